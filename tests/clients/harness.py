@@ -13,6 +13,7 @@ import os
 import pathlib
 import queue
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -43,6 +44,12 @@ PROMETHEUS_SCOPE = "metrics:read"
 PROMETHEUS_OTHER_SCOPE = "rules:read"
 PROMETHEUS_PRIVATE_SCOPE = "metrics:delete"
 TENANT_HEADER = "X-Scope-OrgID"
+# The administration that gives the quick start's user a second organization, beside the running gateway.
+SECOND_ORGANIZATION = {"name": "Second Team", "slug": "second-team"}
+SECOND_ORGANIZATION_COMMANDS = [
+    ["org", "create", "{slug}", "--name", "{name}"],
+    ["member", "add", "--org", "{slug}", "--user", "{email}", "--role", "admin"],
+]
 
 
 def free_port() -> int:
@@ -62,6 +69,11 @@ def await_true(what: str, probe, seconds: float = START_SECONDS):
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what}: not within {seconds} s")
         time.sleep(0.05)
+
+
+def end_cleanly():
+    """Lets SIGTERM unwind, so that whatever was started is stopped too."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 class Process:
@@ -181,11 +193,13 @@ class Stack(contextlib.AbstractContextManager):
     """The gateway, the MCP server and Prometheus behind it, and the person who uses them."""
 
     def __init__(self, ttl: int | None = None, everything: bool = True, prometheus: bool = True):
+        end_cleanly()
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="tollgate-"))
         self.ttl = ttl
         self.gates: dict[str, str] = {}
         self._owned = []
         self.recorder: Recorder | None = None
+        self.clients: dict[str, OAuthClient] = {}
         self._ports = (free_port(), free_port())
         try:
             if everything:
@@ -241,6 +255,16 @@ class Stack(contextlib.AbstractContextManager):
         answer = request("GET", resource_metadata_url(self.url(path)))
         return " ".join(answer.json().get("scopes_supported", []))
 
+    def add_organization(self) -> dict:
+        """Makes the user a member of a second organization."""
+        words = SECOND_ORGANIZATION | {"email": self.person.email}
+        for command in SECOND_ORGANIZATION_COMMANDS:
+            arguments = [word.format(**words) for word in command]
+            done = subprocess.run([GATEWAY, *arguments], cwd=self.home, capture_output=True, text=True, timeout=30, check=False)
+            if done.returncode != 0:
+                raise AssertionError(f"tollgate {' '.join(arguments)} ended with {done.returncode}: {done.stdout}{done.stderr}")
+        return SECOND_ORGANIZATION
+
     def stop(self):
         """Stops everything and removes the folder."""
         if gateway := getattr(self, "gateway", None):
@@ -264,6 +288,10 @@ class Control:
             "/drive": lambda a: {"location": stack.person.drive(a["authorize_url"], a.get("decision", "approve"))},
             "/revoke": lambda a: stack.person.revoke(a["words"]) or {},
             "/person": lambda _: stack.person.sign_in() and {"email": stack.person.email, "password": stack.person.password},
+            "/password": lambda a: setattr(stack.person, "password", a["password"]) or {},
+            "/organization": lambda _: stack.add_organization(),
+            "/client": lambda a: _client(stack, a),
+            "/redeem": lambda a: stack.clients[a["client_id"]].redeem(a["callback"]),
             "/token": lambda a: _token(stack, a),
         }
 
@@ -291,6 +319,14 @@ class Control:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
 
+def _client(stack: Stack, ask: dict) -> dict:
+    client = stack.client(ask["name"], redirect_uri=ask["redirect_uri"])
+    stack.clients[client.client_id] = client
+    path = ask.get("path", PROMETHEUS_PATH)
+    url = client.authorize_url(stack.url(path), ask.get("scope") or stack.default_scope(path))
+    return {"client_id": client.client_id, "authorize_url": url, "state": client.state}
+
+
 def _token(stack: Stack, ask: dict) -> dict:
     client = stack.client(ask["name"])
     resource = stack.url(ask["path"])
@@ -304,6 +340,8 @@ def describe(stack: Stack, control: Control) -> dict:
     return {name.lower(): globals()[name] for name in names} | {
         "public_url": stack.public_url,
         "organization": stack.gateway.ready.get("organization"),
+        "email": stack.person.email,
+        "one_time_password": stack.gateway.ready.get("password"),
         "control": control.url,
         "ttl": stack.ttl,
     }

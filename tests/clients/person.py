@@ -180,11 +180,7 @@ class Person:
         tree = page.tree
         buttons = [n for n in tree.walk() if n.tag == "button" and _revokes(n)]
         for button in buttons:
-            entry = button
-            for around in button.ancestors():
-                if sum(1 for n in around.walk() if n in buttons) > 1:
-                    break
-                entry = around
+            entry = next((n for n in button.ancestors() if n.tag in ("li", "article", "tr")), dom.form_of(tree, button))
             if words in entry.text():
                 return button
         return None
