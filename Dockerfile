@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# The gateway as one static-enough binary on a small Debian: non-root, no shell needed, everything that changes under /data.
+# The gateway alone on a small Debian: non-root, read-only but for /data, where everything that changes is kept.
 #
 #   docker build -t tollgate .
 #   docker run --read-only --cap-drop ALL --security-opt no-new-privileges -v tollgate:/data -p 8080:8080 tollgate
@@ -8,11 +8,7 @@ FROM rust:1.95-bookworm AS build
 # No cmake: the build must not need it (src/manual tells why).
 ENV CMAKE=/nonexistent
 WORKDIR /src
-COPY Cargo.toml Cargo.lock ./
-COPY vendor vendor
-COPY benches benches
-COPY config config
-COPY src src
+COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
     cargo build --locked --profile dist --bin tollgate \
@@ -20,6 +16,8 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     && install -d -m 0700 -o 65532 -g 65532 /out/data
 
 FROM debian:bookworm-slim
+# For the HTTPS that the gateway speaks itself: identity providers, client documents, webhooks.
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /out/ /
 USER 65532:65532
 WORKDIR /data

@@ -11,6 +11,11 @@ const require = createRequire(new URL('../../target/tools/npm/package.json', imp
 const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 const SCREENSHOTS = fileURLToPath(new URL('../../target/screenshots/', import.meta.url));
 const WIDTHS = { narrow: 360, wide: 1280 };
+// The pages look the same without scripts, so two corners of the square are enough there.
+const VIEWS = {
+  scripts: [['light', 'narrow'], ['light', 'wide'], ['dark', 'narrow'], ['dark', 'wide']],
+  'no-scripts': [['light', 'narrow'], ['dark', 'wide']],
+};
 const SMALLEST_WIDTH = 320;
 export const HTTPS_HOST = 'app.example.test';
 
@@ -35,11 +40,25 @@ export class Window {
   static async open(browser, mode) {
     const context = await browser.newContext({ ignoreHTTPSErrors: true, acceptDownloads: true });
     context.setDefaultTimeout(15_000);
+    return Window.#tab(context, mode);
+  }
+
+  static async #tab(context, mode) {
     const window = new Window(context, await context.newPage());
     window.mode = mode;
     window.devtools = await context.newCDPSession(window.page);
     await window.#allowScripts(mode === 'scripts');
     return window;
+  }
+
+  /** Acts in another tab of the same person, and closes it: a tab that tried to open an application is of no further use. */
+  async inTab(act) {
+    const tab = await Window.#tab(this.context, this.mode);
+    try {
+      return await act(tab);
+    } finally {
+      await tab.page.close();
+    }
   }
 
   // The context's own switch would also stop the checks that run in the page; this one can be turned for them.
@@ -76,13 +95,11 @@ export class Window {
   /** Looks at the page in every scheme and width: accessible, not scrolling sideways, photographed. */
   async inspect(name) {
     const found = [];
-    for (const colorScheme of ['light', 'dark']) {
+    for (const [colorScheme, width] of VIEWS[this.mode]) {
       await this.page.emulateMedia({ colorScheme });
-      for (const [label, width] of Object.entries(WIDTHS)) {
-        await this.page.setViewportSize({ width, height: 800 });
-        await this.page.screenshot({ path: `${SCREENSHOTS}${name}-${this.mode}-${colorScheme}-${label}.png`, fullPage: true });
-        for (const problem of await this.#axe()) found.push(`${colorScheme} ${label}: ${problem}`);
-      }
+      await this.page.setViewportSize({ width: WIDTHS[width], height: 800 });
+      await this.page.screenshot({ path: `${SCREENSHOTS}${name}-${this.mode}-${colorScheme}-${width}.png`, fullPage: true });
+      for (const problem of await this.#axe()) found.push(`${colorScheme} ${width}: ${problem}`);
     }
     await this.page.setViewportSize({ width: SMALLEST_WIDTH, height: 640 });
     const sideways = await this.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);

@@ -1,6 +1,6 @@
 // What a person does with the pages in Chromium, once with scripts and once without.
 import { assert, mcpInitialize, person, stack, suite } from '../clients/checks.mjs';
-import { launch, Window } from './browser.mjs';
+import { HTTPS_HOST, launch, Window } from './browser.mjs';
 import { startTargets } from './targets.mjs';
 
 const PASSWORD = 'a password of my own choosing 1';
@@ -49,31 +49,39 @@ async function login(window, mode) {
 }
 
 async function consent(window, mode, targets) {
-  const { page } = window;
   for (const [kind, target] of Object.entries(targets)) {
-    const name = `${kind} app ${mode}`;
-    await t.check(`${mode}: consent sends the browser to a ${kind} target with a code`, async () => {
-      const { client_id, authorize_url, state } = await ask(name, target.redirectUri);
-      await page.goto(authorize_url);
-      const words = await page.textContent('main');
-      for (const told of [name, stack.prometheus_scope, stack.email]) assert.ok(words.includes(told), `the page tells ${told}`);
-      await window.inspect(`consent-${kind}`);
-      const answer = await target.arrived(page, () => page.click('#approve', { noWaitAfter: true }));
-      assert.equal(answer.get('state'), state);
-      assert.equal(answer.get('iss'), stack.public_url);
-      window.assertClean();
-      const tokens = await person('redeem', { client_id, callback: `${target.redirectUri}?${answer}` });
-      assert.ok(tokens.access_token, 'the code is good');
-    });
-    await t.check(`${mode}: not allowing sends access_denied to a ${kind} target`, async () => {
-      const { authorize_url, state } = await ask(`${name} denied`, target.redirectUri);
-      await page.goto(authorize_url);
-      const answer = await target.arrived(page, () => page.click('#deny', { noWaitAfter: true }));
-      assert.equal(answer.get('error'), 'access_denied');
-      assert.equal(answer.get('state'), state);
-      window.assertClean();
-    });
+    await t.check(`${mode}: consent sends the browser to a ${kind} target with a code`, () =>
+      window.inTab((tab) => approve(tab, `${kind} app ${mode}`, kind, target)),
+    );
+    await t.check(`${mode}: not allowing sends access_denied to a ${kind} target`, () =>
+      window.inTab((tab) => deny(tab, `${kind} app ${mode} denied`, target)),
+    );
   }
+}
+
+async function approve(window, name, kind, target) {
+  const { page } = window;
+  const { client_id, authorize_url, state } = await ask(name, target.redirectUri);
+  await page.goto(authorize_url);
+  const words = await page.textContent('main');
+  for (const told of [name, stack.prometheus_scope, stack.email]) assert.ok(words.includes(told), `the page tells ${told}`);
+  await window.inspect(`consent-${kind}`);
+  const answer = await target.arrived(page, () => page.click('#approve', { noWaitAfter: true }));
+  assert.equal(answer.get('state'), state);
+  assert.equal(answer.get('iss'), stack.public_url);
+  window.assertClean();
+  const tokens = await person('redeem', { client_id, callback: `${target.redirectUri}?${answer}` });
+  assert.ok(tokens.access_token, 'the code is good');
+}
+
+async function deny(window, name, target) {
+  const { page } = window;
+  const { authorize_url, state } = await ask(name, target.redirectUri);
+  await page.goto(authorize_url);
+  const answer = await target.arrived(page, () => page.click('#deny', { noWaitAfter: true }));
+  assert.equal(answer.get('error'), 'access_denied');
+  assert.equal(answer.get('state'), state);
+  window.assertClean();
 }
 
 async function consentFromLogin(browser, mode, targets) {
@@ -216,6 +224,34 @@ async function headers(mode, window) {
   });
 }
 
+/** Gives a tab a page of another site. */
+async function strangerPage(tab, body) {
+  const url = `https://${HTTPS_HOST}/stranger`;
+  await tab.page.route(url, (route) => route.fulfill({ contentType: 'text/html', body: `<!doctype html><title>Stranger</title>${body}` }));
+  await tab.page.goto(url);
+}
+
+async function strangers(window, mode) {
+  await t.check(`${mode}: another site cannot frame a page`, () =>
+    window.inTab(async (tab) => {
+      await strangerPage(tab, `<iframe src="${stack.public_url}/settings/applications"></iframe>`);
+      const frame = tab.page.frames()[1];
+      assert.ok(!frame.url().startsWith(stack.public_url), `the frame shows ${frame.url()}`);
+    }),
+  );
+  await t.check(`${mode}: another site's form cannot sign a person in`, () =>
+    window.inTab(async (tab) => {
+      const inputs = { email: stack.email, password: PASSWORD, 'sign-in': '1' };
+      const fields = Object.entries(inputs).map(([name, value]) => `<input name="${name}" value="${value}">`);
+      await strangerPage(tab, `<form method="post" action="${stack.public_url}/login">${fields.join('')}<button id="go">Go</button></form>`);
+      const answered = tab.page.waitForResponse((response) => response.request().method() === 'POST');
+      await tab.page.click('#go', { noWaitAfter: true });
+      const answer = await answered;
+      assert.ok(answer.status() >= 400 && answer.status() < 500, `status ${answer.status()}`);
+    }),
+  );
+}
+
 async function signOut(window, mode) {
   await t.check(`${mode}: signing out ends the session`, async () => {
     await window.goto('/settings/applications');
@@ -278,6 +314,7 @@ for (const mode of ['scripts', 'no-scripts']) {
     organization ??= await person('organization');
   });
   await picker(window, mode, targets, organization);
+  await strangers(window, mode);
   await signOut(window, mode);
   await window.close();
 }
