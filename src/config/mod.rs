@@ -8,6 +8,6 @@ mod model;
 
 pub use catalogue::{Catalogue, Risk, ScopeEntry, Visibility};
 pub use model::{
-    Access, Api, ApiKind, AuditPolicy, Config, Endpoint, InjectedHeader, Limits, Listen, OAuthPolicy, Roles, Route, RouteMeta,
-    DeploymentSecret, Target, Tell, Tenancy, Upstream, UpstreamTimeouts,
+    Access, Api, ApiKind, AuditPolicy, Config, DeploymentSecret, Endpoint, InjectedHeader, Limits, Listen, OAuthPolicy, Roles,
+    Route, RouteMeta, Target, Tell, Tenancy, Upstream, UpstreamTimeouts,
 };
