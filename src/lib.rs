@@ -1,2 +1,3 @@
 //! Tollgate: the OAuth 2.1 authorization server and the gate of APIs that an operator already runs.
+pub mod mcp;
 pub mod types;
