@@ -6,5 +6,6 @@ pub mod node;
 pub mod record;
 pub mod routing;
 pub mod store;
+pub mod telemetry;
 pub mod token;
 pub mod types;
