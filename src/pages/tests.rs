@@ -247,6 +247,16 @@ fn a_refused_sign_in_keeps_the_email_and_never_a_password() {
     assert!(!plain.contains("role=\"alert\"") && !plain.contains("or with an account"));
 }
 
+#[test]
+fn a_record_shows_its_own_values() {
+    let html = page("record-denied");
+    assert!(html.contains("<code id=\"record-id\">01JDA7ZK5N8Q2V</code>"));
+    for fact in ["actor.session.uid", "grant_9", "logs:read", "Same request"] {
+        assert!(html.contains(fact), "{fact}");
+    }
+    assert!(page("error").contains("<code id=\"reference\">req_01JDA7ZK5N8Q2V</code>"));
+}
+
 /// Leaves `target/pages/*.html` with their assets, to be looked at in a browser.
 #[test]
 fn every_sample_page_is_written_out() {

@@ -1,6 +1,6 @@
 //! Who is asking, and how much we know about them.
 
-use crate::pages::DisplayName;
+use crate::pages::{DisplayName, display_name};
 
 /// A client as a person sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,8 +38,8 @@ pub enum Trust {
 impl Trust {
     pub(in crate::pages) fn badge(&self) -> String {
         match self {
-            Self::Published { by } => format!("Published by {by}"),
-            Self::VerifiedDocument { host } => format!("Verified document at {host}"),
+            Self::Published { by } => format!("Published by {}", display_name(by)),
+            Self::VerifiedDocument { host } => format!("Verified document at {}", display_name(host)),
             Self::Registered { .. } => "Registered itself".to_owned(),
             Self::Preregistered => "Added by your administrator".to_owned(),
         }
