@@ -1,3 +1,11 @@
-//! Tollgate: an OAuth 2.1 authorization server and gate for APIs you already run.
-
+//! Tollgate: the OAuth 2.1 authorization server and the gate of APIs that an operator already runs.
+pub mod config;
+pub mod gateway;
+pub mod mcp;
+pub mod node;
 pub mod pages;
+pub mod record;
+pub mod routing;
+pub mod store;
+pub mod token;
+pub mod types;

@@ -1,0 +1,18 @@
+//! The vocabulary that every layer shares. No I/O happens here.
+
+mod clock;
+mod entropy;
+mod ids;
+mod scope;
+mod secret;
+mod uri;
+
+pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
+pub use ids::{
+    ApiName, AuthRequestId, ClientId, GrantId, IdError, KeyId, NodeId, OrgId, RecordId, RequestId, RoleName, RouteId, Slug,
+    UserId,
+};
+pub use scope::{MAX_SCOPES, ScopeBits, ScopeError, ScopeSet, ScopeToken};
+pub use secret::{HashedToken, PlainToken, TokenKind};
+pub use uri::{Issuer, RedirectUri, ResourceId, UriError};
