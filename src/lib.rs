@@ -3,6 +3,7 @@ pub mod config;
 pub mod gateway;
 pub mod mcp;
 pub mod node;
+pub mod pages;
 pub mod record;
 pub mod routing;
 pub mod store;
