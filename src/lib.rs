@@ -1,4 +1,5 @@
 //! Tollgate: the OAuth 2.1 authorization server and the gate of APIs that an operator already runs.
+pub mod audit;
 pub mod config;
 pub mod gateway;
 pub mod mcp;
