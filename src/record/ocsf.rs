@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json as object};
 
 use self::class::{Activity, Class};
 use super::{AuditRecord, BrokenBy, Call, Decision, Event, Measured, Origin, Outcome};
-use crate::types::ScopeSet;
+use crate::types::{ScopeSet, ScopeToken};
 
 pub(super) use self::text::{bounded, is_deceptive};
 
@@ -296,7 +296,7 @@ pub(super) const fn measured(outcome: &Outcome) -> Option<&Measured> {
 }
 
 fn scopes(set: &ScopeSet) -> Value {
-    set.iter().take(MAX_SCOPES).map(|scope| scope.as_str()).collect()
+    set.iter().take(MAX_SCOPES).map(ScopeToken::as_str).collect()
 }
 
 fn unmap(all: &mut Map<String, Value>, name: &str, value: impl Into<Value>) {

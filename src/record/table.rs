@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::ocsf::{self, bounded, is_deceptive, operation};
 use super::{AuditRecord, BrokenBy, Call, Decision, Event, Outcome};
+use crate::types::{ClientId, GrantId, OrgId, UserId};
 
 /// What a person wants to see of a record in one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub struct Summary {
 #[must_use]
 pub fn summary(record: &AuditRecord) -> Summary {
     let actor = &record.actor;
-    let client = actor.client_name.as_deref().or(actor.client.as_ref().map(|c| c.as_str()));
+    let client = actor.client_name.as_deref().or(actor.client.as_ref().map(ClientId::as_str));
     let who = match (client, &actor.user) {
         (Some(client), Some(user)) => format!("{} for {user}", bounded(client, 128)),
         (Some(client), None) => bounded(client, 128),
@@ -124,11 +125,11 @@ pub fn csv_line(record: &AuditRecord) -> String {
     row(&[
         record.time.to_string(),
         record.id.to_string(),
-        text(record.org.as_ref().map(|o| o.as_str())),
-        text(actor.user.as_ref().map(|u| u.as_str())),
-        text(actor.client.as_ref().map(|c| c.as_str())),
+        text(record.org.as_ref().map(OrgId::as_str)),
+        text(actor.user.as_ref().map(UserId::as_str)),
+        text(actor.client.as_ref().map(ClientId::as_str)),
         text(actor.client_name.as_deref()),
-        text(actor.grant.as_ref().map(|g| g.as_str())),
+        text(actor.grant.as_ref().map(GrantId::as_str)),
         operation(record).to_owned(),
         api,
         method,

@@ -88,14 +88,22 @@ fn entity(record: &AuditRecord, event: &ControlEvent) -> Value {
     }
 }
 
+/// What is a refusal even when no reason was given.
+const REFUSALS: [Operation; 6] = [
+    Operation::LoginFail,
+    Operation::TokenRefuse,
+    Operation::AuthorizeDeny,
+    Operation::AuthorizeError,
+    Operation::CodeReplayDetected,
+    Operation::RefreshReuseDetected,
+];
+
 fn verdict(event: &ControlEvent) -> Verdict {
     let refused = event.refused.as_deref().map(|reason| bounded(reason, 64));
     let (status, action, disposition) = match (event.operation, &refused) {
         (Operation::RequestPanic, _) => (2, 1, ERROR),
-        (Operation::LoginFail | Operation::TokenRefuse | Operation::AuthorizeDeny | Operation::AuthorizeError, _)
-        | (Operation::CodeReplayDetected | Operation::RefreshReuseDetected, _)
-        | (_, Some(_)) => (2, 2, BLOCKED),
-        (_, None) => (1, 1, ALLOWED),
+        (operation, reason) if reason.is_some() || REFUSALS.contains(&operation) => (2, 2, BLOCKED),
+        _ => (1, 1, ALLOWED),
     };
     let severity = match event.operation {
         Operation::CodeReplayDetected | Operation::RefreshReuseDetected => 4,

@@ -143,37 +143,441 @@ fn what_a_caller_chooses_is_bounded() {
     assert_eq!(bounded(&long, 10), "ééé…");
 }
 
+const COMMON: [&str; 8] = ["metadata", "actor", "src_endpoint", "trace", "time", "category_name", "category_uid", "http_request"];
+
+/// The record without what every record has alike.
+fn own(record: &AuditRecord) -> Value {
+    let mut json = check(record);
+    if let Some(all) = json.as_object_mut() {
+        all.retain(|name, _| !COMMON.contains(&name.as_str()));
+    }
+    json
+}
+
+#[test]
+fn what_every_record_says() {
+    let mut json = check(&call());
+    json.as_object_mut().unwrap().retain(|name, _| COMMON.contains(&name.as_str()));
+    assert_json_snapshot!(json, @r#"
+    {
+      "actor": {
+        "app_name": "Acme CLI",
+        "app_uid": "cl_ab",
+        "authorizations": [
+          {
+            "decision": "allow",
+            "policy": {
+              "name": "route:loki.query",
+              "uid": "logs:read"
+            }
+          }
+        ],
+        "invoked_by": "oauth_client",
+        "session": {
+          "credential_uid": "jti-1",
+          "uid": "gr_9"
+        },
+        "user": {
+          "uid": "usr_12"
+        }
+      },
+      "category_name": "Application Activity",
+      "category_uid": 6,
+      "http_request": {
+        "http_method": "POST",
+        "url": {
+          "path": "/mcp/loki"
+        },
+        "user_agent": "acme/1.0"
+      },
+      "metadata": {
+        "correlation_uid": "req_5",
+        "event_code": "loki.query",
+        "product": {
+          "name": "tollgate",
+          "vendor_name": "tollgate",
+          "version": "0.1.0"
+        },
+        "profiles": [
+          "security_control",
+          "trace"
+        ],
+        "tenant_uid": "org_7",
+        "uid": "rec_1",
+        "version": "1.8.0"
+      },
+      "src_endpoint": {
+        "ip": "203.0.113.7",
+        "port": 51234
+      },
+      "time": 1795219200123,
+      "trace": {
+        "uid": "0af7651916cd43dd8448eb211c80319c"
+      }
+    }
+    "#);
+}
+
 #[test]
 fn a_tool_call() {
-    assert_json_snapshot!(check(&call()), @"");
+    assert_json_snapshot!(own(&call()), @r#"
+    {
+      "action": "Allowed",
+      "action_id": 1,
+      "activity_id": 99,
+      "activity_name": "tools/call",
+      "api": {
+        "operation": "loki.query",
+        "request": {
+          "uid": "req_5"
+        },
+        "response": {
+          "code": 200
+        },
+        "service": {
+          "name": "loki-mcp"
+        }
+      },
+      "class_name": "API Activity",
+      "class_uid": 6003,
+      "disposition": "Allowed",
+      "disposition_id": 1,
+      "dst_endpoint": {
+        "svc_name": "loki-mcp"
+      },
+      "duration": 41,
+      "http_response": {
+        "code": 200,
+        "latency": 41,
+        "length": 8123
+      },
+      "resources": [
+        {
+          "name": "query_logs",
+          "type": "mcp_tool"
+        }
+      ],
+      "severity": "Informational",
+      "severity_id": 1,
+      "status": "Success",
+      "status_id": 1,
+      "type_name": "API Activity: tools/call",
+      "type_uid": 600399,
+      "unmapped": {
+        "gen_ai.operation.name": "execute_tool",
+        "gen_ai.tool.name": "query_logs",
+        "http.route": "loki.query",
+        "mcp.method.name": "tools/call",
+        "mcp.protocol.version": "2025-11-25",
+        "oauth.resource": "https://gw.example.com/mcp/loki",
+        "oauth.scopes_granted": [
+          "logs:read",
+          "metrics:read"
+        ],
+        "oauth.scopes_used": [
+          "logs:read"
+        ],
+        "service.instance.id": "node_1"
+      }
+    }
+    "#);
 }
 
 #[test]
 fn a_denial() {
-    assert_json_snapshot!(check(&denied()), @"");
+    assert_json_snapshot!(own(&denied()), @r#"
+    {
+      "action": "Denied",
+      "action_id": 2,
+      "activity_id": 1,
+      "activity_name": "Create",
+      "api": {
+        "operation": "loki.query",
+        "request": {
+          "uid": "req_5"
+        },
+        "response": {
+          "code": 403
+        },
+        "service": {
+          "name": "loki-mcp"
+        }
+      },
+      "class_name": "API Activity",
+      "class_uid": 6003,
+      "disposition": "Unauthorized",
+      "disposition_id": 26,
+      "dst_endpoint": {
+        "svc_name": "loki-mcp"
+      },
+      "duration": 0,
+      "http_response": {
+        "code": 403,
+        "latency": 0,
+        "length": 120
+      },
+      "severity": "Low",
+      "severity_id": 2,
+      "status": "Failure",
+      "status_detail": "insufficient_scope",
+      "status_id": 2,
+      "type_name": "API Activity: Create",
+      "type_uid": 600301,
+      "unmapped": {
+        "deny.missing_scopes": [
+          "logs:write"
+        ],
+        "deny.reason": "insufficient_scope",
+        "http.route": "loki.query",
+        "oauth.resource": "https://gw.example.com/mcp/loki",
+        "oauth.scopes_granted": [
+          "logs:read",
+          "metrics:read"
+        ],
+        "oauth.scopes_used": [
+          "logs:write"
+        ],
+        "service.instance.id": "node_1"
+      }
+    }
+    "#);
 }
 
 #[test]
 fn an_unknown_outcome() {
-    assert_json_snapshot!(check(&unknown()), @"");
+    assert_json_snapshot!(own(&unknown()), @r#"
+    {
+      "action": "Allowed",
+      "action_id": 1,
+      "activity_id": 99,
+      "activity_name": "tools/call",
+      "api": {
+        "operation": "loki.query",
+        "request": {
+          "uid": "req_5"
+        },
+        "service": {
+          "name": "loki-mcp"
+        }
+      },
+      "class_name": "API Activity",
+      "class_uid": 6003,
+      "disposition": "Unknown",
+      "disposition_id": 0,
+      "dst_endpoint": {
+        "svc_name": "loki-mcp"
+      },
+      "resources": [
+        {
+          "name": "query_logs",
+          "type": "mcp_tool"
+        }
+      ],
+      "severity": "Medium",
+      "severity_id": 3,
+      "status": "Unknown",
+      "status_detail": "the gateway stopped before the answer: the upstream may have acted",
+      "status_id": 0,
+      "type_name": "API Activity: tools/call",
+      "type_uid": 600399,
+      "unmapped": {
+        "gen_ai.operation.name": "execute_tool",
+        "gen_ai.tool.name": "query_logs",
+        "http.route": "loki.query",
+        "mcp.method.name": "tools/call",
+        "mcp.protocol.version": "2025-11-25",
+        "oauth.resource": "https://gw.example.com/mcp/loki",
+        "oauth.scopes_granted": [
+          "logs:read",
+          "metrics:read"
+        ],
+        "oauth.scopes_used": [
+          "logs:read"
+        ],
+        "service.instance.id": "node_1"
+      }
+    }
+    "#);
 }
 
 #[test]
 fn a_failed_login() {
-    assert_json_snapshot!(check(&login()), @"");
+    assert_json_snapshot!(own(&login()), @r#"
+    {
+      "action": "Denied",
+      "action_id": 2,
+      "activity_id": 1,
+      "activity_name": "Logon",
+      "api": {
+        "operation": "login.fail",
+        "request": {
+          "uid": "req_5"
+        },
+        "service": {
+          "name": "tollgate"
+        }
+      },
+      "auth_protocol": "Password",
+      "auth_protocol_id": 99,
+      "class_name": "Authentication",
+      "class_uid": 3002,
+      "disposition": "Blocked",
+      "disposition_id": 2,
+      "service": {
+        "name": "tollgate"
+      },
+      "severity": "Low",
+      "severity_id": 2,
+      "status": "Failure",
+      "status_detail": "wrong_password",
+      "status_id": 2,
+      "type_name": "Authentication: Logon",
+      "type_uid": 300201,
+      "unmapped": {
+        "deny.reason": "wrong_password",
+        "service.instance.id": "node_1"
+      },
+      "user": {
+        "name": "unknown",
+        "type_id": 0
+      }
+    }
+    "#);
 }
 
 #[test]
 fn a_consent() {
-    assert_json_snapshot!(check(&consent()), @"");
+    assert_json_snapshot!(own(&consent()), @r#"
+    {
+      "action": "Allowed",
+      "action_id": 1,
+      "activity_id": 1,
+      "activity_name": "Assign Privileges",
+      "api": {
+        "operation": "authorize.consent",
+        "request": {
+          "uid": "req_5"
+        },
+        "service": {
+          "name": "tollgate"
+        }
+      },
+      "class_name": "Authorize Session",
+      "class_uid": 3003,
+      "disposition": "Allowed",
+      "disposition_id": 1,
+      "privileges": [
+        "logs:read",
+        "metrics:read"
+      ],
+      "session": {
+        "uid": "gr_9"
+      },
+      "severity": "Informational",
+      "severity_id": 1,
+      "status": "Success",
+      "status_id": 1,
+      "type_name": "Authorize Session: Assign Privileges",
+      "type_uid": 300301,
+      "unmapped": {
+        "oauth.scopes_granted": [
+          "logs:read",
+          "metrics:read"
+        ],
+        "service.instance.id": "node_1",
+        "target.id": "gr_9",
+        "target.type": "grant"
+      },
+      "user": {
+        "uid": "usr_12"
+      }
+    }
+    "#);
 }
 
 #[test]
 fn a_revoked_grant() {
-    assert_json_snapshot!(check(&control(ControlEvent::done(Operation::GrantRevokeUser).on("grant", "gr_9"))), @"");
+    assert_json_snapshot!(own(&control(ControlEvent::done(Operation::GrantRevokeUser).on("grant", "gr_9"))), @r#"
+    {
+      "action": "Allowed",
+      "action_id": 1,
+      "activity_id": 4,
+      "activity_name": "Delete",
+      "api": {
+        "operation": "grant.revoke.user",
+        "request": {
+          "uid": "req_5"
+        },
+        "service": {
+          "name": "tollgate"
+        }
+      },
+      "class_name": "Entity Management",
+      "class_uid": 3004,
+      "disposition": "Allowed",
+      "disposition_id": 1,
+      "entity": {
+        "type": "grant",
+        "uid": "gr_9"
+      },
+      "severity": "Informational",
+      "severity_id": 1,
+      "status": "Success",
+      "status_id": 1,
+      "type_name": "Entity Management: Delete",
+      "type_uid": 300404,
+      "unmapped": {
+        "service.instance.id": "node_1",
+        "target.id": "gr_9",
+        "target.type": "grant"
+      }
+    }
+    "#);
 }
 
 #[test]
 fn a_refused_token() {
-    assert_json_snapshot!(check(&control(ControlEvent::refused(Operation::TokenRefuse, "invalid_grant"))), @"");
+    assert_json_snapshot!(own(&control(ControlEvent::refused(Operation::TokenRefuse, "invalid_grant"))), @r#"
+    {
+      "action": "Denied",
+      "action_id": 2,
+      "activity_id": 4,
+      "activity_name": "Service Ticket Request",
+      "api": {
+        "operation": "token.refuse",
+        "request": {
+          "uid": "req_5"
+        },
+        "service": {
+          "name": "tollgate"
+        }
+      },
+      "auth_protocol": "OAuth 2.0",
+      "auth_protocol_id": 6,
+      "class_name": "Authentication",
+      "class_uid": 3002,
+      "disposition": "Blocked",
+      "disposition_id": 2,
+      "service": {
+        "name": "tollgate"
+      },
+      "session": {
+        "uid": "gr_9"
+      },
+      "severity": "Low",
+      "severity_id": 2,
+      "status": "Failure",
+      "status_detail": "invalid_grant",
+      "status_id": 2,
+      "type_name": "Authentication: Service Ticket Request",
+      "type_uid": 300204,
+      "unmapped": {
+        "deny.reason": "invalid_grant",
+        "service.instance.id": "node_1"
+      },
+      "user": {
+        "uid": "usr_12"
+      }
+    }
+    "#);
 }
