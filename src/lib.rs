@@ -1,4 +1,7 @@
 //! Tollgate: the OAuth 2.1 authorization server and the gate of APIs that an operator already runs.
+pub mod config;
+pub mod mcp;
 pub mod record;
+pub mod routing;
 pub mod store;
 pub mod types;
