@@ -1,5 +1,6 @@
 //! Tollgate: the OAuth 2.1 authorization server and the gate of APIs that an operator already runs.
 pub mod config;
+pub mod gateway;
 pub mod mcp;
 pub mod record;
 pub mod routing;
