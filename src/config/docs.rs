@@ -22,12 +22,13 @@ pub fn reference() -> String {
     let defs = schema.get("$defs").and_then(Value::as_object).unwrap_or(&none);
     let mut page = Page { defs, sections: Vec::new(), text: String::new() };
     page.text.push_str("# Configuration reference\n\n");
-    page.text.push_str("Made from the types in `src/config/raw.rs`; `TOLLGATE_BLESS=1 cargo test --lib config` writes it anew.\n");
+    page.text
+        .push_str("Made from the types in `src/config/raw.rs`; `TOLLGATE_BLESS=1 cargo test --lib config` writes it anew.\n");
     page.text.push_str("`gateway.example.toml` beside this page shows every key in use.\n\n");
     page.section("", schema);
     while !page.sections.is_empty() {
-        for (name, schema) in std::mem::take(&mut page.sections) {
-            page.section(&name, schema);
+        for (path, schema) in std::mem::take(&mut page.sections) {
+            page.section(&path, schema);
         }
     }
     page.text
@@ -41,9 +42,13 @@ struct Page<'s> {
 }
 
 impl<'s> Page<'s> {
-    fn section(&mut self, name: &str, schema: &'s Value) {
+    /// `path` ends in `[]` when it is a list of tables.
+    fn section(&mut self, path: &str, schema: &'s Value) {
         let schema = shape::resolve(self.defs, schema);
-        if !name.is_empty() {
+        let name = path.trim_end_matches("[]");
+        if name.len() < path.len() {
+            self.line(&format!("## `[[{name}]]`\n"));
+        } else if !name.is_empty() {
             self.line(&format!("## `{name}`\n"));
         }
         self.line(&format!("{}\n", text(schema)));
@@ -79,6 +84,9 @@ impl<'s> Page<'s> {
             if about.is_empty() {
                 about = text(shape::resolve(self.defs, property)).to_owned();
             }
+            if about.is_empty() && property.get("const").is_some() {
+                about = "Chooses this form.".to_owned();
+            }
             let about = about.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|");
             let _ = writeln!(self.text, "| `{key}` | {value} | {default} | {about} |");
         }
@@ -101,7 +109,7 @@ impl<'s> Page<'s> {
         if let Some(items) = property.get("items") {
             let below = self.only(items);
             if below.get("properties").is_some() {
-                self.sections.push((format!("[[{path}]]").replace("[[[[", "[["), below));
+                self.sections.push((format!("{path}[]"), below));
                 return "a list of tables".to_owned();
             }
             return format!("a list of: {}", self.value(path, below));

@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::Path;
 
+use super::Config;
 use super::error::{ConfigError, ConfigErrors, Warning};
 use super::prove::{Surroundings, prove};
 use super::raw::RawConfig;
 use super::read::{CONFIG_SCHEMA, Reading, read};
 use super::secrets::Environment;
-use super::Config;
 
 /// Stands in for a `public_url` that was reported, so that the rest is proved too.
 const STAND_IN: [(&str, &str); 1] = [("public_url", "https://gateway.invalid")];

@@ -1,9 +1,10 @@
 //! Who may do what, for people: every route with its scopes, every scope with its routes.
 
-use std::fmt::{self, Display};
+use std::fmt::{self, Display, Write};
 
 use super::error::Warning;
 use super::{Api, ApiKind, Config, Visibility};
+use crate::mcp::{NamePolicy, Need};
 use crate::types::{ScopeBits, ScopeToken};
 
 /// The route × scope matrix of a configuration, with its warnings.
@@ -41,10 +42,16 @@ impl<'a> Matrix<'a> {
         for (kind, names) in lists {
             for (pattern, need) in names.listing() {
                 let needs = match need {
-                    crate::mcp::Need::Denied => "(denied)".to_owned(),
-                    crate::mcp::Need::Scopes(bits) => self.config.catalogue.scopes(&(bits | policy.invoke)).to_string(),
+                    Need::Denied => "(denied)".to_owned(),
+                    Need::Scopes(bits) => self.config.catalogue.scopes(&(bits | policy.invoke)).to_string(),
                 };
-                rows.push([api.name.to_string(), kind.to_owned(), String::new(), pattern.unwrap_or("(others)").to_owned(), needs]);
+                rows.push([
+                    api.name.to_string(),
+                    kind.to_owned(),
+                    String::new(),
+                    pattern.unwrap_or("(others)").to_owned(),
+                    needs,
+                ]);
             }
         }
         rows
@@ -70,10 +77,21 @@ impl<'a> Matrix<'a> {
         roles.collect::<Vec<_>>().join(",")
     }
 
+    /// Routes, and tools, prompts and resources as `API:PATTERN`, that need a scope.
     fn users(&self, scope: &ScopeToken) -> String {
-        let routes = self.config.apis.iter().flat_map(|a| &a.listing);
-        let needing = routes.filter(|r| r.scopes.as_ref().is_some_and(|s| s.contains(scope)));
-        needing.map(|r| r.id.as_str()).collect::<Vec<_>>().join(" ")
+        let bits = self.bits(scope);
+        let mut users = Vec::new();
+        for api in &self.config.apis {
+            let needing = api.listing.iter().filter(|r| r.scopes.as_ref().is_some_and(|s| s.contains(scope)));
+            users.extend(needing.map(|r| r.id.to_string()));
+            let ApiKind::Mcp(policy) = &api.kind else { continue };
+            for (pattern, need) in [&policy.tools, &policy.prompts, &policy.resources].into_iter().flat_map(NamePolicy::listing) {
+                if matches!(need, Need::Scopes(needed) if needed.covers(&bits)) {
+                    users.push(format!("{}:{}", api.name, pattern.unwrap_or("(others)")));
+                }
+            }
+        }
+        users.join(" ")
     }
 }
 
@@ -99,7 +117,7 @@ fn table(f: &mut fmt::Formatter<'_>, head: [&str; 5], rows: &[[String; 5]]) -> f
     for row in all() {
         let mut line = String::new();
         for (cell, width) in row.iter().zip(widths) {
-            line.push_str(&format!("{cell:width$}  "));
+            write!(line, "{cell:width$}  ")?;
         }
         writeln!(f, "{}", line.trim_end())?;
     }

@@ -11,10 +11,10 @@ mod upstreams;
 
 use std::fmt::Display;
 
+use super::Config;
 use super::error::{ConfigError, KeyPath, Warning};
 use super::raw::RawConfig;
 use super::secrets::Environment;
-use super::Config;
 
 /// What proving needs besides the file.
 pub(super) struct Surroundings<'a> {

@@ -15,8 +15,8 @@ use http::{HeaderName, Method};
 use super::error::{ConfigError, ConfigErrors, Warning};
 use super::list::List;
 use super::raw::{
-    RawApi, RawAudit, RawConfig, RawData, RawKeys, RawKind, RawLimits, RawListen, RawNeed, RawOAuth, RawRoute, RawScope, RawStore,
-    RawTenant, RawTimeouts, RawUpstream,
+    RawApi, RawAudit, RawConfig, RawData, RawKeys, RawKind, RawLimits, RawListen, RawNeed, RawOAuth, RawRoute, RawScope,
+    RawStore, RawTenant, RawTimeouts, RawUpstream,
 };
 use super::secrets::Environment;
 use super::written::{Kind, Written};
@@ -57,7 +57,8 @@ impl std::str::FromStr for ToolRule {
     /// `API:PATTERN=SCOPE[,SCOPE…]`, for example `everything:get-sum=mcp:everything:write`.
     fn from_str(text: &str) -> Result<Self, String> {
         let parts = text.split_once(':').and_then(|(api, rest)| rest.split_once('=').map(|(p, s)| (api, p, s)));
-        let (api, pattern, scopes) = parts.ok_or("expected API:PATTERN=SCOPE, for example everything:get-sum=mcp:everything:write")?;
+        let (api, pattern, scopes) =
+            parts.ok_or("expected API:PATTERN=SCOPE, for example everything:get-sum=mcp:everything:write")?;
         let scopes = scopes.split(',').filter(|s| !s.is_empty()).map(ToOwned::to_owned).collect();
         Ok(Self { api: api.to_owned(), pattern: pattern.to_owned(), scopes })
     }
@@ -195,7 +196,8 @@ fn generic(raw: &mut RawConfig, api: &mut RawApi) {
     let writing = (":write", "write", vec![Method::POST, Method::PUT, Method::PATCH, Method::DELETE], Risk::Medium);
     for (suffix, verb, methods, risk) in [reading, writing] {
         let scope = format!("{name}{suffix}");
-        let description = if verb == "read" { format!("Read from {name}") } else { format!("Create, change and delete in {name}") };
+        let description =
+            if verb == "read" { format!("Read from {name}") } else { format!("Create, change and delete in {name}") };
         let (Ok(token), Ok(id)) = (ScopeToken::parse(&scope), RouteId::parse(&format!("{name}.{verb}"))) else { continue };
         raw.scopes.insert(scope, described(description, name, risk));
         api.routes.push(RawRoute {

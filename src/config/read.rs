@@ -46,10 +46,11 @@ pub(super) fn read<T: DeserializeOwned + JsonSchema>(text: &str, schema: &Value,
 }
 
 fn syntax(text: &str) -> Result<toml::Table, Vec<ConfigError>> {
-    let (_, faults) = toml::de::DeTable::parse_recoverable(text);
+    let (_, mut faults) = toml::de::DeTable::parse_recoverable(text);
     if faults.is_empty() {
         return toml::from_str(text).map_err(|e| vec![fault(text, &e)]);
     }
+    faults.sort_by_key(|e| e.span().map_or(0, |s| s.start));
     Err(faults.iter().map(|e| fault(text, e)).collect())
 }
 

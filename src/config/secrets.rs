@@ -9,8 +9,8 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::error::{ConfigError, KeyPath, Warning};
 use super::DeploymentSecret;
+use super::error::{ConfigError, KeyPath, Warning};
 
 /// Where environment variables come from.
 pub trait Environment {
@@ -103,11 +103,8 @@ pub(super) fn deployment_secret(text: &SecretString) -> Option<DeploymentSecret>
         let pairs = text.as_bytes().chunks(2);
         pairs.map(|p| std::str::from_utf8(p).ok().and_then(|p| u8::from_str_radix(p, 16).ok())).collect::<Option<Vec<_>>>()
     };
-    let mut bytes = if text.len() == 64 {
-        hex()?
-    } else {
-        STANDARD_NO_PAD.decode(text).or_else(|_| URL_SAFE_NO_PAD.decode(text)).ok()?
-    };
+    let mut bytes =
+        if text.len() == 64 { hex()? } else { STANDARD_NO_PAD.decode(text).or_else(|_| URL_SAFE_NO_PAD.decode(text)).ok()? };
     let secret = <[u8; 32]>::try_from(bytes.as_slice()).ok().map(DeploymentSecret::new);
     zeroize::Zeroize::zeroize(&mut bytes);
     secret

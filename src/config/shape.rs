@@ -222,9 +222,7 @@ impl<'s> Checker<'s> {
     fn text(&mut self, schema: &Value, text: &str, at: &KeyPath) -> Fit {
         let format = schema.get("format").and_then(Value::as_str);
         match format.and_then(|f| written::check(f, text)) {
-            Some(Err((problem, expected))) => {
-                self.refuse(at, format!("{text:?} {problem}"), format!("expected {expected}"))
-            }
+            Some(Err((problem, expected))) => self.refuse(at, format!("{text:?} {problem}"), format!("expected {expected}")),
             Some(Ok(())) | None => Fit::Whole,
         }
     }

@@ -248,9 +248,7 @@ macro_rules! parsed {
 parsed!(SocketAddr, "socket-address", "an address and a port, for example \"0.0.0.0:8443\"", |t| {
     t.parse().map_err(|_| "is not a socket address".to_owned())
 });
-parsed!(IpNet, "network", "a network, for example \"10.0.0.0/8\"", |t| {
-    t.parse().map_err(|_| "is not a network".to_owned())
-});
+parsed!(IpNet, "network", "a network, for example \"10.0.0.0/8\"", |t| { t.parse().map_err(|_| "is not a network".to_owned()) });
 parsed!(ApiName, "api-name", "1 to 63 characters of a-z 0-9 . _ -", |t| {
     Self::parse(t).map_err(|_| "is not a name".to_owned())
 });

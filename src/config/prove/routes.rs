@@ -54,12 +54,7 @@ pub(super) fn http(
 }
 
 /// The rules of an MCP server: its one URL, for whoever may reach it.
-pub(super) fn mcp(
-    name: &ApiName,
-    invoke: &ScopeSet,
-    (at, catalogue): (&KeyPath, &Catalogue),
-    found: &mut Findings<'_>,
-) -> Rules {
+pub(super) fn mcp(name: &ApiName, invoke: &ScopeSet, (at, catalogue): (&KeyPath, &Catalogue), found: &mut Findings<'_>) -> Rules {
     // This pattern is the mount itself; below it nothing answers.
     let pattern = Pattern::parse("/").map_err(|e| found.error(at, e, "report this")).ok();
     let id = RouteId::parse(&format!("{name}.mcp")).ok();
@@ -150,12 +145,8 @@ fn rules(drafts: Vec<Draft>, catalogue: &Catalogue, found: &mut Findings<'_>) ->
         if let Access::Scopes(bits) = access {
             used = used | bits;
         }
-        let route = Route {
-            id: draft.meta.id.clone(),
-            access,
-            encoded_slash: draft.encoded_slash,
-            org_captures: draft.org_captures,
-        };
+        let route =
+            Route { id: draft.meta.id.clone(), access, encoded_slash: draft.encoded_slash, org_captures: draft.org_captures };
         let methods = MethodSet::parse(draft.meta.methods.iter().map(Method::as_str)).unwrap_or(MethodSet::EMPTY);
         entries.push((draft.pattern, methods, route));
         listing.push(draft.meta);

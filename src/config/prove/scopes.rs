@@ -87,8 +87,10 @@ fn entry(name: &str, scope: &RawScope, at: &KeyPath, found: &mut Findings<'_>) -
     } else if length > 140 || description.contains(char::is_control) {
         found.error(at.key("description"), "is no sentence for the consent page", "at most 140 characters, in one line");
     }
-    let prefix = name.split(':').next().unwrap_or(name);
-    let heading = || prefix[..1].to_uppercase() + &prefix[1..];
+    let heading = || {
+        let mut letters = name.split(':').find(|part| !part.is_empty()).unwrap_or(name).chars();
+        letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>()).unwrap_or_default()
+    };
     Some(ScopeEntry {
         name: token,
         description: description.to_owned(),

@@ -109,7 +109,8 @@ pub(super) fn secret(raw: &RawConfig, root: &KeyPath, found: &mut Findings<'_>) 
         (None, None) => Some(&default),
         (_, file) => file.as_deref(),
     };
-    let made = file.map_or_else(String::new, |f| format!("; to make one: (umask 077; openssl rand -base64 32 > {})", f.display()));
+    let made =
+        file.map_or_else(String::new, |f| format!("; to make one: (umask 077; openssl rand -base64 32 > {})", f.display()));
     let read = secrets::either(found.env, (raw.keys.secret.as_deref(), file), (&at, "secret"), &mut found.warnings);
     let read = read.map_err(|mut e| {
         e.way_out.push_str(&made);

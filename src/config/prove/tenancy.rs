@@ -88,10 +88,7 @@ fn template(value: &str, at: &KeyPath, found: &mut Findings<'_>) {
 }
 
 /// Headers that identify callers to the upstream, the one that tells the tenant included.
-pub(super) fn identity_headers<'a>(
-    all: impl IntoIterator<Item = &'a HeaderName>,
-    tell: Option<&'a Tell>,
-) -> Vec<HeaderName> {
+pub(super) fn identity_headers<'a>(all: impl IntoIterator<Item = &'a HeaderName>, tell: Option<&'a Tell>) -> Vec<HeaderName> {
     let told = match tell {
         Some(Tell::Header { name, .. }) => Some(name),
         _ => None,

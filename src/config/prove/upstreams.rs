@@ -74,19 +74,9 @@ fn injected(raw: &RawInject, at: &KeyPath, found: &mut Findings<'_>) -> Option<I
 }
 
 fn timeouts(raw: &RawTimeouts, at: &KeyPath, found: &mut Findings<'_>) -> UpstreamTimeouts {
-    let all = [
-        ("connect", raw.connect.0),
-        ("read", raw.read.0),
-        ("stream_idle", raw.stream_idle.0),
-        ("write", raw.write.0),
-    ];
+    let all = [("connect", raw.connect.0), ("read", raw.read.0), ("stream_idle", raw.stream_idle.0), ("write", raw.write.0)];
     for (key, _) in all.into_iter().filter(|(_, d)| *d == Duration::ZERO) {
         found.error(at.key(key), "is zero: every request would fail", "give it some time");
     }
-    UpstreamTimeouts {
-        connect: raw.connect.0,
-        read: raw.read.0,
-        stream_idle: raw.stream_idle.0,
-        write: raw.write.0,
-    }
+    UpstreamTimeouts { connect: raw.connect.0, read: raw.read.0, stream_idle: raw.stream_idle.0, write: raw.write.0 }
 }

@@ -54,7 +54,25 @@ fn everything_is_said_at_once() {
         public = true
     "#;
     let errors = parse(text).expect_err("nothing is right").to_string();
-    insta::assert_snapshot!(errors, @"");
+    insta::assert_snapshot!(errors, @r##"
+    apis[0].routes[0].methods[0]: "get" is not a method that can be routed (expected GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS, in capitals)
+    apis[0].tenant.mode: "heder" is not known here (use "header" or "path_prefix")
+    listen.public: "everywhere" is not a socket address (expected an address and a port, for example "0.0.0.0:8443")
+    oauth.acess_token_ttl: unknown key (known here: access_token_ttl, code_ttl, dynamic_client_ttl, dynamic_registration, grant_ttl, login_attempts, machine_token_ttl, max_clients_per_org, operator_name, refresh_grace, refresh_idle, registrations_per_hour, request_ttl, session_idle, session_ttl)
+    oops: unknown key (known here: apis, audit, data, keys, limits, listen, oauth, public_url, roles, scopes, store, upstreams)
+    upstreams[0].endpoints[0]: "ftp://h" is neither http nor https (expected an http or https URL without user, query and fragment, for example "http://127.0.0.1:9090")
+    upstreams[0].inject[1].header: "Host" is reserved (expected the name of a header that may be set, for example "X-Scope-OrgID")
+    apis[0].pack: unknown pack "prometeus" (known: prometheus)
+    scopes."a:read".description: is missing (say in one sentence what it lets an application do)
+    scopes."b:*": names more than one scope (expected a scope of RFC 6749 appendix A.4 without * and comma, for example "metrics:read")
+    roles.reader.permissions[1]: unknown scope "nothing" (known: a:read, audit:read, mcp:tollgate:invoke; add [scopes."nothing"])
+    upstreams[0].inject[0].value: a secret must not stand in the file (use env:NAME, or the key that ends in _file)
+    apis[0].mount: /oauth2/a collides with the gateway's own /oauth2 (choose another path)
+    apis[0].upstream: unknown upstream "v" (known: u; add [[upstreams]] name = "v")
+    apis[0].routes[0].public: contradicts scopes (keep public = true or scopes, not both)
+    apis[0].routes[0].match: a pattern starts with / (write /a/{name}/{b,c}, with /** at the end for everything below)
+    oauth.code_ttl: 11m is out of range (keep it between 1s and 10m)
+    "##);
 }
 
 #[test]
@@ -96,7 +114,10 @@ fn each_mistake_has_its_path() {
         ),
         ("apis = [{ name = \"a\", mount = \"/a\", upstream = \"u\" }]", &["apis[0].upstream", "apis[0].routes"]),
         // The broken upstream is the one that is missed: one error, not two.
-        ("upstreams = [{ name = \"u\" }]\napis = [{ name = \"a\", mount = \"/a\", upstream = \"u\", pack = \"prometheus\" }]", &["upstreams[0].endpoints"]),
+        (
+            "upstreams = [{ name = \"u\" }]\napis = [{ name = \"a\", mount = \"/a\", upstream = \"u\", pack = \"prometheus\" }]",
+            &["upstreams[0].endpoints"],
+        ),
     ];
     for (text, expected) in table {
         assert_eq!(paths(text), *expected, "{text}");
@@ -139,8 +160,30 @@ fn mistakes_inside_an_api_have_their_path() {
 #[test]
 fn our_own_paths_stay_ours() {
     for mount in [
-        "", "/", "a", "/a/", "/a//b", "/../a", "/a b", "/%61", "/{a}", "/mcp", "/MCP", "/login", "/oauth2", "/oauth2/x", "/.well-known/x",
-        "/api", "/api/v1", "/api/v1/x", "/settings/x", "/orgs", "/device", "/assets", "/consent", "/logout",
+        "",
+        "/",
+        "a",
+        "/a/",
+        "/a//b",
+        "/../a",
+        "/a b",
+        "/%61",
+        "/{a}",
+        "/mcp",
+        "/MCP",
+        "/login",
+        "/oauth2",
+        "/oauth2/x",
+        "/.well-known/x",
+        "/api",
+        "/api/v1",
+        "/api/v1/x",
+        "/settings/x",
+        "/orgs",
+        "/device",
+        "/assets",
+        "/consent",
+        "/logout",
     ] {
         let text = api("").replace("\"/a\"", &format!("{mount:?}"));
         assert_eq!(paths(&text), ["apis[0].mount"], "{mount}");
@@ -167,8 +210,14 @@ fn routes_that_nobody_could_tell_apart_are_refused() {
         (route("b", "/x", "methods = [\"GET\"]\nscopes = []"), &["apis[0].routes[1].scopes"]),
         (route("b", "/x", "methods = [\"GET\"]\nscopes = [\"audit:read\"]\npublic = true"), &["apis[0].routes[1].public"]),
         (route("b", "/x", &format!("{get}\norg_captures = [\"x\"]")), &["apis[0].routes[1].org_captures[0]"]),
-        ("[[apis]]\nname = \"a\"\nmount = \"/a\"\nupstream = \"u\"\npack = \"prometheus\"\n".to_owned(), &["apis[1].name", "apis[1].mount"]),
-        ("[[apis]]\nname = \"tollgate\"\nmount = \"/t\"\nupstream = \"u\"\npack = \"prometheus\"\n".to_owned(), &["apis[1].name"]),
+        (
+            "[[apis]]\nname = \"a\"\nmount = \"/a\"\nupstream = \"u\"\npack = \"prometheus\"\n".to_owned(),
+            &["apis[1].name", "apis[1].mount"],
+        ),
+        (
+            "[[apis]]\nname = \"tollgate\"\nmount = \"/t\"\nupstream = \"u\"\npack = \"prometheus\"\n".to_owned(),
+            &["apis[1].name"],
+        ),
     ];
     for (more, expected) in table {
         assert_eq!(paths(&(api("") + more)), *expected, "{more}");
@@ -232,14 +281,56 @@ fn value() -> impl Strategy<Value = toml::Value> {
         any::<f64>().prop_map(toml::Value::Float),
         any::<bool>().prop_map(toml::Value::Boolean),
         ".{0,12}".prop_map(toml::Value::String),
-        prop::sample::select(vec!["10m", "/a/**", "{org.id}", "u", "http", "mcp", "GET", "audit:read", "http://h", "env:KEY", "header"])
-            .prop_map(|s| toml::Value::String(s.to_owned())),
+        prop::sample::select(vec![
+            "10m",
+            "/a/**",
+            "{org.id}",
+            "u",
+            "http",
+            "mcp",
+            "GET",
+            "audit:read",
+            "http://h",
+            "env:KEY",
+            "header"
+        ])
+        .prop_map(|s| toml::Value::String(s.to_owned())),
     ];
     leaf.prop_recursive(5, 64, 6, |inner| {
         let keys = prop::sample::select(vec![
-            "public_url", "listen", "limits", "store", "data", "keys", "oauth", "audit", "scopes", "roles", "upstreams", "apis", "name",
-            "mount", "kind", "pack", "upstream", "tenant", "mode", "value", "routes", "match", "methods", "tools", "default", "é", "",
-            "permissions", "description", "endpoints", "inject", "header", "x",
+            "public_url",
+            "listen",
+            "limits",
+            "store",
+            "data",
+            "keys",
+            "oauth",
+            "audit",
+            "scopes",
+            "roles",
+            "upstreams",
+            "apis",
+            "name",
+            "mount",
+            "kind",
+            "pack",
+            "upstream",
+            "tenant",
+            "mode",
+            "value",
+            "routes",
+            "match",
+            "methods",
+            "tools",
+            "default",
+            "é",
+            "",
+            "permissions",
+            "description",
+            "endpoints",
+            "inject",
+            "header",
+            "x",
         ]);
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(toml::Value::Array),
@@ -250,6 +341,8 @@ fn value() -> impl Strategy<Value = toml::Value> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn no_file_panics(value in value()) {
         let text = toml::to_string(&value).unwrap_or_default();

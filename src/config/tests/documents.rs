@@ -29,7 +29,8 @@ fn every_key_has_a_sentence() {
     for line in page.lines().filter(|l| l.starts_with("| `")) {
         assert!(!line.ends_with("|  |") && !line.contains("|  | |"), "a key without a sentence: {line}");
     }
-    for section in ["## `listen`", "## `oauth`", "## `[[apis]]`", "## `apis.tenant`", "## `[[apis.routes]]`", "## `scopes.NAME`"] {
+    for section in ["## `listen`", "## `oauth`", "## `[[apis]]`", "## `apis.tenant`", "## `[[apis.routes]]`", "## `scopes.NAME`"]
+    {
         assert!(page.contains(section), "{section} is missing");
     }
 }
@@ -103,7 +104,10 @@ fn defaults_are_the_documented_ones() {
     assert_eq!((config.audit.power_safe, config.audit.retention), (false, seconds(365 * day)));
     assert_eq!(config.listen.limits.max_local_body, 65_536);
     assert_eq!(config.listen.limits.header_timeout, seconds(10));
-    assert_eq!((config.listen.public.to_string(), config.listen.admin.to_string()), ("127.0.0.1:8080".into(), "127.0.0.1:9901".into()));
+    assert_eq!(
+        (config.listen.public.to_string(), config.listen.admin.to_string()),
+        ("127.0.0.1:8080".into(), "127.0.0.1:9901".into())
+    );
     assert_eq!(secrecy::ExposeSecret::expose_secret(&config.store_url), "sqlite:data/tollgate.db");
 }
 
@@ -111,7 +115,10 @@ fn defaults_are_the_documented_ones() {
 fn our_own_mcp_server_is_always_there() {
     let config = proved("");
     let own = &config.apis[0];
-    assert_eq!((own.name.as_str(), own.mount.as_str(), own.advertised.to_string()), ("tollgate", "/mcp", "mcp:tollgate:invoke".into()));
+    assert_eq!(
+        (own.name.as_str(), own.mount.as_str(), own.advertised.to_string()),
+        ("tollgate", "/mcp", "mcp:tollgate:invoke".into())
+    );
     assert!(matches!(own.target, Target::OwnMcp));
     let ApiKind::Mcp(policy) = &own.kind else { panic!("an MCP server") };
     let asked = |tool: &str, held: &ScopeBits| policy.allows(&Named::Tool(tool.into()), held);
@@ -140,5 +147,24 @@ fn the_matrix_shows_routes_scopes_and_warnings() {
     )
     .unwrap_or_else(|e| panic!("{e}"));
     let matrix = Matrix::new(&config, &warnings).to_string();
-    insta::assert_snapshot!(matrix, @"");
+    insta::assert_snapshot!(matrix, @r##"
+    API       ROUTE         METHODS          PATH               NEEDS
+    things    things.get    GET              /things/**         things:read
+    tollgate  tollgate.mcp  POST,GET,DELETE  /mcp               mcp:tollgate:invoke
+    tollgate  tool                           explain_denial     mcp:tollgate:invoke
+    tollgate  tool                           list_applications  mcp:tollgate:invoke
+    tollgate  tool                           search_audit       audit:read mcp:tollgate:invoke
+    tollgate  tool                           whoami             mcp:tollgate:invoke
+    tollgate  tool                           (others)           (denied)
+    tollgate  prompt                         (others)           mcp:tollgate:invoke
+    tollgate  resource                       (others)           mcp:tollgate:invoke
+
+    SCOPE                VISIBILITY  RISK    ROLES         ROUTES
+    audit:read           public      medium  admin         tollgate:search_audit
+    mcp:tollgate:invoke  public      low     admin,viewer  tollgate.mcp
+    things:burn          public      medium  admin
+    things:read          public      medium  admin         things.get
+
+    warning: scopes."things:burn": no route and no tool needs this scope; consenting to it changes nothing
+    "##);
 }

@@ -27,12 +27,19 @@ fn config(start: &Quickstart) -> Result<Config, ConfigErrors> {
 #[test]
 fn gates_become_what_they_are() {
     let dir = tempfile::tempdir().expect("a directory");
-    let gates = [("prometheus", "http://127.0.0.1:9090"), ("everything", "http://127.0.0.1:3001/mcp"), ("wiki", "https://wiki.internal/")];
-    let config = config(&quickstart(dir.path(), &gates, &["everything:get-sum=mcp:everything:write"])).unwrap_or_else(|e| panic!("{e}"));
+    let gates = [
+        ("prometheus", "http://127.0.0.1:9090"),
+        ("everything", "http://127.0.0.1:3001/mcp"),
+        ("wiki", "https://wiki.internal/"),
+    ];
+    let config =
+        config(&quickstart(dir.path(), &gates, &["everything:get-sum=mcp:everything:write"])).unwrap_or_else(|e| panic!("{e}"));
     let mounts: Vec<_> = config.apis.iter().map(|a| a.resource.as_str()).collect();
     let at = |path: &str| format!("http://127.0.0.1:8080{path}");
     assert_eq!(mounts, [at("/prometheus"), at("/mcp/everything"), at("/wiki"), at("/mcp")]);
-    assert!(matches!(&config.apis[0].tenancy.tell, Some(Tell::Header { name, template }) if name == "x-scope-orgid" && template == "{org.tenant}"));
+    assert!(
+        matches!(&config.apis[0].tenancy.tell, Some(Tell::Header { name, template }) if name == "x-scope-orgid" && template == "{org.tenant}")
+    );
     assert_eq!(config.apis[1].advertised.to_string(), "mcp:everything:invoke");
     assert_eq!(config.apis[2].advertised.to_string(), "wiki:read wiki:write");
     assert_eq!(config.oauth.access_token_ttl, Duration::from_secs(5));
