@@ -95,7 +95,7 @@ impl AnySession {
         let may_read = |roles: &[_]| !needed.is_empty() && config.roles.permissions(roles).covers(&needed);
         let orgs = node.store.orgs_of(&self.user.id).await?;
         let readable = orgs.into_iter().filter(|(_, roles)| may_read(roles));
-        let audit = readable.map(|(o, _)| AuditLink { slug: o.slug.to_string(), organization: o.name }).collect();
+        let audit = readable.map(|(o, _)| AuditLink { slug: o.slug.to_string(), organization: o.name.into() }).collect();
         let viewer = Viewer { email: self.user.email.clone(), csrf: self.csrf.as_str().to_owned(), audit };
         Ok(Frame { viewer: Some(viewer), section, ..super::frame(config) })
     }
