@@ -2,6 +2,7 @@
 pub mod audit;
 pub mod config;
 pub mod gateway;
+pub mod listener;
 pub mod mcp;
 pub mod node;
 pub mod pages;
@@ -11,3 +12,4 @@ pub mod store;
 pub mod telemetry;
 pub mod token;
 pub mod types;
+pub mod web;
