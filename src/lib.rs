@@ -2,8 +2,11 @@
 pub mod config;
 pub mod mcp;
 pub mod node;
+pub mod oauth;
+pub mod pages;
 pub mod record;
 pub mod routing;
 pub mod store;
 pub mod token;
 pub mod types;
+pub mod web;
