@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::record::{Actor, Cause, Origin};
 use crate::store::{SharedStore, StoreError};
 use crate::token::{KeyRing, TokenFault, Verifier, View};
-use crate::types::{Clock, Entropy, NodeId, RequestId, Timestamp};
+use crate::types::{Clock, Entropy, IdSource, NodeId, RequestId, Timestamp};
 
 /// How old a node's view of the feed may be before it stops serving.
 const LEASE: Duration = Duration::from_secs(1);
@@ -33,6 +33,8 @@ pub struct Node {
     pub verifier: Arc<Verifier>,
     /// The change feed as this node has seen it.
     pub view: Arc<View>,
+    /// Names for requests and records.
+    pub ids: IdSource,
 }
 
 impl std::fmt::Debug for Node {
@@ -56,7 +58,9 @@ impl Node {
         let keys = Arc::new(KeyRing::empty(Arc::clone(&config.secret)));
         let view = Arc::new(View::starting_at(store.feed_position().await?, LEASE));
         let verifier = Arc::new(Verifier::new(Arc::clone(&keys), Arc::clone(&view), Arc::clone(&store)));
-        let node = Arc::new(Self { id, config: ArcSwap::from_pointee(config), store, clock, entropy, keys, verifier, view });
+        let ids = IdSource::new(&*entropy);
+        let config = ArcSwap::from_pointee(config);
+        let node = Arc::new(Self { id, config, store, clock, entropy, keys, verifier, view, ids });
         node.keys.start(&node.store, &*node.entropy, &node.own_cause()).await?;
         Ok(node)
     }

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 
 use super::Catalogue;
-use crate::mcp::ToolPolicy;
+use crate::mcp::ServerPolicy;
 use crate::routing::{MountTable, RouteTable};
 use crate::types::{ApiName, Issuer, ResourceId, RoleName, RouteId, ScopeBits, ScopeSet};
 
@@ -205,7 +205,7 @@ pub enum ApiKind {
     /// Plain HTTP.
     Http,
     /// The Model Context Protocol, with its tool policy and the scope that everything needs.
-    Mcp(Box<ToolPolicy>),
+    Mcp(Arc<ServerPolicy>),
 }
 
 /// Who answers an API's requests.

@@ -9,13 +9,13 @@ use std::fmt;
 /// The longest name a page shows, in characters; the rest becomes an ellipsis.
 pub const LONGEST_NAME: usize = 60;
 
-/// What a page calls a client whose name holds nothing that can be shown.
-const UNNAMED: &str = "Unnamed application";
+/// What a page calls something whose name holds nothing that can be shown.
+const UNNAMED: &str = "Unnamed";
 
 /// Two marks cover every accented letter in common use; more only serve to paint over other lines.
 const MOST_COMBINING_MARKS: usize = 2;
 
-/// A name that passed through [`display_name`]; the only kind that a page accepts for a client.
+/// A name that passed through [`display_name`]; the only kind that a page accepts for a client or an organization.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct DisplayName(String);
 
@@ -47,7 +47,7 @@ impl From<&str> for DisplayName {
 
 /// Drops what can't be seen or moves other text, folds white space, bounds combining marks and length.
 ///
-/// Never empty: a name with nothing left reads "Unnamed application".
+/// Never empty: a name with nothing left reads "Unnamed".
 #[must_use]
 pub fn display_name(raw: &str) -> String {
     let mut shown = String::new();

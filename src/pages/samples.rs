@@ -60,7 +60,7 @@ pub fn brand() -> Brand {
 }
 
 fn viewer() -> Viewer {
-    let link = |slug: &str, name: &str| AuditLink { slug: slug.to_owned(), organization: name.to_owned() };
+    let link = |slug: &str, name: &str| AuditLink { slug: slug.to_owned(), organization: name.into() };
     Viewer { email: "ada@acme.example".to_owned(), csrf: CSRF.to_owned(), audit: vec![link("acme", "Acme Production"), link("acme-lab", "Acme Lab")] }
 }
 
@@ -92,20 +92,20 @@ fn group(api: &str, lines: Vec<ScopeLine>) -> ScopeGroup {
 }
 
 pub fn consent() -> ConsentPage {
-    let organization = |id: &str, name: &str, slug: &str, role: &str| OrganizationChoice { id: id.to_owned(), name: name.to_owned(), slug: slug.to_owned(), role: role.to_owned(), selected: id == "org_7" };
+    let organization = |id: &str, name: &str, slug: &str, role: &str| OrganizationChoice { id: id.to_owned(), name: name.into(), slug: slug.to_owned(), role: role.to_owned(), selected: id == "org_7" };
     ConsentPage {
         frame: frame(Section::Elsewhere),
         action: "/consent?request=7".to_owned(),
         csrf: CSRF.to_owned(),
         user: "ada@acme.example".to_owned(),
         switch_user: "/logout?next=%2Fconsent%3Frequest%3D7".to_owned(),
-        client: Client { name: "Grafana CLI".into(), trust: Trust::Published { by: "Grafana Labs".to_owned() } },
+        client: Client { name: "Grafana CLI".into(), trust: Trust::Published { by: "Grafana Labs".into() } },
         resembles: None,
         organizations: vec![organization("org_7", "Acme Production", "acme", "Administrator"), organization("org_8", "Acme Lab", "acme-lab", "Viewer")],
         scopes: vec![
             group("Metrics", vec![
                 line("metrics:read", "Query your organization's metrics and their metadata", Risk::Low, Held::Now),
-                line("rules:write", "Change recording and alerting rules", Risk::Medium, Held::Only(vec!["Acme Production".to_owned()])),
+                line("rules:write", "Change recording and alerting rules", Risk::Medium, Held::Only(vec!["Acme Production".into()])),
             ]),
             group("Logs", vec![
                 line("logs:read", "Search and read your organization's logs", Risk::Low, Held::Now),
@@ -152,7 +152,7 @@ pub fn consent_hostile() -> ConsentPage {
     page.resembles = Some(HOSTILE.into());
     page.action = HOSTILE.to_owned();
     page.user = HOSTILE.to_owned();
-    page.organizations[0].name = HOSTILE.to_owned();
+    page.organizations[0].name = HOSTILE.into();
     page.organizations[0].id = HOSTILE.to_owned();
     page.scopes[0].lines[0].text = HOSTILE.to_owned();
     page.destination = Destination::InstalledApplication(HOSTILE.to_owned());
@@ -179,7 +179,7 @@ pub fn applications(grants: Vec<GrantRow>, notice: Option<ApplicationsNotice>) -
 }
 
 fn revoked() -> ApplicationsNotice {
-    ApplicationsNotice::Revoked { application: "Grafana CLI".into(), organization: "Acme Production".to_owned() }
+    ApplicationsNotice::Revoked { application: "Grafana CLI".into(), organization: "Acme Production".into() }
 }
 
 pub fn grants() -> Vec<GrantRow> {
@@ -187,8 +187,8 @@ pub fn grants() -> Vec<GrantRow> {
     let wave = (0..30).map(|day: u32| if day % 7 > 4 { day % 3 } else { 20 + (day * 37) % 61 }).collect();
     let first = GrantRow {
         grant_id: "grant_9".to_owned(),
-        client: Client { name: "Grafana CLI".into(), trust: Trust::Published { by: "Grafana Labs".to_owned() } },
-        organization: "Acme Production".to_owned(),
+        client: Client { name: "Grafana CLI".into(), trust: Trust::Published { by: "Grafana Labs".into() } },
+        organization: "Acme Production".into(),
         scopes: vec![
             scope("logs:delete", "Delete logs for good", Risk::High, LastUse::Never),
             scope("rules:write", "Change recording and alerting rules", Risk::Medium, LastUse::At(ago(60 * 24 * 3))),
@@ -206,7 +206,7 @@ pub fn grants() -> Vec<GrantRow> {
     let second = GrantRow {
         grant_id: "grant_10".to_owned(),
         client: Client { name: "Claude".into(), trust: document },
-        organization: "Acme Lab".to_owned(),
+        organization: "Acme Lab".into(),
         calls: Sparkline { days: (0..30).map(|day| if day > 24 { day * 11 } else { 0 }).collect() },
         scopes: vec![scope("mcp:everything:invoke", "Call the tools of the server “everything”", Risk::Low, LastUse::At(ago(700)))],
         last_used: Some(ago(700)),
@@ -216,7 +216,7 @@ pub fn grants() -> Vec<GrantRow> {
     let third = GrantRow {
         grant_id: "grant_11".to_owned(),
         client: Client { name: DisplayName::new(HOSTILE), trust: Trust::Registered { ago: "3 hours ago".to_owned(), used_in_org: false } },
-        organization: HOSTILE.to_owned(),
+        organization: HOSTILE.into(),
         calls: Sparkline { days: vec![0; 30] },
         scopes: vec![scope("metrics:read", HOSTILE, Risk::Low, LastUse::Never)],
         last_used: None,
@@ -255,7 +255,7 @@ pub fn audit(filter: AuditFilter, rows: Vec<AuditRow>) -> AuditPage {
     let bin = |n: u32| Bin { label: format!("{:02}:{:02}", 17 + n / 12, n % 12 * 5), allowed: 8 + (n * 53) % 67, denied: if n % 9 == 4 { 6 } else { n % 2 } };
     AuditPage {
         frame: frame(Section::Audit { slug: "acme".to_owned() }),
-        organization: "Acme Production".to_owned(),
+        organization: "Acme Production".into(),
         path: "/orgs/acme/audit".to_owned(),
         filter,
         problem: None,
@@ -281,7 +281,7 @@ fn record(decision: Decision, explanation: Option<Explanation>) -> AuditRecordPa
     let neighbour = |label: &str, of: &str| Neighbour { label: label.to_owned(), of: of.to_owned(), href: "/orgs/acme/audit?text=x".to_owned() };
     AuditRecordPage {
         frame: frame(Section::Audit { slug: "acme".to_owned() }),
-        organization: "Acme Production".to_owned(),
+        organization: "Acme Production".into(),
         path: "/orgs/acme/audit".to_owned(),
         id: "01JDA7ZK5N8Q2V".to_owned(),
         title: "tools/call query_logs on everything".to_owned(),

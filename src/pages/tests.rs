@@ -187,7 +187,7 @@ fn consent_lists_every_scope_once_with_the_riskiest_first() {
     assert_eq!(risky_seen.first().map(|(_, risk)| *risk), Some(Risk::High));
     assert_eq!(html.matches("Takes effect if you are given").count(), 1);
     assert!(html.contains("You hold this in Acme Production only"));
-    for fact in ["Published by Grafana Labs", "cli.grafana.example", "unused for 30 days, and for 90 days at most", "/settings/applications"] {
+    for fact in ["Published by Grafana Labs", "cli.grafana.example", "For 90 days at most; ends sooner if unused for 30 days", "/settings/applications"] {
         assert!(html.contains(fact), "{fact}");
     }
 }

@@ -1,4 +1,5 @@
 // Adds comfort to pages that work without it: local times, copy buttons, a filter for long lists.
+// The filter never hides what a person has to look closely at.
 "use strict";
 
 const local = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
@@ -29,7 +30,7 @@ if (navigator.clipboard) {
 }
 
 for (const box of document.querySelectorAll("[data-filter]")) {
-  const items = box.closest("[data-filtered]").querySelectorAll("[data-item]");
+  const items = box.closest("[data-filtered]").querySelectorAll(":not(.risk) > .scopes > [data-item]");
   box.hidden = false;
   box.querySelector("input").addEventListener("input", (event) => {
     const wanted = event.target.value.trim().toLowerCase();

@@ -29,7 +29,7 @@ pub struct GrantRow {
     /// The application.
     pub client: Client,
     /// Name of the organization it works in.
-    pub organization: String,
+    pub organization: DisplayName,
     /// What it may do, most important first.
     pub scopes: Vec<GrantedScope>,
     /// When consent was given.
@@ -76,7 +76,7 @@ pub enum ApplicationsNotice {
         /// The application.
         application: DisplayName,
         /// The organization it worked in.
-        organization: String,
+        organization: DisplayName,
     },
     /// There was no such live grant: revoked before, or never the viewer's.
     AlreadyGone,

@@ -4,7 +4,7 @@ use askama::Template;
 use url::form_urlencoded::Serializer;
 
 use super::Frame;
-use crate::pages::{Histogram, When};
+use crate::pages::{DisplayName, Histogram, When};
 
 /// `/orgs/{org}/audit`: filter, picture, table, downloads.
 ///
@@ -16,7 +16,7 @@ pub struct AuditPage {
     /// The surrounding page, with a viewer.
     pub frame: Frame,
     /// Organization name.
-    pub organization: String,
+    pub organization: DisplayName,
     /// `/orgs/{org}/audit`.
     pub path: String,
     /// The filter in force.
@@ -80,7 +80,7 @@ pub struct AuditRow {
     /// Email or service name of the user.
     pub who: String,
     /// Name of the client; `None` for acts without one.
-    pub application: Option<crate::pages::DisplayName>,
+    pub application: Option<DisplayName>,
     /// What was done in short, `loki.query` or `tools/call query_logs`.
     pub what: String,
     /// API or page it was done on.

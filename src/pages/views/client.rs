@@ -17,7 +17,7 @@ pub enum Trust {
     /// Published by an organization of this gateway.
     Published {
         /// Name of the organization that owns the app.
-        by: String,
+        by: DisplayName,
     },
     /// Its `client_id` is a metadata document that was fetched and matched.
     VerifiedDocument {
@@ -38,7 +38,7 @@ pub enum Trust {
 impl Trust {
     pub(in crate::pages) fn badge(&self) -> String {
         match self {
-            Self::Published { by } => format!("Published by {}", display_name(by)),
+            Self::Published { by } => format!("Published by {by}"),
             Self::VerifiedDocument { host } => format!("Verified document at {}", display_name(host)),
             Self::Registered { .. } => "Registered itself".to_owned(),
             Self::Preregistered => "Added by your administrator".to_owned(),

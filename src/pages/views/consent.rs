@@ -45,7 +45,7 @@ pub struct OrganizationChoice {
     /// Value of the radio `org`.
     pub id: String,
     /// Shown name.
-    pub name: String,
+    pub name: DisplayName,
     /// Slug, beside the name.
     pub slug: String,
     /// The person's roles there in words, "Administrator".
@@ -95,7 +95,7 @@ pub enum Held {
     /// In none of them.
     Later,
     /// Only in the named ones, when several are offered.
-    Only(Vec<String>),
+    Only(Vec<DisplayName>),
 }
 
 /// Where the browser is sent.
@@ -109,7 +109,7 @@ pub enum Destination {
     InstalledApplication(String),
 }
 
-/// How long a grant lasts; zero durations mean "no such limit".
+/// How long a grant lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetime {
     /// Ends when unused for this long.
@@ -174,7 +174,7 @@ impl Held {
         match self {
             Self::Now => String::new(),
             Self::Later => "Takes effect if you are given this permission".to_owned(),
-            Self::Only(organizations) => format!("You hold this in {} only; elsewhere it takes effect if you are given it", organizations.join(", ")),
+            Self::Only(organizations) => format!("You hold this in {} only; elsewhere it takes effect if you are given it", organizations.iter().map(DisplayName::as_str).collect::<Vec<_>>().join(", ")),
         }
     }
 }
@@ -197,12 +197,12 @@ impl Destination {
 }
 
 impl Lifetime {
-    /// "For 30 days, as long as it is used; 90 days at most".
+    /// "For 90 days at most; ends sooner if unused for 30 days".
     #[must_use]
     pub fn words(self) -> String {
         match (self.idle.map(duration_words), self.absolute.map(duration_words)) {
-            (Some(idle), Some(most)) => format!("Until it is unused for {idle}, and for {most} at most"),
-            (Some(idle), None) => format!("Until it is unused for {idle}, or you revoke it"),
+            (Some(idle), Some(most)) => format!("For {most} at most; ends sooner if unused for {idle}"),
+            (Some(idle), None) => format!("As long as it is used; ends after {idle} without use"),
             (None, Some(most)) => format!("For {most}"),
             (None, None) => "Until you revoke it".to_owned(),
         }

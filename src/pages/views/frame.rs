@@ -1,5 +1,7 @@
 //! What surrounds every page: the operator's name, the menu, who is signed in.
 
+use crate::pages::DisplayName;
+
 /// Whose gateway this is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Brand {
@@ -37,7 +39,7 @@ pub struct AuditLink {
     /// For the path `/orgs/{slug}/audit`.
     pub slug: String,
     /// Organization name, to tell several apart.
-    pub organization: String,
+    pub organization: DisplayName,
 }
 
 /// An entry of the menu.

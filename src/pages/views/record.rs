@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::{Decision, Frame, Link};
-use crate::pages::When;
+use crate::pages::{DisplayName, When};
 
 /// `/orgs/{org}/audit/{id}`.
 #[derive(Clone, Debug, Template)]
@@ -12,7 +12,7 @@ pub struct AuditRecordPage {
     /// The surrounding page, with a viewer.
     pub frame: Frame,
     /// Organization name.
-    pub organization: String,
+    pub organization: DisplayName,
     /// `/orgs/{org}/audit`.
     pub path: String,
     /// Record id.
