@@ -2,6 +2,7 @@
 pub mod audit;
 pub mod config;
 pub mod gateway;
+pub mod listener;
 pub mod mcp;
 pub mod node;
 pub mod oauth;

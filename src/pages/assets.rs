@@ -23,8 +23,10 @@ pub struct Asset {
 
 const SVG: &str = "image/svg+xml";
 
-static STYLESHEET: LazyLock<Asset> = LazyLock::new(|| Asset::new("tollgate", "css", "text/css; charset=utf-8", include_str!("static/tollgate.css")));
-static SCRIPT: LazyLock<Asset> = LazyLock::new(|| Asset::new("tollgate", "js", "text/javascript; charset=utf-8", include_str!("static/tollgate.js")));
+static STYLESHEET: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("tollgate", "css", "text/css; charset=utf-8", include_str!("static/tollgate.css")));
+static SCRIPT: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("tollgate", "js", "text/javascript; charset=utf-8", include_str!("static/tollgate.js")));
 static ICONS: LazyLock<Asset> = LazyLock::new(|| Asset::new("icons", "svg", SVG, include_str!("static/icons.svg")));
 static FAVICON: LazyLock<Asset> = LazyLock::new(|| Asset::new("favicon", "svg", SVG, include_str!("static/favicon.svg")));
 

@@ -95,7 +95,15 @@ mod tests {
 
     #[test]
     fn spans_name_their_largest_unit() {
-        for (seconds, words) in [(1, "1 second"), (600, "10 minutes"), (3600, "1 hour"), (2_592_000, "30 days"), (7_776_000, "90 days"), (31_536_000, "12 months"), (94_608_000, "3 years")] {
+        for (seconds, words) in [
+            (1, "1 second"),
+            (600, "10 minutes"),
+            (3600, "1 hour"),
+            (2_592_000, "30 days"),
+            (7_776_000, "90 days"),
+            (31_536_000, "12 months"),
+            (94_608_000, "3 years"),
+        ] {
             assert_eq!(duration_words(Duration::from_secs(seconds)), words);
         }
     }
