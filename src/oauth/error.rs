@@ -135,8 +135,8 @@ impl OAuthError {
         self
     }
 
-    fn unavailable(error: &dyn std::error::Error) -> Self {
-        tracing::error!(error = error as &dyn std::error::Error, "an OAuth request could not be decided");
+    fn unavailable(error: &(dyn std::error::Error + 'static)) -> Self {
+        tracing::error!(error, "an OAuth request could not be decided");
         Self::new(Code::TemporarilyUnavailable, "A part of this service can't be reached at the moment; try again").retry_after(1)
     }
 }

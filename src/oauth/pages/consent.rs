@@ -11,9 +11,9 @@ use url::Url;
 use super::super::endpoints::WayBack;
 use super::super::{App, Code, OAuthError};
 use super::own_form;
-use crate::config::Config;
+use crate::config::{Config, Risk};
 use crate::pages::views::{
-    Client as ClientView, ConsentPage, ConsentProblem, Destination, Held, Lifetime, OrganizationChoice, Risk, ScopeGroup,
+    Client as ClientView, ConsentPage, ConsentProblem, Destination, Held, Lifetime, OrganizationChoice, ScopeGroup,
     ScopeLine, Section, Trust,
 };
 use crate::pages::{DisplayName, When, skeleton};
@@ -117,7 +117,7 @@ async fn ask(
 
 fn choice(org: &Org, roles: &[RoleName], selected: bool) -> OrganizationChoice {
     let role = if roles.is_empty() { "no role".to_owned() } else { roles.iter().map(RoleName::as_str).collect::<Vec<_>>().join(", ") };
-    OrganizationChoice { id: org.id.to_string(), name: org.name.clone(), slug: org.slug.to_string(), role, selected }
+    OrganizationChoice { id: org.id.to_string(), name: DisplayName::new(&org.name), slug: org.slug.to_string(), role, selected }
 }
 
 async fn trust(app: &App, pending: &Pending) -> Result<Trust, StoreError> {
@@ -125,7 +125,7 @@ async fn trust(app: &App, pending: &Pending) -> Result<Trust, StoreError> {
     match (client.origin, &client.org) {
         (ClientOrigin::Administrator, None) => Ok(Trust::Preregistered),
         (ClientOrigin::Administrator, Some(owner)) => {
-            let by = orgs.iter().find(|(o, _)| o.id == *owner).map(|(o, _)| o.name.clone());
+            let by = orgs.iter().find(|(o, _)| o.id == *owner).map(|(o, _)| DisplayName::new(&o.name));
             Ok(by.map_or(Trust::Preregistered, |by| Trust::Published { by }))
         }
         (ClientOrigin::Dynamic, _) => {
@@ -167,11 +167,7 @@ fn scope_groups(config: &Config, request: &AuthRequest, orgs: &[(Org, Vec<RoleNa
         let line = ScopeLine {
             scope: scope.to_string(),
             text: entry.map_or_else(|| scope.to_string(), |e| e.description.clone()),
-            risk: match entry.map(|e| e.risk) {
-                Some(crate::config::Risk::Low) => Risk::Low,
-                Some(crate::config::Risk::Medium) => Risk::Medium,
-                Some(crate::config::Risk::High) | None => Risk::High,
-            },
+            risk: entry.map_or(Risk::High, |e| e.risk),
             held: held(config, scope, orgs),
         };
         match groups.iter_mut().find(|g| g.api == api) {
@@ -185,7 +181,7 @@ fn scope_groups(config: &Config, request: &AuthRequest, orgs: &[(Org, Vec<RoleNa
 fn held(config: &Config, scope: &ScopeToken, orgs: &[(Org, Vec<RoleName>)]) -> Held {
     let needed = config.catalogue.bits(&[scope.clone()].into_iter().collect());
     let holds = |roles: &[RoleName]| !needed.is_empty() && config.roles.permissions(roles).covers(&needed);
-    let holders: Vec<String> = orgs.iter().filter(|(_, r)| holds(r)).map(|(o, _)| o.name.clone()).collect();
+    let holders: Vec<_> = orgs.iter().filter(|(_, r)| holds(r)).map(|(o, _)| DisplayName::new(&o.name)).collect();
     match holders.len() {
         0 => Held::Later,
         n if n == orgs.len() => Held::Now,
