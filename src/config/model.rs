@@ -205,7 +205,7 @@ pub enum ApiKind {
     /// Plain HTTP.
     Http,
     /// The Model Context Protocol, with its tool policy and the scope that everything needs.
-    Mcp(Box<ServerPolicy>),
+    Mcp(Arc<ServerPolicy>),
 }
 
 /// Who answers an API's requests.

@@ -142,7 +142,7 @@ impl<'a> Scan<'a> {
     }
 
     fn fail<E: de::Error>(&mut self, fault: BadReason) -> E {
-        let e = E::custom(&fault);
+        let e = E::custom(fault);
         self.fault = Some(fault);
         e
     }

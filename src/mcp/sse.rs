@@ -39,9 +39,9 @@ impl Events {
             if std::mem::take(&mut self.after_cr) && chunk[0] == LF {
                 // The event may be gone already: it left with its carriage return, so that nobody waits for what may not come.
                 if self.held.is_empty() {
-                    out.push(LF)
+                    out.push(LF);
                 } else {
-                    self.held.push(LF)
+                    self.held.push(LF);
                 }
                 self.line = self.held.len();
                 chunk = &chunk[1..];
@@ -151,9 +151,8 @@ fn append(
     };
     let rewritten = match std::str::from_utf8(&payload) {
         Ok(text) if maybe_message(text) => rewrite(text)?,
-        Ok(_) => None,
         Err(_) if maybe_message(&String::from_utf8_lossy(&payload)) => return Err(FilterError::Unreadable),
-        Err(_) => None,
+        Ok(_) | Err(_) => None,
     };
     match rewritten {
         None => out.extend_from_slice(event),
