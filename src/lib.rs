@@ -5,6 +5,7 @@ pub mod gateway;
 pub mod listener;
 pub mod mcp;
 pub mod node;
+pub mod oauth;
 pub mod pages;
 pub mod record;
 pub mod routing;

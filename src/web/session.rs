@@ -12,6 +12,7 @@ use super::cookies::full_name;
 use super::{FormToken, Peer, Trouble, cookie, expired_cookie, new_cookie, see_other};
 use crate::config::Config;
 use crate::node::Node;
+use crate::pages::DisplayName;
 use crate::pages::views::{AuditLink, Frame, Section, Viewer};
 use crate::store::{Session, StoreError, User};
 use crate::types::{PlainToken, ScopeSet, TokenKind};
@@ -95,7 +96,7 @@ impl AnySession {
         let may_read = |roles: &[_]| !needed.is_empty() && config.roles.permissions(roles).covers(&needed);
         let orgs = node.store.orgs_of(&self.user.id).await?;
         let readable = orgs.into_iter().filter(|(_, roles)| may_read(roles));
-        let audit = readable.map(|(o, _)| AuditLink { slug: o.slug.to_string(), organization: o.name }).collect();
+        let audit = readable.map(|(o, _)| AuditLink { slug: o.slug.to_string(), organization: DisplayName::new(&o.name) }).collect();
         let viewer = Viewer { email: self.user.email.clone(), csrf: self.csrf.as_str().to_owned(), audit };
         Ok(Frame { viewer: Some(viewer), section, ..super::frame(config) })
     }

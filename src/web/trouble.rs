@@ -65,8 +65,8 @@ impl Trouble {
         page(self.status, &view)
     }
 
-    fn fault(error: &dyn std::error::Error) -> Self {
-        tracing::error!(error = error as &dyn std::error::Error, "a page could not be served");
+    fn fault(error: &(dyn std::error::Error + 'static)) -> Self {
+        tracing::error!(error, "a page could not be served");
         let happened = "A part of this service can't be reached at the moment. Nothing was changed.";
         let advice = "Wait a moment, then try again. If it goes on, tell your administrator the reference below.";
         Self { status: StatusCode::SERVICE_UNAVAILABLE, ..Self::refused("This can't be done right now", happened, advice) }

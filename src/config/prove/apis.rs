@@ -152,7 +152,7 @@ impl Prover<'_> {
         let proved = policy::policy(raw, bits, at, self.catalogue, found);
         let mut rules = routes::mcp(&raw.name.0, &invoke, (at, self.catalogue), found);
         rules.used = rules.used | proved.used;
-        (ApiKind::Mcp(std::sync::Arc::new(proved.policy)), rules, invoke.union(&proved.by_default))
+        (ApiKind::Mcp(Arc::new(proved.policy)), rules, invoke.union(&proved.by_default))
     }
 
     fn invoke(&self, api: &str) -> ScopeSet {
@@ -185,7 +185,7 @@ impl Prover<'_> {
             mount: mounts::OWN_MCP_MOUNT.to_owned(),
             resource: self.resource(mounts::OWN_MCP_MOUNT, &at, found)?,
             aliases: Vec::new(),
-            kind: ApiKind::Mcp(std::sync::Arc::new(proved.policy)),
+            kind: ApiKind::Mcp(Arc::new(proved.policy)),
             target: Target::OwnMcp,
             routes: rules.table?,
             listing: rules.listing,
