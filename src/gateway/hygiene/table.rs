@@ -1,0 +1,126 @@
+//! The table of hostile requests, parsed by the very library that parses them in production.
+
+use std::collections::BTreeSet;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
+use pingora_core::protocols::http::v1::server::HttpSession;
+use tokio::io::AsyncWriteExt;
+
+use super::tests::policy;
+use super::{Head, Inspected, Peer, Protocol, Unclean, inspect};
+
+#[path = "../../../tests/it/hygiene/rows.rs"]
+#[expect(clippy::redundant_pub_crate, unreachable_pub, reason = "the integration test shares this file")]
+mod rows;
+
+use rows::{Expect, H2Row, Row};
+
+/// Parses `raw` as the gateway's listener does, or `None` when that refuses it.
+pub(super) async fn parse(raw: &[u8]) -> Option<HttpSession> {
+    let (mut client, server) = tokio::io::duplex(raw.len().max(1));
+    client.write_all(raw).await.ok()?;
+    client.shutdown().await.ok()?;
+    let mut session = HttpSession::new(Box::new(server));
+    session.read_request().await.ok().flatten().map(|_| session)
+}
+
+/// The head that the gateway would make of a parsed HTTP/1 request.
+pub(super) fn with_head<T>(session: &HttpSession, then: impl FnOnce(&Head<'_>) -> T) -> T {
+    let raw = session.get_headers_raw_bytes();
+    let header = session.req_header();
+    let target = String::from_utf8_lossy(header.raw_path());
+    then(&Head {
+        protocol: if header.version == Version::HTTP_10 { Protocol::Http10 } else { Protocol::Http11 },
+        peer: Peer::Direct,
+        raw: Some(&raw),
+        method: &header.method,
+        target: &target,
+        scheme: None,
+        authority: None,
+        headers: &header.headers,
+        tls: false,
+        has_body: false,
+    })
+}
+
+fn outcome(result: Result<Inspected<'_>, Unclean>) -> (Option<String>, Result<u16, Unclean>) {
+    match result {
+        Ok(Inspected::Request { request, .. }) => (Some(request.origin_form().to_owned()), Ok(200)),
+        Ok(local @ Inspected::OptionsAsterisk) => (None, Ok(local.local_status().map_or(0, |s| s.as_u16()))),
+        Err(unclean) => (None, Err(unclean)),
+    }
+}
+
+fn agrees(expect: Expect, result: Result<Inspected<'_>, Unclean>) -> Result<(), String> {
+    let seen = outcome(result);
+    let agreed = match (expect, &seen) {
+        (Expect::Pass(target), (Some(forwarded), _)) => target == forwarded,
+        (Expect::Local(status), (None, Ok(seen))) => status == *seen,
+        (Expect::Refused(status, code, close), (None, Err(unclean))) => {
+            unclean.status.as_u16() == status && unclean.reason.code() == code && unclean.close == close
+        }
+        _ => false,
+    };
+    if agreed { Ok(()) } else { Err(format!("expected {expect:?}, saw {seen:?}")) }
+}
+
+#[tokio::test]
+async fn every_http1_row_ends_as_it_must() {
+    let mut wrong = Vec::new();
+    for Row { name, raw, expect } in rows::rows() {
+        let verdict = match (parse(&raw).await, expect) {
+            (None, Expect::Unparsed) => Ok(()),
+            (None, _) => Err("the library refused it".to_owned()),
+            (Some(session), _) => with_head(&session, |head| agrees(expect, inspect(head, &policy()))),
+        };
+        wrong.extend(verdict.err().map(|why| format!("{name:?}: {why}")));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_http2_row_ends_as_it_must() {
+    let mut wrong = Vec::new();
+    for row in rows::h2_rows() {
+        wrong.extend(h2_row(&row).err().map(|why| format!("{:?}: {why}", row.name)));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The HTTP/2 library hands over a [`Uri`]; what that does to a path is part of what is tested.
+fn h2_row(row: &H2Row) -> Result<(), String> {
+    let uri = match row.authority {
+        Some(authority) => Uri::builder().scheme(row.scheme).authority(authority).path_and_query(row.path).build(),
+        None => Uri::builder().path_and_query(row.path).build(),
+    }
+    .map_err(|e| e.to_string())?;
+    let mut headers = HeaderMap::new();
+    for (name, value) in row.headers {
+        headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    let method = Method::from_bytes(row.method.as_bytes()).map_err(|e| e.to_string())?;
+    let head = Head {
+        protocol: Protocol::Http2,
+        peer: Peer::Direct,
+        raw: None,
+        method: &method,
+        target: uri.path_and_query().map_or("", |p| p.as_str()),
+        scheme: Some(row.scheme),
+        authority: uri.authority().map(http::uri::Authority::as_str),
+        headers: &headers,
+        tls: false,
+        has_body: false,
+    };
+    agrees(row.expect, inspect(&head, &policy()))
+}
+
+#[test]
+fn every_code_is_one_of_a_reason() {
+    let codes: BTreeSet<&str> = super::Reason::ALL.iter().map(|r| r.code()).collect();
+    assert_eq!(codes.len(), super::Reason::ALL.len());
+    for expect in rows::rows().iter().map(|r| r.expect).chain(rows::h2_rows().iter().map(|r| r.expect)) {
+        if let Expect::Refused(_, code, _) = expect {
+            assert!(codes.contains(code), "{code}");
+        }
+    }
+}
