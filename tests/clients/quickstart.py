@@ -14,6 +14,7 @@ from pathlib import Path
 import harness
 import oauth
 from checks import Checks, contains, equal
+from processes import GATEWAY, STOP_SECONDS, await_true, free_port
 
 
 class Plain:
@@ -21,9 +22,9 @@ class Plain:
 
     def __init__(self):
         self.home = Path(tempfile.mkdtemp(prefix="tollgate-"))
-        self.base = f"http://127.0.0.1:{harness.free_port()}"
-        command = [harness.GATEWAY, "quickstart", "--listen", self.base.removeprefix("http://")]
-        command += ["--admin", f"127.0.0.1:{harness.free_port()}", "--gate", "prometheus=http://127.0.0.1:9"]
+        self.base = f"http://127.0.0.1:{free_port()}"
+        command = [GATEWAY, "quickstart", "--listen", self.base.removeprefix("http://")]
+        command += ["--admin", f"127.0.0.1:{free_port()}", "--gate", "prometheus=http://127.0.0.1:9"]
         with open(self.home / "out", "wb") as out:
             self.child = subprocess.Popen([str(c) for c in command], cwd=self.home, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
 
@@ -35,7 +36,7 @@ class Plain:
         """Ends it as Ctrl-C does; gives the exit code."""
         self.child.send_signal(signal.SIGINT)
         try:
-            return self.child.wait(harness.STOP_SECONDS)
+            return self.child.wait(STOP_SECONDS)
         finally:
             self.child.kill()
             shutil.rmtree(self.home, ignore_errors=True)
@@ -47,8 +48,8 @@ def prints(checks: Checks):
     started = time.monotonic()
     try:
         with checks.check("a fresh start answers"):
-            harness.await_true("the login page", lambda: oauth.request("GET", plain.base + "/login").status == 200)
-            harness.await_true("the printed text", lambda: "claude mcp add" in plain.printed())
+            await_true("the login page", lambda: oauth.request("GET", plain.base + "/login").status == 200)
+            await_true("the printed text", lambda: "claude mcp add" in plain.printed())
             print(f"# fresh start to first page: {time.monotonic() - started:.2f} s")
         with checks.check("it prints the sign-in page, the MCP URL and the commands"):
             text = plain.printed()
@@ -113,11 +114,11 @@ def wrong_use(checks: Checks):
         equal(done.returncode, 2, "exit code")
         contains(done.stderr, "NAME=URL", "message")
     with checks.check("health of a port where nothing listens: exit 1"):
-        equal(_run("health", f"http://127.0.0.1:{harness.free_port()}").returncode, 1, "exit code")
+        equal(_run("health", f"http://127.0.0.1:{free_port()}").returncode, 1, "exit code")
 
 
 def _run(*arguments: str):
-    command = [str(harness.GATEWAY), *arguments]
+    command = [str(GATEWAY), *arguments]
     with tempfile.TemporaryDirectory() as folder:
         return subprocess.run(command, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=20, check=False)
 
