@@ -91,6 +91,23 @@ async fn only_its_owner_reads_a_new_file_and_it_is_found_again() {
     store.close().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn several_may_open_a_new_file_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = format!("sqlite:{}/store.db", folder.path().display());
+    let opening: Vec<_> = (0..4)
+        .map(|_| {
+            tokio::spawn({
+                let url = url.clone();
+                async move { opened(&url).await }
+            })
+        })
+        .collect();
+    for task in opening {
+        task.await.expect("no panic").expect("the store opens").close().await;
+    }
+}
+
 #[tokio::test]
 async fn a_schema_of_the_next_version_is_tolerated() {
     let folder = tempfile::tempdir().expect("a folder");
