@@ -1,0 +1,120 @@
+//! How one journal line looks: `RS crc32 SP json LF`.
+//!
+//! The record separator in front (as in RFC 7464) keeps a write that was cut short from swallowing the line behind it: JSON
+//! never holds the byte, so a reader that meets it starts over there.
+
+use std::cell::RefCell;
+use std::io::Write as _;
+
+use serde::{Deserialize, Serialize};
+
+use super::JournalError;
+use crate::record::{AuditRecord, Decision, Outcome};
+use crate::types::RecordId;
+
+/// Longest line that is written or read, bytes. The gate bounds every field far below this.
+pub(in crate::audit) const MAX_LINE: usize = 256 * 1024;
+
+const SEPARATOR: u8 = 0x1E;
+/// `RS`, eight hex digits, a space.
+const HEAD: usize = 10;
+
+/// What a line says, borrowed from the writer.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Entry<'a> {
+    /// Everything that is known before a call is forwarded.
+    Open(&'a AuditRecord),
+    /// How the call with this id ended.
+    Close(Closing<'a>),
+    /// Opened and closed at once.
+    Whole(&'a AuditRecord),
+}
+
+/// The end of a call.
+#[derive(Serialize)]
+pub(super) struct Closing<'a> {
+    pub(super) id: &'a RecordId,
+    pub(super) outcome: &'a Outcome,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) decision: Option<&'a Decision>,
+}
+
+/// What a line says, as it is read back.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::audit) enum Line {
+    /// See [`Entry::Open`].
+    Open(Box<AuditRecord>),
+    /// See [`Entry::Close`].
+    Close(Closed),
+    /// See [`Entry::Whole`].
+    Whole(Box<AuditRecord>),
+}
+
+/// See [`Closing`].
+#[derive(Debug, Deserialize)]
+pub(in crate::audit) struct Closed {
+    pub(in crate::audit) id: RecordId,
+    pub(in crate::audit) outcome: Outcome,
+    #[serde(default)]
+    pub(in crate::audit) decision: Option<Decision>,
+}
+
+/// What stands between two line feeds.
+#[derive(Debug)]
+pub(in crate::audit) struct Chunk {
+    /// The line; `None` when its checksum or its content is wrong.
+    pub(in crate::audit) line: Option<Line>,
+    /// Whether a write that was cut short stands in front of it.
+    pub(in crate::audit) torn: bool,
+}
+
+thread_local! {
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Lends `write` the entry as one line, in a buffer that its thread reuses.
+pub(super) fn with_line<T>(entry: &Entry<'_>, write: impl FnOnce(&[u8]) -> Result<T, JournalError>) -> Result<T, JournalError> {
+    // A guard may be dropped while its thread's storage is torn down: a line is worth an allocation then.
+    let mut buffer = BUFFER.try_with(RefCell::take).unwrap_or_default();
+    let written = encode(entry, &mut buffer).and_then(|()| write(&buffer));
+    buffer.clear();
+    let _ = BUFFER.try_with(|cell| cell.replace(buffer));
+    written
+}
+
+fn encode(entry: &Entry<'_>, out: &mut Vec<u8>) -> Result<(), JournalError> {
+    out.clear();
+    out.extend_from_slice(&[b'0'; HEAD]);
+    serde_json::to_writer(&mut *out, entry).map_err(|e| JournalError::Unwritable(e.into()))?;
+    if out.len() >= MAX_LINE {
+        return Err(JournalError::TooLong { bytes: out.len() });
+    }
+    let sum = crc32fast::hash(&out[HEAD..]);
+    out[0] = SEPARATOR;
+    write!(&mut out[1..HEAD], "{sum:08x} ").map_err(JournalError::Unwritable)?;
+    out.push(b'\n');
+    Ok(())
+}
+
+/// Reads what stands before a line feed; `None` for an empty line.
+pub(in crate::audit) fn decode(chunk: &[u8]) -> Option<Chunk> {
+    if chunk.is_empty() {
+        return None;
+    }
+    let Some(start) = chunk.iter().rposition(|b| *b == SEPARATOR) else {
+        return Some(Chunk { line: None, torn: false });
+    };
+    Some(Chunk { line: checked(&chunk[start + 1..]), torn: start > 0 })
+}
+
+fn checked(text: &[u8]) -> Option<Line> {
+    let (sum, json) = text.split_at_checked(HEAD - 1)?;
+    let sum = sum.strip_suffix(b" ")?;
+    let sum = u32::from_str_radix(std::str::from_utf8(sum).ok()?, 16).ok()?;
+    if crc32fast::hash(json) != sum {
+        return None;
+    }
+    serde_json::from_slice(json).ok()
+}

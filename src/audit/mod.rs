@@ -1,0 +1,22 @@
+//! No call without a record.
+//!
+//! The gate writes a line to the [`Journal`] before it forwards a request and another one when the request has ended; the
+//! [`Shipper`] carries finished records to the store. The journal is what survives `kill -9`: at the next start the shipper
+//! reads what earlier runs left behind, and a call that was opened and never closed becomes a record whose outcome is unknown.
+//!
+//! `Journal::open_call → (the request) → OpenCall::close → Shipper → AuditLogStore::append_audit`
+
+mod journal;
+mod metrics;
+mod pairing;
+mod recover;
+mod ship;
+mod tail;
+#[cfg(test)]
+mod tests;
+
+pub use journal::{Backlog, Durability, Journal, JournalError, JournalOptions, OpenCall};
+pub use metrics::{JournalMetrics, NoMetrics};
+pub use recover::{Recovered, recover};
+pub use ship::Shipper;
+pub use tail::Damage;

@@ -1,0 +1,182 @@
+//! Carries finished records from the journal to the store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::journal::{Backlog, Journal};
+use super::tail::{Damage, Ready, Step, Tail};
+use crate::record::AuditRecord;
+use crate::store::AuditLogStore;
+
+/// Most records in one batch.
+const BATCH: usize = 500;
+/// How often the journal is looked at.
+const POLL: Duration = Duration::from_millis(40);
+/// How long to wait after a failure: at first, and at most.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+/// How many running calls are remembered whole; the rest is read again from its file.
+const MEMORY_LIMIT: usize = 20_000;
+
+/// The task that moves records; what it has not moved stays on disk.
+pub struct Shipper<S: ?Sized> {
+    journal: Journal,
+    /// Away while a thread reads.
+    tail: Option<Tail>,
+    store: Arc<S>,
+    flushes: mpsc::UnboundedReceiver<oneshot::Sender<()>>,
+    waiting: Vec<oneshot::Sender<()>>,
+    shipped: u64,
+}
+
+impl<S: AuditLogStore + Send + Sync + ?Sized> Shipper<S> {
+    /// The shipper of `journal`, with the backlog that came with it.
+    pub fn new(journal: Journal, backlog: Backlog, store: Arc<S>) -> Self {
+        let tail = Tail::new(backlog.old, Some(journal.clone()), MEMORY_LIMIT);
+        Self { journal, tail: Some(tail), store, flushes: backlog.flushes, waiting: Vec::new(), shipped: 0 }
+    }
+
+    /// Runs until `stop`; then tries once more to move everything that is finished, and leaves the rest to the next start.
+    pub async fn run(mut self, stop: CancellationToken) {
+        loop {
+            let stopping = stop.is_cancelled();
+            if stopping {
+                // What comes later goes to a file of its own, and the one whose records have been moved can go.
+                self.journal.seal();
+            }
+            self.journal.tend();
+            while let Ok(flush) = self.flushes.try_recv() {
+                self.waiting.push(flush);
+            }
+            match self.pass(&stop).await {
+                Pass::Done => {
+                    for flush in self.waiting.drain(..) {
+                        // Whoever asked may have given up waiting.
+                        let _ = flush.send(());
+                    }
+                }
+                Pass::Unreadable => {}
+                Pass::GivenUp => return,
+            }
+            if stopping {
+                return;
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = sleep(POLL) => {}
+                Some(flush) = self.flushes.recv() => self.waiting.push(flush),
+            }
+        }
+    }
+
+    /// Moves everything that is finished.
+    async fn pass(&mut self, stop: &CancellationToken) -> Pass {
+        if self.waiting.is_empty() && self.tail.as_ref().is_some_and(|tail| !tail.has_grown()) {
+            return Pass::Done;
+        }
+        loop {
+            let Some(read) = self.on_thread(|tail| tail.read(BATCH)).await else { return Pass::GivenUp };
+            self.report(&read);
+            let idle = read.ready.is_empty();
+            if !idle && !self.store(read.ready, stop).await {
+                return Pass::GivenUp;
+            }
+            self.shipped += read.of_this_run;
+            self.journal.metrics().depth(self.journal.finished().saturating_sub(self.shipped));
+            if self.tail.as_ref().is_some_and(Tail::holds_files) {
+                self.on_thread(Tail::sweep).await;
+            }
+            if let Some(error) = read.failure {
+                tracing::error!(%error, "the audit journal can't be read");
+                return Pass::Unreadable;
+            }
+            if read.caught_up {
+                return Pass::Done;
+            }
+            if idle {
+                // Somebody is in the middle of the last line of a file.
+                sleep(Duration::from_millis(1)).await;
+            }
+        }
+    }
+
+    /// Lends the tail to a thread that may block. `None` when the runtime is ending.
+    async fn on_thread<T: Send + 'static>(&mut self, work: impl FnOnce(&mut Tail) -> T + Send + 'static) -> Option<T> {
+        let mut tail = self.tail.take()?;
+        let done = spawn_blocking(move || {
+            let result = work(&mut tail);
+            (tail, result)
+        });
+        match done.await {
+            Ok((tail, result)) => {
+                self.tail = Some(tail);
+                Some(result)
+            }
+            Err(ended) => match ended.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => None,
+            },
+        }
+    }
+
+    /// Hands a batch to the store until it is taken; `false` when it is time to stop first.
+    async fn store(&mut self, ready: Vec<Ready>, stop: &CancellationToken) -> bool {
+        let (records, needs): (Vec<AuditRecord>, Vec<_>) = ready.into_iter().map(|r| (r.record, r.needs)).unzip();
+        let mut pause = BACKOFF.0;
+        while let Err(error) = self.store.append_audit(&records).await {
+            self.journal.metrics().retried();
+            tracing::warn!(%error, records = records.len(), "the store does not take audit records; they stay in the journal");
+            if stop.is_cancelled() {
+                return false;
+            }
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = stop.cancelled() => {}
+            }
+            self.journal.tend();
+            pause = (pause * 2).min(BACKOFF.1);
+        }
+        let metrics = self.journal.metrics();
+        metrics.shipped(records.len() as u64);
+        if let Some(oldest) = records.iter().map(|r| r.time).min() {
+            metrics.lag(self.journal.clock().now().since(oldest));
+        }
+        if let Some(tail) = &mut self.tail {
+            for needs in needs {
+                tail.stored(needs);
+            }
+        }
+        true
+    }
+
+    fn report(&self, step: &Step) {
+        let metrics = self.journal.metrics();
+        if step.unknown > 0 {
+            metrics.unknown(step.unknown);
+            tracing::warn!(calls = step.unknown, "an earlier run ended during calls: their outcome is unknown");
+        }
+        let Damage { torn, corrupt } = step.damage;
+        if torn > 0 {
+            metrics.torn(torn);
+            tracing::warn!(writes = torn, "the audit journal has writes that were cut short");
+        }
+        if corrupt > 0 {
+            metrics.corrupt(corrupt);
+            tracing::error!(lines = corrupt, "the audit journal has lines that can't be read; their file is kept");
+        }
+    }
+}
+
+/// How an attempt to move everything went.
+enum Pass {
+    /// All that had been finished before it is in the store.
+    Done,
+    /// The journal could not be read to its end; the next attempt goes on there.
+    Unreadable,
+    /// It is time to stop, and records are left.
+    GivenUp,
+}

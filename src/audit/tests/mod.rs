@@ -1,0 +1,217 @@
+//! A journal in a directory of its own, a disk that fails on demand and a store in memory.
+
+mod crash;
+mod journal;
+mod ship;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+
+use super::journal::{Disk, Sink};
+use super::*;
+use crate::record::{Actor, AuditRecord, Call, Decision, Event, Measured, Origin, Outcome};
+use crate::store::{AuditFilter, AuditLogStore, AuditPage, AuditRow, Bucket, Cursor, GrantUse, StoreError};
+use crate::types::{ApiName, GrantId, ManualClock, NodeId, OrgId, RecordId, RequestId, ScopeSet, Timestamp, UserId};
+
+const NOW: Timestamp = Timestamp::from_millis(1_795_219_200_123);
+
+/// What a call looks like before it is forwarded.
+fn opening(n: u64) -> AuditRecord {
+    AuditRecord {
+        id: RecordId::parse(&format!("rec_{n}")).unwrap(),
+        time: NOW,
+        org: OrgId::parse("org_7").ok(),
+        actor: Actor { user: UserId::parse("usr_12").ok(), ..Actor::default() },
+        origin: Origin {
+            request: RequestId::parse(&format!("req_{n}")).unwrap(),
+            node: NodeId::parse("node_1").unwrap(),
+            peer: "203.0.113.7:51234".parse().ok(),
+            user_agent: Some("curl/8\r\n\u{1e}".into()),
+            trace: None,
+        },
+        event: Event::Call(Box::new(Call {
+            api: ApiName::parse("loki").unwrap(),
+            route: None,
+            method: "GET".into(),
+            path: "/loki/api/v1/query".into(),
+            mcp: None,
+            scopes_needed: ScopeSet::parse("logs:read").unwrap(),
+            scopes_held: ScopeSet::default(),
+            resource: None,
+            decision: Decision::Allowed,
+            outcome: Outcome::Unknown,
+        })),
+    }
+}
+
+const fn completed(status: u16) -> Outcome {
+    Outcome::Completed(Measured { status, bytes: 7, micros: 41 })
+}
+
+fn outcome(record: &AuditRecord) -> &Outcome {
+    match &record.event {
+        Event::Call(call) => &call.outcome,
+        Event::Control(_) => panic!("{record:?} is no call"),
+    }
+}
+
+/// Every record with its outcome; fails when one occurs twice.
+fn outcomes(records: &[AuditRecord]) -> HashMap<String, Outcome> {
+    let by_id: HashMap<_, _> = records.iter().map(|r| (r.id.to_string(), outcome(r).clone())).collect();
+    assert_eq!(by_id.len(), records.len(), "a record was recovered twice");
+    by_id
+}
+
+/// A disk with so much room, that can be told to fail.
+#[derive(Clone, Default)]
+struct Faults {
+    room: Arc<AtomicI64>,
+    broken: Arc<AtomicBool>,
+    unsynced: Arc<AtomicBool>,
+    syncs: Arc<AtomicU64>,
+}
+
+impl Faults {
+    fn with_room(room: i64) -> Self {
+        Self { room: Arc::new(AtomicI64::new(room)), ..Self::default() }
+    }
+
+    fn make_room(&self, room: i64) {
+        self.room.store(room, Ordering::SeqCst);
+    }
+}
+
+struct FaultyFile(fs::File, Faults);
+
+impl Disk for Faults {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn Sink>> {
+        let file = fs::OpenOptions::new().append(true).create_new(true).open(path)?;
+        Ok(Box::new(FaultyFile(file, self.clone())))
+    }
+}
+
+impl Sink for FaultyFile {
+    fn append(&self, line: &[u8]) -> io::Result<usize> {
+        if self.1.broken.load(Ordering::SeqCst) {
+            return Err(io::Error::other("EIO"));
+        }
+        let room = usize::try_from(self.1.room.load(Ordering::SeqCst)).unwrap_or(0);
+        if room == 0 {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        let taken = room.min(line.len());
+        self.1.room.fetch_sub(i64::try_from(taken).unwrap(), Ordering::SeqCst);
+        Sink::append(&self.0, &line[..taken])
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.1.syncs.fetch_add(1, Ordering::SeqCst);
+        if self.1.unsynced.load(Ordering::SeqCst) { Err(io::Error::other("EIO")) } else { Ok(()) }
+    }
+}
+
+/// A directory, and the parts that belong to it.
+struct Site {
+    dir: tempfile::TempDir,
+    clock: Arc<ManualClock>,
+    options: JournalOptions,
+}
+
+impl Site {
+    fn new() -> Self {
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            clock: Arc::new(ManualClock::starting_at(NOW)),
+            options: JournalOptions::default(),
+        }
+    }
+
+    fn with_segments_of(bytes: u64) -> Self {
+        let mut site = Self::new();
+        site.options.segment_bytes = bytes;
+        site
+    }
+
+    fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    fn open(&self) -> (Journal, Backlog) {
+        let node = NodeId::parse("node_1").unwrap();
+        Journal::open(self.path(), &node, self.options, self.clock.clone(), Arc::new(NoMetrics)).unwrap()
+    }
+
+    fn open_on(&self, disk: &Faults) -> (Journal, Backlog) {
+        let node = NodeId::parse("node_1").unwrap();
+        Journal::open_on(Box::new(disk.clone()), self.path(), &node, self.options, self.clock.clone(), Arc::new(NoMetrics))
+            .unwrap()
+    }
+
+    fn segments(&self) -> Vec<PathBuf> {
+        recover::segments(self.path()).unwrap()
+    }
+
+    /// What a process that is killed now would leave behind.
+    fn after_kill(&self) -> Self {
+        let copy = Self { options: self.options, ..Self::new() };
+        for path in self.segments() {
+            fs::copy(&path, copy.path().join(path.file_name().unwrap())).unwrap();
+        }
+        copy
+    }
+}
+
+/// A store that keeps records by id and can be told to fail.
+#[derive(Default)]
+struct MemoryStore {
+    records: Mutex<BTreeMap<RecordId, AuditRecord>>,
+    appended: AtomicU64,
+    failures: AtomicI64,
+}
+
+impl MemoryStore {
+    fn failing(times: i64) -> Arc<Self> {
+        Arc::new(Self { failures: AtomicI64::new(times), ..Self::default() })
+    }
+
+    fn all(&self) -> Vec<AuditRecord> {
+        self.records.lock().values().cloned().collect()
+    }
+}
+
+#[async_trait]
+impl AuditLogStore for MemoryStore {
+    async fn append_audit(&self, records: &[AuditRecord]) -> Result<(), StoreError> {
+        if self.failures.fetch_sub(1, Ordering::SeqCst) > 0 {
+            return Err(StoreError::Unusable("down".into()));
+        }
+        self.appended.fetch_add(records.len() as u64, Ordering::SeqCst);
+        let mut stored = self.records.lock();
+        for record in records {
+            stored.entry(record.id.clone()).or_insert_with(|| record.clone());
+        }
+        Ok(())
+    }
+    async fn search_audit(&self, _: &AuditFilter, _: Option<&Cursor>, _: u32) -> Result<AuditPage, StoreError> {
+        unreachable!("the shipper only appends")
+    }
+    async fn audit_record(&self, _: &RecordId, _: Option<&OrgId>) -> Result<Option<AuditRow>, StoreError> {
+        unreachable!("the shipper only appends")
+    }
+    async fn audit_histogram(&self, _: &AuditFilter, _: u32) -> Result<Vec<Bucket>, StoreError> {
+        unreachable!("the shipper only appends")
+    }
+    async fn grant_use(&self, _: &[GrantId], _: Timestamp, _: u32) -> Result<Vec<(GrantId, GrantUse)>, StoreError> {
+        unreachable!("the shipper only appends")
+    }
+    async fn expire_audit(&self, _: Timestamp) -> Result<u64, StoreError> {
+        unreachable!("the shipper only appends")
+    }
+}

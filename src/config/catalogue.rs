@@ -1,0 +1,98 @@
+//! The scope catalogue: every scope that exists, and its position in [`ScopeBits`].
+
+use std::collections::HashMap;
+
+use crate::types::{MAX_SCOPES, ScopeBits, ScopeSet, ScopeToken};
+
+/// What a scope could do if it fell into the wrong hands: decides how loudly consent speaks of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Risk {
+    /// Reads what the organization shares anyway.
+    Low,
+    /// Reads what may be personal, or writes what can be undone.
+    Medium,
+    /// Destroys, administers, or opens doors.
+    High,
+}
+
+/// Who may ask for a scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Visibility {
+    /// Any client; advertised.
+    Public,
+    /// Clients that were given it by name; never advertised, never for clients that registered themselves.
+    Private,
+}
+
+/// One scope of the catalogue. A user holds it when one of their roles names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScopeEntry {
+    /// The scope.
+    pub name: ScopeToken,
+    /// One sentence for the consent page.
+    pub description: String,
+    /// Under which heading it is shown.
+    pub group: String,
+    /// How loudly.
+    pub risk: Risk,
+    /// Who may ask.
+    pub visibility: Visibility,
+}
+
+/// Every scope that exists. Positions are in the order of names and hold within one configuration only.
+#[derive(Clone, Debug, Default)]
+pub struct Catalogue {
+    entries: Vec<ScopeEntry>,
+    positions: HashMap<ScopeToken, usize>,
+}
+
+impl Catalogue {
+    /// A catalogue of these scopes, or `None` when there are more than [`MAX_SCOPES`]. Of two entries with one name the first
+    /// counts.
+    #[must_use]
+    pub fn new(mut entries: Vec<ScopeEntry>) -> Option<Self> {
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        entries.dedup_by(|b, a| a.name == b.name);
+        if entries.len() > MAX_SCOPES {
+            return None;
+        }
+        let positions = entries.iter().enumerate().map(|(i, e)| (e.name.clone(), i)).collect();
+        Some(Self { entries, positions })
+    }
+
+    /// The entry of a scope.
+    #[must_use]
+    pub fn entry(&self, scope: &ScopeToken) -> Option<&ScopeEntry> {
+        self.positions.get(scope).map(|p| &self.entries[*p])
+    }
+
+    /// Every entry, by name.
+    #[must_use]
+    pub fn entries(&self) -> &[ScopeEntry] {
+        &self.entries
+    }
+
+    /// The bits of the scopes that exist; others have none.
+    #[must_use]
+    pub fn bits(&self, scopes: &ScopeSet) -> ScopeBits {
+        let mut bits = ScopeBits::NONE;
+        for position in scopes.iter().filter_map(|s| self.positions.get(s)) {
+            bits.set(*position);
+        }
+        bits
+    }
+
+    /// The scopes of these bits.
+    #[must_use]
+    pub fn scopes(&self, bits: &ScopeBits) -> ScopeSet {
+        bits.positions().filter_map(|p| self.entries.get(p)).map(|e| e.name.clone()).collect()
+    }
+
+    /// What any client may ask for.
+    #[must_use]
+    pub fn public(&self) -> ScopeSet {
+        self.entries.iter().filter(|e| e.visibility == Visibility::Public).map(|e| e.name.clone()).collect()
+    }
+}

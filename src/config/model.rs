@@ -1,0 +1,325 @@
+//! The proved configuration.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use secrecy::SecretString;
+
+use super::Catalogue;
+use crate::mcp::ServerPolicy;
+use crate::routing::{MountTable, RouteTable};
+use crate::types::{ApiName, Issuer, ResourceId, RoleName, RouteId, ScopeBits, ScopeSet};
+
+/// One whole configuration. A request sees one, from its first stage to its last.
+#[derive(Debug)]
+pub struct Config {
+    /// Counts configurations of this process, so that what was computed under another is seen to be stale.
+    pub generation: u64,
+    /// The origin that everything published is built from.
+    pub issuer: Issuer,
+    /// Sockets and their limits.
+    pub listen: Listen,
+    /// `sqlite:PATH` or `postgres://…`.
+    pub store_url: SecretString,
+    /// Where this node keeps its journal.
+    pub data_dir: PathBuf,
+    /// 32 random bytes, the same on every node: seals signing keys, derives what must agree between nodes.
+    pub secret: Arc<DeploymentSecret>,
+    /// Every scope.
+    pub catalogue: Catalogue,
+    /// Every role.
+    pub roles: Roles,
+    /// Upstreams, by name in order.
+    pub upstreams: Vec<Arc<Upstream>>,
+    /// APIs in the order of the file; the own MCP server is the last.
+    pub apis: Vec<Arc<Api>>,
+    /// Which API a path belongs to.
+    pub mounts: MountTable<Arc<Api>>,
+    /// Lifetimes and limits of the authorization server.
+    pub oauth: OAuthPolicy,
+    /// The audit log.
+    pub audit: AuditPolicy,
+}
+
+impl Config {
+    /// The API that owns a resource identifier.
+    #[must_use]
+    pub fn api_of(&self, resource: &ResourceId) -> Option<&Arc<Api>> {
+        self.apis.iter().find(|a| a.resource == *resource || a.aliases.contains(resource))
+    }
+}
+
+/// 32 random bytes that never print.
+pub struct DeploymentSecret(pub(super) [u8; 32]);
+
+impl DeploymentSecret {
+    /// Takes the secret from its file or from a test.
+    #[must_use]
+    pub const fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes, for key derivation alone.
+    #[must_use]
+    pub const fn expose(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for DeploymentSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("DeploymentSecret(..)")
+    }
+}
+
+/// Sockets and their limits.
+#[derive(Clone, Debug)]
+pub struct Listen {
+    /// Where everybody connects.
+    pub public: SocketAddr,
+    /// Metrics, health, administration.
+    pub admin: SocketAddr,
+    /// Peers whose `X-Forwarded-*` are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Authorities besides the public URL's that are answered: other names of the same gateway.
+    pub extra_hosts: Vec<String>,
+    /// Limits.
+    pub limits: Limits,
+}
+
+/// Limits of the public listener.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections at one time.
+    pub max_connections: usize,
+    /// From accepting a connection, or from the first byte of a request, to the whole request head.
+    pub header_timeout: Duration,
+    /// A connection without a request.
+    pub idle_timeout: Duration,
+    /// How long a stop waits for requests to end.
+    pub drain_timeout: Duration,
+    /// Largest body that a local endpoint reads, bytes.
+    pub max_local_body: usize,
+    /// Largest MCP message, bytes.
+    pub max_mcp_body: usize,
+}
+
+/// Every role and what it permits.
+#[derive(Clone, Debug, Default)]
+pub struct Roles(pub BTreeMap<RoleName, ScopeBits>);
+
+impl Roles {
+    /// What the holder of these roles may do. A role that no longer exists permits nothing.
+    #[must_use]
+    pub fn permissions(&self, roles: &[RoleName]) -> ScopeBits {
+        roles.iter().filter_map(|r| self.0.get(r)).fold(ScopeBits::NONE, |all, r| all | *r)
+    }
+}
+
+/// A set of endpoints that serve the same thing.
+#[derive(Debug)]
+pub struct Upstream {
+    /// Its name.
+    pub name: String,
+    /// Where it is; never empty.
+    pub endpoints: Vec<Endpoint>,
+    /// Path of its health check.
+    pub health: Option<String>,
+    /// Its timeouts.
+    pub timeouts: UpstreamTimeouts,
+    /// What we add to each request: the upstream's own credentials.
+    pub inject: Vec<InjectedHeader>,
+}
+
+/// One endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Whether it is reached over TLS; the certificate is always verified.
+    pub tls: bool,
+    /// What comes before every path: empty, or `/…` without a trailing slash.
+    pub base_path: String,
+}
+
+/// How long an upstream may take.
+#[derive(Clone, Copy, Debug)]
+pub struct UpstreamTimeouts {
+    /// To connect, with TLS.
+    pub connect: Duration,
+    /// Between two reads.
+    pub read: Duration,
+    /// Between two events of an event stream.
+    pub stream_idle: Duration,
+    /// To take what we write.
+    pub write: Duration,
+}
+
+/// A header that we add towards an upstream.
+#[derive(Debug)]
+pub struct InjectedHeader {
+    /// Its name.
+    pub name: http::HeaderName,
+    /// Its value, read from a file or the environment.
+    pub value: SecretString,
+}
+
+/// A mounted API: a protected resource of RFC 9728.
+#[derive(Debug)]
+pub struct Api {
+    /// Its name.
+    pub name: ApiName,
+    /// Where it is mounted: `/…` without a trailing slash.
+    pub mount: String,
+    /// Its resource identifier: the public URL of its mount.
+    pub resource: ResourceId,
+    /// Other identifiers for the same resource, URNs for example.
+    pub aliases: Vec<ResourceId>,
+    /// What it speaks.
+    pub kind: ApiKind,
+    /// Who answers.
+    pub target: Target,
+    /// Its routes.
+    pub routes: RouteTable<Route>,
+    /// Every route with its pattern and methods, for people.
+    pub listing: Vec<RouteMeta>,
+    /// How requests and the upstream are bound to the organization.
+    pub tenancy: Tenancy,
+    /// What its metadata advertises and its 401 asks for: the least that is useful.
+    pub advertised: ScopeSet,
+    /// Origins of browsers that may call it; the public URL always may.
+    pub allowed_origins: Vec<String>,
+    /// The rules were made by hand for this API and stand before anything else: headers that identify callers to its upstream.
+    pub identity_headers: Vec<http::HeaderName>,
+}
+
+/// What an API speaks.
+#[derive(Debug)]
+pub enum ApiKind {
+    /// Plain HTTP.
+    Http,
+    /// The Model Context Protocol, with its tool policy and the scope that everything needs.
+    Mcp(Arc<ServerPolicy>),
+}
+
+/// Who answers an API's requests.
+#[derive(Debug)]
+pub enum Target {
+    /// An upstream.
+    Upstream(Arc<Upstream>),
+    /// Our own MCP server.
+    OwnMcp,
+}
+
+/// A rule inside an API.
+#[derive(Debug)]
+pub struct Route {
+    /// Its stable name.
+    pub id: RouteId,
+    /// Who may use it.
+    pub access: Access,
+    /// Whether `%2F` may occur in its path.
+    pub encoded_slash: bool,
+    /// Names of captured segments that must name the token's organization.
+    pub org_captures: Vec<String>,
+}
+
+/// Who may use a route. There is no default: a rule says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody, without a token.
+    Public,
+    /// Who holds all of these scopes.
+    Scopes(ScopeBits),
+}
+
+/// A route as people read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteMeta {
+    /// Its stable name.
+    pub id: RouteId,
+    /// Its pattern, below the mount.
+    pub pattern: String,
+    /// Its methods.
+    pub methods: Vec<http::Method>,
+    /// What it needs; `None` for a public one.
+    pub scopes: Option<ScopeSet>,
+}
+
+/// How requests and the upstream are bound to the organization.
+#[derive(Clone, Debug, Default)]
+pub struct Tenancy {
+    /// `{org}.apps.example.com`: what stands behind the organization's slug in the host.
+    pub host_suffix: Option<String>,
+    /// How the upstream is told.
+    pub tell: Option<Tell>,
+    /// Query parameters that name a tenant to the upstream and are therefore refused.
+    pub forbidden_query: Vec<String>,
+}
+
+/// How the upstream is told which organization it serves.
+#[derive(Clone, Debug)]
+pub enum Tell {
+    /// By one header, whose every other copy is removed.
+    Header {
+        /// Its name.
+        name: http::HeaderName,
+        /// `{org.tenant}`, `{org.id}`, `{org.slug}` are replaced.
+        template: String,
+    },
+    /// By what is put before the path.
+    PathPrefix {
+        /// `{org.tenant}`, `{org.id}`, `{org.slug}` are replaced.
+        template: String,
+    },
+}
+
+/// Lifetimes and limits of the authorization server.
+#[derive(Clone, Debug)]
+pub struct OAuthPolicy {
+    /// Lifetime of a code.
+    pub code_ttl: Duration,
+    /// Lifetime of an access token from a code or a refresh token.
+    pub access_token_ttl: Duration,
+    /// Lifetime of an access token of a machine client.
+    pub machine_token_ttl: Duration,
+    /// A refresh token that is not used ends after this.
+    pub refresh_idle: Duration,
+    /// A grant ends after this, used or not.
+    pub grant_ttl: Duration,
+    /// How long a rotated refresh token still gets its successor.
+    pub refresh_grace: Duration,
+    /// How long a waiting authorization request lives.
+    pub request_ttl: Duration,
+    /// A session without a request ends after this.
+    pub session_idle: Duration,
+    /// A session ends after this.
+    pub session_ttl: Duration,
+    /// Whether clients may register themselves.
+    pub dynamic_registration: bool,
+    /// Registrations per hour and address.
+    pub registrations_per_hour: u32,
+    /// A dynamic client without a live grant is removed after this.
+    pub dynamic_client_ttl: Duration,
+    /// Failed sign-ins per account, and per address, in fifteen minutes.
+    pub login_attempts: u32,
+    /// Clients per organization.
+    pub max_clients_per_org: u64,
+    /// The operator's name on every page.
+    pub operator_name: String,
+}
+
+/// The audit log.
+#[derive(Clone, Debug)]
+pub struct AuditPolicy {
+    /// What a record survives.
+    pub power_safe: bool,
+    /// How long records are kept.
+    pub retention: Duration,
+}

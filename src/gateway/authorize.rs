@@ -1,0 +1,215 @@
+//! Stages 2 to 4 of a request: who calls, for which organization, and whether it may.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+
+use super::denial::{Denial, NamedBy};
+use super::hygiene::{CleanRequest, Credential};
+use crate::config::{Access, Api, Config, Route, Tell};
+use crate::node::Node;
+use crate::routing::{Captures, Lookup, MethodSet};
+use crate::store::Org;
+use crate::token::{Principal, Rejected};
+use crate::types::{RouteId, ScopeBits, Timestamp};
+
+/// Proof that a request was authorized. Without one nothing can be forwarded: it is what names the upstream.
+#[derive(Debug)]
+pub struct Permit {
+    api: Arc<Api>,
+    route: RouteId,
+    needed: ScopeBits,
+    principal: Option<Arc<Principal>>,
+}
+
+impl Permit {
+    /// The API.
+    #[must_use]
+    pub const fn api(&self) -> &Arc<Api> {
+        &self.api
+    }
+
+    /// The route.
+    #[must_use]
+    pub const fn route(&self) -> &RouteId {
+        &self.route
+    }
+
+    /// What was needed.
+    #[must_use]
+    pub const fn needed(&self) -> &ScopeBits {
+        &self.needed
+    }
+
+    /// Who calls; `None` on public routes.
+    #[must_use]
+    pub const fn principal(&self) -> Option<&Arc<Principal>> {
+        self.principal.as_ref()
+    }
+
+    /// The same permit with more needed, when the principal holds that too.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn widen(&mut self, more: &ScopeBits) -> Result<(), Denial> {
+        if let Some(principal) = &self.principal {
+            covers(principal, &(self.needed | *more))?;
+        }
+        self.needed = self.needed | *more;
+        Ok(())
+    }
+
+    /// Whether the same request would still be allowed to this principal, who is who called, read again.
+    #[must_use]
+    pub fn holds_for(&self, principal: &Principal) -> bool {
+        principal.effective.now.covers(&self.needed)
+    }
+}
+
+/// A request that reached an API.
+pub struct Asked<'a> {
+    /// The configuration of this request.
+    pub config: &'a Config,
+    /// The API.
+    pub api: &'a Arc<Api>,
+    /// The path below its mount.
+    pub path: &'a str,
+    /// The request.
+    pub request: &'a CleanRequest,
+    /// What it presents.
+    pub credential: Credential<'a>,
+    /// Its headers, as they came.
+    pub headers: &'a HeaderMap,
+    /// When it came.
+    pub now: Timestamp,
+}
+
+/// A refusal, with what was known by then.
+#[derive(Debug)]
+pub struct Refused {
+    /// Why.
+    pub denial: Denial,
+    /// The route, when one matched.
+    pub route: Option<RouteId>,
+    /// Who called, when that was known.
+    pub principal: Option<Arc<Principal>>,
+    /// What a genuine token said that is worth nothing any more.
+    pub claims: Option<Box<crate::token::Claims>>,
+}
+
+/// Decides about a request: authentication first, so that nobody without a token learns what there is.
+///
+/// # Errors
+/// The refusal.
+pub async fn authorize(node: &Node, asked: &Asked<'_>) -> Result<Permit, Refused> {
+    let lookup = asked.api.routes.lookup(asked.path, asked.request.method());
+    if let Lookup::Found { route, .. } = &lookup
+        && route.access == Access::Public
+    {
+        slash(asked, route).map_err(|denial| refused(denial, Some(route), None))?;
+        return Ok(Permit { api: Arc::clone(asked.api), route: route.id.clone(), needed: ScopeBits::NONE, principal: None });
+    }
+    let principal = authenticate(node, asked).await?;
+    let (route, captures) = match lookup {
+        Lookup::Found { route, captures } => (route, captures),
+        Lookup::MethodNotAllowed { allow } => return Err(refused(Denial::Method { allow: list(allow) }, None, Some(&principal))),
+        Lookup::NotFound => return Err(refused(Denial::NoRoute, None, Some(&principal))),
+    };
+    match decide(asked, route, &captures, &principal) {
+        Ok(needed) => Ok(Permit { api: Arc::clone(asked.api), route: route.id.clone(), needed, principal: Some(principal) }),
+        Err(denial) => Err(refused(denial, Some(route), Some(&principal))),
+    }
+}
+
+/// Everything about a request with a principal that needs no waiting.
+fn decide(asked: &Asked<'_>, route: &Route, captures: &Captures<'_, '_>, principal: &Principal) -> Result<ScopeBits, Denial> {
+    slash(asked, route)?;
+    bind(asked, route, captures, &principal.org)?;
+    match &route.access {
+        Access::Public => Ok(ScopeBits::NONE),
+        Access::Scopes(needed) => covers(principal, needed).map(|()| *needed),
+    }
+}
+
+fn slash(asked: &Asked<'_>, route: &Route) -> Result<(), Denial> {
+    asked.request.admit_encoded_slash(route.encoded_slash).map_err(Denial::Unclean)
+}
+
+async fn authenticate(node: &Node, asked: &Asked<'_>) -> Result<Arc<Principal>, Refused> {
+    let Credential::Bearer(token) = asked.credential else {
+        return Err(refused(Denial::NoToken, None, None));
+    };
+    if !node.view.is_fresh() {
+        return Err(refused(Denial::Stale, None, None));
+    }
+    let principal = match node.verifier.principal(token, asked.config, asked.now).await {
+        Ok(principal) => principal,
+        Err(Rejected::Refused { refusal, claims }) => {
+            return Err(Refused { denial: Denial::Token(refusal), route: None, principal: None, claims });
+        }
+        Err(Rejected::Fault(error)) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "a token can't be resolved");
+            return Err(refused(Denial::Store, None, None));
+        }
+    };
+    if principal.is_for(&asked.api.resource, &asked.api.aliases, asked.config.issuer.as_str()) {
+        Ok(principal)
+    } else {
+        Err(refused(Denial::Audience, None, Some(&principal)))
+    }
+}
+
+fn covers(principal: &Principal, needed: &ScopeBits) -> Result<(), Denial> {
+    let effective = &principal.effective;
+    if effective.now.covers(needed) {
+        return Ok(());
+    }
+    let missing = needed.without(&effective.now);
+    let grantable = effective.could_be_granted(&missing);
+    Err(Denial::Scopes { needed: *needed, missing, grantable, in_token: !grantable })
+}
+
+/// The organization of the token is the only one that a request may name (G2).
+fn bind(asked: &Asked<'_>, route: &Route, captures: &Captures<'_, '_>, org: &Org) -> Result<(), Denial> {
+    let tenant = tenant_value(asked.api, org);
+    let is_ours = |name: &str| name == org.slug.as_str() || name == org.id.as_str() || name == tenant;
+    for capture in &route.org_captures {
+        if !captures.value(capture).is_some_and(is_ours) {
+            return Err(Denial::Organization(NamedBy::Path));
+        }
+    }
+    let tenancy = &asked.api.tenancy;
+    if let Some(suffix) = &tenancy.host_suffix {
+        let named = asked.request.host().strip_suffix(suffix.as_str());
+        if named.is_some_and(|slug| slug != org.slug.as_str()) {
+            return Err(Denial::Organization(NamedBy::Host));
+        }
+    }
+    if let Some(Tell::Header { name, .. }) = &tenancy.tell
+        && asked.headers.get_all(name).iter().any(|v| v.to_str().map_or(true, |v| !is_ours(v)))
+    {
+        return Err(Denial::Organization(NamedBy::Header));
+    }
+    if !tenancy.forbidden_query.is_empty() && names_tenant(asked.request.query(), &tenancy.forbidden_query) {
+        return Err(Denial::Organization(NamedBy::Query));
+    }
+    Ok(())
+}
+
+fn names_tenant(query: Option<&str>, forbidden: &[String]) -> bool {
+    url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).any(|(key, _)| forbidden.iter().any(|f| *f == key))
+}
+
+/// What the upstream of `api` knows the organization by.
+#[must_use]
+pub fn tenant_value<'o>(api: &Api, org: &'o Org) -> &'o str {
+    org.tenants.get(api.name.as_str()).unwrap_or(&org.tenant)
+}
+
+fn list(methods: MethodSet) -> String {
+    methods.iter().map(|m| m.to_string()).collect::<Vec<_>>().join(", ")
+}
+
+fn refused(denial: Denial, route: Option<&Route>, principal: Option<&Arc<Principal>>) -> Refused {
+    Refused { denial, route: route.map(|r| r.id.clone()), principal: principal.cloned(), claims: None }
+}

@@ -1,0 +1,227 @@
+//! Every reason for which the gate refuses, as a value. What a caller is told about each is [`super::respond`]'s to say.
+
+use http::StatusCode;
+
+use super::hygiene::Unclean;
+use crate::mcp;
+use crate::token::Refusal;
+use crate::types::ScopeBits;
+
+/// Why a request was refused.
+#[derive(Debug)]
+pub enum Denial {
+    /// It could be read in more than one way, or is too large.
+    Unclean(Unclean),
+    /// Nothing is mounted there.
+    NoApi,
+    /// The API has no such route.
+    NoRoute,
+    /// The route has no such method.
+    Method {
+        /// `Allow`.
+        allow: String,
+    },
+    /// No credential, or one of a scheme that the gate does not take.
+    NoToken,
+    /// The token is worth nothing.
+    Token(Refusal),
+    /// The token is for another resource.
+    Audience,
+    /// The request names an organization that the token is not bound to.
+    Organization(NamedBy),
+    /// Scopes are missing.
+    Scopes {
+        /// What the operation needs.
+        needed: ScopeBits,
+        /// What of it is missing.
+        missing: ScopeBits,
+        /// Whether the user could grant it by authorizing again.
+        grantable: bool,
+        /// Whether the token itself lacks it: if not, somebody took a permission from the user or the client.
+        in_token: bool,
+    },
+    /// The MCP server's policy allows this target to nobody.
+    Target(mcp::Target),
+    /// A browser page of an origin that may not call this API.
+    Origin,
+    /// The MCP message is not one.
+    Message(Box<mcp::BadMessage>),
+    /// The MCP headers do not say what the body says.
+    Mismatch(Box<mcp::Mismatch>),
+    /// The body is larger than allowed.
+    BodyTooLarge,
+    /// The length of a long message was not declared.
+    LengthRequired,
+    /// The body broke off or took too long.
+    BodyBroken,
+    /// This node can't know of revocations at the moment.
+    Stale,
+    /// The store can't be asked.
+    Store,
+    /// The request can't be recorded.
+    Journal,
+    /// The upstream did not do its part.
+    Upstream(UpstreamFault),
+    /// A fault of ours.
+    Panic,
+}
+
+/// Where a request names an organization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamedBy {
+    /// In its path.
+    Path,
+    /// In its host.
+    Host,
+    /// In a header that tells upstreams the organization.
+    Header,
+    /// In a query parameter that tells upstreams the organization.
+    Query,
+}
+
+/// What an upstream did not do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpstreamFault {
+    /// Its name or connection could not be had.
+    Connect,
+    /// It took too long.
+    Timeout,
+    /// It broke off before its answer began.
+    Broken,
+    /// It does not accept our credentials.
+    Credentials,
+}
+
+impl UpstreamFault {
+    /// The fault as JSON-RPC answers name it.
+    #[must_use]
+    pub const fn for_mcp(self) -> mcp::UpstreamFault {
+        match self {
+            Self::Timeout => mcp::UpstreamFault::Timeout,
+            Self::Connect | Self::Broken | Self::Credentials => mcp::UpstreamFault::Unreachable,
+        }
+    }
+}
+
+impl Denial {
+    /// The stable reason code of audit records, metrics and answers.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Unclean(unclean) => unclean.reason.code(),
+            Self::NoApi => "no_api",
+            Self::NoRoute => "no_route",
+            Self::Method { .. } => "method_not_allowed",
+            Self::NoToken => "no_token",
+            Self::Token(refusal) => refusal.code(),
+            Self::Audience => "wrong_audience",
+            Self::Organization(NamedBy::Path) => "other_organization_path",
+            Self::Organization(NamedBy::Host) => "other_organization_host",
+            Self::Organization(NamedBy::Header) => "other_organization_header",
+            Self::Organization(NamedBy::Query) => "other_organization_query",
+            Self::Scopes { in_token: false, .. } => "insufficient_scope",
+            Self::Scopes { in_token: true, .. } => "permission_missing",
+            Self::Target(_) => "target_denied",
+            Self::Origin => "origin_not_allowed",
+            Self::Message(_) => "message_malformed",
+            Self::Mismatch(_) => "header_mismatch",
+            Self::BodyTooLarge => "body_too_large",
+            Self::LengthRequired => "length_required",
+            Self::BodyBroken => "body_broken",
+            Self::Stale => "node_stale",
+            Self::Store => "store_unavailable",
+            Self::Journal => "journal_unavailable",
+            Self::Panic => "panic",
+            Self::Upstream(UpstreamFault::Connect) => "upstream_unreachable",
+            Self::Upstream(UpstreamFault::Timeout) => "upstream_timeout",
+            Self::Upstream(UpstreamFault::Broken) => "upstream_broken",
+            Self::Upstream(UpstreamFault::Credentials) => "upstream_refused_us",
+        }
+    }
+
+    /// The status of the answer.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Unclean(unclean) => unclean.status,
+            Self::NoApi | Self::NoRoute | Self::Organization(NamedBy::Path | NamedBy::Host) => StatusCode::NOT_FOUND,
+            Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NoToken | Self::Token(_) | Self::Audience => StatusCode::UNAUTHORIZED,
+            Self::Organization(_) | Self::Scopes { .. } | Self::Target(_) | Self::Origin => StatusCode::FORBIDDEN,
+            Self::Message(_) | Self::Mismatch(_) => StatusCode::BAD_REQUEST,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::LengthRequired => StatusCode::LENGTH_REQUIRED,
+            Self::BodyBroken => StatusCode::REQUEST_TIMEOUT,
+            Self::Stale | Self::Store | Self::Journal | Self::Panic => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Upstream(UpstreamFault::Timeout) => StatusCode::GATEWAY_TIMEOUT,
+            Self::Upstream(_) => StatusCode::BAD_GATEWAY,
+        }
+    }
+
+    /// One sentence for whoever called: what was wrong and what to do.
+    #[must_use]
+    pub fn detail(&self) -> String {
+        match self {
+            Self::Unclean(unclean) => unclean.reason.detail().to_owned(),
+            Self::NoApi => "Nothing is mounted at this path. Check the URL against the list of APIs that you were given.".into(),
+            Self::NoRoute => {
+                "This API has no such route, or it is not open to tokens. Ask your operator for its route list.".into()
+            }
+            Self::Method { allow } => format!("This route takes {allow} only."),
+            Self::NoToken => {
+                "Send an access token in `Authorization: Bearer …`; `WWW-Authenticate` says where to get one.".into()
+            }
+            Self::Token(refusal) => {
+                format!("{}; get a new token, by refresh or by authorizing again.", capital(&refusal.to_string()))
+            }
+            Self::Audience => "The token was issued for another resource. Request one with this API as `resource`.".into(),
+            Self::Organization(_) => {
+                "The request names an organization that the token is not bound to. Authorize again and choose that organization."
+                    .into()
+            }
+            Self::Scopes { in_token: false, grantable: true, .. } => {
+                "The token lacks scopes that this operation needs. Authorize the application again with the scopes listed.".into()
+            }
+            Self::Scopes { .. } => {
+                "You do not hold a permission that this operation needs, or your organization does not allow it to this \
+                 application. Ask an administrator; authorizing again will not help."
+                    .into()
+            }
+            Self::Target(target) => {
+                format!("The {} `{}` is not open to anybody here. Ask your operator.", target.kind(), target.as_str())
+            }
+            Self::Origin => "Pages of this origin may not call this API. The operator lists allowed origins.".into(),
+            Self::Message(bad) => format!("The body is not one JSON-RPC message: {bad}."),
+            Self::Mismatch(mismatch) => format!("{mismatch}."),
+            Self::BodyTooLarge => "The body is larger than this gateway accepts here. Send less.".into(),
+            Self::LengthRequired => "Messages over 64 KiB must declare their Content-Length.".into(),
+            Self::BodyBroken => "The body did not arrive whole in time. Send it again.".into(),
+            Self::Stale => {
+                "This node can't learn of revocations at the moment and refuses until it can. Try again shortly.".into()
+            }
+            Self::Store => "The gateway's store can't be used at the moment. Try again shortly.".into(),
+            Self::Panic => "The gateway failed on this request. Tell your operator, with the request id.".into(),
+            Self::Journal => "The request can't be recorded at the moment and was not forwarded. Try again shortly.".into(),
+            Self::Upstream(UpstreamFault::Timeout) => "The service behind the gateway took too long. Try again.".into(),
+            Self::Upstream(UpstreamFault::Credentials) => {
+                "The service behind the gateway does not accept the gateway's own credentials. Tell your operator.".into()
+            }
+            Self::Upstream(_) => "The service behind the gateway can't be reached. Try again shortly.".into(),
+        }
+    }
+
+    /// Whether the connection must end with the answer.
+    #[must_use]
+    pub const fn closes(&self) -> bool {
+        match self {
+            Self::Unclean(unclean) => unclean.close,
+            Self::BodyTooLarge | Self::LengthRequired | Self::BodyBroken => true,
+            _ => false,
+        }
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|c| c.to_ascii_uppercase()).into_iter().chain(chars).collect()
+}

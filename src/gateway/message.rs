@@ -1,0 +1,76 @@
+//! The stage that only MCP APIs have: the body decides which tool is called, and headers must not say otherwise.
+
+use http::{HeaderMap, Method};
+
+use super::authorize::Permit;
+use super::denial::Denial;
+use crate::mcp::{self, Era, ListKind, Need, ServerPolicy};
+use crate::record::McpCall;
+
+/// What an MCP request turned out to be.
+#[derive(Debug)]
+pub struct Inspected {
+    /// The era that the client speaks.
+    pub era: Era,
+    /// Whether answers to it must be filtered.
+    pub filtered: bool,
+    /// What the audit record says.
+    pub call: Option<McpCall>,
+    /// The id that an answer repeats.
+    pub id: Option<mcp::RequestId>,
+}
+
+/// A refusal with the id that its answer repeats.
+#[derive(Debug)]
+pub struct Refused {
+    /// Why.
+    pub denial: Denial,
+    /// The id.
+    pub id: Option<mcp::RequestId>,
+    /// What the audit record says.
+    pub call: Option<McpCall>,
+    /// The tool, prompt or resource that it was about.
+    pub target: Option<mcp::Target>,
+}
+
+impl From<Denial> for Refused {
+    fn from(denial: Denial) -> Self {
+        Self { denial, id: None, call: None, target: None }
+    }
+}
+
+/// Reads the message and widens the permit by what it needs.
+///
+/// # Errors
+/// The refusal.
+pub fn inspect(
+    policy: &ServerPolicy,
+    headers: &HeaderMap,
+    method: &Method,
+    body: &[u8],
+    limits: &mcp::Limits,
+    permit: &mut Permit,
+) -> Result<Inspected, Refused> {
+    let said = mcp::Headers::read(headers).map_err(|m| Denial::Mismatch(Box::new(m)))?;
+    let era = said.era();
+    if *method != Method::POST {
+        // A stream that a legacy client opens may replay answers to earlier list requests.
+        return Ok(Inspected { era, filtered: *method == Method::GET, call: None, id: None });
+    }
+    let message = mcp::parse(body, limits).map_err(|bad| Denial::Message(Box::new(bad)))?;
+    let id = message.reply_id().cloned();
+    let call = message.call();
+    let version = said.version_present.then(|| said.version.as_str().to_owned());
+    let seen =
+        call.map(|c| McpCall { method: c.method.clone(), target: c.target.as_ref().map(|t| t.as_str().to_owned()), version });
+    let refuse = |denial, target: Option<&mcp::Target>| Refused { denial, id: id.clone(), call: seen.clone(), target: target.cloned() };
+    mcp::agree(&said, &message).map_err(|m| refuse(Denial::Mismatch(Box::new(m)), None))?;
+    for target in call.into_iter().flat_map(mcp::Call::targets) {
+        match policy.needed(target) {
+            Need::Denied => return Err(refuse(Denial::Target(target.clone()), Some(target))),
+            Need::Scopes(scopes) => permit.widen(&scopes).map_err(|d| refuse(d, Some(target)))?,
+        }
+    }
+    let filtered = call.is_some_and(|c| ListKind::of_method(&c.method).is_some());
+    Ok(Inspected { era, filtered, call: seen.clone(), id: id.clone() })
+}

@@ -1,0 +1,123 @@
+//! Audit records of gated requests.
+
+use std::sync::Arc;
+
+use super::authorize::Permit;
+use super::denial::Denial;
+use crate::config::{Api, Config};
+use crate::record::{Actor, AuditRecord, Call, Decision, Event, McpCall, Measured, Origin, Outcome};
+use crate::token::{Claims, Principal};
+use crate::types::{ApiName, RecordId, RouteId, ScopeBits, ScopeSet, Timestamp};
+
+/// Longest path that a record carries, in characters.
+const MAX_PATH: usize = 1024;
+
+/// What every record of one request has in common.
+pub struct Basis<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// Its id.
+    pub id: RecordId,
+    /// When the request came.
+    pub time: Timestamp,
+    /// Where from.
+    pub origin: Origin,
+    /// HTTP method.
+    pub method: &'a str,
+    /// Path without query.
+    pub path: &'a str,
+    /// The MCP message.
+    pub mcp: Option<McpCall>,
+}
+
+/// The record of a request that is about to be forwarded.
+#[must_use]
+pub fn allowed(basis: Basis<'_>, permit: &Permit) -> AuditRecord {
+    let principal = permit.principal().map(Arc::as_ref);
+    let scopes = Scopes::of(basis.config, permit.needed(), principal);
+    let route = Some(permit.route().clone());
+    call(basis, permit.api().name.clone(), route, who(principal, None), scopes, Decision::Allowed, Outcome::Unknown)
+}
+
+/// What is known about a refused request.
+pub struct Known<'a> {
+    /// The API, when one was reached.
+    pub api: Option<&'a Api>,
+    /// The route, when one matched.
+    pub route: Option<RouteId>,
+    /// Who called.
+    pub principal: Option<&'a Principal>,
+    /// What a genuine token said that is worth nothing any more.
+    pub claims: Option<&'a Claims>,
+}
+
+/// The record of a refused request.
+#[must_use]
+pub fn denied(basis: Basis<'_>, denial: &Denial, known: Known<'_>, measured: Measured) -> AuditRecord {
+    let (needed, missing) = match denial {
+        Denial::Scopes { needed, missing, .. } => (*needed, basis.config.catalogue.scopes(missing)),
+        _ => (ScopeBits::NONE, ScopeSet::default()),
+    };
+    let scopes = Scopes::of(basis.config, &needed, known.principal);
+    let decision = Decision::Denied { reason: denial.code().to_owned(), missing };
+    // What never reached an API is on record under the gateway's own name.
+    let api = known.api.map_or_else(|| ApiName::parse("gateway").expect("a valid name"), |a| a.name.clone());
+    let who = who(known.principal, known.claims);
+    call(basis, api, known.route, who, scopes, decision, Outcome::Completed(measured))
+}
+
+struct Scopes {
+    needed: ScopeSet,
+    held: ScopeSet,
+}
+
+impl Scopes {
+    fn of(config: &Config, needed: &ScopeBits, principal: Option<&Principal>) -> Self {
+        let held = principal.map(|p| config.catalogue.scopes(&p.effective.now)).unwrap_or_default();
+        Self { needed: config.catalogue.scopes(needed), held }
+    }
+}
+
+fn who(principal: Option<&Principal>, claims: Option<&Claims>) -> Option<(Actor, Claims)> {
+    let claims = principal.map(|p| &p.claims).or(claims)?.clone();
+    let actor = Actor {
+        user: Some(claims.sub.clone()),
+        client: Some(claims.client_id.clone()),
+        client_name: principal.map(|p| p.client.name.clone()),
+        grant: Some(claims.grant.clone()),
+        token: Some(claims.jti.clone()),
+    };
+    Some((actor, claims))
+}
+
+fn call(
+    basis: Basis<'_>,
+    api: ApiName,
+    route: Option<RouteId>,
+    who: Option<(Actor, Claims)>,
+    scopes: Scopes,
+    decision: Decision,
+    outcome: Outcome,
+) -> AuditRecord {
+    let (actor, claims) = who.map_or((Actor::default(), None), |(actor, claims)| (actor, Some(claims)));
+    let call = Call {
+        api,
+        route,
+        method: basis.method.to_owned(),
+        path: basis.path.chars().take(MAX_PATH).collect(),
+        mcp: basis.mcp,
+        scopes_needed: scopes.needed,
+        scopes_held: scopes.held,
+        resource: claims.as_ref().and_then(|c| c.aud.first().cloned()),
+        decision,
+        outcome,
+    };
+    AuditRecord {
+        id: basis.id,
+        time: basis.time,
+        org: claims.map(|c| c.org),
+        actor,
+        origin: basis.origin,
+        event: Event::Call(Box::new(call)),
+    }
+}

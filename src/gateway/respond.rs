@@ -1,0 +1,177 @@
+//! The one place where a refusal becomes an answer.
+
+use bytes::Bytes;
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+
+use super::denial::Denial;
+use crate::config::{Api, ApiKind, Config};
+use crate::mcp::{self, BadReason};
+use crate::token::Principal;
+use crate::types::{RequestId, ScopeSet};
+
+/// `X-Request-Id`, on every answer.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What an answer is about.
+pub struct Scene<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// The API, when one was reached.
+    pub api: Option<&'a Api>,
+    /// The request.
+    pub request: &'a RequestId,
+    /// Who called.
+    pub principal: Option<&'a Principal>,
+    /// The id of the JSON-RPC request.
+    pub rpc: Option<&'a mcp::RequestId>,
+    /// The tool, prompt or resource that was named.
+    pub target: Option<&'a mcp::Target>,
+    /// The browser's origin, when it may read the answer.
+    pub origin: Option<&'a HeaderValue>,
+}
+
+/// A whole answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Bytes,
+    /// Whether the connection ends with it.
+    pub close: bool,
+}
+
+/// The answer to a refused request.
+#[must_use]
+pub fn answer(denial: &Denial, scene: &Scene<'_>) -> Answer {
+    let mut headers = HeaderMap::new();
+    put(&mut headers, REQUEST_ID, scene.request.as_str());
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(challenge) = challenge(denial, scene) {
+        put(&mut headers, WWW_AUTHENTICATE, &challenge);
+    }
+    match denial {
+        Denial::Method { allow } => put(&mut headers, ALLOW, allow),
+        Denial::Unclean(unclean) => {
+            if let Some(allow) = unclean.reason.allow() {
+                put(&mut headers, ALLOW, allow);
+            }
+        }
+        Denial::Stale | Denial::Store | Denial::Journal => put(&mut headers, RETRY_AFTER, "1"),
+        _ => {}
+    }
+    if let Some(origin) = scene.origin {
+        cors(&mut headers, origin);
+    }
+    let (status, content_type, body) = body(denial, scene);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    Answer { status, headers, body, close: denial.closes() }
+}
+
+/// Lets a browser's page read an answer (Fetch standard): the headers that MCP clients need are exposed on every status.
+pub fn cors(headers: &mut HeaderMap, origin: &HeaderValue) {
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+    headers.append(VARY, HeaderValue::from_static("Origin"));
+    headers.insert(
+        http::header::ACCESS_CONTROL_EXPOSE_HEADERS,
+        HeaderValue::from_static("WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version, X-Request-Id"),
+    );
+}
+
+/// RFC 6750 §3 and RFC 9728 §5.1: one challenge, every value quoted, ASCII only.
+fn challenge(denial: &Denial, scene: &Scene<'_>) -> Option<String> {
+    let api = scene.api?;
+    let metadata = scene.config.issuer.at(&format!("/.well-known/oauth-protected-resource{}", api.mount));
+    let (error, scopes) = match denial {
+        Denial::NoToken => (None, api.advertised.clone()),
+        Denial::Token(_) | Denial::Audience => (Some("invalid_token"), api.advertised.clone()),
+        Denial::Scopes { needed, grantable: true, .. } => {
+            // The union: clients replace what they hold by what the challenge names.
+            let held = scene.principal.map(|p| p.claims.scope.clone()).unwrap_or_default();
+            (Some("insufficient_scope"), held.union(&scene.config.catalogue.scopes(needed)))
+        }
+        _ => return None,
+    };
+    let mut text = String::from("Bearer ");
+    if let Some(error) = error {
+        let description = match denial {
+            Denial::Scopes { missing, .. } => format!("missing: {}", scene.config.catalogue.scopes(missing)),
+            other => other.detail().replace(['"', '\\'], "'").replace('…', "..."),
+        };
+        text.push_str(&format!("error=\"{error}\", error_description=\"{description}\", "));
+    }
+    text.push_str(&format!("resource_metadata=\"{metadata}\""));
+    if !scopes.is_empty() {
+        text.push_str(&format!(", scope=\"{scopes}\""));
+    }
+    Some(text)
+}
+
+fn body(denial: &Denial, scene: &Scene<'_>) -> (StatusCode, &'static str, Bytes) {
+    if scene.api.is_some_and(|a| matches!(a.kind, ApiKind::Mcp(_)))
+        && let Some(answer) = rpc(denial, scene)
+    {
+        return (answer.status, "application/json", answer.body);
+    }
+    let (missing, needed) = match denial {
+        Denial::Scopes { missing, needed, .. } => (scene.config.catalogue.scopes(missing), scene.config.catalogue.scopes(needed)),
+        _ => (ScopeSet::default(), ScopeSet::default()),
+    };
+    let status = denial.status();
+    let problem = Problem {
+        r#type: "about:blank",
+        title: status.canonical_reason().unwrap_or("Refused"),
+        status: status.as_u16(),
+        detail: denial.detail(),
+        reason: denial.code(),
+        request_id: scene.request.as_str(),
+        missing_scopes: missing,
+        required_scopes: needed,
+    };
+    (status, "application/problem+json", serde_json::to_vec(&problem).unwrap_or_default().into())
+}
+
+/// RFC 9457, with members of our own.
+#[derive(serde::Serialize)]
+struct Problem<'a> {
+    r#type: &'a str,
+    title: &'a str,
+    status: u16,
+    detail: String,
+    reason: &'a str,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "ScopeSet::is_empty")]
+    missing_scopes: ScopeSet,
+    #[serde(skip_serializing_if = "ScopeSet::is_empty")]
+    required_scopes: ScopeSet,
+}
+
+/// The JSON-RPC form, for refusals of a message.
+fn rpc(denial: &Denial, scene: &Scene<'_>) -> Option<mcp::Answer> {
+    let page = || scene.config.issuer.at("/settings/applications");
+    Some(match denial {
+        Denial::Message(bad) => mcp::Answer::bad_message(bad),
+        Denial::BodyTooLarge => mcp::Answer::bad_message(&mcp::BadMessage {
+            reason: BadReason::Size(scene.config.listen.limits.max_mcp_body),
+            id: None,
+        }),
+        Denial::Mismatch(mismatch) => mcp::Answer::mismatch(mismatch, scene.rpc),
+        Denial::Target(target) => mcp::Answer::denied(scene.rpc, target),
+        Denial::Scopes { missing, grantable: true, .. } => {
+            let scopes = scene.config.catalogue.scopes(missing).to_string();
+            mcp::Answer::insufficient_scope(scene.rpc, scene.target?, &scopes, &page())
+        }
+        Denial::Scopes { .. } => mcp::Answer::denied(scene.rpc, scene.target?),
+        Denial::Upstream(fault) => mcp::Answer::upstream(scene.rpc, fault.for_mcp()),
+        _ => return None,
+    })
+}
+
+fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}

@@ -1,0 +1,107 @@
+//! Requests that are under way, and how they end when what allowed them ends.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::authorize::Permit;
+
+/// Ends a request from outside, whatever it is waiting for.
+#[derive(Debug, Default)]
+pub struct CutSwitch {
+    thrown: AtomicBool,
+    notify: Notify,
+}
+
+impl CutSwitch {
+    /// Ends the request. Throwing the switch again changes nothing.
+    pub fn cut(&self) {
+        self.thrown.store(true, Ordering::Release);
+        self.notify.notify_waiters();
+    }
+
+    /// Whether it was thrown.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.thrown.load(Ordering::Acquire)
+    }
+
+    /// Completes once the switch is thrown.
+    pub async fn wait(&self) {
+        loop {
+            let notified = self.notify.notified();
+            if self.is_cut() {
+                return;
+            }
+            notified.await;
+        }
+    }
+}
+
+/// A shard for every few cores: a request touches one, so that requests on different cores do not meet.
+const SHARDS: usize = 16;
+
+/// Every forwarded request of this node that has not ended.
+#[derive(Debug, Default)]
+pub struct OpenStreams {
+    shards: [Mutex<Shard>; SHARDS],
+    next: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Shard {
+    slots: Vec<Option<OpenStream>>,
+    free: Vec<usize>,
+}
+
+/// A request that is under way.
+#[derive(Clone, Debug)]
+pub struct OpenStream {
+    /// What allowed it.
+    pub permit: Arc<Permit>,
+    /// How to end it.
+    pub cut: Arc<CutSwitch>,
+}
+
+/// Takes the request off the list when it is dropped.
+#[derive(Debug)]
+pub struct Registered {
+    all: Arc<OpenStreams>,
+    shard: usize,
+    slot: usize,
+}
+
+impl OpenStreams {
+    /// Puts a request on the list. Check afterwards that its permit still holds: a change that came before is not told again.
+    #[must_use]
+    pub fn register(self: &Arc<Self>, stream: OpenStream) -> Registered {
+        let shard = self.next.fetch_add(1, Ordering::Relaxed) % SHARDS;
+        let mut kept = self.shards[shard].lock();
+        let slot = kept.free.pop().unwrap_or(kept.slots.len());
+        match kept.slots.get_mut(slot) {
+            Some(empty) => *empty = Some(stream),
+            None => kept.slots.push(Some(stream)),
+        }
+        Registered { all: Arc::clone(self), shard, slot }
+    }
+
+    /// The requests that `wanted` picks.
+    #[must_use]
+    pub fn select(&self, wanted: impl Fn(&Permit) -> bool) -> Vec<OpenStream> {
+        let pick =
+            |shard: &Mutex<Shard>| shard.lock().slots.iter().flatten().filter(|s| wanted(&s.permit)).cloned().collect::<Vec<_>>();
+        self.shards.iter().flat_map(pick).collect()
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        let mut kept = self.all.shards[self.shard].lock();
+        if let Some(slot) = kept.slots.get_mut(self.slot) {
+            *slot = None;
+            kept.free.push(self.slot);
+        }
+    }
+}

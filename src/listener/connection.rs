@@ -1,0 +1,151 @@
+//! Connections: how many, how long without a request, how many requests are under way.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+
+use crate::config::Limits;
+use crate::gateway::streams::CutSwitch;
+
+/// Every connection of one listener.
+#[derive(Debug)]
+pub(super) struct Connections {
+    open: Mutex<HashMap<SocketAddr, Arc<Connection>>>,
+    room: Arc<Semaphore>,
+    busy: AtomicUsize,
+    quiet: Notify,
+    limits: Limits,
+}
+
+impl Connections {
+    pub(super) fn new(limits: Limits) -> Self {
+        let room = Arc::new(Semaphore::new(limits.max_connections));
+        Self { open: Mutex::default(), room, busy: AtomicUsize::new(0), quiet: Notify::new(), limits }
+    }
+
+    /// Room for one more connection, or `None` when the cap is reached.
+    pub(super) fn admit(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.room).try_acquire_owned().ok()
+    }
+
+    pub(super) fn open(self: &Arc<Self>, peer: SocketAddr) -> OpenConnection {
+        let connection = Arc::new(Connection {
+            all: Arc::clone(self),
+            busy: AtomicUsize::new(0),
+            born: Instant::now(),
+            deadline: AtomicU64::new(micros(self.limits.header_timeout)),
+            cut: CutSwitch::default(),
+        });
+        self.open.lock().insert(peer, Arc::clone(&connection));
+        OpenConnection { peer, connection }
+    }
+
+    /// The connection of a peer; HTTP/2 streams run in tasks of their own and find theirs by its address.
+    pub(super) fn of(&self, peer: &SocketAddr) -> Option<Arc<Connection>> {
+        self.open.lock().get(peer).map(Arc::clone)
+    }
+
+    /// Requests under way.
+    pub(super) fn busy(&self) -> usize {
+        self.busy.load(Ordering::Acquire)
+    }
+
+    /// Completes when no request is under way.
+    pub(super) async fn quiet(&self) {
+        loop {
+            let quiet = self.quiet.notified();
+            if self.busy() == 0 {
+                return;
+            }
+            quiet.await;
+        }
+    }
+
+    pub(super) fn cut_all(&self) {
+        for connection in self.open.lock().values() {
+            connection.cut.cut();
+        }
+    }
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    all: Arc<Connections>,
+    busy: AtomicUsize,
+    born: Instant,
+    /// Microseconds after `born` at which it ends unless a request is under way.
+    deadline: AtomicU64,
+    cut: CutSwitch,
+}
+
+impl Connection {
+    /// A request head has arrived: until the guard is dropped no deadline counts.
+    pub(super) fn begin(self: Arc<Self>) -> Busy {
+        self.busy.fetch_add(1, Ordering::AcqRel);
+        self.all.busy.fetch_add(1, Ordering::AcqRel);
+        Busy(self)
+    }
+
+    /// Completes when the connection has to end: nothing was asked of it for too long, or it was cut.
+    ///
+    /// From accepting to the first whole head the limit is the header timeout; after a request it is the idle timeout, within
+    /// which the next whole head must have come.
+    pub(super) async fn over(&self) {
+        tokio::select! {
+            () = self.idle_too_long() => {}
+            () = self.cut.wait() => {}
+        }
+    }
+
+    async fn idle_too_long(&self) {
+        loop {
+            let deadline = Duration::from_micros(self.deadline.load(Ordering::Acquire));
+            let now = self.born.elapsed();
+            let busy = self.busy.load(Ordering::Acquire) > 0;
+            if !busy && now >= deadline {
+                return;
+            }
+            let wait = if busy { self.all.limits.header_timeout } else { deadline - now };
+            tokio::time::sleep(wait).await;
+        }
+    }
+}
+
+/// A request that is under way.
+#[derive(Debug)]
+pub(super) struct Busy(Arc<Connection>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        let connection = &self.0;
+        let next = connection.born.elapsed() + connection.all.limits.idle_timeout;
+        connection.deadline.store(micros(next), Ordering::Release);
+        connection.busy.fetch_sub(1, Ordering::AcqRel);
+        if connection.all.busy.fetch_sub(1, Ordering::AcqRel) == 1 {
+            connection.all.quiet.notify_waiters();
+        }
+    }
+}
+
+/// A connection for as long as it is served.
+#[derive(Debug)]
+pub(super) struct OpenConnection {
+    peer: SocketAddr,
+    pub(super) connection: Arc<Connection>,
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.connection.all.open.lock().remove(&self.peer);
+    }
+}
+
+fn micros(d: Duration) -> u64 {
+    u64::try_from(d.as_micros()).unwrap_or(u64::MAX)
+}

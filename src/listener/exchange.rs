@@ -1,0 +1,27 @@
+//! What a request's hooks find about the connection and the switch around them.
+
+use std::sync::Arc;
+
+use super::connection::Connection;
+use crate::gateway::streams::CutSwitch;
+
+/// One request with its surroundings, from before its head was read.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    /// Its connection.
+    pub(super) connection: Option<Arc<Connection>>,
+    /// Ends it, whatever it is waiting for.
+    pub(super) cut: Arc<CutSwitch>,
+}
+
+tokio::task_local! {
+    /// The connection that the current task serves; HTTP/1 only.
+    pub(super) static CONNECTION: Arc<Connection>;
+    /// The request that the current task serves.
+    pub(super) static EXCHANGE: Arc<Exchange>;
+}
+
+/// The request that the current task serves.
+pub(super) fn current() -> Option<Arc<Exchange>> {
+    EXCHANGE.try_with(Arc::clone).ok()
+}

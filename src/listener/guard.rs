@@ -1,0 +1,89 @@
+//! What stands around pingora's proxy: the connection cap, the deadlines, and the switch that ends a request.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use pingora::proxy::HttpProxy;
+use pingora_core::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream, ServerApp};
+use pingora_core::protocols::http::ServerSession;
+use pingora_core::protocols::{GetSocketDigest as _, Stream};
+use pingora_core::server::ShutdownWatch;
+
+use super::connection::Connections;
+use super::exchange::{CONNECTION, EXCHANGE, Exchange};
+use super::front::Front;
+use crate::gateway::streams::CutSwitch;
+
+/// Accepts connections, or drops them at once when there are too many, and ends those that ask for nothing.
+pub(super) struct Guard {
+    app: Arc<Dispatch>,
+    connections: Arc<Connections>,
+}
+
+impl Guard {
+    pub(super) fn new(app: Dispatch, connections: Arc<Connections>) -> Self {
+        Self { app: Arc::new(app), connections }
+    }
+}
+
+#[async_trait]
+impl ServerApp for Guard {
+    async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
+        let _room = self.connections.admit()?;
+        let peer = stream.get_socket_digest()?.peer_addr()?.as_inet().copied()?;
+        let open = self.connections.open(peer);
+        let connection = Arc::clone(&open.connection);
+        let serve = CONNECTION.scope(Arc::clone(&connection), self.app.process_new(stream, shutdown));
+        tokio::select! {
+            reusable = serve => reusable,
+            () = connection.over() => None,
+        }
+    }
+
+    async fn cleanup(&self) {
+        self.app.cleanup().await;
+    }
+}
+
+/// Gives every request its switch before pingora reads its head.
+pub(super) struct Dispatch {
+    proxy: Arc<HttpProxy<Front>>,
+    connections: Arc<Connections>,
+    options: HttpServerOptions,
+}
+
+impl Dispatch {
+    pub(super) fn new(proxy: HttpProxy<Front>, connections: Arc<Connections>, idle: Duration) -> Self {
+        let mut options = HttpServerOptions::default();
+        options.h2c = true;
+        options.h2_idle_timeout = Some(idle);
+        Self { proxy: Arc::new(proxy), connections, options }
+    }
+}
+
+#[async_trait]
+impl HttpServerApp for Dispatch {
+    async fn process_new_http(self: &Arc<Self>, session: ServerSession, shutdown: &ShutdownWatch) -> Option<ReusedHttpStream> {
+        let connection = CONNECTION.try_with(Arc::clone).ok().or_else(|| {
+            let peer = session.client_addr()?.as_inet()?;
+            self.connections.of(peer)
+        });
+        let exchange = Arc::new(Exchange { connection, cut: Arc::new(CutSwitch::default()) });
+        let cut = Arc::clone(&exchange.cut);
+        let serve = EXCHANGE.scope(exchange, self.proxy.process_new_http(session, shutdown));
+        tokio::select! {
+            biased;
+            reusable = serve => reusable,
+            () = cut.wait() => None,
+        }
+    }
+
+    fn server_options(&self) -> Option<&HttpServerOptions> {
+        Some(&self.options)
+    }
+
+    async fn http_cleanup(&self) {
+        self.proxy.http_cleanup().await;
+    }
+}

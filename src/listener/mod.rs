@@ -1,0 +1,84 @@
+//! The public socket: connections with limits, requests with a switch that ends them, and the bridge to local endpoints.
+//!
+//! pingora has no cap on connections, no deadline for a whole request head and keeps idle connections for ever; the
+//! [`guard`] adds what is missing around it.
+
+mod bridge;
+mod connection;
+mod ctx;
+mod exchange;
+mod front;
+mod entry;
+mod guard;
+mod strangers;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pingora_core::listeners::ListenerConfig;
+use pingora_core::protocols::l4::stream::L4BufferSettings;
+use pingora_core::server::Fds;
+use pingora_core::server::configuration::ServerConf;
+use pingora_core::services::Service as _;
+use pingora_core::services::listening::Service;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+pub use front::Front;
+pub use strangers::Strangers;
+
+use crate::config::Limits;
+use connection::Connections;
+use guard::{Dispatch, Guard};
+
+/// Bytes that pingora reads ahead on each connection. Its default of 64 KiB is most of what an idle connection costs.
+const READ_AHEAD: usize = 4 * 1024;
+
+/// A listener that accepts.
+#[derive(Debug)]
+pub struct Listener {
+    /// Where it listens.
+    pub address: SocketAddr,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+    connections: Arc<Connections>,
+}
+
+impl Listener {
+    /// Starts to accept on a bound socket.
+    ///
+    /// # Errors
+    /// When the socket can't be handed over.
+    pub fn start(socket: std::net::TcpListener, front: Front, limits: Limits) -> std::io::Result<Self> {
+        use std::os::fd::IntoRawFd;
+
+        socket.set_nonblocking(true)?;
+        let address = socket.local_addr()?;
+        let conf = ServerConf { max_retries: 3, upstream_keepalive_pool_size: 512, ..ServerConf::default() };
+        let proxy = pingora::proxy::http_proxy(&Arc::new(conf), front);
+        let connections = Arc::new(Connections::new(limits));
+        let guard = Guard::new(Dispatch::new(proxy, Arc::clone(&connections), limits.idle_timeout), Arc::clone(&connections));
+        let mut service = Service::new("tollgate".to_owned(), guard);
+        let buffers = L4BufferSettings::default().read(READ_AHEAD);
+        service.add_listener(ListenerConfig::tcp(address.to_string()).l4_buffer(buffers));
+        let mut fds = Fds::new();
+        fds.add(address.to_string(), socket.into_raw_fd());
+        let (stop, stopped) = watch::channel(false);
+        let fds = Some(Arc::new(parking_lot::Mutex::new(fds)));
+        let task = tokio::spawn(async move { service.start_service(fds, stopped, 1).await });
+        Ok(Self { address, stop, task, connections })
+    }
+
+    /// Stops accepting, lets requests end for at most `limit`, and cuts the rest.
+    pub async fn drain(self, limit: Duration) {
+        self.stop.send_replace(true);
+        let _ = self.task.await;
+        if tokio::time::timeout(limit, self.connections.quiet()).await.is_err() {
+            tracing::warn!(left = self.connections.busy(), "requests were cut because the drain limit was reached");
+            self.connections.cut_all();
+            let _ = tokio::time::timeout(Duration::from_secs(1), self.connections.quiet()).await;
+        }
+    }
+}
+

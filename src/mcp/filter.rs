@@ -1,0 +1,167 @@
+//! Filters the lists in a server's answers, so that a caller sees exactly what it may call.
+//!
+//! The gate puts a filter on
+//! - the answer to a POST whose request was a list method ([`super::ListKind::of_method`]), JSON or SSE, and
+//! - every GET stream of the legacy era: a stream resumed with `Last-Event-ID` may replay a list answer.
+//!
+//! The filter itself does not look at ids: any JSON-RPC response in what it reads whose `result` has `tools`, `prompts`,
+//! `resources` or `resourceTemplates` is filtered, everything else passes byte for byte. It fails closed: what can't be read for
+//! certain ends the answer with an error.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, header};
+
+use crate::types::ScopeBits;
+
+use super::headers::Era;
+use super::policy::ServerPolicy;
+use super::rewrite::{Rules, rewrite};
+use super::sse::Events;
+
+/// Longest JSON answer and longest event that are held, in bytes.
+const LONGEST: usize = 4 << 20;
+
+/// Why an answer can't be filtered and must not be passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FilterError {
+    /// The answer, or one event of it, is longer than we hold.
+    #[error("the list answer is longer than {0} bytes")]
+    TooLong(usize),
+    /// Not JSON that every reader understands alike.
+    #[error("the list answer is not a readable JSON-RPC message")]
+    Unreadable,
+    /// Compressed; the gate asks for no encoding, so the server ignores what it is asked.
+    #[error("the list answer has a content encoding")]
+    Encoded,
+    /// Neither JSON nor an event stream.
+    #[error("the list answer is neither JSON nor an event stream")]
+    ContentType,
+}
+
+/// How messages lie in a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// The body is one message.
+    Json,
+    /// Each event is one message.
+    Sse,
+}
+
+impl Framing {
+    /// Reads the framing off the headers of an answer. Meant for successful answers: what a client makes of an error page is no
+    /// list.
+    ///
+    /// # Errors
+    /// When the body can't be filtered: encoded, or of another type.
+    pub fn of(headers: &HeaderMap) -> Result<Self, FilterError> {
+        let encoded = headers.get_all(header::CONTENT_ENCODING).iter().any(|v| !v.as_bytes().eq_ignore_ascii_case(b"identity"));
+        if encoded {
+            return Err(FilterError::Encoded);
+        }
+        let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+        let (Some(Ok(value)), None) = (types.next().map(|v| v.to_str()), types.next()) else {
+            return Err(FilterError::ContentType);
+        };
+        let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match essence.as_str() {
+            "text/event-stream" => Ok(Self::Sse),
+            json if json == "application/json" || json.ends_with("+json") => Ok(Self::Json),
+            _ => Err(FilterError::ContentType),
+        }
+    }
+}
+
+/// Filters one answer, chunk by chunk. Holds at most 4 MiB.
+#[derive(Debug)]
+pub struct ListFilter {
+    policy: Arc<ServerPolicy>,
+    held: ScopeBits,
+    era: Era,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Json { body: Vec<u8>, longest: usize },
+    Sse(Events),
+    Failed(FilterError),
+}
+
+impl ListFilter {
+    /// A filter for a caller that holds `held`. In the modern era list results without a `cacheScope` get one.
+    #[must_use]
+    pub fn new(policy: Arc<ServerPolicy>, held: ScopeBits, era: Era, framing: Framing) -> Self {
+        Self::with_limit(policy, held, era, framing, LONGEST)
+    }
+
+    /// The same with another limit than 4 MiB for the JSON body or one event, in bytes.
+    #[must_use]
+    pub fn with_limit(policy: Arc<ServerPolicy>, held: ScopeBits, era: Era, framing: Framing, longest: usize) -> Self {
+        let state = match framing {
+            Framing::Json => State::Json { body: Vec::new(), longest },
+            Framing::Sse => State::Sse(Events::new(longest)),
+        };
+        Self { policy, held, era, state }
+    }
+
+    /// Goes on with other scopes: on a long stream the caller's may have been narrowed.
+    pub fn hold(&mut self, held: ScopeBits) {
+        self.held = held;
+    }
+
+    /// Takes the next chunk and gives out what is ready, often nothing.
+    ///
+    /// # Errors
+    /// When the answer can't be filtered. The caller ends the stream with an error; every later call says the same.
+    pub fn push(&mut self, chunk: &[u8]) -> Result<Bytes, FilterError> {
+        self.step(Some(chunk))
+    }
+
+    /// Gives out the rest at the end of the body.
+    ///
+    /// # Errors
+    /// As for [`Self::push`].
+    pub fn finish(&mut self) -> Result<Bytes, FilterError> {
+        self.step(None)
+    }
+
+    fn step(&mut self, chunk: Option<&[u8]>) -> Result<Bytes, FilterError> {
+        let rules = Rules { policy: &self.policy, held: &self.held, era: self.era };
+        let ready = match &mut self.state {
+            State::Json { body, longest } => json(body, *longest, chunk, &rules),
+            State::Sse(events) => {
+                let mut out = Vec::new();
+                let edit = |text: &str| rewrite(text, &rules);
+                let done = match chunk {
+                    Some(chunk) => events.push(chunk, &mut out, edit),
+                    None => events.finish(&mut out, edit),
+                };
+                done.map(|()| out.into())
+            }
+            State::Failed(e) => Err(*e),
+        };
+        if let Err(e) = &ready {
+            self.state = State::Failed(*e);
+        }
+        ready
+    }
+}
+
+fn json(body: &mut Vec<u8>, longest: usize, chunk: Option<&[u8]>, rules: &Rules<'_>) -> Result<Bytes, FilterError> {
+    let Some(chunk) = chunk else {
+        let body = std::mem::take(body);
+        if body.is_empty() {
+            return Ok(Bytes::new());
+        }
+        let text = String::from_utf8(body).map_err(|_| FilterError::Unreadable)?;
+        let edited = rewrite(&text, rules)?;
+        return Ok(edited.unwrap_or(text).into());
+    };
+    if body.len() + chunk.len() > longest {
+        return Err(FilterError::TooLong(longest));
+    }
+    body.extend_from_slice(chunk);
+    Ok(Bytes::new())
+}

@@ -1,0 +1,217 @@
+//! Takes out of a list answer what the caller may not use. Edits the text in place: what stays, stays byte for byte.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::types::ScopeBits;
+
+use super::filter::FilterError;
+use super::headers::Era;
+use super::policy::{ServerPolicy, Verdict};
+use super::request::Target;
+use super::scan::Key;
+
+/// The lists that are filtered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListKind {
+    /// `tools/list`.
+    Tools,
+    /// `prompts/list`.
+    Prompts,
+    /// `resources/list`.
+    Resources,
+    /// `resources/templates/list`; a template is judged by its text, each URI made from it again when it is read.
+    ResourceTemplates,
+}
+
+impl ListKind {
+    const ALL: [Self; 4] = [Self::Tools, Self::Prompts, Self::Resources, Self::ResourceTemplates];
+
+    /// The list that `method` asks for.
+    #[must_use]
+    pub fn of_method(method: &str) -> Option<Self> {
+        match method {
+            "tools/list" => Some(Self::Tools),
+            "prompts/list" => Some(Self::Prompts),
+            "resources/list" => Some(Self::Resources),
+            "resources/templates/list" => Some(Self::ResourceTemplates),
+            _ => None,
+        }
+    }
+
+    const fn member(self) -> &'static str {
+        match self {
+            Self::Tools => "tools",
+            Self::Prompts => "prompts",
+            Self::Resources => "resources",
+            Self::ResourceTemplates => "resourceTemplates",
+        }
+    }
+
+    const fn key(self) -> &'static str {
+        match self {
+            Self::Tools | Self::Prompts => "name",
+            Self::Resources => "uri",
+            Self::ResourceTemplates => "uriTemplate",
+        }
+    }
+
+    fn target(self, text: &str) -> Option<Target> {
+        match self {
+            Self::Tools => Target::tool(text),
+            Self::Prompts => Target::prompt(text),
+            Self::Resources | Self::ResourceTemplates => Target::resource(text),
+        }
+    }
+}
+
+/// By what an answer is filtered.
+pub(super) struct Rules<'p> {
+    pub policy: &'p ServerPolicy,
+    pub held: &'p ScopeBits,
+    pub era: Era,
+}
+
+/// Filters every list in `text`, a message or a batch of them. `None` when nothing has to change.
+pub(super) fn rewrite(text: &str, rules: &Rules<'_>) -> Result<Option<String>, FilterError> {
+    let mut edits = Edits { text, list: Vec::new() };
+    if text.trim_start().starts_with('[') {
+        for message in items(text)? {
+            rules.message(message.get(), &mut edits)?;
+        }
+    } else {
+        rules.message(text, &mut edits)?;
+    }
+    Ok(edits.apply())
+}
+
+impl Rules<'_> {
+    fn message(&self, message: &str, edits: &mut Edits<'_>) -> Result<(), FilterError> {
+        let members = Members::read(message)?;
+        match members.of("result").filter(|result| result.starts_with('{')) {
+            Some(result) => self.result(result, edits),
+            None => Ok(()),
+        }
+    }
+
+    fn result(&self, result: &str, edits: &mut Edits<'_>) -> Result<(), FilterError> {
+        let members = Members::read(result)?;
+        let mut listed = false;
+        for kind in ListKind::ALL {
+            let Some(list) = members.of(kind.member()) else { continue };
+            listed = true;
+            // Some servers write an empty list so.
+            if list != "null" {
+                self.list(kind, list, edits)?;
+            }
+        }
+        if !listed {
+            return Ok(());
+        }
+        // The list depends on the caller from here on, so no cache may share it (MCP 2026-07-28 "Caching").
+        match members.of("cacheScope") {
+            Some("\"private\"") => {}
+            Some(scope) => edits.replace(scope, "\"private\"".to_owned()),
+            None if self.era == Era::Modern => edits.replace(&result[1..1], "\"cacheScope\":\"private\",".to_owned()),
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn list(&self, kind: ListKind, list: &str, edits: &mut Edits<'_>) -> Result<(), FilterError> {
+        let items = items(list)?;
+        let kept: Vec<&str> = items.iter().map(|item| item.get()).filter(|item| self.shows(kind, item)).collect();
+        if kept.len() < items.len() {
+            edits.replace(list, format!("[{}]", kept.join(",")));
+        }
+        Ok(())
+    }
+
+    /// Whether the caller sees `item`. What has no readable name can't be called either, so it goes.
+    fn shows(&self, kind: ListKind, item: &str) -> bool {
+        let Ok(members) = Members::read(item) else { return false };
+        let name = members.of(kind.key()).and_then(|raw| serde_json::from_str::<String>(raw).ok());
+        let target = name.and_then(|name| kind.target(&name));
+        target.is_some_and(|target| self.policy.allows(&target, self.held) == Verdict::Allowed)
+    }
+}
+
+fn items(list: &str) -> Result<Vec<&RawValue>, FilterError> {
+    serde_json::from_str(list).map_err(|_| FilterError::Unreadable)
+}
+
+/// Replacements in one text, none inside another.
+struct Edits<'t> {
+    text: &'t str,
+    list: Vec<(Range<usize>, String)>,
+}
+
+impl Edits<'_> {
+    /// Replaces `part`, which must be a slice of the text.
+    fn replace(&mut self, part: &str, by: String) {
+        let start = part.as_ptr().addr() - self.text.as_ptr().addr();
+        self.list.push((start..start + part.len(), by));
+    }
+
+    fn apply(mut self) -> Option<String> {
+        if self.list.is_empty() {
+            return None;
+        }
+        self.list.sort_by_key(|(range, _)| range.start);
+        let mut text = String::with_capacity(self.text.len());
+        let mut done = 0;
+        for (range, by) in self.list {
+            text.push_str(&self.text[done..range.start]);
+            text.push_str(&by);
+            done = range.end;
+        }
+        text.push_str(&self.text[done..]);
+        Some(text)
+    }
+}
+
+/// The members of one object, values untouched.
+struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'a> Members<'a> {
+    /// Reads an object; one member twice is an error, for readers differ on which one counts.
+    fn read(text: &'a str) -> Result<Self, FilterError> {
+        let members: Self = serde_json::from_str(text).map_err(|_| FilterError::Unreadable)?;
+        let mut names: Vec<&str> = members.0.iter().map(|(name, _)| name.as_ref()).collect();
+        names.sort_unstable();
+        if names.windows(2).any(|pair| pair[0] == pair[1]) { Err(FilterError::Unreadable) } else { Ok(members) }
+    }
+
+    fn of(&self, name: &str) -> Option<&'a str> {
+        self.0.iter().find(|(member, _)| member == name).map(|(_, raw)| raw.get())
+    }
+}
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        d.deserialize_map(MembersVisitor)
+    }
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+        let mut members = Vec::new();
+        while let Some(key) = map.next_key_seed(Key)? {
+            members.push((key, map.next_value()?));
+        }
+        Ok(Members(members))
+    }
+}

@@ -1,0 +1,18 @@
+//! Tests of the module as its users see it.
+
+mod answer;
+mod filter;
+mod headers;
+mod policy;
+mod request;
+mod sse;
+
+use crate::types::ScopeBits;
+
+fn bits(positions: impl IntoIterator<Item = usize>) -> ScopeBits {
+    let mut bits = ScopeBits::NONE;
+    for position in positions {
+        bits.set(position);
+    }
+    bits
+}

@@ -1,0 +1,104 @@
+//! One running process of a deployment: what every handler and stage shares.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::record::{Actor, Cause, Origin};
+use crate::store::{SharedStore, StoreError};
+use crate::token::{KeyRing, TokenFault, Verifier, View};
+use crate::types::{Clock, Entropy, IdSource, NodeId, RequestId, Timestamp};
+
+/// How old a node's view of the feed may be before it stops serving.
+const LEASE: Duration = Duration::from_secs(1);
+
+/// What every handler and stage of one process shares.
+pub struct Node {
+    /// Which process.
+    pub id: NodeId,
+    /// The configuration of the moment; load it once per request.
+    pub config: ArcSwap<Config>,
+    /// What the product remembers.
+    pub store: SharedStore,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// The signing keys.
+    pub keys: Arc<KeyRing>,
+    /// Turns tokens into principals.
+    pub verifier: Arc<Verifier>,
+    /// The change feed as this node has seen it.
+    pub view: Arc<View>,
+    /// Names for requests and records.
+    pub ids: IdSource,
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Node").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl Node {
+    /// A node on an open store: keys read or made, nothing followed yet (see [`Node::follow`]).
+    ///
+    /// # Errors
+    /// When the store fails or the signing keys can't be opened.
+    pub async fn start(
+        id: NodeId,
+        config: Config,
+        store: SharedStore,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Arc<Self>, TokenFault> {
+        let keys = Arc::new(KeyRing::empty(Arc::clone(&config.secret)));
+        let view = Arc::new(View::starting_at(store.feed_position().await?, LEASE));
+        let verifier = Arc::new(Verifier::new(Arc::clone(&keys), Arc::clone(&view), Arc::clone(&store)));
+        let ids = IdSource::new(&*entropy);
+        let config = ArcSwap::from_pointee(config);
+        let node = Arc::new(Self { id, config, store, clock, entropy, keys, verifier, view, ids });
+        node.keys.start(&node.store, &*node.entropy, &node.own_cause()).await?;
+        Ok(node)
+    }
+
+    /// Follows the change feed until `stop`.
+    pub async fn follow(self: Arc<Self>, stop: CancellationToken) {
+        let reload = async || {
+            if let Err(error) = self.keys.reload(&self.store, self.now()).await {
+                tracing::error!(error = &error as &dyn std::error::Error, "the signing keys can't be read; keeping those known");
+            }
+        };
+        self.view.follow(Arc::clone(&self.store), stop, reload).await;
+    }
+
+    /// The current instant.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Waits until this node has applied every change that was committed so far. Call it after a change that takes something
+    /// away and before saying that it was done.
+    ///
+    /// # Errors
+    /// When the store can't be asked.
+    pub async fn settle(&self) -> Result<(), StoreError> {
+        self.view.settle(&self.store).await
+    }
+
+    /// The cause of what the node does by itself.
+    #[must_use]
+    pub fn own_cause(&self) -> Cause {
+        let at = self.now();
+        let request = RequestId::generate(at, &*self.entropy);
+        Cause {
+            actor: Actor::default(),
+            origin: Origin { request, node: self.id.clone(), peer: None, user_agent: None, trace: None },
+            at,
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Every page that a person sees, as typed values that render themselves.
+//!
+//! A page is a struct under [`views`] that holds domain words and nothing else; its template arranges the
+//! components of `templates/components.html`. Nothing here reads a store, a clock or a request, so a page can be
+//! rendered, looked at and tested alone. Handlers fill a struct, call [`askama::Template::render`], and answer with
+//! [`policy::content_security_policy`] beside it.
+//!
+//! Three rules hold for every page and have a test: no inline script, style or event attribute; every act is a plain
+//! form; and text from strangers arrives only as a [`DisplayName`] or escaped by the template.
+
+pub mod assets;
+mod chart;
+mod name;
+pub mod policy;
+pub mod views;
+mod words;
+
+pub use chart::{Bar, Bin, Histogram, Sparkline};
+pub use name::{DisplayName, display_name, skeleton};
+pub use words::{When, count, duration_words, grouped};
+
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,402 @@
+//! One of every page and state, with data as it comes in practice and as a hostile stranger would send it.
+
+use std::time::Duration;
+
+use askama::Template;
+
+use super::views::*;
+use super::{Bin, DisplayName, Histogram, Sparkline, When};
+use crate::config::Risk;
+use crate::types::Timestamp;
+
+/// What a stranger may put into every field of a registration.
+pub const HOSTILE: &str = "\u{202E}<img src=x onerror=alert(1)>\"'&</title><script>x</script>{{7*7}}";
+
+/// Every sample, by the file name it gets when it is written out.
+pub fn pages() -> Vec<(&'static str, String)> {
+    let mut pages = vec![
+        ("login", show(&login(None))),
+        ("login-refused", show(&login(Some(LoginProblem::Refused)))),
+        ("login-plain", show(&LoginPage::new(brand(), "/login".to_owned(), CSRF.to_owned()))),
+        ("password", show(&password(None))),
+        ("password-short", show(&password(Some(PasswordProblem::TooShort)))),
+        ("consent", show(&consent())),
+        ("consent-unknown", show(&consent_unknown())),
+        ("consent-long", show(&consent_long())),
+        ("consent-hostile", show(&consent_hostile())),
+        ("error", show(&error())),
+        ("home", show(&home(Some(viewer()), Presence::Visiting))),
+        ("home-signed-out", show(&home(None, Presence::JustSignedOut))),
+        ("applications", show(&applications(grants(), None))),
+        ("applications-revoked", show(&applications(grants().split_off(1), Some(revoked())))),
+        ("applications-empty", show(&applications(Vec::new(), None))),
+    ];
+    pages.extend([
+        ("audit", show(&audit(AuditFilter::default(), rows()))),
+        ("audit-filtered", show(&audit(filter(), rows().into_iter().filter(|row| row.decision != Decision::Allowed).collect()))),
+        ("audit-none", show(&audit(filter(), Vec::new()))),
+        ("audit-empty", show(&audit(AuditFilter::default(), Vec::new()))),
+        ("record", show(&record(Decision::Allowed, None))),
+        ("record-denied", show(&record(denied(), Some(explanation())))),
+    ]);
+    pages
+}
+
+const CSRF: &str = "c5rf-0123456789abcdef";
+
+fn show(page: &impl Template) -> String {
+    page.render().expect("rendering into a string cannot fail")
+}
+
+fn now() -> Timestamp {
+    Timestamp::parse_rfc3339("2026-11-21T22:50:29Z").expect("a valid timestamp")
+}
+
+fn ago(minutes: i64) -> When {
+    When::new(Timestamp::from_millis(now().millis() - minutes * 60_000), now())
+}
+
+pub fn brand() -> Brand {
+    Brand { name: "Acme Observability".to_owned(), logo: None }
+}
+
+fn viewer() -> Viewer {
+    let link = |slug: &str, name: &str| AuditLink { slug: slug.to_owned(), organization: name.into() };
+    Viewer {
+        email: "ada@acme.example".to_owned(),
+        csrf: CSRF.to_owned(),
+        audit: vec![link("acme", "Acme Production"), link("acme-lab", "Acme Lab")],
+    }
+}
+
+fn frame(section: Section) -> Frame {
+    Frame { brand: brand(), viewer: Some(viewer()), section }
+}
+
+fn login(problem: Option<LoginProblem>) -> LoginPage {
+    LoginPage {
+        continue_to: Some("Grafana CLI".into()),
+        providers: vec![Provider { name: "Acme SSO".to_owned(), href: "/login/acme".to_owned() }],
+        email: if problem.is_some() { "ada@acme.example".to_owned() } else { String::new() },
+        problem,
+        ..LoginPage::new(brand(), "/login?next=%2Fconsent%3Frequest%3D7".to_owned(), CSRF.to_owned())
+    }
+}
+
+fn password(problem: Option<PasswordProblem>) -> PasswordPage {
+    let page = PasswordPage::one_time(brand(), "/password".to_owned(), CSRF.to_owned(), "ada@acme.example".to_owned(), 12);
+    PasswordPage { problem, continue_to: Some("Grafana CLI".into()), ..page }
+}
+
+fn line(scope: &str, text: &str, risk: Risk, held: Held) -> ScopeLine {
+    ScopeLine { scope: scope.to_owned(), text: text.to_owned(), risk, held }
+}
+
+fn group(api: &str, lines: Vec<ScopeLine>) -> ScopeGroup {
+    ScopeGroup { api: api.to_owned(), lines }
+}
+
+pub fn consent() -> ConsentPage {
+    let organization = |id: &str, name: &str, slug: &str, role: &str| OrganizationChoice {
+        id: id.to_owned(),
+        name: name.into(),
+        slug: slug.to_owned(),
+        role: role.to_owned(),
+        selected: id == "org_7",
+    };
+    ConsentPage {
+        frame: frame(Section::Elsewhere),
+        action: "/consent?request=7".to_owned(),
+        csrf: CSRF.to_owned(),
+        user: "ada@acme.example".to_owned(),
+        switch_user: "/logout?next=%2Fconsent%3Frequest%3D7".to_owned(),
+        client: Client { name: "Grafana CLI".into(), trust: Trust::Published { by: "Grafana Labs".into() } },
+        resembles: None,
+        organizations: vec![
+            organization("org_7", "Acme Production", "acme", "Administrator"),
+            organization("org_8", "Acme Lab", "acme-lab", "Viewer"),
+        ],
+        scopes: vec![
+            group(
+                "Metrics",
+                vec![
+                    line("metrics:read", "Query your organization's metrics and their metadata", Risk::Low, Held::Now),
+                    line(
+                        "rules:write",
+                        "Change recording and alerting rules",
+                        Risk::Medium,
+                        Held::Only(vec!["Acme Production".into()]),
+                    ),
+                ],
+            ),
+            group(
+                "Logs",
+                vec![
+                    line("logs:read", "Search and read your organization's logs", Risk::Low, Held::Now),
+                    line("logs:delete", "Delete logs for good", Risk::High, Held::Later),
+                ],
+            ),
+        ],
+        destination: Destination::Site("cli.grafana.example".to_owned()),
+        lifetime: Lifetime { idle: Some(Duration::from_hours(30 * 24)), absolute: Some(Duration::from_hours(90 * 24)) },
+        problem: None,
+    }
+}
+
+fn consent_unknown() -> ConsentPage {
+    let mut page = consent();
+    page.client =
+        Client { name: "Grаfana CLI".into(), trust: Trust::Registered { ago: "2 minutes ago".to_owned(), used_in_org: false } };
+    page.resembles = Some("Grafana CLI".into());
+    page.organizations.truncate(1);
+    page.scopes = vec![group(
+        "MCP",
+        vec![
+            line("mcp:everything:invoke", "Call the tools of the server “everything”", Risk::Low, Held::Now),
+            line("echo:run", "Send messages through the tool “echo”", Risk::Low, Held::Later),
+        ],
+    )];
+    page.destination = Destination::ThisComputer("127.0.0.1:49152".to_owned());
+    page
+}
+
+fn consent_long() -> ConsentPage {
+    let mut page = consent();
+    page.client.trust = Trust::VerifiedDocument { host: "claude.ai".to_owned() };
+    page.client.name = "Claude".into();
+    page.problem = Some(ConsentProblem::NoOrganization);
+    for choice in &mut page.organizations {
+        choice.selected = false;
+    }
+    for api in ["Traces", "Profiles", "Dashboards", "Alerts", "Annotations"] {
+        let low = api.to_lowercase();
+        page.scopes.push(group(
+            api,
+            vec![
+                line(&format!("{low}:read"), &format!("Read your organization's {low}"), Risk::Low, Held::Now),
+                line(&format!("{low}:write"), &format!("Create and change {low}"), Risk::Medium, Held::Later),
+            ],
+        ));
+    }
+    page
+}
+
+pub fn consent_hostile() -> ConsentPage {
+    let mut page = consent();
+    page.client = Client { name: HOSTILE.into(), trust: Trust::VerifiedDocument { host: HOSTILE.to_owned() } };
+    page.resembles = Some(HOSTILE.into());
+    page.action = HOSTILE.to_owned();
+    page.user = HOSTILE.to_owned();
+    page.organizations[0].name = HOSTILE.into();
+    page.organizations[0].id = HOSTILE.to_owned();
+    page.scopes[0].lines[0].text = HOSTILE.to_owned();
+    page.destination = Destination::InstalledApplication(HOSTILE.to_owned());
+    page
+}
+
+fn error() -> ErrorPage {
+    ErrorPage {
+        frame: Frame { viewer: None, ..frame(Section::Elsewhere) },
+        title: "You can't be sent back to this application".to_owned(),
+        happened: "The address that it asked us to send you to is not one that it registered. So that nobody else receives your access, we stopped here.".to_owned(),
+        advice: "Start again from the application. If it happens again, tell the people who make it, or your administrator.".to_owned(),
+        reference: "req_01JDA7ZK5N8Q2V".to_owned(),
+        next: Some(Link { href: "/settings/applications".to_owned(), text: "Go to your applications".to_owned() }),
+    }
+}
+
+fn home(viewer: Option<Viewer>, presence: Presence) -> HomePage {
+    HomePage {
+        frame: Frame { brand: brand(), viewer, section: Section::Elsewhere },
+        presence,
+        mcp_url: Some("https://gw.example.com/mcp".to_owned()),
+    }
+}
+
+pub fn applications(grants: Vec<GrantRow>, notice: Option<ApplicationsNotice>) -> ApplicationsPage {
+    ApplicationsPage {
+        frame: frame(Section::Applications),
+        action: "/settings/applications/revoke".to_owned(),
+        csrf: CSRF.to_owned(),
+        notice,
+        grants,
+    }
+}
+
+fn revoked() -> ApplicationsNotice {
+    ApplicationsNotice::Revoked { application: "Grafana CLI".into(), organization: "Acme Production".into() }
+}
+
+pub fn grants() -> Vec<GrantRow> {
+    let scope =
+        |scope: &str, text: &str, risk, last_use| GrantedScope { scope: scope.to_owned(), text: text.to_owned(), risk, last_use };
+    let wave = (0..30).map(|day: u32| if day % 7 > 4 { day % 3 } else { 20 + (day * 37) % 61 }).collect();
+    let first = GrantRow {
+        grant_id: "grant_9".to_owned(),
+        client: Client { name: "Grafana CLI".into(), trust: Trust::Published { by: "Grafana Labs".into() } },
+        organization: "Acme Production".into(),
+        scopes: vec![
+            scope("logs:delete", "Delete logs for good", Risk::High, LastUse::Never),
+            scope("rules:write", "Change recording and alerting rules", Risk::Medium, LastUse::At(ago(60 * 24 * 3))),
+            scope("metrics:read", "Query your organization's metrics and their metadata", Risk::Low, LastUse::At(ago(2))),
+            scope("logs:read", "Search and read your organization's logs", Risk::Low, LastUse::At(ago(95))),
+            scope("traces:read", "Read your organization's traces", Risk::Low, LastUse::Never),
+        ],
+        granted: ago(60 * 24 * 41),
+        last_used: Some(ago(2)),
+        ends: Some(ago(-60 * 24 * 49)),
+        calls: Sparkline { days: wave },
+        activity: Some("/settings/applications/grant_9".to_owned()),
+    };
+    let document = Trust::VerifiedDocument { host: "claude.ai".to_owned() };
+    let second = GrantRow {
+        grant_id: "grant_10".to_owned(),
+        client: Client { name: "Claude".into(), trust: document },
+        organization: "Acme Lab".into(),
+        calls: Sparkline { days: (0..30).map(|day| if day > 24 { day * 11 } else { 0 }).collect() },
+        scopes: vec![scope(
+            "mcp:everything:invoke",
+            "Call the tools of the server “everything”",
+            Risk::Low,
+            LastUse::At(ago(700)),
+        )],
+        last_used: Some(ago(700)),
+        granted: ago(60 * 24 * 5),
+        ..first.clone()
+    };
+    let third = GrantRow {
+        grant_id: "grant_11".to_owned(),
+        client: Client {
+            name: DisplayName::new(HOSTILE),
+            trust: Trust::Registered { ago: "3 hours ago".to_owned(), used_in_org: false },
+        },
+        organization: HOSTILE.into(),
+        calls: Sparkline { days: vec![0; 30] },
+        scopes: vec![scope("metrics:read", HOSTILE, Risk::Low, LastUse::Never)],
+        last_used: None,
+        ends: None,
+        activity: None,
+        granted: ago(180),
+    };
+    vec![first, second, third]
+}
+
+pub fn filter() -> AuditFilter {
+    AuditFilter {
+        from: "2026-11-21T18:00".to_owned(),
+        user: "ada@acme.example".to_owned(),
+        api: "loki&x=1".to_owned(),
+        decision: DecisionFilter::Denied,
+        text: HOSTILE.to_owned(),
+        ..AuditFilter::default()
+    }
+}
+
+fn denied() -> Decision {
+    Decision::Denied("needs logs:read".to_owned())
+}
+
+pub fn rows() -> Vec<AuditRow> {
+    let row = |n: i64, who: &str, application: Option<&str>, what: &str, api: &str, decision, status, millis| AuditRow {
+        id: format!("01JDA7ZK5N8Q{n}"),
+        at: ago(n * 7),
+        who: who.to_owned(),
+        application: application.map(DisplayName::new),
+        what: what.to_owned(),
+        api: api.to_owned(),
+        decision,
+        status,
+        millis,
+    };
+    vec![
+        row(
+            0,
+            "ada@acme.example",
+            Some("Grafana CLI"),
+            "prometheus.query_range",
+            "prometheus",
+            Decision::Allowed,
+            Some(200),
+            Some(41),
+        ),
+        row(1, "ada@acme.example", Some("Claude"), "tools/call query_logs", "everything", denied(), Some(403), Some(1)),
+        row(2, "grace@acme.example", Some("Claude"), "tools/call echo", "everything", Decision::Allowed, Some(200), Some(1_204)),
+        row(3, "grace@acme.example", None, "authorize.consent", "tollgate", Decision::Allowed, Some(303), Some(12)),
+        row(4, "deploy-bot", Some("Terraform"), "rules.write", "mimir", Decision::Unknown, None, None),
+        row(5, "deploy-bot", Some("Terraform"), "rules.write", "mimir", Decision::Allowed, Some(202), Some(88)),
+        row(
+            6,
+            "ada@acme.example",
+            Some(HOSTILE),
+            "loki.query",
+            "loki",
+            Decision::Denied("the grant was revoked".to_owned()),
+            Some(401),
+            Some(1),
+        ),
+    ]
+}
+
+pub fn audit(filter: AuditFilter, rows: Vec<AuditRow>) -> AuditPage {
+    let bin = |n: u32| Bin {
+        label: format!("{:02}:{:02}", 17 + n / 12, n % 12 * 5),
+        allowed: 8 + (n * 53) % 67,
+        denied: if n % 9 == 4 { 6 } else { n % 2 },
+    };
+    AuditPage {
+        frame: frame(Section::Audit { slug: "acme".to_owned() }),
+        organization: "Acme Production".into(),
+        path: "/orgs/acme/audit".to_owned(),
+        filter,
+        problem: None,
+        histogram: Histogram { every: "5 minutes".to_owned(), bins: (0..72).map(bin).collect() },
+        rows,
+        older: Some("b2xkZXI=".to_owned()),
+        newer: None,
+        proof: Some(Proof { up_to: ago(0), href: None }),
+    }
+}
+
+fn explanation() -> Explanation {
+    Explanation {
+        why: "The token does not hold a scope that this tool needs.".to_owned(),
+        missing: vec!["logs:read".to_owned()],
+        advice: "The user holds the permission, so the application may ask for it in a new consent.".to_owned(),
+    }
+}
+
+fn record(decision: Decision, explanation: Option<Explanation>) -> AuditRecordPage {
+    let field = |label: &str, name: &str, value| RecordField { label: label.to_owned(), name: name.to_owned(), value };
+    let code = |text: &str| FieldValue::Code(text.to_owned());
+    let neighbour = |label: &str, of: &str| Neighbour {
+        label: label.to_owned(),
+        of: of.to_owned(),
+        href: "/orgs/acme/audit?text=x".to_owned(),
+    };
+    AuditRecordPage {
+        frame: frame(Section::Audit { slug: "acme".to_owned() }),
+        organization: "Acme Production".into(),
+        path: "/orgs/acme/audit".to_owned(),
+        id: "01JDA7ZK5N8Q2V".to_owned(),
+        title: "tools/call query_logs on everything".to_owned(),
+        at: ago(7),
+        decision,
+        explanation,
+        groups: vec![
+            FieldGroup { title: "Who".to_owned(), fields: vec![
+                field("User", "actor.user.uid", FieldValue::Link(Link { href: "/orgs/acme/audit?user=usr_12".to_owned(), text: "ada@acme.example".to_owned() })),
+                field("Application", "actor.app_name", FieldValue::Text(DisplayName::new(HOSTILE).to_string())),
+                field("Grant", "actor.session.uid", code("grant_9")),
+                field("Token", "actor.session.credential_uid", code("sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")),
+            ] },
+            FieldGroup { title: "What".to_owned(), fields: vec![
+                field("Operation", "api.operation", code("tools/call query_logs")),
+                field("Path", "http_request.url.path", code("/mcp/everything")),
+                field("Started", "time", FieldValue::Time(ago(7))),
+                field("Answered", "metadata.logged_time", FieldValue::Absent),
+            ] },
+        ],
+        neighbours: vec![neighbour("Same grant", "grant_9"), neighbour("Same user", "ada@acme.example"), neighbour("Same request", "req_01JDA7ZK5N8Q2V")],
+        raw: "{\n  \"class_uid\": 6003,\n  \"actor\": { \"app_name\": \"<script>x</script>\" },\n  \"unmapped\": { \"chain\": { \"prev_fingerprint\": \"sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\" } }\n}".to_owned(),
+    }
+}

@@ -1,0 +1,39 @@
+// Adds comfort to pages that work without it: local times, copy buttons, a filter for long lists.
+// The filter never hides what a person has to look closely at.
+"use strict";
+
+const local = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+
+for (const time of document.querySelectorAll("time[datetime]")) {
+  const at = new Date(time.dateTime);
+  if (Number.isNaN(at.getTime())) continue;
+  const words = local.format(at);
+  if ("exact" in time.dataset) {
+    time.textContent = words;
+  } else {
+    time.title = words;
+    const hidden = time.querySelector(".sr");
+    if (hidden) hidden.textContent = ` (${words})`;
+  }
+}
+
+if (navigator.clipboard) {
+  for (const button of document.querySelectorAll("button[data-copy]")) {
+    const label = button.querySelector("span");
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+      label.textContent = "Copied";
+      setTimeout(() => { label.textContent = "Copy"; }, 2000);
+    });
+  }
+}
+
+for (const box of document.querySelectorAll("[data-filter]")) {
+  const items = box.closest("[data-filtered]").querySelectorAll(":not(.risk) > .scopes > [data-item]");
+  box.hidden = false;
+  box.querySelector("input").addEventListener("input", (event) => {
+    const wanted = event.target.value.trim().toLowerCase();
+    for (const item of items) item.hidden = !item.textContent.toLowerCase().includes(wanted);
+  });
+}

@@ -1,0 +1,226 @@
+//! The audit log of an organization.
+
+use askama::Template;
+use url::form_urlencoded::Serializer;
+
+use super::Frame;
+use crate::pages::{DisplayName, Histogram, When};
+
+/// `/orgs/{org}/audit`: filter, picture, table, downloads.
+///
+/// The filter is a GET form on `path`; a record is at `{path}/{id}`; downloads are at `{path}.ndjson` and `{path}.csv` with the
+/// same query; the pager adds `cursor`.
+#[derive(Clone, Debug, Template)]
+#[template(path = "audit.html")]
+pub struct AuditPage {
+    /// The surrounding page, with a viewer.
+    pub frame: Frame,
+    /// Organization name.
+    pub organization: DisplayName,
+    /// `/orgs/{org}/audit`.
+    pub path: String,
+    /// The filter in force.
+    pub filter: AuditFilter,
+    /// What is wrong with the filter, if it could not be read; the rows are then empty.
+    pub problem: Option<String>,
+    /// Calls and denials over the range.
+    pub histogram: Histogram,
+    /// Records, newest first.
+    pub rows: Vec<AuditRow>,
+    /// Cursor of the next (older) page.
+    pub older: Option<String>,
+    /// Cursor of the previous (newer) page.
+    pub newer: Option<String>,
+    /// How far the log was proved.
+    pub proof: Option<Proof>,
+}
+
+/// The filter as it stands in the address; empty strings filter nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// Start, `2026-11-21T22:00` in UTC.
+    pub from: String,
+    /// End, exclusive.
+    pub to: String,
+    /// User id or email.
+    pub user: String,
+    /// Client id or name.
+    pub client: String,
+    /// API name.
+    pub api: String,
+    /// MCP tool name.
+    pub tool: String,
+    /// Outcome.
+    pub decision: DecisionFilter,
+    /// Free text.
+    pub text: String,
+}
+
+/// Which outcomes to list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DecisionFilter {
+    /// All.
+    #[default]
+    Any,
+    /// `allowed`.
+    Allowed,
+    /// `denied`.
+    Denied,
+    /// `unknown`: opened, never closed.
+    Unknown,
+}
+
+/// One line of the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditRow {
+    /// Record id, for the link.
+    pub id: String,
+    /// When it happened.
+    pub at: When,
+    /// Email or service name of the user.
+    pub who: String,
+    /// Name of the client; `None` for acts without one.
+    pub application: Option<DisplayName>,
+    /// What was done in short, `loki.query` or `tools/call query_logs`.
+    pub what: String,
+    /// API or page it was done on.
+    pub api: String,
+    /// Outcome.
+    pub decision: Decision,
+    /// Upstream or own status.
+    pub status: Option<u16>,
+    /// Milliseconds until answered.
+    pub millis: Option<u64>,
+}
+
+/// The outcome of a recorded request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Let through.
+    Allowed,
+    /// Refused, with the reason in words: "needs logs:read".
+    Denied(String),
+    /// Opened, never closed: the process ended in between.
+    Unknown,
+}
+
+/// How far the log was proved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// Time of the last checkpoint that was checked.
+    pub up_to: When,
+    /// Path of the checkpoint, if it has a page.
+    pub href: Option<String>,
+}
+
+impl DecisionFilter {
+    /// What the filter offers besides "Any".
+    pub(in crate::pages) const CHOICES: [Self; 3] = [Self::Allowed, Self::Denied, Self::Unknown];
+
+    pub(in crate::pages) fn word(self) -> &'static str {
+        match self {
+            Self::Any => "Any",
+            Self::Allowed => "Allowed",
+            Self::Denied => "Denied",
+            Self::Unknown => "Outcome unknown",
+        }
+    }
+
+    /// Reads the query value; anything unknown filters nothing.
+    #[must_use]
+    pub fn parse(value: &str) -> Self {
+        match value {
+            "allowed" => Self::Allowed,
+            "denied" => Self::Denied,
+            "unknown" => Self::Unknown,
+            _ => Self::Any,
+        }
+    }
+
+    /// The query value; empty for any.
+    #[must_use]
+    pub fn value(self) -> &'static str {
+        match self {
+            Self::Any => "",
+            Self::Allowed => "allowed",
+            Self::Denied => "denied",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl Decision {
+    pub(in crate::pages) fn word(&self) -> &'static str {
+        match self {
+            Self::Allowed => "Allowed",
+            Self::Denied(_) => "Denied",
+            Self::Unknown => "Unknown",
+        }
+    }
+
+    pub(in crate::pages) fn tone(&self) -> &'static str {
+        match self {
+            Self::Allowed => "plain",
+            Self::Denied(_) => "danger",
+            Self::Unknown => "caution",
+        }
+    }
+
+    pub(in crate::pages) fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Denied(reason) => Some(reason),
+            Self::Allowed | Self::Unknown => None,
+        }
+    }
+}
+
+impl AuditFilter {
+    fn parts(&self) -> [(&'static str, &str); 8] {
+        [
+            ("from", &self.from),
+            ("to", &self.to),
+            ("user", &self.user),
+            ("client", &self.client),
+            ("api", &self.api),
+            ("tool", &self.tool),
+            ("decision", self.decision.value()),
+            ("text", &self.text),
+        ]
+    }
+
+    /// Whether nothing is filtered.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.parts().iter().all(|(_, value)| value.is_empty())
+    }
+
+    /// The query string of this filter without `?`, form-encoded, without empty fields; with `cursor` when given.
+    #[must_use]
+    pub fn query(&self, cursor: Option<&str>) -> String {
+        let mut query = Serializer::new(String::new());
+        query.extend_pairs(self.parts().into_iter().filter(|(_, value)| !value.is_empty()));
+        query.extend_pairs(cursor.map(|cursor| ("cursor", cursor)));
+        query.finish()
+    }
+}
+
+impl AuditPage {
+    fn link(&self, suffix: &str, cursor: Option<&String>) -> String {
+        let query = self.filter.query(cursor.map(String::as_str));
+        let mark = if query.is_empty() { "" } else { "?" };
+        format!("{}{suffix}{mark}{query}", self.path)
+    }
+
+    fn older_link(&self) -> Option<String> {
+        self.older.as_ref().map(|cursor| self.link("", Some(cursor)))
+    }
+
+    fn newer_link(&self) -> Option<String> {
+        self.newer.as_ref().map(|cursor| self.link("", Some(cursor)))
+    }
+
+    /// Rare filters are folded away until one of them is in use.
+    fn more_filters_open(&self) -> bool {
+        [&self.filter.api, &self.filter.tool, &self.filter.client].iter().any(|value| !value.is_empty())
+    }
+}

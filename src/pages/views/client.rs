@@ -1,0 +1,82 @@
+//! Who is asking, and how much we know about them.
+
+use crate::pages::{DisplayName, display_name};
+
+/// A client as a person sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// What it calls itself, cleaned.
+    pub name: DisplayName,
+    /// How far that name can be believed.
+    pub trust: Trust,
+}
+
+/// How a client came to be known here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// Published by an organization of this gateway.
+    Published {
+        /// Name of the organization that owns the app.
+        by: DisplayName,
+    },
+    /// Its `client_id` is a metadata document that was fetched and matched.
+    VerifiedDocument {
+        /// Host that serves the document.
+        host: String,
+    },
+    /// It registered itself (RFC 7591).
+    Registered {
+        /// "2 minutes ago".
+        ago: String,
+        /// Whether anyone in the viewer's organizations has granted it something.
+        used_in_org: bool,
+    },
+    /// Entered by the operator or an administrator.
+    Preregistered,
+}
+
+impl Trust {
+    pub(in crate::pages) fn badge(&self) -> String {
+        match self {
+            Self::Published { by } => format!("Published by {by}"),
+            Self::VerifiedDocument { host } => format!("Verified document at {}", display_name(host)),
+            Self::Registered { .. } => "Registered itself".to_owned(),
+            Self::Preregistered => "Added by your administrator".to_owned(),
+        }
+    }
+
+    pub(in crate::pages) fn tone(&self) -> &'static str {
+        match self {
+            Self::Published { .. } | Self::VerifiedDocument { .. } | Self::Preregistered => "known",
+            Self::Registered { used_in_org: true, .. } => "plain",
+            Self::Registered { used_in_org: false, .. } => "caution",
+        }
+    }
+
+    pub(in crate::pages) fn icon(&self) -> &'static str {
+        match self {
+            Self::Published { .. } | Self::VerifiedDocument { .. } | Self::Preregistered => "check",
+            Self::Registered { .. } => "question",
+        }
+    }
+
+    pub(in crate::pages) fn notice_tone(&self) -> &'static str {
+        match self.tone() {
+            "caution" => "caution",
+            _ => "info",
+        }
+    }
+
+    /// The sentence under the name when the badge alone says too little.
+    pub(in crate::pages) fn explanation(&self) -> Option<String> {
+        match self {
+            Self::Registered { ago, used_in_org: false } => Some(format!(
+                "This application registered itself {ago}, and nobody in your organization uses it. Its name is its own claim. Continue only if you started this yourself."
+            )),
+            Self::Registered { ago, used_in_org: true } => {
+                Some(format!("This application registered itself {ago}. Others in your organization use it too."))
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! What surrounds every page: the operator's name, the menu, who is signed in.
+
+use crate::pages::DisplayName;
+
+/// Whose gateway this is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Brand {
+    /// The operator's name, "Acme Observability"; "Tollgate" if none is configured.
+    pub name: String,
+    /// Path of the operator's logo on this origin; the built-in mark if none.
+    pub logo: Option<String>,
+}
+
+/// The frame of one page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Whose gateway this is.
+    pub brand: Brand,
+    /// Who is signed in; without one there is no menu.
+    pub viewer: Option<Viewer>,
+    /// Where in the menu this page is.
+    pub section: Section,
+}
+
+/// The person who is signed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Viewer {
+    /// Shown at the top right.
+    pub email: String,
+    /// For the sign-out form, which posts to `/logout`.
+    pub csrf: String,
+    /// Audit logs that this person may read, in menu order.
+    pub audit: Vec<AuditLink>,
+}
+
+/// One organization whose audit log the viewer may read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditLink {
+    /// For the path `/orgs/{slug}/audit`.
+    pub slug: String,
+    /// Organization name, to tell several apart.
+    pub organization: DisplayName,
+}
+
+/// An entry of the menu.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// `/settings/applications`.
+    Applications,
+    /// `/orgs/{slug}/audit` of this slug.
+    Audit {
+        /// Organization whose log is open.
+        slug: String,
+    },
+    /// A page outside the menu.
+    Elsewhere,
+}
+
+impl Frame {
+    pub(in crate::pages) fn applications_open(&self) -> bool {
+        self.section == Section::Applications
+    }
+
+    pub(in crate::pages) fn audit_section(&self) -> bool {
+        matches!(self.section, Section::Audit { .. })
+    }
+
+    pub(in crate::pages) fn audit_open(&self, link: &AuditLink) -> bool {
+        matches!(&self.section, Section::Audit { slug } if *slug == link.slug)
+    }
+}

@@ -1,0 +1,68 @@
+//! Signing in.
+
+use askama::Template;
+
+use super::{Brand, Frame, Section};
+use crate::pages::DisplayName;
+
+/// `/login`. Button `sign-in`; inputs `email`, `password`, `csrf`.
+#[derive(Clone, Debug, Template)]
+#[template(path = "login.html")]
+pub struct LoginPage {
+    /// The surrounding page; no viewer.
+    pub frame: Frame,
+    /// Where the form posts, with any query it needs.
+    pub action: String,
+    /// Value of the hidden field `csrf`.
+    pub csrf: String,
+    /// The client that the person continues to after signing in, if one sent them.
+    pub continue_to: Option<DisplayName>,
+    /// Identity providers, shown above the local account.
+    pub providers: Vec<Provider>,
+    /// Fills the email field after a refused attempt.
+    pub email: String,
+    /// Why the last attempt did not work.
+    pub problem: Option<LoginProblem>,
+}
+
+/// One identity provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Provider {
+    /// "Acme SSO", for the button "Continue with Acme SSO".
+    pub name: String,
+    /// Path on this origin that starts the federation.
+    pub href: String,
+}
+
+/// Why a sign-in was refused; never which part was wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LoginProblem {
+    /// No such account, wrong password or disabled: one answer for all.
+    Refused,
+    /// Too many attempts.
+    TooMany {
+        /// "2 minutes".
+        wait: String,
+    },
+    /// The form was older than its token.
+    Expired,
+}
+
+impl LoginPage {
+    /// A page without problem, providers or prefilled email.
+    #[must_use]
+    pub fn new(brand: Brand, action: String, csrf: String) -> Self {
+        let frame = Frame { brand, viewer: None, section: Section::Elsewhere };
+        Self { frame, action, csrf, continue_to: None, providers: Vec::new(), email: String::new(), problem: None }
+    }
+}
+
+impl LoginProblem {
+    fn text(&self) -> String {
+        match self {
+            Self::Refused => "That email and password don't match an account. Check both and try again.".to_owned(),
+            Self::TooMany { wait } => format!("Too many attempts. Wait {wait}, then try again."),
+            Self::Expired => "This page was open for too long. Sign in again.".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Choosing a password, first of all in place of a one-time one.
+
+use askama::Template;
+
+use super::{Brand, Frame, Section};
+use crate::pages::DisplayName;
+
+/// Inputs `current-password`, `new-password`, `csrf`; button `change-password`.
+#[derive(Clone, Debug, Template)]
+#[template(path = "password.html")]
+pub struct PasswordPage {
+    /// The surrounding page; no viewer while the one-time password still counts.
+    pub frame: Frame,
+    /// Where the form posts, with any query it needs.
+    pub action: String,
+    /// Value of the hidden field `csrf`.
+    pub csrf: String,
+    /// Account, also offered to password managers as the user name.
+    pub email: String,
+    /// Why the page is shown.
+    pub reason: PasswordReason,
+    /// Fewest characters of a new password.
+    pub minimum: usize,
+    /// The client that the person continues to afterwards.
+    pub continue_to: Option<DisplayName>,
+    /// Why the last attempt did not work.
+    pub problem: Option<PasswordProblem>,
+}
+
+/// Why a password is to be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PasswordReason {
+    /// The account still has the password it was created with.
+    OneTime,
+    /// The person asked for it.
+    Chosen,
+}
+
+/// Why a new password was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PasswordProblem {
+    /// The current one does not match.
+    CurrentWrong,
+    /// Fewer characters than the page's minimum.
+    TooShort,
+    /// Known from leaked lists or made of the account's own name.
+    TooCommon,
+    /// Same as the current one.
+    Unchanged,
+    /// The form was older than its token.
+    Expired,
+}
+
+impl PasswordPage {
+    /// The page that follows a sign-in with a one-time password.
+    #[must_use]
+    pub fn one_time(brand: Brand, action: String, csrf: String, email: String, minimum: usize) -> Self {
+        let frame = Frame { brand, viewer: None, section: Section::Elsewhere };
+        Self { frame, action, csrf, email, reason: PasswordReason::OneTime, minimum, continue_to: None, problem: None }
+    }
+
+    fn current_label(&self) -> &'static str {
+        match self.reason {
+            PasswordReason::OneTime => "One-time password",
+            PasswordReason::Chosen => "Current password",
+        }
+    }
+
+    fn length_hint(&self) -> String {
+        format!("At least {} characters. A few words you can remember are best.", self.minimum)
+    }
+
+    fn problem_text(&self) -> Option<String> {
+        self.problem.map(|problem| match problem {
+            PasswordProblem::CurrentWrong => {
+                format!("The {} isn't right. Check it and try again.", self.current_label().to_lowercase())
+            }
+            PasswordProblem::TooShort => format!("The new password needs at least {} characters.", self.minimum),
+            PasswordProblem::TooCommon => "The new password is easy to guess. Choose another one.".to_owned(),
+            PasswordProblem::Unchanged => "The new password is the same as the old one. Choose another one.".to_owned(),
+            PasswordProblem::Expired => "This page was open for too long. Fill it in again.".to_owned(),
+        })
+    }
+}

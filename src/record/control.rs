@@ -1,0 +1,180 @@
+//! Control-plane events: what the authorization server and the administration do.
+
+use serde::{Deserialize, Serialize};
+
+use crate::types::ScopeSet;
+
+macro_rules! operations {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
+        /// What was done, by its stable name (`api.operation` of the record).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum Operation {
+            $($(#[$doc])* #[serde(rename = $name)] $variant,)*
+        }
+
+        impl Operation {
+            /// Every operation there is.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The stable name.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+        }
+    };
+}
+
+operations! {
+    /// A local account signed in.
+    LoginOk = "login.ok",
+    /// A sign-in was refused.
+    LoginFail = "login.fail",
+    /// A session was ended by its user.
+    Logout = "logout",
+    /// A password was changed.
+    PasswordChange = "password.change",
+    /// A client asked for authorization.
+    AuthorizeRequest = "authorize.request",
+    /// A user agreed: a grant came to be.
+    AuthorizeConsent = "authorize.consent",
+    /// A user declined.
+    AuthorizeDeny = "authorize.deny",
+    /// An authorization request failed.
+    AuthorizeError = "authorize.error",
+    /// An access token was issued.
+    TokenIssue = "token.issue",
+    /// An access token was issued from a refresh token.
+    TokenRefresh = "token.refresh",
+    /// A token request was refused although the client was known.
+    TokenRefuse = "token.refuse",
+    /// A token was looked up (RFC 7662).
+    TokenIntrospect = "token.introspect",
+    /// A token was revoked (RFC 7009).
+    TokenRevoke = "token.revoke",
+    /// A code was presented a second time.
+    CodeReplayDetected = "code.replay_detected",
+    /// A refresh token was presented after its successor was used.
+    RefreshReuseDetected = "refresh.reuse_detected",
+    /// A user revoked a grant.
+    GrantRevokeUser = "grant.revoke.user",
+    /// An administrator revoked a grant.
+    GrantRevokeAdmin = "grant.revoke.admin",
+    /// A client gave its grant back.
+    GrantRevokeClient = "grant.revoke.client",
+    /// A grant ended because its user was deactivated.
+    GrantRevokeUserDeactivated = "grant.revoke.user_deactivated",
+    /// A grant ended because a policy forbids it.
+    GrantRevokePolicy = "grant.revoke.policy",
+    /// An administrator made a client.
+    ClientCreate = "client.create",
+    /// A client registered itself (RFC 7591).
+    ClientRegisterDynamic = "client.register_dynamic",
+    /// A client was changed.
+    ClientUpdate = "client.update",
+    /// A client was switched off.
+    ClientDisable = "client.disable",
+    /// A client was switched on.
+    ClientEnable = "client.enable",
+    /// A client was removed.
+    ClientDelete = "client.delete",
+    /// A client got another secret.
+    ClientSecretCreate = "client.secret.create",
+    /// A client's secret was removed.
+    ClientSecretDelete = "client.secret.delete",
+    /// An organization was made.
+    OrgCreate = "org.create",
+    /// An organization was changed.
+    OrgUpdate = "org.update",
+    /// An organization was switched off.
+    OrgDisable = "org.disable",
+    /// An organization was switched on.
+    OrgEnable = "org.enable",
+    /// A user was made.
+    UserCreate = "user.create",
+    /// A user was deactivated.
+    UserDisable = "user.disable",
+    /// A user was activated.
+    UserEnable = "user.enable",
+    /// A user joined an organization, or got other roles in it.
+    MembershipSet = "membership.set",
+    /// A user left an organization.
+    MembershipRemove = "membership.remove",
+    /// A signing key was made.
+    KeyCreate = "key.create",
+    /// A signing key took over.
+    KeyActivate = "key.activate",
+    /// A signing key was retired.
+    KeyRetire = "key.retire",
+    /// The log was searched.
+    AuditQuery = "audit.query",
+    /// The log was exported.
+    AuditExport = "audit.export",
+    /// A request was served by a handler that then failed without an answer.
+    RequestPanic = "request.panic",
+}
+
+/// A control-plane event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ControlEvent {
+    /// What was done.
+    pub operation: Operation,
+    /// Whether it was done; a refusal names its stable reason code.
+    pub refused: Option<String>,
+    /// What it was done to: `(kind, id)`, such as `("grant", "gr_…")`.
+    pub target: Option<(String, String)>,
+    /// The scopes it was about, if any.
+    pub scopes: ScopeSet,
+    /// One line for people; never user-controlled text beyond names and ids.
+    pub comment: Option<String>,
+}
+
+impl ControlEvent {
+    /// Something that was done.
+    #[must_use]
+    pub fn done(operation: Operation) -> Self {
+        Self { operation, refused: None, target: None, scopes: ScopeSet::default(), comment: None }
+    }
+
+    /// Something that was refused.
+    #[must_use]
+    pub fn refused(operation: Operation, reason: impl Into<String>) -> Self {
+        Self { refused: Some(reason.into()), ..Self::done(operation) }
+    }
+
+    /// Says what it was done to.
+    #[must_use]
+    pub fn on(mut self, kind: &str, id: impl Into<String>) -> Self {
+        self.target = Some((kind.to_owned(), id.into()));
+        self
+    }
+
+    /// Says which scopes it was about.
+    #[must_use]
+    pub fn with_scopes(mut self, scopes: ScopeSet) -> Self {
+        self.scopes = scopes;
+        self
+    }
+
+    /// Adds a line for people.
+    #[must_use]
+    pub fn with_comment(mut self, comment: impl Into<String>) -> Self {
+        self.comment = Some(comment.into());
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_are_unique_and_survive_serde() {
+        let names: HashSet<_> = Operation::ALL.iter().map(|o| o.name()).collect();
+        assert_eq!(names.len(), Operation::ALL.len());
+        for op in Operation::ALL {
+            assert_eq!(serde_json::to_value(op).ok(), Some(serde_json::json!(op.name())));
+        }
+    }
+}

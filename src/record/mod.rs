@@ -1,0 +1,202 @@
+//! What an audit record says, as types. Written by the gate through its journal and by the store beside each change.
+//!
+//! A record never holds a token, code, secret, cookie or query value: no field here could take one.
+
+mod control;
+mod ocsf;
+mod table;
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+pub use control::{ControlEvent, Operation};
+pub use ocsf::{json, json_line, operation};
+pub use table::{Summary, csv_header, csv_line, summary};
+
+use crate::types::{
+    ApiName, ClientId, GrantId, NodeId, OrgId, RecordId, RequestId, ResourceId, RouteId, ScopeSet, Timestamp, UserId,
+};
+
+/// One audit record, before it is written as OCSF.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditRecord {
+    /// The record's own id; a record that arrives twice is kept once.
+    pub id: RecordId,
+    /// When the request was accepted or the change was made.
+    pub time: Timestamp,
+    /// The organization whose log this belongs to; `None` is the operator's own log.
+    pub org: Option<OrgId>,
+    /// Who did it, through what.
+    pub actor: Actor,
+    /// Where it came from.
+    pub origin: Origin,
+    /// What was done.
+    pub event: Event,
+}
+
+/// On whose behalf, and through what.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// The user on whose behalf it was done.
+    pub user: Option<UserId>,
+    /// The client that acted.
+    pub client: Option<ClientId>,
+    /// The client's name at that time.
+    pub client_name: Option<String>,
+    /// The grant that was used.
+    pub grant: Option<GrantId>,
+    /// `jti` of the access token that was used (RFC 7519 §4.1.7).
+    pub token: Option<String>,
+}
+
+/// Which request, from where, on which node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The request.
+    pub request: RequestId,
+    /// The node that served it.
+    pub node: NodeId,
+    /// The caller's address; `None` for the node's own acts and its command line.
+    pub peer: Option<SocketAddr>,
+    /// `User-Agent`, bounded.
+    pub user_agent: Option<String>,
+    /// W3C trace id, 32 hex digits.
+    pub trace: Option<String>,
+}
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Event {
+    /// A request to a gated API.
+    Call(Box<Call>),
+    /// A change, a login, a token: anything that the authorization server does.
+    Control(ControlEvent),
+}
+
+/// A request to a gated API.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    /// The API.
+    pub api: ApiName,
+    /// The rule that matched; `None` when none did.
+    pub route: Option<RouteId>,
+    /// HTTP method.
+    pub method: String,
+    /// The path as it was matched and forwarded, without query.
+    pub path: String,
+    /// The MCP method and target, when the API is an MCP server.
+    pub mcp: Option<McpCall>,
+    /// What the route needed.
+    pub scopes_needed: ScopeSet,
+    /// What the token could do at that moment.
+    pub scopes_held: ScopeSet,
+    /// The resource that the token was for.
+    pub resource: Option<ResourceId>,
+    /// What the gate decided.
+    pub decision: Decision,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// An MCP message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct McpCall {
+    /// JSON-RPC method.
+    pub method: String,
+    /// Tool, prompt or resource that it names.
+    pub target: Option<String>,
+    /// Negotiated protocol version.
+    pub version: Option<String>,
+}
+
+/// What the gate decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// Forwarded.
+    Allowed,
+    /// Refused, with the denial's stable reason code.
+    Denied {
+        /// The reason code.
+        reason: String,
+        /// The scopes that were missing, when that was the reason.
+        missing: ScopeSet,
+    },
+}
+
+impl Decision {
+    /// Whether it was forwarded.
+    #[must_use]
+    pub const fn is_allowed(&self) -> bool {
+        matches!(self, Self::Allowed)
+    }
+}
+
+/// How a request ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The answer was written whole.
+    Completed(Measured),
+    /// It ended early: by whom, and what had been written by then.
+    Broken {
+        /// Who ended it.
+        by: BrokenBy,
+        /// What had happened by then.
+        measured: Measured,
+    },
+    /// The process ended between the journal's opening line and its closing one: the upstream may have acted.
+    Unknown,
+}
+
+/// Who ended a request early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BrokenBy {
+    /// The caller went away.
+    Client,
+    /// The upstream failed or went away.
+    Upstream,
+    /// We cut it: the grant was revoked or the token expired.
+    Revocation,
+    /// We cut it: the node was shutting down.
+    Shutdown,
+    /// A fault of ours.
+    Fault,
+}
+
+/// Status, size and time of an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Measured {
+    /// HTTP status; 0 when none was written.
+    pub status: u16,
+    /// Bytes of the answer's body.
+    pub bytes: u64,
+    /// From the accepted request to the end of the answer, microseconds.
+    pub micros: u64,
+}
+
+/// Why a control-plane change happens, and who is behind it: every verb of the store that changes something takes one and
+/// writes its record in the same transaction.
+#[derive(Clone, Debug)]
+pub struct Cause {
+    /// Who does it.
+    pub actor: Actor,
+    /// Which request, from where.
+    pub origin: Origin,
+    /// When: the verb's notion of now.
+    pub at: Timestamp,
+}
+
+/// `Allowed` or the reason code.
+impl fmt::Display for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Allowed => f.write_str("allowed"),
+            Self::Denied { reason, .. } => f.write_str(reason),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The audit log as it is searched.
+
+use async_trait::async_trait;
+
+use super::StoreError;
+use crate::record::AuditRecord;
+use crate::types::{ClientId, GrantId, OrgId, RecordId, RequestId, ScopeSet, Timestamp, UserId};
+
+/// What to search for; every field narrows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// The organization's log; `None` is every log, for the operator alone.
+    pub org: Option<OrgId>,
+    /// Not before.
+    pub from: Option<Timestamp>,
+    /// Before.
+    pub to: Option<Timestamp>,
+    /// On whose behalf.
+    pub user: Option<UserId>,
+    /// Through which client.
+    pub client: Option<ClientId>,
+    /// Under which grant.
+    pub grant: Option<GrantId>,
+    /// In which request.
+    pub request: Option<RequestId>,
+    /// At which API.
+    pub api: Option<String>,
+    /// With which MCP tool, prompt or resource.
+    pub tool: Option<String>,
+    /// Route id or event name; a trailing `*` matches any rest.
+    pub operation: Option<String>,
+    /// Allowed or denied.
+    pub decision: Option<DecisionFilter>,
+    /// Text that occurs in operation, path, tool, client name or reason, ignoring case.
+    pub text: Option<String>,
+}
+
+/// Which decisions to look for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DecisionFilter {
+    /// What was done.
+    Allowed,
+    /// What was refused.
+    Denied,
+}
+
+/// Where a page of the log ends: the next one starts behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// Time of the last record.
+    pub time: Timestamp,
+    /// Its id.
+    pub id: RecordId,
+}
+
+/// A record with the OCSF text that was stored for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditRow {
+    /// The record.
+    pub record: AuditRecord,
+}
+
+/// Records, newest first.
+#[derive(Clone, Debug, Default)]
+pub struct AuditPage {
+    /// The records.
+    pub rows: Vec<AuditRow>,
+    /// Where to go on; `None` at the end.
+    pub next: Option<Cursor>,
+}
+
+/// Calls and denials in one span of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bucket {
+    /// When it starts.
+    pub start: Timestamp,
+    /// Records in it.
+    pub total: u64,
+    /// Refusals among them.
+    pub denied: u64,
+}
+
+/// How a grant was used.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GrantUse {
+    /// When last.
+    pub last_used_at: Option<Timestamp>,
+    /// Calls on each of the last days, oldest first.
+    pub calls_per_day: Vec<u64>,
+    /// The scopes that its calls needed.
+    pub scopes_used: ScopeSet,
+}
+
+/// Verbs on the log.
+#[async_trait]
+pub trait AuditLogStore {
+    /// Stores records from a journal; one that is already there is left alone. Also counts each grant's use.
+    async fn append_audit(&self, records: &[AuditRecord]) -> Result<(), StoreError>;
+    /// One page of at most `limit` records, newest first.
+    async fn search_audit(&self, filter: &AuditFilter, after: Option<&Cursor>, limit: u32) -> Result<AuditPage, StoreError>;
+    /// One record, in `org`'s log when given.
+    async fn audit_record(&self, id: &RecordId, org: Option<&OrgId>) -> Result<Option<AuditRow>, StoreError>;
+    /// Counts over `[filter.from, filter.to)` in `buckets` equal spans.
+    async fn audit_histogram(&self, filter: &AuditFilter, buckets: u32) -> Result<Vec<Bucket>, StoreError>;
+    /// How grants were used in the `days` before `at`.
+    async fn grant_use(&self, grants: &[GrantId], at: Timestamp, days: u32) -> Result<Vec<(GrantId, GrantUse)>, StoreError>;
+    /// Deletes records older than `before`; says how many.
+    async fn expire_audit(&self, before: Timestamp) -> Result<u64, StoreError>;
+}

@@ -1,0 +1,145 @@
+//! Clients and their secrets.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::StoreError;
+use crate::record::Cause;
+use crate::types::{ClientId, HashedToken, OrgId, RedirectUri, ResourceId, ScopeSet, Timestamp, UserId};
+
+/// A client (RFC 6749 §2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Client {
+    /// `client_id`.
+    pub id: ClientId,
+    /// The organization that owns it; `None` for clients that registered themselves or belong to the operator.
+    pub org: Option<OrgId>,
+    /// Its name for people, as it calls itself.
+    pub name: String,
+    /// Confidential or public.
+    pub kind: ClientKind,
+    /// How we know it.
+    pub origin: ClientOrigin,
+    /// How it authenticates at the token endpoint.
+    pub auth: ClientAuth,
+    /// Where answers may go.
+    pub redirect_uris: Vec<RedirectUri>,
+    /// What it may use.
+    pub grant_types: Vec<GrantType>,
+    /// What it may ask for; `None` is every public scope of the catalogue.
+    pub scopes: Option<ScopeSet>,
+    /// The user that a `client_credentials` client acts as.
+    pub subject: Option<UserId>,
+    /// The resources that a `client_credentials` client may name; empty is every API.
+    pub resources: Vec<ResourceId>,
+    /// Whether authorization requests must carry `state`.
+    pub require_state: bool,
+    /// Lifetime of its access tokens, when it has one of its own.
+    pub access_token_ttl: Option<Duration>,
+    /// Whether it may be used.
+    pub state: ClientState,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// Whether a client can keep a secret (RFC 6749 §2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientKind {
+    /// It can.
+    Confidential,
+    /// It can't.
+    Public,
+}
+
+/// How we know a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientOrigin {
+    /// An administrator made it.
+    Administrator,
+    /// It registered itself (RFC 7591).
+    Dynamic,
+}
+
+/// `token_endpoint_auth_method` (RFC 7591 §2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ClientAuth {
+    /// No secret: public clients.
+    #[serde(rename = "none")]
+    None,
+    /// HTTP Basic (RFC 6749 §2.3.1).
+    #[serde(rename = "client_secret_basic")]
+    SecretBasic,
+    /// Form fields (RFC 6749 §2.3.1).
+    #[serde(rename = "client_secret_post")]
+    SecretPost,
+}
+
+/// `grant_type` values that we serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantType {
+    /// RFC 6749 §4.1.
+    AuthorizationCode,
+    /// RFC 6749 §6.
+    RefreshToken,
+    /// RFC 6749 §4.4.
+    ClientCredentials,
+}
+
+/// Whether a client may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientState {
+    /// Yes.
+    Active,
+    /// No token of it works.
+    Disabled,
+}
+
+/// A secret of a client; several may live at once while one replaces another.
+#[derive(Clone, Debug)]
+pub struct ClientSecret {
+    /// Its hash.
+    pub hash: HashedToken,
+    /// Its last four characters, to tell one from another.
+    pub last4: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends, if it does.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Verbs on clients.
+#[async_trait]
+pub trait ClientStore {
+    /// Makes a client with its first secret. The event is `client.create` or `client.register_dynamic`, after its origin.
+    async fn create_client(&self, client: &Client, secret: Option<&ClientSecret>, cause: &Cause) -> Result<(), StoreError>;
+    /// One client.
+    async fn client(&self, id: &ClientId) -> Result<Option<Client>, StoreError>;
+    /// Clients of one organization, or all of them; newest first.
+    async fn clients(&self, org: Option<&OrgId>) -> Result<Vec<Client>, StoreError>;
+    /// How many clients an organization owns.
+    async fn count_clients(&self, org: &OrgId) -> Result<u64, StoreError>;
+    /// The secrets of a client that have not ended at `at`.
+    async fn live_secrets(&self, id: &ClientId, at: Timestamp) -> Result<Vec<ClientSecret>, StoreError>;
+    /// Adds a secret; the others live until `others_until`.
+    async fn add_secret(
+        &self,
+        id: &ClientId,
+        secret: &ClientSecret,
+        others_until: Option<Timestamp>,
+        cause: &Cause,
+    ) -> Result<bool, StoreError>;
+    /// Switches a client off or on; `false` when there is none or it already was so.
+    async fn set_client_state(&self, id: &ClientId, state: ClientState, cause: &Cause) -> Result<bool, StoreError>;
+    /// Writes what the client may ask for; narrows live grants at once through the feed.
+    async fn set_client_scopes(&self, id: &ClientId, scopes: Option<&ScopeSet>, cause: &Cause) -> Result<bool, StoreError>;
+    /// Removes a client and revokes its grants.
+    async fn delete_client(&self, id: &ClientId, cause: &Cause) -> Result<bool, StoreError>;
+    /// Removes dynamic clients without a live grant that were made before `before`; says how many.
+    async fn purge_unused_dynamic_clients(&self, before: Timestamp, cause: &Cause) -> Result<u64, StoreError>;
+}

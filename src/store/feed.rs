@@ -1,0 +1,62 @@
+//! The change feed: how every node learns what others changed.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::StoreError;
+use crate::types::{ClientId, GrantId, OrgId, UserId};
+
+/// Whom a change touches. Nodes forget what they knew about the subject and read it again when they next need it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Subject {
+    /// An organization.
+    Org {
+        /// Which.
+        id: OrgId,
+    },
+    /// A user.
+    User {
+        /// Which.
+        id: UserId,
+    },
+    /// A user in an organization.
+    Membership {
+        /// The organization.
+        org: OrgId,
+        /// The user.
+        user: UserId,
+    },
+    /// A client.
+    Client {
+        /// Which.
+        id: ClientId,
+    },
+    /// A grant, or one of its tokens.
+    Grant {
+        /// Which.
+        id: GrantId,
+    },
+    /// The signing keys.
+    Keys,
+}
+
+/// One line of the feed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Its position; positions are given out in the order of commits.
+    pub position: u64,
+    /// Whom it touches.
+    pub subject: Subject,
+}
+
+/// Verbs on the feed.
+#[async_trait]
+pub trait FeedStore {
+    /// The position of the last committed change.
+    async fn feed_position(&self) -> Result<u64, StoreError>;
+    /// The changes after `position`, in order, at most `limit`.
+    async fn changes_after(&self, position: u64, limit: u32) -> Result<Vec<Change>, StoreError>;
+    /// Forgets changes older than `before`, keeping at least the last one.
+    async fn forget_changes(&self, before: crate::types::Timestamp) -> Result<u64, StoreError>;
+}

@@ -1,0 +1,113 @@
+//! Grants: what consent creates and revocation ends.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::{Client, Org, StoreError, User};
+use crate::record::Cause;
+use crate::types::{ClientId, GrantId, OrgId, ResourceId, RoleName, ScopeSet, Timestamp, UserId};
+
+/// A grant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// Its id; runs through code, refresh family, access tokens, audit and pages.
+    pub id: GrantId,
+    /// The organization it is bound to.
+    pub org: OrgId,
+    /// The user it speaks for.
+    pub user: UserId,
+    /// The client that holds it.
+    pub client: ClientId,
+    /// What was consented to.
+    pub scopes: ScopeSet,
+    /// The resources it is for; empty is every API.
+    pub resources: Vec<ResourceId>,
+    /// Whether it lives.
+    pub state: GrantState,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends by itself.
+    pub expires_at: Option<Timestamp>,
+    /// When it was last used at the gate.
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// Whether a grant lives.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum GrantState {
+    /// It does.
+    Live,
+    /// It does not.
+    Revoked {
+        /// Since when.
+        at: Timestamp,
+        /// Why.
+        reason: RevokeReason,
+    },
+}
+
+/// Why a grant ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RevokeReason {
+    /// Its user said so.
+    User,
+    /// An administrator said so.
+    Admin,
+    /// The client gave it back (RFC 7009).
+    Client,
+    /// Its code was presented twice (RFC 6749 §4.1.2).
+    CodeReplay,
+    /// A refresh token of it was presented after its successor (RFC 9700 §4.14.2).
+    RefreshReuse,
+    /// Its user was deactivated.
+    UserDeactivated,
+    /// Its user left the organization.
+    MembershipRemoved,
+    /// Its client was removed.
+    ClientDeleted,
+    /// A newer consent of the same user, organization and client took its place.
+    Superseded,
+}
+
+/// A grant with everything that its effect depends on, read at one instant.
+#[derive(Clone, Debug)]
+pub struct GrantFacts {
+    /// The grant.
+    pub grant: Grant,
+    /// Its user.
+    pub user: User,
+    /// Its organization.
+    pub org: Org,
+    /// Its client.
+    pub client: Client,
+    /// The user's roles in the organization; `None` when it is no member.
+    pub roles: Option<Vec<RoleName>>,
+}
+
+/// Verbs on grants.
+#[async_trait]
+pub trait GrantStore {
+    /// A grant and what it depends on, in one read.
+    async fn grant_facts(&self, id: &GrantId) -> Result<Option<GrantFacts>, StoreError>;
+    /// The live grant of a machine client, made when there is none. `scopes` replaces the grant's own.
+    async fn machine_grant(&self, wanted: &Grant, cause: &Cause) -> Result<Grant, StoreError>;
+    /// The grants of a user, newest first, with those revoked after `revoked_since`.
+    async fn grants_of_user(&self, user: &UserId, revoked_since: Timestamp) -> Result<Vec<GrantFacts>, StoreError>;
+    /// The grants in an organization, newest first.
+    async fn grants_of_org(&self, org: &OrgId) -> Result<Vec<GrantFacts>, StoreError>;
+    /// Every grant, newest first, at most `limit`.
+    async fn grants(&self, limit: u32) -> Result<Vec<GrantFacts>, StoreError>;
+    /// Ends a grant and every refresh token and code of it; `false` when it had already ended or there is none. With `owner`,
+    /// only that user's grant.
+    async fn revoke_grant(
+        &self,
+        id: &GrantId,
+        owner: Option<&UserId>,
+        reason: RevokeReason,
+        cause: &Cause,
+    ) -> Result<bool, StoreError>;
+    /// Whether any live grant in `org` uses the client: "nobody in your organization uses it".
+    async fn client_used_in_org(&self, client: &ClientId, org: &OrgId) -> Result<bool, StoreError>;
+}

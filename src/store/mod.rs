@@ -1,0 +1,76 @@
+//! What the product remembers, as verbs of the domain.
+//!
+//! Each verb is one transaction. A verb that changes something takes a [`Cause`] and writes its audit record and its line in
+//! the change feed in that same transaction, so neither can be missing. Where several callers may race, one conditional
+//! statement decides, and the losers are told in the verb's result: a refusal is an outcome, committed like any other, and
+//! `Err` is for faults alone.
+
+mod accounts;
+mod audit_log;
+mod clients;
+#[cfg(test)]
+mod contract;
+mod feed;
+mod grants;
+mod keys;
+mod sessions;
+pub mod sql;
+mod tokens;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+pub use accounts::{AccountStore, Created, Membership, NewUser, Org, OrgState, PasswordRecord, User, UserKind, UserState};
+pub use audit_log::{AuditFilter, AuditLogStore, AuditPage, AuditRow, Bucket, Cursor, DecisionFilter, GrantUse};
+pub use clients::{Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, ClientStore, GrantType};
+pub use feed::{Change, FeedStore, Subject};
+pub use grants::{Grant, GrantFacts, GrantState, GrantStore, RevokeReason};
+pub use keys::{KeyState, KeyStore, SealedKey};
+pub use sessions::{Approve, ApprovedRequest, AuthRequest, Session, SessionStore};
+pub use tokens::{CodeRecord, NewRefreshToken, Redeem, RefreshState, Rotate, TokenStore};
+
+/// A fault of the store: nothing is known about what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database refused, failed or could not be reached.
+    #[error("the store can't be used: {what}")]
+    Unavailable {
+        /// What was being done.
+        what: &'static str,
+        /// Why it failed.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A row holds what no version of this program writes.
+    #[error("the store holds an impossible value in {table}.{column} of {row}")]
+    Inconsistent {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// The row's key.
+        row: String,
+    },
+    /// The store's address or schema is not one that this program can use.
+    #[error("{0}")]
+    Unusable(String),
+}
+
+/// Everything that a running gateway asks of its store.
+#[async_trait]
+pub trait Store:
+    AccountStore + ClientStore + GrantStore + TokenStore + SessionStore + KeyStore + AuditLogStore + FeedStore + Send + Sync + 'static
+{
+    /// Reads and writes once, to say whether the store can be used now.
+    ///
+    /// # Errors
+    /// When it can't.
+    async fn ping(&self) -> Result<(), StoreError>;
+
+    /// Finishes what runs and lets go of every connection.
+    async fn close(&self);
+}
+
+/// The store as everything above it holds it.
+pub type SharedStore = Arc<dyn Store>;

@@ -1,0 +1,88 @@
+//! Browser sessions and authorization requests that wait for their user.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::{Grant, StoreError, User};
+use crate::record::Cause;
+use crate::types::{AuthRequestId, ClientId, HashedToken, RedirectUri, ResourceId, ScopeSet, Timestamp, UserId};
+
+/// A signed-in browser.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// Hash of the cookie's value.
+    pub hash: HashedToken,
+    /// Who is signed in.
+    pub user: UserId,
+    /// When the password was given.
+    pub authenticated_at: Timestamp,
+    /// When it ends whatever happens.
+    pub expires_at: Timestamp,
+    /// When it was last seen.
+    pub seen_at: Timestamp,
+}
+
+/// An authorization request, frozen as it came: nothing that the browser sends later changes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthRequest {
+    /// Its id.
+    pub id: AuthRequestId,
+    /// Who asks.
+    pub client: ClientId,
+    /// Where the answer goes.
+    pub redirect_uri: RedirectUri,
+    /// What is asked for.
+    pub scopes: ScopeSet,
+    /// For which resources; empty when none was named.
+    pub resources: Vec<ResourceId>,
+    /// `state`, returned byte for byte.
+    pub state: Option<String>,
+    /// `code_challenge`, S256.
+    pub challenge: String,
+    /// When it came.
+    pub created_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// What the user agreed to.
+#[derive(Clone, Debug)]
+pub struct ApprovedRequest {
+    /// The grant to be made.
+    pub grant: Grant,
+    /// Hash of the code to be issued.
+    pub code: HashedToken,
+    /// When the code ends.
+    pub code_expires_at: Timestamp,
+}
+
+/// The outcome of deciding a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Approve {
+    /// This decision counts.
+    Done,
+    /// It was decided before, or has ended.
+    Gone,
+}
+
+/// Verbs on sessions and authorization requests.
+#[async_trait]
+pub trait SessionStore {
+    /// Starts a session; writes `login.ok`.
+    async fn start_session(&self, session: &Session, cause: &Cause) -> Result<(), StoreError>;
+    /// The live session of a cookie with its active user, and notes that it was seen (at most once a minute).
+    async fn session(&self, hash: &HashedToken, at: Timestamp) -> Result<Option<(Session, User)>, StoreError>;
+    /// Ends a session.
+    async fn end_session(&self, hash: &HashedToken, cause: &Cause) -> Result<(), StoreError>;
+
+    /// Freezes a request.
+    async fn freeze_request(&self, request: &AuthRequest, cause: &Cause) -> Result<(), StoreError>;
+    /// A request that waits for its decision.
+    async fn pending_request(&self, id: &AuthRequestId, at: Timestamp) -> Result<Option<AuthRequest>, StoreError>;
+    /// Agrees: makes the grant (superseding the same user's live grant for this organization and client is the caller's
+    /// choice through [`super::GrantStore::revoke_grant`]) and its code. One decision counts.
+    async fn approve_request(&self, id: &AuthRequestId, approved: &ApprovedRequest, cause: &Cause)
+    -> Result<Approve, StoreError>;
+    /// Declines. One decision counts.
+    async fn deny_request(&self, id: &AuthRequestId, cause: &Cause) -> Result<Approve, StoreError>;
+}

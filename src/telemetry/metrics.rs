@@ -1,0 +1,219 @@
+//! The metrics, `tollgate_*`. Labels are bounded: APIs, routes, decisions, reasons, status classes; never a path, user, client or
+//! organization.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use prometheus::core::Collector;
+use prometheus::{
+    Encoder as _, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
+};
+
+use crate::types::{ApiName, RouteId};
+
+/// Buckets for what takes microseconds to seconds.
+const SECONDS: [f64; 14] =
+    [0.000_01, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0];
+
+/// Every metric of one node, in a registry of its own.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: IntCounterVec,
+    gate: HistogramVec,
+    upstream: HistogramVec,
+    routes: ArcSwap<HashMap<(ApiName, RouteId), Arc<RouteMetrics>>>,
+    /// Tokens by how they were answered (`hit`, `miss`).
+    pub token_cache: IntCounterVec,
+    /// Signatures checked.
+    pub signature_checks: IntCounter,
+    /// Grants issued.
+    pub grants_issued: IntCounter,
+    /// Grants revoked.
+    pub grants_revoked: IntCounter,
+    /// From a revocation's commit to its effect on this node.
+    pub revocation_seconds: Histogram,
+    /// Journal: records waiting to be shipped.
+    pub audit_depth: IntGauge,
+    /// Journal: lines written.
+    pub audit_written: IntCounter,
+    /// Journal: time to make lines safe.
+    pub audit_fsync: Histogram,
+    /// Journal: records lost. Must stay 0.
+    pub audit_lost: IntCounter,
+    /// Journal: lines that could not be read back.
+    pub audit_corrupt: IntCounter,
+    /// Journal: refused writes.
+    pub audit_refused: IntCounter,
+    /// Age of the oldest record that is not in the store yet, seconds.
+    pub audit_lag: IntGauge,
+    /// Calls whose outcome nobody saw.
+    pub audit_unknown: IntCounter,
+    /// Store operations that failed.
+    pub store_errors: IntCounter,
+    /// Time of a store probe.
+    pub store_seconds: Histogram,
+    /// Upstream health by upstream: 1 when its last connection or check succeeded.
+    pub upstream_up: IntGaugeVec,
+    /// Configuration reloads by outcome.
+    pub reloads: IntCounterVec,
+    /// Connections refused or requests answered by the listener itself, by reason.
+    pub listener: IntCounterVec,
+    /// Requests under way that a revocation ended.
+    pub streams_cut: IntCounter,
+    /// Handlers that panicked.
+    pub panics: IntCounter,
+}
+
+/// The metrics of one route, looked up once.
+#[derive(Debug)]
+pub struct RouteMetrics {
+    allowed: [IntCounter; 6],
+    gate: Histogram,
+    upstream: Histogram,
+}
+
+impl RouteMetrics {
+    /// An allowed request has ended with `status` (0 when nothing was written).
+    pub fn ended(&self, status: u16, gate: Duration, upstream: Option<Duration>) {
+        self.allowed[usize::from(status / 100).min(5)].inc();
+        self.gate.observe(gate.as_secs_f64());
+        if let Some(upstream) = upstream {
+            self.upstream.observe(upstream.as_secs_f64());
+        }
+    }
+}
+
+struct Build<'r>(&'r Registry);
+
+impl Build<'_> {
+    fn keep<C: Collector + Clone + 'static>(&self, made: prometheus::Result<C>) -> C {
+        let metric = made.expect("names and labels of metrics are constants");
+        self.0.register(Box::new(metric.clone())).expect("each metric is registered once");
+        metric
+    }
+
+    fn counter(&self, name: &str, help: &str) -> IntCounter {
+        self.keep(IntCounter::new(name, help))
+    }
+
+    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+        self.keep(IntCounterVec::new(Opts::new(name, help), labels))
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> IntGauge {
+        self.keep(IntGauge::new(name, help))
+    }
+
+    fn histogram(&self, name: &str, help: &str) -> Histogram {
+        self.keep(Histogram::with_opts(HistogramOpts::new(name, help).buckets(SECONDS.to_vec())))
+    }
+
+    fn histograms(&self, name: &str, help: &str, labels: &[&str]) -> HistogramVec {
+        self.keep(HistogramVec::new(HistogramOpts::new(name, help).buckets(SECONDS.to_vec()), labels))
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let registry = Registry::new();
+        let b = Build(&registry);
+        let info = b.keep(IntGaugeVec::new(Opts::new("tollgate_build_info", "The running build"), &["version"]));
+        info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        let route = &["api", "route"];
+        Self {
+            requests: b.counters(
+                "tollgate_requests_total",
+                "Requests that ended, by decision and outcome",
+                &["api", "route", "decision", "reason", "status_class"],
+            ),
+            gate: b.histograms("tollgate_gate_seconds", "Time that the gate took before forwarding", route),
+            upstream: b.histograms("tollgate_upstream_seconds", "From forwarding to the first byte of the answer", route),
+            routes: ArcSwap::default(),
+            token_cache: b.counters("tollgate_token_cache_total", "Token look-ups by result", &["result"]),
+            signature_checks: b.counter("tollgate_signature_checks_total", "Token signatures checked"),
+            grants_issued: b.counter("tollgate_grants_issued_total", "Grants issued by consent"),
+            grants_revoked: b.counter("tollgate_grants_revoked_total", "Grants revoked through this node"),
+            revocation_seconds: b.histogram("tollgate_revocation_seconds", "From a change's request to its effect on this node"),
+            audit_depth: b.gauge("tollgate_audit_queue_depth", "Journal records not in the store yet"),
+            audit_written: b.counter("tollgate_audit_written_total", "Journal lines written"),
+            audit_fsync: b.histogram("tollgate_audit_fsync_seconds", "Time of a group commit"),
+            audit_lost: b.counter("tollgate_audit_records_lost_total", "Audit records lost; must stay 0"),
+            audit_corrupt: b.counter("tollgate_audit_corrupt_lines_total", "Journal lines that could not be read back"),
+            audit_refused: b
+                .counter("tollgate_audit_refused_writes_total", "Journal writes that failed; their requests were refused"),
+            audit_lag: b.gauge("tollgate_audit_lag_seconds", "Age of the oldest journal record that is not in the store yet"),
+            audit_unknown: b.counter("tollgate_audit_outcome_unknown_total", "Calls whose outcome a crash hid"),
+            store_errors: b.counter("tollgate_store_errors_total", "Store probes that failed"),
+            store_seconds: b.histogram("tollgate_store_seconds", "Time of a store probe"),
+            upstream_up: b.keep(IntGaugeVec::new(
+                Opts::new("tollgate_upstream_up", "Whether the upstream's last connection or health check succeeded"),
+                &["upstream"],
+            )),
+            reloads: b.counters("tollgate_config_reloads_total", "Configuration reloads by outcome", &["outcome"]),
+            listener: b.counters("tollgate_listener_refused_total", "Requests refused before an API was reached", &["reason"]),
+            streams_cut: b.counter("tollgate_streams_cut_total", "Requests under way that a revocation or an expiry ended"),
+            panics: b.counter("tollgate_panics_total", "Requests whose handler panicked"),
+            registry,
+        }
+    }
+}
+
+impl Metrics {
+    /// The metrics of a route.
+    #[must_use]
+    pub fn route(&self, api: &ApiName, route: &RouteId) -> Arc<RouteMetrics> {
+        let key = (api.clone(), route.clone());
+        if let Some(known) = self.routes.load().get(&key) {
+            return Arc::clone(known);
+        }
+        let (api, route) = (api.as_str(), route.as_str());
+        let class = |class: &str| self.requests.with_label_values(&[api, route, "allowed", "", class]);
+        let made = Arc::new(RouteMetrics {
+            allowed: ["none", "1xx", "2xx", "3xx", "4xx", "5xx"].map(class),
+            gate: self.gate.with_label_values(&[api, route]),
+            upstream: self.upstream.with_label_values(&[api, route]),
+        });
+        self.routes.rcu(|routes| {
+            let mut routes = HashMap::clone(routes);
+            routes.insert(key.clone(), Arc::clone(&made));
+            routes
+        });
+        made
+    }
+
+    /// A request was refused.
+    pub fn refused(&self, api: &str, route: &str, reason: &str, status: u16) {
+        let class = format!("{}xx", status / 100);
+        self.requests.with_label_values(&[api, route, "denied", reason, &class]).inc();
+    }
+
+    /// Everything in Prometheus' text format.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut out = Vec::new();
+        // Encoding metrics of our own registry into memory has nothing that could fail; an empty page would say so.
+        let _ = TextEncoder::new().encode(&self.registry.gather(), &mut out);
+        String::from_utf8(out).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_nodes_in_one_process_do_not_collide() {
+        let (a, b) = (Metrics::default(), Metrics::default());
+        let api = ApiName::parse("prometheus").expect("a name");
+        let route = RouteId::parse("prom.query").expect("a name");
+        a.route(&api, &route).ended(200, Duration::from_micros(20), None);
+        a.refused("prometheus", "prom.query", "no_token", 401);
+        assert!(a.text().contains(r#"tollgate_requests_total{api="prometheus",decision="allowed",reason="",route="prom.query",status_class="2xx"} 1"#), "{}", a.text());
+        assert!(a.text().contains(r#"decision="denied",reason="no_token""#));
+        assert!(!b.text().contains("prom.query"));
+    }
+}

@@ -1,0 +1,9 @@
+//! What operators see: metrics and logs.
+
+mod logs;
+mod metrics;
+mod trace;
+
+pub use logs::{LogFormat, start_logs};
+pub use metrics::{Metrics, RouteMetrics};
+pub use trace::TraceContext;

@@ -1,0 +1,264 @@
+//! Signing keys: made, sealed, published, rotated.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, RandomizedNonceKey};
+use aws_lc_rs::hmac;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
+use secrecy::SecretString;
+
+use super::Claims;
+use crate::config::DeploymentSecret;
+use crate::record::Cause;
+use crate::store::{Grant, KeyState, SealedKey, SharedStore, StoreError};
+use crate::types::{Entropy, Issuer, KeyId, PlainToken, ResourceId, ScopeSet, Timestamp, TokenKind};
+
+/// A fault of the keys: nothing can be issued or verified until it is mended.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenFault {
+    /// No key is active.
+    #[error("no signing key is active; run `tollgate key rotate`")]
+    NoActiveKey,
+    /// A stored key can't be opened.
+    #[error("signing key {0} can't be opened: the deployment's secret is not the one that sealed it")]
+    Sealed(KeyId),
+    /// The cryptographic library refused.
+    #[error("signing failed")]
+    Crypto(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The store can't be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// An access token to be issued.
+#[derive(Debug)]
+pub struct NewAccessToken<'a> {
+    /// Its grant.
+    pub grant: &'a Grant,
+    /// What it may be used for.
+    pub scopes: &'a ScopeSet,
+    /// The resources it is for; empty is every API of this gateway.
+    pub resources: &'a [ResourceId],
+    /// Its id.
+    pub jti: String,
+    /// When it is issued.
+    pub now: Timestamp,
+    /// How long it lives.
+    pub ttl: Duration,
+}
+
+/// An access token that was issued.
+#[derive(Debug)]
+pub struct IssuedToken {
+    /// The token.
+    pub token: SecretString,
+    /// Its id.
+    pub jti: String,
+    /// How long it lives.
+    pub expires_in: Duration,
+}
+
+/// One key that verifies.
+pub(super) struct VerifyingKey {
+    pub(super) key: DecodingKey,
+}
+
+struct KeySet {
+    signer: Option<(Header, EncodingKey)>,
+    /// The exact header segment of every token that we may have issued: anything else was not issued by us.
+    verifiers: HashMap<String, VerifyingKey>,
+    jwks: Arc<str>,
+}
+
+/// The signing keys as this node knows them.
+pub struct KeyRing {
+    set: ArcSwap<KeySet>,
+    secret: Arc<DeploymentSecret>,
+}
+
+impl std::fmt::Debug for KeyRing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("KeyRing(..)")
+    }
+}
+
+impl KeyRing {
+    /// A ring without keys.
+    #[must_use]
+    pub fn empty(secret: Arc<DeploymentSecret>) -> Self {
+        let none = KeySet { signer: None, verifiers: HashMap::new(), jwks: r#"{"keys":[]}"#.into() };
+        Self { set: ArcSwap::from_pointee(none), secret }
+    }
+
+    /// Reads the keys, making the first one when there is none.
+    ///
+    /// # Errors
+    /// When the store fails or a key can't be opened.
+    pub async fn start(&self, store: &SharedStore, entropy: &dyn Entropy, cause: &Cause) -> Result<(), TokenFault> {
+        if store.signing_keys(cause.at).await?.iter().all(|k| k.state != KeyState::Active) {
+            let first = self.make(KeyState::Active, entropy, cause.at)?;
+            store.add_first_key(&first, cause).await?;
+        }
+        self.reload(store, cause.at).await
+    }
+
+    /// Reads the keys again.
+    ///
+    /// # Errors
+    /// When the store fails or a key can't be opened; the keys known before stay.
+    pub async fn reload(&self, store: &SharedStore, at: Timestamp) -> Result<(), TokenFault> {
+        let stored = store.signing_keys(at).await?;
+        let mut set = KeySet { signer: None, verifiers: HashMap::new(), jwks: "".into() };
+        let mut published = Vec::with_capacity(stored.len());
+        for key in &stored {
+            let pkcs8 = self.open(key)?;
+            let encoding = EncodingKey::from_ec_der(&pkcs8);
+            let mut jwk = Jwk::from_encoding_key(&encoding, Algorithm::ES256).map_err(crypto)?;
+            jwk.common.key_id = Some(key.id.to_string());
+            jwk.common.public_key_use = Some(jsonwebtoken::jwk::PublicKeyUse::Signature);
+            let decoding = DecodingKey::from_jwk(&jwk).map_err(crypto)?;
+            let header = header(&key.id);
+            set.verifiers.insert(segment(&header)?, VerifyingKey { key: decoding });
+            if key.state == KeyState::Active {
+                set.signer = Some((header, encoding));
+            }
+            published.push(jwk);
+        }
+        set.jwks = serde_json::json!({ "keys": published }).to_string().into();
+        self.set.store(Arc::new(set));
+        Ok(())
+    }
+
+    /// Makes a key and lets it sign from now on. The one before it stays published until the last token that it signed has
+    /// ended (`overlap`).
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn rotate(
+        &self,
+        store: &SharedStore,
+        entropy: &dyn Entropy,
+        overlap: Duration,
+        cause: &Cause,
+    ) -> Result<KeyId, TokenFault> {
+        let next = self.make(KeyState::Next, entropy, cause.at)?;
+        store.add_next_key(&next, cause).await?;
+        store.activate_key(&next.id, cause.at.plus(overlap), cause).await?;
+        self.reload(store, cause.at).await?;
+        Ok(next.id)
+    }
+
+    /// The published key set (RFC 7517 §5), as JSON text.
+    #[must_use]
+    pub fn jwks(&self) -> Arc<str> {
+        Arc::clone(&self.set.load().jwks)
+    }
+
+    /// Whether tokens can be issued.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.set.load().signer.is_some()
+    }
+
+    /// Issues an access token.
+    ///
+    /// # Errors
+    /// When no key is active or the signature fails.
+    pub fn issue(&self, issuer: &Issuer, new: &NewAccessToken<'_>) -> Result<IssuedToken, TokenFault> {
+        let set = self.set.load();
+        let (header, key) = set.signer.as_ref().ok_or(TokenFault::NoActiveKey)?;
+        let everywhere = ResourceId::parse(issuer.as_str()).map_err(|e| TokenFault::Crypto(Box::new(e)))?;
+        let claims = Claims {
+            iss: issuer.to_string(),
+            sub: new.grant.user.clone(),
+            aud: if new.resources.is_empty() { vec![everywhere] } else { new.resources.to_vec() },
+            exp: new.now.plus(new.ttl).seconds(),
+            iat: new.now.seconds(),
+            jti: new.jti.clone(),
+            client_id: new.grant.client.clone(),
+            scope: new.scopes.clone(),
+            org: new.grant.org.clone(),
+            grant: new.grant.id.clone(),
+        };
+        let token = jsonwebtoken::encode(header, &claims, key).map_err(crypto)?;
+        Ok(IssuedToken { token: token.into(), jti: new.jti.clone(), expires_in: new.ttl })
+    }
+
+    /// Runs `check` with the key whose header segment this is; `None` when no key of ours makes such a header.
+    pub(super) fn with_verifier<R>(&self, header: &str, check: impl FnOnce(&VerifyingKey) -> R) -> Option<R> {
+        self.set.load().verifiers.get(header).map(check)
+    }
+
+    /// The refresh token that follows `presented`: the same every time and on every node, so that a client whose answer was
+    /// lost is given the same one again without anybody having kept it.
+    #[must_use]
+    pub fn successor(&self, presented: &PlainToken) -> PlainToken {
+        let bytes = self.derive("refresh-successor", presented.expose().as_bytes());
+        let text = format!("{}{}", TokenKind::RefreshToken.prefix(), URL_SAFE_NO_PAD.encode(bytes));
+        PlainToken::presented(TokenKind::RefreshToken, &text).expect("the text was just given the prefix")
+    }
+
+    /// HMAC-SHA256 of `data` under a key that only `purpose` uses.
+    #[must_use]
+    pub fn derive(&self, purpose: &str, data: &[u8]) -> [u8; 32] {
+        let root = hmac::Key::new(hmac::HMAC_SHA256, self.secret.expose());
+        let key = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&root, purpose.as_bytes()).as_ref());
+        let mut out = [0_u8; 32];
+        out.copy_from_slice(hmac::sign(&key, data).as_ref());
+        out
+    }
+
+    fn make(&self, state: KeyState, entropy: &dyn Entropy, at: Timestamp) -> Result<SealedKey, TokenFault> {
+        let id = KeyId::generate(at, entropy);
+        let pair = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).map_err(unspecified)?;
+        let sealed = self.seal(&id, pair.as_ref().to_vec())?;
+        Ok(SealedKey { id, sealed, state, created_at: at, forget_at: None })
+    }
+
+    fn sealing_key(&self) -> Result<RandomizedNonceKey, TokenFault> {
+        RandomizedNonceKey::new(&AES_256_GCM, &self.derive("signing-keys", b"")).map_err(unspecified)
+    }
+
+    fn seal(&self, id: &KeyId, mut pkcs8: Vec<u8>) -> Result<Vec<u8>, TokenFault> {
+        let nonce = self.sealing_key()?.seal_in_place_append_tag(Aad::from(id.as_str()), &mut pkcs8).map_err(unspecified)?;
+        Ok([nonce.as_ref().as_slice(), pkcs8.as_slice()].concat())
+    }
+
+    fn open(&self, key: &SealedKey) -> Result<zeroize::Zeroizing<Vec<u8>>, TokenFault> {
+        let wrong = || TokenFault::Sealed(key.id.clone());
+        let (nonce, body) = key.sealed.split_at_checked(NONCE_LEN).ok_or_else(wrong)?;
+        let nonce: [u8; NONCE_LEN] = nonce.try_into().map_err(|_| wrong())?;
+        let mut body = zeroize::Zeroizing::new(body.to_vec());
+        let plain =
+            self.sealing_key()?.open_in_place((&nonce).into(), Aad::from(key.id.as_str()), &mut body).map_err(|_| wrong())?;
+        Ok(zeroize::Zeroizing::new(plain.to_vec()))
+    }
+}
+
+fn header(id: &KeyId) -> Header {
+    let mut header = Header::new(Algorithm::ES256);
+    header.typ = Some("at+jwt".to_owned());
+    header.kid = Some(id.to_string());
+    header
+}
+
+fn segment(header: &Header) -> Result<String, TokenFault> {
+    let json = serde_json::to_vec(header).map_err(|e| TokenFault::Crypto(Box::new(e)))?;
+    Ok(URL_SAFE_NO_PAD.encode(json))
+}
+
+fn crypto(e: jsonwebtoken::errors::Error) -> TokenFault {
+    TokenFault::Crypto(Box::new(e))
+}
+
+fn unspecified(e: aws_lc_rs::error::Unspecified) -> TokenFault {
+    TokenFault::Crypto(Box::new(e))
+}

@@ -1,0 +1,20 @@
+//! Access tokens: what issuer and gate agree on, and what this node knows about the grants behind them.
+//!
+//! A token is a JWT (RFC 9068) that names its grant. Its signature says that we issued it; whether it still means anything is
+//! asked of the [`View`] at every request, and the [`Principal`] that answers is thrown away as soon as anything that it was
+//! computed from has changed.
+
+mod cache;
+mod claims;
+mod effective;
+mod keys;
+mod principal;
+mod verify;
+mod view;
+
+pub use claims::Claims;
+pub use effective::{Effective, effective, standing};
+pub use keys::{IssuedToken, KeyRing, NewAccessToken, TokenFault};
+pub use principal::Principal;
+pub use verify::{Refusal, Rejected, Verifier};
+pub use view::{View, Watch};

@@ -1,0 +1,52 @@
+//! Who a token speaks for, computed once and valid until anything behind it changes.
+
+use std::sync::Arc;
+
+use super::{Claims, Effective, Watch};
+use crate::config::Config;
+use crate::store::{Client, Org, User};
+use crate::types::{ResourceId, Timestamp};
+
+/// Who a token speaks for.
+#[derive(Debug)]
+pub struct Principal {
+    /// What the token says.
+    pub claims: Claims,
+    /// The user on whose behalf.
+    pub user: User,
+    /// The organization it is bound to.
+    pub org: Org,
+    /// The client that acts.
+    pub client: Client,
+    /// What may be done.
+    pub effective: Effective,
+    pub(super) watch: Watch<5>,
+    pub(super) generation: u64,
+}
+
+impl Principal {
+    /// Whether everything that this was computed from is still as it was.
+    #[must_use]
+    pub fn is_current(&self, config: &Config) -> bool {
+        self.generation == config.generation && self.watch.is_current()
+    }
+
+    /// Whether the token has ended. No leeway: clients time their refresh by what we told them.
+    #[must_use]
+    pub const fn is_expired(&self, now: Timestamp) -> bool {
+        self.claims.exp <= now.seconds()
+    }
+
+    /// Whether the token is for this resource: it names it, one of its aliases, or the whole gateway.
+    #[must_use]
+    pub fn is_for(&self, resource: &ResourceId, aliases: &[ResourceId], everywhere: &str) -> bool {
+        self.claims.aud.iter().any(|a| a == resource || a.as_str() == everywhere || aliases.contains(a))
+    }
+
+    /// Memory that keeping this costs, roughly, in bytes.
+    pub(super) fn weight(self: &Arc<Self>) -> u32 {
+        let text = self.claims.scope.len() * 32 + self.user.email.len() + self.client.name.len() + self.org.name.len();
+        let uris: usize = self.client.redirect_uris.iter().map(|u| u.as_str().len()).sum();
+        u32::try_from(size_of::<Self>() + 400 + text + uris).unwrap_or(u32::MAX)
+    }
+}

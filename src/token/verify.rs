@@ -1,0 +1,261 @@
+//! From a bearer token to a principal.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::Algorithm;
+
+use super::cache::{Digest, PrincipalCache};
+use super::effective::standing;
+use super::{Claims, KeyRing, Principal, View, effective};
+use crate::config::Config;
+use crate::store::{SharedStore, StoreError, Subject};
+use crate::types::{Issuer, Timestamp};
+
+/// Longest token that is looked at, bytes.
+const MAX_TOKEN: usize = 8 * 1024;
+
+/// Why a token is worth nothing. Every reason is its own, for the audit log; the wire says `invalid_token` for all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Refusal {
+    /// Not three base64url segments, too long, or not the claims of RFC 9068.
+    #[error("the token is malformed")]
+    Malformed,
+    /// No key of ours signs tokens with such a header.
+    #[error("the token was not issued by this gateway")]
+    Foreign,
+    /// The signature is wrong.
+    #[error("the token's signature is wrong")]
+    Signature,
+    /// It has ended.
+    #[error("the token has expired")]
+    Expired,
+    /// It was revoked by itself.
+    #[error("the token was revoked")]
+    TokenRevoked,
+    /// Its grant was revoked, or never was.
+    #[error("the authorization behind the token was revoked")]
+    GrantRevoked,
+    /// Its grant has ended.
+    #[error("the authorization behind the token has expired")]
+    GrantExpired,
+    /// Its client was switched off.
+    #[error("the application was disabled")]
+    ClientDisabled,
+    /// Its user was deactivated.
+    #[error("the user was deactivated")]
+    UserDisabled,
+    /// Its organization was switched off.
+    #[error("the organization was disabled")]
+    OrgDisabled,
+    /// Its user is no longer in the organization.
+    #[error("the user is no longer a member of the organization")]
+    NotAMember,
+}
+
+impl Refusal {
+    /// The stable reason code of audit and metrics.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Malformed => "token_malformed",
+            Self::Foreign => "token_foreign",
+            Self::Signature => "token_signature",
+            Self::Expired => "token_expired",
+            Self::TokenRevoked => "token_revoked",
+            Self::GrantRevoked => "grant_revoked",
+            Self::GrantExpired => "grant_expired",
+            Self::ClientDisabled => "client_disabled",
+            Self::UserDisabled => "user_disabled",
+            Self::OrgDisabled => "org_disabled",
+            Self::NotAMember => "not_a_member",
+        }
+    }
+}
+
+/// Why there is no principal.
+#[derive(Debug, thiserror::Error)]
+pub enum Rejected {
+    /// The token is worth nothing. When the signature was good, what it says is known, for the audit log.
+    #[error("{refusal}")]
+    Refused {
+        /// Why.
+        refusal: Refusal,
+        /// What a genuine token says.
+        claims: Option<Box<Claims>>,
+    },
+    /// Nobody knows: the store failed.
+    #[error(transparent)]
+    Fault(#[from] StoreError),
+}
+
+impl From<Refusal> for Rejected {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused { refusal, claims: None }
+    }
+}
+
+/// Counts of what the verifier did, for the metrics.
+#[derive(Debug, Default)]
+pub struct VerifierCounts {
+    hits: AtomicU64,
+    misses: AtomicU64,
+    signatures: AtomicU64,
+}
+
+impl VerifierCounts {
+    /// Tokens answered from memory.
+    #[must_use]
+    pub fn hits(&self) -> u64 {
+        self.hits.load(Ordering::Relaxed)
+    }
+
+    /// Tokens that were not.
+    #[must_use]
+    pub fn misses(&self) -> u64 {
+        self.misses.load(Ordering::Relaxed)
+    }
+
+    /// Signatures checked.
+    #[must_use]
+    pub fn signatures(&self) -> u64 {
+        self.signatures.load(Ordering::Relaxed)
+    }
+}
+
+/// Turns tokens into principals.
+pub struct Verifier {
+    keys: Arc<KeyRing>,
+    view: Arc<View>,
+    store: SharedStore,
+    cache: PrincipalCache,
+    /// What it did.
+    pub counts: VerifierCounts,
+}
+
+impl std::fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Verifier(..)")
+    }
+}
+
+impl Verifier {
+    /// A verifier with an empty cache.
+    #[must_use]
+    pub fn new(keys: Arc<KeyRing>, view: Arc<View>, store: SharedStore) -> Self {
+        Self { keys, view, store, cache: PrincipalCache::new(), counts: VerifierCounts::default() }
+    }
+
+    /// What a token of ours says, if it is one and has not expired. Asks nobody whether it still means anything.
+    ///
+    /// # Errors
+    /// The cheap reasons come first: shape, key, expiry; the signature last.
+    pub fn verify(&self, token: &str, issuer: &Issuer, now: Timestamp) -> Result<Claims, Refusal> {
+        if token.len() > MAX_TOKEN {
+            return Err(Refusal::Malformed);
+        }
+        let (message, signature) = token.rsplit_once('.').ok_or(Refusal::Malformed)?;
+        let (header, payload) = message.split_once('.').ok_or(Refusal::Malformed)?;
+        self.keys
+            .with_verifier(header, |key| {
+                let claims = read_claims(payload)?;
+                if claims.iss != issuer.as_str() {
+                    return Err(Refusal::Foreign);
+                }
+                if claims.exp <= now.seconds() {
+                    return Err(Refusal::Expired);
+                }
+                self.counts.signatures.fetch_add(1, Ordering::Relaxed);
+                match jsonwebtoken::crypto::verify(signature, message.as_bytes(), &key.key, Algorithm::ES256) {
+                    Ok(true) => Ok(claims),
+                    Ok(false) | Err(_) => Err(Refusal::Signature),
+                }
+            })
+            .unwrap_or(Err(Refusal::Foreign))
+    }
+
+    /// Who a token speaks for, from memory when nothing has changed since the last time.
+    ///
+    /// # Errors
+    /// [`Rejected::Refused`] when the token is worth nothing, [`Rejected::Fault`] when nobody knows.
+    pub async fn principal(&self, token: &str, config: &Config, now: Timestamp) -> Result<Arc<Principal>, Rejected> {
+        let digest = Digest::of(token);
+        let Some(known) = self.cache.find(&digest) else {
+            self.counts.misses.fetch_add(1, Ordering::Relaxed);
+            let claims = self.verify(token, &config.issuer, now)?;
+            return self.keep(digest, self.resolve(claims, config, now).await, now);
+        };
+        if known.is_expired(now) {
+            self.cache.forget(&digest);
+            return Err(Rejected::Refused { refusal: Refusal::Expired, claims: Some(Box::new(known.claims.clone())) });
+        }
+        if known.is_current(config) {
+            self.counts.hits.fetch_add(1, Ordering::Relaxed);
+            return Ok(known);
+        }
+        self.counts.misses.fetch_add(1, Ordering::Relaxed);
+        let resolved = self.resolve(known.claims.clone(), config, now).await;
+        if resolved.is_err() {
+            self.cache.forget(&digest);
+        }
+        self.keep(digest, resolved, now)
+    }
+
+    /// Who a principal is now that something behind it has changed.
+    ///
+    /// # Errors
+    /// As [`Verifier::principal`].
+    pub async fn again(&self, before: &Principal, config: &Config, now: Timestamp) -> Result<Arc<Principal>, Rejected> {
+        if before.is_expired(now) {
+            return Err(Refusal::Expired.into());
+        }
+        self.resolve(before.claims.clone(), config, now).await
+    }
+
+    fn keep(
+        &self,
+        digest: Digest,
+        resolved: Result<Arc<Principal>, Rejected>,
+        now: Timestamp,
+    ) -> Result<Arc<Principal>, Rejected> {
+        let principal = resolved?;
+        self.cache.keep(digest, Arc::clone(&principal), now);
+        Ok(principal)
+    }
+
+    async fn resolve(&self, claims: Claims, config: &Config, now: Timestamp) -> Result<Arc<Principal>, Rejected> {
+        // Counters before facts: a change that commits between the two is then seen as a change.
+        let watch = self.view.watch([
+            Subject::Grant { id: claims.grant.clone() },
+            Subject::Client { id: claims.client_id.clone() },
+            Subject::User { id: claims.sub.clone() },
+            Subject::Org { id: claims.org.clone() },
+            Subject::Membership { org: claims.org.clone(), user: claims.sub.clone() },
+        ]);
+        let facts = self.store.grant_facts(&claims.grant).await?;
+        let revoked = self.store.access_token_revoked(&claims.jti).await?;
+        let verdict = match &facts {
+            None => Err(Refusal::GrantRevoked),
+            Some(_) if revoked => Err(Refusal::TokenRevoked),
+            Some(f) if f.grant.user != claims.sub || f.grant.org != claims.org || f.grant.client != claims.client_id => {
+                Err(Refusal::Foreign)
+            }
+            Some(f) => standing(f, now),
+        };
+        let facts = match (verdict, facts) {
+            (Ok(()), Some(facts)) => facts,
+            (Err(refusal), _) => return Err(Rejected::Refused { refusal, claims: Some(Box::new(claims)) }),
+            (Ok(()), None) => return Err(Refusal::GrantRevoked.into()),
+        };
+        let effective = effective(config, &facts, &claims.scope);
+        let (user, org, client) = (facts.user, facts.org, facts.client);
+        Ok(Arc::new(Principal { claims, user, org, client, effective, watch, generation: config.generation }))
+    }
+}
+
+fn read_claims(payload: &str) -> Result<Claims, Refusal> {
+    let json = URL_SAFE_NO_PAD.decode(payload).map_err(|_| Refusal::Malformed)?;
+    serde_json::from_slice(&json).map_err(|_| Refusal::Malformed)
+}
