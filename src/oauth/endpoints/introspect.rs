@@ -34,8 +34,7 @@ pub async fn introspect(State(app): State<App>, caller: AuthenticatedClient) -> 
 /// A client may ask about its own tokens; one that an administrator made also about those of its organization, as a resource server
 /// does, and the operator's about all.
 fn may_ask(caller: &Client, holder: &ClientId, org: &OrgId) -> bool {
-    caller.id == *holder
-        || (caller.origin == ClientOrigin::Administrator && caller.org.as_ref().is_none_or(|mine| mine == org))
+    caller.id == *holder || (caller.origin == ClientOrigin::Administrator && caller.org.as_ref().is_none_or(|mine| mine == org))
 }
 
 async fn of_access(app: &App, config: &Config, caller: &Client, token: &str) -> Result<Option<Value>, OAuthError> {
@@ -58,7 +57,8 @@ async fn of_access(app: &App, config: &Config, caller: &Client, token: &str) -> 
 }
 
 async fn of_refresh(app: &App, caller: &Client, token: &PlainToken) -> Result<Option<Value>, OAuthError> {
-    let Some((grant, RefreshState::Live { expires_at })) = app.node.store.refresh_grant(&token.hashed()).await? else {
+    let Some((grant, RefreshState::Live { expires_at })) = app.node.store.refresh_grant(&token.hashed(), app.node.now()).await?
+    else {
         return Ok(None);
     };
     let now = app.node.now();
