@@ -194,6 +194,7 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
 
 impl Running {
     /// Reads the configuration file again; says whether it is in force.
+    #[must_use]
     pub fn reload(&self) -> bool {
         self.reloader.reload()
     }
@@ -221,7 +222,7 @@ pub async fn run(options: Options, ready: WhenReady) -> Result<(), BootError> {
     let running = start(options).await?;
     ready(&running).await;
     signalled(|| {
-        running.reload();
+        let _ = running.reload();
     })
     .await;
     tracing::info!("stopping: requests may end within the drain limit");
