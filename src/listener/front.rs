@@ -15,6 +15,7 @@ use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType, Result};
 
 use super::ctx::{Ctx, Stage};
+use super::desk;
 use super::entry::{self, Entered};
 use super::strangers::Strangers;
 use crate::audit::Journal;
@@ -103,7 +104,8 @@ impl ProxyHttp for Front {
         let (upstream, turn) = self.upstreams.choose(&forwarding.permit).map_err(no_peer)?;
         let endpoint = &upstream.endpoints[turn];
         let mut peer = self.upstreams.peer(&upstream, endpoint).await.map_err(no_peer)?;
-        let accepts_events = session.req_header().headers.get("accept").is_some_and(|a| a.as_bytes().starts_with(b"text/event-stream"));
+        let accepts_events =
+            session.req_header().headers.get("accept").is_some_and(|a| a.as_bytes().starts_with(b"text/event-stream"));
         if accepts_events || forwarding.message.is_some() {
             peer.options.read_timeout = Some(upstream.timeouts.stream_idle);
         }
@@ -165,7 +167,13 @@ impl ProxyHttp for Front {
         install_filter(forwarding, head, http2)
     }
 
-    fn response_body_filter(&self, _: &mut Session, body: &mut Option<Bytes>, end: bool, ctx: &mut Ctx) -> Result<Option<Duration>> {
+    fn response_body_filter(
+        &self,
+        _: &mut Session,
+        body: &mut Option<Bytes>,
+        end: bool,
+        ctx: &mut Ctx,
+    ) -> Result<Option<Duration>> {
         let Some(forwarding) = ctx.forwarding() else { return Ok(None) };
         if let Some(filter) = &mut forwarding.filter {
             let unreadable = |e| Error::because(ErrorType::InternalError, "a list can't be filtered", e);
@@ -218,7 +226,7 @@ impl ProxyHttp for Front {
         let answer = respond::answer(&denial, &scene);
         forwarding.status = answer.status.as_u16();
         let code = forwarding.status;
-        if let Err(error) = entry::write(session, answer).await {
+        if let Err(error) = desk::write(session, answer).await {
             tracing::debug!(%error, "the client left before its answer");
         }
         FailToProxy { error_code: code, can_reuse_downstream: false }

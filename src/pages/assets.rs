@@ -61,7 +61,7 @@ pub(super) fn favicon() -> &'static str {
 impl Asset {
     fn new(stem: &str, extension: &str, content_type: &'static str, body: &'static str) -> Self {
         let hash = digest(&SHA256, body.as_bytes());
-        let short: String = hash.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        let short = hash.as_ref().iter().take(6).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         Self { path: format!("/assets/{stem}-{short}.{extension}"), content_type, body }
     }
 }

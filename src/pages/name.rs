@@ -39,6 +39,12 @@ impl fmt::Display for DisplayName {
     }
 }
 
+impl From<String> for DisplayName {
+    fn from(raw: String) -> Self {
+        Self::new(&raw)
+    }
+}
+
 impl From<&str> for DisplayName {
     fn from(raw: &str) -> Self {
         Self::new(raw)

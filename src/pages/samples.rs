@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use askama::Template;
-use jiff::Timestamp;
 
 use super::views::*;
 use super::{Bin, DisplayName, Histogram, Sparkline, When};
 use crate::config::Risk;
+use crate::types::Timestamp;
 
 /// What a stranger may put into every field of a registration.
 pub const HOSTILE: &str = "\u{202E}<img src=x onerror=alert(1)>\"'&</title><script>x</script>{{7*7}}";
@@ -49,11 +49,11 @@ fn show(page: &impl Template) -> String {
 }
 
 fn now() -> Timestamp {
-    "2026-11-21T22:50:29Z".parse().expect("a valid timestamp")
+    Timestamp::parse_rfc3339("2026-11-21T22:50:29Z").expect("a valid timestamp")
 }
 
 fn ago(minutes: i64) -> When {
-    When::new(Timestamp::from_second(now().as_second() - minutes * 60).expect("in range"), now())
+    When::new(Timestamp::from_millis(now().millis() - minutes * 60_000), now())
 }
 
 pub fn brand() -> Brand {
@@ -138,7 +138,7 @@ pub fn consent() -> ConsentPage {
             ),
         ],
         destination: Destination::Site("cli.grafana.example".to_owned()),
-        lifetime: Lifetime { idle: Some(Duration::from_secs(30 * 86_400)), absolute: Some(Duration::from_secs(90 * 86_400)) },
+        lifetime: Lifetime { idle: Some(Duration::from_hours(30 * 24)), absolute: Some(Duration::from_hours(90 * 24)) },
         problem: None,
     }
 }

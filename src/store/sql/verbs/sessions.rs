@@ -14,7 +14,7 @@ use crate::store::{Approve, ApprovedRequest, AuthRequest, Membership, Session, S
 use crate::types::{AuthRequestId, ClientId, HashedToken, OrgId, Timestamp, UserId};
 
 /// How often a session's last use is written down.
-const SEEN_EVERY: Duration = Duration::from_secs(60);
+const SEEN_EVERY: Duration = Duration::from_mins(1);
 
 /// Takes the request out of waiting; of all callers, one gets it. Its decision is written with it.
 async fn decide(tx: &mut Tx<'_>, id: &AuthRequestId, decision: &'static str) -> Result<Option<AuthRequest>, StoreError> {
