@@ -71,10 +71,15 @@ fn what_only_we_may_say_is_removed_and_reported() {
 
 #[test]
 fn a_trusted_peer_may_say_where_a_request_came_from_and_nothing_more() {
+    let map = headers(&[("X-Forwarded-For", "1.2.3.4"), ("Forwarded", "for=1.2.3.4")]);
+    let head = Head { peer: Peer::Trusted, ..request("/", &map) };
+    let trusted = clean(&head, &policy()).expect("accepted");
+    assert_eq!((removed(&trusted), trusted.signals()), (vec!["forwarded", "x-forwarded-for"], Signals::default()));
     let map = headers(&[("X-Forwarded-For", "1.2.3.4"), ("X_Forwarded_For", "6.6.6.6"), ("X-Original-URL", "/admin")]);
     let head = Head { peer: Peer::Trusted, ..request("/", &map) };
     let trusted = clean(&head, &policy()).expect("accepted");
-    assert_eq!(removed(&trusted), ["x-original-url", "x_forwarded_for"]);
+    assert_eq!(removed(&trusted), ["x-forwarded-for", "x-original-url", "x_forwarded_for"]);
+    assert_eq!(trusted.signals().codes().collect::<Vec<_>>(), ["spoofed_identity"]);
     let offloaded = Head { scheme: Some("https"), ..head };
     assert!(clean(&offloaded, &policy()).is_ok());
     assert_eq!(clean(&Head { peer: Peer::Direct, ..offloaded }, &policy()).err(), Some(Reason::SchemeMismatch));
