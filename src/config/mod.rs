@@ -1,13 +1,36 @@
 //! The configuration, proved: what the rest of the program may rely on without looking again.
 //!
-//! `raw` is the file as written, `prove` turns it into these types or into every error at once, `docs` prints the schema and
-//! the reference page from the same types.
+//! [`raw`] is the file as written, `prove` turns it into these types or into every error at once, [`docs`] prints the schema and
+//! the reference page from the same types. [`pack`] holds ready-made routes, [`quickstart`] makes a configuration without a file,
+//! [`matrix`] shows people what a configuration permits.
 
 mod catalogue;
+pub mod docs;
+mod error;
+mod list;
+mod load;
+pub mod matrix;
 mod model;
+pub mod pack;
+mod prove;
+pub mod quickstart;
+pub mod raw;
+mod read;
+mod secrets;
+mod shape;
+mod written;
+
+#[cfg(test)]
+mod tests;
 
 pub use catalogue::{Catalogue, Risk, ScopeEntry, Visibility};
+pub use error::{ConfigError, ConfigErrors, Warning};
+pub use list::List;
+pub use matrix::Matrix;
 pub use model::{
     Access, Api, ApiKind, AuditPolicy, Config, DeploymentSecret, Endpoint, InjectedHeader, Limits, Listen, OAuthPolicy, Roles,
     Route, RouteMeta, Target, Tell, Tenancy, Upstream, UpstreamTimeouts,
 };
+pub use quickstart::{Quickstart, ToolRule};
+pub use secrets::{Environment, ProcessEnvironment};
+pub use written::{ByteSize, Kind, Origin, Written};

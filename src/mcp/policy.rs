@@ -107,6 +107,16 @@ impl NamePolicy {
         if repeated { Err(PolicyError::Repeated(pattern.to_owned())) } else { Ok(()) }
     }
 
+    /// Every pattern with what it needs, then, without a pattern, what all other names need: for people.
+    #[must_use]
+    pub fn listing(&self) -> Vec<(Option<&str>, Need)> {
+        let exact = self.exact.iter().map(|(name, need)| (&**name, *need));
+        let globs = self.globs.iter().map(|glob| (&*glob.pattern, glob.need));
+        let mut patterns: Vec<_> = exact.chain(globs).collect();
+        patterns.sort_by_key(|(pattern, _)| *pattern);
+        patterns.into_iter().map(|(pattern, need)| (Some(pattern), need)).chain([(None, self.default)]).collect()
+    }
+
     /// What `name` needs.
     #[must_use]
     pub fn needed(&self, name: &str) -> Need {

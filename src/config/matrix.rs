@@ -1,0 +1,125 @@
+//! Who may do what, for people: every route with its scopes, every scope with its routes.
+
+use std::fmt::{self, Display, Write};
+
+use super::error::Warning;
+use super::{Api, ApiKind, Config, Visibility};
+use crate::mcp::{NamePolicy, Need};
+use crate::types::{ScopeBits, ScopeToken};
+
+/// The route × scope matrix of a configuration, with its warnings.
+#[derive(Debug)]
+pub struct Matrix<'a> {
+    config: &'a Config,
+    warnings: &'a [Warning],
+}
+
+impl<'a> Matrix<'a> {
+    /// The matrix of `config`.
+    #[must_use]
+    pub const fn new(config: &'a Config, warnings: &'a [Warning]) -> Self {
+        Self { config, warnings }
+    }
+
+    fn routes(&self) -> Vec<[String; 5]> {
+        let mut rows = Vec::new();
+        for api in &self.config.apis {
+            for route in &api.listing {
+                let methods = route.methods.iter().map(http::Method::as_str).collect::<Vec<_>>().join(",");
+                let needs = route.scopes.as_ref().map_or_else(|| "(public)".to_owned(), ToString::to_string);
+                let path = format!("{}{}", api.mount, route.pattern);
+                rows.push([api.name.to_string(), route.id.to_string(), methods, path, needs]);
+            }
+            rows.extend(self.tools(api));
+        }
+        rows
+    }
+
+    fn tools(&self, api: &Api) -> Vec<[String; 5]> {
+        let ApiKind::Mcp(policy) = &api.kind else { return Vec::new() };
+        let lists = [("tool", &policy.tools), ("prompt", &policy.prompts), ("resource", &policy.resources)];
+        let mut rows = Vec::new();
+        for (kind, names) in lists {
+            for (pattern, need) in names.listing() {
+                let needs = match need {
+                    Need::Denied => "(denied)".to_owned(),
+                    Need::Scopes(bits) => self.config.catalogue.scopes(&(bits | policy.invoke)).to_string(),
+                };
+                rows.push([
+                    api.name.to_string(),
+                    kind.to_owned(),
+                    String::new(),
+                    pattern.unwrap_or("(others)").to_owned(),
+                    needs,
+                ]);
+            }
+        }
+        rows
+    }
+
+    fn scopes(&self) -> Vec<[String; 5]> {
+        let entries = self.config.catalogue.entries().iter();
+        let row = |e: &super::ScopeEntry| {
+            let visibility = if e.visibility == Visibility::Private { "private" } else { "public" };
+            let risk = format!("{:?}", e.risk).to_lowercase();
+            [e.name.to_string(), visibility.to_owned(), risk, self.holders(&e.name), self.users(&e.name)]
+        };
+        entries.map(row).collect()
+    }
+
+    fn bits(&self, scope: &ScopeToken) -> ScopeBits {
+        self.config.catalogue.bits(&std::iter::once(scope.clone()).collect())
+    }
+
+    fn holders(&self, scope: &ScopeToken) -> String {
+        let bits = self.bits(scope);
+        let roles = self.config.roles.0.iter().filter(|(_, r)| r.covers(&bits)).map(|(name, _)| name.as_str());
+        roles.collect::<Vec<_>>().join(",")
+    }
+
+    /// Routes, and tools, prompts and resources as `API:PATTERN`, that need a scope.
+    fn users(&self, scope: &ScopeToken) -> String {
+        let bits = self.bits(scope);
+        let mut users = Vec::new();
+        for api in &self.config.apis {
+            let needing = api.listing.iter().filter(|r| r.scopes.as_ref().is_some_and(|s| s.contains(scope)));
+            users.extend(needing.map(|r| r.id.to_string()));
+            let ApiKind::Mcp(policy) = &api.kind else { continue };
+            for (pattern, need) in [&policy.tools, &policy.prompts, &policy.resources].into_iter().flat_map(NamePolicy::listing) {
+                if matches!(need, Need::Scopes(needed) if needed.covers(&bits)) {
+                    users.push(format!("{}:{}", api.name, pattern.unwrap_or("(others)")));
+                }
+            }
+        }
+        users.join(" ")
+    }
+}
+
+impl Display for Matrix<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        table(f, ["API", "ROUTE", "METHODS", "PATH", "NEEDS"], &self.routes())?;
+        writeln!(f)?;
+        table(f, ["SCOPE", "VISIBILITY", "RISK", "ROLES", "ROUTES"], &self.scopes())?;
+        for warning in self.warnings {
+            write!(f, "\nwarning: {warning}")?;
+        }
+        if !self.warnings.is_empty() {
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
+
+fn table(f: &mut fmt::Formatter<'_>, head: [&str; 5], rows: &[[String; 5]]) -> fmt::Result {
+    let head = head.map(ToOwned::to_owned);
+    let all = || std::iter::once(&head).chain(rows);
+    let widths: [usize; 5] = std::array::from_fn(|i| all().map(|r| r[i].chars().count()).max().unwrap_or(0));
+    for row in all() {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(widths) {
+            write!(line, "{cell:width$}  ")?;
+        }
+        writeln!(f, "{}", line.trim_end())?;
+    }
+    Ok(())
+}

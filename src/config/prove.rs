@@ -1,0 +1,114 @@
+//! From [`RawConfig`] to [`Config`], or to everything that is wrong with its meaning.
+
+mod apis;
+mod mounts;
+mod policy;
+mod routes;
+mod scopes;
+mod sections;
+mod tenancy;
+mod upstreams;
+
+use std::fmt::Display;
+
+use super::Config;
+use super::error::{ConfigError, KeyPath, Warning};
+use super::raw::RawConfig;
+use super::secrets::Environment;
+
+/// What proving needs besides the file.
+pub(super) struct Surroundings<'a> {
+    pub(super) env: &'a dyn Environment,
+    pub(super) generation: u64,
+    /// Paths of what is missing from the document because its form was wrong.
+    pub(super) dropped: &'a [String],
+}
+
+/// What is collected on the way.
+pub(super) struct Findings<'a> {
+    env: &'a dyn Environment,
+    dropped: &'a [String],
+    errors: Vec<ConfigError>,
+    warnings: Vec<Warning>,
+}
+
+impl Findings<'_> {
+    fn error(&mut self, path: impl Display, problem: impl Display, way_out: impl Display) {
+        self.errors.push(ConfigError::new(path, problem, way_out));
+    }
+
+    fn warn(&mut self, path: impl Display, text: impl Display) {
+        self.warnings.push(Warning::new(path, text));
+    }
+
+    /// The value, or nothing and the error.
+    fn keep<T>(&mut self, result: Result<T, ConfigError>) -> Option<T> {
+        result.map_err(|e| self.errors.push(e)).ok()
+    }
+
+    /// A name that nothing has. Silent when an element of the list `of` was reported: it may have been the one.
+    fn unknown(&mut self, of: &[&str], path: impl Display, problem: impl Display, way_out: impl Display) {
+        let element = |path: &String| {
+            of.iter().any(|list| {
+                let rest = path.strip_prefix(list);
+                rest.is_some_and(|r| r.is_empty() || (r.starts_with(['[', '.']) && !r[1..].trim_matches('"').contains('.')))
+            })
+        };
+        if !self.dropped.iter().any(element) {
+            self.error(path, problem, way_out);
+        }
+    }
+}
+
+/// Proves `raw`.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub(super) fn prove(raw: &RawConfig, around: &Surroundings<'_>) -> Result<(Config, Vec<Warning>), Vec<ConfigError>> {
+    let mut found = Findings { env: around.env, dropped: around.dropped, errors: Vec::new(), warnings: Vec::new() };
+    let root = KeyPath::root();
+    let packs = apis::packs(raw, &mut found);
+    let catalogue = scopes::catalogue(raw, &packs, &mut found);
+    let roles = scopes::roles(raw, &catalogue, &mut found);
+    let upstreams = upstreams::all(raw, &mut found);
+    let apis = apis::all(raw, (&packs, &catalogue, &upstreams), &mut found);
+    let mounts = mounts::table(&apis, &mut found);
+    let listen = sections::listen(raw, &mut found);
+    let store_url = sections::store(raw, &root, &mut found);
+    let secret = sections::secret(raw, &root, &mut found);
+    let oauth = sections::oauth(&raw.oauth, &root.key("oauth"), &mut found);
+    let audit = sections::audit(&raw.audit, &root.key("audit"), &mut found);
+    scopes::unused(raw, &catalogue, &apis, &mut found);
+    let (Some(store_url), Some(secret), Some(mounts), true) = (store_url, secret, mounts, found.errors.is_empty()) else {
+        return Err(found.errors);
+    };
+    let config = Config {
+        generation: around.generation,
+        issuer: raw.public_url.0.clone(),
+        listen,
+        store_url,
+        data_dir: raw.data.dir.clone(),
+        secret,
+        catalogue,
+        roles,
+        upstreams,
+        apis: apis.into_iter().map(|p| p.api).collect(),
+        mounts,
+        oauth,
+        audit,
+    };
+    Ok((config, found.warnings))
+}
+
+/// Names for an error, few enough to be read.
+fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let all: Vec<_> = names.into_iter().collect();
+    let shown = all.iter().take(20).copied().collect::<Vec<_>>().join(", ");
+    if all.is_empty() {
+        "none".to_owned()
+    } else if all.len() > 20 {
+        format!("{shown}, …")
+    } else {
+        shown
+    }
+}

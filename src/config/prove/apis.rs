@@ -1,0 +1,232 @@
+//! Mounted APIs, ours included.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::routes::{self, Rules};
+use super::scopes::{OWN_MCP, invoke_scope, known};
+use super::{Findings, listed, mounts, policy, tenancy};
+use crate::config::error::KeyPath;
+use crate::config::pack::{self, RawPack};
+use crate::config::raw::{RawApi, RawConfig, RawKind};
+use crate::config::read::top;
+use crate::config::{Api, ApiKind, Catalogue, Target, Tell, Tenancy, Upstream, Visibility};
+use crate::types::{ApiName, Issuer, ResourceId, ScopeBits, ScopeSet, ScopeToken};
+
+/// Packs that the file mounts, by name.
+pub(super) type Packs = BTreeMap<String, RawPack>;
+
+/// An API and what later checks ask of it.
+pub(super) struct Proved {
+    pub(super) api: Arc<Api>,
+    pub(super) at: KeyPath,
+    /// Every scope that it needs somewhere.
+    pub(super) used: ScopeBits,
+}
+
+/// Reads the packs that the file mounts.
+pub(super) fn packs(raw: &RawConfig, found: &mut Findings<'_>) -> Packs {
+    let mut packs = Packs::new();
+    for (i, api) in raw.apis.numbered() {
+        let Some(name) = &api.pack else { continue };
+        let at = top("apis").index(i).key("pack");
+        match pack::load(name) {
+            None => found.error(at, format!("unknown pack {name:?}"), format!("known: {}", listed(pack::names()))),
+            Some(Ok(pack)) => drop(packs.insert(name.clone(), pack)),
+            Some(Err(errors)) => found.errors.extend(errors),
+        }
+    }
+    packs
+}
+
+/// Every API of the file in its order, then our own MCP server.
+pub(super) fn all(
+    raw: &RawConfig,
+    (packs, catalogue, upstreams): (&Packs, &Catalogue, &[Arc<Upstream>]),
+    found: &mut Findings<'_>,
+) -> Vec<Proved> {
+    let prover = Prover { issuer: &raw.public_url.0, packs, catalogue, upstreams };
+    let mut apis = Vec::new();
+    let mut names = BTreeSet::new();
+    for (i, api) in raw.apis.numbered() {
+        let at = top("apis").index(i);
+        let name = api.name.0.as_str();
+        if name == OWN_MCP {
+            found.error(at.key("name"), format!("{name} is the gateway's own MCP server"), "choose another name");
+        } else if !names.insert(name) {
+            found.error(at.key("name"), format!("there is another API {name}"), "give each API its own name");
+        }
+        apis.extend(prover.api(api, &at, found));
+    }
+    apis.extend(prover.own_mcp(found));
+    unique_resources(&apis, found);
+    routes::unique_ids(&apis, found);
+    apis
+}
+
+fn unique_resources(apis: &[Proved], found: &mut Findings<'_>) {
+    let mut seen = BTreeMap::new();
+    for proved in apis {
+        let api = &proved.api;
+        for id in std::iter::once(&api.resource).chain(&api.aliases) {
+            if let Some(other) = seen.insert(id, &api.name).filter(|other| **other != api.name) {
+                let problem = format!("{id} already identifies the API {other}");
+                found.error(proved.at.key("aliases"), problem, "give each API identifiers of its own");
+            }
+        }
+    }
+}
+
+struct Prover<'a> {
+    issuer: &'a Issuer,
+    packs: &'a Packs,
+    catalogue: &'a Catalogue,
+    upstreams: &'a [Arc<Upstream>],
+}
+
+impl Prover<'_> {
+    fn api(&self, raw: &RawApi, at: &KeyPath, found: &mut Findings<'_>) -> Option<Proved> {
+        let mount = mounts::mount(&raw.mount, &at.key("mount"), found);
+        let upstream = self.upstream(raw, at, found);
+        contradictions(raw, at, found);
+        let pack = raw.pack.as_ref().and_then(|name| self.packs.get(name));
+        let tenancy = tenancy::tenancy(raw, pack.map_or(&[], |p| &p.forbidden_query), at, found);
+        if let Some(upstream) = &upstream {
+            tell_or_inject(upstream, &tenancy, at, found);
+        }
+        let (kind, rules, advertised) = match raw.kind {
+            RawKind::Http => self.http(raw, pack, at, found),
+            RawKind::Mcp => self.mcp(raw, at, found),
+        };
+        let advertised = match &raw.advertise {
+            Some(list) => self.advertise(list, &at.key("advertise"), found),
+            None => advertised,
+        };
+        let packed = pack.into_iter().flat_map(|p| p.identity_headers.iter());
+        let headers = packed.chain(raw.identity_headers.iter()).map(|h| &h.0);
+        let (mount, upstream) = (mount?, upstream?);
+        let identity_headers = tenancy::identity_headers(headers, tenancy.tell.as_ref());
+        let api = Api {
+            name: raw.name.0.clone(),
+            resource: self.resource(&mount, at, found)?,
+            mount,
+            aliases: raw.aliases.iter().map(|a| a.0.clone()).collect(),
+            kind,
+            target: Target::Upstream(upstream),
+            routes: rules.table?,
+            listing: rules.listing,
+            tenancy,
+            advertised,
+            allowed_origins: raw.allowed_origins.iter().map(|o| o.0.0.clone()).collect(),
+            identity_headers,
+        };
+        Some(Proved { api: Arc::new(api), at: at.clone(), used: rules.used })
+    }
+
+    fn upstream(&self, raw: &RawApi, at: &KeyPath, found: &mut Findings<'_>) -> Option<Arc<Upstream>> {
+        let name = raw.upstream.0.as_str();
+        let upstream = self.upstreams.iter().find(|u| u.name == name).cloned();
+        if upstream.is_none() {
+            let known = listed(self.upstreams.iter().map(|u| u.name.as_str()));
+            let way_out = format!("known: {known}; add [[upstreams]] name = {name:?}");
+            found.unknown(&["upstreams"], at.key("upstream"), format!("unknown upstream {name:?}"), way_out);
+        }
+        upstream
+    }
+
+    fn resource(&self, mount: &str, at: &KeyPath, found: &mut Findings<'_>) -> Option<ResourceId> {
+        let id = ResourceId::parse(&self.issuer.at(mount));
+        id.map_err(|e| found.error(at.key("mount"), e, "choose a path that may stand in a URL")).ok()
+    }
+
+    fn http(&self, raw: &RawApi, pack: Option<&RawPack>, at: &KeyPath, found: &mut Findings<'_>) -> (ApiKind, Rules, ScopeSet) {
+        let rules = routes::http(raw, pack, (at, self.catalogue), found);
+        let public = |s: &ScopeToken| self.catalogue.entry(s).is_some_and(|e| e.visibility == Visibility::Public);
+        let advertised = self.catalogue.scopes(&rules.used).iter().filter(|s| public(s)).cloned().collect();
+        (ApiKind::Http, rules, advertised)
+    }
+
+    fn mcp(&self, raw: &RawApi, at: &KeyPath, found: &mut Findings<'_>) -> (ApiKind, Rules, ScopeSet) {
+        let invoke = self.invoke(raw.name.0.as_str());
+        let bits = self.catalogue.bits(&invoke);
+        let proved = policy::policy(raw, bits, at, self.catalogue, found);
+        let mut rules = routes::mcp(&raw.name.0, &invoke, (at, self.catalogue), found);
+        rules.used = rules.used | proved.used;
+        (ApiKind::Mcp(Arc::new(proved.policy)), rules, invoke.union(&proved.by_default))
+    }
+
+    fn invoke(&self, api: &str) -> ScopeSet {
+        let scope = ScopeToken::parse(&invoke_scope(api)).ok();
+        scope.filter(|s| self.catalogue.entry(s).is_some()).into_iter().collect()
+    }
+
+    fn advertise(
+        &self,
+        list: &crate::config::list::List<crate::config::written::Written<ScopeToken>>,
+        at: &KeyPath,
+        found: &mut Findings<'_>,
+    ) -> ScopeSet {
+        let scopes = known(list, at, self.catalogue, found);
+        let hidden = |s: &&ScopeToken| self.catalogue.entry(s).is_some_and(|e| e.visibility == Visibility::Private);
+        for scope in scopes.iter().filter(hidden) {
+            found.error(at, format!("{scope} is private and must not be advertised"), "take it out, or make it public");
+        }
+        scopes
+    }
+
+    fn own_mcp(&self, found: &mut Findings<'_>) -> Option<Proved> {
+        let at = KeyPath::root().key("public_url");
+        let name = ApiName::parse(OWN_MCP).ok()?;
+        let invoke = self.invoke(OWN_MCP);
+        let proved = policy::own(self.catalogue.bits(&invoke), self.catalogue);
+        let rules = routes::mcp(&name, &invoke, (&at, self.catalogue), found);
+        let api = Api {
+            name,
+            mount: mounts::OWN_MCP_MOUNT.to_owned(),
+            resource: self.resource(mounts::OWN_MCP_MOUNT, &at, found)?,
+            aliases: Vec::new(),
+            kind: ApiKind::Mcp(Arc::new(proved.policy)),
+            target: Target::OwnMcp,
+            routes: rules.table?,
+            listing: rules.listing,
+            tenancy: Tenancy::default(),
+            advertised: invoke,
+            allowed_origins: Vec::new(),
+            identity_headers: Vec::new(),
+        };
+        Some(Proved { api: Arc::new(api), at, used: proved.used })
+    }
+}
+
+/// A header that we set twice, to two values, would be a tenant of the upstream's choice.
+fn tell_or_inject(upstream: &Upstream, tenancy: &Tenancy, at: &KeyPath, found: &mut Findings<'_>) {
+    let Some(Tell::Header { name, .. }) = &tenancy.tell else { return };
+    if upstream.inject.iter().any(|h| h.name == *name) {
+        let problem = format!("{name} is also injected by the upstream {}", upstream.name);
+        found.error(at.key("tenant").key("name"), problem, "set it in one of the two places");
+    }
+}
+
+fn contradictions(raw: &RawApi, at: &KeyPath, found: &mut Findings<'_>) {
+    match raw.kind {
+        RawKind::Mcp => {
+            if raw.pack.is_some() {
+                found.error(at.key("pack"), "contradicts kind = \"mcp\"", "packs are for HTTP APIs; take one of them out");
+            }
+            if !raw.routes.is_empty() {
+                let way_out = "an MCP server has one URL; say in tools what its tools need";
+                found.error(at.key("routes"), "contradicts kind = \"mcp\"", way_out);
+            }
+        }
+        RawKind::Http => {
+            let names = [("tools", &raw.tools), ("prompts", &raw.prompts), ("resources", &raw.resources)];
+            for (key, _) in names.into_iter().filter(|(_, names)| !names.is_empty()) {
+                found.error(at.key(key), "is only for MCP servers", "add kind = \"mcp\", or take it out");
+            }
+            if raw.pack.is_none() && raw.routes.is_empty() {
+                let way_out = format!("add [[apis.routes]], or pack = one of: {}", listed(pack::names()));
+                found.error(at.key("routes"), "is missing: every request would be refused", way_out);
+            }
+        }
+    }
+}

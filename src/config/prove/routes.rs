@@ -1,0 +1,185 @@
+//! Rules of APIs: from patterns, methods and scopes to a table in which every request has one answer.
+
+use std::collections::BTreeMap;
+
+use http::Method;
+
+use super::Findings;
+use super::apis::Proved;
+use super::scopes::known;
+use crate::config::error::KeyPath;
+use crate::config::pack::RawPack;
+use crate::config::raw::{RawApi, RawRoute};
+use crate::config::{Access, Catalogue, Route, RouteMeta};
+use crate::routing::{MethodSet, Pattern, RouteTable, conflicts};
+use crate::types::{ApiName, RouteId, ScopeBits, ScopeSet};
+
+/// The rules of one API.
+pub(super) struct Rules {
+    /// Nothing when two rules conflict, which was reported then.
+    pub(super) table: Option<RouteTable<Route>>,
+    pub(super) listing: Vec<RouteMeta>,
+    /// Every scope that a rule needs.
+    pub(super) used: ScopeBits,
+}
+
+/// A rule on its way into the table.
+struct Draft {
+    at: KeyPath,
+    pattern: Pattern,
+    meta: RouteMeta,
+    encoded_slash: bool,
+    org_captures: Vec<String>,
+}
+
+/// Rules of an HTTP API: those of its pack and its own.
+pub(super) fn http(
+    raw: &RawApi,
+    pack: Option<&RawPack>,
+    (at, catalogue): (&KeyPath, &Catalogue),
+    found: &mut Findings<'_>,
+) -> Rules {
+    let mut drafts = Vec::new();
+    let name = &raw.name.0;
+    for (i, route) in pack.into_iter().flat_map(|p| p.routes.numbered()) {
+        let at = at.key("pack").key("routes").index(i);
+        let id = route.id.as_ref().and_then(|id| RouteId::parse(&format!("{name}.{}", id.0)).ok());
+        drafts.extend(draft(route, (name, id), (&at, catalogue), found));
+    }
+    for (i, route) in raw.routes.numbered() {
+        let at = at.key("routes").index(i);
+        drafts.extend(draft(route, (name, route.id.as_ref().map(|id| id.0.clone())), (&at, catalogue), found));
+    }
+    rules(drafts, catalogue, found)
+}
+
+/// The rules of an MCP server: its one URL, for whoever may reach it.
+pub(super) fn mcp(name: &ApiName, invoke: &ScopeSet, (at, catalogue): (&KeyPath, &Catalogue), found: &mut Findings<'_>) -> Rules {
+    // This pattern is the mount itself; below it nothing answers.
+    let pattern = Pattern::parse("/").map_err(|e| found.error(at, e, "report this")).ok();
+    let id = RouteId::parse(&format!("{name}.mcp")).ok();
+    let draft = pattern.zip(id).map(|(pattern, id)| Draft {
+        at: at.clone(),
+        pattern,
+        meta: RouteMeta {
+            id,
+            pattern: String::new(),
+            methods: vec![Method::POST, Method::GET, Method::DELETE],
+            scopes: Some(invoke.clone()),
+        },
+        encoded_slash: false,
+        org_captures: Vec::new(),
+    });
+    rules(draft.into_iter().collect(), catalogue, found)
+}
+
+fn draft(
+    raw: &RawRoute,
+    (api, id): (&ApiName, Option<RouteId>),
+    (at, catalogue): (&KeyPath, &Catalogue),
+    found: &mut Findings<'_>,
+) -> Option<Draft> {
+    let scopes = known(&raw.scopes, &at.key("scopes"), catalogue, found);
+    match (raw.public, raw.scopes.is_empty()) {
+        (true, false) => found.error(at.key("public"), "contradicts scopes", "keep public = true or scopes, not both"),
+        (false, true) => found.error(at.key("scopes"), "is missing", "name what a token needs, or say public = true"),
+        (true, true) | (false, false) => {}
+    }
+    let mut methods: Vec<Method> = Vec::new();
+    for (i, method) in raw.methods.numbered() {
+        if methods.contains(&method.0) {
+            found.error(at.key("methods").index(i), format!("{} is there twice", method.0), "name it once");
+        } else {
+            methods.push(method.0.clone());
+        }
+    }
+    if raw.methods.is_empty() {
+        found.error(at.key("methods"), "is empty", "name at least one method");
+    }
+    let id = id.or_else(|| derived_id(api, &raw.pattern));
+    if id.is_none() {
+        found.error(at.key("id"), "is missing, and the pattern makes none", "give the route an id");
+    }
+    let way_out = "write /a/{name}/{b,c}, with /** at the end for everything below";
+    let pattern = Pattern::parse(&raw.pattern).map_err(|e| found.error(at.key("match"), e, way_out)).ok()?;
+    for (i, capture) in raw.org_captures.iter().enumerate() {
+        if !pattern.captures().any(|c| c == capture.as_str()) {
+            let way_out = format!("write {{{capture}}} in match");
+            found.error(at.key("org_captures").index(i), format!("the pattern captures no {capture:?}"), way_out);
+        }
+    }
+    let scopes = (!raw.public).then_some(scopes);
+    Some(Draft {
+        at: at.clone(),
+        pattern,
+        meta: RouteMeta { id: id?, pattern: raw.pattern.clone(), methods, scopes },
+        encoded_slash: raw.encoded_slash,
+        org_captures: raw.org_captures.clone(),
+    })
+}
+
+/// The API's name and the pattern, in characters of an id.
+fn derived_id(api: &ApiName, pattern: &str) -> Option<RouteId> {
+    let mut id = api.as_str().to_owned();
+    for segment in pattern.split('/').filter(|s| !s.is_empty()) {
+        let word = match segment {
+            "**" => "all".to_owned(),
+            other => other.to_ascii_lowercase().replace(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-', "-"),
+        };
+        id.push('.');
+        id.push_str(word.trim_matches('-'));
+    }
+    RouteId::parse(&id).ok()
+}
+
+fn rules(drafts: Vec<Draft>, catalogue: &Catalogue, found: &mut Findings<'_>) -> Rules {
+    conflicting(&drafts, found);
+    let mut used = ScopeBits::NONE;
+    let mut listing = Vec::new();
+    let mut entries = Vec::new();
+    for draft in drafts {
+        let access = match &draft.meta.scopes {
+            None => Access::Public,
+            Some(scopes) => Access::Scopes(catalogue.bits(scopes)),
+        };
+        if let Access::Scopes(bits) = access {
+            used = used | bits;
+        }
+        let route =
+            Route { id: draft.meta.id.clone(), access, encoded_slash: draft.encoded_slash, org_captures: draft.org_captures };
+        let methods = MethodSet::parse(draft.meta.methods.iter().map(Method::as_str)).unwrap_or(MethodSet::EMPTY);
+        entries.push((draft.pattern, methods, route));
+        listing.push(draft.meta);
+    }
+    Rules { table: RouteTable::build(entries).ok(), listing, used }
+}
+
+/// Reports every pair of rules of which nobody could say which one applies, and every id that is there twice.
+fn conflicting(drafts: &[Draft], found: &mut Findings<'_>) {
+    for (i, later) in drafts.iter().enumerate() {
+        for first in &drafts[..i] {
+            if first.meta.id == later.meta.id {
+                let problem = format!("{} is the id of another route too", later.meta.id);
+                found.error(later.at.key("id"), problem, "give the route an id of its own");
+            }
+            let shared = later.meta.methods.iter().find(|m| first.meta.methods.contains(m));
+            if let Some(method) = shared.filter(|_| conflicts(&first.pattern, &later.pattern)) {
+                let problem = format!("{method} {} is also answered by the route {}", later.pattern, first.meta.id);
+                found.error(later.at.key("match"), problem, "make one of the two more specific, or share out the methods");
+            }
+        }
+    }
+}
+
+/// Ids stand in records and metrics without their API.
+pub(super) fn unique_ids(apis: &[Proved], found: &mut Findings<'_>) {
+    let mut seen = BTreeMap::new();
+    for proved in apis {
+        for route in &proved.api.listing {
+            if let Some(other) = seen.insert(&route.id, &proved.api.name).filter(|other| **other != proved.api.name) {
+                let problem = format!("{} is also a route of the API {other}", route.id);
+                found.error(proved.at.key("routes"), problem, "give each route an id of its own");
+            }
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! The scope catalogue and the roles.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::apis::{Packs, Proved};
+use super::{Findings, listed};
+use crate::config::error::KeyPath;
+use crate::config::list::List;
+use crate::config::raw::{RawConfig, RawKind, RawScope};
+use crate::config::read::top;
+use crate::config::written::{Kind, Written};
+use crate::config::{Catalogue, Risk, Roles, ScopeEntry, Visibility};
+use crate::types::{MAX_SCOPES, RoleName, ScopeBits, ScopeSet, ScopeToken};
+
+/// The name of our own MCP server.
+pub(in crate::config) const OWN_MCP: &str = "tollgate";
+
+/// Reads the organization's log.
+pub(super) const AUDIT_READ: &str = "audit:read";
+
+/// The scope that reaches an MCP server.
+pub(super) fn invoke_scope(api: &str) -> String {
+    format!("mcp:{api}:invoke")
+}
+
+fn builtin(description: String, group: &str, risk: Risk) -> RawScope {
+    RawScope {
+        description: Some(description),
+        group: Some(group.to_owned()),
+        risk: Some(risk),
+        visibility: Some(Visibility::Public),
+    }
+}
+
+fn builtins(raw: &RawConfig) -> Vec<(String, RawScope)> {
+    let own = "Ask Tollgate who you are, what has access and why requests were refused";
+    let mut all = vec![
+        (AUDIT_READ.to_owned(), builtin("Read the organization's audit log".to_owned(), "Organization", Risk::Medium)),
+        (invoke_scope(OWN_MCP), builtin(own.to_owned(), "MCP servers", Risk::Low)),
+    ];
+    for api in raw.apis.iter().filter(|a| a.kind == RawKind::Mcp) {
+        let name = &api.name.0;
+        let description = format!("Use the MCP server {name} and the tools that need nothing more");
+        all.push((invoke_scope(name.as_str()), builtin(description, "MCP servers", Risk::Medium)));
+    }
+    all
+}
+
+/// The catalogue: packs and built-ins, changed and added to by the file.
+pub(super) fn catalogue(raw: &RawConfig, packs: &Packs, found: &mut Findings<'_>) -> Catalogue {
+    let mut drafts: BTreeMap<String, RawScope> = BTreeMap::new();
+    for (name, scope) in packs.values().flat_map(|p| &p.scopes) {
+        drafts.entry(name.clone()).or_insert_with(|| scope.clone());
+    }
+    drafts.extend(builtins(raw));
+    for (name, own) in &raw.scopes {
+        let base = drafts.remove(name).unwrap_or_default();
+        let merged = RawScope {
+            description: own.description.clone().or(base.description),
+            group: own.group.clone().or(base.group),
+            risk: own.risk.or(base.risk),
+            visibility: own.visibility.or(base.visibility),
+        };
+        drafts.insert(name.clone(), merged);
+    }
+    let at = top("scopes");
+    let entries: Vec<_> = drafts.iter().filter_map(|(name, scope)| entry(name, scope, &at.key(name), found)).collect();
+    let count = entries.len();
+    Catalogue::new(entries).unwrap_or_else(|| {
+        found.error(&at, format!("{count} scopes are too many"), format!("keep at most {MAX_SCOPES}"));
+        Catalogue::default()
+    })
+}
+
+fn entry(name: &str, scope: &RawScope, at: &KeyPath, found: &mut Findings<'_>) -> Option<ScopeEntry> {
+    let token = match ScopeToken::read(name) {
+        Ok(token) => token,
+        Err(problem) => {
+            found.error(at, problem, format!("expected {}", ScopeToken::EXPECTED));
+            return None;
+        }
+    };
+    let description = scope.description.as_deref().unwrap_or_default().trim();
+    let length = description.chars().count();
+    if length == 0 {
+        found.error(at.key("description"), "is missing", "say in one sentence what it lets an application do");
+    } else if length > 140 || description.contains(char::is_control) {
+        found.error(at.key("description"), "is no sentence for the consent page", "at most 140 characters, in one line");
+    }
+    let heading = || {
+        let mut letters = name.split(':').find(|part| !part.is_empty()).unwrap_or(name).chars();
+        letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>()).unwrap_or_default()
+    };
+    Some(ScopeEntry {
+        name: token,
+        description: description.to_owned(),
+        group: scope.group.clone().unwrap_or_else(heading),
+        risk: scope.risk.unwrap_or(Risk::Medium),
+        visibility: scope.visibility.unwrap_or(Visibility::Public),
+    })
+}
+
+/// The roles: `admin` and `viewer`, changed and added to by the file.
+pub(super) fn roles(raw: &RawConfig, catalogue: &Catalogue, found: &mut Findings<'_>) -> Roles {
+    let all: ScopeSet = catalogue.entries().iter().map(|e| e.name.clone()).collect();
+    let viewing: ScopeSet = catalogue.entries().iter().filter(|e| is_viewing(e)).map(|e| e.name.clone()).collect();
+    let mut roles = BTreeMap::new();
+    for (name, scopes) in [("admin", &all), ("viewer", &viewing)] {
+        if let Ok(name) = RoleName::parse(name) {
+            roles.insert(name, catalogue.bits(scopes));
+        }
+    }
+    for (name, role) in &raw.roles {
+        let at = top("roles").key(name);
+        let scopes = known(&role.permissions, &at.key("permissions"), catalogue, found);
+        match RoleName::parse(name) {
+            Ok(name) => drop(roles.insert(name, catalogue.bits(&scopes))),
+            Err(_) => found.error(&at, "is not the name of a role", format!("expected {}", RoleName::EXPECTED)),
+        }
+    }
+    Roles(roles)
+}
+
+/// What a viewer holds: public scopes of low risk that only read. Our own MCP server only reads.
+fn is_viewing(entry: &ScopeEntry) -> bool {
+    let name = entry.name.as_str();
+    let reads = name.rsplit([':', '_', '-', '.']).next() == Some("read") || name == invoke_scope(OWN_MCP);
+    reads && entry.risk == Risk::Low && entry.visibility == Visibility::Public
+}
+
+/// The scopes of a list that exist; the others are errors.
+pub(super) fn known(
+    scopes: &List<Written<ScopeToken>>,
+    at: &KeyPath,
+    catalogue: &Catalogue,
+    found: &mut Findings<'_>,
+) -> ScopeSet {
+    let mut set = ScopeSet::default();
+    for (i, Written(scope)) in scopes.numbered() {
+        if catalogue.entry(scope).is_none() {
+            let names = listed(catalogue.entries().iter().map(|e| e.name.as_str()));
+            let way_out = format!("known: {names}; add [scopes.{:?}]", scope.as_str());
+            found.unknown(&["scopes", "apis"], at.index(i), format!("unknown scope {:?}", scope.as_str()), way_out);
+        } else if !set.insert(scope.clone()) {
+            found.error(at.index(i), format!("{scope} is there twice"), "name it once");
+        }
+    }
+    set
+}
+
+/// Warns of scopes that nothing needs.
+pub(super) fn unused(raw: &RawConfig, catalogue: &Catalogue, apis: &[Proved], found: &mut Findings<'_>) {
+    let used = apis.iter().fold(ScopeBits::NONE, |all, p| all | p.used);
+    let used: BTreeSet<_> = catalogue.scopes(&used).iter().cloned().collect();
+    for name in raw.scopes.keys() {
+        if ScopeToken::parse(name).is_ok_and(|s| !used.contains(&s)) {
+            found.warn(top("scopes").key(name), "no route and no tool needs this scope; consenting to it changes nothing");
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Sockets, limits, store, secret, lifetimes, audit.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::uri::Authority;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::Findings;
+use crate::config::error::KeyPath;
+use crate::config::raw::{Durability, RawAudit, RawConfig, RawLimits, RawOAuth};
+use crate::config::read::top;
+use crate::config::written::Kind;
+use crate::config::{AuditPolicy, DeploymentSecret, Limits, Listen, OAuthPolicy, secrets};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Sockets.
+pub(super) fn listen(raw: &RawConfig, found: &mut Findings<'_>) -> Listen {
+    let at = top("listen");
+    let (public, admin) = (raw.listen.public.0, raw.listen.admin.0);
+    let same_ip = public.ip() == admin.ip() || public.ip().is_unspecified() || admin.ip().is_unspecified();
+    if public.port() != 0 && public.port() == admin.port() && same_ip {
+        found.error(at.key("admin"), format!("{admin} is taken by listen.public"), "give it a port of its own");
+    }
+    if !admin.ip().is_loopback() {
+        found.warn(at.key("admin"), format!("{admin} can be reached from other machines; keep it off public networks"));
+    }
+    for (i, host) in raw.listen.extra_hosts.iter().enumerate() {
+        let plain = host.parse::<Authority>().is_ok_and(|a| a.as_str() == host.to_ascii_lowercase() && !host.contains('@'));
+        if !plain {
+            let way_out = "write a host in lower case, with its port unless it is the default one";
+            found.error(at.key("extra_hosts").index(i), format!("{host:?} is not a host"), way_out);
+        }
+    }
+    Listen {
+        public,
+        admin,
+        trusted_proxies: raw.listen.trusted_proxies.iter().map(|n| n.0).collect(),
+        extra_hosts: raw.listen.extra_hosts.clone(),
+        limits: limits(&raw.limits, &top("limits"), found),
+    }
+}
+
+fn limits(raw: &RawLimits, at: &KeyPath, found: &mut Findings<'_>) -> Limits {
+    if raw.max_connections == 0 {
+        found.error(at.key("max_connections"), "is zero: nobody could connect", "allow some connections");
+    }
+    for (key, value) in [("header_timeout", raw.header_timeout.0), ("idle_timeout", raw.idle_timeout.0)] {
+        between(value, (Duration::from_millis(1), 60 * MINUTE), &at.key(key), found);
+    }
+    between(raw.drain_timeout.0, (Duration::ZERO, DAY), &at.key("drain_timeout"), found);
+    for (key, size) in [("max_local_body", raw.max_local_body.0.0), ("max_mcp_body", raw.max_mcp_body.0.0)] {
+        if !((1 << 10)..=(64 << 20)).contains(&size) {
+            found.error(at.key(key), "is out of range", "keep it between 1KiB and 64MiB");
+        }
+    }
+    Limits {
+        max_connections: usize::try_from(raw.max_connections).unwrap_or(usize::MAX),
+        header_timeout: raw.header_timeout.0,
+        idle_timeout: raw.idle_timeout.0,
+        drain_timeout: raw.drain_timeout.0,
+        max_local_body: raw.max_local_body.0.0,
+        max_mcp_body: raw.max_mcp_body.0.0,
+    }
+}
+
+fn between(value: Duration, (least, most): (Duration, Duration), at: &KeyPath, found: &mut Findings<'_>) {
+    if !(least..=most).contains(&value) {
+        let range = format!("keep it between {} and {}", least.write(), most.write());
+        found.error(at, format!("{} is out of range", value.write()), range);
+    }
+}
+
+/// Where state is kept.
+pub(super) fn store(raw: &RawConfig, root: &KeyPath, found: &mut Findings<'_>) -> Option<SecretString> {
+    let at = root.key("store");
+    let inline = raw.store.url.as_deref().filter(|u| !u.starts_with("env:"));
+    let url: SecretString = match (inline, raw.store.url_file.is_some()) {
+        (Some(url), false) => url.into(),
+        _ => {
+            let given = (raw.store.url.as_deref(), raw.store.url_file.as_deref());
+            let read = secrets::either(found.env, given, (&at, "url"), &mut found.warnings);
+            found.keep(read)?.unwrap_or_else(|| format!("sqlite:{}", raw.data.dir.join("tollgate.db").display()).into())
+        }
+    };
+    let at = at.key("url");
+    let text = url.expose_secret();
+    let postgres = text.starts_with("postgres://") || text.starts_with("postgresql://");
+    let sqlite = text.strip_prefix("sqlite:").is_some_and(|path| !path.is_empty());
+    if !postgres && !sqlite {
+        found.error(at, "is not the URL of a store", "write sqlite:PATH or postgres://HOST/DATABASE");
+        return None;
+    }
+    let password = url::Url::parse(text).is_ok_and(|u| u.password().is_some());
+    if inline.is_some() && password {
+        found.warn(at, "carries a password in plain text; use url_file or env:NAME");
+    }
+    Some(url)
+}
+
+/// The deployment's secret.
+pub(super) fn secret(raw: &RawConfig, root: &KeyPath, found: &mut Findings<'_>) -> Option<Arc<DeploymentSecret>> {
+    let at = root.key("keys");
+    let default = raw.data.dir.join("secret.key");
+    let file: Option<&Path> = match (&raw.keys.secret, &raw.keys.secret_file) {
+        (None, None) => Some(&default),
+        (_, file) => file.as_deref(),
+    };
+    let made =
+        file.map_or_else(String::new, |f| format!("; to make one: (umask 077; openssl rand -base64 32 > {})", f.display()));
+    let read = secrets::either(found.env, (raw.keys.secret.as_deref(), file), (&at, "secret"), &mut found.warnings);
+    let read = read.map_err(|mut e| {
+        e.way_out.push_str(&made);
+        e
+    });
+    let text = found.keep(read)??;
+    let secret = secrets::deployment_secret(&text);
+    if secret.is_none() {
+        let key = if file.is_some() { "secret_file" } else { "secret" };
+        found.error(at.key(key), "does not hold 32 bytes in base64 or hexadecimal", "make it with: openssl rand -base64 32");
+    }
+    secret.map(Arc::new)
+}
+
+/// Lifetimes and limits of the authorization server.
+pub(super) fn oauth(raw: &RawOAuth, at: &KeyPath, found: &mut Findings<'_>) -> OAuthPolicy {
+    let second = Duration::from_secs(1);
+    for (key, value, most) in [
+        ("code_ttl", raw.code_ttl.0, 10 * MINUTE),
+        ("access_token_ttl", raw.access_token_ttl.0, 60 * MINUTE),
+        ("machine_token_ttl", raw.machine_token_ttl.0, 60 * MINUTE),
+        ("refresh_idle", raw.refresh_idle.0, raw.grant_ttl.0.max(second)),
+        ("grant_ttl", raw.grant_ttl.0, 3650 * DAY),
+        ("request_ttl", raw.request_ttl.0, 60 * MINUTE),
+        ("session_idle", raw.session_idle.0, raw.session_ttl.0.max(second)),
+        ("session_ttl", raw.session_ttl.0, 365 * DAY),
+        ("dynamic_client_ttl", raw.dynamic_client_ttl.0, 3650 * DAY),
+    ] {
+        between(value, (second, most), &at.key(key), found);
+    }
+    between(raw.refresh_grace.0, (Duration::ZERO, 10 * MINUTE), &at.key("refresh_grace"), found);
+    if raw.dynamic_registration && raw.registrations_per_hour == 0 {
+        let way_out = "set dynamic_registration = false, or allow some";
+        found.error(at.key("registrations_per_hour"), "contradicts dynamic_registration = true", way_out);
+    }
+    for (key, value) in [("login_attempts", raw.login_attempts), ("max_clients_per_org", raw.max_clients_per_org)] {
+        if value == 0 {
+            found.error(at.key(key), "is zero: nobody could get in", "allow some");
+        }
+    }
+    let name = raw.operator_name.trim();
+    if name.is_empty() || name.chars().count() > 80 || name.contains(char::is_control) {
+        found.error(at.key("operator_name"), "is not a name", "write 1 to 80 characters in one line");
+    }
+    OAuthPolicy {
+        code_ttl: raw.code_ttl.0,
+        access_token_ttl: raw.access_token_ttl.0,
+        machine_token_ttl: raw.machine_token_ttl.0,
+        refresh_idle: raw.refresh_idle.0,
+        grant_ttl: raw.grant_ttl.0,
+        refresh_grace: raw.refresh_grace.0,
+        request_ttl: raw.request_ttl.0,
+        session_idle: raw.session_idle.0,
+        session_ttl: raw.session_ttl.0,
+        dynamic_registration: raw.dynamic_registration,
+        registrations_per_hour: raw.registrations_per_hour,
+        dynamic_client_ttl: raw.dynamic_client_ttl.0,
+        login_attempts: raw.login_attempts,
+        max_clients_per_org: u64::from(raw.max_clients_per_org),
+        operator_name: name.to_owned(),
+    }
+}
+
+/// The audit log.
+pub(super) fn audit(raw: &RawAudit, at: &KeyPath, found: &mut Findings<'_>) -> AuditPolicy {
+    between(raw.retention.0, (7 * DAY, 36_525 * DAY), &at.key("retention"), found);
+    AuditPolicy { power_safe: raw.durability == Durability::Power, retention: raw.retention.0 }
+}

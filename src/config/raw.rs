@@ -1,0 +1,433 @@
+//! The file as it is written. The schema and the reference page are made from these types and their comments.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::{HeaderName, Method};
+use ipnet::IpNet;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::list::List;
+use super::written::{ByteSize, Origin, Written};
+use super::{Endpoint, Risk, Visibility};
+use crate::types::{ApiName, Issuer, ResourceId, RouteId, ScopeToken};
+
+/// Configuration of a Tollgate gateway. Relative paths start at the working directory.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawConfig {
+    /// The issuer. Every URL that is published is built from it, never from a request's `Host`.
+    pub public_url: Written<Issuer>,
+    /// Sockets.
+    #[serde(default)]
+    pub listen: RawListen,
+    /// Limits of the public listener.
+    #[serde(default)]
+    pub limits: RawLimits,
+    /// Where state is kept.
+    #[serde(default)]
+    pub store: RawStore,
+    /// What this node keeps on its own disk.
+    #[serde(default)]
+    pub data: RawData,
+    /// The deployment's secret.
+    #[serde(default)]
+    pub keys: RawKeys,
+    /// Lifetimes and limits of the authorization server.
+    #[serde(default)]
+    pub oauth: RawOAuth,
+    /// The audit log.
+    #[serde(default)]
+    pub audit: RawAudit,
+    /// Scopes by name. An entry for a scope of a route pack changes only the keys that it names.
+    #[serde(default)]
+    pub scopes: BTreeMap<String, RawScope>,
+    /// Roles by name. `admin` (every scope) and `viewer` (every public scope of low risk that reads) exist unless they are
+    /// defined here.
+    #[serde(default)]
+    pub roles: BTreeMap<String, RawRole>,
+    /// The services that the gateway stands in front of.
+    #[serde(default)]
+    pub upstreams: List<RawUpstream>,
+    /// The APIs that are mounted on the public URL. What is not mounted, and what no route of a mounted API names, is refused.
+    #[serde(default)]
+    pub apis: List<RawApi>,
+}
+
+/// Sockets.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawListen {
+    /// Where everybody connects.
+    pub public: Written<SocketAddr>,
+    /// Metrics, health, administration. Keep it off public networks.
+    pub admin: Written<SocketAddr>,
+    /// Peers whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+    pub trusted_proxies: Vec<Written<IpNet>>,
+    /// Other names of the same gateway, as `Host` carries them. A request for a name that is neither here nor in `public_url` is
+    /// refused.
+    pub extra_hosts: Vec<String>,
+}
+
+impl Default for RawListen {
+    fn default() -> Self {
+        let local = |port| Written(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
+        Self { public: local(8080), admin: local(9901), trusted_proxies: Vec::new(), extra_hosts: Vec::new() }
+    }
+}
+
+/// Limits of the public listener.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawLimits {
+    /// Connections at one time.
+    pub max_connections: u32,
+    /// From the first byte of a request, or from accepting the connection, to the end of its head.
+    pub header_timeout: Written<Duration>,
+    /// How long a connection may stay open without a request.
+    pub idle_timeout: Written<Duration>,
+    /// How long a stop waits for running requests.
+    pub drain_timeout: Written<Duration>,
+    /// Largest request body that the gateway's own endpoints read.
+    pub max_local_body: Written<ByteSize>,
+    /// Largest MCP message.
+    pub max_mcp_body: Written<ByteSize>,
+}
+
+impl Default for RawLimits {
+    fn default() -> Self {
+        Self {
+            max_connections: 10_000,
+            header_timeout: seconds(10),
+            idle_timeout: seconds(60),
+            drain_timeout: seconds(30),
+            max_local_body: Written(ByteSize(64 << 10)),
+            max_mcp_body: Written(ByteSize(1 << 20)),
+        }
+    }
+}
+
+/// Where state is kept. Without a key: `tollgate.db` in `data.dir`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawStore {
+    /// `sqlite:PATH`, `postgres://…`, or `env:NAME` for a variable that holds one of them.
+    pub url: Option<String>,
+    /// A file that holds the URL, when it carries a password.
+    pub url_file: Option<PathBuf>,
+}
+
+/// What this node keeps on its own disk.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawData {
+    /// The directory of the audit journal. Each node needs its own.
+    pub dir: PathBuf,
+}
+
+impl Default for RawData {
+    fn default() -> Self {
+        Self { dir: "data".into() }
+    }
+}
+
+/// The deployment's secret: 32 random bytes in base64 or hexadecimal, the same on every node. It seals the signing keys, so
+/// losing it ends every token.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawKeys {
+    /// The file that holds it; without this key and without `secret`, `secret.key` in `data.dir`.
+    pub secret_file: Option<PathBuf>,
+    /// `env:NAME` of the variable that holds it.
+    pub secret: Option<String>,
+}
+
+/// Lifetimes and limits of the authorization server.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawOAuth {
+    /// Lifetime of an authorization code, at most `10m`.
+    pub code_ttl: Written<Duration>,
+    /// Lifetime of an access token that acts for a user, at most `60m`.
+    pub access_token_ttl: Written<Duration>,
+    /// Lifetime of an access token of a machine client, at most `60m`.
+    pub machine_token_ttl: Written<Duration>,
+    /// A refresh token ends when it was not used for this long.
+    pub refresh_idle: Written<Duration>,
+    /// A grant ends after this, used or not.
+    pub grant_ttl: Written<Duration>,
+    /// How long a rotated refresh token still gets its successor: clients lose responses.
+    pub refresh_grace: Written<Duration>,
+    /// How long an authorization request waits for its user.
+    pub request_ttl: Written<Duration>,
+    /// A browser session ends when it was not used for this long.
+    pub session_idle: Written<Duration>,
+    /// A browser session ends after this, used or not.
+    pub session_ttl: Written<Duration>,
+    /// Whether clients may register themselves (RFC 7591). Most MCP clients need it.
+    pub dynamic_registration: bool,
+    /// Registrations per hour and address.
+    pub registrations_per_hour: u32,
+    /// A client that registered itself is removed when it had no live grant for this long.
+    pub dynamic_client_ttl: Written<Duration>,
+    /// Failed sign-ins per account, and per address, in fifteen minutes.
+    pub login_attempts: u32,
+    /// Clients per organization.
+    pub max_clients_per_org: u32,
+    /// The operator's name on every page.
+    pub operator_name: String,
+}
+
+impl Default for RawOAuth {
+    fn default() -> Self {
+        Self {
+            code_ttl: seconds(60),
+            access_token_ttl: seconds(600),
+            machine_token_ttl: seconds(300),
+            refresh_idle: days(30),
+            grant_ttl: days(90),
+            refresh_grace: seconds(60),
+            request_ttl: seconds(600),
+            session_idle: seconds(12 * 3600),
+            session_ttl: days(7),
+            dynamic_registration: true,
+            registrations_per_hour: 20,
+            dynamic_client_ttl: days(90),
+            login_attempts: 10,
+            max_clients_per_org: 100,
+            operator_name: "Tollgate".to_owned(),
+        }
+    }
+}
+
+/// The audit log.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawAudit {
+    /// What a record survives before its request is forwarded.
+    pub durability: Durability,
+    /// How long records are kept, at least `7d`.
+    pub retention: Written<Duration>,
+}
+
+impl Default for RawAudit {
+    fn default() -> Self {
+        Self { durability: Durability::Process, retention: days(365) }
+    }
+}
+
+/// What a record survives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Durability {
+    /// The end of the process, by `kill -9` too.
+    Process,
+    /// Loss of power, at the price of one disk flush per group of requests.
+    Power,
+}
+
+/// A scope: what a token may be good for.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawScope {
+    /// One sentence for the consent page. A scope that no pack brings needs it.
+    pub description: Option<String>,
+    /// Under which heading the consent page shows it. Without it: what stands before the first `:` of the name.
+    pub group: Option<String>,
+    /// How loudly the consent page speaks of it. Without it: `medium`.
+    pub risk: Option<Risk>,
+    /// Who may ask for it. Without it: `public`.
+    pub visibility: Option<Visibility>,
+}
+
+/// A role: what its holders may do, and so the most that their applications can.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawRole {
+    /// Scopes.
+    pub permissions: List<Written<ScopeToken>>,
+}
+
+/// A set of endpoints that serve the same thing.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawUpstream {
+    /// Its name, for `apis.upstream`, logs and metrics.
+    pub name: Written<ApiName>,
+    /// Where it is. Certificates of `https` endpoints are always verified.
+    pub endpoints: List<Written<Endpoint>>,
+    /// The path that answers 200 when an endpoint is well.
+    pub health: Option<String>,
+    /// How long it may take.
+    #[serde(default)]
+    pub timeouts: RawTimeouts,
+    /// Headers that each request gets: the gateway's own credentials for this upstream.
+    #[serde(default)]
+    pub inject: List<RawInject>,
+}
+
+/// How long an upstream may take.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawTimeouts {
+    /// To connect, with TLS.
+    pub connect: Written<Duration>,
+    /// Between two reads of an answer.
+    pub read: Written<Duration>,
+    /// Between two events of an event stream.
+    pub stream_idle: Written<Duration>,
+    /// To take what is sent.
+    pub write: Written<Duration>,
+}
+
+impl Default for RawTimeouts {
+    fn default() -> Self {
+        Self { connect: seconds(5), read: seconds(60), stream_idle: seconds(3600), write: seconds(30) }
+    }
+}
+
+/// A header towards an upstream. It replaces whatever the client sent under that name.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawInject {
+    /// Its name.
+    pub header: Written<HeaderName>,
+    /// `env:NAME` of the variable that holds the value.
+    pub value: Option<String>,
+    /// The file that holds the value.
+    pub value_file: Option<PathBuf>,
+}
+
+/// A mounted API: a protected resource of its own (RFC 9728).
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawApi {
+    /// Its name, for audit records, metrics and pages.
+    pub name: Written<ApiName>,
+    /// Where it is mounted. Its resource identifier is the public URL of this path.
+    pub mount: String,
+    /// What it speaks.
+    #[serde(default)]
+    pub kind: RawKind,
+    /// A route pack: ready-made routes for a known upstream.
+    pub pack: Option<String>,
+    /// The name of its upstream.
+    pub upstream: Written<ApiName>,
+    /// Other resource identifiers for the same API, URNs for example.
+    #[serde(default)]
+    pub aliases: List<Written<ResourceId>>,
+    /// `{org}.apps.example.com`: requests may name their organization by host. Another organization's host is refused.
+    pub host: Option<String>,
+    /// How the upstream is told which organization it serves.
+    pub tenant: Option<RawTenant>,
+    /// Query parameters that name a tenant to the upstream. A request with one of them is refused.
+    #[serde(default)]
+    pub forbidden_query: Vec<String>,
+    /// Headers that identify callers to the upstream. They are removed from every request before anything is added.
+    #[serde(default)]
+    pub identity_headers: List<Written<HeaderName>>,
+    /// Its rules, in addition to those of `pack`. The most specific pattern decides.
+    #[serde(default)]
+    pub routes: List<RawRoute>,
+    /// Of an MCP server: what each tool needs besides `mcp:<name>:invoke`. Keys are names, with `*` for any run of characters; the
+    /// key `default` stands for all other tools and denies them when it is absent.
+    #[serde(default)]
+    pub tools: BTreeMap<String, RawNeed>,
+    /// Of an MCP server: the same for prompts; without the key `default` all others are open to whoever reaches the server.
+    #[serde(default)]
+    pub prompts: BTreeMap<String, RawNeed>,
+    /// Of an MCP server: the same for resources, by URI.
+    #[serde(default)]
+    pub resources: BTreeMap<String, RawNeed>,
+    /// Scopes that its metadata names and its 401 asks for. Without it: of an MCP server the scope to reach it and what other
+    /// tools need by default, else every public scope of its routes.
+    pub advertise: Option<List<Written<ScopeToken>>>,
+    /// Pages whose scripts may call it. The public URL always may.
+    #[serde(default)]
+    pub allowed_origins: List<Written<Origin>>,
+}
+
+/// What an API speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RawKind {
+    /// Plain HTTP.
+    #[default]
+    Http,
+    /// The Model Context Protocol over streamable HTTP, both eras. Its upstream's endpoint is the URL of the MCP server.
+    Mcp,
+}
+
+/// How the upstream is told. `{org.tenant}`, `{org.id}` and `{org.slug}` are replaced.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "mode", rename_all = "snake_case", deny_unknown_fields)]
+pub enum RawTenant {
+    /// By one header, whose every other copy is removed.
+    Header {
+        /// Its name.
+        name: Written<HeaderName>,
+        /// Its value.
+        value: String,
+    },
+    /// By what is put before the path.
+    PathPrefix {
+        /// The prefix, starting with `/`.
+        value: String,
+    },
+}
+
+/// A rule inside an API.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawRoute {
+    /// Its stable name in audit records and metrics. Without it: the API's name and the pattern. Routes of a pack get the API's
+    /// name in front.
+    pub id: Option<Written<RouteId>>,
+    /// The path below the mount: `{name}` captures a segment, `{a,b}` stands for one of several, `/**` at the end for
+    /// everything below.
+    #[serde(rename = "match")]
+    pub pattern: String,
+    /// Its methods.
+    pub methods: List<Written<Method>>,
+    /// What a token needs: all of these scopes.
+    #[serde(default)]
+    pub scopes: List<Written<ScopeToken>>,
+    /// Whether it is open to anybody, without a token. It must not have scopes then.
+    #[serde(default)]
+    pub public: bool,
+    /// Whether `%2F` may occur in its path.
+    #[serde(default)]
+    pub encoded_slash: bool,
+    /// Names of captured segments that must name the token's organization, by id, slug or tenant value.
+    #[serde(default)]
+    pub org_captures: Vec<String>,
+}
+
+/// What a tool, prompt or resource needs.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum RawNeed {
+    /// All of these scopes; none of them needs the empty list.
+    Scopes(List<Written<ScopeToken>>),
+    /// Nobody may.
+    Word(RawDeny),
+}
+
+/// Nobody may.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RawDeny {
+    /// Nobody may.
+    Deny,
+}
+
+const fn seconds(n: u64) -> Written<Duration> {
+    Written(Duration::from_secs(n))
+}
+
+const fn days(n: u64) -> Written<Duration> {
+    seconds(n * 86_400)
+}

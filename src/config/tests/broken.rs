@@ -1,0 +1,363 @@
+//! Broken files and everything that is said about each.
+
+use std::os::unix::fs::PermissionsExt;
+
+use proptest::prelude::*;
+
+use super::super::{Config, ConfigErrors};
+use super::{env, parse};
+
+/// Paths of the errors of a file, in order.
+fn paths(text: &str) -> Vec<String> {
+    match parse(text) {
+        Ok(_) => Vec::new(),
+        Err(ConfigErrors(errors)) => errors.into_iter().map(|e| e.path).collect(),
+    }
+}
+
+const UPSTREAM: &str = "[[upstreams]]\nname = \"u\"\nendpoints = [\"http://h\"]\n";
+
+/// A file with one HTTP API, whose table holds `keys` before its only route.
+fn api(keys: &str) -> String {
+    let route = "[[apis.routes]]\nid = \"a.all\"\nmatch = \"/**\"\nmethods = [\"GET\"]\nscopes = [\"audit:read\"]\n";
+    format!("{UPSTREAM}[[apis]]\nname = \"a\"\nmount = \"/a\"\nupstream = \"u\"\n{keys}\n{route}")
+}
+
+#[test]
+fn everything_is_said_at_once() {
+    let text = r#"
+        oops = 1
+        [listen]
+        public = "everywhere"
+        [oauth]
+        code_ttl = "11m"
+        acess_token_ttl = "5m"
+        [scopes."a:read"]
+        [scopes."b:*"]
+        description = "All of b"
+        [roles.reader]
+        permissions = ["a:read", "nothing"]
+        [[upstreams]]
+        name = "u"
+        endpoints = ["ftp://h"]
+        inject = [{ header = "X-Key", value = "plain" }, { header = "Host", value_file = "/x" }]
+        [[apis]]
+        name = "a"
+        mount = "/oauth2/a"
+        upstream = "v"
+        pack = "prometeus"
+        tenant = { mode = "heder", name = "X" }
+        [[apis.routes]]
+        match = "no slash"
+        methods = ["get"]
+        scopes = ["a:read"]
+        public = true
+    "#;
+    let errors = parse(text).expect_err("nothing is right").to_string();
+    insta::assert_snapshot!(errors, @r##"
+    apis[0].routes[0].methods[0]: "get" is not a method that can be routed (expected GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS, in capitals)
+    apis[0].tenant.mode: "heder" is not known here (use "header" or "path_prefix")
+    listen.public: "everywhere" is not a socket address (expected an address and a port, for example "0.0.0.0:8443")
+    oauth.acess_token_ttl: unknown key (known here: access_token_ttl, code_ttl, dynamic_client_ttl, dynamic_registration, grant_ttl, login_attempts, machine_token_ttl, max_clients_per_org, operator_name, refresh_grace, refresh_idle, registrations_per_hour, request_ttl, session_idle, session_ttl)
+    oops: unknown key (known here: apis, audit, data, keys, limits, listen, oauth, public_url, roles, scopes, store, upstreams)
+    upstreams[0].endpoints[0]: "ftp://h" is neither http nor https (expected an http or https URL without user, query and fragment, for example "http://127.0.0.1:9090")
+    upstreams[0].inject[1].header: "Host" is reserved (expected the name of a header that may be set, for example "X-Scope-OrgID")
+    apis[0].pack: unknown pack "prometeus" (known: prometheus)
+    scopes."a:read".description: is missing (say in one sentence what it lets an application do)
+    scopes."b:*": names more than one scope (expected a scope of RFC 6749 appendix A.4 without * and comma, for example "metrics:read")
+    roles.reader.permissions[1]: unknown scope "nothing" (known: a:read, audit:read, mcp:tollgate:invoke; add [scopes."nothing"])
+    upstreams[0].inject[0].value: a secret must not stand in the file (use env:NAME, or the key that ends in _file)
+    apis[0].mount: /oauth2/a collides with the gateway's own /oauth2 (choose another path)
+    apis[0].upstream: unknown upstream "v" (known: u; add [[upstreams]] name = "v")
+    apis[0].routes[0].public: contradicts scopes (keep public = true or scopes, not both)
+    apis[0].routes[0].match: a pattern starts with / (write /a/{name}/{b,c}, with /** at the end for everything below)
+    oauth.code_ttl: 11m is out of range (keep it between 1s and 10m)
+    "##);
+}
+
+#[test]
+fn each_mistake_has_its_path() {
+    let table: &[(&str, &[&str])] = &[
+        ("limits.max_connections = 0", &["limits.max_connections"]),
+        ("limits.max_connections = -1", &["limits.max_connections"]),
+        ("limits.max_mcp_body = \"1 MB\"", &["limits.max_mcp_body"]),
+        ("limits.max_local_body = \"1B\"\nlimits.idle_timeout = \"0s\"", &["limits.idle_timeout", "limits.max_local_body"]),
+        ("listen.admin = \"127.0.0.1:8080\"", &["listen.admin"]),
+        ("listen.extra_hosts = [\"ok\", \"NOT\", \"u@h\"]", &["listen.extra_hosts[1]", "listen.extra_hosts[2]"]),
+        ("listen.trusted_proxies = [\"10.0.0.0/40\"]", &["listen.trusted_proxies[0]"]),
+        ("store.url = \"mysql://h\"", &["store.url"]),
+        ("store.url = \"env:NOBODY\"", &["store.url"]),
+        ("store.url = \"sqlite:a\"\nstore.url_file = \"/b\"", &["store.url"]),
+        ("keys.secret_file = \"/x\"", &["keys.secret"]),
+        ("oauth.access_token_ttl = \"61m\"", &["oauth.access_token_ttl"]),
+        ("oauth.refresh_idle = \"91d\"", &["oauth.refresh_idle"]),
+        ("oauth.registrations_per_hour = 0", &["oauth.registrations_per_hour"]),
+        ("oauth.registrations_per_hour = 5000000000", &["oauth.registrations_per_hour"]),
+        ("oauth.operator_name = \" \"", &["oauth.operator_name"]),
+        ("oauth.dynamic_registration = \"yes\"", &["oauth.dynamic_registration"]),
+        ("audit.retention = \"6d\"", &["audit.retention"]),
+        ("audit.durability = \"none\"", &["audit.durability"]),
+        ("audit.retention = 1979-05-27", &["audit.retention"]),
+        ("oauth = 5", &["oauth"]),
+        ("scopes.x = { description = \"\" }", &["scopes.x.description"]),
+        ("scopes.\"a b\" = { description = \"x\", risk = \"huge\" }", &["scopes.\"a b\".risk", "scopes.\"a b\""]),
+        ("roles.\"No Name\" = { permissions = [] }", &["roles.\"No Name\""]),
+        ("roles.x = {}", &["roles.x.permissions"]),
+        ("roles.x = { permissions = [\"audit:read\", \"audit:read\"] }", &["roles.x.permissions[1]"]),
+        ("upstreams = [{ name = \"u\", endpoints = [] }]", &["upstreams[0].endpoints"]),
+        ("upstreams = [{ name = \"u\", endpoints = [\"http://a:b@h\"] }]", &["upstreams[0].endpoints[0]"]),
+        ("upstreams = [{ name = \"u\", endpoints = [\"http://h\"], health = \"ready\" }]", &["upstreams[0].health"]),
+        ("upstreams = [{ name = \"u\", endpoints = [\"http://h\"], timeouts.read = \"0s\" }]", &["upstreams[0].timeouts.read"]),
+        (
+            "upstreams = [{ name = \"u\", endpoints = [\"http://h\"], inject = [{ header = \"A\" }, { header = \"B\", value = \"env:EMPTY\" }] }]",
+            &["upstreams[0].inject[0]", "upstreams[0].inject[1].value"],
+        ),
+        ("apis = [{ name = \"a\", mount = \"/a\", upstream = \"u\" }]", &["apis[0].upstream", "apis[0].routes"]),
+        // The broken upstream is the one that is missed: one error, not two.
+        (
+            "upstreams = [{ name = \"u\" }]\napis = [{ name = \"a\", mount = \"/a\", upstream = \"u\", pack = \"prometheus\" }]",
+            &["upstreams[0].endpoints"],
+        ),
+    ];
+    for (text, expected) in table {
+        assert_eq!(paths(text), *expected, "{text}");
+    }
+}
+
+#[test]
+fn mistakes_inside_an_api_have_their_path() {
+    assert_eq!(paths(&api("")), [""; 0]);
+    let table: &[(&str, &[&str])] = &[
+        ("pack = \"prometheus\"\nkind = \"mcp\"", &["apis[0].pack", "apis[0].routes"]),
+        ("tools = { x = [] }", &["apis[0].tools"]),
+        ("tools = { x = \"allow\" }", &["apis[0].tools.x"]),
+        ("tools = { x = 5 }", &["apis[0].tools.x"]),
+        ("host = \"apps.example.com\"", &["apis[0].host"]),
+        ("host = \"{org}.Apps\"", &["apis[0].host"]),
+        ("tenant = { mode = \"header\", name = \"X-T\" }", &["apis[0].tenant.value"]),
+        ("tenant = { name = \"X-T\", value = \"{org.id}\" }", &["apis[0].tenant.mode"]),
+        ("tenant = { mode = \"header\", name = \"Host\", value = \"{org.id}\" }", &["apis[0].tenant.name"]),
+        ("tenant = { mode = \"header\", name = \"X-T\", value = \"{org.name}\" }", &["apis[0].tenant.value"]),
+        ("tenant = { mode = \"header\", name = \"X-T\", value = \"{org.id\" }", &["apis[0].tenant.value"]),
+        ("tenant = { mode = \"path_prefix\", value = \"x/{org.id}\" }", &["apis[0].tenant.value"]),
+        ("tenant = { mode = \"path_prefix\", name = \"X\", value = \"/{org.id}\" }", &["apis[0].tenant.name"]),
+        ("advertise = [\"nothing\"]", &["apis[0].advertise[0]"]),
+        ("allowed_origins = [\"https://a/\", \"null\"]", &["apis[0].allowed_origins[0]", "apis[0].allowed_origins[1]"]),
+        ("aliases = [\"https://gw.example.com/mcp\"]", &["public_url"]),
+        ("aliases = [\"no uri\"]", &["apis[0].aliases[0]"]),
+        ("identity_headers = [\"a b\"]", &["apis[0].identity_headers[0]"]),
+    ];
+    for (keys, expected) in table {
+        let found = paths(&api(keys));
+        if *expected == ["public_url"] {
+            assert_eq!(found.len(), 1, "{keys}: {found:?}");
+        } else {
+            assert_eq!(found, *expected, "{keys}");
+        }
+    }
+}
+
+#[test]
+fn our_own_paths_stay_ours() {
+    for mount in [
+        "",
+        "/",
+        "a",
+        "/a/",
+        "/a//b",
+        "/../a",
+        "/a b",
+        "/%61",
+        "/{a}",
+        "/mcp",
+        "/MCP",
+        "/login",
+        "/oauth2",
+        "/oauth2/x",
+        "/.well-known/x",
+        "/api",
+        "/api/v1",
+        "/api/v1/x",
+        "/settings/x",
+        "/orgs",
+        "/device",
+        "/assets",
+        "/consent",
+        "/logout",
+    ] {
+        let text = api("").replace("\"/a\"", &format!("{mount:?}"));
+        assert_eq!(paths(&text), ["apis[0].mount"], "{mount}");
+    }
+    for mount in ["/mcp/a", "/loginx", "/api/v2", "/a/login"] {
+        let text = api("").replace("\"/a\"", &format!("{mount:?}"));
+        assert_eq!(paths(&text), [""; 0], "{mount}");
+    }
+}
+
+#[test]
+fn routes_that_nobody_could_tell_apart_are_refused() {
+    let route = |id: &str, pattern: &str, rest: &str| format!("[[apis.routes]]\nid = \"{id}\"\nmatch = \"{pattern}\"\n{rest}\n");
+    let get = "methods = [\"GET\"]\nscopes = [\"audit:read\"]";
+    let table: &[(String, &[&str])] = &[
+        (route("b", "/**", "methods = [\"GET\", \"POST\"]\npublic = true"), &["apis[0].routes[1].match"]),
+        (route("a.all", "/x", get), &["apis[0].routes[1].id"]),
+        (route("b", "/{x}", get) + &route("c", "/{y}", get), &["apis[0].routes[2].match"]),
+        (route("b", "/x/**/y", get), &["apis[0].routes[1].match"]),
+        (route("b", "/x", "methods = []\nscopes = [\"audit:read\"]"), &["apis[0].routes[1].methods"]),
+        (route("b", "/x", "methods = [\"GET\", \"GET\"]\npublic = true"), &["apis[0].routes[1].methods[1]"]),
+        (route("b", "/x", "methods = [\"TRACE\"]\npublic = true"), &["apis[0].routes[1].methods[0]"]),
+        (route("b", "/x", "methods = [\"GET\"]"), &["apis[0].routes[1].scopes"]),
+        (route("b", "/x", "methods = [\"GET\"]\nscopes = []"), &["apis[0].routes[1].scopes"]),
+        (route("b", "/x", "methods = [\"GET\"]\nscopes = [\"audit:read\"]\npublic = true"), &["apis[0].routes[1].public"]),
+        (route("b", "/x", &format!("{get}\norg_captures = [\"x\"]")), &["apis[0].routes[1].org_captures[0]"]),
+        (
+            "[[apis]]\nname = \"a\"\nmount = \"/a\"\nupstream = \"u\"\npack = \"prometheus\"\n".to_owned(),
+            &["apis[1].name", "apis[1].mount"],
+        ),
+        (
+            "[[apis]]\nname = \"tollgate\"\nmount = \"/t\"\nupstream = \"u\"\npack = \"prometheus\"\n".to_owned(),
+            &["apis[1].name"],
+        ),
+    ];
+    for (more, expected) in table {
+        assert_eq!(paths(&(api("") + more)), *expected, "{more}");
+    }
+}
+
+#[test]
+fn secrets_are_read_with_care() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("secret");
+    let text = format!("public_url = \"https://gw\"\nkeys.secret_file = {:?}", file.to_string_lossy());
+    let problem = |text: &str| {
+        let errors = Config::parse(text, &env, 1).map(drop).map_err(|e| e.0);
+        errors.err().map_or_else(String::new, |e| format!("{}: {} ({})", e[0].path, e[0].problem, e[0].way_out))
+    };
+    assert!(problem(&text).contains("can't be read"), "{}", problem(&text));
+    for (content, mode, expected) in [
+        ("", 0o600, "is empty"),
+        ("c2hvcnQ=", 0o600, "does not hold 32 bytes"),
+        (super::KEY, 0o644, "chmod 600"),
+        (super::KEY, 0o640, "mode 0640"),
+        (super::KEY, 0o600, ""),
+        ("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n", 0o400, ""),
+    ] {
+        let _ = std::fs::remove_file(&file);
+        std::fs::write(&file, content).expect("written");
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).expect("set");
+        let said = problem(&text);
+        assert!(said.contains(expected) && said.is_empty() == expected.is_empty(), "{content:?} {mode:o}: {said}");
+        assert!(content.is_empty() || !said.contains(content), "the secret is in the error: {said}");
+    }
+}
+
+#[test]
+fn oddities_are_warnings() {
+    let warned = |text: &str| {
+        let (_, warnings) = parse(text).unwrap_or_else(|e| panic!("{e}"));
+        warnings.into_iter().map(|w| w.path).collect::<Vec<_>>()
+    };
+    assert_eq!(warned("scopes.x.description = \"X\""), ["scopes.x"]);
+    assert_eq!(warned("listen.admin = \"0.0.0.0:9\""), ["listen.admin"]);
+    assert_eq!(warned(UPSTREAM), ["upstreams[0].name"]);
+    assert_eq!(warned("store.url = \"postgres://u:p@h/d\""), ["store.url"]);
+    assert_eq!(warned(&api("tenant = { mode = \"header\", name = \"X-T\", value = \"all\" }")), ["apis[0].tenant.value"]);
+}
+
+#[test]
+fn what_is_no_toml_is_placed() {
+    let errors = Config::parse("a = \n[b\n", &env, 1).expect_err("no TOML");
+    assert!(errors.0.len() >= 2 && errors.0[0].path.starts_with("line 1, column"), "{errors}");
+    let errors = Config::load(std::path::Path::new("/nonexistent/gw.toml"), &env, 1).expect_err("no file");
+    assert_eq!(errors.0[0].path, "/nonexistent/gw.toml");
+    let errors = Config::parse("keys.secret = \"env:KEY\"\noauth.code_ttl = \"1d\"", &env, 1).expect_err("two mistakes");
+    assert_eq!(errors.0.iter().map(|e| e.path.as_str()).collect::<Vec<_>>(), ["public_url", "oauth.code_ttl"]);
+}
+
+/// TOML values of every kind, under keys that the file knows and others.
+fn value() -> impl Strategy<Value = toml::Value> {
+    let leaf = prop_oneof![
+        any::<i64>().prop_map(toml::Value::Integer),
+        any::<f64>().prop_map(toml::Value::Float),
+        any::<bool>().prop_map(toml::Value::Boolean),
+        ".{0,12}".prop_map(toml::Value::String),
+        prop::sample::select(vec![
+            "10m",
+            "/a/**",
+            "{org.id}",
+            "u",
+            "http",
+            "mcp",
+            "GET",
+            "audit:read",
+            "http://h",
+            "env:KEY",
+            "header"
+        ])
+        .prop_map(|s| toml::Value::String(s.to_owned())),
+    ];
+    leaf.prop_recursive(5, 64, 6, |inner| {
+        let keys = prop::sample::select(vec![
+            "public_url",
+            "listen",
+            "limits",
+            "store",
+            "data",
+            "keys",
+            "oauth",
+            "audit",
+            "scopes",
+            "roles",
+            "upstreams",
+            "apis",
+            "name",
+            "mount",
+            "kind",
+            "pack",
+            "upstream",
+            "tenant",
+            "mode",
+            "value",
+            "routes",
+            "match",
+            "methods",
+            "tools",
+            "default",
+            "é",
+            "",
+            "permissions",
+            "description",
+            "endpoints",
+            "inject",
+            "header",
+            "x",
+        ]);
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(toml::Value::Array),
+            prop::collection::btree_map(keys.prop_map(ToOwned::to_owned), inner, 0..8)
+                .prop_map(|m| toml::Value::Table(m.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_file_panics(value in value()) {
+        let text = toml::to_string(&value).unwrap_or_default();
+        let _ = Config::parse(&text, &env, 1);
+    }
+
+    #[test]
+    fn no_text_panics(text in "[\\[\\]{}=\"a-c.\n é\\\\]{0,60}") {
+        let _ = Config::parse(&text, &env, 1);
+        let _ = Config::parse(&api(&text), &env, 1);
+    }
+
+    #[test]
+    fn no_name_or_pattern_panics(name in ".{0,8}", pattern in "[/a{},*.]{0,12}") {
+        let text = api("").replace("\"/**\"", &format!("{pattern:?}"));
+        let _ = parse(&format!("scopes.{name:?}.description = \"x\"\n{text}"));
+    }
+}

@@ -1,0 +1,170 @@
+//! Generated documents, examples, defaults.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::super::{ApiKind, Config, Matrix, Target, Tell, docs};
+use super::{env, parse, proved};
+use crate::mcp::{Target as Named, Verdict};
+use crate::types::{RoleName, ScopeBits};
+
+fn fresh(file: &str, made: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config").join(file);
+    if std::env::var_os("TOLLGATE_BLESS").is_some() {
+        std::fs::write(&path, made).expect("the file can be written");
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(kept == made, "config/{file} is stale: TOLLGATE_BLESS=1 cargo test --lib config");
+}
+
+#[test]
+fn generated_files_are_fresh() {
+    fresh("schema.json", &docs::schema());
+    fresh("reference.md", &docs::reference());
+}
+
+#[test]
+fn every_key_has_a_sentence() {
+    let page = docs::reference();
+    for line in page.lines().filter(|l| l.starts_with("| `")) {
+        assert!(!line.ends_with("|  |") && !line.contains("|  | |"), "a key without a sentence: {line}");
+    }
+    for section in ["## `listen`", "## `oauth`", "## `[[apis]]`", "## `apis.tenant`", "## `[[apis.routes]]`", "## `scopes.NAME`"]
+    {
+        assert!(page.contains(section), "{section} is missing");
+    }
+}
+
+/// Every key that the reference page names.
+fn documented_keys() -> Vec<String> {
+    let page = docs::reference();
+    let keys = page.lines().filter_map(|l| l.strip_prefix("| `")).filter_map(|l| l.split('`').next());
+    keys.map(ToOwned::to_owned).collect()
+}
+
+#[test]
+fn the_example_names_every_key() {
+    let text = include_str!("../../../config/gateway.example.toml");
+    for key in documented_keys() {
+        let named = text.contains(&format!("{key} =")) || text.contains(&format!("[{key}")) || text.contains(&format!(".{key}]"));
+        assert!(named, "config/gateway.example.toml doesn't show {key}");
+    }
+}
+
+#[test]
+fn the_example_means_what_it_says() {
+    let (config, warnings) =
+        Config::parse(include_str!("../../../config/gateway.example.toml"), &env, 7).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(warnings, []);
+    assert_eq!((config.generation, config.issuer.as_str()), (7, "https://gw.example.com"));
+    assert_eq!(config.listen.trusted_proxies[0].to_string(), "10.0.0.0/8");
+    assert_eq!(config.listen.extra_hosts, ["gw.internal:8080"]);
+    assert_eq!(config.upstreams.iter().map(|u| u.name.as_str()).collect::<Vec<_>>(), ["everything", "grafana", "prometheus"]);
+    assert_eq!(config.upstreams[1].endpoints[0].to_string(), "https://grafana.internal:443/base");
+    assert_eq!(config.upstreams[1].inject[0].name, "authorization");
+    let names: Vec<_> = config.apis.iter().map(|a| a.name.as_str()).collect();
+    assert_eq!(names, ["prometheus", "grafana", "everything", "tollgate"]);
+    let grafana = &config.apis[1];
+    assert_eq!(grafana.resource.as_str(), "https://gw.example.com/grafana");
+    assert_eq!(grafana.tenancy.host_suffix.as_deref(), Some(".apps.example.com"));
+    assert_eq!(grafana.tenancy.forbidden_query, ["orgId"]);
+    assert!(matches!(&grafana.tenancy.tell, Some(Tell::PathPrefix { template }) if template == "/orgs/{org.id}"));
+    assert_eq!(grafana.identity_headers, ["x-grafana-org-id", "x-webauth-user"]);
+    assert_eq!(grafana.advertised.to_string(), "dashboards:read");
+    let ids: Vec<_> = grafana.listing.iter().map(|r| r.id.as_str()).collect();
+    assert_eq!(ids, ["grafana.health", "grafana.dashboards.read", "grafana.api.dashboards.db", "grafana.folders"]);
+    assert_eq!(config.apis[0].identity_headers, ["x-scope-orgid"]);
+    assert_eq!(config.catalogue.entries().iter().filter(|e| e.description == "Query your organization's metrics").count(), 1);
+    let urn = crate::types::ResourceId::parse("urn:example:metrics").expect("a URN");
+    assert_eq!(config.api_of(&urn).map(|a| a.name.as_str()), Some("prometheus"));
+}
+
+#[test]
+fn the_development_file_is_whole() {
+    let text = include_str!("../../../config/gateway.dev.toml").replace("[oauth]", "[keys]\nsecret = \"env:KEY\"\n[oauth]");
+    let (config, warnings) = Config::parse(&text, &env, 1).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!((config.apis.len(), warnings.len()), (3, 0));
+}
+
+#[test]
+fn defaults_are_the_documented_ones() {
+    let config = proved("");
+    let (oauth, seconds) = (&config.oauth, Duration::from_secs);
+    let day = 86_400;
+    assert_eq!(oauth.code_ttl, seconds(60));
+    assert_eq!(oauth.access_token_ttl, seconds(600));
+    assert_eq!(oauth.machine_token_ttl, seconds(300));
+    assert_eq!(oauth.refresh_idle, seconds(30 * day));
+    assert_eq!(oauth.grant_ttl, seconds(90 * day));
+    assert_eq!(oauth.refresh_grace, seconds(60));
+    assert_eq!(oauth.request_ttl, seconds(600));
+    assert_eq!(oauth.dynamic_client_ttl, seconds(90 * day));
+    assert_eq!((oauth.dynamic_registration, oauth.registrations_per_hour), (true, 20));
+    assert_eq!(oauth.max_clients_per_org, 100);
+    assert_eq!((config.audit.power_safe, config.audit.retention), (false, seconds(365 * day)));
+    assert_eq!(config.listen.limits.max_local_body, 65_536);
+    assert_eq!(config.listen.limits.header_timeout, seconds(10));
+    assert_eq!(
+        (config.listen.public.to_string(), config.listen.admin.to_string()),
+        ("127.0.0.1:8080".into(), "127.0.0.1:9901".into())
+    );
+    assert_eq!(secrecy::ExposeSecret::expose_secret(&config.store_url), "sqlite:data/tollgate.db");
+}
+
+#[test]
+fn our_own_mcp_server_is_always_there() {
+    let config = proved("");
+    let own = &config.apis[0];
+    assert_eq!(
+        (own.name.as_str(), own.mount.as_str(), own.advertised.to_string()),
+        ("tollgate", "/mcp", "mcp:tollgate:invoke".into())
+    );
+    assert!(matches!(own.target, Target::OwnMcp));
+    let ApiKind::Mcp(policy) = &own.kind else { panic!("an MCP server") };
+    let asked = |tool: &str, held: &ScopeBits| policy.allows(&Named::Tool(tool.into()), held);
+    for tool in ["whoami", "list_applications", "explain_denial"] {
+        assert_eq!(asked(tool, &policy.invoke), Verdict::Allowed, "{tool}");
+    }
+    let admin = config.roles.permissions(&[RoleName::parse("admin").expect("a name")]);
+    assert!(matches!(asked("search_audit", &policy.invoke), Verdict::Missing(_)));
+    assert_eq!(asked("search_audit", &admin), Verdict::Allowed);
+    assert_eq!(asked("drop_tables", &admin), Verdict::Denied);
+}
+
+#[test]
+fn the_matrix_shows_routes_scopes_and_warnings() {
+    let (config, warnings) = parse(
+        r#"
+        scopes."things:read".description = "Read things"
+        scopes."things:burn".description = "Burn things"
+        upstreams = [{ name = "u", endpoints = ["http://h"] }]
+        [[apis]]
+        name = "things"
+        mount = "/things"
+        upstream = "u"
+        routes = [{ id = "things.get", match = "/**", methods = ["GET"], scopes = ["things:read"] }]
+        "#,
+    )
+    .unwrap_or_else(|e| panic!("{e}"));
+    let matrix = Matrix::new(&config, &warnings).to_string();
+    insta::assert_snapshot!(matrix, @r##"
+    API       ROUTE         METHODS          PATH               NEEDS
+    things    things.get    GET              /things/**         things:read
+    tollgate  tollgate.mcp  POST,GET,DELETE  /mcp               mcp:tollgate:invoke
+    tollgate  tool                           explain_denial     mcp:tollgate:invoke
+    tollgate  tool                           list_applications  mcp:tollgate:invoke
+    tollgate  tool                           search_audit       audit:read mcp:tollgate:invoke
+    tollgate  tool                           whoami             mcp:tollgate:invoke
+    tollgate  tool                           (others)           (denied)
+    tollgate  prompt                         (others)           mcp:tollgate:invoke
+    tollgate  resource                       (others)           mcp:tollgate:invoke
+
+    SCOPE                VISIBILITY  RISK    ROLES         ROUTES
+    audit:read           public      medium  admin         tollgate:search_audit
+    mcp:tollgate:invoke  public      low     admin,viewer  tollgate.mcp
+    things:burn          public      medium  admin
+    things:read          public      medium  admin         things.get
+
+    warning: scopes."things:burn": no route and no tool needs this scope; consenting to it changes nothing
+    "##);
+}

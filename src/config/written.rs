@@ -1,0 +1,288 @@
+//! Values that the file writes as text: each kind is parsed once, here, and says what it expects.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use http::{HeaderName, Method};
+use ipnet::IpNet;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use url::Url;
+
+use super::Endpoint;
+use crate::types::{ApiName, Issuer, ResourceId, RoleName, RouteId, ScopeToken};
+
+/// A kind of value that the file writes as text.
+pub trait Kind: Sized {
+    /// Its `format` in the schema.
+    const FORMAT: &'static str;
+    /// What is expected, for errors and for the reference page.
+    const EXPECTED: &'static str;
+
+    /// Reads the text; the error says what is wrong beyond [`Self::EXPECTED`], or nothing.
+    ///
+    /// # Errors
+    /// When the text is not of this kind.
+    fn read(text: &str) -> Result<Self, String>;
+
+    /// The text that [`Self::read`] takes.
+    fn write(&self) -> String;
+}
+
+/// A value of a [`Kind`] as the file has it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Written<T>(pub T);
+
+impl<T: Kind> Serialize for Written<T> {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(&self.0.write())
+    }
+}
+
+impl<'de, T: Kind> Deserialize<'de> for Written<T> {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(d)?;
+        T::read(&text).map(Self).map_err(de::Error::custom)
+    }
+}
+
+impl<T: Kind> JsonSchema for Written<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        T::FORMAT.into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": T::FORMAT })
+    }
+}
+
+/// Checks a text against the format that a schema names. `None` when the format is not one of ours.
+pub(super) fn check(format: &str, text: &str) -> Option<Result<(), (String, &'static str)>> {
+    fn of<T: Kind>(format: &str, text: &str) -> Option<Result<(), (String, &'static str)>> {
+        (format == T::FORMAT).then(|| T::read(text).map(drop).map_err(|why| (why, T::EXPECTED)))
+    }
+    of::<Duration>(format, text)
+        .or_else(|| of::<ByteSize>(format, text))
+        .or_else(|| of::<SocketAddr>(format, text))
+        .or_else(|| of::<IpNet>(format, text))
+        .or_else(|| of::<ScopeToken>(format, text))
+        .or_else(|| of::<ApiName>(format, text))
+        .or_else(|| of::<RoleName>(format, text))
+        .or_else(|| of::<RouteId>(format, text))
+        .or_else(|| of::<Issuer>(format, text))
+        .or_else(|| of::<ResourceId>(format, text))
+        .or_else(|| of::<HeaderName>(format, text))
+        .or_else(|| of::<Method>(format, text))
+        .or_else(|| of::<Endpoint>(format, text))
+        .or_else(|| of::<Origin>(format, text))
+}
+
+/// What a format expects, for the reference page.
+pub(super) fn expected(format: &str) -> Option<&'static str> {
+    // No kind takes the empty text, so each of ours answers with what it expects.
+    check(format, "").and_then(Result::err).map(|(_, expected)| expected)
+}
+
+const UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+
+impl Kind for Duration {
+    const FORMAT: &'static str = "duration-text";
+    const EXPECTED: &'static str = "a whole number and ms, s, m, h or d, for example \"10m\"";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let (number, unit) = text.split_at(digits);
+        let factor = UNITS.iter().find(|(name, _)| *name == unit).map(|(_, factor)| *factor);
+        let number = number.parse::<u64>().ok();
+        let millis = factor.zip(number).and_then(|(f, n)| n.checked_mul(f));
+        // A century is more than anybody means, and small enough to be added to any instant.
+        let millis = millis.filter(|m| *m <= 36_525 * 86_400_000);
+        millis.map(Self::from_millis).ok_or_else(|| "is not a duration".to_owned())
+    }
+
+    fn write(&self) -> String {
+        let millis = u64::try_from(self.as_millis()).unwrap_or(u64::MAX);
+        let fits = |(_, factor): &&(&str, u64)| millis >= *factor && millis.is_multiple_of(*factor);
+        let (unit, factor) = UNITS.iter().rev().find(fits).unwrap_or(&UNITS[1]);
+        format!("{}{unit}", millis / factor)
+    }
+}
+
+/// A number of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ByteSize(pub usize);
+
+const SIZES: [(&str, usize); 4] = [("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
+
+impl Kind for ByteSize {
+    const FORMAT: &'static str = "size";
+    const EXPECTED: &'static str = "a whole number and B, KiB, MiB or GiB, for example \"1MiB\"";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let (number, unit) = text.split_at(digits);
+        let factor = SIZES.iter().find(|(name, _)| *name == unit).map(|(_, factor)| *factor);
+        let bytes = factor.zip(number.parse::<usize>().ok()).and_then(|(f, n)| n.checked_mul(f));
+        bytes.map(Self).ok_or_else(|| "is not a size".to_owned())
+    }
+
+    fn write(&self) -> String {
+        let fits = |(_, factor): &&(&str, usize)| self.0 >= *factor && self.0.is_multiple_of(*factor);
+        let (unit, factor) = SIZES.iter().rev().find(fits).unwrap_or(&SIZES[0]);
+        format!("{}{unit}", self.0 / factor)
+    }
+}
+
+/// The origin of a browser page: scheme, host and port.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Origin(pub String);
+
+impl Kind for Origin {
+    const FORMAT: &'static str = "origin";
+    const EXPECTED: &'static str = "scheme, host and port of a page, for example \"https://app.example.com\"";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let url = Url::parse(text).map_err(|e| e.to_string())?;
+        if matches!(url.scheme(), "http" | "https") && url.origin().ascii_serialization() == text {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("is not an origin".to_owned())
+        }
+    }
+
+    fn write(&self) -> String {
+        self.0.clone()
+    }
+}
+
+impl Kind for Endpoint {
+    const FORMAT: &'static str = "endpoint";
+    const EXPECTED: &'static str = "an http or https URL without user, query and fragment, for example \"http://127.0.0.1:9090\"";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let url = Url::parse(text).map_err(|e| e.to_string())?;
+        let tls = match url.scheme() {
+            "https" => true,
+            "http" => false,
+            _ => return Err("is neither http nor https".to_owned()),
+        };
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("carries credentials; give them with inject".to_owned());
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err("has a query or a fragment".to_owned());
+        }
+        let host = url.host_str().filter(|h| !h.is_empty()).ok_or("has no host")?;
+        let port = url.port_or_known_default().filter(|p| *p > 0).ok_or("has no port")?;
+        Ok(Self { host: host.to_owned(), port, tls, base_path: url.path().trim_end_matches('/').to_owned() })
+    }
+
+    fn write(&self) -> String {
+        format!("{self}")
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.tls { "https" } else { "http" };
+        write!(f, "{scheme}://{}:{}{}", self.host, self.port, self.base_path)
+    }
+}
+
+impl Kind for Method {
+    const FORMAT: &'static str = "method";
+    const EXPECTED: &'static str = "GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS, in capitals";
+
+    fn read(text: &str) -> Result<Self, String> {
+        // Methods are case-sensitive (RFC 9110 §9.1): "get" would be a method of its own that nobody sends. TRACE would show
+        // what we inject, CONNECT opens a tunnel.
+        let known = [Self::GET, Self::HEAD, Self::POST, Self::PUT, Self::PATCH, Self::DELETE, Self::OPTIONS];
+        known.into_iter().find(|m| m.as_str() == text).ok_or_else(|| "is not a method that can be routed".to_owned())
+    }
+
+    fn write(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Kind for ScopeToken {
+    const FORMAT: &'static str = "scope";
+    const EXPECTED: &'static str = "a scope of RFC 6749 appendix A.4 without * and comma, for example \"metrics:read\"";
+
+    fn read(text: &str) -> Result<Self, String> {
+        if text.contains(['*', ',']) {
+            return Err("names more than one scope".to_owned());
+        }
+        Self::parse(text).map_err(|e| e.to_string())
+    }
+
+    fn write(&self) -> String {
+        self.to_string()
+    }
+}
+
+macro_rules! parsed {
+    ($type:ty, $format:literal, $expected:literal, $read:expr) => {
+        impl Kind for $type {
+            const FORMAT: &'static str = $format;
+            const EXPECTED: &'static str = $expected;
+
+            fn read(text: &str) -> Result<Self, String> {
+                let read: fn(&str) -> Result<Self, String> = $read;
+                read(text)
+            }
+
+            fn write(&self) -> String {
+                self.to_string()
+            }
+        }
+    };
+}
+
+parsed!(SocketAddr, "socket-address", "an address and a port, for example \"0.0.0.0:8443\"", |t| {
+    t.parse().map_err(|_| "is not a socket address".to_owned())
+});
+parsed!(IpNet, "network", "a network, for example \"10.0.0.0/8\"", |t| { t.parse().map_err(|_| "is not a network".to_owned()) });
+parsed!(ApiName, "api-name", "1 to 63 characters of a-z 0-9 . _ -", |t| {
+    Self::parse(t).map_err(|_| "is not a name".to_owned())
+});
+parsed!(RoleName, "role-name", "1 to 63 characters of a-z 0-9 _ -", |t| {
+    Self::parse(t).map_err(|_| "is not the name of a role".to_owned())
+});
+parsed!(RouteId, "route-id", "1 to 127 characters of a-z 0-9 . _ : -", |t| {
+    Self::parse(t).map_err(|_| "is not the id of a route".to_owned())
+});
+parsed!(Issuer, "issuer", "an https origin, or http on a loopback address, for example \"https://gw.example.com\"", |t| {
+    Self::parse(t).map_err(|e| e.to_string())
+});
+parsed!(ResourceId, "resource", "an absolute URI without fragment, for example \"urn:example:metrics\"", |t| {
+    Self::parse(t).map_err(|e| e.to_string())
+});
+parsed!(HeaderName, "header", "the name of a header that may be set, for example \"X-Scope-OrgID\"", |t| header(t));
+
+/// Headers that frame or route the message, or carry credentials of the caller: setting them would break what was decided.
+const RESERVED_HEADERS: [&str; 12] = [
+    "connection",
+    "content-length",
+    "cookie",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "x-request-id",
+];
+
+fn header(text: &str) -> Result<HeaderName, String> {
+    let name = HeaderName::from_bytes(text.as_bytes()).map_err(|_| "is not a header name".to_owned())?;
+    if RESERVED_HEADERS.contains(&name.as_str()) { Err("is reserved".to_owned()) } else { Ok(name) }
+}
