@@ -121,7 +121,9 @@ impl Pairing {
 
     /// Lets go of what a stored record needed.
     pub(super) fn stored(&mut self, needs: Needs) {
-        needs.into_iter().for_each(|segment| self.release(segment));
+        for segment in needs {
+            self.release(segment);
+        }
     }
 
     fn release(&mut self, segment: Option<SegmentKey>) {

@@ -79,22 +79,22 @@ impl<S: AuditLogStore + Send + Sync + ?Sized> Shipper<S> {
             return Pass::Done;
         }
         loop {
-            let Some(step) = self.on_thread(|tail| tail.read(BATCH)).await else { return Pass::GivenUp };
-            self.report(&step);
-            let (caught_up, of_this_run, idle) = (step.caught_up, step.of_this_run, step.ready.is_empty());
-            if !idle && !self.store(step.ready, stop).await {
+            let Some(read) = self.on_thread(|tail| tail.read(BATCH)).await else { return Pass::GivenUp };
+            self.report(&read);
+            let idle = read.ready.is_empty();
+            if !idle && !self.store(read.ready, stop).await {
                 return Pass::GivenUp;
             }
-            self.shipped += of_this_run;
+            self.shipped += read.of_this_run;
             self.journal.metrics().depth(self.journal.finished().saturating_sub(self.shipped));
             if self.tail.as_ref().is_some_and(Tail::holds_files) {
                 self.on_thread(Tail::sweep).await;
             }
-            if let Some(error) = step.failure {
+            if let Some(error) = read.failure {
                 tracing::error!(%error, "the audit journal can't be read");
                 return Pass::Unreadable;
             }
-            if caught_up {
+            if read.caught_up {
                 return Pass::Done;
             }
             if idle {
@@ -146,7 +146,9 @@ impl<S: AuditLogStore + Send + Sync + ?Sized> Shipper<S> {
             metrics.lag(self.journal.clock().now().since(oldest));
         }
         if let Some(tail) = &mut self.tail {
-            needs.into_iter().for_each(|needs| tail.stored(needs));
+            for needs in needs {
+                tail.stored(needs);
+            }
         }
         true
     }

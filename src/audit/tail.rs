@@ -128,7 +128,10 @@ impl Tail {
             }
             let Some(mut source) = self.reading.take() else {
                 self.fetch_finished(step)?;
-                if step.caught_up { return Ok(()) } else { continue }
+                if step.caught_up {
+                    return Ok(());
+                }
+                continue;
             };
             let state = self.writing(&mut source);
             let drained = self.drain(&mut source, limit - step.ready.len(), step);

@@ -4,6 +4,7 @@
 
 mod control;
 mod ocsf;
+mod table;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -11,7 +12,8 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 pub use control::{ControlEvent, Operation};
-pub use ocsf::{json, operation};
+pub use ocsf::{json, json_line, operation};
+pub use table::{Summary, csv_header, csv_line, summary};
 
 use crate::types::{
     ApiName, ClientId, GrantId, NodeId, OrgId, RecordId, RequestId, ResourceId, RouteId, ScopeSet, Timestamp, UserId,

@@ -11,7 +11,8 @@ use tokio::sync::oneshot;
 use super::segment::Segment;
 use super::{JournalError, JournalMetrics};
 
-type Answer = oneshot::Sender<Result<(), Arc<io::Error>>>;
+type Synced = Result<(), Arc<io::Error>>;
+type Answer = oneshot::Sender<Synced>;
 
 #[derive(Default)]
 struct Queue {
@@ -73,7 +74,7 @@ fn serve(shared: &Shared, metrics: &dyn JournalMetrics) {
 }
 
 fn commit(batch: Vec<(Arc<Segment>, Answer)>, metrics: &dyn JournalMetrics) {
-    let mut done: Vec<(Arc<Segment>, Result<(), Arc<io::Error>>)> = Vec::with_capacity(1);
+    let mut done: Vec<(Arc<Segment>, Synced)> = Vec::with_capacity(1);
     for (segment, answer) in batch {
         let known = done.iter().find(|(s, _)| Arc::ptr_eq(s, &segment)).map(|(_, r)| r.clone());
         let result = known.unwrap_or_else(|| {

@@ -4,8 +4,10 @@
 //! been written is in the page cache and survives the end of the process at any instant; [`Durability::Power`] waits for
 //! `fdatasync` as well before a call may go on.
 
+mod call;
 mod commit;
 mod line;
+mod options;
 mod segment;
 
 use std::collections::VecDeque;
@@ -22,76 +24,19 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
+pub use self::call::OpenCall;
 use self::commit::Committer;
 pub(super) use self::line::{Closed, Line, MAX_LINE, decode};
 use self::line::{Closing, Entry, with_line};
+pub use self::options::{Durability, JournalError, JournalOptions};
 pub(super) use self::segment::Segment;
 #[cfg(test)]
 pub(super) use self::segment::{Disk, Sink};
 use self::segment::{Files, Run};
 use super::metrics::JournalMetrics;
 use super::recover;
-use crate::record::{AuditRecord, BrokenBy, Decision, Measured, Outcome};
+use crate::record::{AuditRecord, Decision, Outcome};
 use crate::types::{Clock, NodeId, RecordId};
-
-/// What a record must survive before its call goes on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Durability {
-    /// The end of the process at any instant (`kill -9`).
-    #[default]
-    Process,
-    /// Power loss: `fdatasync`, shared by everybody who waits.
-    Power,
-}
-
-/// How the journal behaves.
-#[derive(Clone, Copy, Debug)]
-pub struct JournalOptions {
-    /// What a record must survive.
-    pub durability: Durability,
-    /// A file that reached this size is followed by the next one, bytes.
-    pub segment_bytes: u64,
-    /// A file that reached this age is followed by the next one.
-    pub segment_age: Duration,
-}
-
-impl Default for JournalOptions {
-    fn default() -> Self {
-        Self { durability: Durability::default(), segment_bytes: 16 << 20, segment_age: Duration::from_mins(5) }
-    }
-}
-
-/// Why a call must not go on, or why the journal can't start.
-#[derive(Debug, thiserror::Error)]
-pub enum JournalError {
-    /// The directory can't be used.
-    #[error("the journal directory {} can't be used", dir.display())]
-    Directory {
-        /// Which.
-        dir: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// Another process writes to the directory.
-    #[error("the journal directory {} is in use by another process", dir.display())]
-    InUse {
-        /// Which.
-        dir: PathBuf,
-    },
-    /// The disk did not take a line.
-    #[error("the journal can't be written")]
-    Unwritable(#[source] io::Error),
-    /// The disk took a line and did not say that it is safe.
-    #[error("the journal can't be synced")]
-    Unsynced(#[source] Arc<io::Error>),
-    /// A record is longer than the journal takes: somebody forgot to bound a field.
-    #[error("a record of {bytes} bytes is longer than the journal takes")]
-    TooLong {
-        /// Its length.
-        bytes: usize,
-    },
-}
 
 /// A closing line that could not be written yet.
 type Parked = (RecordId, Outcome, Option<Decision>);
@@ -210,7 +155,7 @@ impl Journal {
     /// When the line is not safe: the call must be refused, nothing of it may reach the upstream.
     pub async fn open_call(&self, record: &AuditRecord) -> Result<OpenCall, JournalError> {
         let segment = self.0.append(&Entry::Open(record))?;
-        let call = OpenCall { journal: self.clone(), id: Some(record.id.clone()) };
+        let call = OpenCall::new(self.clone(), record.id.clone());
         if let (Some(committer), Some(segment)) = (&self.0.committer, segment) {
             committer.synced(segment).await?;
         }
@@ -333,9 +278,10 @@ impl Shared {
         // Reading is free for the other threads, writing is not.
         if self.failing.load(Ordering::Relaxed) != failure.is_some() {
             self.failing.store(failure.is_some(), Ordering::Relaxed);
-            match failure {
-                Some(error) => tracing::error!(%error, "the audit journal can't be written: calls are refused"),
-                None => tracing::info!("the audit journal can be written again"),
+            if let Some(error) = failure {
+                tracing::error!(%error, "the audit journal can't be written: calls are refused");
+            } else {
+                tracing::info!("the audit journal can be written again");
             }
         }
     }
@@ -391,45 +337,6 @@ impl Shared {
 impl fmt::Debug for Journal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Journal").field("dir", &self.0.dir).finish_non_exhaustive()
-    }
-}
-
-/// A call that has been journaled and not ended. Whoever holds it may forward the call, and must close it.
-///
-/// Dropped without that, by a panic or a cancelled task, it closes the call as broken by a fault of ours.
-#[must_use = "a call that is not closed is recorded as broken by a fault"]
-#[derive(Debug)]
-pub struct OpenCall {
-    journal: Journal,
-    /// Taken when the call is closed.
-    id: Option<RecordId>,
-}
-
-impl OpenCall {
-    /// Says how the call ended. Never fails: a line that can't be written now is written when the disk is back.
-    pub fn close(self, outcome: Outcome) {
-        self.finish(outcome, None);
-    }
-
-    /// Says how the call ended, and that the decision was taken back after it had been opened (a body that named a tool the
-    /// token may not use).
-    pub fn close_as(self, decision: Decision, outcome: Outcome) {
-        self.finish(outcome, Some(decision));
-    }
-
-    fn finish(mut self, outcome: Outcome, decision: Option<Decision>) {
-        if let Some(id) = self.id.take() {
-            self.journal.0.close(id, outcome, decision);
-        }
-    }
-}
-
-impl Drop for OpenCall {
-    fn drop(&mut self) {
-        if let Some(id) = self.id.take() {
-            let outcome = Outcome::Broken { by: BrokenBy::Fault, measured: Measured::default() };
-            self.journal.0.close(id, outcome, None);
-        }
     }
 }
 

@@ -50,7 +50,9 @@ fn play(steps: &[Step], segment_bytes: u64) -> History {
         written.push((format!("rec_{id}"), outcome, file, end));
     }
     // The process dies: nobody closes what still runs.
-    running.into_iter().for_each(|(_, call)| std::mem::forget(call));
+    for (_, call) in running {
+        std::mem::forget(call);
+    }
     History { site, written }
 }
 
