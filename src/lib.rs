@@ -2,8 +2,10 @@
 pub mod audit;
 pub mod config;
 pub mod gateway;
+pub mod listener;
 pub mod mcp;
 pub mod node;
+pub mod oauth;
 pub mod pages;
 pub mod record;
 pub mod routing;
@@ -11,3 +13,4 @@ pub mod store;
 pub mod telemetry;
 pub mod token;
 pub mod types;
+pub mod web;

@@ -62,6 +62,8 @@ pub enum Denial {
     Journal,
     /// The upstream did not do its part.
     Upstream(UpstreamFault),
+    /// A fault of ours.
+    Panic,
 }
 
 /// Where a request names an organization.
@@ -129,6 +131,7 @@ impl Denial {
             Self::Stale => "node_stale",
             Self::Store => "store_unavailable",
             Self::Journal => "journal_unavailable",
+            Self::Panic => "panic",
             Self::Upstream(UpstreamFault::Connect) => "upstream_unreachable",
             Self::Upstream(UpstreamFault::Timeout) => "upstream_timeout",
             Self::Upstream(UpstreamFault::Broken) => "upstream_broken",
@@ -149,7 +152,7 @@ impl Denial {
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::LengthRequired => StatusCode::LENGTH_REQUIRED,
             Self::BodyBroken => StatusCode::REQUEST_TIMEOUT,
-            Self::Stale | Self::Store | Self::Journal => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Stale | Self::Store | Self::Journal | Self::Panic => StatusCode::SERVICE_UNAVAILABLE,
             Self::Upstream(UpstreamFault::Timeout) => StatusCode::GATEWAY_TIMEOUT,
             Self::Upstream(_) => StatusCode::BAD_GATEWAY,
         }
@@ -197,6 +200,7 @@ impl Denial {
                 "This node can't learn of revocations at the moment and refuses until it can. Try again shortly.".into()
             }
             Self::Store => "The gateway's store can't be used at the moment. Try again shortly.".into(),
+            Self::Panic => "The gateway failed on this request. Tell your operator, with the request id.".into(),
             Self::Journal => "The request can't be recorded at the moment and was not forwarded. Try again shortly.".into(),
             Self::Upstream(UpstreamFault::Timeout) => "The service behind the gateway took too long. Try again.".into(),
             Self::Upstream(UpstreamFault::Credentials) => {

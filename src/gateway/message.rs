@@ -29,11 +29,13 @@ pub struct Refused {
     pub id: Option<mcp::RequestId>,
     /// What the audit record says.
     pub call: Option<McpCall>,
+    /// The tool, prompt or resource that it was about.
+    pub target: Option<mcp::Target>,
 }
 
 impl From<Denial> for Refused {
     fn from(denial: Denial) -> Self {
-        Self { denial, id: None, call: None }
+        Self { denial, id: None, call: None, target: None }
     }
 }
 
@@ -61,12 +63,12 @@ pub fn inspect(
     let version = said.version_present.then(|| said.version.as_str().to_owned());
     let seen =
         call.map(|c| McpCall { method: c.method.clone(), target: c.target.as_ref().map(|t| t.as_str().to_owned()), version });
-    let refuse = |denial| Refused { denial, id: id.clone(), call: seen.clone() };
-    mcp::agree(&said, &message).map_err(|m| refuse(Denial::Mismatch(Box::new(m))))?;
+    let refuse = |denial, target: Option<&mcp::Target>| Refused { denial, id: id.clone(), call: seen.clone(), target: target.cloned() };
+    mcp::agree(&said, &message).map_err(|m| refuse(Denial::Mismatch(Box::new(m)), None))?;
     for target in call.into_iter().flat_map(mcp::Call::targets) {
         match policy.needed(target) {
-            Need::Denied => return Err(refuse(Denial::Target(target.clone()))),
-            Need::Scopes(scopes) => permit.widen(&scopes).map_err(refuse)?,
+            Need::Denied => return Err(refuse(Denial::Target(target.clone()), Some(target))),
+            Need::Scopes(scopes) => permit.widen(&scopes).map_err(|d| refuse(d, Some(target)))?,
         }
     }
     let filtered = call.is_some_and(|c| ListKind::of_method(&c.method).is_some());

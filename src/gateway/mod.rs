@@ -9,6 +9,7 @@ pub mod hygiene;
 pub mod message;
 pub mod outbound;
 pub mod path;
+pub mod prepared;
 pub mod record;
 pub mod respond;
 pub mod streams;

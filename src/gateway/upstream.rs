@@ -2,6 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -45,14 +46,14 @@ impl Default for Upstreams {
 }
 
 impl Upstreams {
-    /// The endpoint whose turn it is. Only a permit names an upstream: who skips authorization has nowhere to go.
+    /// The endpoint whose turn it is, by its place in the upstream. Only a permit names an upstream: who skips authorization has nowhere to go.
     ///
     /// # Errors
     /// When the permit is for a local target.
-    pub fn endpoint<'p>(&self, permit: &'p Permit) -> Result<(&'p Upstream, &'p Endpoint), NoPeer> {
+    pub fn choose(&self, permit: &Permit) -> Result<(Arc<Upstream>, usize), NoPeer> {
         let Target::Upstream(upstream) = &permit.api().target else { return Err(NoPeer::Local) };
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        upstream.endpoints.get(turn % upstream.endpoints.len().max(1)).map(|e| (&**upstream, e)).ok_or(NoPeer::Local)
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed) % upstream.endpoints.len().max(1);
+        if upstream.endpoints.len() > turn { Ok((Arc::clone(upstream), turn)) } else { Err(NoPeer::Local) }
     }
 
     /// A peer for an endpoint. The name is resolved here, without blocking: pingora's own look-up blocks and panics.

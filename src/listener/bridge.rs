@@ -4,16 +4,17 @@
 
 use std::io;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures::FutureExt as _;
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
-use http::{Extensions, HeaderName, Method, StatusCode, Version};
+use http::{Extensions, HeaderName, HeaderValue, Method, StatusCode, Version};
 use http_body_util::BodyExt as _;
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
@@ -22,11 +23,18 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tower::ServiceExt as _;
 
+use crate::gateway::respond::REQUEST_ID;
+use crate::mcp::{Era, Framing, ListFilter, ServerPolicy};
+use crate::types::{RequestId, ScopeBits};
+
 /// Longest that a local endpoint may take to start its answer, and a client to send its body.
 const HANDLER_TIMEOUT: Duration = Duration::from_secs(60);
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 /// A declared body up to this size is read and dropped when it was not wanted, so that the connection lives on.
 const DRAIN: u64 = 64 * 1024;
+
+/// Largest list that is filtered, bytes.
+const MAX_LIST: usize = 4 * 1024 * 1024;
 
 const HOP_BY_HOP: [HeaderName; 5] =
     [CONNECTION, TRANSFER_ENCODING, http::header::UPGRADE, http::header::TE, http::header::TRAILER];
@@ -39,6 +47,15 @@ pub(super) struct Handover {
     pub(super) body: Option<Bytes>,
     /// Largest body that is read, bytes.
     pub(super) max_body: usize,
+    /// How a list in the answer is filtered.
+    pub(super) list: Option<ListRules>,
+}
+
+/// What decides about the entries of a list.
+pub(super) struct ListRules {
+    pub(super) policy: Arc<ServerPolicy>,
+    pub(super) held: ScopeBits,
+    pub(super) era: Era,
 }
 
 /// Whether a handler answered or failed.
@@ -51,7 +68,7 @@ pub(super) enum Served {
 }
 
 /// Answers the session's request by the router.
-pub(super) async fn serve(session: &mut Session, router: &Router, handover: Handover) -> Result<Served> {
+pub(super) async fn serve(session: &mut Session, router: &Router, handover: Handover, id: &RequestId) -> Result<Served> {
     let parts = session.req_header().as_owned_parts();
     let (method, version) = (parts.method.clone(), parts.version);
     let declared = parts.headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
@@ -86,8 +103,38 @@ pub(super) async fn serve(session: &mut Session, router: &Router, handover: Hand
             let _ = tokio::time::timeout(Duration::from_secs(1), session.drain_request_body()).await;
         }
     }
+    let mut response = match handover.list {
+        Some(rules) => filtered(response, rules).await,
+        None => response,
+    };
+    if let Ok(id) = HeaderValue::from_str(id.as_str()) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
     write(session, &method, version, response).await?;
     Ok(served)
+}
+
+/// The answer without the entries that its reader may not use; one that can't be filtered is not sent.
+async fn filtered(response: Response, rules: ListRules) -> Response {
+    if !response.status().is_success() || response.status() == StatusCode::ACCEPTED {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let list = async {
+        let framing = Framing::of(&parts.headers).ok()?;
+        let whole = axum::body::to_bytes(body, MAX_LIST).await.ok()?;
+        let mut filter = ListFilter::new(rules.policy, rules.held, rules.era, framing);
+        let mut out = BytesMut::from(&*filter.push(&whole).ok()?);
+        out.extend_from_slice(&filter.finish().ok()?);
+        Some(out.freeze())
+    };
+    match list.await {
+        Some(list) => {
+            parts.headers.remove(CONTENT_LENGTH);
+            Response::from_parts(parts, Body::from(list))
+        }
+        None => plain(StatusCode::BAD_GATEWAY),
+    }
 }
 
 struct Feed {

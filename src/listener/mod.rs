@@ -5,9 +5,12 @@
 
 mod bridge;
 mod connection;
+mod ctx;
 mod exchange;
 mod front;
+mod entry;
 mod guard;
+mod strangers;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,6 +26,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use front::Front;
+pub use strangers::Strangers;
 
 use crate::config::Limits;
 use connection::Connections;

@@ -23,8 +23,10 @@ pub struct Asset {
 
 const SVG: &str = "image/svg+xml";
 
-static STYLESHEET: LazyLock<Asset> = LazyLock::new(|| Asset::new("tollgate", "css", "text/css; charset=utf-8", include_str!("static/tollgate.css")));
-static SCRIPT: LazyLock<Asset> = LazyLock::new(|| Asset::new("tollgate", "js", "text/javascript; charset=utf-8", include_str!("static/tollgate.js")));
+static STYLESHEET: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("tollgate", "css", "text/css; charset=utf-8", include_str!("static/tollgate.css")));
+static SCRIPT: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("tollgate", "js", "text/javascript; charset=utf-8", include_str!("static/tollgate.js")));
 static ICONS: LazyLock<Asset> = LazyLock::new(|| Asset::new("icons", "svg", SVG, include_str!("static/icons.svg")));
 static FAVICON: LazyLock<Asset> = LazyLock::new(|| Asset::new("favicon", "svg", SVG, include_str!("static/favicon.svg")));
 
@@ -59,7 +61,7 @@ pub(super) fn favicon() -> &'static str {
 impl Asset {
     fn new(stem: &str, extension: &str, content_type: &'static str, body: &'static str) -> Self {
         let hash = digest(&SHA256, body.as_bytes());
-        let short: String = hash.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        let short = hash.as_ref().iter().take(6).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         Self { path: format!("/assets/{stem}-{short}.{extension}"), content_type, body }
     }
 }

@@ -100,7 +100,14 @@ impl Histogram {
             let base = Self::HEIGHT - allowed;
             (Bar { x, y: base, height: allowed }, Bar { x, y: base - denied, height: denied })
         };
-        self.bins.iter().enumerate().map(|(i, bin)| { let (allowed, denied) = pair((i, bin)); (bin, allowed, denied) }).collect()
+        self.bins
+            .iter()
+            .enumerate()
+            .map(|(i, bin)| {
+                let (allowed, denied) = pair((i, bin));
+                (bin, allowed, denied)
+            })
+            .collect()
     }
 
     /// Calls of both kinds over the range.
@@ -165,7 +172,10 @@ mod tests {
 
     #[test]
     fn one_denial_among_thousands_is_seen_and_stays_inside_the_picture() {
-        let bins = vec![Bin { label: "14:00".to_owned(), allowed: 90_000, denied: 1 }, Bin { label: "14:05".to_owned(), allowed: u32::MAX, denied: u32::MAX }];
+        let bins = vec![
+            Bin { label: "14:00".to_owned(), allowed: 90_000, denied: 1 },
+            Bin { label: "14:05".to_owned(), allowed: u32::MAX, denied: u32::MAX },
+        ];
         let histogram = Histogram { every: "5 minutes".to_owned(), bins };
         for (bin, allowed, denied) in histogram.bars() {
             assert!(denied.height >= 2, "{bin:?}");

@@ -39,6 +39,12 @@ impl fmt::Display for DisplayName {
     }
 }
 
+impl From<String> for DisplayName {
+    fn from(raw: String) -> Self {
+        Self::new(&raw)
+    }
+}
+
 impl From<&str> for DisplayName {
     fn from(raw: &str) -> Self {
         Self::new(raw)
@@ -88,7 +94,12 @@ pub fn display_name(raw: &str) -> String {
 #[must_use]
 pub fn skeleton(name: &str) -> String {
     let lower = display_name(name).to_lowercase();
-    let folded: String = lower.chars().filter(|c| !is_combining_mark(*c)).map(|c| look_alike(full_width_as_ascii(c))).filter(|c| c.is_alphanumeric()).collect();
+    let folded: String = lower
+        .chars()
+        .filter(|c| !is_combining_mark(*c))
+        .map(|c| look_alike(full_width_as_ascii(c)))
+        .filter(|c| c.is_alphanumeric())
+        .collect();
     folded.replace("rn", "m").replace("vv", "w")
 }
 
@@ -188,7 +199,8 @@ mod tests {
 
     #[test]
     fn names_that_look_alike_share_a_skeleton() {
-        for fake in ["Grаfаna CLI", "GRAFANA-CLI", "Gr4fana C1I", "Grafana\u{200B} CLI", "Ｇｒａｆａｎａ ＣＬＩ", "Gráfana C|I"] {
+        for fake in ["Grаfаna CLI", "GRAFANA-CLI", "Gr4fana C1I", "Grafana\u{200B} CLI", "Ｇｒａｆａｎａ ＣＬＩ", "Gráfana C|I"]
+        {
             assert_eq!(skeleton(fake), skeleton("Grafana CLI"), "{fake:?}");
         }
         assert_ne!(skeleton("Grafana CLI"), skeleton("Grafana Agent"));

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use askama::Template;
-use jiff::Timestamp;
 
 use super::views::*;
 use super::{Bin, DisplayName, Histogram, Sparkline, When};
+use crate::config::Risk;
+use crate::types::Timestamp;
 
 /// What a stranger may put into every field of a registration.
 pub const HOSTILE: &str = "\u{202E}<img src=x onerror=alert(1)>\"'&</title><script>x</script>{{7*7}}";
@@ -48,11 +49,11 @@ fn show(page: &impl Template) -> String {
 }
 
 fn now() -> Timestamp {
-    "2026-11-21T22:50:29Z".parse().expect("a valid timestamp")
+    Timestamp::parse_rfc3339("2026-11-21T22:50:29Z").expect("a valid timestamp")
 }
 
 fn ago(minutes: i64) -> When {
-    When::new(Timestamp::from_second(now().as_second() - minutes * 60).expect("in range"), now())
+    When::new(Timestamp::from_millis(now().millis() - minutes * 60_000), now())
 }
 
 pub fn brand() -> Brand {
@@ -61,7 +62,11 @@ pub fn brand() -> Brand {
 
 fn viewer() -> Viewer {
     let link = |slug: &str, name: &str| AuditLink { slug: slug.to_owned(), organization: name.into() };
-    Viewer { email: "ada@acme.example".to_owned(), csrf: CSRF.to_owned(), audit: vec![link("acme", "Acme Production"), link("acme-lab", "Acme Lab")] }
+    Viewer {
+        email: "ada@acme.example".to_owned(),
+        csrf: CSRF.to_owned(),
+        audit: vec![link("acme", "Acme Production"), link("acme-lab", "Acme Lab")],
+    }
 }
 
 fn frame(section: Section) -> Frame {
@@ -92,7 +97,13 @@ fn group(api: &str, lines: Vec<ScopeLine>) -> ScopeGroup {
 }
 
 pub fn consent() -> ConsentPage {
-    let organization = |id: &str, name: &str, slug: &str, role: &str| OrganizationChoice { id: id.to_owned(), name: name.into(), slug: slug.to_owned(), role: role.to_owned(), selected: id == "org_7" };
+    let organization = |id: &str, name: &str, slug: &str, role: &str| OrganizationChoice {
+        id: id.to_owned(),
+        name: name.into(),
+        slug: slug.to_owned(),
+        role: role.to_owned(),
+        selected: id == "org_7",
+    };
     ConsentPage {
         frame: frame(Section::Elsewhere),
         action: "/consent?request=7".to_owned(),
@@ -101,29 +112,50 @@ pub fn consent() -> ConsentPage {
         switch_user: "/logout?next=%2Fconsent%3Frequest%3D7".to_owned(),
         client: Client { name: "Grafana CLI".into(), trust: Trust::Published { by: "Grafana Labs".into() } },
         resembles: None,
-        organizations: vec![organization("org_7", "Acme Production", "acme", "Administrator"), organization("org_8", "Acme Lab", "acme-lab", "Viewer")],
+        organizations: vec![
+            organization("org_7", "Acme Production", "acme", "Administrator"),
+            organization("org_8", "Acme Lab", "acme-lab", "Viewer"),
+        ],
         scopes: vec![
-            group("Metrics", vec![
-                line("metrics:read", "Query your organization's metrics and their metadata", Risk::Low, Held::Now),
-                line("rules:write", "Change recording and alerting rules", Risk::Medium, Held::Only(vec!["Acme Production".into()])),
-            ]),
-            group("Logs", vec![
-                line("logs:read", "Search and read your organization's logs", Risk::Low, Held::Now),
-                line("logs:delete", "Delete logs for good", Risk::High, Held::Later),
-            ]),
+            group(
+                "Metrics",
+                vec![
+                    line("metrics:read", "Query your organization's metrics and their metadata", Risk::Low, Held::Now),
+                    line(
+                        "rules:write",
+                        "Change recording and alerting rules",
+                        Risk::Medium,
+                        Held::Only(vec!["Acme Production".into()]),
+                    ),
+                ],
+            ),
+            group(
+                "Logs",
+                vec![
+                    line("logs:read", "Search and read your organization's logs", Risk::Low, Held::Now),
+                    line("logs:delete", "Delete logs for good", Risk::High, Held::Later),
+                ],
+            ),
         ],
         destination: Destination::Site("cli.grafana.example".to_owned()),
-        lifetime: Lifetime { idle: Some(Duration::from_secs(30 * 86_400)), absolute: Some(Duration::from_secs(90 * 86_400)) },
+        lifetime: Lifetime { idle: Some(Duration::from_hours(30 * 24)), absolute: Some(Duration::from_hours(90 * 24)) },
         problem: None,
     }
 }
 
 fn consent_unknown() -> ConsentPage {
     let mut page = consent();
-    page.client = Client { name: "Grаfana CLI".into(), trust: Trust::Registered { ago: "2 minutes ago".to_owned(), used_in_org: false } };
+    page.client =
+        Client { name: "Grаfana CLI".into(), trust: Trust::Registered { ago: "2 minutes ago".to_owned(), used_in_org: false } };
     page.resembles = Some("Grafana CLI".into());
     page.organizations.truncate(1);
-    page.scopes = vec![group("MCP", vec![line("mcp:everything:invoke", "Call the tools of the server “everything”", Risk::Low, Held::Now), line("echo:run", "Send messages through the tool “echo”", Risk::Low, Held::Later)])];
+    page.scopes = vec![group(
+        "MCP",
+        vec![
+            line("mcp:everything:invoke", "Call the tools of the server “everything”", Risk::Low, Held::Now),
+            line("echo:run", "Send messages through the tool “echo”", Risk::Low, Held::Later),
+        ],
+    )];
     page.destination = Destination::ThisComputer("127.0.0.1:49152".to_owned());
     page
 }
@@ -138,10 +170,13 @@ fn consent_long() -> ConsentPage {
     }
     for api in ["Traces", "Profiles", "Dashboards", "Alerts", "Annotations"] {
         let low = api.to_lowercase();
-        page.scopes.push(group(api, vec![
-            line(&format!("{low}:read"), &format!("Read your organization's {low}"), Risk::Low, Held::Now),
-            line(&format!("{low}:write"), &format!("Create and change {low}"), Risk::Medium, Held::Later),
-        ]));
+        page.scopes.push(group(
+            api,
+            vec![
+                line(&format!("{low}:read"), &format!("Read your organization's {low}"), Risk::Low, Held::Now),
+                line(&format!("{low}:write"), &format!("Create and change {low}"), Risk::Medium, Held::Later),
+            ],
+        ));
     }
     page
 }
@@ -171,11 +206,21 @@ fn error() -> ErrorPage {
 }
 
 fn home(viewer: Option<Viewer>, presence: Presence) -> HomePage {
-    HomePage { frame: Frame { brand: brand(), viewer, section: Section::Elsewhere }, presence, mcp_url: Some("https://gw.example.com/mcp".to_owned()) }
+    HomePage {
+        frame: Frame { brand: brand(), viewer, section: Section::Elsewhere },
+        presence,
+        mcp_url: Some("https://gw.example.com/mcp".to_owned()),
+    }
 }
 
 pub fn applications(grants: Vec<GrantRow>, notice: Option<ApplicationsNotice>) -> ApplicationsPage {
-    ApplicationsPage { frame: frame(Section::Applications), action: "/settings/applications/revoke".to_owned(), csrf: CSRF.to_owned(), notice, grants }
+    ApplicationsPage {
+        frame: frame(Section::Applications),
+        action: "/settings/applications/revoke".to_owned(),
+        csrf: CSRF.to_owned(),
+        notice,
+        grants,
+    }
 }
 
 fn revoked() -> ApplicationsNotice {
@@ -183,7 +228,8 @@ fn revoked() -> ApplicationsNotice {
 }
 
 pub fn grants() -> Vec<GrantRow> {
-    let scope = |scope: &str, text: &str, risk, last_use| GrantedScope { scope: scope.to_owned(), text: text.to_owned(), risk, last_use };
+    let scope =
+        |scope: &str, text: &str, risk, last_use| GrantedScope { scope: scope.to_owned(), text: text.to_owned(), risk, last_use };
     let wave = (0..30).map(|day: u32| if day % 7 > 4 { day % 3 } else { 20 + (day * 37) % 61 }).collect();
     let first = GrantRow {
         grant_id: "grant_9".to_owned(),
@@ -208,14 +254,22 @@ pub fn grants() -> Vec<GrantRow> {
         client: Client { name: "Claude".into(), trust: document },
         organization: "Acme Lab".into(),
         calls: Sparkline { days: (0..30).map(|day| if day > 24 { day * 11 } else { 0 }).collect() },
-        scopes: vec![scope("mcp:everything:invoke", "Call the tools of the server “everything”", Risk::Low, LastUse::At(ago(700)))],
+        scopes: vec![scope(
+            "mcp:everything:invoke",
+            "Call the tools of the server “everything”",
+            Risk::Low,
+            LastUse::At(ago(700)),
+        )],
         last_used: Some(ago(700)),
         granted: ago(60 * 24 * 5),
         ..first.clone()
     };
     let third = GrantRow {
         grant_id: "grant_11".to_owned(),
-        client: Client { name: DisplayName::new(HOSTILE), trust: Trust::Registered { ago: "3 hours ago".to_owned(), used_in_org: false } },
+        client: Client {
+            name: DisplayName::new(HOSTILE),
+            trust: Trust::Registered { ago: "3 hours ago".to_owned(), used_in_org: false },
+        },
         organization: HOSTILE.into(),
         calls: Sparkline { days: vec![0; 30] },
         scopes: vec![scope("metrics:read", HOSTILE, Risk::Low, LastUse::Never)],
@@ -228,7 +282,14 @@ pub fn grants() -> Vec<GrantRow> {
 }
 
 pub fn filter() -> AuditFilter {
-    AuditFilter { from: "2026-11-21T18:00".to_owned(), user: "ada@acme.example".to_owned(), api: "loki&x=1".to_owned(), decision: DecisionFilter::Denied, text: HOSTILE.to_owned(), ..AuditFilter::default() }
+    AuditFilter {
+        from: "2026-11-21T18:00".to_owned(),
+        user: "ada@acme.example".to_owned(),
+        api: "loki&x=1".to_owned(),
+        decision: DecisionFilter::Denied,
+        text: HOSTILE.to_owned(),
+        ..AuditFilter::default()
+    }
 }
 
 fn denied() -> Decision {
@@ -237,22 +298,51 @@ fn denied() -> Decision {
 
 pub fn rows() -> Vec<AuditRow> {
     let row = |n: i64, who: &str, application: Option<&str>, what: &str, api: &str, decision, status, millis| AuditRow {
-        id: format!("01JDA7ZK5N8Q{n}"), at: ago(n * 7), who: who.to_owned(), application: application.map(DisplayName::new),
-        what: what.to_owned(), api: api.to_owned(), decision, status, millis,
+        id: format!("01JDA7ZK5N8Q{n}"),
+        at: ago(n * 7),
+        who: who.to_owned(),
+        application: application.map(DisplayName::new),
+        what: what.to_owned(),
+        api: api.to_owned(),
+        decision,
+        status,
+        millis,
     };
     vec![
-        row(0, "ada@acme.example", Some("Grafana CLI"), "prometheus.query_range", "prometheus", Decision::Allowed, Some(200), Some(41)),
+        row(
+            0,
+            "ada@acme.example",
+            Some("Grafana CLI"),
+            "prometheus.query_range",
+            "prometheus",
+            Decision::Allowed,
+            Some(200),
+            Some(41),
+        ),
         row(1, "ada@acme.example", Some("Claude"), "tools/call query_logs", "everything", denied(), Some(403), Some(1)),
         row(2, "grace@acme.example", Some("Claude"), "tools/call echo", "everything", Decision::Allowed, Some(200), Some(1_204)),
         row(3, "grace@acme.example", None, "authorize.consent", "tollgate", Decision::Allowed, Some(303), Some(12)),
         row(4, "deploy-bot", Some("Terraform"), "rules.write", "mimir", Decision::Unknown, None, None),
         row(5, "deploy-bot", Some("Terraform"), "rules.write", "mimir", Decision::Allowed, Some(202), Some(88)),
-        row(6, "ada@acme.example", Some(HOSTILE), "loki.query", "loki", Decision::Denied("the grant was revoked".to_owned()), Some(401), Some(1)),
+        row(
+            6,
+            "ada@acme.example",
+            Some(HOSTILE),
+            "loki.query",
+            "loki",
+            Decision::Denied("the grant was revoked".to_owned()),
+            Some(401),
+            Some(1),
+        ),
     ]
 }
 
 pub fn audit(filter: AuditFilter, rows: Vec<AuditRow>) -> AuditPage {
-    let bin = |n: u32| Bin { label: format!("{:02}:{:02}", 17 + n / 12, n % 12 * 5), allowed: 8 + (n * 53) % 67, denied: if n % 9 == 4 { 6 } else { n % 2 } };
+    let bin = |n: u32| Bin {
+        label: format!("{:02}:{:02}", 17 + n / 12, n % 12 * 5),
+        allowed: 8 + (n * 53) % 67,
+        denied: if n % 9 == 4 { 6 } else { n % 2 },
+    };
     AuditPage {
         frame: frame(Section::Audit { slug: "acme".to_owned() }),
         organization: "Acme Production".into(),
@@ -278,7 +368,11 @@ fn explanation() -> Explanation {
 fn record(decision: Decision, explanation: Option<Explanation>) -> AuditRecordPage {
     let field = |label: &str, name: &str, value| RecordField { label: label.to_owned(), name: name.to_owned(), value };
     let code = |text: &str| FieldValue::Code(text.to_owned());
-    let neighbour = |label: &str, of: &str| Neighbour { label: label.to_owned(), of: of.to_owned(), href: "/orgs/acme/audit?text=x".to_owned() };
+    let neighbour = |label: &str, of: &str| Neighbour {
+        label: label.to_owned(),
+        of: of.to_owned(),
+        href: "/orgs/acme/audit?text=x".to_owned(),
+    };
     AuditRecordPage {
         frame: frame(Section::Audit { slug: "acme".to_owned() }),
         organization: "Acme Production".into(),

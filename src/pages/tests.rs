@@ -6,8 +6,9 @@ use std::path::Path;
 use askama::Template;
 
 use super::samples;
-use super::views::{ApplicationsPage, DecisionFilter, Held, LoginPage, Risk};
+use super::views::{ApplicationsPage, DecisionFilter, Held, LoginPage};
 use super::{assets, display_name};
+use crate::config::Risk;
 
 fn page(name: &str) -> String {
     let (_, html) = samples::pages().into_iter().find(|(file, _)| *file == name).expect("a sample of that name");
@@ -65,7 +66,10 @@ fn no_page_carries_inline_script_style_or_handlers() {
                 assert!(!value.to_ascii_lowercase().trim_start().starts_with("javascript:"), "{file}: {value}");
             }
             if name == "script" {
-                assert!(attributes.iter().any(|(key, value)| key == "src" && assets::asset(value).is_some()), "{file}: a script without our source");
+                assert!(
+                    attributes.iter().any(|(key, value)| key == "src" && assets::asset(value).is_some()),
+                    "{file}: a script without our source"
+                );
             }
         }
         assert_eq!(html.matches("<script").count(), html.matches("></script>").count(), "{file}: a script with a body");
@@ -187,7 +191,12 @@ fn consent_lists_every_scope_once_with_the_riskiest_first() {
     assert_eq!(risky_seen.first().map(|(_, risk)| *risk), Some(Risk::High));
     assert_eq!(html.matches("Takes effect if you are given").count(), 1);
     assert!(html.contains("You hold this in Acme Production only"));
-    for fact in ["Published by Grafana Labs", "cli.grafana.example", "For 90 days at most; ends sooner if unused for 30 days", "/settings/applications"] {
+    for fact in [
+        "Published by Grafana Labs",
+        "cli.grafana.example",
+        "For 90 days at most; ends sooner if unused for 30 days",
+        "/settings/applications",
+    ] {
         assert!(html.contains(fact), "{fact}");
     }
 }
@@ -195,7 +204,13 @@ fn consent_lists_every_scope_once_with_the_riskiest_first() {
 #[test]
 fn an_unknown_client_is_called_so_and_its_lookalike_named() {
     let html = page("consent-unknown");
-    for fact in ["registered itself 2 minutes ago", "nobody in your organization uses it", "This is not Grafana CLI", "127.0.0.1:49152", "application on this computer"] {
+    for fact in [
+        "registered itself 2 minutes ago",
+        "nobody in your organization uses it",
+        "This is not Grafana CLI",
+        "127.0.0.1:49152",
+        "application on this computer",
+    ] {
         assert!(html.contains(fact), "{fact}");
     }
 }
@@ -219,7 +234,10 @@ fn applications_count_what_was_never_used_and_fold_the_rest() {
     assert!(html.contains("<summary>2 more</summary>"));
     assert!(html.contains("aria-label=\"938 calls in 30 days\"") || html.contains("calls in 30 days\""));
     let unused: ApplicationsPage = samples::applications(samples::grants().split_off(2), None);
-    assert!(!unused.render().expect("rendering into a string cannot fail").contains("of 1 never used"), "a grant that never called says so once");
+    assert!(
+        !unused.render().expect("rendering into a string cannot fail").contains("of 1 never used"),
+        "a grant that never called says so once"
+    );
 }
 
 #[test]
@@ -243,7 +261,9 @@ fn a_refused_sign_in_keeps_the_email_and_never_a_password() {
     assert!(has_element(&html, "input", &[("id", "email"), ("value", "ada@acme.example")]));
     assert!(has_element(&html, "input", &[("id", "password"), ("value", "")]));
     assert!(html.contains("role=\"alert\""));
-    let plain = LoginPage::new(samples::brand(), "/login".to_owned(), "t".to_owned()).render().expect("rendering into a string cannot fail");
+    let plain = LoginPage::new(samples::brand(), "/login".to_owned(), "t".to_owned())
+        .render()
+        .expect("rendering into a string cannot fail");
     assert!(!plain.contains("role=\"alert\"") && !plain.contains("or with an account"));
 }
 

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+
+use crate::types::Timestamp;
 
 /// A moment as a page prints it: relative for the eye, exact on hover, machine-readable for the script.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,10 +21,11 @@ impl When {
     /// Words for `at` as seen from `now`.
     #[must_use]
     pub fn new(at: Timestamp, now: Timestamp) -> Self {
-        let zoned = at.to_zoned(TimeZone::UTC);
+        // A stored instant outside the calendar is shown as the epoch: a page never fails over one wrong row.
+        let zoned = jiff::Timestamp::from_millisecond(at.millis()).unwrap_or_default().to_zoned(TimeZone::UTC);
         Self {
             rfc3339: zoned.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            relative: relative(at.as_second() - now.as_second()),
+            relative: relative(at.seconds().saturating_sub(now.seconds())),
             exact: zoned.strftime("%-d %b %Y, %H:%M:%S UTC").to_string(),
         }
     }
@@ -33,7 +35,7 @@ fn relative(seconds: i64) -> String {
     let span = duration_words(Duration::from_secs(seconds.unsigned_abs()));
     match seconds {
         -4..=4 => "just now".to_owned(),
-        ..0 => format!("{span} ago"),
+        ..-4 => format!("{span} ago"),
         _ => format!("in {span}"),
     }
 }
@@ -83,19 +85,28 @@ mod tests {
 
     #[test]
     fn moments_read_from_now() {
-        let now: Timestamp = "2026-11-21T22:50:29Z".parse().expect("a valid timestamp");
-        let at = |offset: i64| When::new(Timestamp::from_second(now.as_second() + offset).expect("in range"), now);
+        let now = Timestamp::parse_rfc3339("2026-11-21T22:50:29Z").expect("a valid timestamp");
+        let at = |offset: i64| When::new(Timestamp::from_millis(now.millis() + offset * 1000), now);
         assert_eq!(at(-2).relative, "just now");
         assert_eq!(at(-120).relative, "2 minutes ago");
         assert_eq!(at(-86_400).relative, "1 day ago");
         assert_eq!(at(7_200).relative, "in 2 hours");
+        assert_eq!(When::new(Timestamp::from_millis(i64::MAX), now).rfc3339, "1970-01-01T00:00:00Z");
         assert_eq!(at(-120).rfc3339, "2026-11-21T22:48:29Z");
         assert_eq!(at(-120).exact, "21 Nov 2026, 22:48:29 UTC");
     }
 
     #[test]
     fn spans_name_their_largest_unit() {
-        for (seconds, words) in [(1, "1 second"), (600, "10 minutes"), (3600, "1 hour"), (2_592_000, "30 days"), (7_776_000, "90 days"), (31_536_000, "12 months"), (94_608_000, "3 years")] {
+        for (seconds, words) in [
+            (1, "1 second"),
+            (600, "10 minutes"),
+            (3600, "1 hour"),
+            (2_592_000, "30 days"),
+            (7_776_000, "90 days"),
+            (31_536_000, "12 months"),
+            (94_608_000, "3 years"),
+        ] {
             assert_eq!(duration_words(Duration::from_secs(seconds)), words);
         }
     }

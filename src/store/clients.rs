@@ -141,5 +141,5 @@ pub trait ClientStore {
     /// Removes a client and revokes its grants.
     async fn delete_client(&self, id: &ClientId, cause: &Cause) -> Result<bool, StoreError>;
     /// Removes dynamic clients without a live grant that were made before `before`; says how many.
-    async fn purge_unused_dynamic_clients(&self, before: Timestamp) -> Result<u64, StoreError>;
+    async fn purge_unused_dynamic_clients(&self, before: Timestamp, cause: &Cause) -> Result<u64, StoreError>;
 }

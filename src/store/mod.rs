@@ -8,10 +8,13 @@
 mod accounts;
 mod audit_log;
 mod clients;
+#[cfg(test)]
+mod contract;
 mod feed;
 mod grants;
 mod keys;
 mod sessions;
+pub mod sql;
 mod tokens;
 
 use std::sync::Arc;

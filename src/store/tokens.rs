@@ -92,8 +92,8 @@ pub trait TokenStore {
         grace: Duration,
         cause: &Cause,
     ) -> Result<Rotate, StoreError>;
-    /// The grant of a refresh token, whether or not the token still lives.
-    async fn refresh_grant(&self, hash: &HashedToken) -> Result<Option<(Grant, RefreshState)>, StoreError>;
+    /// The grant of a refresh token, whether or not the token lives at `at`.
+    async fn refresh_grant(&self, hash: &HashedToken, at: Timestamp) -> Result<Option<(Grant, RefreshState)>, StoreError>;
     /// Notes that an access token was issued (`token.issue` or `token.refresh`).
     async fn note_token(&self, grant: &Grant, scopes: &ScopeSet, refreshed: bool, cause: &Cause) -> Result<(), StoreError>;
     /// Revokes one access token by its `jti`; remembered until `until`. The feed names its grant.

@@ -45,7 +45,10 @@ fn public_bits(config: &Config) -> ScopeBits {
 }
 
 /// Whether anything behind a grant has ended, in the order in which a person would ask.
-pub(super) fn standing(facts: &GrantFacts, at: Timestamp) -> Result<(), Refusal> {
+///
+/// # Errors
+/// What has ended.
+pub fn standing(facts: &GrantFacts, at: Timestamp) -> Result<(), Refusal> {
     let ended = facts.grant.expires_at.is_some_and(|end| end <= at);
     match facts {
         f if !matches!(f.grant.state, GrantState::Live) => Err(Refusal::GrantRevoked),

@@ -13,7 +13,7 @@ mod verify;
 mod view;
 
 pub use claims::Claims;
-pub use effective::{Effective, effective};
+pub use effective::{Effective, effective, standing};
 pub use keys::{IssuedToken, KeyRing, NewAccessToken, TokenFault};
 pub use principal::Principal;
 pub use verify::{Refusal, Rejected, Verifier};

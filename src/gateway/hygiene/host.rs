@@ -9,6 +9,7 @@ use super::Reason;
 #[derive(Clone, Debug)]
 pub struct AcceptedHosts {
     hosts: Vec<Arc<str>>,
+    suffixes: Vec<Box<str>>,
     default_port: &'static str,
 }
 
@@ -19,16 +20,30 @@ impl AcceptedHosts {
     pub fn new<'a>(authorities: impl IntoIterator<Item = &'a str>, https: bool) -> Self {
         let default_port = if https { "443" } else { "80" };
         let canonical = |a| canonical(a, default_port).ok().map(|h| Arc::from(h.as_ref()));
-        Self { hosts: authorities.into_iter().filter_map(canonical).collect(), default_port }
+        Self { hosts: authorities.into_iter().filter_map(canonical).collect(), suffixes: Vec::new(), default_port }
+    }
+
+    /// Also takes every host that is one label in front of one of `suffixes` (`.apps.example.com`, canonical): the label names an
+    /// organization.
+    #[must_use]
+    pub fn with_suffixes<'a>(mut self, suffixes: impl IntoIterator<Item = &'a str>) -> Self {
+        self.suffixes.extend(suffixes.into_iter().map(Box::from));
+        self
     }
 
     /// The accepted host that `authority` names.
-    pub(super) fn find(&self, authority: &str) -> Result<&Arc<str>, Reason> {
+    pub(super) fn find(&self, authority: &str) -> Result<Arc<str>, Reason> {
         if let Some(host) = self.hosts.iter().find(|h| &***h == authority) {
-            return Ok(host);
+            return Ok(Arc::clone(host));
         }
         let canonical = canonical(authority, self.default_port)?;
-        self.hosts.iter().find(|h| ***h == *canonical).ok_or(Reason::HostUnknown)
+        let ours = self.hosts.iter().find(|h| ***h == *canonical).map(Arc::clone);
+        ours.or_else(|| self.is_labelled(&canonical).then(|| Arc::from(&*canonical))).ok_or(Reason::HostUnknown)
+    }
+
+    fn is_labelled(&self, host: &str) -> bool {
+        let label = |suffix: &str| host.strip_suffix(suffix).is_some_and(|l| !l.is_empty() && !l.contains('.'));
+        self.suffixes.iter().any(|s| label(s))
     }
 }
 

@@ -2,7 +2,8 @@
 
 use askama::Template;
 
-use super::{Client, Frame, Risk};
+use super::{Client, Frame, scope_icon};
+use crate::config::Risk;
 use crate::pages::{DisplayName, Sparkline, When, count};
 
 /// `/settings/applications`. Each row is a form that posts `csrf` and `grant_id` to `action`; its button is `revoke-{grant_id}`.
@@ -86,6 +87,10 @@ pub enum ApplicationsNotice {
 const SCOPES_SHOWN: usize = 3;
 
 impl GrantedScope {
+    fn icon(&self) -> &'static str {
+        scope_icon(&self.scope, self.risk)
+    }
+
     /// Empty when there is nothing to say.
     fn note(&self) -> String {
         match &self.last_use {

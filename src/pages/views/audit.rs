@@ -177,8 +177,14 @@ impl Decision {
 impl AuditFilter {
     fn parts(&self) -> [(&'static str, &str); 8] {
         [
-            ("from", &self.from), ("to", &self.to), ("user", &self.user), ("client", &self.client),
-            ("api", &self.api), ("tool", &self.tool), ("decision", self.decision.value()), ("text", &self.text),
+            ("from", &self.from),
+            ("to", &self.to),
+            ("user", &self.user),
+            ("client", &self.client),
+            ("api", &self.api),
+            ("tool", &self.tool),
+            ("decision", self.decision.value()),
+            ("text", &self.text),
         ]
     }
 

@@ -70,9 +70,9 @@ impl Trust {
     /// The sentence under the name when the badge alone says too little.
     pub(in crate::pages) fn explanation(&self) -> Option<String> {
         match self {
-            Self::Registered { ago, used_in_org: false } => {
-                Some(format!("This application registered itself {ago}, and nobody in your organization uses it. Its name is its own claim. Continue only if you started this yourself."))
-            }
+            Self::Registered { ago, used_in_org: false } => Some(format!(
+                "This application registered itself {ago}, and nobody in your organization uses it. Its name is its own claim. Continue only if you started this yourself."
+            )),
             Self::Registered { ago, used_in_org: true } => {
                 Some(format!("This application registered itself {ago}. Others in your organization use it too."))
             }

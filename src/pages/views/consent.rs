@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use askama::Template;
 
-use super::{Client, Frame};
+use super::{Client, Frame, scope_icon};
+use crate::config::Risk;
 use crate::pages::{DisplayName, duration_words};
 
 /// `/consent`. Buttons `approve` and `deny` (each submits its own name with value `1`), radio rows `org`, hidden `csrf`.
@@ -76,17 +77,6 @@ pub struct ScopeLine {
     pub held: Held,
 }
 
-/// What could go wrong with a scope; the catalogue says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Risk {
-    /// Reads what members read anyway.
-    Low,
-    /// Changes or exports something.
-    Medium,
-    /// Has its own block on the consent page.
-    High,
-}
-
 /// Whether the person holds the permission that a scope stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Held {
@@ -139,11 +129,16 @@ impl ConsentPage {
 
     /// The other lines: groups with the riskiest first, lines with the riskiest first.
     fn ordinary(&self) -> Vec<(&str, Vec<&ScopeLine>)> {
-        let mut groups: Vec<_> = self.scopes.iter().map(|group| {
-            let mut lines: Vec<_> = group.lines.iter().filter(|line| line.risk != Risk::High).collect();
-            lines.sort_by_key(|line| std::cmp::Reverse(line.risk));
-            (group.api.as_str(), lines)
-        }).filter(|(_, lines)| !lines.is_empty()).collect();
+        let mut groups: Vec<_> = self
+            .scopes
+            .iter()
+            .map(|group| {
+                let mut lines: Vec<_> = group.lines.iter().filter(|line| line.risk != Risk::High).collect();
+                lines.sort_by_key(|line| std::cmp::Reverse(line.risk));
+                (group.api.as_str(), lines)
+            })
+            .filter(|(_, lines)| !lines.is_empty())
+            .collect();
         groups.sort_by_key(|(_, lines)| std::cmp::Reverse(lines.first().map(|line| line.risk)));
         groups
     }
@@ -158,13 +153,9 @@ impl ConsentPage {
     }
 }
 
-impl Risk {
-    pub(in crate::pages) fn icon(self) -> &'static str {
-        match self {
-            Self::Low => "eye",
-            Self::Medium => "pencil",
-            Self::High => "alert",
-        }
+impl ScopeLine {
+    fn icon(&self) -> &'static str {
+        scope_icon(&self.scope, self.risk)
     }
 }
 
@@ -174,7 +165,10 @@ impl Held {
         match self {
             Self::Now => String::new(),
             Self::Later => "Takes effect if you are given this permission".to_owned(),
-            Self::Only(organizations) => format!("You hold this in {} only; elsewhere it takes effect if you are given it", organizations.iter().map(DisplayName::as_str).collect::<Vec<_>>().join(", ")),
+            Self::Only(organizations) => format!(
+                "You hold this in {} only; elsewhere it takes effect if you are given it",
+                organizations.iter().map(DisplayName::as_str).collect::<Vec<_>>().join(", ")
+            ),
         }
     }
 }

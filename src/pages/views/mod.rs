@@ -10,14 +10,16 @@ mod home;
 mod login;
 mod password;
 mod record;
+mod scope;
 
 pub use applications::{ApplicationsNotice, ApplicationsPage, GrantRow, GrantedScope, LastUse};
 pub use audit::{AuditFilter, AuditPage, AuditRow, Decision, DecisionFilter, Proof};
 pub use client::{Client, Trust};
-pub use consent::{ConsentPage, ConsentProblem, Destination, Held, Lifetime, OrganizationChoice, Risk, ScopeGroup, ScopeLine};
+pub use consent::{ConsentPage, ConsentProblem, Destination, Held, Lifetime, OrganizationChoice, ScopeGroup, ScopeLine};
 pub use error::{ErrorPage, Link};
 pub use frame::{AuditLink, Brand, Frame, Section, Viewer};
 pub use home::{HomePage, Presence};
 pub use login::{LoginPage, LoginProblem, Provider};
 pub use password::{PasswordPage, PasswordProblem, PasswordReason};
 pub use record::{AuditRecordPage, Explanation, FieldGroup, FieldValue, Neighbour, RecordField};
+use scope::scope_icon;

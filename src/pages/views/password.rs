@@ -72,7 +72,9 @@ impl PasswordPage {
 
     fn problem_text(&self) -> Option<String> {
         self.problem.map(|problem| match problem {
-            PasswordProblem::CurrentWrong => format!("The {} isn't right. Check it and try again.", self.current_label().to_lowercase()),
+            PasswordProblem::CurrentWrong => {
+                format!("The {} isn't right. Check it and try again.", self.current_label().to_lowercase())
+            }
             PasswordProblem::TooShort => format!("The new password needs at least {} characters.", self.minimum),
             PasswordProblem::TooCommon => "The new password is easy to guess. Choose another one.".to_owned(),
             PasswordProblem::Unchanged => "The new password is the same as the old one. Choose another one.".to_owned(),

@@ -17,7 +17,7 @@ pub struct AuditRecordPage {
     pub path: String,
     /// Record id.
     pub id: String,
-    /// The record in one line, "tools/call query_logs on loki".
+    /// The record in one line, "`tools/call query_logs` on loki".
     pub title: String,
     /// When it happened.
     pub at: When,

@@ -1,0 +1,297 @@
+//! pingora's hooks, each calling one stage.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::Router;
+use bytes::{Bytes, BytesMut};
+use futures::FutureExt as _;
+use http::header::{CONTENT_LENGTH, SET_COOKIE, TRANSFER_ENCODING, WWW_AUTHENTICATE};
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::proxy::{FailToProxy, ProxyHttp, Session};
+use pingora::upstreams::peer::HttpPeer;
+use pingora::{Error, ErrorSource, ErrorType, Result};
+
+use super::ctx::{Ctx, Stage};
+use super::entry::{self, Entered};
+use super::strangers::Strangers;
+use crate::audit::Journal;
+use crate::config::ApiKind;
+use crate::gateway::denial::{Denial, UpstreamFault};
+use crate::gateway::outbound::{self, Facts};
+use crate::gateway::prepared::Prepared;
+use crate::gateway::respond::{self, Scene};
+use crate::gateway::streams::OpenStreams;
+use crate::gateway::upstream::Upstreams;
+use crate::mcp::{Framing, ListFilter};
+use crate::node::Node;
+use crate::record::BrokenBy;
+use crate::telemetry::Metrics;
+
+/// How long a client may take to accept what we write.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Connections that are tried for one request.
+const MAX_TRIES: u8 = 2;
+
+/// Everything that the hooks need.
+pub struct Front {
+    /// The process.
+    pub node: Arc<Node>,
+    /// The journal.
+    pub journal: Journal,
+    /// Requests under way.
+    pub streams: Arc<OpenStreams>,
+    /// The metrics.
+    pub metrics: Arc<Metrics>,
+    /// Addresses of upstreams.
+    pub upstreams: Upstreams,
+    /// Pages and the authorization server.
+    pub local: Router,
+    /// Our own MCP server.
+    pub own_mcp: Router,
+    /// How many refusals of strangers are put on record.
+    pub strangers: Strangers,
+    /// The configuration of the moment, prepared.
+    pub prepared: Arc<arc_swap::ArcSwap<Prepared>>,
+}
+
+#[async_trait]
+impl ProxyHttp for Front {
+    type CTX = Ctx;
+
+    fn new_ctx(&self) -> Ctx {
+        Ctx::new(self.prepared.load_full())
+    }
+
+    async fn early_request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<()> {
+        if session.get_keepalive().is_some() {
+            let idle = ctx.prepared.config.listen.limits.idle_timeout;
+            session.set_keepalive(Some(idle.as_secs().max(1)));
+        }
+        session.set_write_timeout(Some(WRITE_TIMEOUT));
+        session.set_total_drain_timeout(Some(Duration::from_secs(5)));
+        Ok(())
+    }
+
+    async fn request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
+        let seen = entry::see(&self.node, session, &ctx.prepared);
+        let entered = AssertUnwindSafe(entry::enter(self, session, ctx, &seen)).catch_unwind().await;
+        match entered {
+            Ok(Ok(Entered::Forward(forwarding))) => {
+                ctx.stage = Stage::Forward(forwarding);
+                Ok(false)
+            }
+            Ok(Ok(Entered::Answered)) => {
+                ctx.stage = Stage::Answered;
+                Ok(true)
+            }
+            Ok(Err(error)) => Err(error),
+            Err(_panic) => {
+                entry::panicked(self, session, ctx, &seen).await?;
+                ctx.stage = Stage::Answered;
+                Ok(true)
+            }
+        }
+    }
+
+    async fn upstream_peer(&self, session: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
+        let Some(forwarding) = ctx.forwarding() else { return Err(Error::new(ErrorType::InternalError)) };
+        forwarding.tries += 1;
+        let no_peer = |e| Error::because(ErrorType::ConnectNoRoute, "no peer", e);
+        let (upstream, turn) = self.upstreams.choose(&forwarding.permit).map_err(no_peer)?;
+        let endpoint = &upstream.endpoints[turn];
+        let mut peer = self.upstreams.peer(&upstream, endpoint).await.map_err(no_peer)?;
+        let accepts_events = session.req_header().headers.get("accept").is_some_and(|a| a.as_bytes().starts_with(b"text/event-stream"));
+        if accepts_events || forwarding.message.is_some() {
+            peer.options.read_timeout = Some(upstream.timeouts.stream_idle);
+        }
+        forwarding.endpoint = Some((upstream, turn));
+        Ok(Box::new(peer))
+    }
+
+    async fn upstream_request_filter(&self, _session: &mut Session, head: &mut RequestHeader, ctx: &mut Ctx) -> Result<()> {
+        let https = ctx.prepared.config.issuer.is_https();
+        let Some(forwarding) = ctx.forwarding() else { return Err(Error::new(ErrorType::InternalError)) };
+        let endpoint = forwarding.endpoint.as_ref().and_then(|(u, turn)| u.endpoints.get(*turn));
+        let Some(endpoint) = endpoint else { return Err(Error::new(ErrorType::InternalError)) };
+        let facts = Facts {
+            endpoint,
+            request_id: forwarding.seen.request.as_str(),
+            traceparent: &forwarding.seen.trace.traceparent(),
+            client: forwarding.seen.client.map(|c| c.ip()),
+            scheme: if https { "https" } else { "http" },
+        };
+        outbound::prepare(head, &forwarding.permit, &forwarding.request, &facts)
+    }
+
+    async fn request_body_filter(&self, _: &mut Session, body: &mut Option<Bytes>, end: bool, ctx: &mut Ctx) -> Result<()> {
+        if let Some(held) = ctx.forwarding().and_then(|f| f.held.clone()) {
+            // The body was read to decide: what was parsed is what is sent, whole, when pingora replays its last part.
+            *body = Some(if end { held } else { Bytes::new() });
+        }
+        Ok(())
+    }
+
+    async fn response_filter(&self, session: &mut Session, head: &mut ResponseHeader, ctx: &mut Ctx) -> Result<()> {
+        if head.status.is_informational() && head.status != 101 {
+            return Ok(());
+        }
+        let (elapsed, http2) = (ctx.started.elapsed(), session.is_http2());
+        let Some(forwarding) = ctx.forwarding() else { return Ok(()) };
+        forwarding.first_byte.get_or_insert(elapsed);
+        if head.status == http::StatusCode::UNAUTHORIZED {
+            // The upstream refuses our credentials, not the client's: sending its challenge on would start a login for nothing.
+            forwarding.fault = Some(UpstreamFault::Credentials);
+            head.set_status(http::StatusCode::BAD_GATEWAY)?;
+            head.remove_header(&WWW_AUTHENTICATE);
+        }
+        forwarding.status = head.status.as_u16();
+        // Cookies of an upstream would be set for our own origin.
+        head.remove_header(&SET_COOKIE);
+        head.insert_header(respond::REQUEST_ID, forwarding.seen.request.as_str())?;
+        if let Some(origin) = &forwarding.origin {
+            let mut headers = http::HeaderMap::new();
+            respond::cors(&mut headers, origin);
+            for (name, value) in &headers {
+                head.insert_header(name.clone(), value.clone())?;
+            }
+        }
+        let is_events = head.headers.get("content-type").is_some_and(|t| t.as_bytes().starts_with(b"text/event-stream"));
+        if is_events {
+            head.insert_header("x-accel-buffering", "no")?;
+        }
+        install_filter(forwarding, head, http2)
+    }
+
+    fn response_body_filter(&self, _: &mut Session, body: &mut Option<Bytes>, end: bool, ctx: &mut Ctx) -> Result<Option<Duration>> {
+        let Some(forwarding) = ctx.forwarding() else { return Ok(None) };
+        if let Some(filter) = &mut forwarding.filter {
+            let unreadable = |e| Error::because(ErrorType::InternalError, "a list can't be filtered", e);
+            let mut out = BytesMut::new();
+            if let Some(chunk) = body.take() {
+                out.extend_from_slice(&filter.push(&chunk).map_err(unreadable)?);
+            }
+            if end {
+                out.extend_from_slice(&filter.finish().map_err(unreadable)?);
+            }
+            *body = (end || !out.is_empty()).then(|| out.freeze());
+        }
+        forwarding.bytes += body.as_ref().map_or(0, |b| u64::try_from(b.len()).unwrap_or(0));
+        Ok(None)
+    }
+
+    fn fail_to_connect(&self, _: &mut Session, peer: &HttpPeer, ctx: &mut Ctx, mut error: Box<Error>) -> Box<Error> {
+        if let Some(forwarding) = ctx.forwarding() {
+            tracing::warn!(request = %forwarding.seen.request, %peer, %error, "an upstream can't be reached");
+            if let Some((upstream, _)) = &forwarding.endpoint {
+                self.metrics.upstream_up.with_label_values(&[&upstream.name]).set(0);
+            }
+            // Nothing was sent, so every method may be tried again.
+            error.set_retry(forwarding.tries < MAX_TRIES);
+        }
+        error
+    }
+
+    async fn fail_to_proxy(&self, session: &mut Session, error: &Error, ctx: &mut Ctx) -> FailToProxy {
+        let fault = fault_of(error);
+        let started = session.response_written().is_some();
+        let scene_request = ctx.forwarding().map(|f| (f.seen.request.clone(), Arc::clone(&f.permit), f.origin.clone()));
+        let Some((request, permit, origin)) = scene_request else {
+            return FailToProxy { error_code: 0, can_reuse_downstream: false };
+        };
+        let Some(denial) = fault.filter(|_| !started) else {
+            return FailToProxy { error_code: 0, can_reuse_downstream: false };
+        };
+        let prepared = Arc::clone(&ctx.prepared);
+        let Some(forwarding) = ctx.forwarding() else { return FailToProxy { error_code: 0, can_reuse_downstream: false } };
+        let scene = Scene {
+            config: &prepared.config,
+            api: Some(permit.api()),
+            request: &request,
+            principal: permit.principal().map(Arc::as_ref),
+            rpc: forwarding.message.as_ref().and_then(|m| m.id.as_ref()),
+            target: None,
+            origin: origin.as_ref(),
+        };
+        let answer = respond::answer(&denial, &scene);
+        forwarding.status = answer.status.as_u16();
+        let code = forwarding.status;
+        if let Err(error) = entry::write(session, answer).await {
+            tracing::debug!(%error, "the client left before its answer");
+        }
+        FailToProxy { error_code: code, can_reuse_downstream: false }
+    }
+
+    async fn logging(&self, _session: &mut Session, error: Option<&Error>, ctx: &mut Ctx) {
+        let micros = ctx.micros();
+        let Some(forwarding) = ctx.forwarding() else { return };
+        if error.is_none()
+            && let Some((upstream, _)) = &forwarding.endpoint
+        {
+            self.metrics.upstream_up.with_label_values(&[&upstream.name]).set(1);
+        }
+        forwarding.end(micros, error.map(broken_by));
+    }
+
+    fn suppress_error_log(&self, _: &Session, _: &Ctx, _: &Error) -> bool {
+        true
+    }
+}
+
+/// Answers to list requests lose what their reader may not use.
+fn install_filter(forwarding: &mut super::ctx::Forwarding, head: &mut ResponseHeader, http2: bool) -> Result<()> {
+    let (Some(message), ApiKind::Mcp(policy)) = (&forwarding.message, &forwarding.permit.api().kind) else { return Ok(()) };
+    let Some(principal) = forwarding.permit.principal() else { return Ok(()) };
+    if !message.filtered || !head.status.is_success() || head.status == http::StatusCode::ACCEPTED {
+        return Ok(());
+    }
+    let unreadable = |e| Error::because(ErrorType::InternalError, "a list can't be filtered", e);
+    let framing = Framing::of(&head.headers).map_err(unreadable)?;
+    forwarding.filter = Some(ListFilter::new(Arc::clone(policy), principal.effective.now, message.era, framing));
+    head.remove_header(&CONTENT_LENGTH);
+    if !http2 {
+        head.insert_header(TRANSFER_ENCODING, "chunked")?;
+    }
+    Ok(())
+}
+
+/// What a failed exchange is to the client; `None` when the client itself is gone.
+fn fault_of(error: &Error) -> Option<Denial> {
+    let timeout = matches!(
+        error.etype(),
+        ErrorType::ConnectTimedout | ErrorType::ReadTimedout | ErrorType::WriteTimedout | ErrorType::TLSHandshakeTimedout
+    );
+    let connect = matches!(
+        error.etype(),
+        ErrorType::ConnectRefused
+            | ErrorType::ConnectNoRoute
+            | ErrorType::ConnectError
+            | ErrorType::SocketError
+            | ErrorType::BindError
+            | ErrorType::TLSHandshakeFailure
+            | ErrorType::InvalidCert
+            | ErrorType::TLSWantX509Lookup
+    );
+    match error.esource() {
+        _ if connect => Some(Denial::Upstream(UpstreamFault::Connect)),
+        ErrorSource::Downstream if timeout => Some(Denial::BodyBroken),
+        ErrorSource::Downstream => None,
+        _ if timeout => Some(Denial::Upstream(UpstreamFault::Timeout)),
+        ErrorSource::Upstream | ErrorSource::Internal | ErrorSource::Unset => Some(Denial::Upstream(UpstreamFault::Broken)),
+    }
+}
+
+fn broken_by(error: &Error) -> BrokenBy {
+    match error.esource() {
+        ErrorSource::Downstream => BrokenBy::Client,
+        ErrorSource::Upstream => BrokenBy::Upstream,
+        ErrorSource::Internal | ErrorSource::Unset => match error.etype() {
+            ErrorType::ConnectRefused | ErrorType::ConnectNoRoute | ErrorType::ConnectError | ErrorType::ConnectTimedout => {
+                BrokenBy::Upstream
+            }
+            _ => BrokenBy::Fault,
+        },
+    }
+}

@@ -1,0 +1,123 @@
+//! What a client may ask for: scopes and resources, decided in one place for every grant.
+
+use crate::config::Config;
+use crate::store::{Client, ClientOrigin};
+use crate::types::{ResourceId, ScopeSet};
+
+use super::{Code, OAuthError};
+
+/// Asked for by clients that want refresh tokens; means nothing here, where every such client gets them.
+const OFFLINE_ACCESS: &str = "offline_access";
+
+/// What a client may ever ask for. A client that registered itself may ask for every public scope, whatever it registered: its
+/// registration was its own claim, and step-up needs scopes that it did not know of then.
+#[must_use]
+pub fn allowed_scopes(config: &Config, client: &Client) -> ScopeSet {
+    match (client.origin, &client.scopes) {
+        (ClientOrigin::Administrator, Some(scopes)) => scopes.clone(),
+        (ClientOrigin::Administrator, None) | (ClientOrigin::Dynamic, _) => config.catalogue.public(),
+    }
+}
+
+/// Reads `scope`, without `offline_access`; `None` when nothing is asked for.
+///
+/// # Errors
+/// `invalid_scope` when it breaks the grammar or is too long.
+pub fn scope_param(text: Option<&str>) -> Result<Option<ScopeSet>, OAuthError> {
+    let parsed = text.map(ScopeSet::parse).transpose().map_err(|e| OAuthError::new(Code::InvalidScope, e.to_string()))?;
+    Ok(parsed.filter(|s| !s.is_empty()).map(|mut scopes| {
+        scopes.remove(OFFLINE_ACCESS);
+        scopes
+    }).filter(|s| !s.is_empty()))
+}
+
+/// The scopes of an authorization request: those asked for, or what the named resources advertise.
+///
+/// # Errors
+/// `invalid_scope` for a scope that does not exist or that this client may not ask for.
+pub fn authorize_scopes(
+    config: &Config,
+    client: &Client,
+    asked: Option<ScopeSet>,
+    resources: &[ResourceId],
+) -> Result<ScopeSet, OAuthError> {
+    let allowed = allowed_scopes(config, client);
+    let Some(asked) = asked else { return Ok(advertised(config, resources).intersection(&allowed)) };
+    let existing = config.catalogue.scopes(&config.catalogue.bits(&asked));
+    let (unknown, refused) = (asked.difference(&existing), asked.difference(&allowed));
+    if !unknown.is_empty() {
+        let text = format!("These scopes do not exist here: {unknown}. The metadata lists those that do");
+        return Err(OAuthError::new(Code::InvalidScope, text));
+    }
+    if !refused.is_empty() {
+        let text = format!("This client may not ask for: {refused}. An administrator can allow it");
+        return Err(OAuthError::new(Code::InvalidScope, text));
+    }
+    Ok(asked)
+}
+
+fn advertised(config: &Config, resources: &[ResourceId]) -> ScopeSet {
+    let everywhere = is_everywhere(config, resources);
+    let named = |api: &crate::config::Api| everywhere || resources.contains(&api.resource);
+    config.apis.iter().filter(|a| named(a)).fold(ScopeSet::default(), |all, api| all.union(&api.advertised))
+}
+
+/// The scopes of a token: those asked for, or all that were granted.
+///
+/// # Errors
+/// `invalid_scope` when more is asked for than was granted (RFC 6749 §6).
+pub fn narrowed_scopes(granted: &ScopeSet, asked: Option<ScopeSet>) -> Result<ScopeSet, OAuthError> {
+    let Some(asked) = asked else { return Ok(granted.clone()) };
+    let beyond = asked.difference(granted);
+    if beyond.is_empty() {
+        return Ok(asked);
+    }
+    let text = format!("Beyond what was granted: {beyond}. Ask for a new authorization that includes it");
+    Err(OAuthError::new(Code::InvalidScope, text))
+}
+
+/// Whether a list of resources stands for every API of this gateway: none named, or its root.
+#[must_use]
+pub fn is_everywhere(config: &Config, resources: &[ResourceId]) -> bool {
+    resources.is_empty() || resources.iter().any(|r| r.as_str() == config.issuer.as_str())
+}
+
+/// Reads `resource` parameters (RFC 8707 §2) into the identifiers of our APIs, or this gateway's root, which stands for all of them.
+///
+/// # Errors
+/// `invalid_target` for anything else.
+pub fn resources<'a>(config: &Config, asked: impl Iterator<Item = &'a str>) -> Result<Vec<ResourceId>, OAuthError> {
+    let wrong = |why: &str| OAuthError::new(Code::InvalidTarget, format!("The resource {why}; use the URL that its metadata publishes"));
+    let mut out = Vec::new();
+    for text in asked {
+        let named = ResourceId::parse(text).map_err(|e| wrong(&e.to_string()))?;
+        let known = if named.as_str() == config.issuer.as_str() {
+            named
+        } else {
+            config.api_of(&named).map(|api| api.resource.clone()).ok_or_else(|| wrong("is not one of this gateway's"))?
+        };
+        if !out.contains(&known) {
+            out.push(known);
+        }
+    }
+    Ok(out)
+}
+
+/// The resources of a token: those asked for, or all that were granted.
+///
+/// # Errors
+/// `invalid_target` when one was not granted.
+pub fn narrowed_resources(
+    config: &Config,
+    granted: &[ResourceId],
+    asked: Vec<ResourceId>,
+) -> Result<Vec<ResourceId>, OAuthError> {
+    if asked.is_empty() {
+        return Ok(granted.to_vec());
+    }
+    if is_everywhere(config, granted) || asked.iter().all(|r| granted.contains(r)) {
+        return Ok(asked);
+    }
+    let text = "The authorization was not for this resource; ask for a new one that names it";
+    Err(OAuthError::new(Code::InvalidTarget, text))
+}

@@ -1,0 +1,55 @@
+//! The token endpoint (RFC 6749 §3.2).
+
+use axum::extract::State;
+use axum::response::Response;
+
+use super::super::client_auth::AuthenticatedClient;
+use super::super::grants::{self, Issued};
+use super::super::{App, Code, OAuthError};
+use crate::record::{ControlEvent, Operation};
+use crate::store::GrantType;
+
+/// `POST /oauth2/token`.
+pub async fn exchange(State(app): State<App>, caller: AuthenticatedClient) -> Result<Response, OAuthError> {
+    let config = app.node.config.load_full();
+    match grant(&app, &config, &caller).await {
+        Ok(issued) => Ok(issued.into_response()),
+        Err(error) => {
+            note_refusal(&app, &caller, &error).await?;
+            Err(error)
+        }
+    }
+}
+
+async fn grant(app: &App, config: &crate::config::Config, caller: &AuthenticatedClient) -> Result<Issued, OAuthError> {
+    let kind = match caller.params.one("grant_type")? {
+        Some("authorization_code") => GrantType::AuthorizationCode,
+        Some("refresh_token") => GrantType::RefreshToken,
+        Some("client_credentials") => GrantType::ClientCredentials,
+        Some(_) => {
+            let text = "grant_type must be authorization_code, refresh_token or client_credentials";
+            return Err(OAuthError::new(Code::UnsupportedGrantType, text));
+        }
+        None => return Err(OAuthError::new(Code::InvalidRequest, "grant_type is missing")),
+    };
+    if !caller.client.grant_types.contains(&kind) {
+        return Err(OAuthError::new(Code::UnauthorizedClient, "This client is not set up for this grant_type"));
+    }
+    match kind {
+        GrantType::AuthorizationCode => grants::authorization_code(app, config, caller).await,
+        GrantType::RefreshToken => grants::refresh_token(app, config, caller).await,
+        GrantType::ClientCredentials => grants::client_credentials(app, config, caller).await,
+    }
+}
+
+/// Refusals of known clients are in the log; when the store is down there is nothing to write to, and the answer says so already.
+async fn note_refusal(app: &App, caller: &AuthenticatedClient, error: &OAuthError) -> Result<(), OAuthError> {
+    if error.code() == Code::TemporarilyUnavailable {
+        return Ok(());
+    }
+    let event = ControlEvent::refused(Operation::TokenRefuse, error.code().wire().0)
+        .on("client", caller.client.id.as_str())
+        .with_comment(error.description().to_owned());
+    let cause = caller.peer.cause(&app.node, caller.actor());
+    Ok(app.node.store.note(caller.client.org.as_ref(), event, &cause).await?)
+}

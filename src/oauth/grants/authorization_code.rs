@@ -1,0 +1,64 @@
+//! `grant_type=authorization_code` (RFC 6749 §4.1.3).
+
+use std::time::Duration;
+
+use super::super::client_auth::AuthenticatedClient;
+use super::super::{App, Code, OAuthError, ask, pkce};
+use super::{Issued, Wanted, access_ttl, issue, refresh_record, standing_grant};
+use crate::config::Config;
+use crate::store::{CodeRecord, GrantType, Redeem};
+use crate::types::{PlainToken, TokenKind};
+
+/// A second redemption this soon after the first is a client that asked twice, not a thief: it is refused, and nothing is revoked.
+const REPLAY_GRACE: Duration = Duration::from_secs(10);
+
+/// Exchanges a code. What doesn't fit is refused before the code is touched, so that nobody but its client can use it up.
+pub async fn authorization_code(app: &App, config: &Config, caller: &AuthenticatedClient) -> Result<Issued, OAuthError> {
+    let dead = || OAuthError::new(Code::InvalidGrant, "The code is unknown, was used, or has ended; start a new authorization");
+    let missing = || OAuthError::new(Code::InvalidRequest, "code is missing");
+    let presented = caller.params.one("code")?.ok_or_else(missing)?;
+    let code = PlainToken::presented(TokenKind::AuthorizationCode, presented).ok_or_else(dead)?;
+    let record = app.node.store.code(&code.hashed()).await?.filter(|c| c.client == caller.client.id).ok_or_else(dead)?;
+    fits(caller, &record)?;
+    let asked = ask::resources(config, caller.params.all("resource"))?;
+    let resources = ask::narrowed_resources(config, &record.resources, asked)?;
+
+    let mut cause = caller.peer.cause(&app.node, caller.actor());
+    cause.actor.user = Some(record.grant.user.clone());
+    cause.actor.grant = Some(record.grant.id.clone());
+    let refreshes = caller.client.grant_types.contains(&GrantType::RefreshToken);
+    let refresh = refreshes.then(|| PlainToken::generate(TokenKind::RefreshToken, &*app.node.entropy));
+    let stored = refresh.as_ref().map(|r| refresh_record(config, r, &record.grant, cause.at));
+    let redeemed = app.node.store.redeem_code(&code.hashed(), &caller.client.id, stored.as_ref(), REPLAY_GRACE, &cause).await?;
+    let grant = match redeemed {
+        Redeem::Won(grant) => grant,
+        Redeem::Replayed { revoked: true, .. } => {
+            app.node.settle().await?;
+            return Err(dead());
+        }
+        Redeem::Replayed { revoked: false, .. } | Redeem::Unknown => return Err(dead()),
+    };
+    standing_grant(app, &grant, cause.at).await?;
+    let scopes = grant.scopes.clone();
+    let ttl = access_ttl(config, caller);
+    let wanted = Wanted { grant: &grant, scopes, resources, ttl, refresh, refreshed: false, resource: None };
+    issue(app, config, wanted, cause).await
+}
+
+/// RFC 6749 §4.1.3, RFC 7636 §4.6: the request that redeems is the one that asked.
+fn fits(caller: &AuthenticatedClient, record: &CodeRecord) -> Result<(), OAuthError> {
+    let missing = "redirect_uri is missing; send the one of the authorization request";
+    let redirect = caller.params.one("redirect_uri")?.ok_or_else(|| OAuthError::new(Code::InvalidRequest, missing))?;
+    if redirect != record.redirect_uri.as_str() {
+        return Err(OAuthError::new(Code::InvalidGrant, "redirect_uri is not the one of the authorization request"));
+    }
+    let missing = "code_verifier is missing; PKCE is required";
+    let verifier = caller.params.one("code_verifier")?.ok_or_else(|| OAuthError::new(Code::InvalidRequest, missing))?;
+    if !pkce::is_verifier(verifier) {
+        return Err(OAuthError::new(Code::InvalidRequest, "code_verifier must be 43 to 128 characters of A-Z a-z 0-9 - . _ ~"));
+    }
+    if !pkce::proves(verifier, &record.challenge) {
+        return Err(OAuthError::new(Code::InvalidGrant, "code_verifier does not match the code_challenge"));
+    }
+    Ok(())
+}

@@ -1,0 +1,65 @@
+//! `grant_type=client_credentials` (RFC 6749 §4.4): a client that acts as a subject user of its own organization.
+
+use serde_json::json;
+
+use super::super::client_auth::AuthenticatedClient;
+use super::super::{App, Code, OAuthError, ask};
+use super::{Issued, Wanted, issue, standing_grant};
+use crate::config::Config;
+use crate::store::{ClientKind, Grant, GrantState, OrgState, UserState};
+use crate::types::{GrantId, OrgId, UserId};
+
+/// Issues a token without a refresh token.
+pub async fn client_credentials(app: &App, config: &Config, caller: &AuthenticatedClient) -> Result<Issued, OAuthError> {
+    let (org, subject) = acting_as(app, caller).await?;
+    let allowed = ask::allowed_scopes(config, &caller.client);
+    let asked = ask::scope_param(caller.params.one("scope")?)?;
+    let scopes = ask::authorize_scopes(config, &caller.client, Some(asked.unwrap_or_else(|| allowed.clone())), &[])?;
+    let resources = ask::resources(config, caller.params.all("resource"))?;
+    let resources = ask::narrowed_resources(config, &caller.client.resources, resources)?;
+    let echoed: Vec<&str> = caller.params.all("resource").collect();
+    let resource = match echoed.as_slice() {
+        [] if resources.is_empty() => json!(config.issuer.as_str()),
+        [] => json!(resources),
+        [one] => json!(one),
+        many => json!(many),
+    };
+
+    let cause = caller.peer.cause(&app.node, caller.actor());
+    // The grant holds all that the client may do; each token holds what it was asked for.
+    let grant = Grant {
+        id: GrantId::generate(cause.at, &*app.node.entropy),
+        org,
+        user: subject,
+        client: caller.client.id.clone(),
+        scopes: allowed,
+        resources: caller.client.resources.clone(),
+        state: GrantState::Live,
+        created_at: cause.at,
+        expires_at: None,
+        last_used_at: None,
+    };
+    let grant = app.node.store.machine_grant(&grant, &cause).await?;
+    standing_grant(app, &grant, cause.at).await?;
+    let ttl = caller.client.access_token_ttl.unwrap_or(config.oauth.machine_token_ttl);
+    let wanted = Wanted { grant: &grant, scopes, resources, ttl, refresh: None, refreshed: false, resource: Some(resource) };
+    issue(app, config, wanted, cause).await
+}
+
+/// The organization and user that the client acts in and as, when both may act now.
+async fn acting_as(app: &App, caller: &AuthenticatedClient) -> Result<(OrgId, UserId), OAuthError> {
+    let refused = |text: &'static str| OAuthError::new(Code::UnauthorizedClient, text);
+    if caller.client.kind != ClientKind::Confidential {
+        return Err(refused("client_credentials is for clients that authenticate with a secret"));
+    }
+    let (Some(org), Some(subject)) = (&caller.client.org, &caller.client.subject) else {
+        return Err(refused("This client has no organization and subject user to act for; an administrator sets them"));
+    };
+    let store = &app.node.store;
+    let org_acts = store.org(org).await?.is_some_and(|o| o.state == OrgState::Active);
+    let user_acts = store.user(subject).await?.is_some_and(|u| u.state == UserState::Active);
+    if !org_acts || !user_acts || store.membership(org, subject).await?.is_none() {
+        return Err(refused("The client's subject user is not an active member of its organization"));
+    }
+    Ok((org.clone(), subject.clone()))
+}

@@ -1,0 +1,62 @@
+//! `grant_type=refresh_token` (RFC 6749 §6), with rotation (RFC 9700 §4.14.2).
+
+use super::super::client_auth::AuthenticatedClient;
+use super::super::{App, Code, OAuthError, ask};
+use super::{Issued, Wanted, access_ttl, issue, refresh_record, standing_grant};
+use crate::config::Config;
+use crate::record::Cause;
+use crate::store::{Grant, Rotate};
+use crate::types::{PlainToken, TokenKind};
+
+/// How far a late refresh follows the chain of those that were faster.
+const MAX_STEPS: usize = 8;
+
+/// Replaces a refresh token. The successor follows from the token itself, so clients that lost an answer or asked twice at once all
+/// end with the same, working pair.
+pub async fn refresh_token(app: &App, config: &Config, caller: &AuthenticatedClient) -> Result<Issued, OAuthError> {
+    let missing = || OAuthError::new(Code::InvalidRequest, "refresh_token is missing");
+    let presented = caller.params.one("refresh_token")?.ok_or_else(missing)?;
+    let token = PlainToken::presented(TokenKind::RefreshToken, presented).ok_or_else(dead)?;
+    let known = app.node.store.refresh_grant(&token.hashed()).await?;
+    let (grant, _) = known.filter(|(g, _)| g.client == caller.client.id).ok_or_else(dead)?;
+    // What the request asks for is judged before the token is used up: a mistake must not cost the client its authorization.
+    let scopes = ask::narrowed_scopes(&grant.scopes, ask::scope_param(caller.params.one("scope")?)?)?;
+    let asked = ask::resources(config, caller.params.all("resource"))?;
+    let resources = ask::narrowed_resources(config, &grant.resources, asked)?;
+
+    let mut cause = caller.peer.cause(&app.node, caller.actor());
+    cause.actor.user = Some(grant.user.clone());
+    cause.actor.grant = Some(grant.id.clone());
+    let (grant, successor) = rotate(app, config, token, &grant, &cause).await?;
+    standing_grant(app, &grant, cause.at).await?;
+    let (ttl, refresh) = (access_ttl(config, caller), Some(successor));
+    issue(app, config, Wanted { grant: &grant, scopes, resources, ttl, refresh, refreshed: true, resource: None }, cause).await
+}
+
+fn dead() -> OAuthError {
+    OAuthError::new(Code::InvalidGrant, "The refresh token is unknown, was used, or has ended; start a new authorization")
+}
+
+async fn rotate(
+    app: &App,
+    config: &Config,
+    mut token: PlainToken,
+    grant: &Grant,
+    cause: &Cause,
+) -> Result<(Grant, PlainToken), OAuthError> {
+    for _ in 0..MAX_STEPS {
+        let successor = app.node.keys.successor(&token);
+        let record = refresh_record(config, &successor, grant, cause.at);
+        let grace = config.oauth.refresh_grace;
+        match app.node.store.rotate_refresh(&token.hashed(), &grant.client, &record, grace, cause).await? {
+            Rotate::Won(grant) | Rotate::Again { grant, successor_rotated: false } => return Ok((*grant, successor)),
+            Rotate::Again { successor_rotated: true, .. } => token = successor,
+            Rotate::Reused(_) => {
+                app.node.settle().await?;
+                return Err(dead());
+            }
+            Rotate::Unknown => return Err(dead()),
+        }
+    }
+    Err(dead())
+}

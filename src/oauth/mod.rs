@@ -1,0 +1,62 @@
+//! The authorization server: discovery, registration, authorization with its pages, tokens, revocation, introspection.
+//!
+//! Every endpoint is a list of named checks in one order. Refusals are values of one table ([`OAuthError`]); until the redirect
+//! target of an authorization request is proved, failures are pages ([`crate::web::Trouble`]).
+
+mod ask;
+mod client_auth;
+mod cors;
+mod endpoints;
+mod error;
+mod grants;
+mod pages;
+pub mod passwords;
+mod pkce;
+mod throttle;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::FromRef;
+use axum::middleware::from_fn_with_state;
+
+pub use error::{Code, OAuthError};
+
+use crate::node::Node;
+use passwords::Passwords;
+use throttle::Throttle;
+
+/// Failed sign-ins are counted over this span.
+const SIGN_IN_WINDOW: Duration = Duration::from_secs(15 * 60);
+/// Registrations are counted over this span.
+const REGISTRATION_WINDOW: Duration = Duration::from_secs(60 * 60);
+
+/// What the endpoints share beyond the node: counters that may be forgotten at a restart.
+#[derive(Clone, Debug)]
+struct App {
+    node: Arc<Node>,
+    passwords: Arc<Passwords>,
+    sign_ins: Arc<Throttle>,
+    registrations: Arc<Throttle>,
+}
+
+impl FromRef<App> for Arc<Node> {
+    fn from_ref(app: &App) -> Self {
+        Self::clone(&app.node)
+    }
+}
+
+/// The authorization server's router. Requests must carry a [`crate::web::Peer`] extension.
+pub fn router(node: Arc<Node>) -> Router {
+    let app = App {
+        passwords: Arc::new(Passwords::new(&*node.entropy)),
+        sign_ins: Arc::new(Throttle::new(SIGN_IN_WINDOW)),
+        registrations: Arc::new(Throttle::new(REGISTRATION_WINDOW)),
+        node: Arc::clone(&node),
+    };
+    endpoints::routes().merge(pages::routes()).with_state(app).layer(from_fn_with_state(node, crate::web::harden))
+}

@@ -1,0 +1,89 @@
+//! Where a browser goes once its user has signed in. Only places of our own: a free address here would be an open redirect.
+
+use url::form_urlencoded::Serializer;
+
+use crate::types::AuthRequestId;
+use crate::web::Params;
+
+/// Where a person goes when nothing else was asked for.
+const HOME: &str = "/settings/applications";
+/// Pages that may be returned to.
+const PAGES: [&str; 3] = ["/settings/", "/orgs/", "/password"];
+
+/// Where to go after signing in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum After {
+    /// To the decision on an authorization request.
+    Request(AuthRequestId),
+    /// To a page: a path and query of this origin.
+    Page(String),
+}
+
+impl After {
+    /// Reads `request` or `next`; anything doubtful leads to the person's own applications.
+    #[must_use]
+    pub fn read(params: &Params) -> Self {
+        if let Some(id) = params.one("request").ok().flatten().and_then(|id| AuthRequestId::parse(id).ok()) {
+            return Self::Request(id);
+        }
+        let next = params.one("next").ok().flatten().filter(|n| is_own_page(n));
+        Self::Page(next.unwrap_or(HOME).to_owned())
+    }
+
+    /// Where the browser goes.
+    #[must_use]
+    pub fn location(&self) -> String {
+        match self {
+            Self::Request(id) => format!("/consent?request={id}"),
+            Self::Page(page) => page.clone(),
+        }
+    }
+
+    /// `path` with what makes [`After::read`] say the same again.
+    #[must_use]
+    pub fn through(&self, path: &str) -> String {
+        match self {
+            Self::Request(id) => format!("{path}?request={id}"),
+            Self::Page(page) if page == HOME => path.to_owned(),
+            Self::Page(page) => Serializer::for_suffix(format!("{path}?"), path.len() + 1).append_pair("next", page).finish(),
+        }
+    }
+}
+
+fn is_own_page(path: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'?' | b'=' | b'&' | b'%' | b'.' | b'_' | b'~' | b'-' | b':' | b'+' | b'*');
+    PAGES.iter().any(|p| path.starts_with(p)) && path.len() <= 1024 && path.bytes().all(plain) && !path.contains("//") && !path.contains("..")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(query: &str) -> String {
+        After::read(&Params::parse(query.as_bytes()).expect("a query")).location()
+    }
+
+    #[test]
+    fn only_own_pages_are_returned_to() {
+        assert_eq!(read("next=%2Forgs%2Facme%2Faudit%3Ftool%3Dx"), "/orgs/acme/audit?tool=x");
+        assert_eq!(read("request=ar_1&next=%2Forgs%2Fx"), "/consent?request=ar_1");
+        for trick in [
+            "//evil", "/\\evil", "https:evil", "\t//evil", "/orgs//evil", "/orgs/../evil", "@evil", "/orgs/\\evil", "/evil",
+            "/orgs/\r\nLocation:x", "https://evil/orgs/",
+        ] {
+            let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", trick).finish();
+            assert_eq!(read(&query), HOME, "{trick:?}");
+        }
+        assert_eq!(read("request=..%2Fx"), HOME);
+    }
+
+    #[test]
+    fn the_way_survives_a_form() {
+        for query in ["next=%2Forgs%2Facme%2Faudit%3Fa%3D1%26b%3D2", "request=ar_1", ""] {
+            let after = After::read(&Params::parse(query.as_bytes()).expect("a query"));
+            let through = after.through("/login");
+            let again = Params::parse(through.split_once('?').map_or("", |(_, q)| q).as_bytes()).expect("a query");
+            assert_eq!(After::read(&again), after, "{through}");
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Signing in with a local account.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+
+use super::super::throttle::Attempt;
+use super::super::{App, passwords::PasswordFault};
+use super::after::After;
+use super::{continuing, own_form, with_cookie};
+use crate::config::Config;
+use crate::pages::duration_words;
+use crate::pages::views::{LoginPage, LoginProblem};
+use crate::record::{Actor, ControlEvent, Operation};
+use crate::store::{StoreError, User, UserKind, UserState};
+use crate::types::{PlainToken, TokenKind};
+use crate::web::{
+    FormToken, Params, Peer, Trouble, brand, cookie, new_cookie, page, see_other, session_cookie, signed_in, started_session,
+};
+
+/// The cookie that binds the sign-in form to the browser before there is a session.
+const FORM_COOKIE: &str = "tollgate-sign-in";
+/// Longest address that is looked up, bytes (RFC 5321 §4.5.3.1.3).
+const MAX_EMAIL: usize = 254;
+/// Failures of one account from everywhere, and from one address at all accounts, over those of one account from one address.
+const WIDER: u32 = 10;
+
+impl From<PasswordFault> for Trouble {
+    fn from(fault: PasswordFault) -> Self {
+        StoreError::Unavailable { what: "checking a password", source: Box::new(fault) }.into()
+    }
+}
+
+/// What the page needs besides the problem.
+struct Form {
+    after: After,
+    cookie: PlainToken,
+    new: bool,
+}
+
+impl Form {
+    fn read(app: &App, config: &Config, query: Option<&str>, headers: &HeaderMap) -> Self {
+        let after = After::read(&Params::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default());
+        let name = cookie_name(config);
+        let known = cookie(headers, &name).and_then(|v| PlainToken::presented(TokenKind::Csrf, v));
+        let new = known.is_none();
+        let cookie = known.unwrap_or_else(|| PlainToken::generate(TokenKind::Csrf, &*app.node.entropy));
+        Self { after, cookie, new }
+    }
+
+    fn token(&self, app: &App) -> FormToken {
+        FormToken::before_session(&app.node.keys, &self.cookie)
+    }
+
+    async fn page(
+        &self,
+        app: &App,
+        config: &Config,
+        email: &str,
+        problem: Option<LoginProblem>,
+    ) -> Result<Response, Trouble> {
+        let status = match &problem {
+            None => StatusCode::OK,
+            Some(LoginProblem::TooMany { .. }) => StatusCode::TOO_MANY_REQUESTS,
+            Some(LoginProblem::Refused) => StatusCode::UNAUTHORIZED,
+            Some(LoginProblem::Expired) => StatusCode::FORBIDDEN,
+        };
+        let csrf = self.token(app).as_str().to_owned();
+        let mut view = LoginPage::new(brand(config), self.after.through("/login"), csrf);
+        view.continue_to = continuing(app, &self.after).await?.map(|(_, name)| name);
+        email.clone_into(&mut view.email);
+        view.problem = problem;
+        let https = config.issuer.is_https();
+        let set = self.new.then(|| new_cookie(&cookie_name(config), self.cookie.expose(), https)).flatten();
+        Ok(with_cookie(page(status, &view), set))
+    }
+}
+
+fn cookie_name(config: &Config) -> String {
+    if config.issuer.is_https() { format!("__Host-{FORM_COOKIE}") } else { FORM_COOKIE.to_owned() }
+}
+
+/// `GET /login`.
+pub async fn show(State(app): State<App>, peer: Peer, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    let config = app.node.config.load_full();
+    let form = Form::read(&app, &config, query.as_deref(), &headers);
+    let outcome = async {
+        // Whoever is signed in and came without a request has nothing to do here; with one they may want another account.
+        if matches!(form.after, After::Page(_)) && signed_in(&app.node, &config, &headers).await?.is_some() {
+            return Ok(see_other(&form.after.location()));
+        }
+        form.page(&app, &config, "", None).await
+    };
+    outcome.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+}
+
+/// `POST /login`.
+pub async fn submit(
+    State(app): State<App>,
+    peer: Peer,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let config = app.node.config.load_full();
+    let form = Form::read(&app, &config, query.as_deref(), &headers);
+    let outcome = sign_in(&app, &config, &peer, &form, (&headers, body)).await;
+    outcome.unwrap_or_else(|trouble| trouble.page(&config, &peer))
+}
+
+async fn sign_in(
+    app: &App,
+    config: &Config,
+    peer: &Peer,
+    form: &Form,
+    (headers, body): (&HeaderMap, Body),
+) -> Result<Response, Trouble> {
+    let (fields, genuine) = own_form(config, headers, body, &form.token(app)).await?;
+    let email = fields.one("email")?.unwrap_or_default().trim().to_lowercase();
+    if !genuine {
+        return form.page(app, config, "", Some(LoginProblem::Expired)).await;
+    }
+    if let Some(wait) = throttled(app, config, peer, &email) {
+        let problem = LoginProblem::TooMany { wait: duration_words(wait.max(Duration::from_secs(1))) };
+        return form.page(app, config, &email, Some(problem)).await;
+    }
+    let password = fields.one("password")?.unwrap_or_default().to_owned();
+    let Some(user) = proved(app, &email, password).await? else {
+        let event = ControlEvent::refused(Operation::LoginFail, "credentials");
+        app.node.store.note(None, event, &peer.cause(&app.node, Actor::default())).await?;
+        return form.page(app, config, &email, Some(LoginProblem::Refused)).await;
+    };
+    for (key, _) in throttle_keys(config, peer, &email) {
+        app.sign_ins.forgive(&key, app.node.now());
+    }
+    let cause = peer.cause(&app.node, Actor { user: Some(user.id.clone()), ..Actor::default() });
+    if let Some(before) = signed_in(&app.node, config, headers).await? {
+        app.node.store.end_session(&before.session.hash, &cause).await?;
+    }
+    let (secret, session) = started_session(&app.node, config, &user);
+    app.node.store.start_session(&session, &cause).await?;
+    let one_time = app.node.store.password(&user.id).await?.is_some_and(|p| p.one_time);
+    let to = if one_time { form.after.through("/password") } else { form.after.location() };
+    Ok(with_cookie(see_other(&to), session_cookie(config, &secret)))
+}
+
+/// The user whose address and password these are, if they may sign in. Takes as long for everybody else.
+async fn proved(app: &App, email: &str, password: String) -> Result<Option<User>, Trouble> {
+    let user = if email.len() <= MAX_EMAIL { app.node.store.user_by_email(email).await? } else { None };
+    let record = match &user {
+        Some(user) => app.node.store.password(&user.id).await?,
+        None => None,
+    };
+    let right = app.passwords.verify(password.into(), record.map(|r| r.phc)).await?;
+    Ok(user.filter(|u| right && u.state == UserState::Active && u.kind == UserKind::Person))
+}
+
+fn throttle_keys(config: &Config, peer: &Peer, email: &str) -> [(String, u32); 3] {
+    let (network, limit) = (peer.network(), config.oauth.login_attempts.max(1));
+    let account: String = email.chars().take(MAX_EMAIL).collect();
+    let wider = limit.saturating_mul(WIDER);
+    [(format!("{network} {account}"), limit), (format!("from {network}"), wider), (format!("at {account}"), wider)]
+}
+
+fn throttled(app: &App, config: &Config, peer: &Peer, email: &str) -> Option<Duration> {
+    let now = app.node.now();
+    let waits = throttle_keys(config, peer, email).map(|(key, limit)| app.sign_ins.attempt(&key, limit, now));
+    waits.into_iter().filter_map(|a| if let Attempt::Wait(left) = a { Some(left) } else { None }).max()
+}

@@ -1,0 +1,195 @@
+//! The audit log.
+
+use super::world::*;
+use crate::record::{AuditRecord, Decision, Event};
+use crate::store::{AuditFilter, Bucket, DecisionFilter, SharedStore};
+use crate::types::RecordId;
+
+async fn found(store: &SharedStore, filter: &AuditFilter) -> Vec<RecordId> {
+    let page = store.search_audit(filter, None, 100).await.expect("a page");
+    page.rows.into_iter().map(|row| row.record.id).collect()
+}
+
+pub(crate) async fn a_record_that_arrives_twice_is_kept_once(store: SharedStore) {
+    let world = World::new(store).await;
+    let (grant, _) = world.consent(1).await;
+    let first = call(Some(&grant), "loki", Decision::Allowed, 1);
+    let second = call(Some(&grant), "loki", denied("scope_missing"), 2);
+    world.store.append_audit(&[]).await.expect("nothing to do");
+    world.store.append_audit(&[first.clone(), first.clone()]).await.expect("stored");
+    world.store.append_audit(&[first.clone(), second.clone()]).await.expect("stored");
+    let filter = AuditFilter { api: Some("loki".into()), ..AuditFilter::default() };
+    let page = world.store.search_audit(&filter, None, 100).await.expect("a page");
+    assert_eq!(page.rows.into_iter().map(|r| r.record).collect::<Vec<_>>(), [second, first]);
+    let usage = world.store.grant_use(std::slice::from_ref(&grant.id), after(10), 1).await.expect("use");
+    assert_eq!(usage[0].1.calls_per_day, [2]);
+}
+
+pub(crate) async fn every_filter_narrows(store: SharedStore) {
+    let world = World::new(store).await;
+    let (grant, _) = world.consent(1).await;
+    let (other, _) = world.consent(1).await;
+    let hit = call(Some(&grant), "loki", denied("scope_missing"), 5000);
+    let mut miss = call(None, "tempo", Decision::Allowed, 6000);
+    if let Event::Call(call) = &mut miss.event {
+        call.mcp = None;
+        call.path = "/elsewhere".into();
+    }
+    miss.actor.client_name = None;
+    let noise = call(Some(&other), "mimir", Decision::Allowed, 7000);
+    world.store.append_audit(&[hit.clone(), miss, noise]).await.expect("stored");
+    let everything = AuditFilter { from: Some(after(5000)), ..AuditFilter::default() };
+    assert_eq!(found(&world.store, &everything).await.len(), 3);
+    let filters = [
+        AuditFilter { to: Some(after(6000)), ..everything.clone() },
+        AuditFilter { org: Some(world.org.id.clone()), to: Some(after(7000)), ..everything.clone() },
+        AuditFilter { user: Some(world.user.id.clone()), to: Some(after(7000)), ..everything.clone() },
+        AuditFilter { client: Some(world.client.id.clone()), to: Some(after(7000)), ..everything.clone() },
+        AuditFilter { grant: Some(grant.id.clone()), ..everything.clone() },
+        AuditFilter { request: Some(hit.origin.request.clone()), ..everything.clone() },
+        AuditFilter { api: Some("loki".into()), ..everything.clone() },
+        AuditFilter { tool: Some("query_logs".into()), to: Some(after(7000)), ..everything.clone() },
+        AuditFilter { operation: Some("loki.query".into()), ..everything.clone() },
+        AuditFilter { operation: Some("loki.*".into()), ..everything.clone() },
+        AuditFilter { decision: Some(DecisionFilter::Denied), ..everything.clone() },
+        AuditFilter { text: Some("SCOPE_miss".into()), ..everything.clone() },
+        AuditFilter { text: Some("loki/api".into()), ..everything.clone() },
+        AuditFilter { text: Some("acme cli".into()), to: Some(after(7000)), ..everything.clone() },
+    ];
+    for filter in filters {
+        assert_eq!(found(&world.store, &filter).await, [hit.id.clone()], "{filter:?}");
+    }
+    let allowed = AuditFilter { decision: Some(DecisionFilter::Allowed), ..everything.clone() };
+    assert_eq!(found(&world.store, &allowed).await.len(), 2);
+    let strange = AuditFilter { operation: Some("loki".into()), ..everything };
+    assert!(found(&world.store, &strange).await.is_empty());
+}
+
+pub(crate) async fn text_is_taken_literally(store: SharedStore) {
+    let mut record = call(None, "loki", Decision::Allowed, 1);
+    if let Event::Call(call) = &mut record.event {
+        call.path = r"/100%_Ä\x".into();
+        call.mcp.as_mut().expect("it has one").target = Some("nul\u{0}".into());
+    }
+    let plain = call(None, "loki", Decision::Allowed, 2);
+    store.append_audit(&[record.clone(), plain]).await.expect("stored");
+    let search = |text: &str| AuditFilter { text: Some(text.into()), ..AuditFilter::default() };
+    for text in ["%", "100%_", "ä", r"\x", "%_Ä\\"] {
+        assert_eq!(found(&store, &search(text)).await, [record.id.clone()], "{text}");
+    }
+    for text in ["10_%", "%loki%", "'; --"] {
+        assert!(found(&store, &search(text)).await.is_empty(), "{text}");
+    }
+    let stored = store.audit_record(&record.id, None).await.expect("an answer").expect("it is there");
+    assert_eq!(stored.record, record);
+}
+
+pub(crate) async fn pages_are_stable_while_records_arrive(store: SharedStore) {
+    // Pairs share an instant, so that the id has to decide.
+    let old: Vec<_> = (0..23).map(|n| call(None, "loki", Decision::Allowed, n / 2)).collect();
+    store.append_audit(&old).await.expect("stored");
+    let mut wanted: Vec<_> = old.iter().map(|r| (r.time, r.id.clone())).collect();
+    wanted.sort_by(|a, b| b.cmp(a));
+    let (mut seen, mut after_page) = (Vec::new(), None);
+    loop {
+        let page = store.search_audit(&AuditFilter::default(), after_page.as_ref(), 5).await.expect("a page");
+        assert!(page.rows.len() <= 5);
+        seen.extend(page.rows.into_iter().map(|r| (r.record.time, r.record.id)));
+        store.append_audit(&[call(None, "loki", Decision::Allowed, 100)]).await.expect("stored");
+        match page.next {
+            Some(next) => after_page = Some(next),
+            None => break,
+        }
+    }
+    assert_eq!(seen, wanted);
+}
+
+pub(crate) async fn records_are_found_by_id_in_their_log(store: SharedStore) {
+    let world = World::new(store).await;
+    let (grant, _) = world.consent(1).await;
+    let record = call(Some(&grant), "loki", Decision::Allowed, 1);
+    world.store.append_audit(std::slice::from_ref(&record)).await.expect("stored");
+    let stranger = org("beta");
+    let lookup = async |org| world.store.audit_record(&record.id, org).await.expect("an answer").map(|r| r.record);
+    assert_eq!(lookup(None).await, Some(record.clone()));
+    assert_eq!(lookup(Some(&world.org.id)).await, Some(record.clone()));
+    assert_eq!(lookup(Some(&stranger.id)).await, None);
+    let nobody = RecordId::generate(START, &ENTROPY);
+    assert!(world.store.audit_record(&nobody, None).await.expect("an answer").is_none());
+}
+
+pub(crate) async fn histograms_count_every_record_once(store: SharedStore) {
+    let records: Vec<AuditRecord> = [(0, false), (3, true), (4, false), (9, true), (10, false)]
+        .map(|(s, bad)| call(None, "loki", if bad { denied("x") } else { Decision::Allowed }, s))
+        .into();
+    store.append_audit(&records).await.expect("stored");
+    let filter = AuditFilter { from: Some(START), to: Some(after(10)), ..AuditFilter::default() };
+    let buckets = store.audit_histogram(&filter, 3).await.expect("a histogram");
+    let third = |n: i64| crate::types::Timestamp::from_millis(START.millis() + n);
+    let wanted = [
+        Bucket { start: START, total: 2, denied: 1 },
+        Bucket { start: third(3334), total: 1, denied: 0 },
+        Bucket { start: third(6667), total: 1, denied: 1 },
+    ];
+    assert_eq!(buckets, wanted);
+    // Without ends, the records give them.
+    let open = store.audit_histogram(&AuditFilter::default(), 4).await.expect("a histogram");
+    assert_eq!((open.len(), open.iter().map(|b| b.total).sum::<u64>()), (4, 5));
+    let nothing = AuditFilter { api: Some("tempo".into()), ..AuditFilter::default() };
+    assert!(store.audit_histogram(&nothing, 4).await.expect("a histogram").is_empty());
+    let empty = AuditFilter { from: Some(START), to: Some(START), ..AuditFilter::default() };
+    assert!(store.audit_histogram(&empty, 4).await.expect("a histogram").is_empty());
+}
+
+pub(crate) async fn use_of_grants_is_counted(store: SharedStore) {
+    let world = World::new(store).await;
+    let (grant, _) = world.consent(1).await;
+    let (unused, _) = world.consent(1).await;
+    let day = DAY.as_secs();
+    let mut metrics = call(Some(&grant), "mimir", Decision::Allowed, 2 * day + 5);
+    if let Event::Call(call) = &mut metrics.event {
+        call.scopes_needed = scopes("metrics:read");
+    }
+    let records = [
+        call(Some(&grant), "loki", Decision::Allowed, 10),
+        call(Some(&grant), "loki", Decision::Allowed, day - 1),
+        call(Some(&grant), "loki", denied("scope_missing"), 2 * day),
+        metrics,
+        call(None, "loki", Decision::Allowed, 2 * day),
+    ];
+    world.store.append_audit(&records).await.expect("stored");
+    let ids = [grant.id.clone(), unused.id.clone()];
+    let usage = world.store.grant_use(&ids, after(2 * day + 60), 3).await.expect("use");
+    assert_eq!(usage.iter().map(|(id, _)| id.clone()).collect::<Vec<_>>(), ids);
+    let (used, idle) = (&usage[0].1, &usage[1].1);
+    assert_eq!((used.calls_per_day.as_slice(), used.last_used_at), ([2, 0, 2].as_slice(), Some(after(2 * day + 5))));
+    assert_eq!(used.scopes_used, scopes("logs:read metrics:read"));
+    assert_eq!((idle.calls_per_day.as_slice(), idle.last_used_at), ([0, 0, 0].as_slice(), None));
+    let last_day = world.store.grant_use(&ids[..1], after(2 * day + 60), 1).await.expect("use");
+    assert_eq!(last_day[0].1.scopes_used, scopes("metrics:read"));
+    let facts = world.store.grant_facts(&grant.id).await.expect("an answer").expect("the grant is there");
+    assert_eq!(facts.grant.last_used_at, Some(after(2 * day + 5)));
+}
+
+pub(crate) async fn old_records_expire(store: SharedStore) {
+    let world = World::new(store).await;
+    let (grant, _) = world.consent(1).await;
+    let before = world.log().await.len() as u64;
+    let kept = call(Some(&grant), "loki", Decision::Allowed, 5000);
+    world.store.append_audit(std::slice::from_ref(&kept)).await.expect("stored");
+    assert_eq!(world.store.expire_audit(after(5000)).await.expect("a number"), before);
+    assert_eq!(found(&world.store, &AuditFilter::default()).await, [kept.id]);
+    assert_eq!(world.store.expire_audit(after(9000).plus(5 * DAY)).await.expect("a number"), 1);
+    let facts = world.store.grant_facts(&grant.id).await.expect("an answer").expect("the grant is there");
+    assert_eq!(facts.grant.last_used_at, Some(after(5000)));
+}
+
+pub(crate) async fn large_batches_arrive_whole(store: SharedStore) {
+    let world = World::new(store).await;
+    let (grant, _) = world.consent(1).await;
+    let records: Vec<_> = (0..1203).map(|n| call(Some(&grant), "loki", Decision::Allowed, n)).collect();
+    world.store.append_audit(&records).await.expect("stored");
+    world.store.append_audit(&records[..700]).await.expect("stored");
+    let usage = world.store.grant_use(std::slice::from_ref(&grant.id), after(2000), 1).await.expect("use");
+    assert_eq!(usage[0].1.calls_per_day, [1203]);
+}

@@ -1,0 +1,128 @@
+//! Clients and their secrets.
+
+use std::time::Duration;
+
+use super::world::*;
+use crate::store::{
+    Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, GrantState, GrantType, NewUser, RevokeReason,
+    SharedStore, User, UserKind,
+};
+use crate::types::{ClientId, TokenKind};
+
+fn secret(last4: &str) -> ClientSecret {
+    ClientSecret { hash: hash(TokenKind::ClientSecret), last4: last4.into(), created_at: START, expires_at: None }
+}
+
+pub(crate) async fn clients_come_back_whole(store: SharedStore) {
+    let world = World::new(store).await;
+    let service = User { kind: UserKind::Service, ..user("robot") };
+    world.store.create_user(&NewUser { user: service.clone(), password: None }, &cause(0)).await.expect("a user");
+    let machine = Client {
+        kind: ClientKind::Confidential,
+        auth: ClientAuth::SecretPost,
+        redirect_uris: Vec::new(),
+        grant_types: vec![GrantType::ClientCredentials],
+        scopes: None,
+        subject: Some(service.id),
+        resources: vec![resource("https://gw.test/loki")],
+        require_state: false,
+        access_token_ttl: Some(Duration::from_secs(90)),
+        ..client(None, ClientOrigin::Dynamic)
+    };
+    world.store.create_client(&machine, Some(&secret("9xyz")), &cause(1)).await.expect("a client");
+    assert_eq!(world.store.client(&machine.id).await.expect("an answer"), Some(machine.clone()));
+    assert_eq!(world.store.client(&world.client.id).await.expect("an answer"), Some(world.client.clone()));
+    let secrets = world.store.live_secrets(&machine.id, START).await.expect("secrets");
+    assert_eq!(secrets.iter().map(|s| s.last4.as_str()).collect::<Vec<_>>(), ["9xyz"]);
+    let log = world.log().await;
+    assert!(log.contains(&("client.create".into(), Some(world.org.id.clone()))), "{log:?}");
+    assert!(log.contains(&("client.register_dynamic".into(), None)), "{log:?}");
+}
+
+pub(crate) async fn clients_are_listed_newest_first(store: SharedStore) {
+    let world = World::new(store).await;
+    let late = Client { created_at: after(5), ..client(None, ClientOrigin::Dynamic) };
+    world.store.create_client(&late, None, &cause(5)).await.expect("a client");
+    let all = world.store.clients(None).await.expect("clients");
+    assert_eq!(all, [late, world.client.clone()]);
+    assert_eq!(world.store.clients(Some(&world.org.id)).await.expect("clients"), [world.client.clone()]);
+    assert_eq!(world.store.count_clients(&world.org.id).await.expect("a number"), 1);
+    world.store.delete_client(&world.client.id, &cause(6)).await.expect("an answer");
+    assert_eq!(world.store.count_clients(&world.org.id).await.expect("a number"), 0);
+}
+
+pub(crate) async fn secrets_overlap(store: SharedStore) {
+    let world = World::new(store).await;
+    let (store, id) = (&world.store, &world.client.id);
+    let last4 = async |seconds| {
+        let live = store.live_secrets(id, after(seconds)).await.expect("secrets");
+        let mut last4: Vec<_> = live.into_iter().map(|s| s.last4).collect();
+        last4.sort();
+        last4
+    };
+    assert!(store.add_secret(id, &secret("1111"), None, &cause(1)).await.expect("an answer"));
+    assert!(store.add_secret(id, &secret("2222"), Some(after(10)), &cause(2)).await.expect("an answer"));
+    assert_eq!(last4(9).await, ["1111", "2222"]);
+    assert_eq!(last4(10).await, ["2222"]);
+    // What ends sooner stays so.
+    assert!(store.add_secret(id, &secret("3333"), Some(after(20)), &cause(3)).await.expect("an answer"));
+    assert_eq!(last4(15).await, ["2222", "3333"]);
+    let nobody = ClientId::generate(START, &ENTROPY);
+    assert!(!store.add_secret(&nobody, &secret("4444"), None, &cause(4)).await.expect("an answer"));
+}
+
+pub(crate) async fn clients_are_switched_and_narrowed(store: SharedStore) {
+    let world = World::new(store).await;
+    let (store, id) = (&world.store, &world.client.id);
+    assert!(!store.set_client_state(id, ClientState::Active, &cause(1)).await.expect("an answer"));
+    assert!(store.set_client_state(id, ClientState::Disabled, &cause(1)).await.expect("an answer"));
+    assert!(store.set_client_scopes(id, Some(&scopes("logs:read")), &cause(2)).await.expect("an answer"));
+    let stored = store.client(id).await.expect("an answer").expect("the client is there");
+    assert_eq!((stored.state, stored.scopes), (ClientState::Disabled, Some(scopes("logs:read"))));
+    assert!(store.set_client_scopes(id, None, &cause(3)).await.expect("an answer"));
+    assert!(store.set_client_state(id, ClientState::Active, &cause(3)).await.expect("an answer"));
+    assert_eq!(store.client(id).await.expect("an answer"), Some(Client { scopes: None, ..world.client.clone() }));
+    let nobody = ClientId::generate(START, &ENTROPY);
+    assert!(!store.set_client_scopes(&nobody, None, &cause(4)).await.expect("an answer"));
+    assert!(!store.set_client_state(&nobody, ClientState::Disabled, &cause(4)).await.expect("an answer"));
+}
+
+pub(crate) async fn removal_ends_grants_and_keeps_history(store: SharedStore) {
+    let world = World::new(store).await;
+    let (store, id) = (&world.store, &world.client.id);
+    store.add_secret(id, &secret("1111"), None, &cause(1)).await.expect("an answer");
+    let (grant, _) = world.consent(1).await;
+    let waiting = request(id);
+    store.freeze_request(&waiting, &cause(1)).await.expect("a request");
+    assert!(store.delete_client(id, &cause(5)).await.expect("an answer"));
+    assert!(!store.delete_client(id, &cause(5)).await.expect("an answer"));
+    assert_eq!(store.client(id).await.expect("an answer"), None);
+    assert!(store.live_secrets(id, after(5)).await.expect("secrets").is_empty());
+    assert_eq!(store.pending_request(&waiting.id, after(5)).await.expect("an answer"), None);
+    assert!(!store.set_client_state(id, ClientState::Active, &cause(6)).await.expect("an answer"));
+    let facts = store.grant_facts(&grant.id).await.expect("an answer").expect("its history stays");
+    assert_eq!(facts.grant.state, GrantState::Revoked { at: after(5), reason: RevokeReason::ClientDeleted });
+    assert_eq!((facts.client.name.as_str(), facts.client.state), ("Acme CLI", ClientState::Disabled));
+}
+
+pub(crate) async fn unused_dynamic_clients_are_purged(store: SharedStore) {
+    let world = World::new(store).await;
+    let store = &world.store;
+    let dynamic = |seconds| Client { created_at: after(seconds), ..client(None, ClientOrigin::Dynamic) };
+    let (unused, used, left, young) = (dynamic(1), dynamic(1), dynamic(1), dynamic(50));
+    for client in [&unused, &used, &left, &young] {
+        store.create_client(client, None, &cause(1)).await.expect("a client");
+    }
+    let under = |client: &Client| crate::store::Grant { client: client.id.clone(), ..world.wanted(1) };
+    let (living, ended) = (under(&used), under(&left));
+    world.consent_to(&living, 1).await;
+    world.consent_to(&ended, 1).await;
+    store.revoke_grant(&ended.id, None, RevokeReason::User, &cause(2)).await.expect("an answer");
+    assert_eq!(store.purge_unused_dynamic_clients(after(50), &cause(60)).await.expect("a number"), 2);
+    assert_eq!(store.purge_unused_dynamic_clients(after(50), &cause(60)).await.expect("a number"), 0);
+    let kept = store.clients(None).await.expect("clients").into_iter().map(|c| c.id).collect::<Vec<_>>();
+    assert_eq!(kept.len(), 3);
+    assert!([&young.id, &used.id, &world.client.id].iter().all(|id| kept.contains(id)), "{kept:?}");
+    let history = store.grant_facts(&ended.id).await.expect("an answer").expect("its history stays");
+    assert_eq!(history.client.name, "Acme CLI");
+}

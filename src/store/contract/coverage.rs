@@ -1,0 +1,134 @@
+//! Completeness: which changes leave a record, and which tell the feed.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use super::world::*;
+use crate::record::{ControlEvent, Operation};
+use crate::store::{
+    AuthRequest, ClientOrigin, ClientSecret, ClientState, KeyState, Membership, NewUser, OrgState, RevokeReason, SharedStore,
+    UserState,
+};
+use crate::types::TokenKind;
+
+type Verb<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+/// What a change leaves behind.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Leaves {
+    /// At least a record and a line in the feed.
+    Both,
+    /// At least a record. No node remembers what such a change is about, so the feed has nothing to tell.
+    Record,
+    /// Nothing of its own: the verb beside it writes the record when the answer is known.
+    Nothing,
+}
+
+macro_rules! verb {
+    ($leaves:ident, $name:literal, $body:expr) => {
+        (
+            $name,
+            Leaves::$leaves,
+            Box::pin(async {
+                let _ = $body.await.expect($name);
+            }) as Verb<'_>,
+        )
+    };
+}
+
+pub(crate) async fn every_change_is_recorded_and_told(store: SharedStore) {
+    let world = World::new(store).await;
+    let s = &world.store;
+    let (acme, ada) = (&world.org.id, &world.user.id);
+    let beta = org("beta");
+    let bob = NewUser { user: user("bob@example.com"), password: None };
+    let guest = Membership { org: acme.clone(), user: bob.user.id.clone(), roles: roles(&["viewer"]) };
+    let secret = ClientSecret { hash: hash(TokenKind::ClientSecret), last4: "1111".into(), created_at: START, expires_at: None };
+    let (dynamic, doomed) = (client(None, ClientOrigin::Dynamic), client(Some(acme), ClientOrigin::Administrator));
+    let (first, next) = (key(KeyState::Active), key(KeyState::Next));
+    let (asked, refused) = (request(&world.client.id), request(&world.client.id));
+    let asked = AuthRequest { expires_at: after(9000), ..asked };
+    let approved = crate::store::ApprovedRequest {
+        grant: world.wanted(1),
+        code: hash(TokenKind::AuthorizationCode),
+        code_expires_at: after(9000),
+    };
+    let (client_id, grant) = (&world.client.id, &approved.grant);
+    let (token, successor) = (refresh_token(1), refresh_token(1));
+    let session = world.sign_in(0).await;
+    let verbs = [
+        verb!(Both, "create_org", s.create_org(&beta, &cause(1))),
+        verb!(Both, "update_org", s.update_org(&beta, &cause(1))),
+        verb!(Both, "set_org_state off", s.set_org_state(&beta.id, OrgState::Disabled, &cause(1))),
+        verb!(Both, "set_org_state on", s.set_org_state(&beta.id, OrgState::Active, &cause(1))),
+        verb!(Both, "create_user", s.create_user(&bob, &cause(1))),
+        verb!(Both, "set_password", s.set_password(&bob.user.id, &password("$x"), None, &cause(1))),
+        verb!(Both, "set_membership", s.set_membership(&guest, &cause(1))),
+        verb!(Both, "remove_membership", s.remove_membership(acme, &bob.user.id, &cause(1))),
+        verb!(Both, "set_user_state off", s.set_user_state(&bob.user.id, UserState::Disabled, &cause(1))),
+        verb!(Both, "set_user_state on", s.set_user_state(&bob.user.id, UserState::Active, &cause(1))),
+        verb!(Record, "note", s.note(None, ControlEvent::done(Operation::AuditQuery), &cause(1))),
+        verb!(Both, "create_client", s.create_client(&doomed, None, &cause(1))),
+        verb!(Both, "create_client dynamic", s.create_client(&dynamic, None, &cause(1))),
+        verb!(Both, "add_secret", s.add_secret(&doomed.id, &secret, None, &cause(1))),
+        verb!(Both, "set_client_state off", s.set_client_state(&doomed.id, ClientState::Disabled, &cause(1))),
+        verb!(Both, "set_client_state on", s.set_client_state(&doomed.id, ClientState::Active, &cause(1))),
+        verb!(Both, "set_client_scopes", s.set_client_scopes(&doomed.id, None, &cause(1))),
+        verb!(Both, "delete_client", s.delete_client(&doomed.id, &cause(1))),
+        verb!(Both, "purge_unused_dynamic_clients", s.purge_unused_dynamic_clients(after(1), &cause(1))),
+        verb!(Record, "freeze_request", s.freeze_request(&asked, &cause(1))),
+        verb!(Both, "approve_request", s.approve_request(&asked.id, &approved, &cause(1))),
+        verb!(Record, "freeze_request again", s.freeze_request(&refused, &cause(1))),
+        verb!(Record, "deny_request", s.deny_request(&refused.id, &cause(1))),
+        verb!(Nothing, "redeem_code", s.redeem_code(&approved.code, client_id, Some(&token), MINUTE, &cause(1))),
+        verb!(Record, "note_token", s.note_token(grant, &grant.scopes, false, &cause(1))),
+        verb!(Record, "redeem_code replay", s.redeem_code(&approved.code, client_id, None, MINUTE, &cause(2))),
+        verb!(Nothing, "rotate_refresh", s.rotate_refresh(&token.hash, client_id, &successor, MINUTE, &cause(2))),
+        verb!(Record, "note_token refreshed", s.note_token(grant, &grant.scopes, true, &cause(2))),
+        verb!(Nothing, "rotate_refresh again", s.rotate_refresh(&token.hash, client_id, &successor, MINUTE, &cause(3))),
+        verb!(Both, "revoke_access_token", s.revoke_access_token("jti", &grant.id, after(9), &cause(3))),
+        verb!(Both, "rotate_refresh reuse", s.rotate_refresh(&token.hash, client_id, &successor, MINUTE, &cause(99))),
+        verb!(Both, "machine_grant", s.machine_grant(&world.wanted(2), &cause(2))),
+        verb!(Record, "end_session", s.end_session(&session, &cause(2))),
+        verb!(Both, "add_first_key", s.add_first_key(&first, &cause(1))),
+        verb!(Both, "add_next_key", s.add_next_key(&next, &cause(1))),
+        verb!(Both, "activate_key", s.activate_key(&next.id, after(9), &cause(1))),
+        verb!(Both, "set_user_state with grants", s.set_user_state(ada, UserState::Disabled, &cause(3))),
+    ];
+    for (name, leaves, run) in verbs {
+        let before = (world.log().await.len(), s.feed_position().await.expect("a position"));
+        run.await;
+        let (records, lines) = (world.log().await.len() - before.0, s.feed_position().await.expect("a position") - before.1);
+        let left = match (records, lines) {
+            (0, 0) => Leaves::Nothing,
+            (_, 0) => Leaves::Record,
+            _ => Leaves::Both,
+        };
+        assert!(left == leaves && (records > 0 || lines == 0), "{name}: {records} records, {lines} lines");
+    }
+}
+
+pub(crate) async fn a_refused_change_leaves_nothing(store: SharedStore) {
+    let world = World::new(store).await;
+    let s = &world.store;
+    let taken = NewUser { user: user("ada@example.com"), password: None };
+    let stranger = client(None, ClientOrigin::Dynamic);
+    let (grant, code) = world.consent(1).await;
+    let verbs = [
+        verb!(Nothing, "create_org", s.create_org(&org("acme"), &cause(2))),
+        verb!(Nothing, "update_org", s.update_org(&org("beta"), &cause(2))),
+        verb!(Nothing, "set_org_state", s.set_org_state(&world.org.id, OrgState::Active, &cause(2))),
+        verb!(Nothing, "create_user", s.create_user(&taken, &cause(2))),
+        verb!(Nothing, "set_user_state", s.set_user_state(&world.user.id, UserState::Active, &cause(2))),
+        verb!(Nothing, "remove_membership", s.remove_membership(&world.org.id, &taken.user.id, &cause(2))),
+        verb!(Nothing, "delete_client", s.delete_client(&stranger.id, &cause(2))),
+        verb!(Nothing, "revoke_grant", s.revoke_grant(&grant.id, Some(&taken.user.id), RevokeReason::User, &cause(2))),
+        verb!(Nothing, "redeem_code", s.redeem_code(&code, &stranger.id, None, MINUTE, &cause(2))),
+        verb!(Nothing, "purge", s.purge_unused_dynamic_clients(after(1), &cause(2))),
+    ];
+    let before = (world.log().await, s.feed_position().await.expect("a position"));
+    for (name, _, run) in verbs {
+        run.await;
+        assert_eq!((world.log().await, s.feed_position().await.expect("a position")), before, "{name}");
+    }
+}

@@ -1,0 +1,95 @@
+//! Grants.
+
+use futures::future::join_all;
+
+use super::world::*;
+use crate::store::{Grant, GrantFacts, GrantState, RevokeReason, SharedStore};
+use crate::types::{GrantId, OrgId, UserId};
+
+fn ids(facts: &[GrantFacts]) -> Vec<GrantId> {
+    facts.iter().map(|f| f.grant.id.clone()).collect()
+}
+
+pub(crate) async fn facts_are_read_at_once(store: SharedStore) {
+    let world = World::new(store).await;
+    let wanted = Grant { expires_at: Some(after(9000)), ..world.wanted(1) };
+    world.consent_to(&wanted, 1).await;
+    let facts = world.store.grant_facts(&wanted.id).await.expect("an answer").expect("the grant is there");
+    assert_eq!(facts.grant, wanted);
+    assert_eq!((facts.user, facts.org, facts.client), (world.user.clone(), world.org.clone(), world.client.clone()));
+    assert_eq!(facts.roles, Some(roles(&["viewer"])));
+    let nobody = GrantId::generate(START, &ENTROPY);
+    assert!(world.store.grant_facts(&nobody).await.expect("an answer").is_none());
+}
+
+pub(crate) async fn a_machine_client_has_one_grant(store: SharedStore) {
+    let world = World::new(store).await;
+    let store = &world.store;
+    let (consented, _) = world.consent(1).await;
+    let asked =
+        join_all((0..20).map(|_| async { store.machine_grant(&world.wanted(1), &cause(1)).await.expect("a grant") })).await;
+    let first = &asked[0];
+    assert!(asked.iter().all(|g| g.id == first.id), "{asked:?}");
+    assert_ne!(first.id, consented.id);
+    let more = Grant { scopes: scopes("logs:read metrics:read"), ..world.wanted(2) };
+    let widened = store.machine_grant(&more, &cause(2)).await.expect("a grant");
+    assert_eq!((&widened.id, &widened.scopes), (&first.id, &more.scopes));
+    let before = store.feed_position().await.expect("a position");
+    assert_eq!(store.machine_grant(&more, &cause(3)).await.expect("a grant"), widened);
+    assert_eq!(store.feed_position().await.expect("a position"), before);
+    assert!(store.revoke_grant(&first.id, None, RevokeReason::Admin, &cause(4)).await.expect("an answer"));
+    let next = store.machine_grant(&more, &cause(5)).await.expect("a grant");
+    assert_ne!(next.id, first.id);
+    assert_eq!(next.state, GrantState::Live);
+}
+
+pub(crate) async fn only_the_owner_revokes_and_only_once(store: SharedStore) {
+    let world = World::new(store).await;
+    let store = &world.store;
+    let (grant, _) = world.consent(1).await;
+    let stranger = UserId::generate(START, &ENTROPY);
+    assert!(!store.revoke_grant(&grant.id, Some(&stranger), RevokeReason::User, &cause(2)).await.expect("an answer"));
+    assert_eq!(world.state_of(&grant).await, GrantState::Live);
+    let revokes = join_all((0..10).map(|_| async {
+        store.revoke_grant(&grant.id, Some(&world.user.id), RevokeReason::User, &cause(3)).await.expect("an answer")
+    }));
+    assert_eq!(revokes.await.iter().filter(|done| **done).count(), 1);
+    assert_eq!(world.state_of(&grant).await, GrantState::Revoked { at: after(3), reason: RevokeReason::User });
+    let log = world.log().await;
+    assert_eq!(log.iter().filter(|(name, _)| name == "grant.revoke.user").count(), 1, "{log:?}");
+}
+
+pub(crate) async fn an_expired_grant_has_already_ended(store: SharedStore) {
+    let world = World::new(store).await;
+    let short = Grant { expires_at: Some(after(10)), ..world.wanted(1) };
+    world.consent_to(&short, 1).await;
+    assert!(!world.store.revoke_grant(&short.id, None, RevokeReason::Admin, &cause(10)).await.expect("an answer"));
+    assert!(world.store.revoke_grant(&short.id, None, RevokeReason::Admin, &cause(9)).await.expect("an answer"));
+}
+
+pub(crate) async fn grants_are_listed_newest_first(store: SharedStore) {
+    let world = World::new(store).await;
+    let store = &world.store;
+    let (old, _) = world.consent(1).await;
+    let (middle, _) = world.consent(2).await;
+    let (new, _) = world.consent(3).await;
+    store.revoke_grant(&middle.id, None, RevokeReason::Superseded, &cause(10)).await.expect("an answer");
+    let all = [new.id.clone(), middle.id.clone(), old.id.clone()];
+    let mine = |since| store.grants_of_user(&world.user.id, after(since));
+    assert_eq!(ids(&mine(9).await.expect("grants")), all);
+    assert_eq!(ids(&mine(10).await.expect("grants")), [new.id.clone(), old.id.clone()]);
+    assert_eq!(ids(&store.grants_of_org(&world.org.id).await.expect("grants")), all);
+    assert_eq!(ids(&store.grants(2).await.expect("grants")), all[..2]);
+    let nobody = OrgId::generate(START, &ENTROPY);
+    assert!(store.grants_of_org(&nobody).await.expect("grants").is_empty());
+}
+
+pub(crate) async fn use_in_an_organization_is_known(store: SharedStore) {
+    let world = World::new(store).await;
+    let used = || world.store.client_used_in_org(&world.client.id, &world.org.id);
+    assert!(!used().await.expect("an answer"));
+    let (grant, _) = world.consent(1).await;
+    assert!(used().await.expect("an answer"));
+    world.store.revoke_grant(&grant.id, None, RevokeReason::User, &cause(2)).await.expect("an answer");
+    assert!(!used().await.expect("an answer"));
+}

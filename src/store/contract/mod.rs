@@ -1,0 +1,137 @@
+//! What every store must do: one suite, run on SQLite and on PostgreSQL.
+
+mod accounts;
+mod audit_log;
+mod clients;
+mod coverage;
+mod feed;
+mod grants;
+mod keys;
+mod refresh;
+mod sessions;
+mod tokens;
+mod world;
+
+#[path = "../../../tests/support/postgres.rs"]
+mod cluster;
+
+use std::sync::Arc;
+
+use super::{SharedStore, sql};
+use crate::types::{Entropy, NodeId, SystemEntropy};
+
+async fn open(url: &str) -> SharedStore {
+    let node = NodeId::parse("node_1").expect("a valid id");
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+    sql::open(url, &node, entropy).await.expect("the store opens")
+}
+
+macro_rules! contract {
+    ($($area:ident { $($test:ident)* })*) => {
+        mod sqlite {
+            $(mod $area {
+                $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    let folder = tempfile::tempdir().expect("a temporary folder");
+                    let url = format!("sqlite:{}/store.db", folder.path().display());
+                    let store = super::super::open(&url).await;
+                    super::super::$area::$test(store.clone()).await;
+                    store.close().await;
+                })*
+            })*
+        }
+
+        mod postgres {
+            $(mod $area {
+                $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    let url = super::super::cluster::fresh_database().await;
+                    let store = super::super::open(&url).await;
+                    super::super::$area::$test(store.clone()).await;
+                    store.close().await;
+                })*
+            })*
+        }
+    };
+}
+
+contract! {
+    accounts {
+        organizations_have_one_slug
+        organizations_change
+        users_have_one_address
+        a_new_password_ends_other_sessions
+        memberships_hold_sorted_roles
+        leaving_an_organization_ends_its_grants
+        deactivation_ends_sessions_and_grants
+        a_note_is_a_record
+        the_store_answers_pings
+    }
+    clients {
+        clients_come_back_whole
+        clients_are_listed_newest_first
+        secrets_overlap
+        clients_are_switched_and_narrowed
+        removal_ends_grants_and_keeps_history
+        unused_dynamic_clients_are_purged
+    }
+    grants {
+        facts_are_read_at_once
+        a_machine_client_has_one_grant
+        only_the_owner_revokes_and_only_once
+        an_expired_grant_has_already_ended
+        grants_are_listed_newest_first
+        use_in_an_organization_is_known
+    }
+    tokens {
+        a_code_has_one_winner
+        a_code_belongs_to_its_client
+        dead_codes_are_unknown
+        a_replay_in_the_grace_keeps_the_grant
+        a_replay_after_the_grace_revokes
+        a_code_comes_back_whole
+        access_tokens_are_revoked_one_by_one
+        issued_tokens_are_noted
+        what_ended_is_forgotten
+    }
+    refresh {
+        rotation_has_one_winner
+        a_lost_answer_is_repaired_in_the_grace
+        reuse_after_the_grace_revokes
+        another_client_learns_and_does_nothing
+        dead_tokens_do_not_rotate
+        revocation_beats_rotation
+        a_token_knows_its_state
+    }
+    sessions {
+        a_session_lives_until_it_ends
+        a_session_is_seen_once_a_minute
+        a_request_waits_as_it_came
+        one_decision_counts
+        approval_needs_an_active_member
+    }
+    keys {
+        one_node_makes_the_first_key
+        keys_take_turns
+    }
+    feed {
+        positions_follow_commits_without_gaps
+        one_change_may_touch_several
+        old_changes_are_forgotten_but_the_last
+    }
+    audit_log {
+        a_record_that_arrives_twice_is_kept_once
+        every_filter_narrows
+        text_is_taken_literally
+        pages_are_stable_while_records_arrive
+        records_are_found_by_id_in_their_log
+        histograms_count_every_record_once
+        use_of_grants_is_counted
+        old_records_expire
+        large_batches_arrive_whole
+    }
+    coverage {
+        every_change_is_recorded_and_told
+        a_refused_change_leaves_nothing
+    }
+}

@@ -1,0 +1,92 @@
+//! Sessions and authorization requests.
+
+use futures::future::join;
+
+use super::world::*;
+use crate::store::{Approve, ApprovedRequest, GrantState, SharedStore, UserState};
+use crate::types::TokenKind;
+
+fn approval(world: &World, seconds: u64) -> ApprovedRequest {
+    let code = hash(TokenKind::AuthorizationCode);
+    ApprovedRequest { grant: world.wanted(seconds), code, code_expires_at: after(seconds + 60) }
+}
+
+pub(crate) async fn a_session_lives_until_it_ends(store: SharedStore) {
+    let world = World::new(store).await;
+    let (first, second) = (world.sign_in(0).await, world.sign_in(0).await);
+    let (session, user) = world.store.session(&first, after(10)).await.expect("an answer").expect("it lives");
+    assert_eq!((session.hash, session.user, session.authenticated_at), (first, user.id.clone(), START));
+    assert_eq!((session.expires_at, user), (START.plus(HOUR), world.user.clone()));
+    assert!(world.store.session(&first, START.plus(HOUR)).await.expect("an answer").is_none());
+    world.store.end_session(&first, &cause(20)).await.expect("done");
+    world.store.end_session(&first, &cause(20)).await.expect("done");
+    assert!(world.store.session(&first, after(21)).await.expect("an answer").is_none());
+    assert!(world.store.session(&second, after(21)).await.expect("an answer").is_some());
+    let log = world.log().await;
+    let count = |name: &str| log.iter().filter(|(n, _)| n == name).count();
+    assert_eq!((count("login.ok"), count("logout")), (2, 1), "{log:?}");
+}
+
+pub(crate) async fn a_session_is_seen_once_a_minute(store: SharedStore) {
+    let world = World::new(store).await;
+    let hash = world.sign_in(0).await;
+    for (at, seen) in [(59, 0), (60, 60), (90, 60), (120, 120)] {
+        let (session, _) = world.store.session(&hash, after(at)).await.expect("an answer").expect("it lives");
+        assert_eq!(session.seen_at, after(seen), "at {at}");
+    }
+}
+
+pub(crate) async fn a_request_waits_as_it_came(store: SharedStore) {
+    let world = World::new(store).await;
+    let asked = request(&world.client.id);
+    world.store.freeze_request(&asked, &cause(0)).await.expect("a request");
+    assert_eq!(world.store.pending_request(&asked.id, after(599)).await.expect("an answer"), Some(asked.clone()));
+    assert_eq!(world.store.pending_request(&asked.id, after(600)).await.expect("an answer"), None);
+    let late = world.store.approve_request(&asked.id, &approval(&world, 600), &cause(600)).await;
+    assert_eq!(late.expect("an answer"), Approve::Gone);
+    assert_eq!(world.store.deny_request(&asked.id, &cause(600)).await.expect("an answer"), Approve::Gone);
+    assert_eq!(world.store.deny_request(&asked.id, &cause(599)).await.expect("an answer"), Approve::Done);
+    assert_eq!(world.store.pending_request(&asked.id, after(10)).await.expect("an answer"), None);
+}
+
+pub(crate) async fn one_decision_counts(store: SharedStore) {
+    let world = World::new(store).await;
+    for round in 0..20 {
+        let asked = request(&world.client.id);
+        world.store.freeze_request(&asked, &cause(0)).await.expect("a request");
+        let approved = approval(&world, round);
+        let user = cause(1);
+        let approve = world.store.approve_request(&asked.id, &approved, &user);
+        let (approve, deny) = join(approve, world.store.deny_request(&asked.id, &cause(1))).await;
+        let outcome = (approve.expect("an answer"), deny.expect("an answer"));
+        let grant = world.store.grant_facts(&approved.grant.id).await.expect("an answer");
+        let code = world.store.code(&approved.code).await.expect("an answer");
+        match outcome {
+            (Approve::Done, Approve::Gone) => {
+                assert_eq!(grant.map(|f| f.grant.state), Some(GrantState::Live));
+                assert_eq!(code.map(|c| c.grant), Some(approved.grant));
+            }
+            (Approve::Gone, Approve::Done) => assert!(grant.is_none() && code.is_none()),
+            both => panic!("{both:?}"),
+        }
+    }
+}
+
+pub(crate) async fn approval_needs_an_active_member(store: SharedStore) {
+    let world = World::new(store).await;
+    let asked = request(&world.client.id);
+    world.store.freeze_request(&asked, &cause(0)).await.expect("a request");
+    let approve = async || {
+        let approved = approval(&world, 1);
+        world.store.approve_request(&asked.id, &approved, &cause(2)).await.expect("an answer")
+    };
+    world.store.set_user_state(&world.user.id, UserState::Disabled, &cause(1)).await.expect("an answer");
+    assert_eq!(approve().await, Approve::Gone);
+    world.store.set_user_state(&world.user.id, UserState::Active, &cause(1)).await.expect("an answer");
+    world.store.remove_membership(&world.org.id, &world.user.id, &cause(1)).await.expect("an answer");
+    assert_eq!(approve().await, Approve::Gone);
+    assert!(world.store.grants(10).await.expect("grants").is_empty());
+    let back = crate::store::Membership { org: world.org.id.clone(), user: world.user.id.clone(), roles: Vec::new() };
+    world.store.set_membership(&back, &cause(1)).await.expect("a membership");
+    assert_eq!(approve().await, Approve::Done);
+}

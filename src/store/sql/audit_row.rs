@@ -1,0 +1,110 @@
+//! Audit records as rows: what searches narrow by, beside the whole record.
+
+use super::values::{json, storable};
+use crate::record::{Actor, AuditRecord, Cause, ControlEvent, Event, Operation, Outcome, operation};
+use crate::store::{RevokeReason, StoreError};
+use crate::types::{Entropy, OrgId, RecordId};
+
+/// One row of `audit_records`.
+pub(super) struct AuditColumns<'r> {
+    pub(super) of: &'r AuditRecord,
+    pub(super) client: Option<&'r str>,
+    pub(super) grant: Option<&'r str>,
+    pub(super) api: Option<&'r str>,
+    pub(super) operation: &'r str,
+    pub(super) tool: Option<String>,
+    pub(super) denied: bool,
+    pub(super) reason: Option<&'r str>,
+    pub(super) status: Option<i64>,
+    pub(super) micros: Option<i64>,
+    pub(super) search: String,
+    pub(super) record: String,
+}
+
+impl<'r> AuditColumns<'r> {
+    /// The row of a record. A change that nobody's grant or client was used for is found under the one that it changed.
+    pub(super) fn of(record: &'r AuditRecord) -> Result<Self, StoreError> {
+        let actor = &record.actor;
+        let mut columns = Self {
+            of: record,
+            client: actor.client.as_ref().map(|c| c.as_str()).or_else(|| target(record, "client")),
+            grant: actor.grant.as_ref().map(|g| g.as_str()).or_else(|| target(record, "grant")),
+            api: None,
+            operation: operation(record),
+            tool: None,
+            denied: false,
+            reason: None,
+            status: None,
+            micros: None,
+            search: String::new(),
+            record: json(record)?,
+        };
+        let mut path = "";
+        match &record.event {
+            Event::Call(call) => {
+                path = &call.path;
+                columns.api = Some(call.api.as_str());
+                columns.tool = call.mcp.as_ref().and_then(|m| m.target.as_deref()).map(storable);
+                if let crate::record::Decision::Denied { reason, .. } = &call.decision {
+                    columns.denied = true;
+                    columns.reason = Some(reason);
+                }
+                if let Outcome::Completed(measured) | Outcome::Broken { measured, .. } = &call.outcome {
+                    columns.status = Some(i64::from(measured.status));
+                    columns.micros = Some(i64::try_from(measured.micros).unwrap_or(i64::MAX));
+                }
+            }
+            Event::Control(event) => {
+                columns.denied = event.refused.is_some();
+                columns.reason = event.refused.as_deref();
+            }
+        }
+        let parts = [Some(columns.operation), Some(path), columns.tool.as_deref(), actor.client_name.as_deref(), columns.reason];
+        columns.search = storable(&parts.into_iter().flatten().collect::<Vec<_>>().join("\n").to_lowercase());
+        Ok(columns)
+    }
+}
+
+fn target<'r>(record: &'r AuditRecord, wanted: &str) -> Option<&'r str> {
+    let Event::Control(event) = &record.event else { return None };
+    event.target.as_ref().filter(|(kind, _)| kind == wanted).map(|(_, id)| id.as_str())
+}
+
+/// The record of a control-plane event.
+pub(super) fn control(
+    org: Option<&OrgId>,
+    actor: &Actor,
+    event: ControlEvent,
+    cause: &Cause,
+    entropy: &dyn Entropy,
+) -> AuditRecord {
+    AuditRecord {
+        id: RecordId::generate(cause.at, entropy),
+        time: cause.at,
+        org: org.cloned(),
+        actor: actor.clone(),
+        origin: cause.origin.clone(),
+        event: Event::Control(event),
+    }
+}
+
+/// How the end of a grant is told.
+pub(super) fn revoked(reason: RevokeReason) -> ControlEvent {
+    match reason {
+        RevokeReason::User => ControlEvent::done(Operation::GrantRevokeUser),
+        RevokeReason::Admin => ControlEvent::done(Operation::GrantRevokeAdmin),
+        RevokeReason::Client => ControlEvent::done(Operation::GrantRevokeClient),
+        RevokeReason::CodeReplay => {
+            ControlEvent::refused(Operation::CodeReplayDetected, "code_replay").with_comment("the grant was revoked")
+        }
+        RevokeReason::RefreshReuse => {
+            ControlEvent::refused(Operation::RefreshReuseDetected, "refresh_reuse").with_comment("the grant was revoked")
+        }
+        RevokeReason::UserDeactivated => ControlEvent::done(Operation::GrantRevokeUserDeactivated),
+        RevokeReason::MembershipRemoved => {
+            ControlEvent::done(Operation::GrantRevokeAdmin).with_comment("its user left the organization")
+        }
+        RevokeReason::ClientDeleted => ControlEvent::done(Operation::GrantRevokeAdmin).with_comment("its client was removed"),
+        RevokeReason::Superseded => ControlEvent::done(Operation::GrantRevokeUser).with_comment("a newer consent took its place"),
+    }
+}

@@ -1,0 +1,52 @@
+//! The columns that more than one statement reads, each with the table's own prefix so that joins can hold them all.
+
+macro_rules! org_columns {
+    () => {
+        "o.id AS o_id, o.slug AS o_slug, o.name AS o_name, o.tenant AS o_tenant, o.tenants AS o_tenants, o.state AS o_state, \
+         o.created_at AS o_created_at"
+    };
+}
+
+macro_rules! user_columns {
+    () => {
+        "u.id AS u_id, u.email AS u_email, u.name AS u_name, u.kind AS u_kind, u.state AS u_state, u.created_at AS u_created_at"
+    };
+}
+
+macro_rules! client_columns {
+    () => {
+        "c.id AS c_id, c.org_id AS c_org_id, c.name AS c_name, c.kind AS c_kind, c.origin AS c_origin, c.auth AS c_auth, \
+         c.redirect_uris AS c_redirect_uris, c.grant_types AS c_grant_types, c.scopes AS c_scopes, \
+         c.subject_id AS c_subject_id, c.resources AS c_resources, c.require_state AS c_require_state, \
+         c.access_token_ttl AS c_access_token_ttl, c.state AS c_state, c.created_at AS c_created_at"
+    };
+}
+
+macro_rules! grant_columns {
+    () => {
+        "g.id AS g_id, g.org_id AS g_org_id, g.user_id AS g_user_id, g.client_id AS g_client_id, g.scopes AS g_scopes, \
+         g.resources AS g_resources, g.created_at AS g_created_at, g.expires_at AS g_expires_at, \
+         g.revoked_at AS g_revoked_at, g.revoke_reason AS g_revoke_reason, \
+         (SELECT x.last_at FROM grant_use x WHERE x.grant_id = g.id ORDER BY x.day DESC LIMIT 1) AS g_last_used_at"
+    };
+}
+
+/// Grants with everything that their effect depends on; a condition follows.
+macro_rules! select_facts {
+    ($rest:literal) => {
+        concat!(
+            "SELECT ",
+            grant_columns!(),
+            ", ",
+            user_columns!(),
+            ", ",
+            org_columns!(),
+            ", ",
+            client_columns!(),
+            ", m.roles AS m_roles FROM grants g JOIN users u ON u.id = g.user_id JOIN orgs o ON o.id = g.org_id \
+             JOIN clients c ON c.id = g.client_id \
+             LEFT JOIN memberships m ON m.org_id = g.org_id AND m.user_id = g.user_id ",
+            $rest
+        )
+    };
+}

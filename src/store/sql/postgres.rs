@@ -1,0 +1,80 @@
+//! The verbs on PostgreSQL.
+
+#[path = "verbs/accounts.rs"]
+mod accounts;
+#[path = "verbs/audit_log.rs"]
+mod audit_log;
+#[path = "verbs/clients.rs"]
+mod clients;
+#[path = "verbs/engine.rs"]
+mod engine;
+#[path = "verbs/feed.rs"]
+mod feed;
+#[path = "verbs/grants.rs"]
+mod grants;
+#[path = "verbs/keys.rs"]
+mod keys;
+#[path = "verbs/revocation.rs"]
+mod revocation;
+#[path = "verbs/rows.rs"]
+mod rows;
+#[path = "verbs/sessions.rs"]
+mod sessions;
+#[path = "verbs/tokens.rs"]
+mod tokens;
+#[path = "verbs/usage.rs"]
+mod usage;
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection as _};
+
+use super::fault::Doing;
+use super::unusable;
+use crate::store::{SharedStore, StoreError};
+use crate::types::{Entropy, NodeId};
+
+type Db = sqlx::Postgres;
+type Connection = sqlx::PgConnection;
+type Row = sqlx::postgres::PgRow;
+
+const BEGIN: &str = "BEGIN";
+
+/// How long a verb waits for a free connection.
+const ACQUIRE: Duration = Duration::from_secs(5);
+
+/// Bounds what one verb can hold up when the server or a peer hangs.
+const LIMITS: [(&str, &str); 3] =
+    [("statement_timeout", "10s"), ("lock_timeout", "5s"), ("idle_in_transaction_session_timeout", "15s")];
+
+/// Connects and brings the schema up to date.
+pub(super) async fn open(url: &str, node: &NodeId, entropy: Arc<dyn Entropy>) -> Result<SharedStore, StoreError> {
+    let options = PgConnectOptions::from_str(url)
+        .map_err(|e| {
+            unusable(format!(
+                "store.url is not an address of PostgreSQL ({e}); write postgres://user:password@host:port/database"
+            ))
+        })?
+        .application_name(&format!("tollgate {node}"));
+    migrate(&options).await?;
+    let pool = PgPoolOptions::new()
+        .max_connections(8)
+        .acquire_timeout(ACQUIRE)
+        .connect_with(options.options(LIMITS))
+        .await
+        .doing("connect to PostgreSQL")?;
+    Ok(Arc::new(engine::Engine { write: pool.clone(), read: pool, entropy }))
+}
+
+/// Runs on a connection of its own: a change of the schema may take longer than any verb.
+async fn migrate(options: &PgConnectOptions) -> Result<(), StoreError> {
+    let mut connection = options.connect().await.doing("connect to PostgreSQL")?;
+    // A node of the next version may have added to the schema: what it added is not in this one's way.
+    let mut migrations = sqlx::migrate!("src/store/sql/migrations/postgres");
+    migrations.set_ignore_missing(true);
+    migrations.run(&mut connection).await.map_err(|e| unusable(format!("the schema can't be brought up to date: {e}")))?;
+    connection.close().await.doing("close the connection that brought the schema up to date")
+}

@@ -1,0 +1,101 @@
+//! The verbs on SQLite: one writing connection, four that read.
+
+#[path = "verbs/accounts.rs"]
+mod accounts;
+#[path = "verbs/audit_log.rs"]
+mod audit_log;
+#[path = "verbs/clients.rs"]
+mod clients;
+#[path = "verbs/engine.rs"]
+mod engine;
+#[path = "verbs/feed.rs"]
+mod feed;
+#[path = "verbs/grants.rs"]
+mod grants;
+#[path = "verbs/keys.rs"]
+mod keys;
+#[path = "verbs/revocation.rs"]
+mod revocation;
+#[path = "verbs/rows.rs"]
+mod rows;
+#[path = "verbs/sessions.rs"]
+mod sessions;
+#[path = "verbs/tokens.rs"]
+mod tokens;
+#[path = "verbs/usage.rs"]
+mod usage;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection as _};
+
+use super::fault::Doing;
+use super::unusable;
+use crate::store::{SharedStore, StoreError};
+use crate::types::Entropy;
+
+type Db = sqlx::Sqlite;
+type Connection = sqlx::SqliteConnection;
+type Row = sqlx::sqlite::SqliteRow;
+
+/// A transaction that starts to read can't become one that writes while another writes: take the lock first.
+const BEGIN: &str = "BEGIN IMMEDIATE";
+
+/// How long a statement waits for another process, such as the command line's, to finish writing.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Opens the database file, makes it when there is none, and brings its schema up to date.
+pub(super) async fn open(path: &str, entropy: Arc<dyn Entropy>) -> Result<SharedStore, StoreError> {
+    let path = Path::new(path);
+    create(path).await.map_err(|e| {
+        let what = format!(
+            "the store's file {} can't be opened ({e}); give this user write access to it or change store.url",
+            path.display()
+        );
+        unusable(what)
+    })?;
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Normal)
+        .busy_timeout(BUSY)
+        .foreign_keys(true);
+    migrate(&options, path).await?;
+    let write = SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(BUSY)
+        .connect_with(options.clone())
+        .await
+        .doing("open the database to write")?;
+    let read = SqlitePoolOptions::new()
+        .max_connections(4)
+        .acquire_timeout(BUSY)
+        .connect_with(options.read_only(true))
+        .await
+        .doing("open the database to read")?;
+    Ok(Arc::new(engine::Engine { write, read, entropy }))
+}
+
+/// Makes the file before SQLite does: only its owner may read it, and the files beside it take its mode.
+async fn create(path: &Path) -> std::io::Result<()> {
+    if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
+        tokio::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).await?;
+    }
+    tokio::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path).await.map(drop)
+}
+
+async fn migrate(options: &SqliteConnectOptions, path: &Path) -> Result<(), StoreError> {
+    let mut connection =
+        options.connect().await.map_err(|e| unusable(format!("{} is not a usable SQLite database: {e}", path.display())))?;
+    // A node of the next version may have added to the schema: what it added is not in this one's way.
+    let mut migrations = sqlx::migrate!("src/store/sql/migrations/sqlite");
+    migrations.set_ignore_missing(true);
+    migrations
+        .run(&mut connection)
+        .await
+        .map_err(|e| unusable(format!("the schema of {} can't be brought up to date: {e}", path.display())))?;
+    connection.close().await.doing("close the connection that brought the schema up to date")
+}

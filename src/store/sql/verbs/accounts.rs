@@ -1,0 +1,341 @@
+//! Organizations, users, memberships.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::super::fault::Doing;
+use super::super::values::{json, word};
+use super::engine::{Engine, Tx};
+use super::revocation::{Ending, end};
+use super::rows::{self, Fields};
+use crate::record::{Cause, ControlEvent, Operation};
+use crate::store::{
+    AccountStore, Created, Membership, NewUser, Org, OrgState, PasswordRecord, RevokeReason, StoreError, Subject, User, UserState,
+};
+use crate::types::{HashedToken, OrgId, RoleName, Slug, UserId};
+
+/// The organizations whose administrators see what happens to a user: where it is a member.
+async fn orgs_concerned(tx: &mut Tx<'_>, user: &UserId) -> Result<BTreeSet<OrgId>, StoreError> {
+    let rows = sqlx::query("SELECT org_id, user_id FROM memberships WHERE user_id = $1")
+        .bind(user.as_str())
+        .fetch_all(tx.connection())
+        .await
+        .doing("read memberships")?;
+    rows.iter().map(|row| Fields::of(row, "memberships", "user_id").parsed("org_id", OrgId::parse)).collect()
+}
+
+async fn write_password(tx: &mut Tx<'_>, user: &UserId, password: &PasswordRecord) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO passwords (user_id, phc, one_time) VALUES ($1, $2, $3) \
+         ON CONFLICT (user_id) DO UPDATE SET phc = excluded.phc, one_time = excluded.one_time",
+    )
+    .bind(user.as_str())
+    .bind(password.phc.expose_secret())
+    .bind(password.one_time)
+    .execute(tx.connection())
+    .await
+    .doing("write a password")
+    .map(drop)
+}
+
+/// Writes `event` into the log of each organization, or into the operator's when there is none.
+fn record_in_each(tx: &mut Tx<'_>, orgs: &BTreeSet<OrgId>, event: &ControlEvent) {
+    if orgs.is_empty() {
+        tx.record(None, event.clone());
+    }
+    for org in orgs {
+        tx.record(Some(org), event.clone());
+    }
+}
+
+#[async_trait]
+impl AccountStore for Engine {
+    async fn create_org(&self, org: &Org, cause: &Cause) -> Result<Created, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        let made = sqlx::query(
+            "INSERT INTO orgs (id, slug, name, tenant, tenants, state, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7) \
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(org.id.as_str())
+        .bind(org.slug.as_str())
+        .bind(&org.name)
+        .bind(&org.tenant)
+        .bind(json(&org.tenants)?)
+        .bind(word(&org.state)?)
+        .bind(org.created_at.millis())
+        .execute(tx.connection())
+        .await
+        .doing("make an organization")?;
+        if made.rows_affected() == 0 {
+            return Ok(Created::Taken);
+        }
+        tx.touch(Subject::Org { id: org.id.clone() });
+        tx.record(Some(&org.id), ControlEvent::done(Operation::OrgCreate).on("org", org.id.as_str()));
+        tx.commit().await?;
+        Ok(Created::Done)
+    }
+
+    async fn org(&self, id: &OrgId) -> Result<Option<Org>, StoreError> {
+        let row = sqlx::query(concat!("SELECT ", org_columns!(), " FROM orgs o WHERE o.id = $1"))
+            .bind(id.as_str())
+            .fetch_optional(&self.read)
+            .await
+            .doing("read an organization")?;
+        row.as_ref().map(rows::org).transpose()
+    }
+
+    async fn org_by_slug(&self, slug: &Slug) -> Result<Option<Org>, StoreError> {
+        let row = sqlx::query(concat!("SELECT ", org_columns!(), " FROM orgs o WHERE o.slug = $1"))
+            .bind(slug.as_str())
+            .fetch_optional(&self.read)
+            .await
+            .doing("read an organization")?;
+        row.as_ref().map(rows::org).transpose()
+    }
+
+    async fn orgs(&self) -> Result<Vec<Org>, StoreError> {
+        let rows = sqlx::query(concat!("SELECT ", org_columns!(), " FROM orgs o ORDER BY o.slug"))
+            .fetch_all(&self.read)
+            .await
+            .doing("list organizations")?;
+        rows.iter().map(rows::org).collect()
+    }
+
+    async fn update_org(&self, org: &Org, cause: &Cause) -> Result<bool, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        let done = sqlx::query("UPDATE orgs SET name = $1, tenant = $2, tenants = $3 WHERE id = $4")
+            .bind(&org.name)
+            .bind(&org.tenant)
+            .bind(json(&org.tenants)?)
+            .bind(org.id.as_str())
+            .execute(tx.connection())
+            .await
+            .doing("change an organization")?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        tx.touch(Subject::Org { id: org.id.clone() });
+        tx.record(Some(&org.id), ControlEvent::done(Operation::OrgUpdate).on("org", org.id.as_str()));
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn set_org_state(&self, id: &OrgId, state: OrgState, cause: &Cause) -> Result<bool, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        let done = sqlx::query("UPDATE orgs SET state = $1 WHERE id = $2 AND state <> $1")
+            .bind(word(&state)?)
+            .bind(id.as_str())
+            .execute(tx.connection())
+            .await
+            .doing("switch an organization")?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let operation = match state {
+            OrgState::Active => Operation::OrgEnable,
+            OrgState::Disabled => Operation::OrgDisable,
+        };
+        tx.touch(Subject::Org { id: id.clone() });
+        tx.record(Some(id), ControlEvent::done(operation).on("org", id.as_str()));
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn create_user(&self, new: &NewUser, cause: &Cause) -> Result<Created, StoreError> {
+        let user = &new.user;
+        let mut tx = self.begin(cause).await?;
+        let made = sqlx::query(
+            "INSERT INTO users (id, email, name, kind, state, created_at) VALUES ($1, $2, $3, $4, $5, $6) \
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(user.id.as_str())
+        .bind(&user.email)
+        .bind(&user.name)
+        .bind(word(&user.kind)?)
+        .bind(word(&user.state)?)
+        .bind(user.created_at.millis())
+        .execute(tx.connection())
+        .await
+        .doing("make a user")?;
+        if made.rows_affected() == 0 {
+            return Ok(Created::Taken);
+        }
+        if let Some(password) = &new.password {
+            write_password(&mut tx, &user.id, password).await?;
+        }
+        tx.touch(Subject::User { id: user.id.clone() });
+        tx.record(None, ControlEvent::done(Operation::UserCreate).on("user", user.id.as_str()));
+        tx.commit().await?;
+        Ok(Created::Done)
+    }
+
+    async fn user(&self, id: &UserId) -> Result<Option<User>, StoreError> {
+        let row = sqlx::query(concat!("SELECT ", user_columns!(), " FROM users u WHERE u.id = $1"))
+            .bind(id.as_str())
+            .fetch_optional(&self.read)
+            .await
+            .doing("read a user")?;
+        row.as_ref().map(rows::user).transpose()
+    }
+
+    async fn user_by_email(&self, email: &str) -> Result<Option<User>, StoreError> {
+        let row = sqlx::query(concat!("SELECT ", user_columns!(), " FROM users u WHERE u.email = $1"))
+            .bind(email)
+            .fetch_optional(&self.read)
+            .await
+            .doing("read a user")?;
+        row.as_ref().map(rows::user).transpose()
+    }
+
+    async fn users(&self) -> Result<Vec<User>, StoreError> {
+        let rows = sqlx::query(concat!("SELECT ", user_columns!(), " FROM users u ORDER BY u.email"))
+            .fetch_all(&self.read)
+            .await
+            .doing("list users")?;
+        rows.iter().map(rows::user).collect()
+    }
+
+    async fn set_user_state(&self, id: &UserId, state: UserState, cause: &Cause) -> Result<bool, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        let done = sqlx::query("UPDATE users SET state = $1 WHERE id = $2 AND state <> $1")
+            .bind(word(&state)?)
+            .bind(id.as_str())
+            .execute(tx.connection())
+            .await
+            .doing("switch a user")?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let mut concerned = orgs_concerned(&mut tx, id).await?;
+        let operation = match state {
+            UserState::Active => Operation::UserEnable,
+            UserState::Disabled => {
+                sqlx::query("DELETE FROM sessions WHERE user_id = $1")
+                    .bind(id.as_str())
+                    .execute(tx.connection())
+                    .await
+                    .doing("end a user's sessions")?;
+                let ended = end(&mut tx, Ending::User(id), RevokeReason::UserDeactivated).await?;
+                concerned.extend(ended.into_iter().map(|grant| grant.org));
+                Operation::UserDisable
+            }
+        };
+        tx.touch(Subject::User { id: id.clone() });
+        record_in_each(&mut tx, &concerned, &ControlEvent::done(operation).on("user", id.as_str()));
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn password(&self, id: &UserId) -> Result<Option<PasswordRecord>, StoreError> {
+        let row = sqlx::query("SELECT user_id, phc, one_time FROM passwords WHERE user_id = $1")
+            .bind(id.as_str())
+            .fetch_optional(&self.read)
+            .await
+            .doing("read a password")?;
+        let Some(row) = row else { return Ok(None) };
+        let fields = Fields::of(&row, "passwords", "user_id");
+        let phc: String = fields.value("phc")?;
+        Ok(Some(PasswordRecord { phc: SecretString::from(phc), one_time: fields.value("one_time")? }))
+    }
+
+    async fn set_password(
+        &self,
+        id: &UserId,
+        password: &PasswordRecord,
+        keep: Option<&HashedToken>,
+        cause: &Cause,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin(cause).await?;
+        write_password(&mut tx, id, password).await?;
+        // No session's hash is empty: without one to keep, all of them end.
+        sqlx::query("DELETE FROM sessions WHERE user_id = $1 AND hash <> $2")
+            .bind(id.as_str())
+            .bind(keep.map_or(&[][..], |hash| hash.bytes()))
+            .execute(tx.connection())
+            .await
+            .doing("end a user's other sessions")?;
+        tx.touch(Subject::User { id: id.clone() });
+        tx.record(None, ControlEvent::done(Operation::PasswordChange).on("user", id.as_str()));
+        tx.commit().await
+    }
+
+    async fn set_membership(&self, membership: &Membership, cause: &Cause) -> Result<(), StoreError> {
+        let (org, user) = (&membership.org, &membership.user);
+        let roles: BTreeSet<&RoleName> = membership.roles.iter().collect();
+        let mut tx = self.begin(cause).await?;
+        sqlx::query(
+            "INSERT INTO memberships (org_id, user_id, roles) VALUES ($1, $2, $3) \
+             ON CONFLICT (org_id, user_id) DO UPDATE SET roles = excluded.roles",
+        )
+        .bind(org.as_str())
+        .bind(user.as_str())
+        .bind(json(&roles)?)
+        .execute(tx.connection())
+        .await
+        .doing("write a membership")?;
+        let names: Vec<_> = roles.iter().map(|r| r.as_str()).collect();
+        let event = ControlEvent::done(Operation::MembershipSet).on("user", user.as_str());
+        tx.touch(Subject::Membership { org: org.clone(), user: user.clone() });
+        tx.record(Some(org), event.with_comment(format!("roles: {}", names.join(" "))));
+        tx.commit().await
+    }
+
+    async fn remove_membership(&self, org: &OrgId, user: &UserId, cause: &Cause) -> Result<bool, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        let done = sqlx::query("DELETE FROM memberships WHERE org_id = $1 AND user_id = $2")
+            .bind(org.as_str())
+            .bind(user.as_str())
+            .execute(tx.connection())
+            .await
+            .doing("remove a membership")?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        end(&mut tx, Ending::Member(org, user), RevokeReason::MembershipRemoved).await?;
+        tx.touch(Subject::Membership { org: org.clone(), user: user.clone() });
+        tx.record(Some(org), ControlEvent::done(Operation::MembershipRemove).on("user", user.as_str()));
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn membership(&self, org: &OrgId, user: &UserId) -> Result<Option<Membership>, StoreError> {
+        let row = sqlx::query("SELECT org_id, user_id, roles FROM memberships WHERE org_id = $1 AND user_id = $2")
+            .bind(org.as_str())
+            .bind(user.as_str())
+            .fetch_optional(&self.read)
+            .await
+            .doing("read a membership")?;
+        row.as_ref().map(rows::membership).transpose()
+    }
+
+    async fn members(&self, org: &OrgId) -> Result<Vec<Membership>, StoreError> {
+        let rows = sqlx::query("SELECT org_id, user_id, roles FROM memberships WHERE org_id = $1 ORDER BY user_id")
+            .bind(org.as_str())
+            .fetch_all(&self.read)
+            .await
+            .doing("list members")?;
+        rows.iter().map(rows::membership).collect()
+    }
+
+    async fn orgs_of(&self, user: &UserId) -> Result<Vec<(Org, Vec<RoleName>)>, StoreError> {
+        let rows = sqlx::query(concat!(
+            "SELECT ",
+            org_columns!(),
+            ", m.roles AS m_roles FROM memberships m JOIN orgs o ON o.id = m.org_id \
+             WHERE m.user_id = $1 AND o.state = 'active' ORDER BY o.slug"
+        ))
+        .bind(user.as_str())
+        .fetch_all(&self.read)
+        .await
+        .doing("list a user's organizations")?;
+        rows.iter().map(|row| Ok((rows::org(row)?, Fields::of(row, "memberships", "o_id").json("m_roles")?))).collect()
+    }
+
+    async fn note(&self, org: Option<&OrgId>, event: ControlEvent, cause: &Cause) -> Result<(), StoreError> {
+        let mut tx = self.begin(cause).await?;
+        tx.record(org, event);
+        tx.commit().await
+    }
+}

@@ -1,0 +1,213 @@
+//! The audit log.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use sqlx::QueryBuilder;
+
+use super::super::audit_row::AuditColumns;
+use super::super::fault::Doing;
+use super::super::values::like;
+use super::engine::Engine;
+use super::rows::Fields;
+use super::{BEGIN, Connection, Db, Row, usage};
+use crate::record::AuditRecord;
+use crate::store::{AuditFilter, AuditLogStore, AuditPage, AuditRow, Bucket, Cursor, DecisionFilter, GrantUse, StoreError};
+use crate::types::{GrantId, OrgId, RecordId, Timestamp};
+
+/// Rows in one INSERT; SQLite takes 32 766 parameters, and a row has sixteen.
+const BATCH: usize = 500;
+
+/// Rows in one DELETE, so that nothing waits long behind it.
+const EXPIRE_BATCH: i64 = 5000;
+
+/// Writes records, leaves those alone that are there, and says which are new.
+pub(super) async fn insert(connection: &mut Connection, records: &[AuditRecord]) -> Result<HashSet<RecordId>, StoreError> {
+    let mut new = HashSet::with_capacity(records.len());
+    for batch in records.chunks(BATCH) {
+        let rows = batch.iter().map(AuditColumns::of).collect::<Result<Vec<_>, _>>()?;
+        let mut statement = QueryBuilder::<Db>::new(
+            "INSERT INTO audit_records (id, time, org_id, user_id, client_id, grant_id, request_id, api, operation, tool, \
+             denied, reason, status, micros, search, record) ",
+        );
+        statement.push_values(rows, |mut row, columns| {
+            row.push_bind(columns.of.id.as_str())
+                .push_bind(columns.of.time.millis())
+                .push_bind(columns.of.org.as_ref().map(|o| o.as_str()))
+                .push_bind(columns.of.actor.user.as_ref().map(|u| u.as_str()))
+                .push_bind(columns.client)
+                .push_bind(columns.grant)
+                .push_bind(columns.of.origin.request.as_str())
+                .push_bind(columns.api)
+                .push_bind(columns.operation)
+                .push_bind(columns.tool)
+                .push_bind(columns.denied)
+                .push_bind(columns.reason)
+                .push_bind(columns.status)
+                .push_bind(columns.micros)
+                .push_bind(columns.search)
+                .push_bind(columns.record);
+        });
+        statement.push(" ON CONFLICT (id) DO NOTHING RETURNING id");
+        // Only sizes that come again are worth keeping prepared.
+        let keep = batch.len() == 1 || batch.len() == BATCH;
+        let written = statement.build().persistent(keep).fetch_all(&mut *connection).await.doing("write audit records")?;
+        for row in &written {
+            new.insert(Fields::of(row, "audit_records", "id").parsed("id", RecordId::parse)?);
+        }
+    }
+    Ok(new)
+}
+
+/// Adds ` WHERE …` for everything that the filter narrows by.
+fn narrow(query: &mut QueryBuilder<Db>, filter: &AuditFilter) {
+    query.push(" WHERE 1 = 1");
+    let same = [
+        (" AND org_id = ", filter.org.as_ref().map(|o| o.as_str())),
+        (" AND user_id = ", filter.user.as_ref().map(|u| u.as_str())),
+        (" AND client_id = ", filter.client.as_ref().map(|c| c.as_str())),
+        (" AND grant_id = ", filter.grant.as_ref().map(|g| g.as_str())),
+        (" AND request_id = ", filter.request.as_ref().map(|r| r.as_str())),
+        (" AND api = ", filter.api.as_deref()),
+        (" AND tool = ", filter.tool.as_deref()),
+    ];
+    for (condition, value) in same.into_iter().filter_map(|(c, v)| Some((c, v?))) {
+        query.push(condition).push_bind(value.to_owned());
+    }
+    if let Some(from) = filter.from {
+        query.push(" AND time >= ").push_bind(from.millis());
+    }
+    if let Some(to) = filter.to {
+        query.push(" AND time < ").push_bind(to.millis());
+    }
+    match filter.operation.as_deref().map(|o| (o, o.strip_suffix('*'))) {
+        Some((_, Some(start))) => {
+            query.push(" AND operation LIKE ").push_bind(like(start, "", "%")).push(r" ESCAPE '\'");
+        }
+        Some((whole, None)) => {
+            query.push(" AND operation = ").push_bind(whole.to_owned());
+        }
+        None => {}
+    }
+    if let Some(decision) = filter.decision {
+        query.push(" AND denied = ").push_bind(decision == DecisionFilter::Denied);
+    }
+    if let Some(text) = filter.text.as_deref().filter(|t| !t.is_empty()) {
+        query.push(" AND search LIKE ").push_bind(like(&text.to_lowercase(), "%", "%")).push(r" ESCAPE '\'");
+    }
+}
+
+fn record(row: &Row) -> Result<AuditRow, StoreError> {
+    Ok(AuditRow { record: Fields::of(row, "audit_records", "id").json("record")? })
+}
+
+impl Engine {
+    /// The span that a histogram covers; where the filter leaves an end open, the records give it.
+    async fn span(&self, filter: &AuditFilter) -> Result<Option<(i64, i64)>, StoreError> {
+        if let (Some(from), Some(to)) = (filter.from, filter.to) {
+            return Ok(Some((from.millis(), to.millis())));
+        }
+        let mut query = QueryBuilder::<Db>::new("SELECT MIN(time) AS first, MAX(time) AS last FROM audit_records");
+        narrow(&mut query, filter);
+        let row = query.build().fetch_one(&self.read).await.doing("find the span of the log")?;
+        let fields = Fields::of(&row, "audit_records", "first");
+        let ends = fields.value::<Option<i64>>("first")?.zip(fields.value::<Option<i64>>("last")?);
+        Ok(ends.map(|(first, last)| {
+            (filter.from.map_or(first, Timestamp::millis), filter.to.map_or(last.saturating_add(1), Timestamp::millis))
+        }))
+    }
+}
+
+#[async_trait]
+impl AuditLogStore for Engine {
+    async fn append_audit(&self, records: &[AuditRecord]) -> Result<(), StoreError> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.write.begin_with(BEGIN).await.doing("begin a transaction")?;
+        let new = insert(&mut tx, records).await?;
+        usage::count(&mut tx, records, &new).await?;
+        tx.commit().await.doing("commit audit records")
+    }
+
+    async fn search_audit(&self, filter: &AuditFilter, after: Option<&Cursor>, limit: u32) -> Result<AuditPage, StoreError> {
+        let mut query = QueryBuilder::<Db>::new("SELECT id, record FROM audit_records");
+        narrow(&mut query, filter);
+        if let Some(cursor) = after {
+            query.push(" AND (time, id) < (").push_bind(cursor.time.millis());
+            query.push(", ").push_bind(cursor.id.as_str().to_owned()).push(")");
+        }
+        // One more than asked for tells whether there is a next page.
+        query.push(" ORDER BY time DESC, id DESC LIMIT ").push_bind(i64::from(limit) + 1);
+        let found = query.build().fetch_all(&self.read).await.doing("search the log")?;
+        let limit = limit as usize;
+        let rows = found.iter().take(limit).map(record).collect::<Result<Vec<_>, _>>()?;
+        let last = rows.last().filter(|_| found.len() > limit);
+        let next = last.map(|row| Cursor { time: row.record.time, id: row.record.id.clone() });
+        Ok(AuditPage { rows, next })
+    }
+
+    async fn audit_record(&self, id: &RecordId, org: Option<&OrgId>) -> Result<Option<AuditRow>, StoreError> {
+        let row = sqlx::query("SELECT id, org_id, record FROM audit_records WHERE id = $1 AND ($2 IS NULL OR org_id = $2)")
+            .bind(id.as_str())
+            .bind(org.map(|o| o.as_str()))
+            .fetch_optional(&self.read)
+            .await
+            .doing("read an audit record")?;
+        row.as_ref().map(record).transpose()
+    }
+
+    async fn audit_histogram(&self, filter: &AuditFilter, buckets: u32) -> Result<Vec<Bucket>, StoreError> {
+        let Some((from, to)) = self.span(filter).await?.filter(|(from, to)| from < to && buckets > 0) else {
+            return Ok(Vec::new());
+        };
+        let (span, count) = (to - from, i64::from(buckets));
+        // The first instant of bucket n is the first whose (instant - from) * count / span is n.
+        let starts = (0..count).map(|n| from + (n * span + count - 1) / count);
+        let mut histogram: Vec<_> = starts.map(|at| Bucket { start: Timestamp::from_millis(at), total: 0, denied: 0 }).collect();
+        let mut query = QueryBuilder::<Db>::new("SELECT (time - ");
+        query.push_bind(from).push(") * ").push_bind(count).push(" / ").push_bind(span);
+        query.push(" AS bucket, COUNT(*) AS total, COUNT(*) FILTER (WHERE denied) AS denied FROM audit_records");
+        let filter =
+            AuditFilter { from: Some(Timestamp::from_millis(from)), to: Some(Timestamp::from_millis(to)), ..filter.clone() };
+        narrow(&mut query, &filter);
+        query.push(" GROUP BY 1");
+        for row in query.build().fetch_all(&self.read).await.doing("count the log")? {
+            let fields = Fields::of(&row, "audit_records", "bucket");
+            let place = usize::try_from(fields.count("bucket")?).ok();
+            let bucket = place.and_then(|p| histogram.get_mut(p)).ok_or_else(|| fields.inconsistent("time"))?;
+            (bucket.total, bucket.denied) = (fields.count("total")?, fields.count("denied")?);
+        }
+        Ok(histogram)
+    }
+
+    async fn grant_use(&self, grants: &[GrantId], at: Timestamp, days: u32) -> Result<Vec<(GrantId, GrantUse)>, StoreError> {
+        let mut connection = self.read.acquire().await.doing("take a connection")?;
+        let mut found = Vec::with_capacity(grants.len());
+        for grant in grants {
+            found.push((grant.clone(), usage::of_grant(&mut connection, grant, at, days).await?));
+        }
+        Ok(found)
+    }
+
+    async fn expire_audit(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let mut expired = 0;
+        loop {
+            let done = sqlx::query(
+                "DELETE FROM audit_records WHERE id IN (SELECT id FROM audit_records WHERE time < $1 ORDER BY time LIMIT $2)",
+            )
+            .bind(before.millis())
+            .bind(EXPIRE_BATCH)
+            .execute(&self.write)
+            .await
+            .doing("expire audit records")?;
+            expired += done.rows_affected();
+            if done.rows_affected() == 0 {
+                break;
+            }
+        }
+        let mut connection = self.write.acquire().await.doing("take a connection")?;
+        usage::forget(&mut connection, before).await?;
+        Ok(expired)
+    }
+}

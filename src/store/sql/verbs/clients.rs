@@ -1,0 +1,259 @@
+//! Clients and their secrets.
+
+use async_trait::async_trait;
+
+use super::super::fault::Doing;
+use super::super::values::{json, word};
+use super::engine::{Engine, Tx};
+use super::revocation::{Ending, end};
+use super::rows::{self, Fields};
+use crate::record::{Cause, ControlEvent, Operation};
+use crate::store::{Client, ClientOrigin, ClientSecret, ClientState, ClientStore, RevokeReason, StoreError, Subject};
+use crate::types::{ClientId, OrgId, ScopeSet, Timestamp};
+
+async fn insert(tx: &mut Tx<'_>, client: &Client) -> Result<(), StoreError> {
+    let ttl = client.access_token_ttl.map(|ttl| i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX));
+    sqlx::query(
+        "INSERT INTO clients (id, org_id, name, kind, origin, auth, redirect_uris, grant_types, scopes, subject_id, resources, \
+         require_state, access_token_ttl, state, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+    )
+    .bind(client.id.as_str())
+    .bind(client.org.as_ref().map(|o| o.as_str()))
+    .bind(&client.name)
+    .bind(word(&client.kind)?)
+    .bind(word(&client.origin)?)
+    .bind(word(&client.auth)?)
+    .bind(json(&client.redirect_uris)?)
+    .bind(json(&client.grant_types)?)
+    .bind(client.scopes.as_ref().map(json).transpose()?)
+    .bind(client.subject.as_ref().map(|s| s.as_str()))
+    .bind(json(&client.resources)?)
+    .bind(client.require_state)
+    .bind(ttl)
+    .bind(word(&client.state)?)
+    .bind(client.created_at.millis())
+    .execute(tx.connection())
+    .await
+    .doing("make a client")
+    .map(drop)
+}
+
+async fn insert_secret(tx: &mut Tx<'_>, id: &ClientId, secret: &ClientSecret) -> Result<(), StoreError> {
+    sqlx::query("INSERT INTO client_secrets (hash, client_id, last4, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)")
+        .bind(&secret.hash.bytes()[..])
+        .bind(id.as_str())
+        .bind(&secret.last4)
+        .bind(secret.created_at.millis())
+        .bind(secret.expires_at.map(Timestamp::millis))
+        .execute(tx.connection())
+        .await
+        .doing("write a client's secret")
+        .map(drop)
+}
+
+/// Tells nodes and the log of the client's organization.
+fn changed(tx: &mut Tx<'_>, id: &ClientId, org: Option<&OrgId>, event: ControlEvent) {
+    tx.touch(Subject::Client { id: id.clone() });
+    tx.record(org, event.on("client", id.as_str()));
+}
+
+/// The organization that a changed client's row names.
+fn owner(row: &super::Row) -> Result<Option<OrgId>, StoreError> {
+    Fields::of(row, "clients", "id").maybe_parsed("org_id", OrgId::parse)
+}
+
+#[async_trait]
+impl ClientStore for Engine {
+    async fn create_client(&self, client: &Client, secret: Option<&ClientSecret>, cause: &Cause) -> Result<(), StoreError> {
+        let mut tx = self.begin(cause).await?;
+        insert(&mut tx, client).await?;
+        if let Some(secret) = secret {
+            insert_secret(&mut tx, &client.id, secret).await?;
+        }
+        let operation = match client.origin {
+            ClientOrigin::Administrator => Operation::ClientCreate,
+            ClientOrigin::Dynamic => Operation::ClientRegisterDynamic,
+        };
+        changed(&mut tx, &client.id, client.org.as_ref(), ControlEvent::done(operation));
+        tx.commit().await
+    }
+
+    async fn client(&self, id: &ClientId) -> Result<Option<Client>, StoreError> {
+        let row = sqlx::query(concat!("SELECT ", client_columns!(), " FROM clients c WHERE c.id = $1 AND c.deleted_at IS NULL"))
+            .bind(id.as_str())
+            .fetch_optional(&self.read)
+            .await
+            .doing("read a client")?;
+        row.as_ref().map(rows::client).transpose()
+    }
+
+    async fn clients(&self, org: Option<&OrgId>) -> Result<Vec<Client>, StoreError> {
+        let query = match org {
+            Some(org) => sqlx::query(concat!(
+                "SELECT ",
+                client_columns!(),
+                " FROM clients c WHERE c.org_id = $1 AND c.deleted_at IS NULL ORDER BY c.created_at DESC, c.id DESC"
+            ))
+            .bind(org.as_str()),
+            None => sqlx::query(concat!(
+                "SELECT ",
+                client_columns!(),
+                " FROM clients c WHERE c.deleted_at IS NULL ORDER BY c.created_at DESC, c.id DESC"
+            )),
+        };
+        let rows = query.fetch_all(&self.read).await.doing("list clients")?;
+        rows.iter().map(rows::client).collect()
+    }
+
+    async fn count_clients(&self, org: &OrgId) -> Result<u64, StoreError> {
+        let row = sqlx::query("SELECT COUNT(*) AS many FROM clients WHERE org_id = $1 AND deleted_at IS NULL")
+            .bind(org.as_str())
+            .fetch_one(&self.read)
+            .await
+            .doing("count clients")?;
+        Fields::of(&row, "clients", "many").count("many")
+    }
+
+    async fn live_secrets(&self, id: &ClientId, at: Timestamp) -> Result<Vec<ClientSecret>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT client_id, hash, last4, created_at, expires_at FROM client_secrets \
+             WHERE client_id = $1 AND (expires_at IS NULL OR expires_at > $2) ORDER BY created_at, hash",
+        )
+        .bind(id.as_str())
+        .bind(at.millis())
+        .fetch_all(&self.read)
+        .await
+        .doing("read a client's secrets")?;
+        let secret = |row| {
+            let fields = Fields::of(row, "client_secrets", "client_id");
+            Ok(ClientSecret {
+                hash: fields.hash("hash")?,
+                last4: fields.value("last4")?,
+                created_at: fields.time("created_at")?,
+                expires_at: fields.maybe_time("expires_at")?,
+            })
+        };
+        rows.iter().map(secret).collect()
+    }
+
+    async fn add_secret(
+        &self,
+        id: &ClientId,
+        secret: &ClientSecret,
+        others_until: Option<Timestamp>,
+        cause: &Cause,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        // Writes nothing; locks the client so that it isn't removed meanwhile.
+        let row = sqlx::query("UPDATE clients SET state = state WHERE id = $1 AND deleted_at IS NULL RETURNING id, org_id")
+            .bind(id.as_str())
+            .fetch_optional(tx.connection())
+            .await
+            .doing("lock a client")?;
+        let Some(row) = row else { return Ok(false) };
+        if let Some(until) = others_until {
+            sqlx::query(
+                "UPDATE client_secrets SET expires_at = $1 WHERE client_id = $2 AND (expires_at IS NULL OR expires_at > $1)",
+            )
+            .bind(until.millis())
+            .bind(id.as_str())
+            .execute(tx.connection())
+            .await
+            .doing("end a client's other secrets")?;
+        }
+        insert_secret(&mut tx, id, secret).await?;
+        let event = ControlEvent::done(Operation::ClientSecretCreate);
+        changed(&mut tx, id, owner(&row)?.as_ref(), event.with_comment(format!("the one that ends in {}", secret.last4)));
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn set_client_state(&self, id: &ClientId, state: ClientState, cause: &Cause) -> Result<bool, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        let row = sqlx::query(
+            "UPDATE clients SET state = $1 WHERE id = $2 AND state <> $1 AND deleted_at IS NULL RETURNING id, org_id",
+        )
+        .bind(word(&state)?)
+        .bind(id.as_str())
+        .fetch_optional(tx.connection())
+        .await
+        .doing("switch a client")?;
+        let Some(row) = row else { return Ok(false) };
+        let operation = match state {
+            ClientState::Active => Operation::ClientEnable,
+            ClientState::Disabled => Operation::ClientDisable,
+        };
+        changed(&mut tx, id, owner(&row)?.as_ref(), ControlEvent::done(operation));
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn set_client_scopes(&self, id: &ClientId, scopes: Option<&ScopeSet>, cause: &Cause) -> Result<bool, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        let row = sqlx::query("UPDATE clients SET scopes = $1 WHERE id = $2 AND deleted_at IS NULL RETURNING id, org_id")
+            .bind(scopes.map(json).transpose()?)
+            .bind(id.as_str())
+            .fetch_optional(tx.connection())
+            .await
+            .doing("write a client's scopes")?;
+        let Some(row) = row else { return Ok(false) };
+        let event = ControlEvent::done(Operation::ClientUpdate).with_scopes(scopes.cloned().unwrap_or_default());
+        let comment = if scopes.is_some() { "its allowed scopes" } else { "its allowed scopes: every public scope" };
+        changed(&mut tx, id, owner(&row)?.as_ref(), event.with_comment(comment));
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn delete_client(&self, id: &ClientId, cause: &Cause) -> Result<bool, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        let row = sqlx::query(
+            "UPDATE clients SET deleted_at = $1, state = 'disabled' WHERE id = $2 AND deleted_at IS NULL RETURNING id, org_id",
+        )
+        .bind(cause.at.millis())
+        .bind(id.as_str())
+        .fetch_optional(tx.connection())
+        .await
+        .doing("remove a client")?;
+        let Some(row) = row else { return Ok(false) };
+        for statement in ["DELETE FROM client_secrets WHERE client_id = $1", "DELETE FROM auth_requests WHERE client_id = $1"] {
+            sqlx::query(statement).bind(id.as_str()).execute(tx.connection()).await.doing("remove what belongs to a client")?;
+        }
+        end(&mut tx, Ending::Client(id), RevokeReason::ClientDeleted).await?;
+        changed(&mut tx, id, owner(&row)?.as_ref(), ControlEvent::done(Operation::ClientDelete));
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn purge_unused_dynamic_clients(&self, before: Timestamp, cause: &Cause) -> Result<u64, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        // Rows that no grant ever named go for good, so that registering is no way to fill the disk.
+        let gone = sqlx::query(
+            "DELETE FROM clients WHERE origin = 'dynamic' AND created_at < $1 \
+             AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.client_id = clients.id) RETURNING id, org_id",
+        )
+        .bind(before.millis())
+        .fetch_all(tx.connection())
+        .await
+        .doing("purge clients")?;
+        let hidden = sqlx::query(
+            "UPDATE clients SET deleted_at = $2, state = 'disabled' WHERE origin = 'dynamic' AND created_at < $1 \
+             AND deleted_at IS NULL AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.client_id = clients.id \
+             AND g.revoked_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > $2)) RETURNING id, org_id",
+        )
+        .bind(before.millis())
+        .bind(cause.at.millis())
+        .fetch_all(tx.connection())
+        .await
+        .doing("purge clients")?;
+        let mut purged = 0;
+        for row in gone.iter().chain(&hidden) {
+            let id = Fields::of(row, "clients", "id").parsed("id", ClientId::parse)?;
+            let event = ControlEvent::done(Operation::ClientDelete).with_comment("it registered itself and was not used");
+            changed(&mut tx, &id, owner(row)?.as_ref(), event);
+            purged += 1;
+        }
+        tx.commit().await?;
+        Ok(purged)
+    }
+}

@@ -1,0 +1,89 @@
+//! The store on one engine, and the transaction that every change runs in.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sqlx::{Pool, Transaction};
+
+use super::super::audit_row::control;
+use super::super::fault::Doing;
+use super::{BEGIN, Connection, Db, audit_log, feed};
+use crate::record::{Actor, AuditRecord, Cause, ControlEvent};
+use crate::store::{Store, StoreError, Subject};
+use crate::types::{Entropy, OrgId};
+
+/// The store.
+pub(super) struct Engine {
+    pub(super) write: Pool<Db>,
+    pub(super) read: Pool<Db>,
+    pub(super) entropy: Arc<dyn Entropy>,
+}
+
+impl Engine {
+    /// Starts a change. Dropping it without [`Tx::commit`] undoes it.
+    pub(super) async fn begin<'c>(&'c self, cause: &'c Cause) -> Result<Tx<'c>, StoreError> {
+        let inner = self.write.begin_with(BEGIN).await.doing("begin a transaction")?;
+        Ok(Tx { inner, cause, entropy: &*self.entropy, records: Vec::new(), subjects: Vec::new() })
+    }
+}
+
+/// A change under way, with the records and the feed lines that will be committed with it.
+pub(super) struct Tx<'c> {
+    inner: Transaction<'static, Db>,
+    pub(super) cause: &'c Cause,
+    entropy: &'c dyn Entropy,
+    records: Vec<AuditRecord>,
+    subjects: Vec<Subject>,
+}
+
+impl Tx<'_> {
+    /// Where statements run.
+    pub(super) fn connection(&mut self) -> &mut Connection {
+        &mut self.inner
+    }
+
+    /// Tells every node that `subject` changed.
+    pub(super) fn touch(&mut self, subject: Subject) {
+        if !self.subjects.contains(&subject) {
+            self.subjects.push(subject);
+        }
+    }
+
+    /// Puts an event into the log of `org`.
+    pub(super) fn record(&mut self, org: Option<&OrgId>, event: ControlEvent) {
+        self.record_as(&self.cause.actor.clone(), org, event);
+    }
+
+    /// The same, for an actor that the verb knows more about than its caller.
+    pub(super) fn record_as(&mut self, actor: &Actor, org: Option<&OrgId>, event: ControlEvent) {
+        self.records.push(control(org, actor, event, self.cause, self.entropy));
+    }
+
+    /// Writes records and feed lines, and commits. The feed comes last: the lock on its head orders the commits, so it must
+    /// be held only while nothing else can make this transaction wait.
+    pub(super) async fn commit(mut self) -> Result<(), StoreError> {
+        audit_log::insert(&mut self.inner, &self.records).await?;
+        feed::append(&mut self.inner, &self.subjects, self.cause.at).await?;
+        self.inner.commit().await.doing("commit")
+    }
+}
+
+#[async_trait]
+impl Store for Engine {
+    async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query_scalar::<_, i64>("SELECT beats FROM heartbeat WHERE one = 1")
+            .fetch_one(&self.read)
+            .await
+            .doing("read the heartbeat")?;
+        sqlx::query("UPDATE heartbeat SET beats = beats + 1 WHERE one = 1")
+            .execute(&self.write)
+            .await
+            .doing("write the heartbeat")
+            .map(drop)
+    }
+
+    async fn close(&self) {
+        self.write.close().await;
+        self.read.close().await;
+    }
+}

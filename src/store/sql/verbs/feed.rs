@@ -1,0 +1,68 @@
+//! The change feed.
+
+use async_trait::async_trait;
+
+use super::super::fault::Doing;
+use super::super::values::json;
+use super::Connection;
+use super::engine::Engine;
+use super::rows::Fields;
+use crate::store::{Change, FeedStore, StoreError, Subject};
+use crate::types::Timestamp;
+
+/// Gives each subject a position and writes its line.
+pub(super) async fn append(connection: &mut Connection, subjects: &[Subject], at: Timestamp) -> Result<(), StoreError> {
+    if subjects.is_empty() {
+        return Ok(());
+    }
+    let count = i64::try_from(subjects.len()).doing("count changes")?;
+    let last: i64 = sqlx::query_scalar("UPDATE feed_head SET position = position + $1 WHERE one = 1 RETURNING position")
+        .bind(count)
+        .fetch_one(&mut *connection)
+        .await
+        .doing("take positions in the feed")?;
+    for (position, subject) in (last - count + 1..).zip(subjects) {
+        sqlx::query("INSERT INTO changes (position, subject, changed_at) VALUES ($1, $2, $3)")
+            .bind(position)
+            .bind(json(subject)?)
+            .bind(at.millis())
+            .execute(&mut *connection)
+            .await
+            .doing("write to the feed")?;
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl FeedStore for Engine {
+    async fn feed_position(&self) -> Result<u64, StoreError> {
+        let row = sqlx::query("SELECT position FROM feed_head WHERE one = 1")
+            .fetch_one(&self.read)
+            .await
+            .doing("read the feed's position")?;
+        Fields::of(&row, "feed_head", "position").count("position")
+    }
+
+    async fn changes_after(&self, position: u64, limit: u32) -> Result<Vec<Change>, StoreError> {
+        let rows = sqlx::query("SELECT position, subject FROM changes WHERE position > $1 ORDER BY position LIMIT $2")
+            .bind(i64::try_from(position).unwrap_or(i64::MAX))
+            .bind(i64::from(limit))
+            .fetch_all(&self.read)
+            .await
+            .doing("read the feed")?;
+        let line = |row| {
+            let fields = Fields::of(row, "changes", "position");
+            Ok(Change { position: fields.count("position")?, subject: fields.json("subject")? })
+        };
+        rows.iter().map(line).collect()
+    }
+
+    async fn forget_changes(&self, before: Timestamp) -> Result<u64, StoreError> {
+        sqlx::query("DELETE FROM changes WHERE changed_at < $1 AND position < (SELECT MAX(position) FROM changes)")
+            .bind(before.millis())
+            .execute(&self.write)
+            .await
+            .doing("forget old changes")
+            .map(|done| done.rows_affected())
+    }
+}

@@ -1,0 +1,184 @@
+//! Grants.
+
+use async_trait::async_trait;
+
+use super::super::fault::Doing;
+use super::super::values::json;
+use super::Row;
+use super::engine::{Engine, Tx};
+use super::revocation::{Ending, end};
+use super::rows::{self, Fields};
+use crate::record::{Cause, ControlEvent, Operation};
+use crate::store::{Grant, GrantFacts, GrantState, GrantStore, RevokeReason, StoreError, Subject};
+use crate::types::{ClientId, GrantId, OrgId, Timestamp, UserId};
+
+/// Writes a grant that somebody agreed to.
+pub(super) async fn insert(tx: &mut Tx<'_>, grant: &Grant) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO grants (id, org_id, user_id, client_id, scopes, resources, machine, created_at, expires_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, FALSE, $7, $8)",
+    )
+    .bind(grant.id.as_str())
+    .bind(grant.org.as_str())
+    .bind(grant.user.as_str())
+    .bind(grant.client.as_str())
+    .bind(json(&grant.scopes)?)
+    .bind(json(&grant.resources)?)
+    .bind(grant.created_at.millis())
+    .bind(grant.expires_at.map(Timestamp::millis))
+    .execute(tx.connection())
+    .await
+    .doing("write a grant")
+    .map(drop)
+}
+
+/// A grant as this transaction sees it, when it lives at the cause's time.
+pub(super) async fn live(tx: &mut Tx<'_>, id: &str) -> Result<Option<Grant>, StoreError> {
+    let at = tx.cause.at.millis();
+    let row = sqlx::query(concat!(
+        "SELECT ",
+        grant_columns!(),
+        " FROM grants g WHERE g.id = $1 AND g.revoked_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > $2)"
+    ))
+    .bind(id)
+    .bind(at)
+    .fetch_optional(tx.connection())
+    .await
+    .doing("read a grant")?;
+    row.as_ref().map(rows::grant).transpose()
+}
+
+/// Whether a machine client's grant already is what is wanted.
+fn serves(grant: &Grant, wanted: &Grant) -> bool {
+    grant.state == GrantState::Live
+        && grant.scopes == wanted.scopes
+        && grant.resources == wanted.resources
+        && grant.expires_at == wanted.expires_at
+}
+
+impl Engine {
+    async fn machine_grant_now(&self, wanted: &Grant) -> Result<Option<Grant>, StoreError> {
+        let row = sqlx::query(concat!(
+            "SELECT ",
+            grant_columns!(),
+            " FROM grants g WHERE g.client_id = $1 AND g.user_id = $2 AND g.org_id = $3 AND g.machine AND g.revoked_at IS NULL"
+        ))
+        .bind(wanted.client.as_str())
+        .bind(wanted.user.as_str())
+        .bind(wanted.org.as_str())
+        .fetch_optional(&self.read)
+        .await
+        .doing("read a machine client's grant")?;
+        row.as_ref().map(rows::grant).transpose()
+    }
+}
+
+fn all(rows: &[Row]) -> Result<Vec<GrantFacts>, StoreError> {
+    rows.iter().map(rows::facts).collect()
+}
+
+#[async_trait]
+impl GrantStore for Engine {
+    async fn grant_facts(&self, id: &GrantId) -> Result<Option<GrantFacts>, StoreError> {
+        let row = sqlx::query(select_facts!("WHERE g.id = $1"))
+            .bind(id.as_str())
+            .fetch_optional(&self.read)
+            .await
+            .doing("read a grant")?;
+        row.as_ref().map(rows::facts).transpose()
+    }
+
+    async fn machine_grant(&self, wanted: &Grant, cause: &Cause) -> Result<Grant, StoreError> {
+        // Nearly every token of a machine client finds its grant as it should be, and writes nothing.
+        if let Some(grant) = self.machine_grant_now(wanted).await?.filter(|g| serves(g, wanted)) {
+            return Ok(grant);
+        }
+        let mut tx = self.begin(cause).await?;
+        let id: String = sqlx::query_scalar(
+            "INSERT INTO grants (id, org_id, user_id, client_id, scopes, resources, machine, created_at, expires_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, TRUE, $7, $8) \
+             ON CONFLICT (client_id, user_id, org_id) WHERE machine AND revoked_at IS NULL DO UPDATE \
+             SET scopes = excluded.scopes, resources = excluded.resources, expires_at = excluded.expires_at RETURNING id",
+        )
+        .bind(wanted.id.as_str())
+        .bind(wanted.org.as_str())
+        .bind(wanted.user.as_str())
+        .bind(wanted.client.as_str())
+        .bind(json(&wanted.scopes)?)
+        .bind(json(&wanted.resources)?)
+        .bind(wanted.created_at.millis())
+        .bind(wanted.expires_at.map(Timestamp::millis))
+        .fetch_one(tx.connection())
+        .await
+        .doing("write a machine client's grant")?;
+        let row = sqlx::query(concat!("SELECT ", grant_columns!(), " FROM grants g WHERE g.id = $1"))
+            .bind(&id)
+            .fetch_one(tx.connection())
+            .await
+            .doing("read a machine client's grant")?;
+        let grant = rows::grant(&row)?;
+        let event = ControlEvent::done(Operation::AuthorizeConsent).on("grant", grant.id.as_str());
+        tx.touch(Subject::Grant { id: grant.id.clone() });
+        tx.record(Some(&grant.org), event.with_scopes(grant.scopes.clone()).with_comment("a machine client's own grant"));
+        tx.commit().await?;
+        Ok(grant)
+    }
+
+    async fn grants_of_user(&self, user: &UserId, revoked_since: Timestamp) -> Result<Vec<GrantFacts>, StoreError> {
+        let rows = sqlx::query(select_facts!(
+            "WHERE g.user_id = $1 AND (g.revoked_at IS NULL OR g.revoked_at > $2) ORDER BY g.created_at DESC, g.id DESC"
+        ))
+        .bind(user.as_str())
+        .bind(revoked_since.millis())
+        .fetch_all(&self.read)
+        .await
+        .doing("list a user's grants")?;
+        all(&rows)
+    }
+
+    async fn grants_of_org(&self, org: &OrgId) -> Result<Vec<GrantFacts>, StoreError> {
+        let rows = sqlx::query(select_facts!("WHERE g.org_id = $1 ORDER BY g.created_at DESC, g.id DESC"))
+            .bind(org.as_str())
+            .fetch_all(&self.read)
+            .await
+            .doing("list an organization's grants")?;
+        all(&rows)
+    }
+
+    async fn grants(&self, limit: u32) -> Result<Vec<GrantFacts>, StoreError> {
+        let rows = sqlx::query(select_facts!("ORDER BY g.created_at DESC, g.id DESC LIMIT $1"))
+            .bind(i64::from(limit))
+            .fetch_all(&self.read)
+            .await
+            .doing("list grants")?;
+        all(&rows)
+    }
+
+    async fn revoke_grant(
+        &self,
+        id: &GrantId,
+        owner: Option<&UserId>,
+        reason: RevokeReason,
+        cause: &Cause,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        if end(&mut tx, Ending::One(id, owner), reason).await?.is_empty() {
+            return Ok(false);
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn client_used_in_org(&self, client: &ClientId, org: &OrgId) -> Result<bool, StoreError> {
+        let row = sqlx::query(
+            "SELECT COUNT(*) AS many FROM (SELECT 1 FROM grants WHERE client_id = $1 AND org_id = $2 AND revoked_at IS NULL \
+             LIMIT 1) AS used",
+        )
+        .bind(client.as_str())
+        .bind(org.as_str())
+        .fetch_one(&self.read)
+        .await
+        .doing("look for a client's grants")?;
+        Ok(Fields::of(&row, "grants", "many").count("many")? > 0)
+    }
+}

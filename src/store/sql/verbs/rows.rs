@@ -1,0 +1,185 @@
+//! Rows as domain values. A row that holds what we never write is a fault, named by table, column and key.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use sqlx::{Decode, Row as _, Type};
+
+use super::super::values::read_word;
+use super::{Db, Row};
+use crate::store::{Client, Grant, GrantFacts, GrantState, Membership, Org, StoreError, User};
+use crate::types::{ClientId, GrantId, HashedToken, OrgId, Slug, Timestamp, UserId};
+
+/// A row being read.
+pub(super) struct Fields<'r> {
+    row: &'r Row,
+    table: &'static str,
+    key: &'static str,
+}
+
+impl<'r> Fields<'r> {
+    /// Reads `row` of `table`, whose faults are told by the column `key`.
+    pub(super) const fn of(row: &'r Row, table: &'static str, key: &'static str) -> Self {
+        Self { row, table, key }
+    }
+
+    /// The fault of a column.
+    pub(super) fn inconsistent(&self, column: &'static str) -> StoreError {
+        let key = self.row.try_get::<String, _>(self.key).ok();
+        let row = key.or_else(|| self.row.try_get::<i64, _>(self.key).ok().map(|n| n.to_string()));
+        StoreError::Inconsistent { table: self.table, column, row: row.unwrap_or_else(|| "an unreadable key".into()) }
+    }
+
+    /// A plain value.
+    pub(super) fn value<T>(&self, column: &'static str) -> Result<T, StoreError>
+    where
+        T: Decode<'r, Db> + Type<Db>,
+    {
+        self.row.try_get(column).map_err(|_| self.inconsistent(column))
+    }
+
+    /// A value with a grammar.
+    pub(super) fn parsed<T, E: fmt::Debug>(
+        &self,
+        column: &'static str,
+        parse: fn(&str) -> Result<T, E>,
+    ) -> Result<T, StoreError> {
+        parse(self.value(column)?).map_err(|_| self.inconsistent(column))
+    }
+
+    /// A value with a grammar, or none.
+    pub(super) fn maybe_parsed<T, E: fmt::Debug>(
+        &self,
+        column: &'static str,
+        parse: fn(&str) -> Result<T, E>,
+    ) -> Result<Option<T>, StoreError> {
+        let text: Option<&str> = self.value(column)?;
+        text.map(|t| parse(t).map_err(|_| self.inconsistent(column))).transpose()
+    }
+
+    /// An enum of plain words.
+    pub(super) fn word<T: DeserializeOwned>(&self, column: &'static str) -> Result<T, StoreError> {
+        read_word(self.value(column)?).map_err(|_| self.inconsistent(column))
+    }
+
+    /// A list, map or record.
+    pub(super) fn json<T: DeserializeOwned>(&self, column: &'static str) -> Result<T, StoreError> {
+        serde_json::from_str(self.value(column)?).map_err(|_| self.inconsistent(column))
+    }
+
+    /// A list, map or record, or none.
+    pub(super) fn maybe_json<T: DeserializeOwned>(&self, column: &'static str) -> Result<Option<T>, StoreError> {
+        let text: Option<&str> = self.value(column)?;
+        text.map(|t| serde_json::from_str(t).map_err(|_| self.inconsistent(column))).transpose()
+    }
+
+    /// An instant.
+    pub(super) fn time(&self, column: &'static str) -> Result<Timestamp, StoreError> {
+        self.value(column).map(Timestamp::from_millis)
+    }
+
+    /// An instant, or none.
+    pub(super) fn maybe_time(&self, column: &'static str) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.value::<Option<i64>>(column)?.map(Timestamp::from_millis))
+    }
+
+    /// A number that is never negative.
+    pub(super) fn count(&self, column: &'static str) -> Result<u64, StoreError> {
+        u64::try_from(self.value::<i64>(column)?).map_err(|_| self.inconsistent(column))
+    }
+
+    /// A hash.
+    pub(super) fn hash(&self, column: &'static str) -> Result<HashedToken, StoreError> {
+        HashedToken::from_stored(self.value(column)?).ok_or_else(|| self.inconsistent(column))
+    }
+}
+
+/// Columns `o_*`.
+pub(super) fn org(row: &Row) -> Result<Org, StoreError> {
+    let f = Fields::of(row, "orgs", "o_id");
+    Ok(Org {
+        id: f.parsed("o_id", OrgId::parse)?,
+        slug: f.parsed("o_slug", Slug::parse)?,
+        name: f.value("o_name")?,
+        tenant: f.value("o_tenant")?,
+        tenants: f.json("o_tenants")?,
+        state: f.word("o_state")?,
+        created_at: f.time("o_created_at")?,
+    })
+}
+
+/// Columns `u_*`.
+pub(super) fn user(row: &Row) -> Result<User, StoreError> {
+    let f = Fields::of(row, "users", "u_id");
+    Ok(User {
+        id: f.parsed("u_id", UserId::parse)?,
+        email: f.value("u_email")?,
+        name: f.value("u_name")?,
+        kind: f.word("u_kind")?,
+        state: f.word("u_state")?,
+        created_at: f.time("u_created_at")?,
+    })
+}
+
+/// Columns of `memberships`.
+pub(super) fn membership(row: &Row) -> Result<Membership, StoreError> {
+    let f = Fields::of(row, "memberships", "user_id");
+    Ok(Membership { org: f.parsed("org_id", OrgId::parse)?, user: f.parsed("user_id", UserId::parse)?, roles: f.json("roles")? })
+}
+
+/// Columns `c_*`.
+pub(super) fn client(row: &Row) -> Result<Client, StoreError> {
+    let f = Fields::of(row, "clients", "c_id");
+    let ttl: Option<i64> = f.value("c_access_token_ttl")?;
+    let ttl = ttl.map(|ms| u64::try_from(ms).map_err(|_| f.inconsistent("c_access_token_ttl"))).transpose()?;
+    Ok(Client {
+        id: f.parsed("c_id", ClientId::parse)?,
+        org: f.maybe_parsed("c_org_id", OrgId::parse)?,
+        name: f.value("c_name")?,
+        kind: f.word("c_kind")?,
+        origin: f.word("c_origin")?,
+        auth: f.word("c_auth")?,
+        redirect_uris: f.json("c_redirect_uris")?,
+        grant_types: f.json("c_grant_types")?,
+        scopes: f.maybe_json("c_scopes")?,
+        subject: f.maybe_parsed("c_subject_id", UserId::parse)?,
+        resources: f.json("c_resources")?,
+        require_state: f.value("c_require_state")?,
+        access_token_ttl: ttl.map(Duration::from_millis),
+        state: f.word("c_state")?,
+        created_at: f.time("c_created_at")?,
+    })
+}
+
+/// Columns `g_*`.
+pub(super) fn grant(row: &Row) -> Result<Grant, StoreError> {
+    let f = Fields::of(row, "grants", "g_id");
+    let state = match f.maybe_time("g_revoked_at")? {
+        Some(at) => GrantState::Revoked { at, reason: f.word("g_revoke_reason")? },
+        None => GrantState::Live,
+    };
+    Ok(Grant {
+        id: f.parsed("g_id", GrantId::parse)?,
+        org: f.parsed("g_org_id", OrgId::parse)?,
+        user: f.parsed("g_user_id", UserId::parse)?,
+        client: f.parsed("g_client_id", ClientId::parse)?,
+        scopes: f.json("g_scopes")?,
+        resources: f.json("g_resources")?,
+        state,
+        created_at: f.time("g_created_at")?,
+        expires_at: f.maybe_time("g_expires_at")?,
+        last_used_at: f.maybe_time("g_last_used_at")?,
+    })
+}
+
+/// Everything that `select_facts!` reads.
+pub(super) fn facts(row: &Row) -> Result<GrantFacts, StoreError> {
+    Ok(GrantFacts {
+        grant: grant(row)?,
+        user: user(row)?,
+        org: org(row)?,
+        client: client(row)?,
+        roles: Fields::of(row, "memberships", "g_id").maybe_json("m_roles")?,
+    })
+}

@@ -1,0 +1,206 @@
+//! Sessions and authorization requests.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::super::fault::Doing;
+use super::super::values::json;
+use super::engine::{Engine, Tx};
+use super::grants;
+use super::rows::{self, Fields};
+use crate::record::{Cause, ControlEvent, Operation};
+use crate::store::{Approve, ApprovedRequest, AuthRequest, Membership, Session, SessionStore, StoreError, Subject, User};
+use crate::types::{AuthRequestId, ClientId, HashedToken, OrgId, Timestamp, UserId};
+
+/// How often a session's last use is written down.
+const SEEN_EVERY: Duration = Duration::from_secs(60);
+
+/// Takes the request out of waiting; of all callers, one gets it. Its decision is written with it.
+async fn decide(tx: &mut Tx<'_>, id: &AuthRequestId, decision: &'static str) -> Result<Option<AuthRequest>, StoreError> {
+    let at = tx.cause.at.millis();
+    let row = sqlx::query(
+        "UPDATE auth_requests SET decided_at = $1, decision = $2 WHERE id = $3 AND decided_at IS NULL AND expires_at > $1 \
+         RETURNING id, request",
+    )
+    .bind(at)
+    .bind(decision)
+    .bind(id.as_str())
+    .fetch_optional(tx.connection())
+    .await
+    .doing("decide an authorization request")?;
+    row.map(|row| Fields::of(&row, "auth_requests", "id").json("request")).transpose()
+}
+
+/// Whether the user is active and a member, and stays so until this transaction commits.
+async fn hold_member(tx: &mut Tx<'_>, member: &Membership) -> Result<bool, StoreError> {
+    let user = sqlx::query("UPDATE users SET state = state WHERE id = $1 AND state = 'active'")
+        .bind(member.user.as_str())
+        .execute(tx.connection())
+        .await
+        .doing("lock a user")?;
+    let membership = sqlx::query("UPDATE memberships SET roles = roles WHERE org_id = $1 AND user_id = $2")
+        .bind(member.org.as_str())
+        .bind(member.user.as_str())
+        .execute(tx.connection())
+        .await
+        .doing("lock a membership")?;
+    Ok(user.rows_affected() > 0 && membership.rows_affected() > 0)
+}
+
+async fn insert_code(tx: &mut Tx<'_>, request: &AuthRequest, approved: &ApprovedRequest) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO codes (hash, grant_id, client_id, redirect_uri, challenge, resources, expires_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(&approved.code.bytes()[..])
+    .bind(approved.grant.id.as_str())
+    .bind(request.client.as_str())
+    .bind(request.redirect_uri.as_str())
+    .bind(&request.challenge)
+    .bind(json(&request.resources)?)
+    .bind(approved.code_expires_at.millis())
+    .execute(tx.connection())
+    .await
+    .doing("write a code")
+    .map(drop)
+}
+
+/// The organization that owns a client, whose log tells of requests that have no organization yet.
+async fn owner_of(tx: &mut Tx<'_>, client: &ClientId) -> Result<Option<OrgId>, StoreError> {
+    let row = sqlx::query("SELECT id, org_id FROM clients WHERE id = $1")
+        .bind(client.as_str())
+        .fetch_optional(tx.connection())
+        .await
+        .doing("read a client")?;
+    row.map_or(Ok(None), |row| Fields::of(&row, "clients", "id").maybe_parsed("org_id", OrgId::parse))
+}
+
+fn session(row: &super::Row) -> Result<Session, StoreError> {
+    let fields = Fields::of(row, "sessions", "s_user_id");
+    Ok(Session {
+        hash: fields.hash("s_hash")?,
+        user: fields.parsed("s_user_id", UserId::parse)?,
+        authenticated_at: fields.time("s_authenticated_at")?,
+        expires_at: fields.time("s_expires_at")?,
+        seen_at: fields.time("s_seen_at")?,
+    })
+}
+
+#[async_trait]
+impl SessionStore for Engine {
+    async fn start_session(&self, session: &Session, cause: &Cause) -> Result<(), StoreError> {
+        let mut tx = self.begin(cause).await?;
+        sqlx::query("INSERT INTO sessions (hash, user_id, authenticated_at, expires_at, seen_at) VALUES ($1, $2, $3, $4, $5)")
+            .bind(&session.hash.bytes()[..])
+            .bind(session.user.as_str())
+            .bind(session.authenticated_at.millis())
+            .bind(session.expires_at.millis())
+            .bind(session.seen_at.millis())
+            .execute(tx.connection())
+            .await
+            .doing("start a session")?;
+        tx.record(None, ControlEvent::done(Operation::LoginOk).on("user", session.user.as_str()));
+        tx.commit().await
+    }
+
+    async fn session(&self, hash: &HashedToken, at: Timestamp) -> Result<Option<(Session, User)>, StoreError> {
+        let row = sqlx::query(concat!(
+            "SELECT s.hash AS s_hash, s.user_id AS s_user_id, s.authenticated_at AS s_authenticated_at, \
+             s.expires_at AS s_expires_at, s.seen_at AS s_seen_at, ",
+            user_columns!(),
+            " FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.hash = $1 AND s.expires_at > $2 AND u.state = 'active'"
+        ))
+        .bind(&hash.bytes()[..])
+        .bind(at.millis())
+        .fetch_optional(&self.read)
+        .await
+        .doing("read a session")?;
+        let Some(row) = row else { return Ok(None) };
+        let (mut session, user) = (session(&row)?, rows::user(&row)?);
+        if at.since(session.seen_at) >= SEEN_EVERY {
+            sqlx::query("UPDATE sessions SET seen_at = $1 WHERE hash = $2 AND seen_at < $1")
+                .bind(at.millis())
+                .bind(&hash.bytes()[..])
+                .execute(&self.write)
+                .await
+                .doing("note a session's use")?;
+            session.seen_at = at;
+        }
+        Ok(Some((session, user)))
+    }
+
+    async fn end_session(&self, hash: &HashedToken, cause: &Cause) -> Result<(), StoreError> {
+        let mut tx = self.begin(cause).await?;
+        let user: Option<String> = sqlx::query_scalar("DELETE FROM sessions WHERE hash = $1 RETURNING user_id")
+            .bind(&hash.bytes()[..])
+            .fetch_optional(tx.connection())
+            .await
+            .doing("end a session")?;
+        let Some(user) = user else { return Ok(()) };
+        tx.record(None, ControlEvent::done(Operation::Logout).on("user", user));
+        tx.commit().await
+    }
+
+    async fn freeze_request(&self, request: &AuthRequest, cause: &Cause) -> Result<(), StoreError> {
+        let mut tx = self.begin(cause).await?;
+        sqlx::query("INSERT INTO auth_requests (id, client_id, request, expires_at) VALUES ($1, $2, $3, $4)")
+            .bind(request.id.as_str())
+            .bind(request.client.as_str())
+            .bind(json(request)?)
+            .bind(request.expires_at.millis())
+            .execute(tx.connection())
+            .await
+            .doing("freeze an authorization request")?;
+        let org = owner_of(&mut tx, &request.client).await?;
+        let event = ControlEvent::done(Operation::AuthorizeRequest).on("client", request.client.as_str());
+        tx.record(org.as_ref(), event.with_scopes(request.scopes.clone()));
+        tx.commit().await
+    }
+
+    async fn pending_request(&self, id: &AuthRequestId, at: Timestamp) -> Result<Option<AuthRequest>, StoreError> {
+        let row = sqlx::query("SELECT id, request FROM auth_requests WHERE id = $1 AND decided_at IS NULL AND expires_at > $2")
+            .bind(id.as_str())
+            .bind(at.millis())
+            .fetch_optional(&self.read)
+            .await
+            .doing("read an authorization request")?;
+        row.map(|row| Fields::of(&row, "auth_requests", "id").json("request")).transpose()
+    }
+
+    async fn approve_request(
+        &self,
+        id: &AuthRequestId,
+        approved: &ApprovedRequest,
+        cause: &Cause,
+    ) -> Result<Approve, StoreError> {
+        let grant = &approved.grant;
+        let mut tx = self.begin(cause).await?;
+        let Some(request) = decide(&mut tx, id, "approved").await? else { return Ok(Approve::Gone) };
+        // A deactivation that runs at the same time must not miss the grant that is being made.
+        let member = Membership { org: grant.org.clone(), user: grant.user.clone(), roles: Vec::new() };
+        if !hold_member(&mut tx, &member).await? {
+            return Ok(Approve::Gone);
+        }
+        grants::insert(&mut tx, grant).await?;
+        insert_code(&mut tx, &request, approved).await?;
+        let mut actor = cause.actor.clone();
+        actor.user.get_or_insert_with(|| grant.user.clone());
+        actor.client.get_or_insert_with(|| grant.client.clone());
+        let event = ControlEvent::done(Operation::AuthorizeConsent).on("grant", grant.id.as_str());
+        tx.touch(Subject::Grant { id: grant.id.clone() });
+        tx.record_as(&actor, Some(&grant.org), event.with_scopes(grant.scopes.clone()));
+        tx.commit().await?;
+        Ok(Approve::Done)
+    }
+
+    async fn deny_request(&self, id: &AuthRequestId, cause: &Cause) -> Result<Approve, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        let Some(request) = decide(&mut tx, id, "denied").await? else { return Ok(Approve::Gone) };
+        let org = owner_of(&mut tx, &request.client).await?;
+        let event = ControlEvent::refused(Operation::AuthorizeDeny, "access_denied").on("client", request.client.as_str());
+        tx.record(org.as_ref(), event.with_scopes(request.scopes));
+        tx.commit().await?;
+        Ok(Approve::Done)
+    }
+}

@@ -1,0 +1,145 @@
+//! Signed-in browsers.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRef, FromRequestParts};
+use axum::response::Response;
+use http::HeaderMap;
+use http::HeaderValue;
+use http::request::Parts;
+
+use super::cookies::full_name;
+use super::{FormToken, Peer, Trouble, cookie, expired_cookie, new_cookie, see_other};
+use crate::config::Config;
+use crate::node::Node;
+use crate::pages::DisplayName;
+use crate::pages::views::{AuditLink, Frame, Section, Viewer};
+use crate::store::{Session, StoreError, User};
+use crate::types::{PlainToken, ScopeSet, TokenKind};
+
+/// The session cookie's name, before its `__Host-`.
+pub const SESSION_COOKIE: &str = "tollgate";
+/// What a member must hold to read an organization's audit log.
+const AUDIT_SCOPE: &str = "audit:read";
+
+/// A live session, whether or not its user still has to change a one-time password.
+#[derive(Debug)]
+pub struct AnySession {
+    /// The session.
+    pub session: Session,
+    /// Whose it is.
+    pub user: User,
+    /// The value that this session's forms carry.
+    pub csrf: FormToken,
+    /// The cookie's value.
+    pub secret: PlainToken,
+}
+
+/// A live session of a user who may go everywhere. As an extractor it sends everybody else to sign in, and back afterwards when
+/// the request was a GET.
+#[derive(Debug)]
+pub struct SignedIn(pub AnySession);
+
+impl std::ops::Deref for SignedIn {
+    type Target = AnySession;
+    fn deref(&self) -> &AnySession {
+        &self.0
+    }
+}
+
+/// The session of the browser that sent `headers`, if there is a live one.
+///
+/// # Errors
+/// When the store fails.
+pub async fn signed_in(node: &Node, config: &Config, headers: &HeaderMap) -> Result<Option<AnySession>, StoreError> {
+    let name = full_name(SESSION_COOKIE, config.issuer.is_https());
+    let Some(secret) = cookie(headers, &name).and_then(|v| PlainToken::presented(TokenKind::Session, v)) else {
+        return Ok(None);
+    };
+    let now = node.now();
+    let found = node.store.session(&secret.hashed(), now).await?;
+    let live = found.filter(|(s, _)| now < s.expires_at && now.since(s.seen_at) < config.oauth.session_idle);
+    let csrf = FormToken::of_session(&node.keys, &secret);
+    Ok(live.map(|(session, user)| AnySession { session, user, csrf, secret }))
+}
+
+/// A session for a user who has just proved who they are: its secret is new, whatever cookie the browser came with.
+#[must_use]
+pub fn started_session(node: &Node, config: &Config, user: &User) -> (PlainToken, Session) {
+    let (secret, now) = (PlainToken::generate(TokenKind::Session, &*node.entropy), node.now());
+    let expires_at = now.plus(config.oauth.session_ttl);
+    let session = Session { hash: secret.hashed(), user: user.id.clone(), authenticated_at: now, expires_at, seen_at: now };
+    (secret, session)
+}
+
+/// The `Set-Cookie` value of a session.
+#[must_use]
+pub fn session_cookie(config: &Config, secret: &PlainToken) -> Option<HeaderValue> {
+    let https = config.issuer.is_https();
+    new_cookie(&full_name(SESSION_COOKIE, https), secret.expose(), https)
+}
+
+/// The `Set-Cookie` value that ends a session in the browser.
+#[must_use]
+pub fn ended_session_cookie(config: &Config) -> Option<HeaderValue> {
+    let https = config.issuer.is_https();
+    expired_cookie(&full_name(SESSION_COOKIE, https), https)
+}
+
+impl AnySession {
+    /// The frame of a page in `section`, with this session's user and the audit logs that they may read.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn frame(&self, node: &Node, config: &Config, section: Section) -> Result<Frame, StoreError> {
+        let needed = ScopeSet::parse(AUDIT_SCOPE).map(|s| config.catalogue.bits(&s)).unwrap_or_default();
+        let may_read = |roles: &[_]| !needed.is_empty() && config.roles.permissions(roles).covers(&needed);
+        let orgs = node.store.orgs_of(&self.user.id).await?;
+        let readable = orgs.into_iter().filter(|(_, roles)| may_read(roles));
+        let audit = readable.map(|(o, _)| AuditLink { slug: o.slug.to_string(), organization: DisplayName::new(&o.name) }).collect();
+        let viewer = Viewer { email: self.user.email.clone(), csrf: self.csrf.as_str().to_owned(), audit };
+        Ok(Frame { viewer: Some(viewer), section, ..super::frame(config) })
+    }
+
+    /// Whether the user still has the password that the account was made with.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn must_change_password(&self, node: &Node) -> Result<bool, StoreError> {
+        Ok(node.store.password(&self.user.id).await?.is_some_and(|p| p.one_time))
+    }
+}
+
+impl<S> FromRequestParts<S> for SignedIn
+where
+    S: Send + Sync,
+    Arc<Node>: FromRef<S>,
+{
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let node = Arc::<Node>::from_ref(state);
+        let config = node.config.load_full();
+        let peer = Peer::from_request_parts(parts, state).await.map_err(axum::response::IntoResponse::into_response)?;
+        let fault = |error: StoreError| Trouble::from(error).page(&config, &peer);
+        let way_back = if parts.method == http::Method::GET { sign_in_query(parts) } else { String::new() };
+        let session = signed_in(&node, &config, &parts.headers).await.map_err(fault)?;
+        let Some(session) = session else { return Err(see_other(&format!("/login{way_back}"))) };
+        if session.must_change_password(&node).await.map_err(fault)? {
+            return Err(see_other(&format!("/password{way_back}")));
+        }
+        Ok(Self(session))
+    }
+}
+
+/// The query that brings a browser back to where it was: the authorization request that it came with, or the page.
+fn sign_in_query(parts: &Parts) -> String {
+    let query = parts.uri.query().unwrap_or_default();
+    let request = super::Params::parse(query.as_bytes()).ok().and_then(|p| p.one("request").ok().flatten().map(ToOwned::to_owned));
+    let mut out = url::form_urlencoded::Serializer::for_suffix("?".to_owned(), 1);
+    match request {
+        Some(id) => out.append_pair("request", &id),
+        None => out.append_pair("next", parts.uri.path_and_query().map_or("/", |p| p.as_str())),
+    };
+    out.finish()
+}
