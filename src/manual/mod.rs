@@ -1,0 +1,29 @@
+//! The operator's manual: the same text in the documentation, in the repository and in `tollgate manual`.
+//!
+#![doc = include_str!("request-path.md")]
+
+/// One page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Topic {
+    /// What `tollgate manual` calls it.
+    pub name: &'static str,
+    /// Markdown; the first line is its title.
+    pub text: &'static str,
+}
+
+/// Every page, in reading order.
+pub const TOPICS: &[Topic] = &[Topic { name: "request-path", text: include_str!("request-path.md") }];
+
+/// The page with a name.
+#[must_use]
+pub fn topic(name: &str) -> Option<&'static Topic> {
+    TOPICS.iter().find(|t| t.name == name)
+}
+
+impl Topic {
+    /// Its title.
+    #[must_use]
+    pub fn title(&self) -> &'static str {
+        self.text.lines().next().unwrap_or(self.name).trim_start_matches(['#', ' '])
+    }
+}
