@@ -1,4 +1,5 @@
 //! Tollgate: the OAuth 2.1 authorization server and the gate of APIs that an operator already runs.
+pub mod account;
 pub mod audit;
 pub mod config;
 pub mod gateway;
@@ -6,6 +7,7 @@ pub mod listener;
 pub mod mcp;
 pub mod node;
 pub mod oauth;
+pub mod own_mcp;
 pub mod pages;
 pub mod record;
 pub mod routing;
