@@ -1,6 +1,8 @@
 //! Tollgate: the OAuth 2.1 authorization server and the gate of APIs that an operator already runs.
 pub mod account;
+pub mod admin;
 pub mod audit;
+pub mod boot;
 pub mod config;
 pub mod gateway;
 pub mod listener;

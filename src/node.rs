@@ -67,12 +67,8 @@ impl Node {
 
     /// Follows the change feed until `stop`.
     pub async fn follow(self: Arc<Self>, stop: CancellationToken) {
-        let reload = async || {
-            if let Err(error) = self.keys.reload(&self.store, self.now()).await {
-                tracing::error!(error = &error as &dyn std::error::Error, "the signing keys can't be read; keeping those known");
-            }
-        };
-        self.view.follow(Arc::clone(&self.store), stop, reload).await;
+        let (store, keys, clock) = (Arc::clone(&self.store), Arc::clone(&self.keys), Arc::clone(&self.clock));
+        self.view.follow(store, keys, clock, stop).await;
     }
 
     /// The current instant.

@@ -20,7 +20,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use http::StatusCode;
 
-pub use flush::{AuditFlush, flushed};
+pub use flush::AuditFlush;
 
 use crate::node::Node;
 use crate::web::Trouble;

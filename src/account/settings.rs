@@ -6,7 +6,7 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 
 use super::applications::{Application, applications};
-use super::{App, flushed, log, not_found};
+use super::{App, log, not_found};
 use crate::config::Config;
 use crate::pages::views::{ApplicationsNotice, ApplicationsPage, Client, GrantRow, GrantedScope, LastUse, Section, Trust};
 use crate::pages::{DisplayName, Sparkline, When};
@@ -27,7 +27,7 @@ pub async fn show(State(app): State<App>, peer: Peer, RawQuery(query): RawQuery,
 }
 
 async fn list(app: &App, config: &Config, query: &str, who: &SignedIn) -> Result<Response, Trouble> {
-    flushed(&*app.flush).await;
+    app.flush.flush().await;
     let notice = notice(app, query, who).await?;
     let mut grants = Vec::new();
     for application in applications(&app.node, config, &who.user.id).await? {

@@ -63,7 +63,8 @@ pub fn inspect(
     let version = said.version_present.then(|| said.version.as_str().to_owned());
     let seen =
         call.map(|c| McpCall { method: c.method.clone(), target: c.target.as_ref().map(|t| t.as_str().to_owned()), version });
-    let refuse = |denial, target: Option<&mcp::Target>| Refused { denial, id: id.clone(), call: seen.clone(), target: target.cloned() };
+    let refuse =
+        |denial, target: Option<&mcp::Target>| Refused { denial, id: id.clone(), call: seen.clone(), target: target.cloned() };
     mcp::agree(&said, &message).map_err(|m| refuse(Denial::Mismatch(Box::new(m)), None))?;
     for target in call.into_iter().flat_map(mcp::Call::targets) {
         match policy.needed(target) {

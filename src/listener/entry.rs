@@ -20,7 +20,7 @@ use super::front::Front;
 use crate::config::{Api, ApiKind, Config, Target};
 use crate::gateway::authorize::{self, Asked, Permit, Refused};
 use crate::gateway::denial::Denial;
-use crate::gateway::hygiene::{self, CleanRequest, Credential, Head, Inspected, Peer, Protocol};
+use crate::gateway::hygiene::{self, CleanRequest, Head, Inspected, Peer, Protocol};
 use crate::gateway::message::{self, Inspected as Message};
 use crate::gateway::prepared::Prepared;
 use crate::gateway::record::{self, Basis, Known};
@@ -42,7 +42,8 @@ const DRAIN: u64 = 64 * 1024;
 /// Longest message whose length need not be declared, bytes: what pingora replays of a body that was read to decide.
 const REPLAYED: usize = 64 * 1024;
 /// What a page may send (MCP clients in browsers).
-const CORS_HEADERS: &str = "Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Mcp-Session-Id, Last-Event-ID";
+const CORS_HEADERS: &str =
+    "Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Mcp-Session-Id, Last-Event-ID";
 /// How long a message may take to arrive.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -96,7 +97,9 @@ pub(super) async fn enter(front: &Front, session: &mut Session, ctx: &mut Ctx, s
     let prepared = Arc::clone(&ctx.prepared);
     let desk = Desk { front, prepared: &prepared, seen, started: ctx.started };
     let head = session.req_header().clone();
-    let inspected = match inspect(session, &head, &prepared) {
+    let raw =
+        session.as_downstream().as_http1().map(pingora_core::protocols::http::v1::server::HttpSession::get_headers_raw_bytes);
+    let inspected = match inspect(session, &head, raw.as_deref(), &prepared) {
         Ok(inspected) => inspected,
         Err(unclean) => return desk.refuse(session, Denial::Unclean(unclean), About::default()).await,
     };
@@ -127,9 +130,9 @@ pub(super) async fn enter(front: &Front, session: &mut Session, ctx: &mut Ctx, s
 fn inspect<'h>(
     session: &Session,
     head: &'h pingora::http::RequestHeader,
+    raw: Option<&'h [u8]>,
     prepared: &Prepared,
 ) -> std::result::Result<Inspected<'h>, hygiene::Unclean> {
-    let raw = session.as_downstream().as_http1().map(|s| s.get_headers_raw_bytes());
     let protocol = match head.version {
         Version::HTTP_2 => Protocol::Http2,
         Version::HTTP_10 => Protocol::Http10,
@@ -142,7 +145,7 @@ fn inspect<'h>(
         &Head {
             protocol,
             peer: if trusted { Peer::Trusted } else { Peer::Direct },
-            raw: raw.as_deref(),
+            raw,
             method: &head.method,
             target,
             scheme: head.uri.scheme_str(),
@@ -396,9 +399,13 @@ impl Desk<'_> {
         };
         let micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         let record = record::denied(basis, denial, known, Measured { status, bytes: 0, micros });
-        self.front.journal.refused(&record).map_err(|error| {
-            tracing::error!(error = &error as &(dyn std::error::Error + 'static), "the journal refused a record");
-        }).is_ok()
+        self.front
+            .journal
+            .refused(&record)
+            .map_err(|error| {
+                tracing::error!(error = &error as &(dyn std::error::Error + 'static), "the journal refused a record");
+            })
+            .is_ok()
     }
 
     /// `OPTIONS *`: what the server as a whole can do.
@@ -432,7 +439,8 @@ impl Desk<'_> {
     async fn local(&self, session: &mut Session) -> Result<Entered> {
         let mut extensions = Extensions::new();
         extensions.insert(self.peer());
-        let handover = Handover { extensions, body: None, max_body: self.prepared.config.listen.limits.max_local_body, list: None };
+        let handover =
+            Handover { extensions, body: None, max_body: self.prepared.config.listen.limits.max_local_body, list: None };
         let served = bridge::serve(session, &self.front.local, handover, &self.seen.request).await?;
         if served == Served::Panicked {
             self.front.metrics.panics.inc();

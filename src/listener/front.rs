@@ -103,7 +103,8 @@ impl ProxyHttp for Front {
         let (upstream, turn) = self.upstreams.choose(&forwarding.permit).map_err(no_peer)?;
         let endpoint = &upstream.endpoints[turn];
         let mut peer = self.upstreams.peer(&upstream, endpoint).await.map_err(no_peer)?;
-        let accepts_events = session.req_header().headers.get("accept").is_some_and(|a| a.as_bytes().starts_with(b"text/event-stream"));
+        let accepts_events =
+            session.req_header().headers.get("accept").is_some_and(|a| a.as_bytes().starts_with(b"text/event-stream"));
         if accepts_events || forwarding.message.is_some() {
             peer.options.read_timeout = Some(upstream.timeouts.stream_idle);
         }
@@ -165,7 +166,13 @@ impl ProxyHttp for Front {
         install_filter(forwarding, head, http2)
     }
 
-    fn response_body_filter(&self, _: &mut Session, body: &mut Option<Bytes>, end: bool, ctx: &mut Ctx) -> Result<Option<Duration>> {
+    fn response_body_filter(
+        &self,
+        _: &mut Session,
+        body: &mut Option<Bytes>,
+        end: bool,
+        ctx: &mut Ctx,
+    ) -> Result<Option<Duration>> {
         let Some(forwarding) = ctx.forwarding() else { return Ok(None) };
         if let Some(filter) = &mut forwarding.filter {
             let unreadable = |e| Error::because(ErrorType::InternalError, "a list can't be filtered", e);

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pingora::proxy::HttpProxy;
 use pingora_core::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream, ServerApp};
+use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::ServerSession;
-use pingora_core::protocols::{GetSocketDigest as _, Stream};
 use pingora_core::server::ShutdownWatch;
 
 use super::connection::Connections;

@@ -6,9 +6,9 @@
 mod bridge;
 mod connection;
 mod ctx;
+mod entry;
 mod exchange;
 mod front;
-mod entry;
 mod guard;
 mod strangers;
 
@@ -81,4 +81,3 @@ impl Listener {
         }
     }
 }
-

@@ -25,10 +25,13 @@ pub fn allowed_scopes(config: &Config, client: &Client) -> ScopeSet {
 /// `invalid_scope` when it breaks the grammar or is too long.
 pub fn scope_param(text: Option<&str>) -> Result<Option<ScopeSet>, OAuthError> {
     let parsed = text.map(ScopeSet::parse).transpose().map_err(|e| OAuthError::new(Code::InvalidScope, e.to_string()))?;
-    Ok(parsed.filter(|s| !s.is_empty()).map(|mut scopes| {
-        scopes.remove(OFFLINE_ACCESS);
-        scopes
-    }).filter(|s| !s.is_empty()))
+    Ok(parsed
+        .filter(|s| !s.is_empty())
+        .map(|mut scopes| {
+            scopes.remove(OFFLINE_ACCESS);
+            scopes
+        })
+        .filter(|s| !s.is_empty()))
 }
 
 /// The scopes of an authorization request: those asked for, or what the named resources advertise.
@@ -87,7 +90,8 @@ pub fn is_everywhere(config: &Config, resources: &[ResourceId]) -> bool {
 /// # Errors
 /// `invalid_target` for anything else.
 pub fn resources<'a>(config: &Config, asked: impl Iterator<Item = &'a str>) -> Result<Vec<ResourceId>, OAuthError> {
-    let wrong = |why: &str| OAuthError::new(Code::InvalidTarget, format!("The resource {why}; use the URL that its metadata publishes"));
+    let wrong =
+        |why: &str| OAuthError::new(Code::InvalidTarget, format!("The resource {why}; use the URL that its metadata publishes"));
     let mut out = Vec::new();
     for text in asked {
         let named = ResourceId::parse(text).map_err(|e| wrong(&e.to_string()))?;

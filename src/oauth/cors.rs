@@ -11,7 +11,8 @@ use http::header::{
 use http::{HeaderValue, Method, StatusCode};
 
 /// Headers that MCP clients in browsers send, to documents too.
-const REQUEST_HEADERS: &str = "Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Mcp-Session-Id, Last-Event-ID";
+const REQUEST_HEADERS: &str =
+    "Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Mcp-Session-Id, Last-Event-ID";
 
 /// Answers preflights and opens every other answer to all origins.
 pub async fn open(request: Request, next: Next) -> Response {

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use super::answer::{Answer, Fault, arguments, instant};
 use super::server::Asking;
 use crate::account::applications::{Application, applications};
-use crate::account::flushed;
 use crate::config::Config;
 use crate::pages::display_name;
 use crate::store::ClientOrigin;
@@ -71,7 +70,7 @@ pub(super) fn tool() -> Tool {
 pub(super) async fn answer(asking: &Asking<'_>, given: Option<JsonObject>) -> Result<Answer, Fault> {
     let In {} = arguments(given)?;
     let (p, config) = (asking.principal, asking.config);
-    flushed(asking.flush).await;
+    asking.flush.flush().await;
     let mut found = applications(asking.node, config, &p.user.id).await?;
     // The token is bound to one organization; what its user does in others is none of its business.
     found.retain(|a| a.facts.org.id == p.org.id);

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use super::answer::{Answer, Fault, arguments};
 use super::search::{Item, item, line};
 use super::server::Asking;
-use crate::account::flushed;
 use crate::account::log::{Names, audit_read, denial, explain};
 use crate::record::AuditRecord;
 use crate::store::AuditFilter;
@@ -55,7 +54,7 @@ pub(super) async fn answer(asking: &Asking<'_>, given: Option<JsonObject>) -> Re
     let given: In = arguments(given)?;
     let Ok(request) = RequestId::parse(given.request_id.trim()) else { return Err(unknown()) };
     let (p, config, node) = (asking.principal, asking.config, asking.node);
-    flushed(asking.flush).await;
+    asking.flush.flush().await;
     let whole_log = audit_read(config).is_some_and(|needed| p.effective.now.covers(&needed));
     let filter = AuditFilter {
         org: Some(p.org.id.clone()),

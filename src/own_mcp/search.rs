@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::{Answer, Fault, arguments, instant};
 use super::server::Asking;
-use crate::account::flushed;
 use crate::account::log::{AUDIT_READ, Names, Query, audit_read, denial, open_cursor, plain, seal_cursor};
 use crate::pages::display_name;
 use crate::record::{AuditRecord, Event, summary};
@@ -121,7 +120,7 @@ pub(super) async fn answer(asking: &Asking<'_>, given: Option<JsonObject>) -> Re
             Some(opened.ok_or_else(|| Fault::Refused("The cursor is not one that this log gave out.".to_owned()))?)
         }
     };
-    flushed(asking.flush).await;
+    asking.flush.flush().await;
     let query = query(given).recent(node.now());
     let filter = query.filter(node, &p.org.id).await?.map_err(|problem| Fault::Refused(problem.to_string()))?;
     let page = match filter {

@@ -12,7 +12,9 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::KeyRing;
 use crate::store::{Change, SharedStore, StoreError, Subject};
+use crate::types::Clock;
 
 /// How often the feed is looked at when nobody here knows of a change.
 const POLL: Duration = Duration::from_millis(20);
@@ -93,12 +95,12 @@ impl View {
         Ok(())
     }
 
-    /// Follows the feed until `stop`. `on_keys` runs after the signing keys changed.
-    pub async fn follow(&self, store: SharedStore, stop: CancellationToken, on_keys: impl AsyncFn()) {
+    /// Follows the feed until `stop`, and reads `keys` again when they have changed.
+    pub async fn follow(&self, store: SharedStore, keys: Arc<KeyRing>, clock: Arc<dyn Clock>, stop: CancellationToken) {
         let mut failing = false;
         loop {
             let asked = self.born.elapsed();
-            match self.catch_up(&store, &on_keys).await {
+            match self.catch_up(&store, &keys, &*clock).await {
                 Ok(()) => {
                     self.confirmed.store(u64::try_from(asked.as_micros()).unwrap_or(u64::MAX), Ordering::Release);
                     failing = false;
@@ -120,7 +122,7 @@ impl View {
         }
     }
 
-    async fn catch_up(&self, store: &SharedStore, on_keys: &impl AsyncFn()) -> Result<(), StoreError> {
+    async fn catch_up(&self, store: &SharedStore, keys: &KeyRing, clock: &dyn Clock) -> Result<(), StoreError> {
         loop {
             let from = *self.applied.borrow();
             if store.feed_position().await? <= from {
@@ -129,8 +131,10 @@ impl View {
             let changes = store.changes_after(from, BATCH).await?;
             let Some(last) = changes.last().map(|c| c.position) else { return Ok(()) };
             // Keys first: whoever waits for this position may issue a token right after.
-            if changes.iter().any(|c| c.subject == Subject::Keys) {
-                on_keys().await;
+            if changes.iter().any(|c| c.subject == Subject::Keys)
+                && let Err(error) = keys.reload(store, clock.now()).await
+            {
+                tracing::error!(error = &error as &dyn std::error::Error, "the signing keys can't be read; keeping those known");
             }
             self.apply(from, &changes);
             self.applied.send_replace(last);

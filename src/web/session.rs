@@ -56,11 +56,9 @@ pub async fn signed_in(node: &Node, config: &Config, headers: &HeaderMap) -> Res
     let Some(secret) = cookie(headers, &name).and_then(|v| PlainToken::presented(TokenKind::Session, v)) else {
         return Ok(None);
     };
-    let now = node.now();
-    let found = node.store.session(&secret.hashed(), now).await?;
-    let live = found.filter(|(s, _)| now < s.expires_at && now.since(s.seen_at) < config.oauth.session_idle);
+    let found = node.store.session(&secret.hashed(), node.now(), config.oauth.session_idle).await?;
     let csrf = FormToken::of_session(&node.keys, &secret);
-    Ok(live.map(|(session, user)| AnySession { session, user, csrf, secret }))
+    Ok(found.map(|(session, user)| AnySession { session, user, csrf, secret }))
 }
 
 /// A session for a user who has just proved who they are: its secret is new, whatever cookie the browser came with.
@@ -96,7 +94,8 @@ impl AnySession {
         let may_read = |roles: &[_]| !needed.is_empty() && config.roles.permissions(roles).covers(&needed);
         let orgs = node.store.orgs_of(&self.user.id).await?;
         let readable = orgs.into_iter().filter(|(_, roles)| may_read(roles));
-        let audit = readable.map(|(o, _)| AuditLink { slug: o.slug.to_string(), organization: DisplayName::new(&o.name) }).collect();
+        let audit =
+            readable.map(|(o, _)| AuditLink { slug: o.slug.to_string(), organization: DisplayName::new(&o.name) }).collect();
         let viewer = Viewer { email: self.user.email.clone(), csrf: self.csrf.as_str().to_owned(), audit };
         Ok(Frame { viewer: Some(viewer), section, ..super::frame(config) })
     }
@@ -135,7 +134,8 @@ where
 /// The query that brings a browser back to where it was: the authorization request that it came with, or the page.
 fn sign_in_query(parts: &Parts) -> String {
     let query = parts.uri.query().unwrap_or_default();
-    let request = super::Params::parse(query.as_bytes()).ok().and_then(|p| p.one("request").ok().flatten().map(ToOwned::to_owned));
+    let request =
+        super::Params::parse(query.as_bytes()).ok().and_then(|p| p.one("request").ok().flatten().map(ToOwned::to_owned));
     let mut out = url::form_urlencoded::Serializer::for_suffix("?".to_owned(), 1);
     match request {
         Some(id) => out.append_pair("request", &id),

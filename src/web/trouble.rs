@@ -46,7 +46,8 @@ impl Trouble {
     /// A form that no page of ours sent.
     #[must_use]
     pub fn forged() -> Self {
-        let happened = "The form did not come from one of this site's own pages, or the page was open for too long. Nothing was changed.";
+        let happened =
+            "The form did not come from one of this site's own pages, or the page was open for too long. Nothing was changed.";
         let advice = "Go back, reload the page and try again.";
         Self { status: StatusCode::FORBIDDEN, ..Self::refused("This form can't be accepted", happened, advice) }
     }

@@ -10,7 +10,7 @@ use http::{HeaderValue, StatusCode};
 
 use super::{asked, org, unreadable};
 use crate::account::log::{self, local_time};
-use crate::account::{App, flushed};
+use crate::account::App;
 use crate::config::Config;
 use crate::record::{Actor, AuditRecord, ControlEvent, Operation, csv_header, csv_line, json_line};
 use crate::store::{AuditFilter, Cursor, Org, StoreError};
@@ -103,7 +103,7 @@ async fn start(
     if cursor.is_some() {
         return Err(unreadable());
     }
-    flushed(&*app.flush).await;
+    app.flush.flush().await;
     let now = app.node.now();
     let found = asked.recent(now).filter(&app.node, &org.id).await?;
     let filter = found.map_err(|problem| {

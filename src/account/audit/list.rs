@@ -7,11 +7,11 @@ use jiff::tz::TimeZone;
 
 use super::{asked, org, path, shown, unreadable};
 use crate::account::log::{Names, Query, denial, open_cursor, plain, seal_cursor};
-use crate::account::{App, flushed};
+use crate::account::App;
 use crate::config::Config;
 use crate::pages::views::{AuditPage, AuditRow, Decision, Section};
 use crate::pages::{Bin, DisplayName, Histogram, When, duration_words};
-use crate::record::{AuditRecord, Call, ControlEvent, Event, Measured, Outcome, operation};
+use crate::record::{AuditRecord, Call, ControlEvent, Event, McpCall, Measured, Outcome, operation};
 use crate::store::{self, AuditFilter, Cursor, Org, StoreError};
 use crate::types::{ClientId, Timestamp};
 use crate::web::{Peer, SignedIn, Trouble, page};
@@ -41,7 +41,7 @@ async fn show(app: &App, config: &Config, slug: &str, query: &str, who: &SignedI
         Some(text) => open_cursor(&app.node.keys, &org.id, &text).ok_or_else(unreadable)?,
         None => Vec::new(),
     };
-    flushed(&*app.flush).await;
+    app.flush.flush().await;
     let query = asked.clone().recent(app.node.now());
     let mut view = AuditPage {
         frame: who.frame(&app.node, config, Section::Audit { slug: org.slug.to_string() }).await?,
@@ -146,12 +146,13 @@ pub(super) fn application(record: &AuditRecord) -> Option<DisplayName> {
 /// What was done in short.
 pub(super) fn what(record: &AuditRecord) -> String {
     match &record.event {
-        Event::Call(Call { mcp: Some(mcp), .. }) => match &mcp.target {
-            Some(target) => format!("{} {}", plain(&mcp.method), DisplayName::new(target)),
-            None => plain(&mcp.method),
+        Event::Call(call) => match (&call.mcp, &call.route) {
+            (Some(McpCall { method, target: Some(target), .. }), _) => format!("{} {}", plain(method), DisplayName::new(target)),
+            (Some(mcp), _) => plain(&mcp.method),
+            (None, None) => format!("{} {}", plain(&call.method), plain(&call.path)),
+            (None, Some(route)) => route.to_string(),
         },
-        Event::Call(call) if call.route.is_none() => format!("{} {}", plain(&call.method), plain(&call.path)),
-        Event::Call(_) | Event::Control(_) => operation(record).to_owned(),
+        Event::Control(_) => operation(record).to_owned(),
     }
 }
 

@@ -8,7 +8,7 @@ use url::form_urlencoded::Serializer;
 use super::list::{application, decision, measured, what, who};
 use super::{org, path};
 use crate::account::log::{Names, explain, plain};
-use crate::account::{App, flushed, not_found};
+use crate::account::{App, not_found};
 use crate::config::Config;
 use crate::pages::views::{AuditRecordPage, FieldGroup, FieldValue, Link, Neighbour, RecordField, Section};
 use crate::pages::{DisplayName, When};
@@ -30,7 +30,7 @@ pub async fn record(
 async fn show(app: &App, config: &Config, (slug, id): (&str, &str), who: &SignedIn) -> Result<Response, Trouble> {
     let org = org(app, config, &who.user.id, slug).await?;
     let id = RecordId::parse(id).map_err(|_| not_found())?;
-    flushed(&*app.flush).await;
+    app.flush.flush().await;
     let record = app.node.store.audit_record(&id, Some(&org.id)).await?.ok_or_else(not_found)?.record;
     let facts = match &record.actor.grant {
         Some(grant) => app.node.store.grant_facts(grant).await?.filter(|f| f.grant.org == org.id),

@@ -62,13 +62,7 @@ pub async fn by_get(State(app): State<App>, peer: Peer, RawQuery(query): RawQuer
 }
 
 /// `POST /oauth2/authorize` (RFC 6749 §3.1): the same parameters as a form.
-pub async fn by_post(
-    State(app): State<App>,
-    peer: Peer,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
+pub async fn by_post(State(app): State<App>, peer: Peer, RawQuery(query): RawQuery, headers: HeaderMap, body: Body) -> Response {
     let config = app.node.config.load_full();
     let params = match body_within(body, MAX_FORM).await {
         // A parameter in the query and another in the form would be two answers to one question.

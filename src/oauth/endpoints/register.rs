@@ -41,11 +41,14 @@ pub async fn register(State(app): State<App>, peer: Peer, body: Body) -> Result<
         let text = "Too many registrations from this address; keep and reuse the client_id that you got before";
         return Err(OAuthError::new(Code::TooManyRequests, text).retry_after(left.as_secs().max(1)));
     }
-    let body = body_within(body, MAX_FORM).await.ok_or_else(|| OAuthError::new(Code::TooLarge, "The body is larger than 64 KiB"))?;
-    let metadata: Metadata = serde_json::from_slice(&body).map_err(|_| wrong("Send one JSON object of client metadata (RFC 7591 section 2)"))?;
+    let body =
+        body_within(body, MAX_FORM).await.ok_or_else(|| OAuthError::new(Code::TooLarge, "The body is larger than 64 KiB"))?;
+    let metadata: Metadata =
+        serde_json::from_slice(&body).map_err(|_| wrong("Send one JSON object of client metadata (RFC 7591 section 2)"))?;
     let id = ClientId::generate(now, &*app.node.entropy);
     let client = client(id, &metadata, now)?;
-    let secret = (client.kind == ClientKind::Confidential).then(|| PlainToken::generate(TokenKind::ClientSecret, &*app.node.entropy));
+    let secret =
+        (client.kind == ClientKind::Confidential).then(|| PlainToken::generate(TokenKind::ClientSecret, &*app.node.entropy));
     let stored = secret.as_ref().map(|s| ClientSecret {
         hash: s.hashed(),
         last4: s.expose().chars().rev().take(4).collect::<Vec<_>>().into_iter().rev().collect(),

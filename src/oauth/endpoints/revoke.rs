@@ -24,7 +24,7 @@ pub async fn revoke(State(app): State<App>, caller: AuthenticatedClient) -> Resu
 }
 
 async fn revoke_refresh(app: &App, caller: &AuthenticatedClient, token: &PlainToken) -> Result<bool, StoreError> {
-    let Some((grant, _)) = app.node.store.refresh_grant(&token.hashed()).await? else { return Ok(false) };
+    let Some((grant, _)) = app.node.store.refresh_grant(&token.hashed(), app.node.now()).await? else { return Ok(false) };
     if grant.client != caller.client.id {
         return Ok(false);
     }

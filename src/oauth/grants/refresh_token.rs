@@ -17,7 +17,7 @@ pub async fn refresh_token(app: &App, config: &Config, caller: &AuthenticatedCli
     let missing = || OAuthError::new(Code::InvalidRequest, "refresh_token is missing");
     let presented = caller.params.one("refresh_token")?.ok_or_else(missing)?;
     let token = PlainToken::presented(TokenKind::RefreshToken, presented).ok_or_else(dead)?;
-    let known = app.node.store.refresh_grant(&token.hashed()).await?;
+    let known = app.node.store.refresh_grant(&token.hashed(), app.node.now()).await?;
     let (grant, _) = known.filter(|(g, _)| g.client == caller.client.id).ok_or_else(dead)?;
     // What the request asks for is judged before the token is used up: a mistake must not cost the client its authorization.
     let scopes = ask::narrowed_scopes(&grant.scopes, ask::scope_param(caller.params.one("scope")?)?)?;

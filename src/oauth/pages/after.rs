@@ -51,8 +51,15 @@ impl After {
 }
 
 fn is_own_page(path: &str) -> bool {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'?' | b'=' | b'&' | b'%' | b'.' | b'_' | b'~' | b'-' | b':' | b'+' | b'*');
-    PAGES.iter().any(|p| path.starts_with(p)) && path.len() <= 1024 && path.bytes().all(plain) && !path.contains("//") && !path.contains("..")
+    let plain = |b: u8| {
+        b.is_ascii_alphanumeric()
+            || matches!(b, b'/' | b'?' | b'=' | b'&' | b'%' | b'.' | b'_' | b'~' | b'-' | b':' | b'+' | b'*')
+    };
+    PAGES.iter().any(|p| path.starts_with(p))
+        && path.len() <= 1024
+        && path.bytes().all(plain)
+        && !path.contains("//")
+        && !path.contains("..")
 }
 
 #[cfg(test)]
@@ -68,8 +75,17 @@ mod tests {
         assert_eq!(read("next=%2Forgs%2Facme%2Faudit%3Ftool%3Dx"), "/orgs/acme/audit?tool=x");
         assert_eq!(read("request=ar_1&next=%2Forgs%2Fx"), "/consent?request=ar_1");
         for trick in [
-            "//evil", "/\\evil", "https:evil", "\t//evil", "/orgs//evil", "/orgs/../evil", "@evil", "/orgs/\\evil", "/evil",
-            "/orgs/\r\nLocation:x", "https://evil/orgs/",
+            "//evil",
+            "/\\evil",
+            "https:evil",
+            "\t//evil",
+            "/orgs//evil",
+            "/orgs/../evil",
+            "@evil",
+            "/orgs/\\evil",
+            "/evil",
+            "/orgs/\r\nLocation:x",
+            "https://evil/orgs/",
         ] {
             let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", trick).finish();
             assert_eq!(read(&query), HOME, "{trick:?}");

@@ -13,8 +13,8 @@ use super::super::{App, Code, OAuthError};
 use super::own_form;
 use crate::config::{Config, Risk};
 use crate::pages::views::{
-    Client as ClientView, ConsentPage, ConsentProblem, Destination, Held, Lifetime, OrganizationChoice, ScopeGroup,
-    ScopeLine, Section, Trust,
+    Client as ClientView, ConsentPage, ConsentProblem, Destination, Held, Lifetime, OrganizationChoice, ScopeGroup, ScopeLine,
+    Section, Trust,
 };
 use crate::pages::{DisplayName, When, skeleton};
 use crate::record::{Actor, Cause};
@@ -22,7 +22,7 @@ use crate::store::{
     Approve, ApprovedRequest, AuthRequest, Client, ClientKind, ClientOrigin, ClientState, Grant, GrantState, Org, RevokeReason,
     StoreError,
 };
-use crate::types::{AuthRequestId, GrantId, PlainToken, RedirectUri, ResourceId, RoleName, ScopeToken, Timestamp, TokenKind};
+use crate::types::{AuthRequestId, GrantId, PlainToken, RedirectUri, ResourceId, RoleName, ScopeToken, TokenKind};
 use crate::web::{Params, Peer, SignedIn, Trouble, page_leading_to};
 
 /// A request that waits for this person, and where they may say yes to it.
@@ -71,7 +71,8 @@ async fn pending(app: &App, query: Option<&str>, who: &SignedIn) -> Result<Pendi
         orgs.retain(|(org, _)| org.id == *owner);
     }
     if orgs.is_empty() {
-        let happened = "This application is private: only members of the organization that owns it may authorize it, and you aren't one.";
+        let happened =
+            "This application is private: only members of the organization that owns it may authorize it, and you aren't one.";
         let advice = "Ask the application's maker, or sign in as a member of that organization.";
         return Err(forbidden("This application isn't open to you", happened, advice));
     }
@@ -116,7 +117,8 @@ async fn ask(
 }
 
 fn choice(org: &Org, roles: &[RoleName], selected: bool) -> OrganizationChoice {
-    let role = if roles.is_empty() { "no role".to_owned() } else { roles.iter().map(RoleName::as_str).collect::<Vec<_>>().join(", ") };
+    let role =
+        if roles.is_empty() { "no role".to_owned() } else { roles.iter().map(RoleName::as_str).collect::<Vec<_>>().join(", ") };
     OrganizationChoice { id: org.id.to_string(), name: DisplayName::new(&org.name), slug: org.slug.to_string(), role, selected }
 }
 
@@ -133,14 +135,9 @@ async fn trust(app: &App, pending: &Pending) -> Result<Trust, StoreError> {
             for (org, _) in orgs {
                 used_in_org = used_in_org || app.node.store.client_used_in_org(&client.id, &org.id).await?;
             }
-            let (at, now) = (instant(client.created_at), instant(app.node.now()));
-            Ok(Trust::Registered { ago: When::new(at, now).relative, used_in_org })
+            Ok(Trust::Registered { ago: When::new(client.created_at, app.node.now()).relative, used_in_org })
         }
     }
-}
-
-fn instant(at: Timestamp) -> jiff::Timestamp {
-    jiff::Timestamp::from_millisecond(at.millis()).unwrap_or_default()
 }
 
 /// A client of one of the person's organizations whose name this stranger's name looks like.
@@ -291,6 +288,7 @@ async fn supersede(app: &App, config: &Config, client: &Client, new: &Grant, cau
 
 fn covers(config: &Config, new: &Grant, old: &Grant) -> bool {
     let everywhere = |r: &[ResourceId]| super::super::ask::is_everywhere(config, r);
-    let resources = everywhere(&new.resources) || (!everywhere(&old.resources) && old.resources.iter().all(|r| new.resources.contains(r)));
+    let resources =
+        everywhere(&new.resources) || (!everywhere(&old.resources) && old.resources.iter().all(|r| new.resources.contains(r)));
     resources && old.scopes.is_subset(&new.scopes)
 }

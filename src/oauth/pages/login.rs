@@ -55,13 +55,7 @@ impl Form {
         FormToken::before_session(&app.node.keys, &self.cookie)
     }
 
-    async fn page(
-        &self,
-        app: &App,
-        config: &Config,
-        email: &str,
-        problem: Option<LoginProblem>,
-    ) -> Result<Response, Trouble> {
+    async fn page(&self, app: &App, config: &Config, email: &str, problem: Option<LoginProblem>) -> Result<Response, Trouble> {
         let status = match &problem {
             None => StatusCode::OK,
             Some(LoginProblem::TooMany { .. }) => StatusCode::TOO_MANY_REQUESTS,
@@ -98,13 +92,7 @@ pub async fn show(State(app): State<App>, peer: Peer, RawQuery(query): RawQuery,
 }
 
 /// `POST /login`.
-pub async fn submit(
-    State(app): State<App>,
-    peer: Peer,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
+pub async fn submit(State(app): State<App>, peer: Peer, RawQuery(query): RawQuery, headers: HeaderMap, body: Body) -> Response {
     let config = app.node.config.load_full();
     let form = Form::read(&app, &config, query.as_deref(), &headers);
     let outcome = sign_in(&app, &config, &peer, &form, (&headers, body)).await;

@@ -14,13 +14,7 @@ use crate::record::Actor;
 use crate::web::{Params, Peer, Trouble, ended_session_cookie, see_other, signed_in};
 
 /// `POST /logout`. With `request` the person goes on to sign in as somebody else for that request ("Not you?").
-pub async fn submit(
-    State(app): State<App>,
-    peer: Peer,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
+pub async fn submit(State(app): State<App>, peer: Peer, RawQuery(query): RawQuery, headers: HeaderMap, body: Body) -> Response {
     let config = app.node.config.load_full();
     let after = After::read(&Params::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default());
     let outcome = sign_out(&app, &config, &peer, &after, (&headers, body)).await;

@@ -32,12 +32,7 @@ pub(super) fn routes() -> Router<App> {
 }
 
 /// Reads a form of one of our own pages; `None` when it carries another token than `token`, as an old page does.
-async fn own_form(
-    config: &Config,
-    headers: &HeaderMap,
-    body: Body,
-    token: &FormToken,
-) -> Result<(Params, bool), Trouble> {
+async fn own_form(config: &Config, headers: &HeaderMap, body: Body, token: &FormToken) -> Result<(Params, bool), Trouble> {
     if !from_our_pages(headers, &config.issuer) {
         return Err(Trouble::forged());
     }

@@ -31,13 +31,7 @@ pub async fn show(State(app): State<App>, peer: Peer, RawQuery(query): RawQuery,
 }
 
 /// `POST /password`.
-pub async fn submit(
-    State(app): State<App>,
-    peer: Peer,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
+pub async fn submit(State(app): State<App>, peer: Peer, RawQuery(query): RawQuery, headers: HeaderMap, body: Body) -> Response {
     let config = app.node.config.load_full();
     let after = read(query.as_deref());
     let outcome = change(&app, &config, &peer, &after, (&headers, body)).await;
@@ -126,8 +120,16 @@ fn weakness(current: &str, new: &str, email: &str) -> Option<PasswordProblem> {
 }
 
 /// What the most common long passwords start with.
-const COMMON: [&str; 8] =
-    ["password1234", "passwordpass", "123456789012", "qwertyuiop12", "qwertyuiopas", "letmeinletme", "adminadminad", "iloveyou1234"];
+const COMMON: [&str; 8] = [
+    "password1234",
+    "passwordpass",
+    "123456789012",
+    "qwertyuiop12",
+    "qwertyuiopas",
+    "letmeinletme",
+    "adminadminad",
+    "iloveyou1234",
+];
 
 #[cfg(test)]
 mod tests {

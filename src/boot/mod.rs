@@ -1,0 +1,278 @@
+//! From a configuration to a running gateway: the one place that names concrete types.
+
+mod drain;
+mod meters;
+mod ready;
+mod reload;
+mod tasks;
+
+use std::future::Future;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use secrecy::ExposeSecret as _;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::account;
+use crate::admin;
+use crate::audit::{Durability, Journal, JournalError, JournalOptions, Shipper};
+use crate::config::{Config, Environment};
+use crate::gateway::prepared::Prepared;
+use crate::gateway::streams::OpenStreams;
+use crate::gateway::upstream::Upstreams;
+use crate::listener::{Front, Listener, Strangers};
+use crate::node::Node;
+use crate::store::{StoreError, sql};
+use crate::telemetry::Metrics;
+use crate::token::TokenFault;
+use crate::types::{Clock, Entropy, NodeId, PlainToken, SystemClock, SystemEntropy, TokenKind};
+use crate::{oauth, own_mcp};
+
+pub use drain::signalled;
+pub use ready::Ready;
+
+/// Why a gateway did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum BootError {
+    /// A socket can't be had.
+    #[error("can't listen on {address}; is another gateway running there?")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The data directory can't be used.
+    #[error("can't use {}", path.display())]
+    Data {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The store can't be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The signing keys can't be used.
+    #[error(transparent)]
+    Keys(#[from] TokenFault),
+    /// The journal can't be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+/// What a gateway is started with.
+pub struct Options {
+    /// The configuration.
+    pub config: Config,
+    /// Where it came from, to read it again.
+    pub config_path: Option<PathBuf>,
+    /// Where its secrets come from when it is read again.
+    pub environment: Arc<dyn Environment>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Sockets that are bound already; by default the configuration's addresses are bound.
+    pub sockets: Option<(TcpListener, TcpListener)>,
+}
+
+impl Options {
+    /// The machine's clock and randomness, the configuration's addresses.
+    #[must_use]
+    pub fn new(config: Config, config_path: Option<PathBuf>, environment: Arc<dyn Environment>) -> Self {
+        Self { config, config_path, environment, clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy), sockets: None }
+    }
+}
+
+/// A running gateway.
+pub struct Running {
+    /// Where everybody connects.
+    pub public: SocketAddr,
+    /// Metrics, health, administration.
+    pub admin: SocketAddr,
+    /// What its parts share.
+    pub node: Arc<Node>,
+    /// The journal.
+    pub journal: Journal,
+    /// The metrics.
+    pub metrics: Arc<Metrics>,
+    /// The secret of its admin API.
+    pub admin_token: PlainToken,
+    listener: Listener,
+    ready: Arc<Ready>,
+    stop: CancellationToken,
+    stop_shipping: CancellationToken,
+    tasks: Vec<JoinHandle<()>>,
+    shipping: JoinHandle<()>,
+    reloader: Arc<reload::Reloader>,
+}
+
+/// Starts a gateway.
+///
+/// # Errors
+/// When a socket, the store, the keys or the journal can't be had.
+pub async fn start(options: Options) -> Result<Running, BootError> {
+    let Options { config, config_path, environment, clock, entropy, sockets } = options;
+    let (public, admin_socket) = match sockets {
+        Some(bound) => bound,
+        None => (bind(config.listen.public)?, bind(config.listen.admin)?),
+    };
+    let id = NodeId::generate(clock.now(), &*entropy);
+    let store = sql::open(config.store_url.expose_secret(), &id, Arc::clone(&entropy)).await?;
+    let metrics = Arc::new(Metrics::default());
+    let (journal, backlog) = Journal::open(
+        &config.data_dir.join("journal"),
+        &id,
+        JournalOptions {
+            durability: if config.audit.power_safe { Durability::Power } else { Durability::Process },
+            ..JournalOptions::default()
+        },
+        Arc::clone(&clock),
+        Arc::new(meters::JournalMeter(Arc::clone(&metrics))),
+    )?;
+    let admin_token = admin_token(&config, &*entropy)?;
+    let (limits, drain_dir) = (config.listen.limits, config.data_dir.clone());
+    let node = Node::start(id, config, store, clock, entropy).await?;
+    let prepared = Arc::new(ArcSwap::from_pointee(Prepared::new(node.config.load_full())));
+    let streams = Arc::new(OpenStreams::default());
+    let flush = Arc::new(tasks::Flush(journal.clone()));
+    let front = Front {
+        node: Arc::clone(&node),
+        journal: journal.clone(),
+        streams: Arc::clone(&streams),
+        metrics: Arc::clone(&metrics),
+        upstreams: Upstreams::default(),
+        local: oauth::router(Arc::clone(&node)).merge(account::router(Arc::clone(&node), Arc::clone(&flush) as _)),
+        own_mcp: own_mcp::router(Arc::clone(&node), flush as _),
+        strangers: Strangers::default(),
+        prepared: Arc::clone(&prepared),
+    };
+    let stop = CancellationToken::new();
+    let stop_shipping = CancellationToken::new();
+    let shipper = Shipper::new(journal.clone(), backlog, Arc::clone(&node.store));
+    let shipping = tokio::spawn(shipper.run(stop_shipping.clone()));
+    let ready = Arc::new(Ready::new(Arc::clone(&node), journal.clone(), Arc::clone(&metrics)));
+    let admin_state = admin::AdminState {
+        node: Arc::clone(&node),
+        metrics: Arc::clone(&metrics),
+        readiness: Arc::clone(&ready) as _,
+        token: admin_token.hashed(),
+    };
+    let mut running = vec![
+        tokio::spawn(Arc::clone(&node).follow(stop.clone())),
+        tokio::spawn(tasks::sweep(Arc::clone(&node), streams, Arc::clone(&metrics), stop.clone())),
+        tokio::spawn(tasks::measure(Arc::clone(&node), Arc::clone(&metrics), stop.clone())),
+        tokio::spawn(tasks::keep_house(Arc::clone(&node), stop.clone())),
+    ];
+    node.settle().await?;
+    let admin = serve_admin(admin_socket, admin::router(admin_state), stop.clone(), &mut running)?;
+    let address = public.local_addr().unwrap_or(node.config.load().listen.public);
+    let listener = Listener::start(public, front, limits).map_err(|source| BootError::Listen { address, source })?;
+    tracing::info!(public = %listener.address, %admin, data = %drain_dir.display(), "the gateway is up");
+    let reloader = Arc::new(reload::Reloader::new(config_path, environment, Arc::clone(&node), prepared, Arc::clone(&metrics)));
+    Ok(Running {
+        public: listener.address,
+        admin,
+        node,
+        journal,
+        metrics,
+        admin_token,
+        listener,
+        ready,
+        stop,
+        stop_shipping,
+        tasks: running,
+        shipping,
+        reloader,
+    })
+}
+
+impl Running {
+    /// Reads the configuration file again; says whether it is in force.
+    pub fn reload(&self) -> bool {
+        self.reloader.reload()
+    }
+
+    /// Stops: not ready, no new connections, requests may end within the drain limit, every record shipped.
+    pub async fn stop(self) {
+        self.ready.drain();
+        let limit = self.node.config.load().listen.limits.drain_timeout;
+        self.listener.drain(limit).await;
+        self.stop.cancel();
+        for task in self.tasks {
+            let _ = task.await;
+        }
+        self.stop_shipping.cancel();
+        let _ = self.shipping.await;
+        self.node.store.close().await;
+    }
+}
+
+/// Runs a gateway until it is told to stop; `ready` runs once it answers.
+///
+/// # Errors
+/// As [`start`].
+pub async fn run(options: Options, ready: WhenReady) -> Result<(), BootError> {
+    let running = start(options).await?;
+    ready(&running).await;
+    signalled(|| {
+        running.reload();
+    })
+    .await;
+    tracing::info!("stopping: requests may end within the drain limit");
+    running.stop().await;
+    Ok(())
+}
+
+/// What [`run`] does once the gateway answers.
+pub type WhenReady = Box<dyn for<'r> FnOnce(&'r Running) -> Pin<Box<dyn Future<Output = ()> + Send + 'r>> + Send>;
+
+fn bind(address: SocketAddr) -> Result<TcpListener, BootError> {
+    TcpListener::bind(address).map_err(|source| BootError::Listen { address, source })
+}
+
+/// Makes the admin API's secret and leaves it where only this system's operator reads it.
+fn admin_token(config: &Config, entropy: &dyn Entropy) -> Result<PlainToken, BootError> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+
+    let token = PlainToken::generate(TokenKind::Admin, entropy);
+    let path = config.data_dir.join("admin.token");
+    let write = || {
+        let _ = std::fs::remove_file(&path);
+        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        file.write_all(token.expose().as_bytes())
+    };
+    write().map_err(|source| BootError::Data { path: path.clone(), source })?;
+    Ok(token)
+}
+
+fn serve_admin(
+    socket: TcpListener,
+    router: axum::Router,
+    stop: CancellationToken,
+    tasks: &mut Vec<JoinHandle<()>>,
+) -> Result<SocketAddr, BootError> {
+    let serve = || {
+        socket.set_nonblocking(true)?;
+        let address = socket.local_addr()?;
+        Ok((tokio::net::TcpListener::from_std(socket)?, address))
+    };
+    let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
+    let (socket, address) = serve().map_err(|source: std::io::Error| BootError::Listen { address: unknown, source })?;
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    tasks.push(tokio::spawn(async move {
+        let served = axum::serve(socket, service).with_graceful_shutdown(stop.cancelled_owned()).await;
+        if let Err(error) = served {
+            tracing::error!(%error, "the admin listener ended");
+        }
+    }));
+    Ok(address)
+}

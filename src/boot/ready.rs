@@ -1,0 +1,51 @@
+//! Whether this node should be sent requests.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::admin::Readiness;
+use crate::audit::Journal;
+use crate::node::Node;
+use crate::telemetry::Metrics;
+
+/// Whether this node should be sent requests, and why not.
+pub struct Ready {
+    node: Arc<Node>,
+    journal: Journal,
+    metrics: Arc<Metrics>,
+    draining: AtomicBool,
+}
+
+impl Ready {
+    pub(super) fn new(node: Arc<Node>, journal: Journal, metrics: Arc<Metrics>) -> Self {
+        Self { node, journal, metrics, draining: AtomicBool::new(false) }
+    }
+
+    pub(super) fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+    }
+}
+
+#[async_trait::async_trait]
+impl Readiness for Ready {
+    async fn check(&self) -> Result<(), Vec<String>> {
+        let mut reasons = Vec::new();
+        let mut unless = |fine: bool, reason: &str| {
+            if !fine {
+                reasons.push(reason.to_owned());
+            }
+        };
+        let timer = self.metrics.store_seconds.start_timer();
+        let store = self.node.store.ping().await;
+        timer.observe_duration();
+        if store.is_err() {
+            self.metrics.store_errors.inc();
+        }
+        unless(store.is_ok(), "store_unavailable");
+        unless(self.node.view.is_fresh(), "feed_stale");
+        unless(self.node.keys.is_ready(), "no_signing_key");
+        unless(!self.journal.is_failing(), "journal_failing");
+        unless(!self.draining.load(Ordering::Acquire), "draining");
+        if reasons.is_empty() { Ok(()) } else { Err(reasons) }
+    }
+}

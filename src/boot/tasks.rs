@@ -1,0 +1,104 @@
+//! What a node does by itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+
+use crate::account::AuditFlush;
+use crate::audit::Journal;
+use crate::gateway::streams::{OpenStream, OpenStreams};
+use crate::node::Node;
+use crate::store::StoreError;
+use crate::telemetry::Metrics;
+use crate::token::Rejected;
+
+/// How often streams are looked at for tokens that have ended.
+const SWEEP: Duration = Duration::from_secs(1);
+/// How often what has ended is forgotten.
+const HOUSEKEEPING: Duration = Duration::from_secs(60);
+/// How long codes, tokens and requests that have ended are kept, to tell a replay from a stranger.
+const KEEP_ENDED: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long changes are kept for nodes that fell behind.
+const KEEP_CHANGES: Duration = Duration::from_secs(3600);
+
+pub(super) struct Flush(pub(super) Journal);
+
+#[async_trait]
+impl AuditFlush for Flush {
+    async fn flush(&self) {
+        // A page that shows a moment less is better than none.
+        let _ = tokio::time::timeout(Duration::from_secs(2), self.0.flush()).await;
+    }
+}
+
+/// Ends requests under way whose permit has gone: after every change that this node applies, and when tokens end.
+pub(super) async fn sweep(node: Arc<Node>, streams: Arc<OpenStreams>, metrics: Arc<Metrics>, stop: CancellationToken) {
+    let mut applied = node.view.applied();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            changed = applied.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(SWEEP) => {}
+        }
+        let (config, now) = (node.config.load_full(), node.now());
+        let doubtful = streams.select(|permit| permit.principal().is_some_and(|p| p.is_expired(now) || !p.is_current(&config)));
+        for stream in doubtful {
+            if !still_allowed(&node, &stream).await {
+                stream.cut.cut();
+                metrics.streams_cut.inc();
+            }
+        }
+    }
+}
+
+async fn still_allowed(node: &Node, stream: &OpenStream) -> bool {
+    let Some(principal) = stream.permit.principal() else { return true };
+    let config = node.config.load_full();
+    match node.verifier.again(principal, &config, node.now()).await {
+        Ok(now) => stream.permit.holds_for(&now),
+        // Nobody knows: a stream that may have been revoked must not go on.
+        Err(Rejected::Refused { .. } | Rejected::Fault(_)) => false,
+    }
+}
+
+/// Carries the verifier's counts over into the metrics.
+pub(super) async fn measure(node: Arc<Node>, metrics: Arc<Metrics>, stop: CancellationToken) {
+    let cache = |result: &str| metrics.token_cache.with_label_values(&[result]);
+    let (hit, miss) = (cache("hit"), cache("miss"));
+    let counts = &node.verifier.counts;
+    loop {
+        for (counter, total) in
+            [(&hit, counts.hits()), (&miss, counts.misses()), (&metrics.signature_checks, counts.signatures())]
+        {
+            counter.inc_by(total.saturating_sub(counter.get()));
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(SWEEP) => {}
+        }
+    }
+}
+
+/// Forgets what has ended.
+pub(super) async fn keep_house(node: Arc<Node>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(HOUSEKEEPING) => {}
+        }
+        if let Err(error) = forget(&node).await {
+            tracing::warn!(error = &error as &(dyn std::error::Error + 'static), "housekeeping failed; it is tried again");
+        }
+    }
+}
+
+async fn forget(node: &Node) -> Result<(), StoreError> {
+    let (config, now) = (node.config.load_full(), node.now());
+    node.store.forget_ended(now.minus(KEEP_ENDED)).await?;
+    node.store.forget_changes(now.minus(KEEP_CHANGES)).await?;
+    node.store.purge_unused_dynamic_clients(now.minus(config.oauth.dynamic_client_ttl), &node.own_cause()).await?;
+    node.store.expire_audit(now.minus(config.audit.retention)).await?;
+    Ok(())
+}

@@ -1,0 +1,123 @@
+// Chromium with everything watched that a page must not do, and every page looked at in light and dark, narrow and wide.
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+import { assert, stack } from '../clients/checks.mjs';
+import { load } from '../clients/packages.mjs';
+
+const { default: playwright } = await load('playwright-core');
+const require = createRequire(new URL('../../target/tools/npm/package.json', import.meta.url));
+const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+const SCREENSHOTS = fileURLToPath(new URL('../../target/screenshots/', import.meta.url));
+const WIDTHS = { narrow: 360, wide: 1280 };
+// The pages look the same without scripts, so two corners of the square are enough there.
+const VIEWS = {
+  scripts: [['light', 'narrow'], ['light', 'wide'], ['dark', 'narrow'], ['dark', 'wide']],
+  'no-scripts': [['light', 'narrow'], ['dark', 'wide']],
+};
+const SMALLEST_WIDTH = 320;
+export const HTTPS_HOST = 'app.example.test';
+
+mkdirSync(SCREENSHOTS, { recursive: true });
+
+/** Starts Chromium; `httpsPort` is where its requests to `HTTPS_HOST` go. */
+export function launch(httpsPort) {
+  return playwright.chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-background-networking',
+      `--host-resolver-rules=MAP ${HTTPS_HOST} 127.0.0.1:${httpsPort}`,
+    ],
+  });
+}
+
+/** A person's browser window: one set of cookies, one page, and what went wrong on it. */
+export class Window {
+  /** `mode` is `scripts` or `no-scripts`. */
+  static async open(browser, mode) {
+    const context = await browser.newContext({ ignoreHTTPSErrors: true, acceptDownloads: true });
+    context.setDefaultTimeout(15_000);
+    return Window.#tab(context, mode);
+  }
+
+  static async #tab(context, mode) {
+    const window = new Window(context, await context.newPage());
+    window.mode = mode;
+    window.devtools = await context.newCDPSession(window.page);
+    await window.#allowScripts(mode === 'scripts');
+    return window;
+  }
+
+  /** Acts in another tab of the same person, and closes it: a tab that tried to open an application is of no further use. */
+  async inTab(act) {
+    const tab = await Window.#tab(this.context, this.mode);
+    try {
+      return await act(tab);
+    } finally {
+      await tab.page.close();
+    }
+  }
+
+  // The context's own switch would also stop the checks that run in the page; this one can be turned for them.
+  #allowScripts(allowed) {
+    return this.devtools.send('Emulation.setScriptExecutionDisabled', { value: !allowed });
+  }
+
+  constructor(context, page) {
+    this.context = context;
+    this.page = page;
+    this.violations = [];
+    this.foreign = [];
+    page.on('console', (message) => {
+      if (/content security policy|refused to/i.test(message.text())) this.violations.push(message.text());
+    });
+    page.on('pageerror', (error) => this.violations.push(String(error)));
+    page.on('request', (request) => {
+      if (!request.isNavigationRequest() && !request.url().startsWith(stack.public_url) && !request.url().startsWith('data:')) {
+        this.foreign.push(request.url());
+      }
+    });
+  }
+
+  async goto(path) {
+    return this.page.goto(new URL(path, stack.public_url).href);
+  }
+
+  /** Fails if a page broke its content security policy, threw, or asked another site for something. */
+  assertClean() {
+    assert.deepEqual(this.violations, [], 'policy violations and script errors');
+    assert.deepEqual(this.foreign, [], 'requests to other sites');
+  }
+
+  /** Looks at the page in every scheme and width: accessible, not scrolling sideways, photographed. */
+  async inspect(name) {
+    const found = [];
+    for (const [colorScheme, width] of VIEWS[this.mode]) {
+      await this.page.emulateMedia({ colorScheme });
+      await this.page.setViewportSize({ width: WIDTHS[width], height: 800 });
+      await this.page.screenshot({ path: `${SCREENSHOTS}${name}-${this.mode}-${colorScheme}-${width}.png`, fullPage: true });
+      for (const problem of await this.#axe()) found.push(`${colorScheme} ${width}: ${problem}`);
+    }
+    await this.page.setViewportSize({ width: SMALLEST_WIDTH, height: 640 });
+    const sideways = await this.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    await this.page.setViewportSize({ width: WIDTHS.wide, height: 800 });
+    assert.deepEqual([...new Set(found)], [], 'accessibility violations');
+    assert.ok(sideways <= 0, `scrolls ${sideways} px sideways at ${SMALLEST_WIDTH} px`);
+    this.assertClean();
+  }
+
+  async #axe() {
+    await this.#allowScripts(true);
+    await this.page.evaluate(`if (typeof axe === 'undefined') { ${AXE} }`);
+    const { violations } = await this.page.evaluate(() => globalThis.axe.run(document));
+    await this.#allowScripts(this.mode === 'scripts');
+    return violations.map((v) => `${v.id} on ${v.nodes.map((n) => n.target.join(' ')).join(', ')}: ${v.help}`);
+  }
+
+  async close() {
+    await this.context.close();
+  }
+}

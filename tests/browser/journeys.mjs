@@ -1,0 +1,323 @@
+// What a person does with the pages in Chromium, once with scripts and once without.
+import { assert, mcpInitialize, person, stack, suite } from '../clients/checks.mjs';
+import { HTTPS_HOST, launch, Window } from './browser.mjs';
+import { startTargets } from './targets.mjs';
+
+const PASSWORD = 'a password of my own choosing 1';
+const t = suite('browser');
+
+/** Opens an authorization request of a new client. */
+async function ask(name, redirectUri) {
+  return person('client', { name, redirect_uri: redirectUri });
+}
+
+async function submitLogin(page, password) {
+  await page.fill('#email', stack.email);
+  await page.fill('#password', password);
+  await page.click('#sign-in');
+}
+
+async function login(window, mode) {
+  const { page } = window;
+  await t.check(`${mode}: login page`, async () => {
+    await window.goto('/login');
+    await window.inspect('login');
+  });
+  await t.check(`${mode}: a wrong password is refused without saying what was wrong`, async () => {
+    await submitLogin(page, 'certainly wrong');
+    assert.match(await page.textContent('[role=alert]'), /\S/);
+    assert.ok(await page.isVisible('#sign-in'), 'login form shown again');
+    await window.inspect('login-wrong');
+  });
+  if (mode === 'scripts') {
+    await t.check(`${mode}: the one-time password must be changed`, async () => {
+      await submitLogin(page, stack.one_time_password);
+      await page.waitForSelector('#new-password');
+      await window.inspect('password');
+      await page.fill('#current-password', stack.one_time_password);
+      await page.fill('#new-password', PASSWORD);
+      await page.click('#change-password');
+      await page.waitForSelector('#sign-out');
+      await person('password', { password: PASSWORD });
+    });
+  } else {
+    await t.check(`${mode}: the right password signs in`, async () => {
+      await submitLogin(page, PASSWORD);
+      await page.waitForSelector('#sign-out');
+    });
+  }
+}
+
+async function consent(window, mode, targets) {
+  for (const [kind, target] of Object.entries(targets)) {
+    await t.check(`${mode}: consent sends the browser to a ${kind} target with a code`, () =>
+      window.inTab((tab) => approve(tab, `${kind} app ${mode}`, kind, target)),
+    );
+    await t.check(`${mode}: not allowing sends access_denied to a ${kind} target`, () =>
+      window.inTab((tab) => deny(tab, `${kind} app ${mode} denied`, target)),
+    );
+  }
+}
+
+async function approve(window, name, kind, target) {
+  const { page } = window;
+  const { client_id, authorize_url, state } = await ask(name, target.redirectUri);
+  await page.goto(authorize_url);
+  const words = await page.textContent('main');
+  for (const told of [name, stack.prometheus_scope, stack.email]) assert.ok(words.includes(told), `the page tells ${told}`);
+  await window.inspect(`consent-${kind}`);
+  const answer = await target.arrived(page, () => page.click('#approve', { noWaitAfter: true }));
+  assert.equal(answer.get('state'), state);
+  assert.equal(answer.get('iss'), stack.public_url);
+  window.assertClean();
+  const tokens = await person('redeem', { client_id, callback: `${target.redirectUri}?${answer}` });
+  assert.ok(tokens.access_token, 'the code is good');
+}
+
+async function deny(window, name, target) {
+  const { page } = window;
+  const { authorize_url, state } = await ask(name, target.redirectUri);
+  await page.goto(authorize_url);
+  const answer = await target.arrived(page, () => page.click('#deny', { noWaitAfter: true }));
+  assert.equal(answer.get('error'), 'access_denied');
+  assert.equal(answer.get('state'), state);
+  window.assertClean();
+}
+
+async function consentFromLogin(browser, mode, targets) {
+  await t.check(`${mode}: an authorization request leads through login to consent`, async () => {
+    const window = await Window.open(browser, mode);
+    const { authorize_url } = await ask(`from login ${mode}`, targets.loopback.redirectUri);
+    await window.page.goto(authorize_url);
+    assert.ok((await window.page.textContent('main')).includes(`from login ${mode}`), 'login names the application');
+    await submitLogin(window.page, PASSWORD);
+    await window.page.waitForSelector('#approve');
+    const answer = await targets.loopback.arrived(window.page, () => window.page.click('#approve', { noWaitAfter: true }));
+    assert.ok(answer.get('code'));
+    window.assertClean();
+    await window.close();
+  });
+}
+
+async function picker(window, mode, targets, organization) {
+  const { page } = window;
+  await t.check(`${mode}: with two organizations the person chooses one`, async () => {
+    const name = `picker ${mode}`;
+    const { client_id, authorize_url } = await ask(name, targets.loopback.redirectUri);
+    await page.goto(authorize_url);
+    assert.equal(await page.locator('input[type=radio][name=org]').count(), 2, 'organizations offered');
+    await window.inspect('organizations');
+    await page.getByText(organization.name, { exact: true }).click();
+    const answer = await targets.loopback.arrived(page, () => page.click('#approve', { noWaitAfter: true }));
+    await person('redeem', { client_id, callback: `${targets.loopback.redirectUri}?${answer}` });
+    await window.goto('/settings/applications');
+    const entry = page.locator('li', { hasText: name }).first();
+    assert.ok((await entry.textContent()).includes(organization.name), 'the grant is in the chosen organization');
+  });
+}
+
+async function applications(window, mode) {
+  const { page } = window;
+  await t.check(`${mode}: applications page tells what each may do`, async () => {
+    await window.goto('/settings/applications');
+    const words = await page.textContent('main');
+    for (const told of [`loopback app ${mode}`, stack.prometheus_scope]) assert.ok(words.includes(told), `the page tells ${told}`);
+    await window.inspect('applications');
+  });
+  await t.check(`${mode}: revoked there, the token's next call gets 401`, async () => {
+    const name = `to be revoked ${mode}`;
+    const { access_token, resource } = await person('token', { name, path: stack.own_path });
+    assert.equal((await mcpInitialize(resource, access_token)).status, 200, 'status before');
+    await window.goto('/settings/applications');
+    const entry = page.locator('li', { has: page.getByRole('heading', { name, exact: true }) });
+    await entry.locator('button[id^="revoke-"]').click();
+    await page.waitForSelector('[role=status]');
+    assert.equal((await mcpInitialize(resource, access_token)).status, 401, 'status after');
+    assert.equal(await entry.count(), 0, 'the entry is gone');
+    await window.inspect('applications-revoked');
+  });
+}
+
+async function audit(window, mode) {
+  const { page } = window;
+  const name = `audited ${mode}`;
+  await t.check(`${mode}: audit page shows the calls`, async () => {
+    const { access_token, resource } = await person('token', { name, path: stack.prometheus_path });
+    const call = () => fetch(`${resource}/api/v1/query?query=up`, { headers: { Authorization: `Bearer ${access_token}` } });
+    assert.equal((await call()).status, 200);
+    await window.goto('/settings/applications');
+    await page.getByRole('link', { name: /^Audit log/ }).first().click();
+    await page.waitForSelector('table.records');
+    await window.inspect('audit');
+  });
+  await t.check(`${mode}: the filter narrows the list and lives in the URL`, async () => {
+    await page.locator('details summary', { hasText: 'Application' }).click();
+    await page.fill('#client', name);
+    await page.getByRole('button', { name: 'Search' }).click();
+    await page.waitForURL(/client=/);
+    const rows = page.locator('table.records tbody tr');
+    assert.ok((await rows.count()) > 0, 'rows found');
+    for (const row of await rows.allTextContents()) assert.ok(row.includes(name), `row of another application: ${row}`);
+    await window.inspect('audit-filtered');
+  });
+  await t.check(`${mode}: the filtered set downloads`, async () => {
+    for (const format of ['NDJSON', 'CSV']) {
+      const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: format }).click()]);
+      const chunks = [];
+      for await (const chunk of await download.createReadStream()) chunks.push(chunk);
+      const lines = Buffer.concat(chunks).toString().trim().split('\n');
+      assert.ok(lines.length > 0 && lines[0].length > 2, `${format} has content`);
+      if (format === 'NDJSON') for (const line of lines) assert.ok(JSON.parse(line), 'each line is JSON');
+    }
+  });
+  await t.check(`${mode}: a record opens with every field`, async () => {
+    await page.locator('table.records tbody a').first().click();
+    await page.waitForSelector('dl');
+    assert.ok((await page.textContent('main')).includes(name), 'the record names the application');
+    await window.inspect('record');
+  });
+  await t.check(`${mode}: a filter that matches nothing says so`, async () => {
+    await page.goBack();
+    await page.fill('#text', 'no-such-thing-anywhere');
+    await page.getByRole('button', { name: 'Search' }).click();
+    await page.waitForURL(/no-such-thing/);
+    await window.inspect('audit-empty');
+  });
+}
+
+async function errors(window, mode, targets) {
+  const { page } = window;
+  const cases = {
+    'unknown client': '/oauth2/authorize?response_type=code&client_id=nobody&redirect_uri=https%3A%2F%2Fapp.example.test%2Fcb&state=s',
+    'no such page': '/no-such-page',
+    'no such organization': '/orgs/no-such-organization/audit',
+  };
+  for (const [what, path] of Object.entries(cases)) {
+    await t.check(`${mode}: error page: ${what}`, async () => {
+      const response = await window.goto(path);
+      assert.ok(response.status() >= 400 && response.status() < 500, `status ${response.status()}`);
+      assert.ok(page.url().startsWith(stack.public_url), 'stays here');
+      // Chromium logs every 4xx answer to a navigation; that is no violation.
+      await window.inspect(`error-${what.replaceAll(' ', '-')}`);
+    });
+  }
+  await t.check(`${mode}: a changed redirect is never followed`, async () => {
+    const { authorize_url } = await ask(`changed ${mode}`, targets.https.redirectUri);
+    const url = new URL(authorize_url);
+    url.searchParams.set('redirect_uri', `${targets.https.redirectUri}/elsewhere`);
+    const response = await page.goto(url.href);
+    assert.equal(response.status(), 400);
+    assert.ok(page.url().startsWith(stack.public_url), 'stays here');
+  });
+}
+
+async function headers(mode, window) {
+  await t.check(`${mode}: every page refuses framing, sniffing and storing`, async () => {
+    for (const path of ['/login', '/settings/applications', '/no-such-page']) {
+      const response = await window.goto(path);
+      const sent = response.headers();
+      assert.match(sent['content-security-policy'], /frame-ancestors 'none'/, path);
+      assert.doesNotMatch(sent['content-security-policy'], /unsafe-/, path);
+      assert.equal(sent['x-content-type-options'], 'nosniff', path);
+      assert.match(sent['cache-control'], /no-store/, path);
+    }
+  });
+}
+
+/** Gives a tab a page of another site. */
+async function strangerPage(tab, body) {
+  const url = `https://${HTTPS_HOST}/stranger`;
+  await tab.page.route(url, (route) => route.fulfill({ contentType: 'text/html', body: `<!doctype html><title>Stranger</title>${body}` }));
+  await tab.page.goto(url);
+}
+
+async function strangers(window, mode) {
+  await t.check(`${mode}: another site cannot frame a page`, () =>
+    window.inTab(async (tab) => {
+      await strangerPage(tab, `<iframe src="${stack.public_url}/settings/applications"></iframe>`);
+      const frame = tab.page.frames()[1];
+      assert.ok(!frame.url().startsWith(stack.public_url), `the frame shows ${frame.url()}`);
+    }),
+  );
+  await t.check(`${mode}: another site's form cannot sign a person in`, () =>
+    window.inTab(async (tab) => {
+      const inputs = { email: stack.email, password: PASSWORD, 'sign-in': '1' };
+      const fields = Object.entries(inputs).map(([name, value]) => `<input name="${name}" value="${value}">`);
+      await strangerPage(tab, `<form method="post" action="${stack.public_url}/login">${fields.join('')}<button id="go">Go</button></form>`);
+      const answered = tab.page.waitForResponse((response) => response.request().method() === 'POST');
+      await tab.page.click('#go', { noWaitAfter: true });
+      const answer = await answered;
+      assert.ok(answer.status() >= 400 && answer.status() < 500, `status ${answer.status()}`);
+    }),
+  );
+}
+
+async function signOut(window, mode) {
+  await t.check(`${mode}: signing out ends the session`, async () => {
+    await window.goto('/settings/applications');
+    await window.page.click('#sign-out');
+    await window.goto('/settings/applications');
+    await window.page.waitForSelector('#sign-in');
+    window.assertClean();
+  });
+}
+
+/** The watching itself must be able to see something. */
+async function watcher(browser, targets) {
+  await t.check('the watcher sees a form that its policy stops', async () => {
+    const window = await Window.open(browser, 'no-scripts');
+    await window.page.route(`${stack.public_url}/watch`, (route) =>
+      route.fulfill({
+        contentType: 'text/html',
+        headers: { 'Content-Security-Policy': "default-src 'none'; form-action 'self'" },
+        body: `<!doctype html><form method="post" action="${targets.loopback.redirectUri}"><button id="go">Go</button></form>`,
+      }),
+    );
+    await window.goto('/watch');
+    const seen = window.page.waitForEvent('console');
+    await window.page.click('#go', { noWaitAfter: true });
+    await seen;
+    assert.throws(() => window.assertClean());
+    await assert.rejects(window.inspect('watcher'));
+    await window.close();
+  });
+  await t.check('scripts are off where they should be', async () => {
+    const titles = [];
+    for (const mode of ['scripts', 'no-scripts']) {
+      const window = await Window.open(browser, mode);
+      const body = '<!doctype html><html lang="en"><title>off</title><main><h1>Scripts</h1></main><script>document.title = "on"</script>';
+      await window.page.route(`${stack.public_url}/watch`, (route) => route.fulfill({ contentType: 'text/html', body }));
+      await window.goto('/watch');
+      await window.inspect('watcher');
+      await window.goto('/watch');
+      titles.push(await window.page.title());
+      await window.close();
+    }
+    assert.deepEqual(titles, ['on', 'off']);
+  });
+}
+
+const { httpsPort, targets, stop } = await startTargets();
+const browser = await launch(httpsPort);
+await watcher(browser, targets);
+let organization;
+for (const mode of ['scripts', 'no-scripts']) {
+  const window = await Window.open(browser, mode);
+  await login(window, mode);
+  await consent(window, mode, targets);
+  await consentFromLogin(browser, mode, targets);
+  await applications(window, mode);
+  await audit(window, mode);
+  await errors(window, mode, targets);
+  await headers(mode, window);
+  await t.check(`${mode}: a second organization can be added beside the running gateway`, async () => {
+    organization ??= await person('organization');
+  });
+  await picker(window, mode, targets, organization);
+  await strangers(window, mode);
+  await signOut(window, mode);
+  await window.close();
+}
+await browser.close();
+stop();
+t.finish();
