@@ -6,6 +6,7 @@ pub mod boot;
 pub mod config;
 pub mod gateway;
 pub mod listener;
+pub mod manual;
 pub mod mcp;
 pub mod node;
 pub mod oauth;
