@@ -87,7 +87,8 @@ fn every_readiness_reason_is_in_the_runbook() {
 #[test]
 fn every_page_is_a_topic_with_a_title() {
     let files = std::fs::read_dir(root().join("src/manual")).expect("the folder is there").map(|f| f.expect("an entry").path());
-    let stems = files.filter(|p| p.extension().is_some_and(|e| e == "md")).filter_map(|p| Some(p.file_stem()?.to_str()?.to_owned()));
+    let stems =
+        files.filter(|p| p.extension().is_some_and(|e| e == "md")).filter_map(|p| Some(p.file_stem()?.to_str()?.to_owned()));
     let names: BTreeSet<_> = TOPICS.iter().map(|t| t.name.to_owned()).collect();
     assert_eq!(stems.collect::<BTreeSet<_>>(), names);
     for topic in TOPICS {
