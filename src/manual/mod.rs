@@ -1,6 +1,9 @@
-//! The operator's manual: the same text in the documentation, in the repository and in `tollgate manual`.
+//! The manual: the same text in the repository, in this documentation and in `tollgate manual`.
 //!
 #![doc = include_str!("request-path.md")]
+
+#[cfg(test)]
+mod tests;
 
 /// One page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,8 +14,25 @@ pub struct Topic {
     pub text: &'static str,
 }
 
-/// Every page, in reading order.
-pub const TOPICS: &[Topic] = &[Topic { name: "request-path", text: include_str!("request-path.md") }];
+macro_rules! topics {
+    ($($name:literal)+) => {
+        /// Every page, in reading order.
+        pub const TOPICS: &[Topic] = &[$(Topic { name: $name, text: include_str!(concat!($name, ".md")) }),+];
+    };
+}
+
+topics! {
+    "configuration"
+    "runbook"
+    "clients"
+    "errors"
+    "metrics"
+    "audit-log"
+    "request-path"
+    "threat-model"
+    "decisions"
+    "performance"
+}
 
 /// The page with a name.
 #[must_use]
