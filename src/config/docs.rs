@@ -80,13 +80,8 @@ impl<'s> Page<'s> {
                 Some(default) => format!("`{default}`"),
             };
             let value = self.value(&path, property).replace('|', "\\|");
-            let mut about = text(property).to_owned();
-            if about.is_empty() {
-                about = text(shape::resolve(self.defs, property)).to_owned();
-            }
-            if about.is_empty() && property.get("const").is_some() {
-                about = "Chooses this form.".to_owned();
-            }
+            let own = [text(property), text(shape::resolve(self.defs, property))].into_iter().find(|t| !t.is_empty());
+            let about = own.unwrap_or(if property.get("const").is_some() { "Chooses this form." } else { "" });
             let about = about.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|");
             let _ = writeln!(self.text, "| `{key}` | {value} | {default} | {about} |");
         }

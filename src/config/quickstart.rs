@@ -98,7 +98,7 @@ impl Quickstart {
         for (name, url) in &self.gates {
             let at = format!("--gate {name}={url}");
             match (ApiName::read(name), Endpoint::read(url)) {
-                (Ok(name), Ok(endpoint)) => self.gate(&mut raw, name, endpoint),
+                (Ok(name), Ok(endpoint)) => gate(&mut raw, name, endpoint),
                 (name, endpoint) => {
                     errors.extend(name.err().map(|e| ConfigError::new(&at, format!("the name {e}"), ApiName::EXPECTED)));
                     errors.extend(endpoint.err().map(|e| ConfigError::new(&at, format!("the URL {e}"), Endpoint::EXPECTED)));
@@ -121,6 +121,9 @@ impl Quickstart {
             errors.push(ConfigError::new("--listen", format!("{} is no loopback address", self.public), way_out));
             Issuer::parse("http://127.0.0.1")
         });
+        if self.public.port() == 0 {
+            errors.push(ConfigError::new("--listen", "port 0 can't stand in the public URL", "name a port"));
+        }
         let mut oauth = RawOAuth::default();
         if let Some(ttl) = self.access_token_ttl {
             oauth.access_token_ttl = Written(ttl);
@@ -140,32 +143,31 @@ impl Quickstart {
             apis: List::default(),
         }
     }
+}
 
-    fn gate(&self, raw: &mut RawConfig, name: ApiName, endpoint: Endpoint) {
-        let text = name.as_str().to_owned();
-        let mcp = text == "mcp" || endpoint.base_path.ends_with("/mcp");
-        raw.upstreams.push(RawUpstream {
-            name: Written(name.clone()),
-            endpoints: std::iter::once(Written(endpoint)).collect(),
-            health: None,
-            timeouts: RawTimeouts::default(),
-            inject: List::default(),
-        });
-        let mut api = bare_api(name, if mcp { format!("/mcp/{text}") } else { format!("/{text}") });
-        if mcp {
-            api.kind = RawKind::Mcp;
-            api.tools.insert("default".to_owned(), RawNeed::Scopes(List::default()));
-        } else if pack::exists(&text) {
-            api.pack = Some(text);
-            api.tenant = Some(RawTenant::Header {
-                name: Written(HeaderName::from_static("x-scope-orgid")),
-                value: "{org.tenant}".to_owned(),
-            });
-        } else {
-            generic(raw, &mut api);
-        }
-        raw.apis.push(api);
+/// What `--gate` adds: an upstream and an API of the kind that its name and URL show.
+fn gate(raw: &mut RawConfig, name: ApiName, endpoint: Endpoint) {
+    let text = name.as_str().to_owned();
+    let mcp = text == "mcp" || endpoint.base_path.ends_with("/mcp");
+    raw.upstreams.push(RawUpstream {
+        name: Written(name.clone()),
+        endpoints: std::iter::once(Written(endpoint)).collect(),
+        health: None,
+        timeouts: RawTimeouts::default(),
+        inject: List::default(),
+    });
+    let mut api = bare_api(name, if mcp { format!("/mcp/{text}") } else { format!("/{text}") });
+    if mcp {
+        api.kind = RawKind::Mcp;
+        api.tools.insert("default".to_owned(), RawNeed::Scopes(List::default()));
+    } else if pack::exists(&text) {
+        api.pack = Some(text);
+        api.tenant =
+            Some(RawTenant::Header { name: Written(HeaderName::from_static("x-scope-orgid")), value: "{org.tenant}".to_owned() });
+    } else {
+        generic(raw, &mut api);
     }
+    raw.apis.push(api);
 }
 
 fn bare_api(name: ApiName, mount: String) -> RawApi {

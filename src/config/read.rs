@@ -56,9 +56,9 @@ fn syntax(text: &str) -> Result<toml::Table, Vec<ConfigError>> {
 
 fn fault(text: &str, error: &toml::de::Error) -> ConfigError {
     let start = error.span().map_or(0, |s| s.start).min(text.len());
-    let before = text.as_bytes().get(..start).unwrap_or_default();
-    let line = 1 + before.iter().filter(|b| **b == b'\n').count();
-    let column = 1 + before.iter().rev().take_while(|b| **b != b'\n').count();
+    let before = text.get(..start).unwrap_or_default();
+    let line = 1 + before.matches('\n').count();
+    let column = 1 + before.chars().rev().take_while(|c| *c != '\n').count();
     let problem = error.message().trim().replace('\n', ", ");
     ConfigError::new(format!("line {line}, column {column}"), problem, "the file must be TOML")
 }

@@ -139,13 +139,11 @@ impl<'s> Checker<'s> {
             };
         }
         let fits = |v: &&&Value| types(self.defs, v).iter().any(|t| t == kind(value));
-        match variants.iter().find(fits) {
-            Some(chosen) => self.visit(chosen, value, at),
-            None => {
-                let expected: Vec<_> = variants.iter().flat_map(|v| types(self.defs, v)).collect();
-                self.refuse(at, format!("is {}", name(kind(value))), format!("expected {}", names(&expected)))
-            }
+        if let Some(chosen) = variants.iter().find(fits) {
+            return self.visit(chosen, value, at);
         }
+        let expected: Vec<_> = variants.iter().flat_map(|v| types(self.defs, v)).collect();
+        self.refuse(at, format!("is {}", name(kind(value))), format!("expected {}", names(&expected)))
     }
 
     /// The property that tells tables of `variants` apart.

@@ -180,6 +180,8 @@ impl Kind for Endpoint {
         }
         let host = url.host_str().filter(|h| !h.is_empty()).ok_or("has no host")?;
         let port = url.port_or_known_default().filter(|p| *p > 0).ok_or("has no port")?;
+        // Addresses of version 6 stand in brackets in a URL alone.
+        let host = host.trim_start_matches('[').trim_end_matches(']');
         Ok(Self { host: host.to_owned(), port, tls, base_path: url.path().trim_end_matches('/').to_owned() })
     }
 
@@ -191,7 +193,8 @@ impl Kind for Endpoint {
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.tls { "https" } else { "http" };
-        write!(f, "{scheme}://{}:{}{}", self.host, self.port, self.base_path)
+        let (open, close) = if self.host.contains(':') { ("[", "]") } else { ("", "") };
+        write!(f, "{scheme}://{open}{}{close}:{}{}", self.host, self.port, self.base_path)
     }
 }
 
@@ -267,22 +270,82 @@ parsed!(ResourceId, "resource", "an absolute URI without fragment, for example \
 parsed!(HeaderName, "header", "the name of a header that may be set, for example \"X-Scope-OrgID\"", |t| header(t));
 
 /// Headers that frame or route the message, or carry credentials of the caller: setting them would break what was decided.
-const RESERVED_HEADERS: [&str; 12] = [
+const RESERVED_HEADERS: [&str; 17] = [
     "connection",
     "content-length",
     "cookie",
     "expect",
+    "forwarded",
     "host",
     "keep-alive",
     "proxy-authorization",
     "te",
     "trailer",
     "transfer-encoding",
+    "traceparent",
     "upgrade",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
     "x-request-id",
 ];
 
 fn header(text: &str) -> Result<HeaderName, String> {
     let name = HeaderName::from_bytes(text.as_bytes()).map_err(|_| "is not a header name".to_owned())?;
     if RESERVED_HEADERS.contains(&name.as_str()) { Err("is reserved".to_owned()) } else { Ok(name) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_and_sizes_are_read_back_as_written() {
+        for (text, seconds) in [("60s", 60), ("10m", 600), ("30d", 2_592_000), ("1h", 3600), ("0s", 0)] {
+            let read = Duration::read(text).expect(text);
+            assert_eq!((read, Duration::read(&read.write())), (Duration::from_secs(seconds), Ok(read)), "{text}");
+        }
+        assert_eq!(Duration::read("250ms").map(|d| d.write()), Ok("250ms".to_owned()));
+        for bad in ["", "10", "s", "1.5h", "-1s", "1 h", "1H", "1w", "99999999999999999999d", "40000d"] {
+            assert!(Duration::read(bad).is_err(), "{bad}");
+        }
+        assert_eq!(ByteSize::read("64KiB").map(|s| (s.0, s.write())), Ok((65_536, "64KiB".to_owned())));
+        for bad in ["", "1", "1K", "1KB", "1 KiB", "18446744073709551615GiB"] {
+            assert!(ByteSize::read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn endpoints_have_host_port_and_base() {
+        let cases = [
+            ("http://127.0.0.1:9090", ("127.0.0.1", 9090, false, "")),
+            ("https://h", ("h", 443, true, "")),
+            ("http://h/a/b/", ("h", 80, false, "/a/b")),
+            ("http://[::1]:1/mcp", ("::1", 1, false, "/mcp")),
+        ];
+        for (text, (host, port, tls, base)) in cases {
+            let endpoint = Endpoint::read(text).expect(text);
+            assert_eq!(
+                (endpoint.host.as_str(), endpoint.port, endpoint.tls, endpoint.base_path.as_str()),
+                (host, port, tls, base)
+            );
+            assert_eq!(Endpoint::read(&endpoint.write()).as_ref(), Ok(&endpoint), "{text}");
+        }
+        for bad in ["h", "ftp://h", "http://u@h", "http://h?x", "http://h#x", "http://", "unix:/x", "http://h:0"] {
+            assert!(Endpoint::read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn every_kind_says_what_it_expects() {
+        for format in
+            ["duration-text", "size", "socket-address", "network", "scope", "api-name", "role-name", "route-id", "issuer"]
+        {
+            assert!(expected(format).is_some(), "{format}");
+        }
+        for format in ["resource", "header", "method", "endpoint", "origin"] {
+            assert!(expected(format).is_some(), "{format}");
+        }
+        assert_eq!(expected("uint32"), None);
+    }
 }

@@ -1,5 +1,7 @@
 //! Browser sessions and authorization requests that wait for their user.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
@@ -70,8 +72,9 @@ pub enum Approve {
 pub trait SessionStore {
     /// Starts a session; writes `login.ok`.
     async fn start_session(&self, session: &Session, cause: &Cause) -> Result<(), StoreError>;
-    /// The live session of a cookie with its active user, and notes that it was seen (at most once a minute).
-    async fn session(&self, hash: &HashedToken, at: Timestamp) -> Result<Option<(Session, User)>, StoreError>;
+    /// The live session of a cookie with its active user, and notes that it was seen (at most once a minute). One that was not seen
+    /// for `idle` has ended.
+    async fn session(&self, hash: &HashedToken, at: Timestamp, idle: Duration) -> Result<Option<(Session, User)>, StoreError>;
     /// Ends a session.
     async fn end_session(&self, hash: &HashedToken, cause: &Cause) -> Result<(), StoreError>;
 

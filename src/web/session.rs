@@ -56,11 +56,9 @@ pub async fn signed_in(node: &Node, config: &Config, headers: &HeaderMap) -> Res
     let Some(secret) = cookie(headers, &name).and_then(|v| PlainToken::presented(TokenKind::Session, v)) else {
         return Ok(None);
     };
-    let now = node.now();
-    let found = node.store.session(&secret.hashed(), now).await?;
-    let live = found.filter(|(s, _)| now < s.expires_at && now.since(s.seen_at) < config.oauth.session_idle);
+    let found = node.store.session(&secret.hashed(), node.now(), config.oauth.session_idle).await?;
     let csrf = FormToken::of_session(&node.keys, &secret);
-    Ok(live.map(|(session, user)| AnySession { session, user, csrf, secret }))
+    Ok(found.map(|(session, user)| AnySession { session, user, csrf, secret }))
 }
 
 /// A session for a user who has just proved who they are: its secret is new, whatever cookie the browser came with.

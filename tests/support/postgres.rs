@@ -84,7 +84,7 @@ pub async fn fresh_database() -> String {
     let name = format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
     let address = |database: &str| format!("postgres://tollgate@127.0.0.1:{port}/{database}?sslmode=disable");
     let mut admin = PgConnection::connect(&address("postgres")).await.expect("the cluster accepts connections");
-    let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name} STRATEGY file_copy"));
+    let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name} STRATEGY wal_log"));
     sqlx::query(create).execute(&mut admin).await.expect("a fresh database can be made");
     admin.close().await.expect("the connection closes");
     address(&name)

@@ -66,7 +66,8 @@ pub(super) fn all(
 
 fn unique_resources(apis: &[Proved], found: &mut Findings<'_>) {
     let mut seen = BTreeMap::new();
-    for proved in apis {
+    // Ours is the last: its identifier is never the one to change.
+    for proved in apis.iter().rev() {
         let api = &proved.api;
         for id in std::iter::once(&api.resource).chain(&api.aliases) {
             if let Some(other) = seen.insert(id, &api.name).filter(|other| **other != api.name) {

@@ -14,8 +14,8 @@ use crate::config::read::top;
 use crate::config::written::Kind;
 use crate::config::{AuditPolicy, DeploymentSecret, Limits, Listen, OAuthPolicy, secrets};
 
-const MINUTE: Duration = Duration::from_secs(60);
-const DAY: Duration = Duration::from_secs(86_400);
+const MINUTE: Duration = Duration::from_mins(1);
+const DAY: Duration = Duration::from_hours(24);
 
 /// Sockets.
 pub(super) fn listen(raw: &RawConfig, found: &mut Findings<'_>) -> Listen {
@@ -78,13 +78,12 @@ fn between(value: Duration, (least, most): (Duration, Duration), at: &KeyPath, f
 pub(super) fn store(raw: &RawConfig, root: &KeyPath, found: &mut Findings<'_>) -> Option<SecretString> {
     let at = root.key("store");
     let inline = raw.store.url.as_deref().filter(|u| !u.starts_with("env:"));
-    let url: SecretString = match (inline, raw.store.url_file.is_some()) {
-        (Some(url), false) => url.into(),
-        _ => {
-            let given = (raw.store.url.as_deref(), raw.store.url_file.as_deref());
-            let read = secrets::either(found.env, given, (&at, "url"), &mut found.warnings);
-            found.keep(read)?.unwrap_or_else(|| format!("sqlite:{}", raw.data.dir.join("tollgate.db").display()).into())
-        }
+    let url: SecretString = if let (Some(url), None) = (inline, &raw.store.url_file) {
+        url.into()
+    } else {
+        let given = (raw.store.url.as_deref(), raw.store.url_file.as_deref());
+        let read = secrets::either(found.env, given, (&at, "url"), &mut found.warnings);
+        found.keep(read)?.unwrap_or_else(|| format!("sqlite:{}", raw.data.dir.join("tollgate.db").display()).into())
     };
     let at = at.key("url");
     let text = url.expose_secret();

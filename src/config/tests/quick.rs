@@ -70,5 +70,10 @@ fn wrong_answers_are_named() {
     assert_eq!(paths, ["--gate Bad Name=http://h", "--gate a=ftp://h", "--tool nobody:x=y"]);
     let errors = config(&quickstart(dir.path(), &gates[2..], &[])).expect_err("a reserved path");
     assert_eq!(errors.0[0].path, "apis[0].mount");
+    let mut nowhere = quickstart(dir.path(), &[], &[]);
+    nowhere.public = "0.0.0.0:0".parse().expect("an address");
+    assert_eq!(nowhere.raw().expect_err("no port").len(), 1);
+    nowhere.public = "192.0.2.1:80".parse().expect("an address");
+    assert_eq!(nowhere.raw().expect_err("no loopback").len(), 1);
     assert!("everything".parse::<ToolRule>().is_err());
 }

@@ -153,7 +153,9 @@ fn bytes_that_a_parser_let_through_are_still_refused() {
         (b"GET /\r\n\r\n", Reason::RequestLine),
         (b"GET / HTTP/1.1\r\n", Reason::RequestLine),
         (b"POST / HTTP/1.1\r\n\r\n", Reason::RequestLine),
-        (b"", Reason::ControlCharacter),
+        (b"", Reason::RequestLine),
+        (b"GET / HTTP/1.1\r\nA: b\r\n\tc\r\n\r\n", Reason::FoldedHeader),
+        (b"\nGET / HTTP/1.1\r\n\r\n", Reason::BareLineFeed),
     ] {
         let head = Head { raw: Some(raw), ..request("/", &map) };
         assert_eq!(clean(&head, &policy()).err(), Some(reason), "{}", raw.escape_ascii());
@@ -239,7 +241,7 @@ proptest! {
         let mut kept = String::new();
         for (name, value) in &session.req_header().headers {
             if name != "host" && name != "connection" && !first.remove().contains(name) {
-                kept.push_str(&format!("{name}: {}\r\n", value.to_str().expect("ASCII")));
+                kept.extend([name.as_str(), ": ", value.to_str().expect("ASCII"), "\r\n"]);
             }
         }
         let forwarded = format!("{} {} HTTP/1.1\r\nhost: {}\r\n{kept}\r\n", first.method(), first.origin_form(), first.host());

@@ -57,13 +57,12 @@ async fn of_access(app: &App, config: &Config, caller: &Client, token: &str) -> 
 }
 
 async fn of_refresh(app: &App, caller: &Client, token: &PlainToken) -> Result<Option<Value>, OAuthError> {
-    let Some((grant, RefreshState::Live { expires_at })) = app.node.store.refresh_grant(&token.hashed(), app.node.now()).await?
-    else {
+    let now = app.node.now();
+    let Some((grant, RefreshState::Live { expires_at })) = app.node.store.refresh_grant(&token.hashed(), now).await? else {
         return Ok(None);
     };
-    let now = app.node.now();
     let standing = app.node.store.grant_facts(&grant.id).await?.is_some_and(|f| crate::token::standing(&f, now).is_ok());
-    if grant.client != caller.id || expires_at <= now || !standing {
+    if grant.client != caller.id || !standing {
         return Ok(None);
     }
     Ok(Some(json!({

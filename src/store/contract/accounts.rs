@@ -53,10 +53,10 @@ pub(crate) async fn a_new_password_ends_other_sessions(store: SharedStore) {
     let (kept, other) = (world.sign_in(1).await, world.sign_in(1).await);
     let store = &world.store;
     store.set_password(&world.user.id, &password("$argon2id$2"), Some(&kept), &cause(2)).await.expect("a password");
-    assert!(store.session(&kept, after(3)).await.expect("an answer").is_some());
-    assert!(store.session(&other, after(3)).await.expect("an answer").is_none());
+    assert!(store.session(&kept, after(3), HOUR).await.expect("an answer").is_some());
+    assert!(store.session(&other, after(3), HOUR).await.expect("an answer").is_none());
     store.set_password(&world.user.id, &password("$argon2id$3"), None, &cause(4)).await.expect("a password");
-    assert!(store.session(&kept, after(5)).await.expect("an answer").is_none());
+    assert!(store.session(&kept, after(5), HOUR).await.expect("an answer").is_none());
     let stored = store.password(&world.user.id).await.expect("an answer").expect("there is one");
     assert_eq!(stored.phc.expose_secret(), "$argon2id$3");
 }
@@ -107,7 +107,7 @@ pub(crate) async fn deactivation_ends_sessions_and_grants(store: SharedStore) {
     let before = world.store.feed_position().await.expect("a position");
     assert!(world.store.set_user_state(&world.user.id, UserState::Disabled, &cause(5)).await.expect("an answer"));
     assert!(!world.store.set_user_state(&world.user.id, UserState::Disabled, &cause(5)).await.expect("an answer"));
-    assert!(world.store.session(&session, after(6)).await.expect("an answer").is_none());
+    assert!(world.store.session(&session, after(6), HOUR).await.expect("an answer").is_none());
     let revoked = GrantState::Revoked { at: after(5), reason: RevokeReason::UserDeactivated };
     assert_eq!([world.state_of(&grant).await, world.state_of(&family).await], [revoked.clone(), revoked]);
     let told = world.feed_since(before).await;
@@ -126,7 +126,7 @@ pub(crate) async fn deactivation_ends_sessions_and_grants(store: SharedStore) {
     let next = refresh_token(8);
     let rotated = world.store.rotate_refresh(&refresh, &family.client, &next, MINUTE, &cause(8)).await.expect("an answer");
     assert!(matches!(rotated, crate::store::Rotate::Unknown), "{rotated:?}");
-    assert!(world.store.session(&session, after(9)).await.expect("an answer").is_none());
+    assert!(world.store.session(&session, after(9), HOUR).await.expect("an answer").is_none());
     let nobody = UserId::generate(START, &ENTROPY);
     assert!(!world.store.set_user_state(&nobody, UserState::Disabled, &cause(9)).await.expect("an answer"));
 }
@@ -147,7 +147,7 @@ pub(crate) async fn a_note_is_a_record(store: SharedStore) {
 pub(crate) async fn the_store_answers_pings(store: SharedStore) {
     store.ping().await.expect("it can be used");
     let unknown = hash(TokenKind::Session);
-    assert!(store.session(&unknown, START).await.expect("an answer").is_none());
+    assert!(store.session(&unknown, START, HOUR).await.expect("an answer").is_none());
     store.close().await;
     assert!(store.ping().await.is_err());
 }

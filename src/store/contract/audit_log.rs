@@ -57,7 +57,7 @@ pub(crate) async fn every_filter_narrows(store: SharedStore) {
         AuditFilter { text: Some("acme cli".into()), to: Some(after(7000)), ..everything.clone() },
     ];
     for filter in filters {
-        assert_eq!(found(&world.store, &filter).await, [hit.id.clone()], "{filter:?}");
+        assert_eq!(found(&world.store, &filter).await, std::slice::from_ref(&hit.id), "{filter:?}");
     }
     let allowed = AuditFilter { decision: Some(DecisionFilter::Allowed), ..everything.clone() };
     assert_eq!(found(&world.store, &allowed).await.len(), 2);

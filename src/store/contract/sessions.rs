@@ -14,14 +14,14 @@ fn approval(world: &World, seconds: u64) -> ApprovedRequest {
 pub(crate) async fn a_session_lives_until_it_ends(store: SharedStore) {
     let world = World::new(store).await;
     let (first, second) = (world.sign_in(0).await, world.sign_in(0).await);
-    let (session, user) = world.store.session(&first, after(10)).await.expect("an answer").expect("it lives");
+    let (session, user) = world.store.session(&first, after(10), HOUR).await.expect("an answer").expect("it lives");
     assert_eq!((session.hash, session.user, session.authenticated_at), (first, user.id.clone(), START));
     assert_eq!((session.expires_at, user), (START.plus(HOUR), world.user.clone()));
-    assert!(world.store.session(&first, START.plus(HOUR)).await.expect("an answer").is_none());
+    assert!(world.store.session(&first, START.plus(HOUR), HOUR).await.expect("an answer").is_none());
     world.store.end_session(&first, &cause(20)).await.expect("done");
     world.store.end_session(&first, &cause(20)).await.expect("done");
-    assert!(world.store.session(&first, after(21)).await.expect("an answer").is_none());
-    assert!(world.store.session(&second, after(21)).await.expect("an answer").is_some());
+    assert!(world.store.session(&first, after(21), HOUR).await.expect("an answer").is_none());
+    assert!(world.store.session(&second, after(21), HOUR).await.expect("an answer").is_some());
     let log = world.log().await;
     let count = |name: &str| log.iter().filter(|(n, _)| n == name).count();
     assert_eq!((count("login.ok"), count("logout")), (2, 1), "{log:?}");
@@ -31,9 +31,18 @@ pub(crate) async fn a_session_is_seen_once_a_minute(store: SharedStore) {
     let world = World::new(store).await;
     let hash = world.sign_in(0).await;
     for (at, seen) in [(59, 0), (60, 60), (90, 60), (120, 120)] {
-        let (session, _) = world.store.session(&hash, after(at)).await.expect("an answer").expect("it lives");
+        let (session, _) = world.store.session(&hash, after(at), HOUR).await.expect("an answer").expect("it lives");
         assert_eq!(session.seen_at, after(seen), "at {at}");
     }
+}
+
+pub(crate) async fn a_session_that_idles_ends(store: SharedStore) {
+    let world = World::new(store).await;
+    let (hash, idle) = (world.sign_in(0).await, std::time::Duration::from_secs(300));
+    assert!(world.store.session(&hash, after(299), idle).await.expect("an answer").is_some());
+    assert!(world.store.session(&hash, after(598), idle).await.expect("an answer").is_some(), "it was seen at 299");
+    assert!(world.store.session(&hash, after(898), idle).await.expect("an answer").is_none());
+    assert!(world.store.session(&hash, after(898), idle).await.expect("an answer").is_none(), "asking does not wake it");
 }
 
 pub(crate) async fn a_request_waits_as_it_came(store: SharedStore) {

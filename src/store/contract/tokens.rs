@@ -143,7 +143,7 @@ pub(crate) async fn what_ended_is_forgotten(store: SharedStore) {
     assert_eq!(store.forget_ended(after(10)).await.expect("a number"), 0);
     // By now the code, both requests and the session have ended; the refresh token has not.
     assert_eq!(store.forget_ended(after(4000)).await.expect("a number"), 4);
-    assert!(store.session(&session, after(10)).await.expect("an answer").is_none());
+    assert!(store.session(&session, after(10), HOUR).await.expect("an answer").is_none());
     assert!(store.pending_request(&waiting.id, after(10)).await.expect("an answer").is_none());
     assert!(store.refresh_grant(&refresh, after(4000)).await.expect("an answer").is_some());
     store.revoke_grant(&grant.id, None, RevokeReason::User, &cause(4000)).await.expect("an answer");

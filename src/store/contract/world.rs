@@ -21,9 +21,9 @@ pub(super) const ENTROPY: SystemEntropy = SystemEntropy;
 /// When the tests begin, at a UTC midnight.
 pub(super) const START: Timestamp = Timestamp::from_millis(1_795_219_200_000);
 
-pub(super) const MINUTE: Duration = Duration::from_secs(60);
-pub(super) const HOUR: Duration = Duration::from_secs(3600);
-pub(super) const DAY: Duration = Duration::from_secs(86_400);
+pub(super) const MINUTE: Duration = Duration::from_mins(1);
+pub(super) const HOUR: Duration = Duration::from_hours(1);
+pub(super) const DAY: Duration = Duration::from_hours(24);
 
 /// The instant `seconds` after the start.
 pub(super) fn after(seconds: u64) -> Timestamp {

@@ -3,7 +3,7 @@
 use super::values::{json, storable};
 use crate::record::{Actor, AuditRecord, Cause, ControlEvent, Event, Operation, Outcome, operation};
 use crate::store::{RevokeReason, StoreError};
-use crate::types::{Entropy, OrgId, RecordId};
+use crate::types::{ClientId, Entropy, GrantId, OrgId, RecordId};
 
 /// One row of `audit_records`.
 pub(super) struct AuditColumns<'r> {
@@ -27,8 +27,8 @@ impl<'r> AuditColumns<'r> {
         let actor = &record.actor;
         let mut columns = Self {
             of: record,
-            client: actor.client.as_ref().map(|c| c.as_str()).or_else(|| target(record, "client")),
-            grant: actor.grant.as_ref().map(|g| g.as_str()).or_else(|| target(record, "grant")),
+            client: actor.client.as_ref().map(ClientId::as_str).or_else(|| target(record, "client")),
+            grant: actor.grant.as_ref().map(GrantId::as_str).or_else(|| target(record, "grant")),
             api: None,
             operation: operation(record),
             tool: None,

@@ -10,6 +10,8 @@ mod audit_row;
 mod fault;
 mod postgres;
 mod sqlite;
+#[cfg(test)]
+mod tests;
 mod values;
 
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! The verbs on PostgreSQL.
 
+#![expect(clippy::duplicate_mod, reason = "the verbs are written once and compiled for each driver")]
+
 #[path = "verbs/accounts.rs"]
 mod accounts;
 #[path = "verbs/audit_log.rs"]
@@ -30,7 +32,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection as _};
 
 use super::fault::Doing;
 use super::unusable;
@@ -71,10 +72,16 @@ pub(super) async fn open(url: &str, node: &NodeId, entropy: Arc<dyn Entropy>) ->
 
 /// Runs on a connection of its own: a change of the schema may take longer than any verb.
 async fn migrate(options: &PgConnectOptions) -> Result<(), StoreError> {
-    let mut connection = options.connect().await.doing("connect to PostgreSQL")?;
-    // A node of the next version may have added to the schema: what it added is not in this one's way.
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(ACQUIRE)
+        .connect_with(options.clone())
+        .await
+        .doing("connect to PostgreSQL within 5 s (does it run, and is store.url right?)")?;
     let mut migrations = sqlx::migrate!("src/store/sql/migrations/postgres");
+    // A node of the next version may have added to the schema: what it added is not in this one's way.
     migrations.set_ignore_missing(true);
-    migrations.run(&mut connection).await.map_err(|e| unusable(format!("the schema can't be brought up to date: {e}")))?;
-    connection.close().await.doing("close the connection that brought the schema up to date")
+    migrations.run(&pool).await.map_err(|e| unusable(format!("the schema can't be brought up to date: {e}")))?;
+    pool.close().await;
+    Ok(())
 }

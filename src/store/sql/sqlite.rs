@@ -29,8 +29,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::SqlitePool;
+use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection as _};
 
 use super::fault::Doing;
 use super::unusable;
@@ -46,6 +47,8 @@ const BEGIN: &str = "BEGIN IMMEDIATE";
 
 /// How long a statement waits for another process, such as the command line's, to finish writing.
 const BUSY: Duration = Duration::from_secs(5);
+
+const MIGRATION_TRIES: u32 = 5;
 
 /// Opens the database file, makes it when there is none, and brings its schema up to date.
 pub(super) async fn open(path: &str, entropy: Arc<dyn Entropy>) -> Result<SharedStore, StoreError> {
@@ -63,13 +66,14 @@ pub(super) async fn open(path: &str, entropy: Arc<dyn Entropy>) -> Result<Shared
         .synchronous(SqliteSynchronous::Normal)
         .busy_timeout(BUSY)
         .foreign_keys(true);
-    migrate(&options, path).await?;
+    let file = path.display();
     let write = SqlitePoolOptions::new()
         .max_connections(1)
         .acquire_timeout(BUSY)
         .connect_with(options.clone())
         .await
-        .doing("open the database to write")?;
+        .map_err(|e| unusable(format!("{file} is not a SQLite database that can be used: {e}")))?;
+    migrate(&write).await.map_err(|e| unusable(format!("the schema of {file} can't be brought up to date: {e}")))?;
     let read = SqlitePoolOptions::new()
         .max_connections(4)
         .acquire_timeout(BUSY)
@@ -79,23 +83,27 @@ pub(super) async fn open(path: &str, entropy: Arc<dyn Entropy>) -> Result<Shared
     Ok(Arc::new(engine::Engine { write, read, entropy }))
 }
 
-/// Makes the file before SQLite does: only its owner may read it, and the files beside it take its mode.
+/// Makes the file before SQLite does: only its owner may read it, and the files beside it take its mode. A file that is there
+/// is not touched: closing it would drop the locks that SQLite holds on it for other stores of this process.
 async fn create(path: &Path) -> std::io::Result<()> {
     if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
         tokio::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).await?;
     }
-    tokio::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path).await.map(drop)
+    match tokio::fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(path).await {
+        Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => Err(e),
+        _ => Ok(()),
+    }
 }
 
-async fn migrate(options: &SqliteConnectOptions, path: &Path) -> Result<(), StoreError> {
-    let mut connection =
-        options.connect().await.map_err(|e| unusable(format!("{} is not a usable SQLite database: {e}", path.display())))?;
-    // A node of the next version may have added to the schema: what it added is not in this one's way.
+/// Nothing keeps two processes from starting on a new file at once; whoever loses tries again, and finds the work done.
+async fn migrate(pool: &SqlitePool) -> Result<(), MigrateError> {
     let mut migrations = sqlx::migrate!("src/store/sql/migrations/sqlite");
+    // A node of the next version may have added to the schema: what it added is not in this one's way.
     migrations.set_ignore_missing(true);
-    migrations
-        .run(&mut connection)
-        .await
-        .map_err(|e| unusable(format!("the schema of {} can't be brought up to date: {e}", path.display())))?;
-    connection.close().await.doing("close the connection that brought the schema up to date")
+    for _ in 1..MIGRATION_TRIES {
+        if migrations.run(pool).await.is_ok() {
+            return Ok(());
+        }
+    }
+    migrations.run(pool).await
 }

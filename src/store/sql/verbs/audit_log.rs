@@ -13,7 +13,7 @@ use super::rows::Fields;
 use super::{BEGIN, Connection, Db, Row, usage};
 use crate::record::AuditRecord;
 use crate::store::{AuditFilter, AuditLogStore, AuditPage, AuditRow, Bucket, Cursor, DecisionFilter, GrantUse, StoreError};
-use crate::types::{GrantId, OrgId, RecordId, Timestamp};
+use crate::types::{ClientId, GrantId, OrgId, RecordId, RequestId, Timestamp, UserId};
 
 /// Rows in one INSERT; SQLite takes 32 766 parameters, and a row has sixteen.
 const BATCH: usize = 500;
@@ -33,8 +33,8 @@ pub(super) async fn insert(connection: &mut Connection, records: &[AuditRecord])
         statement.push_values(rows, |mut row, columns| {
             row.push_bind(columns.of.id.as_str())
                 .push_bind(columns.of.time.millis())
-                .push_bind(columns.of.org.as_ref().map(|o| o.as_str()))
-                .push_bind(columns.of.actor.user.as_ref().map(|u| u.as_str()))
+                .push_bind(columns.of.org.as_ref().map(OrgId::as_str))
+                .push_bind(columns.of.actor.user.as_ref().map(UserId::as_str))
                 .push_bind(columns.client)
                 .push_bind(columns.grant)
                 .push_bind(columns.of.origin.request.as_str())
@@ -63,11 +63,11 @@ pub(super) async fn insert(connection: &mut Connection, records: &[AuditRecord])
 fn narrow(query: &mut QueryBuilder<Db>, filter: &AuditFilter) {
     query.push(" WHERE 1 = 1");
     let same = [
-        (" AND org_id = ", filter.org.as_ref().map(|o| o.as_str())),
-        (" AND user_id = ", filter.user.as_ref().map(|u| u.as_str())),
-        (" AND client_id = ", filter.client.as_ref().map(|c| c.as_str())),
-        (" AND grant_id = ", filter.grant.as_ref().map(|g| g.as_str())),
-        (" AND request_id = ", filter.request.as_ref().map(|r| r.as_str())),
+        (" AND org_id = ", filter.org.as_ref().map(OrgId::as_str)),
+        (" AND user_id = ", filter.user.as_ref().map(UserId::as_str)),
+        (" AND client_id = ", filter.client.as_ref().map(ClientId::as_str)),
+        (" AND grant_id = ", filter.grant.as_ref().map(GrantId::as_str)),
+        (" AND request_id = ", filter.request.as_ref().map(RequestId::as_str)),
         (" AND api = ", filter.api.as_deref()),
         (" AND tool = ", filter.tool.as_deref()),
     ];
@@ -150,7 +150,7 @@ impl AuditLogStore for Engine {
     async fn audit_record(&self, id: &RecordId, org: Option<&OrgId>) -> Result<Option<AuditRow>, StoreError> {
         let row = sqlx::query("SELECT id, org_id, record FROM audit_records WHERE id = $1 AND ($2 IS NULL OR org_id = $2)")
             .bind(id.as_str())
-            .bind(org.map(|o| o.as_str()))
+            .bind(org.map(OrgId::as_str))
             .fetch_optional(&self.read)
             .await
             .doing("read an audit record")?;

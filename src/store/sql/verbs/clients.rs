@@ -9,7 +9,7 @@ use super::revocation::{Ending, end};
 use super::rows::{self, Fields};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{Client, ClientOrigin, ClientSecret, ClientState, ClientStore, RevokeReason, StoreError, Subject};
-use crate::types::{ClientId, OrgId, ScopeSet, Timestamp};
+use crate::types::{ClientId, OrgId, ScopeSet, Timestamp, UserId};
 
 async fn insert(tx: &mut Tx<'_>, client: &Client) -> Result<(), StoreError> {
     let ttl = client.access_token_ttl.map(|ttl| i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX));
@@ -19,7 +19,7 @@ async fn insert(tx: &mut Tx<'_>, client: &Client) -> Result<(), StoreError> {
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
     )
     .bind(client.id.as_str())
-    .bind(client.org.as_ref().map(|o| o.as_str()))
+    .bind(client.org.as_ref().map(OrgId::as_str))
     .bind(&client.name)
     .bind(word(&client.kind)?)
     .bind(word(&client.origin)?)
@@ -27,7 +27,7 @@ async fn insert(tx: &mut Tx<'_>, client: &Client) -> Result<(), StoreError> {
     .bind(json(&client.redirect_uris)?)
     .bind(json(&client.grant_types)?)
     .bind(client.scopes.as_ref().map(json).transpose()?)
-    .bind(client.subject.as_ref().map(|s| s.as_str()))
+    .bind(client.subject.as_ref().map(UserId::as_str))
     .bind(json(&client.resources)?)
     .bind(client.require_state)
     .bind(ttl)

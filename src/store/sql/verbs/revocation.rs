@@ -55,7 +55,7 @@ async fn update(tx: &mut Tx<'_>, which: Ending<'_>, reason: RevokeReason) -> Res
         .bind(at)
         .bind(reason)
         .bind(id.as_str())
-        .bind(owner.map(|o| o.as_str())),
+        .bind(owner.map(UserId::as_str)),
         Ending::User(user) => sqlx::query(
             "UPDATE grants SET revoked_at = $1, revoke_reason = $2 WHERE user_id = $3 AND revoked_at IS NULL \
              RETURNING id, org_id",

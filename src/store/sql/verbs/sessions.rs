@@ -14,7 +14,7 @@ use crate::store::{Approve, ApprovedRequest, AuthRequest, Membership, Session, S
 use crate::types::{AuthRequestId, ClientId, HashedToken, OrgId, Timestamp, UserId};
 
 /// How often a session's last use is written down.
-const SEEN_EVERY: Duration = Duration::from_secs(60);
+const SEEN_EVERY: Duration = Duration::from_mins(1);
 
 /// Takes the request out of waiting; of all callers, one gets it. Its decision is written with it.
 async fn decide(tx: &mut Tx<'_>, id: &AuthRequestId, decision: &'static str) -> Result<Option<AuthRequest>, StoreError> {
@@ -104,15 +104,16 @@ impl SessionStore for Engine {
         tx.commit().await
     }
 
-    async fn session(&self, hash: &HashedToken, at: Timestamp) -> Result<Option<(Session, User)>, StoreError> {
+    async fn session(&self, hash: &HashedToken, at: Timestamp, idle: Duration) -> Result<Option<(Session, User)>, StoreError> {
         let row = sqlx::query(concat!(
             "SELECT s.hash AS s_hash, s.user_id AS s_user_id, s.authenticated_at AS s_authenticated_at, \
              s.expires_at AS s_expires_at, s.seen_at AS s_seen_at, ",
             user_columns!(),
-            " FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.hash = $1 AND s.expires_at > $2 AND u.state = 'active'"
+            " FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.hash = $1 AND s.expires_at > $2 AND s.seen_at > $3 AND u.state = 'active'"
         ))
         .bind(&hash.bytes()[..])
         .bind(at.millis())
+        .bind(at.minus(idle).millis())
         .fetch_optional(&self.read)
         .await
         .doing("read a session")?;

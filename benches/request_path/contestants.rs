@@ -1,0 +1,111 @@
+//! The two contestants, each as a process of its own with one worker thread.
+
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use pingora::Result;
+use pingora::proxy::{ProxyHttp, Session};
+use pingora::upstreams::peer::HttpPeer;
+use pingora_core::listeners::ListenerConfig;
+use pingora_core::protocols::l4::stream::L4BufferSettings;
+use pingora_core::server::Fds;
+use pingora_core::server::configuration::ServerConf;
+use pingora_core::services::Service as _;
+use pingora_core::services::listening::Service;
+use secrecy::ExposeSecret as _;
+use tollgate::boot::{self, Options};
+use tollgate::config::Config;
+
+#[path = "../support/node.rs"]
+mod support;
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime")
+}
+
+fn announce(line: &str) {
+    println!("{line}");
+    std::io::stdout().flush().expect("stdout is open");
+}
+
+struct Pass(SocketAddr);
+
+#[async_trait]
+impl ProxyHttp for Pass {
+    type CTX = ();
+
+    fn new_ctx(&self) {}
+
+    async fn upstream_peer(&self, _: &mut Session, (): &mut ()) -> Result<Box<HttpPeer>> {
+        Ok(Box::new(HttpPeer::new(self.0, false, String::new())))
+    }
+}
+
+/// pingora, and nothing else: same allocator, same profile, same read-ahead.
+pub(crate) fn pass(upstream: SocketAddr) {
+    use std::os::fd::IntoRawFd as _;
+
+    runtime().block_on(async {
+        let socket = TcpListener::bind("127.0.0.1:0").expect("a port");
+        socket.set_nonblocking(true).expect("a socket");
+        let address = socket.local_addr().expect("an address");
+        let proxy = pingora::proxy::http_proxy(&Arc::new(ServerConf::default()), Pass(upstream));
+        let mut service = Service::new("pass".to_owned(), proxy);
+        service.add_listener(ListenerConfig::tcp(address.to_string()).l4_buffer(L4BufferSettings::default().read(4096)));
+        let mut fds = Fds::new();
+        fds.add(address.to_string(), socket.into_raw_fd());
+        let (_stop, stopped) = tokio::sync::watch::channel(false);
+        announce(&address.to_string());
+        service.start_service(Some(Arc::new(parking_lot::Mutex::new(fds))), stopped, 1).await;
+    });
+}
+
+/// The gate with everything on: a verified token from the cache, organization, scopes, journal, metrics.
+pub(crate) fn gate(upstream: SocketAddr) {
+    runtime().block_on(async {
+        let data = tempfile::tempdir().expect("a folder");
+        let bound = || TcpListener::bind("127.0.0.1:0").expect("a port");
+        let (public, admin) = (bound(), bound());
+        let address = public.local_addr().expect("an address");
+        let config = support::configuration(data.path(), &address.to_string(), &apis(upstream));
+        let environment: Arc<dyn tollgate::config::Environment> = Arc::new(tollgate::config::ProcessEnvironment);
+        let (config, _) = Config::parse(&config, &*environment, 1).unwrap_or_else(|e| panic!("{e}"));
+        let options = Options { sockets: Some((public, admin)), ..Options::new(config, None, environment) };
+        let running = boot::start(options).await.unwrap_or_else(|e| panic!("{e}"));
+        let grant = support::grant(&running.node).await;
+        let token = support::token(&running.node, &grant, "bench");
+        announce(&format!("{address} {}", token.expose_secret()));
+        std::future::pending::<()>().await;
+    });
+}
+
+fn apis(upstream: SocketAddr) -> String {
+    format!(
+        r#"
+[[upstreams]]
+name = "bench"
+endpoints = ["http://{upstream}"]
+[[upstreams]]
+name = "tools"
+endpoints = ["http://{upstream}/mcp"]
+[[apis]]
+name = "bench"
+mount = "/bench"
+upstream = "bench"
+tenant = {{ mode = "header", name = "X-Scope-OrgID", value = "{{org.tenant}}" }}
+[[apis.routes]]
+id = "bench.q"
+match = "/q"
+methods = ["GET"]
+scopes = ["metrics:read"]
+[[apis]]
+name = "tools"
+mount = "/mcp/bench"
+kind = "mcp"
+upstream = "tools"
+tools = {{ echo = ["metrics:read"], default = "deny" }}
+"#
+    )
+}

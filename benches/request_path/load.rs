@@ -1,0 +1,143 @@
+//! The load: connections that ask again as soon as they are answered, or at a pace.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+/// What is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Shape {
+    /// `GET` with a query.
+    Query,
+    /// An MCP `tools/call`.
+    ToolCall,
+}
+
+/// One measurement.
+pub(crate) struct Plan<'a> {
+    pub(crate) address: SocketAddr,
+    pub(crate) mount: &'a str,
+    pub(crate) token: &'a str,
+    pub(crate) shape: Shape,
+    pub(crate) connections: u32,
+    pub(crate) span: Duration,
+    /// Requests per second over all connections; `None` is as fast as answers come.
+    pub(crate) pace: Option<u32>,
+}
+
+/// What came back.
+#[derive(Default)]
+pub(crate) struct Loaded {
+    pub(crate) failed: u64,
+    /// Sorted.
+    pub(crate) latencies: Vec<Duration>,
+    pub(crate) elapsed: Duration,
+}
+
+pub(crate) async fn run(plan: &Plan<'_>) -> Loaded {
+    let started = Instant::now();
+    let request = request(plan);
+    let each = plan.pace.map(|pace| Duration::from_secs(1) * plan.connections / pace);
+    let tasks: Vec<_> = (0..plan.connections)
+        .map(|i| {
+            let phase = each.map_or(Duration::ZERO, |each| each * i / plan.connections);
+            tokio::spawn(connection(plan.address, request.clone(), started + plan.span, each, started + phase))
+        })
+        .collect();
+    let mut all = Loaded::default();
+    for task in tasks {
+        let (failed, latencies) = task.await.unwrap_or((1, Vec::new()));
+        all.failed += failed;
+        all.latencies.extend(latencies);
+    }
+    all.latencies.sort_unstable();
+    all.elapsed = started.elapsed();
+    all
+}
+
+fn request(plan: &Plan<'_>) -> Vec<u8> {
+    let (address, mount, token) = (plan.address, plan.mount, plan.token);
+    match plan.shape {
+        Shape::Query => format!(
+            "GET {mount}/q?query=up%7Bjob%3D%22x%22%7D&time=1 HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\
+             User-Agent: bench\r\nAccept: application/json\r\n\r\n"
+        ),
+        Shape::ToolCall => {
+            let arguments = "a".repeat(200);
+            let body = format!(
+                r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"echo","arguments":{{"message":"{arguments}"}}}}}}"#
+            );
+            let path = if mount.is_empty() { "/mcp".to_owned() } else { "/mcp/bench".to_owned() };
+            format!(
+                "POST {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nUser-Agent: bench\r\n\
+                 Accept: application/json, text/event-stream\r\nMCP-Protocol-Version: 2025-11-25\r\n\
+                 Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            )
+        }
+    }
+    .into_bytes()
+}
+
+async fn connection(
+    address: SocketAddr,
+    request: Vec<u8>,
+    until: Instant,
+    each: Option<Duration>,
+    mut due: Instant,
+) -> (u64, Vec<Duration>) {
+    let mut latencies = Vec::with_capacity(100_000);
+    let Ok(mut stream) = TcpStream::connect(address).await else { return (1, latencies) };
+    let _ = stream.set_nodelay(true);
+    let mut read = Vec::with_capacity(8192);
+    while Instant::now() < until {
+        // Paced requests count from when they were due: a late start is latency too.
+        let from = match each {
+            None => Instant::now(),
+            Some(each) => {
+                tokio::time::sleep_until(due.into()).await;
+                let was = due;
+                due += each;
+                was
+            }
+        };
+        if exchange(&mut stream, &request, &mut read).await != Some(200) {
+            return (1, latencies);
+        }
+        latencies.push(from.elapsed());
+    }
+    (0, latencies)
+}
+
+/// Sends a request and reads its answer whole; its status.
+async fn exchange(stream: &mut TcpStream, request: &[u8], read: &mut Vec<u8>) -> Option<u16> {
+    stream.write_all(request).await.ok()?;
+    read.clear();
+    let end = loop {
+        if stream.read_buf(read).await.ok()? == 0 {
+            return None;
+        }
+        if let Some(end) = read.windows(4).position(|w| w == b"\r\n\r\n") {
+            break end + 4;
+        }
+    };
+    let head = std::str::from_utf8(&read[..end]).ok()?;
+    let status = head.get(9..12)?.parse().ok()?;
+    let field = head.lines().find_map(|l| l.to_ascii_lowercase().strip_prefix("content-length: ")?.trim().parse::<usize>().ok());
+    let length = field?;
+    while read.len() < end + length {
+        if stream.read_buf(read).await.ok()? == 0 {
+            return None;
+        }
+    }
+    Some(status)
+}
+
+/// The status of one `GET`.
+pub(crate) async fn status(address: SocketAddr, path: &str, token: &str) -> u16 {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\r\n");
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
+    exchange(&mut stream, request.as_bytes(), &mut Vec::new()).await.unwrap_or(0)
+}

@@ -1,0 +1,156 @@
+//! A bare pingora pass-through and the gate with everything on, in one run, on one upstream, turn by turn.
+//!
+//! `cargo bench --profile dist --bench request_path [-- --seconds N --rounds N]`. Each contestant is a process of its own with
+//! one worker on one core; the load and the upstream share the other core. CPU is user and system time of the contestant's whole
+//! process per request, read from `/proc`; it hardly depends on how fast the load comes. Before anything is measured the gate is
+//! seen to refuse what it must refuse.
+
+mod contestants;
+mod load;
+mod report;
+mod upstream;
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use load::{Plan, Shape};
+use report::{Measured, Table};
+
+/// Both contestants and the load generator allocate alike.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Which core the contestants run on, and which the load.
+const CONTESTANT_CORE: &str = "0";
+const LOAD_CORE: &str = "1";
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let value = |name: &str| arguments.iter().position(|a| a == name).and_then(|i| arguments.get(i + 1));
+    match value("--role").map(String::as_str) {
+        Some("pass") => return contestants::pass(value("--upstream").expect("--upstream").parse().expect("an address")),
+        Some("gate") => return contestants::gate(value("--upstream").expect("--upstream").parse().expect("an address")),
+        _ => {}
+    }
+    let number = |name: &str, default: u64| value(name).and_then(|v| v.parse().ok()).unwrap_or(default);
+    drive(Duration::from_secs(number("--seconds", 3)), number("--rounds", 7));
+}
+
+/// A contestant that runs.
+struct Contestant {
+    name: &'static str,
+    process: Child,
+    address: SocketAddr,
+    token: String,
+    mount: &'static str,
+}
+
+impl Drop for Contestant {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn start(name: &'static str, mount: &'static str, upstream: SocketAddr) -> Contestant {
+    let own = std::env::current_exe().expect("the bench knows its own path");
+    let mut process = Command::new("taskset")
+        .args(["-c", CONTESTANT_CORE])
+        .arg(own)
+        .args(["--role", name, "--upstream", &upstream.to_string()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("taskset starts the contestant");
+    let mut line = String::new();
+    BufReader::new(process.stdout.take().expect("stdout is piped")).read_line(&mut line).expect("a line when it is up");
+    let mut words = line.split_whitespace();
+    let address = words.next().and_then(|a| a.parse().ok()).expect("its address");
+    Contestant { name, process, address, token: words.next().unwrap_or("none").to_owned(), mount }
+}
+
+fn drive(span: Duration, rounds: u64) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    pin(LOAD_CORE);
+    let upstream = runtime.block_on(upstream::start());
+    let contestants = [start("pass", "", upstream), start("gate", "/bench", upstream)];
+    runtime.block_on(refuses(&contestants[1]));
+    let mut table = Table::default();
+    for shape in [Shape::Query, Shape::ToolCall] {
+        for round in 0..=rounds {
+            for contestant in &contestants {
+                let plan = Plan {
+                    address: contestant.address,
+                    mount: contestant.mount,
+                    token: &contestant.token,
+                    shape,
+                    connections: 32,
+                    span: if round == 0 { Duration::from_secs(1) } else { span },
+                    pace: None,
+                };
+                let measured = measure(&runtime, contestant, &plan);
+                if round > 0 {
+                    table.add(shape, contestant.name, measured);
+                }
+            }
+        }
+    }
+    for _ in 0..rounds.min(3) {
+        for contestant in &contestants {
+            let plan = Plan {
+                address: contestant.address,
+                mount: contestant.mount,
+                token: &contestant.token,
+                shape: Shape::Query,
+                connections: 32,
+                span,
+                pace: Some(4000),
+            };
+            table.add_paced(contestant.name, measure(&runtime, contestant, &plan));
+        }
+    }
+    table.print(&contestants.each_ref().map(|c| (c.name, resident(c.process.id()))));
+}
+
+fn measure(runtime: &tokio::runtime::Runtime, contestant: &Contestant, plan: &Plan<'_>) -> Measured {
+    let before = cpu_micros(contestant.process.id());
+    let loaded = runtime.block_on(load::run(plan));
+    let cpu = cpu_micros(contestant.process.id()) - before;
+    assert_eq!(loaded.failed, 0, "{}: {} requests failed", contestant.name, loaded.failed);
+    Measured::new(loaded, cpu)
+}
+
+/// What is measured must refuse what it must refuse.
+async fn refuses(gate: &Contestant) {
+    let mut broken = gate.token.clone();
+    broken.pop();
+    for (token, path) in
+        [("x", "/bench/q"), (broken.as_str(), "/bench/q"), (gate.token.as_str(), "/bench/../q"), (gate.token.as_str(), "/none")]
+    {
+        let status = load::status(gate.address, path, token).await;
+        assert!((400..500).contains(&status), "the gate answered {status} to {path}");
+    }
+    assert_eq!(load::status(gate.address, "/bench/q", &gate.token).await, 200);
+}
+
+/// User and system time of a process so far, in microseconds (`/proc/PID/stat`, fields 14 and 15, 100 ticks a second).
+fn cpu_micros(pid: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("the contestant runs");
+    let fields: Vec<&str> = stat.rsplit(')').next().expect("a comm").split_whitespace().collect();
+    let ticks = |i: usize| fields[i].parse::<u64>().expect("a number");
+    (ticks(11) + ticks(12)) * 10_000
+}
+
+/// Resident memory in MiB.
+fn resident(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find(|l| l.starts_with("VmRSS:")).unwrap_or_default();
+    line.split_whitespace().nth(1).and_then(|kb| kb.parse::<u64>().ok()).unwrap_or(0) / 1024
+}
+
+fn pin(core: &str) {
+    let own = std::process::id().to_string();
+    let pinned = Command::new("taskset").args(["-a", "-p", "-c", core, &own]).stdout(Stdio::null()).status();
+    assert!(pinned.is_ok_and(|s| s.success()), "taskset pins the load to a core");
+}

@@ -1,0 +1,137 @@
+//! A node on a fresh store, with one organization, user, client and grant.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use tollgate::config::Config;
+use tollgate::node::Node;
+use tollgate::store::{
+    Client, ClientAuth, ClientKind, ClientOrigin, ClientState, Grant, GrantState, GrantType, Membership, NewUser, Org, OrgState,
+    User, UserKind, UserState, sql,
+};
+use tollgate::token::NewAccessToken;
+use tollgate::types::{ClientId, GrantId, NodeId, OrgId, RoleName, Slug, SystemClock, SystemEntropy, UserId};
+
+/// A node whose grant can be given tokens.
+pub struct Fixture {
+    /// The node.
+    pub node: Arc<Node>,
+    grant: Grant,
+    _data: tempfile::TempDir,
+}
+
+impl Fixture {
+    /// A node on SQLite in a folder of its own.
+    pub async fn new() -> Self {
+        let data = tempfile::tempdir().expect("a folder");
+        let environment = |_: &str| None;
+        let (config, _) =
+            Config::parse(&configuration(data.path(), "127.0.0.1:1", ""), &environment, 1).unwrap_or_else(|e| panic!("{e}"));
+        let entropy = Arc::new(SystemEntropy);
+        let id = NodeId::generate(tollgate::types::Timestamp::from_millis(0), &*entropy);
+        let store = sql::open(config.store_url.expose_secret(), &id, Arc::clone(&entropy) as _).await.expect("a store");
+        let node = Node::start(id, config, store, Arc::new(SystemClock), entropy).await.expect("a node");
+        let grant = grant(&node).await;
+        Self { node, grant, _data: data }
+    }
+
+    /// A token of the grant, named `jti`.
+    pub fn token(&self, jti: &str) -> SecretString {
+        token(&self.node, &self.grant, jti)
+    }
+}
+
+/// A configuration with everything that a node needs, and `more`.
+pub fn configuration(data: &Path, address: &str, more: &str) -> String {
+    let secret = data.join("secret.key");
+    std::fs::write(&secret, "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").expect("a file");
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).expect("a mode");
+    let data = data.display();
+    format!(
+        r#"
+public_url = "http://{address}"
+[listen]
+public = "{address}"
+admin = "127.0.0.1:0"
+[data]
+dir = "{data}"
+[keys]
+secret_file = "{data}/secret.key"
+[store]
+url = "sqlite:{data}/tollgate.db"
+[scopes."metrics:read"]
+description = "Query metrics"
+{more}"#
+    )
+}
+
+/// A token of `grant` for everything that it holds, for a day.
+pub fn token(node: &Node, grant: &Grant, jti: &str) -> SecretString {
+    let ttl = Duration::from_secs(24 * 3600);
+    let new = NewAccessToken { grant, scopes: &grant.scopes, resources: &[], jti: jti.into(), now: node.now(), ttl };
+    node.keys.issue(&node.config.load().issuer, &new).expect("a token").token
+}
+
+/// An organization, a user in it, a client, and the user's grant to the client.
+pub async fn grant(node: &Node) -> Grant {
+    let entropy = SystemEntropy;
+    let (at, cause) = (node.now(), node.own_cause());
+    let org = Org {
+        id: OrgId::generate(at, &entropy),
+        slug: Slug::parse("bench").expect("a slug"),
+        name: "Bench".into(),
+        tenant: "bench".into(),
+        tenants: BTreeMap::new(),
+        state: OrgState::Active,
+        created_at: at,
+    };
+    let user = User {
+        id: UserId::generate(at, &entropy),
+        email: "bench@example.com".into(),
+        name: "Bench".into(),
+        kind: UserKind::Person,
+        state: UserState::Active,
+        created_at: at,
+    };
+    let client = Client {
+        id: ClientId::generate(at, &entropy),
+        org: None,
+        name: "Bench".into(),
+        kind: ClientKind::Public,
+        origin: ClientOrigin::Administrator,
+        auth: ClientAuth::None,
+        redirect_uris: vec![],
+        grant_types: vec![GrantType::AuthorizationCode],
+        scopes: None,
+        subject: None,
+        resources: vec![],
+        require_state: false,
+        access_token_ttl: None,
+        state: ClientState::Active,
+        created_at: at,
+    };
+    let config = node.config.load_full();
+    let grant = Grant {
+        id: GrantId::generate(at, &entropy),
+        org: org.id.clone(),
+        user: user.id.clone(),
+        client: client.id.clone(),
+        scopes: config.catalogue.public(),
+        resources: vec![],
+        state: GrantState::Live,
+        created_at: at,
+        expires_at: None,
+        last_used_at: None,
+    };
+    let roles = vec![RoleName::parse("admin").expect("a role")];
+    let store = &node.store;
+    store.create_org(&org, &cause).await.expect("an organization");
+    store.create_user(&NewUser { user: user.clone(), password: None }, &cause).await.expect("a user");
+    store.set_membership(&Membership { org: org.id, user: user.id, roles }, &cause).await.expect("a membership");
+    store.create_client(&client, None, &cause).await.expect("a client");
+    store.machine_grant(&grant, &cause).await.expect("a grant")
+}

@@ -1,0 +1,45 @@
+//! A token that was seen before (digest, cache, five counters) against one that was not (shape, signature, two reads of the store).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use secrecy::ExposeSecret as _;
+
+#[path = "support/node.rs"]
+mod support;
+
+fn token_verify(c: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let fixture = runtime.block_on(support::Fixture::new());
+    let node = Arc::clone(&fixture.node);
+    let config = node.config.load_full();
+    let known = fixture.token("known");
+    let mut fresh = 0_u64;
+    let mut group = c.benchmark_group("token_verify");
+    group.measurement_time(Duration::from_secs(5));
+    group.bench_function("hit", |b| {
+        b.iter(|| runtime.block_on(node.verifier.principal(known.expose_secret(), &config, node.now())).expect("a good token"));
+    });
+    group.bench_function("signature_alone", |b| {
+        b.iter(|| node.verifier.verify(known.expose_secret(), &config.issuer, node.now()).expect("a good token"));
+    });
+    group.bench_function("miss", |b| {
+        b.iter_batched(
+            || {
+                fresh += 1;
+                fixture.token(&format!("t{fresh}"))
+            },
+            |token| runtime.block_on(node.verifier.principal(token.expose_secret(), &config, node.now())).expect("a good token"),
+            BatchSize::SmallInput,
+        );
+    });
+    group.bench_function("garbage", |b| {
+        let garbage = format!("{}x", known.expose_secret());
+        b.iter(|| runtime.block_on(node.verifier.principal(&garbage, &config, node.now())).is_err());
+    });
+    group.finish();
+}
+
+criterion_group!(benches, token_verify);
+criterion_main!(benches);

@@ -1,0 +1,151 @@
+//! Opening: what an address may be, and what is found behind it.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use sqlx::{Connection, SqliteConnection};
+
+use super::open;
+use crate::record::{Actor, Cause, Origin};
+use crate::store::{Created, NewUser, SharedStore, StoreError, User, UserKind, UserState};
+use crate::types::{NodeId, RequestId, SystemEntropy, Timestamp, UserId};
+
+const AT: Timestamp = Timestamp::from_millis(1_795_219_200_000);
+
+async fn opened(url: &str) -> Result<SharedStore, StoreError> {
+    open(url, &NodeId::parse("node_1").expect("a valid id"), Arc::new(SystemEntropy)).await
+}
+
+async fn raw(path: &Path) -> SqliteConnection {
+    SqliteConnection::connect(&format!("sqlite:{}", path.display())).await.expect("the file is a database")
+}
+
+async fn add_user(store: &SharedStore) -> User {
+    let origin = Origin {
+        request: RequestId::generate(AT, &SystemEntropy),
+        node: NodeId::parse("node_1").expect("a valid id"),
+        peer: None,
+        user_agent: None,
+        trace: None,
+    };
+    let user = User {
+        id: UserId::generate(AT, &SystemEntropy),
+        email: "ada@example.com".into(),
+        name: "Ada".into(),
+        kind: UserKind::Person,
+        state: UserState::Active,
+        created_at: AT,
+    };
+    let new = NewUser { user: user.clone(), password: None };
+    let cause = Cause { actor: Actor::default(), origin, at: AT };
+    assert_eq!(store.create_user(&new, &cause).await.expect("a user"), Created::Done);
+    user
+}
+
+#[tokio::test]
+async fn useless_addresses_say_what_to_write() {
+    for url in ["", "data/tollgate.db", "mysql://u:secret@host/db", "sqlite:", "sqlite::memory:", "postgres://u:secret@:x"] {
+        match opened(url).await.map(|_| ()) {
+            Err(StoreError::Unusable(why)) => {
+                assert!(why.contains("sqlite:PATH") || why.contains("postgres://"), "{url}: {why}");
+                assert!(!why.contains("secret"), "{why}");
+            }
+            other => panic!("{url}: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_unusable() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("notes.txt");
+    std::fs::write(&path, "this file is not a database, and long enough to be told from one by its first bytes").expect("a file");
+    for path in [path.as_path(), folder.path()] {
+        let outcome = opened(&format!("sqlite:{}", path.display())).await.map(|_| ());
+        assert!(matches!(outcome, Err(StoreError::Unusable(_))), "{outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_is_a_fault() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|s| s.local_addr()).expect("a port that nobody serves");
+    let outcome = opened(&format!("postgres://nobody@{free}/none")).await.map(|_| ());
+    assert!(matches!(outcome, Err(StoreError::Unavailable { .. })), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn only_its_owner_reads_a_new_file_and_it_is_found_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("made/on/demand/store.db");
+    let url = format!("sqlite:{}", path.display());
+    let store = opened(&url).await.expect("the store opens");
+    let user = add_user(&store).await;
+    for file in ["store.db", "store.db-wal"] {
+        let mode = std::fs::metadata(path.with_file_name(file)).expect("the file is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+    store.close().await;
+    let store = opened(&url).await.expect("the store opens again");
+    assert_eq!(store.user(&user.id).await.expect("an answer"), Some(user));
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn several_may_open_a_new_file_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = format!("sqlite:{}/store.db", folder.path().display());
+    let opening: Vec<_> = (0..4)
+        .map(|_| {
+            tokio::spawn({
+                let url = url.clone();
+                async move { opened(&url).await }
+            })
+        })
+        .collect();
+    for task in opening {
+        task.await.expect("no panic").expect("the store opens").close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_schema_of_the_next_version_is_tolerated() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("store.db");
+    let url = format!("sqlite:{}", path.display());
+    opened(&url).await.expect("the store opens").close().await;
+    let mut newer = raw(&path).await;
+    for statement in [
+        "ALTER TABLE users ADD COLUMN locale TEXT",
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+         VALUES (9999, 'locale', TRUE, x'00', 1)",
+    ] {
+        sqlx::query(statement).execute(&mut newer).await.expect("the newer program migrates");
+    }
+    newer.close().await.expect("closed");
+    let store = opened(&url).await.expect("the older program still opens it");
+    add_user(&store).await;
+    store.close().await;
+}
+
+#[tokio::test]
+async fn an_impossible_row_is_a_named_fault() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("store.db");
+    let store = opened(&format!("sqlite:{}", path.display())).await.expect("the store opens");
+    let user = add_user(&store).await;
+    let mut vandal = raw(&path).await;
+    for (statement, possible) in [
+        ("UPDATE users SET kind = 'robot'", false),
+        ("UPDATE feed_head SET one = 2", false),
+        ("UPDATE users SET id = 'no id', email = 'x'", true),
+    ] {
+        let done = sqlx::query(statement).execute(&mut vandal).await;
+        assert_eq!(done.is_ok(), possible, "{statement}");
+    }
+    match store.user_by_email("x").await {
+        Err(StoreError::Inconsistent { table: "users", column: "u_id", row }) => assert_eq!(row, "no id"),
+        other => panic!("{other:?}, not a fault of {}", user.id),
+    }
+    store.close().await;
+}
