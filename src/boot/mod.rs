@@ -126,20 +126,18 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
     };
     let id = NodeId::generate(clock.now(), &*entropy);
     let store = sql::open(config.store_url.expose_secret(), &id, Arc::clone(&entropy)).await?;
-    let metrics = Arc::new(Metrics::default());
+    let admin_token = admin_token(&config, &*entropy)?;
+    let (limits, data_dir) = (config.listen.limits, config.data_dir.clone());
+    let durability = if config.audit.power_safe { Durability::Power } else { Durability::Process };
+    let node = Node::start(id.clone(), config, store, Arc::clone(&clock), entropy).await?;
+    let metrics = Arc::clone(&node.metrics);
     let (journal, backlog) = Journal::open(
-        &config.data_dir.join("journal"),
+        &data_dir.join("journal"),
         &id,
-        JournalOptions {
-            durability: if config.audit.power_safe { Durability::Power } else { Durability::Process },
-            ..JournalOptions::default()
-        },
-        Arc::clone(&clock),
+        JournalOptions { durability, ..JournalOptions::default() },
+        clock,
         Arc::new(meters::JournalMeter(Arc::clone(&metrics))),
     )?;
-    let admin_token = admin_token(&config, &*entropy)?;
-    let (limits, drain_dir) = (config.listen.limits, config.data_dir.clone());
-    let node = Node::start(id, config, store, clock, entropy).await?;
     let prepared = Arc::new(ArcSwap::from_pointee(Prepared::new(node.config.load_full())));
     let streams = Arc::new(OpenStreams::default());
     let flush = Arc::new(tasks::Flush(journal.clone()));
@@ -175,7 +173,7 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
     let admin = serve_admin(admin_socket, admin::router(admin_state), stop.clone(), &mut running)?;
     let address = public.local_addr().unwrap_or(node.config.load().listen.public);
     let listener = Listener::start(public, front, limits).map_err(|source| BootError::Listen { address, source })?;
-    tracing::info!(public = %listener.address, %admin, data = %drain_dir.display(), "the gateway is up");
+    tracing::info!(public = %listener.address, %admin, data = %data_dir.display(), "the gateway is up");
     let reloader = Arc::new(reload::Reloader::new(config_path, environment, Arc::clone(&node), prepared, Arc::clone(&metrics)));
     Ok(Running {
         public: listener.address,
@@ -196,6 +194,7 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
 
 impl Running {
     /// Reads the configuration file again; says whether it is in force.
+    #[must_use]
     pub fn reload(&self) -> bool {
         self.reloader.reload()
     }
@@ -223,7 +222,7 @@ pub async fn run(options: Options, ready: WhenReady) -> Result<(), BootError> {
     let running = start(options).await?;
     ready(&running).await;
     signalled(|| {
-        running.reload();
+        let _ = running.reload();
     })
     .await;
     tracing::info!("stopping: requests may end within the drain limit");

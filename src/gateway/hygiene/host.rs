@@ -101,7 +101,7 @@ mod tests {
             ("127.0.0.1.:8080", "127.0.0.1:8080"),
             ("[::1]:8080", "[::1]:8080"),
         ] {
-            assert_eq!(accepted().find(given).map(ToString::to_string), Ok(host.to_owned()), "{given}");
+            assert_eq!(accepted().find(given).map(|h| h.to_string()), Ok(host.to_owned()), "{given}");
         }
     }
 
