@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::record::{Actor, Cause, Origin};
 use crate::store::{SharedStore, StoreError};
+use crate::telemetry::Metrics;
 use crate::token::{KeyRing, TokenFault, Verifier, View};
 use crate::types::{Clock, Entropy, IdSource, NodeId, RequestId, Timestamp};
 
@@ -35,6 +36,8 @@ pub struct Node {
     pub view: Arc<View>,
     /// Names for requests and records.
     pub ids: IdSource,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
 }
 
 impl std::fmt::Debug for Node {
@@ -60,7 +63,8 @@ impl Node {
         let verifier = Arc::new(Verifier::new(Arc::clone(&keys), Arc::clone(&view), Arc::clone(&store)));
         let ids = IdSource::new(&*entropy);
         let config = ArcSwap::from_pointee(config);
-        let node = Arc::new(Self { id, config, store, clock, entropy, keys, verifier, view, ids });
+        let metrics = Arc::new(Metrics::default());
+        let node = Arc::new(Self { id, config, store, clock, entropy, keys, verifier, view, ids, metrics });
         node.keys.start(&node.store, &*node.entropy, &node.own_cause()).await?;
         Ok(node)
     }
@@ -83,6 +87,7 @@ impl Node {
     /// # Errors
     /// When the store can't be asked.
     pub async fn settle(&self) -> Result<(), StoreError> {
+        let _timer = self.metrics.revocation_seconds.start_timer();
         self.view.settle(&self.store).await
     }
 

@@ -1,5 +1,6 @@
 //! From a configuration to a running gateway: the one place that names concrete types.
 
+mod direct;
 mod drain;
 mod meters;
 mod ready;
@@ -29,9 +30,10 @@ use crate::node::Node;
 use crate::store::{StoreError, sql};
 use crate::telemetry::Metrics;
 use crate::token::TokenFault;
-use crate::types::{Clock, Entropy, NodeId, PlainToken, SystemClock, SystemEntropy, TokenKind};
+use crate::types::{Clock, Entropy, NodeId, PlainToken, SystemClock, SystemEntropy};
 use crate::{oauth, own_mcp};
 
+pub use direct::{Direct, open};
 pub use drain::signalled;
 pub use ready::Ready;
 
@@ -126,20 +128,19 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
     };
     let id = NodeId::generate(clock.now(), &*entropy);
     let store = sql::open(config.store_url.expose_secret(), &id, Arc::clone(&entropy)).await?;
-    let metrics = Arc::new(Metrics::default());
+    let admin_token = admin::write_secret(&config.data_dir, &*entropy)
+        .map_err(|source| BootError::Data { path: admin::secret_path(&config.data_dir), source })?;
+    let (limits, data_dir) = (config.listen.limits, config.data_dir.clone());
+    let durability = if config.audit.power_safe { Durability::Power } else { Durability::Process };
+    let node = Node::start(id.clone(), config, store, Arc::clone(&clock), entropy).await?;
+    let metrics = Arc::clone(&node.metrics);
     let (journal, backlog) = Journal::open(
-        &config.data_dir.join("journal"),
+        &data_dir.join("journal"),
         &id,
-        JournalOptions {
-            durability: if config.audit.power_safe { Durability::Power } else { Durability::Process },
-            ..JournalOptions::default()
-        },
-        Arc::clone(&clock),
+        JournalOptions { durability, ..JournalOptions::default() },
+        clock,
         Arc::new(meters::JournalMeter(Arc::clone(&metrics))),
     )?;
-    let admin_token = admin_token(&config, &*entropy)?;
-    let (limits, drain_dir) = (config.listen.limits, config.data_dir.clone());
-    let node = Node::start(id, config, store, clock, entropy).await?;
     let prepared = Arc::new(ArcSwap::from_pointee(Prepared::new(node.config.load_full())));
     let streams = Arc::new(OpenStreams::default());
     let flush = Arc::new(tasks::Flush(journal.clone()));
@@ -164,6 +165,7 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
         metrics: Arc::clone(&metrics),
         readiness: Arc::clone(&ready) as _,
         token: admin_token.hashed(),
+        stop: stop.clone(),
     };
     let mut running = vec![
         tokio::spawn(Arc::clone(&node).follow(stop.clone())),
@@ -175,7 +177,7 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
     let admin = serve_admin(admin_socket, admin::router(admin_state), stop.clone(), &mut running)?;
     let address = public.local_addr().unwrap_or(node.config.load().listen.public);
     let listener = Listener::start(public, front, limits).map_err(|source| BootError::Listen { address, source })?;
-    tracing::info!(public = %listener.address, %admin, data = %drain_dir.display(), "the gateway is up");
+    tracing::info!(public = %listener.address, %admin, data = %data_dir.display(), "the gateway is up");
     let reloader = Arc::new(reload::Reloader::new(config_path, environment, Arc::clone(&node), prepared, Arc::clone(&metrics)));
     Ok(Running {
         public: listener.address,
@@ -196,6 +198,7 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
 
 impl Running {
     /// Reads the configuration file again; says whether it is in force.
+    #[must_use]
     pub fn reload(&self) -> bool {
         self.reloader.reload()
     }
@@ -223,7 +226,7 @@ pub async fn run(options: Options, ready: WhenReady) -> Result<(), BootError> {
     let running = start(options).await?;
     ready(&running).await;
     signalled(|| {
-        running.reload();
+        let _ = running.reload();
     })
     .await;
     tracing::info!("stopping: requests may end within the drain limit");
@@ -236,22 +239,6 @@ pub type WhenReady = Box<dyn for<'r> FnOnce(&'r Running) -> Pin<Box<dyn Future<O
 
 fn bind(address: SocketAddr) -> Result<TcpListener, BootError> {
     TcpListener::bind(address).map_err(|source| BootError::Listen { address, source })
-}
-
-/// Makes the admin API's secret and leaves it where only this system's operator reads it.
-fn admin_token(config: &Config, entropy: &dyn Entropy) -> Result<PlainToken, BootError> {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
-
-    let token = PlainToken::generate(TokenKind::Admin, entropy);
-    let path = config.data_dir.join("admin.token");
-    let write = || {
-        let _ = std::fs::remove_file(&path);
-        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-        file.write_all(token.expose().as_bytes())
-    };
-    write().map_err(|source| BootError::Data { path: path.clone(), source })?;
-    Ok(token)
 }
 
 fn serve_admin(

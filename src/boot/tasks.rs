@@ -17,11 +17,11 @@ use crate::token::Rejected;
 /// How often streams are looked at for tokens that have ended.
 const SWEEP: Duration = Duration::from_secs(1);
 /// How often what has ended is forgotten.
-const HOUSEKEEPING: Duration = Duration::from_secs(60);
+const HOUSEKEEPING: Duration = Duration::from_mins(1);
 /// How long codes, tokens and requests that have ended are kept, to tell a replay from a stranger.
-const KEEP_ENDED: Duration = Duration::from_secs(7 * 24 * 3600);
+const KEEP_ENDED: Duration = Duration::from_hours(7 * 24);
 /// How long changes are kept for nodes that fell behind.
-const KEEP_CHANGES: Duration = Duration::from_secs(3600);
+const KEEP_CHANGES: Duration = Duration::from_hours(1);
 
 pub(super) struct Flush(pub(super) Journal);
 

@@ -73,21 +73,26 @@ pub fn canonicalize(path: &str) -> Result<CanonicalPath<'_>, Reason> {
     if !path.starts_with('/') {
         return Err(Reason::TargetForm);
     }
-    let mut escaped = false;
+    let (mut escaped, mut suspect, mut previous) = (false, false, 0);
     for byte in path.bytes() {
         match class(byte) {
-            Class::Plain | Class::Slash => {}
+            // Only behind a slash can an empty or a dot segment begin.
+            Class::Plain => suspect |= byte == b'.' && previous == b'/',
+            Class::Slash => suspect |= previous == b'/',
             Class::Percent => escaped = true,
             Class::Semicolon => return Err(Reason::PathParameter),
             Class::Backslash => return Err(Reason::Backslash),
             Class::Hash => return Err(Reason::Fragment),
             Class::Other => return Err(Reason::TargetCharacter),
         }
+        previous = byte;
     }
     if escaped {
         return unescape(path);
     }
-    check_segments(path.split('/').skip(1))?;
+    if suspect {
+        check_segments(path.split('/').skip(1))?;
+    }
     Ok(CanonicalPath { text: Cow::Borrowed(path), encoded_slash: false })
 }
 
@@ -169,9 +174,8 @@ fn check_double_encoding(text: &str) -> Result<(), Reason> {
     let mut rest = text.as_bytes();
     while let Some(at) = rest.windows(3).position(|w| w == b"%25") {
         rest = &rest[at + 3..];
-        match escape_value(rest) {
-            Some(b'.' | b'/' | b'\\' | b'%' | b';' | 0..=0x1F | 0x7F) => return Err(Reason::DoubleEncoding),
-            _ => {}
+        if let Some(b'.' | b'/' | b'\\' | b'%' | b';' | 0..=0x1F | 0x7F) = escape_value(rest) {
+            return Err(Reason::DoubleEncoding);
         }
     }
     Ok(())

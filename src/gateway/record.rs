@@ -52,6 +52,9 @@ pub struct Known<'a> {
 }
 
 /// The record of a refused request.
+///
+/// # Panics
+/// Never: the gateway's own name is a constant that parses.
 #[must_use]
 pub fn denied(basis: Basis<'_>, denial: &Denial, known: Known<'_>, measured: Measured) -> AuditRecord {
     let (needed, missing) = match denial {

@@ -1,5 +1,7 @@
 //! The one place where a refusal becomes an answer.
 
+use std::fmt::Write as _;
+
 use bytes::Bytes;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -101,11 +103,12 @@ fn challenge(denial: &Denial, scene: &Scene<'_>) -> Option<String> {
             Denial::Scopes { missing, .. } => format!("missing: {}", scene.config.catalogue.scopes(missing)),
             other => other.detail().replace(['"', '\\'], "'").replace('…', "..."),
         };
-        text.push_str(&format!("error=\"{error}\", error_description=\"{description}\", "));
+        let _ = write!(text, "error=\"{error}\", error_description=\"{description}\", ");
     }
-    text.push_str(&format!("resource_metadata=\"{metadata}\""));
+    // Writing to a String can't fail.
+    let _ = write!(text, "resource_metadata=\"{metadata}\"");
     if !scopes.is_empty() {
-        text.push_str(&format!(", scope=\"{scopes}\""));
+        let _ = write!(text, ", scope=\"{scopes}\"");
     }
     Some(text)
 }

@@ -72,7 +72,7 @@ impl Upstreams {
         options.total_connection_timeout = Some(upstream.timeouts.connect);
         options.read_timeout = Some(upstream.timeouts.read);
         options.write_timeout = Some(upstream.timeouts.write);
-        options.idle_timeout = Some(Duration::from_secs(60));
+        options.idle_timeout = Some(Duration::from_mins(1));
         options.verify_cert = true;
         options.verify_hostname = true;
         options.http_upstream_request_policy = HttpUpstreamRequestPolicy::deny_upgrades();
@@ -84,16 +84,14 @@ impl Upstreams {
             return Ok(SocketAddr::new(ip, endpoint.port));
         }
         let key = (endpoint.host.clone(), endpoint.port);
-        let known = self.names.get(&key);
-        let addresses = match known {
-            Some(addresses) => addresses,
-            None => {
-                let unresolved = |source| NoPeer::Name { host: endpoint.host.clone(), source: Some(source) };
-                let found: Vec<_> =
-                    tokio::net::lookup_host((endpoint.host.as_str(), endpoint.port)).await.map_err(unresolved)?.collect();
-                self.names.insert(key, found.clone());
-                found
-            }
+        let addresses = if let Some(known) = self.names.get(&key) {
+            known
+        } else {
+            let unresolved = |source| NoPeer::Name { host: endpoint.host.clone(), source: Some(source) };
+            let found: Vec<_> =
+                tokio::net::lookup_host((endpoint.host.as_str(), endpoint.port)).await.map_err(unresolved)?.collect();
+            self.names.insert(key, found.clone());
+            found
         };
         addresses.first().copied().ok_or_else(|| NoPeer::Name { host: endpoint.host.clone(), source: None })
     }

@@ -28,7 +28,7 @@ use crate::mcp::{Era, Framing, ListFilter, ServerPolicy};
 use crate::types::{RequestId, ScopeBits};
 
 /// Longest that a local endpoint may take to start its answer, and a client to send its body.
-const HANDLER_TIMEOUT: Duration = Duration::from_secs(60);
+const HANDLER_TIMEOUT: Duration = Duration::from_mins(1);
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 /// A declared body up to this size is read and dropped when it was not wanted, so that the connection lives on.
 const DRAIN: u64 = 64 * 1024;
@@ -157,7 +157,7 @@ async fn run(session: &mut Session, router: &Router, request: Request, feed: &mu
             }),
             () = &mut deadline => return Ok((plain(StatusCode::GATEWAY_TIMEOUT), Served::Answered)),
             () = &mut body_deadline, if feed.is_some() => return Ok((plain(StatusCode::REQUEST_TIMEOUT), Served::Answered)),
-            chunk = pump(session, feed.as_ref()), if feed.is_some() => match chunk.map_err(|e| e.into_down())? {
+            chunk = pump(session, feed.as_ref()), if feed.is_some() => match chunk.map_err(pingora::Error::into_down)? {
                 None => *feed = None,
                 Some(bytes) => {
                     let Some(open) = feed.as_mut() else { continue };
@@ -204,17 +204,17 @@ pub(super) async fn write(session: &mut Session, method: &Method, version: Versi
         }
     }
     let end = *method == Method::HEAD || bodiless || exact == Some(0);
-    session.write_response_header(Box::new(head), end).await.map_err(|e| e.into_down())?;
+    session.write_response_header(Box::new(head), end).await.map_err(pingora::Error::into_down)?;
     if end {
         return Ok(());
     }
     while let Some(frame) = body.frame().await {
         let frame = frame.or_err(pingora::ErrorType::InternalError, "a local endpoint broke off its answer")?;
         if let Ok(data) = frame.into_data() {
-            session.write_response_body(Some(data), false).await.map_err(|e| e.into_down())?;
+            session.write_response_body(Some(data), false).await.map_err(pingora::Error::into_down)?;
         }
     }
-    session.write_response_body(None, true).await.map_err(|e| e.into_down())
+    session.write_response_body(None, true).await.map_err(pingora::Error::into_down)
 }
 
 fn plain(status: StatusCode) -> Response {

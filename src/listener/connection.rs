@@ -111,7 +111,7 @@ impl Connection {
             if !busy && now >= deadline {
                 return;
             }
-            let wait = if busy { self.all.limits.header_timeout } else { deadline - now };
+            let wait = if busy { self.all.limits.header_timeout } else { deadline.saturating_sub(now) };
             tokio::time::sleep(wait).await;
         }
     }

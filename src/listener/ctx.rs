@@ -117,11 +117,25 @@ impl Forwarding {
     pub(super) fn end(&mut self, micros: u64, broken: Option<BrokenBy>) {
         let Some(open) = self.open.take() else { return };
         let measured = Measured { status: self.status, bytes: self.bytes, micros };
+        self.log(micros, broken);
         open.close(match broken {
             None => Outcome::Completed(measured),
             Some(by) => Outcome::Broken { by, measured },
         });
         self.metrics.ended(self.status, self.decided, self.first_byte.map(|f| f.saturating_sub(self.decided)));
+    }
+}
+
+impl Forwarding {
+    fn log(&self, micros: u64, broken: Option<BrokenBy>) {
+        let (request, api, route) = (&self.seen.request, &self.permit.api().name, self.permit.route());
+        let status = self.status;
+        if let Some(by @ (BrokenBy::Upstream | BrokenBy::Fault)) = broken {
+            let trace = self.seen.trace.trace_id();
+            tracing::warn!(%request, trace, %api, %route, status, micros, ?by, "a forwarded request broke");
+        } else {
+            tracing::debug!(%request, trace = %self.seen.trace.traceparent(), %api, %route, status, micros, ?broken, "forwarded");
+        }
     }
 }
 

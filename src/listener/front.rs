@@ -15,6 +15,7 @@ use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType, Result};
 
 use super::ctx::{Ctx, Stage};
+use super::desk;
 use super::entry::{self, Entered};
 use super::strangers::Strangers;
 use crate::audit::Journal;
@@ -225,7 +226,7 @@ impl ProxyHttp for Front {
         let answer = respond::answer(&denial, &scene);
         forwarding.status = answer.status.as_u16();
         let code = forwarding.status;
-        if let Err(error) = entry::write(session, answer).await {
+        if let Err(error) = desk::write(session, answer).await {
             tracing::debug!(%error, "the client left before its answer");
         }
         FailToProxy { error_code: code, can_reuse_downstream: false }

@@ -3,9 +3,11 @@
 //! pingora has no cap on connections, no deadline for a whole request head and keeps idle connections for ever; the
 //! [`guard`] adds what is missing around it.
 
+mod body;
 mod bridge;
 mod connection;
 mod ctx;
+mod desk;
 mod entry;
 mod exchange;
 mod front;

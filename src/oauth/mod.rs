@@ -31,9 +31,9 @@ use passwords::Passwords;
 use throttle::Throttle;
 
 /// Failed sign-ins are counted over this span.
-const SIGN_IN_WINDOW: Duration = Duration::from_secs(15 * 60);
+const SIGN_IN_WINDOW: Duration = Duration::from_mins(15);
 /// Registrations are counted over this span.
-const REGISTRATION_WINDOW: Duration = Duration::from_secs(60 * 60);
+const REGISTRATION_WINDOW: Duration = Duration::from_hours(1);
 
 /// What the endpoints share beyond the node: counters that may be forgotten at a restart.
 #[derive(Clone, Debug)]

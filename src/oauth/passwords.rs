@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
 use argon2::{Algorithm, Argon2, Params, Version};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 
@@ -64,8 +66,7 @@ impl Passwords {
     pub fn new(entropy: &dyn Entropy) -> Self {
         let mut unknown = [0_u8; 32];
         entropy.fill(&mut unknown);
-        let unknown: String = unknown.iter().map(|b| format!("{b:02x}")).collect();
-        let nobody = hash(&unknown.into(), entropy).unwrap_or_else(|_| String::new().into());
+        let nobody = hash(&URL_SAFE_NO_PAD.encode(unknown).into(), entropy).unwrap_or_else(|_| String::new().into());
         Self { slots: Arc::new(Semaphore::new(AT_ONCE)), nobody }
     }
 

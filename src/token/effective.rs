@@ -1,6 +1,6 @@
 //! What a grant allows at this moment: the one function that consent, pages and gate ask.
 
-use crate::config::{Config, Visibility};
+use crate::config::Config;
 use crate::store::{ClientOrigin, ClientState, GrantFacts, GrantState, OrgState, UserState};
 use crate::types::{ScopeBits, ScopeSet, Timestamp};
 
@@ -30,18 +30,13 @@ impl Effective {
 pub fn effective(config: &Config, facts: &GrantFacts, token: &ScopeSet) -> Effective {
     let catalogue = &config.catalogue;
     let user = facts.roles.as_deref().map_or(ScopeBits::NONE, |roles| config.roles.permissions(roles));
-    let client = match &facts.client.scopes {
-        Some(allowed) => catalogue.bits(allowed),
-        None => catalogue.bits(&catalogue.public()),
+    let client = match (facts.client.origin, &facts.client.scopes) {
+        (ClientOrigin::Administrator, Some(allowed)) => catalogue.bits(allowed),
+        // What a client said of itself when it registered narrows nothing.
+        (ClientOrigin::Administrator, None) | (ClientOrigin::Dynamic, _) => catalogue.bits(&catalogue.public()),
     };
-    let client = if facts.client.origin == ClientOrigin::Dynamic { client & public_bits(config) } else { client };
     let now = catalogue.bits(token) & catalogue.bits(&facts.grant.scopes) & client & user;
     Effective { now, user, client }
-}
-
-fn public_bits(config: &Config) -> ScopeBits {
-    let public = |s: &&crate::config::ScopeEntry| s.visibility == Visibility::Public;
-    config.catalogue.bits(&config.catalogue.entries().iter().filter(public).map(|e| e.name.clone()).collect())
 }
 
 /// Whether anything behind a grant has ended, in the order in which a person would ask.

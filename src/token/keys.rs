@@ -199,6 +199,9 @@ impl KeyRing {
 
     /// The refresh token that follows `presented`: the same every time and on every node, so that a client whose answer was
     /// lost is given the same one again without anybody having kept it.
+    ///
+    /// # Panics
+    /// Never: the text is given the prefix that is asked of it.
     #[must_use]
     pub fn successor(&self, presented: &PlainToken) -> PlainToken {
         let bytes = self.derive("refresh-successor", presented.expose().as_bytes());

@@ -32,26 +32,43 @@ pub(super) fn read(raw: &[u8]) -> Result<RequestLine<'_>, Reason> {
     Ok(RequestLine { method, target, fields_len: fields.len() })
 }
 
-/// One pass without branches, so that it is compiled to vector instructions: the head is all that a small request has.
+/// One pass without branches, so that it is compiled to vector instructions: the head is all that a small request has. What is
+/// odd about an odd head is found out byte by byte.
 fn check_bytes(raw: &[u8]) -> Result<(), Reason> {
-    let (mut feed, mut carriage, mut folded, mut control) = (false, false, false, false);
-    for (&a, &b) in raw.iter().zip(raw.iter().skip(1)) {
-        feed |= (a != b'\r') & (b == b'\n');
-        carriage |= (a == b'\r') & (b != b'\n');
-        folded |= (a == b'\n') & ((b == b' ') | (b == b'\t'));
-        control |= ((b < 0x20) & (b != b'\t') & (b != b'\r') & (b != b'\n')) | (b == 0x7F);
+    let mut odd = raw.first().is_none_or(|b| *b < 0x20 && *b != b'\r');
+    // Two slices, because `skip` and `windows` would keep it from being vectorised.
+    for (&a, &b) in raw.iter().zip(raw.get(1..).unwrap_or_default()) {
+        odd |= is_odd(a, b);
     }
-    let first = raw.first().copied().unwrap_or(0);
-    if control || (first < 0x20 && first != b'\r' && first != b'\n') {
+    if odd { odd_bytes(raw) } else { Ok(()) }
+}
+
+/// Whether `b` behind `a` needs a closer look: half of a line end, a continued line, a control character.
+#[expect(clippy::needless_bitwise_bool, reason = "lazy operators are branches, which no vector instruction has")]
+const fn is_odd(a: u8, b: u8) -> bool {
+    let (carriage, feed) = (b == b'\r', b == b'\n');
+    ((a == b'\r') != feed) | ((a == b'\n') & (b == b' ')) | ((b < 0x20) & !carriage & !feed) | (b == 0x7F)
+}
+
+fn odd_bytes(raw: &[u8]) -> Result<(), Reason> {
+    let control = |b: u8| b == 0x7F || (b < 0x20 && !matches!(b, b'\t' | b'\r' | b'\n'));
+    if raw.iter().copied().any(control) {
         return Err(Reason::ControlCharacter);
     }
-    if feed || first == b'\n' {
-        return Err(Reason::BareLineFeed);
+    for pair in raw.windows(2) {
+        match pair {
+            [b'\r', b'\n'] => {}
+            [_, b'\n'] => return Err(Reason::BareLineFeed),
+            [b'\r', _] => return Err(Reason::BareCarriageReturn),
+            [b'\n', b' ' | b'\t'] => return Err(Reason::FoldedHeader),
+            _ => {}
+        }
     }
-    if carriage {
-        return Err(Reason::BareCarriageReturn);
+    match raw.first() {
+        None => Err(Reason::RequestLine),
+        Some(b'\n') => Err(Reason::BareLineFeed),
+        Some(_) => Ok(()),
     }
-    if folded { Err(Reason::FoldedHeader) } else { Ok(()) }
 }
 
 /// Whether any line of `raw` is a field called `name`. Parsers drop fields that they overrule; the bytes still have them.

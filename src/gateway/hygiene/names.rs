@@ -72,39 +72,52 @@ const fn fold(byte: u8) -> u8 {
     if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' }
 }
 
+/// By length first: most names are ruled out without comparing a byte.
 fn known(name: &str) -> Class {
+    let class = match name.len() {
+        2 if name == "te" => Class::Te,
+        4 => of(name, [("host", Class::Host), ("dpop", Class::Single(2))]),
+        5 if name == "proxy" => Class::Identity,
+        6 => of(name, [("origin", Class::Single(1)), ("expect", Class::Single(3))]),
+        7 if name == "upgrade" => Class::Upgrade,
+        8 if name == "mcp-name" => Class::Single(7),
+        9 => of(name, [("forwarded", Class::Forwarding), ("accountid", Class::Identity), ("projectid", Class::Identity)]),
+        10 => of(name, [("connection", Class::Connection), ("keep-alive", Class::HopByHop), ("mcp-method", Class::Single(6))]),
+        11 if name == "remote-user" => Class::Identity,
+        12 if name == "content-type" => Class::Single(0),
+        13 => of(name, [("authorization", Class::Authorization), ("thanos-tenant", Class::Identity)]),
+        14 => known_14(name),
+        16 => known_16(name),
+        17 if name == "transfer-encoding" => Class::TransferEncoding,
+        20 if name == "mcp-protocol-version" => Class::Single(4),
+        22 if name == "es-security-runas-user" => Class::Identity,
+        _ => Class::Plain,
+    };
+    if class == Class::Plain { known_prefix(name) } else { class }
+}
+
+fn known_14(name: &str) -> Class {
     match name {
-        "host" => Class::Host,
-        "authorization" => Class::Authorization,
         "content-length" => Class::ContentLength,
-        "transfer-encoding" => Class::TransferEncoding,
-        "connection" => Class::Connection,
-        "upgrade" => Class::Upgrade,
-        "te" => Class::Te,
-        "keep-alive" | "proxy-connection" | "http2-settings" => Class::HopByHop,
-        "content-type" => Class::Single(0),
-        "origin" => Class::Single(1),
-        "dpop" => Class::Single(2),
-        "expect" => Class::Single(3),
-        "mcp-protocol-version" => Class::Single(4),
+        "http2-settings" => Class::HopByHop,
         "mcp-session-id" => Class::Single(5),
-        "mcp-method" => Class::Single(6),
-        "mcp-name" => Class::Single(7),
         "sec-fetch-site" => Class::Single(8),
-        "content-encoding" => Class::Single(9),
-        "forwarded" | "x-real-ip" => Class::Forwarding,
-        "x-http-method-override" | "x-http-method" | "x-method-override" => Class::MethodOverride,
-        "accountid"
-        | "projectid"
-        | "thanos-tenant"
-        | "securitytenant"
-        | "es-security-runas-user"
-        | "remote-user"
-        | "true-client-ip"
-        | "cf-connecting-ip"
-        | "proxy" => Class::Identity,
-        _ => known_prefix(name),
+        "securitytenant" | "true-client-ip" => Class::Identity,
+        _ => Class::Plain,
     }
+}
+
+fn known_16(name: &str) -> Class {
+    match name {
+        "content-encoding" => Class::Single(9),
+        "proxy-connection" => Class::HopByHop,
+        "cf-connecting-ip" => Class::Identity,
+        _ => Class::Plain,
+    }
+}
+
+fn of<const N: usize>(name: &str, classes: [(&str, Class); N]) -> Class {
+    classes.into_iter().find(|(n, _)| *n == name).map_or(Class::Plain, |(_, class)| class)
 }
 
 fn known_prefix(name: &str) -> Class {
@@ -112,8 +125,11 @@ fn known_prefix(name: &str) -> Class {
         // Gateways from JSON to gRPC hand these on as metadata, without the prefix.
         return if name.starts_with("grpc-metadata-") { Class::Identity } else { Class::Plain };
     };
-    if rest.starts_with("forwarded-") {
+    if rest.starts_with("forwarded-") || rest == "real-ip" {
         return Class::Forwarding;
+    }
+    if matches!(rest, "http-method-override" | "http-method" | "method-override") {
+        return Class::MethodOverride;
     }
     let whole = matches!(
         rest,
@@ -162,6 +178,43 @@ mod tests {
     }
 
     #[test]
+    fn headers_that_decide_are_known() {
+        let headers = IdentityHeaders::default();
+        for (name, class) in [
+            ("host", Class::Host),
+            ("authorization", Class::Authorization),
+            ("content-length", Class::ContentLength),
+            ("transfer-encoding", Class::TransferEncoding),
+            ("connection", Class::Connection),
+            ("upgrade", Class::Upgrade),
+            ("te", Class::Te),
+            ("keep-alive", Class::HopByHop),
+            ("proxy-connection", Class::HopByHop),
+            ("http2-settings", Class::HopByHop),
+            ("x-http-method", Class::MethodOverride),
+            ("x-http-method-override", Class::MethodOverride),
+            ("x-method-override", Class::MethodOverride),
+        ] {
+            assert_eq!(headers.classify(name), class, "{name}");
+        }
+        let singles = [
+            "content-type",
+            "origin",
+            "dpop",
+            "expect",
+            "mcp-protocol-version",
+            "mcp-session-id",
+            "mcp-method",
+            "mcp-name",
+            "sec-fetch-site",
+            "content-encoding",
+        ];
+        for (number, name) in (0..).zip(singles) {
+            assert_eq!(headers.classify(name), Class::Single(number), "{name}");
+        }
+    }
+
+    #[test]
     fn every_header_that_peers_forgot_is_known() {
         let headers = IdentityHeaders::default();
         for name in ["x-forwarded-for", "x-forwarded-prefix", "x-forwarded-port", "x-forwarded-uri", "forwarded", "x-real-ip"] {
@@ -183,6 +236,11 @@ mod tests {
             "x-proxy-roles",
             "grpc-metadata-x-tenant",
             "proxy",
+            "remote-user",
+            "securitytenant",
+            "true-client-ip",
+            "cf-connecting-ip",
+            "es-security-runas-user",
         ] {
             assert_eq!(headers.classify(name), Class::Identity, "{name}");
         }

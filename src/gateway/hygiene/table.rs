@@ -10,7 +10,6 @@ use super::tests::policy;
 use super::{Head, Inspected, Peer, Protocol, Unclean, inspect};
 
 #[path = "../../../tests/it/hygiene/rows.rs"]
-#[expect(clippy::redundant_pub_crate, unreachable_pub, reason = "the integration test shares this file")]
 mod rows;
 
 use rows::{Expect, H2Row, Row};

@@ -131,7 +131,7 @@ proptest! {
             if keep || !escaped.get(at).copied().unwrap_or_default() {
                 respelt.push(char::from(byte));
             } else {
-                respelt.push_str(&format!("%{byte:02x}"));
+                respelt.extend([format!("%{byte:02x}")]);
             }
         }
         let respelt = canonicalize(&respelt);

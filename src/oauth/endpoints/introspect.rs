@@ -34,8 +34,7 @@ pub async fn introspect(State(app): State<App>, caller: AuthenticatedClient) -> 
 /// A client may ask about its own tokens; one that an administrator made also about those of its organization, as a resource server
 /// does, and the operator's about all.
 fn may_ask(caller: &Client, holder: &ClientId, org: &OrgId) -> bool {
-    caller.id == *holder
-        || (caller.origin == ClientOrigin::Administrator && caller.org.as_ref().is_none_or(|mine| mine == org))
+    caller.id == *holder || (caller.origin == ClientOrigin::Administrator && caller.org.as_ref().is_none_or(|mine| mine == org))
 }
 
 async fn of_access(app: &App, config: &Config, caller: &Client, token: &str) -> Result<Option<Value>, OAuthError> {

@@ -31,7 +31,9 @@ async fn revoke_refresh(app: &App, caller: &AuthenticatedClient, token: &PlainTo
     let mut cause = caller.peer.cause(&app.node, caller.actor());
     cause.actor.user = Some(grant.user.clone());
     cause.actor.grant = Some(grant.id.clone());
-    app.node.store.revoke_grant(&grant.id, None, RevokeReason::Client, &cause).await?;
+    if app.node.store.revoke_grant(&grant.id, None, RevokeReason::Client, &cause).await? {
+        app.node.metrics.grants_revoked.inc();
+    }
     // Also when it had ended before: another request may just be revoking it.
     Ok(true)
 }

@@ -261,7 +261,7 @@ async fn approve(
     let approved = ApprovedRequest { grant: grant.clone(), code: code.hashed(), code_expires_at };
     match app.node.store.approve_request(&request.id, &approved, &cause).await? {
         Approve::Gone => return Err(gone()),
-        Approve::Done => {}
+        Approve::Done => app.node.metrics.grants_issued.inc(),
     }
     supersede(app, config, &pending.client, &grant, &cause).await?;
     Ok(code)

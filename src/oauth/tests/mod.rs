@@ -1,1 +1,10 @@
+//! The authorization server as its callers see it: whole requests through the router, on a real store.
 
+mod authorization;
+mod discovery;
+mod flow;
+mod machine;
+mod registration;
+mod rig;
+mod sign_in;
+mod tokens;

@@ -1,0 +1,72 @@
+//! Bodies that decide: MCP messages, read before anything is forwarded.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_LENGTH, EXPECT};
+use http::{Method, Version};
+use pingora::proxy::Session;
+
+use crate::config::{ApiKind, Config};
+use crate::gateway::authorize::Permit;
+use crate::gateway::denial::Denial;
+use crate::gateway::hygiene::CleanRequest;
+use crate::gateway::message::{self, Inspected};
+use crate::mcp;
+
+/// Longest message whose length need not be declared, bytes: what pingora replays of a body that was read to decide.
+const REPLAYED: usize = 64 * 1024;
+/// How long a message may take to arrive.
+const MESSAGE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Reads the message of an MCP request and widens the permit by what it needs.
+pub(super) async fn message(
+    session: &mut Session,
+    config: &Config,
+    request: &CleanRequest,
+    permit: &mut Permit,
+) -> Result<(Option<Bytes>, Option<Inspected>), message::Refused> {
+    let ApiKind::Mcp(policy) = &permit.api().kind else { return Ok((None, None)) };
+    let policy = Arc::clone(policy);
+    let limits = mcp::Limits { bytes: config.listen.limits.max_mcp_body, ..mcp::Limits::default() };
+    let reads = *request.method() == Method::POST;
+    let body = if reads { read(session, limits.bytes).await? } else { Bytes::new() };
+    let inspected = message::inspect(&policy, &session.req_header().headers, request.method(), &body, &limits, permit)?;
+    Ok((reads.then_some(body), Some(inspected)))
+}
+
+/// Reads a whole body in a way that lets pingora replay its end: only what is left once at most [`REPLAYED`] bytes are missing is
+/// kept by pingora, and `super::front` puts the whole in its place.
+async fn read(session: &mut Session, max: usize) -> Result<Bytes, Denial> {
+    let headers = &session.req_header().headers;
+    let declared = headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+    if declared.is_some_and(|n| n > max) {
+        return Err(Denial::BodyTooLarge);
+    }
+    if headers.contains_key(EXPECT) && session.req_header().version == Version::HTTP_11 {
+        let keepalive = session.get_keepalive();
+        session.write_continue_response().await.map_err(|_| Denial::BodyBroken)?;
+        session.set_keepalive(keepalive);
+    }
+    let mut body = BytesMut::with_capacity(declared.unwrap_or(0).min(max));
+    let read = async {
+        loop {
+            if declared.is_none_or(|n| n.saturating_sub(body.len()) <= REPLAYED) {
+                session.as_mut().enable_retry_buffering();
+            }
+            match session.read_request_body().await {
+                Ok(None) => return Ok(()),
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Err(_) => return Err(Denial::BodyBroken),
+            }
+            match declared {
+                None if body.len() > REPLAYED => return Err(Denial::LengthRequired),
+                _ if body.len() > max => return Err(Denial::BodyTooLarge),
+                _ => {}
+            }
+        }
+    };
+    tokio::time::timeout(MESSAGE_TIMEOUT, read).await.unwrap_or(Err(Denial::BodyBroken))?;
+    Ok(body.freeze())
+}

@@ -1,0 +1,223 @@
+//! Where requests are answered that are not forwarded: refusals, local endpoints, our own MCP server.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::header::{ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_MAX_AGE, ALLOW, CONTENT_LENGTH};
+use http::{Extensions, HeaderMap, HeaderValue, StatusCode};
+use pingora::Result;
+use pingora::proxy::Session;
+
+use super::bridge::{self, Handover, ListRules, Served};
+use super::ctx::{Forwarding, Seen};
+use super::entry::Entered;
+use super::front::Front;
+use crate::config::{Api, ApiKind};
+use crate::gateway::denial::Denial;
+use crate::gateway::hygiene;
+use crate::gateway::prepared::Prepared;
+use crate::gateway::record::{self, Basis, Known};
+use crate::gateway::respond::{self, Answer, Scene};
+use crate::mcp;
+use crate::record::{Actor, ControlEvent, McpCall, Measured, Operation};
+use crate::token::{Claims, Principal};
+use crate::types::RouteId;
+use crate::web;
+
+/// A declared body up to this size is read and dropped before a refusal, so that the connection lives on and the answer is not
+/// reset away.
+const DRAIN: u64 = 64 * 1024;
+/// What a page may send (MCP clients in browsers).
+const CORS_HEADERS: &str =
+    "Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Mcp-Session-Id, Last-Event-ID";
+
+/// What is known about a refused request.
+#[derive(Default)]
+pub(super) struct About {
+    pub(super) path: Option<String>,
+    pub(super) api: Option<Arc<Api>>,
+    pub(super) origin: Option<HeaderValue>,
+    pub(super) route: Option<RouteId>,
+    pub(super) principal: Option<Arc<Principal>>,
+    pub(super) claims: Option<Box<Claims>>,
+    pub(super) rpc: Option<mcp::RequestId>,
+    pub(super) call: Option<McpCall>,
+    pub(super) target: Option<mcp::Target>,
+}
+
+/// A refusal on its way to record and wire.
+pub(super) struct Refusal {
+    pub(super) denial: Denial,
+    pub(super) about: About,
+}
+
+/// Where requests are answered: the request's facts and everything that an answer needs.
+pub(super) struct Desk<'a> {
+    pub(super) front: &'a Front,
+    pub(super) prepared: &'a Prepared,
+    pub(super) seen: &'a Seen,
+    pub(super) started: Instant,
+}
+
+impl Desk<'_> {
+    fn peer(&self) -> web::Peer {
+        web::Peer {
+            addr: self.seen.client,
+            request: self.seen.request.clone(),
+            trace: Some(self.seen.trace.trace_id()),
+            user_agent: self.seen.user_agent.clone(),
+        }
+    }
+
+    pub(super) fn basis<'b>(&'b self, method: &'b str, path: &'b str, mcp: Option<McpCall>) -> Basis<'b> {
+        Basis {
+            config: &self.prepared.config,
+            id: self.seen.record_id(),
+            time: self.seen.at,
+            origin: self.seen.origin(&self.front.node.id),
+            method,
+            path,
+            mcp,
+        }
+    }
+
+    /// Refuses: on record first, then on the wire.
+    pub(super) async fn refuse(&self, session: &mut Session, refusal: Refusal) -> Result<Entered> {
+        let Refusal { denial, about } = refusal;
+        let status = denial.status().as_u16();
+        let api = about.api.as_ref().map_or("gateway", |a| a.name.as_str());
+        let route = about.route.as_ref().map_or("none", |r| r.as_str());
+        self.front.metrics.refused(api, route, denial.code(), status);
+        tracing::debug!(request = %self.seen.request, api, route, reason = denial.code(), status, "refused");
+        let belongs = about.principal.is_some() || about.claims.is_some();
+        // Refusals that no organization is known for are the operator's, and anybody can cause them: a bounded number is kept.
+        let kept = belongs || self.front.strangers.admit(self.seen.at);
+        let recorded = !kept || self.record(session, &denial, &about, status);
+        let denial = if recorded { denial } else { Denial::Journal };
+        let scene = Scene {
+            config: &self.prepared.config,
+            api: about.api.as_deref(),
+            request: &self.seen.request,
+            principal: about.principal.as_deref(),
+            rpc: about.rpc.as_ref(),
+            target: about.target.as_ref(),
+            origin: about.origin.as_ref(),
+        };
+        let answer = respond::answer(&denial, &scene);
+        if answer.close {
+            session.set_keepalive(None);
+        } else {
+            drain(session).await;
+        }
+        write(session, answer).await?;
+        Ok(Entered::Answered)
+    }
+
+    fn record(&self, session: &Session, denial: &Denial, about: &About, status: u16) -> bool {
+        let head = session.req_header();
+        let path = about.path.as_deref().unwrap_or_else(|| head.uri.path());
+        let basis = self.basis(head.method.as_str(), path, about.call.clone());
+        let known = Known {
+            api: about.api.as_deref(),
+            route: about.route.clone(),
+            principal: about.principal.as_deref(),
+            claims: about.claims.as_deref(),
+        };
+        let micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let record = record::denied(basis, denial, known, Measured { status, bytes: 0, micros });
+        self.front
+            .journal
+            .refused(&record)
+            .map_err(|error| {
+                tracing::error!(error = &error as &dyn std::error::Error, "the journal refused a record");
+            })
+            .is_ok()
+    }
+
+    /// `OPTIONS *`: what the server as a whole can do.
+    pub(super) async fn options(&self, session: &mut Session) -> Result<Entered> {
+        let mut headers = HeaderMap::new();
+        headers.insert(ALLOW, HeaderValue::from_static(hygiene::POSSIBLE_METHODS));
+        self.bare(session, headers).await
+    }
+
+    /// A browser asks whether a page may call: no credential is needed to be told.
+    pub(super) async fn preflight(&self, session: &mut Session, origin: Option<&HeaderValue>) -> Result<Entered> {
+        let mut headers = HeaderMap::new();
+        if let Some(origin) = origin {
+            respond::cors(&mut headers, origin);
+            headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(hygiene::POSSIBLE_METHODS));
+            headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(CORS_HEADERS));
+            headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+        }
+        self.bare(session, headers).await
+    }
+
+    async fn bare(&self, session: &mut Session, mut headers: HeaderMap) -> Result<Entered> {
+        if let Ok(id) = HeaderValue::from_str(self.seen.request.as_str()) {
+            headers.insert(respond::REQUEST_ID, id);
+        }
+        write(session, Answer { status: StatusCode::NO_CONTENT, headers, body: Bytes::new(), close: false }).await?;
+        Ok(Entered::Answered)
+    }
+
+    /// Pages and the authorization server.
+    pub(super) async fn local(&self, session: &mut Session) -> Result<Entered> {
+        let mut extensions = Extensions::new();
+        extensions.insert(self.peer());
+        let handover =
+            Handover { extensions, body: None, max_body: self.prepared.config.listen.limits.max_local_body, list: None };
+        let served = bridge::serve(session, &self.front.local, handover, &self.seen.request).await?;
+        if served == Served::Panicked {
+            self.front.metrics.panics.inc();
+            tracing::error!(request = %self.seen.request, "a local endpoint panicked; the process goes on");
+            self.note_panic().await;
+        }
+        Ok(Entered::Answered)
+    }
+
+    async fn note_panic(&self) {
+        let cause = self.peer().cause(&self.front.node, Actor::default());
+        let event = ControlEvent::refused(Operation::RequestPanic, "panic");
+        if let Err(error) = self.front.node.store.note(None, event, &cause).await {
+            tracing::error!(error = &error as &dyn std::error::Error, "a panic could not be put on record");
+        }
+    }
+
+    /// Our own MCP server, with the principal that the gate found.
+    pub(super) async fn own_mcp(&self, session: &mut Session, forwarding: &mut Forwarding) -> Result<Served> {
+        let mut extensions = Extensions::new();
+        extensions.insert(self.peer());
+        let list = match (&forwarding.message, &forwarding.permit.api().kind, forwarding.permit.principal()) {
+            (Some(m), ApiKind::Mcp(policy), Some(p)) if m.filtered && forwarding.held.is_some() => {
+                Some(ListRules { policy: Arc::clone(policy), held: p.effective.now, era: m.era })
+            }
+            _ => None,
+        };
+        if let Some(principal) = forwarding.permit.principal() {
+            extensions.insert(Arc::clone(principal));
+        }
+        let max_body = self.prepared.config.listen.limits.max_mcp_body;
+        let handover = Handover { extensions, body: forwarding.held.take(), max_body, list };
+        bridge::serve(session, &self.front.own_mcp, handover, &self.seen.request).await
+    }
+}
+
+/// Reads and drops a small body that nobody wants, so that the connection lives on and the answer is not reset away.
+async fn drain(session: &mut Session) {
+    let declared = session.req_header().headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|n| n > 0 && n <= DRAIN) {
+        let _ = tokio::time::timeout(Duration::from_secs(1), session.drain_request_body()).await;
+    }
+}
+
+/// Writes a whole answer.
+pub(super) async fn write(session: &mut Session, answer: Answer) -> Result<()> {
+    let mut response = http::Response::new(Body::from(answer.body));
+    *response.status_mut() = answer.status;
+    *response.headers_mut() = answer.headers;
+    let (method, version) = (session.req_header().method.clone(), session.req_header().version);
+    bridge::write(session, &method, version, response).await
+}

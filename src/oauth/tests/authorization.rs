@@ -1,0 +1,212 @@
+//! The authorization endpoint: what becomes a page, what goes back.
+
+use axum::body::Body;
+use http::header::CONTENT_TYPE;
+use http::{Request, StatusCode};
+
+use super::rig::{Browser, CALLBACK, CHALLENGE, ISSUER, PASSWORD, Rig, VERIFIER};
+use crate::store::ClientState;
+
+async fn authorize(rig: &Rig, query: &str) -> super::rig::Answer {
+    rig.get(&format!("/oauth2/authorize?{query}")).await
+}
+
+#[tokio::test]
+async fn rfc6749_s4_1_2_1_an_unproved_target_is_never_redirected_to() {
+    let rig = Rig::new().await;
+    let client = rig.registered().await;
+    let xss = "https://app.test/cb\"><script>alert(1)</script>";
+    let mut queries: Vec<String> = [
+        "https://app.test/cb/",
+        "https://app.test/cb?x",
+        "https://app.test/cb#f",
+        "https://APP.test/cb",
+        "https://app.test:443/cb",
+        "https://app.test@evil/cb",
+        "https://evil.test/cb",
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "http://app.test/cb",
+        xss,
+    ]
+    .map(|uri| Rig::query(&client, &[("redirect_uri", uri)]))
+    .to_vec();
+    queries.push(Rig::query("cl_unknown", &[]));
+    queries.push(Rig::query("<script>alert(1)</script>", &[]));
+    queries.push(Rig::query("", &[]));
+    queries.push(format!("{}&client_id={client}", Rig::query(&client, &[])));
+    queries.push(format!("{}&redirect_uri=https%3A%2F%2Fapp.test%2Fcb", Rig::query(&client, &[])));
+    queries.push("%zz".to_owned());
+    for query in queries {
+        let answer = authorize(&rig, &query).await;
+        assert_eq!((answer.status, answer.location()), (StatusCode::BAD_REQUEST, ""), "{query}");
+        assert!(answer.headers[CONTENT_TYPE].to_str().is_ok_and(|t| t.starts_with("text/html")), "{query}");
+        assert!(!answer.body.contains("alert(1)") && answer.body.contains("req_"), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_disabled_client_gets_a_page() {
+    let rig = Rig::new().await;
+    let client = rig.registered().await;
+    let id = crate::types::ClientId::parse(&client).expect("an id");
+    rig.node.store.set_client_state(&id, ClientState::Disabled, &rig.cause()).await.expect("done");
+    let answer = authorize(&rig, &Rig::query(&client, &[])).await;
+    assert_eq!((answer.status, answer.location()), (StatusCode::BAD_REQUEST, ""));
+}
+
+#[tokio::test]
+async fn rfc6749_s4_1_2_1_what_else_is_wrong_goes_back_with_state_and_iss() {
+    let rig = Rig::new().await;
+    let client = rig.registered().await;
+    let long = "a".repeat(5000);
+    let cases: &[(&[(&str, &str)], &str)] = &[
+        (&[("response_type", "token")], "unsupported_response_type"),
+        (&[("response_type", "code token")], "unsupported_response_type"),
+        (&[("response_type", "")], "invalid_request"),
+        (&[("response_mode", "fragment")], "invalid_request"),
+        (&[("code_challenge", "")], "invalid_request"),
+        (&[("code_challenge_method", "")], "invalid_request"),
+        (&[("code_challenge_method", "plain")], "invalid_request"),
+        (&[("code_challenge_method", "plain"), ("code_challenge", VERIFIER)], "invalid_request"),
+        (&[("code_challenge", "short")], "invalid_request"),
+        (&[("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM=")], "invalid_request"),
+        (&[("scope", "no:such")], "invalid_scope"),
+        (&[("scope", "logs:delete")], "invalid_scope"),
+        (&[("scope", "a\"b")], "invalid_scope"),
+        (&[("scope", &long)], "invalid_scope"),
+        (&[("resource", "https://other.test/mcp")], "invalid_target"),
+        (&[("resource", "https://gw.test/logs#f")], "invalid_target"),
+        (&[("resource", "https://gw.test/logs/../prometheus")], "invalid_target"),
+        (&[("request", "x")], "request_not_supported"),
+        (&[("request_uri", "urn:x")], "request_uri_not_supported"),
+        (&[("prompt", "none")], "login_required"),
+    ];
+    for (change, error) in cases {
+        let answer = authorize(&rig, &Rig::query(&client, change)).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{change:?}");
+        assert!(answer.location().starts_with(&format!("{CALLBACK}?error={error}&")), "{change:?} {}", answer.location());
+        assert_eq!((answer.sent("state").as_deref(), answer.sent("iss").as_deref()), (Some("s-1"), Some(ISSUER)), "{change:?}");
+    }
+}
+
+#[tokio::test]
+async fn rfc6749_s3_1_repeated_parameters_are_refused_but_for_resource() {
+    let rig = Rig::new().await;
+    let client = rig.registered().await;
+    for name in ["response_type", "scope", "code_challenge", "code_challenge_method", "unknown"] {
+        let answer = authorize(&rig, &format!("{}&{name}=x&{name}=x", Rig::query(&client, &[]))).await;
+        assert_eq!(answer.sent("error").as_deref(), Some("invalid_request"), "{name}");
+    }
+    let two_states = authorize(&rig, &format!("{}&state=other", Rig::query(&client, &[]))).await;
+    assert_eq!((two_states.sent("error").as_deref(), two_states.sent("state")), (Some("invalid_request"), None));
+    let both = format!("{}&resource={ISSUER}/logs&resource={ISSUER}/prometheus/", Rig::query(&client, &[]));
+    assert!(authorize(&rig, &both).await.location().starts_with("/login?request="));
+}
+
+#[tokio::test]
+async fn state_comes_back_byte_for_byte() {
+    let rig = Rig::new().await;
+    let client = rig.registered().await;
+    for state in ["\0 &+%=?#é\u{1F600}", &"x".repeat(1500)] {
+        let answer = authorize(&rig, &Rig::query(&client, &[("state", state), ("scope", "no:such")])).await;
+        assert_eq!(answer.sent("state").as_deref(), Some(state));
+    }
+}
+
+#[tokio::test]
+async fn a_form_is_as_good_as_a_query_but_not_both() {
+    let rig = Rig::new().await;
+    let client = rig.registered().await;
+    let post = async |path: &str, body: String| {
+        let request = Request::post(path).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(Body::from(body));
+        rig.send(request.expect("a request")).await
+    };
+    let answer = post("/oauth2/authorize", Rig::query(&client, &[])).await;
+    assert!(
+        answer.status == StatusCode::SEE_OTHER && answer.location().starts_with("/consent?request="),
+        "{}",
+        answer.location()
+    );
+    let mixed = post("/oauth2/authorize?scope=logs:read", Rig::query(&client, &[])).await;
+    assert_eq!((mixed.status, mixed.location()), (StatusCode::BAD_REQUEST, ""));
+}
+
+#[tokio::test]
+async fn rfc8252_s7_3_the_port_of_a_loopback_target_may_vary() {
+    let rig = Rig::new().await;
+    let body =
+        r#"{"redirect_uris":["http://localhost/callback","http://127.0.0.1/callback"],"token_endpoint_auth_method":"none"}"#;
+    let client = rig.json("/oauth2/register", body).await.json()["client_id"].as_str().expect("an id").to_owned();
+    for (uri, good) in [
+        ("http://localhost:4711/callback", true),
+        ("http://127.0.0.1:80/callback", true),
+        ("http://127.0.0.1/callback", true),
+        ("http://127.1/callback", false),
+        ("http://[::1]:4711/callback", false),
+        ("http://localhost.evil:1/callback", false),
+    ] {
+        let answer = authorize(&rig, &Rig::query(&client, &[("redirect_uri", uri)])).await;
+        assert_eq!(answer.location().starts_with("/login?request="), good, "{uri}");
+    }
+}
+
+#[tokio::test]
+async fn without_scope_the_resource_decides() {
+    let rig = Rig::new().await;
+    let client = rig.registered().await;
+    let mut browser = Browser::new(&rig);
+    browser.sign_in("ada@acme.test", PASSWORD).await;
+    let (_, logs) = browser.consent_page(&client, &[("resource", "https://gw.test/logs/")]).await;
+    assert!(logs.body.contains("logs:read") && !logs.body.contains("metrics:read"));
+    let (_, offline) = browser.consent_page(&client, &[("resource", "https://gw.test/logs"), ("scope", "offline_access")]).await;
+    assert!(offline.body.contains("logs:read") && !offline.body.contains("offline_access"));
+    for everything in [&[][..], &[("resource", "https://gw.test/")]] {
+        let (_, page) = browser.consent_page(&client, everything).await;
+        assert!(page.body.contains("logs:read") && page.body.contains("metrics:read"), "{everything:?}");
+    }
+}
+
+#[tokio::test]
+async fn private_scopes_are_for_clients_that_were_given_them() {
+    let rig = Rig::new().await;
+    let (client, _) = rig.made(|_| {}).await;
+    let good = authorize(&rig, &Rig::query(client.id.as_str(), &[("scope", "logs:delete logs:read")])).await;
+    assert!(good.location().starts_with("/login?request="), "{}", good.location());
+    let beyond = authorize(&rig, &Rig::query(client.id.as_str(), &[("scope", "metrics:read")])).await;
+    assert_eq!(beyond.sent("error").as_deref(), Some("invalid_scope"));
+}
+
+#[tokio::test]
+async fn a_client_may_have_to_send_state() {
+    let rig = Rig::new().await;
+    let (client, _) = rig.made(|c| c.require_state = true).await;
+    let answer = authorize(&rig, &Rig::query(client.id.as_str(), &[("state", "")])).await;
+    assert_eq!(answer.sent("error").as_deref(), Some("invalid_request"));
+}
+
+#[tokio::test]
+async fn prompt_is_honoured() {
+    let rig = Rig::new().await;
+    let client = rig.registered().await;
+    let mut browser = Browser::new(&rig);
+    browser.sign_in("ada@acme.test", PASSWORD).await;
+    let mut ask = async |prompt| browser.get(&format!("/oauth2/authorize?{}", Rig::query(&client, &[("prompt", prompt)]))).await;
+    assert_eq!(ask("none").await.sent("error").as_deref(), Some("consent_required"));
+    assert!(ask("consent").await.location().starts_with("/consent?"));
+    assert!(ask("login").await.location().starts_with("/login?"));
+}
+
+#[tokio::test]
+async fn a_dead_store_is_a_page_and_not_a_wrong_answer() {
+    let rig = Rig::new().await;
+    let client = rig.registered().await;
+    rig.node.store.close().await;
+    let page = authorize(&rig, &Rig::query(&client, &[("code_challenge", CHALLENGE)])).await;
+    assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(page.body.contains("req_"));
+    let token = rig.refresh(&client, "tg_rt_x", &[]).await;
+    assert_eq!((token.status, token.error().as_str()), (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"));
+    let revoke = rig.form("/oauth2/revoke", None, &[("token", "tg_rt_x"), ("client_id", &client)]).await;
+    assert_eq!(revoke.status, StatusCode::SERVICE_UNAVAILABLE, "an unknown fate is not a success");
+}

@@ -1,0 +1,171 @@
+//! The whole way, and what a browser may and may not do on it.
+
+use http::StatusCode;
+use http::header::CONTENT_SECURITY_POLICY;
+
+use super::rig::{Browser, CALLBACK, ISSUER, PASSWORD, Rig, pair_of};
+
+#[tokio::test]
+async fn registration_login_consent_code_token_refresh() {
+    let rig = Rig::new().await;
+    let client = rig.registered().await;
+    let mut browser = Browser::new(&rig);
+
+    let start = browser.get(&format!("/oauth2/authorize?{}", Rig::query(&client, &[("scope", "logs:read metrics:read")]))).await;
+    assert_eq!(start.status, StatusCode::SEE_OTHER, "{}", start.body);
+    assert!(start.location().starts_with("/login?request=ar_"), "{}", start.location());
+    let after = browser.try_sign_in(start.location(), "Ada@Acme.test ", PASSWORD).await;
+    assert_eq!(after.status, StatusCode::SEE_OTHER, "{}", after.body);
+    assert!(after.location().starts_with("/consent?request=ar_"), "{}", after.location());
+
+    let page = browser.get(after.location()).await;
+    for text in
+        ["Suite", "app.test", "Read logs", "logs:read", "metrics:read", "acme Inc", "beta Inc", "id=\"approve\"", "id=\"deny\""]
+    {
+        assert!(page.body.contains(text), "{text}: {}", page.body);
+    }
+    let policy = page.headers[CONTENT_SECURITY_POLICY].to_str().expect("text");
+    assert!(policy.ends_with("form-action 'self' https://app.test"), "{policy}");
+
+    let back = browser.approve(after.location(), &page).await;
+    assert_eq!(back.status, StatusCode::SEE_OTHER);
+    assert!(back.location().starts_with(&format!("{CALLBACK}?code=tg_ac_")), "{}", back.location());
+    assert_eq!((back.sent("state").as_deref(), back.sent("iss").as_deref()), (Some("s-1"), Some(ISSUER)));
+
+    let answer = rig.exchange(&client, &back.sent("code").expect("a code")).await;
+    let (access, refresh) = pair_of(&answer);
+    assert_eq!(answer.json()["expires_in"], 600);
+    assert_eq!(answer.json()["token_type"], "Bearer");
+    assert_eq!(answer.json()["scope"], "logs:read metrics:read");
+    assert_eq!(answer.headers["cache-control"], "no-store");
+    assert!(rig.works(&access).await);
+
+    rig.later(601);
+    assert!(!rig.works(&access).await, "no leeway on our own tokens");
+    let (access, again) = pair_of(&rig.refresh(&client, &refresh, &[]).await);
+    assert!(rig.works(&access).await && again != refresh);
+}
+
+#[tokio::test]
+async fn an_organization_must_be_chosen_and_be_ones_own() {
+    let rig = Rig::new().await;
+    let client = rig.registered().await;
+    let mut browser = Browser::new(&rig);
+    browser.sign_in("ada@acme.test", PASSWORD).await;
+    let (at, page) = browser.consent_page(&client, &[]).await;
+    let csrf = page.csrf("/consent");
+    let none = browser.post(&at, &[("csrf", &csrf), ("approve", "1")]).await;
+    assert_eq!(none.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let foreign = browser.post(&at, &[("csrf", &csrf), ("approve", "1"), ("org", "org_other")]).await;
+    assert_eq!(foreign.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(browser.approve(&at, &page).await.sent("code").is_some());
+
+    let mut bob = Browser::new(&rig);
+    bob.sign_in("bob@beta.test", PASSWORD).await;
+    let (at, page) = bob.consent_page(&client, &[]).await;
+    assert!(!page.body.contains("acme Inc"), "Bob is not in Acme");
+    let refused = bob.approve(&at, &page).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "Acme is not Bob's to give");
+}
+
+#[tokio::test]
+async fn denying_goes_back_with_access_denied_and_decides_for_good() {
+    let rig = Rig::new().await;
+    let client = rig.registered().await;
+    let mut browser = Browser::new(&rig);
+    browser.sign_in("ada@acme.test", PASSWORD).await;
+    let (at, page) = browser.consent_page(&client, &[]).await;
+    let csrf = page.csrf("/consent");
+    let back = browser.post(&at, &[("csrf", &csrf), ("deny", "1")]).await;
+    assert_eq!(back.sent("error").as_deref(), Some("access_denied"));
+    assert_eq!((back.sent("state").as_deref(), back.sent("iss").as_deref()), (Some("s-1"), Some(ISSUER)));
+    let late = browser.approve(&at, &page).await;
+    assert_eq!((late.status, late.location()), (StatusCode::BAD_REQUEST, ""));
+}
+
+#[tokio::test]
+async fn one_approval_gives_one_code() {
+    let rig = Rig::new().await;
+    let client = rig.registered().await;
+    let mut browser = Browser::new(&rig);
+    browser.sign_in("ada@acme.test", PASSWORD).await;
+    let (at, page) = browser.consent_page(&client, &[]).await;
+    assert!(browser.approve(&at, &page).await.sent("code").is_some());
+    let again = browser.approve(&at, &page).await;
+    assert_eq!((again.status, again.location()), (StatusCode::BAD_REQUEST, ""));
+}
+
+#[tokio::test]
+async fn a_request_ends_when_nobody_decides() {
+    let rig = Rig::new().await;
+    let client = rig.registered().await;
+    let mut browser = Browser::new(&rig);
+    browser.sign_in("ada@acme.test", PASSWORD).await;
+    let (at, page) = browser.consent_page(&client, &[]).await;
+    rig.later(601);
+    assert_eq!(browser.approve(&at, &page).await.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn forged_consent_is_refused() {
+    let rig = Rig::new().await;
+    let client = rig.registered().await;
+    let mut browser = Browser::new(&rig);
+    browser.sign_in("ada@acme.test", PASSWORD).await;
+    let (at, page) = browser.consent_page(&client, &[]).await;
+    let (csrf, org) = (page.csrf("/consent"), rig.acme.id.to_string());
+
+    let mut other = Browser::new(&rig);
+    other.sign_in("bob@beta.test", PASSWORD).await;
+    let foreign = other.get(&at).await.csrf("/consent");
+    for bad in ["", "x", foreign.as_str()] {
+        let answer = browser.post(&at, &[("csrf", bad), ("org", &org), ("approve", "1")]).await;
+        assert_eq!((answer.status, answer.location()), (StatusCode::UNPROCESSABLE_ENTITY, ""), "{bad}");
+    }
+    for header in [("sec-fetch-site", "cross-site"), ("sec-fetch-site", "same-site"), ("origin", "https://evil.test")] {
+        browser.extra.lock().push(header);
+        let answer = browser.post(&at, &[("csrf", &csrf), ("org", &org), ("approve", "1")]).await;
+        assert_eq!((answer.status, answer.location()), (StatusCode::FORBIDDEN, ""), "{header:?}");
+        browser.extra.lock().clear();
+    }
+    let by_get = browser.get(&format!("{at}&csrf={csrf}&org={org}&approve=1")).await;
+    assert_eq!((by_get.status, by_get.location()), (StatusCode::OK, ""), "a GET decides nothing");
+    browser.extra.lock().push(("origin", "null"));
+    assert!(browser.approve(&at, &page).await.sent("code").is_some(), "pages that send no referrer post from null");
+}
+
+#[tokio::test]
+async fn private_clients_are_for_members_of_their_organization() {
+    let rig = Rig::new().await;
+    let (client, _) = rig.made(|_| {}).await;
+    let mut bob = Browser::new(&rig);
+    bob.sign_in("bob@beta.test", PASSWORD).await;
+    let (_, page) = bob.consent_page(client.id.as_str(), &[]).await;
+    assert_eq!((page.status, page.location()), (StatusCode::FORBIDDEN, ""));
+    let mut ada = Browser::new(&rig);
+    ada.sign_in("ada@acme.test", PASSWORD).await;
+    let (_, page) = ada.consent_page(client.id.as_str(), &[]).await;
+    assert!(page.body.contains("Published by acme Inc") && !page.body.contains("beta Inc"), "{}", page.body);
+}
+
+#[tokio::test]
+async fn consent_says_what_takes_effect_later() {
+    let rig = Rig::new().await;
+    let client = rig.registered().await;
+    let mut browser = Browser::new(&rig);
+    browser.sign_in("ada@acme.test", PASSWORD).await;
+    let (_, page) = browser.consent_page(&client, &[("scope", "logs:read alerts:read")]).await;
+    assert!(page.body.contains("Takes effect if you are given this permission"), "nobody lets Ada read alerts");
+    assert!(page.body.contains("You hold this in acme Inc only"), "she reads logs in Acme alone: {}", page.body);
+}
+
+#[tokio::test]
+async fn a_newer_consent_supersedes_what_it_covers() {
+    let rig = Rig::new().await;
+    let client = rig.registered().await;
+    let narrow = rig.pair(&client, &[("scope", "logs:read")]).await.0;
+    let other = rig.pair(&client, &[("scope", "metrics:read")]).await.0;
+    assert!(rig.works(&narrow).await && rig.works(&other).await, "neither covers the other");
+    let wide = rig.pair(&client, &[("scope", "logs:read metrics:read")]).await.0;
+    assert!(!rig.works(&narrow).await && !rig.works(&other).await && rig.works(&wide).await);
+}

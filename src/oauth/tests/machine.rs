@@ -1,0 +1,117 @@
+//! `client_credentials`.
+
+use http::StatusCode;
+
+use super::rig::{Rig, person};
+use crate::store::{GrantType, Membership, UserKind, UserState};
+use crate::types::{ResourceId, ScopeSet};
+
+async fn machine(rig: &Rig) -> (String, String, crate::store::User) {
+    let robot = person(&rig.node, "robot", UserKind::Service, false).await;
+    let roles = vec![crate::types::RoleName::parse("reader").expect("a role")];
+    let membership = Membership { org: rig.acme.id.clone(), user: robot.id.clone(), roles };
+    rig.node.store.set_membership(&membership, &rig.cause()).await.expect("done");
+    let subject = robot.id.clone();
+    let (client, secret) = rig
+        .made(|c| {
+            c.grant_types = vec![GrantType::ClientCredentials];
+            c.subject = Some(subject);
+            c.scopes = Some(ScopeSet::parse("logs:read metrics:read logs:delete").expect("scopes"));
+            c.redirect_uris = Vec::new();
+        })
+        .await;
+    (client.id.to_string(), secret, robot)
+}
+
+async fn token(rig: &Rig, who: &(String, String, crate::store::User), more: &[(&str, &str)]) -> super::rig::Answer {
+    let mut fields = vec![("grant_type", "client_credentials"), ("client_id", who.0.as_str()), ("client_secret", who.1.as_str())];
+    fields.extend(more);
+    rig.form("/oauth2/token", None, &fields).await
+}
+
+#[tokio::test]
+async fn rfc6749_s4_4_3_the_answer_has_every_field() {
+    let rig = Rig::new().await;
+    let who = machine(&rig).await;
+    let answer = token(&rig, &who, &[("scope", "metrics:read"), ("resource", "urn:test:metrics")]).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    let body = answer.json();
+    assert_eq!((body["token_type"].as_str(), body["expires_in"].as_u64()), (Some("Bearer"), Some(300)));
+    assert_eq!((body["scope"].as_str(), body["resource"].as_str()), (Some("metrics:read"), Some("urn:test:metrics")));
+    assert!(body.get("refresh_token").is_none());
+    let access = body["access_token"].as_str().expect("a token");
+    assert!(rig.works(access).await);
+    rig.later(300);
+    assert!(!rig.works(access).await);
+}
+
+#[tokio::test]
+async fn tokens_of_different_reach_live_side_by_side() {
+    let rig = Rig::new().await;
+    let who = machine(&rig).await;
+    let config = rig.node.config.load_full();
+    let one = token(&rig, &who, &[("scope", "logs:read")]).await.json();
+    let two = token(&rig, &who, &[("scope", "metrics:read")]).await.json();
+    for (body, scope) in [(one, "logs:read"), (two, "metrics:read")] {
+        let access = body["access_token"].as_str().expect("a token");
+        let principal = rig.node.verifier.principal(access, &config, rig.node.now()).await.expect("it works");
+        assert_eq!(config.catalogue.scopes(&principal.effective.now).to_string(), scope);
+        assert_eq!(principal.claims.sub, who.2.id);
+    }
+}
+
+#[tokio::test]
+async fn machines_get_no_more_than_they_were_given() {
+    let rig = Rig::new().await;
+    let who = machine(&rig).await;
+    for (name, value, error) in [
+        ("scope", "alerts:read", "invalid_scope"),
+        ("scope", "no:such", "invalid_scope"),
+        ("resource", "https://other.test", "invalid_target"),
+    ] {
+        assert_eq!(token(&rig, &who, &[(name, value)]).await.error(), error, "{name}={value}");
+    }
+    let all = token(&rig, &who, &[]).await.json();
+    assert_eq!(
+        (all["scope"].as_str(), all["resource"].as_str()),
+        (Some("logs:delete logs:read metrics:read"), Some("https://gw.test"))
+    );
+    let logs = ResourceId::parse("https://gw.test/logs").expect("a resource");
+    let subject = who.2.id.clone();
+    let (bound, secret) = rig
+        .made(|c| {
+            c.grant_types = vec![GrantType::ClientCredentials];
+            c.subject = Some(subject);
+            c.resources = vec![logs];
+        })
+        .await;
+    let bound = (bound.id.to_string(), secret, who.2.clone());
+    assert_eq!(token(&rig, &bound, &[("resource", "https://gw.test/prometheus")]).await.error(), "invalid_target");
+    assert_eq!(token(&rig, &bound, &[("resource", "https://gw.test/logs/")]).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_machine_stops_with_its_subject() {
+    let rig = Rig::new().await;
+    let who = machine(&rig).await;
+    let access = token(&rig, &who, &[]).await.json()["access_token"].as_str().expect("a token").to_owned();
+    rig.node.store.set_user_state(&who.2.id, UserState::Disabled, &rig.cause()).await.expect("done");
+    rig.node.settle().await.expect("applied");
+    assert!(!rig.works(&access).await);
+    assert_eq!(token(&rig, &who, &[]).await.error(), "unauthorized_client");
+    rig.node.store.set_user_state(&who.2.id, UserState::Active, &rig.cause()).await.expect("done");
+    assert_eq!(token(&rig, &who, &[]).await.status, StatusCode::OK, "it may again");
+    rig.node.store.remove_membership(&rig.acme.id, &who.2.id, &rig.cause()).await.expect("done");
+    assert_eq!(token(&rig, &who, &[]).await.error(), "unauthorized_client");
+}
+
+#[tokio::test]
+async fn clients_that_registered_themselves_are_no_machines() {
+    let rig = Rig::new().await;
+    let body = r#"{"redirect_uris":["https://a.test/cb"]}"#;
+    let made = rig.json("/oauth2/register", body).await.json();
+    let text = |name: &str| made[name].as_str().expect("text").to_owned();
+    let fields =
+        [("grant_type", "client_credentials"), ("client_id", &text("client_id")), ("client_secret", &text("client_secret"))];
+    assert_eq!(rig.form("/oauth2/token", None, &fields).await.error(), "unauthorized_client");
+}

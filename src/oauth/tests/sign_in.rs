@@ -1,0 +1,173 @@
+//! Sessions, passwords, throttling.
+
+use http::StatusCode;
+use http::header::SET_COOKIE;
+
+use super::rig::{Browser, PASSWORD, Rig, person};
+use crate::store::{UserKind, UserState};
+
+const SESSION: &str = "__Host-tollgate";
+
+#[tokio::test]
+async fn the_session_is_new_at_every_sign_in_and_dies_at_sign_out() {
+    let rig = Rig::new().await;
+    let mut browser = Browser::new(&rig);
+    let planted = "tg_ss_planted";
+    browser.cookies.insert(SESSION.to_owned(), planted.to_owned());
+    let answer = browser.try_sign_in("/login", "ada@acme.test", PASSWORD).await;
+    let set =
+        answer.headers.get_all(SET_COOKIE).iter().find(|c| c.as_bytes().starts_with(SESSION.as_bytes())).expect("a session");
+    assert!(set.to_str().is_ok_and(|s| s.ends_with("; Path=/; HttpOnly; SameSite=Lax; Secure")), "{set:?}");
+    assert_eq!(answer.location(), "/settings/applications");
+    let first = browser.cookies[SESSION].clone();
+    assert_ne!(first, planted);
+
+    let page = browser.get("/").await;
+    let csrf = page.csrf("/logout");
+    let out = browser.post("/logout", &[("csrf", "wrong")]).await;
+    assert_eq!(out.status, StatusCode::FORBIDDEN);
+    let out = browser.post("/logout", &[("csrf", &csrf)]).await;
+    assert_eq!((out.status, out.location()), (StatusCode::SEE_OTHER, "/?signed-out"));
+    assert!(!browser.cookies.contains_key(SESSION));
+    browser.cookies.insert(SESSION.to_owned(), first);
+    assert!(browser.get("/password").await.location().starts_with("/login"), "the old cookie is dead on the server");
+}
+
+#[tokio::test]
+async fn a_second_sign_in_ends_the_first_session() {
+    let rig = Rig::new().await;
+    let mut browser = Browser::new(&rig);
+    browser.sign_in("ada@acme.test", PASSWORD).await;
+    let first = browser.cookies[SESSION].clone();
+    let csrf = browser.get("/login?request=ar_1").await.csrf("/login");
+    let answer = browser.post("/login", &[("csrf", &csrf), ("email", "bob@beta.test"), ("password", PASSWORD)]).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER);
+    assert_ne!(browser.cookies[SESSION], first);
+    browser.cookies.insert(SESSION.to_owned(), first);
+    assert!(browser.get("/password").await.location().starts_with("/login"));
+}
+
+#[tokio::test]
+async fn sessions_end_by_idling_and_by_age_and_with_their_user() {
+    let rig = Rig::new().await;
+    let mut browser = Browser::new(&rig);
+    browser.sign_in("ada@acme.test", PASSWORD).await;
+    for _ in 0..14 {
+        rig.later(11 * 3600);
+        assert_eq!(browser.get("/password").await.status, StatusCode::OK, "seen within twelve hours");
+    }
+    rig.later(24 * 3600);
+    assert!(browser.get("/password").await.location().starts_with("/login"));
+
+    browser.sign_in("ada@acme.test", PASSWORD).await;
+    rig.later(12 * 3600);
+    assert!(browser.get("/password").await.location().starts_with("/login"), "it idled");
+
+    browser.sign_in("ada@acme.test", PASSWORD).await;
+    rig.node.store.set_user_state(&rig.ada.id, UserState::Disabled, &rig.cause()).await.expect("done");
+    assert!(browser.get("/password").await.location().starts_with("/login"), "its user is gone");
+}
+
+#[tokio::test]
+async fn refusals_do_not_say_which_part_was_wrong() {
+    let rig = Rig::new().await;
+    person(&rig.node, "robot@acme.test", UserKind::Service, false).await;
+    rig.node.store.set_user_state(&rig.bob.id, UserState::Disabled, &rig.cause()).await.expect("done");
+    let mut bodies = Vec::new();
+    for (email, password) in
+        [("ada@acme.test", "wrong"), ("nobody@acme.test", "wrong"), ("robot@acme.test", PASSWORD), ("bob@beta.test", PASSWORD)]
+    {
+        let mut browser = Browser::new(&rig);
+        let csrf = browser.get("/login").await.csrf("/login");
+        let answer = browser.post("/login", &[("csrf", &csrf), ("email", email), ("password", password)]).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{email}");
+        assert!(!browser.cookies.contains_key(SESSION));
+        bodies.push(answer.body.replace(email, "E").replace(&csrf, "C"));
+    }
+    assert!(bodies.windows(2).all(|w| w[0] == w[1]));
+}
+
+#[tokio::test]
+async fn too_many_attempts_wait_whether_or_not_the_account_exists() {
+    let rig = Rig::new().await;
+    for email in ["ada@acme.test", "nobody@acme.test"] {
+        let mut browser = Browser::new(&rig);
+        for _ in 0..3 {
+            assert_eq!(browser.try_sign_in("/login", email, "wrong").await.status, StatusCode::UNAUTHORIZED);
+        }
+        let blocked = browser.try_sign_in("/login", email, PASSWORD).await;
+        assert_eq!(blocked.status, StatusCode::TOO_MANY_REQUESTS);
+        assert!(blocked.body.contains("Too many attempts"));
+    }
+    rig.later(15 * 60);
+    Browser::new(&rig).sign_in("ada@acme.test", PASSWORD).await;
+}
+
+#[tokio::test]
+async fn successes_do_not_count_against_the_account() {
+    let rig = Rig::new().await;
+    for _ in 0..5 {
+        Browser::new(&rig).sign_in("ada@acme.test", PASSWORD).await;
+    }
+}
+
+#[tokio::test]
+async fn login_csrf_is_refused() {
+    let rig = Rig::new().await;
+    let (mut attacker, mut victim) = (Browser::new(&rig), Browser::new(&rig));
+    let theirs = attacker.get("/login").await.csrf("/login");
+    victim.get("/login").await;
+    let fields = [("email", "bob@beta.test"), ("password", PASSWORD)];
+    let forged = victim.post("/login", &[fields[0], fields[1], ("csrf", &theirs)]).await;
+    assert_eq!(forged.status, StatusCode::FORBIDDEN);
+    let bare = Browser::new(&rig).post("/login", &[fields[0], fields[1]]).await;
+    assert_eq!(bare.status, StatusCode::FORBIDDEN);
+    let own = victim.get("/login").await.csrf("/login");
+    victim.extra.lock().push(("sec-fetch-site", "cross-site"));
+    let cross = victim.post("/login", &[fields[0], fields[1], ("csrf", &own)]).await;
+    assert_eq!(cross.status, StatusCode::FORBIDDEN);
+    assert!(!victim.cookies.contains_key(SESSION));
+}
+
+#[tokio::test]
+async fn a_one_time_password_must_be_changed_first() {
+    let rig = Rig::new().await;
+    let user = person(&rig.node, "new@acme.test", UserKind::Person, true).await;
+    let membership = crate::store::Membership { org: rig.acme.id.clone(), user: user.id, roles: Vec::new() };
+    rig.node.store.set_membership(&membership, &rig.cause()).await.expect("done");
+    let client = rig.registered().await;
+    let mut browser = Browser::new(&rig);
+    let start = browser.get(&format!("/oauth2/authorize?{}", Rig::query(&client, &[]))).await;
+    let after = browser.try_sign_in(start.location(), "new@acme.test", PASSWORD).await;
+    assert!(after.location().starts_with("/password?request=ar_"), "{}", after.location());
+    let consent = after.location().replace("/password", "/consent");
+    assert!(browser.get(&consent).await.location().starts_with("/password"), "no way around");
+
+    let page = browser.get(after.location()).await;
+    let csrf = page.csrf("/password");
+    let mut change = async |current: &str, new: &str, csrf: &str| {
+        browser.post(after.location(), &[("csrf", csrf), ("current-password", current), ("new-password", new)]).await
+    };
+    for (current, new) in [("wrong", "another long password"), (PASSWORD, PASSWORD), (PASSWORD, "short")] {
+        assert_eq!(change(current, new, &csrf).await.status, StatusCode::UNPROCESSABLE_ENTITY, "{current} {new}");
+    }
+    assert_eq!(change(PASSWORD, "another long password", "x").await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let done = change(PASSWORD, "another long password", &csrf).await;
+    assert_eq!((done.status, done.location()), (StatusCode::SEE_OTHER, consent.as_str()));
+    assert_eq!(browser.get(&consent).await.status, StatusCode::OK);
+    Browser::new(&rig).sign_in("new@acme.test", "another long password").await;
+}
+
+#[tokio::test]
+async fn not_you_signs_out_and_comes_back_to_the_request() {
+    let rig = Rig::new().await;
+    let client = rig.registered().await;
+    let mut browser = Browser::new(&rig);
+    browser.sign_in("ada@acme.test", PASSWORD).await;
+    let (at, page) = browser.consent_page(&client, &[]).await;
+    let csrf = page.csrf("/logout");
+    let out = browser.post(&at.replace("/consent", "/logout"), &[("csrf", &csrf)]).await;
+    assert_eq!(out.location(), at.replace("/consent", "/login"));
+    let back = browser.try_sign_in(out.location(), "bob@beta.test", PASSWORD).await;
+    assert_eq!(back.location(), at);
+}

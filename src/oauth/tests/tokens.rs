@@ -1,0 +1,301 @@
+//! Codes, refresh tokens, revocation, introspection.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use futures::future::join_all;
+use http::StatusCode;
+use http::header::WWW_AUTHENTICATE;
+
+use super::rig::{CALLBACK, Rig, VERIFIER, pair_of};
+use crate::store::{Membership, UserState};
+
+#[tokio::test]
+async fn rfc6749_s4_1_3_code_is_single_use() {
+    let rig = Rig::new().await;
+    let client = rig.registered().await;
+    let code = rig.code(&client, &[]).await;
+    let (access, refresh) = pair_of(&rig.exchange(&client, &code).await);
+    let again = rig.exchange(&client, &code).await;
+    assert_eq!((again.status, again.error().as_str()), (StatusCode::BAD_REQUEST, "invalid_grant"));
+    assert!(rig.works(&access).await, "asked twice at once is no theft");
+    rig.later(11);
+    assert_eq!(rig.exchange(&client, &code).await.error(), "invalid_grant");
+    assert!(!rig.works(&access).await, "a late replay ends the grant");
+    assert_eq!(rig.refresh(&client, &refresh, &[]).await.error(), "invalid_grant");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn rfc6749_s4_1_3_of_many_redemptions_one_wins() {
+    let rig = Rig::new().await;
+    let client = rig.registered().await;
+    let code = rig.code(&client, &[]).await;
+    let answers = join_all((0..50).map(|_| rig.exchange(&client, &code))).await;
+    assert_eq!(answers.iter().filter(|a| a.status == StatusCode::OK).count(), 1);
+    assert!(answers.iter().all(|a| a.status == StatusCode::OK || a.error() == "invalid_grant"));
+}
+
+#[tokio::test]
+async fn rfc6749_s4_1_3_a_code_is_bound_to_its_request() {
+    let rig = Rig::new().await;
+    let (client, other) = (rig.registered().await, rig.registered().await);
+    let code = rig.code(&client, &[("resource", "https://gw.test/logs")]).await;
+    let base = [
+        ("grant_type", "authorization_code"),
+        ("code", code.as_str()),
+        ("redirect_uri", CALLBACK),
+        ("client_id", client.as_str()),
+        ("code_verifier", VERIFIER),
+    ];
+    let changed = async |name: &str, value: &str| {
+        let mut fields = base.to_vec();
+        fields.retain(|(n, _)| *n != name);
+        fields.push((name, value));
+        rig.form("/oauth2/token", None, &fields).await
+    };
+    let wrong = VERIFIER.replace('d', "e");
+    for (name, value, error) in [
+        ("client_id", other.as_str(), "invalid_grant"),
+        ("redirect_uri", "https://app.test/cb/", "invalid_grant"),
+        ("redirect_uri", "", "invalid_request"),
+        ("code_verifier", "", "invalid_request"),
+        ("code_verifier", "short", "invalid_request"),
+        ("code_verifier", &wrong, "invalid_grant"),
+        ("code", "tg_ac_unknown", "invalid_grant"),
+        ("code", "tg_rt_unknown", "invalid_grant"),
+        ("code", "", "invalid_request"),
+        ("resource", "https://gw.test/prometheus", "invalid_target"),
+        ("resource", "https://other.test/", "invalid_target"),
+        ("grant_type", "password", "unsupported_grant_type"),
+        ("grant_type", "client_credentials", "unauthorized_client"),
+        ("grant_type", "", "invalid_request"),
+    ] {
+        let answer = changed(name, value).await;
+        assert_eq!(answer.error(), error, "{name}={value}");
+        assert_eq!(answer.headers["cache-control"], "no-store");
+    }
+    let answer = changed("resource", "https://gw.test/logs/").await;
+    assert_eq!(answer.status, StatusCode::OK, "and nobody else used it up: {}", answer.body);
+}
+
+#[tokio::test]
+async fn a_code_ends_after_a_minute() {
+    let rig = Rig::new().await;
+    let client = rig.registered().await;
+    let code = rig.code(&client, &[]).await;
+    rig.later(60);
+    assert_eq!(rig.exchange(&client, &code).await.error(), "invalid_grant");
+}
+
+#[tokio::test]
+async fn requests_that_are_no_forms_are_refused() {
+    let rig = Rig::new().await;
+    let client = rig.registered().await;
+    let json = rig.json("/oauth2/token", r#"{"grant_type":"refresh_token"}"#).await;
+    assert_eq!((json.status, json.error().as_str()), (StatusCode::BAD_REQUEST, "invalid_request"));
+    let query = rig.form("/oauth2/token?client_secret=x", None, &[("client_id", &client)]).await;
+    assert_eq!(query.error(), "invalid_request");
+    let twice = rig.form("/oauth2/token", None, &[("client_id", &client), ("client_id", &client)]).await;
+    assert_eq!(twice.error(), "invalid_request");
+    let large = "x".repeat(65 * 1024);
+    let large = rig.form("/oauth2/token", None, &[("client_id", &large)]).await;
+    assert_eq!((large.status, large.error().as_str()), (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request"));
+    let many: Vec<(String, &str)> = (0..100).map(|i| (format!("p{i}"), "x")).collect();
+    let many: Vec<(&str, &str)> = many.iter().map(|(n, v)| (n.as_str(), *v)).collect();
+    assert_eq!(rig.form("/oauth2/token", None, &many).await.error(), "invalid_request");
+    let unknown = rig.refresh("cl_unknown", "tg_rt_x", &[]).await;
+    assert_eq!((unknown.status, unknown.error().as_str()), (StatusCode::UNAUTHORIZED, "invalid_client"));
+}
+
+#[tokio::test]
+async fn rfc6749_s2_3_1_confidential_clients_authenticate() {
+    let rig = Rig::new().await;
+    let (client, secret) = rig.made(|_| {}).await;
+    let id = client.id.as_str();
+    let basic = |secret: &str| Some(format!("Basic {}", STANDARD.encode(format!("{id}:{secret}"))));
+    let fields = [("grant_type", "refresh_token"), ("refresh_token", "tg_rt_x")];
+    let with = |more: &[(&'static str, &str)]| {
+        [
+            fields.iter().map(|(a, b)| (*a, (*b).to_owned())).collect::<Vec<_>>(),
+            more.iter().map(|(a, b)| (*a, (*b).to_owned())).collect(),
+        ]
+        .concat()
+    };
+    let send = async |authorization: Option<String>, more: Vec<(&str, String)>| {
+        let more: Vec<(&str, &str)> = more.iter().map(|(a, b)| (*a, b.as_str())).collect();
+        rig.form("/oauth2/token", authorization, &more).await
+    };
+    for (authorization, more) in [
+        (basic(&secret), with(&[])),
+        (basic(&secret), with(&[("client_id", id)])),
+        (None, with(&[("client_id", id), ("client_secret", &secret)])),
+    ] {
+        assert_eq!(send(authorization, more).await.error(), "invalid_grant", "authenticated, and then the token is unknown");
+    }
+    let wrong = send(basic("tg_cs_wrong"), with(&[])).await;
+    assert_eq!((wrong.status, wrong.error().as_str()), (StatusCode::UNAUTHORIZED, "invalid_client"));
+    assert!(wrong.headers.contains_key(WWW_AUTHENTICATE));
+    for end in [0, 10, secret.len() - 1] {
+        assert_ne!(send(basic(&secret[..end]), with(&[])).await.error(), "invalid_grant", "a truncated secret is none");
+    }
+    let bare = send(None, with(&[("client_id", id)])).await;
+    assert_eq!((bare.status, bare.error().as_str()), (StatusCode::UNAUTHORIZED, "invalid_client"));
+    assert!(!bare.headers.contains_key(WWW_AUTHENTICATE));
+    let both = send(basic(&secret), with(&[("client_secret", &secret)])).await;
+    assert_eq!((both.status, both.error().as_str()), (StatusCode::BAD_REQUEST, "invalid_request"));
+}
+
+#[tokio::test]
+async fn rfc6749_s6_a_refresh_may_narrow_and_never_widen() {
+    let rig = Rig::new().await;
+    let client = rig.registered().await;
+    let change = [("scope", "logs:read metrics:read"), ("resource", "https://gw.test/logs")];
+    let (_, refresh) = rig.pair(&client, &change).await;
+    for (name, value, error) in [
+        ("scope", "logs:read alerts:read", "invalid_scope"),
+        ("scope", "logs:delete", "invalid_scope"),
+        ("resource", "https://gw.test/prometheus", "invalid_target"),
+        ("resource", "https://gw.test/", "invalid_target"),
+    ] {
+        assert_eq!(rig.refresh(&client, &refresh, &[(name, value)]).await.error(), error, "{name}={value}");
+    }
+    let narrow = rig.refresh(&client, &refresh, &[("scope", "logs:read offline_access")]).await;
+    assert_eq!(narrow.json()["scope"], "logs:read");
+    let whole = rig.refresh(&client, &pair_of(&narrow).1, &[]).await;
+    assert_eq!(whole.json()["scope"], "logs:read metrics:read", "the grant keeps what was consented to");
+    let config = rig.node.config.load_full();
+    let principal = rig.node.verifier.principal(&pair_of(&whole).0, &config, rig.node.now()).await.expect("it works");
+    assert_eq!(principal.claims.aud.iter().map(|a| a.as_str()).collect::<Vec<_>>(), ["https://gw.test/logs"]);
+}
+
+#[tokio::test]
+async fn refresh_tokens_are_bound_and_whole() {
+    let rig = Rig::new().await;
+    let (client, other) = (rig.registered().await, rig.registered().await);
+    let (access, refresh) = rig.pair(&client, &[]).await;
+    assert_eq!(rig.refresh(&other, &refresh, &[]).await.error(), "invalid_grant");
+    let upper = refresh.to_uppercase();
+    for bad in [&refresh[..refresh.len() - 1], &format!("{refresh}x"), &upper, access.as_str(), "", "x"] {
+        let answer = rig.refresh(&client, bad, &[]).await;
+        assert!(matches!(answer.error().as_str(), "invalid_grant" | "invalid_request"), "{bad}");
+    }
+    assert_eq!(rig.refresh(&client, &refresh, &[]).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_repaired_within_the_grace() {
+    let rig = Rig::new().await;
+    let client = rig.registered().await;
+    let (_, first) = rig.pair(&client, &[]).await;
+    let (_, second) = pair_of(&rig.refresh(&client, &first, &[]).await);
+    let (access, again) = pair_of(&rig.refresh(&client, &first, &[]).await);
+    assert_eq!(again, second, "the same successor, not another family");
+    assert!(rig.works(&access).await);
+    let (_, third) = pair_of(&rig.refresh(&client, &second, &[]).await);
+    let (_, late) = pair_of(&rig.refresh(&client, &first, &[]).await);
+    assert_ne!(late, second, "the chain is followed to its living end");
+    assert_eq!(rig.refresh(&client, &late, &[]).await.status, StatusCode::OK);
+    assert_eq!(rig.refresh(&client, &third, &[]).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn rfc9700_s4_14_2_reuse_after_the_grace_ends_the_grant() {
+    let rig = Rig::new().await;
+    let client = rig.registered().await;
+    let (_, first) = rig.pair(&client, &[]).await;
+    let (access, second) = pair_of(&rig.refresh(&client, &first, &[]).await);
+    rig.later(61);
+    assert_eq!(rig.refresh(&client, &first, &[]).await.error(), "invalid_grant");
+    assert!(!rig.works(&access).await, "thief and owner both lose it, at once");
+    assert_eq!(rig.refresh(&client, &second, &[]).await.error(), "invalid_grant");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_fifty_refreshes_at_once_all_end_with_a_working_pair() {
+    let rig = Arc::new(Rig::new().await);
+    let client = rig.registered().await;
+    let (_, refresh) = rig.pair(&client, &[]).await;
+    let answers = join_all((0..50).map(|_| rig.refresh(&client, &refresh, &[]))).await;
+    let pairs: Vec<_> = answers.iter().map(pair_of).collect();
+    let successors: HashSet<_> = pairs.iter().map(|(_, r)| r).collect();
+    assert_eq!(successors.len(), 1);
+    for (access, _) in &pairs {
+        assert!(rig.works(access).await);
+    }
+    assert_eq!(rig.refresh(&client, &pairs[0].1, &[]).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_refresh_ends_with_what_stands_behind_it() {
+    let rig = Rig::new().await;
+    let client = rig.registered().await;
+    let (_, refresh) = rig.pair(&client, &[]).await;
+    rig.later(31 * 24 * 3600);
+    assert_eq!(rig.refresh(&client, &refresh, &[]).await.error(), "invalid_grant", "it was not used for thirty days");
+    let (access, refresh) = rig.pair(&client, &[]).await;
+    rig.node.store.remove_membership(&rig.acme.id, &rig.ada.id, &rig.cause()).await.expect("done");
+    rig.node.settle().await.expect("applied");
+    assert!(!rig.works(&access).await);
+    assert_eq!(rig.refresh(&client, &refresh, &[]).await.error(), "invalid_grant");
+    let back = Membership { org: rig.acme.id.clone(), user: rig.ada.id.clone(), roles: Vec::new() };
+    rig.node.store.set_membership(&back, &rig.cause()).await.expect("done");
+    let (_, refresh) = rig.pair(&client, &[]).await;
+    rig.node.store.set_user_state(&rig.ada.id, UserState::Disabled, &rig.cause()).await.expect("done");
+    assert_eq!(rig.refresh(&client, &refresh, &[]).await.error(), "invalid_grant");
+}
+
+#[tokio::test]
+async fn rfc7009_s2_revocation_holds_when_it_is_answered() {
+    let rig = Rig::new().await;
+    let (client, other) = (rig.registered().await, rig.registered().await);
+    let (access, refresh) = rig.pair(&client, &[("scope", "logs:read")]).await;
+    let revoke =
+        async |who: &str, token: &str| rig.form("/oauth2/revoke", None, &[("token", token), ("client_id", who)]).await.status;
+    for token in ["unknown", "tg_rt_unknown", "a.b.c"] {
+        assert_eq!(revoke(&client, token).await, StatusCode::OK, "{token}");
+    }
+    assert_eq!(revoke(&other, &refresh).await, StatusCode::OK);
+    assert_eq!(revoke(&other, &access).await, StatusCode::OK);
+    assert!(rig.works(&access).await, "another client's tokens stay untouched");
+
+    assert_eq!(revoke(&client, &access).await, StatusCode::OK);
+    assert!(!rig.works(&access).await);
+    let (sibling, refresh) = pair_of(&rig.refresh(&client, &refresh, &[]).await);
+    assert!(rig.works(&sibling).await, "an access token goes alone");
+    assert_eq!(revoke(&client, &refresh).await, StatusCode::OK);
+    assert!(!rig.works(&sibling).await, "a refresh token takes its grant along");
+    assert_eq!(rig.refresh(&client, &refresh, &[]).await.error(), "invalid_grant");
+    let missing = rig.form("/oauth2/revoke", None, &[("client_id", &client)]).await;
+    assert_eq!(missing.error(), "invalid_request");
+}
+
+#[tokio::test]
+async fn rfc7662_s2_introspection_says_what_holds_now_and_only_to_whom_it_concerns() {
+    let rig = Rig::new().await;
+    let client = rig.registered().await;
+    let (access, refresh) = rig.pair(&client, &[("scope", "logs:read alerts:read")]).await;
+    let (server, secret) = rig.made(|_| {}).await;
+    let beta = rig.beta.id.clone();
+    let (foreign, foreign_secret) = rig.made(|c| c.org = Some(beta)).await;
+    let ask = async |id: &str, secret: &str, token: &str| {
+        rig.form("/oauth2/introspect", None, &[("token", token), ("client_id", id), ("client_secret", secret)]).await
+    };
+    let answer = ask(server.id.as_str(), &secret, &access).await.json();
+    assert_eq!(answer["active"], true);
+    assert_eq!(answer["scope"], "logs:read", "nobody lets Ada read alerts");
+    assert_eq!((answer["client_id"].as_str(), answer["username"].as_str()), (Some(client.as_str()), Some("ada@acme.test")));
+    let inactive = serde_json::json!({"active": false});
+    for (id, secret, token) in [
+        (foreign.id.as_str(), foreign_secret.as_str(), access.as_str()),
+        (server.id.as_str(), &secret, &refresh),
+        (server.id.as_str(), &secret, "garbage"),
+    ] {
+        assert_eq!(ask(id, secret, token).await.json(), inactive, "{token}");
+    }
+    let public = rig.form("/oauth2/introspect", None, &[("token", &access), ("client_id", &client)]).await;
+    assert_eq!(public.status, StatusCode::UNAUTHORIZED);
+    rig.form("/oauth2/revoke", None, &[("token", &refresh), ("client_id", &client)]).await;
+    assert_eq!(ask(server.id.as_str(), &secret, &access).await.json(), inactive);
+}

@@ -1,0 +1,198 @@
+//! A gateway in this process, on sockets of its own, with a clock that the test moves.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use tempfile::TempDir;
+use tollgate::boot::{self, Options, Running};
+use tollgate::config::Config;
+use tollgate::types::{ManualClock, SeededEntropy, Timestamp};
+
+use super::Upstream;
+
+pub const ISSUER: &str = "https://gw.test";
+/// What the gateway presents to its upstream.
+pub const UPSTREAM_SECRET: &str = "Bearer upstream-credential-5up3r";
+
+const START: Timestamp = Timestamp::from_millis(1_795_219_200_000);
+
+const CONFIG: &str = r#"
+public_url = "https://gw.test"
+[data]
+dir = "{dir}"
+[keys]
+secret = "env:SECRET"
+[store]
+url = "env:STORE"
+[limits]
+{limits}
+[scopes."dash:read"]
+description = "See dashboards"
+group = "Dashboards"
+risk = "low"
+[scopes."mcp:tools:write"]
+description = "Use tools that change something"
+group = "MCP servers"
+[roles.reader]
+permissions = ["metrics:read", "dash:read"]
+[roles.agent]
+permissions = ["mcp:tools:invoke", "mcp:tools:write", "metrics:read"]
+
+[[upstreams]]
+name = "metrics"
+endpoints = ["http://{upstream}/base"]
+timeouts = { connect = "2s", read = "{read}", stream_idle = "1h", write = "30s" }
+[[upstreams.inject]]
+header = "Authorization"
+value_file = "{dir}/upstream.secret"
+[[upstreams]]
+name = "plain"
+endpoints = ["http://{upstream}"]
+[[upstreams]]
+name = "nobody"
+endpoints = ["http://127.0.0.1:{closed}"]
+
+[[apis]]
+name = "prometheus"
+mount = "/prometheus"
+pack = "prometheus"
+upstream = "metrics"
+tenant = { mode = "header", name = "X-Scope-OrgID", value = "{org.tenant}" }
+forbidden_query = ["tenant"]
+allowed_origins = ["https://app.test"]
+aliases = ["urn:test:metrics"]
+
+[[apis]]
+name = "dash"
+mount = "/dash"
+upstream = "plain"
+host = "{org}.apps.test"
+tenant = { mode = "path_prefix", value = "/o/{org.tenant}" }
+identity_headers = ["X-WEBAUTH-USER"]
+[[apis.routes]]
+id = "dash.health"
+match = "/health"
+methods = ["GET", "POST"]
+public = true
+[[apis.routes]]
+id = "dash.account"
+match = "/api/{account}/dashboards/{uid}"
+methods = ["GET"]
+scopes = ["dash:read"]
+org_captures = ["account"]
+[[apis.routes]]
+id = "dash.folders"
+match = "/api/folders/**"
+methods = ["GET", "POST"]
+scopes = ["dash:read"]
+encoded_slash = true
+
+[[apis]]
+name = "open"
+mount = "/open"
+upstream = "plain"
+[[apis.routes]]
+id = "open.any"
+match = "/**"
+methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+public = true
+
+[[apis]]
+name = "gone"
+mount = "/gone"
+upstream = "nobody"
+[[apis.routes]]
+id = "gone.any"
+match = "/**"
+methods = ["GET", "POST"]
+public = true
+
+[[apis]]
+name = "tools"
+mount = "/mcp/tools"
+kind = "mcp"
+upstream = "plain"
+tools = { echo = [], "get-*" = ["metrics:read"], "write-*" = ["mcp:tools:write"], default = "deny" }
+"#;
+
+/// What a test changes about its gateway.
+#[derive(Default)]
+pub struct Setup {
+    /// Lines of `[limits]`.
+    pub limits: &'static str,
+    /// Read timeout of the upstream with a credential; 60 s when empty.
+    pub read_timeout: &'static str,
+    /// Where the store is; a file of its own when `None`.
+    pub store: Option<String>,
+}
+
+/// A running gateway and its upstream.
+pub struct Gateway {
+    pub running: Running,
+    pub clock: Arc<ManualClock>,
+    pub upstream: Upstream,
+    pub dir: TempDir,
+    pub store_url: String,
+}
+
+impl Gateway {
+    pub async fn start() -> Self {
+        Self::start_with(Setup::default()).await
+    }
+
+    /// On PostgreSQL.
+    pub async fn start_on_postgres() -> Self {
+        let store = crate::postgres::fresh_database().await;
+        Self::start_with(Setup { store: Some(store), ..Setup::default() }).await
+    }
+
+    pub async fn start_with(setup: Setup) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let upstream = Upstream::start().await;
+        let store_url = setup.store.clone().unwrap_or_else(|| format!("sqlite:{}/store.db", dir.path().display()));
+        let clock = Arc::new(ManualClock::starting_at(START));
+        let running = boot(&setup, &dir, &upstream, &store_url, &clock).await;
+        Self { running, clock, upstream, dir, store_url }
+    }
+
+    /// The clock, moved.
+    pub fn advance(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+}
+
+async fn boot(setup: &Setup, dir: &TempDir, upstream: &Upstream, store: &str, clock: &Arc<ManualClock>) -> Running {
+    use std::os::unix::fs::OpenOptionsExt as _;
+
+    let path = dir.path().join("upstream.secret");
+    let mut file = std::fs::OpenOptions::new().write(true).create(true).mode(0o600).open(path).expect("a file");
+    std::io::Write::write_all(&mut file, UPSTREAM_SECRET.as_bytes()).expect("a secret");
+    let text = CONFIG
+        .replace("{dir}", &dir.path().display().to_string())
+        .replace("{limits}", setup.limits)
+        .replace("{read}", if setup.read_timeout.is_empty() { "60s" } else { setup.read_timeout })
+        .replace("{upstream}", &upstream.address.to_string())
+        .replace("{closed}", &closed_port().to_string());
+    let store = store.to_owned();
+    let environment = move |name: &str| match name {
+        "SECRET" => Some(base64::engine::general_purpose::STANDARD.encode([7_u8; 32])),
+        "STORE" => Some(store.clone()),
+        _ => None,
+    };
+    let (config, _) = Config::parse(&text, &environment, 1).unwrap_or_else(|e| panic!("a sound configuration: {e:?}"));
+    let socket = || TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let options = Options {
+        sockets: Some((socket(), socket())),
+        clock: Arc::clone(clock) as _,
+        entropy: Arc::new(SeededEntropy::new(u64::from(upstream.address.port()))),
+        ..Options::new(config, None, Arc::new(environment))
+    };
+    boot::start(options).await.unwrap_or_else(|e| panic!("the gateway starts: {e:?}"))
+}
+
+/// A port at which nobody listens.
+fn closed_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port()
+}

@@ -1,0 +1,78 @@
+//! An HTTP/2 client with prior knowledge.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use h2::RecvStream;
+use h2::client::SendRequest;
+use http::{Method, Request, Uri, Version};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+
+use super::http1::Response;
+use super::within;
+
+/// One connection; it ends when this is dropped.
+pub struct Conn {
+    send: SendRequest<Bytes>,
+    driver: JoinHandle<()>,
+}
+
+impl Drop for Conn {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+/// A request for `target` at the gateway.
+pub fn request(method: &str, target: &str, headers: &[(&str, &str)]) -> Request<()> {
+    let uri = Uri::builder().scheme("http").authority("gw.test").path_and_query(target).build().expect("a URI");
+    let method = Method::from_bytes(method.as_bytes()).expect("a method");
+    let mut request = Request::builder().method(method).uri(uri).version(Version::HTTP_2);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.body(()).expect("a request")
+}
+
+impl Conn {
+    pub async fn open(to: SocketAddr) -> Self {
+        let stream = TcpStream::connect(to).await.expect("the gateway accepts");
+        let (send, connection) = within("a handshake", h2::client::handshake(stream)).await.expect("HTTP/2");
+        let driver = tokio::spawn(async move {
+            let _ = connection.await;
+        });
+        Self { send, driver }
+    }
+
+    /// Sends a request; gives its head and what brings its body.
+    pub async fn start(&mut self, request: Request<()>, body: Option<Bytes>) -> Result<(Response, RecvStream), h2::Error> {
+        let mut send = within("room for a stream", self.send.clone().ready()).await?;
+        let (response, mut stream) = send.send_request(request, body.is_none())?;
+        if let Some(body) = body {
+            stream.send_data(body, true)?;
+        }
+        let (parts, body) = within("a response", response).await?.into_parts();
+        let text = |v: &http::HeaderValue| String::from_utf8_lossy(v.as_bytes()).into_owned();
+        let headers = parts.headers.iter().map(|(n, v)| (n.to_string(), text(v))).collect();
+        Ok((Response { status: parts.status.as_u16(), headers, body: Vec::new() }, body))
+    }
+
+    /// Sends a request and reads its response whole.
+    pub async fn ask(&mut self, request: Request<()>, body: Option<Bytes>) -> Result<Response, h2::Error> {
+        let (mut response, mut stream) = self.start(request, body).await?;
+        while let Some(data) = data(&mut stream).await {
+            response.body.extend_from_slice(&data?);
+        }
+        Ok(response)
+    }
+}
+
+/// The next piece of a body.
+pub async fn data(stream: &mut RecvStream) -> Option<Result<Bytes, h2::Error>> {
+    let data = within("a piece of a body", stream.data()).await;
+    if let Some(Ok(data)) = &data {
+        let _ = stream.flow_control().release_capacity(data.len());
+    }
+    data
+}

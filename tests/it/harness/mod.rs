@@ -1,0 +1,26 @@
+//! What every test starts from.
+
+pub mod audit;
+mod gateway;
+pub mod http1;
+pub mod http2;
+pub mod upstream;
+pub mod world;
+
+use std::future::Future;
+use std::time::Duration;
+
+pub use gateway::{Gateway, ISSUER, Setup, UPSTREAM_SECRET};
+pub use upstream::{Seen, Upstream};
+pub use world::Caller;
+
+/// Longest that anything may take on a machine that is busy with other things. Nothing waits this long unless it is broken.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Waits for something that has to happen.
+pub async fn within<T>(what: &str, it: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(PATIENCE, it).await {
+        Ok(done) => done,
+        Err(_) => panic!("{what} did not happen"),
+    }
+}
