@@ -1,9 +1,59 @@
-use crate::node::Node;
+//! What signed-in people see of their own and of their organization: the applications that work for them, and the audit log.
+//!
+//! What these pages put on record themselves: a revocation (`grant.revoke.user`, written by the store beside the change) and a
+//! download of the log (`audit.export`, written before its first byte). Looking at a page is not recorded.
+
+pub mod applications;
+mod audit;
+mod flush;
+pub mod log;
+mod settings;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
 use std::sync::Arc;
-#[async_trait::async_trait]
-pub trait AuditFlush: Send + Sync {
-    async fn flush(&self);
+
+use axum::Router;
+use axum::extract::FromRef;
+use axum::middleware::from_fn_with_state;
+use axum::routing::get;
+use http::StatusCode;
+
+pub use flush::AuditFlush;
+
+use crate::node::Node;
+use crate::web::Trouble;
+
+/// What the pages share.
+#[derive(Clone)]
+struct App {
+    node: Arc<Node>,
+    flush: Arc<dyn AuditFlush>,
 }
-pub fn router(_: Arc<Node>, _: Arc<dyn AuditFlush>) -> axum::Router {
-    axum::Router::new()
+
+impl FromRef<App> for Arc<Node> {
+    fn from_ref(app: &App) -> Self {
+        Self::clone(&app.node)
+    }
+}
+
+/// The pages' router. Requests must carry a [`crate::web::Peer`] extension.
+pub fn router(node: Arc<Node>, flush: Arc<dyn AuditFlush>) -> Router {
+    let app = App { node: Arc::clone(&node), flush };
+    Router::new()
+        .route("/settings/applications", get(settings::show).post(settings::revoke))
+        .route("/orgs/{org}/audit", get(audit::list))
+        .route("/orgs/{org}/audit.ndjson", get(audit::ndjson))
+        .route("/orgs/{org}/audit.csv", get(audit::csv))
+        .route("/orgs/{org}/audit/{record}", get(audit::record))
+        .with_state(app)
+        .layer(from_fn_with_state(node, crate::web::harden))
+}
+
+/// The same answer for what is not there and for what somebody may not see.
+fn not_found() -> Trouble {
+    let happened = "There is nothing at this address that you may see.";
+    let advice = "Check the address. If somebody sent it to you, ask them whether you should have access.";
+    Trouble { status: StatusCode::NOT_FOUND, ..Trouble::refused("This page isn't here", happened, advice) }
 }

@@ -1,15 +1,83 @@
-use crate::{node::Node, telemetry::Metrics, types::HashedToken};
+//! The admin listener: metrics, health, and the administration of organizations, users, clients, grants, keys and the log.
+//!
+//! `http → Local → store`, and from the command line either the same or `Remote → http → Local → store`. [`Administration`]
+//! names every operation once.
+
+mod administration;
+mod error;
+mod extract;
+mod guard;
+mod health;
+mod http;
+mod local;
+mod model;
+mod openapi;
+mod remote;
+mod secret;
+#[cfg(test)]
+pub(crate) mod tests;
+
 use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::get;
+use tokio_util::sync::CancellationToken;
+
+pub use administration::Administration;
+pub use error::{AdminError, Problem, Refusal, RefusalCode};
+pub use health::Readiness;
+pub use local::Local;
+pub use model::{
+    AuditEntry, AuditPageView, AuditQuery, ClientScopes, ClientView, CreatedClient, CreatedSecret, CreatedUser, DecisionName,
+    GrantStateView, GrantView, KeyView, MemberRoles, MemberView, NewClient, NewClientKind, NewOrg, NewPassword, NewSecret,
+    NewUserRequest, OrgChange, OrgView, RoleView, Rotation, SecretView, Switch, SwitchTo, UserView, Within,
+};
+pub use openapi::document;
+pub use remote::Remote;
+pub use secret::{read_secret, secret_path, write_secret};
+
+use crate::node::Node;
+use crate::telemetry::Metrics;
+use crate::types::HashedToken;
+
+/// Largest body that the admin API reads, bytes.
+const MAX_BODY: usize = 64 << 10;
+
+/// What the admin listener shows and administers.
+#[derive(Clone)]
 pub struct AdminState {
+    /// The process.
     pub node: Arc<Node>,
+    /// Its metrics.
     pub metrics: Arc<Metrics>,
+    /// Whether it should get traffic.
     pub readiness: Arc<dyn Readiness>,
+    /// Hash of the bearer secret (see [`write_secret`]).
     pub token: HashedToken,
+    /// Ends what has no end of its own, so that the listener can stop.
+    pub stop: CancellationToken,
 }
-#[async_trait::async_trait]
-pub trait Readiness: Send + Sync {
-    async fn check(&self) -> Result<(), Vec<String>>;
+
+impl std::fmt::Debug for AdminState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AdminState").field("node", &self.node).finish_non_exhaustive()
+    }
 }
-pub fn router(_: AdminState) -> axum::Router {
-    axum::Router::new()
+
+/// Everything that the admin listener answers. Serve it with `into_make_service_with_connect_info::<SocketAddr>()`, so that
+/// audit records can name where an operator called from.
+pub fn router(state: AdminState) -> Router {
+    let (api, document) = openapi::routes().split_for_parts();
+    let api = api.route_layer(from_fn_with_state(state.clone(), guard::bearer));
+    let document = Arc::new(document);
+    Router::new()
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .route("/admin/v1/openapi.json", get(move || openapi::serve(Arc::clone(&document))))
+        .merge(api)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(state)
 }

@@ -1,5 +1,6 @@
 //! From a configuration to a running gateway: the one place that names concrete types.
 
+mod direct;
 mod drain;
 mod meters;
 mod ready;
@@ -29,9 +30,10 @@ use crate::node::Node;
 use crate::store::{StoreError, sql};
 use crate::telemetry::Metrics;
 use crate::token::TokenFault;
-use crate::types::{Clock, Entropy, NodeId, PlainToken, SystemClock, SystemEntropy, TokenKind};
+use crate::types::{Clock, Entropy, NodeId, PlainToken, SystemClock, SystemEntropy};
 use crate::{oauth, own_mcp};
 
+pub use direct::{Direct, open};
 pub use drain::signalled;
 pub use ready::Ready;
 
@@ -128,7 +130,8 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
     };
     let id = NodeId::generate(clock.now(), &*entropy);
     let store = sql::open(config.store_url.expose_secret(), &id, Arc::clone(&entropy)).await?;
-    let admin_token = admin_token(&config, &*entropy)?;
+    let admin_token = admin::write_secret(&config.data_dir, &*entropy)
+        .map_err(|source| BootError::Data { path: admin::secret_path(&config.data_dir), source })?;
     let (limits, data_dir) = (config.listen.limits, config.data_dir.clone());
     let durability = if config.audit.power_safe { Durability::Power } else { Durability::Process };
     let node = Node::start(id.clone(), config, store, Arc::clone(&clock), entropy).await?;
@@ -165,6 +168,7 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
         metrics: Arc::clone(&metrics),
         readiness: Arc::clone(&ready) as _,
         token: admin_token.hashed(),
+        stop: stop.clone(),
     };
     let mut running = vec![
         tokio::spawn(Arc::clone(&node).follow(stop.clone())),
@@ -238,22 +242,6 @@ pub type WhenReady = Box<dyn for<'r> FnOnce(&'r Running) -> Pin<Box<dyn Future<O
 
 fn bind(address: SocketAddr) -> Result<TcpListener, BootError> {
     TcpListener::bind(address).map_err(|source| BootError::Listen { address, source })
-}
-
-/// Makes the admin API's secret and leaves it where only this system's operator reads it.
-fn admin_token(config: &Config, entropy: &dyn Entropy) -> Result<PlainToken, BootError> {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
-
-    let token = PlainToken::generate(TokenKind::Admin, entropy);
-    let path = config.data_dir.join("admin.token");
-    let write = || {
-        let _ = std::fs::remove_file(&path);
-        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-        file.write_all(token.expose().as_bytes())
-    };
-    write().map_err(|source| BootError::Data { path: path.clone(), source })?;
-    Ok(token)
 }
 
 fn serve_admin(

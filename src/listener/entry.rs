@@ -70,9 +70,17 @@ fn client(peer: SocketAddr, headers: &HeaderMap, config: &Config) -> SocketAddr 
     if !is_trusted(config, peer.ip()) {
         return peer;
     }
-    let said = headers.get_all("x-forwarded-for").iter().filter_map(|v| v.to_str().ok());
-    let hops: Vec<IpAddr> = said.flat_map(|v| v.split(',')).map_while(|a| a.trim().parse().ok()).collect();
-    let ip = hops.iter().rev().find(|a| !is_trusted(config, **a)).or(hops.first()).copied();
+    let said: Vec<&str> =
+        headers.get_all("x-forwarded-for").iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(',')).collect();
+    // Only what proxies of ours wrote is true: an entry that is no address was written by somebody else, and so is all before it.
+    let hops = said.iter().rev().map_while(|a| a.trim().parse::<IpAddr>().ok());
+    let mut ip = None;
+    for hop in hops {
+        ip = Some(hop);
+        if !is_trusted(config, hop) {
+            break;
+        }
+    }
     SocketAddr::new(ip.unwrap_or(peer.ip()), 0)
 }
 
@@ -150,6 +158,9 @@ async fn decide(desk: &Desk<'_>, head: &RequestHeader, wire: &Wire<'_>) -> Decid
         Ok(Inspected::OptionsAsterisk) => return Decided::Options,
         Err(unclean) => return refused(Denial::Unclean(unclean), About::default()),
     };
+    for signal in request.signals().codes() {
+        desk.front.metrics.signals.with_label_values(&[signal]).inc();
+    }
     let Some((api, path)) = config.mounts.lookup(request.path()) else { return Decided::Local(request) };
     let asked = Asked { config, api, path, request: &request, credential, headers: &head.headers, now: desk.seen.at };
     let about = |origin| About { path: Some(request.path().to_owned()), api: Some(Arc::clone(api)), origin, ..About::default() };

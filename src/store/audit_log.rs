@@ -42,6 +42,8 @@ pub enum DecisionFilter {
     Allowed,
     /// What was refused.
     Denied,
+    /// What was let through and never seen to end.
+    Unknown,
 }
 
 /// Where a page of the log ends: the next one starts behind it.

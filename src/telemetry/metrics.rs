@@ -60,8 +60,8 @@ pub struct Metrics {
     pub upstream_up: IntGaugeVec,
     /// Configuration reloads by outcome.
     pub reloads: IntCounterVec,
-    /// Connections refused or requests answered by the listener itself, by reason.
-    pub listener: IntCounterVec,
+    /// What was dealt with in request heads and may point to an attack, by signal.
+    pub signals: IntCounterVec,
     /// Requests under way that a revocation ended.
     pub streams_cut: IntCounter,
     /// Handlers that panicked.
@@ -154,7 +154,11 @@ impl Default for Metrics {
                 &["upstream"],
             )),
             reloads: b.counters("tollgate_config_reloads_total", "Configuration reloads by outcome", &["outcome"]),
-            listener: b.counters("tollgate_listener_refused_total", "Requests refused before an API was reached", &["reason"]),
+            signals: b.counters(
+                "tollgate_hygiene_signals_total",
+                "Spoofed or misplaced things removed from request heads",
+                &["signal"],
+            ),
             streams_cut: b.counter("tollgate_streams_cut_total", "Requests under way that a revocation or an expiry ended"),
             panics: b.counter("tollgate_panics_total", "Requests whose handler panicked"),
             registry,

@@ -71,9 +71,8 @@ impl<'h> Fields<'h> {
             Class::Upgrade => self.upgrade(value),
             Class::Te => te(value, head.protocol),
             Class::Single(number) => self.single(number),
-            Class::Forwarding if head.peer == Peer::Trusted => Ok(()),
             Class::Forwarding | Class::Identity | Class::MethodOverride | Class::Lookalike => {
-                self.strip(name, class);
+                self.strip(name, class, head.peer);
                 Ok(())
             }
         }
@@ -156,12 +155,14 @@ impl<'h> Fields<'h> {
         Ok(())
     }
 
-    fn strip(&mut self, name: &HeaderName, class: Class) {
-        self.signals.insert(match class {
-            Class::MethodOverride => Signals::METHOD_OVERRIDE,
-            Class::Forwarding => Signals::SPOOFED_FORWARDING,
-            _ => Signals::SPOOFED_IDENTITY,
-        });
+    fn strip(&mut self, name: &HeaderName, class: Class, peer: Peer) {
+        match class {
+            Class::MethodOverride => self.signals.insert(Signals::METHOD_OVERRIDE),
+            // A trusted peer speaks the truth, to us; the upstream hears it from us.
+            Class::Forwarding if peer == Peer::Trusted => {}
+            Class::Forwarding => self.signals.insert(Signals::SPOOFED_FORWARDING),
+            _ => self.signals.insert(Signals::SPOOFED_IDENTITY),
+        }
         // The map yields the values of one name in a row.
         if self.remove.last() != Some(name) {
             self.remove.push(name.clone());

@@ -48,7 +48,7 @@ pub enum Protocol {
 pub enum Peer {
     /// Anybody.
     Direct,
-    /// A proxy of the operator's. Its forwarding headers are true, and are kept for the listener to read and replace.
+    /// A proxy of the operator's. Its forwarding headers are true: the listener may read them. They travel no further either.
     Trusted,
 }
 

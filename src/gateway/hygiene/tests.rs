@@ -71,10 +71,15 @@ fn what_only_we_may_say_is_removed_and_reported() {
 
 #[test]
 fn a_trusted_peer_may_say_where_a_request_came_from_and_nothing_more() {
+    let map = headers(&[("X-Forwarded-For", "1.2.3.4"), ("Forwarded", "for=1.2.3.4")]);
+    let head = Head { peer: Peer::Trusted, ..request("/", &map) };
+    let trusted = clean(&head, &policy()).expect("accepted");
+    assert_eq!((removed(&trusted), trusted.signals()), (vec!["forwarded", "x-forwarded-for"], Signals::default()));
     let map = headers(&[("X-Forwarded-For", "1.2.3.4"), ("X_Forwarded_For", "6.6.6.6"), ("X-Original-URL", "/admin")]);
     let head = Head { peer: Peer::Trusted, ..request("/", &map) };
     let trusted = clean(&head, &policy()).expect("accepted");
-    assert_eq!(removed(&trusted), ["x-original-url", "x_forwarded_for"]);
+    assert_eq!(removed(&trusted), ["x-forwarded-for", "x-original-url", "x_forwarded_for"]);
+    assert_eq!(trusted.signals().codes().collect::<Vec<_>>(), ["spoofed_identity"]);
     let offloaded = Head { scheme: Some("https"), ..head };
     assert!(clean(&offloaded, &policy()).is_ok());
     assert_eq!(clean(&Head { peer: Peer::Direct, ..offloaded }, &policy()).err(), Some(Reason::SchemeMismatch));
@@ -178,44 +183,21 @@ fn cookies_become_one() {
 }
 
 fn target_text() -> impl Strategy<Value = String> {
-    let piece = prop::sample::select(vec![
-        "/",
-        "/",
-        "a",
-        "b.c",
-        ".",
-        "..",
-        "%2e",
-        "%2F",
-        "%5c",
-        "%25",
-        "2e",
-        "%61",
-        "%3a",
-        ":",
-        ";",
-        "%3B",
-        "?",
-        "&",
-        "=",
-        "#",
-        "%",
-        "%00",
-        "%c3%a9",
-        "%ff",
-        "access_token=x",
-        "http://gw.test",
-        "\\",
-        "*",
-        "~",
-        "%7e",
-    ]);
-    let start = prop::sample::select(vec!["/", "/", "/", "/a/", "http://gw.test/", ""]);
-    (start, prop::collection::vec(piece, 0..6)).prop_map(|(s, p)| format!("{s}{}", p.concat()))
+    let start = prop::sample::select(vec!["/", "/", "/", "/a/", "http://gw.test/", "http://gw.test", ""]);
+    let sound = prop::sample::select(vec!["a", "b.c", "a/", "%2e", "%61", "%3a", ":", "%3B", "%c3%a9", "~", "%7e", "%25", "2"]);
+    let doubtful = prop::sample::select(vec!["/", ".", "..", "%2F", "%5c", "2e", ";", "#", "%", "%00", "%ff", "\\", "*"]);
+    let path = prop::collection::vec(prop_oneof![6 => sound, 1 => doubtful], 0..5);
+    let name =
+        prop::sample::select(vec!["a=1", "&", "&access_token=x", "&%61ccess_token=x", "=", "?", "/../", "%0A", "%zz", "#"]);
+    let query = prop::option::of(prop::collection::vec(name, 0..4));
+    (start, path, query).prop_map(|(start, path, query)| {
+        let query = query.map(|q| format!("?{}", q.concat())).unwrap_or_default();
+        format!("{start}{}{query}", path.concat())
+    })
 }
 
 fn header_lines() -> impl Strategy<Value = String> {
-    let host = prop::sample::select(vec!["Host: gw.test\r\n", "Host: GW.test.:443\r\n", ""]);
+    let host = prop::sample::select(vec!["Host: gw.test\r\n", "Host: gw.test\r\n", "Host: GW.test.:443\r\n", ""]);
     let piece = prop::sample::select(vec![
         "Content-Length: 0\r\n",
         "Transfer-Encoding: chunked\r\n",
@@ -225,9 +207,8 @@ fn header_lines() -> impl Strategy<Value = String> {
         "Connection: X-Gw-User\r\n",
         "Authorization: Bearer a\r\n",
         "Accept: b\r\n",
-        "A: b\n",
     ]);
-    (host, prop::collection::vec(piece, 0..4)).prop_map(|(h, p)| format!("{h}{}", p.concat()))
+    (host, prop::collection::vec(piece, 0..3)).prop_map(|(h, p)| format!("{h}{}", p.concat()))
 }
 
 proptest! {

@@ -17,8 +17,17 @@ async fn rfc6749_s4_1_2_1_an_unproved_target_is_never_redirected_to() {
     let client = rig.registered().await;
     let xss = "https://app.test/cb\"><script>alert(1)</script>";
     let mut queries: Vec<String> = [
-        "https://app.test/cb/", "https://app.test/cb?x", "https://app.test/cb#f", "https://APP.test/cb", "https://app.test:443/cb",
-        "https://app.test@evil/cb", "https://evil.test/cb", "javascript:alert(1)", "data:text/html,x", "http://app.test/cb", xss,
+        "https://app.test/cb/",
+        "https://app.test/cb?x",
+        "https://app.test/cb#f",
+        "https://APP.test/cb",
+        "https://app.test:443/cb",
+        "https://app.test@evil/cb",
+        "https://evil.test/cb",
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "http://app.test/cb",
+        xss,
     ]
     .map(|uri| Rig::query(&client, &[("redirect_uri", uri)]))
     .to_vec();
@@ -114,7 +123,11 @@ async fn a_form_is_as_good_as_a_query_but_not_both() {
         rig.send(request.expect("a request")).await
     };
     let answer = post("/oauth2/authorize", Rig::query(&client, &[])).await;
-    assert!(answer.status == StatusCode::SEE_OTHER && answer.location().starts_with("/consent?request="), "{}", answer.location());
+    assert!(
+        answer.status == StatusCode::SEE_OTHER && answer.location().starts_with("/consent?request="),
+        "{}",
+        answer.location()
+    );
     let mixed = post("/oauth2/authorize?scope=logs:read", Rig::query(&client, &[])).await;
     assert_eq!((mixed.status, mixed.location()), (StatusCode::BAD_REQUEST, ""));
 }
@@ -122,11 +135,16 @@ async fn a_form_is_as_good_as_a_query_but_not_both() {
 #[tokio::test]
 async fn rfc8252_s7_3_the_port_of_a_loopback_target_may_vary() {
     let rig = Rig::new().await;
-    let body = r#"{"redirect_uris":["http://localhost/callback","http://127.0.0.1/callback"],"token_endpoint_auth_method":"none"}"#;
+    let body =
+        r#"{"redirect_uris":["http://localhost/callback","http://127.0.0.1/callback"],"token_endpoint_auth_method":"none"}"#;
     let client = rig.json("/oauth2/register", body).await.json()["client_id"].as_str().expect("an id").to_owned();
     for (uri, good) in [
-        ("http://localhost:4711/callback", true), ("http://127.0.0.1:80/callback", true), ("http://127.0.0.1/callback", true),
-        ("http://127.1/callback", false), ("http://[::1]:4711/callback", false), ("http://localhost.evil:1/callback", false),
+        ("http://localhost:4711/callback", true),
+        ("http://127.0.0.1:80/callback", true),
+        ("http://127.0.0.1/callback", true),
+        ("http://127.1/callback", false),
+        ("http://[::1]:4711/callback", false),
+        ("http://localhost.evil:1/callback", false),
     ] {
         let answer = authorize(&rig, &Rig::query(&client, &[("redirect_uri", uri)])).await;
         assert_eq!(answer.location().starts_with("/login?request="), good, "{uri}");

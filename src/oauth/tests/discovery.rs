@@ -48,7 +48,12 @@ async fn rfc9728_s3_1_each_api_describes_itself() {
 #[tokio::test]
 async fn what_looks_like_ours_is_never_somebody_elses() {
     let rig = Rig::new().await;
-    for path in ["/oauth2/nothing", "/oauth2/authorize/x", "/.well-known/oauth-authorization-server/t1", "/.well-known/openid-configuration/t1"] {
+    for path in [
+        "/oauth2/nothing",
+        "/oauth2/authorize/x",
+        "/.well-known/oauth-authorization-server/t1",
+        "/.well-known/openid-configuration/t1",
+    ] {
         let answer = rig.get(path).await;
         assert_eq!((answer.status, answer.error().as_str()), (StatusCode::NOT_FOUND, "not_found"), "{path}");
     }
@@ -64,8 +69,13 @@ async fn cross_origin_access_stops_at_authorization() {
         rig.send(request.header("access-control-request-method", "POST").body(Body::empty()).expect("a request")).await
     };
     for path in [
-        "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration",
-        "/.well-known/oauth-protected-resource/logs", "/oauth2/jwks", "/oauth2/token", "/oauth2/register", "/oauth2/revoke",
+        "/.well-known/oauth-authorization-server",
+        "/.well-known/openid-configuration",
+        "/.well-known/oauth-protected-resource/logs",
+        "/oauth2/jwks",
+        "/oauth2/token",
+        "/oauth2/register",
+        "/oauth2/revoke",
     ] {
         let preflight = ask(Method::OPTIONS, path).await;
         assert_eq!(preflight.status, StatusCode::NO_CONTENT, "{path}");
@@ -86,7 +96,18 @@ async fn cross_origin_access_stops_at_authorization() {
 #[tokio::test]
 async fn every_answer_is_hardened() {
     let rig = Rig::new().await;
-    for path in ["/", "/login", "/consent", "/password", "/oauth2/authorize", "/oauth2/token", "/oauth2/x", "/.well-known/x", "/assets/x", "/oauth2/jwks"] {
+    for path in [
+        "/",
+        "/login",
+        "/consent",
+        "/password",
+        "/oauth2/authorize",
+        "/oauth2/token",
+        "/oauth2/x",
+        "/.well-known/x",
+        "/assets/x",
+        "/oauth2/jwks",
+    ] {
         let headers = rig.get(path).await.headers;
         let text = |name: &str| headers.get(name).map(|v| v.to_str().expect("text").to_owned()).unwrap_or_default();
         assert!(text("content-security-policy").contains("frame-ancestors 'none'"), "{path}");

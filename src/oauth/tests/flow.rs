@@ -19,7 +19,9 @@ async fn registration_login_consent_code_token_refresh() {
     assert!(after.location().starts_with("/consent?request=ar_"), "{}", after.location());
 
     let page = browser.get(after.location()).await;
-    for text in ["Suite", "app.test", "Read logs", "logs:read", "metrics:read", "acme Inc", "beta Inc", "id=\"approve\"", "id=\"deny\""] {
+    for text in
+        ["Suite", "app.test", "Read logs", "logs:read", "metrics:read", "acme Inc", "beta Inc", "id=\"approve\"", "id=\"deny\""]
+    {
         assert!(page.body.contains(text), "{text}: {}", page.body);
     }
     let policy = page.headers[CONTENT_SECURITY_POLICY].to_str().expect("text");

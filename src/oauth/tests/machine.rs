@@ -72,7 +72,10 @@ async fn machines_get_no_more_than_they_were_given() {
         assert_eq!(token(&rig, &who, &[(name, value)]).await.error(), error, "{name}={value}");
     }
     let all = token(&rig, &who, &[]).await.json();
-    assert_eq!((all["scope"].as_str(), all["resource"].as_str()), (Some("logs:delete logs:read metrics:read"), Some("https://gw.test")));
+    assert_eq!(
+        (all["scope"].as_str(), all["resource"].as_str()),
+        (Some("logs:delete logs:read metrics:read"), Some("https://gw.test"))
+    );
     let logs = ResourceId::parse("https://gw.test/logs").expect("a resource");
     let subject = who.2.id.clone();
     let (bound, secret) = rig
@@ -108,6 +111,7 @@ async fn clients_that_registered_themselves_are_no_machines() {
     let body = r#"{"redirect_uris":["https://a.test/cb"]}"#;
     let made = rig.json("/oauth2/register", body).await.json();
     let text = |name: &str| made[name].as_str().expect("text").to_owned();
-    let fields = [("grant_type", "client_credentials"), ("client_id", &text("client_id")), ("client_secret", &text("client_secret"))];
+    let fields =
+        [("grant_type", "client_credentials"), ("client_id", &text("client_id")), ("client_secret", &text("client_secret"))];
     assert_eq!(rig.form("/oauth2/token", None, &fields).await.error(), "unauthorized_client");
 }

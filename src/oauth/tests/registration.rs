@@ -11,10 +11,18 @@ async fn rfc7591_s2_what_is_taken_and_what_is_made_of_it() {
     let cases = [
         (json!({"redirect_uris": ["https://a.test/cb"]}), "client_secret_basic", true),
         (json!({"redirect_uris": ["https://a.test/cb"], "token_endpoint_auth_method": "none"}), "none", false),
-        (json!({"redirect_uris": ["https://a.test/cb"], "token_endpoint_auth_method": "client_secret_post", "client_name": null}), "client_secret_post", true),
-        (json!({"redirect_uris": ["http://localhost/callback"], "token_endpoint_auth_method": "none", "application_type": "native",
+        (
+            json!({"redirect_uris": ["https://a.test/cb"], "token_endpoint_auth_method": "client_secret_post", "client_name": null}),
+            "client_secret_post",
+            true,
+        ),
+        (
+            json!({"redirect_uris": ["http://localhost/callback"], "token_endpoint_auth_method": "none", "application_type": "native",
             "grant_types": ["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"],
-            "response_types": ["code"], "scope": "anything at:all", "software_id": "x", "unknown": {"a": [1]}}), "none", false),
+            "response_types": ["code"], "scope": "anything at:all", "software_id": "x", "unknown": {"a": [1]}}),
+            "none",
+            false,
+        ),
     ];
     for (body, method, secret) in cases {
         let answer = rig.json("/oauth2/register", &body.to_string()).await;
@@ -34,8 +42,14 @@ async fn rfc7591_s2_what_is_taken_and_what_is_made_of_it() {
 #[tokio::test]
 async fn a_mixed_set_of_redirect_uris_keeps_the_good_ones() {
     let rig = Rig::new().await;
-    let all = ["cursor://anysphere.cursor-mcp/oauth/callback", "http://evil.test/cb", "http://localhost:8787/callback", "javascript:alert(1)"];
-    let answer = rig.json("/oauth2/register", &json!({"redirect_uris": all, "token_endpoint_auth_method": "none"}).to_string()).await;
+    let all = [
+        "cursor://anysphere.cursor-mcp/oauth/callback",
+        "http://evil.test/cb",
+        "http://localhost:8787/callback",
+        "javascript:alert(1)",
+    ];
+    let answer =
+        rig.json("/oauth2/register", &json!({"redirect_uris": all, "token_endpoint_auth_method": "none"}).to_string()).await;
     assert_eq!(answer.json()["redirect_uris"], json!([all[0], all[2]]));
 }
 

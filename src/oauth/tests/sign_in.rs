@@ -15,7 +15,8 @@ async fn the_session_is_new_at_every_sign_in_and_dies_at_sign_out() {
     let planted = "tg_ss_planted";
     browser.cookies.insert(SESSION.to_owned(), planted.to_owned());
     let answer = browser.try_sign_in("/login", "ada@acme.test", PASSWORD).await;
-    let set = answer.headers.get_all(SET_COOKIE).iter().find(|c| c.as_bytes().starts_with(SESSION.as_bytes())).expect("a session");
+    let set =
+        answer.headers.get_all(SET_COOKIE).iter().find(|c| c.as_bytes().starts_with(SESSION.as_bytes())).expect("a session");
     assert!(set.to_str().is_ok_and(|s| s.ends_with("; Path=/; HttpOnly; SameSite=Lax; Secure")), "{set:?}");
     assert_eq!(answer.location(), "/settings/applications");
     let first = browser.cookies[SESSION].clone();

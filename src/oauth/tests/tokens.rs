@@ -43,7 +43,10 @@ async fn rfc6749_s4_1_3_a_code_is_bound_to_its_request() {
     let (client, other) = (rig.registered().await, rig.registered().await);
     let code = rig.code(&client, &[("resource", "https://gw.test/logs")]).await;
     let base = [
-        ("grant_type", "authorization_code"), ("code", code.as_str()), ("redirect_uri", CALLBACK), ("client_id", client.as_str()),
+        ("grant_type", "authorization_code"),
+        ("code", code.as_str()),
+        ("redirect_uri", CALLBACK),
+        ("client_id", client.as_str()),
         ("code_verifier", VERIFIER),
     ];
     let changed = async |name: &str, value: &str| {
@@ -113,7 +116,13 @@ async fn rfc6749_s2_3_1_confidential_clients_authenticate() {
     let id = client.id.as_str();
     let basic = |secret: &str| Some(format!("Basic {}", STANDARD.encode(format!("{id}:{secret}"))));
     let fields = [("grant_type", "refresh_token"), ("refresh_token", "tg_rt_x")];
-    let with = |more: &[(&'static str, &str)]| [fields.iter().map(|(a, b)| (*a, (*b).to_owned())).collect::<Vec<_>>(), more.iter().map(|(a, b)| (*a, (*b).to_owned())).collect()].concat();
+    let with = |more: &[(&'static str, &str)]| {
+        [
+            fields.iter().map(|(a, b)| (*a, (*b).to_owned())).collect::<Vec<_>>(),
+            more.iter().map(|(a, b)| (*a, (*b).to_owned())).collect(),
+        ]
+        .concat()
+    };
     let send = async |authorization: Option<String>, more: Vec<(&str, String)>| {
         let more: Vec<(&str, &str)> = more.iter().map(|(a, b)| (*a, b.as_str())).collect();
         rig.form("/oauth2/token", authorization, &more).await
@@ -242,7 +251,8 @@ async fn rfc7009_s2_revocation_holds_when_it_is_answered() {
     let rig = Rig::new().await;
     let (client, other) = (rig.registered().await, rig.registered().await);
     let (access, refresh) = rig.pair(&client, &[("scope", "logs:read")]).await;
-    let revoke = async |who: &str, token: &str| rig.form("/oauth2/revoke", None, &[("token", token), ("client_id", who)]).await.status;
+    let revoke =
+        async |who: &str, token: &str| rig.form("/oauth2/revoke", None, &[("token", token), ("client_id", who)]).await.status;
     for token in ["unknown", "tg_rt_unknown", "a.b.c"] {
         assert_eq!(revoke(&client, token).await, StatusCode::OK, "{token}");
     }

@@ -54,6 +54,10 @@ pub struct AuditFilter {
     pub decision: DecisionFilter,
     /// Free text.
     pub text: String,
+    /// Grant id.
+    pub grant: String,
+    /// Request id.
+    pub request: String,
 }
 
 /// Which outcomes to list.
@@ -175,7 +179,7 @@ impl Decision {
 }
 
 impl AuditFilter {
-    fn parts(&self) -> [(&'static str, &str); 8] {
+    fn parts(&self) -> [(&'static str, &str); 10] {
         [
             ("from", &self.from),
             ("to", &self.to),
@@ -185,6 +189,8 @@ impl AuditFilter {
             ("tool", &self.tool),
             ("decision", self.decision.value()),
             ("text", &self.text),
+            ("grant", &self.grant),
+            ("request", &self.request),
         ]
     }
 
@@ -221,6 +227,7 @@ impl AuditPage {
 
     /// Rare filters are folded away until one of them is in use.
     fn more_filters_open(&self) -> bool {
-        [&self.filter.api, &self.filter.tool, &self.filter.client].iter().any(|value| !value.is_empty())
+        let rare = [&self.filter.api, &self.filter.tool, &self.filter.client, &self.filter.grant, &self.filter.request];
+        rare.iter().any(|value| !value.is_empty())
     }
 }

@@ -89,8 +89,14 @@ fn narrow(query: &mut QueryBuilder<Db>, filter: &AuditFilter) {
         }
         None => {}
     }
-    if let Some(decision) = filter.decision {
-        query.push(" AND denied = ").push_bind(decision == DecisionFilter::Denied);
+    match filter.decision {
+        Some(DecisionFilter::Unknown) => {
+            query.push(" AND NOT denied AND api IS NOT NULL AND status IS NULL");
+        }
+        Some(decision) => {
+            query.push(" AND denied = ").push_bind(decision == DecisionFilter::Denied);
+        }
+        None => {}
     }
     if let Some(text) = filter.text.as_deref().filter(|t| !t.is_empty()) {
         query.push(" AND search LIKE ").push_bind(like(&text.to_lowercase(), "%", "%")).push(r" ESCAPE '\'");

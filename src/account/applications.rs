@@ -1,0 +1,123 @@
+//! The applications of a user, and what each may do at this moment.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::config::{Config, Risk};
+use crate::node::Node;
+use crate::store::{GrantFacts, GrantState, GrantUse, StoreError};
+use crate::token::{Refusal, effective, standing};
+use crate::types::{ScopeBits, ScopeToken, Timestamp, UserId};
+
+/// Days of calls that are shown.
+pub const DAYS: u32 = 30;
+const DAY: Duration = Duration::from_secs(86_400);
+/// Most days that are looked back for the use of a scope.
+const MAX_DAYS: u32 = 3650;
+
+/// One live grant of a user.
+#[derive(Debug)]
+pub struct Application {
+    /// The grant, its client and its organization.
+    pub facts: GrantFacts,
+    /// Why it can do nothing at the moment, although it was not revoked.
+    pub idle: Option<Refusal>,
+    /// What it may do now, by the function that the gate asks.
+    pub now: ScopeBits,
+    /// Calls on each of the last [`DAYS`] days, oldest first, and every scope that was ever used.
+    pub usage: GrantUse,
+}
+
+/// One scope of a grant in words.
+#[derive(Debug)]
+pub struct ScopeWords {
+    /// The scope.
+    pub scope: ScopeToken,
+    /// What it lets the application do.
+    pub text: String,
+    /// How dangerous that is.
+    pub risk: Risk,
+    /// Why the application can't use it now.
+    pub not_now: Option<String>,
+    /// Whether a call ever needed it.
+    pub used: bool,
+}
+
+/// The live grants of `user`, newest first.
+///
+/// # Errors
+/// When the store fails.
+pub async fn applications(node: &Node, config: &Config, user: &UserId) -> Result<Vec<Application>, StoreError> {
+    let now = node.now();
+    let mut live = node.store.grants_of_user(user, now).await?;
+    live.retain(|f| f.grant.state == GrantState::Live && f.grant.expires_at.is_none_or(|end| now < end));
+    let mut usage = usage(node, &live, now).await?;
+    let with_use = |facts: GrantFacts| {
+        let usage = usage.remove(&facts.grant.id).unwrap_or_default();
+        Application::new(config, facts, usage, now)
+    };
+    Ok(live.into_iter().map(with_use).collect())
+}
+
+async fn usage(
+    node: &Node,
+    live: &[GrantFacts],
+    now: Timestamp,
+) -> Result<HashMap<crate::types::GrantId, GrantUse>, StoreError> {
+    let oldest = live.iter().map(|f| f.grant.created_at).min().unwrap_or(now);
+    let age = u32::try_from(now.since(oldest).as_secs() / DAY.as_secs()).unwrap_or(MAX_DAYS);
+    let days = (age + 2).clamp(DAYS, MAX_DAYS);
+    let ids: Vec<_> = live.iter().map(|f| f.grant.id.clone()).collect();
+    let mut found: HashMap<_, _> = node.store.grant_use(&ids, now, days).await?.into_iter().collect();
+    for usage in found.values_mut() {
+        let surplus = usage.calls_per_day.len().saturating_sub(DAYS as usize);
+        usage.calls_per_day.drain(..surplus);
+    }
+    Ok(found)
+}
+
+impl Application {
+    fn new(config: &Config, facts: GrantFacts, usage: GrantUse, at: Timestamp) -> Self {
+        let idle = standing(&facts, at).err();
+        let now = match idle {
+            None => effective(config, &facts, &facts.grant.scopes).now,
+            Some(_) => ScopeBits::NONE,
+        };
+        Self { facts, idle, now, usage }
+    }
+
+    /// Every scope of the grant: first what it may do now, and of that the most dangerous first.
+    #[must_use]
+    pub fn scopes(&self, config: &Config) -> Vec<ScopeWords> {
+        let mut all: Vec<_> = self.facts.grant.scopes.iter().map(|scope| self.words(config, scope)).collect();
+        all.sort_by_key(|w| (w.not_now.is_some(), std::cmp::Reverse(w.risk)));
+        all
+    }
+
+    fn words(&self, config: &Config, scope: &ScopeToken) -> ScopeWords {
+        let entry = config.catalogue.entry(scope);
+        ScopeWords {
+            scope: scope.clone(),
+            text: entry.map_or_else(|| scope.to_string(), |e| e.description.clone()),
+            risk: entry.map_or(Risk::Low, |e| e.risk),
+            not_now: self.not_now(config, scope),
+            used: self.usage.scopes_used.contains(scope),
+        }
+    }
+
+    fn not_now(&self, config: &Config, scope: &ScopeToken) -> Option<String> {
+        if let Some(reason) = self.idle {
+            return Some(reason.to_string());
+        }
+        let bit = config.catalogue.bits(&std::iter::once(scope.clone()).collect());
+        if bit.is_empty() {
+            return Some("this gateway no longer has it".to_owned());
+        }
+        if self.now.covers(&bit) {
+            return None;
+        }
+        let held = effective(config, &self.facts, &self.facts.grant.scopes).user.covers(&bit);
+        let why = if held { "the application is no longer allowed it" } else { "you don't hold this permission" };
+        Some(why.to_owned())
+    }
+}

@@ -1,0 +1,186 @@
+//! The log as a table.
+
+use axum::extract::{Path, RawQuery, State};
+use axum::response::Response;
+use http::StatusCode;
+use jiff::tz::TimeZone;
+
+use super::{asked, org, path, shown, unreadable};
+use crate::account::log::{Names, Query, denial, open_cursor, plain, seal_cursor};
+use crate::account::App;
+use crate::config::Config;
+use crate::pages::views::{AuditPage, AuditRow, Decision, Section};
+use crate::pages::{Bin, DisplayName, Histogram, When, duration_words};
+use crate::record::{AuditRecord, Call, ControlEvent, Event, McpCall, Measured, Outcome, operation};
+use crate::store::{self, AuditFilter, Cursor, Org, StoreError};
+use crate::types::{ClientId, Timestamp};
+use crate::web::{Peer, SignedIn, Trouble, page};
+
+/// Records on one page.
+const PAGE: u32 = 50;
+/// Bars of the histogram; a day has one for each half hour.
+const BARS: u32 = 48;
+
+/// `GET /orgs/{org}/audit`.
+pub async fn list(
+    State(app): State<App>,
+    peer: Peer,
+    Path(slug): Path<String>,
+    RawQuery(query): RawQuery,
+    who: SignedIn,
+) -> Response {
+    let config = app.node.config.load_full();
+    let shown = show(&app, &config, &slug, query.as_deref().unwrap_or_default(), &who).await;
+    shown.unwrap_or_else(|trouble| trouble.page(&config, &peer))
+}
+
+async fn show(app: &App, config: &Config, slug: &str, query: &str, who: &SignedIn) -> Result<Response, Trouble> {
+    let org = org(app, config, &who.user.id, slug).await?;
+    let (asked, cursor) = asked(query)?;
+    let behind = match cursor {
+        Some(text) => open_cursor(&app.node.keys, &org.id, &text).ok_or_else(unreadable)?,
+        None => Vec::new(),
+    };
+    app.flush.flush().await;
+    let query = asked.clone().recent(app.node.now());
+    let mut view = AuditPage {
+        frame: who.frame(&app.node, config, Section::Audit { slug: org.slug.to_string() }).await?,
+        organization: DisplayName::new(&org.name),
+        path: path(&org),
+        filter: shown(&query),
+        problem: None,
+        histogram: Histogram { every: String::new(), bins: Vec::new() },
+        rows: Vec::new(),
+        older: None,
+        newer: None,
+        proof: None,
+    };
+    match query.filter(&app.node, &org.id).await? {
+        Err(problem) => view.problem = Some(problem.to_string()),
+        Ok(None) => {}
+        Ok(Some(filter)) => fill(app, &org, &filter, &behind, &mut view).await?,
+    }
+    if view.rows.is_empty() && view.problem.is_none() && asked == Query::default() && is_new(app, &org).await? {
+        view.filter = shown(&asked);
+    }
+    let status = if view.problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    Ok(page(status, &view))
+}
+
+/// Whether nothing has ever happened here.
+async fn is_new(app: &App, org: &Org) -> Result<bool, StoreError> {
+    let everything = AuditFilter { org: Some(org.id.clone()), ..AuditFilter::default() };
+    Ok(app.node.store.search_audit(&everything, None, 1).await?.rows.is_empty())
+}
+
+async fn fill(app: &App, org: &Org, filter: &AuditFilter, behind: &[Cursor], view: &mut AuditPage) -> Result<(), StoreError> {
+    let (store, now) = (&app.node.store, app.node.now());
+    let found = store.search_audit(filter, behind.last(), PAGE).await?;
+    let mut names = Names::default();
+    names.learn(&app.node, found.rows.iter().filter_map(|r| r.record.actor.user.as_ref())).await?;
+    view.rows = found.rows.iter().map(|r| row(&r.record, &names, now)).collect();
+    let sealed = |ends: &[Cursor]| seal_cursor(&app.node.keys, &org.id, ends);
+    view.older = found.next.map(|next| sealed(&[behind, &[next]].concat()));
+    // An empty cursor is the first page.
+    view.newer = behind.split_last().map(|(_, before)| if before.is_empty() { String::new() } else { sealed(before) });
+    view.histogram = histogram(app, filter, now).await?;
+    Ok(())
+}
+
+async fn histogram(app: &App, filter: &AuditFilter, now: Timestamp) -> Result<Histogram, StoreError> {
+    // Up to this instant and including it: records that are being written now are not yet there to be counted.
+    let to = filter.to.or(filter.from.map(|from| Timestamp::from_millis(now.millis().max(from.millis()) + 1)));
+    let buckets = app.node.store.audit_histogram(&AuditFilter { to, ..filter.clone() }, BARS).await?;
+    let width = match buckets.as_slice() {
+        [first, second, ..] => second.start.since(first.start),
+        _ => std::time::Duration::ZERO,
+    };
+    let days = width.as_secs() * u64::from(BARS) > 2 * 86_400;
+    let bins = buckets.iter().map(|b| bin(b, days)).collect();
+    Ok(Histogram { every: duration_words(width.max(std::time::Duration::from_secs(1))), bins })
+}
+
+fn bin(bucket: &store::Bucket, days: bool) -> Bin {
+    let small = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+    let at = jiff::Timestamp::from_millisecond(bucket.start.millis()).unwrap_or_default().to_zoned(TimeZone::UTC);
+    Bin {
+        label: at.strftime(if days { "%-d %b %H:%M" } else { "%H:%M" }).to_string(),
+        allowed: small(bucket.total.saturating_sub(bucket.denied)),
+        denied: small(bucket.denied),
+    }
+}
+
+fn row(record: &AuditRecord, names: &Names, now: Timestamp) -> AuditRow {
+    let measured = match &record.event {
+        Event::Call(call) => measured(call),
+        Event::Control(_) => None,
+    };
+    AuditRow {
+        id: record.id.to_string(),
+        at: When::new(record.time, now),
+        who: who(record, names),
+        application: application(record),
+        what: what(record),
+        api: whereat(record),
+        decision: decision(record),
+        status: measured.map(|m| m.status).filter(|status| *status != 0),
+        millis: measured.map(|m| m.micros / 1000),
+    }
+}
+
+/// On whose behalf, or from where when that is nobody we know.
+pub(super) fn who(record: &AuditRecord, names: &Names) -> String {
+    match (&record.actor.user, record.origin.peer) {
+        (Some(user), _) => names.of(user).to_owned(),
+        (None, Some(peer)) => peer.ip().to_canonical().to_string(),
+        (None, None) => "tollgate".to_owned(),
+    }
+}
+
+/// The client's name as it was then.
+pub(super) fn application(record: &AuditRecord) -> Option<DisplayName> {
+    let actor = &record.actor;
+    actor.client_name.as_deref().or(actor.client.as_ref().map(ClientId::as_str)).map(DisplayName::new)
+}
+
+/// What was done in short.
+pub(super) fn what(record: &AuditRecord) -> String {
+    match &record.event {
+        Event::Call(call) => match (&call.mcp, &call.route) {
+            (Some(McpCall { method, target: Some(target), .. }), _) => format!("{} {}", plain(method), DisplayName::new(target)),
+            (Some(mcp), _) => plain(&mcp.method),
+            (None, None) => format!("{} {}", plain(&call.method), plain(&call.path)),
+            (None, Some(route)) => route.to_string(),
+        },
+        Event::Control(_) => operation(record).to_owned(),
+    }
+}
+
+fn whereat(record: &AuditRecord) -> String {
+    match &record.event {
+        Event::Call(call) => call.api.to_string(),
+        Event::Control(ControlEvent { target: Some((kind, id)), .. }) => plain(&format!("{kind} {id}")),
+        Event::Control(_) => String::new(),
+    }
+}
+
+/// The outcome, with the reason in words.
+pub(super) fn decision(record: &AuditRecord) -> Decision {
+    match denial(record) {
+        Some((_, missing)) if !missing.is_empty() => {
+            let missing: Vec<_> = missing.iter().map(ToString::to_string).collect();
+            Decision::Denied(format!("needs {}", missing.join(", ")))
+        }
+        Some((reason, _)) => Decision::Denied(plain(&reason.replace('_', " "))),
+        None if matches!(&record.event, Event::Call(call) if call.outcome == Outcome::Unknown) => Decision::Unknown,
+        None => Decision::Allowed,
+    }
+}
+
+/// What is known about a call's answer.
+pub(super) fn measured(call: &Call) -> Option<Measured> {
+    match &call.outcome {
+        Outcome::Completed(measured) | Outcome::Broken { measured, .. } => Some(*measured),
+        Outcome::Unknown => None,
+    }
+}

@@ -1,0 +1,36 @@
+//! What a person may see of an organization's log, however it is asked for.
+
+mod cursor;
+mod explain;
+mod names;
+mod query;
+
+use crate::config::Config;
+use crate::node::Node;
+use crate::store::{Org, StoreError};
+use crate::types::{ScopeBits, ScopeSet, UserId};
+
+pub use cursor::{open_cursor, seal_cursor};
+pub use explain::{Explanation, denial, explain};
+pub use names::{Names, plain};
+pub use query::{Query, Unreadable, local_time};
+
+/// What a member must hold to read the log.
+pub const AUDIT_READ: &str = "audit:read";
+
+/// The position of [`AUDIT_READ`]; none when the catalogue has no such scope, and then nobody may read.
+#[must_use]
+pub fn audit_read(config: &Config) -> Option<ScopeBits> {
+    let bits = ScopeSet::parse(AUDIT_READ).map(|scope| config.catalogue.bits(&scope)).unwrap_or_default();
+    (!bits.is_empty()).then_some(bits)
+}
+
+/// Whether `user` may read the log of `org` now.
+///
+/// # Errors
+/// When the store fails.
+pub async fn readable(node: &Node, config: &Config, user: &UserId, org: &Org) -> Result<bool, StoreError> {
+    let Some(needed) = audit_read(config) else { return Ok(false) };
+    let membership = node.store.membership(&org.id, user).await?;
+    Ok(membership.is_some_and(|m| config.roles.permissions(&m.roles).covers(&needed)))
+}

@@ -1,0 +1,151 @@
+//! `/settings/applications`: what works for the person who is signed in, and the button that ends it.
+
+use axum::body::Body;
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+
+use super::applications::{Application, applications};
+use super::{App, log, not_found};
+use crate::config::Config;
+use crate::pages::views::{ApplicationsNotice, ApplicationsPage, Client, GrantRow, GrantedScope, LastUse, Section, Trust};
+use crate::pages::{DisplayName, Sparkline, When};
+use crate::record::Actor;
+use crate::store::{ClientOrigin, GrantState, RevokeReason, StoreError};
+use crate::types::{GrantId, Timestamp};
+use crate::web::{MAX_FORM, Params, Peer, SignedIn, Trouble, body_within, from_our_pages, page, see_other};
+
+const PATH: &str = "/settings/applications";
+/// What the name of a revoke button starts with; the grant's id follows.
+const BUTTON: &str = "revoke-";
+
+/// `GET /settings/applications`.
+pub async fn show(State(app): State<App>, peer: Peer, RawQuery(query): RawQuery, who: SignedIn) -> Response {
+    let config = app.node.config.load_full();
+    let shown = list(&app, &config, query.as_deref().unwrap_or_default(), &who).await;
+    shown.unwrap_or_else(|trouble| trouble.page(&config, &peer))
+}
+
+async fn list(app: &App, config: &Config, query: &str, who: &SignedIn) -> Result<Response, Trouble> {
+    app.flush.flush().await;
+    let notice = notice(app, query, who).await?;
+    let mut grants = Vec::new();
+    for application in applications(&app.node, config, &who.user.id).await? {
+        grants.push(row(app, config, &application, who).await?);
+    }
+    let view = ApplicationsPage {
+        frame: who.frame(&app.node, config, Section::Applications).await?,
+        action: PATH.to_owned(),
+        csrf: who.csrf.as_str().to_owned(),
+        notice,
+        grants,
+    };
+    Ok(page(StatusCode::OK, &view))
+}
+
+/// What the last act did, as far as it is true: a made-up address tells nothing that did not happen.
+async fn notice(app: &App, query: &str, who: &SignedIn) -> Result<Option<ApplicationsNotice>, Trouble> {
+    let params = Params::parse(query.as_bytes())?;
+    let id = |name| Ok::<_, Trouble>(params.one(name)?.and_then(|id| GrantId::parse(id).ok()));
+    let (Some(id), first) = (match id("revoked")? {
+        Some(id) => (Some(id), true),
+        None => (id("ended")?, false),
+    }) else {
+        return Ok(None);
+    };
+    let facts = app.node.store.grant_facts(&id).await?.filter(|f| f.grant.user == who.user.id);
+    let ended = facts.filter(|f| f.grant.state != GrantState::Live);
+    Ok(ended.map(|f| match first {
+        true => ApplicationsNotice::Revoked {
+            application: DisplayName::new(&f.client.name),
+            organization: DisplayName::new(&f.org.name),
+        },
+        false => ApplicationsNotice::AlreadyGone,
+    }))
+}
+
+async fn row(app: &App, config: &Config, application: &Application, who: &SignedIn) -> Result<GrantRow, StoreError> {
+    let (facts, now) = (&application.facts, app.node.now());
+    let readable = log::readable(&app.node, config, &who.user.id, &facts.org).await?;
+    let shown = |at: Timestamp| When::new(at, now);
+    let scopes = application.scopes(config).into_iter().map(|words| GrantedScope {
+        scope: words.scope.to_string(),
+        text: match words.not_now {
+            Some(why) => format!("{} (not now: {why})", words.text),
+            None => words.text,
+        },
+        risk: words.risk,
+        last_use: if words.used { LastUse::Unknown } else { LastUse::Never },
+    });
+    let calls = application.usage.calls_per_day.iter().map(|n| u32::try_from(*n).unwrap_or(u32::MAX));
+    Ok(GrantRow {
+        grant_id: facts.grant.id.to_string(),
+        client: Client { name: DisplayName::new(&facts.client.name), trust: trust(application, now) },
+        organization: DisplayName::new(&facts.org.name),
+        scopes: scopes.collect(),
+        granted: shown(facts.grant.created_at),
+        last_used: application.usage.last_used_at.map(shown),
+        ends: facts.grant.expires_at.map(shown),
+        calls: Sparkline { days: calls.collect() },
+        activity: readable.then(|| format!("/orgs/{}/audit?grant={}", facts.org.slug, facts.grant.id)),
+    })
+}
+
+fn trust(application: &Application, now: Timestamp) -> Trust {
+    let facts = &application.facts;
+    match (facts.client.origin, &facts.client.org) {
+        (ClientOrigin::Dynamic, _) => {
+            // The person who looks is one who uses it.
+            Trust::Registered { ago: When::new(facts.client.created_at, now).relative, used_in_org: true }
+        }
+        (ClientOrigin::Administrator, Some(owner)) if *owner == facts.org.id => {
+            Trust::Published { by: DisplayName::new(&facts.org.name) }
+        }
+        (ClientOrigin::Administrator, _) => Trust::Preregistered,
+    }
+}
+
+/// `POST /settings/applications`: ends the grant whose button was pressed.
+pub async fn revoke(State(app): State<App>, peer: Peer, headers: HeaderMap, who: SignedIn, body: Body) -> Response {
+    let config = app.node.config.load_full();
+    let done = end(&app, &config, &peer, (&headers, body), &who).await;
+    done.unwrap_or_else(|trouble| trouble.page(&config, &peer))
+}
+
+async fn end(
+    app: &App,
+    config: &Config,
+    peer: &Peer,
+    (headers, body): (&HeaderMap, Body),
+    who: &SignedIn,
+) -> Result<Response, Trouble> {
+    if !from_our_pages(headers, &config.issuer) {
+        return Err(Trouble::forged());
+    }
+    let body = body_within(body, MAX_FORM).await.ok_or_else(Trouble::forged)?;
+    let form = Params::parse(&body)?;
+    if !who.csrf.matches(form.one("csrf")?) {
+        return Err(Trouble::forged());
+    }
+    let pressed = url::form_urlencoded::parse(&body).find_map(|(name, _)| name.strip_prefix(BUTTON).map(ToOwned::to_owned));
+    let id = form.one("grant_id")?.map(ToOwned::to_owned).or(pressed).and_then(|id| GrantId::parse(&id).ok());
+    let id = id.ok_or_else(not_found)?;
+    let facts = app.node.store.grant_facts(&id).await?;
+    if !facts.is_some_and(|f| f.grant.user == who.user.id) {
+        return Err(not_found());
+    }
+    let cause = peer.cause(&app.node, Actor { user: Some(who.user.id.clone()), ..Actor::default() });
+    let ended = app.node.store.revoke_grant(&id, Some(&who.user.id), RevokeReason::User, &cause).await?;
+    if ended {
+        app.node.settle().await.map_err(|error| unsettled(&error))?;
+    }
+    Ok(see_other(&format!("{PATH}?{}={id}", if ended { "revoked" } else { "ended" })))
+}
+
+/// The grant has ended in the store, but this node could not see that it has learned of it.
+fn unsettled(error: &StoreError) -> Trouble {
+    tracing::error!(error = error as &dyn std::error::Error, "a revocation is stored but was not confirmed");
+    let happened = "The application's access was revoked, but this node could not confirm that it has taken effect everywhere.";
+    let advice = "Open your applications again in a moment: the application must be gone from the list.";
+    Trouble { status: StatusCode::SERVICE_UNAVAILABLE, ..Trouble::refused("Revoked, not yet confirmed", happened, advice) }
+}

@@ -1,0 +1,231 @@
+//! `/orgs/{org}/audit`.
+
+use std::collections::BTreeSet;
+
+use http::StatusCode;
+
+use super::world::{START, World, ago, call, denied};
+use crate::record::{AuditRecord, Decision, Event, Outcome, operation};
+use crate::store::{AuditFilter, Client, Grant};
+
+struct Log {
+    world: World,
+    client: Client,
+    grant: Grant,
+}
+
+impl Log {
+    async fn new() -> Self {
+        let world = World::new().await;
+        let client = world.client("Acme secret CLI").await;
+        let grant = world.consent(&world.bob, &world.acme, &client, "metrics:read").await;
+        Self { world, client, grant }
+    }
+
+    async fn call(&self, seconds_ago: u64, decision: Decision) -> AuditRecord {
+        let record = call(&self.grant, &self.client, ago(seconds_ago), decision);
+        self.world.happened(std::slice::from_ref(&record)).await;
+        record
+    }
+}
+
+/// The records that a page links to.
+fn listed(body: &str) -> Vec<String> {
+    let links = body.split("href=\"/orgs/acme/audit/").skip(1);
+    links.filter_map(|rest| rest.split('"').next()).map(ToOwned::to_owned).collect()
+}
+
+fn link(body: &str, word: &str) -> Option<String> {
+    let end = body.find(&format!(">{word}"))?;
+    let start = body[..end].rfind("href=\"")? + 6;
+    let href = body[start..].split('"').next()?;
+    Some(href.replace("&#38;", "&").replace("&amp;", "&"))
+}
+
+#[tokio::test]
+async fn no_page_shows_one_organization_anything_of_another() {
+    let log = Log::new().await;
+    let record = log.call(60, Decision::Allowed).await;
+    let paths = [
+        "/orgs/acme/audit".to_owned(),
+        "/orgs/acme/audit.csv".to_owned(),
+        "/orgs/acme/audit.ndjson".to_owned(),
+        format!("/orgs/acme/audit/{}", record.id),
+    ];
+    let world = &log.world;
+    let ada = world.sign_in(&world.ada).await;
+    for path in &paths {
+        let answer = world.get(Some(&ada), path).await;
+        assert!(answer.status == StatusCode::OK && answer.body.contains("Acme secret CLI"), "{path} {}", answer.status);
+    }
+    let (bob, eve) = (world.sign_in(&world.bob).await, world.sign_in(&world.eve).await);
+    for browser in [&bob, &eve] {
+        for path in &paths {
+            let answer = world.get(Some(browser), path).await;
+            assert!(answer.status == StatusCode::NOT_FOUND && !answer.body.contains("Acme secret CLI"), "{path}");
+        }
+    }
+    for path in &paths {
+        let answer = world.get(None, path).await;
+        assert!(answer.status == StatusCode::SEE_OTHER && answer.body.is_empty(), "{path}");
+        let own = world.get(Some(&eve), &path.replace("acme", "evil")).await;
+        assert!(!own.body.contains("Acme secret CLI"), "{path}");
+    }
+    let through_own = world.get(Some(&eve), &format!("/orgs/evil/audit/{}", record.id)).await;
+    assert_eq!(through_own.status, StatusCode::NOT_FOUND);
+    let by_name = world.get(Some(&eve), &format!("/orgs/evil/audit?user=bob@acme.test&grant={}", log.grant.id)).await;
+    assert_eq!(listed(&by_name.body).len(), 0);
+    assert_eq!(world.get(Some(&ada), "/orgs/No%20Slug/audit").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_role_that_is_taken_away_closes_the_log() {
+    let log = Log::new().await;
+    let world = &log.world;
+    let ada = world.sign_in(&world.ada).await;
+    assert_eq!(world.get(Some(&ada), "/orgs/acme/audit").await.status, StatusCode::OK);
+    world.join(&world.ada, &world.acme, &["viewer"]).await;
+    assert_eq!(world.get(Some(&ada), "/orgs/acme/audit").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn pages_lead_to_every_record_once_and_back() {
+    let log = Log::new().await;
+    let records: Vec<_> = (0..120).map(|n| call(&log.grant, &log.client, ago(n * 60), Decision::Allowed)).collect();
+    log.world.happened(&records).await;
+    let ada = log.world.sign_in(&log.world.ada).await;
+    let first = log.world.get(Some(&ada), "/orgs/acme/audit?api=prometheus").await;
+    let (mut page, mut seen, mut sizes) = (first.body.clone(), Vec::new(), Vec::new());
+    loop {
+        let ids = listed(&page);
+        sizes.push(ids.len());
+        seen.extend(ids);
+        let Some(older) = link(&page, "Older") else { break };
+        assert!(older.contains("api=prometheus"), "{older}");
+        page = log.world.get(Some(&ada), &older).await.body;
+    }
+    assert_eq!(sizes, [50, 50, 20]);
+    let all: BTreeSet<_> = records.iter().map(|r| r.id.to_string()).collect();
+    assert_eq!(seen.iter().cloned().collect::<BTreeSet<_>>(), all);
+    for _ in 0..2 {
+        page = log.world.get(Some(&ada), &link(&page, "Newer").expect("a way back")).await.body;
+    }
+    assert_eq!(listed(&page), listed(&first.body));
+}
+
+#[tokio::test]
+async fn a_cursor_that_is_not_ours_is_refused() {
+    let log = Log::new().await;
+    let records: Vec<_> = (0..60).map(|n| call(&log.grant, &log.client, ago(n), Decision::Allowed)).collect();
+    log.world.happened(&records).await;
+    let ada = log.world.sign_in(&log.world.ada).await;
+    let older = link(&log.world.get(Some(&ada), "/orgs/acme/audit").await.body, "Older").expect("more");
+    assert_eq!(log.world.get(Some(&ada), &older).await.status, StatusCode::OK);
+    let (start, last) = older.split_at(older.len() - 1);
+    let tampered = format!("{start}{}", if last == "A" { "E" } else { "A" });
+    for path in [tampered.as_str(), "/orgs/acme/audit?cursor=x", "/orgs/acme/audit?from=%zz", "/orgs/acme/audit?api=a&api=b"] {
+        assert_eq!(log.world.get(Some(&ada), path).await.status, StatusCode::BAD_REQUEST, "{path}");
+    }
+    let eve = log.world.sign_in(&log.world.eve).await;
+    let elsewhere = log.world.get(Some(&eve), &older.replace("acme", "evil")).await;
+    assert_eq!(elsewhere.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn the_filter_narrows() {
+    let log = Log::new().await;
+    let old = log.call(3 * 86_400, Decision::Allowed).await;
+    let allowed = log.call(120, Decision::Allowed).await;
+    let refused = log.call(60, denied("insufficient_scope", "audit:read")).await;
+    let mut open = call(&log.grant, &log.client, ago(30), Decision::Allowed);
+    if let Event::Call(call) = &mut open.event {
+        call.outcome = Outcome::Unknown;
+    }
+    log.world.happened(std::slice::from_ref(&open)).await;
+    let ada = log.world.sign_in(&log.world.ada).await;
+    let request = format!("request={}", old.origin.request);
+    let client = format!("client={}&api=prometheus", log.client.id);
+    for (query, expected) in [
+        ("api=prometheus", vec![&open, &refused, &allowed]),
+        ("api=prometheus&decision=denied", vec![&refused]),
+        ("api=prometheus&decision=unknown", vec![&open]),
+        ("api=prometheus&decision=allowed&to=2026-11-20T23:58:30", vec![]),
+        ("user=BOB@acme.test&text=insufficient", vec![&refused]),
+        ("user=nobody@acme.test", vec![]),
+        ("client=secret+cli&tool=query_metrics&decision=denied", vec![&refused]),
+        ("api=prometheus&from=2020-01-01", vec![&open, &refused, &allowed, &old]),
+        (request.as_str(), vec![&old]),
+        (client.as_str(), vec![&open, &refused, &allowed]),
+    ] {
+        let page = log.world.get(Some(&ada), &format!("/orgs/acme/audit?{query}")).await;
+        let expected: Vec<_> = expected.iter().map(|r| r.id.to_string()).collect();
+        assert_eq!((page.status, listed(&page.body)), (StatusCode::OK, expected), "{query}");
+    }
+    for query in ["from=yesterday", "decision=maybe", "from=2026-11-02&to=2026-11-01", "client=some+cli&text=x"] {
+        let page = log.world.get(Some(&ada), &format!("/orgs/acme/audit?{query}")).await;
+        assert_eq!((page.status, page.body.contains("role=\"alert\"")), (StatusCode::UNPROCESSABLE_ENTITY, true), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_record_says_why_and_what_helps() {
+    let log = Log::new().await;
+    let refused = log.call(60, denied("insufficient_scope", "audit:read")).await;
+    let ada = log.world.sign_in(&log.world.ada).await;
+    let page = log.world.get(Some(&ada), &format!("/orgs/acme/audit/{}", refused.id)).await;
+    assert_eq!(page.status, StatusCode::OK);
+    for shown in [
+        "The token did not hold every scope",
+        "The user does not hold audit:read in this organization. Roles that have it: admin.",
+        &format!("/orgs/acme/audit?grant={}", log.grant.id),
+        &format!("/orgs/acme/audit?request={}", refused.origin.request),
+        "bob@acme.test",
+    ] {
+        assert!(page.body.contains(shown), "{shown}: {}", page.body);
+    }
+}
+
+#[tokio::test]
+async fn a_download_is_whole_harmless_and_on_record() {
+    let log = Log::new().await;
+    let evil = Client { name: "=HYPERLINK(\"https://evil\")\r\n".to_owned(), ..log.client.clone() };
+    let mut records: Vec<_> = (0..1203).map(|n| call(&log.grant, &log.client, ago(n), Decision::Allowed)).collect();
+    records[0] = call(&log.grant, &evil, ago(0), denied("insufficient_scope", "audit:read"));
+    records[0].time = ago(1);
+    log.world.happened(&records).await;
+    let ada = log.world.sign_in(&log.world.ada).await;
+    let csv = log.world.get(Some(&ada), "/orgs/acme/audit.csv?api=prometheus").await;
+    assert_eq!(csv.body.lines().count(), 1204, "a head and every record");
+    assert!(csv.body.contains("\"'=HYPERLINK(\"\"https://evil\"\")  \""), "a formula");
+    let head = |name| csv.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    assert_eq!(head("content-disposition"), "attachment; filename=\"audit-acme.csv\"");
+    assert!(head("content-type").starts_with("text/csv") && head("x-content-type-options") == "nosniff");
+
+    let ndjson = log.world.get(Some(&ada), "/orgs/acme/audit.ndjson?api=prometheus&decision=denied").await;
+    let lines: Vec<serde_json::Value> = ndjson.body.lines().map(|l| serde_json::from_str(l).expect("JSON")).collect();
+    assert_eq!((lines.len(), &lines[0]["unmapped"]["deny.reason"]), (1, &"insufficient_scope".into()));
+    let nothing = log.world.get(Some(&ada), "/orgs/acme/audit.ndjson?user=nobody@x.test").await;
+    assert_eq!((nothing.status, nothing.body.as_str()), (StatusCode::OK, ""));
+
+    let own = AuditFilter { org: Some(log.world.acme.id.clone()), operation: Some("audit.export".into()), ..AuditFilter::default() };
+    let noted = log.world.node.store.search_audit(&own, None, 10).await.expect("a page").rows;
+    assert_eq!(noted.len(), 3);
+    assert!(noted.iter().all(|r| r.record.actor.user.as_ref() == Some(&log.world.ada.id)));
+    assert!(noted.iter().all(|r| r.record.time == START && operation(&r.record) == "audit.export"));
+    let bad = log.world.get(Some(&ada), "/orgs/acme/audit.csv?from=never").await;
+    assert_eq!(bad.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn an_empty_log_says_how_it_fills() {
+    let world = World::new().await;
+    let mut org = world.evil.clone();
+    org.id = crate::types::OrgId::parse("org_new").expect("an id");
+    org.slug = crate::types::Slug::parse("new").expect("a slug");
+    world.node.store.create_org(&org, &world.node.own_cause()).await.expect("an organization");
+    world.join(&world.eve, &org, &["admin"]).await;
+    let eve = world.sign_in(&world.eve).await;
+    let page = world.get(Some(&eve), "/orgs/new/audit?api=loki").await;
+    assert!(page.body.contains("No record matches"), "{}", page.body);
+    assert!(world.flush.0.load(std::sync::atomic::Ordering::Relaxed) > 0, "readers see what was just recorded");
+}

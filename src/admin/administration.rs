@@ -1,0 +1,84 @@
+//! What can be administered, once, for the admin API, the command line and the store without a gateway.
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+
+use super::error::AdminError;
+use super::model::{
+    AuditEntry, AuditPageView, AuditQuery, ClientScopes, ClientView, CreatedClient, CreatedSecret, CreatedUser, GrantView,
+    KeyView, MemberRoles, MemberView, NewClient, NewOrg, NewPassword, NewSecret, NewUserRequest, OrgChange, OrgView, RoleView,
+    Rotation, Switch, UserView, Within,
+};
+
+/// Every operation of administration. Organizations are named by id or slug, users by id or e-mail address.
+///
+/// [`super::Local`] works on a node, [`super::Remote`] asks a running gateway, which has a `Local` of its own behind its admin
+/// API: the same code decides either way.
+///
+/// # Errors
+/// Each operation gives [`AdminError::Refused`] when it can't be done, and any other [`AdminError`] when nobody knows.
+#[async_trait]
+pub trait Administration: Send + Sync {
+    /// Every organization, by slug.
+    async fn orgs(&self) -> Result<Vec<OrgView>, AdminError>;
+    /// One organization.
+    async fn org(&self, org: &str) -> Result<OrgView, AdminError>;
+    /// Makes an organization.
+    async fn create_org(&self, new: NewOrg) -> Result<OrgView, AdminError>;
+    /// Changes names and tenant values.
+    async fn update_org(&self, org: &str, change: OrgChange) -> Result<OrgView, AdminError>;
+    /// Switches an organization off or on.
+    async fn switch_org(&self, org: &str, to: Switch) -> Result<OrgView, AdminError>;
+
+    /// Every user, by e-mail address.
+    async fn users(&self) -> Result<Vec<UserView>, AdminError>;
+    /// One user.
+    async fn user(&self, user: &str) -> Result<UserView, AdminError>;
+    /// Makes a user.
+    async fn create_user(&self, new: NewUserRequest) -> Result<CreatedUser, AdminError>;
+    /// Switches a user off or on; off also ends its sessions and revokes its grants.
+    async fn switch_user(&self, user: &str, to: Switch) -> Result<UserView, AdminError>;
+    /// Sets a person's password and ends its sessions.
+    async fn set_password(&self, user: &str, new: NewPassword) -> Result<CreatedUser, AdminError>;
+
+    /// The members of an organization.
+    async fn members(&self, org: &str) -> Result<Vec<MemberView>, AdminError>;
+    /// Puts a user into an organization, or replaces its roles there.
+    async fn set_member(&self, org: &str, user: &str, roles: MemberRoles) -> Result<MemberView, AdminError>;
+    /// Takes a user out of an organization and revokes its grants there.
+    async fn remove_member(&self, org: &str, user: &str) -> Result<(), AdminError>;
+    /// Every role of the configuration.
+    async fn roles(&self) -> Result<Vec<RoleView>, AdminError>;
+
+    /// Clients, newest first.
+    async fn clients(&self, within: Within) -> Result<Vec<ClientView>, AdminError>;
+    /// One client, with what is known of its secrets.
+    async fn client(&self, client: &str) -> Result<ClientView, AdminError>;
+    /// Makes a client.
+    async fn create_client(&self, new: NewClient) -> Result<CreatedClient, AdminError>;
+    /// Switches a client off or on.
+    async fn switch_client(&self, client: &str, to: Switch) -> Result<ClientView, AdminError>;
+    /// Sets what a client may ask for; live grants narrow at once.
+    async fn set_client_scopes(&self, client: &str, scopes: ClientScopes) -> Result<ClientView, AdminError>;
+    /// Gives a client another secret.
+    async fn add_secret(&self, client: &str, new: NewSecret) -> Result<CreatedSecret, AdminError>;
+    /// Removes a client and revokes its grants.
+    async fn delete_client(&self, client: &str) -> Result<(), AdminError>;
+
+    /// Grants, newest first.
+    async fn grants(&self, within: Within) -> Result<Vec<GrantView>, AdminError>;
+    /// One grant.
+    async fn grant(&self, grant: &str) -> Result<GrantView, AdminError>;
+    /// Ends a grant: its tokens stop working before this returns.
+    async fn revoke_grant(&self, grant: &str) -> Result<GrantView, AdminError>;
+
+    /// The signing keys.
+    async fn keys(&self) -> Result<Vec<KeyView>, AdminError>;
+    /// Makes a key that signs from now on.
+    async fn rotate_key(&self, rotation: Rotation) -> Result<KeyView, AdminError>;
+
+    /// One page of the audit log, newest first. The search itself is recorded.
+    async fn search_audit(&self, query: AuditQuery) -> Result<AuditPageView, AdminError>;
+    /// Records as they arrive, oldest first, without end.
+    async fn tail_audit(&self, query: AuditQuery) -> Result<BoxStream<'static, Result<AuditEntry, AdminError>>, AdminError>;
+}

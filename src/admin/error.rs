@@ -1,0 +1,150 @@
+//! What administration refuses, and how the admin API says it (RFC 9457).
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::store::StoreError;
+use crate::token::TokenFault;
+
+/// Why something was not administered.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// What was asked for can't be done; nothing was changed.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// The store failed.
+    #[error("the store can't be used")]
+    Store(#[from] StoreError),
+    /// The signing keys failed.
+    #[error("the signing keys can't be used")]
+    Keys(#[from] TokenFault),
+    /// A password could not be hashed.
+    #[error("a password could not be hashed")]
+    Password(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The running gateway could not be reached, or answered what nobody expects.
+    #[error("the gateway at {at} can't be asked")]
+    Gateway {
+        /// Its admin address.
+        at: String,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// A refusal, the same whether it was made here or by a running gateway.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct Refusal {
+    /// What sort of refusal.
+    pub code: RefusalCode,
+    /// One sentence with the way out.
+    pub detail: String,
+}
+
+/// Sorts of refusals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusalCode {
+    /// The request makes no sense or breaks a rule.
+    Invalid,
+    /// The admin API's bearer secret is missing or wrong.
+    Unauthorized,
+    /// There is no such thing.
+    NotFound,
+    /// It is taken, or is already so.
+    Conflict,
+    /// The gateway can't do it now.
+    Unavailable,
+}
+
+impl RefusalCode {
+    /// The HTTP status of the refusal.
+    #[must_use]
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::Invalid => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Conflict => StatusCode::CONFLICT,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    const fn title(self) -> &'static str {
+        match self {
+            Self::Invalid => "The request can't be carried out as it is",
+            Self::Unauthorized => "The admin secret is missing or wrong",
+            Self::NotFound => "There is no such thing",
+            Self::Conflict => "It is taken or already so",
+            Self::Unavailable => "The gateway can't do this now",
+        }
+    }
+}
+
+/// `application/problem+json` (RFC 9457).
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// `about:blank`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// A sentence about the sort of problem.
+    pub title: String,
+    /// HTTP status.
+    pub status: u16,
+    /// The sort of problem, for programs.
+    pub code: RefusalCode,
+    /// What is wrong this time, with the way out.
+    pub detail: String,
+}
+
+impl AdminError {
+    pub(super) fn invalid(detail: impl Into<String>) -> Self {
+        Self::Refused(Refusal { code: RefusalCode::Invalid, detail: detail.into() })
+    }
+
+    pub(super) fn not_found(what: &str, which: &str) -> Self {
+        let which: String = which.chars().take(128).collect();
+        Self::Refused(Refusal { code: RefusalCode::NotFound, detail: format!("there is no {what} {which:?}") })
+    }
+
+    pub(super) fn conflict(detail: impl Into<String>) -> Self {
+        Self::Refused(Refusal { code: RefusalCode::Conflict, detail: detail.into() })
+    }
+
+    pub(super) fn unauthorized() -> Self {
+        let detail = "send the secret of the gateway's data directory (admin.token) as a bearer token".to_owned();
+        Self::Refused(Refusal { code: RefusalCode::Unauthorized, detail })
+    }
+
+    /// What is told to the caller; faults are named, not described.
+    #[must_use]
+    pub fn refusal(&self) -> Refusal {
+        match self {
+            Self::Refused(refusal) => refusal.clone(),
+            fault => Refusal { code: RefusalCode::Unavailable, detail: fault.to_string() },
+        }
+    }
+}
+
+impl IntoResponse for AdminError {
+    fn into_response(self) -> Response {
+        if !matches!(self, Self::Refused(_)) {
+            tracing::error!(error = &self as &dyn std::error::Error, "an administration request failed");
+        }
+        let Refusal { code, detail } = self.refusal();
+        let status = code.status();
+        let problem =
+            Problem { kind: "about:blank".to_owned(), title: code.title().to_owned(), status: status.as_u16(), code, detail };
+        let mut response = (status, Json(problem)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if code == RefusalCode::Unauthorized {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"tollgate-admin\""));
+        }
+        response
+    }
+}

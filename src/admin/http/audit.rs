@@ -1,0 +1,50 @@
+//! The audit log.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures::{Stream, StreamExt};
+
+use crate::admin::{AdminState, Administration};
+use crate::admin::error::AdminError;
+use crate::admin::extract::{Operator, Params};
+use crate::admin::model::{AuditEntry, AuditPageView, AuditQuery};
+use crate::admin::openapi::Refusals;
+
+/// How often a tail without records says that it is alive.
+const ALIVE: Duration = Duration::from_secs(15);
+
+/// One page of the log, newest first. The search itself is recorded.
+#[utoipa::path(
+    get, path = "/admin/v1/audit", tag = "audit",
+    params(AuditQuery),
+    responses((status = 200, description = "Done", body = AuditPageView), Refusals)
+)]
+pub(in crate::admin) async fn search_audit(
+    Operator(local): Operator,
+    Params(query): Params<AuditQuery>,
+) -> Result<Json<AuditPageView>, AdminError> {
+    Ok(Json(local.search_audit(query).await?))
+}
+
+/// Records as they arrive: server-sent events named `record`, whose data is one record each.
+#[utoipa::path(
+    get, path = "/admin/v1/audit/tail", tag = "audit",
+    params(AuditQuery),
+    responses((status = 200, description = "Records", body = AuditEntry, content_type = "text/event-stream"), Refusals)
+)]
+pub(in crate::admin) async fn tail_audit(
+    State(state): State<AdminState>,
+    Operator(local): Operator,
+    Params(query): Params<AuditQuery>,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, AdminError> {
+    let records = local.tail_audit(query).await?;
+    // After a fault the stream ends: the reader asks again, and gets an answer that says what is wrong.
+    let events = records.take_while(|r| std::future::ready(r.is_ok())).filter_map(|r| std::future::ready(r.ok()));
+    let events = events.map(|entry| Ok(Event::default().event("record").json_data(entry).unwrap_or_default()));
+    let events = events.take_until(state.stop.cancelled_owned());
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE)))
+}

@@ -1,0 +1,60 @@
+//! Grants and signing keys.
+
+use axum::Json;
+
+use crate::admin::Administration;
+use crate::admin::error::AdminError;
+use crate::admin::extract::{Body, Named, Operator, Params};
+use crate::admin::model::{GrantView, KeyView, Rotation, Within};
+use crate::admin::openapi::Refusals;
+
+type Answer<T> = Result<Json<T>, AdminError>;
+
+/// Grants, newest first.
+#[utoipa::path(
+    get, path = "/admin/v1/grants", tag = "grants",
+    params(Within),
+    responses((status = 200, description = "Done", body = Vec<GrantView>), Refusals)
+)]
+pub(in crate::admin) async fn list_grants(Operator(local): Operator, Params(query): Params<Within>) -> Answer<Vec<GrantView>> {
+    Ok(Json(local.grants(query).await?))
+}
+
+/// One grant.
+#[utoipa::path(
+    get, path = "/admin/v1/grants/{grant}", tag = "grants",
+    params(("grant" = String, Path, description = "Id of a grant")),
+    responses((status = 200, description = "Done", body = GrantView), Refusals)
+)]
+pub(in crate::admin) async fn show_grant(Operator(local): Operator, Named(grant): Named<String>) -> Answer<GrantView> {
+    Ok(Json(local.grant(&grant).await?))
+}
+
+/// Ends a grant: its tokens stop working before the answer.
+#[utoipa::path(
+    post, path = "/admin/v1/grants/{grant}/revoke", tag = "grants",
+    params(("grant" = String, Path, description = "Id of a grant")),
+    responses((status = 200, description = "Done", body = GrantView), Refusals)
+)]
+pub(in crate::admin) async fn revoke_grant(Operator(local): Operator, Named(grant): Named<String>) -> Answer<GrantView> {
+    Ok(Json(local.revoke_grant(&grant).await?))
+}
+
+/// The signing keys.
+#[utoipa::path(
+    get, path = "/admin/v1/keys", tag = "keys",
+    responses((status = 200, description = "Done", body = Vec<KeyView>), Refusals)
+)]
+pub(in crate::admin) async fn list_keys(Operator(local): Operator) -> Answer<Vec<KeyView>> {
+    Ok(Json(local.keys().await?))
+}
+
+/// Makes a key that signs from now on.
+#[utoipa::path(
+    post, path = "/admin/v1/keys/rotate", tag = "keys",
+    request_body = Rotation,
+    responses((status = 200, description = "Done", body = KeyView), Refusals)
+)]
+pub(in crate::admin) async fn rotate_key(Operator(local): Operator, Body(body): Body<Rotation>) -> Answer<KeyView> {
+    Ok(Json(local.rotate_key(body).await?))
+}

@@ -1,0 +1,178 @@
+//! Organizations and users.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+use super::{Local, display_name, still_there};
+use crate::admin::error::AdminError;
+use crate::admin::model::{CreatedUser, NewOrg, NewPassword, NewUserRequest, OrgChange, OrgView, Switch, UserView};
+use crate::password;
+use crate::store::{Created, NewUser, Org, OrgState, PasswordRecord, User, UserKind, UserState};
+use crate::types::{OrgId, PlainToken, Slug, TokenKind, UserId};
+
+/// Longest tenant value: what Mimir, Loki and Tempo take.
+const MAX_TENANT: usize = 150;
+/// Longest e-mail address (RFC 5321 §4.5.3.1).
+const MAX_EMAIL: usize = 254;
+
+pub(super) async fn create_org(local: &Local, new: NewOrg) -> Result<OrgView, AdminError> {
+    let slug = Slug::parse(&new.slug).map_err(|e| AdminError::invalid(format!("slug: {e}")))?;
+    let cause = local.cause();
+    let org = Org {
+        id: OrgId::generate(cause.at, &*local.node.entropy),
+        name: display_name(new.name.as_deref().unwrap_or(slug.as_str()))?,
+        tenant: tenant(new.tenant.as_deref().unwrap_or(slug.as_str()))?,
+        tenants: tenants(local, new.tenants)?,
+        slug,
+        state: OrgState::Active,
+        created_at: cause.at,
+    };
+    match local.node.store.create_org(&org, &cause).await? {
+        Created::Done => Ok(org.into()),
+        Created::Taken => Err(AdminError::conflict(format!("the slug {} is taken; choose another one", org.slug))),
+    }
+}
+
+pub(super) async fn update_org(local: &Local, org: &str, change: OrgChange) -> Result<OrgView, AdminError> {
+    let mut wanted = local.find_org(org).await?;
+    if let Some(name) = change.name {
+        wanted.name = display_name(&name)?;
+    }
+    if let Some(value) = change.tenant {
+        wanted.tenant = tenant(&value)?;
+    }
+    if let Some(values) = change.tenants {
+        wanted.tenants = tenants(local, values)?;
+    }
+    if !local.node.store.update_org(&wanted, &local.cause()).await? {
+        return Err(AdminError::not_found("organization", org));
+    }
+    local.settled(wanted.into()).await
+}
+
+pub(super) async fn switch_org(local: &Local, org: &str, to: Switch) -> Result<OrgView, AdminError> {
+    let found = local.find_org(org).await?;
+    let state = match to {
+        Switch::Active => OrgState::Active,
+        Switch::Disabled => OrgState::Disabled,
+    };
+    local.node.store.set_org_state(&found.id, state, &local.cause()).await?;
+    let now = still_there(local.node.store.org(&found.id).await, "organization", org)?;
+    local.settled(now.into()).await
+}
+
+/// A tenant value goes into header values and paths as it is: nothing that could separate two of them, or two segments.
+fn tenant(value: &str) -> Result<String, AdminError> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"!-_.*'():".contains(&b);
+    if (1..=MAX_TENANT).contains(&value.len()) && value.bytes().all(plain) && value != "." && value != ".." {
+        return Ok(value.to_owned());
+    }
+    Err(AdminError::invalid(format!("a tenant value has 1 to {MAX_TENANT} characters of A-Z a-z 0-9 ! - _ . * ' ( ) :")))
+}
+
+fn tenants(local: &Local, values: BTreeMap<String, String>) -> Result<BTreeMap<String, String>, AdminError> {
+    let config = local.node.config.load();
+    values
+        .into_iter()
+        .map(|(api, value)| {
+            if !config.apis.iter().any(|a| a.name.as_str() == api) {
+                let known = config.apis.iter().map(|a| a.name.as_str()).collect::<Vec<_>>().join(", ");
+                return Err(AdminError::invalid(format!("no API is named {api:?}; there are {known}")));
+            }
+            Ok((api, tenant(&value)?))
+        })
+        .collect()
+}
+
+pub(super) async fn create_user(local: &Local, new: NewUserRequest) -> Result<CreatedUser, AdminError> {
+    let email = email(&new.email, new.kind)?;
+    let name = display_name(new.name.as_deref().unwrap_or(&email))?;
+    let (password, shown) = match (new.kind, new.password) {
+        (UserKind::Person, password) => some(hashed(local, password).await?),
+        (UserKind::Service, None) => (None, None),
+        (UserKind::Service, Some(_)) => return Err(AdminError::invalid("a service user never signs in; leave the password out")),
+    };
+    let cause = local.cause();
+    let id = UserId::generate(cause.at, &*local.node.entropy);
+    let user = User { id, email, name, kind: new.kind, state: UserState::Active, created_at: cause.at };
+    match local.node.store.create_user(&NewUser { user: user.clone(), password }, &cause).await? {
+        Created::Done => Ok(CreatedUser { user: user.into(), one_time_password: shown }),
+        Created::Taken => Err(AdminError::conflict(format!("{} is taken; choose another one", user.email))),
+    }
+}
+
+fn some((record, shown): (PasswordRecord, Option<String>)) -> (Option<PasswordRecord>, Option<String>) {
+    (Some(record), shown)
+}
+
+pub(super) async fn switch_user(local: &Local, user: &str, to: Switch) -> Result<UserView, AdminError> {
+    let found = local.find_user(user).await?;
+    let state = match to {
+        Switch::Active => UserState::Active,
+        Switch::Disabled => UserState::Disabled,
+    };
+    local.node.store.set_user_state(&found.id, state, &local.cause()).await?;
+    let now = still_there(local.node.store.user(&found.id).await, "user", user)?;
+    local.settled(now.into()).await
+}
+
+pub(super) async fn set_password(local: &Local, user: &str, new: NewPassword) -> Result<CreatedUser, AdminError> {
+    let found = local.find_user(user).await?;
+    if found.kind == UserKind::Service {
+        return Err(AdminError::invalid("a service user never signs in and has no password"));
+    }
+    let (record, shown) = hashed(local, new.password).await?;
+    local.node.store.set_password(&found.id, &record, None, &local.cause()).await?;
+    local.settled(CreatedUser { user: found.into(), one_time_password: shown }).await
+}
+
+/// The hash of a given password, or of one that is made here and must be changed at the first sign-in.
+async fn hashed(local: &Local, given: Option<String>) -> Result<(PasswordRecord, Option<String>), AdminError> {
+    let (plain, shown) = match given {
+        Some(given) => (SecretString::from(given), None),
+        None => {
+            let made = PlainToken::generate(TokenKind::OneTimePassword, &*local.node.entropy);
+            (SecretString::from(made.expose()), Some(made.expose().to_owned()))
+        }
+    };
+    password::acceptable(&plain).map_err(|e| AdminError::invalid(e.to_string()))?;
+    let entropy = Arc::clone(&local.node.entropy);
+    let phc = tokio::task::spawn_blocking(move || password::hash(&plain, &*entropy))
+        .await
+        .map_err(|e| AdminError::Password(Box::new(e)))?
+        .map_err(|e| AdminError::Password(Box::new(e)))?;
+    Ok((PasswordRecord { phc, one_time: shown.is_some() }, shown))
+}
+
+/// An e-mail address as it is stored. What it is for is signing in and being recognized, so the shape is all that is checked.
+fn email(text: &str, kind: UserKind) -> Result<String, AdminError> {
+    let email = text.trim().to_lowercase();
+    let printable = !email.chars().any(|c| c.is_whitespace() || c.is_control());
+    let shaped = match kind {
+        UserKind::Person => email.split_once('@').is_some_and(|(who, host)| !who.is_empty() && !host.is_empty() && !host.contains('@')),
+        UserKind::Service => !email.is_empty(),
+    };
+    if shaped && printable && email.len() <= MAX_EMAIL {
+        return Ok(email);
+    }
+    Err(AdminError::invalid(match kind {
+        UserKind::Person => format!("{text:?} is no e-mail address"),
+        UserKind::Service => format!("a service user's name has 1 to {MAX_EMAIL} characters and no spaces"),
+    }))
+}
+
+impl From<Org> for OrgView {
+    fn from(org: Org) -> Self {
+        let Org { id, slug, name, tenant, tenants, state, created_at } = org;
+        Self { id, slug, name, tenant, tenants, state, created_at }
+    }
+}
+
+impl From<User> for UserView {
+    fn from(user: User) -> Self {
+        let User { id, email, name, kind, state, created_at } = user;
+        Self { id, email, name, kind, state, created_at }
+    }
+}

@@ -1,0 +1,168 @@
+//! Reading the audit log.
+
+use std::collections::{HashSet, VecDeque};
+use std::time::Duration;
+
+use futures::stream::{self, BoxStream, StreamExt};
+
+use super::Local;
+use crate::admin::error::AdminError;
+use crate::admin::model::{AuditEntry, AuditPageView, AuditQuery, DecisionName};
+use crate::record::{AuditRecord, ControlEvent, Operation, json, summary};
+use crate::store::{AuditFilter, Cursor, DecisionFilter};
+use crate::types::{ClientId, GrantId, RecordId, RequestId, Timestamp};
+
+/// Records of a page when the query doesn't say, and the most that it may say.
+const PAGE: u32 = 100;
+const MOST: u32 = 1000;
+
+/// How often a tail looks.
+const LOOK: Duration = Duration::from_millis(500);
+/// How far back a tail looks: a record's time is when its request came, and it is written when the answer has ended.
+const LATE: Duration = Duration::from_secs(5 * 60);
+/// Pages of one look. A busier log than that is followed too, but of its records some that come late are not shown.
+const LOOK_PAGES: usize = 10;
+
+pub(super) async fn search(local: &Local, query: AuditQuery) -> Result<AuditPageView, AdminError> {
+    let filter = filter(local, &query).await?;
+    let after = query.cursor.as_deref().map(read_cursor).transpose()?;
+    let limit = query.limit.unwrap_or(PAGE);
+    if !(1..=MOST).contains(&limit) {
+        return Err(AdminError::invalid(format!("limit is 1 to {MOST}")));
+    }
+    note(local, &filter).await?;
+    let page = local.node.store.search_audit(&filter, after.as_ref(), limit).await?;
+    let records = page.rows.iter().map(|row| entry(&row.record)).collect();
+    Ok(AuditPageView { records, next: page.next.as_ref().map(write_cursor) })
+}
+
+/// The operator reads what belongs to an organization: its log says so.
+async fn note(local: &Local, filter: &AuditFilter) -> Result<(), AdminError> {
+    let event = ControlEvent::done(Operation::AuditQuery).with_comment("by the operator");
+    Ok(local.node.store.note(filter.org.as_ref(), event, &local.cause()).await?)
+}
+
+async fn filter(local: &Local, query: &AuditQuery) -> Result<AuditFilter, AdminError> {
+    let mut filter = AuditFilter::default();
+    if let Some(org) = &query.org {
+        filter.org = Some(local.find_org(org).await?.id);
+    }
+    if let Some(user) = &query.user {
+        filter.user = Some(local.find_user(user).await?.id);
+    }
+    let id = |what: &str, e: crate::types::IdError| AdminError::invalid(format!("{what}: {e}"));
+    filter.client = query.client.as_deref().map(ClientId::parse).transpose().map_err(|e| id("client", e))?;
+    filter.grant = query.grant.as_deref().map(GrantId::parse).transpose().map_err(|e| id("grant", e))?;
+    filter.request = query.request.as_deref().map(RequestId::parse).transpose().map_err(|e| id("request", e))?;
+    filter.from = query.since.as_deref().map(|t| instant("since", t)).transpose()?;
+    filter.to = query.until.as_deref().map(|t| instant("until", t)).transpose()?;
+    filter.api.clone_from(&query.api);
+    filter.tool.clone_from(&query.tool);
+    filter.operation.clone_from(&query.operation);
+    filter.text.clone_from(&query.text);
+    filter.decision = query.decision.map(|d| match d {
+        DecisionName::Allowed => DecisionFilter::Allowed,
+        DecisionName::Denied => DecisionFilter::Denied,
+    });
+    Ok(filter)
+}
+
+fn instant(what: &str, text: &str) -> Result<Timestamp, AdminError> {
+    let wrong = || AdminError::invalid(format!("{what}: expected an RFC 3339 instant such as 2026-11-21T08:00:00Z"));
+    Timestamp::parse_rfc3339(text).ok_or_else(wrong)
+}
+
+/// `MILLIS~RECORD`.
+fn write_cursor(cursor: &Cursor) -> String {
+    format!("{}~{}", cursor.time.millis(), cursor.id)
+}
+
+fn read_cursor(text: &str) -> Result<Cursor, AdminError> {
+    let read = text.split_once('~').and_then(|(time, id)| {
+        Some(Cursor { time: Timestamp::from_millis(time.parse().ok()?), id: RecordId::parse(id).ok()? })
+    });
+    read.ok_or_else(|| AdminError::invalid("cursor: use the one of the page before"))
+}
+
+fn entry(record: &AuditRecord) -> AuditEntry {
+    let row = summary(record);
+    AuditEntry {
+        id: record.id.clone(),
+        time: record.time,
+        org: record.org.clone(),
+        who: row.who,
+        what: row.what,
+        decision: row.decision,
+        status: row.status,
+        millis: row.millis,
+        ocsf: json(record),
+    }
+}
+
+pub(super) async fn tail(
+    local: &Local,
+    query: AuditQuery,
+) -> Result<BoxStream<'static, Result<AuditEntry, AdminError>>, AdminError> {
+    if query.cursor.is_some() || query.until.is_some() || query.limit.is_some() {
+        return Err(AdminError::invalid("a tail has no end: leave until, limit and cursor out"));
+    }
+    let mut filter = filter(local, &query).await?;
+    note(local, &filter).await?;
+    let now = local.node.now();
+    let start = filter.from.unwrap_or(now);
+    filter.from = Some(start);
+    let mut tail = Tail { local: local.clone(), filter, start, seen: HashSet::new(), ready: VecDeque::new() };
+    // Without `since` only what comes from now on is shown, also when its request came before.
+    if query.since.is_none() {
+        tail.filter.from = Some(now.minus(LATE));
+        tail.look().await?;
+        tail.ready.clear();
+        tail.start = now.minus(LATE);
+    }
+    Ok(stream::unfold(tail, |mut tail| async move { tail.next().await.map(|item| (item, tail)) }).boxed())
+}
+
+struct Tail {
+    local: Local,
+    filter: AuditFilter,
+    start: Timestamp,
+    seen: HashSet<RecordId>,
+    ready: VecDeque<AuditEntry>,
+}
+
+impl Tail {
+    async fn next(&mut self) -> Option<Result<AuditEntry, AdminError>> {
+        loop {
+            if let Some(entry) = self.ready.pop_front() {
+                return Some(Ok(entry));
+            }
+            match self.look().await {
+                Ok(()) if self.ready.is_empty() => tokio::time::sleep(LOOK).await,
+                Ok(()) => {}
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+
+    /// Reads everything since `filter.from` that was not seen yet, oldest first, then moves the window on.
+    async fn look(&mut self) -> Result<(), AdminError> {
+        let (mut window, mut fresh, mut after) = (HashSet::new(), Vec::new(), None);
+        for _ in 0..LOOK_PAGES {
+            let page = self.local.node.store.search_audit(&self.filter, after.as_ref(), MOST).await?;
+            for row in page.rows {
+                window.insert(row.record.id.clone());
+                if !self.seen.contains(&row.record.id) {
+                    fresh.push(entry(&row.record));
+                }
+            }
+            match page.next {
+                Some(next) => after = Some(next),
+                None => break,
+            }
+        }
+        self.ready.extend(fresh.into_iter().rev());
+        self.seen = window;
+        self.filter.from = Some(self.start.max(self.local.node.now().minus(LATE)));
+        Ok(())
+    }
+}

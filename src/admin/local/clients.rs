@@ -1,0 +1,232 @@
+//! Clients and their secrets.
+
+use std::time::Duration;
+
+use super::{Local, display_name, still_there};
+use crate::admin::error::AdminError;
+use crate::admin::model::{
+    ClientScopes, ClientView, CreatedClient, CreatedSecret, NewClient, NewClientKind, NewSecret, SecretView, Switch, Within,
+};
+use crate::store::{
+    Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, GrantType, Org, UserState,
+};
+use crate::types::{ClientId, PlainToken, RedirectUri, ResourceId, ScopeSet, Timestamp, TokenKind, UserId};
+
+/// Redirect URIs, and resources, that one client may have.
+const MAX_URIS: usize = 20;
+/// Longest lifetime of a client's access tokens, seconds: revocation is live, but keys are rotated.
+const MAX_TTL: u64 = 24 * 60 * 60;
+
+pub(super) async fn list(local: &Local, within: Within) -> Result<Vec<ClientView>, AdminError> {
+    if within.user.is_some() {
+        return Err(AdminError::invalid("clients belong to organizations; use org"));
+    }
+    let org = match within.org {
+        Some(name) => Some(local.find_org(&name).await?.id),
+        None => None,
+    };
+    Ok(local.node.store.clients(org.as_ref()).await?.into_iter().map(|c| view(c, &[])).collect())
+}
+
+pub(super) async fn show(local: &Local, id: &str) -> Result<ClientView, AdminError> {
+    let client = find(local, id).await?;
+    let secrets = local.node.store.live_secrets(&client.id, local.node.now()).await?;
+    Ok(view(client, &secrets))
+}
+
+pub(super) async fn create(local: &Local, new: NewClient) -> Result<CreatedClient, AdminError> {
+    let cause = local.cause();
+    let org = match &new.org {
+        Some(name) => Some(local.find_org(name).await?),
+        None => None,
+    };
+    room(local, org.as_ref()).await?;
+    let client = Client {
+        id: ClientId::generate(cause.at, &*local.node.entropy),
+        name: display_name(&new.name)?,
+        kind: if new.kind == NewClientKind::Public { ClientKind::Public } else { ClientKind::Confidential },
+        origin: ClientOrigin::Administrator,
+        auth: auth(&new)?,
+        redirect_uris: redirect_uris(&new)?,
+        grant_types: match new.kind {
+            NewClientKind::Machine => vec![GrantType::ClientCredentials],
+            NewClientKind::Confidential | NewClientKind::Public => vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
+        },
+        scopes: scopes(local, new.scopes.as_deref())?,
+        subject: subject(local, &new, org.as_ref()).await?,
+        resources: resources(local, &new)?,
+        require_state: new.require_state,
+        access_token_ttl: ttl(new.access_token_ttl_seconds)?,
+        state: ClientState::Active,
+        created_at: cause.at,
+        org: org.map(|o| o.id),
+    };
+    let made = (client.kind == ClientKind::Confidential).then(|| make_secret(local, cause.at));
+    let (plain, secret) = made.unzip();
+    local.node.store.create_client(&client, secret.as_ref(), &cause).await?;
+    Ok(CreatedClient { client: view(client, secret.as_slice()), client_secret: plain.map(|p| p.expose().to_owned()) })
+}
+
+pub(super) async fn switch(local: &Local, id: &str, to: Switch) -> Result<ClientView, AdminError> {
+    let client = find(local, id).await?;
+    let state = match to {
+        Switch::Active => ClientState::Active,
+        Switch::Disabled => ClientState::Disabled,
+    };
+    local.node.store.set_client_state(&client.id, state, &local.cause()).await?;
+    let now = show(local, id).await?;
+    local.settled(now).await
+}
+
+pub(super) async fn set_scopes(local: &Local, id: &str, wanted: ClientScopes) -> Result<ClientView, AdminError> {
+    let client = find(local, id).await?;
+    let scopes = scopes(local, wanted.scopes.as_deref())?;
+    if !local.node.store.set_client_scopes(&client.id, scopes.as_ref(), &local.cause()).await? {
+        return Err(AdminError::not_found("client", id));
+    }
+    let now = show(local, id).await?;
+    local.settled(now).await
+}
+
+pub(super) async fn add_secret(local: &Local, id: &str, new: NewSecret) -> Result<CreatedSecret, AdminError> {
+    let client = find(local, id).await?;
+    if client.auth == ClientAuth::None {
+        return Err(AdminError::invalid("a public client has no secret; make a confidential one"));
+    }
+    let cause = local.cause();
+    let others_until = new.others_live_seconds.map(|s| cause.at.plus(Duration::from_secs(s)));
+    let (plain, secret) = make_secret(local, cause.at);
+    if !local.node.store.add_secret(&client.id, &secret, others_until, &cause).await? {
+        return Err(AdminError::not_found("client", id));
+    }
+    local.settled(CreatedSecret { client_secret: plain.expose().to_owned(), secret: secret_view(&secret) }).await
+}
+
+pub(super) async fn delete(local: &Local, id: &str) -> Result<(), AdminError> {
+    let client = find(local, id).await?;
+    if !local.node.store.delete_client(&client.id, &local.cause()).await? {
+        return Err(AdminError::not_found("client", id));
+    }
+    local.settled(()).await
+}
+
+async fn find(local: &Local, id: &str) -> Result<Client, AdminError> {
+    let parsed = ClientId::parse(id).map_err(|_| AdminError::not_found("client", id))?;
+    still_there(local.node.store.client(&parsed).await, "client", id)
+}
+
+async fn room(local: &Local, org: Option<&Org>) -> Result<(), AdminError> {
+    let Some(org) = org else { return Ok(()) };
+    let limit = local.node.config.load().oauth.max_clients_per_org;
+    if local.node.store.count_clients(&org.id).await? < limit {
+        return Ok(());
+    }
+    Err(AdminError::conflict(format!("{} has {limit} clients, as many as oauth.max_clients_per_org allows", org.slug)))
+}
+
+fn auth(new: &NewClient) -> Result<ClientAuth, AdminError> {
+    match (new.kind, new.auth) {
+        (NewClientKind::Public, None | Some(ClientAuth::None)) => Ok(ClientAuth::None),
+        (NewClientKind::Public, Some(_)) => Err(AdminError::invalid("a public client keeps no secret: auth is none")),
+        (_, Some(ClientAuth::None)) => Err(AdminError::invalid("a client with a secret must use it; make a public one instead")),
+        (_, auth) => Ok(auth.unwrap_or(ClientAuth::SecretBasic)),
+    }
+}
+
+fn redirect_uris(new: &NewClient) -> Result<Vec<RedirectUri>, AdminError> {
+    match (new.kind, new.redirect_uris.len()) {
+        (NewClientKind::Machine, 0) | (NewClientKind::Confidential | NewClientKind::Public, 1..=MAX_URIS) => {}
+        (NewClientKind::Machine, _) => return Err(AdminError::invalid("a machine is never redirected to; leave redirect_uris out")),
+        _ => return Err(AdminError::invalid(format!("give 1 to {MAX_URIS} redirect_uris"))),
+    }
+    let read = |text: &String| RedirectUri::parse(text).map_err(|e| AdminError::invalid(format!("redirect_uris: {text}: {e}")));
+    new.redirect_uris.iter().map(read).collect()
+}
+
+fn scopes(local: &Local, text: Option<&str>) -> Result<Option<ScopeSet>, AdminError> {
+    let Some(text) = text else { return Ok(None) };
+    let scopes = ScopeSet::parse(text).map_err(|e| AdminError::invalid(format!("scopes: {e}")))?;
+    let config = local.node.config.load();
+    let unknown = scopes.iter().find(|s| config.catalogue.entry(s).is_none()).cloned();
+    match unknown {
+        Some(unknown) => Err(AdminError::invalid(format!("there is no scope {unknown}; `tollgate check` lists those that are"))),
+        None => Ok(Some(scopes)),
+    }
+}
+
+/// A machine acts as a user who is active and belongs to its organization: checked here, at every token and at every call.
+async fn subject(local: &Local, new: &NewClient, org: Option<&Org>) -> Result<Option<UserId>, AdminError> {
+    let (name, org) = match (new.kind, &new.subject, org) {
+        (NewClientKind::Machine, Some(name), Some(org)) => (name, org),
+        (NewClientKind::Machine, _, _) => {
+            return Err(AdminError::invalid("a machine needs an organization (org) and a user to act as (subject)"));
+        }
+        (_, None, _) => return Ok(None),
+        (_, Some(_), _) => return Err(AdminError::invalid("only a machine has a subject; others act as the user who consents")),
+    };
+    let user = local.find_user(name).await?;
+    if user.state != UserState::Active {
+        return Err(AdminError::invalid(format!("{} is disabled and can't be the subject of a machine", user.email)));
+    }
+    if local.node.store.membership(&org.id, &user.id).await?.is_none() {
+        let detail = format!("{} is no member of {}; add it with `tollgate member set`", user.email, org.slug);
+        return Err(AdminError::invalid(detail));
+    }
+    Ok(Some(user.id))
+}
+
+fn resources(local: &Local, new: &NewClient) -> Result<Vec<ResourceId>, AdminError> {
+    if new.kind != NewClientKind::Machine && !new.resources.is_empty() {
+        return Err(AdminError::invalid("only a machine's resources are fixed; others name them when they ask"));
+    }
+    if new.resources.len() > MAX_URIS {
+        return Err(AdminError::invalid(format!("give at most {MAX_URIS} resources")));
+    }
+    let config = local.node.config.load();
+    let read = |text: &String| match ResourceId::parse(text) {
+        Ok(resource) if config.api_of(&resource).is_some() => Ok(resource),
+        Ok(_) => Err(AdminError::invalid(format!("no API is the resource {text}"))),
+        Err(e) => Err(AdminError::invalid(format!("resources: {text}: {e}"))),
+    };
+    new.resources.iter().map(read).collect()
+}
+
+fn ttl(seconds: Option<u64>) -> Result<Option<Duration>, AdminError> {
+    match seconds {
+        Some(s) if !(1..=MAX_TTL).contains(&s) => Err(AdminError::invalid(format!("access tokens live 1 to {MAX_TTL} seconds"))),
+        other => Ok(other.map(Duration::from_secs)),
+    }
+}
+
+fn make_secret(local: &Local, at: Timestamp) -> (PlainToken, ClientSecret) {
+    let plain = PlainToken::generate(TokenKind::ClientSecret, &*local.node.entropy);
+    let text = plain.expose();
+    let last4 = text[text.len() - 4..].to_owned();
+    let secret = ClientSecret { hash: plain.hashed(), last4, created_at: at, expires_at: None };
+    (plain, secret)
+}
+
+fn secret_view(secret: &ClientSecret) -> SecretView {
+    SecretView { last4: secret.last4.clone(), created_at: secret.created_at, expires_at: secret.expires_at }
+}
+
+fn view(client: Client, secrets: &[ClientSecret]) -> ClientView {
+    ClientView {
+        id: client.id,
+        org: client.org,
+        name: client.name,
+        kind: client.kind,
+        origin: client.origin,
+        auth: client.auth,
+        redirect_uris: client.redirect_uris.iter().map(|u| u.as_str().to_owned()).collect(),
+        grant_types: client.grant_types,
+        scopes: client.scopes,
+        subject: client.subject,
+        resources: client.resources,
+        require_state: client.require_state,
+        access_token_ttl_seconds: client.access_token_ttl.map(|t| t.as_secs()),
+        state: client.state,
+        created_at: client.created_at,
+        secrets: secrets.iter().map(secret_view).collect(),
+    }
+}

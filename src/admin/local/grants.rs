@@ -1,0 +1,75 @@
+//! Grants.
+
+use super::{Local, still_there};
+use crate::admin::error::AdminError;
+use crate::admin::model::{GrantStateView, GrantView, Within};
+use crate::config::Config;
+use crate::store::{GrantFacts, GrantState, RevokeReason};
+use crate::token::effective;
+use crate::types::{GrantId, Timestamp};
+
+/// Grants in one answer, when neither organization nor user narrows it.
+const MOST: u32 = 1000;
+
+pub(super) async fn list(local: &Local, within: Within) -> Result<Vec<GrantView>, AdminError> {
+    let store = &local.node.store;
+    let org = match within.org {
+        Some(name) => Some(local.find_org(&name).await?.id),
+        None => None,
+    };
+    let user = match within.user {
+        Some(name) => Some(local.find_user(&name).await?.id),
+        None => None,
+    };
+    let facts = match (&org, &user) {
+        (Some(org), _) => store.grants_of_org(org).await?,
+        (None, Some(user)) => store.grants_of_user(user, Timestamp::from_millis(0)).await?,
+        (None, None) => store.grants(MOST).await?,
+    };
+    let (config, now) = (local.node.config.load(), local.node.now());
+    let wanted = facts.iter().filter(|f| user.as_ref().is_none_or(|u| f.grant.user == *u));
+    Ok(wanted.map(|f| view(&config, f, now)).collect())
+}
+
+pub(super) async fn show(local: &Local, id: &str) -> Result<GrantView, AdminError> {
+    let parsed = GrantId::parse(id).map_err(|_| AdminError::not_found("grant", id))?;
+    let facts = still_there(local.node.store.grant_facts(&parsed).await, "grant", id)?;
+    Ok(view(&local.node.config.load(), &facts, local.node.now()))
+}
+
+pub(super) async fn revoke(local: &Local, id: &str) -> Result<GrantView, AdminError> {
+    let grant = show(local, id).await?;
+    local.node.store.revoke_grant(&grant.id, None, RevokeReason::Admin, &local.cause()).await?;
+    let now = show(local, id).await?;
+    local.settled(now).await
+}
+
+fn view(config: &Config, facts: &GrantFacts, now: Timestamp) -> GrantView {
+    let grant = &facts.grant;
+    let (state, revoked_because) = match &grant.state {
+        GrantState::Revoked { reason, .. } => (GrantStateView::Revoked, Some(*reason)),
+        GrantState::Live if grant.expires_at.is_some_and(|end| end <= now) => (GrantStateView::Expired, None),
+        GrantState::Live => (GrantStateView::Live, None),
+    };
+    let effective_now = match state {
+        GrantStateView::Live => config.catalogue.scopes(&effective(config, facts, &grant.scopes).now),
+        GrantStateView::Expired | GrantStateView::Revoked => crate::types::ScopeSet::default(),
+    };
+    GrantView {
+        id: grant.id.clone(),
+        org: grant.org.clone(),
+        org_slug: facts.org.slug.clone(),
+        user: grant.user.clone(),
+        user_email: facts.user.email.clone(),
+        client: grant.client.clone(),
+        client_name: facts.client.name.clone(),
+        scopes: grant.scopes.clone(),
+        effective_scopes: effective_now,
+        resources: grant.resources.clone(),
+        state,
+        revoked_because,
+        created_at: grant.created_at,
+        expires_at: grant.expires_at,
+        last_used_at: grant.last_used_at,
+    }
+}

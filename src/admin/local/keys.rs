@@ -1,0 +1,38 @@
+//! Signing keys.
+
+use std::time::Duration;
+
+use super::Local;
+use crate::admin::error::AdminError;
+use crate::admin::model::{KeyView, Rotation};
+use crate::store::SealedKey;
+
+/// What is added to the longest lifetime of an access token: clocks of verifiers differ.
+const SKEW: Duration = Duration::from_secs(60);
+
+pub(super) async fn list(local: &Local) -> Result<Vec<KeyView>, AdminError> {
+    Ok(local.node.store.signing_keys(local.node.now()).await?.into_iter().map(view).collect())
+}
+
+pub(super) async fn rotate(local: &Local, rotation: Rotation) -> Result<KeyView, AdminError> {
+    let node = &local.node;
+    let overlap = match rotation.overlap_seconds {
+        Some(seconds) => Duration::from_secs(seconds),
+        None => longest_token(local).await? + SKEW,
+    };
+    let id = node.keys.rotate(&node.store, &*node.entropy, overlap, &local.cause()).await?;
+    let keys = list(local).await?;
+    let made = keys.into_iter().find(|k| k.id == id).ok_or_else(|| AdminError::not_found("key", id.as_str()))?;
+    local.settled(made).await
+}
+
+/// The longest that any access token may still be presented.
+async fn longest_token(local: &Local) -> Result<Duration, AdminError> {
+    let policy = local.node.config.load_full();
+    let own = local.node.store.clients(None).await?.into_iter().filter_map(|c| c.access_token_ttl);
+    Ok(own.chain([policy.oauth.access_token_ttl, policy.oauth.machine_token_ttl]).max().unwrap_or_default())
+}
+
+fn view(key: SealedKey) -> KeyView {
+    KeyView { id: key.id, state: key.state, created_at: key.created_at, forget_at: key.forget_at }
+}

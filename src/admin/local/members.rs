@@ -1,0 +1,61 @@
+//! Who belongs where, with which roles.
+
+use super::{Local, still_there};
+use crate::admin::error::AdminError;
+use crate::admin::model::{MemberRoles, MemberView, RoleView};
+use crate::store::Membership;
+use crate::types::RoleName;
+
+pub(super) async fn list(local: &Local, org: &str) -> Result<Vec<MemberView>, AdminError> {
+    let org = local.find_org(org).await?;
+    let mut members = Vec::new();
+    for member in local.node.store.members(&org.id).await? {
+        members.push(view(local, member).await?);
+    }
+    Ok(members)
+}
+
+pub(super) async fn set(local: &Local, org: &str, user: &str, wanted: MemberRoles) -> Result<MemberView, AdminError> {
+    let (org, user) = (local.find_org(org).await?, local.find_user(user).await?);
+    let membership = Membership { org: org.id, user: user.id, roles: known_roles(local, &wanted.roles)? };
+    local.node.store.set_membership(&membership, &local.cause()).await?;
+    let member = view(local, membership).await?;
+    local.settled(member).await
+}
+
+pub(super) async fn remove(local: &Local, org: &str, user: &str) -> Result<(), AdminError> {
+    let (org, found) = (local.find_org(org).await?, local.find_user(user).await?);
+    if !local.node.store.remove_membership(&org.id, &found.id, &local.cause()).await? {
+        return Err(AdminError::not_found("member", user));
+    }
+    local.settled(()).await
+}
+
+pub(super) fn roles(local: &Local) -> Vec<RoleView> {
+    let config = local.node.config.load();
+    let view = |(name, bits): (&RoleName, &_)| RoleView {
+        name: name.clone(),
+        permissions: config.catalogue.scopes(bits).iter().cloned().collect(),
+    };
+    config.roles.0.iter().map(view).collect()
+}
+
+fn known_roles(local: &Local, names: &[String]) -> Result<Vec<RoleName>, AdminError> {
+    let config = local.node.config.load();
+    let mut roles = Vec::with_capacity(names.len());
+    for name in names {
+        let Some((role, _)) = config.roles.0.get_key_value(name.as_str()) else {
+            let known = config.roles.0.keys().map(RoleName::as_str).collect::<Vec<_>>().join(", ");
+            return Err(AdminError::invalid(format!("there is no role {name:?}; there are {known}")));
+        };
+        roles.push(role.clone());
+    }
+    roles.sort();
+    roles.dedup();
+    Ok(roles)
+}
+
+async fn view(local: &Local, member: Membership) -> Result<MemberView, AdminError> {
+    let user = still_there(local.node.store.user(&member.user).await, "user", member.user.as_str())?;
+    Ok(MemberView { org: member.org, user: user.into(), roles: member.roles })
+}

@@ -1,0 +1,201 @@
+//! Administration on a node: behind the admin API, or by the command line on a store that no gateway serves.
+
+mod accounts;
+mod audit;
+mod clients;
+mod grants;
+mod keys;
+mod members;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+
+use super::administration::Administration;
+use super::error::AdminError;
+use super::model::{
+    AuditEntry, AuditPageView, AuditQuery, ClientScopes, ClientView, CreatedClient, CreatedSecret, CreatedUser, GrantView,
+    KeyView, MemberRoles, MemberView, NewClient, NewOrg, NewPassword, NewSecret, NewUserRequest, OrgChange, OrgView, RoleView,
+    Rotation, Switch, UserView, Within,
+};
+use crate::node::Node;
+use crate::record::Cause;
+use crate::store::{Org, StoreError, User};
+use crate::types::{OrgId, Slug, UserId};
+
+/// Longest name for people, in characters.
+const MAX_NAME: usize = 100;
+
+/// Administration on a node, by one caller.
+#[derive(Clone, Debug)]
+pub struct Local {
+    node: Arc<Node>,
+    peer: Option<SocketAddr>,
+    user_agent: Option<String>,
+}
+
+impl Local {
+    /// For whoever runs this process.
+    #[must_use]
+    pub const fn new(node: Arc<Node>) -> Self {
+        Self { node, peer: None, user_agent: None }
+    }
+
+    /// For a caller of the admin API; audit records name where it called from.
+    #[must_use]
+    pub const fn called_from(node: Arc<Node>, peer: Option<SocketAddr>, user_agent: Option<String>) -> Self {
+        Self { node, peer, user_agent }
+    }
+
+    /// The operator is the actor of everything here: no user, no client.
+    fn cause(&self) -> Cause {
+        let mut cause = self.node.own_cause();
+        cause.origin.peer = self.peer;
+        cause.origin.user_agent.clone_from(&self.user_agent);
+        cause
+    }
+
+    /// After a change that takes something away: what was taken is gone when this returns.
+    async fn settled<T>(&self, done: T) -> Result<T, AdminError> {
+        self.node.settle().await?;
+        Ok(done)
+    }
+
+    async fn find_org(&self, name: &str) -> Result<Org, AdminError> {
+        let store = &self.node.store;
+        if let Ok(slug) = Slug::parse(name)
+            && let Some(org) = store.org_by_slug(&slug).await?
+        {
+            return Ok(org);
+        }
+        let found = match OrgId::parse(name) {
+            Ok(id) => store.org(&id).await?,
+            Err(_) => None,
+        };
+        found.ok_or_else(|| AdminError::not_found("organization", name))
+    }
+
+    async fn find_user(&self, name: &str) -> Result<User, AdminError> {
+        let store = &self.node.store;
+        if let Some(user) = store.user_by_email(&name.to_lowercase()).await? {
+            return Ok(user);
+        }
+        let found = match UserId::parse(name) {
+            Ok(id) => store.user(&id).await?,
+            Err(_) => None,
+        };
+        found.ok_or_else(|| AdminError::not_found("user", name))
+    }
+}
+
+/// A name for people: one line, not empty, bounded.
+fn display_name(text: &str) -> Result<String, AdminError> {
+    let name = text.trim();
+    let fits = !name.is_empty() && name.chars().count() <= MAX_NAME && !name.chars().any(char::is_control);
+    if fits {
+        Ok(name.to_owned())
+    } else {
+        Err(AdminError::invalid(format!("a name has 1 to {MAX_NAME} characters and no line breaks")))
+    }
+}
+
+/// What was read again after a change; it can only be missing when somebody else removed it at the same time.
+fn still_there<T>(found: Result<Option<T>, StoreError>, what: &str, which: &str) -> Result<T, AdminError> {
+    found?.ok_or_else(|| AdminError::not_found(what, which))
+}
+
+#[async_trait]
+impl Administration for Local {
+    async fn orgs(&self) -> Result<Vec<OrgView>, AdminError> {
+        Ok(self.node.store.orgs().await?.into_iter().map(OrgView::from).collect())
+    }
+    async fn org(&self, org: &str) -> Result<OrgView, AdminError> {
+        Ok(self.find_org(org).await?.into())
+    }
+    async fn create_org(&self, new: NewOrg) -> Result<OrgView, AdminError> {
+        accounts::create_org(self, new).await
+    }
+    async fn update_org(&self, org: &str, change: OrgChange) -> Result<OrgView, AdminError> {
+        accounts::update_org(self, org, change).await
+    }
+    async fn switch_org(&self, org: &str, to: Switch) -> Result<OrgView, AdminError> {
+        accounts::switch_org(self, org, to).await
+    }
+
+    async fn users(&self) -> Result<Vec<UserView>, AdminError> {
+        Ok(self.node.store.users().await?.into_iter().map(UserView::from).collect())
+    }
+    async fn user(&self, user: &str) -> Result<UserView, AdminError> {
+        Ok(self.find_user(user).await?.into())
+    }
+    async fn create_user(&self, new: NewUserRequest) -> Result<CreatedUser, AdminError> {
+        accounts::create_user(self, new).await
+    }
+    async fn switch_user(&self, user: &str, to: Switch) -> Result<UserView, AdminError> {
+        accounts::switch_user(self, user, to).await
+    }
+    async fn set_password(&self, user: &str, new: NewPassword) -> Result<CreatedUser, AdminError> {
+        accounts::set_password(self, user, new).await
+    }
+
+    async fn members(&self, org: &str) -> Result<Vec<MemberView>, AdminError> {
+        members::list(self, org).await
+    }
+    async fn set_member(&self, org: &str, user: &str, roles: MemberRoles) -> Result<MemberView, AdminError> {
+        members::set(self, org, user, roles).await
+    }
+    async fn remove_member(&self, org: &str, user: &str) -> Result<(), AdminError> {
+        members::remove(self, org, user).await
+    }
+    async fn roles(&self) -> Result<Vec<RoleView>, AdminError> {
+        Ok(members::roles(self))
+    }
+
+    async fn clients(&self, within: Within) -> Result<Vec<ClientView>, AdminError> {
+        clients::list(self, within).await
+    }
+    async fn client(&self, client: &str) -> Result<ClientView, AdminError> {
+        clients::show(self, client).await
+    }
+    async fn create_client(&self, new: NewClient) -> Result<CreatedClient, AdminError> {
+        clients::create(self, new).await
+    }
+    async fn switch_client(&self, client: &str, to: Switch) -> Result<ClientView, AdminError> {
+        clients::switch(self, client, to).await
+    }
+    async fn set_client_scopes(&self, client: &str, scopes: ClientScopes) -> Result<ClientView, AdminError> {
+        clients::set_scopes(self, client, scopes).await
+    }
+    async fn add_secret(&self, client: &str, new: NewSecret) -> Result<CreatedSecret, AdminError> {
+        clients::add_secret(self, client, new).await
+    }
+    async fn delete_client(&self, client: &str) -> Result<(), AdminError> {
+        clients::delete(self, client).await
+    }
+
+    async fn grants(&self, within: Within) -> Result<Vec<GrantView>, AdminError> {
+        grants::list(self, within).await
+    }
+    async fn grant(&self, grant: &str) -> Result<GrantView, AdminError> {
+        grants::show(self, grant).await
+    }
+    async fn revoke_grant(&self, grant: &str) -> Result<GrantView, AdminError> {
+        grants::revoke(self, grant).await
+    }
+
+    async fn keys(&self) -> Result<Vec<KeyView>, AdminError> {
+        keys::list(self).await
+    }
+    async fn rotate_key(&self, rotation: Rotation) -> Result<KeyView, AdminError> {
+        keys::rotate(self, rotation).await
+    }
+
+    async fn search_audit(&self, query: AuditQuery) -> Result<AuditPageView, AdminError> {
+        audit::search(self, query).await
+    }
+    async fn tail_audit(&self, query: AuditQuery) -> Result<BoxStream<'static, Result<AuditEntry, AdminError>>, AdminError> {
+        audit::tail(self, query).await
+    }
+}

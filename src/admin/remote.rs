@@ -1,0 +1,230 @@
+//! Administration through the admin API of a running gateway.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::stream::{self, BoxStream, StreamExt};
+use reqwest::{Method, RequestBuilder, Response, Url, header};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::administration::Administration;
+use super::error::{AdminError, Problem, Refusal};
+use super::model::{
+    AuditEntry, AuditPageView, AuditQuery, ClientScopes, ClientView, CreatedClient, CreatedSecret, CreatedUser, GrantView,
+    KeyView, MemberRoles, MemberView, NewClient, NewOrg, NewPassword, NewSecret, NewUserRequest, OrgChange, OrgView, RoleView,
+    Rotation, Switch, SwitchTo, UserView, Within,
+};
+use crate::types::PlainToken;
+
+/// How long a gateway may take to accept a connection, and to answer.
+const CONNECT: Duration = Duration::from_secs(3);
+const ANSWER: Duration = Duration::from_secs(60);
+/// Longest event of a tail, bytes.
+const MAX_EVENT: usize = 1 << 20;
+
+/// Administration through the admin API of a running gateway.
+#[derive(Clone, Debug)]
+pub struct Remote {
+    client: reqwest::Client,
+    base: Url,
+    secret: PlainToken,
+}
+
+impl Remote {
+    /// A gateway whose admin listener is at `admin`, with the secret of its data directory.
+    ///
+    /// # Errors
+    /// When no HTTP client can be made.
+    pub fn new(admin: SocketAddr, secret: PlainToken) -> Result<Self, AdminError> {
+        let at = format!("http://{admin}");
+        let fault = |source: Box<dyn std::error::Error + Send + Sync>| AdminError::Gateway { at: at.clone(), source };
+        let base = Url::parse(&at).map_err(|e| fault(Box::new(e)))?;
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT)
+            .user_agent(concat!("tollgate/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|e| fault(Box::new(e)))?;
+        Ok(Self { client, base, secret })
+    }
+
+    fn fault(&self, source: impl std::error::Error + Send + Sync + 'static) -> AdminError {
+        AdminError::Gateway { at: self.base.to_string(), source: Box::new(source) }
+    }
+
+    fn request(&self, method: Method, path: &[&str]) -> RequestBuilder {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.clear().extend(["admin", "v1"]).extend(path);
+        }
+        self.client.request(method, url).header(header::AUTHORIZATION, format!("Bearer {}", self.secret.expose()))
+    }
+
+    fn get(&self, path: &[&str]) -> RequestBuilder {
+        self.request(Method::GET, path).timeout(ANSWER)
+    }
+
+    fn with_body(&self, method: Method, path: &[&str], body: &impl Serialize) -> RequestBuilder {
+        self.request(method, path).timeout(ANSWER).json(body)
+    }
+
+    fn with_query(&self, path: &[&str], query: &impl Serialize) -> RequestBuilder {
+        let (client, request) = self.request(Method::GET, path).build_split();
+        let Ok(mut request) = request else { return self.get(path) };
+        if let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(query) {
+            for (name, value) in &fields {
+                let text = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+                request.url_mut().query_pairs_mut().append_pair(name, &text);
+            }
+        }
+        RequestBuilder::from_parts(client, request)
+    }
+
+    /// Sends a request; a problem document becomes the refusal that it was.
+    async fn answer(&self, request: RequestBuilder) -> Result<Response, AdminError> {
+        let response = request.send().await.map_err(|e| self.fault(e))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let status = response.status();
+        let text = response.text().await.map_err(|e| self.fault(e))?;
+        match serde_json::from_str::<Problem>(&text) {
+            Ok(problem) => Err(AdminError::Refused(Refusal { code: problem.code, detail: problem.detail })),
+            Err(_) => Err(self.fault(std::io::Error::other(format!("it answered {status}")))),
+        }
+    }
+
+    async fn read<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, AdminError> {
+        self.answer(request).await?.json().await.map_err(|e| self.fault(e))
+    }
+
+    async fn done(&self, request: RequestBuilder) -> Result<(), AdminError> {
+        self.answer(request).await.map(drop)
+    }
+}
+
+#[async_trait]
+impl Administration for Remote {
+    async fn orgs(&self) -> Result<Vec<OrgView>, AdminError> {
+        self.read(self.get(&["orgs"])).await
+    }
+    async fn org(&self, org: &str) -> Result<OrgView, AdminError> {
+        self.read(self.get(&["orgs", org])).await
+    }
+    async fn create_org(&self, new: NewOrg) -> Result<OrgView, AdminError> {
+        self.read(self.with_body(Method::POST, &["orgs"], &new)).await
+    }
+    async fn update_org(&self, org: &str, change: OrgChange) -> Result<OrgView, AdminError> {
+        self.read(self.with_body(Method::PATCH, &["orgs", org], &change)).await
+    }
+    async fn switch_org(&self, org: &str, to: Switch) -> Result<OrgView, AdminError> {
+        self.read(self.with_body(Method::PUT, &["orgs", org, "state"], &SwitchTo { state: to })).await
+    }
+
+    async fn users(&self) -> Result<Vec<UserView>, AdminError> {
+        self.read(self.get(&["users"])).await
+    }
+    async fn user(&self, user: &str) -> Result<UserView, AdminError> {
+        self.read(self.get(&["users", user])).await
+    }
+    async fn create_user(&self, new: NewUserRequest) -> Result<CreatedUser, AdminError> {
+        self.read(self.with_body(Method::POST, &["users"], &new)).await
+    }
+    async fn switch_user(&self, user: &str, to: Switch) -> Result<UserView, AdminError> {
+        self.read(self.with_body(Method::PUT, &["users", user, "state"], &SwitchTo { state: to })).await
+    }
+    async fn set_password(&self, user: &str, new: NewPassword) -> Result<CreatedUser, AdminError> {
+        self.read(self.with_body(Method::POST, &["users", user, "password"], &new)).await
+    }
+
+    async fn members(&self, org: &str) -> Result<Vec<MemberView>, AdminError> {
+        self.read(self.get(&["orgs", org, "members"])).await
+    }
+    async fn set_member(&self, org: &str, user: &str, roles: MemberRoles) -> Result<MemberView, AdminError> {
+        self.read(self.with_body(Method::PUT, &["orgs", org, "members", user], &roles)).await
+    }
+    async fn remove_member(&self, org: &str, user: &str) -> Result<(), AdminError> {
+        self.done(self.request(Method::DELETE, &["orgs", org, "members", user]).timeout(ANSWER)).await
+    }
+    async fn roles(&self) -> Result<Vec<RoleView>, AdminError> {
+        self.read(self.get(&["roles"])).await
+    }
+
+    async fn clients(&self, within: Within) -> Result<Vec<ClientView>, AdminError> {
+        self.read(self.with_query(&["clients"], &within).timeout(ANSWER)).await
+    }
+    async fn client(&self, client: &str) -> Result<ClientView, AdminError> {
+        self.read(self.get(&["clients", client])).await
+    }
+    async fn create_client(&self, new: NewClient) -> Result<CreatedClient, AdminError> {
+        self.read(self.with_body(Method::POST, &["clients"], &new)).await
+    }
+    async fn switch_client(&self, client: &str, to: Switch) -> Result<ClientView, AdminError> {
+        self.read(self.with_body(Method::PUT, &["clients", client, "state"], &SwitchTo { state: to })).await
+    }
+    async fn set_client_scopes(&self, client: &str, scopes: ClientScopes) -> Result<ClientView, AdminError> {
+        self.read(self.with_body(Method::PUT, &["clients", client, "scopes"], &scopes)).await
+    }
+    async fn add_secret(&self, client: &str, new: NewSecret) -> Result<CreatedSecret, AdminError> {
+        self.read(self.with_body(Method::POST, &["clients", client, "secrets"], &new)).await
+    }
+    async fn delete_client(&self, client: &str) -> Result<(), AdminError> {
+        self.done(self.request(Method::DELETE, &["clients", client]).timeout(ANSWER)).await
+    }
+
+    async fn grants(&self, within: Within) -> Result<Vec<GrantView>, AdminError> {
+        self.read(self.with_query(&["grants"], &within).timeout(ANSWER)).await
+    }
+    async fn grant(&self, grant: &str) -> Result<GrantView, AdminError> {
+        self.read(self.get(&["grants", grant])).await
+    }
+    async fn revoke_grant(&self, grant: &str) -> Result<GrantView, AdminError> {
+        self.read(self.request(Method::POST, &["grants", grant, "revoke"]).timeout(ANSWER)).await
+    }
+
+    async fn keys(&self) -> Result<Vec<KeyView>, AdminError> {
+        self.read(self.get(&["keys"])).await
+    }
+    async fn rotate_key(&self, rotation: Rotation) -> Result<KeyView, AdminError> {
+        self.read(self.with_body(Method::POST, &["keys", "rotate"], &rotation)).await
+    }
+
+    async fn search_audit(&self, query: AuditQuery) -> Result<AuditPageView, AdminError> {
+        self.read(self.with_query(&["audit"], &query).timeout(ANSWER)).await
+    }
+    async fn tail_audit(&self, query: AuditQuery) -> Result<BoxStream<'static, Result<AuditEntry, AdminError>>, AdminError> {
+        let response = self.answer(self.with_query(&["audit", "tail"], &query)).await?;
+        let reader = Reader { remote: self.clone(), response, text: Vec::new() };
+        Ok(stream::unfold(reader, |mut r| async move { r.next().await.map(|item| (item, r)) }).boxed())
+    }
+}
+
+/// Reads the events of a tail. Our own gateway writes each record as one `data:` line.
+struct Reader {
+    remote: Remote,
+    response: Response,
+    text: Vec<u8>,
+}
+
+impl Reader {
+    async fn next(&mut self) -> Option<Result<AuditEntry, AdminError>> {
+        loop {
+            if let Some(end) = self.text.iter().position(|b| *b == b'\n') {
+                let line: Vec<u8> = self.text.drain(..=end).collect();
+                let Some(data) = line.strip_prefix(b"data:") else { continue };
+                return Some(serde_json::from_slice(data).map_err(|e| self.remote.fault(e)));
+            }
+            if self.text.len() > MAX_EVENT {
+                return Some(Err(self.remote.fault(std::io::Error::other("an event is too long"))));
+            }
+            match self.response.chunk().await {
+                Ok(Some(chunk)) => self.text.extend_from_slice(&chunk),
+                Ok(None) => return None,
+                Err(error) => return Some(Err(self.remote.fault(error))),
+            }
+        }
+    }
+}

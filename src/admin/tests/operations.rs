@@ -1,0 +1,222 @@
+//! One story, told to a node and to its admin API: the answers are the same.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use serde_json::{Value, json};
+
+use super::Fixture;
+use crate::admin::{
+    AdminError, Administration, AuditQuery, DecisionName, MemberRoles, NewClient, NewClientKind, NewOrg, NewSecret,
+    NewUserRequest, OrgChange, RefusalCode, Rotation, Switch, Within,
+};
+use crate::store::UserKind;
+
+fn user(email: &str, kind: UserKind) -> NewUserRequest {
+    NewUserRequest { email: email.to_owned(), name: None, kind, password: None }
+}
+
+fn client(kind: NewClientKind) -> NewClient {
+    NewClient {
+        kind,
+        name: "CI".to_owned(),
+        org: Some("acme".to_owned()),
+        redirect_uris: Vec::new(),
+        scopes: None,
+        subject: None,
+        resources: Vec::new(),
+        auth: None,
+        require_state: false,
+        access_token_ttl_seconds: None,
+    }
+}
+
+/// What an operation answered, without what differs from one store to the next.
+fn told<T: serde::Serialize>(answer: Result<T, AdminError>) -> Value {
+    match answer {
+        Ok(value) => masked(serde_json::to_value(value).expect("JSON")),
+        Err(AdminError::Refused(refusal)) => json!({ "refused": refusal.code, "detail": masked(refusal.detail.into()) }),
+        Err(fault) => panic!("{fault:?}"),
+    }
+}
+
+fn masked(value: Value) -> Value {
+    match value {
+        Value::String(s) if ["org_", "usr_", "cl_", "gr_", "key_", "rec_", "req_", "tg_", "20"].iter().any(|p| s.starts_with(p)) => {
+            json!(format!("<{}>", s.split('_').next().filter(|p| p.len() < 4).unwrap_or("time")))
+        }
+        Value::Array(items) => items.into_iter().map(masked).collect(),
+        Value::Object(fields) => {
+            let hidden = |k: &str| ["last4", "cursor", "next"].contains(&k);
+            fields.into_iter().map(|(k, v)| (k.clone(), if hidden(&k) { Value::Null } else { masked(v) })).collect()
+        }
+        other => other,
+    }
+}
+
+/// Every operation, with what it must refuse.
+async fn story(admin: &dyn Administration) -> Vec<(&'static str, Value)> {
+    let mut said = Vec::new();
+    let mut say = |what, answer| said.push((what, answer));
+    let org = |slug: &str| NewOrg { slug: slug.to_owned(), ..NewOrg::default() };
+    say("create org", told(admin.create_org(org("acme")).await));
+    say("taken", told(admin.create_org(org("acme")).await));
+    say("bad slug", told(admin.create_org(org("No Slug")).await));
+    say("two tenants", told(admin.create_org(NewOrg { tenant: Some("a|b".to_owned()), ..org("beta") }).await));
+    let tenants = Some([("prometheus".to_owned(), "team-1".to_owned())].into());
+    say("update org", told(admin.update_org("acme", OrgChange { tenants, ..OrgChange::default() }).await));
+    let unknown_api = Some([("nowhere".to_owned(), "x".to_owned())].into());
+    say("unknown api", told(admin.update_org("acme", OrgChange { tenants: unknown_api, ..OrgChange::default() }).await));
+    say("orgs", told(admin.orgs().await));
+    say("no org", told(admin.org("nowhere").await));
+
+    say("create user", told(admin.create_user(user("Ann+a@Example.com", UserKind::Person)).await));
+    say("taken user", told(admin.create_user(user("ann+a@example.com", UserKind::Person)).await));
+    say("no address", told(admin.create_user(user("ann", UserKind::Person)).await));
+    say("short", told(admin.create_user(NewUserRequest { password: Some("short".to_owned()), ..user("b@c", UserKind::Person) }).await));
+    say("service", told(admin.create_user(user("ci-bot", UserKind::Service)).await));
+    say("users", told(admin.users().await));
+    say("user", told(admin.user("ann+a@example.com").await));
+    say("password", told(admin.set_password("ann+a@example.com", Default::default()).await));
+    say("service password", told(admin.set_password("ci-bot", Default::default()).await));
+
+    let machine = NewClient { subject: Some("ci-bot".to_owned()), ..client(NewClientKind::Machine) };
+    say("no member yet", told(admin.create_client(machine.clone()).await));
+    let roles = |names: &[&str]| MemberRoles { roles: names.iter().map(|n| (*n).to_owned()).collect() };
+    say("unknown role", told(admin.set_member("acme", "ci-bot", roles(&["emperor"])).await));
+    say("member", told(admin.set_member("acme", "ci-bot", roles(&["viewer"])).await));
+    say("members", told(admin.members("acme").await));
+    say("roles", told(admin.roles().await));
+    clients(admin, machine, &mut say).await;
+
+    say("remove member", told(admin.remove_member("acme", "ci-bot").await));
+    say("remove again", told(admin.remove_member("acme", "ci-bot").await));
+    say("disable user", told(admin.switch_user("ci-bot", Switch::Disabled).await));
+    say("disable org", told(admin.switch_org("acme", Switch::Disabled).await));
+    say("enable org", told(admin.switch_org("acme", Switch::Active).await));
+    say("grants", told(admin.grants(Within::default()).await));
+    say("no grant", told(admin.revoke_grant("gr_none").await));
+    say("keys", told(admin.keys().await));
+    say("rotate", told(admin.rotate_key(Rotation { overlap_seconds: Some(60) }).await));
+    say("keys after", told(admin.keys().await));
+    let query = AuditQuery { org: Some("acme".to_owned()), limit: Some(2), ..AuditQuery::default() };
+    say("bad cursor", told(admin.search_audit(AuditQuery { cursor: Some("x".to_owned()), ..query.clone() }).await));
+    say("bad time", told(admin.search_audit(AuditQuery { since: Some("x".to_owned()), ..query }).await));
+    said
+}
+
+async fn clients(admin: &dyn Administration, machine: NewClient, say: &mut impl FnMut(&'static str, Value)) {
+    let made = admin.create_client(machine.clone()).await.expect("a client");
+    let id = made.client.id.to_string();
+    say("machine", told(Ok(made)));
+    say("machine alone", told(admin.create_client(client(NewClientKind::Machine)).await));
+    let redirected = NewClient { redirect_uris: vec!["https://a.example/cb".to_owned()], ..machine };
+    say("machine redirected", told(admin.create_client(redirected).await));
+    let public = NewClient { redirect_uris: vec!["http://127.0.0.1/cb".to_owned()], ..client(NewClientKind::Public) };
+    say("public", told(admin.create_client(public.clone()).await));
+    say("public nowhere", told(admin.create_client(client(NewClientKind::Public)).await));
+    say("scope", told(admin.create_client(NewClient { scopes: Some("moon:read".to_owned()), ..public }).await));
+    say("secret", told(admin.add_secret(&id, NewSecret { others_live_seconds: Some(60) }).await));
+    say("client", told(admin.client(&id).await));
+    say("disable", told(admin.switch_client(&id, Switch::Disabled).await));
+    say("clients", told(admin.clients(Within { org: Some("acme".to_owned()), user: None }).await));
+    say("delete", told(admin.delete_client(&id).await));
+    say("delete again", told(admin.delete_client(&id).await.map_err(|e| without(e, &id))));
+}
+
+/// A refusal without the id that it names.
+fn without(error: AdminError, id: &str) -> AdminError {
+    match error {
+        AdminError::Refused(mut refusal) => {
+            refusal.detail = refusal.detail.replace(id, "ID");
+            AdminError::Refused(refusal)
+        }
+        other => other,
+    }
+}
+
+#[tokio::test]
+async fn a_node_and_its_admin_api_answer_alike() {
+    let (here, there) = (Fixture::start().await, Fixture::start().await);
+    let (local, remote) = (story(&here.local()).await, story(&there.remote()).await);
+    assert_eq!(local, remote);
+    let refused = |what: &str| local.iter().find(|(w, _)| *w == what).and_then(|(_, v)| v["refused"].as_str().map(ToOwned::to_owned));
+    let invalid = ["bad slug", "two tenants", "unknown api", "no address", "short", "service password", "no member yet"];
+    let more = ["unknown role", "machine alone", "machine redirected", "public nowhere", "scope", "bad cursor", "bad time"];
+    for what in invalid.into_iter().chain(more) {
+        assert_eq!(refused(what).as_deref(), Some("invalid"), "{what}");
+    }
+    for what in ["no org", "delete again", "remove again", "no grant"] {
+        assert_eq!(refused(what).as_deref(), Some("not_found"), "{what}");
+    }
+    for what in ["taken", "taken user"] {
+        assert_eq!(refused(what).as_deref(), Some("conflict"), "{what}");
+    }
+    let fine = local.iter().filter(|(_, v)| v.get("refused").is_none()).count();
+    assert_eq!(fine, local.len() - invalid.len() - more.len() - 6, "{local:#?}");
+}
+
+#[tokio::test]
+async fn secrets_are_told_once_and_never_printed() {
+    let fixture = Fixture::start().await;
+    let admin = fixture.remote();
+    admin.create_org(NewOrg { slug: "acme".to_owned(), ..NewOrg::default() }).await.expect("an organization");
+    let made = admin.create_user(user("ann@example.com", UserKind::Person)).await.expect("a user");
+    let password = made.one_time_password.clone().expect("a password");
+    let web = NewClient { redirect_uris: vec!["https://a.example/cb".to_owned()], ..client(NewClientKind::Confidential) };
+    let app = admin.create_client(web).await.expect("a client");
+    let secret = app.client_secret.clone().expect("a secret");
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._~-".contains(c);
+    assert!(secret.chars().all(allowed) && app.client.id.as_str().chars().all(allowed));
+    let next = admin.add_secret(app.client.id.as_str(), NewSecret::default()).await.expect("a secret");
+    let shown = format!(
+        "{made:?} {app:?} {next:?} {admin:?} {} {} {}",
+        told(admin.users().await),
+        serde_json::to_string(&admin.client(app.client.id.as_str()).await.expect("a client")).expect("JSON"),
+        serde_json::to_string(&admin.search_audit(AuditQuery::default()).await.expect("a page")).expect("JSON"),
+    );
+    for hidden in [&password, &secret, &next.client_secret, &fixture.secret.expose().to_owned()] {
+        assert!(!shown.contains(hidden.as_str()), "a secret is shown");
+    }
+    assert_eq!(admin.client(app.client.id.as_str()).await.expect("a client").secrets.len(), 2);
+}
+
+#[tokio::test]
+async fn the_log_is_paged_and_searching_it_is_recorded() {
+    let fixture = Fixture::start().await;
+    let admin = fixture.remote();
+    for slug in ["one", "two", "three"] {
+        admin.create_org(NewOrg { slug: slug.to_owned(), ..NewOrg::default() }).await.expect("an organization");
+    }
+    let query = AuditQuery { operation: Some("org.*".to_owned()), limit: Some(2), ..AuditQuery::default() };
+    let first = admin.search_audit(query.clone()).await.expect("a page");
+    assert_eq!(first.records.len(), 2);
+    let second = admin.search_audit(AuditQuery { cursor: first.next, ..query }).await.expect("a page");
+    assert_eq!((second.records.len(), second.next), (1, None));
+    assert_eq!(second.records[0].ocsf["class_uid"], 3004);
+    let mine = AuditQuery { operation: Some("audit.query".to_owned()), ..AuditQuery::default() };
+    let searches = admin.search_audit(mine).await.expect("a page");
+    assert_eq!(searches.records.len(), 3);
+    let denied = AuditQuery { decision: Some(DecisionName::Denied), ..AuditQuery::default() };
+    assert_eq!(admin.search_audit(denied).await.expect("a page").records.len(), 0);
+}
+
+#[tokio::test]
+async fn a_tail_shows_what_happens_from_now_on() {
+    let fixture = Fixture::start().await;
+    let org = |slug: &str| NewOrg { slug: slug.to_owned(), ..NewOrg::default() };
+    for admin in [Arc::new(fixture.local()) as Arc<dyn Administration>, Arc::new(fixture.remote())] {
+        let tag = format!("t{}", Arc::as_ptr(&admin).cast::<()>().addr());
+        admin.create_org(org(&format!("{tag}-a"))).await.expect("an organization");
+        let query = AuditQuery { operation: Some("org.*".to_owned()), ..AuditQuery::default() };
+        let mut records = admin.tail_audit(query).await.expect("a stream");
+        let later = admin.create_org(org(&format!("{tag}-b"))).await.expect("an organization");
+        let next = tokio::time::timeout(Duration::from_secs(10), records.next()).await.expect("in time");
+        let entry = next.expect("a record").expect("no fault");
+        assert!(entry.what.contains(later.id.as_str()), "{entry:?}");
+    }
+    let endless = AuditQuery { limit: Some(1), ..AuditQuery::default() };
+    let Err(AdminError::Refused(refusal)) = fixture.remote().tail_audit(endless).await else { panic!("refused") };
+    assert_eq!(refusal.code, RefusalCode::Invalid);
+}

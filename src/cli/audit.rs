@@ -1,0 +1,176 @@
+//! `audit`.
+
+use clap::{Args, Subcommand};
+use futures::StreamExt;
+
+use super::args::Place;
+use super::connect::administer;
+use super::failure::CliError;
+use super::output::{plain, print, show, table};
+use crate::admin::{AuditEntry, AuditPageView, AuditQuery, DecisionName};
+
+#[derive(Debug, Args)]
+pub(super) struct Audit {
+    #[command(flatten)]
+    place: Place,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Records, newest first
+    Search {
+        #[command(flatten)]
+        filter: Filter,
+        /// Before this instant: RFC 3339, or a span such as 15m, 24h or 7d ago
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
+        /// At most this many records
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+        /// Where the page before ended
+        #[arg(long)]
+        cursor: Option<String>,
+    },
+    /// Records as they arrive, until interrupted
+    Tail {
+        #[command(flatten)]
+        filter: Filter,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Filter {
+    /// An organization: id or slug
+    #[arg(long)]
+    org: Option<String>,
+    /// On whose behalf: id or e-mail address
+    #[arg(long)]
+    user: Option<String>,
+    /// Through which client
+    #[arg(long, value_name = "CLIENT_ID")]
+    client: Option<String>,
+    /// Under which grant
+    #[arg(long)]
+    grant: Option<String>,
+    /// In which request (X-Request-Id)
+    #[arg(long)]
+    request: Option<String>,
+    /// At which API
+    #[arg(long)]
+    api: Option<String>,
+    /// With which MCP tool, prompt or resource
+    #[arg(long)]
+    tool: Option<String>,
+    /// Route id or event name; a trailing * matches any rest
+    #[arg(long)]
+    operation: Option<String>,
+    /// What was done, or what was refused
+    #[arg(long, value_enum)]
+    decision: Option<DecisionName>,
+    /// Not before this instant: RFC 3339, or a span such as 15m, 24h or 7d ago
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Text in operation, path, tool, client name or reason
+    #[arg(long)]
+    text: Option<String>,
+}
+
+impl Filter {
+    fn query(self) -> Result<AuditQuery, CliError> {
+        let Self { org, user, client, grant, request, api, tool, operation, decision, since, text } = self;
+        let since = since.as_deref().map(instant).transpose()?;
+        Ok(AuditQuery { org, user, client, grant, request, api, tool, operation, decision, since, text, ..AuditQuery::default() })
+    }
+}
+
+/// An instant, or a span before now.
+fn instant(text: &str) -> Result<String, CliError> {
+    instant_before(text, jiff::Timestamp::now())
+}
+
+fn instant_before(text: &str, now: jiff::Timestamp) -> Result<String, CliError> {
+    if text.parse::<jiff::Timestamp>().is_ok() {
+        return Ok(text.to_owned());
+    }
+    let wrong = || CliError::usage(format!("{text:?} is no time; write 2026-11-21T08:00:00Z, or 15m, 24h or 7d"));
+    let unit = text.chars().last().ok_or_else(wrong)?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 60 * 60,
+        'd' => 24 * 60 * 60,
+        _ => return Err(wrong()),
+    };
+    let count: i64 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
+    let span = count.checked_mul(seconds).filter(|s| *s >= 0).ok_or_else(wrong)?;
+    now.checked_sub(jiff::SignedDuration::from_secs(span)).map(|t| t.to_string()).map_err(|_| wrong())
+}
+
+pub(super) async fn run(args: Audit) -> Result<(), CliError> {
+    let Audit { place, action } = args;
+    let json = place.json;
+    match action {
+        Action::Search { filter, until, limit, cursor } => {
+            let until = until.as_deref().map(instant).transpose()?;
+            let query = AuditQuery { until, limit: Some(limit), cursor, ..filter.query()? };
+            administer(&place, |admin| async move { show(json, &admin.search_audit(query).await?, page) }).await
+        }
+        Action::Tail { filter } => {
+            let query = filter.query()?;
+            administer(&place, |admin| async move {
+                let mut records = admin.tail_audit(query).await?;
+                loop {
+                    tokio::select! {
+                        record = records.next() => match record {
+                            Some(record) => print(&line(&record?, json)?)?,
+                            None => return Err(CliError::failed("the gateway ended the tail; is it stopping?")),
+                        },
+                        _ = tokio::signal::ctrl_c() => return Ok(()),
+                    }
+                }
+            })
+            .await
+        }
+    }
+}
+
+fn cells(entry: &AuditEntry) -> [String; 6] {
+    let millis = entry.millis.map_or_else(String::new, |m| format!("{m} ms"));
+    [entry.time.to_string(), entry.decision.clone(), entry.status.clone(), millis, entry.who.clone(), entry.what.clone()]
+}
+
+fn page(page: &AuditPageView) -> String {
+    let mut text = table(["TIME", "DECISION", "STATUS", "TOOK", "WHO", "WHAT"], page.records.iter().map(cells));
+    if let Some(next) = &page.next {
+        text.push_str(&format!("\nThere is more: --cursor {next}\n"));
+    }
+    text
+}
+
+/// One record of a tail: an OCSF object, or a line in columns that mostly fit.
+fn line(entry: &AuditEntry, json: bool) -> Result<String, CliError> {
+    if json {
+        return serde_json::to_string(entry).map(|t| t + "\n").map_err(|e| CliError::chain(&e));
+    }
+    let [time, decision, status, millis, who, what] = cells(entry).map(|c| plain(&c));
+    Ok(format!("{time}  {decision:18}  {status:8}  {millis:>8}  {who}  {what}\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_instants_or_spans() {
+        let now: jiff::Timestamp = "2026-11-21T08:00:00Z".parse().expect("an instant");
+        let before = |text| instant_before(text, now);
+        assert_eq!(before("15m").as_deref(), Ok("2026-11-21T07:45:00Z"));
+        assert_eq!(before("7d").as_deref(), Ok("2026-11-14T08:00:00Z"));
+        assert_eq!(before("2026-01-01T00:00:00Z").as_deref(), Ok("2026-01-01T00:00:00Z"));
+        for bad in ["", "m", "-5m", "5y", "yesterday", "99999999999999999d", "5é"] {
+            assert_eq!(before(bad).map_err(|e| e.code()), Err(2), "{bad}");
+        }
+    }
+}

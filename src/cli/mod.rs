@@ -1,0 +1,62 @@
+//! The command line: what an operator types, and what it says back.
+//!
+//! Commands that start a gateway go to `boot`. Commands that administer one ask its admin API, or work on the store when none
+//! runs; [`crate::admin::Administration`] is the same either way.
+
+mod args;
+mod audit;
+mod clients;
+mod connect;
+mod failure;
+mod gateway;
+mod grants;
+mod health;
+mod manual;
+mod members;
+mod orgs;
+mod output;
+mod password;
+pub mod quickstart;
+#[cfg(test)]
+mod tests;
+mod users;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use failure::CliError;
+
+/// Runs the command of this process's arguments. Exit codes: 0 done, 1 failed, 2 usage.
+#[must_use]
+pub fn main() -> ExitCode {
+    // Prints help and usage errors itself; usage errors exit with 2.
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return CliError::failed(format!("the runtime can't be started: {error}")).report(),
+    };
+    match runtime.block_on(run(cli.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => error.report(),
+    }
+}
+
+async fn run(command: Command) -> Result<(), CliError> {
+    match command {
+        Command::Quickstart(args) => quickstart::run(args).await,
+        Command::Serve(args) => gateway::serve(args).await,
+        Command::Check(args) => gateway::check(&args),
+        Command::Org(args) => orgs::run(args).await,
+        Command::User(args) => users::run(args).await,
+        Command::Member(args) => members::run(args).await,
+        Command::Role(args) => members::roles(args).await,
+        Command::Client(args) => clients::run(args).await,
+        Command::Grant(args) => grants::run(args).await,
+        Command::Key(args) => grants::keys(args).await,
+        Command::Audit(args) => audit::run(args).await,
+        Command::Manual(args) => manual::run(&args),
+        Command::Health(args) => health::run(&args).await,
+    }
+}

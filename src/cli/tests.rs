@@ -1,0 +1,101 @@
+//! What can be typed, and what comes of it.
+
+use std::sync::Arc;
+
+use clap::{CommandFactory, Parser};
+
+use super::args::{Cli, Command};
+use super::failure::CliError;
+use super::output::{plain, table};
+use super::quickstart::prepare;
+use crate::admin::Administration;
+use crate::admin::tests::Fixture;
+
+fn code(line: &str) -> Option<i32> {
+    Cli::try_parse_from(line.split_whitespace()).err().map(|e| e.exit_code())
+}
+
+#[test]
+fn the_commands_are_sound() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn what_the_manual_shows_can_be_typed() {
+    for line in [
+        "tollgate quickstart",
+        "tollgate quickstart --gate prometheus=http://127.0.0.1:9090 --gate everything=http://127.0.0.1:3001/mcp --json",
+        "tollgate quickstart --data d --listen 127.0.0.1:1 --admin 127.0.0.1:2 --access-token-ttl 5 --tool e:get-*=mcp:e:write",
+        "tollgate serve --config gateway.toml",
+        "tollgate check --config gateway.toml",
+        "tollgate org list --json",
+        "tollgate org create acme --name Acme --tenant t --tenant-for prometheus=t1 --config gateway.toml",
+        "tollgate user create ann@example.com --password-file - --data d",
+        "tollgate user create ci-bot --service",
+        "tollgate member set acme ann@example.com --role admin --role viewer",
+        "tollgate role list",
+        "tollgate client create CI --kind machine --org acme --subject ci-bot --scopes metrics:read",
+        "tollgate client secret rotate cl_1 --overlap 60",
+        "tollgate grant revoke gr_1",
+        "tollgate key rotate --overlap 0",
+        "tollgate audit search --org acme --since 24h --decision denied --tool echo --limit 5",
+        "tollgate audit tail --json",
+        "tollgate manual request-path",
+        "tollgate health",
+    ] {
+        assert_eq!(code(line), None, "{line}");
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_a_usage_error() {
+    for line in [
+        "tollgate",
+        "tollgate serve",
+        "tollgate user create ann@example.com --password secret",
+        "tollgate user create ann@example.com --password-prompt --password-env P",
+        "tollgate org list --config a --data b",
+        "tollgate audit search --limit 0",
+        "tollgate quickstart --access-token-ttl 0",
+        "tollgate client create CI",
+    ] {
+        assert_eq!(code(line), Some(2), "{line}");
+    }
+}
+
+#[test]
+fn health_asks_this_machine_by_default() {
+    let Command::Health(args) = Cli::parse_from(["tollgate", "health"]).command else { panic!("health") };
+    assert_eq!(args.url, "http://127.0.0.1:9901/healthz");
+}
+
+#[test]
+fn errors_say_every_cause_on_a_line_of_its_own() {
+    let source = std::io::Error::other("connection reset");
+    let error = crate::store::StoreError::Unavailable { what: "read", source: Box::new(source) };
+    let error = CliError::from(crate::admin::AdminError::from(error));
+    assert_eq!(error.to_string(), "the store can't be used\nthe store can't be used: read\nconnection reset");
+    assert_eq!((error.code(), CliError::usage("x").code()), (1, 2));
+}
+
+#[test]
+fn tables_line_up_and_terminals_obey_nobody() {
+    let text = table(["A", "LONG"], [["xx".to_owned(), "y\u{1b}[2J".to_owned()]]);
+    assert_eq!(text, "A   LONG\nxx  y\u{fffd}[2J\n");
+    assert_eq!(plain("a\u{202e}b\n"), "a\u{fffd}b\u{fffd}");
+}
+
+#[tokio::test]
+async fn a_quick_start_resumes() {
+    let fixture = Fixture::start().await;
+    let first = prepare(&fixture.node).await.expect("prepared");
+    assert!(first.password.is_some());
+    assert!(!format!("{first:?}").contains(first.password.as_deref().unwrap_or_default()));
+    let admin = fixture.local();
+    let roles: Vec<_> = admin.members("default").await.expect("members").into_iter().flat_map(|m| m.roles).collect();
+    assert_eq!(roles.iter().map(|r| r.as_str()).collect::<Vec<_>>(), ["admin"]);
+    let record = fixture.node.store.password(&admin.user(&first.email).await.expect("a user").id).await.expect("read");
+    assert!(record.is_some_and(|r| r.one_time));
+    let second = prepare(&Arc::clone(&fixture.node)).await.expect("prepared");
+    assert_eq!((second.password, second.email, second.org), (None, first.email, first.org));
+}
