@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::account;
 use crate::admin;
-use crate::audit::{Durability, Journal, JournalError, JournalOptions, Shipper};
+use crate::audit::{Disk, Durability, Files, Journal, JournalError, JournalOptions, Shipper};
 use crate::config::{Config, Environment};
 use crate::gateway::prepared::Prepared;
 use crate::gateway::streams::OpenStreams;
@@ -76,11 +76,13 @@ pub struct Options {
     /// Where it came from, to read it again.
     pub config_path: Option<PathBuf>,
     /// Where its secrets come from when it is read again.
-    pub environment: Arc<dyn Environment>,
+    pub environment: Arc<dyn Environment + Send + Sync>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
+    /// Where the journal's files are made.
+    pub disk: Box<dyn Disk>,
     /// Sockets that are bound already; by default the configuration's addresses are bound.
     pub sockets: Option<(TcpListener, TcpListener)>,
 }
@@ -88,8 +90,8 @@ pub struct Options {
 impl Options {
     /// The machine's clock and randomness, the configuration's addresses.
     #[must_use]
-    pub fn new(config: Config, config_path: Option<PathBuf>, environment: Arc<dyn Environment>) -> Self {
-        Self { config, config_path, environment, clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy), sockets: None }
+    pub fn new(config: Config, config_path: Option<PathBuf>, environment: Arc<dyn Environment + Send + Sync>) -> Self {
+        Self { config, config_path, environment, clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy), disk: Box::new(Files), sockets: None }
     }
 }
 
@@ -121,7 +123,7 @@ pub struct Running {
 /// # Errors
 /// When a socket, the store, the keys or the journal can't be had.
 pub async fn start(options: Options) -> Result<Running, BootError> {
-    let Options { config, config_path, environment, clock, entropy, sockets } = options;
+    let Options { config, config_path, environment, clock, entropy, disk, sockets } = options;
     let (public, admin_socket) = match sockets {
         Some(bound) => bound,
         None => (bind(config.listen.public)?, bind(config.listen.admin)?),
@@ -134,7 +136,8 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
     let durability = if config.audit.power_safe { Durability::Power } else { Durability::Process };
     let node = Node::start(id.clone(), config, store, Arc::clone(&clock), entropy).await?;
     let metrics = Arc::clone(&node.metrics);
-    let (journal, backlog) = Journal::open(
+    let (journal, backlog) = Journal::open_on(
+        disk,
         &data_dir.join("journal"),
         &id,
         JournalOptions { durability, ..JournalOptions::default() },

@@ -13,7 +13,7 @@ use crate::telemetry::Metrics;
 
 pub(super) struct Reloader {
     path: Option<PathBuf>,
-    environment: Arc<dyn Environment>,
+    environment: Arc<dyn Environment + Send + Sync>,
     node: Arc<Node>,
     prepared: Arc<ArcSwap<Prepared>>,
     metrics: Arc<Metrics>,
@@ -24,7 +24,7 @@ pub(super) struct Reloader {
 impl Reloader {
     pub(super) fn new(
         path: Option<PathBuf>,
-        environment: Arc<dyn Environment>,
+        environment: Arc<dyn Environment + Send + Sync>,
         node: Arc<Node>,
         prepared: Arc<ArcSwap<Prepared>>,
         metrics: Arc<Metrics>,

@@ -4,4 +4,14 @@
 mod postgres;
 
 mod harness;
+mod answers;
+mod hygiene;
+mod layers;
+mod mcp;
+mod organizations;
+mod outcomes;
+mod panics;
+mod revocation;
+mod runtime;
+mod secrets;
 mod smoke;

@@ -30,9 +30,8 @@ pub(super) use self::line::{Closed, Line, MAX_LINE, decode};
 use self::line::{Closing, Entry, with_line};
 pub use self::options::{Durability, JournalError, JournalOptions};
 pub(super) use self::segment::Segment;
-#[cfg(test)]
-pub(super) use self::segment::{Disk, Sink};
-use self::segment::{Files, Run};
+use self::segment::Run;
+pub use self::segment::{Disk, Files, Sink};
 use super::metrics::JournalMetrics;
 use super::recover;
 use crate::record::{AuditRecord, Decision, Outcome};
@@ -55,7 +54,7 @@ struct Shared {
     dir: PathBuf,
     run: Run,
     options: JournalOptions,
-    disk: Box<dyn segment::Disk>,
+    disk: Box<dyn Disk>,
     clock: Arc<dyn Clock>,
     metrics: Arc<dyn JournalMetrics>,
     current: ArcSwap<Segment>,
@@ -103,8 +102,12 @@ impl Journal {
         Self::open_on(Box::new(Files), dir, node, options, clock, metrics)
     }
 
-    pub(super) fn open_on(
-        disk: Box<dyn segment::Disk>,
+    /// [`Self::open`] on another disk.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_on(
+        disk: Box<dyn Disk>,
         dir: &Path,
         node: &NodeId,
         options: JournalOptions,

@@ -9,21 +9,31 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::types::{NodeId, Timestamp};
 
 /// Where segments are made. Tests put a disk that fails here.
-pub(in crate::audit) trait Disk: Send + Sync + 'static {
+pub trait Disk: Send + Sync + 'static {
     /// Makes a file that did not exist, opened for appending.
+    ///
+    /// # Errors
+    /// When it can't be made; `AlreadyExists` asks for the next name.
     fn create(&self, path: &Path) -> io::Result<Box<dyn Sink>>;
 }
 
 /// A file that is being appended to.
-pub(in crate::audit) trait Sink: Send + Sync {
+pub trait Sink: Send + Sync {
     /// One write of the whole line; says how much of it was taken.
+    ///
+    /// # Errors
+    /// When nothing of it was taken.
     fn append(&self, line: &[u8]) -> io::Result<usize>;
     /// Returns when everything appended so far survives power loss.
+    ///
+    /// # Errors
+    /// When nobody knows whether it does.
     fn sync(&self) -> io::Result<()>;
 }
 
 /// The operating system's files.
-pub(in crate::audit) struct Files;
+#[derive(Debug)]
+pub struct Files;
 
 impl Disk for Files {
     fn create(&self, path: &Path) -> io::Result<Box<dyn Sink>> {

@@ -19,10 +19,26 @@ impl Gateway {
 
     /// The record of the request that got this response.
     pub async fn record_of(&self, response: &Response) -> AuditRecord {
-        let wanted = RequestId::parse(response.request_id()).expect("a request id");
-        let mut found: Vec<_> = self.calls().await.into_iter().filter(|r| r.origin.request == wanted).collect();
-        assert_eq!(found.len(), 1, "one record of {response:?}");
-        found.remove(0)
+        self.record_of_request(response.request_id()).await
+    }
+
+    /// The record of a request, once it has ended: a client may have its answer a moment earlier.
+    pub async fn record_of_request(&self, id: &str) -> AuditRecord {
+        let wanted = RequestId::parse(id).expect("a request id");
+        let filter = AuditFilter { request: Some(wanted.clone()), ..AuditFilter::default() };
+        within("the end of a record", async {
+            loop {
+                assert!(self.running.journal.flush().await, "the shipper runs");
+                let page = self.running.node.store.search_audit(&filter, None, 10).await.expect("a page");
+                let mut found = page.rows.into_iter().map(|r| r.record).filter(|r| matches!(r.event, Event::Call(_)));
+                if let Some(record) = found.next() {
+                    assert_eq!(found.next(), None, "one record of {wanted}");
+                    return record;
+                }
+                tokio::task::yield_now().await;
+            }
+        })
+        .await
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use tempfile::TempDir;
+use tollgate::audit::Disk;
 use tollgate::boot::{self, Options, Running};
 use tollgate::config::Config;
 use tollgate::types::{ManualClock, SeededEntropy, Timestamp};
@@ -126,6 +127,8 @@ pub struct Setup {
     pub read_timeout: &'static str,
     /// Where the store is; a file of its own when `None`.
     pub store: Option<String>,
+    /// What the journal is written to, when not to files as they are.
+    pub disk: Option<Box<dyn Disk>>,
 }
 
 /// A running gateway and its upstream.
@@ -153,7 +156,7 @@ impl Gateway {
         let upstream = Upstream::start().await;
         let store_url = setup.store.clone().unwrap_or_else(|| format!("sqlite:{}/store.db", dir.path().display()));
         let clock = Arc::new(ManualClock::starting_at(START));
-        let running = boot(&setup, &dir, &upstream, &store_url, &clock).await;
+        let running = boot(setup, &dir, &upstream, &store_url, &clock).await;
         Self { running, clock, upstream, dir, store_url }
     }
 
@@ -163,7 +166,7 @@ impl Gateway {
     }
 }
 
-async fn boot(setup: &Setup, dir: &TempDir, upstream: &Upstream, store: &str, clock: &Arc<ManualClock>) -> Running {
+async fn boot(setup: Setup, dir: &TempDir, upstream: &Upstream, store: &str, clock: &Arc<ManualClock>) -> Running {
     use std::os::unix::fs::OpenOptionsExt as _;
 
     let path = dir.path().join("upstream.secret");
@@ -183,11 +186,13 @@ async fn boot(setup: &Setup, dir: &TempDir, upstream: &Upstream, store: &str, cl
     };
     let (config, _) = Config::parse(&text, &environment, 1).unwrap_or_else(|e| panic!("a sound configuration: {e:?}"));
     let socket = || TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let fresh = Options::new(config, None, Arc::new(environment));
     let options = Options {
+        disk: setup.disk.unwrap_or(fresh.disk),
         sockets: Some((socket(), socket())),
         clock: Arc::clone(clock) as _,
         entropy: Arc::new(SeededEntropy::new(u64::from(upstream.address.port()))),
-        ..Options::new(config, None, Arc::new(environment))
+        ..fresh
     };
     boot::start(options).await.unwrap_or_else(|e| panic!("the gateway starts: {e:?}"))
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use h2::RecvStream;
-use h2::client::SendRequest;
+use h2::client::{ResponseFuture, SendRequest};
 use http::{Method, Request, Uri, Version};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -47,20 +47,40 @@ impl Conn {
 
     /// Sends a request; gives its head and what brings its body.
     pub async fn start(&mut self, request: Request<()>, body: Option<Bytes>) -> Result<(Response, RecvStream), h2::Error> {
+        self.begin(request, body).await?.head().await
+    }
+
+    /// Sends a request without waiting for its response.
+    pub async fn begin(&mut self, request: Request<()>, body: Option<Bytes>) -> Result<Begun, h2::Error> {
         let mut send = within("room for a stream", self.send.clone().ready()).await?;
         let (response, mut stream) = send.send_request(request, body.is_none())?;
         if let Some(body) = body {
             stream.send_data(body, true)?;
         }
-        let (parts, body) = within("a response", response).await?.into_parts();
+        Ok(Begun(response))
+    }
+
+    /// Sends a request and reads its response whole.
+    pub async fn ask(&mut self, request: Request<()>, body: Option<Bytes>) -> Result<Response, h2::Error> {
+        self.begin(request, body).await?.response().await
+    }
+}
+
+/// A request that was sent.
+pub struct Begun(ResponseFuture);
+
+impl Begun {
+    /// The response's head and what brings its body.
+    pub async fn head(self) -> Result<(Response, RecvStream), h2::Error> {
+        let (parts, body) = within("a response", self.0).await?.into_parts();
         let text = |v: &http::HeaderValue| String::from_utf8_lossy(v.as_bytes()).into_owned();
         let headers = parts.headers.iter().map(|(n, v)| (n.to_string(), text(v))).collect();
         Ok((Response { status: parts.status.as_u16(), headers, body: Vec::new() }, body))
     }
 
-    /// Sends a request and reads its response whole.
-    pub async fn ask(&mut self, request: Request<()>, body: Option<Bytes>) -> Result<Response, h2::Error> {
-        let (mut response, mut stream) = self.start(request, body).await?;
+    /// The whole response.
+    pub async fn response(self) -> Result<Response, h2::Error> {
+        let (mut response, mut stream) = self.head().await?;
         while let Some(data) = data(&mut stream).await {
             response.body.extend_from_slice(&data?);
         }

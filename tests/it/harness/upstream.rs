@@ -163,10 +163,10 @@ async fn serve(mut stream: TcpStream, connection: usize, shared: &Shared) -> std
             "drop" => return Ok(()),
             "broken" => return stream.write_all(answer.as_bytes()).await,
             "silent" => while stream.read_buf(&mut read).await? > 0 {},
-            "hold" => {
-                let _ = events.recv().await;
-                stream.write_all(answer.as_bytes()).await?;
-            }
+            "hold" => tokio::select! {
+                _ = events.recv() => stream.write_all(answer.as_bytes()).await?,
+                n = stream.read_buf(&mut read) => if n? == 0 { return Ok(()) },
+            },
             "events" => {
                 stream.write_all(answer.as_bytes()).await?;
                 return pour(stream, events).await;

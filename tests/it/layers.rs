@@ -1,0 +1,143 @@
+//! Who may know whom: the arrows of the design, read off the `use` lines.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What each layer may use. Nothing points up: `gateway` and `oauth` never meet below `listener` and `boot`.
+const ALLOWED: [(&str, &[&str]); 20] = [
+    ("types", &[]),
+    ("record", &["types"]),
+    ("routing", &["types"]),
+    ("mcp", &["types"]),
+    ("telemetry", &["types"]),
+    ("config", &["mcp", "routing", "types"]),
+    ("store", &["record", "types"]),
+    ("audit", &["record", "store", "types"]),
+    ("token", &["config", "record", "store", "types"]),
+    ("node", &["config", "record", "store", "telemetry", "token", "types"]),
+    ("gateway", &["config", "mcp", "node", "record", "routing", "store", "token", "types"]),
+    ("pages", &["config", "types"]),
+    ("web", &["config", "node", "pages", "record", "store", "token", "types"]),
+    ("oauth", &["config", "node", "pages", "record", "store", "token", "types", "web"]),
+    ("account", &["config", "node", "pages", "record", "store", "token", "types", "web"]),
+    ("admin", &["config", "node", "oauth", "record", "store", "telemetry", "token", "types", "web"]),
+    ("own_mcp", &["account", "config", "node", "record", "store", "token", "types", "web"]),
+    ("listener", &["audit", "config", "gateway", "mcp", "node", "record", "store", "telemetry", "token", "types", "web"]),
+    ("boot", &["*"]),
+    ("cli", &["*"]),
+];
+
+fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Every source file with the layer it belongs to, without what only tests see.
+fn layers() -> Vec<(String, PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut paths = Vec::new();
+    sources(&root, &mut paths);
+    let layer = |path: &Path| {
+        let below = path.strip_prefix(&root).expect("below src");
+        let first = below.components().next().expect("a component").as_os_str().to_string_lossy().into_owned();
+        first.trim_end_matches(".rs").to_owned()
+    };
+    let of_tests = |path: &Path| path.iter().any(|part| part == "tests" || part == "tests.rs" || part == "contract" || part == "samples.rs");
+    let kept = paths.into_iter().filter(|p| !of_tests(p));
+    kept.map(|path| {
+        let text = fs::read_to_string(&path).expect("a source file");
+        let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().to_owned();
+        (layer(&path), path, text)
+    })
+    .collect()
+}
+
+/// The first segment behind every `crate::` in code, comments aside; braces right behind it are opened.
+fn uses(text: &str) -> BTreeSet<String> {
+    let code: String = text.lines().filter(|l| !l.trim_start().starts_with("//")).map(|l| format!("{l}\n")).collect();
+    let word = |t: &str| t.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    let mut found = BTreeSet::new();
+    for (at, mark) in code.match_indices("crate::") {
+        let rest = &code[at + mark.len()..];
+        match rest.strip_prefix('{') {
+            Some(list) => found.extend(top_level(list).iter().map(|t| word(t))),
+            None => drop(found.insert(word(rest))),
+        }
+    }
+    found
+}
+
+/// The parts of a brace list up to its own closing brace.
+fn top_level(list: &str) -> Vec<String> {
+    let (mut depth, mut parts) = (0, vec![String::new()]);
+    for c in list.chars() {
+        match c {
+            '}' if depth == 0 => break,
+            ',' if depth == 0 => parts.push(String::new()),
+            _ => {
+                depth += i32::from(c == '{') - i32::from(c == '}');
+                parts.last_mut().expect("never empty").push(c);
+            }
+        }
+    }
+    parts
+}
+
+#[test]
+fn no_layer_knows_one_above_it() {
+    let allowed: BTreeMap<_, _> = ALLOWED.into_iter().collect();
+    let mut wrong = Vec::new();
+    for (layer, path, text) in layers() {
+        if matches!(layer.as_str(), "lib" | "main") {
+            continue;
+        }
+        let Some(may) = allowed.get(layer.as_str()) else {
+            wrong.push(format!("{layer} is no layer that this table knows"));
+            continue;
+        };
+        for used in uses(&text) {
+            let known = allowed.contains_key(used.as_str());
+            if known && used != layer && !may.contains(&used.as_str()) && !may.contains(&"*") {
+                wrong.push(format!("{}: {layer} uses {used}", path.display()));
+            }
+        }
+    }
+    wrong.sort();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_table_reads_the_lines_it_is_for() {
+    let text = "use crate::{a::{b, c}, d};\n/// crate::comment\nuse crate::e::F;\nlet x = crate::g::h();";
+    assert_eq!(uses(text).into_iter().collect::<Vec<_>>(), ["a", "d", "e", "g"]);
+}
+
+#[test]
+fn only_the_store_holds_sql_and_only_boot_names_it() {
+    let mut wrong = Vec::new();
+    for (layer, path, text) in layers() {
+        let below = path.to_string_lossy().replace('\\', "/");
+        if below.contains("/src/store/sql") {
+            continue;
+        }
+        let code = text.lines().filter(|l| !l.trim_start().starts_with("//"));
+        for line in code {
+            let sql = ["SELECT ", "INSERT INTO", "UPDATE ", "DELETE FROM", "CREATE TABLE"].iter().any(|k| line.contains(&format!("\"{k}")));
+            if sql || line.contains("sqlx::") {
+                wrong.push(format!("{below}: SQL: {line}"));
+            }
+            let names_engine = line.contains("store::sql") || line.contains("sql::open") || (line.contains("use crate::store::{") && line.contains(" sql"));
+            if names_engine && !matches!(layer.as_str(), "boot" | "cli" | "store") {
+                wrong.push(format!("{below}: names the engine: {line}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -1,0 +1,237 @@
+//! MCP servers behind the gate: which tool is called decides, and what passes passes byte for byte.
+
+use serde_json::{Value, json};
+
+use crate::harness::audit::{call, reason};
+use crate::harness::http1::{Conn, Request, Response};
+use crate::harness::{Caller, Gateway};
+
+const URL: &str = "/mcp/tools";
+const HELD: &str = "mcp:tools:invoke metrics:read";
+
+fn post(caller: &Caller, body: impl Into<Vec<u8>>) -> Request {
+    let accept = "application/json, text/event-stream";
+    Request::new("POST", URL).bearer(&caller.token).header("Content-Type", "application/json").header("Accept", accept).body(body)
+}
+
+fn tool(name: &str) -> String {
+    json!({"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {"name": name, "arguments": {"a": 1}}}).to_string()
+}
+
+async fn agent() -> (Gateway, Caller, Conn) {
+    let gw = Gateway::start().await;
+    let caller = gw.caller("acme", &["agent"], HELD).await;
+    let conn = Conn::open(gw.running.public).await;
+    (gw, caller, conn)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tool_needs_its_scopes() {
+    let (gw, caller, mut conn) = agent().await;
+    for name in ["echo", "get-sum"] {
+        let response = conn.ask(&post(&caller, tool(name))).await;
+        assert_eq!(response.status, 200, "{response:?}");
+        let seen = gw.upstream.last();
+        assert_eq!((seen.target().as_str(), seen.body.as_slice()), ("/", tool(name).as_bytes()));
+        let record = gw.record_of(&response).await;
+        let mcp = call(&record).mcp.clone().expect("an MCP call");
+        assert_eq!((mcp.method.as_str(), mcp.target.as_deref()), ("tools/call", Some(name)));
+    }
+    let before = gw.upstream.count();
+    let missing = conn.ask(&post(&caller, tool("write-note"))).await;
+    assert_eq!(missing.status, 403, "{missing:?}");
+    let said = missing.header("www-authenticate").expect("a challenge");
+    assert!(said.contains("error=\"insufficient_scope\""), "{said}");
+    assert!(said.contains("scope=\"mcp:tools:invoke mcp:tools:write metrics:read\""), "the union: {said}");
+    assert!(said.contains("oauth-protected-resource/mcp/tools\""), "{said}");
+    let body = missing.json();
+    assert_eq!((&body["id"], &body["error"]["data"]["reason"]), (&json!(7), &json!("insufficient_scope")), "{body}");
+    assert_eq!(body["error"]["data"]["scope"], "mcp:tools:write");
+    let record = gw.record_of(&missing).await;
+    assert_eq!((reason(&record), call(&record).scopes_needed.to_string().as_str()), ("insufficient_scope", "mcp:tools:invoke mcp:tools:write"));
+    for name in ["forbidden", "no-such-tool"] {
+        let denied = conn.ask(&post(&caller, tool(name))).await;
+        assert_eq!((denied.status, denied.header("www-authenticate")), (403, None), "{denied:?}");
+        assert_eq!(denied.json()["error"]["data"]["reason"], "access_denied");
+        let record = gw.record_of(&denied).await;
+        assert_eq!((reason(&record), record.org.as_ref()), ("target_denied", Some(&caller.org.id)));
+        assert_eq!(call(&record).mcp.as_ref().and_then(|m| m.target.as_deref()), Some(name));
+    }
+    assert_eq!(gw.upstream.count(), before);
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_two_readers_take_differently_is_refused() {
+    let (gw, caller, mut conn) = agent().await;
+    let echo = tool("echo");
+    let modern = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "echo",
+        "_meta": {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}}})
+    .to_string();
+    let said = |body: &str, headers: &[(&str, &str)]| {
+        headers.iter().fold(post(&caller, body), |request, (name, value)| request.header(name, value))
+    };
+    let duplicate = echo.replacen("\"name\":\"echo\"", "\"name\":\"echo\",\"name\":\"forbidden\"", 1);
+    let version = ("MCP-Protocol-Version", "2026-07-28");
+    let cases = [
+        (said(&duplicate, &[]), "message_malformed", -32600),
+        (said(&format!("[{echo}]"), &[]), "message_malformed", -32600),
+        (said("{", &[]), "message_malformed", -32700),
+        (said("", &[]), "message_malformed", -32700),
+        (said(&echo.replace("tools/call", "Tools/Call"), &[]), "message_malformed", -32600),
+        (said(&echo, &[("Mcp-Name", "forbidden")]), "header_mismatch", -32020),
+        (said(&echo, &[("Mcp-Method", "ping")]), "header_mismatch", -32020),
+        (said(&modern, &[version, ("Mcp-Method", "tools/call")]), "header_mismatch", -32020),
+        (said(&modern, &[("Mcp-Method", "tools/call"), ("Mcp-Name", "echo")]), "header_mismatch", -32020),
+        (said(&echo, &[("MCP-Protocol-Version", "2031-01-01")]), "header_mismatch", -32022),
+    ];
+    for (request, code, number) in cases {
+        let response = conn.ask(&request).await;
+        assert_eq!((response.status, &response.json()["error"]["code"]), (400, &json!(number)), "{code}: {response:?}");
+        assert_eq!(reason(&gw.record_of(&response).await), code);
+    }
+    assert_eq!(gw.upstream.count(), 0);
+    let good = said(&modern, &[version, ("Mcp-Method", "tools/call"), ("Mcp-Name", "echo")]);
+    assert_eq!(conn.ask(&good).await.status, 200);
+    gw.running.stop().await;
+}
+
+fn padded(bytes: usize) -> String {
+    let empty = tool("echo").replace("{\"a\":1}", "{\"a\":\"\"}");
+    empty.replace("\"a\":\"\"", &format!("\"a\":\"{}\"", "x".repeat(bytes - empty.len())))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_pass_byte_for_byte() {
+    let (gw, caller, mut conn) = agent().await;
+    for bytes in [200, 4096, 60_000, 65_535, 65_536, 65_537, 131_072, 131_073, 900_000, 1 << 20] {
+        let body = padded(bytes);
+        assert_eq!(body.len(), bytes);
+        let response = conn.ask(&post(&caller, body.clone())).await;
+        assert_eq!(response.status, 200, "{bytes}: {response:?}");
+        let seen = gw.upstream.last();
+        assert!(seen.body == body.as_bytes(), "{bytes} bytes became {}", seen.body.len());
+    }
+    let bare = || Request::new("POST", URL).bearer(&caller.token).header("Content-Type", "application/json");
+    let chunked = conn.ask(&bare().chunked(padded(60_000).as_bytes(), 1000)).await;
+    assert_eq!(chunked.status, 200, "{chunked:?}");
+    assert!(gw.upstream.last().body == padded(60_000).as_bytes());
+    let before = gw.upstream.count();
+    let long = conn.ask(&bare().chunked(padded(70_000).as_bytes(), 1000)).await;
+    assert_eq!((long.status, reason(&gw.record_of(&long).await)), (411, "length_required"));
+    let mut conn = Conn::open(gw.running.public).await;
+    let large = conn.ask(&post(&caller, padded((1 << 20) + 1))).await;
+    assert_eq!((large.status, reason(&gw.record_of(&large).await)), (413, "body_too_large"));
+    assert_eq!(gw.upstream.count(), before);
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_pass_byte_for_byte_over_http2() {
+    let (gw, caller, _) = agent().await;
+    let mut conn = crate::harness::http2::Conn::open(gw.running.public).await;
+    let bearer = format!("Bearer {}", caller.token);
+    for bytes in [200, 60_000] {
+        let length = bytes.to_string();
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json"), ("content-length", &length)];
+        for headers in [&headers[..], &headers[..2]] {
+            let request = crate::harness::http2::request("POST", URL, headers);
+            let response = conn.ask(request, Some(padded(bytes).into())).await.expect("a response");
+            assert_eq!(response.status, 200, "{response:?}");
+            assert!(gw.upstream.last().body == padded(bytes).as_bytes());
+        }
+    }
+    gw.running.stop().await;
+}
+
+fn names(list: &Value) -> Vec<String> {
+    let tools = list["result"]["tools"].as_array().expect("tools");
+    tools.iter().map(|t| t["name"].as_str().expect("a name").to_owned()).collect()
+}
+
+const LIST: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+
+/// The messages in an event stream.
+fn events(response: &Response) -> Vec<Value> {
+    let text = response.text();
+    text.split("\n\n").filter_map(|e| serde_json::from_str(e.trim().rsplit_once("data: ")?.1).ok()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_names_what_its_reader_may_call() {
+    let (gw, caller, mut conn) = agent().await;
+    let json = conn.ask(&post(&caller, LIST).header("X-Behave", "tools").header("Accept-Encoding", "gzip")).await;
+    assert_eq!((json.status, names(&json.json())), (200, vec!["echo".to_owned(), "get-sum".to_owned()]), "{json:?}");
+    assert!(gw.upstream.last().values("accept-encoding").is_empty(), "what is filtered must be readable");
+    let everything = gw.grant_to(&caller.org, &caller.user, &caller.client, "mcp:tools:invoke mcp:tools:write metrics:read").await;
+    let wide = conn.ask(&post(&everything, LIST).header("X-Behave", "tools")).await;
+    assert_eq!(names(&wide.json()), ["echo", "get-sum", "write-note"]);
+    let least = gw.grant_to(&caller.org, &caller.user, &caller.client, "mcp:tools:invoke").await;
+    let narrow = conn.ask(&post(&least, LIST).header("X-Behave", "tools")).await;
+    assert_eq!(names(&narrow.json()), ["echo"]);
+    let stream = format!("event: message\nid: 1\ndata: {}\n\n", crate::harness::upstream::tools());
+    for cut in [1, 20, 60, stream.len() / 2, stream.len() - 1] {
+        let number = gw.upstream.count() + 1;
+        conn.send(&post(&caller, LIST).header("X-Behave", "events").bytes()).await;
+        gw.upstream.asked(number).await;
+        let (first, second) = stream.split_at(cut);
+        gw.upstream.emit(first);
+        gw.upstream.emit(second);
+        gw.upstream.finish();
+        let response = conn.response().await;
+        let lists = events(&response);
+        assert_eq!(lists.len(), 1, "{cut}: {:?}", response.text());
+        assert_eq!(names(&lists[0]), ["echo", "get-sum"]);
+    }
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_nobody_can_read_is_not_passed_on() {
+    let (gw, caller, mut conn) = agent().await;
+    let response = conn.ask(&post(&caller, LIST).header("X-Behave", "chunked")).await;
+    assert_eq!(response.status, 502, "neither JSON nor events: {response:?}");
+    assert!(!response.text().contains("hello"));
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_legacy_stream_replays_no_more_than_its_reader_may_see() {
+    let (gw, caller, mut conn) = agent().await;
+    let get = Request::get(URL).bearer(&caller.token).header("Accept", "text/event-stream").header("X-Behave", "events");
+    conn.send(&get.bytes()).await;
+    gw.upstream.asked(1).await;
+    gw.upstream.emit("data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":{}}\n\n");
+    gw.upstream.emit(&format!("id: 4\ndata: {}\n\n", crate::harness::upstream::tools()));
+    gw.upstream.finish();
+    let response = conn.response().await;
+    let seen = events(&response);
+    assert_eq!((response.status, seen.len()), (200, 2), "{:?}", response.text());
+    assert_eq!(seen[0]["method"], "notifications/message");
+    assert_eq!(names(&seen[1]), ["echo", "get-sum"]);
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_and_pages_at_the_door() {
+    let (gw, caller, mut conn) = agent().await;
+    for method in ["GET", "DELETE", "PUT"] {
+        let response = conn.ask(&Request::new(method, URL)).await;
+        assert_eq!(response.status, 401, "a client that asks without a token must learn where to get one: {response:?}");
+    }
+    for bytes in [100, 60_000] {
+        let anonymous = Request::new("POST", URL).body(padded(bytes.max(100)));
+        let refused = conn.ask(&anonymous).await;
+        assert_eq!(refused.status, 401);
+        let said = refused.header("www-authenticate").expect("a challenge");
+        assert!(said.contains("oauth-protected-resource/mcp/tools\""), "{said}");
+        assert_eq!(conn.ask(&post(&caller, tool("echo"))).await.status, 200, "the connection survives the refusal");
+    }
+    let foreign = conn.ask(&post(&caller, tool("echo")).header("Origin", "https://evil.test")).await;
+    assert_eq!((foreign.status, reason(&gw.record_of(&foreign).await)), (403, "origin_not_allowed"));
+    assert_eq!(conn.ask(&post(&caller, tool("echo")).header("Origin", "https://gw.test")).await.status, 200);
+    let waits = post(&caller, tool("echo")).header("Expect", "100-continue");
+    assert_eq!(conn.ask(&waits).await.status, 200);
+    assert_eq!(conn.ask(&post(&caller, tool("echo"))).await.status, 200, "the connection survives a 100");
+    gw.running.stop().await;
+}

@@ -1,0 +1,179 @@
+//! G1 and G2: never more than the user holds now, never another organization's data.
+
+use tollgate::store::{ClientState, OrgState, UserState, sql};
+use tollgate::types::NodeId;
+
+use crate::harness::audit::reason;
+use crate::harness::http1::{Conn, Request};
+use crate::harness::{Caller, Gateway, within};
+
+const QUERY: &str = "/prometheus/api/v1/query";
+
+/// A caller of acme, and the same user as a caller of beta through the same client.
+async fn both(gw: &Gateway) -> (Caller, Caller) {
+    let acme = gw.caller("acme", &["reader"], "metrics:read dash:read").await;
+    let beta = gw.org("beta").await;
+    gw.member(&beta, &acme.user, &["reader"]).await;
+    let other = gw.grant_to(&beta, &acme.user, &acme.client, "metrics:read dash:read").await;
+    (acme, other)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_of_one_organization_is_worthless_at_the_other() {
+    let gw = Gateway::start().await;
+    let (acme, beta) = both(&gw).await;
+    let mut conn = Conn::open(gw.running.public).await;
+    let dash = |account: &str| Request::get(&format!("/dash/api/{account}/dashboards/7"));
+    for (caller, name, other) in [(&acme, "acme", "beta"), (&beta, "beta", "acme")] {
+        let tenant = format!("tenant-{name}");
+        for own in [name, caller.org.id.as_str(), &tenant] {
+            let response = conn.ask(&dash(own).bearer(&caller.token)).await;
+            assert_eq!(response.status, 200, "{own}: {response:?}");
+            assert_eq!(gw.upstream.last().target(), format!("/o/{tenant}/api/{own}/dashboards/7"));
+        }
+        let stranger = format!("tenant-{other}");
+        let host = format!("{other}.apps.test");
+        let refusals = [
+            (dash(other), 404, "other_organization_path"),
+            (dash(&stranger), 404, "other_organization_path"),
+            (dash(&name.to_uppercase()), 404, "other_organization_path"),
+            (dash(name).host(&host), 404, "other_organization_host"),
+            (Request::get(QUERY).header("X-Scope-OrgID", &stranger), 403, "other_organization_header"),
+            (Request::get(QUERY).header("X-Scope-OrgID", &format!("{tenant}|{stranger}")), 403, "other_organization_header"),
+            (Request::get(&format!("{QUERY}?tenant={stranger}")), 403, "other_organization_query"),
+            (Request::get(&format!("{QUERY}?a=b&ten%61nt={stranger}")), 403, "other_organization_query"),
+        ];
+        let before = gw.upstream.count();
+        for (request, status, code) in refusals {
+            let response = conn.ask(&request.bearer(&caller.token)).await;
+            assert_eq!((response.status, response.reason().as_deref()), (status, Some(code)), "{response:?}");
+            let record = gw.record_of(&response).await;
+            assert_eq!((reason(&record), record.org.as_ref()), (code, Some(&caller.org.id)));
+        }
+        assert_eq!(gw.upstream.count(), before);
+        let own = [Request::get(QUERY).header("X-Scope-OrgID", &tenant), dash(name).host(&format!("{name}.apps.test"))];
+        for request in own {
+            assert_eq!(conn.ask(&request.bearer(&caller.token)).await.status, 200);
+        }
+    }
+    conn.ask(&Request::get(QUERY).bearer(&beta.token)).await;
+    assert_eq!(gw.upstream.last().header("x-scope-orgid"), "tenant-beta");
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn identity_headers_of_the_client_never_arrive() {
+    let gw = Gateway::start().await;
+    let caller = gw.caller("acme", &["reader"], "dash:read").await;
+    let request = Request::get("/dash/api/folders/a%2Fb?x=%2F").bearer(&caller.token).header("X-WEBAUTH-USER", "root");
+    let mut conn = Conn::open(gw.running.public).await;
+    let response = conn.ask(&request.header("x_webauth_user", "root").header("X.WebAuth.User", "root")).await;
+    assert_eq!(response.status, 200, "{response:?}");
+    let seen = gw.upstream.last();
+    assert_eq!(seen.target(), "/o/tenant-acme/api/folders/a%2Fb?x=%2F");
+    assert!(!seen.text().contains("root"), "{}", seen.text());
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_taken_away_narrows_the_live_token_and_given_back_widens_it() {
+    let gw = Gateway::start().await;
+    let (acme, beta) = both(&gw).await;
+    let mut conn = Conn::open(gw.running.public).await;
+    let query = Request::get(QUERY).bearer(&acme.token);
+    for _ in 0..3 {
+        assert_eq!(conn.ask(&query).await.status, 200);
+        gw.member(&acme.org, &acme.user, &[]).await;
+        let refused = conn.ask(&query).await;
+        assert_eq!((refused.status, refused.reason().as_deref()), (403, Some("permission_missing")));
+        assert_eq!(conn.ask(&Request::get(QUERY).bearer(&beta.token)).await.status, 200, "the other organization is untouched");
+        gw.member(&acme.org, &acme.user, &["reader"]).await;
+    }
+    assert_eq!(conn.ask(&query).await.status, 200);
+    let node = &gw.running.node;
+    let narrow = crate::harness::world::scopes("dash:read");
+    node.store.set_client_scopes(&acme.client.id, Some(&narrow), &node.own_cause()).await.expect("a change");
+    node.settle().await.expect("the change is applied");
+    assert_eq!(conn.ask(&query).await.reason().as_deref(), Some("permission_missing"));
+    gw.running.stop().await;
+}
+
+#[derive(Clone, Copy, Debug)]
+enum End {
+    User,
+    Org,
+    Client,
+    Membership,
+    Grant,
+}
+
+async fn end(store: &tollgate::store::SharedStore, what: End, caller: &Caller, cause: &tollgate::record::Cause) {
+    let done = match what {
+        End::User => store.set_user_state(&caller.user.id, UserState::Disabled, cause).await,
+        End::Org => store.set_org_state(&caller.org.id, OrgState::Disabled, cause).await,
+        End::Client => store.set_client_state(&caller.client.id, ClientState::Disabled, cause).await,
+        End::Membership => store.remove_membership(&caller.org.id, &caller.user.id, cause).await,
+        End::Grant => store.revoke_grant(&caller.grant.id, None, tollgate::store::RevokeReason::Admin, cause).await,
+    };
+    assert!(done.expect("a change"), "{what:?} was live");
+}
+
+const ENDS: [End; 5] = [End::User, End::Org, End::Client, End::Membership, End::Grant];
+
+async fn every_end(gw: Gateway) {
+    let mut conn = Conn::open(gw.running.public).await;
+    for (n, what) in ENDS.into_iter().enumerate() {
+        let caller = gw.caller(&format!("org{n}"), &["reader"], "metrics:read").await;
+        let query = Request::get(QUERY).bearer(&caller.token);
+        assert_eq!(conn.ask(&query).await.status, 200);
+        let before = gw.upstream.count();
+        end(&gw.running.node.store, what, &caller, &gw.running.node.own_cause()).await;
+        gw.running.node.settle().await.expect("the change is applied");
+        let refused = conn.ask(&query).await;
+        assert_eq!(refused.status, 401, "{what:?}: {refused:?}");
+        let said = refused.header("www-authenticate").unwrap_or_default();
+        assert!(said.contains("error=\"invalid_token\""), "{said}");
+        assert_eq!(gw.upstream.count(), before);
+        assert_eq!(gw.record_of(&refused).await.org.as_ref(), Some(&caller.org.id));
+    }
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_ends_behind_a_token_the_next_call_is_refused() {
+    every_end(Gateway::start().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_ends_behind_a_token_the_next_call_is_refused_on_postgresql() {
+    every_end(Gateway::start_on_postgres().await).await;
+}
+
+async fn elsewhere(gw: Gateway) {
+    let id = NodeId::parse("node_elsewhere").expect("an id");
+    let node = &gw.running.node;
+    let store = sql::open(&gw.store_url, &id, node.entropy.clone()).await.expect("another process's handle");
+    let mut conn = Conn::open(gw.running.public).await;
+    for (n, what) in ENDS.into_iter().enumerate() {
+        let caller = gw.caller(&format!("org{n}"), &["reader"], "metrics:read").await;
+        let query = Request::get(QUERY).bearer(&caller.token);
+        assert_eq!(conn.ask(&query).await.status, 200);
+        let mut applied = node.view.applied();
+        end(&store, what, &caller, &node.own_cause()).await;
+        let position = store.feed_position().await.expect("a position");
+        within("the change at the gateway", applied.wait_for(|p| *p >= position)).await.expect("a running view");
+        assert_eq!(conn.ask(&query).await.status, 401, "{what:?}");
+    }
+    store.close().await;
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_of_another_process_count_as_well() {
+    elsewhere(Gateway::start().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_of_another_process_count_as_well_on_postgresql() {
+    elsewhere(Gateway::start_on_postgres().await).await;
+}
