@@ -3,8 +3,8 @@
 #[path = "../support/postgres.rs"]
 mod postgres;
 
-mod harness;
 mod answers;
+mod harness;
 mod hygiene;
 mod layers;
 mod mcp;
