@@ -8,6 +8,7 @@ use super::connect::administer;
 use super::failure::CliError;
 use super::output::{plain, print, show, table};
 use crate::admin::{AuditEntry, AuditPageView, AuditQuery, DecisionName};
+use crate::types::{Clock as _, SystemClock};
 
 #[derive(Debug, Args)]
 pub(super) struct Audit {
@@ -87,7 +88,8 @@ impl Filter {
 
 /// An instant, or a span before now.
 fn instant(text: &str) -> Result<String, CliError> {
-    instant_before(text, jiff::Timestamp::now())
+    let now = jiff::Timestamp::from_millisecond(SystemClock.now().millis()).unwrap_or(jiff::Timestamp::MAX);
+    instant_before(text, now)
 }
 
 fn instant_before(text: &str, now: jiff::Timestamp) -> Result<String, CliError> {

@@ -6,7 +6,7 @@ use super::args::ConfigFile;
 use super::failure::CliError;
 use super::output::print;
 use crate::boot;
-use crate::config::{Config, Matrix, ProcessEnvironment};
+use crate::config::{Config, Environment as _, Matrix, ProcessEnvironment};
 use crate::telemetry::{LogFormat, start_logs};
 
 /// Which log lines are written unless `TOLLGATE_LOG` says otherwise.
@@ -16,7 +16,7 @@ const LOG_FILTER: &str = "info";
 pub(super) fn start_logging(quiet_by_default: bool) {
     let format = if std::io::IsTerminal::is_terminal(&std::io::stderr()) { LogFormat::Text } else { LogFormat::Json };
     let default = if quiet_by_default { "warn" } else { LOG_FILTER };
-    let filter = std::env::var("TOLLGATE_LOG").unwrap_or_else(|_| default.to_owned());
+    let filter = ProcessEnvironment.variable("TOLLGATE_LOG").unwrap_or_else(|| default.to_owned());
     start_logs(format, &filter);
 }
 

@@ -40,6 +40,11 @@ pub(super) fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Ite
 }
 
 /// One thing, a line for each of its fields.
+#[expect(
+    clippy::needless_pass_by_value,
+    clippy::format_collect,
+    reason = "callers build the fields in place; a card is a few lines"
+)]
 pub(super) fn card<const N: usize>(fields: [(&str, String); N]) -> String {
     let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     fields.iter().map(|(name, value)| format!("{name:width$}  {}\n", plain(value))).collect()

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::failure::CliError;
+use crate::config::{Environment as _, ProcessEnvironment};
 
 /// Longest file that is read, bytes.
 const MAX_FILE: u64 = 4096;
@@ -13,6 +14,7 @@ const MAX_FILE: u64 = 4096;
 /// Where a password comes from. Without any of these a one-time password is made.
 #[derive(Clone, Debug, Default, Args)]
 #[group(multiple = false)]
+#[expect(clippy::struct_field_names, reason = "the fields are named as their options")]
 pub(super) struct PasswordSource {
     /// Read the password from a file; - is standard input
     #[arg(long, value_name = "FILE")]
@@ -33,7 +35,7 @@ impl PasswordSource {
         }
         if let Some(name) = &self.password_env {
             let missing = || CliError::failed(format!("the variable {name} is not set"));
-            return std::env::var(name).map(Some).map_err(|_| missing());
+            return ProcessEnvironment.variable(name).map(Some).ok_or_else(missing);
         }
         if self.password_prompt { prompt().map(Some) } else { Ok(None) }
     }
@@ -48,7 +50,7 @@ fn file(path: &Path) -> Result<String, CliError> {
     };
     read.map_err(|e| CliError::failed(format!("{} can't be read: {e}", path.display())))?;
     // The line's end is the editor's, not the password's.
-    Ok(text.strip_suffix('\n').map(|t| t.strip_suffix('\r').unwrap_or(t)).unwrap_or(&text).to_owned())
+    Ok(text.strip_suffix('\n').map_or(text.as_str(), |t| t.strip_suffix('\r').unwrap_or(t)).to_owned())
 }
 
 fn prompt() -> Result<String, CliError> {

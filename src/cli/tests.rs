@@ -10,6 +10,7 @@ use super::output::{plain, table};
 use super::quickstart::prepare;
 use crate::admin::Administration;
 use crate::admin::tests::Fixture;
+use crate::types::RoleName;
 
 fn code(line: &str) -> Option<i32> {
     Cli::try_parse_from(line.split_whitespace()).err().map(|e| e.exit_code())
@@ -93,7 +94,7 @@ async fn a_quick_start_resumes() {
     assert!(!format!("{first:?}").contains(first.password.as_deref().unwrap_or_default()));
     let admin = fixture.local();
     let roles: Vec<_> = admin.members("default").await.expect("members").into_iter().flat_map(|m| m.roles).collect();
-    assert_eq!(roles.iter().map(|r| r.as_str()).collect::<Vec<_>>(), ["admin"]);
+    assert_eq!(roles.iter().map(RoleName::as_str).collect::<Vec<_>>(), ["admin"]);
     let record = fixture.node.store.password(&admin.user(&first.email).await.expect("a user").id).await.expect("read");
     assert!(record.is_some_and(|r| r.one_time));
     let second = prepare(&Arc::clone(&fixture.node)).await.expect("prepared");

@@ -113,7 +113,7 @@ mod tests {
     fn prints_and_reads_rfc3339() {
         let t = Timestamp::from_millis(1_795_219_200_123);
         assert_eq!(Timestamp::parse_rfc3339(&t.to_string()), Some(t));
-        assert!(t.to_string().ends_with(".123Z"), "{t}");
+        assert_eq!(&t.to_string()[19..], ".123Z", "{t}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::Fixture;
 use crate::admin::{
-    AdminError, Administration, AuditQuery, DecisionName, MemberRoles, NewClient, NewClientKind, NewOrg, NewSecret,
+    AdminError, Administration, AuditQuery, DecisionName, MemberRoles, NewClient, NewClientKind, NewOrg, NewPassword, NewSecret,
     NewUserRequest, OrgChange, RefusalCode, Rotation, Switch, Within,
 };
 use crate::store::UserKind;
@@ -83,8 +83,8 @@ async fn story(admin: &dyn Administration) -> Vec<(&'static str, Value)> {
     say("service", told(admin.create_user(user("ci-bot", UserKind::Service)).await));
     say("users", told(admin.users().await));
     say("user", told(admin.user("ann+a@example.com").await));
-    say("password", told(admin.set_password("ann+a@example.com", Default::default()).await));
-    say("service password", told(admin.set_password("ci-bot", Default::default()).await));
+    say("password", told(admin.set_password("ann+a@example.com", NewPassword::default()).await));
+    say("service password", told(admin.set_password("ci-bot", NewPassword::default()).await));
 
     let machine = NewClient { subject: Some("ci-bot".to_owned()), ..client(NewClientKind::Machine) };
     say("no member yet", told(admin.create_client(machine.clone()).await));
