@@ -31,7 +31,7 @@ use crate::store::{StoreError, sql};
 use crate::telemetry::Metrics;
 use crate::token::TokenFault;
 use crate::types::{Clock, Entropy, NodeId, PlainToken, SystemClock, SystemEntropy};
-use crate::{oauth, own_mcp};
+use crate::{oauth, own_mcp, web};
 
 pub use direct::{Direct, open};
 pub use drain::signalled;
@@ -161,7 +161,7 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
         streams: Arc::clone(&streams),
         metrics: Arc::clone(&metrics),
         upstreams: Upstreams::default(),
-        local: oauth::router(Arc::clone(&node)).merge(account::router(Arc::clone(&node), Arc::clone(&flush) as _)),
+        local: local(&node, Arc::clone(&flush) as _),
         own_mcp: own_mcp::router(Arc::clone(&node), flush as _),
         strangers: Strangers::default(),
         prepared: Arc::clone(&prepared),
@@ -247,6 +247,15 @@ pub async fn run(options: Options, ready: WhenReady) -> Result<(), BootError> {
 
 /// What [`run`] does once the gateway answers.
 pub type WhenReady = Box<dyn for<'r> FnOnce(&'r Running) -> Pin<Box<dyn Future<Output = ()> + Send + 'r>> + Send>;
+
+/// Pages and the authorization server.
+fn local(node: &Arc<Node>, flush: Arc<dyn account::AuditFlush>) -> axum::Router {
+    let nowhere = axum::Router::new()
+        .fallback(web::missing)
+        .with_state(Arc::clone(node))
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(node), web::harden));
+    oauth::router(Arc::clone(node)).merge(account::router(Arc::clone(node), flush)).fallback_service(nowhere)
+}
 
 fn bind(address: SocketAddr) -> Result<TcpListener, BootError> {
     TcpListener::bind(address).map_err(|source| BootError::Listen { address, source })

@@ -124,7 +124,8 @@ impl Quickstart {
         if self.public.port() == 0 {
             errors.push(ConfigError::new("--listen", "port 0 can't stand in the public URL", "name a port"));
         }
-        let mut oauth = RawOAuth::default();
+        // Everybody on this machine shares one address, and trying things out registers often.
+        let mut oauth = RawOAuth { registrations_per_hour: 1_000, ..RawOAuth::default() };
         if let Some(ttl) = self.access_token_ttl {
             oauth.access_token_ttl = Written(ttl);
         }

@@ -12,8 +12,6 @@ use crate::types::ScopeBits;
 pub enum Denial {
     /// It could be read in more than one way, or is too large.
     Unclean(Unclean),
-    /// Nothing is mounted there.
-    NoApi,
     /// The API has no such route.
     NoRoute,
     /// The route has no such method.
@@ -115,7 +113,6 @@ impl Denial {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Unclean(unclean) => unclean.reason.code(),
-            Self::NoApi => "no_api",
             Self::NoRoute => "no_route",
             Self::Method { .. } => "method_not_allowed",
             Self::NoToken => "no_token",
@@ -150,7 +147,7 @@ impl Denial {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Unclean(unclean) => unclean.status,
-            Self::NoApi | Self::NoRoute | Self::Organization(NamedBy::Path | NamedBy::Host) => StatusCode::NOT_FOUND,
+            Self::NoRoute | Self::Organization(NamedBy::Path | NamedBy::Host) => StatusCode::NOT_FOUND,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::NoToken | Self::Token(_) | Self::Audience => StatusCode::UNAUTHORIZED,
             Self::Organization(_) | Self::Scopes { .. } | Self::Target(_) | Self::Origin => StatusCode::FORBIDDEN,
@@ -169,7 +166,6 @@ impl Denial {
     pub fn detail(&self) -> String {
         match self {
             Self::Unclean(unclean) => unclean.reason.detail().to_owned(),
-            Self::NoApi => "Nothing is mounted at this path. Check the URL against the list of APIs that you were given.".into(),
             Self::NoRoute => {
                 "This API has no such route, or it is not open to tokens. Ask your operator for its route list.".into()
             }

@@ -4,6 +4,7 @@
 mod cookies;
 mod forgery;
 mod harden;
+mod missing;
 mod params;
 mod peer;
 mod session;
@@ -12,6 +13,7 @@ mod trouble;
 pub use cookies::{cookie, expired_cookie, new_cookie};
 pub use forgery::{FormToken, from_our_pages};
 pub use harden::{harden, page, page_leading_to};
+pub use missing::missing;
 pub use params::{ParamError, Params, decode_component};
 pub use peer::Peer;
 pub use session::{AnySession, SESSION_COOKIE, SignedIn, ended_session_cookie, session_cookie, signed_in, started_session};

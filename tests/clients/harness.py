@@ -39,7 +39,7 @@ TENANT_HEADER = "X-Scope-OrgID"
 SECOND_ORGANIZATION = {"name": "Second Team", "slug": "second-team"}
 SECOND_ORGANIZATION_COMMANDS = [
     ["org", "create", "{slug}", "--name", "{name}"],
-    ["member", "add", "--org", "{slug}", "--user", "{email}", "--role", "admin"],
+    ["member", "set", "{slug}", "{email}", "--role", "admin"],
 ]
 
 
