@@ -5,6 +5,7 @@ mod postgres;
 
 mod harness;
 mod answers;
+mod crash;
 mod hygiene;
 mod layers;
 mod mcp;

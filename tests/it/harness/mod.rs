@@ -1,7 +1,7 @@
 //! What every test starts from.
 
 pub mod audit;
-mod gateway;
+pub mod gateway;
 pub mod http1;
 pub mod http2;
 pub mod upstream;
