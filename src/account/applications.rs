@@ -7,11 +7,11 @@ use crate::config::{Config, Risk};
 use crate::node::Node;
 use crate::store::{GrantFacts, GrantState, GrantUse, StoreError};
 use crate::token::{Refusal, effective, standing};
-use crate::types::{ScopeBits, ScopeToken, Timestamp, UserId};
+use crate::types::{GrantId, ScopeBits, ScopeToken, Timestamp, UserId};
 
 /// Days of calls that are shown.
 pub const DAYS: u32 = 30;
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 /// Most days that are looked back for the use of a scope.
 const MAX_DAYS: u32 = 3650;
 
@@ -59,11 +59,7 @@ pub async fn applications(node: &Node, config: &Config, user: &UserId) -> Result
     Ok(live.into_iter().map(with_use).collect())
 }
 
-async fn usage(
-    node: &Node,
-    live: &[GrantFacts],
-    now: Timestamp,
-) -> Result<HashMap<crate::types::GrantId, GrantUse>, StoreError> {
+async fn usage(node: &Node, live: &[GrantFacts], now: Timestamp) -> Result<HashMap<GrantId, GrantUse>, StoreError> {
     let oldest = live.iter().map(|f| f.grant.created_at).min().unwrap_or(now);
     let age = u32::try_from(now.since(oldest).as_secs() / DAY.as_secs()).unwrap_or(MAX_DAYS);
     let days = (age + 2).clamp(DAYS, MAX_DAYS);

@@ -18,6 +18,9 @@ use crate::web::{MAX_FORM, Params, Peer, SignedIn, Trouble, body_within, from_ou
 const PATH: &str = "/settings/applications";
 /// What the name of a revoke button starts with; the grant's id follows.
 const BUTTON: &str = "revoke-";
+/// What the address says after a revocation: which grant was ended, or had ended before.
+const REVOKED: &str = "revoked";
+const ENDED: &str = "ended";
 
 /// `GET /settings/applications`.
 pub async fn show(State(app): State<App>, peer: Peer, RawQuery(query): RawQuery, who: SignedIn) -> Response {
@@ -46,22 +49,15 @@ async fn list(app: &App, config: &Config, query: &str, who: &SignedIn) -> Result
 /// What the last act did, as far as it is true: a made-up address tells nothing that did not happen.
 async fn notice(app: &App, query: &str, who: &SignedIn) -> Result<Option<ApplicationsNotice>, Trouble> {
     let params = Params::parse(query.as_bytes())?;
-    let id = |name| Ok::<_, Trouble>(params.one(name)?.and_then(|id| GrantId::parse(id).ok()));
-    let (Some(id), first) = (match id("revoked")? {
-        Some(id) => (Some(id), true),
-        None => (id("ended")?, false),
-    }) else {
-        return Ok(None);
-    };
+    let (now, before) = (params.one(REVOKED)?, params.one(ENDED)?);
+    let Some(id) = now.or(before).and_then(|id| GrantId::parse(id).ok()) else { return Ok(None) };
     let facts = app.node.store.grant_facts(&id).await?.filter(|f| f.grant.user == who.user.id);
-    let ended = facts.filter(|f| f.grant.state != GrantState::Live);
-    Ok(ended.map(|f| match first {
-        true => ApplicationsNotice::Revoked {
-            application: DisplayName::new(&f.client.name),
-            organization: DisplayName::new(&f.org.name),
-        },
-        false => ApplicationsNotice::AlreadyGone,
-    }))
+    let Some(ended) = facts.filter(|f| f.grant.state != GrantState::Live) else { return Ok(None) };
+    if now.is_none() {
+        return Ok(Some(ApplicationsNotice::AlreadyGone));
+    }
+    let (application, organization) = (DisplayName::new(&ended.client.name), DisplayName::new(&ended.org.name));
+    Ok(Some(ApplicationsNotice::Revoked { application, organization }))
 }
 
 async fn row(app: &App, config: &Config, application: &Application, who: &SignedIn) -> Result<GrantRow, StoreError> {
@@ -131,7 +127,7 @@ async fn end(
     let id = form.one("grant_id")?.map(ToOwned::to_owned).or(pressed).and_then(|id| GrantId::parse(&id).ok());
     let id = id.ok_or_else(not_found)?;
     let facts = app.node.store.grant_facts(&id).await?;
-    if !facts.is_some_and(|f| f.grant.user == who.user.id) {
+    if facts.is_none_or(|f| f.grant.user != who.user.id) {
         return Err(not_found());
     }
     let cause = peer.cause(&app.node, Actor { user: Some(who.user.id.clone()), ..Actor::default() });
@@ -139,7 +135,7 @@ async fn end(
     if ended {
         app.node.settle().await.map_err(|error| unsettled(&error))?;
     }
-    Ok(see_other(&format!("{PATH}?{}={id}", if ended { "revoked" } else { "ended" })))
+    Ok(see_other(&format!("{PATH}?{}={id}", if ended { REVOKED } else { ENDED })))
 }
 
 /// The grant has ended in the store, but this node could not see that it has learned of it.

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::store::{ClientAuth, ClientOrigin, ClientState, GrantType, KeyState, OrgState, RevokeReason, UserKind, UserState};
-use crate::types::{ClientId, GrantId, KeyId, OrgId, RecordId, ResourceId, RoleName, ScopeSet, ScopeToken, Slug, Timestamp, UserId};
+use crate::types::{
+    ClientId, GrantId, KeyId, OrgId, RecordId, ResourceId, RoleName, ScopeSet, ScopeToken, Slug, Timestamp, UserId,
+};
 
 /// Instants as RFC 3339 text.
 pub(super) mod rfc3339 {

@@ -11,8 +11,8 @@ use tokio::net::TcpStream;
 use super::args::Place;
 use super::failure::CliError;
 use super::quickstart;
-use crate::admin::{Administration, Local, RefusalCode, Remote, read_secret, secret_path};
 use crate::admin::AdminError;
+use crate::admin::{Administration, Local, RefusalCode, Remote, read_secret, secret_path};
 use crate::boot;
 use crate::config::{Config, ProcessEnvironment};
 

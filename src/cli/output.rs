@@ -47,7 +47,9 @@ pub(super) fn card<const N: usize>(fields: [(&str, String); N]) -> String {
 
 /// A text that others chose, without anything that a terminal would obey or show in disguise.
 pub(super) fn plain(text: &str) -> String {
-    let unsafe_here = |c: char| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+    let unsafe_here = |c: char| {
+        c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    };
     text.chars().map(|c| if unsafe_here(c) { '\u{fffd}' } else { c }).collect()
 }
 

@@ -97,7 +97,9 @@ impl Answers {
     fn start(&self, data: &Path) -> Result<config::Quickstart, CliError> {
         let gate = |text: &String| match text.split_once('=') {
             Some((name, url)) => Ok((name.to_owned(), url.to_owned())),
-            None => Err(CliError::usage(format!("--gate {text}: expected NAME=URL, for example prometheus=http://127.0.0.1:9090"))),
+            None => {
+                Err(CliError::usage(format!("--gate {text}: expected NAME=URL, for example prometheus=http://127.0.0.1:9090")))
+            }
         };
         let tool = |text: &String| text.parse::<ToolRule>().map_err(|e| CliError::usage(format!("--tool {text}: {e}")));
         if self.listen.port() == 0 {
@@ -200,7 +202,8 @@ impl Ready {
 
     fn text(&self, data: &Path) -> String {
         let mut text = format!("Tollgate is up at {}\n\n", self.public_url);
-        let mut line = |name: &str, value: &str| text.push_str(&format!("  {name:12}  {value}\n"));
+        let width = self.apis.iter().map(|a| a.name.len() + 4).max().unwrap_or(0).max(10);
+        let mut line = |name: &str, value: &str| text.push_str(&format!("  {name:width$}  {value}\n"));
         line("Sign in", &self.sign_in_url);
         line("  as", &self.email);
         match &self.password {

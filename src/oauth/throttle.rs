@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_limit_holds_within_its_span_and_per_key() {
-        let throttle = Throttle::new(Duration::from_secs(60));
+        let throttle = Throttle::new(Duration::from_mins(1));
         let at = |s: i64| Timestamp::from_millis(s * 1000);
         assert_eq!(throttle.attempt("a", 2, at(0)), Attempt::Allowed);
         assert_eq!(throttle.attempt("a", 2, at(30)), Attempt::Allowed);
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn what_was_forgiven_does_not_count() {
-        let throttle = Throttle::new(Duration::from_secs(60));
+        let throttle = Throttle::new(Duration::from_mins(1));
         let now = Timestamp::from_millis(0);
         throttle.forgive("a", now);
         assert_eq!(throttle.attempt("a", 1, now), Attempt::Allowed);

@@ -54,7 +54,8 @@ pub(super) fn result(outcome: Result<Answer, Fault>) -> CallToolResult {
 /// The arguments of a call.
 pub(super) fn arguments<T: DeserializeOwned>(given: Option<JsonObject>) -> Result<T, Fault> {
     let given = Value::Object(given.unwrap_or_default());
-    serde_json::from_value(given).map_err(|e| Fault::Refused(format!("The arguments can't be read: {e}. See the tool's input schema.")))
+    serde_json::from_value(given)
+        .map_err(|e| Fault::Refused(format!("The arguments can't be read: {e}. See the tool's input schema.")))
 }
 
 /// A tool that takes `In` and answers `Out`, and changes nothing.

@@ -51,7 +51,7 @@ struct Item {
 
 #[derive(Serialize, JsonSchema)]
 struct Scope {
-    scope: String,
+    name: String,
     /// What it lets the application do.
     description: String,
     /// Whether a call of the application ever needed it.
@@ -82,7 +82,7 @@ pub(super) async fn answer(asking: &Asking<'_>, given: Option<JsonObject>) -> Re
 fn item(config: &Config, application: &Application, is_this_application: bool) -> Item {
     let (facts, usage) = (&application.facts, &application.usage);
     let scope = |words: crate::account::applications::ScopeWords| Scope {
-        scope: words.scope.to_string(),
+        name: words.scope.to_string(),
         description: words.text,
         ever_used: words.used,
         not_now: words.not_now,
@@ -104,7 +104,7 @@ fn item(config: &Config, application: &Application, is_this_application: bool) -
 fn words(out: &Out) -> String {
     let mut text = String::new();
     for item in &out.applications {
-        let usable: Vec<_> = item.scopes.iter().filter(|s| s.not_now.is_none()).map(|s| s.scope.as_str()).collect();
+        let usable: Vec<_> = item.scopes.iter().filter(|s| s.not_now.is_none()).map(|s| s.name.as_str()).collect();
         let usable = if usable.is_empty() { "nothing now".to_owned() } else { usable.join(", ") };
         let used = item.last_used_at.as_ref().map_or_else(|| "never used".to_owned(), |at| format!("last used {at}"));
         let this = if item.is_this_application { " (this application)" } else { "" };

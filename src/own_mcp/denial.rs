@@ -74,7 +74,8 @@ pub(super) async fn answer(asking: &Asking<'_>, given: Option<JsonObject>) -> Re
     }
     let out = Out { denials };
     let told = out.denials.iter().map(|d| {
-        let missing = if d.missing_scopes.is_empty() { String::new() } else { format!("\nMissing: {}", d.missing_scopes.join(", ")) };
+        let missing =
+            if d.missing_scopes.is_empty() { String::new() } else { format!("\nMissing: {}", d.missing_scopes.join(", ")) };
         format!("{}\n{}{missing}\nWhat to do: {}", line(&d.record), d.why, d.what_to_do)
     });
     let text = told.collect::<Vec<_>>().join("\n\n");

@@ -187,7 +187,8 @@ pub(super) fn line(item: &Item) -> String {
         (Some(one), None) | (None, Some(one)) => one.clone(),
         (None, None) => "somebody unknown".to_owned(),
     };
-    let missing = if item.missing_scopes.is_empty() { String::new() } else { format!(", missing {}", item.missing_scopes.join(" ")) };
+    let missing =
+        if item.missing_scopes.is_empty() { String::new() } else { format!(", missing {}", item.missing_scopes.join(" ")) };
     format!("{} {who}: {} -> {}{missing}, {} [{}]", item.time, item.what, item.decision, item.status, item.request_id)
 }
 

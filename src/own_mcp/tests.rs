@@ -129,7 +129,8 @@ async fn there_is_no_stream_to_hold_open() {
         let router = super::router(Arc::clone(&world.node), Arc::clone(&world.flush) as _);
         assert_eq!(world.send(router, request).await.status, StatusCode::METHOD_NOT_ALLOWED);
     }
-    let unknown = send(&world, Some(&ada), MODERN, &message(MODERN, "subscriptions/listen", json!({ "notifications": {} }))).await;
+    let unknown =
+        send(&world, Some(&ada), MODERN, &message(MODERN, "subscriptions/listen", json!({ "notifications": {} }))).await;
     assert_eq!(unknown.status, StatusCode::NOT_FOUND, "{}", unknown.body);
 }
 
@@ -167,7 +168,8 @@ async fn applications_are_those_of_the_user_in_this_organization() {
     assert_eq!(list.len(), 1, "{result}");
     assert_eq!((&list[0]["name"], &list[0]["is_this_application"]), (&"Used here".into(), &true.into()));
     assert_eq!((&list[0]["calls_in_30_days"], &list[0]["last_used_at"]), (&1.into(), &START.to_string().into()));
-    let scopes: Vec<_> = list[0]["scopes"].as_array().expect("a list").iter().map(|s| (s["scope"].as_str(), &s["ever_used"])).collect();
+    let scopes: Vec<_> =
+        list[0]["scopes"].as_array().expect("a list").iter().map(|s| (s["name"].as_str(), &s["ever_used"])).collect();
     assert!(scopes.contains(&(Some("metrics:read"), &true.into())), "{result}");
     assert!(scopes.contains(&(Some("mcp:tollgate:invoke"), &false.into())), "{result}");
     assert!(!result.to_string().contains("Used in evil"));
@@ -244,7 +246,8 @@ async fn a_refusal_is_explained_to_those_it_concerns() {
 async fn an_unknown_tool_is_an_error_of_the_protocol() {
     let world = World::new().await;
     let ada = principal(&world, "mcp:tollgate:invoke").await;
-    let answer = send(&world, Some(&ada), LEGACY, &message(LEGACY, "tools/call", json!({ "name": "drop", "arguments": {} }))).await;
+    let answer =
+        send(&world, Some(&ada), LEGACY, &message(LEGACY, "tools/call", json!({ "name": "drop", "arguments": {} }))).await;
     let whole: Value = serde_json::from_str(&answer.body).expect("JSON");
     assert_eq!(whole["error"]["code"], -32602);
 }

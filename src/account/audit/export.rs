@@ -9,8 +9,8 @@ use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 
 use super::{asked, org, unreadable};
-use crate::account::log::{self, local_time};
 use crate::account::App;
+use crate::account::log::{self, local_time};
 use crate::config::Config;
 use crate::record::{Actor, AuditRecord, ControlEvent, Operation, csv_header, csv_line, json_line};
 use crate::store::{AuditFilter, Cursor, Org, StoreError};

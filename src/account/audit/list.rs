@@ -6,8 +6,8 @@ use http::StatusCode;
 use jiff::tz::TimeZone;
 
 use super::{asked, org, path, shown, unreadable};
-use crate::account::log::{Names, Query, denial, open_cursor, plain, seal_cursor};
 use crate::account::App;
+use crate::account::log::{Names, Query, denial, open_cursor, plain, seal_cursor};
 use crate::config::Config;
 use crate::pages::views::{AuditPage, AuditRow, Decision, Section};
 use crate::pages::{Bin, DisplayName, Histogram, When, duration_words};

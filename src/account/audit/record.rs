@@ -17,12 +17,7 @@ use crate::types::{RecordId, ScopeSet, Timestamp};
 use crate::web::{Peer, SignedIn, Trouble, page};
 
 /// `GET /orgs/{org}/audit/{record}`.
-pub async fn record(
-    State(app): State<App>,
-    peer: Peer,
-    Path((slug, id)): Path<(String, String)>,
-    who: SignedIn,
-) -> Response {
+pub async fn record(State(app): State<App>, peer: Peer, Path((slug, id)): Path<(String, String)>, who: SignedIn) -> Response {
     let config = app.node.config.load_full();
     show(&app, &config, (&slug, &id), &who).await.unwrap_or_else(|trouble| trouble.page(&config, &peer))
 }
@@ -117,13 +112,20 @@ fn actor(record: &AuditRecord, path: &str, names: &Names) -> FieldGroup {
     };
     let client = actor.client.as_ref().map_or(FieldValue::Absent, |c| link("client", c.as_str(), c.to_string()));
     let grant = actor.grant.as_ref().map_or(FieldValue::Absent, |g| link("grant", g.as_str(), g.to_string()));
-    group("Who", vec![
-        field("User", "actor.user.uid", user),
-        field("Application", "actor.app_name", application(record).map_or(FieldValue::Absent, |a| FieldValue::Text(a.to_string()))),
-        field("Client", "actor.app_uid", client),
-        field("Grant", "actor.session.uid", grant),
-        field("Token", "actor.session.credential_uid", code(actor.token.as_deref())),
-    ])
+    group(
+        "Who",
+        vec![
+            field("User", "actor.user.uid", user),
+            field(
+                "Application",
+                "actor.app_name",
+                application(record).map_or(FieldValue::Absent, |a| FieldValue::Text(a.to_string())),
+            ),
+            field("Client", "actor.app_uid", client),
+            field("Grant", "actor.session.uid", grant),
+            field("Token", "actor.session.credential_uid", code(actor.token.as_deref())),
+        ],
+    )
 }
 
 fn called(record: &AuditRecord, call: &Call, now: Timestamp) -> FieldGroup {
@@ -178,26 +180,32 @@ fn authorization(call: &Call) -> FieldGroup {
 
 fn changed(record: &AuditRecord, event: &ControlEvent, now: Timestamp) -> FieldGroup {
     let target = event.target.as_ref().map(|(kind, id)| format!("{kind} {id}"));
-    group("What", vec![
-        field("Event", "api.operation", code(Some(operation(record)))),
-        field("On", "entity", code(target)),
-        field("Scopes", "privileges", scopes(&event.scopes)),
-        field("Refused because", "status_detail", code(event.refused.as_ref())),
-        field("Remark", "comment", event.comment.as_ref().map_or(FieldValue::Absent, |c| FieldValue::Text(plain(c)))),
-        field("Time", "time", FieldValue::Time(When::new(record.time, now))),
-    ])
+    group(
+        "What",
+        vec![
+            field("Event", "api.operation", code(Some(operation(record)))),
+            field("On", "entity", code(target)),
+            field("Scopes", "privileges", scopes(&event.scopes)),
+            field("Refused because", "status_detail", code(event.refused.as_ref())),
+            field("Remark", "comment", event.comment.as_ref().map_or(FieldValue::Absent, |c| FieldValue::Text(plain(c)))),
+            field("Time", "time", FieldValue::Time(When::new(record.time, now))),
+        ],
+    )
 }
 
 fn origin(record: &AuditRecord, path: &str) -> FieldGroup {
     let origin = &record.origin;
     let request = Link { href: search(path, "request", origin.request.as_str()), text: origin.request.to_string() };
-    group("Where from", vec![
-        field("Address", "src_endpoint.ip", code(origin.peer.map(|p| p.ip().to_canonical().to_string()))),
-        field("Program", "http_request.user_agent", code(origin.user_agent.as_ref())),
-        field("Request", "metadata.correlation_uid", FieldValue::Link(request)),
-        field("Trace", "trace.uid", code(origin.trace.as_ref())),
-        field("Node", "unmapped.service.instance.id", code(Some(origin.node.as_str()))),
-    ])
+    group(
+        "Where from",
+        vec![
+            field("Address", "src_endpoint.ip", code(origin.peer.map(|p| p.ip().to_canonical().to_string()))),
+            field("Program", "http_request.user_agent", code(origin.user_agent.as_ref())),
+            field("Request", "metadata.correlation_uid", FieldValue::Link(request)),
+            field("Trace", "trace.uid", code(origin.trace.as_ref())),
+            field("Node", "unmapped.service.instance.id", code(Some(origin.node.as_str()))),
+        ],
+    )
 }
 
 /// JSON text on several lines. Works on the text, so that what was escaped to be harmless stays escaped.

@@ -42,9 +42,11 @@ fn scopes(config: &Config, reason: &str, missing: &ScopeSet, facts: Option<&Gran
     };
     let live = facts.filter(|f| standing(f, now).is_ok());
     let advice = match live {
-        None => "The grant behind the token has ended since. Authorize the application again; if it is refused then, ask again with \
+        None => {
+            "The grant behind the token has ended since. Authorize the application again; if it is refused then, ask again with \
                  that request's id."
-            .to_owned(),
+                .to_owned()
+        }
         Some(facts) => remedy(config, missing, facts),
     };
     Explanation { why: why.to_owned(), missing: missing.iter().map(ToString::to_string).collect(), advice }
@@ -60,8 +62,14 @@ fn remedy(config: &Config, missing: &ScopeSet, facts: &GrantFacts) -> String {
     let names = |bits: ScopeBits| listed(config.catalogue.scopes(&bits).iter().map(ScopeToken::as_str));
     let lacking = wanted.without(&held.user);
     if !lacking.is_empty() {
-        let roles = listed(config.roles.0.iter().filter(|(_, bits)| bits.covers(&lacking)).map(|(name, _): (&RoleName, _)| name.as_str()));
-        let role = if roles.is_empty() { "No role has it yet: ask the operator".to_owned() } else { format!("Roles that have it: {roles}. Ask an administrator") };
+        let roles = listed(
+            config.roles.0.iter().filter(|(_, bits)| bits.covers(&lacking)).map(|(name, _): (&RoleName, _)| name.as_str()),
+        );
+        let role = if roles.is_empty() {
+            "No role has it yet: ask the operator".to_owned()
+        } else {
+            format!("Roles that have it: {roles}. Ask an administrator")
+        };
         return format!(
             "The user does not hold {} in this organization. {role}; authorizing the application again does not help before that.",
             names(lacking)
@@ -88,32 +96,73 @@ fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
 /// Why, and what to do, by reason code.
 fn words(reason: &str, call: bool) -> (String, String) {
     let (why, advice) = match reason {
-        "no_token" => ("The request carried no access token.", "Send one in the Authorization header; connect the application again if it has none."),
-        "token_malformed" | "token_foreign" | "token_signature" => {
-            ("The token was not issued by this gateway, or was changed.", "Connect the application again. If that does not help, it uses a token of another service.")
+        "no_token" => (
+            "The request carried no access token.",
+            "Send one in the Authorization header; connect the application again if it has none.",
+        ),
+        "token_malformed" | "token_foreign" | "token_signature" => (
+            "The token was not issued by this gateway, or was changed.",
+            "Connect the application again. If that does not help, it uses a token of another service.",
+        ),
+        "token_expired" => (
+            "The access token had expired.",
+            "Nothing to mend when the next request passed: applications refresh by themselves. Otherwise connect the application again.",
+        ),
+        "token_revoked" | "grant_revoked" => {
+            ("The application's access had been revoked.", "Authorize the application again, if it should have access.")
         }
-        "token_expired" => ("The access token had expired.", "Nothing to mend when the next request passed: applications refresh by themselves. Otherwise connect the application again."),
-        "token_revoked" | "grant_revoked" => ("The application's access had been revoked.", "Authorize the application again, if it should have access."),
         "grant_expired" => ("The consent behind the token had come to its end.", "Authorize the application again."),
-        "client_disabled" => ("The application had been disabled.", "Ask an administrator: it stays refused until they enable it."),
+        "client_disabled" => {
+            ("The application had been disabled.", "Ask an administrator: it stays refused until they enable it.")
+        }
         "user_disabled" => ("The user had been deactivated.", "Ask an administrator."),
         "org_disabled" => ("The organization had been disabled.", "Ask the operator of this gateway."),
-        "not_a_member" => ("The user was no longer a member of the organization.", "Ask an administrator of the organization to add the user again."),
-        "wrong_audience" => ("The token was issued for another API.", "Connect the application to this API's own address, so that it asks for a token for it."),
-        "other_organization_path" | "other_organization_host" | "other_organization_header" | "other_organization_query" => {
-            ("The request named an organization that the token is not bound to.", "Authorize the application again and choose that organization.")
+        "not_a_member" => (
+            "The user was no longer a member of the organization.",
+            "Ask an administrator of the organization to add the user again.",
+        ),
+        "wrong_audience" => (
+            "The token was issued for another API.",
+            "Connect the application to this API's own address, so that it asks for a token for it.",
+        ),
+        "other_organization_path" | "other_organization_host" | "other_organization_header" | "other_organization_query" => (
+            "The request named an organization that the token is not bound to.",
+            "Authorize the application again and choose that organization.",
+        ),
+        "target_denied" => (
+            "The operator opened this tool, prompt or resource to nobody.",
+            "Ask the operator to name it in the server's policy.",
+        ),
+        "no_api" | "no_route" => {
+            ("No API or route is open at this path.", "Check the path against the list of routes that the operator published.")
         }
-        "target_denied" => ("The operator opened this tool, prompt or resource to nobody.", "Ask the operator to name it in the server's policy."),
-        "no_api" | "no_route" => ("No API or route is open at this path.", "Check the path against the list of routes that the operator published."),
-        "method_not_allowed" => ("The route exists, but not with this method.", "Use one of the methods that the answer's Allow header named."),
-        "origin_not_allowed" => ("A browser page of an origin that may not call this API sent the request.", "Ask the operator to list the origin, if the page should work."),
-        "message_malformed" | "header_mismatch" => ("The body was not one JSON-RPC message, or its headers said something else.", "Update the application: it does not speak the protocol as it should."),
-        "body_too_large" | "length_required" | "body_broken" => ("The body was too large, of undeclared length, or did not arrive whole.", "Send less at once, and declare the length."),
-        "node_stale" | "store_unavailable" | "journal_unavailable" | "panic" => ("The gateway could not do its part and refused to be safe.", "Try again. If it goes on, tell the operator the request id."),
-        "upstream_unreachable" | "upstream_timeout" | "upstream_broken" | "upstream_refused_us" => {
-            ("The service behind the gateway did not answer as it should.", "Try again. If it goes on, tell the operator the request id.")
+        "method_not_allowed" => {
+            ("The route exists, but not with this method.", "Use one of the methods that the answer's Allow header named.")
         }
-        _ if call => ("The request could be read in more than one way, so it was refused before anybody else could read it differently.", "Update the application, or look at the proxies in front of the gateway; the reason says what was doubtful."),
+        "origin_not_allowed" => (
+            "A browser page of an origin that may not call this API sent the request.",
+            "Ask the operator to list the origin, if the page should work.",
+        ),
+        "message_malformed" | "header_mismatch" => (
+            "The body was not one JSON-RPC message, or its headers said something else.",
+            "Update the application: it does not speak the protocol as it should.",
+        ),
+        "body_too_large" | "length_required" | "body_broken" => (
+            "The body was too large, of undeclared length, or did not arrive whole.",
+            "Send less at once, and declare the length.",
+        ),
+        "node_stale" | "store_unavailable" | "journal_unavailable" | "panic" => (
+            "The gateway could not do its part and refused to be safe.",
+            "Try again. If it goes on, tell the operator the request id.",
+        ),
+        "upstream_unreachable" | "upstream_timeout" | "upstream_broken" | "upstream_refused_us" => (
+            "The service behind the gateway did not answer as it should.",
+            "Try again. If it goes on, tell the operator the request id.",
+        ),
+        _ if call => (
+            "The request could be read in more than one way, so it was refused before anybody else could read it differently.",
+            "Update the application, or look at the proxies in front of the gateway; the reason says what was doubtful.",
+        ),
         _ => ("What was asked for was refused.", "The reason says what was wrong."),
     };
     (format!("{why} (Reason: {})", reason.replace('_', " ")), advice.to_owned())

@@ -9,7 +9,7 @@ use crate::store::{AuditFilter, DecisionFilter, StoreError};
 use crate::types::{ClientId, GrantId, OrgId, RequestId, Timestamp, UserId};
 
 /// How far back a search without a time range looks.
-const RECENT: Duration = Duration::from_secs(86_400);
+const RECENT: Duration = Duration::from_hours(24);
 
 /// A search as it was written; empty fields narrow nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

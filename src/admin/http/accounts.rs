@@ -26,7 +26,10 @@ pub(in crate::admin) async fn list_orgs(Operator(local): Operator) -> Answer<Vec
     request_body = NewOrg,
     responses((status = 201, description = "Done", body = OrgView), Refusals)
 )]
-pub(in crate::admin) async fn create_org(Operator(local): Operator, Body(body): Body<NewOrg>) -> Result<(StatusCode, Json<OrgView>), AdminError> {
+pub(in crate::admin) async fn create_org(
+    Operator(local): Operator,
+    Body(body): Body<NewOrg>,
+) -> Result<(StatusCode, Json<OrgView>), AdminError> {
     Ok((StatusCode::CREATED, Json(local.create_org(body).await?)))
 }
 
@@ -47,7 +50,11 @@ pub(in crate::admin) async fn show_org(Operator(local): Operator, Named(org): Na
     request_body = OrgChange,
     responses((status = 200, description = "Done", body = OrgView), Refusals)
 )]
-pub(in crate::admin) async fn update_org(Operator(local): Operator, Named(org): Named<String>, Body(body): Body<OrgChange>) -> Answer<OrgView> {
+pub(in crate::admin) async fn update_org(
+    Operator(local): Operator,
+    Named(org): Named<String>,
+    Body(body): Body<OrgChange>,
+) -> Answer<OrgView> {
     Ok(Json(local.update_org(&org, body).await?))
 }
 
@@ -58,7 +65,11 @@ pub(in crate::admin) async fn update_org(Operator(local): Operator, Named(org): 
     request_body = SwitchTo,
     responses((status = 200, description = "Done", body = OrgView), Refusals)
 )]
-pub(in crate::admin) async fn switch_org(Operator(local): Operator, Named(org): Named<String>, Body(body): Body<SwitchTo>) -> Answer<OrgView> {
+pub(in crate::admin) async fn switch_org(
+    Operator(local): Operator,
+    Named(org): Named<String>,
+    Body(body): Body<SwitchTo>,
+) -> Answer<OrgView> {
     Ok(Json(local.switch_org(&org, body.state).await?))
 }
 
@@ -77,7 +88,10 @@ pub(in crate::admin) async fn list_users(Operator(local): Operator) -> Answer<Ve
     request_body = NewUserRequest,
     responses((status = 201, description = "Done", body = CreatedUser), Refusals)
 )]
-pub(in crate::admin) async fn create_user(Operator(local): Operator, Body(body): Body<NewUserRequest>) -> Result<(StatusCode, Json<CreatedUser>), AdminError> {
+pub(in crate::admin) async fn create_user(
+    Operator(local): Operator,
+    Body(body): Body<NewUserRequest>,
+) -> Result<(StatusCode, Json<CreatedUser>), AdminError> {
     Ok((StatusCode::CREATED, Json(local.create_user(body).await?)))
 }
 
@@ -98,7 +112,11 @@ pub(in crate::admin) async fn show_user(Operator(local): Operator, Named(user): 
     request_body = SwitchTo,
     responses((status = 200, description = "Done", body = UserView), Refusals)
 )]
-pub(in crate::admin) async fn switch_user(Operator(local): Operator, Named(user): Named<String>, Body(body): Body<SwitchTo>) -> Answer<UserView> {
+pub(in crate::admin) async fn switch_user(
+    Operator(local): Operator,
+    Named(user): Named<String>,
+    Body(body): Body<SwitchTo>,
+) -> Answer<UserView> {
     Ok(Json(local.switch_user(&user, body.state).await?))
 }
 
@@ -109,6 +127,10 @@ pub(in crate::admin) async fn switch_user(Operator(local): Operator, Named(user)
     request_body = NewPassword,
     responses((status = 200, description = "Done", body = CreatedUser), Refusals)
 )]
-pub(in crate::admin) async fn set_password(Operator(local): Operator, Named(user): Named<String>, Body(body): Body<NewPassword>) -> Answer<CreatedUser> {
+pub(in crate::admin) async fn set_password(
+    Operator(local): Operator,
+    Named(user): Named<String>,
+    Body(body): Body<NewPassword>,
+) -> Answer<CreatedUser> {
     Ok(Json(local.set_password(&user, body).await?))
 }

@@ -8,11 +8,11 @@ use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::{Stream, StreamExt};
 
-use crate::admin::{AdminState, Administration};
 use crate::admin::error::AdminError;
 use crate::admin::extract::{Operator, Params};
 use crate::admin::model::{AuditEntry, AuditPageView, AuditQuery};
 use crate::admin::openapi::Refusals;
+use crate::admin::{AdminState, Administration};
 
 /// How often a tail without records says that it is alive.
 const ALIVE: Duration = Duration::from_secs(15);

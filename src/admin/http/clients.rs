@@ -27,7 +27,10 @@ pub(in crate::admin) async fn list_clients(Operator(local): Operator, Params(que
     request_body = NewClient,
     responses((status = 201, description = "Done", body = CreatedClient), Refusals)
 )]
-pub(in crate::admin) async fn create_client(Operator(local): Operator, Body(body): Body<NewClient>) -> Result<(StatusCode, Json<CreatedClient>), AdminError> {
+pub(in crate::admin) async fn create_client(
+    Operator(local): Operator,
+    Body(body): Body<NewClient>,
+) -> Result<(StatusCode, Json<CreatedClient>), AdminError> {
     Ok((StatusCode::CREATED, Json(local.create_client(body).await?)))
 }
 
@@ -47,7 +50,10 @@ pub(in crate::admin) async fn show_client(Operator(local): Operator, Named(clien
     params(("client" = String, Path, description = "client_id")),
     responses((status = 204, description = "Done"), Refusals)
 )]
-pub(in crate::admin) async fn delete_client(Operator(local): Operator, Named(client): Named<String>) -> Result<StatusCode, AdminError> {
+pub(in crate::admin) async fn delete_client(
+    Operator(local): Operator,
+    Named(client): Named<String>,
+) -> Result<StatusCode, AdminError> {
     local.delete_client(&client).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -59,7 +65,11 @@ pub(in crate::admin) async fn delete_client(Operator(local): Operator, Named(cli
     request_body = SwitchTo,
     responses((status = 200, description = "Done", body = ClientView), Refusals)
 )]
-pub(in crate::admin) async fn switch_client(Operator(local): Operator, Named(client): Named<String>, Body(body): Body<SwitchTo>) -> Answer<ClientView> {
+pub(in crate::admin) async fn switch_client(
+    Operator(local): Operator,
+    Named(client): Named<String>,
+    Body(body): Body<SwitchTo>,
+) -> Answer<ClientView> {
     Ok(Json(local.switch_client(&client, body.state).await?))
 }
 
@@ -70,7 +80,11 @@ pub(in crate::admin) async fn switch_client(Operator(local): Operator, Named(cli
     request_body = ClientScopes,
     responses((status = 200, description = "Done", body = ClientView), Refusals)
 )]
-pub(in crate::admin) async fn set_client_scopes(Operator(local): Operator, Named(client): Named<String>, Body(body): Body<ClientScopes>) -> Answer<ClientView> {
+pub(in crate::admin) async fn set_client_scopes(
+    Operator(local): Operator,
+    Named(client): Named<String>,
+    Body(body): Body<ClientScopes>,
+) -> Answer<ClientView> {
     Ok(Json(local.set_client_scopes(&client, body).await?))
 }
 
@@ -81,6 +95,10 @@ pub(in crate::admin) async fn set_client_scopes(Operator(local): Operator, Named
     request_body = NewSecret,
     responses((status = 201, description = "Done", body = CreatedSecret), Refusals)
 )]
-pub(in crate::admin) async fn add_secret(Operator(local): Operator, Named(client): Named<String>, Body(body): Body<NewSecret>) -> Result<(StatusCode, Json<CreatedSecret>), AdminError> {
+pub(in crate::admin) async fn add_secret(
+    Operator(local): Operator,
+    Named(client): Named<String>,
+    Body(body): Body<NewSecret>,
+) -> Result<(StatusCode, Json<CreatedSecret>), AdminError> {
     Ok((StatusCode::CREATED, Json(local.add_secret(&client, body).await?)))
 }

@@ -28,7 +28,11 @@ pub(in crate::admin) async fn list_members(Operator(local): Operator, Named(org)
     request_body = MemberRoles,
     responses((status = 200, description = "Done", body = MemberView), Refusals)
 )]
-pub(in crate::admin) async fn set_member(Operator(local): Operator, Named((org, user)): Named<(String, String)>, Body(body): Body<MemberRoles>) -> Answer<MemberView> {
+pub(in crate::admin) async fn set_member(
+    Operator(local): Operator,
+    Named((org, user)): Named<(String, String)>,
+    Body(body): Body<MemberRoles>,
+) -> Answer<MemberView> {
     Ok(Json(local.set_member(&org, &user, body).await?))
 }
 
@@ -38,7 +42,10 @@ pub(in crate::admin) async fn set_member(Operator(local): Operator, Named((org, 
     params(("org" = String, Path, description = "Id or slug of an organization"), ("user" = String, Path, description = "Id or e-mail address of a user")),
     responses((status = 204, description = "Done"), Refusals)
 )]
-pub(in crate::admin) async fn remove_member(Operator(local): Operator, Named((org, user)): Named<(String, String)>) -> Result<StatusCode, AdminError> {
+pub(in crate::admin) async fn remove_member(
+    Operator(local): Operator,
+    Named((org, user)): Named<(String, String)>,
+) -> Result<StatusCode, AdminError> {
     local.remove_member(&org, &user).await?;
     Ok(StatusCode::NO_CONTENT)
 }

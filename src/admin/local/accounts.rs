@@ -151,7 +151,9 @@ fn email(text: &str, kind: UserKind) -> Result<String, AdminError> {
     let email = text.trim().to_lowercase();
     let printable = !email.chars().any(|c| c.is_whitespace() || c.is_control());
     let shaped = match kind {
-        UserKind::Person => email.split_once('@').is_some_and(|(who, host)| !who.is_empty() && !host.is_empty() && !host.contains('@')),
+        UserKind::Person => {
+            email.split_once('@').is_some_and(|(who, host)| !who.is_empty() && !host.is_empty() && !host.contains('@'))
+        }
         UserKind::Service => !email.is_empty(),
     };
     if shaped && printable && email.len() <= MAX_EMAIL {

@@ -78,9 +78,9 @@ fn write_cursor(cursor: &Cursor) -> String {
 }
 
 fn read_cursor(text: &str) -> Result<Cursor, AdminError> {
-    let read = text.split_once('~').and_then(|(time, id)| {
-        Some(Cursor { time: Timestamp::from_millis(time.parse().ok()?), id: RecordId::parse(id).ok()? })
-    });
+    let read = text
+        .split_once('~')
+        .and_then(|(time, id)| Some(Cursor { time: Timestamp::from_millis(time.parse().ok()?), id: RecordId::parse(id).ok()? }));
     read.ok_or_else(|| AdminError::invalid("cursor: use the one of the page before"))
 }
 
@@ -109,15 +109,13 @@ pub(super) async fn tail(
     let mut filter = filter(local, &query).await?;
     note(local, &filter).await?;
     let now = local.node.now();
-    let start = filter.from.unwrap_or(now);
+    let start = filter.from.unwrap_or_else(|| now.minus(LATE));
     filter.from = Some(start);
     let mut tail = Tail { local: local.clone(), filter, start, seen: HashSet::new(), ready: VecDeque::new() };
-    // Without `since` only what comes from now on is shown, also when its request came before.
+    // Without `since` only what is written from now on is shown, also when its request came before.
     if query.since.is_none() {
-        tail.filter.from = Some(now.minus(LATE));
         tail.look().await?;
         tail.ready.clear();
-        tail.start = now.minus(LATE);
     }
     Ok(stream::unfold(tail, |mut tail| async move { tail.next().await.map(|item| (item, tail)) }).boxed())
 }

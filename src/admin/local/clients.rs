@@ -7,9 +7,7 @@ use crate::admin::error::AdminError;
 use crate::admin::model::{
     ClientScopes, ClientView, CreatedClient, CreatedSecret, NewClient, NewClientKind, NewSecret, SecretView, Switch, Within,
 };
-use crate::store::{
-    Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, GrantType, Org, UserState,
-};
+use crate::store::{Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, GrantType, Org, UserState};
 use crate::types::{ClientId, PlainToken, RedirectUri, ResourceId, ScopeSet, Timestamp, TokenKind, UserId};
 
 /// Redirect URIs, and resources, that one client may have.
@@ -136,7 +134,9 @@ fn auth(new: &NewClient) -> Result<ClientAuth, AdminError> {
 fn redirect_uris(new: &NewClient) -> Result<Vec<RedirectUri>, AdminError> {
     match (new.kind, new.redirect_uris.len()) {
         (NewClientKind::Machine, 0) | (NewClientKind::Confidential | NewClientKind::Public, 1..=MAX_URIS) => {}
-        (NewClientKind::Machine, _) => return Err(AdminError::invalid("a machine is never redirected to; leave redirect_uris out")),
+        (NewClientKind::Machine, _) => {
+            return Err(AdminError::invalid("a machine is never redirected to; leave redirect_uris out"));
+        }
         _ => return Err(AdminError::invalid(format!("give 1 to {MAX_URIS} redirect_uris"))),
     }
     let read = |text: &String| RedirectUri::parse(text).map_err(|e| AdminError::invalid(format!("redirect_uris: {text}: {e}")));

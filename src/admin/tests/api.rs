@@ -29,13 +29,34 @@ fn operations() -> BTreeSet<(String, String)> {
 fn the_document_names_every_route() {
     let listed: Vec<String> = operations().into_iter().map(|(method, path)| format!("{path} {method}")).collect();
     let expected = [
-        ("clients", "GET"), ("clients", "POST"), ("clients/{client}", "DELETE"), ("clients/{client}", "GET"),
-        ("clients/{client}/scopes", "PUT"), ("clients/{client}/secrets", "POST"), ("clients/{client}/state", "PUT"),
-        ("audit", "GET"), ("audit/tail", "GET"), ("grants", "GET"), ("grants/{grant}", "GET"), ("grants/{grant}/revoke", "POST"),
-        ("keys", "GET"), ("keys/rotate", "POST"), ("orgs", "GET"), ("orgs", "POST"), ("orgs/{org}", "GET"), ("orgs/{org}", "PATCH"),
-        ("orgs/{org}/members", "GET"), ("orgs/{org}/members/{user}", "DELETE"), ("orgs/{org}/members/{user}", "PUT"),
-        ("orgs/{org}/state", "PUT"), ("roles", "GET"), ("users", "GET"), ("users", "POST"), ("users/{user}", "GET"),
-        ("users/{user}/password", "POST"), ("users/{user}/state", "PUT"),
+        ("clients", "GET"),
+        ("clients", "POST"),
+        ("clients/{client}", "DELETE"),
+        ("clients/{client}", "GET"),
+        ("clients/{client}/scopes", "PUT"),
+        ("clients/{client}/secrets", "POST"),
+        ("clients/{client}/state", "PUT"),
+        ("audit", "GET"),
+        ("audit/tail", "GET"),
+        ("grants", "GET"),
+        ("grants/{grant}", "GET"),
+        ("grants/{grant}/revoke", "POST"),
+        ("keys", "GET"),
+        ("keys/rotate", "POST"),
+        ("orgs", "GET"),
+        ("orgs", "POST"),
+        ("orgs/{org}", "GET"),
+        ("orgs/{org}", "PATCH"),
+        ("orgs/{org}/members", "GET"),
+        ("orgs/{org}/members/{user}", "DELETE"),
+        ("orgs/{org}/members/{user}", "PUT"),
+        ("orgs/{org}/state", "PUT"),
+        ("roles", "GET"),
+        ("users", "GET"),
+        ("users", "POST"),
+        ("users/{user}", "GET"),
+        ("users/{user}/password", "POST"),
+        ("users/{user}/state", "PUT"),
     ];
     let expected: BTreeSet<String> = expected.iter().map(|(path, method)| format!("/admin/v1/{path} {method}")).collect();
     assert_eq!(listed.into_iter().collect::<BTreeSet<_>>(), expected);
@@ -74,7 +95,8 @@ async fn every_route_refuses_strangers() {
         }
         // With the secret the same request gets further: the route exists.
         if path != "/admin/v1/audit/tail" {
-            let known = client().request(method.clone(), &url).bearer_auth(fixture.secret.expose()).send().await.expect("an answer");
+            let known =
+                client().request(method.clone(), &url).bearer_auth(fixture.secret.expose()).send().await.expect("an answer");
             let status = known.status();
             assert!(status != StatusCode::UNAUTHORIZED && status != StatusCode::METHOD_NOT_ALLOWED, "{method} {path}: {status}");
             assert!(status.is_success() || known.headers()["content-type"] == "application/problem+json", "{method} {path}");

@@ -167,7 +167,7 @@ async fn rfc6749_s6_a_refresh_may_narrow_and_never_widen() {
     assert_eq!(whole.json()["scope"], "logs:read metrics:read", "the grant keeps what was consented to");
     let config = rig.node.config.load_full();
     let principal = rig.node.verifier.principal(&pair_of(&whole).0, &config, rig.node.now()).await.expect("it works");
-    assert_eq!(principal.claims.aud.iter().map(|a| a.as_str()).collect::<Vec<_>>(), ["https://gw.test/logs"]);
+    assert_eq!(principal.claims.aud.iter().map(crate::types::ResourceId::as_str).collect::<Vec<_>>(), ["https://gw.test/logs"]);
 }
 
 #[tokio::test]
