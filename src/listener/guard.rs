@@ -33,7 +33,7 @@ impl Guard {
 impl ServerApp for Guard {
     async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
         let Some(_room) = self.connections.admit() else {
-            self.metrics.listener.with_label_values(&["connections_full"]).inc();
+            self.metrics.connections_refused.inc();
             return None;
         };
         let peer = stream.get_socket_digest()?.peer_addr()?.as_inet().copied()?;

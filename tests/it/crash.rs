@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::sync::Notify;
 use tollgate::record::Event;
@@ -15,7 +16,7 @@ use tollgate::types::{Clock as _, NodeId, SystemClock, SystemEntropy};
 
 use crate::harness::gateway::{config_text, free_port, secret};
 use crate::harness::http1::{Conn, Request};
-use crate::harness::{Gateway, Setup, within};
+use crate::harness::{Gateway, Setup, Upstream, within};
 
 const ROUNDS: usize = 20;
 const CLIENTS: usize = 6;
@@ -82,25 +83,51 @@ async fn recorded(store: &SharedStore) -> HashSet<String> {
     }
 }
 
+/// A world in a directory, and everything that it takes to run the program on it.
+struct Ground {
+    upstream: Upstream,
+    store_url: String,
+    token: String,
+    public: SocketAddr,
+    config: PathBuf,
+    _dir: TempDir,
+}
+
+impl Ground {
+    /// The first gateway makes the world; the others share its store, its journal and its keys.
+    async fn new() -> Self {
+        let gw = Gateway::start_with(Setup { at: Some(SystemClock.now()), ..Setup::default() }).await;
+        let token = gw.caller("acme", &["reader"], "metrics:read").await.token;
+        let Gateway { running, upstream, dir, store_url, .. } = gw;
+        running.stop().await;
+        let public = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let listen = format!("public = \"{public}\"\nadmin = \"127.0.0.1:{}\"", free_port());
+        let config = dir.path().join("gateway.toml");
+        std::fs::write(&config, config_text(dir.path(), upstream.address, &Setup::default(), &listen)).expect("a file");
+        Self { upstream, store_url, token, public, config, _dir: dir }
+    }
+
+    async fn spawn(&self) -> Child {
+        spawn(&self.config, &self.store_url, self.public).await
+    }
+
+    /// The store, as another process.
+    async fn store(&self) -> SharedStore {
+        let reader = NodeId::parse("node_reader").expect("an id");
+        sql::open(&self.store_url, &reader, Arc::new(SystemEntropy)).await.expect("a store")
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_kills_under_load_lose_no_record() {
-    // The first gateway makes the world; the killed ones share its store, its journal and its keys.
-    let gw = Gateway::start_with(Setup { at: Some(SystemClock.now()), ..Setup::default() }).await;
-    let token = gw.caller("acme", &["reader"], "metrics:read").await.token;
-    let Gateway { running, upstream, dir, store_url, .. } = gw;
-    running.stop().await;
-    let public = SocketAddr::from(([127, 0, 0, 1], free_port()));
-    let listen = format!("public = \"{public}\"\nadmin = \"127.0.0.1:{}\"", free_port());
-    let config = dir.path().join("gateway.toml");
-    std::fs::write(&config, config_text(dir.path(), upstream.address, &Setup::default(), &listen)).expect("a file");
+    let ground = Ground::new().await;
     let mut ids = Vec::new();
-    let mut child = spawn(&config, &store_url, public).await;
+    let mut child = ground.spawn().await;
     for round in 0..ROUNDS {
-        ids.extend(one_round(round, public, &token, &mut child).await);
-        child = spawn(&config, &store_url, public).await;
+        ids.extend(one_round(round, ground.public, &ground.token, &mut child).await);
+        child = ground.spawn().await;
     }
-    let reader = NodeId::parse("node_reader").expect("an id");
-    let store = sql::open(&store_url, &reader, Arc::new(SystemEntropy)).await.expect("a store");
+    let store = ground.store().await;
     within("every record in the store", async {
         loop {
             let found = recorded(&store).await;
@@ -112,7 +139,33 @@ async fn twenty_kills_under_load_lose_no_record() {
     })
     .await;
     assert!(ids.len() > ROUNDS * 30, "{} answers are no load", ids.len());
-    assert!(upstream.count() >= ids.len());
+    assert!(ground.upstream.count() >= ids.len());
     store.close().await;
     child.kill().await.expect("the end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_termination_lets_requests_end() {
+    let ground = Ground::new().await;
+    let mut child = ground.spawn().await;
+    let mut conn = Conn::open(ground.public).await;
+    conn.send(&Request::get("/prometheus/api/v1/query").bearer(&ground.token).header("X-Behave", "hold").bytes()).await;
+    ground.upstream.asked(1).await;
+    let id = child.id().expect("a running process").to_string();
+    let sent = Command::new("kill").args(["-TERM", &id]).status().await.expect("kill runs");
+    assert!(sent.success());
+    within("the closed socket", async {
+        while tokio::net::TcpStream::connect(ground.public).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+    ground.upstream.emit("");
+    let response = conn.response().await;
+    assert_eq!(response.status, 200);
+    let status = within("the end of the process", child.wait()).await.expect("a status");
+    assert!(status.success(), "{status}");
+    let store = ground.store().await;
+    assert!(recorded(&store).await.contains(response.request_id()), "shipped before the end");
+    store.close().await;
 }
