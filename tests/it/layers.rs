@@ -63,7 +63,8 @@ fn layers() -> Vec<(String, PathBuf, String)> {
 
 /// The first segment behind every `crate::` in code, comments aside; braces right behind it are opened.
 fn uses(text: &str) -> BTreeSet<String> {
-    let code: String = text.lines().filter(|l| !l.trim_start().starts_with("//")).map(|l| format!("{l}\n")).collect();
+    let code: Vec<&str> = text.lines().filter(|l| !l.trim_start().starts_with("//")).collect();
+    let code = code.join("\n");
     let word = |t: &str| t.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
     let mut found = BTreeSet::new();
     for (at, mark) in code.match_indices("crate::") {

@@ -14,7 +14,6 @@ use tollgate::types::{ManualClock, SeededEntropy, Timestamp};
 
 use super::Upstream;
 
-pub const ISSUER: &str = "https://gw.test";
 /// What the gateway presents to its upstream.
 pub const UPSTREAM_SECRET: &str = "Bearer upstream-credential-5up3r";
 
