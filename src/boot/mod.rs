@@ -91,7 +91,15 @@ impl Options {
     /// The machine's clock and randomness, the configuration's addresses.
     #[must_use]
     pub fn new(config: Config, config_path: Option<PathBuf>, environment: Arc<dyn Environment + Send + Sync>) -> Self {
-        Self { config, config_path, environment, clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy), disk: Box::new(Files), sockets: None }
+        Self {
+            config,
+            config_path,
+            environment,
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+            disk: Box::new(Files),
+            sockets: None,
+        }
     }
 }
 

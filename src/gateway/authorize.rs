@@ -160,13 +160,7 @@ async fn authenticate(node: &Node, asked: &Asked<'_>) -> Result<Arc<Principal>, 
 }
 
 fn covers(principal: &Principal, needed: &ScopeBits) -> Result<(), Denial> {
-    let effective = &principal.effective;
-    if effective.now.covers(needed) {
-        return Ok(());
-    }
-    let missing = needed.without(&effective.now);
-    let grantable = effective.could_be_granted(&missing);
-    Err(Denial::Scopes { needed: *needed, missing, grantable, in_token: !grantable })
+    if principal.effective.now.covers(needed) { Ok(()) } else { Err(Denial::lacking(principal, needed)) }
 }
 
 /// The organization of the token is the only one that a request may name (G2).

@@ -4,7 +4,7 @@ use http::StatusCode;
 
 use super::hygiene::Unclean;
 use crate::mcp;
-use crate::token::Refusal;
+use crate::token::{Principal, Refusal};
 use crate::types::ScopeBits;
 
 /// Why a request was refused.
@@ -35,10 +35,8 @@ pub enum Denial {
         needed: ScopeBits,
         /// What of it is missing.
         missing: ScopeBits,
-        /// Whether the user could grant it by authorizing again.
+        /// Whether the user could grant it by authorizing again. If not, the user or the client may not do it at all.
         grantable: bool,
-        /// Whether the token itself lacks it: if not, somebody took a permission from the user or the client.
-        in_token: bool,
     },
     /// The MCP server's policy allows this target to nobody.
     Target(mcp::Target),
@@ -104,6 +102,14 @@ impl UpstreamFault {
 }
 
 impl Denial {
+    /// The refusal of a principal that does not hold all that is needed.
+    #[must_use]
+    pub fn lacking(principal: &Principal, needed: &ScopeBits) -> Self {
+        let missing = needed.without(&principal.effective.now);
+        let grantable = principal.effective.could_be_granted(&missing);
+        Self::Scopes { needed: *needed, missing, grantable }
+    }
+
     /// The stable reason code of audit records, metrics and answers.
     #[must_use]
     pub const fn code(&self) -> &'static str {
@@ -119,8 +125,8 @@ impl Denial {
             Self::Organization(NamedBy::Host) => "other_organization_host",
             Self::Organization(NamedBy::Header) => "other_organization_header",
             Self::Organization(NamedBy::Query) => "other_organization_query",
-            Self::Scopes { in_token: false, .. } => "insufficient_scope",
-            Self::Scopes { in_token: true, .. } => "permission_missing",
+            Self::Scopes { grantable: true, .. } => "insufficient_scope",
+            Self::Scopes { grantable: false, .. } => "permission_missing",
             Self::Target(_) => "target_denied",
             Self::Origin => "origin_not_allowed",
             Self::Message(_) => "message_malformed",
@@ -179,7 +185,7 @@ impl Denial {
                 "The request names an organization that the token is not bound to. Authorize again and choose that organization."
                     .into()
             }
-            Self::Scopes { in_token: false, grantable: true, .. } => {
+            Self::Scopes { grantable: true, .. } => {
                 "The token lacks scopes that this operation needs. Authorize the application again with the scopes listed.".into()
             }
             Self::Scopes { .. } => {

@@ -26,6 +26,7 @@ use crate::gateway::streams::OpenStream;
 use crate::node::Node;
 use crate::record::BrokenBy;
 use crate::telemetry::TraceContext;
+use crate::token::Rejected;
 use crate::types::RequestId;
 
 /// Longest `User-Agent` that is kept, bytes.
@@ -216,24 +217,24 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
             return desk.refuse(session, Refusal { denial, about }).await;
         }
     };
+    let about = admitted.about();
+    let Admitted { api, request, permit, origin } = admitted;
+    let permit = Arc::new(permit);
+    let cut = ctx.cut.clone().unwrap_or_default();
+    let registered = desk.front.streams.register(OpenStream { permit: Arc::clone(&permit), cut });
+    // A change between the decision and the registration was told to nobody.
+    if let Err(denial) = still_allowed(desk, &permit).await {
+        return desk.refuse(session, Refusal { denial, about }).await;
+    }
     let mcp = inspected.as_ref().and_then(|m| m.call.clone());
-    let (method, path) = (admitted.request.method().as_str(), admitted.request.path());
-    let record = record::allowed(desk.basis(method, path, mcp), &admitted.permit);
+    let record = record::allowed(desk.basis(request.method().as_str(), request.path(), mcp), &permit);
     let open = match desk.front.journal.open_call(&record).await {
         Ok(open) => open,
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "the journal refused a record");
-            return desk.refuse(session, Refusal { denial: Denial::Journal, about: admitted.about() }).await;
+            return desk.refuse(session, Refusal { denial: Denial::Journal, about }).await;
         }
     };
-    let Admitted { api, request, permit, origin } = admitted;
-    let permit = Arc::new(permit);
-    let cut = ctx.cut.clone().unwrap_or_default();
-    let registered = desk.front.streams.register(OpenStream { permit: Arc::clone(&permit), cut: Arc::clone(&cut) });
-    // A change between the decision and the registration was told to nobody.
-    if permit.principal().is_some_and(|p| !p.is_current(&desk.prepared.config)) {
-        cut.cut();
-    }
     let mut forwarding = Box::new(Forwarding {
         seen: desk.seen.clone(),
         metrics: desk.front.metrics.route(&api.name, permit.route()),
@@ -266,6 +267,23 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
     };
     forwarding.end(ctx.micros(), broken);
     served.map(|_| Entered::Answered)
+}
+
+/// Asks again when something behind the permit has changed since it was given.
+async fn still_allowed(desk: &Desk<'_>, permit: &Permit) -> std::result::Result<(), Denial> {
+    let (node, config) = (&desk.front.node, &desk.prepared.config);
+    match permit.principal() {
+        Some(principal) if !principal.is_current(config) => match node.verifier.again(principal, config, node.now()).await {
+            Ok(now) if permit.holds_for(&now) => Ok(()),
+            Ok(now) => Err(Denial::lacking(&now, permit.needed())),
+            Err(Rejected::Refused { refusal, .. }) => Err(Denial::Token(refusal)),
+            Err(Rejected::Fault(error)) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "a token can't be resolved");
+                Err(Denial::Store)
+            }
+        },
+        _ => Ok(()),
+    }
 }
 
 /// The origin of a browser's page, when it may read our answers. MCP servers must refuse pages of other origins.

@@ -146,7 +146,7 @@ async fn whoami_says_for_whom_and_what_now() {
     assert_eq!(data["organization"]["slug"], "acme");
     assert_eq!(data["application"]["name"], "Suite CLI");
     assert_eq!(data["scopes"], json!(["audit:read", "mcp:tollgate:invoke"]));
-    assert_eq!(data["token_expires_at"], START.plus(std::time::Duration::from_secs(600)).to_string());
+    assert_eq!(data["token_expires_at"], START.plus(std::time::Duration::from_mins(10)).to_string());
     assert!(words(&result).contains("expires in 10 minutes"), "{result}");
     world.join(&world.ada, &world.acme, &["viewer"]).await;
     let narrowed = world.principal(&grant).await;

@@ -133,6 +133,9 @@ class Gateway(Process):
         command = [GATEWAY, "quickstart", "--json", "--listen", f"127.0.0.1:{public_port}", "--admin", f"127.0.0.1:{admin_port}"]
         for name, url in gates.items():
             command += ["--gate", f"{name}={url}"]
+        if "everything" in gates:
+            # One tool needs a scope that is not advertised: calling it must lead to a step-up.
+            command += ["--tool", "everything:get-sum=mcp:everything:write"]
         if ttl is not None:
             command += ["--access-token-ttl", str(ttl)]
         super().__init__("gateway", command, cwd, stdout=subprocess.PIPE)

@@ -106,9 +106,8 @@ async fn unmatched_paths_methods_and_hosts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn browsers_are_told_what_they_may() {
     let gw = Gateway::start().await;
-    let preflight = |origin: &str| {
-        Request::new("OPTIONS", QUERY).header("Origin", origin).header("Access-Control-Request-Method", "GET")
-    };
+    let preflight =
+        |origin: &str| Request::new("OPTIONS", QUERY).header("Origin", origin).header("Access-Control-Request-Method", "GET");
     let ours = ask(gw.running.public, &preflight("https://app.test")).await;
     assert_eq!((ours.status, ours.header("access-control-allow-origin")), (204, Some("https://app.test")));
     assert!(ours.header("access-control-allow-headers").is_some_and(|h| h.contains("Authorization")));

@@ -51,7 +51,8 @@ fn layers() -> Vec<(String, PathBuf, String)> {
         let first = below.components().next().expect("a component").as_os_str().to_string_lossy().into_owned();
         first.trim_end_matches(".rs").to_owned()
     };
-    let of_tests = |path: &Path| path.iter().any(|part| part == "tests" || part == "tests.rs" || part == "contract" || part == "samples.rs");
+    let of_tests =
+        |path: &Path| path.iter().any(|part| part == "tests" || part == "tests.rs" || part == "contract" || part == "samples.rs");
     let kept = paths.into_iter().filter(|p| !of_tests(p));
     kept.map(|path| {
         let text = fs::read_to_string(&path).expect("a source file");
@@ -132,11 +133,15 @@ fn only_the_store_holds_sql_and_only_boot_names_it() {
         }
         let code = text.lines().filter(|l| !l.trim_start().starts_with("//"));
         for line in code {
-            let sql = ["SELECT ", "INSERT INTO", "UPDATE ", "DELETE FROM", "CREATE TABLE"].iter().any(|k| line.contains(&format!("\"{k}")));
+            let sql = ["SELECT ", "INSERT INTO", "UPDATE ", "DELETE FROM", "CREATE TABLE"]
+                .iter()
+                .any(|k| line.contains(&format!("\"{k}")));
             if sql || line.contains("sqlx::") {
                 wrong.push(format!("{below}: SQL: {line}"));
             }
-            let names_engine = line.contains("store::sql") || line.contains("sql::open") || (line.contains("use crate::store::{") && line.contains(" sql"));
+            let names_engine = line.contains("store::sql")
+                || line.contains("sql::open")
+                || (line.contains("use crate::store::{") && line.contains(" sql"));
             if names_engine && !matches!(layer.as_str(), "boot" | "cli" | "store") {
                 wrong.push(format!("{below}: names the engine: {line}"));
             }

@@ -3,9 +3,9 @@
 #[path = "../support/postgres.rs"]
 mod postgres;
 
-mod harness;
 mod answers;
 mod crash;
+mod harness;
 mod hygiene;
 mod layers;
 mod mcp;

@@ -48,7 +48,10 @@ async fn a_tool_needs_its_scopes() {
     assert_eq!((&body["id"], &body["error"]["data"]["reason"]), (&json!(7), &json!("insufficient_scope")), "{body}");
     assert_eq!(body["error"]["data"]["scope"], "mcp:tools:write");
     let record = gw.record_of(&missing).await;
-    assert_eq!((reason(&record), call(&record).scopes_needed.to_string().as_str()), ("insufficient_scope", "mcp:tools:invoke mcp:tools:write"));
+    assert_eq!(
+        (reason(&record), call(&record).scopes_needed.to_string().as_str()),
+        ("insufficient_scope", "mcp:tools:invoke mcp:tools:write")
+    );
     for name in ["forbidden", "no-such-tool"] {
         let denied = conn.ask(&post(&caller, tool(name))).await;
         assert_eq!((denied.status, denied.header("www-authenticate")), (403, None), "{denied:?}");
@@ -167,7 +170,8 @@ async fn a_list_names_what_its_reader_may_call() {
     let json = conn.ask(&post(&caller, LIST).header("X-Behave", "tools").header("Accept-Encoding", "gzip")).await;
     assert_eq!((json.status, names(&json.json())), (200, vec!["echo".to_owned(), "get-sum".to_owned()]), "{json:?}");
     assert!(gw.upstream.last().values("accept-encoding").is_empty(), "what is filtered must be readable");
-    let everything = gw.grant_to(&caller.org, &caller.user, &caller.client, "mcp:tools:invoke mcp:tools:write metrics:read").await;
+    let everything =
+        gw.grant_to(&caller.org, &caller.user, &caller.client, "mcp:tools:invoke mcp:tools:write metrics:read").await;
     let wide = conn.ask(&post(&everything, LIST).header("X-Behave", "tools")).await;
     assert_eq!(names(&wide.json()), ["echo", "get-sum", "write-note"]);
     let least = gw.grant_to(&caller.org, &caller.user, &caller.client, "mcp:tools:invoke").await;

@@ -86,7 +86,8 @@ async fn a_post_is_not_sent_twice() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_public_route_is_on_the_operators_record() {
     let gw = Gateway::start().await;
-    let response = ask(gw.running.public, &Request::new("POST", "/dash/health").header("Authorization", "Bearer x").body("hi")).await;
+    let response =
+        ask(gw.running.public, &Request::new("POST", "/dash/health").header("Authorization", "Bearer x").body("hi")).await;
     assert_eq!(response.status, 200);
     let seen = gw.upstream.last();
     assert_eq!((seen.target().as_str(), seen.values("authorization").len()), ("/health", 0));

@@ -102,7 +102,9 @@ async fn a_stop_lets_requests_end() {
     let response = conn.response().await;
     assert_eq!(response.status, 200);
     within("the stop", stop).await.expect("a clean stop");
-    let store = sql::open(&store_url, &NodeId::parse("node_reader").expect("an id"), std::sync::Arc::new(SystemEntropy)).await.expect("a store");
+    let store = sql::open(&store_url, &NodeId::parse("node_reader").expect("an id"), std::sync::Arc::new(SystemEntropy))
+        .await
+        .expect("a store");
     let page = store.search_audit(&AuditFilter::default(), None, 100).await.expect("a page");
     let wanted = response.request_id();
     let record = page.rows.iter().find(|r| r.record.origin.request.as_str() == wanted).expect("shipped before the end");
@@ -122,7 +124,9 @@ async fn a_stop_cuts_what_does_not_end() {
     within("the stop", gw.running.stop()).await;
     assert!(conn.closed().await);
     assert!(!matches!(http2::data(&mut stream).await, Some(Ok(_))));
-    let store = sql::open(&store_url, &NodeId::parse("node_reader").expect("an id"), std::sync::Arc::new(SystemEntropy)).await.expect("a store");
+    let store = sql::open(&store_url, &NodeId::parse("node_reader").expect("an id"), std::sync::Arc::new(SystemEntropy))
+        .await
+        .expect("a store");
     let page = store.search_audit(&AuditFilter::default(), None, 100).await.expect("a page");
     let calls: Vec<_> = page.rows.iter().filter(|r| r.record.org.is_none()).collect();
     let record = calls.iter().find(|r| r.record.origin.request.as_str() == id).expect("a record");

@@ -63,7 +63,8 @@ async fn secrets_are_nowhere_and_metrics_name_nobody() {
     assert!(logs.contains("the gateway is up"), "the logs are captured");
     let tail = caller.token.rsplit('.').next().expect("a signature");
     let upstream = UPSTREAM_SECRET.trim_start_matches("Bearer ");
-    let places = [("logs", logs.as_str()), ("records", &records), ("metrics", &metrics), ("journal", &String::from_utf8_lossy(&journal))];
+    let places =
+        [("logs", logs.as_str()), ("records", &records), ("metrics", &metrics), ("journal", &String::from_utf8_lossy(&journal))];
     for (place, text) in places {
         for secret in [tail, upstream, &admin, "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc"] {
             assert!(!text.contains(secret), "{secret} is in the {place}");

@@ -179,7 +179,7 @@ impl World {
             state: None,
             challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".to_owned(),
             created_at: now,
-            expires_at: now.plus(Duration::from_secs(600)),
+            expires_at: now.plus(Duration::from_mins(10)),
         };
         let grant = Grant {
             id: GrantId::generate(now, &SystemEntropy),
@@ -194,7 +194,7 @@ impl World {
             last_used_at: None,
         };
         let code = PlainToken::generate(TokenKind::AuthorizationCode, &SystemEntropy).hashed();
-        let approved = ApprovedRequest { grant: grant.clone(), code, code_expires_at: now.plus(Duration::from_secs(60)) };
+        let approved = ApprovedRequest { grant: grant.clone(), code, code_expires_at: now.plus(Duration::from_mins(1)) };
         let (store, cause) = (&self.node.store, self.node.own_cause());
         store.freeze_request(&request, &cause).await.expect("a request");
         assert_eq!(store.approve_request(&request.id, &approved, &cause).await.expect("a decision"), Approve::Done);
@@ -210,7 +210,7 @@ impl World {
             resources: &[],
             jti: format!("jti-{}", grant.id),
             now: self.clock.now(),
-            ttl: Duration::from_secs(600),
+            ttl: Duration::from_mins(10),
         };
         let issued = self.node.keys.issue(&config.issuer, &wanted).expect("a token");
         let token = secrecy::ExposeSecret::expose_secret(&issued.token).to_owned();

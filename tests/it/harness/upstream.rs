@@ -207,7 +207,8 @@ fn answer(behave: &str, seen: &Seen) -> String {
 
 /// The answer to `tools/list` with id 1, in pieces that are easy to recognise.
 pub fn tools() -> String {
-    let tool = |name: &str| format!("{{\"name\":\"{name}\",\"description\":\"does {name}\",\"inputSchema\":{{\"type\":\"object\"}}}}");
+    let tool =
+        |name: &str| format!("{{\"name\":\"{name}\",\"description\":\"does {name}\",\"inputSchema\":{{\"type\":\"object\"}}}}");
     let all = ["echo", "get-sum", "write-note", "forbidden"].map(tool).join(",");
     format!("{{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{{\"tools\":[{all}]}}}}")
 }

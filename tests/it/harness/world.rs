@@ -155,7 +155,9 @@ impl Gateway {
     pub async fn caller(&self, slug: &str, names: &[&str], granted: &str) -> Caller {
         let (org, user) = (self.org(slug).await, self.user(&format!("ada@{slug}.test")).await);
         self.member(&org, &user, names).await;
-        let client = self.client(Some("metrics:read metrics:write dash:read rules:read mcp:tools:invoke mcp:tools:write mcp:tollgate:invoke")).await;
+        let client = self
+            .client(Some("metrics:read metrics:write dash:read rules:read mcp:tools:invoke mcp:tools:write mcp:tollgate:invoke"))
+            .await;
         self.grant_to(&org, &user, &client, granted).await
     }
 

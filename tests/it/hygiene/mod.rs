@@ -14,7 +14,10 @@ use rows::{Expect, H2Row, Row};
 /// The request with its target below the mount of an API that is open to everybody.
 fn mounted(raw: &[u8]) -> Option<Vec<u8>> {
     let at = raw.windows(2).position(|w| w == b" /")?;
-    raw[..at].iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_whitespace()).then(|| [&raw[..at], b" /open", &raw[at + 1..]].concat())
+    raw[..at]
+        .iter()
+        .all(|b| b.is_ascii_uppercase() || b.is_ascii_whitespace())
+        .then(|| [&raw[..at], b" /open", &raw[at + 1..]].concat())
 }
 
 /// The bytes with the body that their head announces.
@@ -72,7 +75,9 @@ async fn passes(gw: &Gateway, row: &Row, target: &str) {
     assert_eq!(seen.len(), before + 1, "{}", row.name);
     let seen = seen.last().expect("a request");
     assert_eq!(seen.target(), target, "{}", row.name);
-    for name in ["authorization", "cookie", "x_scope_orgid", "x.scope.orgid", "x-scope-orgid", "x-original-url", "forwarded", "upgrade"] {
+    for name in
+        ["authorization", "cookie", "x_scope_orgid", "x.scope.orgid", "x-scope-orgid", "x-original-url", "forwarded", "upgrade"]
+    {
         assert!(seen.values(name).is_empty(), "{}: {name} in {}", row.name, seen.text());
     }
     for name in ["x-http-method-override", "http2-settings", "dpop"] {
