@@ -75,7 +75,7 @@ pub(super) async fn serve(session: &mut Session, router: &Router, handover: Hand
     let expects = version == Version::HTTP_11 && parts.headers.get(EXPECT).is_some();
     let limit = u64::try_from(handover.max_body).unwrap_or(u64::MAX);
     if declared.is_some_and(|n| n > limit) {
-        write(session, &method, version, plain(StatusCode::PAYLOAD_TOO_LARGE)).await?;
+        write(session, &method, version, named(plain(StatusCode::PAYLOAD_TOO_LARGE), id)).await?;
         return Ok(Served::Answered);
     }
     let mut feed = None;
@@ -103,15 +103,19 @@ pub(super) async fn serve(session: &mut Session, router: &Router, handover: Hand
             let _ = tokio::time::timeout(Duration::from_secs(1), session.drain_request_body()).await;
         }
     }
-    let mut response = match handover.list {
+    let response = match handover.list {
         Some(rules) => filtered(response, rules).await,
         None => response,
     };
+    write(session, &method, version, named(response, id)).await?;
+    Ok(served)
+}
+
+fn named(mut response: Response, id: &RequestId) -> Response {
     if let Ok(id) = HeaderValue::from_str(id.as_str()) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
-    write(session, &method, version, response).await?;
-    Ok(served)
+    response
 }
 
 /// The answer without the entries that its reader may not use; one that can't be filtered is not sent.

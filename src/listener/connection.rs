@@ -142,7 +142,11 @@ pub(super) struct OpenConnection {
 
 impl Drop for OpenConnection {
     fn drop(&mut self) {
-        self.connection.all.open.lock().remove(&self.peer);
+        let mut open = self.connection.all.open.lock();
+        // The peer may have connected again from the same port in the meantime.
+        if open.get(&self.peer).is_some_and(|known| Arc::ptr_eq(known, &self.connection)) {
+            open.remove(&self.peer);
+        }
     }
 }
 

@@ -171,11 +171,15 @@ impl Desk<'_> {
             Handover { extensions, body: None, max_body: self.prepared.config.listen.limits.max_local_body, list: None };
         let served = bridge::serve(session, &self.front.local, handover, &self.seen.request).await?;
         if served == Served::Panicked {
-            self.front.metrics.panics.inc();
-            tracing::error!(request = %self.seen.request, "a local endpoint panicked; the process goes on");
+            self.count_panic();
             self.note_panic().await;
         }
         Ok(Entered::Answered)
+    }
+
+    fn count_panic(&self) {
+        self.front.metrics.panics.inc();
+        tracing::error!(request = %self.seen.request, "a local endpoint panicked; the process goes on");
     }
 
     async fn note_panic(&self) {
@@ -201,7 +205,11 @@ impl Desk<'_> {
         }
         let max_body = self.prepared.config.listen.limits.max_mcp_body;
         let handover = Handover { extensions, body: forwarding.held.take(), max_body, list };
-        bridge::serve(session, &self.front.own_mcp, handover, &self.seen.request).await
+        let served = bridge::serve(session, &self.front.own_mcp, handover, &self.seen.request).await?;
+        if served == Served::Panicked {
+            self.count_panic();
+        }
+        Ok(served)
     }
 }
 

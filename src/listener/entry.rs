@@ -162,7 +162,12 @@ async fn decide(desk: &Desk<'_>, head: &RequestHeader, wire: &Wire<'_>) -> Decid
     for signal in request.signals().codes() {
         desk.front.metrics.signals.with_label_values(&[signal]).inc();
     }
-    let Some((api, path)) = config.mounts.lookup(request.path()) else { return Decided::Local(request) };
+    let Some((api, path)) = config.mounts.lookup(request.path()) else {
+        return match request.admit_encoded_slash(false) {
+            Ok(()) => Decided::Local(request),
+            Err(unclean) => refused(Denial::Unclean(unclean), About::default()),
+        };
+    };
     let asked = Asked { config, api, path, request: &request, credential, headers: &head.headers, now: desk.seen.at };
     let about = |origin| About { path: Some(request.path().to_owned()), api: Some(Arc::clone(api)), origin, ..About::default() };
     let origin = match origin(&asked) {

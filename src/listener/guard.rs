@@ -14,23 +14,28 @@ use super::connection::Connections;
 use super::exchange::{CONNECTION, EXCHANGE, Exchange};
 use super::front::Front;
 use crate::gateway::streams::CutSwitch;
+use crate::telemetry::Metrics;
 
 /// Accepts connections, or drops them at once when there are too many, and ends those that ask for nothing.
 pub(super) struct Guard {
     app: Arc<Dispatch>,
     connections: Arc<Connections>,
+    metrics: Arc<Metrics>,
 }
 
 impl Guard {
-    pub(super) fn new(app: Dispatch, connections: Arc<Connections>) -> Self {
-        Self { app: Arc::new(app), connections }
+    pub(super) fn new(app: Dispatch, connections: Arc<Connections>, metrics: Arc<Metrics>) -> Self {
+        Self { app: Arc::new(app), connections, metrics }
     }
 }
 
 #[async_trait]
 impl ServerApp for Guard {
     async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
-        let _room = self.connections.admit()?;
+        let Some(_room) = self.connections.admit() else {
+            self.metrics.connections_refused.inc();
+            return None;
+        };
         let peer = stream.get_socket_digest()?.peer_addr()?.as_inet().copied()?;
         let open = self.connections.open(peer);
         let connection = Arc::clone(&open.connection);

@@ -58,9 +58,11 @@ impl Listener {
         socket.set_nonblocking(true)?;
         let address = socket.local_addr()?;
         let conf = ServerConf { max_retries: 3, upstream_keepalive_pool_size: 512, ..ServerConf::default() };
+        let metrics = Arc::clone(&front.metrics);
         let proxy = pingora::proxy::http_proxy(&Arc::new(conf), front);
         let connections = Arc::new(Connections::new(limits));
-        let guard = Guard::new(Dispatch::new(proxy, Arc::clone(&connections), limits.idle_timeout), Arc::clone(&connections));
+        let dispatch = Dispatch::new(proxy, Arc::clone(&connections), limits.idle_timeout);
+        let guard = Guard::new(dispatch, Arc::clone(&connections), metrics);
         let mut service = Service::new("tollgate".to_owned(), guard);
         let buffers = L4BufferSettings::default().read(READ_AHEAD);
         service.add_listener(ListenerConfig::tcp(address.to_string()).l4_buffer(buffers));

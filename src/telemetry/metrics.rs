@@ -64,6 +64,8 @@ pub struct Metrics {
     pub signals: IntCounterVec,
     /// Requests under way that a revocation ended.
     pub streams_cut: IntCounter,
+    /// Connections dropped because there were too many.
+    pub connections_refused: IntCounter,
     /// Handlers that panicked.
     pub panics: IntCounter,
 }
@@ -160,6 +162,8 @@ impl Default for Metrics {
                 &["signal"],
             ),
             streams_cut: b.counter("tollgate_streams_cut_total", "Requests under way that a revocation or an expiry ended"),
+            connections_refused: b
+                .counter("tollgate_connections_refused_total", "Connections dropped because there were too many"),
             panics: b.counter("tollgate_panics_total", "Requests whose handler panicked"),
             registry,
         }

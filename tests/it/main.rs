@@ -4,6 +4,7 @@
 mod postgres;
 
 mod answers;
+mod crash;
 mod harness;
 mod hygiene;
 mod layers;

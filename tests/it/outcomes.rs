@@ -146,6 +146,9 @@ async fn what_can_not_be_recorded_is_not_forwarded() {
     assert_eq!(unknown.status, 503, "a refusal that can't be recorded is no exception: {unknown:?}");
     assert_eq!(gw.upstream.count(), 2, "nothing was forwarded");
     assert!(gw.running.journal.is_failing());
+    let ready = ask(gw.running.admin, &Request::get("/readyz").host("127.0.0.1")).await;
+    assert_eq!(ready.status, 503, "{ready:?}");
+    assert!(ready.text().contains("journal_failing"), "{ready:?}");
     gw.upstream.emit("");
     let ended = under_way.response().await;
     assert_eq!(ended.status, 200, "what was recorded before may end");
@@ -153,6 +156,7 @@ async fn what_can_not_be_recorded_is_not_forwarded() {
     gw.advance(1);
     let again = conn.ask(&query).await;
     assert_eq!(again.status, 200, "it recovers without a restart");
+    assert_eq!(ask(gw.running.admin, &Request::get("/readyz").host("127.0.0.1")).await.status, 200);
     assert_eq!(outcome(&gw.record_of(&ended).await), "200", "its end was kept until the disk took it");
     gw.running.stop().await;
 }

@@ -12,10 +12,11 @@ use tollgate::gateway::upstream::Upstreams;
 use tollgate::listener::{Front, Listener, Strangers};
 use tollgate::record::{Event, Operation};
 use tollgate::store::AuditFilter;
+use tollgate::types::RequestId;
 
 use crate::harness::audit::{outcome, reason};
 use crate::harness::http1::{Conn, Request};
-use crate::harness::{Gateway, PATIENCE};
+use crate::harness::{Gateway, PATIENCE, within};
 
 async fn panics() -> &'static str {
     panic!("on purpose")
@@ -52,9 +53,18 @@ async fn a_panic_is_answered_and_recorded_and_the_rest_goes_on() {
     let response = conn.ask(&Request::get("/panics")).await;
     assert_eq!(response.status, 500);
     assert!(!response.text().contains("on purpose"));
-    let page = gw.running.node.store.search_audit(&AuditFilter::default(), None, 100).await.expect("a page");
-    let noted = page.rows.iter().find(|r| r.record.origin.request.as_str() == response.request_id()).expect("a record");
-    assert!(matches!(&noted.record.event, Event::Control(event) if event.operation == Operation::RequestPanic), "{noted:?}");
+    let request = Some(RequestId::parse(response.request_id()).expect("a request id"));
+    let filter = AuditFilter { request, ..AuditFilter::default() };
+    let noted = within("a record of the panic", async {
+        loop {
+            let page = gw.running.node.store.search_audit(&filter, None, 10).await.expect("a page");
+            if let Some(row) = page.rows.into_iter().next() {
+                return row.record;
+            }
+        }
+    });
+    let noted = noted.await;
+    assert!(matches!(&noted.event, Event::Control(event) if event.operation == Operation::RequestPanic), "{noted:?}");
     assert_eq!(conn.ask(&Request::get("/open/x")).await.status, 200, "the connection goes on");
 
     let caller = gw.caller("acme", &["admin"], "mcp:tollgate:invoke").await;
@@ -77,6 +87,7 @@ async fn a_panic_is_answered_and_recorded_and_the_rest_goes_on() {
     }
     let long = conn.ask(&Request::new("POST", "/echo").body(vec![b'x'; 65_537])).await;
     assert_eq!(long.status, 413);
+    assert!(!long.request_id().is_empty());
     let mut conn = Conn::open(address).await;
     let long = conn.ask(&Request::new("POST", "/echo").chunked(&vec![b'x'; 70_000], 1000)).await;
     assert_eq!(long.status, 413);

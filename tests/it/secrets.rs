@@ -49,9 +49,9 @@ async fn secrets_are_nowhere_and_metrics_name_nobody() {
     let mut answers = String::new();
     for request in &requests {
         let mut conn = Conn::open(gw.running.public).await;
-        answers.push_str(&format!("{:?}", conn.ask(request).await));
+        answers = format!("{answers}{:?}", conn.ask(request).await);
     }
-    let records: String = gw.calls().await.iter().map(|r| record::json_line(r)).collect();
+    let records: String = gw.calls().await.iter().map(record::json_line).collect();
     let counted = Arc::clone(&gw.running.metrics);
     let journal = std::fs::read_dir(gw.dir.path().join("journal")).expect("a directory");
     let journal: Vec<u8> = journal.filter_map(|f| std::fs::read(f.ok()?.path()).ok()).flatten().collect();

@@ -1,6 +1,7 @@
 //! A gateway in this process, on sockets of its own, with a clock that the test moves.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,6 @@ use tollgate::types::{ManualClock, SeededEntropy, Timestamp};
 
 use super::Upstream;
 
-pub const ISSUER: &str = "https://gw.test";
 /// What the gateway presents to its upstream.
 pub const UPSTREAM_SECRET: &str = "Bearer upstream-credential-5up3r";
 
@@ -27,6 +27,8 @@ dir = "{dir}"
 secret = "env:SECRET"
 [store]
 url = "env:STORE"
+[listen]
+{listen}
 [limits]
 {limits}
 [scopes."dash:read"]
@@ -127,6 +129,8 @@ pub struct Setup {
     pub read_timeout: &'static str,
     /// Where the store is; a file of its own when `None`.
     pub store: Option<String>,
+    /// Where the clock stands at the start; a fixed instant when `None`.
+    pub at: Option<Timestamp>,
     /// What the journal is written to, when not to files as they are.
     pub disk: Option<Box<dyn Disk>>,
 }
@@ -155,7 +159,7 @@ impl Gateway {
         let dir = tempfile::tempdir().expect("a directory");
         let upstream = Upstream::start().await;
         let store_url = setup.store.clone().unwrap_or_else(|| format!("sqlite:{}/store.db", dir.path().display()));
-        let clock = Arc::new(ManualClock::starting_at(START));
+        let clock = Arc::new(ManualClock::starting_at(setup.at.unwrap_or(START)));
         let running = boot(setup, &dir, &upstream, &store_url, &clock).await;
         Self { running, clock, upstream, dir, store_url }
     }
@@ -167,20 +171,10 @@ impl Gateway {
 }
 
 async fn boot(setup: Setup, dir: &TempDir, upstream: &Upstream, store: &str, clock: &Arc<ManualClock>) -> Running {
-    use std::os::unix::fs::OpenOptionsExt as _;
-
-    let path = dir.path().join("upstream.secret");
-    let mut file = std::fs::OpenOptions::new().write(true).create(true).mode(0o600).open(path).expect("a file");
-    std::io::Write::write_all(&mut file, UPSTREAM_SECRET.as_bytes()).expect("a secret");
-    let text = CONFIG
-        .replace("{dir}", &dir.path().display().to_string())
-        .replace("{limits}", setup.limits)
-        .replace("{read}", if setup.read_timeout.is_empty() { "60s" } else { setup.read_timeout })
-        .replace("{upstream}", &upstream.address.to_string())
-        .replace("{closed}", &closed_port().to_string());
+    let text = config_text(dir.path(), upstream.address, &setup, "");
     let store = store.to_owned();
     let environment = move |name: &str| match name {
-        "SECRET" => Some(base64::engine::general_purpose::STANDARD.encode([7_u8; 32])),
+        "SECRET" => Some(secret()),
         "STORE" => Some(store.clone()),
         _ => None,
     };
@@ -198,6 +192,27 @@ async fn boot(setup: Setup, dir: &TempDir, upstream: &Upstream, store: &str, clo
 }
 
 /// A port at which nobody listens.
-fn closed_port() -> u16 {
+pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port()
+}
+
+/// What the environment calls `SECRET`.
+pub fn secret() -> String {
+    base64::engine::general_purpose::STANDARD.encode([7_u8; 32])
+}
+
+/// The text of a configuration file, whose secret file is made.
+pub fn config_text(dir: &Path, upstream: SocketAddr, setup: &Setup, listen: &str) -> String {
+    use std::os::unix::fs::OpenOptionsExt as _;
+
+    let path = dir.join("upstream.secret");
+    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).expect("a file");
+    std::io::Write::write_all(&mut file, UPSTREAM_SECRET.as_bytes()).expect("a secret");
+    CONFIG
+        .replace("{dir}", &dir.display().to_string())
+        .replace("{listen}", listen)
+        .replace("{limits}", setup.limits)
+        .replace("{read}", if setup.read_timeout.is_empty() { "60s" } else { setup.read_timeout })
+        .replace("{upstream}", &upstream.to_string())
+        .replace("{closed}", &free_port().to_string())
 }

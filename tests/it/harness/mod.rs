@@ -1,7 +1,7 @@
 //! What every test starts from.
 
 pub mod audit;
-mod gateway;
+pub mod gateway;
 pub mod http1;
 pub mod http2;
 pub mod upstream;
@@ -10,8 +10,8 @@ pub mod world;
 use std::future::Future;
 use std::time::Duration;
 
-pub use gateway::{Gateway, ISSUER, Setup, UPSTREAM_SECRET};
-pub use upstream::{Seen, Upstream};
+pub use gateway::{Gateway, Setup, UPSTREAM_SECRET};
+pub use upstream::Upstream;
 pub use world::Caller;
 
 /// Longest that anything may take on a machine that is busy with other things. Nothing waits this long unless it is broken.
@@ -19,8 +19,5 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Waits for something that has to happen.
 pub async fn within<T>(what: &str, it: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(PATIENCE, it).await {
-        Ok(done) => done,
-        Err(_) => panic!("{what} did not happen"),
-    }
+    tokio::time::timeout(PATIENCE, it).await.unwrap_or_else(|_| panic!("{what} did not happen"))
 }

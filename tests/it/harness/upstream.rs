@@ -15,8 +15,6 @@ use super::within;
 pub struct Seen {
     pub head: Vec<u8>,
     pub body: Vec<u8>,
-    /// Which connection it came on.
-    pub connection: usize,
 }
 
 impl Seen {
@@ -83,13 +81,10 @@ impl Upstream {
         let accept = Arc::clone(&shared);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let number = accept.note(|log| {
-                    log.connections += 1;
-                    log.connections
-                });
+                accept.note(|log| log.connections += 1);
                 let shared = Arc::clone(&accept);
                 tokio::spawn(async move {
-                    let _ = serve(stream, number, &shared).await;
+                    let _ = serve(stream, &shared).await;
                     shared.note(|log| log.ended += 1);
                 });
             }
@@ -151,11 +146,11 @@ impl Upstream {
     }
 }
 
-async fn serve(mut stream: TcpStream, connection: usize, shared: &Shared) -> std::io::Result<()> {
+async fn serve(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
     let mut read = Vec::new();
     while let Some((head, body)) = request(&mut stream, &mut read).await? {
         let mut events = shared.events.subscribe();
-        let seen = Seen { head, body, connection };
+        let seen = Seen { head, body };
         let behave = seen.values("x-behave").pop().unwrap_or_default();
         let answer = answer(&behave, &seen);
         shared.note(|log| log.seen.push(seen));

@@ -16,7 +16,7 @@ use tollgate::types::{
 use super::Gateway;
 
 /// How long tokens of tests live, by the test's clock.
-pub const TOKEN_TTL: Duration = Duration::from_secs(600);
+pub const TOKEN_TTL: Duration = Duration::from_mins(10);
 
 /// A token and everything behind it.
 #[derive(Clone)]
@@ -123,11 +123,11 @@ impl Gateway {
             state: None,
             challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".into(),
             created_at: now,
-            expires_at: now.plus(Duration::from_secs(600)),
+            expires_at: now.plus(Duration::from_mins(10)),
         };
         node.store.freeze_request(&request, &cause).await.expect("a request");
         let code = PlainToken::generate(TokenKind::AuthorizationCode, &*node.entropy).hashed();
-        let approved = ApprovedRequest { grant: grant.clone(), code, code_expires_at: now.plus(Duration::from_secs(60)) };
+        let approved = ApprovedRequest { grant: grant.clone(), code, code_expires_at: now.plus(Duration::from_mins(1)) };
         let decided = node.store.approve_request(&request.id, &approved, &cause).await.expect("a decision");
         assert_eq!(decided, Approve::Done);
         node.settle().await.expect("the change is applied");
@@ -155,7 +155,9 @@ impl Gateway {
     pub async fn caller(&self, slug: &str, names: &[&str], granted: &str) -> Caller {
         let (org, user) = (self.org(slug).await, self.user(&format!("ada@{slug}.test")).await);
         self.member(&org, &user, names).await;
-        let client = self.client(Some("metrics:read metrics:write dash:read rules:read mcp:tools:invoke mcp:tools:write")).await;
+        let client = self
+            .client(Some("metrics:read metrics:write dash:read rules:read mcp:tools:invoke mcp:tools:write mcp:tollgate:invoke"))
+            .await;
         self.grant_to(&org, &user, &client, granted).await
     }
 

@@ -126,6 +126,10 @@ async fn every_row_over_http2() {
                 assert!(gw.upstream.last().values("cookie").is_empty());
             }
             (Expect::Local(status), Ok(response)) => assert_eq!(response.status, status, "{}", row.name),
+            // The protocol library may notice first, with an answer of its own.
+            (Expect::Refused(400, ..), Ok(response)) if response.status == 400 && response.headers.is_empty() => {
+                assert_eq!(gw.upstream.count(), before, "{}", row.name);
+            }
             (Expect::Refused(status, code, _), Ok(response)) => {
                 check(&gw, row.name, &response, status, code).await;
                 assert_eq!(gw.upstream.count(), before, "{}", row.name);

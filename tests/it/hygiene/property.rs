@@ -25,7 +25,7 @@ fn segment() -> impl Strategy<Value = String> {
 fn target() -> impl Strategy<Value = String> {
     let query = proptest::option::of(vec(prop_oneof![piece(), Just("?".to_owned()), Just("/".to_owned())], 0..5));
     (vec(segment(), 0..4), query).prop_map(|(segments, query)| {
-        let path: String = segments.iter().map(|s| format!("/{s}")).collect();
+        let path = segments.iter().fold(String::new(), |path, segment| path + "/" + segment);
         format!("/open{path}{}", query.map(|q| format!("?{}", q.concat())).unwrap_or_default())
     })
 }
@@ -56,7 +56,7 @@ fn canonical(text: &str) -> String {
         let byte = u8::from_str_radix(&rest[at + 1..at + 3], 16).expect("an accepted escape");
         match char::from(byte) {
             c if c.is_ascii_alphanumeric() || "-._~".contains(c) => out.push(c),
-            _ => out.push_str(&format!("%{byte:02X}")),
+            _ => out = format!("{out}%{byte:02X}"),
         }
         rest = &rest[at + 3..];
     }
