@@ -4,14 +4,47 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
+use tollgate::config::Config;
+use tollgate::node::Node;
+use tollgate::store::{Grant, sql};
+use tollgate::types::{NodeId, SystemClock, SystemEntropy, Timestamp};
 
 #[path = "support/node.rs"]
 mod support;
 
+/// A node whose grant can be given tokens.
+struct Fixture {
+    /// The node.
+    node: Arc<Node>,
+    grant: Grant,
+    _data: tempfile::TempDir,
+}
+
+impl Fixture {
+    /// A node on SQLite in a folder of its own.
+    async fn new() -> Self {
+        let data = tempfile::tempdir().expect("a folder");
+        let environment = |_: &str| None;
+        let (config, _) = Config::parse(&support::configuration(data.path(), "127.0.0.1:1", ""), &environment, 1)
+            .unwrap_or_else(|e| panic!("{e}"));
+        let entropy = Arc::new(SystemEntropy);
+        let id = NodeId::generate(Timestamp::from_millis(0), &*entropy);
+        let store = sql::open(config.store_url.expose_secret(), &id, Arc::clone(&entropy) as _).await.expect("a store");
+        let node = Node::start(id, config, store, Arc::new(SystemClock), entropy).await.expect("a node");
+        let grant = support::grant(&node).await;
+        Self { node, grant, _data: data }
+    }
+
+    /// A token of the grant, named `jti`.
+    fn token(&self, jti: &str) -> SecretString {
+        support::token(&self.node, &self.grant, jti)
+    }
+}
+
 fn token_verify(c: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let fixture = runtime.block_on(support::Fixture::new());
+    let fixture = runtime.block_on(Fixture::new());
     let node = Arc::clone(&fixture.node);
     let config = node.config.load_full();
     let known = fixture.token("known");

@@ -70,7 +70,7 @@ pub(crate) fn gate(upstream: SocketAddr) {
         let (public, admin) = (bound(), bound());
         let address = public.local_addr().expect("an address");
         let config = support::configuration(data.path(), &address.to_string(), &apis(upstream));
-        let environment: Arc<dyn tollgate::config::Environment> = Arc::new(tollgate::config::ProcessEnvironment);
+        let environment: Arc<dyn tollgate::config::Environment + Send + Sync> = Arc::new(tollgate::config::ProcessEnvironment);
         let (config, _) = Config::parse(&config, &*environment, 1).unwrap_or_else(|e| panic!("{e}"));
         let options = Options { sockets: Some((public, admin)), ..Options::new(config, None, environment) };
         let running = boot::start(options).await.unwrap_or_else(|e| panic!("{e}"));

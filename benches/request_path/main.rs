@@ -118,7 +118,7 @@ fn measure(runtime: &tokio::runtime::Runtime, contestant: &Contestant, plan: &Pl
     let loaded = runtime.block_on(load::run(plan));
     let cpu = cpu_micros(contestant.process.id()) - before;
     assert_eq!(loaded.failed, 0, "{}: {} requests failed", contestant.name, loaded.failed);
-    Measured::new(loaded, cpu)
+    Measured::new(&loaded, cpu)
 }
 
 /// What is measured must refuse what it must refuse.

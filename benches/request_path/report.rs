@@ -15,7 +15,7 @@ pub(crate) struct Measured {
 }
 
 impl Measured {
-    pub(crate) fn new(loaded: Loaded, cpu_micros: u64) -> Self {
+    pub(crate) fn new(loaded: &Loaded, cpu_micros: u64) -> Self {
         let requests = loaded.latencies.len().max(1);
         let at = |share: usize| loaded.latencies.get(requests * share / 100).copied().unwrap_or_default();
         #[expect(clippy::cast_precision_loss, reason = "counts of a few seconds are far below 2^52")]

@@ -1,49 +1,18 @@
-//! A node on a fresh store, with one organization, user, client and grant.
+//! What the benches share: a configuration, and one organization, user, client and grant.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::{ExposeSecret as _, SecretString};
-use tollgate::config::Config;
+use secrecy::SecretString;
 use tollgate::node::Node;
 use tollgate::store::{
     Client, ClientAuth, ClientKind, ClientOrigin, ClientState, Grant, GrantState, GrantType, Membership, NewUser, Org, OrgState,
-    User, UserKind, UserState, sql,
+    User, UserKind, UserState,
 };
 use tollgate::token::NewAccessToken;
-use tollgate::types::{ClientId, GrantId, NodeId, OrgId, RoleName, Slug, SystemClock, SystemEntropy, UserId};
-
-/// A node whose grant can be given tokens.
-pub struct Fixture {
-    /// The node.
-    pub node: Arc<Node>,
-    grant: Grant,
-    _data: tempfile::TempDir,
-}
-
-impl Fixture {
-    /// A node on SQLite in a folder of its own.
-    pub async fn new() -> Self {
-        let data = tempfile::tempdir().expect("a folder");
-        let environment = |_: &str| None;
-        let (config, _) =
-            Config::parse(&configuration(data.path(), "127.0.0.1:1", ""), &environment, 1).unwrap_or_else(|e| panic!("{e}"));
-        let entropy = Arc::new(SystemEntropy);
-        let id = NodeId::generate(tollgate::types::Timestamp::from_millis(0), &*entropy);
-        let store = sql::open(config.store_url.expose_secret(), &id, Arc::clone(&entropy) as _).await.expect("a store");
-        let node = Node::start(id, config, store, Arc::new(SystemClock), entropy).await.expect("a node");
-        let grant = grant(&node).await;
-        Self { node, grant, _data: data }
-    }
-
-    /// A token of the grant, named `jti`.
-    pub fn token(&self, jti: &str) -> SecretString {
-        token(&self.node, &self.grant, jti)
-    }
-}
+use tollgate::types::{ClientId, GrantId, OrgId, RoleName, Slug, SystemEntropy, UserId};
 
 /// A configuration with everything that a node needs, and `more`.
 pub fn configuration(data: &Path, address: &str, more: &str) -> String {
