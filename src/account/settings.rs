@@ -133,6 +133,9 @@ async fn end(
     let cause = peer.cause(&app.node, Actor { user: Some(who.user.id.clone()), ..Actor::default() });
     let ended = app.node.store.revoke_grant(&id, Some(&who.user.id), RevokeReason::User, &cause).await?;
     if ended {
+        app.node.metrics.grants_revoked.inc();
+    }
+    if ended {
         app.node.settle().await.map_err(|error| unsettled(&error))?;
     }
     Ok(see_other(&format!("{PATH}?{}={id}", if ended { REVOKED } else { ENDED })))

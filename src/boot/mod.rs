@@ -183,6 +183,7 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
         tokio::spawn(tasks::sweep(Arc::clone(&node), streams, Arc::clone(&metrics), stop.clone())),
         tokio::spawn(tasks::measure(Arc::clone(&node), Arc::clone(&metrics), stop.clone())),
         tokio::spawn(tasks::keep_house(Arc::clone(&node), stop.clone())),
+        tokio::spawn(tasks::probe(Arc::clone(&node), stop.clone())),
     ];
     node.settle().await?;
     let admin = serve_admin(admin_socket, admin::router(admin_state), stop.clone(), &mut running)?;

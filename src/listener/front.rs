@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use axum::Router;
 use bytes::{Bytes, BytesMut};
 use futures::FutureExt as _;
-use http::header::{CONTENT_LENGTH, SET_COOKIE, TRANSFER_ENCODING, WWW_AUTHENTICATE};
+use http::header::{CONTENT_LENGTH, SET_COOKIE, TRANSFER_ENCODING};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
@@ -146,8 +146,8 @@ impl ProxyHttp for Front {
         if head.status == http::StatusCode::UNAUTHORIZED {
             // The upstream refuses our credentials, not the client's: sending its challenge on would start a login for nothing.
             forwarding.fault = Some(UpstreamFault::Credentials);
-            head.set_status(http::StatusCode::BAD_GATEWAY)?;
-            head.remove_header(&WWW_AUTHENTICATE);
+            tracing::error!(request = %forwarding.seen.request, api = %forwarding.permit.api().name, "an upstream refuses our credentials");
+            return Err(Error::explain(ErrorType::InternalError, "the upstream refuses our credentials").into_up());
         }
         forwarding.status = head.status.as_u16();
         // Cookies of an upstream would be set for our own origin.
@@ -203,7 +203,8 @@ impl ProxyHttp for Front {
     }
 
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, ctx: &mut Ctx) -> FailToProxy {
-        let fault = fault_of(error);
+        let known = ctx.forwarding().and_then(|f| f.fault).map(Denial::Upstream);
+        let fault = known.or_else(|| fault_of(error));
         let started = session.response_written().is_some();
         let scene_request = ctx.forwarding().map(|f| (f.seen.request.clone(), Arc::clone(&f.permit), f.origin.clone()));
         let Some((request, permit, origin)) = scene_request else {

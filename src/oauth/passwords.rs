@@ -2,55 +2,17 @@
 
 use std::sync::Arc;
 
-use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
-use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use tokio::sync::Semaphore;
 
+use crate::password::verify;
+pub use crate::password::{PasswordFault, SHORTEST, hash};
 use crate::types::Entropy;
 
-/// Fewest characters of a new password.
-pub const SHORTEST: usize = 12;
-/// Longest password that is read, bytes: more costs us and helps nobody.
-const LONGEST: usize = 1024;
 /// How many hashes are computed at one time: each takes 19 MiB and a core.
 const AT_ONCE: usize = 2;
-
-/// Why a password was not hashed or checked.
-#[derive(Debug, thiserror::Error)]
-#[error("a password could not be hashed: {0}")]
-pub struct PasswordFault(String);
-
-fn argon2() -> Result<Argon2<'static>, PasswordFault> {
-    let params = Params::new(19 * 1024, 2, 1, None).map_err(|e| PasswordFault(e.to_string()))?;
-    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
-}
-
-/// Hashes a password as a PHC string. Takes tens of milliseconds of a core: not for async code.
-///
-/// # Errors
-/// When the password is longer than we read.
-pub fn hash(password: &SecretString, entropy: &dyn Entropy) -> Result<SecretString, PasswordFault> {
-    if password.expose_secret().len() > LONGEST {
-        return Err(PasswordFault(format!("it is longer than {LONGEST} bytes")));
-    }
-    let mut salt = [0_u8; 16];
-    entropy.fill(&mut salt);
-    let hashed: PasswordHash = argon2()?
-        .hash_password_with_salt(password.expose_secret().as_bytes(), &salt)
-        .map_err(|e| PasswordFault(e.to_string()))?;
-    Ok(hashed.to_string().into())
-}
-
-fn check(password: &SecretString, phc: &SecretString) -> Result<bool, PasswordFault> {
-    if password.expose_secret().len() > LONGEST {
-        return Ok(false);
-    }
-    let hash = PasswordHash::new(phc.expose_secret()).map_err(|e| PasswordFault(e.to_string()))?;
-    Ok(argon2()?.verify_password(password.expose_secret().as_bytes(), &hash).is_ok())
-}
 
 /// Checks and makes password hashes off the async threads.
 #[derive(Debug)]
@@ -77,7 +39,7 @@ impl Passwords {
     pub async fn verify(&self, password: SecretString, phc: Option<SecretString>) -> Result<bool, PasswordFault> {
         let known = phc.is_some();
         let phc = phc.unwrap_or_else(|| self.nobody.clone());
-        let matches = self.blocking(move || check(&password, &phc)).await?;
+        let matches = self.blocking(move || verify(&password, &phc)).await?;
         Ok(known && matches)
     }
 
@@ -93,18 +55,20 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> Result<T, PasswordFault> + Send + 'static,
     ) -> Result<T, PasswordFault> {
-        let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(|e| PasswordFault(e.to_string()))?;
+        let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(|e| PasswordFault::Hash(e.to_string()))?;
         let work = move || {
             // The slot goes with the work: a caller that goes away frees it only when the work is done.
             let _slot = slot;
             work()
         };
-        tokio::task::spawn_blocking(work).await.map_err(|e| PasswordFault(e.to_string()))?
+        tokio::task::spawn_blocking(work).await.map_err(|e| PasswordFault::Hash(e.to_string()))?
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret as _;
+
     use super::*;
     use crate::types::SeededEntropy;
 
@@ -123,6 +87,6 @@ mod tests {
     fn overlong_passwords_cost_nothing() {
         let entropy = SeededEntropy::new(1);
         assert!(hash(&"x".repeat(1025).into(), &entropy).is_err());
-        assert!(check(&"x".repeat(1025).into(), &"not even a hash".into()).is_ok_and(|matches| !matches));
+        assert!(verify(&"x".repeat(1025).into(), &"not even a hash".into()).is_ok_and(|matches| !matches));
     }
 }

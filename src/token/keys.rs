@@ -72,6 +72,8 @@ pub(super) struct VerifyingKey {
 }
 
 struct KeySet {
+    /// Counts the sets of this process: what was verified under another has to be verified again.
+    generation: u64,
     signer: Option<(Header, EncodingKey)>,
     /// The exact header segment of every token that we may have issued: anything else was not issued by us.
     verifiers: HashMap<String, VerifyingKey>,
@@ -94,7 +96,7 @@ impl KeyRing {
     /// A ring without keys.
     #[must_use]
     pub fn empty(secret: Arc<DeploymentSecret>) -> Self {
-        let none = KeySet { signer: None, verifiers: HashMap::new(), jwks: r#"{"keys":[]}"#.into() };
+        let none = KeySet { generation: 0, signer: None, verifiers: HashMap::new(), jwks: r#"{"keys":[]}"#.into() };
         Self { set: ArcSwap::from_pointee(none), secret }
     }
 
@@ -116,7 +118,8 @@ impl KeyRing {
     /// When the store fails or a key can't be opened; the keys known before stay.
     pub async fn reload(&self, store: &SharedStore, at: Timestamp) -> Result<(), TokenFault> {
         let stored = store.signing_keys(at).await?;
-        let mut set = KeySet { signer: None, verifiers: HashMap::new(), jwks: "".into() };
+        let generation = self.generation() + 1;
+        let mut set = KeySet { generation, signer: None, verifiers: HashMap::new(), jwks: "".into() };
         let mut published = Vec::with_capacity(stored.len());
         for key in &stored {
             let pkcs8 = self.open(key)?;
@@ -133,6 +136,10 @@ impl KeyRing {
             published.push(jwk);
         }
         set.jwks = serde_json::json!({ "keys": published }).to_string().into();
+        if *set.jwks == *self.jwks() {
+            // The same keys as before; only which of them signs may have changed.
+            set.generation = self.generation();
+        }
         self.set.store(Arc::new(set));
         Ok(())
     }
@@ -160,6 +167,11 @@ impl KeyRing {
     #[must_use]
     pub fn jwks(&self) -> Arc<str> {
         Arc::clone(&self.set.load().jwks)
+    }
+
+    /// Which set of keys is known; grows whenever a key comes or goes.
+    pub(super) fn generation(&self) -> u64 {
+        self.set.load().generation
     }
 
     /// Whether tokens can be issued.

@@ -22,6 +22,8 @@ pub struct Principal {
     pub effective: Effective,
     pub(super) watch: Watch<5>,
     pub(super) generation: u64,
+    /// The key set that its token was verified under.
+    pub(super) keys: u64,
 }
 
 impl Principal {

@@ -182,10 +182,12 @@ impl Verifier {
     /// [`Rejected::Refused`] when the token is worth nothing, [`Rejected::Fault`] when nobody knows.
     pub async fn principal(&self, token: &str, config: &Config, now: Timestamp) -> Result<Arc<Principal>, Rejected> {
         let digest = Digest::of(token);
-        let Some(known) = self.cache.find(&digest) else {
+        let keys = self.keys.generation();
+        // A token of a key that is gone is worth nothing, however well known it is.
+        let Some(known) = self.cache.find(&digest).filter(|p| p.keys == keys) else {
             self.counts.misses.fetch_add(1, Ordering::Relaxed);
             let claims = self.verify(token, &config.issuer, now)?;
-            return self.keep(digest, self.resolve(claims, config, now).await, now);
+            return self.keep(digest, self.resolve(claims, config, now, keys).await, now);
         };
         if known.is_expired(now) {
             self.cache.forget(&digest);
@@ -196,7 +198,7 @@ impl Verifier {
             return Ok(known);
         }
         self.counts.misses.fetch_add(1, Ordering::Relaxed);
-        let resolved = self.resolve(known.claims.clone(), config, now).await;
+        let resolved = self.resolve(known.claims.clone(), config, now, keys).await;
         if resolved.is_err() {
             self.cache.forget(&digest);
         }
@@ -211,7 +213,7 @@ impl Verifier {
         if before.is_expired(now) {
             return Err(Refusal::Expired.into());
         }
-        self.resolve(before.claims.clone(), config, now).await
+        self.resolve(before.claims.clone(), config, now, before.keys).await
     }
 
     fn keep(
@@ -225,7 +227,8 @@ impl Verifier {
         Ok(principal)
     }
 
-    async fn resolve(&self, claims: Claims, config: &Config, now: Timestamp) -> Result<Arc<Principal>, Rejected> {
+    /// `keys` is the set that the signature was checked under.
+    async fn resolve(&self, claims: Claims, config: &Config, now: Timestamp, keys: u64) -> Result<Arc<Principal>, Rejected> {
         // Counters before facts: a change that commits between the two is then seen as a change.
         let watch = self.view.watch([
             Subject::Grant { id: claims.grant.clone() },
@@ -251,7 +254,8 @@ impl Verifier {
         };
         let effective = effective(config, &facts, &claims.scope);
         let (user, org, client) = (facts.user, facts.org, facts.client);
-        Ok(Arc::new(Principal { claims, user, org, client, effective, watch, generation: config.generation }))
+        let generation = config.generation;
+        Ok(Arc::new(Principal { claims, user, org, client, effective, watch, generation, keys }))
     }
 }
 

@@ -18,6 +18,8 @@ use crate::types::Clock;
 
 /// How often the feed is looked at when nobody here knows of a change.
 const POLL: Duration = Duration::from_millis(20);
+/// How long a change may take to be applied here before its maker is told that nobody knows.
+const SETTLE_LIMIT: Duration = Duration::from_secs(5);
 /// Changes taken in one read.
 const BATCH: u32 = 1000;
 
@@ -85,14 +87,16 @@ impl View {
     /// Waits until everything that the store has committed by now was applied here.
     ///
     /// # Errors
-    /// When the store can't say what it has committed.
+    /// When the store can't say what it has committed, or stops answering meanwhile.
     pub async fn settle(&self, store: &SharedStore) -> Result<(), StoreError> {
         let target = store.feed_position().await?;
         let mut applied = self.applied.subscribe();
         self.wake.notify_one();
-        // The sender lives as long as `self`, so waiting can't end without reaching the target.
-        let _ = applied.wait_for(|p| *p >= target).await;
-        Ok(())
+        // The sender lives as long as `self`: only the limit ends the wait early.
+        let reached = tokio::time::timeout(SETTLE_LIMIT, applied.wait_for(|p| *p >= target)).await;
+        let late =
+            |e: tokio::time::error::Elapsed| StoreError::Unavailable { what: "following the change feed", source: Box::new(e) };
+        reached.map(drop).map_err(late)
     }
 
     /// Follows the feed until `stop`, and reads `keys` again when they have changed.

@@ -7,6 +7,7 @@ mod answers;
 mod crash;
 mod harness;
 mod hygiene;
+mod keys;
 mod layers;
 mod mcp;
 mod organizations;

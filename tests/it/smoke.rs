@@ -56,13 +56,14 @@ async fn answers_of_the_upstream_lose_what_would_be_ours() {
     let cookie = conn.ask(&query().header("X-Behave", "cookie")).await;
     assert_eq!((cookie.status, cookie.header("set-cookie"), cookie.header("x-upstream")), (200, None, Some("yes")));
     assert!(cookie.request_id().starts_with("req_"));
-    let refused = conn.ask(&query().header("X-Behave", "unauthorized")).await;
-    assert_eq!((refused.status, refused.header("www-authenticate")), (502, None));
     let missing = conn.ask(&query().header("X-Behave", "missing")).await;
     assert_eq!((missing.status, missing.text().as_str()), (404, "{\"status\":\"error\"}"));
     let chunked = conn.ask(&query().header("X-Behave", "chunked")).await;
     assert_eq!((chunked.status, chunked.text().as_str()), (200, "hello world"));
     assert_eq!(gw.upstream.connections(), 1, "the connection is kept and reused");
+    let refused = conn.ask(&query().header("X-Behave", "unauthorized")).await;
+    assert_eq!((refused.status, refused.header("www-authenticate")), (502, None));
+    assert!(refused.text().contains("\"reason\":\"upstream_refused_us\""), "{refused:?}");
     gw.running.stop().await;
 }
 

@@ -39,7 +39,9 @@ pub(super) async fn show(local: &Local, id: &str) -> Result<GrantView, AdminErro
 
 pub(super) async fn revoke(local: &Local, id: &str) -> Result<GrantView, AdminError> {
     let grant = show(local, id).await?;
-    local.node.store.revoke_grant(&grant.id, None, RevokeReason::Admin, &local.cause()).await?;
+    if local.node.store.revoke_grant(&grant.id, None, RevokeReason::Admin, &local.cause()).await? {
+        local.node.metrics.grants_revoked.inc();
+    }
     let now = show(local, id).await?;
     local.settled(now).await
 }
