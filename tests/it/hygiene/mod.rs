@@ -26,6 +26,11 @@ fn whole(raw: &[u8]) -> Vec<u8> {
     if chunked { [raw, b"0\r\n\r\n"].concat() } else { raw.to_vec() }
 }
 
+/// Nothing is mounted where the rows go as they stand: what hygiene lets in ends there.
+fn was_let_in(response: &Response) -> bool {
+    matches!(response.reason().as_deref(), None | Some("no_api"))
+}
+
 async fn replay(gw: &Gateway, row: &Row) {
     gw.advance(1);
     let before = gw.upstream.count();
@@ -35,7 +40,7 @@ async fn replay(gw: &Gateway, row: &Row) {
     match row.expect {
         Expect::Pass(target) => {
             let response = response.unwrap_or_else(|| panic!("{}: no answer", row.name));
-            assert_eq!(response.reason(), None, "{}: {response:?}", row.name);
+            assert!(was_let_in(&response), "{}: {response:?}", row.name);
             passes(gw, row, target).await;
         }
         Expect::Local(status) => assert_eq!(response.map(|r| r.status), Some(status), "{}", row.name),
@@ -119,7 +124,7 @@ async fn every_row_over_http2() {
         let response = conn.ask(h2_request(&row, row.path), body()).await;
         match (row.expect, response) {
             (Expect::Pass(target), Ok(response)) => {
-                assert_eq!(response.reason(), None, "{}: {response:?}", row.name);
+                assert!(was_let_in(&response), "{}: {response:?}", row.name);
                 let path = format!("/open{}", row.path);
                 let passed = conn.ask(h2_request(&row, &path), body()).await.expect("a response");
                 assert_eq!((passed.status, gw.upstream.last().target().as_str()), (200, target), "{}", row.name);
