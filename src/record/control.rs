@@ -62,6 +62,10 @@ operations! {
     GrantRevokeAdmin = "grant.revoke.admin",
     /// A client gave its grant back.
     GrantRevokeClient = "grant.revoke.client",
+    /// A user took scopes from a grant.
+    GrantNarrow = "grant.narrow",
+    /// A user set the end of a grant.
+    GrantLimit = "grant.limit",
     /// A grant ended because its user was deactivated.
     GrantRevokeUserDeactivated = "grant.revoke.user_deactivated",
     /// A grant ended because a policy forbids it.
@@ -90,6 +94,16 @@ operations! {
     OrgDisable = "org.disable",
     /// An organization was switched on.
     OrgEnable = "org.enable",
+    /// An organization decided what happens with new clients.
+    OrgPolicyNewClients = "org.policy.new_clients",
+    /// A user asked an organization's administrators for a client.
+    OrgPolicyClientAsk = "org.policy.client_ask",
+    /// An organization allowed a client.
+    OrgPolicyClientAllow = "org.policy.client_allow",
+    /// An organization blocked a client.
+    OrgPolicyClientBlock = "org.policy.client_block",
+    /// An organization set the most that a client may hold.
+    OrgPolicyScopeRestrict = "org.policy.scope_restrict",
     /// A user was made.
     UserCreate = "user.create",
     /// A user was deactivated.
@@ -100,6 +114,12 @@ operations! {
     MembershipSet = "membership.set",
     /// A user left an organization.
     MembershipRemove = "membership.remove",
+    /// Somebody was invited into an organization.
+    InvitationCreate = "invitation.create",
+    /// An invitation was withdrawn.
+    InvitationWithdraw = "invitation.withdraw",
+    /// An invitation was accepted.
+    InvitationAccept = "invitation.accept",
     /// A signing key was made.
     KeyCreate = "key.create",
     /// A signing key took over.
@@ -110,6 +130,12 @@ operations! {
     AuditQuery = "audit.query",
     /// The log was exported.
     AuditExport = "audit.export",
+    /// A search of the log was saved under a name.
+    AuditSearchSave = "audit.search.save",
+    /// A saved search was forgotten.
+    AuditSearchForget = "audit.search.forget",
+    /// A report of who authorized what was downloaded.
+    AccessReview = "access.review",
     /// A request was served by a handler that then failed without an answer.
     RequestPanic = "request.panic",
 }

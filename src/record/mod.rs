@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use control::{ControlEvent, Operation};
 pub use ocsf::{json, json_line, operation};
-pub use table::{Summary, csv_header, csv_line, summary};
+pub use table::{Summary, csv_header, csv_line, row as csv_row, summary};
 
 use crate::types::{
     ApiName, ClientId, GrantId, NodeId, OrgId, RecordId, RequestId, ResourceId, RouteId, ScopeSet, Timestamp, UserId,

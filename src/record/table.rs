@@ -191,7 +191,9 @@ fn event_columns(event: &Event) -> [String; 12] {
     ]
 }
 
-fn row(fields: &[String; COLUMNS.len()]) -> String {
+/// One line of CSV (RFC 4180), with its line break. No field can start a formula or end the line.
+#[must_use]
+pub fn row(fields: &[String]) -> String {
     let mut line = String::with_capacity(512);
     for (i, field) in fields.iter().enumerate() {
         if i > 0 {

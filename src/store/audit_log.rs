@@ -1,10 +1,12 @@
 //! The audit log as it is searched.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 
 use super::StoreError;
 use crate::record::AuditRecord;
-use crate::types::{ClientId, GrantId, OrgId, RecordId, RequestId, ScopeSet, Timestamp, UserId};
+use crate::types::{ClientId, GrantId, OrgId, RecordId, RequestId, ScopeSet, ScopeToken, Timestamp, UserId};
 
 /// What to search for; every field narrows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -82,6 +84,28 @@ pub struct Bucket {
     pub denied: u64,
 }
 
+/// What records are counted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Facet {
+    /// The client that acted.
+    Client,
+    /// The user on whose behalf.
+    User,
+    /// The MCP tool, prompt or resource.
+    Tool,
+}
+
+/// How many records share one value of a [`Facet`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// The value: an id, or the name of a tool.
+    pub value: String,
+    /// Records with it.
+    pub total: u64,
+    /// Refusals among them.
+    pub denied: u64,
+}
+
 /// How a grant was used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GrantUse {
@@ -91,6 +115,8 @@ pub struct GrantUse {
     pub calls_per_day: Vec<u64>,
     /// The scopes that its calls needed.
     pub scopes_used: ScopeSet,
+    /// The day on which each of them was last needed, by its start.
+    pub scopes_last_used: BTreeMap<ScopeToken, Timestamp>,
 }
 
 /// Verbs on the log.
@@ -104,6 +130,8 @@ pub trait AuditLogStore {
     async fn audit_record(&self, id: &RecordId, org: Option<&OrgId>) -> Result<Option<AuditRow>, StoreError>;
     /// Counts over `[filter.from, filter.to)` in `buckets` equal spans.
     async fn audit_histogram(&self, filter: &AuditFilter, buckets: u32) -> Result<Vec<Bucket>, StoreError>;
+    /// The values of `by` with the most records, at most `limit`; records without one are not counted.
+    async fn audit_tallies(&self, filter: &AuditFilter, by: Facet, limit: u32) -> Result<Vec<Tally>, StoreError>;
     /// How grants were used in the `days` before `at`.
     async fn grant_use(&self, grants: &[GrantId], at: Timestamp, days: u32) -> Result<Vec<(GrantId, GrantUse)>, StoreError>;
     /// Deletes records older than `before`; says how many.

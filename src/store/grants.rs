@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{Client, Org, StoreError, User};
+use super::{Client, ClientPolicy, Org, StoreError, User};
 use crate::record::Cause;
 use crate::types::{ClientId, GrantId, OrgId, ResourceId, RoleName, ScopeSet, Timestamp, UserId};
 
@@ -82,6 +82,8 @@ pub struct GrantFacts {
     pub org: Org,
     /// Its client.
     pub client: Client,
+    /// What the organization decided about the client.
+    pub policy: ClientPolicy,
     /// The user's roles in the organization; `None` when it is no member.
     pub roles: Option<Vec<RoleName>>,
 }
@@ -108,6 +110,11 @@ pub trait GrantStore {
         reason: RevokeReason,
         cause: &Cause,
     ) -> Result<bool, StoreError>;
+    /// Takes scopes from a user's own live grant; its tokens narrow at once. `false` when there is no such grant, or it held none
+    /// of them. The grant of a machine client is its administrator's to change.
+    async fn narrow_grant(&self, id: &GrantId, owner: &UserId, without: &ScopeSet, cause: &Cause) -> Result<bool, StoreError>;
+    /// Lets a user's own live grant end at `until`; `false` when there is no such grant, or it ends before that anyway.
+    async fn limit_grant(&self, id: &GrantId, owner: &UserId, until: Timestamp, cause: &Cause) -> Result<bool, StoreError>;
     /// Whether any live grant in `org` uses the client: "nobody in your organization uses it".
     async fn client_used_in_org(&self, client: &ClientId, org: &OrgId) -> Result<bool, StoreError>;
 }

@@ -13,6 +13,9 @@ mod contract;
 mod feed;
 mod grants;
 mod keys;
+mod people;
+mod policy;
+mod searches;
 mod sessions;
 pub mod sql;
 mod tokens;
@@ -22,12 +25,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use accounts::{AccountStore, Created, Membership, NewUser, Org, OrgState, PasswordRecord, User, UserKind, UserState};
-pub use audit_log::{AuditFilter, AuditLogStore, AuditPage, AuditRow, Bucket, Cursor, DecisionFilter, GrantUse};
+pub use audit_log::{AuditFilter, AuditLogStore, AuditPage, AuditRow, Bucket, Cursor, DecisionFilter, Facet, GrantUse, Tally};
 pub use clients::{Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, ClientStore, GrantType};
 pub use feed::{Change, FeedStore, Subject};
 pub use grants::{Grant, GrantFacts, GrantState, GrantStore, RevokeReason};
 pub use keys::{KeyState, KeyStore, SealedKey};
-pub use sessions::{Approve, ApprovedRequest, AuthRequest, Session, SessionStore};
+pub use people::{Accepted, Accepting, Guarded, Invitation, PeopleStore};
+pub use policy::{ClientPolicy, ClientUse, Listed, NewClients, PolicyStore, Stance, Verdict};
+pub use searches::{MAX_SEARCHES, SavedSearch, SearchStore};
+pub use sessions::{Approve, ApprovedRequest, AuthRequest, Session, SessionDetails, SessionStore};
 pub use tokens::{CodeRecord, NewRefreshToken, Redeem, RefreshState, Rotate, TokenStore};
 
 /// A fault of the store: nothing is known about what was asked.
@@ -60,7 +66,20 @@ pub enum StoreError {
 /// Everything that a running gateway asks of its store.
 #[async_trait]
 pub trait Store:
-    AccountStore + ClientStore + GrantStore + TokenStore + SessionStore + KeyStore + AuditLogStore + FeedStore + Send + Sync + 'static
+    AccountStore
+    + ClientStore
+    + GrantStore
+    + PeopleStore
+    + PolicyStore
+    + SearchStore
+    + TokenStore
+    + SessionStore
+    + KeyStore
+    + AuditLogStore
+    + FeedStore
+    + Send
+    + Sync
+    + 'static
 {
     /// Reads and writes once, to say whether the store can be used now.
     ///

@@ -24,6 +24,17 @@ pub struct Session {
     pub seen_at: Timestamp,
 }
 
+/// A session as its user sees it.
+#[derive(Clone, Debug)]
+pub struct SessionDetails {
+    /// The session.
+    pub session: Session,
+    /// Address that it was started from.
+    pub address: Option<String>,
+    /// `User-Agent` that it was started with, bounded.
+    pub user_agent: Option<String>,
+}
+
 /// An authorization request, frozen as it came: nothing that the browser sends later changes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuthRequest {
@@ -70,13 +81,18 @@ pub enum Approve {
 /// Verbs on sessions and authorization requests.
 #[async_trait]
 pub trait SessionStore {
-    /// Starts a session; writes `login.ok`.
+    /// Starts a session, from where the cause says; writes `login.ok`.
     async fn start_session(&self, session: &Session, cause: &Cause) -> Result<(), StoreError>;
     /// The live session of a cookie with its active user, and notes that it was seen (at most once a minute). One that was not seen
     /// for `idle` has ended.
     async fn session(&self, hash: &HashedToken, at: Timestamp, idle: Duration) -> Result<Option<(Session, User)>, StoreError>;
     /// Ends a session.
     async fn end_session(&self, hash: &HashedToken, cause: &Cause) -> Result<(), StoreError>;
+
+    /// The live sessions of a user, seen last first.
+    async fn sessions_of(&self, user: &UserId, at: Timestamp, idle: Duration) -> Result<Vec<SessionDetails>, StoreError>;
+    /// Ends every session of a user but `keep`; says how many.
+    async fn end_other_sessions(&self, user: &UserId, keep: &HashedToken, cause: &Cause) -> Result<u64, StoreError>;
 
     /// Freezes a request.
     async fn freeze_request(&self, request: &AuthRequest, cause: &Cause) -> Result<(), StoreError>;

@@ -1,7 +1,7 @@
 //! What a grant allows at this moment: the one function that consent, pages and gate ask.
 
 use crate::config::Config;
-use crate::store::{ClientOrigin, ClientState, GrantFacts, GrantState, OrgState, UserState};
+use crate::store::{ClientOrigin, ClientState, GrantFacts, GrantState, OrgState, Stance, UserState};
 use crate::types::{ScopeBits, ScopeSet, Timestamp};
 
 use super::verify::Refusal;
@@ -9,11 +9,11 @@ use super::verify::Refusal;
 /// The parts of the intersection that decides (G1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Effective {
-    /// What may be done now: token ∩ grant ∩ client ∩ user.
+    /// What may be done now: token ∩ grant ∩ client ∩ organization policy ∩ user.
     pub now: ScopeBits,
     /// What the user holds now in the organization.
     pub user: ScopeBits,
-    /// What the client may ask for.
+    /// What the client may ask for, and the organization lets it hold.
     pub client: ScopeBits,
 }
 
@@ -35,6 +35,7 @@ pub fn effective(config: &Config, facts: &GrantFacts, token: &ScopeSet) -> Effec
         // What a client said of itself when it registered narrows nothing.
         (ClientOrigin::Administrator, None) | (ClientOrigin::Dynamic, _) => catalogue.bits(&catalogue.public()),
     };
+    let client = facts.policy.scopes.as_ref().map_or(client, |most| client & catalogue.bits(most));
     let now = catalogue.bits(token) & catalogue.bits(&facts.grant.scopes) & client & user;
     Effective { now, user, client }
 }
@@ -49,6 +50,8 @@ pub fn standing(facts: &GrantFacts, at: Timestamp) -> Result<(), Refusal> {
         f if !matches!(f.grant.state, GrantState::Live) => Err(Refusal::GrantRevoked),
         _ if ended => Err(Refusal::GrantExpired),
         f if f.client.state != ClientState::Active => Err(Refusal::ClientDisabled),
+        f if f.policy.stance == Stance::Blocked => Err(Refusal::ClientBlocked),
+        f if f.policy.stance == Stance::Pending => Err(Refusal::ClientNotApproved),
         f if f.user.state != UserState::Active => Err(Refusal::UserDisabled),
         f if f.org.state != OrgState::Active => Err(Refusal::OrgDisabled),
         f if f.roles.is_none() => Err(Refusal::NotAMember),

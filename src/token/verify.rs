@@ -44,6 +44,12 @@ pub enum Refusal {
     /// Its client was switched off.
     #[error("the application was disabled")]
     ClientDisabled,
+    /// The organization blocked its client.
+    #[error("the organization blocked the application")]
+    ClientBlocked,
+    /// Its client waits for an administrator of the organization.
+    #[error("the application waits for the approval of an administrator")]
+    ClientNotApproved,
     /// Its user was deactivated.
     #[error("the user was deactivated")]
     UserDisabled,
@@ -68,6 +74,8 @@ impl Refusal {
             Self::GrantRevoked => "grant_revoked",
             Self::GrantExpired => "grant_expired",
             Self::ClientDisabled => "client_disabled",
+            Self::ClientBlocked => "client_blocked",
+            Self::ClientNotApproved => "client_not_approved",
             Self::UserDisabled => "user_disabled",
             Self::OrgDisabled => "org_disabled",
             Self::NotAMember => "not_a_member",

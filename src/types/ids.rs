@@ -151,6 +151,8 @@ generated_id!(/// One audit record.
     RecordId, "rec_");
 generated_id!(/// One running process of a deployment.
     NodeId, "node_");
+generated_id!(/// An invitation into an organization.
+    InvitationId, "inv_");
 generated_id!(/// A signing key (`kid` of RFC 7517 §4.5).
     KeyId, "key_");
 

@@ -26,6 +26,8 @@ pub enum TokenKind {
     OneTimePassword,
     /// The admin API's bearer secret.
     Admin,
+    /// The link of an invitation.
+    Invitation,
 }
 
 impl TokenKind {
@@ -40,6 +42,7 @@ impl TokenKind {
             Self::Csrf => "tg_cf_",
             Self::OneTimePassword => "tg_pw_",
             Self::Admin => "tg_ad_",
+            Self::Invitation => "tg_iv_",
         }
     }
 }

@@ -115,6 +115,14 @@ fn words(reason: &str, call: bool) -> (String, String) {
         "client_disabled" => {
             ("The application had been disabled.", "Ask an administrator: it stays refused until they enable it.")
         }
+        "client_blocked" => (
+            "The organization had blocked the application.",
+            "Ask an administrator of the organization: it stays refused until they allow it.",
+        ),
+        "client_not_approved" => (
+            "The application waited for the approval of an administrator of the organization.",
+            "Ask an administrator of the organization to approve it.",
+        ),
         "user_disabled" => ("The user had been deactivated.", "Ask an administrator."),
         "org_disabled" => ("The organization had been disabled.", "Ask the operator of this gateway."),
         "not_a_member" => (

@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use super::journal::{Disk, Sink};
 use super::*;
 use crate::record::{Actor, AuditRecord, Call, Decision, Event, Measured, Origin, Outcome};
-use crate::store::{AuditFilter, AuditLogStore, AuditPage, AuditRow, Bucket, Cursor, GrantUse, StoreError};
+use crate::store::{AuditFilter, AuditLogStore, AuditPage, AuditRow, Bucket, Cursor, Facet, GrantUse, StoreError, Tally};
 use crate::types::{ApiName, GrantId, ManualClock, NodeId, OrgId, RecordId, RequestId, ScopeSet, Timestamp, UserId};
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_219_200_123);
@@ -206,6 +206,9 @@ impl AuditLogStore for MemoryStore {
         unreachable!("the shipper only appends")
     }
     async fn audit_histogram(&self, _: &AuditFilter, _: u32) -> Result<Vec<Bucket>, StoreError> {
+        unreachable!("the shipper only appends")
+    }
+    async fn audit_tallies(&self, _: &AuditFilter, _: Facet, _: u32) -> Result<Vec<Tally>, StoreError> {
         unreachable!("the shipper only appends")
     }
     async fn grant_use(&self, _: &[GrantId], _: Timestamp, _: u32) -> Result<Vec<(GrantId, GrantUse)>, StoreError> {

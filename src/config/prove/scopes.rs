@@ -18,6 +18,14 @@ pub(in crate::config) const OWN_MCP: &str = "tollgate";
 /// Reads the organization's log.
 pub(super) const AUDIT_READ: &str = "audit:read";
 
+/// What the pages of an organization's administration need. Private: no client asks for them unless it was given them by name.
+const ADMINISTRATION: [(&str, &str, Risk); 4] = [
+    ("grants:read", "See which applications the organization's members authorized", Risk::Medium),
+    ("grants:write", "Block, restrict and revoke applications in the organization", Risk::High),
+    ("members:read", "See who belongs to the organization", Risk::Medium),
+    ("members:write", "Invite, change and remove members of the organization", Risk::High),
+];
+
 /// The scope that reaches an MCP server.
 pub(super) fn invoke_scope(api: &str) -> String {
     format!("mcp:{api}:invoke")
@@ -38,6 +46,10 @@ fn builtins(raw: &RawConfig) -> Vec<(String, RawScope)> {
         (AUDIT_READ.to_owned(), builtin("Read the organization's audit log".to_owned(), "Organization", Risk::Medium)),
         (invoke_scope(OWN_MCP), builtin(own.to_owned(), "MCP servers", Risk::Low)),
     ];
+    for (name, description, risk) in ADMINISTRATION {
+        let scope = builtin(description.to_owned(), "Organization", risk);
+        all.push((name.to_owned(), RawScope { visibility: Some(Visibility::Private), ..scope }));
+    }
     for api in raw.apis.iter().filter(|a| a.kind == RawKind::Mcp) {
         let name = &api.name.0;
         let description = format!("Use the MCP server {name} and the tools that need nothing more");

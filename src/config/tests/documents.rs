@@ -161,7 +161,11 @@ fn the_matrix_shows_routes_scopes_and_warnings() {
 
     SCOPE                VISIBILITY  RISK    ROLES         ROUTES
     audit:read           public      medium  admin         tollgate:search_audit
+    grants:read          private     medium  admin
+    grants:write         private     high    admin
     mcp:tollgate:invoke  public      low     admin,viewer  tollgate.mcp
+    members:read         private     medium  admin
+    members:write        private     high    admin
     things:burn          public      medium  admin
     things:read          public      medium  admin         things.get
 

@@ -92,9 +92,22 @@ pub(super) fn of_operation(operation: Operation) -> (Class, Activity) {
         | Op::ClientSecretCreate
         | Op::OrgCreate
         | Op::UserCreate
+        | Op::InvitationCreate
+        | Op::AuditSearchSave
         | Op::KeyCreate => (EntityManagement, 1, "Create"),
-        Op::ClientUpdate | Op::OrgUpdate | Op::MembershipSet | Op::PasswordChange => (EntityManagement, 3, "Update"),
+        Op::ClientUpdate
+        | Op::OrgUpdate
+        | Op::OrgPolicyNewClients
+        | Op::GrantNarrow
+        | Op::GrantLimit
+        | Op::OrgPolicyClientAsk
+        | Op::OrgPolicyScopeRestrict
+        | Op::MembershipSet
+        | Op::InvitationAccept
+        | Op::PasswordChange => (EntityManagement, 3, "Update"),
         Op::ClientDelete
+        | Op::InvitationWithdraw
+        | Op::AuditSearchForget
         | Op::ClientSecretDelete
         | Op::MembershipRemove
         | Op::KeyRetire
@@ -103,10 +116,10 @@ pub(super) fn of_operation(operation: Operation) -> (Class, Activity) {
         | Op::GrantRevokeClient
         | Op::GrantRevokeUserDeactivated
         | Op::GrantRevokePolicy => (EntityManagement, 4, "Delete"),
-        Op::ClientEnable | Op::OrgEnable | Op::UserEnable => (EntityManagement, 8, "Enable"),
-        Op::ClientDisable | Op::OrgDisable | Op::UserDisable => (EntityManagement, 9, "Disable"),
+        Op::ClientEnable | Op::OrgPolicyClientAllow | Op::OrgEnable | Op::UserEnable => (EntityManagement, 8, "Enable"),
+        Op::ClientDisable | Op::OrgPolicyClientBlock | Op::OrgDisable | Op::UserDisable => (EntityManagement, 9, "Disable"),
         Op::KeyActivate => (EntityManagement, 10, "Activate"),
-        Op::AuditQuery | Op::AuditExport => (ApiActivity, 2, "Read"),
+        Op::AuditQuery | Op::AuditExport | Op::AccessReview => (ApiActivity, 2, "Read"),
         Op::RequestPanic => (ApiActivity, 99, operation.name()),
     };
     (class, activity(id, name))

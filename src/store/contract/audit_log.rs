@@ -2,7 +2,7 @@
 
 use super::world::*;
 use crate::record::{AuditRecord, Decision, Event};
-use crate::store::{AuditFilter, Bucket, DecisionFilter, SharedStore};
+use crate::store::{AuditFilter, Bucket, DecisionFilter, Facet, SharedStore, Tally};
 use crate::types::RecordId;
 
 async fn found(store: &SharedStore, filter: &AuditFilter) -> Vec<RecordId> {
@@ -192,4 +192,24 @@ pub(crate) async fn large_batches_arrive_whole(store: SharedStore) {
     world.store.append_audit(&records[..700]).await.expect("stored");
     let usage = world.store.grant_use(std::slice::from_ref(&grant.id), after(2000), 1).await.expect("use");
     assert_eq!(usage[0].1.calls_per_day, [1203]);
+}
+
+pub(crate) async fn records_are_tallied(store: SharedStore) {
+    let world = World::new(store).await;
+    let (grant, _) = world.consent(1).await;
+    let mut records: Vec<_> = (10..15).map(|n| call(Some(&grant), "loki", Decision::Allowed, n)).collect();
+    records.push(call(Some(&grant), "loki", denied("no_route"), 20));
+    let mut other = call(Some(&grant), "tempo", Decision::Allowed, 21);
+    if let crate::record::Event::Call(call) = &mut other.event {
+        call.mcp = None;
+    }
+    records.push(other);
+    world.store.append_audit(&records).await.expect("stored");
+    let filter = AuditFilter { org: Some(world.org.id.clone()), from: Some(after(5)), ..AuditFilter::default() };
+    let tallies = async |by| world.store.audit_tallies(&filter, by, 10).await.expect("tallies");
+    let tally = |value: &str, total, denied| Tally { value: value.to_owned(), total, denied };
+    assert_eq!(tallies(Facet::Tool).await, [tally("query_logs", 6, 1)]);
+    assert_eq!(tallies(Facet::User).await, [tally(world.user.id.as_str(), 7, 1)]);
+    assert_eq!(tallies(Facet::Client).await, [tally(world.client.id.as_str(), 7, 1)]);
+    assert_eq!(world.store.audit_tallies(&filter, Facet::Tool, 0).await.expect("tallies"), []);
 }

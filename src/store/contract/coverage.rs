@@ -6,8 +6,8 @@ use std::pin::Pin;
 use super::world::*;
 use crate::record::{ControlEvent, Operation};
 use crate::store::{
-    AuthRequest, ClientOrigin, ClientSecret, ClientState, KeyState, Membership, NewUser, OrgState, RevokeReason, SharedStore,
-    UserState,
+    Accepting, AuthRequest, ClientOrigin, ClientSecret, ClientState, KeyState, Membership, NewClients, NewUser, OrgState,
+    RevokeReason, SavedSearch, SharedStore, UserState, Verdict,
 };
 use crate::types::TokenKind;
 
@@ -45,6 +45,11 @@ pub(crate) async fn every_change_is_recorded_and_told(store: SharedStore) {
     let guest = Membership { org: acme.clone(), user: bob.user.id.clone(), roles: roles(&["viewer"]) };
     let secret = ClientSecret { hash: hash(TokenKind::ClientSecret), last4: "1111".into(), created_at: START, expires_at: None };
     let (dynamic, doomed) = (client(None, ClientOrigin::Dynamic), client(Some(acme), ClientOrigin::Administrator));
+    let (invited, invitation) = (world.invitation("bob@example.com", 1), hash(TokenKind::Invitation));
+    let (withdrawn, accepting) = (world.invitation("eve@example.com", 1), Accepting::Known(bob.user.id.clone()));
+    let (name, query) = ("denials".to_owned(), "decision=denied".to_owned());
+    let search = SavedSearch { user: ada.clone(), org: acme.clone(), name, query };
+    let most = scopes("logs:read");
     let (first, next) = (key(KeyState::Active), key(KeyState::Next));
     let (asked, refused) = (request(&world.client.id), request(&world.client.id));
     let asked = AuthRequest { expires_at: after(9000), ..asked };
@@ -56,6 +61,7 @@ pub(crate) async fn every_change_is_recorded_and_told(store: SharedStore) {
     let (client_id, grant) = (&world.client.id, &approved.grant);
     let (token, successor) = (refresh_token(1), refresh_token(1));
     let session = world.sign_in(0).await;
+    world.sign_in(0).await;
     let verbs = [
         verb!(Both, "create_org", s.create_org(&beta, &cause(1))),
         verb!(Both, "update_org", s.update_org(&beta, &cause(1))),
@@ -68,18 +74,32 @@ pub(crate) async fn every_change_is_recorded_and_told(store: SharedStore) {
         verb!(Both, "set_user_state off", s.set_user_state(&bob.user.id, UserState::Disabled, &cause(1))),
         verb!(Both, "set_user_state on", s.set_user_state(&bob.user.id, UserState::Active, &cause(1))),
         verb!(Record, "note", s.note(None, ControlEvent::done(Operation::AuditQuery), &cause(1))),
+        verb!(Record, "save_search", s.save_search(&search, &cause(1))),
+        verb!(Record, "forget_search", s.forget_search(ada, acme, "denials", &cause(1))),
+        verb!(Record, "invite", s.invite(&invited, &invitation, &cause(1))),
+        verb!(Both, "accept_invitation", s.accept_invitation(&invitation, &accepting, &cause(1))),
+        verb!(Record, "invite again", s.invite(&withdrawn, &hash(TokenKind::Invitation), &cause(1))),
+        verb!(Record, "withdraw_invitation", s.withdraw_invitation(acme, &withdrawn.id, &cause(1))),
+        verb!(Both, "change_member", s.change_member(&guest, &[], &cause(1))),
+        verb!(Both, "dismiss_member", s.dismiss_member(acme, &bob.user.id, &[], &cause(1))),
         verb!(Both, "create_client", s.create_client(&doomed, None, &cause(1))),
         verb!(Both, "create_client dynamic", s.create_client(&dynamic, None, &cause(1))),
         verb!(Both, "add_secret", s.add_secret(&doomed.id, &secret, None, &cause(1))),
         verb!(Both, "set_client_state off", s.set_client_state(&doomed.id, ClientState::Disabled, &cause(1))),
         verb!(Both, "set_client_state on", s.set_client_state(&doomed.id, ClientState::Active, &cause(1))),
         verb!(Both, "set_client_scopes", s.set_client_scopes(&doomed.id, None, &cause(1))),
+        verb!(Both, "decide_client", s.decide_client(acme, &doomed.id, Verdict::Block, &cause(1))),
+        verb!(Both, "restrict_client", s.restrict_client(acme, &doomed.id, Some(&most), &cause(1))),
+        verb!(Both, "set_new_clients", s.set_new_clients(acme, NewClients::Approval, &cause(1))),
+        verb!(Both, "ask_for_client", s.ask_for_client(acme, &dynamic.id, ada, &cause(1))),
         verb!(Both, "delete_client", s.delete_client(&doomed.id, &cause(1))),
         verb!(Both, "purge_unused_dynamic_clients", s.purge_unused_dynamic_clients(after(1), &cause(1))),
         verb!(Record, "freeze_request", s.freeze_request(&asked, &cause(1))),
         verb!(Both, "approve_request", s.approve_request(&asked.id, &approved, &cause(1))),
         verb!(Record, "freeze_request again", s.freeze_request(&refused, &cause(1))),
         verb!(Record, "deny_request", s.deny_request(&refused.id, &cause(1))),
+        verb!(Both, "narrow_grant", s.narrow_grant(&grant.id, ada, &most, &cause(1))),
+        verb!(Both, "limit_grant", s.limit_grant(&grant.id, ada, after(99_999), &cause(1))),
         verb!(Nothing, "redeem_code", s.redeem_code(&approved.code, client_id, Some(&token), MINUTE, &cause(1))),
         verb!(Record, "note_token", s.note_token(grant, &grant.scopes, false, &cause(1))),
         verb!(Record, "redeem_code replay", s.redeem_code(&approved.code, client_id, None, MINUTE, &cause(2))),
@@ -89,10 +109,13 @@ pub(crate) async fn every_change_is_recorded_and_told(store: SharedStore) {
         verb!(Both, "revoke_access_token", s.revoke_access_token("jti", &grant.id, after(9), &cause(3))),
         verb!(Both, "rotate_refresh reuse", s.rotate_refresh(&token.hash, client_id, &successor, MINUTE, &cause(99))),
         verb!(Both, "machine_grant", s.machine_grant(&world.wanted(2), &cause(2))),
+        verb!(Record, "end_other_sessions", s.end_other_sessions(ada, &session, &cause(2))),
         verb!(Record, "end_session", s.end_session(&session, &cause(2))),
         verb!(Both, "add_first_key", s.add_first_key(&first, &cause(1))),
         verb!(Both, "add_next_key", s.add_next_key(&next, &cause(1))),
         verb!(Both, "activate_key", s.activate_key(&next.id, after(9), &cause(1))),
+        verb!(Both, "revoke_client", s.revoke_client(acme, client_id, &cause(3))),
+        verb!(Both, "machine_grant again", s.machine_grant(&world.wanted(3), &cause(3))),
         verb!(Both, "set_user_state with grants", s.set_user_state(ada, UserState::Disabled, &cause(3))),
     ];
     for (name, leaves, run) in verbs {
@@ -114,6 +137,8 @@ pub(crate) async fn a_refused_change_leaves_nothing(store: SharedStore) {
     let taken = NewUser { user: user("ada@example.com"), password: None };
     let stranger = client(None, ClientOrigin::Dynamic);
     let (grant, code) = world.consent(1).await;
+    let nobody = crate::types::InvitationId::generate(START, &ENTROPY);
+    let demoted = Membership { org: world.org.id.clone(), user: world.user.id.clone(), roles: Vec::new() };
     let verbs = [
         verb!(Nothing, "create_org", s.create_org(&org("acme"), &cause(2))),
         verb!(Nothing, "update_org", s.update_org(&org("beta"), &cause(2))),
@@ -121,9 +146,20 @@ pub(crate) async fn a_refused_change_leaves_nothing(store: SharedStore) {
         verb!(Nothing, "create_user", s.create_user(&taken, &cause(2))),
         verb!(Nothing, "set_user_state", s.set_user_state(&world.user.id, UserState::Active, &cause(2))),
         verb!(Nothing, "remove_membership", s.remove_membership(&world.org.id, &taken.user.id, &cause(2))),
+        verb!(Nothing, "forget_search", s.forget_search(&world.user.id, &world.org.id, "denials", &cause(2))),
+        verb!(Nothing, "withdraw_invitation", s.withdraw_invitation(&world.org.id, &nobody, &cause(2))),
+        verb!(Nothing, "change_member", s.change_member(&demoted, &roles(&["viewer"]), &cause(2))),
+        verb!(Nothing, "dismiss_member", s.dismiss_member(&world.org.id, &world.user.id, &roles(&["viewer"]), &cause(2))),
         verb!(Nothing, "delete_client", s.delete_client(&stranger.id, &cause(2))),
         verb!(Nothing, "revoke_grant", s.revoke_grant(&grant.id, Some(&taken.user.id), RevokeReason::User, &cause(2))),
+        verb!(Nothing, "narrow_grant", s.narrow_grant(&grant.id, &world.user.id, &scopes("metrics:read"), &cause(2))),
+        verb!(Nothing, "limit_grant", s.limit_grant(&grant.id, &taken.user.id, after(9), &cause(2))),
         verb!(Nothing, "redeem_code", s.redeem_code(&code, &stranger.id, None, MINUTE, &cause(2))),
+        verb!(Nothing, "decide_client", s.decide_client(&world.org.id, &stranger.id, Verdict::Block, &cause(2))),
+        verb!(Nothing, "restrict_client", s.restrict_client(&world.org.id, &world.client.id, None, &cause(2))),
+        verb!(Nothing, "set_new_clients", s.set_new_clients(&world.org.id, NewClients::Open, &cause(2))),
+        verb!(Nothing, "ask_for_client", s.ask_for_client(&world.org.id, &stranger.id, &world.user.id, &cause(2))),
+        verb!(Nothing, "revoke_client", s.revoke_client(&world.org.id, &stranger.id, &cause(2))),
         verb!(Nothing, "purge", s.purge_unused_dynamic_clients(after(1), &cause(2))),
     ];
     let before = (world.log().await, s.feed_position().await.expect("a position"));

@@ -93,3 +93,36 @@ pub(crate) async fn use_in_an_organization_is_known(store: SharedStore) {
     world.store.revoke_grant(&grant.id, None, RevokeReason::User, &cause(2)).await.expect("an answer");
     assert!(!used().await.expect("an answer"));
 }
+
+pub(crate) async fn a_user_narrows_and_limits_a_grant(store: SharedStore) {
+    let world = World::new(store).await;
+    let (store, ada) = (&world.store, &world.user.id);
+    let wanted = Grant { scopes: scopes("logs:read metrics:read alerts:read"), ..world.wanted(1) };
+    world.consent_to(&wanted, 1).await;
+    let facts = async || store.grant_facts(&wanted.id).await.expect("an answer").expect("the grant is there").grant;
+    let stranger = UserId::generate(START, &ENTROPY);
+    let narrow = async |who: &UserId, without: &str, at| {
+        store.narrow_grant(&wanted.id, who, &scopes(without), &cause(at)).await.expect("an answer")
+    };
+    assert!(!narrow(&stranger, "logs:read", 2).await);
+    let before = store.feed_position().await.expect("a position");
+    assert!(narrow(ada, "logs:read other:read", 2).await);
+    assert_eq!(world.feed_since(before).await, [crate::store::Subject::Grant { id: wanted.id.clone() }]);
+    assert!(!narrow(ada, "logs:read", 3).await, "it is gone already");
+    assert_eq!(facts().await.scopes, scopes("alerts:read metrics:read"));
+    let races = join_all((0..10).map(|_| narrow(ada, "alerts:read", 4))).await;
+    assert_eq!(races.iter().filter(|done| **done).count(), 1);
+    assert_eq!(facts().await.scopes, scopes("metrics:read"));
+
+    let limit =
+        async |who: &UserId, until, at| store.limit_grant(&wanted.id, who, after(until), &cause(at)).await.expect("an answer");
+    assert!(!limit(&stranger, 100, 5).await);
+    assert!(limit(ada, 100, 5).await);
+    assert!(!limit(ada, 200, 6).await, "a user can't lengthen it");
+    assert_eq!(facts().await.expires_at, Some(after(100)));
+    assert!(!limit(ada, 50, 100).await, "it has ended");
+    assert!(!narrow(ada, "metrics:read", 100).await);
+    let machine = store.machine_grant(&world.wanted(7), &cause(7)).await.expect("a grant");
+    assert!(!store.narrow_grant(&machine.id, ada, &machine.scopes, &cause(8)).await.expect("an answer"));
+    assert!(!store.limit_grant(&machine.id, ada, after(99), &cause(8)).await.expect("an answer"));
+}

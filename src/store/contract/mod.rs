@@ -7,7 +7,10 @@ mod coverage;
 mod feed;
 mod grants;
 mod keys;
+mod people;
+mod policy;
 mod refresh;
+mod searches;
 mod sessions;
 mod tokens;
 mod world;
@@ -82,6 +85,7 @@ contract! {
         an_expired_grant_has_already_ended
         grants_are_listed_newest_first
         use_in_an_organization_is_known
+        a_user_narrows_and_limits_a_grant
     }
     tokens {
         a_code_has_one_winner
@@ -110,10 +114,28 @@ contract! {
         a_request_waits_as_it_came
         one_decision_counts
         approval_needs_an_active_member
+        a_user_sees_and_ends_sessions
+    }
+    searches {
+        a_search_is_its_users_own
     }
     keys {
         one_node_makes_the_first_key
         keys_take_turns
+    }
+    people {
+        an_invitation_has_one_winner
+        an_invitation_is_for_one_address
+        invitations_end
+        somebody_always_administers
+    }
+    policy {
+        a_decision_reaches_every_grant_and_node
+        a_decision_is_one_organizations_own
+        nobody_decides_about_a_client_that_is_not_there
+        approval_spares_what_is_in_use
+        the_queue_has_each_client_once
+        clients_are_listed_with_their_use
     }
     feed {
         positions_follow_commits_without_gaps
@@ -128,6 +150,7 @@ contract! {
         records_are_found_by_id_in_their_log
         histograms_count_every_record_once
         use_of_grants_is_counted
+        records_are_tallied
         old_records_expire
         large_batches_arrive_whole
     }

@@ -99,3 +99,19 @@ pub(crate) async fn approval_needs_an_active_member(store: SharedStore) {
     world.store.set_membership(&back, &cause(1)).await.expect("a membership");
     assert_eq!(approve().await, Approve::Done);
 }
+
+pub(crate) async fn a_user_sees_and_ends_sessions(store: SharedStore) {
+    let world = World::new(store).await;
+    let (store, ada) = (&world.store, &world.user.id);
+    let (mine, other, idle) = (world.sign_in(30).await, world.sign_in(20).await, world.sign_in(0).await);
+    let of = async |at| store.sessions_of(ada, after(at), std::time::Duration::from_secs(100)).await.expect("sessions");
+    let listed = of(110).await;
+    assert_eq!(listed.iter().map(|s| s.session.hash).collect::<Vec<_>>(), [mine, other], "not {idle:?}");
+    assert_eq!((listed[0].address.as_deref(), listed[0].user_agent.as_deref()), (Some("192.0.2.7"), Some("suite/1")));
+    let stranger = crate::types::UserId::generate(START, &ENTROPY);
+    assert_eq!(store.end_other_sessions(&stranger, &mine, &cause(40)).await.expect("an answer"), 0);
+    assert_eq!(store.end_other_sessions(ada, &mine, &cause(40)).await.expect("an answer"), 2);
+    assert_eq!(store.end_other_sessions(ada, &mine, &cause(41)).await.expect("an answer"), 0);
+    assert_eq!(of(50).await.len(), 1);
+    assert!(store.session(&other, after(50), HOUR).await.expect("an answer").is_none());
+}

@@ -31,6 +31,17 @@ macro_rules! grant_columns {
     };
 }
 
+/// What an organization decided about a client; `$org` names the organization. The organization's own clients need no approval.
+macro_rules! policy_columns {
+    ($org:literal) => {
+        concat!(
+            "COALESCE(p.stance, CASE WHEN q.new_clients = 'approval' AND (c.org_id IS NULL OR c.org_id <> ",
+            $org,
+            ") THEN 'pending' ELSE 'allowed' END) AS p_stance, p.scopes AS p_scopes"
+        )
+    };
+}
+
 /// Grants with everything that their effect depends on; a condition follows.
 macro_rules! select_facts {
     ($rest:literal) => {
@@ -43,9 +54,13 @@ macro_rules! select_facts {
             org_columns!(),
             ", ",
             client_columns!(),
+            ", ",
+            policy_columns!("g.org_id"),
             ", m.roles AS m_roles FROM grants g JOIN users u ON u.id = g.user_id JOIN orgs o ON o.id = g.org_id \
              JOIN clients c ON c.id = g.client_id \
-             LEFT JOIN memberships m ON m.org_id = g.org_id AND m.user_id = g.user_id ",
+             LEFT JOIN memberships m ON m.org_id = g.org_id AND m.user_id = g.user_id \
+             LEFT JOIN client_policies p ON p.org_id = g.org_id AND p.client_id = g.client_id \
+             LEFT JOIN org_policies q ON q.org_id = g.org_id ",
             $rest
         )
     };

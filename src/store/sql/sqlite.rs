@@ -14,10 +14,16 @@ mod feed;
 mod grants;
 #[path = "verbs/keys.rs"]
 mod keys;
+#[path = "verbs/people.rs"]
+mod people;
+#[path = "verbs/policy.rs"]
+mod policy;
 #[path = "verbs/revocation.rs"]
 mod revocation;
 #[path = "verbs/rows.rs"]
 mod rows;
+#[path = "verbs/searches.rs"]
+mod searches;
 #[path = "verbs/sessions.rs"]
 mod sessions;
 #[path = "verbs/tokens.rs"]

@@ -32,6 +32,11 @@ pub(super) const fn day(at: Timestamp) -> i64 {
     at.millis().div_euclid(DAY)
 }
 
+/// When a UTC day of [`day`] starts.
+pub(super) const fn start_of(day: i64) -> Timestamp {
+    Timestamp::from_millis(day.saturating_mul(DAY))
+}
+
 /// A pattern that matches texts which start with or contain `text`, for `LIKE … ESCAPE '\'`.
 pub(super) fn like(text: &str, before: &str, after: &str) -> String {
     let mut pattern = String::with_capacity(text.len() + 8);
@@ -74,5 +79,6 @@ mod tests {
     #[test]
     fn days_start_at_midnight() {
         assert_eq!([-1, 0, DAY - 1, DAY].map(|m| day(Timestamp::from_millis(m))), [-1, 0, 0, 1]);
+        assert_eq!(day(start_of(7)), 7);
     }
 }

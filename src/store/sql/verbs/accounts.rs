@@ -40,6 +40,54 @@ async fn write_password(tx: &mut Tx<'_>, user: &UserId, password: &PasswordRecor
     .map(drop)
 }
 
+/// Makes a user, unless its address is taken; with its record and feed line.
+pub(super) async fn insert_user(tx: &mut Tx<'_>, new: &NewUser) -> Result<Created, StoreError> {
+    let user = &new.user;
+    let made = sqlx::query(
+        "INSERT INTO users (id, email, name, kind, state, created_at) VALUES ($1, $2, $3, $4, $5, $6) \
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(user.id.as_str())
+    .bind(&user.email)
+    .bind(&user.name)
+    .bind(word(&user.kind)?)
+    .bind(word(&user.state)?)
+    .bind(user.created_at.millis())
+    .execute(tx.connection())
+    .await
+    .doing("make a user")?;
+    if made.rows_affected() == 0 {
+        return Ok(Created::Taken);
+    }
+    if let Some(password) = &new.password {
+        write_password(tx, &user.id, password).await?;
+    }
+    tx.touch(Subject::User { id: user.id.clone() });
+    tx.record(None, ControlEvent::done(Operation::UserCreate).on("user", user.id.as_str()));
+    Ok(Created::Done)
+}
+
+/// Writes a membership with its record and feed line.
+pub(super) async fn insert_membership(tx: &mut Tx<'_>, membership: &Membership) -> Result<(), StoreError> {
+    let (org, user) = (&membership.org, &membership.user);
+    let roles: BTreeSet<&RoleName> = membership.roles.iter().collect();
+    sqlx::query(
+        "INSERT INTO memberships (org_id, user_id, roles) VALUES ($1, $2, $3) \
+         ON CONFLICT (org_id, user_id) DO UPDATE SET roles = excluded.roles",
+    )
+    .bind(org.as_str())
+    .bind(user.as_str())
+    .bind(json(&roles)?)
+    .execute(tx.connection())
+    .await
+    .doing("write a membership")?;
+    let names: Vec<_> = roles.iter().map(|r| r.as_str()).collect();
+    let event = ControlEvent::done(Operation::MembershipSet).on("user", user.as_str());
+    tx.touch(Subject::Membership { org: org.clone(), user: user.clone() });
+    tx.record(Some(org), event.with_comment(format!("roles: {}", names.join(" "))));
+    Ok(())
+}
+
 /// Writes `event` into the log of each organization, or into the operator's when there is none.
 fn record_in_each(tx: &mut Tx<'_>, orgs: &BTreeSet<OrgId>, event: &ControlEvent) {
     if orgs.is_empty() {
@@ -144,31 +192,12 @@ impl AccountStore for Engine {
     }
 
     async fn create_user(&self, new: &NewUser, cause: &Cause) -> Result<Created, StoreError> {
-        let user = &new.user;
         let mut tx = self.begin(cause).await?;
-        let made = sqlx::query(
-            "INSERT INTO users (id, email, name, kind, state, created_at) VALUES ($1, $2, $3, $4, $5, $6) \
-             ON CONFLICT DO NOTHING",
-        )
-        .bind(user.id.as_str())
-        .bind(&user.email)
-        .bind(&user.name)
-        .bind(word(&user.kind)?)
-        .bind(word(&user.state)?)
-        .bind(user.created_at.millis())
-        .execute(tx.connection())
-        .await
-        .doing("make a user")?;
-        if made.rows_affected() == 0 {
-            return Ok(Created::Taken);
+        if insert_user(&mut tx, new).await? == Created::Done {
+            tx.commit().await?;
+            return Ok(Created::Done);
         }
-        if let Some(password) = &new.password {
-            write_password(&mut tx, &user.id, password).await?;
-        }
-        tx.touch(Subject::User { id: user.id.clone() });
-        tx.record(None, ControlEvent::done(Operation::UserCreate).on("user", user.id.as_str()));
-        tx.commit().await?;
-        Ok(Created::Done)
+        Ok(Created::Taken)
     }
 
     async fn user(&self, id: &UserId) -> Result<Option<User>, StoreError> {
@@ -262,23 +291,8 @@ impl AccountStore for Engine {
     }
 
     async fn set_membership(&self, membership: &Membership, cause: &Cause) -> Result<(), StoreError> {
-        let (org, user) = (&membership.org, &membership.user);
-        let roles: BTreeSet<&RoleName> = membership.roles.iter().collect();
         let mut tx = self.begin(cause).await?;
-        sqlx::query(
-            "INSERT INTO memberships (org_id, user_id, roles) VALUES ($1, $2, $3) \
-             ON CONFLICT (org_id, user_id) DO UPDATE SET roles = excluded.roles",
-        )
-        .bind(org.as_str())
-        .bind(user.as_str())
-        .bind(json(&roles)?)
-        .execute(tx.connection())
-        .await
-        .doing("write a membership")?;
-        let names: Vec<_> = roles.iter().map(|r| r.as_str()).collect();
-        let event = ControlEvent::done(Operation::MembershipSet).on("user", user.as_str());
-        tx.touch(Subject::Membership { org: org.clone(), user: user.clone() });
-        tx.record(Some(org), event.with_comment(format!("roles: {}", names.join(" "))));
+        insert_membership(&mut tx, membership).await?;
         tx.commit().await
     }
 

@@ -12,7 +12,9 @@ use super::engine::Engine;
 use super::rows::Fields;
 use super::{BEGIN, Connection, Db, Row, usage};
 use crate::record::AuditRecord;
-use crate::store::{AuditFilter, AuditLogStore, AuditPage, AuditRow, Bucket, Cursor, DecisionFilter, GrantUse, StoreError};
+use crate::store::{
+    AuditFilter, AuditLogStore, AuditPage, AuditRow, Bucket, Cursor, DecisionFilter, Facet, GrantUse, StoreError, Tally,
+};
 use crate::types::{ClientId, GrantId, OrgId, RecordId, RequestId, Timestamp, UserId};
 
 /// Rows in one INSERT; SQLite takes 32 766 parameters, and a row has sixteen.
@@ -185,6 +187,24 @@ impl AuditLogStore for Engine {
             (bucket.total, bucket.denied) = (fields.count("total")?, fields.count("denied")?);
         }
         Ok(histogram)
+    }
+
+    async fn audit_tallies(&self, filter: &AuditFilter, by: Facet, limit: u32) -> Result<Vec<Tally>, StoreError> {
+        let column = match by {
+            Facet::Client => "client_id",
+            Facet::User => "user_id",
+            Facet::Tool => "tool",
+        };
+        let mut query = QueryBuilder::<Db>::new("SELECT ");
+        query.push(column).push(" AS value, COUNT(*) AS total, COUNT(*) FILTER (WHERE denied) AS denied FROM audit_records");
+        narrow(&mut query, filter);
+        query.push(" AND ").push(column).push(" IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ").push_bind(i64::from(limit));
+        let rows = query.build().fetch_all(&self.read).await.doing("count the log")?;
+        let tally = |row| {
+            let fields = Fields::of(row, "audit_records", "value");
+            Ok(Tally { value: fields.value("value")?, total: fields.count("total")?, denied: fields.count("denied")? })
+        };
+        rows.iter().map(tally).collect()
     }
 
     async fn grant_use(&self, grants: &[GrantId], at: Timestamp, days: u32) -> Result<Vec<(GrantId, GrantUse)>, StoreError> {

@@ -10,7 +10,7 @@ use super::revocation::{Ending, end};
 use super::rows::{self, Fields};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{Grant, GrantFacts, GrantState, GrantStore, RevokeReason, StoreError, Subject};
-use crate::types::{ClientId, GrantId, OrgId, Timestamp, UserId};
+use crate::types::{ClientId, GrantId, OrgId, ScopeSet, Timestamp, UserId};
 
 /// Writes a grant that somebody agreed to.
 pub(super) async fn insert(tx: &mut Tx<'_>, grant: &Grant) -> Result<(), StoreError> {
@@ -165,6 +165,57 @@ impl GrantStore for Engine {
         if end(&mut tx, Ending::One(id, owner), reason).await?.is_empty() {
             return Ok(false);
         }
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn narrow_grant(&self, id: &GrantId, owner: &UserId, without: &ScopeSet, cause: &Cause) -> Result<bool, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        let Some(grant) = live(&mut tx, id.as_str()).await?.filter(|g| g.user == *owner) else { return Ok(false) };
+        let kept = grant.scopes.difference(without);
+        if kept == grant.scopes {
+            return Ok(false);
+        }
+        // Whoever changed the scopes since they were read has won.
+        let done = sqlx::query(
+            "UPDATE grants SET scopes = $1 WHERE id = $2 AND scopes = $3 AND revoked_at IS NULL AND NOT machine \
+             AND (expires_at IS NULL OR expires_at > $4)",
+        )
+        .bind(json(&kept)?)
+        .bind(id.as_str())
+        .bind(json(&grant.scopes)?)
+        .bind(cause.at.millis())
+        .execute(tx.connection())
+        .await
+        .doing("narrow a grant")?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        tx.touch(Subject::Grant { id: id.clone() });
+        let event = ControlEvent::done(Operation::GrantNarrow).on("grant", id.as_str()).with_scopes(kept);
+        tx.record(Some(&grant.org), event.with_comment("what is left of it"));
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn limit_grant(&self, id: &GrantId, owner: &UserId, until: Timestamp, cause: &Cause) -> Result<bool, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        let row = sqlx::query(
+            "UPDATE grants SET expires_at = $1 WHERE id = $2 AND user_id = $3 AND revoked_at IS NULL AND NOT machine \
+             AND (expires_at IS NULL OR (expires_at > $1 AND expires_at > $4)) RETURNING id, org_id",
+        )
+        .bind(until.millis())
+        .bind(id.as_str())
+        .bind(owner.as_str())
+        .bind(cause.at.millis())
+        .fetch_optional(tx.connection())
+        .await
+        .doing("set the end of a grant")?;
+        let Some(row) = row else { return Ok(false) };
+        let org = Fields::of(&row, "grants", "id").parsed("org_id", OrgId::parse)?;
+        tx.touch(Subject::Grant { id: id.clone() });
+        let event = ControlEvent::done(Operation::GrantLimit).on("grant", id.as_str());
+        tx.record(Some(&org), event.with_comment(format!("ends at {until}")));
         tx.commit().await?;
         Ok(true)
     }

@@ -20,6 +20,8 @@ pub(super) enum Ending<'a> {
     Member(&'a OrgId, &'a UserId),
     /// Every grant of a client.
     Client(&'a ClientId),
+    /// Every grant of a client in an organization.
+    ClientIn(&'a OrgId, &'a ClientId),
 }
 
 /// A grant that ended.
@@ -78,6 +80,14 @@ async fn update(tx: &mut Tx<'_>, which: Ending<'_>, reason: RevokeReason) -> Res
         .bind(at)
         .bind(reason)
         .bind(client.as_str()),
+        Ending::ClientIn(org, client) => sqlx::query(
+            "UPDATE grants SET revoked_at = $1, revoke_reason = $2 WHERE client_id = $3 AND org_id = $4 \
+             AND revoked_at IS NULL RETURNING id, org_id",
+        )
+        .bind(at)
+        .bind(reason)
+        .bind(client.as_str())
+        .bind(org.as_str()),
     };
     query.fetch_all(tx.connection()).await.doing("revoke grants")
 }

@@ -8,7 +8,7 @@ use sqlx::{Decode, Row as _, Type};
 
 use super::super::values::read_word;
 use super::{Db, Row};
-use crate::store::{Client, Grant, GrantFacts, GrantState, Membership, Org, StoreError, User};
+use crate::store::{Client, ClientPolicy, Grant, GrantFacts, GrantState, Membership, Org, StoreError, User};
 use crate::types::{ClientId, GrantId, HashedToken, OrgId, Slug, Timestamp, UserId};
 
 /// A row being read.
@@ -173,6 +173,12 @@ pub(super) fn grant(row: &Row) -> Result<Grant, StoreError> {
     })
 }
 
+/// Columns of `policy_columns!`.
+pub(super) fn policy(row: &Row) -> Result<ClientPolicy, StoreError> {
+    let f = Fields::of(row, "client_policies", "p_stance");
+    Ok(ClientPolicy { stance: f.word("p_stance")?, scopes: f.maybe_json("p_scopes")? })
+}
+
 /// Everything that `select_facts!` reads.
 pub(super) fn facts(row: &Row) -> Result<GrantFacts, StoreError> {
     Ok(GrantFacts {
@@ -180,6 +186,7 @@ pub(super) fn facts(row: &Row) -> Result<GrantFacts, StoreError> {
         user: user(row)?,
         org: org(row)?,
         client: client(row)?,
+        policy: policy(row)?,
         roles: Fields::of(row, "memberships", "g_id").maybe_json("m_roles")?,
     })
 }

@@ -5,12 +5,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::super::fault::Doing;
-use super::super::values::json;
+use super::super::values::{json, storable};
 use super::engine::{Engine, Tx};
 use super::grants;
 use super::rows::{self, Fields};
 use crate::record::{Cause, ControlEvent, Operation};
-use crate::store::{Approve, ApprovedRequest, AuthRequest, Membership, Session, SessionStore, StoreError, Subject, User};
+use crate::store::{
+    Approve, ApprovedRequest, AuthRequest, Membership, Session, SessionDetails, SessionStore, StoreError, Subject, User,
+};
 use crate::types::{AuthRequestId, ClientId, HashedToken, OrgId, Timestamp, UserId};
 
 /// How often a session's last use is written down.
@@ -91,15 +93,21 @@ fn session(row: &super::Row) -> Result<Session, StoreError> {
 impl SessionStore for Engine {
     async fn start_session(&self, session: &Session, cause: &Cause) -> Result<(), StoreError> {
         let mut tx = self.begin(cause).await?;
-        sqlx::query("INSERT INTO sessions (hash, user_id, authenticated_at, expires_at, seen_at) VALUES ($1, $2, $3, $4, $5)")
-            .bind(&session.hash.bytes()[..])
-            .bind(session.user.as_str())
-            .bind(session.authenticated_at.millis())
-            .bind(session.expires_at.millis())
-            .bind(session.seen_at.millis())
-            .execute(tx.connection())
-            .await
-            .doing("start a session")?;
+        let origin = &cause.origin;
+        sqlx::query(
+            "INSERT INTO sessions (hash, user_id, authenticated_at, expires_at, seen_at, address, user_agent) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        )
+        .bind(&session.hash.bytes()[..])
+        .bind(session.user.as_str())
+        .bind(session.authenticated_at.millis())
+        .bind(session.expires_at.millis())
+        .bind(session.seen_at.millis())
+        .bind(origin.peer.map(|peer| peer.ip().to_canonical().to_string()))
+        .bind(origin.user_agent.as_deref().map(storable))
+        .execute(tx.connection())
+        .await
+        .doing("start a session")?;
         tx.record(None, ControlEvent::done(Operation::LoginOk).on("user", session.user.as_str()));
         tx.commit().await
     }
@@ -141,6 +149,45 @@ impl SessionStore for Engine {
         let Some(user) = user else { return Ok(()) };
         tx.record(None, ControlEvent::done(Operation::Logout).on("user", user));
         tx.commit().await
+    }
+
+    async fn sessions_of(&self, user: &UserId, at: Timestamp, idle: Duration) -> Result<Vec<SessionDetails>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT s.hash AS s_hash, s.user_id AS s_user_id, s.authenticated_at AS s_authenticated_at, \
+             s.expires_at AS s_expires_at, s.seen_at AS s_seen_at, s.address AS s_address, s.user_agent AS s_user_agent \
+             FROM sessions s WHERE s.user_id = $1 AND s.expires_at > $2 AND s.seen_at > $3 ORDER BY s.seen_at DESC, s.hash",
+        )
+        .bind(user.as_str())
+        .bind(at.millis())
+        .bind(at.minus(idle).millis())
+        .fetch_all(&self.read)
+        .await
+        .doing("list sessions")?;
+        let details = |row| {
+            let fields = Fields::of(row, "sessions", "s_user_id");
+            Ok(SessionDetails {
+                session: session(row)?,
+                address: fields.value("s_address")?,
+                user_agent: fields.value("s_user_agent")?,
+            })
+        };
+        rows.iter().map(details).collect()
+    }
+
+    async fn end_other_sessions(&self, user: &UserId, keep: &HashedToken, cause: &Cause) -> Result<u64, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        let done = sqlx::query("DELETE FROM sessions WHERE user_id = $1 AND hash <> $2")
+            .bind(user.as_str())
+            .bind(&keep.bytes()[..])
+            .execute(tx.connection())
+            .await
+            .doing("end a user's other sessions")?;
+        if done.rows_affected() > 0 {
+            let event = ControlEvent::done(Operation::Logout).on("user", user.as_str());
+            tx.record(None, event.with_comment(format!("{} other sessions", done.rows_affected())));
+            tx.commit().await?;
+        }
+        Ok(done.rows_affected())
     }
 
     async fn freeze_request(&self, request: &AuthRequest, cause: &Cause) -> Result<(), StoreError> {

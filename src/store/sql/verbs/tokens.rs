@@ -237,6 +237,7 @@ impl TokenStore for Engine {
             "DELETE FROM auth_requests WHERE expires_at < $1",
             "DELETE FROM revoked_access_tokens WHERE until_at < $1",
             "DELETE FROM sessions WHERE expires_at < $1",
+            "DELETE FROM invitations WHERE expires_at < $1",
             "DELETE FROM client_secrets WHERE expires_at < $1",
         ] {
             let done = sqlx::query(statement).bind(before.millis()).execute(&self.write).await.doing("forget what ended")?;

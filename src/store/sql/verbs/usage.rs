@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, HashSet};
 use sqlx::QueryBuilder;
 
 use super::super::fault::Doing;
-use super::super::values::day;
+use super::super::values::{day, start_of};
 use super::rows::Fields;
 use super::{Connection, Db, Row};
 use crate::record::{AuditRecord, Event};
 use crate::store::{GrantUse, StoreError};
-use crate::types::{GrantId, RecordId, ScopeSet, ScopeToken, Timestamp};
+use crate::types::{GrantId, RecordId, ScopeToken, Timestamp};
 
 /// What one batch adds to a grant's day.
 struct Added {
@@ -111,12 +111,14 @@ pub(super) async fn of_grant(
         .fetch_all(connection)
         .await
         .doing("read the scopes that a grant used")?;
-    found.scopes_used = rows.iter().map(scope).collect::<Result<ScopeSet, _>>()?;
+    found.scopes_last_used = rows.iter().map(scope).collect::<Result<_, _>>()?;
+    found.scopes_used = found.scopes_last_used.keys().cloned().collect();
     Ok(found)
 }
 
-fn scope(row: &Row) -> Result<ScopeToken, StoreError> {
-    Fields::of(row, "grant_scope_use", "scope").parsed("scope", ScopeToken::parse)
+fn scope(row: &Row) -> Result<(ScopeToken, Timestamp), StoreError> {
+    let fields = Fields::of(row, "grant_scope_use", "scope");
+    Ok((fields.parsed("scope", ScopeToken::parse)?, start_of(fields.value("last_day")?)))
 }
 
 /// Forgets the days before `before`, but keeps each grant's last one: it says when the grant was last used.

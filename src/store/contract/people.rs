@@ -1,0 +1,154 @@
+//! Who belongs to an organization.
+
+use std::time::Duration;
+
+use futures::future::{join, join_all};
+
+use super::world::*;
+use crate::store::{
+    Accepted, Accepting, Created, GrantState, Guarded, Invitation, Membership, NewUser, RevokeReason, SharedStore, User,
+    UserKind, UserState,
+};
+use crate::types::{HashedToken, InvitationId, RoleName, TokenKind};
+
+const WEEK: Duration = Duration::from_hours(24 * 7);
+
+impl World {
+    async fn user(&self, email: &str) -> User {
+        let new = NewUser { user: user(email), password: None };
+        assert_eq!(self.store.create_user(&new, &cause(0)).await.expect("a user"), Created::Done);
+        new.user
+    }
+
+    async fn member(&self, user: &User, names: &[&str]) -> Membership {
+        let membership = Membership { org: self.org.id.clone(), user: user.id.clone(), roles: roles(names) };
+        self.store.set_membership(&membership, &cause(0)).await.expect("a membership");
+        membership
+    }
+
+    async fn roles_of(&self, user: &User) -> Option<Vec<RoleName>> {
+        self.store.membership(&self.org.id, &user.id).await.expect("an answer").map(|m| m.roles)
+    }
+
+    pub(super) fn invitation(&self, email: &str, seconds: u64) -> Invitation {
+        Invitation {
+            id: InvitationId::generate(after(seconds), &ENTROPY),
+            org: self.org.id.clone(),
+            email: email.to_owned(),
+            roles: roles(&["admin", "viewer"]),
+            invited_by: Some(self.user.id.clone()),
+            created_at: after(seconds),
+            expires_at: after(seconds).plus(WEEK),
+        }
+    }
+
+    async fn invited(&self, email: &str, seconds: u64) -> (Invitation, HashedToken) {
+        let (invitation, secret) = (self.invitation(email, seconds), hash(TokenKind::Invitation));
+        self.store.invite(&invitation, &secret, &cause(seconds)).await.expect("done");
+        (invitation, secret)
+    }
+}
+
+fn with(membership: &Membership, names: &[&str]) -> Membership {
+    Membership { roles: roles(names), ..membership.clone() }
+}
+
+pub(crate) async fn an_invitation_has_one_winner(store: SharedStore) {
+    let world = World::new(store).await;
+    for round in 0..10 {
+        let email = format!("grace{round}@example.com");
+        let (invitation, secret) = world.invited(&email, 1).await;
+        assert_eq!(world.store.invitation(&secret, after(2)).await.expect("an answer"), Some(invitation));
+        let makers: Vec<_> =
+            (0..5).map(|_| Accepting::New(NewUser { user: user(&email), password: Some(password("$x")) })).collect();
+        let why = cause(3);
+        let answers = join_all(makers.iter().map(|who| world.store.accept_invitation(&secret, who, &why))).await;
+        let answers: Vec<_> = answers.into_iter().map(|a| a.expect("an answer")).collect();
+        assert_eq!(answers.iter().filter(|a| **a == Accepted::Done).count(), 1, "{answers:?}");
+        assert!(world.store.invitation(&secret, after(4)).await.expect("an answer").is_none());
+        let made = world.store.user_by_email(&email).await.expect("an answer").expect("the account is there");
+        assert_eq!(world.roles_of(&made).await, Some(roles(&["admin", "viewer"])));
+        assert!(world.store.password(&made.id).await.expect("an answer").is_some());
+    }
+    let log = world.log().await;
+    assert_eq!(log.iter().filter(|(name, _)| name == "invitation.accept").count(), 10, "{log:?}");
+}
+
+pub(crate) async fn an_invitation_is_for_one_address(store: SharedStore) {
+    let world = World::new(store).await;
+    let (bob, grace) = (world.user("bob@example.com").await, world.user("grace@example.com").await);
+    world.member(&grace, &["editor"]).await;
+    let (_, secret) = world.invited("grace@example.com", 1).await;
+    let accept = async |who: Accepting, at| world.store.accept_invitation(&secret, &who, &cause(at)).await.expect("an answer");
+    assert_eq!(accept(Accepting::Known(bob.id.clone()), 2).await, Accepted::Gone);
+    let stranger = NewUser { user: user("other@example.com"), password: None };
+    assert_eq!(accept(Accepting::New(stranger), 2).await, Accepted::Taken);
+    let again = NewUser { user: user("grace@example.com"), password: None };
+    assert_eq!(accept(Accepting::New(again), 2).await, Accepted::Taken);
+    world.store.set_user_state(&grace.id, UserState::Disabled, &cause(2)).await.expect("an answer");
+    assert_eq!(accept(Accepting::Known(grace.id.clone()), 3).await, Accepted::Gone);
+    world.store.set_user_state(&grace.id, UserState::Active, &cause(3)).await.expect("an answer");
+    assert_eq!(accept(Accepting::Known(grace.id.clone()), 4).await, Accepted::Done);
+    assert_eq!(world.roles_of(&grace).await, Some(roles(&["admin", "editor", "viewer"])), "roles are added");
+    assert_eq!(accept(Accepting::Known(grace.id.clone()), 5).await, Accepted::Gone);
+    assert_eq!(world.roles_of(&bob).await, None);
+}
+
+pub(crate) async fn invitations_end(store: SharedStore) {
+    let world = World::new(store).await;
+    let (first, first_secret) = world.invited("a@example.com", 1).await;
+    let (second, second_secret) = world.invited("a@example.com", 2).await;
+    let (other, other_secret) = world.invited("b@example.com", 3).await;
+    let open = async |at| world.store.invitations(&world.org.id, at).await.expect("invitations");
+    assert_eq!(open(after(4)).await, [other.clone(), second.clone()]);
+    assert!(world.store.invitation(&first_secret, after(4)).await.expect("an answer").is_none(), "a newer one replaced it");
+    let beta = org("beta");
+    world.store.create_org(&beta, &cause(0)).await.expect("an organization");
+    assert!(!world.store.withdraw_invitation(&beta.id, &other.id, &cause(5)).await.expect("an answer"));
+    assert!(world.store.withdraw_invitation(&world.org.id, &other.id, &cause(5)).await.expect("an answer"));
+    assert!(!world.store.withdraw_invitation(&world.org.id, &other.id, &cause(6)).await.expect("an answer"));
+    assert!(!world.store.withdraw_invitation(&world.org.id, &first.id, &cause(6)).await.expect("an answer"));
+    assert_eq!(open(after(7)).await, [second]);
+    let late = after(2).plus(WEEK);
+    assert_eq!(open(late).await, []);
+    assert!(world.store.invitation(&second_secret, late).await.expect("an answer").is_none());
+    let new = Accepting::New(NewUser { user: user("b@example.com"), password: None });
+    assert_eq!(world.store.accept_invitation(&other_secret, &new, &cause(8)).await.expect("an answer"), Accepted::Gone);
+    assert!(world.store.user_by_email("b@example.com").await.expect("an answer").is_none());
+    world.store.forget_ended(late.plus(DAY)).await.expect("done");
+}
+
+pub(crate) async fn somebody_always_administers(store: SharedStore) {
+    let world = World::new(store).await;
+    let (store, admin) = (&world.store, roles(&["admin", "owner"]));
+    let ada = world.member(&world.user, &["admin"]).await;
+    let grace = world.user("grace@example.com").await;
+    let grace_member = world.member(&grace, &["owner"]).await;
+    let (one, two) = (with(&ada, &["viewer"]), with(&grace_member, &[]));
+    // Two who take it from each other at the same time do not both succeed.
+    let (first, second) = (cause(1), cause(1));
+    let both = join(store.change_member(&one, &admin, &first), store.change_member(&two, &admin, &second)).await;
+    let both = [both.0.expect("an answer"), both.1.expect("an answer")];
+    assert_eq!(both.iter().filter(|g| **g == Guarded::Done).count(), 1, "{both:?}");
+    assert_eq!(both.iter().filter(|g| **g == Guarded::LastAdministrator).count(), 1, "{both:?}");
+
+    world.member(&world.user, &["admin"]).await;
+    world.member(&grace, &["viewer"]).await;
+    let bot = User { kind: UserKind::Service, ..user("bot") };
+    store.create_user(&NewUser { user: bot.clone(), password: None }, &cause(0)).await.expect("a user");
+    world.member(&bot, &["admin"]).await;
+    let dismiss = async |who: &User| store.dismiss_member(&world.org.id, &who.id, &admin, &cause(2)).await.expect("an answer");
+    assert_eq!(dismiss(&world.user).await, Guarded::LastAdministrator, "a service user administers nothing");
+    assert_eq!(store.change_member(&with(&ada, &["owner"]), &admin, &cause(2)).await.expect("an answer"), Guarded::Done);
+    let grant = world.wanted(3);
+    world.consent_to(&grant, 3).await;
+    world.member(&grace, &["admin"]).await;
+    assert_eq!(dismiss(&world.user).await, Guarded::Done);
+    assert_eq!(world.state_of(&grant).await, GrantState::Revoked { at: after(2), reason: RevokeReason::MembershipRemoved });
+    assert_eq!(dismiss(&world.user).await, Guarded::Absent);
+    assert_eq!(store.change_member(&ada, &admin, &cause(3)).await.expect("an answer"), Guarded::Absent);
+    let listed = store.member_page(&world.org.id, (0, 10)).await.expect("members");
+    assert_eq!(listed.iter().map(|(u, _)| u.email.as_str()).collect::<Vec<_>>(), ["bot", "grace@example.com"]);
+    assert_eq!(listed[1], (grace.clone(), roles(&["admin"])));
+    assert_eq!(store.member_page(&world.org.id, (1, 10)).await.expect("members").len(), 1);
+}

@@ -1,0 +1,186 @@
+//! What organizations decide about clients.
+
+use futures::future::join_all;
+
+use super::world::*;
+use crate::store::{
+    Client, ClientOrigin, ClientPolicy, ClientUse, Grant, GrantState, Listed, NewClients, NewUser, RevokeReason, SharedStore,
+    Stance, Subject, Verdict,
+};
+use crate::types::ClientId;
+
+const ALL: (u32, u32) = (0, 100);
+
+impl World {
+    async fn stranger(&self) -> Client {
+        let stranger = client(None, ClientOrigin::Dynamic);
+        self.store.create_client(&stranger, None, &cause(0)).await.expect("a client");
+        stranger
+    }
+
+    /// The world's user authorizes `client` at `seconds`.
+    async fn authorize(&self, client: &Client, scopes_wanted: &str, seconds: u64) -> Grant {
+        let grant = Grant { client: client.id.clone(), scopes: scopes(scopes_wanted), ..self.wanted(seconds) };
+        self.consent_to(&grant, seconds).await;
+        grant
+    }
+
+    async fn policy(&self, client: &ClientId) -> ClientPolicy {
+        let policy = self.store.client_policy(&self.org.id, client).await.expect("a policy");
+        for facts in self.store.grants_of_client(&self.org.id, client, after(1), 10).await.expect("grants") {
+            assert_eq!(facts.policy, policy, "a grant's facts say the same");
+        }
+        policy
+    }
+
+    async fn stance(&self, client: &ClientId) -> Stance {
+        self.policy(client).await.stance
+    }
+
+    async fn listed(&self, which: Listed) -> Vec<ClientUse> {
+        self.store.clients_of_org(&self.org.id, which, after(100), ALL).await.expect("clients")
+    }
+}
+
+pub(crate) async fn a_decision_reaches_every_grant_and_node(store: SharedStore) {
+    let world = World::new(store).await;
+    let (store, org) = (&world.store, &world.org.id);
+    let app = world.stranger().await;
+    let grant = world.authorize(&app, "logs:read metrics:read", 1).await;
+    assert_eq!(world.policy(&app.id).await, ClientPolicy { stance: Stance::Allowed, scopes: None });
+    let told = vec![Subject::Client { id: app.id.clone() }];
+
+    let before = store.feed_position().await.expect("a position");
+    assert!(store.decide_client(org, &app.id, Verdict::Block, &cause(2)).await.expect("an answer"));
+    assert!(!store.decide_client(org, &app.id, Verdict::Block, &cause(3)).await.expect("an answer"));
+    assert_eq!((world.stance(&app.id).await, world.feed_since(before).await), (Stance::Blocked, told.clone()));
+    assert_eq!(world.state_of(&grant).await, GrantState::Live, "blocking ends nothing");
+    assert!(store.decide_client(org, &app.id, Verdict::Allow, &cause(4)).await.expect("an answer"));
+    assert_eq!(world.stance(&app.id).await, Stance::Allowed);
+
+    let before = store.feed_position().await.expect("a position");
+    let most = scopes("logs:read");
+    assert!(store.restrict_client(org, &app.id, Some(&most), &cause(5)).await.expect("an answer"));
+    assert!(!store.restrict_client(org, &app.id, Some(&most), &cause(6)).await.expect("an answer"));
+    assert_eq!(world.policy(&app.id).await, ClientPolicy { stance: Stance::Allowed, scopes: Some(most) });
+    assert_eq!(world.feed_since(before).await, told);
+    assert!(store.restrict_client(org, &app.id, None, &cause(7)).await.expect("an answer"));
+    assert!(!store.restrict_client(org, &app.id, None, &cause(8)).await.expect("an answer"));
+    assert_eq!(world.policy(&app.id).await.scopes, None);
+    let log = world.log().await;
+    for name in ["org.policy.client_block", "org.policy.client_allow"] {
+        assert_eq!(log.iter().filter(|(n, o)| n == name && o.as_ref() == Some(org)).count(), 1, "{name}: {log:?}");
+    }
+}
+
+pub(crate) async fn a_decision_is_one_organizations_own(store: SharedStore) {
+    let world = World::new(store).await;
+    let store = &world.store;
+    let app = world.stranger().await;
+    world.authorize(&app, "logs:read", 1).await;
+    let beta = org("beta");
+    store.create_org(&beta, &cause(0)).await.expect("an organization");
+    store.decide_client(&beta.id, &app.id, Verdict::Block, &cause(2)).await.expect("an answer");
+    store.set_new_clients(&beta.id, NewClients::Approval, &cause(2)).await.expect("an answer");
+    assert_eq!(world.stance(&app.id).await, Stance::Allowed);
+    assert_eq!(store.revoke_client(&beta.id, &app.id, &cause(3)).await.expect("an answer"), 0);
+    assert_eq!(store.grants_of_client(&beta.id, &app.id, after(3), 10).await.expect("grants").len(), 0);
+    assert!(store.client_of_org(&beta.id, &world.client.id, after(3)).await.expect("an answer").is_none());
+    let seen = store.client_of_org(&beta.id, &app.id, after(3)).await.expect("an answer").expect("decided about there");
+    assert_eq!((seen.users, seen.grants, seen.scopes.len(), seen.first_granted_at), (0, 0, 0, None));
+}
+
+pub(crate) async fn nobody_decides_about_a_client_that_is_not_there(store: SharedStore) {
+    let world = World::new(store).await;
+    let (store, org) = (&world.store, &world.org.id);
+    let nobody = ClientId::generate(START, &ENTROPY);
+    let before = (world.log().await, store.feed_position().await.expect("a position"));
+    assert!(!store.decide_client(org, &nobody, Verdict::Allow, &cause(2)).await.expect("an answer"));
+    assert!(!store.restrict_client(org, &nobody, Some(&scopes("logs:read")), &cause(2)).await.expect("an answer"));
+    assert!(!store.ask_for_client(org, &nobody, &world.user.id, &cause(2)).await.expect("an answer"));
+    assert!(!store.restrict_client(org, &world.client.id, None, &cause(2)).await.expect("an answer"));
+    assert!(!store.set_new_clients(org, NewClients::Open, &cause(2)).await.expect("an answer"));
+    assert_eq!((world.log().await, store.feed_position().await.expect("a position")), before);
+}
+
+pub(crate) async fn approval_spares_what_is_in_use(store: SharedStore) {
+    let world = World::new(store).await;
+    let (store, org) = (&world.store, &world.org.id);
+    let (used, left, new) = (world.stranger().await, world.stranger().await, world.stranger().await);
+    world.authorize(&used, "logs:read", 1).await;
+    let ended = world.authorize(&left, "logs:read", 1).await;
+    store.revoke_grant(&ended.id, None, RevokeReason::User, &cause(2)).await.expect("an answer");
+    assert!(store.set_new_clients(org, NewClients::Approval, &cause(3)).await.expect("an answer"));
+    assert!(!store.set_new_clients(org, NewClients::Approval, &cause(3)).await.expect("an answer"));
+    assert_eq!(store.new_clients(org).await.expect("an answer"), NewClients::Approval);
+    for (client, stance) in [
+        (&used.id, Stance::Allowed),
+        (&left.id, Stance::Pending),
+        (&new.id, Stance::Pending),
+        (&world.client.id, Stance::Allowed),
+    ] {
+        assert_eq!(world.stance(client).await, stance, "{client}");
+    }
+    let grant = world.authorize(&new, "logs:read", 4).await;
+    let facts = store.grant_facts(&grant.id).await.expect("an answer").expect("the grant is there");
+    assert_eq!(facts.policy.stance, Stance::Pending, "a consent that was under way gives nothing");
+    assert!(store.set_new_clients(org, NewClients::Open, &cause(5)).await.expect("an answer"));
+    assert_eq!(world.stance(&new.id).await, Stance::Allowed);
+}
+
+pub(crate) async fn the_queue_has_each_client_once(store: SharedStore) {
+    let world = World::new(store).await;
+    let (store, org, ada) = (&world.store, &world.org.id, &world.user.id);
+    let (app, other) = (world.stranger().await, world.stranger().await);
+    store.set_new_clients(org, NewClients::Approval, &cause(0)).await.expect("an answer");
+    let asked = &app.id;
+    let asks = (1..11).map(|n| async move { store.ask_for_client(org, asked, ada, &cause(n)).await.expect("an answer") });
+    assert_eq!(join_all(asks).await.into_iter().filter(|asked| *asked).count(), 1);
+    assert!(store.ask_for_client(org, &other.id, ada, &cause(20)).await.expect("an answer"));
+    let waiting = world.listed(Listed::Waiting).await;
+    assert_eq!(waiting.iter().map(|w| &w.client.id).collect::<Vec<_>>(), [&other.id, &app.id]);
+    assert_eq!(waiting[0].asked, Some((Some(ada.clone()), after(20))));
+    assert_eq!(world.listed(Listed::Known).await.len(), 0);
+    assert!(store.decide_client(org, &app.id, Verdict::Allow, &cause(21)).await.expect("an answer"));
+    assert!(!store.ask_for_client(org, &app.id, ada, &cause(22)).await.expect("an answer"));
+    assert_eq!(world.listed(Listed::Waiting).await.len(), 1);
+    store.set_new_clients(org, NewClients::Open, &cause(23)).await.expect("an answer");
+    assert_eq!(world.listed(Listed::Waiting).await.len(), 0);
+    assert_eq!((world.stance(&app.id).await, world.stance(&other.id).await), (Stance::Allowed, Stance::Allowed));
+}
+
+pub(crate) async fn clients_are_listed_with_their_use(store: SharedStore) {
+    let world = World::new(store).await;
+    let (store, org) = (&world.store, &world.org.id);
+    let (app, blocked) = (world.stranger().await, world.stranger().await);
+    let first = world.authorize(&app, "logs:read", 1).await;
+    let grace = NewUser { user: user("grace@example.com"), password: None };
+    store.create_user(&grace, &cause(0)).await.expect("a user");
+    let membership = crate::store::Membership { org: org.clone(), user: grace.user.id.clone(), roles: Vec::new() };
+    store.set_membership(&membership, &cause(0)).await.expect("a membership");
+    let hers = Grant { user: grace.user.id.clone(), client: app.id.clone(), scopes: scopes("metrics:read"), ..world.wanted(2) };
+    world.consent_to(&hers, 2).await;
+    let ended = world.authorize(&app, "alerts:read", 3).await;
+    store.revoke_grant(&ended.id, None, RevokeReason::User, &cause(4)).await.expect("an answer");
+    let expired = Grant { client: app.id.clone(), expires_at: Some(after(50)), ..world.wanted(5) };
+    world.consent_to(&expired, 5).await;
+    let calls = [(&first, 7), (&hers, 86_400 + 9)].map(|(g, at)| call(Some(g), "loki", crate::record::Decision::Allowed, at));
+    store.append_audit(&calls).await.expect("stored");
+    store.decide_client(org, &blocked.id, Verdict::Block, &cause(6)).await.expect("an answer");
+
+    let known = world.listed(Listed::Known).await;
+    assert_eq!(known.iter().map(|k| &k.client.id).collect::<Vec<_>>(), [&app.id, &blocked.id]);
+    let one = store.client_of_org(org, &app.id, after(100)).await.expect("an answer").expect("it is known");
+    assert_eq!((one.users, one.grants, &one.client), (2, 2, &app));
+    assert_eq!(one.scopes, scopes("logs:read metrics:read"));
+    assert_eq!((one.first_granted_at, one.first_used_at, one.last_used_at), (Some(after(1)), Some(START), Some(after(86_409))));
+    let grants = store.grants_of_client(org, &app.id, after(100), 10).await.expect("grants");
+    assert_eq!(grants.iter().map(|f| &f.grant.id).collect::<Vec<_>>(), [&hers.id, &first.id]);
+    let second = store.clients_of_org(org, Listed::Known, after(100), (1, 1)).await.expect("clients");
+    assert_eq!(second.iter().map(|k| k.policy.stance).collect::<Vec<_>>(), [Stance::Blocked]);
+
+    assert_eq!(store.revoke_client(org, &app.id, &cause(7)).await.expect("an answer"), 3);
+    assert_eq!(world.state_of(&hers).await, GrantState::Revoked { at: after(7), reason: RevokeReason::Admin });
+    assert_eq!(store.revoke_client(org, &app.id, &cause(8)).await.expect("an answer"), 0);
+    assert_eq!(world.listed(Listed::Known).await.len(), 1, "what is decided about stays in the list");
+}

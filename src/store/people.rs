@@ -1,0 +1,90 @@
+//! Who belongs to an organization: invitations, roles that can't lock everybody out, and pages of members.
+
+use async_trait::async_trait;
+
+use super::{Membership, NewUser, StoreError, User};
+use crate::record::Cause;
+use crate::types::{HashedToken, InvitationId, OrgId, RoleName, Timestamp, UserId};
+
+/// An invitation into an organization. Whoever holds its link and the address that it is for becomes a member, once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invitation {
+    /// Its id.
+    pub id: InvitationId,
+    /// Where to.
+    pub org: OrgId,
+    /// E-mail address that it is for, lower-case.
+    pub email: String,
+    /// The roles that it gives, sorted.
+    pub roles: Vec<RoleName>,
+    /// Who invited; `None` when that user is gone.
+    pub invited_by: Option<UserId>,
+    /// When.
+    pub created_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// Who accepts an invitation.
+#[derive(Clone, Debug)]
+pub enum Accepting {
+    /// Somebody with an account.
+    Known(UserId),
+    /// Somebody who gets one now.
+    New(NewUser),
+}
+
+/// The outcome of accepting an invitation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Accepted {
+    /// They are a member now.
+    Done,
+    /// It was accepted or withdrawn before, or has ended.
+    Gone,
+    /// There is an account with that address already; nothing was changed.
+    Taken,
+}
+
+/// The outcome of taking something from a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guarded {
+    /// It was taken.
+    Done,
+    /// There is no such member.
+    Absent,
+    /// Nobody would be left to administer the organization; nothing was changed.
+    LastAdministrator,
+}
+
+/// Verbs on who belongs to an organization.
+#[async_trait]
+pub trait PeopleStore {
+    /// Members with their roles by e-mail address, at most `limit` after skipping `offset`.
+    async fn member_page(&self, org: &OrgId, page: (u32, u32)) -> Result<Vec<(User, Vec<RoleName>)>, StoreError>;
+    /// Replaces a member's roles, unless that leaves no active person with one of `administrators`.
+    async fn change_member(
+        &self,
+        membership: &Membership,
+        administrators: &[RoleName],
+        cause: &Cause,
+    ) -> Result<Guarded, StoreError>;
+    /// Takes a user out of an organization and revokes its grants there, under the same condition.
+    async fn dismiss_member(
+        &self,
+        org: &OrgId,
+        user: &UserId,
+        administrators: &[RoleName],
+        cause: &Cause,
+    ) -> Result<Guarded, StoreError>;
+
+    /// Invites; an open invitation of the same address into the same organization is withdrawn.
+    async fn invite(&self, invitation: &Invitation, secret: &HashedToken, cause: &Cause) -> Result<(), StoreError>;
+    /// The open invitations of an organization, newest first.
+    async fn invitations(&self, org: &OrgId, at: Timestamp) -> Result<Vec<Invitation>, StoreError>;
+    /// The open invitation of a link.
+    async fn invitation(&self, secret: &HashedToken, at: Timestamp) -> Result<Option<Invitation>, StoreError>;
+    /// Withdraws an open invitation; `false` when it is not open.
+    async fn withdraw_invitation(&self, org: &OrgId, id: &InvitationId, cause: &Cause) -> Result<bool, StoreError>;
+    /// Accepts an invitation: of all callers one does. A member keeps its roles and gets those of the invitation.
+    async fn accept_invitation(&self, secret: &HashedToken, who: &Accepting, cause: &Cause) -> Result<Accepted, StoreError>;
+}

@@ -1,0 +1,280 @@
+//! Who belongs to an organization.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+
+use super::super::fault::Doing;
+use super::super::values::json;
+use super::Row;
+use super::accounts::{insert_membership, insert_user};
+use super::engine::{Engine, Tx};
+use super::revocation::{Ending, end};
+use super::rows::{self, Fields};
+use crate::record::{Cause, ControlEvent, Operation};
+use crate::store::{
+    Accepted, Accepting, Created, Guarded, Invitation, Membership, PeopleStore, RevokeReason, StoreError, Subject, User,
+    UserKind, UserState,
+};
+use crate::types::{HashedToken, InvitationId, OrgId, RoleName, Timestamp, UserId};
+
+/// A member as the guard sees it.
+struct Known {
+    user: UserId,
+    roles: Vec<RoleName>,
+    person: bool,
+}
+
+/// Every member, with the organization locked: whoever else takes something from its members waits.
+async fn hold_members(tx: &mut Tx<'_>, org: &OrgId) -> Result<Vec<Known>, StoreError> {
+    sqlx::query("UPDATE orgs SET state = state WHERE id = $1")
+        .bind(org.as_str())
+        .execute(tx.connection())
+        .await
+        .doing("lock an organization")?;
+    let rows = sqlx::query(
+        "SELECT m.user_id AS user_id, m.roles AS roles, u.kind AS kind, u.state AS state FROM memberships m \
+         JOIN users u ON u.id = m.user_id WHERE m.org_id = $1",
+    )
+    .bind(org.as_str())
+    .fetch_all(tx.connection())
+    .await
+    .doing("read members")?;
+    let known = |row: &Row| {
+        let fields = Fields::of(row, "memberships", "user_id");
+        let (kind, state): (UserKind, UserState) = (fields.word("kind")?, fields.word("state")?);
+        Ok(Known {
+            user: fields.parsed("user_id", UserId::parse)?,
+            roles: fields.json("roles")?,
+            person: kind == UserKind::Person && state == UserState::Active,
+        })
+    };
+    rows.iter().map(known).collect()
+}
+
+/// Whether a member may come to hold `roles`: somebody else administers, or it goes on to, or nobody did before.
+fn guard(members: &[Known], user: &UserId, roles: &[RoleName], administrators: &[RoleName]) -> Guarded {
+    let holds = |roles: &[RoleName]| roles.iter().any(|role| administrators.contains(role));
+    let administers = |known: &&Known| known.person && holds(&known.roles);
+    let Some(member) = members.iter().find(|known| known.user == *user) else { return Guarded::Absent };
+    let others = members.iter().filter(administers).any(|known| known.user != *user);
+    if others || !administers(&member) || holds(roles) { Guarded::Done } else { Guarded::LastAdministrator }
+}
+
+fn invitation(row: &Row) -> Result<Invitation, StoreError> {
+    let f = Fields::of(row, "invitations", "id");
+    Ok(Invitation {
+        id: f.parsed("id", InvitationId::parse)?,
+        org: f.parsed("org_id", OrgId::parse)?,
+        email: f.value("email")?,
+        roles: f.json("roles")?,
+        invited_by: f.maybe_parsed("invited_by", UserId::parse)?,
+        created_at: f.time("created_at")?,
+        expires_at: f.time("expires_at")?,
+    })
+}
+
+/// Takes an invitation out of those that are open; of all callers one gets it.
+async fn close(tx: &mut Tx<'_>, secret: &HashedToken) -> Result<Option<Invitation>, StoreError> {
+    let row = sqlx::query(
+        "UPDATE invitations SET closed_at = $1 WHERE hash = $2 AND closed_at IS NULL AND expires_at > $1 \
+         RETURNING id, org_id, email, roles, invited_by, created_at, expires_at",
+    )
+    .bind(tx.cause.at.millis())
+    .bind(&secret.bytes()[..])
+    .fetch_optional(tx.connection())
+    .await
+    .doing("take an invitation")?;
+    row.as_ref().map(invitation).transpose()
+}
+
+/// Withdraws what is open for an address or under an id, with a record for each.
+async fn withdraw(tx: &mut Tx<'_>, org: &OrgId, (id, email): (Option<&InvitationId>, Option<&str>)) -> Result<bool, StoreError> {
+    let rows = sqlx::query(
+        "UPDATE invitations SET closed_at = $1 WHERE org_id = $2 AND (id = $3 OR email = $4) AND closed_at IS NULL \
+         AND expires_at > $1 RETURNING id",
+    )
+    .bind(tx.cause.at.millis())
+    .bind(org.as_str())
+    .bind(id.map(InvitationId::as_str))
+    .bind(email)
+    .fetch_all(tx.connection())
+    .await
+    .doing("withdraw an invitation")?;
+    for row in &rows {
+        let id: String = Fields::of(row, "invitations", "id").value("id")?;
+        tx.record(Some(org), ControlEvent::done(Operation::InvitationWithdraw).on("invitation", id));
+    }
+    Ok(!rows.is_empty())
+}
+
+/// Puts somebody into the organization with the roles they have there and those of the invitation.
+async fn join(tx: &mut Tx<'_>, invitation: &Invitation, user: &UserId) -> Result<(), StoreError> {
+    let row = sqlx::query("SELECT org_id, user_id, roles FROM memberships WHERE org_id = $1 AND user_id = $2")
+        .bind(invitation.org.as_str())
+        .bind(user.as_str())
+        .fetch_optional(tx.connection())
+        .await
+        .doing("read a membership")?;
+    let before = row.as_ref().map(rows::membership).transpose()?;
+    let mut roles: BTreeSet<RoleName> = invitation.roles.iter().cloned().collect();
+    roles.extend(before.into_iter().flat_map(|m| m.roles));
+    let membership = Membership { org: invitation.org.clone(), user: user.clone(), roles: roles.into_iter().collect() };
+    insert_membership(tx, &membership).await
+}
+
+/// Whether the user is active, and stays so until this transaction commits.
+async fn hold_user(tx: &mut Tx<'_>, user: &UserId, email: &str) -> Result<bool, StoreError> {
+    let held =
+        sqlx::query("UPDATE users SET state = state WHERE id = $1 AND email = $2 AND state = 'active' AND kind = 'person'")
+            .bind(user.as_str())
+            .bind(email)
+            .execute(tx.connection())
+            .await
+            .doing("lock a user")?;
+    Ok(held.rows_affected() > 0)
+}
+
+#[async_trait]
+impl PeopleStore for Engine {
+    async fn member_page(&self, org: &OrgId, (offset, limit): (u32, u32)) -> Result<Vec<(User, Vec<RoleName>)>, StoreError> {
+        let rows = sqlx::query(concat!(
+            "SELECT ",
+            user_columns!(),
+            ", m.roles AS m_roles FROM memberships m JOIN users u ON u.id = m.user_id WHERE m.org_id = $1 \
+             ORDER BY u.email LIMIT $2 OFFSET $3"
+        ))
+        .bind(org.as_str())
+        .bind(i64::from(limit))
+        .bind(i64::from(offset))
+        .fetch_all(&self.read)
+        .await
+        .doing("list members")?;
+        rows.iter().map(|row| Ok((rows::user(row)?, Fields::of(row, "memberships", "u_id").json("m_roles")?))).collect()
+    }
+
+    async fn change_member(
+        &self,
+        membership: &Membership,
+        administrators: &[RoleName],
+        cause: &Cause,
+    ) -> Result<Guarded, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        let members = hold_members(&mut tx, &membership.org).await?;
+        let guarded = guard(&members, &membership.user, &membership.roles, administrators);
+        if guarded == Guarded::Done {
+            insert_membership(&mut tx, membership).await?;
+            tx.commit().await?;
+        }
+        Ok(guarded)
+    }
+
+    async fn dismiss_member(
+        &self,
+        org: &OrgId,
+        user: &UserId,
+        administrators: &[RoleName],
+        cause: &Cause,
+    ) -> Result<Guarded, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        let members = hold_members(&mut tx, org).await?;
+        let guarded = guard(&members, user, &[], administrators);
+        if guarded == Guarded::Done {
+            sqlx::query("DELETE FROM memberships WHERE org_id = $1 AND user_id = $2")
+                .bind(org.as_str())
+                .bind(user.as_str())
+                .execute(tx.connection())
+                .await
+                .doing("remove a membership")?;
+            end(&mut tx, Ending::Member(org, user), RevokeReason::MembershipRemoved).await?;
+            tx.touch(Subject::Membership { org: org.clone(), user: user.clone() });
+            tx.record(Some(org), ControlEvent::done(Operation::MembershipRemove).on("user", user.as_str()));
+            tx.commit().await?;
+        }
+        Ok(guarded)
+    }
+
+    async fn invite(&self, invitation: &Invitation, secret: &HashedToken, cause: &Cause) -> Result<(), StoreError> {
+        let roles: BTreeSet<&RoleName> = invitation.roles.iter().collect();
+        let mut tx = self.begin(cause).await?;
+        withdraw(&mut tx, &invitation.org, (None, Some(&invitation.email))).await?;
+        sqlx::query(
+            "INSERT INTO invitations (hash, id, org_id, email, roles, invited_by, created_at, expires_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        )
+        .bind(&secret.bytes()[..])
+        .bind(invitation.id.as_str())
+        .bind(invitation.org.as_str())
+        .bind(&invitation.email)
+        .bind(json(&roles)?)
+        .bind(invitation.invited_by.as_ref().map(UserId::as_str))
+        .bind(invitation.created_at.millis())
+        .bind(invitation.expires_at.millis())
+        .execute(tx.connection())
+        .await
+        .doing("invite")?;
+        let event = ControlEvent::done(Operation::InvitationCreate).on("invitation", invitation.id.as_str());
+        let names: Vec<_> = roles.iter().map(|role| role.as_str()).collect();
+        tx.record(Some(&invitation.org), event.with_comment(format!("roles: {}", names.join(" "))));
+        tx.commit().await
+    }
+
+    async fn invitations(&self, org: &OrgId, at: Timestamp) -> Result<Vec<Invitation>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT id, org_id, email, roles, invited_by, created_at, expires_at FROM invitations \
+             WHERE org_id = $1 AND closed_at IS NULL AND expires_at > $2 ORDER BY created_at DESC, id DESC",
+        )
+        .bind(org.as_str())
+        .bind(at.millis())
+        .fetch_all(&self.read)
+        .await
+        .doing("list invitations")?;
+        rows.iter().map(invitation).collect()
+    }
+
+    async fn invitation(&self, secret: &HashedToken, at: Timestamp) -> Result<Option<Invitation>, StoreError> {
+        let row = sqlx::query(
+            "SELECT id, org_id, email, roles, invited_by, created_at, expires_at FROM invitations \
+             WHERE hash = $1 AND closed_at IS NULL AND expires_at > $2",
+        )
+        .bind(&secret.bytes()[..])
+        .bind(at.millis())
+        .fetch_optional(&self.read)
+        .await
+        .doing("read an invitation")?;
+        row.as_ref().map(invitation).transpose()
+    }
+
+    async fn withdraw_invitation(&self, org: &OrgId, id: &InvitationId, cause: &Cause) -> Result<bool, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        if !withdraw(&mut tx, org, (Some(id), None)).await? {
+            return Ok(false);
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn accept_invitation(&self, secret: &HashedToken, who: &Accepting, cause: &Cause) -> Result<Accepted, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        let Some(invitation) = close(&mut tx, secret).await? else { return Ok(Accepted::Gone) };
+        let user = match who {
+            Accepting::Known(user) => {
+                if !hold_user(&mut tx, user, &invitation.email).await? {
+                    return Ok(Accepted::Gone);
+                }
+                user
+            }
+            Accepting::New(new) => {
+                if new.user.email != invitation.email || insert_user(&mut tx, new).await? == Created::Taken {
+                    return Ok(Accepted::Taken);
+                }
+                &new.user.id
+            }
+        };
+        join(&mut tx, &invitation, user).await?;
+        let event = ControlEvent::done(Operation::InvitationAccept).on("invitation", invitation.id.as_str());
+        tx.record(Some(&invitation.org), event);
+        tx.commit().await?;
+        Ok(Accepted::Done)
+    }
+}

@@ -1,0 +1,373 @@
+//! What organizations decided about clients.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use sqlx::QueryBuilder;
+
+use super::super::fault::Doing;
+use super::super::values::{json, read_word, start_of, word};
+use super::engine::{Engine, Tx};
+use super::revocation::{Ending, end};
+use super::rows::{self, Fields};
+use super::{Connection, Db, Row};
+use crate::record::{Cause, ControlEvent, Operation};
+use crate::store::{
+    ClientPolicy, ClientUse, GrantFacts, Listed, NewClients, PolicyStore, RevokeReason, Stance, StoreError, Subject, Verdict,
+};
+use crate::types::{ClientId, OrgId, ScopeSet, Timestamp, UserId};
+
+/// Writes the record of a decision about a client, and tells the nodes that hold tokens of it.
+fn decided(tx: &mut Tx<'_>, org: &OrgId, client: &ClientId, event: ControlEvent) {
+    tx.touch(Subject::Client { id: client.clone() });
+    tx.record(Some(org), event.on("client", client.as_str()));
+}
+
+/// What happens with new clients; without a decision they are open.
+async fn new_clients(connection: &mut Connection, org: &OrgId) -> Result<NewClients, StoreError> {
+    let found: Option<String> = sqlx::query_scalar("SELECT new_clients FROM org_policies WHERE org_id = $1")
+        .bind(org.as_str())
+        .fetch_optional(connection)
+        .await
+        .doing("read what happens with new clients")?;
+    let wrong = |_| StoreError::Inconsistent { table: "org_policies", column: "new_clients", row: org.to_string() };
+    found.map_or(Ok(NewClients::Open), |word| read_word(&word).map_err(wrong))
+}
+
+/// The clients of one page, in order.
+async fn listed(
+    connection: &mut Connection,
+    org: &OrgId,
+    listed: Listed,
+    at: Timestamp,
+    (offset, limit): (u32, u32),
+) -> Result<Vec<ClientId>, StoreError> {
+    let (limit, offset) = (i64::from(limit), i64::from(offset));
+    let query = match listed {
+        Listed::Known => sqlx::query(
+            "SELECT k.client_id AS id, MAX(k.newest) AS newest FROM ( \
+             SELECT client_id, created_at AS newest FROM grants WHERE org_id = $1 AND revoked_at IS NULL \
+             AND (expires_at IS NULL OR expires_at > $2) \
+             UNION ALL SELECT client_id, 0 FROM client_policies WHERE org_id = $1 AND (stance <> 'pending' OR scopes IS NOT NULL) \
+             ) AS k JOIN clients c ON c.id = k.client_id AND c.deleted_at IS NULL \
+             GROUP BY k.client_id ORDER BY newest DESC, id DESC LIMIT $3 OFFSET $4",
+        )
+        .bind(org.as_str())
+        .bind(at.millis())
+        .bind(limit)
+        .bind(offset),
+        Listed::Waiting => sqlx::query(
+            "SELECT p.client_id AS id, p.asked_at AS newest FROM client_policies p \
+             JOIN clients c ON c.id = p.client_id AND c.deleted_at IS NULL \
+             WHERE p.org_id = $1 AND p.stance = 'pending' ORDER BY newest DESC, id DESC LIMIT $2 OFFSET $3",
+        )
+        .bind(org.as_str())
+        .bind(limit)
+        .bind(offset),
+    };
+    let rows = query.fetch_all(connection).await.doing("list an organization's clients")?;
+    rows.iter().map(|row| Fields::of(row, "clients", "id").parsed("id", ClientId::parse)).collect()
+}
+
+/// Adds `(…, …)` of ids.
+fn among(query: &mut QueryBuilder<Db>, ids: &[ClientId]) {
+    query.push("(");
+    let mut list = query.separated(", ");
+    for id in ids {
+        list.push_bind(id.as_str().to_owned());
+    }
+    query.push(")");
+}
+
+/// What the live grants of each client hold together.
+async fn held(
+    connection: &mut Connection,
+    org: &OrgId,
+    ids: &[ClientId],
+    at: Timestamp,
+) -> Result<HashMap<ClientId, ScopeSet>, StoreError> {
+    let mut query = QueryBuilder::<Db>::new("SELECT DISTINCT client_id AS id, scopes FROM grants WHERE org_id = ");
+    query.push_bind(org.as_str().to_owned()).push(" AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ");
+    query.push_bind(at.millis()).push(") AND client_id IN ");
+    among(&mut query, ids);
+    let rows = query.build().persistent(false).fetch_all(connection).await.doing("read what clients hold")?;
+    let mut held: HashMap<ClientId, ScopeSet> = HashMap::new();
+    for row in &rows {
+        let fields = Fields::of(row, "grants", "id");
+        let scopes: ScopeSet = fields.json("scopes")?;
+        let all = held.entry(fields.parsed("id", ClientId::parse)?).or_default();
+        *all = all.union(&scopes);
+    }
+    Ok(held)
+}
+
+/// Everything about these clients, in their order.
+async fn describe(
+    connection: &mut Connection,
+    org: &OrgId,
+    ids: &[ClientId],
+    at: Timestamp,
+) -> Result<Vec<ClientUse>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut query = QueryBuilder::<Db>::new(concat!(
+        "SELECT ",
+        client_columns!(),
+        ", ",
+        policy_columns!("k.org"),
+        ", p.asked_by AS p_asked_by, p.asked_at AS p_asked_at, \
+         (SELECT COUNT(DISTINCT g.user_id) FROM grants g WHERE g.org_id = k.org AND g.client_id = c.id AND g.revoked_at IS NULL \
+         AND (g.expires_at IS NULL OR g.expires_at > k.now)) AS users, \
+         (SELECT COUNT(*) FROM grants g WHERE g.org_id = k.org AND g.client_id = c.id AND g.revoked_at IS NULL \
+         AND (g.expires_at IS NULL OR g.expires_at > k.now)) AS grants, \
+         (SELECT MIN(g.created_at) FROM grants g WHERE g.org_id = k.org AND g.client_id = c.id) AS first_granted_at, \
+         (SELECT MIN((SELECT x.day FROM grant_use x WHERE x.grant_id = g.id ORDER BY x.day LIMIT 1)) \
+         FROM grants g WHERE g.org_id = k.org AND g.client_id = c.id) AS first_day, \
+         (SELECT MAX((SELECT x.last_at FROM grant_use x WHERE x.grant_id = g.id ORDER BY x.day DESC LIMIT 1)) \
+         FROM grants g WHERE g.org_id = k.org AND g.client_id = c.id) AS last_used_at FROM (SELECT CAST("
+    ));
+    query.push_bind(org.as_str().to_owned()).push(" AS TEXT) AS org, CAST(").push_bind(at.millis());
+    query.push(
+        " AS BIGINT) AS now) AS k JOIN clients c ON c.deleted_at IS NULL \
+         LEFT JOIN client_policies p ON p.org_id = k.org AND p.client_id = c.id \
+         LEFT JOIN org_policies q ON q.org_id = k.org WHERE c.id IN ",
+    );
+    among(&mut query, ids);
+    let rows = query.build().persistent(false).fetch_all(&mut *connection).await.doing("read an organization's clients")?;
+    let mut held = held(connection, org, ids, at).await?;
+    let mut found: HashMap<ClientId, ClientUse> = HashMap::new();
+    for row in &rows {
+        let mut one = client_use(row)?;
+        one.scopes = held.remove(&one.client.id).unwrap_or_default();
+        found.insert(one.client.id.clone(), one);
+    }
+    Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
+}
+
+fn client_use(row: &Row) -> Result<ClientUse, StoreError> {
+    let fields = Fields::of(row, "client_policies", "c_id");
+    let policy = rows::policy(row)?;
+    let asked_at = fields.maybe_time("p_asked_at")?.filter(|_| policy.stance == Stance::Pending);
+    let asked_by = fields.maybe_parsed("p_asked_by", UserId::parse)?;
+    Ok(ClientUse {
+        client: rows::client(row)?,
+        policy,
+        users: fields.count("users")?,
+        grants: fields.count("grants")?,
+        scopes: ScopeSet::default(),
+        first_granted_at: fields.maybe_time("first_granted_at")?,
+        first_used_at: fields.value::<Option<i64>>("first_day")?.map(start_of),
+        last_used_at: fields.maybe_time("last_used_at")?,
+        asked: asked_at.map(|at| (asked_by, at)),
+    })
+}
+
+/// Lets the clients that are in use go on, or forgets who waits.
+async fn carry_over(tx: &mut Tx<'_>, org: &OrgId, to: NewClients) -> Result<(), StoreError> {
+    let query = match to {
+        NewClients::Approval => sqlx::query(
+            "INSERT INTO client_policies (org_id, client_id, stance) SELECT DISTINCT g.org_id, g.client_id, 'allowed' FROM grants g \
+             WHERE g.org_id = $1 AND g.revoked_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > $2) \
+             ON CONFLICT (org_id, client_id) DO UPDATE SET stance = 'allowed' WHERE client_policies.stance IS NULL",
+        )
+        .bind(org.as_str())
+        .bind(tx.cause.at.millis()),
+        NewClients::Open => sqlx::query(
+            "UPDATE client_policies SET stance = NULL, asked_by = NULL, asked_at = NULL \
+             WHERE org_id = $1 AND stance = 'pending'",
+        )
+        .bind(org.as_str()),
+    };
+    query.execute(tx.connection()).await.doing("carry decisions over").map(drop)
+}
+
+#[async_trait]
+impl PolicyStore for Engine {
+    async fn client_policy(&self, org: &OrgId, client: &ClientId) -> Result<ClientPolicy, StoreError> {
+        let row = sqlx::query(concat!(
+            "SELECT ",
+            policy_columns!("k.org"),
+            ", k.org AS k_org FROM (SELECT CAST($1 AS TEXT) AS org, CAST($2 AS TEXT) AS client) AS k \
+             LEFT JOIN clients c ON c.id = k.client LEFT JOIN client_policies p ON p.org_id = k.org AND p.client_id = k.client \
+             LEFT JOIN org_policies q ON q.org_id = k.org"
+        ))
+        .bind(org.as_str())
+        .bind(client.as_str())
+        .fetch_one(&self.read)
+        .await
+        .doing("read what was decided about a client")?;
+        rows::policy(&row)
+    }
+
+    async fn new_clients(&self, org: &OrgId) -> Result<NewClients, StoreError> {
+        let mut connection = self.read.acquire().await.doing("take a connection")?;
+        new_clients(&mut connection, org).await
+    }
+
+    async fn set_new_clients(&self, org: &OrgId, to: NewClients, cause: &Cause) -> Result<bool, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        if to == NewClients::Open && new_clients(tx.connection(), org).await? == NewClients::Open {
+            return Ok(false);
+        }
+        let done = sqlx::query(
+            "INSERT INTO org_policies (org_id, new_clients) VALUES ($1, $2) ON CONFLICT (org_id) DO UPDATE \
+             SET new_clients = excluded.new_clients WHERE org_policies.new_clients <> excluded.new_clients",
+        )
+        .bind(org.as_str())
+        .bind(word(&to)?)
+        .execute(tx.connection())
+        .await
+        .doing("decide what happens with new clients")?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        carry_over(&mut tx, org, to).await?;
+        let comment = match to {
+            NewClients::Open => "members may authorize new clients",
+            NewClients::Approval => "an administrator approves new clients",
+        };
+        tx.touch(Subject::Org { id: org.clone() });
+        tx.record(Some(org), ControlEvent::done(Operation::OrgPolicyNewClients).on("org", org.as_str()).with_comment(comment));
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn decide_client(&self, org: &OrgId, client: &ClientId, verdict: Verdict, cause: &Cause) -> Result<bool, StoreError> {
+        let (stance, operation) = match verdict {
+            Verdict::Allow => (Stance::Allowed, Operation::OrgPolicyClientAllow),
+            Verdict::Block => (Stance::Blocked, Operation::OrgPolicyClientBlock),
+        };
+        let mut tx = self.begin(cause).await?;
+        let done = sqlx::query(
+            "INSERT INTO client_policies (org_id, client_id, stance) SELECT $1, c.id, $3 FROM clients c \
+             WHERE c.id = $2 AND c.deleted_at IS NULL ON CONFLICT (org_id, client_id) DO UPDATE SET stance = excluded.stance, \
+             asked_by = NULL, asked_at = NULL WHERE client_policies.stance IS DISTINCT FROM excluded.stance",
+        )
+        .bind(org.as_str())
+        .bind(client.as_str())
+        .bind(word(&stance)?)
+        .execute(tx.connection())
+        .await
+        .doing("decide about a client")?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        decided(&mut tx, org, client, ControlEvent::done(operation));
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn restrict_client(
+        &self,
+        org: &OrgId,
+        client: &ClientId,
+        scopes: Option<&ScopeSet>,
+        cause: &Cause,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        // A row that says nothing is not worth making: lifting what was never restricted changes nothing.
+        let done = sqlx::query(
+            "INSERT INTO client_policies (org_id, client_id, scopes) SELECT $1, c.id, $3 FROM clients c \
+             WHERE c.id = $2 AND c.deleted_at IS NULL AND ($3 IS NOT NULL OR EXISTS (SELECT 1 FROM client_policies x \
+             WHERE x.org_id = $1 AND x.client_id = $2)) ON CONFLICT (org_id, client_id) DO UPDATE SET scopes = excluded.scopes \
+             WHERE client_policies.scopes IS DISTINCT FROM excluded.scopes",
+        )
+        .bind(org.as_str())
+        .bind(client.as_str())
+        .bind(scopes.map(json).transpose()?)
+        .execute(tx.connection())
+        .await
+        .doing("restrict a client")?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let event = ControlEvent::done(Operation::OrgPolicyScopeRestrict).with_scopes(scopes.cloned().unwrap_or_default());
+        let comment = if scopes.is_some() { "the most it may hold" } else { "no longer restricted" };
+        decided(&mut tx, org, client, event.with_comment(comment));
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn ask_for_client(&self, org: &OrgId, client: &ClientId, user: &UserId, cause: &Cause) -> Result<bool, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        let done = sqlx::query(
+            "INSERT INTO client_policies (org_id, client_id, stance, asked_by, asked_at) SELECT $1, c.id, 'pending', $3, $4 \
+             FROM clients c WHERE c.id = $2 AND c.deleted_at IS NULL ON CONFLICT (org_id, client_id) DO UPDATE \
+             SET stance = excluded.stance, asked_by = excluded.asked_by, asked_at = excluded.asked_at \
+             WHERE client_policies.stance IS NULL",
+        )
+        .bind(org.as_str())
+        .bind(client.as_str())
+        .bind(user.as_str())
+        .bind(cause.at.millis())
+        .execute(tx.connection())
+        .await
+        .doing("ask for a client")?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        decided(&mut tx, org, client, ControlEvent::done(Operation::OrgPolicyClientAsk));
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn revoke_client(&self, org: &OrgId, client: &ClientId, cause: &Cause) -> Result<u64, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        let ended = end(&mut tx, Ending::ClientIn(org, client), RevokeReason::Admin).await?;
+        if !ended.is_empty() {
+            tx.commit().await?;
+        }
+        Ok(ended.len() as u64)
+    }
+
+    async fn clients_of_org(
+        &self,
+        org: &OrgId,
+        which: Listed,
+        at: Timestamp,
+        page: (u32, u32),
+    ) -> Result<Vec<ClientUse>, StoreError> {
+        let mut connection = self.read.acquire().await.doing("take a connection")?;
+        let ids = listed(&mut connection, org, which, at, page).await?;
+        describe(&mut connection, org, &ids, at).await
+    }
+
+    async fn client_of_org(&self, org: &OrgId, client: &ClientId, at: Timestamp) -> Result<Option<ClientUse>, StoreError> {
+        let mut connection = self.read.acquire().await.doing("take a connection")?;
+        let row = sqlx::query(
+            "SELECT COUNT(*) AS many FROM (SELECT 1 FROM grants WHERE org_id = $1 AND client_id = $2 \
+             UNION ALL SELECT 1 FROM client_policies WHERE org_id = $1 AND client_id = $2) AS known",
+        )
+        .bind(org.as_str())
+        .bind(client.as_str())
+        .fetch_one(&mut *connection)
+        .await
+        .doing("look for a client")?;
+        if Fields::of(&row, "clients", "many").count("many")? == 0 {
+            return Ok(None);
+        }
+        Ok(describe(&mut connection, org, std::slice::from_ref(client), at).await?.pop())
+    }
+
+    async fn grants_of_client(
+        &self,
+        org: &OrgId,
+        client: &ClientId,
+        at: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<GrantFacts>, StoreError> {
+        let rows = sqlx::query(select_facts!(
+            "WHERE g.org_id = $1 AND g.client_id = $2 AND g.revoked_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > $3) \
+             ORDER BY g.created_at DESC, g.id DESC LIMIT $4"
+        ))
+        .bind(org.as_str())
+        .bind(client.as_str())
+        .bind(at.millis())
+        .bind(i64::from(limit))
+        .fetch_all(&self.read)
+        .await
+        .doing("list a client's grants")?;
+        rows.iter().map(rows::facts).collect()
+    }
+}
