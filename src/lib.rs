@@ -15,6 +15,7 @@ pub mod own_mcp;
 pub mod pages;
 pub mod password;
 pub mod record;
+pub mod review;
 pub mod routing;
 pub mod store;
 pub mod telemetry;

@@ -5,10 +5,11 @@ use futures::stream::BoxStream;
 
 use super::error::AdminError;
 use super::model::{
-    AuditEntry, AuditPageView, AuditQuery, ClientScopes, ClientView, CreatedClient, CreatedSecret, CreatedUser, GrantView,
-    KeyView, MemberRoles, MemberView, NewClient, NewOrg, NewPassword, NewSecret, NewUserRequest, OrgChange, OrgView, RoleView,
-    Rotation, Switch, UserView, Within,
+    AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientView, CreatedClient,
+    CreatedSecret, CreatedUser, GrantView, KeyView, MemberRoles, MemberView, NewClient, NewClientsChange, NewOrg, NewPassword,
+    NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, Switch, UserView, Within,
 };
+use crate::review::Entry;
 
 /// Every operation of administration. Organizations are named by id or slug, users by id or e-mail address.
 ///
@@ -71,6 +72,22 @@ pub trait Administration: Send + Sync {
     async fn grant(&self, grant: &str) -> Result<GrantView, AdminError>;
     /// Ends a grant: its tokens stop working before this returns.
     async fn revoke_grant(&self, grant: &str) -> Result<GrantView, AdminError>;
+
+    /// What an organization decided about clients.
+    async fn policy(&self, org: &str) -> Result<OrgPolicyView, AdminError>;
+    /// Decides what happens with new clients.
+    async fn set_new_clients(&self, org: &str, to: NewClientsChange) -> Result<OrgPolicyView, AdminError>;
+    /// Allows, blocks or restricts a client in an organization; reaches live tokens at once.
+    async fn set_client_policy(
+        &self,
+        org: &str,
+        client: &str,
+        change: ClientPolicyChange,
+    ) -> Result<ClientPolicyView, AdminError>;
+    /// Ends every grant of a client in an organization.
+    async fn revoke_client(&self, org: &str, client: &str) -> Result<RevokedGrants, AdminError>;
+    /// Who authorized what in an organization, what was not used for longest first.
+    async fn review(&self, org: &str) -> Result<Vec<Entry>, AdminError>;
 
     /// The signing keys.
     async fn keys(&self) -> Result<Vec<KeyView>, AdminError>;

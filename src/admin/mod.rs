@@ -30,9 +30,10 @@ pub use error::{AdminError, Problem, Refusal, RefusalCode};
 pub use health::Readiness;
 pub use local::Local;
 pub use model::{
-    AuditEntry, AuditPageView, AuditQuery, ClientScopes, ClientView, CreatedClient, CreatedSecret, CreatedUser, DecisionName,
-    GrantStateView, GrantView, KeyView, MemberRoles, MemberView, NewClient, NewClientKind, NewOrg, NewPassword, NewSecret,
-    NewUserRequest, OrgChange, OrgView, RoleView, Rotation, SecretView, Switch, SwitchTo, UserView, Within,
+    AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientView, CreatedClient,
+    CreatedSecret, CreatedUser, DecisionName, GrantStateView, GrantView, KeyView, MemberRoles, MemberView, NewClient,
+    NewClientKind, NewClientsChange, NewOrg, NewPassword, NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView,
+    RevokedGrants, RoleView, Rotation, SecretView, Switch, SwitchTo, UserView, VerdictName, Within,
 };
 pub use openapi::document;
 pub use remote::Remote;

@@ -1,52 +1,18 @@
 //! What the administration speaks: the JSON of the admin API, which the command line prints with `--json`.
 
+mod policy;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+pub use policy::{ClientPolicyChange, ClientPolicyView, NewClientsChange, OrgPolicyView, RevokedGrants, VerdictName};
+
 use crate::store::{ClientAuth, ClientOrigin, ClientState, GrantType, KeyState, OrgState, RevokeReason, UserKind, UserState};
 use crate::types::{
-    ClientId, GrantId, KeyId, OrgId, RecordId, ResourceId, RoleName, ScopeSet, ScopeToken, Slug, Timestamp, UserId,
+    ClientId, GrantId, KeyId, OrgId, RecordId, ResourceId, RoleName, ScopeSet, ScopeToken, Slug, Timestamp, UserId, rfc3339,
 };
-
-/// Instants as RFC 3339 text.
-pub(super) mod rfc3339 {
-    use serde::{Deserialize, Deserializer, Serializer, de};
-
-    use crate::types::Timestamp;
-
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-    pub fn serialize<S: Serializer>(at: &Timestamp, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_str(at)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Timestamp, D::Error> {
-        let text = String::deserialize(d)?;
-        Timestamp::parse_rfc3339(&text).ok_or_else(|| de::Error::custom("expected an RFC 3339 instant"))
-    }
-
-    /// The same where there may be none.
-    pub mod option {
-        use serde::{Deserialize, Deserializer, Serializer, de};
-
-        use crate::types::Timestamp;
-
-        #[expect(clippy::ref_option, reason = "serde calls it so")]
-        pub fn serialize<S: Serializer>(at: &Option<Timestamp>, s: S) -> Result<S::Ok, S::Error> {
-            match at {
-                Some(at) => s.collect_str(at),
-                None => s.serialize_none(),
-            }
-        }
-
-        pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Timestamp>, D::Error> {
-            let text = Option::<String>::deserialize(d)?;
-            let read = |t: String| Timestamp::parse_rfc3339(&t).ok_or_else(|| de::Error::custom("expected an RFC 3339 instant"));
-            text.map(read).transpose()
-        }
-    }
-}
 
 /// An organization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -12,10 +12,12 @@ use serde::de::DeserializeOwned;
 use super::administration::Administration;
 use super::error::{AdminError, Problem, Refusal};
 use super::model::{
-    AuditEntry, AuditPageView, AuditQuery, ClientScopes, ClientView, CreatedClient, CreatedSecret, CreatedUser, GrantView,
-    KeyView, MemberRoles, MemberView, NewClient, NewOrg, NewPassword, NewSecret, NewUserRequest, OrgChange, OrgView, RoleView,
-    Rotation, Switch, SwitchTo, UserView, Within,
+    AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientView, CreatedClient,
+    CreatedSecret, CreatedUser, GrantView, KeyView, MemberRoles, MemberView, NewClient, NewClientsChange, NewOrg, NewPassword,
+    NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, Switch, SwitchTo, UserView,
+    Within,
 };
+use crate::review::Entry;
 use crate::types::PlainToken;
 
 /// How long a gateway may take to accept a connection, and to answer.
@@ -183,6 +185,27 @@ impl Administration for Remote {
     }
     async fn revoke_grant(&self, grant: &str) -> Result<GrantView, AdminError> {
         self.read(self.request(Method::POST, &["grants", grant, "revoke"]).timeout(ANSWER)).await
+    }
+
+    async fn policy(&self, org: &str) -> Result<OrgPolicyView, AdminError> {
+        self.read(self.get(&["orgs", org, "policy"])).await
+    }
+    async fn set_new_clients(&self, org: &str, to: NewClientsChange) -> Result<OrgPolicyView, AdminError> {
+        self.read(self.with_body(Method::PUT, &["orgs", org, "policy"], &to)).await
+    }
+    async fn set_client_policy(
+        &self,
+        org: &str,
+        client: &str,
+        change: ClientPolicyChange,
+    ) -> Result<ClientPolicyView, AdminError> {
+        self.read(self.with_body(Method::PUT, &["orgs", org, "policy", "clients", client], &change)).await
+    }
+    async fn revoke_client(&self, org: &str, client: &str) -> Result<RevokedGrants, AdminError> {
+        self.read(self.request(Method::POST, &["orgs", org, "policy", "clients", client, "revoke"]).timeout(ANSWER)).await
+    }
+    async fn review(&self, org: &str) -> Result<Vec<Entry>, AdminError> {
+        self.read(self.get(&["orgs", org, "review"])).await
     }
 
     async fn keys(&self) -> Result<Vec<KeyView>, AdminError> {

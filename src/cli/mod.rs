@@ -16,6 +16,7 @@ mod members;
 mod orgs;
 mod output;
 mod password;
+mod policy;
 pub mod quickstart;
 #[cfg(test)]
 mod tests;

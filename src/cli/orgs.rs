@@ -39,6 +39,17 @@ enum Action {
         #[command(flatten)]
         values: Values,
     },
+    /// What it decided about clients: allow, block, restrict, revoke
+    #[command(subcommand)]
+    Policy(super::policy::Policy),
+    /// Who authorized what in it, what was not used for longest first
+    Review {
+        /// Id or slug
+        org: String,
+        /// Answer in CSV
+        #[arg(long)]
+        csv: bool,
+    },
     /// Let it act again
     Enable {
         /// Id or slug
@@ -74,6 +85,8 @@ pub(super) async fn run(args: Orgs) -> Result<(), CliError> {
     administer(&place, |admin| async move {
         let one = match action {
             Action::List => return show(json, &admin.orgs().await?, |orgs| list(orgs)),
+            Action::Policy(action) => return super::policy::run(&*admin, action, json).await,
+            Action::Review { org, csv } => return super::policy::review(&*admin, &org, (csv, json)).await,
             Action::Show { org } => admin.org(&org).await?,
             Action::Create { slug, values } => {
                 let Values { name, tenant, tenants } = values;

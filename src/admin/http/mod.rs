@@ -5,3 +5,4 @@ pub(super) mod audit;
 pub(super) mod clients;
 pub(super) mod grants;
 pub(super) mod members;
+pub(super) mod policy;

@@ -5,7 +5,7 @@ use crate::admin::error::AdminError;
 use crate::admin::model::{GrantStateView, GrantView, Within};
 use crate::config::Config;
 use crate::store::{GrantFacts, GrantState, RevokeReason};
-use crate::token::effective;
+use crate::token::{effective, standing};
 use crate::types::{GrantId, Timestamp};
 
 /// Grants in one answer, when neither organization nor user narrows it.
@@ -54,8 +54,10 @@ fn view(config: &Config, facts: &GrantFacts, now: Timestamp) -> GrantView {
         GrantState::Live => (GrantStateView::Live, None),
     };
     let effective_now = match state {
-        GrantStateView::Live => config.catalogue.scopes(&effective(config, facts, &grant.scopes).now),
-        GrantStateView::Expired | GrantStateView::Revoked => crate::types::ScopeSet::default(),
+        GrantStateView::Live if standing(facts, now).is_ok() => {
+            config.catalogue.scopes(&effective(config, facts, &grant.scopes).now)
+        }
+        GrantStateView::Live | GrantStateView::Expired | GrantStateView::Revoked => crate::types::ScopeSet::default(),
     };
     GrantView {
         id: grant.id.clone(),

@@ -6,6 +6,7 @@ mod clients;
 mod grants;
 mod keys;
 mod members;
+mod policy;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,12 +17,13 @@ use futures::stream::BoxStream;
 use super::administration::Administration;
 use super::error::AdminError;
 use super::model::{
-    AuditEntry, AuditPageView, AuditQuery, ClientScopes, ClientView, CreatedClient, CreatedSecret, CreatedUser, GrantView,
-    KeyView, MemberRoles, MemberView, NewClient, NewOrg, NewPassword, NewSecret, NewUserRequest, OrgChange, OrgView, RoleView,
-    Rotation, Switch, UserView, Within,
+    AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientView, CreatedClient,
+    CreatedSecret, CreatedUser, GrantView, KeyView, MemberRoles, MemberView, NewClient, NewClientsChange, NewOrg, NewPassword,
+    NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, Switch, UserView, Within,
 };
 use crate::node::Node;
 use crate::record::Cause;
+use crate::review::Entry;
 use crate::store::{Org, StoreError, User};
 use crate::types::{OrgId, Slug, UserId};
 
@@ -183,6 +185,27 @@ impl Administration for Local {
     }
     async fn revoke_grant(&self, grant: &str) -> Result<GrantView, AdminError> {
         grants::revoke(self, grant).await
+    }
+
+    async fn policy(&self, org: &str) -> Result<OrgPolicyView, AdminError> {
+        policy::show(self, org).await
+    }
+    async fn set_new_clients(&self, org: &str, to: NewClientsChange) -> Result<OrgPolicyView, AdminError> {
+        policy::set_new_clients(self, org, to).await
+    }
+    async fn set_client_policy(
+        &self,
+        org: &str,
+        client: &str,
+        change: ClientPolicyChange,
+    ) -> Result<ClientPolicyView, AdminError> {
+        policy::set_client(self, org, client, change).await
+    }
+    async fn revoke_client(&self, org: &str, client: &str) -> Result<RevokedGrants, AdminError> {
+        policy::revoke(self, org, client).await
+    }
+    async fn review(&self, org: &str) -> Result<Vec<Entry>, AdminError> {
+        policy::review(self, org).await
     }
 
     async fn keys(&self) -> Result<Vec<KeyView>, AdminError> {

@@ -8,10 +8,11 @@ use serde_json::{Value, json};
 
 use super::Fixture;
 use crate::admin::{
-    AdminError, Administration, AuditQuery, DecisionName, MemberRoles, NewClient, NewClientKind, NewOrg, NewPassword, NewSecret,
-    NewUserRequest, OrgChange, RefusalCode, Rotation, Switch, Within,
+    AdminError, Administration, AuditQuery, ClientPolicyChange, DecisionName, MemberRoles, NewClient, NewClientKind,
+    NewClientsChange, NewOrg, NewPassword, NewSecret, NewUserRequest, OrgChange, RefusalCode, Rotation, Switch, VerdictName,
+    Within,
 };
-use crate::store::UserKind;
+use crate::store::{NewClients, UserKind};
 
 fn user(email: &str, kind: UserKind) -> NewUserRequest {
     NewUserRequest { email: email.to_owned(), name: None, kind, password: None }
@@ -124,10 +125,31 @@ async fn clients(admin: &dyn Administration, machine: NewClient, say: &mut impl 
     say("scope", told(admin.create_client(NewClient { scopes: Some("moon:read".to_owned()), ..public }).await));
     say("secret", told(admin.add_secret(&id, NewSecret { others_live_seconds: Some(60) }).await));
     say("client", told(admin.client(&id).await));
+    policy(admin, &id, say).await;
     say("disable", told(admin.switch_client(&id, Switch::Disabled).await));
     say("clients", told(admin.clients(Within { org: Some("acme".to_owned()), user: None }).await));
     say("delete", told(admin.delete_client(&id).await));
     say("delete again", told(admin.delete_client(&id).await.map_err(|e| without(e, &id))));
+}
+
+async fn policy(admin: &dyn Administration, id: &str, say: &mut impl FnMut(&'static str, Value)) {
+    let to = |new_clients| NewClientsChange { new_clients };
+    say("approval", told(admin.set_new_clients("acme", to(NewClients::Approval)).await));
+    let block = ClientPolicyChange { verdict: Some(VerdictName::Block), ..ClientPolicyChange::default() };
+    say("block", told(admin.set_client_policy("acme", id, block.clone()).await));
+    say("block nobody", told(admin.set_client_policy("acme", "cl_none", block).await));
+    let scopes = |text: &str| ClientPolicyChange { scopes: Some(text.to_owned()), ..ClientPolicyChange::default() };
+    let allow = ClientPolicyChange { verdict: Some(VerdictName::Allow), ..scopes("metrics:read") };
+    say("restrict", told(admin.set_client_policy("acme", id, allow).await));
+    say("restrict to nothing known", told(admin.set_client_policy("acme", id, scopes("moon:read")).await));
+    let both = ClientPolicyChange { unrestricted: true, ..scopes("metrics:read") };
+    say("restrict and not", told(admin.set_client_policy("acme", id, both).await));
+    say("policy", told(admin.policy("acme").await));
+    let lift = ClientPolicyChange { unrestricted: true, ..ClientPolicyChange::default() };
+    say("lift", told(admin.set_client_policy("acme", id, lift).await));
+    say("revoke client", told(admin.revoke_client("acme", id).await));
+    say("review", told(admin.review("acme").await));
+    say("open", told(admin.set_new_clients("acme", to(NewClients::Open)).await));
 }
 
 /// A refusal without the id that it names.
@@ -150,17 +172,18 @@ async fn a_node_and_its_admin_api_answer_alike() {
         |what: &str| local.iter().find(|(w, _)| *w == what).and_then(|(_, v)| v["refused"].as_str().map(ToOwned::to_owned));
     let invalid = ["bad slug", "two tenants", "unknown api", "no address", "short", "service password", "no member yet"];
     let more = ["unknown role", "machine alone", "machine redirected", "public nowhere", "scope", "bad cursor", "bad time"];
-    for what in invalid.into_iter().chain(more) {
+    let more = more.into_iter().chain(["restrict to nothing known", "restrict and not"]).collect::<Vec<_>>();
+    for what in invalid.into_iter().chain(more.iter().copied()) {
         assert_eq!(refused(what).as_deref(), Some("invalid"), "{what}");
     }
-    for what in ["no org", "delete again", "remove again", "no grant"] {
+    for what in ["no org", "delete again", "remove again", "no grant", "block nobody"] {
         assert_eq!(refused(what).as_deref(), Some("not_found"), "{what}");
     }
     for what in ["taken", "taken user"] {
         assert_eq!(refused(what).as_deref(), Some("conflict"), "{what}");
     }
     let fine = local.iter().filter(|(_, v)| v.get("refused").is_none()).count();
-    assert_eq!(fine, local.len() - invalid.len() - more.len() - 6, "{local:#?}");
+    assert_eq!(fine, local.len() - invalid.len() - more.len() - 7, "{local:#?}");
 }
 
 #[tokio::test]

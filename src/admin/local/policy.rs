@@ -1,0 +1,102 @@
+//! What organizations decided about clients.
+
+use super::Local;
+use crate::admin::error::AdminError;
+use crate::admin::model::{ClientPolicyChange, ClientPolicyView, NewClientsChange, OrgPolicyView, RevokedGrants, VerdictName};
+use crate::review::{self, Entry};
+use crate::store::{ClientUse, Listed, Org, Verdict};
+use crate::types::{ClientId, ScopeSet};
+
+/// Clients of each kind in one answer.
+const MOST: (u32, u32) = (0, 1000);
+
+pub(super) async fn show(local: &Local, org: &str) -> Result<OrgPolicyView, AdminError> {
+    let org = local.find_org(org).await?;
+    let (store, now) = (&local.node.store, local.node.now());
+    let waiting = store.clients_of_org(&org.id, Listed::Waiting, now, MOST).await?;
+    let known = store.clients_of_org(&org.id, Listed::Known, now, MOST).await?;
+    Ok(OrgPolicyView {
+        new_clients: store.new_clients(&org.id).await?,
+        clients: waiting.into_iter().chain(known).map(view).collect(),
+    })
+}
+
+pub(super) async fn set_new_clients(local: &Local, org: &str, to: NewClientsChange) -> Result<OrgPolicyView, AdminError> {
+    let found = local.find_org(org).await?;
+    local.node.store.set_new_clients(&found.id, to.new_clients, &local.cause()).await?;
+    let now = show(local, org).await?;
+    local.settled(now).await
+}
+
+pub(super) async fn set_client(
+    local: &Local,
+    org: &str,
+    client: &str,
+    change: ClientPolicyChange,
+) -> Result<ClientPolicyView, AdminError> {
+    if change.unrestricted && change.scopes.is_some() {
+        return Err(AdminError::invalid("scopes and unrestricted say opposite things".to_owned()));
+    }
+    let (org, id) = find(local, org, client).await?;
+    let store = &local.node.store;
+    // Everything that can be wrong with the request is known before the first change.
+    let most = change.scopes.as_deref().map(|text| scopes(local, text)).transpose()?;
+    if let Some(verdict) = change.verdict {
+        let verdict = match verdict {
+            VerdictName::Allow => Verdict::Allow,
+            VerdictName::Block => Verdict::Block,
+        };
+        store.decide_client(&org.id, &id, verdict, &local.cause()).await?;
+    }
+    if most.is_some() || change.unrestricted {
+        store.restrict_client(&org.id, &id, most.as_ref(), &local.cause()).await?;
+    }
+    let now = store.client_of_org(&org.id, &id, local.node.now()).await?;
+    let now = now.ok_or_else(|| AdminError::not_found("client", client))?;
+    local.settled(view(now)).await
+}
+
+pub(super) async fn revoke(local: &Local, org: &str, client: &str) -> Result<RevokedGrants, AdminError> {
+    let (org, id) = find(local, org, client).await?;
+    let revoked = local.node.store.revoke_client(&org.id, &id, &local.cause()).await?;
+    local.node.metrics.grants_revoked.inc_by(revoked);
+    local.settled(RevokedGrants { revoked }).await
+}
+
+pub(super) async fn review(local: &Local, org: &str) -> Result<Vec<Entry>, AdminError> {
+    let org = local.find_org(org).await?;
+    Ok(review::entries(&local.node, &local.node.config.load(), &org).await?)
+}
+
+async fn find(local: &Local, org: &str, client: &str) -> Result<(Org, ClientId), AdminError> {
+    let org = local.find_org(org).await?;
+    let id = ClientId::parse(client).map_err(|_| AdminError::not_found("client", client))?;
+    match local.node.store.client(&id).await? {
+        Some(_) => Ok((org, id)),
+        None => Err(AdminError::not_found("client", client)),
+    }
+}
+
+/// Scopes that exist.
+fn scopes(local: &Local, text: &str) -> Result<ScopeSet, AdminError> {
+    let set = ScopeSet::parse(text).map_err(|e| AdminError::invalid(e.to_string()))?;
+    let config = local.node.config.load();
+    if let Some(unknown) = set.iter().find(|scope| config.catalogue.entry(scope).is_none()) {
+        return Err(AdminError::invalid(format!("there is no scope {unknown}")));
+    }
+    Ok(set)
+}
+
+fn view(one: ClientUse) -> ClientPolicyView {
+    ClientPolicyView {
+        client: one.client.id,
+        client_name: one.client.name,
+        stance: one.policy.stance,
+        scopes: one.policy.scopes,
+        users: one.users,
+        grants: one.grants,
+        granted_scopes: one.scopes,
+        first_granted_at: one.first_granted_at,
+        last_used_at: one.last_used_at,
+    }
+}

@@ -1,0 +1,90 @@
+//! What an organization decided about clients, and who authorized what in it.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::rfc3339;
+use crate::store::{NewClients, Stance};
+use crate::types::{ClientId, ScopeSet, Timestamp};
+
+/// What an organization decided about clients.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OrgPolicyView {
+    /// `open`: members may authorize clients that nobody decided about; `approval`: an administrator approves each first.
+    #[schema(value_type = String, example = "open")]
+    pub new_clients: NewClients,
+    /// Clients that wait for an administrator, then those with a live grant or a decision; at most 1000 of each.
+    pub clients: Vec<ClientPolicyView>,
+}
+
+/// A client in an organization.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ClientPolicyView {
+    /// `client_id`.
+    #[schema(value_type = String)]
+    pub client: ClientId,
+    /// Its name; of a client that registered itself its own claim.
+    pub client_name: String,
+    /// `allowed`, `blocked` or `pending`.
+    #[schema(value_type = String, example = "allowed")]
+    pub stance: Stance,
+    /// The most that it may hold; `null` restricts nothing.
+    #[schema(value_type = Option<String>)]
+    pub scopes: Option<ScopeSet>,
+    /// Users with a live grant.
+    pub users: u64,
+    /// Live grants.
+    pub grants: u64,
+    /// What those grants hold together.
+    #[schema(value_type = String)]
+    pub granted_scopes: ScopeSet,
+    /// When somebody there first authorized it.
+    #[serde(with = "rfc3339::option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub first_granted_at: Option<Timestamp>,
+    /// When it was last used at the gate.
+    #[serde(with = "rfc3339::option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// What happens with clients that nobody decided about.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewClientsChange {
+    /// `open` or `approval`.
+    #[schema(value_type = String, example = "approval")]
+    pub new_clients: NewClients,
+}
+
+/// What to decide about a client; what is absent stays.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClientPolicyChange {
+    /// Whether it may be used; its grants stay while it may not.
+    #[serde(default)]
+    pub verdict: Option<VerdictName>,
+    /// The most that it may hold: scopes separated by spaces. Narrows live tokens at once.
+    #[serde(default)]
+    pub scopes: Option<String>,
+    /// Lifts the restriction to `scopes`.
+    #[serde(default)]
+    pub unrestricted: bool,
+}
+
+/// A decision by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum VerdictName {
+    /// It may be used.
+    Allow,
+    /// It may not.
+    Block,
+}
+
+/// How many grants ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RevokedGrants {
+    /// That many.
+    pub revoked: u64,
+}

@@ -1,0 +1,111 @@
+//! `org policy` and `org review`.
+
+use clap::{Subcommand, ValueEnum};
+
+use super::failure::CliError;
+use super::output::{name_of, or_dash, print, show, table};
+use crate::admin::{
+    Administration, ClientPolicyChange, ClientPolicyView, NewClientsChange, OrgPolicyView, RevokedGrants, VerdictName,
+};
+use crate::review::{self, Entry};
+use crate::store::NewClients;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Policy {
+    /// What it decided about clients, those that wait for approval first
+    Show {
+        /// Id or slug of the organization
+        org: String,
+    },
+    /// Decide what happens with clients that nobody decided about
+    NewClients {
+        /// Id or slug of the organization
+        org: String,
+        /// open: members may authorize them; approval: an administrator approves each first
+        #[arg(value_enum)]
+        to: NewClientsName,
+    },
+    /// Let a client be used, or approve it
+    Allow(Which),
+    /// Stop a client: its tokens stop working at once; its grants stay
+    Block(Which),
+    /// Set the most that a client may hold; narrows live tokens at once
+    Restrict {
+        #[command(flatten)]
+        which: Which,
+        /// Scopes separated by spaces
+        #[arg(long)]
+        scopes: String,
+    },
+    /// Lift that
+    Unrestrict(Which),
+    /// End every grant of a client
+    Revoke(Which),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Which {
+    /// Id or slug of the organization
+    org: String,
+    /// `client_id`
+    client: String,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum NewClientsName {
+    Open,
+    Approval,
+}
+
+pub(super) async fn run(admin: &dyn Administration, action: Policy, json: bool) -> Result<(), CliError> {
+    let (which, change) = match action {
+        Policy::Show { org } => return show(json, &admin.policy(&org).await?, list),
+        Policy::NewClients { org, to } => {
+            let new_clients = match to {
+                NewClientsName::Open => NewClients::Open,
+                NewClientsName::Approval => NewClients::Approval,
+            };
+            return show(json, &admin.set_new_clients(&org, NewClientsChange { new_clients }).await?, list);
+        }
+        Policy::Revoke(Which { org, client }) => {
+            let done = admin.revoke_client(&org, &client).await?;
+            return show(json, &done, |RevokedGrants { revoked }| format!("revoked {revoked} grants\n"));
+        }
+        Policy::Allow(which) => (which, ClientPolicyChange { verdict: Some(VerdictName::Allow), ..Default::default() }),
+        Policy::Block(which) => (which, ClientPolicyChange { verdict: Some(VerdictName::Block), ..Default::default() }),
+        Policy::Restrict { which, scopes } => (which, ClientPolicyChange { scopes: Some(scopes), ..Default::default() }),
+        Policy::Unrestrict(which) => (which, ClientPolicyChange { unrestricted: true, ..Default::default() }),
+    };
+    let one = admin.set_client_policy(&which.org, &which.client, change).await?;
+    show(json, &one, |one| rows(std::slice::from_ref(one)))
+}
+
+fn list(policy: &OrgPolicyView) -> String {
+    format!("new clients: {}\n\n{}", name_of(&policy.new_clients), rows(&policy.clients))
+}
+
+fn rows(clients: &[ClientPolicyView]) -> String {
+    let row = |c: &ClientPolicyView| {
+        let most = c.scopes.as_ref().map_or_else(|| "not restricted".to_owned(), ToString::to_string);
+        let used = or_dash(c.last_used_at);
+        [c.client.to_string(), c.client_name.clone(), name_of(&c.stance), c.users.to_string(), used, most]
+    };
+    table(["CLIENT ID", "NAME", "STANCE", "USERS", "LAST USED", "AT MOST"], clients.iter().map(row))
+}
+
+pub(super) async fn review(admin: &dyn Administration, org: &str, (csv, json): (bool, bool)) -> Result<(), CliError> {
+    let entries = admin.review(org).await?;
+    if csv {
+        return print(&review::csv(&entries));
+    }
+    show(json, &entries, |entries| reviewed(entries))
+}
+
+fn reviewed(entries: &[Entry]) -> String {
+    let row = |e: &Entry| {
+        let last = e.last_used_at.map_or_else(|| "never".to_owned(), |at| at.to_string());
+        let (user, client) = (e.user_email.clone(), e.client_name.clone());
+        [e.proposal.name().to_owned(), user, client, last, e.scopes.to_string(), e.unused_scopes.to_string()]
+    };
+    table(["PROPOSAL", "USER", "CLIENT", "LAST USED", "SCOPES", "NEVER USED"], entries.iter().map(row))
+}
