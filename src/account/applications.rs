@@ -59,6 +59,24 @@ pub async fn applications(node: &Node, config: &Config, user: &UserId) -> Result
     Ok(live.into_iter().map(with_use).collect())
 }
 
+/// One live grant of `user`; `None` when there is no such grant, it has ended, or it is another's.
+///
+/// # Errors
+/// When the store fails.
+pub async fn application(
+    node: &Node,
+    config: &Config,
+    user: &UserId,
+    grant: &GrantId,
+) -> Result<Option<Application>, StoreError> {
+    let now = node.now();
+    let facts = node.store.grant_facts(grant).await?;
+    let live = |f: &GrantFacts| f.grant.state == GrantState::Live && f.grant.expires_at.is_none_or(|end| now < end);
+    let Some(facts) = facts.filter(|f| f.grant.user == *user && live(f)) else { return Ok(None) };
+    let usage = usage(node, std::slice::from_ref(&facts), now).await?.remove(grant).unwrap_or_default();
+    Ok(Some(Application::new(config, facts, usage, now)))
+}
+
 async fn usage(node: &Node, live: &[GrantFacts], now: Timestamp) -> Result<HashMap<GrantId, GrantUse>, StoreError> {
     let oldest = live.iter().map(|f| f.grant.created_at).min().unwrap_or(now);
     let age = u32::try_from(now.since(oldest).as_secs() / DAY.as_secs()).unwrap_or(MAX_DAYS);

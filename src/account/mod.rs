@@ -5,8 +5,13 @@
 
 pub mod applications;
 mod audit;
+mod client;
 mod flush;
+mod form;
+mod grant;
 pub mod log;
+mod org;
+mod sessions;
 mod settings;
 
 #[cfg(test)]
@@ -17,7 +22,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::FromRef;
 use axum::middleware::from_fn_with_state;
-use axum::routing::get;
+use axum::routing::{get, post};
 use http::StatusCode;
 
 pub use flush::AuditFlush;
@@ -43,9 +48,18 @@ pub fn router(node: Arc<Node>, flush: Arc<dyn AuditFlush>) -> Router {
     let app = App { node: Arc::clone(&node), flush };
     Router::new()
         .route("/settings/applications", get(settings::show).post(settings::revoke))
+        .route("/settings/applications/{grant}", get(grant::show).post(grant::act))
+        .route("/settings/sessions", get(sessions::show).post(sessions::act))
+        .route("/orgs/{org}/applications", get(org::applications).post(org::applications_act))
+        .route("/orgs/{org}/applications/{client}", get(org::application).post(org::application_act))
+        .route("/orgs/{org}/members", get(org::members).post(org::members_act))
+        .route("/orgs/{org}/review", get(org::review))
+        .route("/orgs/{org}/review.csv", get(org::review_csv))
+        .route("/orgs/{org}/review.json", get(org::review_json))
         .route("/orgs/{org}/audit", get(audit::list))
         .route("/orgs/{org}/audit.ndjson", get(audit::ndjson))
         .route("/orgs/{org}/audit.csv", get(audit::csv))
+        .route("/orgs/{org}/audit/searches", post(audit::searches))
         .route("/orgs/{org}/audit/{record}", get(audit::record))
         .with_state(app)
         .layer(from_fn_with_state(node, crate::web::harden))

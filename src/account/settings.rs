@@ -5,19 +5,21 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 
-use super::applications::{Application, applications};
-use super::{App, log, not_found};
+use super::applications::{Application, ScopeWords, applications};
+use super::client::{self, InUse};
+use super::form::Form;
+use super::{App, not_found};
 use crate::config::Config;
-use crate::pages::views::{ApplicationsNotice, ApplicationsPage, Client, GrantRow, GrantedScope, LastUse, Section, Trust};
+use crate::pages::views::{ApplicationsNotice, ApplicationsPage, GrantRow, GrantedScope, LastUse, Section};
 use crate::pages::{DisplayName, Sparkline, When};
 use crate::record::Actor;
-use crate::store::{ClientOrigin, GrantState, RevokeReason, StoreError};
+use crate::store::{GrantState, RevokeReason, StoreError};
 use crate::types::{GrantId, Timestamp};
-use crate::web::{MAX_FORM, Params, Peer, SignedIn, Trouble, body_within, from_our_pages, page, see_other};
+use crate::web::{Params, Peer, SignedIn, Trouble, page, see_other};
 
-const PATH: &str = "/settings/applications";
+pub(super) const PATH: &str = "/settings/applications";
 /// What the name of a revoke button starts with; the grant's id follows.
-const BUTTON: &str = "revoke-";
+pub(super) const BUTTON: &str = "revoke-";
 /// What the address says after a revocation: which grant was ended, or had ended before.
 const REVOKED: &str = "revoked";
 const ENDED: &str = "ended";
@@ -32,16 +34,13 @@ pub async fn show(State(app): State<App>, peer: Peer, RawQuery(query): RawQuery,
 async fn list(app: &App, config: &Config, query: &str, who: &SignedIn) -> Result<Response, Trouble> {
     app.flush.flush().await;
     let notice = notice(app, query, who).await?;
-    let mut grants = Vec::new();
-    for application in applications(&app.node, config, &who.user.id).await? {
-        grants.push(row(app, config, &application, who).await?);
-    }
+    let (now, applications) = (app.node.now(), applications(&app.node, config, &who.user.id).await?);
     let view = ApplicationsPage {
         frame: who.frame(&app.node, config, Section::Applications).await?,
         action: PATH.to_owned(),
         csrf: who.csrf.as_str().to_owned(),
         notice,
-        grants,
+        grants: applications.iter().map(|application| row(config, application, now)).collect(),
     };
     Ok(page(StatusCode::OK, &view))
 }
@@ -60,45 +59,41 @@ async fn notice(app: &App, query: &str, who: &SignedIn) -> Result<Option<Applica
     Ok(Some(ApplicationsNotice::Revoked { application, organization }))
 }
 
-async fn row(app: &App, config: &Config, application: &Application, who: &SignedIn) -> Result<GrantRow, StoreError> {
-    let (facts, now) = (&application.facts, app.node.now());
-    let readable = log::readable(&app.node, config, &who.user.id, &facts.org).await?;
+fn row(config: &Config, application: &Application, now: Timestamp) -> GrantRow {
+    let facts = &application.facts;
     let shown = |at: Timestamp| When::new(at, now);
-    let scopes = application.scopes(config).into_iter().map(|words| GrantedScope {
+    GrantRow {
+        grant_id: facts.grant.id.to_string(),
+        // The person who looks is one who uses it.
+        client: client::shown(&facts.client, &facts.org, InUse::Yes, now),
+        organization: DisplayName::new(&facts.org.name),
+        scopes: scopes(config, application, now),
+        granted: shown(facts.grant.created_at),
+        last_used: application.usage.last_used_at.map(shown),
+        ends: facts.grant.expires_at.map(shown),
+        calls: calls(application),
+        details: format!("{PATH}/{}", facts.grant.id),
+    }
+}
+
+/// What an application may do, with the last use of each scope.
+pub(super) fn scopes(config: &Config, application: &Application, now: Timestamp) -> Vec<GrantedScope> {
+    let last = &application.usage.scopes_last_used;
+    let granted = |words: ScopeWords| GrantedScope {
+        last_use: last.get(&words.scope).map_or(LastUse::Never, |day| LastUse::At(When::of_day(*day, now))),
         scope: words.scope.to_string(),
         text: match words.not_now {
             Some(why) => format!("{} (not now: {why})", words.text),
             None => words.text,
         },
         risk: words.risk,
-        last_use: if words.used { LastUse::Unknown } else { LastUse::Never },
-    });
-    let calls = application.usage.calls_per_day.iter().map(|n| u32::try_from(*n).unwrap_or(u32::MAX));
-    Ok(GrantRow {
-        grant_id: facts.grant.id.to_string(),
-        client: Client { name: DisplayName::new(&facts.client.name), trust: trust(application, now) },
-        organization: DisplayName::new(&facts.org.name),
-        scopes: scopes.collect(),
-        granted: shown(facts.grant.created_at),
-        last_used: application.usage.last_used_at.map(shown),
-        ends: facts.grant.expires_at.map(shown),
-        calls: Sparkline { days: calls.collect() },
-        activity: readable.then(|| format!("/orgs/{}/audit?grant={}", facts.org.slug, facts.grant.id)),
-    })
+    };
+    application.scopes(config).into_iter().map(granted).collect()
 }
 
-fn trust(application: &Application, now: Timestamp) -> Trust {
-    let facts = &application.facts;
-    match (facts.client.origin, &facts.client.org) {
-        (ClientOrigin::Dynamic, _) => {
-            // The person who looks is one who uses it.
-            Trust::Registered { ago: When::new(facts.client.created_at, now).relative, used_in_org: true }
-        }
-        (ClientOrigin::Administrator, Some(owner)) if *owner == facts.org.id => {
-            Trust::Published { by: DisplayName::new(&facts.org.name) }
-        }
-        (ClientOrigin::Administrator, _) => Trust::Preregistered,
-    }
+/// Its calls per day.
+pub(super) fn calls(application: &Application) -> Sparkline {
+    Sparkline { days: application.usage.calls_per_day.iter().map(|n| u32::try_from(*n).unwrap_or(u32::MAX)).collect() }
 }
 
 /// `POST /settings/applications`: ends the grant whose button was pressed.
@@ -115,27 +110,21 @@ async fn end(
     (headers, body): (&HeaderMap, Body),
     who: &SignedIn,
 ) -> Result<Response, Trouble> {
-    if !from_our_pages(headers, &config.issuer) {
-        return Err(Trouble::forged());
-    }
-    let body = body_within(body, MAX_FORM).await.ok_or_else(Trouble::forged)?;
-    let form = Params::parse(&body)?;
-    if !who.csrf.matches(form.one("csrf")?) {
-        return Err(Trouble::forged());
-    }
-    let pressed = url::form_urlencoded::parse(&body).find_map(|(name, _)| name.strip_prefix(BUTTON).map(ToOwned::to_owned));
-    let id = form.one("grant_id")?.map(ToOwned::to_owned).or(pressed).and_then(|id| GrantId::parse(&id).ok());
-    let id = id.ok_or_else(not_found)?;
+    let form = Form::read(config, headers, body, who).await?;
+    let id = form.one("grant_id").or(form.pressed(BUTTON)).and_then(|id| GrantId::parse(id).ok()).ok_or_else(not_found)?;
     let facts = app.node.store.grant_facts(&id).await?;
     if facts.is_none_or(|f| f.grant.user != who.user.id) {
         return Err(not_found());
     }
+    revoke_own(app, peer, &id, who).await
+}
+
+/// Ends a grant of the person who asks, and sends them to the list that says so.
+pub(super) async fn revoke_own(app: &App, peer: &Peer, id: &GrantId, who: &SignedIn) -> Result<Response, Trouble> {
     let cause = peer.cause(&app.node, Actor { user: Some(who.user.id.clone()), ..Actor::default() });
-    let ended = app.node.store.revoke_grant(&id, Some(&who.user.id), RevokeReason::User, &cause).await?;
+    let ended = app.node.store.revoke_grant(id, Some(&who.user.id), RevokeReason::User, &cause).await?;
     if ended {
         app.node.metrics.grants_revoked.inc();
-    }
-    if ended {
         app.node.settle().await.map_err(|error| unsettled(&error))?;
     }
     Ok(see_other(&format!("{PATH}?{}={id}", if ended { REVOKED } else { ENDED })))

@@ -1,5 +1,7 @@
 //! One of every page and state, with data as it comes in practice and as a hostile stranger would send it.
 
+mod org;
+
 use std::time::Duration;
 
 use askama::Template;
@@ -24,6 +26,10 @@ pub fn pages() -> Vec<(&'static str, String)> {
         ("consent-unknown", show(&consent_unknown())),
         ("consent-long", show(&consent_long())),
         ("consent-hostile", show(&consent_hostile())),
+        ("invitation", show(&invitation(Guest::Invited, None))),
+        ("invitation-other", show(&invitation(Guest::Other { email: HOSTILE.to_owned() }, None))),
+        ("invitation-signed-out", show(&invitation(Guest::SignedOut { sign_in: "/login?next=x".to_owned() }, None))),
+        ("invitation-newcomer", show(&invitation(Guest::Newcomer, Some(InvitationProblem::Name)))),
         ("error", show(&error())),
         ("home", show(&home(Some(viewer()), Presence::Visiting))),
         ("home-signed-out", show(&home(None, Presence::JustSignedOut))),
@@ -39,6 +45,12 @@ pub fn pages() -> Vec<(&'static str, String)> {
         ("record", show(&record(Decision::Allowed, None))),
         ("record-denied", show(&record(denied(), Some(explanation())))),
     ]);
+    pages.extend([
+        ("grant", show(&grant(rows(), None))),
+        ("grant-new", show(&grant(Vec::new(), Some(GrantNotice::Narrowed)))),
+        ("sessions", show(&sessions())),
+    ]);
+    pages.extend(org::pages());
     pages
 }
 
@@ -86,6 +98,23 @@ fn login(problem: Option<LoginProblem>) -> LoginPage {
 fn password(problem: Option<PasswordProblem>) -> PasswordPage {
     let page = PasswordPage::one_time(brand(), "/password".to_owned(), CSRF.to_owned(), "ada@acme.example".to_owned(), 12);
     PasswordPage { problem, continue_to: Some("Grafana CLI".into()), ..page }
+}
+
+fn invitation(guest: Guest, problem: Option<InvitationProblem>) -> InvitationPage {
+    InvitationPage {
+        frame: InvitationPage::guest_frame(brand()),
+        action: "/invitations/tg_iv_x".to_owned(),
+        csrf: CSRF.to_owned(),
+        organization: "Acme Production".into(),
+        by: "ada@acme.example".to_owned(),
+        email: "linus@acme.example".to_owned(),
+        roles: vec!["editor".to_owned(), "viewer".to_owned()],
+        ends: ago(-60 * 24 * 3),
+        guest,
+        name: HOSTILE.to_owned(),
+        shortest: 12,
+        problem,
+    }
 }
 
 fn line(scope: &str, text: &str, risk: Risk, held: Held) -> ScopeLine {
@@ -246,7 +275,7 @@ pub fn grants() -> Vec<GrantRow> {
         last_used: Some(ago(2)),
         ends: Some(ago(-60 * 24 * 49)),
         calls: Sparkline { days: wave },
-        activity: Some("/settings/applications/grant_9".to_owned()),
+        details: "/settings/applications/grant_9".to_owned(),
     };
     let document = Trust::VerifiedDocument { host: "claude.ai".to_owned() };
     let second = GrantRow {
@@ -275,10 +304,64 @@ pub fn grants() -> Vec<GrantRow> {
         scopes: vec![scope("metrics:read", HOSTILE, Risk::Low, LastUse::Never)],
         last_used: None,
         ends: None,
-        activity: None,
+        details: "/settings/applications/grant_11".to_owned(),
         granted: ago(180),
     };
     vec![first, second, third]
+}
+
+fn grant(rows: Vec<AuditRow>, notice: Option<GrantNotice>) -> GrantPage {
+    let [row, _, hostile] = grants().try_into().expect("three samples");
+    let (GrantRow { scopes, calls, .. }, client) = (row, if rows.is_empty() { hostile.client } else { known() });
+    GrantPage {
+        frame: frame(Section::Applications),
+        path: "/settings/applications/grant_9".to_owned(),
+        csrf: CSRF.to_owned(),
+        problem: notice.map(|_| "Choose a day that is not over.".to_owned()),
+        suspended: notice.map(|_| "the organization blocked the application".to_owned()),
+        notice,
+        grant_id: "grant_9".to_owned(),
+        client,
+        organization: "Acme Production".into(),
+        granted: ago(60 * 24 * 41),
+        last_used: Some(ago(2)),
+        last_from: Some(CalledFrom { address: "2001:db8:1:2::4".to_owned(), user_agent: Some(HOSTILE.into()) }),
+        ends: Some(ago(-60 * 24 * 49)),
+        days: ("2026-11-21".to_owned(), Some("2027-01-09".to_owned())),
+        scopes,
+        calls,
+        filter: ActivityFilter { tool: HOSTILE.to_owned(), ..ActivityFilter::default() },
+        older: (!rows.is_empty()).then(|| "/settings/applications/grant_9?cursor=x".to_owned()),
+        rows,
+        newer: None,
+    }
+}
+
+fn known() -> Client {
+    Client { name: "Grafana CLI".into(), trust: Trust::Published { by: "Grafana Labs".into() } }
+}
+
+fn sessions() -> SessionsPage {
+    let one = |handle: &str, current, browser: Option<&str>, minutes| SessionRow {
+        handle: handle.to_owned(),
+        current,
+        address: browser.map(|_| "192.0.2.7".to_owned()),
+        browser: browser.map(DisplayName::new),
+        started: ago(minutes),
+        seen: ago(minutes / 20),
+        ends: ago(minutes - 60 * 24 * 7),
+    };
+    let firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
+    SessionsPage {
+        frame: frame(Section::Elsewhere),
+        csrf: CSRF.to_owned(),
+        saved: true,
+        sessions: vec![
+            one("0a1b2c3d4e5f6071", true, Some(firefox), 60),
+            one("1a1b2c3d4e5f6072", false, Some(HOSTILE), 600),
+            one("2a1b2c3d4e5f6073", false, None, 6_000),
+        ],
+    }
 }
 
 pub fn filter() -> AuditFilter {
@@ -345,16 +428,30 @@ pub fn audit(filter: AuditFilter, rows: Vec<AuditRow>) -> AuditPage {
     };
     AuditPage {
         frame: frame(Section::Audit { slug: "acme".to_owned() }),
+        tabs: org::tabs(OrgTab::Audit),
         organization: "Acme Production".into(),
         path: "/orgs/acme/audit".to_owned(),
         filter,
         problem: None,
         histogram: Histogram { every: "5 minutes".to_owned(), bins: (0..72).map(bin).collect() },
+        csrf: CSRF.to_owned(),
+        saved: vec![SavedSearchLink { name: HOSTILE.to_owned(), href: "/orgs/acme/audit?decision=denied".to_owned() }],
+        summaries: vec![summary("By application", &["Grafana CLI", HOSTILE]), summary("By user", &["ada@acme.example"])],
         rows,
         older: Some("b2xkZXI=".to_owned()),
         newer: None,
         proof: Some(Proof { up_to: ago(0), href: None }),
     }
+}
+
+fn summary(title: &str, names: &[&str]) -> Summary {
+    let line = |name: &&str| SummaryLine {
+        name: DisplayName::new(name),
+        href: "/orgs/acme/audit?client=cl_1".to_owned(),
+        total: 1_204,
+        denied: if names.len() > 1 { 3 } else { 0 },
+    };
+    Summary { title: title.to_owned(), lines: names.iter().map(line).collect() }
 }
 
 fn explanation() -> Explanation {

@@ -31,6 +31,22 @@ impl When {
     }
 }
 
+impl When {
+    /// Words for a UTC day, of which no hour is known: "today", "3 days ago".
+    #[must_use]
+    pub fn of_day(day: Timestamp, now: Timestamp) -> Self {
+        let days = now.since(day).as_secs() / 86_400;
+        let relative = match days {
+            0 => "today".to_owned(),
+            1 => "yesterday".to_owned(),
+            days => format!("{} ago", duration_words(Duration::from_secs(days * 86_400))),
+        };
+        let exact = Self::new(day, now);
+        let date = exact.exact.split(',').next().unwrap_or_default().to_owned();
+        Self { relative, exact: date, ..exact }
+    }
+}
+
 fn relative(seconds: i64) -> String {
     let span = duration_words(Duration::from_secs(seconds.unsigned_abs()));
     match seconds {
@@ -94,6 +110,16 @@ mod tests {
         assert_eq!(When::new(Timestamp::from_millis(i64::MAX), now).rfc3339, "1970-01-01T00:00:00Z");
         assert_eq!(at(-120).rfc3339, "2026-11-21T22:48:29Z");
         assert_eq!(at(-120).exact, "21 Nov 2026, 22:48:29 UTC");
+    }
+
+    #[test]
+    fn days_have_no_hour() {
+        let now = Timestamp::parse_rfc3339("2026-11-21T22:50:29Z").expect("a valid timestamp");
+        let of = |text| When::of_day(Timestamp::parse_rfc3339(text).expect("a valid timestamp"), now);
+        assert_eq!(of("2026-11-21T00:00:00Z").relative, "today");
+        assert_eq!(of("2026-11-20T00:00:00Z").relative, "yesterday");
+        let before = of("2026-11-11T00:00:00Z");
+        assert_eq!((before.relative.as_str(), before.exact.as_str()), ("10 days ago", "11 Nov 2026"));
     }
 
     #[test]

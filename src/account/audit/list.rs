@@ -5,19 +5,21 @@ use axum::response::Response;
 use http::StatusCode;
 use jiff::tz::TimeZone;
 
-use super::{asked, org, path, shown, unreadable};
+use super::{asked, org, path, shown, tabs, unreadable};
 use crate::account::App;
 use crate::account::log::{Names, Query, denial, open_cursor, plain, seal_cursor};
 use crate::config::Config;
-use crate::pages::views::{AuditPage, AuditRow, Decision, Section};
+use crate::pages::views::{AuditPage, AuditRow, Decision, SavedSearchLink, Section, Summary, SummaryLine};
 use crate::pages::{Bin, DisplayName, Histogram, When, duration_words};
 use crate::record::{AuditRecord, Call, ControlEvent, Event, McpCall, Measured, Outcome, operation};
-use crate::store::{self, AuditFilter, Cursor, Org, StoreError};
-use crate::types::{ClientId, Timestamp};
+use crate::store::{self, AuditFilter, Cursor, Facet, Org, SavedSearch, StoreError};
+use crate::types::{ClientId, Timestamp, UserId};
 use crate::web::{Peer, SignedIn, Trouble, page};
 
 /// Records on one page.
 const PAGE: u32 = 50;
+/// Lines of each summary.
+const SUMMARY: u32 = 8;
 /// Bars of the histogram; a day has one for each half hour.
 const BARS: u32 = 48;
 
@@ -45,11 +47,15 @@ async fn show(app: &App, config: &Config, slug: &str, query: &str, who: &SignedI
     let query = asked.clone().recent(app.node.now());
     let mut view = AuditPage {
         frame: who.frame(&app.node, config, Section::Audit { slug: org.slug.to_string() }).await?,
+        tabs: tabs(app, config, &who.user.id, &org).await?,
         organization: DisplayName::new(&org.name),
         path: path(&org),
         filter: shown(&query),
         problem: None,
+        csrf: who.csrf.as_str().to_owned(),
+        saved: saved(app, &org, who).await?,
         histogram: Histogram { every: String::new(), bins: Vec::new() },
+        summaries: Vec::new(),
         rows: Vec::new(),
         older: None,
         newer: None,
@@ -65,6 +71,12 @@ async fn show(app: &App, config: &Config, slug: &str, query: &str, who: &SignedI
     }
     let status = if view.problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     Ok(page(status, &view))
+}
+
+/// What the person saved.
+async fn saved(app: &App, org: &Org, who: &SignedIn) -> Result<Vec<SavedSearchLink>, StoreError> {
+    let link = |one: SavedSearch| SavedSearchLink { href: format!("{}?{}", path(org), one.query), name: plain(&one.name) };
+    Ok(app.node.store.saved_searches(&who.user.id, &org.id).await?.into_iter().map(link).collect())
 }
 
 /// Whether nothing has ever happened here.
@@ -84,7 +96,54 @@ async fn fill(app: &App, org: &Org, filter: &AuditFilter, behind: &[Cursor], vie
     // An empty cursor is the first page.
     view.newer = behind.split_last().map(|(_, before)| if before.is_empty() { String::new() } else { sealed(before) });
     view.histogram = histogram(app, filter, now).await?;
+    // A page of older records has the same summary as the first one.
+    if behind.is_empty() && !view.rows.is_empty() {
+        view.summaries = summaries(app, filter, &mut names, view).await?;
+    }
     Ok(())
+}
+
+/// Who and what the search is about most, each as a narrower search.
+async fn summaries(app: &App, filter: &AuditFilter, names: &mut Names, view: &AuditPage) -> Result<Vec<Summary>, StoreError> {
+    let mut summaries = Vec::new();
+    for (facet, title) in [(Facet::Client, "By application"), (Facet::User, "By user"), (Facet::Tool, "By tool")] {
+        let tallies = app.node.store.audit_tallies(filter, facet, SUMMARY).await?;
+        let mut lines = Vec::with_capacity(tallies.len());
+        for tally in tallies {
+            let mut narrowed = view.filter.clone();
+            let name = match facet {
+                Facet::Client => {
+                    narrowed.client.clone_from(&tally.value);
+                    client_name(app, &tally.value).await?
+                }
+                Facet::User => {
+                    let user = UserId::parse(&tally.value).ok();
+                    names.learn(&app.node, user.iter()).await?;
+                    narrowed.user.clone_from(&tally.value);
+                    user.map_or_else(|| tally.value.clone(), |user| names.of(&user).to_owned())
+                }
+                Facet::Tool => {
+                    narrowed.tool.clone_from(&tally.value);
+                    tally.value.clone()
+                }
+            };
+            let href = format!("{}?{}", view.path, narrowed.query(None));
+            lines.push(SummaryLine { name: DisplayName::new(&name), href, total: tally.total, denied: tally.denied });
+        }
+        if !lines.is_empty() {
+            summaries.push(Summary { title: title.to_owned(), lines });
+        }
+    }
+    Ok(summaries)
+}
+
+/// The name of a client, or its id once it is removed.
+async fn client_name(app: &App, id: &str) -> Result<String, StoreError> {
+    let client = match ClientId::parse(id) {
+        Ok(id) => app.node.store.client(&id).await?,
+        Err(_) => None,
+    };
+    Ok(client.map_or_else(|| id.to_owned(), |client| client.name))
 }
 
 async fn histogram(app: &App, filter: &AuditFilter, now: Timestamp) -> Result<Histogram, StoreError> {
@@ -110,7 +169,7 @@ fn bin(bucket: &store::Bucket, days: bool) -> Bin {
     }
 }
 
-fn row(record: &AuditRecord, names: &Names, now: Timestamp) -> AuditRow {
+pub(in crate::account) fn row(record: &AuditRecord, names: &Names, now: Timestamp) -> AuditRow {
     let measured = match &record.event {
         Event::Call(call) => measured(call),
         Event::Control(_) => None,

@@ -4,6 +4,7 @@
 mod export;
 mod list;
 mod record;
+mod searches;
 
 use crate::account::log::{self, Query};
 use crate::account::{App, not_found};
@@ -14,12 +15,19 @@ use crate::types::{Slug, UserId};
 use crate::web::{Params, Trouble};
 
 pub(super) use export::{csv, ndjson};
-pub(super) use list::list;
+pub(super) use list::{list, row};
 pub(super) use record::record;
+pub(super) use searches::act as searches;
 
 /// Where an organization's log is.
 fn path(org: &Org) -> String {
     format!("/orgs/{}/audit", org.slug)
+}
+
+/// The pages of `org` that the person may open, with the log open.
+async fn tabs(app: &App, config: &Config, user: &UserId, org: &Org) -> Result<views::OrgTabs, Trouble> {
+    let membership = app.node.store.membership(&org.id, user).await?.ok_or_else(not_found)?;
+    Ok(crate::account::org::tabs(config, org, &membership.roles, views::OrgTab::Audit))
 }
 
 /// The organization of this short name, if `user` may read its log now.

@@ -230,3 +230,44 @@ async fn an_empty_log_says_how_it_fills() {
     assert!(page.body.contains("No record matches"), "{}", page.body);
     assert!(world.flush.0.load(std::sync::atomic::Ordering::Relaxed) > 0, "readers see what was just recorded");
 }
+
+#[tokio::test]
+async fn a_search_is_saved_for_oneself() {
+    let log = Log::new().await;
+    let world = &log.world;
+    let ada = world.sign_in(&world.ada).await;
+    let save = |csrf: &str, query: &str| format!("csrf={csrf}&save-search=1&name=Denials+%3Cb%3E&query={query}");
+    let path = "/orgs/acme/audit/searches";
+    let done = world.post(&ada, path, &save(&ada.csrf, "decision%3Ddenied%26evil%3D1"), &[]).await;
+    assert_eq!(done.headers.get("location").and_then(|v| v.to_str().ok()), Some("/orgs/acme/audit?decision=denied"));
+    let page = world.get(Some(&ada), "/orgs/acme/audit").await;
+    assert!(page.body.contains("<a href=\"/orgs/acme/audit?decision=denied\">Denials &#60;b&#62;</a>"), "{}", page.body);
+    world.join(&world.bob, &world.acme, &["admin"]).await;
+    let bob = world.sign_in(&world.bob).await;
+    assert!(!world.get(Some(&bob), "/orgs/acme/audit").await.body.contains("Denials"));
+    let eve = world.sign_in(&world.eve).await;
+    assert_eq!(world.post(&eve, path, &save(&eve.csrf, "x"), &[]).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(world.post(&ada, path, &save("", "x"), &[]).await.status, StatusCode::FORBIDDEN);
+    let forget = format!("csrf={}&forget-search=Denials+%3Cb%3E", ada.csrf);
+    world.post(&ada, path, &forget, &[]).await;
+    assert!(!world.get(Some(&ada), "/orgs/acme/audit").await.body.contains("Denials"));
+}
+
+#[tokio::test]
+async fn the_log_is_summed_up_by_application_user_and_tool() {
+    let log = Log::new().await;
+    for n in 0..3 {
+        log.call(60 + n, Decision::Allowed).await;
+    }
+    log.call(70, denied("no_route", "")).await;
+    let ada = log.world.sign_in(&log.world.ada).await;
+    let page = log.world.get(Some(&ada), "/orgs/acme/audit").await;
+    for (title, link, words) in [
+        ("By application", format!("client={}", log.client.id), "5, 1 denied"),
+        ("By user", format!("user={}", log.world.bob.id), "5, 1 denied"),
+        ("By tool", "tool=query_metrics".to_owned(), "4, 1 denied"),
+    ] {
+        let section = page.body.split("<h2>").find(|s| s.starts_with(title)).unwrap_or_default();
+        assert!(section.contains(&link) && section.contains(words), "{title}: {section}");
+    }
+}

@@ -1,5 +1,11 @@
 //! The pages through their router, on a real store.
 
 mod audit;
+mod grant;
+mod matrix;
+mod members;
+mod org_applications;
+mod review;
+mod sessions;
 mod settings;
 pub(crate) mod world;

@@ -8,7 +8,7 @@ use crate::web::Params;
 /// Where a person goes when nothing else was asked for.
 const HOME: &str = "/settings/applications";
 /// Pages that may be returned to.
-const PAGES: [&str; 3] = ["/settings/", "/orgs/", "/password"];
+const PAGES: [&str; 4] = ["/settings/", "/orgs/", "/invitations/", "/password"];
 
 /// Where to go after signing in.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! The decision on an authorization request: in which organization, and yes or no.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -19,10 +20,10 @@ use crate::pages::views::{
 use crate::pages::{DisplayName, When, skeleton};
 use crate::record::{Actor, Cause};
 use crate::store::{
-    Approve, ApprovedRequest, AuthRequest, Client, ClientKind, ClientOrigin, ClientState, Grant, GrantState, Org, RevokeReason,
-    StoreError,
+    Approve, ApprovedRequest, AuthRequest, Client, ClientKind, ClientOrigin, ClientPolicy, ClientState, Grant, GrantState, Org,
+    RevokeReason, Stance, StoreError,
 };
-use crate::types::{AuthRequestId, GrantId, PlainToken, RedirectUri, ResourceId, RoleName, ScopeToken, TokenKind};
+use crate::types::{AuthRequestId, GrantId, OrgId, PlainToken, RedirectUri, ResourceId, RoleName, ScopeToken, TokenKind};
 use crate::web::{Params, Peer, SignedIn, Trouble, page_leading_to};
 
 /// A request that waits for this person, and where they may say yes to it.
@@ -30,6 +31,20 @@ struct Pending {
     request: AuthRequest,
     client: Client,
     orgs: Vec<(Org, Vec<RoleName>)>,
+    policies: HashMap<OrgId, ClientPolicy>,
+}
+
+impl Pending {
+    /// Whether an administrator of `org` has to approve the client first.
+    fn needs_approval(&self, org: &Org) -> bool {
+        self.policies.get(&org.id).is_some_and(|policy| policy.stance == Stance::Pending)
+    }
+
+    /// Whether `org` lets the client hold a scope.
+    fn permits(&self, org: &Org, scope: &ScopeToken) -> bool {
+        let most = self.policies.get(&org.id).and_then(|policy| policy.scopes.as_ref());
+        most.is_none_or(|most| most.contains(scope))
+    }
 }
 
 /// `GET /consent?request=…`.
@@ -76,7 +91,35 @@ async fn pending(app: &App, query: Option<&str>, who: &SignedIn) -> Result<Pendi
         let advice = "Ask the application's maker, or sign in as a member of that organization.";
         return Err(forbidden("This application isn't open to you", happened, advice));
     }
-    Ok(Pending { request, client, orgs })
+    let mut policies = HashMap::new();
+    for (org, _) in &orgs {
+        policies.insert(org.id.clone(), app.node.store.client_policy(&org.id, &client.id).await?);
+    }
+    orgs.retain(|(org, _)| policies.get(&org.id).is_some_and(|policy| policy.stance != Stance::Blocked));
+    if orgs.is_empty() {
+        let happened = "An administrator of your organization blocked this application, so nobody there can authorize it.";
+        let advice = "Ask your administrator if you need it.";
+        return Err(forbidden("Your organization blocked this application", happened, advice));
+    }
+    Ok(Pending { request, client, orgs, policies })
+}
+
+/// The administrators were told; until one of them has approved, there is nothing that the application could be given.
+async fn wait_for_approval(
+    app: &App,
+    pending: &Pending,
+    who: &SignedIn,
+    org: &Org,
+    cause: &Cause,
+) -> Result<Trouble, StoreError> {
+    app.node.store.ask_for_client(&org.id, &pending.client.id, &who.user.id, cause).await?;
+    let happened = format!(
+        "{} wants new applications approved by an administrator. Yours were told that you want to use this one.",
+        DisplayName::new(&org.name)
+    );
+    let advice = "When one of them has approved it, start again from the application.";
+    let refusal = Trouble::refused("An administrator approves this application first", happened, advice);
+    Ok(Trouble { status: StatusCode::FORBIDDEN, ..refusal })
 }
 
 fn forbidden(title: &'static str, happened: &'static str, advice: &'static str) -> Trouble {
@@ -96,7 +139,7 @@ async fn ask(
     who: &SignedIn,
     problem: Option<ConsentProblem>,
 ) -> Result<Response, Trouble> {
-    let Pending { request, client, orgs } = pending;
+    let Pending { request, client, orgs, .. } = pending;
     let only = orgs.len() == 1;
     let view = ConsentPage {
         frame: who.frame(&app.node, config, Section::Elsewhere).await?,
@@ -106,8 +149,8 @@ async fn ask(
         switch_user: format!("/logout?request={}", request.id),
         client: ClientView { name: DisplayName::new(&client.name), trust: trust(app, pending).await? },
         resembles: resembles(app, pending).await?,
-        organizations: orgs.iter().map(|(org, roles)| choice(org, roles, only)).collect(),
-        scopes: scope_groups(config, request, orgs),
+        organizations: orgs.iter().map(|(org, roles)| choice(pending, org, roles, only)).collect(),
+        scopes: scope_groups(config, pending),
         destination: destination(&request.redirect_uri),
         lifetime: Lifetime { idle: Some(config.oauth.refresh_idle), absolute: Some(config.oauth.grant_ttl) },
         problem,
@@ -116,9 +159,12 @@ async fn ask(
     Ok(page_leading_to(status, Url::parse(request.redirect_uri.as_str()).ok().as_ref(), &view))
 }
 
-fn choice(org: &Org, roles: &[RoleName], selected: bool) -> OrganizationChoice {
-    let role =
+fn choice(pending: &Pending, org: &Org, roles: &[RoleName], selected: bool) -> OrganizationChoice {
+    let mut role =
         if roles.is_empty() { "no role".to_owned() } else { roles.iter().map(RoleName::as_str).collect::<Vec<_>>().join(", ") };
+    if pending.needs_approval(org) {
+        role.push_str("; an administrator approves it first");
+    }
     OrganizationChoice { id: org.id.to_string(), name: DisplayName::new(&org.name), slug: org.slug.to_string(), role, selected }
 }
 
@@ -156,16 +202,16 @@ async fn resembles(app: &App, pending: &Pending) -> Result<Option<DisplayName>, 
 }
 
 /// Every scope that would be granted, with what the person holds now: the same question that the gate asks at each request.
-fn scope_groups(config: &Config, request: &AuthRequest, orgs: &[(Org, Vec<RoleName>)]) -> Vec<ScopeGroup> {
+fn scope_groups(config: &Config, pending: &Pending) -> Vec<ScopeGroup> {
     let mut groups: Vec<ScopeGroup> = Vec::new();
-    for scope in request.scopes.iter() {
+    for scope in pending.request.scopes.iter() {
         let entry = config.catalogue.entry(scope);
         let api = entry.map_or("Other", |e| e.group.as_str());
         let line = ScopeLine {
             scope: scope.to_string(),
             text: entry.map_or_else(|| scope.to_string(), |e| e.description.clone()),
             risk: entry.map_or(Risk::High, |e| e.risk),
-            held: held(config, scope, orgs),
+            held: held(config, scope, pending),
         };
         match groups.iter_mut().find(|g| g.api == api) {
             Some(group) => group.lines.push(line),
@@ -175,10 +221,15 @@ fn scope_groups(config: &Config, request: &AuthRequest, orgs: &[(Org, Vec<RoleNa
     groups
 }
 
-fn held(config: &Config, scope: &ScopeToken, orgs: &[(Org, Vec<RoleName>)]) -> Held {
+fn held(config: &Config, scope: &ScopeToken, pending: &Pending) -> Held {
+    let orgs = &pending.orgs;
+    if !orgs.iter().any(|(org, _)| pending.permits(org, scope)) {
+        return Held::Barred;
+    }
     let needed = config.catalogue.bits(&[scope.clone()].into_iter().collect());
     let holds = |roles: &[RoleName]| !needed.is_empty() && config.roles.permissions(roles).covers(&needed);
-    let holders: Vec<_> = orgs.iter().filter(|(_, r)| holds(r)).map(|(o, _)| DisplayName::new(&o.name)).collect();
+    let holders: Vec<_> =
+        orgs.iter().filter(|(o, r)| holds(r) && pending.permits(o, scope)).map(|(o, _)| DisplayName::new(&o.name)).collect();
     match holders.len() {
         0 => Held::Later,
         n if n == orgs.len() => Held::Now,
@@ -228,6 +279,7 @@ async fn decide(
             let org = form.one("org")?.and_then(|id| pending.orgs.iter().find(|(o, _)| o.id.as_str() == id));
             match org {
                 None => ask(app, config, &pending, who, Some(ConsentProblem::NoOrganization)).await,
+                Some((org, _)) if pending.needs_approval(org) => Err(wait_for_approval(app, &pending, who, org, &cause).await?),
                 Some((org, _)) => approve(app, config, &pending, who, (org, cause)).await.map(|code| back.code(code.expose())),
             }
         }

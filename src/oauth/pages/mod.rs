@@ -3,6 +3,7 @@
 mod after;
 mod consent;
 mod home;
+mod invitation;
 mod login;
 mod logout;
 mod password;
@@ -25,6 +26,7 @@ pub(super) fn routes() -> Router<App> {
     Router::new()
         .route("/", get(home::home))
         .route("/assets/{file}", get(home::asset))
+        .route("/invitations/{link}", get(invitation::show).post(invitation::submit))
         .route("/login", get(login::show).post(login::submit))
         .route("/logout", post(logout::submit))
         .route("/password", get(password::show).post(password::submit))

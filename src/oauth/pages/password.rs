@@ -100,7 +100,7 @@ async fn change(
 }
 
 /// Length is what protects; what can be guessed from the account or is one thing repeated does not.
-fn weakness(current: &str, new: &str, email: &str) -> Option<PasswordProblem> {
+pub(super) fn weakness(current: &str, new: &str, email: &str) -> Option<PasswordProblem> {
     let lower = new.to_lowercase();
     let account = email.split('@').next().unwrap_or_default();
     let mut distinct: Vec<char> = lower.chars().collect();

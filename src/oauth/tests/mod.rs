@@ -3,7 +3,9 @@
 mod authorization;
 mod discovery;
 mod flow;
+mod invitation;
 mod machine;
+mod policy;
 mod registration;
 mod rig;
 mod sign_in;

@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::settings::SettingsTab;
 use super::{Client, Frame, scope_icon};
 use crate::config::Risk;
 use crate::pages::{DisplayName, Sparkline, When, count};
@@ -41,8 +42,8 @@ pub struct GrantRow {
     pub ends: Option<When>,
     /// Calls per day, oldest first.
     pub calls: Sparkline,
-    /// Where its calls are listed, if the viewer may see them.
-    pub activity: Option<String>,
+    /// Where it is shown in full, with what it did.
+    pub details: String,
 }
 
 /// One scope of a grant.
@@ -87,12 +88,12 @@ pub enum ApplicationsNotice {
 const SCOPES_SHOWN: usize = 3;
 
 impl GrantedScope {
-    fn icon(&self) -> &'static str {
+    pub(in crate::pages) fn icon(&self) -> &'static str {
         scope_icon(&self.scope, self.risk)
     }
 
     /// Empty when there is nothing to say.
-    fn note(&self) -> String {
+    pub(in crate::pages) fn note(&self) -> String {
         match &self.last_use {
             LastUse::Never => "never used".to_owned(),
             LastUse::At(when) => format!("used {}", when.relative),

@@ -3,8 +3,8 @@
 use askama::Template;
 use url::form_urlencoded::Serializer;
 
-use super::Frame;
-use crate::pages::{DisplayName, Histogram, When};
+use super::{Frame, OrgTabs};
+use crate::pages::{DisplayName, Histogram, When, grouped};
 
 /// `/orgs/{org}/audit`: filter, picture, table, downloads.
 ///
@@ -15,6 +15,8 @@ use crate::pages::{DisplayName, Histogram, When};
 pub struct AuditPage {
     /// The surrounding page, with a viewer.
     pub frame: Frame,
+    /// The organization's pages.
+    pub tabs: OrgTabs,
     /// Organization name.
     pub organization: DisplayName,
     /// `/orgs/{org}/audit`.
@@ -23,8 +25,15 @@ pub struct AuditPage {
     pub filter: AuditFilter,
     /// What is wrong with the filter, if it could not be read; the rows are then empty.
     pub problem: Option<String>,
+    /// Value of the hidden field `csrf` of the forms that post to `{path}/searches`: `save-search` with `name` and `query`, and
+    /// `forget-search`, whose value is a name.
+    pub csrf: String,
+    /// Searches that the viewer saved.
+    pub saved: Vec<SavedSearchLink>,
     /// Calls and denials over the range.
     pub histogram: Histogram,
+    /// Who and what the records are about most, over the range.
+    pub summaries: Vec<Summary>,
     /// Records, newest first.
     pub rows: Vec<AuditRow>,
     /// Cursor of the next (older) page.
@@ -72,6 +81,46 @@ pub enum DecisionFilter {
     Denied,
     /// `unknown`: opened, never closed.
     Unknown,
+}
+
+/// What the records share most, of one kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// "By application".
+    pub title: String,
+    /// The most frequent first.
+    pub lines: Vec<SummaryLine>,
+}
+
+/// How many records share one value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SummaryLine {
+    /// The value as people read it.
+    pub name: DisplayName,
+    /// The same search, narrowed to it.
+    pub href: String,
+    /// Records with it.
+    pub total: u64,
+    /// Refusals among them.
+    pub denied: u64,
+}
+
+impl SummaryLine {
+    fn words(&self) -> String {
+        match self.denied {
+            0 => grouped(self.total),
+            denied => format!("{}, {} denied", grouped(self.total), grouped(denied)),
+        }
+    }
+}
+
+/// A search that the viewer saved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SavedSearchLink {
+    /// Its name.
+    pub name: String,
+    /// Where it leads.
+    pub href: String,
 }
 
 /// One line of the table.

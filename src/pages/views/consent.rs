@@ -86,6 +86,8 @@ pub enum Held {
     Later,
     /// Only in the named ones, when several are offered.
     Only(Vec<DisplayName>),
+    /// Wherever they could say yes, the organization does not let this application hold it.
+    Barred,
 }
 
 /// Where the browser is sent.
@@ -165,6 +167,7 @@ impl Held {
         match self {
             Self::Now => String::new(),
             Self::Later => "Takes effect if you are given this permission".to_owned(),
+            Self::Barred => "Your organization doesn't let this application do this".to_owned(),
             Self::Only(organizations) => format!(
                 "You hold this in {} only; elsewhere it takes effect if you are given it",
                 organizations.iter().map(DisplayName::as_str).collect::<Vec<_>>().join(", ")

@@ -67,7 +67,7 @@ impl PasswordPage {
     }
 
     fn length_hint(&self) -> String {
-        format!("At least {} characters. A few words you can remember are best.", self.minimum)
+        length_hint(self.minimum)
     }
 
     fn problem_text(&self) -> Option<String> {
@@ -75,10 +75,25 @@ impl PasswordPage {
             PasswordProblem::CurrentWrong => {
                 format!("The {} isn't right. Check it and try again.", self.current_label().to_lowercase())
             }
-            PasswordProblem::TooShort => format!("The new password needs at least {} characters.", self.minimum),
-            PasswordProblem::TooCommon => "The new password is easy to guess. Choose another one.".to_owned(),
-            PasswordProblem::Unchanged => "The new password is the same as the old one. Choose another one.".to_owned(),
-            PasswordProblem::Expired => "This page was open for too long. Fill it in again.".to_owned(),
+            problem => problem.text(self.minimum),
         })
+    }
+}
+
+/// What a new password needs.
+pub(super) fn length_hint(minimum: usize) -> String {
+    format!("At least {minimum} characters. A few words you can remember are best.")
+}
+
+impl PasswordProblem {
+    /// In words, for a password of at least `minimum` characters.
+    pub(super) fn text(self, minimum: usize) -> String {
+        match self {
+            Self::CurrentWrong => "The current password isn't right. Check it and try again.".to_owned(),
+            Self::TooShort => format!("The new password needs at least {minimum} characters."),
+            Self::TooCommon => "The new password is easy to guess. Choose another one.".to_owned(),
+            Self::Unchanged => "The new password is the same as the old one. Choose another one.".to_owned(),
+            Self::Expired => "This page was open for too long. Fill it in again.".to_owned(),
+        }
     }
 }

@@ -1,0 +1,62 @@
+//! Searches that a person saves for themselves.
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use http::HeaderMap;
+
+use super::{asked, org, path, shown};
+use crate::account::form::Form;
+use crate::account::{App, not_found};
+use crate::config::Config;
+use crate::record::Actor;
+use crate::store::{MAX_SEARCHES, SavedSearch};
+use crate::web::{Peer, SignedIn, Trouble, see_other};
+
+/// Longest name, characters.
+const LONGEST: usize = 60;
+
+/// `POST /orgs/{org}/audit/searches`.
+pub async fn act(
+    State(app): State<App>,
+    peer: Peer,
+    Path(slug): Path<String>,
+    headers: HeaderMap,
+    who: SignedIn,
+    body: Body,
+) -> Response {
+    let config = app.node.config.load_full();
+    let outcome = async {
+        let form = Form::read(&config, &headers, body, &who).await?;
+        change(&app, &config, &peer, (&slug, &form), &who).await
+    };
+    outcome.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+}
+
+async fn change(
+    app: &App,
+    config: &Config,
+    peer: &Peer,
+    (slug, form): (&str, &Form),
+    who: &SignedIn,
+) -> Result<Response, Trouble> {
+    let org = org(app, config, &who.user.id, slug).await?;
+    let cause = peer.cause(&app.node, Actor { user: Some(who.user.id.clone()), ..Actor::default() });
+    if let Some(name) = form.one("forget-search") {
+        app.node.store.forget_search(&who.user.id, &org.id, name, &cause).await?;
+        return Ok(see_other(&path(&org)));
+    }
+    let name = form.one("name").unwrap_or_default().trim().to_owned();
+    if !form.has("save-search") || name.is_empty() || name.chars().count() > LONGEST || name.chars().any(char::is_control) {
+        return Err(not_found());
+    }
+    // Only what a search can say is kept.
+    let (query, _) = asked(form.one("query").unwrap_or_default())?;
+    let query = shown(&query).query(None);
+    let search = SavedSearch { user: who.user.id.clone(), org: org.id.clone(), name, query };
+    if !app.node.store.save_search(&search, &cause).await? {
+        let happened = format!("You have saved {MAX_SEARCHES} searches here, and there is no room for more.");
+        return Err(Trouble::refused("This search can't be saved", happened, "Forget one that you no longer need."));
+    }
+    Ok(see_other(&format!("{}?{}", path(&org), search.query)))
+}

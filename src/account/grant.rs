@@ -1,0 +1,231 @@
+//! `/settings/applications/{grant}`: one application of the person who looks, what it did, and how to take from it.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+use jiff::tz::TimeZone;
+use url::form_urlencoded::Serializer;
+
+use super::applications::{Application, application};
+use super::client::{self, InUse};
+use super::form::Form;
+use super::log::{Names, open_cursor, seal_cursor};
+use super::settings::{BUTTON, PATH, calls, revoke_own, scopes};
+use super::{App, audit, not_found};
+use crate::config::Config;
+use crate::pages::views::{ActivityFilter, CalledFrom, DecisionFilter, GrantNotice, GrantPage, Section};
+use crate::pages::{DisplayName, When};
+use crate::record::{Actor, AuditRecord, Event};
+use crate::store::{self, AuditFilter, Cursor};
+use crate::types::{GrantId, ScopeSet, ScopeToken, Timestamp};
+use crate::web::{Params, Peer, SignedIn, Trouble, page, see_other};
+
+/// Records on one page.
+const PAGE: u32 = 25;
+const DAY: Duration = Duration::from_hours(24);
+
+/// `GET /settings/applications/{grant}`.
+pub async fn show(
+    State(app): State<App>,
+    peer: Peer,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+    who: SignedIn,
+) -> Response {
+    let config = app.node.config.load_full();
+    let outcome = async {
+        let grant = find(&app, &config, &id, &who).await?;
+        shown(&app, &config, &grant, (query.as_deref(), &who), None).await
+    };
+    outcome.await.unwrap_or_else(|trouble| trouble.page(&config, &peer))
+}
+
+/// The live grant of this id, if it is the person's own.
+async fn find(app: &App, config: &Config, id: &str, who: &SignedIn) -> Result<Application, Trouble> {
+    let id = GrantId::parse(id).map_err(|_| not_found())?;
+    app.flush.flush().await;
+    application(&app.node, config, &who.user.id, &id).await?.ok_or_else(not_found)
+}
+
+/// What an address asks for.
+struct Asked {
+    filter: ActivityFilter,
+    behind: Vec<Cursor>,
+    done: Option<GrantNotice>,
+}
+
+impl Asked {
+    fn read(app: &App, grant: &Application, query: Option<&str>) -> Result<Self, Trouble> {
+        let params = Params::parse(query.unwrap_or_default().as_bytes())?;
+        let one = |name| params.one(name).map(|v| v.unwrap_or_default().trim().to_owned());
+        let behind = match params.one("cursor")? {
+            Some(text) => open_cursor(&app.node.keys, &grant.facts.org.id, text).ok_or_else(not_found)?,
+            None => Vec::new(),
+        };
+        let done = match params.one("done")? {
+            Some("narrowed") => Some(GrantNotice::Narrowed),
+            Some("limited") => Some(GrantNotice::Limited),
+            _ => None,
+        };
+        let filter = ActivityFilter { api: one("api")?, tool: one("tool")?, decision: DecisionFilter::parse(&one("decision")?) };
+        Ok(Self { filter, behind, done })
+    }
+
+    fn search(&self, grant: &Application) -> AuditFilter {
+        let some = |text: &String| (!text.is_empty()).then(|| text.clone());
+        AuditFilter {
+            org: Some(grant.facts.org.id.clone()),
+            grant: Some(grant.facts.grant.id.clone()),
+            api: some(&self.filter.api),
+            tool: some(&self.filter.tool),
+            decision: match self.filter.decision {
+                DecisionFilter::Any => None,
+                DecisionFilter::Allowed => Some(store::DecisionFilter::Allowed),
+                DecisionFilter::Denied => Some(store::DecisionFilter::Denied),
+                DecisionFilter::Unknown => Some(store::DecisionFilter::Unknown),
+            },
+            ..AuditFilter::default()
+        }
+    }
+
+    /// The address of another page of the same search.
+    fn link(&self, path: &str, cursor: &str) -> String {
+        let filter = &self.filter;
+        let fields =
+            [("api", filter.api.as_str()), ("tool", &filter.tool), ("decision", filter.decision.value()), ("cursor", cursor)];
+        let mut query = Serializer::new(String::new());
+        query.extend_pairs(fields.into_iter().filter(|(_, value)| !value.is_empty()));
+        format!("{path}?{}", query.finish())
+    }
+}
+
+async fn shown(
+    app: &App,
+    config: &Config,
+    grant: &Application,
+    (query, who): (Option<&str>, &SignedIn),
+    problem: Option<&str>,
+) -> Result<Response, Trouble> {
+    let asked = Asked::read(app, grant, query)?;
+    let (facts, now) = (&grant.facts, app.node.now());
+    let path = format!("{PATH}/{}", facts.grant.id);
+    let found = app.node.store.search_audit(&asked.search(grant), asked.behind.last(), PAGE).await?;
+    let mut names = Names::default();
+    names.learn(&app.node, found.rows.iter().filter_map(|r| r.record.actor.user.as_ref())).await?;
+    let sealed = |ends: &[Cursor]| asked.link(&path, &seal_cursor(&app.node.keys, &facts.org.id, ends));
+    let before = asked.behind.split_last().map(|(_, before)| before);
+    let view = GrantPage {
+        frame: who.frame(&app.node, config, Section::Applications).await?,
+        csrf: who.csrf.as_str().to_owned(),
+        notice: asked.done,
+        problem: problem.map(ToOwned::to_owned),
+        grant_id: facts.grant.id.to_string(),
+        client: client::shown(&facts.client, &facts.org, InUse::Yes, now),
+        organization: DisplayName::new(&facts.org.name),
+        granted: When::new(facts.grant.created_at, now),
+        last_used: grant.usage.last_used_at.map(|at| When::new(at, now)),
+        last_from: last_from(app, grant).await?,
+        ends: facts.grant.expires_at.map(|at| When::new(at, now)),
+        days: (day(now), facts.grant.expires_at.map(|end| day(end.minus(DAY)))),
+        suspended: grant.idle.map(|why| why.to_string()),
+        scopes: scopes(config, grant, now),
+        calls: calls(grant),
+        rows: found.rows.iter().map(|r| audit::row(&r.record, &names, now)).collect(),
+        older: found.next.map(|next| sealed(&[&asked.behind[..], &[next]].concat())),
+        newer: before.map(|before| if before.is_empty() { asked.link(&path, "") } else { sealed(before) }),
+        filter: asked.filter,
+        path,
+    };
+    let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    Ok(page(status, &view))
+}
+
+/// From where it last called.
+async fn last_from(app: &App, grant: &Application) -> Result<Option<CalledFrom>, Trouble> {
+    let calls = AuditFilter {
+        org: Some(grant.facts.org.id.clone()),
+        grant: Some(grant.facts.grant.id.clone()),
+        ..AuditFilter::default()
+    };
+    let newest = app.node.store.search_audit(&calls, None, PAGE).await?;
+    let call = newest.rows.iter().map(|row| &row.record).find(|record| matches!(record.event, Event::Call(_)));
+    Ok(call.and_then(from))
+}
+
+fn from(record: &AuditRecord) -> Option<CalledFrom> {
+    let address = record.origin.peer?.ip().to_canonical().to_string();
+    Some(CalledFrom { address, user_agent: record.origin.user_agent.as_deref().map(DisplayName::new) })
+}
+
+/// The UTC day of an instant, as a date field takes it.
+fn day(at: Timestamp) -> String {
+    let zoned = jiff::Timestamp::from_millisecond(at.millis()).unwrap_or_default().to_zoned(TimeZone::UTC);
+    zoned.strftime("%Y-%m-%d").to_string()
+}
+
+/// `POST /settings/applications/{grant}`.
+pub async fn act(
+    State(app): State<App>,
+    peer: Peer,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    who: SignedIn,
+    body: Body,
+) -> Response {
+    let config = app.node.config.load_full();
+    let outcome = async {
+        let form = Form::read(&config, &headers, body, &who).await?;
+        let grant = find(&app, &config, &id, &who).await?;
+        take(&app, &config, &peer, (&grant, &form), &who).await
+    };
+    outcome.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+}
+
+async fn take(
+    app: &App,
+    config: &Config,
+    peer: &Peer,
+    (grant, form): (&Application, &Form),
+    who: &SignedIn,
+) -> Result<Response, Trouble> {
+    let (store, facts) = (&app.node.store, &grant.facts.grant);
+    if form.pressed(BUTTON).is_some() {
+        return revoke_own(app, peer, &facts.id, who).await;
+    }
+    let cause = peer.cause(&app.node, Actor { user: Some(who.user.id.clone()), ..Actor::default() });
+    let (changed, done) = if form.has("narrow") {
+        let kept: ScopeSet = form.all("keep").filter_map(|scope| ScopeToken::parse(scope).ok()).collect();
+        let without = facts.scopes.difference(&kept);
+        if without.is_empty() {
+            let text = "Everything was still ticked, so nothing was taken. Untick what it should lose.";
+            return shown(app, config, grant, (None, who), Some(text)).await;
+        }
+        if kept.is_empty() {
+            let text = "Nothing was left ticked. To end its access, revoke it.";
+            return shown(app, config, grant, (None, who), Some(text)).await;
+        }
+        (store.narrow_grant(&facts.id, &who.user.id, &without, &cause).await?, "narrowed")
+    } else if form.has("limit") {
+        let Some(until) = form.one("until").and_then(end_of).filter(|end| *end > cause.at) else {
+            let text = "Choose a day that is not over. Nothing was changed.";
+            return shown(app, config, grant, (None, who), Some(text)).await;
+        };
+        (store.limit_grant(&facts.id, &who.user.id, until, &cause).await?, "limited")
+    } else {
+        return Err(not_found());
+    };
+    if !changed {
+        let text = "Nothing was changed: it ends before that anyway, or it can only be changed by an administrator.";
+        return shown(app, config, grant, (None, who), Some(text)).await;
+    }
+    app.node.settle().await?;
+    Ok(see_other(&format!("{PATH}/{}?done={done}", facts.id)))
+}
+
+/// When a day is over.
+fn end_of(day: &str) -> Option<Timestamp> {
+    Timestamp::parse_rfc3339(&format!("{day}T00:00:00Z")).map(|start| start.plus(DAY))
+}

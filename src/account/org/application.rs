@@ -1,0 +1,211 @@
+//! `/orgs/{org}/applications/{client}`: one application, who authorized it, and what an administrator may do about it.
+
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+
+use super::applications::standing;
+use super::{GRANTS_READ, GRANTS_WRITE, Here, asked};
+use crate::account::client::{InUse, shown};
+use crate::account::form::Form;
+use crate::account::{App, not_found};
+use crate::config::{Config, Risk};
+use crate::pages::views::{AskedToConfirm, ClientNotice, OrgClientPage, OrgGrantRow, OrgTab, RestrictedScope, Section};
+use crate::pages::{DisplayName, When};
+use crate::record::{Actor, Cause};
+use crate::store::{ClientUse, GrantFacts, GrantState, RevokeReason, Stance, StoreError, Verdict};
+use crate::types::{ClientId, GrantId, RedirectUri, ScopeSet, ScopeToken, Timestamp};
+use crate::web::{Peer, SignedIn, Trouble, page, see_other};
+
+/// Grants on the page; an application with more is revoked whole, or found in the log.
+const GRANTS: u32 = 200;
+
+/// `GET /orgs/{org}/applications/{client}`.
+pub async fn show(
+    State(app): State<App>,
+    peer: Peer,
+    Path((slug, client)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+    who: SignedIn,
+) -> Response {
+    let config = app.node.config.load_full();
+    let shown = one(&app, &config, (&slug, &client), query.as_deref(), &who).await;
+    shown.unwrap_or_else(|trouble| trouble.page(&config, &peer))
+}
+
+/// The client of this id, if the organization has anything to do with it.
+async fn find(app: &App, here: &Here, id: &str) -> Result<ClientUse, Trouble> {
+    let id = ClientId::parse(id).map_err(|_| not_found())?;
+    app.node.store.client_of_org(&here.org.id, &id, app.node.now()).await?.ok_or_else(not_found)
+}
+
+async fn one(
+    app: &App,
+    config: &Config,
+    (slug, id): (&str, &str),
+    query: Option<&str>,
+    who: &SignedIn,
+) -> Result<Response, Trouble> {
+    let here = Here::find(app, config, &who.user.id, slug, GRANTS_READ).await?;
+    let known = find(app, &here, id).await?;
+    let now = app.node.now();
+    let grants = app.node.store.grants_of_client(&here.org.id, &known.client.id, now, GRANTS).await?;
+    let may_change = here.may(config, GRANTS_WRITE);
+    let confirm = asked::<String>(query, "confirm").filter(|_| may_change);
+    let used = if known.grants > 0 { InUse::Yes } else { InUse::No };
+    let view = OrgClientPage {
+        frame: who.frame(&app.node, config, Section::Audit { slug: here.org.slug.to_string() }).await?,
+        tabs: here.tabs(config, OrgTab::Applications),
+        organization: DisplayName::new(&here.org.name),
+        path: here.path(&format!("applications/{}", known.client.id)),
+        back: here.path("applications"),
+        csrf: who.csrf.as_str().to_owned(),
+        may_change,
+        notice: match asked::<String>(query, "done") {
+            Some(done) => notice(app, &here, &done, &known).await?,
+            None => None,
+        },
+        confirm: confirm.and_then(|what| confirmation(&what, &known, &grants)),
+        id: known.client.id.to_string(),
+        client: shown(&known.client, &here.org, used, now),
+        standing: standing(&known),
+        redirects: redirects(&known),
+        users: known.users,
+        grants_total: known.grants,
+        registered: When::new(known.client.created_at, now),
+        first_granted: known.first_granted_at.map(|at| When::new(at, now)),
+        first_used: known.first_used_at.map(|at| When::new(at, now)),
+        last_used: known.last_used_at.map(|at| When::new(at, now)),
+        restricted: known.policy.scopes.is_some(),
+        scopes: scopes(config, &known),
+        grants: grants.iter().map(|facts| row(facts, now)).collect(),
+        activity: here.path(&format!("audit?client={}", known.client.id)),
+    };
+    Ok(page(StatusCode::OK, &view))
+}
+
+/// Where its answers go, each once.
+fn redirects(known: &ClientUse) -> Vec<String> {
+    let mut hosts: Vec<_> = known.client.redirect_uris.iter().map(RedirectUri::display_host).collect();
+    hosts.sort();
+    hosts.dedup();
+    hosts
+}
+
+/// What the address says was done, as far as it is true.
+async fn notice(app: &App, here: &Here, done: &str, known: &ClientUse) -> Result<Option<ClientNotice>, StoreError> {
+    if let Some(id) = done.strip_prefix("revoked-").and_then(|id| GrantId::parse(id).ok()) {
+        let facts = app.node.store.grant_facts(&id).await?;
+        let ended = facts.filter(|f| f.grant.org == here.org.id && f.grant.state != GrantState::Live);
+        return Ok(ended.map(|_| ClientNotice::Revoked));
+    }
+    Ok(match done {
+        "blocked" if known.policy.stance == Stance::Blocked => Some(ClientNotice::Blocked),
+        "allowed" if known.policy.stance == Stance::Allowed => Some(ClientNotice::Allowed),
+        "restricted" if known.policy.scopes.is_some() => Some(ClientNotice::Restricted),
+        "unrestricted" if known.policy.scopes.is_none() => Some(ClientNotice::Unrestricted),
+        "all-revoked" if known.grants == 0 => Some(ClientNotice::RevokedAll),
+        _ => None,
+    })
+}
+
+fn confirmation(what: &str, known: &ClientUse, grants: &[GrantFacts]) -> Option<AskedToConfirm> {
+    match what {
+        "block" if known.policy.stance != Stance::Blocked => Some(AskedToConfirm::Block { users: known.users }),
+        "revoke-all" if known.grants > 0 => Some(AskedToConfirm::RevokeAll { users: known.users }),
+        _ => {
+            let id = what.strip_prefix("revoke-")?;
+            let facts = grants.iter().find(|f| f.grant.id.as_str() == id)?;
+            Some(AskedToConfirm::Revoke { grant: id.to_owned(), user: facts.user.email.clone() })
+        }
+    }
+}
+
+/// What it holds in somebody's name, and what it was allowed to hold.
+fn scopes(config: &Config, known: &ClientUse) -> Vec<RestrictedScope> {
+    let most = known.policy.scopes.as_ref();
+    let all = known.scopes.union(most.unwrap_or(&ScopeSet::default()));
+    let all =
+        if known.client.org.is_some() { all.union(known.client.scopes.as_ref().unwrap_or(&ScopeSet::default())) } else { all };
+    let view = |scope: &ScopeToken| {
+        let entry = config.catalogue.entry(scope);
+        RestrictedScope {
+            scope: scope.to_string(),
+            text: entry.map_or_else(|| scope.to_string(), |e| e.description.clone()),
+            risk: entry.map_or(Risk::High, |e| e.risk),
+            held: known.scopes.contains(scope),
+            allowed: most.is_none_or(|most| most.contains(scope)),
+        }
+    };
+    let mut all: Vec<_> = all.iter().map(view).collect();
+    all.sort_by_key(|s| std::cmp::Reverse(s.risk));
+    all
+}
+
+fn row(facts: &GrantFacts, now: Timestamp) -> OrgGrantRow {
+    OrgGrantRow {
+        id: facts.grant.id.to_string(),
+        user: facts.user.email.clone(),
+        scopes: facts.grant.scopes.iter().map(ToString::to_string).collect(),
+        granted: When::new(facts.grant.created_at, now),
+        last_used: facts.grant.last_used_at.map(|at| When::new(at, now)),
+        ends: facts.grant.expires_at.map(|at| When::new(at, now)),
+    }
+}
+
+/// `POST /orgs/{org}/applications/{client}`: what an administrator decided.
+pub async fn act(
+    State(app): State<App>,
+    peer: Peer,
+    Path((slug, client)): Path<(String, String)>,
+    headers: HeaderMap,
+    who: SignedIn,
+    body: Body,
+) -> Response {
+    let config = app.node.config.load_full();
+    let outcome = async {
+        let form = Form::read(&config, &headers, body, &who).await?;
+        let here = Here::find(&app, &config, &who.user.id, &slug, GRANTS_WRITE).await?;
+        let known = find(&app, &here, &client).await?;
+        let cause = peer.cause(&app.node, Actor { user: Some(who.user.id.clone()), ..Actor::default() });
+        let done = decide(&app, &here, &known, &form, &cause).await?;
+        app.node.settle().await?;
+        Ok(see_other(&format!("{}?done={done}", here.path(&format!("applications/{}", known.client.id)))))
+    };
+    outcome.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+}
+
+/// Does what the pressed button says; the name of what was done.
+async fn decide(app: &App, here: &Here, known: &ClientUse, form: &Form, cause: &Cause) -> Result<String, Trouble> {
+    let (store, org, client) = (&app.node.store, &here.org.id, &known.client.id);
+    if form.has("block") {
+        store.decide_client(org, client, Verdict::Block, cause).await?;
+        return Ok("blocked".to_owned());
+    }
+    if form.has("allow") {
+        store.decide_client(org, client, Verdict::Allow, cause).await?;
+        return Ok("allowed".to_owned());
+    }
+    if form.has("restrict") {
+        let most = form.all("scope").map(ScopeToken::parse).collect::<Result<ScopeSet, _>>().map_err(|_| not_found())?;
+        store.restrict_client(org, client, Some(&most), cause).await?;
+        return Ok("restricted".to_owned());
+    }
+    if form.has("unrestrict") {
+        store.restrict_client(org, client, None, cause).await?;
+        return Ok("unrestricted".to_owned());
+    }
+    if form.has("revoke-all") {
+        let ended = store.revoke_client(org, client, cause).await?;
+        app.node.metrics.grants_revoked.inc_by(ended);
+        return Ok("all-revoked".to_owned());
+    }
+    let id = form.pressed("revoke-").and_then(|id| GrantId::parse(id).ok()).ok_or_else(not_found)?;
+    let facts = store.grant_facts(&id).await?.filter(|f| f.grant.org == *org && f.grant.client == *client);
+    let facts = facts.ok_or_else(not_found)?;
+    if facts.grant.state == GrantState::Live && store.revoke_grant(&id, None, RevokeReason::Admin, cause).await? {
+        app.node.metrics.grants_revoked.inc();
+    }
+    Ok(format!("revoked-{id}"))
+}

@@ -1,0 +1,196 @@
+//! `/orgs/{org}/members`: who belongs to an organization.
+
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+
+use super::{Here, MEMBERS_READ, MEMBERS_WRITE, asked};
+use crate::account::App;
+use crate::account::form::Form;
+use crate::account::log::Names;
+use crate::config::Config;
+use crate::pages::views::{
+    InvitationLink, InvitationRow, MemberRow, MemberStanding, MembersPage, OpenMember, OrgTab, RoleChoice, Section,
+};
+use crate::pages::{DisplayName, When};
+use crate::store::{Invitation, StoreError, User, UserKind, UserState};
+use crate::types::{RoleName, ScopeBits, Timestamp, UserId};
+use crate::web::{Peer, SignedIn, Trouble, page};
+
+/// Members on one page.
+const PAGE: u32 = 100;
+
+/// What the answer says besides what is in the store.
+#[derive(Default)]
+pub(super) struct Said {
+    pub(super) status: StatusCode,
+    pub(super) problem: Option<String>,
+    pub(super) invited: Option<InvitationLink>,
+}
+
+/// `GET /orgs/{org}/members`.
+pub async fn show(
+    State(app): State<App>,
+    peer: Peer,
+    Path(slug): Path<String>,
+    RawQuery(query): RawQuery,
+    who: SignedIn,
+) -> Response {
+    let config = app.node.config.load_full();
+    let outcome = async {
+        let here = Here::find(&app, &config, &who.user.id, &slug, MEMBERS_READ).await?;
+        list(&app, &config, &here, (query.as_deref(), &who), Said::default()).await
+    };
+    outcome.await.unwrap_or_else(|trouble| trouble.page(&config, &peer))
+}
+
+pub(super) async fn list(
+    app: &App,
+    config: &Config,
+    here: &Here,
+    (query, who): (Option<&str>, &SignedIn),
+    said: Said,
+) -> Result<Response, Trouble> {
+    let (store, now) = (&app.node.store, app.node.now());
+    let start: u32 = asked(query, "from").unwrap_or(0);
+    let mut members = store.member_page(&here.org.id, (start, PAGE + 1)).await?;
+    let more = members.len() > PAGE as usize;
+    members.truncate(PAGE as usize);
+    let may_change = here.may(config, MEMBERS_WRITE);
+    let path = here.path("members");
+    let mut rows = Vec::with_capacity(members.len());
+    for (user, roles) in &members {
+        rows.push(row(app, here, user, roles).await?);
+    }
+    let view = MembersPage {
+        frame: who.frame(&app.node, config, Section::Audit { slug: here.org.slug.to_string() }).await?,
+        tabs: here.tabs(config, OrgTab::Members),
+        organization: DisplayName::new(&here.org.name),
+        csrf: who.csrf.as_str().to_owned(),
+        may_change,
+        saved: asked::<String>(query, "done").is_some(),
+        problem: said.problem,
+        invited: said.invited,
+        open: if may_change { open(app, config, here, query).await? } else { None },
+        members: rows,
+        invitations: invitations(app, here, now).await?,
+        roles: choices(config, here, &[]),
+        newer: (start > 0).then(|| format!("{path}?from={}", start.saturating_sub(PAGE))),
+        older: more.then(|| format!("{path}?from={}", start.saturating_add(PAGE))),
+        path,
+    };
+    Ok(page(said.status, &view))
+}
+
+async fn row(app: &App, here: &Here, user: &User, roles: &[RoleName]) -> Result<MemberRow, StoreError> {
+    Ok(MemberRow {
+        id: user.id.to_string(),
+        email: user.email.clone(),
+        name: DisplayName::new(&user.name),
+        roles: roles.iter().map(ToString::to_string).collect(),
+        standing: match (user.state, user.kind) {
+            (UserState::Disabled, _) => MemberStanding::Deactivated,
+            (UserState::Active, UserKind::Service) => MemberStanding::Service,
+            (UserState::Active, UserKind::Person) => MemberStanding::Person,
+        },
+        switchable: is_own_service(app, here, user).await?,
+    })
+}
+
+/// Whether a service user belongs to this organization alone: another's administrators have a say in it otherwise.
+pub(super) async fn is_own_service(app: &App, here: &Here, user: &User) -> Result<bool, StoreError> {
+    if user.kind != UserKind::Service {
+        return Ok(false);
+    }
+    let orgs = app.node.store.orgs_of(&user.id).await?;
+    Ok(orgs.iter().all(|(org, _)| org.id == here.org.id))
+}
+
+async fn open(app: &App, config: &Config, here: &Here, query: Option<&str>) -> Result<Option<OpenMember>, StoreError> {
+    let Some(id) = asked::<String>(query, "member").and_then(|id| UserId::parse(&id).ok()) else { return Ok(None) };
+    let store = &app.node.store;
+    let (Some(user), Some(membership)) = (store.user(&id).await?, store.membership(&here.org.id, &id).await?) else {
+        return Ok(None);
+    };
+    Ok(Some(OpenMember {
+        id: user.id.to_string(),
+        email: user.email,
+        roles: choices(config, here, &membership.roles),
+        removing: asked::<String>(query, "confirm").is_some_and(|what| what == "remove"),
+    }))
+}
+
+/// Every role that exists or is held, with what it permits.
+fn choices(config: &Config, here: &Here, held: &[RoleName]) -> Vec<RoleChoice> {
+    let mut names: Vec<&RoleName> = config.roles.0.keys().chain(held).collect();
+    names.sort();
+    names.dedup();
+    let choice = |name: &RoleName| {
+        let bits = config.roles.0.get(name);
+        RoleChoice {
+            name: name.to_string(),
+            permissions: permissions(config, bits),
+            held: held.contains(name),
+            changeable: changeable(config, here, name),
+        }
+    };
+    names.into_iter().map(choice).collect()
+}
+
+/// Nobody gives or takes what they do not hold themselves. A role that no longer exists permits nothing.
+pub(super) fn changeable(config: &Config, here: &Here, role: &RoleName) -> bool {
+    let own = config.roles.permissions(&here.roles);
+    config.roles.0.get(role).is_none_or(|bits| own.covers(bits))
+}
+
+/// What a role permits, in short.
+fn permissions(config: &Config, bits: Option<&ScopeBits>) -> String {
+    const SHOWN: usize = 4;
+    let Some(bits) = bits else { return "no longer exists".to_owned() };
+    if config.catalogue.entries().len() == bits.positions().count() {
+        return "everything".to_owned();
+    }
+    let all: Vec<String> = config.catalogue.scopes(bits).iter().map(ToString::to_string).collect();
+    let first = all.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match all.len().saturating_sub(SHOWN) {
+        _ if all.is_empty() => "nothing".to_owned(),
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
+}
+
+async fn invitations(app: &App, here: &Here, now: Timestamp) -> Result<Vec<InvitationRow>, StoreError> {
+    let open = app.node.store.invitations(&here.org.id, now).await?;
+    let mut names = Names::default();
+    names.learn(&app.node, open.iter().filter_map(|i| i.invited_by.as_ref())).await?;
+    let view = |one: &Invitation| InvitationRow {
+        id: one.id.to_string(),
+        email: one.email.clone(),
+        roles: one.roles.iter().map(ToString::to_string).collect(),
+        by: one.invited_by.as_ref().map_or_else(|| "somebody who left".to_owned(), |user| names.of(user).to_owned()),
+        ends: When::new(one.expires_at, now),
+    };
+    Ok(open.iter().map(view).collect())
+}
+
+/// `POST /orgs/{org}/members`.
+pub async fn act(
+    State(app): State<App>,
+    peer: Peer,
+    Path(slug): Path<String>,
+    headers: HeaderMap,
+    who: SignedIn,
+    body: Body,
+) -> Response {
+    let config = app.node.config.load_full();
+    let outcome = async {
+        let form = Form::read(&config, &headers, body, &who).await?;
+        let here = Here::find(&app, &config, &who.user.id, &slug, MEMBERS_WRITE).await?;
+        match super::membership::decide(&app, &config, &peer, (&here, &who), &form).await? {
+            super::membership::Done::Changed(answer) => Ok(answer),
+            super::membership::Done::Told(said) => list(&app, &config, &here, (None, &who), said).await,
+        }
+    };
+    outcome.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+}

@@ -1,0 +1,84 @@
+//! The administration of an organization by those of its members who may. Everybody else is told that there is nothing.
+
+mod application;
+mod applications;
+mod members;
+mod membership;
+mod review;
+
+use std::str::FromStr;
+
+use super::{App, not_found};
+use crate::config::Config;
+use crate::pages::views::{OrgTab, OrgTabs};
+use crate::store::Org;
+use crate::types::{RoleName, ScopeSet, Slug, UserId};
+use crate::web::{Params, Trouble};
+
+pub(super) use application::{act as application_act, show as application};
+pub(super) use applications::{act as applications_act, show as applications};
+pub(super) use members::{act as members_act, show as members};
+pub(super) use review::{csv as review_csv, json as review_json, show as review};
+
+/// See which applications members authorized.
+const GRANTS_READ: &str = "grants:read";
+/// Block, restrict and revoke them.
+const GRANTS_WRITE: &str = "grants:write";
+/// See who belongs to the organization.
+const MEMBERS_READ: &str = "members:read";
+/// Invite, change and remove members.
+const MEMBERS_WRITE: &str = "members:write";
+
+/// An organization with what the person who looks may do in it.
+struct Here {
+    org: Org,
+    roles: Vec<RoleName>,
+}
+
+impl Here {
+    /// The organization of this short name, if `user` holds `needed` there now.
+    async fn find(app: &App, config: &Config, user: &UserId, slug: &str, needed: &str) -> Result<Self, Trouble> {
+        let slug = Slug::parse(slug).map_err(|_| not_found())?;
+        let org = app.node.store.org_by_slug(&slug).await?.ok_or_else(not_found)?;
+        let membership = app.node.store.membership(&org.id, user).await?.ok_or_else(not_found)?;
+        let here = Self { org, roles: membership.roles };
+        if here.may(config, needed) { Ok(here) } else { Err(not_found()) }
+    }
+
+    /// Whether they hold this permission.
+    fn may(&self, config: &Config, needed: &str) -> bool {
+        may(config, &self.roles, needed)
+    }
+
+    /// The pages of this organization that they may open.
+    fn tabs(&self, config: &Config, open: OrgTab) -> OrgTabs {
+        tabs(config, &self.org, &self.roles, open)
+    }
+
+    /// Where a page of this organization is.
+    fn path(&self, page: &str) -> String {
+        format!("/orgs/{}/{page}", self.org.slug)
+    }
+}
+
+/// The pages of an organization that the holder of `roles` may open.
+pub(super) fn tabs(config: &Config, org: &Org, roles: &[RoleName], open: OrgTab) -> OrgTabs {
+    OrgTabs {
+        slug: org.slug.to_string(),
+        open,
+        audit: may(config, roles, super::log::AUDIT_READ),
+        applications: may(config, roles, GRANTS_READ),
+        members: may(config, roles, MEMBERS_READ),
+    }
+}
+
+fn may(config: &Config, roles: &[RoleName], needed: &str) -> bool {
+    let bits = ScopeSet::parse(needed).map(|s| config.catalogue.bits(&s)).unwrap_or_default();
+    !bits.is_empty() && config.roles.permissions(roles).covers(&bits)
+}
+
+/// One value of an address; a damaged address says nothing.
+fn asked<T: FromStr>(query: Option<&str>, name: &'static str) -> Option<T> {
+    let params = Params::parse(query.unwrap_or_default().as_bytes()).ok()?;
+    params.one(name).ok().flatten()?.parse().ok()
+}

@@ -1,0 +1,170 @@
+//! `/orgs/{org}/applications`.
+
+use http::StatusCode;
+
+use super::world::{Answer, Browser, START, World, call, scopes};
+use crate::record::Decision;
+use crate::store::{Client, Grant, NewClients};
+use crate::types::ScopeSet;
+
+const PATH: &str = "/orgs/acme/applications";
+
+fn location(answer: &Answer) -> &str {
+    answer.headers.get("location").and_then(|v| v.to_str().ok()).unwrap_or_default()
+}
+
+/// Bob uses an application in acme; Ada administers.
+struct Used {
+    world: World,
+    client: Client,
+    grant: Grant,
+    ada: Browser,
+}
+
+impl Used {
+    async fn new() -> Self {
+        let world = World::new().await;
+        let client = world.client("Grafana <b>CLI</b>").await;
+        let grant = world.consent(&world.bob, &world.acme, &client, "metrics:read alerts:read").await;
+        let ada = world.sign_in(&world.ada).await;
+        Self { world, client, grant, ada }
+    }
+
+    fn path(&self) -> String {
+        format!("{PATH}/{}", self.client.id)
+    }
+
+    /// Presses a button on the application's page.
+    async fn press(&self, fields: &str) -> Answer {
+        let form = format!("csrf={}&{fields}", self.ada.csrf);
+        self.world.post(&self.ada, &self.path(), &form, &[("sec-fetch-site", "same-origin")]).await
+    }
+
+    /// What a token of the grant may do now; `None` when it is worth nothing.
+    async fn holds(&self) -> Option<ScopeSet> {
+        let principal = self.world.try_principal(&self.grant).await?;
+        Some(self.world.node.config.load().catalogue.scopes(&principal.effective.now))
+    }
+}
+
+#[tokio::test]
+async fn an_administrator_sees_who_authorized_what() {
+    let used = Used::new().await;
+    used.world.happened(&[call(&used.grant, &used.client, START, Decision::Allowed)]).await;
+    let page = used.world.get(Some(&used.ada), PATH).await;
+    assert_eq!(page.status, StatusCode::OK, "{}", page.body);
+    for shown in ["Grafana &#60;b&#62;CLI&#60;/b&#62;", "Registered itself", "1 user", "alerts:read metrics:read", "Allowed"] {
+        assert!(page.body.contains(shown), "{shown}: {}", page.body);
+    }
+    let page = used.world.get(Some(&used.ada), &used.path()).await;
+    for shown in ["bob@acme.test", "127.0.0.1", "just now", "confirm=block", used.grant.id.as_str(), used.client.id.as_str()] {
+        assert!(page.body.contains(shown), "{shown}: {}", page.body);
+    }
+    let empty = World::new().await;
+    let ada = empty.sign_in(&empty.ada).await;
+    assert!(empty.get(Some(&ada), PATH).await.body.contains("No application works here yet"));
+}
+
+#[tokio::test]
+async fn blocking_stops_every_token_and_allowing_brings_them_back() {
+    let used = Used::new().await;
+    assert_eq!(used.holds().await, Some(scopes("alerts:read metrics:read")));
+    let asked = used.world.get(Some(&used.ada), &format!("{}?confirm=block", used.path())).await;
+    assert!(asked.body.contains("stops working at once for 1 user"), "{}", asked.body);
+    assert!(used.holds().await.is_some(), "asking blocks nothing");
+    let done = used.press("block=1").await;
+    assert_eq!((done.status, location(&done)), (StatusCode::SEE_OTHER, format!("{}?done=blocked", used.path()).as_str()));
+    assert_eq!(used.holds().await, None);
+    assert!(used.world.get(Some(&used.ada), location(&done)).await.body.contains("<strong>Blocked.</strong>"));
+    assert!(used.world.is_live(&used.grant).await);
+    let done = used.press("allow=1").await;
+    assert!(used.world.get(Some(&used.ada), location(&done)).await.body.contains("<strong>Allowed.</strong>"));
+    assert_eq!(used.holds().await, Some(scopes("alerts:read metrics:read")));
+}
+
+#[tokio::test]
+async fn a_restriction_narrows_live_tokens_and_widens_nothing() {
+    let used = Used::new().await;
+    used.press("restrict=1&scope=metrics%3Aread&scope=audit%3Aread").await;
+    assert_eq!(used.holds().await, Some(scopes("metrics:read")));
+    let page = used.world.get(Some(&used.ada), &used.path()).await;
+    assert!(page.body.contains("Restricted to what is ticked") && page.body.contains("nobody's authorization holds it"));
+    used.press("restrict=1").await;
+    assert_eq!(used.holds().await, Some(scopes("")));
+    used.press("unrestrict=1").await;
+    assert_eq!(used.holds().await, Some(scopes("alerts:read metrics:read")));
+    for bad in ["restrict=1&scope=a+b", "restrict=1&scope=%22", "", "revoke-=1", "revoke-gr_unknown=1", "block-x=1"] {
+        assert_eq!(used.press(bad).await.status, StatusCode::NOT_FOUND, "{bad}");
+    }
+    assert_eq!(used.holds().await, Some(scopes("alerts:read metrics:read")));
+}
+
+#[tokio::test]
+async fn one_persons_access_ends_or_everybodys() {
+    let used = Used::new().await;
+    let mine = used.world.consent(&used.world.ada, &used.world.acme, &used.client, "metrics:read").await;
+    let elsewhere = used.world.consent(&used.world.eve, &used.world.evil, &used.client, "metrics:read").await;
+    let done = used.press(&format!("revoke-{}=1", used.grant.id)).await;
+    assert!(used.world.get(Some(&used.ada), location(&done)).await.body.contains("next request in that person's name"));
+    assert!(!used.world.is_live(&used.grant).await && used.world.is_live(&mine).await);
+    assert_eq!(used.press(&format!("revoke-{}=1", elsewhere.id)).await.status, StatusCode::NOT_FOUND);
+    let done = used.press("revoke-all=1").await;
+    assert!(used.world.get(Some(&used.ada), location(&done)).await.body.contains("Nobody's authorization"));
+    assert!(!used.world.is_live(&mine).await && used.world.is_live(&elsewhere).await);
+}
+
+#[tokio::test]
+async fn new_applications_wait_when_the_organization_wants_it() {
+    let used = Used::new().await;
+    let form = format!("csrf={}&new-clients=approval&save-new-clients=1", used.ada.csrf);
+    let done = used.world.post(&used.ada, PATH, &form, &[]).await;
+    let page = used.world.get(Some(&used.ada), location(&done)).await;
+    assert!(page.body.contains("an administrator approves each new application"), "{}", page.body);
+    let store = &used.world.node.store;
+    assert_eq!(store.new_clients(&used.world.acme.id).await.expect("an answer"), NewClients::Approval);
+    assert_eq!(used.holds().await, Some(scopes("alerts:read metrics:read")), "what is in use goes on");
+
+    let new = used.world.client("New <i>agent</i>").await;
+    let early = used.world.consent(&used.world.bob, &used.world.acme, &new, "metrics:read").await;
+    assert!(used.world.try_principal(&early).await.is_none());
+    store.ask_for_client(&used.world.acme.id, &new.id, &used.world.bob.id, &used.world.node.own_cause()).await.expect("asked");
+    let page = used.world.get(Some(&used.ada), PATH).await;
+    assert!(page.body.contains("bob@acme.test asked ") && page.body.contains("New &#60;i&#62;agent"), "{}", page.body);
+    let form = format!("csrf={}&approve-{}=1", used.ada.csrf, new.id);
+    let done = used.world.post(&used.ada, PATH, &form, &[]).await;
+    assert_eq!(location(&done), format!("{PATH}/{}", new.id));
+    assert!(used.world.try_principal(&early).await.is_some());
+    assert!(!used.world.get(Some(&used.ada), PATH).await.body.contains("Waiting for approval"));
+}
+
+#[tokio::test]
+async fn nobody_else_decides_and_no_other_site() {
+    let used = Used::new().await;
+    let (bob, eve) = (used.world.sign_in(&used.world.bob).await, used.world.sign_in(&used.world.eve).await);
+    for browser in [&bob, &eve] {
+        for path in [PATH, &used.path()] {
+            assert_eq!(used.world.get(Some(browser), path).await.status, StatusCode::NOT_FOUND);
+            let form = format!("csrf={}&block=1&new-clients=approval&save-new-clients=1", browser.csrf);
+            assert_eq!(used.world.post(browser, path, &form, &[]).await.status, StatusCode::NOT_FOUND);
+        }
+    }
+    for (csrf, header) in [("", "same-origin"), (bob.csrf.as_str(), "same-origin"), (used.ada.csrf.as_str(), "cross-site")] {
+        let answer =
+            used.world.post(&used.ada, &used.path(), &format!("csrf={csrf}&block=1"), &[("sec-fetch-site", header)]).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{csrf} {header}");
+    }
+    assert!(used.holds().await.is_some());
+    let unknown = used.world.client("Not used here").await;
+    for id in [unknown.id.as_str(), "cl_unknown", "a%20b"] {
+        assert_eq!(used.world.get(Some(&used.ada), &format!("{PATH}/{id}")).await.status, StatusCode::NOT_FOUND, "{id}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_can_not_claim_what_did_not_happen() {
+    let used = Used::new().await;
+    for claim in ["blocked", "restricted", "all-revoked", &format!("revoked-{}", used.grant.id), "revoked-gr_x", "%3Cscript%3E"] {
+        let page = used.world.get(Some(&used.ada), &format!("{}?done={claim}", used.path())).await;
+        assert!(!page.body.contains("role=\"status\""), "{claim}");
+    }
+}

@@ -1,0 +1,63 @@
+//! `/orgs/{org}/review`.
+
+use std::time::Duration;
+
+use http::StatusCode;
+
+use super::world::{START, World, call};
+use crate::record::Decision;
+use crate::review::{Proposal, STALE, entries};
+
+const DAY: Duration = Duration::from_hours(24);
+
+#[tokio::test]
+async fn the_review_proposes_what_use_suggests() {
+    let world = World::new().await;
+    let [idle, half, full] = ["=Idle", "Half", "Full"].map(|name| world.client(name));
+    let (idle, half, full) = (idle.await, half.await, full.await);
+    let old = world.consent(&world.bob, &world.acme, &idle, "metrics:read").await;
+    world.consent(&world.eve, &world.evil, &idle, "metrics:read").await;
+    world.clock.advance(STALE.saturating_sub(DAY));
+    let narrow = world.consent(&world.bob, &world.acme, &half, "metrics:read alerts:read").await;
+    let keep = world.consent(&world.ada, &world.acme, &full, "metrics:read").await;
+    let used = START.plus(STALE);
+    world
+        .happened(&[&narrow, &keep].map(|g| call(g, if g.id == keep.id { &full } else { &half }, used, Decision::Allowed)))
+        .await;
+    world.clock.advance(DAY);
+
+    let config = world.node.config.load_full();
+    let found = entries(&world.node, &config, &world.acme).await.expect("a store");
+    let told: Vec<_> = found.iter().map(|e| (&e.grant, e.proposal, e.unused_scopes.to_string())).collect();
+    let expected = [
+        (&old.id, Proposal::Revoke, "metrics:read".to_owned()),
+        (&narrow.id, Proposal::Narrow, "alerts:read".to_owned()),
+        (&keep.id, Proposal::Keep, String::new()),
+    ];
+    assert_eq!(told[0], expected[0]);
+    assert!(expected[1..].iter().all(|e| told.contains(e)) && told.len() == 3, "{told:?}");
+
+    let ada = world.sign_in(&world.ada).await;
+    let page = world.get(Some(&ada), "/orgs/acme/review").await;
+    assert!(page.body.contains("3 authorizations: <strong>1</strong> not used") && page.body.contains("=Idle"), "{}", page.body);
+    let csv = world.get(Some(&ada), "/orgs/acme/review.csv").await;
+    assert_eq!(csv.body.matches("\r\n").count(), 4, "{}", csv.body);
+    assert!(csv.body.contains("\"'=Idle\"") && !csv.body.contains("eve@evil.test"), "{}", csv.body);
+    let json = world.get(Some(&ada), "/orgs/acme/review.json").await;
+    let read: Vec<crate::review::Entry> = serde_json::from_str(&json.body).expect("what the command reads");
+    assert_eq!(read, found);
+    let recorded = world.get(Some(&ada), "/orgs/acme/audit?text=access.review&from=2026-11-21").await;
+    assert_eq!(recorded.body.matches("<code>access.review</code>").count(), 2, "{}", recorded.body);
+}
+
+#[tokio::test]
+async fn nobody_else_reads_the_review() {
+    let world = World::new().await;
+    for path in ["/orgs/acme/review", "/orgs/acme/review.csv", "/orgs/acme/review.json"] {
+        for user in [&world.bob, &world.eve] {
+            let browser = world.sign_in(user).await;
+            assert_eq!(world.get(Some(&browser), path).await.status, StatusCode::NOT_FOUND, "{path}");
+        }
+        assert_eq!(world.get(None, path).await.status, StatusCode::SEE_OTHER, "{path}");
+    }
+}

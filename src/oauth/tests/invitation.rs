@@ -1,0 +1,97 @@
+//! Accepting an invitation.
+
+use std::time::Duration;
+
+use http::StatusCode;
+
+use super::rig::{Browser, PASSWORD, Rig};
+use crate::store::Invitation;
+use crate::types::{InvitationId, PlainToken, RoleName, TokenKind};
+
+/// Invites an address into Beta as a reader: where the link leads.
+async fn invited(rig: &Rig, email: &str) -> String {
+    let now = rig.node.now();
+    let secret = PlainToken::generate(TokenKind::Invitation, &*rig.node.entropy);
+    let invitation = Invitation {
+        id: InvitationId::generate(now, &*rig.node.entropy),
+        org: rig.beta.id.clone(),
+        email: email.to_owned(),
+        roles: vec![RoleName::parse("reader").expect("a role")],
+        invited_by: Some(rig.bob.id.clone()),
+        created_at: now,
+        expires_at: now.plus(Duration::from_hours(24)),
+    };
+    rig.node.store.invite(&invitation, &secret.hashed(), &rig.cause()).await.expect("done");
+    format!("/invitations/{}", secret.expose())
+}
+
+#[tokio::test]
+async fn a_newcomer_makes_an_account_and_signs_in_with_it() {
+    let rig = Rig::new().await;
+    let path = invited(&rig, "grace@beta.test").await;
+    let mut browser = Browser::new(&rig);
+    let page = browser.get(&path).await;
+    for shown in ["bob@beta.test invited grace@beta.test", "<code>reader</code>", "Make the account and join"] {
+        assert!(page.body.contains(shown), "{shown}: {}", page.body);
+    }
+    let csrf = page.csrf(&path);
+    let fields = |name: &'static str, password: &'static str| {
+        [("csrf", csrf.clone()), ("name", name.into()), ("new-password", password.into())]
+    };
+    for (name, password, told) in [
+        ("", "three plain words", "Give a name"),
+        ("Grace", "short", "at least 12"),
+        ("Grace", "Password1234!", "easy to guess"),
+        ("Grace", "", "at least 12"),
+    ] {
+        let fields = fields(name, password);
+        let answer = browser.post(&path, &fields.each_ref().map(|(n, v)| (*n, v.as_str()))).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{told}");
+        assert!(answer.body.contains(told), "{told}: {}", answer.body);
+    }
+    let fields = fields("Grace", "three plain words");
+    let fields = fields.each_ref().map(|(n, v)| (*n, v.as_str()));
+    let done = browser.post(&path, &fields).await;
+    assert_eq!((done.status, done.location()), (StatusCode::SEE_OTHER, "/login"), "{}", done.body);
+    assert_eq!(browser.post(&path, &fields).await.status, StatusCode::NOT_FOUND, "the link is good once");
+    browser.sign_in("grace@beta.test", "three plain words").await;
+    let user = rig.node.store.user_by_email("grace@beta.test").await.expect("a store").expect("she is there");
+    assert_eq!(rig.node.store.orgs_of(&user.id).await.expect("a store").len(), 1);
+}
+
+#[tokio::test]
+async fn somebody_with_an_account_signs_in_and_joins() {
+    let rig = Rig::new().await;
+    let path = invited(&rig, "ada@acme.test").await;
+    let mut browser = Browser::new(&rig);
+    let page = browser.get(&path).await;
+    let sign_in = page.body.split("href=\"").find(|h| h.starts_with("/login?next=")).and_then(|h| h.split('"').next());
+    let sign_in = sign_in.expect("a way to sign in").to_owned();
+    let answer = browser.try_sign_in(&sign_in, "ada@acme.test", PASSWORD).await;
+    assert_eq!(answer.location(), path);
+    let page = browser.get(&path).await;
+    let csrf = page.csrf(&path);
+    assert_eq!(browser.post(&path, &[("csrf", "wrong"), ("accept", "1")]).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let done = browser.post(&path, &[("csrf", &csrf), ("accept", "1")]).await;
+    assert_eq!((done.status, done.location()), (StatusCode::SEE_OTHER, "/"));
+    let roles = rig.node.store.membership(&rig.beta.id, &rig.ada.id).await.expect("a store").expect("a member").roles;
+    assert_eq!(roles.iter().map(RoleName::as_str).collect::<Vec<_>>(), ["reader"]);
+}
+
+#[tokio::test]
+async fn an_invitation_of_somebody_else_does_nothing() {
+    let rig = Rig::new().await;
+    let path = invited(&rig, "grace@beta.test").await;
+    let mut browser = Browser::new(&rig);
+    browser.sign_in("ada@acme.test", PASSWORD).await;
+    let page = browser.get(&path).await;
+    assert!(page.body.contains("You are signed in as") && !page.body.contains("id=\"accept\""), "{}", page.body);
+    let csrf = page.csrf("/logout");
+    browser.post(&path, &[("csrf", &csrf), ("accept", "1"), ("name", "x"), ("new-password", "three plain words")]).await;
+    assert!(rig.node.store.user_by_email("grace@beta.test").await.expect("a store").is_none());
+    for bad in ["/invitations/tg_iv_unknown", "/invitations/x", "/invitations/tg_ss_x"] {
+        assert_eq!(browser.get(bad).await.status, StatusCode::NOT_FOUND, "{bad}");
+    }
+    rig.later(24 * 3600);
+    assert_eq!(Browser::new(&rig).get(&path).await.status, StatusCode::NOT_FOUND, "it ends");
+}

@@ -1,0 +1,247 @@
+//! The pages of an organization's administrators.
+
+use super::super::views::*;
+use super::{CSRF, HOSTILE, ago, frame, show};
+use crate::config::Risk;
+
+/// Every sample, by the file name it gets when it is written out.
+pub(super) fn pages() -> Vec<(&'static str, String)> {
+    vec![
+        ("org-clients", show(&clients(client_rows(), waiting()))),
+        ("org-clients-empty", show(&clients(Vec::new(), Vec::new()))),
+        ("org-client", show(&client(None, None))),
+        ("org-client-confirm", show(&client(None, Some(AskedToConfirm::Block { users: 3 })))),
+        ("org-client-blocked", show(&blocked())),
+        ("members", show(&members(None, None))),
+        ("members-open", show(&members(Some(open_member(false)), None))),
+        ("members-remove", show(&members(Some(open_member(true)), None))),
+        ("members-invited", show(&members(None, Some(link())))),
+        ("review", show(&review(review_rows()))),
+        ("review-empty", show(&review(Vec::new()))),
+    ]
+}
+
+fn roles(held: &[&str]) -> Vec<RoleChoice> {
+    let role = |name: &str, permissions: &str, changeable| RoleChoice {
+        name: name.to_owned(),
+        permissions: permissions.to_owned(),
+        held: held.contains(&name),
+        changeable,
+    };
+    vec![
+        role("admin", "everything", true),
+        role("editor", "metrics:read, rules:write and 4 more", true),
+        role("owner", "nothing", false),
+    ]
+}
+
+fn open_member(removing: bool) -> OpenMember {
+    OpenMember { id: "usr_2".to_owned(), email: "grace@acme.example".to_owned(), roles: roles(&["editor", "owner"]), removing }
+}
+
+fn link() -> InvitationLink {
+    let url = "https://gw.example.com/invitations/tg_iv_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG".to_owned();
+    InvitationLink { email: "linus@acme.example".to_owned(), url, ends: ago(-60 * 24 * 7) }
+}
+
+fn members(open: Option<OpenMember>, invited: Option<InvitationLink>) -> MembersPage {
+    let row = |n: u32, email: &str, name: &str, held: &[&str], standing, switchable| MemberRow {
+        id: format!("usr_{n}"),
+        email: email.to_owned(),
+        name: name.into(),
+        roles: held.iter().map(|r| (*r).to_owned()).collect(),
+        standing,
+        switchable,
+    };
+    MembersPage {
+        frame: frame(Section::Audit { slug: "acme".to_owned() }),
+        tabs: tabs(OrgTab::Members),
+        organization: "Acme Production".into(),
+        path: "/orgs/acme/members".to_owned(),
+        csrf: CSRF.to_owned(),
+        may_change: true,
+        saved: open.is_none() && invited.is_none(),
+        problem: open.as_ref().map(|_| "Nobody would be left to administer the organization.".to_owned()),
+        invited,
+        open,
+        members: vec![
+            row(1, "ada@acme.example", "Ada Lovelace", &["admin"], MemberStanding::Person, false),
+            row(2, "grace@acme.example", HOSTILE, &["editor", "owner"], MemberStanding::Person, false),
+            row(3, "ci.acme", "ci", &["editor"], MemberStanding::Service, true),
+            row(4, "old.acme", "old", &[], MemberStanding::Deactivated, true),
+        ],
+        invitations: vec![InvitationRow {
+            id: "inv_1".to_owned(),
+            email: HOSTILE.to_owned(),
+            roles: vec!["editor".to_owned()],
+            by: "ada@acme.example".to_owned(),
+            ends: ago(-60 * 24 * 3),
+        }],
+        roles: roles(&[]),
+        newer: None,
+        older: None,
+    }
+}
+
+fn review_rows() -> Vec<ReviewRow> {
+    let row = |n: u32, user: &str, application: &str, last_used, unused: bool, suspended: Option<&str>, proposal| ReviewRow {
+        grant: format!("gr_{n}"),
+        user: user.to_owned(),
+        client: format!("cl_{n}"),
+        application: application.into(),
+        granted: ago(60 * 24 * 120),
+        last_used,
+        scopes: vec![("metrics:read".to_owned(), false), ("logs:delete".to_owned(), unused)],
+        suspended: suspended.map(ToOwned::to_owned),
+        proposal,
+    };
+    let month = Some(ago(60 * 24 * 30));
+    vec![
+        row(1, "ada@acme.example", "Old exporter", None, true, None, ReviewProposal::Revoke),
+        row(
+            2,
+            "grace@acme.example",
+            HOSTILE,
+            month.clone(),
+            true,
+            Some("the organization blocked the application"),
+            ReviewProposal::Narrow,
+        ),
+        row(3, HOSTILE, "Claude", month, false, None, ReviewProposal::Keep),
+    ]
+}
+
+fn review(rows: Vec<ReviewRow>) -> ReviewPage {
+    ReviewPage {
+        frame: frame(Section::Audit { slug: "acme".to_owned() }),
+        tabs: tabs(OrgTab::Review),
+        organization: "Acme Production".into(),
+        path: "/orgs/acme/review".to_owned(),
+        applications: "/orgs/acme/applications".to_owned(),
+        total: if rows.is_empty() { 0 } else { 1_204 },
+        to_revoke: 12,
+        to_narrow: 40,
+        rows,
+    }
+}
+
+pub(super) fn tabs(open: OrgTab) -> OrgTabs {
+    OrgTabs { slug: "acme".to_owned(), open, audit: true, applications: true, members: true }
+}
+
+fn known_client() -> Client {
+    Client { name: "Grafana CLI".into(), trust: Trust::Published { by: "Grafana Labs".into() } }
+}
+
+fn hostile_client() -> Client {
+    Client { name: HOSTILE.into(), trust: Trust::Registered { ago: "3 hours ago".to_owned(), used_in_org: false } }
+}
+
+fn waiting() -> Vec<WaitingClient> {
+    let one =
+        |id: &str, client| WaitingClient { id: id.to_owned(), client, asked_by: "grace@acme.example".to_owned(), asked: ago(12) };
+    vec![one("cl_w1", known_client()), one("cl_w2", hostile_client())]
+}
+
+fn client_rows() -> Vec<OrgClientRow> {
+    let row = |id: &str, client, standing, users, scopes: &str, last_used| OrgClientRow {
+        id: id.to_owned(),
+        client,
+        standing,
+        users,
+        scopes: scopes.split_whitespace().map(ToOwned::to_owned).collect(),
+        first_granted: Some(ago(60 * 24 * 41)),
+        last_used,
+    };
+    let claude = Client { name: "Claude".into(), trust: Trust::Registered { ago: "5 days ago".to_owned(), used_in_org: true } };
+    vec![
+        row(
+            "cl_1",
+            known_client(),
+            ClientStanding::Allowed,
+            1_204,
+            "metrics:read logs:read traces:read rules:write",
+            Some(ago(2)),
+        ),
+        row("cl_2", claude, ClientStanding::Restricted, 3, "mcp:everything:invoke", Some(ago(700))),
+        row("cl_3", hostile_client(), ClientStanding::Blocked, 1, "", None),
+    ]
+}
+
+fn clients(clients: Vec<OrgClientRow>, waiting: Vec<WaitingClient>) -> OrgClientsPage {
+    OrgClientsPage {
+        frame: frame(Section::Audit { slug: "acme".to_owned() }),
+        tabs: tabs(OrgTab::Applications),
+        organization: "Acme Production".into(),
+        path: "/orgs/acme/applications".to_owned(),
+        csrf: CSRF.to_owned(),
+        may_change: true,
+        new_clients: if waiting.is_empty() { NewClientsChoice::Open } else { NewClientsChoice::Approval },
+        saved: !waiting.is_empty(),
+        older: (!clients.is_empty()).then(|| "/orgs/acme/applications?from=50".to_owned()),
+        waiting,
+        clients,
+        newer: None,
+    }
+}
+
+fn client(notice: Option<ClientNotice>, confirm: Option<AskedToConfirm>) -> OrgClientPage {
+    let scope = |scope: &str, text: &str, risk, held, allowed| RestrictedScope {
+        scope: scope.to_owned(),
+        text: text.to_owned(),
+        risk,
+        held,
+        allowed,
+    };
+    let grant = |id: &str, user: &str, minutes| OrgGrantRow {
+        id: id.to_owned(),
+        user: user.to_owned(),
+        scopes: vec!["metrics:read".to_owned(), "logs:read".to_owned()],
+        granted: ago(60 * 24 * 41),
+        last_used: minutes,
+        ends: Some(ago(-60 * 24 * 49)),
+    };
+    OrgClientPage {
+        frame: frame(Section::Audit { slug: "acme".to_owned() }),
+        tabs: tabs(OrgTab::Applications),
+        organization: "Acme Production".into(),
+        path: "/orgs/acme/applications/cl_1".to_owned(),
+        back: "/orgs/acme/applications".to_owned(),
+        csrf: CSRF.to_owned(),
+        may_change: true,
+        notice,
+        confirm,
+        id: "cl_1".to_owned(),
+        client: known_client(),
+        standing: ClientStanding::Allowed,
+        redirects: vec!["127.0.0.1".to_owned(), "cli.grafana.example".to_owned()],
+        users: 3,
+        grants_total: 3,
+        registered: ago(60 * 24 * 90),
+        first_granted: Some(ago(60 * 24 * 41)),
+        first_used: Some(ago(60 * 24 * 41)),
+        last_used: Some(ago(2)),
+        restricted: false,
+        scopes: vec![
+            scope("logs:delete", "Delete logs for good", Risk::High, false, true),
+            scope("metrics:read", "Query your organization's metrics and their metadata", Risk::Low, true, true),
+            scope("logs:read", HOSTILE, Risk::Low, true, true),
+        ],
+        grants: vec![
+            grant("gr_1", "ada@acme.example", Some(ago(2))),
+            grant("gr_2", "grace@acme.example", None),
+            grant("gr_3", HOSTILE, None),
+        ],
+        activity: "/orgs/acme/audit?client=cl_1".to_owned(),
+    }
+}
+
+fn blocked() -> OrgClientPage {
+    let mut page = client(Some(ClientNotice::Blocked), None);
+    page.client = hostile_client();
+    page.standing = ClientStanding::Blocked;
+    page.restricted = true;
+    page.scopes[0].allowed = false;
+    page.grants.clear();
+    page
+}

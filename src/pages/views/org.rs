@@ -1,0 +1,43 @@
+//! What the pages of an organization share.
+
+/// The pages of an organization, as far as the viewer may open them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrgTabs {
+    /// For the paths `/orgs/{slug}/…`.
+    pub slug: String,
+    /// The one that is open.
+    pub open: OrgTab,
+    /// Whether the audit log may be opened.
+    pub audit: bool,
+    /// Whether the applications, and the review of who authorized them, may be opened.
+    pub applications: bool,
+    /// Whether the members may be opened.
+    pub members: bool,
+}
+
+/// A page of an organization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrgTab {
+    /// `/orgs/{slug}/audit`.
+    Audit,
+    /// `/orgs/{slug}/applications`.
+    Applications,
+    /// `/orgs/{slug}/review`.
+    Review,
+    /// `/orgs/{slug}/members`.
+    Members,
+}
+
+impl OrgTabs {
+    /// Path, name and whether it is open, in order.
+    pub(in crate::pages) fn list(&self) -> Vec<(String, &'static str, bool)> {
+        let all = [
+            (self.audit, "audit", "Audit log", OrgTab::Audit),
+            (self.applications, "applications", "Third-party access", OrgTab::Applications),
+            (self.applications, "review", "Access review", OrgTab::Review),
+            (self.members, "members", "Members", OrgTab::Members),
+        ];
+        let allowed = all.into_iter().filter(|(may, ..)| *may);
+        allowed.map(|(_, path, name, tab)| (format!("/orgs/{}/{path}", self.slug), name, tab == self.open)).collect()
+    }
+}

@@ -1,0 +1,181 @@
+//! One application in an organization.
+
+use askama::Template;
+
+use super::{Client, ClientStanding, Frame, OrgTabs, scope_icon};
+use crate::config::Risk;
+use crate::pages::{DisplayName, When, count};
+
+/// `/orgs/{org}/applications/{client}`. Its forms post to `path` with one of the buttons `block`, `allow`, `restrict` (and the boxes
+/// `scope`), `unrestrict`, `revoke-all`, `revoke-{grant}`; what breaks something for somebody is asked for again with
+/// `?confirm=…` first.
+#[derive(Clone, Debug, Template)]
+#[template(path = "org_client.html")]
+pub struct OrgClientPage {
+    /// The surrounding page, with a viewer.
+    pub frame: Frame,
+    /// The organization's pages.
+    pub tabs: OrgTabs,
+    /// Organization name.
+    pub organization: DisplayName,
+    /// Where the forms post.
+    pub path: String,
+    /// `/orgs/{org}/applications`.
+    pub back: String,
+    /// Value of the hidden field `csrf`.
+    pub csrf: String,
+    /// Whether the viewer may decide.
+    pub may_change: bool,
+    /// What the last act did.
+    pub notice: Option<ClientNotice>,
+    /// What was asked for and needs to be confirmed.
+    pub confirm: Option<AskedToConfirm>,
+    /// `client_id`.
+    pub id: String,
+    /// The application.
+    pub client: Client,
+    /// Whether it may be used.
+    pub standing: ClientStanding,
+    /// Hosts or schemes where it receives its answers.
+    pub redirects: Vec<String>,
+    /// Users with a live grant.
+    pub users: u64,
+    /// Live grants; more than are listed when there are many.
+    pub grants_total: u64,
+    /// When it became known.
+    pub registered: When,
+    /// When somebody here first authorized it.
+    pub first_granted: Option<When>,
+    /// When it first called.
+    pub first_used: Option<When>,
+    /// When it last called.
+    pub last_used: Option<When>,
+    /// Whether what it may hold is bounded.
+    pub restricted: bool,
+    /// What it holds or may hold, the most dangerous first.
+    pub scopes: Vec<RestrictedScope>,
+    /// Who authorized it, newest first.
+    pub grants: Vec<OrgGrantRow>,
+    /// Its records in the audit log.
+    pub activity: String,
+}
+
+/// A scope with its box.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestrictedScope {
+    /// `metrics:read`.
+    pub scope: String,
+    /// The catalogue's consent text.
+    pub text: String,
+    /// The catalogue's risk.
+    pub risk: Risk,
+    /// Whether a live grant holds it.
+    pub held: bool,
+    /// Whether it may hold it.
+    pub allowed: bool,
+}
+
+/// One grant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrgGrantRow {
+    /// Its id, in the link to revoke it.
+    pub id: String,
+    /// Email of its user.
+    pub user: String,
+    /// What was consented to.
+    pub scopes: Vec<String>,
+    /// When.
+    pub granted: When,
+    /// When it last called.
+    pub last_used: Option<When>,
+    /// When it ends by itself.
+    pub ends: Option<When>,
+}
+
+/// What the last act did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientNotice {
+    /// It can't be used any more.
+    Blocked,
+    /// It can be used.
+    Allowed,
+    /// What it may hold is bounded.
+    Restricted,
+    /// It no longer is.
+    Unrestricted,
+    /// One grant has ended.
+    Revoked,
+    /// Every grant has ended.
+    RevokedAll,
+}
+
+/// What breaks something for somebody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AskedToConfirm {
+    /// Its tokens stop working.
+    Block {
+        /// For how many users.
+        users: u64,
+    },
+    /// Every grant ends.
+    RevokeAll {
+        /// For how many users.
+        users: u64,
+    },
+    /// One grant ends.
+    Revoke {
+        /// Which.
+        grant: String,
+        /// Whose.
+        user: String,
+    },
+}
+
+impl RestrictedScope {
+    fn icon(&self) -> &'static str {
+        scope_icon(&self.scope, self.risk)
+    }
+}
+
+impl AskedToConfirm {
+    /// The name of the button.
+    fn button(&self) -> String {
+        match self {
+            Self::Block { .. } => "block".to_owned(),
+            Self::RevokeAll { .. } => "revoke-all".to_owned(),
+            Self::Revoke { grant, .. } => format!("revoke-{grant}"),
+        }
+    }
+
+    fn title(&self, application: &DisplayName) -> String {
+        match self {
+            Self::Block { .. } => format!("Block {application}?"),
+            Self::RevokeAll { .. } => format!("Revoke everybody's access of {application}?"),
+            Self::Revoke { user, .. } => format!("Revoke the access of {application} for {user}?"),
+        }
+    }
+
+    fn consequence(&self) -> String {
+        match self {
+            Self::Block { users } => format!(
+                "It stops working at once for {} and nobody can authorize it. Their authorizations are kept: if you allow it again, they go on.",
+                count(*users, "user")
+            ),
+            Self::RevokeAll { users } => format!(
+                "It stops working at once for {}. They can authorize it again unless you also block it.",
+                count(*users, "user")
+            ),
+            Self::Revoke { .. } => {
+                "It stops working for them at once. They can authorize it again unless you also block it.".to_owned()
+            }
+        }
+    }
+
+    fn act(&self) -> &'static str {
+        match self {
+            Self::Block { .. } => "Block it",
+            Self::RevokeAll { .. } => "Revoke everybody's access",
+            Self::Revoke { .. } => "Revoke access",
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Who authorized what in an organization.
+
+use askama::Template;
+
+use super::{Frame, OrgTabs};
+use crate::pages::{DisplayName, When, count};
+
+/// `/orgs/{org}/review`; the whole report is at `{path}.csv` and `{path}.json`.
+#[derive(Clone, Debug, Template)]
+#[template(path = "review.html")]
+pub struct ReviewPage {
+    /// The surrounding page, with a viewer.
+    pub frame: Frame,
+    /// The organization's pages.
+    pub tabs: OrgTabs,
+    /// Organization name.
+    pub organization: DisplayName,
+    /// `/orgs/{org}/review`.
+    pub path: String,
+    /// `/orgs/{org}/applications`.
+    pub applications: String,
+    /// Live authorizations; more than are listed when there are many.
+    pub total: u64,
+    /// Those that were not used for long.
+    pub to_revoke: u64,
+    /// Those with scopes that were never used.
+    pub to_narrow: u64,
+    /// What was not used for longest comes first.
+    pub rows: Vec<ReviewRow>,
+}
+
+/// One authorization.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReviewRow {
+    /// Grant id.
+    pub grant: String,
+    /// Email of its user.
+    pub user: String,
+    /// Client id.
+    pub client: String,
+    /// Its application.
+    pub application: DisplayName,
+    /// When the user agreed.
+    pub granted: When,
+    /// When it was last used.
+    pub last_used: Option<When>,
+    /// What was agreed to, and whether no call ever needed it.
+    pub scopes: Vec<(String, bool)>,
+    /// Why nothing of it works now.
+    pub suspended: Option<String>,
+    /// What its use suggests.
+    pub proposal: ReviewProposal,
+}
+
+/// What the use of an authorization suggests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReviewProposal {
+    /// Keep it.
+    Keep,
+    /// Some of it was never used.
+    Narrow,
+    /// It was not used for long.
+    Revoke,
+}
+
+impl ReviewProposal {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Keep => "Keep",
+            Self::Narrow => "Narrow",
+            Self::Revoke => "Revoke",
+        }
+    }
+
+    const fn tone(self) -> &'static str {
+        match self {
+            Self::Keep => "plain",
+            Self::Narrow => "caution",
+            Self::Revoke => "danger",
+        }
+    }
+}
+
+impl ReviewPage {
+    fn total_words(&self) -> String {
+        count(self.total, "authorization")
+    }
+}
