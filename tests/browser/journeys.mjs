@@ -195,6 +195,115 @@ async function audit(window, mode) {
   });
 }
 
+/** An administrator blocks an application, everybody's tokens of it stop; allowed again, they go on. */
+async function thirdParties(window, mode) {
+  const { page } = window;
+  const name = `to be blocked ${mode}`;
+  await t.check(`${mode}: an administrator blocks an application and its tokens stop`, async () => {
+    const { access_token, resource } = await person('token', { name, path: stack.own_path });
+    const status = async () => (await mcpInitialize(resource, access_token)).status;
+    assert.equal(await status(), 200, 'status before');
+    await window.goto('/orgs/default/applications');
+    await window.inspect('org-applications');
+    await page.getByRole('link', { name, exact: true }).click();
+    await window.inspect('org-application');
+    await page.click('#ask-block');
+    await window.inspect('org-application-confirm');
+    assert.equal(await status(), 200, 'asking blocks nothing');
+    await page.click('#block');
+    await page.waitForSelector('[role=status]');
+    assert.equal(await status(), 401, 'status of the next call');
+    await window.inspect('org-application-blocked');
+    await page.click('#allow');
+    await page.waitForSelector('[role=status]');
+    assert.equal(await status(), 200, 'status after it was allowed again');
+    for (const box of await page.locator('input[name=scope]').all()) await box.uncheck();
+    await page.click('#restrict');
+    await page.waitForSelector('[role=status]');
+    assert.notEqual(await status(), 200, 'status without its scope');
+    await page.click('#unrestrict');
+    await page.waitForSelector('[role=status]');
+    assert.equal(await status(), 200, 'status without the restriction');
+    await page.click('#ask-revoke-all');
+    await page.click('#revoke-all');
+    await page.waitForSelector('[role=status]');
+    assert.equal(await status(), 401, 'status after everybody was revoked');
+  });
+  await t.check(`${mode}: the access review lists who authorized what`, async () => {
+    await window.goto('/orgs/default/review');
+    assert.ok((await page.textContent('main')).includes(stack.email));
+    await window.inspect('review');
+  });
+}
+
+/** An administrator invites somebody, who makes an account, joins, and is removed. */
+async function members(browser, window, mode) {
+  const { page } = window;
+  const email = `grace-${mode}@example.test`;
+  await t.check(`${mode}: an invited person makes an account and joins`, async () => {
+    await window.goto('/orgs/default/members');
+    await page.fill('#email', email);
+    await page.check('#invite-viewer');
+    await page.click('#invite');
+    await window.inspect('members-invited');
+    const link = await page.textContent('#invitation-link');
+    const guest = await Window.open(browser, mode);
+    await guest.page.goto(link);
+    await guest.inspect('invitation');
+    await guest.page.fill('#name', 'Grace');
+    await guest.page.fill('#new-password', PASSWORD);
+    await guest.page.click('#accept');
+    await guest.page.fill('#email', email);
+    await guest.page.fill('#password', PASSWORD);
+    await guest.page.click('#sign-in');
+    await guest.page.waitForSelector('#sign-out');
+    assert.equal((await guest.page.goto(link)).status(), 404, 'the link is good once');
+    assert.equal((await guest.goto('/orgs/default/members')).status(), 404, 'a viewer sees no members');
+    await guest.close();
+  });
+  await t.check(`${mode}: an administrator changes and removes a member`, async () => {
+    await window.goto('/orgs/default/members');
+    await page.locator('tr', { hasText: email }).getByRole('link', { name: 'Change' }).click();
+    await window.inspect('member');
+    await page.click('#ask-remove');
+    await window.inspect('member-confirm');
+    await page.click('#remove');
+    await page.waitForSelector('[role=status]');
+    assert.equal(await page.locator('tr', { hasText: email }).count(), 0);
+  });
+}
+
+/** A person looks at one application closely, and at the browsers in which they are signed in. */
+async function ownSettings(browser, window, mode) {
+  const { page } = window;
+  const name = `looked at ${mode}`;
+  await t.check(`${mode}: a person sees what an application did and ends it there`, async () => {
+    const { access_token, resource } = await person('token', { name, path: stack.prometheus_path });
+    const call = () => fetch(`${resource}/api/v1/query?query=up`, { headers: { Authorization: `Bearer ${access_token}` } });
+    assert.equal((await call()).status, 200);
+    await window.goto('/settings/applications');
+    await page.locator('li', { has: page.getByRole('heading', { name, exact: true }) }).getByRole('link', { name: 'Details' }).click();
+    await page.waitForSelector('table.records');
+    await window.inspect('grant');
+    await page.locator('button[id^="revoke-"]').click();
+    await page.waitForSelector('[role=status]');
+    assert.equal((await call()).status, 401, 'status after revoking there');
+  });
+  await t.check(`${mode}: a person ends the sessions of other browsers`, async () => {
+    const other = await Window.open(browser, mode);
+    await other.goto('/login');
+    await submitLogin(other.page, PASSWORD);
+    await other.page.waitForSelector('#sign-out');
+    await window.goto('/settings/sessions');
+    await window.inspect('sessions');
+    await page.click('#end-others');
+    await page.waitForSelector('[role=status]');
+    await other.goto('/settings/sessions');
+    await other.page.waitForSelector('#sign-in');
+    await other.close();
+  });
+}
+
 async function errors(window, mode, targets) {
   const { page } = window;
   const cases = {
@@ -223,7 +332,7 @@ async function errors(window, mode, targets) {
 
 async function headers(mode, window) {
   await t.check(`${mode}: every page refuses framing, sniffing and storing`, async () => {
-    for (const path of ['/login', '/settings/applications', '/no-such-page']) {
+    for (const path of ['/login', '/settings/applications', '/settings/sessions', '/orgs/default/applications', '/orgs/default/members', '/no-such-page']) {
       const response = await window.goto(path);
       const sent = response.headers();
       assert.match(sent['content-security-policy'], /frame-ancestors 'none'/, path);
@@ -318,6 +427,9 @@ for (const mode of ['scripts', 'no-scripts']) {
   await consentFromLogin(browser, mode, targets);
   await applications(window, mode);
   await audit(window, mode);
+  await ownSettings(browser, window, mode);
+  await thirdParties(window, mode);
+  await members(browser, window, mode);
   await errors(window, mode, targets);
   await headers(mode, window);
   await t.check(`${mode}: a second organization can be added beside the running gateway`, async () => {
