@@ -53,11 +53,15 @@ pub(super) fn see(node: &Node, session: &Session, prepared: &Prepared) -> Seen {
         at,
         client: connected.map(|c| client(c, &head.headers, &prepared.config)),
         trace: TraceContext::of(text("traceparent"), uuid),
-        user_agent: head.headers.get(USER_AGENT).map(|v| clipped(&String::from_utf8_lossy(v.as_bytes()))),
+        user_agent: head.headers.get(USER_AGENT).map(|v| clipped(v.as_bytes())),
     }
 }
 
-fn clipped(text: &str) -> String {
+fn clipped(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    if text.len() <= MAX_USER_AGENT {
+        return text.into_owned();
+    }
     let end = text.char_indices().map(|(i, c)| i + c.len_utf8()).take_while(|end| *end <= MAX_USER_AGENT).last();
     text[..end.unwrap_or(0)].to_owned()
 }
@@ -138,16 +142,14 @@ struct Admitted {
     origin: Option<HeaderValue>,
 }
 
-impl Admitted {
-    fn about(&self) -> About {
-        About {
-            path: Some(self.request.path().to_owned()),
-            api: Some(Arc::clone(&self.api)),
-            origin: self.origin.clone(),
-            route: Some(self.permit.route().clone()),
-            principal: self.permit.principal().cloned(),
-            ..About::default()
-        }
+fn about(api: &Arc<Api>, request: &CleanRequest, permit: &Permit, origin: Option<HeaderValue>) -> About {
+    About {
+        path: Some(request.path().to_owned()),
+        api: Some(Arc::clone(api)),
+        origin,
+        route: Some(permit.route().clone()),
+        principal: permit.principal().cloned(),
+        ..About::default()
     }
 }
 
@@ -213,25 +215,28 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
     let (held, inspected) = match body::message(session, &desk.prepared.config, &admitted.request, &mut admitted.permit).await {
         Ok(read) => read,
         Err(message::Refused { denial, id, call, target }) => {
-            let about = About { rpc: id, call, target, ..admitted.about() };
+            let Admitted { api, request, permit, origin } = admitted;
+            let about = About { rpc: id, call, target, ..about(&api, &request, &permit, origin) };
             return desk.refuse(session, Refusal { denial, about }).await;
         }
     };
-    let about = admitted.about();
     let Admitted { api, request, permit, origin } = admitted;
     let permit = Arc::new(permit);
     let cut = ctx.cut.clone().unwrap_or_default();
     let registered = desk.front.streams.register(OpenStream { permit: Arc::clone(&permit), cut });
     // A change between the decision and the registration was told to nobody.
     if let Err(denial) = still_allowed(desk, &permit).await {
+        let about = about(&api, &request, &permit, origin);
         return desk.refuse(session, Refusal { denial, about }).await;
     }
     let mcp = inspected.as_ref().and_then(|m| m.call.clone());
-    let record = record::allowed(desk.basis(request.method().as_str(), request.path(), mcp), &permit);
-    let open = match desk.front.journal.open_call(&record).await {
+    let needed = desk.prepared.config.catalogue.scopes(permit.needed());
+    let basis = desk.basis(request.method().as_str(), request.path(), mcp);
+    let open = match desk.front.journal.open_call(&record::opening(&basis, &permit, &needed)).await {
         Ok(open) => open,
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "the journal refused a record");
+            let about = about(&api, &request, &permit, origin);
             return desk.refuse(session, Refusal { denial: Denial::Journal, about }).await;
         }
     };

@@ -65,6 +65,10 @@ pub(super) async fn open(path: &str, entropy: Arc<dyn Entropy>) -> Result<Shared
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Normal)
         .busy_timeout(BUSY)
+        // What a statement may have to undo needs no file.
+        .pragma("temp_store", "MEMORY")
+        // A checkpoint writes each page once, however often the log has it: the tips of the indexes change with every record.
+        .pragma("wal_autocheckpoint", "4000")
         .foreign_keys(true);
     let file = path.display();
     let write = SqlitePoolOptions::new()
