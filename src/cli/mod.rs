@@ -11,6 +11,7 @@ mod failure;
 mod gateway;
 mod grants;
 mod health;
+mod login;
 mod manual;
 mod members;
 mod orgs;
@@ -56,6 +57,9 @@ async fn run(command: Command) -> Result<(), CliError> {
         Command::Grant(args) => grants::run(args).await,
         Command::Key(args) => grants::keys(args).await,
         Command::Audit(args) => audit::run(args).await,
+        Command::Login(args) => login::login(args).await,
+        Command::Token(args) => login::token(args).await,
+        Command::Logout(args) => login::logout(args).await,
         Command::Manual(args) => manual::run(&args),
         Command::Health(args) => health::run(&args).await,
     }

@@ -41,6 +41,11 @@ fn what_the_manual_shows_can_be_typed() {
         "tollgate key rotate --overlap 0",
         "tollgate audit search --org acme --since 24h --decision denied --tool echo --limit 5",
         "tollgate audit tail --json",
+        "tollgate login https://gw.example.com/prometheus --device --scope metrics:read",
+        "tollgate login https://gw.example.com --browser --resource https://gw.example.com/loki --client-id cl_1 --json",
+        "tollgate token --resource https://gw.example.com/prometheus --scope metrics:read --valid-for 60 --json",
+        "tollgate logout --all --force",
+        "tollgate logout https://gw.example.com/prometheus",
         "tollgate manual request-path",
         "tollgate health",
     ] {
@@ -59,6 +64,9 @@ fn what_makes_no_sense_is_a_usage_error() {
         "tollgate audit search --limit 0",
         "tollgate quickstart --access-token-ttl 0",
         "tollgate client create CI",
+        "tollgate login",
+        "tollgate login https://gw.example.com --device --browser",
+        "tollgate logout https://gw.example.com --all",
     ] {
         assert_eq!(code(line), Some(2), "{line}");
     }

@@ -24,6 +24,12 @@ pub fn pages() -> Vec<(&'static str, String)> {
         ("consent-unknown", show(&consent_unknown())),
         ("consent-long", show(&consent_long())),
         ("consent-hostile", show(&consent_hostile())),
+        ("consent-device", show(&consent_device())),
+        ("device", show(&device("", None))),
+        ("device-linked", show(&device("WDJB-MJHT", None))),
+        ("device-unknown", show(&device("WDJB-MJHT", Some(DeviceProblem::Unknown)))),
+        ("device-allowed", show(&device_done(true))),
+        ("device-denied", show(&device_done(false))),
         ("error", show(&error())),
         ("home", show(&home(Some(viewer()), Presence::Visiting))),
         ("home-signed-out", show(&home(None, Presence::JustSignedOut))),
@@ -138,9 +144,33 @@ pub fn consent() -> ConsentPage {
             ),
         ],
         destination: Destination::Site("cli.grafana.example".to_owned()),
+        device: None,
         lifetime: Lifetime { idle: Some(Duration::from_hours(30 * 24)), absolute: Some(Duration::from_hours(90 * 24)) },
         problem: None,
     }
+}
+
+fn consent_device() -> ConsentPage {
+    let mut page = consent_unknown();
+    page.action = "/device".to_owned();
+    page.switch_user = "/logout?next=%2Fdevice".to_owned();
+    page.destination = Destination::Device;
+    page.device = Some(DeviceFacts {
+        code: "WDJB-MJHT".to_owned(),
+        from: Some("192.0.2.7".to_owned()),
+        nearness: Nearness::Elsewhere,
+        program: Some(HOSTILE.into()),
+        asked: ago(2),
+    });
+    page
+}
+
+fn device(code: &str, problem: Option<DeviceProblem>) -> DevicePage {
+    DevicePage { frame: frame(Section::Elsewhere), csrf: CSRF.to_owned(), code: code.to_owned(), problem }
+}
+
+fn device_done(allowed: bool) -> DeviceDonePage {
+    DeviceDonePage { frame: frame(Section::Elsewhere), client: "Grafana CLI".into(), allowed }
 }
 
 fn consent_unknown() -> ConsentPage {

@@ -10,6 +10,7 @@ mod audit_log;
 mod clients;
 #[cfg(test)]
 mod contract;
+mod devices;
 mod feed;
 mod grants;
 mod keys;
@@ -24,6 +25,7 @@ use async_trait::async_trait;
 pub use accounts::{AccountStore, Created, Membership, NewUser, Org, OrgState, PasswordRecord, User, UserKind, UserState};
 pub use audit_log::{AuditFilter, AuditLogStore, AuditPage, AuditRow, Bucket, Cursor, DecisionFilter, GrantUse};
 pub use clients::{Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, ClientStore, GrantType};
+pub use devices::{DevicePoll, DeviceRequest, DeviceStore};
 pub use feed::{Change, FeedStore, Subject};
 pub use grants::{Grant, GrantFacts, GrantState, GrantStore, RevokeReason};
 pub use keys::{KeyState, KeyStore, SealedKey};
@@ -60,7 +62,18 @@ pub enum StoreError {
 /// Everything that a running gateway asks of its store.
 #[async_trait]
 pub trait Store:
-    AccountStore + ClientStore + GrantStore + TokenStore + SessionStore + KeyStore + AuditLogStore + FeedStore + Send + Sync + 'static
+    AccountStore
+    + ClientStore
+    + GrantStore
+    + TokenStore
+    + SessionStore
+    + DeviceStore
+    + KeyStore
+    + AuditLogStore
+    + FeedStore
+    + Send
+    + Sync
+    + 'static
 {
     /// Reads and writes once, to say whether the store can be used now.
     ///

@@ -6,6 +6,7 @@ mod ids;
 mod scope;
 mod secret;
 mod uri;
+mod user_code;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
@@ -16,3 +17,4 @@ pub use ids::{
 pub use scope::{MAX_SCOPES, ScopeBits, ScopeError, ScopeSet, ScopeToken};
 pub use secret::{HashedToken, PlainToken, TokenKind};
 pub use uri::{Issuer, RedirectUri, ResourceId, UriError};
+pub use user_code::UserCode;

@@ -22,7 +22,9 @@ use crate::store::{
     Approve, ApprovedRequest, AuthRequest, Client, ClientKind, ClientOrigin, ClientState, Grant, GrantState, Org, RevokeReason,
     StoreError,
 };
-use crate::types::{AuthRequestId, GrantId, PlainToken, RedirectUri, ResourceId, RoleName, ScopeToken, TokenKind};
+use crate::types::{
+    AuthRequestId, ClientId, GrantId, PlainToken, RedirectUri, ResourceId, RoleName, ScopeSet, ScopeToken, TokenKind,
+};
 use crate::web::{Params, Peer, SignedIn, Trouble, page_leading_to};
 
 /// A request that waits for this person, and where they may say yes to it.
@@ -61,6 +63,12 @@ async fn pending(app: &App, query: Option<&str>, who: &SignedIn) -> Result<Pendi
     let id = params.one("request")?.and_then(|id| AuthRequestId::parse(id).ok()).ok_or_else(gone)?;
     let request = app.node.store.pending_request(&id, app.node.now()).await?.ok_or_else(gone)?;
     let client = app.node.store.client(&request.client).await?.filter(|c| c.state == ClientState::Active).ok_or_else(gone)?;
+    let orgs = orgs_for(app, &client, who).await?;
+    Ok(Pending { request, client, orgs })
+}
+
+/// Where this person may say yes to a client; at least one organization.
+pub(super) async fn orgs_for(app: &App, client: &Client, who: &SignedIn) -> Result<Vec<(Org, Vec<RoleName>)>, Trouble> {
     let mut orgs = app.node.store.orgs_of(&who.user.id).await?;
     if orgs.is_empty() {
         let happened = "You aren't a member of any organization here, so there is nothing that the application could work with.";
@@ -76,7 +84,7 @@ async fn pending(app: &App, query: Option<&str>, who: &SignedIn) -> Result<Pendi
         let advice = "Ask the application's maker, or sign in as a member of that organization.";
         return Err(forbidden("This application isn't open to you", happened, advice));
     }
-    Ok(Pending { request, client, orgs })
+    Ok(orgs)
 }
 
 fn forbidden(title: &'static str, happened: &'static str, advice: &'static str) -> Trouble {
@@ -104,26 +112,30 @@ async fn ask(
         csrf: who.csrf.as_str().to_owned(),
         user: who.user.email.clone(),
         switch_user: format!("/logout?request={}", request.id),
-        client: ClientView { name: DisplayName::new(&client.name), trust: trust(app, pending).await? },
-        resembles: resembles(app, pending).await?,
+        client: ClientView { name: DisplayName::new(&client.name), trust: trust(app, client, orgs).await? },
+        resembles: resembles(app, client, orgs).await?,
         organizations: orgs.iter().map(|(org, roles)| choice(org, roles, only)).collect(),
-        scopes: scope_groups(config, request, orgs),
+        scopes: scope_groups(config, &request.scopes, orgs),
         destination: destination(&request.redirect_uri),
-        lifetime: Lifetime { idle: Some(config.oauth.refresh_idle), absolute: Some(config.oauth.grant_ttl) },
+        lifetime: lifetime(config),
+        device: None,
         problem,
     };
     let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     Ok(page_leading_to(status, Url::parse(request.redirect_uri.as_str()).ok().as_ref(), &view))
 }
 
-fn choice(org: &Org, roles: &[RoleName], selected: bool) -> OrganizationChoice {
+pub(super) fn lifetime(config: &Config) -> Lifetime {
+    Lifetime { idle: Some(config.oauth.refresh_idle), absolute: Some(config.oauth.grant_ttl) }
+}
+
+pub(super) fn choice(org: &Org, roles: &[RoleName], selected: bool) -> OrganizationChoice {
     let role =
         if roles.is_empty() { "no role".to_owned() } else { roles.iter().map(RoleName::as_str).collect::<Vec<_>>().join(", ") };
     OrganizationChoice { id: org.id.to_string(), name: DisplayName::new(&org.name), slug: org.slug.to_string(), role, selected }
 }
 
-async fn trust(app: &App, pending: &Pending) -> Result<Trust, StoreError> {
-    let Pending { client, orgs, .. } = pending;
+pub(super) async fn trust(app: &App, client: &Client, orgs: &[(Org, Vec<RoleName>)]) -> Result<Trust, StoreError> {
     match (client.origin, &client.org) {
         (ClientOrigin::Administrator, None) => Ok(Trust::Preregistered),
         (ClientOrigin::Administrator, Some(owner)) => {
@@ -141,12 +153,16 @@ async fn trust(app: &App, pending: &Pending) -> Result<Trust, StoreError> {
 }
 
 /// A client of one of the person's organizations whose name this stranger's name looks like.
-async fn resembles(app: &App, pending: &Pending) -> Result<Option<DisplayName>, StoreError> {
-    if pending.client.origin != ClientOrigin::Dynamic {
+pub(super) async fn resembles(
+    app: &App,
+    client: &Client,
+    orgs: &[(Org, Vec<RoleName>)],
+) -> Result<Option<DisplayName>, StoreError> {
+    if client.origin != ClientOrigin::Dynamic {
         return Ok(None);
     }
-    let looks = skeleton(&pending.client.name);
-    for (org, _) in &pending.orgs {
+    let looks = skeleton(&client.name);
+    for (org, _) in orgs {
         let known = app.node.store.clients(Some(&org.id)).await?;
         if let Some(known) = known.into_iter().find(|c| skeleton(&c.name) == looks) {
             return Ok(Some(DisplayName::new(&known.name)));
@@ -156,9 +172,9 @@ async fn resembles(app: &App, pending: &Pending) -> Result<Option<DisplayName>, 
 }
 
 /// Every scope that would be granted, with what the person holds now: the same question that the gate asks at each request.
-fn scope_groups(config: &Config, request: &AuthRequest, orgs: &[(Org, Vec<RoleName>)]) -> Vec<ScopeGroup> {
+pub(super) fn scope_groups(config: &Config, scopes: &ScopeSet, orgs: &[(Org, Vec<RoleName>)]) -> Vec<ScopeGroup> {
     let mut groups: Vec<ScopeGroup> = Vec::new();
-    for scope in request.scopes.iter() {
+    for scope in scopes.iter() {
         let entry = config.catalogue.entry(scope);
         let api = entry.map_or("Other", |e| e.group.as_str());
         let line = ScopeLine {
@@ -243,18 +259,7 @@ async fn approve(
     (org, mut cause): (&Org, Cause),
 ) -> Result<PlainToken, Trouble> {
     let (now, request) = (cause.at, &pending.request);
-    let grant = Grant {
-        id: GrantId::generate(now, &*app.node.entropy),
-        org: org.id.clone(),
-        user: who.user.id.clone(),
-        client: request.client.clone(),
-        scopes: request.scopes.clone(),
-        resources: request.resources.clone(),
-        state: GrantState::Live,
-        created_at: now,
-        expires_at: Some(now.plus(config.oauth.grant_ttl)),
-        last_used_at: None,
-    };
+    let grant = new_grant(app, config, who, org, (&request.client, &request.scopes, &request.resources));
     cause.actor.grant = Some(grant.id.clone());
     let code = PlainToken::generate(TokenKind::AuthorizationCode, &*app.node.entropy);
     let code_expires_at = now.plus(config.oauth.code_ttl);
@@ -267,11 +272,34 @@ async fn approve(
     Ok(code)
 }
 
+/// The grant of somebody who agrees now.
+pub(super) fn new_grant(
+    app: &App,
+    config: &Config,
+    who: &SignedIn,
+    org: &Org,
+    (client, scopes, resources): (&ClientId, &ScopeSet, &[ResourceId]),
+) -> Grant {
+    let now = app.node.now();
+    Grant {
+        id: GrantId::generate(now, &*app.node.entropy),
+        org: org.id.clone(),
+        user: who.user.id.clone(),
+        client: client.clone(),
+        scopes: scopes.clone(),
+        resources: resources.to_vec(),
+        state: GrantState::Live,
+        created_at: now,
+        expires_at: Some(now.plus(config.oauth.grant_ttl)),
+        last_used_at: None,
+    }
+}
+
 /// Ends the grants that the new one replaces: those of the same user, organization and client that it covers whole.
 ///
 /// A public client that an administrator made has one `client_id` on many machines, and signing in on one must not sign out the
 /// others; clients that register themselves do so once per installation, and confidential ones are one installation.
-async fn supersede(app: &App, config: &Config, client: &Client, new: &Grant, cause: &Cause) -> Result<(), StoreError> {
+pub(super) async fn supersede(app: &App, config: &Config, client: &Client, new: &Grant, cause: &Cause) -> Result<(), StoreError> {
     if client.origin == ClientOrigin::Administrator && client.kind == ClientKind::Public {
         return Ok(());
     }

@@ -1,6 +1,7 @@
 //! The authorization server as its callers see it: whole requests through the router, on a real store.
 
 mod authorization;
+mod device;
 mod discovery;
 mod flow;
 mod machine;

@@ -4,6 +4,7 @@ mod applications;
 mod audit;
 mod client;
 mod consent;
+mod device;
 mod error;
 mod frame;
 mod home;
@@ -15,7 +16,10 @@ mod scope;
 pub use applications::{ApplicationsNotice, ApplicationsPage, GrantRow, GrantedScope, LastUse};
 pub use audit::{AuditFilter, AuditPage, AuditRow, Decision, DecisionFilter, Proof};
 pub use client::{Client, Trust};
-pub use consent::{ConsentPage, ConsentProblem, Destination, Held, Lifetime, OrganizationChoice, ScopeGroup, ScopeLine};
+pub use consent::{
+    ConsentPage, ConsentProblem, Destination, DeviceFacts, Held, Lifetime, Nearness, OrganizationChoice, ScopeGroup, ScopeLine,
+};
+pub use device::{DeviceDonePage, DevicePage, DeviceProblem};
 pub use error::{ErrorPage, Link};
 pub use frame::{AuditLink, Brand, Frame, Section, Viewer};
 pub use home::{HomePage, Presence};

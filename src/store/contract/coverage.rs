@@ -56,6 +56,8 @@ pub(crate) async fn every_change_is_recorded_and_told(store: SharedStore) {
     let (client_id, grant) = (&world.client.id, &approved.grant);
     let (token, successor) = (refresh_token(1), refresh_token(1));
     let session = world.sign_in(0).await;
+    let (device, declined) = (device_request(&world.client.id), device_request(&world.client.id));
+    let (device_code, given) = (hash(TokenKind::DeviceCode), world.wanted(1));
     let verbs = [
         verb!(Both, "create_org", s.create_org(&beta, &cause(1))),
         verb!(Both, "update_org", s.update_org(&beta, &cause(1))),
@@ -88,6 +90,12 @@ pub(crate) async fn every_change_is_recorded_and_told(store: SharedStore) {
         verb!(Nothing, "rotate_refresh again", s.rotate_refresh(&token.hash, client_id, &successor, MINUTE, &cause(3))),
         verb!(Both, "revoke_access_token", s.revoke_access_token("jti", &grant.id, after(9), &cause(3))),
         verb!(Both, "rotate_refresh reuse", s.rotate_refresh(&token.hash, client_id, &successor, MINUTE, &cause(99))),
+        verb!(Record, "begin_device", s.begin_device(&device, &device_code, &cause(1))),
+        verb!(Nothing, "poll_device early", s.poll_device(&device_code, client_id, None, &cause(1))),
+        verb!(Both, "approve_device", s.approve_device(&device.user_code, &given, &cause(1))),
+        verb!(Nothing, "poll_device", s.poll_device(&device_code, client_id, Some(&refresh_token(2)), &cause(2))),
+        verb!(Record, "begin_device again", s.begin_device(&declined, &hash(TokenKind::DeviceCode), &cause(1))),
+        verb!(Record, "deny_device", s.deny_device(&declined.user_code, &cause(1))),
         verb!(Both, "machine_grant", s.machine_grant(&world.wanted(2), &cause(2))),
         verb!(Record, "end_session", s.end_session(&session, &cause(2))),
         verb!(Both, "add_first_key", s.add_first_key(&first, &cause(1))),

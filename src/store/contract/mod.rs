@@ -4,6 +4,7 @@ mod accounts;
 mod audit_log;
 mod clients;
 mod coverage;
+mod devices;
 mod feed;
 mod grants;
 mod keys;
@@ -110,6 +111,17 @@ contract! {
         a_request_waits_as_it_came
         one_decision_counts
         approval_needs_an_active_member
+    }
+    devices {
+        a_request_comes_back_until_it_is_decided
+        a_user_code_is_in_use_once
+        fifty_polls_have_one_winner
+        a_device_code_belongs_to_its_client
+        a_hasty_device_slows_down
+        one_decision_counts
+        approval_needs_an_active_member_and_the_right_client
+        a_device_learns_what_became_of_it
+        a_refresh_token_ends_with_its_grant
     }
     keys {
         one_node_makes_the_first_key

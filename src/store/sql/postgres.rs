@@ -8,6 +8,8 @@ mod accounts;
 mod audit_log;
 #[path = "verbs/clients.rs"]
 mod clients;
+#[path = "verbs/devices.rs"]
+mod devices;
 #[path = "verbs/engine.rs"]
 mod engine;
 #[path = "verbs/feed.rs"]

@@ -33,7 +33,7 @@ async fn decide(tx: &mut Tx<'_>, id: &AuthRequestId, decision: &'static str) -> 
 }
 
 /// Whether the user is active and a member, and stays so until this transaction commits.
-async fn hold_member(tx: &mut Tx<'_>, member: &Membership) -> Result<bool, StoreError> {
+pub(super) async fn hold_member(tx: &mut Tx<'_>, member: &Membership) -> Result<bool, StoreError> {
     let user = sqlx::query("UPDATE users SET state = state WHERE id = $1 AND state = 'active'")
         .bind(member.user.as_str())
         .execute(tx.connection())
@@ -67,7 +67,7 @@ async fn insert_code(tx: &mut Tx<'_>, request: &AuthRequest, approved: &Approved
 }
 
 /// The organization that owns a client, whose log tells of requests that have no organization yet.
-async fn owner_of(tx: &mut Tx<'_>, client: &ClientId) -> Result<Option<OrgId>, StoreError> {
+pub(super) async fn owner_of(tx: &mut Tx<'_>, client: &ClientId) -> Result<Option<OrgId>, StoreError> {
     let row = sqlx::query("SELECT id, org_id FROM clients WHERE id = $1")
         .bind(client.as_str())
         .fetch_optional(tx.connection())
