@@ -6,6 +6,7 @@ pub mod boot;
 pub mod cli;
 pub mod config;
 pub mod gateway;
+pub mod labels;
 pub mod listener;
 pub mod manual;
 pub mod mcp;

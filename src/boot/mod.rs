@@ -23,6 +23,7 @@ use crate::admin;
 use crate::audit::{Disk, Durability, Files, Journal, JournalError, JournalOptions, Shipper};
 use crate::config::{Config, Environment};
 use crate::gateway::prepared::Prepared;
+use crate::gateway::rates::Rates;
 use crate::gateway::streams::OpenStreams;
 use crate::gateway::upstream::Upstreams;
 use crate::listener::{Front, Listener, Strangers};
@@ -163,6 +164,7 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
         upstreams: Upstreams::default(),
         local: local(&node, Arc::clone(&flush) as _),
         own_mcp: own_mcp::router(Arc::clone(&node), flush as _),
+        rates: Rates::default(),
         strangers: Strangers::default(),
         prepared: Arc::clone(&prepared),
     };

@@ -6,10 +6,9 @@ use pingora::http::RequestHeader;
 use pingora::{OrErr as _, Result};
 use secrecy::ExposeSecret as _;
 
-use super::authorize::{Permit, tenant_value};
+use super::authorize::{Permit, filled};
 use super::hygiene::{CREDENTIAL_HEADERS, CleanRequest};
 use crate::config::{ApiKind, Endpoint, Target, Tell};
-use crate::store::Org;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -36,7 +35,10 @@ pub struct Facts<'a> {
 pub fn target(permit: &Permit, request: &CleanRequest, endpoint: &Endpoint) -> String {
     let below = &request.path()[permit.api().mount.len()..];
     let prefix = match (&permit.api().tenancy.tell, permit.principal()) {
-        (Some(Tell::PathPrefix { template }), Some(principal)) => filled(template, permit, &principal.org),
+        (Some(Tell::PathPrefix { template }), Some(principal)) => {
+            let operation = permit.rule().operation.as_deref().unwrap_or_default();
+            filled(&template.replace("{operation}", operation), permit, &principal.org)
+        }
         _ => String::new(),
     };
     let mut target = format!("{}{prefix}{below}", endpoint.base_path);
@@ -48,22 +50,6 @@ pub fn target(permit: &Permit, request: &CleanRequest, endpoint: &Endpoint) -> S
         target.push_str(query);
     }
     target
-}
-
-fn filled(template: &str, permit: &Permit, org: &Org) -> String {
-    let values =
-        [("{org.tenant}", tenant_value(permit.api(), org)), ("{org.id}", org.id.as_str()), ("{org.slug}", org.slug.as_str())];
-    let mut out = String::with_capacity(template.len() + 32);
-    let mut rest = template;
-    while let Some(at) = rest.find('{') {
-        out.push_str(&rest[..at]);
-        rest = &rest[at..];
-        let (name, value) = values.into_iter().find(|(name, _)| rest.starts_with(name)).unwrap_or(("{", "{"));
-        out.push_str(value);
-        rest = &rest[name.len()..];
-    }
-    out.push_str(rest);
-    out
 }
 
 /// Turns the client's request head into the one that the upstream receives. Names of headers leave in lower case: keeping the

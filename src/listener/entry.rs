@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, CONTENT_LENGTH, ORIGIN, TRANSFER_ENCODING, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Version};
 use pingora::Result;
@@ -20,7 +21,9 @@ use crate::gateway::authorize::{self, Asked, Permit, Refused};
 use crate::gateway::denial::Denial;
 use crate::gateway::hygiene::{self, CleanRequest, Head, Inspected, Peer, Protocol, Unclean};
 use crate::gateway::message;
+use crate::gateway::narrow::Narrowed;
 use crate::gateway::prepared::Prepared;
+use crate::gateway::rates::{Asking, Running};
 use crate::gateway::record;
 use crate::gateway::streams::OpenStream;
 use crate::node::Node;
@@ -220,6 +223,15 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
             return desk.refuse(session, Refusal { denial, about }).await;
         }
     };
+    let Bounded { running, form, narrowed } = match bound(desk, session, &mut admitted, inspected.as_ref()).await {
+        Ok(bounded) => bounded,
+        Err(denial) => {
+            let (rpc, call) = inspected.map_or((None, None), |m| (m.id, m.call));
+            let Admitted { api, request, permit, origin } = admitted;
+            let about = About { rpc, call, ..about(&api, &request, &permit, origin) };
+            return desk.refuse(session, Refusal { denial, about }).await;
+        }
+    };
     let Admitted { api, request, permit, origin } = admitted;
     let permit = Arc::new(permit);
     let cut = ctx.cut.clone().unwrap_or_default();
@@ -246,7 +258,8 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
         permit,
         request,
         message: inspected,
-        held,
+        narrowed,
+        held: held.or(form),
         origin,
         endpoint: None,
         filter: None,
@@ -257,6 +270,9 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
         fault: None,
         tries: 0,
         open: Some(open),
+        too_large: false,
+        received: 0,
+        _running: running,
         _registered: registered,
     });
     if matches!(api.target, Target::Upstream(_)) {
@@ -272,6 +288,32 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
     };
     forwarding.end(ctx.micros(), broken);
     served.map(|_| Entered::Answered)
+}
+
+/// What limits and label tenancy made of a request.
+struct Bounded {
+    running: Option<Running>,
+    form: Option<Bytes>,
+    narrowed: Option<Narrowed>,
+}
+
+/// Counts a request under its limits and narrows it to its organization.
+async fn bound(
+    desk: &Desk<'_>,
+    session: &mut Session,
+    admitted: &mut Admitted,
+    inspected: Option<&message::Inspected>,
+) -> std::result::Result<Bounded, Denial> {
+    let asking = Asking {
+        address: desk.seen.client.map(|c| c.ip()),
+        target: inspected.and_then(|m| m.target.as_ref()),
+        now: desk.seen.at,
+    };
+    let Admitted { request, permit, .. } = admitted;
+    desk.front.rates.admit(permit, &asking)?;
+    let running = desk.front.rates.enter(permit)?;
+    let (form, narrowed) = body::selectors(session, &desk.prepared.config, request, permit).await?;
+    Ok(Bounded { running, form, narrowed })
 }
 
 /// Asks again when something behind the permit has changed since it was given.

@@ -49,8 +49,8 @@ fn builtins(raw: &RawConfig) -> Vec<(String, RawScope)> {
 /// The catalogue: packs and built-ins, changed and added to by the file.
 pub(super) fn catalogue(raw: &RawConfig, packs: &Packs, found: &mut Findings<'_>) -> Catalogue {
     let mut drafts: BTreeMap<String, RawScope> = BTreeMap::new();
-    for (name, scope) in packs.values().flat_map(|p| &p.scopes) {
-        drafts.entry(name.clone()).or_insert_with(|| scope.clone());
+    for (name, scope) in packed(raw, packs) {
+        drafts.entry(name).or_insert(scope);
     }
     drafts.extend(builtins(raw));
     for (name, own) in &raw.scopes {
@@ -70,6 +70,12 @@ pub(super) fn catalogue(raw: &RawConfig, packs: &Packs, found: &mut Findings<'_>
         found.error(&at, format!("{count} scopes are too many"), format!("keep at most {MAX_SCOPES}"));
         Catalogue::default()
     })
+}
+
+/// Scopes of the packs that the file mounts.
+fn packed<'a>(raw: &'a RawConfig, packs: &'a Packs) -> impl Iterator<Item = (String, RawScope)> + 'a {
+    let mounted = raw.apis.iter().filter_map(|api| packs.get(api.pack.as_ref()?).map(|pack| (pack, api.name.0.as_str())));
+    mounted.flat_map(|(pack, api)| pack.scopes_of(api))
 }
 
 fn entry(name: &str, scope: &RawScope, at: &KeyPath, found: &mut Findings<'_>) -> Option<ScopeEntry> {
@@ -149,10 +155,11 @@ pub(super) fn known(
 }
 
 /// Warns of scopes that nothing needs.
-pub(super) fn unused(raw: &RawConfig, catalogue: &Catalogue, apis: &[Proved], found: &mut Findings<'_>) {
+pub(super) fn unused(raw: &RawConfig, packs: &Packs, (catalogue, apis): (&Catalogue, &[Proved]), found: &mut Findings<'_>) {
     let used = apis.iter().fold(ScopeBits::NONE, |all, p| all | p.used);
     let used: BTreeSet<_> = catalogue.scopes(&used).iter().cloned().collect();
-    for name in raw.scopes.keys() {
+    let names: BTreeSet<_> = raw.scopes.keys().cloned().chain(packed(raw, packs).map(|(name, _)| name)).collect();
+    for name in &names {
         if ScopeToken::parse(name).is_ok_and(|s| !used.contains(&s)) {
             found.warn(top("scopes").key(name), "no route and no tool needs this scope; consenting to it changes nothing");
         }

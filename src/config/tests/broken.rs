@@ -56,13 +56,13 @@ fn everything_is_said_at_once() {
     let errors = parse(text).expect_err("nothing is right").to_string();
     insta::assert_snapshot!(errors, @r##"
     apis[0].routes[0].methods[0]: "get" is not a method that can be routed (expected GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS, in capitals)
-    apis[0].tenant.mode: "heder" is not known here (use "header" or "path_prefix")
+    apis[0].tenant.mode: "heder" is not known here (use "header" or "path_prefix" or "label" or "none")
     listen.public: "everywhere" is not a socket address (expected an address and a port, for example "0.0.0.0:8443")
     oauth.acess_token_ttl: unknown key (known here: access_token_ttl, code_ttl, dynamic_client_ttl, dynamic_registration, grant_ttl, login_attempts, machine_token_ttl, max_clients_per_org, operator_name, refresh_grace, refresh_idle, registrations_per_hour, request_ttl, session_idle, session_ttl)
     oops: unknown key (known here: apis, audit, data, keys, limits, listen, oauth, public_url, roles, scopes, store, upstreams)
     upstreams[0].endpoints[0]: "ftp://h" is neither http nor https (expected an http or https URL without user, query and fragment, for example "http://127.0.0.1:9090")
     upstreams[0].inject[1].header: "Host" is reserved (expected the name of a header that may be set, for example "X-Scope-OrgID")
-    apis[0].pack: unknown pack "prometeus" (known: prometheus)
+    apis[0].pack: unknown pack "prometeus" (known: account-api, alertmanager, grafana, jaeger, loki, mcp, mimir, opensearch, otlp-grpc, otlp-http, prometheus, tempo, thanos, victorialogs, victoriametrics, victoriatraces)
     scopes."a:read".description: is missing (say in one sentence what it lets an application do)
     scopes."b:*": names more than one scope (expected a scope of RFC 6749 appendix A.4 without * and comma, for example "metrics:read")
     roles.reader.permissions[1]: unknown scope "nothing" (known: a:read, audit:read, mcp:tollgate:invoke; add [scopes."nothing"])

@@ -63,8 +63,9 @@ fn the_example_means_what_it_says() {
     assert_eq!(config.upstreams[1].endpoints[0].to_string(), "https://grafana.internal:443/base");
     assert_eq!(config.upstreams[1].inject[0].name, "authorization");
     let names: Vec<_> = config.apis.iter().map(|a| a.name.as_str()).collect();
-    assert_eq!(names, ["prometheus", "grafana", "everything", "tollgate"]);
-    let grafana = &config.apis[1];
+    assert_eq!(names, ["prometheus", "shared", "grafana", "everything", "tollgate"]);
+    assert!(matches!(&config.apis[1].tenancy.tell, Some(Tell::Label { label, .. }) if label == "tenant"));
+    let grafana = &config.apis[2];
     assert_eq!(grafana.resource.as_str(), "https://gw.example.com/grafana");
     assert_eq!(grafana.tenancy.host_suffix.as_deref(), Some(".apps.example.com"));
     assert_eq!(grafana.tenancy.forbidden_query, ["orgId"]);

@@ -161,6 +161,13 @@ impl Gateway {
         self.grant_to(&org, &user, &client, granted).await
     }
 
+    /// The same, through a client that may ask for everything.
+    pub async fn open_caller(&self, slug: &str, names: &[&str], granted: &str) -> Caller {
+        let (org, user) = (self.org(slug).await, self.user(&format!("ada@{slug}.test")).await);
+        self.member(&org, &user, names).await;
+        self.grant_to(&org, &user, &self.client(None).await, granted).await
+    }
+
     /// A grant with a token of all of it.
     pub async fn grant_to(&self, org: &Org, user: &User, client: &Client, granted: &str) -> Caller {
         let grant = self.grant(org, user, client, granted).await;
