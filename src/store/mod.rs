@@ -6,6 +6,7 @@
 //! `Err` is for faults alone.
 
 mod accounts;
+mod apps;
 mod audit_log;
 mod clients;
 #[cfg(test)]
@@ -22,8 +23,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use accounts::{AccountStore, Created, Membership, NewUser, Org, OrgState, PasswordRecord, User, UserKind, UserState};
+pub use apps::{App, AppState, AppStore, AppVersion, Definition, Edit, Maturity, Publication, Published, Via};
 pub use audit_log::{AuditFilter, AuditLogStore, AuditPage, AuditRow, Bucket, Cursor, DecisionFilter, GrantUse};
-pub use clients::{Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, ClientStore, GrantType};
+pub use clients::{
+    AppClient, Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, ClientStore, GrantType, Stage,
+};
 pub use feed::{Change, FeedStore, Subject};
 pub use grants::{Grant, GrantFacts, GrantState, GrantStore, RevokeReason};
 pub use keys::{KeyState, KeyStore, SealedKey};
@@ -60,7 +64,18 @@ pub enum StoreError {
 /// Everything that a running gateway asks of its store.
 #[async_trait]
 pub trait Store:
-    AccountStore + ClientStore + GrantStore + TokenStore + SessionStore + KeyStore + AuditLogStore + FeedStore + Send + Sync + 'static
+    AccountStore
+    + AppStore
+    + ClientStore
+    + GrantStore
+    + TokenStore
+    + SessionStore
+    + KeyStore
+    + AuditLogStore
+    + FeedStore
+    + Send
+    + Sync
+    + 'static
 {
     /// Reads and writes once, to say whether the store can be used now.
     ///
