@@ -191,7 +191,7 @@ impl<'a> Workshop<'a> {
             Published::Stale => Err(Refusal::Stale.into()),
             Published::Done { version, narrowed, ended } => {
                 self.node.settle().await?;
-                Ok(Release { version, client: id, secret, narrowed, ended })
+                Ok(Release { version: *version, client: id, secret, narrowed, ended })
             }
         }
     }

@@ -125,7 +125,7 @@ pub enum Published {
     /// There is a new version.
     Done {
         /// The version.
-        version: AppVersion,
+        version: Box<AppVersion>,
         /// Live grants that lost scopes.
         narrowed: u64,
         /// Live grants that had nothing left and ended.

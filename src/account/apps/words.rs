@@ -22,7 +22,7 @@ pub(super) fn change(change: Change) -> FieldChange {
     FieldChange { title: change.field.title(), removed: change.removed, added: change.added }
 }
 
-pub(super) const fn condition(condition: &Condition) -> ConditionLine {
+pub(super) const fn condition(condition: Condition) -> ConditionLine {
     ConditionLine { sentence: condition.need.sentence(), met: condition.met }
 }
 

@@ -50,8 +50,8 @@ async fn story(admin: &dyn Administration) -> Said {
     say("stale", told(admin.update_app(&id, stale).await));
     let wrong = AppChange { scopes: Some(vec!["moon:read".to_owned()]), ..AppChange::default() };
     say("unknown scope", told(admin.update_app(&id, wrong).await));
-    let stable = StableMark { maturity: Maturity::Stable };
-    say("stable", told(admin.mark_app(&uuid, stable).await));
+    let mark = StableMark { maturity: Maturity::Stable };
+    say("stable", told(admin.mark_app(&uuid, mark).await));
     let other = Publish { app_uuid: Some("0b6f1b7e-3f0e-4a53-9d4f-6d3a0e1f2a3b".to_owned()) };
     say("another app", told(admin.publish_app(&id, other).await));
     let published = admin.publish_app(&id, Publish { app_uuid: Some(uuid.to_uppercase()) }).await.expect("published");
@@ -65,7 +65,7 @@ async fn story(admin: &dyn Administration) -> Said {
     let more = AppChange { scopes: Some(vec!["metrics:read".to_owned()]), ..AppChange::default() };
     say("less", told(admin.update_app(&id, more).await));
     say("details", told(admin.app(&id).await));
-    admin.mark_app(&id, stable).await.expect("marked");
+    admin.mark_app(&id, mark).await.expect("marked");
     say("again", told(admin.publish_app(&id, Publish::default()).await));
 
     let secret = |stage, others_live_seconds, lives_seconds| AppSecret { stage, others_live_seconds, lives_seconds };

@@ -266,7 +266,7 @@ impl AppStore for Engine {
         let event = ControlEvent::done(Operation::AppPublish).with_scopes(version.definition.scopes.clone());
         told(&mut tx, id, &owner(&row)?, event.with_comment(format!("version {}", version.number)));
         tx.commit().await?;
-        Ok(Published::Done { version, narrowed, ended })
+        Ok(Published::Done { version: Box::new(version), narrowed, ended })
     }
 
     async fn set_app_state(&self, id: &AppId, state: AppState, cause: &Cause) -> Result<bool, StoreError> {
