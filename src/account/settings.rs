@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::pages::views::{ApplicationsNotice, ApplicationsPage, Client, GrantRow, GrantedScope, LastUse, Section, Trust};
 use crate::pages::{DisplayName, Sparkline, When};
 use crate::record::Actor;
-use crate::store::{ClientOrigin, GrantState, RevokeReason, StoreError};
+use crate::store::{ClientOrigin, GrantState, RevokeReason, Stage, StoreError};
 use crate::types::{GrantId, Timestamp};
 use crate::web::{MAX_FORM, Params, Peer, SignedIn, Trouble, body_within, from_our_pages, page, see_other};
 
@@ -76,7 +76,7 @@ async fn row(app: &App, config: &Config, application: &Application, who: &Signed
     let calls = application.usage.calls_per_day.iter().map(|n| u32::try_from(*n).unwrap_or(u32::MAX));
     Ok(GrantRow {
         grant_id: facts.grant.id.to_string(),
-        client: Client { name: DisplayName::new(&facts.client.name), trust: trust(application, now) },
+        client: Client { name: DisplayName::new(&facts.client.name), trust: trust(app, application, now).await? },
         organization: DisplayName::new(&facts.org.name),
         scopes: scopes.collect(),
         granted: shown(facts.grant.created_at),
@@ -87,18 +87,20 @@ async fn row(app: &App, config: &Config, application: &Application, who: &Signed
     })
 }
 
-fn trust(application: &Application, now: Timestamp) -> Trust {
+async fn trust(app: &App, application: &Application, now: Timestamp) -> Result<Trust, StoreError> {
     let facts = &application.facts;
-    match (facts.client.origin, &facts.client.org) {
+    let owner = match (facts.client.origin, &facts.client.org) {
         (ClientOrigin::Dynamic, _) => {
             // The person who looks is one who uses it.
-            Trust::Registered { ago: When::new(facts.client.created_at, now).relative, used_in_org: true }
+            return Ok(Trust::Registered { ago: When::new(facts.client.created_at, now).relative, used_in_org: true });
         }
-        (ClientOrigin::Administrator, Some(owner)) if *owner == facts.org.id => {
-            Trust::Published { by: DisplayName::new(&facts.org.name) }
-        }
-        (ClientOrigin::Administrator, _) => Trust::Preregistered,
-    }
+        (ClientOrigin::Administrator, None) => return Ok(Trust::Preregistered),
+        (ClientOrigin::Administrator, Some(owner)) if *owner == facts.org.id => Some(facts.org.clone()),
+        (ClientOrigin::Administrator, Some(owner)) => app.node.store.org(owner).await?,
+    };
+    let Some(by) = owner.map(|o| DisplayName::new(&o.name)) else { return Ok(Trust::Preregistered) };
+    let draft = facts.client.app.as_ref().is_some_and(|a| a.stage == Stage::Draft);
+    Ok(if draft { Trust::Draft { by } } else { Trust::Published { by } })
 }
 
 /// `POST /settings/applications`: ends the grant whose button was pressed.

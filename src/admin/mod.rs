@@ -4,6 +4,7 @@
 //! names every operation once.
 
 mod administration;
+mod app_model;
 mod error;
 mod extract;
 mod guard;
@@ -26,6 +27,10 @@ use axum::routing::get;
 use tokio_util::sync::CancellationToken;
 
 pub use administration::Administration;
+pub use app_model::{
+    AppChange, AppDetails, AppSecret, AppVersionView, AppView, ChangeView, ConditionView, CreatedApp, ImportedApp, NewApp,
+    NewAppKind, Publish, PublishedApp, StableMark,
+};
 pub use error::{AdminError, Problem, Refusal, RefusalCode};
 pub use health::Readiness;
 pub use local::Local;

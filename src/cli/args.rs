@@ -29,6 +29,8 @@ pub(super) enum Command {
     Member(super::members::Members),
     /// Roles of the configuration
     Role(super::members::Roles),
+    /// Apps: drafts, versions, manifests
+    App(super::apps::Apps),
     /// Clients (applications) and their secrets
     Client(super::clients::Clients),
     /// Grants: what users gave to clients

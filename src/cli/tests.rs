@@ -37,6 +37,16 @@ fn what_the_manual_shows_can_be_typed() {
         "tollgate role list",
         "tollgate client create CI --kind machine --org acme --subject ci-bot --scopes metrics:read",
         "tollgate client secret rotate cl_1 --overlap 60",
+        "tollgate app list --org acme",
+        "tollgate app create Sync --org acme --redirect-uri https://a.example/cb --onboarding https://a.example/ --json",
+        "tollgate app edit app_1 --scopes metrics:read --revision 2",
+        "tollgate app stable app_1 --undo",
+        "tollgate app diff app_1",
+        "tollgate app publish app_1 --app-uuid 1",
+        "tollgate app secret add app_1 --of published --overlap 60 --lives 3600",
+        "tollgate app secret remove app_1 1234 --of draft",
+        "tollgate app export app_1 --version 2",
+        "tollgate app import --org acme -",
         "tollgate grant revoke gr_1",
         "tollgate key rotate --overlap 0",
         "tollgate audit search --org acme --since 24h --decision denied --tool echo --limit 5",
@@ -67,6 +77,8 @@ fn what_makes_no_sense_is_a_usage_error() {
         "tollgate login",
         "tollgate login https://gw.example.com --device --browser",
         "tollgate logout https://gw.example.com --all",
+        "tollgate app create Sync",
+        "tollgate app secret add app_1",
     ] {
         assert_eq!(code(line), Some(2), "{line}");
     }

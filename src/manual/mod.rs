@@ -25,6 +25,7 @@ topics! {
     "configuration"
     "runbook"
     "clients"
+    "apps"
     "errors"
     "metrics"
     "audit-log"

@@ -1,5 +1,7 @@
 //! One of every page and state, with data as it comes in practice and as a hostile stranger would send it.
 
+mod apps;
+
 use std::time::Duration;
 
 use askama::Template;
@@ -45,6 +47,7 @@ pub fn pages() -> Vec<(&'static str, String)> {
         ("record", show(&record(Decision::Allowed, None))),
         ("record-denied", show(&record(denied(), Some(explanation())))),
     ]);
+    pages.extend(apps::pages());
     pages
 }
 
@@ -72,6 +75,7 @@ fn viewer() -> Viewer {
         email: "ada@acme.example".to_owned(),
         csrf: CSRF.to_owned(),
         audit: vec![link("acme", "Acme Production"), link("acme-lab", "Acme Lab")],
+        apps: vec![link("acme", "Acme Production")],
     }
 }
 

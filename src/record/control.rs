@@ -66,6 +66,8 @@ operations! {
     GrantRevokeUserDeactivated = "grant.revoke.user_deactivated",
     /// A grant ended because a policy forbids it.
     GrantRevokePolicy = "grant.revoke.policy",
+    /// A grant lost scopes that a new version of its app no longer asks for.
+    GrantNarrow = "grant.narrow",
     /// An administrator made a client.
     ClientCreate = "client.create",
     /// A client registered itself (RFC 7591).
@@ -82,6 +84,24 @@ operations! {
     ClientSecretCreate = "client.secret.create",
     /// A client's secret was removed.
     ClientSecretDelete = "client.secret.delete",
+    /// An app was made, with its draft client.
+    AppCreate = "app.create",
+    /// The draft of an app was changed.
+    AppUpdate = "app.update",
+    /// The draft of an app was marked stable, or no longer is.
+    AppMarkStable = "app.mark_stable",
+    /// A version of an app was published.
+    AppPublish = "app.publish",
+    /// An app was switched off, with its clients.
+    AppDisable = "app.disable",
+    /// An app was switched on, with its clients.
+    AppEnable = "app.enable",
+    /// An app was removed, with its clients.
+    AppDelete = "app.delete",
+    /// The manifest of an app was exported.
+    AppManifestExport = "app.manifest_export",
+    /// A manifest was imported: it made an app, or changed the draft of one.
+    AppManifestImport = "app.manifest_import",
     /// An organization was made.
     OrgCreate = "org.create",
     /// An organization was changed.

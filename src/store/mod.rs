@@ -6,6 +6,7 @@
 //! `Err` is for faults alone.
 
 mod accounts;
+mod apps;
 mod audit_log;
 mod clients;
 #[cfg(test)]
@@ -23,8 +24,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use accounts::{AccountStore, Created, Membership, NewUser, Org, OrgState, PasswordRecord, User, UserKind, UserState};
+pub use apps::{App, AppState, AppStore, AppVersion, Definition, Edit, Maturity, Publication, Published, Via};
 pub use audit_log::{AuditFilter, AuditLogStore, AuditPage, AuditRow, Bucket, Cursor, DecisionFilter, GrantUse};
-pub use clients::{Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, ClientStore, GrantType};
+pub use clients::{
+    AppClient, Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, ClientStore, GrantType, Stage,
+};
 pub use devices::{DevicePoll, DeviceRequest, DeviceStore};
 pub use feed::{Change, FeedStore, Subject};
 pub use grants::{Grant, GrantFacts, GrantState, GrantStore, RevokeReason};
@@ -63,6 +67,7 @@ pub enum StoreError {
 #[async_trait]
 pub trait Store:
     AccountStore
+    + AppStore
     + ClientStore
     + GrantStore
     + TokenStore

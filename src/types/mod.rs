@@ -11,8 +11,8 @@ mod user_code;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use ids::{
-    ApiName, AuthRequestId, ClientId, GrantId, IdError, IdSource, KeyId, NodeId, OrgId, RecordId, RequestId, RoleName, RouteId,
-    Slug, UserId,
+    ApiName, AppId, AppUuid, AuthRequestId, ClientId, GrantId, IdError, IdSource, KeyId, NodeId, OrgId, RecordId, RequestId,
+    RoleName, RouteId, Slug, UserId,
 };
 pub use scope::{MAX_SCOPES, ScopeBits, ScopeError, ScopeSet, ScopeToken};
 pub use secret::{HashedToken, PlainToken, TokenKind};

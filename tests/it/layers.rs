@@ -20,9 +20,10 @@ const ALLOWED: [(&str, &[&str]); 23] = [
     ("gateway", &["config", "labels", "mcp", "node", "record", "routing", "store", "token", "types"]),
     ("pages", &["config", "types"]),
     ("web", &["config", "node", "pages", "record", "store", "token", "types"]),
+    ("apps", &["config", "node", "record", "store", "types"]),
     ("oauth", &["config", "node", "pages", "password", "record", "store", "token", "types", "web"]),
-    ("account", &["config", "node", "pages", "password", "record", "store", "token", "types", "web"]),
-    ("admin", &["config", "node", "oauth", "password", "record", "store", "telemetry", "token", "types", "web"]),
+    ("account", &["apps", "config", "node", "pages", "password", "record", "store", "token", "types", "web"]),
+    ("admin", &["apps", "config", "node", "oauth", "password", "record", "store", "telemetry", "token", "types", "web"]),
     ("own_mcp", &["account", "config", "node", "pages", "record", "store", "token", "types", "web"]),
     (
         "listener",

@@ -1,6 +1,7 @@
 //! Administration on a node: behind the admin API, or by the command line on a store that no gateway serves.
 
 mod accounts;
+mod apps;
 mod audit;
 mod clients;
 mod grants;
@@ -14,15 +15,19 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 
 use super::administration::Administration;
+use super::app_model::{
+    AppChange, AppDetails, AppSecret, AppView, CreatedApp, ImportedApp, NewApp, Publish, PublishedApp, StableMark,
+};
 use super::error::AdminError;
 use super::model::{
     AuditEntry, AuditPageView, AuditQuery, ClientScopes, ClientView, CreatedClient, CreatedSecret, CreatedUser, GrantView,
     KeyView, MemberRoles, MemberView, NewClient, NewOrg, NewPassword, NewSecret, NewUserRequest, OrgChange, OrgView, RoleView,
     Rotation, Switch, UserView, Within,
 };
+use crate::apps::Manifest;
 use crate::node::Node;
 use crate::record::Cause;
-use crate::store::{Org, StoreError, User};
+use crate::store::{Org, Stage, StoreError, User};
 use crate::types::{OrgId, Slug, UserId};
 
 /// Longest name for people, in characters.
@@ -173,6 +178,43 @@ impl Administration for Local {
     }
     async fn delete_client(&self, client: &str) -> Result<(), AdminError> {
         clients::delete(self, client).await
+    }
+
+    async fn apps(&self, within: Within) -> Result<Vec<AppView>, AdminError> {
+        apps::list(self, within).await
+    }
+    async fn app(&self, app: &str) -> Result<AppDetails, AdminError> {
+        apps::show(self, app).await
+    }
+    async fn create_app(&self, new: NewApp) -> Result<CreatedApp, AdminError> {
+        apps::create(self, new).await
+    }
+    async fn update_app(&self, app: &str, change: AppChange) -> Result<AppView, AdminError> {
+        apps::update(self, app, change).await
+    }
+    async fn mark_app(&self, app: &str, mark: StableMark) -> Result<AppView, AdminError> {
+        apps::mark(self, app, mark).await
+    }
+    async fn publish_app(&self, app: &str, publish: Publish) -> Result<PublishedApp, AdminError> {
+        apps::publish(self, app, publish).await
+    }
+    async fn switch_app(&self, app: &str, to: Switch) -> Result<AppView, AdminError> {
+        apps::switch(self, app, to).await
+    }
+    async fn delete_app(&self, app: &str) -> Result<(), AdminError> {
+        apps::delete(self, app).await
+    }
+    async fn add_app_secret(&self, app: &str, new: AppSecret) -> Result<CreatedSecret, AdminError> {
+        apps::add_secret(self, app, new).await
+    }
+    async fn remove_app_secret(&self, app: &str, stage: Stage, secret: &str) -> Result<(), AdminError> {
+        apps::remove_secret(self, app, stage, secret).await
+    }
+    async fn export_app(&self, app: &str, version: Option<u32>) -> Result<Manifest, AdminError> {
+        apps::export(self, app, version).await
+    }
+    async fn import_app(&self, org: &str, manifest: Manifest) -> Result<ImportedApp, AdminError> {
+        apps::import(self, org, &manifest).await
     }
 
     async fn grants(&self, within: Within) -> Result<Vec<GrantView>, AdminError> {

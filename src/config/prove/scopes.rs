@@ -18,6 +18,12 @@ pub(in crate::config) const OWN_MCP: &str = "tollgate";
 /// Reads the organization's log.
 pub(super) const AUDIT_READ: &str = "audit:read";
 
+/// Sees the organization's apps.
+const CLIENTS_READ: &str = "clients:read";
+
+/// Makes, changes and publishes the organization's apps.
+const CLIENTS_WRITE: &str = "clients:write";
+
 /// The scope that reaches an MCP server.
 pub(super) fn invoke_scope(api: &str) -> String {
     format!("mcp:{api}:invoke")
@@ -32,10 +38,17 @@ fn builtin(description: String, group: &str, risk: Risk) -> RawScope {
     }
 }
 
+/// What members do on pages of their organization: given to roles, and to clients by the operator alone.
+fn private(description: &str, risk: Risk) -> RawScope {
+    RawScope { visibility: Some(Visibility::Private), ..builtin(description.to_owned(), "Organization", risk) }
+}
+
 fn builtins(raw: &RawConfig) -> Vec<(String, RawScope)> {
     let own = "Ask Tollgate who you are, what has access and why requests were refused";
     let mut all = vec![
         (AUDIT_READ.to_owned(), builtin("Read the organization's audit log".to_owned(), "Organization", Risk::Medium)),
+        (CLIENTS_READ.to_owned(), private("See the organization's apps, their clients and versions", Risk::Medium)),
+        (CLIENTS_WRITE.to_owned(), private("Make, change and publish the organization's apps", Risk::High)),
         (invoke_scope(OWN_MCP), builtin(own.to_owned(), "MCP servers", Risk::Low)),
     ];
     for api in raw.apis.iter().filter(|a| a.kind == RawKind::Mcp) {

@@ -162,6 +162,8 @@ fn the_matrix_shows_routes_scopes_and_warnings() {
 
     SCOPE                VISIBILITY  RISK    ROLES         ROUTES
     audit:read           public      medium  admin         tollgate:search_audit
+    clients:read         private     medium  admin
+    clients:write        private     high    admin
     mcp:tollgate:invoke  public      low     admin,viewer  tollgate.mcp
     things:burn          public      medium  admin
     things:read          public      medium  admin         things.get

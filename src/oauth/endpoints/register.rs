@@ -87,6 +87,7 @@ fn client(id: ClientId, metadata: &Metadata, now: crate::types::Timestamp) -> Re
         resources: Vec::new(),
         require_state: false,
         access_token_ttl: None,
+        app: None,
         state: ClientState::Active,
         created_at: now,
     })

@@ -54,5 +54,5 @@ async fn note_refusal(app: &App, caller: &AuthenticatedClient, error: &OAuthErro
         .on("client", caller.client.id.as_str())
         .with_comment(error.description().to_owned());
     let cause = caller.peer.cause(&app.node, caller.actor());
-    Ok(app.node.store.note(caller.client.org.as_ref(), event, &cause).await?)
+    Ok(app.node.store.note(caller.client.private_to(), event, &cause).await?)
 }

@@ -9,7 +9,7 @@ use http::{HeaderMap, StatusCode};
 use url::Url;
 
 use super::super::endpoints::WayBack;
-use super::super::{App, Code, OAuthError};
+use super::super::{App, Code, OAuthError, ask};
 use super::own_form;
 use crate::config::{Config, Risk};
 use crate::pages::views::{
@@ -20,7 +20,7 @@ use crate::pages::{DisplayName, When, skeleton};
 use crate::record::{Actor, Cause};
 use crate::store::{
     Approve, ApprovedRequest, AuthRequest, Client, ClientKind, ClientOrigin, ClientState, Grant, GrantState, Org, RevokeReason,
-    StoreError,
+    Stage, StoreError,
 };
 use crate::types::{
     AuthRequestId, ClientId, GrantId, PlainToken, RedirectUri, ResourceId, RoleName, ScopeSet, ScopeToken, TokenKind,
@@ -39,7 +39,7 @@ pub async fn show(State(app): State<App>, peer: Peer, RawQuery(query): RawQuery,
     let config = app.node.config.load_full();
     let outcome = async {
         let pending = pending(&app, query.as_deref(), &who).await?;
-        ask(&app, &config, &pending, &who, None).await
+        consent_page(&app, &config, &pending, &who, None).await
     };
     outcome.await.unwrap_or_else(|trouble| trouble.page(&config, &peer))
 }
@@ -63,6 +63,9 @@ async fn pending(app: &App, query: Option<&str>, who: &SignedIn) -> Result<Pendi
     let id = params.one("request")?.and_then(|id| AuthRequestId::parse(id).ok()).ok_or_else(gone)?;
     let request = app.node.store.pending_request(&id, app.node.now()).await?.ok_or_else(gone)?;
     let client = app.node.store.client(&request.client).await?.filter(|c| c.state == ClientState::Active).ok_or_else(gone)?;
+    if !still_asks(&app.node.config.load(), &client, &request) {
+        return Err(gone());
+    }
     let orgs = orgs_for(app, &client, who).await?;
     Ok(Pending { request, client, orgs })
 }
@@ -75,7 +78,7 @@ pub(super) async fn orgs_for(app: &App, client: &Client, who: &SignedIn) -> Resu
         let advice = "Ask your administrator to add you to an organization, then start again from the application.";
         return Err(forbidden("You aren't in an organization yet", happened, advice));
     }
-    if let Some(owner) = &client.org {
+    if let Some(owner) = client.private_to() {
         orgs.retain(|(org, _)| org.id == *owner);
     }
     if orgs.is_empty() {
@@ -85,6 +88,12 @@ pub(super) async fn orgs_for(app: &App, client: &Client, who: &SignedIn) -> Resu
         return Err(forbidden("This application isn't open to you", happened, advice));
     }
     Ok(orgs)
+}
+
+/// Whether the client may still ask for this and be answered there: a new version of an app may have changed both meanwhile.
+fn still_asks(config: &Config, client: &Client, request: &AuthRequest) -> bool {
+    let answered = client.redirect_uris.iter().any(|r| r.admits(&request.redirect_uri));
+    answered && request.scopes.is_subset(&ask::allowed_scopes(config, client))
 }
 
 fn forbidden(title: &'static str, happened: &'static str, advice: &'static str) -> Trouble {
@@ -97,7 +106,7 @@ fn gone() -> Trouble {
     Trouble::refused("This request is no longer open", happened, advice)
 }
 
-async fn ask(
+async fn consent_page(
     app: &App,
     config: &Config,
     pending: &Pending,
@@ -139,8 +148,10 @@ pub(super) async fn trust(app: &App, client: &Client, orgs: &[(Org, Vec<RoleName
     match (client.origin, &client.org) {
         (ClientOrigin::Administrator, None) => Ok(Trust::Preregistered),
         (ClientOrigin::Administrator, Some(owner)) => {
-            let by = orgs.iter().find(|(o, _)| o.id == *owner).map(|(o, _)| DisplayName::new(&o.name));
-            Ok(by.map_or(Trust::Preregistered, |by| Trust::Published { by }))
+            let Some(owner) = app.node.store.org(owner).await? else { return Ok(Trust::Preregistered) };
+            let by = DisplayName::new(&owner.name);
+            let draft = client.app.as_ref().is_some_and(|a| a.stage == Stage::Draft);
+            Ok(if draft { Trust::Draft { by } } else { Trust::Published { by } })
         }
         (ClientOrigin::Dynamic, _) => {
             let mut used_in_org = false;
@@ -224,7 +235,7 @@ async fn decide(
     let (form, genuine) = own_form(config, headers, body, &who.csrf).await?;
     let pending = pending(app, query, who).await?;
     if !genuine {
-        return ask(app, config, &pending, who, Some(ConsentProblem::Expired)).await;
+        return consent_page(app, config, &pending, who, Some(ConsentProblem::Expired)).await;
     }
     let client = &pending.client;
     let actor = Actor {
@@ -243,11 +254,11 @@ async fn decide(
         (Some(_), None) => {
             let org = form.one("org")?.and_then(|id| pending.orgs.iter().find(|(o, _)| o.id.as_str() == id));
             match org {
-                None => ask(app, config, &pending, who, Some(ConsentProblem::NoOrganization)).await,
+                None => consent_page(app, config, &pending, who, Some(ConsentProblem::NoOrganization)).await,
                 Some((org, _)) => approve(app, config, &pending, who, (org, cause)).await.map(|code| back.code(code.expose())),
             }
         }
-        _ => ask(app, config, &pending, who, Some(ConsentProblem::Expired)).await,
+        _ => consent_page(app, config, &pending, who, Some(ConsentProblem::Expired)).await,
     }
 }
 
@@ -315,7 +326,7 @@ pub(super) async fn supersede(app: &App, config: &Config, client: &Client, new: 
 }
 
 fn covers(config: &Config, new: &Grant, old: &Grant) -> bool {
-    let everywhere = |r: &[ResourceId]| super::super::ask::is_everywhere(config, r);
+    let everywhere = |r: &[ResourceId]| ask::is_everywhere(config, r);
     let resources =
         everywhere(&new.resources) || (!everywhere(&old.resources) && old.resources.iter().all(|r| new.resources.contains(r)));
     resources && old.scopes.is_subset(&new.scopes)

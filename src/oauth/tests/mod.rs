@@ -1,5 +1,6 @@
 //! The authorization server as its callers see it: whole requests through the router, on a real store.
 
+mod apps;
 mod authorization;
 mod device;
 mod discovery;

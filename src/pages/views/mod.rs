@@ -1,6 +1,7 @@
 //! One file per page. Fill the struct, call [`askama::Template::render`].
 
 mod applications;
+mod apps;
 mod audit;
 mod client;
 mod consent;
@@ -14,6 +15,10 @@ mod record;
 mod scope;
 
 pub use applications::{ApplicationsNotice, ApplicationsPage, GrantRow, GrantedScope, LastUse};
+pub use apps::{
+    AppClientCard, AppDeletePage, AppFormPage, AppImportPage, AppPage, AppPublishPage, AppRow, AppsPage, ConditionLine,
+    DraftField, FieldChange, FieldFlaw, ScopeChoice, ScopeChoices, SecretRow, ShownSecret, Standing, VersionRow, Way,
+};
 pub use audit::{AuditFilter, AuditPage, AuditRow, Decision, DecisionFilter, Proof};
 pub use client::{Client, Trust};
 pub use consent::{

@@ -90,12 +90,22 @@ pub(super) fn of_operation(operation: Operation) -> (Class, Activity) {
         Op::ClientCreate
         | Op::ClientRegisterDynamic
         | Op::ClientSecretCreate
+        | Op::AppCreate
+        | Op::AppManifestImport
         | Op::OrgCreate
         | Op::UserCreate
         | Op::KeyCreate => (EntityManagement, 1, "Create"),
-        Op::ClientUpdate | Op::OrgUpdate | Op::MembershipSet | Op::PasswordChange => (EntityManagement, 3, "Update"),
+        Op::ClientUpdate
+        | Op::AppUpdate
+        | Op::AppMarkStable
+        | Op::AppPublish
+        | Op::GrantNarrow
+        | Op::OrgUpdate
+        | Op::MembershipSet
+        | Op::PasswordChange => (EntityManagement, 3, "Update"),
         Op::ClientDelete
         | Op::ClientSecretDelete
+        | Op::AppDelete
         | Op::MembershipRemove
         | Op::KeyRetire
         | Op::GrantRevokeUser
@@ -103,10 +113,10 @@ pub(super) fn of_operation(operation: Operation) -> (Class, Activity) {
         | Op::GrantRevokeClient
         | Op::GrantRevokeUserDeactivated
         | Op::GrantRevokePolicy => (EntityManagement, 4, "Delete"),
-        Op::ClientEnable | Op::OrgEnable | Op::UserEnable => (EntityManagement, 8, "Enable"),
-        Op::ClientDisable | Op::OrgDisable | Op::UserDisable => (EntityManagement, 9, "Disable"),
+        Op::ClientEnable | Op::AppEnable | Op::OrgEnable | Op::UserEnable => (EntityManagement, 8, "Enable"),
+        Op::ClientDisable | Op::AppDisable | Op::OrgDisable | Op::UserDisable => (EntityManagement, 9, "Disable"),
         Op::KeyActivate => (EntityManagement, 10, "Activate"),
-        Op::AuditQuery | Op::AuditExport => (ApiActivity, 2, "Read"),
+        Op::AuditQuery | Op::AuditExport | Op::AppManifestExport => (ApiActivity, 2, "Read"),
         Op::RequestPanic => (ApiActivity, 99, operation.name()),
     };
     (class, activity(id, name))

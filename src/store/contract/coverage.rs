@@ -3,11 +3,12 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use super::apps::{app, definition, publication};
 use super::world::*;
 use crate::record::{ControlEvent, Operation};
 use crate::store::{
-    AuthRequest, ClientOrigin, ClientSecret, ClientState, KeyState, Membership, NewUser, OrgState, RevokeReason, SharedStore,
-    UserState,
+    App, AppState, AuthRequest, ClientOrigin, ClientSecret, ClientState, KeyState, Maturity, Membership, NewUser, OrgState,
+    RevokeReason, SharedStore, UserState, Via,
 };
 use crate::types::TokenKind;
 
@@ -45,6 +46,10 @@ pub(crate) async fn every_change_is_recorded_and_told(store: SharedStore) {
     let guest = Membership { org: acme.clone(), user: bob.user.id.clone(), roles: roles(&["viewer"]) };
     let secret = ClientSecret { hash: hash(TokenKind::ClientSecret), last4: "1111".into(), created_at: START, expires_at: None };
     let (dynamic, doomed) = (client(None, ClientOrigin::Dynamic), client(Some(acme), ClientOrigin::Administrator));
+    let next_secret = ClientSecret { hash: hash(TokenKind::ClientSecret), ..secret.clone() };
+    let (app, draft_client) = app(acme, "logs:read");
+    let other = definition("metrics:read");
+    let version = publication(&App { revision: 2, ..app.clone() });
     let (first, next) = (key(KeyState::Active), key(KeyState::Next));
     let (asked, refused) = (request(&world.client.id), request(&world.client.id));
     let asked = AuthRequest { expires_at: after(9000), ..asked };
@@ -73,11 +78,20 @@ pub(crate) async fn every_change_is_recorded_and_told(store: SharedStore) {
         verb!(Both, "create_client", s.create_client(&doomed, None, &cause(1))),
         verb!(Both, "create_client dynamic", s.create_client(&dynamic, None, &cause(1))),
         verb!(Both, "add_secret", s.add_secret(&doomed.id, &secret, None, &cause(1))),
+        verb!(Both, "add_secret again", s.add_secret(&doomed.id, &next_secret, None, &cause(1))),
+        verb!(Both, "remove_secret", s.remove_secret(&doomed.id, &secret.hash, &cause(1))),
         verb!(Both, "set_client_state off", s.set_client_state(&doomed.id, ClientState::Disabled, &cause(1))),
         verb!(Both, "set_client_state on", s.set_client_state(&doomed.id, ClientState::Active, &cause(1))),
         verb!(Both, "set_client_scopes", s.set_client_scopes(&doomed.id, None, &cause(1))),
         verb!(Both, "delete_client", s.delete_client(&doomed.id, &cause(1))),
         verb!(Both, "purge_unused_dynamic_clients", s.purge_unused_dynamic_clients(after(1), &cause(1))),
+        verb!(Both, "create_app", s.create_app(&app, &draft_client, None, Via::Hand, &cause(1))),
+        verb!(Both, "edit_app", s.edit_app(&app.id, 1, &other, Via::Hand, &cause(1))),
+        verb!(Record, "mark_app", s.mark_app(&app.id, 2, Maturity::Stable, &cause(1))),
+        verb!(Both, "publish_app", s.publish_app(&app.id, &version, &cause(1))),
+        verb!(Both, "set_app_state off", s.set_app_state(&app.id, AppState::Disabled, &cause(1))),
+        verb!(Both, "set_app_state on", s.set_app_state(&app.id, AppState::Active, &cause(1))),
+        verb!(Both, "delete_app", s.delete_app(&app.id, &cause(1))),
         verb!(Record, "freeze_request", s.freeze_request(&asked, &cause(1))),
         verb!(Both, "approve_request", s.approve_request(&asked.id, &approved, &cause(1))),
         verb!(Record, "freeze_request again", s.freeze_request(&refused, &cause(1))),
@@ -122,6 +136,7 @@ pub(crate) async fn a_refused_change_leaves_nothing(store: SharedStore) {
     let taken = NewUser { user: user("ada@example.com"), password: None };
     let stranger = client(None, ClientOrigin::Dynamic);
     let (grant, code) = world.consent(1).await;
+    let (app, _) = app(&world.org.id, "logs:read");
     let verbs = [
         verb!(Nothing, "create_org", s.create_org(&org("acme"), &cause(2))),
         verb!(Nothing, "update_org", s.update_org(&org("beta"), &cause(2))),
@@ -129,6 +144,12 @@ pub(crate) async fn a_refused_change_leaves_nothing(store: SharedStore) {
         verb!(Nothing, "create_user", s.create_user(&taken, &cause(2))),
         verb!(Nothing, "set_user_state", s.set_user_state(&world.user.id, UserState::Active, &cause(2))),
         verb!(Nothing, "remove_membership", s.remove_membership(&world.org.id, &taken.user.id, &cause(2))),
+        verb!(Nothing, "remove_secret", s.remove_secret(&world.client.id, &code, &cause(2))),
+        verb!(Nothing, "edit_app", s.edit_app(&app.id, 1, &app.draft, Via::Hand, &cause(2))),
+        verb!(Nothing, "mark_app", s.mark_app(&app.id, 1, Maturity::Stable, &cause(2))),
+        verb!(Nothing, "publish_app", s.publish_app(&app.id, &publication(&app), &cause(2))),
+        verb!(Nothing, "set_app_state", s.set_app_state(&app.id, AppState::Active, &cause(2))),
+        verb!(Nothing, "delete_app", s.delete_app(&app.id, &cause(2))),
         verb!(Nothing, "delete_client", s.delete_client(&stranger.id, &cause(2))),
         verb!(Nothing, "revoke_grant", s.revoke_grant(&grant.id, Some(&taken.user.id), RevokeReason::User, &cause(2))),
         verb!(Nothing, "redeem_code", s.redeem_code(&code, &stranger.id, None, MINUTE, &cause(2))),

@@ -1,6 +1,7 @@
 //! What every store must do: one suite, run on SQLite and on PostgreSQL.
 
 mod accounts;
+mod apps;
 mod audit_log;
 mod clients;
 mod coverage;
@@ -72,9 +73,23 @@ contract! {
         clients_come_back_whole
         clients_are_listed_newest_first
         secrets_overlap
+        the_last_secret_stays
         clients_are_switched_and_narrowed
         removal_ends_grants_and_keeps_history
         unused_dynamic_clients_are_purged
+    }
+    apps {
+        apps_come_back_whole
+        a_uuid_is_free_in_every_other_organization
+        drafts_are_changed_by_who_saw_them
+        a_version_never_changes
+        publishing_has_one_winner
+        a_draft_that_is_not_stable_is_not_published
+        what_a_version_drops_is_lost_for_good
+        a_grant_that_keeps_nothing_ends
+        switching_an_app_switches_its_clients
+        removal_takes_clients_and_grants
+        requests_for_published_clients_are_nobodys_to_read
     }
     grants {
         facts_are_read_at_once

@@ -108,6 +108,7 @@ pub(super) fn client(owner: Option<&OrgId>, origin: ClientOrigin) -> Client {
         resources: Vec::new(),
         require_state: true,
         access_token_ttl: None,
+        app: None,
         state: ClientState::Active,
         created_at: START,
     }

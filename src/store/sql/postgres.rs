@@ -4,6 +4,8 @@
 
 #[path = "verbs/accounts.rs"]
 mod accounts;
+#[path = "verbs/apps.rs"]
+mod apps;
 #[path = "verbs/audit_log.rs"]
 mod audit_log;
 #[path = "verbs/clients.rs"]

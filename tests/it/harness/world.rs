@@ -91,6 +91,7 @@ impl Gateway {
             resources: Vec::new(),
             require_state: false,
             access_token_ttl: None,
+            app: None,
             state: ClientState::Active,
             created_at: node.now(),
         };

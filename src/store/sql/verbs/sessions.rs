@@ -66,13 +66,15 @@ async fn insert_code(tx: &mut Tx<'_>, request: &AuthRequest, approved: &Approved
     .map(drop)
 }
 
-/// The organization that owns a client, whose log tells of requests that have no organization yet.
+/// The organization that a client is private to, whose log tells of requests that have no organization yet. What strangers ask
+/// of a published client is not its maker's to read.
 pub(super) async fn owner_of(tx: &mut Tx<'_>, client: &ClientId) -> Result<Option<OrgId>, StoreError> {
-    let row = sqlx::query("SELECT id, org_id FROM clients WHERE id = $1")
-        .bind(client.as_str())
-        .fetch_optional(tx.connection())
-        .await
-        .doing("read a client")?;
+    let row =
+        sqlx::query("SELECT id, CASE WHEN stage = 'published' THEN NULL ELSE org_id END AS org_id FROM clients WHERE id = $1")
+            .bind(client.as_str())
+            .fetch_optional(tx.connection())
+            .await
+            .doing("read a client")?;
     row.map_or(Ok(None), |row| Fields::of(&row, "clients", "id").maybe_parsed("org_id", OrgId::parse))
 }
 
