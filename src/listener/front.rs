@@ -52,6 +52,8 @@ pub struct Front {
     pub local: Router,
     /// Our own MCP server.
     pub own_mcp: Router,
+    /// Our own JSON API.
+    pub own_api: Router,
     /// How many refusals of strangers are put on record.
     pub strangers: Strangers,
     /// The configuration of the moment, prepared.

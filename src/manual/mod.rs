@@ -25,6 +25,7 @@ topics! {
     "configuration"
     "runbook"
     "clients"
+    "api"
     "errors"
     "metrics"
     "audit-log"

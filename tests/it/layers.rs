@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each layer may use. Nothing points up: `gateway` and `oauth` never meet below `listener` and `boot`.
-const ALLOWED: [(&str, &[&str]); 22] = [
+const ALLOWED: [(&str, &[&str]); 23] = [
     ("types", &[]),
     ("record", &["types"]),
     ("routing", &["types"]),
@@ -22,6 +22,7 @@ const ALLOWED: [(&str, &[&str]); 22] = [
     ("oauth", &["config", "node", "pages", "password", "record", "store", "token", "types", "web"]),
     ("account", &["config", "node", "pages", "password", "record", "store", "token", "types", "web"]),
     ("admin", &["config", "node", "oauth", "password", "record", "store", "telemetry", "token", "types", "web"]),
+    ("api", &["account", "admin", "config", "node", "record", "store", "token", "types", "web"]),
     ("own_mcp", &["account", "config", "node", "pages", "record", "store", "token", "types", "web"]),
     ("listener", &["audit", "config", "gateway", "mcp", "node", "record", "store", "telemetry", "token", "types", "web"]),
     ("boot", &["*"]),

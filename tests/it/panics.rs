@@ -33,6 +33,7 @@ fn beside(gw: &Gateway, local: Router, own_mcp: Router) -> (Listener, SocketAddr
         upstreams: Upstreams::default(),
         local,
         own_mcp,
+        own_api: Router::new(),
         strangers: Strangers::default(),
         prepared: Arc::new(ArcSwap::from_pointee(Prepared::new(node.config.load_full()))),
     };

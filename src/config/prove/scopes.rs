@@ -15,6 +15,9 @@ use crate::types::{MAX_SCOPES, RoleName, ScopeBits, ScopeSet, ScopeToken};
 /// The name of our own MCP server.
 pub(in crate::config) const OWN_MCP: &str = "tollgate";
 
+/// The name of our own JSON API.
+pub(in crate::config) const OWN_API: &str = "tollgate-api";
+
 /// Reads the organization's log.
 pub(super) const AUDIT_READ: &str = "audit:read";
 
@@ -38,6 +41,17 @@ fn builtins(raw: &RawConfig) -> Vec<(String, RawScope)> {
         (AUDIT_READ.to_owned(), builtin("Read the organization's audit log".to_owned(), "Organization", Risk::Medium)),
         (invoke_scope(OWN_MCP), builtin(own.to_owned(), "MCP servers", Risk::Low)),
     ];
+    let api = [
+        ("applications:read", "See the applications that you authorized and what they may do", "Your account", Risk::Low),
+        ("applications:write", "End the access of applications that you authorized", "Your account", Risk::Medium),
+        ("grants:read", "See what members gave to applications", "Organization", Risk::Medium),
+        ("grants:write", "End the access that members gave to applications", "Organization", Risk::High),
+        ("clients:read", "See the organization's own applications", "Organization", Risk::Medium),
+        ("clients:write", "Make, change and remove the organization's own applications", "Organization", Risk::High),
+        ("members:read", "See who belongs to the organization, with which roles", "Organization", Risk::Medium),
+        ("members:write", "Change roles of members and remove members", "Organization", Risk::High),
+    ];
+    all.extend(api.map(|(name, text, group, risk)| (name.to_owned(), builtin(text.to_owned(), group, risk))));
     for api in raw.apis.iter().filter(|a| a.kind == RawKind::Mcp) {
         let name = &api.name.0;
         let description = format!("Use the MCP server {name} and the tools that need nothing more");

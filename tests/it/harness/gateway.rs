@@ -40,6 +40,8 @@ description = "Use tools that change something"
 group = "MCP servers"
 [roles.reader]
 permissions = ["metrics:read", "dash:read"]
+[roles.clerk]
+permissions = ["members:read", "members:write", "clients:read", "clients:write", "metrics:read"]
 [roles.agent]
 permissions = ["mcp:tools:invoke", "mcp:tools:write", "metrics:read"]
 
