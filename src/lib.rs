@@ -1,6 +1,7 @@
 //! Tollgate: the OAuth 2.1 authorization server and the gate of APIs that an operator already runs.
 pub mod account;
 pub mod admin;
+pub mod api;
 pub mod apps;
 pub mod audit;
 pub mod boot;

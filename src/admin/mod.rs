@@ -33,7 +33,7 @@ pub use app_model::{
 };
 pub use error::{AdminError, Problem, Refusal, RefusalCode};
 pub use health::Readiness;
-pub use local::Local;
+pub use local::{Local, audit_entry, grant_view};
 pub use model::{
     AuditEntry, AuditPageView, AuditQuery, ClientScopes, ClientView, CreatedClient, CreatedSecret, CreatedUser, DecisionName,
     GrantStateView, GrantView, KeyView, MemberRoles, MemberView, NewClient, NewClientKind, NewOrg, NewPassword, NewSecret,

@@ -32,7 +32,7 @@ use crate::store::{StoreError, sql};
 use crate::telemetry::Metrics;
 use crate::token::TokenFault;
 use crate::types::{Clock, Entropy, NodeId, PlainToken, SystemClock, SystemEntropy};
-use crate::{oauth, own_mcp, web};
+use crate::{api, oauth, own_mcp, web};
 
 pub use direct::{Direct, open};
 pub use drain::signalled;
@@ -163,7 +163,8 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
         metrics: Arc::clone(&metrics),
         upstreams: Upstreams::default(),
         local: local(&node, Arc::clone(&flush) as _),
-        own_mcp: own_mcp::router(Arc::clone(&node), flush as _),
+        own_mcp: own_mcp::router(Arc::clone(&node), Arc::clone(&flush) as _),
+        own_api: api::router(Arc::clone(&node), flush as _),
         rates: Rates::default(),
         strangers: Strangers::default(),
         prepared: Arc::clone(&prepared),

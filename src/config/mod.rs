@@ -11,6 +11,7 @@ mod list;
 mod load;
 pub mod matrix;
 mod model;
+pub mod own_api;
 pub mod pack;
 mod prove;
 pub mod quickstart;

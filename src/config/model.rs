@@ -217,6 +217,8 @@ pub enum Target {
     Upstream(Arc<Upstream>),
     /// Our own MCP server.
     OwnMcp,
+    /// Our own JSON API.
+    OwnApi,
 }
 
 /// A rule inside an API.

@@ -278,7 +278,7 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
     if matches!(api.target, Target::Upstream(_)) {
         return Ok(Entered::Forward(forwarding));
     }
-    let served = desk.own_mcp(session, &mut forwarding).await;
+    let served = desk.own(session, &mut forwarding).await;
     forwarding.status = session.response_written().map_or(0, |r| r.status.as_u16());
     forwarding.bytes = u64::try_from(session.body_bytes_sent()).unwrap_or(0);
     let broken = match &served {

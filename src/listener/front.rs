@@ -54,6 +54,8 @@ pub struct Front {
     pub local: Router,
     /// Our own MCP server.
     pub own_mcp: Router,
+    /// Our own JSON API.
+    pub own_api: Router,
     /// How often callers may call.
     pub rates: Rates,
     /// How many refusals of strangers are put on record.

@@ -26,6 +26,7 @@ topics! {
     "runbook"
     "clients"
     "apps"
+    "api"
     "errors"
     "metrics"
     "audit-log"

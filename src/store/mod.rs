@@ -15,6 +15,7 @@ mod devices;
 mod feed;
 mod grants;
 mod keys;
+mod repeats;
 mod sessions;
 pub mod sql;
 mod tokens;
@@ -33,6 +34,7 @@ pub use devices::{DevicePoll, DeviceRequest, DeviceStore};
 pub use feed::{Change, FeedStore, Subject};
 pub use grants::{Grant, GrantFacts, GrantState, GrantStore, RevokeReason};
 pub use keys::{KeyState, KeyStore, SealedKey};
+pub use repeats::{Once, RepeatStore};
 pub use sessions::{Approve, ApprovedRequest, AuthRequest, Session, SessionStore};
 pub use tokens::{CodeRecord, NewRefreshToken, Redeem, RefreshState, Rotate, TokenStore};
 
@@ -73,6 +75,7 @@ pub trait Store:
     + TokenStore
     + SessionStore
     + DeviceStore
+    + RepeatStore
     + KeyStore
     + AuditLogStore
     + FeedStore

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each layer may use. Nothing points up: `gateway` and `oauth` never meet below `listener` and `boot`.
-const ALLOWED: [(&str, &[&str]); 23] = [
+const ALLOWED: [(&str, &[&str]); 25] = [
     ("types", &[]),
     ("record", &["types"]),
     ("routing", &["types"]),
@@ -24,6 +24,7 @@ const ALLOWED: [(&str, &[&str]); 23] = [
     ("oauth", &["config", "node", "pages", "password", "record", "store", "token", "types", "web"]),
     ("account", &["apps", "config", "node", "pages", "password", "record", "store", "token", "types", "web"]),
     ("admin", &["apps", "config", "node", "oauth", "password", "record", "store", "telemetry", "token", "types", "web"]),
+    ("api", &["account", "admin", "apps", "config", "node", "record", "store", "token", "types", "web"]),
     ("own_mcp", &["account", "config", "node", "pages", "record", "store", "token", "types", "web"]),
     (
         "listener",

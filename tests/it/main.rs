@@ -4,6 +4,7 @@
 mod postgres;
 
 mod answers;
+mod api;
 mod crash;
 mod harness;
 mod hygiene;

@@ -35,6 +35,7 @@ fn beside(gw: &Gateway, local: Router, own_mcp: Router) -> (Listener, SocketAddr
         local,
         own_mcp,
         rates: Rates::default(),
+        own_api: Router::new(),
         strangers: Strangers::default(),
         prepared: Arc::new(ArcSwap::from_pointee(Prepared::new(node.config.load_full()))),
     };

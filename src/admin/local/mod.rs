@@ -8,6 +8,9 @@ mod grants;
 mod keys;
 mod members;
 
+pub use audit::entry as audit_entry;
+pub use grants::view as grant_view;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -39,23 +42,33 @@ pub struct Local {
     node: Arc<Node>,
     peer: Option<SocketAddr>,
     user_agent: Option<String>,
+    acting: Option<Cause>,
 }
 
 impl Local {
     /// For whoever runs this process.
     #[must_use]
     pub const fn new(node: Arc<Node>) -> Self {
-        Self { node, peer: None, user_agent: None }
+        Self { node, peer: None, user_agent: None, acting: None }
     }
 
     /// For a caller of the admin API; audit records name where it called from.
     #[must_use]
     pub const fn called_from(node: Arc<Node>, peer: Option<SocketAddr>, user_agent: Option<String>) -> Self {
-        Self { node, peer, user_agent }
+        Self { node, peer, user_agent, acting: None }
     }
 
-    /// The operator is the actor of everything here: no user, no client.
+    /// For a user or application that was allowed to: what is done is on record as theirs.
+    #[must_use]
+    pub const fn on_behalf_of(node: Arc<Node>, cause: Cause) -> Self {
+        Self { node, peer: None, user_agent: None, acting: Some(cause) }
+    }
+
+    /// The operator is the actor of everything here, unless somebody else acts: no user, no client.
     fn cause(&self) -> Cause {
+        if let Some(acting) = &self.acting {
+            return Cause { at: self.node.now(), ..acting.clone() };
+        }
         let mut cause = self.node.own_cause();
         cause.origin.peer = self.peer;
         cause.origin.user_agent.clone_from(&self.user_agent);

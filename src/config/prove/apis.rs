@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::routes::{self, Rules};
-use super::scopes::{OWN_MCP, invoke_scope, known};
+use super::scopes::{OWN_API, OWN_MCP, invoke_scope, known};
 use super::{Findings, limits, listed, mounts, policy, tenancy};
 use crate::config::error::KeyPath;
+use crate::config::own_api;
 use crate::config::pack::{self, RawPack};
 use crate::config::raw::{RawApi, RawConfig, RawKind, RawTenant};
 use crate::config::read::top;
@@ -39,7 +40,7 @@ pub(super) fn packs(raw: &RawConfig, found: &mut Findings<'_>) -> Packs {
     packs
 }
 
-/// Every API of the file in its order, then our own MCP server.
+/// Every API of the file in its order, then our own.
 pub(super) fn all(
     raw: &RawConfig,
     (packs, catalogue, upstreams): (&Packs, &Catalogue, &[Arc<Upstream>]),
@@ -51,14 +52,15 @@ pub(super) fn all(
     for (i, api) in raw.apis.numbered() {
         let at = top("apis").index(i);
         let name = api.name.0.as_str();
-        if name == OWN_MCP {
-            found.error(at.key("name"), format!("{name} is the gateway's own MCP server"), "choose another name");
+        if name == OWN_MCP || name == OWN_API {
+            found.error(at.key("name"), format!("{name} is the gateway's own"), "choose another name");
         } else if !names.insert(name) {
             found.error(at.key("name"), format!("there is another API {name}"), "give each API its own name");
         }
         apis.extend(prover.api(api, &at, found));
     }
     apis.extend(prover.own_mcp(found));
+    apis.extend(prover.own_api(found));
     unique_resources(&apis, found);
     routes::unique_ids(&apis, found);
     apis
@@ -211,6 +213,30 @@ impl Prover<'_> {
             identity_headers: Vec::new(),
         };
         Some(Proved { api: Arc::new(api), at, used: proved.used })
+    }
+}
+
+impl Prover<'_> {
+    /// Nothing of it is advertised: who asks for everything that is useful must not get the organization's administration.
+    fn own_api(&self, found: &mut Findings<'_>) -> Option<Proved> {
+        let at = KeyPath::root().key("public_url");
+        let name = ApiName::parse(OWN_API).ok()?;
+        let rules = routes::own(&name, (&at, self.catalogue), found);
+        let api = Api {
+            name,
+            mount: own_api::MOUNT.to_owned(),
+            resource: self.resource(own_api::MOUNT, &at, found)?,
+            aliases: Vec::new(),
+            kind: ApiKind::Http,
+            target: Target::OwnApi,
+            routes: rules.table?,
+            listing: rules.listing,
+            tenancy: Tenancy::default(),
+            advertised: ScopeSet::default(),
+            allowed_origins: Vec::new(),
+            identity_headers: Vec::new(),
+        };
+        Some(Proved { api: Arc::new(api), at, used: rules.used })
     }
 }
 

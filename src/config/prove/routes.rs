@@ -9,6 +9,7 @@ use super::apis::Proved;
 use super::scopes::known;
 use super::{Findings, limits, listed, tenancy};
 use crate::config::error::KeyPath;
+use crate::config::own_api::{self, Needs};
 use crate::config::pack::RawPack;
 use crate::config::raw::{RawApi, RawChange, RawOverride, RawRoute};
 use crate::config::{Access, Catalogue, Route, RouteMeta, Tenancy};
@@ -115,6 +116,25 @@ pub(super) fn mcp(name: &ApiName, invoke: &ScopeSet, (at, catalogue): (&KeyPath,
         },
     });
     rules(draft.into_iter().collect(), found)
+}
+
+/// The rules of our own JSON API.
+pub(super) fn own(name: &ApiName, (at, catalogue): (&KeyPath, &Catalogue), found: &mut Findings<'_>) -> Rules {
+    let mut drafts = Vec::new();
+    for rule in own_api::RULES {
+        let scopes = match rule.needs {
+            Needs::Nothing => None,
+            Needs::Token => Some(ScopeSet::default()),
+            Needs::Scope(scope) => ScopeSet::parse(scope).ok(),
+        };
+        let pattern = Pattern::parse(rule.pattern).map_err(|e| found.error(at, e, "report this")).ok();
+        let id = RouteId::parse(&format!("{name}.{}", rule.id)).ok();
+        let method = Method::from_bytes(rule.method.as_bytes()).ok();
+        let Some(((pattern, id), method)) = pattern.zip(id).zip(method) else { continue };
+        let meta = RouteMeta { id, pattern: rule.pattern.to_owned(), methods: vec![method], scopes };
+        drafts.push(Draft { at: at.clone(), pattern, meta, encoded_slash: false, org_captures: Vec::new() });
+    }
+    rules(drafts, catalogue, found)
 }
 
 fn draft(

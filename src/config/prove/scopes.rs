@@ -15,14 +15,11 @@ use crate::types::{MAX_SCOPES, RoleName, ScopeBits, ScopeSet, ScopeToken};
 /// The name of our own MCP server.
 pub(in crate::config) const OWN_MCP: &str = "tollgate";
 
+/// The name of our own JSON API.
+pub(in crate::config) const OWN_API: &str = "tollgate-api";
+
 /// Reads the organization's log.
 pub(super) const AUDIT_READ: &str = "audit:read";
-
-/// Sees the organization's apps.
-const CLIENTS_READ: &str = "clients:read";
-
-/// Makes, changes and publishes the organization's apps.
-const CLIENTS_WRITE: &str = "clients:write";
 
 /// The scope that reaches an MCP server.
 pub(super) fn invoke_scope(api: &str) -> String {
@@ -38,19 +35,23 @@ fn builtin(description: String, group: &str, risk: Risk) -> RawScope {
     }
 }
 
-/// What members do on pages of their organization: given to roles, and to clients by the operator alone.
-fn private(description: &str, risk: Risk) -> RawScope {
-    RawScope { visibility: Some(Visibility::Private), ..builtin(description.to_owned(), "Organization", risk) }
-}
-
 fn builtins(raw: &RawConfig) -> Vec<(String, RawScope)> {
     let own = "Ask Tollgate who you are, what has access and why requests were refused";
     let mut all = vec![
         (AUDIT_READ.to_owned(), builtin("Read the organization's audit log".to_owned(), "Organization", Risk::Medium)),
-        (CLIENTS_READ.to_owned(), private("See the organization's apps, their clients and versions", Risk::Medium)),
-        (CLIENTS_WRITE.to_owned(), private("Make, change and publish the organization's apps", Risk::High)),
         (invoke_scope(OWN_MCP), builtin(own.to_owned(), "MCP servers", Risk::Low)),
     ];
+    let api = [
+        ("applications:read", "See the applications that you authorized and what they may do", "Your account", Risk::Low),
+        ("applications:write", "End the access of applications that you authorized", "Your account", Risk::Medium),
+        ("grants:read", "See what members gave to applications", "Organization", Risk::Medium),
+        ("grants:write", "End the access that members gave to applications", "Organization", Risk::High),
+        ("clients:read", "See the organization's own applications, their clients and versions", "Organization", Risk::Medium),
+        ("clients:write", "Make, change, publish and remove the organization's own applications", "Organization", Risk::High),
+        ("members:read", "See who belongs to the organization, with which roles", "Organization", Risk::Medium),
+        ("members:write", "Change roles of members and remove members", "Organization", Risk::High),
+    ];
+    all.extend(api.map(|(name, text, group, risk)| (name.to_owned(), builtin(text.to_owned(), group, risk))));
     for api in raw.apis.iter().filter(|a| a.kind == RawKind::Mcp) {
         let name = &api.name.0;
         let description = format!("Use the MCP server {name} and the tools that need nothing more");

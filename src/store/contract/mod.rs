@@ -10,6 +10,7 @@ mod feed;
 mod grants;
 mod keys;
 mod refresh;
+mod repeats;
 mod sessions;
 mod tokens;
 mod world;
@@ -137,6 +138,10 @@ contract! {
         approval_needs_an_active_member_and_the_right_client
         a_device_learns_what_became_of_it
         a_refresh_token_ends_with_its_grant
+    }
+    repeats {
+        a_key_has_one_first_request
+        a_refused_request_gives_its_key_back
     }
     keys {
         one_node_makes_the_first_key

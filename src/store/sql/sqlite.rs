@@ -18,6 +18,8 @@ mod feed;
 mod grants;
 #[path = "verbs/keys.rs"]
 mod keys;
+#[path = "verbs/repeats.rs"]
+mod repeats;
 #[path = "verbs/revocation.rs"]
 mod revocation;
 #[path = "verbs/rows.rs"]

@@ -42,6 +42,8 @@ group = "MCP servers"
 permissions = ["metrics:read", "dash:read"]
 [roles.operator]
 permissions = ["metrics:read", "metrics:write", "rules:read", "alerts:read"]
+[roles.clerk]
+permissions = ["members:read", "members:write", "clients:read", "clients:write", "metrics:read"]
 [roles.agent]
 permissions = ["mcp:few:invoke", "mcp:tools:invoke", "mcp:tools:write", "metrics:read"]
 

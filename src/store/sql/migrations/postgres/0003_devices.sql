@@ -22,3 +22,12 @@ CREATE TABLE device_requests (
 );
 CREATE INDEX device_requests_by_client ON device_requests (client_id);
 CREATE INDEX device_requests_by_end ON device_requests (expires_at);
+
+-- Requests with an Idempotency-Key: digests of key and request, and the sealed answer once there is one.
+CREATE TABLE repeatable_requests (
+    key        BYTEA PRIMARY KEY CHECK (length(key) = 32),
+    request    BYTEA NOT NULL CHECK (length(request) = 32),
+    answer     BYTEA,
+    expires_at BIGINT NOT NULL
+);
+CREATE INDEX repeatable_requests_by_end ON repeatable_requests (expires_at);
