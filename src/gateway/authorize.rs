@@ -209,6 +209,15 @@ pub fn tenant_value<'o>(api: &Api, org: &'o Org) -> &'o str {
     org.tenants.get(api.name.as_str()).unwrap_or(&org.tenant)
 }
 
+/// A template with what names the organization filled in.
+#[must_use]
+pub fn filled(template: &str, permit: &Permit, org: &Org) -> String {
+    template
+        .replace("{org.tenant}", tenant_value(permit.api(), org))
+        .replace("{org.id}", org.id.as_str())
+        .replace("{org.slug}", org.slug.as_str())
+}
+
 fn list(methods: MethodSet) -> String {
     methods.iter().map(|m| m.to_string()).collect::<Vec<_>>().join(", ")
 }

@@ -5,10 +5,9 @@ use http::{HeaderMap, HeaderValue};
 use pingora::Result;
 use pingora::http::RequestHeader;
 
-use super::authorize::Permit;
+use super::authorize::{Permit, filled};
 use super::denial::Denial;
 use super::hygiene::CleanRequest;
-use super::outbound::filled;
 use crate::config::{Enforce, Tell};
 use crate::labels::{self, AnswerFilter, Asked, Label, Refused};
 

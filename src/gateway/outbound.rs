@@ -6,10 +6,9 @@ use pingora::http::RequestHeader;
 use pingora::{OrErr as _, Result};
 use secrecy::ExposeSecret as _;
 
-use super::authorize::{Permit, tenant_value};
+use super::authorize::{Permit, filled};
 use super::hygiene::{CREDENTIAL_HEADERS, CleanRequest};
 use crate::config::{ApiKind, Endpoint, Target, Tell};
-use crate::store::Org;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -51,13 +50,6 @@ pub fn target(permit: &Permit, request: &CleanRequest, endpoint: &Endpoint) -> S
         target.push_str(query);
     }
     target
-}
-
-pub(super) fn filled(template: &str, permit: &Permit, org: &Org) -> String {
-    template
-        .replace("{org.tenant}", tenant_value(permit.api(), org))
-        .replace("{org.id}", org.id.as_str())
-        .replace("{org.slug}", org.slug.as_str())
 }
 
 /// Turns the client's request head into the one that the upstream receives.
