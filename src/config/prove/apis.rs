@@ -12,6 +12,7 @@ use crate::config::pack::{self, RawPack};
 use crate::config::raw::{RawApi, RawConfig, RawKind, RawTenant};
 use crate::config::read::top;
 use crate::config::{Api, ApiKind, Catalogue, Target, Tell, Tenancy, Upstream, Visibility};
+use crate::routing::RouteTable;
 use crate::types::{ApiName, Issuer, ResourceId, ScopeBits, ScopeSet, ScopeToken};
 
 /// Packs that the file mounts, by name.
@@ -109,7 +110,7 @@ impl Prover<'_> {
         let headers = packed.chain(raw.identity_headers.iter()).map(|h| &h.0);
         let rates = limits::rates(&raw.rates, &at.key("rates"), found);
         if raw.kind == RawKind::Http {
-            let of_routes = rules.table.iter().flat_map(|t| t.iter()).flat_map(|(_, _, route)| route.rates.iter().copied());
+            let of_routes = rules.table.iter().flat_map(RouteTable::iter).flat_map(|(_, _, route)| route.rates.iter().copied());
             limits::of_tools(&rates.iter().copied().chain(of_routes).collect::<Vec<_>>(), &at.key("rates"), found);
         }
         let (mount, upstream) = (mount?, upstream?);
