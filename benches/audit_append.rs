@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use tollgate::audit::{Journal, JournalOptions, NoMetrics, recover};
-use tollgate::record::{Actor, AuditRecord, Call, Decision, Event, Measured, Origin, Outcome, json_line};
+use tollgate::record::{
+    Actor, AuditRecord, Call, Caller, CallerText, Decision, Event, Measured, Opening, Origin, Outcome, json_line,
+};
 use tollgate::types::{
     ApiName, ClientId, GrantId, NodeId, OrgId, RecordId, RequestId, ResourceId, RouteId, ScopeSet, SystemClock, Timestamp, UserId,
 };
@@ -51,11 +53,13 @@ fn append(c: &mut Criterion) {
     let node = record.origin.node.clone();
     let opened = Journal::open(dir.path(), &node, JournalOptions::default(), Arc::new(SystemClock), Arc::new(NoMetrics));
     let (journal, _backlog) = opened.expect("the journal opens");
+    let caller = CallerText::of(&Caller::from(&record));
+    let opening = Opening::of(&record, &caller).expect("the sample is a call");
     let outcome = Outcome::Completed(Measured { status: 200, bytes: 8123, micros: 1234 });
     runtime.block_on(async {
         c.bench_function("audit/open+close", |b| {
             b.iter(|| {
-                let mut call = std::pin::pin!(journal.open_call(&record));
+                let mut call = std::pin::pin!(journal.open_call(&opening));
                 let waker = std::task::Waker::noop();
                 if let std::task::Poll::Ready(Ok(call)) = call.as_mut().poll(&mut std::task::Context::from_waker(waker)) {
                     call.close(outcome.clone());

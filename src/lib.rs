@@ -1,11 +1,14 @@
 //! Tollgate: the OAuth 2.1 authorization server and the gate of APIs that an operator already runs.
 pub mod account;
 pub mod admin;
+pub mod api;
+pub mod apps;
 pub mod audit;
 pub mod boot;
 pub mod cli;
 pub mod config;
 pub mod gateway;
+pub mod labels;
 pub mod listener;
 pub mod manual;
 pub mod mcp;

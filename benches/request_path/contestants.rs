@@ -25,6 +25,13 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime")
 }
 
+/// The id of the thread that serves requests: the runtime's one worker.
+async fn worker() -> String {
+    let own = async { std::fs::read_link("/proc/thread-self").expect("Linux") };
+    let path = tokio::spawn(own).await.expect("the worker runs");
+    path.file_name().expect("a thread's folder").to_string_lossy().into_owned()
+}
+
 fn announce(line: &str) {
     println!("{line}");
     std::io::stdout().flush().expect("stdout is open");
@@ -57,7 +64,7 @@ pub(crate) fn pass(upstream: SocketAddr) {
         let mut fds = Fds::new();
         fds.add(address.to_string(), socket.into_raw_fd());
         let (_stop, stopped) = tokio::sync::watch::channel(false);
-        announce(&address.to_string());
+        announce(&format!("{address} {}", worker().await));
         service.start_service(Some(Arc::new(parking_lot::Mutex::new(fds))), stopped, 1).await;
     });
 }
@@ -76,7 +83,7 @@ pub(crate) fn gate(upstream: SocketAddr) {
         let running = boot::start(options).await.unwrap_or_else(|e| panic!("{e}"));
         let grant = support::grant(&running.node).await;
         let token = support::token(&running.node, &grant, "bench");
-        announce(&format!("{address} {}", token.expose_secret()));
+        announce(&format!("{address} {} {}", worker().await, token.expose_secret()));
         std::future::pending::<()>().await;
     });
 }

@@ -2,7 +2,8 @@
 //!
 //! `cargo bench --profile dist --bench request_path [-- --seconds N --rounds N]`. Each contestant is a process of its own with
 //! one worker on one core; the load and the upstream share the other core. CPU is user and system time of the contestant's whole
-//! process per request, read from `/proc`; it hardly depends on how fast the load comes. Before anything is measured the gate is
+//! process per request, read from `/proc`, and beside it that of the thread that serves requests: the difference is what carries
+//! audit records into the store behind them. It hardly depends on how fast the load comes. Before anything is measured the gate is
 //! seen to refuse what it must refuse.
 
 mod contestants;
@@ -42,6 +43,8 @@ fn main() {
 struct Contestant {
     name: &'static str,
     process: Child,
+    /// The thread that serves requests.
+    worker: u32,
     address: SocketAddr,
     token: String,
     mount: &'static str,
@@ -67,7 +70,8 @@ fn start(name: &'static str, mount: &'static str, upstream: SocketAddr) -> Conte
     BufReader::new(process.stdout.take().expect("stdout is piped")).read_line(&mut line).expect("a line when it is up");
     let mut words = line.split_whitespace();
     let address = words.next().and_then(|a| a.parse().ok()).expect("its address");
-    Contestant { name, process, address, token: words.next().unwrap_or("none").to_owned(), mount }
+    let worker = words.next().and_then(|w| w.parse().ok()).expect("its worker");
+    Contestant { name, process, worker, address, token: words.next().unwrap_or("none").to_owned(), mount }
 }
 
 fn drive(span: Duration, rounds: u64) {
@@ -114,11 +118,15 @@ fn drive(span: Duration, rounds: u64) {
 }
 
 fn measure(runtime: &tokio::runtime::Runtime, contestant: &Contestant, plan: &Plan<'_>) -> Measured {
-    let before = cpu_micros(contestant.process.id());
+    let used = || {
+        let process = contestant.process.id();
+        (cpu_micros(&format!("/proc/{process}/stat")), cpu_micros(&format!("/proc/{process}/task/{}/stat", contestant.worker)))
+    };
+    let before = used();
     let loaded = runtime.block_on(load::run(plan));
-    let cpu = cpu_micros(contestant.process.id()) - before;
+    let after = used();
     assert_eq!(loaded.failed, 0, "{}: {} requests failed", contestant.name, loaded.failed);
-    Measured::new(&loaded, cpu)
+    Measured::new(&loaded, after.0 - before.0, after.1 - before.1)
 }
 
 /// What is measured must refuse what it must refuse.
@@ -134,9 +142,9 @@ async fn refuses(gate: &Contestant) {
     assert_eq!(load::status(gate.address, "/bench/q", &gate.token).await, 200);
 }
 
-/// User and system time of a process so far, in microseconds (`/proc/PID/stat`, fields 14 and 15, 100 ticks a second).
-fn cpu_micros(pid: u32) -> u64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("the contestant runs");
+/// User and system time of a process or thread so far, in microseconds (fields 14 and 15 of its `stat`, 100 ticks a second).
+fn cpu_micros(stat: &str) -> u64 {
+    let stat = std::fs::read_to_string(stat).expect("the contestant runs");
     let fields: Vec<&str> = stat.rsplit(')').next().expect("a comm").split_whitespace().collect();
     let ticks = |i: usize| fields[i].parse::<u64>().expect("a number");
     (ticks(11) + ticks(12)) * 10_000

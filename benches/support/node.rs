@@ -80,6 +80,7 @@ pub async fn grant(node: &Node) -> Grant {
         resources: vec![],
         require_state: false,
         access_token_ttl: None,
+        app: None,
         state: ClientState::Active,
         created_at: at,
     };

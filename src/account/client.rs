@@ -1,9 +1,9 @@
 //! A client as a page shows it.
 
+use super::App;
 use crate::pages::views::{Client as ClientView, Trust};
 use crate::pages::{DisplayName, When};
-use crate::store::{Client, ClientOrigin, Org};
-use crate::types::Timestamp;
+use crate::store::{Client, ClientOrigin, Org, Stage, StoreError};
 
 /// Whether anybody in an organization uses a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,13 +15,21 @@ pub(super) enum InUse {
 }
 
 /// Its name, and how far that can be believed in `org`.
-pub(super) fn shown(client: &Client, org: &Org, used: InUse, now: Timestamp) -> ClientView {
-    let trust = match (client.origin, &client.org) {
+pub(super) async fn shown(app: &App, client: &Client, org: &Org, used: InUse) -> Result<ClientView, StoreError> {
+    Ok(ClientView { name: DisplayName::new(&client.name), trust: trust(app, client, org, used).await? })
+}
+
+async fn trust(app: &App, client: &Client, org: &Org, used: InUse) -> Result<Trust, StoreError> {
+    let owner = match (client.origin, &client.org) {
         (ClientOrigin::Dynamic, _) => {
-            Trust::Registered { ago: When::new(client.created_at, now).relative, used_in_org: used == InUse::Yes }
+            let ago = When::new(client.created_at, app.node.now()).relative;
+            return Ok(Trust::Registered { ago, used_in_org: used == InUse::Yes });
         }
-        (ClientOrigin::Administrator, Some(owner)) if *owner == org.id => Trust::Published { by: DisplayName::new(&org.name) },
-        (ClientOrigin::Administrator, _) => Trust::Preregistered,
+        (ClientOrigin::Administrator, None) => return Ok(Trust::Preregistered),
+        (ClientOrigin::Administrator, Some(owner)) if *owner == org.id => Some(org.clone()),
+        (ClientOrigin::Administrator, Some(owner)) => app.node.store.org(owner).await?,
     };
-    ClientView { name: DisplayName::new(&client.name), trust }
+    let Some(by) = owner.map(|o| DisplayName::new(&o.name)) else { return Ok(Trust::Preregistered) };
+    let draft = client.app.as_ref().is_some_and(|a| a.stage == Stage::Draft);
+    Ok(if draft { Trust::Draft { by } } else { Trust::Published { by } })
 }

@@ -123,7 +123,7 @@ async fn shown(
         notice: asked.done,
         problem: problem.map(ToOwned::to_owned),
         grant_id: facts.grant.id.to_string(),
-        client: client::shown(&facts.client, &facts.org, InUse::Yes, now),
+        client: client::shown(app, &facts.client, &facts.org, InUse::Yes).await?,
         organization: DisplayName::new(&facts.org.name),
         granted: When::new(facts.grant.created_at, now),
         last_used: grant.usage.last_used_at.map(|at| When::new(at, now)),

@@ -1,9 +1,11 @@
-//! What signed-in people see of their own and of their organization: the applications that work for them, and the audit log.
+//! What signed-in people see of their own and of their organization: the applications that work for them, the
+//! apps that it makes, and the audit log.
 //!
 //! What these pages put on record themselves: a revocation (`grant.revoke.user`, written by the store beside the change) and a
 //! download of the log (`audit.export`, written before its first byte). Looking at a page is not recorded.
 
 pub mod applications;
+mod apps;
 mod audit;
 mod client;
 mod flush;
@@ -61,6 +63,14 @@ pub fn router(node: Arc<Node>, flush: Arc<dyn AuditFlush>) -> Router {
         .route("/orgs/{org}/audit.csv", get(audit::csv))
         .route("/orgs/{org}/audit/searches", post(audit::searches))
         .route("/orgs/{org}/audit/{record}", get(audit::record))
+        .route("/orgs/{org}/apps", get(apps::list))
+        .route("/orgs/{org}/apps/new", get(apps::new_page).post(apps::create))
+        .route("/orgs/{org}/apps/import", get(apps::import_page).post(apps::import))
+        .route("/orgs/{org}/apps/{app}", get(apps::show).post(apps::act))
+        .route("/orgs/{org}/apps/{app}/edit", get(apps::edit_page).post(apps::edit))
+        .route("/orgs/{org}/apps/{app}/publish", get(apps::publish_page).post(apps::publish))
+        .route("/orgs/{org}/apps/{app}/delete", get(apps::delete_page).post(apps::delete))
+        .route("/orgs/{org}/apps/{app}/manifest.json", get(apps::manifest))
         .with_state(app)
         .layer(from_fn_with_state(node, crate::web::harden))
 }

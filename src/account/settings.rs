@@ -34,13 +34,16 @@ pub async fn show(State(app): State<App>, peer: Peer, RawQuery(query): RawQuery,
 async fn list(app: &App, config: &Config, query: &str, who: &SignedIn) -> Result<Response, Trouble> {
     app.flush.flush().await;
     let notice = notice(app, query, who).await?;
-    let (now, applications) = (app.node.now(), applications(&app.node, config, &who.user.id).await?);
+    let mut grants = Vec::new();
+    for application in applications(&app.node, config, &who.user.id).await? {
+        grants.push(row(app, config, &application).await?);
+    }
     let view = ApplicationsPage {
         frame: who.frame(&app.node, config, Section::Applications).await?,
         action: PATH.to_owned(),
         csrf: who.csrf.as_str().to_owned(),
         notice,
-        grants: applications.iter().map(|application| row(config, application, now)).collect(),
+        grants,
     };
     Ok(page(StatusCode::OK, &view))
 }
@@ -59,13 +62,13 @@ async fn notice(app: &App, query: &str, who: &SignedIn) -> Result<Option<Applica
     Ok(Some(ApplicationsNotice::Revoked { application, organization }))
 }
 
-fn row(config: &Config, application: &Application, now: Timestamp) -> GrantRow {
-    let facts = &application.facts;
+async fn row(app: &App, config: &Config, application: &Application) -> Result<GrantRow, StoreError> {
+    let (facts, now) = (&application.facts, app.node.now());
     let shown = |at: Timestamp| When::new(at, now);
-    GrantRow {
+    Ok(GrantRow {
         grant_id: facts.grant.id.to_string(),
         // The person who looks is one who uses it.
-        client: client::shown(&facts.client, &facts.org, InUse::Yes, now),
+        client: client::shown(app, &facts.client, &facts.org, InUse::Yes).await?,
         organization: DisplayName::new(&facts.org.name),
         scopes: scopes(config, application, now),
         granted: shown(facts.grant.created_at),
@@ -73,7 +76,7 @@ fn row(config: &Config, application: &Application, now: Timestamp) -> GrantRow {
         ends: facts.grant.expires_at.map(shown),
         calls: calls(application),
         details: format!("{PATH}/{}", facts.grant.id),
-    }
+    })
 }
 
 /// What an application may do, with the last use of each scope.

@@ -3,13 +3,18 @@
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 
+use super::app_model::{
+    AppChange, AppDetails, AppSecret, AppView, CreatedApp, ImportedApp, NewApp, Publish, PublishedApp, StableMark,
+};
 use super::error::AdminError;
 use super::model::{
     AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientView, CreatedClient,
     CreatedSecret, CreatedUser, GrantView, KeyView, MemberRoles, MemberView, NewClient, NewClientsChange, NewOrg, NewPassword,
     NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, Switch, UserView, Within,
 };
+use crate::apps::Manifest;
 use crate::review::Entry;
+use crate::store::Stage;
 
 /// Every operation of administration. Organizations are named by id or slug, users by id or e-mail address.
 ///
@@ -65,6 +70,31 @@ pub trait Administration: Send + Sync {
     async fn add_secret(&self, client: &str, new: NewSecret) -> Result<CreatedSecret, AdminError>;
     /// Removes a client and revokes its grants.
     async fn delete_client(&self, client: &str) -> Result<(), AdminError>;
+
+    /// Apps, newest first.
+    async fn apps(&self, within: Within) -> Result<Vec<AppView>, AdminError>;
+    /// One app, by id or `app_uuid`, with its clients, versions, and what publishing would change and still needs.
+    async fn app(&self, app: &str) -> Result<AppDetails, AdminError>;
+    /// Makes an app with its draft client.
+    async fn create_app(&self, new: NewApp) -> Result<CreatedApp, AdminError>;
+    /// Changes the draft of an app.
+    async fn update_app(&self, app: &str, change: AppChange) -> Result<AppView, AdminError>;
+    /// Sets or takes away the stable mark of a draft.
+    async fn mark_app(&self, app: &str, mark: StableMark) -> Result<AppView, AdminError>;
+    /// Publishes the draft as a new version.
+    async fn publish_app(&self, app: &str, publish: Publish) -> Result<PublishedApp, AdminError>;
+    /// Switches an app off or on, with its clients.
+    async fn switch_app(&self, app: &str, to: Switch) -> Result<AppView, AdminError>;
+    /// Removes an app and revokes the grants of its clients.
+    async fn delete_app(&self, app: &str) -> Result<(), AdminError>;
+    /// Gives one of an app's clients another secret.
+    async fn add_app_secret(&self, app: &str, new: AppSecret) -> Result<CreatedSecret, AdminError>;
+    /// Removes a secret of one of an app's clients, by its id or last four characters.
+    async fn remove_app_secret(&self, app: &str, stage: Stage, secret: &str) -> Result<(), AdminError>;
+    /// The manifest of an app's draft, or of a version.
+    async fn export_app(&self, app: &str, version: Option<u32>) -> Result<Manifest, AdminError>;
+    /// Makes the app of a manifest in an organization, or changes the draft of the one that is there.
+    async fn import_app(&self, org: &str, manifest: Manifest) -> Result<ImportedApp, AdminError>;
 
     /// Grants, newest first.
     async fn grants(&self, within: Within) -> Result<Vec<GrantView>, AdminError>;

@@ -4,6 +4,7 @@
 //! names every operation once.
 
 mod administration;
+mod app_model;
 mod error;
 mod extract;
 mod guard;
@@ -26,9 +27,13 @@ use axum::routing::get;
 use tokio_util::sync::CancellationToken;
 
 pub use administration::Administration;
+pub use app_model::{
+    AppChange, AppDetails, AppSecret, AppVersionView, AppView, ChangeView, ConditionView, CreatedApp, ImportedApp, NewApp,
+    NewAppKind, Publish, PublishedApp, StableMark,
+};
 pub use error::{AdminError, Problem, Refusal, RefusalCode};
 pub use health::Readiness;
-pub use local::Local;
+pub use local::{Local, audit_entry, grant_view};
 pub use model::{
     AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientView, CreatedClient,
     CreatedSecret, CreatedUser, DecisionName, GrantStateView, GrantView, KeyView, MemberRoles, MemberView, NewClient,

@@ -9,9 +9,12 @@ use utoipa::{IntoParams, ToSchema};
 
 pub use policy::{ClientPolicyChange, ClientPolicyView, NewClientsChange, OrgPolicyView, RevokedGrants, VerdictName};
 
-use crate::store::{ClientAuth, ClientOrigin, ClientState, GrantType, KeyState, OrgState, RevokeReason, UserKind, UserState};
+use crate::store::{
+    ClientAuth, ClientOrigin, ClientState, GrantType, KeyState, OrgState, RevokeReason, Stage, UserKind, UserState,
+};
 use crate::types::{
-    ClientId, GrantId, KeyId, OrgId, RecordId, ResourceId, RoleName, ScopeSet, ScopeToken, Slug, Timestamp, UserId, rfc3339,
+    AppId, ClientId, GrantId, KeyId, OrgId, RecordId, ResourceId, RoleName, ScopeSet, ScopeToken, Slug, Timestamp, UserId,
+    rfc3339,
 };
 
 /// An organization.
@@ -252,6 +255,12 @@ pub struct ClientView {
     /// The organization that owns it; `null` for clients that registered themselves or belong to the operator.
     #[schema(value_type = Option<String>)]
     pub org: Option<OrgId>,
+    /// The app that it belongs to; `null` for clients of their own.
+    #[schema(value_type = Option<String>)]
+    pub app: Option<AppId>,
+    /// `draft` or `published`: which of its app's clients it is.
+    #[schema(value_type = Option<String>)]
+    pub stage: Option<Stage>,
     /// Its name for people, as it calls itself.
     pub name: String,
     /// `confidential` or `public` (RFC 6749 §2.1).
@@ -295,6 +304,8 @@ pub struct ClientView {
 /// A client's secret, without the secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SecretView {
+    /// What it is removed by.
+    pub id: String,
     /// Its last four characters, to tell one from another.
     pub last4: String,
     /// When it was made.

@@ -10,6 +10,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::administration::Administration;
+use super::app_model::{
+    AppChange, AppDetails, AppSecret, AppView, CreatedApp, ImportedApp, NewApp, Publish, PublishedApp, StableMark,
+};
 use super::error::{AdminError, Problem, Refusal};
 use super::model::{
     AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientView, CreatedClient,
@@ -17,7 +20,9 @@ use super::model::{
     NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, Switch, SwitchTo, UserView,
     Within,
 };
+use crate::apps::Manifest;
 use crate::review::Entry;
+use crate::store::Stage;
 use crate::types::PlainToken;
 
 /// How long a gateway may take to accept a connection, and to answer.
@@ -175,6 +180,45 @@ impl Administration for Remote {
     }
     async fn delete_client(&self, client: &str) -> Result<(), AdminError> {
         self.done(self.request(Method::DELETE, &["clients", client]).timeout(ANSWER)).await
+    }
+
+    async fn apps(&self, within: Within) -> Result<Vec<AppView>, AdminError> {
+        self.read(self.with_query(&["apps"], &within).timeout(ANSWER)).await
+    }
+    async fn app(&self, app: &str) -> Result<AppDetails, AdminError> {
+        self.read(self.get(&["apps", app])).await
+    }
+    async fn create_app(&self, new: NewApp) -> Result<CreatedApp, AdminError> {
+        self.read(self.with_body(Method::POST, &["apps"], &new)).await
+    }
+    async fn update_app(&self, app: &str, change: AppChange) -> Result<AppView, AdminError> {
+        self.read(self.with_body(Method::PATCH, &["apps", app], &change)).await
+    }
+    async fn mark_app(&self, app: &str, mark: StableMark) -> Result<AppView, AdminError> {
+        self.read(self.with_body(Method::PUT, &["apps", app, "stable"], &mark)).await
+    }
+    async fn publish_app(&self, app: &str, publish: Publish) -> Result<PublishedApp, AdminError> {
+        self.read(self.with_body(Method::POST, &["apps", app, "versions"], &publish)).await
+    }
+    async fn switch_app(&self, app: &str, to: Switch) -> Result<AppView, AdminError> {
+        self.read(self.with_body(Method::PUT, &["apps", app, "state"], &SwitchTo { state: to })).await
+    }
+    async fn delete_app(&self, app: &str) -> Result<(), AdminError> {
+        self.done(self.request(Method::DELETE, &["apps", app]).timeout(ANSWER)).await
+    }
+    async fn add_app_secret(&self, app: &str, new: AppSecret) -> Result<CreatedSecret, AdminError> {
+        self.read(self.with_body(Method::POST, &["apps", app, "secrets"], &new)).await
+    }
+    async fn remove_app_secret(&self, app: &str, stage: Stage, secret: &str) -> Result<(), AdminError> {
+        let stage = if stage == Stage::Draft { "draft" } else { "published" };
+        self.done(self.request(Method::DELETE, &["apps", app, "secrets", stage, secret]).timeout(ANSWER)).await
+    }
+    async fn export_app(&self, app: &str, version: Option<u32>) -> Result<Manifest, AdminError> {
+        let query = super::app_model::ExportQuery { version };
+        self.read(self.with_query(&["apps", app, "manifest"], &query).timeout(ANSWER)).await
+    }
+    async fn import_app(&self, org: &str, manifest: Manifest) -> Result<ImportedApp, AdminError> {
+        self.read(self.with_body(Method::POST, &["orgs", org, "apps", "import"], &manifest)).await
     }
 
     async fn grants(&self, within: Within) -> Result<Vec<GrantView>, AdminError> {

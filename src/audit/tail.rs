@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::journal::{Journal, Line, MAX_LINE, Segment, Writing, decode};
 use super::pairing::{Body, Finished, Needs, Pairing, SegmentKey, end};
-use crate::record::AuditRecord;
+use crate::record::{AuditRecord, Callers};
 
 /// How many files that were read to the end may wait for calls that still run, before these are written again.
 const MAX_HELD: usize = 4;
@@ -59,6 +59,7 @@ pub(super) struct Tail {
     pairing: Pairing,
     /// Finished records whose content is still to be fetched.
     finished: VecDeque<Finished>,
+    callers: Callers,
     next_key: SegmentKey,
     /// The last segment of this run that was opened.
     last_live: u64,
@@ -90,6 +91,7 @@ impl Tail {
             held: BTreeMap::new(),
             pairing: Pairing::new(memory_limit),
             finished: VecDeque::new(),
+            callers: Callers::default(),
             next_key: 0,
             last_live: 0,
         }
@@ -197,7 +199,7 @@ impl Tail {
                 return Ok(true);
             }
             let at = source.at;
-            let found = decode(source.line.strip_suffix(b"\n").unwrap_or(&source.line));
+            let found = decode(source.line.strip_suffix(b"\n").unwrap_or(&source.line), &mut self.callers);
             source.at += source.line.len() as u64;
             source.line.clear();
             let Some(chunk) = found else { continue };
@@ -301,7 +303,7 @@ fn opening_at(path: &Path, at: u64) -> io::Result<Box<AuditRecord>> {
     file.seek(SeekFrom::Start(at))?;
     let mut line = Vec::new();
     file.take(MAX_CHUNK).read_until(b'\n', &mut line)?;
-    match decode(line.strip_suffix(b"\n").unwrap_or(&line)).and_then(|chunk| chunk.line) {
+    match decode(line.strip_suffix(b"\n").unwrap_or(&line), &mut Callers::default()).and_then(|chunk| chunk.line) {
         Some(Line::Open(record)) => Ok(record),
         _ => Err(io::Error::new(io::ErrorKind::InvalidData, "a journal line changed after it had been read")),
     }

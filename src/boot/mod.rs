@@ -23,6 +23,7 @@ use crate::admin;
 use crate::audit::{Disk, Durability, Files, Journal, JournalError, JournalOptions, Shipper};
 use crate::config::{Config, Environment};
 use crate::gateway::prepared::Prepared;
+use crate::gateway::rates::Rates;
 use crate::gateway::streams::OpenStreams;
 use crate::gateway::upstream::Upstreams;
 use crate::listener::{Front, Listener, Strangers};
@@ -31,7 +32,7 @@ use crate::store::{StoreError, sql};
 use crate::telemetry::Metrics;
 use crate::token::TokenFault;
 use crate::types::{Clock, Entropy, NodeId, PlainToken, SystemClock, SystemEntropy};
-use crate::{oauth, own_mcp, web};
+use crate::{api, oauth, own_mcp, web};
 
 pub use direct::{Direct, open};
 pub use drain::signalled;
@@ -162,7 +163,9 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
         metrics: Arc::clone(&metrics),
         upstreams: Upstreams::default(),
         local: local(&node, Arc::clone(&flush) as _),
-        own_mcp: own_mcp::router(Arc::clone(&node), flush as _),
+        own_mcp: own_mcp::router(Arc::clone(&node), Arc::clone(&flush) as _),
+        own_api: api::router(Arc::clone(&node), flush as _),
+        rates: Rates::default(),
         strangers: Strangers::default(),
         prepared: Arc::clone(&prepared),
     };

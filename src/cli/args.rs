@@ -29,6 +29,8 @@ pub(super) enum Command {
     Member(super::members::Members),
     /// Roles of the configuration
     Role(super::members::Roles),
+    /// Apps: drafts, versions, manifests
+    App(super::apps::Apps),
     /// Clients (applications) and their secrets
     Client(super::clients::Clients),
     /// Grants: what users gave to clients
@@ -37,6 +39,12 @@ pub(super) enum Command {
     Key(super::grants::Keys),
     /// The audit log
     Audit(super::audit::Audit),
+    /// Sign in to a gateway, so that `token` has tokens for scripts
+    Login(super::login::Login),
+    /// Print an access token that works now: curl -H "Authorization: Bearer $(tollgate token)"
+    Token(super::login::Token),
+    /// End a login: its tokens stop working
+    Logout(super::login::Logout),
     /// The operator's manual
     Manual(Manual),
     /// Ask a gateway whether it is healthy; exits with 0 or 1

@@ -3,6 +3,7 @@
 //! Commands that start a gateway go to `boot`. Commands that administer one ask its admin API, or work on the store when none
 //! runs; [`crate::admin::Administration`] is the same either way.
 
+mod apps;
 mod args;
 mod audit;
 mod clients;
@@ -11,6 +12,7 @@ mod failure;
 mod gateway;
 mod grants;
 mod health;
+mod login;
 mod manual;
 mod members;
 mod orgs;
@@ -53,10 +55,14 @@ async fn run(command: Command) -> Result<(), CliError> {
         Command::User(args) => users::run(args).await,
         Command::Member(args) => members::run(args).await,
         Command::Role(args) => members::roles(args).await,
+        Command::App(args) => apps::run(args).await,
         Command::Client(args) => clients::run(args).await,
         Command::Grant(args) => grants::run(args).await,
         Command::Key(args) => grants::keys(args).await,
         Command::Audit(args) => audit::run(args).await,
+        Command::Login(args) => login::login(args).await,
+        Command::Token(args) => login::token(args).await,
+        Command::Logout(args) => login::logout(args).await,
         Command::Manual(args) => manual::run(&args),
         Command::Health(args) => health::run(&args).await,
     }

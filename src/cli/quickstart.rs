@@ -187,7 +187,7 @@ impl Ready {
     fn of(node: &Node, admin: SocketAddr, prepared: Prepared) -> Self {
         let config = node.config.load();
         let own = config.apis.iter().find(|a| matches!(a.target, Target::OwnMcp));
-        let gated = config.apis.iter().filter(|a| !matches!(a.target, Target::OwnMcp));
+        let gated = config.apis.iter().filter(|a| matches!(a.target, Target::Upstream(_)));
         Self {
             public_url: config.issuer.to_string(),
             mcp_url: own.map_or_else(|| config.issuer.at("/mcp"), |a| a.resource.as_str().to_owned()),

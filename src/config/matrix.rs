@@ -26,7 +26,11 @@ impl<'a> Matrix<'a> {
         for api in &self.config.apis {
             for route in &api.listing {
                 let methods = route.methods.iter().map(http::Method::as_str).collect::<Vec<_>>().join(",");
-                let needs = route.scopes.as_ref().map_or_else(|| "(public)".to_owned(), ToString::to_string);
+                let needs = match &route.scopes {
+                    None => "(public)".to_owned(),
+                    Some(scopes) if scopes.is_empty() => "(any token)".to_owned(),
+                    Some(scopes) => scopes.to_string(),
+                };
                 let path = format!("{}{}", api.mount, route.pattern);
                 rows.push([api.name.to_string(), route.id.to_string(), methods, path, needs]);
             }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use secrecy::SecretString;
 
-use super::Catalogue;
+use super::{Catalogue, Enforce, Per};
 use crate::mcp::ServerPolicy;
 use crate::routing::{MountTable, RouteTable};
 use crate::types::{ApiName, Issuer, ResourceId, RoleName, RouteId, ScopeBits, ScopeSet};
@@ -186,11 +186,13 @@ pub struct Api {
     /// Who answers.
     pub target: Target,
     /// Its routes.
-    pub routes: RouteTable<Route>,
+    pub routes: RouteTable<Arc<Route>>,
     /// Every route with its pattern and methods, for people.
     pub listing: Vec<RouteMeta>,
     /// How requests and the upstream are bound to the organization.
     pub tenancy: Tenancy,
+    /// How often it may be called, all routes together.
+    pub rates: Vec<Rate>,
     /// What its metadata advertises and its 401 asks for: the least that is useful.
     pub advertised: ScopeSet,
     /// Origins of browsers that may call it; the public URL always may.
@@ -215,6 +217,8 @@ pub enum Target {
     Upstream(Arc<Upstream>),
     /// Our own MCP server.
     OwnMcp,
+    /// Our own JSON API.
+    OwnApi,
 }
 
 /// A rule inside an API.
@@ -228,6 +232,29 @@ pub struct Route {
     pub encoded_slash: bool,
     /// Names of captured segments that must name the token's organization.
     pub org_captures: Vec<String>,
+    /// Names of captured segments that must not start with `_`.
+    pub index_captures: Vec<String>,
+    /// What `{operation}` stands for in a path prefix.
+    pub operation: Option<String>,
+    /// Where a request names series or streams; without it, label tenancy refuses it.
+    pub enforce: Option<Enforce>,
+    /// How often it may be called, besides the rates of its API.
+    pub rates: Vec<Rate>,
+    /// Requests that it serves at one time.
+    pub max_concurrent: Option<u32>,
+    /// Largest body of a request, bytes.
+    pub max_body: Option<u64>,
+}
+
+/// How often something may be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// Whose requests are counted together.
+    pub per: Per,
+    /// Time that a request is worth, microseconds; at least 1.
+    pub interval: i64,
+    /// How many may come at once; at least 1.
+    pub burst: u32,
 }
 
 /// Who may use a route. There is no default: a rule says it.
@@ -275,6 +302,13 @@ pub enum Tell {
     },
     /// By what is put before the path.
     PathPrefix {
+        /// `{org.tenant}`, `{org.id}`, `{org.slug}` are replaced, and `{operation}` by the route's.
+        template: String,
+    },
+    /// By a label matcher in every selector of every query.
+    Label {
+        /// The label.
+        label: String,
         /// `{org.tenant}`, `{org.id}`, `{org.slug}` are replaced.
         template: String,
     },

@@ -10,12 +10,30 @@ use serde_json::Value;
 
 use super::error::ConfigError;
 use super::list::List;
-use super::raw::{RawRoute, RawScope};
+use super::raw::{RawKind, RawNeed, RawRoute, RawScope, RawTenant};
 use super::read::{Reading, read, schema_of};
 use super::written::Written;
+use crate::types::ScopeToken;
 
 /// Every pack that comes with the gateway, by name.
-pub const PACKS: &[(&str, &str)] = &[("prometheus", include_str!("../../config/packs/prometheus.toml"))];
+pub const PACKS: &[(&str, &str)] = &[
+    ("account-api", include_str!("../../config/packs/account-api.toml")),
+    ("alertmanager", include_str!("../../config/packs/alertmanager.toml")),
+    ("grafana", include_str!("../../config/packs/grafana.toml")),
+    ("jaeger", include_str!("../../config/packs/jaeger.toml")),
+    ("loki", include_str!("../../config/packs/loki.toml")),
+    ("mcp", include_str!("../../config/packs/mcp.toml")),
+    ("mimir", include_str!("../../config/packs/mimir.toml")),
+    ("opensearch", include_str!("../../config/packs/opensearch.toml")),
+    ("otlp-grpc", include_str!("../../config/packs/otlp-grpc.toml")),
+    ("otlp-http", include_str!("../../config/packs/otlp-http.toml")),
+    ("prometheus", include_str!("../../config/packs/prometheus.toml")),
+    ("tempo", include_str!("../../config/packs/tempo.toml")),
+    ("thanos", include_str!("../../config/packs/thanos.toml")),
+    ("victorialogs", include_str!("../../config/packs/victorialogs.toml")),
+    ("victoriametrics", include_str!("../../config/packs/victoriametrics.toml")),
+    ("victoriatraces", include_str!("../../config/packs/victoriatraces.toml")),
+];
 
 /// A route pack as it is written.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -23,8 +41,13 @@ pub const PACKS: &[(&str, &str)] = &[("prometheus", include_str!("../../config/p
 pub struct RawPack {
     /// What it is for.
     pub description: String,
-    /// Its scopes by name.
+    /// What APIs it is for.
+    #[serde(default)]
+    pub kind: RawKind,
+    /// Its scopes by name. `{api}` stands for the name of an API of MCP servers, in names and descriptions.
     pub scopes: BTreeMap<String, RawScope>,
+    /// How its upstream is told the organization, unless the API says otherwise.
+    pub tenant: Option<RawTenant>,
     /// Query parameters that name a tenant to the upstream.
     #[serde(default)]
     pub forbidden_query: Vec<String>,
@@ -32,15 +55,48 @@ pub struct RawPack {
     #[serde(default)]
     pub identity_headers: List<Written<HeaderName>>,
     /// Its rules. What none of them names is refused.
+    #[serde(default)]
     pub routes: List<RawRoute>,
+    /// Of MCP servers: what tools need, as `tools` of an API.
+    #[serde(default)]
+    pub tools: BTreeMap<String, RawNeed>,
 }
+
+impl RawPack {
+    /// Its scopes as they are in the API `name`.
+    pub(super) fn scopes_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (String, RawScope)> + 'a {
+        self.scopes.iter().map(|(scope, raw)| {
+            let description = raw.description.as_ref().map(|d| d.replace(API, name));
+            (scope.replace(API, name), RawScope { description, ..raw.clone() })
+        })
+    }
+
+    /// What its tools need in the API `name`.
+    pub(super) fn tools_of(&self, name: &str) -> BTreeMap<String, RawNeed> {
+        let named = |scope: &Written<ScopeToken>| ScopeToken::parse(&scope.0.as_str().replace(API, name)).ok().map(Written);
+        let need = |need: &RawNeed| match need {
+            RawNeed::Scopes(scopes) => RawNeed::Scopes(scopes.iter().filter_map(named).collect()),
+            RawNeed::Word(word) => RawNeed::Word(*word),
+        };
+        self.tools.iter().map(|(pattern, n)| (pattern.clone(), need(n))).collect()
+    }
+}
+
+/// Stands for the name of the API in scopes of packs for MCP servers.
+const API: &str = "{api}";
 
 static PACK_SCHEMA: LazyLock<Value> = LazyLock::new(schema_of::<RawPack>);
 
-/// Whether there is a pack of this name.
+/// Whether there is a pack of this name for HTTP APIs.
 #[must_use]
-pub fn exists(name: &str) -> bool {
-    PACKS.iter().any(|(n, _)| *n == name)
+pub fn is_for_http(name: &str) -> bool {
+    load(name).is_some_and(|pack| pack.is_ok_and(|p| p.kind == RawKind::Http))
+}
+
+/// Whether the pack of this name says how its upstream is told the organization.
+#[must_use]
+pub fn tells_tenant(name: &str) -> bool {
+    load(name).is_some_and(|pack| pack.is_ok_and(|p| p.tenant.is_some()))
 }
 
 /// The names of all packs.

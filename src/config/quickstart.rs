@@ -161,10 +161,12 @@ fn gate(raw: &mut RawConfig, name: ApiName, endpoint: Endpoint) {
     if mcp {
         api.kind = RawKind::Mcp;
         api.tools.insert("default".to_owned(), RawNeed::Scopes(List::default()));
-    } else if pack::exists(&text) {
-        api.pack = Some(text);
-        api.tenant =
-            Some(RawTenant::Header { name: Written(HeaderName::from_static("x-scope-orgid")), value: "{org.tenant}".to_owned() });
+    } else if pack::is_for_http(&text) {
+        api.pack = Some(text.clone());
+        if !pack::tells_tenant(&text) {
+            let name = Written(HeaderName::from_static("x-scope-orgid"));
+            api.tenant = Some(RawTenant::Header { name, value: "{org.tenant}".to_owned() });
+        }
     } else {
         generic(raw, &mut api);
     }
@@ -184,6 +186,8 @@ fn bare_api(name: ApiName, mount: String) -> RawApi {
         forbidden_query: Vec::new(),
         identity_headers: List::default(),
         routes: List::default(),
+        rates: List::default(),
+        overrides: BTreeMap::new(),
         tools: BTreeMap::new(),
         prompts: BTreeMap::new(),
         resources: BTreeMap::new(),
@@ -211,6 +215,12 @@ fn generic(raw: &mut RawConfig, api: &mut RawApi) {
             public: false,
             encoded_slash: false,
             org_captures: Vec::new(),
+            index_captures: Vec::new(),
+            rates: List::default(),
+            max_concurrent: None,
+            max_body: None,
+            operation: None,
+            enforce: None,
         });
     }
 }

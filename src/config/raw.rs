@@ -332,6 +332,12 @@ pub struct RawApi {
     /// Its rules, in addition to those of `pack`. The most specific pattern decides.
     #[serde(default)]
     pub routes: List<RawRoute>,
+    /// How often it may be called, all routes together.
+    #[serde(default)]
+    pub rates: List<RawRate>,
+    /// What is different from `pack`: keys are ids of its routes, without the API's name.
+    #[serde(default)]
+    pub overrides: BTreeMap<String, RawOverride>,
     /// Of an MCP server: what each tool needs besides `mcp:<name>:invoke`. Keys are names, with `*` for any run of characters; the
     /// key `default` stands for all other tools and denies them when it is absent.
     #[serde(default)]
@@ -374,9 +380,19 @@ pub enum RawTenant {
     },
     /// By what is put before the path.
     PathPrefix {
-        /// The prefix, starting with `/`.
+        /// The prefix, starting with `/`. `{operation}` is replaced by the `operation` of the route.
         value: String,
     },
+    /// By a label matcher that is added to every selector of a query: the upstream holds the series or streams of all
+    /// organizations and tells them apart by a label. Routes that don't say how they are enforced are refused.
+    Label {
+        /// The label.
+        label: String,
+        /// Its value for the organization.
+        value: String,
+    },
+    /// Not at all, also where `pack` has a way: the upstream serves one organization, or everybody the same.
+    None,
 }
 
 /// A rule inside an API.
@@ -404,6 +420,110 @@ pub struct RawRoute {
     /// Names of captured segments that must name the token's organization, by id, slug or tenant value.
     #[serde(default)]
     pub org_captures: Vec<String>,
+    /// Names of captured segments that must each name one thing of the caller's: none that starts with `_`, which the
+    /// upstream keeps for itself.
+    #[serde(default)]
+    pub index_captures: Vec<String>,
+    /// How often it may be called, besides the rates of its API.
+    #[serde(default)]
+    pub rates: List<RawRate>,
+    /// Requests that it serves at one time on this node; streams count until they end.
+    pub max_concurrent: Option<u32>,
+    /// Largest body of a request.
+    pub max_body: Option<Written<ByteSize>>,
+    /// What `{operation}` of a tenant's path prefix stands for here.
+    pub operation: Option<String>,
+    /// Where a request names series or streams, so that `tenant.mode = "label"` can narrow it. Without it the route is refused
+    /// in that mode.
+    pub enforce: Option<Enforce>,
+}
+
+/// Where a request names series or streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Enforce {
+    /// Nowhere: neither request nor answer has anything of any tenant.
+    Nothing,
+    /// The parameter `query` is PromQL.
+    PromqlQuery,
+    /// The parameters `match[]` are series selectors; without one, all series of the organization.
+    PromqlMatch,
+    /// The answer lists rules of Prometheus; the others are taken out.
+    PromqlRules,
+    /// The answer lists alerts of Prometheus; the others are taken out.
+    PromqlAlerts,
+    /// The parameter `query` is LogQL.
+    LogqlQuery,
+    /// The parameter `query` is LogQL or missing; without it, all streams of the organization.
+    LogqlOptional,
+    /// The parameters `match` and `match[]` are stream selectors; without one, all streams of the organization.
+    LogqlSeries,
+    /// The parameters `filter` narrow the answer of an Alertmanager.
+    AlertmanagerFilter,
+    /// The body is a new silence of an Alertmanager.
+    AlertmanagerSilence,
+}
+
+/// What is different from a route of a pack.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum RawOverride {
+    /// Other keys.
+    Change(RawChange),
+    /// The route is taken out: its requests are refused.
+    Word(RawRemove),
+}
+
+/// Other keys of a route of a pack.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawChange {
+    /// What a token needs instead: all of these scopes.
+    pub scopes: Option<List<Written<ScopeToken>>>,
+    /// How often it may be called, besides the rates of its API.
+    pub rates: Option<List<RawRate>>,
+    /// Requests that it serves at one time on this node; streams count until they end.
+    pub max_concurrent: Option<u32>,
+    /// Largest body of a request.
+    pub max_body: Option<Written<ByteSize>>,
+}
+
+/// How often something may be called. Each node counts for itself.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawRate {
+    /// Whose requests are counted together.
+    pub per: Per,
+    /// How many.
+    pub requests: u32,
+    /// In how long, at least `1s`.
+    pub every: Written<Duration>,
+    /// How many may come at once, after a pause. Without it, `requests`.
+    pub burst: Option<u32>,
+}
+
+/// Whose requests are counted together. Without a token there is only the address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Per {
+    /// Everybody's of an organization.
+    Organization,
+    /// An application's in an organization.
+    Client,
+    /// A user's in an organization, through whichever application.
+    User,
+    /// An address's; of IPv6, a /64's.
+    Address,
+    /// An organization's of one tool, prompt or resource of an MCP server.
+    Tool,
+}
+
+/// The route is taken out.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RawRemove {
+    /// The route is taken out.
+    Remove,
 }
 
 /// What a tool, prompt or resource needs.

@@ -17,7 +17,7 @@ use crate::types::{RouteId, ScopeBits, Timestamp};
 #[derive(Debug)]
 pub struct Permit {
     api: Arc<Api>,
-    route: RouteId,
+    route: Arc<Route>,
     needed: ScopeBits,
     principal: Option<Arc<Principal>>,
 }
@@ -31,7 +31,13 @@ impl Permit {
 
     /// The route.
     #[must_use]
-    pub const fn route(&self) -> &RouteId {
+    pub fn route(&self) -> &RouteId {
+        &self.route.id
+    }
+
+    /// The rule behind the route.
+    #[must_use]
+    pub fn rule(&self) -> &Route {
         &self.route
     }
 
@@ -107,7 +113,7 @@ pub async fn authorize(node: &Node, asked: &Asked<'_>) -> Result<Permit, Refused
         && route.access == Access::Public
     {
         slash(asked, route).map_err(|denial| refused(denial, Some(route), None))?;
-        return Ok(Permit { api: Arc::clone(asked.api), route: route.id.clone(), needed: ScopeBits::NONE, principal: None });
+        return Ok(Permit { api: Arc::clone(asked.api), route: Arc::clone(route), needed: ScopeBits::NONE, principal: None });
     }
     let principal = authenticate(node, asked).await?;
     let (route, captures) = match lookup {
@@ -116,7 +122,7 @@ pub async fn authorize(node: &Node, asked: &Asked<'_>) -> Result<Permit, Refused
         Lookup::NotFound => return Err(refused(Denial::NoRoute, None, Some(&principal))),
     };
     match decide(asked, route, &captures, &principal) {
-        Ok(needed) => Ok(Permit { api: Arc::clone(asked.api), route: route.id.clone(), needed, principal: Some(principal) }),
+        Ok(needed) => Ok(Permit { api: Arc::clone(asked.api), route: Arc::clone(route), needed, principal: Some(principal) }),
         Err(denial) => Err(refused(denial, Some(route), Some(&principal))),
     }
 }
@@ -172,6 +178,9 @@ fn bind(asked: &Asked<'_>, route: &Route, captures: &Captures<'_, '_>, org: &Org
             return Err(Denial::Organization(NamedBy::Path));
         }
     }
+    if route.index_captures.iter().any(|c| captures.value(c).is_some_and(|value| value.starts_with('_'))) {
+        return Err(Denial::NoRoute);
+    }
     let tenancy = &asked.api.tenancy;
     if let Some(suffix) = &tenancy.host_suffix {
         let named = asked.request.host().strip_suffix(suffix.as_str());
@@ -198,6 +207,24 @@ fn names_tenant(query: Option<&str>, forbidden: &[String]) -> bool {
 #[must_use]
 pub fn tenant_value<'o>(api: &Api, org: &'o Org) -> &'o str {
     org.tenants.get(api.name.as_str()).unwrap_or(&org.tenant)
+}
+
+/// A template with what names the organization filled in.
+#[must_use]
+pub fn filled(template: &str, permit: &Permit, org: &Org) -> String {
+    let values =
+        [("{org.tenant}", tenant_value(permit.api(), org)), ("{org.id}", org.id.as_str()), ("{org.slug}", org.slug.as_str())];
+    let mut out = String::with_capacity(template.len() + 32);
+    let mut rest = template;
+    while let Some(at) = rest.find('{') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let (name, value) = values.into_iter().find(|(name, _)| rest.starts_with(name)).unwrap_or(("{", "{"));
+        out.push_str(value);
+        rest = &rest[name.len()..];
+    }
+    out.push_str(rest);
+    out
 }
 
 fn list(methods: MethodSet) -> String {

@@ -1,8 +1,11 @@
 //! Every reason for which the gate refuses, as a value. What a caller is told about each is [`super::respond`]'s to say.
 
+use std::time::Duration;
+
 use http::StatusCode;
 
 use super::hygiene::Unclean;
+use crate::labels;
 use crate::mcp;
 use crate::token::{Principal, Refusal};
 use crate::types::ScopeBits;
@@ -44,6 +47,15 @@ pub enum Denial {
     Message(Box<mcp::BadMessage>),
     /// The MCP headers do not say what the body says.
     Mismatch(Box<mcp::Mismatch>),
+    /// The request can't be narrowed to the organization's label.
+    Selector(labels::Refused),
+    /// A rate is used up.
+    Rate {
+        /// When the next request would be in time.
+        wait: Duration,
+    },
+    /// The route serves as many requests as it may at one time.
+    Concurrency,
     /// The body is larger than allowed.
     BodyTooLarge,
     /// The length of a long message was not declared.
@@ -128,6 +140,9 @@ impl Denial {
             Self::Origin => "origin_not_allowed",
             Self::Message(_) => "message_malformed",
             Self::Mismatch(_) => "header_mismatch",
+            Self::Selector(refused) => refused.code(),
+            Self::Rate { .. } => "rate_limited",
+            Self::Concurrency => "too_many_at_once",
             Self::BodyTooLarge => "body_too_large",
             Self::LengthRequired => "length_required",
             Self::BodyBroken => "body_broken",
@@ -151,7 +166,9 @@ impl Denial {
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::NoToken | Self::Token(_) | Self::Audience => StatusCode::UNAUTHORIZED,
             Self::Organization(_) | Self::Scopes { .. } | Self::Target(_) | Self::Origin => StatusCode::FORBIDDEN,
-            Self::Message(_) | Self::Mismatch(_) => StatusCode::BAD_REQUEST,
+            Self::Selector(refused) if refused.is_final() => StatusCode::FORBIDDEN,
+            Self::Message(_) | Self::Mismatch(_) | Self::Selector(_) => StatusCode::BAD_REQUEST,
+            Self::Rate { .. } | Self::Concurrency => StatusCode::TOO_MANY_REQUESTS,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::LengthRequired => StatusCode::LENGTH_REQUIRED,
             Self::BodyBroken => StatusCode::REQUEST_TIMEOUT,
@@ -195,6 +212,9 @@ impl Denial {
             Self::Origin => "Pages of this origin may not call this API. The operator lists allowed origins.".into(),
             Self::Message(bad) => format!("The body is not one JSON-RPC message: {bad}."),
             Self::Mismatch(mismatch) => format!("{mismatch}."),
+            Self::Selector(refused) => format!("{refused}."),
+            Self::Rate { wait } => format!("Too many requests. The next one is in time in {} s.", whole_seconds(*wait)),
+            Self::Concurrency => "Too many requests are under way here. Try again when one has ended.".into(),
             Self::BodyTooLarge => "The body is larger than this gateway accepts here. Send less.".into(),
             Self::LengthRequired => "Messages over 64 KiB must declare their Content-Length.".into(),
             Self::BodyBroken => "The body did not arrive whole in time. Send it again.".into(),
@@ -212,6 +232,16 @@ impl Denial {
         }
     }
 
+    /// `Retry-After`, where trying again helps (RFC 9110 §10.2.3).
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::Rate { wait } => Some(whole_seconds(*wait)),
+            Self::Concurrency | Self::Stale | Self::Store | Self::Journal => Some(1),
+            _ => None,
+        }
+    }
+
     /// Whether the connection must end with the answer.
     #[must_use]
     pub const fn closes(&self) -> bool {
@@ -221,6 +251,11 @@ impl Denial {
             _ => false,
         }
     }
+}
+
+/// Rounded up, and at least one: who comes back earlier is refused again.
+fn whole_seconds(wait: Duration) -> u64 {
+    u64::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u64::MAX).max(1)
 }
 
 fn capital(text: &str) -> String {

@@ -18,6 +18,8 @@ pub struct Inspected {
     pub call: Option<McpCall>,
     /// The id that an answer repeats.
     pub id: Option<mcp::RequestId>,
+    /// The tool, prompt or resource that it is about.
+    pub target: Option<mcp::Target>,
 }
 
 /// A refusal with the id that its answer repeats.
@@ -55,7 +57,7 @@ pub fn inspect(
     let era = said.era();
     if *method != Method::POST {
         // A stream that a legacy client opens may replay answers to earlier list requests.
-        return Ok(Inspected { era, filtered: *method == Method::GET, call: None, id: None });
+        return Ok(Inspected { era, filtered: *method == Method::GET, call: None, id: None, target: None });
     }
     let message = mcp::parse(body, limits).map_err(|bad| Denial::Message(Box::new(bad)))?;
     let id = message.reply_id().cloned();
@@ -73,5 +75,6 @@ pub fn inspect(
         }
     }
     let filtered = call.is_some_and(|c| ListKind::of_method(&c.method).is_some());
-    Ok(Inspected { era, filtered, call: seen.clone(), id: id.clone() })
+    let target = call.and_then(|c| c.target.clone());
+    Ok(Inspected { era, filtered, call: seen.clone(), id: id.clone(), target })
 }

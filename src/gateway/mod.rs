@@ -1,15 +1,17 @@
 //! The gate: what happens to a request between the listener and the upstream.
 //!
-//! `hygiene → route → authenticate → bind organization → authorize → (message) → forward`, each stage a file; a refusal at any
+//! `hygiene → route → authenticate → bind organization → authorize → (message, narrow) → forward`, each stage a file; a refusal at any
 //! of them is a [`denial::Denial`], and [`respond`] is the one place that turns those into answers.
 
 pub mod authorize;
 pub mod denial;
 pub mod hygiene;
 pub mod message;
+pub mod narrow;
 pub mod outbound;
 pub mod path;
 pub mod prepared;
+pub mod rates;
 pub mod record;
 pub mod respond;
 pub mod streams;

@@ -1,15 +1,14 @@
 //! What an upstream receives: the request that was authorized, our credentials, one tenant, and nothing of the client's.
 
 use http::header::{ACCEPT_ENCODING, HOST};
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use pingora::http::RequestHeader;
 use pingora::{OrErr as _, Result};
 use secrecy::ExposeSecret as _;
 
-use super::authorize::{Permit, tenant_value};
+use super::authorize::{Permit, filled};
 use super::hygiene::{CREDENTIAL_HEADERS, CleanRequest};
 use crate::config::{ApiKind, Endpoint, Target, Tell};
-use crate::store::Org;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -36,7 +35,10 @@ pub struct Facts<'a> {
 pub fn target(permit: &Permit, request: &CleanRequest, endpoint: &Endpoint) -> String {
     let below = &request.path()[permit.api().mount.len()..];
     let prefix = match (&permit.api().tenancy.tell, permit.principal()) {
-        (Some(Tell::PathPrefix { template }), Some(principal)) => filled(template, permit, &principal.org),
+        (Some(Tell::PathPrefix { template }), Some(principal)) => {
+            let operation = permit.rule().operation.as_deref().unwrap_or_default();
+            filled(&template.replace("{operation}", operation), permit, &principal.org)
+        }
         _ => String::new(),
     };
     let mut target = format!("{}{prefix}{below}", endpoint.base_path);
@@ -50,57 +52,62 @@ pub fn target(permit: &Permit, request: &CleanRequest, endpoint: &Endpoint) -> S
     target
 }
 
-fn filled(template: &str, permit: &Permit, org: &Org) -> String {
-    template
-        .replace("{org.tenant}", tenant_value(permit.api(), org))
-        .replace("{org.id}", org.id.as_str())
-        .replace("{org.slug}", org.slug.as_str())
-}
-
-/// Turns the client's request head into the one that the upstream receives.
+/// Turns the client's request head into the one that the upstream receives. Names of headers leave in lower case: keeping the
+/// client's spelling would cost a second map beside the headers.
 ///
 /// # Errors
 /// When a value can't be written as a header; nothing is forwarded then.
 pub fn prepare(head: &mut RequestHeader, permit: &Permit, request: &CleanRequest, facts: &Facts<'_>) -> Result<()> {
-    head.set_raw_path(target(permit, request, facts.endpoint).as_bytes())?;
+    let came = std::mem::replace(head, RequestHeader::from(http::Request::new(()).into_parts().0));
+    let mut parts = http::request::Parts::from(came);
     for name in CREDENTIAL_HEADERS.iter().chain(request.remove()).chain(&permit.api().identity_headers) {
-        head.remove_header(name);
+        parts.headers.remove(name);
     }
     if matches!(permit.api().kind, ApiKind::Mcp(_)) {
         // Lists are filtered on the way back: they must be readable.
-        head.remove_header(&ACCEPT_ENCODING);
+        parts.headers.remove(ACCEPT_ENCODING);
     }
-    head.insert_header(HOST, authority(facts.endpoint))?;
-    head.insert_header(REQUEST_ID, facts.request_id)?;
-    head.insert_header(TRACEPARENT, facts.traceparent)?;
-    head.insert_header(FORWARDED_HOST, request.host().as_ref())?;
-    head.insert_header(FORWARDED_PROTO, facts.scheme)?;
+    describe(&mut parts.headers, request, facts)?;
+    tell(&mut parts.headers, permit)?;
+    inject(&mut parts.headers, permit)?;
+    *head = RequestHeader::from(parts);
+    head.set_raw_path(target(permit, request, facts.endpoint).as_bytes())
+}
+
+fn describe(headers: &mut HeaderMap, request: &CleanRequest, facts: &Facts<'_>) -> Result<()> {
+    headers.insert(HOST, value(&authority(facts.endpoint))?);
+    headers.insert(REQUEST_ID, value(facts.request_id)?);
+    headers.insert(TRACEPARENT, value(facts.traceparent)?);
+    headers.insert(FORWARDED_HOST, value(request.host())?);
+    headers.insert(FORWARDED_PROTO, HeaderValue::from_static(facts.scheme));
     match facts.client {
-        Some(address) => head.insert_header(FORWARDED_FOR, address.to_string())?,
-        None => drop(head.remove_header(&FORWARDED_FOR)),
-    }
-    tell(head, permit)?;
-    inject(head, permit)
+        Some(address) => headers.insert(FORWARDED_FOR, value(&address.to_string())?),
+        None => headers.remove(FORWARDED_FOR),
+    };
+    Ok(())
+}
+
+fn value(text: &str) -> Result<HeaderValue> {
+    HeaderValue::from_str(text).or_err(pingora::ErrorType::InternalError, "a header's value is no header value")
 }
 
 const REQUEST_ID: HeaderName = super::respond::REQUEST_ID;
 
-fn tell(head: &mut RequestHeader, permit: &Permit) -> Result<()> {
+fn tell(headers: &mut HeaderMap, permit: &Permit) -> Result<()> {
     let Some(Tell::Header { name, template }) = &permit.api().tenancy.tell else { return Ok(()) };
-    head.remove_header(name);
-    match permit.principal() {
-        Some(principal) => head.insert_header(name.clone(), filled(template, permit, &principal.org)),
-        None => Ok(()),
+    headers.remove(name);
+    if let Some(principal) = permit.principal() {
+        headers.insert(name.clone(), value(&filled(template, permit, &principal.org))?);
     }
+    Ok(())
 }
 
-fn inject(head: &mut RequestHeader, permit: &Permit) -> Result<()> {
+fn inject(headers: &mut HeaderMap, permit: &Permit) -> Result<()> {
     let Target::Upstream(upstream) = &permit.api().target else { return Ok(()) };
     for header in &upstream.inject {
-        let mut value = HeaderValue::from_str(header.value.expose_secret())
-            .or_err(pingora::ErrorType::InternalError, "an injected header's value is no header value")?;
-        value.set_sensitive(true);
-        head.insert_header(header.name.clone(), value)?;
+        let mut secret = value(header.value.expose_secret())?;
+        secret.set_sensitive(true);
+        headers.insert(header.name.clone(), secret);
     }
     Ok(())
 }

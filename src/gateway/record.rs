@@ -1,11 +1,9 @@
 //! Audit records of gated requests.
 
-use std::sync::Arc;
-
 use super::authorize::Permit;
 use super::denial::Denial;
 use crate::config::{Api, Config};
-use crate::record::{Actor, AuditRecord, Call, Decision, Event, McpCall, Measured, Origin, Outcome};
+use crate::record::{Actor, AuditRecord, Call, Decision, Event, McpCall, Measured, Opening, Origin, Outcome};
 use crate::token::{Claims, Principal};
 use crate::types::{ApiName, RecordId, RouteId, ScopeBits, ScopeSet, Timestamp};
 
@@ -30,13 +28,32 @@ pub struct Basis<'a> {
     pub mcp: Option<McpCall>,
 }
 
-/// The record of a request that is about to be forwarded.
+/// What the journal writes of a request that is about to be forwarded. `needed` are the scopes of the permit.
 #[must_use]
-pub fn allowed(basis: Basis<'_>, permit: &Permit) -> AuditRecord {
-    let principal = permit.principal().map(Arc::as_ref);
-    let scopes = Scopes::of(basis.config, permit.needed(), principal);
-    let route = Some(permit.route().clone());
-    call(basis, permit.api().name.clone(), route, who(principal, None), scopes, Decision::Allowed, Outcome::Unknown)
+pub fn opening<'a>(basis: &'a Basis<'a>, permit: &'a Permit, needed: &'a ScopeSet) -> Opening<'a> {
+    Opening {
+        id: &basis.id,
+        time: basis.time,
+        request: &basis.origin.request,
+        node: &basis.origin.node,
+        peer: basis.origin.peer,
+        user_agent: basis.origin.user_agent.as_deref(),
+        trace: basis.origin.trace.as_deref(),
+        api: &permit.api().name,
+        route: Some(permit.route()),
+        method: basis.method,
+        path: bounded(basis.path),
+        mcp: basis.mcp.as_ref(),
+        scopes_needed: needed,
+        caller: permit.principal().map(|p| &p.caller),
+    }
+}
+
+fn bounded(path: &str) -> &str {
+    if path.len() <= MAX_PATH {
+        return path;
+    }
+    path.char_indices().nth(MAX_PATH).map_or(path, |(end, _)| &path[..end])
 }
 
 /// What is known about a refused request.
@@ -107,7 +124,7 @@ fn call(
         api,
         route,
         method: basis.method.to_owned(),
-        path: basis.path.chars().take(MAX_PATH).collect(),
+        path: bounded(basis.path).to_owned(),
         mcp: basis.mcp,
         scopes_needed: scopes.needed,
         scopes_held: scopes.held,

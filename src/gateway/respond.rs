@@ -62,8 +62,10 @@ pub fn answer(denial: &Denial, scene: &Scene<'_>) -> Answer {
                 put(&mut headers, ALLOW, allow);
             }
         }
-        Denial::Stale | Denial::Store | Denial::Journal => put(&mut headers, RETRY_AFTER, "1"),
         _ => {}
+    }
+    if let Some(seconds) = denial.retry_after() {
+        put(&mut headers, RETRY_AFTER, &seconds.to_string());
     }
     if let Some(origin) = scene.origin {
         cors(&mut headers, origin);
@@ -168,6 +170,7 @@ fn rpc(denial: &Denial, scene: &Scene<'_>) -> Option<mcp::Answer> {
             mcp::Answer::insufficient_scope(scene.rpc, scene.target?, &scopes, &page())
         }
         Denial::Scopes { .. } => mcp::Answer::denied(scene.rpc, scene.target?),
+        Denial::Rate { .. } | Denial::Concurrency => mcp::Answer::too_many(scene.rpc, denial.code(), denial.detail()),
         Denial::Upstream(fault) => mcp::Answer::upstream(scene.rpc, fault.for_mcp()),
         _ => return None,
     })

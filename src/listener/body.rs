@@ -1,4 +1,4 @@
-//! Bodies that decide: MCP messages, read before anything is forwarded.
+//! Bodies that decide: MCP messages and forms with queries, read before anything is forwarded.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +13,8 @@ use crate::gateway::authorize::Permit;
 use crate::gateway::denial::Denial;
 use crate::gateway::hygiene::CleanRequest;
 use crate::gateway::message::{self, Inspected};
+use crate::gateway::narrow::{self, Narrowed};
+use crate::labels;
 use crate::mcp;
 
 /// Longest message whose length need not be declared, bytes: what pingora replays of a body that was read to decide.
@@ -27,6 +29,7 @@ pub(super) async fn message(
     request: &CleanRequest,
     permit: &mut Permit,
 ) -> Result<(Option<Bytes>, Option<Inspected>), message::Refused> {
+    declared(session, permit)?;
     let ApiKind::Mcp(policy) = &permit.api().kind else { return Ok((None, None)) };
     let policy = Arc::clone(policy);
     let limits = mcp::Limits { bytes: config.listen.limits.max_mcp_body, ..mcp::Limits::default() };
@@ -34,6 +37,31 @@ pub(super) async fn message(
     let body = if reads { read(session, limits.bytes).await? } else { Bytes::new() };
     let inspected = message::inspect(&policy, &session.req_header().headers, request.method(), &body, &limits, permit)?;
     Ok((reads.then_some(body), Some(inspected)))
+}
+
+/// Refuses a body that is declared longer than its route takes; one that is not declared is counted while it passes.
+fn declared(session: &Session, permit: &Permit) -> Result<(), Denial> {
+    let length = session.req_header().headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
+    let too_long = permit.rule().max_body.zip(length).is_some_and(|(max, length)| length > max);
+    if too_long { Err(Denial::BodyTooLarge) } else { Ok(()) }
+}
+
+/// Narrows a request to its organization, where the upstream tells organizations apart by a label.
+pub(super) async fn selectors(
+    session: &mut Session,
+    config: &Config,
+    request: &mut CleanRequest,
+    permit: &Permit,
+) -> Result<(Option<Bytes>, Option<Narrowed>), Denial> {
+    let Some(label) = narrow::label(permit)? else { return Ok((None, None)) };
+    let empty = session.as_mut().is_body_empty();
+    if !empty && *request.method() != Method::POST {
+        return Err(Denial::Selector(labels::Refused::NotAForm));
+    }
+    let body = if empty { Bytes::new() } else { read(session, config.listen.limits.max_mcp_body).await? };
+    let body = (!body.is_empty()).then_some(body);
+    let (body, narrowed) = narrow::narrow(permit, &label, request, &session.req_header().headers, body.as_deref())?;
+    Ok((body.map(Bytes::from), Some(narrowed)))
 }
 
 /// Reads a whole body in a way that lets pingora replay its end: only what is left once at most [`REPLAYED`] bytes are missing is

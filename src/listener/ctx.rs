@@ -16,7 +16,9 @@ use crate::gateway::authorize::Permit;
 use crate::gateway::denial::UpstreamFault;
 use crate::gateway::hygiene::CleanRequest;
 use crate::gateway::message::Inspected;
+use crate::gateway::narrow::Narrowed;
 use crate::gateway::prepared::Prepared;
+use crate::gateway::rates::Running;
 use crate::gateway::streams::{CutSwitch, Registered};
 use crate::mcp::ListFilter;
 use crate::record::{BrokenBy, Measured, Origin, Outcome};
@@ -96,6 +98,8 @@ pub(super) struct Forwarding {
     pub(super) permit: Arc<Permit>,
     pub(super) request: CleanRequest,
     pub(super) message: Option<Inspected>,
+    /// What became of it where the upstream tells organizations apart by a label.
+    pub(super) narrowed: Option<Narrowed>,
     /// The body, when it was read to decide.
     pub(super) held: Option<Bytes>,
     pub(super) origin: Option<HeaderValue>,
@@ -109,6 +113,11 @@ pub(super) struct Forwarding {
     pub(super) fault: Option<UpstreamFault>,
     pub(super) tries: u8,
     pub(super) open: Option<OpenCall>,
+    /// Bytes of the body so far, where its route has a cap.
+    pub(super) received: u64,
+    /// Whether the body went over the cap.
+    pub(super) too_large: bool,
+    pub(super) _running: Option<Running>,
     pub(super) _registered: Registered,
 }
 

@@ -1,4 +1,4 @@
-//! Where requests are answered that are not forwarded: refusals, local endpoints, our own MCP server.
+//! Where requests are answered that are not forwarded: refusals, local endpoints, our own MCP server and JSON API.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use super::bridge::{self, Handover, ListRules, Served};
 use super::ctx::{Forwarding, Seen};
 use super::entry::Entered;
 use super::front::Front;
-use crate::config::{Api, ApiKind};
+use crate::config::{Api, ApiKind, Target};
 use crate::gateway::denial::Denial;
 use crate::gateway::hygiene;
 use crate::gateway::prepared::Prepared;
@@ -190,8 +190,8 @@ impl Desk<'_> {
         }
     }
 
-    /// Our own MCP server, with the principal that the gate found.
-    pub(super) async fn own_mcp(&self, session: &mut Session, forwarding: &mut Forwarding) -> Result<Served> {
+    /// Our own MCP server or JSON API, with the principal that the gate found.
+    pub(super) async fn own(&self, session: &mut Session, forwarding: &mut Forwarding) -> Result<Served> {
         let mut extensions = Extensions::new();
         extensions.insert(self.peer());
         let list = match (&forwarding.message, &forwarding.permit.api().kind, forwarding.permit.principal()) {
@@ -203,9 +203,13 @@ impl Desk<'_> {
         if let Some(principal) = forwarding.permit.principal() {
             extensions.insert(Arc::clone(principal));
         }
-        let max_body = self.prepared.config.listen.limits.max_mcp_body;
+        let limits = &self.prepared.config.listen.limits;
+        let (router, max_body) = match forwarding.permit.api().target {
+            Target::OwnApi => (&self.front.own_api, limits.max_local_body),
+            Target::OwnMcp | Target::Upstream(_) => (&self.front.own_mcp, limits.max_mcp_body),
+        };
         let handover = Handover { extensions, body: forwarding.held.take(), max_body, list };
-        let served = bridge::serve(session, &self.front.own_mcp, handover, &self.seen.request).await?;
+        let served = bridge::serve(session, router, handover, &self.seen.request).await?;
         if served == Served::Panicked {
             self.count_panic();
         }

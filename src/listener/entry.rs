@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, CONTENT_LENGTH, ORIGIN, TRANSFER_ENCODING, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Version};
 use pingora::Result;
@@ -20,7 +21,9 @@ use crate::gateway::authorize::{self, Asked, Permit, Refused};
 use crate::gateway::denial::Denial;
 use crate::gateway::hygiene::{self, CleanRequest, Head, Inspected, Peer, Protocol, Unclean};
 use crate::gateway::message;
+use crate::gateway::narrow::Narrowed;
 use crate::gateway::prepared::Prepared;
+use crate::gateway::rates::{Asking, Running};
 use crate::gateway::record;
 use crate::gateway::streams::OpenStream;
 use crate::node::Node;
@@ -53,11 +56,15 @@ pub(super) fn see(node: &Node, session: &Session, prepared: &Prepared) -> Seen {
         at,
         client: connected.map(|c| client(c, &head.headers, &prepared.config)),
         trace: TraceContext::of(text("traceparent"), uuid),
-        user_agent: head.headers.get(USER_AGENT).map(|v| clipped(&String::from_utf8_lossy(v.as_bytes()))),
+        user_agent: head.headers.get(USER_AGENT).map(|v| clipped(v.as_bytes())),
     }
 }
 
-fn clipped(text: &str) -> String {
+fn clipped(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    if text.len() <= MAX_USER_AGENT {
+        return text.into_owned();
+    }
     let end = text.char_indices().map(|(i, c)| i + c.len_utf8()).take_while(|end| *end <= MAX_USER_AGENT).last();
     text[..end.unwrap_or(0)].to_owned()
 }
@@ -138,16 +145,14 @@ struct Admitted {
     origin: Option<HeaderValue>,
 }
 
-impl Admitted {
-    fn about(&self) -> About {
-        About {
-            path: Some(self.request.path().to_owned()),
-            api: Some(Arc::clone(&self.api)),
-            origin: self.origin.clone(),
-            route: Some(self.permit.route().clone()),
-            principal: self.permit.principal().cloned(),
-            ..About::default()
-        }
+fn about(api: &Arc<Api>, request: &CleanRequest, permit: &Permit, origin: Option<HeaderValue>) -> About {
+    About {
+        path: Some(request.path().to_owned()),
+        api: Some(Arc::clone(api)),
+        origin,
+        route: Some(permit.route().clone()),
+        principal: permit.principal().cloned(),
+        ..About::default()
     }
 }
 
@@ -213,25 +218,37 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
     let (held, inspected) = match body::message(session, &desk.prepared.config, &admitted.request, &mut admitted.permit).await {
         Ok(read) => read,
         Err(message::Refused { denial, id, call, target }) => {
-            let about = About { rpc: id, call, target, ..admitted.about() };
+            let Admitted { api, request, permit, origin } = admitted;
+            let about = About { rpc: id, call, target, ..about(&api, &request, &permit, origin) };
             return desk.refuse(session, Refusal { denial, about }).await;
         }
     };
-    let about = admitted.about();
+    let Bounded { running, form, narrowed } = match bound(desk, session, &mut admitted, inspected.as_ref()).await {
+        Ok(bounded) => bounded,
+        Err(denial) => {
+            let (rpc, call) = inspected.map_or((None, None), |m| (m.id, m.call));
+            let Admitted { api, request, permit, origin } = admitted;
+            let about = About { rpc, call, ..about(&api, &request, &permit, origin) };
+            return desk.refuse(session, Refusal { denial, about }).await;
+        }
+    };
     let Admitted { api, request, permit, origin } = admitted;
     let permit = Arc::new(permit);
     let cut = ctx.cut.clone().unwrap_or_default();
     let registered = desk.front.streams.register(OpenStream { permit: Arc::clone(&permit), cut });
     // A change between the decision and the registration was told to nobody.
     if let Err(denial) = still_allowed(desk, &permit).await {
+        let about = about(&api, &request, &permit, origin);
         return desk.refuse(session, Refusal { denial, about }).await;
     }
     let mcp = inspected.as_ref().and_then(|m| m.call.clone());
-    let record = record::allowed(desk.basis(request.method().as_str(), request.path(), mcp), &permit);
-    let open = match desk.front.journal.open_call(&record).await {
+    let needed = desk.prepared.config.catalogue.scopes(permit.needed());
+    let basis = desk.basis(request.method().as_str(), request.path(), mcp);
+    let open = match desk.front.journal.open_call(&record::opening(&basis, &permit, &needed)).await {
         Ok(open) => open,
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "the journal refused a record");
+            let about = about(&api, &request, &permit, origin);
             return desk.refuse(session, Refusal { denial: Denial::Journal, about }).await;
         }
     };
@@ -241,7 +258,8 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
         permit,
         request,
         message: inspected,
-        held,
+        narrowed,
+        held: held.or(form),
         origin,
         endpoint: None,
         filter: None,
@@ -252,12 +270,15 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
         fault: None,
         tries: 0,
         open: Some(open),
+        too_large: false,
+        received: 0,
+        _running: running,
         _registered: registered,
     });
     if matches!(api.target, Target::Upstream(_)) {
         return Ok(Entered::Forward(forwarding));
     }
-    let served = desk.own_mcp(session, &mut forwarding).await;
+    let served = desk.own(session, &mut forwarding).await;
     forwarding.status = session.response_written().map_or(0, |r| r.status.as_u16());
     forwarding.bytes = u64::try_from(session.body_bytes_sent()).unwrap_or(0);
     let broken = match &served {
@@ -267,6 +288,32 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
     };
     forwarding.end(ctx.micros(), broken);
     served.map(|_| Entered::Answered)
+}
+
+/// What limits and label tenancy made of a request.
+struct Bounded {
+    running: Option<Running>,
+    form: Option<Bytes>,
+    narrowed: Option<Narrowed>,
+}
+
+/// Counts a request under its limits and narrows it to its organization.
+async fn bound(
+    desk: &Desk<'_>,
+    session: &mut Session,
+    admitted: &mut Admitted,
+    inspected: Option<&message::Inspected>,
+) -> std::result::Result<Bounded, Denial> {
+    let asking = Asking {
+        address: desk.seen.client.map(|c| c.ip()),
+        target: inspected.and_then(|m| m.target.as_ref()),
+        now: desk.seen.at,
+    };
+    let Admitted { request, permit, .. } = admitted;
+    desk.front.rates.admit(permit, &asking)?;
+    let running = desk.front.rates.enter(permit)?;
+    let (form, narrowed) = body::selectors(session, &desk.prepared.config, request, permit).await?;
+    Ok(Bounded { running, form, narrowed })
 }
 
 /// Asks again when something behind the permit has changed since it was given.

@@ -21,8 +21,10 @@ use super::strangers::Strangers;
 use crate::audit::Journal;
 use crate::config::ApiKind;
 use crate::gateway::denial::{Denial, UpstreamFault};
+use crate::gateway::narrow;
 use crate::gateway::outbound::{self, Facts};
 use crate::gateway::prepared::Prepared;
+use crate::gateway::rates::Rates;
 use crate::gateway::respond::{self, Scene};
 use crate::gateway::streams::OpenStreams;
 use crate::gateway::upstream::Upstreams;
@@ -52,6 +54,10 @@ pub struct Front {
     pub local: Router,
     /// Our own MCP server.
     pub own_mcp: Router,
+    /// Our own JSON API.
+    pub own_api: Router,
+    /// How often callers may call.
+    pub rates: Rates,
     /// How many refusals of strangers are put on record.
     pub strangers: Strangers,
     /// The configuration of the moment, prepared.
@@ -125,10 +131,23 @@ impl ProxyHttp for Front {
             client: forwarding.seen.client.map(|c| c.ip()),
             scheme: if https { "https" } else { "http" },
         };
-        outbound::prepare(head, &forwarding.permit, &forwarding.request, &facts)
+        outbound::prepare(head, &forwarding.permit, &forwarding.request, &facts)?;
+        match &forwarding.narrowed {
+            Some(_) => narrow::fit(head, forwarding.held.as_ref().map(Bytes::len)),
+            None => Ok(()),
+        }
     }
 
     async fn request_body_filter(&self, _: &mut Session, body: &mut Option<Bytes>, end: bool, ctx: &mut Ctx) -> Result<()> {
+        if let Some(forwarding) = ctx.forwarding()
+            && let Some(max) = forwarding.permit.rule().max_body
+        {
+            forwarding.received += body.as_ref().map_or(0, |b| u64::try_from(b.len()).unwrap_or(u64::MAX));
+            if forwarding.received > max {
+                forwarding.too_large = true;
+                return Error::e_explain(ErrorType::InternalError, "the body is longer than its route takes");
+            }
+        }
         if let Some(held) = ctx.forwarding().and_then(|f| f.held.clone()) {
             // The body was read to decide: what was parsed is what is sent, whole, when pingora replays its last part.
             *body = Some(if end { held } else { Bytes::new() });
@@ -164,6 +183,7 @@ impl ProxyHttp for Front {
         if is_events {
             head.insert_header("x-accel-buffering", "no")?;
         }
+        narrow_answer(forwarding, head, http2)?;
         install_filter(forwarding, head, http2)
     }
 
@@ -175,6 +195,15 @@ impl ProxyHttp for Front {
         ctx: &mut Ctx,
     ) -> Result<Option<Duration>> {
         let Some(forwarding) = ctx.forwarding() else { return Ok(None) };
+        if let Some(filter) = forwarding.narrowed.as_mut().and_then(|n| n.answer.as_mut()) {
+            let unreadable = |e| Error::because(ErrorType::InternalError, "an answer can't be narrowed", e);
+            if let Some(chunk) = body.take() {
+                filter.push(&chunk).map_err(unreadable)?;
+            }
+            if end {
+                *body = Some(filter.finish().map_err(unreadable)?);
+            }
+        }
         if let Some(filter) = &mut forwarding.filter {
             let unreadable = |e| Error::because(ErrorType::InternalError, "a list can't be filtered", e);
             let mut out = BytesMut::new();
@@ -203,7 +232,8 @@ impl ProxyHttp for Front {
     }
 
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, ctx: &mut Ctx) -> FailToProxy {
-        let known = ctx.forwarding().and_then(|f| f.fault).map(Denial::Upstream);
+        let too_large = ctx.forwarding().filter(|f| f.too_large).map(|_| Denial::BodyTooLarge);
+        let known = too_large.or_else(|| ctx.forwarding().and_then(|f| f.fault).map(Denial::Upstream));
         let fault = known.or_else(|| fault_of(error));
         let started = session.response_written().is_some();
         let scene_request = ctx.forwarding().map(|f| (f.seen.request.clone(), Arc::clone(&f.permit), f.origin.clone()));
@@ -247,6 +277,23 @@ impl ProxyHttp for Front {
     fn suppress_error_log(&self, _: &Session, _: &Ctx, _: &Error) -> bool {
         true
     }
+}
+
+/// Answers that list everybody's things lose what is not the organization's; errors have nothing to lose.
+fn narrow_answer(forwarding: &mut super::ctx::Forwarding, head: &mut ResponseHeader, http2: bool) -> Result<()> {
+    let Some(narrowed) = forwarding.narrowed.as_mut().filter(|n| n.answer.is_some()) else { return Ok(()) };
+    if !head.status.is_success() {
+        narrowed.answer = None;
+        return Ok(());
+    }
+    if narrow::is_encoded(&head.headers) {
+        return Error::e_explain(ErrorType::InternalError, "an answer that must be narrowed is compressed");
+    }
+    head.remove_header(&CONTENT_LENGTH);
+    if !http2 {
+        head.insert_header(TRANSFER_ENCODING, "chunked")?;
+    }
+    Ok(())
 }
 
 /// Answers to list requests lose what their reader may not use.

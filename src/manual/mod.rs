@@ -26,6 +26,8 @@ topics! {
     "runbook"
     "people"
     "clients"
+    "apps"
+    "api"
     "errors"
     "metrics"
     "audit-log"

@@ -131,6 +131,12 @@ impl Answer {
         Self::new(StatusCode::FORBIDDEN, id, 403, message, Some(Data::gateway("access_denied", None)))
     }
 
+    /// A rate or a cap is used up: 429, to be sent with `Retry-After`.
+    #[must_use]
+    pub fn too_many(id: Option<&RequestId>, reason: &'static str, message: String) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, id, 429, message, Some(Data::gateway(reason, None)))
+    }
+
     /// The server behind the gate failed: 502, 503 or 504.
     #[must_use]
     pub fn upstream(id: Option<&RequestId>, fault: UpstreamFault) -> Self {

@@ -34,7 +34,8 @@ pub fn scope_param(text: Option<&str>) -> Result<Option<ScopeSet>, OAuthError> {
         .filter(|s| !s.is_empty()))
 }
 
-/// The scopes of an authorization request: those asked for, or what the named resources advertise.
+/// The scopes of an authorization request: those asked for, or all that the client of an app has declared, or what the named
+/// resources advertise.
 ///
 /// # Errors
 /// `invalid_scope` for a scope that does not exist or that this client may not ask for.
@@ -45,7 +46,11 @@ pub fn authorize_scopes(
     resources: &[ResourceId],
 ) -> Result<ScopeSet, OAuthError> {
     let allowed = allowed_scopes(config, client);
-    let Some(asked) = asked else { return Ok(advertised(config, resources).intersection(&allowed)) };
+    let Some(asked) = asked else {
+        // An app says beforehand what it asks for: all of it, from everybody.
+        let own = client.app.is_some();
+        return Ok(if own { allowed } else { advertised(config, resources).intersection(&allowed) });
+    };
     let existing = config.catalogue.scopes(&config.catalogue.bits(&asked));
     let (unknown, refused) = (asked.difference(&existing), asked.difference(&allowed));
     if !unknown.is_empty() {

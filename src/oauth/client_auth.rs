@@ -169,7 +169,7 @@ async fn prove(app: &App, peer: &Peer, presented: Presented) -> Result<Client, O
     };
     let Some(refusal) = refusal else { return Ok(client) };
     let event = ControlEvent::refused(Operation::TokenRefuse, refusal.code().wire().0).on("client", client.id.as_str());
-    app.node.store.note(client.org.as_ref(), event, &peer.cause(&app.node, actor(&client))).await?;
+    app.node.store.note(client.private_to(), event, &peer.cause(&app.node, actor(&client))).await?;
     Err(challenge(refusal))
 }
 

@@ -71,6 +71,14 @@ codes! {
     TooManyRequests = "too_many_requests", TOO_MANY_REQUESTS;
     /// RFC 7009 §2.2.1.
     UnsupportedTokenType = "unsupported_token_type", BAD_REQUEST;
+    /// RFC 8628 §3.5: the user has not decided yet. Clients ask again.
+    AuthorizationPending = "authorization_pending", BAD_REQUEST;
+    /// RFC 8628 §3.5: as above, and the client asks too often. From now on it waits five seconds longer.
+    SlowDown = "slow_down", BAD_REQUEST;
+    /// RFC 8628 §3.5: the device code has ended. Clients start again.
+    ExpiredToken = "expired_token", BAD_REQUEST;
+    /// RFC 8628 §3.5, with the status that RFC 6749 §5.2 wants at the token endpoint: the user declined.
+    DeviceDenied = "access_denied", BAD_REQUEST;
     /// Not an OAuth code: nothing is at this path.
     NotFound = "not_found", NOT_FOUND;
     /// Not an OAuth code: the path takes another method.

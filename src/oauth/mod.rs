@@ -34,6 +34,8 @@ use throttle::Throttle;
 const SIGN_IN_WINDOW: Duration = Duration::from_mins(15);
 /// Registrations are counted over this span.
 const REGISTRATION_WINDOW: Duration = Duration::from_hours(1);
+/// Requests of devices, and wrong user codes, are counted over this span.
+const DEVICE_WINDOW: Duration = Duration::from_mins(15);
 
 /// What the endpoints share beyond the node: counters that may be forgotten at a restart.
 #[derive(Clone, Debug)]
@@ -42,6 +44,8 @@ struct App {
     passwords: Arc<Passwords>,
     sign_ins: Arc<Throttle>,
     registrations: Arc<Throttle>,
+    devices: Arc<Throttle>,
+    user_codes: Arc<Throttle>,
 }
 
 impl FromRef<App> for Arc<Node> {
@@ -56,6 +60,8 @@ pub fn router(node: Arc<Node>) -> Router {
         passwords: Arc::new(Passwords::new(&*node.entropy)),
         sign_ins: Arc::new(Throttle::new(SIGN_IN_WINDOW)),
         registrations: Arc::new(Throttle::new(REGISTRATION_WINDOW)),
+        devices: Arc::new(Throttle::new(DEVICE_WINDOW)),
+        user_codes: Arc::new(Throttle::new(DEVICE_WINDOW)),
         node: Arc::clone(&node),
     };
     endpoints::routes().merge(pages::routes()).with_state(app).layer(from_fn_with_state(node, crate::web::harden))

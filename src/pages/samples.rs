@@ -1,5 +1,6 @@
 //! One of every page and state, with data as it comes in practice and as a hostile stranger would send it.
 
+mod apps;
 mod org;
 
 use std::time::Duration;
@@ -30,6 +31,12 @@ pub fn pages() -> Vec<(&'static str, String)> {
         ("invitation-other", show(&invitation(Guest::Other { email: HOSTILE.to_owned() }, None))),
         ("invitation-signed-out", show(&invitation(Guest::SignedOut { sign_in: "/login?next=x".to_owned() }, None))),
         ("invitation-newcomer", show(&invitation(Guest::Newcomer, Some(InvitationProblem::Name)))),
+        ("consent-device", show(&consent_device())),
+        ("device", show(&device("", None))),
+        ("device-linked", show(&device("WDJB-MJHT", None))),
+        ("device-unknown", show(&device("WDJB-MJHT", Some(DeviceProblem::Unknown)))),
+        ("device-allowed", show(&device_done(true))),
+        ("device-denied", show(&device_done(false))),
         ("error", show(&error())),
         ("home", show(&home(Some(viewer()), Presence::Visiting))),
         ("home-signed-out", show(&home(None, Presence::JustSignedOut))),
@@ -51,6 +58,7 @@ pub fn pages() -> Vec<(&'static str, String)> {
         ("sessions", show(&sessions())),
     ]);
     pages.extend(org::pages());
+    pages.extend(apps::pages());
     pages
 }
 
@@ -78,6 +86,7 @@ fn viewer() -> Viewer {
         email: "ada@acme.example".to_owned(),
         csrf: CSRF.to_owned(),
         audit: vec![link("acme", "Acme Production"), link("acme-lab", "Acme Lab")],
+        apps: vec![link("acme", "Acme Production")],
     }
 }
 
@@ -167,9 +176,33 @@ pub fn consent() -> ConsentPage {
             ),
         ],
         destination: Destination::Site("cli.grafana.example".to_owned()),
+        device: None,
         lifetime: Lifetime { idle: Some(Duration::from_hours(30 * 24)), absolute: Some(Duration::from_hours(90 * 24)) },
         problem: None,
     }
+}
+
+fn consent_device() -> ConsentPage {
+    let mut page = consent_unknown();
+    page.action = "/device".to_owned();
+    page.switch_user = "/logout?next=%2Fdevice".to_owned();
+    page.destination = Destination::Device;
+    page.device = Some(DeviceFacts {
+        code: "WDJB-MJHT".to_owned(),
+        from: Some("192.0.2.7".to_owned()),
+        nearness: Nearness::Elsewhere,
+        program: Some(HOSTILE.into()),
+        asked: ago(2),
+    });
+    page
+}
+
+fn device(code: &str, problem: Option<DeviceProblem>) -> DevicePage {
+    DevicePage { frame: frame(Section::Elsewhere), csrf: CSRF.to_owned(), code: code.to_owned(), problem }
+}
+
+fn device_done(allowed: bool) -> DeviceDonePage {
+    DeviceDonePage { frame: frame(Section::Elsewhere), client: "Grafana CLI".into(), allowed }
 }
 
 fn consent_unknown() -> ConsentPage {

@@ -62,7 +62,7 @@ operations! {
     GrantRevokeAdmin = "grant.revoke.admin",
     /// A client gave its grant back.
     GrantRevokeClient = "grant.revoke.client",
-    /// A user took scopes from a grant.
+    /// A grant lost scopes: its user took them, or a new version of its app no longer asks for them.
     GrantNarrow = "grant.narrow",
     /// A user set the end of a grant.
     GrantLimit = "grant.limit",
@@ -86,6 +86,24 @@ operations! {
     ClientSecretCreate = "client.secret.create",
     /// A client's secret was removed.
     ClientSecretDelete = "client.secret.delete",
+    /// An app was made, with its draft client.
+    AppCreate = "app.create",
+    /// The draft of an app was changed.
+    AppUpdate = "app.update",
+    /// The draft of an app was marked stable, or no longer is.
+    AppMarkStable = "app.mark_stable",
+    /// A version of an app was published.
+    AppPublish = "app.publish",
+    /// An app was switched off, with its clients.
+    AppDisable = "app.disable",
+    /// An app was switched on, with its clients.
+    AppEnable = "app.enable",
+    /// An app was removed, with its clients.
+    AppDelete = "app.delete",
+    /// The manifest of an app was exported.
+    AppManifestExport = "app.manifest_export",
+    /// A manifest was imported: it made an app, or changed the draft of one.
+    AppManifestImport = "app.manifest_import",
     /// An organization was made.
     OrgCreate = "org.create",
     /// An organization was changed.

@@ -4,6 +4,7 @@
 
 mod control;
 mod ocsf;
+mod opening;
 mod table;
 
 use std::fmt;
@@ -12,7 +13,10 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 pub use control::{ControlEvent, Operation};
+#[cfg(test)]
+use ocsf::samples;
 pub use ocsf::{json, json_line, operation};
+pub use opening::{Caller, CallerText, Callers, Opened, Opening};
 pub use table::{Summary, csv_header, csv_line, row as csv_row, summary};
 
 use crate::types::{

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::StoreError;
 use crate::record::Cause;
-use crate::types::{ClientId, HashedToken, OrgId, RedirectUri, ResourceId, ScopeSet, Timestamp, UserId};
+use crate::types::{AppId, ClientId, HashedToken, OrgId, RedirectUri, ResourceId, ScopeSet, Timestamp, UserId};
 
 /// A client (RFC 6749 §2).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +16,9 @@ pub struct Client {
     pub id: ClientId,
     /// The organization that owns it; `None` for clients that registered themselves or belong to the operator.
     pub org: Option<OrgId>,
+    /// The app that it belongs to, if it is one's.
+    #[serde(default)]
+    pub app: Option<AppClient>,
     /// Its name for people, as it calls itself.
     pub name: String,
     /// Confidential or public.
@@ -42,6 +45,35 @@ pub struct Client {
     pub state: ClientState,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+impl Client {
+    /// The organization that it is private to: nobody else may authorize it, and its log tells of what is asked of it. A
+    /// published client is private to nobody, and what strangers do with it is not its maker's to read.
+    #[must_use]
+    pub fn private_to(&self) -> Option<&OrgId> {
+        let published = self.app.as_ref().is_some_and(|a| a.stage == Stage::Published);
+        self.org.as_ref().filter(|_| !published)
+    }
+}
+
+/// Which of an app's clients a client is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppClient {
+    /// The app.
+    pub app: AppId,
+    /// Its draft or its published client.
+    pub stage: Stage,
+}
+
+/// How far a client of an app has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// For trying: only members of the organization that owns the app may authorize it.
+    Draft,
+    /// For everybody; what it may do is what the last version says.
+    Published,
 }
 
 /// Whether a client can keep a secret (RFC 6749 §2.1).
@@ -88,6 +120,14 @@ pub enum GrantType {
     RefreshToken,
     /// RFC 6749 §4.4.
     ClientCredentials,
+    /// RFC 8628 §3.4.
+    #[serde(rename = "urn:ietf:params:oauth:grant-type:device_code")]
+    DeviceCode,
+}
+
+impl GrantType {
+    /// Every grant type there is.
+    pub const ALL: [Self; 4] = [Self::AuthorizationCode, Self::RefreshToken, Self::ClientCredentials, Self::DeviceCode];
 }
 
 /// Whether a client may be used.
@@ -113,6 +153,14 @@ pub struct ClientSecret {
     pub expires_at: Option<Timestamp>,
 }
 
+impl ClientSecret {
+    /// What people and programs call it: a piece of its hash, which tells nothing of the secret.
+    #[must_use]
+    pub fn id(&self) -> String {
+        self.hash.bytes().iter().take(6).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+    }
+}
+
 /// Verbs on clients.
 #[async_trait]
 pub trait ClientStore {
@@ -134,6 +182,8 @@ pub trait ClientStore {
         others_until: Option<Timestamp>,
         cause: &Cause,
     ) -> Result<bool, StoreError>;
+    /// Removes a secret, unless no other one would live on at the cause's time; `false` when it stays or is not there.
+    async fn remove_secret(&self, id: &ClientId, secret: &HashedToken, cause: &Cause) -> Result<bool, StoreError>;
     /// Switches a client off or on; `false` when there is none or it already was so.
     async fn set_client_state(&self, id: &ClientId, state: ClientState, cause: &Cause) -> Result<bool, StoreError>;
     /// Writes what the client may ask for; narrows live grants at once through the feed.

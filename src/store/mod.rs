@@ -6,15 +6,18 @@
 //! `Err` is for faults alone.
 
 mod accounts;
+mod apps;
 mod audit_log;
 mod clients;
 #[cfg(test)]
 mod contract;
+mod devices;
 mod feed;
 mod grants;
 mod keys;
 mod people;
 mod policy;
+mod repeats;
 mod searches;
 mod sessions;
 pub mod sql;
@@ -25,13 +28,18 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use accounts::{AccountStore, Created, Membership, NewUser, Org, OrgState, PasswordRecord, User, UserKind, UserState};
+pub use apps::{App, AppState, AppStore, AppVersion, Definition, Edit, Maturity, Publication, Published, Via};
 pub use audit_log::{AuditFilter, AuditLogStore, AuditPage, AuditRow, Bucket, Cursor, DecisionFilter, Facet, GrantUse, Tally};
-pub use clients::{Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, ClientStore, GrantType};
+pub use clients::{
+    AppClient, Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, ClientStore, GrantType, Stage,
+};
+pub use devices::{DevicePoll, DeviceRequest, DeviceStore};
 pub use feed::{Change, FeedStore, Subject};
 pub use grants::{Grant, GrantFacts, GrantState, GrantStore, RevokeReason};
 pub use keys::{KeyState, KeyStore, SealedKey};
 pub use people::{Accepted, Accepting, Guarded, Invitation, PeopleStore};
 pub use policy::{ClientPolicy, ClientUse, Listed, NewClients, PolicyStore, Stance, Verdict};
+pub use repeats::{Once, RepeatStore};
 pub use searches::{MAX_SEARCHES, SavedSearch, SearchStore};
 pub use sessions::{Approve, ApprovedRequest, AuthRequest, Session, SessionDetails, SessionStore};
 pub use tokens::{CodeRecord, NewRefreshToken, Redeem, RefreshState, Rotate, TokenStore};
@@ -67,6 +75,7 @@ pub enum StoreError {
 #[async_trait]
 pub trait Store:
     AccountStore
+    + AppStore
     + ClientStore
     + GrantStore
     + PeopleStore
@@ -74,6 +83,8 @@ pub trait Store:
     + SearchStore
     + TokenStore
     + SessionStore
+    + DeviceStore
+    + RepeatStore
     + KeyStore
     + AuditLogStore
     + FeedStore

@@ -36,6 +36,8 @@ pub struct Metrics {
     pub grants_revoked: IntCounter,
     /// From a revocation's commit to its effect on this node.
     pub revocation_seconds: Histogram,
+    /// Device authorization by what happened.
+    pub devices: IntCounterVec,
     /// Journal: records waiting to be shipped.
     pub audit_depth: IntGauge,
     /// Journal: lines written.
@@ -139,6 +141,7 @@ impl Default for Metrics {
             signature_checks: b.counter("tollgate_signature_checks_total", "Token signatures checked"),
             grants_issued: b.counter("tollgate_grants_issued_total", "Grants issued by consent"),
             grants_revoked: b.counter("tollgate_grants_revoked_total", "Grants revoked through this node"),
+            devices: b.counters("tollgate_device_authorizations_total", "Device authorization by what happened", &["outcome"]),
             revocation_seconds: b.histogram("tollgate_revocation_seconds", "From a change's request to its effect on this node"),
             audit_depth: b.gauge("tollgate_audit_queue_depth", "Journal records not in the store yet"),
             audit_written: b.counter("tollgate_audit_written_total", "Journal lines written"),

@@ -238,23 +238,36 @@ impl KeyRing {
         Ok(SealedKey { id, sealed, state, created_at: at, forget_at: None })
     }
 
-    fn sealing_key(&self) -> Result<RandomizedNonceKey, TokenFault> {
-        RandomizedNonceKey::new(&AES_256_GCM, &self.derive("signing-keys", b"")).map_err(unspecified)
+    fn sealing_key(&self, purpose: &str) -> Result<RandomizedNonceKey, TokenFault> {
+        RandomizedNonceKey::new(&AES_256_GCM, &self.derive(purpose, b"")).map_err(unspecified)
     }
 
-    fn seal(&self, id: &KeyId, mut pkcs8: Vec<u8>) -> Result<Vec<u8>, TokenFault> {
-        let nonce = self.sealing_key()?.seal_in_place_append_tag(Aad::from(id.as_str()), &mut pkcs8).map_err(unspecified)?;
-        Ok([nonce.as_ref().as_slice(), pkcs8.as_slice()].concat())
+    /// Seals `plain` so that only this deployment can read it, for one purpose and together with `context`.
+    ///
+    /// # Errors
+    /// When the cipher fails.
+    pub fn protect(&self, purpose: &str, context: &[u8], mut plain: Vec<u8>) -> Result<Vec<u8>, TokenFault> {
+        let nonce = self.sealing_key(purpose)?.seal_in_place_append_tag(Aad::from(context), &mut plain).map_err(unspecified)?;
+        Ok([nonce.as_ref().as_slice(), plain.as_slice()].concat())
+    }
+
+    /// What was sealed; `None` when it was not, or for another purpose, with another context, or was changed.
+    #[must_use]
+    pub fn reveal(&self, purpose: &str, context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+        let (nonce, body) = sealed.split_at_checked(NONCE_LEN)?;
+        let nonce: [u8; NONCE_LEN] = nonce.try_into().ok()?;
+        let mut body = zeroize::Zeroizing::new(body.to_vec());
+        let key = self.sealing_key(purpose).ok()?;
+        key.open_in_place((&nonce).into(), Aad::from(context), &mut body).ok().map(|plain| plain.to_vec())
+    }
+
+    fn seal(&self, id: &KeyId, pkcs8: Vec<u8>) -> Result<Vec<u8>, TokenFault> {
+        self.protect("signing-keys", id.as_str().as_bytes(), pkcs8)
     }
 
     fn open(&self, key: &SealedKey) -> Result<zeroize::Zeroizing<Vec<u8>>, TokenFault> {
-        let wrong = || TokenFault::Sealed(key.id.clone());
-        let (nonce, body) = key.sealed.split_at_checked(NONCE_LEN).ok_or_else(wrong)?;
-        let nonce: [u8; NONCE_LEN] = nonce.try_into().map_err(|_| wrong())?;
-        let mut body = zeroize::Zeroizing::new(body.to_vec());
-        let plain =
-            self.sealing_key()?.open_in_place((&nonce).into(), Aad::from(key.id.as_str()), &mut body).map_err(|_| wrong())?;
-        Ok(zeroize::Zeroizing::new(plain.to_vec()))
+        let plain = self.reveal("signing-keys", key.id.as_str().as_bytes(), &key.sealed);
+        plain.map(zeroize::Zeroizing::new).ok_or_else(|| TokenFault::Sealed(key.id.clone()))
     }
 }
 

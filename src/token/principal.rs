@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Claims, Effective, Watch};
 use crate::config::Config;
+use crate::record::CallerText;
 use crate::store::{Client, Org, User};
 use crate::types::{ResourceId, Timestamp};
 
@@ -20,6 +21,8 @@ pub struct Principal {
     pub client: Client,
     /// What may be done.
     pub effective: Effective,
+    /// What the journal writes about who calls.
+    pub caller: CallerText,
     pub(super) watch: Watch<5>,
     pub(super) generation: u64,
     /// The key set that its token was verified under.
@@ -49,6 +52,6 @@ impl Principal {
     pub(super) fn weight(self: &Arc<Self>) -> u32 {
         let text = self.claims.scope.len() * 32 + self.user.email.len() + self.client.name.len() + self.org.name.len();
         let uris: usize = self.client.redirect_uris.iter().map(|u| u.as_str().len()).sum();
-        u32::try_from(size_of::<Self>() + 400 + text + uris).unwrap_or(u32::MAX)
+        u32::try_from(size_of::<Self>() + 1000 + text + uris).unwrap_or(u32::MAX)
     }
 }

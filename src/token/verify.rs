@@ -9,8 +9,9 @@ use jsonwebtoken::Algorithm;
 
 use super::cache::{Digest, PrincipalCache};
 use super::effective::standing;
-use super::{Claims, KeyRing, Principal, View, effective};
+use super::{Claims, Effective, KeyRing, Principal, View, effective};
 use crate::config::Config;
+use crate::record::{Actor, Caller, CallerText};
 use crate::store::{SharedStore, StoreError, Subject};
 use crate::types::{Issuer, Timestamp};
 
@@ -263,8 +264,24 @@ impl Verifier {
         let effective = effective(config, &facts, &claims.scope);
         let (user, org, client) = (facts.user, facts.org, facts.client);
         let generation = config.generation;
-        Ok(Arc::new(Principal { claims, user, org, client, effective, watch, generation, keys }))
+        let caller = caller(&claims, &client.name, config, &effective);
+        Ok(Arc::new(Principal { claims, user, org, client, effective, caller, watch, generation, keys }))
     }
+}
+
+fn caller(claims: &Claims, client: &str, config: &Config, effective: &Effective) -> CallerText {
+    CallerText::of(&Caller {
+        org: Some(claims.org.clone()),
+        actor: Actor {
+            user: Some(claims.sub.clone()),
+            client: Some(claims.client_id.clone()),
+            client_name: Some(client.to_owned()),
+            grant: Some(claims.grant.clone()),
+            token: Some(claims.jti.clone()),
+        },
+        scopes_held: config.catalogue.scopes(&effective.now),
+        resource: claims.aud.first().cloned(),
+    })
 }
 
 fn read_claims(payload: &str) -> Result<Claims, Refusal> {

@@ -145,6 +145,8 @@ generated_id!(/// What consent creates and revocation ends.
     GrantId, "gr_");
 generated_id!(/// An authorization request that was frozen until its user decides.
     AuthRequestId, "ar_");
+generated_id!(/// An app: what an organization publishes clients of.
+    AppId, "app_");
 generated_id!(/// One request, as answers, logs and audit records name it (`X-Request-Id`).
     RequestId, "req_");
 generated_id!(/// One audit record.
@@ -155,6 +157,21 @@ generated_id!(/// An invitation into an organization.
     InvitationId, "inv_");
 generated_id!(/// A signing key (`kid` of RFC 7517 §4.5).
     KeyId, "key_");
+
+text_id!(/// What an app is known by at every site: a UUID that its manifest carries.
+AppUuid, "a UUID in lower case, with hyphens", |t| {
+    uuid::Uuid::parse_str(t).is_ok_and(|u| u.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()) == t)
+});
+
+impl AppUuid {
+    /// A new one, of version 4.
+    #[must_use]
+    pub fn generate(entropy: &dyn Entropy) -> Self {
+        let mut random = [0_u8; 16];
+        entropy.fill(&mut random);
+        Self(Builder::from_random_bytes(random).into_uuid().hyphenated().to_string().into())
+    }
+}
 
 text_id!(/// The short name of an organization in URLs.
 Slug, "1 to 63 characters of a-z 0-9 -, starting and ending with a letter or digit", |t| {
@@ -200,6 +217,11 @@ mod tests {
         }
         for bad in ["-a", "a-", "A", ""] {
             assert!(Slug::parse(bad).is_err(), "{bad:?}");
+        }
+        let uuid = AppUuid::generate(&SeededEntropy::new(7)).to_string();
+        assert!(AppUuid::parse(&uuid).is_ok());
+        for bad in [uuid.to_uppercase(), uuid.replace('-', ""), format!("{{{uuid}}}"), String::new()] {
+            assert!(AppUuid::parse(&bad).is_err(), "{bad:?}");
         }
     }
 }

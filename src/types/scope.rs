@@ -81,9 +81,9 @@ impl<'de> Deserialize<'de> for ScopeToken {
     }
 }
 
-/// A set of scopes; prints as the space-delimited list of RFC 6749 §3.3, in a stable order.
+/// A set of scopes; prints as the space-delimited list of RFC 6749 §3.3, in a stable order. Copies share it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct ScopeSet(BTreeSet<ScopeToken>);
+pub struct ScopeSet(Arc<BTreeSet<ScopeToken>>);
 
 impl ScopeSet {
     /// Reads a space-delimited list. Nothing, or only spaces, is the empty set; what that means is the caller's to say.
@@ -95,7 +95,7 @@ impl ScopeSet {
             return Err(ScopeError::TooLong);
         }
         let set = text.split(' ').filter(|t| !t.is_empty()).map(ScopeToken::parse).collect::<Result<BTreeSet<_>, _>>()?;
-        if set.len() > MAX_SET_TOKENS { Err(ScopeError::TooLong) } else { Ok(Self(set)) }
+        if set.len() > MAX_SET_TOKENS { Err(ScopeError::TooLong) } else { Ok(Self(Arc::new(set))) }
     }
 
     /// Whether there is no scope.
@@ -125,30 +125,30 @@ impl ScopeSet {
     /// What both sets hold.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
-        Self(self.0.intersection(&other.0).cloned().collect())
+        self.0.intersection(&other.0).cloned().collect()
     }
 
     /// What either set holds.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
-        Self(self.0.union(&other.0).cloned().collect())
+        self.0.union(&other.0).cloned().collect()
     }
 
     /// What is here and not in `other`.
     #[must_use]
     pub fn difference(&self, other: &Self) -> Self {
-        Self(self.0.difference(&other.0).cloned().collect())
+        self.0.difference(&other.0).cloned().collect()
     }
 
     /// Adds a scope; says whether it was new.
     pub fn insert(&mut self, scope: ScopeToken) -> bool {
-        self.0.insert(scope)
+        Arc::make_mut(&mut self.0).insert(scope)
     }
 
     /// Takes a scope out; says whether it was there.
     pub fn remove(&mut self, scope: &str) -> bool {
         let found = self.0.iter().find(|s| s.as_str() == scope).cloned();
-        found.is_some_and(|s| self.0.remove(&s))
+        found.is_some_and(|s| Arc::make_mut(&mut self.0).remove(&s))
     }
 
     /// The scopes in order.
@@ -159,7 +159,7 @@ impl ScopeSet {
 
 impl FromIterator<ScopeToken> for ScopeSet {
     fn from_iter<I: IntoIterator<Item = ScopeToken>>(iter: I) -> Self {
-        Self(iter.into_iter().collect())
+        Self(Arc::new(iter.into_iter().collect()))
     }
 }
 
@@ -178,13 +178,13 @@ impl fmt::Display for ScopeSet {
 /// A list in JSON and TOML.
 impl Serialize for ScopeSet {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_seq(&self.0)
+        s.collect_seq(&*self.0)
     }
 }
 
 impl<'de> Deserialize<'de> for ScopeSet {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        BTreeSet::deserialize(d).map(Self)
+        BTreeSet::deserialize(d).map(|set| Self(Arc::new(set)))
     }
 }
 
@@ -225,7 +225,11 @@ impl ScopeBits {
 
     /// The positions that are set, ascending.
     pub fn positions(&self) -> impl Iterator<Item = usize> + '_ {
-        (0..MAX_SCOPES).filter(|p| self.0[p / 64] >> (p % 64) & 1 == 1)
+        self.0.iter().enumerate().flat_map(|(i, word)| {
+            let rest = move |w: &u64| Some(w & (w - 1)).filter(|w| *w != 0);
+            let first = (*word != 0).then_some(*word);
+            std::iter::successors(first, rest).map(move |w| i * 64 + w.trailing_zeros() as usize)
+        })
     }
 }
 

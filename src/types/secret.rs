@@ -18,6 +18,8 @@ pub enum TokenKind {
     RefreshToken,
     /// A client secret (RFC 6749 §2.3.1).
     ClientSecret,
+    /// A device code (RFC 8628 §3.2).
+    DeviceCode,
     /// A browser session.
     Session,
     /// The per-session value that forms must carry.
@@ -38,6 +40,7 @@ impl TokenKind {
             Self::AuthorizationCode => "tg_ac_",
             Self::RefreshToken => "tg_rt_",
             Self::ClientSecret => "tg_cs_",
+            Self::DeviceCode => "tg_dc_",
             Self::Session => "tg_ss_",
             Self::Csrf => "tg_cf_",
             Self::OneTimePassword => "tg_pw_",

@@ -15,7 +15,7 @@ pub use forgery::{FormToken, from_our_pages};
 pub use harden::{harden, page, page_leading_to};
 pub use missing::missing;
 pub use params::{ParamError, Params, decode_component};
-pub use peer::Peer;
+pub use peer::{Peer, network};
 pub use session::{AnySession, SESSION_COOKIE, SignedIn, ended_session_cookie, session_cookie, signed_in, started_session};
 pub use trouble::{Trouble, brand, frame};
 

@@ -40,13 +40,18 @@ impl Peer {
     /// The address as throttles count it: an IPv6 caller owns a whole /64.
     #[must_use]
     pub fn network(&self) -> String {
-        match self.addr.map(|a| a.ip().to_canonical()) {
-            None => "unknown".to_owned(),
-            Some(IpAddr::V4(v4)) => v4.to_string(),
-            Some(IpAddr::V6(v6)) => {
-                let [a, b, c, d, ..] = v6.segments();
-                format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-            }
+        self.addr.map_or_else(|| "unknown".to_owned(), |a| network(a.ip()))
+    }
+}
+
+/// The network that an address belongs to: itself, or its /64 with IPv6.
+#[must_use]
+pub fn network(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => v4.to_string(),
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
         }
     }
 }

@@ -14,13 +14,15 @@ use crate::config::Config;
 use crate::node::Node;
 use crate::pages::DisplayName;
 use crate::pages::views::{AuditLink, Frame, Section, Viewer};
-use crate::store::{Session, StoreError, User};
+use crate::store::{Org, Session, StoreError, User};
 use crate::types::{PlainToken, ScopeSet, TokenKind};
 
 /// The session cookie's name, before its `__Host-`.
 pub const SESSION_COOKIE: &str = "tollgate";
 /// What a member must hold to read an organization's audit log.
 const AUDIT_SCOPE: &str = "audit:read";
+/// What a member must hold to see an organization's apps.
+const APPS_SCOPE: &str = "clients:read";
 
 /// A live session, whether or not its user still has to change a one-time password.
 #[derive(Debug)]
@@ -85,18 +87,20 @@ pub fn ended_session_cookie(config: &Config) -> Option<HeaderValue> {
 }
 
 impl AnySession {
-    /// The frame of a page in `section`, with this session's user and the audit logs that they may read.
+    /// The frame of a page in `section`, with this session's user and what they may see of their organizations.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn frame(&self, node: &Node, config: &Config, section: Section) -> Result<Frame, StoreError> {
-        let needed = ScopeSet::parse(AUDIT_SCOPE).map(|s| config.catalogue.bits(&s)).unwrap_or_default();
-        let may_read = |roles: &[_]| !needed.is_empty() && config.roles.permissions(roles).covers(&needed);
         let orgs = node.store.orgs_of(&self.user.id).await?;
-        let readable = orgs.into_iter().filter(|(_, roles)| may_read(roles));
-        let audit =
-            readable.map(|(o, _)| AuditLink { slug: o.slug.to_string(), organization: DisplayName::new(&o.name) }).collect();
-        let viewer = Viewer { email: self.user.email.clone(), csrf: self.csrf.as_str().to_owned(), audit };
+        let where_held = |scope: &str| {
+            let needed = ScopeSet::parse(scope).map(|s| config.catalogue.bits(&s)).unwrap_or_default();
+            let held = |roles: &[_]| !needed.is_empty() && config.roles.permissions(roles).covers(&needed);
+            let link = |o: &Org| AuditLink { slug: o.slug.to_string(), organization: DisplayName::new(&o.name) };
+            orgs.iter().filter(|(_, roles)| held(roles)).map(|(o, _)| link(o)).collect()
+        };
+        let (audit, apps) = (where_held(AUDIT_SCOPE), where_held(APPS_SCOPE));
+        let viewer = Viewer { email: self.user.email.clone(), csrf: self.csrf.as_str().to_owned(), audit, apps };
         Ok(Frame { viewer: Some(viewer), section, ..super::frame(config) })
     }
 

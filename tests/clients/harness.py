@@ -46,10 +46,11 @@ SECOND_ORGANIZATION_COMMANDS = [
 class Stack(contextlib.AbstractContextManager):
     """The gateway, the MCP server and Prometheus behind it, and the person who uses them."""
 
-    def __init__(self, ttl: int | None = None, everything: bool = True, prometheus: bool = True):
+    def __init__(self, ttl: int | None = None, everything: bool = True, prometheus: bool = True, scraped: str = "", rules: str = ""):
         end_cleanly()
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="tollgate-"))
         self.ttl = ttl
+        self._scraped, self._rules = scraped, rules
         self.gates: dict[str, str] = {}
         self._owned = []
         self.recorder: Recorder | None = None
@@ -76,9 +77,10 @@ class Stack(contextlib.AbstractContextManager):
     def _start_prometheus(self):
         port = free_port()
         config = self.home / "prometheus.yml"
+        (self.home / "rules.yml").write_text(self._rules or "groups: []\n")
         config.write_text(
-            "global: {scrape_interval: 1s}\nscrape_configs:\n"
-            f"- {{job_name: prometheus, static_configs: [{{targets: ['127.0.0.1:{port}']}}]}}\n"
+            "global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [rules.yml]\nscrape_configs:\n"
+            f"- {{job_name: prometheus, static_configs: [{{targets: ['127.0.0.1:{port}']}}]}}\n{self._scraped}"
         )
         command = ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={self.home / 'tsdb'}"]
         command += [f"--web.listen-address=127.0.0.1:{port}", "--web.enable-admin-api"]
@@ -87,6 +89,7 @@ class Stack(contextlib.AbstractContextManager):
         base = f"http://127.0.0.1:{port}"
         await_true("prometheus", lambda: request("GET", base + "/-/ready").status == 200)
         await_true("a first scrape", lambda: request("GET", base + "/api/v1/query?query=up").json()["data"]["result"])
+        self.prometheus_url = base
         self.recorder = Recorder(port)
         self._owned.append(self.recorder)
         self.gates["prometheus"] = f"http://127.0.0.1:{self.recorder.port}"
@@ -95,6 +98,18 @@ class Stack(contextlib.AbstractContextManager):
         """Starts the gateway, again on the same data and ports if it ran before."""
         self.gateway = Gateway(self.home, *self._ports, self.gates, self.ttl)
         self.public_url = self.gateway.ready["public_url"].rstrip("/")
+
+    def restart_with(self, configuration: str):
+        """Starts the gateway from a file, on the data and ports of the quick start."""
+        self.gateway.stop()
+        public, admin = self._ports
+        file = self.home / "gateway.toml"
+        head = f'public_url = "{self.public_url}"\nlisten = {{ public = "127.0.0.1:{public}", admin = "127.0.0.1:{admin}" }}\n'
+        file.write_text(head + configuration)
+        ready = self.gateway.ready
+        self.gateway = Process("gateway", [GATEWAY, "serve", "--config", file], self.home)
+        self.gateway.ready = ready
+        await_true("the gateway", lambda: request("GET", f"http://127.0.0.1:{admin}/readyz").status == 200)
 
     def url(self, path: str) -> str:
         """The public URL of a path."""
@@ -113,11 +128,15 @@ class Stack(contextlib.AbstractContextManager):
         """Makes the user a member of a second organization."""
         words = SECOND_ORGANIZATION | {"email": self.person.email}
         for command in SECOND_ORGANIZATION_COMMANDS:
-            arguments = [word.format(**words) for word in command]
-            done = subprocess.run([GATEWAY, *arguments], cwd=self.home, capture_output=True, text=True, timeout=30, check=False)
-            if done.returncode != 0:
-                raise AssertionError(f"tollgate {' '.join(arguments)} ended with {done.returncode}: {done.stdout}{done.stderr}")
+            self.administer(*(word.format(**words) for word in command))
         return SECOND_ORGANIZATION
+
+    def administer(self, *arguments: str) -> str:
+        """Runs a command of the administration beside the gateway; gives what it prints."""
+        done = subprocess.run([GATEWAY, *arguments], cwd=self.home, capture_output=True, text=True, timeout=30, check=False)
+        if done.returncode != 0:
+            raise AssertionError(f"tollgate {' '.join(arguments)} ended with {done.returncode}: {done.stdout}{done.stderr}")
+        return done.stdout
 
     def stop(self):
         """Stops everything and removes the folder."""

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each layer may use. Nothing points up: `gateway` and `oauth` never meet below `listener` and `boot`.
-const ALLOWED: [(&str, &[&str]); 23] = [
+const ALLOWED: [(&str, &[&str]); 26] = [
     ("types", &[]),
     ("record", &["types"]),
     ("routing", &["types"]),
@@ -17,14 +17,23 @@ const ALLOWED: [(&str, &[&str]); 23] = [
     ("token", &["config", "record", "store", "types"]),
     ("node", &["config", "record", "store", "telemetry", "token", "types"]),
     ("review", &["config", "node", "record", "store", "token", "types"]),
-    ("gateway", &["config", "mcp", "node", "record", "routing", "store", "token", "types"]),
+    ("labels", &["config"]),
+    ("gateway", &["config", "labels", "mcp", "node", "record", "routing", "store", "token", "types"]),
     ("pages", &["config", "types"]),
     ("web", &["config", "node", "pages", "record", "store", "token", "types"]),
+    ("apps", &["config", "node", "record", "store", "types"]),
     ("oauth", &["config", "node", "pages", "password", "record", "store", "token", "types", "web"]),
-    ("account", &["config", "node", "pages", "password", "record", "review", "store", "token", "types", "web"]),
-    ("admin", &["config", "node", "oauth", "password", "record", "review", "store", "telemetry", "token", "types", "web"]),
+    ("account", &["apps", "config", "node", "pages", "password", "record", "review", "store", "token", "types", "web"]),
+    (
+        "admin",
+        &["apps", "config", "node", "oauth", "password", "record", "review", "store", "telemetry", "token", "types", "web"],
+    ),
+    ("api", &["account", "admin", "apps", "config", "node", "record", "store", "token", "types", "web"]),
     ("own_mcp", &["account", "config", "node", "pages", "record", "store", "token", "types", "web"]),
-    ("listener", &["audit", "config", "gateway", "mcp", "node", "record", "store", "telemetry", "token", "types", "web"]),
+    (
+        "listener",
+        &["audit", "config", "gateway", "labels", "mcp", "node", "record", "store", "telemetry", "token", "types", "web"],
+    ),
     ("boot", &["*"]),
     ("cli", &["*"]),
     ("manual", &[]),

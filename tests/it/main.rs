@@ -4,11 +4,14 @@
 mod postgres;
 
 mod answers;
+mod api;
 mod crash;
 mod harness;
 mod hygiene;
 mod keys;
+mod labels;
 mod layers;
+mod limits;
 mod mcp;
 mod organizations;
 mod outcomes;

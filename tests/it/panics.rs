@@ -8,6 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::routing::{get, post};
 use tollgate::gateway::prepared::Prepared;
+use tollgate::gateway::rates::Rates;
 use tollgate::gateway::upstream::Upstreams;
 use tollgate::listener::{Front, Listener, Strangers};
 use tollgate::record::{Event, Operation};
@@ -33,6 +34,8 @@ fn beside(gw: &Gateway, local: Router, own_mcp: Router) -> (Listener, SocketAddr
         upstreams: Upstreams::default(),
         local,
         own_mcp,
+        rates: Rates::default(),
+        own_api: Router::new(),
         strangers: Strangers::default(),
         prepared: Arc::new(ArcSwap::from_pointee(Prepared::new(node.config.load_full()))),
     };

@@ -68,7 +68,7 @@ async fn one(
         },
         confirm: confirm.and_then(|what| confirmation(&what, &known, &grants)),
         id: known.client.id.to_string(),
-        client: shown(&known.client, &here.org, used, now),
+        client: shown(app, &known.client, &here.org, used).await?,
         standing: standing(&known),
         redirects: redirects(&known),
         users: known.users,

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::pages::views::{ClientStanding, NewClientsChoice, OrgClientRow, OrgClientsPage, OrgTab, Section, WaitingClient};
 use crate::pages::{DisplayName, When};
 use crate::record::Actor;
-use crate::store::{ClientState, ClientUse, Listed, NewClients, Stance, Verdict};
+use crate::store::{ClientState, ClientUse, Listed, NewClients, Stance, StoreError, Verdict};
 use crate::types::{ClientId, Timestamp};
 use crate::web::{Peer, SignedIn, Trouble, page, see_other};
 
@@ -45,6 +45,10 @@ async fn list(app: &App, config: &Config, slug: &str, query: Option<&str>, who: 
     let path = here.path("applications");
     let older = more.then(|| format!("{path}?from={}", start.saturating_add(PAGE)));
     let newer = (start > 0).then(|| format!("{path}?from={}", start.saturating_sub(PAGE)));
+    let mut clients = Vec::with_capacity(known.len());
+    for one in &known {
+        clients.push(row(app, one, &here).await?);
+    }
     let view = OrgClientsPage {
         frame: who.frame(&app.node, config, Section::Audit { slug: here.org.slug.to_string() }).await?,
         tabs: here.tabs(config, OrgTab::Applications),
@@ -57,7 +61,7 @@ async fn list(app: &App, config: &Config, slug: &str, query: Option<&str>, who: 
         },
         saved: asked::<String>(query, "done").is_some_and(|done| done == "saved"),
         waiting: waiting(app, &here, now).await?,
-        clients: known.iter().map(|one| row(one, &here, now)).collect(),
+        clients,
         path,
         newer,
         older,
@@ -70,28 +74,30 @@ async fn waiting(app: &App, here: &Here, now: Timestamp) -> Result<Vec<WaitingCl
     let mut names = Names::default();
     let asking = waiting.iter().filter_map(|w| w.asked.as_ref().and_then(|(user, _)| user.as_ref()));
     names.learn(&app.node, asking).await?;
-    let view = |one: &ClientUse| {
+    let mut shown_here = Vec::with_capacity(waiting.len());
+    for one in &waiting {
         let (user, at) = one.asked.clone().unwrap_or((None, now));
-        WaitingClient {
+        shown_here.push(WaitingClient {
             id: one.client.id.to_string(),
-            client: shown(&one.client, &here.org, InUse::No, now),
+            client: shown(app, &one.client, &here.org, InUse::No).await?,
             asked_by: user.map_or_else(|| "somebody who left".to_owned(), |user| names.of(&user).to_owned()),
             asked: When::new(at, now),
-        }
-    };
-    Ok(waiting.iter().map(view).collect())
+        });
+    }
+    Ok(shown_here)
 }
 
-fn row(one: &ClientUse, here: &Here, now: Timestamp) -> OrgClientRow {
-    OrgClientRow {
+async fn row(app: &App, one: &ClientUse, here: &Here) -> Result<OrgClientRow, StoreError> {
+    let now = app.node.now();
+    Ok(OrgClientRow {
         id: one.client.id.to_string(),
-        client: shown(&one.client, &here.org, InUse::Yes, now),
+        client: shown(app, &one.client, &here.org, InUse::Yes).await?,
         standing: standing(one),
         users: one.users,
         scopes: one.scopes.iter().map(ToString::to_string).collect(),
         first_granted: one.first_granted_at.map(|at| When::new(at, now)),
         last_used: one.last_used_at.map(|at| When::new(at, now)),
-    }
+    })
 }
 
 /// Whether it may be used, and if so within which bounds.

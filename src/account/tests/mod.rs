@@ -1,5 +1,6 @@
 //! The pages through their router, on a real store.
 
+mod apps;
 mod audit;
 mod grant;
 mod matrix;

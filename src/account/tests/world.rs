@@ -167,6 +167,7 @@ impl World {
             resources: Vec::new(),
             require_state: false,
             access_token_ttl: None,
+            app: None,
             state: ClientState::Active,
             created_at: START,
         };

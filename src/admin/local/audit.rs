@@ -84,7 +84,9 @@ fn read_cursor(text: &str) -> Result<Cursor, AdminError> {
     read.ok_or_else(|| AdminError::invalid("cursor: use the one of the page before"))
 }
 
-fn entry(record: &AuditRecord) -> AuditEntry {
+/// A record as it is shown.
+#[must_use]
+pub fn entry(record: &AuditRecord) -> AuditEntry {
     let row = summary(record);
     AuditEntry {
         id: record.id.clone(),

@@ -55,6 +55,7 @@ pub(super) async fn create(local: &Local, new: NewClient) -> Result<CreatedClien
         resources: resources(local, &new)?,
         require_state: new.require_state,
         access_token_ttl: ttl(new.access_token_ttl_seconds)?,
+        app: None,
         state: ClientState::Active,
         created_at: cause.at,
         org: org.map(|o| o.id),
@@ -78,6 +79,7 @@ pub(super) async fn switch(local: &Local, id: &str, to: Switch) -> Result<Client
 
 pub(super) async fn set_scopes(local: &Local, id: &str, wanted: ClientScopes) -> Result<ClientView, AdminError> {
     let client = find(local, id).await?;
+    of_its_own(&client)?;
     let scopes = scopes(local, wanted.scopes.as_deref())?;
     if !local.node.store.set_client_scopes(&client.id, scopes.as_ref(), &local.cause()).await? {
         return Err(AdminError::not_found("client", id));
@@ -102,6 +104,7 @@ pub(super) async fn add_secret(local: &Local, id: &str, new: NewSecret) -> Resul
 
 pub(super) async fn delete(local: &Local, id: &str) -> Result<(), AdminError> {
     let client = find(local, id).await?;
+    of_its_own(&client)?;
     if !local.node.store.delete_client(&client.id, &local.cause()).await? {
         return Err(AdminError::not_found("client", id));
     }
@@ -111,6 +114,14 @@ pub(super) async fn delete(local: &Local, id: &str) -> Result<(), AdminError> {
 async fn find(local: &Local, id: &str) -> Result<Client, AdminError> {
     let parsed = ClientId::parse(id).map_err(|_| AdminError::not_found("client", id))?;
     still_there(local.node.store.client(&parsed).await, "client", id)
+}
+
+/// A client of an app is what the app's draft or last version says, and goes with the app.
+fn of_its_own(client: &Client) -> Result<(), AdminError> {
+    let Some(of) = &client.app else { return Ok(()) };
+    let app = &of.app;
+    let detail = format!("this client belongs to the app {app}: use `tollgate app edit`, `app publish` or `app delete` on that");
+    Err(AdminError::conflict(detail))
 }
 
 async fn room(local: &Local, org: Option<&Org>) -> Result<(), AdminError> {
@@ -206,14 +217,16 @@ fn make_secret(local: &Local, at: Timestamp) -> (PlainToken, ClientSecret) {
     (plain, secret)
 }
 
-fn secret_view(secret: &ClientSecret) -> SecretView {
-    SecretView { last4: secret.last4.clone(), created_at: secret.created_at, expires_at: secret.expires_at }
+pub(super) fn secret_view(secret: &ClientSecret) -> SecretView {
+    SecretView { id: secret.id(), last4: secret.last4.clone(), created_at: secret.created_at, expires_at: secret.expires_at }
 }
 
-fn view(client: Client, secrets: &[ClientSecret]) -> ClientView {
+pub(super) fn view(client: Client, secrets: &[ClientSecret]) -> ClientView {
     ClientView {
         id: client.id,
         org: client.org,
+        stage: client.app.as_ref().map(|a| a.stage),
+        app: client.app.map(|a| a.app),
         name: client.name,
         kind: client.kind,
         origin: client.origin,

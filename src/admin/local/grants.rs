@@ -46,7 +46,9 @@ pub(super) async fn revoke(local: &Local, id: &str) -> Result<GrantView, AdminEr
     local.settled(now).await
 }
 
-fn view(config: &Config, facts: &GrantFacts, now: Timestamp) -> GrantView {
+/// A grant as it is shown.
+#[must_use]
+pub fn view(config: &Config, facts: &GrantFacts, now: Timestamp) -> GrantView {
     let grant = &facts.grant;
     let (state, revoked_because) = match &grant.state {
         GrantState::Revoked { reason, .. } => (GrantStateView::Revoked, Some(*reason)),

@@ -1,12 +1,16 @@
 //! Administration on a node: behind the admin API, or by the command line on a store that no gateway serves.
 
 mod accounts;
+mod apps;
 mod audit;
 mod clients;
 mod grants;
 mod keys;
 mod members;
 mod policy;
+
+pub use audit::entry as audit_entry;
+pub use grants::view as grant_view;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,16 +19,20 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 
 use super::administration::Administration;
+use super::app_model::{
+    AppChange, AppDetails, AppSecret, AppView, CreatedApp, ImportedApp, NewApp, Publish, PublishedApp, StableMark,
+};
 use super::error::AdminError;
 use super::model::{
     AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientView, CreatedClient,
     CreatedSecret, CreatedUser, GrantView, KeyView, MemberRoles, MemberView, NewClient, NewClientsChange, NewOrg, NewPassword,
     NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, Switch, UserView, Within,
 };
+use crate::apps::Manifest;
 use crate::node::Node;
 use crate::record::Cause;
 use crate::review::Entry;
-use crate::store::{Org, StoreError, User};
+use crate::store::{Org, Stage, StoreError, User};
 use crate::types::{OrgId, Slug, UserId};
 
 /// Longest name for people, in characters.
@@ -36,23 +44,33 @@ pub struct Local {
     node: Arc<Node>,
     peer: Option<SocketAddr>,
     user_agent: Option<String>,
+    acting: Option<Cause>,
 }
 
 impl Local {
     /// For whoever runs this process.
     #[must_use]
     pub const fn new(node: Arc<Node>) -> Self {
-        Self { node, peer: None, user_agent: None }
+        Self { node, peer: None, user_agent: None, acting: None }
     }
 
     /// For a caller of the admin API; audit records name where it called from.
     #[must_use]
     pub const fn called_from(node: Arc<Node>, peer: Option<SocketAddr>, user_agent: Option<String>) -> Self {
-        Self { node, peer, user_agent }
+        Self { node, peer, user_agent, acting: None }
     }
 
-    /// The operator is the actor of everything here: no user, no client.
+    /// For a user or application that was allowed to: what is done is on record as theirs.
+    #[must_use]
+    pub const fn on_behalf_of(node: Arc<Node>, cause: Cause) -> Self {
+        Self { node, peer: None, user_agent: None, acting: Some(cause) }
+    }
+
+    /// The operator is the actor of everything here, unless somebody else acts: no user, no client.
     fn cause(&self) -> Cause {
+        if let Some(acting) = &self.acting {
+            return Cause { at: self.node.now(), ..acting.clone() };
+        }
         let mut cause = self.node.own_cause();
         cause.origin.peer = self.peer;
         cause.origin.user_agent.clone_from(&self.user_agent);
@@ -175,6 +193,43 @@ impl Administration for Local {
     }
     async fn delete_client(&self, client: &str) -> Result<(), AdminError> {
         clients::delete(self, client).await
+    }
+
+    async fn apps(&self, within: Within) -> Result<Vec<AppView>, AdminError> {
+        apps::list(self, within).await
+    }
+    async fn app(&self, app: &str) -> Result<AppDetails, AdminError> {
+        apps::show(self, app).await
+    }
+    async fn create_app(&self, new: NewApp) -> Result<CreatedApp, AdminError> {
+        apps::create(self, new).await
+    }
+    async fn update_app(&self, app: &str, change: AppChange) -> Result<AppView, AdminError> {
+        apps::update(self, app, change).await
+    }
+    async fn mark_app(&self, app: &str, mark: StableMark) -> Result<AppView, AdminError> {
+        apps::mark(self, app, mark).await
+    }
+    async fn publish_app(&self, app: &str, publish: Publish) -> Result<PublishedApp, AdminError> {
+        apps::publish(self, app, publish).await
+    }
+    async fn switch_app(&self, app: &str, to: Switch) -> Result<AppView, AdminError> {
+        apps::switch(self, app, to).await
+    }
+    async fn delete_app(&self, app: &str) -> Result<(), AdminError> {
+        apps::delete(self, app).await
+    }
+    async fn add_app_secret(&self, app: &str, new: AppSecret) -> Result<CreatedSecret, AdminError> {
+        apps::add_secret(self, app, new).await
+    }
+    async fn remove_app_secret(&self, app: &str, stage: Stage, secret: &str) -> Result<(), AdminError> {
+        apps::remove_secret(self, app, stage, secret).await
+    }
+    async fn export_app(&self, app: &str, version: Option<u32>) -> Result<Manifest, AdminError> {
+        apps::export(self, app, version).await
+    }
+    async fn import_app(&self, org: &str, manifest: Manifest) -> Result<ImportedApp, AdminError> {
+        apps::import(self, org, &manifest).await
     }
 
     async fn grants(&self, within: Within) -> Result<Vec<GrantView>, AdminError> {

@@ -34,7 +34,7 @@ fn client(kind: NewClientKind) -> NewClient {
 }
 
 /// What an operation answered, without what differs from one store to the next.
-fn told<T: serde::Serialize>(answer: Result<T, AdminError>) -> Value {
+pub(super) fn told<T: serde::Serialize>(answer: Result<T, AdminError>) -> Value {
     match answer {
         Ok(value) => masked(serde_json::to_value(value).expect("JSON")),
         Err(AdminError::Refused(refusal)) => json!({ "refused": refusal.code, "detail": masked(refusal.detail.into()) }),
@@ -45,10 +45,12 @@ fn told<T: serde::Serialize>(answer: Result<T, AdminError>) -> Value {
 fn masked(value: Value) -> Value {
     match value {
         Value::String(s)
-            if ["org_", "usr_", "cl_", "gr_", "key_", "rec_", "req_", "tg_", "20"].iter().any(|p| s.starts_with(p)) =>
+            if ["app_", "org_", "usr_", "cl_", "gr_", "key_", "rec_", "req_", "tg_", "20"].iter().any(|p| s.starts_with(p)) =>
         {
             json!(format!("<{}>", s.split('_').next().filter(|p| p.len() < 4).unwrap_or("time")))
         }
+        Value::String(s) if s.len() == 36 && s.matches('-').count() == 4 => json!("<uuid>"),
+        Value::String(s) if s.len() == 12 && s.bytes().all(|b| b.is_ascii_hexdigit()) => json!("<secret>"),
         Value::Array(items) => items.into_iter().map(masked).collect(),
         Value::Object(fields) => {
             let hidden = |k: &str| ["last4", "cursor", "next"].contains(&k);
@@ -153,7 +155,7 @@ async fn policy(admin: &dyn Administration, id: &str, say: &mut impl FnMut(&'sta
 }
 
 /// A refusal without the id that it names.
-fn without(error: AdminError, id: &str) -> AdminError {
+pub(super) fn without(error: AdminError, id: &str) -> AdminError {
     match error {
         AdminError::Refused(mut refusal) => {
             refusal.detail = refusal.detail.replace(id, "ID");

@@ -9,7 +9,7 @@ use std::io::Write as _;
 use serde::{Deserialize, Serialize};
 
 use super::JournalError;
-use crate::record::{AuditRecord, Decision, Outcome};
+use crate::record::{AuditRecord, Callers, Decision, Opened, Opening, Outcome};
 use crate::types::RecordId;
 
 /// Longest line that is written or read, bytes. The gate bounds every field far below this.
@@ -24,6 +24,8 @@ const HEAD: usize = 10;
 #[serde(rename_all = "snake_case")]
 pub(super) enum Entry<'a> {
     /// Everything that is known before a call is forwarded.
+    Begin(&'a Opening<'a>),
+    /// The same, written again from what was read.
     Open(&'a AuditRecord),
     /// How the call with this id ended.
     Close(Closing<'a>),
@@ -40,11 +42,21 @@ pub(super) struct Closing<'a> {
     pub(super) decision: Option<&'a Decision>,
 }
 
-/// What a line says, as it is read back.
-#[derive(Debug, Deserialize)]
+/// What a line says, as it is written.
+#[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
+enum Written<'a> {
+    #[serde(borrow)]
+    Begin(Opened<'a>),
+    Open(Box<AuditRecord>),
+    Close(Closed),
+    Whole(Box<AuditRecord>),
+}
+
+/// What a line says, as it is read back.
+#[derive(Debug)]
 pub(in crate::audit) enum Line {
-    /// See [`Entry::Open`].
+    /// See [`Entry::Begin`] and [`Entry::Open`].
     Open(Box<AuditRecord>),
     /// See [`Entry::Close`].
     Close(Closed),
@@ -99,22 +111,27 @@ fn encode(entry: &Entry<'_>, out: &mut Vec<u8>) -> Result<(), JournalError> {
 }
 
 /// Reads what stands before a line feed; `None` for an empty line.
-pub(in crate::audit) fn decode(chunk: &[u8]) -> Option<Chunk> {
+pub(in crate::audit) fn decode(chunk: &[u8], callers: &mut Callers) -> Option<Chunk> {
     if chunk.is_empty() {
         return None;
     }
     let Some(start) = chunk.iter().rposition(|b| *b == SEPARATOR) else {
         return Some(Chunk { line: None, torn: false });
     };
-    Some(Chunk { line: checked(&chunk[start + 1..]), torn: start > 0 })
+    Some(Chunk { line: checked(&chunk[start + 1..], callers), torn: start > 0 })
 }
 
-fn checked(text: &[u8]) -> Option<Line> {
+fn checked(text: &[u8], callers: &mut Callers) -> Option<Line> {
     let (sum, json) = text.split_at_checked(HEAD - 1)?;
     let sum = sum.strip_suffix(b" ")?;
     let sum = u32::from_str_radix(std::str::from_utf8(sum).ok()?, 16).ok()?;
     if crc32fast::hash(json) != sum {
         return None;
     }
-    serde_json::from_slice(json).ok()
+    Some(match serde_json::from_slice(json).ok()? {
+        Written::Begin(opened) => Line::Open(Box::new(opened.record(callers).ok()?)),
+        Written::Open(record) => Line::Open(record),
+        Written::Close(closed) => Line::Close(closed),
+        Written::Whole(record) => Line::Whole(record),
+    })
 }

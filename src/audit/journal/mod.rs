@@ -34,7 +34,7 @@ pub(super) use self::segment::Segment;
 pub use self::segment::{Disk, Files, Sink};
 use super::metrics::JournalMetrics;
 use super::recover;
-use crate::record::{AuditRecord, Decision, Outcome};
+use crate::record::{AuditRecord, Decision, Opening, Outcome};
 use crate::types::{Clock, NodeId, RecordId};
 
 /// A closing line that could not be written yet.
@@ -148,17 +148,17 @@ impl Journal {
         Ok((Self(Arc::new(shared)), Backlog { old, flushes: asked }))
     }
 
-    /// Writes what is known about a call before it is forwarded. The record's outcome should be [`Outcome::Unknown`]: that is
-    /// what it stays when the process ends before the call does.
+    /// Writes what is known about a call before it is forwarded. Its outcome stays [`Outcome::Unknown`] when the process ends
+    /// before the call does.
     ///
     /// Returns without waiting unless [`Durability::Power`] was asked for. Dropping the future, or the guard, closes the call as
     /// broken by a fault of ours.
     ///
     /// # Errors
     /// When the line is not safe: the call must be refused, nothing of it may reach the upstream.
-    pub async fn open_call(&self, record: &AuditRecord) -> Result<OpenCall, JournalError> {
-        let segment = self.0.append(&Entry::Open(record))?;
-        let call = OpenCall::new(self.clone(), record.id.clone());
+    pub async fn open_call(&self, opening: &Opening<'_>) -> Result<OpenCall, JournalError> {
+        let segment = self.0.append(&Entry::Begin(opening))?;
+        let call = OpenCall::new(self.clone(), opening.id.clone());
         if let (Some(committer), Some(segment)) = (&self.0.committer, segment) {
             committer.synced(segment).await?;
         }

@@ -31,7 +31,7 @@ fn play(steps: &[Step], segment_bytes: u64) -> History {
         let n = n as u64;
         let (id, outcome) = match step {
             Step::Open => {
-                running.push((n, runtime.block_on(journal.open_call(&opening(n))).unwrap()));
+                running.push((n, runtime.block_on(begin(&journal, &opening(n))).unwrap()));
                 (n, Outcome::Unknown)
             }
             Step::Refuse => {

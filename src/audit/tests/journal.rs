@@ -7,7 +7,7 @@ use crate::record::BrokenBy;
 async fn a_call_is_opened_and_closed() {
     let site = Site::new();
     let (journal, _backlog) = site.open();
-    journal.open_call(&opening(1)).await.unwrap().close(completed(200));
+    begin(&journal, &opening(1)).await.unwrap().close(completed(200));
     let left = recover(site.path()).unwrap();
     assert_eq!(outcomes(&left.records), HashMap::from([("rec_1".into(), completed(200))]));
     let Event::Call(call) = &left.records[0].event else { panic!() };
@@ -20,7 +20,7 @@ async fn a_decision_may_be_taken_back() {
     let site = Site::new();
     let (journal, _backlog) = site.open();
     let denied = Decision::Denied { reason: "tool_not_allowed".into(), missing: ScopeSet::default() };
-    journal.open_call(&opening(1)).await.unwrap().close_as(denied.clone(), completed(403));
+    begin(&journal, &opening(1)).await.unwrap().close_as(denied.clone(), completed(403));
     let Event::Call(call) = recover(site.path()).unwrap().records.remove(0).event else { panic!() };
     assert_eq!((call.decision, call.outcome), (denied, completed(403)));
 }
@@ -32,7 +32,7 @@ async fn a_guard_that_is_dropped_tells_of_a_fault() {
     let panicked = tokio::spawn({
         let journal = journal.clone();
         async move {
-            let _call = journal.open_call(&opening(1)).await.unwrap();
+            let _call = begin(&journal, &opening(1)).await.unwrap();
             panic!("on purpose");
         }
     });
@@ -51,7 +51,7 @@ fn lines_of_many_threads_stay_whole() {
             scope.spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
                 for n in 0..1000 {
-                    let call = runtime.block_on(journal.open_call(&opening(thread * 1000 + n))).unwrap();
+                    let call = runtime.block_on(begin(&journal, &opening(thread * 1000 + n))).unwrap();
                     call.close(completed(200));
                 }
             });
@@ -68,9 +68,9 @@ async fn a_full_disk_refuses_and_recovers_by_itself() {
     let site = Site::new();
     let disk = Faults::with_room(i64::MAX);
     let (journal, _backlog) = site.open_on(&disk);
-    let before = journal.open_call(&opening(1)).await.unwrap();
+    let before = begin(&journal, &opening(1)).await.unwrap();
     disk.make_room(0);
-    assert!(matches!(journal.open_call(&opening(2)).await, Err(JournalError::Unwritable(_))));
+    assert!(matches!(begin(&journal, &opening(2)).await, Err(JournalError::Unwritable(_))));
     assert!(journal.refused(&opening(3)).is_err() && journal.is_failing());
     before.close(completed(200));
     journal.tend();
@@ -174,22 +174,27 @@ async fn power_waits_for_the_disk() {
     site.options.durability = Durability::Power;
     let disk = Faults::with_room(i64::MAX);
     let (journal, _backlog) = site.open_on(&disk);
-    let calls = futures::future::join_all((0..200).map(|n| {
+    let open = |n| {
         let (journal, record) = (journal.clone(), opening(n));
-        async move { journal.open_call(&record).await }
-    }));
-    for call in calls.await {
+        Box::pin(async move { begin(&journal, &record).await })
+    };
+    disk.gate.turn(Held::Back);
+    let mut first = open(0);
+    assert!(futures::poll!(&mut first).is_pending());
+    disk.gate.reached();
+    let mut rest = futures::future::join_all((1..200).map(open));
+    assert!(futures::poll!(&mut rest).is_pending() && futures::poll!(&mut first).is_pending(), "none goes on before its sync");
+    disk.gate.turn(Held::Not);
+    for call in std::iter::once(first.await).chain(rest.await) {
         call.unwrap().close(completed(200));
     }
-    let syncs = disk.syncs.load(Ordering::SeqCst);
-    // How many calls share a sync depends on the disk's pace; that none goes on without one does not.
-    assert!((1..=200).contains(&syncs), "200 calls waited for {syncs} syncs");
+    assert_eq!(disk.syncs.load(Ordering::SeqCst), 2, "those who wait while the disk is busy share the next sync");
 
     disk.unsynced.store(true, Ordering::SeqCst);
-    assert!(matches!(journal.open_call(&opening(900)).await, Err(JournalError::Unsynced(_))));
+    assert!(matches!(begin(&journal, &opening(900)).await, Err(JournalError::Unsynced(_))));
     let fault = Outcome::Broken { by: BrokenBy::Fault, measured: Measured::default() };
     assert_eq!(outcomes(&recover(site.path()).unwrap().records)["rec_900"], fault, "the call did not go on");
     disk.unsynced.store(false, Ordering::SeqCst);
-    journal.open_call(&opening(901)).await.unwrap().close(completed(200));
+    begin(&journal, &opening(901)).await.unwrap().close(completed(200));
     assert_eq!(site.segments().len(), 2, "a file whose sync failed is given up");
 }

@@ -12,11 +12,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 use super::journal::{Disk, Sink};
 use super::*;
-use crate::record::{Actor, AuditRecord, Call, Decision, Event, Measured, Origin, Outcome};
+use crate::record::{Actor, AuditRecord, Call, Caller, CallerText, Decision, Event, Measured, Opening, Origin, Outcome};
 use crate::store::{AuditFilter, AuditLogStore, AuditPage, AuditRow, Bucket, Cursor, Facet, GrantUse, StoreError, Tally};
 use crate::types::{ApiName, GrantId, ManualClock, NodeId, OrgId, RecordId, RequestId, ScopeSet, Timestamp, UserId};
 
@@ -51,6 +51,12 @@ fn opening(n: u64) -> AuditRecord {
     }
 }
 
+/// Opens the call of a record.
+async fn begin(journal: &Journal, record: &AuditRecord) -> Result<OpenCall, JournalError> {
+    let caller = CallerText::of(&Caller::from(record));
+    journal.open_call(&Opening::of(record, &caller).unwrap()).await
+}
+
 const fn completed(status: u16) -> Outcome {
     Outcome::Completed(Measured { status, bytes: 7, micros: 41 })
 }
@@ -76,6 +82,46 @@ struct Faults {
     broken: Arc<AtomicBool>,
     unsynced: Arc<AtomicBool>,
     syncs: Arc<AtomicU64>,
+    gate: Arc<Gate>,
+}
+
+/// Holds syncs back.
+#[derive(Default)]
+struct Gate {
+    state: Mutex<(Held, u32)>,
+    changed: Condvar,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Held {
+    Back,
+    #[default]
+    Not,
+}
+
+impl Gate {
+    fn turn(&self, held: Held) {
+        self.state.lock().0 = held;
+        self.changed.notify_all();
+    }
+
+    /// Returns once a sync waits.
+    fn reached(&self) {
+        let mut state = self.state.lock();
+        while state.1 == 0 {
+            self.changed.wait(&mut state);
+        }
+    }
+
+    fn pass(&self) {
+        let mut state = self.state.lock();
+        state.1 += 1;
+        self.changed.notify_all();
+        while state.0 == Held::Back {
+            self.changed.wait(&mut state);
+        }
+        state.1 -= 1;
+    }
 }
 
 impl Faults {
@@ -113,6 +159,7 @@ impl Sink for FaultyFile {
 
     fn sync(&self) -> io::Result<()> {
         self.1.syncs.fetch_add(1, Ordering::SeqCst);
+        self.1.gate.pass();
         if self.1.unsynced.load(Ordering::SeqCst) { Err(io::Error::other("EIO")) } else { Ok(()) }
     }
 }

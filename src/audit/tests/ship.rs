@@ -31,7 +31,7 @@ async fn finished_records_arrive_and_their_files_go() {
     let shipper = start(&journal, backlog, &store);
     let mut running = Vec::new();
     for n in 0..50 {
-        running.push(journal.open_call(&opening(n)).await.unwrap());
+        running.push(begin(&journal, &opening(n)).await.unwrap());
     }
     assert!(journal.flush().await);
     assert_eq!(store.all().len(), 0, "a call that runs is not shown yet");
@@ -87,7 +87,7 @@ async fn calls_that_a_crash_cut_off_become_unknown_once() {
     let (journal, _backlog) = site.open();
     let mut running = Vec::new();
     for n in 0..30 {
-        running.push(journal.open_call(&opening(n)).await.unwrap());
+        running.push(begin(&journal, &opening(n)).await.unwrap());
     }
     running.drain(..10).for_each(|call| call.close(completed(200)));
     let store = MemoryStore::failing(0);
@@ -115,7 +115,7 @@ async fn long_calls_do_not_keep_old_files() {
     let mut long = Vec::new();
     for n in 0..100 {
         if n % 10 == 0 {
-            long.push(journal.open_call(&opening(9000 + n)).await.unwrap());
+            long.push(begin(&journal, &opening(9000 + n)).await.unwrap());
             assert!(journal.flush().await);
         }
         journal.refused(&opening(n)).unwrap();
@@ -159,7 +159,7 @@ async fn more_running_calls_than_memory_are_read_again() {
     let (journal, backlog) = site.open();
     let mut running = Vec::new();
     for n in 0..20 {
-        running.push(journal.open_call(&opening(n)).await.unwrap());
+        running.push(begin(&journal, &opening(n)).await.unwrap());
     }
     let mut tail = Tail::new(backlog.old, Some(journal.clone()), 3);
     assert!(tail.read(100).ready.is_empty());
@@ -186,7 +186,7 @@ async fn opening_waits_for_no_poll() {
     let site = Site::new();
     let (journal, _backlog) = site.open();
     let record = opening(1);
-    let mut call = Box::pin(journal.open_call(&record));
+    let mut call = Box::pin(begin(&journal, &record));
     let ready = futures::poll!(call.as_mut());
     assert!(ready.is_ready(), "without power loss in mind nothing is awaited");
     drop(ready);

@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::routes::{self, Rules};
-use super::scopes::{OWN_MCP, invoke_scope, known};
-use super::{Findings, listed, mounts, policy, tenancy};
+use super::scopes::{OWN_API, OWN_MCP, invoke_scope, known};
+use super::{Findings, limits, listed, mounts, policy, tenancy};
 use crate::config::error::KeyPath;
+use crate::config::own_api;
 use crate::config::pack::{self, RawPack};
-use crate::config::raw::{RawApi, RawConfig, RawKind};
+use crate::config::raw::{RawApi, RawConfig, RawKind, RawTenant};
 use crate::config::read::top;
 use crate::config::{Api, ApiKind, Catalogue, Target, Tell, Tenancy, Upstream, Visibility};
+use crate::routing::RouteTable;
 use crate::types::{ApiName, Issuer, ResourceId, ScopeBits, ScopeSet, ScopeToken};
 
 /// Packs that the file mounts, by name.
@@ -39,7 +41,7 @@ pub(super) fn packs(raw: &RawConfig, found: &mut Findings<'_>) -> Packs {
     packs
 }
 
-/// Every API of the file in its order, then our own MCP server.
+/// Every API of the file in its order, then our own.
 pub(super) fn all(
     raw: &RawConfig,
     (packs, catalogue, upstreams): (&Packs, &Catalogue, &[Arc<Upstream>]),
@@ -51,14 +53,15 @@ pub(super) fn all(
     for (i, api) in raw.apis.numbered() {
         let at = top("apis").index(i);
         let name = api.name.0.as_str();
-        if name == OWN_MCP {
-            found.error(at.key("name"), format!("{name} is the gateway's own MCP server"), "choose another name");
+        if name == OWN_MCP || name == OWN_API {
+            found.error(at.key("name"), format!("{name} is the gateway's own"), "choose another name");
         } else if !names.insert(name) {
             found.error(at.key("name"), format!("there is another API {name}"), "give each API its own name");
         }
         apis.extend(prover.api(api, &at, found));
     }
     apis.extend(prover.own_mcp(found));
+    apis.extend(prover.own_api(found));
     unique_resources(&apis, found);
     routes::unique_ids(&apis, found);
     apis
@@ -89,15 +92,15 @@ impl Prover<'_> {
     fn api(&self, raw: &RawApi, at: &KeyPath, found: &mut Findings<'_>) -> Option<Proved> {
         let mount = mounts::mount(&raw.mount, &at.key("mount"), found);
         let upstream = self.upstream(raw, at, found);
-        contradictions(raw, at, found);
         let pack = raw.pack.as_ref().and_then(|name| self.packs.get(name));
-        let tenancy = tenancy::tenancy(raw, pack.map_or(&[], |p| &p.forbidden_query), at, found);
+        contradictions(raw, pack, at, found);
+        let tenancy = tenancy::tenancy(raw, pack, at, found);
         if let Some(upstream) = &upstream {
             tell_or_inject(upstream, &tenancy, at, found);
         }
         let (kind, rules, advertised) = match raw.kind {
-            RawKind::Http => self.http(raw, pack, at, found),
-            RawKind::Mcp => self.mcp(raw, at, found),
+            RawKind::Http => self.http(raw, pack, &tenancy, at, found),
+            RawKind::Mcp => self.mcp(raw, pack, at, found),
         };
         let advertised = match &raw.advertise {
             Some(list) => self.advertise(list, &at.key("advertise"), found),
@@ -105,6 +108,11 @@ impl Prover<'_> {
         };
         let packed = pack.into_iter().flat_map(|p| p.identity_headers.iter());
         let headers = packed.chain(raw.identity_headers.iter()).map(|h| &h.0);
+        let rates = limits::rates(&raw.rates, &at.key("rates"), found);
+        if raw.kind == RawKind::Http {
+            let of_routes = rules.table.iter().flat_map(RouteTable::iter).flat_map(|(_, _, route)| route.rates.iter().copied());
+            limits::of_tools(&rates.iter().copied().chain(of_routes).collect::<Vec<_>>(), &at.key("rates"), found);
+        }
         let (mount, upstream) = (mount?, upstream?);
         let identity_headers = tenancy::identity_headers(headers, tenancy.tell.as_ref());
         let api = Api {
@@ -117,6 +125,7 @@ impl Prover<'_> {
             routes: rules.table?,
             listing: rules.listing,
             tenancy,
+            rates,
             advertised,
             allowed_origins: raw.allowed_origins.iter().map(|o| o.0.0.clone()).collect(),
             identity_headers,
@@ -140,17 +149,25 @@ impl Prover<'_> {
         id.map_err(|e| found.error(at.key("mount"), e, "choose a path that may stand in a URL")).ok()
     }
 
-    fn http(&self, raw: &RawApi, pack: Option<&RawPack>, at: &KeyPath, found: &mut Findings<'_>) -> (ApiKind, Rules, ScopeSet) {
-        let rules = routes::http(raw, pack, (at, self.catalogue), found);
+    fn http(
+        &self,
+        raw: &RawApi,
+        pack: Option<&RawPack>,
+        tenancy: &Tenancy,
+        at: &KeyPath,
+        found: &mut Findings<'_>,
+    ) -> (ApiKind, Rules, ScopeSet) {
+        let rules = routes::http(raw, pack, tenancy, (at, self.catalogue), found);
         let public = |s: &ScopeToken| self.catalogue.entry(s).is_some_and(|e| e.visibility == Visibility::Public);
         let advertised = self.catalogue.scopes(&rules.used).iter().filter(|s| public(s)).cloned().collect();
         (ApiKind::Http, rules, advertised)
     }
 
-    fn mcp(&self, raw: &RawApi, at: &KeyPath, found: &mut Findings<'_>) -> (ApiKind, Rules, ScopeSet) {
+    fn mcp(&self, raw: &RawApi, pack: Option<&RawPack>, at: &KeyPath, found: &mut Findings<'_>) -> (ApiKind, Rules, ScopeSet) {
         let invoke = self.invoke(raw.name.0.as_str());
         let bits = self.catalogue.bits(&invoke);
-        let proved = policy::policy(raw, bits, at, self.catalogue, found);
+        let packed = pack.map(|p| p.tools_of(raw.name.0.as_str())).unwrap_or_default();
+        let proved = policy::policy(raw, packed, (bits, at), self.catalogue, found);
         let mut rules = routes::mcp(&raw.name.0, &invoke, (at, self.catalogue), found);
         rules.used = rules.used | proved.used;
         (ApiKind::Mcp(Arc::new(proved.policy)), rules, invoke.union(&proved.by_default))
@@ -191,11 +208,37 @@ impl Prover<'_> {
             routes: rules.table?,
             listing: rules.listing,
             tenancy: Tenancy::default(),
+            rates: Vec::new(),
             advertised: invoke,
             allowed_origins: Vec::new(),
             identity_headers: Vec::new(),
         };
         Some(Proved { api: Arc::new(api), at, used: proved.used })
+    }
+}
+
+impl Prover<'_> {
+    /// Nothing of it is advertised: who asks for everything that is useful must not get the organization's administration.
+    fn own_api(&self, found: &mut Findings<'_>) -> Option<Proved> {
+        let at = KeyPath::root().key("public_url");
+        let name = ApiName::parse(OWN_API).ok()?;
+        let rules = routes::own(&name, (&at, self.catalogue), found);
+        let api = Api {
+            name,
+            mount: own_api::MOUNT.to_owned(),
+            resource: self.resource(own_api::MOUNT, &at, found)?,
+            aliases: Vec::new(),
+            kind: ApiKind::Http,
+            target: Target::OwnApi,
+            routes: rules.table?,
+            listing: rules.listing,
+            tenancy: Tenancy::default(),
+            rates: Vec::new(),
+            advertised: ScopeSet::default(),
+            allowed_origins: Vec::new(),
+            identity_headers: Vec::new(),
+        };
+        Some(Proved { api: Arc::new(api), at, used: rules.used })
     }
 }
 
@@ -208,11 +251,19 @@ fn tell_or_inject(upstream: &Upstream, tenancy: &Tenancy, at: &KeyPath, found: &
     }
 }
 
-fn contradictions(raw: &RawApi, at: &KeyPath, found: &mut Findings<'_>) {
+fn contradictions(raw: &RawApi, pack: Option<&RawPack>, at: &KeyPath, found: &mut Findings<'_>) {
+    if let Some(pack) = pack.filter(|p| p.kind != raw.kind) {
+        let (problem, way_out) = match pack.kind {
+            RawKind::Http => ("contradicts kind = \"mcp\"", "this pack is for HTTP APIs; take one of them out"),
+            RawKind::Mcp => ("is for MCP servers", "add kind = \"mcp\""),
+        };
+        found.error(at.key("pack"), problem, way_out);
+    }
     match raw.kind {
         RawKind::Mcp => {
-            if raw.pack.is_some() {
-                found.error(at.key("pack"), "contradicts kind = \"mcp\"", "packs are for HTTP APIs; take one of them out");
+            if matches!(raw.tenant, Some(RawTenant::Label { .. })) {
+                let way_out = "an MCP server has no selectors; tell it by header or path";
+                found.error(at.key("tenant").key("mode"), "contradicts kind = \"mcp\"", way_out);
             }
             if !raw.routes.is_empty() {
                 let way_out = "an MCP server has one URL; say in tools what its tools need";

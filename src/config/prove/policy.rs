@@ -28,19 +28,21 @@ struct Names {
     used: ScopeBits,
 }
 
-/// The policy of an MCP server whose scope to reach it is `invoke`.
+/// The policy of an MCP server whose scope to reach it is `invoke`; `packed` is what a pack says of its tools.
 pub(super) fn policy(
     raw: &RawApi,
-    invoke: ScopeBits,
-    at: &KeyPath,
+    packed: BTreeMap<String, RawNeed>,
+    (invoke, at): (ScopeBits, &KeyPath),
     catalogue: &Catalogue,
     found: &mut Findings<'_>,
 ) -> ProvedPolicy {
     let open = Need::Scopes(ScopeBits::NONE);
-    let tools = names(&raw.tools, Need::Denied, &at.key("tools"), catalogue, found);
+    let mut all = packed;
+    all.extend(raw.tools.iter().map(|(name, need)| (name.clone(), need.clone())));
+    let tools = names(&all, Need::Denied, &at.key("tools"), catalogue, found);
     let prompts = names(&raw.prompts, open, &at.key("prompts"), catalogue, found);
     let resources = names(&raw.resources, open, &at.key("resources"), catalogue, found);
-    if raw.tools.is_empty() {
+    if all.is_empty() {
         found.warn(at.key("tools"), "is empty, so every tool is denied; tools = { default = [] } allows all of them");
     }
     let used = invoke | tools.used | prompts.used | resources.used;

@@ -1,23 +1,25 @@
 //! Rules of APIs: from patterns, methods and scopes to a table in which every request has one answer.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use http::Method;
 
-use super::Findings;
 use super::apis::Proved;
 use super::scopes::known;
+use super::{Findings, limits, listed, tenancy};
 use crate::config::error::KeyPath;
+use crate::config::own_api::{self, Needs};
 use crate::config::pack::RawPack;
-use crate::config::raw::{RawApi, RawRoute};
-use crate::config::{Access, Catalogue, Route, RouteMeta};
+use crate::config::raw::{RawApi, RawChange, RawOverride, RawRoute};
+use crate::config::{Access, Catalogue, Route, RouteMeta, Tenancy};
 use crate::routing::{MethodSet, Pattern, RouteTable, conflicts};
 use crate::types::{ApiName, RouteId, ScopeBits, ScopeSet};
 
 /// The rules of one API.
 pub(super) struct Rules {
     /// Nothing when two rules conflict, which was reported then.
-    pub(super) table: Option<RouteTable<Route>>,
+    pub(super) table: Option<RouteTable<Arc<Route>>>,
     pub(super) listing: Vec<RouteMeta>,
     /// Every scope that a rule needs.
     pub(super) used: ScopeBits,
@@ -28,29 +30,62 @@ struct Draft {
     at: KeyPath,
     pattern: Pattern,
     meta: RouteMeta,
-    encoded_slash: bool,
-    org_captures: Vec<String>,
+    route: Route,
 }
 
 /// Rules of an HTTP API: those of its pack and its own.
 pub(super) fn http(
     raw: &RawApi,
     pack: Option<&RawPack>,
+    tenancy: &Tenancy,
     (at, catalogue): (&KeyPath, &Catalogue),
     found: &mut Findings<'_>,
 ) -> Rules {
     let mut drafts = Vec::new();
     let name = &raw.name.0;
+    overridden(raw, pack, at, found);
     for (i, route) in pack.into_iter().flat_map(|p| p.routes.numbered()) {
-        let at = at.key("pack").key("routes").index(i);
+        let change = route.id.as_ref().and_then(|id| raw.overrides.get_key_value(id.0.as_str()));
         let id = route.id.as_ref().and_then(|id| RouteId::parse(&format!("{name}.{}", id.0)).ok());
-        drafts.extend(draft(route, (name, id), (&at, catalogue), found));
+        match change {
+            None => {
+                let at = at.key("pack").key("routes").index(i);
+                drafts.extend(draft(route, (name, id), (&at, catalogue), found));
+            }
+            Some((_, RawOverride::Word(_))) => {}
+            Some((key, RawOverride::Change(change))) => {
+                let at = at.key("overrides").key(key);
+                drafts.extend(draft(&changed(route, change), (name, id), (&at, catalogue), found));
+            }
+        }
     }
     for (i, route) in raw.routes.numbered() {
         let at = at.key("routes").index(i);
         drafts.extend(draft(route, (name, route.id.as_ref().map(|id| id.0.clone())), (&at, catalogue), found));
     }
-    rules(drafts, catalogue, found)
+    tenancy::routes(tenancy, &drafts.iter().map(|d| (d.at.clone(), &d.route)).collect::<Vec<_>>(), found);
+    rules(drafts, found)
+}
+
+/// A route of a pack with the operator's keys in place of its own.
+fn changed(route: &RawRoute, change: &RawChange) -> RawRoute {
+    RawRoute {
+        scopes: change.scopes.clone().unwrap_or_else(|| route.scopes.clone()),
+        rates: change.rates.clone().unwrap_or_else(|| route.rates.clone()),
+        max_concurrent: change.max_concurrent.or(route.max_concurrent),
+        max_body: change.max_body.clone().or_else(|| route.max_body.clone()),
+        ..route.clone()
+    }
+}
+
+/// Refuses overrides of what is not there.
+fn overridden(raw: &RawApi, pack: Option<&RawPack>, at: &KeyPath, found: &mut Findings<'_>) {
+    let ids: Vec<_> =
+        pack.into_iter().flat_map(|p| p.routes.iter()).filter_map(|r| r.id.as_ref().map(|id| id.0.as_str())).collect();
+    for key in raw.overrides.keys().filter(|key| !ids.contains(&key.as_str())) {
+        let way_out = format!("known: {}", listed(ids.iter().copied()));
+        found.error(at.key("overrides").key(key), "is no route of the pack", way_out);
+    }
 }
 
 /// The rules of an MCP server: its one URL, for whoever may reach it.
@@ -62,15 +97,50 @@ pub(super) fn mcp(name: &ApiName, invoke: &ScopeSet, (at, catalogue): (&KeyPath,
         at: at.clone(),
         pattern,
         meta: RouteMeta {
-            id,
+            id: id.clone(),
             pattern: String::new(),
             methods: vec![Method::POST, Method::GET, Method::DELETE],
             scopes: Some(invoke.clone()),
         },
+        route: plain(id, Access::Scopes(catalogue.bits(invoke))),
+    });
+    rules(draft.into_iter().collect(), found)
+}
+
+/// A route with nothing but its id and who may use it.
+const fn plain(id: RouteId, access: Access) -> Route {
+    Route {
+        id,
+        access,
         encoded_slash: false,
         org_captures: Vec::new(),
-    });
-    rules(draft.into_iter().collect(), catalogue, found)
+        index_captures: Vec::new(),
+        operation: None,
+        enforce: None,
+        rates: Vec::new(),
+        max_concurrent: None,
+        max_body: None,
+    }
+}
+
+/// The rules of our own JSON API.
+pub(super) fn own(name: &ApiName, (at, catalogue): (&KeyPath, &Catalogue), found: &mut Findings<'_>) -> Rules {
+    let mut drafts = Vec::new();
+    for rule in own_api::RULES {
+        let scopes = match rule.needs {
+            Needs::Nothing => None,
+            Needs::Token => Some(ScopeSet::default()),
+            Needs::Scope(scope) => ScopeSet::parse(scope).ok(),
+        };
+        let pattern = Pattern::parse(rule.pattern).map_err(|e| found.error(at, e, "report this")).ok();
+        let id = RouteId::parse(&format!("{name}.{}", rule.id)).ok();
+        let method = Method::from_bytes(rule.method.as_bytes()).ok();
+        let Some(((pattern, id), method)) = pattern.zip(id).zip(method) else { continue };
+        let access = scopes.as_ref().map_or(Access::Public, |scopes| Access::Scopes(catalogue.bits(scopes)));
+        let meta = RouteMeta { id: id.clone(), pattern: rule.pattern.to_owned(), methods: vec![method], scopes };
+        drafts.push(Draft { at: at.clone(), pattern, meta, route: plain(id, access) });
+    }
+    rules(drafts, found)
 }
 
 fn draft(
@@ -102,20 +172,41 @@ fn draft(
     }
     let way_out = "write /a/{name}/{b,c}, with /** at the end for everything below";
     let pattern = Pattern::parse(&raw.pattern).map_err(|e| found.error(at.key("match"), e, way_out)).ok()?;
-    for (i, capture) in raw.org_captures.iter().enumerate() {
-        if !pattern.captures().any(|c| c == capture.as_str()) {
+    for (key, captures) in [("org_captures", &raw.org_captures), ("index_captures", &raw.index_captures)] {
+        for (i, capture) in captures.iter().enumerate().filter(|(_, c)| !pattern.captures().any(|p| p == c.as_str())) {
             let way_out = format!("write {{{capture}}} in match");
-            found.error(at.key("org_captures").index(i), format!("the pattern captures no {capture:?}"), way_out);
+            found.error(at.key(key).index(i), format!("the pattern captures no {capture:?}"), way_out);
         }
     }
-    let scopes = (!raw.public).then_some(scopes);
+    operation(raw, at, found);
+    limits::caps(raw, at, found);
+    let access = if raw.public { Access::Public } else { Access::Scopes(catalogue.bits(&scopes)) };
+    let id = id?;
     Some(Draft {
         at: at.clone(),
         pattern,
-        meta: RouteMeta { id: id?, pattern: raw.pattern.clone(), methods, scopes },
-        encoded_slash: raw.encoded_slash,
-        org_captures: raw.org_captures.clone(),
+        meta: RouteMeta { id: id.clone(), pattern: raw.pattern.clone(), methods, scopes: (!raw.public).then_some(scopes) },
+        route: Route {
+            id,
+            access,
+            encoded_slash: raw.encoded_slash,
+            org_captures: raw.org_captures.clone(),
+            index_captures: raw.index_captures.clone(),
+            operation: raw.operation.clone(),
+            enforce: raw.enforce,
+            rates: limits::rates(&raw.rates, &at.key("rates"), found),
+            max_concurrent: raw.max_concurrent,
+            max_body: raw.max_body.as_ref().map(|size| u64::try_from(size.0.0).unwrap_or(u64::MAX)),
+        },
     })
+}
+
+/// An operation becomes a segment of a path.
+fn operation(raw: &RawRoute, at: &KeyPath, found: &mut Findings<'_>) {
+    let plain = |o: &String| !o.is_empty() && o.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    if let Some(operation) = raw.operation.as_ref().filter(|o| !plain(o)) {
+        found.error(at.key("operation"), format!("{operation:?} is not a segment of a path"), "use letters, digits, - and _");
+    }
 }
 
 /// The API's name and the pattern, in characters of an id.
@@ -132,23 +223,17 @@ fn derived_id(api: &ApiName, pattern: &str) -> Option<RouteId> {
     RouteId::parse(&id).ok()
 }
 
-fn rules(drafts: Vec<Draft>, catalogue: &Catalogue, found: &mut Findings<'_>) -> Rules {
+fn rules(drafts: Vec<Draft>, found: &mut Findings<'_>) -> Rules {
     conflicting(&drafts, found);
     let mut used = ScopeBits::NONE;
     let mut listing = Vec::new();
     let mut entries = Vec::new();
     for draft in drafts {
-        let access = match &draft.meta.scopes {
-            None => Access::Public,
-            Some(scopes) => Access::Scopes(catalogue.bits(scopes)),
-        };
-        if let Access::Scopes(bits) = access {
+        if let Access::Scopes(bits) = draft.route.access {
             used = used | bits;
         }
-        let route =
-            Route { id: draft.meta.id.clone(), access, encoded_slash: draft.encoded_slash, org_captures: draft.org_captures };
         let methods = MethodSet::parse(draft.meta.methods.iter().map(Method::as_str)).unwrap_or(MethodSet::EMPTY);
-        entries.push((draft.pattern, methods, route));
+        entries.push((draft.pattern, methods, Arc::new(draft.route)));
         listing.push(draft.meta);
     }
     Rules { table: RouteTable::build(entries).ok(), listing, used }

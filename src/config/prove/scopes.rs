@@ -15,16 +15,11 @@ use crate::types::{MAX_SCOPES, RoleName, ScopeBits, ScopeSet, ScopeToken};
 /// The name of our own MCP server.
 pub(in crate::config) const OWN_MCP: &str = "tollgate";
 
+/// The name of our own JSON API.
+pub(in crate::config) const OWN_API: &str = "tollgate-api";
+
 /// Reads the organization's log.
 pub(super) const AUDIT_READ: &str = "audit:read";
-
-/// What the pages of an organization's administration need. Private: no client asks for them unless it was given them by name.
-const ADMINISTRATION: [(&str, &str, Risk); 4] = [
-    ("grants:read", "See which applications the organization's members authorized", Risk::Medium),
-    ("grants:write", "Block, restrict and revoke applications in the organization", Risk::High),
-    ("members:read", "See who belongs to the organization", Risk::Medium),
-    ("members:write", "Invite, change and remove members of the organization", Risk::High),
-];
 
 /// The scope that reaches an MCP server.
 pub(super) fn invoke_scope(api: &str) -> String {
@@ -46,10 +41,17 @@ fn builtins(raw: &RawConfig) -> Vec<(String, RawScope)> {
         (AUDIT_READ.to_owned(), builtin("Read the organization's audit log".to_owned(), "Organization", Risk::Medium)),
         (invoke_scope(OWN_MCP), builtin(own.to_owned(), "MCP servers", Risk::Low)),
     ];
-    for (name, description, risk) in ADMINISTRATION {
-        let scope = builtin(description.to_owned(), "Organization", risk);
-        all.push((name.to_owned(), RawScope { visibility: Some(Visibility::Private), ..scope }));
-    }
+    let api = [
+        ("applications:read", "See the applications that you authorized and what they may do", "Your account", Risk::Low),
+        ("applications:write", "End the access of applications that you authorized", "Your account", Risk::Medium),
+        ("grants:read", "See what members gave to applications", "Organization", Risk::Medium),
+        ("grants:write", "End the access that members gave to applications", "Organization", Risk::High),
+        ("clients:read", "See the organization's own applications, their clients and versions", "Organization", Risk::Medium),
+        ("clients:write", "Make, change, publish and remove the organization's own applications", "Organization", Risk::High),
+        ("members:read", "See who belongs to the organization, with which roles", "Organization", Risk::Medium),
+        ("members:write", "Change roles of members and remove members", "Organization", Risk::High),
+    ];
+    all.extend(api.map(|(name, text, group, risk)| (name.to_owned(), builtin(text.to_owned(), group, risk))));
     for api in raw.apis.iter().filter(|a| a.kind == RawKind::Mcp) {
         let name = &api.name.0;
         let description = format!("Use the MCP server {name} and the tools that need nothing more");
@@ -61,8 +63,8 @@ fn builtins(raw: &RawConfig) -> Vec<(String, RawScope)> {
 /// The catalogue: packs and built-ins, changed and added to by the file.
 pub(super) fn catalogue(raw: &RawConfig, packs: &Packs, found: &mut Findings<'_>) -> Catalogue {
     let mut drafts: BTreeMap<String, RawScope> = BTreeMap::new();
-    for (name, scope) in packs.values().flat_map(|p| &p.scopes) {
-        drafts.entry(name.clone()).or_insert_with(|| scope.clone());
+    for (name, scope) in packed(raw, packs) {
+        drafts.entry(name).or_insert(scope);
     }
     drafts.extend(builtins(raw));
     for (name, own) in &raw.scopes {
@@ -82,6 +84,12 @@ pub(super) fn catalogue(raw: &RawConfig, packs: &Packs, found: &mut Findings<'_>
         found.error(&at, format!("{count} scopes are too many"), format!("keep at most {MAX_SCOPES}"));
         Catalogue::default()
     })
+}
+
+/// Scopes of the packs that the file mounts.
+fn packed<'a>(raw: &'a RawConfig, packs: &'a Packs) -> impl Iterator<Item = (String, RawScope)> + 'a {
+    let mounted = raw.apis.iter().filter_map(|api| packs.get(api.pack.as_ref()?).map(|pack| (pack, api.name.0.as_str())));
+    mounted.flat_map(|(pack, api)| pack.scopes_of(api))
 }
 
 fn entry(name: &str, scope: &RawScope, at: &KeyPath, found: &mut Findings<'_>) -> Option<ScopeEntry> {
@@ -161,10 +169,11 @@ pub(super) fn known(
 }
 
 /// Warns of scopes that nothing needs.
-pub(super) fn unused(raw: &RawConfig, catalogue: &Catalogue, apis: &[Proved], found: &mut Findings<'_>) {
+pub(super) fn unused(raw: &RawConfig, packs: &Packs, (catalogue, apis): (&Catalogue, &[Proved]), found: &mut Findings<'_>) {
     let used = apis.iter().fold(ScopeBits::NONE, |all, p| all | p.used);
     let used: BTreeSet<_> = catalogue.scopes(&used).iter().cloned().collect();
-    for name in raw.scopes.keys() {
+    let names: BTreeSet<_> = raw.scopes.keys().cloned().chain(packed(raw, packs).map(|(name, _)| name)).collect();
+    for name in &names {
         if ScopeToken::parse(name).is_ok_and(|s| !used.contains(&s)) {
             found.warn(top("scopes").key(name), "no route and no tool needs this scope; consenting to it changes nothing");
         }

@@ -4,15 +4,18 @@ use http::HeaderName;
 
 use super::Findings;
 use crate::config::error::KeyPath;
+use crate::config::pack::RawPack;
 use crate::config::raw::{RawApi, RawTenant};
-use crate::config::{Tell, Tenancy};
+use crate::config::{Access, Enforce, Route, Tell, Tenancy};
 
 /// What a template may name.
 const PLACEHOLDERS: [&str; 3] = ["org.tenant", "org.id", "org.slug"];
+/// What a path prefix may name besides.
+const OPERATION: &str = "operation";
 
-/// The tenancy of an API; `forbidden` comes from its pack.
-pub(super) fn tenancy(raw: &RawApi, forbidden: &[String], at: &KeyPath, found: &mut Findings<'_>) -> Tenancy {
-    let mut forbidden_query = forbidden.to_vec();
+/// The tenancy of an API.
+pub(super) fn tenancy(raw: &RawApi, pack: Option<&RawPack>, at: &KeyPath, found: &mut Findings<'_>) -> Tenancy {
+    let mut forbidden_query = pack.map_or_else(Vec::new, |p| p.forbidden_query.clone());
     for (i, parameter) in raw.forbidden_query.iter().enumerate() {
         if parameter.is_empty() {
             found.error(at.key("forbidden_query").index(i), "is empty", "name a query parameter");
@@ -21,9 +24,10 @@ pub(super) fn tenancy(raw: &RawApi, forbidden: &[String], at: &KeyPath, found: &
     }
     forbidden_query.sort();
     forbidden_query.dedup();
+    let tenant = raw.tenant.as_ref().or_else(|| pack?.tenant.as_ref());
     Tenancy {
         host_suffix: raw.host.as_deref().and_then(|h| host_suffix(h, &at.key("host"), found)),
-        tell: raw.tenant.as_ref().map(|t| tell(t, &at.key("tenant"), found)),
+        tell: tenant.and_then(|t| tell(t, &at.key("tenant"), found)),
         forbidden_query,
     }
 }
@@ -41,19 +45,32 @@ fn host_suffix(host: &str, at: &KeyPath, found: &mut Findings<'_>) -> Option<Str
     suffix.map(ToOwned::to_owned)
 }
 
-fn tell(raw: &RawTenant, at: &KeyPath, found: &mut Findings<'_>) -> Tell {
+fn tell(raw: &RawTenant, at: &KeyPath, found: &mut Findings<'_>) -> Option<Tell> {
+    let tenant = at;
     let at = at.key("value");
-    match raw {
+    Some(match raw {
+        RawTenant::None => return None,
         RawTenant::Header { name, value } => {
-            template(value, &at, found);
+            template(value, &[], &at, found);
             if !value.bytes().all(|b| (0x20..=0x7E).contains(&b)) || value.trim() != value {
                 found.error(&at, "has characters that no header may have", "use printable ASCII");
             }
             Tell::Header { name: name.0.clone(), template: value.clone() }
         }
+        RawTenant::Label { label, value } => {
+            template(value, &[], &at, found);
+            let mut letters = label.bytes();
+            let starts = letters.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
+            if !starts || !letters.all(|b| b.is_ascii_alphanumeric() || b == b'_') || label.starts_with("__") {
+                let way_out = "use letters, digits and _, for example \"tenant\"";
+                found.error(tenant.key("label"), format!("{label:?} is not the name of a label"), way_out);
+            }
+            Tell::Label { label: label.clone(), template: value.clone() }
+        }
         RawTenant::PathPrefix { value } => {
-            template(value, &at, found);
-            let fixed = PLACEHOLDERS.iter().fold(value.clone(), |v, p| v.replace(&format!("{{{p}}}"), "x"));
+            template(value, &[OPERATION], &at, found);
+            let filled = value.replace(&format!("{{{OPERATION}}}"), "x");
+            let fixed = PLACEHOLDERS.iter().fold(filled, |v, p| v.replace(&format!("{{{p}}}"), "x"));
             let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'-' | b'.' | b'_' | b'~' | b':');
             let whole = fixed.strip_prefix('/').is_some_and(|p| p.split('/').all(|s| !matches!(s, "" | "." | "..")));
             if !whole || !fixed.bytes().all(plain) {
@@ -61,11 +78,31 @@ fn tell(raw: &RawTenant, at: &KeyPath, found: &mut Findings<'_>) -> Tell {
             }
             Tell::PathPrefix { template: value.clone() }
         }
+    })
+}
+
+/// Refuses routes that could not be bound to the organization in the way that the API is.
+pub(super) fn routes(tenancy: &Tenancy, drafts: &[(KeyPath, &Route)], found: &mut Findings<'_>) {
+    match &tenancy.tell {
+        Some(Tell::PathPrefix { template }) if template.contains(&format!("{{{OPERATION}}}")) => {
+            for (at, _) in drafts.iter().filter(|(_, route)| route.operation.is_none()) {
+                let way_out = "add operation = \"…\" to the route, or take {operation} out of the tenant's prefix";
+                found.error(at.key("operation"), "is missing", way_out);
+            }
+        }
+        Some(Tell::Label { .. }) => {
+            let open = |route: &Route| route.access == Access::Public && route.enforce != Some(Enforce::Nothing);
+            for (at, _) in drafts.iter().filter(|(_, route)| open(route)) {
+                let way_out = "a caller without a token has no organization: name scopes, or say enforce = \"nothing\"";
+                found.error(at.key("public"), "contradicts tenant.mode = \"label\"", way_out);
+            }
+        }
+        _ => {}
     }
 }
 
 /// Refuses placeholders that nobody fills: the upstream would get one tenant for all.
-fn template(value: &str, at: &KeyPath, found: &mut Findings<'_>) {
+fn template(value: &str, others: &[&str], at: &KeyPath, found: &mut Findings<'_>) {
     let mut rest = value;
     let mut named = 0;
     while let Some(start) = rest.find(['{', '}']) {
@@ -75,6 +112,7 @@ fn template(value: &str, at: &KeyPath, found: &mut Findings<'_>) {
                 named += 1;
                 rest = after;
             }
+            Some((name, after)) if others.contains(&name) => rest = after,
             Some((name, after)) if !name.contains('{') => {
                 found.error(at, format!("unknown placeholder {{{name}}}"), "known: {org.tenant}, {org.id}, {org.slug}");
                 (named, rest) = (named + 1, after);

@@ -63,8 +63,9 @@ fn the_example_means_what_it_says() {
     assert_eq!(config.upstreams[1].endpoints[0].to_string(), "https://grafana.internal:443/base");
     assert_eq!(config.upstreams[1].inject[0].name, "authorization");
     let names: Vec<_> = config.apis.iter().map(|a| a.name.as_str()).collect();
-    assert_eq!(names, ["prometheus", "grafana", "everything", "tollgate"]);
-    let grafana = &config.apis[1];
+    assert_eq!(names, ["prometheus", "shared", "grafana", "everything", "tollgate", "tollgate-api"]);
+    assert!(matches!(&config.apis[1].tenancy.tell, Some(Tell::Label { label, .. }) if label == "tenant"));
+    let grafana = &config.apis[2];
     assert_eq!(grafana.resource.as_str(), "https://gw.example.com/grafana");
     assert_eq!(grafana.tenancy.host_suffix.as_deref(), Some(".apps.example.com"));
     assert_eq!(grafana.tenancy.forbidden_query, ["orgId"]);
@@ -83,7 +84,7 @@ fn the_example_means_what_it_says() {
 fn the_development_file_is_whole() {
     let text = include_str!("../../../config/gateway.dev.toml").replace("[oauth]", "[keys]\nsecret = \"env:KEY\"\n[oauth]");
     let (config, warnings) = Config::parse(&text, &env, 1).unwrap_or_else(|e| panic!("{e}"));
-    assert_eq!((config.apis.len(), warnings.len()), (3, 0));
+    assert_eq!((config.apis.len(), warnings.len()), (4, 0));
 }
 
 #[test]
@@ -132,6 +133,18 @@ fn our_own_mcp_server_is_always_there() {
 }
 
 #[test]
+fn our_own_api_is_always_there_and_advertises_nothing() {
+    let config = proved("");
+    let own = &config.apis[1];
+    assert_eq!((own.name.as_str(), own.mount.as_str()), ("tollgate-api", "/api/v1"));
+    assert!(matches!(own.target, Target::OwnApi) && own.advertised.is_empty());
+    assert_eq!(own.listing.len(), crate::config::own_api::RULES.len());
+    let viewer = config.roles.permissions(&[RoleName::parse("viewer").expect("a name")]);
+    let held = config.catalogue.scopes(&viewer).to_string();
+    assert_eq!(held, "applications:read mcp:tollgate:invoke", "a viewer administers nothing");
+}
+
+#[test]
 fn the_matrix_shows_routes_scopes_and_warnings() {
     let (config, warnings) = parse(
         r#"
@@ -148,24 +161,47 @@ fn the_matrix_shows_routes_scopes_and_warnings() {
     .unwrap_or_else(|e| panic!("{e}"));
     let matrix = Matrix::new(&config, &warnings).to_string();
     insta::assert_snapshot!(matrix, @r##"
-    API       ROUTE         METHODS          PATH               NEEDS
-    things    things.get    GET              /things/**         things:read
-    tollgate  tollgate.mcp  POST,GET,DELETE  /mcp               mcp:tollgate:invoke
-    tollgate  tool                           explain_denial     mcp:tollgate:invoke
-    tollgate  tool                           list_applications  mcp:tollgate:invoke
-    tollgate  tool                           search_audit       audit:read mcp:tollgate:invoke
-    tollgate  tool                           whoami             mcp:tollgate:invoke
-    tollgate  tool                           (others)           (denied)
-    tollgate  prompt                         (others)           mcp:tollgate:invoke
-    tollgate  resource                       (others)           mcp:tollgate:invoke
+    API           ROUTE                             METHODS          PATH                              NEEDS
+    things        things.get                        GET              /things/**                        things:read
+    tollgate      tollgate.mcp                      POST,GET,DELETE  /mcp                              mcp:tollgate:invoke
+    tollgate      tool                                               explain_denial                    mcp:tollgate:invoke
+    tollgate      tool                                               list_applications                 mcp:tollgate:invoke
+    tollgate      tool                                               search_audit                      audit:read mcp:tollgate:invoke
+    tollgate      tool                                               whoami                            mcp:tollgate:invoke
+    tollgate      tool                                               (others)                          (denied)
+    tollgate      prompt                                             (others)                          mcp:tollgate:invoke
+    tollgate      resource                                           (others)                          mcp:tollgate:invoke
+    tollgate-api  tollgate-api.openapi              GET              /api/v1/openapi.json              (public)
+    tollgate-api  tollgate-api.me                   GET              /api/v1/me                        (any token)
+    tollgate-api  tollgate-api.applications.list    GET              /api/v1/me/applications           applications:read
+    tollgate-api  tollgate-api.applications.revoke  DELETE           /api/v1/me/applications/{grant}   applications:write
+    tollgate-api  tollgate-api.grants.list          GET              /api/v1/grants                    grants:read
+    tollgate-api  tollgate-api.grants.show          GET              /api/v1/grants/{grant}            grants:read
+    tollgate-api  tollgate-api.grants.revoke        DELETE           /api/v1/grants/{grant}            grants:write
+    tollgate-api  tollgate-api.clients.list         GET              /api/v1/clients                   clients:read
+    tollgate-api  tollgate-api.clients.create       POST             /api/v1/clients                   clients:write
+    tollgate-api  tollgate-api.clients.show         GET              /api/v1/clients/{client}          clients:read
+    tollgate-api  tollgate-api.clients.update       PATCH            /api/v1/clients/{client}          clients:write
+    tollgate-api  tollgate-api.clients.delete       DELETE           /api/v1/clients/{client}          clients:write
+    tollgate-api  tollgate-api.clients.secret       POST             /api/v1/clients/{client}/secrets  clients:write
+    tollgate-api  tollgate-api.members.list         GET              /api/v1/members                   members:read
+    tollgate-api  tollgate-api.members.show         GET              /api/v1/members/{user}            members:read
+    tollgate-api  tollgate-api.members.set          PUT              /api/v1/members/{user}            members:write
+    tollgate-api  tollgate-api.members.remove       DELETE           /api/v1/members/{user}            members:write
+    tollgate-api  tollgate-api.roles.list           GET              /api/v1/roles                     members:read
+    tollgate-api  tollgate-api.audit.search         GET              /api/v1/audit                     audit:read
 
     SCOPE                VISIBILITY  RISK    ROLES         ROUTES
-    audit:read           public      medium  admin         tollgate:search_audit
-    grants:read          private     medium  admin
-    grants:write         private     high    admin
+    applications:read    public      low     admin,viewer  tollgate-api.applications.list
+    applications:write   public      medium  admin         tollgate-api.applications.revoke
+    audit:read           public      medium  admin         tollgate:search_audit tollgate-api.audit.search
+    clients:read         public      medium  admin         tollgate-api.clients.list tollgate-api.clients.show
+    clients:write        public      high    admin         tollgate-api.clients.create tollgate-api.clients.update tollgate-api.clients.delete tollgate-api.clients.secret
+    grants:read          public      medium  admin         tollgate-api.grants.list tollgate-api.grants.show
+    grants:write         public      high    admin         tollgate-api.grants.revoke
     mcp:tollgate:invoke  public      low     admin,viewer  tollgate.mcp
-    members:read         private     medium  admin
-    members:write        private     high    admin
+    members:read         public      medium  admin         tollgate-api.members.list tollgate-api.members.show tollgate-api.roles.list
+    members:write        public      high    admin         tollgate-api.members.set tollgate-api.members.remove
     things:burn          public      medium  admin
     things:read          public      medium  admin         things.get
 

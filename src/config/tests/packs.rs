@@ -1,119 +1,220 @@
-//! What the packs let through.
+//! What the packs let through, held against the upstreams' own route lists in `packs/*.txt`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use http::Method;
 
-use super::super::pack::{self, PACKS};
-use super::super::{Access, Config};
-use super::proved;
+use super::super::pack::{self, PACKS, RawPack};
+use super::super::raw::RawKind;
+use super::super::{Access, ApiKind, Config, ConfigErrors, Matrix, Tell};
+use super::{parse, proved};
+use crate::mcp::{Target, Verdict};
 use crate::routing::Lookup;
+use crate::types::{RoleName, RouteId};
 
-const MOUNTED: &str = r#"
-[[upstreams]]
-name = "p"
-endpoints = ["http://127.0.0.1:9090"]
-[[apis]]
-name = "prometheus"
-mount = "/prometheus"
-pack = "prometheus"
-upstream = "p"
-"#;
+/// A file that mounts one pack at `/x`, with `keys` in the table of its API.
+fn mounted(pack: &str, keys: &str) -> String {
+    let upstream = "[[upstreams]]\nname = \"u\"\nendpoints = [\"http://127.0.0.1:9\"]\n";
+    format!("{upstream}[[apis]]\nname = \"x\"\nmount = \"/x\"\npack = {pack:?}\nupstream = \"u\"\n{keys}\n")
+}
 
-/// What a request to the first API needs: its scopes, `public`, or why there is no route.
-fn needs(config: &Config, method: &Method, path: &str) -> String {
+fn packs(kind: RawKind) -> impl Iterator<Item = (&'static str, RawPack)> {
+    let read = |(name, text): &(&'static str, &str)| (*name, pack::parse(text).unwrap_or_else(|e| panic!("{name}: {e:?}")));
+    PACKS.iter().map(read).filter(move |(_, pack)| pack.kind == kind)
+}
+
+/// What a request to the first API needs: its scopes, or why there is no route; and the route.
+fn needs(config: &Config, method: &Method, path: &str) -> (String, Option<RouteId>) {
     match config.apis[0].routes.lookup(path, method) {
-        Lookup::Found { route, .. } => match route.access {
-            Access::Public => "public".to_owned(),
-            Access::Scopes(bits) => config.catalogue.scopes(&bits).to_string(),
-        },
-        Lookup::MethodNotAllowed { .. } => "method".to_owned(),
-        Lookup::NotFound => "none".to_owned(),
+        Lookup::Found { route, captures } => {
+            let reserved = |c: &String| captures.value(c).is_some_and(|value| value.starts_with('_'));
+            let needs = match route.access {
+                _ if route.index_captures.iter().any(reserved) => "reserved".to_owned(),
+                Access::Public => "public".to_owned(),
+                Access::Scopes(bits) => config.catalogue.scopes(&bits).to_string(),
+            };
+            (needs, Some(route.id.clone()))
+        }
+        Lookup::MethodNotAllowed { .. } => ("method".to_owned(), None),
+        Lookup::NotFound => ("none".to_owned(), None),
     }
 }
 
 #[test]
 fn every_pack_is_whole() {
-    for (name, text) in PACKS {
-        let pack = pack::parse(text).unwrap_or_else(|e| panic!("{name}: {e:?}"));
+    for (name, pack) in packs(RawKind::Http) {
         assert!(pack.routes.iter().all(|r| r.id.is_some() && !r.public), "{name}: every route has an id and scopes");
+    }
+    for (name, pack) in packs(RawKind::Http).chain(packs(RawKind::Mcp)) {
         assert!(pack.scopes.values().all(|s| s.group.is_some() && s.risk.is_some()), "{name}: every scope says group and risk");
     }
 }
 
 #[test]
-fn prometheus_routes_need_what_they_do() {
-    let config = proved(MOUNTED);
-    let (get, post, put, delete) = (Method::GET, Method::POST, Method::PUT, Method::DELETE);
-    let table: &[(&Method, &str, &str)] = &[
-        (&get, "/api/v1/query", "metrics:read"),
-        (&post, "/api/v1/query", "metrics:read"),
-        (&post, "/api/v1/query_range", "metrics:read"),
-        (&get, "/api/v1/query_exemplars", "metrics:read"),
-        (&get, "/api/v1/format_query", "metrics:read"),
-        (&get, "/api/v1/parse_query", "metrics:read"),
-        (&get, "/api/v1/series", "metrics:read"),
-        (&post, "/api/v1/labels", "metrics:read"),
-        (&get, "/api/v1/label/job/values", "metrics:read"),
-        (&post, "/api/v1/label/job/values", "method"),
-        (&get, "/api/v1/metadata", "metrics:read"),
-        (&post, "/api/v1/search/metric_names", "metrics:read"),
-        (&get, "/api/v1/search/label_values", "metrics:read"),
-        (&post, "/api/v1/read", "metrics:read"),
-        (&get, "/federate", "metrics:read"),
-        (&get, "/api/v1/status/buildinfo", "metrics:read"),
-        (&get, "/api/v1/rules", "rules:read"),
-        (&get, "/api/v1/alerts", "alerts:read"),
-        (&get, "/api/v1/alertmanagers", "alerts:read"),
-        (&get, "/api/v1/targets", "upstream:inspect"),
-        (&get, "/api/v1/targets/metadata", "upstream:inspect"),
-        (&get, "/api/v1/targets/relabel_steps", "upstream:inspect"),
-        (&get, "/api/v1/scrape_pools", "upstream:inspect"),
-        (&get, "/api/v1/status/config", "upstream:inspect"),
-        (&get, "/api/v1/status/flags", "upstream:inspect"),
-        (&get, "/api/v1/status/runtimeinfo", "upstream:inspect"),
-        (&get, "/api/v1/status/tsdb", "upstream:inspect"),
-        (&get, "/api/v1/status/tsdb/blocks", "upstream:inspect"),
-        (&get, "/api/v1/status/self_metrics", "upstream:inspect"),
-        (&get, "/api/v1/status/walreplay", "upstream:inspect"),
-        (&get, "/api/v1/features", "upstream:inspect"),
-        (&get, "/api/v1/notifications", "upstream:inspect"),
-        (&get, "/api/v1/notifications/live", "upstream:inspect"),
-        (&get, "/api/v1/openapi.yaml", "upstream:inspect"),
-        (&post, "/api/v1/write", "metrics:write"),
-        (&get, "/api/v1/write", "method"),
-        (&post, "/api/v1/otlp/v1/metrics", "metrics:write"),
-        (&post, "/api/v1/admin/tsdb/delete_series", "metrics:delete"),
-        (&put, "/api/v1/admin/tsdb/clean_tombstones", "metrics:delete"),
-        (&post, "/api/v1/admin/tsdb/snapshot", "metrics:delete"),
-        (&get, "/api/v1/admin/tsdb/delete_series", "method"),
-        (&delete, "/api/v1/series", "method"),
-        (&put, "/-/reload", "none"),
-        (&post, "/-/quit", "none"),
-        (&get, "/-/ready", "none"),
-        (&get, "/debug/pprof/heap", "none"),
-        (&get, "/metrics", "none"),
-        (&get, "/consoles/index.html", "none"),
-        (&get, "/graph", "none"),
-        (&get, "/query", "none"),
-        (&get, "/", "none"),
-        (&get, "", "none"),
-        (&get, "/api/v1/", "none"),
-        (&get, "/api/v1/query/", "none"),
-        (&get, "/api/v1/QUERY", "none"),
-        (&get, "/api/v1/admin/tsdb", "none"),
-        (&get, "/api/v1/label/a/b/values", "none"),
-        (&get, "/api/v2/query", "none"),
-    ];
-    for (method, path, expected) in table {
-        assert_eq!(needs(&config, method, path), *expected, "{method} {path}");
+fn every_pack_mounts_without_a_warning() {
+    for (name, _) in packs(RawKind::Http) {
+        let (_, warnings) = parse(&mounted(name, "")).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert_eq!(warnings, [], "{name}");
+    }
+}
+
+/// A scope means the same on the consent page, whichever pack brings it.
+#[test]
+fn packs_describe_a_scope_alike() {
+    let mut seen: BTreeMap<String, (&str, String)> = BTreeMap::new();
+    for (name, pack) in packs(RawKind::Http) {
+        for (scope, raw) in &pack.scopes {
+            let text = format!("{raw:?}");
+            let (first, known) = seen.entry(scope.clone()).or_insert((name, text.clone()));
+            assert_eq!(*known, text, "{scope} of {first} and of {name}");
+        }
+    }
+}
+
+/// Each line of a table is a request and what becomes of it; each route of a pack is named by a line.
+#[test]
+fn packs_let_through_what_their_tables_say() {
+    let tables = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config/tests/packs");
+    for (name, pack) in packs(RawKind::Http) {
+        let table = std::fs::read_to_string(tables.join(format!("{name}.txt"))).unwrap_or_else(|e| panic!("{name}.txt: {e}"));
+        let config = proved(&mounted(name, ""));
+        let (mut seen, mut refused) = (BTreeSet::new(), 0);
+        for line in table.lines().filter(|l| !l.is_empty() && !l.starts_with('#')) {
+            let words: Vec<_> = line.split_whitespace().collect();
+            let [method, path, expected] = words[..] else { panic!("{name}.txt: {line}") };
+            let (found, route) = needs(&config, &method.parse().expect("a method"), path);
+            assert_eq!(found, expected, "{name}: {method} {path}");
+            refused += usize::from(expected == "none");
+            seen.extend(route);
+        }
+        let all: BTreeSet<_> = config.apis[0].listing.iter().map(|r| r.id.clone()).collect();
+        assert_eq!(seen, all, "{name}: each route has a line in {name}.txt");
+        assert!(refused >= 2 && pack.routes.iter().count() == all.len(), "{name}: what is refused is in the table too");
     }
 }
 
 #[test]
 fn dangerous_scopes_are_private_and_unadvertised() {
-    let config = proved(MOUNTED);
+    let config = proved(&mounted("prometheus", ""));
     let advertised = config.apis[0].advertised.to_string();
     assert_eq!(advertised, "alerts:read metrics:read metrics:write rules:read");
-    let viewer = crate::types::RoleName::parse("viewer").expect("a name");
+    let viewer = RoleName::parse("viewer").expect("a name");
     let held = config.catalogue.scopes(&config.roles.permissions(&[viewer])).to_string();
-    assert_eq!(held, "alerts:read mcp:tollgate:invoke metrics:read rules:read");
+    assert_eq!(held, "alerts:read applications:read mcp:tollgate:invoke metrics:read rules:read");
+}
+
+#[test]
+fn packs_of_multi_tenant_upstreams_tell_the_tenant() {
+    for (pack, header) in
+        [("loki", "x-scope-orgid"), ("thanos", "thanos-tenant"), ("jaeger", "x-tenant"), ("victorialogs", "accountid")]
+    {
+        let config = proved(&mounted(pack, ""));
+        let tell = &config.apis[0].tenancy.tell;
+        assert!(matches!(tell, Some(Tell::Header { name, .. }) if name == header), "{pack}: {tell:?}");
+        assert!(config.apis[0].identity_headers.iter().any(|h| h == header), "{pack}: the client's own copy is removed");
+        assert!(proved(&mounted(pack, "tenant = { mode = \"none\" }")).apis[0].tenancy.tell.is_none());
+    }
+    let cluster = "tenant = { mode = \"path_prefix\", value = \"/{operation}/{org.tenant}\" }";
+    assert!(parse(&mounted("victoriametrics", cluster)).is_ok(), "every route of the pack has its operation");
+    let errors = paths(&mounted("prometheus", cluster));
+    assert!(errors.len() > 10 && errors.iter().all(|e| e.ends_with(".operation")), "{errors:?}");
+}
+
+fn paths(text: &str) -> Vec<String> {
+    match parse(text) {
+        Ok(_) => Vec::new(),
+        Err(ConfigErrors(errors)) => errors.into_iter().map(|e| e.path).collect(),
+    }
+}
+
+#[test]
+fn an_operator_narrows_and_extends_a_pack() {
+    let keys = r#"
+overrides = { federate = "remove", query = { scopes = ["metrics:query"] } }
+[[apis.routes]]
+id = "x.ready"
+match = "/-/ready"
+methods = ["GET"]
+scopes = ["metrics:read"]
+[scopes."metrics:query"]
+description = "Query metrics"
+"#;
+    let (config, warnings) = parse(&mounted("prometheus", keys)).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(warnings, []);
+    for (path, expected) in [
+        ("/api/v1/query", "metrics:query"),
+        ("/federate", "none"),
+        ("/-/ready", "metrics:read"),
+        ("/api/v1/series", "metrics:read"),
+    ] {
+        assert_eq!(needs(&config, &Method::GET, path).0, expected, "{path}");
+    }
+    assert_eq!(needs(&config, &Method::GET, "/api/v1/query").1.map(|id| id.to_string()).as_deref(), Some("x.query"));
+    let matrix = Matrix::new(&config, &warnings).to_string();
+    let line = matrix.lines().find(|l| l.contains("x.query ")).unwrap_or_default();
+    assert!(line.contains("/x/api/v1/{query,query_range,query_exemplars}") && line.ends_with("metrics:query"), "{matrix}");
+}
+
+#[test]
+fn what_contradicts_a_pack_is_named() {
+    let table: &[(&str, &[&str])] = &[
+        ("overrides = { querry = \"remove\" }", &["apis[0].overrides.querry"]),
+        ("overrides = { query = \"drop\" }", &["apis[0].overrides.query"]),
+        ("overrides = { query = { scopes = [\"nothing\"] } }", &["apis[0].overrides.query.scopes[0]"]),
+        ("overrides = { query = { scopes = [] } }", &["apis[0].overrides.query.scopes"]),
+        ("overrides = { query = { public = true } }", &["apis[0].overrides.query.public"]),
+        ("overrides = { query = { max_concurrent = 0 } }", &["apis[0].overrides.query.max_concurrent"]),
+        (
+            "rates = [{ per = \"client\", requests = 0, every = \"1s\" }]",
+            &["apis[0].rates[0].requests", "apis[0].rates[0].burst"],
+        ),
+        ("rates = [{ per = \"user\", requests = 1, every = \"25h\" }]", &["apis[0].rates[0].every"]),
+        ("rates = [{ per = \"user\", requests = 2000000, every = \"1s\" }]", &["apis[0].rates[0].requests"]),
+        ("rates = [{ per = \"tool\", requests = 1, every = \"1s\" }]", &["apis[0].rates"]),
+        ("tenant = { mode = \"label\", label = \"a-b\", value = \"{org.id}\" }", &["apis[0].tenant.label"]),
+        ("tenant = { mode = \"label\", label = \"__name__\", value = \"{org.id}\" }", &["apis[0].tenant.label"]),
+        ("tenant = { mode = \"header\", name = \"X-T\", value = \"{operation}\" }", &["apis[0].tenant.value"]),
+    ];
+    for (keys, expected) in table {
+        assert_eq!(paths(&mounted("prometheus", keys)), *expected, "{keys}");
+    }
+    let overlap =
+        "[[apis.routes]]\nid = \"x.mine\"\nmatch = \"/api/v1/{labels,mine}\"\nmethods = [\"GET\"]\nscopes = [\"metrics:read\"]";
+    let Err(errors) = parse(&mounted("prometheus", overlap)) else { panic!("two routes of one rank") };
+    let text = errors.to_string();
+    assert!(text.contains("/api/v1/{labels,mine}") && text.contains("x.series"), "both are named: {text}");
+    let open = "tenant = { mode = \"label\", label = \"t\", value = \"{org.id}\" }\n\
+                [[apis.routes]]\nid = \"x.open\"\nmatch = \"/open\"\nmethods = [\"GET\"]\npublic = true";
+    assert_eq!(paths(&mounted("prometheus", open)), ["apis[0].routes[0].public"]);
+    assert_eq!(paths(&mounted("prometheus", &format!("{open}\nenforce = \"nothing\""))), [""; 0]);
+    assert_eq!(paths(&mounted("mcp", "")), ["apis[0].pack"]);
+}
+
+#[test]
+fn a_scope_that_no_route_needs_any_more_is_a_warning() {
+    let (_, warnings) = parse(&mounted("prometheus", "overrides = { rules = \"remove\" }")).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(warnings.into_iter().map(|w| w.path).collect::<Vec<_>>(), ["scopes.\"rules:read\""]);
+}
+
+#[test]
+fn tools_of_the_mcp_pack_need_what_their_names_say() {
+    let config = proved(&mounted("mcp", "kind = \"mcp\"\ntools = { get_or_create = [\"mcp:x:write\"] }"));
+    let ApiKind::Mcp(policy) = &config.apis[0].kind else { panic!("an MCP server") };
+    let missing = |tool: &str| match policy.allows(&Target::Tool(tool.into()), &policy.invoke) {
+        Verdict::Allowed => String::new(),
+        Verdict::Missing(bits) => config.catalogue.scopes(&bits).to_string(),
+        Verdict::Denied => "denied".to_owned(),
+    };
+    for (tool, expected) in [
+        ("query_prometheus", ""),
+        ("list-datasources", ""),
+        ("get_or_create", "mcp:x:write"),
+        ("getaway", "mcp:x:write"),
+        ("update_dashboard", "mcp:x:write"),
+        ("", "mcp:x:write"),
+    ] {
+        assert_eq!(missing(tool), expected, "{tool}");
+    }
+    assert_eq!(config.apis[0].advertised.to_string(), "mcp:x:invoke mcp:x:write");
 }

@@ -36,7 +36,7 @@ fn gates_become_what_they_are() {
         config(&quickstart(dir.path(), &gates, &["everything:get-sum=mcp:everything:write"])).unwrap_or_else(|e| panic!("{e}"));
     let mounts: Vec<_> = config.apis.iter().map(|a| a.resource.as_str()).collect();
     let at = |path: &str| format!("http://127.0.0.1:8080{path}");
-    assert_eq!(mounts, [at("/prometheus"), at("/mcp/everything"), at("/wiki"), at("/mcp")]);
+    assert_eq!(mounts, [at("/prometheus"), at("/mcp/everything"), at("/wiki"), at("/mcp"), at("/api/v1")]);
     assert!(
         matches!(&config.apis[0].tenancy.tell, Some(Tell::Header { name, template }) if name == "x-scope-orgid" && template == "{org.tenant}")
     );

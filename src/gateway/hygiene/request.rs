@@ -99,6 +99,15 @@ impl CleanRequest {
         self.target.get(self.path_len + 1..)
     }
 
+    /// Puts another query in place of the one that came: what is forwarded from now on.
+    pub fn replace_query(&mut self, query: Option<&str>) {
+        self.target.truncate(self.path_len);
+        if let Some(query) = query {
+            self.target.push('?');
+            self.target.push_str(query);
+        }
+    }
+
     /// The query as a log or an audit record may have it.
     #[must_use]
     pub fn logged_query(&self) -> Option<Cow<'_, str>> {

@@ -122,7 +122,7 @@ async fn refuse(
     cause: &crate::record::Cause,
 ) -> Result<Response, Trouble> {
     let event = ControlEvent::refused(Operation::AuthorizeError, error.code().wire().0).on("client", client.id.as_str());
-    app.node.store.note(client.org.as_ref(), event, cause).await?;
+    app.node.store.note(client.private_to(), event, cause).await?;
     Ok(back.error(error))
 }
 

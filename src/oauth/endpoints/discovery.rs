@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::super::{App, OAuthError};
 use super::not_found;
 use crate::config::Config;
+use crate::store::GrantType;
 use crate::types::ScopeSet;
 
 /// How long a document may be kept: clients look again soon after a change.
@@ -32,9 +33,10 @@ fn metadata(config: &Config) -> Value {
         "jwks_uri": at("/oauth2/jwks"),
         "revocation_endpoint": at("/oauth2/revoke"),
         "introspection_endpoint": at("/oauth2/introspect"),
+        "device_authorization_endpoint": at("/oauth2/device_authorization"),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+        "grant_types_supported": GrantType::ALL,
         "code_challenge_methods_supported": ["S256"],
         "token_endpoint_auth_methods_supported": methods,
         "revocation_endpoint_auth_methods_supported": methods,

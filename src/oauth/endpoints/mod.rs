@@ -1,6 +1,7 @@
 //! One file per endpoint, and the routes.
 
 mod authorize;
+mod device;
 mod discovery;
 mod introspect;
 mod register;
@@ -28,6 +29,7 @@ pub(super) fn routes() -> Router<App> {
         .route("/.well-known/oauth-protected-resource/{*path}", get(discovery::protected_resource))
         .route("/oauth2/jwks", get(discovery::jwks))
         .route("/oauth2/token", post(token::exchange))
+        .route("/oauth2/device_authorization", post(device::begin))
         .route("/oauth2/register", post(register::register))
         .route("/oauth2/revoke", post(revoke::revoke))
         .method_not_allowed_fallback(async || not_allowed())

@@ -65,9 +65,11 @@ fn wrong(text: impl Into<std::borrow::Cow<'static, str>>) -> OAuthError {
 }
 
 fn client(id: ClientId, metadata: &Metadata, now: crate::types::Timestamp) -> Result<Client, OAuthError> {
-    let redirect_uris = redirects(metadata.redirect_uris.as_deref().unwrap_or_default())?;
+    let grant_types = grant_types(metadata.grant_types.as_deref())?;
+    let redirected = grant_types.contains(&GrantType::AuthorizationCode);
+    let redirect_uris = redirects(metadata.redirect_uris.as_deref().unwrap_or_default(), redirected)?;
     let auth = auth_method(metadata.token_endpoint_auth_method.as_deref())?;
-    if metadata.response_types.as_ref().is_some_and(|r| !r.is_empty() && !r.iter().any(|t| t == "code")) {
+    if redirected && metadata.response_types.as_ref().is_some_and(|r| !r.is_empty() && !r.iter().any(|t| t == "code")) {
         return Err(wrong("response_types must contain code"));
     }
     let kind = if auth == ClientAuth::None { ClientKind::Public } else { ClientKind::Confidential };
@@ -79,21 +81,25 @@ fn client(id: ClientId, metadata: &Metadata, now: crate::types::Timestamp) -> Re
         origin: ClientOrigin::Dynamic,
         auth,
         redirect_uris,
-        grant_types: grant_types(metadata.grant_types.as_deref())?,
+        grant_types,
         scopes: None,
         subject: None,
         resources: Vec::new(),
         require_state: false,
         access_token_ttl: None,
+        app: None,
         state: ClientState::Active,
         created_at: now,
     })
 }
 
 /// Keeps the targets that we can serve: some clients register one for each of their editions at once, and one that we refuse
-/// must not cost them the others.
-fn redirects(asked: &[String]) -> Result<Vec<RedirectUri>, OAuthError> {
+/// must not cost them the others. A client that is never redirected to needs none.
+fn redirects(asked: &[String], redirected: bool) -> Result<Vec<RedirectUri>, OAuthError> {
     let wrong = |text: String| OAuthError::new(Code::InvalidRedirectUri, text);
+    if !redirected && asked.is_empty() {
+        return Ok(Vec::new());
+    }
     if asked.is_empty() || asked.len() > MAX_REDIRECTS {
         return Err(wrong(format!("Register between 1 and {MAX_REDIRECTS} redirect_uris")));
     }
@@ -122,22 +128,29 @@ fn auth_method(asked: Option<&str>) -> Result<ClientAuth, OAuthError> {
     }
 }
 
-/// Grant types that we don't serve are dropped. A client that names none gets refresh tokens too.
+/// Grant types that we don't serve, or not to strangers, are dropped. A client that names none gets refresh tokens too.
 fn grant_types(asked: Option<&[String]>) -> Result<Vec<GrantType>, OAuthError> {
-    let both = vec![GrantType::AuthorizationCode, GrantType::RefreshToken];
-    let Some(asked) = asked.filter(|a| !a.is_empty()) else { return Ok(both) };
-    let has = |name: &str| asked.iter().any(|g| g == name);
-    match (has("authorization_code"), has("refresh_token")) {
-        (true, true) => Ok(both),
-        (true, false) => Ok(vec![GrantType::AuthorizationCode]),
-        (false, _) => Err(wrong("A client that registers itself can use authorization_code only; name it in grant_types")),
+    const OPEN: [GrantType; 3] = [GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::DeviceCode];
+    let Some(asked) = asked.filter(|a| !a.is_empty()) else {
+        return Ok(vec![GrantType::AuthorizationCode, GrantType::RefreshToken]);
+    };
+    let named = |kind: &GrantType| json!(kind).as_str().is_some_and(|name| asked.iter().any(|a| a == name));
+    let kept: Vec<_> = OPEN.into_iter().filter(named).collect();
+    if kept.iter().any(|kind| *kind != GrantType::RefreshToken) {
+        return Ok(kept);
     }
+    Err(wrong(
+        "Name authorization_code or urn:ietf:params:oauth:grant-type:device_code in grant_types: a client that registers itself can use these two",
+    ))
 }
 
 fn name(asked: Option<&str>, redirects: &[RedirectUri]) -> Result<String, OAuthError> {
     let visible: String = asked.unwrap_or_default().chars().filter(|c| !c.is_control()).collect();
     match visible.trim() {
-        "" => Ok(redirects.first().map(RedirectUri::display_host).unwrap_or_default()),
+        "" => {
+            let first = redirects.first().map(RedirectUri::display_host);
+            first.ok_or_else(|| wrong("A client without redirect_uris needs a client_name: people decide by it"))
+        }
         name if name.chars().count() > MAX_NAME => Err(wrong(format!("client_name is longer than {MAX_NAME} characters"))),
         name => Ok(name.to_owned()),
     }
@@ -145,13 +158,15 @@ fn name(asked: Option<&str>, redirects: &[RedirectUri]) -> Result<String, OAuthE
 
 /// RFC 7591 §3.2.1. What does not apply is left out: clients stumble over null.
 fn answer(client: &Client, secret: Option<&PlainToken>, scope: Option<&str>) -> Response {
+    let code = client.grant_types.contains(&GrantType::AuthorizationCode);
+    let response_types: &[&str] = if code { &["code"] } else { &[] };
     let mut body = json!({
         "client_id": client.id,
         "client_id_issued_at": client.created_at.seconds(),
         "client_name": client.name,
         "redirect_uris": client.redirect_uris,
         "grant_types": client.grant_types,
-        "response_types": ["code"],
+        "response_types": response_types,
         "token_endpoint_auth_method": client.auth,
     });
     if let Some(secret) = secret {

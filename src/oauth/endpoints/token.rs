@@ -26,8 +26,9 @@ async fn grant(app: &App, config: &crate::config::Config, caller: &Authenticated
         Some("authorization_code") => GrantType::AuthorizationCode,
         Some("refresh_token") => GrantType::RefreshToken,
         Some("client_credentials") => GrantType::ClientCredentials,
+        Some("urn:ietf:params:oauth:grant-type:device_code") => GrantType::DeviceCode,
         Some(_) => {
-            let text = "grant_type must be authorization_code, refresh_token or client_credentials";
+            let text = "grant_type must be one of grant_types_supported in the metadata";
             return Err(OAuthError::new(Code::UnsupportedGrantType, text));
         }
         None => return Err(OAuthError::new(Code::InvalidRequest, "grant_type is missing")),
@@ -39,17 +40,19 @@ async fn grant(app: &App, config: &crate::config::Config, caller: &Authenticated
         GrantType::AuthorizationCode => grants::authorization_code(app, config, caller).await,
         GrantType::RefreshToken => grants::refresh_token(app, config, caller).await,
         GrantType::ClientCredentials => grants::client_credentials(app, config, caller).await,
+        GrantType::DeviceCode => grants::device_code(app, config, caller).await,
     }
 }
 
 /// Refusals of known clients are in the log; when the store is down there is nothing to write to, and the answer says so already.
+/// A device that asks whether its user has decided was not refused anything.
 async fn note_refusal(app: &App, caller: &AuthenticatedClient, error: &OAuthError) -> Result<(), OAuthError> {
-    if error.code() == Code::TemporarilyUnavailable {
+    if matches!(error.code(), Code::TemporarilyUnavailable | Code::AuthorizationPending | Code::SlowDown) {
         return Ok(());
     }
     let event = ControlEvent::refused(Operation::TokenRefuse, error.code().wire().0)
         .on("client", caller.client.id.as_str())
         .with_comment(error.description().to_owned());
     let cause = caller.peer.cause(&app.node, caller.actor());
-    Ok(app.node.store.note(caller.client.org.as_ref(), event, &cause).await?)
+    Ok(app.node.store.note(caller.client.private_to(), event, &cause).await?)
 }

@@ -2,6 +2,7 @@
 
 mod authorization_code;
 mod client_credentials;
+mod device_code;
 mod refresh_token;
 
 use std::time::Duration;
@@ -24,6 +25,7 @@ use crate::types::{PlainToken, ResourceId, ScopeSet, Timestamp};
 
 pub use authorization_code::authorization_code;
 pub use client_credentials::client_credentials;
+pub use device_code::device_code;
 pub use refresh_token::refresh_token;
 
 /// What a token request got.

@@ -7,8 +7,10 @@ use crate::web::Params;
 
 /// Where a person goes when nothing else was asked for.
 const HOME: &str = "/settings/applications";
+/// Where the code of a device is typed.
+pub(super) const DEVICE: &str = "/device";
 /// Pages that may be returned to.
-const PAGES: [&str; 4] = ["/settings/", "/orgs/", "/invitations/", "/password"];
+const PAGES: [&str; 5] = ["/settings/", "/orgs/", "/invitations/", "/password", DEVICE];
 
 /// Where to go after signing in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +38,15 @@ impl After {
         match self {
             Self::Request(id) => format!("/consent?request={id}"),
             Self::Page(page) => page.clone(),
+        }
+    }
+
+    /// Whether the person is in the middle of a decision, which another account may have to take.
+    #[must_use]
+    pub fn decides(&self) -> bool {
+        match self {
+            Self::Request(_) => true,
+            Self::Page(page) => page.split('?').next() == Some(DEVICE),
         }
     }
 

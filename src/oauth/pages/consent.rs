@@ -1,6 +1,5 @@
 //! The decision on an authorization request: in which organization, and yes or no.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -10,41 +9,23 @@ use http::{HeaderMap, StatusCode};
 use url::Url;
 
 use super::super::endpoints::WayBack;
-use super::super::{App, Code, OAuthError};
+use super::super::{App, Code, OAuthError, ask};
+use super::offer::{Offer, lifetime};
 use super::own_form;
-use crate::config::{Config, Risk};
-use crate::pages::views::{
-    Client as ClientView, ConsentPage, ConsentProblem, Destination, Held, Lifetime, OrganizationChoice, ScopeGroup, ScopeLine,
-    Section, Trust,
-};
-use crate::pages::{DisplayName, When, skeleton};
+use crate::config::Config;
+use crate::pages::views::{ConsentPage, ConsentProblem, Destination, Section};
 use crate::record::{Actor, Cause};
 use crate::store::{
-    Approve, ApprovedRequest, AuthRequest, Client, ClientKind, ClientOrigin, ClientPolicy, ClientState, Grant, GrantState, Org,
-    RevokeReason, Stance, StoreError,
+    Approve, ApprovedRequest, AuthRequest, Client, ClientKind, ClientOrigin, ClientState, Grant, GrantState, Org, RevokeReason,
+    StoreError,
 };
-use crate::types::{AuthRequestId, GrantId, OrgId, PlainToken, RedirectUri, ResourceId, RoleName, ScopeToken, TokenKind};
+use crate::types::{AuthRequestId, ClientId, GrantId, PlainToken, RedirectUri, ResourceId, ScopeSet, TokenKind};
 use crate::web::{Params, Peer, SignedIn, Trouble, page_leading_to};
 
 /// A request that waits for this person, and where they may say yes to it.
 struct Pending {
     request: AuthRequest,
-    client: Client,
-    orgs: Vec<(Org, Vec<RoleName>)>,
-    policies: HashMap<OrgId, ClientPolicy>,
-}
-
-impl Pending {
-    /// Whether an administrator of `org` has to approve the client first.
-    fn needs_approval(&self, org: &Org) -> bool {
-        self.policies.get(&org.id).is_some_and(|policy| policy.stance == Stance::Pending)
-    }
-
-    /// Whether `org` lets the client hold a scope.
-    fn permits(&self, org: &Org, scope: &ScopeToken) -> bool {
-        let most = self.policies.get(&org.id).and_then(|policy| policy.scopes.as_ref());
-        most.is_none_or(|most| most.contains(scope))
-    }
+    offer: Offer,
 }
 
 /// `GET /consent?request=…`.
@@ -52,7 +33,7 @@ pub async fn show(State(app): State<App>, peer: Peer, RawQuery(query): RawQuery,
     let config = app.node.config.load_full();
     let outcome = async {
         let pending = pending(&app, query.as_deref(), &who).await?;
-        ask(&app, &config, &pending, &who, None).await
+        consent_page(&app, &config, &pending, &who, None).await
     };
     outcome.await.unwrap_or_else(|trouble| trouble.page(&config, &peer))
 }
@@ -76,54 +57,16 @@ async fn pending(app: &App, query: Option<&str>, who: &SignedIn) -> Result<Pendi
     let id = params.one("request")?.and_then(|id| AuthRequestId::parse(id).ok()).ok_or_else(gone)?;
     let request = app.node.store.pending_request(&id, app.node.now()).await?.ok_or_else(gone)?;
     let client = app.node.store.client(&request.client).await?.filter(|c| c.state == ClientState::Active).ok_or_else(gone)?;
-    let mut orgs = app.node.store.orgs_of(&who.user.id).await?;
-    if orgs.is_empty() {
-        let happened = "You aren't a member of any organization here, so there is nothing that the application could work with.";
-        let advice = "Ask your administrator to add you to an organization, then start again from the application.";
-        return Err(forbidden("You aren't in an organization yet", happened, advice));
+    if !still_asks(&app.node.config.load(), &client, &request) {
+        return Err(gone());
     }
-    if let Some(owner) = &client.org {
-        orgs.retain(|(org, _)| org.id == *owner);
-    }
-    if orgs.is_empty() {
-        let happened =
-            "This application is private: only members of the organization that owns it may authorize it, and you aren't one.";
-        let advice = "Ask the application's maker, or sign in as a member of that organization.";
-        return Err(forbidden("This application isn't open to you", happened, advice));
-    }
-    let mut policies = HashMap::new();
-    for (org, _) in &orgs {
-        policies.insert(org.id.clone(), app.node.store.client_policy(&org.id, &client.id).await?);
-    }
-    orgs.retain(|(org, _)| policies.get(&org.id).is_some_and(|policy| policy.stance != Stance::Blocked));
-    if orgs.is_empty() {
-        let happened = "An administrator of your organization blocked this application, so nobody there can authorize it.";
-        let advice = "Ask your administrator if you need it.";
-        return Err(forbidden("Your organization blocked this application", happened, advice));
-    }
-    Ok(Pending { request, client, orgs, policies })
+    Ok(Pending { request, offer: Offer::to(app, client, who).await? })
 }
 
-/// The administrators were told; until one of them has approved, there is nothing that the application could be given.
-async fn wait_for_approval(
-    app: &App,
-    pending: &Pending,
-    who: &SignedIn,
-    org: &Org,
-    cause: &Cause,
-) -> Result<Trouble, StoreError> {
-    app.node.store.ask_for_client(&org.id, &pending.client.id, &who.user.id, cause).await?;
-    let happened = format!(
-        "{} wants new applications approved by an administrator. Yours were told that you want to use this one.",
-        DisplayName::new(&org.name)
-    );
-    let advice = "When one of them has approved it, start again from the application.";
-    let refusal = Trouble::refused("An administrator approves this application first", happened, advice);
-    Ok(Trouble { status: StatusCode::FORBIDDEN, ..refusal })
-}
-
-fn forbidden(title: &'static str, happened: &'static str, advice: &'static str) -> Trouble {
-    Trouble { status: StatusCode::FORBIDDEN, ..Trouble::refused(title, happened, advice) }
+/// Whether the client may still ask for this and be answered there: a new version of an app may have changed both meanwhile.
+fn still_asks(config: &Config, client: &Client, request: &AuthRequest) -> bool {
+    let answered = client.redirect_uris.iter().any(|r| r.admits(&request.redirect_uri));
+    answered && request.scopes.is_subset(&ask::allowed_scopes(config, client))
 }
 
 fn gone() -> Trouble {
@@ -132,109 +75,31 @@ fn gone() -> Trouble {
     Trouble::refused("This request is no longer open", happened, advice)
 }
 
-async fn ask(
+async fn consent_page(
     app: &App,
     config: &Config,
     pending: &Pending,
     who: &SignedIn,
     problem: Option<ConsentProblem>,
 ) -> Result<Response, Trouble> {
-    let Pending { request, client, orgs, .. } = pending;
-    let only = orgs.len() == 1;
+    let Pending { request, offer } = pending;
     let view = ConsentPage {
         frame: who.frame(&app.node, config, Section::Elsewhere).await?,
         action: format!("/consent?request={}", request.id),
         csrf: who.csrf.as_str().to_owned(),
         user: who.user.email.clone(),
         switch_user: format!("/logout?request={}", request.id),
-        client: ClientView { name: DisplayName::new(&client.name), trust: trust(app, pending).await? },
-        resembles: resembles(app, pending).await?,
-        organizations: orgs.iter().map(|(org, roles)| choice(pending, org, roles, only)).collect(),
-        scopes: scope_groups(config, pending),
+        client: offer.shown(app).await?,
+        resembles: offer.resembles(app).await?,
+        organizations: offer.choices(),
+        scopes: offer.scope_groups(config, &request.scopes),
         destination: destination(&request.redirect_uri),
-        lifetime: Lifetime { idle: Some(config.oauth.refresh_idle), absolute: Some(config.oauth.grant_ttl) },
+        lifetime: lifetime(config),
+        device: None,
         problem,
     };
     let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     Ok(page_leading_to(status, Url::parse(request.redirect_uri.as_str()).ok().as_ref(), &view))
-}
-
-fn choice(pending: &Pending, org: &Org, roles: &[RoleName], selected: bool) -> OrganizationChoice {
-    let mut role =
-        if roles.is_empty() { "no role".to_owned() } else { roles.iter().map(RoleName::as_str).collect::<Vec<_>>().join(", ") };
-    if pending.needs_approval(org) {
-        role.push_str("; an administrator approves it first");
-    }
-    OrganizationChoice { id: org.id.to_string(), name: DisplayName::new(&org.name), slug: org.slug.to_string(), role, selected }
-}
-
-async fn trust(app: &App, pending: &Pending) -> Result<Trust, StoreError> {
-    let Pending { client, orgs, .. } = pending;
-    match (client.origin, &client.org) {
-        (ClientOrigin::Administrator, None) => Ok(Trust::Preregistered),
-        (ClientOrigin::Administrator, Some(owner)) => {
-            let by = orgs.iter().find(|(o, _)| o.id == *owner).map(|(o, _)| DisplayName::new(&o.name));
-            Ok(by.map_or(Trust::Preregistered, |by| Trust::Published { by }))
-        }
-        (ClientOrigin::Dynamic, _) => {
-            let mut used_in_org = false;
-            for (org, _) in orgs {
-                used_in_org = used_in_org || app.node.store.client_used_in_org(&client.id, &org.id).await?;
-            }
-            Ok(Trust::Registered { ago: When::new(client.created_at, app.node.now()).relative, used_in_org })
-        }
-    }
-}
-
-/// A client of one of the person's organizations whose name this stranger's name looks like.
-async fn resembles(app: &App, pending: &Pending) -> Result<Option<DisplayName>, StoreError> {
-    if pending.client.origin != ClientOrigin::Dynamic {
-        return Ok(None);
-    }
-    let looks = skeleton(&pending.client.name);
-    for (org, _) in &pending.orgs {
-        let known = app.node.store.clients(Some(&org.id)).await?;
-        if let Some(known) = known.into_iter().find(|c| skeleton(&c.name) == looks) {
-            return Ok(Some(DisplayName::new(&known.name)));
-        }
-    }
-    Ok(None)
-}
-
-/// Every scope that would be granted, with what the person holds now: the same question that the gate asks at each request.
-fn scope_groups(config: &Config, pending: &Pending) -> Vec<ScopeGroup> {
-    let mut groups: Vec<ScopeGroup> = Vec::new();
-    for scope in pending.request.scopes.iter() {
-        let entry = config.catalogue.entry(scope);
-        let api = entry.map_or("Other", |e| e.group.as_str());
-        let line = ScopeLine {
-            scope: scope.to_string(),
-            text: entry.map_or_else(|| scope.to_string(), |e| e.description.clone()),
-            risk: entry.map_or(Risk::High, |e| e.risk),
-            held: held(config, scope, pending),
-        };
-        match groups.iter_mut().find(|g| g.api == api) {
-            Some(group) => group.lines.push(line),
-            None => groups.push(ScopeGroup { api: api.to_owned(), lines: vec![line] }),
-        }
-    }
-    groups
-}
-
-fn held(config: &Config, scope: &ScopeToken, pending: &Pending) -> Held {
-    let orgs = &pending.orgs;
-    if !orgs.iter().any(|(org, _)| pending.permits(org, scope)) {
-        return Held::Barred;
-    }
-    let needed = config.catalogue.bits(&[scope.clone()].into_iter().collect());
-    let holds = |roles: &[RoleName]| !needed.is_empty() && config.roles.permissions(roles).covers(&needed);
-    let holders: Vec<_> =
-        orgs.iter().filter(|(o, r)| holds(r) && pending.permits(o, scope)).map(|(o, _)| DisplayName::new(&o.name)).collect();
-    match holders.len() {
-        0 => Held::Later,
-        n if n == orgs.len() => Held::Now,
-        _ => Held::Only(holders),
-    }
 }
 
 fn destination(redirect: &RedirectUri) -> Destination {
@@ -259,9 +124,9 @@ async fn decide(
     let (form, genuine) = own_form(config, headers, body, &who.csrf).await?;
     let pending = pending(app, query, who).await?;
     if !genuine {
-        return ask(app, config, &pending, who, Some(ConsentProblem::Expired)).await;
+        return consent_page(app, config, &pending, who, Some(ConsentProblem::Expired)).await;
     }
-    let client = &pending.client;
+    let client = &pending.offer.client;
     let actor = Actor {
         user: Some(who.user.id.clone()),
         client: Some(client.id.clone()),
@@ -275,15 +140,12 @@ async fn decide(
             Approve::Done => Ok(back.error(&OAuthError::new(Code::AccessDenied, "The user did not allow it"))),
             Approve::Gone => Err(gone()),
         },
-        (Some(_), None) => {
-            let org = form.one("org")?.and_then(|id| pending.orgs.iter().find(|(o, _)| o.id.as_str() == id));
-            match org {
-                None => ask(app, config, &pending, who, Some(ConsentProblem::NoOrganization)).await,
-                Some((org, _)) if pending.needs_approval(org) => Err(wait_for_approval(app, &pending, who, org, &cause).await?),
-                Some((org, _)) => approve(app, config, &pending, who, (org, cause)).await.map(|code| back.code(code.expose())),
-            }
-        }
-        _ => ask(app, config, &pending, who, Some(ConsentProblem::Expired)).await,
+        (Some(_), None) => match pending.offer.place(form.one("org")?) {
+            None => consent_page(app, config, &pending, who, Some(ConsentProblem::NoOrganization)).await,
+            Some(place) if place.needs_approval() => Err(pending.offer.wait_for_approval(app, who, &place.org, &cause).await?),
+            Some(place) => approve(app, config, &pending, who, (&place.org, cause)).await.map(|code| back.code(code.expose())),
+        },
+        _ => consent_page(app, config, &pending, who, Some(ConsentProblem::Expired)).await,
     }
 }
 
@@ -295,18 +157,7 @@ async fn approve(
     (org, mut cause): (&Org, Cause),
 ) -> Result<PlainToken, Trouble> {
     let (now, request) = (cause.at, &pending.request);
-    let grant = Grant {
-        id: GrantId::generate(now, &*app.node.entropy),
-        org: org.id.clone(),
-        user: who.user.id.clone(),
-        client: request.client.clone(),
-        scopes: request.scopes.clone(),
-        resources: request.resources.clone(),
-        state: GrantState::Live,
-        created_at: now,
-        expires_at: Some(now.plus(config.oauth.grant_ttl)),
-        last_used_at: None,
-    };
+    let grant = new_grant(app, config, who, org, (&request.client, &request.scopes, &request.resources));
     cause.actor.grant = Some(grant.id.clone());
     let code = PlainToken::generate(TokenKind::AuthorizationCode, &*app.node.entropy);
     let code_expires_at = now.plus(config.oauth.code_ttl);
@@ -315,15 +166,38 @@ async fn approve(
         Approve::Gone => return Err(gone()),
         Approve::Done => app.node.metrics.grants_issued.inc(),
     }
-    supersede(app, config, &pending.client, &grant, &cause).await?;
+    supersede(app, config, &pending.offer.client, &grant, &cause).await?;
     Ok(code)
+}
+
+/// The grant of somebody who agrees now.
+pub(super) fn new_grant(
+    app: &App,
+    config: &Config,
+    who: &SignedIn,
+    org: &Org,
+    (client, scopes, resources): (&ClientId, &ScopeSet, &[ResourceId]),
+) -> Grant {
+    let now = app.node.now();
+    Grant {
+        id: GrantId::generate(now, &*app.node.entropy),
+        org: org.id.clone(),
+        user: who.user.id.clone(),
+        client: client.clone(),
+        scopes: scopes.clone(),
+        resources: resources.to_vec(),
+        state: GrantState::Live,
+        created_at: now,
+        expires_at: Some(now.plus(config.oauth.grant_ttl)),
+        last_used_at: None,
+    }
 }
 
 /// Ends the grants that the new one replaces: those of the same user, organization and client that it covers whole.
 ///
 /// A public client that an administrator made has one `client_id` on many machines, and signing in on one must not sign out the
 /// others; clients that register themselves do so once per installation, and confidential ones are one installation.
-async fn supersede(app: &App, config: &Config, client: &Client, new: &Grant, cause: &Cause) -> Result<(), StoreError> {
+pub(super) async fn supersede(app: &App, config: &Config, client: &Client, new: &Grant, cause: &Cause) -> Result<(), StoreError> {
     if client.origin == ClientOrigin::Administrator && client.kind == ClientKind::Public {
         return Ok(());
     }
@@ -339,7 +213,7 @@ async fn supersede(app: &App, config: &Config, client: &Client, new: &Grant, cau
 }
 
 fn covers(config: &Config, new: &Grant, old: &Grant) -> bool {
-    let everywhere = |r: &[ResourceId]| super::super::ask::is_everywhere(config, r);
+    let everywhere = |r: &[ResourceId]| ask::is_everywhere(config, r);
     let resources =
         everywhere(&new.resources) || (!everywhere(&old.resources) && old.resources.iter().all(|r| new.resources.contains(r)));
     resources && old.scopes.is_subset(&new.scopes)

@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::record::Actor;
 use crate::web::{Params, Peer, Trouble, ended_session_cookie, see_other, signed_in};
 
-/// `POST /logout`. With `request` the person goes on to sign in as somebody else for that request ("Not you?").
+/// `POST /logout`. In the middle of a decision the person goes on to sign in as somebody else for it ("Not you?").
 pub async fn submit(State(app): State<App>, peer: Peer, RawQuery(query): RawQuery, headers: HeaderMap, body: Body) -> Response {
     let config = app.node.config.load_full();
     let after = After::read(&Params::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default());
@@ -36,9 +36,6 @@ async fn sign_out(
         let actor = Actor { user: Some(session.user.id.clone()), ..Actor::default() };
         app.node.store.end_session(&session.session.hash, &peer.cause(&app.node, actor)).await?;
     }
-    let to = match after {
-        After::Request(_) => after.through("/login"),
-        After::Page(_) => format!("/?{SIGNED_OUT}"),
-    };
+    let to = if after.decides() { after.through("/login") } else { format!("/?{SIGNED_OUT}") };
     Ok(with_cookie(see_other(&to), ended_session_cookie(config)))
 }

@@ -2,10 +2,12 @@
 
 mod after;
 mod consent;
+mod device;
 mod home;
 mod invitation;
 mod login;
 mod logout;
+mod offer;
 mod password;
 
 use axum::Router;
@@ -31,6 +33,7 @@ pub(super) fn routes() -> Router<App> {
         .route("/logout", post(logout::submit))
         .route("/password", get(password::show).post(password::submit))
         .route("/consent", get(consent::show).post(consent::submit))
+        .route("/device", get(device::show).post(device::submit))
 }
 
 /// Reads a form of one of our own pages; `None` when it carries another token than `token`, as an old page does.

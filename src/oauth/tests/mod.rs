@@ -1,6 +1,8 @@
 //! The authorization server as its callers see it: whole requests through the router, on a real store.
 
+mod apps;
 mod authorization;
+mod device;
 mod discovery;
 mod flow;
 mod invitation;

@@ -9,6 +9,11 @@ use super::rig::Rig;
 async fn rfc7591_s2_what_is_taken_and_what_is_made_of_it() {
     let rig = Rig::new().await;
     let cases = [
+        (
+            json!({"redirect_uris": ["https://a.test/cb"], "grant_types": ["authorization_code", "refresh_token", "implicit"]}),
+            "client_secret_basic",
+            true,
+        ),
         (json!({"redirect_uris": ["https://a.test/cb"]}), "client_secret_basic", true),
         (json!({"redirect_uris": ["https://a.test/cb"], "token_endpoint_auth_method": "none"}), "none", false),
         (
@@ -18,7 +23,7 @@ async fn rfc7591_s2_what_is_taken_and_what_is_made_of_it() {
         ),
         (
             json!({"redirect_uris": ["http://localhost/callback"], "token_endpoint_auth_method": "none", "application_type": "native",
-            "grant_types": ["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"],
+            "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
             "response_types": ["code"], "scope": "anything at:all", "software_id": "x", "unknown": {"a": [1]}}),
             "none",
             false,

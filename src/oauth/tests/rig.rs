@@ -220,6 +220,7 @@ impl Rig {
             resources: Vec::new(),
             require_state: false,
             access_token_ttl: None,
+            app: None,
             state: ClientState::Active,
             created_at: now,
         };

@@ -19,6 +19,11 @@ pub enum Trust {
         /// Name of the organization that owns the app.
         by: DisplayName,
     },
+    /// The draft of an app: only members of the organization that makes it get this far.
+    Draft {
+        /// Name of that organization.
+        by: DisplayName,
+    },
     /// Its `client_id` is a metadata document that was fetched and matched.
     VerifiedDocument {
         /// Host that serves the document.
@@ -39,6 +44,7 @@ impl Trust {
     pub(in crate::pages) fn badge(&self) -> String {
         match self {
             Self::Published { by } => format!("Published by {by}"),
+            Self::Draft { by } => format!("Draft of {by}"),
             Self::VerifiedDocument { host } => format!("Verified document at {}", display_name(host)),
             Self::Registered { .. } => "Registered itself".to_owned(),
             Self::Preregistered => "Added by your administrator".to_owned(),
@@ -48,7 +54,7 @@ impl Trust {
     pub(in crate::pages) fn tone(&self) -> &'static str {
         match self {
             Self::Published { .. } | Self::VerifiedDocument { .. } | Self::Preregistered => "known",
-            Self::Registered { used_in_org: true, .. } => "plain",
+            Self::Draft { .. } | Self::Registered { used_in_org: true, .. } => "plain",
             Self::Registered { used_in_org: false, .. } => "caution",
         }
     }
@@ -56,6 +62,7 @@ impl Trust {
     pub(in crate::pages) fn icon(&self) -> &'static str {
         match self {
             Self::Published { .. } | Self::VerifiedDocument { .. } | Self::Preregistered => "check",
+            Self::Draft { .. } => "pencil",
             Self::Registered { .. } => "question",
         }
     }
@@ -70,6 +77,9 @@ impl Trust {
     /// The sentence under the name when the badge alone says too little.
     pub(in crate::pages) fn explanation(&self) -> Option<String> {
         match self {
+            Self::Draft { .. } => {
+                Some("This is not published yet: members of its organization try it. It works with your real data.".to_owned())
+            }
             Self::Registered { ago, used_in_org: false } => Some(format!(
                 "This application registered itself {ago}, and nobody in your organization uses it. Its name is its own claim. Continue only if you started this yourself."
             )),

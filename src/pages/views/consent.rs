@@ -6,7 +6,7 @@ use askama::Template;
 
 use super::{Client, Frame, scope_icon};
 use crate::config::Risk;
-use crate::pages::{DisplayName, duration_words};
+use crate::pages::{DisplayName, When, duration_words};
 
 /// `/consent`. Buttons `approve` and `deny` (each submits its own name with value `1`), radio rows `org`, hidden `csrf`.
 ///
@@ -36,6 +36,8 @@ pub struct ConsentPage {
     pub destination: Destination,
     /// How long the grant lasts.
     pub lifetime: Lifetime,
+    /// What is known about the device that asks; `None` when a browser brought the request.
+    pub device: Option<DeviceFacts>,
     /// Why the last answer could not be taken.
     pub problem: Option<ConsentProblem>,
 }
@@ -99,6 +101,32 @@ pub enum Destination {
     ThisComputer(String),
     /// A private-use scheme, `com.example.app`.
     InstalledApplication(String),
+    /// Nowhere: the device that asked goes on by itself.
+    Device,
+}
+
+/// A device that waits for the decision, as far as the connection tells (RFC 8628 §5.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceFacts {
+    /// The code that it shows, `WDJB-MJHT`; the form carries it as `user_code`.
+    pub code: String,
+    /// Where it asked from.
+    pub from: Option<String>,
+    /// Whether that is where the person is.
+    pub nearness: Nearness,
+    /// The program that asked, as it calls itself.
+    pub program: Option<DisplayName>,
+    /// When it asked.
+    pub asked: When,
+}
+
+/// Where a device is, compared with the person who decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nearness {
+    /// In the same network.
+    SameNetwork,
+    /// Somewhere else, or nobody knows.
+    Elsewhere,
 }
 
 /// How long a grant lasts.
@@ -177,10 +205,18 @@ impl Held {
 }
 
 impl Destination {
+    fn label(&self) -> &'static str {
+        match self {
+            Self::Device => "And then",
+            Self::Site(_) | Self::ThisComputer(_) | Self::InstalledApplication(_) => "Sends you to",
+        }
+    }
+
     fn shown(&self) -> &str {
         match self {
             Self::Site(host) | Self::ThisComputer(host) => host,
             Self::InstalledApplication(scheme) => scheme,
+            Self::Device => "Back to the device that shows the code",
         }
     }
 
@@ -189,6 +225,16 @@ impl Destination {
             Self::Site(_) => None,
             Self::ThisComputer(_) => Some("An application on this computer. Continue only if you have just started it."),
             Self::InstalledApplication(_) => Some("An application installed on this device."),
+            Self::Device => Some("It goes on by itself a few seconds after you decide."),
+        }
+    }
+}
+
+impl Nearness {
+    fn note(self) -> &'static str {
+        match self {
+            Self::SameNetwork => "the network that you are in",
+            Self::Elsewhere => "not the network that you are in",
         }
     }
 }

@@ -31,12 +31,14 @@ pub struct Viewer {
     pub csrf: String,
     /// Audit logs that this person may read, in menu order.
     pub audit: Vec<AuditLink>,
+    /// Organizations whose apps this person may see, in menu order.
+    pub apps: Vec<AuditLink>,
 }
 
-/// One organization whose audit log the viewer may read.
+/// One organization in the menu.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditLink {
-    /// For the path `/orgs/{slug}/audit`.
+    /// For paths below `/orgs/{slug}`.
     pub slug: String,
     /// Organization name, to tell several apart.
     pub organization: DisplayName,
@@ -52,6 +54,11 @@ pub enum Section {
         /// Organization whose log is open.
         slug: String,
     },
+    /// `/orgs/{slug}/apps` of this slug.
+    Apps {
+        /// Organization whose apps are open.
+        slug: String,
+    },
     /// A page outside the menu.
     Elsewhere,
 }
@@ -63,6 +70,14 @@ impl Frame {
 
     pub(in crate::pages) fn audit_section(&self) -> bool {
         matches!(self.section, Section::Audit { .. })
+    }
+
+    pub(in crate::pages) fn apps_section(&self) -> bool {
+        matches!(self.section, Section::Apps { .. })
+    }
+
+    pub(in crate::pages) fn apps_open(&self, link: &AuditLink) -> bool {
+        matches!(&self.section, Section::Apps { slug } if *slug == link.slug)
     }
 
     pub(in crate::pages) fn audit_open(&self, link: &AuditLink) -> bool {

@@ -1,9 +1,11 @@
 //! One file per page. Fill the struct, call [`askama::Template::render`].
 
 mod applications;
+mod apps;
 mod audit;
 mod client;
 mod consent;
+mod device;
 mod error;
 mod frame;
 mod grant;
@@ -22,9 +24,16 @@ mod sessions;
 mod settings;
 
 pub use applications::{ApplicationsNotice, ApplicationsPage, GrantRow, GrantedScope, LastUse};
+pub use apps::{
+    AppClientCard, AppDeletePage, AppFormPage, AppImportPage, AppPage, AppPublishPage, AppRow, AppsPage, ConditionLine,
+    DraftField, FieldChange, FieldFlaw, ScopeChoice, ScopeChoices, SecretRow, ShownSecret, Standing, VersionRow, Way,
+};
 pub use audit::{AuditFilter, AuditPage, AuditRow, Decision, DecisionFilter, Proof, SavedSearchLink, Summary, SummaryLine};
 pub use client::{Client, Trust};
-pub use consent::{ConsentPage, ConsentProblem, Destination, Held, Lifetime, OrganizationChoice, ScopeGroup, ScopeLine};
+pub use consent::{
+    ConsentPage, ConsentProblem, Destination, DeviceFacts, Held, Lifetime, Nearness, OrganizationChoice, ScopeGroup, ScopeLine,
+};
+pub use device::{DeviceDonePage, DevicePage, DeviceProblem};
 pub use error::{ErrorPage, Link};
 pub use frame::{AuditLink, Brand, Frame, Section, Viewer};
 pub use grant::{ActivityFilter, CalledFrom, GrantNotice, GrantPage};

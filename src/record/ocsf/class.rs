@@ -90,6 +90,8 @@ pub(super) fn of_operation(operation: Operation) -> (Class, Activity) {
         Op::ClientCreate
         | Op::ClientRegisterDynamic
         | Op::ClientSecretCreate
+        | Op::AppCreate
+        | Op::AppManifestImport
         | Op::OrgCreate
         | Op::UserCreate
         | Op::InvitationCreate
@@ -104,11 +106,15 @@ pub(super) fn of_operation(operation: Operation) -> (Class, Activity) {
         | Op::OrgPolicyScopeRestrict
         | Op::MembershipSet
         | Op::InvitationAccept
+        | Op::AppUpdate
+        | Op::AppMarkStable
+        | Op::AppPublish
         | Op::PasswordChange => (EntityManagement, 3, "Update"),
         Op::ClientDelete
         | Op::InvitationWithdraw
         | Op::AuditSearchForget
         | Op::ClientSecretDelete
+        | Op::AppDelete
         | Op::MembershipRemove
         | Op::KeyRetire
         | Op::GrantRevokeUser
@@ -116,10 +122,14 @@ pub(super) fn of_operation(operation: Operation) -> (Class, Activity) {
         | Op::GrantRevokeClient
         | Op::GrantRevokeUserDeactivated
         | Op::GrantRevokePolicy => (EntityManagement, 4, "Delete"),
-        Op::ClientEnable | Op::OrgPolicyClientAllow | Op::OrgEnable | Op::UserEnable => (EntityManagement, 8, "Enable"),
-        Op::ClientDisable | Op::OrgPolicyClientBlock | Op::OrgDisable | Op::UserDisable => (EntityManagement, 9, "Disable"),
+        Op::ClientEnable | Op::AppEnable | Op::OrgPolicyClientAllow | Op::OrgEnable | Op::UserEnable => {
+            (EntityManagement, 8, "Enable")
+        }
+        Op::ClientDisable | Op::AppDisable | Op::OrgPolicyClientBlock | Op::OrgDisable | Op::UserDisable => {
+            (EntityManagement, 9, "Disable")
+        }
         Op::KeyActivate => (EntityManagement, 10, "Activate"),
-        Op::AuditQuery | Op::AuditExport | Op::AccessReview => (ApiActivity, 2, "Read"),
+        Op::AuditQuery | Op::AuditExport | Op::AccessReview | Op::AppManifestExport => (ApiActivity, 2, "Read"),
         Op::RequestPanic => (ApiActivity, 99, operation.name()),
     };
     (class, activity(id, name))

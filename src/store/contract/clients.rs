@@ -72,6 +72,25 @@ pub(crate) async fn secrets_overlap(store: SharedStore) {
     assert!(!store.add_secret(&nobody, &secret("4444"), None, &cause(4)).await.expect("an answer"));
 }
 
+pub(crate) async fn the_last_secret_stays(store: SharedStore) {
+    let world = World::new(store).await;
+    let (store, id) = (&world.store, &world.client.id);
+    let (first, second) = (secret("1111"), secret("2222"));
+    assert!(store.add_secret(id, &first, None, &cause(1)).await.expect("an answer"));
+    assert!(!store.remove_secret(id, &first.hash, &cause(1)).await.expect("an answer"));
+    assert!(store.add_secret(id, &second, Some(after(10)), &cause(2)).await.expect("an answer"));
+    // The first ends in 10 seconds: it can still stand in for the second, and after that it can't.
+    assert!(!store.remove_secret(id, &second.hash, &cause(10)).await.expect("an answer"));
+    let at = cause(3);
+    let both = futures::join!(store.remove_secret(id, &first.hash, &at), store.remove_secret(id, &second.hash, &at));
+    let removed = [both.0.expect("an answer"), both.1.expect("an answer")];
+    assert_eq!(removed.iter().filter(|done| **done).count(), 1, "{removed:?}");
+    assert_eq!(store.live_secrets(id, after(3)).await.expect("secrets").len(), 1);
+    let log = world.log().await;
+    assert_eq!(log.iter().filter(|(name, _)| name == "client.secret.delete").count(), 1, "{log:?}");
+    assert_ne!(first.id(), second.id());
+}
+
 pub(crate) async fn clients_are_switched_and_narrowed(store: SharedStore) {
     let world = World::new(store).await;
     let (store, id) = (&world.store, &world.client.id);

@@ -3,11 +3,12 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use super::apps::{app, definition, publication};
 use super::world::*;
 use crate::record::{ControlEvent, Operation};
 use crate::store::{
-    Accepting, AuthRequest, ClientOrigin, ClientSecret, ClientState, KeyState, Membership, NewClients, NewUser, OrgState,
-    RevokeReason, SavedSearch, SharedStore, UserState, Verdict,
+    Accepting, App, AppState, AuthRequest, ClientOrigin, ClientSecret, ClientState, KeyState, Maturity, Membership, NewClients,
+    NewUser, OrgState, RevokeReason, SavedSearch, SharedStore, UserState, Verdict, Via,
 };
 use crate::types::TokenKind;
 
@@ -50,6 +51,10 @@ pub(crate) async fn every_change_is_recorded_and_told(store: SharedStore) {
     let (name, query) = ("denials".to_owned(), "decision=denied".to_owned());
     let search = SavedSearch { user: ada.clone(), org: acme.clone(), name, query };
     let most = scopes("logs:read");
+    let next_secret = ClientSecret { hash: hash(TokenKind::ClientSecret), ..secret.clone() };
+    let (app, draft_client) = app(acme, "logs:read");
+    let other = definition("metrics:read");
+    let version = publication(&App { revision: 2, ..app.clone() });
     let (first, next) = (key(KeyState::Active), key(KeyState::Next));
     let (asked, refused) = (request(&world.client.id), request(&world.client.id));
     let asked = AuthRequest { expires_at: after(9000), ..asked };
@@ -62,6 +67,8 @@ pub(crate) async fn every_change_is_recorded_and_told(store: SharedStore) {
     let (token, successor) = (refresh_token(1), refresh_token(1));
     let session = world.sign_in(0).await;
     world.sign_in(0).await;
+    let (device, declined) = (device_request(&world.client.id), device_request(&world.client.id));
+    let (device_code, given) = (hash(TokenKind::DeviceCode), world.wanted(1));
     let verbs = [
         verb!(Both, "create_org", s.create_org(&beta, &cause(1))),
         verb!(Both, "update_org", s.update_org(&beta, &cause(1))),
@@ -85,6 +92,8 @@ pub(crate) async fn every_change_is_recorded_and_told(store: SharedStore) {
         verb!(Both, "create_client", s.create_client(&doomed, None, &cause(1))),
         verb!(Both, "create_client dynamic", s.create_client(&dynamic, None, &cause(1))),
         verb!(Both, "add_secret", s.add_secret(&doomed.id, &secret, None, &cause(1))),
+        verb!(Both, "add_secret again", s.add_secret(&doomed.id, &next_secret, None, &cause(1))),
+        verb!(Both, "remove_secret", s.remove_secret(&doomed.id, &secret.hash, &cause(1))),
         verb!(Both, "set_client_state off", s.set_client_state(&doomed.id, ClientState::Disabled, &cause(1))),
         verb!(Both, "set_client_state on", s.set_client_state(&doomed.id, ClientState::Active, &cause(1))),
         verb!(Both, "set_client_scopes", s.set_client_scopes(&doomed.id, None, &cause(1))),
@@ -94,6 +103,13 @@ pub(crate) async fn every_change_is_recorded_and_told(store: SharedStore) {
         verb!(Both, "ask_for_client", s.ask_for_client(acme, &dynamic.id, ada, &cause(1))),
         verb!(Both, "delete_client", s.delete_client(&doomed.id, &cause(1))),
         verb!(Both, "purge_unused_dynamic_clients", s.purge_unused_dynamic_clients(after(1), &cause(1))),
+        verb!(Both, "create_app", s.create_app(&app, &draft_client, None, Via::Hand, &cause(1))),
+        verb!(Both, "edit_app", s.edit_app(&app.id, 1, &other, Via::Hand, &cause(1))),
+        verb!(Record, "mark_app", s.mark_app(&app.id, 2, Maturity::Stable, &cause(1))),
+        verb!(Both, "publish_app", s.publish_app(&app.id, &version, &cause(1))),
+        verb!(Both, "set_app_state off", s.set_app_state(&app.id, AppState::Disabled, &cause(1))),
+        verb!(Both, "set_app_state on", s.set_app_state(&app.id, AppState::Active, &cause(1))),
+        verb!(Both, "delete_app", s.delete_app(&app.id, &cause(1))),
         verb!(Record, "freeze_request", s.freeze_request(&asked, &cause(1))),
         verb!(Both, "approve_request", s.approve_request(&asked.id, &approved, &cause(1))),
         verb!(Record, "freeze_request again", s.freeze_request(&refused, &cause(1))),
@@ -108,6 +124,12 @@ pub(crate) async fn every_change_is_recorded_and_told(store: SharedStore) {
         verb!(Nothing, "rotate_refresh again", s.rotate_refresh(&token.hash, client_id, &successor, MINUTE, &cause(3))),
         verb!(Both, "revoke_access_token", s.revoke_access_token("jti", &grant.id, after(9), &cause(3))),
         verb!(Both, "rotate_refresh reuse", s.rotate_refresh(&token.hash, client_id, &successor, MINUTE, &cause(99))),
+        verb!(Record, "begin_device", s.begin_device(&device, &device_code, &cause(1))),
+        verb!(Nothing, "poll_device early", s.poll_device(&device_code, client_id, None, &cause(1))),
+        verb!(Both, "approve_device", s.approve_device(&device.user_code, &given, &cause(1))),
+        verb!(Nothing, "poll_device", s.poll_device(&device_code, client_id, Some(&refresh_token(2)), &cause(2))),
+        verb!(Record, "begin_device again", s.begin_device(&declined, &hash(TokenKind::DeviceCode), &cause(1))),
+        verb!(Record, "deny_device", s.deny_device(&declined.user_code, &cause(1))),
         verb!(Both, "machine_grant", s.machine_grant(&world.wanted(2), &cause(2))),
         verb!(Record, "end_other_sessions", s.end_other_sessions(ada, &session, &cause(2))),
         verb!(Record, "end_session", s.end_session(&session, &cause(2))),
@@ -139,6 +161,7 @@ pub(crate) async fn a_refused_change_leaves_nothing(store: SharedStore) {
     let (grant, code) = world.consent(1).await;
     let nobody = crate::types::InvitationId::generate(START, &ENTROPY);
     let demoted = Membership { org: world.org.id.clone(), user: world.user.id.clone(), roles: Vec::new() };
+    let (app, _) = app(&world.org.id, "logs:read");
     let verbs = [
         verb!(Nothing, "create_org", s.create_org(&org("acme"), &cause(2))),
         verb!(Nothing, "update_org", s.update_org(&org("beta"), &cause(2))),
@@ -150,6 +173,12 @@ pub(crate) async fn a_refused_change_leaves_nothing(store: SharedStore) {
         verb!(Nothing, "withdraw_invitation", s.withdraw_invitation(&world.org.id, &nobody, &cause(2))),
         verb!(Nothing, "change_member", s.change_member(&demoted, &roles(&["viewer"]), &cause(2))),
         verb!(Nothing, "dismiss_member", s.dismiss_member(&world.org.id, &world.user.id, &roles(&["viewer"]), &cause(2))),
+        verb!(Nothing, "remove_secret", s.remove_secret(&world.client.id, &code, &cause(2))),
+        verb!(Nothing, "edit_app", s.edit_app(&app.id, 1, &app.draft, Via::Hand, &cause(2))),
+        verb!(Nothing, "mark_app", s.mark_app(&app.id, 1, Maturity::Stable, &cause(2))),
+        verb!(Nothing, "publish_app", s.publish_app(&app.id, &publication(&app), &cause(2))),
+        verb!(Nothing, "set_app_state", s.set_app_state(&app.id, AppState::Active, &cause(2))),
+        verb!(Nothing, "delete_app", s.delete_app(&app.id, &cause(2))),
         verb!(Nothing, "delete_client", s.delete_client(&stranger.id, &cause(2))),
         verb!(Nothing, "revoke_grant", s.revoke_grant(&grant.id, Some(&taken.user.id), RevokeReason::User, &cause(2))),
         verb!(Nothing, "narrow_grant", s.narrow_grant(&grant.id, &world.user.id, &scopes("metrics:read"), &cause(2))),

@@ -1,15 +1,18 @@
 //! What every store must do: one suite, run on SQLite and on PostgreSQL.
 
 mod accounts;
+mod apps;
 mod audit_log;
 mod clients;
 mod coverage;
+mod devices;
 mod feed;
 mod grants;
 mod keys;
 mod people;
 mod policy;
 mod refresh;
+mod repeats;
 mod searches;
 mod sessions;
 mod tokens;
@@ -74,9 +77,23 @@ contract! {
         clients_come_back_whole
         clients_are_listed_newest_first
         secrets_overlap
+        the_last_secret_stays
         clients_are_switched_and_narrowed
         removal_ends_grants_and_keeps_history
         unused_dynamic_clients_are_purged
+    }
+    apps {
+        apps_come_back_whole
+        a_uuid_is_free_in_every_other_organization
+        drafts_are_changed_by_who_saw_them
+        a_version_never_changes
+        publishing_has_one_winner
+        a_draft_that_is_not_stable_is_not_published
+        what_a_version_drops_is_lost_for_good
+        a_grant_that_keeps_nothing_ends
+        switching_an_app_switches_its_clients
+        removal_takes_clients_and_grants
+        requests_for_published_clients_are_nobodys_to_read
     }
     grants {
         facts_are_read_at_once
@@ -118,6 +135,21 @@ contract! {
     }
     searches {
         a_search_is_its_users_own
+    }
+    devices {
+        a_request_comes_back_until_it_is_decided
+        a_user_code_is_in_use_once
+        fifty_polls_have_one_winner
+        a_device_code_belongs_to_its_client
+        a_hasty_device_slows_down
+        one_decision_counts
+        approval_needs_an_active_member_and_the_right_client
+        a_device_learns_what_became_of_it
+        a_refresh_token_ends_with_its_grant
+    }
+    repeats {
+        a_key_has_one_first_request
+        a_refused_request_gives_its_key_back
     }
     keys {
         one_node_makes_the_first_key

@@ -8,12 +8,12 @@ use secrecy::SecretString;
 use crate::record::{Actor, AuditRecord, Call, Cause, Decision, Event, McpCall, Measured, Origin, Outcome};
 use crate::store::{
     Approve, ApprovedRequest, AuditFilter, AuthRequest, Client, ClientAuth, ClientKind, ClientOrigin, ClientState, Created,
-    Grant, GrantState, GrantType, KeyState, Membership, NewRefreshToken, NewUser, Org, OrgState, PasswordRecord, Redeem,
-    SealedKey, Session, SharedStore, Subject, User, UserKind, UserState,
+    DeviceRequest, Grant, GrantState, GrantType, KeyState, Membership, NewRefreshToken, NewUser, Org, OrgState, PasswordRecord,
+    Redeem, SealedKey, Session, SharedStore, Subject, User, UserKind, UserState,
 };
 use crate::types::{
     ApiName, AuthRequestId, ClientId, GrantId, HashedToken, KeyId, NodeId, OrgId, PlainToken, RecordId, RedirectUri, RequestId,
-    ResourceId, RoleName, RouteId, ScopeSet, SystemEntropy, Timestamp, TokenKind, UserId,
+    ResourceId, RoleName, RouteId, ScopeSet, SystemEntropy, Timestamp, TokenKind, UserCode, UserId,
 };
 
 pub(super) const ENTROPY: SystemEntropy = SystemEntropy;
@@ -108,6 +108,7 @@ pub(super) fn client(owner: Option<&OrgId>, origin: ClientOrigin) -> Client {
         resources: Vec::new(),
         require_state: true,
         access_token_ttl: None,
+        app: None,
         state: ClientState::Active,
         created_at: START,
     }
@@ -126,6 +127,22 @@ pub(super) fn request(client: &ClientId) -> AuthRequest {
         resources: vec![resource("https://gw.test/loki")],
         state: Some("a b\u{0}\"%00".into()),
         challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".into(),
+        created_at: START,
+        expires_at: after(600),
+    }
+}
+
+/// A device's request, made at the start.
+pub(super) fn device_request(client: &ClientId) -> DeviceRequest {
+    DeviceRequest {
+        id: AuthRequestId::generate(START, &ENTROPY),
+        client: client.clone(),
+        user_code: UserCode::generate(&ENTROPY),
+        scopes: scopes("logs:read"),
+        resources: vec![resource("https://gw.test/loki")],
+        from: Some("2001:db8::7".parse().expect("a valid address")),
+        user_agent: Some("terraform/1.9 \"é\"".into()),
+        interval: Duration::from_secs(5),
         created_at: START,
         expires_at: after(600),
     }

@@ -15,10 +15,20 @@ macro_rules! user_columns {
 
 macro_rules! client_columns {
     () => {
-        "c.id AS c_id, c.org_id AS c_org_id, c.name AS c_name, c.kind AS c_kind, c.origin AS c_origin, c.auth AS c_auth, \
+        "c.id AS c_id, c.org_id AS c_org_id, c.app_id AS c_app_id, c.stage AS c_stage, c.name AS c_name, c.kind AS c_kind, c.origin AS c_origin, c.auth AS c_auth, \
          c.redirect_uris AS c_redirect_uris, c.grant_types AS c_grant_types, c.scopes AS c_scopes, \
          c.subject_id AS c_subject_id, c.resources AS c_resources, c.require_state AS c_require_state, \
          c.access_token_ttl AS c_access_token_ttl, c.state AS c_state, c.created_at AS c_created_at"
+    };
+}
+
+macro_rules! app_columns {
+    () => {
+        "a.id AS a_id, a.org_id AS a_org_id, a.uuid AS a_uuid, a.draft AS a_draft, a.revision AS a_revision, \
+         a.stable AS a_stable, a.state AS a_state, a.version AS a_version, a.created_at AS a_created_at, \
+         a.changed_at AS a_changed_at, \
+         (SELECT x.id FROM clients x WHERE x.app_id = a.id AND x.stage = 'draft') AS a_draft_client, \
+         (SELECT x.id FROM clients x WHERE x.app_id = a.id AND x.stage = 'published') AS a_published_client"
     };
 }
 

@@ -4,10 +4,14 @@
 
 #[path = "verbs/accounts.rs"]
 mod accounts;
+#[path = "verbs/apps.rs"]
+mod apps;
 #[path = "verbs/audit_log.rs"]
 mod audit_log;
 #[path = "verbs/clients.rs"]
 mod clients;
+#[path = "verbs/devices.rs"]
+mod devices;
 #[path = "verbs/engine.rs"]
 mod engine;
 #[path = "verbs/feed.rs"]
@@ -20,6 +24,8 @@ mod keys;
 mod people;
 #[path = "verbs/policy.rs"]
 mod policy;
+#[path = "verbs/repeats.rs"]
+mod repeats;
 #[path = "verbs/revocation.rs"]
 mod revocation;
 #[path = "verbs/rows.rs"]

@@ -2,10 +2,14 @@
 
 #[path = "verbs/accounts.rs"]
 mod accounts;
+#[path = "verbs/apps.rs"]
+mod apps;
 #[path = "verbs/audit_log.rs"]
 mod audit_log;
 #[path = "verbs/clients.rs"]
 mod clients;
+#[path = "verbs/devices.rs"]
+mod devices;
 #[path = "verbs/engine.rs"]
 mod engine;
 #[path = "verbs/feed.rs"]
@@ -18,6 +22,8 @@ mod keys;
 mod people;
 #[path = "verbs/policy.rs"]
 mod policy;
+#[path = "verbs/repeats.rs"]
+mod repeats;
 #[path = "verbs/revocation.rs"]
 mod revocation;
 #[path = "verbs/rows.rs"]
@@ -71,6 +77,10 @@ pub(super) async fn open(path: &str, entropy: Arc<dyn Entropy>) -> Result<Shared
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Normal)
         .busy_timeout(BUSY)
+        // What a statement may have to undo needs no file.
+        .pragma("temp_store", "MEMORY")
+        // A checkpoint writes each page once, however often the log has it: the tips of the indexes change with every record.
+        .pragma("wal_autocheckpoint", "4000")
         .foreign_keys(true);
     let file = path.display();
     let write = SqlitePoolOptions::new()

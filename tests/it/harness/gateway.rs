@@ -40,8 +40,12 @@ description = "Use tools that change something"
 group = "MCP servers"
 [roles.reader]
 permissions = ["metrics:read", "dash:read"]
+[roles.operator]
+permissions = ["metrics:read", "metrics:write", "rules:read", "alerts:read"]
+[roles.clerk]
+permissions = ["members:read", "members:write", "clients:read", "clients:write", "metrics:read"]
 [roles.agent]
-permissions = ["mcp:tools:invoke", "mcp:tools:write", "metrics:read"]
+permissions = ["mcp:few:invoke", "mcp:tools:invoke", "mcp:tools:write", "metrics:read"]
 
 [[upstreams]]
 name = "metrics"
@@ -66,6 +70,51 @@ tenant = { mode = "header", name = "X-Scope-OrgID", value = "{org.tenant}" }
 forbidden_query = ["tenant"]
 allowed_origins = ["https://app.test"]
 aliases = ["urn:test:metrics"]
+
+[[apis]]
+name = "shared"
+mount = "/shared"
+pack = "prometheus"
+upstream = "plain"
+tenant = { mode = "label", label = "tenant", value = "{org.tenant}" }
+
+[[apis]]
+name = "tight"
+mount = "/tight"
+upstream = "plain"
+rates = [{ per = "organization", requests = 100, every = "10s" }]
+[[apis.routes]]
+id = "tight.rate"
+match = "/rate"
+methods = ["GET"]
+scopes = ["metrics:read"]
+rates = [{ per = "client", requests = 2, every = "10s" }]
+[[apis.routes]]
+id = "tight.address"
+match = "/address"
+methods = ["GET"]
+public = true
+rates = [{ per = "user", requests = 1, every = "10s", burst = 3 }]
+[[apis.routes]]
+id = "tight.one"
+match = "/one"
+methods = ["GET"]
+scopes = ["metrics:read"]
+max_concurrent = 1
+[[apis.routes]]
+id = "tight.small"
+match = "/small"
+methods = ["POST"]
+scopes = ["metrics:read"]
+max_body = "10B"
+
+[[apis]]
+name = "few"
+mount = "/mcp/few"
+kind = "mcp"
+upstream = "plain"
+tools = { default = [] }
+rates = [{ per = "tool", requests = 1, every = "1m" }]
 
 [[apis]]
 name = "dash"

@@ -200,10 +200,16 @@ fn answer(behave: &str, seen: &Seen) -> String {
         "broken" => "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n0123456789".to_owned(),
         "events" => "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned(),
         "chunked" => "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n".to_owned(),
+        "alerts" => json("", "200 OK", ALERTS),
+        "compressed" => json("Content-Encoding: gzip\r\n", "200 OK", ALERTS),
         "tools" => json("", "200 OK", &tools()),
         _ => json("", "200 OK", &format!("{{\"target\":{:?},\"body\":{}}}", seen.target(), seen.body.len())),
     }
 }
+
+/// Alerts of two tenants.
+const ALERTS: &str =
+    r#"{"status":"success","data":{"alerts":[{"labels":{"tenant":"tenant-acme"}},{"labels":{"tenant":"tenant-beta"}}]}}"#;
 
 /// The answer to `tools/list` with id 1, in pieces that are easy to recognise.
 pub fn tools() -> String {

@@ -91,6 +91,7 @@ impl Gateway {
             resources: Vec::new(),
             require_state: false,
             access_token_ttl: None,
+            app: None,
             state: ClientState::Active,
             created_at: node.now(),
         };
@@ -159,6 +160,13 @@ impl Gateway {
             .client(Some("metrics:read metrics:write dash:read rules:read mcp:tools:invoke mcp:tools:write mcp:tollgate:invoke"))
             .await;
         self.grant_to(&org, &user, &client, granted).await
+    }
+
+    /// The same, through a client that may ask for everything.
+    pub async fn open_caller(&self, slug: &str, names: &[&str], granted: &str) -> Caller {
+        let (org, user) = (self.org(slug).await, self.user(&format!("ada@{slug}.test")).await);
+        self.member(&org, &user, names).await;
+        self.grant_to(&org, &user, &self.client(None).await, granted).await
     }
 
     /// A grant with a token of all of it.

@@ -1,9 +1,10 @@
 //! The audit log.
 
-use std::collections::HashSet;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use async_trait::async_trait;
-use sqlx::QueryBuilder;
+use sqlx::{QueryBuilder, SqlStr};
 
 use super::super::audit_row::AuditColumns;
 use super::super::fault::Doing;
@@ -17,48 +18,84 @@ use crate::store::{
 };
 use crate::types::{ClientId, GrantId, OrgId, RecordId, RequestId, Timestamp, UserId};
 
-/// Rows in one INSERT; SQLite takes 32 766 parameters, and a row has sixteen.
-const BATCH: usize = 500;
+/// Rows in one INSERT: statements of these sizes stay prepared. SQLite takes 32 766 parameters, and a row has sixteen.
+const SIZES: [usize; 5] = [256, 64, 16, 4, 1];
+const COLUMNS: usize = 16;
+
+/// The INSERT of so many rows; each size is made once.
+static INSERTS: LazyLock<[SqlStr; SIZES.len()]> = LazyLock::new(|| SIZES.map(statement));
 
 /// Rows in one DELETE, so that nothing waits long behind it.
 const EXPIRE_BATCH: i64 = 5000;
 
-/// Writes records, leaves those alone that are there, and says which are new.
-pub(super) async fn insert(connection: &mut Connection, records: &[AuditRecord]) -> Result<HashSet<RecordId>, StoreError> {
-    let mut new = HashSet::with_capacity(records.len());
-    for batch in records.chunks(BATCH) {
-        let rows = batch.iter().map(AuditColumns::of).collect::<Result<Vec<_>, _>>()?;
-        let mut statement = QueryBuilder::<Db>::new(
-            "INSERT INTO audit_records (id, time, org_id, user_id, client_id, grant_id, request_id, api, operation, tool, \
-             denied, reason, status, micros, search, record) ",
-        );
-        statement.push_values(rows, |mut row, columns| {
-            row.push_bind(columns.of.id.as_str())
-                .push_bind(columns.of.time.millis())
-                .push_bind(columns.of.org.as_ref().map(OrgId::as_str))
-                .push_bind(columns.of.actor.user.as_ref().map(UserId::as_str))
-                .push_bind(columns.client)
-                .push_bind(columns.grant)
-                .push_bind(columns.of.origin.request.as_str())
-                .push_bind(columns.api)
-                .push_bind(columns.operation)
-                .push_bind(columns.tool)
-                .push_bind(columns.denied)
-                .push_bind(columns.reason)
-                .push_bind(columns.status)
-                .push_bind(columns.micros)
-                .push_bind(columns.search)
-                .push_bind(columns.record);
-        });
-        statement.push(" ON CONFLICT (id) DO NOTHING RETURNING id");
-        // Only sizes that come again are worth keeping prepared.
-        let keep = batch.len() == 1 || batch.len() == BATCH;
-        let written = statement.build().persistent(keep).fetch_all(&mut *connection).await.doing("write audit records")?;
-        for row in &written {
-            new.insert(Fields::of(row, "audit_records", "id").parsed("id", RecordId::parse)?);
+fn statement(rows: usize) -> SqlStr {
+    let mut statement = QueryBuilder::<Db>::new(
+        "INSERT INTO audit_records (id, time, org_id, user_id, client_id, grant_id, request_id, api, operation, tool, \
+         denied, reason, status, micros, search, record) ",
+    );
+    statement.push_values(0..rows, |mut row, _| {
+        for _ in 0..COLUMNS {
+            row.push_bind(0_i64);
+        }
+    });
+    statement.push(" ON CONFLICT (id) DO NOTHING");
+    statement.into_sql()
+}
+
+/// Writes records, leaves those alone that are there, and says how many are new.
+pub(super) async fn insert(connection: &mut Connection, records: &[AuditRecord]) -> Result<u64, StoreError> {
+    let (mut rest, mut new) = (records, 0);
+    for (size, statement) in SIZES.iter().zip(&*INSERTS) {
+        while let Some((batch, others)) = rest.split_at_checked(*size) {
+            rest = others;
+            let mut query = sqlx::query(statement.clone());
+            for record in batch {
+                query = bound(query, AuditColumns::of(record)?);
+            }
+            new += query.execute(&mut *connection).await.doing("write audit records")?.rows_affected();
         }
     }
     Ok(new)
+}
+
+type Query<'q> = sqlx::query::Query<'q, Db, <Db as sqlx::Database>::Arguments>;
+
+fn bound<'q>(query: Query<'q>, columns: AuditColumns<'q>) -> Query<'q> {
+    query
+        .bind(columns.of.id.as_str())
+        .bind(columns.of.time.millis())
+        .bind(columns.of.org.as_ref().map(OrgId::as_str))
+        .bind(columns.of.actor.user.as_ref().map(UserId::as_str))
+        .bind(columns.client)
+        .bind(columns.grant)
+        .bind(columns.of.origin.request.as_str())
+        .bind(columns.api)
+        .bind(columns.operation)
+        .bind(columns.tool)
+        .bind(columns.denied)
+        .bind(columns.reason)
+        .bind(columns.status)
+        .bind(columns.micros)
+        .bind(columns.search)
+        .bind(columns.record)
+}
+
+/// Those of `records` that are not in the log, each once.
+async fn missing<'r>(connection: &mut Connection, records: &'r [AuditRecord]) -> Result<Vec<&'r AuditRecord>, StoreError> {
+    let mut missing: BTreeMap<&RecordId, &AuditRecord> = records.iter().map(|r| (&r.id, r)).collect();
+    let ids: Vec<RecordId> = missing.keys().map(|id| (*id).clone()).collect();
+    for batch in ids.chunks(SIZES[0]) {
+        let mut query = QueryBuilder::<Db>::new("SELECT id FROM audit_records WHERE id IN (");
+        let mut list = query.separated(", ");
+        for id in batch {
+            list.push_bind(id.as_str().to_owned());
+        }
+        query.push(")");
+        for row in query.build().persistent(false).fetch_all(&mut *connection).await.doing("look for audit records")? {
+            missing.remove(&Fields::of(&row, "audit_records", "id").parsed("id", RecordId::parse)?);
+        }
+    }
+    Ok(missing.into_values().collect())
 }
 
 /// Adds ` WHERE …` for everything that the filter narrows by.
@@ -133,8 +170,16 @@ impl AuditLogStore for Engine {
             return Ok(());
         }
         let mut tx = self.write.begin_with(BEGIN).await.doing("begin a transaction")?;
-        let new = insert(&mut tx, records).await?;
-        usage::count(&mut tx, records, &new).await?;
+        if insert(&mut tx, records).await? == records.len() as u64 {
+            usage::count(&mut tx, records.iter()).await?;
+            return tx.commit().await.doing("commit audit records");
+        }
+        // Some came before, when nobody could tell whether they had been taken: what a grant did must not count twice.
+        tx.rollback().await.doing("start over")?;
+        let mut tx = self.write.begin_with(BEGIN).await.doing("begin a transaction")?;
+        let missing = missing(&mut tx, records).await?;
+        insert(&mut tx, records).await?;
+        usage::count(&mut tx, missing.into_iter()).await?;
         tx.commit().await.doing("commit audit records")
     }
 

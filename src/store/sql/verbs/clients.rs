@@ -9,14 +9,15 @@ use super::revocation::{Ending, end};
 use super::rows::{self, Fields};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{Client, ClientOrigin, ClientSecret, ClientState, ClientStore, RevokeReason, StoreError, Subject};
-use crate::types::{ClientId, OrgId, ScopeSet, Timestamp, UserId};
+use crate::types::{ClientId, HashedToken, OrgId, ScopeSet, Timestamp, UserId};
 
-async fn insert(tx: &mut Tx<'_>, client: &Client) -> Result<(), StoreError> {
+/// Writes a client.
+pub(super) async fn insert(tx: &mut Tx<'_>, client: &Client) -> Result<(), StoreError> {
     let ttl = client.access_token_ttl.map(|ttl| i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX));
     sqlx::query(
         "INSERT INTO clients (id, org_id, name, kind, origin, auth, redirect_uris, grant_types, scopes, subject_id, resources, \
-         require_state, access_token_ttl, state, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+         require_state, access_token_ttl, state, created_at, app_id, stage) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
     )
     .bind(client.id.as_str())
     .bind(client.org.as_ref().map(OrgId::as_str))
@@ -33,13 +34,16 @@ async fn insert(tx: &mut Tx<'_>, client: &Client) -> Result<(), StoreError> {
     .bind(ttl)
     .bind(word(&client.state)?)
     .bind(client.created_at.millis())
+    .bind(client.app.as_ref().map(|a| a.app.as_str()))
+    .bind(client.app.as_ref().map(|a| word(&a.stage)).transpose()?)
     .execute(tx.connection())
     .await
     .doing("make a client")
     .map(drop)
 }
 
-async fn insert_secret(tx: &mut Tx<'_>, id: &ClientId, secret: &ClientSecret) -> Result<(), StoreError> {
+/// Writes a secret of a client.
+pub(super) async fn insert_secret(tx: &mut Tx<'_>, id: &ClientId, secret: &ClientSecret) -> Result<(), StoreError> {
     sqlx::query("INSERT INTO client_secrets (hash, client_id, last4, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)")
         .bind(&secret.hash.bytes()[..])
         .bind(id.as_str())
@@ -52,8 +56,25 @@ async fn insert_secret(tx: &mut Tx<'_>, id: &ClientId, secret: &ClientSecret) ->
         .map(drop)
 }
 
+/// Locks a client that is there, so that it isn't removed meanwhile; its row when there is one.
+async fn lock(tx: &mut Tx<'_>, id: &ClientId) -> Result<Option<super::Row>, StoreError> {
+    sqlx::query("UPDATE clients SET state = state WHERE id = $1 AND deleted_at IS NULL RETURNING id, org_id")
+        .bind(id.as_str())
+        .fetch_optional(tx.connection())
+        .await
+        .doing("lock a client")
+}
+
+/// Takes the secrets and the waiting requests of a client away and ends its grants.
+pub(super) async fn strip(tx: &mut Tx<'_>, id: &ClientId) -> Result<(), StoreError> {
+    for statement in ["DELETE FROM client_secrets WHERE client_id = $1", "DELETE FROM auth_requests WHERE client_id = $1"] {
+        sqlx::query(statement).bind(id.as_str()).execute(tx.connection()).await.doing("remove what belongs to a client")?;
+    }
+    end(tx, Ending::Client(id), RevokeReason::ClientDeleted).await.map(drop)
+}
+
 /// Tells nodes and the log of the client's organization.
-fn changed(tx: &mut Tx<'_>, id: &ClientId, org: Option<&OrgId>, event: ControlEvent) {
+pub(super) fn changed(tx: &mut Tx<'_>, id: &ClientId, org: Option<&OrgId>, event: ControlEvent) {
     tx.touch(Subject::Client { id: id.clone() });
     tx.record(org, event.on("client", id.as_str()));
 }
@@ -145,13 +166,7 @@ impl ClientStore for Engine {
         cause: &Cause,
     ) -> Result<bool, StoreError> {
         let mut tx = self.begin(cause).await?;
-        // Writes nothing; locks the client so that it isn't removed meanwhile.
-        let row = sqlx::query("UPDATE clients SET state = state WHERE id = $1 AND deleted_at IS NULL RETURNING id, org_id")
-            .bind(id.as_str())
-            .fetch_optional(tx.connection())
-            .await
-            .doing("lock a client")?;
-        let Some(row) = row else { return Ok(false) };
+        let Some(row) = lock(&mut tx, id).await? else { return Ok(false) };
         if let Some(until) = others_until {
             sqlx::query(
                 "UPDATE client_secrets SET expires_at = $1 WHERE client_id = $2 AND (expires_at IS NULL OR expires_at > $1)",
@@ -165,6 +180,26 @@ impl ClientStore for Engine {
         insert_secret(&mut tx, id, secret).await?;
         let event = ControlEvent::done(Operation::ClientSecretCreate);
         changed(&mut tx, id, owner(&row)?.as_ref(), event.with_comment(format!("the one that ends in {}", secret.last4)));
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn remove_secret(&self, id: &ClientId, secret: &HashedToken, cause: &Cause) -> Result<bool, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        let Some(row) = lock(&mut tx, id).await? else { return Ok(false) };
+        let last4: Option<String> = sqlx::query_scalar(
+            "DELETE FROM client_secrets WHERE client_id = $1 AND hash = $2 AND EXISTS (SELECT 1 FROM client_secrets o \
+             WHERE o.client_id = $1 AND o.hash <> $2 AND (o.expires_at IS NULL OR o.expires_at > $3)) RETURNING last4",
+        )
+        .bind(id.as_str())
+        .bind(&secret.bytes()[..])
+        .bind(cause.at.millis())
+        .fetch_optional(tx.connection())
+        .await
+        .doing("remove a client's secret")?;
+        let Some(last4) = last4 else { return Ok(false) };
+        let event = ControlEvent::done(Operation::ClientSecretDelete);
+        changed(&mut tx, id, owner(&row)?.as_ref(), event.with_comment(format!("the one that ends in {last4}")));
         tx.commit().await?;
         Ok(true)
     }
@@ -216,10 +251,7 @@ impl ClientStore for Engine {
         .await
         .doing("remove a client")?;
         let Some(row) = row else { return Ok(false) };
-        for statement in ["DELETE FROM client_secrets WHERE client_id = $1", "DELETE FROM auth_requests WHERE client_id = $1"] {
-            sqlx::query(statement).bind(id.as_str()).execute(tx.connection()).await.doing("remove what belongs to a client")?;
-        }
-        end(&mut tx, Ending::Client(id), RevokeReason::ClientDeleted).await?;
+        strip(&mut tx, id).await?;
         changed(&mut tx, id, owner(&row)?.as_ref(), ControlEvent::done(Operation::ClientDelete));
         tx.commit().await?;
         Ok(true)

@@ -48,6 +48,45 @@ pub(super) async fn live(tx: &mut Tx<'_>, id: &str) -> Result<Option<Grant>, Sto
     row.as_ref().map(rows::grant).transpose()
 }
 
+/// Takes from every live grant of a client what is not in `allowed`, for good: what is allowed again later must be asked for
+/// again. Each that changes leaves a record in its own organization, and one that keeps nothing ends. How many were narrowed,
+/// and how many ended.
+pub(super) async fn narrow(tx: &mut Tx<'_>, client: &ClientId, allowed: &ScopeSet, why: &str) -> Result<(u64, u64), StoreError> {
+    // Writes nothing; locks the grants as they now are.
+    let rows =
+        sqlx::query("UPDATE grants SET scopes = scopes WHERE client_id = $1 AND revoked_at IS NULL RETURNING id, org_id, scopes")
+            .bind(client.as_str())
+            .fetch_all(tx.connection())
+            .await
+            .doing("lock the grants of a client")?;
+    let (mut narrowed, mut ended) = (0, 0);
+    for row in &rows {
+        let fields = Fields::of(row, "grants", "id");
+        let (id, held): (GrantId, ScopeSet) = (fields.parsed("id", GrantId::parse)?, fields.json("scopes")?);
+        let (kept, lost) = (held.intersection(allowed), held.difference(allowed));
+        if lost.is_empty() {
+            continue;
+        }
+        if kept.is_empty() {
+            end(tx, Ending::One(&id, None), RevokeReason::Client).await?;
+            ended += 1;
+            continue;
+        }
+        sqlx::query("UPDATE grants SET scopes = $1 WHERE id = $2")
+            .bind(json(&kept)?)
+            .bind(id.as_str())
+            .execute(tx.connection())
+            .await
+            .doing("narrow a grant")?;
+        let org = fields.parsed("org_id", OrgId::parse)?;
+        let event = ControlEvent::done(Operation::GrantNarrow).on("grant", id.as_str()).with_scopes(kept);
+        tx.touch(Subject::Grant { id });
+        tx.record(Some(&org), event.with_comment(format!("{why}: {lost}")));
+        narrowed += 1;
+    }
+    Ok((narrowed, ended))
+}
+
 /// Whether a machine client's grant already is what is wanted.
 fn serves(grant: &Grant, wanted: &Grant) -> bool {
     grant.state == GrantState::Live

@@ -8,8 +8,10 @@ use sqlx::{Decode, Row as _, Type};
 
 use super::super::values::read_word;
 use super::{Db, Row};
-use crate::store::{Client, ClientPolicy, Grant, GrantFacts, GrantState, Membership, Org, StoreError, User};
-use crate::types::{ClientId, GrantId, HashedToken, OrgId, Slug, Timestamp, UserId};
+use crate::store::{
+    App, AppClient, Client, ClientPolicy, Grant, GrantFacts, GrantState, Maturity, Membership, Org, StoreError, User,
+};
+use crate::types::{AppId, AppUuid, ClientId, GrantId, HashedToken, OrgId, Slug, Timestamp, UserId};
 
 /// A row being read.
 pub(super) struct Fields<'r> {
@@ -136,6 +138,10 @@ pub(super) fn client(row: &Row) -> Result<Client, StoreError> {
     Ok(Client {
         id: f.parsed("c_id", ClientId::parse)?,
         org: f.maybe_parsed("c_org_id", OrgId::parse)?,
+        app: match f.maybe_parsed("c_app_id", AppId::parse)? {
+            Some(app) => Some(AppClient { app, stage: f.word("c_stage")? }),
+            None => None,
+        },
         name: f.value("c_name")?,
         kind: f.word("c_kind")?,
         origin: f.word("c_origin")?,
@@ -149,6 +155,25 @@ pub(super) fn client(row: &Row) -> Result<Client, StoreError> {
         access_token_ttl: ttl.map(Duration::from_millis),
         state: f.word("c_state")?,
         created_at: f.time("c_created_at")?,
+    })
+}
+
+/// Columns `a_*`.
+pub(super) fn app(row: &Row) -> Result<App, StoreError> {
+    let f = Fields::of(row, "apps", "a_id");
+    Ok(App {
+        id: f.parsed("a_id", AppId::parse)?,
+        org: f.parsed("a_org_id", OrgId::parse)?,
+        uuid: f.parsed("a_uuid", AppUuid::parse)?,
+        draft: f.json("a_draft")?,
+        revision: f.count("a_revision")?,
+        maturity: if f.value("a_stable")? { Maturity::Stable } else { Maturity::InWork },
+        state: f.word("a_state")?,
+        draft_client: f.parsed("a_draft_client", ClientId::parse)?,
+        published_client: f.maybe_parsed("a_published_client", ClientId::parse)?,
+        version: u32::try_from(f.count("a_version")?).map_err(|_| f.inconsistent("a_version"))?,
+        created_at: f.time("a_created_at")?,
+        changed_at: f.time("a_changed_at")?,
     })
 }
 

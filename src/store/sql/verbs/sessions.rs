@@ -35,7 +35,7 @@ async fn decide(tx: &mut Tx<'_>, id: &AuthRequestId, decision: &'static str) -> 
 }
 
 /// Whether the user is active and a member, and stays so until this transaction commits.
-async fn hold_member(tx: &mut Tx<'_>, member: &Membership) -> Result<bool, StoreError> {
+pub(super) async fn hold_member(tx: &mut Tx<'_>, member: &Membership) -> Result<bool, StoreError> {
     let user = sqlx::query("UPDATE users SET state = state WHERE id = $1 AND state = 'active'")
         .bind(member.user.as_str())
         .execute(tx.connection())
@@ -68,13 +68,15 @@ async fn insert_code(tx: &mut Tx<'_>, request: &AuthRequest, approved: &Approved
     .map(drop)
 }
 
-/// The organization that owns a client, whose log tells of requests that have no organization yet.
-async fn owner_of(tx: &mut Tx<'_>, client: &ClientId) -> Result<Option<OrgId>, StoreError> {
-    let row = sqlx::query("SELECT id, org_id FROM clients WHERE id = $1")
-        .bind(client.as_str())
-        .fetch_optional(tx.connection())
-        .await
-        .doing("read a client")?;
+/// The organization that a client is private to, whose log tells of requests that have no organization yet. What strangers ask
+/// of a published client is not its maker's to read.
+pub(super) async fn owner_of(tx: &mut Tx<'_>, client: &ClientId) -> Result<Option<OrgId>, StoreError> {
+    let row =
+        sqlx::query("SELECT id, CASE WHEN stage = 'published' THEN NULL ELSE org_id END AS org_id FROM clients WHERE id = $1")
+            .bind(client.as_str())
+            .fetch_optional(tx.connection())
+            .await
+            .doing("read a client")?;
     row.map_or(Ok(None), |row| Fields::of(&row, "clients", "id").maybe_parsed("org_id", OrgId::parse))
 }
 

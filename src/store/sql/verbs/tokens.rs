@@ -19,7 +19,7 @@ use crate::store::{
 };
 use crate::types::{ClientId, GrantId, HashedToken, RedirectUri, ScopeSet, Timestamp};
 
-async fn insert_refresh(tx: &mut Tx<'_>, grant: &GrantId, token: &NewRefreshToken) -> Result<(), StoreError> {
+pub(super) async fn insert_refresh(tx: &mut Tx<'_>, grant: &GrantId, token: &NewRefreshToken) -> Result<(), StoreError> {
     let at = tx.cause.at.millis();
     sqlx::query("INSERT INTO refresh_tokens (hash, grant_id, created_at, expires_at) VALUES ($1, $2, $3, $4)")
         .bind(&token.hash.bytes()[..])
@@ -235,6 +235,8 @@ impl TokenStore for Engine {
             "DELETE FROM codes WHERE expires_at < $1 OR grant_id IN (SELECT id FROM grants WHERE revoked_at < $1)",
             "DELETE FROM refresh_tokens WHERE expires_at < $1 OR grant_id IN (SELECT id FROM grants WHERE revoked_at < $1)",
             "DELETE FROM auth_requests WHERE expires_at < $1",
+            "DELETE FROM device_requests WHERE expires_at < $1",
+            "DELETE FROM repeatable_requests WHERE expires_at < $1",
             "DELETE FROM revoked_access_tokens WHERE until_at < $1",
             "DELETE FROM sessions WHERE expires_at < $1",
             "DELETE FROM invitations WHERE expires_at < $1",

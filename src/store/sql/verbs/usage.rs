@@ -1,6 +1,6 @@
 //! How grants are used, counted as their records arrive.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use sqlx::QueryBuilder;
 
@@ -10,7 +10,7 @@ use super::rows::Fields;
 use super::{Connection, Db, Row};
 use crate::record::{AuditRecord, Event};
 use crate::store::{GrantUse, StoreError};
-use crate::types::{GrantId, RecordId, ScopeToken, Timestamp};
+use crate::types::{GrantId, ScopeToken, Timestamp};
 
 /// What one batch adds to a grant's day.
 struct Added {
@@ -19,21 +19,16 @@ struct Added {
     last_at: i64,
 }
 
-/// Counts the calls among `records` whose ids are `new`. Rows are written in the order of their keys, so that two nodes
-/// never wait for each other.
-pub(super) async fn count(
+/// Counts the calls among `records`, none of which was counted before. Rows are written in the order of their keys, so that
+/// two nodes never wait for each other.
+pub(super) async fn count<'r>(
     connection: &mut Connection,
-    records: &[AuditRecord],
-    new: &HashSet<RecordId>,
+    records: impl Iterator<Item = &'r AuditRecord>,
 ) -> Result<(), StoreError> {
     let mut days: BTreeMap<(&GrantId, i64), Added> = BTreeMap::new();
     let mut scopes: BTreeMap<(&GrantId, &ScopeToken), i64> = BTreeMap::new();
-    let mut counted: HashSet<&RecordId> = HashSet::new();
-    for record in records.iter().filter(|r| new.contains(&r.id)) {
+    for record in records {
         let (Event::Call(call), Some(grant)) = (&record.event, &record.actor.grant) else { continue };
-        if !counted.insert(&record.id) {
-            continue;
-        }
         let today = day(record.time);
         let added = days.entry((grant, today)).or_insert(Added { calls: 0, denied: 0, last_at: 0 });
         added.calls += 1;

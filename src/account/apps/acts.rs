@@ -1,0 +1,217 @@
+//! The buttons of an app's page, deletion, and manifests in and out.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::response::{IntoResponse, Response};
+use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+
+use super::form::said_once;
+use super::show::{Said, one};
+use super::{Visit, refused, sentence};
+use crate::account::{App, not_found};
+use crate::apps::{AppError, Imported, Manifest, NewSecret};
+use crate::pages::DisplayName;
+use crate::pages::views::{AppDeletePage, AppImportPage, Section, ShownSecret, Way};
+use crate::store::{self, AppState, Maturity, Stage};
+use crate::web::{Params, Peer, SignedIn, Trouble, page, see_other};
+
+/// `POST /orgs/{org}/apps/{app}`: the act whose button was pressed.
+pub(in crate::account) async fn act(
+    State(app): State<App>,
+    Path((org, id)): Path<(String, String)>,
+    peer: Peer,
+    headers: HeaderMap,
+    who: SignedIn,
+    body: Body,
+) -> Response {
+    let config = app.node.config.load_full();
+    let done = async {
+        let visit = Visit::to_change(&app, &config, &peer, &who, &org).await?;
+        let form = visit.form(&headers, body).await?;
+        let found = visit.find(&id).await?;
+        let said = match pressed(&visit, &found, &form).await? {
+            Ok(said) => said,
+            Err(error) => Said { problem: Some(sentence(&refused(error)?)), ..Said::default() },
+        };
+        one(&visit, &visit.find(&id).await?, said).await
+    };
+    done.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+}
+
+/// Does what the form asks for; inside is what the workshop made of it.
+async fn pressed(visit: &Visit<'_>, found: &store::App, form: &Params) -> Result<Result<Said, AppError>, Trouble> {
+    let bench = visit.workshop();
+    let is = |name| form.one(name).map(|v| v.is_some());
+    for (stage, add, remove) in [
+        (Stage::Draft, "add-secret-draft", "remove-secret-draft"),
+        (Stage::Published, "add-secret-published", "remove-secret-published"),
+    ] {
+        if is(add)? {
+            let overlap = form.one("overlap")?.and_then(|s| s.parse().ok()).map(Duration::from_secs);
+            let added = bench.add_secret(found, stage, NewSecret { overlap, lifetime: None }).await;
+            return Ok(added.map(|(plain, _)| shown(found, stage, plain.expose())));
+        }
+        if let Some(secret) = form.one(remove)? {
+            let removed = bench.remove_secret(found, stage, secret).await;
+            return Ok(removed.map(|()| Said::done("The secret is removed; nobody gets in with it any more.")));
+        }
+    }
+    Ok(if is("mark-stable")? {
+        bench.mark(found, Maturity::Stable).await.map(|_| Said::done("The draft is marked stable. A change takes the mark away."))
+    } else if is("unmark-stable")? {
+        bench.mark(found, Maturity::InWork).await.map(|_| Said::done("The draft is in work again."))
+    } else if is("disable")? {
+        bench.switch(found, AppState::Disabled).await.map(|_| Said::done("The app is switched off: no token of it works."))
+    } else if is("enable")? {
+        bench.switch(found, AppState::Active).await.map(|_| Said::done("The app is switched on: what was granted works again."))
+    } else {
+        return Err(not_found());
+    })
+}
+
+fn shown(found: &store::App, stage: Stage, value: &str) -> Said {
+    let (of, client) = match stage {
+        Stage::Draft => ("the draft client", Some(&found.draft_client)),
+        Stage::Published => ("the published client", found.published_client.as_ref()),
+    };
+    let client_id = client.map(ToString::to_string).unwrap_or_default();
+    Said { secret: Some(ShownSecret { of, client_id, value: value.to_owned() }), ..Said::done("The client has another secret.") }
+}
+
+/// `GET /orgs/{org}/apps/{app}/delete`.
+pub(in crate::account) async fn delete_page(
+    State(app): State<App>,
+    Path((org, id)): Path<(String, String)>,
+    peer: Peer,
+    who: SignedIn,
+) -> Response {
+    let config = app.node.config.load_full();
+    let shown = async {
+        let visit = Visit::to_change(&app, &config, &peer, &who, &org).await?;
+        let found = visit.find(&id).await?;
+        let path = visit.path(&found);
+        let view = AppDeletePage {
+            frame: who.frame(&app.node, &config, Section::Apps { slug: org.clone() }).await?,
+            action: format!("{path}/delete"),
+            back: Way { href: path, text: found.draft.name.clone() },
+            csrf: who.csrf.as_str().to_owned(),
+            name: DisplayName::new(&found.draft.name),
+            published: found.published_client.is_some(),
+        };
+        Ok(page(StatusCode::OK, &view))
+    };
+    shown.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+}
+
+/// `POST /orgs/{org}/apps/{app}/delete`.
+pub(in crate::account) async fn delete(
+    State(app): State<App>,
+    Path((org, id)): Path<(String, String)>,
+    peer: Peer,
+    headers: HeaderMap,
+    who: SignedIn,
+    body: Body,
+) -> Response {
+    let config = app.node.config.load_full();
+    let done = async {
+        let visit = Visit::to_change(&app, &config, &peer, &who, &org).await?;
+        visit.form(&headers, body).await?;
+        let found = visit.find(&id).await?;
+        match visit.workshop().delete(&found).await {
+            Ok(()) => Ok(see_other(&format!("{}?deleted=1", visit.list()))),
+            Err(error) => Err(refused(error).map_or_else(|trouble| trouble, |_| not_found())),
+        }
+    };
+    done.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+}
+
+/// `GET /orgs/{org}/apps/{app}/manifest.json[?version=N]`: the manifest as a file. The export is on record.
+pub(in crate::account) async fn manifest(
+    State(app): State<App>,
+    Path((org, id)): Path<(String, String)>,
+    peer: Peer,
+    RawQuery(query): RawQuery,
+    who: SignedIn,
+) -> Response {
+    let config = app.node.config.load_full();
+    let done = async {
+        let visit = Visit::begin(&app, &config, &peer, &who, &org).await?;
+        let found = visit.find(&id).await?;
+        let params = Params::parse(query.unwrap_or_default().as_bytes())?;
+        let version = params.one("version")?.map(str::parse).transpose().map_err(|_| not_found())?;
+        match visit.workshop().export(&found, version).await {
+            Ok(manifest) => Ok(file(&manifest)),
+            Err(error) => Err(refused(error).map_or_else(|trouble| trouble, |_| not_found())),
+        }
+    };
+    done.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+}
+
+fn file(manifest: &Manifest) -> Response {
+    let mut response = manifest.to_text().into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Ok(name) = HeaderValue::from_str(&format!("attachment; filename=\"{}.json\"", manifest.app_uuid)) {
+        headers.insert(CONTENT_DISPOSITION, name);
+    }
+    response
+}
+
+async fn import_form(visit: &Visit<'_>, manifest: String, problem: Option<String>) -> Result<Response, Trouble> {
+    let list = visit.list();
+    let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let view = AppImportPage {
+        frame: visit.who.frame(&visit.app.node, &visit.config, Section::Apps { slug: visit.org.slug.to_string() }).await?,
+        action: format!("{list}/import"),
+        back: Way { href: list, text: "Apps".to_owned() },
+        csrf: visit.who.csrf.as_str().to_owned(),
+        manifest,
+        problem,
+    };
+    Ok(page(status, &view))
+}
+
+/// `GET /orgs/{org}/apps/import`.
+pub(in crate::account) async fn import_page(
+    State(app): State<App>,
+    Path(org): Path<String>,
+    peer: Peer,
+    who: SignedIn,
+) -> Response {
+    let config = app.node.config.load_full();
+    let shown = async {
+        let visit = Visit::to_change(&app, &config, &peer, &who, &org).await?;
+        import_form(&visit, String::new(), None).await
+    };
+    shown.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+}
+
+/// `POST /orgs/{org}/apps/import`.
+pub(in crate::account) async fn import(
+    State(app): State<App>,
+    Path(org): Path<String>,
+    peer: Peer,
+    headers: HeaderMap,
+    who: SignedIn,
+    body: Body,
+) -> Response {
+    let config = app.node.config.load_full();
+    let done = async {
+        let visit = Visit::to_change(&app, &config, &peer, &who, &org).await?;
+        let form = visit.form(&headers, body).await?;
+        let text = form.one("manifest")?.unwrap_or_default();
+        let imported = match Manifest::read(text) {
+            Ok(manifest) => visit.workshop().import(&visit.org, &manifest).await,
+            Err(refusal) => Err(refusal.into()),
+        };
+        match imported {
+            Ok(Imported::Made(made)) => one(&visit, &made.app, said_once(&made)).await,
+            Ok(Imported::Changed(app)) => one(&visit, &app, Said::done("The draft is now what the manifest says.")).await,
+            Err(error) => import_form(&visit, text.to_owned(), Some(sentence(&refused(error)?))).await,
+        }
+    };
+    done.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+}

@@ -1,0 +1,204 @@
+//! Making an app and changing its draft, with the catalogue of scopes beside it.
+
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+
+use super::show::{Said, one};
+use super::{Visit, refused, sentence, words};
+use crate::account::App;
+use crate::apps::{Made, Refusal, Written};
+use crate::pages::views::{AppFormPage, FieldFlaw, Section, ShownSecret, Way};
+use crate::store::{self, ClientKind};
+use crate::types::ScopeSet;
+use crate::web::{Params, Peer, SignedIn, Trouble, page};
+
+/// What a form holds.
+struct Entered {
+    written: Written,
+    public: bool,
+    revision: Option<u64>,
+    find: String,
+    /// Whether the catalogue is to be searched, and nothing to be saved.
+    searching: bool,
+}
+
+/// Why nothing was saved.
+#[derive(Default)]
+struct Wrong {
+    flaws: Vec<FieldFlaw>,
+    problem: Option<String>,
+}
+
+fn entered(form: &Params) -> Result<Entered, Trouble> {
+    let text = |name| form.one(name).map(|v| v.unwrap_or_default().to_owned());
+    let written = Written {
+        name: text("name")?,
+        description: text("description")?,
+        documentation_url: text("documentation_url")?,
+        uninstall_instructions: text("uninstall_instructions")?,
+        onboarding_url: text("onboarding_url")?,
+        redirect_uris: text("redirect_uris")?.lines().map(ToOwned::to_owned).collect(),
+        scopes: form.all("scopes").map(ToOwned::to_owned).collect(),
+    };
+    Ok(Entered {
+        written,
+        public: form.one("kind")? == Some("public"),
+        revision: form.one("revision")?.and_then(|r| r.parse().ok()),
+        find: text("find")?,
+        searching: form.one("search")?.is_some(),
+    })
+}
+
+/// What a search in the address looks for: `?find=…` works without a form.
+fn found_by(query: Option<&str>) -> Result<String, Trouble> {
+    let params = Params::parse(query.unwrap_or_default().as_bytes())?;
+    Ok(params.one("find")?.unwrap_or_default().to_owned())
+}
+
+async fn answer(visit: &Visit<'_>, of: Option<&store::App>, entered: Entered, wrong: Wrong) -> Result<Response, Trouble> {
+    let held = of.map_or_else(ScopeSet::default, |a| a.draft.scopes.clone());
+    let (scopes, hidden) = words::choices(&visit.config.catalogue, &entered.written.scopes, &held, &entered.find);
+    let (title, back, action) = match of {
+        Some(app) => {
+            let (path, name) = (visit.path(app), app.draft.name.clone());
+            (format!("Edit the draft of {name}"), Way { href: path.clone(), text: name }, format!("{path}/edit"))
+        }
+        None => {
+            let list = visit.list();
+            let action = format!("{list}/new");
+            ("Create an app".to_owned(), Way { href: list, text: "Apps".to_owned() }, action)
+        }
+    };
+    let fine = wrong.flaws.is_empty() && wrong.problem.is_none();
+    let view = AppFormPage {
+        frame: visit.who.frame(&visit.app.node, &visit.config, Section::Apps { slug: visit.org.slug.to_string() }).await?,
+        title,
+        back,
+        action,
+        csrf: visit.who.csrf.as_str().to_owned(),
+        revision: of.map(|app| entered.revision.unwrap_or(app.revision)),
+        public: entered.public,
+        name: entered.written.name,
+        description: entered.written.description,
+        documentation_url: entered.written.documentation_url,
+        uninstall_instructions: entered.written.uninstall_instructions,
+        onboarding_url: entered.written.onboarding_url,
+        redirect_uris: entered.written.redirect_uris.join("\n"),
+        find: entered.find,
+        scopes,
+        hidden,
+        flaws: wrong.flaws,
+        problem: wrong.problem,
+    };
+    Ok(page(if fine { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY }, &view))
+}
+
+/// A refusal beside the form.
+fn told(refusal: Refusal) -> Wrong {
+    match refusal {
+        Refusal::Flawed(flaws) => {
+            let flaw = |f: crate::apps::Flaw| FieldFlaw { field: f.field.name(), title: f.field.title(), text: f.text };
+            Wrong { flaws: flaws.into_iter().map(flaw).collect(), problem: None }
+        }
+        other => Wrong { problem: Some(sentence(&other)), ..Wrong::default() },
+    }
+}
+
+/// `GET /orgs/{org}/apps/new`.
+pub(in crate::account) async fn new_page(
+    State(app): State<App>,
+    Path(org): Path<String>,
+    peer: Peer,
+    RawQuery(query): RawQuery,
+    who: SignedIn,
+) -> Response {
+    let config = app.node.config.load_full();
+    let shown = async {
+        let visit = Visit::to_change(&app, &config, &peer, &who, &org).await?;
+        let find = found_by(query.as_deref())?;
+        let entered = Entered { written: Written::default(), public: false, revision: None, find, searching: true };
+        answer(&visit, None, entered, Wrong::default()).await
+    };
+    shown.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+}
+
+/// `POST /orgs/{org}/apps/new`. The answer is the app's page with the draft client's secret, this once.
+pub(in crate::account) async fn create(
+    State(app): State<App>,
+    Path(org): Path<String>,
+    peer: Peer,
+    headers: HeaderMap,
+    who: SignedIn,
+    body: Body,
+) -> Response {
+    let config = app.node.config.load_full();
+    let done = async {
+        let visit = Visit::to_change(&app, &config, &peer, &who, &org).await?;
+        let entered = entered(&visit.form(&headers, body).await?)?;
+        if entered.searching {
+            return answer(&visit, None, entered, Wrong::default()).await;
+        }
+        let kind = if entered.public { ClientKind::Public } else { ClientKind::Confidential };
+        match visit.workshop().create(&visit.org, kind, &entered.written).await {
+            Ok(made) => one(&visit, &made.app, said_once(&made)).await,
+            Err(error) => answer(&visit, None, entered, told(refused(error)?)).await,
+        }
+    };
+    done.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+}
+
+/// What the page of an app that was just made says.
+pub(super) fn said_once(made: &Made) -> Said {
+    let secret = made.secret.as_ref().map(|s| ShownSecret {
+        of: "the draft client",
+        client_id: made.app.draft_client.to_string(),
+        value: s.expose().to_owned(),
+    });
+    Said { secret, ..Said::done("The app is made. Try it with the draft client; publish it when it is ready.") }
+}
+
+/// `GET /orgs/{org}/apps/{app}/edit`.
+pub(in crate::account) async fn edit_page(
+    State(app): State<App>,
+    Path((org, id)): Path<(String, String)>,
+    peer: Peer,
+    RawQuery(query): RawQuery,
+    who: SignedIn,
+) -> Response {
+    let config = app.node.config.load_full();
+    let shown = async {
+        let visit = Visit::to_change(&app, &config, &peer, &who, &org).await?;
+        let (found, find) = (visit.find(&id).await?, found_by(query.as_deref())?);
+        let written = Written::from(&found.draft);
+        let entered = Entered { written, public: false, revision: None, find, searching: true };
+        answer(&visit, Some(&found), entered, Wrong::default()).await
+    };
+    shown.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+}
+
+/// `POST /orgs/{org}/apps/{app}/edit`.
+pub(in crate::account) async fn edit(
+    State(app): State<App>,
+    Path((org, id)): Path<(String, String)>,
+    peer: Peer,
+    headers: HeaderMap,
+    who: SignedIn,
+    body: Body,
+) -> Response {
+    let config = app.node.config.load_full();
+    let done = async {
+        let visit = Visit::to_change(&app, &config, &peer, &who, &org).await?;
+        let entered = entered(&visit.form(&headers, body).await?)?;
+        let found = visit.find(&id).await?;
+        if entered.searching {
+            return answer(&visit, Some(&found), entered, Wrong::default()).await;
+        }
+        match visit.workshop().edit(&found, entered.revision.unwrap_or(found.revision), &entered.written).await {
+            Ok(_) => Ok(crate::web::see_other(&visit.path(&found))),
+            Err(error) => answer(&visit, Some(&found), entered, told(refused(error)?)).await,
+        }
+    };
+    done.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+}

@@ -1,0 +1,127 @@
+//! `/orgs/{org}/apps`: the apps of an organization, for members who may see or change them. Everybody else is told that there is
+//! nothing. What can be done with an app is decided in [`crate::apps`].
+
+mod acts;
+mod form;
+mod publish;
+mod show;
+mod words;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use http::{HeaderMap, StatusCode};
+
+pub(super) use acts::{act, delete, delete_page, import, import_page, manifest};
+pub(super) use form::{create, edit, edit_page, new_page};
+pub(super) use publish::{publish, publish_page};
+pub(super) use show::{list, show};
+
+use super::{App, not_found};
+use crate::apps::{AppError, Author, Refusal, Workshop};
+use crate::config::Config;
+use crate::record::Actor;
+use crate::store::{self, Org};
+use crate::types::{AppId, ScopeSet, Slug};
+use crate::web::{MAX_FORM, Params, Peer, SignedIn, Trouble, body_within, from_our_pages};
+
+/// What a member must hold to see the apps.
+const READ: &str = "clients:read";
+/// What a member must hold to change them.
+const WRITE: &str = "clients:write";
+
+/// Who looks at which organization.
+struct Visit<'a> {
+    app: &'a App,
+    config: Arc<Config>,
+    peer: &'a Peer,
+    who: &'a SignedIn,
+    org: Org,
+    may_write: bool,
+}
+
+impl<'a> Visit<'a> {
+    /// A visit of somebody who may see the apps of the organization with this short name.
+    async fn begin(app: &'a App, config: &Arc<Config>, peer: &'a Peer, who: &'a SignedIn, slug: &str) -> Result<Self, Trouble> {
+        let slug = Slug::parse(slug).map_err(|_| not_found())?;
+        let org = app.node.store.org_by_slug(&slug).await?.ok_or_else(not_found)?;
+        let roles = app.node.store.membership(&org.id, &who.user.id).await?.map(|m| m.roles).unwrap_or_default();
+        let held = config.roles.permissions(&roles);
+        let holds = |scope: &str| {
+            let needed = ScopeSet::parse(scope).map(|s| config.catalogue.bits(&s)).unwrap_or_default();
+            !needed.is_empty() && held.covers(&needed)
+        };
+        let active = org.state == store::OrgState::Active;
+        if !active || !(holds(READ) || holds(WRITE)) {
+            return Err(not_found());
+        }
+        Ok(Self { app, config: Arc::clone(config), peer, who, may_write: holds(WRITE), org })
+    }
+
+    /// The same for somebody who may change them.
+    async fn to_change(
+        app: &'a App,
+        config: &Arc<Config>,
+        peer: &'a Peer,
+        who: &'a SignedIn,
+        slug: &str,
+    ) -> Result<Self, Trouble> {
+        let visit = Self::begin(app, config, peer, who, slug).await?;
+        if visit.may_write {
+            return Ok(visit);
+        }
+        let happened = "You may see the apps of this organization, but not change them: that takes the permission clients:write.";
+        let advice = "Ask an administrator of your organization for a role that has it.";
+        Err(Trouble { status: StatusCode::FORBIDDEN, ..Trouble::refused("You can't change this", happened, advice) })
+    }
+
+    /// `/orgs/{slug}/apps`.
+    fn list(&self) -> String {
+        format!("/orgs/{}/apps", self.org.slug)
+    }
+
+    /// The page of an app.
+    fn path(&self, app: &store::App) -> String {
+        format!("{}/{}", self.list(), app.id)
+    }
+
+    /// An app of this organization.
+    async fn find(&self, id: &str) -> Result<store::App, Trouble> {
+        let id = AppId::parse(id).map_err(|_| not_found())?;
+        let found = self.app.node.store.app(&id).await?;
+        found.filter(|a| a.org == self.org.id).ok_or_else(not_found)
+    }
+
+    fn workshop(&self) -> Workshop<'_> {
+        let actor = Actor { user: Some(self.who.user.id.clone()), ..Actor::default() };
+        Workshop::new(&self.app.node, Author::Member, self.peer.cause(&self.app.node, actor))
+    }
+
+    /// The form that one of our own pages sent.
+    async fn form(&self, headers: &HeaderMap, body: Body) -> Result<Params, Trouble> {
+        if !from_our_pages(headers, &self.config.issuer) {
+            return Err(Trouble::forged());
+        }
+        let body = body_within(body, MAX_FORM).await.ok_or_else(Trouble::forged)?;
+        let form = Params::parse(&body)?;
+        if self.who.csrf.matches(form.one("csrf")?) { Ok(form) } else { Err(Trouble::forged()) }
+    }
+}
+
+/// What a person is told of a refusal, or that the store failed.
+fn refused(error: AppError) -> Result<Refusal, Trouble> {
+    match error {
+        AppError::Refused(Refusal::Gone) => Err(not_found()),
+        AppError::Refused(refusal) => Ok(refusal),
+        AppError::Store(fault) => Err(fault.into()),
+    }
+}
+
+/// A refusal as a sentence of its own.
+fn sentence(refusal: &Refusal) -> String {
+    let text = refusal.to_string();
+    let mut letters = text.chars();
+    let first = letters.next().map(|c| c.to_uppercase().collect::<String>()).unwrap_or_default();
+    let end = if text.ends_with('.') { "" } else { "." };
+    format!("{first}{}{end}", letters.as_str())
+}

@@ -1,0 +1,93 @@
+//! Publishing: what must be so, what changes, and the button.
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+
+use super::show::{Said, one};
+use super::{Visit, refused, sentence, words};
+use crate::account::App;
+use crate::apps::{Field, Refusal};
+use crate::pages::DisplayName;
+use crate::pages::views::{AppPublishPage, Section, ShownSecret, Way};
+use crate::store;
+use crate::web::{Peer, SignedIn, Trouble, page};
+
+async fn answer(visit: &Visit<'_>, found: &store::App, problem: Option<String>) -> Result<Response, Trouble> {
+    let bench = visit.workshop();
+    let fault = |e| refused(e).map_or_else(|trouble| trouble, |_| super::not_found());
+    let changes = bench.pending(found).await.map_err(fault)?;
+    let narrows = found.version > 0 && changes.iter().any(|c| c.field == Field::Scopes && !c.removed.is_empty());
+    let path = visit.path(found);
+    let status = if problem.is_some() { StatusCode::CONFLICT } else { StatusCode::OK };
+    let view = AppPublishPage {
+        frame: visit.who.frame(&visit.app.node, &visit.config, Section::Apps { slug: visit.org.slug.to_string() }).await?,
+        action: format!("{path}/publish"),
+        back: Way { href: path, text: found.draft.name.clone() },
+        csrf: visit.who.csrf.as_str().to_owned(),
+        name: DisplayName::new(&found.draft.name),
+        revision: found.revision,
+        number: found.version + 1,
+        conditions: bench.conditions(found).await.map_err(fault)?.into_iter().map(words::condition).collect(),
+        changes: changes.into_iter().map(words::change).collect(),
+        narrows,
+        problem,
+    };
+    Ok(page(status, &view))
+}
+
+/// `GET /orgs/{org}/apps/{app}/publish`.
+pub(in crate::account) async fn publish_page(
+    State(app): State<App>,
+    Path((org, id)): Path<(String, String)>,
+    peer: Peer,
+    who: SignedIn,
+) -> Response {
+    let config = app.node.config.load_full();
+    let shown = async {
+        let visit = Visit::to_change(&app, &config, &peer, &who, &org).await?;
+        let found = visit.find(&id).await?;
+        answer(&visit, &found, None).await
+    };
+    shown.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+}
+
+/// `POST /orgs/{org}/apps/{app}/publish`. The answer is the app's page, with the first version's secret, this once.
+pub(in crate::account) async fn publish(
+    State(app): State<App>,
+    Path((org, id)): Path<(String, String)>,
+    peer: Peer,
+    headers: HeaderMap,
+    who: SignedIn,
+    body: Body,
+) -> Response {
+    let config = app.node.config.load_full();
+    let done = async {
+        let visit = Visit::to_change(&app, &config, &peer, &who, &org).await?;
+        let form = visit.form(&headers, body).await?;
+        let found = visit.find(&id).await?;
+        // What was looked at is what gets published.
+        if form.one("revision")?.and_then(|r| r.parse::<u64>().ok()) != Some(found.revision) {
+            return answer(&visit, &found, Some(sentence(&Refusal::Stale))).await;
+        }
+        match visit.workshop().publish(&found, form.one("app_uuid")?.map(str::trim)).await {
+            Err(error) => answer(&visit, &found, Some(sentence(&refused(error)?))).await,
+            Ok(release) => {
+                let secret = release.secret.as_ref().map(|s| ShownSecret {
+                    of: "the published client",
+                    client_id: release.client.to_string(),
+                    value: s.expose().to_owned(),
+                });
+                let lost = release.narrowed + release.ended;
+                let more = match lost {
+                    0 => String::new(),
+                    _ => format!(" {} lost permissions.", crate::pages::count(lost, "authorization")),
+                };
+                let said = Said { secret, ..Said::done(format!("Version {} is published.{more}", release.version.number)) };
+                one(&visit, &visit.find(&id).await?, said).await
+            }
+        }
+    };
+    done.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+}

@@ -1,0 +1,114 @@
+//! The list of apps, and the page of one.
+
+use axum::extract::{Path, RawQuery, State};
+use axum::response::Response;
+use http::StatusCode;
+
+use super::{Visit, words};
+use crate::account::App;
+use crate::pages::DisplayName;
+use crate::pages::When;
+use crate::pages::views::{AppPage, AppRow, AppsPage, Section, ShownSecret};
+use crate::store::{self, Maturity, Stage};
+use crate::web::{Params, Peer, SignedIn, Trouble, page};
+
+/// `GET /orgs/{org}/apps`.
+pub(in crate::account) async fn list(
+    State(app): State<App>,
+    Path(org): Path<String>,
+    peer: Peer,
+    RawQuery(query): RawQuery,
+    who: SignedIn,
+) -> Response {
+    let config = app.node.config.load_full();
+    let shown = async {
+        let visit = Visit::begin(&app, &config, &peer, &who, &org).await?;
+        let params = Params::parse(query.unwrap_or_default().as_bytes())?;
+        let now = app.node.now();
+        let row = |a: &store::App| AppRow {
+            href: visit.path(a),
+            name: DisplayName::new(&a.draft.name),
+            standing: words::standing(a),
+            scopes: a.draft.scopes.len(),
+            changed: When::new(a.changed_at, now),
+        };
+        let view = AppsPage {
+            frame: who.frame(&app.node, &config, Section::Apps { slug: org.clone() }).await?,
+            organization: DisplayName::new(&visit.org.name),
+            path: visit.list(),
+            may_write: visit.may_write,
+            notice: params
+                .one("deleted")?
+                .map(|_| "The app is deleted, and nothing that was granted to it works any more.".to_owned()),
+            rows: app.node.store.apps(Some(&visit.org.id)).await?.iter().map(row).collect(),
+        };
+        Ok(page(StatusCode::OK, &view))
+    };
+    shown.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+}
+
+/// `GET /orgs/{org}/apps/{app}`.
+pub(in crate::account) async fn show(
+    State(app): State<App>,
+    Path((org, id)): Path<(String, String)>,
+    peer: Peer,
+    who: SignedIn,
+) -> Response {
+    let config = app.node.config.load_full();
+    let shown = async {
+        let visit = Visit::begin(&app, &config, &peer, &who, &org).await?;
+        let found = visit.find(&id).await?;
+        one(&visit, &found, Said::default()).await
+    };
+    shown.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+}
+
+/// What the page says about the act that led to it.
+#[derive(Default)]
+pub(super) struct Said {
+    pub(super) notice: Option<String>,
+    pub(super) problem: Option<String>,
+    pub(super) secret: Option<ShownSecret>,
+}
+
+impl Said {
+    pub(super) fn done(notice: impl Into<String>) -> Self {
+        Self { notice: Some(notice.into()), ..Self::default() }
+    }
+}
+
+/// The page of an app.
+pub(super) async fn one(visit: &Visit<'_>, found: &store::App, said: Said) -> Result<Response, Trouble> {
+    let (node, bench) = (&visit.app.node, visit.workshop());
+    let fault = |e| super::refused(e).map_or_else(|trouble| trouble, |_| super::not_found());
+    let kind = bench.kind(found).await.map_err(fault)?;
+    let mut clients = Vec::new();
+    for (stage, id) in [(Stage::Draft, Some(&found.draft_client)), (Stage::Published, found.published_client.as_ref())] {
+        let Some(id) = id else { continue };
+        let secrets = bench.secrets(found, stage).await.map_err(fault)?;
+        clients.push(words::client(stage, id.to_string(), kind, &secrets, node.now()));
+    }
+    let versions = node.store.app_versions(&found.id).await?;
+    let status = if said.problem.is_some() { StatusCode::CONFLICT } else { StatusCode::OK };
+    let view = AppPage {
+        frame: visit.who.frame(node, &visit.config, Section::Apps { slug: visit.org.slug.to_string() }).await?,
+        apps: visit.list(),
+        path: visit.path(found),
+        csrf: visit.who.csrf.as_str().to_owned(),
+        name: DisplayName::new(&found.draft.name),
+        standing: words::standing(found),
+        may_write: visit.may_write,
+        notice: said.notice,
+        problem: said.problem,
+        secret: said.secret,
+        clients,
+        draft: words::fields(&found.draft),
+        changes: bench.pending(found).await.map_err(fault)?.into_iter().map(words::change).collect(),
+        conditions: bench.conditions(found).await.map_err(fault)?.into_iter().map(words::condition).collect(),
+        stable: found.maturity == Maturity::Stable,
+        versions: words::versions(visit, found, &versions).await?,
+        uuid: found.uuid.to_string(),
+        test: found.draft.onboarding_url.clone(),
+    };
+    Ok(page(status, &view))
+}

@@ -1,0 +1,107 @@
+//! An app as its pages show it.
+
+use super::Visit;
+use crate::apps::{Change, Condition, Field, difference};
+use crate::config::{Catalogue, Visibility};
+use crate::pages::When;
+use crate::pages::views::{
+    AppClientCard, ConditionLine, DraftField, FieldChange, ScopeChoice, ScopeChoices, SecretRow, Standing, VersionRow,
+};
+use crate::store::{App, AppState, AppVersion, ClientKind, ClientSecret, Definition, Stage, StoreError};
+use crate::types::{ScopeSet, Timestamp};
+
+pub(super) fn standing(app: &App) -> Standing {
+    match (app.state, app.version) {
+        (AppState::Disabled, _) => Standing::Disabled,
+        (AppState::Active, 0) => Standing::Draft,
+        (AppState::Active, version) => Standing::Published(version),
+    }
+}
+
+pub(super) fn change(change: Change) -> FieldChange {
+    FieldChange { title: change.field.title(), removed: change.removed, added: change.added }
+}
+
+pub(super) const fn condition(condition: Condition) -> ConditionLine {
+    ConditionLine { sentence: condition.need.sentence(), met: condition.met }
+}
+
+/// Every field of a definition with its values.
+pub(super) fn fields(definition: &Definition) -> Vec<DraftField> {
+    let all = difference(&Definition::default(), definition);
+    let values = |field| all.iter().find(|c| c.field == field).map(|c| c.added.clone()).unwrap_or_default();
+    Field::ALL.into_iter().map(|field| DraftField { title: field.title(), values: values(field) }).collect()
+}
+
+pub(super) fn client(
+    stage: Stage,
+    client_id: String,
+    kind: ClientKind,
+    secrets: &[ClientSecret],
+    now: Timestamp,
+) -> AppClientCard {
+    let (name, title, audience) = match stage {
+        Stage::Draft => ("draft", "Draft client", "To try the draft with: only members of this organization may authorize it."),
+        Stage::Published => ("published", "Published client", "Everybody may authorize it. It does what the last version says."),
+    };
+    let secret = |s: &ClientSecret| SecretRow {
+        id: s.id(),
+        last4: s.last4.clone(),
+        made: When::new(s.created_at, now),
+        ends: s.expires_at.map(|end| When::new(end, now)),
+    };
+    AppClientCard {
+        stage: name,
+        title,
+        audience,
+        client_id,
+        confidential: kind == ClientKind::Confidential,
+        secrets: secrets.iter().map(secret).collect(),
+    }
+}
+
+/// The versions with what each changed of the one before.
+pub(super) async fn versions(visit: &Visit<'_>, app: &App, all: &[AppVersion]) -> Result<Vec<VersionRow>, StoreError> {
+    let mut rows = Vec::with_capacity(all.len());
+    for (i, version) in all.iter().enumerate() {
+        let user = match &version.published_by {
+            Some(id) => visit.app.node.store.user(id).await?.map(|u| u.email),
+            None => None,
+        };
+        let before = all.get(i + 1).map(|v| &v.definition);
+        let changes = before.map(|b| difference(b, &version.definition)).unwrap_or_default();
+        rows.push(VersionRow {
+            number: version.number,
+            published: When::new(version.published_at, visit.app.node.now()),
+            by: user.unwrap_or_else(|| "the operator".to_owned()),
+            changes: changes.into_iter().map(change).collect(),
+            manifest: format!("{}/manifest.json?version={}", visit.path(app), version.number),
+        });
+    }
+    Ok(rows)
+}
+
+/// The catalogue as choices: what is requested, and of the rest what contains `find`; and how many were left out. Private scopes
+/// are only shown to apps that were given them.
+pub(super) fn choices(catalogue: &Catalogue, requested: &[String], held: &ScopeSet, find: &str) -> (Vec<ScopeChoices>, usize) {
+    let wanted = find.trim().to_lowercase();
+    let (mut groups, mut hidden): (Vec<ScopeChoices>, usize) = (Vec::new(), 0);
+    for entry in catalogue.entries() {
+        let scope = entry.name.to_string();
+        let is_requested = requested.contains(&scope);
+        if entry.visibility == Visibility::Private && !held.contains(&entry.name) {
+            continue;
+        }
+        let matches = [&scope, &entry.description, &entry.group].iter().any(|text| text.to_lowercase().contains(&wanted));
+        if !is_requested && !matches {
+            hidden += 1;
+            continue;
+        }
+        let choice = ScopeChoice { scope, text: entry.description.clone(), risk: entry.risk, requested: is_requested };
+        match groups.iter_mut().find(|g| g.group == entry.group) {
+            Some(group) => group.choices.push(choice),
+            None => groups.push(ScopeChoices { group: entry.group.clone(), choices: vec![choice] }),
+        }
+    }
+    (groups, hidden)
+}

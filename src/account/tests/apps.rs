@@ -1,0 +1,192 @@
+//! `/orgs/{org}/apps`.
+
+use http::StatusCode;
+
+use super::world::{Answer, Browser, World};
+use crate::store::{App, Org};
+
+const DEFINITION: &str = "name=Acme+Sync&description=Copies+metrics.&documentation_url=https%3A%2F%2Facme.test%2Fdocs\
+    &uninstall_instructions=Press+Uninstall.&onboarding_url=https%3A%2F%2Facme.test%2Fstart\
+    &redirect_uris=https%3A%2F%2Facme.test%2Fcb%0D%0A&scopes=metrics%3Aread";
+
+fn location(answer: &Answer) -> &str {
+    answer.headers.get("location").and_then(|v| v.to_str().ok()).unwrap_or_default()
+}
+
+async fn only(world: &World, org: &Org) -> App {
+    let mut apps = world.node.store.apps(Some(&org.id)).await.expect("apps");
+    assert_eq!(apps.len(), 1);
+    apps.remove(0)
+}
+
+async fn post(world: &World, who: &Browser, path: &str, form: &str) -> Answer {
+    let form = format!("csrf={}&{form}", who.csrf);
+    world.post(who, path, &form, &[("sec-fetch-site", "same-origin")]).await
+}
+
+/// Ada makes the app of [`DEFINITION`]: where its page is.
+async fn made(world: &World, ada: &Browser) -> (String, Answer) {
+    let answer = post(world, ada, "/orgs/acme/apps/new", &format!("{DEFINITION}&kind=confidential&save=1")).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    (format!("/orgs/acme/apps/{}", only(world, &world.acme).await.id), answer)
+}
+
+fn secret(answer: &Answer) -> String {
+    let (_, rest) = answer.body.split_once("id=\"client-secret\">").unwrap_or_else(|| panic!("no secret: {}", answer.body));
+    rest.split('<').next().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn a_partner_makes_an_app_publishes_it_changes_it_and_publishes_again() {
+    let world = World::new().await;
+    let ada = world.sign_in(&world.ada).await;
+    let empty = world.get(Some(&ada), "/orgs/acme/apps").await;
+    assert!(empty.status == StatusCode::OK && empty.body.contains("No apps yet"), "{}", empty.body);
+    let (path, page) = made(&world, &ada).await;
+    let first = secret(&page);
+    assert!(first.starts_with("tg_cs_"), "{first}");
+    let again = world.get(Some(&ada), &path).await;
+    assert!(!again.body.contains(&first) && again.body.contains(&first[first.len() - 4..]), "a secret is shown once");
+    assert!(again.body.contains("Its draft is marked stable."), "what is missing is named: {}", again.body);
+
+    let publish = format!("{path}/publish");
+    let early = post(&world, &ada, &publish, "revision=1&publish=1").await;
+    assert!(early.status == StatusCode::CONFLICT && early.body.contains("marked stable"), "{}", early.body);
+    let marked = post(&world, &ada, &path, "mark-stable=1").await;
+    assert!(marked.body.contains("The draft is marked stable."), "{}", marked.body);
+    let other = post(&world, &ada, &publish, "revision=1&app_uuid=another&publish=1").await;
+    assert!(other.body.contains("must agree"), "{}", other.body);
+    let done = post(&world, &ada, &publish, "revision=1&publish=1").await;
+    assert!(done.body.contains("Version 1 is published."), "{}", done.body);
+    let second = secret(&done);
+    assert!(second.starts_with("tg_cs_") && second != first);
+
+    let app = only(&world, &world.acme).await;
+    let client = world.node.store.client(&app.published_client.expect("a client")).await.expect("read").expect("there");
+    let grant = world.consent(&world.eve, &world.evil, &client, "metrics:read").await;
+    let edited =
+        post(&world, &ada, &format!("{path}/edit"), &format!("revision=1&{DEFINITION}&scopes=audit%3Aread&save=1")).await;
+    assert_eq!((edited.status, location(&edited)), (StatusCode::SEE_OTHER, path.as_str()), "{}", edited.body);
+    let page = world.get(Some(&ada), &format!("{path}/publish")).await;
+    assert!(page.body.contains("<ins>audit:read</ins>") && page.body.contains("Publish version 2"), "{}", page.body);
+    post(&world, &ada, &path, "mark-stable=1").await;
+    let stale = post(&world, &ada, &publish, "revision=1&publish=1").await;
+    assert!(stale.status == StatusCode::CONFLICT && stale.body.contains("changed by somebody else"), "{}", stale.body);
+    let done = post(&world, &ada, &publish, "revision=2&publish=1").await;
+    assert!(done.body.contains("Version 2 is published.") && !done.body.contains("id=\"client-secret\""), "{}", done.body);
+    assert!(done.body.contains("by ada@acme.test"), "{}", done.body);
+    assert!(world.is_live(&grant).await);
+
+    let gone = post(&world, &ada, &format!("{path}/delete"), "delete=1").await;
+    assert_eq!(location(&gone), "/orgs/acme/apps?deleted=1");
+    assert!(!world.is_live(&grant).await);
+    assert_eq!(world.get(Some(&ada), &path).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn only_those_who_may_see_and_change_apps() {
+    let world = World::new().await;
+    let ada = world.sign_in(&world.ada).await;
+    let (path, _) = made(&world, &ada).await;
+    let (bob, eve) = (world.sign_in(&world.bob).await, world.sign_in(&world.eve).await);
+    let gets = ["", "/edit", "/publish", "/delete", "/manifest.json"].map(|end| format!("{path}{end}"));
+    let lists = ["/orgs/acme/apps", "/orgs/acme/apps/new", "/orgs/acme/apps/import"].map(ToOwned::to_owned);
+    for address in gets.iter().chain(&lists) {
+        for stranger in [&bob, &eve] {
+            let answer = world.get(Some(stranger), address).await;
+            assert_eq!(answer.status, StatusCode::NOT_FOUND, "{address}");
+            assert!(!answer.body.contains("Acme Sync"), "{address}");
+        }
+        let nobody = world.get(None, address).await;
+        assert!(location(&nobody).starts_with("/login?next="), "{address}");
+        assert_eq!(world.get(Some(&ada), address).await.status, StatusCode::OK, "{address}");
+    }
+    // Of another organization that she administers, Eve can't reach it either.
+    let foreign = path.replace("/acme/", "/evil/");
+    assert_eq!(world.get(Some(&eve), &foreign).await.status, StatusCode::NOT_FOUND);
+    for address in [&path, &format!("{path}/edit"), &format!("{path}/publish"), &format!("{path}/delete"), &foreign] {
+        let answer = post(&world, &eve, address, "disable=1&delete=1&publish=1&save=1").await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{address}");
+    }
+    for (csrf, headers) in [("", &[][..]), (eve.csrf.as_str(), &[]), (ada.csrf.as_str(), &[("sec-fetch-site", "cross-site")])] {
+        for address in [&path, &format!("{path}/delete"), &format!("{path}/publish"), &format!("{path}/edit")] {
+            let answer = world.post(&ada, address, &format!("csrf={csrf}&disable=1&delete=1"), headers).await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{address}");
+        }
+    }
+    let still = only(&world, &world.acme).await;
+    assert_eq!((still.state, still.revision), (crate::store::AppState::Active, 1));
+}
+
+#[tokio::test]
+async fn the_catalogue_is_searched_without_losing_what_was_entered() {
+    let world = World::new().await;
+    let ada = world.sign_in(&world.ada).await;
+    let form = format!("{DEFINITION}&kind=public&find=audit&search=1");
+    let page = post(&world, &ada, "/orgs/acme/apps/new", &form).await;
+    assert_eq!(page.status, StatusCode::OK);
+    for kept in [
+        "value=\"Acme Sync\"",
+        "value=\"audit:read\"",
+        "value=\"metrics:read\" aria-describedby=\"scopes-hint\" checked",
+        "Copies metrics.",
+    ] {
+        assert!(page.body.contains(kept), "{kept}: {}", page.body);
+    }
+    assert!(page.body.contains("id=\"kind-public\" name=\"kind\" value=\"public\" required checked"), "{}", page.body);
+    assert!(!page.body.contains("value=\"clients:write\""), "private scopes are nobody's to ask for");
+    assert!(!page.body.contains("value=\"mcp:tollgate:invoke\"") && page.body.contains("more don't match"), "{}", page.body);
+    assert!(world.node.store.apps(None).await.expect("apps").is_empty(), "a search saves nothing");
+    let by_address = world.get(Some(&ada), "/orgs/acme/apps/new?find=audit").await;
+    assert!(by_address.body.contains("value=\"audit:read\"") && !by_address.body.contains("value=\"mcp:tollgate:invoke\""));
+
+    let flawed =
+        post(&world, &ada, "/orgs/acme/apps/new", "name=&redirect_uris=nowhere&scopes=clients%3Awrite&kind=public&save=1").await;
+    assert_eq!(flawed.status, StatusCode::UNPROCESSABLE_ENTITY);
+    for named in ["Name needs 1 to 100 characters", "Redirect URIs", "clients:write is private", "\nnowhere</textarea>"] {
+        assert!(flawed.body.contains(named), "{named}: {}", flawed.body);
+    }
+}
+
+#[tokio::test]
+async fn secrets_are_added_and_removed_but_never_the_last() {
+    let world = World::new().await;
+    let ada = world.sign_in(&world.ada).await;
+    let (path, _) = made(&world, &ada).await;
+    let app = only(&world, &world.acme).await;
+    let secrets = async || world.node.store.live_secrets(&app.draft_client, world.node.now()).await.expect("secrets");
+    let last = secrets().await[0].id();
+    let kept = post(&world, &ada, &path, &format!("remove-secret-draft={last}")).await;
+    assert!(kept.status == StatusCode::CONFLICT && kept.body.contains("only secret"), "{}", kept.body);
+    let added = post(&world, &ada, &path, "overlap=86400&add-secret-draft=1").await;
+    assert!(secret(&added).starts_with("tg_cs_") && added.body.contains("ends "), "{}", added.body);
+    let removed = post(&world, &ada, &path, &format!("remove-secret-draft={last}")).await;
+    assert!(removed.body.contains("The secret is removed"), "{}", removed.body);
+    assert_eq!(secrets().await.len(), 1);
+    let early = post(&world, &ada, &path, "add-secret-published=1").await;
+    assert!(early.body.contains("not published yet"), "{}", early.body);
+}
+
+#[tokio::test]
+async fn a_manifest_goes_to_another_organization() {
+    let world = World::new().await;
+    let ada = world.sign_in(&world.ada).await;
+    let (path, _) = made(&world, &ada).await;
+    let file = world.get(Some(&ada), &format!("{path}/manifest.json")).await;
+    assert_eq!(file.headers.get("content-type").and_then(|v| v.to_str().ok()), Some("application/json"));
+    assert!(file.headers.get("content-disposition").is_some_and(|v| v.as_bytes().starts_with(b"attachment")));
+    let eve = world.sign_in(&world.eve).await;
+    let encoded = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    let form = format!("manifest={}&import=1", encoded(&file.body));
+    let there = post(&world, &eve, "/orgs/evil/apps/import", &form).await;
+    assert!(there.status == StatusCode::OK && secret(&there).starts_with("tg_cs_"), "{}", there.body);
+    let (mine, theirs) = (only(&world, &world.acme).await, only(&world, &world.evil).await);
+    assert_eq!((&mine.uuid, &mine.draft), (&theirs.uuid, &theirs.draft));
+    assert!(mine.id != theirs.id && mine.draft_client != theirs.draft_client);
+    let again = post(&world, &eve, "/orgs/evil/apps/import", &form).await;
+    assert!(again.status == StatusCode::OK && again.body.contains("now what the manifest says"), "{}", again.body);
+    assert_eq!(only(&world, &world.evil).await.revision, theirs.revision, "a second import changes nothing");
+    let broken = format!("manifest={}&import=1", encoded("{\"manifest_version\": 9}</textarea>"));
+    let refused = post(&world, &eve, "/orgs/evil/apps/import", &broken).await;
+    assert!(refused.status == StatusCode::UNPROCESSABLE_ENTITY && refused.body.contains("no manifest"), "{}", refused.body);
+}

@@ -1,0 +1,239 @@
+//! Apps: the operator's way to them. What can be done with them is decided in [`crate::apps`].
+
+use std::time::Duration;
+
+use super::clients::{secret_view, view as client_view};
+use super::{Local, still_there};
+use crate::admin::app_model::{
+    AppChange, AppDetails, AppSecret, AppVersionView, AppView, ChangeView, ConditionView, CreatedApp, ImportedApp, NewApp,
+    Publish, PublishedApp, StableMark,
+};
+use crate::admin::error::AdminError;
+use crate::admin::model::{CreatedSecret, Switch, Within};
+use crate::apps::{AppError, Author, Change, Condition, Imported, Made, Manifest, NewSecret, Refusal, Workshop, Written};
+use crate::store::{App, AppState, AppVersion, Stage};
+use crate::types::{AppId, AppUuid, PlainToken};
+
+/// Longest life of a secret that has an end, and longest overlap, seconds: ten years.
+const MAX_LIFE: u64 = 10 * 366 * 24 * 60 * 60;
+
+impl From<AppError> for AdminError {
+    fn from(error: AppError) -> Self {
+        let refusal = match error {
+            AppError::Store(fault) => return fault.into(),
+            AppError::Refused(refusal) => refusal,
+        };
+        let detail = refusal.to_string();
+        match refusal {
+            Refusal::Flawed(_)
+            | Refusal::WrongUuid
+            | Refusal::WrongKind(_)
+            | Refusal::NoSecrets
+            | Refusal::UnknownSecret
+            | Refusal::UnknownVersion
+            | Refusal::Manifest(_) => Self::invalid(detail),
+            Refusal::Taken
+            | Refusal::Gone
+            | Refusal::Stale
+            | Refusal::Unready(_)
+            | Refusal::Full(_)
+            | Refusal::LastSecret
+            | Refusal::ManySecrets(_)
+            | Refusal::Unpublished => Self::conflict(detail),
+        }
+    }
+}
+
+fn workshop(local: &Local) -> Workshop<'_> {
+    Workshop::new(&local.node, Author::Operator, local.cause())
+}
+
+pub(super) async fn list(local: &Local, within: Within) -> Result<Vec<AppView>, AdminError> {
+    if within.user.is_some() {
+        return Err(AdminError::invalid("apps belong to organizations; use org"));
+    }
+    let org = match within.org {
+        Some(name) => Some(local.find_org(&name).await?.id),
+        None => None,
+    };
+    Ok(local.node.store.apps(org.as_ref()).await?.into_iter().map(view).collect())
+}
+
+pub(super) async fn show(local: &Local, name: &str) -> Result<AppDetails, AdminError> {
+    let (app, bench) = (find(local, name).await?, workshop(local));
+    let mut clients = Vec::new();
+    for (stage, id) in [(Stage::Draft, Some(&app.draft_client)), (Stage::Published, app.published_client.as_ref())] {
+        let Some(id) = id else { continue };
+        let client = still_there(local.node.store.client(id).await, "client", id.as_str())?;
+        clients.push(client_view(client, &bench.secrets(&app, stage).await?));
+    }
+    let versions = local.node.store.app_versions(&app.id).await?.into_iter().map(version_view).collect();
+    let changes = bench.pending(&app).await?.into_iter().map(change_view).collect();
+    let conditions = bench.conditions(&app).await?.into_iter().map(condition_view).collect();
+    Ok(AppDetails { app: view(app), clients, versions, changes, conditions })
+}
+
+pub(super) async fn create(local: &Local, new: NewApp) -> Result<CreatedApp, AdminError> {
+    let org = local.find_org(&new.org).await?;
+    let written = Written {
+        name: new.name,
+        description: new.description,
+        documentation_url: new.documentation_url.unwrap_or_default(),
+        uninstall_instructions: new.uninstall_instructions,
+        onboarding_url: new.onboarding_url.unwrap_or_default(),
+        redirect_uris: new.redirect_uris,
+        scopes: new.scopes,
+    };
+    let Made { app, secret } = workshop(local).create(&org, new.kind.into(), &written).await?;
+    Ok(CreatedApp { app: view(app), client_secret: shown(secret.as_ref()) })
+}
+
+pub(super) async fn update(local: &Local, name: &str, change: AppChange) -> Result<AppView, AdminError> {
+    let app = find(local, name).await?;
+    let before = Written::from(&app.draft);
+    let written = Written {
+        name: change.name.unwrap_or(before.name),
+        description: change.description.unwrap_or(before.description),
+        documentation_url: change.documentation_url.unwrap_or(before.documentation_url),
+        uninstall_instructions: change.uninstall_instructions.unwrap_or(before.uninstall_instructions),
+        onboarding_url: change.onboarding_url.unwrap_or(before.onboarding_url),
+        redirect_uris: change.redirect_uris.unwrap_or(before.redirect_uris),
+        scopes: change.scopes.unwrap_or(before.scopes),
+    };
+    Ok(view(workshop(local).edit(&app, change.revision.unwrap_or(app.revision), &written).await?))
+}
+
+pub(super) async fn mark(local: &Local, name: &str, mark: StableMark) -> Result<AppView, AdminError> {
+    let app = find(local, name).await?;
+    Ok(view(workshop(local).mark(&app, mark.maturity).await?))
+}
+
+pub(super) async fn publish(local: &Local, name: &str, publish: Publish) -> Result<PublishedApp, AdminError> {
+    let app = find(local, name).await?;
+    let release = workshop(local).publish(&app, publish.app_uuid.as_deref()).await?;
+    Ok(PublishedApp {
+        version: release.version.number,
+        app_uuid: app.uuid,
+        client_id: release.client,
+        client_secret: shown(release.secret.as_ref()),
+        narrowed_grants: release.narrowed,
+        ended_grants: release.ended,
+    })
+}
+
+pub(super) async fn switch(local: &Local, name: &str, to: Switch) -> Result<AppView, AdminError> {
+    let app = find(local, name).await?;
+    let state = match to {
+        Switch::Active => AppState::Active,
+        Switch::Disabled => AppState::Disabled,
+    };
+    Ok(view(workshop(local).switch(&app, state).await?))
+}
+
+pub(super) async fn delete(local: &Local, name: &str) -> Result<(), AdminError> {
+    let app = find(local, name).await?;
+    Ok(workshop(local).delete(&app).await?)
+}
+
+pub(super) async fn add_secret(local: &Local, name: &str, new: AppSecret) -> Result<CreatedSecret, AdminError> {
+    let app = find(local, name).await?;
+    let span = |seconds: Option<u64>| match seconds {
+        Some(s) if s > MAX_LIFE => Err(AdminError::invalid("a secret that has an end lives ten years at most")),
+        other => Ok(other.map(Duration::from_secs)),
+    };
+    if new.lives_seconds == Some(0) {
+        return Err(AdminError::invalid("a secret that lives 0 seconds is none"));
+    }
+    let lives = NewSecret { overlap: span(new.others_live_seconds)?, lifetime: span(new.lives_seconds)? };
+    let (plain, secret) = workshop(local).add_secret(&app, new.stage, lives).await?;
+    Ok(CreatedSecret { client_secret: plain.expose().to_owned(), secret: secret_view(&secret) })
+}
+
+pub(super) async fn remove_secret(local: &Local, name: &str, stage: Stage, secret: &str) -> Result<(), AdminError> {
+    let app = find(local, name).await?;
+    Ok(workshop(local).remove_secret(&app, stage, secret).await?)
+}
+
+pub(super) async fn export(local: &Local, name: &str, version: Option<u32>) -> Result<Manifest, AdminError> {
+    let app = find(local, name).await?;
+    Ok(workshop(local).export(&app, version).await?)
+}
+
+pub(super) async fn import(local: &Local, org: &str, manifest: &Manifest) -> Result<ImportedApp, AdminError> {
+    let org = local.find_org(org).await?;
+    // A body that is JSON of the right shape may still be of another format.
+    Manifest::read(&manifest.to_text()).map_err(AppError::from)?;
+    Ok(match workshop(local).import(&org, manifest).await? {
+        Imported::Made(Made { app, secret }) => {
+            ImportedApp { app: view(app), created: true, client_secret: shown(secret.as_ref()) }
+        }
+        Imported::Changed(app) => ImportedApp { app: view(app), created: false, client_secret: None },
+    })
+}
+
+/// The app of this id, or the only one with this `app_uuid`.
+async fn find(local: &Local, name: &str) -> Result<App, AdminError> {
+    let store = &local.node.store;
+    if let Ok(uuid) = AppUuid::parse(&name.to_lowercase()) {
+        let mut same = store.apps(None).await?.into_iter().filter(|a| a.uuid == uuid);
+        return match (same.next(), same.next()) {
+            (Some(app), None) => Ok(app),
+            (Some(_), Some(_)) => Err(AdminError::conflict("several organizations have this app; name it by its id")),
+            (None, _) => Err(AdminError::not_found("app", name)),
+        };
+    }
+    let found = match AppId::parse(name) {
+        Ok(id) => store.app(&id).await?,
+        Err(_) => None,
+    };
+    found.ok_or_else(|| AdminError::not_found("app", name))
+}
+
+fn shown(secret: Option<&PlainToken>) -> Option<String> {
+    secret.map(|s| s.expose().to_owned())
+}
+
+fn view(app: App) -> AppView {
+    let written = Written::from(&app.draft);
+    AppView {
+        id: app.id,
+        app_uuid: app.uuid,
+        org: app.org,
+        name: written.name,
+        description: written.description,
+        documentation_url: app.draft.documentation_url,
+        uninstall_instructions: written.uninstall_instructions,
+        onboarding_url: app.draft.onboarding_url,
+        redirect_uris: written.redirect_uris,
+        scopes: app.draft.scopes,
+        revision: app.revision,
+        maturity: app.maturity,
+        state: app.state,
+        draft_client: app.draft_client,
+        published_client: app.published_client,
+        version: app.version,
+        created_at: app.created_at,
+        changed_at: app.changed_at,
+    }
+}
+
+fn version_view(version: AppVersion) -> AppVersionView {
+    let written = Written::from(&version.definition);
+    AppVersionView {
+        number: version.number,
+        name: written.name,
+        redirect_uris: written.redirect_uris,
+        scopes: version.definition.scopes,
+        published_at: version.published_at,
+        published_by: version.published_by,
+    }
+}
+
+fn change_view(change: Change) -> ChangeView {
+    ChangeView { field: change.field.name().to_owned(), removed: change.removed, added: change.added }
+}
+
+fn condition_view(condition: Condition) -> ConditionView {
+    let need = condition.need;
+    ConditionView { need: need.name().to_owned(), sentence: need.sentence().to_owned(), met: condition.met }
+}

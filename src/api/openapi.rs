@@ -1,0 +1,83 @@
+//! The OpenAPI document, made from the handlers that are routed: what is not in it does not exist.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::{IntoResponses, Modify, OpenApi as _};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::error::Problem;
+use super::{Api, applications, audit, clients, grants, members};
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(title = "Tollgate", description = "Applications, grants, clients, members and the audit log of the organization \
+        that an access token is bound to. Get a token with `tollgate login` or any OAuth client; each operation names the scope \
+        that it needs."),
+    components(schemas(Problem)),
+    modifiers(&AccessToken),
+)]
+struct Base;
+
+struct AccessToken;
+
+impl Modify for AccessToken {
+    fn modify(&self, document: &mut OpenApi) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+        document.components.get_or_insert_default().add_security_scheme("token", SecurityScheme::Http(scheme));
+    }
+}
+
+/// What any request may be refused with.
+pub(super) struct Refusals;
+
+impl IntoResponses for Refusals {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let codes = [
+            ("400", "The request can't be carried out as it is"),
+            ("401", "The token is missing or does not work"),
+            ("403", "The token lacks a scope, or its user a permission"),
+            ("404", "There is no such thing in the token's organization"),
+            ("409", "It is taken or already so"),
+            ("422", "The Idempotency-Key was used for another request"),
+            ("503", "This can't be done now"),
+        ];
+        let response = |text: &str| {
+            let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+            RefOr::T(ResponseBuilder::new().description(text).content("application/problem+json", content).build())
+        };
+        codes.into_iter().map(|(code, text)| (code.to_owned(), response(text))).collect()
+    }
+}
+
+/// Every route of the API with its place in the document.
+pub(super) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(Base::openapi())
+        .routes(routes!(applications::me))
+        .routes(routes!(applications::list))
+        .routes(routes!(applications::revoke))
+        .routes(routes!(grants::list))
+        .routes(routes!(grants::show, grants::revoke))
+        .routes(routes!(clients::list, clients::create))
+        .routes(routes!(clients::show, clients::update, clients::delete))
+        .routes(routes!(clients::add_secret))
+        .routes(routes!(members::list))
+        .routes(routes!(members::show, members::set, members::remove))
+        .routes(routes!(members::roles))
+        .routes(routes!(audit::search))
+}
+
+/// The document.
+#[must_use]
+pub fn document() -> OpenApi {
+    routes().into_openapi()
+}
+
+#[expect(clippy::unused_async, reason = "a handler")]
+pub(super) async fn serve(document: Arc<OpenApi>) -> Json<OpenApi> {
+    Json(OpenApi::clone(&document))
+}

@@ -1,0 +1,49 @@
+//! The document, the rules that the gate holds, and what is routed say the same.
+
+use std::collections::BTreeMap;
+
+use crate::config::own_api::{MOUNT, Needs, RULES};
+
+type Operations = BTreeMap<(String, String), Vec<String>>;
+
+fn documented() -> Operations {
+    let document = serde_json::to_value(super::document()).expect("a document");
+    let mut operations = Operations::new();
+    for (path, methods) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in methods.as_object().expect("methods") {
+            let scopes = operation["security"][0]["token"].as_array().expect("a security requirement");
+            let scopes = scopes.iter().map(|s| s.as_str().expect("text").to_owned()).collect();
+            assert!(operation["responses"]["403"].is_object(), "{method} {path}");
+            operations.insert((method.to_uppercase(), path.clone()), scopes);
+        }
+    }
+    operations
+}
+
+#[test]
+fn every_operation_has_a_rule_with_the_scope_that_it_documents() {
+    let mut rules = Operations::new();
+    for rule in RULES {
+        let scopes = match rule.needs {
+            Needs::Nothing => continue,
+            Needs::Token => Vec::new(),
+            Needs::Scope(scope) => vec![scope.to_owned()],
+        };
+        rules.insert((rule.method.to_owned(), format!("{MOUNT}{}", rule.pattern)), scopes);
+    }
+    assert_eq!(documented(), rules);
+    assert_eq!(rules.len(), RULES.len() - 1, "all but the document itself need a token");
+}
+
+#[test]
+fn no_reference_of_the_document_leads_nowhere() {
+    let document = serde_json::to_value(super::document()).expect("a document");
+    let text = document.to_string();
+    let mut seen = 0;
+    for reference in text.split("\"$ref\":\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+        let pointer = reference.strip_prefix('#').expect("inside the document");
+        assert!(document.pointer(pointer).is_some(), "{reference}");
+        seen += 1;
+    }
+    assert!(seen > 20, "only {seen} references");
+}

@@ -1,0 +1,80 @@
+//! Why something was not done with an app.
+
+use super::readiness::Need;
+use super::written::Flaw;
+use crate::store::StoreError;
+
+/// Why something was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// It can't be done; nothing was changed.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// The store failed.
+    #[error("the store can't be used")]
+    Store(#[from] StoreError),
+}
+
+impl From<Refusal> for AppError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// What can't be done with an app. Each says the way out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The definition breaks rules.
+    #[error("{}", joined(.0))]
+    Flawed(Vec<Flaw>),
+    /// The organization has an app with this UUID.
+    #[error("the organization already has an app with this app_uuid; change that one, or import over it")]
+    Taken,
+    /// The app was removed meanwhile.
+    #[error("the app is gone")]
+    Gone,
+    /// The app was changed meanwhile.
+    #[error("the app was changed by somebody else meanwhile; look at it again")]
+    Stale,
+    /// Preconditions of publishing are not met.
+    #[error("the draft can't be published yet. Not met: {}", sentences(.0))]
+    Unready(Vec<Need>),
+    /// The integration's manifest names another app.
+    #[error("app_uuid is not this app's: the integration's manifest and the app must agree")]
+    WrongUuid,
+    /// The organization has as many clients as it may.
+    #[error("the organization has {0} clients, as many as oauth.max_clients_per_org allows")]
+    Full(u64),
+    /// A public client has no secret.
+    #[error("the app's clients are public and have no secrets")]
+    NoSecrets,
+    /// The client needs one secret at least.
+    #[error("it is the only secret that lives on; add another first")]
+    LastSecret,
+    /// The client has as many secrets as it may.
+    #[error("the client has {0} secrets; remove one first")]
+    ManySecrets(usize),
+    /// A client has no such secret.
+    #[error("the client has no such secret")]
+    UnknownSecret,
+    /// There is no published client yet.
+    #[error("the app was not published yet; publish it first")]
+    Unpublished,
+    /// There is no such version.
+    #[error("the app has no such version")]
+    UnknownVersion,
+    /// A manifest's clients are of another kind than the app's.
+    #[error("the manifest's client is {0}, and the app's is not; the kind of an app's clients never changes")]
+    WrongKind(&'static str),
+    /// A text is no manifest.
+    #[error("this is no manifest: {0}")]
+    Manifest(String),
+}
+
+fn joined(flaws: &[Flaw]) -> String {
+    flaws.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+fn sentences(needs: &[Need]) -> String {
+    needs.iter().map(|n| n.sentence()).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,22 @@
+//! The life of an app: drafted, tried, published, changed and published again, carried to other sites.
+//!
+//! An organization's app has a **draft**, which its members change and try with the draft client, and **versions**, which never
+//! change: publishing copies the draft, and the published client does what the last version says. Administration and pages do
+//! everything here through one [`Workshop`], so what is refused, and why, is the same wherever it is asked.
+
+mod difference;
+mod error;
+mod manifest;
+mod readiness;
+mod workshop;
+mod written;
+
+#[cfg(test)]
+mod tests;
+
+pub use difference::{Change, difference};
+pub use error::{AppError, Refusal};
+pub use manifest::{MANIFEST_VERSION, Manifest, ManifestClient};
+pub use readiness::{Condition, Need, conditions};
+pub use workshop::{Author, Imported, Made, NewSecret, Release, Workshop};
+pub use written::{Field, Flaw, Written};

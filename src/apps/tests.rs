@@ -1,0 +1,183 @@
+//! Definitions, differences, preconditions and manifests, away from any store.
+
+use super::*;
+use crate::config::{Catalogue, Risk, ScopeEntry, Visibility};
+use crate::store::{App, AppState, AppVersion, ClientKind, Definition, Maturity};
+use crate::types::{AppId, AppUuid, ClientId, OrgId, ScopeSet, ScopeToken, SeededEntropy, Timestamp};
+
+const AT: Timestamp = Timestamp::from_millis(1_795_219_200_000);
+
+fn catalogue() -> Catalogue {
+    let entry = |name: &str, visibility| ScopeEntry {
+        name: ScopeToken::parse(name).expect("a scope"),
+        description: "Words".to_owned(),
+        group: "Things".to_owned(),
+        risk: Risk::Low,
+        visibility,
+    };
+    let entries = vec![entry("logs:read", Visibility::Public), entry("metrics:read", Visibility::Public)];
+    let private = entry("logs:delete", Visibility::Private);
+    Catalogue::new(entries.into_iter().chain([private]).collect()).expect("few scopes")
+}
+
+fn written() -> Written {
+    Written {
+        name: " Acme Sync ".to_owned(),
+        description: "Copies metrics.\r\nNightly.".to_owned(),
+        documentation_url: "https://acme.test/docs".to_owned(),
+        uninstall_instructions: "Press Uninstall.".to_owned(),
+        onboarding_url: "https://acme.test/start".to_owned(),
+        redirect_uris: vec!["https://acme.test/cb".to_owned(), String::new(), "https://acme.test/cb".to_owned()],
+        scopes: vec!["metrics:read".to_owned(), "logs:read".to_owned()],
+    }
+}
+
+fn proved(written: &Written) -> Result<Definition, Vec<Flaw>> {
+    written.proved(&catalogue(), Author::Member, &ScopeSet::default())
+}
+
+fn app(draft: Definition) -> App {
+    let entropy = SeededEntropy::new(1);
+    App {
+        id: AppId::generate(AT, &entropy),
+        org: OrgId::generate(AT, &entropy),
+        uuid: AppUuid::generate(&entropy),
+        draft,
+        revision: 1,
+        maturity: Maturity::Stable,
+        state: AppState::Active,
+        draft_client: ClientId::generate(AT, &entropy),
+        published_client: None,
+        version: 0,
+        created_at: AT,
+        changed_at: AT,
+    }
+}
+
+#[test]
+fn a_definition_is_read_whole() {
+    let read = proved(&written()).expect("nothing is wrong");
+    assert_eq!((read.name.as_str(), read.description.as_str()), ("Acme Sync", "Copies metrics.\nNightly."));
+    assert_eq!((read.redirect_uris.len(), read.scopes.to_string().as_str()), (1, "logs:read metrics:read"));
+    assert_eq!(proved(&Written::from(&read)).as_ref(), Ok(&read));
+    let bare = Written { name: "A".to_owned(), ..Written::default() };
+    assert_eq!(proved(&bare), Ok(Definition { name: "A".to_owned(), ..Definition::default() }), "a draft may be unfinished");
+}
+
+#[test]
+fn every_flaw_is_named_at_once() {
+    let wrong = Written {
+        name: "a\nb".to_owned(),
+        description: "x".repeat(1_001),
+        documentation_url: "http://acme.test/docs".to_owned(),
+        uninstall_instructions: "a\u{7}".to_owned(),
+        onboarding_url: "javascript:alert(1)".to_owned(),
+        redirect_uris: vec!["https://*.acme.test/cb".to_owned()],
+        scopes: vec!["logs:write".to_owned()],
+    };
+    let flaws = proved(&wrong).expect_err("everything is wrong");
+    assert_eq!(flaws.iter().map(|f| f.field).collect::<Vec<_>>(), Field::ALL);
+    let case = |change: &dyn Fn(&mut Written)| {
+        let mut written = written();
+        change(&mut written);
+        proved(&written).map_err(|flaws| flaws.into_iter().map(|f| f.field).collect::<Vec<_>>())
+    };
+    assert!(case(&|w| "http://127.0.0.1:4000/start".clone_into(&mut w.onboarding_url)).is_ok(), "while it is tried");
+    for bad in ["https://user@acme.test/", "https://", "acme.test", "https://acme.test/a b", "com.acme:/start"] {
+        assert_eq!(case(&|w| bad.clone_into(&mut w.onboarding_url)), Err(vec![Field::OnboardingUrl]), "{bad}");
+    }
+    assert_eq!(case(&|w| "Acme \u{202e}cnyS".clone_into(&mut w.name)), Err(vec![Field::Name]));
+    assert_eq!(case(&|w| "a\u{2066}b".clone_into(&mut w.description)), Err(vec![Field::Description]));
+    let many = |w: &mut Written| w.redirect_uris = (0..21).map(|n| format!("https://acme.test/{n}")).collect();
+    assert_eq!(case(&many), Err(vec![Field::RedirectUris]));
+}
+
+#[test]
+fn private_scopes_are_given_and_kept_but_not_taken() {
+    let private = ScopeSet::parse("logs:delete").expect("a scope");
+    let wanted = Written { scopes: vec!["logs:delete".to_owned()], ..written() };
+    let asked = |author, held: &ScopeSet| wanted.proved(&catalogue(), author, held).map(|d| d.scopes);
+    assert!(asked(Author::Member, &ScopeSet::default()).is_err());
+    assert_eq!(asked(Author::Operator, &ScopeSet::default()), Ok(private.clone()));
+    assert_eq!(asked(Author::Member, &private), Ok(private));
+}
+
+#[test]
+fn differences_are_by_field_and_entry() {
+    let before = proved(&written()).expect("nothing is wrong");
+    assert!(difference(&before, &before).is_empty());
+    let changed = Written {
+        name: "Acme Copy".to_owned(),
+        onboarding_url: String::new(),
+        scopes: vec!["logs:read".to_owned()],
+        redirect_uris: vec!["https://acme.test/cb".to_owned(), "https://acme.test/cb2".to_owned()],
+        ..written()
+    };
+    let after = proved(&changed).expect("nothing is wrong");
+    let change = |field, removed: &[&str], added: &[&str]| {
+        let owned = |texts: &[&str]| texts.iter().map(|t| (*t).to_owned()).collect();
+        Change { field, removed: owned(removed), added: owned(added) }
+    };
+    assert_eq!(
+        difference(&before, &after),
+        [
+            change(Field::Name, &["Acme Sync"], &["Acme Copy"]),
+            change(Field::OnboardingUrl, &["https://acme.test/start"], &[]),
+            change(Field::RedirectUris, &[], &["https://acme.test/cb2"]),
+            change(Field::Scopes, &["metrics:read"], &[]),
+        ]
+    );
+}
+
+#[test]
+fn each_unmet_precondition_is_named() {
+    let unmet = |app: &App, kind, last: Option<&AppVersion>| {
+        conditions(app, kind, last, &catalogue()).into_iter().filter(|c| !c.met).map(|c| c.need).collect::<Vec<_>>()
+    };
+    let ready = app(proved(&written()).expect("nothing is wrong"));
+    assert!(unmet(&ready, ClientKind::Confidential, None).is_empty());
+    let bare = App { maturity: Maturity::InWork, state: AppState::Disabled, ..app(Definition::default()) };
+    let all = [
+        Need::Description,
+        Need::Documentation,
+        Need::Uninstall,
+        Need::Onboarding,
+        Need::RedirectUris,
+        Need::Scopes,
+        Need::Stable,
+        Need::Active,
+    ];
+    assert_eq!(unmet(&bare, ClientKind::Confidential, None), all);
+    let same = AppVersion { number: 1, definition: ready.draft.clone(), published_at: AT, published_by: None };
+    assert_eq!(unmet(&ready, ClientKind::Confidential, Some(&same)), [Need::Change]);
+    let local = Written {
+        redirect_uris: vec!["https://acme.test/cb".to_owned(), "http://127.0.0.1/cb".to_owned()],
+        onboarding_url: "http://localhost:4000/".to_owned(),
+        ..written()
+    };
+    let local = app(proved(&local).expect("fine for a draft"));
+    assert_eq!(unmet(&local, ClientKind::Confidential, None), [Need::Onboarding, Need::RedirectUris]);
+    assert_eq!(unmet(&local, ClientKind::Public, None), [Need::Onboarding]);
+    let gone = conditions(&ready, ClientKind::Confidential, None, &Catalogue::default());
+    assert_eq!(gone.into_iter().filter(|c| !c.met).map(|c| c.need).collect::<Vec<_>>(), [Need::Scopes]);
+}
+
+#[test]
+fn a_manifest_goes_there_and_back_and_nothing_strange_comes_in() {
+    let (uuid, definition) = (AppUuid::generate(&SeededEntropy::new(3)), proved(&written()).expect("nothing is wrong"));
+    let manifest = Manifest::of(&uuid, &definition, ClientKind::Confidential);
+    let text = manifest.to_text();
+    assert_eq!(Manifest::read(&text), Ok(manifest.clone()));
+    assert_eq!(proved(&manifest.written()), Ok(definition));
+    assert!(!text.contains("cl_") && !text.contains("tg_cs_") && text.ends_with("}\n"), "{text}");
+    let refused = |text: &str| match Manifest::read(text) {
+        Err(Refusal::Manifest(why)) => why,
+        other => panic!("{other:?}"),
+    };
+    assert!(refused(&text.replacen('{', "{\"client_secret\": \"x\",", 1)).contains("client_secret"));
+    assert!(refused(&text.replace("\"kind\"", "\"colour\": 1, \"kind\"")).contains("colour"));
+    assert!(refused(&text.replace("\"manifest_version\": 1", "\"manifest_version\": 2")).contains("format 2"));
+    assert!(refused(&text.replace(uuid.as_str(), "no-uuid")).contains("UUID"));
+    assert!(refused(&format!("{text}{}", " ".repeat(64 << 10))).contains("bytes"));
+    refused("{}");
+}

@@ -1,0 +1,369 @@
+//! Everything that is done with apps.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::difference::difference;
+use super::error::{AppError, Refusal};
+use super::manifest::Manifest;
+use super::readiness::{Condition, conditions};
+use super::written::Written;
+use crate::config::Config;
+use crate::node::Node;
+use crate::record::{Cause, ControlEvent, Operation};
+use crate::store::{
+    App, AppClient, AppState, AppVersion, Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, Created,
+    Definition, Edit, GrantType, Maturity, Org, Publication, Published, Stage, Via,
+};
+use crate::types::{AppId, AppUuid, ClientId, HashedToken, OrgId, PlainToken, ScopeSet, TokenKind};
+
+/// Secrets that one client may have at a time.
+const MAX_SECRETS: usize = 5;
+
+/// Who writes definitions: decides about private scopes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Author {
+    /// The operator, who gives private scopes.
+    Operator,
+    /// A member of the organization, who keeps those that were given.
+    Member,
+}
+
+/// Apps, for one caller.
+#[derive(Debug)]
+pub struct Workshop<'a> {
+    node: &'a Node,
+    config: Arc<Config>,
+    author: Author,
+    cause: Cause,
+}
+
+/// An app that was made.
+#[derive(Debug)]
+pub struct Made {
+    /// The app.
+    pub app: App,
+    /// The secret of its draft client, unless that is public. This once.
+    pub secret: Option<PlainToken>,
+}
+
+/// What an import did.
+#[derive(Debug)]
+pub enum Imported {
+    /// The organization had no app with that UUID: there is one now.
+    Made(Made),
+    /// The draft was changed to what the manifest says, or already was so.
+    Changed(App),
+}
+
+/// A version that was published.
+#[derive(Debug)]
+pub struct Release {
+    /// The version.
+    pub version: AppVersion,
+    /// The published client.
+    pub client: ClientId,
+    /// Its secret, with the first version and unless it is public. This once.
+    pub secret: Option<PlainToken>,
+    /// Live grants that lost scopes, and those that had nothing left and ended.
+    pub narrowed: u64,
+    /// Live grants that had nothing left and ended.
+    pub ended: u64,
+}
+
+/// How a client's new secret and its others live.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NewSecret {
+    /// How long the others live on; as long as they would when absent.
+    pub overlap: Option<Duration>,
+    /// How long the new one lives; for ever when absent.
+    pub lifetime: Option<Duration>,
+}
+
+impl<'a> Workshop<'a> {
+    /// For a caller; records name what `cause` names.
+    #[must_use]
+    pub fn new(node: &'a Node, author: Author, cause: Cause) -> Self {
+        Self { node, config: node.config.load_full(), author, cause }
+    }
+
+    /// Makes an app with its draft client.
+    ///
+    /// # Errors
+    /// When the definition is flawed or the organization has no room.
+    pub async fn create(&self, org: &Org, kind: ClientKind, written: &Written) -> Result<Made, AppError> {
+        let uuid = AppUuid::generate(&*self.node.entropy);
+        self.make(org, kind, written, (uuid, Via::Hand)).await
+    }
+
+    async fn make(&self, org: &Org, kind: ClientKind, written: &Written, (uuid, via): (AppUuid, Via)) -> Result<Made, AppError> {
+        let draft = self.proved(written, &ScopeSet::default())?;
+        self.room(&org.id).await?;
+        let (at, entropy) = (self.cause.at, &*self.node.entropy);
+        let app = App {
+            id: AppId::generate(at, entropy),
+            org: org.id.clone(),
+            uuid,
+            draft,
+            revision: 1,
+            maturity: Maturity::InWork,
+            state: AppState::Active,
+            draft_client: ClientId::generate(at, entropy),
+            published_client: None,
+            version: 0,
+            created_at: at,
+            changed_at: at,
+        };
+        let client = self.client(&app, kind, Stage::Draft);
+        let (secret, stored) = self.first_secret(kind).unzip();
+        match self.node.store.create_app(&app, &client, stored.as_ref(), via, &self.cause).await? {
+            Created::Done => Ok(Made { app, secret }),
+            Created::Taken => Err(Refusal::Taken.into()),
+        }
+    }
+
+    /// Changes the draft of an app that was seen at `revision`. Live grants of the draft client narrow before this returns.
+    ///
+    /// # Errors
+    /// When the definition is flawed, or somebody else changed it meanwhile.
+    pub async fn edit(&self, app: &App, revision: u64, written: &Written) -> Result<App, AppError> {
+        self.change(app, revision, written, Via::Hand).await
+    }
+
+    async fn change(&self, app: &App, revision: u64, written: &Written, via: Via) -> Result<App, AppError> {
+        let draft = self.proved(written, &app.draft.scopes)?;
+        if revision == app.revision && draft == app.draft {
+            return Ok(app.clone());
+        }
+        match self.node.store.edit_app(&app.id, revision, &draft, via, &self.cause).await? {
+            Edit::Done => self.node.settle().await?,
+            Edit::Stale => return Err(Refusal::Stale.into()),
+        }
+        self.again(app).await
+    }
+
+    /// Sets or takes away the stable mark.
+    ///
+    /// # Errors
+    /// When the draft was changed since `app` was read.
+    pub async fn mark(&self, app: &App, maturity: Maturity) -> Result<App, AppError> {
+        if app.maturity == maturity {
+            return Ok(app.clone());
+        }
+        match self.node.store.mark_app(&app.id, app.revision, maturity, &self.cause).await? {
+            Edit::Done => self.again(app).await,
+            Edit::Stale => Err(Refusal::Stale.into()),
+        }
+    }
+
+    /// Every precondition of publishing the draft now.
+    ///
+    /// # Errors
+    /// When the store fails or the app is gone.
+    pub async fn conditions(&self, app: &App) -> Result<Vec<Condition>, AppError> {
+        let last = self.node.store.app_versions(&app.id).await?.into_iter().next();
+        Ok(conditions(app, self.kind(app).await?, last.as_ref(), &self.config.catalogue))
+    }
+
+    /// Publishes the draft as it was read: a version, and with the first one a client with a secret. Grants that lose scopes
+    /// have lost them when this returns.
+    ///
+    /// # Errors
+    /// When preconditions are not met (all of them are named), `uuid` is another app's, or the app was changed meanwhile.
+    pub async fn publish(&self, app: &App, uuid: Option<&str>) -> Result<Release, AppError> {
+        if uuid.is_some_and(|u| !u.eq_ignore_ascii_case(app.uuid.as_str())) {
+            return Err(Refusal::WrongUuid.into());
+        }
+        let unmet: Vec<_> = self.conditions(app).await?.into_iter().filter(|c| !c.met).map(|c| c.need).collect();
+        if !unmet.is_empty() {
+            return Err(Refusal::Unready(unmet).into());
+        }
+        let kind = self.kind(app).await?;
+        let first = app.published_client.is_none();
+        if first {
+            self.room(&app.org).await?;
+        }
+        let client = self.client(app, kind, Stage::Published);
+        let (secret, stored) = self.first_secret(kind).filter(|_| first).unzip();
+        let id = app.published_client.clone().unwrap_or_else(|| client.id.clone());
+        let publication = Publication { revision: app.revision, number: app.version + 1, client, secret: stored };
+        match self.node.store.publish_app(&app.id, &publication, &self.cause).await? {
+            Published::Stale => Err(Refusal::Stale.into()),
+            Published::Done { version, narrowed, ended } => {
+                self.node.settle().await?;
+                Ok(Release { version: *version, client: id, secret, narrowed, ended })
+            }
+        }
+    }
+
+    /// Switches an app off or on, with both its clients. Off, no token of them works when this returns.
+    ///
+    /// # Errors
+    /// When the app is gone.
+    pub async fn switch(&self, app: &App, state: AppState) -> Result<App, AppError> {
+        self.node.store.set_app_state(&app.id, state, &self.cause).await?;
+        self.node.settle().await?;
+        self.again(app).await
+    }
+
+    /// Removes an app: its grants have ended when this returns.
+    ///
+    /// # Errors
+    /// When the app is gone.
+    pub async fn delete(&self, app: &App) -> Result<(), AppError> {
+        if !self.node.store.delete_app(&app.id, &self.cause).await? {
+            return Err(Refusal::Gone.into());
+        }
+        Ok(self.node.settle().await?)
+    }
+
+    /// The secrets of one of the app's clients that have not ended.
+    ///
+    /// # Errors
+    /// When there is no such client yet.
+    pub async fn secrets(&self, app: &App, stage: Stage) -> Result<Vec<ClientSecret>, AppError> {
+        Ok(self.node.store.live_secrets(client_id(app, stage)?, self.cause.at).await?)
+    }
+
+    /// Gives one of the app's clients another secret.
+    ///
+    /// # Errors
+    /// When the client has none or too many, or is not there.
+    pub async fn add_secret(&self, app: &App, stage: Stage, new: NewSecret) -> Result<(PlainToken, ClientSecret), AppError> {
+        let client = client_id(app, stage)?;
+        let Some((plain, mut secret)) = self.first_secret(self.kind(app).await?) else { return Err(Refusal::NoSecrets.into()) };
+        let live = self.node.store.live_secrets(client, self.cause.at).await?.len();
+        if live >= MAX_SECRETS {
+            return Err(Refusal::ManySecrets(live).into());
+        }
+        secret.expires_at = new.lifetime.map(|l| self.cause.at.plus(l));
+        let others_until = new.overlap.map(|o| self.cause.at.plus(o));
+        if !self.node.store.add_secret(client, &secret, others_until, &self.cause).await? {
+            return Err(Refusal::Gone.into());
+        }
+        Ok((plain, secret))
+    }
+
+    /// Removes a secret of one of the app's clients, by its id or its last four characters.
+    ///
+    /// # Errors
+    /// When there is no such secret, or no other one.
+    pub async fn remove_secret(&self, app: &App, stage: Stage, which: &str) -> Result<(), AppError> {
+        let secrets = self.secrets(app, stage).await?;
+        let hash: HashedToken = match secrets.iter().filter(|s| s.id() == which || s.last4 == which).collect::<Vec<_>>()[..] {
+            [one] => one.hash,
+            _ => return Err(Refusal::UnknownSecret.into()),
+        };
+        let removed = self.node.store.remove_secret(client_id(app, stage)?, &hash, &self.cause).await?;
+        if removed { Ok(()) } else { Err(Refusal::LastSecret.into()) }
+    }
+
+    /// The manifest of the draft, or of a version. The export is on record.
+    ///
+    /// # Errors
+    /// When there is no such version.
+    pub async fn export(&self, app: &App, version: Option<u32>) -> Result<Manifest, AppError> {
+        let definition = match version {
+            None => app.draft.clone(),
+            Some(number) => {
+                let versions = self.node.store.app_versions(&app.id).await?;
+                versions.into_iter().find(|v| v.number == number).ok_or(Refusal::UnknownVersion)?.definition
+            }
+        };
+        let manifest = Manifest::of(&app.uuid, &definition, self.kind(app).await?);
+        let event = ControlEvent::done(Operation::AppManifestExport).on("app", app.id.as_str());
+        self.node.store.note(Some(&app.org), event, &self.cause).await?;
+        Ok(manifest)
+    }
+
+    /// Makes the app of a manifest in `org`, or changes the draft of the one that is there. A second time it does nothing.
+    ///
+    /// # Errors
+    /// When the manifest is flawed, or its clients are of another kind than the app's.
+    pub async fn import(&self, org: &Org, manifest: &Manifest) -> Result<Imported, AppError> {
+        let (written, kind) = (manifest.written(), manifest.client.kind);
+        let Some(app) = self.node.store.app_by_uuid(&org.id, &manifest.app_uuid).await? else {
+            let made = self.make(org, kind, &written, (manifest.app_uuid.clone(), Via::Manifest)).await?;
+            return Ok(Imported::Made(made));
+        };
+        if self.kind(&app).await? != kind {
+            return Err(Refusal::WrongKind(if kind == ClientKind::Public { "public" } else { "confidential" }).into());
+        }
+        self.change(&app, app.revision, &written, Via::Manifest).await.map(Imported::Changed)
+    }
+
+    /// Whether the app's clients keep secrets.
+    ///
+    /// # Errors
+    /// When the app is gone.
+    pub async fn kind(&self, app: &App) -> Result<ClientKind, AppError> {
+        let client = self.node.store.client(&app.draft_client).await?.ok_or(Refusal::Gone)?;
+        Ok(client.kind)
+    }
+
+    /// What the next version would change, or all that the first would say.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn pending(&self, app: &App) -> Result<Vec<super::Change>, AppError> {
+        let last = self.node.store.app_versions(&app.id).await?.into_iter().next();
+        let before = last.map_or_else(Definition::default, |v| v.definition);
+        Ok(difference(&before, &app.draft))
+    }
+
+    fn proved(&self, written: &Written, held: &ScopeSet) -> Result<Definition, AppError> {
+        written.proved(&self.config.catalogue, self.author, held).map_err(|flaws| Refusal::Flawed(flaws).into())
+    }
+
+    async fn again(&self, app: &App) -> Result<App, AppError> {
+        Ok(self.node.store.app(&app.id).await?.ok_or(Refusal::Gone)?)
+    }
+
+    async fn room(&self, org: &OrgId) -> Result<(), AppError> {
+        let limit = self.config.oauth.max_clients_per_org;
+        if self.node.store.count_clients(org).await? < limit { Ok(()) } else { Err(Refusal::Full(limit).into()) }
+    }
+
+    fn client(&self, app: &App, kind: ClientKind, stage: Stage) -> Client {
+        Client {
+            id: match stage {
+                Stage::Draft => app.draft_client.clone(),
+                Stage::Published => ClientId::generate(self.cause.at, &*self.node.entropy),
+            },
+            org: Some(app.org.clone()),
+            app: Some(AppClient { app: app.id.clone(), stage }),
+            name: app.draft.name.clone(),
+            kind,
+            origin: ClientOrigin::Administrator,
+            auth: if kind == ClientKind::Public { ClientAuth::None } else { ClientAuth::SecretBasic },
+            redirect_uris: app.draft.redirect_uris.clone(),
+            grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
+            scopes: Some(app.draft.scopes.clone()),
+            subject: None,
+            resources: Vec::new(),
+            require_state: false,
+            access_token_ttl: None,
+            state: ClientState::Active,
+            created_at: self.cause.at,
+        }
+    }
+
+    /// A secret for a client that can keep one.
+    fn first_secret(&self, kind: ClientKind) -> Option<(PlainToken, ClientSecret)> {
+        if kind == ClientKind::Public {
+            return None;
+        }
+        let plain = PlainToken::generate(TokenKind::ClientSecret, &*self.node.entropy);
+        let text = plain.expose();
+        let last4 = text[text.len() - 4..].to_owned();
+        let secret = ClientSecret { hash: plain.hashed(), last4, created_at: self.cause.at, expires_at: None };
+        Some((plain, secret))
+    }
+}
+
+fn client_id(app: &App, stage: Stage) -> Result<&ClientId, Refusal> {
+    match stage {
+        Stage::Draft => Ok(&app.draft_client),
+        Stage::Published => app.published_client.as_ref().ok_or(Refusal::Unpublished),
+    }
+}

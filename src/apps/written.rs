@@ -1,0 +1,246 @@
+//! A definition as people and programs write it, and everything that is wrong with it at once.
+
+use std::fmt;
+
+use serde::Serialize;
+use url::Url;
+
+use super::workshop::Author;
+use crate::config::{Catalogue, Visibility};
+use crate::store::Definition;
+use crate::types::{RedirectUri, ScopeSet, ScopeToken};
+
+/// Longest name, in characters.
+const MAX_NAME: usize = 100;
+/// Longest description, in characters.
+const MAX_DESCRIPTION: usize = 1_000;
+/// Longest uninstall instructions, in characters.
+const MAX_INSTRUCTIONS: usize = 4_000;
+/// Longest URL, in bytes.
+const MAX_URL: usize = 2_048;
+/// Redirect URIs that one app may have.
+const MAX_URIS: usize = 20;
+/// Scopes that one app may ask for: as many as fit into one authorization request.
+const MAX_SCOPES: usize = 50;
+
+/// A definition that was not looked at yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Its name for people.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// Where its documentation is; empty for none.
+    pub documentation_url: String,
+    /// What to do when it is no longer wanted.
+    pub uninstall_instructions: String,
+    /// Where an authorization starts; empty for none.
+    pub onboarding_url: String,
+    /// Where answers may go.
+    pub redirect_uris: Vec<String>,
+    /// What it asks for.
+    pub scopes: Vec<String>,
+}
+
+/// A part of a definition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Field {
+    /// Its name.
+    Name,
+    /// Its description.
+    Description,
+    /// Its documentation's address.
+    DocumentationUrl,
+    /// Its uninstall instructions.
+    UninstallInstructions,
+    /// Its onboarding address.
+    OnboardingUrl,
+    /// Its redirect URIs.
+    RedirectUris,
+    /// Its scopes.
+    Scopes,
+}
+
+impl Field {
+    /// Every field, in the order in which pages show them.
+    pub const ALL: [Self; 7] = [
+        Self::Name,
+        Self::Description,
+        Self::DocumentationUrl,
+        Self::UninstallInstructions,
+        Self::OnboardingUrl,
+        Self::RedirectUris,
+        Self::Scopes,
+    ];
+
+    /// Its name in JSON, forms and options.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Description => "description",
+            Self::DocumentationUrl => "documentation_url",
+            Self::UninstallInstructions => "uninstall_instructions",
+            Self::OnboardingUrl => "onboarding_url",
+            Self::RedirectUris => "redirect_uris",
+            Self::Scopes => "scopes",
+        }
+    }
+
+    /// Its name for people.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Name => "Name",
+            Self::Description => "Description",
+            Self::DocumentationUrl => "Documentation",
+            Self::UninstallInstructions => "Uninstall instructions",
+            Self::OnboardingUrl => "Onboarding URL",
+            Self::RedirectUris => "Redirect URIs",
+            Self::Scopes => "Permissions",
+        }
+    }
+}
+
+/// What is wrong with one field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flaw {
+    /// Which.
+    pub field: Field,
+    /// One sentence with the way out.
+    pub text: String,
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field.name(), self.text)
+    }
+}
+
+impl From<&Definition> for Written {
+    fn from(definition: &Definition) -> Self {
+        Self {
+            name: definition.name.clone(),
+            description: definition.description.clone(),
+            documentation_url: definition.documentation_url.clone().unwrap_or_default(),
+            uninstall_instructions: definition.uninstall_instructions.clone(),
+            onboarding_url: definition.onboarding_url.clone().unwrap_or_default(),
+            redirect_uris: definition.redirect_uris.iter().map(|u| u.as_str().to_owned()).collect(),
+            scopes: definition.scopes.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+/// Collects flaws while the fields are read.
+#[derive(Default)]
+struct Findings(Vec<Flaw>);
+
+impl Findings {
+    fn wrong(&mut self, field: Field, text: impl Into<String>) {
+        self.0.push(Flaw { field, text: text.into() });
+    }
+
+    fn text(&mut self, field: Field, text: &str, most: usize) -> String {
+        let text = text.replace("\r\n", "\n").trim().to_owned();
+        if text.chars().count() > most {
+            self.wrong(field, format!("has more than {most} characters"));
+        } else if text.chars().any(|c| is_disguise(c) && c != '\n') {
+            self.wrong(field, "has control characters, or such as turn the direction of reading");
+        }
+        text
+    }
+
+    /// An address that people are sent to: https, or this computer while it is tried.
+    fn address(&mut self, field: Field, text: &str) -> Option<String> {
+        let text = text.trim();
+        if text.is_empty() {
+            return None;
+        }
+        let url = Url::parse(text).ok().filter(|_| text.len() <= MAX_URL && !text.contains(char::is_whitespace));
+        let fits = url.is_some_and(|url| {
+            let secure = url.scheme() == "https" || RedirectUri::parse(text).is_ok_and(|u| u.is_loopback());
+            secure && url.has_host() && url.username().is_empty() && url.password().is_none()
+        });
+        if !fits {
+            self.wrong(field, "is no address that can be opened safely; write https://…");
+        }
+        Some(text.to_owned())
+    }
+
+    fn redirect_uris(&mut self, written: &[String]) -> Vec<RedirectUri> {
+        let mut uris = Vec::new();
+        for text in written.iter().map(|t| t.trim()).filter(|t| !t.is_empty()) {
+            match RedirectUri::parse(text) {
+                Ok(uri) if uris.contains(&uri) => {}
+                Ok(uri) if text.len() <= MAX_URL => uris.push(uri),
+                Ok(_) => self.wrong(Field::RedirectUris, format!("one is longer than {MAX_URL} bytes")),
+                Err(error) => self.wrong(Field::RedirectUris, format!("{}: {error}", shortened(text))),
+            }
+        }
+        if uris.len() > MAX_URIS {
+            self.wrong(Field::RedirectUris, format!("there are more than {MAX_URIS}"));
+        }
+        uris
+    }
+
+    fn scopes(&mut self, written: &[String], catalogue: &Catalogue, author: Author, held: &ScopeSet) -> ScopeSet {
+        let mut scopes = ScopeSet::default();
+        for text in written.iter().map(|t| t.trim()).filter(|t| !t.is_empty()) {
+            let scope = ScopeToken::parse(text).ok();
+            let entry = scope.as_ref().and_then(|s| catalogue.entry(s));
+            match (scope, entry) {
+                (Some(scope), Some(entry)) => {
+                    // A private scope is given by the operator; whoever was given it may keep it.
+                    let open = entry.visibility == Visibility::Public || author == Author::Operator;
+                    if open || held.contains(&scope) {
+                        scopes.insert(scope);
+                    } else {
+                        let text = format!("{scope} is private: ask the operator of this gateway for it");
+                        self.wrong(Field::Scopes, text);
+                    }
+                }
+                _ => self.wrong(Field::Scopes, format!("there is no scope {} here", shortened(text))),
+            }
+        }
+        if scopes.len() > MAX_SCOPES {
+            self.wrong(Field::Scopes, format!("there are more than {MAX_SCOPES}; ask for less"));
+        }
+        scopes
+    }
+}
+
+/// What is not seen itself and changes how the rest is read.
+fn is_disguise(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// What a stranger wrote, short enough to be repeated.
+fn shortened(text: &str) -> String {
+    let start: String = text.chars().take(80).filter(|c| !is_disguise(*c)).collect();
+    format!("{start:?}")
+}
+
+impl Written {
+    /// The definition that this is. `held` is what the app asked for before.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn proved(&self, catalogue: &Catalogue, author: Author, held: &ScopeSet) -> Result<Definition, Vec<Flaw>> {
+        let mut found = Findings::default();
+        let name = self.name.trim().to_owned();
+        if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(is_disguise) {
+            found.wrong(Field::Name, format!("needs 1 to {MAX_NAME} characters in one line"));
+        }
+        let definition = Definition {
+            name,
+            description: found.text(Field::Description, &self.description, MAX_DESCRIPTION),
+            documentation_url: found.address(Field::DocumentationUrl, &self.documentation_url),
+            uninstall_instructions: found.text(Field::UninstallInstructions, &self.uninstall_instructions, MAX_INSTRUCTIONS),
+            onboarding_url: found.address(Field::OnboardingUrl, &self.onboarding_url),
+            redirect_uris: found.redirect_uris(&self.redirect_uris),
+            scopes: found.scopes(&self.scopes, catalogue, author, held),
+        };
+        if found.0.is_empty() { Ok(definition) } else { Err(found.0) }
+    }
+}

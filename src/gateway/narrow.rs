@@ -1,0 +1,81 @@
+//! The stage that only label tenancy has: a request is narrowed to its organization before it is forwarded.
+
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderValue};
+use pingora::Result;
+use pingora::http::RequestHeader;
+
+use super::authorize::{Permit, filled};
+use super::denial::Denial;
+use super::hygiene::CleanRequest;
+use crate::config::{Enforce, Tell};
+use crate::labels::{self, AnswerFilter, Asked, Label, Refused};
+
+/// What became of a request that was narrowed.
+#[derive(Debug)]
+pub struct Narrowed {
+    /// What its answer must lose.
+    pub answer: Option<AnswerFilter>,
+}
+
+/// The label that a permitted request must be narrowed to; `None` where there is nothing to narrow.
+///
+/// # Errors
+/// When it must be narrowed and can't be.
+pub fn label(permit: &Permit) -> Result<Option<Label>, Denial> {
+    let Some(Tell::Label { label, template }) = &permit.api().tenancy.tell else { return Ok(None) };
+    match (permit.rule().enforce, permit.principal()) {
+        (Some(Enforce::Nothing), _) => Ok(None),
+        (None, _) | (_, None) => Err(Denial::Selector(Refused::Route)),
+        (Some(_), Some(principal)) => {
+            let value = filled(template, permit, &principal.org);
+            Label::new(label, value).map(Some).map_err(Denial::Selector)
+        }
+    }
+}
+
+/// Rewrites query and body; the body is what is forwarded in place of the one that came.
+///
+/// # Errors
+/// When the request can't be narrowed.
+pub fn narrow(
+    permit: &Permit,
+    label: &Label,
+    request: &mut CleanRequest,
+    headers: &HeaderMap,
+    body: Option<&[u8]>,
+) -> Result<(Option<Vec<u8>>, Narrowed), Denial> {
+    let asked = Asked { query: request.query(), body, is_form: is_form(headers) };
+    let done = labels::enforce(permit.rule().enforce, label, &asked).map_err(Denial::Selector)?;
+    if body.is_some() && headers.contains_key(CONTENT_ENCODING) {
+        return Err(Denial::Selector(Refused::NotAForm));
+    }
+    request.replace_query(done.query.as_deref());
+    Ok((done.body, Narrowed { answer: done.answer }))
+}
+
+/// A form, in the one spelling that every server reads alike.
+fn is_form(headers: &HeaderMap) -> bool {
+    let text = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default().to_ascii_lowercase();
+    let (kind, parameters) = text.split_once(';').unwrap_or((&text, ""));
+    kind.trim() == "application/x-www-form-urlencoded" && matches!(parameters.trim(), "" | "charset=utf-8" | "charset=\"utf-8\"")
+}
+
+/// Makes the head that the upstream receives fit a body of `length` bytes, and an answer that we can read.
+///
+/// # Errors
+/// Never in practice: a number is a header value.
+pub fn fit(head: &mut RequestHeader, length: Option<usize>) -> Result<()> {
+    head.remove_header(&ACCEPT_ENCODING);
+    if let Some(length) = length {
+        head.remove_header(&TRANSFER_ENCODING);
+        head.insert_header(CONTENT_LENGTH, HeaderValue::from(length))?;
+    }
+    Ok(())
+}
+
+/// Whether an answer is compressed, so that it can't be filtered.
+#[must_use]
+pub fn is_encoded(headers: &HeaderMap) -> bool {
+    headers.get_all(CONTENT_ENCODING).iter().any(|v| v != "identity")
+}

@@ -1,0 +1,144 @@
+//! How often, how much at once: limits of requests, in memory that no caller can make grow.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, Hash, Hasher as _, RandomState};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::authorize::Permit;
+use super::denial::Denial;
+use crate::config::{Per, Rate};
+use crate::mcp;
+use crate::types::{RouteId, Timestamp};
+
+#[cfg(test)]
+mod tests;
+
+/// Buckets of the table, each with a lock of its own, and what each holds: 65 536 callers in 1 MiB.
+const BUCKETS: usize = 8_192;
+const WAYS: usize = 8;
+
+/// One caller under one rate: when it will have been idle long enough to have its whole burst again (GCRA's theoretical arrival
+/// time), microseconds.
+#[derive(Clone, Copy, Default)]
+struct Way {
+    caller: u64,
+    idle_at: i64,
+}
+
+/// Counts requests by rate and caller. A full bucket forgets the caller who is closest to having its whole burst anyway, and where a
+/// caller lands depends on a key of this process, so that nobody can aim at another's count.
+pub struct Rates {
+    hasher: RandomState,
+    buckets: Box<[Mutex<[Way; WAYS]>]>,
+    running: Mutex<HashMap<RouteId, Arc<AtomicU32>>>,
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        let buckets = std::iter::repeat_with(|| Mutex::new([Way::default(); WAYS])).take(BUCKETS).collect();
+        Self { hasher: RandomState::new(), buckets, running: Mutex::default() }
+    }
+}
+
+/// Who asks for what, beyond the permit.
+#[derive(Clone, Copy, Debug)]
+pub struct Asking<'a> {
+    /// The caller's address.
+    pub address: Option<IpAddr>,
+    /// The tool, prompt or resource of an MCP message.
+    pub target: Option<&'a mcp::Target>,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// One of the requests that a route serves at a time; dropping it makes room for another.
+#[derive(Debug)]
+pub struct Running(Arc<AtomicU32>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Rates {
+    /// Counts a permitted request under every rate of its API and route.
+    ///
+    /// # Errors
+    /// When one of them is used up; what the rates before it counted stays counted.
+    pub fn admit(&self, permit: &Permit, asking: &Asking<'_>) -> Result<(), Denial> {
+        let of_api = permit.api().rates.iter().enumerate().map(|(i, rate)| (permit.api().name.as_str(), i, rate));
+        let of_route = permit.rule().rates.iter().enumerate().map(|(i, rate)| (permit.route().as_str(), i, rate));
+        for (place, number, rate) in of_api.chain(of_route) {
+            let mut key = self.hasher.build_hasher();
+            (place, number, rate.per).hash(&mut key);
+            if !subject(permit, asking, rate.per, &mut key) {
+                continue;
+            }
+            self.count(key.finish(), rate, asking.now).map_err(|wait| Denial::Rate { wait })?;
+        }
+        Ok(())
+    }
+
+    /// GCRA: a request is in time unless it comes so early that the burst is used up.
+    fn count(&self, caller: u64, rate: &Rate, now: Timestamp) -> Result<(), Duration> {
+        let now = now.millis().saturating_mul(1_000);
+        let bucket = usize::try_from(caller).unwrap_or(usize::MAX) % self.buckets.len();
+        let mut ways = self.buckets[bucket].lock();
+        let known = ways.iter().position(|w| w.caller == caller);
+        let at = known.or_else(|| (0..WAYS).min_by_key(|i| ways[*i].idle_at)).unwrap_or(0);
+        let way = &mut ways[at];
+        let idle_at = if known.is_some() { way.idle_at.max(now) } else { now };
+        let next = idle_at.saturating_add(rate.interval);
+        let early = next - now - rate.interval.saturating_mul(i64::from(rate.burst));
+        if early > 0 {
+            return Err(Duration::from_micros(early.unsigned_abs()));
+        }
+        *way = Way { caller, idle_at: next };
+        Ok(())
+    }
+
+    /// Takes one of the places that a route has for requests at one time; `None` when the route has no cap.
+    ///
+    /// # Errors
+    /// When all are taken.
+    pub fn enter(&self, permit: &Permit) -> Result<Option<Running>, Denial> {
+        let Some(most) = permit.rule().max_concurrent else { return Ok(None) };
+        // Only routes of the configuration get here, so that this map is as bounded as the file.
+        let running = Arc::clone(self.running.lock().entry(permit.route().clone()).or_default());
+        let entered = running.fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| (n < most).then_some(n + 1));
+        if entered.is_ok() { Ok(Some(Running(running))) } else { Err(Denial::Concurrency) }
+    }
+}
+
+/// Adds whom a rate counts to `key`; `false` when the request has nothing of the kind. Without a token there is only the address.
+fn subject(permit: &Permit, asking: &Asking<'_>, per: Per, key: &mut impl std::hash::Hasher) -> bool {
+    let org = permit.principal().map(|p| p.org.id.as_str());
+    match (per, permit.principal()) {
+        (Per::Tool, _) => match asking.target {
+            Some(target) => (org, target.kind(), target.as_str()).hash(key),
+            None => return false,
+        },
+        (Per::Organization, Some(_)) => org.hash(key),
+        (Per::Client, Some(principal)) => (org, principal.claims.client_id.as_str()).hash(key),
+        (Per::User, Some(principal)) => (org, principal.claims.sub.as_str()).hash(key),
+        (Per::Address, _) | (_, None) => asking.address.map(network).hash(key),
+    }
+    true
+}
+
+/// What one caller can choose freely of an address is left out: an IPv6 caller has a whole /64.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => {
+            let s = v6.segments();
+            std::net::Ipv6Addr::new(s[0], s[1], s[2], s[3], 0, 0, 0, 0).into()
+        }
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}

@@ -1,0 +1,95 @@
+//! Answers that list everybody's rules or alerts, and what is left of them.
+
+use bytes::{Bytes, BytesMut};
+use serde_json::Value;
+
+use super::Label;
+
+/// Largest answer that is held to be filtered, bytes.
+const MAX_ANSWER: usize = 16 * 1024 * 1024;
+
+/// What an answer lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listed {
+    /// Rules in groups, with their alerts.
+    Rules,
+    /// Alerts.
+    Alerts,
+}
+
+/// Takes what is not the organization's out of an answer.
+#[derive(Debug)]
+pub struct AnswerFilter {
+    listed: Listed,
+    label: Label,
+    held: BytesMut,
+}
+
+/// Why an answer can't be filtered. Nothing of it is passed on then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unfiltered {
+    /// More than is held.
+    #[error("the answer has more than {MAX_ANSWER} bytes")]
+    TooLarge,
+    /// Not the JSON that the upstream documents.
+    #[error("the answer is not a list of the documented form")]
+    Form,
+}
+
+impl AnswerFilter {
+    pub(super) fn new(listed: Listed, label: Label) -> Self {
+        Self { listed, label, held: BytesMut::new() }
+    }
+
+    /// Takes a part of the answer.
+    ///
+    /// # Errors
+    /// When there is too much of it.
+    pub fn push(&mut self, part: &[u8]) -> Result<(), Unfiltered> {
+        if self.held.len() + part.len() > MAX_ANSWER {
+            return Err(Unfiltered::TooLarge);
+        }
+        self.held.extend_from_slice(part);
+        Ok(())
+    }
+
+    /// What is passed on.
+    ///
+    /// # Errors
+    /// When the answer has another form than it should.
+    pub fn finish(&mut self) -> Result<Bytes, Unfiltered> {
+        let held = std::mem::take(&mut self.held);
+        let mut answer: Value = serde_json::from_slice(&held).map_err(|_| Unfiltered::Form)?;
+        let data = answer.get_mut("data").ok_or(Unfiltered::Form)?;
+        match self.listed {
+            Listed::Rules => self.groups(data)?,
+            Listed::Alerts => self.retain(list(data, "alerts")?),
+        }
+        serde_json::to_vec(&answer).map(Bytes::from).map_err(|_| Unfiltered::Form)
+    }
+
+    fn groups(&self, data: &mut Value) -> Result<(), Unfiltered> {
+        let groups = list(data, "groups")?;
+        for group in groups.iter_mut() {
+            let rules = list(group, "rules")?;
+            self.retain(rules);
+            for alerts in rules.iter_mut().filter_map(|rule| rule.get_mut("alerts")) {
+                match alerts {
+                    Value::Array(alerts) => self.retain(alerts),
+                    Value::Null => {}
+                    _ => return Err(Unfiltered::Form),
+                }
+            }
+        }
+        groups.retain(|group| group["rules"].as_array().is_some_and(|rules| !rules.is_empty()));
+        Ok(())
+    }
+
+    fn retain(&self, entries: &mut Vec<Value>) {
+        entries.retain(|entry| entry["labels"][&self.label.name] == self.label.value);
+    }
+}
+
+fn list<'v>(value: &'v mut Value, key: &str) -> Result<&'v mut Vec<Value>, Unfiltered> {
+    value.get_mut(key).and_then(Value::as_array_mut).ok_or(Unfiltered::Form)
+}

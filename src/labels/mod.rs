@@ -1,0 +1,114 @@
+//! Label enforcement: an upstream that holds everybody's series tells organizations apart by a label, and every selector of every
+//! request gets the caller's value of it. The matchers that were sent stay: ours narrows what they select.
+//!
+//! Nothing here guesses. What can't be read whole is refused, and what is forwarded is made from what was read.
+
+use std::fmt::{self, Write as _};
+
+pub mod answer;
+mod logql;
+mod params;
+mod promql;
+mod silence;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+pub use answer::AnswerFilter;
+pub use params::{Asked, Rewritten, enforce};
+
+/// The label of an organization and its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    name: String,
+    value: String,
+}
+
+impl Label {
+    /// A label.
+    ///
+    /// # Errors
+    /// When the value is empty: such a matcher selects whatever has no such label.
+    pub fn new(name: &str, value: String) -> Result<Self, Refused> {
+        if value.is_empty() { Err(Refused::NoValue) } else { Ok(Self { name: name.to_owned(), value }) }
+    }
+}
+
+/// The matcher: `tenant="a"`.
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        f.write_char('=')?;
+        text::quote(f, &self.value)
+    }
+}
+
+/// Why a request can't be narrowed to its organization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// A query or selector that we can't read, or not in one way only.
+    #[error("The query can't be read. Mend it, or leave out what only newer versions of the service know")]
+    Malformed,
+    /// A query that is read, and reads more than its selectors say.
+    #[error("The query uses a function or selector that can't be narrowed to your organization. Write it without")]
+    NotEnforceable,
+    /// More than we read.
+    #[error("The query is too long or too deeply nested. Split it")]
+    TooLarge,
+    /// A parameter that must be there once is there more often.
+    #[error("A parameter of the query is there more than once. Send it once, in the URL or in the body")]
+    Repeated,
+    /// A parameter that must be there is not.
+    #[error("The parameter that names what to select is missing. Add it")]
+    Missing,
+    /// A body of another kind than the route takes.
+    #[error("The body must be a form (application/x-www-form-urlencoded), not compressed, and only with POST")]
+    NotAForm,
+    /// A silence that is not one, or that changes one that exists: nobody can tell whose it is.
+    #[error("The silence can't be read, or names an existing one by `id`. Send a new one as JSON")]
+    Silence,
+    /// The organization has no value to narrow by.
+    #[error("Your organization has no tenant value here. Ask your operator")]
+    NoValue,
+    /// The route can't be narrowed at all.
+    #[error("This route answers for all organizations at once and is closed here")]
+    Route,
+}
+
+impl Refused {
+    /// Every reason, for documentation.
+    pub const ALL: [Self; 9] = [
+        Self::Malformed,
+        Self::NotEnforceable,
+        Self::TooLarge,
+        Self::Repeated,
+        Self::Missing,
+        Self::NotAForm,
+        Self::Silence,
+        Self::NoValue,
+        Self::Route,
+    ];
+
+    /// The stable reason code of audit records, metrics and answers.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Malformed => "selector_malformed",
+            Self::NotEnforceable => "selector_not_enforceable",
+            Self::TooLarge => "selector_too_large",
+            Self::Repeated => "parameter_repeated",
+            Self::Missing => "parameter_missing",
+            Self::NotAForm => "form_expected",
+            Self::Silence => "silence_malformed",
+            Self::NoValue => "tenant_value_missing",
+            Self::Route => "route_not_enforceable",
+        }
+    }
+
+    /// Whether nothing that the caller could send would help.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::NoValue | Self::Route)
+    }
+}

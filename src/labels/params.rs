@@ -1,0 +1,130 @@
+//! Where a request names what it selects: parameters of its URL and of its form.
+
+use url::form_urlencoded::{Serializer, parse};
+
+use super::answer::{AnswerFilter, Listed};
+use super::{Label, Refused, logql, promql, silence};
+use crate::config::Enforce;
+
+/// Most parameters of a request.
+const MAX_PARAMETERS: usize = 1_000;
+
+/// What a request brings.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// Its query, without `?`.
+    pub query: Option<&'a str>,
+    /// Its body, when there is one.
+    pub body: Option<&'a [u8]>,
+    /// Whether the body is a form (`application/x-www-form-urlencoded`) of a POST.
+    pub is_form: bool,
+}
+
+/// What is forwarded instead.
+#[derive(Debug, Default)]
+pub struct Rewritten {
+    /// Its query.
+    pub query: Option<String>,
+    /// Its body; `None` when there was none.
+    pub body: Option<Vec<u8>>,
+    /// What the answer must lose.
+    pub answer: Option<AnswerFilter>,
+}
+
+/// Narrows a request to one organization.
+///
+/// # Errors
+/// When that can't be done.
+pub fn enforce(how: Option<Enforce>, label: &Label, asked: &Asked<'_>) -> Result<Rewritten, Refused> {
+    let how = how.ok_or(Refused::Route)?;
+    if how == Enforce::AlertmanagerSilence {
+        let body = silence::narrowed(asked.body.unwrap_or_default(), label)?;
+        return Ok(Rewritten { query: Form::read(asked.query.unwrap_or_default())?.written(), body: Some(body), answer: None });
+    }
+    let mut pair = Both::read(asked)?;
+    let mut answer = None;
+    match how {
+        Enforce::Nothing | Enforce::AlertmanagerSilence => {}
+        Enforce::PromqlQuery => pair.query(|q| promql::query(q, label))?.ok_or(Refused::Missing)?,
+        Enforce::LogqlQuery => pair.query(|q| logql::query(q, label))?.ok_or(Refused::Missing)?,
+        Enforce::LogqlOptional => {
+            if pair.query(|q| logql::query(q, label))?.is_none() {
+                pair.url.push("query", format!("{{{label}}}"));
+            }
+        }
+        Enforce::PromqlMatch => pair.several(label, promql::selector)?,
+        Enforce::LogqlSeries => pair.several(label, logql::selector)?,
+        Enforce::PromqlRules => answer = Some(AnswerFilter::new(Listed::Rules, label.clone())),
+        Enforce::PromqlAlerts => answer = Some(AnswerFilter::new(Listed::Alerts, label.clone())),
+        // Filters hold together, so that one more narrows whatever the others select.
+        Enforce::AlertmanagerFilter => pair.url.push("filter", label.to_string()),
+    }
+    Ok(Rewritten { query: pair.url.written(), body: pair.body.map(|b| b.written().unwrap_or_default().into_bytes()), answer })
+}
+
+/// Parameters in their order.
+#[derive(Debug, Default)]
+struct Form(Vec<(String, String)>);
+
+impl Form {
+    fn read(text: &str) -> Result<Self, Refused> {
+        let pairs: Vec<_> =
+            parse(text.as_bytes()).take(MAX_PARAMETERS + 1).map(|(k, v)| (k.into_owned(), v.into_owned())).collect();
+        if pairs.len() > MAX_PARAMETERS { Err(Refused::TooLarge) } else { Ok(Self(pairs)) }
+    }
+
+    fn push(&mut self, name: &str, value: String) {
+        self.0.push((name.to_owned(), value));
+    }
+
+    fn written(&self) -> Option<String> {
+        (!self.0.is_empty()).then(|| Serializer::new(String::new()).extend_pairs(&self.0).finish())
+    }
+}
+
+/// The parameters of the URL and those of the body. Servers disagree which come first, so that what must be there once must be
+/// there once in both together.
+struct Both {
+    url: Form,
+    body: Option<Form>,
+}
+
+impl Both {
+    fn read(asked: &Asked<'_>) -> Result<Self, Refused> {
+        let body = match asked.body.filter(|b| !b.is_empty()) {
+            None => None,
+            Some(_) if !asked.is_form => return Err(Refused::NotAForm),
+            Some(bytes) => Some(Form::read(std::str::from_utf8(bytes).map_err(|_| Refused::NotAForm)?)?),
+        };
+        Ok(Self { url: Form::read(asked.query.unwrap_or_default())?, body })
+    }
+
+    fn values<'a>(&'a mut self, names: &'static [&'static str]) -> impl Iterator<Item = &'a mut String> {
+        let pairs = self.url.0.iter_mut().chain(self.body.iter_mut().flat_map(|b| b.0.iter_mut()));
+        pairs.filter(|(name, _)| names.contains(&name.as_str())).map(|(_, value)| value)
+    }
+
+    /// Rewrites the one parameter `query`; `None` when there is none.
+    fn query(&mut self, with: impl Fn(&str) -> Result<String, Refused>) -> Result<Option<()>, Refused> {
+        let mut values = self.values(&["query"]);
+        let Some(value) = values.next() else { return Ok(None) };
+        if values.next().is_some() {
+            return Err(Refused::Repeated);
+        }
+        *value = with(value)?;
+        Ok(Some(()))
+    }
+
+    /// Rewrites every selector; without one there is one that selects all of the organization's.
+    fn several(&mut self, label: &Label, with: fn(&str, &Label) -> Result<String, Refused>) -> Result<(), Refused> {
+        let mut found = false;
+        for value in self.values(&["match[]", "match"]) {
+            *value = with(value, label)?;
+            found = true;
+        }
+        if !found {
+            self.url.push("match[]", format!("{{{label}}}"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,200 @@
+//! Connecting a device (RFC 8628 §3.3): the person types or compares its code, sees who asks, and decides.
+//!
+//! Nothing but the code leads to a decision, and only a form of this session carries it there: a link fills the field in at most.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+
+use super::super::App;
+use super::super::throttle::Attempt;
+use super::after::DEVICE;
+use super::consent::{new_grant, supersede};
+use super::offer::{Offer, lifetime};
+use super::own_form;
+use crate::config::Config;
+use crate::pages::views::{
+    ConsentPage, ConsentProblem, Destination, DeviceDonePage, DeviceFacts, DevicePage, DeviceProblem, Nearness, Section,
+};
+use crate::pages::{DisplayName, When, duration_words};
+use crate::record::{Actor, Cause};
+use crate::store::{Approve, Client, ClientState, DeviceRequest, Org};
+use crate::types::UserCode;
+use crate::web::{Params, Peer, SignedIn, Trouble, network, page};
+
+/// Wrong codes from one address at all accounts, over those of one account.
+const WIDER: u32 = 10;
+
+/// A device that waits for this person, and where they may say yes to it.
+struct Waiting {
+    request: DeviceRequest,
+    offer: Offer,
+}
+
+/// One visit to the page.
+struct Visit<'a> {
+    app: &'a App,
+    config: &'a Config,
+    peer: &'a Peer,
+    who: &'a SignedIn,
+}
+
+/// `GET /device`, with `user_code` when a link of the device led here.
+pub async fn show(State(app): State<App>, peer: Peer, RawQuery(query): RawQuery, who: SignedIn) -> Response {
+    let config = app.node.config.load_full();
+    let visit = Visit { app: &app, config: &config, peer: &peer, who: &who };
+    let params = Params::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
+    let code = params.one("user_code").ok().flatten().and_then(UserCode::typed);
+    let code = code.map(|c| c.to_string()).unwrap_or_default();
+    visit.entry(&code, None).await.unwrap_or_else(|trouble| trouble.page(&config, &peer))
+}
+
+/// `POST /device`: the code, and from the page after it the decision.
+pub async fn submit(State(app): State<App>, peer: Peer, headers: HeaderMap, who: SignedIn, body: Body) -> Response {
+    let config = app.node.config.load_full();
+    let visit = Visit { app: &app, config: &config, peer: &peer, who: &who };
+    visit.answer(&headers, body).await.unwrap_or_else(|trouble| trouble.page(&config, &peer))
+}
+
+impl Visit<'_> {
+    async fn entry(&self, code: &str, problem: Option<DeviceProblem>) -> Result<Response, Trouble> {
+        let status = match &problem {
+            None => StatusCode::OK,
+            Some(DeviceProblem::Unknown) => StatusCode::UNPROCESSABLE_ENTITY,
+            Some(DeviceProblem::TooMany { .. }) => StatusCode::TOO_MANY_REQUESTS,
+            Some(DeviceProblem::Expired) => StatusCode::FORBIDDEN,
+        };
+        let frame = self.who.frame(&self.app.node, self.config, Section::Elsewhere).await?;
+        let csrf = self.who.csrf.as_str().to_owned();
+        Ok(page(status, &DevicePage { frame, csrf, code: code.to_owned(), problem }))
+    }
+
+    async fn answer(&self, headers: &HeaderMap, body: Body) -> Result<Response, Trouble> {
+        let (form, genuine) = own_form(self.config, headers, body, &self.who.csrf).await?;
+        let typed = form.one("user_code")?.and_then(UserCode::typed);
+        let shown = typed.as_ref().map(ToString::to_string).unwrap_or_default();
+        if !genuine {
+            return self.entry(&shown, Some(DeviceProblem::Expired)).await;
+        }
+        if let Some(wait) = self.throttled() {
+            let problem = DeviceProblem::TooMany { wait: duration_words(wait.max(Duration::from_secs(1))) };
+            return self.entry("", Some(problem)).await;
+        }
+        let Some(waiting) = self.waiting(typed).await? else {
+            return self.entry(&shown, Some(DeviceProblem::Unknown)).await;
+        };
+        for (key, _) in self.throttle_keys() {
+            self.app.user_codes.forgive(&key, self.app.node.now());
+        }
+        match (form.one("approve")?, form.one("deny")?) {
+            (None, None) => self.ask(&waiting, None).await,
+            (None, Some(_)) => self.deny(&waiting).await,
+            (Some(_), None) => match waiting.offer.place(form.one("org")?) {
+                None => self.ask(&waiting, Some(ConsentProblem::NoOrganization)).await,
+                Some(place) if place.needs_approval() => {
+                    let cause = self.cause(&waiting.offer.client);
+                    Err(waiting.offer.wait_for_approval(self.app, self.who, &place.org, &cause).await?)
+                }
+                Some(place) => self.approve(&waiting, &place.org).await,
+            },
+            (Some(_), Some(_)) => self.ask(&waiting, Some(ConsentProblem::Expired)).await,
+        }
+    }
+
+    /// The request that waits with this code.
+    async fn waiting(&self, code: Option<UserCode>) -> Result<Option<Waiting>, Trouble> {
+        let (store, Some(code)) = (&self.app.node.store, code) else { return Ok(None) };
+        let Some(request) = store.waiting_device(&code, self.app.node.now()).await? else { return Ok(None) };
+        let client = store.client(&request.client).await?.filter(|c| c.state == ClientState::Active);
+        let Some(client) = client else { return Ok(None) };
+        Ok(Some(Waiting { request, offer: Offer::to(self.app, client, self.who).await? }))
+    }
+
+    async fn ask(&self, waiting: &Waiting, problem: Option<ConsentProblem>) -> Result<Response, Trouble> {
+        let (Waiting { request, offer }, Self { app, config, who, .. }) = (waiting, self);
+        let view = ConsentPage {
+            frame: who.frame(&app.node, config, Section::Elsewhere).await?,
+            action: DEVICE.to_owned(),
+            csrf: who.csrf.as_str().to_owned(),
+            user: who.user.email.clone(),
+            switch_user: format!("/logout?next={}", url::form_urlencoded::byte_serialize(DEVICE.as_bytes()).collect::<String>()),
+            client: offer.shown(app).await?,
+            resembles: offer.resembles(app).await?,
+            organizations: offer.choices(),
+            scopes: offer.scope_groups(config, &request.scopes),
+            destination: Destination::Device,
+            lifetime: lifetime(config),
+            device: Some(self.facts(request)),
+            problem,
+        };
+        let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+        Ok(page(status, &view))
+    }
+
+    /// What lets the person see that a stranger's device asks (RFC 8628 §5.4).
+    fn facts(&self, request: &DeviceRequest) -> DeviceFacts {
+        let same = request.from.is_some_and(|from| network(from) == self.peer.network());
+        DeviceFacts {
+            code: request.user_code.to_string(),
+            from: request.from.map(|a| a.to_string()),
+            nearness: if same { Nearness::SameNetwork } else { Nearness::Elsewhere },
+            program: request.user_agent.as_deref().map(DisplayName::new),
+            asked: When::new(request.created_at, self.app.node.now()),
+        }
+    }
+
+    fn cause(&self, client: &Client) -> Cause {
+        let actor = Actor {
+            user: Some(self.who.user.id.clone()),
+            client: Some(client.id.clone()),
+            client_name: Some(client.name.clone()),
+            ..Actor::default()
+        };
+        self.peer.cause(&self.app.node, actor)
+    }
+
+    async fn deny(&self, waiting: &Waiting) -> Result<Response, Trouble> {
+        let client = &waiting.offer.client;
+        match self.app.node.store.deny_device(&waiting.request.user_code, &self.cause(client)).await? {
+            Approve::Done => self.done(client, false).await,
+            Approve::Gone => self.entry("", Some(DeviceProblem::Unknown)).await,
+        }
+    }
+
+    async fn approve(&self, waiting: &Waiting, org: &Org) -> Result<Response, Trouble> {
+        let (Waiting { request, offer }, Self { app, config, who, .. }) = (waiting, self);
+        let client = &offer.client;
+        let grant = new_grant(app, config, who, org, (&request.client, &request.scopes, &request.resources));
+        let mut cause = self.cause(client);
+        cause.actor.grant = Some(grant.id.clone());
+        if app.node.store.approve_device(&request.user_code, &grant, &cause).await? == Approve::Gone {
+            return self.entry("", Some(DeviceProblem::Unknown)).await;
+        }
+        app.node.metrics.grants_issued.inc();
+        supersede(app, config, client, &grant, &cause).await?;
+        self.done(client, true).await
+    }
+
+    async fn done(&self, client: &Client, allowed: bool) -> Result<Response, Trouble> {
+        let outcome = if allowed { "approved" } else { "denied" };
+        self.app.node.metrics.devices.with_label_values(&[outcome]).inc();
+        let frame = self.who.frame(&self.app.node, self.config, Section::Elsewhere).await?;
+        Ok(page(StatusCode::OK, &DeviceDonePage { frame, client: DisplayName::new(&client.name), allowed }))
+    }
+
+    /// Codes are counted before they are looked up, and forgiven when they are right (RFC 8628 §5.1).
+    fn throttled(&self) -> Option<Duration> {
+        let now = self.app.node.now();
+        let waits = self.throttle_keys().map(|(key, limit)| self.app.user_codes.attempt(&key, limit, now));
+        waits.into_iter().filter_map(|a| if let Attempt::Wait(left) = a { Some(left) } else { None }).max()
+    }
+
+    fn throttle_keys(&self) -> [(String, u32); 2] {
+        let limit = self.config.oauth.login_attempts.max(1);
+        let (account, from) = (format!("by {}", self.who.user.id), format!("from {}", self.peer.network()));
+        [(account, limit), (from, limit.saturating_mul(WIDER))]
+    }
+}

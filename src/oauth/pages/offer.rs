@@ -1,0 +1,200 @@
+//! Where a person may say yes to a client and what it would hold there, for every page that asks them.
+
+use http::StatusCode;
+
+use super::super::App;
+use crate::config::{Config, Risk};
+use crate::pages::views::{Client as ClientView, Held, Lifetime, OrganizationChoice, ScopeGroup, ScopeLine, Trust};
+use crate::pages::{DisplayName, When, skeleton};
+use crate::record::Cause;
+use crate::store::{Client, ClientOrigin, ClientPolicy, Org, Stage, Stance, StoreError};
+use crate::types::{RoleName, ScopeSet, ScopeToken};
+use crate::web::{SignedIn, Trouble};
+
+/// A client, and the organizations where a person may say yes to it; at least one.
+pub(super) struct Offer {
+    pub(super) client: Client,
+    places: Vec<Place>,
+}
+
+/// One of these organizations.
+pub(super) struct Place {
+    pub(super) org: Org,
+    roles: Vec<RoleName>,
+    policy: ClientPolicy,
+}
+
+impl Place {
+    /// Whether an administrator has to approve the client first.
+    pub(super) fn needs_approval(&self) -> bool {
+        self.policy.stance == Stance::Pending
+    }
+
+    /// Whether the organization lets the client hold a scope.
+    fn permits(&self, scope: &ScopeToken) -> bool {
+        self.policy.scopes.as_ref().is_none_or(|most| most.contains(scope))
+    }
+
+    fn choice(&self, selected: bool) -> OrganizationChoice {
+        let (org, roles) = (&self.org, self.roles.iter().map(RoleName::as_str).collect::<Vec<_>>());
+        let mut role = if roles.is_empty() { "no role".to_owned() } else { roles.join(", ") };
+        if self.needs_approval() {
+            role.push_str("; an administrator approves it first");
+        }
+        OrganizationChoice {
+            id: org.id.to_string(),
+            name: DisplayName::new(&org.name),
+            slug: org.slug.to_string(),
+            role,
+            selected,
+        }
+    }
+}
+
+impl Offer {
+    /// What may be offered to this person.
+    pub(super) async fn to(app: &App, client: Client, who: &SignedIn) -> Result<Self, Trouble> {
+        let mut orgs = app.node.store.orgs_of(&who.user.id).await?;
+        if orgs.is_empty() {
+            let happened =
+                "You aren't a member of any organization here, so there is nothing that the application could work with.";
+            let advice = "Ask your administrator to add you to an organization, then start again from the application.";
+            return Err(forbidden("You aren't in an organization yet", happened, advice));
+        }
+        if let Some(owner) = client.private_to() {
+            orgs.retain(|(org, _)| org.id == *owner);
+        }
+        if orgs.is_empty() {
+            let happened = "This application is private: only members of the organization that owns it may authorize it, and you aren't one.";
+            let advice = "Ask the application's maker, or sign in as a member of that organization.";
+            return Err(forbidden("This application isn't open to you", happened, advice));
+        }
+        let mut places = Vec::with_capacity(orgs.len());
+        for (org, roles) in orgs {
+            let policy = app.node.store.client_policy(&org.id, &client.id).await?;
+            if policy.stance != Stance::Blocked {
+                places.push(Place { org, roles, policy });
+            }
+        }
+        if places.is_empty() {
+            let happened = "An administrator of your organization blocked this application, so nobody there can authorize it.";
+            let advice = "Ask your administrator if you need it.";
+            return Err(forbidden("Your organization blocked this application", happened, advice));
+        }
+        Ok(Self { client, places })
+    }
+
+    /// The organization that a form names, if it was offered.
+    pub(super) fn place(&self, org: Option<&str>) -> Option<&Place> {
+        self.places.iter().find(|p| Some(p.org.id.as_str()) == org)
+    }
+
+    /// The organizations to choose among.
+    pub(super) fn choices(&self) -> Vec<OrganizationChoice> {
+        let only = self.places.len() == 1;
+        self.places.iter().map(|p| p.choice(only)).collect()
+    }
+
+    /// Who asks.
+    pub(super) async fn shown(&self, app: &App) -> Result<ClientView, StoreError> {
+        Ok(ClientView { name: DisplayName::new(&self.client.name), trust: self.trust(app).await? })
+    }
+
+    async fn trust(&self, app: &App) -> Result<Trust, StoreError> {
+        let client = &self.client;
+        match (client.origin, &client.org) {
+            (ClientOrigin::Administrator, None) => Ok(Trust::Preregistered),
+            (ClientOrigin::Administrator, Some(owner)) => {
+                let Some(owner) = app.node.store.org(owner).await? else { return Ok(Trust::Preregistered) };
+                let by = DisplayName::new(&owner.name);
+                let draft = client.app.as_ref().is_some_and(|a| a.stage == Stage::Draft);
+                Ok(if draft { Trust::Draft { by } } else { Trust::Published { by } })
+            }
+            (ClientOrigin::Dynamic, _) => {
+                let mut used_in_org = false;
+                for place in &self.places {
+                    used_in_org = used_in_org || app.node.store.client_used_in_org(&client.id, &place.org.id).await?;
+                }
+                Ok(Trust::Registered { ago: When::new(client.created_at, app.node.now()).relative, used_in_org })
+            }
+        }
+    }
+
+    /// A client of one of the person's organizations whose name this stranger's name looks like.
+    pub(super) async fn resembles(&self, app: &App) -> Result<Option<DisplayName>, StoreError> {
+        if self.client.origin != ClientOrigin::Dynamic {
+            return Ok(None);
+        }
+        let looks = skeleton(&self.client.name);
+        for place in &self.places {
+            let known = app.node.store.clients(Some(&place.org.id)).await?;
+            if let Some(known) = known.into_iter().find(|c| skeleton(&c.name) == looks) {
+                return Ok(Some(DisplayName::new(&known.name)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Every scope that would be granted, with what the person holds now: the same question that the gate asks at each request.
+    pub(super) fn scope_groups(&self, config: &Config, scopes: &ScopeSet) -> Vec<ScopeGroup> {
+        let mut groups: Vec<ScopeGroup> = Vec::new();
+        for scope in scopes.iter() {
+            let entry = config.catalogue.entry(scope);
+            let api = entry.map_or("Other", |e| e.group.as_str());
+            let line = ScopeLine {
+                scope: scope.to_string(),
+                text: entry.map_or_else(|| scope.to_string(), |e| e.description.clone()),
+                risk: entry.map_or(Risk::High, |e| e.risk),
+                held: self.held(config, scope),
+            };
+            match groups.iter_mut().find(|g| g.api == api) {
+                Some(group) => group.lines.push(line),
+                None => groups.push(ScopeGroup { api: api.to_owned(), lines: vec![line] }),
+            }
+        }
+        groups
+    }
+
+    fn held(&self, config: &Config, scope: &ScopeToken) -> Held {
+        let places = &self.places;
+        if !places.iter().any(|p| p.permits(scope)) {
+            return Held::Barred;
+        }
+        let needed = config.catalogue.bits(&[scope.clone()].into_iter().collect());
+        let holds = |roles: &[RoleName]| !needed.is_empty() && config.roles.permissions(roles).covers(&needed);
+        let holders: Vec<_> =
+            places.iter().filter(|p| holds(&p.roles) && p.permits(scope)).map(|p| DisplayName::new(&p.org.name)).collect();
+        match holders.len() {
+            0 => Held::Later,
+            n if n == places.len() => Held::Now,
+            _ => Held::Only(holders),
+        }
+    }
+
+    /// The administrators are told; until one of them has approved, there is nothing that the application could be given.
+    pub(super) async fn wait_for_approval(
+        &self,
+        app: &App,
+        who: &SignedIn,
+        org: &Org,
+        cause: &Cause,
+    ) -> Result<Trouble, StoreError> {
+        app.node.store.ask_for_client(&org.id, &self.client.id, &who.user.id, cause).await?;
+        let happened = format!(
+            "{} wants new applications approved by an administrator. Yours were told that you want to use this one.",
+            DisplayName::new(&org.name)
+        );
+        let advice = "When one of them has approved it, start again from the application.";
+        let refusal = Trouble::refused("An administrator approves this application first", happened, advice);
+        Ok(Trouble { status: StatusCode::FORBIDDEN, ..refusal })
+    }
+}
+
+/// How long a grant lasts that is given now.
+pub(super) fn lifetime(config: &Config) -> Lifetime {
+    Lifetime { idle: Some(config.oauth.refresh_idle), absolute: Some(config.oauth.grant_ttl) }
+}
+
+fn forbidden(title: &'static str, happened: &'static str, advice: &'static str) -> Trouble {
+    Trouble { status: StatusCode::FORBIDDEN, ..Trouble::refused(title, happened, advice) }
+}

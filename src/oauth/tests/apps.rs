@@ -1,0 +1,177 @@
+//! Draft and published clients of apps.
+
+use http::StatusCode;
+
+use super::rig::{Browser, CALLBACK, PASSWORD, Rig, pair_of};
+use crate::apps::{Author, Made, Release, Workshop, Written};
+use crate::store::{App, AppState, ClientKind, Maturity};
+
+fn written(scopes: &[&str]) -> Written {
+    Written {
+        name: "Acme Sync".to_owned(),
+        description: "Copies logs.".to_owned(),
+        documentation_url: "https://acme.test/docs".to_owned(),
+        uninstall_instructions: "Press Uninstall.".to_owned(),
+        onboarding_url: "https://acme.test/start".to_owned(),
+        redirect_uris: vec![CALLBACK.to_owned()],
+        scopes: scopes.iter().map(|s| (*s).to_owned()).collect(),
+    }
+}
+
+fn bench(rig: &Rig) -> Workshop<'_> {
+    Workshop::new(&rig.node, Author::Operator, rig.cause())
+}
+
+async fn made(rig: &Rig, scopes: &[&str]) -> App {
+    let Made { app, secret } = bench(rig).create(&rig.acme, ClientKind::Public, &written(scopes)).await.expect("an app");
+    assert!(secret.is_none(), "a public client has no secret");
+    app
+}
+
+async fn read(rig: &Rig, app: &App) -> App {
+    rig.node.store.app(&app.id).await.expect("an answer").expect("the app is there")
+}
+
+async fn publish(rig: &Rig, app: &App, scopes: &[&str]) -> Release {
+    let app = read(rig, app).await;
+    let app = bench(rig).edit(&app, app.revision, &written(scopes)).await.expect("changed");
+    let app = bench(rig).mark(&app, Maturity::Stable).await.expect("marked");
+    bench(rig).publish(&app, Some(app.uuid.as_str())).await.expect("published")
+}
+
+#[tokio::test]
+async fn a_draft_is_for_members_of_the_organization_that_makes_it() {
+    let rig = Rig::new().await;
+    let app = made(&rig, &["logs:read", "metrics:read"]).await;
+    let draft = app.draft_client.to_string();
+    let mut ada = Browser::new(&rig);
+    ada.sign_in("ada@acme.test", PASSWORD).await;
+    let (at, page) = ada.consent_page(&draft, &[]).await;
+    assert!(page.body.contains("Draft of acme Inc") && !page.body.contains("beta Inc"), "{}", page.body);
+    assert!(page.body.contains("metrics:read"), "all that it declared is asked for: {}", page.body);
+    let back = ada.approve(&at, &page).await;
+    let (access, _) = pair_of(&rig.exchange(&draft, &back.sent("code").expect("a code")).await);
+    assert!(rig.works(&access).await);
+
+    // Bob belongs to another organization: he reads why, and is sent nowhere.
+    let mut bob = Browser::new(&rig);
+    bob.sign_in("bob@beta.test", PASSWORD).await;
+    let start = bob.get(&format!("/oauth2/authorize?{}", Rig::query(&draft, &[]))).await;
+    let page = bob.get(start.location()).await;
+    assert_eq!((page.status, page.location()), (StatusCode::FORBIDDEN, ""));
+    assert!(page.body.contains("only members of the organization that owns it"), "{}", page.body);
+}
+
+#[tokio::test]
+async fn a_published_client_is_for_everybody_and_has_grants_of_its_own() {
+    let rig = Rig::new().await;
+    let app = made(&rig, &["logs:read"]).await;
+    let (draft, _) = rig.pair(app.draft_client.as_str(), &[]).await;
+    let release = publish(&rig, &app, &["logs:read"]).await;
+    let client = release.client.to_string();
+    assert_ne!(client, app.draft_client.to_string());
+    let mut bob = Browser::new(&rig);
+    bob.sign_in("bob@beta.test", PASSWORD).await;
+    let (at, page) = bob.consent_page(&client, &[]).await;
+    assert!(page.body.contains("Published by acme Inc") && page.body.contains("beta Inc"), "{}", page.body);
+    let (csrf, org) = (page.csrf("/consent"), rig.beta.id.to_string());
+    let back = bob.post(&at, &[("csrf", &csrf), ("org", &org), ("approve", "1")]).await;
+    let (access, _) = pair_of(&rig.exchange(&client, &back.sent("code").expect("a code")).await);
+    assert!(rig.works(&access).await);
+    assert!(rig.works(&draft).await, "the draft's grants are another matter");
+    let granted = rig.node.store.grants_of_org(&rig.acme.id).await.expect("grants");
+    assert!(granted.iter().all(|f| f.grant.client != release.client), "no grant was carried over");
+}
+
+#[tokio::test]
+async fn the_last_version_decides_what_may_be_asked_and_what_is_kept() {
+    let rig = Rig::new().await;
+    let app = made(&rig, &["logs:read", "metrics:read"]).await;
+    let client = publish(&rig, &app, &["logs:read", "metrics:read"]).await.client.to_string();
+    let (access, refresh) = rig.pair(&client, &[]).await;
+    let may = async |token: &str| {
+        let config = rig.node.config.load_full();
+        let principal = rig.node.verifier.principal(token, &config, rig.node.now()).await.expect("a live token");
+        config.catalogue.scopes(&principal.effective.now).to_string()
+    };
+    assert_eq!(may(&access).await, "logs:read metrics:read");
+    // A change of the draft alone reaches nobody.
+    let seen = read(&rig, &app).await;
+    bench(&rig).edit(&seen, seen.revision, &written(&["logs:read"])).await.expect("changed");
+    assert_eq!(may(&access).await, "logs:read metrics:read");
+    let release = publish(&rig, &app, &["logs:read"]).await;
+    assert_eq!((release.version.number, release.narrowed, release.ended), (2, 1, 0));
+    assert_eq!(may(&access).await, "logs:read", "a live token narrows at once");
+    let mut ada = Browser::new(&rig);
+    ada.sign_in("ada@acme.test", PASSWORD).await;
+    let asked = ada.get(&format!("/oauth2/authorize?{}", Rig::query(&client, &[("scope", "metrics:read")]))).await;
+    assert_eq!(asked.sent("error").as_deref(), Some("invalid_scope"));
+    // What a later version adds is asked for at the next authorization, and not before.
+    publish(&rig, &app, &["logs:read", "metrics:read"]).await;
+    let (renewed, _) = pair_of(&rig.refresh(&client, &refresh, &[]).await);
+    assert_eq!(may(&renewed).await, "logs:read");
+    let (access, _) = rig.pair(&client, &[]).await;
+    assert_eq!(may(&access).await, "logs:read metrics:read");
+}
+
+#[tokio::test]
+async fn a_request_that_waited_for_an_older_version_is_no_longer_open() {
+    let rig = Rig::new().await;
+    let app = made(&rig, &["logs:read", "metrics:read"]).await;
+    let client = publish(&rig, &app, &["logs:read", "metrics:read"]).await.client.to_string();
+    let mut ada = Browser::new(&rig);
+    ada.sign_in("ada@acme.test", PASSWORD).await;
+    let (at, page) = ada.consent_page(&client, &[]).await;
+    publish(&rig, &app, &["logs:read"]).await;
+    let answer = ada.approve(&at, &page).await;
+    assert_eq!((answer.status, answer.location()), (StatusCode::BAD_REQUEST, ""));
+    assert!(answer.body.contains("no longer open"), "{}", answer.body);
+}
+
+#[tokio::test]
+async fn a_disabled_app_is_refused_everywhere_at_once() {
+    let rig = Rig::new().await;
+    let app = made(&rig, &["logs:read"]).await;
+    let client = publish(&rig, &app, &["logs:read"]).await.client.to_string();
+    let (access, refresh) = rig.pair(&client, &[]).await;
+    let app = read(&rig, &app).await;
+    bench(&rig).switch(&app, AppState::Disabled).await.expect("switched");
+    assert!(!rig.works(&access).await);
+    assert_eq!(rig.refresh(&client, &refresh, &[]).await.error(), "unauthorized_client");
+    let page = Browser::new(&rig).get(&format!("/oauth2/authorize?{}", Rig::query(&client, &[]))).await;
+    assert!(page.status == StatusCode::BAD_REQUEST && page.body.contains("switched off"), "{}", page.body);
+    bench(&rig).switch(&app, AppState::Active).await.expect("switched");
+    assert!(rig.works(&access).await);
+    bench(&rig).delete(&app).await.expect("removed");
+    assert!(!rig.works(&access).await);
+    let page = Browser::new(&rig).get(&format!("/oauth2/authorize?{}", Rig::query(&client, &[]))).await;
+    assert!(page.body.contains("known here"), "{}", page.body);
+}
+
+#[tokio::test]
+async fn secrets_overlap_and_end() {
+    let rig = Rig::new().await;
+    let Made { app, secret } =
+        bench(&rig).create(&rig.acme, ClientKind::Confidential, &written(&["logs:read"])).await.expect("an app");
+    let first = secret.expect("a secret");
+    let id = app.draft_client.to_string();
+    let asked = async |secret: &str| {
+        let fields =
+            [("grant_type", "refresh_token"), ("refresh_token", "x"), ("client_id", id.as_str()), ("client_secret", secret)];
+        rig.form("/oauth2/token", None, &fields).await.error()
+    };
+    let overlap = Some(std::time::Duration::from_mins(1));
+    let lifetime = Some(std::time::Duration::from_hours(1));
+    let new = crate::apps::NewSecret { overlap, lifetime };
+    let (second, stored) = bench(&rig).add_secret(&app, crate::store::Stage::Draft, new).await.expect("a secret");
+    assert_eq!((asked(first.expose()).await.as_str(), asked(second.expose()).await.as_str()), ("invalid_grant", "invalid_grant"));
+    rig.later(61);
+    assert_eq!(
+        (asked(first.expose()).await.as_str(), asked(second.expose()).await.as_str()),
+        ("invalid_client", "invalid_grant")
+    );
+    let last = bench(&rig).remove_secret(&app, crate::store::Stage::Draft, &stored.id()).await;
+    assert!(last.expect_err("it is the last").to_string().contains("only secret"));
+    rig.later(3_600);
+    assert_eq!(asked(second.expose()).await, "invalid_client");
+}

@@ -1,0 +1,249 @@
+//! The pages of apps.
+
+use super::{CSRF, HOSTILE, ago, frame, show};
+use crate::config::Risk;
+use crate::pages::views::*;
+
+pub fn pages() -> Vec<(&'static str, String)> {
+    vec![
+        ("apps", show(&list(rows()))),
+        ("apps-empty", show(&list(Vec::new()))),
+        ("app", show(&app())),
+        ("app-made", show(&made())),
+        ("app-reader", show(&AppPage { may_write: false, standing: Standing::Disabled, ..app() })),
+        ("app-form", show(&form())),
+        (
+            "app-form-new",
+            show(&AppFormPage { revision: None, public: true, name: String::new(), find: String::new(), hidden: 0, ..form() }),
+        ),
+        ("app-form-refused", show(&refused())),
+        ("app-publish", show(&publish())),
+        ("app-publish-first", show(&AppPublishPage { number: 1, narrows: false, conditions: conditions(false), ..publish() })),
+        ("app-delete", show(&delete())),
+        ("app-import", show(&import())),
+    ]
+}
+
+fn section() -> Section {
+    Section::Apps { slug: "acme".to_owned() }
+}
+
+fn back() -> Way {
+    Way { href: "/orgs/acme/apps/app_7".to_owned(), text: "Acme Sync".to_owned() }
+}
+
+fn list(rows: Vec<AppRow>) -> AppsPage {
+    AppsPage {
+        frame: frame(section()),
+        organization: "Acme Production".into(),
+        path: "/orgs/acme/apps".to_owned(),
+        may_write: true,
+        notice: None,
+        rows,
+    }
+}
+
+fn rows() -> Vec<AppRow> {
+    let row = |id: &str, name: &str, standing, scopes, minutes| AppRow {
+        href: format!("/orgs/acme/apps/{id}"),
+        name: name.into(),
+        standing,
+        scopes,
+        changed: ago(minutes),
+    };
+    vec![
+        row("app_9", "Incident notes", Standing::Draft, 1, 3),
+        row("app_7", "Acme Sync", Standing::Published(3), 4, 60 * 26),
+        row("app_8", HOSTILE, Standing::Disabled, 12, 60 * 24 * 90),
+    ]
+}
+
+fn secret(id: &str, last4: &str, ends: Option<i64>) -> SecretRow {
+    SecretRow { id: id.to_owned(), last4: last4.to_owned(), made: ago(60 * 24 * 40), ends: ends.map(|m| ago(-m)) }
+}
+
+fn client(stage: &'static str, title: &'static str, secrets: Vec<SecretRow>) -> AppClientCard {
+    AppClientCard {
+        stage,
+        title,
+        audience: "Everybody may authorize it. It does what the last version says.",
+        client_id: format!("cl_019ab2c4d5e67890abcdef012345678{}", stage.len() % 10),
+        confidential: true,
+        secrets,
+    }
+}
+
+fn changed(title: &'static str, removed: &[&str], added: &[&str]) -> FieldChange {
+    let owned = |texts: &[&str]| texts.iter().map(|t| (*t).to_owned()).collect();
+    FieldChange { title, removed: owned(removed), added: owned(added) }
+}
+
+fn changes() -> Vec<FieldChange> {
+    vec![
+        changed("Description", &["Copies metrics."], &["Copies metrics and logs.\nEvery night."]),
+        changed("Redirect URIs", &[], &["https://sync.acme.example/oauth/callback/v2"]),
+        changed("Permissions", &["rules:write"], &["logs:read"]),
+    ]
+}
+
+fn conditions(stable: bool) -> Vec<ConditionLine> {
+    let line = |sentence, met| ConditionLine { sentence, met };
+    vec![
+        line("It has a description.", true),
+        line("It says how to uninstall it.", true),
+        line("Its onboarding URL is https.", stable),
+        line("Its draft is marked stable.", stable),
+    ]
+}
+
+fn app() -> AppPage {
+    let field = |title, values: &[&str]| DraftField { title, values: values.iter().map(|v| (*v).to_owned()).collect() };
+    let version = |number, changes| VersionRow {
+        number,
+        published: ago(60 * 24 * i64::from(4 - number)),
+        by: "ada@acme.example".to_owned(),
+        changes,
+        manifest: format!("/orgs/acme/apps/app_7/manifest.json?version={number}"),
+    };
+    AppPage {
+        frame: frame(section()),
+        apps: "/orgs/acme/apps".to_owned(),
+        path: "/orgs/acme/apps/app_7".to_owned(),
+        csrf: CSRF.to_owned(),
+        name: "Acme Sync".into(),
+        standing: Standing::Published(2),
+        may_write: true,
+        notice: None,
+        problem: None,
+        secret: None,
+        clients: vec![
+            client("draft", "Draft client", vec![secret("a1b2c3d4e5f6", "9xYz", None)]),
+            client(
+                "published",
+                "Published client",
+                vec![secret("0123456789ab", "k_2a", Some(60 * 20)), secret("ba9876543210", "QQ7-", None)],
+            ),
+        ],
+        draft: vec![
+            field("Name", &["Acme Sync"]),
+            field("Description", &["Copies metrics and logs.\nEvery night."]),
+            field("Documentation", &["https://docs.acme.example/sync"]),
+            field("Uninstall instructions", &[]),
+            field("Redirect URIs", &["https://sync.acme.example/oauth/callback", "https://sync.acme.example/oauth/callback/v2"]),
+            field("Permissions", &["logs:read", "metrics:read", HOSTILE]),
+        ],
+        changes: changes(),
+        conditions: conditions(false),
+        stable: false,
+        versions: vec![version(2, changes()), version(1, Vec::new())],
+        uuid: "0b6f1b7e-3f0e-4a53-9d4f-6d3a0e1f2a3b".to_owned(),
+        test: Some("https://sync.acme.example/start".to_owned()),
+    }
+}
+
+fn made() -> AppPage {
+    AppPage {
+        notice: Some("The app is made. Try it with the draft client; publish it when it is ready.".to_owned()),
+        secret: Some(ShownSecret {
+            of: "the draft client",
+            client_id: "cl_019ab2c4d5e67890abcdef0123456785".to_owned(),
+            value: "tg_cs_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG".to_owned(),
+        }),
+        standing: Standing::Draft,
+        clients: vec![client("draft", "Draft client", vec![secret("a1b2c3d4e5f6", "DEFG", None)])],
+        versions: Vec::new(),
+        ..app()
+    }
+}
+
+fn form() -> AppFormPage {
+    let choice = |scope: &str, text: &str, risk, requested| ScopeChoice {
+        scope: scope.to_owned(),
+        text: text.to_owned(),
+        risk,
+        requested,
+    };
+    AppFormPage {
+        frame: frame(section()),
+        title: "Edit the draft of Acme Sync".to_owned(),
+        back: back(),
+        action: "/orgs/acme/apps/app_7/edit".to_owned(),
+        csrf: CSRF.to_owned(),
+        revision: Some(4),
+        public: false,
+        name: "Acme Sync".to_owned(),
+        description: "Copies metrics and logs.\nEvery night.".to_owned(),
+        documentation_url: "https://docs.acme.example/sync".to_owned(),
+        uninstall_instructions: String::new(),
+        onboarding_url: "https://sync.acme.example/start".to_owned(),
+        redirect_uris: "https://sync.acme.example/oauth/callback\nhttps://sync.acme.example/oauth/callback/v2".to_owned(),
+        find: "logs".to_owned(),
+        scopes: vec![
+            ScopeChoices {
+                group: "Logs".to_owned(),
+                choices: vec![
+                    choice("logs:read", "Search and read your organization's logs", Risk::Low, true),
+                    choice("logs:delete", "Delete logs for good", Risk::High, false),
+                ],
+            },
+            ScopeChoices {
+                group: "Metrics".to_owned(),
+                choices: vec![choice("metrics:read", "Query your organization's metrics and their metadata", Risk::Low, true)],
+            },
+        ],
+        hidden: 14,
+        flaws: Vec::new(),
+        problem: None,
+    }
+}
+
+fn refused() -> AppFormPage {
+    let flaw = |field, title, text: &str| FieldFlaw { field, title, text: text.to_owned() };
+    AppFormPage {
+        name: HOSTILE.to_owned(),
+        description: format!("</textarea>{HOSTILE}"),
+        flaws: vec![
+            flaw("onboarding_url", "Onboarding URL", "is no address that can be opened safely; write https://…"),
+            flaw("redirect_uris", "Redirect URIs", "\"https://*.acme.example\": has a wildcard"),
+        ],
+        ..form()
+    }
+}
+
+fn publish() -> AppPublishPage {
+    AppPublishPage {
+        frame: frame(section()),
+        back: back(),
+        action: "/orgs/acme/apps/app_7/publish".to_owned(),
+        csrf: CSRF.to_owned(),
+        name: "Acme Sync".into(),
+        revision: 4,
+        number: 3,
+        conditions: conditions(true),
+        changes: changes(),
+        narrows: true,
+        problem: None,
+    }
+}
+
+fn delete() -> AppDeletePage {
+    AppDeletePage {
+        frame: frame(section()),
+        back: back(),
+        action: "/orgs/acme/apps/app_7/delete".to_owned(),
+        csrf: CSRF.to_owned(),
+        name: HOSTILE.into(),
+        published: true,
+    }
+}
+
+fn import() -> AppImportPage {
+    AppImportPage {
+        frame: frame(section()),
+        back: Way { href: "/orgs/acme/apps".to_owned(), text: "Apps".to_owned() },
+        action: "/orgs/acme/apps/import".to_owned(),
+        csrf: CSRF.to_owned(),
+        manifest: format!("{{ \"manifest_version\": 2 }}\n</textarea>{HOSTILE}"),
+        problem: Some("This is no manifest: it has the format 2, and this gateway reads 1.".to_owned()),
+    }
+}

@@ -1,0 +1,397 @@
+//! The apps of an organization: the list, one app, and the forms around it.
+
+use askama::Template;
+
+use super::{Frame, scope_icon};
+use crate::config::Risk;
+use crate::pages::{DisplayName, When, count};
+
+/// `/orgs/{org}/apps`.
+#[derive(Clone, Debug, Template)]
+#[template(path = "apps.html")]
+pub struct AppsPage {
+    /// The surrounding page, with a viewer.
+    pub frame: Frame,
+    /// Name of the organization.
+    pub organization: DisplayName,
+    /// `/orgs/{slug}/apps`.
+    pub path: String,
+    /// Whether the viewer may make apps.
+    pub may_write: bool,
+    /// What the last act did.
+    pub notice: Option<String>,
+    /// The apps, newest first.
+    pub rows: Vec<AppRow>,
+}
+
+/// One app of the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppRow {
+    /// Where its page is.
+    pub href: String,
+    /// Its name.
+    pub name: DisplayName,
+    /// How it stands.
+    pub standing: Standing,
+    /// How many permissions its draft asks for.
+    pub scopes: usize,
+    /// When its draft was last changed.
+    pub changed: When,
+}
+
+/// How an app stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Not published yet.
+    Draft,
+    /// Published, by the number of the last version.
+    Published(u32),
+    /// Switched off.
+    Disabled,
+}
+
+impl Standing {
+    fn tone(self) -> &'static str {
+        match self {
+            Self::Draft => "plain",
+            Self::Published(_) => "known",
+            Self::Disabled => "danger",
+        }
+    }
+
+    fn icon(self) -> &'static str {
+        match self {
+            Self::Draft => "pencil",
+            Self::Published(_) => "check",
+            Self::Disabled => "alert",
+        }
+    }
+
+    fn words(self) -> String {
+        match self {
+            Self::Draft => "Draft".to_owned(),
+            Self::Published(version) => format!("Published v{version}"),
+            Self::Disabled => "Switched off".to_owned(),
+        }
+    }
+}
+
+impl AppRow {
+    fn asks_for(&self) -> String {
+        count(u64::try_from(self.scopes).unwrap_or(u64::MAX), "permission")
+    }
+}
+
+/// `/orgs/{org}/apps/{app}`. Every act posts to `path`; its button has its name.
+#[derive(Clone, Debug, Template)]
+#[template(path = "app.html")]
+pub struct AppPage {
+    /// The surrounding page, with a viewer.
+    pub frame: Frame,
+    /// The list that it is in.
+    pub apps: String,
+    /// Its own page, where its acts post.
+    pub path: String,
+    /// Value of the hidden field `csrf`.
+    pub csrf: String,
+    /// Its name.
+    pub name: DisplayName,
+    /// How it stands.
+    pub standing: Standing,
+    /// Whether the viewer may change it.
+    pub may_write: bool,
+    /// What the last act did.
+    pub notice: Option<String>,
+    /// Why the last act was refused.
+    pub problem: Option<String>,
+    /// A secret that was just made; it is on no later page.
+    pub secret: Option<ShownSecret>,
+    /// Its clients, the draft's first.
+    pub clients: Vec<AppClientCard>,
+    /// What the draft says, field by field.
+    pub draft: Vec<DraftField>,
+    /// What publishing would change.
+    pub changes: Vec<FieldChange>,
+    /// What must be so before the draft is published, and whether it is.
+    pub conditions: Vec<ConditionLine>,
+    /// Whether the draft is marked stable.
+    pub stable: bool,
+    /// Its versions, newest first.
+    pub versions: Vec<VersionRow>,
+    /// What it is known by at every site.
+    pub uuid: String,
+    /// Where a test of the draft starts.
+    pub test: Option<String>,
+}
+
+/// A secret, this once.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ShownSecret {
+    /// Of which client: "the draft client".
+    pub of: &'static str,
+    /// The client's id, which goes with it.
+    pub client_id: String,
+    /// The secret.
+    pub value: String,
+}
+
+impl std::fmt::Debug for ShownSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ShownSecret").field("of", &self.of).finish_non_exhaustive()
+    }
+}
+
+/// One of an app's clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppClientCard {
+    /// `draft` or `published`; part of names of buttons.
+    pub stage: &'static str,
+    /// "Draft client".
+    pub title: &'static str,
+    /// Who may authorize it.
+    pub audience: &'static str,
+    /// `client_id`.
+    pub client_id: String,
+    /// Whether it keeps secrets.
+    pub confidential: bool,
+    /// Its secrets that have not ended.
+    pub secrets: Vec<SecretRow>,
+}
+
+/// A secret, without the secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretRow {
+    /// What its button names it by.
+    pub id: String,
+    /// Its last four characters.
+    pub last4: String,
+    /// When it was made.
+    pub made: When,
+    /// When it ends, if it does.
+    pub ends: Option<When>,
+}
+
+/// A field of a draft.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DraftField {
+    /// Its name for people.
+    pub title: &'static str,
+    /// Its values; none is shown as missing.
+    pub values: Vec<String>,
+}
+
+/// What a field loses and gains.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldChange {
+    /// Its name for people.
+    pub title: &'static str,
+    /// What is no longer there.
+    pub removed: Vec<String>,
+    /// What is new.
+    pub added: Vec<String>,
+}
+
+/// A precondition of publishing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConditionLine {
+    /// What must be so.
+    pub sentence: &'static str,
+    /// Whether it is.
+    pub met: bool,
+}
+
+/// A version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionRow {
+    /// 1 for the first.
+    pub number: u32,
+    /// When it was published.
+    pub published: When,
+    /// By whom.
+    pub by: String,
+    /// How many fields it changed; `None` for the first.
+    pub changes: Vec<FieldChange>,
+    /// Where its manifest is.
+    pub manifest: String,
+}
+
+impl AppPage {
+    fn disabled(&self) -> bool {
+        self.standing == Standing::Disabled
+    }
+
+    fn unmet(&self) -> usize {
+        self.conditions.iter().filter(|c| !c.met).count()
+    }
+}
+
+/// `/orgs/{org}/apps/new` and `/orgs/{org}/apps/{app}/edit`. Fields have the names of the definition; `scopes` is repeated.
+#[derive(Clone, Debug, Template)]
+#[template(path = "app_form.html")]
+pub struct AppFormPage {
+    /// The surrounding page, with a viewer.
+    pub frame: Frame,
+    /// "Create an app".
+    pub title: String,
+    /// Where a way back leads.
+    pub back: Way,
+    /// Where the form posts.
+    pub action: String,
+    /// Value of the hidden field `csrf`.
+    pub csrf: String,
+    /// The revision that is changed; `None` asks for the kind of clients instead.
+    pub revision: Option<u64>,
+    /// Whether the clients shall be public, when that is asked for.
+    pub public: bool,
+    /// The texts.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// Where its documentation is.
+    pub documentation_url: String,
+    /// What to do when it is no longer wanted.
+    pub uninstall_instructions: String,
+    /// Where an authorization starts.
+    pub onboarding_url: String,
+    /// Where answers may go, one a line.
+    pub redirect_uris: String,
+    /// What was looked for among the scopes.
+    pub find: String,
+    /// The scopes that are shown: all that are requested, and of the others those that match.
+    pub scopes: Vec<ScopeChoices>,
+    /// How many scopes the search left out.
+    pub hidden: usize,
+    /// What is wrong, field by field.
+    pub flaws: Vec<FieldFlaw>,
+    /// Why nothing was saved, when it is not about one field.
+    pub problem: Option<String>,
+}
+
+/// A way back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// Where.
+    pub href: String,
+    /// What is there.
+    pub text: String,
+}
+
+/// The scopes of one API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScopeChoices {
+    /// Name of the API or product.
+    pub group: String,
+    /// Its scopes.
+    pub choices: Vec<ScopeChoice>,
+}
+
+/// A scope with its checkbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScopeChoice {
+    /// `metrics:read`.
+    pub scope: String,
+    /// The catalogue's words.
+    pub text: String,
+    /// The catalogue's risk.
+    pub risk: Risk,
+    /// Whether it is requested.
+    pub requested: bool,
+}
+
+/// What is wrong with a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldFlaw {
+    /// The field's name in the form.
+    pub field: &'static str,
+    /// Its name for people.
+    pub title: &'static str,
+    /// What is wrong.
+    pub text: String,
+}
+
+impl ScopeChoice {
+    fn icon(&self) -> &'static str {
+        scope_icon(&self.scope, self.risk)
+    }
+}
+
+impl AppFormPage {
+    /// "needs 1 to 100 characters"; empty when nothing is wrong with the field.
+    fn flaw(&self, field: &str) -> String {
+        self.flaws.iter().filter(|f| f.field == field).map(|f| f.text.as_str()).collect::<Vec<_>>().join("; ")
+    }
+
+    fn requested(&self) -> usize {
+        self.scopes.iter().flat_map(|g| &g.choices).filter(|c| c.requested).count()
+    }
+}
+
+/// `/orgs/{org}/apps/{app}/publish`. Button `publish`, field `app_uuid`.
+#[derive(Clone, Debug, Template)]
+#[template(path = "app_publish.html")]
+pub struct AppPublishPage {
+    /// The surrounding page, with a viewer.
+    pub frame: Frame,
+    /// The app's page.
+    pub back: Way,
+    /// Where the form posts.
+    pub action: String,
+    /// Value of the hidden field `csrf`.
+    pub csrf: String,
+    /// The app's name.
+    pub name: DisplayName,
+    /// The revision that is looked at.
+    pub revision: u64,
+    /// The number that the version will have.
+    pub number: u32,
+    /// What must be so, and whether it is.
+    pub conditions: Vec<ConditionLine>,
+    /// What the version changes.
+    pub changes: Vec<FieldChange>,
+    /// Whether live grants lose permissions.
+    pub narrows: bool,
+    /// Why it was not published.
+    pub problem: Option<String>,
+}
+
+impl AppPublishPage {
+    fn ready(&self) -> bool {
+        self.conditions.iter().all(|c| c.met)
+    }
+}
+
+/// `/orgs/{org}/apps/{app}/delete`. Button `delete`.
+#[derive(Clone, Debug, Template)]
+#[template(path = "app_delete.html")]
+pub struct AppDeletePage {
+    /// The surrounding page, with a viewer.
+    pub frame: Frame,
+    /// The app's page.
+    pub back: Way,
+    /// Where the form posts.
+    pub action: String,
+    /// Value of the hidden field `csrf`.
+    pub csrf: String,
+    /// The app's name.
+    pub name: DisplayName,
+    /// Whether it was published: then others use it.
+    pub published: bool,
+}
+
+/// `/orgs/{org}/apps/import`. Field `manifest`, button `import`.
+#[derive(Clone, Debug, Template)]
+#[template(path = "app_import.html")]
+pub struct AppImportPage {
+    /// The surrounding page, with a viewer.
+    pub frame: Frame,
+    /// The list.
+    pub back: Way,
+    /// Where the form posts.
+    pub action: String,
+    /// Value of the hidden field `csrf`.
+    pub csrf: String,
+    /// What was sent.
+    pub manifest: String,
+    /// Why it was not imported.
+    pub problem: Option<String>,
+}

@@ -1,0 +1,61 @@
+//! Connecting a device that has no browser (RFC 8628 §3.3).
+
+use askama::Template;
+
+use super::Frame;
+use crate::pages::DisplayName;
+
+/// `/device`. Input `user_code`, button `continue`, hidden `csrf`.
+///
+/// A link may fill the field in, never more: the person compares and goes on by hand.
+#[derive(Clone, Debug, Template)]
+#[template(path = "device.html")]
+pub struct DevicePage {
+    /// The surrounding page.
+    pub frame: Frame,
+    /// Value of the hidden field `csrf`.
+    pub csrf: String,
+    /// What stands in the field; empty when the person came without a code.
+    pub code: String,
+    /// Why the last code could not be taken.
+    pub problem: Option<DeviceProblem>,
+}
+
+/// Why a code could not be taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeviceProblem {
+    /// No device waits with this code.
+    Unknown,
+    /// Too many codes were tried.
+    TooMany {
+        /// "2 minutes".
+        wait: String,
+    },
+    /// The form was older than its token.
+    Expired,
+}
+
+/// After the decision.
+#[derive(Clone, Debug, Template)]
+#[template(path = "device-done.html")]
+pub struct DeviceDonePage {
+    /// The surrounding page.
+    pub frame: Frame,
+    /// Who asked.
+    pub client: DisplayName,
+    /// What was decided.
+    pub allowed: bool,
+}
+
+impl DeviceProblem {
+    fn text(&self) -> String {
+        match self {
+            Self::Unknown => {
+                "No device is waiting with this code. Compare it with the one that your device shows; codes end after some minutes."
+                    .to_owned()
+            }
+            Self::TooMany { wait } => format!("Too many codes. Wait {wait}, then try again."),
+            Self::Expired => "This page was open for too long. Look at the code again and continue.".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,212 @@
+"""Debian's Prometheus with the series of two organizations: by label each gets all of its own and nothing of the other."""
+
+import http.server
+import json
+import random
+import sys
+import threading
+import time
+import urllib.parse
+
+import harness
+import oauth
+from checks import Checks, contains, equal
+from processes import await_true
+
+# The organization of the quick start, and the one that the harness adds.
+SMALL_TENANT, LARGE_TENANT = "default", harness.SECOND_ORGANIZATION["slug"]
+SHARDS = range(4)
+METRICS = ("requests", "errors")
+# The other organization's values are so large that one of them in any sum is seen.
+SMALL, LARGE, LIMIT = 1, 10**12, 10**6
+QUERIES = 60
+SCOPES = "metrics:read rules:read alerts:read"
+
+
+class Exporter:
+    """Constant series of every tenant."""
+
+    def __init__(self, tenants: list[str]):
+        lines = [
+            f'{metric}{{tenant="{tenant}",shard="{shard}"}} {base * (number + 1) + shard}'
+            for metric in METRICS
+            for number, (tenant, base) in enumerate(zip(tenants, (SMALL, LARGE)))
+            for shard in SHARDS
+        ]
+        payload = ("\n".join(lines) + "\n").encode()
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200)
+                self.send_header("Content-Type", "text/plain; version=0.0.4")
+                self.send_header("Content-Length", str(len(payload)))
+                self.end_headers()
+                self.wfile.write(payload)
+
+            def log_message(self, *_):
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.port = self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+
+def configuration(stack) -> str:
+    """The same upstream, with organizations told apart by a label."""
+    return f"""
+[[upstreams]]
+name = "prometheus"
+endpoints = ["http://127.0.0.1:{stack.recorder.port}"]
+[[apis]]
+name = "prometheus"
+mount = "{harness.PROMETHEUS_PATH}"
+pack = "prometheus"
+upstream = "prometheus"
+tenant = {{ mode = "label", label = "tenant", value = "{{org.slug}}" }}
+"""
+
+
+def alerting(tenants: list[str]) -> str:
+    """One alert that always fires for each tenant."""
+    rules = [{"alert": f"Always{n}", "expr": "vector(1)", "labels": {"tenant": t}} for n, t in enumerate(tenants)]
+    return json.dumps({"groups": [{"name": "all", "rules": rules}]})
+
+
+class Side:
+    """One organization's view through the gate."""
+
+    def __init__(self, stack, slug: str, other: str, organization: str):
+        self.base = stack.url(harness.PROMETHEUS_PATH)
+        self.slug, self.other = slug, other
+        client = stack.client(f"tenant {slug}")
+        url = client.authorize_url(self.base, SCOPES)
+        self.token = client.redeem(stack.person.drive(url, org=organization))["access_token"]
+
+    def call(self, path: str, query: dict | list = (), method: str = "GET"):
+        """One call; a POST carries its parameters in a form."""
+        text = urllib.parse.urlencode(query)
+        headers = oauth.bearer(self.token)
+        if method == "POST":
+            return oauth.request("POST", self.base + path, headers | {"Content-Type": "application/x-www-form-urlencoded"}, text)
+        return oauth.request("GET", f"{self.base}{path}?{text}", headers)
+
+    def data(self, path: str, query: dict | list = (), method: str = "GET"):
+        """What a successful call answers; it never names the other organization."""
+        answer = self.call(path, query, method)
+        equal(answer.status, 200, f"status of {path} {query}: {answer.text[:300]}")
+        if self.other in str(answer.text):
+            raise AssertionError(f"{path} {query} names {self.other}: {answer.text[:500]}")
+        return answer.json()["data"]
+
+
+def kept(chance: random.Random, depth: int) -> str:
+    """A query whose every result keeps the label `tenant`."""
+    metric = chance.choice(METRICS)
+    matchers = chance.choice(["", '{shard!="1"}', '{shard=~"[0-2]"}', '{tenant=~".+",shard!~"3|"}', "{}"])
+    if depth == 0:
+        return chance.choice([f"{metric}{matchers}", f"max_over_time({metric}{matchers}[30s])", f"{metric}{matchers} offset 1s"])
+    below = kept(chance, depth - 1)
+    return chance.choice([
+        f"abs({below})",
+        f"({below}) + ({kept(chance, depth - 1)})",
+        f"({below}) and on(tenant, shard) ({kept(chance, depth - 1)})",
+        f"({below}) unless on(tenant, shard) ({metric} > 2)",
+        f"sum by (tenant, shard) ({below})",
+        f"label_replace({below}, 'copy', '$1', 'shard', '(.*)')",
+        f"max_over_time(({below})[10s:1s])",
+    ])
+
+
+def summed(chance: random.Random) -> str:
+    """A query whose results have lost the label, or that reaches for the other organization."""
+    below = kept(chance, 1)
+    return chance.choice([
+        f"sum({below})",
+        f"max without (tenant) ({below})",
+        f"topk(scalar(sum({below})), {below})",
+        f"quantile(0.99, {below}) + scalar(max({below}))",
+        f"sum_over_time(sum({below})[10s:1s])",
+        f"count_values by (shard) ('v', {below})",
+        f"vector(scalar(sum({below}))) # {{tenant=\"x\"}}",
+    ])
+
+
+def answers(side: Side, stack, checks: Checks, chance: random.Random):
+    """Generated queries, here and at Prometheus itself."""
+    # A range that ends here is full of samples.
+    now = f"{time.time():.3f}"
+
+    def series(result):
+        return sorted((json.dumps(s["metric"], sort_keys=True), s["value"][1]) for s in result)
+
+    with checks.check(f"{side.slug}: {QUERIES} queries give all of its own and nothing else"):
+        full = 0
+        for number in range(QUERIES):
+            query = {"query": kept(chance, chance.randrange(3)), "time": now}
+            direct = oauth.request("GET", f"{stack.prometheus_url}/api/v1/query?{urllib.parse.urlencode(query)}")
+            equal(direct.status, 200, f"Prometheus' own status for {query['query']}: {direct.text[:300]}")
+            plain = direct.json()["data"]["result"]
+            ours = [s for s in plain if s["metric"].get("tenant") == side.slug]
+            equal(series(side.data("/api/v1/query", query, ("GET", "POST")[number % 2])["result"]), series(ours), query["query"])
+            full += bool(ours) and len(ours) < len(plain)
+        equal(full > QUERIES // 3, True, f"{full} of the queries would have given both organizations' samples")
+    if side.slug != SMALL_TENANT:
+        return
+    with checks.check(f"{side.slug}: {QUERIES} aggregations have nothing of the other in them"):
+        for number in range(QUERIES):
+            query = {"query": summed(chance), "time": now}
+            for sample in side.data("/api/v1/query", query, ("GET", "POST")[number % 2])["result"]:
+                value = max(float(sample["value"][1]), float(sample["metric"].get("v", 0)))
+                equal(value < LIMIT, True, f"{query['query']} gives {value}")
+
+
+def lists(side: Side, checks: Checks):
+    """Series, labels, federation, rules, alerts."""
+    own = {"tenant": side.slug}
+    with checks.check(f"{side.slug}: series, labels and values are its own"):
+        found = side.data("/api/v1/series", [("match[]", "requests"), ("match[]", f'errors{{tenant="{side.slug}"}}')])
+        equal({s["tenant"] for s in found}, {side.slug}, "tenants of series")
+        equal(len(found), len(METRICS) * len(SHARDS), "series")
+        equal(side.data("/api/v1/label/tenant/values"), [side.slug], "values of tenant")
+        contains(side.data("/api/v1/labels", method="POST"), "shard", "labels")
+    with checks.check(f"{side.slug}: federation gives its own"):
+        answer = side.call("/federate", [("match[]", '{__name__=~".+"}')])
+        lines = [line for line in answer.text.splitlines() if line and not line.startswith("#")]
+        equal(bool(lines) and all(f'tenant="{side.slug}"' in line for line in lines), True, answer.text[:300])
+    with checks.check(f"{side.slug}: alerts and rules are its own"):
+        equal([a["labels"]["tenant"] for a in side.data("/api/v1/alerts")["alerts"]], [side.slug], "alerts")
+        rules = [r for g in side.data("/api/v1/rules")["groups"] for r in g["rules"]]
+        equal([r["labels"] for r in rules], [own], "rules")
+    for query, reason in {"up{": "selector_malformed", 'up{a="1" or b="2"}': "selector_not_enforceable"}.items():
+        with checks.check(f"{side.slug}: {query} is refused"):
+            answer = side.call("/api/v1/query", {"query": query})
+            equal((answer.status, answer.json()["reason"]), (400, reason), "refusal")
+    with checks.check(f"{side.slug}: what can't be narrowed is refused"):
+        equal(side.call("/api/v1/metadata").status, 403, "metadata")
+    with checks.check(f"{side.slug}: the other's series are nothing here"):
+        equal(side.call("/api/v1/query", {"query": f'requests{{tenant="{side.other}"}}'}).json()["data"]["result"], [], "result")
+
+
+def main() -> int:
+    """Both organizations on one stack."""
+    checks, chance = Checks("prometheus tenants"), random.Random(7)
+    tenants = [SMALL_TENANT, LARGE_TENANT]
+    exporter = Exporter(tenants)
+    scraped = f"- {{job_name: both, honor_labels: true, static_configs: [{{targets: ['127.0.0.1:{exporter.port}']}}]}}\n"
+    with harness.Stack(everything=False, scraped=scraped, rules=alerting(tenants)) as stack:
+        stack.add_organization()
+        ids = {slug: json.loads(stack.administer("org", "show", slug, "--json"))["id"] for slug in tenants}
+        stack.restart_with(configuration(stack))
+        base = stack.prometheus_url
+        await_true("all series", lambda: len(oauth.request("GET", base + "/api/v1/query?query=requests").json()["data"]["result"]) == 8)
+        await_true("both alerts", lambda: len(oauth.request("GET", base + "/api/v1/alerts").json()["data"]["alerts"]) == 2)
+        for slug, other in (tenants, tenants[::-1]):
+            side = Side(stack, slug, other, ids[slug])
+            answers(side, stack, checks, chance)
+            lists(side, checks)
+    return checks.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

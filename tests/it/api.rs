@@ -1,0 +1,253 @@
+//! `/api/v1`: who gets what, and never anything of another organization.
+
+use serde_json::{Value, json};
+use tollgate::config::own_api::{MOUNT, RULES};
+use tollgate::types::ScopeSet;
+
+use crate::harness::http1::{Conn, Request, Response};
+use crate::harness::{Caller, Gateway};
+
+const EVERYTHING: &str = "applications:read applications:write grants:read grants:write clients:read clients:write members:read \
+                          members:write audit:read";
+
+/// Two organizations, each with an administrator, and a member of the first. All gave their applications everything.
+struct World {
+    gw: Gateway,
+    admin: Caller,
+    member: Caller,
+    other: Caller,
+    /// A client that belongs to the first organization.
+    client: String,
+}
+
+impl World {
+    async fn new() -> Self {
+        let gw = Gateway::start().await;
+        let (acme, beta) = (gw.org("acme").await, gw.org("beta").await);
+        let (ada, eve) = (gw.user("ada@acme.test").await, gw.user("eve@acme.test").await);
+        let bob = gw.user("bob@beta.test").await;
+        gw.member(&acme, &ada, &["admin"]).await;
+        gw.member(&acme, &eve, &["viewer"]).await;
+        gw.member(&beta, &bob, &["admin"]).await;
+        let app = gw.client(None).await;
+        let admin = gw.grant_to(&acme, &ada, &app, EVERYTHING).await;
+        let member = gw.grant_to(&acme, &eve, &app, EVERYTHING).await;
+        let other = gw.grant_to(&beta, &bob, &app, EVERYTHING).await;
+        let mut world = Self { gw, admin, member, other, client: String::new() };
+        let made = world.post("/clients", &world.admin, &new_client("Acme Sync"), None).await;
+        assert_eq!(made.status, 201, "{made:?}");
+        let id = made.json()["client"]["id"].as_str().map(ToOwned::to_owned);
+        world.client = id.expect("an id");
+        world
+    }
+
+    async fn send(&self, request: &Request) -> Response {
+        Conn::open(self.gw.running.public).await.ask(request).await
+    }
+
+    async fn get(&self, path: &str, caller: &Caller) -> Response {
+        self.send(&Request::get(&format!("{MOUNT}{path}")).bearer(&caller.token)).await
+    }
+
+    async fn post(&self, path: &str, caller: &Caller, body: &Value, key: Option<&str>) -> Response {
+        self.with_body("POST", path, caller, body, key).await
+    }
+
+    async fn with_body(&self, method: &str, path: &str, caller: &Caller, body: &Value, key: Option<&str>) -> Response {
+        let mut request = Request::new(method, &format!("{MOUNT}{path}")).bearer(&caller.token);
+        if let Some(key) = key {
+            request = request.header("Idempotency-Key", key);
+        }
+        self.send(&request.header("Content-Type", "application/json").body(body.to_string())).await
+    }
+
+    async fn delete(&self, path: &str, caller: &Caller) -> Response {
+        self.send(&Request::new("DELETE", &format!("{MOUNT}{path}")).bearer(&caller.token)).await
+    }
+}
+
+fn new_client(name: &str) -> Value {
+    json!({ "kind": "confidential", "name": name, "redirect_uris": ["https://sync.test/cb"] })
+}
+
+/// Every operation as each caller, on things of the first organization. What would remove something comes last, and is tried by
+/// those who may not before the one who may.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_caller_gets_what_is_theirs() {
+    let world = World::new().await;
+    let victim = world.gw.user("victim@acme.test").await;
+    world.gw.member(&world.admin.org, &victim, &["viewer"]).await;
+    let doomed = world.gw.grant(&world.admin.org, &victim, &world.admin.client, "metrics:read").await;
+    let own = world.gw.grant(&world.admin.org, &world.admin.user, &world.admin.client, "metrics:read").await;
+    let mut rules = RULES.to_vec();
+    rules.sort_by_key(|r| (r.method == "DELETE", r.pattern != "/me/applications/{grant}", r.pattern == "/members/{user}"));
+    let mut table = format!("{:<36}{:>9}{:>8}{:>15}{:>7}\n", "", "stranger", "member", "other's admin", "admin");
+    let (admin, member, other) = (&world.admin, &world.member, &world.other);
+    for rule in rules {
+        let path = rule.pattern.replace("{client}", &world.client).replace("{user}", victim.id.as_str());
+        let grant = if rule.pattern.starts_with("/me/") { &own.id } else { &doomed.id };
+        let path = format!("{MOUNT}{}", path.replace("{grant}", grant.as_str()));
+        let body = match (rule.method, rule.pattern) {
+            ("POST", "/clients") => Some(new_client("Another")),
+            ("POST", _) => Some(json!({})),
+            ("PATCH", _) => Some(json!({ "state": "active" })),
+            ("PUT", _) => Some(json!({ "roles": ["viewer"] })),
+            _ => None,
+        };
+        let mut row = Vec::new();
+        for caller in [None, Some(member), Some(other), Some(admin)] {
+            let mut request = Request::new(rule.method, &path);
+            if let Some(caller) = caller {
+                request = request.bearer(&caller.token);
+            }
+            if let Some(body) = &body {
+                request = request.header("Content-Type", "application/json").body(body.to_string());
+            }
+            let answer = world.send(&request).await;
+            let text = String::from_utf8_lossy(&answer.body).into_owned();
+            if caller.is_none_or(|c| c.org.id != admin.org.id) {
+                // The log of others names the paths that they asked for themselves, and those hold the two last ids.
+                let own_words = rule.pattern == "/audit";
+                let never = [admin.org.id.as_str(), admin.user.id.as_str(), admin.grant.id.as_str(), "acme.test"];
+                let known = [world.client.as_str(), doomed.id.as_str()].into_iter().filter(|_| !own_words);
+                for secret in never.into_iter().chain(known) {
+                    assert!(!text.contains(secret), "{} {path} shows {secret}: {text}", rule.method);
+                }
+            }
+            row.push(answer.status);
+        }
+        let name = format!("{} {}", rule.method, rule.pattern);
+        table.push_str(&format!("{name:<36}{:>9}{:>8}{:>15}{:>7}\n", row[0], row[1], row[2], row[3]));
+    }
+    insta::assert_snapshot!(table);
+    world.gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_does_what_was_consented_to_and_no_more() {
+    let world = World::new().await;
+    let narrow = world.gw.grant_to(&world.admin.org, &world.admin.user, &world.admin.client, "clients:read").await;
+    assert_eq!(world.get("/clients", &narrow).await.status, 200);
+    let refused = world.post("/clients", &narrow, &new_client("x"), None).await;
+    assert_eq!((refused.status, refused.reason().as_deref()), (403, Some("insufficient_scope")), "{refused:?}");
+    let me = world.get("/me", &narrow).await.json();
+    assert_eq!((&me["scopes"], &me["organization"]["slug"]), (&json!(["clients:read"]), &json!("acme")));
+    let elsewhere = world.gw.token(&narrow.grant, "clients:read", &["https://gw.test/prometheus"]);
+    let answer = world.send(&Request::get(&format!("{MOUNT}/clients")).bearer(&elsewhere)).await;
+    assert_eq!(answer.status, 401, "a token for another API: {answer:?}");
+    let unknown = world.get("/nothing", &world.admin).await;
+    assert_eq!(unknown.status, 404);
+    world.gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn creations_are_repeated_without_harm() {
+    let world = World::new().await;
+    let first = world.post("/clients", &world.admin, &new_client("Once"), Some("k-1")).await;
+    assert_eq!(first.status, 201, "{first:?}");
+    let again = world.post("/clients", &world.admin, &new_client("Once"), Some("k-1")).await;
+    assert_eq!((again.status, &again.body), (201, &first.body), "the same client with the same secret");
+    assert_eq!((first.header("idempotency-replayed"), again.header("idempotency-replayed")), (None, Some("true")));
+    let other = world.post("/clients", &world.admin, &new_client("Twice"), Some("k-1")).await;
+    assert_eq!((other.status, &other.json()["code"]), (422, &json!("idempotency_key_reused")));
+    let theirs = world.post("/clients", &world.other, &new_client("Once"), Some("k-1")).await;
+    assert_ne!(theirs.body, first.body, "a key is its caller's own");
+    let refused = json!({ "kind": "public", "name": "No address" });
+    assert_eq!(world.post("/clients", &world.admin, &refused, Some("k-2")).await.status, 400);
+    assert_eq!(world.post("/clients", &world.admin, &new_client("Mended"), Some("k-2")).await.status, 201);
+    let listed = world.get("/clients", &world.admin).await.json();
+    let mut names: Vec<_> = listed["data"].as_array().expect("a list").iter().map(|c| c["name"].clone()).collect();
+    names.sort_by_key(ToString::to_string);
+    assert_eq!(names, ["Acme Sync", "Mended", "Once"]);
+    let secrets = format!("/clients/{}/secrets", world.client);
+    let one = world.post(&secrets, &world.admin, &json!({}), Some("k-1")).await;
+    let two = world.post(&secrets, &world.admin, &json!({}), None).await;
+    assert_eq!((one.status, two.status, one.body == two.body), (201, 201, false));
+    world.gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_hands_out_more_than_they_hold() {
+    let world = World::new().await;
+    // Somebody who manages members and clients, and reads metrics.
+    let clerk = world.gw.user("clerk@acme.test").await;
+    world.gw.member(&world.admin.org, &clerk, &["clerk"]).await;
+    let clerk = world.gw.grant_to(&world.admin.org, &clerk, &world.admin.client, EVERYTHING).await;
+    let eve = format!("/members/{}", world.member.user.id);
+    let put =
+        async |path: &str, roles: Value| world.with_body("PUT", path, &clerk, &json!({ "roles": roles }), None).await.status;
+    assert_eq!(put("/members/ada@acme.test", json!([])).await, 403, "an administrator is not the clerk's to unseat");
+    assert_eq!(put(&eve, json!(["admin"])).await, 403);
+    assert_eq!(put("/members/clerk@acme.test", json!(["clerk"])).await, 403, "nor the clerk's own");
+    assert_eq!(put("/members/bob@beta.test", json!([])).await, 404, "members of others are not known here");
+    let machine = |subject: &str| json!({ "kind": "machine", "name": "Robot", "subject": subject });
+    let beyond = world.post("/clients", &clerk, &machine("ada@acme.test"), None).await;
+    assert_eq!(beyond.status, 403, "{beyond:?}");
+    let made = world.post("/clients", &world.admin, &machine("ada@acme.test"), None).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let robot = made.json()["client"]["id"].as_str().expect("an id").to_owned();
+    let secret = world.post(&format!("/clients/{robot}/secrets"), &clerk, &json!({}), None).await;
+    assert_eq!(secret.status, 403, "its secret would be the administrator's power: {secret:?}");
+    let private = json!({ "scopes": "metrics:delete" });
+    let path = format!("/clients/{}", world.client);
+    assert_eq!(
+        world.with_body("PATCH", &path, &world.admin, &private, None).await.status,
+        403,
+        "private scopes are the operator's"
+    );
+    world.gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_come_in_pages_and_changes_are_on_record_as_the_callers() {
+    let world = World::new().await;
+    for name in ["a", "b", "c", "d"] {
+        world.gw.advance(1);
+        assert_eq!(world.post("/clients", &world.admin, &new_client(name), None).await.status, 201);
+    }
+    let mut names = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let page = world.get(&format!("/clients?limit=2{cursor}"), &world.admin).await.json();
+        names.extend(page["data"].as_array().expect("a list").iter().map(|c| c["name"].as_str().unwrap_or("").to_owned()));
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(names, ["d", "c", "b", "a", "Acme Sync"]);
+    for wrong in ["limit=0", "limit=1001", "limit=x", "nonsense=1"] {
+        let answer = world.get(&format!("/grants?{wrong}"), &world.admin).await;
+        assert_eq!((answer.status, answer.header("content-type")), (400, Some("application/problem+json")), "{wrong}");
+    }
+    let of_eve = world.get("/grants?user=EVE@acme.test&state=live", &world.admin).await.json();
+    assert_eq!(of_eve["data"].as_array().map(Vec::len), Some(1), "{of_eve}");
+
+    let gone = world.delete(&format!("/grants/{}", world.member.grant.id), &world.admin).await;
+    assert_eq!(gone.status, 204, "{gone:?}");
+    assert_eq!(world.get("/me", &world.member).await.status, 401, "it stopped before the answer");
+    let log = world.get("/audit?text=grant.revoke", &world.admin).await.json();
+    let record = &log["data"][0];
+    assert_eq!(record["ocsf"]["api"]["operation"], "grant.revoke.admin", "{log}");
+    assert_eq!(record["ocsf"]["actor"]["user"]["uid"], json!(world.admin.user.id));
+    assert_eq!(record["ocsf"]["actor"]["app_uid"], json!(world.admin.client.id));
+    let calls = world.get("/audit?api=tollgate-api&decision=allowed&limit=1000", &world.admin).await.json();
+    assert!(calls["data"].as_array().is_some_and(|d| d.len() >= 8), "calls of the API are calls: {calls}");
+    world.gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_the_api_is_given_to_who_asks_for_nothing_special() {
+    let gw = Gateway::start().await;
+    let mut conn = Conn::open(gw.running.public).await;
+    let everything = conn.ask(&Request::get("/.well-known/oauth-protected-resource")).await.json();
+    let advertised = everything["scopes_supported"].to_string();
+    let own = conn.ask(&Request::get("/.well-known/oauth-protected-resource/api/v1")).await.json();
+    assert_eq!(own.get("scopes_supported"), None);
+    for scope in ScopeSet::parse(EVERYTHING).expect("scopes").iter().filter(|s| s.as_str() != "audit:read") {
+        assert!(!advertised.contains(scope.as_str()), "{scope}");
+    }
+    let document = conn.ask(&Request::get("/api/v1/openapi.json")).await;
+    assert_eq!((document.status, &document.json()["openapi"]), (200, &json!("3.1.0")));
+    gw.running.stop().await;
+}

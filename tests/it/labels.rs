@@ -1,0 +1,134 @@
+//! One upstream for all organizations: whatever is asked, only the caller's own label is asked for.
+
+use bytes::Bytes;
+
+use crate::harness::audit::reason;
+use crate::harness::http1::{Conn, Request};
+use crate::harness::{Caller, Gateway, http2};
+
+const FORM: &str = "application/x-www-form-urlencoded";
+const SCOPES: &str = "metrics:read metrics:write rules:read alerts:read";
+
+async fn operator() -> (Gateway, Caller, Conn) {
+    let gw = Gateway::start().await;
+    let caller = gw.open_caller("acme", &["operator"], SCOPES).await;
+    let conn = Conn::open(gw.running.public).await;
+    (gw, caller, conn)
+}
+
+fn decoded(text: &str) -> Vec<(String, String)> {
+    url::form_urlencoded::parse(text.as_bytes()).into_owned().collect()
+}
+
+fn pair(name: &str, value: &str) -> (String, String) {
+    (name.to_owned(), value.to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn queries_reach_the_upstream_narrowed() {
+    let (gw, caller, mut conn) = operator().await;
+    let sum = r#"sum(rate(up{job="x",tenant="tenant-acme"}[5m]))"#;
+    let query = "query=sum(rate(up%7Bjob%3D%22x%22%7D%5B5m%5D))";
+    let response = conn.ask(&Request::get(&format!("/shared/api/v1/query?{query}&time=1")).bearer(&caller.token)).await;
+    assert_eq!(response.status, 200, "{response:?}");
+    let target = gw.upstream.last().target();
+    let (path, sent) = target.split_once('?').expect("a query");
+    assert_eq!((path, decoded(sent)), ("/api/v1/query", vec![pair("query", sum), pair("time", "1")]));
+
+    let post = |body: &str| {
+        Request::new("POST", "/shared/api/v1/query?time=1").bearer(&caller.token).header("Content-Type", FORM).body(body)
+    };
+    let long = format!("query=up%7Bjob%3D~%22{}%22%7D", "x".repeat(20_000));
+    for body in [query, &long, "query=up"] {
+        let response = conn.ask(&post(body)).await;
+        assert_eq!(response.status, 200, "{response:?}");
+        let seen = gw.upstream.last();
+        assert_eq!(seen.header("content-length"), seen.body.len().to_string());
+        let form = String::from_utf8(seen.body).expect("a form");
+        assert_eq!(form.matches("tenant%3D%22tenant-acme%22").count(), 1, "{form}");
+    }
+    let chunked = Request::new("POST", "/shared/api/v1/query")
+        .bearer(&caller.token)
+        .header("Content-Type", FORM)
+        .chunked(query.as_bytes(), 7);
+    assert_eq!(conn.ask(&chunked).await.status, 200);
+    let seen = gw.upstream.last();
+    assert!(seen.values("transfer-encoding").is_empty(), "{}", seen.text());
+    assert_eq!(decoded(&String::from_utf8_lossy(&seen.body)), [pair("query", sum)]);
+
+    let series = conn.ask(&Request::get("/shared/api/v1/label/job/values").bearer(&caller.token)).await;
+    assert_eq!(series.status, 200);
+    assert_eq!(
+        decoded(gw.upstream.last().target().split_once('?').expect("a query").1),
+        [pair("match[]", r#"{tenant="tenant-acme"}"#)]
+    );
+    let info = conn.ask(&Request::get("/shared/api/v1/status/buildinfo").bearer(&caller.token)).await;
+    assert_eq!((info.status, gw.upstream.last().target().as_str()), (200, "/api/v1/status/buildinfo"));
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn queries_over_http2_reach_the_upstream_narrowed() {
+    let (gw, caller, _) = operator().await;
+    let mut client = http2::Conn::open(gw.running.public).await;
+    let bearer = format!("Bearer {}", caller.token);
+    let request = http2::request("POST", "/shared/api/v1/query", &[("authorization", &bearer), ("content-type", FORM)]);
+    let response = client.ask(request, Some(Bytes::from_static(b"query=up"))).await.expect("an answer");
+    assert_eq!(response.status, 200, "{response:?}");
+    let seen = gw.upstream.last();
+    assert_eq!(decoded(&String::from_utf8_lossy(&seen.body)), [pair("query", r#"up{tenant="tenant-acme"}"#)]);
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_narrowed_is_refused_and_recorded() {
+    let (gw, caller, mut conn) = operator().await;
+    let get = |target: &str| Request::get(target).bearer(&caller.token);
+    let post = |target: &str, kind: &str, body: &str| {
+        Request::new("POST", target).bearer(&caller.token).header("Content-Type", kind).body(body)
+    };
+    let query = "/shared/api/v1/query";
+    let cases = [
+        (get("/shared/api/v1/query?query=up%7B"), 400, "selector_malformed"),
+        (get("/shared/api/v1/query?query=info(up)"), 400, "selector_not_enforceable"),
+        (get("/shared/api/v1/query?query=up&query=up"), 400, "parameter_repeated"),
+        (get(query), 400, "parameter_missing"),
+        (get("/shared/api/v1/query?query=up").body("query=down"), 400, "form_expected"),
+        (post("/shared/api/v1/query?query=up", FORM, "query=up"), 400, "parameter_repeated"),
+        (post(query, "text/plain", "query=up"), 400, "form_expected"),
+        (post(query, "multipart/form-data; boundary=x", "query=up"), 400, "form_expected"),
+        (post(query, FORM, "query=up").header("Content-Encoding", "gzip"), 400, "form_expected"),
+        (get("/shared/api/v1/metadata"), 403, "route_not_enforceable"),
+        (post("/shared/api/v1/write", "application/x-protobuf", "x"), 403, "route_not_enforceable"),
+        (post("/shared/api/v1/read", "application/x-protobuf", "x"), 403, "route_not_enforceable"),
+    ];
+    for (request, status, code) in cases {
+        let response = conn.ask(&request).await;
+        assert_eq!((response.status, response.reason().as_deref()), (status, Some(code)), "{response:?}");
+        let record = gw.record_of(&response).await;
+        assert_eq!((reason(&record), record.org.as_ref()), (code, Some(&caller.org.id)));
+    }
+    assert_eq!(gw.upstream.count(), 0);
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_list_everybody_lose_the_others() {
+    let (gw, caller, mut conn) = operator().await;
+    let alerts = |behave: &str| {
+        Request::get("/shared/api/v1/alerts").bearer(&caller.token).header("Accept-Encoding", "gzip").header("X-Behave", behave)
+    };
+    let response = conn.ask(&alerts("alerts")).await;
+    assert_eq!(response.status, 200, "{response:?}");
+    assert_eq!(response.text(), r#"{"data":{"alerts":[{"labels":{"tenant":"tenant-acme"}}]},"status":"success"}"#);
+    assert!(gw.upstream.last().values("accept-encoding").is_empty());
+    let missing = conn.ask(&alerts("missing")).await;
+    assert_eq!((missing.status, missing.text().as_str()), (404, r#"{"status":"error"}"#), "errors have nothing to lose");
+    for behave in ["compressed", "chunked"] {
+        let mut conn = Conn::open(gw.running.public).await;
+        conn.send(&alerts(behave).bytes()).await;
+        let text = conn.try_response().await.map(|r| r.text()).unwrap_or_default();
+        assert!(!text.contains("tenant-beta") && !text.contains("hello"), "{behave}: {text}");
+    }
+    gw.running.stop().await;
+}

@@ -1,0 +1,96 @@
+//! How often and how much at once: answers, records, and who is counted with whom.
+
+use crate::harness::audit::reason;
+use crate::harness::http1::{Conn, Request, ask};
+use crate::harness::{Gateway, within};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_over_its_rate_is_told_when_to_come_back() {
+    let gw = Gateway::start().await;
+    let caller = gw.caller("acme", &["reader"], "metrics:read").await;
+    let other = gw.grant_to(&caller.org, &caller.user, &gw.client(None).await, "metrics:read").await;
+    let get = |token: &str| Request::get("/tight/rate").bearer(token);
+    let mut conn = Conn::open(gw.running.public).await;
+    for _ in 0..2 {
+        assert_eq!(conn.ask(&get(&caller.token)).await.status, 200);
+    }
+    let response = conn.ask(&get(&caller.token)).await;
+    assert_eq!((response.status, response.reason().as_deref()), (429, Some("rate_limited")), "{response:?}");
+    assert_eq!(response.header("retry-after"), Some("5"));
+    let record = gw.record_of(&response).await;
+    assert_eq!((reason(&record), record.org.as_ref()), ("rate_limited", Some(&caller.org.id)));
+    assert_eq!(conn.ask(&get(&other.token)).await.status, 200, "another client of the same user");
+    assert_eq!(gw.upstream.count(), 3);
+    gw.advance(5);
+    assert_eq!(conn.ask(&get(&caller.token)).await.status, 200);
+    assert_eq!(conn.ask(&get(&caller.token)).await.status, 429);
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_no_token_is_counted_by_address() {
+    let gw = Gateway::start().await;
+    let mut statuses = Vec::new();
+    for _ in 0..4 {
+        statuses.push(ask(gw.running.public, &Request::get("/tight/address")).await.status);
+    }
+    assert_eq!(statuses, [200, 200, 200, 429]);
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tool_over_its_rate_is_refused_in_json_rpc() {
+    let gw = Gateway::start().await;
+    let caller = gw.open_caller("acme", &["agent"], "mcp:few:invoke").await;
+    let mut conn = Conn::open(gw.running.public).await;
+    let call = |tool: &str| {
+        let body = format!(
+            "{{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"tools/call\",\"params\":{{\"name\":\"{tool}\",\"arguments\":{{}}}}}}"
+        );
+        Request::new("POST", "/mcp/few").bearer(&caller.token).header("Content-Type", "application/json").body(body)
+    };
+    assert_eq!(conn.ask(&call("echo")).await.status, 200);
+    let refused = conn.ask(&call("echo")).await;
+    assert_eq!((refused.status, refused.header("retry-after")), (429, Some("60")), "{refused:?}");
+    let json = refused.json();
+    assert_eq!((&json["id"], &json["error"]["data"]["reason"]), (&7.into(), &"rate_limited".into()), "{json}");
+    assert_eq!(reason(&gw.record_of(&refused).await), "rate_limited");
+    assert_eq!(conn.ask(&call("other")).await.status, 200, "another tool has its own rate");
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_route_serves_as_many_at_once_as_it_may() {
+    let gw = Gateway::start().await;
+    let caller = gw.caller("acme", &["reader"], "metrics:read").await;
+    let get = || Request::get("/tight/one").bearer(&caller.token);
+    let mut first = Conn::open(gw.running.public).await;
+    first.send(&get().header("X-Behave", "hold").bytes()).await;
+    gw.upstream.asked(1).await;
+    let response = ask(gw.running.public, &get()).await;
+    assert_eq!((response.status, response.reason().as_deref()), (429, Some("too_many_at_once")), "{response:?}");
+    assert_eq!(response.header("retry-after"), Some("1"));
+    gw.upstream.emit("");
+    assert_eq!(first.response().await.status, 200);
+    within("room for another", async {
+        while ask(gw.running.public, &get()).await.status != 200 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_over_the_cap_of_its_route_is_refused() {
+    let gw = Gateway::start().await;
+    let caller = gw.caller("acme", &["reader"], "metrics:read").await;
+    let post = || Request::new("POST", "/tight/small").bearer(&caller.token);
+    assert_eq!(ask(gw.running.public, &post().body("0123456789")).await.status, 200);
+    let declared = ask(gw.running.public, &post().body("0123456789a")).await;
+    assert_eq!((declared.status, declared.reason().as_deref()), (413, Some("body_too_large")), "{declared:?}");
+    assert_eq!(gw.upstream.count(), 1);
+    let streamed = ask(gw.running.public, &post().chunked(b"0123456789abcdef", 4)).await;
+    assert_eq!((streamed.status, streamed.reason().as_deref()), (413, Some("body_too_large")), "{streamed:?}");
+    gw.running.stop().await;
+}
