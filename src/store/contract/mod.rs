@@ -188,6 +188,7 @@ contract! {
     }
     coverage {
         every_change_is_recorded_and_told
+        what_people_decide_is_recorded_and_told
         a_refused_change_leaves_nothing
     }
 }
