@@ -233,6 +233,7 @@ impl Prover<'_> {
             routes: rules.table?,
             listing: rules.listing,
             tenancy: Tenancy::default(),
+            rates: Vec::new(),
             advertised: ScopeSet::default(),
             allowed_origins: Vec::new(),
             identity_headers: Vec::new(),

@@ -102,20 +102,25 @@ pub(super) fn mcp(name: &ApiName, invoke: &ScopeSet, (at, catalogue): (&KeyPath,
             methods: vec![Method::POST, Method::GET, Method::DELETE],
             scopes: Some(invoke.clone()),
         },
-        route: Route {
-            id,
-            access: Access::Scopes(catalogue.bits(invoke)),
-            encoded_slash: false,
-            org_captures: Vec::new(),
-            index_captures: Vec::new(),
-            operation: None,
-            enforce: None,
-            rates: Vec::new(),
-            max_concurrent: None,
-            max_body: None,
-        },
+        route: plain(id, Access::Scopes(catalogue.bits(invoke))),
     });
     rules(draft.into_iter().collect(), found)
+}
+
+/// A route with nothing but its id and who may use it.
+const fn plain(id: RouteId, access: Access) -> Route {
+    Route {
+        id,
+        access,
+        encoded_slash: false,
+        org_captures: Vec::new(),
+        index_captures: Vec::new(),
+        operation: None,
+        enforce: None,
+        rates: Vec::new(),
+        max_concurrent: None,
+        max_body: None,
+    }
 }
 
 /// The rules of our own JSON API.
@@ -131,10 +136,11 @@ pub(super) fn own(name: &ApiName, (at, catalogue): (&KeyPath, &Catalogue), found
         let id = RouteId::parse(&format!("{name}.{}", rule.id)).ok();
         let method = Method::from_bytes(rule.method.as_bytes()).ok();
         let Some(((pattern, id), method)) = pattern.zip(id).zip(method) else { continue };
-        let meta = RouteMeta { id, pattern: rule.pattern.to_owned(), methods: vec![method], scopes };
-        drafts.push(Draft { at: at.clone(), pattern, meta, encoded_slash: false, org_captures: Vec::new() });
+        let access = scopes.as_ref().map_or(Access::Public, |scopes| Access::Scopes(catalogue.bits(scopes)));
+        let meta = RouteMeta { id: id.clone(), pattern: rule.pattern.to_owned(), methods: vec![method], scopes };
+        drafts.push(Draft { at: at.clone(), pattern, meta, route: plain(id, access) });
     }
-    rules(drafts, catalogue, found)
+    rules(drafts, found)
 }
 
 fn draft(
