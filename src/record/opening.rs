@@ -26,7 +26,8 @@ pub struct Caller {
 }
 
 /// A caller as journal text.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(transparent)]
 pub struct CallerText(Box<RawValue>);
 
 impl CallerText {
@@ -70,12 +71,7 @@ pub struct Opening<'a> {
     /// What the route needs.
     pub scopes_needed: &'a ScopeSet,
     /// Who calls; `None` on public routes.
-    #[serde(serialize_with = "text")]
     pub caller: Option<&'a CallerText>,
-}
-
-fn text<S: serde::Serializer>(caller: &Option<&CallerText>, s: S) -> Result<S::Ok, S::Error> {
-    caller.map(|c| &*c.0).serialize(s)
 }
 
 impl<'a> Opening<'a> {

@@ -134,16 +134,17 @@ async fn the_catalogue_is_searched_without_losing_what_was_entered() {
         assert!(page.body.contains(kept), "{kept}: {}", page.body);
     }
     assert!(page.body.contains("id=\"kind-public\" name=\"kind\" value=\"public\" required checked"), "{}", page.body);
-    assert!(!page.body.contains("value=\"clients:write\""), "private scopes are nobody's to ask for");
+    assert!(!page.body.contains("value=\"upstream:inspect\""), "private scopes are nobody's to ask for");
     assert!(!page.body.contains("value=\"mcp:tollgate:invoke\"") && page.body.contains("more don't match"), "{}", page.body);
     assert!(world.node.store.apps(None).await.expect("apps").is_empty(), "a search saves nothing");
     let by_address = world.get(Some(&ada), "/orgs/acme/apps/new?find=audit").await;
     assert!(by_address.body.contains("value=\"audit:read\"") && !by_address.body.contains("value=\"mcp:tollgate:invoke\""));
 
     let flawed =
-        post(&world, &ada, "/orgs/acme/apps/new", "name=&redirect_uris=nowhere&scopes=clients%3Awrite&kind=public&save=1").await;
+        post(&world, &ada, "/orgs/acme/apps/new", "name=&redirect_uris=nowhere&scopes=upstream%3Ainspect&kind=public&save=1")
+            .await;
     assert_eq!(flawed.status, StatusCode::UNPROCESSABLE_ENTITY);
-    for named in ["Name needs 1 to 100 characters", "Redirect URIs", "clients:write is private", "\nnowhere</textarea>"] {
+    for named in ["Name needs 1 to 100 characters", "Redirect URIs", "upstream:inspect is private", "\nnowhere</textarea>"] {
         assert!(flawed.body.contains(named), "{named}: {}", flawed.body);
     }
 }

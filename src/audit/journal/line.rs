@@ -47,7 +47,7 @@ pub(super) struct Closing<'a> {
 #[serde(rename_all = "snake_case")]
 enum Written<'a> {
     #[serde(borrow)]
-    Begin(Opened<'a>),
+    Begin(Box<Opened<'a>>),
     Open(Box<AuditRecord>),
     Close(Closed),
     Whole(Box<AuditRecord>),

@@ -51,7 +51,7 @@ fn lines_of_many_threads_stay_whole() {
             scope.spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
                 for n in 0..1000 {
-                    let call = runtime.block_on(begin(&journal, &opening(thread * 1000 + n))).unwrap();
+                    let call = runtime.block_on(begin(journal, &opening(thread * 1000 + n))).unwrap();
                     call.close(completed(200));
                 }
             });
