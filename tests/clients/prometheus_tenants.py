@@ -124,7 +124,7 @@ def summed(chance: random.Random) -> str:
     return chance.choice([
         f"sum({below})",
         f"max without (tenant) ({below})",
-        f"topk(scalar(sum({below})), {below})",
+        f"topk(scalar(sum({below}) or vector(1)), {below})",
         f"quantile(0.99, {below}) + scalar(max({below}))",
         f"sum_over_time(sum({below})[10s:1s])",
         f"count_values by (shard) ('v', {below})",
