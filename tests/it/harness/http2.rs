@@ -55,7 +55,8 @@ impl Conn {
         let mut send = within("room for a stream", self.send.clone().ready()).await?;
         let (response, mut stream) = send.send_request(request, body.is_none())?;
         if let Some(body) = body {
-            stream.send_data(body, true)?;
+            // Who refuses by the head alone may have reset the stream by now: the response says so.
+            let _ = stream.send_data(body, true);
         }
         Ok(Begun(response))
     }
