@@ -7,9 +7,11 @@ mod ready;
 mod reload;
 mod tasks;
 
+use std::fs::DirBuilder;
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -127,6 +129,12 @@ pub struct Running {
     reloader: Arc<reload::Reloader>,
 }
 
+/// An empty volume is enough to start on.
+fn make_data_dir(path: &Path) -> Result<(), BootError> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|source| BootError::Data { path: path.to_owned(), source })
+}
+
 /// Starts a gateway.
 ///
 /// # Errors
@@ -138,6 +146,7 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
         None => (bind(config.listen.public)?, bind(config.listen.admin)?),
     };
     let id = NodeId::generate(clock.now(), &*entropy);
+    make_data_dir(&config.data_dir)?;
     let store = sql::open(config.store_url.expose_secret(), &id, Arc::clone(&entropy)).await?;
     let admin_token = admin::write_secret(&config.data_dir, &*entropy)
         .map_err(|source| BootError::Data { path: admin::secret_path(&config.data_dir), source })?;

@@ -47,12 +47,23 @@ impl When {
     }
 }
 
+/// What lies ahead is rounded to the nearest unit: what was just given for 90 days ends in 90 days, not in 89.
 fn relative(seconds: i64) -> String {
-    let span = duration_words(Duration::from_secs(seconds.unsigned_abs()));
+    let (span, half) = (seconds.unsigned_abs(), half_a_unit(seconds.unsigned_abs()));
     match seconds {
         -4..=4 => "just now".to_owned(),
-        ..-4 => format!("{span} ago"),
-        _ => format!("in {span}"),
+        ..-4 => format!("{} ago", duration_words(Duration::from_secs(span))),
+        _ => format!("in {}", duration_words(Duration::from_secs(span + half))),
+    }
+}
+
+/// Half of the unit that a span is told in up to 120 days, seconds.
+const fn half_a_unit(seconds: u64) -> u64 {
+    match seconds {
+        ..60 => 0,
+        60..3_600 => 30,
+        3_600..86_400 => 1_800,
+        _ => 43_200,
     }
 }
 
@@ -107,6 +118,8 @@ mod tests {
         assert_eq!(at(-120).relative, "2 minutes ago");
         assert_eq!(at(-86_400).relative, "1 day ago");
         assert_eq!(at(7_200).relative, "in 2 hours");
+        assert_eq!(at(90 * 86_400 - 6).relative, "in 90 days");
+        assert_eq!(at(-90 * 86_400 + 6).relative, "89 days ago");
         assert_eq!(When::new(Timestamp::from_millis(i64::MAX), now).rfc3339, "1970-01-01T00:00:00Z");
         assert_eq!(at(-120).rfc3339, "2026-11-21T22:48:29Z");
         assert_eq!(at(-120).exact, "21 Nov 2026, 22:48:29 UTC");

@@ -1,13 +1,17 @@
 //! Connections and their deadlines, the drain, many gateways in one process.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use tollgate::boot::{self, Options};
+use tollgate::config::Config;
 use tollgate::store::{AuditFilter, sql};
 use tollgate::types::{NodeId, SystemEntropy};
 
 use crate::harness::audit::outcome;
+use crate::harness::gateway::{config_text, secret};
 use crate::harness::http1::{Conn, Request, ask};
-use crate::harness::{Gateway, PATIENCE, Setup, http2, within};
+use crate::harness::{Gateway, PATIENCE, Setup, Upstream, http2, within};
 
 async fn limited(limits: &'static str) -> Gateway {
     Gateway::start_with(Setup { limits, ..Setup::default() }).await
@@ -168,4 +172,26 @@ async fn many_streams_share_a_connection() {
     }
     assert_eq!(gw.upstream.count(), 60);
     gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_volume_is_enough_to_start_on() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let (dir, upstream) = (tempfile::tempdir().expect("a directory"), Upstream::start().await);
+    let data = dir.path().join("volume/data");
+    let beside = format!("dir = \"{}\"", dir.path().display());
+    let listen = "public = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"";
+    let text = config_text(dir.path(), upstream.address, &Setup::default(), listen);
+    let text = text.replacen(&beside, &format!("dir = \"{}\"", data.display()), 1);
+    let store = format!("sqlite:{}/tollgate.db", data.display());
+    let environment = move |name: &str| match name {
+        "SECRET" => Some(secret()),
+        "STORE" => Some(store.clone()),
+        _ => None,
+    };
+    let (config, _) = Config::parse(&text, &environment, 1).unwrap_or_else(|e| panic!("a sound configuration: {e:?}"));
+    let running = boot::start(Options::new(config, None, Arc::new(environment))).await.expect("it starts");
+    assert_eq!(std::fs::metadata(&data).expect("it was made").permissions().mode() & 0o777, 0o700);
+    running.stop().await;
 }

@@ -75,7 +75,7 @@ async fn one(
         grants_total: known.grants,
         registered: When::new(known.client.created_at, now),
         first_granted: known.first_granted_at.map(|at| When::new(at, now)),
-        first_used: known.first_used_at.map(|at| When::new(at, now)),
+        first_used: known.first_used_at.map(|day| When::of_day(day, now)),
         last_used: known.last_used_at.map(|at| When::new(at, now)),
         restricted: known.policy.scopes.is_some(),
         scopes: scopes(config, &known),
