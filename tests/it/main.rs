@@ -7,6 +7,7 @@ mod answers;
 mod api;
 mod crash;
 mod harness;
+mod hooks;
 mod hygiene;
 mod keys;
 mod labels;
