@@ -7,7 +7,7 @@ use crate::node::Node;
 use crate::pages::DisplayName;
 use crate::record::{AuditRecord, ControlEvent, Event, Operation};
 use crate::store::{GrantFacts, NewDelivery, Org, StoreError, User};
-use crate::types::{ClientId, GrantId, RoleName, ScopeSet, UserId};
+use crate::types::{ClientId, GrantId, RoleName, ScopeSet, ScopeToken, UserId};
 
 /// What administers the members of an organization.
 const ADMINISTERS: &str = "members:write";
@@ -122,7 +122,7 @@ impl<'r> Told<'r> {
                 "by": self.by.as_ref().map(person),
                 "client": self.client.as_ref().map(|(id, name)| json!({ "id": id.as_str(), "name": name })),
                 "grant": self.grant.as_ref().map(|g| g.grant.id.as_str()),
-                "scopes": self.scopes().iter().map(|scope| scope.as_str()).collect::<Vec<_>>(),
+                "scopes": self.scopes().iter().map(ScopeToken::as_str).collect::<Vec<_>>(),
                 "roles": self.roles.iter().map(|role| role.as_str()).collect::<Vec<_>>(),
                 "from": {
                     "address": origin.peer.map(|peer| peer.ip().to_canonical().to_string()),
