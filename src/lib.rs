@@ -8,6 +8,7 @@ pub mod boot;
 pub mod cli;
 pub mod config;
 pub mod gateway;
+pub mod hooks;
 pub mod labels;
 pub mod listener;
 pub mod manual;

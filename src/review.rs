@@ -1,6 +1,5 @@
 //! Access review: who authorized what in an organization, what of it works now, and what was never used.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -9,16 +8,14 @@ use utoipa::ToSchema;
 use crate::config::Config;
 use crate::node::Node;
 use crate::record::csv_row;
-use crate::store::{ClientOrigin, GrantFacts, GrantState, GrantUse, Org, StoreError};
+use crate::store::{ClientOrigin, GrantFacts, Org, StoreError};
 use crate::token::{effective, standing};
 use crate::types::{ClientId, GrantId, RoleName, ScopeSet, Timestamp, UserId, rfc3339};
 
 /// Access that was not used for so long is proposed for removal.
 pub const STALE: Duration = Duration::from_hours(24 * 90);
-/// Days that are looked back for the use of a scope: as long as use is ever remembered.
-const DAYS: u32 = 3650;
-/// Grants whose use is read at once.
-const CHUNK: usize = 100;
+/// Grants that are read at once.
+const BATCH: u32 = 500;
 
 /// One live grant, as it is reviewed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -93,27 +90,71 @@ impl Proposal {
     }
 }
 
+/// How many live grants `org` has, and how many of them are proposed for removal.
+///
+/// # Errors
+/// When the store fails.
+pub async fn count(node: &Node, org: &Org) -> Result<(u64, u64), StoreError> {
+    let now = node.now();
+    node.store.count_live_grants(&org.id, now, now.minus(STALE)).await
+}
+
+/// A page of the live grants of `org`, what was not used for longest first; at most `limit` after skipping `offset`.
+///
+/// # Errors
+/// When the store fails.
+pub async fn page(node: &Node, config: &Config, org: &Org, page: (u32, u32)) -> Result<Vec<Entry>, StoreError> {
+    let now = node.now();
+    let facts = node.store.idle_grants(&org.id, now, page).await?;
+    described(node, config, &facts, now).await
+}
+
+/// Where a report goes on: behind a grant.
+pub type Place = (Timestamp, GrantId);
+
+/// The next live grants of `org` in the order in which they were made, behind `after`; none at the end. A few at a time, so that
+/// no report is ever whole in memory.
+///
+/// # Errors
+/// When the store fails.
+pub async fn batch(
+    node: &Node,
+    config: &Config,
+    org: &Org,
+    after: Option<&Place>,
+) -> Result<(Vec<Entry>, Option<Place>), StoreError> {
+    let now = node.now();
+    let facts = node.store.live_grants(&org.id, now, after, BATCH).await?;
+    let place = facts.last().map(|last| (last.grant.created_at, last.grant.id.clone()));
+    Ok((described(node, config, &facts, now).await?, place))
+}
+
 /// Every live grant of `org`; what was not used for longest comes first.
 ///
 /// # Errors
 /// When the store fails.
 pub async fn entries(node: &Node, config: &Config, org: &Org) -> Result<Vec<Entry>, StoreError> {
-    let now = node.now();
-    let mut facts = node.store.grants_of_org(&org.id).await?;
-    facts.retain(|f| f.grant.state == GrantState::Live && f.grant.expires_at.is_none_or(|end| now < end));
-    let mut entries = Vec::with_capacity(facts.len());
-    // The use of a grant over years is large until it is summed up: a few at a time.
-    for some in facts.chunks(CHUNK) {
-        let ids: Vec<_> = some.iter().map(|f| f.grant.id.clone()).collect();
-        let mut usage: HashMap<_, _> = node.store.grant_use(&ids, now, DAYS).await?.into_iter().collect();
-        entries.extend(some.iter().map(|f| Entry::of(config, f, &usage.remove(&f.grant.id).unwrap_or_default(), now)));
+    let (mut all, mut place) = (Vec::new(), None);
+    loop {
+        let (some, next) = batch(node, config, org, place.as_ref()).await?;
+        all.extend(some);
+        if next.is_none() {
+            break;
+        }
+        place = next;
     }
-    entries.sort_by_key(|e| e.last_used_at.unwrap_or(e.granted_at));
-    Ok(entries)
+    all.sort_by_key(|e| e.last_used_at.unwrap_or(e.granted_at));
+    Ok(all)
+}
+
+async fn described(node: &Node, config: &Config, facts: &[GrantFacts], now: Timestamp) -> Result<Vec<Entry>, StoreError> {
+    let ids: Vec<_> = facts.iter().map(|f| f.grant.id.clone()).collect();
+    let mut used = node.store.scopes_used(&ids).await?;
+    Ok(facts.iter().map(|f| Entry::of(config, f, &used.remove(&f.grant.id).unwrap_or_default(), now)).collect())
 }
 
 impl Entry {
-    fn of(config: &Config, facts: &GrantFacts, usage: &GrantUse, now: Timestamp) -> Self {
+    fn of(config: &Config, facts: &GrantFacts, used: &ScopeSet, now: Timestamp) -> Self {
         let grant = &facts.grant;
         let suspended = standing(facts, now).err();
         let works = effective(config, facts, &grant.scopes).now;
@@ -128,10 +169,10 @@ impl Entry {
             client_origin: facts.client.origin,
             granted_at: grant.created_at,
             expires_at: grant.expires_at,
-            last_used_at: usage.last_used_at,
+            last_used_at: grant.last_used_at,
             scopes: grant.scopes.clone(),
             effective_scopes: if suspended.is_some() { ScopeSet::default() } else { config.catalogue.scopes(&works) },
-            unused_scopes: grant.scopes.difference(&usage.scopes_used),
+            unused_scopes: grant.scopes.difference(used),
             suspended: suspended.map(|refusal| refusal.to_string()),
             proposal: Proposal::Keep,
         };
@@ -150,11 +191,15 @@ impl Entry {
     }
 }
 
-/// The report as JSON, indented.
+/// A part of the report as JSON: one entry on a line, with what stands between it and the one before.
 #[must_use]
-pub fn json(entries: &[Entry]) -> String {
-    let mut text = serde_json::to_string_pretty(entries).unwrap_or_default();
-    text.push('\n');
+pub fn json_lines(entries: &[Entry], first: bool) -> String {
+    let mut text = String::with_capacity(entries.len() * 512);
+    for (n, entry) in entries.iter().enumerate() {
+        text.push_str(if first && n == 0 { "[\n" } else { ",\n" });
+        // Text keys and plain values: nothing in it can fail.
+        text.push_str(&serde_json::to_string(entry).unwrap_or_default());
+    }
     text
 }
 
@@ -165,9 +210,9 @@ const fn origin(origin: ClientOrigin) -> &'static str {
     }
 }
 
-/// The report as CSV (RFC 4180); no cell can start a formula.
+/// The first line of the report as CSV (RFC 4180).
 #[must_use]
-pub fn csv(entries: &[Entry]) -> String {
+pub fn csv_head() -> String {
     let head = [
         "grant",
         "user",
@@ -185,7 +230,19 @@ pub fn csv(entries: &[Entry]) -> String {
         "suspended",
         "proposal",
     ];
-    let mut text = csv_row(&head.map(ToOwned::to_owned));
+    csv_row(&head.map(ToOwned::to_owned))
+}
+
+/// The report as CSV (RFC 4180); no cell can start a formula.
+#[must_use]
+pub fn csv(entries: &[Entry]) -> String {
+    csv_head() + &csv_lines(entries)
+}
+
+/// A part of the report as CSV, without the first line.
+#[must_use]
+pub fn csv_lines(entries: &[Entry]) -> String {
+    let mut text = String::new();
     for e in entries {
         let when = |at: Option<Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
         text.push_str(&csv_row(&[

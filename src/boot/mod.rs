@@ -34,7 +34,7 @@ use crate::store::{StoreError, sql};
 use crate::telemetry::Metrics;
 use crate::token::TokenFault;
 use crate::types::{Clock, Entropy, NodeId, PlainToken, SystemClock, SystemEntropy};
-use crate::{api, oauth, own_mcp, web};
+use crate::{api, hooks, oauth, own_mcp, web};
 
 pub use direct::{Direct, open};
 pub use drain::signalled;
@@ -196,6 +196,7 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
         tokio::spawn(tasks::measure(Arc::clone(&node), Arc::clone(&metrics), stop.clone())),
         tokio::spawn(tasks::keep_house(Arc::clone(&node), stop.clone())),
         tokio::spawn(tasks::probe(Arc::clone(&node), stop.clone())),
+        tokio::spawn(hooks::run(Arc::clone(&node), stop.clone())),
     ];
     node.settle().await?;
     let admin = serve_admin(admin_socket, admin::router(admin_state), stop.clone(), &mut running)?;

@@ -29,10 +29,10 @@ pub use error::{ConfigError, ConfigErrors, Warning};
 pub use list::List;
 pub use matrix::Matrix;
 pub use model::{
-    Access, Api, ApiKind, AuditPolicy, Config, DeploymentSecret, Endpoint, InjectedHeader, Limits, Listen, OAuthPolicy, Rate,
-    Roles, Route, RouteMeta, Target, Tell, Tenancy, Upstream, UpstreamTimeouts,
+    Access, Api, ApiKind, AuditPolicy, Config, DeploymentSecret, Endpoint, Hook, HookTarget, InjectedHeader, Limits, Listen,
+    OAuthPolicy, Rate, Roles, Route, RouteMeta, Target, Tell, Tenancy, Upstream, UpstreamTimeouts,
 };
 pub use quickstart::{Quickstart, ToolRule};
-pub use raw::{Enforce, Per};
+pub use raw::{Enforce, HookEvent, Per};
 pub use secrets::{Environment, ProcessEnvironment};
 pub use written::{ByteSize, Kind, Origin, Written};

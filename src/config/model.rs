@@ -1,18 +1,19 @@
 //! The proved configuration.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use secrecy::SecretString;
+use secrecy::{SecretSlice, SecretString};
+use url::Url;
 
-use super::{Catalogue, Enforce, Per};
+use super::{Catalogue, Enforce, HookEvent, Per};
 use crate::mcp::ServerPolicy;
 use crate::routing::{MountTable, RouteTable};
-use crate::types::{ApiName, Issuer, ResourceId, RoleName, RouteId, ScopeBits, ScopeSet};
+use crate::types::{ApiName, Issuer, ResourceId, RoleName, RouteId, ScopeBits, ScopeSet, Slug};
 
 /// One whole configuration. A request sees one, from its first stage to its last.
 #[derive(Debug)]
@@ -43,6 +44,8 @@ pub struct Config {
     pub oauth: OAuthPolicy,
     /// The audit log.
     pub audit: AuditPolicy,
+    /// Who is told of security events.
+    pub hooks: Vec<Arc<Hook>>,
 }
 
 impl Config {
@@ -356,4 +359,36 @@ pub struct AuditPolicy {
     pub power_safe: bool,
     /// How long records are kept.
     pub retention: Duration,
+}
+
+/// Somebody who is told of security events.
+#[derive(Debug)]
+pub struct Hook {
+    /// Its name.
+    pub name: ApiName,
+    /// How it is told.
+    pub target: HookTarget,
+    /// The organization that it is told about; `None` is every one.
+    pub organization: Option<Slug>,
+    /// What it is told; never empty.
+    pub events: BTreeSet<HookEvent>,
+}
+
+/// How a hook is told.
+#[derive(Debug)]
+pub enum HookTarget {
+    /// By a signed POST.
+    Webhook {
+        /// Where to.
+        url: Url,
+        /// Signs what is posted.
+        secret: SecretSlice<u8>,
+    },
+    /// By a program.
+    Command {
+        /// Its absolute path.
+        program: PathBuf,
+        /// Its arguments.
+        arguments: Vec<String>,
+    },
 }

@@ -1,6 +1,7 @@
 //! From [`RawConfig`] to [`Config`], or to everything that is wrong with its meaning.
 
 mod apis;
+mod hooks;
 mod limits;
 mod mounts;
 mod policy;
@@ -79,6 +80,7 @@ pub(super) fn prove(raw: &RawConfig, around: &Surroundings<'_>) -> Result<(Confi
     let secret = sections::secret(raw, &root, &mut found);
     let oauth = sections::oauth(&raw.oauth, &root.key("oauth"), &mut found);
     let audit = sections::audit(&raw.audit, &root.key("audit"), &mut found);
+    let hooks = hooks::all(raw, &mut found);
     scopes::unused(raw, &packs, (&catalogue, &apis), &mut found);
     let (Some(store_url), Some(secret), Some(mounts), true) = (store_url, secret, mounts, found.errors.is_empty()) else {
         return Err(found.errors);
@@ -97,6 +99,7 @@ pub(super) fn prove(raw: &RawConfig, around: &Surroundings<'_>) -> Result<(Confi
         mounts,
         oauth,
         audit,
+        hooks,
     };
     Ok((config, found.warnings))
 }

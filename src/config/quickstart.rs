@@ -142,6 +142,7 @@ impl Quickstart {
             roles: BTreeMap::new(),
             upstreams: List::default(),
             apis: List::default(),
+            hooks: List::default(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The file as it is written. The schema and the reference page are made from these types and their comments.
 
+mod hooks;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -9,6 +11,8 @@ use http::{HeaderName, Method};
 use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use hooks::{HookEvent, RawHook};
 
 use super::list::List;
 use super::written::{ByteSize, Origin, Written};
@@ -55,6 +59,9 @@ pub struct RawConfig {
     /// The APIs that are mounted on the public URL. What is not mounted, and what no route of a mounted API names, is refused.
     #[serde(default)]
     pub apis: List<RawApi>,
+    /// Who is told of security events.
+    #[serde(default)]
+    pub hooks: List<RawHook>,
 }
 
 /// Sockets.

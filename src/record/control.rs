@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::types::ScopeSet;
+use crate::types::{RoleName, ScopeSet};
 
 macro_rules! operations {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
@@ -30,6 +30,8 @@ operations! {
     LoginOk = "login.ok",
     /// A sign-in was refused.
     LoginFail = "login.fail",
+    /// A user signed in from where they had not signed in before.
+    LoginNewPlace = "login.new_place",
     /// A session was ended by its user.
     Logout = "logout",
     /// A password was changed.
@@ -154,6 +156,8 @@ operations! {
     AuditSearchForget = "audit.search.forget",
     /// A report of who authorized what was downloaded.
     AccessReview = "access.review",
+    /// A hook could not be told about a record: it was given up.
+    HookGiveUp = "hook.give_up",
     /// A request was served by a handler that then failed without an answer.
     RequestPanic = "request.panic",
 }
@@ -171,13 +175,34 @@ pub struct ControlEvent {
     pub scopes: ScopeSet,
     /// One line for people; never user-controlled text beyond names and ids.
     pub comment: Option<String>,
+    /// Roles that a user has now and did not have before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles_given: Vec<RoleName>,
+}
+
+impl Operation {
+    /// Whether hooks may be told of it. Its records are put before them in the transaction that writes the record.
+    #[must_use]
+    pub const fn is_security_event(self) -> bool {
+        matches!(
+            self,
+            Self::AuthorizeConsent
+                | Self::CodeReplayDetected
+                | Self::RefreshReuseDetected
+                | Self::LoginNewPlace
+                | Self::ClientSecretCreate
+                | Self::MembershipSet
+                | Self::GrantRevokeAdmin
+                | Self::GrantRevokePolicy
+        )
+    }
 }
 
 impl ControlEvent {
     /// Something that was done.
     #[must_use]
     pub fn done(operation: Operation) -> Self {
-        Self { operation, refused: None, target: None, scopes: ScopeSet::default(), comment: None }
+        Self { operation, refused: None, target: None, scopes: ScopeSet::default(), comment: None, roles_given: Vec::new() }
     }
 
     /// Something that was refused.
@@ -197,6 +222,13 @@ impl ControlEvent {
     #[must_use]
     pub fn with_scopes(mut self, scopes: ScopeSet) -> Self {
         self.scopes = scopes;
+        self
+    }
+
+    /// Says which roles are new.
+    #[must_use]
+    pub fn with_roles_given(mut self, roles: Vec<RoleName>) -> Self {
+        self.roles_given = roles;
         self
     }
 

@@ -136,6 +136,8 @@ pub trait AccountStore {
     async fn user(&self, id: &UserId) -> Result<Option<User>, StoreError>;
     /// One user by e-mail address, given lower-case.
     async fn user_by_email(&self, email: &str) -> Result<Option<User>, StoreError>;
+    /// The e-mail addresses of users; those that there are not are left out.
+    async fn emails(&self, ids: &[UserId]) -> Result<Vec<(UserId, String)>, StoreError>;
     /// Every user, by e-mail address.
     async fn users(&self) -> Result<Vec<User>, StoreError>;
     /// Switches a user off or on. Off also ends its sessions and revokes its grants, in the same transaction.

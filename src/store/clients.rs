@@ -170,6 +170,8 @@ pub trait ClientStore {
     async fn client(&self, id: &ClientId) -> Result<Option<Client>, StoreError>;
     /// Clients of one organization, or all of them; newest first.
     async fn clients(&self, org: Option<&OrgId>) -> Result<Vec<Client>, StoreError>;
+    /// Ids and names of the clients that people may know: those of `orgs`, those that were published, and the operator's own.
+    async fn known_clients(&self, orgs: &[OrgId]) -> Result<Vec<(ClientId, String)>, StoreError>;
     /// How many clients an organization owns.
     async fn count_clients(&self, org: &OrgId) -> Result<u64, StoreError>;
     /// The secrets of a client that have not ended at `at`.

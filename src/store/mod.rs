@@ -14,10 +14,12 @@ mod contract;
 mod devices;
 mod feed;
 mod grants;
+mod hooks;
 mod keys;
 mod people;
 mod policy;
 mod repeats;
+mod review;
 mod searches;
 mod sessions;
 pub mod sql;
@@ -36,10 +38,12 @@ pub use clients::{
 pub use devices::{DevicePoll, DeviceRequest, DeviceStore};
 pub use feed::{Change, FeedStore, Subject};
 pub use grants::{Grant, GrantFacts, GrantState, GrantStore, RevokeReason};
+pub use hooks::{HookDelivery, HookStore, NewDelivery};
 pub use keys::{KeyState, KeyStore, SealedKey};
 pub use people::{Accepted, Accepting, Guarded, Invitation, PeopleStore};
 pub use policy::{ClientPolicy, ClientUse, Listed, NewClients, PolicyStore, Stance, Verdict};
 pub use repeats::{Once, RepeatStore};
+pub use review::ReviewStore;
 pub use searches::{MAX_SEARCHES, SavedSearch, SearchStore};
 pub use sessions::{Approve, ApprovedRequest, AuthRequest, Session, SessionDetails, SessionStore};
 pub use tokens::{CodeRecord, NewRefreshToken, Redeem, RefreshState, Rotate, TokenStore};
@@ -78,8 +82,10 @@ pub trait Store:
     + AppStore
     + ClientStore
     + GrantStore
+    + HookStore
     + PeopleStore
     + PolicyStore
+    + ReviewStore
     + SearchStore
     + TokenStore
     + SessionStore

@@ -81,7 +81,8 @@ pub enum Approve {
 /// Verbs on sessions and authorization requests.
 #[async_trait]
 pub trait SessionStore {
-    /// Starts a session, from where the cause says; writes `login.ok`.
+    /// Starts a session, from where the cause says; writes `login.ok`, and `login.new_place` when the user never signed in from
+    /// there but did from elsewhere. Where they signed in from is forgotten after a year without.
     async fn start_session(&self, session: &Session, cause: &Cause) -> Result<(), StoreError>;
     /// The live session of a cookie with its active user, and notes that it was seen (at most once a minute). One that was not seen
     /// for `idle` has ended.

@@ -62,6 +62,8 @@ pub struct Metrics {
     pub upstream_up: IntGaugeVec,
     /// Configuration reloads by outcome.
     pub reloads: IntCounterVec,
+    /// Attempts to tell hooks, by hook and outcome.
+    pub hook_deliveries: IntCounterVec,
     /// What was dealt with in request heads and may point to an attack, by signal.
     pub signals: IntCounterVec,
     /// Requests under way that a revocation ended.
@@ -159,6 +161,11 @@ impl Default for Metrics {
                 &["upstream"],
             )),
             reloads: b.counters("tollgate_config_reloads_total", "Configuration reloads by outcome", &["outcome"]),
+            hook_deliveries: b.counters(
+                "tollgate_hook_deliveries_total",
+                "Attempts to tell hooks of security events, by outcome",
+                &["hook", "outcome"],
+            ),
             signals: b.counters(
                 "tollgate_hygiene_signals_total",
                 "Spoofed or misplaced things removed from request heads",

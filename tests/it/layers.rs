@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each layer may use. Nothing points up: `gateway` and `oauth` never meet below `listener` and `boot`.
-const ALLOWED: [(&str, &[&str]); 26] = [
+const ALLOWED: [(&str, &[&str]); 27] = [
     ("types", &[]),
     ("record", &["types"]),
     ("routing", &["types"]),
@@ -20,6 +20,7 @@ const ALLOWED: [(&str, &[&str]); 26] = [
     ("labels", &["config"]),
     ("gateway", &["config", "labels", "mcp", "node", "record", "routing", "store", "token", "types"]),
     ("pages", &["config", "types"]),
+    ("hooks", &["config", "node", "pages", "record", "store", "types"]),
     ("web", &["config", "node", "pages", "record", "store", "token", "types"]),
     ("apps", &["config", "node", "record", "store", "types"]),
     ("oauth", &["config", "node", "pages", "password", "record", "store", "token", "types", "web"]),

@@ -25,12 +25,13 @@ pub fn audit_read(config: &Config) -> Option<ScopeBits> {
     (!bits.is_empty()).then_some(bits)
 }
 
-/// Whether `user` may read the log of `org` now.
+/// Whether `user` may read the log of `org` now. Nobody reads that of an organization that is switched off.
 ///
 /// # Errors
 /// When the store fails.
 pub async fn readable(node: &Node, config: &Config, user: &UserId, org: &Org) -> Result<bool, StoreError> {
     let Some(needed) = audit_read(config) else { return Ok(false) };
-    let membership = node.store.membership(&org.id, user).await?;
-    Ok(membership.is_some_and(|m| config.roles.permissions(&m.roles).covers(&needed)))
+    // Only active organizations are listed.
+    let orgs = node.store.orgs_of(user).await?;
+    Ok(orgs.iter().any(|(one, roles)| one.id == org.id && config.roles.permissions(roles).covers(&needed)))
 }

@@ -1,6 +1,6 @@
 //! Ids and foreign text as people read them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::node::Node;
 use crate::store::StoreError;
@@ -14,16 +14,15 @@ const LONGEST: usize = 512;
 pub struct Names(HashMap<UserId, String>);
 
 impl Names {
-    /// Learns the addresses of these users.
+    /// Learns the addresses of these users, all in one question.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn learn<'a>(&mut self, node: &Node, users: impl Iterator<Item = &'a UserId>) -> Result<(), StoreError> {
-        for id in users {
-            if !self.0.contains_key(id) {
-                let email = node.store.user(id).await?.map_or_else(|| id.to_string(), |u| u.email);
-                self.0.insert(id.clone(), email);
-            }
+        let unknown: BTreeSet<_> = users.filter(|id| !self.0.contains_key(*id)).cloned().collect();
+        if !unknown.is_empty() {
+            let unknown: Vec<_> = unknown.into_iter().collect();
+            self.0.extend(node.store.emails(&unknown).await?);
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use std::str::FromStr;
 use super::{App, not_found};
 use crate::config::Config;
 use crate::pages::views::{OrgTab, OrgTabs};
-use crate::store::Org;
+use crate::store::{Org, OrgState};
 use crate::types::{RoleName, ScopeSet, Slug, UserId};
 use crate::web::{Params, Trouble};
 
@@ -36,10 +36,10 @@ struct Here {
 }
 
 impl Here {
-    /// The organization of this short name, if `user` holds `needed` there now.
+    /// The organization of this short name, if it is active and `user` holds `needed` there now.
     async fn find(app: &App, config: &Config, user: &UserId, slug: &str, needed: &str) -> Result<Self, Trouble> {
         let slug = Slug::parse(slug).map_err(|_| not_found())?;
-        let org = app.node.store.org_by_slug(&slug).await?.ok_or_else(not_found)?;
+        let org = app.node.store.org_by_slug(&slug).await?.filter(|org| org.state == OrgState::Active).ok_or_else(not_found)?;
         let membership = app.node.store.membership(&org.id, user).await?.ok_or_else(not_found)?;
         let here = Self { org, roles: membership.roles };
         if here.may(config, needed) { Ok(here) } else { Err(not_found()) }

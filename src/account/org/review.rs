@@ -1,23 +1,26 @@
 //! `/orgs/{org}/review`: who authorized what, as a page and as a file.
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures::stream;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 
-use super::{GRANTS_READ, Here};
+use super::{GRANTS_READ, Here, asked, may};
 use crate::account::App;
 use crate::config::Config;
 use crate::pages::views::{OrgTab, ReviewPage, ReviewProposal, ReviewRow, Section};
 use crate::pages::{DisplayName, When};
 use crate::record::{Actor, ControlEvent, Operation};
 use crate::review::{self, Entry, Proposal};
-use crate::types::Timestamp;
+use crate::store::{Org, StoreError};
+use crate::types::{Timestamp, UserId};
 use crate::web::{Peer, SignedIn, Trouble, page};
 
-/// Entries on the page; the files hold all of them.
-const SHOWN: usize = 200;
+/// Entries on one page.
+const PAGE: u32 = 100;
 
 /// A form that the report is downloaded in.
 #[derive(Clone, Copy)]
@@ -27,27 +30,40 @@ enum Form {
 }
 
 /// `GET /orgs/{org}/review`.
-pub async fn show(State(app): State<App>, peer: Peer, Path(slug): Path<String>, who: SignedIn) -> Response {
+pub async fn show(
+    State(app): State<App>,
+    peer: Peer,
+    Path(slug): Path<String>,
+    RawQuery(query): RawQuery,
+    who: SignedIn,
+) -> Response {
     let config = app.node.config.load_full();
-    report(&app, &config, &slug, &who).await.unwrap_or_else(|trouble| trouble.page(&config, &peer))
+    let shown = report(&app, &config, &slug, query.as_deref(), &who).await;
+    shown.unwrap_or_else(|trouble| trouble.page(&config, &peer))
 }
 
-async fn report(app: &App, config: &Config, slug: &str, who: &SignedIn) -> Result<Response, Trouble> {
+async fn report(app: &App, config: &Config, slug: &str, query: Option<&str>, who: &SignedIn) -> Result<Response, Trouble> {
     let here = Here::find(app, config, &who.user.id, slug, GRANTS_READ).await?;
     app.flush.flush().await;
-    let entries = review::entries(&app.node, config, &here.org).await?;
-    let count = |wanted| entries.iter().filter(|e| e.proposal == wanted).count() as u64;
+    let start: u32 = asked(query, "from").unwrap_or(0);
+    let (total, to_revoke) = review::count(&app.node, &here.org).await?;
+    let entries = review::page(&app.node, config, &here.org, (start, PAGE)).await?;
+    let to_narrow = entries.iter().filter(|e| e.proposal == Proposal::Narrow).count() as u64;
     let now = app.node.now();
+    let path = here.path("review");
+    let end = start.saturating_add(PAGE);
     let view = ReviewPage {
         frame: who.frame(&app.node, config, Section::Audit { slug: here.org.slug.to_string() }).await?,
         tabs: here.tabs(config, OrgTab::Review),
         organization: DisplayName::new(&here.org.name),
-        path: here.path("review"),
         applications: here.path("applications"),
-        total: entries.len() as u64,
-        to_revoke: count(Proposal::Revoke),
-        to_narrow: count(Proposal::Narrow),
-        rows: entries.iter().take(SHOWN).map(|entry| row(entry, now)).collect(),
+        total,
+        to_revoke,
+        to_narrow: (entries.len() as u64 == total).then_some(to_narrow),
+        rows: entries.iter().map(|entry| row(entry, now)).collect(),
+        newer: (start > 0).then(|| format!("{path}?from={}", start.saturating_sub(PAGE))),
+        older: (total > u64::from(end)).then(|| format!("{path}?from={end}")),
+        path,
     };
     Ok(page(StatusCode::OK, &view))
 }
@@ -84,7 +100,7 @@ pub async fn json(State(app): State<App>, peer: Peer, Path(slug): Path<String>, 
     file.unwrap_or_else(|trouble| trouble.page(&config, &peer))
 }
 
-/// The whole report. That it left the gateway is on record before its first byte does.
+/// The whole report, in the order in which members agreed. That it left the gateway is on record before its first byte does.
 async fn download(
     app: &App,
     config: &Config,
@@ -94,20 +110,76 @@ async fn download(
 ) -> Result<Response, Trouble> {
     let here = Here::find(app, config, &who.user.id, slug, GRANTS_READ).await?;
     app.flush.flush().await;
-    let entries = review::entries(&app.node, config, &here.org).await?;
     let cause = peer.cause(&app.node, Actor { user: Some(who.user.id.clone()), ..Actor::default() });
     let event = ControlEvent::done(Operation::AccessReview).on("org", here.org.id.as_str());
     app.node.store.note(Some(&here.org.id), event, &cause).await?;
-    let (text, kind, extension) = match form {
-        Form::Csv => (review::csv(&entries), "text/csv; charset=utf-8", "csv"),
-        Form::Json => (review::json(&entries), "application/json", "json"),
+    let (kind, extension) = match form {
+        Form::Csv => ("text/csv; charset=utf-8", "csv"),
+        Form::Json => ("application/json", "json"),
     };
-    let mut response = Body::from(text).into_response();
+    let name = format!("attachment; filename=\"access-review-{}.{extension}\"", here.org.slug);
+    let mut response = Report { app: app.clone(), user: who.user.id.clone(), org: here.org, form }.stream().into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    let name = format!("attachment; filename=\"access-review-{}.{extension}\"", here.org.slug);
     if let Ok(name) = HeaderValue::from_str(&name) {
         headers.insert(CONTENT_DISPOSITION, name);
     }
     Ok(response)
+}
+
+/// Why a download ends before its end. It is cut then, so that nobody takes a part for the whole.
+#[derive(Debug, thiserror::Error)]
+enum Cut {
+    #[error("the reader may no longer read this report")]
+    Barred,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Where a download goes on.
+enum Next {
+    /// At the first grant.
+    Start,
+    /// Behind this one.
+    Behind(review::Place),
+    /// Nowhere.
+    Done,
+}
+
+/// A download under way.
+struct Report {
+    app: App,
+    user: UserId,
+    org: Org,
+    form: Form,
+}
+
+impl Report {
+    fn stream(self) -> Body {
+        Body::from_stream(stream::try_unfold((Next::Start, self), |(next, report)| async move {
+            let after = match &next {
+                Next::Done => return Ok::<_, Cut>(None),
+                Next::Start => None,
+                Next::Behind(place) => Some(place),
+            };
+            let (text, next) = report.part(after).await?;
+            Ok(Some((Bytes::from(text), (next, report))))
+        }))
+    }
+
+    async fn part(&self, after: Option<&review::Place>) -> Result<(String, Next), Cut> {
+        let (node, config) = (&self.app.node, self.app.node.config.load_full());
+        let orgs = node.store.orgs_of(&self.user).await?;
+        if !orgs.iter().any(|(org, roles)| org.id == self.org.id && may(&config, roles, GRANTS_READ)) {
+            return Err(Cut::Barred);
+        }
+        let (entries, place) = review::batch(node, &config, &self.org, after).await?;
+        let first = after.is_none();
+        let text = match (self.form, &place) {
+            (Form::Csv, _) => (if first { review::csv_head() } else { String::new() }) + &review::csv_lines(&entries),
+            (Form::Json, Some(_)) => review::json_lines(&entries, first),
+            (Form::Json, None) => (if first { "[]\n" } else { "\n]\n" }).to_owned(),
+        };
+        Ok((text, place.map_or(Next::Done, Next::Behind)))
+    }
 }

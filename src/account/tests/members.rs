@@ -3,7 +3,7 @@
 use http::StatusCode;
 
 use super::world::{Answer, Browser, World};
-use crate::store::{User, UserState};
+use crate::store::{OrgState, User, UserState};
 use crate::types::RoleName;
 
 const PATH: &str = "/orgs/acme/members";
@@ -118,4 +118,22 @@ async fn nobody_else_sees_or_changes_members() {
     }
     assert_eq!(roles(&world, &world.bob).await.as_deref(), Some("viewer"));
     assert_eq!(roles(&world, &world.eve).await, None);
+}
+
+#[tokio::test]
+async fn an_organization_that_is_switched_off_has_no_pages() {
+    let world = World::new().await;
+    let ada = world.sign_in(&world.ada).await;
+    let paths = ["applications", "review", "review.csv", "members", "audit", "audit.csv", "apps", "apps/new"];
+    for state in [OrgState::Active, OrgState::Disabled, OrgState::Active] {
+        let _ = world.node.store.set_org_state(&world.acme.id, state, &world.node.own_cause()).await.expect("a change");
+        world.node.settle().await.expect("settled");
+        let expected = if state == OrgState::Active { StatusCode::OK } else { StatusCode::NOT_FOUND };
+        for path in paths {
+            assert_eq!(world.get(Some(&ada), &format!("/orgs/acme/{path}")).await.status, expected, "{path} {state:?}");
+        }
+        let form = format!("csrf={}&new-clients=open&save-new-clients=1", ada.csrf);
+        let decided = world.post(&ada, "/orgs/acme/applications", &form, &[("sec-fetch-site", "same-origin")]).await.status;
+        assert_eq!(decided.is_redirection(), state == OrgState::Active, "{decided}");
+    }
 }

@@ -1,5 +1,6 @@
 //! `/orgs/{org}/review`.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -44,7 +45,8 @@ async fn the_review_proposes_what_use_suggests() {
     assert_eq!(csv.body.matches("\r\n").count(), 4, "{}", csv.body);
     assert!(csv.body.contains("\"'=Idle\"") && !csv.body.contains("eve@evil.test"), "{}", csv.body);
     let json = world.get(Some(&ada), "/orgs/acme/review.json").await;
-    let read: Vec<crate::review::Entry> = serde_json::from_str(&json.body).expect("what the command reads");
+    let mut read: Vec<crate::review::Entry> = serde_json::from_str(&json.body).expect("what the command reads");
+    read.sort_by_key(|e| e.last_used_at.unwrap_or(e.granted_at));
     assert_eq!(read, found);
     let recorded = world.get(Some(&ada), "/orgs/acme/audit?text=access.review&from=2026-11-21").await;
     assert_eq!(recorded.body.matches("<code>access.review</code>").count(), 2, "{}", recorded.body);
@@ -60,4 +62,34 @@ async fn nobody_else_reads_the_review() {
         }
         assert_eq!(world.get(None, path).await.status, StatusCode::SEE_OTHER, "{path}");
     }
+}
+
+/// More grants than are read at once: the report has each once, and the page a part of them.
+#[tokio::test]
+async fn a_report_of_many_is_whole_and_its_page_is_not() {
+    let world = World::new().await;
+    let client = world.client("CLI").await;
+    let mut made = BTreeSet::new();
+    for _ in 0..620 {
+        made.insert(world.consent(&world.bob, &world.acme, &client, "metrics:read").await.id);
+    }
+    let ada = world.sign_in(&world.ada).await;
+    let json = world.get(Some(&ada), "/orgs/acme/review.json").await;
+    let read: Vec<crate::review::Entry> = serde_json::from_str(&json.body).expect("JSON");
+    assert_eq!(read.len(), 620);
+    assert_eq!(read.iter().map(|e| e.grant.clone()).collect::<BTreeSet<_>>(), made);
+    let csv = world.get(Some(&ada), "/orgs/acme/review.csv").await;
+    assert_eq!(csv.body.matches("\r\n").count(), 621);
+    let mut seen = BTreeSet::new();
+    for from in (0..700).step_by(100) {
+        let page = world.get(Some(&ada), &format!("/orgs/acme/review?from={from}")).await;
+        let rows: Vec<_> = page.body.split("id=\"review-").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        assert_eq!(rows.len(), 100.min(620_usize.saturating_sub(from)), "{from}");
+        seen.extend(rows.into_iter().map(ToOwned::to_owned));
+        assert_eq!(page.body.contains(&format!("review?from={}", from + 100)), from < 600, "{from}");
+    }
+    assert_eq!(seen.len(), 620);
+    let none = World::new().await;
+    let ada = none.sign_in(&none.ada).await;
+    assert_eq!(none.get(Some(&ada), "/orgs/acme/review.json").await.body, "[]\n");
 }

@@ -254,3 +254,24 @@ async fn a_tail_shows_what_happens_from_now_on() {
     let Err(AdminError::Refused(refusal)) = fixture.remote().tail_audit(endless).await else { panic!("refused") };
     assert_eq!(refusal.code, RefusalCode::Invalid);
 }
+
+#[tokio::test]
+async fn an_organization_has_as_many_clients_as_it_may() {
+    let fixture = Fixture::start().await;
+    let admin = fixture.remote();
+    for slug in ["acme", "beta"] {
+        admin.create_org(NewOrg { slug: slug.to_owned(), ..NewOrg::default() }).await.expect("an organization");
+    }
+    let web = |org: &str| NewClient {
+        org: Some(org.to_owned()),
+        redirect_uris: vec!["https://a.example/cb".to_owned()],
+        ..client(NewClientKind::Public)
+    };
+    let limit = fixture.node.config.load().oauth.max_clients_per_org;
+    for _ in 0..limit {
+        admin.create_client(web("acme")).await.expect("a client");
+    }
+    let refused = told(admin.create_client(web("acme")).await);
+    assert!(refused["detail"].as_str().is_some_and(|d| d.contains("max_clients_per_org")), "{refused}");
+    admin.create_client(web("beta")).await.expect("another organization has room of its own");
+}

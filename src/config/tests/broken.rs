@@ -59,7 +59,7 @@ fn everything_is_said_at_once() {
     apis[0].tenant.mode: "heder" is not known here (use "header" or "path_prefix" or "label" or "none")
     listen.public: "everywhere" is not a socket address (expected an address and a port, for example "0.0.0.0:8443")
     oauth.acess_token_ttl: unknown key (known here: access_token_ttl, code_ttl, dynamic_client_ttl, dynamic_registration, grant_ttl, login_attempts, machine_token_ttl, max_clients_per_org, operator_name, refresh_grace, refresh_idle, registrations_per_hour, request_ttl, session_idle, session_ttl)
-    oops: unknown key (known here: apis, audit, data, keys, limits, listen, oauth, public_url, roles, scopes, store, upstreams)
+    oops: unknown key (known here: apis, audit, data, hooks, keys, limits, listen, oauth, public_url, roles, scopes, store, upstreams)
     upstreams[0].endpoints[0]: "ftp://h" is neither http nor https (expected an http or https URL without user, query and fragment, for example "http://127.0.0.1:9090")
     upstreams[0].inject[1].header: "Host" is reserved (expected the name of a header that may be set, for example "X-Scope-OrgID")
     apis[0].pack: unknown pack "prometeus" (known: account-api, alertmanager, grafana, jaeger, loki, mcp, mimir, opensearch, otlp-grpc, otlp-http, prometheus, tempo, thanos, victorialogs, victoriametrics, victoriatraces)
@@ -118,6 +118,34 @@ fn each_mistake_has_its_path() {
             "upstreams = [{ name = \"u\" }]\napis = [{ name = \"a\", mount = \"/a\", upstream = \"u\", pack = \"prometheus\" }]",
             &["upstreams[0].endpoints"],
         ),
+    ];
+    for (text, expected) in table {
+        assert_eq!(paths(text), *expected, "{text}");
+    }
+}
+
+#[test]
+fn mistakes_about_hooks_have_their_path() {
+    let hook = |keys: &str| format!("hooks = [{{ name = \"h\", {keys} }}]");
+    let url = "url = \"https://h/\", secret = \"env:TOLLGATE_SOC_SECRET\"";
+    let table: &[(String, &[&str])] = &[
+        (hook(url), &[]),
+        (hook("command = [\"/bin/sh\", \"-c\", \"cat\"]"), &[]),
+        ("hooks = [{ name = \"h\" }]".to_owned(), &["hooks[0]"]),
+        (hook(&format!("{url}, command = [\"/bin/sh\"]")), &["hooks[0].command"]),
+        (hook("url = \"ftp://h/\", secret = \"env:TOLLGATE_SOC_SECRET\""), &["hooks[0].url"]),
+        (hook("url = \"https://u:p@h/\", secret = \"env:TOLLGATE_SOC_SECRET\""), &["hooks[0].url"]),
+        (hook("url = \"https://h/\""), &["hooks[0]"]),
+        (hook("url = \"https://h/\", secret = \"plain\""), &["hooks[0].secret"]),
+        (hook("url = \"https://h/\", secret = \"env:KEY\""), &["hooks[0].secret"]),
+        (hook("command = [\"/bin/sh\"], secret = \"env:TOLLGATE_SOC_SECRET\""), &["hooks[0].secret"]),
+        (hook("command = []"), &["hooks[0].command"]),
+        (hook("command = [\"sh\"]"), &["hooks[0].command[0]"]),
+        (hook("command = [\"/nonexistent/sh\"]"), &["hooks[0].command[0]"]),
+        (hook(&format!("{url}, organization = \"No Slug\"")), &["hooks[0].organization"]),
+        (hook(&format!("{url}, events = []")), &["hooks[0].events"]),
+        (hook(&format!("{url}, events = [\"login\"]")), &["hooks[0].events[0]"]),
+        (format!("hooks = [{{ name = \"h\", {url} }}, {{ name = \"h\", {url} }}]"), &["hooks[1].name"]),
     ];
     for (text, expected) in table {
         assert_eq!(paths(text), *expected, "{text}");
@@ -254,6 +282,10 @@ fn oddities_are_warnings() {
     };
     assert_eq!(warned("scopes.x.description = \"X\""), ["scopes.x"]);
     assert_eq!(warned("listen.admin = \"0.0.0.0:9\""), ["listen.admin"]);
+    let posted =
+        |to: &str| warned(&format!("hooks = [{{ name = \"h\", url = \"{to}\", secret = \"env:TOLLGATE_SOC_SECRET\" }}]"));
+    assert_eq!(posted("http://soc.example.com/"), ["hooks[0].url"]);
+    assert!(posted("http://127.0.0.1:9/").is_empty() && posted("https://10.0.0.9/").is_empty());
     assert_eq!(warned(UPSTREAM), ["upstreams[0].name"]);
     assert_eq!(warned("store.url = \"postgres://u:p@h/d\""), ["store.url"]);
     assert_eq!(warned(&api("tenant = { mode = \"header\", name = \"X-T\", value = \"all\" }")), ["apis[0].tenant.value"]);

@@ -120,19 +120,17 @@ impl Offer {
         }
     }
 
-    /// A client of one of the person's organizations whose name this stranger's name looks like.
+    /// A client that the person may know, whose name this stranger's name looks like: one of their own organizations, a published
+    /// one, or one of the operator's.
     pub(super) async fn resembles(&self, app: &App) -> Result<Option<DisplayName>, StoreError> {
         if self.client.origin != ClientOrigin::Dynamic {
             return Ok(None);
         }
         let looks = skeleton(&self.client.name);
-        for place in &self.places {
-            let known = app.node.store.clients(Some(&place.org.id)).await?;
-            if let Some(known) = known.into_iter().find(|c| skeleton(&c.name) == looks) {
-                return Ok(Some(DisplayName::new(&known.name)));
-            }
-        }
-        Ok(None)
+        let orgs: Vec<_> = self.places.iter().map(|place| place.org.id.clone()).collect();
+        let known = app.node.store.known_clients(&orgs).await?;
+        let like = known.into_iter().find(|(_, name)| skeleton(name) == looks);
+        Ok(like.map(|(_, name)| DisplayName::new(&name)))
     }
 
     /// Every scope that would be granted, with what the person holds now: the same question that the gate asks at each request.

@@ -175,3 +175,26 @@ async fn secrets_overlap_and_end() {
     rig.later(3_600);
     assert_eq!(asked(second.expose()).await, "invalid_client");
 }
+
+#[tokio::test]
+async fn a_stranger_with_the_name_of_a_published_app_is_called_out() {
+    let rig = Rig::new().await;
+    let app = made(&rig, &["logs:read"]).await;
+    let register = async |name: &str| {
+        let body = serde_json::json!({ "client_name": name, "redirect_uris": [CALLBACK], "token_endpoint_auth_method": "none" });
+        let answer = rig.json("/oauth2/register", &body.to_string()).await;
+        answer.json()["client_id"].as_str().expect("a client_id").to_owned()
+    };
+    // Cyrillic А and у.
+    let (stranger, honest) = (register("\u{410}cme S\u{443}nc").await, register("Beta Sync").await);
+    let mut bob = Browser::new(&rig);
+    bob.sign_in("bob@beta.test", PASSWORD).await;
+    let warns = |page: &super::rig::Answer| page.body.contains("This is not Acme Sync");
+    let (_, page) = bob.consent_page(&stranger, &[]).await;
+    assert!(!warns(&page), "a draft is nobody else's to know: {}", page.body);
+    let published = publish(&rig, &app, &["logs:read"]).await.client.to_string();
+    for (client, expected) in [(&stranger, true), (&honest, false), (&published, false)] {
+        let (_, page) = bob.consent_page(client, &[]).await;
+        assert_eq!(warns(&page), expected, "{}", page.body);
+    }
+}

@@ -115,3 +115,25 @@ async fn clients_that_registered_themselves_are_no_machines() {
         [("grant_type", "client_credentials"), ("client_id", &text("client_id")), ("client_secret", &text("client_secret"))];
     assert_eq!(rig.form("/oauth2/token", None, &fields).await.error(), "unauthorized_client");
 }
+
+#[tokio::test]
+async fn a_client_may_have_a_lifetime_of_its_own() {
+    let rig = Rig::new().await;
+    let (_, _, robot) = machine(&rig).await;
+    let (client, secret) = rig
+        .made(|c| {
+            c.grant_types = vec![GrantType::ClientCredentials];
+            c.subject = Some(robot.id.clone());
+            c.scopes = Some(ScopeSet::parse("metrics:read").expect("scopes"));
+            c.redirect_uris = Vec::new();
+            c.access_token_ttl = Some(std::time::Duration::from_secs(45));
+        })
+        .await;
+    let answer = token(&rig, &(client.id.to_string(), secret, robot), &[("scope", "metrics:read")]).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    assert_eq!(answer.json()["expires_in"], 45);
+    let access = answer.json()["access_token"].as_str().expect("a token").to_owned();
+    assert!(rig.works(&access).await);
+    rig.later(45);
+    assert!(!rig.works(&access).await);
+}

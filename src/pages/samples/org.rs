@@ -120,7 +120,9 @@ fn review(rows: Vec<ReviewRow>) -> ReviewPage {
         applications: "/orgs/acme/applications".to_owned(),
         total: if rows.is_empty() { 0 } else { 1_204 },
         to_revoke: 12,
-        to_narrow: 40,
+        to_narrow: None,
+        newer: None,
+        older: (!rows.is_empty()).then(|| "/orgs/acme/review?from=100".to_owned()),
         rows,
     }
 }

@@ -23,10 +23,14 @@ pub struct ReviewPage {
     pub total: u64,
     /// Those that were not used for long.
     pub to_revoke: u64,
-    /// Those with scopes that were never used.
-    pub to_narrow: u64,
+    /// Those with scopes that were never used; only when all of them are on this page.
+    pub to_narrow: Option<u64>,
     /// What was not used for longest comes first.
     pub rows: Vec<ReviewRow>,
+    /// The page before.
+    pub newer: Option<String>,
+    /// The page after.
+    pub older: Option<String>,
 }
 
 /// One authorization.

@@ -78,7 +78,7 @@ pub(super) fn of_operation(operation: Operation) -> (Class, Activity) {
     use Class::{ApiActivity, Authentication, AuthorizeSession, EntityManagement};
     use Operation as Op;
     let (class, id, name) = match operation {
-        Op::LoginOk | Op::LoginFail => (Authentication, 1, "Logon"),
+        Op::LoginOk | Op::LoginFail | Op::LoginNewPlace => (Authentication, 1, "Logon"),
         Op::Logout => (Authentication, 2, "Logoff"),
         Op::TokenIssue | Op::TokenRefuse => (Authentication, 4, "Service Ticket Request"),
         Op::TokenRefresh => (Authentication, 5, "Service Ticket Renew"),
@@ -130,7 +130,7 @@ pub(super) fn of_operation(operation: Operation) -> (Class, Activity) {
         }
         Op::KeyActivate => (EntityManagement, 10, "Activate"),
         Op::AuditQuery | Op::AuditExport | Op::AccessReview | Op::AppManifestExport => (ApiActivity, 2, "Read"),
-        Op::RequestPanic => (ApiActivity, 99, operation.name()),
+        Op::RequestPanic | Op::HookGiveUp => (ApiActivity, 99, operation.name()),
     };
     (class, activity(id, name))
 }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json as object};
 use super::class::{self, Class};
 use super::{ALLOWED, BLOCKED, ERROR, Verdict, bounded, classified, scopes, unmap};
 use crate::record::{AuditRecord, ControlEvent, Operation};
+use crate::types::RoleName;
 
 pub(super) fn changed(record: &AuditRecord, event: &ControlEvent) -> Map<String, Value> {
     let (class, activity) = class::of_operation(event.operation);
@@ -41,6 +42,10 @@ fn details(all: &mut Map<String, Value>, record: &AuditRecord, event: &ControlEv
     if !event.scopes.is_empty() {
         unmap(all, "oauth.scopes_granted", scopes(&event.scopes));
     }
+    if !event.roles_given.is_empty() {
+        let roles: Vec<_> = event.roles_given.iter().take(super::MAX_SCOPES).map(RoleName::as_str).collect();
+        unmap(all, "roles.given", roles);
+    }
     if let Some(reason) = &event.refused {
         unmap(all, "deny.reason", bounded(reason, 64));
     }
@@ -51,7 +56,7 @@ fn authentication(all: &mut Map<String, Value>, record: &AuditRecord, event: &Co
     all.insert("user".into(), user(record, event));
     all.insert("service".into(), object!({ "name": "tollgate" }));
     let (protocol, name) = match event.operation {
-        Operation::LoginOk | Operation::LoginFail | Operation::Logout => (99, "Password"),
+        Operation::LoginOk | Operation::LoginFail | Operation::LoginNewPlace | Operation::Logout => (99, "Password"),
         _ => (6, "OAuth 2.0"),
     };
     all.insert("auth_protocol_id".into(), protocol.into());

@@ -3,6 +3,7 @@
 use futures::future::join_all;
 
 use super::world::*;
+use crate::record::Decision;
 use crate::store::{Grant, GrantFacts, GrantState, RevokeReason, SharedStore};
 use crate::types::{GrantId, OrgId, UserId};
 
@@ -125,4 +126,35 @@ pub(crate) async fn a_user_narrows_and_limits_a_grant(store: SharedStore) {
     let machine = store.machine_grant(&world.wanted(7), &cause(7)).await.expect("a grant");
     assert!(!store.narrow_grant(&machine.id, ada, &machine.scopes, &cause(8)).await.expect("an answer"));
     assert!(!store.limit_grant(&machine.id, ada, after(99), &cause(8)).await.expect("an answer"));
+}
+
+pub(crate) async fn live_grants_are_counted_and_come_in_pages(store: SharedStore) {
+    let world = World::new(store).await;
+    let (s, org) = (&world.store, &world.org.id);
+    let mut made = Vec::new();
+    for n in 1..=5 {
+        made.push(world.consent(n).await.0);
+    }
+    let revoked = world.consent(6).await.0;
+    s.revoke_grant(&revoked.id, None, RevokeReason::User, &cause(7)).await.expect("an end");
+    let ended = Grant { expires_at: Some(after(8)), ..world.wanted(6) };
+    world.consent_to(&ended, 6).await;
+    s.append_audit(&[call(Some(&made[0]), "loki", Decision::Allowed, 7200)]).await.expect("a call");
+    let made: Vec<_> = made.into_iter().map(|grant| grant.id).collect();
+    let at = after(9000);
+    assert_eq!(s.count_live_grants(org, at, after(3)).await.expect("counts"), (5, 2), "one was used, two are younger");
+    let idle = [&made[1], &made[2], &made[3], &made[4], &made[0]].map(Clone::clone);
+    assert_eq!(ids(&s.idle_grants(org, at, (0, 10)).await.expect("a page")), idle);
+    assert_eq!(ids(&s.idle_grants(org, at, (1, 2)).await.expect("a page")), idle[1..3]);
+    let first = s.live_grants(org, at, None, 2).await.expect("a page");
+    let place = (first[1].grant.created_at, first[1].grant.id.clone());
+    assert_eq!(ids(&first), made[..2]);
+    assert_eq!(ids(&s.live_grants(org, at, Some(&place), 10).await.expect("a page")), made[2..]);
+    let beta = crate::types::OrgId::generate(START, &ENTROPY);
+    assert_eq!(s.count_live_grants(&beta, at, at).await.expect("counts"), (0, 0));
+    let used = s.scopes_used(&made).await.expect("scopes");
+    assert_eq!(used.into_iter().collect::<Vec<_>>(), [(made[0].clone(), scopes("logs:read"))]);
+    let mut named = s.emails(&[world.user.id.clone(), crate::types::UserId::generate(START, &ENTROPY)]).await.expect("addresses");
+    assert_eq!(named.pop(), Some((world.user.id.clone(), "ada@example.com".to_owned())));
+    assert!(named.is_empty());
 }

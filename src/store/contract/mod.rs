@@ -8,6 +8,7 @@ mod coverage;
 mod devices;
 mod feed;
 mod grants;
+mod hooks;
 mod keys;
 mod people;
 mod policy;
@@ -103,6 +104,7 @@ contract! {
         grants_are_listed_newest_first
         use_in_an_organization_is_known
         a_user_narrows_and_limits_a_grant
+        live_grants_are_counted_and_come_in_pages
     }
     tokens {
         a_code_has_one_winner
@@ -150,6 +152,13 @@ contract! {
     repeats {
         a_key_has_one_first_request
         a_refused_request_gives_its_key_back
+    }
+    hooks {
+        events_wait_until_one_caller_took_them
+        a_claim_is_one_callers_until_it_ends
+        what_is_old_is_given_up_with_a_record
+        a_place_is_new_once
+        a_record_says_which_roles_are_new
     }
     keys {
         one_node_makes_the_first_key

@@ -16,6 +16,8 @@ mod engine;
 mod feed;
 #[path = "verbs/grants.rs"]
 mod grants;
+#[path = "verbs/hooks.rs"]
+mod hooks;
 #[path = "verbs/keys.rs"]
 mod keys;
 #[path = "verbs/people.rs"]
@@ -24,6 +26,8 @@ mod people;
 mod policy;
 #[path = "verbs/repeats.rs"]
 mod repeats;
+#[path = "verbs/review.rs"]
+mod review;
 #[path = "verbs/revocation.rs"]
 mod revocation;
 #[path = "verbs/rows.rs"]

@@ -182,6 +182,8 @@ pub struct Setup {
     pub at: Option<Timestamp>,
     /// What the journal is written to, when not to files as they are.
     pub disk: Option<Box<dyn Disk>>,
+    /// What the configuration has at its end.
+    pub more: String,
 }
 
 /// A running gateway and its upstream.
@@ -225,6 +227,7 @@ async fn boot(setup: Setup, dir: &TempDir, upstream: &Upstream, store: &str, clo
     let environment = move |name: &str| match name {
         "SECRET" => Some(secret()),
         "STORE" => Some(store.clone()),
+        "HOOK" => Some(format!("whsec_{}", base64::engine::general_purpose::STANDARD.encode("twenty-four bytes of key"))),
         _ => None,
     };
     let (config, _) = Config::parse(&text, &environment, 1).unwrap_or_else(|e| panic!("a sound configuration: {e:?}"));
@@ -264,4 +267,5 @@ pub fn config_text(dir: &Path, upstream: SocketAddr, setup: &Setup, listen: &str
         .replace("{read}", if setup.read_timeout.is_empty() { "60s" } else { setup.read_timeout })
         .replace("{upstream}", &upstream.to_string())
         .replace("{closed}", &free_port().to_string())
+        + &setup.more
 }

@@ -10,7 +10,8 @@ use tollgate::store::{
 };
 use tollgate::token::NewAccessToken;
 use tollgate::types::{
-    AuthRequestId, ClientId, GrantId, OrgId, PlainToken, RedirectUri, ResourceId, RoleName, ScopeSet, Slug, TokenKind, UserId,
+    AuthRequestId, ClientId, GrantId, HashedToken, OrgId, PlainToken, RedirectUri, ResourceId, RoleName, ScopeSet, Slug,
+    TokenKind, UserId,
 };
 
 use super::Gateway;
@@ -101,6 +102,15 @@ impl Gateway {
 
     /// Consents: freezes a request and approves it.
     pub async fn grant(&self, org: &Org, user: &User, client: &Client, granted: &str) -> Grant {
+        self.consent(org, user, client, granted).await.0
+    }
+
+    /// The same; gives the hash of the code.
+    pub async fn code(&self, org: &Org, user: &User, client: &Client, granted: &str) -> HashedToken {
+        self.consent(org, user, client, granted).await.1
+    }
+
+    async fn consent(&self, org: &Org, user: &User, client: &Client, granted: &str) -> (Grant, HashedToken) {
         let node = &self.running.node;
         let (now, cause) = (node.now(), node.own_cause());
         let grant = Grant {
@@ -132,7 +142,7 @@ impl Gateway {
         let decided = node.store.approve_request(&request.id, &approved, &cause).await.expect("a decision");
         assert_eq!(decided, Approve::Done);
         node.settle().await.expect("the change is applied");
-        grant
+        (grant, approved.code)
     }
 
     /// A token of `grant` for some of its scopes and these resources (none: every API).

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
+use sqlx::QueryBuilder;
 
 use super::super::fault::Doing;
 use super::super::values::{json, word};
+use super::Db;
 use super::engine::{Engine, Tx};
 use super::revocation::{Ending, end};
 use super::rows::{self, Fields};
@@ -71,6 +73,7 @@ pub(super) async fn insert_user(tx: &mut Tx<'_>, new: &NewUser) -> Result<Create
 pub(super) async fn insert_membership(tx: &mut Tx<'_>, membership: &Membership) -> Result<(), StoreError> {
     let (org, user) = (&membership.org, &membership.user);
     let roles: BTreeSet<&RoleName> = membership.roles.iter().collect();
+    let before = held_roles(tx, org, user).await?;
     sqlx::query(
         "INSERT INTO memberships (org_id, user_id, roles) VALUES ($1, $2, $3) \
          ON CONFLICT (org_id, user_id) DO UPDATE SET roles = excluded.roles",
@@ -84,8 +87,22 @@ pub(super) async fn insert_membership(tx: &mut Tx<'_>, membership: &Membership) 
     let names: Vec<_> = roles.iter().map(|r| r.as_str()).collect();
     let event = ControlEvent::done(Operation::MembershipSet).on("user", user.as_str());
     tx.touch(Subject::Membership { org: org.clone(), user: user.clone() });
-    tx.record(Some(org), event.with_comment(format!("roles: {}", names.join(" "))));
+    let given = roles.into_iter().filter(|role| !before.contains(role)).cloned().collect();
+    tx.record(Some(org), event.with_comment(format!("roles: {}", names.join(" "))).with_roles_given(given));
     Ok(())
+}
+
+/// The roles that a user has in an organization, which stay so until this transaction commits.
+async fn held_roles(tx: &mut Tx<'_>, org: &OrgId, user: &UserId) -> Result<Vec<RoleName>, StoreError> {
+    // Writes nothing; locks the membership as it now is.
+    let row =
+        sqlx::query("UPDATE memberships SET roles = roles WHERE org_id = $1 AND user_id = $2 RETURNING org_id, user_id, roles")
+            .bind(org.as_str())
+            .bind(user.as_str())
+            .fetch_optional(tx.connection())
+            .await
+            .doing("read a membership")?;
+    Ok(row.as_ref().map(rows::membership).transpose()?.map(|m| m.roles).unwrap_or_default())
 }
 
 /// Writes `event` into the log of each organization, or into the operator's when there is none.
@@ -216,6 +233,23 @@ impl AccountStore for Engine {
             .await
             .doing("read a user")?;
         row.as_ref().map(rows::user).transpose()
+    }
+
+    async fn emails(&self, ids: &[UserId]) -> Result<Vec<(UserId, String)>, StoreError> {
+        let mut found = Vec::with_capacity(ids.len());
+        for some in ids.chunks(500) {
+            let mut query = QueryBuilder::<Db>::new("SELECT id, email FROM users WHERE id IN (");
+            let mut list = query.separated(", ");
+            for id in some {
+                list.push_bind(id.as_str().to_owned());
+            }
+            query.push(")");
+            for row in query.build().persistent(false).fetch_all(&self.read).await.doing("read addresses")? {
+                let fields = Fields::of(&row, "users", "id");
+                found.push((fields.parsed("id", UserId::parse)?, fields.value("email")?));
+            }
+        }
+        Ok(found)
     }
 
     async fn users(&self) -> Result<Vec<User>, StoreError> {

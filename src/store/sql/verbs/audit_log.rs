@@ -11,7 +11,7 @@ use super::super::fault::Doing;
 use super::super::values::like;
 use super::engine::Engine;
 use super::rows::Fields;
-use super::{BEGIN, Connection, Db, Row, usage};
+use super::{BEGIN, Connection, Db, Row, hooks, usage};
 use crate::record::AuditRecord;
 use crate::store::{
     AuditFilter, AuditLogStore, AuditPage, AuditRow, Bucket, Cursor, DecisionFilter, Facet, GrantUse, StoreError, Tally,
@@ -254,11 +254,7 @@ impl AuditLogStore for Engine {
 
     async fn grant_use(&self, grants: &[GrantId], at: Timestamp, days: u32) -> Result<Vec<(GrantId, GrantUse)>, StoreError> {
         let mut connection = self.read.acquire().await.doing("take a connection")?;
-        let mut found = Vec::with_capacity(grants.len());
-        for grant in grants {
-            found.push((grant.clone(), usage::of_grant(&mut connection, grant, at, days).await?));
-        }
-        Ok(found)
+        usage::of_grants(&mut connection, grants, at, days).await
     }
 
     async fn expire_audit(&self, before: Timestamp) -> Result<u64, StoreError> {
@@ -278,6 +274,7 @@ impl AuditLogStore for Engine {
             }
         }
         let mut connection = self.write.acquire().await.doing("take a connection")?;
+        hooks::forget(&mut connection, before).await?;
         usage::forget(&mut connection, before).await?;
         Ok(expired)
     }

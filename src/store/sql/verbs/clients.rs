@@ -1,9 +1,11 @@
 //! Clients and their secrets.
 
 use async_trait::async_trait;
+use sqlx::QueryBuilder;
 
 use super::super::fault::Doing;
 use super::super::values::{json, word};
+use super::Db;
 use super::engine::{Engine, Tx};
 use super::revocation::{Ending, end};
 use super::rows::{self, Fields};
@@ -125,6 +127,28 @@ impl ClientStore for Engine {
         };
         let rows = query.fetch_all(&self.read).await.doing("list clients")?;
         rows.iter().map(rows::client).collect()
+    }
+
+    async fn known_clients(&self, orgs: &[OrgId]) -> Result<Vec<(ClientId, String)>, StoreError> {
+        let mut query = QueryBuilder::<Db>::new(
+            "SELECT id, name FROM clients WHERE origin = 'administrator' AND deleted_at IS NULL \
+             AND (org_id IS NULL OR stage = 'published'",
+        );
+        if !orgs.is_empty() {
+            query.push(" OR org_id IN (");
+            let mut list = query.separated(", ");
+            for org in orgs {
+                list.push_bind(org.as_str().to_owned());
+            }
+            query.push(")");
+        }
+        query.push(") ORDER BY name, id");
+        let rows = query.build().persistent(false).fetch_all(&self.read).await.doing("list known clients")?;
+        let known = |row| {
+            let fields = Fields::of(row, "clients", "id");
+            Ok((fields.parsed("id", ClientId::parse)?, fields.value("name")?))
+        };
+        rows.iter().map(known).collect()
     }
 
     async fn count_clients(&self, org: &OrgId) -> Result<u64, StoreError> {

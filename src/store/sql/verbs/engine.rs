@@ -7,7 +7,7 @@ use sqlx::{Pool, Transaction};
 
 use super::super::audit_row::control;
 use super::super::fault::Doing;
-use super::{BEGIN, Connection, Db, audit_log, feed};
+use super::{BEGIN, Connection, Db, audit_log, feed, hooks};
 use crate::record::{Actor, AuditRecord, Cause, ControlEvent};
 use crate::store::{Store, StoreError, Subject};
 use crate::types::{Entropy, OrgId};
@@ -63,6 +63,7 @@ impl Tx<'_> {
     /// be held only while nothing else can make this transaction wait.
     pub(super) async fn commit(mut self) -> Result<(), StoreError> {
         audit_log::insert(&mut self.inner, &self.records).await?;
+        hooks::announce(&mut self.inner, &self.records).await?;
         feed::append(&mut self.inner, &self.subjects, self.cause.at).await?;
         self.inner.commit().await.doing("commit")
     }

@@ -15,8 +15,8 @@ use crate::types::{ClientId, GrantId, OrgId, ScopeSet, Timestamp, UserId};
 /// Writes a grant that somebody agreed to.
 pub(super) async fn insert(tx: &mut Tx<'_>, grant: &Grant) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO grants (id, org_id, user_id, client_id, scopes, resources, machine, created_at, expires_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, FALSE, $7, $8)",
+        "INSERT INTO grants (id, org_id, user_id, client_id, scopes, resources, machine, created_at, idle_since, expires_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, FALSE, $7, $7, $8)",
     )
     .bind(grant.id.as_str())
     .bind(grant.org.as_str())
@@ -134,8 +134,8 @@ impl GrantStore for Engine {
         }
         let mut tx = self.begin(cause).await?;
         let id: String = sqlx::query_scalar(
-            "INSERT INTO grants (id, org_id, user_id, client_id, scopes, resources, machine, created_at, expires_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, TRUE, $7, $8) \
+            "INSERT INTO grants (id, org_id, user_id, client_id, scopes, resources, machine, created_at, idle_since, expires_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, TRUE, $7, $7, $8) \
              ON CONFLICT (client_id, user_id, org_id) WHERE machine AND revoked_at IS NULL DO UPDATE \
              SET scopes = excluded.scopes, resources = excluded.resources, expires_at = excluded.expires_at RETURNING id",
         )

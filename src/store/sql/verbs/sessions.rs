@@ -1,5 +1,6 @@
 //! Sessions and authorization requests.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,7 +10,7 @@ use super::super::values::{json, storable};
 use super::engine::{Engine, Tx};
 use super::grants;
 use super::rows::{self, Fields};
-use crate::record::{Cause, ControlEvent, Operation};
+use crate::record::{Cause, ControlEvent, Operation, Origin};
 use crate::store::{
     Approve, ApprovedRequest, AuthRequest, Membership, Session, SessionDetails, SessionStore, StoreError, Subject, User,
 };
@@ -80,6 +81,52 @@ pub(super) async fn owner_of(tx: &mut Tx<'_>, client: &ClientId) -> Result<Optio
     row.map_or(Ok(None), |row| Fields::of(&row, "clients", "id").maybe_parsed("org_id", OrgId::parse))
 }
 
+/// Remembers where a user signs in from. Whether that is new: not before, and not the first place of all.
+async fn is_new_place(tx: &mut Tx<'_>, user: &UserId) -> Result<bool, StoreError> {
+    let Some(place) = place(&tx.cause.origin) else { return Ok(false) };
+    let at = tx.cause.at.millis();
+    let known = sqlx::query("UPDATE sign_in_places SET seen_at = $1 WHERE user_id = $2 AND place = $3")
+        .bind(at)
+        .bind(user.as_str())
+        .bind(&place)
+        .execute(tx.connection())
+        .await
+        .doing("look for a place")?;
+    if known.rows_affected() > 0 {
+        return Ok(false);
+    }
+    let others = sqlx::query("SELECT COUNT(*) AS many FROM sign_in_places WHERE user_id = $1")
+        .bind(user.as_str())
+        .fetch_one(tx.connection())
+        .await
+        .doing("count places")?;
+    let added = sqlx::query("INSERT INTO sign_in_places (user_id, place, seen_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+        .bind(user.as_str())
+        .bind(&place)
+        .bind(at)
+        .execute(tx.connection())
+        .await
+        .doing("remember a place")?;
+    Ok(added.rows_affected() > 0 && Fields::of(&others, "sign_in_places", "many").count("many")? > 0)
+}
+
+/// A network and a program, near enough: the /24 or /48 of the address, and the `User-Agent` without its numbers, so that
+/// neither a new lease nor an update of the browser is a new place. `None` when nobody knows where from.
+fn place(origin: &Origin) -> Option<String> {
+    let network = match origin.peer?.ip().to_canonical() {
+        IpAddr::V4(ip) => {
+            let [a, b, c, _] = ip.octets();
+            format!("{a}.{b}.{c}")
+        }
+        IpAddr::V6(ip) => {
+            let [a, b, c, ..] = ip.segments();
+            format!("{a:x}:{b:x}:{c:x}")
+        }
+    };
+    let agent: String = origin.user_agent.iter().flat_map(|a| a.chars()).filter(|c| !c.is_ascii_digit()).collect();
+    Some(storable(&format!("{network} {agent}")))
+}
+
 fn session(row: &super::Row) -> Result<Session, StoreError> {
     let fields = Fields::of(row, "sessions", "s_user_id");
     Ok(Session {
@@ -111,6 +158,9 @@ impl SessionStore for Engine {
         .await
         .doing("start a session")?;
         tx.record(None, ControlEvent::done(Operation::LoginOk).on("user", session.user.as_str()));
+        if is_new_place(&mut tx, &session.user).await? {
+            tx.record(None, ControlEvent::done(Operation::LoginNewPlace).on("user", session.user.as_str()));
+        }
         tx.commit().await
     }
 

@@ -19,6 +19,9 @@ use crate::store::{
 };
 use crate::types::{ClientId, GrantId, HashedToken, RedirectUri, ScopeSet, Timestamp};
 
+/// How long a place is remembered that a user no longer signs in from.
+const KEEP_PLACES: Duration = Duration::from_hours(365 * 24);
+
 pub(super) async fn insert_refresh(tx: &mut Tx<'_>, grant: &GrantId, token: &NewRefreshToken) -> Result<(), StoreError> {
     let at = tx.cause.at.millis();
     sqlx::query("INSERT INTO refresh_tokens (hash, grant_id, created_at, expires_at) VALUES ($1, $2, $3, $4)")
@@ -245,6 +248,11 @@ impl TokenStore for Engine {
             let done = sqlx::query(statement).bind(before.millis()).execute(&self.write).await.doing("forget what ended")?;
             forgotten += done.rows_affected();
         }
-        Ok(forgotten)
+        let done = sqlx::query("DELETE FROM sign_in_places WHERE seen_at < $1")
+            .bind(before.minus(KEEP_PLACES).millis())
+            .execute(&self.write)
+            .await
+            .doing("forget places")?;
+        Ok(forgotten + done.rows_affected())
     }
 }

@@ -1,6 +1,6 @@
 //! How grants are used, counted as their records arrive.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use sqlx::QueryBuilder;
 
@@ -11,6 +11,11 @@ use super::{Connection, Db, Row};
 use crate::record::{AuditRecord, Event};
 use crate::store::{GrantUse, StoreError};
 use crate::types::{GrantId, ScopeToken, Timestamp};
+
+/// Grants that are asked about in one statement.
+const AT_ONCE: usize = 500;
+/// An hour in milliseconds.
+const HOUR: i64 = 3_600_000;
 
 /// What one batch adds to a grant's day.
 struct Added {
@@ -45,6 +50,7 @@ pub(super) async fn count<'r>(
         return Ok(());
     }
     write_days(connection, &days).await?;
+    write_idling(connection, &days).await?;
     if scopes.is_empty() { Ok(()) } else { write_scopes(connection, &scopes).await }
 }
 
@@ -59,6 +65,20 @@ async fn write_days(connection: &mut Connection, days: &BTreeMap<(&GrantId, i64)
          last_at = CASE WHEN excluded.last_at > grant_use.last_at THEN excluded.last_at ELSE grant_use.last_at END",
     );
     statement.build().persistent(false).execute(connection).await.doing("count the use of grants").map(drop)
+}
+
+/// Notes on the grants themselves when they were last used; once an hour is enough for lists.
+async fn write_idling(connection: &mut Connection, days: &BTreeMap<(&GrantId, i64), Added>) -> Result<(), StoreError> {
+    for ((grant, _), added) in days {
+        sqlx::query("UPDATE grants SET idle_since = $1 WHERE id = $2 AND idle_since < $3")
+            .bind(added.last_at)
+            .bind(grant.as_str())
+            .bind(added.last_at - HOUR)
+            .execute(&mut *connection)
+            .await
+            .doing("note the last use of a grant")?;
+    }
+    Ok(())
 }
 
 async fn write_scopes(connection: &mut Connection, scopes: &BTreeMap<(&GrantId, &ScopeToken), i64>) -> Result<(), StoreError> {
@@ -77,38 +97,62 @@ async fn write_scopes(connection: &mut Connection, scopes: &BTreeMap<(&GrantId, 
     Ok(())
 }
 
-/// How one grant was used in the `days` that end with the day of `at`.
-pub(super) async fn of_grant(
+/// How grants were used in the `days` that end with the day of `at`, in two questions for all of them.
+pub(super) async fn of_grants(
     connection: &mut Connection,
-    grant: &GrantId,
+    grants: &[GrantId],
     at: Timestamp,
     days: u32,
-) -> Result<GrantUse, StoreError> {
+) -> Result<Vec<(GrantId, GrantUse)>, StoreError> {
     let today = day(at);
     let first = today - i64::from(days) + 1;
-    let rows = sqlx::query("SELECT day, calls, last_at FROM grant_use WHERE grant_id = $1 ORDER BY day")
-        .bind(grant.as_str())
-        .fetch_all(&mut *connection)
-        .await
-        .doing("read the use of a grant")?;
-    let mut found = GrantUse { calls_per_day: vec![0; days as usize], ..GrantUse::default() };
-    for row in &rows {
-        let fields = Fields::of(row, "grant_use", "day");
-        found.last_used_at = found.last_used_at.max(Some(fields.time("last_at")?));
-        let place = usize::try_from(fields.value::<i64>("day")? - first).ok();
-        if let Some(calls) = place.and_then(|p| found.calls_per_day.get_mut(p)) {
-            *calls = fields.count("calls")?;
+    let unused = || GrantUse { calls_per_day: vec![0; days as usize], ..GrantUse::default() };
+    let mut found: Vec<_> = grants.iter().map(|grant| (grant.clone(), unused())).collect();
+    let places: HashMap<&GrantId, usize> = grants.iter().enumerate().map(|(place, grant)| (grant, place)).collect();
+    for some in grants.chunks(AT_ONCE) {
+        let mut query = QueryBuilder::<Db>::new("SELECT grant_id, day, calls, last_at FROM grant_use WHERE grant_id IN ");
+        among(&mut query, some);
+        for row in query.build().persistent(false).fetch_all(&mut *connection).await.doing("read the use of grants")? {
+            let fields = Fields::of(&row, "grant_use", "day");
+            let Some(one) = of_row(&fields, &places, &mut found)? else { continue };
+            one.last_used_at = one.last_used_at.max(Some(fields.time("last_at")?));
+            let place = usize::try_from(fields.value::<i64>("day")? - first).ok();
+            if let Some(calls) = place.and_then(|p| one.calls_per_day.get_mut(p)) {
+                *calls = fields.count("calls")?;
+            }
+        }
+        let mut query = QueryBuilder::<Db>::new("SELECT grant_id, scope, last_day FROM grant_scope_use WHERE last_day >= ");
+        query.push_bind(first).push(" AND grant_id IN ");
+        among(&mut query, some);
+        for row in query.build().persistent(false).fetch_all(&mut *connection).await.doing("read the scopes that grants used")? {
+            let fields = Fields::of(&row, "grant_scope_use", "scope");
+            let Some(one) = of_row(&fields, &places, &mut found)? else { continue };
+            let (scope, last) = scope(&row)?;
+            one.scopes_used.insert(scope.clone());
+            one.scopes_last_used.insert(scope, last);
         }
     }
-    let rows = sqlx::query("SELECT scope, last_day FROM grant_scope_use WHERE grant_id = $1 AND last_day >= $2 ORDER BY scope")
-        .bind(grant.as_str())
-        .bind(first)
-        .fetch_all(connection)
-        .await
-        .doing("read the scopes that a grant used")?;
-    found.scopes_last_used = rows.iter().map(scope).collect::<Result<_, _>>()?;
-    found.scopes_used = found.scopes_last_used.keys().cloned().collect();
     Ok(found)
+}
+
+/// The use of the grant that a row is about.
+fn of_row<'f>(
+    fields: &Fields<'_>,
+    places: &HashMap<&GrantId, usize>,
+    found: &'f mut [(GrantId, GrantUse)],
+) -> Result<Option<&'f mut GrantUse>, StoreError> {
+    let grant = fields.parsed("grant_id", GrantId::parse)?;
+    Ok(places.get(&grant).and_then(|place| found.get_mut(*place)).map(|(_, usage)| usage))
+}
+
+/// Adds `(…, …)` of ids.
+pub(super) fn among(query: &mut QueryBuilder<Db>, grants: &[GrantId]) {
+    query.push("(");
+    let mut list = query.separated(", ");
+    for grant in grants {
+        list.push_bind(grant.as_str().to_owned());
+    }
+    query.push(")");
 }
 
 fn scope(row: &Row) -> Result<(ScopeToken, Timestamp), StoreError> {

@@ -1,0 +1,230 @@
+//! A large organization.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::Router;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+use tollgate::account::{self, AuditFlush};
+use tollgate::config::{Config, Environment};
+use tollgate::node::Node;
+use tollgate::oauth;
+use tollgate::record::{Actor, AuditRecord, Call, Decision, Event, McpCall, Measured, Origin, Outcome};
+use tollgate::store::{AuthRequest, Client, Grant, Membership, NewUser, User, sql};
+use tollgate::types::{
+    ApiName, AuthRequestId, ClientId, GrantId, NodeId, RecordId, RedirectUri, RequestId, RoleName, RouteId, ScopeSet,
+    SystemClock, SystemEntropy, UserId,
+};
+use tollgate::web::started_session;
+
+use super::support::{configuration, grant};
+
+const USERS: usize = 2_000;
+const CLIENTS: usize = 200;
+/// Each client is authorized by so many users.
+const USERS_OF_CLIENT: usize = 50;
+const RECORDS: usize = 100_000;
+/// Days that the records lie in.
+const DAYS: u64 = 30;
+
+/// What [`World::fill`] makes.
+pub const SIZE: &str = "10 000 grants, 2 000 members, 200 clients, 100 000 audit records of 30 days";
+
+/// Records are in the store at once.
+struct Flushed;
+
+#[async_trait]
+impl AuditFlush for Flushed {
+    async fn flush(&self) {}
+}
+
+/// The organization `bench`, and a browser in which its administrator is signed in.
+pub struct World {
+    pub node: Arc<Node>,
+    pub cookie: String,
+    own: Grant,
+    client: ClientId,
+    request: AuthRequestId,
+    record: RecordId,
+    router: Router,
+    stop: CancellationToken,
+    _dir: TempDir,
+}
+
+struct NoVariables;
+
+impl Environment for NoVariables {
+    fn variable(&self, _: &str) -> Option<String> {
+        None
+    }
+}
+
+impl World {
+    pub async fn fill() -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let text = configuration(dir.path(), "127.0.0.1:8080", "");
+        let (config, _) = Config::parse(&text, &NoVariables, 1).unwrap_or_else(|e| panic!("{e}"));
+        let id = NodeId::parse("node_bench").expect("an id");
+        let url = format!("sqlite:{}/tollgate.db", dir.path().display());
+        let store = sql::open(&url, &id, Arc::new(SystemEntropy)).await.expect("a store");
+        let node = Node::start(id, config, store, Arc::new(SystemClock), Arc::new(SystemEntropy)).await.expect("a node");
+        let stop = CancellationToken::new();
+        tokio::spawn(Arc::clone(&node).follow(stop.clone()));
+        let own = grant(&node).await;
+        let admin = node.store.user(&own.user).await.expect("a store").expect("a user");
+        let users = users(&node, &own).await;
+        let (clients, grants) = authorized(&node, &own, &users).await;
+        let record = called(&node, &grants, &clients).await;
+        let request = asked(&node, &clients[0]).await;
+        let config = node.config.load_full();
+        let (secret, session) = started_session(&node, &config, &admin);
+        node.store.start_session(&session, &node.own_cause()).await.expect("a session");
+        let router = oauth::router(Arc::clone(&node)).merge(account::router(Arc::clone(&node), Arc::new(Flushed)));
+        let cookie = format!("tollgate={}", secret.expose());
+        Self { node, cookie, own, client: clients[0].id.clone(), request, record, router, stop, _dir: dir }
+    }
+
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    /// Every page of a member and an administrator that shows something of the store.
+    pub fn paths(&self) -> Vec<(&'static str, String)> {
+        let org = |page: &str| format!("/orgs/bench/{page}");
+        vec![
+            ("/settings/applications", "/settings/applications".to_owned()),
+            ("/settings/applications/{grant}", format!("/settings/applications/{}", self.own.id)),
+            ("/settings/sessions", "/settings/sessions".to_owned()),
+            ("/orgs/{org}/applications", org("applications")),
+            ("/orgs/{org}/applications, third page", org("applications?from=100")),
+            ("/orgs/{org}/applications/{client}", org(&format!("applications/{}", self.client))),
+            ("/orgs/{org}/review", org("review")),
+            ("/orgs/{org}/review, last page", org("review?from=9900")),
+            ("/orgs/{org}/members", org("members")),
+            ("/orgs/{org}/members, last page", org("members?from=1900")),
+            ("/orgs/{org}/audit", org("audit")),
+            ("/orgs/{org}/audit, one client, last day", org(&format!("audit?client={}", self.client))),
+            ("/orgs/{org}/audit/{record}", org(&format!("audit/{}", self.record))),
+            ("/orgs/{org}/apps", org("apps")),
+            ("/consent", format!("/consent?request={}", self.request)),
+        ]
+    }
+
+    pub async fn end(self) {
+        self.stop.cancel();
+        self.node.store.close().await;
+    }
+}
+
+async fn users(node: &Node, own: &Grant) -> Vec<User> {
+    let template = node.store.user(&own.user).await.expect("a store").expect("a user");
+    let viewer = RoleName::parse("viewer").expect("a role");
+    let mut users = Vec::with_capacity(USERS);
+    for n in 0..USERS {
+        let id = UserId::generate(node.now(), &SystemEntropy);
+        let user = User { id, email: format!("user{n:04}@example.com"), name: format!("User {n}"), ..template.clone() };
+        node.store.create_user(&NewUser { user: user.clone(), password: None }, &node.own_cause()).await.expect("a user");
+        let membership = Membership { org: own.org.clone(), user: user.id.clone(), roles: vec![viewer.clone()] };
+        node.store.set_membership(&membership, &node.own_cause()).await.expect("a membership");
+        users.push(user);
+    }
+    users
+}
+
+/// Clients, each with its share of grants; every third one belongs to the organization.
+async fn authorized(node: &Node, own: &Grant, users: &[User]) -> (Vec<Client>, Vec<Grant>) {
+    let template = node.store.client(&own.client).await.expect("a store").expect("a client");
+    let (mut clients, mut grants) = (Vec::new(), Vec::new());
+    for n in 0..CLIENTS {
+        let client = Client {
+            id: ClientId::generate(node.now(), &SystemEntropy),
+            org: (n % 3 == 0).then(|| own.org.clone()),
+            name: format!("Client {n}"),
+            redirect_uris: vec![RedirectUri::parse("http://127.0.0.1/callback").expect("a URI")],
+            ..template.clone()
+        };
+        node.store.create_client(&client, None, &node.own_cause()).await.expect("a client");
+        for user in (0..USERS_OF_CLIENT).map(|m| &users[(n * 37 + m * 40) % USERS]) {
+            let id = GrantId::generate(node.now(), &SystemEntropy);
+            let grant = Grant { id, user: user.id.clone(), client: client.id.clone(), ..own.clone() };
+            grants.push(node.store.machine_grant(&grant, &node.own_cause()).await.expect("a grant"));
+        }
+        clients.push(client);
+    }
+    (clients, grants)
+}
+
+/// Calls under the grants, by different tools, every twentieth of them refused.
+async fn called(node: &Node, grants: &[Grant], clients: &[Client]) -> RecordId {
+    let (now, step) = (node.now(), DAYS * 86_400_000 / RECORDS as u64);
+    let mut batch = Vec::with_capacity(500);
+    let mut last = None;
+    for n in (0..RECORDS).rev() {
+        let grant = &grants[(n * 7919) % grants.len()];
+        let name = clients.iter().find(|c| c.id == grant.client).map(|c| c.name.clone());
+        let time = now.minus(Duration::from_millis(step * n as u64));
+        let decision = if n % 20 == 0 {
+            Decision::Denied { reason: "permission_missing".into(), missing: ScopeSet::parse("metrics:read").expect("scopes") }
+        } else {
+            Decision::Allowed
+        };
+        let record = AuditRecord {
+            id: RecordId::generate(time, &SystemEntropy),
+            time,
+            org: Some(grant.org.clone()),
+            actor: Actor {
+                user: Some(grant.user.clone()),
+                client: Some(grant.client.clone()),
+                client_name: name,
+                grant: Some(grant.id.clone()),
+                token: Some("jti".into()),
+            },
+            origin: Origin {
+                request: RequestId::generate(time, &SystemEntropy),
+                node: node.id.clone(),
+                peer: "192.0.2.7:4711".parse().ok(),
+                user_agent: Some("bench/1".into()),
+                trace: None,
+            },
+            event: Event::Call(Box::new(Call {
+                api: ApiName::parse("prometheus").expect("a name"),
+                route: RouteId::parse("prometheus.query").ok(),
+                method: "POST".into(),
+                path: "/mcp/prometheus".into(),
+                mcp: Some(McpCall { method: "tools/call".into(), target: Some(format!("tool_{}", n % 23)), version: None }),
+                scopes_needed: ScopeSet::parse("metrics:read").expect("scopes"),
+                scopes_held: ScopeSet::parse("metrics:read").expect("scopes"),
+                resource: None,
+                decision,
+                outcome: Outcome::Completed(Measured { status: 200, bytes: 512, micros: 1500 }),
+            })),
+        };
+        last = Some(record.id.clone());
+        batch.push(record);
+        if batch.len() == 500 || n == 0 {
+            node.store.append_audit(&batch).await.expect("stored");
+            batch.clear();
+        }
+    }
+    last.expect("there are records")
+}
+
+/// An authorization request that waits for its user.
+async fn asked(node: &Node, client: &Client) -> AuthRequestId {
+    let now = node.now();
+    let request = AuthRequest {
+        id: AuthRequestId::generate(now, &SystemEntropy),
+        client: client.id.clone(),
+        redirect_uri: client.redirect_uris[0].clone(),
+        scopes: ScopeSet::parse("metrics:read").expect("scopes"),
+        resources: Vec::new(),
+        state: None,
+        challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".into(),
+        created_at: now,
+        expires_at: now.plus(Duration::from_hours(1)),
+    };
+    node.store.freeze_request(&request, &node.own_cause()).await.expect("a request");
+    request.id
+}

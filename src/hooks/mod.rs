@@ -1,0 +1,144 @@
+//! Tells webhooks and programs about security events.
+//!
+//! `record of a change (with a line in hook_events, one transaction) → event::deliveries → queue → claim → send`
+//!
+//! At least once: what is queued is claimed by one node for a while, sent, and taken off the queue. A node that ends in between
+//! leaves it to whoever claims it next, under the same id. No request waits for any of this.
+
+mod event;
+mod schedule;
+mod send;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+pub use schedule::GIVE_UP;
+
+use crate::config::Hook;
+use crate::node::Node;
+use crate::store::{HookDelivery, StoreError};
+
+/// How often the store is asked for something to tell.
+const POLL: Duration = Duration::from_millis(250);
+/// How long to leave a store alone that failed.
+const RETRY: Duration = Duration::from_secs(5);
+/// Records that are looked at in one go.
+const LOOK: u32 = 100;
+/// Deliveries of one hook that one node attempts at one time.
+const AT_ONCE: u32 = 8;
+/// How long a claimed delivery is nobody else's. Longer than any attempt takes.
+const LEASE: Duration = Duration::from_mins(1);
+
+/// Tells hooks what there is to tell, until `stop`. Attempts that are under way then are another node's, or the next start's.
+pub async fn run(node: Arc<Node>, stop: CancellationToken) {
+    let client = match send::client() {
+        Ok(client) => client,
+        Err(error) => {
+            tracing::error!(%error, "no hook is told of anything: no HTTP client can be made");
+            return;
+        }
+    };
+    let mut courier = Courier { node, client, under_way: HashMap::new(), ended: Arc::new(Notify::new()) };
+    loop {
+        let pause = match courier.pass().await {
+            Ok(()) => POLL,
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "hooks can't be served; they are later");
+                RETRY
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = sleep(pause) => {}
+            () = courier.ended.notified() => {}
+        }
+    }
+}
+
+struct Courier {
+    node: Arc<Node>,
+    client: reqwest::Client,
+    /// Attempts by the name of their hook: one that hangs holds up no other.
+    under_way: HashMap<String, AbortOnDropHandle<()>>,
+    ended: Arc<Notify>,
+}
+
+impl Courier {
+    async fn pass(&mut self) -> Result<(), StoreError> {
+        let (node, config) = (&self.node, self.node.config.load_full());
+        while look(node).await? == u64::from(LOOK) {}
+        // Before anything is claimed: what is due and too old is not attempted once more.
+        let given_up = node.store.give_up_hooks(node.now().minus(GIVE_UP), &node.own_cause()).await?;
+        for one in given_up {
+            tracing::error!(hook = one.what.hook, record = %one.what.record, attempts = one.attempts, "a hook was given up");
+            node.metrics.hook_deliveries.with_label_values(&[&one.what.hook, "given_up"]).inc();
+        }
+        self.under_way.retain(|_, attempts| !attempts.is_finished());
+        for hook in &config.hooks {
+            if self.under_way.contains_key(hook.name.as_str()) {
+                continue;
+            }
+            let now = node.now();
+            let claimed = node.store.claim_hooks(hook.name.as_str(), now, now.plus(LEASE), AT_ONCE).await?;
+            if claimed.is_empty() {
+                continue;
+            }
+            let attempts = attempt_all(Arc::clone(node), self.client.clone(), Arc::clone(hook), claimed, Arc::clone(&self.ended));
+            self.under_way.insert(hook.name.to_string(), AbortOnDropHandle::new(tokio::spawn(attempts)));
+        }
+        Ok(())
+    }
+}
+
+/// Turns waiting records into deliveries; says how many it took.
+async fn look(node: &Node) -> Result<u64, StoreError> {
+    let records = node.store.hook_events(LOOK).await?;
+    if records.is_empty() {
+        return Ok(0);
+    }
+    let config = node.config.load_full();
+    let mut deliveries = Vec::new();
+    for record in &records {
+        deliveries.extend(event::deliveries(node, &config, record).await?);
+    }
+    let ids: Vec<_> = records.into_iter().map(|record| record.id).collect();
+    node.store.queue_hooks(&ids, &deliveries, node.now()).await
+}
+
+async fn attempt_all(node: Arc<Node>, client: reqwest::Client, hook: Arc<Hook>, claimed: Vec<HookDelivery>, ended: Arc<Notify>) {
+    let attempts = claimed.iter().map(|delivery| attempt(&node, &client, &hook, delivery));
+    for (delivery, outcome) in claimed.iter().zip(futures::future::join_all(attempts).await) {
+        if let Err(error) = outcome {
+            // The lease ends, and whoever claims it then sends it again.
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, hook = %hook.name, record = %delivery.what.record, "the outcome of a hook can't be stored");
+        }
+    }
+    ended.notify_one();
+}
+
+async fn attempt(node: &Node, client: &reqwest::Client, hook: &Hook, delivery: &HookDelivery) -> Result<(), StoreError> {
+    let count = |outcome: &str| node.metrics.hook_deliveries.with_label_values(&[hook.name.as_str(), outcome]).inc();
+    match send::send(client, &hook.target, &delivery.what, node.now()).await {
+        Ok(()) => {
+            count("delivered");
+            node.store.finish_hook(delivery).await?;
+        }
+        Err(failure) => {
+            count("failed");
+            let due = node.now().plus(schedule::pause(delivery.attempts, &*node.entropy));
+            let (record, attempt) = (delivery.what.record.as_str(), delivery.attempts);
+            tracing::warn!(hook = %hook.name, record, attempt, again_at = %due, error = %failure, "a hook was not reached");
+            node.store.postpone_hook(delivery, due).await?;
+        }
+    }
+    Ok(())
+}

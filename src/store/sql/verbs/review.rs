@@ -1,0 +1,87 @@
+//! All live grants of an organization.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use sqlx::QueryBuilder;
+
+use super::super::fault::Doing;
+use super::Db;
+use super::engine::Engine;
+use super::rows::{self, Fields};
+use super::usage::among;
+use crate::store::{GrantFacts, ReviewStore, StoreError};
+use crate::types::{GrantId, OrgId, ScopeSet, ScopeToken, Timestamp};
+
+#[async_trait]
+impl ReviewStore for Engine {
+    async fn count_live_grants(&self, org: &OrgId, at: Timestamp, idle_since: Timestamp) -> Result<(u64, u64), StoreError> {
+        let row = sqlx::query(
+            "SELECT COUNT(*) AS total, COUNT(*) FILTER (WHERE idle_since <= $3) AS idle FROM grants \
+             WHERE org_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)",
+        )
+        .bind(org.as_str())
+        .bind(at.millis())
+        .bind(idle_since.millis())
+        .fetch_one(&self.read)
+        .await
+        .doing("count an organization's grants")?;
+        let fields = Fields::of(&row, "grants", "total");
+        Ok((fields.count("total")?, fields.count("idle")?))
+    }
+
+    async fn idle_grants(&self, org: &OrgId, at: Timestamp, (offset, limit): (u32, u32)) -> Result<Vec<GrantFacts>, StoreError> {
+        // The page is found in an index before anything is joined to it.
+        let rows = sqlx::query(select_facts!(
+            "WHERE g.id IN (SELECT i.id FROM grants i WHERE i.org_id = $1 AND i.revoked_at IS NULL \
+             AND (i.expires_at IS NULL OR i.expires_at > $2) ORDER BY i.idle_since, i.id LIMIT $3 OFFSET $4) \
+             ORDER BY g.idle_since, g.id"
+        ))
+        .bind(org.as_str())
+        .bind(at.millis())
+        .bind(i64::from(limit))
+        .bind(i64::from(offset))
+        .fetch_all(&self.read)
+        .await
+        .doing("list an organization's idle grants")?;
+        rows.iter().map(rows::facts).collect()
+    }
+
+    async fn live_grants(
+        &self,
+        org: &OrgId,
+        at: Timestamp,
+        after: Option<&(Timestamp, GrantId)>,
+        limit: u32,
+    ) -> Result<Vec<GrantFacts>, StoreError> {
+        let (time, id) = after.map_or((i64::MIN, ""), |(time, id)| (time.millis(), id.as_str()));
+        let rows = sqlx::query(select_facts!(
+            "WHERE g.org_id = $1 AND (g.created_at, g.id) > ($2, $3) AND g.revoked_at IS NULL \
+             AND (g.expires_at IS NULL OR g.expires_at > $4) ORDER BY g.created_at, g.id LIMIT $5"
+        ))
+        .bind(org.as_str())
+        .bind(time)
+        .bind(id)
+        .bind(at.millis())
+        .bind(i64::from(limit))
+        .fetch_all(&self.read)
+        .await
+        .doing("list an organization's live grants")?;
+        rows.iter().map(rows::facts).collect()
+    }
+
+    async fn scopes_used(&self, grants: &[GrantId]) -> Result<HashMap<GrantId, ScopeSet>, StoreError> {
+        let mut used: HashMap<GrantId, ScopeSet> = HashMap::new();
+        if grants.is_empty() {
+            return Ok(used);
+        }
+        let mut query = QueryBuilder::<Db>::new("SELECT grant_id, scope FROM grant_scope_use WHERE grant_id IN ");
+        among(&mut query, grants);
+        for row in query.build().persistent(false).fetch_all(&self.read).await.doing("read the scopes that grants used")? {
+            let fields = Fields::of(&row, "grant_scope_use", "scope");
+            let scopes = used.entry(fields.parsed("grant_id", GrantId::parse)?).or_default();
+            scopes.insert(fields.parsed("scope", ScopeToken::parse)?);
+        }
+        Ok(used)
+    }
+}

@@ -1,0 +1,91 @@
+//! `tests/requirements.toml`: every requirement of the source documents has tests that show it, and they are there.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde::Deserialize;
+
+/// Requirements R1 to this one.
+const LAST: u32 = 44;
+
+/// A requirement and what shows it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Requirement {
+    says: String,
+    tests: Vec<String>,
+    /// What stands in for what a gateway can't do.
+    equivalent: Option<String>,
+    /// What is not yet shown.
+    missing: Option<String>,
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn table() -> BTreeMap<String, Requirement> {
+    let text = fs::read_to_string(root().join("tests/requirements.toml")).expect("the table is there");
+    toml::from_str(&text).unwrap_or_else(|e| panic!("the table can be read: {e}"))
+}
+
+/// Whether `text` of a Rust file has a test of this name: a function with a test attribute right above it.
+fn is_test(text: &str, name: &str) -> bool {
+    let lines: Vec<_> = text.lines().map(str::trim_start).collect();
+    let wanted = [format!("fn {name}("), format!("async fn {name}(")];
+    let starts = |line: &str| wanted.iter().any(|w| line.starts_with(w.as_str()));
+    lines.iter().enumerate().filter(|(_, line)| starts(line)).any(|(at, _)| {
+        let mut above = lines[..at].iter().rev().take_while(|l| l.starts_with("#[") || l.starts_with("//"));
+        above.any(|l| l.starts_with("#[test]") || l.starts_with("#[tokio::test"))
+    })
+}
+
+/// Why a test of the table is not one.
+fn wrong(test: &str) -> Option<String> {
+    let Some((file, name)) = test.split_once("::") else { return Some(format!("{test}: write FILE::NAME")) };
+    let Ok(text) = fs::read_to_string(root().join(file)) else { return Some(format!("{test}: no such file")) };
+    let there = if file.starts_with("src/store/contract/") {
+        // The suite runs what its list names, on both engines.
+        let suite = fs::read_to_string(root().join("src/store/contract/mod.rs")).expect("the suite is there");
+        text.contains(&format!("async fn {name}(")) && suite.lines().any(|line| line.trim() == name)
+    } else if Path::new(file).extension().is_some_and(|e| e == "rs") {
+        is_test(&text, name)
+    } else {
+        text.contains(name)
+    };
+    (!there).then(|| format!("{test}: no such test"))
+}
+
+#[test]
+fn every_requirement_is_shown_or_said_to_be_missing() {
+    let table = table();
+    let mut faults = Vec::new();
+    for number in 1..=LAST {
+        let id = format!("R{number}");
+        match table.get(&id) {
+            None => faults.push(format!("{id} is not in the table")),
+            Some(r) if r.says.is_empty() => faults.push(format!("{id} says nothing")),
+            Some(r) if r.tests.is_empty() && r.missing.is_none() => faults.push(format!("{id}: nothing shows it")),
+            Some(r) => faults.extend(r.tests.iter().filter_map(|t| wrong(t)).map(|fault| format!("{id}: {fault}"))),
+        }
+    }
+    let known = |id: &str| id.strip_prefix('R').and_then(|n| n.parse().ok()).is_some_and(|n: u32| (1..=LAST).contains(&n));
+    faults.extend(table.keys().filter(|id| !known(id)).map(|id| format!("{id} is no requirement")));
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    let missing: Vec<_> = table.iter().filter_map(|(id, r)| Some(format!("{id}: {}", r.missing.as_ref()?))).collect();
+    let otherwise = table.values().filter(|r| r.equivalent.is_some()).count();
+    println!("{LAST} requirements, {otherwise} by an equivalent, {} not yet shown whole", missing.len());
+    for one in missing {
+        println!("not yet shown: {one}");
+    }
+}
+
+#[test]
+fn the_table_finds_tests_and_only_tests() {
+    let text = "#[test]\n/// About it.\nfn one() {}\n    #[tokio::test(flavor = \"multi_thread\")]\n    async fn two() {}\nfn three() {}\n";
+    assert!(is_test(text, "one") && is_test(text, "two"));
+    assert!(!is_test(text, "three") && !is_test(text, "on") && !is_test(text, "four"));
+    assert!(wrong("src/store/contract/grants.rs::ids").is_some(), "a helper is no test");
+    assert!(wrong("src/nothing.rs::one").is_some() && wrong("one").is_some());
+}
