@@ -37,7 +37,7 @@ pub use devices::{DevicePoll, DeviceRequest, DeviceStore};
 pub use feed::{Change, FeedStore, Subject};
 pub use grants::{Grant, GrantFacts, GrantState, GrantStore, RevokeReason};
 pub use keys::{KeyState, KeyStore, SealedKey};
-pub use people::{Accepted, Accepting, Guarded, Invitation, PeopleStore};
+pub use people::{Accepted, Accepting, Bounds, Guarded, Invitation, PeopleStore, Reach};
 pub use policy::{ClientPolicy, ClientUse, Listed, NewClients, PolicyStore, Stance, Verdict};
 pub use repeats::{Once, RepeatStore};
 pub use searches::{MAX_SEARCHES, SavedSearch, SearchStore};

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each layer may use. Nothing points up: `gateway` and `oauth` never meet below `listener` and `boot`.
-const ALLOWED: [(&str, &[&str]); 26] = [
+const ALLOWED: [(&str, &[&str]); 27] = [
     ("types", &[]),
     ("record", &["types"]),
     ("routing", &["types"]),
@@ -17,18 +17,33 @@ const ALLOWED: [(&str, &[&str]); 26] = [
     ("token", &["config", "record", "store", "types"]),
     ("node", &["config", "record", "store", "telemetry", "token", "types"]),
     ("review", &["config", "node", "record", "store", "token", "types"]),
+    ("roster", &["config", "node", "record", "store", "types"]),
     ("labels", &["config"]),
     ("gateway", &["config", "labels", "mcp", "node", "record", "routing", "store", "token", "types"]),
     ("pages", &["config", "types"]),
     ("web", &["config", "node", "pages", "record", "store", "token", "types"]),
     ("apps", &["config", "node", "record", "store", "types"]),
     ("oauth", &["config", "node", "pages", "password", "record", "store", "token", "types", "web"]),
-    ("account", &["apps", "config", "node", "pages", "password", "record", "review", "store", "token", "types", "web"]),
+    ("account", &["apps", "config", "node", "pages", "password", "record", "review", "roster", "store", "token", "types", "web"]),
     (
         "admin",
-        &["apps", "config", "node", "oauth", "password", "record", "review", "store", "telemetry", "token", "types", "web"],
+        &[
+            "apps",
+            "config",
+            "node",
+            "oauth",
+            "password",
+            "record",
+            "review",
+            "roster",
+            "store",
+            "telemetry",
+            "token",
+            "types",
+            "web",
+        ],
     ),
-    ("api", &["account", "admin", "apps", "config", "node", "record", "store", "token", "types", "web"]),
+    ("api", &["account", "admin", "apps", "config", "node", "record", "review", "roster", "store", "token", "types", "web"]),
     ("own_mcp", &["account", "config", "node", "pages", "record", "store", "token", "types", "web"]),
     (
         "listener",
