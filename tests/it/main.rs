@@ -16,6 +16,7 @@ mod mcp;
 mod organizations;
 mod outcomes;
 mod panics;
+mod partner;
 mod revocation;
 mod runtime;
 mod secrets;
