@@ -20,6 +20,7 @@ pub mod pages;
 pub mod password;
 pub mod record;
 pub mod review;
+pub mod roster;
 pub mod routing;
 pub mod store;
 pub mod telemetry;

@@ -52,13 +52,13 @@ pub struct Entry {
     #[schema(value_type = Option<String>, format = DateTime)]
     pub last_used_at: Option<Timestamp>,
     /// What was agreed to.
-    #[schema(value_type = String)]
+    #[schema(value_type = Vec<String>)]
     pub scopes: ScopeSet,
     /// What works now.
-    #[schema(value_type = String)]
+    #[schema(value_type = Vec<String>)]
     pub effective_scopes: ScopeSet,
     /// What was agreed to and no call ever needed.
-    #[schema(value_type = String)]
+    #[schema(value_type = Vec<String>)]
     pub unused_scopes: ScopeSet,
     /// Why nothing works at the moment.
     pub suspended: Option<String>,

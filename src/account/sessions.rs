@@ -1,7 +1,5 @@
 //! `/settings/sessions`: the browsers in which the person who looks is signed in.
 
-use std::fmt::Write as _;
-
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
@@ -13,7 +11,6 @@ use crate::config::Config;
 use crate::pages::views::{Section, SessionRow, SessionsPage};
 use crate::pages::{DisplayName, When};
 use crate::record::Actor;
-use crate::types::HashedToken;
 use crate::web::{Peer, SignedIn, Trouble, page, see_other};
 
 const PATH: &str = "/settings/sessions";
@@ -29,7 +26,7 @@ async fn list(app: &App, config: &Config, saved: bool, who: &SignedIn) -> Result
     let now = app.node.now();
     let live = app.node.store.sessions_of(&who.user.id, now, config.oauth.session_idle).await?;
     let row = |one: &crate::store::SessionDetails| SessionRow {
-        handle: handle(&one.session.hash),
+        handle: one.handle(),
         current: one.session.hash == who.session.hash,
         address: one.address.clone(),
         browser: one.user_agent.as_deref().map(DisplayName::new),
@@ -46,14 +43,6 @@ async fn list(app: &App, config: &Config, saved: bool, who: &SignedIn) -> Result
     Ok(page(StatusCode::OK, &view))
 }
 
-/// A name for a session of one user: the beginning of the hash of its secret, from which nothing follows.
-fn handle(hash: &HashedToken) -> String {
-    hash.bytes().iter().take(8).fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 /// `POST /settings/sessions`: ends one, or all but this one.
 pub async fn act(State(app): State<App>, peer: Peer, headers: HeaderMap, who: SignedIn, body: Body) -> Response {
     let config = app.node.config.load_full();
@@ -61,12 +50,12 @@ pub async fn act(State(app): State<App>, peer: Peer, headers: HeaderMap, who: Si
         let form = Form::read(&config, &headers, body, &who).await?;
         let cause = peer.cause(&app.node, Actor { user: Some(who.user.id.clone()), ..Actor::default() });
         if form.has("end-others") {
-            app.node.store.end_other_sessions(&who.user.id, &who.session.hash, &cause).await?;
+            app.node.store.end_other_sessions(&who.user.id, Some(&who.session.hash), &cause).await?;
             return Ok(see_other(&format!("{PATH}?done")));
         }
         let named = form.pressed("end-").ok_or_else(not_found)?;
         let live = app.node.store.sessions_of(&who.user.id, app.node.now(), config.oauth.session_idle).await?;
-        let one = live.iter().find(|one| handle(&one.session.hash) == named).ok_or_else(not_found)?;
+        let one = live.iter().find(|one| one.handle() == named).ok_or_else(not_found)?;
         app.node.store.end_session(&one.session.hash, &cause).await?;
         Ok(see_other(&format!("{PATH}?done")))
     };

@@ -9,8 +9,9 @@ use super::app_model::{
 use super::error::AdminError;
 use super::model::{
     AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientView, CreatedClient,
-    CreatedSecret, CreatedUser, GrantView, KeyView, MemberRoles, MemberView, NewClient, NewClientsChange, NewOrg, NewPassword,
-    NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, Switch, UserView, Within,
+    CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, GrantChange, GrantView, InvitationView, KeyView, MemberRoles,
+    MemberView, NewClient, NewClientsChange, NewInvitation, NewOrg, NewPassword, NewSecret, NewUserRequest, OrgChange,
+    OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, ScopeQuery, ScopeView, SessionView, Switch, UserView, Within,
 };
 use crate::apps::Manifest;
 use crate::review::Entry;
@@ -53,8 +54,22 @@ pub trait Administration: Send + Sync {
     async fn set_member(&self, org: &str, user: &str, roles: MemberRoles) -> Result<MemberView, AdminError>;
     /// Takes a user out of an organization and revokes its grants there.
     async fn remove_member(&self, org: &str, user: &str) -> Result<(), AdminError>;
+    /// The open invitations into an organization, newest first.
+    async fn invitations(&self, org: &str) -> Result<Vec<InvitationView>, AdminError>;
+    /// Invites an address into an organization.
+    async fn invite(&self, org: &str, new: NewInvitation) -> Result<CreatedInvitation, AdminError>;
+    /// Withdraws an open invitation.
+    async fn withdraw_invitation(&self, org: &str, invitation: &str) -> Result<(), AdminError>;
+    /// The browsers in which a user is signed in, seen last first.
+    async fn sessions(&self, user: &str) -> Result<Vec<SessionView>, AdminError>;
+    /// Ends one of them.
+    async fn end_session(&self, user: &str, session: &str) -> Result<(), AdminError>;
+    /// Ends all of them.
+    async fn end_sessions(&self, user: &str) -> Result<EndedSessions, AdminError>;
     /// Every role of the configuration.
     async fn roles(&self) -> Result<Vec<RoleView>, AdminError>;
+    /// The scopes of the configuration, by name.
+    async fn scopes(&self, query: ScopeQuery) -> Result<Vec<ScopeView>, AdminError>;
 
     /// Clients, newest first.
     async fn clients(&self, within: Within) -> Result<Vec<ClientView>, AdminError>;
@@ -100,6 +115,8 @@ pub trait Administration: Send + Sync {
     async fn grants(&self, within: Within) -> Result<Vec<GrantView>, AdminError>;
     /// One grant.
     async fn grant(&self, grant: &str) -> Result<GrantView, AdminError>;
+    /// Takes scopes from a grant, or sets when it ends; live tokens follow before this returns.
+    async fn change_grant(&self, grant: &str, change: GrantChange) -> Result<GrantView, AdminError>;
     /// Ends a grant: its tokens stop working before this returns.
     async fn revoke_grant(&self, grant: &str) -> Result<GrantView, AdminError>;
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::model::ClientView;
+use crate::apps::Written;
 use crate::store::{AppState, ClientKind, Maturity, Stage};
 use crate::types::{AppId, AppUuid, ClientId, OrgId, ScopeSet, Timestamp, UserId, rfc3339};
 
@@ -197,6 +198,22 @@ pub struct AppChange {
     /// What it asks for; replaces all of them.
     #[serde(default)]
     pub scopes: Option<Vec<String>>,
+}
+
+impl AppChange {
+    /// The draft that this makes of another.
+    #[must_use]
+    pub fn onto(self, before: Written) -> Written {
+        Written {
+            name: self.name.unwrap_or(before.name),
+            description: self.description.unwrap_or(before.description),
+            documentation_url: self.documentation_url.unwrap_or(before.documentation_url),
+            uninstall_instructions: self.uninstall_instructions.unwrap_or(before.uninstall_instructions),
+            onboarding_url: self.onboarding_url.unwrap_or(before.onboarding_url),
+            redirect_uris: self.redirect_uris.unwrap_or(before.redirect_uris),
+            scopes: self.scopes.unwrap_or(before.scopes),
+        }
+    }
 }
 
 /// Whether a draft is finished.

@@ -33,12 +33,16 @@ pub use app_model::{
 };
 pub use error::{AdminError, Problem, Refusal, RefusalCode};
 pub use health::Readiness;
-pub use local::{Local, audit_entry, grant_view};
+pub use local::{
+    Local, MAX_SECRET_LIFE, app_view, audit_entry, change_view, client_view, condition_view, grant_view, policy_view,
+    secret_view, version_view,
+};
 pub use model::{
     AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientView, CreatedClient,
-    CreatedSecret, CreatedUser, DecisionName, GrantStateView, GrantView, KeyView, MemberRoles, MemberView, NewClient,
-    NewClientKind, NewClientsChange, NewOrg, NewPassword, NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView,
-    RevokedGrants, RoleView, Rotation, SecretView, Switch, SwitchTo, UserView, VerdictName, Within,
+    CreatedInvitation, CreatedSecret, CreatedUser, DecisionName, EndedSessions, GrantChange, GrantStateView, GrantView,
+    InvitationView, KeyView, MemberRoles, MemberView, NewClient, NewClientKind, NewClientsChange, NewInvitation, NewOrg,
+    NewPassword, NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, ScopeQuery,
+    ScopeView, SecretView, SessionView, Switch, SwitchTo, UserView, VerdictName, Within,
 };
 pub use openapi::document;
 pub use remote::Remote;

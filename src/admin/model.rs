@@ -1,5 +1,6 @@
 //! What the administration speaks: the JSON of the admin API, which the command line prints with `--json`.
 
+mod people;
 mod policy;
 
 use std::collections::BTreeMap;
@@ -7,6 +8,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+pub use people::{
+    CreatedInvitation, EndedSessions, GrantChange, InvitationView, NewInvitation, ScopeQuery, ScopeView, SessionView,
+};
 pub use policy::{ClientPolicyChange, ClientPolicyView, NewClientsChange, OrgPolicyView, RevokedGrants, VerdictName};
 
 use crate::store::{
@@ -244,6 +248,10 @@ pub struct NewClient {
     /// Lifetime of its access tokens in seconds, when it has one of its own.
     #[serde(default)]
     pub access_token_ttl_seconds: Option<u64>,
+    /// Whether it may also use the device authorization grant (RFC 8628), for devices without a browser; never a machine. With it
+    /// redirect URIs can be left out.
+    #[serde(default)]
+    pub device_grant: bool,
 }
 
 /// A client.
@@ -278,7 +286,7 @@ pub struct ClientView {
     #[schema(value_type = Vec<String>)]
     pub grant_types: Vec<GrantType>,
     /// What it may ask for; `null` is every public scope.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<Vec<String>>)]
     pub scopes: Option<ScopeSet>,
     /// The user that a machine acts as.
     #[schema(value_type = Option<String>)]
@@ -401,10 +409,10 @@ pub struct GrantView {
     /// That client's name.
     pub client_name: String,
     /// What was consented to.
-    #[schema(value_type = String)]
+    #[schema(value_type = Vec<String>)]
     pub scopes: ScopeSet,
     /// What it can do now: consented to, held by the user, allowed to the client.
-    #[schema(value_type = String)]
+    #[schema(value_type = Vec<String>)]
     pub effective_scopes: ScopeSet,
     /// The resources it is for; empty is every API.
     #[schema(value_type = Vec<String>)]

@@ -16,8 +16,9 @@ use super::app_model::{
 use super::error::{AdminError, Problem, Refusal};
 use super::model::{
     AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientView, CreatedClient,
-    CreatedSecret, CreatedUser, GrantView, KeyView, MemberRoles, MemberView, NewClient, NewClientsChange, NewOrg, NewPassword,
-    NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, Switch, SwitchTo, UserView,
+    CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, GrantChange, GrantView, InvitationView, KeyView, MemberRoles,
+    MemberView, NewClient, NewClientsChange, NewInvitation, NewOrg, NewPassword, NewSecret, NewUserRequest, OrgChange,
+    OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, ScopeQuery, ScopeView, SessionView, Switch, SwitchTo, UserView,
     Within,
 };
 use crate::apps::Manifest;
@@ -156,8 +157,29 @@ impl Administration for Remote {
     async fn remove_member(&self, org: &str, user: &str) -> Result<(), AdminError> {
         self.done(self.request(Method::DELETE, &["orgs", org, "members", user]).timeout(ANSWER)).await
     }
+    async fn invitations(&self, org: &str) -> Result<Vec<InvitationView>, AdminError> {
+        self.read(self.get(&["orgs", org, "invitations"])).await
+    }
+    async fn invite(&self, org: &str, new: NewInvitation) -> Result<CreatedInvitation, AdminError> {
+        self.read(self.with_body(Method::POST, &["orgs", org, "invitations"], &new)).await
+    }
+    async fn withdraw_invitation(&self, org: &str, invitation: &str) -> Result<(), AdminError> {
+        self.done(self.request(Method::DELETE, &["orgs", org, "invitations", invitation]).timeout(ANSWER)).await
+    }
+    async fn sessions(&self, user: &str) -> Result<Vec<SessionView>, AdminError> {
+        self.read(self.get(&["users", user, "sessions"])).await
+    }
+    async fn end_session(&self, user: &str, session: &str) -> Result<(), AdminError> {
+        self.done(self.request(Method::DELETE, &["users", user, "sessions", session]).timeout(ANSWER)).await
+    }
+    async fn end_sessions(&self, user: &str) -> Result<EndedSessions, AdminError> {
+        self.read(self.request(Method::DELETE, &["users", user, "sessions"]).timeout(ANSWER)).await
+    }
     async fn roles(&self) -> Result<Vec<RoleView>, AdminError> {
         self.read(self.get(&["roles"])).await
+    }
+    async fn scopes(&self, query: ScopeQuery) -> Result<Vec<ScopeView>, AdminError> {
+        self.read(self.with_query(&["scopes"], &query).timeout(ANSWER)).await
     }
 
     async fn clients(&self, within: Within) -> Result<Vec<ClientView>, AdminError> {
@@ -226,6 +248,9 @@ impl Administration for Remote {
     }
     async fn grant(&self, grant: &str) -> Result<GrantView, AdminError> {
         self.read(self.get(&["grants", grant])).await
+    }
+    async fn change_grant(&self, grant: &str, change: GrantChange) -> Result<GrantView, AdminError> {
+        self.read(self.with_body(Method::PATCH, &["grants", grant], &change)).await
     }
     async fn revoke_grant(&self, grant: &str) -> Result<GrantView, AdminError> {
         self.read(self.request(Method::POST, &["grants", grant, "revoke"]).timeout(ANSWER)).await

@@ -6,10 +6,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::answer::{Answer, Page, PageQuery};
-use super::caller::{Caller, Named, Params};
+use super::caller::{Body, Caller, Named, Params};
 use super::error::ApiError;
 use super::openapi::Refusals;
-use crate::admin::{GrantView, grant_view};
+use crate::admin::{Administration, EndedSessions, GrantChange, GrantView, SessionView, grant_view};
 use crate::store::RevokeReason;
 use crate::types::{GrantId, ScopeToken, Timestamp};
 
@@ -78,6 +78,29 @@ pub(super) async fn list(caller: Caller, Params(page): Params<PageQuery>) -> Ans
     Ok(Json(Page::cut(views, |g: &GrantView| g.id.to_string(), &page)?))
 }
 
+/// One of them.
+#[utoipa::path(
+    get, path = "/api/v1/me/applications/{grant}", tag = "me", security(("token" = ["applications:read"])),
+    params(("grant" = String, Path, description = "Id of a grant")),
+    responses((status = 200, description = "Done", body = GrantView), Refusals)
+)]
+pub(super) async fn show(caller: Caller, Named(grant): Named) -> Answer<GrantView> {
+    let id = own(&caller, &grant).await?;
+    Ok(Json(caller.administration().grant(id.as_str()).await?))
+}
+
+/// Takes scopes from what you authorized, or sets when it ends; the application's tokens follow before the answer.
+#[utoipa::path(
+    patch, path = "/api/v1/me/applications/{grant}", tag = "me", security(("token" = ["applications:write"])),
+    params(("grant" = String, Path, description = "Id of a grant")),
+    request_body = GrantChange,
+    responses((status = 200, description = "Done", body = GrantView), Refusals)
+)]
+pub(super) async fn update(caller: Caller, Named(grant): Named, Body(change): Body<GrantChange>) -> Answer<GrantView> {
+    let id = own(&caller, &grant).await?;
+    Ok(Json(caller.administration().change_grant(id.as_str(), change).await?))
+}
+
 /// Ends what you authorized: the application's tokens stop working before the answer.
 #[utoipa::path(
     delete, path = "/api/v1/me/applications/{grant}", tag = "me", security(("token" = ["applications:write"])),
@@ -85,14 +108,55 @@ pub(super) async fn list(caller: Caller, Params(page): Params<PageQuery>) -> Ans
     responses((status = 204, description = "Done"), Refusals)
 )]
 pub(super) async fn revoke(caller: Caller, Named(grant): Named) -> Result<StatusCode, ApiError> {
-    let missing = || ApiError::not_found("you authorized no such application in this organization, or it has ended");
-    let id = GrantId::parse(&grant).map_err(|_| missing())?;
+    let id = own(&caller, &grant).await?;
     let (store, user) = (&caller.node.store, &caller.principal.user.id);
-    let known = store.grant_facts(&id).await?.is_some_and(|f| f.grant.org == caller.org().id && f.grant.user == *user);
-    if !known || !store.revoke_grant(&id, Some(user), RevokeReason::User, &caller.cause()).await? {
+    if !store.revoke_grant(&id, Some(user), RevokeReason::User, &caller.cause()).await? {
         return Err(missing());
     }
     caller.node.metrics.grants_revoked.inc();
     caller.node.settle().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn missing() -> ApiError {
+    ApiError::not_found("you authorized no such application in this organization, or it has ended")
+}
+
+/// A grant of the caller in this organization.
+async fn own(caller: &Caller, grant: &str) -> Result<GrantId, ApiError> {
+    let id = GrantId::parse(grant).map_err(|_| missing())?;
+    let facts = caller.node.store.grant_facts(&id).await?;
+    let known = facts.is_some_and(|f| f.grant.org == caller.org().id && f.grant.user == caller.principal.user.id);
+    if known { Ok(id) } else { Err(missing()) }
+}
+
+/// The browsers in which you are signed in, newest first: in no organization and in all of yours.
+#[utoipa::path(
+    get, path = "/api/v1/me/sessions", tag = "me", security(("token" = ["sessions:read"])),
+    params(PageQuery),
+    responses((status = 200, description = "Done", body = Page<SessionView>), Refusals)
+)]
+pub(super) async fn sessions(caller: Caller, Params(page): Params<PageQuery>) -> Answer<Page<SessionView>> {
+    let sessions = caller.administration().sessions(caller.principal.user.id.as_str()).await?;
+    Ok(Json(Page::cut(sessions, |s: &SessionView| format!("{} {}", s.started_at, s.id), &page)?))
+}
+
+/// Signs you out everywhere. Applications keep what you authorized.
+#[utoipa::path(
+    delete, path = "/api/v1/me/sessions", tag = "me", security(("token" = ["sessions:write"])),
+    responses((status = 200, description = "Done", body = EndedSessions), Refusals)
+)]
+pub(super) async fn end_sessions(caller: Caller) -> Answer<EndedSessions> {
+    Ok(Json(caller.administration().end_sessions(caller.principal.user.id.as_str()).await?))
+}
+
+/// Signs you out of one browser.
+#[utoipa::path(
+    delete, path = "/api/v1/me/sessions/{session}", tag = "me", security(("token" = ["sessions:write"])),
+    params(("session" = String, Path, description = "Id of a session of yours")),
+    responses((status = 204, description = "Done"), Refusals)
+)]
+pub(super) async fn end_session(caller: Caller, Named(session): Named) -> Result<StatusCode, ApiError> {
+    caller.administration().end_session(caller.principal.user.id.as_str(), &session).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -14,6 +14,7 @@ use crate::admin::Local;
 use crate::config::Config;
 use crate::node::Node;
 use crate::record::{Actor, Cause};
+use crate::roster::{By, Roster};
 use crate::store::Org;
 use crate::token::Principal;
 use crate::types::ScopeBits;
@@ -50,6 +51,11 @@ impl Caller {
     /// Administration that is on record as this caller's.
     pub(super) fn administration(&self) -> Local {
         Local::on_behalf_of(Arc::clone(&self.node), self.cause())
+    }
+
+    /// The members of the organization, changed as this caller may.
+    pub(super) fn roster(&self) -> Roster<'_> {
+        Roster::new(&self.node, self.org(), By::Member(self.principal.user.id.clone()), self.cause())
     }
 
     /// Everything that the user holds in the organization now.
@@ -102,14 +108,14 @@ impl<T: DeserializeOwned> FromRequestParts<Api> for Params<T> {
     }
 }
 
-/// One captured path segment, decoded.
-pub(super) struct Named(pub(super) String);
+/// Captured path segments, decoded.
+pub(super) struct Named<T = String>(pub(super) T);
 
-impl FromRequestParts<Api> for Named {
+impl<T: DeserializeOwned + Send> FromRequestParts<Api> for Named<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
         let read = Path::from_request_parts(parts, api).await;
-        read.map(|Path(name)| Self(name)).map_err(|e| ApiError::invalid(e.body_text()))
+        read.map(|Path(names)| Self(names)).map_err(|e| ApiError::invalid(e.body_text()))
     }
 }

@@ -5,6 +5,7 @@
 
 mod answer;
 mod applications;
+mod apps;
 mod audit;
 mod caller;
 mod clients;
@@ -13,6 +14,9 @@ mod grants;
 mod members;
 mod once;
 mod openapi;
+mod policy;
+mod scopes;
+mod searches;
 #[cfg(test)]
 mod tests;
 
@@ -26,7 +30,7 @@ use axum::routing::get;
 use http::HeaderValue;
 use http::header::CACHE_CONTROL;
 
-pub use error::Problem;
+pub use error::{GateProblem, Problem};
 pub use openapi::document;
 
 use crate::account::AuditFlush;

@@ -30,6 +30,17 @@ pub(super) struct Repeatable {
     replayed: bool,
 }
 
+/// The same where the answer says whether something was made.
+pub(super) struct RepeatableAct(pub(super) Repeatable);
+
+impl IntoResponse for RepeatableAct {
+    fn into_response(self) -> Response {
+        let mut response = self.0.into_response();
+        *response.status_mut() = StatusCode::OK;
+        response
+    }
+}
+
 impl IntoResponse for Repeatable {
     fn into_response(self) -> Response {
         let mut response = (StatusCode::CREATED, self.body).into_response();

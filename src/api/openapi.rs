@@ -4,21 +4,22 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
+use utoipa::openapi::schema::AnyOfBuilder;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder, Schema};
 use utoipa::{IntoResponses, Modify, OpenApi as _};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::error::Problem;
-use super::{Api, applications, audit, clients, grants, members};
+use super::error::{GateProblem, Problem};
+use super::{Api, applications, apps, audit, clients, grants, members, policy, scopes, searches};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
     info(title = "Tollgate", description = "Applications, grants, clients, members and the audit log of the organization \
         that an access token is bound to. Get a token with `tollgate login` or any OAuth client; each operation names the scope \
         that it needs."),
-    components(schemas(Problem)),
+    components(schemas(Problem, GateProblem)),
     modifiers(&AccessToken),
 )]
 struct Base;
@@ -35,6 +36,22 @@ impl Modify for AccessToken {
 /// What any request may be refused with.
 pub(super) struct Refusals;
 
+/// What a request with `If-Match` may be refused with besides.
+pub(super) struct Stale;
+
+impl IntoResponses for Stale {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        BTreeMap::from([("412".to_owned(), problem("It was changed since it was looked at"))])
+    }
+}
+
+fn problem(text: &str) -> RefOr<Response> {
+    // The gate refuses before the API sees a request, and says why in its own members.
+    let either = AnyOfBuilder::new().item(Ref::from_schema_name("Problem")).item(Ref::from_schema_name("GateProblem"));
+    let content = ContentBuilder::new().schema(Some(Schema::AnyOf(either.build()))).build();
+    RefOr::T(ResponseBuilder::new().description(text).content("application/problem+json", content).build())
+}
+
 impl IntoResponses for Refusals {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         let codes = [
@@ -46,11 +63,7 @@ impl IntoResponses for Refusals {
             ("422", "The Idempotency-Key was used for another request"),
             ("503", "This can't be done now"),
         ];
-        let response = |text: &str| {
-            let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-            RefOr::T(ResponseBuilder::new().description(text).content("application/problem+json", content).build())
-        };
-        codes.into_iter().map(|(code, text)| (code.to_owned(), response(text))).collect()
+        codes.into_iter().map(|(code, text)| (code.to_owned(), problem(text))).collect()
     }
 }
 
@@ -59,16 +72,40 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(Base::openapi())
         .routes(routes!(applications::me))
         .routes(routes!(applications::list))
-        .routes(routes!(applications::revoke))
+        .routes(routes!(applications::show, applications::update, applications::revoke))
+        .routes(routes!(applications::sessions, applications::end_sessions))
+        .routes(routes!(applications::end_session))
         .routes(routes!(grants::list))
         .routes(routes!(grants::show, grants::revoke))
         .routes(routes!(clients::list, clients::create))
         .routes(routes!(clients::show, clients::update, clients::delete))
         .routes(routes!(clients::add_secret))
+        .routes(routes!(apps::list_apps, apps::create_app))
+        .routes(routes!(apps::import_app))
+        .routes(routes!(apps::show_app, apps::update_app, apps::delete_app))
+        .routes(routes!(apps::mark_app))
+        .routes(routes!(apps::switch_app))
+        .routes(routes!(apps::list_versions, apps::publish_app))
+        .routes(routes!(apps::difference_of))
+        .routes(routes!(apps::add_app_secret))
+        .routes(routes!(apps::end_app_secret))
+        .routes(routes!(apps::export_app))
+        .routes(routes!(policy::show_policy, policy::set_policy))
+        .routes(routes!(policy::list_clients))
+        .routes(routes!(policy::show_client, policy::decide))
+        .routes(routes!(policy::revoke_all))
+        .routes(routes!(policy::review))
         .routes(routes!(members::list))
         .routes(routes!(members::show, members::set, members::remove))
         .routes(routes!(members::roles))
+        .routes(routes!(members::invitations, members::invite))
+        .routes(routes!(members::withdraw))
+        .routes(routes!(members::add_service))
+        .routes(routes!(members::switch_service))
         .routes(routes!(audit::search))
+        .routes(routes!(searches::list))
+        .routes(routes!(searches::save, searches::forget))
+        .routes(routes!(scopes::list))
 }
 
 /// The document.

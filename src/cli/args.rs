@@ -27,6 +27,10 @@ pub(super) enum Command {
     User(super::users::Users),
     /// Who belongs to which organization, with which roles
     Member(super::members::Members),
+    /// Invitations into organizations
+    Invitation(super::invitations::Invitations),
+    /// Scopes of the configuration
+    Scope(super::invitations::Scopes),
     /// Roles of the configuration
     Role(super::members::Roles),
     /// Apps: drafts, versions, manifests

@@ -117,6 +117,9 @@ struct Create {
     /// How it sends its secret [default: basic]
     #[arg(long, value_enum)]
     auth: Option<Auth>,
+    /// It may also use the device authorization grant, and then needs no redirect URI
+    #[arg(long)]
+    device: bool,
     /// Refuse authorization requests without `state`
     #[arg(long)]
     require_state: bool,
@@ -143,6 +146,7 @@ impl From<Create> for NewClient {
                 Auth::Basic => ClientAuth::SecretBasic,
                 Auth::Post => ClientAuth::SecretPost,
             }),
+            device_grant: args.device,
             require_state: args.require_state,
             access_token_ttl_seconds: args.access_token_ttl,
         }

@@ -6,7 +6,7 @@ use super::args::Place;
 use super::connect::administer;
 use super::failure::CliError;
 use super::output::{card, name_of, or_dash, show, table};
-use crate::admin::{GrantView, KeyView, Rotation, Within};
+use crate::admin::{GrantChange, GrantView, KeyView, Rotation, Within};
 
 #[derive(Debug, Args)]
 pub(super) struct Grants {
@@ -31,6 +31,22 @@ enum Action {
     Show {
         /// Its id
         grant: String,
+    },
+    /// Take scopes from a grant; its tokens narrow before this returns
+    Narrow {
+        /// Its id
+        grant: String,
+        /// The scopes that it keeps, separated by spaces
+        #[arg(long)]
+        scopes: String,
+    },
+    /// Let a grant end at a time, earlier than it would anyway
+    End {
+        /// Its id
+        grant: String,
+        /// When: RFC 3339, for example 2026-12-31T00:00:00Z
+        #[arg(long)]
+        at: String,
     },
     /// End a grant: its tokens stop working before this returns
     Revoke {
@@ -66,6 +82,14 @@ pub(super) async fn run(args: Grants) -> Result<(), CliError> {
         match action {
             Action::List { org, user } => show(json, &admin.grants(Within { org, user }).await?, |grants| list(grants)),
             Action::Show { grant } => show(json, &admin.grant(&grant).await?, details),
+            Action::Narrow { grant, scopes } => {
+                let change = GrantChange { scopes: Some(scopes), expires_at: None };
+                show(json, &admin.change_grant(&grant, change).await?, details)
+            }
+            Action::End { grant, at } => {
+                let change = GrantChange { scopes: None, expires_at: Some(at) };
+                show(json, &admin.change_grant(&grant, change).await?, details)
+            }
             Action::Revoke { grant } => show(json, &admin.revoke_grant(&grant).await?, details),
         }
     })

@@ -12,6 +12,7 @@ mod failure;
 mod gateway;
 mod grants;
 mod health;
+mod invitations;
 mod login;
 mod manual;
 mod members;
@@ -20,6 +21,7 @@ mod output;
 mod password;
 mod policy;
 pub mod quickstart;
+mod sessions;
 #[cfg(test)]
 mod tests;
 mod users;
@@ -55,6 +57,8 @@ async fn run(command: Command) -> Result<(), CliError> {
         Command::User(args) => users::run(args).await,
         Command::Member(args) => members::run(args).await,
         Command::Role(args) => members::roles(args).await,
+        Command::Invitation(args) => invitations::run(args).await,
+        Command::Scope(args) => invitations::scopes(args).await,
         Command::App(args) => apps::run(args).await,
         Command::Client(args) => clients::run(args).await,
         Command::Grant(args) => grants::run(args).await,

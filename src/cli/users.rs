@@ -47,6 +47,9 @@ enum Action {
         #[command(flatten)]
         password: PasswordSource,
     },
+    /// Browsers in which a user is signed in
+    #[command(subcommand)]
+    Sessions(super::sessions::Sessions),
     /// Let a user act again
     Enable {
         /// Id or e-mail address
@@ -74,6 +77,7 @@ pub(super) async fn run(args: Users) -> Result<(), CliError> {
                 let new = NewPassword { password: password.read()? };
                 return show(json, &admin.set_password(&user, new).await?, made);
             }
+            Action::Sessions(action) => return super::sessions::run(&*admin, action, json).await,
             Action::Show { user } => admin.user(&user).await?,
             Action::Enable { user } => admin.switch_user(&user, Switch::Active).await?,
             Action::Disable { user } => admin.switch_user(&user, Switch::Disabled).await?,

@@ -40,7 +40,7 @@ pub use feed::{Change, FeedStore, Subject};
 pub use grants::{Grant, GrantFacts, GrantState, GrantStore, RevokeReason};
 pub use hooks::{HookDelivery, HookStore, NewDelivery};
 pub use keys::{KeyState, KeyStore, SealedKey};
-pub use people::{Accepted, Accepting, Guarded, Invitation, PeopleStore};
+pub use people::{Accepted, Accepting, Bounds, Guarded, Invitation, PeopleStore, Reach};
 pub use policy::{ClientPolicy, ClientUse, Listed, NewClients, PolicyStore, Stance, Verdict};
 pub use repeats::{Once, RepeatStore};
 pub use review::ReviewStore;

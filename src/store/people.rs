@@ -45,6 +45,21 @@ pub enum Accepted {
     Taken,
 }
 
+/// What the roles of somebody let them do with the roles of others.
+pub trait Reach: std::fmt::Debug + Send + Sync {
+    /// Whether the holder of `own` may give and take `moved`.
+    fn covers(&self, own: &[RoleName], moved: &[RoleName]) -> bool;
+}
+
+/// What a change of a member keeps to. All of it is decided in the transaction that makes the change.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds<'a> {
+    /// The roles that let somebody administer the organization: an active person with one of them is always left.
+    pub administrators: &'a [RoleName],
+    /// Who makes the change and how far their roles there reach; `None` is the operator.
+    pub changer: Option<(&'a UserId, &'a dyn Reach)>,
+}
+
 /// The outcome of taking something from a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guarded {
@@ -52,6 +67,8 @@ pub enum Guarded {
     Done,
     /// There is no such member.
     Absent,
+    /// Whoever changes it may not give or take these roles; nothing was changed.
+    BeyondReach,
     /// Nobody would be left to administer the organization; nothing was changed.
     LastAdministrator,
 }
@@ -61,21 +78,11 @@ pub enum Guarded {
 pub trait PeopleStore {
     /// Members with their roles by e-mail address, at most `limit` after skipping `offset`.
     async fn member_page(&self, org: &OrgId, page: (u32, u32)) -> Result<Vec<(User, Vec<RoleName>)>, StoreError>;
-    /// Replaces a member's roles, unless that leaves no active person with one of `administrators`.
-    async fn change_member(
-        &self,
-        membership: &Membership,
-        administrators: &[RoleName],
-        cause: &Cause,
-    ) -> Result<Guarded, StoreError>;
-    /// Takes a user out of an organization and revokes its grants there, under the same condition.
-    async fn dismiss_member(
-        &self,
-        org: &OrgId,
-        user: &UserId,
-        administrators: &[RoleName],
-        cause: &Cause,
-    ) -> Result<Guarded, StoreError>;
+    /// Replaces a member's roles within these bounds.
+    async fn change_member(&self, membership: &Membership, bounds: &Bounds<'_>, cause: &Cause) -> Result<Guarded, StoreError>;
+    /// Takes a user out of an organization and revokes its grants there, within these bounds.
+    async fn dismiss_member(&self, org: &OrgId, user: &UserId, bounds: &Bounds<'_>, cause: &Cause)
+    -> Result<Guarded, StoreError>;
 
     /// Invites; an open invitation of the same address into the same organization is withdrawn.
     async fn invite(&self, invitation: &Invitation, secret: &HashedToken, cause: &Cause) -> Result<(), StoreError>;

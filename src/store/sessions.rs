@@ -1,5 +1,6 @@
 //! Browser sessions and authorization requests that wait for their user.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -33,6 +34,17 @@ pub struct SessionDetails {
     pub address: Option<String>,
     /// `User-Agent` that it was started with, bounded.
     pub user_agent: Option<String>,
+}
+
+impl SessionDetails {
+    /// A name for a session of one user: the beginning of the hash of its secret, from which nothing follows.
+    #[must_use]
+    pub fn handle(&self) -> String {
+        self.session.hash.bytes().iter().take(8).fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    }
 }
 
 /// An authorization request, frozen as it came: nothing that the browser sends later changes it.
@@ -93,7 +105,7 @@ pub trait SessionStore {
     /// The live sessions of a user, seen last first.
     async fn sessions_of(&self, user: &UserId, at: Timestamp, idle: Duration) -> Result<Vec<SessionDetails>, StoreError>;
     /// Ends every session of a user but `keep`; says how many.
-    async fn end_other_sessions(&self, user: &UserId, keep: &HashedToken, cause: &Cause) -> Result<u64, StoreError>;
+    async fn end_other_sessions(&self, user: &UserId, keep: Option<&HashedToken>, cause: &Cause) -> Result<u64, StoreError>;
 
     /// Freezes a request.
     async fn freeze_request(&self, request: &AuthRequest, cause: &Cause) -> Result<(), StoreError>;

@@ -56,6 +56,7 @@ class Stack(contextlib.AbstractContextManager):
         self.recorder: Recorder | None = None
         self.clients: dict[str, OAuthClient] = {}
         self._ports = (free_port(), free_port())
+        self.admin_port = self._ports[1]
         try:
             if everything:
                 self._start_everything()

@@ -83,11 +83,11 @@ def resource_metadata_url(resource: str) -> str:
 class OAuthClient:
     """One registered public client and the tokens of its last authorization."""
 
-    def __init__(self, public_url: str, name: str, redirect_uri: str = REDIRECT):
+    def __init__(self, public_url: str, name: str, redirect_uri: str = REDIRECT, client_id: str | None = None):
         self.name = name
         self.redirect_uri = redirect_uri
         self.metadata = request("GET", public_url + "/.well-known/oauth-authorization-server").json()
-        self.client_id = self._register()
+        self.client_id = client_id or self._register()
         self.tokens: dict = {}
 
     def _register(self) -> str:

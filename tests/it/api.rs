@@ -2,26 +2,28 @@
 
 use serde_json::{Value, json};
 use tollgate::config::own_api::{MOUNT, RULES};
+use tollgate::store::{Grant, User};
 use tollgate::types::ScopeSet;
+use tollgate::web::started_session;
 
 use crate::harness::http1::{Conn, Request, Response};
 use crate::harness::{Caller, Gateway};
 
-const EVERYTHING: &str = "applications:read applications:write grants:read grants:write clients:read clients:write members:read \
-                          members:write audit:read";
+pub const EVERYTHING: &str = "applications:read applications:write grants:read grants:write clients:read clients:write members:read \
+                          members:write audit:read sessions:read sessions:write";
 
 /// Two organizations, each with an administrator, and a member of the first. All gave their applications everything.
-struct World {
-    gw: Gateway,
-    admin: Caller,
-    member: Caller,
-    other: Caller,
+pub struct World {
+    pub gw: Gateway,
+    pub admin: Caller,
+    pub member: Caller,
+    pub other: Caller,
     /// A client that belongs to the first organization.
     client: String,
 }
 
 impl World {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let gw = Gateway::start().await;
         let (acme, beta) = (gw.org("acme").await, gw.org("beta").await);
         let (ada, eve) = (gw.user("ada@acme.test").await, gw.user("eve@acme.test").await);
@@ -41,19 +43,19 @@ impl World {
         world
     }
 
-    async fn send(&self, request: &Request) -> Response {
+    pub async fn send(&self, request: &Request) -> Response {
         Conn::open(self.gw.running.public).await.ask(request).await
     }
 
-    async fn get(&self, path: &str, caller: &Caller) -> Response {
+    pub async fn get(&self, path: &str, caller: &Caller) -> Response {
         self.send(&Request::get(&format!("{MOUNT}{path}")).bearer(&caller.token)).await
     }
 
-    async fn post(&self, path: &str, caller: &Caller, body: &Value, key: Option<&str>) -> Response {
+    pub async fn post(&self, path: &str, caller: &Caller, body: &Value, key: Option<&str>) -> Response {
         self.with_body("POST", path, caller, body, key).await
     }
 
-    async fn with_body(&self, method: &str, path: &str, caller: &Caller, body: &Value, key: Option<&str>) -> Response {
+    pub async fn with_body(&self, method: &str, path: &str, caller: &Caller, body: &Value, key: Option<&str>) -> Response {
         let mut request = Request::new(method, &format!("{MOUNT}{path}")).bearer(&caller.token);
         if let Some(key) = key {
             request = request.header("Idempotency-Key", key);
@@ -61,9 +63,96 @@ impl World {
         self.send(&request.header("Content-Type", "application/json").body(body.to_string())).await
     }
 
-    async fn delete(&self, path: &str, caller: &Caller) -> Response {
+    pub async fn delete(&self, path: &str, caller: &Caller) -> Response {
         self.send(&Request::new("DELETE", &format!("{MOUNT}{path}")).bearer(&caller.token)).await
     }
+}
+
+/// One of everything in the first organization.
+struct Things {
+    client: String,
+    /// A client that members authorized.
+    known: String,
+    app: String,
+    secret: String,
+    invitation: String,
+    robot: String,
+    session: String,
+    victim: String,
+    grants: (String, String),
+}
+
+impl Things {
+    async fn of(world: &World, victim: &User, (own, doomed): (&Grant, &Grant)) -> Self {
+        let (gw, admin) = (&world.gw, &world.admin);
+        let made = world.post("/apps", admin, &json!({ "name": "Matrix" }), None).await.json();
+        let app = text(&made["app"]["id"]);
+        let details = world.get(&format!("/apps/{app}"), admin).await.json();
+        let invited = json!({ "email": "grace@elsewhere.test" });
+        let invited = world.post("/invitations", admin, &invited, None).await.json();
+        let robot = world.post("/service-users", admin, &json!({ "name": "matrix" }), None).await.json();
+        let known = gw.client(None).await;
+        gw.grant(&admin.org, victim, &known, "metrics:read").await;
+        let node = &gw.running.node;
+        let (_, session) = started_session(node, &node.config.load(), &admin.user);
+        node.store.start_session(&session, &node.own_cause()).await.expect("a session");
+        let session = world.get("/me/sessions", admin).await.json();
+        Self {
+            client: world.client.clone(),
+            known: known.id.to_string(),
+            secret: text(&details["clients"][0]["secrets"][0]["id"]),
+            app,
+            invitation: text(&invited["invitation"]["id"]),
+            robot: text(&robot["user"]["id"]),
+            session: text(&session["data"][0]["id"]),
+            victim: victim.id.to_string(),
+            grants: (own.id.to_string(), doomed.id.to_string()),
+        }
+    }
+
+    fn path(&self, pattern: &str) -> String {
+        let client = if pattern.starts_with("/policy/") { &self.known } else { &self.client };
+        let user = if pattern.starts_with("/service-users/") { &self.robot } else { &self.victim };
+        let grant = if pattern.starts_with("/me/") { &self.grants.0 } else { &self.grants.1 };
+        let fields = [("client", client), ("user", user), ("grant", grant), ("app", &self.app), ("secret", &self.secret)];
+        let more = [("invitation", &self.invitation), ("session", &self.session)];
+        let path = pattern.replace("{stage}", "draft").replace("{name}", "denials");
+        fields.into_iter().chain(more).fold(path, |path, (name, value)| path.replace(&format!("{{{name}}}"), value))
+    }
+
+    fn body(&self, method: &str, pattern: &str) -> Option<Value> {
+        Some(match (method, pattern) {
+            ("GET" | "DELETE", _) => return None,
+            ("POST", "/clients") => new_client("Another"),
+            ("POST", "/apps") => json!({ "name": "Another" }),
+            ("POST", "/apps/import") => json!({
+                "manifest_version": 1, "app_uuid": "6f1c1f0e-27ab-4a44-9c0e-0f5f4b0a7c11", "name": "Carried",
+                "client": { "kind": "public" },
+            }),
+            ("POST", "/apps/{app}/secrets") => json!({ "stage": "draft" }),
+            ("POST", "/invitations") => json!({ "email": "grace@elsewhere.test", "roles": ["viewer"] }),
+            ("POST", "/service-users") => json!({ "name": "another" }),
+            ("PATCH", "/clients/{client}") | ("PUT", "/apps/{app}/state" | "/service-users/{user}/state") => {
+                json!({ "state": "active" })
+            }
+            ("PATCH", "/apps/{app}") => json!({ "description": "Copies." }),
+            ("PUT", "/apps/{app}/stable") => json!({ "maturity": "stable" }),
+            ("PUT", "/policy") => json!({ "new_clients": "open" }),
+            ("PUT", "/policy/clients/{client}") => json!({ "verdict": "allow" }),
+            ("PUT", "/audit/searches/{name}") => json!({ "query": "decision=denied" }),
+            ("PUT", "/members/{user}") => json!({ "roles": ["viewer"] }),
+            _ => json!({}),
+        })
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+}
+
+/// Where among the removals: what has the most parts first, members last.
+fn last(pattern: &str) -> usize {
+    if pattern == "/members/{user}" { 100 } else { 50 - pattern.split('/').count() }
 }
 
 fn new_client(name: &str) -> Value {
@@ -79,21 +168,15 @@ async fn each_caller_gets_what_is_theirs() {
     world.gw.member(&world.admin.org, &victim, &["viewer"]).await;
     let doomed = world.gw.grant(&world.admin.org, &victim, &world.admin.client, "metrics:read").await;
     let own = world.gw.grant(&world.admin.org, &world.admin.user, &world.admin.client, "metrics:read").await;
+    let things = Things::of(&world, &victim, (&own, &doomed)).await;
     let mut rules = RULES.to_vec();
-    rules.sort_by_key(|r| (r.method == "DELETE", r.pattern != "/me/applications/{grant}", r.pattern == "/members/{user}"));
-    let mut table = format!("{:<36}{:>9}{:>8}{:>15}{:>7}\n", "", "stranger", "member", "other's admin", "admin");
+    // Whatever is removed goes before what it is a part of.
+    rules.sort_by_key(|r| (r.method == "DELETE", if r.method == "DELETE" { last(r.pattern) } else { 0 }));
+    let mut table = format!("{:<48}{:>9}{:>8}{:>15}{:>7}\n", "", "stranger", "member", "other's admin", "admin");
     let (admin, member, other) = (&world.admin, &world.member, &world.other);
     for rule in rules {
-        let path = rule.pattern.replace("{client}", &world.client).replace("{user}", victim.id.as_str());
-        let grant = if rule.pattern.starts_with("/me/") { &own.id } else { &doomed.id };
-        let path = format!("{MOUNT}{}", path.replace("{grant}", grant.as_str()));
-        let body = match (rule.method, rule.pattern) {
-            ("POST", "/clients") => Some(new_client("Another")),
-            ("POST", _) => Some(json!({})),
-            ("PATCH", _) => Some(json!({ "state": "active" })),
-            ("PUT", _) => Some(json!({ "roles": ["viewer"] })),
-            _ => None,
-        };
+        let path = format!("{MOUNT}{}", things.path(rule.pattern));
+        let body = things.body(rule.method, rule.pattern);
         let mut row = Vec::new();
         for caller in [None, Some(member), Some(other), Some(admin)] {
             let mut request = Request::new(rule.method, &path);
@@ -109,7 +192,7 @@ async fn each_caller_gets_what_is_theirs() {
                 // The log of others names the paths that they asked for themselves, and those hold the two last ids.
                 let own_words = rule.pattern == "/audit";
                 let never = [admin.org.id.as_str(), admin.user.id.as_str(), admin.grant.id.as_str(), "acme.test"];
-                let known = [world.client.as_str(), doomed.id.as_str()].into_iter().filter(|_| !own_words);
+                let known = [world.client.as_str(), doomed.id.as_str(), things.app.as_str()].into_iter().filter(|_| !own_words);
                 for secret in never.into_iter().chain(known) {
                     assert!(!text.contains(secret), "{} {path} shows {secret}: {text}", rule.method);
                 }
@@ -117,7 +200,7 @@ async fn each_caller_gets_what_is_theirs() {
             row.push(answer.status);
         }
         let name = format!("{} {}", rule.method, rule.pattern);
-        table.push_str(&format!("{name:<36}{:>9}{:>8}{:>15}{:>7}\n", row[0], row[1], row[2], row[3]));
+        table.push_str(&format!("{name:<48}{:>9}{:>8}{:>15}{:>7}\n", row[0], row[1], row[2], row[3]));
     }
     insta::assert_snapshot!(table);
     world.gw.running.stop().await;

@@ -17,6 +17,7 @@ mod mcp;
 mod organizations;
 mod outcomes;
 mod panics;
+mod partner;
 mod requirements;
 mod revocation;
 mod runtime;

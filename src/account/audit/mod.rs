@@ -38,7 +38,7 @@ async fn org(app: &App, config: &Config, user: &UserId, slug: &str) -> Result<Or
 }
 
 /// The search that an address carries, and its cursor.
-fn asked(query: &str) -> Result<(Query, Option<String>), Trouble> {
+pub(in crate::account) fn asked(query: &str) -> Result<(Query, Option<String>), Trouble> {
     let params = Params::parse(query.as_bytes()).map_err(|_| unreadable())?;
     let one = |name| params.one(name).map(|v| v.unwrap_or_default().trim().to_owned()).map_err(|_| unreadable());
     let cursor = one("cursor")?;
@@ -63,7 +63,7 @@ fn unreadable() -> Trouble {
 }
 
 /// The search as the page's form shows it.
-fn shown(query: &Query) -> views::AuditFilter {
+pub(in crate::account) fn shown(query: &Query) -> views::AuditFilter {
     views::AuditFilter {
         from: query.from.clone(),
         to: query.to.clone(),

@@ -5,16 +5,14 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use http::HeaderMap;
 
-use super::{asked, org, path, shown};
+use super::{org, path, unreadable};
 use crate::account::form::Form;
+use crate::account::log::saved;
 use crate::account::{App, not_found};
 use crate::config::Config;
 use crate::record::Actor;
 use crate::store::{MAX_SEARCHES, SavedSearch};
 use crate::web::{Peer, SignedIn, Trouble, see_other};
-
-/// Longest name, characters.
-const LONGEST: usize = 60;
 
 /// `POST /orgs/{org}/audit/searches`.
 pub async fn act(
@@ -46,13 +44,8 @@ async fn change(
         app.node.store.forget_search(&who.user.id, &org.id, name, &cause).await?;
         return Ok(see_other(&path(&org)));
     }
-    let name = form.one("name").unwrap_or_default().trim().to_owned();
-    if !form.has("save-search") || name.is_empty() || name.chars().count() > LONGEST || name.chars().any(char::is_control) {
-        return Err(not_found());
-    }
-    // Only what a search can say is kept.
-    let (query, _) = asked(form.one("query").unwrap_or_default())?;
-    let query = shown(&query).query(None);
+    let name = saved::name(form.one("name").unwrap_or_default()).filter(|_| form.has("save-search")).ok_or_else(not_found)?;
+    let query = saved::query(form.one("query").unwrap_or_default()).ok_or_else(unreadable)?;
     let search = SavedSearch { user: who.user.id.clone(), org: org.id.clone(), name, query };
     if !app.node.store.save_search(&search, &cause).await? {
         let happened = format!("You have saved {MAX_SEARCHES} searches here, and there is no room for more.");

@@ -4,6 +4,7 @@ mod cursor;
 mod explain;
 mod names;
 mod query;
+pub mod saved;
 
 use crate::config::Config;
 use crate::node::Node;

@@ -14,7 +14,8 @@ use crate::pages::views::{
     InvitationLink, InvitationRow, MemberRow, MemberStanding, MembersPage, OpenMember, OrgTab, RoleChoice, Section,
 };
 use crate::pages::{DisplayName, When};
-use crate::store::{Invitation, StoreError, User, UserKind, UserState};
+use crate::roster::{RoleReach, is_own_service};
+use crate::store::{Invitation, Reach as _, StoreError, User, UserKind, UserState};
 use crate::types::{RoleName, ScopeBits, Timestamp, UserId};
 use crate::web::{Peer, SignedIn, Trouble, page};
 
@@ -94,17 +95,8 @@ async fn row(app: &App, here: &Here, user: &User, roles: &[RoleName]) -> Result<
             (UserState::Active, UserKind::Service) => MemberStanding::Service,
             (UserState::Active, UserKind::Person) => MemberStanding::Person,
         },
-        switchable: is_own_service(app, here, user).await?,
+        switchable: is_own_service(&app.node, &here.org, user).await?,
     })
-}
-
-/// Whether a service user belongs to this organization alone: another's administrators have a say in it otherwise.
-pub(super) async fn is_own_service(app: &App, here: &Here, user: &User) -> Result<bool, StoreError> {
-    if user.kind != UserKind::Service {
-        return Ok(false);
-    }
-    let orgs = app.node.store.orgs_of(&user.id).await?;
-    Ok(orgs.iter().all(|(org, _)| org.id == here.org.id))
 }
 
 async fn open(app: &App, config: &Config, here: &Here, query: Option<&str>) -> Result<Option<OpenMember>, StoreError> {
@@ -138,10 +130,9 @@ fn choices(config: &Config, here: &Here, held: &[RoleName]) -> Vec<RoleChoice> {
     names.into_iter().map(choice).collect()
 }
 
-/// Nobody gives or takes what they do not hold themselves. A role that no longer exists permits nothing.
-pub(super) fn changeable(config: &Config, here: &Here, role: &RoleName) -> bool {
-    let own = config.roles.permissions(&here.roles);
-    config.roles.0.get(role).is_none_or(|bits| own.covers(bits))
+/// Whether the person who looks may give and take this role.
+fn changeable(config: &Config, here: &Here, role: &RoleName) -> bool {
+    RoleReach::new(config).covers(&here.roles, std::slice::from_ref(role))
 }
 
 /// What a role permits, in short.

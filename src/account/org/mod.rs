@@ -11,6 +11,7 @@ use std::str::FromStr;
 use super::{App, not_found};
 use crate::config::Config;
 use crate::pages::views::{OrgTab, OrgTabs};
+use crate::roster::{MEMBERS_READ, MEMBERS_WRITE};
 use crate::store::{Org, OrgState};
 use crate::types::{RoleName, ScopeSet, Slug, UserId};
 use crate::web::{Params, Trouble};
@@ -24,10 +25,6 @@ pub(super) use review::{csv as review_csv, json as review_json, show as review};
 const GRANTS_READ: &str = "grants:read";
 /// Block, restrict and revoke them.
 const GRANTS_WRITE: &str = "grants:write";
-/// See who belongs to the organization.
-const MEMBERS_READ: &str = "members:read";
-/// Invite, change and remove members.
-const MEMBERS_WRITE: &str = "members:write";
 
 /// An organization with what the person who looks may do in it.
 struct Here {

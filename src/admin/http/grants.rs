@@ -5,7 +5,7 @@ use axum::Json;
 use crate::admin::Administration;
 use crate::admin::error::AdminError;
 use crate::admin::extract::{Body, Named, Operator, Params};
-use crate::admin::model::{GrantView, KeyView, Rotation, Within};
+use crate::admin::model::{GrantChange, GrantView, KeyView, Rotation, Within};
 use crate::admin::openapi::Refusals;
 
 type Answer<T> = Result<Json<T>, AdminError>;
@@ -28,6 +28,21 @@ pub(in crate::admin) async fn list_grants(Operator(local): Operator, Params(quer
 )]
 pub(in crate::admin) async fn show_grant(Operator(local): Operator, Named(grant): Named<String>) -> Answer<GrantView> {
     Ok(Json(local.grant(&grant).await?))
+}
+
+/// Takes scopes from a grant, or sets when it ends; live tokens follow before the answer.
+#[utoipa::path(
+    patch, path = "/admin/v1/grants/{grant}", tag = "grants",
+    params(("grant" = String, Path, description = "Id of a grant")),
+    request_body = GrantChange,
+    responses((status = 200, description = "Done", body = GrantView), Refusals)
+)]
+pub(in crate::admin) async fn change_grant(
+    Operator(local): Operator,
+    Named(grant): Named<String>,
+    Body(body): Body<GrantChange>,
+) -> Answer<GrantView> {
+    Ok(Json(local.change_grant(&grant, body).await?))
 }
 
 /// Ends a grant: its tokens stop working before the answer.

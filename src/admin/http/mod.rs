@@ -6,4 +6,5 @@ pub(super) mod audit;
 pub(super) mod clients;
 pub(super) mod grants;
 pub(super) mod members;
+pub(super) mod people;
 pub(super) mod policy;

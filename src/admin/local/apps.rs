@@ -15,7 +15,7 @@ use crate::store::{App, AppState, AppVersion, Stage};
 use crate::types::{AppId, AppUuid, PlainToken};
 
 /// Longest life of a secret that has an end, and longest overlap, seconds: ten years.
-const MAX_LIFE: u64 = 10 * 366 * 24 * 60 * 60;
+pub const MAX_SECRET_LIFE: u64 = 10 * 366 * 24 * 60 * 60;
 
 impl From<AppError> for AdminError {
     fn from(error: AppError) -> Self {
@@ -90,17 +90,8 @@ pub(super) async fn create(local: &Local, new: NewApp) -> Result<CreatedApp, Adm
 
 pub(super) async fn update(local: &Local, name: &str, change: AppChange) -> Result<AppView, AdminError> {
     let app = find(local, name).await?;
-    let before = Written::from(&app.draft);
-    let written = Written {
-        name: change.name.unwrap_or(before.name),
-        description: change.description.unwrap_or(before.description),
-        documentation_url: change.documentation_url.unwrap_or(before.documentation_url),
-        uninstall_instructions: change.uninstall_instructions.unwrap_or(before.uninstall_instructions),
-        onboarding_url: change.onboarding_url.unwrap_or(before.onboarding_url),
-        redirect_uris: change.redirect_uris.unwrap_or(before.redirect_uris),
-        scopes: change.scopes.unwrap_or(before.scopes),
-    };
-    Ok(view(workshop(local).edit(&app, change.revision.unwrap_or(app.revision), &written).await?))
+    let (revision, before) = (change.revision.unwrap_or(app.revision), Written::from(&app.draft));
+    Ok(view(workshop(local).edit(&app, revision, &change.onto(before)).await?))
 }
 
 pub(super) async fn mark(local: &Local, name: &str, mark: StableMark) -> Result<AppView, AdminError> {
@@ -138,7 +129,7 @@ pub(super) async fn delete(local: &Local, name: &str) -> Result<(), AdminError> 
 pub(super) async fn add_secret(local: &Local, name: &str, new: AppSecret) -> Result<CreatedSecret, AdminError> {
     let app = find(local, name).await?;
     let span = |seconds: Option<u64>| match seconds {
-        Some(s) if s > MAX_LIFE => Err(AdminError::invalid("a secret that has an end lives ten years at most")),
+        Some(s) if s > MAX_SECRET_LIFE => Err(AdminError::invalid("a secret that has an end lives ten years at most")),
         other => Ok(other.map(Duration::from_secs)),
     };
     if new.lives_seconds == Some(0) {
@@ -193,7 +184,9 @@ fn shown(secret: Option<&PlainToken>) -> Option<String> {
     secret.map(|s| s.expose().to_owned())
 }
 
-fn view(app: App) -> AppView {
+/// An app as it is shown.
+#[must_use]
+pub fn view(app: App) -> AppView {
     let written = Written::from(&app.draft);
     AppView {
         id: app.id,
@@ -217,7 +210,9 @@ fn view(app: App) -> AppView {
     }
 }
 
-fn version_view(version: AppVersion) -> AppVersionView {
+/// A version as it is shown.
+#[must_use]
+pub fn version_view(version: AppVersion) -> AppVersionView {
     let written = Written::from(&version.definition);
     AppVersionView {
         number: version.number,
@@ -229,11 +224,15 @@ fn version_view(version: AppVersion) -> AppVersionView {
     }
 }
 
-fn change_view(change: Change) -> ChangeView {
+/// A change as it is shown.
+#[must_use]
+pub fn change_view(change: Change) -> ChangeView {
     ChangeView { field: change.field.name().to_owned(), removed: change.removed, added: change.added }
 }
 
-fn condition_view(condition: Condition) -> ConditionView {
+/// A precondition as it is shown.
+#[must_use]
+pub fn condition_view(condition: Condition) -> ConditionView {
     let need = condition.need;
     ConditionView { need: need.name().to_owned(), sentence: need.sentence().to_owned(), met: condition.met }
 }

@@ -48,7 +48,7 @@ pub(super) async fn create(local: &Local, new: NewClient) -> Result<CreatedClien
         redirect_uris: redirect_uris(&new)?,
         grant_types: match new.kind {
             NewClientKind::Machine => vec![GrantType::ClientCredentials],
-            NewClientKind::Confidential | NewClientKind::Public => vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
+            NewClientKind::Confidential | NewClientKind::Public => for_users(&new),
         },
         scopes: scopes(local, new.scopes.as_deref())?,
         subject: subject(local, &new, org.as_ref()).await?,
@@ -142,9 +142,20 @@ fn auth(new: &NewClient) -> Result<ClientAuth, AdminError> {
     }
 }
 
+/// Authorization code where there is a redirect URI, device authorization where it was asked for.
+fn for_users(new: &NewClient) -> Vec<GrantType> {
+    let code = (!new.redirect_uris.is_empty()).then_some(GrantType::AuthorizationCode);
+    let device = new.device_grant.then_some(GrantType::DeviceCode);
+    code.into_iter().chain(device).chain([GrantType::RefreshToken]).collect()
+}
+
 fn redirect_uris(new: &NewClient) -> Result<Vec<RedirectUri>, AdminError> {
     match (new.kind, new.redirect_uris.len()) {
+        (NewClientKind::Machine, 0) if new.device_grant => {
+            return Err(AdminError::invalid("a machine has no user to ask; leave device_grant out"));
+        }
         (NewClientKind::Machine, 0) | (NewClientKind::Confidential | NewClientKind::Public, 1..=MAX_URIS) => {}
+        (NewClientKind::Confidential | NewClientKind::Public, 0) if new.device_grant => {}
         (NewClientKind::Machine, _) => {
             return Err(AdminError::invalid("a machine is never redirected to; leave redirect_uris out"));
         }
@@ -217,11 +228,15 @@ fn make_secret(local: &Local, at: Timestamp) -> (PlainToken, ClientSecret) {
     (plain, secret)
 }
 
-pub(super) fn secret_view(secret: &ClientSecret) -> SecretView {
+/// A secret as it is shown.
+#[must_use]
+pub fn secret_view(secret: &ClientSecret) -> SecretView {
     SecretView { id: secret.id(), last4: secret.last4.clone(), created_at: secret.created_at, expires_at: secret.expires_at }
 }
 
-pub(super) fn view(client: Client, secrets: &[ClientSecret]) -> ClientView {
+/// A client as it is shown, with these of its secrets.
+#[must_use]
+pub fn view(client: Client, secrets: &[ClientSecret]) -> ClientView {
     ClientView {
         id: client.id,
         org: client.org,

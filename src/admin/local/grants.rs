@@ -2,11 +2,11 @@
 
 use super::{Local, still_there};
 use crate::admin::error::AdminError;
-use crate::admin::model::{GrantStateView, GrantView, Within};
+use crate::admin::model::{GrantChange, GrantStateView, GrantView, Within};
 use crate::config::Config;
 use crate::store::{GrantFacts, GrantState, RevokeReason};
 use crate::token::{effective, standing};
-use crate::types::{GrantId, Timestamp};
+use crate::types::{GrantId, ScopeSet, Timestamp};
 
 /// Grants in one answer, when neither organization nor user narrows it.
 const MOST: u32 = 1000;
@@ -37,6 +37,48 @@ pub(super) async fn show(local: &Local, id: &str) -> Result<GrantView, AdminErro
     Ok(view(&local.node.config.load(), &facts, local.node.now()))
 }
 
+/// Takes from a grant; everything that can be wrong with the request is known before the first change.
+pub(super) async fn change(local: &Local, id: &str, change: GrantChange) -> Result<GrantView, AdminError> {
+    let grant = show(local, id).await?;
+    if grant.state != GrantStateView::Live {
+        return Err(AdminError::conflict("the grant has ended; its user can authorize the client again"));
+    }
+    let cause = local.cause();
+    let without = change.scopes.as_deref().map(|text| taken(&grant, text)).transpose()?;
+    let until = change.expires_at.as_deref().map(|text| end(text, cause.at)).transpose()?;
+    let store = &local.node.store;
+    if let Some(without) = without.filter(|w| !w.is_empty())
+        && !store.narrow_grant(&grant.id, &grant.user, &without, &cause).await?
+    {
+        return Err(AdminError::conflict("it changed meanwhile, or is a machine's, which has what its client has"));
+    }
+    if let Some(until) = until
+        && grant.expires_at != Some(until)
+        && !store.limit_grant(&grant.id, &grant.user, until, &cause).await?
+    {
+        return Err(AdminError::conflict("it ends before that anyway, or is a machine's, which ends with its client"));
+    }
+    local.settled(()).await?;
+    show(local, id).await
+}
+
+/// What a grant loses when it keeps these scopes.
+fn taken(grant: &GrantView, keep: &str) -> Result<ScopeSet, AdminError> {
+    let keep = ScopeSet::parse(keep).map_err(|e| AdminError::invalid(format!("scopes: {e}")))?;
+    if keep.is_empty() {
+        return Err(AdminError::invalid("scopes: nothing would be left; revoke the grant instead"));
+    }
+    if let Some(more) = keep.iter().find(|scope| !grant.scopes.contains(scope)) {
+        return Err(AdminError::invalid(format!("scopes: the grant does not hold {more}, and only its user can give more")));
+    }
+    Ok(grant.scopes.difference(&keep))
+}
+
+fn end(text: &str, now: Timestamp) -> Result<Timestamp, AdminError> {
+    let until = Timestamp::parse_rfc3339(text).filter(|at| *at > now);
+    until.ok_or_else(|| AdminError::invalid("expires_at: give a time that is not over, as RFC 3339"))
+}
+
 pub(super) async fn revoke(local: &Local, id: &str) -> Result<GrantView, AdminError> {
     let grant = show(local, id).await?;
     if local.node.store.revoke_grant(&grant.id, None, RevokeReason::Admin, &local.cause()).await? {
@@ -59,7 +101,7 @@ pub fn view(config: &Config, facts: &GrantFacts, now: Timestamp) -> GrantView {
         GrantStateView::Live if standing(facts, now).is_ok() => {
             config.catalogue.scopes(&effective(config, facts, &grant.scopes).now)
         }
-        GrantStateView::Live | GrantStateView::Expired | GrantStateView::Revoked => crate::types::ScopeSet::default(),
+        GrantStateView::Live | GrantStateView::Expired | GrantStateView::Revoked => ScopeSet::default(),
     };
     GrantView {
         id: grant.id.clone(),

@@ -7,10 +7,14 @@ mod clients;
 mod grants;
 mod keys;
 mod members;
+mod people;
 mod policy;
 
+pub use apps::{MAX_SECRET_LIFE, change_view, condition_view, version_view, view as app_view};
 pub use audit::entry as audit_entry;
+pub use clients::{secret_view, view as client_view};
 pub use grants::view as grant_view;
+pub use policy::view as policy_view;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,8 +29,9 @@ use super::app_model::{
 use super::error::AdminError;
 use super::model::{
     AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientView, CreatedClient,
-    CreatedSecret, CreatedUser, GrantView, KeyView, MemberRoles, MemberView, NewClient, NewClientsChange, NewOrg, NewPassword,
-    NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, Switch, UserView, Within,
+    CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, GrantChange, GrantView, InvitationView, KeyView, MemberRoles,
+    MemberView, NewClient, NewClientsChange, NewInvitation, NewOrg, NewPassword, NewSecret, NewUserRequest, OrgChange,
+    OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, ScopeQuery, ScopeView, SessionView, Switch, UserView, Within,
 };
 use crate::apps::Manifest;
 use crate::node::Node;
@@ -169,8 +174,29 @@ impl Administration for Local {
     async fn remove_member(&self, org: &str, user: &str) -> Result<(), AdminError> {
         members::remove(self, org, user).await
     }
+    async fn invitations(&self, org: &str) -> Result<Vec<InvitationView>, AdminError> {
+        people::invitations(self, org).await
+    }
+    async fn invite(&self, org: &str, new: NewInvitation) -> Result<CreatedInvitation, AdminError> {
+        people::invite(self, org, new).await
+    }
+    async fn withdraw_invitation(&self, org: &str, invitation: &str) -> Result<(), AdminError> {
+        people::withdraw(self, org, invitation).await
+    }
+    async fn sessions(&self, user: &str) -> Result<Vec<SessionView>, AdminError> {
+        people::sessions(self, user).await
+    }
+    async fn end_session(&self, user: &str, session: &str) -> Result<(), AdminError> {
+        people::end_session(self, user, session).await
+    }
+    async fn end_sessions(&self, user: &str) -> Result<EndedSessions, AdminError> {
+        people::end_sessions(self, user).await
+    }
     async fn roles(&self) -> Result<Vec<RoleView>, AdminError> {
         Ok(members::roles(self))
+    }
+    async fn scopes(&self, query: ScopeQuery) -> Result<Vec<ScopeView>, AdminError> {
+        Ok(people::scopes(self, &query))
     }
 
     async fn clients(&self, within: Within) -> Result<Vec<ClientView>, AdminError> {
@@ -237,6 +263,9 @@ impl Administration for Local {
     }
     async fn grant(&self, grant: &str) -> Result<GrantView, AdminError> {
         grants::show(self, grant).await
+    }
+    async fn change_grant(&self, grant: &str, change: GrantChange) -> Result<GrantView, AdminError> {
+        grants::change(self, grant, change).await
     }
     async fn revoke_grant(&self, grant: &str) -> Result<GrantView, AdminError> {
         grants::revoke(self, grant).await

@@ -87,7 +87,9 @@ fn scopes(local: &Local, text: &str) -> Result<ScopeSet, AdminError> {
     Ok(set)
 }
 
-fn view(one: ClientUse) -> ClientPolicyView {
+/// A client in an organization as it is shown.
+#[must_use]
+pub fn view(one: ClientUse) -> ClientPolicyView {
     ClientPolicyView {
         client: one.client.id,
         client_name: one.client.name,

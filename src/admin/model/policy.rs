@@ -29,14 +29,14 @@ pub struct ClientPolicyView {
     #[schema(value_type = String, example = "allowed")]
     pub stance: Stance,
     /// The most that it may hold; `null` restricts nothing.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<Vec<String>>)]
     pub scopes: Option<ScopeSet>,
     /// Users with a live grant.
     pub users: u64,
     /// Live grants.
     pub grants: u64,
     /// What those grants hold together.
-    #[schema(value_type = String)]
+    #[schema(value_type = Vec<String>)]
     pub granted_scopes: ScopeSet,
     /// When somebody there first authorized it.
     #[serde(with = "rfc3339::option")]

@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use super::Fixture;
 use crate::admin::{
-    AdminError, Administration, AuditQuery, ClientPolicyChange, DecisionName, MemberRoles, NewClient, NewClientKind,
-    NewClientsChange, NewOrg, NewPassword, NewSecret, NewUserRequest, OrgChange, RefusalCode, Rotation, Switch, VerdictName,
-    Within,
+    AdminError, Administration, AuditQuery, ClientPolicyChange, DecisionName, GrantChange, MemberRoles, NewClient, NewClientKind,
+    NewClientsChange, NewInvitation, NewOrg, NewPassword, NewSecret, NewUserRequest, OrgChange, RefusalCode, Rotation,
+    ScopeQuery, Switch, VerdictName, Within,
 };
-use crate::store::{NewClients, UserKind};
+use crate::store::{GrantType, NewClients, UserKind};
 
 fn user(email: &str, kind: UserKind) -> NewUserRequest {
     NewUserRequest { email: email.to_owned(), name: None, kind, password: None }
@@ -30,6 +30,7 @@ fn client(kind: NewClientKind) -> NewClient {
         auth: None,
         require_state: false,
         access_token_ttl_seconds: None,
+        device_grant: false,
     }
 }
 
@@ -45,7 +46,9 @@ pub(super) fn told<T: serde::Serialize>(answer: Result<T, AdminError>) -> Value 
 fn masked(value: Value) -> Value {
     match value {
         Value::String(s)
-            if ["app_", "org_", "usr_", "cl_", "gr_", "key_", "rec_", "req_", "tg_", "20"].iter().any(|p| s.starts_with(p)) =>
+            if ["app_", "http://127.0.0.1:8080/", "inv_", "org_", "usr_", "cl_", "gr_", "key_", "rec_", "req_", "tg_", "20"]
+                .iter()
+                .any(|p| s.starts_with(p)) =>
         {
             json!(format!("<{}>", s.split('_').next().filter(|p| p.len() < 4).unwrap_or("time")))
         }
@@ -98,6 +101,7 @@ async fn story(admin: &dyn Administration) -> Vec<(&'static str, Value)> {
     say("roles", told(admin.roles().await));
     clients(admin, machine, &mut say).await;
 
+    people(admin, &mut say).await;
     say("remove member", told(admin.remove_member("acme", "ci-bot").await));
     say("remove again", told(admin.remove_member("acme", "ci-bot").await));
     say("disable user", told(admin.switch_user("ci-bot", Switch::Disabled).await));
@@ -114,17 +118,40 @@ async fn story(admin: &dyn Administration) -> Vec<(&'static str, Value)> {
     said
 }
 
+async fn people(admin: &dyn Administration, say: &mut impl FnMut(&'static str, Value)) {
+    let new = |email: &str, role: &str| NewInvitation { email: email.to_owned(), roles: vec![role.to_owned()] };
+    let made = admin.invite("acme", new("Grace@Example.com", "viewer")).await.expect("an invitation");
+    let id = made.invitation.id.to_string();
+    say("invite", told(Ok(made)));
+    say("invite nobody", told(admin.invite("acme", new("nobody", "viewer")).await));
+    say("invite emperor", told(admin.invite("acme", new("a@b.example", "emperor")).await));
+    say("invitations", told(admin.invitations("acme").await));
+    say("withdraw", told(admin.withdraw_invitation("acme", &id).await));
+    say("withdraw again", told(admin.withdraw_invitation("acme", &id).await));
+    say("no invitations", told(admin.invitations("acme").await));
+    say("sessions", told(admin.sessions("ann+a@example.com").await));
+    say("no session", told(admin.end_session("ann+a@example.com", "0123456789abcdef").await));
+    say("end sessions", told(admin.end_sessions("ann+a@example.com").await));
+    say("change no grant", told(admin.change_grant("gr_none", GrantChange::default()).await));
+    say("scopes", told(admin.scopes(ScopeQuery { text: Some("METRICS".to_owned()) }).await));
+}
+
 async fn clients(admin: &dyn Administration, machine: NewClient, say: &mut impl FnMut(&'static str, Value)) {
     let made = admin.create_client(machine.clone()).await.expect("a client");
     let id = made.client.id.to_string();
     say("machine", told(Ok(made)));
     say("machine alone", told(admin.create_client(client(NewClientKind::Machine)).await));
-    let redirected = NewClient { redirect_uris: vec!["https://a.example/cb".to_owned()], ..machine };
+    let redirected = NewClient { redirect_uris: vec!["https://a.example/cb".to_owned()], ..machine.clone() };
     say("machine redirected", told(admin.create_client(redirected).await));
     let public = NewClient { redirect_uris: vec!["http://127.0.0.1/cb".to_owned()], ..client(NewClientKind::Public) };
     say("public", told(admin.create_client(public.clone()).await));
     say("public nowhere", told(admin.create_client(client(NewClientKind::Public)).await));
     say("scope", told(admin.create_client(NewClient { scopes: Some("moon:read".to_owned()), ..public }).await));
+    let device = NewClient { device_grant: true, ..client(NewClientKind::Public) };
+    let probe = admin.create_client(device).await.expect("a client").client;
+    assert_eq!(probe.grant_types, [GrantType::DeviceCode, GrantType::RefreshToken]);
+    admin.delete_client(probe.id.as_str()).await.expect("deleted");
+    say("machine device", told(admin.create_client(NewClient { device_grant: true, ..machine }).await));
     say("secret", told(admin.add_secret(&id, NewSecret { others_live_seconds: Some(60) }).await));
     say("client", told(admin.client(&id).await));
     policy(admin, &id, say).await;
@@ -174,18 +201,23 @@ async fn a_node_and_its_admin_api_answer_alike() {
         |what: &str| local.iter().find(|(w, _)| *w == what).and_then(|(_, v)| v["refused"].as_str().map(ToOwned::to_owned));
     let invalid = ["bad slug", "two tenants", "unknown api", "no address", "short", "service password", "no member yet"];
     let more = ["unknown role", "machine alone", "machine redirected", "public nowhere", "scope", "bad cursor", "bad time"];
-    let more = more.into_iter().chain(["restrict to nothing known", "restrict and not"]).collect::<Vec<_>>();
+    let more = more
+        .into_iter()
+        .chain(["restrict to nothing known", "restrict and not", "invite nobody", "invite emperor", "machine device"])
+        .collect::<Vec<_>>();
     for what in invalid.into_iter().chain(more.iter().copied()) {
         assert_eq!(refused(what).as_deref(), Some("invalid"), "{what}");
     }
-    for what in ["no org", "delete again", "remove again", "no grant", "block nobody"] {
+    for what in
+        ["no org", "delete again", "remove again", "no grant", "block nobody", "withdraw again", "no session", "change no grant"]
+    {
         assert_eq!(refused(what).as_deref(), Some("not_found"), "{what}");
     }
     for what in ["taken", "taken user"] {
         assert_eq!(refused(what).as_deref(), Some("conflict"), "{what}");
     }
     let fine = local.iter().filter(|(_, v)| v.get("refused").is_none()).count();
-    assert_eq!(fine, local.len() - invalid.len() - more.len() - 7, "{local:#?}");
+    assert_eq!(fine, local.len() - invalid.len() - more.len() - 10, "{local:#?}");
 }
 
 #[tokio::test]

@@ -44,12 +44,14 @@ fn builtins(raw: &RawConfig) -> Vec<(String, RawScope)> {
     let api = [
         ("applications:read", "See the applications that you authorized and what they may do", "Your account", Risk::Low),
         ("applications:write", "End the access of applications that you authorized", "Your account", Risk::Medium),
+        ("sessions:read", "See where you are signed in", "Your account", Risk::Low),
+        ("sessions:write", "Sign you out of browsers", "Your account", Risk::Medium),
         ("grants:read", "See what members gave to applications", "Organization", Risk::Medium),
         ("grants:write", "End the access that members gave to applications", "Organization", Risk::High),
         ("clients:read", "See the organization's own applications, their clients and versions", "Organization", Risk::Medium),
         ("clients:write", "Make, change, publish and remove the organization's own applications", "Organization", Risk::High),
         ("members:read", "See who belongs to the organization, with which roles", "Organization", Risk::Medium),
-        ("members:write", "Change roles of members and remove members", "Organization", Risk::High),
+        ("members:write", "Invite members, change their roles and remove them", "Organization", Risk::High),
     ];
     all.extend(api.map(|(name, text, group, risk)| (name.to_owned(), builtin(text.to_owned(), group, risk))));
     for api in raw.apis.iter().filter(|a| a.kind == RawKind::Mcp) {

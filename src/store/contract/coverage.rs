@@ -142,8 +142,8 @@ pub(crate) async fn what_people_decide_is_recorded_and_told(store: SharedStore) 
         verb!(Both, "accept_invitation", s.accept_invitation(&invitation, &accepting, &cause(1))),
         verb!(Record, "invite again", s.invite(&withdrawn, &hash(TokenKind::Invitation), &cause(1))),
         verb!(Record, "withdraw_invitation", s.withdraw_invitation(acme, &withdrawn.id, &cause(1))),
-        verb!(Both, "change_member", s.change_member(&guest, &[], &cause(1))),
-        verb!(Both, "dismiss_member", s.dismiss_member(acme, &bob.user.id, &[], &cause(1))),
+        verb!(Both, "change_member", s.change_member(&guest, &unbound(&[]), &cause(1))),
+        verb!(Both, "dismiss_member", s.dismiss_member(acme, &bob.user.id, &unbound(&[]), &cause(1))),
         verb!(Both, "narrow_grant", s.narrow_grant(&grant.id, ada, &most, &cause(1))),
         verb!(Both, "limit_grant", s.limit_grant(&grant.id, ada, after(99), &cause(1))),
         verb!(Both, "decide_client", s.decide_client(acme, known, Verdict::Block, &cause(1))),
@@ -151,7 +151,7 @@ pub(crate) async fn what_people_decide_is_recorded_and_told(store: SharedStore) 
         verb!(Both, "set_new_clients", s.set_new_clients(acme, NewClients::Approval, &cause(1))),
         verb!(Both, "ask_for_client", s.ask_for_client(acme, &fresh.id, ada, &cause(1))),
         verb!(Both, "revoke_client", s.revoke_client(acme, known, &cause(1))),
-        verb!(Record, "end_other_sessions", s.end_other_sessions(ada, &session, &cause(2))),
+        verb!(Record, "end_other_sessions", s.end_other_sessions(ada, Some(&session), &cause(2))),
     ];
     check(&world, verbs).await;
 }
@@ -190,8 +190,12 @@ pub(crate) async fn a_refused_change_leaves_nothing(store: SharedStore) {
         verb!(Nothing, "remove_membership", s.remove_membership(&world.org.id, &taken.user.id, &cause(2))),
         verb!(Nothing, "forget_search", s.forget_search(&world.user.id, &world.org.id, "denials", &cause(2))),
         verb!(Nothing, "withdraw_invitation", s.withdraw_invitation(&world.org.id, &nobody, &cause(2))),
-        verb!(Nothing, "change_member", s.change_member(&demoted, &roles(&["viewer"]), &cause(2))),
-        verb!(Nothing, "dismiss_member", s.dismiss_member(&world.org.id, &world.user.id, &roles(&["viewer"]), &cause(2))),
+        verb!(Nothing, "change_member", s.change_member(&demoted, &unbound(&roles(&["viewer"])), &cause(2))),
+        verb!(
+            Nothing,
+            "dismiss_member",
+            s.dismiss_member(&world.org.id, &world.user.id, &unbound(&roles(&["viewer"])), &cause(2))
+        ),
         verb!(Nothing, "remove_secret", s.remove_secret(&world.client.id, &code, &cause(2))),
         verb!(Nothing, "edit_app", s.edit_app(&app.id, 1, &app.draft, Via::Hand, &cause(2))),
         verb!(Nothing, "mark_app", s.mark_app(&app.id, 1, Maturity::Stable, &cause(2))),

@@ -169,6 +169,7 @@ contract! {
         an_invitation_is_for_one_address
         invitations_end
         somebody_always_administers
+        nobody_moves_what_is_beyond_their_reach
     }
     policy {
         a_decision_reaches_every_grant_and_node

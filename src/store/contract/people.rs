@@ -6,8 +6,8 @@ use futures::future::{join, join_all};
 
 use super::world::*;
 use crate::store::{
-    Accepted, Accepting, Created, GrantState, Guarded, Invitation, Membership, NewUser, RevokeReason, SharedStore, User,
-    UserKind, UserState,
+    Accepted, Accepting, Bounds, Created, GrantState, Guarded, Invitation, Membership, NewUser, Reach, RevokeReason, SharedStore,
+    User, UserKind, UserState,
 };
 use crate::types::{HashedToken, InvitationId, RoleName, TokenKind};
 
@@ -127,7 +127,8 @@ pub(crate) async fn somebody_always_administers(store: SharedStore) {
     let (one, two) = (with(&ada, &["viewer"]), with(&grace_member, &[]));
     // Two who take it from each other at the same time do not both succeed.
     let (first, second) = (cause(1), cause(1));
-    let both = join(store.change_member(&one, &admin, &first), store.change_member(&two, &admin, &second)).await;
+    let both =
+        join(store.change_member(&one, &unbound(&admin), &first), store.change_member(&two, &unbound(&admin), &second)).await;
     let both = [both.0.expect("an answer"), both.1.expect("an answer")];
     assert_eq!(both.iter().filter(|g| **g == Guarded::Done).count(), 1, "{both:?}");
     assert_eq!(both.iter().filter(|g| **g == Guarded::LastAdministrator).count(), 1, "{both:?}");
@@ -137,18 +138,65 @@ pub(crate) async fn somebody_always_administers(store: SharedStore) {
     let bot = User { kind: UserKind::Service, ..user("bot") };
     store.create_user(&NewUser { user: bot.clone(), password: None }, &cause(0)).await.expect("a user");
     world.member(&bot, &["admin"]).await;
-    let dismiss = async |who: &User| store.dismiss_member(&world.org.id, &who.id, &admin, &cause(2)).await.expect("an answer");
+    let dismiss =
+        async |who: &User| store.dismiss_member(&world.org.id, &who.id, &unbound(&admin), &cause(2)).await.expect("an answer");
     assert_eq!(dismiss(&world.user).await, Guarded::LastAdministrator, "a service user administers nothing");
-    assert_eq!(store.change_member(&with(&ada, &["owner"]), &admin, &cause(2)).await.expect("an answer"), Guarded::Done);
+    assert_eq!(
+        store.change_member(&with(&ada, &["owner"]), &unbound(&admin), &cause(2)).await.expect("an answer"),
+        Guarded::Done
+    );
     let grant = world.wanted(3);
     world.consent_to(&grant, 3).await;
     world.member(&grace, &["admin"]).await;
     assert_eq!(dismiss(&world.user).await, Guarded::Done);
     assert_eq!(world.state_of(&grant).await, GrantState::Revoked { at: after(2), reason: RevokeReason::MembershipRemoved });
     assert_eq!(dismiss(&world.user).await, Guarded::Absent);
-    assert_eq!(store.change_member(&ada, &admin, &cause(3)).await.expect("an answer"), Guarded::Absent);
+    assert_eq!(store.change_member(&ada, &unbound(&admin), &cause(3)).await.expect("an answer"), Guarded::Absent);
     let listed = store.member_page(&world.org.id, (0, 10)).await.expect("members");
     assert_eq!(listed.iter().map(|(u, _)| u.email.as_str()).collect::<Vec<_>>(), ["bot", "grace@example.com"]);
     assert_eq!(listed[1], (grace.clone(), roles(&["admin"])));
     assert_eq!(store.member_page(&world.org.id, (1, 10)).await.expect("members").len(), 1);
+}
+
+/// Administrators reach everything, editors and viewers themselves.
+#[derive(Debug)]
+struct Ranks;
+
+impl Reach for Ranks {
+    fn covers(&self, own: &[RoleName], moved: &[RoleName]) -> bool {
+        own.iter().any(|role| role.as_str() == "admin") || (!own.is_empty() && moved.iter().all(|role| own.contains(role)))
+    }
+}
+
+pub(crate) async fn nobody_moves_what_is_beyond_their_reach(store: SharedStore) {
+    let world = World::new(store).await;
+    let (store, admin) = (&world.store, roles(&["admin"]));
+    let ada = world.member(&world.user, &["admin"]).await;
+    let [grace, edith] = [world.user("grace@example.com").await, world.user("edith@example.com").await];
+    let (grace_member, edith_member) = (world.member(&grace, &["admin"]).await, world.member(&edith, &["editor"]).await);
+    let by = |who| Bounds { administrators: &admin, changer: Some((who, &Ranks as &dyn Reach)) };
+    // Two who unseat each other at the same time do not both succeed: the loser reaches nothing any more.
+    let (one, two) = (with(&ada, &["viewer"]), with(&grace_member, &["viewer"]));
+    let (first, second) = (cause(1), cause(1));
+    let (of_grace, of_ada) = (by(&grace.id), by(&world.user.id));
+    let both = join(store.change_member(&one, &of_grace, &first), store.change_member(&two, &of_ada, &second)).await;
+    let both = [both.0.expect("an answer"), both.1.expect("an answer")];
+    assert_eq!(both.iter().filter(|g| **g == Guarded::Done).count(), 1, "{both:?}");
+    assert_eq!(both.iter().filter(|g| **g == Guarded::BeyondReach).count(), 1, "{both:?}");
+
+    world.member(&world.user, &["admin"]).await;
+    world.member(&grace, &["viewer"]).await;
+    let change = async |membership: &Membership, names: &[&str]| {
+        store.change_member(&with(membership, names), &by(&edith.id), &cause(2)).await.expect("an answer")
+    };
+    assert_eq!(change(&grace_member, &["editor", "viewer"]).await, Guarded::Done, "what stays is not moved");
+    assert_eq!(change(&grace_member, &["editor"]).await, Guarded::BeyondReach, "taking is moving");
+    assert_eq!(change(&edith_member, &["editor", "admin"]).await, Guarded::BeyondReach);
+    let dismiss =
+        async |who: &User, by: &Bounds<'_>| store.dismiss_member(&world.org.id, &who.id, by, &cause(3)).await.expect("an answer");
+    assert_eq!(dismiss(&grace, &by(&edith.id)).await, Guarded::BeyondReach);
+    let stranger = crate::types::UserId::generate(START, &ENTROPY);
+    assert_eq!(dismiss(&edith, &by(&stranger)).await, Guarded::BeyondReach, "who is no member reaches nothing");
+    assert_eq!(world.roles_of(&grace).await, Some(roles(&["editor", "viewer"])));
+    assert_eq!(dismiss(&grace, &by(&world.user.id)).await, Guarded::Done);
 }

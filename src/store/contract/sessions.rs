@@ -109,9 +109,12 @@ pub(crate) async fn a_user_sees_and_ends_sessions(store: SharedStore) {
     assert_eq!(listed.iter().map(|s| s.session.hash).collect::<Vec<_>>(), [mine, other], "not {idle:?}");
     assert_eq!((listed[0].address.as_deref(), listed[0].user_agent.as_deref()), (Some("192.0.2.7"), Some("suite/1")));
     let stranger = crate::types::UserId::generate(START, &ENTROPY);
-    assert_eq!(store.end_other_sessions(&stranger, &mine, &cause(40)).await.expect("an answer"), 0);
-    assert_eq!(store.end_other_sessions(ada, &mine, &cause(40)).await.expect("an answer"), 2);
-    assert_eq!(store.end_other_sessions(ada, &mine, &cause(41)).await.expect("an answer"), 0);
+    assert_eq!(store.end_other_sessions(&stranger, Some(&mine), &cause(40)).await.expect("an answer"), 0);
+    assert_eq!(store.end_other_sessions(ada, Some(&mine), &cause(40)).await.expect("an answer"), 2);
+    assert_eq!(store.end_other_sessions(ada, Some(&mine), &cause(41)).await.expect("an answer"), 0);
     assert_eq!(of(50).await.len(), 1);
+    assert_ne!(listed[0].handle(), listed[1].handle());
     assert!(store.session(&other, after(50), HOUR).await.expect("an answer").is_none());
+    assert_eq!(store.end_other_sessions(ada, None, &cause(51)).await.expect("an answer"), 1, "none is kept");
+    assert_eq!(of(52).await.len(), 0);
 }

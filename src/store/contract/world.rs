@@ -7,9 +7,9 @@ use secrecy::SecretString;
 
 use crate::record::{Actor, AuditRecord, Call, Cause, Decision, Event, McpCall, Measured, Origin, Outcome};
 use crate::store::{
-    Approve, ApprovedRequest, AuditFilter, AuthRequest, Client, ClientAuth, ClientKind, ClientOrigin, ClientState, Created,
-    DeviceRequest, Grant, GrantState, GrantType, KeyState, Membership, NewRefreshToken, NewUser, Org, OrgState, PasswordRecord,
-    Redeem, SealedKey, Session, SharedStore, Subject, User, UserKind, UserState,
+    Approve, ApprovedRequest, AuditFilter, AuthRequest, Bounds, Client, ClientAuth, ClientKind, ClientOrigin, ClientState,
+    Created, DeviceRequest, Grant, GrantState, GrantType, KeyState, Membership, NewRefreshToken, NewUser, Org, OrgState,
+    PasswordRecord, Redeem, SealedKey, Session, SharedStore, Subject, User, UserKind, UserState,
 };
 use crate::types::{
     ApiName, AuthRequestId, ClientId, GrantId, HashedToken, KeyId, NodeId, OrgId, PlainToken, RecordId, RedirectUri, RequestId,
@@ -55,6 +55,11 @@ pub(super) fn resource(text: &str) -> ResourceId {
 
 pub(super) fn roles(names: &[&str]) -> Vec<RoleName> {
     names.iter().map(|n| RoleName::parse(n).expect("a valid role")).collect()
+}
+
+/// A change of a member by the operator, where these roles administer.
+pub(super) fn unbound(administrators: &[RoleName]) -> Bounds<'_> {
+    Bounds { administrators, changer: None }
 }
 
 /// A secret's hash that nobody has used yet.

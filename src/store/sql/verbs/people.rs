@@ -13,7 +13,7 @@ use super::revocation::{Ending, end};
 use super::rows::{self, Fields};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
-    Accepted, Accepting, Created, Guarded, Invitation, Membership, PeopleStore, RevokeReason, StoreError, Subject, User,
+    Accepted, Accepting, Bounds, Created, Guarded, Invitation, Membership, PeopleStore, RevokeReason, StoreError, Subject, User,
     UserKind, UserState,
 };
 use crate::types::{HashedToken, InvitationId, OrgId, RoleName, Timestamp, UserId};
@@ -52,13 +52,25 @@ async fn hold_members(tx: &mut Tx<'_>, org: &OrgId) -> Result<Vec<Known>, StoreE
     rows.iter().map(known).collect()
 }
 
-/// Whether a member may come to hold `roles`: somebody else administers, or it goes on to, or nobody did before.
-fn guard(members: &[Known], user: &UserId, roles: &[RoleName], administrators: &[RoleName]) -> Guarded {
-    let holds = |roles: &[RoleName]| roles.iter().any(|role| administrators.contains(role));
+/// Whether a member may come to hold `roles` by this change: whoever makes it reaches every role that moves, and somebody else
+/// administers, or the member goes on to, or nobody did before.
+fn guard(members: &[Known], user: &UserId, roles: &[RoleName], bounds: &Bounds<'_>) -> Guarded {
+    let holds = |roles: &[RoleName]| roles.iter().any(|role| bounds.administrators.contains(role));
     let administers = |known: &&Known| known.person && holds(&known.roles);
     let Some(member) = members.iter().find(|known| known.user == *user) else { return Guarded::Absent };
+    if let Some((changer, reach)) = bounds.changer {
+        let own = members.iter().find(|known| known.user == *changer).map_or(&[][..], |known| &known.roles);
+        let (given, taken) = (without(roles, &member.roles), without(&member.roles, roles));
+        if !reach.covers(own, &[given, taken].concat()) {
+            return Guarded::BeyondReach;
+        }
+    }
     let others = members.iter().filter(administers).any(|known| known.user != *user);
     if others || !administers(&member) || holds(roles) { Guarded::Done } else { Guarded::LastAdministrator }
+}
+
+fn without(roles: &[RoleName], others: &[RoleName]) -> Vec<RoleName> {
+    roles.iter().filter(|role| !others.contains(role)).cloned().collect()
 }
 
 fn invitation(row: &Row) -> Result<Invitation, StoreError> {
@@ -153,15 +165,10 @@ impl PeopleStore for Engine {
         rows.iter().map(|row| Ok((rows::user(row)?, Fields::of(row, "memberships", "u_id").json("m_roles")?))).collect()
     }
 
-    async fn change_member(
-        &self,
-        membership: &Membership,
-        administrators: &[RoleName],
-        cause: &Cause,
-    ) -> Result<Guarded, StoreError> {
+    async fn change_member(&self, membership: &Membership, bounds: &Bounds<'_>, cause: &Cause) -> Result<Guarded, StoreError> {
         let mut tx = self.begin(cause).await?;
         let members = hold_members(&mut tx, &membership.org).await?;
-        let guarded = guard(&members, &membership.user, &membership.roles, administrators);
+        let guarded = guard(&members, &membership.user, &membership.roles, bounds);
         if guarded == Guarded::Done {
             insert_membership(&mut tx, membership).await?;
             tx.commit().await?;
@@ -173,12 +180,12 @@ impl PeopleStore for Engine {
         &self,
         org: &OrgId,
         user: &UserId,
-        administrators: &[RoleName],
+        bounds: &Bounds<'_>,
         cause: &Cause,
     ) -> Result<Guarded, StoreError> {
         let mut tx = self.begin(cause).await?;
         let members = hold_members(&mut tx, org).await?;
-        let guarded = guard(&members, user, &[], administrators);
+        let guarded = guard(&members, user, &[], bounds);
         if guarded == Guarded::Done {
             sqlx::query("DELETE FROM memberships WHERE org_id = $1 AND user_id = $2")
                 .bind(org.as_str())

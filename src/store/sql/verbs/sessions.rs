@@ -226,17 +226,21 @@ impl SessionStore for Engine {
         rows.iter().map(details).collect()
     }
 
-    async fn end_other_sessions(&self, user: &UserId, keep: &HashedToken, cause: &Cause) -> Result<u64, StoreError> {
+    async fn end_other_sessions(&self, user: &UserId, keep: Option<&HashedToken>, cause: &Cause) -> Result<u64, StoreError> {
         let mut tx = self.begin(cause).await?;
+        // No session's hash is empty: without one to keep, all of them end.
         let done = sqlx::query("DELETE FROM sessions WHERE user_id = $1 AND hash <> $2")
             .bind(user.as_str())
-            .bind(&keep.bytes()[..])
+            .bind(keep.map_or(&[][..], |hash| hash.bytes()))
             .execute(tx.connection())
             .await
             .doing("end a user's other sessions")?;
         if done.rows_affected() > 0 {
             let event = ControlEvent::done(Operation::Logout).on("user", user.as_str());
-            tx.record(None, event.with_comment(format!("{} other sessions", done.rows_affected())));
+            tx.record(
+                None,
+                event.with_comment(format!("{} {}sessions", done.rows_affected(), if keep.is_some() { "other " } else { "" })),
+            );
             tx.commit().await?;
         }
         Ok(done.rows_affected())

@@ -1,0 +1,75 @@
+//! Invitations, sessions and the scope catalogue.
+
+use super::Local;
+use crate::admin::error::AdminError;
+use crate::admin::model::{CreatedInvitation, EndedSessions, InvitationView, NewInvitation, ScopeQuery, ScopeView, SessionView};
+use crate::roster::{By, Refusal, Roster, RosterError};
+use crate::store::SessionDetails;
+use crate::types::{InvitationId, UserId};
+
+impl From<RosterError> for AdminError {
+    fn from(error: RosterError) -> Self {
+        let refusal = match error {
+            RosterError::Store(fault) => return fault.into(),
+            RosterError::Refused(refusal) => refusal,
+        };
+        let detail = refusal.to_string();
+        match refusal {
+            Refusal::Address | Refusal::Role { .. } | Refusal::ServiceName => Self::invalid(detail),
+            Refusal::Absent | Refusal::NoInvitation => {
+                Self::Refused(crate::admin::Refusal { code: crate::admin::RefusalCode::NotFound, detail })
+            }
+            Refusal::ServiceTaken | Refusal::NotOwnService | Refusal::BeyondReach | Refusal::LastAdministrator => {
+                Self::conflict(detail)
+            }
+        }
+    }
+}
+
+pub(super) async fn invitations(local: &Local, org: &str) -> Result<Vec<InvitationView>, AdminError> {
+    let org = local.find_org(org).await?;
+    let open = local.node.store.invitations(&org.id, local.node.now()).await?;
+    Ok(open.into_iter().map(InvitationView::from).collect())
+}
+
+pub(super) async fn invite(local: &Local, org: &str, new: NewInvitation) -> Result<CreatedInvitation, AdminError> {
+    let org = local.find_org(org).await?;
+    let roster = Roster::new(&local.node, &org, By::Operator, local.cause());
+    let roles = roster.roles(new.roles.iter().map(String::as_str)).map_err(RosterError::from)?;
+    let invited = roster.invite(&new.email, roles).await?;
+    let url = invited.url(&local.node.config.load());
+    Ok(CreatedInvitation { invitation: invited.invitation.into(), url })
+}
+
+pub(super) async fn withdraw(local: &Local, org: &str, invitation: &str) -> Result<(), AdminError> {
+    let org = local.find_org(org).await?;
+    let id = InvitationId::parse(invitation).map_err(|_| AdminError::not_found("invitation", invitation))?;
+    Ok(Roster::new(&local.node, &org, By::Operator, local.cause()).withdraw(&id).await?)
+}
+
+pub(super) async fn sessions(local: &Local, user: &str) -> Result<Vec<SessionView>, AdminError> {
+    let user = local.find_user(user).await?;
+    Ok(live(local, &user.id).await?.into_iter().map(SessionView::from).collect())
+}
+
+pub(super) async fn end_session(local: &Local, user: &str, session: &str) -> Result<(), AdminError> {
+    let user = local.find_user(user).await?;
+    let named = live(local, &user.id).await?.into_iter().find(|one| one.handle() == session);
+    let one = named.ok_or_else(|| AdminError::not_found("session", session))?;
+    Ok(local.node.store.end_session(&one.session.hash, &local.cause()).await?)
+}
+
+pub(super) async fn end_sessions(local: &Local, user: &str) -> Result<EndedSessions, AdminError> {
+    let user = local.find_user(user).await?;
+    Ok(EndedSessions { ended: local.node.store.end_other_sessions(&user.id, None, &local.cause()).await? })
+}
+
+async fn live(local: &Local, user: &UserId) -> Result<Vec<SessionDetails>, AdminError> {
+    let idle = local.node.config.load().oauth.session_idle;
+    Ok(local.node.store.sessions_of(user, local.node.now(), idle).await?)
+}
+
+pub(super) fn scopes(local: &Local, query: &ScopeQuery) -> Vec<ScopeView> {
+    let config = local.node.config.load();
+    config.catalogue.entries().iter().filter(|entry| query.admits(entry)).map(ScopeView::from).collect()
+}

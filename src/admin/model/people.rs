@@ -1,0 +1,174 @@
+//! Invitations, sessions, and what is changed of one grant.
+
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::rfc3339;
+use crate::config::{Risk, ScopeEntry, Visibility};
+use crate::store::{Invitation, SessionDetails};
+use crate::types::{InvitationId, OrgId, RoleName, ScopeToken, Timestamp, UserId};
+
+/// An open invitation. Its link is shown once, to whoever made it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct InvitationView {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub id: InvitationId,
+    /// Into which organization.
+    #[schema(value_type = String)]
+    pub org: OrgId,
+    /// The e-mail address that it is for.
+    pub email: String,
+    /// The roles that it gives, sorted.
+    #[schema(value_type = Vec<String>)]
+    pub roles: Vec<RoleName>,
+    /// Who invited; `null` is the operator, or somebody who is gone.
+    #[schema(value_type = Option<String>)]
+    pub invited_by: Option<UserId>,
+    /// When.
+    #[serde(with = "rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When it ends.
+    #[serde(with = "rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Timestamp,
+}
+
+impl From<Invitation> for InvitationView {
+    fn from(invitation: Invitation) -> Self {
+        let Invitation { id, org, email, roles, invited_by, created_at, expires_at } = invitation;
+        Self { id, org, email, roles, invited_by, created_at, expires_at }
+    }
+}
+
+/// An invitation to be made. An open one for the same address is withdrawn.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewInvitation {
+    /// The e-mail address that it is for. Who has an account already joins with it.
+    pub email: String,
+    /// Names of the roles that it gives.
+    #[serde(default)]
+    pub roles: Vec<String>,
+}
+
+/// An invitation that was made.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CreatedInvitation {
+    /// The invitation.
+    pub invitation: InvitationView,
+    /// Its link, to be sent to that address; shown here and nowhere else.
+    pub url: String,
+}
+
+impl std::fmt::Debug for CreatedInvitation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CreatedInvitation").field("invitation", &self.invitation).finish_non_exhaustive()
+    }
+}
+
+/// A browser in which somebody is signed in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SessionView {
+    /// What it is ended by.
+    pub id: String,
+    /// Address that it was started from.
+    pub address: Option<String>,
+    /// The browser, as it calls itself.
+    pub user_agent: Option<String>,
+    /// When its user signed in.
+    #[serde(with = "rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
+    pub started_at: Timestamp,
+    /// When it was last seen.
+    #[serde(with = "rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
+    pub seen_at: Timestamp,
+    /// When it ends whatever happens.
+    #[serde(with = "rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Timestamp,
+}
+
+impl From<SessionDetails> for SessionView {
+    fn from(one: SessionDetails) -> Self {
+        Self {
+            id: one.handle(),
+            address: one.address,
+            user_agent: one.user_agent,
+            started_at: one.session.authenticated_at,
+            seen_at: one.session.seen_at,
+            expires_at: one.session.expires_at,
+        }
+    }
+}
+
+/// How many sessions ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EndedSessions {
+    /// That many.
+    pub ended: u64,
+}
+
+/// What to take from a grant; what is absent stays. Nothing is ever given back: for that its user authorizes the client again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GrantChange {
+    /// The scopes that it keeps, separated by spaces; live tokens narrow at once.
+    #[serde(default)]
+    pub scopes: Option<String>,
+    /// When it ends, RFC 3339; only earlier than it would anyway.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub expires_at: Option<String>,
+}
+
+/// A scope of the catalogue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ScopeView {
+    /// Its name.
+    #[schema(value_type = String)]
+    pub name: ScopeToken,
+    /// What it lets an application do, as consent pages say it.
+    pub description: String,
+    /// The heading that it stands under.
+    pub group: String,
+    /// `low`, `medium` or `high`.
+    #[schema(value_type = String, example = "low")]
+    pub risk: Risk,
+    /// `public`: any client may ask for it; `private`: the operator gives it.
+    #[schema(value_type = String, example = "public")]
+    pub visibility: Visibility,
+}
+
+impl From<&ScopeEntry> for ScopeView {
+    fn from(entry: &ScopeEntry) -> Self {
+        Self {
+            name: entry.name.clone(),
+            description: entry.description.clone(),
+            group: entry.group.clone(),
+            risk: entry.risk,
+            visibility: entry.visibility,
+        }
+    }
+}
+
+/// Which scopes to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ScopeQuery {
+    /// Text that occurs in name, description or group, ignoring case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+impl ScopeQuery {
+    /// Whether a scope is asked for.
+    #[must_use]
+    pub fn admits(&self, scope: &ScopeEntry) -> bool {
+        let Some(text) = self.text.as_ref().map(|t| t.to_lowercase()) else { return true };
+        [scope.name.as_str(), &scope.description, &scope.group].iter().any(|part| part.to_lowercase().contains(&text))
+    }
+}

@@ -1,0 +1,152 @@
+//! What the organization decided about the clients that its members authorize.
+
+use axum::Json;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::answer::{Answer, Page, PageQuery};
+use super::caller::{Body, Caller, Named, Params};
+use super::error::ApiError;
+use super::openapi::Refusals;
+use crate::admin::{Administration, ClientPolicyChange, ClientPolicyView, NewClientsChange, RevokedGrants, policy_view};
+use crate::record::{ControlEvent, Operation};
+use crate::review::Entry;
+use crate::store::{Listed, NewClients, Stance};
+use crate::types::ClientId;
+
+/// Clients of each kind that are looked at.
+const MOST: (u32, u32) = (0, 10_000);
+
+/// What happens with clients that nobody decided about.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Policy {
+    /// `open`: members may authorize them; `approval`: an administrator approves each first.
+    #[schema(value_type = String, example = "open")]
+    new_clients: NewClients,
+}
+
+/// Which clients; every field narrows.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PolicyQuery {
+    /// `allowed`, `blocked`, or `pending`: the queue of those that wait for an administrator.
+    #[param(value_type = Option<String>)]
+    stance: Option<Stance>,
+    /// Text that occurs in the client's name, ignoring case.
+    text: Option<String>,
+    /// At most this many items, 1 to 1000; 100 when absent.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<usize>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+}
+
+/// What happens with clients that nobody decided about.
+#[utoipa::path(
+    get, path = "/api/v1/policy", tag = "policy", security(("token" = ["grants:read"])),
+    responses((status = 200, description = "Done", body = Policy), Refusals)
+)]
+pub(super) async fn show_policy(caller: Caller) -> Answer<Policy> {
+    Ok(Json(Policy { new_clients: caller.node.store.new_clients(&caller.org().id).await? }))
+}
+
+/// Decides that. What is in use when approval becomes necessary goes on.
+#[utoipa::path(
+    put, path = "/api/v1/policy", tag = "policy", security(("token" = ["grants:write"])),
+    request_body = NewClientsChange,
+    responses((status = 200, description = "Done", body = Policy), Refusals)
+)]
+pub(super) async fn set_policy(caller: Caller, Body(to): Body<NewClientsChange>) -> Answer<Policy> {
+    caller.node.store.set_new_clients(&caller.org().id, to.new_clients, &caller.cause()).await?;
+    caller.node.settle().await?;
+    Ok(Json(Policy { new_clients: to.new_clients }))
+}
+
+/// Clients that members authorized, that were decided about, or that wait for that.
+#[utoipa::path(
+    get, path = "/api/v1/policy/clients", tag = "policy", security(("token" = ["grants:read"])),
+    params(PolicyQuery),
+    responses((status = 200, description = "Done", body = Page<ClientPolicyView>), Refusals)
+)]
+pub(super) async fn list_clients(caller: Caller, Params(query): Params<PolicyQuery>) -> Answer<Page<ClientPolicyView>> {
+    let (store, org, now) = (&caller.node.store, &caller.org().id, caller.node.now());
+    let mut all = store.clients_of_org(org, Listed::Waiting, now, MOST).await?;
+    if query.stance != Some(Stance::Pending) {
+        all.extend(store.clients_of_org(org, Listed::Known, now, MOST).await?);
+    }
+    let text = query.text.map(|t| t.to_lowercase());
+    all.retain(|one| {
+        query.stance.is_none_or(|s| s == one.policy.stance)
+            && text.as_ref().is_none_or(|t| one.client.name.to_lowercase().contains(t))
+    });
+    let mut views: Vec<_> = all.into_iter().map(policy_view).collect();
+    // A client that waits and has grants is in both lists.
+    views.sort_by(|a, b| a.client.cmp(&b.client));
+    views.dedup_by(|a, b| a.client == b.client);
+    let page = PageQuery { limit: query.limit, cursor: query.cursor };
+    Ok(Json(Page::cut(views, |c: &ClientPolicyView| c.client.to_string(), &page)?))
+}
+
+/// One of them.
+#[utoipa::path(
+    get, path = "/api/v1/policy/clients/{client}", tag = "policy", security(("token" = ["grants:read"])),
+    params(("client" = String, Path, description = "`client_id`")),
+    responses((status = 200, description = "Done", body = ClientPolicyView), Refusals)
+)]
+pub(super) async fn show_client(caller: Caller, Named(client): Named) -> Answer<ClientPolicyView> {
+    find(&caller, &client).await.map(Json)
+}
+
+/// Allows, blocks or restricts a client, or lifts that; live tokens follow before the answer.
+#[utoipa::path(
+    put, path = "/api/v1/policy/clients/{client}", tag = "policy", security(("token" = ["grants:write"])),
+    params(("client" = String, Path, description = "`client_id`")),
+    request_body = ClientPolicyChange,
+    responses((status = 200, description = "Done", body = ClientPolicyView), Refusals)
+)]
+pub(super) async fn decide(
+    caller: Caller,
+    Named(client): Named,
+    Body(change): Body<ClientPolicyChange>,
+) -> Answer<ClientPolicyView> {
+    let known = find(&caller, &client).await?;
+    let org = caller.org().id.to_string();
+    Ok(Json(caller.administration().set_client_policy(&org, known.client.as_str(), change).await?))
+}
+
+/// Ends what every member gave to a client: its tokens stop working before the answer.
+#[utoipa::path(
+    delete, path = "/api/v1/policy/clients/{client}/grants", tag = "policy", security(("token" = ["grants:write"])),
+    params(("client" = String, Path, description = "`client_id`")),
+    responses((status = 200, description = "Done", body = RevokedGrants), Refusals)
+)]
+pub(super) async fn revoke_all(caller: Caller, Named(client): Named) -> Answer<RevokedGrants> {
+    let known = find(&caller, &client).await?;
+    let org = caller.org().id.to_string();
+    Ok(Json(caller.administration().revoke_client(&org, known.client.as_str()).await?))
+}
+
+/// Access review: every live grant with what was never used and a proposal, newest first. That it was read is on record.
+#[utoipa::path(
+    get, path = "/api/v1/review", tag = "policy", security(("token" = ["grants:read"])),
+    params(PageQuery),
+    responses((status = 200, description = "Done", body = Page<Entry>), Refusals)
+)]
+pub(super) async fn review(caller: Caller, Params(page): Params<PageQuery>) -> Answer<Page<Entry>> {
+    caller.flush.flush().await;
+    let org = &caller.org().id;
+    let page = Page::cut(caller.administration().review(org.as_str()).await?, |e: &Entry| e.grant.to_string(), &page)?;
+    let event = ControlEvent::done(Operation::AccessReview).on("org", org.as_str());
+    caller.node.store.note(Some(org), event, &caller.cause()).await?;
+    Ok(Json(page))
+}
+
+/// A client that the organization has anything to do with. Of others, such as drafts elsewhere, nothing is said.
+async fn find(caller: &Caller, id: &str) -> Result<ClientPolicyView, ApiError> {
+    let missing =
+        || ApiError::not_found("nobody in this organization authorized such a client, and nothing was decided about it");
+    let id = ClientId::parse(id).map_err(|_| missing())?;
+    let known = caller.node.store.client_of_org(&caller.org().id, &id, caller.node.now()).await?;
+    known.map(policy_view).ok_or_else(missing)
+}

@@ -1,0 +1,272 @@
+//! Who belongs to an organization: invitations, roles, service users.
+//!
+//! Pages, the API and administration do everything here through one [`Roster`], so what is refused, and why, is the same wherever
+//! it is asked.
+
+mod error;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use error::{Refusal, RosterError};
+
+use crate::config::{Config, Roles};
+use crate::node::Node;
+use crate::record::Cause;
+use crate::store::{
+    Bounds, Created, Guarded, Invitation, Membership, NewUser, Org, Reach, StoreError, User, UserKind, UserState,
+};
+use crate::types::{InvitationId, PlainToken, RoleName, ScopeBits, ScopeSet, Slug, TokenKind, UserId};
+
+/// See who belongs to the organization.
+pub const MEMBERS_READ: &str = "members:read";
+/// Invite, change and remove members.
+pub const MEMBERS_WRITE: &str = "members:write";
+
+/// How long an invitation waits.
+const INVITATION: Duration = Duration::from_hours(24 * 7);
+/// Longest address, bytes (RFC 5321 §4.5.3.1.3).
+const LONGEST: usize = 254;
+
+/// Who acts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum By {
+    /// The operator, who may give any role.
+    Operator,
+    /// A member, who gives and takes no more than their own roles permit.
+    Member(UserId),
+}
+
+/// The members of one organization, for one caller.
+#[derive(Debug)]
+pub struct Roster<'a> {
+    node: &'a Node,
+    config: Arc<Config>,
+    org: &'a Org,
+    by: By,
+    cause: Cause,
+}
+
+/// An invitation that was made.
+#[derive(Debug)]
+pub struct Invited {
+    /// The invitation.
+    pub invitation: Invitation,
+    /// The end of its link: `{issuer}/invitations/{secret}`. This once.
+    pub secret: PlainToken,
+}
+
+impl Invited {
+    /// Its link.
+    #[must_use]
+    pub fn url(&self, config: &Config) -> String {
+        format!("{}/invitations/{}", config.issuer, self.secret.expose())
+    }
+}
+
+/// What roles permit, and who may therefore move which.
+#[derive(Clone, Debug)]
+pub struct RoleReach<'a> {
+    roles: &'a Roles,
+    needed: ScopeBits,
+}
+
+impl<'a> RoleReach<'a> {
+    /// By the roles of this configuration.
+    #[must_use]
+    pub fn new(config: &'a Config) -> Self {
+        let needed = ScopeSet::parse(MEMBERS_WRITE).map(|scope| config.catalogue.bits(&scope)).unwrap_or_default();
+        Self { roles: &config.roles, needed }
+    }
+
+    /// Whether this role lets its holder administer members.
+    fn administers(&self, role: &RoleName) -> bool {
+        !self.needed.is_empty() && self.roles.permissions(std::slice::from_ref(role)).covers(&self.needed)
+    }
+}
+
+impl Reach for RoleReach<'_> {
+    /// Nobody gives or takes what they do not hold themselves. A role that no longer exists permits nothing.
+    fn covers(&self, own: &[RoleName], moved: &[RoleName]) -> bool {
+        let held = self.roles.permissions(own);
+        let reaches = |role: &RoleName| self.roles.0.get(role).is_none_or(|bits| held.covers(bits));
+        !self.needed.is_empty() && held.covers(&self.needed) && moved.iter().all(reaches)
+    }
+}
+
+/// Whether a service user belongs to this organization alone: another's administrators have a say in it otherwise.
+///
+/// # Errors
+/// When the store fails.
+pub async fn is_own_service(node: &Node, org: &Org, user: &User) -> Result<bool, StoreError> {
+    if user.kind != UserKind::Service {
+        return Ok(false);
+    }
+    let orgs = node.store.orgs_of(&user.id).await?;
+    Ok(orgs.iter().all(|(one, _)| one.id == org.id))
+}
+
+impl<'a> Roster<'a> {
+    /// For a caller; records name what `cause` names.
+    #[must_use]
+    pub fn new(node: &'a Node, org: &'a Org, by: By, cause: Cause) -> Self {
+        Self { node, config: node.config.load_full(), org, by, cause }
+    }
+
+    /// Roles by name, sorted, each once.
+    ///
+    /// # Errors
+    /// When one does not exist.
+    pub fn roles<'n>(&self, names: impl Iterator<Item = &'n str>) -> Result<Vec<RoleName>, Refusal> {
+        let mut roles = Vec::new();
+        for name in names {
+            let Some((role, _)) = self.config.roles.0.get_key_value(name) else {
+                let known = self.config.roles.0.keys().map(RoleName::as_str).collect::<Vec<_>>().join(", ");
+                return Err(Refusal::Role { named: name.chars().take(64).collect(), known });
+            };
+            roles.push(role.clone());
+        }
+        roles.sort();
+        roles.dedup();
+        Ok(roles)
+    }
+
+    /// Invites an address. Whoever holds the link and the address becomes a member with these roles.
+    ///
+    /// # Errors
+    /// When it is no address, or the roles are not the caller's to give.
+    pub async fn invite(&self, email: &str, roles: Vec<RoleName>) -> Result<Invited, RosterError> {
+        let email = email.trim().to_lowercase();
+        if !is_address(&email) {
+            return Err(Refusal::Address.into());
+        }
+        self.reaching(&roles).await?;
+        let (entropy, at) = (&*self.node.entropy, self.cause.at);
+        let secret = PlainToken::generate(TokenKind::Invitation, entropy);
+        let invitation = Invitation {
+            id: InvitationId::generate(at, entropy),
+            org: self.org.id.clone(),
+            email,
+            roles,
+            invited_by: match &self.by {
+                By::Operator => None,
+                By::Member(user) => Some(user.clone()),
+            },
+            created_at: at,
+            expires_at: at.plus(INVITATION),
+        };
+        self.node.store.invite(&invitation, &secret.hashed(), &self.cause).await?;
+        Ok(Invited { invitation, secret })
+    }
+
+    /// Withdraws an open invitation.
+    ///
+    /// # Errors
+    /// When the organization has no such invitation, or it is no longer open.
+    pub async fn withdraw(&self, id: &InvitationId) -> Result<(), RosterError> {
+        let done = self.node.store.withdraw_invitation(&self.org.id, id, &self.cause).await?;
+        if done { Ok(()) } else { Err(Refusal::NoInvitation.into()) }
+    }
+
+    /// Replaces a member's roles; live tokens have narrowed when this returns.
+    ///
+    /// # Errors
+    /// When there is no such member, the caller does not reach what moves, or nobody would be left to administer.
+    pub async fn change(&self, user: &UserId, roles: Vec<RoleName>) -> Result<(), RosterError> {
+        let membership = Membership { org: self.org.id.clone(), user: user.clone(), roles };
+        let (administrators, reach) = (self.administrators(), RoleReach::new(&self.config));
+        let bounds = self.bounds(&administrators, &reach);
+        self.guarded(self.node.store.change_member(&membership, &bounds, &self.cause).await?).await
+    }
+
+    /// Takes a user out of the organization; what they authorized in it has ended when this returns.
+    ///
+    /// # Errors
+    /// As for [`Self::change`].
+    pub async fn remove(&self, user: &UserId) -> Result<(), RosterError> {
+        let (administrators, reach) = (self.administrators(), RoleReach::new(&self.config));
+        let bounds = self.bounds(&administrators, &reach);
+        self.guarded(self.node.store.dismiss_member(&self.org.id, user, &bounds, &self.cause).await?).await
+    }
+
+    /// Makes a service user of the organization: somebody for machine clients to act as, who never signs in.
+    ///
+    /// # Errors
+    /// When the name is none or taken, or the roles are not the caller's to give.
+    pub async fn add_service(&self, name: &str, roles: Vec<RoleName>) -> Result<(User, Membership), RosterError> {
+        let name = Slug::parse(name.trim()).map_err(|_| Refusal::ServiceName)?;
+        self.reaching(&roles).await?;
+        let at = self.cause.at;
+        let user = User {
+            id: UserId::generate(at, &*self.node.entropy),
+            // Names are one space for everybody: the organization's own part keeps them from telling what others have.
+            email: format!("{name}.{}", self.org.slug),
+            name: name.to_string(),
+            kind: UserKind::Service,
+            state: UserState::Active,
+            created_at: at,
+        };
+        let membership = Membership { org: self.org.id.clone(), user: user.id.clone(), roles };
+        let store = &self.node.store;
+        if store.create_user(&NewUser { user: user.clone(), password: None }, &self.cause).await? == Created::Taken {
+            return Err(Refusal::ServiceTaken.into());
+        }
+        store.set_membership(&membership, &self.cause).await?;
+        Ok((user, membership))
+    }
+
+    /// Switches a service user of this organization off or on. Off, whatever acts as it has stopped when this returns.
+    ///
+    /// # Errors
+    /// When it is no service user of this organization alone, or holds more than the caller.
+    pub async fn switch_service(&self, user: &UserId, to: UserState) -> Result<(), RosterError> {
+        let store = &self.node.store;
+        let (found, member) = (store.user(user).await?, store.membership(&self.org.id, user).await?);
+        let (Some(found), Some(member)) = (found, member) else { return Err(Refusal::Absent.into()) };
+        if !is_own_service(self.node, self.org, &found).await? {
+            return Err(Refusal::NotOwnService.into());
+        }
+        self.reaching(&member.roles).await?;
+        store.set_user_state(user, to, &self.cause).await?;
+        Ok(self.node.settle().await?)
+    }
+
+    /// Whether the caller may give and take these roles.
+    async fn reaching(&self, roles: &[RoleName]) -> Result<(), RosterError> {
+        let By::Member(user) = &self.by else { return Ok(()) };
+        let own = self.node.store.membership(&self.org.id, user).await?.map(|m| m.roles).unwrap_or_default();
+        if RoleReach::new(&self.config).covers(&own, roles) { Ok(()) } else { Err(Refusal::BeyondReach.into()) }
+    }
+
+    /// The roles that let somebody administer members.
+    fn administrators(&self) -> Vec<RoleName> {
+        let reach = RoleReach::new(&self.config);
+        self.config.roles.0.keys().filter(|role| reach.administers(role)).cloned().collect()
+    }
+
+    fn bounds<'b>(&'b self, administrators: &'b [RoleName], reach: &'b RoleReach<'b>) -> Bounds<'b> {
+        let changer = match &self.by {
+            By::Operator => None,
+            By::Member(user) => Some((user, reach as &dyn Reach)),
+        };
+        Bounds { administrators, changer }
+    }
+
+    async fn guarded(&self, outcome: Guarded) -> Result<(), RosterError> {
+        match outcome {
+            Guarded::Done => Ok(self.node.settle().await?),
+            Guarded::Absent => Err(Refusal::Absent.into()),
+            Guarded::BeyondReach => Err(Refusal::BeyondReach.into()),
+            Guarded::LastAdministrator => Err(Refusal::LastAdministrator.into()),
+        }
+    }
+}
+
+/// Enough of an address to write to: one `@` with something on both sides, and nothing that forges a line.
+fn is_address(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '<' | '>' | '(' | ')' | ',' | ';' | '"' | '\\');
+    let parts: Vec<_> = text.split('@').collect();
+    text.len() <= LONGEST && text.chars().all(plain) && parts.len() == 2 && parts.iter().all(|part| !part.is_empty())
+}

@@ -1,0 +1,46 @@
+//! What counts as an address, and how far roles reach.
+
+use super::*;
+use crate::config::{Catalogue, Risk, ScopeEntry, Visibility};
+use crate::types::ScopeToken;
+
+#[test]
+fn addresses_are_told_from_other_text() {
+    for good in ["ada@acme.test", "ada+tag@localhost"] {
+        assert!(is_address(good), "{good}");
+    }
+    for bad in ["", "ada", "@acme.test", "ada@", "a@b@c", "a b@c", "a@b\n", "<a@b>", "é@b.test"] {
+        assert!(!is_address(bad), "{bad}");
+    }
+}
+
+#[test]
+fn roles_reach_as_far_as_what_they_permit() {
+    let entry = |name: &str| ScopeEntry {
+        name: ScopeToken::parse(name).expect("a scope"),
+        description: "Words".to_owned(),
+        group: "Things".to_owned(),
+        risk: Risk::Low,
+        visibility: Visibility::Public,
+    };
+    let catalogue = Catalogue::new(["logs:read", "metrics:read", MEMBERS_WRITE].map(entry).to_vec()).expect("few scopes");
+    let bits = |text: &str| catalogue.bits(&ScopeSet::parse(text).expect("scopes"));
+    let role = |name: &str| RoleName::parse(name).expect("a role");
+    let permits = [
+        ("admin", "logs:read metrics:read members:write"),
+        ("clerk", "members:write"),
+        ("logs", "logs:read"),
+        ("metrics", "metrics:read"),
+        ("both", "logs:read metrics:read"),
+    ];
+    let roles = Roles(permits.map(|(name, text)| (role(name), bits(text))).into());
+    let reach = RoleReach { roles: &roles, needed: bits(MEMBERS_WRITE) };
+    let covers = |own: &[&str], moved: &[&str]| {
+        let named = |names: &[&str]| names.iter().map(|n| role(n)).collect::<Vec<_>>();
+        reach.covers(&named(own), &named(moved))
+    };
+    assert!(covers(&["admin"], &["admin", "both"]) && covers(&["clerk"], &[]) && covers(&["clerk"], &["forgotten"]));
+    assert!(covers(&["clerk", "logs", "metrics"], &["both"]), "two roles together reach what neither does alone");
+    assert!(!covers(&["clerk", "logs"], &["both"]) && !covers(&["logs"], &["logs"]) && !covers(&[], &[]));
+    assert!(reach.administers(&role("clerk")) && !reach.administers(&role("both")));
+}
