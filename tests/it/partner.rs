@@ -85,8 +85,8 @@ async fn a_partner_makes_an_app_publishes_it_changes_it_and_publishes_again() {
     let stale = world.ask("PATCH", &path, &[], &json!({ "revision": 1, "name": "Other" })).await;
     assert_eq!(stale.status, 409, "{stale:?}");
 
-    let stable = json!({ "maturity": "stable" });
-    assert_eq!(world.with_body("PUT", &format!("{path}/stable"), admin, &stable, None).await.status, 200);
+    let matured = json!({ "maturity": "stable" });
+    assert_eq!(world.with_body("PUT", &format!("{path}/stable"), admin, &matured, None).await.status, 200);
     let publish = format!("{path}/versions");
     let wrong = world.post(&publish, admin, &json!({ "app_uuid": "6f1c1f0e-27ab-4a44-9c0e-0f5f4b0a7c11" }), None).await;
     assert_eq!(wrong.status, 400, "{wrong:?}");
@@ -107,7 +107,7 @@ async fn a_partner_makes_an_app_publishes_it_changes_it_and_publishes_again() {
     let difference = world.get(&format!("{path}/difference"), admin).await.json();
     assert_eq!(difference, json!([{ "field": "scopes", "removed": ["metrics:read"], "added": [] }]));
     assert_eq!(world.opens(&customer).await, 200, "a draft is nobody else's");
-    assert_eq!(world.with_body("PUT", &format!("{path}/stable"), admin, &stable, None).await.status, 200);
+    assert_eq!(world.with_body("PUT", &format!("{path}/stable"), admin, &matured, None).await.status, 200);
     let again = world.post(&publish, admin, &json!({}), None).await.json();
     assert_eq!((&again["version"], &again["client_secret"], &again["narrowed_grants"]), (&json!(2), &Value::Null, &json!(1)));
     assert_eq!(world.opens(&customer).await, 403);

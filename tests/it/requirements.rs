@@ -44,15 +44,15 @@ fn is_test(text: &str, name: &str) -> bool {
 /// Why a test of the table is not one.
 fn wrong(test: &str) -> Option<String> {
     let Some((file, name)) = test.split_once("::") else { return Some(format!("{test}: write FILE::NAME")) };
-    let Ok(text) = fs::read_to_string(root().join(file)) else { return Some(format!("{test}: no such file")) };
+    let Ok(source) = fs::read_to_string(root().join(file)) else { return Some(format!("{test}: no such file")) };
     let there = if file.starts_with("src/store/contract/") {
         // The suite runs what its list names, on both engines.
         let suite = fs::read_to_string(root().join("src/store/contract/mod.rs")).expect("the suite is there");
-        text.contains(&format!("async fn {name}(")) && suite.lines().any(|line| line.trim() == name)
+        source.contains(&format!("async fn {name}(")) && suite.lines().any(|line| line.trim() == name)
     } else if Path::new(file).extension().is_some_and(|e| e == "rs") {
-        is_test(&text, name)
+        is_test(&source, name)
     } else {
-        text.contains(name)
+        source.contains(name)
     };
     (!there).then(|| format!("{test}: no such test"))
 }
