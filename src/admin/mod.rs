@@ -35,11 +35,16 @@ pub use error::{AdminError, Problem, Refusal, RefusalCode};
 pub use health::Readiness;
 pub use local::{Local, audit_entry, grant_view};
 pub use model::{
+    ApiKeyStateView, ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, ScopeVerdict,
+    UninstalledApp,
+};
+pub use model::{
     AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientView, CreatedClient,
     CreatedSecret, CreatedUser, DecisionName, GrantStateView, GrantView, KeyView, MemberRoles, MemberView, NewClient,
     NewClientKind, NewClientsChange, NewOrg, NewPassword, NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView,
     RevokedGrants, RoleView, Rotation, SecretView, Switch, SwitchTo, UserView, VerdictName, Within,
 };
+pub use model::{api_key_view, scope_request_view};
 pub use openapi::document;
 pub use remote::Remote;
 pub use secret::{read_secret, secret_path, write_secret};

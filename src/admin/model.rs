@@ -1,5 +1,6 @@
 //! What the administration speaks: the JSON of the admin API, which the command line prints with `--json`.
 
+mod api_keys;
 mod policy;
 
 use std::collections::BTreeMap;
@@ -7,6 +8,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+pub use api_keys::{
+    ApiKeyStateView, ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, ScopeVerdict,
+    UninstalledApp, api_key_view, scope_request_view,
+};
 pub use policy::{ClientPolicyChange, ClientPolicyView, NewClientsChange, OrgPolicyView, RevokedGrants, VerdictName};
 
 use crate::store::{

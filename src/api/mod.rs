@@ -4,12 +4,14 @@
 //! whom in an extension. Nothing in a request names an organization: what belongs to another one does not exist.
 
 mod answer;
+mod api_keys;
 mod applications;
 mod audit;
 mod caller;
 mod clients;
 mod error;
 mod grants;
+mod installations;
 mod members;
 mod once;
 mod openapi;

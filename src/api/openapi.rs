@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::error::Problem;
-use super::{Api, applications, audit, clients, grants, members};
+use super::{Api, api_keys, applications, audit, clients, grants, installations, members};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -62,6 +62,10 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(applications::revoke))
         .routes(routes!(grants::list))
         .routes(routes!(grants::show, grants::revoke))
+        .routes(routes!(api_keys::list, api_keys::mint))
+        .routes(routes!(api_keys::show, api_keys::disable))
+        .routes(routes!(installations::list))
+        .routes(routes!(installations::install, installations::uninstall))
         .routes(routes!(clients::list, clients::create))
         .routes(routes!(clients::show, clients::update, clients::delete))
         .routes(routes!(clients::add_secret))

@@ -6,6 +6,7 @@
 //! `Err` is for faults alone.
 
 mod accounts;
+mod api_keys;
 mod apps;
 mod audit_log;
 mod clients;
@@ -14,10 +15,12 @@ mod contract;
 mod devices;
 mod feed;
 mod grants;
+mod installs;
 mod keys;
 mod people;
 mod policy;
 mod repeats;
+mod scope_requests;
 mod searches;
 mod sessions;
 pub mod sql;
@@ -28,6 +31,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use accounts::{AccountStore, Created, Membership, NewUser, Org, OrgState, PasswordRecord, User, UserKind, UserState};
+pub use api_keys::{ApiKey, ApiKeyFacts, ApiKeyState, ApiKeyStore, DisableReason, Minted};
 pub use apps::{App, AppState, AppStore, AppVersion, Definition, Edit, Maturity, Publication, Published, Via};
 pub use audit_log::{AuditFilter, AuditLogStore, AuditPage, AuditRow, Bucket, Cursor, DecisionFilter, Facet, GrantUse, Tally};
 pub use clients::{
@@ -36,10 +40,14 @@ pub use clients::{
 pub use devices::{DevicePoll, DeviceRequest, DeviceStore};
 pub use feed::{Change, FeedStore, Subject};
 pub use grants::{Grant, GrantFacts, GrantState, GrantStore, RevokeReason};
+pub use installs::{Footing, Install, InstallStore};
 pub use keys::{KeyState, KeyStore, SealedKey};
 pub use people::{Accepted, Accepting, Guarded, Invitation, PeopleStore};
 pub use policy::{ClientPolicy, ClientUse, Listed, NewClients, PolicyStore, Stance, Verdict};
 pub use repeats::{Once, RepeatStore};
+pub use scope_requests::{
+    Approvals, Holder, Refused, ScopeRefusal, ScopeRequest, ScopeRequestState, ScopeRequestStore, ScopeRequests,
+};
 pub use searches::{MAX_SEARCHES, SavedSearch, SearchStore};
 pub use sessions::{Approve, ApprovedRequest, AuthRequest, Session, SessionDetails, SessionStore};
 pub use tokens::{CodeRecord, NewRefreshToken, Redeem, RefreshState, Rotate, TokenStore};
@@ -75,11 +83,14 @@ pub enum StoreError {
 #[async_trait]
 pub trait Store:
     AccountStore
+    + ApiKeyStore
     + AppStore
     + ClientStore
     + GrantStore
+    + InstallStore
     + PeopleStore
     + PolicyStore
+    + ScopeRequestStore
     + SearchStore
     + TokenStore
     + SessionStore

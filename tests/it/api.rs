@@ -84,7 +84,12 @@ async fn each_caller_gets_what_is_theirs() {
     let mut table = format!("{:<36}{:>9}{:>8}{:>15}{:>7}\n", "", "stranger", "member", "other's admin", "admin");
     let (admin, member, other) = (&world.admin, &world.member, &world.other);
     for rule in rules {
-        let path = rule.pattern.replace("{client}", &world.client).replace("{user}", victim.id.as_str());
+        let path = rule
+            .pattern
+            .replace("{client}", &world.client)
+            .replace("{user}", victim.id.as_str())
+            .replace("{key}", "ak_nobody")
+            .replace("{app}", "app_nobody");
         let grant = if rule.pattern.starts_with("/me/") { &own.id } else { &doomed.id };
         let path = format!("{MOUNT}{}", path.replace("{grant}", grant.as_str()));
         let body = match (rule.method, rule.pattern) {

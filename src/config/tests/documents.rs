@@ -161,44 +161,52 @@ fn the_matrix_shows_routes_scopes_and_warnings() {
     .unwrap_or_else(|e| panic!("{e}"));
     let matrix = Matrix::new(&config, &warnings).to_string();
     insta::assert_snapshot!(matrix, @r##"
-    API           ROUTE                             METHODS          PATH                              NEEDS
-    things        things.get                        GET              /things/**                        things:read
-    tollgate      tollgate.mcp                      POST,GET,DELETE  /mcp                              mcp:tollgate:invoke
-    tollgate      tool                                               explain_denial                    mcp:tollgate:invoke
-    tollgate      tool                                               list_applications                 mcp:tollgate:invoke
-    tollgate      tool                                               search_audit                      audit:read mcp:tollgate:invoke
-    tollgate      tool                                               whoami                            mcp:tollgate:invoke
-    tollgate      tool                                               (others)                          (denied)
-    tollgate      prompt                                             (others)                          mcp:tollgate:invoke
-    tollgate      resource                                           (others)                          mcp:tollgate:invoke
-    tollgate-api  tollgate-api.openapi              GET              /api/v1/openapi.json              (public)
-    tollgate-api  tollgate-api.me                   GET              /api/v1/me                        (any token)
-    tollgate-api  tollgate-api.applications.list    GET              /api/v1/me/applications           applications:read
-    tollgate-api  tollgate-api.applications.revoke  DELETE           /api/v1/me/applications/{grant}   applications:write
-    tollgate-api  tollgate-api.grants.list          GET              /api/v1/grants                    grants:read
-    tollgate-api  tollgate-api.grants.show          GET              /api/v1/grants/{grant}            grants:read
-    tollgate-api  tollgate-api.grants.revoke        DELETE           /api/v1/grants/{grant}            grants:write
-    tollgate-api  tollgate-api.clients.list         GET              /api/v1/clients                   clients:read
-    tollgate-api  tollgate-api.clients.create       POST             /api/v1/clients                   clients:write
-    tollgate-api  tollgate-api.clients.show         GET              /api/v1/clients/{client}          clients:read
-    tollgate-api  tollgate-api.clients.update       PATCH            /api/v1/clients/{client}          clients:write
-    tollgate-api  tollgate-api.clients.delete       DELETE           /api/v1/clients/{client}          clients:write
-    tollgate-api  tollgate-api.clients.secret       POST             /api/v1/clients/{client}/secrets  clients:write
-    tollgate-api  tollgate-api.members.list         GET              /api/v1/members                   members:read
-    tollgate-api  tollgate-api.members.show         GET              /api/v1/members/{user}            members:read
-    tollgate-api  tollgate-api.members.set          PUT              /api/v1/members/{user}            members:write
-    tollgate-api  tollgate-api.members.remove       DELETE           /api/v1/members/{user}            members:write
-    tollgate-api  tollgate-api.roles.list           GET              /api/v1/roles                     members:read
-    tollgate-api  tollgate-api.audit.search         GET              /api/v1/audit                     audit:read
+    API           ROUTE                                 METHODS          PATH                              NEEDS
+    things        things.get                            GET              /things/**                        things:read
+    tollgate      tollgate.mcp                          POST,GET,DELETE  /mcp                              mcp:tollgate:invoke
+    tollgate      tool                                                   explain_denial                    mcp:tollgate:invoke
+    tollgate      tool                                                   list_applications                 mcp:tollgate:invoke
+    tollgate      tool                                                   search_audit                      audit:read mcp:tollgate:invoke
+    tollgate      tool                                                   whoami                            mcp:tollgate:invoke
+    tollgate      tool                                                   (others)                          (denied)
+    tollgate      prompt                                                 (others)                          mcp:tollgate:invoke
+    tollgate      resource                                               (others)                          mcp:tollgate:invoke
+    tollgate-api  tollgate-api.openapi                  GET              /api/v1/openapi.json              (public)
+    tollgate-api  tollgate-api.me                       GET              /api/v1/me                        (any token)
+    tollgate-api  tollgate-api.applications.list        GET              /api/v1/me/applications           applications:read
+    tollgate-api  tollgate-api.applications.revoke      DELETE           /api/v1/me/applications/{grant}   applications:write
+    tollgate-api  tollgate-api.grants.list              GET              /api/v1/grants                    grants:read
+    tollgate-api  tollgate-api.grants.show              GET              /api/v1/grants/{grant}            grants:read
+    tollgate-api  tollgate-api.grants.revoke            DELETE           /api/v1/grants/{grant}            grants:write
+    tollgate-api  tollgate-api.keys.list                GET              /api/v1/api_keys                  grants:read
+    tollgate-api  tollgate-api.keys.mint                POST             /api/v1/api_keys                  api_keys:write
+    tollgate-api  tollgate-api.keys.show                GET              /api/v1/api_keys/{key}            grants:read
+    tollgate-api  tollgate-api.keys.disable             DELETE           /api/v1/api_keys/{key}            grants:write
+    tollgate-api  tollgate-api.installations.list       GET              /api/v1/installations             grants:read
+    tollgate-api  tollgate-api.installations.install    PUT              /api/v1/installations/{app}       grants:write
+    tollgate-api  tollgate-api.installations.uninstall  DELETE           /api/v1/installations/{app}       grants:write
+    tollgate-api  tollgate-api.clients.list             GET              /api/v1/clients                   clients:read
+    tollgate-api  tollgate-api.clients.create           POST             /api/v1/clients                   clients:write
+    tollgate-api  tollgate-api.clients.show             GET              /api/v1/clients/{client}          clients:read
+    tollgate-api  tollgate-api.clients.update           PATCH            /api/v1/clients/{client}          clients:write
+    tollgate-api  tollgate-api.clients.delete           DELETE           /api/v1/clients/{client}          clients:write
+    tollgate-api  tollgate-api.clients.secret           POST             /api/v1/clients/{client}/secrets  clients:write
+    tollgate-api  tollgate-api.members.list             GET              /api/v1/members                   members:read
+    tollgate-api  tollgate-api.members.show             GET              /api/v1/members/{user}            members:read
+    tollgate-api  tollgate-api.members.set              PUT              /api/v1/members/{user}            members:write
+    tollgate-api  tollgate-api.members.remove           DELETE           /api/v1/members/{user}            members:write
+    tollgate-api  tollgate-api.roles.list               GET              /api/v1/roles                     members:read
+    tollgate-api  tollgate-api.audit.search             GET              /api/v1/audit                     audit:read
 
     SCOPE                VISIBILITY  RISK    ROLES         ROUTES
+    api_keys:write       private     high    admin         tollgate-api.keys.mint
     applications:read    public      low     admin,viewer  tollgate-api.applications.list
     applications:write   public      medium  admin         tollgate-api.applications.revoke
     audit:read           public      medium  admin         tollgate:search_audit tollgate-api.audit.search
     clients:read         public      medium  admin         tollgate-api.clients.list tollgate-api.clients.show
     clients:write        public      high    admin         tollgate-api.clients.create tollgate-api.clients.update tollgate-api.clients.delete tollgate-api.clients.secret
-    grants:read          public      medium  admin         tollgate-api.grants.list tollgate-api.grants.show
-    grants:write         public      high    admin         tollgate-api.grants.revoke
+    grants:read          public      medium  admin         tollgate-api.grants.list tollgate-api.grants.show tollgate-api.keys.list tollgate-api.keys.show tollgate-api.installations.list
+    grants:write         public      high    admin         tollgate-api.grants.revoke tollgate-api.keys.disable tollgate-api.installations.install tollgate-api.installations.uninstall
     mcp:tollgate:invoke  public      low     admin,viewer  tollgate.mcp
     members:read         public      medium  admin         tollgate-api.members.list tollgate-api.members.show tollgate-api.roles.list
     members:write        public      high    admin         tollgate-api.members.set tollgate-api.members.remove

@@ -2,6 +2,8 @@
 
 #[path = "verbs/accounts.rs"]
 mod accounts;
+#[path = "verbs/api_keys.rs"]
+mod api_keys;
 #[path = "verbs/apps.rs"]
 mod apps;
 #[path = "verbs/audit_log.rs"]
@@ -16,6 +18,8 @@ mod engine;
 mod feed;
 #[path = "verbs/grants.rs"]
 mod grants;
+#[path = "verbs/installs.rs"]
+mod installs;
 #[path = "verbs/keys.rs"]
 mod keys;
 #[path = "verbs/people.rs"]
@@ -28,6 +32,8 @@ mod repeats;
 mod revocation;
 #[path = "verbs/rows.rs"]
 mod rows;
+#[path = "verbs/scope_requests.rs"]
+mod scope_requests;
 #[path = "verbs/searches.rs"]
 mod searches;
 #[path = "verbs/sessions.rs"]
