@@ -157,7 +157,7 @@ impl Entry {
     fn of(config: &Config, facts: &GrantFacts, used: &ScopeSet, now: Timestamp) -> Self {
         let grant = &facts.grant;
         let suspended = standing(facts, now).err();
-        let works = effective(config, facts, &grant.scopes).now;
+        let works = effective(config, facts, &grant.scopes, now).now;
         let roles = facts.roles.iter().flatten().map(RoleName::as_str).collect::<Vec<_>>().join(" ");
         let mut entry = Self {
             grant: grant.id.clone(),

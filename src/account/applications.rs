@@ -24,6 +24,8 @@ pub struct Application {
     pub idle: Option<Refusal>,
     /// What it may do now, by the function that the gate asks.
     pub now: ScopeBits,
+    /// What its user holds now.
+    user: ScopeBits,
     /// Calls on each of the last [`DAYS`] days, oldest first, and every scope that was ever used.
     pub usage: GrantUse,
 }
@@ -93,11 +95,12 @@ async fn usage(node: &Node, live: &[GrantFacts], now: Timestamp) -> Result<HashM
 impl Application {
     fn new(config: &Config, facts: GrantFacts, usage: GrantUse, at: Timestamp) -> Self {
         let idle = standing(&facts, at).err();
+        let held = effective(config, &facts, &facts.grant.scopes, at);
         let now = match idle {
-            None => effective(config, &facts, &facts.grant.scopes).now,
+            None => held.now,
             Some(_) => ScopeBits::NONE,
         };
-        Self { facts, idle, now, usage }
+        Self { facts, idle, now, user: held.user, usage }
     }
 
     /// Every scope of the grant: first what it may do now, and of that the most dangerous first.
@@ -130,8 +133,8 @@ impl Application {
         if self.now.covers(&bit) {
             return None;
         }
-        let held = effective(config, &self.facts, &self.facts.grant.scopes).user.covers(&bit);
-        let why = if held { "the application is no longer allowed it" } else { "you don't hold this permission" };
+        let why =
+            if self.user.covers(&bit) { "the application is no longer allowed it" } else { "you don't hold this permission" };
         Some(why.to_owned())
     }
 }

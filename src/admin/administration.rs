@@ -7,6 +7,7 @@ use super::app_model::{
     AppChange, AppDetails, AppSecret, AppView, CreatedApp, ImportedApp, NewApp, Publish, PublishedApp, StableMark,
 };
 use super::error::AdminError;
+use super::model::{ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, UninstalledApp};
 use super::model::{
     AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientView, CreatedClient,
     CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, GrantChange, GrantView, InvitationView, KeyView, MemberRoles,
@@ -119,6 +120,25 @@ pub trait Administration: Send + Sync {
     async fn change_grant(&self, grant: &str, change: GrantChange) -> Result<GrantView, AdminError>;
     /// Ends a grant: its tokens stop working before this returns.
     async fn revoke_grant(&self, grant: &str) -> Result<GrantView, AdminError>;
+
+    /// API keys, newest first.
+    async fn api_keys(&self, within: Within) -> Result<Vec<ApiKeyView>, AdminError>;
+    /// One API key.
+    async fn api_key(&self, key: &str) -> Result<ApiKeyView, AdminError>;
+    /// Disables an API key for good.
+    async fn disable_api_key(&self, key: &str) -> Result<ApiKeyView, AdminError>;
+    /// Private scopes that were asked for or given, those that wait first.
+    async fn scope_requests(&self, within: Within) -> Result<Vec<ScopeRequestView>, AdminError>;
+    /// Asks for a private scope, for an app or for a client that belongs to none.
+    async fn request_scope(&self, holder: &str, ask: ScopeAsk) -> Result<ScopeRequestView, AdminError>;
+    /// Approves, denies or withdraws a private scope.
+    async fn decide_scope(&self, holder: &str, decision: ScopeDecision) -> Result<DecidedScope, AdminError>;
+    /// The apps that an organization has.
+    async fn installs(&self, org: &str) -> Result<Vec<InstallView>, AdminError>;
+    /// Installs an app in an organization before anybody consents.
+    async fn install_app(&self, org: &str, app: &str) -> Result<InstallView, AdminError>;
+    /// Uninstalls an app from an organization: ends its grants and API keys there.
+    async fn uninstall_app(&self, org: &str, app: &str) -> Result<UninstalledApp, AdminError>;
 
     /// What an organization decided about clients.
     async fn policy(&self, org: &str) -> Result<OrgPolicyView, AdminError>;

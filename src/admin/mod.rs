@@ -38,12 +38,17 @@ pub use local::{
     secret_view, version_view,
 };
 pub use model::{
+    ApiKeyStateView, ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, ScopeVerdict,
+    UninstalledApp,
+};
+pub use model::{
     AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientView, CreatedClient,
     CreatedInvitation, CreatedSecret, CreatedUser, DecisionName, EndedSessions, GrantChange, GrantStateView, GrantView,
     InvitationView, KeyView, MemberRoles, MemberView, NewClient, NewClientKind, NewClientsChange, NewInvitation, NewOrg,
     NewPassword, NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, ScopeQuery,
     ScopeView, SecretView, SessionView, Switch, SwitchTo, UserView, VerdictName, Within,
 };
+pub use model::{api_key_view, scope_request_view};
 pub use openapi::document;
 pub use remote::Remote;
 pub use secret::{read_secret, secret_path, write_secret};

@@ -1,5 +1,6 @@
 //! What the administration speaks: the JSON of the admin API, which the command line prints with `--json`.
 
+mod api_keys;
 mod people;
 mod policy;
 
@@ -8,6 +9,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+pub use api_keys::{
+    ApiKeyStateView, ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, ScopeVerdict,
+    UninstalledApp, api_key_view, scope_request_view,
+};
 pub use people::{
     CreatedInvitation, EndedSessions, GrantChange, InvitationView, NewInvitation, ScopeQuery, ScopeView, SessionView,
 };

@@ -14,6 +14,7 @@ use super::app_model::{
     AppChange, AppDetails, AppSecret, AppView, CreatedApp, ImportedApp, NewApp, Publish, PublishedApp, StableMark,
 };
 use super::error::{AdminError, Problem, Refusal};
+use super::model::{ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, UninstalledApp};
 use super::model::{
     AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientView, CreatedClient,
     CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, GrantChange, GrantView, InvitationView, KeyView, MemberRoles,
@@ -254,6 +255,34 @@ impl Administration for Remote {
     }
     async fn revoke_grant(&self, grant: &str) -> Result<GrantView, AdminError> {
         self.read(self.request(Method::POST, &["grants", grant, "revoke"]).timeout(ANSWER)).await
+    }
+
+    async fn api_keys(&self, within: Within) -> Result<Vec<ApiKeyView>, AdminError> {
+        self.read(self.with_query(&["api-keys"], &within).timeout(ANSWER)).await
+    }
+    async fn api_key(&self, key: &str) -> Result<ApiKeyView, AdminError> {
+        self.read(self.get(&["api-keys", key])).await
+    }
+    async fn disable_api_key(&self, key: &str) -> Result<ApiKeyView, AdminError> {
+        self.read(self.request(Method::POST, &["api-keys", key, "disable"]).timeout(ANSWER)).await
+    }
+    async fn scope_requests(&self, within: Within) -> Result<Vec<ScopeRequestView>, AdminError> {
+        self.read(self.with_query(&["scope-requests"], &within).timeout(ANSWER)).await
+    }
+    async fn request_scope(&self, holder: &str, ask: ScopeAsk) -> Result<ScopeRequestView, AdminError> {
+        self.read(self.with_body(Method::POST, &["scope-requests", holder], &ask)).await
+    }
+    async fn decide_scope(&self, holder: &str, decision: ScopeDecision) -> Result<DecidedScope, AdminError> {
+        self.read(self.with_body(Method::PUT, &["scope-requests", holder], &decision)).await
+    }
+    async fn installs(&self, org: &str) -> Result<Vec<InstallView>, AdminError> {
+        self.read(self.get(&["orgs", org, "installations"])).await
+    }
+    async fn install_app(&self, org: &str, app: &str) -> Result<InstallView, AdminError> {
+        self.read(self.request(Method::PUT, &["orgs", org, "installations", app]).timeout(ANSWER)).await
+    }
+    async fn uninstall_app(&self, org: &str, app: &str) -> Result<UninstalledApp, AdminError> {
+        self.read(self.request(Method::DELETE, &["orgs", org, "installations", app]).timeout(ANSWER)).await
     }
 
     async fn policy(&self, org: &str) -> Result<OrgPolicyView, AdminError> {

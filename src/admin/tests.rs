@@ -1,6 +1,7 @@
 //! The admin API over a store, and the two ways to administer, side by side.
 
 mod api;
+mod api_keys;
 mod apps;
 mod operations;
 

@@ -4,6 +4,7 @@
 //! whom in an extension. Nothing in a request names an organization: what belongs to another one does not exist.
 
 mod answer;
+mod api_keys;
 mod applications;
 mod apps;
 mod audit;
@@ -11,6 +12,7 @@ mod caller;
 mod clients;
 mod error;
 mod grants;
+mod installations;
 mod members;
 mod once;
 mod openapi;

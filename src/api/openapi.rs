@@ -12,7 +12,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::error::{GateProblem, Problem};
-use super::{Api, applications, apps, audit, clients, grants, members, policy, scopes, searches};
+use super::{
+    Api, api_keys, applications, apps, audit, clients, grants, installations, members, policy, scopes, searches,
+};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -77,6 +79,10 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(applications::end_session))
         .routes(routes!(grants::list))
         .routes(routes!(grants::show, grants::revoke))
+        .routes(routes!(api_keys::list, api_keys::mint))
+        .routes(routes!(api_keys::show, api_keys::disable))
+        .routes(routes!(installations::list))
+        .routes(routes!(installations::install, installations::uninstall))
         .routes(routes!(clients::list, clients::create))
         .routes(routes!(clients::show, clients::update, clients::delete))
         .routes(routes!(clients::add_secret))

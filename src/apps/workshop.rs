@@ -131,7 +131,8 @@ impl<'a> Workshop<'a> {
     }
 
     async fn change(&self, app: &App, revision: u64, written: &Written, via: Via) -> Result<App, AppError> {
-        let draft = self.proved(written, &app.draft.scopes)?;
+        let held = app.draft.scopes.union(&self.approved(app).await?);
+        let draft = self.proved(written, &held)?;
         if revision == app.revision && draft == app.draft {
             return Ok(app.clone());
         }
@@ -309,6 +310,14 @@ impl<'a> Workshop<'a> {
         let last = self.node.store.app_versions(&app.id).await?.into_iter().next();
         let before = last.map_or_else(Definition::default, |v| v.definition);
         Ok(difference(&before, &app.draft))
+    }
+
+    /// The private scopes that the operator has given to an app.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn approved(&self, app: &App) -> Result<ScopeSet, AppError> {
+        Ok(self.node.store.approvals(&app.draft_client).await?.live(self.cause.at))
     }
 
     fn proved(&self, written: &Written, held: &ScopeSet) -> Result<Definition, AppError> {

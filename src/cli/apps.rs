@@ -1,6 +1,7 @@
 //! `app`.
 
 mod args;
+mod private;
 
 use std::fmt::Write as _;
 use std::io::Read as _;
@@ -88,6 +89,10 @@ async fn act(admin: &dyn Administration, action: Action, json: bool) -> Result<(
             return done(json, "deleted with its clients; their grants are revoked\n");
         }
         Action::Secret(action) => return secret(admin, action, json).await,
+        Action::Scopes(action) => return private::scopes(admin, action, json).await,
+        Action::Installed { org } => return private::installed(admin, &org, json).await,
+        Action::Install { app, org } => return private::install(admin, (&app, &org), json).await,
+        Action::Uninstall { app, org } => return private::uninstall(admin, (&app, &org), json).await,
         Action::Export { app, version } => return print(&admin.export_app(&app, version).await?.to_text()),
         Action::Import { org, file } => {
             let manifest = Manifest::read(&read(&file)?).map_err(|e| CliError::failed(e.to_string()))?;

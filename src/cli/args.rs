@@ -39,6 +39,8 @@ pub(super) enum Command {
     Client(super::clients::Clients),
     /// Grants: what users gave to clients
     Grant(super::grants::Grants),
+    /// API keys: what apps push with
+    ApiKey(super::api_keys::ApiKeys),
     /// Signing keys
     Key(super::grants::Keys),
     /// The audit log

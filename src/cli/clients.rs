@@ -36,11 +36,13 @@ enum Action {
     /// Make a client; its secret is shown this once
     Create(Create),
     /// Let a client be used again
+    #[command(visible_alias = "thaw")]
     Enable {
         /// Its `client_id`
         client: String,
     },
     /// Stop a client: no token of it works any more
+    #[command(visible_alias = "freeze")]
     Disable {
         /// Its `client_id`
         client: String,

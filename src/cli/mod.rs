@@ -3,6 +3,7 @@
 //! Commands that start a gateway go to `boot`. Commands that administer one ask its admin API, or work on the store when none
 //! runs; [`crate::admin::Administration`] is the same either way.
 
+mod api_keys;
 mod apps;
 mod args;
 mod audit;
@@ -61,6 +62,7 @@ async fn run(command: Command) -> Result<(), CliError> {
         Command::Scope(args) => invitations::scopes(args).await,
         Command::App(args) => apps::run(args).await,
         Command::Client(args) => clients::run(args).await,
+        Command::ApiKey(args) => api_keys::run(args).await,
         Command::Grant(args) => grants::run(args).await,
         Command::Key(args) => grants::keys(args).await,
         Command::Audit(args) => audit::run(args).await,

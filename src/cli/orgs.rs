@@ -51,11 +51,13 @@ enum Action {
         csv: bool,
     },
     /// Let it act again
+    #[command(visible_alias = "thaw")]
     Enable {
         /// Id or slug
         org: String,
     },
     /// Stop it: no token of it works any more
+    #[command(visible_alias = "freeze")]
     Disable {
         /// Id or slug
         org: String,

@@ -29,6 +29,7 @@ impl<'a> Matrix<'a> {
                 let needs = match &route.scopes {
                     None => "(public)".to_owned(),
                     Some(scopes) if scopes.is_empty() => "(any token)".to_owned(),
+                    Some(scopes) if route.keys => format!("{scopes} (or an API key)"),
                     Some(scopes) => scopes.to_string(),
                 };
                 let path = format!("{}{}", api.mount, route.pattern);

@@ -54,6 +54,16 @@ impl Config {
     pub fn api_of(&self, resource: &ResourceId) -> Option<&Arc<Api>> {
         self.apis.iter().find(|a| a.resource == *resource || a.aliases.contains(resource))
     }
+
+    /// What an API key can be good for: the scopes of the routes that take keys.
+    #[must_use]
+    pub fn key_scopes(&self) -> ScopeBits {
+        let routes = self.apis.iter().flat_map(|api| api.routes.iter());
+        routes.filter(|(_, _, route)| route.keys).fold(ScopeBits::NONE, |all, (_, _, route)| match route.access {
+            Access::Public => all,
+            Access::Scopes(needed) => all | needed,
+        })
+    }
 }
 
 /// 32 random bytes that never print.
@@ -231,6 +241,8 @@ pub struct Route {
     pub id: RouteId,
     /// Who may use it.
     pub access: Access,
+    /// Whether API keys are taken here, beside access tokens.
+    pub keys: bool,
     /// Whether `%2F` may occur in its path.
     pub encoded_slash: bool,
     /// Names of captured segments that must name the token's organization.
@@ -280,6 +292,8 @@ pub struct RouteMeta {
     pub methods: Vec<http::Method>,
     /// What it needs; `None` for a public one.
     pub scopes: Option<ScopeSet>,
+    /// Whether API keys are taken there.
+    pub keys: bool,
 }
 
 /// How requests and the upstream are bound to the organization.

@@ -4,6 +4,11 @@
 /// Where it is.
 pub const MOUNT: &str = "/api/v1";
 
+use crate::types::API_KEYS_WRITE;
+
+/// The name that [`API_KEYS_WRITE`] has elsewhere; taken where an application asks for it.
+pub const API_KEYS_WRITE_ALIAS: &str = "api_keys_write";
+
 /// One rule of the API.
 #[derive(Clone, Copy, Debug)]
 pub struct Rule {
@@ -33,7 +38,7 @@ const fn rule(id: &'static str, method: &'static str, pattern: &'static str, nee
 }
 
 /// Every rule.
-pub const RULES: [Rule; 54] = [
+pub const RULES: [Rule; 61] = [
     rule("openapi", "GET", "/openapi.json", Needs::Nothing),
     rule("me", "GET", "/me", Needs::Token),
     rule("applications.list", "GET", "/me/applications", Needs::Scope("applications:read")),
@@ -46,6 +51,13 @@ pub const RULES: [Rule; 54] = [
     rule("grants.list", "GET", "/grants", Needs::Scope("grants:read")),
     rule("grants.show", "GET", "/grants/{grant}", Needs::Scope("grants:read")),
     rule("grants.revoke", "DELETE", "/grants/{grant}", Needs::Scope("grants:write")),
+    rule("keys.list", "GET", "/api_keys", Needs::Scope("grants:read")),
+    rule("keys.mint", "POST", "/api_keys", Needs::Scope(API_KEYS_WRITE)),
+    rule("keys.show", "GET", "/api_keys/{key}", Needs::Scope("grants:read")),
+    rule("keys.disable", "DELETE", "/api_keys/{key}", Needs::Scope("grants:write")),
+    rule("installations.list", "GET", "/installations", Needs::Scope("grants:read")),
+    rule("installations.install", "PUT", "/installations/{app}", Needs::Scope("grants:write")),
+    rule("installations.uninstall", "DELETE", "/installations/{app}", Needs::Scope("grants:write")),
     rule("clients.list", "GET", "/clients", Needs::Scope("clients:read")),
     rule("clients.create", "POST", "/clients", Needs::Scope("clients:write")),
     rule("clients.show", "GET", "/clients/{client}", Needs::Scope("clients:read")),

@@ -214,6 +214,7 @@ fn generic(raw: &mut RawConfig, api: &mut RawApi) {
             methods: methods.into_iter().map(Written).collect(),
             scopes: std::iter::once(Written(token)).collect(),
             public: false,
+            keys: false,
             encoded_slash: false,
             org_captures: Vec::new(),
             index_captures: Vec::new(),

@@ -421,6 +421,9 @@ pub struct RawRoute {
     /// Whether it is open to anybody, without a token. It must not have scopes then.
     #[serde(default)]
     pub public: bool,
+    /// Whether API keys are taken here, beside access tokens: for routes that applications push to.
+    #[serde(default)]
+    pub keys: bool,
     /// Whether `%2F` may occur in its path.
     #[serde(default)]
     pub encoded_slash: bool,
@@ -487,6 +490,8 @@ pub enum RawOverride {
 pub struct RawChange {
     /// What a token needs instead: all of these scopes.
     pub scopes: Option<List<Written<ScopeToken>>>,
+    /// Whether API keys are taken here.
+    pub keys: Option<bool>,
     /// How often it may be called, besides the rates of its API.
     pub rates: Option<List<RawRate>>,
     /// Requests that it serves at one time on this node; streams count until they end.

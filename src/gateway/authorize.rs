@@ -10,8 +10,8 @@ use crate::config::{Access, Api, Config, Route, Tell};
 use crate::node::Node;
 use crate::routing::{Captures, Lookup, MethodSet};
 use crate::store::Org;
-use crate::token::{Principal, Rejected};
-use crate::types::{RouteId, ScopeBits, Timestamp};
+use crate::token::{Presented, Principal, Refusal, Rejected};
+use crate::types::{PlainToken, RouteId, ScopeBits, Timestamp, TokenKind};
 
 /// Proof that a request was authorized. Without one nothing can be forwarded: it is what names the upstream.
 #[derive(Debug)]
@@ -116,6 +116,10 @@ pub async fn authorize(node: &Node, asked: &Asked<'_>) -> Result<Permit, Refused
         return Ok(Permit { api: Arc::clone(asked.api), route: Arc::clone(route), needed: ScopeBits::NONE, principal: None });
     }
     let principal = authenticate(node, asked).await?;
+    let takes_keys = matches!(&lookup, Lookup::Found { route, .. } if route.keys);
+    if matches!(principal.presented, Presented::ApiKey(_)) && !takes_keys {
+        return Err(refused(Denial::Token(Refusal::KeyNotAccepted), None, Some(&principal)));
+    }
     let (route, captures) = match lookup {
         Lookup::Found { route, captures } => (route, captures),
         Lookup::MethodNotAllowed { allow } => return Err(refused(Denial::Method { allow: list(allow) }, None, Some(&principal))),
@@ -148,7 +152,12 @@ async fn authenticate(node: &Node, asked: &Asked<'_>) -> Result<Arc<Principal>, 
     if !node.view.is_fresh() {
         return Err(refused(Denial::Stale, None, None));
     }
-    let principal = match node.verifier.principal(token, asked.config, asked.now).await {
+    // What looks like a key and is none is a malformed token.
+    let resolved = match PlainToken::presented(TokenKind::ApiKey, token) {
+        Some(key) => node.verifier.api_key(&key.hashed(), asked.config, asked.now).await,
+        None => node.verifier.principal(token, asked.config, asked.now).await,
+    };
+    let principal = match resolved {
         Ok(principal) => principal,
         Err(Rejected::Refused { refusal, claims }) => {
             return Err(Refused { denial: Denial::Token(refusal), route: None, principal: None, claims });

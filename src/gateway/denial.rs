@@ -190,6 +190,12 @@ impl Denial {
             Self::NoToken => {
                 "Send an access token in `Authorization: Bearer …`; `WWW-Authenticate` says where to get one.".into()
             }
+            Self::Token(Refusal::KeyNotAccepted) => {
+                "API keys are taken on routes that receive data only. Send an access token here.".into()
+            }
+            Self::Token(refusal @ (Refusal::KeyUnknown | Refusal::KeyDisabled | Refusal::KeyNotApproved)) => {
+                format!("{}; its application has to make a new one.", capital(&refusal.to_string()))
+            }
             Self::Token(refusal) => {
                 format!("{}; get a new token, by refresh or by authorizing again.", capital(&refusal.to_string()))
             }

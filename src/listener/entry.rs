@@ -320,15 +320,17 @@ async fn bound(
 async fn still_allowed(desk: &Desk<'_>, permit: &Permit) -> std::result::Result<(), Denial> {
     let (node, config) = (&desk.front.node, &desk.prepared.config);
     match permit.principal() {
-        Some(principal) if !principal.is_current(config) => match node.verifier.again(principal, config, node.now()).await {
-            Ok(now) if permit.holds_for(&now) => Ok(()),
-            Ok(now) => Err(Denial::lacking(&now, permit.needed())),
-            Err(Rejected::Refused { refusal, .. }) => Err(Denial::Token(refusal)),
-            Err(Rejected::Fault(error)) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "a token can't be resolved");
-                Err(Denial::Store)
+        Some(principal) if !principal.is_current(config, node.now()) => {
+            match node.verifier.again(principal, config, node.now()).await {
+                Ok(now) if permit.holds_for(&now) => Ok(()),
+                Ok(now) => Err(Denial::lacking(&now, permit.needed())),
+                Err(Rejected::Refused { refusal, .. }) => Err(Denial::Token(refusal)),
+                Err(Rejected::Fault(error)) => {
+                    tracing::error!(error = &error as &dyn std::error::Error, "a token can't be resolved");
+                    Err(Denial::Store)
+                }
             }
-        },
+        }
         _ => Ok(()),
     }
 }

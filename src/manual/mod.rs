@@ -27,6 +27,7 @@ topics! {
     "people"
     "clients"
     "apps"
+    "api-keys"
     "api"
     "errors"
     "metrics"

@@ -1,21 +1,41 @@
 //! What a client may ask for: scopes and resources, decided in one place for every grant.
 
 use crate::config::Config;
-use crate::store::{Client, ClientOrigin};
-use crate::types::{ResourceId, ScopeSet};
+use crate::config::own_api::API_KEYS_WRITE_ALIAS;
+use crate::node::Node;
+use crate::store::{Client, ClientOrigin, StoreError};
+use crate::types::{API_KEYS_WRITE, ResourceId, ScopeSet, ScopeToken};
 
 use super::{Code, OAuthError};
 
 /// Asked for by clients that want refresh tokens; means nothing here, where every such client gets them.
 const OFFLINE_ACCESS: &str = "offline_access";
 
-/// What a client may ever ask for. A client that registered itself may ask for every public scope, whatever it registered: its
+/// The private scopes that count for a client now. Nearly every client has asked for none, and the store is not read.
+///
+/// # Errors
+/// When the store fails.
+pub async fn approved_scopes(node: &Node, config: &Config, client: &Client) -> Result<ScopeSet, StoreError> {
+    let public = config.catalogue.public();
+    if client.scopes.as_ref().is_none_or(|scopes| scopes.is_subset(&public)) {
+        return Ok(ScopeSet::default());
+    }
+    Ok(node.store.approvals(&client.id).await?.live(node.now()))
+}
+
+/// What a client may ask for; `approved` are the private scopes that count for it. A client that registered itself may ask for every public scope, whatever it registered: its
 /// registration was its own claim, and step-up needs scopes that it did not know of then.
 #[must_use]
-pub fn allowed_scopes(config: &Config, client: &Client) -> ScopeSet {
+pub fn allowed_scopes(config: &Config, client: &Client, approved: &ScopeSet) -> ScopeSet {
+    let public = config.catalogue.public();
     match (client.origin, &client.scopes) {
-        (ClientOrigin::Administrator, Some(scopes)) => scopes.clone(),
-        (ClientOrigin::Administrator, None) | (ClientOrigin::Dynamic, _) => config.catalogue.public(),
+        // A scope that exists no longer is refused by the name of what does not exist, not as one that was not given.
+        (ClientOrigin::Administrator, Some(scopes)) => scopes
+            .iter()
+            .filter(|s| public.contains(s) || approved.contains(s) || config.catalogue.entry(s).is_none())
+            .cloned()
+            .collect(),
+        (ClientOrigin::Administrator, None) | (ClientOrigin::Dynamic, _) => public,
     }
 }
 
@@ -29,6 +49,11 @@ pub fn scope_param(text: Option<&str>) -> Result<Option<ScopeSet>, OAuthError> {
         .filter(|s| !s.is_empty())
         .map(|mut scopes| {
             scopes.remove(OFFLINE_ACCESS);
+            if scopes.remove(API_KEYS_WRITE_ALIAS)
+                && let Ok(scope) = ScopeToken::parse(API_KEYS_WRITE)
+            {
+                scopes.insert(scope);
+            }
             scopes
         })
         .filter(|s| !s.is_empty()))
@@ -41,11 +66,11 @@ pub fn scope_param(text: Option<&str>) -> Result<Option<ScopeSet>, OAuthError> {
 /// `invalid_scope` for a scope that does not exist or that this client may not ask for.
 pub fn authorize_scopes(
     config: &Config,
-    client: &Client,
+    (client, approved): (&Client, &ScopeSet),
     asked: Option<ScopeSet>,
     resources: &[ResourceId],
 ) -> Result<ScopeSet, OAuthError> {
-    let allowed = allowed_scopes(config, client);
+    let allowed = allowed_scopes(config, client, approved);
     let Some(asked) = asked else {
         // An app says beforehand what it asks for: all of it, from everybody.
         let own = client.app.is_some();

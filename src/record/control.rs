@@ -70,6 +70,8 @@ operations! {
     GrantLimit = "grant.limit",
     /// A grant ended because its user was deactivated.
     GrantRevokeUserDeactivated = "grant.revoke.user_deactivated",
+    /// A grant ended because its app was uninstalled.
+    GrantRevokeUninstall = "grant.revoke.uninstall",
     /// A grant ended because a policy forbids it.
     GrantRevokePolicy = "grant.revoke.policy",
     /// An administrator made a client.
@@ -106,6 +108,22 @@ operations! {
     AppManifestExport = "app.manifest_export",
     /// A manifest was imported: it made an app, or changed the draft of one.
     AppManifestImport = "app.manifest_import",
+    /// An app was installed in an organization: by its first consent, or ahead of one.
+    AppInstall = "app.install",
+    /// An app was uninstalled from an organization: its grants ended, its API keys were disabled.
+    AppUninstall = "app.uninstall",
+    /// An app asked for a private scope.
+    ScopeRequest = "scope.request",
+    /// The operator gave an app a private scope.
+    ScopeApprove = "scope.approve",
+    /// The operator did not give an app a private scope.
+    ScopeDeny = "scope.deny",
+    /// The operator took a private scope back.
+    ScopeWithdraw = "scope.withdraw",
+    /// An app made an API key.
+    ApiKeyMint = "api_key.mint",
+    /// An API key was disabled.
+    ApiKeyDisable = "api_key.disable",
     /// An organization was made.
     OrgCreate = "org.create",
     /// An organization was changed.

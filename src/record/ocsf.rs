@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json as object};
 
 use self::class::{Activity, Class};
 use super::{AuditRecord, BrokenBy, Call, Decision, Event, Measured, Origin, Outcome};
-use crate::types::{ScopeSet, ScopeToken};
+use crate::types::{ApiKeyId, ScopeSet, ScopeToken};
 
 pub(super) use self::text::{bounded, is_deceptive};
 
@@ -103,7 +103,8 @@ fn actor(record: &AuditRecord) -> Value {
     }
     if let Some(client) = &actor.client {
         all.insert("app_uid".into(), client.as_str().into());
-        all.insert("invoked_by".into(), "oauth_client".into());
+        let by_key = actor.token.as_deref().is_some_and(ApiKeyId::is_generated);
+        all.insert("invoked_by".into(), if by_key { "api_key" } else { "oauth_client" }.into());
     }
     if let Some(name) = &actor.client_name {
         all.insert("app_name".into(), bounded(name, 128).into());

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{Client, ClientPolicy, Org, StoreError, User};
+use super::{Approvals, Client, ClientPolicy, Org, StoreError, User};
 use crate::record::Cause;
 use crate::types::{ClientId, GrantId, OrgId, ResourceId, RoleName, ScopeSet, Timestamp, UserId};
 
@@ -69,6 +69,10 @@ pub enum RevokeReason {
     ClientDeleted,
     /// A newer consent of the same user, organization and client took its place.
     Superseded,
+    /// Its app was uninstalled in the organization.
+    Uninstalled,
+    /// A private scope that it holds was taken back.
+    Policy,
 }
 
 /// A grant with everything that its effect depends on, read at one instant.
@@ -84,6 +88,8 @@ pub struct GrantFacts {
     pub client: Client,
     /// What the organization decided about the client.
     pub policy: ClientPolicy,
+    /// The private scopes that the client was given.
+    pub approvals: Approvals,
     /// The user's roles in the organization; `None` when it is no member.
     pub roles: Option<Vec<RoleName>>,
 }

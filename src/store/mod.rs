@@ -6,6 +6,7 @@
 //! `Err` is for faults alone.
 
 mod accounts;
+mod api_keys;
 mod apps;
 mod audit_log;
 mod clients;
@@ -15,11 +16,13 @@ mod devices;
 mod feed;
 mod grants;
 mod hooks;
+mod installs;
 mod keys;
 mod people;
 mod policy;
 mod repeats;
 mod review;
+mod scope_requests;
 mod searches;
 mod sessions;
 pub mod sql;
@@ -30,6 +33,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use accounts::{AccountStore, Created, Membership, NewUser, Org, OrgState, PasswordRecord, User, UserKind, UserState};
+pub use api_keys::{ApiKey, ApiKeyFacts, ApiKeyState, ApiKeyStore, DisableReason, Minted};
 pub use apps::{App, AppState, AppStore, AppVersion, Definition, Edit, Maturity, Publication, Published, Via};
 pub use audit_log::{AuditFilter, AuditLogStore, AuditPage, AuditRow, Bucket, Cursor, DecisionFilter, Facet, GrantUse, Tally};
 pub use clients::{
@@ -39,11 +43,15 @@ pub use devices::{DevicePoll, DeviceRequest, DeviceStore};
 pub use feed::{Change, FeedStore, Subject};
 pub use grants::{Grant, GrantFacts, GrantState, GrantStore, RevokeReason};
 pub use hooks::{HookDelivery, HookStore, NewDelivery};
+pub use installs::{Footing, Install, InstallStore};
 pub use keys::{KeyState, KeyStore, SealedKey};
 pub use people::{Accepted, Accepting, Bounds, Guarded, Invitation, PeopleStore, Reach};
 pub use policy::{ClientPolicy, ClientUse, Listed, NewClients, PolicyStore, Stance, Verdict};
 pub use repeats::{Once, RepeatStore};
 pub use review::ReviewStore;
+pub use scope_requests::{
+    Approvals, Holder, Refused, ScopeRefusal, ScopeRequest, ScopeRequestState, ScopeRequestStore, ScopeRequests,
+};
 pub use searches::{MAX_SEARCHES, SavedSearch, SearchStore};
 pub use sessions::{Approve, ApprovedRequest, AuthRequest, Session, SessionDetails, SessionStore};
 pub use tokens::{CodeRecord, NewRefreshToken, Redeem, RefreshState, Rotate, TokenStore};
@@ -79,13 +87,16 @@ pub enum StoreError {
 #[async_trait]
 pub trait Store:
     AccountStore
+    + ApiKeyStore
     + AppStore
     + ClientStore
     + GrantStore
     + HookStore
+    + InstallStore
     + PeopleStore
     + PolicyStore
     + ReviewStore
+    + ScopeRequestStore
     + SearchStore
     + TokenStore
     + SessionStore

@@ -8,10 +8,13 @@ use moka::Expiry;
 use moka::sync::Cache;
 
 use super::Principal;
-use crate::types::Timestamp;
+use crate::types::{HashedToken, Timestamp};
 
 /// Bytes that cached principals may take.
 const CAPACITY: u64 = 256 * 1024 * 1024;
+
+/// How long what never ends by itself is kept without being asked for anew.
+const LONGEST: Duration = Duration::from_hours(24);
 
 /// SHA-256 of a whole token: who can't make a collision can't make one token pass for another.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -22,6 +25,11 @@ impl Digest {
         let mut out = [0_u8; 32];
         out.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
         Self(out)
+    }
+
+    /// The digest of an API key, which is what the store knows it by.
+    pub(super) const fn of_key(hash: &HashedToken) -> Self {
+        Self(*hash.bytes())
     }
 }
 
@@ -47,7 +55,7 @@ impl PrincipalCache {
     }
 
     pub(super) fn keep(&self, digest: Digest, principal: Arc<Principal>, now: Timestamp) {
-        let left = Timestamp::from_millis(principal.claims.exp.saturating_mul(1000)).since(now);
+        let left = Timestamp::from_millis(principal.claims.exp.saturating_mul(1000)).since(now).min(LONGEST);
         self.0.insert(digest, (principal, left));
     }
 

@@ -1,8 +1,11 @@
 //! What a grant allows at this moment: the one function that consent, pages and gate ask.
 
 use crate::config::Config;
-use crate::store::{ClientOrigin, ClientState, GrantFacts, GrantState, OrgState, Stance, UserState};
-use crate::types::{ScopeBits, ScopeSet, Timestamp};
+use crate::store::{
+    ApiKeyFacts, ApiKeyState, Approvals, Client, ClientOrigin, ClientPolicy, ClientState, GrantFacts, GrantState, OrgState,
+    Stance, UserState,
+};
+use crate::types::{API_KEYS_WRITE, ScopeBits, ScopeSet, Timestamp};
 
 use super::verify::Refusal;
 
@@ -25,19 +28,33 @@ impl Effective {
     }
 }
 
-/// Intersects what a token names with what everybody behind it may do now.
+/// Intersects what a token names with what everybody behind it may do at `at`.
 #[must_use]
-pub fn effective(config: &Config, facts: &GrantFacts, token: &ScopeSet) -> Effective {
+pub fn effective(config: &Config, facts: &GrantFacts, token: &ScopeSet, at: Timestamp) -> Effective {
     let catalogue = &config.catalogue;
     let user = facts.roles.as_deref().map_or(ScopeBits::NONE, |roles| config.roles.permissions(roles));
-    let client = match (facts.client.origin, &facts.client.scopes) {
-        (ClientOrigin::Administrator, Some(allowed)) => catalogue.bits(allowed),
-        // What a client said of itself when it registered narrows nothing.
-        (ClientOrigin::Administrator, None) | (ClientOrigin::Dynamic, _) => catalogue.bits(&catalogue.public()),
-    };
-    let client = facts.policy.scopes.as_ref().map_or(client, |most| client & catalogue.bits(most));
+    let client = allowed(config, &facts.client, &facts.approvals, &facts.policy, at);
     let now = catalogue.bits(token) & catalogue.bits(&facts.grant.scopes) & client & user;
     Effective { now, user, client }
+}
+
+/// The same for an API key. Asking anybody again gives it nothing more: what it may do was fixed when it was made.
+#[must_use]
+pub fn effective_of_key(config: &Config, facts: &ApiKeyFacts, at: Timestamp) -> Effective {
+    let client = allowed(config, &facts.client, &facts.approvals, &facts.policy, at);
+    Effective { now: config.catalogue.bits(&facts.key.scopes) & client, user: ScopeBits::NONE, client }
+}
+
+/// What a client may do in an organization at `at`. A private scope counts while the operator's approval does.
+fn allowed(config: &Config, client: &Client, approvals: &Approvals, policy: &ClientPolicy, at: Timestamp) -> ScopeBits {
+    let catalogue = &config.catalogue;
+    let public = catalogue.bits(&catalogue.public());
+    let bits = match (client.origin, &client.scopes) {
+        (ClientOrigin::Administrator, Some(asked)) => catalogue.bits(asked) & (public | catalogue.bits(&approvals.live(at))),
+        // What a client said of itself when it registered narrows nothing.
+        (ClientOrigin::Administrator, None) | (ClientOrigin::Dynamic, _) => public,
+    };
+    policy.scopes.as_ref().map_or(bits, |most| bits & catalogue.bits(most))
 }
 
 /// Whether anything behind a grant has ended, in the order in which a person would ask.
@@ -55,6 +72,22 @@ pub fn standing(facts: &GrantFacts, at: Timestamp) -> Result<(), Refusal> {
         f if f.user.state != UserState::Active => Err(Refusal::UserDisabled),
         f if f.org.state != OrgState::Active => Err(Refusal::OrgDisabled),
         f if f.roles.is_none() => Err(Refusal::NotAMember),
+        _ => Ok(()),
+    }
+}
+
+/// Whether anything behind an API key has ended. The user on whose behalf it was made is not asked: a key is the organization's.
+///
+/// # Errors
+/// What has ended.
+pub fn standing_of_key(facts: &ApiKeyFacts, at: Timestamp) -> Result<(), Refusal> {
+    match facts {
+        f if f.key.state != ApiKeyState::Live || !f.installed => Err(Refusal::KeyDisabled),
+        f if f.client.state != ClientState::Active => Err(Refusal::ClientDisabled),
+        f if f.policy.stance == Stance::Blocked => Err(Refusal::ClientBlocked),
+        f if f.policy.stance == Stance::Pending => Err(Refusal::ClientNotApproved),
+        f if f.org.state != OrgState::Active => Err(Refusal::OrgDisabled),
+        f if !f.approvals.admits(API_KEYS_WRITE, at) => Err(Refusal::KeyNotApproved),
         _ => Ok(()),
     }
 }

@@ -6,7 +6,16 @@ use super::{Claims, Effective, Watch};
 use crate::config::Config;
 use crate::record::CallerText;
 use crate::store::{Client, Org, User};
-use crate::types::{ResourceId, Timestamp};
+use crate::types::{HashedToken, ResourceId, Timestamp};
+
+/// What was presented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presented {
+    /// An access token.
+    AccessToken,
+    /// The API key with this hash. Its claims are made up from what the store knows of it.
+    ApiKey(HashedToken),
+}
 
 /// Who a token speaks for.
 #[derive(Debug)]
@@ -23,6 +32,10 @@ pub struct Principal {
     pub effective: Effective,
     /// What the journal writes about who calls.
     pub caller: CallerText,
+    /// What was presented.
+    pub presented: Presented,
+    /// When something that this was computed from ends by itself.
+    pub(super) holds_until: Option<Timestamp>,
     pub(super) watch: Watch<5>,
     pub(super) generation: u64,
     /// The key set that its token was verified under.
@@ -32,8 +45,8 @@ pub struct Principal {
 impl Principal {
     /// Whether everything that this was computed from is still as it was.
     #[must_use]
-    pub fn is_current(&self, config: &Config) -> bool {
-        self.generation == config.generation && self.watch.is_current()
+    pub fn is_current(&self, config: &Config, now: Timestamp) -> bool {
+        self.generation == config.generation && self.holds_until.is_none_or(|end| now < end) && self.watch.is_current()
     }
 
     /// Whether the token has ended. No leeway: clients time their refresh by what we told them.

@@ -8,12 +8,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::Algorithm;
 
 use super::cache::{Digest, PrincipalCache};
-use super::effective::standing;
-use super::{Claims, Effective, KeyRing, Principal, View, effective};
+use super::effective::{effective_of_key, standing, standing_of_key};
+use super::{Claims, Effective, KeyRing, Presented, Principal, View, effective};
 use crate::config::Config;
 use crate::record::{Actor, Caller, CallerText};
-use crate::store::{SharedStore, StoreError, Subject};
-use crate::types::{Issuer, Timestamp};
+use crate::store::{ApiKey, SharedStore, StoreError, Subject};
+use crate::types::{HashedToken, Issuer, ResourceId, Timestamp};
 
 /// Longest token that is looked at, bytes.
 const MAX_TOKEN: usize = 8 * 1024;
@@ -60,6 +60,18 @@ pub enum Refusal {
     /// Its user is no longer in the organization.
     #[error("the user is no longer a member of the organization")]
     NotAMember,
+    /// No API key of ours.
+    #[error("the API key was not issued by this gateway")]
+    KeyUnknown,
+    /// An API key that was disabled.
+    #[error("the API key was disabled")]
+    KeyDisabled,
+    /// An API key of an app that may not have any.
+    #[error("the application may not use API keys any more")]
+    KeyNotApproved,
+    /// An API key where only access tokens are taken.
+    #[error("API keys are taken on routes that receive data only")]
+    KeyNotAccepted,
 }
 
 impl Refusal {
@@ -80,6 +92,10 @@ impl Refusal {
             Self::UserDisabled => "user_disabled",
             Self::OrgDisabled => "org_disabled",
             Self::NotAMember => "not_a_member",
+            Self::KeyUnknown => "key_unknown",
+            Self::KeyDisabled => "key_disabled",
+            Self::KeyNotApproved => "key_not_approved",
+            Self::KeyNotAccepted => "key_not_accepted",
         }
     }
 }
@@ -192,8 +208,9 @@ impl Verifier {
     pub async fn principal(&self, token: &str, config: &Config, now: Timestamp) -> Result<Arc<Principal>, Rejected> {
         let digest = Digest::of(token);
         let keys = self.keys.generation();
-        // A token of a key that is gone is worth nothing, however well known it is.
-        let Some(known) = self.cache.find(&digest).filter(|p| p.keys == keys) else {
+        // A token of a key that is gone is worth nothing, however well known it is; and an API key is no token.
+        let is_token = |p: &Arc<Principal>| p.keys == keys && p.presented == Presented::AccessToken;
+        let Some(known) = self.cache.find(&digest).filter(is_token) else {
             self.counts.misses.fetch_add(1, Ordering::Relaxed);
             let claims = self.verify(token, &config.issuer, now)?;
             return self.keep(digest, self.resolve(claims, config, now, keys).await, now);
@@ -202,7 +219,7 @@ impl Verifier {
             self.cache.forget(&digest);
             return Err(Rejected::Refused { refusal: Refusal::Expired, claims: Some(Box::new(known.claims.clone())) });
         }
-        if known.is_current(config) {
+        if known.is_current(config, now) {
             self.counts.hits.fetch_add(1, Ordering::Relaxed);
             return Ok(known);
         }
@@ -214,11 +231,31 @@ impl Verifier {
         self.keep(digest, resolved, now)
     }
 
+    /// Who an API key speaks for, from memory when nothing has changed since the last time.
+    ///
+    /// # Errors
+    /// As [`Verifier::principal`].
+    pub async fn api_key(&self, hash: &HashedToken, config: &Config, now: Timestamp) -> Result<Arc<Principal>, Rejected> {
+        let digest = Digest::of_key(hash);
+        if let Some(known) = self.cache.find(&digest) {
+            if known.is_current(config, now) {
+                self.counts.hits.fetch_add(1, Ordering::Relaxed);
+                return Ok(known);
+            }
+            self.cache.forget(&digest);
+        }
+        self.counts.misses.fetch_add(1, Ordering::Relaxed);
+        self.keep(digest, self.resolve_key(hash, config, now).await, now)
+    }
+
     /// Who a principal is now that something behind it has changed.
     ///
     /// # Errors
     /// As [`Verifier::principal`].
     pub async fn again(&self, before: &Principal, config: &Config, now: Timestamp) -> Result<Arc<Principal>, Rejected> {
+        if let Presented::ApiKey(hash) = &before.presented {
+            return self.resolve_key(hash, config, now).await;
+        }
         if before.is_expired(now) {
             return Err(Refusal::Expired.into());
         }
@@ -261,11 +298,57 @@ impl Verifier {
             (Err(refusal), _) => return Err(Rejected::Refused { refusal, claims: Some(Box::new(claims)) }),
             (Ok(()), None) => return Err(Refusal::GrantRevoked.into()),
         };
-        let effective = effective(config, &facts, &claims.scope);
+        let effective = effective(config, &facts, &claims.scope, now);
+        let holds_until = facts.grant.expires_at.into_iter().chain(facts.approvals.next_end(now)).min();
         let (user, org, client) = (facts.user, facts.org, facts.client);
         let generation = config.generation;
-        let caller = caller(&claims, &client.name, config, &effective);
-        Ok(Arc::new(Principal { claims, user, org, client, effective, caller, watch, generation, keys }))
+        let (caller, presented) = (caller(&claims, &client.name, config, &effective), Presented::AccessToken);
+        let principal =
+            Principal { claims, user, org, client, effective, caller, presented, holds_until, watch, generation, keys };
+        Ok(Arc::new(principal))
+    }
+
+    async fn resolve_key(&self, hash: &HashedToken, config: &Config, now: Timestamp) -> Result<Arc<Principal>, Rejected> {
+        // Whom to watch is known from the key; then it is read again, so that a change in between is not missed.
+        let Some(found) = self.store.api_key_facts(hash).await? else { return Err(Refusal::KeyUnknown.into()) };
+        let key = &found.key;
+        let watch = self.view.watch([
+            Subject::Client { id: key.client.clone() },
+            Subject::Org { id: key.org.clone() },
+            Subject::Grant { id: key.grant.clone() },
+            Subject::User { id: key.user.clone() },
+            Subject::Membership { org: key.org.clone(), user: key.user.clone() },
+        ]);
+        let Some(facts) = self.store.api_key_facts(hash).await? else { return Err(Refusal::KeyUnknown.into()) };
+        let claims = claims_of_key(&facts.key, &config.issuer);
+        if let Err(refusal) = standing_of_key(&facts, now) {
+            return Err(Rejected::Refused { refusal, claims: Some(Box::new(claims)) });
+        }
+        let effective = effective_of_key(config, &facts, now);
+        let holds_until = facts.approvals.next_end(now);
+        let (user, org, client) = (facts.user, facts.org, facts.client);
+        let (generation, keys) = (config.generation, self.keys.generation());
+        let (caller, presented) = (caller(&claims, &client.name, config, &effective), Presented::ApiKey(*hash));
+        let principal =
+            Principal { claims, user, org, client, effective, caller, presented, holds_until, watch, generation, keys };
+        Ok(Arc::new(principal))
+    }
+}
+
+/// What a key would say if it were a token: its id stands for `jti`, and it never ends by itself.
+fn claims_of_key(key: &ApiKey, issuer: &Issuer) -> Claims {
+    let everywhere = || ResourceId::parse(issuer.as_str()).into_iter().collect();
+    Claims {
+        iss: issuer.to_string(),
+        sub: key.user.clone(),
+        aud: if key.resources.is_empty() { everywhere() } else { key.resources.clone() },
+        exp: i64::MAX,
+        iat: key.created_at.seconds(),
+        jti: key.id.to_string(),
+        client_id: key.client.clone(),
+        scope: key.scopes.clone(),
+        org: key.org.clone(),
+        grant: key.grant.clone(),
     }
 }
 

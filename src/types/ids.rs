@@ -145,6 +145,8 @@ generated_id!(/// What consent creates and revocation ends.
     GrantId, "gr_");
 generated_id!(/// An authorization request that was frozen until its user decides.
     AuthRequestId, "ar_");
+generated_id!(/// An API key: its name in lists and records, which is no secret.
+    ApiKeyId, "ak_");
 generated_id!(/// An app: what an organization publishes clients of.
     AppId, "app_");
 generated_id!(/// One request, as answers, logs and audit records name it (`X-Request-Id`).
@@ -157,6 +159,14 @@ generated_id!(/// An invitation into an organization.
     InvitationId, "inv_");
 generated_id!(/// A signing key (`kid` of RFC 7517 §4.5).
     KeyId, "key_");
+
+impl ApiKeyId {
+    /// Whether a text is an id that was generated for an API key. No other name of a credential looks like one.
+    #[must_use]
+    pub fn is_generated(text: &str) -> bool {
+        text.strip_prefix("ak_").is_some_and(|id| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()))
+    }
+}
 
 text_id!(/// What an app is known by at every site: a UUID that its manifest carries.
 AppUuid, "a UUID in lower case, with hyphens", |t| {

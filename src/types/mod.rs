@@ -12,10 +12,10 @@ mod user_code;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use ids::{
-    ApiName, AppId, AppUuid, AuthRequestId, ClientId, GrantId, IdError, IdSource, InvitationId, KeyId, NodeId, OrgId, RecordId,
-    RequestId, RoleName, RouteId, Slug, UserId,
+    ApiKeyId, ApiName, AppId, AppUuid, AuthRequestId, ClientId, GrantId, IdError, IdSource, InvitationId, KeyId, NodeId, OrgId,
+    RecordId, RequestId, RoleName, RouteId, Slug, UserId,
 };
-pub use scope::{MAX_SCOPES, ScopeBits, ScopeError, ScopeSet, ScopeToken};
+pub use scope::{API_KEYS_WRITE, MAX_SCOPES, ScopeBits, ScopeError, ScopeSet, ScopeToken};
 pub use secret::{HashedToken, PlainToken, TokenKind};
 pub use uri::{Issuer, RedirectUri, ResourceId, UriError};
 pub use user_code::UserCode;

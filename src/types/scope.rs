@@ -10,6 +10,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 /// How many scopes a catalogue may hold: the width of [`ScopeBits`].
 pub const MAX_SCOPES: usize = 512;
 
+/// The private scope that makes API keys.
+pub const API_KEYS_WRITE: &str = "api_keys:write";
+
 /// Longest scope and longest set that anybody may send, in bytes and in scopes. A long scope must not cost us anything.
 const MAX_TOKEN_BYTES: usize = 100;
 const MAX_SET_BYTES: usize = 4096;

@@ -30,6 +30,9 @@ pub enum TokenKind {
     Admin,
     /// The link of an invitation.
     Invitation,
+    /// An API key. It ends with a checksum, so that what was cut off or mistyped is known for it without asking anybody, and a
+    /// scanner that finds one knows that it is no accident.
+    ApiKey,
 }
 
 impl TokenKind {
@@ -46,8 +49,21 @@ impl TokenKind {
             Self::OneTimePassword => "tg_pw_",
             Self::Admin => "tg_ad_",
             Self::Invitation => "tg_iv_",
+            Self::ApiKey => "tg_ak_",
         }
     }
+
+    const fn has_checksum(self) -> bool {
+        matches!(self, Self::ApiKey)
+    }
+}
+
+/// Characters of a checksum: the base64url form of four bytes.
+const CHECKSUM: usize = 6;
+
+/// The first four bytes of the SHA-256 of what stands before it.
+fn checksum(text: &str) -> String {
+    URL_SAFE_NO_PAD.encode(&HashedToken::of(text).bytes()[..4])
 }
 
 /// A secret that was just made or just received.
@@ -60,13 +76,30 @@ impl PlainToken {
     pub fn generate(kind: TokenKind, entropy: &dyn Entropy) -> Self {
         let mut bytes = [0_u8; 32];
         entropy.fill(&mut bytes);
-        Self(format!("{}{}", kind.prefix(), URL_SAFE_NO_PAD.encode(bytes)).into())
+        let mut text = format!("{}{}", kind.prefix(), URL_SAFE_NO_PAD.encode(bytes));
+        if kind.has_checksum() {
+            text.push_str(&checksum(&text));
+        }
+        Self(text.into())
     }
 
-    /// Takes a secret that somebody presented, or `None` when its prefix says that it is of another kind.
+    /// Takes a secret that somebody presented, or `None` when its prefix says that it is of another kind, or its checksum that
+    /// it is none.
     #[must_use]
     pub fn presented(kind: TokenKind, text: &str) -> Option<Self> {
-        (text.len() <= 256 && text.starts_with(kind.prefix())).then(|| Self(text.to_owned().into()))
+        let whole = !kind.has_checksum()
+            || text
+                .len()
+                .checked_sub(CHECKSUM)
+                .and_then(|at| text.split_at_checked(at))
+                .is_some_and(|(t, sum)| checksum(t) == sum);
+        (text.len() <= 256 && text.starts_with(kind.prefix()) && whole).then(|| Self(text.to_owned().into()))
+    }
+
+    /// The last four characters, by which people tell one from another.
+    #[must_use]
+    pub fn last4(&self) -> &str {
+        self.expose().len().checked_sub(4).and_then(|at| self.expose().get(at..)).unwrap_or_default()
     }
 
     /// The secret itself, for the one answer that carries it.
@@ -137,6 +170,24 @@ mod tests {
         let code = PlainToken::generate(TokenKind::AuthorizationCode, &SeededEntropy::new(1));
         assert!(PlainToken::presented(TokenKind::RefreshToken, code.expose()).is_none());
         assert_eq!(PlainToken::presented(TokenKind::AuthorizationCode, code.expose()).map(|t| t.hashed()), Some(code.hashed()));
+    }
+
+    #[test]
+    fn an_api_key_knows_itself() {
+        let key = PlainToken::generate(TokenKind::ApiKey, &SeededEntropy::new(1));
+        let text = key.expose();
+        assert!(PlainToken::presented(TokenKind::ApiKey, text).is_some());
+        assert_eq!((text.len(), key.last4()), (55, &text[51..]));
+        for at in 0..text.len() {
+            let wrong = if &text[at..=at] == "x" { "y" } else { "x" };
+            let mut mistyped = text.to_owned();
+            mistyped.replace_range(at..=at, wrong);
+            for no_key in [mistyped.as_str(), &text[..at]] {
+                assert!(PlainToken::presented(TokenKind::ApiKey, no_key).is_none(), "{no_key}");
+            }
+        }
+        assert!(PlainToken::presented(TokenKind::ApiKey, "tg_ak_").is_none());
+        assert!(PlainToken::presented(TokenKind::ApiKey, "tg_ak_ßßßßß").is_none());
     }
 
     #[test]

@@ -116,7 +116,7 @@ impl Things {
         let grant = if pattern.starts_with("/me/") { &self.grants.0 } else { &self.grants.1 };
         let fields = [("client", client), ("user", user), ("grant", grant), ("app", &self.app), ("secret", &self.secret)];
         let more = [("invitation", &self.invitation), ("session", &self.session)];
-        let path = pattern.replace("{stage}", "draft").replace("{name}", "denials");
+        let path = pattern.replace("{stage}", "draft").replace("{name}", "denials").replace("{key}", "ak_nobody");
         fields.into_iter().chain(more).fold(path, |path, (name, value)| path.replace(&format!("{{{name}}}"), value))
     }
 

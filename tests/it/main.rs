@@ -5,6 +5,7 @@ mod postgres;
 
 mod answers;
 mod api;
+mod api_keys;
 mod crash;
 mod harness;
 mod hooks;

@@ -58,7 +58,13 @@ fn found_by(query: Option<&str>) -> Result<String, Trouble> {
 }
 
 async fn answer(visit: &Visit<'_>, of: Option<&store::App>, entered: Entered, wrong: Wrong) -> Result<Response, Trouble> {
-    let held = of.map_or_else(ScopeSet::default, |a| a.draft.scopes.clone());
+    let held = match of {
+        Some(app) => {
+            let approved = visit.app.node.store.approvals(&app.draft_client).await?.live(visit.app.node.now());
+            app.draft.scopes.union(&approved)
+        }
+        None => ScopeSet::default(),
+    };
     let (scopes, hidden) = words::choices(&visit.config.catalogue, &entered.written.scopes, &held, &entered.find);
     let (title, back, action) = match of {
         Some(app) => {

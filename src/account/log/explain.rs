@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::record::{AuditRecord, Decision, Event};
 use crate::store::GrantFacts;
 use crate::token::{effective, standing};
-use crate::types::{RoleName, ScopeBits, ScopeSet, ScopeToken, Timestamp};
+use crate::types::{ApiKeyId, RoleName, ScopeBits, ScopeSet, ScopeToken, Timestamp};
 
 pub use crate::pages::views::Explanation;
 
@@ -26,6 +26,13 @@ pub fn denial(record: &AuditRecord) -> Option<(&str, ScopeSet)> {
 pub fn explain(config: &Config, record: &AuditRecord, facts: Option<&GrantFacts>, now: Timestamp) -> Option<Explanation> {
     let (reason, missing) = denial(record)?;
     let explanation = match reason {
+        "permission_missing" if record.actor.token.as_deref().is_some_and(ApiKeyId::is_generated) => Explanation {
+            why: "The API key may not do this.".to_owned(),
+            missing: missing.iter().map(ToString::to_string).collect(),
+            advice: "What a key may do was fixed when it was made. Disable it and let its application make a new one, when the \
+                     application is authorized for what is missing."
+                .to_owned(),
+        },
         "insufficient_scope" | "permission_missing" => scopes(config, reason, &missing, facts, now),
         _ => {
             let (why, advice) = words(reason, matches!(record.event, Event::Call(_)));
@@ -47,18 +54,18 @@ fn scopes(config: &Config, reason: &str, missing: &ScopeSet, facts: Option<&Gran
                  that request's id."
                 .to_owned()
         }
-        Some(facts) => remedy(config, missing, facts),
+        Some(facts) => remedy(config, missing, facts, now),
     };
     Explanation { why: why.to_owned(), missing: missing.iter().map(ToString::to_string).collect(), advice }
 }
 
 /// Who can mend it: the user, an administrator of the organization, or the operator.
-fn remedy(config: &Config, missing: &ScopeSet, facts: &GrantFacts) -> String {
+fn remedy(config: &Config, missing: &ScopeSet, facts: &GrantFacts, now: Timestamp) -> String {
     let wanted = config.catalogue.bits(missing);
     if wanted.is_empty() {
         return "This gateway no longer has these scopes. Try the request again.".to_owned();
     }
-    let held = effective(config, facts, &facts.grant.scopes);
+    let held = effective(config, facts, &facts.grant.scopes, now);
     let names = |bits: ScopeBits| listed(config.catalogue.scopes(&bits).iter().map(ScopeToken::as_str));
     let lacking = wanted.without(&held.user);
     if !lacking.is_empty() {
@@ -125,6 +132,14 @@ fn words(reason: &str, call: bool) -> (String, String) {
         ),
         "user_disabled" => ("The user had been deactivated.", "Ask an administrator."),
         "org_disabled" => ("The organization had been disabled.", "Ask the operator of this gateway."),
+        "key_unknown" | "key_disabled" | "key_not_approved" => (
+            "The API key did not work: it was disabled, its application was uninstalled, or may no longer have keys.",
+            "Authorize the application again and let it make a new key, if it should have one.",
+        ),
+        "key_not_accepted" => (
+            "An API key was sent to a route that takes access tokens only.",
+            "Update the application: keys are for sending data, everything else is done with access tokens.",
+        ),
         "not_a_member" => (
             "The user was no longer a member of the organization.",
             "Ask an administrator of the organization to add the user again.",

@@ -1,6 +1,7 @@
 //! The handlers of the admin API: each reads its request, calls one operation and writes its answer.
 
 pub(super) mod accounts;
+pub(super) mod api_keys;
 pub(super) mod apps;
 pub(super) mod audit;
 pub(super) mod clients;

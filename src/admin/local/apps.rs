@@ -163,7 +163,7 @@ pub(super) async fn import(local: &Local, org: &str, manifest: &Manifest) -> Res
 }
 
 /// The app of this id, or the only one with this `app_uuid`.
-async fn find(local: &Local, name: &str) -> Result<App, AdminError> {
+pub(super) async fn find(local: &Local, name: &str) -> Result<App, AdminError> {
     let store = &local.node.store;
     if let Ok(uuid) = AppUuid::parse(&name.to_lowercase()) {
         let mut same = store.apps(None).await?.into_iter().filter(|a| a.uuid == uuid);

@@ -99,7 +99,7 @@ pub fn view(config: &Config, facts: &GrantFacts, now: Timestamp) -> GrantView {
     };
     let effective_now = match state {
         GrantStateView::Live if standing(facts, now).is_ok() => {
-            config.catalogue.scopes(&effective(config, facts, &grant.scopes).now)
+            config.catalogue.scopes(&effective(config, facts, &grant.scopes, now).now)
         }
         GrantStateView::Live | GrantStateView::Expired | GrantStateView::Revoked => ScopeSet::default(),
     };

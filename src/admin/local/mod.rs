@@ -1,6 +1,7 @@
 //! Administration on a node: behind the admin API, or by the command line on a store that no gateway serves.
 
 mod accounts;
+mod api_keys;
 mod apps;
 mod audit;
 mod clients;
@@ -27,6 +28,7 @@ use super::app_model::{
     AppChange, AppDetails, AppSecret, AppView, CreatedApp, ImportedApp, NewApp, Publish, PublishedApp, StableMark,
 };
 use super::error::AdminError;
+use super::model::{ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, UninstalledApp};
 use super::model::{
     AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientView, CreatedClient,
     CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, GrantChange, GrantView, InvitationView, KeyView, MemberRoles,
@@ -269,6 +271,34 @@ impl Administration for Local {
     }
     async fn revoke_grant(&self, grant: &str) -> Result<GrantView, AdminError> {
         grants::revoke(self, grant).await
+    }
+
+    async fn api_keys(&self, within: Within) -> Result<Vec<ApiKeyView>, AdminError> {
+        api_keys::keys(self, within).await
+    }
+    async fn api_key(&self, key: &str) -> Result<ApiKeyView, AdminError> {
+        api_keys::key(self, key).await
+    }
+    async fn disable_api_key(&self, key: &str) -> Result<ApiKeyView, AdminError> {
+        api_keys::disable(self, key).await
+    }
+    async fn scope_requests(&self, within: Within) -> Result<Vec<ScopeRequestView>, AdminError> {
+        api_keys::requests(self, within).await
+    }
+    async fn request_scope(&self, holder: &str, ask: ScopeAsk) -> Result<ScopeRequestView, AdminError> {
+        api_keys::request(self, holder, ask).await
+    }
+    async fn decide_scope(&self, holder: &str, decision: ScopeDecision) -> Result<DecidedScope, AdminError> {
+        api_keys::decide(self, holder, decision).await
+    }
+    async fn installs(&self, org: &str) -> Result<Vec<InstallView>, AdminError> {
+        api_keys::installs(self, org).await
+    }
+    async fn install_app(&self, org: &str, app: &str) -> Result<InstallView, AdminError> {
+        api_keys::install(self, org, app).await
+    }
+    async fn uninstall_app(&self, org: &str, app: &str) -> Result<UninstalledApp, AdminError> {
+        api_keys::uninstall(self, org, app).await
     }
 
     async fn policy(&self, org: &str) -> Result<OrgPolicyView, AdminError> {

@@ -70,6 +70,31 @@ pub(super) enum Action {
     /// Secrets of an app's clients
     #[command(subcommand)]
     Secret(SecretAction),
+    /// Private scopes of an app: asked for, given, taken back
+    #[command(subcommand)]
+    Scopes(ScopesAction),
+    /// The apps that an organization has
+    Installed {
+        /// The organization: id or slug
+        #[arg(long)]
+        org: String,
+    },
+    /// Install an app in an organization before anybody consents, and let it through the organization's approval
+    Install {
+        /// Its id or `app_uuid`
+        app: String,
+        /// The organization: id or slug
+        #[arg(long)]
+        org: String,
+    },
+    /// End everything that an app has in an organization: its grants and its API keys
+    Uninstall {
+        /// Its id or `app_uuid`
+        app: String,
+        /// The organization: id or slug
+        #[arg(long)]
+        org: String,
+    },
     /// Print the manifest of an app, for another site
     Export {
         /// Its id or `app_uuid`
@@ -86,6 +111,49 @@ pub(super) enum Action {
         /// The manifest; - reads standard input
         file: PathBuf,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ScopesAction {
+    /// What was asked for or given, what waits first
+    List {
+        /// By apps of an organization: id or slug
+        #[arg(long)]
+        org: Option<String>,
+    },
+    /// Ask for a private scope
+    Request {
+        /// Id or `app_uuid` of an app, or a `client_id`
+        app: String,
+        /// The scope
+        scope: String,
+        /// Why it is wanted
+        #[arg(long)]
+        reason: String,
+    },
+    /// Give a private scope, asked for or not
+    Approve {
+        #[command(flatten)]
+        which: Private,
+        /// How long it counts [default: a year]
+        #[arg(long, value_name = "SECONDS")]
+        lives: Option<u64>,
+    },
+    /// Refuse what waits; what was given before ends
+    Deny(Private),
+    /// Take back what was given: grants that hold it and API keys end
+    Withdraw(Private),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Private {
+    /// Id or `app_uuid` of an app, or a `client_id`
+    pub(super) app: String,
+    /// The scope
+    pub(super) scope: String,
+    /// What to tell whoever asked
+    #[arg(long, value_name = "TEXT")]
+    pub(super) comment: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -71,6 +71,7 @@ pub(super) fn http(
 fn changed(route: &RawRoute, change: &RawChange) -> RawRoute {
     RawRoute {
         scopes: change.scopes.clone().unwrap_or_else(|| route.scopes.clone()),
+        keys: change.keys.unwrap_or(route.keys),
         rates: change.rates.clone().unwrap_or_else(|| route.rates.clone()),
         max_concurrent: change.max_concurrent.or(route.max_concurrent),
         max_body: change.max_body.clone().or_else(|| route.max_body.clone()),
@@ -101,6 +102,7 @@ pub(super) fn mcp(name: &ApiName, invoke: &ScopeSet, (at, catalogue): (&KeyPath,
             pattern: String::new(),
             methods: vec![Method::POST, Method::GET, Method::DELETE],
             scopes: Some(invoke.clone()),
+            keys: false,
         },
         route: plain(id, Access::Scopes(catalogue.bits(invoke))),
     });
@@ -112,6 +114,7 @@ const fn plain(id: RouteId, access: Access) -> Route {
     Route {
         id,
         access,
+        keys: false,
         encoded_slash: false,
         org_captures: Vec::new(),
         index_captures: Vec::new(),
@@ -137,7 +140,7 @@ pub(super) fn own(name: &ApiName, (at, catalogue): (&KeyPath, &Catalogue), found
         let method = Method::from_bytes(rule.method.as_bytes()).ok();
         let Some(((pattern, id), method)) = pattern.zip(id).zip(method) else { continue };
         let access = scopes.as_ref().map_or(Access::Public, |scopes| Access::Scopes(catalogue.bits(scopes)));
-        let meta = RouteMeta { id: id.clone(), pattern: rule.pattern.to_owned(), methods: vec![method], scopes };
+        let meta = RouteMeta { id: id.clone(), pattern: rule.pattern.to_owned(), methods: vec![method], scopes, keys: false };
         drafts.push(Draft { at: at.clone(), pattern, meta, route: plain(id, access) });
     }
     rules(drafts, found)
@@ -154,6 +157,9 @@ fn draft(
         (true, false) => found.error(at.key("public"), "contradicts scopes", "keep public = true or scopes, not both"),
         (false, true) => found.error(at.key("scopes"), "is missing", "name what a token needs, or say public = true"),
         (true, true) | (false, false) => {}
+    }
+    if raw.public && raw.keys {
+        found.error(at.key("keys"), "contradicts public", "a public route asks for no credential; keep one of the two");
     }
     let mut methods: Vec<Method> = Vec::new();
     for (i, method) in raw.methods.numbered() {
@@ -185,10 +191,17 @@ fn draft(
     Some(Draft {
         at: at.clone(),
         pattern,
-        meta: RouteMeta { id: id.clone(), pattern: raw.pattern.clone(), methods, scopes: (!raw.public).then_some(scopes) },
+        meta: RouteMeta {
+            id: id.clone(),
+            pattern: raw.pattern.clone(),
+            methods,
+            scopes: (!raw.public).then_some(scopes),
+            keys: raw.keys,
+        },
         route: Route {
             id,
             access,
+            keys: raw.keys,
             encoded_slash: raw.encoded_slash,
             org_captures: raw.org_captures.clone(),
             index_captures: raw.index_captures.clone(),

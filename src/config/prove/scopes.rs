@@ -10,7 +10,7 @@ use crate::config::raw::{RawConfig, RawKind, RawScope};
 use crate::config::read::top;
 use crate::config::written::{Kind, Written};
 use crate::config::{Catalogue, Risk, Roles, ScopeEntry, Visibility};
-use crate::types::{MAX_SCOPES, RoleName, ScopeBits, ScopeSet, ScopeToken};
+use crate::types::{API_KEYS_WRITE, MAX_SCOPES, RoleName, ScopeBits, ScopeSet, ScopeToken};
 
 /// The name of our own MCP server.
 pub(in crate::config) const OWN_MCP: &str = "tollgate";
@@ -54,6 +54,9 @@ fn builtins(raw: &RawConfig) -> Vec<(String, RawScope)> {
         ("members:write", "Invite members, change their roles and remove them", "Organization", Risk::High),
     ];
     all.extend(api.map(|(name, text, group, risk)| (name.to_owned(), builtin(text.to_owned(), group, risk))));
+    let text = "Make an API key with which it sends data on behalf of the organization";
+    let hidden = RawScope { visibility: Some(Visibility::Private), ..builtin(text.to_owned(), "Organization", Risk::High) };
+    all.push((API_KEYS_WRITE.to_owned(), hidden));
     for api in raw.apis.iter().filter(|a| a.kind == RawKind::Mcp) {
         let name = &api.name.0;
         let description = format!("Use the MCP server {name} and the tools that need nothing more");

@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::node::Node;
 use crate::record::{Actor, ControlEvent, Operation};
 use crate::store::{AuthRequest, Client, ClientState, GrantType};
-use crate::types::{AuthRequestId, ClientId, Issuer, RedirectUri};
+use crate::types::{AuthRequestId, ClientId, Issuer, RedirectUri, ScopeSet};
 use crate::web::{MAX_FORM, Params, Peer, Trouble, body_within, see_other, signed_in};
 
 /// The way back to a client whose redirect target was proved: the only way to send anything there.
@@ -95,7 +95,8 @@ async fn authorize(
     let back = WayBack { redirect: redirect.clone(), state: state.clone(), issuer: config.issuer.clone() };
     let actor = Actor { client: Some(client.id.clone()), client_name: Some(client.name.clone()), ..Actor::default() };
     let cause = peer.cause(&app.node, actor);
-    let request = match check(app, config, &client, params) {
+    let approved = ask::approved_scopes(&app.node, config, &client).await?;
+    let request = match check(app, config, (&client, &approved), params) {
         Ok(checked) => AuthRequest { redirect_uri: redirect, state, ..checked },
         Err(error) => return refuse(app, &client, &back, &error, &cause).await,
     };
@@ -160,7 +161,12 @@ fn proved_redirect(client: &Client, params: &Params) -> Result<RedirectUri, Trou
 }
 
 /// Everything that is decided once errors can go back to the client.
-fn check(app: &App, config: &Config, client: &Client, params: &Params) -> Result<AuthRequest, OAuthError> {
+fn check(
+    app: &App,
+    config: &Config,
+    (client, approved): (&Client, &ScopeSet),
+    params: &Params,
+) -> Result<AuthRequest, OAuthError> {
     let invalid = |text: &'static str| OAuthError::new(Code::InvalidRequest, text);
     if params.any_repeated(&["resource"]) {
         return Err(invalid("A parameter is given more than once (RFC 6749 section 3.1)"));
@@ -187,7 +193,7 @@ fn check(app: &App, config: &Config, client: &Client, params: &Params) -> Result
     }
     let challenge = challenge(params)?;
     let resources = ask::resources(config, params.all("resource"))?;
-    let scopes = ask::authorize_scopes(config, client, ask::scope_param(params.one("scope")?)?, &resources)?;
+    let scopes = ask::authorize_scopes(config, (client, approved), ask::scope_param(params.one("scope")?)?, &resources)?;
     let now = app.node.now();
     Ok(AuthRequest {
         id: AuthRequestId::generate(now, &*app.node.entropy),

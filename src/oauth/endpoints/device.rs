@@ -32,7 +32,8 @@ pub async fn begin(State(app): State<App>, caller: AuthenticatedClient) -> Resul
     }
     let resources = ask::resources(&config, caller.params.all("resource"))?;
     let asked = ask::scope_param(caller.params.one("scope")?)?;
-    let scopes = ask::authorize_scopes(&config, &caller.client, asked, &resources)?;
+    let approved = ask::approved_scopes(&app.node, &config, &caller.client).await?;
+    let scopes = ask::authorize_scopes(&config, (&caller.client, &approved), asked, &resources)?;
     let now = app.node.now();
     if let Attempt::Wait(left) = app.devices.attempt(&caller.peer.network(), REQUESTS, now) {
         let text = "Too many devices asked from this address; wait before asking again";

@@ -12,9 +12,11 @@ use crate::types::{GrantId, OrgId, UserId};
 /// Issues a token without a refresh token.
 pub async fn client_credentials(app: &App, config: &Config, caller: &AuthenticatedClient) -> Result<Issued, OAuthError> {
     let (org, subject) = acting_as(app, caller).await?;
-    let allowed = ask::allowed_scopes(config, &caller.client);
+    let approved = ask::approved_scopes(&app.node, config, &caller.client).await?;
+    let allowed = ask::allowed_scopes(config, &caller.client, &approved);
     let asked = ask::scope_param(caller.params.one("scope")?)?;
-    let scopes = ask::authorize_scopes(config, &caller.client, Some(asked.unwrap_or_else(|| allowed.clone())), &[])?;
+    let asked = Some(asked.unwrap_or_else(|| allowed.clone()));
+    let scopes = ask::authorize_scopes(config, (&caller.client, &approved), asked, &[])?;
     let resources = ask::resources(config, caller.params.all("resource"))?;
     let resources = ask::narrowed_resources(config, &caller.client.resources, resources)?;
     let echoed: Vec<&str> = caller.params.all("resource").collect();

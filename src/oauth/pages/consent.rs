@@ -57,16 +57,18 @@ async fn pending(app: &App, query: Option<&str>, who: &SignedIn) -> Result<Pendi
     let id = params.one("request")?.and_then(|id| AuthRequestId::parse(id).ok()).ok_or_else(gone)?;
     let request = app.node.store.pending_request(&id, app.node.now()).await?.ok_or_else(gone)?;
     let client = app.node.store.client(&request.client).await?.filter(|c| c.state == ClientState::Active).ok_or_else(gone)?;
-    if !still_asks(&app.node.config.load(), &client, &request) {
+    let config = app.node.config.load_full();
+    let approved = ask::approved_scopes(&app.node, &config, &client).await?;
+    if !still_asks(&config, (&client, &approved), &request) {
         return Err(gone());
     }
     Ok(Pending { request, offer: Offer::to(app, client, who).await? })
 }
 
 /// Whether the client may still ask for this and be answered there: a new version of an app may have changed both meanwhile.
-fn still_asks(config: &Config, client: &Client, request: &AuthRequest) -> bool {
+fn still_asks(config: &Config, (client, approved): (&Client, &ScopeSet), request: &AuthRequest) -> bool {
     let answered = client.redirect_uris.iter().any(|r| r.admits(&request.redirect_uri));
-    answered && request.scopes.is_subset(&ask::allowed_scopes(config, client))
+    answered && request.scopes.is_subset(&ask::allowed_scopes(config, client, approved))
 }
 
 fn gone() -> Trouble {

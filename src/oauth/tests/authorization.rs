@@ -1,11 +1,14 @@
 //! The authorization endpoint: what becomes a page, what goes back.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use http::header::CONTENT_TYPE;
 use http::{Request, StatusCode};
 
 use super::rig::{Browser, CALLBACK, CHALLENGE, ISSUER, PASSWORD, Rig, VERIFIER};
-use crate::store::ClientState;
+use crate::store::{ClientState, Holder};
+use crate::types::{AuthRequestId, ScopeSet, ScopeToken};
 
 async fn authorize(rig: &Rig, query: &str) -> super::rig::Answer {
     rig.get(&format!("/oauth2/authorize?{query}")).await
@@ -171,10 +174,33 @@ async fn without_scope_the_resource_decides() {
 async fn private_scopes_are_for_clients_that_were_given_them() {
     let rig = Rig::new().await;
     let (client, _) = rig.made(|_| {}).await;
-    let good = authorize(&rig, &Rig::query(client.id.as_str(), &[("scope", "logs:delete logs:read")])).await;
+    let ask = Rig::query(client.id.as_str(), &[("scope", "logs:delete logs:read")]);
+    assert_eq!(authorize(&rig, &ask).await.sent("error").as_deref(), Some("invalid_scope"), "nobody approved it");
+    let holder = Holder::Client(client.id.clone());
+    let scope = ScopeToken::parse("logs:delete").expect("a scope");
+    let until = rig.node.now().plus(Duration::from_secs(600));
+    assert!(rig.node.store.approve_scope(&holder, &scope, until, None, &rig.cause()).await.expect("an answer"));
+    let good = authorize(&rig, &ask).await;
     assert!(good.location().starts_with("/login?request="), "{}", good.location());
     let beyond = authorize(&rig, &Rig::query(client.id.as_str(), &[("scope", "metrics:read")])).await;
     assert_eq!(beyond.sent("error").as_deref(), Some("invalid_scope"));
+    rig.clock.advance(Duration::from_secs(600));
+    assert_eq!(authorize(&rig, &ask).await.sent("error").as_deref(), Some("invalid_scope"), "the approval has ended");
+}
+
+#[tokio::test]
+async fn a_scope_may_have_another_name() {
+    let rig = Rig::new().await;
+    let (client, _) = rig.made(|c| c.scopes = ScopeSet::parse("logs:read api_keys:write").ok()).await;
+    let holder = Holder::Client(client.id.clone());
+    let scope = ScopeToken::parse("api_keys:write").expect("a scope");
+    let until = rig.node.now().plus(Duration::from_secs(600));
+    assert!(rig.node.store.approve_scope(&holder, &scope, until, None, &rig.cause()).await.expect("an answer"));
+    let answer = authorize(&rig, &Rig::query(client.id.as_str(), &[("scope", "api_keys_write logs:read")])).await;
+    let id = answer.location().split_once("request=").map(|(_, id)| id.to_owned()).expect("a request");
+    let id = AuthRequestId::parse(&id).expect("an id");
+    let request = rig.node.store.pending_request(&id, rig.node.now()).await.expect("an answer").expect("it waits");
+    assert_eq!(request.scopes.to_string(), "api_keys:write logs:read");
 }
 
 #[tokio::test]

@@ -3,8 +3,8 @@
 use http::StatusCode;
 
 use super::rig::{Rig, person};
-use crate::store::{GrantType, Membership, UserKind, UserState};
-use crate::types::{ResourceId, ScopeSet};
+use crate::store::{GrantType, Holder, Membership, UserKind, UserState};
+use crate::types::{ClientId, ResourceId, ScopeSet, ScopeToken};
 
 async fn machine(rig: &Rig) -> (String, String, crate::store::User) {
     let robot = person(&rig.node, "robot", UserKind::Service, false).await;
@@ -72,10 +72,14 @@ async fn machines_get_no_more_than_they_were_given() {
         assert_eq!(token(&rig, &who, &[(name, value)]).await.error(), error, "{name}={value}");
     }
     let all = token(&rig, &who, &[]).await.json();
-    assert_eq!(
-        (all["scope"].as_str(), all["resource"].as_str()),
-        (Some("logs:delete logs:read metrics:read"), Some("https://gw.test"))
-    );
+    let public = (Some("logs:read metrics:read"), Some("https://gw.test"));
+    assert_eq!((all["scope"].as_str(), all["resource"].as_str()), public, "logs:delete is private, and nobody approved it");
+    let holder = Holder::Client(ClientId::parse(&who.0).expect("an id"));
+    let scope = ScopeToken::parse("logs:delete").expect("a scope");
+    let until = rig.node.now().plus(std::time::Duration::from_secs(600));
+    assert!(rig.node.store.approve_scope(&holder, &scope, until, None, &rig.cause()).await.expect("an answer"));
+    let all = token(&rig, &who, &[]).await.json();
+    assert_eq!(all["scope"], "logs:delete logs:read metrics:read");
     let logs = ResourceId::parse("https://gw.test/logs").expect("a resource");
     let subject = who.2.id.clone();
     let (bound, secret) = rig

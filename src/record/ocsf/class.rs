@@ -96,6 +96,9 @@ pub(super) fn of_operation(operation: Operation) -> (Class, Activity) {
         | Op::UserCreate
         | Op::InvitationCreate
         | Op::AuditSearchSave
+        | Op::ApiKeyMint
+        | Op::AppInstall
+        | Op::ScopeRequest
         | Op::KeyCreate => (EntityManagement, 1, "Create"),
         Op::ClientUpdate
         | Op::OrgUpdate
@@ -121,13 +124,20 @@ pub(super) fn of_operation(operation: Operation) -> (Class, Activity) {
         | Op::GrantRevokeAdmin
         | Op::GrantRevokeClient
         | Op::GrantRevokeUserDeactivated
+        | Op::GrantRevokeUninstall
+        | Op::AppUninstall
         | Op::GrantRevokePolicy => (EntityManagement, 4, "Delete"),
-        Op::ClientEnable | Op::AppEnable | Op::OrgPolicyClientAllow | Op::OrgEnable | Op::UserEnable => {
+        Op::ClientEnable | Op::AppEnable | Op::ScopeApprove | Op::OrgPolicyClientAllow | Op::OrgEnable | Op::UserEnable => {
             (EntityManagement, 8, "Enable")
         }
-        Op::ClientDisable | Op::AppDisable | Op::OrgPolicyClientBlock | Op::OrgDisable | Op::UserDisable => {
-            (EntityManagement, 9, "Disable")
-        }
+        Op::ClientDisable
+        | Op::AppDisable
+        | Op::ApiKeyDisable
+        | Op::ScopeDeny
+        | Op::ScopeWithdraw
+        | Op::OrgPolicyClientBlock
+        | Op::OrgDisable
+        | Op::UserDisable => (EntityManagement, 9, "Disable"),
         Op::KeyActivate => (EntityManagement, 10, "Activate"),
         Op::AuditQuery | Op::AuditExport | Op::AccessReview | Op::AppManifestExport => (ApiActivity, 2, "Read"),
         Op::RequestPanic | Op::HookGiveUp => (ApiActivity, 99, operation.name()),

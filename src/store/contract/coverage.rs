@@ -7,8 +7,8 @@ use super::apps::{app, definition, publication};
 use super::world::*;
 use crate::record::{ControlEvent, Operation};
 use crate::store::{
-    Accepting, App, AppState, AuthRequest, ClientOrigin, ClientSecret, ClientState, KeyState, Maturity, Membership, NewClients,
-    NewUser, OrgState, RevokeReason, SavedSearch, SharedStore, UserState, Verdict, Via,
+    Accepting, App, AppState, AuthRequest, ClientOrigin, ClientSecret, ClientState, Holder, KeyState, Maturity, Membership,
+    NewClients, NewUser, OrgState, RevokeReason, SavedSearch, ScopeRefusal, SharedStore, UserState, Verdict, Via,
 };
 use crate::types::TokenKind;
 
@@ -135,6 +135,10 @@ pub(crate) async fn what_people_decide_is_recorded_and_told(store: SharedStore) 
     let (most, (grant, _)) = (scopes("logs:read"), world.consent(1).await);
     let session = world.sign_in(0).await;
     world.sign_in(0).await;
+    let (app, draft) = app(acme, "logs:read");
+    s.create_app(&app, &draft, None, Via::Hand, &cause(0)).await.expect("an app");
+    let private = crate::types::ScopeToken::parse("logs:delete").expect("a scope");
+    let holder = Holder::App(app.id.clone());
     let verbs = [
         verb!(Record, "save_search", s.save_search(&search, &cause(1))),
         verb!(Record, "forget_search", s.forget_search(ada, acme, "denials", &cause(1))),
@@ -151,6 +155,12 @@ pub(crate) async fn what_people_decide_is_recorded_and_told(store: SharedStore) 
         verb!(Both, "set_new_clients", s.set_new_clients(acme, NewClients::Approval, &cause(1))),
         verb!(Both, "ask_for_client", s.ask_for_client(acme, &fresh.id, ada, &cause(1))),
         verb!(Both, "revoke_client", s.revoke_client(acme, known, &cause(1))),
+        verb!(Both, "request_scope", s.request_scope(&holder, &private, "why", &cause(1))),
+        verb!(Both, "refuse_scope deny", s.refuse_scope(&holder, &private, ScopeRefusal::Deny, None, &cause(1))),
+        verb!(Both, "approve_scope", s.approve_scope(&holder, &private, after(99), None, &cause(1))),
+        verb!(Both, "refuse_scope withdraw", s.refuse_scope(&holder, &private, ScopeRefusal::Withdraw, None, &cause(1))),
+        verb!(Both, "install_app", s.install_app(acme, &app.id, &cause(1))),
+        verb!(Both, "uninstall_app", s.uninstall_app(acme, &app.id, &cause(1))),
         verb!(Record, "end_other_sessions", s.end_other_sessions(ada, Some(&session), &cause(2))),
     ];
     check(&world, verbs).await;

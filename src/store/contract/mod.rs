@@ -1,6 +1,7 @@
 //! What every store must do: one suite, run on SQLite and on PostgreSQL.
 
 mod accounts;
+mod api_keys;
 mod apps;
 mod audit_log;
 mod clients;
@@ -95,6 +96,20 @@ contract! {
         switching_an_app_switches_its_clients
         removal_takes_clients_and_grants
         requests_for_published_clients_are_nobodys_to_read
+    }
+    api_keys {
+        a_key_comes_back_with_all_that_it_rests_on
+        a_key_has_one_maker
+        a_key_needs_a_live_approval_and_grant
+        requests_are_asked_decided_and_renewed
+        withdrawal_ends_grants_that_hold_the_scope_and_keys
+        withdrawal_beats_what_runs_at_the_same_time
+        the_first_consent_installs
+        an_administrator_installs_ahead
+        uninstalling_ends_everything_at_once
+        nothing_outlives_uninstalling
+        removing_an_app_disables_its_keys
+        the_use_of_keys_is_noted
     }
     grants {
         facts_are_read_at_once

@@ -105,6 +105,10 @@ pub(super) fn revoked(reason: RevokeReason) -> ControlEvent {
             ControlEvent::done(Operation::GrantRevokeAdmin).with_comment("its user left the organization")
         }
         RevokeReason::ClientDeleted => ControlEvent::done(Operation::GrantRevokeAdmin).with_comment("its client was removed"),
+        RevokeReason::Uninstalled => ControlEvent::done(Operation::GrantRevokeUninstall),
+        RevokeReason::Policy => {
+            ControlEvent::done(Operation::GrantRevokePolicy).with_comment("a private scope that it held was taken back")
+        }
         RevokeReason::Superseded => ControlEvent::done(Operation::GrantRevokeUser).with_comment("a newer consent took its place"),
     }
 }

@@ -37,6 +37,7 @@ macro_rules! grant_columns {
         "g.id AS g_id, g.org_id AS g_org_id, g.user_id AS g_user_id, g.client_id AS g_client_id, g.scopes AS g_scopes, \
          g.resources AS g_resources, g.created_at AS g_created_at, g.expires_at AS g_expires_at, \
          g.revoked_at AS g_revoked_at, g.revoke_reason AS g_revoke_reason, \
+         g.revoke_detail AS g_revoke_detail, \
          (SELECT x.last_at FROM grant_use x WHERE x.grant_id = g.id ORDER BY x.day DESC LIMIT 1) AS g_last_used_at"
     };
 }
@@ -49,6 +50,23 @@ macro_rules! policy_columns {
             $org,
             ") THEN 'pending' ELSE 'allowed' END) AS p_stance, p.scopes AS p_scopes"
         )
+    };
+}
+
+/// The private scopes that a client was given: scopes and ends in turn, with spaces between.
+macro_rules! approvals_column {
+    () => {
+        "(SELECT STRING_AGG(s.scope || ' ' || s.approved_until, ' ') FROM scope_requests s \
+         WHERE s.holder = COALESCE(c.app_id, c.id) AND s.approved_until IS NOT NULL) AS s_approvals"
+    };
+}
+
+macro_rules! api_key_columns {
+    () => {
+        "k.id AS k_id, k.last4 AS k_last4, k.name AS k_name, k.org_id AS k_org_id, k.app_id AS k_app_id, \
+         k.client_id AS k_client_id, k.grant_id AS k_grant_id, k.user_id AS k_user_id, k.scopes AS k_scopes, \
+         k.resources AS k_resources, k.created_at AS k_created_at, k.last_used_at AS k_last_used_at, \
+         k.disabled_at AS k_disabled_at, k.disable_reason AS k_disable_reason"
     };
 }
 
@@ -66,6 +84,8 @@ macro_rules! select_facts {
             client_columns!(),
             ", ",
             policy_columns!("g.org_id"),
+            ", ",
+            approvals_column!(),
             ", m.roles AS m_roles FROM grants g JOIN users u ON u.id = g.user_id JOIN orgs o ON o.id = g.org_id \
              JOIN clients c ON c.id = g.client_id \
              LEFT JOIN memberships m ON m.org_id = g.org_id AND m.user_id = g.user_id \

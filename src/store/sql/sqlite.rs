@@ -2,6 +2,8 @@
 
 #[path = "verbs/accounts.rs"]
 mod accounts;
+#[path = "verbs/api_keys.rs"]
+mod api_keys;
 #[path = "verbs/apps.rs"]
 mod apps;
 #[path = "verbs/audit_log.rs"]
@@ -18,6 +20,8 @@ mod feed;
 mod grants;
 #[path = "verbs/hooks.rs"]
 mod hooks;
+#[path = "verbs/installs.rs"]
+mod installs;
 #[path = "verbs/keys.rs"]
 mod keys;
 #[path = "verbs/people.rs"]
@@ -32,6 +36,8 @@ mod review;
 mod revocation;
 #[path = "verbs/rows.rs"]
 mod rows;
+#[path = "verbs/scope_requests.rs"]
+mod scope_requests;
 #[path = "verbs/searches.rs"]
 mod searches;
 #[path = "verbs/sessions.rs"]

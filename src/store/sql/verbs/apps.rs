@@ -5,14 +5,15 @@ use async_trait::async_trait;
 use super::super::fault::Doing;
 use super::super::values::{json, word};
 use super::Row;
+use super::api_keys::{Disabling, disable};
 use super::clients::{self, changed};
 use super::engine::{Engine, Tx};
 use super::grants::narrow;
 use super::rows::{self, Fields};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
-    App, AppState, AppStore, AppVersion, Client, ClientSecret, Created, Definition, Edit, Maturity, Publication, Published,
-    Stage, StoreError, Subject, Via,
+    App, AppState, AppStore, AppVersion, Client, ClientSecret, Created, Definition, DisableReason, Edit, Maturity, Publication,
+    Published, Stage, StoreError, Subject, Via,
 };
 use crate::types::{AppId, AppUuid, ClientId, OrgId, UserId};
 
@@ -324,6 +325,7 @@ impl AppStore for Engine {
             clients::strip(&mut tx, &id).await?;
             changed(&mut tx, &id, Some(&org), ControlEvent::done(Operation::ClientDelete));
         }
+        disable(&mut tx, Disabling::App(id), DisableReason::AppDeleted).await?;
         told(&mut tx, id, &org, ControlEvent::done(Operation::AppDelete));
         tx.commit().await?;
         Ok(true)

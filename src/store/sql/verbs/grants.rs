@@ -6,6 +6,7 @@ use super::super::fault::Doing;
 use super::super::values::json;
 use super::Row;
 use super::engine::{Engine, Tx};
+use super::installs;
 use super::revocation::{Ending, end};
 use super::rows::{self, Fields};
 use crate::record::{Cause, ControlEvent, Operation};
@@ -14,6 +15,7 @@ use crate::types::{ClientId, GrantId, OrgId, ScopeSet, Timestamp, UserId};
 
 /// Writes a grant that somebody agreed to.
 pub(super) async fn insert(tx: &mut Tx<'_>, grant: &Grant) -> Result<(), StoreError> {
+    installs::by_consent(tx, grant).await?;
     sqlx::query(
         "INSERT INTO grants (id, org_id, user_id, client_id, scopes, resources, machine, created_at, idle_since, expires_at) \
          VALUES ($1, $2, $3, $4, $5, $6, FALSE, $7, $7, $8)",

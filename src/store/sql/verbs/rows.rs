@@ -9,9 +9,10 @@ use sqlx::{Decode, Row as _, Type};
 use super::super::values::read_word;
 use super::{Db, Row};
 use crate::store::{
-    App, AppClient, Client, ClientPolicy, Grant, GrantFacts, GrantState, Maturity, Membership, Org, StoreError, User,
+    ApiKey, ApiKeyState, App, AppClient, Approvals, Client, ClientPolicy, Grant, GrantFacts, GrantState, Maturity, Membership,
+    Org, StoreError, User,
 };
-use crate::types::{AppId, AppUuid, ClientId, GrantId, HashedToken, OrgId, Slug, Timestamp, UserId};
+use crate::types::{ApiKeyId, AppId, AppUuid, ClientId, GrantId, HashedToken, OrgId, ScopeToken, Slug, Timestamp, UserId};
 
 /// A row being read.
 pub(super) struct Fields<'r> {
@@ -181,7 +182,10 @@ pub(super) fn app(row: &Row) -> Result<App, StoreError> {
 pub(super) fn grant(row: &Row) -> Result<Grant, StoreError> {
     let f = Fields::of(row, "grants", "g_id");
     let state = match f.maybe_time("g_revoked_at")? {
-        Some(at) => GrantState::Revoked { at, reason: f.word("g_revoke_reason")? },
+        Some(at) => {
+            let detail: Option<&str> = f.value("g_revoke_detail")?;
+            GrantState::Revoked { at, reason: f.word(if detail.is_some() { "g_revoke_detail" } else { "g_revoke_reason" })? }
+        }
         None => GrantState::Live,
     };
     Ok(Grant {
@@ -204,6 +208,45 @@ pub(super) fn policy(row: &Row) -> Result<ClientPolicy, StoreError> {
     Ok(ClientPolicy { stance: f.word("p_stance")?, scopes: f.maybe_json("p_scopes")? })
 }
 
+/// The column of `approvals_column!`.
+pub(super) fn approvals(row: &Row) -> Result<Approvals, StoreError> {
+    let f = Fields::of(row, "scope_requests", "c_id");
+    let wrong = || f.inconsistent("s_approvals");
+    let Some(text) = f.value::<Option<&str>>("s_approvals")? else { return Ok(Approvals::default()) };
+    let mut words = text.split(' ');
+    let mut all = Vec::new();
+    while let Some(scope) = words.next() {
+        let scope = ScopeToken::parse(scope).map_err(|_| wrong())?;
+        let until = words.next().and_then(|w| w.parse().ok()).ok_or_else(wrong)?;
+        all.push((scope, Timestamp::from_millis(until)));
+    }
+    Ok(Approvals(all))
+}
+
+/// Columns `k_*`.
+pub(super) fn api_key(row: &Row) -> Result<ApiKey, StoreError> {
+    let f = Fields::of(row, "api_keys", "k_id");
+    let state = match f.maybe_time("k_disabled_at")? {
+        Some(at) => ApiKeyState::Disabled { at, reason: f.word("k_disable_reason")? },
+        None => ApiKeyState::Live,
+    };
+    Ok(ApiKey {
+        id: f.parsed("k_id", ApiKeyId::parse)?,
+        last4: f.value("k_last4")?,
+        name: f.value("k_name")?,
+        org: f.parsed("k_org_id", OrgId::parse)?,
+        app: f.parsed("k_app_id", AppId::parse)?,
+        client: f.parsed("k_client_id", ClientId::parse)?,
+        grant: f.parsed("k_grant_id", GrantId::parse)?,
+        user: f.parsed("k_user_id", UserId::parse)?,
+        scopes: f.json("k_scopes")?,
+        resources: f.json("k_resources")?,
+        created_at: f.time("k_created_at")?,
+        last_used_at: f.maybe_time("k_last_used_at")?,
+        state,
+    })
+}
+
 /// Everything that `select_facts!` reads.
 pub(super) fn facts(row: &Row) -> Result<GrantFacts, StoreError> {
     Ok(GrantFacts {
@@ -212,6 +255,7 @@ pub(super) fn facts(row: &Row) -> Result<GrantFacts, StoreError> {
         org: org(row)?,
         client: client(row)?,
         policy: policy(row)?,
+        approvals: approvals(row)?,
         roles: Fields::of(row, "memberships", "g_id").maybe_json("m_roles")?,
     })
 }

@@ -6,11 +6,12 @@ use sqlx::QueryBuilder;
 
 use super::super::fault::Doing;
 use super::super::values::{day, start_of};
+use super::api_keys;
 use super::rows::Fields;
 use super::{Connection, Db, Row};
 use crate::record::{AuditRecord, Event};
 use crate::store::{GrantUse, StoreError};
-use crate::types::{GrantId, ScopeToken, Timestamp};
+use crate::types::{ApiKeyId, GrantId, ScopeToken, Timestamp};
 
 /// Grants that are asked about in one statement.
 const AT_ONCE: usize = 500;
@@ -32,6 +33,7 @@ pub(super) async fn count<'r>(
 ) -> Result<(), StoreError> {
     let mut days: BTreeMap<(&GrantId, i64), Added> = BTreeMap::new();
     let mut scopes: BTreeMap<(&GrantId, &ScopeToken), i64> = BTreeMap::new();
+    let mut keys: BTreeMap<&str, Timestamp> = BTreeMap::new();
     for record in records {
         let (Event::Call(call), Some(grant)) = (&record.event, &record.actor.grant) else { continue };
         let today = day(record.time);
@@ -39,6 +41,10 @@ pub(super) async fn count<'r>(
         added.calls += 1;
         added.denied += i64::from(!call.decision.is_allowed());
         added.last_at = added.last_at.max(record.time.millis());
+        if let Some(key) = record.actor.token.as_deref().filter(|t| call.decision.is_allowed() && ApiKeyId::is_generated(t)) {
+            let last = keys.entry(key).or_insert(record.time);
+            *last = record.time.max(*last);
+        }
         if call.decision.is_allowed() {
             for scope in call.scopes_needed.iter() {
                 let last = scopes.entry((grant, scope)).or_insert(today);
@@ -51,6 +57,7 @@ pub(super) async fn count<'r>(
     }
     write_days(connection, &days).await?;
     write_idling(connection, &days).await?;
+    api_keys::used(connection, &keys).await?;
     if scopes.is_empty() { Ok(()) } else { write_scopes(connection, &scopes).await }
 }
 

@@ -1,0 +1,193 @@
+//! API keys, private scopes and installations.
+
+use std::time::Duration;
+
+use super::{Local, apps, still_there};
+use crate::admin::error::AdminError;
+use crate::admin::model::{
+    ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, ScopeVerdict, UninstalledApp, Within,
+    api_key_view, scope_request_view,
+};
+use crate::config::Visibility;
+use crate::config::own_api::API_KEYS_WRITE_ALIAS;
+use crate::store::{App, ClientOrigin, Definition, Holder, Install, Refused, ScopeRefusal, ScopeRequests};
+use crate::types::{API_KEYS_WRITE, ApiKeyId, ClientId, OrgId, ScopeToken};
+
+/// How long a private scope counts when the operator does not say, and at most.
+const USUAL: u64 = 365 * 24 * 60 * 60;
+const LONGEST: u64 = 5 * USUAL;
+/// Longest reason and comment, in characters.
+const MAX_TEXT: usize = 1000;
+
+pub(super) async fn keys(local: &Local, within: Within) -> Result<Vec<ApiKeyView>, AdminError> {
+    if within.user.is_some() {
+        return Err(AdminError::invalid("API keys belong to organizations; use org"));
+    }
+    let org = org_of(local, within).await?;
+    Ok(local.node.store.api_keys(org.as_ref()).await?.iter().map(api_key_view).collect())
+}
+
+pub(super) async fn key(local: &Local, id: &str) -> Result<ApiKeyView, AdminError> {
+    let missing = || AdminError::not_found("API key", id);
+    let parsed = ApiKeyId::parse(id).map_err(|_| missing())?;
+    Ok(api_key_view(&local.node.store.api_key(&parsed).await?.ok_or_else(missing)?))
+}
+
+pub(super) async fn disable(local: &Local, id: &str) -> Result<ApiKeyView, AdminError> {
+    let before = key(local, id).await?;
+    local.node.store.disable_api_key(&before.id, None, &local.cause()).await?;
+    let now = key(local, id).await?;
+    local.settled(now).await
+}
+
+pub(super) async fn requests(local: &Local, within: Within) -> Result<Vec<ScopeRequestView>, AdminError> {
+    let org = org_of(local, within).await?;
+    let which = org.as_ref().map_or(ScopeRequests::All, ScopeRequests::Of);
+    Ok(local.node.store.scope_requests(which).await?.into_iter().map(scope_request_view).collect())
+}
+
+pub(super) async fn request(local: &Local, holder: &str, ask: ScopeAsk) -> Result<ScopeRequestView, AdminError> {
+    let (scope, holder) = (private_scope(local, &ask.scope)?, find_holder(local, holder).await?);
+    let reason = text(&ask.reason)?;
+    if reason.is_empty() {
+        return Err(AdminError::invalid("say why the scope is wanted"));
+    }
+    if !local.node.store.request_scope(&holder, &scope, reason, &local.cause()).await? {
+        return Err(AdminError::conflict(format!("a request for {scope} waits already")));
+    }
+    shown(local, &holder, &scope).await
+}
+
+pub(super) async fn decide(local: &Local, holder: &str, decision: ScopeDecision) -> Result<DecidedScope, AdminError> {
+    let (scope, holder) = (private_scope(local, &decision.scope)?, find_holder(local, holder).await?);
+    let comment = decision.comment.as_deref().map(text).transpose()?.filter(|c| !c.is_empty());
+    let (store, cause) = (&local.node.store, local.cause());
+    let how = match decision.verdict {
+        ScopeVerdict::Approve => {
+            let lives = decision.lives.unwrap_or(USUAL);
+            if !(1..=LONGEST).contains(&lives) {
+                return Err(AdminError::invalid(format!("a private scope counts for 1 to {LONGEST} seconds")));
+            }
+            let until = cause.at.plus(Duration::from_secs(lives));
+            if !store.approve_scope(&holder, &scope, until, comment, &cause).await? {
+                return Err(AdminError::invalid("clients that registered themselves have no private scopes"));
+            }
+            return decided(local, &holder, &scope, Refused::default()).await;
+        }
+        ScopeVerdict::Deny => ScopeRefusal::Deny,
+        ScopeVerdict::Withdraw => ScopeRefusal::Withdraw,
+    };
+    if decision.lives.is_some() {
+        return Err(AdminError::invalid("lives belongs to approve"));
+    }
+    let refused = store.refuse_scope(&holder, &scope, how, comment, &cause).await?;
+    let nothing = match how {
+        ScopeRefusal::Deny => "no request for it waits",
+        ScopeRefusal::Withdraw => "it was not given, or was taken back",
+    };
+    let refused = refused.ok_or_else(|| AdminError::conflict(format!("{scope}: {nothing}")))?;
+    local.node.metrics.grants_revoked.inc_by(refused.grants);
+    decided(local, &holder, &scope, refused).await
+}
+
+async fn decided(local: &Local, holder: &Holder, scope: &ScopeToken, ended: Refused) -> Result<DecidedScope, AdminError> {
+    let request = shown(local, holder, scope).await?;
+    local.settled(DecidedScope { request, revoked_grants: ended.grants, disabled_keys: ended.keys }).await
+}
+
+pub(super) async fn installs(local: &Local, org: &str) -> Result<Vec<InstallView>, AdminError> {
+    let org = local.find_org(org).await?;
+    let mut views = Vec::new();
+    for install in local.node.store.installs(&org.id).await? {
+        if let Some(app) = local.node.store.app(&install.app).await? {
+            views.push(install_view(local, install, &app).await?);
+        }
+    }
+    Ok(views)
+}
+
+pub(super) async fn install(local: &Local, org: &str, app: &str) -> Result<InstallView, AdminError> {
+    let (org, app) = (local.find_org(org).await?, apps::find(local, app).await?);
+    if app.published_client.is_none() && app.org != org.id {
+        return Err(AdminError::conflict("the app is a draft of another organization; it has to be published first"));
+    }
+    local.node.store.install_app(&org.id, &app.id, &local.cause()).await?;
+    let found = local.node.store.installs(&org.id).await?.into_iter().find(|i| i.app == app.id);
+    let view = install_view(local, found.ok_or_else(|| AdminError::not_found("app", app.id.as_str()))?, &app).await?;
+    local.settled(view).await
+}
+
+pub(super) async fn uninstall(local: &Local, org: &str, app: &str) -> Result<UninstalledApp, AdminError> {
+    let (org, app) = (local.find_org(org).await?, apps::find(local, app).await?);
+    let ended = local.node.store.uninstall_app(&org.id, &app.id, &local.cause()).await?;
+    let ended = ended.ok_or_else(|| AdminError::conflict("the organization does not have this app"))?;
+    local.node.metrics.grants_revoked.inc_by(ended.grants);
+    let instructions = seen_from(local, &org.id, &app).await?.uninstall_instructions;
+    let done = UninstalledApp { app: app.id, grants: ended.grants, users: ended.users, keys: ended.keys, instructions };
+    local.settled(done).await
+}
+
+async fn install_view(local: &Local, install: Install, app: &App) -> Result<InstallView, AdminError> {
+    let (footing, org) = (local.node.store.footing(&install.org, &install.app, local.node.now()).await?, install.org);
+    Ok(InstallView {
+        app: install.app,
+        name: seen_from(local, &org, app).await?.name,
+        installed_at: install.at,
+        installed_by: install.by,
+        grants: footing.grants,
+        users: footing.users,
+        keys: footing.keys,
+    })
+}
+
+/// What an organization may know of an app: the draft is its maker's alone.
+async fn seen_from(local: &Local, org: &OrgId, app: &App) -> Result<Definition, AdminError> {
+    if app.org == *org {
+        return Ok(app.draft.clone());
+    }
+    Ok(local.node.store.app_versions(&app.id).await?.into_iter().next().map(|v| v.definition).unwrap_or_default())
+}
+
+async fn org_of(local: &Local, within: Within) -> Result<Option<OrgId>, AdminError> {
+    match within.org {
+        Some(name) => Ok(Some(local.find_org(&name).await?.id)),
+        None => Ok(None),
+    }
+}
+
+/// An app by id or `app_uuid`, or a client that belongs to none.
+async fn find_holder(local: &Local, name: &str) -> Result<Holder, AdminError> {
+    if let Ok(id) = ClientId::parse(name)
+        && let Some(client) = local.node.store.client(&id).await?
+    {
+        if client.origin == ClientOrigin::Dynamic {
+            return Err(AdminError::invalid("clients that registered themselves have no private scopes"));
+        }
+        return Ok(client.app.map_or(Holder::Client(id), |app| Holder::App(app.app)));
+    }
+    Ok(Holder::App(apps::find(local, name).await?.id))
+}
+
+fn private_scope(local: &Local, text: &str) -> Result<ScopeToken, AdminError> {
+    let text = if text == API_KEYS_WRITE_ALIAS { API_KEYS_WRITE } else { text };
+    let config = local.node.config.load();
+    let known = ScopeToken::parse(text).ok().filter(|s| config.catalogue.entry(s).is_some());
+    let scope = known.ok_or_else(|| AdminError::invalid(format!("there is no scope {text:?}")))?;
+    match config.catalogue.entry(&scope) {
+        Some(entry) if entry.visibility == Visibility::Private => Ok(scope),
+        _ => Err(AdminError::invalid(format!("{scope} is not private; any client may ask for it"))),
+    }
+}
+
+fn text(written: &str) -> Result<&str, AdminError> {
+    let written = written.trim();
+    if written.chars().count() <= MAX_TEXT && !written.chars().any(|c| c.is_control() && c != '\n' && c != '\r') {
+        return Ok(written);
+    }
+    Err(AdminError::invalid(format!("a reason has at most {MAX_TEXT} characters")))
+}
+
+async fn shown(local: &Local, holder: &Holder, scope: &ScopeToken) -> Result<ScopeRequestView, AdminError> {
+    let found = local.node.store.scope_requests(ScopeRequests::For(holder)).await;
+    still_there(found.map(|all| all.into_iter().find(|r| r.scope == *scope)), "request", scope.as_str()).map(scope_request_view)
+}

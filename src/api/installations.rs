@@ -1,0 +1,55 @@
+//! The apps that the organization has.
+
+use axum::Json;
+
+use super::answer::{Answer, Page, PageQuery};
+use super::caller::{Caller, Named, Params};
+use super::error::ApiError;
+use super::openapi::Refusals;
+use crate::admin::{Administration, InstallView, UninstalledApp};
+use crate::types::AppId;
+
+/// The apps that the organization has, with what each holds there.
+#[utoipa::path(
+    get, path = "/api/v1/installations", tag = "installations", security(("token" = ["grants:read"])),
+    params(PageQuery),
+    responses((status = 200, description = "Done", body = Page<InstallView>), Refusals)
+)]
+pub(super) async fn list(caller: Caller, Params(page): Params<PageQuery>) -> Answer<Page<InstallView>> {
+    let installs = caller.administration().installs(caller.org().id.as_str()).await?;
+    Ok(Json(Page::cut(installs, |i: &InstallView| i.app.to_string(), &page)?))
+}
+
+/// Installs a published app, or one of the organization's own, before anybody authorizes it, and lets it through the
+/// organization's approval. Installing again changes nothing.
+#[utoipa::path(
+    put, path = "/api/v1/installations/{app}", tag = "installations", security(("token" = ["grants:write"])),
+    params(("app" = String, Path, description = "Id of an app")),
+    responses((status = 200, description = "Done", body = InstallView), Refusals)
+)]
+pub(super) async fn install(caller: Caller, Named(app): Named) -> Answer<InstallView> {
+    let id = known(&app)?;
+    let found = caller.node.store.app(&id).await?;
+    found.filter(|a| a.published_client.is_some() || a.org == caller.org().id).ok_or_else(missing)?;
+    Ok(Json(caller.administration().install_app(caller.org().id.as_str(), id.as_str()).await?))
+}
+
+/// Uninstalls an app: its grants are revoked and its API keys disabled before the answer, which says how many.
+#[utoipa::path(
+    delete, path = "/api/v1/installations/{app}", tag = "installations", security(("token" = ["grants:write"])),
+    params(("app" = String, Path, description = "Id of an app")),
+    responses((status = 200, description = "Done", body = UninstalledApp), Refusals)
+)]
+pub(super) async fn uninstall(caller: Caller, Named(app): Named) -> Answer<UninstalledApp> {
+    let (id, org) = (known(&app)?, &caller.org().id);
+    caller.node.store.installs(org).await?.into_iter().find(|i| i.app == id).ok_or_else(missing)?;
+    Ok(Json(caller.administration().uninstall_app(org.as_str(), id.as_str()).await?))
+}
+
+fn known(app: &str) -> Result<AppId, ApiError> {
+    AppId::parse(app).map_err(|_| missing())
+}
+
+fn missing() -> ApiError {
+    ApiError::not_found("the organization does not have this app, or there is none that it could have")
+}

@@ -1,0 +1,336 @@
+//! API keys, the private scope that makes them, and the installations that they rest on.
+
+use futures::future::join_all;
+
+use super::apps::app;
+use super::world::*;
+use crate::store::{
+    ApiKey, ApiKeyState, App, Client, ClientState, DisableReason, Footing, Grant, GrantState, Holder, Minted, Refused,
+    RevokeReason, Rotate, ScopeRefusal, ScopeRequestState, ScopeRequests, SharedStore, Stance, Subject, Verdict, Via,
+};
+use crate::types::{API_KEYS_WRITE, ApiKeyId, HashedToken, ScopeToken, Timestamp, TokenKind};
+
+fn mints() -> ScopeToken {
+    ScopeToken::parse(API_KEYS_WRITE).expect("a scope")
+}
+
+/// An app whose draft client the world's user authorized.
+struct Partner {
+    world: World,
+    app: App,
+    client: Client,
+    grant: Grant,
+    holder: Holder,
+}
+
+impl Partner {
+    async fn new(store: SharedStore) -> Self {
+        let world = World::new(store).await;
+        let (app, client) = app(&world.org.id, "logs:read api_keys:write");
+        world.store.create_app(&app, &client, None, Via::Hand, &cause(0)).await.expect("an app");
+        let holder = Holder::App(app.id.clone());
+        assert!(world.store.approve_scope(&holder, &mints(), after(1000), None, &cause(0)).await.expect("an answer"));
+        let grant = Self::authorize(&world, &client, 1).await;
+        Self { world, app, client, grant, holder }
+    }
+
+    async fn authorize(world: &World, client: &Client, seconds: u64) -> Grant {
+        let scopes = scopes("logs:read api_keys:write");
+        let grant = Grant { client: client.id.clone(), scopes, ..world.wanted(seconds) };
+        world.consent_to(&grant, seconds).await;
+        grant
+    }
+
+    fn key(&self) -> ApiKey {
+        ApiKey {
+            id: ApiKeyId::generate(START, &ENTROPY),
+            last4: "wxyz".into(),
+            name: "Key of app Acme Sync".into(),
+            org: self.grant.org.clone(),
+            app: self.app.id.clone(),
+            client: self.client.id.clone(),
+            grant: self.grant.id.clone(),
+            user: self.grant.user.clone(),
+            scopes: scopes("logs:write"),
+            resources: self.grant.resources.clone(),
+            created_at: after(2),
+            last_used_at: None,
+            state: ApiKeyState::Live,
+        }
+    }
+
+    async fn mint(&self, seconds: u64) -> (ApiKey, HashedToken, Minted) {
+        let (key, hash) = (self.key(), hash(TokenKind::ApiKey));
+        let minted = self.world.store.mint_api_key(&key, &hash, &cause(seconds)).await.expect("an answer");
+        (key, hash, minted)
+    }
+
+    async fn state(&self, key: &ApiKey) -> ApiKeyState {
+        self.world.store.api_key(&key.id).await.expect("an answer").expect("the key is there").state
+    }
+
+    async fn count(&self, operation: &str) -> usize {
+        let log = self.world.log().await;
+        log.iter().filter(|(name, org)| name == operation && org.as_ref() == Some(&self.world.org.id)).count()
+    }
+}
+
+pub(crate) async fn a_key_comes_back_with_all_that_it_rests_on(store: SharedStore) {
+    let partner = Partner::new(store).await;
+    let store = &partner.world.store;
+    let (key, hash, minted) = partner.mint(2).await;
+    assert_eq!(minted, Minted::Done);
+    let facts = store.api_key_facts(&hash).await.expect("an answer").expect("the key is there");
+    assert_eq!((&facts.key, &facts.org, &facts.user), (&key, &partner.world.org, &partner.world.user));
+    assert_eq!((&facts.client, facts.installed, facts.policy.stance), (&partner.client, true, Stance::Allowed));
+    assert!(facts.approvals.admits(API_KEYS_WRITE, after(999)) && !facts.approvals.admits(API_KEYS_WRITE, after(1000)));
+    assert_eq!((facts.approvals.next_end(after(1)), facts.approvals.next_end(after(1000))), (Some(after(1000)), None));
+    assert_eq!(store.api_key(&key.id).await.expect("an answer"), Some(key.clone()));
+    assert_eq!(store.api_keys(Some(&key.org)).await.expect("keys"), std::slice::from_ref(&key));
+    let beta = org("beta");
+    store.create_org(&beta, &cause(0)).await.expect("an organization");
+    assert_eq!(store.api_keys(Some(&beta.id)).await.expect("keys"), []);
+    assert!(!store.disable_api_key(&key.id, Some(&beta.id), &cause(3)).await.expect("an answer"));
+    let unknown = super::world::hash(TokenKind::ApiKey);
+    assert!(store.api_key_facts(&unknown).await.expect("an answer").is_none());
+
+    let before = store.feed_position().await.expect("a position");
+    assert!(store.disable_api_key(&key.id, None, &cause(4)).await.expect("an answer"));
+    assert!(!store.disable_api_key(&key.id, None, &cause(5)).await.expect("an answer"));
+    let told = partner.world.feed_since(before).await;
+    assert_eq!(told, [Subject::Client { id: partner.client.id.clone() }]);
+    assert_eq!(partner.state(&key).await, ApiKeyState::Disabled { at: after(4), reason: DisableReason::Hand });
+    assert_eq!((partner.count("api_key.mint").await, partner.count("api_key.disable").await), (1, 1));
+    assert_eq!(partner.mint(6).await.2, Minted::Done, "there is room for the next one");
+}
+
+pub(crate) async fn a_key_has_one_maker(store: SharedStore) {
+    let partner = Partner::new(store).await;
+    let minted = join_all((2..12).map(|n| partner.mint(n))).await;
+    let won: Vec<_> = minted.iter().filter(|(.., m)| *m == Minted::Done).collect();
+    let [(winner, ..)] = won.as_slice() else { panic!("{} won", won.len()) };
+    for (.., outcome) in &minted {
+        assert!(matches!(outcome, Minted::Done) || *outcome == Minted::Taken(Box::new(winner.clone())), "{outcome:?}");
+    }
+    assert_eq!(partner.count("api_key.mint").await, 1);
+}
+
+pub(crate) async fn a_key_needs_a_live_approval_and_grant(store: SharedStore) {
+    let partner = Partner::new(store).await;
+    let store = &partner.world.store;
+    assert_eq!(partner.mint(1000).await.2, Minted::NotApproved, "it has ended");
+    store.revoke_grant(&partner.grant.id, None, RevokeReason::User, &cause(3)).await.expect("an answer");
+    assert_eq!(partner.mint(4).await.2, Minted::Ended);
+    let refused = store.refuse_scope(&partner.holder, &mints(), ScopeRefusal::Withdraw, None, &cause(5)).await;
+    assert_eq!(refused.expect("an answer"), Some(Refused::default()));
+    assert_eq!(partner.mint(6).await.2, Minted::NotApproved);
+    assert_eq!(store.api_keys(None).await.expect("keys"), []);
+}
+
+pub(crate) async fn requests_are_asked_decided_and_renewed(store: SharedStore) {
+    let partner = Partner::new(store).await;
+    let (store, holder) = (&partner.world.store, &partner.holder);
+    let mine = async || {
+        let all = store.scope_requests(ScopeRequests::For(holder)).await.expect("requests");
+        assert_eq!(all, store.scope_requests(ScopeRequests::Of(&partner.world.org.id)).await.expect("requests"));
+        assert_eq!(all, store.scope_requests(ScopeRequests::All).await.expect("requests"));
+        all
+    };
+    let given = mine().await;
+    assert_eq!((given.len(), given[0].state, given[0].approved_until), (1, ScopeRequestState::Approved, Some(after(1000))));
+    assert_eq!((given[0].name.as_str(), &given[0].asked), ("Acme Sync", &None));
+    let asks = (2..12).map(|n| async move { store.request_scope(holder, &mints(), "to send logs", &cause(n)).await });
+    let asked = join_all(asks).await.into_iter().filter(|a| *a.as_ref().expect("an answer")).count();
+    assert_eq!((asked, partner.count("scope.request").await), (1, 1));
+    let waiting = &mine().await[0];
+    assert_eq!((waiting.state, waiting.approved_until), (ScopeRequestState::Pending, Some(after(1000))));
+    assert_eq!((waiting.reason.as_str(), waiting.decided_at), ("to send logs", Some(after(0))));
+    assert!(store.approvals(&partner.client.id).await.expect("approvals").admits(API_KEYS_WRITE, after(12)));
+    assert!(store.approve_scope(holder, &mints(), after(5000), Some("for a year"), &cause(13)).await.expect("an answer"));
+    let renewed = &mine().await[0];
+    assert_eq!((renewed.state, renewed.approved_until), (ScopeRequestState::Approved, Some(after(5000))));
+    assert_eq!(renewed.comment.as_deref(), Some("for a year"));
+    let refuse = async |how| store.refuse_scope(holder, &mints(), how, None, &cause(14)).await.expect("an answer");
+    assert_eq!(refuse(ScopeRefusal::Deny).await, None, "nothing waits");
+    assert_eq!(refuse(ScopeRefusal::Withdraw).await, Some(Refused { grants: 1, keys: 0 }));
+    assert_eq!(refuse(ScopeRefusal::Withdraw).await, None);
+    assert_eq!(mine().await[0].state, ScopeRequestState::Withdrawn);
+    assert!(store.request_scope(holder, &mints(), "again", &cause(15)).await.expect("an answer"));
+    assert_eq!(refuse(ScopeRefusal::Deny).await, Some(Refused::default()));
+    assert_eq!((partner.count("scope.approve").await, partner.count("scope.deny").await), (2, 1));
+    let nobody = Holder::App(crate::types::AppId::generate(START, &ENTROPY));
+    assert!(!store.request_scope(&nobody, &mints(), "", &cause(16)).await.expect("an answer"));
+    assert!(!store.approve_scope(&nobody, &mints(), after(99), None, &cause(16)).await.expect("an answer"));
+    let stranger = client(None, crate::store::ClientOrigin::Dynamic);
+    store.create_client(&stranger, None, &cause(0)).await.expect("a client");
+    let stranger = Holder::Client(stranger.id);
+    assert!(!store.approve_scope(&stranger, &mints(), after(99), None, &cause(16)).await.expect("an answer"));
+}
+
+pub(crate) async fn withdrawal_ends_grants_that_hold_the_scope_and_keys(store: SharedStore) {
+    let partner = Partner::new(store).await;
+    let store = &partner.world.store;
+    let without = Grant { client: partner.client.id.clone(), scopes: scopes("logs:read"), ..partner.world.wanted(2) };
+    partner.world.consent_to(&without, 2).await;
+    let (key, _, minted) = partner.mint(3).await;
+    assert_eq!(minted, Minted::Done);
+    let refused = store.refuse_scope(&partner.holder, &mints(), ScopeRefusal::Withdraw, Some("misused"), &cause(4)).await;
+    assert_eq!(refused.expect("an answer"), Some(Refused { grants: 1, keys: 1 }));
+    let ended = GrantState::Revoked { at: after(4), reason: RevokeReason::Policy };
+    assert_eq!(partner.world.state_of(&partner.grant).await, ended);
+    assert_eq!(partner.world.state_of(&without).await, GrantState::Live);
+    assert_eq!(partner.state(&key).await, ApiKeyState::Disabled { at: after(4), reason: DisableReason::Withdrawal });
+    for name in ["scope.withdraw", "grant.revoke.policy", "api_key.disable"] {
+        assert_eq!(partner.count(name).await, 1, "{name}");
+    }
+}
+
+pub(crate) async fn withdrawal_beats_what_runs_at_the_same_time(store: SharedStore) {
+    let partner = Partner::new(store).await;
+    let store = &partner.world.store;
+    for round in 0..8 {
+        let (approved, at) = (after(9000), cause(20 + round));
+        assert!(store.approve_scope(&partner.holder, &mints(), approved, None, &at).await.expect("an answer"));
+        let grant = Partner::authorize(&partner.world, &partner.client, 20 + round).await;
+        let code = partner.world.consent_to(&Grant { id: wanted_id(), ..grant.clone() }, 20 + round).await;
+        let token = refresh_token(20);
+        store.redeem_code(&code, &grant.client, Some(&token), MINUTE, &at).await.expect("redeemed");
+        let mine = Partner { world: World::of(&partner.world), grant, ..partner.same() };
+        let (successor, scope) = (refresh_token(21), mints());
+        let withdraw = store.refuse_scope(&partner.holder, &scope, ScopeRefusal::Withdraw, None, &at);
+        let rotate = store.rotate_refresh(&token.hash, &partner.client.id, &successor, MINUTE, &at);
+        let (_, minted, rotated) = futures::join!(withdraw, mine.mint(20 + round), rotate);
+        rotated.expect("an answer");
+        if minted.2 == Minted::Done {
+            assert!(matches!(partner.state(&minted.0).await, ApiKeyState::Disabled { .. }), "round {round}");
+        }
+        let again = store.rotate_refresh(&successor.hash, &partner.client.id, &refresh_token(22), MINUTE, &at).await;
+        assert!(matches!(again.expect("an answer"), Rotate::Unknown), "round {round}");
+    }
+}
+
+pub(crate) async fn the_first_consent_installs(store: SharedStore) {
+    let partner = Partner::new(store).await;
+    let (store, org) = (&partner.world.store, &partner.world.org.id);
+    let installs = store.installs(org).await.expect("installs");
+    let [install] = installs.as_slice() else { panic!("{installs:?}") };
+    assert_eq!((&install.app, install.at, &install.by), (&partner.app.id, after(1), &Some(partner.world.user.id.clone())));
+    Partner::authorize(&partner.world, &partner.client, 2).await;
+    partner.world.consent(3).await;
+    assert_eq!(store.installs(org).await.expect("installs"), installs, "neither a second one nor a client without an app");
+    assert_eq!(partner.count("app.install").await, 1);
+    assert_eq!(store.footing(org, &partner.app.id, after(4)).await.expect("counts"), Footing { grants: 2, users: 1, keys: 0 });
+}
+
+pub(crate) async fn an_administrator_installs_ahead(store: SharedStore) {
+    let world = World::new(store).await;
+    let (store, beta) = (&world.store, org("beta"));
+    store.create_org(&beta, &cause(0)).await.expect("an organization");
+    let (app, client) = app(&world.org.id, "logs:read");
+    store.create_app(&app, &client, None, Via::Hand, &cause(0)).await.expect("an app");
+    store.set_new_clients(&beta.id, crate::store::NewClients::Approval, &cause(0)).await.expect("an answer");
+    let stance = async || store.client_policy(&beta.id, &client.id).await.expect("a policy").stance;
+    assert_eq!(stance().await, Stance::Pending);
+    assert!(store.install_app(&beta.id, &app.id, &cause(1)).await.expect("an answer"));
+    assert!(!store.install_app(&beta.id, &app.id, &cause(2)).await.expect("an answer"));
+    assert_eq!(stance().await, Stance::Allowed);
+    assert_eq!(store.uninstall_app(&beta.id, &app.id, &cause(3)).await.expect("an answer"), Some(Footing::default()));
+    assert_eq!(store.uninstall_app(&beta.id, &app.id, &cause(4)).await.expect("an answer"), None);
+    store.decide_client(&beta.id, &client.id, Verdict::Block, &cause(5)).await.expect("an answer");
+    assert!(store.install_app(&beta.id, &app.id, &cause(6)).await.expect("an answer"));
+    assert_eq!(stance().await, Stance::Blocked, "what was blocked stays so");
+    store.delete_app(&app.id, &cause(7)).await.expect("an answer");
+    store.uninstall_app(&beta.id, &app.id, &cause(8)).await.expect("an answer");
+    assert!(!store.install_app(&beta.id, &app.id, &cause(9)).await.expect("an answer"), "it is gone");
+}
+
+pub(crate) async fn uninstalling_ends_everything_at_once(store: SharedStore) {
+    let partner = Partner::new(store).await;
+    let (store, org) = (&partner.world.store, &partner.world.org.id);
+    let (other, _) = partner.world.consent(2).await;
+    let (key, hash, _) = partner.mint(3).await;
+    let before = store.feed_position().await.expect("a position");
+    let ended = store.uninstall_app(org, &partner.app.id, &cause(4)).await.expect("an answer");
+    assert_eq!(ended, Some(Footing { grants: 1, users: 1, keys: 1 }));
+    assert!(partner.world.feed_since(before).await.contains(&Subject::Client { id: partner.client.id.clone() }));
+    let revoked = GrantState::Revoked { at: after(4), reason: RevokeReason::Uninstalled };
+    assert_eq!(partner.world.state_of(&partner.grant).await, revoked);
+    assert_eq!(partner.world.state_of(&other).await, GrantState::Live);
+    assert_eq!(partner.state(&key).await, ApiKeyState::Disabled { at: after(4), reason: DisableReason::Uninstall });
+    assert!(!store.api_key_facts(&hash).await.expect("an answer").expect("the key is there").installed);
+    assert_eq!(partner.mint(5).await.2, Minted::Ended);
+    for name in ["app.uninstall", "grant.revoke.uninstall", "api_key.disable"] {
+        assert_eq!(partner.count(name).await, 1, "{name}");
+    }
+    Partner::authorize(&partner.world, &partner.client, 6).await;
+    assert_eq!(store.installs(org).await.expect("installs").len(), 1, "authorizing again installs again");
+    assert_eq!(store.client(&partner.client.id).await.expect("an answer").map(|c| c.state), Some(ClientState::Active));
+}
+
+pub(crate) async fn nothing_outlives_uninstalling(store: SharedStore) {
+    let partner = Partner::new(store).await;
+    let (store, org, app) = (&partner.world.store, &partner.world.org.id, &partner.app.id);
+    for round in 10..18 {
+        let grant = Partner::authorize(&partner.world, &partner.client, round).await;
+        let mine = Partner { world: World::of(&partner.world), grant, ..partner.same() };
+        let at = cause(round);
+        let consent = Partner::authorize(&partner.world, &partner.client, round);
+        let (_, minted, _) = futures::join!(store.uninstall_app(org, app, &at), mine.mint(round), consent);
+        if minted.2 == Minted::Done {
+            assert!(matches!(partner.state(&minted.0).await, ApiKeyState::Disabled { .. }), "round {round}");
+        }
+        let left = store.footing(org, app, after(round)).await.expect("counts");
+        let installed = !store.installs(org).await.expect("installs").is_empty();
+        assert!(installed || left == Footing::default(), "round {round}: {left:?} of what is not installed");
+        assert_eq!(left.keys, 0, "round {round}");
+    }
+}
+
+pub(crate) async fn removing_an_app_disables_its_keys(store: SharedStore) {
+    let partner = Partner::new(store).await;
+    let (key, ..) = partner.mint(2).await;
+    assert!(partner.world.store.delete_app(&partner.app.id, &cause(3)).await.expect("an answer"));
+    assert_eq!(partner.state(&key).await, ApiKeyState::Disabled { at: after(3), reason: DisableReason::AppDeleted });
+}
+
+pub(crate) async fn the_use_of_keys_is_noted(store: SharedStore) {
+    let partner = Partner::new(store).await;
+    let store = &partner.world.store;
+    let (key, ..) = partner.mint(2).await;
+    let used = |seconds: u64| {
+        let mut record = call(Some(&partner.grant), "loki", crate::record::Decision::Allowed, seconds);
+        record.actor.token = Some(key.id.to_string());
+        record
+    };
+    let last = async || -> Option<Timestamp> {
+        store.api_key(&key.id).await.expect("an answer").expect("the key is there").last_used_at
+    };
+    assert_eq!(last().await, None);
+    store.append_audit(&[used(9), used(7)]).await.expect("stored");
+    assert_eq!(last().await, Some(after(9)));
+    store.append_audit(&[used(8)]).await.expect("stored");
+    assert_eq!(last().await, Some(after(9)));
+}
+
+fn wanted_id() -> crate::types::GrantId {
+    crate::types::GrantId::generate(START, &ENTROPY)
+}
+
+impl World {
+    fn of(other: &Self) -> Self {
+        let (store, org) = (other.store.clone(), other.org.clone());
+        Self { store, org, user: other.user.clone(), client: other.client.clone() }
+    }
+}
+
+impl Partner {
+    fn same(&self) -> Self {
+        Self {
+            world: World::of(&self.world),
+            app: self.app.clone(),
+            client: self.client.clone(),
+            grant: self.grant.clone(),
+            holder: self.holder.clone(),
+        }
+    }
+}

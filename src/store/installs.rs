@@ -1,0 +1,46 @@
+//! Which apps organizations have, and how they part with them.
+
+use async_trait::async_trait;
+
+use super::StoreError;
+use crate::record::Cause;
+use crate::types::{AppId, OrgId, Timestamp, UserId};
+
+/// An app in an organization.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Install {
+    /// The organization.
+    pub org: OrgId,
+    /// The app.
+    pub app: AppId,
+    /// Since when.
+    pub at: Timestamp,
+    /// Through whom: who consented first, or the administrator who said so.
+    pub by: Option<UserId>,
+}
+
+/// What an app has in an organization, or what ended when it was uninstalled there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Footing {
+    /// Live grants.
+    pub grants: u64,
+    /// The users they are of.
+    pub users: u64,
+    /// API keys that work.
+    pub keys: u64,
+}
+
+/// Verbs on installations. The first consent to a client of an app installs it, in the transaction of the consent.
+#[async_trait]
+pub trait InstallStore {
+    /// Installs an app before anybody consents, and lets its clients through the organization's approval; `false` when it is
+    /// installed, or there is no such app.
+    async fn install_app(&self, org: &OrgId, app: &AppId, cause: &Cause) -> Result<bool, StoreError>;
+    /// Ends everything that an app has in an organization, at once: its grants, its API keys, the installation. `None` when it has
+    /// nothing there.
+    async fn uninstall_app(&self, org: &OrgId, app: &AppId, cause: &Cause) -> Result<Option<Footing>, StoreError>;
+    /// The apps that an organization has, the latest first.
+    async fn installs(&self, org: &OrgId) -> Result<Vec<Install>, StoreError>;
+    /// What an app has in an organization.
+    async fn footing(&self, org: &OrgId, app: &AppId, at: Timestamp) -> Result<Footing, StoreError>;
+}

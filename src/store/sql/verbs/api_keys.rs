@@ -1,0 +1,221 @@
+//! API keys.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+
+use super::super::fault::Doing;
+use super::super::values::{json, word};
+use super::engine::{Engine, Tx};
+use super::rows::{self, Fields};
+use super::{installs, scope_requests};
+use crate::record::{Cause, ControlEvent, Operation};
+use crate::store::{ApiKey, ApiKeyFacts, ApiKeyStore, DisableReason, Holder, Minted, StoreError, Subject};
+use crate::types::{API_KEYS_WRITE, ApiKeyId, AppId, ClientId, HashedToken, OrgId, Timestamp};
+
+/// Which keys are disabled.
+#[derive(Clone, Copy)]
+pub(super) enum Disabling<'a> {
+    /// One; with an organization, only that one's.
+    One(&'a ApiKeyId, Option<&'a OrgId>),
+    /// Those of an app.
+    App(&'a AppId),
+    /// Those of an app in an organization.
+    AppIn(&'a OrgId, &'a AppId),
+}
+
+macro_rules! disabling {
+    ($which:literal) => {
+        concat!(
+            "UPDATE api_keys SET disabled_at = $1, disable_reason = $2 WHERE disabled_at IS NULL AND ",
+            $which,
+            " RETURNING id, org_id, client_id, name, last4"
+        )
+    };
+}
+
+/// Disables keys that work, each with a record in its own organization. Nodes forget what they know of the clients that made
+/// them.
+pub(super) async fn disable(tx: &mut Tx<'_>, which: Disabling<'_>, reason: DisableReason) -> Result<u64, StoreError> {
+    let statement = match which {
+        Disabling::One(..) => disabling!("id = $3 AND org_id = COALESCE($4, org_id)"),
+        Disabling::App(_) => disabling!("app_id = $3"),
+        Disabling::AppIn(..) => disabling!("app_id = $3 AND org_id = $4"),
+    };
+    let query = sqlx::query(statement).bind(tx.cause.at.millis()).bind(word(&reason)?);
+    let query = match which {
+        Disabling::One(id, org) => query.bind(id.as_str()).bind(org.map(|o| o.as_str().to_owned())),
+        Disabling::App(app) => query.bind(app.as_str()),
+        Disabling::AppIn(org, app) => query.bind(app.as_str()).bind(org.as_str()),
+    };
+    let rows = query.fetch_all(tx.connection()).await.doing("disable API keys")?;
+    let why = match reason {
+        DisableReason::Hand => "",
+        DisableReason::Uninstall => "; its application was uninstalled",
+        DisableReason::Withdrawal => "; its application may no longer make keys",
+        DisableReason::AppDeleted => "; its application was removed",
+    };
+    for row in &rows {
+        let fields = Fields::of(row, "api_keys", "id");
+        let (org, id) = (fields.parsed("org_id", OrgId::parse)?, fields.parsed("id", ApiKeyId::parse)?);
+        tx.touch(Subject::Client { id: fields.parsed("client_id", ClientId::parse)? });
+        let comment = format!("{}, ends in {}{why}", fields.value::<&str>("name")?, fields.value::<&str>("last4")?);
+        tx.record(Some(&org), ControlEvent::done(Operation::ApiKeyDisable).on("api_key", id.as_str()).with_comment(comment));
+    }
+    Ok(rows.len() as u64)
+}
+
+/// Keeps the grant from ending until this transaction has.
+async fn hold_grant(tx: &mut Tx<'_>, key: &ApiKey) -> Result<bool, StoreError> {
+    let at = tx.cause.at.millis();
+    let done = sqlx::query(
+        "UPDATE grants SET id = id WHERE id = $1 AND org_id = $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $3)",
+    )
+    .bind(key.grant.as_str())
+    .bind(key.org.as_str())
+    .bind(at)
+    .execute(tx.connection())
+    .await
+    .doing("hold a grant")?;
+    Ok(done.rows_affected() > 0)
+}
+
+async fn insert(tx: &mut Tx<'_>, key: &ApiKey, hash: &HashedToken) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "INSERT INTO api_keys (id, hash, last4, name, org_id, app_id, client_id, grant_id, user_id, scopes, resources, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+         ON CONFLICT (org_id, app_id) WHERE disabled_at IS NULL DO NOTHING",
+    )
+    .bind(key.id.as_str())
+    .bind(&hash.bytes()[..])
+    .bind(&key.last4)
+    .bind(&key.name)
+    .bind(key.org.as_str())
+    .bind(key.app.as_str())
+    .bind(key.client.as_str())
+    .bind(key.grant.as_str())
+    .bind(key.user.as_str())
+    .bind(json(&key.scopes)?)
+    .bind(json(&key.resources)?)
+    .bind(key.created_at.millis())
+    .execute(tx.connection())
+    .await
+    .doing("write an API key")?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// The key that works for an app in an organization.
+async fn taken(tx: &mut Tx<'_>, key: &ApiKey) -> Result<Option<ApiKey>, StoreError> {
+    let row = sqlx::query(concat!(
+        "SELECT ",
+        api_key_columns!(),
+        " FROM api_keys k WHERE k.org_id = $1 AND k.app_id = $2 AND k.disabled_at IS NULL"
+    ))
+    .bind(key.org.as_str())
+    .bind(key.app.as_str())
+    .fetch_optional(tx.connection())
+    .await
+    .doing("read an API key")?;
+    row.as_ref().map(rows::api_key).transpose()
+}
+
+/// Notes when keys were last used.
+pub(super) async fn used(connection: &mut super::Connection, keys: &BTreeMap<&str, Timestamp>) -> Result<(), StoreError> {
+    for (id, at) in keys {
+        sqlx::query("UPDATE api_keys SET last_used_at = $1 WHERE id = $2 AND (last_used_at IS NULL OR last_used_at < $1)")
+            .bind(at.millis())
+            .bind(*id)
+            .execute(&mut *connection)
+            .await
+            .doing("note the use of an API key")?;
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl ApiKeyStore for Engine {
+    async fn mint_api_key(&self, key: &ApiKey, hash: &HashedToken, cause: &Cause) -> Result<Minted, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        // Whoever withdraws, uninstalls or revokes at the same time either comes first and is seen here, or waits and sees the key.
+        if !scope_requests::hold(&mut tx, &Holder::App(key.app.clone()), API_KEYS_WRITE).await? {
+            return Ok(Minted::NotApproved);
+        }
+        if !installs::hold(&mut tx, &key.org, &key.app).await? || !hold_grant(&mut tx, key).await? {
+            return Ok(Minted::Ended);
+        }
+        if !insert(&mut tx, key, hash).await? {
+            return Ok(taken(&mut tx, key).await?.map_or(Minted::Ended, |k| Minted::Taken(Box::new(k))));
+        }
+        let event = ControlEvent::done(Operation::ApiKeyMint).on("api_key", key.id.as_str()).with_scopes(key.scopes.clone());
+        tx.record(Some(&key.org), event.with_comment(format!("{}, ends in {}", key.name, key.last4)));
+        tx.commit().await?;
+        Ok(Minted::Done)
+    }
+
+    async fn api_key_facts(&self, hash: &HashedToken) -> Result<Option<ApiKeyFacts>, StoreError> {
+        let row = sqlx::query(concat!(
+            "SELECT ",
+            api_key_columns!(),
+            ", ",
+            user_columns!(),
+            ", ",
+            org_columns!(),
+            ", ",
+            client_columns!(),
+            ", ",
+            policy_columns!("k.org_id"),
+            ", ",
+            approvals_column!(),
+            ", i.app_id AS i_app_id FROM api_keys k JOIN users u ON u.id = k.user_id JOIN orgs o ON o.id = k.org_id \
+             JOIN clients c ON c.id = k.client_id \
+             LEFT JOIN client_policies p ON p.org_id = k.org_id AND p.client_id = k.client_id \
+             LEFT JOIN org_policies q ON q.org_id = k.org_id \
+             LEFT JOIN installs i ON i.org_id = k.org_id AND i.app_id = k.app_id WHERE k.hash = $1"
+        ))
+        .bind(&hash.bytes()[..])
+        .fetch_optional(&self.read)
+        .await
+        .doing("read an API key")?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(ApiKeyFacts {
+            key: rows::api_key(&row)?,
+            user: rows::user(&row)?,
+            org: rows::org(&row)?,
+            client: rows::client(&row)?,
+            policy: rows::policy(&row)?,
+            approvals: rows::approvals(&row)?,
+            installed: Fields::of(&row, "installs", "k_id").value::<Option<&str>>("i_app_id")?.is_some(),
+        }))
+    }
+
+    async fn api_key(&self, id: &ApiKeyId) -> Result<Option<ApiKey>, StoreError> {
+        let row = sqlx::query(concat!("SELECT ", api_key_columns!(), " FROM api_keys k WHERE k.id = $1"))
+            .bind(id.as_str())
+            .fetch_optional(&self.read)
+            .await
+            .doing("read an API key")?;
+        row.as_ref().map(rows::api_key).transpose()
+    }
+
+    async fn api_keys(&self, org: Option<&OrgId>) -> Result<Vec<ApiKey>, StoreError> {
+        let rows = sqlx::query(concat!(
+            "SELECT ",
+            api_key_columns!(),
+            " FROM api_keys k WHERE k.org_id = COALESCE($1, k.org_id) ORDER BY k.created_at DESC, k.id DESC"
+        ))
+        .bind(org.map(OrgId::as_str))
+        .fetch_all(&self.read)
+        .await
+        .doing("list API keys")?;
+        rows.iter().map(rows::api_key).collect()
+    }
+
+    async fn disable_api_key(&self, id: &ApiKeyId, org: Option<&OrgId>, cause: &Cause) -> Result<bool, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        if disable(&mut tx, Disabling::One(id, org), DisableReason::Hand).await? == 0 {
+            return Ok(false);
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+}

@@ -1,0 +1,160 @@
+//! Which apps organizations have.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+
+use super::super::fault::Doing;
+use super::api_keys::{Disabling, disable};
+use super::engine::{Engine, Tx};
+use super::revocation::{Ending, end};
+use super::rows::Fields;
+use crate::record::{Cause, ControlEvent, Operation};
+use crate::store::{DisableReason, Footing, Grant, Install, InstallStore, RevokeReason, StoreError, Subject};
+use crate::types::{AppId, ClientId, OrgId, Timestamp, UserId};
+
+/// Keeps an app from being uninstalled until this transaction has ended; `false` when it is not installed.
+pub(super) async fn hold(tx: &mut Tx<'_>, org: &OrgId, app: &AppId) -> Result<bool, StoreError> {
+    let done = sqlx::query("UPDATE installs SET app_id = app_id WHERE org_id = $1 AND app_id = $2")
+        .bind(org.as_str())
+        .bind(app.as_str())
+        .execute(tx.connection())
+        .await
+        .doing("hold an installation")?;
+    Ok(done.rows_affected() > 0)
+}
+
+async fn insert(tx: &mut Tx<'_>, org: &OrgId, app: &AppId, by: Option<&UserId>) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "INSERT INTO installs (org_id, app_id, installed_at, installed_by) SELECT $1, a.id, $3, $4 FROM apps a \
+         WHERE a.id = $2 AND a.deleted_at IS NULL ON CONFLICT (org_id, app_id) DO NOTHING",
+    )
+    .bind(org.as_str())
+    .bind(app.as_str())
+    .bind(tx.cause.at.millis())
+    .bind(by.map(UserId::as_str))
+    .execute(tx.connection())
+    .await
+    .doing("install an app")?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Installs the app of a client that somebody agrees to, unless it is installed. Before the grant is written: whoever uninstalls
+/// at the same time either came first, or waits and sees the grant.
+pub(super) async fn by_consent(tx: &mut Tx<'_>, grant: &Grant) -> Result<(), StoreError> {
+    let app: Option<Option<String>> = sqlx::query_scalar("SELECT app_id FROM clients WHERE id = $1")
+        .bind(grant.client.as_str())
+        .fetch_optional(tx.connection())
+        .await
+        .doing("read the app of a client")?;
+    let Some(app) = app.flatten() else { return Ok(()) };
+    let app = AppId::parse(&app).map_err(|_| StoreError::Inconsistent { table: "clients", column: "app_id", row: app })?;
+    if hold(tx, &grant.org, &app).await? {
+        return Ok(());
+    }
+    if insert(tx, &grant.org, &app, Some(&grant.user)).await? {
+        let event = ControlEvent::done(Operation::AppInstall).on("app", app.as_str());
+        tx.record(Some(&grant.org), event.with_comment("by its first consent"));
+        return Ok(());
+    }
+    // Somebody else's consent was quicker.
+    hold(tx, &grant.org, &app).await.map(drop)
+}
+
+/// The clients of an app, whose tokens and keys nodes read again.
+async fn touch(tx: &mut Tx<'_>, app: &AppId) -> Result<(), StoreError> {
+    let clients: Vec<String> = sqlx::query_scalar("SELECT id FROM clients WHERE app_id = $1")
+        .bind(app.as_str())
+        .fetch_all(tx.connection())
+        .await
+        .doing("read the clients of an app")?;
+    for id in clients {
+        let id = ClientId::parse(&id).map_err(|_| StoreError::Inconsistent { table: "clients", column: "id", row: id })?;
+        tx.touch(Subject::Client { id });
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl InstallStore for Engine {
+    async fn install_app(&self, org: &OrgId, app: &AppId, cause: &Cause) -> Result<bool, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        if !insert(&mut tx, org, app, cause.actor.user.as_ref()).await? {
+            return Ok(false);
+        }
+        sqlx::query(
+            "INSERT INTO client_policies (org_id, client_id, stance) SELECT $1, c.id, 'allowed' FROM clients c \
+             WHERE c.app_id = $2 AND c.deleted_at IS NULL ON CONFLICT (org_id, client_id) DO UPDATE SET stance = 'allowed', \
+             asked_by = NULL, asked_at = NULL WHERE client_policies.stance IS NULL OR client_policies.stance = 'pending'",
+        )
+        .bind(org.as_str())
+        .bind(app.as_str())
+        .execute(tx.connection())
+        .await
+        .doing("let the clients of an app through")?;
+        touch(&mut tx, app).await?;
+        tx.record(Some(org), ControlEvent::done(Operation::AppInstall).on("app", app.as_str()));
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn uninstall_app(&self, org: &OrgId, app: &AppId, cause: &Cause) -> Result<Option<Footing>, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        let done = sqlx::query("DELETE FROM installs WHERE org_id = $1 AND app_id = $2")
+            .bind(org.as_str())
+            .bind(app.as_str())
+            .execute(tx.connection())
+            .await
+            .doing("uninstall an app")?;
+        let ended = end(&mut tx, Ending::AppIn(org, app), RevokeReason::Uninstalled).await?;
+        let keys = disable(&mut tx, Disabling::AppIn(org, app), DisableReason::Uninstall).await?;
+        if done.rows_affected() == 0 && ended.is_empty() && keys == 0 {
+            return Ok(None);
+        }
+        let users = ended.iter().map(|e| &e.user).collect::<HashSet<_>>().len();
+        let footing = Footing { grants: ended.len() as u64, users: users as u64, keys };
+        touch(&mut tx, app).await?;
+        let comment = format!("{} grants of {} users revoked, {} API keys disabled", footing.grants, footing.users, footing.keys);
+        tx.record(Some(org), ControlEvent::done(Operation::AppUninstall).on("app", app.as_str()).with_comment(comment));
+        tx.commit().await?;
+        Ok(Some(footing))
+    }
+
+    async fn installs(&self, org: &OrgId) -> Result<Vec<Install>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT org_id, app_id, installed_at, installed_by FROM installs WHERE org_id = $1 \
+             ORDER BY installed_at DESC, app_id DESC",
+        )
+        .bind(org.as_str())
+        .fetch_all(&self.read)
+        .await
+        .doing("list installations")?;
+        let install = |row| {
+            let fields = Fields::of(row, "installs", "app_id");
+            Ok(Install {
+                org: fields.parsed("org_id", OrgId::parse)?,
+                app: fields.parsed("app_id", AppId::parse)?,
+                at: fields.time("installed_at")?,
+                by: fields.maybe_parsed("installed_by", UserId::parse)?,
+            })
+        };
+        rows.iter().map(install).collect()
+    }
+
+    async fn footing(&self, org: &OrgId, app: &AppId, at: Timestamp) -> Result<Footing, StoreError> {
+        let row = sqlx::query(
+            "SELECT COUNT(*) AS grants, COUNT(DISTINCT user_id) AS users, (SELECT COUNT(*) FROM api_keys k \
+             WHERE k.org_id = $1 AND k.app_id = $2 AND k.disabled_at IS NULL) AS api_keys FROM grants WHERE org_id = $1 \
+             AND client_id IN (SELECT id FROM clients WHERE app_id = $2) AND revoked_at IS NULL \
+             AND (expires_at IS NULL OR expires_at > $3)",
+        )
+        .bind(org.as_str())
+        .bind(app.as_str())
+        .bind(at.millis())
+        .fetch_one(&self.read)
+        .await
+        .doing("count what an app has")?;
+        let fields = Fields::of(&row, "installs", "grants");
+        Ok(Footing { grants: fields.count("grants")?, users: fields.count("users")?, keys: fields.count("api_keys")? })
+    }
+}

@@ -1,0 +1,339 @@
+//! API keys: made through a private scope, good for pushing into one organization, gone the moment what they rest on is.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tollgate::record::{Event, json};
+use tollgate::store::{
+    App, AppClient, AppState, Client, ClientAuth, ClientState, Definition, Holder, Maturity, Org, ScopeRefusal, Stage, Verdict,
+    Via,
+};
+use tollgate::types::{API_KEYS_WRITE, ApiKeyId, AppId, AppUuid, ClientId, ScopeToken};
+
+use crate::harness::audit::{call, reason};
+use crate::harness::http1::{Conn, Request, Response};
+use crate::harness::{Caller, Gateway};
+
+const SCOPES: &str = "metrics:read metrics:write api_keys:write";
+const PUSH: &str = "/prometheus/api/v1/write";
+const QUERY: &str = "/prometheus/api/v1/query?query=up";
+
+/// An app of one organization that members of others authorized.
+struct Partner {
+    gw: Gateway,
+    app: App,
+    client: Client,
+    /// A user who gave it everything.
+    caller: Caller,
+}
+
+impl Partner {
+    async fn new() -> Self {
+        let gw = Gateway::start().await;
+        let acme = gw.org("acme").await;
+        let (app, client) = app(&gw, &acme).await;
+        let partner = Self { caller: member(&gw, &acme, &client).await, gw, app, client };
+        partner.approve(3600).await;
+        partner
+    }
+
+    fn holder(&self) -> Holder {
+        Holder::App(self.app.id.clone())
+    }
+
+    async fn approve(&self, seconds: u64) {
+        let node = &self.gw.running.node;
+        let until = node.now().plus(Duration::from_secs(seconds));
+        let done = node.store.approve_scope(&self.holder(), &mints(), until, None, &node.own_cause()).await;
+        assert!(done.expect("an answer"));
+        node.settle().await.expect("the change is applied");
+    }
+
+    async fn send(&self, request: &Request) -> Response {
+        Conn::open(self.gw.running.public).await.ask(request).await
+    }
+
+    async fn mint(&self, caller: &Caller, idempotency: Option<&str>) -> Response {
+        let mut request = Request::new("POST", "/api/v1/api_keys").bearer(&caller.token);
+        if let Some(key) = idempotency {
+            request = request.header("Idempotency-Key", key);
+        }
+        self.send(&request.body("")).await
+    }
+
+    /// The value and the id of a key that was just made.
+    async fn key(&self, caller: &Caller) -> (String, ApiKeyId) {
+        let made = self.mint(caller, None).await;
+        assert_eq!(made.status, 201, "{made:?}");
+        let body = made.json();
+        let text = |name: &str| body[name].as_str().unwrap_or_else(|| panic!("no {name}: {body}")).to_owned();
+        (text("key"), ApiKeyId::parse(&text("id")).expect("an id"))
+    }
+
+    async fn push(&self, key: &str) -> Response {
+        self.send(&Request::new("POST", PUSH).bearer(key).body("samples")).await
+    }
+
+    /// The reason for which a key is refused.
+    async fn refused(&self, key: &str) -> String {
+        let answer = self.push(key).await;
+        assert_eq!(answer.status, 401, "{answer:?}");
+        assert!(answer.header("www-authenticate").is_some_and(|h| h.contains("invalid_token")), "{answer:?}");
+        answer.reason().expect("a reason")
+    }
+}
+
+fn mints() -> ScopeToken {
+    ScopeToken::parse(API_KEYS_WRITE).expect("a scope")
+}
+
+/// An app as its organization makes it, with its draft client.
+async fn app(gw: &Gateway, org: &Org) -> (App, Client) {
+    let node = &gw.running.node;
+    let plain = gw.client(None).await;
+    let draft = Definition {
+        name: "Acme Agent".into(),
+        redirect_uris: plain.redirect_uris.clone(),
+        scopes: crate::harness::world::scopes(SCOPES),
+        ..Definition::default()
+    };
+    let app = App {
+        id: AppId::generate(node.now(), &*node.entropy),
+        org: org.id.clone(),
+        uuid: AppUuid::generate(&*node.entropy),
+        draft,
+        revision: 1,
+        maturity: Maturity::InWork,
+        state: AppState::Active,
+        draft_client: ClientId::generate(node.now(), &*node.entropy),
+        published_client: None,
+        version: 0,
+        created_at: node.now(),
+        changed_at: node.now(),
+    };
+    let client = Client {
+        id: app.draft_client.clone(),
+        org: Some(org.id.clone()),
+        app: Some(AppClient { app: app.id.clone(), stage: Stage::Draft }),
+        name: app.draft.name.clone(),
+        auth: ClientAuth::None,
+        scopes: Some(app.draft.scopes.clone()),
+        ..plain
+    };
+    node.store.create_app(&app, &client, None, Via::Hand, &node.own_cause()).await.expect("an app");
+    (app, client)
+}
+
+/// An administrator of `org` who gave the client everything.
+async fn member(gw: &Gateway, org: &Org, client: &Client) -> Caller {
+    let user = gw.user(&format!("ada@{}.test", org.slug)).await;
+    gw.member(org, &user, &["admin"]).await;
+    gw.grant_to(org, &user, client, SCOPES).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_pushes_and_does_nothing_else() {
+    let partner = Partner::new().await;
+    let (key, id) = partner.key(&partner.caller).await;
+    assert!(key.starts_with("tg_ak_"), "scanners know it");
+    let answer = partner.push(&key).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let seen = partner.gw.upstream.last();
+    assert_eq!(seen.header("x-scope-orgid"), "tenant-acme", "exactly one tenant");
+    assert!(!seen.text().contains("tg_ak_"), "the key stays here: {}", seen.text());
+    assert_eq!(String::from_utf8_lossy(&seen.body), "samples");
+    let record = partner.gw.record_of(&answer).await;
+    let (actor, caller) = (&record.actor, &partner.caller);
+    assert_eq!((actor.token.as_deref(), &actor.grant), (Some(id.as_str()), &Some(caller.grant.id.clone())));
+    assert_eq!((&record.org, &actor.user), (&Some(caller.org.id.clone()), &Some(caller.user.id.clone())));
+    let shown = json(&record);
+    assert_eq!(shown["actor"]["invoked_by"], "api_key", "{shown}");
+
+    // Everything else takes tokens.
+    for (method, path) in [("GET", QUERY), ("GET", "/prometheus/nothing"), ("GET", "/api/v1/me")] {
+        let answer = partner.send(&Request::new(method, path).bearer(&key).body("")).await;
+        assert_eq!((answer.status, answer.reason().as_deref()), (401, Some("key_not_accepted")), "{method} {path}: {answer:?}");
+    }
+    let wrong = partner.send(&Request::get(QUERY).bearer(&key)).await;
+    let record = partner.gw.record_of(&wrong).await;
+    assert_eq!(
+        (reason(&record), &record.org),
+        ("key_not_accepted", &Some(caller.org.id.clone())),
+        "its organization learns of it"
+    );
+    assert!(call(&record).route.is_none());
+    assert_eq!(partner.push(&caller.token).await.status, 200, "tokens go everywhere");
+    let mistyped = format!("{}x", &key[..key.len() - 1]);
+    let mistyped = if mistyped == key { format!("{}y", &key[..key.len() - 1]) } else { mistyped };
+    assert_eq!(partner.refused(&mistyped).await, "token_malformed");
+    partner.gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_organization_and_an_app_have_one_key() {
+    let partner = Partner::new().await;
+    let first = partner.mint(&partner.caller, Some("k")).await;
+    let again = partner.mint(&partner.caller, Some("k")).await;
+    assert_eq!((first.status, again.status, &first.body), (201, 201, &again.body), "a lost answer comes again");
+    let made: Value = first.json();
+    for (name, value) in [
+        ("name", "Key of app Acme Agent"),
+        ("app", partner.app.id.as_str()),
+        ("client", partner.client.id.as_str()),
+        ("grant", partner.caller.grant.id.as_str()),
+        ("user", partner.caller.user.id.as_str()),
+        ("state", "live"),
+        ("scopes", "metrics:write"),
+    ] {
+        let shown = &made[name];
+        assert!(shown == value || *shown == serde_json::json!([value]), "{name}: {made}");
+    }
+    let key = made["key"].as_str().expect("the key");
+    assert!(key.ends_with(made["last4"].as_str().expect("four characters")), "{made}");
+    let taken = partner.mint(&partner.caller, None).await;
+    let (status, text) = (taken.status, String::from_utf8_lossy(&taken.body).into_owned());
+    let id = made["id"].as_str().expect("an id");
+    assert!(status == 409 && text.contains(id) && text.contains("/orgs/acme/applications/"), "{status} {text}");
+    assert!(!text.contains(key), "{text}");
+    // Its administrator sees and ends it; somebody else's does not know of it.
+    let beta = partner.gw.org("beta").await;
+    let administrator = partner.gw.client(None).await;
+    let admin = partner.gw.grant_to(&partner.caller.org, &partner.caller.user, &administrator, "grants:read grants:write").await;
+    let bob = partner.gw.user("bob@beta.test").await;
+    partner.gw.member(&beta, &bob, &["admin"]).await;
+    let stranger = partner.gw.grant_to(&beta, &bob, &administrator, "grants:read grants:write").await;
+    let path = format!("/api/v1/api_keys/{id}");
+    for (caller, method, status) in [
+        (&stranger, "GET", 404),
+        (&stranger, "DELETE", 404),
+        (&admin, "GET", 200),
+        (&admin, "DELETE", 204),
+        (&admin, "DELETE", 204),
+    ] {
+        let answer = partner.send(&Request::new(method, &path).bearer(&caller.token)).await;
+        assert_eq!(answer.status, status, "{method}: {answer:?}");
+        assert!(!String::from_utf8_lossy(&answer.body).contains(key), "{answer:?}");
+    }
+    assert_eq!(partner.refused(key).await, "key_disabled");
+    let list = |caller: &Caller| Request::get("/api/v1/api_keys").bearer(&caller.token);
+    assert_eq!(partner.send(&list(&admin)).await.json()["data"][0]["disabled_because"], "hand");
+    assert_eq!(partner.send(&list(&stranger)).await.json()["data"], serde_json::json!([]));
+    assert_eq!(partner.mint(&partner.caller, None).await.status, 201, "there is room for the next one");
+    partner.gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_organizations_have_a_key_each() {
+    let partner = Partner::new().await;
+    let beta = partner.gw.org("beta").await;
+    let other = member(&partner.gw, &beta, &partner.client).await;
+    let ((ours, _), (theirs, _)) = (partner.key(&partner.caller).await, partner.key(&other).await);
+    for (key, tenant) in [(&theirs, "tenant-beta"), (&ours, "tenant-acme")] {
+        assert_eq!(partner.push(key).await.status, 200);
+        assert_eq!(partner.gw.upstream.last().header("x-scope-orgid"), tenant);
+    }
+    let foreign = Request::new("POST", PUSH).bearer(&ours).header("X-Scope-OrgID", "tenant-beta").body("samples");
+    let answer = partner.send(&foreign).await;
+    assert_eq!(answer.reason().as_deref(), Some("other_organization_header"), "{answer:?}");
+    let page = format!("/api/v1/installations/{}", partner.app.id);
+    let administrator = partner.gw.client(None).await;
+    let bob = partner.gw.grant_to(&beta, &other.user, &administrator, "grants:read grants:write").await;
+    let installed = partner.send(&Request::get("/api/v1/installations").bearer(&bob.token)).await.json();
+    assert_eq!((&installed["data"][0]["grants"], &installed["data"][0]["keys"]), (&1.into(), &1.into()), "{installed}");
+    let done = partner.send(&Request::new("DELETE", &page).bearer(&bob.token)).await;
+    assert_eq!(done.status, 200, "{done:?}");
+    let done = done.json();
+    assert_eq!((&done["grants"], &done["users"], &done["keys"]), (&1.into(), &1.into(), &1.into()), "{done}");
+    for method in ["DELETE", "PUT"] {
+        let again = partner.send(&Request::new(method, &page).bearer(&bob.token)).await;
+        assert_eq!(again.status, 404, "gone, and a draft is not there for others: {again:?}");
+    }
+    assert_eq!(partner.refused(&theirs).await, "key_disabled");
+    assert_eq!(partner.push(&ours).await.status, 200, "the other organization still has it");
+    partner.gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_stops_with_what_it_rests_on() {
+    let partner = Partner::new().await;
+    let (key, _) = partner.key(&partner.caller).await;
+    let (node, org, id) = (&partner.gw.running.node, &partner.caller.org.id, &partner.client.id);
+    let settled = async || node.settle().await.expect("the change is applied");
+    let cause = node.own_cause();
+    assert_eq!(partner.push(&key).await.status, 200);
+    node.store.set_app_state(&partner.app.id, AppState::Disabled, &cause).await.expect("an answer");
+    settled().await;
+    assert_eq!(partner.refused(&key).await, "client_disabled");
+    node.store.set_app_state(&partner.app.id, AppState::Active, &cause).await.expect("an answer");
+    settled().await;
+    node.store.decide_client(org, id, Verdict::Block, &cause).await.expect("an answer");
+    settled().await;
+    assert_eq!(partner.refused(&key).await, "client_blocked");
+    node.store.decide_client(org, id, Verdict::Allow, &cause).await.expect("an answer");
+    node.store.restrict_client(org, id, Some(&crate::harness::world::scopes("metrics:read")), &cause).await.expect("an answer");
+    settled().await;
+    let narrowed = partner.push(&key).await;
+    assert_eq!((narrowed.status, narrowed.reason().as_deref()), (403, Some("permission_missing")), "{narrowed:?}");
+    node.store.restrict_client(org, id, None, &cause).await.expect("an answer");
+    settled().await;
+    assert_eq!(partner.push(&key).await.status, 200, "nothing of that was for good");
+
+    // The approval ends by the clock alone, and is given again.
+    partner.gw.advance(3599);
+    assert_eq!(partner.push(&key).await.status, 200);
+    partner.gw.advance(1);
+    assert_eq!(partner.refused(&key).await, "key_not_approved");
+    partner.approve(60).await;
+    assert_eq!(partner.push(&key).await.status, 200);
+    let withdrawn = node.store.refuse_scope(&partner.holder(), &mints(), ScopeRefusal::Withdraw, None, &cause).await;
+    assert_eq!(withdrawn.expect("an answer").map(|r| (r.grants, r.keys)), Some((1, 1)));
+    settled().await;
+    assert_eq!(partner.refused(&key).await, "key_disabled");
+    partner.gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_approval_nothing_is_made() {
+    let partner = Partner::new().await;
+    let plain = partner.gw.client(Some("metrics:write api_keys:write")).await;
+    let node = &partner.gw.running.node;
+    let holder = Holder::Client(plain.id.clone());
+    let caller = partner.gw.grant_to(&partner.caller.org, &partner.caller.user, &plain, "metrics:write api_keys:write").await;
+    let refused = partner.mint(&caller, None).await;
+    assert_eq!(refused.status, 403, "its client was not given the scope: {refused:?}");
+    let until = node.now().plus(Duration::from_secs(60));
+    assert!(node.store.approve_scope(&holder, &mints(), until, None, &node.own_cause()).await.expect("an answer"));
+    node.settle().await.expect("the change is applied");
+    let refused = partner.mint(&caller, None).await;
+    assert!(refused.status == 403 && String::from_utf8_lossy(&refused.body).contains("clients of an app"), "{refused:?}");
+    let reader =
+        partner.gw.grant_to(&partner.caller.org, &partner.caller.user, &partner.client, "metrics:read api_keys:write").await;
+    let refused = partner.mint(&reader, None).await;
+    assert!(refused.status == 403 && String::from_utf8_lossy(&refused.body).contains("metrics:write"), "{refused:?}");
+    partner.gw.advance(3600);
+    let late = partner.gw.token(&partner.caller.grant, SCOPES, &[]);
+    let refused = partner.send(&Request::new("POST", "/api/v1/api_keys").bearer(&late).body("")).await;
+    assert_eq!((refused.status, refused.reason().as_deref()), (403, Some("permission_missing")), "{refused:?}");
+    let log = node.store.search_audit(&tollgate::store::AuditFilter::default(), None, 1000).await.expect("a page");
+    let mints =
+        |r: &tollgate::store::AuditRow| matches!(&r.record.event, Event::Control(e) if e.operation.name() == "api_key.mint");
+    assert_eq!(log.rows.iter().filter(|r| mints(r)).count(), 0);
+    assert_eq!(partner.client.state, ClientState::Active);
+    partner.gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_known_key_is_answered_from_memory() {
+    let partner = Partner::new().await;
+    let (key, _) = partner.key(&partner.caller).await;
+    assert_eq!(partner.push(&key).await.status, 200);
+    let counts = &partner.gw.running.node.verifier.counts;
+    let (hits, misses) = (counts.hits(), counts.misses());
+    for _ in 0..5 {
+        assert_eq!(partner.push(&key).await.status, 200);
+    }
+    assert_eq!((counts.hits() - hits, counts.misses() - misses), (5, 0));
+    let (node, config) = (&partner.gw.running.node, partner.gw.running.node.config.load_full());
+    assert!(node.verifier.principal(&key, &config, node.now()).await.is_err(), "known as a key, it still is no access token");
+    partner.gw.running.stop().await;
+}
