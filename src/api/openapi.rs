@@ -12,9 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::error::{GateProblem, Problem};
-use super::{
-    Api, api_keys, applications, apps, audit, clients, grants, installations, members, policy, scopes, searches,
-};
+use super::{Api, api_keys, applications, apps, audit, clients, grants, installations, members, policy, scopes, searches};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
