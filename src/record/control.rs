@@ -104,6 +104,10 @@ operations! {
     AppManifestExport = "app.manifest_export",
     /// A manifest was imported: it made an app, or changed the draft of one.
     AppManifestImport = "app.manifest_import",
+    /// A member began to try an app, with this gateway in the app's place.
+    AppTestBegin = "app.test.begin",
+    /// A member was done trying an app.
+    AppTestEnd = "app.test.end",
     /// An organization was made.
     OrgCreate = "org.create",
     /// An organization was changed.

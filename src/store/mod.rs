@@ -22,6 +22,7 @@ mod searches;
 mod sessions;
 pub mod sql;
 mod tokens;
+mod trials;
 
 use std::sync::Arc;
 
@@ -43,6 +44,7 @@ pub use repeats::{Once, RepeatStore};
 pub use searches::{MAX_SEARCHES, SavedSearch, SearchStore};
 pub use sessions::{Approve, ApprovedRequest, AuthRequest, Session, SessionDetails, SessionStore};
 pub use tokens::{CodeRecord, NewRefreshToken, Redeem, RefreshState, Rotate, TokenStore};
+pub use trials::{Trial, TrialStore};
 
 /// A fault of the store: nothing is known about what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +84,7 @@ pub trait Store:
     + PolicyStore
     + SearchStore
     + TokenStore
+    + TrialStore
     + SessionStore
     + DeviceStore
     + RepeatStore
