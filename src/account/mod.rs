@@ -15,6 +15,7 @@ pub mod log;
 mod org;
 mod sessions;
 mod settings;
+mod stand_in;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -28,6 +29,7 @@ use axum::routing::{get, post};
 use http::StatusCode;
 
 pub use flush::AuditFlush;
+pub use stand_in::{Called, Refused, StandIn, Unanswered};
 
 use crate::node::Node;
 use crate::web::Trouble;
@@ -37,6 +39,7 @@ use crate::web::Trouble;
 struct App {
     node: Arc<Node>,
     flush: Arc<dyn AuditFlush>,
+    stand_in: Arc<dyn StandIn>,
 }
 
 impl FromRef<App> for Arc<Node> {
@@ -46,8 +49,8 @@ impl FromRef<App> for Arc<Node> {
 }
 
 /// The pages' router. Requests must carry a [`crate::web::Peer`] extension.
-pub fn router(node: Arc<Node>, flush: Arc<dyn AuditFlush>) -> Router {
-    let app = App { node: Arc::clone(&node), flush };
+pub fn router(node: Arc<Node>, flush: Arc<dyn AuditFlush>, stand_in: Arc<dyn StandIn>) -> Router {
+    let app = App { node: Arc::clone(&node), flush, stand_in };
     Router::new()
         .route("/settings/applications", get(settings::show).post(settings::revoke))
         .route("/settings/applications/{grant}", get(grant::show).post(grant::act))
@@ -70,6 +73,8 @@ pub fn router(node: Arc<Node>, flush: Arc<dyn AuditFlush>) -> Router {
         .route("/orgs/{org}/apps/{app}/edit", get(apps::edit_page).post(apps::edit))
         .route("/orgs/{org}/apps/{app}/publish", get(apps::publish_page).post(apps::publish))
         .route("/orgs/{org}/apps/{app}/delete", get(apps::delete_page).post(apps::delete))
+        .route("/orgs/{org}/apps/{app}/test", get(apps::trial_page).post(apps::trial_act))
+        .route("/orgs/{org}/apps/{app}/test/callback", get(apps::trial_callback))
         .route("/orgs/{org}/apps/{app}/manifest.json", get(apps::manifest))
         .with_state(app)
         .layer(from_fn_with_state(node, crate::web::harden))

@@ -5,6 +5,7 @@ mod drain;
 mod meters;
 mod ready;
 mod reload;
+mod stand_in;
 mod tasks;
 
 use std::fs::DirBuilder;
@@ -70,6 +71,9 @@ pub enum BootError {
     /// The journal can't be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// No HTTP client can be made.
+    #[error("can't make an HTTP client")]
+    Client(#[from] reqwest::Error),
 }
 
 /// What a gateway is started with.
@@ -165,13 +169,14 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
     let prepared = Arc::new(ArcSwap::from_pointee(Prepared::new(node.config.load_full())));
     let streams = Arc::new(OpenStreams::default());
     let flush = Arc::new(tasks::Flush(journal.clone()));
+    let address = public.local_addr().unwrap_or(node.config.load().listen.public);
     let front = Front {
         node: Arc::clone(&node),
         journal: journal.clone(),
         streams: Arc::clone(&streams),
         metrics: Arc::clone(&metrics),
         upstreams: Upstreams::default(),
-        local: local(&node, Arc::clone(&flush) as _),
+        local: local(&node, Arc::clone(&flush) as _, address)?,
         own_mcp: own_mcp::router(Arc::clone(&node), Arc::clone(&flush) as _),
         own_api: api::router(Arc::clone(&node), flush as _),
         rates: Rates::default(),
@@ -200,7 +205,6 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
     ];
     node.settle().await?;
     let admin = serve_admin(admin_socket, admin::router(admin_state), stop.clone(), &mut running)?;
-    let address = public.local_addr().unwrap_or(node.config.load().listen.public);
     let listener = Listener::start(public, front, limits).map_err(|source| BootError::Listen { address, source })?;
     tracing::info!(public = %listener.address, %admin, data = %data_dir.display(), "the gateway is up");
     let reloader = Arc::new(reload::Reloader::new(config_path, environment, Arc::clone(&node), prepared, Arc::clone(&metrics)));
@@ -263,12 +267,14 @@ pub async fn run(options: Options, ready: WhenReady) -> Result<(), BootError> {
 pub type WhenReady = Box<dyn for<'r> FnOnce(&'r Running) -> Pin<Box<dyn Future<Output = ()> + Send + 'r>> + Send>;
 
 /// Pages and the authorization server.
-fn local(node: &Arc<Node>, flush: Arc<dyn account::AuditFlush>) -> axum::Router {
+fn local(node: &Arc<Node>, flush: Arc<dyn account::AuditFlush>, address: SocketAddr) -> Result<axum::Router, BootError> {
     let nowhere = axum::Router::new()
         .fallback(web::missing)
         .with_state(Arc::clone(node))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(node), web::harden));
-    oauth::router(Arc::clone(node)).merge(account::router(Arc::clone(node), flush)).fallback_service(nowhere)
+    let server = oauth::Server::new(Arc::clone(node));
+    let stand_in = Arc::new(stand_in::Rehearsal::new(Arc::clone(node), server.trials(), address)?);
+    Ok(server.router().merge(account::router(Arc::clone(node), flush, stand_in)).fallback_service(nowhere))
 }
 
 fn bind(address: SocketAddr) -> Result<TcpListener, BootError> {

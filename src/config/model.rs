@@ -12,7 +12,7 @@ use url::Url;
 
 use super::{Catalogue, Enforce, HookEvent, Per};
 use crate::mcp::ServerPolicy;
-use crate::routing::{MountTable, RouteTable};
+use crate::routing::{Lookup, MountTable, RouteTable};
 use crate::types::{ApiName, Issuer, ResourceId, RoleName, RouteId, ScopeBits, ScopeSet, Slug};
 
 /// One whole configuration. A request sees one, from its first stage to its last.
@@ -212,6 +212,17 @@ pub struct Api {
     pub allowed_origins: Vec<String>,
     /// The rules were made by hand for this API and stand before anything else: headers that identify callers to its upstream.
     pub identity_headers: Vec<http::HeaderName>,
+}
+
+impl Api {
+    /// The route of a canonical path below the mount.
+    #[must_use]
+    pub fn route_of(&self, path: &str, method: &http::Method) -> Option<&Route> {
+        match self.routes.lookup(path, method) {
+            Lookup::Found { route, .. } => Some(route),
+            Lookup::MethodNotAllowed { .. } | Lookup::NotFound => None,
+        }
+    }
 }
 
 /// What an API speaks.

@@ -13,6 +13,7 @@ mod pages;
 pub mod passwords;
 mod pkce;
 mod throttle;
+mod trial;
 
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ use axum::extract::FromRef;
 use axum::middleware::from_fn_with_state;
 
 pub use error::{Code, OAuthError};
+pub use trial::Trials;
 
 use crate::node::Node;
 use passwords::Passwords;
@@ -54,15 +56,38 @@ impl FromRef<App> for Arc<Node> {
     }
 }
 
+/// The authorization server of one process.
+#[derive(Clone, Debug)]
+pub struct Server(App);
+
+impl Server {
+    /// Makes it.
+    #[must_use]
+    pub fn new(node: Arc<Node>) -> Self {
+        Self(App {
+            passwords: Arc::new(Passwords::new(&*node.entropy)),
+            sign_ins: Arc::new(Throttle::new(SIGN_IN_WINDOW)),
+            registrations: Arc::new(Throttle::new(REGISTRATION_WINDOW)),
+            devices: Arc::new(Throttle::new(DEVICE_WINDOW)),
+            user_codes: Arc::new(Throttle::new(DEVICE_WINDOW)),
+            node,
+        })
+    }
+
+    /// Its endpoints and pages. Requests must carry a [`crate::web::Peer`] extension.
+    pub fn router(&self) -> Router {
+        let harden = from_fn_with_state(Arc::clone(&self.0.node), crate::web::harden);
+        endpoints::routes().merge(pages::routes()).with_state(self.0.clone()).layer(harden)
+    }
+
+    /// Its token endpoint, for trials of apps.
+    #[must_use]
+    pub fn trials(&self) -> Trials {
+        Trials(self.0.clone())
+    }
+}
+
 /// The authorization server's router. Requests must carry a [`crate::web::Peer`] extension.
 pub fn router(node: Arc<Node>) -> Router {
-    let app = App {
-        passwords: Arc::new(Passwords::new(&*node.entropy)),
-        sign_ins: Arc::new(Throttle::new(SIGN_IN_WINDOW)),
-        registrations: Arc::new(Throttle::new(REGISTRATION_WINDOW)),
-        devices: Arc::new(Throttle::new(DEVICE_WINDOW)),
-        user_codes: Arc::new(Throttle::new(DEVICE_WINDOW)),
-        node: Arc::clone(&node),
-    };
-    endpoints::routes().merge(pages::routes()).with_state(app).layer(from_fn_with_state(node, crate::web::harden))
+    Server::new(node).router()
 }

@@ -31,6 +31,7 @@ pub fn pages() -> Vec<(&'static str, String)> {
         ("invitation-other", show(&invitation(Guest::Other { email: HOSTILE.to_owned() }, None))),
         ("invitation-signed-out", show(&invitation(Guest::SignedOut { sign_in: "/login?next=x".to_owned() }, None))),
         ("invitation-newcomer", show(&invitation(Guest::Newcomer, Some(InvitationProblem::Name)))),
+        ("consent-trial", show(&consent_trial())),
         ("consent-device", show(&consent_device())),
         ("device", show(&device("", None))),
         ("device-linked", show(&device("WDJB-MJHT", None))),
@@ -81,12 +82,12 @@ pub fn brand() -> Brand {
 }
 
 fn viewer() -> Viewer {
-    let link = |slug: &str, name: &str| AuditLink { slug: slug.to_owned(), organization: name.into() };
+    let link = |slug: &str, name: &str, page| OrgLink { slug: slug.to_owned(), organization: name.into(), page };
     Viewer {
         email: "ada@acme.example".to_owned(),
         csrf: CSRF.to_owned(),
-        audit: vec![link("acme", "Acme Production"), link("acme-lab", "Acme Lab")],
-        apps: vec![link("acme", "Acme Production")],
+        orgs: vec![link("acme", "Acme Production", "audit"), link("acme-lab", "Acme Lab", "members")],
+        apps: vec![link("acme", "Acme Production", "apps")],
     }
 }
 
@@ -180,6 +181,15 @@ pub fn consent() -> ConsentPage {
         lifetime: Lifetime { idle: Some(Duration::from_hours(30 * 24)), absolute: Some(Duration::from_hours(90 * 24)) },
         problem: None,
     }
+}
+
+fn consent_trial() -> ConsentPage {
+    let mut page = consent();
+    page.client = Client { name: "Acme Sync".into(), trust: Trust::Draft { by: "Acme Production".into() } };
+    page.organizations.truncate(1);
+    page.destination = Destination::Trial;
+    page.lifetime = Lifetime { idle: None, absolute: Some(Duration::from_mins(59)) };
+    page
 }
 
 fn consent_device() -> ConsentPage {

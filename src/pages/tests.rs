@@ -277,6 +277,30 @@ fn a_record_shows_its_own_values() {
     assert!(page("error").contains("<code id=\"reference\">req_01JDA7ZK5N8Q2V</code>"));
 }
 
+#[test]
+fn long_lists_are_searched_while_typing() {
+    for name in ["applications", "audit", "members", "org-clients", "apps", "app-form"] {
+        let html = page(name);
+        let (_, list) = html.split_once("data-filtered").unwrap_or_else(|| panic!("{name}: nothing to search"));
+        let (box_at, item_at) = (list.find("data-filter"), list.find("data-item"));
+        assert!(box_at.is_some() && box_at < item_at, "{name}: a box above the items");
+    }
+    assert!(!page("applications-empty").contains("data-filter"), "there is nothing to search");
+}
+
+#[test]
+fn a_test_of_an_app_leads_on_at_every_step() {
+    let start = page("app-test");
+    assert!(has_element(&start, "button", &[("name", "begin"), ("value", "draft")]));
+    assert!(has_element(&start, "a", &[("id", "onboarding-published")]) && !start.contains("onboarding-draft"));
+    assert!(page("app-test-done").contains("The test has ended.") && page("app-test-refused").contains("access_denied"));
+    let given = page("app-test-called");
+    for (tag, id) in [("select", "route"), ("input", "query"), ("button", "call"), ("button", "end"), ("a", "call-record")] {
+        assert!(has_element(&given, tag, &[("id", id)]), "{id}");
+    }
+    assert!(page("consent-trial").contains("This is a test.") && !page("consent").contains("This is a test."));
+}
+
 /// Leaves `target/pages/*.html` with their assets, to be looked at in a browser.
 #[test]
 fn every_sample_page_is_written_out() {

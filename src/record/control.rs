@@ -108,6 +108,10 @@ operations! {
     AppManifestExport = "app.manifest_export",
     /// A manifest was imported: it made an app, or changed the draft of one.
     AppManifestImport = "app.manifest_import",
+    /// A member began to try an app, with this gateway in the app's place.
+    AppTestBegin = "app.test.begin",
+    /// A member was done trying an app.
+    AppTestEnd = "app.test.end",
     /// An app was installed in an organization: by its first consent, or ahead of one.
     AppInstall = "app.install",
     /// An app was uninstalled from an organization: its grants ended, its API keys were disabled.

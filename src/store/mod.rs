@@ -27,6 +27,7 @@ mod searches;
 mod sessions;
 pub mod sql;
 mod tokens;
+mod trials;
 
 use std::sync::Arc;
 
@@ -55,6 +56,7 @@ pub use scope_requests::{
 pub use searches::{MAX_SEARCHES, SavedSearch, SearchStore};
 pub use sessions::{Approve, ApprovedRequest, AuthRequest, Session, SessionDetails, SessionStore};
 pub use tokens::{CodeRecord, NewRefreshToken, Redeem, RefreshState, Rotate, TokenStore};
+pub use trials::{Trial, TrialStore};
 
 /// A fault of the store: nothing is known about what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -99,6 +101,7 @@ pub trait Store:
     + ScopeRequestStore
     + SearchStore
     + TokenStore
+    + TrialStore
     + SessionStore
     + DeviceStore
     + RepeatStore

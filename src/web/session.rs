@@ -13,14 +13,14 @@ use super::{FormToken, Peer, Trouble, cookie, expired_cookie, new_cookie, see_ot
 use crate::config::Config;
 use crate::node::Node;
 use crate::pages::DisplayName;
-use crate::pages::views::{AuditLink, Frame, Section, Viewer};
+use crate::pages::views::{Frame, OrgLink, Section, Viewer};
 use crate::store::{Org, Session, StoreError, User};
-use crate::types::{PlainToken, ScopeSet, TokenKind};
+use crate::types::{PlainToken, RoleName, ScopeSet, TokenKind};
 
 /// The session cookie's name, before its `__Host-`.
 pub const SESSION_COOKIE: &str = "tollgate";
-/// What a member must hold to read an organization's audit log.
-const AUDIT_SCOPE: &str = "audit:read";
+/// The pages of an organization with what a member must hold to open them. The menu leads to the first, and that to the rest.
+const ORG_PAGES: [(&str, &str); 3] = [("audit:read", "audit"), ("grants:read", "applications"), ("members:read", "members")];
 /// What a member must hold to see an organization's apps.
 const APPS_SCOPE: &str = "clients:read";
 
@@ -93,14 +93,15 @@ impl AnySession {
     /// When the store fails.
     pub async fn frame(&self, node: &Node, config: &Config, section: Section) -> Result<Frame, StoreError> {
         let orgs = node.store.orgs_of(&self.user.id).await?;
-        let where_held = |scope: &str| {
-            let needed = ScopeSet::parse(scope).map(|s| config.catalogue.bits(&s)).unwrap_or_default();
-            let held = |roles: &[_]| !needed.is_empty() && config.roles.permissions(roles).covers(&needed);
-            let link = |o: &Org| AuditLink { slug: o.slug.to_string(), organization: DisplayName::new(&o.name) };
-            orgs.iter().filter(|(_, roles)| held(roles)).map(|(o, _)| link(o)).collect()
+        let links = |pages: &[(&str, &'static str)]| {
+            let link = |org: &Org, roles: &[RoleName]| {
+                let page = pages.iter().find(|(scope, _)| holds(config, roles, scope)).map(|(_, page)| *page)?;
+                Some(OrgLink { slug: org.slug.to_string(), organization: DisplayName::new(&org.name), page })
+            };
+            orgs.iter().filter_map(|(org, roles)| link(org, roles)).collect()
         };
-        let (audit, apps) = (where_held(AUDIT_SCOPE), where_held(APPS_SCOPE));
-        let viewer = Viewer { email: self.user.email.clone(), csrf: self.csrf.as_str().to_owned(), audit, apps };
+        let (own, apps) = (links(&ORG_PAGES), links(&[(APPS_SCOPE, "apps")]));
+        let viewer = Viewer { email: self.user.email.clone(), csrf: self.csrf.as_str().to_owned(), orgs: own, apps };
         Ok(Frame { viewer: Some(viewer), section, ..super::frame(config) })
     }
 
@@ -111,6 +112,11 @@ impl AnySession {
     pub async fn must_change_password(&self, node: &Node) -> Result<bool, StoreError> {
         Ok(node.store.password(&self.user.id).await?.is_some_and(|p| p.one_time))
     }
+}
+
+fn holds(config: &Config, roles: &[RoleName], scope: &str) -> bool {
+    let needed = ScopeSet::parse(scope).map(|s| config.catalogue.bits(&s)).unwrap_or_default();
+    !needed.is_empty() && config.roles.permissions(roles).covers(&needed)
 }
 
 impl<S> FromRequestParts<S> for SignedIn

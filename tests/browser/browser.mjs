@@ -36,15 +36,15 @@ export function launch(httpsPort) {
 
 /** A person's browser window: one set of cookies, one page, and what went wrong on it. */
 export class Window {
-  /** `mode` is `scripts` or `no-scripts`. */
-  static async open(browser, mode) {
+  /** `mode` is `scripts` or `no-scripts`; `site` is the gateway that is visited. */
+  static async open(browser, mode, site = stack.public_url) {
     const context = await browser.newContext({ ignoreHTTPSErrors: true, acceptDownloads: true });
     context.setDefaultTimeout(15_000);
-    return Window.#tab(context, mode);
+    return Window.#tab(context, mode, site);
   }
 
-  static async #tab(context, mode) {
-    const window = new Window(context, await context.newPage());
+  static async #tab(context, mode, site) {
+    const window = new Window(context, await context.newPage(), site);
     window.mode = mode;
     window.devtools = await context.newCDPSession(window.page);
     await window.#allowScripts(mode === 'scripts');
@@ -53,7 +53,7 @@ export class Window {
 
   /** Acts in another tab of the same person, and closes it: a tab that tried to open an application is of no further use. */
   async inTab(act) {
-    const tab = await Window.#tab(this.context, this.mode);
+    const tab = await Window.#tab(this.context, this.mode, this.site);
     try {
       return await act(tab);
     } finally {
@@ -66,9 +66,10 @@ export class Window {
     return this.devtools.send('Emulation.setScriptExecutionDisabled', { value: !allowed });
   }
 
-  constructor(context, page) {
+  constructor(context, page, site) {
     this.context = context;
     this.page = page;
+    this.site = site;
     this.violations = [];
     this.foreign = [];
     page.on('console', (message) => {
@@ -76,14 +77,14 @@ export class Window {
     });
     page.on('pageerror', (error) => this.violations.push(String(error)));
     page.on('request', (request) => {
-      if (!request.isNavigationRequest() && !request.url().startsWith(stack.public_url) && !request.url().startsWith('data:')) {
+      if (!request.isNavigationRequest() && !request.url().startsWith(site) && !request.url().startsWith('data:')) {
         this.foreign.push(request.url());
       }
     });
   }
 
   async goto(path) {
-    return this.page.goto(new URL(path, stack.public_url).href);
+    return this.page.goto(new URL(path, this.site).href);
   }
 
   /** Fails if a page broke its content security policy, threw, or asked another site for something. */

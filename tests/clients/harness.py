@@ -53,6 +53,7 @@ class Stack(contextlib.AbstractContextManager):
         self._scraped, self._rules = scraped, rules
         self.gates: dict[str, str] = {}
         self._owned = []
+        self._site: Gateway | None = None
         self.recorder: Recorder | None = None
         self.clients: dict[str, OAuthClient] = {}
         self._ports = (free_port(), free_port())
@@ -139,6 +140,16 @@ class Stack(contextlib.AbstractContextManager):
             raise AssertionError(f"tollgate {' '.join(arguments)} ended with {done.returncode}: {done.stdout}{done.stderr}")
         return done.stdout
 
+    def second_site(self) -> dict:
+        """Another deployment of the gateway, with a store, users and keys of its own, before the same Prometheus."""
+        if self._site is None:
+            folder = self.home / "second-site"
+            folder.mkdir()
+            gates = {name: url for name, url in self.gates.items() if name == "prometheus"}
+            self._site = Gateway(folder, free_port(), free_port(), gates, self.ttl)
+            self._owned.append(self._site)
+        return {name: self._site.ready[name] for name in ("public_url", "email", "password")}
+
     def stop(self):
         """Stops everything and removes the folder."""
         if gateway := getattr(self, "gateway", None):
@@ -164,6 +175,8 @@ class Control:
             "/person": lambda _: stack.person.sign_in() and {"email": stack.person.email, "password": stack.person.password},
             "/password": lambda a: setattr(stack.person, "password", a["password"]) or {},
             "/organization": lambda _: stack.add_organization(),
+            "/administer": lambda a: {"output": stack.administer(*a["arguments"])},
+            "/site": lambda _: stack.second_site(),
             "/client": lambda a: _client(stack, a),
             "/redeem": lambda a: stack.clients[a["client_id"]].redeem(a["callback"]),
             "/token": lambda a: _token(stack, a),

@@ -5,6 +5,7 @@ mod acts;
 mod form;
 mod publish;
 mod show;
+mod trial;
 mod words;
 
 use std::sync::Arc;
@@ -16,11 +17,12 @@ pub(super) use acts::{act, delete, delete_page, import, import_page, manifest};
 pub(super) use form::{create, edit, edit_page, new_page};
 pub(super) use publish::{publish, publish_page};
 pub(super) use show::{list, show};
+pub(super) use trial::{act as trial_act, callback as trial_callback, show as trial_page};
 
 use super::{App, not_found};
 use crate::apps::{AppError, Author, Refusal, Workshop};
 use crate::config::Config;
-use crate::record::Actor;
+use crate::record::{Actor, Cause};
 use crate::store::{self, Org};
 use crate::types::{AppId, ScopeSet, Slug};
 use crate::web::{MAX_FORM, Params, Peer, SignedIn, Trouble, body_within, from_our_pages};
@@ -92,9 +94,14 @@ impl<'a> Visit<'a> {
         found.filter(|a| a.org == self.org.id).ok_or_else(not_found)
     }
 
-    fn workshop(&self) -> Workshop<'_> {
+    /// This request, on behalf of who looks.
+    fn cause(&self) -> Cause {
         let actor = Actor { user: Some(self.who.user.id.clone()), ..Actor::default() };
-        Workshop::new(&self.app.node, Author::Member, self.peer.cause(&self.app.node, actor))
+        self.peer.cause(&self.app.node, actor)
+    }
+
+    fn workshop(&self) -> Workshop<'_> {
+        Workshop::new(&self.app.node, Author::Member, self.cause())
     }
 
     /// The form that one of our own pages sent.

@@ -4,11 +4,11 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use http::StatusCode;
 
-use super::{Visit, words};
+use super::{Visit, trial, words};
 use crate::account::App;
 use crate::pages::DisplayName;
 use crate::pages::When;
-use crate::pages::views::{AppPage, AppRow, AppsPage, Section, ShownSecret};
+use crate::pages::views::{AppClientCard, AppPage, AppRow, AppsPage, AskedOfApp, Section, ShownSecret, Standing};
 use crate::store::{self, Maturity, Stage};
 use crate::web::{Params, Peer, SignedIn, Trouble, page};
 
@@ -52,13 +52,16 @@ pub(in crate::account) async fn show(
     State(app): State<App>,
     Path((org, id)): Path<(String, String)>,
     peer: Peer,
+    RawQuery(query): RawQuery,
     who: SignedIn,
 ) -> Response {
     let config = app.node.config.load_full();
     let shown = async {
         let visit = Visit::begin(&app, &config, &peer, &who, &org).await?;
         let found = visit.find(&id).await?;
-        one(&visit, &found, Said::default()).await
+        let params = Params::parse(query.unwrap_or_default().as_bytes())?;
+        let confirm = params.one("confirm")?.filter(|_| visit.may_write).map(ToOwned::to_owned);
+        one(&visit, &found, Said { confirm, ..Said::default() }).await
     };
     shown.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
 }
@@ -69,12 +72,25 @@ pub(super) struct Said {
     pub(super) notice: Option<String>,
     pub(super) problem: Option<String>,
     pub(super) secret: Option<ShownSecret>,
+    /// `confirm` of the address: what is asked about before it is done.
+    pub(super) confirm: Option<String>,
 }
 
 impl Said {
     pub(super) fn done(notice: impl Into<String>) -> Self {
         Self { notice: Some(notice.into()), ..Self::default() }
     }
+}
+
+/// What an address asks to be confirmed, if there is such a thing to do.
+fn asked(confirm: &str, standing: Standing, clients: &[AppClientCard]) -> Option<AskedOfApp> {
+    if confirm == "disable" {
+        return (standing != Standing::Disabled).then_some(AskedOfApp::SwitchOff);
+    }
+    let (stage, id) = confirm.strip_prefix("remove-")?.split_once('-')?;
+    let client = clients.iter().find(|c| c.stage == stage && c.secrets.len() > 1)?;
+    let row = client.secrets.iter().find(|row| row.id == id)?;
+    Some(AskedOfApp::RemoveSecret { stage: client.stage, id: row.id.clone(), last4: row.last4.clone() })
 }
 
 /// The page of an app.
@@ -100,6 +116,7 @@ pub(super) async fn one(visit: &Visit<'_>, found: &store::App, said: Said) -> Re
         may_write: visit.may_write,
         notice: said.notice,
         problem: said.problem,
+        confirm: said.confirm.and_then(|c| asked(&c, words::standing(found), &clients)),
         secret: said.secret,
         clients,
         draft: words::fields(&found.draft),
@@ -108,7 +125,7 @@ pub(super) async fn one(visit: &Visit<'_>, found: &store::App, said: Said) -> Re
         stable: found.maturity == Maturity::Stable,
         versions: words::versions(visit, found, &versions).await?,
         uuid: found.uuid.to_string(),
-        test: found.draft.onboarding_url.clone(),
+        test: trial::onboarding(&visit.config, found.draft.onboarding_url.as_deref()),
     };
     Ok(page(status, &view))
 }

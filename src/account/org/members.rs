@@ -11,7 +11,7 @@ use crate::account::form::Form;
 use crate::account::log::Names;
 use crate::config::Config;
 use crate::pages::views::{
-    InvitationLink, InvitationRow, MemberRow, MemberStanding, MembersPage, OpenMember, OrgTab, RoleChoice, Section,
+    AskedOfMember, InvitationLink, InvitationRow, MemberRow, MemberStanding, MembersPage, OpenMember, OrgTab, RoleChoice, Section,
 };
 use crate::pages::{DisplayName, When};
 use crate::roster::{RoleReach, is_own_service};
@@ -105,11 +105,16 @@ async fn open(app: &App, config: &Config, here: &Here, query: Option<&str>) -> R
     let (Some(user), Some(membership)) = (store.user(&id).await?, store.membership(&here.org.id, &id).await?) else {
         return Ok(None);
     };
+    let switchable = user.state == UserState::Active && is_own_service(app, here, &user).await?;
     Ok(Some(OpenMember {
         id: user.id.to_string(),
         email: user.email,
         roles: choices(config, here, &membership.roles),
-        removing: asked::<String>(query, "confirm").is_some_and(|what| what == "remove"),
+        asked: match asked::<String>(query, "confirm").as_deref() {
+            Some("remove") => Some(AskedOfMember::Removal),
+            Some("deactivate") if switchable => Some(AskedOfMember::Deactivation),
+            _ => None,
+        },
     }))
 }
 

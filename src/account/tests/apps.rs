@@ -161,6 +161,8 @@ async fn secrets_are_added_and_removed_but_never_the_last() {
     assert!(kept.status == StatusCode::CONFLICT && kept.body.contains("only secret"), "{}", kept.body);
     let added = post(&world, &ada, &path, "overlap=86400&add-secret-draft=1").await;
     assert!(secret(&added).starts_with("tg_cs_") && added.body.contains("ends "), "{}", added.body);
+    let asked = world.get(Some(&ada), &format!("{path}?confirm=remove-draft-{last}")).await;
+    assert!(asked.body.contains("Remove the secret that ends in") && secrets().await.len() == 2, "{}", asked.body);
     let removed = post(&world, &ada, &path, &format!("remove-secret-draft={last}")).await;
     assert!(removed.body.contains("The secret is removed"), "{}", removed.body);
     assert_eq!(secrets().await.len(), 1);
@@ -190,4 +192,23 @@ async fn a_manifest_goes_to_another_organization() {
     let broken = format!("manifest={}&import=1", encoded("{\"manifest_version\": 9}</textarea>"));
     let refused = post(&world, &eve, "/orgs/evil/apps/import", &broken).await;
     assert!(refused.status == StatusCode::UNPROCESSABLE_ENTITY && refused.body.contains("no manifest"), "{}", refused.body);
+}
+
+#[tokio::test]
+async fn what_stops_others_is_asked_about_first() {
+    let world = World::new().await;
+    let ada = world.sign_in(&world.ada).await;
+    let (path, _) = made(&world, &ada).await;
+    let asked = world.get(Some(&ada), &format!("{path}?confirm=disable")).await;
+    assert!(asked.body.contains("Switch Acme Sync off?") && asked.body.contains("name=\"disable\""), "{}", asked.body);
+    let state = async || only(&world, &world.acme).await.state;
+    assert_eq!(state().await, crate::store::AppState::Active, "asking changes nothing");
+    let page = world.get(Some(&ada), &path).await;
+    assert!(!page.body.contains("name=\"disable\""), "the page itself only asks: {}", page.body);
+    post(&world, &ada, &path, "disable=1").await;
+    assert_eq!(state().await, crate::store::AppState::Disabled);
+    for nothing in ["disable", "remove-draft-0", "remove-draft-", "remove", "x"] {
+        let page = world.get(Some(&ada), &format!("{path}?confirm={nothing}")).await;
+        assert!(page.status == StatusCode::OK && !page.body.contains("id=\"confirm\""), "{nothing}: {}", page.body);
+    }
 }

@@ -94,6 +94,11 @@ async fn service_users_are_added_and_switched() {
     let find = async || world.node.store.user_by_email("ci.acme").await.expect("a store").expect("it is there");
     let bot = find().await;
     assert_eq!(roles(&world, &bot).await.as_deref(), Some("viewer"));
+    let asked = world.get(Some(&ada), &format!("{PATH}?member={}&confirm=deactivate", bot.id)).await;
+    assert!(asked.body.contains("Deactivate ci.acme?") && asked.body.contains("stops at once"), "{}", asked.body);
+    assert_eq!(find().await.state, UserState::Active, "asking changes nothing");
+    let person = world.get(Some(&ada), &format!("{PATH}?member={}&confirm=deactivate", world.bob.id)).await;
+    assert!(!person.body.contains("Deactivate bob@acme.test?"), "{}", person.body);
     press(&world, &ada, &format!("deactivate-{}=1", bot.id)).await;
     assert_eq!(find().await.state, UserState::Disabled);
     press(&world, &ada, &format!("activate-{}=1", bot.id)).await;
@@ -135,5 +140,28 @@ async fn an_organization_that_is_switched_off_has_no_pages() {
         let form = format!("csrf={}&new-clients=open&save-new-clients=1", ada.csrf);
         let decided = world.post(&ada, "/orgs/acme/applications", &form, &[("sec-fetch-site", "same-origin")]).await.status;
         assert_eq!(decided.is_redirection(), state == OrgState::Active, "{decided}");
+    }
+}
+
+#[tokio::test]
+async fn the_menu_leads_to_what_somebody_may_open() {
+    let world = World::new().await;
+    let bob = world.sign_in(&world.bob).await;
+    for (roles, page, title) in [
+        (&["viewer"][..], None, ""),
+        (&["registrar"], Some("members"), "Organization"),
+        (&["reviewer", "registrar"], Some("applications"), "Organization"),
+        (&["admin", "registrar"], Some("audit"), "Audit log"),
+    ] {
+        world.join(&world.bob, &world.acme, roles).await;
+        let body = world.get(Some(&bob), "/settings/applications").await.body;
+        let menu =
+            body.split("<nav class=\"menu\" aria-label=\"Main\">").nth(1).and_then(|m| m.split("</nav>").next()).expect("a menu");
+        match page {
+            Some(page) => assert!(menu.contains(&format!("href=\"/orgs/acme/{page}\">{title}</a>")), "{roles:?}: {menu}"),
+            None => assert!(!menu.contains("/orgs/"), "{roles:?}: {menu}"),
+        }
+        let Some(page) = page else { continue };
+        assert_eq!(world.get(Some(&bob), &format!("/orgs/acme/{page}")).await.status, StatusCode::OK, "{roles:?}");
     }
 }

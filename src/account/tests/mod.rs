@@ -9,4 +9,5 @@ mod org_applications;
 mod review;
 mod sessions;
 mod settings;
+mod trial;
 pub(crate) mod world;

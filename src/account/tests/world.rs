@@ -10,12 +10,15 @@ use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
+use parking_lot::Mutex;
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use crate::account::AuditFlush;
+use crate::account::{AuditFlush, Called, Refused, StandIn, Unanswered};
 use crate::config::Quickstart;
 use crate::node::Node;
+use crate::oauth;
 use crate::record::{Actor, AuditRecord, Call, Decision, Event, McpCall, Measured, Origin, Outcome};
 use crate::store::{
     Approve, ApprovedRequest, AuthRequest, Client, ClientAuth, ClientKind, ClientOrigin, ClientState, Created, Grant, GrantState,
@@ -41,8 +44,35 @@ impl AuditFlush for Counted {
     }
 }
 
+/// Stands in for apps as a running gateway does, but for the network: what is called is noted, and answered from memory.
+pub(crate) struct Rehearsed {
+    trials: oauth::Trials,
+    pub(crate) calls: Mutex<Vec<(String, String)>>,
+}
+
+#[async_trait]
+impl StandIn for Rehearsed {
+    async fn redeem(&self, client: Client, form: &str, peer: &Peer) -> Result<SecretString, Refused> {
+        let refused =
+            |e: oauth::OAuthError| Refused { code: e.code().wire().0.to_owned(), description: e.description().to_owned() };
+        self.trials.redeem(client, form, peer).await.map_err(refused)
+    }
+
+    async fn call(&self, target: &str, token: &SecretString) -> Result<Called, Unanswered> {
+        self.calls.lock().push((target.to_owned(), token.expose_secret().to_owned()));
+        if target.contains("unanswered") {
+            return Err(Unanswered("nobody answers".into()));
+        }
+        let headers = HeaderMap::from_iter([(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"))]);
+        let body = br#"{"status":"</code><script>x</script>"}"#.to_vec();
+        Ok(Called { status: StatusCode::OK, headers, body, cut: false, millis: 7 })
+    }
+}
+
 pub(crate) struct World {
     pub(crate) node: Arc<Node>,
+    pub(crate) server: oauth::Server,
+    pub(crate) stand_in: Arc<Rehearsed>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) flush: Arc<Counted>,
     pub(crate) acme: Org,
@@ -73,6 +103,11 @@ impl Browser {
     /// A browser in which nobody is signed in.
     pub(crate) fn nobody() -> Self {
         Self { cookie: String::new(), csrf: String::new() }
+    }
+
+    /// The secret of its session.
+    pub(crate) fn secret(&self) -> &str {
+        self.cookie.split_once('=').map(|(_, secret)| secret).unwrap_or_default()
     }
 }
 
@@ -120,7 +155,11 @@ impl World {
             tools: Vec::new(),
             access_token_ttl: None,
         };
-        let (config, _) = start.config(&|_: &str| None, &SystemEntropy, 1).unwrap_or_else(|e| panic!("{e}"));
+        let (mut config, _) = start.config(&|_: &str| None, &SystemEntropy, 1).unwrap_or_else(|e| panic!("{e}"));
+        for (role, permissions) in [("registrar", "members:read"), ("reviewer", "grants:read")] {
+            let bits = config.catalogue.bits(&scopes(permissions));
+            config.roles.0.insert(RoleName::parse(role).expect("a valid role"), bits);
+        }
         let id = NodeId::parse("node_1").expect("a valid id");
         let url = format!("sqlite:{}", dir.path().join("store.db").display());
         let store = sql::open(&url, &id, Arc::new(SystemEntropy)).await.expect("a store");
@@ -130,7 +169,22 @@ impl World {
         tokio::spawn(Arc::clone(&node).follow(stop.clone()));
         let (acme, evil) = (org("acme"), org("evil"));
         let [ada, bob, eve] = ["ada@acme.test", "bob@acme.test", "eve@evil.test"].map(user);
-        let world = Self { node, clock, flush: Arc::new(Counted::default()), acme, evil, ada, bob, eve, stop, _dir: dir };
+        let server = oauth::Server::new(Arc::clone(&node));
+        let stand_in = Arc::new(Rehearsed { trials: server.trials(), calls: Mutex::default() });
+        let world = Self {
+            node,
+            server,
+            stand_in,
+            clock,
+            flush: Arc::new(Counted::default()),
+            acme,
+            evil,
+            ada,
+            bob,
+            eve,
+            stop,
+            _dir: dir,
+        };
         for org in [&world.acme, &world.evil] {
             assert_eq!(world.node.store.create_org(org, &world.node.own_cause()).await.expect("a store"), Created::Done);
         }
@@ -244,7 +298,26 @@ impl World {
     }
 
     pub(crate) fn pages(&self) -> Router {
-        crate::account::router(Arc::clone(&self.node), Arc::clone(&self.flush) as _)
+        crate::account::router(Arc::clone(&self.node), Arc::clone(&self.flush) as _, Arc::clone(&self.stand_in) as _)
+    }
+
+    /// The pages with the authorization server, as a browser finds them.
+    pub(crate) fn site(&self) -> Router {
+        self.server.router().merge(self.pages())
+    }
+
+    /// What a browser that follows this link is answered, redirects not followed.
+    pub(crate) async fn visit(&self, who: &Browser, path: &str) -> Answer {
+        let request = Request::get(path).header("cookie", &who.cookie).body(Body::empty()).expect("a request");
+        self.send(self.site(), request).await
+    }
+
+    /// The same for a form.
+    pub(crate) async fn submit(&self, who: &Browser, path: &str, form: &str) -> Answer {
+        let form = format!("csrf={}&{form}", who.csrf);
+        let request = Request::post(path).header("cookie", &who.cookie).header("sec-fetch-site", "same-origin");
+        let request = request.header("content-type", "application/x-www-form-urlencoded").body(Body::from(form));
+        self.send(self.site(), request.expect("a request")).await
     }
 
     pub(crate) async fn get(&self, who: Option<&Browser>, path: &str) -> Answer {

@@ -8,7 +8,7 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::{HeaderMap, Method};
 
-use super::super::{App, Code, OAuthError, ask, pkce};
+use super::super::{App, Code, OAuthError, ask, pkce, trial};
 use crate::config::Config;
 use crate::node::Node;
 use crate::record::{Actor, ControlEvent, Operation};
@@ -89,7 +89,10 @@ async fn authorize(
     (method, headers): (&Method, &HeaderMap),
 ) -> Result<Response, Trouble> {
     let client = known_client(&app.node, params).await?;
-    let redirect = proved_redirect(&client, params)?;
+    let redirect = match trial::redirect(app, config, &client, params, headers).await? {
+        Some(ours) => ours,
+        None => proved_redirect(&client, params)?,
+    };
     // A repeated state can't be returned byte for byte, so none is.
     let state = params.one("state").ok().flatten().map(ToOwned::to_owned);
     let back = WayBack { redirect: redirect.clone(), state: state.clone(), issuer: config.issuer.clone() };

@@ -9,6 +9,7 @@ mod revoke;
 mod token;
 
 pub use authorize::WayBack;
+pub(super) use token::redeem;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;

@@ -11,11 +11,16 @@ use crate::store::GrantType;
 
 /// `POST /oauth2/token`.
 pub async fn exchange(State(app): State<App>, caller: AuthenticatedClient) -> Result<Response, OAuthError> {
+    Ok(redeem(&app, &caller).await?.into_response())
+}
+
+/// Gives a client that was authenticated what it asks for, or puts on record that it was refused.
+pub async fn redeem(app: &App, caller: &AuthenticatedClient) -> Result<Issued, OAuthError> {
     let config = app.node.config.load_full();
-    match grant(&app, &config, &caller).await {
-        Ok(issued) => Ok(issued.into_response()),
+    match grant(app, &config, caller).await {
+        Ok(issued) => Ok(issued),
         Err(error) => {
-            note_refusal(&app, &caller, &error).await?;
+            note_refusal(app, caller, &error).await?;
             Err(error)
         }
     }

@@ -12,7 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::client_auth::AuthenticatedClient;
@@ -39,8 +39,8 @@ pub struct Issued {
 }
 
 impl Issued {
-    /// RFC 6749 §5.1.
-    pub fn into_response(self) -> Response {
+    /// The body of the answer (RFC 6749 §5.1).
+    pub fn body(self) -> SecretString {
         let mut body = json!({
             "access_token": self.access.token.expose_secret(),
             "token_type": "Bearer",
@@ -53,7 +53,12 @@ impl Issued {
         if let Some(resource) = self.resource {
             body["resource"] = resource;
         }
-        let mut response = body.to_string().into_response();
+        body.to_string().into()
+    }
+
+    /// The answer (RFC 6749 §5.1).
+    pub fn into_response(self) -> Response {
+        let mut response = self.body().expose_secret().to_owned().into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -9,15 +9,15 @@ use http::{HeaderMap, StatusCode};
 use url::Url;
 
 use super::super::endpoints::WayBack;
-use super::super::{App, Code, OAuthError, ask};
+use super::super::{App, Code, OAuthError, ask, trial};
 use super::offer::{Offer, lifetime};
 use super::own_form;
 use crate::config::Config;
-use crate::pages::views::{ConsentPage, ConsentProblem, Destination, Section};
+use crate::pages::views::{ConsentPage, ConsentProblem, Destination, Lifetime, Section};
 use crate::record::{Actor, Cause};
 use crate::store::{
     Approve, ApprovedRequest, AuthRequest, Client, ClientKind, ClientOrigin, ClientState, Grant, GrantState, Org, RevokeReason,
-    StoreError,
+    StoreError, Trial,
 };
 use crate::types::{AuthRequestId, ClientId, GrantId, PlainToken, RedirectUri, ResourceId, ScopeSet, TokenKind};
 use crate::web::{Params, Peer, SignedIn, Trouble, page_leading_to};
@@ -26,6 +26,8 @@ use crate::web::{Params, Peer, SignedIn, Trouble, page_leading_to};
 struct Pending {
     request: AuthRequest,
     offer: Offer,
+    /// The trial that made it: then a page of ours stands in for the client.
+    trial: Option<Trial>,
 }
 
 /// `GET /consent?request=…`.
@@ -58,16 +60,17 @@ async fn pending(app: &App, query: Option<&str>, who: &SignedIn) -> Result<Pendi
     let request = app.node.store.pending_request(&id, app.node.now()).await?.ok_or_else(gone)?;
     let client = app.node.store.client(&request.client).await?.filter(|c| c.state == ClientState::Active).ok_or_else(gone)?;
     let config = app.node.config.load_full();
+    let trial = trial::behind(app, &config, &who.session.hash, (&client, &request)).await?;
     let approved = ask::approved_scopes(&app.node, &config, &client).await?;
-    if !still_asks(&config, (&client, &approved), &request) {
+    if !still_asks(&config, (&client, &approved), &request, trial.as_ref()) {
         return Err(gone());
     }
-    Ok(Pending { request, offer: Offer::to(app, client, who).await? })
+    Ok(Pending { request, offer: Offer::to(app, client, who).await?, trial })
 }
 
 /// Whether the client may still ask for this and be answered there: a new version of an app may have changed both meanwhile.
-fn still_asks(config: &Config, (client, approved): (&Client, &ScopeSet), request: &AuthRequest) -> bool {
-    let answered = client.redirect_uris.iter().any(|r| r.admits(&request.redirect_uri));
+fn still_asks(config: &Config, (client, approved): (&Client, &ScopeSet), request: &AuthRequest, trial: Option<&Trial>) -> bool {
+    let answered = trial.is_some() || client.redirect_uris.iter().any(|r| r.admits(&request.redirect_uri));
     answered && request.scopes.is_subset(&ask::allowed_scopes(config, client, approved))
 }
 
@@ -84,7 +87,8 @@ async fn consent_page(
     who: &SignedIn,
     problem: Option<ConsentProblem>,
 ) -> Result<Response, Trouble> {
-    let Pending { request, offer } = pending;
+    let Pending { request, offer, trial } = pending;
+    let until = trial.as_ref().map(|t| t.expires_at.since(app.node.now()));
     let view = ConsentPage {
         frame: who.frame(&app.node, config, Section::Elsewhere).await?,
         action: format!("/consent?request={}", request.id),
@@ -95,8 +99,8 @@ async fn consent_page(
         resembles: offer.resembles(app).await?,
         organizations: offer.choices(),
         scopes: offer.scope_groups(config, &request.scopes),
-        destination: destination(&request.redirect_uri),
-        lifetime: lifetime(config),
+        destination: if trial.is_some() { Destination::Trial } else { destination(&request.redirect_uri) },
+        lifetime: until.map_or_else(|| lifetime(config), |most| Lifetime { idle: None, absolute: Some(most) }),
         device: None,
         problem,
     };
@@ -159,7 +163,10 @@ async fn approve(
     (org, mut cause): (&Org, Cause),
 ) -> Result<PlainToken, Trouble> {
     let (now, request) = (cause.at, &pending.request);
-    let grant = new_grant(app, config, who, org, (&request.client, &request.scopes, &request.resources));
+    let mut grant = new_grant(app, config, who, org, (&request.client, &request.scopes, &request.resources));
+    if let Some(trial) = &pending.trial {
+        grant.expires_at = Some(grant.expires_at.map_or(trial.expires_at, |end| end.min(trial.expires_at)));
+    }
     cause.actor.grant = Some(grant.id.clone());
     let code = PlainToken::generate(TokenKind::AuthorizationCode, &*app.node.entropy);
     let code_expires_at = now.plus(config.oauth.code_ttl);
@@ -168,7 +175,10 @@ async fn approve(
         Approve::Gone => return Err(gone()),
         Approve::Done => app.node.metrics.grants_issued.inc(),
     }
-    supersede(app, config, &pending.offer.client, &grant, &cause).await?;
+    // What the person gave the app itself goes on beside a trial.
+    if pending.trial.is_none() {
+        supersede(app, config, &pending.offer.client, &grant, &cause).await?;
+    }
     Ok(code)
 }
 

@@ -10,6 +10,8 @@ pub fn pages() -> Vec<(&'static str, String)> {
         ("apps-empty", show(&list(Vec::new()))),
         ("app", show(&app())),
         ("app-made", show(&made())),
+        ("app-switch-off", show(&AppPage { confirm: Some(AskedOfApp::SwitchOff), ..app() })),
+        ("app-remove-secret", show(&AppPage { confirm: Some(remove_secret()), ..app() })),
         ("app-reader", show(&AppPage { may_write: false, standing: Standing::Disabled, ..app() })),
         ("app-form", show(&form())),
         (
@@ -21,6 +23,14 @@ pub fn pages() -> Vec<(&'static str, String)> {
         ("app-publish-first", show(&AppPublishPage { number: 1, narrows: false, conditions: conditions(false), ..publish() })),
         ("app-delete", show(&delete())),
         ("app-import", show(&import())),
+        ("app-test", show(&test(ready(None)))),
+        ("app-test-done", show(&test(ready(Some(LastTest::Done))))),
+        (
+            "app-test-refused",
+            show(&test(ready(Some(LastTest::Refused { code: "access_denied".into(), description: HOSTILE.into() })))),
+        ),
+        ("app-test-given", show(&test(given(None)))),
+        ("app-test-called", show(&test(given(Some(called()))))),
     ]
 }
 
@@ -115,6 +125,7 @@ fn app() -> AppPage {
         may_write: true,
         notice: None,
         problem: None,
+        confirm: None,
         secret: None,
         clients: vec![
             client("draft", "Draft client", vec![secret("a1b2c3d4e5f6", "9xYz", None)]),
@@ -139,6 +150,10 @@ fn app() -> AppPage {
         uuid: "0b6f1b7e-3f0e-4a53-9d4f-6d3a0e1f2a3b".to_owned(),
         test: Some("https://sync.acme.example/start".to_owned()),
     }
+}
+
+fn remove_secret() -> AskedOfApp {
+    AskedOfApp::RemoveSecret { stage: "published", id: "0123456789ab".to_owned(), last4: "k_2a".to_owned() }
 }
 
 fn made() -> AppPage {
@@ -245,5 +260,79 @@ fn import() -> AppImportPage {
         csrf: CSRF.to_owned(),
         manifest: format!("{{ \"manifest_version\": 2 }}\n</textarea>{HOSTILE}"),
         problem: Some("This is no manifest: it has the format 2, and this gateway reads 1.".to_owned()),
+    }
+}
+
+fn test(progress: TestProgress) -> AppTestPage {
+    AppTestPage {
+        frame: frame(section()),
+        back: back(),
+        action: "/orgs/acme/apps/app_7/test".to_owned(),
+        csrf: CSRF.to_owned(),
+        name: "Acme Sync".into(),
+        problem: None,
+        progress,
+    }
+}
+
+fn ready(last: Option<LastTest>) -> TestProgress {
+    let client = |stage, title, onboarding: Option<&str>, scopes| TestedClient {
+        stage,
+        title,
+        client_id: "cl_019ab2c4d5e67890abcdef0123456785".to_owned(),
+        onboarding: onboarding.map(ToOwned::to_owned),
+        scopes,
+    };
+    let start = "https://sync.acme.example/start?iss=https%3A%2F%2Fgw.acme.example&site=gw.acme.example";
+    let clients = vec![client("draft", "Draft client", None, 4), client("published", "Published client", Some(start), 3)];
+    TestProgress::Ready { clients, last }
+}
+
+fn given(called: Option<CallAnswer>) -> TestProgress {
+    let claim = |name, value: &str, meaning| ClaimLine { name, value: value.to_owned(), when: None, meaning };
+    let scope = |scope: &str, text: &str, outcome| TestedScope {
+        scope: scope.to_owned(),
+        text: text.to_owned(),
+        risk: Risk::Low,
+        outcome,
+    };
+    let route = |path: &str, chosen| TestRoute { path: path.to_owned(), chosen };
+    let routes = vec![route("/prometheus/api/v1/query", true), route("/prometheus/api/v1/label/{name}/values", false)];
+    TestProgress::Given(Box::new(TestedToken {
+        organization: "Acme Production".into(),
+        token_ends: ago(-60),
+        grant_ends: Some(ago(-60)),
+        response: "{\n  \"access_token\": \"…Q2Vx\",\n  \"expires_in\": 3600,\n  \"refresh_token\": \"…9xYz\",\n  \"scope\": \"logs:read metrics:read\",\n  \"token_type\": \"Bearer\"\n}".to_owned(),
+        claims: vec![
+            claim("iss", "https://gw.acme.example", "Who issued it: this gateway. The callback said the same, and your app must compare the two."),
+            claim("org", HOSTILE, "The organization that it works in; it sees nothing of any other."),
+            ClaimLine { when: Some(ago(-60)), ..claim("exp", "1795222800", "When it ends. Your app gets another one with its refresh token before.") },
+        ],
+        scopes: vec![
+            scope("metrics:read", "Query your organization's metrics and their metadata", ScopeOutcome::Works),
+            scope("logs:read", "Search and read your organization's logs", ScopeOutcome::Idle("you don't hold this permission".to_owned())),
+            scope("rules:read", HOSTILE, ScopeOutcome::Absent),
+        ],
+        routes: vec![TestRoutes { api: "prometheus".to_owned(), choices: routes }],
+        entered: EnteredCall { path: String::new(), query: "query=up".to_owned() },
+        called,
+    }))
+}
+
+fn called() -> CallAnswer {
+    CallAnswer {
+        request: "GET /prometheus/api/v1/query?query=up".to_owned(),
+        status: "200 OK".to_owned(),
+        success: true,
+        millis: 12,
+        headers: vec![
+            ("content-type".to_owned(), "application/json".to_owned()),
+            ("x-request-id".to_owned(), "req_019ab2c4d5e67890abcdef0123456785".to_owned()),
+        ],
+        body: format!(
+            "{{\n  \"status\": \"success\",\n  \"data\": {{ \"resultType\": \"vector\", \"result\": [{HOSTILE}] }}\n}}"
+        ),
+        cut: true,
+        record: Some(Link { href: "/orgs/acme/audit/rec_7".to_owned(), text: "The record of this call".to_owned() }),
     }
 }

@@ -13,8 +13,9 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         ("org-client-confirm", show(&client(None, Some(AskedToConfirm::Block { users: 3 })))),
         ("org-client-blocked", show(&blocked())),
         ("members", show(&members(None, None))),
-        ("members-open", show(&members(Some(open_member(false)), None))),
-        ("members-remove", show(&members(Some(open_member(true)), None))),
+        ("members-open", show(&members(Some(open_member(None)), None))),
+        ("members-remove", show(&members(Some(open_member(Some(AskedOfMember::Removal))), None))),
+        ("members-deactivate", show(&members(Some(open_member(Some(AskedOfMember::Deactivation))), None))),
         ("members-invited", show(&members(None, Some(link())))),
         ("review", show(&review(review_rows()))),
         ("review-empty", show(&review(Vec::new()))),
@@ -35,8 +36,8 @@ fn roles(held: &[&str]) -> Vec<RoleChoice> {
     ]
 }
 
-fn open_member(removing: bool) -> OpenMember {
-    OpenMember { id: "usr_2".to_owned(), email: "grace@acme.example".to_owned(), roles: roles(&["editor", "owner"]), removing }
+fn open_member(asked: Option<AskedOfMember>) -> OpenMember {
+    OpenMember { id: "usr_2".to_owned(), email: "grace@acme.example".to_owned(), roles: roles(&["editor", "owner"]), asked }
 }
 
 fn link() -> InvitationLink {

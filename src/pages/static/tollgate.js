@@ -30,10 +30,13 @@ if (navigator.clipboard) {
 }
 
 for (const box of document.querySelectorAll("[data-filter]")) {
-  const items = box.closest("[data-filtered]").querySelectorAll(":not(.risk) > .scopes > [data-item]");
-  box.hidden = false;
+  const items = [...box.closest("[data-filtered]").querySelectorAll("[data-item]")]
+    .filter((item) => !item.closest(".risk") && !item.parentElement.closest("[data-item]"));
+  const told = box.querySelector("output");
+  if (items.length > 0) box.hidden = false;
   box.querySelector("input").addEventListener("input", (event) => {
     const wanted = event.target.value.trim().toLowerCase();
     for (const item of items) item.hidden = !item.textContent.toLowerCase().includes(wanted);
+    if (told) told.textContent = `${items.filter((item) => !item.hidden).length} / ${items.length}`;
   });
 }

@@ -104,6 +104,8 @@ pub struct AppPage {
     pub notice: Option<String>,
     /// Why the last act was refused.
     pub problem: Option<String>,
+    /// What is done only after it was confirmed.
+    pub confirm: Option<AskedOfApp>,
     /// A secret that was just made; it is on no later page.
     pub secret: Option<ShownSecret>,
     /// Its clients, the draft's first.
@@ -120,8 +122,24 @@ pub struct AppPage {
     pub versions: Vec<VersionRow>,
     /// What it is known by at every site.
     pub uuid: String,
-    /// Where a test of the draft starts.
+    /// Where a test of the draft starts: its onboarding URL as a customer's browser opens it.
     pub test: Option<String>,
+}
+
+/// An act that stops what works for somebody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AskedOfApp {
+    /// The app, with both its clients.
+    SwitchOff,
+    /// A secret that something may still use.
+    RemoveSecret {
+        /// `draft` or `published`.
+        stage: &'static str,
+        /// What its button names it by.
+        id: String,
+        /// Its last four characters.
+        last4: String,
+    },
 }
 
 /// A secret, this once.

@@ -103,6 +103,8 @@ pub enum Destination {
     InstalledApplication(String),
     /// Nowhere: the device that asked goes on by itself.
     Device,
+    /// A page of ours that stands in for the application, for those who make it.
+    Trial,
 }
 
 /// A device that waits for the decision, as far as the connection tells (RFC 8628 §5.4).
@@ -177,6 +179,11 @@ impl ConsentPage {
         self.scopes.iter().map(|group| group.lines.len()).sum()
     }
 
+    /// Whether this site stands in for the application.
+    fn is_trial(&self) -> bool {
+        self.destination == Destination::Trial
+    }
+
     /// Long lists get a filter when scripts run.
     fn filterable(&self) -> bool {
         self.scope_count() > 12
@@ -208,7 +215,7 @@ impl Destination {
     fn label(&self) -> &'static str {
         match self {
             Self::Device => "And then",
-            Self::Site(_) | Self::ThisComputer(_) | Self::InstalledApplication(_) => "Sends you to",
+            Self::Site(_) | Self::ThisComputer(_) | Self::InstalledApplication(_) | Self::Trial => "Sends you to",
         }
     }
 
@@ -217,6 +224,7 @@ impl Destination {
             Self::Site(host) | Self::ThisComputer(host) => host,
             Self::InstalledApplication(scheme) => scheme,
             Self::Device => "Back to the device that shows the code",
+            Self::Trial => "The application's test page on this site",
         }
     }
 
@@ -226,6 +234,7 @@ impl Destination {
             Self::ThisComputer(_) => Some("An application on this computer. Continue only if you have just started it."),
             Self::InstalledApplication(_) => Some("An application installed on this device."),
             Self::Device => Some("It goes on by itself a few seconds after you decide."),
+            Self::Trial => Some("Whoever runs the application gets nothing of it."),
         }
     }
 }

@@ -29,17 +29,19 @@ pub struct Viewer {
     pub email: String,
     /// For the sign-out form, which posts to `/logout`.
     pub csrf: String,
-    /// Audit logs that this person may read, in menu order.
-    pub audit: Vec<AuditLink>,
+    /// Organizations of which this person may open a page, in menu order.
+    pub orgs: Vec<OrgLink>,
     /// Organizations whose apps this person may see, in menu order.
-    pub apps: Vec<AuditLink>,
+    pub apps: Vec<OrgLink>,
 }
 
 /// One organization in the menu.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuditLink {
+pub struct OrgLink {
     /// For paths below `/orgs/{slug}`.
     pub slug: String,
+    /// The page below that: `audit`, or the first of the others that this person may open.
+    pub page: &'static str,
     /// Organization name, to tell several apart.
     pub organization: DisplayName,
 }
@@ -63,6 +65,18 @@ pub enum Section {
     Elsewhere,
 }
 
+impl Viewer {
+    /// What the menu calls the pages of organizations: after the log, as long as everything behind the entry has one.
+    pub(in crate::pages) fn orgs_title(&self) -> &'static str {
+        match (self.orgs.len(), self.orgs.iter().all(|link| link.page == "audit")) {
+            (1, true) => "Audit log",
+            (1, false) => "Organization",
+            (_, true) => "Audit logs",
+            (_, false) => "Organizations",
+        }
+    }
+}
+
 impl Frame {
     pub(in crate::pages) fn applications_open(&self) -> bool {
         self.section == Section::Applications
@@ -76,11 +90,11 @@ impl Frame {
         matches!(self.section, Section::Apps { .. })
     }
 
-    pub(in crate::pages) fn apps_open(&self, link: &AuditLink) -> bool {
+    pub(in crate::pages) fn apps_open(&self, link: &OrgLink) -> bool {
         matches!(&self.section, Section::Apps { slug } if *slug == link.slug)
     }
 
-    pub(in crate::pages) fn audit_open(&self, link: &AuditLink) -> bool {
+    pub(in crate::pages) fn audit_open(&self, link: &OrgLink) -> bool {
         matches!(&self.section, Section::Audit { slug } if *slug == link.slug)
     }
 }

@@ -63,8 +63,17 @@ pub struct OpenMember {
     pub email: String,
     /// Every role that it has or the viewer may give.
     pub roles: Vec<RoleChoice>,
-    /// Whether it was asked to be removed.
-    pub removing: bool,
+    /// What it was asked to be done with it.
+    pub asked: Option<AskedOfMember>,
+}
+
+/// An act upon a member that stops what works for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AskedOfMember {
+    /// It leaves the organization.
+    Removal,
+    /// It is a service user, and nothing acts as it any more.
+    Deactivation,
 }
 
 /// A role with its box.

@@ -1,5 +1,6 @@
 //! One file per page. Fill the struct, call [`askama::Template::render`].
 
+mod app_test;
 mod applications;
 mod apps;
 mod audit;
@@ -23,10 +24,15 @@ mod scope;
 mod sessions;
 mod settings;
 
+pub use app_test::{
+    AppTestPage, CallAnswer, ClaimLine, EnteredCall, LastTest, ScopeOutcome, TestProgress, TestRoute, TestRoutes, TestedClient,
+    TestedScope, TestedToken,
+};
 pub use applications::{ApplicationsNotice, ApplicationsPage, GrantRow, GrantedScope, LastUse};
 pub use apps::{
-    AppClientCard, AppDeletePage, AppFormPage, AppImportPage, AppPage, AppPublishPage, AppRow, AppsPage, ConditionLine,
-    DraftField, FieldChange, FieldFlaw, ScopeChoice, ScopeChoices, SecretRow, ShownSecret, Standing, VersionRow, Way,
+    AppClientCard, AppDeletePage, AppFormPage, AppImportPage, AppPage, AppPublishPage, AppRow, AppsPage, AskedOfApp,
+    ConditionLine, DraftField, FieldChange, FieldFlaw, ScopeChoice, ScopeChoices, SecretRow, ShownSecret, Standing, VersionRow,
+    Way,
 };
 pub use audit::{AuditFilter, AuditPage, AuditRow, Decision, DecisionFilter, Proof, SavedSearchLink, Summary, SummaryLine};
 pub use client::{Client, Trust};
@@ -35,12 +41,12 @@ pub use consent::{
 };
 pub use device::{DeviceDonePage, DevicePage, DeviceProblem};
 pub use error::{ErrorPage, Link};
-pub use frame::{AuditLink, Brand, Frame, Section, Viewer};
+pub use frame::{Brand, Frame, OrgLink, Section, Viewer};
 pub use grant::{ActivityFilter, CalledFrom, GrantNotice, GrantPage};
 pub use home::{HomePage, Presence};
 pub use invitation::{Guest, InvitationPage, InvitationProblem};
 pub use login::{LoginPage, LoginProblem, Provider};
-pub use members::{InvitationLink, InvitationRow, MemberRow, MemberStanding, MembersPage, OpenMember, RoleChoice};
+pub use members::{AskedOfMember, InvitationLink, InvitationRow, MemberRow, MemberStanding, MembersPage, OpenMember, RoleChoice};
 pub use org::{OrgTab, OrgTabs};
 pub use org_client::{AskedToConfirm, ClientNotice, OrgClientPage, OrgGrantRow, RestrictedScope};
 pub use org_clients::{ClientStanding, NewClientsChoice, OrgClientRow, OrgClientsPage, WaitingClient};

@@ -92,6 +92,7 @@ pub(super) fn of_operation(operation: Operation) -> (Class, Activity) {
         | Op::ClientSecretCreate
         | Op::AppCreate
         | Op::AppManifestImport
+        | Op::AppTestBegin
         | Op::OrgCreate
         | Op::UserCreate
         | Op::InvitationCreate
@@ -118,6 +119,7 @@ pub(super) fn of_operation(operation: Operation) -> (Class, Activity) {
         | Op::AuditSearchForget
         | Op::ClientSecretDelete
         | Op::AppDelete
+        | Op::AppTestEnd
         | Op::MembershipRemove
         | Op::KeyRetire
         | Op::GrantRevokeUser

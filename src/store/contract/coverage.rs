@@ -136,12 +136,16 @@ pub(crate) async fn what_people_decide_is_recorded_and_told(store: SharedStore) 
     let session = world.sign_in(0).await;
     world.sign_in(0).await;
     let (app, draft) = app(acme, "logs:read");
-    s.create_app(&app, &draft, None, Via::Hand, &cause(0)).await.expect("an app");
+    let trial = super::trials::trial(&session, &app);
     let private = crate::types::ScopeToken::parse("logs:delete").expect("a scope");
     let holder = Holder::App(app.id.clone());
     let verbs = [
         verb!(Record, "save_search", s.save_search(&search, &cause(1))),
         verb!(Record, "forget_search", s.forget_search(ada, acme, "denials", &cause(1))),
+        verb!(Both, "create_app", s.create_app(&app, &draft, None, Via::Hand, &cause(1))),
+        verb!(Record, "begin_trial", s.begin_trial(&trial, &cause(1))),
+        verb!(Nothing, "finish_trial", s.finish_trial(&trial, &grant.id, &[2], after(2))),
+        verb!(Record, "end_trial", s.end_trial(&trial, &cause(3))),
         verb!(Record, "invite", s.invite(&invited, &invitation, &cause(1))),
         verb!(Both, "accept_invitation", s.accept_invitation(&invitation, &accepting, &cause(1))),
         verb!(Record, "invite again", s.invite(&withdrawn, &hash(TokenKind::Invitation), &cause(1))),

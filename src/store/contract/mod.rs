@@ -18,6 +18,7 @@ mod repeats;
 mod searches;
 mod sessions;
 mod tokens;
+mod trials;
 mod world;
 
 #[path = "../../../tests/support/postgres.rs"]
@@ -149,6 +150,11 @@ contract! {
         one_decision_counts
         approval_needs_an_active_member
         a_user_sees_and_ends_sessions
+    }
+    trials {
+        a_trial_belongs_to_one_session_and_one_app
+        a_trial_is_given_one_answer
+        a_trial_ends_with_its_session_and_its_time
     }
     searches {
         a_search_is_its_users_own

@@ -46,6 +46,8 @@ mod searches;
 mod sessions;
 #[path = "verbs/tokens.rs"]
 mod tokens;
+#[path = "verbs/trials.rs"]
+mod trials;
 #[path = "verbs/usage.rs"]
 mod usage;
 

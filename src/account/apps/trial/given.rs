@@ -1,0 +1,201 @@
+//! What an app was given in a test, for people.
+
+use super::super::Visit;
+use super::call::Made;
+use super::kept::Kept;
+use crate::account::applications::{Application, application};
+use crate::account::log::readable;
+use crate::config::{Api, ApiKind, Risk, RouteMeta};
+use crate::pages::views::{
+    CallAnswer, ClaimLine, EnteredCall, Link, ScopeOutcome, TestRoute, TestRoutes, TestedScope, TestedToken,
+};
+use crate::pages::{DisplayName, When};
+use crate::store::{AuditFilter, Trial};
+use crate::token::Claims;
+use crate::types::{RequestId, ResourceId, ScopeSet, ScopeToken, Timestamp};
+use crate::web::Trouble;
+
+/// A test whose grant stands.
+pub(super) struct Given<'a> {
+    visit: &'a Visit<'a>,
+    application: Application,
+    pub(super) kept: Kept,
+    claims: Claims,
+}
+
+impl<'a> Given<'a> {
+    /// `None` when there is nothing yet, or its grant has ended.
+    pub(super) async fn read(visit: &'a Visit<'a>, trial: Trial) -> Result<Option<Self>, Trouble> {
+        let node = &visit.app.node;
+        let Some(grant) = &trial.grant else { return Ok(None) };
+        let Some(kept) = Kept::open(&node.keys, &trial) else { return Ok(None) };
+        let Some(claims) = kept.claims() else { return Ok(None) };
+        visit.app.flush.flush().await;
+        let found = application(node, &visit.config, &visit.who.user.id, grant).await?;
+        Ok(found.map(|application| Self { visit, application, kept, claims }))
+    }
+
+    /// Every path with a route that the token may call with GET.
+    pub(super) fn routes(&self) -> impl Iterator<Item = (&Api, &RouteMeta, String)> {
+        let config = &self.visit.config;
+        let plain = config.apis.iter().filter(|api| matches!(api.kind, ApiKind::Http));
+        let all = plain.flat_map(|api| api.listing.iter().map(move |route| (&**api, route)));
+        let usable = all.filter(|(_, route)| {
+            let needed = route.scopes.as_ref().map(|scopes| config.catalogue.bits(scopes));
+            route.methods.contains(&http::Method::GET) && needed.is_some_and(|bits| self.application.now.covers(&bits))
+        });
+        usable.flat_map(|(api, route)| {
+            spelled(&format!("{}{}", api.mount, route.pattern)).into_iter().map(move |path| (api, route, path))
+        })
+    }
+
+    pub(super) fn shown(&self) -> TestedToken {
+        self.with(None, EnteredCall::default(), None)
+    }
+
+    /// The same, with a call that was not made.
+    pub(super) fn instead(&self, (route, entered): (Option<String>, EnteredCall)) -> TestedToken {
+        self.with(route.as_deref(), entered, None)
+    }
+
+    /// The same, with a call that was made.
+    pub(super) async fn after(&self, made: Made) -> Result<TestedToken, Trouble> {
+        let Made { route, entered, mut answer, request } = made;
+        answer.record = match request {
+            Some(request) => Some(self.record(&request).await?),
+            None => None,
+        };
+        Ok(self.with(Some(&route), entered, Some(answer)))
+    }
+
+    fn with(&self, chosen: Option<&str>, entered: EnteredCall, called: Option<CallAnswer>) -> TestedToken {
+        let now = self.visit.app.node.now();
+        let facts = &self.application.facts;
+        TestedToken {
+            organization: DisplayName::new(&facts.org.name),
+            token_ends: When::new(seconds(self.claims.exp), now),
+            grant_ends: facts.grant.expires_at.map(|end| When::new(end, now)),
+            response: self.kept.masked(),
+            claims: claims(&self.claims, (&facts.user.email, &facts.org.name), now),
+            scopes: self.scopes(),
+            routes: self.choices(chosen),
+            entered,
+            called,
+        }
+    }
+
+    /// What was asked for, with what became of it.
+    fn scopes(&self) -> Vec<TestedScope> {
+        let (config, facts) = (&self.visit.config, &self.application.facts);
+        let granted = self.application.scopes(config).into_iter().map(|words| TestedScope {
+            scope: words.scope.to_string(),
+            text: words.text,
+            risk: words.risk,
+            outcome: words.not_now.map_or(ScopeOutcome::Works, ScopeOutcome::Idle),
+        });
+        let asked = facts.client.scopes.clone().unwrap_or_default();
+        let absent = |scope: &ScopeToken| {
+            let entry = config.catalogue.entry(scope);
+            TestedScope {
+                scope: scope.to_string(),
+                text: entry.map_or_else(|| scope.to_string(), |e| e.description.clone()),
+                risk: entry.map_or(Risk::Low, |e| e.risk),
+                outcome: ScopeOutcome::Absent,
+            }
+        };
+        let missing: ScopeSet = asked.difference(&facts.grant.scopes);
+        granted.chain(missing.iter().map(absent)).collect()
+    }
+
+    fn choices(&self, chosen: Option<&str>) -> Vec<TestRoutes> {
+        let mut groups: Vec<TestRoutes> = Vec::new();
+        for (api, _, path) in self.routes() {
+            let choice = TestRoute { chosen: chosen == Some(path.as_str()), path };
+            match groups.iter_mut().find(|g| g.api == api.name.as_str()) {
+                Some(group) => group.choices.push(choice),
+                None => groups.push(TestRoutes { api: api.name.to_string(), choices: vec![choice] }),
+            }
+        }
+        groups
+    }
+
+    /// Where a call is on record: in the organization's log for who may read it, among the user's own applications for others.
+    async fn record(&self, request: &RequestId) -> Result<Link, Trouble> {
+        let (visit, facts) = (self.visit, &self.application.facts);
+        let node = &visit.app.node;
+        visit.app.flush.flush().await;
+        if !readable(node, &visit.config, &visit.who.user.id, &facts.org).await? {
+            let href = format!("/settings/applications/{}", facts.grant.id);
+            return Ok(Link { href, text: "What this test did, on record".to_owned() });
+        }
+        let filter = AuditFilter { org: Some(facts.org.id.clone()), request: Some(request.clone()), ..AuditFilter::default() };
+        let found = node.store.search_audit(&filter, None, 1).await?;
+        let log = format!("/orgs/{}/audit", facts.org.slug);
+        let href = match found.rows.first() {
+            Some(row) => format!("{log}/{}", row.record.id),
+            None => format!("{log}?request={request}"),
+        };
+        Ok(Link { href, text: "The record of this call".to_owned() })
+    }
+}
+
+/// A pattern with each of its alternatives in a path of its own: `/a/{b,c}` is `/a/b` and `/a/c`.
+fn spelled(pattern: &str) -> Vec<String> {
+    let braces = pattern.match_indices('{').filter_map(|(at, _)| Some((at, at + pattern[at..].find('}')?)));
+    let Some((from, to)) = braces.into_iter().find(|(from, to)| pattern[*from..*to].contains(',')) else {
+        return vec![pattern.to_owned()];
+    };
+    let (before, after) = (&pattern[..from], &pattern[to + 1..]);
+    pattern[from + 1..to].split(',').flat_map(|one| spelled(&format!("{before}{}{after}", one.trim()))).collect()
+}
+
+const fn seconds(at: i64) -> Timestamp {
+    Timestamp::from_millis(at.saturating_mul(1000))
+}
+
+fn claims(claims: &Claims, (email, organization): (&str, &str), now: Timestamp) -> Vec<ClaimLine> {
+    let line = |name, value: String, meaning| ClaimLine { name, value, when: None, meaning };
+    let moment =
+        |name, at: i64, meaning| ClaimLine { when: Some(When::new(seconds(at), now)), ..line(name, at.to_string(), meaning) };
+    let audience = claims.aud.iter().map(ResourceId::as_str).collect::<Vec<_>>().join(" ");
+    vec![
+        line(
+            "iss",
+            claims.iss.clone(),
+            "Who issued it: this gateway. The callback said the same, and your app must compare the two.",
+        ),
+        line("aud", audience, "Where it may be used. The address of the gateway stands for each of its APIs."),
+        line(
+            "org",
+            format!("{} ({organization})", claims.org),
+            "The organization that it works in; it sees nothing of any other.",
+        ),
+        line("sub", format!("{} ({email})", claims.sub), "The user on whose behalf your app acts."),
+        line("client_id", claims.client_id.to_string(), "The client that it was issued to."),
+        line(
+            "scope",
+            claims.scope.to_string(),
+            "What it may be used for. At every call the gate asks as well what the user and the client still may.",
+        ),
+        line(
+            "grant",
+            claims.grant.to_string(),
+            "The authorization behind it, which every record names. Revoked, it ends each of its tokens at once.",
+        ),
+        moment("iat", claims.iat, "When it was issued, in seconds since 1970."),
+        moment("exp", claims.exp, "When it ends. Your app gets another one with its refresh token before."),
+        line("jti", claims.jti.clone(), "Its own name: the log has this, never the token."),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alternatives_are_spelled_out_and_captures_stay() {
+        assert_eq!(spelled("/a/{b,c}/{d}/{e,f}"), ["/a/b/{d}/e", "/a/b/{d}/f", "/a/c/{d}/e", "/a/c/{d}/f"]);
+        assert_eq!(spelled("/a/{name}/**"), ["/a/{name}/**"]);
+        assert_eq!(spelled("/a{"), ["/a{"]);
+    }
+}

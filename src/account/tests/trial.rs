@@ -1,0 +1,267 @@
+//! `/orgs/{org}/apps/{app}/test`: an app is tried without the app.
+
+use http::StatusCode;
+
+use super::world::{Answer, Browser, World};
+use crate::store::{App, GrantState, Trial};
+use crate::types::{HashedToken, PlainToken, TokenKind};
+
+const DEFINITION: &str = "name=Acme+Sync&onboarding_url=https%3A%2F%2Facme.test%2Fstart%3Ffrom%3Dtile\
+    &redirect_uris=https%3A%2F%2Facme.test%2Fcb&scopes=metrics%3Aread&scopes=rules%3Aread&kind=confidential&save=1";
+
+fn location(answer: &Answer) -> &str {
+    answer.headers.get("location").and_then(|v| v.to_str().ok()).unwrap_or_default()
+}
+
+/// A parameter of the address that somebody is sent to.
+fn sent(answer: &Answer, name: &str) -> String {
+    let (_, query) = location(answer).split_once('?').unwrap_or_default();
+    let found = url::form_urlencoded::parse(query.as_bytes()).find(|(n, _)| n == name).map(|(_, v)| v.into_owned());
+    found.unwrap_or_else(|| panic!("no {name} in {}: {}", location(answer), answer.body))
+}
+
+/// Ada with an app of acme's.
+struct Scene {
+    world: World,
+    ada: Browser,
+    app: App,
+    test: String,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let world = World::new().await;
+        let ada = world.sign_in(&world.ada).await;
+        let made = world.submit(&ada, "/orgs/acme/apps/new", DEFINITION).await;
+        assert_eq!(made.status, StatusCode::OK, "{}", made.body);
+        let app = world.node.store.apps(Some(&world.acme.id)).await.expect("apps").remove(0);
+        let test = format!("/orgs/acme/apps/{}/test", app.id);
+        Self { world, ada, app, test }
+    }
+
+    /// Begins a test of the draft: the authorization request.
+    async fn begin(&self) -> Answer {
+        let begun = self.world.submit(&self.ada, &self.test, "begin=draft").await;
+        assert!(location(&begun).starts_with("/oauth2/authorize?"), "{} {}", begun.status, begun.body);
+        begun
+    }
+
+    /// Goes on to the consent page: its address and itself.
+    async fn consent(&self, begun: &Answer) -> (String, Answer) {
+        let frozen = self.world.visit(&self.ada, location(begun)).await;
+        assert!(location(&frozen).starts_with("/consent?request="), "{} {}", frozen.status, frozen.body);
+        let at = location(&frozen).to_owned();
+        let page = self.world.visit(&self.ada, &at).await;
+        (at, page)
+    }
+
+    async fn decide(&self, at: &str, decision: &str) -> Answer {
+        let form = format!("org={}&{decision}=1", self.world.acme.id);
+        self.world.submit(&self.ada, at, &form).await
+    }
+
+    /// Where the answer of the authorization endpoint leads, as a path on this origin.
+    async fn callback(&self) -> String {
+        let begun = self.begin().await;
+        let (at, page) = self.consent(&begun).await;
+        assert!(page.body.contains("This is a test."), "{}", page.body);
+        let back = self.decide(&at, "approve").await;
+        let path = location(&back).strip_prefix("http://127.0.0.1:8080").unwrap_or_else(|| panic!("{}", back.body)).to_owned();
+        assert!(path.starts_with(&format!("{}/callback?code=", self.test)), "{path}");
+        path
+    }
+
+    /// A test that was given its token: the page that says so.
+    async fn given(&self) -> Answer {
+        let back = self.world.visit(&self.ada, &self.callback().await).await;
+        assert_eq!((back.status, location(&back)), (StatusCode::SEE_OTHER, self.test.as_str()), "{}", back.body);
+        self.world.visit(&self.ada, &self.test).await
+    }
+
+    async fn trial(&self) -> Option<Trial> {
+        let cookie = PlainToken::presented(TokenKind::Session, self.ada.secret()).expect("a session");
+        self.world.node.store.trial(&cookie.hashed(), self.world.node.now()).await.expect("an answer")
+    }
+
+    async fn state_of_grant(&self, trial: &Trial) -> GrantState {
+        let grant = trial.grant.as_ref().expect("a grant");
+        self.world.node.store.grant_facts(grant).await.expect("an answer").expect("it is there").grant.state
+    }
+}
+
+#[tokio::test]
+async fn a_member_goes_the_way_of_a_customer_and_sees_what_the_app_is_given() {
+    let scene = Scene::new().await;
+    let (world, ada, test) = (&scene.world, &scene.ada, &scene.test);
+    let app_page = world.visit(ada, test.trim_end_matches("/test")).await;
+    let onboarding = "https://acme.test/start?from=tile&#38;iss=http%3A%2F%2F127.0.0.1%3A8080&#38;site=127.0.0.1%3A8080";
+    assert!(app_page.body.contains(onboarding) && app_page.body.contains(&format!("{test}\"")), "{}", app_page.body);
+    let start = world.visit(ada, test).await;
+    assert!(start.body.contains(onboarding) && start.body.contains("It asks for 2 permissions."), "{}", start.body);
+    assert!(!start.body.contains("Published client"), "there is none yet: {}", start.body);
+
+    let page = scene.given().await;
+    let trial = scene.trial().await.expect("a trial");
+    for told in ["was allowed", "The acme company", "ada@acme.test", "metrics:read", "rules:read", "Granted, works now", "jti"] {
+        assert!(page.body.contains(told), "{told}: {}", page.body);
+    }
+    assert!(page.body.contains(trial.grant.as_ref().expect("a grant").as_str()), "{}", page.body);
+    assert!(page.body.contains("&#34;access_token&#34;: &#34;…"), "{}", page.body);
+    assert!(!page.body.contains("eyJ") && !page.body.contains("tg_rt_"), "no secret is on the page: {}", page.body);
+    let ends = scene.world.node.store.grant_facts(trial.grant.as_ref().expect("a grant")).await.expect("an answer");
+    assert_eq!(ends.and_then(|f| f.grant.expires_at), Some(trial.expires_at), "the grant ends with the test");
+
+    let called = world.submit(ada, test, "route=%2Fprometheus%2Fapi%2Fv1%2Flabels&query=limit%3D1&call=1").await;
+    let (target, token) = world.stand_in.calls.lock().last().cloned().unwrap_or_else(|| panic!("no call: {}", called.body));
+    assert_eq!(target, "/prometheus/api/v1/labels?limit=1");
+    assert!(called.body.contains("200 OK") && called.body.contains("GET /prometheus/api/v1/labels?limit=1"), "{}", called.body);
+    assert!(called.body.contains("&#60;/code&#62;&#60;script&#62;x") && !called.body.contains("<script>x"), "{}", called.body);
+    assert!(
+        !called.body.contains(&token) && !called.body.contains(token.rsplit('.').next().expect("a part")),
+        "a token is on the page"
+    );
+    let config = world.node.config.load_full();
+    assert!(world.node.verifier.principal(&token, &config, world.node.now()).await.is_ok(), "what was sent is good");
+
+    let done = world.submit(ada, test, "end=1").await;
+    assert_eq!(location(&done), format!("{test}?done=1"));
+    assert!(world.visit(ada, location(&done)).await.body.contains("The test has ended."));
+    assert_ne!(scene.state_of_grant(&trial).await, GrantState::Live);
+    assert!(world.node.verifier.principal(&token, &config, world.node.now()).await.is_err(), "nothing is left of it");
+    let after = world.submit(ada, test, "route=%2Fprometheus%2Fapi%2Fv1%2Flabels&call=1").await;
+    assert!(after.status == StatusCode::CONFLICT && after.body.contains("has ended"), "{}", after.body);
+    assert_eq!(world.stand_in.calls.lock().len(), 1);
+}
+
+#[tokio::test]
+async fn what_the_test_would_not_be_given_is_told() {
+    let scene = Scene::new().await;
+    let (at, _) = scene.consent(&scene.begin().await).await;
+    let denied = scene.decide(&at, "deny").await;
+    let path = location(&denied).strip_prefix("http://127.0.0.1:8080").expect("our own callback").to_owned();
+    let page = scene.world.visit(&scene.ada, &path).await;
+    assert!(page.body.contains("access_denied") && page.body.contains("The user did not allow it"), "{}", page.body);
+    assert!(scene.trial().await.is_none());
+    assert_eq!(scene.world.visit(&scene.ada, &path).await.status, StatusCode::BAD_REQUEST, "an answer counts once");
+    let unanswered = {
+        scene.given().await;
+        scene.world.submit(&scene.ada, &scene.test, "route=%2Fprometheus%2Fapi%2Fv1%2Flabels&query=unanswered&call=1").await
+    };
+    assert!(unanswered.status == StatusCode::CONFLICT && unanswered.body.contains("no answer"), "{}", unanswered.body);
+    for wrong in [
+        "route=nothing&call=1",
+        "route=%2Fprometheus%2Fapi%2Fv1%2Fquery&path=%2Fsettings&query=&call=1&route=x",
+        "begin=nobody",
+        "x=1",
+    ] {
+        let answer = scene.world.submit(&scene.ada, &scene.test, wrong).await;
+        assert!(answer.status.is_client_error(), "{wrong}: {}", answer.status);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_good_for_the_browser_that_asked_and_once() {
+    let scene = Scene::new().await;
+    let (world, ada) = (&scene.world, &scene.ada);
+    let other = world.sign_in(&world.ada).await;
+    let path = scene.callback().await;
+    let refused = async |who: &Browser, path: &str| {
+        let answer = world.visit(who, path).await;
+        assert_eq!((answer.status, location(&answer)), (StatusCode::BAD_REQUEST, ""), "{path}: {}", answer.body);
+    };
+    // Ada in another browser, where somebody made her follow the link; and changed answers.
+    refused(&other, &path).await;
+    let state = path.split("state=").nth(1).and_then(|s| s.split('&').next()).expect("a state");
+    refused(ada, &path.replace(state, "another")).await;
+    refused(ada, &path.replace(&format!("&state={state}"), "")).await;
+    refused(ada, &path.replace("iss=http", "iss=https")).await;
+    refused(ada, &path.replace("code=", "nothing=")).await;
+    refused(ada, &format!("{path}&error=access_denied")).await;
+    let foreign = path.replace(scene.app.id.as_str(), "app_0");
+    assert_eq!(world.visit(ada, &foreign).await.status, StatusCode::NOT_FOUND);
+    // None of that used the code up.
+    assert_eq!(location(&world.visit(ada, &path).await), scene.test);
+    refused(ada, &path).await;
+    assert_eq!(scene.state_of_grant(&scene.trial().await.expect("a trial")).await, GrantState::Live);
+}
+
+#[tokio::test]
+async fn the_redirect_target_is_good_for_one_request_of_one_browser() {
+    let scene = Scene::new().await;
+    let (world, ada) = (&scene.world, &scene.ada);
+    let begun = scene.begin().await;
+    let authorize = location(&begun).to_owned();
+    let page_of = async |who: &Browser, path: &str| {
+        let answer = world.visit(who, path).await;
+        assert_eq!((answer.status, location(&answer)), (StatusCode::BAD_REQUEST, ""), "{path}");
+        assert!(
+            answer.body.contains("address doesn&#39;t match") || answer.body.contains("address doesn't match"),
+            "{}",
+            answer.body
+        );
+    };
+    let (other, bob, eve) = (world.sign_in(&world.ada).await, world.sign_in(&world.bob).await, world.sign_in(&world.eve).await);
+    for stranger in [&other, &bob, &eve, &Browser::nobody()] {
+        page_of(stranger, &authorize).await;
+    }
+    for (name, value) in [("state", "another"), ("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM")] {
+        page_of(ada, &authorize.replace(&sent(&begun, name), value)).await;
+    }
+    // Another client, even one of the same organization, has nothing of it.
+    let made = world.submit(ada, "/orgs/acme/apps/new", &DEFINITION.replace("Sync", "Other")).await;
+    assert_eq!(made.status, StatusCode::OK);
+    let apps = world.node.store.apps(Some(&world.acme.id)).await.expect("apps");
+    let twin = apps.iter().find(|a| a.id != scene.app.id).expect("another app");
+    page_of(ada, &authorize.replace(scene.app.draft_client.as_str(), twin.draft_client.as_str())).await;
+
+    // A request that was frozen is decided in the same browser or not at all.
+    let (at, page) = scene.consent(&begun).await;
+    assert!(page.body.contains("test page on this site") && page.body.contains("For 1 hour"), "{}", page.body);
+    let stolen = world.visit(&other, &at).await;
+    assert!(stolen.status == StatusCode::BAD_REQUEST && stolen.body.contains("no longer open"), "{}", stolen.body);
+    let approved = world.submit(&other, &at, &format!("org={}&approve=1", world.acme.id)).await;
+    assert_eq!((approved.status, location(&approved)), (StatusCode::BAD_REQUEST, ""));
+    // Begun again, the first request is worth nothing.
+    scene.begin().await;
+    assert_eq!(world.visit(ada, &at).await.status, StatusCode::BAD_REQUEST);
+    page_of(ada, &authorize).await;
+}
+
+#[tokio::test]
+async fn only_those_who_may_change_the_app_test_it_from_here() {
+    let scene = Scene::new().await;
+    let world = &scene.world;
+    let (bob, eve) = (world.sign_in(&world.bob).await, world.sign_in(&world.eve).await);
+    let foreign = scene.test.replace("/acme/", "/evil/");
+    for (who, path) in [(&bob, &scene.test), (&eve, &scene.test), (&eve, &foreign)] {
+        for end in ["", "/callback?code=x&state=y"] {
+            assert_eq!(world.visit(who, &format!("{path}{end}")).await.status, StatusCode::NOT_FOUND, "{path}{end}");
+        }
+        assert_eq!(world.submit(who, path, "begin=draft").await.status, StatusCode::NOT_FOUND, "{path}");
+    }
+    let forged = world.post(&scene.ada, &scene.test, "csrf=x&begin=draft", &[("sec-fetch-site", "same-origin")]).await;
+    assert_eq!(forged.status, StatusCode::FORBIDDEN);
+    let form = format!("csrf={}&begin=draft", scene.ada.csrf);
+    let elsewhere = world.post(&scene.ada, &scene.test, &form, &[("sec-fetch-site", "cross-site")]).await;
+    assert_eq!(elsewhere.status, StatusCode::FORBIDDEN);
+    assert!(scene.trial().await.is_none());
+    let published = world.submit(&scene.ada, &scene.test, "begin=published").await;
+    assert_eq!(published.status, StatusCode::NOT_FOUND, "there is no published client yet");
+}
+
+#[tokio::test]
+async fn a_test_leaves_what_the_app_was_really_given() {
+    let scene = Scene::new().await;
+    let world = &scene.world;
+    let client = world.node.store.client(&scene.app.draft_client).await.expect("an answer").expect("a client");
+    let real = world.consent(&world.ada, &world.acme, &client, "metrics:read").await;
+    scene.given().await;
+    assert!(world.is_live(&real).await, "a test takes nobody's place");
+    let first = scene.trial().await.expect("a trial");
+    scene.begin().await;
+    assert_ne!(scene.state_of_grant(&first).await, GrantState::Live, "another test ends the first");
+    let second = scene.trial().await.expect("a trial");
+    assert!(second.state != first.state && second.grant.is_none());
+    assert!(world.is_live(&real).await);
+    assert_ne!(second.state, HashedToken::of(""));
+}

@@ -1,0 +1,108 @@
+//! This gateway in the place of an app that is being tried: calls go through its own public listener, so that the gate decides
+//! about them as about anybody's.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use reqwest::header::{ACCEPT, AUTHORIZATION, HOST, HeaderValue};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::account::{Called, Refused, StandIn, Unanswered};
+use crate::node::Node;
+use crate::oauth::Trials;
+use crate::store::Client;
+use crate::web::Peer;
+
+/// How long a call may take.
+const ANSWER: Duration = Duration::from_secs(10);
+/// How much of a body is read, bytes.
+const BODY: usize = 16 * 1024;
+
+pub(super) struct Rehearsal {
+    node: Arc<Node>,
+    trials: Trials,
+    client: reqwest::Client,
+    listener: SocketAddr,
+}
+
+impl Rehearsal {
+    /// Calls go to the public listener at `bound`.
+    pub(super) fn new(node: Arc<Node>, trials: Trials, bound: SocketAddr) -> Result<Self, reqwest::Error> {
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(ANSWER)
+            // A connection that is kept would keep a stopping gateway waiting.
+            .pool_max_idle_per_host(0)
+            .user_agent(concat!("tollgate/", env!("CARGO_PKG_VERSION"), " (test of an app)"))
+            .build()?;
+        Ok(Self { node, trials, client, listener: reachable(bound) })
+    }
+
+    async fn ask(&self, target: &str, token: &SecretString) -> Result<Called, Box<dyn std::error::Error + Send + Sync>> {
+        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))?;
+        bearer.set_sensitive(true);
+        let host = HeaderValue::from_str(self.node.config.load().issuer.authority())?;
+        let url = format!("http://{}{target}", self.listener);
+        let begun = Instant::now();
+        let request = self.client.get(url).header(HOST, host).header(AUTHORIZATION, bearer).header(ACCEPT, "*/*");
+        let mut answer = request.send().await?;
+        let (status, headers) = (answer.status(), std::mem::take(answer.headers_mut()));
+        let (mut body, mut cut) = (Vec::new(), false);
+        while let Some(chunk) = answer.chunk().await? {
+            body.extend_from_slice(&chunk);
+            if body.len() > BODY {
+                body.truncate(BODY);
+                cut = true;
+                break;
+            }
+        }
+        let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Ok(Called { status, headers, body, cut, millis })
+    }
+}
+
+/// A listener on every address is reached on this machine's own.
+fn reachable(bound: SocketAddr) -> SocketAddr {
+    let ip = match bound.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, bound.port())
+}
+
+#[async_trait]
+impl StandIn for Rehearsal {
+    async fn redeem(&self, client: Client, form: &str, peer: &Peer) -> Result<SecretString, Refused> {
+        let refused = |error: crate::oauth::OAuthError| Refused {
+            code: error.code().wire().0.to_owned(),
+            description: error.description().to_owned(),
+        };
+        self.trials.redeem(client, form, peer).await.map_err(refused)
+    }
+
+    async fn call(&self, target: &str, token: &SecretString) -> Result<Called, Unanswered> {
+        self.ask(target, token).await.map_err(Unanswered)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_on_every_address_is_called_at_home() {
+        for (bound, called) in [
+            ("0.0.0.0:80", "127.0.0.1:80"),
+            ("[::]:80", "[::1]:80"),
+            ("192.0.2.7:80", "192.0.2.7:80"),
+            ("127.0.0.1:8", "127.0.0.1:8"),
+        ] {
+            let parse = |text: &str| text.parse::<SocketAddr>().expect("an address");
+            assert_eq!(reachable(parse(bound)), parse(called));
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Trying an app: where it starts, and what the app would be given.
+
+use askama::Template;
+
+use super::{Frame, Link, Way, scope_icon};
+use crate::config::Risk;
+use crate::pages::{DisplayName, When, count};
+
+/// `/orgs/{org}/apps/{app}/test`. Every act posts to `action`; its button has its name.
+#[derive(Clone, Debug, Template)]
+#[template(path = "app_test.html")]
+pub struct AppTestPage {
+    /// The surrounding page, with a viewer.
+    pub frame: Frame,
+    /// The app's page.
+    pub back: Way,
+    /// Where the forms post.
+    pub action: String,
+    /// Value of the hidden field `csrf`.
+    pub csrf: String,
+    /// The app's name.
+    pub name: DisplayName,
+    /// Why the last act was not done.
+    pub problem: Option<String>,
+    /// How far the test is.
+    pub progress: TestProgress,
+}
+
+/// How far a test is.
+#[derive(Clone, Debug)]
+pub enum TestProgress {
+    /// None is under way.
+    Ready {
+        /// What can be tried, the draft first.
+        clients: Vec<TestedClient>,
+        /// How the last one ended, if that was just now.
+        last: Option<LastTest>,
+    },
+    /// The app would hold a token.
+    Given(Box<TestedToken>),
+}
+
+/// How a test ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LastTest {
+    /// By hand: what it was given is revoked.
+    Done,
+    /// The app would have been sent an error.
+    Refused {
+        /// `error`.
+        code: DisplayName,
+        /// `error_description`.
+        description: DisplayName,
+    },
+}
+
+/// A client that can be tried, as a choice at the start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestedClient {
+    /// `draft` or `published`; the value of the button `begin`.
+    pub stage: &'static str,
+    /// "Draft client".
+    pub title: &'static str,
+    /// `client_id`.
+    pub client_id: String,
+    /// The onboarding URL as a customer's browser opens it, when the app has one.
+    pub onboarding: Option<String>,
+    /// How many permissions it asks for.
+    pub scopes: usize,
+}
+
+/// What the token endpoint gave.
+#[derive(Clone, Debug)]
+pub struct TestedToken {
+    /// In which organization.
+    pub organization: DisplayName,
+    /// When the token ends.
+    pub token_ends: When,
+    /// When the grant ends, done or not.
+    pub grant_ends: Option<When>,
+    /// The answer as JSON, secrets masked.
+    pub response: String,
+    /// The claims of the access token.
+    pub claims: Vec<ClaimLine>,
+    /// Every permission that was asked for.
+    pub scopes: Vec<TestedScope>,
+    /// Routes that the token may call, by API.
+    pub routes: Vec<TestRoutes>,
+    /// What was entered for a call.
+    pub entered: EnteredCall,
+    /// What the call came to.
+    pub called: Option<CallAnswer>,
+}
+
+/// One claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimLine {
+    /// `aud`.
+    pub name: &'static str,
+    /// Its value.
+    pub value: String,
+    /// The moment that it names, if it does.
+    pub when: Option<When>,
+    /// What it is for.
+    pub meaning: &'static str,
+}
+
+/// One permission that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestedScope {
+    /// `metrics:read`.
+    pub scope: String,
+    /// The catalogue's words.
+    pub text: String,
+    /// The catalogue's risk.
+    pub risk: Risk,
+    /// What became of it.
+    pub outcome: ScopeOutcome,
+}
+
+/// What became of a permission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ScopeOutcome {
+    /// It was granted and works.
+    Works,
+    /// It was granted; why it does nothing at the moment.
+    Idle(String),
+    /// It was not granted.
+    Absent,
+}
+
+/// Routes of one API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestRoutes {
+    /// Name of the API.
+    pub api: String,
+    /// Its routes.
+    pub choices: Vec<TestRoute>,
+}
+
+/// A route to call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestRoute {
+    /// Its path on this origin, with its captures; the value of the choice.
+    pub path: String,
+    /// Whether it is the one that was chosen.
+    pub chosen: bool,
+}
+
+/// What was entered for a call.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EnteredCall {
+    /// The whole path, for routes with captures.
+    pub path: String,
+    /// The query.
+    pub query: String,
+}
+
+/// An answer to a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallAnswer {
+    /// "GET /prometheus/api/v1/query?query=up".
+    pub request: String,
+    /// "200 OK".
+    pub status: String,
+    /// Whether it is a success.
+    pub success: bool,
+    /// Whole milliseconds.
+    pub millis: u64,
+    /// The headers that tell something.
+    pub headers: Vec<(String, String)>,
+    /// The start of the body.
+    pub body: String,
+    /// Whether it went on.
+    pub cut: bool,
+    /// Where the call is on record.
+    pub record: Option<Link>,
+}
+
+impl AppTestPage {
+    fn given(&self) -> bool {
+        matches!(self.progress, TestProgress::Given(_))
+    }
+}
+
+impl CallAnswer {
+    fn tone(&self) -> &'static str {
+        if self.success { "known" } else { "danger" }
+    }
+}
+
+impl TestedClient {
+    fn asks_for(&self) -> String {
+        count(u64::try_from(self.scopes).unwrap_or(u64::MAX), "permission")
+    }
+}
+
+impl TestedScope {
+    fn icon(&self) -> &'static str {
+        scope_icon(&self.scope, self.risk)
+    }
+}
+
+impl ScopeOutcome {
+    fn tone(&self) -> &'static str {
+        match self {
+            Self::Works => "known",
+            Self::Idle(_) => "caution",
+            Self::Absent => "danger",
+        }
+    }
+
+    fn words(&self) -> &'static str {
+        match self {
+            Self::Works => "Granted, works now",
+            Self::Idle(_) => "Granted, does nothing now",
+            Self::Absent => "Not granted",
+        }
+    }
+
+    fn why(&self) -> Option<&str> {
+        match self {
+            Self::Idle(why) => Some(why),
+            Self::Works | Self::Absent => None,
+        }
+    }
+}
