@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
+use secrecy::SecretString;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
-use tollgate::account::{self, AuditFlush};
+use tollgate::account::{self, AuditFlush, Called, Refused, StandIn, Unanswered};
 use tollgate::config::{Config, Environment};
 use tollgate::node::Node;
 use tollgate::oauth;
@@ -17,7 +18,7 @@ use tollgate::types::{
     ApiName, AuthRequestId, ClientId, GrantId, NodeId, RecordId, RedirectUri, RequestId, RoleName, RouteId, ScopeSet,
     SystemClock, SystemEntropy, UserId,
 };
-use tollgate::web::started_session;
+use tollgate::web::{Peer, started_session};
 
 use super::support::{configuration, grant};
 
@@ -31,6 +32,20 @@ const DAYS: u64 = 30;
 
 /// What [`World::fill`] makes.
 pub const SIZE: &str = "10 000 grants, 2 000 members, 200 clients, 100 000 audit records of 30 days";
+
+/// Nothing is tried here.
+struct Nobody;
+
+#[async_trait]
+impl StandIn for Nobody {
+    async fn redeem(&self, _: Client, _: &str, _: &Peer) -> Result<SecretString, Refused> {
+        Err(Refused { code: "invalid_grant".to_owned(), description: "nothing is tried here".to_owned() })
+    }
+
+    async fn call(&self, _: &str, _: &SecretString) -> Result<Called, Unanswered> {
+        Err(Unanswered("nobody is called here".into()))
+    }
+}
 
 /// Records are in the store at once.
 struct Flushed;
@@ -81,7 +96,8 @@ impl World {
         let config = node.config.load_full();
         let (secret, session) = started_session(&node, &config, &admin);
         node.store.start_session(&session, &node.own_cause()).await.expect("a session");
-        let router = oauth::router(Arc::clone(&node)).merge(account::router(Arc::clone(&node), Arc::new(Flushed)));
+        let router =
+            oauth::router(Arc::clone(&node)).merge(account::router(Arc::clone(&node), Arc::new(Flushed), Arc::new(Nobody)));
         let cookie = format!("tollgate={}", secret.expose());
         Self { node, cookie, own, client: clients[0].id.clone(), request, record, router, stop, _dir: dir }
     }

@@ -130,7 +130,7 @@ impl Things {
                 "client": { "kind": "public" },
             }),
             ("POST", "/apps/{app}/secrets") => json!({ "stage": "draft" }),
-            ("POST", "/invitations") => json!({ "email": "grace@elsewhere.test", "roles": ["viewer"] }),
+            ("POST", "/invitations") => json!({ "email": "hedy@elsewhere.test", "roles": ["viewer"] }),
             ("POST", "/service-users") => json!({ "name": "another" }),
             ("PATCH", "/clients/{client}") | ("PUT", "/apps/{app}/state" | "/service-users/{user}/state") => {
                 json!({ "state": "active" })

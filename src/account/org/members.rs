@@ -105,7 +105,7 @@ async fn open(app: &App, config: &Config, here: &Here, query: Option<&str>) -> R
     let (Some(user), Some(membership)) = (store.user(&id).await?, store.membership(&here.org.id, &id).await?) else {
         return Ok(None);
     };
-    let switchable = user.state == UserState::Active && is_own_service(app, here, &user).await?;
+    let switchable = user.state == UserState::Active && is_own_service(&app.node, &here.org, &user).await?;
     Ok(Some(OpenMember {
         id: user.id.to_string(),
         email: user.email,

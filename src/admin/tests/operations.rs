@@ -45,6 +45,7 @@ pub(super) fn told<T: serde::Serialize>(answer: Result<T, AdminError>) -> Value 
 
 fn masked(value: Value) -> Value {
     match value {
+        Value::String(s) if s.len() == 12 && s.bytes().all(|b| b.is_ascii_hexdigit()) => json!("<secret>"),
         Value::String(s)
             if ["app_", "http://127.0.0.1:8080/", "inv_", "org_", "usr_", "cl_", "gr_", "key_", "rec_", "req_", "tg_", "20"]
                 .iter()
@@ -53,7 +54,6 @@ fn masked(value: Value) -> Value {
             json!(format!("<{}>", s.split('_').next().filter(|p| p.len() < 4).unwrap_or("time")))
         }
         Value::String(s) if s.len() == 36 && s.matches('-').count() == 4 => json!("<uuid>"),
-        Value::String(s) if s.len() == 12 && s.bytes().all(|b| b.is_ascii_hexdigit()) => json!("<secret>"),
         Value::Array(items) => items.into_iter().map(masked).collect(),
         Value::Object(fields) => {
             let hidden = |k: &str| ["last4", "cursor", "next"].contains(&k);

@@ -65,7 +65,7 @@ fn everything_is_said_at_once() {
     apis[0].pack: unknown pack "prometeus" (known: account-api, alertmanager, grafana, jaeger, loki, mcp, mimir, opensearch, otlp-grpc, otlp-http, prometheus, tempo, thanos, victorialogs, victoriametrics, victoriatraces)
     scopes."a:read".description: is missing (say in one sentence what it lets an application do)
     scopes."b:*": names more than one scope (expected a scope of RFC 6749 appendix A.4 without * and comma, for example "metrics:read")
-    roles.reader.permissions[1]: unknown scope "nothing" (known: a:read, api_keys:write, applications:read, applications:write, audit:read, clients:read, clients:write, grants:read, grants:write, mcp:tollgate:invoke, members:read, members:write; add [scopes."nothing"])
+    roles.reader.permissions[1]: unknown scope "nothing" (known: a:read, api_keys:write, applications:read, applications:write, audit:read, clients:read, clients:write, grants:read, grants:write, mcp:tollgate:invoke, members:read, members:write, sessions:read, sessions:write; add [scopes."nothing"])
     upstreams[0].inject[0].value: a secret must not stand in the file (use env:NAME, or the key that ends in _file)
     apis[0].mount: /oauth2/a collides with the gateway's own /oauth2 (choose another path)
     apis[0].upstream: unknown upstream "v" (known: u; add [[upstreams]] name = "v")
