@@ -73,6 +73,8 @@ const BEGIN: &str = "BEGIN IMMEDIATE";
 const BUSY: Duration = Duration::from_secs(5);
 
 const MIGRATION_TRIES: u32 = 5;
+const CONNECT_TRIES: u32 = 50;
+const CONNECT_PAUSE: Duration = Duration::from_millis(20);
 
 /// Opens the database file, makes it when there is none, and brings its schema up to date.
 pub(super) async fn open(path: &str, entropy: Arc<dyn Entropy>) -> Result<SharedStore, StoreError> {
@@ -95,12 +97,8 @@ pub(super) async fn open(path: &str, entropy: Arc<dyn Entropy>) -> Result<Shared
         .pragma("wal_autocheckpoint", "4000")
         .foreign_keys(true);
     let file = path.display();
-    let write = SqlitePoolOptions::new()
-        .max_connections(1)
-        .acquire_timeout(BUSY)
-        .connect_with(options.clone())
-        .await
-        .map_err(|e| unusable(format!("{file} is not a SQLite database that can be used: {e}")))?;
+    let write =
+        connect(&options).await.map_err(|e| unusable(format!("{file} is not a SQLite database that can be used: {e}")))?;
     migrate(&write).await.map_err(|e| unusable(format!("the schema of {file} can't be brought up to date: {e}")))?;
     let read = SqlitePoolOptions::new()
         .max_connections(4)
@@ -109,6 +107,25 @@ pub(super) async fn open(path: &str, entropy: Arc<dyn Entropy>) -> Result<Shared
         .await
         .doing("open the database to read")?;
     Ok(Arc::new(engine::Engine { write, read, entropy }))
+}
+
+/// The connection that writes. Turning a new file to WAL fails at once, whatever the busy timeout, while another store does the
+/// same: whoever loses tries again.
+async fn connect(options: &SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
+    let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(BUSY);
+    for _ in 1..CONNECT_TRIES {
+        match pool.clone().connect_with(options.clone()).await {
+            Err(e) if is_busy(&e) => tokio::time::sleep(CONNECT_PAUSE).await,
+            result => return result,
+        }
+    }
+    pool.connect_with(options.clone()).await
+}
+
+/// `SQLITE_BUSY`, whose extended codes have it in their low byte.
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|e| e.code()?.parse::<u32>().ok());
+    code.is_some_and(|code| code & 0xFF == 5)
 }
 
 /// Makes the file before SQLite does: only its owner may read it, and the files beside it take its mode. A file that is there
