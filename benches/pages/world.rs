@@ -12,7 +12,7 @@ use tollgate::account::{self, AuditFlush, Called, Refused, StandIn, Unanswered};
 use tollgate::config::{Config, Environment};
 use tollgate::node::Node;
 use tollgate::oauth;
-use tollgate::record::{Actor, AuditRecord, Call, Decision, Event, McpCall, Measured, Origin, Outcome};
+use tollgate::record::{Actor, AuditRecord, Call, Cause, Decision, Event, McpCall, Measured, Origin, Outcome};
 use tollgate::store::{AuthRequest, Client, Grant, Membership, NewUser, User, sql};
 use tollgate::types::{
     ApiName, AuthRequestId, ClientId, GrantId, NodeId, RecordId, RedirectUri, RequestId, RoleName, RouteId, ScopeSet,
@@ -27,11 +27,11 @@ const CLIENTS: usize = 200;
 /// Each client is authorized by so many users.
 const USERS_OF_CLIENT: usize = 50;
 const RECORDS: usize = 100_000;
-/// Days that the records lie in.
+/// Days that everything lies in.
 const DAYS: u64 = 30;
 
 /// What [`World::fill`] makes.
-pub const SIZE: &str = "10 000 grants, 2 000 members, 200 clients, 100 000 audit records of 30 days";
+pub const SIZE: &str = "10 000 grants, 2 000 members, 200 clients, 100 000 calls, all of 30 days";
 
 /// Nothing is tried here.
 struct Nobody;
@@ -134,6 +134,12 @@ impl World {
     }
 }
 
+/// The cause of the `n`th of `all` changes, which are spread over the days.
+fn spread(node: &Node, n: usize, all: usize) -> Cause {
+    let ago = Duration::from_millis((DAYS * 86_400_000) / all as u64 * (all - n) as u64);
+    Cause { at: node.now().minus(ago), ..node.own_cause() }
+}
+
 async fn users(node: &Node, own: &Grant) -> Vec<User> {
     let template = node.store.user(&own.user).await.expect("a store").expect("a user");
     let viewer = RoleName::parse("viewer").expect("a role");
@@ -141,9 +147,10 @@ async fn users(node: &Node, own: &Grant) -> Vec<User> {
     for n in 0..USERS {
         let id = UserId::generate(node.now(), &SystemEntropy);
         let user = User { id, email: format!("user{n:04}@example.com"), name: format!("User {n}"), ..template.clone() };
-        node.store.create_user(&NewUser { user: user.clone(), password: None }, &node.own_cause()).await.expect("a user");
+        let cause = spread(node, n, USERS);
+        node.store.create_user(&NewUser { user: user.clone(), password: None }, &cause).await.expect("a user");
         let membership = Membership { org: own.org.clone(), user: user.id.clone(), roles: vec![viewer.clone()] };
-        node.store.set_membership(&membership, &node.own_cause()).await.expect("a membership");
+        node.store.set_membership(&membership, &cause).await.expect("a membership");
         users.push(user);
     }
     users
@@ -161,11 +168,12 @@ async fn authorized(node: &Node, own: &Grant, users: &[User]) -> (Vec<Client>, V
             redirect_uris: vec![RedirectUri::parse("http://127.0.0.1/callback").expect("a URI")],
             ..template.clone()
         };
-        node.store.create_client(&client, None, &node.own_cause()).await.expect("a client");
+        let cause = spread(node, n, CLIENTS);
+        node.store.create_client(&client, None, &cause).await.expect("a client");
         for user in (0..USERS_OF_CLIENT).map(|m| &users[(n * 37 + m * 40) % USERS]) {
             let id = GrantId::generate(node.now(), &SystemEntropy);
-            let grant = Grant { id, user: user.id.clone(), client: client.id.clone(), ..own.clone() };
-            grants.push(node.store.machine_grant(&grant, &node.own_cause()).await.expect("a grant"));
+            let grant = Grant { id, user: user.id.clone(), client: client.id.clone(), created_at: cause.at, ..own.clone() };
+            grants.push(node.store.machine_grant(&grant, &cause).await.expect("a grant"));
         }
         clients.push(client);
     }

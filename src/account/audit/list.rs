@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::pages::views::{AuditPage, AuditRow, Decision, SavedSearchLink, Section, Summary, SummaryLine};
 use crate::pages::{Bin, DisplayName, Histogram, When, duration_words};
 use crate::record::{AuditRecord, Call, ControlEvent, Event, McpCall, Measured, Outcome, operation};
-use crate::store::{self, AuditFilter, Cursor, Facet, Org, SavedSearch, StoreError};
+use crate::store::{self, AuditFilter, Cursor, Facet, Org, SavedSearch, StoreError, Tally};
 use crate::types::{ClientId, Timestamp, UserId};
 use crate::web::{Peer, SignedIn, Trouble, page};
 
@@ -87,7 +87,16 @@ async fn is_new(app: &App, org: &Org) -> Result<bool, StoreError> {
 
 async fn fill(app: &App, org: &Org, filter: &AuditFilter, behind: &[Cursor], view: &mut AuditPage) -> Result<(), StoreError> {
     let (store, now) = (&app.node.store, app.node.now());
-    let found = store.search_audit(filter, behind.last(), PAGE).await?;
+    // A page of older records has the same summary as the first one.
+    let tallies =
+        |by| async move { if behind.is_empty() { store.audit_tallies(filter, by, SUMMARY).await } else { Ok(Vec::new()) } };
+    let (found, bars, clients, users, tools) = tokio::try_join!(
+        store.search_audit(filter, behind.last(), PAGE),
+        histogram(app, filter, now),
+        tallies(Facet::Client),
+        tallies(Facet::User),
+        tallies(Facet::Tool),
+    )?;
     let mut names = Names::default();
     names.learn(&app.node, found.rows.iter().filter_map(|r| r.record.actor.user.as_ref())).await?;
     view.rows = found.rows.iter().map(|r| row(&r.record, &names, now)).collect();
@@ -95,19 +104,23 @@ async fn fill(app: &App, org: &Org, filter: &AuditFilter, behind: &[Cursor], vie
     view.older = found.next.map(|next| sealed(&[behind, &[next]].concat()));
     // An empty cursor is the first page.
     view.newer = behind.split_last().map(|(_, before)| if before.is_empty() { String::new() } else { sealed(before) });
-    view.histogram = histogram(app, filter, now).await?;
-    // A page of older records has the same summary as the first one.
-    if behind.is_empty() && !view.rows.is_empty() {
-        view.summaries = summaries(app, filter, &mut names, view).await?;
+    view.histogram = bars;
+    if !view.rows.is_empty() {
+        view.summaries = summaries(app, [clients, users, tools], &mut names, view).await?;
     }
     Ok(())
 }
 
 /// Who and what the search is about most, each as a narrower search.
-async fn summaries(app: &App, filter: &AuditFilter, names: &mut Names, view: &AuditPage) -> Result<Vec<Summary>, StoreError> {
+async fn summaries(
+    app: &App,
+    [clients, users, tools]: [Vec<Tally>; 3],
+    names: &mut Names,
+    view: &AuditPage,
+) -> Result<Vec<Summary>, StoreError> {
     let mut summaries = Vec::new();
-    for (facet, title) in [(Facet::Client, "By application"), (Facet::User, "By user"), (Facet::Tool, "By tool")] {
-        let tallies = app.node.store.audit_tallies(filter, facet, SUMMARY).await?;
+    let facets = [(Facet::Client, "By application", clients), (Facet::User, "By user", users), (Facet::Tool, "By tool", tools)];
+    for (facet, title, tallies) in facets {
         let mut lines = Vec::with_capacity(tallies.len());
         for tally in tallies {
             let mut narrowed = view.filter.clone();

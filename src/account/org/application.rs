@@ -19,7 +19,7 @@ use crate::types::{ClientId, GrantId, RedirectUri, ScopeSet, ScopeToken, Timesta
 use crate::web::{Peer, SignedIn, Trouble, page, see_other};
 
 /// Grants on the page; an application with more is revoked whole, or found in the log.
-const GRANTS: u32 = 200;
+const GRANTS: u32 = 50;
 
 /// `GET /orgs/{org}/applications/{client}`.
 pub async fn show(

@@ -20,7 +20,7 @@ use crate::types::{RoleName, ScopeBits, Timestamp, UserId};
 use crate::web::{Peer, SignedIn, Trouble, page};
 
 /// Members on one page.
-const PAGE: u32 = 100;
+const PAGE: u32 = 50;
 
 /// What the answer says besides what is in the store.
 #[derive(Default)]

@@ -20,7 +20,7 @@ use crate::types::{Timestamp, UserId};
 use crate::web::{Peer, SignedIn, Trouble, page};
 
 /// Entries on one page.
-const PAGE: u32 = 100;
+const PAGE: u32 = 50;
 
 /// A form that the report is downloaded in.
 #[derive(Clone, Copy)]

@@ -153,8 +153,9 @@ impl PeopleStore for Engine {
         let rows = sqlx::query(concat!(
             "SELECT ",
             user_columns!(),
-            ", m.roles AS m_roles FROM memberships m JOIN users u ON u.id = m.user_id WHERE m.org_id = $1 \
-             ORDER BY u.email LIMIT $2 OFFSET $3"
+            ", m.roles AS m_roles FROM (SELECT i.id FROM memberships n JOIN users i ON i.id = n.user_id WHERE n.org_id = $1 \
+             ORDER BY i.email LIMIT $2 OFFSET $3) AS of_page JOIN users u ON u.id = of_page.id \
+             JOIN memberships m ON m.org_id = $1 AND m.user_id = u.id ORDER BY u.email"
         ))
         .bind(org.as_str())
         .bind(i64::from(limit))

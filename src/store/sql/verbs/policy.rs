@@ -46,8 +46,8 @@ async fn listed(
     let query = match listed {
         Listed::Known => sqlx::query(
             "SELECT k.client_id AS id, MAX(k.newest) AS newest FROM ( \
-             SELECT client_id, created_at AS newest FROM grants WHERE org_id = $1 AND revoked_at IS NULL \
-             AND (expires_at IS NULL OR expires_at > $2) \
+             SELECT client_id, MAX(created_at) AS newest FROM grants WHERE org_id = $1 AND revoked_at IS NULL \
+             AND (expires_at IS NULL OR expires_at > $2) GROUP BY client_id \
              UNION ALL SELECT client_id, 0 FROM client_policies WHERE org_id = $1 AND (stance <> 'pending' OR scopes IS NOT NULL) \
              ) AS k JOIN clients c ON c.id = k.client_id AND c.deleted_at IS NULL \
              GROUP BY k.client_id ORDER BY newest DESC, id DESC LIMIT $3 OFFSET $4",
@@ -116,23 +116,21 @@ async fn describe(
         client_columns!(),
         ", ",
         policy_columns!("k.org"),
-        ", p.asked_by AS p_asked_by, p.asked_at AS p_asked_at, \
-         (SELECT COUNT(DISTINCT g.user_id) FROM grants g WHERE g.org_id = k.org AND g.client_id = c.id AND g.revoked_at IS NULL \
-         AND (g.expires_at IS NULL OR g.expires_at > k.now)) AS users, \
-         (SELECT COUNT(*) FROM grants g WHERE g.org_id = k.org AND g.client_id = c.id AND g.revoked_at IS NULL \
-         AND (g.expires_at IS NULL OR g.expires_at > k.now)) AS grants, \
-         (SELECT MIN(g.created_at) FROM grants g WHERE g.org_id = k.org AND g.client_id = c.id) AS first_granted_at, \
-         (SELECT MIN((SELECT x.day FROM grant_use x WHERE x.grant_id = g.id ORDER BY x.day LIMIT 1)) \
-         FROM grants g WHERE g.org_id = k.org AND g.client_id = c.id) AS first_day, \
-         (SELECT MAX((SELECT x.last_at FROM grant_use x WHERE x.grant_id = g.id ORDER BY x.day DESC LIMIT 1)) \
-         FROM grants g WHERE g.org_id = k.org AND g.client_id = c.id) AS last_used_at FROM (SELECT CAST("
+        ", p.asked_by AS p_asked_by, p.asked_at AS p_asked_at, COALESCE(g.users, 0) AS users, COALESCE(g.grants, 0) AS grants, \
+         g.first_granted_at, x.first_day, x.last_at AS last_used_at FROM (SELECT CAST("
     ));
-    query.push_bind(org.as_str().to_owned()).push(" AS TEXT) AS org, CAST(").push_bind(at.millis());
-    query.push(
-        " AS BIGINT) AS now) AS k JOIN clients c ON c.deleted_at IS NULL \
+    query.push_bind(org.as_str().to_owned()).push(
+        " AS TEXT) AS org) AS k JOIN clients c ON c.deleted_at IS NULL \
          LEFT JOIN client_policies p ON p.org_id = k.org AND p.client_id = c.id \
-         LEFT JOIN org_policies q ON q.org_id = k.org WHERE c.id IN ",
+         LEFT JOIN org_policies q ON q.org_id = k.org LEFT JOIN client_use x ON x.org_id = k.org AND x.client_id = c.id \
+         LEFT JOIN (SELECT client_id, MIN(created_at) AS first_granted_at, COUNT(*) FILTER (WHERE live) AS grants, \
+         COUNT(DISTINCT CASE WHEN live THEN user_id END) AS users FROM (SELECT client_id, user_id, created_at, \
+         revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ",
     );
+    query.push_bind(at.millis()).push(") AS live FROM grants WHERE org_id = ").push_bind(org.as_str().to_owned());
+    query.push(" AND client_id IN ");
+    among(&mut query, ids);
+    query.push(") AS every GROUP BY client_id) AS g ON g.client_id = c.id WHERE c.id IN ");
     among(&mut query, ids);
     let rows = query.build().persistent(false).fetch_all(&mut *connection).await.doing("read an organization's clients")?;
     let mut held = held(connection, org, ids, at).await?;

@@ -11,7 +11,7 @@ use super::rows::Fields;
 use super::{Connection, Db, Row};
 use crate::record::{AuditRecord, Event};
 use crate::store::{GrantUse, StoreError};
-use crate::types::{ApiKeyId, GrantId, ScopeToken, Timestamp};
+use crate::types::{ApiKeyId, ClientId, GrantId, OrgId, ScopeToken, Timestamp};
 
 /// Grants that are asked about in one statement.
 const AT_ONCE: usize = 500;
@@ -33,6 +33,7 @@ pub(super) async fn count<'r>(
 ) -> Result<(), StoreError> {
     let mut days: BTreeMap<(&GrantId, i64), Added> = BTreeMap::new();
     let mut scopes: BTreeMap<(&GrantId, &ScopeToken), i64> = BTreeMap::new();
+    let mut clients: BTreeMap<(&OrgId, &ClientId), (i64, i64)> = BTreeMap::new();
     let mut keys: BTreeMap<&str, Timestamp> = BTreeMap::new();
     for record in records {
         let (Event::Call(call), Some(grant)) = (&record.event, &record.actor.grant) else { continue };
@@ -41,6 +42,10 @@ pub(super) async fn count<'r>(
         added.calls += 1;
         added.denied += i64::from(!call.decision.is_allowed());
         added.last_at = added.last_at.max(record.time.millis());
+        if let (Some(org), Some(client)) = (&record.org, &record.actor.client) {
+            let (first, last) = clients.entry((org, client)).or_insert((today, record.time.millis()));
+            (*first, *last) = (today.min(*first), record.time.millis().max(*last));
+        }
         if let Some(key) = record.actor.token.as_deref().filter(|t| call.decision.is_allowed() && ApiKeyId::is_generated(t)) {
             let last = keys.entry(key).or_insert(record.time);
             *last = record.time.max(*last);
@@ -57,6 +62,7 @@ pub(super) async fn count<'r>(
     }
     write_days(connection, &days).await?;
     write_idling(connection, &days).await?;
+    write_clients(connection, &clients).await?;
     api_keys::used(connection, &keys).await?;
     if scopes.is_empty() { Ok(()) } else { write_scopes(connection, &scopes).await }
 }
@@ -86,6 +92,26 @@ async fn write_idling(connection: &mut Connection, days: &BTreeMap<(&GrantId, i6
             .doing("note the last use of a grant")?;
     }
     Ok(())
+}
+
+/// Notes when an organization used a client first and last, whatever becomes of the grants.
+async fn write_clients(
+    connection: &mut Connection,
+    clients: &BTreeMap<(&OrgId, &ClientId), (i64, i64)>,
+) -> Result<(), StoreError> {
+    if clients.is_empty() {
+        return Ok(());
+    }
+    let mut statement = QueryBuilder::<Db>::new("INSERT INTO client_use (org_id, client_id, first_day, last_at) ");
+    statement.push_values(clients, |mut row, ((org, client), (first, last))| {
+        row.push_bind(org.as_str()).push_bind(client.as_str()).push_bind(*first).push_bind(*last);
+    });
+    statement.push(
+        " ON CONFLICT (org_id, client_id) DO UPDATE SET \
+         first_day = CASE WHEN excluded.first_day < client_use.first_day THEN excluded.first_day ELSE client_use.first_day END, \
+         last_at = CASE WHEN excluded.last_at > client_use.last_at THEN excluded.last_at ELSE client_use.last_at END",
+    );
+    statement.build().persistent(false).execute(connection).await.doing("note the use of clients").map(drop)
 }
 
 async fn write_scopes(connection: &mut Connection, scopes: &BTreeMap<(&GrantId, &ScopeToken), i64>) -> Result<(), StoreError> {
