@@ -12,7 +12,7 @@ use tollgate::store::{
     User, UserKind, UserState,
 };
 use tollgate::token::NewAccessToken;
-use tollgate::types::{ClientId, GrantId, OrgId, RoleName, Slug, SystemEntropy, UserId};
+use tollgate::types::{ClientId, GrantId, OrgId, RoleName, Selectors, Slug, SystemEntropy, UserId};
 
 /// A configuration with everything that a node needs, and `more`.
 pub fn configuration(data: &Path, address: &str, more: &str) -> String {
@@ -77,6 +77,7 @@ pub async fn grant(node: &Node) -> Grant {
         grant_types: vec![GrantType::AuthorizationCode],
         scopes: None,
         subject: None,
+        selectors: Selectors::default(),
         resources: vec![],
         require_state: false,
         access_token_ttl: None,

@@ -22,8 +22,8 @@ use crate::store::{
     ClientAuth, ClientOrigin, ClientState, GrantType, KeyState, OrgState, RevokeReason, Stage, UserKind, UserState,
 };
 use crate::types::{
-    AppId, ClientId, GrantId, KeyId, OrgId, RecordId, ResourceId, RoleName, ScopeSet, ScopeToken, Slug, Timestamp, UserId,
-    rfc3339,
+    AppId, ClientId, GrantId, KeyId, OrgId, RecordId, ResourceId, RoleName, ScopeSet, ScopeToken, Selectors, Slug, Timestamp,
+    UserId, rfc3339,
 };
 
 /// An organization.
@@ -416,6 +416,10 @@ pub struct GrantView {
     /// What was consented to.
     #[schema(value_type = Vec<String>)]
     pub scopes: ScopeSet,
+    /// What some of them are narrowed to: scopes, each with its labels, each with its values.
+    #[serde(default, skip_serializing_if = "Selectors::is_empty")]
+    #[schema(value_type = std::collections::BTreeMap<String, std::collections::BTreeMap<String, Vec<String>>>)]
+    pub selectors: Selectors,
     /// What it can do now: consented to, held by the user, allowed to the client.
     #[schema(value_type = Vec<String>)]
     pub effective_scopes: ScopeSet,

@@ -1,5 +1,7 @@
 //! `grant` and `key`.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use clap::{Args, Subcommand};
 
 use super::args::Place;
@@ -7,6 +9,7 @@ use super::connect::administer;
 use super::failure::CliError;
 use super::output::{card, name_of, or_dash, show, table};
 use crate::admin::{GrantChange, GrantView, KeyView, Rotation, Within};
+use crate::types::{ScopeToken, Selector, SelectorError, Selectors};
 
 #[derive(Debug, Args)]
 pub(super) struct Grants {
@@ -32,13 +35,16 @@ enum Action {
         /// Its id
         grant: String,
     },
-    /// Take scopes from a grant; its tokens narrow before this returns
+    /// Take scopes from a grant, or narrow them to labels; its tokens narrow before this returns
     Narrow {
         /// Its id
         grant: String,
         /// The scopes that it keeps, separated by spaces
-        #[arg(long)]
-        scopes: String,
+        #[arg(long, required_unless_present = "selectors")]
+        scopes: Option<String>,
+        /// A scope and a label that it is narrowed to, with the label's values: metrics:read/team=a,b
+        #[arg(long = "selector", value_name = "SCOPE/LABEL=VALUES", value_parser = selector)]
+        selectors: Vec<Narrowed>,
     },
     /// Let a grant end at a time, earlier than it would anyway
     End {
@@ -82,12 +88,12 @@ pub(super) async fn run(args: Grants) -> Result<(), CliError> {
         match action {
             Action::List { org, user } => show(json, &admin.grants(Within { org, user }).await?, |grants| list(grants)),
             Action::Show { grant } => show(json, &admin.grant(&grant).await?, details),
-            Action::Narrow { grant, scopes } => {
-                let change = GrantChange { scopes: Some(scopes), expires_at: None };
+            Action::Narrow { grant, scopes, selectors } => {
+                let change = GrantChange { scopes, selectors: Some(together(selectors)?), expires_at: None };
                 show(json, &admin.change_grant(&grant, change).await?, details)
             }
             Action::End { grant, at } => {
-                let change = GrantChange { scopes: None, expires_at: Some(at) };
+                let change = GrantChange { expires_at: Some(at), ..GrantChange::default() };
                 show(json, &admin.change_grant(&grant, change).await?, details)
             }
             Action::Revoke { grant } => show(json, &admin.revoke_grant(&grant).await?, details),
@@ -126,6 +132,31 @@ fn list(grants: &[GrantView]) -> String {
     table(["ID", "CLIENT", "USER", "ORG", "STATE", "LAST USED", "CAN DO NOW"], grants.iter().map(row))
 }
 
+fn narrowed(grant: &GrantView) -> String {
+    let lines: Vec<_> = grant.selectors.0.iter().map(|(scope, selector)| format!("{scope} where {selector}")).collect();
+    if lines.is_empty() { "-".to_owned() } else { lines.join("; ") }
+}
+
+/// A scope, a label and its values.
+type Narrowed = (ScopeToken, String, BTreeSet<String>);
+
+fn selector(text: &str) -> Result<Narrowed, String> {
+    let parts = text.split_once('=').and_then(|(left, values)| Some((left.rsplit_once('/')?, values)));
+    let ((scope, label), values) = parts.ok_or("write SCOPE/LABEL=VALUE, for example metrics:read/team=a")?;
+    let scope = ScopeToken::parse(scope).map_err(|e| e.to_string())?;
+    Ok((scope, label.to_owned(), values.split(',').map(ToOwned::to_owned).collect()))
+}
+
+fn together(all: Vec<Narrowed>) -> Result<Selectors, CliError> {
+    let mut labels: BTreeMap<ScopeToken, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
+    for (scope, label, values) in all {
+        labels.entry(scope).or_default().entry(label).or_default().extend(values);
+    }
+    let selectors = labels.into_iter().map(|(scope, labels)| Ok((scope, Selector::new(labels)?)));
+    let selectors: Result<_, SelectorError> = selectors.collect();
+    selectors.map(Selectors).map_err(|e| CliError::usage(format!("--selector: {e}")))
+}
+
 fn details(grant: &GrantView) -> String {
     let resources: Vec<&str> = grant.resources.iter().map(crate::types::ResourceId::as_str).collect();
     card([
@@ -136,6 +167,7 @@ fn details(grant: &GrantView) -> String {
         ("state", name_of(&grant.state)),
         ("because", or_dash(grant.revoked_because.as_ref().map(name_of))),
         ("scopes", grant.scopes.to_string()),
+        ("narrowed to", narrowed(grant)),
         ("can do now", grant.effective_scopes.to_string()),
         ("resources", if resources.is_empty() { "every API".to_owned() } else { resources.join(" ") }),
         ("created", grant.created_at.to_string()),

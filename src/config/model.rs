@@ -13,7 +13,7 @@ use url::Url;
 use super::{Catalogue, Enforce, HookEvent, Per};
 use crate::mcp::ServerPolicy;
 use crate::routing::{Lookup, MountTable, RouteTable};
-use crate::types::{ApiName, Issuer, ResourceId, RoleName, RouteId, ScopeBits, ScopeSet, Slug};
+use crate::types::{ApiName, Issuer, ResourceId, RoleName, RouteId, ScopeBits, ScopeSet, Selectors, Slug};
 
 /// One whole configuration. A request sees one, from its first stage to its last.
 #[derive(Debug)]
@@ -34,6 +34,8 @@ pub struct Config {
     pub catalogue: Catalogue,
     /// Every role.
     pub roles: Roles,
+    /// What some of their permissions are narrowed to.
+    pub role_selectors: RoleSelectors,
     /// Upstreams, by name in order.
     pub upstreams: Vec<Arc<Upstream>>,
     /// APIs in the order of the file; the own MCP server is the last.
@@ -124,6 +126,10 @@ pub struct Limits {
 /// Every role and what it permits.
 #[derive(Clone, Debug, Default)]
 pub struct Roles(pub BTreeMap<RoleName, ScopeBits>);
+
+/// What the permissions of roles are narrowed to.
+#[derive(Clone, Debug, Default)]
+pub struct RoleSelectors(pub BTreeMap<RoleName, Selectors>);
 
 impl Roles {
     /// What the holder of these roles may do. A role that no longer exists permits nothing.

@@ -75,6 +75,7 @@ pub(super) fn prove(raw: &RawConfig, around: &Surroundings<'_>) -> Result<(Confi
     let upstreams = upstreams::all(raw, &mut found);
     let apis = apis::all(raw, (&packs, &catalogue, &upstreams), &mut found);
     let mounts = mounts::table(&apis, &mut found);
+    let role_selectors = scopes::role_selectors(raw, (&catalogue, &apis), &mut found);
     let listen = sections::listen(raw, &mut found);
     let store_url = sections::store(raw, &root, &mut found);
     let secret = sections::secret(raw, &root, &mut found);
@@ -94,6 +95,7 @@ pub(super) fn prove(raw: &RawConfig, around: &Surroundings<'_>) -> Result<(Confi
         secret,
         catalogue,
         roles,
+        role_selectors,
         upstreams,
         apis: apis.into_iter().map(|p| p.api).collect(),
         mounts,

@@ -17,7 +17,7 @@ pub use hooks::{HookEvent, RawHook};
 use super::list::List;
 use super::written::{ByteSize, Origin, Written};
 use super::{Endpoint, Risk, Visibility};
-use crate::types::{ApiName, Issuer, ResourceId, RouteId, ScopeToken};
+use crate::types::{ApiName, Issuer, LabelValues, ResourceId, RouteId, ScopeToken};
 
 /// Configuration of a Tollgate gateway. Relative paths start at the working directory.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -256,6 +256,9 @@ pub struct RawScope {
 pub struct RawRole {
     /// Scopes.
     pub permissions: List<Written<ScopeToken>>,
+    /// What some of them are narrowed to: a label selector for each scope, which requests get besides the organization's own.
+    #[serde(default)]
+    pub selectors: BTreeMap<String, BTreeMap<String, LabelValues>>,
 }
 
 /// A set of endpoints that serve the same thing.

@@ -9,7 +9,7 @@ use super::authorize::{Permit, filled};
 use super::denial::Denial;
 use super::hygiene::CleanRequest;
 use crate::config::{Enforce, Tell};
-use crate::labels::{self, AnswerFilter, Asked, Label, Refused};
+use crate::labels::{self, AnswerFilter, Asked, Label, Labels, Refused};
 
 /// What became of a request that was narrowed.
 #[derive(Debug)]
@@ -18,20 +18,36 @@ pub struct Narrowed {
     pub answer: Option<AnswerFilter>,
 }
 
-/// The label that a permitted request must be narrowed to; `None` where there is nothing to narrow.
+/// The labels that a permitted request must be narrowed to; `None` where there is nothing to narrow.
 ///
 /// # Errors
 /// When it must be narrowed and can't be.
-pub fn label(permit: &Permit) -> Result<Option<Label>, Denial> {
+pub fn labels(permit: &Permit) -> Result<Option<Labels>, Denial> {
+    if permit.rule().enforce == Some(Enforce::Nothing) {
+        return Ok(None);
+    }
+    let mut labels: Vec<_> = of_organization(permit).map_err(Denial::Selector)?.into_iter().collect();
+    labels.extend(of_permission(permit).map_err(Denial::Selector)?);
+    Ok(Labels::of(labels))
+}
+
+/// What an upstream that holds everybody's series tells organizations apart by.
+fn of_organization(permit: &Permit) -> Result<Option<Label>, Refused> {
     let Some(Tell::Label { label, template }) = &permit.api().tenancy.tell else { return Ok(None) };
     match (permit.rule().enforce, permit.principal()) {
-        (Some(Enforce::Nothing), _) => Ok(None),
-        (None, _) | (_, None) => Err(Denial::Selector(Refused::Route)),
-        (Some(_), Some(principal)) => {
-            let value = filled(template, permit, &principal.org);
-            Label::new(label, value).map(Some).map_err(Denial::Selector)
-        }
+        (None, _) | (_, None) => Err(Refused::Route),
+        (Some(_), Some(principal)) => Label::new(label, filled(template, permit, &principal.org)).map(Some),
     }
+}
+
+/// What the caller's own permission is narrowed to.
+fn of_permission(permit: &Permit) -> Result<Vec<Label>, Refused> {
+    let Some(principal) = permit.principal() else { return Ok(Vec::new()) };
+    let Some(selector) = principal.narrowing.of(permit.needed()).map_err(|_| Refused::Unsayable)? else { return Ok(Vec::new()) };
+    if permit.rule().enforce.is_none() {
+        return Err(Refused::Narrowed);
+    }
+    selector.labels().map(|(name, values)| Label::any(name, values.clone())).collect()
 }
 
 /// Rewrites query and body; the body is what is forwarded in place of the one that came.
@@ -40,13 +56,13 @@ pub fn label(permit: &Permit) -> Result<Option<Label>, Denial> {
 /// When the request can't be narrowed.
 pub fn narrow(
     permit: &Permit,
-    label: &Label,
+    labels: &Labels,
     request: &mut CleanRequest,
     headers: &HeaderMap,
     body: Option<&[u8]>,
 ) -> Result<(Option<Vec<u8>>, Narrowed), Denial> {
     let asked = Asked { query: request.query(), body, is_form: is_form(headers) };
-    let done = labels::enforce(permit.rule().enforce, label, &asked).map_err(Denial::Selector)?;
+    let done = labels::enforce(permit.rule().enforce, labels, &asked).map_err(Denial::Selector)?;
     if body.is_some() && headers.contains_key(CONTENT_ENCODING) {
         return Err(Denial::Selector(Refused::NotAForm));
     }

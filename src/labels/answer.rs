@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use serde_json::Value;
 
-use super::Label;
+use super::{Label, Labels};
 
 /// Largest answer that is held to be filtered, bytes.
 const MAX_ANSWER: usize = 16 * 1024 * 1024;
@@ -21,7 +21,7 @@ pub enum Listed {
 #[derive(Debug)]
 pub struct AnswerFilter {
     listed: Listed,
-    label: Label,
+    labels: Labels,
     held: BytesMut,
 }
 
@@ -37,8 +37,8 @@ pub enum Unfiltered {
 }
 
 impl AnswerFilter {
-    pub(super) fn new(listed: Listed, label: Label) -> Self {
-        Self { listed, label, held: BytesMut::new() }
+    pub(super) fn new(listed: Listed, labels: Labels) -> Self {
+        Self { listed, labels, held: BytesMut::new() }
     }
 
     /// Takes a part of the answer.
@@ -86,7 +86,10 @@ impl AnswerFilter {
     }
 
     fn retain(&self, entries: &mut Vec<Value>) {
-        entries.retain(|entry| entry["labels"][&self.label.name] == self.label.value);
+        entries.retain(|entry| {
+            let has = |label: &Label| entry["labels"][&label.name].as_str().is_some_and(|value| label.values.contains(value));
+            self.labels.0.iter().all(has)
+        });
     }
 }
 

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::text::{Piece, Pieces};
-use super::{Label, Refused};
+use super::{Labels, Refused};
 
 /// Quotation marks of LogQL.
 const QUOTES: &[char] = &['"', '`'];
@@ -13,8 +13,8 @@ const QUOTES: &[char] = &['"', '`'];
 ///
 /// # Errors
 /// When it can't be read, or selects nothing.
-pub(super) fn query(query: &str, label: &Label) -> Result<String, Refused> {
-    let (text, selectors) = narrowed(query, label)?;
+pub(super) fn query(query: &str, labels: &Labels) -> Result<String, Refused> {
+    let (text, selectors) = narrowed(query, labels)?;
     if selectors == 0 { Err(Refused::NotEnforceable) } else { Ok(text) }
 }
 
@@ -22,13 +22,13 @@ pub(super) fn query(query: &str, label: &Label) -> Result<String, Refused> {
 ///
 /// # Errors
 /// When it is something else.
-pub(super) fn selector(selector: &str, label: &Label) -> Result<String, Refused> {
+pub(super) fn selector(selector: &str, labels: &Labels) -> Result<String, Refused> {
     let trimmed = selector.trim();
-    let (text, selectors) = narrowed(trimmed, label)?;
+    let (text, selectors) = narrowed(trimmed, labels)?;
     if selectors == 1 && text.starts_with('{') && text.ends_with('}') { Ok(text) } else { Err(Refused::Malformed) }
 }
 
-fn narrowed(query: &str, label: &Label) -> Result<(String, usize), Refused> {
+fn narrowed(query: &str, labels: &Labels) -> Result<(String, usize), Refused> {
     let mut pieces = Pieces::of(query, QUOTES)?;
     let (mut text, mut selectors) = (String::with_capacity(query.len() + 64), 0);
     while let Some(piece) = pieces.next() {
@@ -41,7 +41,7 @@ fn narrowed(query: &str, label: &Label) -> Result<(String, usize), Refused> {
                     text.push_str(&matcher);
                     text.push(',');
                 }
-                let _ = write!(text, "{label}}}");
+                let _ = write!(text, "{labels}}}");
             }
             Piece::Close => return Err(Refused::Malformed),
             Piece::Comment => {}

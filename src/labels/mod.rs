@@ -3,7 +3,8 @@
 //!
 //! Nothing here guesses. What can't be read whole is refused, and what is forwarded is made from what was read.
 
-use std::fmt::{self, Write as _};
+use std::collections::BTreeSet;
+use std::fmt;
 
 pub mod answer;
 mod logql;
@@ -18,29 +19,73 @@ mod tests;
 pub use answer::AnswerFilter;
 pub use params::{Asked, Rewritten, enforce};
 
-/// The label of an organization and its value.
+/// A label and the values that it may have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {
     name: String,
-    value: String,
+    values: BTreeSet<String>,
 }
 
 impl Label {
-    /// A label.
+    /// A label with one value.
     ///
     /// # Errors
     /// When the value is empty: such a matcher selects whatever has no such label.
     pub fn new(name: &str, value: String) -> Result<Self, Refused> {
-        if value.is_empty() { Err(Refused::NoValue) } else { Ok(Self { name: name.to_owned(), value }) }
+        Self::any(name, BTreeSet::from([value]))
+    }
+
+    /// A label that has one of these values.
+    ///
+    /// # Errors
+    /// When there is none, or one is empty.
+    pub fn any(name: &str, values: BTreeSet<String>) -> Result<Self, Refused> {
+        let selects = !values.is_empty() && !values.iter().any(String::is_empty);
+        if selects { Ok(Self { name: name.to_owned(), values }) } else { Err(Refused::NoValue) }
+    }
+
+    /// How its matcher compares: one value as it is, several by a regular expression (RE2, anchored at both ends).
+    fn operator(&self) -> &'static str {
+        if self.values.len() == 1 { "=" } else { "=~" }
+    }
+
+    /// What its matcher compares with.
+    fn operand(&self) -> String {
+        match self.values.first() {
+            Some(only) if self.values.len() == 1 => only.clone(),
+            _ => self.values.iter().map(|v| text::literally(v)).collect::<Vec<_>>().join("|"),
+        }
     }
 }
 
-/// The matcher: `tenant="a"`.
+/// The matcher: `tenant="a"`, `team=~"a|b"`.
 impl fmt::Display for Label {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)?;
-        f.write_char('=')?;
-        text::quote(f, &self.value)
+        f.write_str(self.operator())?;
+        text::quote(f, &self.operand())
+    }
+}
+
+/// The labels that a request is narrowed by: the organization's, and those of the caller's own permission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Labels(Vec<Label>);
+
+impl Labels {
+    /// These labels; `None` without any. A label that is there twice holds twice.
+    #[must_use]
+    pub fn of(labels: Vec<Label>) -> Option<Self> {
+        (!labels.is_empty()).then_some(Self(labels))
+    }
+}
+
+/// The matchers: `tenant="a",team=~"a|b"`.
+impl fmt::Display for Labels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, label) in self.0.iter().enumerate() {
+            write!(f, "{}{label}", if n == 0 { "" } else { "," })?;
+        }
+        Ok(())
     }
 }
 
@@ -71,6 +116,14 @@ pub enum Refused {
     /// The organization has no value to narrow by.
     #[error("Your organization has no tenant value here. Ask your operator")]
     NoValue,
+    /// The caller's permission is narrowed, and this route can't be.
+    #[error("Your permission is narrowed to some labels, and this route can't be narrowed to them. Ask your administrator")]
+    Narrowed,
+    /// What the caller's permission is narrowed to is nothing, or can't be said in one selector.
+    #[error(
+        "Your roles and this grant narrow the permission in ways that don't fit together. Ask your administrator for one role"
+    )]
+    Unsayable,
     /// The route can't be narrowed at all.
     #[error("This route answers for all organizations at once and is closed here")]
     Route,
@@ -78,7 +131,7 @@ pub enum Refused {
 
 impl Refused {
     /// Every reason, for documentation.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Malformed,
         Self::NotEnforceable,
         Self::TooLarge,
@@ -87,6 +140,8 @@ impl Refused {
         Self::NotAForm,
         Self::Silence,
         Self::NoValue,
+        Self::Narrowed,
+        Self::Unsayable,
         Self::Route,
     ];
 
@@ -102,6 +157,8 @@ impl Refused {
             Self::NotAForm => "form_expected",
             Self::Silence => "silence_malformed",
             Self::NoValue => "tenant_value_missing",
+            Self::Narrowed => "permission_narrowed",
+            Self::Unsayable => "selectors_conflict",
             Self::Route => "route_not_enforceable",
         }
     }
@@ -109,6 +166,6 @@ impl Refused {
     /// Whether nothing that the caller could send would help.
     #[must_use]
     pub const fn is_final(self) -> bool {
-        matches!(self, Self::NoValue | Self::Route)
+        matches!(self, Self::NoValue | Self::Narrowed | Self::Unsayable | Self::Route)
     }
 }

@@ -3,7 +3,7 @@
 use url::form_urlencoded::{Serializer, parse};
 
 use super::answer::{AnswerFilter, Listed};
-use super::{Label, Refused, logql, promql, silence};
+use super::{Labels, Refused, logql, promql, silence};
 use crate::config::Enforce;
 
 /// Most parameters of a request.
@@ -35,29 +35,29 @@ pub struct Rewritten {
 ///
 /// # Errors
 /// When that can't be done.
-pub fn enforce(how: Option<Enforce>, label: &Label, asked: &Asked<'_>) -> Result<Rewritten, Refused> {
+pub fn enforce(how: Option<Enforce>, labels: &Labels, asked: &Asked<'_>) -> Result<Rewritten, Refused> {
     let how = how.ok_or(Refused::Route)?;
     if how == Enforce::AlertmanagerSilence {
-        let body = silence::narrowed(asked.body.unwrap_or_default(), label)?;
+        let body = silence::narrowed(asked.body.unwrap_or_default(), labels)?;
         return Ok(Rewritten { query: Form::read(asked.query.unwrap_or_default())?.written(), body: Some(body), answer: None });
     }
     let mut pair = Both::read(asked)?;
     let mut answer = None;
     match how {
         Enforce::Nothing | Enforce::AlertmanagerSilence => {}
-        Enforce::PromqlQuery => pair.query(|q| promql::query(q, label))?.ok_or(Refused::Missing)?,
-        Enforce::LogqlQuery => pair.query(|q| logql::query(q, label))?.ok_or(Refused::Missing)?,
+        Enforce::PromqlQuery => pair.query(|q| promql::query(q, labels))?.ok_or(Refused::Missing)?,
+        Enforce::LogqlQuery => pair.query(|q| logql::query(q, labels))?.ok_or(Refused::Missing)?,
         Enforce::LogqlOptional => {
-            if pair.query(|q| logql::query(q, label))?.is_none() {
-                pair.url.push("query", format!("{{{label}}}"));
+            if pair.query(|q| logql::query(q, labels))?.is_none() {
+                pair.url.push("query", format!("{{{labels}}}"));
             }
         }
-        Enforce::PromqlMatch => pair.several(label, promql::selector)?,
-        Enforce::LogqlSeries => pair.several(label, logql::selector)?,
-        Enforce::PromqlRules => answer = Some(AnswerFilter::new(Listed::Rules, label.clone())),
-        Enforce::PromqlAlerts => answer = Some(AnswerFilter::new(Listed::Alerts, label.clone())),
+        Enforce::PromqlMatch => pair.several(labels, promql::selector)?,
+        Enforce::LogqlSeries => pair.several(labels, logql::selector)?,
+        Enforce::PromqlRules => answer = Some(AnswerFilter::new(Listed::Rules, labels.clone())),
+        Enforce::PromqlAlerts => answer = Some(AnswerFilter::new(Listed::Alerts, labels.clone())),
         // Filters hold together, so that one more narrows whatever the others select.
-        Enforce::AlertmanagerFilter => pair.url.push("filter", label.to_string()),
+        Enforce::AlertmanagerFilter => labels.0.iter().for_each(|label| pair.url.push("filter", label.to_string())),
     }
     Ok(Rewritten { query: pair.url.written(), body: pair.body.map(|b| b.written().unwrap_or_default().into_bytes()), answer })
 }
@@ -116,14 +116,14 @@ impl Both {
     }
 
     /// Rewrites every selector; without one there is one that selects all of the organization's.
-    fn several(&mut self, label: &Label, with: fn(&str, &Label) -> Result<String, Refused>) -> Result<(), Refused> {
+    fn several(&mut self, labels: &Labels, with: fn(&str, &Labels) -> Result<String, Refused>) -> Result<(), Refused> {
         let mut found = false;
         for value in self.values(&["match[]", "match"]) {
-            *value = with(value, label)?;
+            *value = with(value, labels)?;
             found = true;
         }
         if !found {
-            self.url.push("match[]", format!("{{{label}}}"));
+            self.url.push("match[]", format!("{{{labels}}}"));
         }
         Ok(())
     }

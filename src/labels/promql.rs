@@ -2,11 +2,12 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use promql_parser::label::{MatchOp, Matcher};
+use promql_parser::label::Matcher;
+use promql_parser::parser::token::{T_EQL, T_EQL_REGEX};
 use promql_parser::parser::{self, AggregateExpr, BinaryExpr, Expr, LabelModifier, VectorSelector};
 
 use super::text::{Piece, Pieces};
-use super::{Label, Refused};
+use super::{Labels, Refused};
 
 /// Most operators and brackets of a query: each may be one level of its tree, and trees are walked by recursion.
 const MAX_OPERATORS: usize = 256;
@@ -17,22 +18,22 @@ const QUOTES: &[char] = &['"', '\'', '`'];
 ///
 /// # Errors
 /// When the query can't be read whole, or reads more than its selectors say.
-pub(super) fn query(query: &str, label: &Label) -> Result<String, Refused> {
+pub(super) fn query(query: &str, labels: &Labels) -> Result<String, Refused> {
     let mut expr = parse(query)?;
     let mut added = 0;
-    add(&mut expr, label, &mut added)?;
-    printed(&expr, label, added)
+    add(&mut expr, labels, &mut added)?;
+    printed(&expr, labels, added)
 }
 
 /// `selector`, which must be one series selector alone, with `label`.
 ///
 /// # Errors
 /// When it is something else.
-pub(super) fn selector(selector: &str, label: &Label) -> Result<String, Refused> {
+pub(super) fn selector(selector: &str, labels: &Labels) -> Result<String, Refused> {
     let mut expr = parse(selector)?;
     let Expr::VectorSelector(VectorSelector { offset: None, at: None, .. }) = expr else { return Err(Refused::Malformed) };
-    add(&mut expr, label, &mut 0)?;
-    printed(&expr, label, 1)
+    add(&mut expr, labels, &mut 0)?;
+    printed(&expr, labels, 1)
 }
 
 fn parse(text: &str) -> Result<Expr, Refused> {
@@ -68,17 +69,17 @@ fn operators(text: &str) -> Result<usize, Refused> {
 
 /// Adds `label` to every selector below `expr` and counts them. Every kind of expression is named: a new one is an error at
 /// compile time, not a hole.
-fn add(expr: &mut Expr, label: &Label, added: &mut usize) -> Result<(), Refused> {
+fn add(expr: &mut Expr, labels: &Labels, added: &mut usize) -> Result<(), Refused> {
     match expr {
-        Expr::VectorSelector(selector) => narrow(selector, label, added),
-        Expr::MatrixSelector(matrix) => narrow(&mut matrix.vs, label, added),
+        Expr::VectorSelector(selector) => narrow(selector, labels, added),
+        Expr::MatrixSelector(matrix) => narrow(&mut matrix.vs, labels, added),
         Expr::Aggregate(AggregateExpr { expr, param, modifier, .. }) => {
             if matches!(modifier, Some(LabelModifier::Include(labels)) if labels.is_empty()) {
                 // `sum by () (x)` is `sum(x)`, and is printed so.
                 *modifier = None;
             }
-            param.as_deref_mut().map_or(Ok(()), |param| add(param, label, added))?;
-            add(expr, label, added)
+            param.as_deref_mut().map_or(Ok(()), |param| add(param, labels, added))?;
+            add(expr, labels, added)
         }
         Expr::Binary(BinaryExpr { lhs, rhs, modifier, .. }) => {
             if let Some(modifier) = modifier
@@ -86,29 +87,34 @@ fn add(expr: &mut Expr, label: &Label, added: &mut usize) -> Result<(), Refused>
             {
                 modifier.matching = None;
             }
-            add(lhs, label, added)?;
-            add(rhs, label, added)
+            add(lhs, labels, added)?;
+            add(rhs, labels, added)
         }
-        Expr::Unary(unary) => add(&mut unary.expr, label, added),
-        Expr::Paren(paren) => add(&mut paren.expr, label, added),
-        Expr::Subquery(subquery) => add(&mut subquery.expr, label, added),
+        Expr::Unary(unary) => add(&mut unary.expr, labels, added),
+        Expr::Paren(paren) => add(&mut paren.expr, labels, added),
+        Expr::Subquery(subquery) => add(&mut subquery.expr, labels, added),
         // It joins series that no selector names.
         Expr::Call(call) if call.func.name == "info" => Err(Refused::NotEnforceable),
-        Expr::Call(call) => call.args.args.iter_mut().try_for_each(|argument| add(argument, label, added)),
+        Expr::Call(call) => call.args.args.iter_mut().try_for_each(|argument| add(argument, labels, added)),
         Expr::NumberLiteral(_) | Expr::StringLiteral(_) => Ok(()),
         Expr::Extension(_) => Err(Refused::NotEnforceable),
     }
 }
 
-fn narrow(selector: &mut VectorSelector, label: &Label, added: &mut usize) -> Result<(), Refused> {
+fn narrow(selector: &mut VectorSelector, labels: &Labels, added: &mut usize) -> Result<(), Refused> {
     // `{a="1" or b="2"}`: a matcher at the end would narrow the last alternative alone.
     if !selector.matchers.or_matchers.is_empty() {
         return Err(Refused::NotEnforceable);
     }
     let matchers = &mut selector.matchers.matchers;
-    // Again and again narrowed is narrowed once.
-    if !matchers.iter().any(|m| m.op == MatchOp::Equal && m.name == label.name && m.value == label.value) {
-        matchers.push(Matcher::new(MatchOp::Equal, &label.name, &label.value));
+    for label in &labels.0 {
+        let operand = label.operand();
+        let operator = if label.operator() == "=" { T_EQL } else { T_EQL_REGEX };
+        let ours = Matcher::new_matcher(operator, label.name.clone(), operand).map_err(|_| Refused::TooLarge)?;
+        // Again and again narrowed is narrowed once.
+        if !matchers.contains(&ours) {
+            matchers.push(ours);
+        }
     }
     // They are printed in this order, and what is printed must read back as what is here.
     matchers.sort_by_cached_key(ToString::to_string);
@@ -117,25 +123,25 @@ fn narrow(selector: &mut VectorSelector, label: &Label, added: &mut usize) -> Re
 }
 
 /// The text of an expression, when it reads back as the same expression and has the label in each of `selectors` pairs of braces.
-fn printed(expr: &Expr, label: &Label, selectors: usize) -> Result<String, Refused> {
+fn printed(expr: &Expr, labels: &Labels, selectors: usize) -> Result<String, Refused> {
     let text = expr.to_string();
     match catch_unwind(AssertUnwindSafe(|| parser::parse(&text))) {
         Ok(Ok(again)) if again == *expr => {}
         _ => return Err(Refused::Malformed),
     }
-    if narrowed_braces(&text, label)? == selectors { Ok(text) } else { Err(Refused::Malformed) }
+    if narrowed_braces(&text, labels)? == selectors { Ok(text) } else { Err(Refused::Malformed) }
 }
 
 /// Counts pairs of braces and finds the label in each, knowing nothing of the grammar.
-fn narrowed_braces(text: &str, label: &Label) -> Result<usize, Refused> {
+fn narrowed_braces(text: &str, labels: &Labels) -> Result<usize, Refused> {
     let (mut pairs, mut inside): (usize, Option<String>) = (0, None);
-    let matcher = label.to_string();
+    let matchers: Vec<_> = labels.0.iter().map(|label| format!(",{label},")).collect();
     for piece in Pieces::of(text, &['"'])? {
         match (piece?, &mut inside) {
             (Piece::Open, None) => inside = Some(",".to_owned()),
             (Piece::Close, Some(content)) => {
                 content.push(',');
-                if !content.contains(&format!(",{matcher},")) {
+                if !matchers.iter().all(|matcher| content.contains(matcher)) {
                     return Err(Refused::Malformed);
                 }
                 pairs += 1;

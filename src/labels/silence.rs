@@ -2,13 +2,13 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Label, Refused};
+use super::{Labels, Refused};
 
 /// The silence of `body` with the label among its matchers. All matchers of a silence hold together, so that one more narrows it.
 ///
 /// # Errors
 /// When it is no silence, or changes one that exists.
-pub(super) fn narrowed(body: &[u8], label: &Label) -> Result<Vec<u8>, Refused> {
+pub(super) fn narrowed(body: &[u8], labels: &Labels) -> Result<Vec<u8>, Refused> {
     let mut silence: Map<String, Value> = serde_json::from_slice(body).map_err(|_| Refused::Silence)?;
     if silence.keys().any(|key| key.eq_ignore_ascii_case("id") && silence[key] != "") {
         return Err(Refused::Silence);
@@ -21,8 +21,11 @@ pub(super) fn narrowed(body: &[u8], label: &Label) -> Result<Vec<u8>, Refused> {
     if !matchers.iter().all(Value::is_object) {
         return Err(Refused::Silence);
     }
-    let ours = json!({ "name": label.name, "value": label.value, "isRegex": false, "isEqual": true });
-    matchers.retain(|m| *m != ours);
-    matchers.push(ours);
+    for label in &labels.0 {
+        let is_regex = label.operator() == "=~";
+        let ours = json!({ "name": label.name, "value": label.operand(), "isRegex": is_regex, "isEqual": true });
+        matchers.retain(|m| *m != ours);
+        matchers.push(ours);
+    }
     serde_json::to_vec(&silence).map_err(|_| Refused::Silence)
 }

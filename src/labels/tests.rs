@@ -8,8 +8,14 @@ use super::answer::Unfiltered;
 use super::*;
 use crate::config::Enforce;
 
-fn label() -> Label {
-    Label::new("tenant", "a".to_owned()).expect("a value")
+fn label() -> Labels {
+    Labels::of(vec![Label::new("tenant", "a".to_owned()).expect("a value")]).expect("a label")
+}
+
+/// The organization's label and one of a permission, which may have two values.
+fn labels() -> Labels {
+    let team = Label::any("team", ["b", "c.d"].map(ToOwned::to_owned).into()).expect("values");
+    Labels::of(vec![Label::new("tenant", "a".to_owned()).expect("a value"), team]).expect("labels")
 }
 
 fn prom(query: &str) -> Result<String, Refused> {
@@ -90,13 +96,13 @@ fn queries_that_nobody_could_narrow_are_refused() {
 #[test]
 fn a_value_is_only_ever_a_value() {
     for value in ["a\"} or {x=\"", "a\\", "a\nb", "é|b"] {
-        let label = Label::new("tenant", value.to_owned()).expect("a value");
+        let label = Labels::of(vec![Label::new("tenant", value.to_owned()).expect("a value")]).expect("a label");
         let text = promql::query("up", &label).unwrap_or_else(|e| panic!("{value:?}: {e}"));
         let Ok(Expr::VectorSelector(selector)) = parser::parse(&text) else { panic!("{text}") };
         assert_eq!(selector.matchers.matchers, [Matcher::new(MatchOp::Equal, "tenant", value)], "{text}");
         assert!(logql::query("{a=\"b\"}", &label).is_ok_and(|t| t.ends_with(&format!("{label}}}"))));
     }
-    let bell = Label::new("tenant", "\u{7}".to_owned()).expect("a value");
+    let bell = Labels::of(vec![Label::new("tenant", "\u{7}".to_owned()).expect("a value")]).expect("a label");
     assert_eq!(promql::query("up", &bell), Err(Refused::Malformed), "nobody writes that");
     assert_eq!(Label::new("tenant", String::new()), Err(Refused::NoValue), "an empty matcher selects what has no such label");
 }
@@ -167,6 +173,28 @@ fn asked<'a>(query: &'a str, body: Option<&'a str>) -> Asked<'a> {
 
 fn decoded(query: &str) -> Vec<String> {
     url::form_urlencoded::parse(query.as_bytes()).map(|(k, v)| format!("{k}={v}")).collect()
+}
+
+#[test]
+fn several_labels_hold_together() {
+    let query = promql::query(r#"sum(up{team="x"}) / b"#, &labels()).expect("a query");
+    assert_eq!(query, r#"sum(up{team="x",team=~"b|c\\.d",tenant="a"}) / b{team=~"b|c\\.d",tenant="a"}"#);
+    assert_eq!(promql::query(&query, &labels()).as_deref(), Ok(query.as_str()), "narrowed once");
+    let streams = logql::query(r#"{job="x"} |= "y""#, &labels()).expect("a query");
+    assert_eq!(streams, r#"{job="x",tenant="a",team=~"b|c\\.d"} |= "y""#);
+    let rewritten = enforce(Some(Enforce::AlertmanagerFilter), &labels(), &asked("", None)).expect("enforceable");
+    assert_eq!(decoded(&rewritten.query.expect("a query")), [r#"filter=tenant="a""#, r#"filter=team=~"b|c\\.d""#]);
+    let silence = silence::narrowed(br#"{"matchers":[]}"#, &labels()).expect("a silence");
+    let silence: serde_json::Value = serde_json::from_slice(&silence).expect("JSON");
+    assert_eq!(silence["matchers"][0]["isRegex"], false);
+    assert_eq!((&silence["matchers"][1]["isRegex"], &silence["matchers"][1]["value"]), (&true.into(), &r"b|c\.d".into()));
+    let mut filter =
+        enforce(Some(Enforce::PromqlAlerts), &labels(), &asked("", None)).expect("enforceable").answer.expect("a filter");
+    let alerts = r#"{"data":{"alerts":[{"labels":{"tenant":"a","team":"c.d"}},{"labels":{"tenant":"a"}},
+        {"labels":{"tenant":"a","team":"cxd"}},{"labels":{"tenant":"b","team":"b"}}]}}"#;
+    filter.push(alerts.as_bytes()).expect("room");
+    let left = filter.finish().expect("JSON");
+    assert_eq!(left, r#"{"data":{"alerts":[{"labels":{"team":"c.d","tenant":"a"}}]}}"#);
 }
 
 #[test]

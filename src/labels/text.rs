@@ -24,6 +24,18 @@ pub(super) fn quote(out: &mut impl Write, text: &str) -> fmt::Result {
     out.write_char('"')
 }
 
+/// `text` as a regular expression (RE2) that it alone matches.
+pub(super) fn literally(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if c.is_ascii_punctuation() && c != '_' {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
+
 /// One piece of a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Piece<'t> {

@@ -53,14 +53,14 @@ pub(super) async fn selectors(
     request: &mut CleanRequest,
     permit: &Permit,
 ) -> Result<(Option<Bytes>, Option<Narrowed>), Denial> {
-    let Some(label) = narrow::label(permit)? else { return Ok((None, None)) };
+    let Some(labels) = narrow::labels(permit)? else { return Ok((None, None)) };
     let empty = session.as_mut().is_body_empty();
     if !empty && *request.method() != Method::POST {
         return Err(Denial::Selector(labels::Refused::NotAForm));
     }
     let body = if empty { Bytes::new() } else { read(session, config.listen.limits.max_mcp_body).await? };
     let body = (!body.is_empty()).then_some(body);
-    let (body, narrowed) = narrow::narrow(permit, &label, request, &session.req_header().headers, body.as_deref())?;
+    let (body, narrowed) = narrow::narrow(permit, &labels, request, &session.req_header().headers, body.as_deref())?;
     Ok((body.map(Bytes::from), Some(narrowed)))
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Approvals, Client, ClientPolicy, Org, StoreError, User};
 use crate::record::Cause;
-use crate::types::{ClientId, GrantId, OrgId, ResourceId, RoleName, ScopeSet, Timestamp, UserId};
+use crate::types::{ClientId, GrantId, OrgId, ResourceId, RoleName, ScopeSet, Selectors, Timestamp, UserId};
 
 /// A grant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +20,8 @@ pub struct Grant {
     pub client: ClientId,
     /// What was consented to.
     pub scopes: ScopeSet,
+    /// What some of them are narrowed to.
+    pub selectors: Selectors,
     /// The resources it is for; empty is every API.
     pub resources: Vec<ResourceId>,
     /// Whether it lives.
@@ -119,6 +121,9 @@ pub trait GrantStore {
     /// Takes scopes from a user's own live grant; its tokens narrow at once. `false` when there is no such grant, or it held none
     /// of them. The grant of a machine client is its administrator's to change.
     async fn narrow_grant(&self, id: &GrantId, owner: &UserId, without: &ScopeSet, cause: &Cause) -> Result<bool, StoreError>;
+    /// Narrows scopes of a live grant of `owner` to selectors, besides those that they are narrowed to already; whether anything
+    /// changed. A scope that is left with nothing to select is lost. Machine grants have what their client has.
+    async fn select_in_grant(&self, id: &GrantId, owner: &UserId, to: &Selectors, cause: &Cause) -> Result<bool, StoreError>;
     /// Lets a user's own live grant end at `until`; `false` when there is no such grant, or it ends before that anyway.
     async fn limit_grant(&self, id: &GrantId, owner: &UserId, until: Timestamp, cause: &Cause) -> Result<bool, StoreError>;
     /// Whether any live grant in `org` uses the client: "nobody in your organization uses it".

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Claims, Effective, Watch};
+use super::{Claims, Effective, Narrowing, Watch};
 use crate::config::Config;
 use crate::record::CallerText;
 use crate::store::{Client, Org, User};
@@ -30,6 +30,8 @@ pub struct Principal {
     pub client: Client,
     /// What may be done.
     pub effective: Effective,
+    /// What some of it is narrowed to.
+    pub narrowing: Narrowing,
     /// What the journal writes about who calls.
     pub caller: CallerText,
     /// What was presented.

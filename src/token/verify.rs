@@ -9,7 +9,7 @@ use jsonwebtoken::Algorithm;
 
 use super::cache::{Digest, PrincipalCache};
 use super::effective::{effective_of_key, standing, standing_of_key};
-use super::{Claims, Effective, KeyRing, Presented, Principal, View, effective};
+use super::{Claims, Effective, KeyRing, Narrowing, Presented, Principal, View, effective, narrowing};
 use crate::config::Config;
 use crate::record::{Actor, Caller, CallerText};
 use crate::store::{ApiKey, SharedStore, StoreError, Subject};
@@ -299,12 +299,25 @@ impl Verifier {
             (Ok(()), None) => return Err(Refusal::GrantRevoked.into()),
         };
         let effective = effective(config, &facts, &claims.scope, now);
+        let narrowing = narrowing(config, &facts);
         let holds_until = facts.grant.expires_at.into_iter().chain(facts.approvals.next_end(now)).min();
         let (user, org, client) = (facts.user, facts.org, facts.client);
         let generation = config.generation;
         let (caller, presented) = (caller(&claims, &client.name, config, &effective), Presented::AccessToken);
-        let principal =
-            Principal { claims, user, org, client, effective, caller, presented, holds_until, watch, generation, keys };
+        let principal = Principal {
+            claims,
+            user,
+            org,
+            client,
+            effective,
+            narrowing,
+            caller,
+            presented,
+            holds_until,
+            watch,
+            generation,
+            keys,
+        };
         Ok(Arc::new(principal))
     }
 
@@ -325,12 +338,25 @@ impl Verifier {
             return Err(Rejected::Refused { refusal, claims: Some(Box::new(claims)) });
         }
         let effective = effective_of_key(config, &facts, now);
+        let narrowing = Narrowing::default();
         let holds_until = facts.approvals.next_end(now);
         let (user, org, client) = (facts.user, facts.org, facts.client);
         let (generation, keys) = (config.generation, self.keys.generation());
         let (caller, presented) = (caller(&claims, &client.name, config, &effective), Presented::ApiKey(*hash));
-        let principal =
-            Principal { claims, user, org, client, effective, caller, presented, holds_until, watch, generation, keys };
+        let principal = Principal {
+            claims,
+            user,
+            org,
+            client,
+            effective,
+            narrowing,
+            caller,
+            presented,
+            holds_until,
+            watch,
+            generation,
+            keys,
+        };
         Ok(Arc::new(principal))
     }
 }

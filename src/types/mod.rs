@@ -6,6 +6,7 @@ mod ids;
 pub mod rfc3339;
 mod scope;
 mod secret;
+mod selector;
 mod uri;
 mod user_code;
 
@@ -17,5 +18,6 @@ pub use ids::{
 };
 pub use scope::{API_KEYS_WRITE, MAX_SCOPES, ScopeBits, ScopeError, ScopeSet, ScopeToken};
 pub use secret::{HashedToken, PlainToken, TokenKind};
+pub use selector::{LabelValues, Selector, SelectorError, Selectors};
 pub use uri::{Issuer, RedirectUri, ResourceId, UriError};
 pub use user_code::UserCode;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::harness::audit::reason;
 use crate::harness::http1::{Conn, Request};
-use crate::harness::{Caller, Gateway, http2};
+use crate::harness::{Caller, Gateway, Setup, http2};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const SCOPES: &str = "metrics:read metrics:write rules:read alerts:read";
@@ -129,6 +129,83 @@ async fn answers_that_list_everybody_lose_the_others() {
         conn.send(&alerts(behave).bytes()).await;
         let text = conn.try_response().await.map(|r| r.text()).unwrap_or_default();
         assert!(!text.contains("tenant-beta") && !text.contains("hello"), "{behave}: {text}");
+    }
+    gw.running.stop().await;
+}
+
+const NARROW: &str = r#"
+[roles.team]
+permissions = ["metrics:read", "metrics:write"]
+selectors."metrics:read" = { team = ["a", "b"] }
+"#;
+
+/// The same on an upstream that is told the tenant by a header: what the permission is narrowed to is in every query.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_narrowed_permission_narrows_queries() {
+    let gw = Gateway::start_with(Setup { more: NARROW.to_owned(), ..Setup::default() }).await;
+    let caller = gw.open_caller("acme", &["team"], "metrics:read metrics:write").await;
+    let mut conn = Conn::open(gw.running.public).await;
+    let sent = async |conn: &mut Conn, path: &str| {
+        let response = conn.ask(&Request::get(path).bearer(&caller.token)).await;
+        assert_eq!(response.status, 200, "{response:?}");
+        decoded(gw.upstream.last().target().split_once('?').expect("a query").1)
+    };
+    let plain = "/prometheus/api/v1/query?query=up";
+    assert_eq!(sent(&mut conn, plain).await, [pair("query", r#"up{team=~"a|b"}"#)]);
+    let shared = "/shared/api/v1/query?query=up";
+    assert_eq!(sent(&mut conn, shared).await, [pair("query", r#"up{team=~"a|b",tenant="tenant-acme"}"#)]);
+
+    let metadata = conn.ask(&Request::get("/prometheus/api/v1/metadata").bearer(&caller.token)).await;
+    assert_eq!((metadata.status, metadata.reason().as_deref()), (403, Some("permission_narrowed")), "{metadata:?}");
+    assert_eq!(reason(&gw.record_of(&metadata).await), "permission_narrowed");
+    let write = Request::new("POST", "/prometheus/api/v1/write").bearer(&caller.token).body("x");
+    assert_eq!(conn.ask(&write).await.status, 200, "the other permission is whole");
+
+    let node = &gw.running.node;
+    let select = async |to: &str| {
+        let to = serde_json::from_str(to).expect("selectors");
+        assert!(
+            node.store.select_in_grant(&caller.grant.id, &caller.grant.user, &to, &node.own_cause()).await.expect("an answer")
+        );
+        node.settle().await.expect("it is seen");
+    };
+    select(r#"{"metrics:read":{"team":["b","c"],"stage":"p"}}"#).await;
+    assert_eq!(sent(&mut conn, plain).await, [pair("query", r#"up{stage="p",team="b"}"#)]);
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn roles_that_narrow_differently_are_joined_or_refuse() {
+    let text = format!(
+        "{NARROW}{}",
+        r#"
+[roles.other]
+permissions = ["metrics:read"]
+selectors."metrics:read" = { team = "c" }
+[roles.stage]
+permissions = ["metrics:read"]
+selectors."metrics:read" = { stage = "p" }
+[roles.whole]
+permissions = ["metrics:read"]
+"#
+    );
+    let gw = Gateway::start_with(Setup { more: text, ..Setup::default() }).await;
+    let mut conn = Conn::open(gw.running.public).await;
+    for (slug, roles, expected) in [
+        ("one", &["team", "other"][..], Some(r#"up{team=~"a|b|c"}"#)),
+        ("two", &["team", "whole"], Some("up")),
+        ("three", &["team", "stage"], None),
+    ] {
+        let caller = gw.open_caller(slug, roles, "metrics:read").await;
+        let response = conn.ask(&Request::get("/prometheus/api/v1/query?query=up").bearer(&caller.token)).await;
+        match expected {
+            Some(query) => {
+                assert_eq!(response.status, 200, "{slug} {response:?}");
+                let target = gw.upstream.last().target();
+                assert_eq!(decoded(target.split_once('?').expect("a query").1), [pair("query", query)], "{slug}");
+            }
+            None => assert_eq!((response.status, response.reason().as_deref()), (403, Some("selectors_conflict"))),
+        }
     }
     gw.running.stop().await;
 }

@@ -27,7 +27,7 @@ use crate::store::{
 use crate::token::{NewAccessToken, Principal};
 use crate::types::{
     AuthRequestId, ClientId, Clock as _, GrantId, ManualClock, NodeId, OrgId, PlainToken, RecordId, RedirectUri, RequestId,
-    RoleName, ScopeSet, Slug, SystemEntropy, Timestamp, TokenKind, UserId,
+    RoleName, ScopeSet, Selectors, Slug, SystemEntropy, Timestamp, TokenKind, UserId,
 };
 use crate::web::{FormToken, Peer, started_session};
 
@@ -249,6 +249,7 @@ impl World {
             user: user.id.clone(),
             client: client.id.clone(),
             scopes: scopes(wanted),
+            selectors: Selectors::default(),
             resources: Vec::new(),
             state: GrantState::Live,
             created_at: now,

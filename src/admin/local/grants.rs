@@ -52,6 +52,11 @@ pub(super) async fn change(local: &Local, id: &str, change: GrantChange) -> Resu
     {
         return Err(AdminError::conflict("it changed meanwhile, or is a machine's, which has what its client has"));
     }
+    if let Some(selectors) = change.selectors.filter(|s| !s.0.is_empty())
+        && !store.select_in_grant(&grant.id, &grant.user, &selectors, &cause).await?
+    {
+        return Err(AdminError::conflict("that narrows nothing, leaves nothing, or the grant is a machine's"));
+    }
     if let Some(until) = until
         && grant.expires_at != Some(until)
         && !store.limit_grant(&grant.id, &grant.user, until, &cause).await?
@@ -112,6 +117,7 @@ pub fn view(config: &Config, facts: &GrantFacts, now: Timestamp) -> GrantView {
         client: grant.client.clone(),
         client_name: facts.client.name.clone(),
         scopes: grant.scopes.clone(),
+        selectors: grant.selectors.clone(),
         effective_scopes: effective_now,
         resources: grant.resources.clone(),
         state,

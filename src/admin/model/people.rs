@@ -6,7 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::rfc3339;
 use crate::config::{Risk, ScopeEntry, Visibility};
 use crate::store::{Invitation, SessionDetails};
-use crate::types::{InvitationId, OrgId, RoleName, ScopeToken, Timestamp, UserId};
+use crate::types::{InvitationId, OrgId, RoleName, ScopeToken, Selectors, Timestamp, UserId};
 
 /// An open invitation. Its link is shown once, to whoever made it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -118,6 +118,10 @@ pub struct GrantChange {
     /// The scopes that it keeps, separated by spaces; live tokens narrow at once.
     #[serde(default)]
     pub scopes: Option<String>,
+    /// Scopes and the labels that they are narrowed to from now on, each label with one value or several.
+    #[serde(default)]
+    #[schema(value_type = Option<std::collections::BTreeMap<String, std::collections::BTreeMap<String, Vec<String>>>>)]
+    pub selectors: Option<Selectors>,
     /// When it ends, RFC 3339; only earlier than it would anyway.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = DateTime)]

@@ -9,8 +9,8 @@ use crate::config::list::List;
 use crate::config::raw::{RawConfig, RawKind, RawScope};
 use crate::config::read::top;
 use crate::config::written::{Kind, Written};
-use crate::config::{Catalogue, Risk, Roles, ScopeEntry, Visibility};
-use crate::types::{API_KEYS_WRITE, MAX_SCOPES, RoleName, ScopeBits, ScopeSet, ScopeToken};
+use crate::config::{Access, Catalogue, Enforce, Risk, RoleSelectors, Roles, ScopeEntry, Target, Visibility};
+use crate::types::{API_KEYS_WRITE, MAX_SCOPES, RoleName, ScopeBits, ScopeSet, ScopeToken, Selector, Selectors};
 
 /// The name of our own MCP server.
 pub(in crate::config) const OWN_MCP: &str = "tollgate";
@@ -123,6 +123,58 @@ fn entry(name: &str, scope: &RawScope, at: &KeyPath, found: &mut Findings<'_>) -
         risk: scope.risk.unwrap_or(Risk::Medium),
         visibility: scope.visibility.unwrap_or(Visibility::Public),
     })
+}
+
+/// What roles narrow their permissions to. Only scopes that some route can narrow: to narrow another one would close it.
+pub(super) fn role_selectors(
+    raw: &RawConfig,
+    (catalogue, apis): (&Catalogue, &[Proved]),
+    found: &mut Findings<'_>,
+) -> RoleSelectors {
+    let narrowable = catalogue.scopes(&narrowable(apis));
+    let mut all = BTreeMap::new();
+    for (name, role) in raw.roles.iter().filter(|(_, role)| !role.selectors.is_empty()) {
+        let at = top("roles").key(name).key("selectors");
+        let mut selectors = Selectors::default();
+        for (scope, selector) in &role.selectors {
+            let at = at.key(scope);
+            let held = role.permissions.iter().find(|Written(held)| held.as_str() == scope);
+            let Some(Written(scope)) = held else {
+                found.error(&at, "is no permission of the role", "add it to permissions, or remove the selector");
+                continue;
+            };
+            if !narrowable.contains(scope) {
+                let way_out =
+                    "narrow a scope that only routes with an enforce key need, such as metrics:read of the pack prometheus";
+                found.error(&at, "can't be narrowed: no route that needs it reads selectors", way_out);
+            }
+            match Selector::try_from(selector.clone()) {
+                Ok(selector) => drop(selectors.0.insert(scope.clone(), selector)),
+                Err(wrong) => found.error(&at, wrong.to_string(), "write labels and their values: { team = [\"a\", \"b\"] }"),
+            }
+        }
+        if let Ok(name) = RoleName::parse(name) {
+            all.insert(name, selectors);
+        }
+    }
+    RoleSelectors(all)
+}
+
+/// Scopes that routes of upstreams need which read selectors, and that nothing of our own needs: our answers have no labels.
+fn narrowable(apis: &[Proved]) -> ScopeBits {
+    let (mut read, mut own) = (ScopeBits::NONE, ScopeBits::NONE);
+    for proved in apis {
+        if !matches!(proved.api.target, Target::Upstream(_)) {
+            own = own | proved.used;
+            continue;
+        }
+        for (_, _, route) in proved.api.routes.iter() {
+            if let (Access::Scopes(needed), Some(_)) = (&route.access, route.enforce.filter(|how| *how != Enforce::Nothing)) {
+                read = read | *needed;
+            }
+        }
+    }
+    read.without(&own)
 }
 
 /// The roles: `admin` and `viewer`, changed and added to by the file.

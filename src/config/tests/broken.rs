@@ -104,6 +104,15 @@ fn each_mistake_has_its_path() {
         ("roles.\"No Name\" = { permissions = [] }", &["roles.\"No Name\""]),
         ("roles.x = {}", &["roles.x.permissions"]),
         ("roles.x = { permissions = [\"audit:read\", \"audit:read\"] }", &["roles.x.permissions[1]"]),
+        ("roles.x = { permissions = [], selectors.\"audit:read\" = { team = \"a\" } }", &["roles.x.selectors.\"audit:read\""]),
+        (
+            "roles.x = { permissions = [\"audit:read\"], selectors.\"audit:read\" = { team = \"a\" } }",
+            &["roles.x.selectors.\"audit:read\""],
+        ),
+        (
+            "roles.x = { permissions = [\"audit:read\"], selectors.\"audit:read\" = { \"1\" = \"a\" } }",
+            &["roles.x.selectors.\"audit:read\"", "roles.x.selectors.\"audit:read\""],
+        ),
         ("upstreams = [{ name = \"u\", endpoints = [] }]", &["upstreams[0].endpoints"]),
         ("upstreams = [{ name = \"u\", endpoints = [\"http://a:b@h\"] }]", &["upstreams[0].endpoints[0]"]),
         ("upstreams = [{ name = \"u\", endpoints = [\"http://h\"], health = \"ready\" }]", &["upstreams[0].health"]),

@@ -7,7 +7,7 @@ use super::super::{App, Code, OAuthError, ask};
 use super::{Issued, Wanted, issue, standing_grant};
 use crate::config::Config;
 use crate::store::{ClientKind, Grant, GrantState, OrgState, UserState};
-use crate::types::{GrantId, OrgId, UserId};
+use crate::types::{GrantId, OrgId, Selectors, UserId};
 
 /// Issues a token without a refresh token.
 pub async fn client_credentials(app: &App, config: &Config, caller: &AuthenticatedClient) -> Result<Issued, OAuthError> {
@@ -35,6 +35,7 @@ pub async fn client_credentials(app: &App, config: &Config, caller: &Authenticat
         user: subject,
         client: caller.client.id.clone(),
         scopes: allowed,
+        selectors: Selectors::default(),
         resources: caller.client.resources.clone(),
         state: GrantState::Live,
         created_at: cause.at,

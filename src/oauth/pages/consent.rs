@@ -19,7 +19,7 @@ use crate::store::{
     Approve, ApprovedRequest, AuthRequest, Client, ClientKind, ClientOrigin, ClientState, Grant, GrantState, Org, RevokeReason,
     StoreError, Trial,
 };
-use crate::types::{AuthRequestId, ClientId, GrantId, PlainToken, RedirectUri, ResourceId, ScopeSet, TokenKind};
+use crate::types::{AuthRequestId, ClientId, GrantId, PlainToken, RedirectUri, ResourceId, ScopeSet, Selectors, TokenKind};
 use crate::web::{Params, Peer, SignedIn, Trouble, page_leading_to};
 
 /// A request that waits for this person, and where they may say yes to it.
@@ -197,6 +197,7 @@ pub(super) fn new_grant(
         user: who.user.id.clone(),
         client: client.clone(),
         scopes: scopes.clone(),
+        selectors: Selectors::default(),
         resources: resources.to_vec(),
         state: GrantState::Live,
         created_at: now,

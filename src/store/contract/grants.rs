@@ -5,7 +5,7 @@ use futures::future::join_all;
 use super::world::*;
 use crate::record::Decision;
 use crate::store::{Grant, GrantFacts, GrantState, RevokeReason, SharedStore};
-use crate::types::{GrantId, OrgId, UserId};
+use crate::types::{GrantId, OrgId, Selectors, UserId};
 
 fn ids(facts: &[GrantFacts]) -> Vec<GrantId> {
     facts.iter().map(|f| f.grant.id.clone()).collect()
@@ -126,6 +126,33 @@ pub(crate) async fn a_user_narrows_and_limits_a_grant(store: SharedStore) {
     let machine = store.machine_grant(&world.wanted(7), &cause(7)).await.expect("a grant");
     assert!(!store.narrow_grant(&machine.id, ada, &machine.scopes, &cause(8)).await.expect("an answer"));
     assert!(!store.limit_grant(&machine.id, ada, after(99), &cause(8)).await.expect("an answer"));
+}
+
+pub(crate) async fn scopes_of_a_grant_are_narrowed_to_selectors(store: SharedStore) {
+    let world = World::new(store).await;
+    let (store, ada) = (&world.store, &world.user.id);
+    let wanted = Grant { scopes: scopes("logs:read metrics:read"), ..world.wanted(1) };
+    world.consent_to(&wanted, 1).await;
+    let facts = async || store.grant_facts(&wanted.id).await.expect("an answer").expect("the grant is there").grant;
+    let select = async |who: &UserId, to: &str, at| {
+        let to = serde_json::from_str(to).expect("selectors");
+        store.select_in_grant(&wanted.id, who, &to, &cause(at)).await.expect("an answer")
+    };
+    assert!(facts().await.selectors.is_empty());
+    assert!(!select(&UserId::generate(START, &ENTROPY), r#"{"metrics:read":{"team":"a"}}"#, 2).await);
+    let before = store.feed_position().await.expect("a position");
+    assert!(select(ada, r#"{"metrics:read":{"team":["a","b"]},"alerts:read":{"team":"a"}}"#, 2).await);
+    assert_eq!(world.feed_since(before).await, [crate::store::Subject::Grant { id: wanted.id.clone() }]);
+    assert!(!select(ada, r#"{"metrics:read":{"team":["a","b","c"]}}"#, 3).await, "that is wider");
+    let races = join_all((0..10).map(|_| select(ada, r#"{"metrics:read":{"team":["b","c"],"stage":"p"}}"#, 4))).await;
+    assert_eq!(races.iter().filter(|done| **done).count(), 1);
+    let left: Selectors = serde_json::from_str(r#"{"metrics:read":{"team":"b","stage":"p"}}"#).expect("selectors");
+    assert_eq!((facts().await.selectors, facts().await.scopes), (left, wanted.scopes.clone()));
+    assert!(select(ada, r#"{"metrics:read":{"team":"z"}}"#, 5).await, "nothing is left to select");
+    assert_eq!((facts().await.selectors, facts().await.scopes), (Selectors::default(), scopes("logs:read")));
+    let machine = store.machine_grant(&world.wanted(7), &cause(7)).await.expect("a grant");
+    let to: Selectors = serde_json::from_str(r#"{"metrics:read":{"team":"a"}}"#).expect("selectors");
+    assert!(!store.select_in_grant(&machine.id, ada, &to, &cause(8)).await.expect("an answer"));
 }
 
 pub(crate) async fn live_grants_are_counted_and_come_in_pages(store: SharedStore) {

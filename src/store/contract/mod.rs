@@ -120,6 +120,7 @@ contract! {
         grants_are_listed_newest_first
         use_in_an_organization_is_known
         a_user_narrows_and_limits_a_grant
+        scopes_of_a_grant_are_narrowed_to_selectors
         live_grants_are_counted_and_come_in_pages
     }
     tokens {

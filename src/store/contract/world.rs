@@ -13,7 +13,7 @@ use crate::store::{
 };
 use crate::types::{
     ApiName, AuthRequestId, ClientId, GrantId, HashedToken, KeyId, NodeId, OrgId, PlainToken, RecordId, RedirectUri, RequestId,
-    ResourceId, RoleName, RouteId, ScopeSet, SystemEntropy, Timestamp, TokenKind, UserCode, UserId,
+    ResourceId, RoleName, RouteId, ScopeSet, Selectors, SystemEntropy, Timestamp, TokenKind, UserCode, UserId,
 };
 
 pub(super) const ENTROPY: SystemEntropy = SystemEntropy;
@@ -216,6 +216,7 @@ impl World {
             user: self.user.id.clone(),
             client: self.client.id.clone(),
             scopes: scopes("logs:read"),
+            selectors: Selectors::default(),
             resources: vec![resource("https://gw.test/loki")],
             state: GrantState::Live,
             created_at: after(seconds),

@@ -10,8 +10,8 @@ use tollgate::store::{
 };
 use tollgate::token::NewAccessToken;
 use tollgate::types::{
-    AuthRequestId, ClientId, GrantId, HashedToken, OrgId, PlainToken, RedirectUri, ResourceId, RoleName, ScopeSet, Slug,
-    TokenKind, UserId,
+    AuthRequestId, ClientId, GrantId, HashedToken, OrgId, PlainToken, RedirectUri, ResourceId, RoleName, ScopeSet, Selectors,
+    Slug, TokenKind, UserId,
 };
 
 use super::Gateway;
@@ -119,6 +119,7 @@ impl Gateway {
             user: user.id.clone(),
             client: client.id.clone(),
             scopes: scopes(granted),
+            selectors: Selectors::default(),
             resources: Vec::new(),
             state: GrantState::Live,
             created_at: now,

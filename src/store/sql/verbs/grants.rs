@@ -11,7 +11,7 @@ use super::revocation::{Ending, end};
 use super::rows::{self, Fields};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{Grant, GrantFacts, GrantState, GrantStore, RevokeReason, StoreError, Subject};
-use crate::types::{ClientId, GrantId, OrgId, ScopeSet, Timestamp, UserId};
+use crate::types::{ClientId, GrantId, OrgId, ScopeSet, Selectors, Timestamp, UserId};
 
 /// Writes a grant that somebody agreed to.
 pub(super) async fn insert(tx: &mut Tx<'_>, grant: &Grant) -> Result<(), StoreError> {
@@ -116,6 +116,25 @@ impl Engine {
 
 fn all(rows: &[Row]) -> Result<Vec<GrantFacts>, StoreError> {
     rows.iter().map(rows::facts).collect()
+}
+
+/// What is left of a grant's scopes and selectors when it is narrowed by more selectors.
+fn selected(grant: &Grant, to: &Selectors) -> (ScopeSet, Selectors) {
+    let (mut scopes, mut selectors) = (grant.scopes.clone(), grant.selectors.clone());
+    for (scope, more) in to.0.iter().filter(|(scope, _)| grant.scopes.contains(scope)) {
+        let left = match selectors.0.get(scope) {
+            Some(before) => before.both(more),
+            None => Some(more.clone()),
+        };
+        match left {
+            Some(left) => drop(selectors.0.insert(scope.clone(), left)),
+            None => {
+                scopes = scopes.difference(&std::iter::once(scope.clone()).collect());
+                selectors.0.remove(scope);
+            }
+        }
+    }
+    (scopes, selectors)
 }
 
 #[async_trait]
@@ -235,6 +254,39 @@ impl GrantStore for Engine {
         tx.touch(Subject::Grant { id: id.clone() });
         let event = ControlEvent::done(Operation::GrantNarrow).on("grant", id.as_str()).with_scopes(kept);
         tx.record(Some(&grant.org), event.with_comment("what is left of it"));
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn select_in_grant(&self, id: &GrantId, owner: &UserId, to: &Selectors, cause: &Cause) -> Result<bool, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        let Some(grant) = live(&mut tx, id.as_str()).await?.filter(|g| g.user == *owner) else { return Ok(false) };
+        let (scopes, selectors) = selected(&grant, to);
+        if (&scopes, &selectors) == (&grant.scopes, &grant.selectors) || scopes.is_empty() {
+            return Ok(false);
+        }
+        let stored = |selectors: &Selectors| if selectors.0.is_empty() { Ok(None) } else { json(selectors).map(Some) };
+        // Whoever changed it since it was read has won.
+        let done = sqlx::query(
+            "UPDATE grants SET scopes = $1, selectors = $2 WHERE id = $3 AND scopes = $4 AND selectors IS NOT DISTINCT FROM $5 \
+             AND revoked_at IS NULL AND NOT machine AND (expires_at IS NULL OR expires_at > $6)",
+        )
+        .bind(json(&scopes)?)
+        .bind(stored(&selectors)?)
+        .bind(id.as_str())
+        .bind(json(&grant.scopes)?)
+        .bind(stored(&grant.selectors)?)
+        .bind(cause.at.millis())
+        .execute(tx.connection())
+        .await
+        .doing("narrow a grant to selectors")?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        tx.touch(Subject::Grant { id: id.clone() });
+        let narrowed: Vec<_> = selectors.0.iter().map(|(scope, selector)| format!("{scope} where {selector}")).collect();
+        let event = ControlEvent::done(Operation::GrantNarrow).on("grant", id.as_str()).with_scopes(scopes);
+        tx.record(Some(&grant.org), event.with_comment(format!("what is left of it: {}", narrowed.join("; "))));
         tx.commit().await?;
         Ok(true)
     }

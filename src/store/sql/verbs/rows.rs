@@ -194,6 +194,7 @@ pub(super) fn grant(row: &Row) -> Result<Grant, StoreError> {
         user: f.parsed("g_user_id", UserId::parse)?,
         client: f.parsed("g_client_id", ClientId::parse)?,
         scopes: f.json("g_scopes")?,
+        selectors: f.maybe_json("g_selectors")?.unwrap_or_default(),
         resources: f.json("g_resources")?,
         state,
         created_at: f.time("g_created_at")?,
