@@ -135,7 +135,7 @@ async fn from_the_draft_to_the_end_nobody_types_a_key_in() {
 
     let log = world.get("/audit?limit=1000", customer).await.json();
     for operation in
-        ["authorize.consent", "app.install", "api_key.mint", "app.uninstall", "grant.revoke.uninstalled", "api_key.disable"]
+        ["authorize.consent", "app.install", "api_key.mint", "app.uninstall", "grant.revoke.uninstall", "api_key.disable"]
     {
         let found = log["data"].as_array().is_some_and(|all| all.iter().any(|r| r["ocsf"]["api"]["operation"] == operation));
         assert!(found, "{operation} is not on the customer's record");
