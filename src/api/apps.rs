@@ -1,6 +1,7 @@
 //! The organization's own apps: drafts, versions, secrets, manifests. What can be done with them is decided in [`crate::apps`].
 
 mod manifests;
+mod private;
 mod secrets;
 mod versions;
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 pub(super) use manifests::*;
+pub(super) use private::*;
 pub(super) use secrets::*;
 pub(super) use versions::*;
 

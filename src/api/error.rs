@@ -162,8 +162,16 @@ impl From<AppError> for ApiError {
                 Self { missing: needs.into_iter().map(view).collect(), ..Self::conflict(detail) }
             }
             Refusal::Gone | Refusal::UnknownSecret | Refusal::UnknownVersion => Self::not_found(detail),
-            Refusal::WrongUuid | Refusal::WrongKind(_) | Refusal::NoSecrets | Refusal::Manifest(_) => Self::invalid(detail),
+            Refusal::WrongUuid
+            | Refusal::WrongKind(_)
+            | Refusal::NoSecrets
+            | Refusal::UnknownScope(_)
+            | Refusal::PublicScope(_)
+            | Refusal::Reason(_)
+            | Refusal::Manifest(_) => Self::invalid(detail),
             Refusal::Taken
+            | Refusal::Waiting(_)
+            | Refusal::NotWaiting(_)
             | Refusal::Stale
             | Refusal::Full(_)
             | Refusal::LastSecret

@@ -7,6 +7,7 @@ use super::caller::{Caller, Named, Params};
 use super::error::ApiError;
 use super::openapi::Refusals;
 use crate::admin::{Administration, InstallView, UninstalledApp};
+use crate::apps::on_offer;
 use crate::types::AppId;
 
 /// The apps that the organization has, with what each holds there.
@@ -30,7 +31,7 @@ pub(super) async fn list(caller: Caller, Params(page): Params<PageQuery>) -> Ans
 pub(super) async fn install(caller: Caller, Named(app): Named) -> Answer<InstallView> {
     let id = known(&app)?;
     let found = caller.node.store.app(&id).await?;
-    found.filter(|a| a.published_client.is_some() || a.org == caller.org().id).ok_or_else(missing)?;
+    found.filter(|a| on_offer(a, &caller.org().id)).ok_or_else(missing)?;
     Ok(Json(caller.administration().install_app(caller.org().id.as_str(), id.as_str()).await?))
 }
 

@@ -94,6 +94,8 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(apps::add_app_secret))
         .routes(routes!(apps::end_app_secret))
         .routes(routes!(apps::export_app))
+        .routes(routes!(apps::list_scope_requests, apps::request_scope))
+        .routes(routes!(apps::cancel_scope_request))
         .routes(routes!(policy::show_policy, policy::set_policy))
         .routes(routes!(policy::list_clients))
         .routes(routes!(policy::show_client, policy::decide))

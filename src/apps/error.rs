@@ -3,6 +3,7 @@
 use super::readiness::Need;
 use super::written::Flaw;
 use crate::store::StoreError;
+use crate::types::ScopeToken;
 
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +67,21 @@ pub enum Refusal {
     /// A manifest's clients are of another kind than the app's.
     #[error("the manifest's client is {0}, and the app's is not; the kind of an app's clients never changes")]
     WrongKind(&'static str),
+    /// There is no such scope.
+    #[error("there is no scope {0:?}")]
+    UnknownScope(String),
+    /// The scope needs nobody's approval.
+    #[error("{0} is not private; add it to the app's scopes, any app may ask for it")]
+    PublicScope(ScopeToken),
+    /// A reason that says nothing, or too much.
+    #[error("the reason {0}")]
+    Reason(&'static str),
+    /// The operator has not decided about the last request yet.
+    #[error("a request for {0} waits already")]
+    Waiting(ScopeToken),
+    /// There is no request to take back.
+    #[error("no request for {0} waits")]
+    NotWaiting(ScopeToken),
     /// A text is no manifest.
     #[error("this is no manifest: {0}")]
     Manifest(String),

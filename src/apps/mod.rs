@@ -7,6 +7,8 @@
 mod difference;
 mod error;
 mod manifest;
+mod offer;
+mod private;
 mod readiness;
 mod workshop;
 mod written;
@@ -17,6 +19,8 @@ mod tests;
 pub use difference::{Change, difference};
 pub use error::{AppError, Refusal};
 pub use manifest::{MANIFEST_VERSION, Manifest, ManifestClient};
+pub use offer::{on_offer, seen_from};
+pub use private::{private_scope, reason};
 pub use readiness::{Condition, Need, conditions};
 pub use workshop::{Author, Imported, Made, NewSecret, Release, Workshop};
 pub use written::{Field, Flaw, Written};

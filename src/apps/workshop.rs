@@ -32,10 +32,10 @@ pub enum Author {
 /// Apps, for one caller.
 #[derive(Debug)]
 pub struct Workshop<'a> {
-    node: &'a Node,
-    config: Arc<Config>,
+    pub(super) node: &'a Node,
+    pub(super) config: Arc<Config>,
     author: Author,
-    cause: Cause,
+    pub(super) cause: Cause,
 }
 
 /// An app that was made.

@@ -30,7 +30,7 @@ pub use list::List;
 pub use matrix::Matrix;
 pub use model::{
     Access, Api, ApiKind, AuditPolicy, Config, DeploymentSecret, Endpoint, Hook, HookTarget, InjectedHeader, Limits, Listen,
-    OAuthPolicy, Rate, RoleSelectors, Roles, Route, RouteMeta, Target, Tell, Tenancy, Upstream, UpstreamTimeouts,
+    OAuthPolicy, Rate, RoleSelectors, Roles, Route, RouteMeta, Site, Target, Tell, Tenancy, Upstream, UpstreamTimeouts,
 };
 pub use quickstart::{Quickstart, ToolRule};
 pub use raw::{Enforce, HookEvent, Per};

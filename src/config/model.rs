@@ -48,6 +48,8 @@ pub struct Config {
     pub audit: AuditPolicy,
     /// Who is told of security events.
     pub hooks: Vec<Arc<Hook>>,
+    /// The deployments of the service; empty, or this one among them.
+    pub sites: Vec<Site>,
 }
 
 impl Config {
@@ -55,6 +57,21 @@ impl Config {
     #[must_use]
     pub fn api_of(&self, resource: &ResourceId) -> Option<&Arc<Api>> {
         self.apis.iter().find(|a| a.resource == *resource || a.aliases.contains(resource))
+    }
+
+    /// The longest that an access token for these resources lives; none of them, or the issuer, is every API.
+    #[must_use]
+    pub fn token_ttl(&self, resources: &[ResourceId]) -> Option<Duration> {
+        let everywhere = resources.is_empty() || resources.iter().any(|r| r.as_str() == self.issuer.as_str());
+        let good = self.apis.iter().filter(|api| everywhere || resources.contains(&api.resource));
+        good.filter_map(|api| api.token_ttl).min()
+    }
+
+    /// What apps know this deployment by: its name among the sites, or its host.
+    #[must_use]
+    pub fn site(&self) -> &str {
+        let this = self.sites.iter().find(|site| site.issuer == self.issuer);
+        this.map_or_else(|| self.issuer.authority(), |site| site.name.as_str())
     }
 
     /// What an API key can be good for: the scopes of the routes that take keys.
@@ -216,6 +233,8 @@ pub struct Api {
     pub advertised: ScopeSet,
     /// Origins of browsers that may call it; the public URL always may.
     pub allowed_origins: Vec<String>,
+    /// The longest that an access token lives that is good here.
+    pub token_ttl: Option<Duration>,
     /// The rules were made by hand for this API and stand before anything else: headers that identify callers to its upstream.
     pub identity_headers: Vec<http::HeaderName>,
 }
@@ -229,6 +248,15 @@ impl Api {
             Lookup::MethodNotAllowed { .. } | Lookup::NotFound => None,
         }
     }
+}
+
+/// A deployment of the service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// What apps know it by.
+    pub name: String,
+    /// Its issuer.
+    pub issuer: Issuer,
 }
 
 /// What an API speaks.

@@ -38,7 +38,7 @@ const fn rule(id: &'static str, method: &'static str, pattern: &'static str, nee
 }
 
 /// Every rule.
-pub const RULES: [Rule; 61] = [
+pub const RULES: [Rule; 64] = [
     rule("openapi", "GET", "/openapi.json", Needs::Nothing),
     rule("me", "GET", "/me", Needs::Token),
     rule("applications.list", "GET", "/me/applications", Needs::Scope("applications:read")),
@@ -78,6 +78,9 @@ pub const RULES: [Rule; 61] = [
     rule("apps.secret", "POST", "/apps/{app}/secrets", Needs::Scope("clients:write")),
     rule("apps.secret_end", "DELETE", "/apps/{app}/secrets/{stage}/{secret}", Needs::Scope("clients:write")),
     rule("apps.manifest", "GET", "/apps/{app}/manifest", Needs::Scope("clients:read")),
+    rule("apps.scopes", "GET", "/apps/{app}/scope_requests", Needs::Scope("clients:read")),
+    rule("apps.scope_request", "POST", "/apps/{app}/scope_requests", Needs::Scope("clients:write")),
+    rule("apps.scope_cancel", "DELETE", "/apps/{app}/scope_requests/{scope}", Needs::Scope("clients:write")),
     rule("policy.show", "GET", "/policy", Needs::Scope("grants:read")),
     rule("policy.set", "PUT", "/policy", Needs::Scope("grants:write")),
     rule("policy.clients", "GET", "/policy/clients", Needs::Scope("grants:read")),

@@ -8,6 +8,7 @@ mod policy;
 mod routes;
 mod scopes;
 mod sections;
+mod sites;
 mod tenancy;
 mod upstreams;
 
@@ -82,6 +83,7 @@ pub(super) fn prove(raw: &RawConfig, around: &Surroundings<'_>) -> Result<(Confi
     let oauth = sections::oauth(&raw.oauth, &root.key("oauth"), &mut found);
     let audit = sections::audit(&raw.audit, &root.key("audit"), &mut found);
     let hooks = hooks::all(raw, &mut found);
+    let sites = sites::all(raw, &mut found);
     scopes::unused(raw, &packs, (&catalogue, &apis), &mut found);
     let (Some(store_url), Some(secret), Some(mounts), true) = (store_url, secret, mounts, found.errors.is_empty()) else {
         return Err(found.errors);
@@ -102,6 +104,7 @@ pub(super) fn prove(raw: &RawConfig, around: &Surroundings<'_>) -> Result<(Confi
         oauth,
         audit,
         hooks,
+        sites,
     };
     Ok((config, found.warnings))
 }

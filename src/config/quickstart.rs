@@ -143,6 +143,7 @@ impl Quickstart {
             upstreams: List::default(),
             apis: List::default(),
             hooks: List::default(),
+            sites: List::default(),
         }
     }
 }
@@ -194,6 +195,7 @@ fn bare_api(name: ApiName, mount: String) -> RawApi {
         resources: BTreeMap::new(),
         advertise: None,
         allowed_origins: List::default(),
+        token_ttl: None,
     }
 }
 

@@ -62,6 +62,19 @@ pub struct RawConfig {
     /// Who is told of security events.
     #[serde(default)]
     pub hooks: List<RawHook>,
+    /// The deployments of one service, this one among them. Apps travel between them as manifests, and are told at which they are.
+    #[serde(default)]
+    pub sites: List<RawSite>,
+}
+
+/// A deployment of the service: an issuer of its own.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawSite {
+    /// What apps know it by, for example `eu1`: the parameter `site` of authorization callbacks.
+    pub name: String,
+    /// Its `public_url`. The site whose issuer is this gateway's is this one.
+    pub issuer: Written<Issuer>,
 }
 
 /// Sockets.
@@ -364,6 +377,9 @@ pub struct RawApi {
     /// Pages whose scripts may call it. The public URL always may.
     #[serde(default)]
     pub allowed_origins: List<Written<Origin>>,
+    /// The longest that an access token lives that is good here, at most `60m`: one for this API, and one that names no API. Without
+    /// it, what `oauth` and the client say.
+    pub token_ttl: Option<Written<Duration>>,
 }
 
 /// What an API speaks.

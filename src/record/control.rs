@@ -118,6 +118,8 @@ operations! {
     AppUninstall = "app.uninstall",
     /// An app asked for a private scope.
     ScopeRequest = "scope.request",
+    /// An app took its request for a private scope back.
+    ScopeCancel = "scope.cancel",
     /// The operator gave an app a private scope.
     ScopeApprove = "scope.approve",
     /// The operator did not give an app a private scope.

@@ -61,7 +61,7 @@ pub enum ScopeRequestState {
     Approved,
     /// It was not.
     Denied,
-    /// It was given, and taken back.
+    /// It was given and taken back, or who asked took the request back.
     Withdrawn,
 }
 
@@ -143,6 +143,8 @@ pub trait ScopeRequestStore {
         comment: Option<&str>,
         cause: &Cause,
     ) -> Result<Option<Refused>, StoreError>;
+    /// Takes a request back that waits: what was given before goes on. `false` when none waits.
+    async fn cancel_scope_request(&self, holder: &Holder, scope: &ScopeToken, cause: &Cause) -> Result<bool, StoreError>;
     /// Requests, those that wait first, then the latest.
     async fn scope_requests(&self, which: ScopeRequests<'_>) -> Result<Vec<ScopeRequest>, StoreError>;
     /// What a client was given.

@@ -81,6 +81,7 @@ class Integration {
       const answer = await target.arrived(page, () => page.click('#approve', { noWaitAfter: true }));
       assert.equal(answer.get('state'), this.state);
       assert.equal(answer.get('iss'), this.site);
+      assert.equal(answer.get('site'), new URL(this.site).host);
       const form = { grant_type: 'authorization_code', code: answer.get('code'), redirect_uri: CALLBACK, code_verifier: this.verifier };
       const tokens = await this.token(form);
       assert.equal(tokens.status, 200, JSON.stringify(tokens));
@@ -330,6 +331,116 @@ async function switchesOff(window, mode, app) {
   });
 }
 
+/** What data is pushed with: made by the integration itself, once per organization. */
+async function mintsKey(tokens) {
+  const headers = { Authorization: `Bearer ${tokens.access_token}`, 'Idempotency-Key': randomBytes(8).toString('hex') };
+  const response = await fetch(`${stack.public_url}/api/v1/api_keys`, { method: 'POST', headers });
+  const made = await response.json();
+  assert.equal(response.status, 201, JSON.stringify(made));
+  return made.key;
+}
+
+/** The status of a remote write of nothing: one byte of snappy. */
+async function push(key) {
+  const headers = { Authorization: `Bearer ${key}`, 'Content-Type': 'application/x-protobuf', 'Content-Encoding': 'snappy' };
+  const url = `${stack.public_url}${stack.prometheus_path}/api/v1/write`;
+  const response = await fetch(url, { method: 'POST', headers, body: Uint8Array.of(0) });
+  await response.body?.cancel();
+  return response.status;
+}
+
+/** The partner asks for the private permission that makes keys; the operator gives it; the next version carries it. */
+async function asksForKeys(window, mode, app) {
+  const { page } = window;
+  await t.check(`${mode}: the partner asks for a private permission, and the operator gives it`, async () => {
+    await page.goto(app.page);
+    await page.fill('#private_scope', 'metrics:read');
+    await page.fill('#private_reason', 'It sends metrics.');
+    await page.click('#request-scope');
+    await page.waitForSelector('[role=alert]');
+    assert.equal(await page.inputValue('#private_reason'), 'It sends metrics.', 'nothing is typed twice');
+    await page.fill('#private_scope', 'api_keys:write');
+    await page.click('#request-scope');
+    await page.waitForSelector('[role=status]');
+    await window.inspect('app-private-waiting');
+    await page.locator('button[name=cancel-scope]').click();
+    await page.waitForSelector('[role=status]');
+    assert.match(await page.textContent('#private-api_keys\\:write'), /Withdrawn/);
+    await page.fill('#private_scope', 'api_keys:write');
+    await page.fill('#private_reason', 'It sends metrics.');
+    await page.click('#request-scope');
+    await page.waitForSelector('[role=status]');
+    await administer('app', 'scopes', 'approve', app.page.split('/').at(-1), 'api_keys:write', '--comment', 'for a year');
+    await page.goto(app.page);
+    assert.match(await page.textContent('#private-api_keys\\:write'), /Approved/);
+    await window.inspect('app-private-approved');
+    await page.goto(`${app.page}/edit`);
+    await page.check('input[name=scopes][value="api_keys:write"]');
+    await page.check('input[name=scopes][value="metrics:write"]');
+    await page.click('#save');
+    await page.waitForURL(app.page);
+    await page.click('#mark-stable');
+    await page.goto(`${app.page}/publish`);
+    await page.click('#publish');
+    await page.waitForSelector('[role=status]');
+  });
+}
+
+/** Another organization of the customer's installs it ahead, is pushed to, and uninstalls it. */
+async function uninstallsWithKeys(carol, mode, app, target) {
+  const { page } = carol.window;
+  const integration = new Integration(stack.public_url, app.published);
+  const slug = `pushers-${mode}`;
+  let tokens;
+  let key;
+  await t.check(`${mode}: an administrator installs an app before anybody authorizes it`, async () => {
+    await administer('org', 'create', slug, '--name', `Pushers ${mode}`);
+    await administer('member', 'set', slug, carol.email, '--role', 'admin');
+    await carol.window.goto(`/orgs/${slug}/keys`);
+    await carol.window.inspect('org-keys-empty');
+    await carol.window.goto(`/orgs/${slug}/applications`);
+    await page.getByRole('link', { name: 'Install an app' }).click();
+    await page.fill('#app', app.published.clientId);
+    await page.getByRole('button', { name: 'Find' }).click();
+    await page.waitForSelector('#install');
+    await carol.window.inspect('org-install');
+    await page.click('#install');
+    await page.waitForSelector('[role=status]');
+    await carol.window.inspect('org-client-installed');
+  });
+  await t.check(`${mode}: authorized, the app makes its own key and pushes with it`, async () => {
+    tokens = await integration.connect(carol.window, target, `Pushers ${mode}`);
+    key = await mintsKey(tokens);
+    assert.equal(await push(key), 204);
+    assert.equal(await integration.call(key), 401, 'a key only pushes');
+    await carol.window.goto(`/orgs/${slug}/keys`);
+    const row = page.locator('tbody tr', { hasText: app.name });
+    assert.match(await row.textContent(), /Live/);
+    assert.ok(!(await page.content()).includes(key), 'nobody sees it again');
+    await carol.window.inspect('org-keys');
+    await row.getByRole('link', { name: /^Disable/ }).click();
+    await carol.window.inspect('org-key-disable');
+    assert.equal(await push(key), 204, 'asking disables nothing');
+  });
+  await t.check(`${mode}: uninstalling disables the key and revokes what was authorized`, async () => {
+    await page.goto(page.url().split('?')[0]);
+    await carol.window.inspect('org-client-app');
+    await page.click('#uninstall');
+    await page.waitForSelector('button#uninstall');
+    assert.match(await page.textContent('main'), /1 authorization of 1 user.*1 API key/s);
+    await carol.window.inspect('org-uninstall');
+    assert.equal(await push(key), 204);
+    await page.click('#uninstall');
+    await page.waitForSelector('[role=status]');
+    assert.equal(await push(key), 401, 'the next push is refused');
+    assert.equal(await integration.call(tokens.access_token), 401, 'and so is the next call');
+    await carol.window.inspect('org-uninstalled');
+    await carol.window.goto(`/orgs/${slug}/keys`);
+    assert.match(await page.textContent('tbody'), /Disabled.*the app was uninstalled/s);
+    await carol.window.inspect('org-keys-disabled');
+  });
+}
+
 async function secondSite(browser, window, mode, app, target) {
   const { page } = window;
   await t.check(`${mode}: the manifest goes to a second site and works there`, async () => {
@@ -421,6 +532,8 @@ for (const mode of ['scripts', 'no-scripts']) {
   await customerNarrowsAndRevokes(carol, mode, app, targets.https, used);
   await administratorBlocks(carol, ada, mode, app, targets.https);
   await switchesOff(ada, mode, app);
+  await asksForKeys(ada, mode, app);
+  await uninstallsWithKeys(carol, mode, app, targets.https);
   await secondSite(browser, ada, mode, app, targets.https);
   await serviceUser(ada, mode);
   await printed(ada, mode);

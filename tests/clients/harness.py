@@ -85,7 +85,7 @@ class Stack(contextlib.AbstractContextManager):
             f"- {{job_name: prometheus, static_configs: [{{targets: ['127.0.0.1:{port}']}}]}}\n{self._scraped}"
         )
         command = ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={self.home / 'tsdb'}"]
-        command += [f"--web.listen-address=127.0.0.1:{port}", "--web.enable-admin-api"]
+        command += [f"--web.listen-address=127.0.0.1:{port}", "--web.enable-admin-api", "--web.enable-remote-write-receiver"]
         server = Process("prometheus", command, self.home)
         self._owned.append(server)
         base = f"http://127.0.0.1:{port}"

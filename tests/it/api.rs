@@ -117,6 +117,7 @@ impl Things {
         let fields = [("client", client), ("user", user), ("grant", grant), ("app", &self.app), ("secret", &self.secret)];
         let more = [("invitation", &self.invitation), ("session", &self.session)];
         let path = pattern.replace("{stage}", "draft").replace("{name}", "denials").replace("{key}", "ak_nobody");
+        let path = path.replace("{scope}", "api_keys:write");
         fields.into_iter().chain(more).fold(path, |path, (name, value)| path.replace(&format!("{{{name}}}"), value))
     }
 
@@ -130,6 +131,7 @@ impl Things {
                 "client": { "kind": "public" },
             }),
             ("POST", "/apps/{app}/secrets") => json!({ "stage": "draft" }),
+            ("POST", "/apps/{app}/scope_requests") => json!({ "scope": "api_keys:write", "reason": "to push" }),
             ("POST", "/invitations") => json!({ "email": "hedy@elsewhere.test", "roles": ["viewer"] }),
             ("POST", "/service-users") => json!({ "name": "another" }),
             ("PATCH", "/clients/{client}") | ("PUT", "/apps/{app}/state" | "/service-users/{user}/state") => {

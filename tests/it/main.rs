@@ -10,6 +10,7 @@ mod crash;
 mod harness;
 mod hooks;
 mod hygiene;
+mod integration;
 mod keys;
 mod labels;
 mod layers;

@@ -34,7 +34,11 @@ pub(in crate::account) async fn act(
         let found = visit.find(&id).await?;
         let said = match pressed(&visit, &found, &form).await? {
             Ok(said) => said,
-            Err(error) => Said { problem: Some(sentence(&refused(error)?)), ..Said::default() },
+            Err(error) => {
+                let entered = |name| form.one(name).map(|v| v.unwrap_or_default().to_owned());
+                let asking = (entered("private_scope")?, entered("private_reason")?);
+                Said { problem: Some(sentence(&refused(error)?)), asking, ..Said::default() }
+            }
         };
         one(&visit, &visit.find(&id).await?, said).await
     };
@@ -58,6 +62,15 @@ async fn pressed(visit: &Visit<'_>, found: &store::App, form: &Params) -> Result
             let removed = bench.remove_secret(found, stage, secret).await;
             return Ok(removed.map(|()| Said::done("The secret is removed; nobody gets in with it any more.")));
         }
+    }
+    if is("request-scope")? {
+        let (scope, why) = (form.one("private_scope")?.unwrap_or_default(), form.one("private_reason")?.unwrap_or_default());
+        let asked = bench.request_scope(found, scope, why).await;
+        return Ok(asked.map(|r| Said::done(format!("The operator is asked for {}. The answer will stand here.", r.scope))));
+    }
+    if let Some(scope) = form.one("cancel-scope")? {
+        let taken = bench.cancel_scope_request(found, scope).await;
+        return Ok(taken.map(|r| Said::done(format!("The request for {} is withdrawn.", r.scope))));
     }
     Ok(if is("mark-stable")? {
         bench.mark(found, Maturity::Stable).await.map(|_| Said::done("The draft is marked stable. A change takes the mark away."))

@@ -74,6 +74,8 @@ pub(super) struct Said {
     pub(super) secret: Option<ShownSecret>,
     /// `confirm` of the address: what is asked about before it is done.
     pub(super) confirm: Option<String>,
+    /// A request for a private scope that was refused: the scope and the reason as they were entered.
+    pub(super) asking: (String, String),
 }
 
 impl Said {
@@ -125,6 +127,8 @@ pub(super) async fn one(visit: &Visit<'_>, found: &store::App, said: Said) -> Re
         stable: found.maturity == Maturity::Stable,
         versions: words::versions(visit, found, &versions).await?,
         uuid: found.uuid.to_string(),
+        private: words::private(visit, bench.scope_requests(found).await.map_err(fault)?).await?,
+        asking: said.asking,
         test: trial::onboarding(&visit.config, found.draft.onboarding_url.as_deref()),
     };
     Ok(page(status, &view))

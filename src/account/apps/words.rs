@@ -1,13 +1,17 @@
 //! An app as its pages show it.
 
 use super::Visit;
+use crate::account::log::{Names, plain};
 use crate::apps::{Change, Condition, Field, difference};
 use crate::config::{Catalogue, Visibility};
 use crate::pages::When;
 use crate::pages::views::{
-    AppClientCard, ConditionLine, DraftField, FieldChange, ScopeChoice, ScopeChoices, SecretRow, Standing, VersionRow,
+    AppClientCard, ConditionLine, DraftField, FieldChange, PrivateScope, PrivateState, ScopeChoice, ScopeChoices, SecretRow,
+    Standing, VersionRow,
 };
-use crate::store::{App, AppState, AppVersion, ClientKind, ClientSecret, Definition, Stage, StoreError};
+use crate::store::{
+    App, AppState, AppVersion, ClientKind, ClientSecret, Definition, ScopeRequest, ScopeRequestState, Stage, StoreError,
+};
 use crate::types::{ScopeSet, Timestamp};
 
 pub(super) fn standing(app: &App) -> Standing {
@@ -104,4 +108,39 @@ pub(super) fn choices(catalogue: &Catalogue, requested: &[String], held: &ScopeS
         }
     }
     (groups, hidden)
+}
+
+/// Requests for private scopes as the app's page shows them.
+pub(super) async fn private(visit: &Visit<'_>, requests: Vec<ScopeRequest>) -> Result<Vec<PrivateScope>, StoreError> {
+    let (node, now) = (&visit.app.node, visit.app.node.now());
+    let mut names = Names::default();
+    names.learn(node, requests.iter().filter_map(|r| r.asked.as_ref().and_then(|(user, _)| user.as_ref()))).await?;
+    let view = |request: ScopeRequest| {
+        let entry = visit.config.catalogue.entry(&request.scope);
+        let when = |at| When::new(at, now);
+        PrivateScope {
+            text: entry.map_or_else(|| "This gateway no longer has it.".to_owned(), |e| e.description.clone()),
+            state: match (request.state, request.approved_until) {
+                (ScopeRequestState::Pending, until) => {
+                    PrivateState::Waiting { given_until: until.filter(|until| *until > now).map(when) }
+                }
+                (ScopeRequestState::Approved, Some(until)) if until > now => PrivateState::Given(when(until)),
+                (ScopeRequestState::Approved, until) => PrivateState::Ended(when(until.unwrap_or(now))),
+                (ScopeRequestState::Denied, _) => PrivateState::Denied(request.decided_at.map(when)),
+                (ScopeRequestState::Withdrawn, _) => PrivateState::Withdrawn(request.decided_at.map(when)),
+            },
+            asked: request
+                .asked
+                .map(|(by, at)| (by.map_or_else(|| "the operator".to_owned(), |user| names.of(&user).to_owned()), when(at))),
+            scope: request.scope.to_string(),
+            reason: in_lines(&request.reason),
+            comment: request.comment.map(|said| in_lines(&said)),
+        }
+    };
+    Ok(requests.into_iter().map(view).collect())
+}
+
+/// What a person wrote, with a mark in place of what deceives readers; its lines stay.
+fn in_lines(text: &str) -> String {
+    text.lines().map(plain).collect::<Vec<_>>().join("\n")
 }

@@ -6,16 +6,16 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 
 use super::applications::standing;
-use super::{GRANTS_READ, GRANTS_WRITE, Here, asked};
+use super::{GRANTS_READ, GRANTS_WRITE, Here, asked, install};
 use crate::account::client::{InUse, shown};
 use crate::account::form::Form;
 use crate::account::{App, not_found};
 use crate::config::{Config, Risk};
-use crate::pages::views::{AskedToConfirm, ClientNotice, OrgClientPage, OrgGrantRow, OrgTab, RestrictedScope, Section};
+use crate::pages::views::{AppHere, AskedToConfirm, ClientNotice, OrgClientPage, OrgGrantRow, OrgTab, RestrictedScope, Section};
 use crate::pages::{DisplayName, When};
 use crate::record::{Actor, Cause};
 use crate::store::{ClientUse, GrantFacts, GrantState, RevokeReason, Stance, StoreError, Verdict};
-use crate::types::{ClientId, GrantId, RedirectUri, ScopeSet, ScopeToken, Timestamp};
+use crate::types::{ApiKeyId, ClientId, GrantId, RedirectUri, ScopeSet, ScopeToken, Timestamp};
 use crate::web::{Peer, SignedIn, Trouble, page, see_other};
 
 /// Grants on the page; an application with more is revoked whole, or found in the log.
@@ -35,9 +35,13 @@ pub async fn show(
 }
 
 /// The client of this id, if the organization has anything to do with it.
-async fn find(app: &App, here: &Here, id: &str) -> Result<ClientUse, Trouble> {
-    let id = ClientId::parse(id).map_err(|_| not_found())?;
-    app.node.store.client_of_org(&here.org.id, &id, app.node.now()).await?.ok_or_else(not_found)
+pub(super) async fn find(app: &App, here: &Here, id: &str) -> Result<ClientUse, Trouble> {
+    lookup(app, here, id).await?.ok_or_else(not_found)
+}
+
+async fn lookup(app: &App, here: &Here, id: &str) -> Result<Option<ClientUse>, StoreError> {
+    let Ok(id) = ClientId::parse(id) else { return Ok(None) };
+    app.node.store.client_of_org(&here.org.id, &id, app.node.now()).await
 }
 
 async fn one(
@@ -48,11 +52,12 @@ async fn one(
     who: &SignedIn,
 ) -> Result<Response, Trouble> {
     let here = Here::find(app, config, &who.user.id, slug, GRANTS_READ).await?;
-    let known = find(app, &here, id).await?;
+    let Some(known) = lookup(app, &here, id).await? else { return install::page_of(app, &here, id).await };
     let now = app.node.now();
     let grants = app.node.store.grants_of_client(&here.org.id, &known.client.id, now, GRANTS).await?;
     let may_change = here.may(config, GRANTS_WRITE);
     let confirm = asked::<String>(query, "confirm").filter(|_| may_change);
+    let of_app = install::app_here(app, &here, &known.client, now).await?;
     let used = if known.grants > 0 { InUse::Yes } else { InUse::No };
     let view = OrgClientPage {
         frame: who.frame(&app.node, config, Section::Audit { slug: here.org.slug.to_string() }).await?,
@@ -63,10 +68,10 @@ async fn one(
         csrf: who.csrf.as_str().to_owned(),
         may_change,
         notice: match asked::<String>(query, "done") {
-            Some(done) => notice(app, &here, &done, &known).await?,
+            Some(done) => notice(app, &here, &done, (&known, of_app.as_ref())).await?,
             None => None,
         },
-        confirm: confirm.and_then(|what| confirmation(&what, &known, &grants)),
+        confirm: confirm.and_then(|what| confirmation(&what, &known, &grants, of_app.as_ref())),
         id: known.client.id.to_string(),
         client: shown(app, &known.client, &here.org, used).await?,
         standing: standing(&known),
@@ -81,6 +86,7 @@ async fn one(
         scopes: scopes(config, &known),
         grants: grants.iter().map(|facts| row(facts, now)).collect(),
         activity: here.path(&format!("audit?client={}", known.client.id)),
+        app: of_app,
     };
     Ok(page(StatusCode::OK, &view))
 }
@@ -94,7 +100,16 @@ fn redirects(known: &ClientUse) -> Vec<String> {
 }
 
 /// What the address says was done, as far as it is true.
-async fn notice(app: &App, here: &Here, done: &str, known: &ClientUse) -> Result<Option<ClientNotice>, StoreError> {
+async fn notice(
+    app: &App,
+    here: &Here,
+    done: &str,
+    (known, of_app): (&ClientUse, Option<&AppHere>),
+) -> Result<Option<ClientNotice>, StoreError> {
+    if let Some(id) = done.strip_prefix("disabled-") {
+        let mut keys = of_app.iter().flat_map(|a| &a.keys);
+        return Ok(keys.any(|key| key.id == id && !key.can_be_disabled()).then_some(ClientNotice::KeyDisabled));
+    }
     if let Some(id) = done.strip_prefix("revoked-").and_then(|id| GrantId::parse(id).ok()) {
         let facts = app.node.store.grant_facts(&id).await?;
         let ended = facts.filter(|f| f.grant.org == here.org.id && f.grant.state != GrantState::Live);
@@ -105,12 +120,17 @@ async fn notice(app: &App, here: &Here, done: &str, known: &ClientUse) -> Result
         "allowed" if known.policy.stance == Stance::Allowed => Some(ClientNotice::Allowed),
         "restricted" if known.policy.scopes.is_some() => Some(ClientNotice::Restricted),
         "unrestricted" if known.policy.scopes.is_none() => Some(ClientNotice::Unrestricted),
+        "installed" if of_app.is_some_and(|a| a.installed.is_some()) => Some(ClientNotice::Installed),
         "all-revoked" if known.grants == 0 => Some(ClientNotice::RevokedAll),
         _ => None,
     })
 }
 
-fn confirmation(what: &str, known: &ClientUse, grants: &[GrantFacts]) -> Option<AskedToConfirm> {
+fn confirmation(what: &str, known: &ClientUse, grants: &[GrantFacts], of_app: Option<&AppHere>) -> Option<AskedToConfirm> {
+    if let Some(id) = what.strip_prefix("disable-") {
+        let key = of_app?.keys.iter().find(|key| key.id == id && key.can_be_disabled())?;
+        return Some(AskedToConfirm::DisableKey { key: key.id.clone(), last4: key.last4.clone() });
+    }
     match what {
         "block" if known.policy.stance != Stance::Blocked => Some(AskedToConfirm::Block { users: known.users }),
         "revoke-all" if known.grants > 0 => Some(AskedToConfirm::RevokeAll { users: known.users }),
@@ -201,6 +221,12 @@ async fn decide(app: &App, here: &Here, known: &ClientUse, form: &Form, cause: &
         app.node.metrics.grants_revoked.inc_by(ended);
         return Ok("all-revoked".to_owned());
     }
+    if form.has("install") {
+        return install::install_again(app, here, known, cause).await;
+    }
+    if let Some(id) = form.pressed("disable-") {
+        return disable(app, here, known, id, cause).await;
+    }
     let id = form.pressed("revoke-").and_then(|id| GrantId::parse(id).ok()).ok_or_else(not_found)?;
     let facts = store.grant_facts(&id).await?.filter(|f| f.grant.org == *org && f.grant.client == *client);
     let facts = facts.ok_or_else(not_found)?;
@@ -208,4 +234,14 @@ async fn decide(app: &App, here: &Here, known: &ClientUse, form: &Form, cause: &
         app.node.metrics.grants_revoked.inc();
     }
     Ok(format!("revoked-{id}"))
+}
+
+/// Disables an API key of the application for good.
+async fn disable(app: &App, here: &Here, known: &ClientUse, id: &str, cause: &Cause) -> Result<String, Trouble> {
+    let id = ApiKeyId::parse(id).map_err(|_| not_found())?;
+    let of = known.client.app.as_ref().ok_or_else(not_found)?;
+    let found = app.node.store.api_key(&id).await?.filter(|key| key.org == here.org.id && key.app == of.app);
+    let key = found.ok_or_else(not_found)?;
+    app.node.store.disable_api_key(&key.id, Some(&here.org.id), cause).await?;
+    Ok(format!("disabled-{id}"))
 }

@@ -1,7 +1,9 @@
 //! The administration of an organization by those of its members who may. Everybody else is told that there is nothing.
 
+mod api_keys;
 mod application;
 mod applications;
+mod install;
 mod members;
 mod membership;
 mod review;
@@ -16,8 +18,10 @@ use crate::store::{Org, OrgState};
 use crate::types::{RoleName, ScopeSet, Slug, UserId};
 use crate::web::{Params, Trouble};
 
+pub(super) use api_keys::show as api_keys;
 pub(super) use application::{act as application_act, show as application};
 pub(super) use applications::{act as applications_act, show as applications};
+pub(super) use install::{act as install, leave, leave_page, show as install_page};
 pub(super) use members::{act as members_act, show as members};
 pub(super) use review::{csv as review_csv, json as review_json, show as review};
 

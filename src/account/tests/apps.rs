@@ -1,9 +1,11 @@
 //! `/orgs/{org}/apps`.
 
+use std::time::Duration;
+
 use http::StatusCode;
 
-use super::world::{Answer, Browser, World};
-use crate::store::{App, Org};
+use super::world::{Answer, Browser, START, World, scopes};
+use crate::store::{App, Holder, Org, ScopeRefusal};
 
 const DEFINITION: &str = "name=Acme+Sync&description=Copies+metrics.&documentation_url=https%3A%2F%2Facme.test%2Fdocs\
     &uninstall_instructions=Press+Uninstall.&onboarding_url=https%3A%2F%2Facme.test%2Fstart\
@@ -211,4 +213,59 @@ async fn what_stops_others_is_asked_about_first() {
         let page = world.get(Some(&ada), &format!("{path}?confirm={nothing}")).await;
         assert!(page.status == StatusCode::OK && !page.body.contains("id=\"confirm\""), "{nothing}: {}", page.body);
     }
+}
+
+#[tokio::test]
+async fn a_private_scope_is_asked_for_and_the_answer_stands_on_the_page() {
+    let world = World::new().await;
+    let ada = world.sign_in(&world.ada).await;
+    let (path, _) = made(&world, &ada).await;
+    let ask = async |scope: &str, why: &str| {
+        let form = format!("request-scope=1&private_scope={scope}&private_reason={why}");
+        post(&world, &ada, &path, &form).await
+    };
+    for (scope, why, told) in [
+        ("no:such", "x", "There is no scope"),
+        ("metrics%3Aread", "x", "is not private"),
+        ("api_keys%3Awrite", "+", "is missing"),
+        ("api_keys%3Awrite", &"x".repeat(1001), "at most 1000"),
+    ] {
+        let refused = ask(scope, why).await;
+        assert!(refused.status == StatusCode::CONFLICT && refused.body.contains(told), "{scope}: {}", refused.body);
+    }
+    let kept = ask("no:such", "Because+%3Cb%3E").await;
+    assert!(kept.body.contains("value=\"no:such\"") && kept.body.contains("Because &#60;b&#62;"), "what was entered stays");
+    let asked = ask("api_keys_write", "Our+agent+pushes.").await;
+    for shown in
+        ["The operator is asked for api_keys:write", "Waiting for the operator", "ada@acme.test asked", "“Our agent pushes.”"]
+    {
+        assert!(asked.body.contains(shown), "{shown}: {}", asked.body);
+    }
+    assert!(ask("api_keys%3Awrite", "again").await.body.contains("waits already"));
+    let taken = post(&world, &ada, &path, "cancel-scope=api_keys%3Awrite").await;
+    assert!(
+        taken.body.contains("The request for api_keys:write is withdrawn.") && taken.body.contains(">Withdrawn<"),
+        "{}",
+        taken.body
+    );
+    assert!(post(&world, &ada, &path, "cancel-scope=api_keys%3Awrite").await.body.contains("No request for"));
+
+    ask("api_keys%3Awrite", "Our+agent+pushes.").await;
+    let (store, cause) = (&world.node.store, world.node.own_cause());
+    let (holder, scope) = (Holder::App(only(&world, &world.acme).await.id), scopes("api_keys:write"));
+    let scope = scope.iter().next().expect("a scope");
+    let until = START.plus(Duration::from_hours(240));
+    store.approve_scope(&holder, scope, until, Some("for a <b>day</b>"), &cause).await.expect("approved");
+    let page = world.get(Some(&ada), &path).await;
+    for shown in [">Approved<", "in 10 days", "“for a &#60;b&#62;day&#60;/b&#62;”"] {
+        assert!(page.body.contains(shown), "{shown}: {}", page.body);
+    }
+    ask("api_keys%3Awrite", "For+longer.").await;
+    let page = world.get(Some(&ada), &path).await;
+    assert!(page.body.contains("What was given before goes on"), "{}", page.body);
+    store.refuse_scope(&holder, scope, ScopeRefusal::Deny, None, &cause).await.expect("denied");
+    assert!(world.get(Some(&ada), &path).await.body.contains(">Denied<"));
+    let eve = world.sign_in(&world.eve).await;
+    let foreign = post(&world, &eve, &path, "request-scope=1&private_scope=api_keys%3Awrite&private_reason=x").await;
+    assert_eq!(foreign.status, StatusCode::NOT_FOUND);
 }

@@ -41,13 +41,30 @@ impl Acme {
         let client = world.client("Acme secret CLI").await;
         let bobs = world.consent(&world.bob, &world.acme, &client, "metrics:read").await;
         let adas = world.consent(&world.ada, &world.acme, &client, "metrics:read").await;
+        let ada = world.sign_in(&world.ada).await;
+        let form = "name=Acme+app+of+its+own&redirect_uris=https%3A%2F%2Facme.test%2Fcb&scopes=metrics%3Aread&kind=public&save=1";
+        let made = world.submit(&ada, "/orgs/acme/apps/new", form).await;
+        assert_eq!(made.status, StatusCode::OK, "{}", made.body);
+        let app = world.node.store.apps(Some(&world.acme.id)).await.expect("apps").remove(0);
+        let own = world.node.store.client(&app.draft_client).await.expect("read").expect("there");
+        world.consent(&world.bob, &world.acme, &own, "metrics:read").await;
         let record = call(&bobs, &client, START, Decision::Allowed);
         world.happened(std::slice::from_ref(&record)).await;
         let (ada, bob) = (world.ada.email.clone(), world.bob.email.clone());
-        let words =
-            ["Acme secret CLI", "The acme company", &ada, &bob, world.acme.id.as_str(), bobs.id.as_str(), adas.id.as_str()];
+        let words = [
+            "Acme secret CLI",
+            "Acme app of its own",
+            "The acme company",
+            &ada,
+            &bob,
+            world.acme.id.as_str(),
+            bobs.id.as_str(),
+            adas.id.as_str(),
+        ];
         let secrets = vec![
             ("{client}", client.id.to_string()),
+            ("{app client}", own.id.to_string()),
+            ("{app}", app.id.to_string()),
             ("{bob's grant}", bobs.id.to_string()),
             ("{ada's grant}", adas.id.to_string()),
             ("{record}", record.id.to_string()),
@@ -69,13 +86,22 @@ impl Acme {
     }
 }
 
-const PAGES: [&str; 14] = [
+const PAGES: [&str; 23] = [
     "/settings/applications",
     "/settings/applications/{ada's grant}",
     "/settings/applications/{bob's grant}",
     "/settings/sessions",
     "/orgs/acme/applications",
     "/orgs/acme/applications/{client}",
+    "/orgs/acme/applications/{app client}/uninstall",
+    "/orgs/acme/install",
+    "/orgs/acme/install?app={app client}",
+    "/orgs/acme/keys",
+    "/orgs/acme/apps",
+    "/orgs/acme/apps/{app}",
+    "/orgs/acme/apps/{app}/edit",
+    "/orgs/acme/apps/{app}/publish",
+    "/orgs/acme/apps/{app}/test",
     "/orgs/acme/members",
     "/orgs/acme/review",
     "/orgs/acme/review.csv",
@@ -117,6 +143,15 @@ async fn every_page_for_everybody() {
     /settings/sessions                                   sign in   shown     shown            shown
     /orgs/acme/applications                              sign in   not here  not here         shown
     /orgs/acme/applications/{client}                     sign in   not here  not here         shown
+    /orgs/acme/applications/{app client}/uninstall       sign in   not here  not here         shown
+    /orgs/acme/install                                   sign in   not here  not here         shown
+    /orgs/acme/install?app={app client}                  sign in   not here  not here         shown
+    /orgs/acme/keys                                      sign in   not here  not here         shown
+    /orgs/acme/apps                                      sign in   not here  not here         shown
+    /orgs/acme/apps/{app}                                sign in   not here  not here         shown
+    /orgs/acme/apps/{app}/edit                           sign in   not here  not here         shown
+    /orgs/acme/apps/{app}/publish                        sign in   not here  not here         shown
+    /orgs/acme/apps/{app}/test                           sign in   not here  not here         shown
     /orgs/acme/members                                   sign in   not here  not here         shown
     /orgs/acme/review                                    sign in   not here  not here         shown
     /orgs/acme/review.csv                                sign in   not here  not here         shown
@@ -128,13 +163,19 @@ async fn every_page_for_everybody() {
     ");
 }
 
-const FORMS: [(&str, &str); 14] = [
+const FORMS: [(&str, &str); 20] = [
     ("/orgs/acme/applications", "save-new-clients=1&new-clients=open"),
     ("/orgs/acme/applications", "block-{client}=1"),
     ("/orgs/acme/applications/{client}", "allow=1"),
     ("/orgs/acme/applications/{client}", "restrict=1&scope=metrics:read"),
     ("/orgs/acme/applications/{client}", "revoke-{bob's grant}=1"),
     ("/orgs/acme/applications/{client}", "revoke-all=1"),
+    ("/orgs/acme/applications/{app client}", "install=1"),
+    ("/orgs/acme/applications/{app client}/uninstall", "uninstall=1"),
+    ("/orgs/acme/install", "install=1&app={app client}"),
+    ("/orgs/acme/apps/{app}", "request-scope=1&private_scope=api_keys:write&private_reason=x"),
+    ("/orgs/acme/apps/{app}", "disable=1"),
+    ("/orgs/acme/apps/{app}/test", "begin=draft"),
     ("/orgs/acme/members", "invite=1&email=x@acme.test"),
     ("/orgs/acme/members", "add-service=1&service=bot"),
     ("/orgs/acme/audit/searches", "save-search=1&name=x&query=tool%3Dy"),
@@ -179,6 +220,12 @@ async fn every_form_for_everybody() {
     /orgs/acme/applications/{client} restrict            sign in   not here  not here         done
     /orgs/acme/applications/{client} revoke-{bob's grant} sign in   not here  not here         done
     /orgs/acme/applications/{client} revoke-all          sign in   not here  not here         done
+    /orgs/acme/applications/{app client} install         sign in   not here  not here         done
+    /orgs/acme/applications/{app client}/uninstall uninstall sign in   not here  not here         shown
+    /orgs/acme/install install                           sign in   not here  not here         done
+    /orgs/acme/apps/{app} request-scope                  sign in   not here  not here         shown
+    /orgs/acme/apps/{app} disable                        sign in   not here  not here         shown
+    /orgs/acme/apps/{app}/test begin                     sign in   not here  not here         done
     /orgs/acme/members invite                            sign in   not here  not here         shown
     /orgs/acme/members add-service                       sign in   not here  not here         done
     /orgs/acme/audit/searches save-search                sign in   not here  not here         done

@@ -3,6 +3,7 @@
 mod apps;
 mod audit;
 mod grant;
+mod installs;
 mod matrix;
 mod members;
 mod org_applications;

@@ -8,16 +8,13 @@ use crate::admin::model::{
     ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, ScopeVerdict, UninstalledApp, Within,
     api_key_view, scope_request_view,
 };
-use crate::config::Visibility;
-use crate::config::own_api::API_KEYS_WRITE_ALIAS;
-use crate::store::{App, ClientOrigin, Definition, Holder, Install, Refused, ScopeRefusal, ScopeRequests};
-use crate::types::{API_KEYS_WRITE, ApiKeyId, ClientId, OrgId, ScopeToken};
+use crate::apps::{AppError, on_offer, private_scope, reason, seen_from};
+use crate::store::{App, ClientOrigin, Holder, Install, Refused, ScopeRefusal, ScopeRequests};
+use crate::types::{ApiKeyId, ClientId, OrgId, ScopeToken};
 
 /// How long a private scope counts when the operator does not say, and at most.
 const USUAL: u64 = 365 * 24 * 60 * 60;
 const LONGEST: u64 = 5 * USUAL;
-/// Longest reason and comment, in characters.
-const MAX_TEXT: usize = 1000;
 
 pub(super) async fn keys(local: &Local, within: Within) -> Result<Vec<ApiKeyView>, AdminError> {
     if within.user.is_some() {
@@ -47,19 +44,19 @@ pub(super) async fn requests(local: &Local, within: Within) -> Result<Vec<ScopeR
 }
 
 pub(super) async fn request(local: &Local, holder: &str, ask: ScopeAsk) -> Result<ScopeRequestView, AdminError> {
-    let (scope, holder) = (private_scope(local, &ask.scope)?, find_holder(local, holder).await?);
-    let reason = text(&ask.reason)?;
-    if reason.is_empty() {
+    let (scope, holder) = (scope_named(local, &ask.scope)?, find_holder(local, holder).await?);
+    let why = text(&ask.reason)?;
+    if why.is_empty() {
         return Err(AdminError::invalid("say why the scope is wanted"));
     }
-    if !local.node.store.request_scope(&holder, &scope, reason, &local.cause()).await? {
+    if !local.node.store.request_scope(&holder, &scope, why, &local.cause()).await? {
         return Err(AdminError::conflict(format!("a request for {scope} waits already")));
     }
     shown(local, &holder, &scope).await
 }
 
 pub(super) async fn decide(local: &Local, holder: &str, decision: ScopeDecision) -> Result<DecidedScope, AdminError> {
-    let (scope, holder) = (private_scope(local, &decision.scope)?, find_holder(local, holder).await?);
+    let (scope, holder) = (scope_named(local, &decision.scope)?, find_holder(local, holder).await?);
     let comment = decision.comment.as_deref().map(text).transpose()?.filter(|c| !c.is_empty());
     let (store, cause) = (&local.node.store, local.cause());
     let how = match decision.verdict {
@@ -108,7 +105,7 @@ pub(super) async fn installs(local: &Local, org: &str) -> Result<Vec<InstallView
 
 pub(super) async fn install(local: &Local, org: &str, app: &str) -> Result<InstallView, AdminError> {
     let (org, app) = (local.find_org(org).await?, apps::find(local, app).await?);
-    if app.published_client.is_none() && app.org != org.id {
+    if !on_offer(&app, &org.id) {
         return Err(AdminError::conflict("the app is a draft of another organization; it has to be published first"));
     }
     local.node.store.install_app(&org.id, &app.id, &local.cause()).await?;
@@ -122,7 +119,7 @@ pub(super) async fn uninstall(local: &Local, org: &str, app: &str) -> Result<Uni
     let ended = local.node.store.uninstall_app(&org.id, &app.id, &local.cause()).await?;
     let ended = ended.ok_or_else(|| AdminError::conflict("the organization does not have this app"))?;
     local.node.metrics.grants_revoked.inc_by(ended.grants);
-    let instructions = seen_from(local, &org.id, &app).await?.uninstall_instructions;
+    let instructions = seen_from(&local.node.store, &org.id, &app).await?.uninstall_instructions;
     let done = UninstalledApp { app: app.id, grants: ended.grants, users: ended.users, keys: ended.keys, instructions };
     local.settled(done).await
 }
@@ -131,21 +128,13 @@ async fn install_view(local: &Local, install: Install, app: &App) -> Result<Inst
     let (footing, org) = (local.node.store.footing(&install.org, &install.app, local.node.now()).await?, install.org);
     Ok(InstallView {
         app: install.app,
-        name: seen_from(local, &org, app).await?.name,
+        name: seen_from(&local.node.store, &org, app).await?.name,
         installed_at: install.at,
         installed_by: install.by,
         grants: footing.grants,
         users: footing.users,
         keys: footing.keys,
     })
-}
-
-/// What an organization may know of an app: the draft is its maker's alone.
-async fn seen_from(local: &Local, org: &OrgId, app: &App) -> Result<Definition, AdminError> {
-    if app.org == *org {
-        return Ok(app.draft.clone());
-    }
-    Ok(local.node.store.app_versions(&app.id).await?.into_iter().next().map(|v| v.definition).unwrap_or_default())
 }
 
 async fn org_of(local: &Local, within: Within) -> Result<Option<OrgId>, AdminError> {
@@ -168,23 +157,12 @@ async fn find_holder(local: &Local, name: &str) -> Result<Holder, AdminError> {
     Ok(Holder::App(apps::find(local, name).await?.id))
 }
 
-fn private_scope(local: &Local, text: &str) -> Result<ScopeToken, AdminError> {
-    let text = if text == API_KEYS_WRITE_ALIAS { API_KEYS_WRITE } else { text };
-    let config = local.node.config.load();
-    let known = ScopeToken::parse(text).ok().filter(|s| config.catalogue.entry(s).is_some());
-    let scope = known.ok_or_else(|| AdminError::invalid(format!("there is no scope {text:?}")))?;
-    match config.catalogue.entry(&scope) {
-        Some(entry) if entry.visibility == Visibility::Private => Ok(scope),
-        _ => Err(AdminError::invalid(format!("{scope} is not private; any client may ask for it"))),
-    }
+fn scope_named(local: &Local, text: &str) -> Result<ScopeToken, AdminError> {
+    private_scope(&local.node.config.load().catalogue, text).map_err(|refusal| AppError::from(refusal).into())
 }
 
 fn text(written: &str) -> Result<&str, AdminError> {
-    let written = written.trim();
-    if written.chars().count() <= MAX_TEXT && !written.chars().any(|c| c.is_control() && c != '\n' && c != '\r') {
-        return Ok(written);
-    }
-    Err(AdminError::invalid(format!("a reason has at most {MAX_TEXT} characters")))
+    reason(written).map_err(|refusal| AppError::from(refusal).into())
 }
 
 async fn shown(local: &Local, holder: &Holder, scope: &ScopeToken) -> Result<ScopeRequestView, AdminError> {

@@ -31,8 +31,13 @@ impl From<AppError> for AdminError {
             | Refusal::NoSecrets
             | Refusal::UnknownSecret
             | Refusal::UnknownVersion
+            | Refusal::UnknownScope(_)
+            | Refusal::PublicScope(_)
+            | Refusal::Reason(_)
             | Refusal::Manifest(_) => Self::invalid(detail),
             Refusal::Taken
+            | Refusal::Waiting(_)
+            | Refusal::NotWaiting(_)
             | Refusal::Gone
             | Refusal::Stale
             | Refusal::Unready(_)

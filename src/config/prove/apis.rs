@@ -128,6 +128,7 @@ impl Prover<'_> {
             rates,
             advertised,
             allowed_origins: raw.allowed_origins.iter().map(|o| o.0.0.clone()).collect(),
+            token_ttl: limits::token_ttl(raw.token_ttl.as_ref(), &at.key("token_ttl"), found),
             identity_headers,
         };
         Some(Proved { api: Arc::new(api), at: at.clone(), used: rules.used })
@@ -211,6 +212,7 @@ impl Prover<'_> {
             rates: Vec::new(),
             advertised: invoke,
             allowed_origins: Vec::new(),
+            token_ttl: None,
             identity_headers: Vec::new(),
         };
         Some(Proved { api: Arc::new(api), at, used: proved.used })
@@ -236,6 +238,7 @@ impl Prover<'_> {
             rates: Vec::new(),
             advertised: ScopeSet::default(),
             allowed_origins: Vec::new(),
+            token_ttl: None,
             identity_headers: Vec::new(),
         };
         Some(Proved { api: Arc::new(api), at, used: rules.used })

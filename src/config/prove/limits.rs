@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::Findings;
+use super::{Findings, sections};
 use crate::config::error::KeyPath;
 use crate::config::list::List;
 use crate::config::raw::{RawRate, RawRoute};
+use crate::config::written::Written;
 use crate::config::{Per, Rate};
 
 /// Longest span that requests are counted over.
@@ -47,4 +48,11 @@ pub(super) fn of_tools(rates: &[Rate], at: &KeyPath, found: &mut Findings<'_>) {
     if rates.iter().any(|rate| rate.per == Per::Tool) {
         found.error(at, "counts tools, which only MCP servers have", "count per client, user, organization or address");
     }
+}
+
+/// The longest that an access token for an API lives.
+pub(super) fn token_ttl(raw: Option<&Written<Duration>>, at: &KeyPath, found: &mut Findings<'_>) -> Option<Duration> {
+    let most = raw?.0;
+    sections::between(most, (Duration::from_secs(1), Duration::from_hours(1)), at, found);
+    Some(most)
 }

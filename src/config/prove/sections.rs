@@ -67,7 +67,7 @@ fn limits(raw: &RawLimits, at: &KeyPath, found: &mut Findings<'_>) -> Limits {
     }
 }
 
-fn between(value: Duration, (least, most): (Duration, Duration), at: &KeyPath, found: &mut Findings<'_>) {
+pub(super) fn between(value: Duration, (least, most): (Duration, Duration), at: &KeyPath, found: &mut Findings<'_>) {
     if !(least..=most).contains(&value) {
         let range = format!("keep it between {} and {}", least.write(), most.write());
         found.error(at, format!("{} is out of range", value.write()), range);

@@ -59,7 +59,7 @@ fn everything_is_said_at_once() {
     apis[0].tenant.mode: "heder" is not known here (use "header" or "path_prefix" or "label" or "none")
     listen.public: "everywhere" is not a socket address (expected an address and a port, for example "0.0.0.0:8443")
     oauth.acess_token_ttl: unknown key (known here: access_token_ttl, code_ttl, dynamic_client_ttl, dynamic_registration, grant_ttl, login_attempts, machine_token_ttl, max_clients_per_org, operator_name, refresh_grace, refresh_idle, registrations_per_hour, request_ttl, session_idle, session_ttl)
-    oops: unknown key (known here: apis, audit, data, hooks, keys, limits, listen, oauth, public_url, roles, scopes, store, upstreams)
+    oops: unknown key (known here: apis, audit, data, hooks, keys, limits, listen, oauth, public_url, roles, scopes, sites, store, upstreams)
     upstreams[0].endpoints[0]: "ftp://h" is neither http nor https (expected an http or https URL without user, query and fragment, for example "http://127.0.0.1:9090")
     upstreams[0].inject[1].header: "Host" is reserved (expected the name of a header that may be set, for example "X-Scope-OrgID")
     apis[0].pack: unknown pack "prometeus" (known: account-api, alertmanager, grafana, jaeger, loki, mcp, mimir, opensearch, otlp-grpc, otlp-http, prometheus, tempo, thanos, victorialogs, victoriametrics, victoriatraces)
@@ -395,5 +395,27 @@ proptest! {
     fn no_name_or_pattern_panics(name in ".{0,8}", pattern in "[/a{},*.]{0,12}") {
         let text = api("").replace("\"/**\"", &format!("{pattern:?}"));
         let _ = parse(&format!("scopes.{name:?}.description = \"x\"\n{text}"));
+    }
+}
+
+#[test]
+fn sites_are_named_once_and_this_one_is_among_them() {
+    let site = |name: &str, issuer: &str| format!("[[sites]]\nname = \"{name}\"\nissuer = \"{issuer}\"\n");
+    let this = site("eu1", "https://gw.example.com");
+    let table: &[(String, &[&str])] = &[
+        (this.clone(), &[]),
+        (format!("{this}{}", site("us1", "https://us1.test")), &[]),
+        (site("us1", "https://us1.test"), &["sites"]),
+        (format!("{this}{}", site("eu1", "https://us1.test")), &["sites[1].name"]),
+        (format!("{this}{}", site("us1", "https://gw.example.com")), &["sites[1].issuer"]),
+        (format!("{this}{}", site("US 1", "https://us1.test")), &["sites[1].name"]),
+        (format!("{this}{}", site("us1", "http://us1.test")), &["sites[1].issuer"]),
+        (format!("{this}{}", site("us1", "https://us1.test/path")), &["sites[1].issuer"]),
+        (api("token_ttl = \"0s\""), &["apis[0].token_ttl"]),
+        (api("token_ttl = \"61m\""), &["apis[0].token_ttl"]),
+        (api("token_ttl = \"60m\""), &[]),
+    ];
+    for (text, expected) in table {
+        assert_eq!(paths(text), *expected, "{text}");
     }
 }

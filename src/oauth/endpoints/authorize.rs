@@ -22,13 +22,18 @@ pub struct WayBack {
     redirect: RedirectUri,
     state: Option<String>,
     issuer: Issuer,
+    site: String,
 }
 
 impl WayBack {
     /// The way back of a request that was frozen after its target was proved.
     #[must_use]
-    pub fn of(request: &AuthRequest, issuer: &Issuer) -> Self {
-        Self { redirect: request.redirect_uri.clone(), state: request.state.clone(), issuer: issuer.clone() }
+    pub fn of(request: &AuthRequest, config: &Config) -> Self {
+        Self::to(request.redirect_uri.clone(), request.state.clone(), config)
+    }
+
+    fn to(redirect: RedirectUri, state: Option<String>, config: &Config) -> Self {
+        Self { redirect, state, issuer: config.issuer.clone(), site: config.site().to_owned() }
     }
 
     /// Sends a code back (RFC 6749 §4.1.2, RFC 9207 §2).
@@ -45,8 +50,9 @@ impl WayBack {
 
     fn with(&self, answer: &[(&str, &str)]) -> Response {
         let state = self.state.as_deref().map(|s| ("state", s));
-        let iss = ("iss", self.issuer.as_str());
-        see_other(&self.redirect.with_query(answer.iter().copied().chain(state).chain([iss])))
+        // `site` says where an app that is at several sites was authorized; what it may believe is `iss`.
+        let whence = [("iss", self.issuer.as_str()), ("site", self.site.as_str())];
+        see_other(&self.redirect.with_query(answer.iter().copied().chain(state).chain(whence)))
     }
 }
 
@@ -95,7 +101,7 @@ async fn authorize(
     };
     // A repeated state can't be returned byte for byte, so none is.
     let state = params.one("state").ok().flatten().map(ToOwned::to_owned);
-    let back = WayBack { redirect: redirect.clone(), state: state.clone(), issuer: config.issuer.clone() };
+    let back = WayBack::to(redirect.clone(), state.clone(), config);
     let actor = Actor { client: Some(client.id.clone()), client_name: Some(client.name.clone()), ..Actor::default() };
     let cause = peer.cause(&app.node, actor);
     let approved = ask::approved_scopes(&app.node, config, &client).await?;

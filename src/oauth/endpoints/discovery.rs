@@ -42,6 +42,7 @@ fn metadata(config: &Config) -> Value {
         "revocation_endpoint_auth_methods_supported": methods,
         "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
         "authorization_response_iss_parameter_supported": true,
+        "sites_uri": at("/.well-known/tollgate-sites"),
         "scopes_supported": scopes,
         "protected_resources": config.apis.iter().map(|a| a.resource.as_str()).collect::<Vec<_>>(),
         // Required by readers of the OpenID Connect alias; no ID token is issued.
@@ -82,6 +83,18 @@ fn resource(config: &Config, identifier: &str, name: &str, scopes: &ScopeSet) ->
         document["scopes_supported"] = json!(scopes);
     }
     document
+}
+
+/// `/.well-known/tollgate-sites`: where else an app can be, by the name that callbacks carry as `site`, and the only issuers that
+/// an app should believe to be of this service.
+pub async fn sites(State(app): State<App>) -> Response {
+    let config = app.node.config.load();
+    let site = |name: &str, issuer: &str| json!({ "site": name, "issuer": issuer });
+    let mut all: Vec<Value> = config.sites.iter().map(|s| site(&s.name, s.issuer.as_str())).collect();
+    if all.is_empty() {
+        all.push(site(config.site(), config.issuer.as_str()));
+    }
+    document(&json!({ "site": config.site(), "sites": all }))
 }
 
 /// `/oauth2/jwks` (RFC 7517 §5).

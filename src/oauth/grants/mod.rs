@@ -88,7 +88,7 @@ async fn issue(app: &App, config: &Config, wanted: Wanted<'_>, mut cause: Cause)
         resources: &wanted.resources,
         jti: URL_SAFE_NO_PAD.encode(id),
         now: cause.at,
-        ttl: wanted.ttl,
+        ttl: config.token_ttl(&wanted.resources).map_or(wanted.ttl, |most| wanted.ttl.min(most)),
     };
     let access = app.node.keys.issue(&config.issuer, &new)?;
     cause.actor.user = Some(wanted.grant.user.clone());

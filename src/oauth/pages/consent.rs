@@ -140,7 +140,7 @@ async fn decide(
         ..Actor::default()
     };
     let cause = peer.cause(&app.node, actor);
-    let back = WayBack::of(&pending.request, &config.issuer);
+    let back = WayBack::of(&pending.request, config);
     match (form.one("approve")?, form.one("deny")?) {
         (None, Some(_)) => match app.node.store.deny_request(&pending.request.id, &cause).await? {
             Approve::Done => Ok(back.error(&OAuthError::new(Code::AccessDenied, "The user did not allow it"))),

@@ -4,7 +4,7 @@ use axum::body::Body;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_TYPE, HOST};
 use http::{Method, Request, StatusCode};
 
-use super::rig::{ISSUER, Rig};
+use super::rig::{Browser, ISSUER, PASSWORD, Rig};
 
 #[tokio::test]
 async fn rfc8414_s3_metadata_names_only_what_answers() {
@@ -118,5 +118,35 @@ async fn every_answer_is_hardened() {
         assert_eq!(text("cross-origin-opener-policy"), "same-origin", "{path}");
         assert_eq!(text("strict-transport-security"), "max-age=31536000", "{path}");
         assert!(!text("cache-control").is_empty(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn sites_are_published_and_callbacks_say_at_which_they_were_made() {
+    let alone = Rig::new().await;
+    let listed = alone.get("/.well-known/tollgate-sites").await;
+    let only = serde_json::json!({ "site": "gw.test", "sites": [{ "site": "gw.test", "issuer": "https://gw.test" }] });
+    assert_eq!((listed.status, listed.json()), (StatusCode::OK, only), "without configuration it is its host");
+    let metadata = alone.get("/.well-known/oauth-authorization-server").await.json();
+    assert_eq!(metadata["sites_uri"], "https://gw.test/.well-known/tollgate-sites");
+
+    let sites =
+        "[[sites]]\nname = \"us1\"\nissuer = \"https://us1.test\"\n[[sites]]\nname = \"eu1\"\nissuer = \"https://gw.test\"\n";
+    let rig = Rig::with("", sites).await;
+    let listed = rig.get("/.well-known/tollgate-sites").await.json();
+    assert_eq!((&listed["site"], &listed["sites"][0]["issuer"]), (&"eu1".into(), &"https://us1.test".into()), "{listed}");
+    let client = rig.registered().await;
+    let mut browser = Browser::new(&rig);
+    browser.sign_in("ada@acme.test", PASSWORD).await;
+    let (at, page) = browser.consent_page(&client, &[]).await;
+    let back = browser.approve(&at, &page).await;
+    let refused = rig.get(&format!("/oauth2/authorize?{}", Rig::query(&client, &[("response_type", "token")]))).await;
+    for answer in [&back, &refused] {
+        assert_eq!(
+            (answer.sent("site").as_deref(), answer.sent("iss").as_deref()),
+            (Some("eu1"), Some(ISSUER)),
+            "{}",
+            answer.location()
+        );
     }
 }

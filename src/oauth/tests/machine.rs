@@ -141,3 +141,39 @@ async fn a_client_may_have_a_lifetime_of_its_own() {
     rig.later(45);
     assert!(!rig.works(&access).await);
 }
+
+#[tokio::test]
+async fn a_token_lives_no_longer_than_the_apis_it_is_good_for_allow() {
+    let rig = Rig::with("token_ttl = \"2m\"", "").await;
+    let who = machine(&rig).await;
+    let lives = async |resources: &[&str]| {
+        let more: Vec<_> = resources.iter().map(|r| ("resource", *r)).collect();
+        let answer = token(&rig, &who, &more).await.json();
+        (answer["expires_in"].as_u64(), answer["access_token"].as_str().expect("a token").to_owned())
+    };
+    let (logs, metrics) = ("https://gw.test/logs", "https://gw.test/prometheus");
+    for (resources, seconds) in [
+        (&[logs][..], 120),
+        (&[metrics], 300),
+        (&["urn:test:metrics"], 300),
+        (&[logs, metrics], 120),
+        (&["https://gw.test"], 120),
+        (&[], 120),
+    ] {
+        assert_eq!(lives(resources).await.0, Some(seconds), "{resources:?}");
+    }
+    let (_, short) = lives(&[logs]).await;
+    rig.later(120);
+    assert!(!rig.works(&short).await);
+    let subject = who.2.id.clone();
+    let (own, secret) = rig
+        .made(|c| {
+            c.grant_types = vec![GrantType::ClientCredentials];
+            c.subject = Some(subject);
+            c.access_token_ttl = Some(std::time::Duration::from_secs(90));
+        })
+        .await;
+    let own = (own.id.to_string(), secret, who.2.clone());
+    let less = token(&rig, &own, &[("resource", logs)]).await.json();
+    assert_eq!(less["expires_in"], 90, "it is the most, not what every token gets");
+}

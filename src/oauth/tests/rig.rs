@@ -129,12 +129,22 @@ pub(super) fn encoded(fields: &[(&str, &str)]) -> String {
 
 impl Rig {
     pub async fn new() -> Self {
+        Self::configured(CONFIG).await
+    }
+
+    /// A gateway whose API `logs` says more, and whose file ends with more.
+    pub async fn with(logs: &str, end: &str) -> Self {
+        let of_logs = CONFIG.replace("advertise = [\"logs:read\"]\n", &format!("advertise = [\"logs:read\"]\n{logs}\n"));
+        Self::configured(&format!("{of_logs}{end}")).await
+    }
+
+    async fn configured(text: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let clock = Arc::new(ManualClock::starting_at(Timestamp::from_millis(1_795_219_200_000)));
         let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(7));
         let secret = STANDARD.encode([7_u8; 32]);
         let env = move |name: &str| (name == "SECRET").then(|| secret.clone());
-        let (config, _) = Config::parse(CONFIG, &env, 1).expect("a valid configuration");
+        let (config, _) = Config::parse(text, &env, 1).expect("a valid configuration");
         let id = NodeId::parse("node_1").expect("a plain id");
         let url = format!("sqlite:{}/store.db", folder.path().display());
         let store = sql::open(&url, &id, Arc::clone(&entropy)).await.expect("the store opens");

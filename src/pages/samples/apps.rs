@@ -149,7 +149,27 @@ fn app() -> AppPage {
         versions: vec![version(2, changes()), version(1, Vec::new())],
         uuid: "0b6f1b7e-3f0e-4a53-9d4f-6d3a0e1f2a3b".to_owned(),
         test: Some("https://sync.acme.example/start".to_owned()),
+        private: private_scopes(),
+        asking: (String::new(), String::new()),
     }
+}
+
+fn private_scopes() -> Vec<PrivateScope> {
+    let one = |scope: &str, reason: &str, state, comment: Option<&str>| PrivateScope {
+        scope: scope.to_owned(),
+        text: "Make an API key that sends data for your organization".to_owned(),
+        reason: reason.to_owned(),
+        asked: (!reason.is_empty()).then(|| ("ada@acme.example".to_owned(), ago(60 * 26))),
+        state,
+        comment: comment.map(ToOwned::to_owned),
+    };
+    vec![
+        one("api_keys:write", "Our agent sends metrics.", PrivateState::Waiting { given_until: Some(ago(-60)) }, None),
+        one("logs:delete", HOSTILE, PrivateState::Denied(Some(ago(60))), Some(HOSTILE)),
+        one("rules:admin", "", PrivateState::Given(ago(-60 * 24 * 300)), Some("for a year")),
+        one("rules:own", "again", PrivateState::Ended(ago(60 * 24)), None),
+        one("metrics:delete", "", PrivateState::Withdrawn(Some(ago(60 * 24 * 3))), None),
+    ]
 }
 
 fn remove_secret() -> AskedOfApp {

@@ -12,6 +12,17 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         ("org-client", show(&client(None, None))),
         ("org-client-confirm", show(&client(None, Some(AskedToConfirm::Block { users: 3 })))),
         ("org-client-blocked", show(&blocked())),
+        ("org-client-app", show(&of_app(None))),
+        ("org-client-disable-key", show(&of_app(Some(asked_to_disable())))),
+        ("org-client-uninstalled", show(&uninstalled_client())),
+        ("org-keys", show(&keys(key_rows()))),
+        ("org-keys-empty", show(&keys(Vec::new()))),
+        ("org-install", show(&install(Found::NotAsked))),
+        ("org-install-found", show(&install(Found::App(Box::new(offered()))))),
+        ("org-install-nothing", show(&install(Found::Nothing))),
+        ("org-uninstall", show(&uninstall(UninstallStep::Asked))),
+        ("org-uninstalled", show(&uninstall(UninstallStep::Done))),
+        ("org-uninstall-nothing", show(&uninstall(UninstallStep::Nothing))),
         ("members", show(&members(None, None))),
         ("members-open", show(&members(Some(open_member(None)), None))),
         ("members-remove", show(&members(Some(open_member(Some(AskedOfMember::Removal))), None))),
@@ -236,6 +247,110 @@ fn client(notice: Option<ClientNotice>, confirm: Option<AskedToConfirm>) -> OrgC
             grant("gr_3", HOSTILE, None),
         ],
         activity: "/orgs/acme/audit?client=cl_1".to_owned(),
+        app: None,
+    }
+}
+
+fn key(n: u32, application: &str, last_used: Option<i64>, standing: KeyStanding) -> ApiKeyRow {
+    ApiKeyRow {
+        id: format!("ak_{n}"),
+        last4: format!("x7{n}Q"),
+        application: application.into(),
+        href: Some("/orgs/acme/applications/cl_1".to_owned()),
+        scopes: vec!["metrics:write".to_owned()],
+        made: ago(60 * 24 * 9),
+        user: "ada@acme.example".to_owned(),
+        grant: "gr_1".to_owned(),
+        last_used: last_used.map(ago),
+        standing,
+    }
+}
+
+fn key_rows() -> Vec<ApiKeyRow> {
+    let suspended = KeyStanding::Suspended { why: "the organization blocked the application".to_owned() };
+    let gone = KeyStanding::Disabled { at: ago(60 * 24 * 3), why: "its maker deleted the app" };
+    vec![
+        key(4, "Acme Agent", Some(1), KeyStanding::Live),
+        key(3, HOSTILE, None, suspended),
+        ApiKeyRow { href: None, ..key(2, "Key of app Old agent", Some(60 * 24 * 30), gone) },
+    ]
+}
+
+fn keys(keys: Vec<ApiKeyRow>) -> OrgKeysPage {
+    OrgKeysPage {
+        frame: frame(Section::Audit { slug: "acme".to_owned() }),
+        tabs: tabs(OrgTab::Keys),
+        organization: "Acme Production".into(),
+        may_change: true,
+        total: keys.len() * 80,
+        keys,
+    }
+}
+
+fn of_app(confirm: Option<AskedToConfirm>) -> OrgClientPage {
+    let by_hand = KeyStanding::Disabled { at: ago(60 * 24 * 8), why: "by hand" };
+    let app = AppHere {
+        installed: Some(Installed { since: ago(60 * 24 * 41), by: Some("ada@acme.example".to_owned()) }),
+        on_offer: true,
+        grants: 4,
+        users: 3,
+        live_keys: 1,
+        keys: vec![key(4, "Grafana CLI", Some(1), KeyStanding::Live), key(1, "Grafana CLI", None, by_hand)],
+    };
+    OrgClientPage { app: Some(app), ..client(None, confirm) }
+}
+
+fn asked_to_disable() -> AskedToConfirm {
+    AskedToConfirm::DisableKey { key: "ak_4".to_owned(), last4: "x74Q".to_owned() }
+}
+
+fn uninstalled_client() -> OrgClientPage {
+    let app = AppHere { installed: None, on_offer: true, grants: 0, users: 0, live_keys: 0, keys: Vec::new() };
+    OrgClientPage { app: Some(app), grants: Vec::new(), users: 0, grants_total: 0, ..client(None, None) }
+}
+
+fn offered() -> OfferedApp {
+    let scope = |scope: &str, text: &str, risk| OfferedScope { scope: scope.to_owned(), text: text.to_owned(), risk };
+    OfferedApp {
+        id: "app_1".to_owned(),
+        client: known_client(),
+        description: HOSTILE.to_owned(),
+        documentation: Some("https://grafana.example/docs".to_owned()),
+        scopes: vec![
+            scope("logs:delete", "Delete logs for good", Risk::High),
+            scope("metrics:read", "Query your organization's metrics and their metadata", Risk::Low),
+        ],
+        obstacle: None,
+        blocked: true,
+    }
+}
+
+fn install(found: Found) -> OrgInstallPage {
+    OrgInstallPage {
+        frame: frame(Section::Audit { slug: "acme".to_owned() }),
+        tabs: tabs(OrgTab::Applications),
+        organization: "Acme Production".into(),
+        path: "/orgs/acme/install".to_owned(),
+        back: "/orgs/acme/applications".to_owned(),
+        csrf: CSRF.to_owned(),
+        asked: if found == Found::NotAsked { String::new() } else { "cl_019ab2c4d5e67890abcdef0123456789".to_owned() },
+        found,
+    }
+}
+
+fn uninstall(step: UninstallStep) -> OrgUninstallPage {
+    OrgUninstallPage {
+        frame: frame(Section::Audit { slug: "acme".to_owned() }),
+        organization: "Acme Production".into(),
+        back: Way { href: "/orgs/acme/applications/cl_1".to_owned(), text: "Grafana CLI".to_owned() },
+        action: "/orgs/acme/applications/cl_1/uninstall".to_owned(),
+        csrf: CSRF.to_owned(),
+        name: "Grafana CLI".into(),
+        step,
+        grants: 4,
+        users: 3,
+        keys: 1,
+        instructions: "1. Stop the agent on every host.\n2. Remove its data source in Grafana.".to_owned(),
     }
 }
 

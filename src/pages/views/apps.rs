@@ -124,6 +124,66 @@ pub struct AppPage {
     pub uuid: String,
     /// Where a test of the draft starts: its onboarding URL as a customer's browser opens it.
     pub test: Option<String>,
+    /// The private scopes that were asked for or given, what waits first.
+    pub private: Vec<PrivateScope>,
+    /// What was entered in the form that asks for one, when it was refused.
+    pub asking: (String, String),
+}
+
+/// A private scope that an app asked for, or was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrivateScope {
+    /// The scope.
+    pub scope: String,
+    /// The catalogue's words.
+    pub text: String,
+    /// Why it is wanted; empty when it was given unasked.
+    pub reason: String,
+    /// Who asked, and when.
+    pub asked: Option<(String, When)>,
+    /// What became of it.
+    pub state: PrivateState,
+    /// What the operator said.
+    pub comment: Option<String>,
+}
+
+/// What became of a request for a private scope.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PrivateState {
+    /// It waits for the operator.
+    Waiting {
+        /// Until when an earlier approval counts.
+        given_until: Option<When>,
+    },
+    /// It counts until then.
+    Given(When),
+    /// It counted until then.
+    Ended(When),
+    /// The operator said no, then.
+    Denied(Option<When>),
+    /// It was taken back, then.
+    Withdrawn(Option<When>),
+}
+
+impl PrivateState {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Waiting { .. } => "Waiting for the operator",
+            Self::Given(_) => "Approved",
+            Self::Ended(_) => "Ended",
+            Self::Denied(_) => "Denied",
+            Self::Withdrawn(_) => "Withdrawn",
+        }
+    }
+
+    fn tone(&self) -> &'static str {
+        match self {
+            Self::Given(_) => "known",
+            Self::Waiting { .. } | Self::Ended(_) => "caution",
+            Self::Denied(_) => "danger",
+            Self::Withdrawn(_) => "plain",
+        }
+    }
 }
 
 /// An act that stops what works for somebody.

@@ -15,6 +15,7 @@ mod invitation;
 mod login;
 mod members;
 mod org;
+mod org_app;
 mod org_client;
 mod org_clients;
 mod password;
@@ -31,8 +32,8 @@ pub use app_test::{
 pub use applications::{ApplicationsNotice, ApplicationsPage, GrantRow, GrantedScope, LastUse};
 pub use apps::{
     AppClientCard, AppDeletePage, AppFormPage, AppImportPage, AppPage, AppPublishPage, AppRow, AppsPage, AskedOfApp,
-    ConditionLine, DraftField, FieldChange, FieldFlaw, ScopeChoice, ScopeChoices, SecretRow, ShownSecret, Standing, VersionRow,
-    Way,
+    ConditionLine, DraftField, FieldChange, FieldFlaw, PrivateScope, PrivateState, ScopeChoice, ScopeChoices, SecretRow,
+    ShownSecret, Standing, VersionRow, Way,
 };
 pub use audit::{AuditFilter, AuditPage, AuditRow, Decision, DecisionFilter, Proof, SavedSearchLink, Summary, SummaryLine};
 pub use client::{Client, Trust};
@@ -48,6 +49,10 @@ pub use invitation::{Guest, InvitationPage, InvitationProblem};
 pub use login::{LoginPage, LoginProblem, Provider};
 pub use members::{AskedOfMember, InvitationLink, InvitationRow, MemberRow, MemberStanding, MembersPage, OpenMember, RoleChoice};
 pub use org::{OrgTab, OrgTabs};
+pub use org_app::{
+    ApiKeyRow, AppHere, Found, Installed, KeyStanding, OfferedApp, OfferedScope, OrgInstallPage, OrgKeysPage, OrgUninstallPage,
+    UninstallStep,
+};
 pub use org_client::{AskedToConfirm, ClientNotice, OrgClientPage, OrgGrantRow, RestrictedScope};
 pub use org_clients::{ClientStanding, NewClientsChoice, OrgClientRow, OrgClientsPage, WaitingClient};
 pub use password::{PasswordPage, PasswordProblem, PasswordReason};

@@ -9,7 +9,7 @@ pub struct OrgTabs {
     pub open: OrgTab,
     /// Whether the audit log may be opened.
     pub audit: bool,
-    /// Whether the applications, and the review of who authorized them, may be opened.
+    /// Whether the applications, their API keys and the review of who authorized them may be opened.
     pub applications: bool,
     /// Whether the members may be opened.
     pub members: bool,
@@ -22,6 +22,8 @@ pub enum OrgTab {
     Audit,
     /// `/orgs/{slug}/applications`.
     Applications,
+    /// `/orgs/{slug}/keys`.
+    Keys,
     /// `/orgs/{slug}/review`.
     Review,
     /// `/orgs/{slug}/members`.
@@ -34,6 +36,7 @@ impl OrgTabs {
         let all = [
             (self.audit, "audit", "Audit log", OrgTab::Audit),
             (self.applications, "applications", "Third-party access", OrgTab::Applications),
+            (self.applications, "keys", "API keys", OrgTab::Keys),
             (self.applications, "review", "Access review", OrgTab::Review),
             (self.members, "members", "Members", OrgTab::Members),
         ];

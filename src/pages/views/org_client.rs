@@ -2,13 +2,13 @@
 
 use askama::Template;
 
-use super::{Client, ClientStanding, Frame, OrgTabs, scope_icon};
+use super::{AppHere, Client, ClientStanding, Frame, KeyStanding, OrgTabs, scope_icon};
 use crate::config::Risk;
 use crate::pages::{DisplayName, When, count};
 
 /// `/orgs/{org}/applications/{client}`. Its forms post to `path` with one of the buttons `block`, `allow`, `restrict` (and the boxes
-/// `scope`), `unrestrict`, `revoke-all`, `revoke-{grant}`; what breaks something for somebody is asked for again with
-/// `?confirm=…` first.
+/// `scope`), `unrestrict`, `revoke-all`, `revoke-{grant}`, `install`, `disable-{key}`; what breaks something for somebody is asked
+/// for again with `?confirm=…` first, and on `{path}/uninstall`.
 #[derive(Clone, Debug, Template)]
 #[template(path = "org_client.html")]
 pub struct OrgClientPage {
@@ -58,6 +58,8 @@ pub struct OrgClientPage {
     pub grants: Vec<OrgGrantRow>,
     /// Its records in the audit log.
     pub activity: String,
+    /// What the app has here, if the client is an app's.
+    pub app: Option<AppHere>,
 }
 
 /// A scope with its box.
@@ -107,6 +109,10 @@ pub enum ClientNotice {
     Revoked,
     /// Every grant has ended.
     RevokedAll,
+    /// The organization has the app.
+    Installed,
+    /// An API key never works again.
+    KeyDisabled,
 }
 
 /// What breaks something for somebody.
@@ -129,6 +135,13 @@ pub enum AskedToConfirm {
         /// Whose.
         user: String,
     },
+    /// An API key never works again.
+    DisableKey {
+        /// Which.
+        key: String,
+        /// Its last four characters.
+        last4: String,
+    },
 }
 
 impl RestrictedScope {
@@ -144,6 +157,7 @@ impl AskedToConfirm {
             Self::Block { .. } => "block".to_owned(),
             Self::RevokeAll { .. } => "revoke-all".to_owned(),
             Self::Revoke { grant, .. } => format!("revoke-{grant}"),
+            Self::DisableKey { key, .. } => format!("disable-{key}"),
         }
     }
 
@@ -152,6 +166,7 @@ impl AskedToConfirm {
             Self::Block { .. } => format!("Block {application}?"),
             Self::RevokeAll { .. } => format!("Revoke everybody's access of {application}?"),
             Self::Revoke { user, .. } => format!("Revoke the access of {application} for {user}?"),
+            Self::DisableKey { last4, .. } => format!("Disable the API key of {application} that ends in {last4}?"),
         }
     }
 
@@ -168,6 +183,9 @@ impl AskedToConfirm {
             Self::Revoke { .. } => {
                 "It stops working for them at once. They can authorize it again unless you also block it.".to_owned()
             }
+            Self::DisableKey { .. } => {
+                "What it sends with this key is refused at once, and the key never works again. It can make another one while somebody's authorization lets it.".to_owned()
+            }
         }
     }
 
@@ -176,6 +194,7 @@ impl AskedToConfirm {
             Self::Block { .. } => "Block it",
             Self::RevokeAll { .. } => "Revoke everybody's access",
             Self::Revoke { .. } => "Revoke access",
+            Self::DisableKey { .. } => "Disable the key",
         }
     }
 }

@@ -136,6 +136,7 @@ pub(super) fn of_operation(operation: Operation) -> (Class, Activity) {
         | Op::AppDisable
         | Op::ApiKeyDisable
         | Op::ScopeDeny
+        | Op::ScopeCancel
         | Op::ScopeWithdraw
         | Op::OrgPolicyClientBlock
         | Op::OrgDisable

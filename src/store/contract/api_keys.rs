@@ -167,6 +167,28 @@ pub(crate) async fn requests_are_asked_decided_and_renewed(store: SharedStore) {
     assert!(!store.approve_scope(&stranger, &mints(), after(99), None, &cause(16)).await.expect("an answer"));
 }
 
+pub(crate) async fn a_request_is_taken_back_by_who_asked(store: SharedStore) {
+    let partner = Partner::new(store).await;
+    let (store, holder) = (&partner.world.store, &partner.holder);
+    let mine = async || store.scope_requests(ScopeRequests::For(holder)).await.expect("requests").remove(0);
+    let cancel = async |n| store.cancel_scope_request(holder, &mints(), &cause(n)).await.expect("an answer");
+    assert!(!cancel(2).await, "none waits");
+    assert!(store.request_scope(holder, &mints(), "for longer", &cause(3)).await.expect("an answer"));
+    assert!(cancel(4).await && !cancel(5).await);
+    let kept = mine().await;
+    assert_eq!((kept.state, kept.approved_until), (ScopeRequestState::Approved, Some(after(1000))), "what was given goes on");
+    assert_eq!(kept.decided_at, Some(after(0)));
+    assert_eq!(partner.world.state_of(&partner.grant).await, GrantState::Live);
+    store.refuse_scope(holder, &mints(), ScopeRefusal::Withdraw, Some("no"), &cause(6)).await.expect("an answer");
+    assert!(store.request_scope(holder, &mints(), "again", &cause(7)).await.expect("an answer"));
+    assert!(cancel(8).await);
+    let gone = mine().await;
+    assert_eq!((gone.state, gone.approved_until), (ScopeRequestState::Withdrawn, None));
+    assert_eq!((gone.decided_at, gone.comment), (Some(after(8)), None));
+    assert_eq!(partner.count("scope.cancel").await, 2);
+    assert!(store.request_scope(holder, &mints(), "once more", &cause(9)).await.expect("an answer"));
+}
+
 pub(crate) async fn withdrawal_ends_grants_that_hold_the_scope_and_keys(store: SharedStore) {
     let partner = Partner::new(store).await;
     let store = &partner.world.store;

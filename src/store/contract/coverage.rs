@@ -162,6 +162,8 @@ pub(crate) async fn what_people_decide_is_recorded_and_told(store: SharedStore) 
         verb!(Both, "ask_for_client", s.ask_for_client(acme, &fresh.id, ada, &cause(1))),
         verb!(Both, "revoke_client", s.revoke_client(acme, known, &cause(1))),
         verb!(Both, "request_scope", s.request_scope(&holder, &private, "why", &cause(1))),
+        verb!(Both, "cancel_scope_request", s.cancel_scope_request(&holder, &private, &cause(1))),
+        verb!(Both, "request_scope again", s.request_scope(&holder, &private, "why", &cause(1))),
         verb!(Both, "refuse_scope deny", s.refuse_scope(&holder, &private, ScopeRefusal::Deny, None, &cause(1))),
         verb!(Both, "approve_scope", s.approve_scope(&holder, &private, after(99), None, &cause(1))),
         verb!(Both, "refuse_scope withdraw", s.refuse_scope(&holder, &private, ScopeRefusal::Withdraw, None, &cause(1))),

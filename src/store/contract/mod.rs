@@ -99,6 +99,7 @@ contract! {
         requests_for_published_clients_are_nobodys_to_read
     }
     api_keys {
+        a_request_is_taken_back_by_who_asked
         a_key_comes_back_with_all_that_it_rests_on
         a_key_has_one_maker
         a_key_needs_a_live_approval_and_grant

@@ -37,7 +37,7 @@ const LENGTH: Duration = Duration::from_hours(1);
 /// An onboarding URL as the browser of a customer of this gateway opens it: it says where they come from.
 pub(super) fn onboarding(config: &Config, url: Option<&str>) -> Option<String> {
     let mut url = Url::parse(url?).ok()?;
-    url.query_pairs_mut().append_pair("iss", config.issuer.as_str()).append_pair("site", config.issuer.authority());
+    url.query_pairs_mut().append_pair("iss", config.issuer.as_str()).append_pair("site", config.site());
     Some(url.into())
 }
 

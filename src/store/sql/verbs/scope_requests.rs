@@ -182,6 +182,27 @@ impl ScopeRequestStore for Engine {
         Ok(Some(Refused { grants, keys }))
     }
 
+    async fn cancel_scope_request(&self, holder: &Holder, scope: &ScopeToken, cause: &Cause) -> Result<bool, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        let row = sqlx::query(
+            "UPDATE scope_requests SET state = CASE WHEN approved_until IS NULL THEN 'withdrawn' ELSE 'approved' END, \
+             decided_at = COALESCE(CASE WHEN approved_until IS NOT NULL THEN decided_at END, $1), \
+             comment = CASE WHEN approved_until IS NOT NULL THEN comment END \
+             WHERE holder = $2 AND scope = $3 AND state = 'pending' RETURNING holder, org_id",
+        )
+        .bind(cause.at.millis())
+        .bind(holder.as_str())
+        .bind(scope.as_str())
+        .fetch_optional(tx.connection())
+        .await
+        .doing("take a request for a scope back")?;
+        let Some(row) = row else { return Ok(false) };
+        let event = ControlEvent::done(Operation::ScopeCancel).with_scopes(std::iter::once(scope.clone()).collect());
+        told(&mut tx, holder, owner(&row)?.as_ref(), event).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
     async fn scope_requests(&self, which: ScopeRequests<'_>) -> Result<Vec<ScopeRequest>, StoreError> {
         let query = match which {
             ScopeRequests::All => sqlx::query(requests!("")),

@@ -1,0 +1,135 @@
+//! `/orgs/{org}/keys`: the API keys that apps made, and what each is worth at this moment.
+
+use std::collections::HashMap;
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use http::StatusCode;
+
+use super::{GRANTS_READ, GRANTS_WRITE, Here};
+use crate::account::App;
+use crate::config::Config;
+use crate::pages::views::{ApiKeyRow, KeyStanding, OrgKeysPage, OrgTab, Section};
+use crate::pages::{DisplayName, When};
+use crate::store::{ApiKey, ApiKeyFacts, ApiKeyState, Approvals, Client, ClientPolicy, DisableReason, StoreError, User};
+use crate::token::standing_of_key;
+use crate::types::{ClientId, Timestamp, UserId};
+use crate::web::{Peer, SignedIn, Trouble, page};
+
+/// Keys on the page; one that works is among the newest of its app.
+const KEYS: usize = 200;
+
+/// `GET /orgs/{org}/keys`.
+pub async fn show(State(app): State<App>, peer: Peer, Path(slug): Path<String>, who: SignedIn) -> Response {
+    let config = app.node.config.load_full();
+    list(&app, &config, &slug, &who).await.unwrap_or_else(|trouble| trouble.page(&config, &peer))
+}
+
+async fn list(app: &App, config: &Config, slug: &str, who: &SignedIn) -> Result<Response, Trouble> {
+    let here = Here::find(app, config, &who.user.id, slug, GRANTS_READ).await?;
+    let mut keys = app.node.store.api_keys(Some(&here.org.id)).await?;
+    let total = keys.len();
+    keys.truncate(KEYS);
+    let view = OrgKeysPage {
+        frame: who.frame(&app.node, config, Section::Audit { slug: here.org.slug.to_string() }).await?,
+        tabs: here.tabs(config, OrgTab::Keys),
+        organization: DisplayName::new(&here.org.name),
+        may_change: here.may(config, GRANTS_WRITE),
+        keys: rows(app, &here, &keys, app.node.now()).await?,
+        total,
+    };
+    Ok(page(StatusCode::OK, &view))
+}
+
+/// What stands behind the keys of one client.
+struct Maker {
+    client: Client,
+    policy: ClientPolicy,
+    approvals: Approvals,
+}
+
+/// What stands behind keys, each looked up once.
+#[derive(Default)]
+struct Behind {
+    makers: HashMap<ClientId, Option<Maker>>,
+    users: HashMap<UserId, Option<User>>,
+}
+
+impl Behind {
+    async fn learn(&mut self, app: &App, here: &Here, key: &ApiKey) -> Result<(), StoreError> {
+        let store = &app.node.store;
+        if !self.makers.contains_key(&key.client) {
+            let maker = match store.client(&key.client).await? {
+                Some(client) => Some(Maker {
+                    policy: store.client_policy(&here.org.id, &client.id).await?,
+                    approvals: store.approvals(&client.id).await?,
+                    client,
+                }),
+                None => None,
+            };
+            self.makers.insert(key.client.clone(), maker);
+        }
+        if !self.users.contains_key(&key.user) {
+            self.users.insert(key.user.clone(), store.user(&key.user).await?);
+        }
+        Ok(())
+    }
+}
+
+/// Keys of the organization as they are shown.
+pub(super) async fn rows(app: &App, here: &Here, keys: &[ApiKey], now: Timestamp) -> Result<Vec<ApiKeyRow>, StoreError> {
+    let installed: Vec<_> = app.node.store.installs(&here.org.id).await?.into_iter().map(|i| i.app).collect();
+    let (mut behind, mut shown) = (Behind::default(), Vec::with_capacity(keys.len()));
+    for key in keys {
+        behind.learn(app, here, key).await?;
+        let maker = behind.makers.get(&key.client).and_then(Option::as_ref);
+        let user = behind.users.get(&key.user).and_then(Option::as_ref);
+        shown.push(ApiKeyRow {
+            id: key.id.to_string(),
+            last4: key.last4.clone(),
+            application: DisplayName::new(maker.map_or(key.name.as_str(), |m| &m.client.name)),
+            href: maker.map(|m| here.path(&format!("applications/{}", m.client.id))),
+            scopes: key.scopes.iter().map(ToString::to_string).collect(),
+            made: When::new(key.created_at, now),
+            user: user.map_or_else(|| "somebody who left".to_owned(), |u| u.email.clone()),
+            grant: key.grant.to_string(),
+            last_used: key.last_used_at.map(|at| When::new(at, now)),
+            standing: match (&key.state, maker, user) {
+                (ApiKeyState::Disabled { at, reason }, ..) => {
+                    KeyStanding::Disabled { at: When::new(*at, now), why: because(*reason) }
+                }
+                (ApiKeyState::Live, Some(maker), Some(user)) => {
+                    standing(here, key, (maker, user), installed.contains(&key.app), now)
+                }
+                (ApiKeyState::Live, ..) => KeyStanding::Suspended { why: "the application is gone".to_owned() },
+            },
+        });
+    }
+    Ok(shown)
+}
+
+/// By the function that the gate asks.
+fn standing(here: &Here, key: &ApiKey, (maker, user): (&Maker, &User), installed: bool, now: Timestamp) -> KeyStanding {
+    let facts = ApiKeyFacts {
+        key: key.clone(),
+        user: user.clone(),
+        org: here.org.clone(),
+        client: maker.client.clone(),
+        policy: maker.policy.clone(),
+        approvals: maker.approvals.clone(),
+        installed,
+    };
+    match standing_of_key(&facts, now) {
+        Ok(()) => KeyStanding::Live,
+        Err(refusal) => KeyStanding::Suspended { why: refusal.to_string() },
+    }
+}
+
+const fn because(reason: DisableReason) -> &'static str {
+    match reason {
+        DisableReason::Hand => "by hand",
+        DisableReason::Uninstall => "the app was uninstalled",
+        DisableReason::Withdrawal => "the operator took the permission to make keys back",
+        DisableReason::AppDeleted => "its maker deleted the app",
+    }
+}

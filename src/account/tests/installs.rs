@@ -1,0 +1,265 @@
+//! `/orgs/{org}/install`, `/orgs/{org}/applications/{client}/uninstall` and `/orgs/{org}/keys`.
+
+use std::time::Duration;
+
+use http::StatusCode;
+
+use super::world::{Answer, Browser, START, World, scopes};
+use crate::store::{ApiKey, ApiKeyState, App, Client, DisableReason, Grant, Holder, Minted, NewClients, ScopeRefusal, Verdict};
+use crate::types::{API_KEYS_WRITE, ApiKeyId, PlainToken, ScopeToken, SystemEntropy, TokenKind};
+
+const DEFINITION: &str = "name=Evil+<b>Agent</b>&description=Sends+metrics.&documentation_url=https%3A%2F%2Fevil.test%2Fdocs\
+    &uninstall_instructions=Stop+it+on+every+host.&onboarding_url=https%3A%2F%2Fevil.test%2Fstart\
+    &redirect_uris=https%3A%2F%2Fevil.test%2Fcb&scopes=metrics%3Aread&kind=public&save=1";
+const NAME: &str = "Evil &#60;b&#62;Agent&#60;/b&#62;";
+
+fn location(answer: &Answer) -> &str {
+    answer.headers.get("location").and_then(|v| v.to_str().ok()).unwrap_or_default()
+}
+
+fn mints() -> ScopeToken {
+    ScopeToken::parse(API_KEYS_WRITE).expect("a scope")
+}
+
+/// An app that evil published, and Ada, who administers acme.
+struct Partner {
+    world: World,
+    app: App,
+    client: Client,
+    ada: Browser,
+}
+
+impl Partner {
+    async fn new() -> Self {
+        let world = World::new().await;
+        let eve = world.sign_in(&world.eve).await;
+        world.submit(&eve, "/orgs/evil/apps/new", DEFINITION).await;
+        let made = world.node.store.apps(Some(&world.evil.id)).await.expect("apps").remove(0);
+        let page = format!("/orgs/evil/apps/{}", made.id);
+        world.submit(&eve, &page, "mark-stable=1").await;
+        let done = world.submit(&eve, &format!("{page}/publish"), "revision=1&publish=1").await;
+        assert!(done.body.contains("Version 1 is published."), "{}", done.body);
+        let app = world.node.store.app(&made.id).await.expect("read").expect("there");
+        let id = app.published_client.clone().expect("a client");
+        let client = world.node.store.client(&id).await.expect("read").expect("there");
+        let until = START.plus(Duration::from_hours(1));
+        let holder = Holder::App(app.id.clone());
+        assert!(world.node.store.approve_scope(&holder, &mints(), until, None, &world.node.own_cause()).await.expect("done"));
+        let ada = world.sign_in(&world.ada).await;
+        Self { world, app, client, ada }
+    }
+
+    fn page(&self) -> String {
+        format!("/orgs/acme/applications/{}", self.client.id)
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.world.get(Some(&self.ada), path).await
+    }
+
+    async fn key(&self, grant: &Grant) -> ApiKey {
+        let value = PlainToken::generate(TokenKind::ApiKey, &SystemEntropy);
+        let key = ApiKey {
+            id: ApiKeyId::generate(START, &SystemEntropy),
+            last4: value.last4().to_owned(),
+            name: "Key of app Evil Agent".to_owned(),
+            org: grant.org.clone(),
+            app: self.app.id.clone(),
+            client: self.client.id.clone(),
+            grant: grant.id.clone(),
+            user: grant.user.clone(),
+            scopes: scopes("metrics:write"),
+            resources: Vec::new(),
+            created_at: START,
+            last_used_at: None,
+            state: ApiKeyState::Live,
+        };
+        let minted = self.world.node.store.mint_api_key(&key, &value.hashed(), &self.world.node.own_cause()).await;
+        assert_eq!(minted.expect("an answer"), Minted::Done);
+        key
+    }
+
+    async fn state(&self, key: &ApiKey) -> ApiKeyState {
+        self.world.node.store.api_key(&key.id).await.expect("read").expect("there").state
+    }
+}
+
+#[tokio::test]
+async fn an_administrator_finds_an_app_and_installs_it_ahead() {
+    let partner = Partner::new().await;
+    let (world, store) = (&partner.world, &partner.world.node.store);
+    store.set_new_clients(&world.acme.id, NewClients::Approval, &world.node.own_cause()).await.expect("set");
+    assert!(partner.get("/orgs/acme/applications").await.body.contains("/orgs/acme/install"));
+    let empty = partner.get("/orgs/acme/install").await;
+    assert!(empty.status == StatusCode::OK && !empty.body.contains("id=\"install\""), "{}", empty.body);
+    for name in ["nonsense", "app_nobody", "cl_nobody", partner.app.draft_client.as_str()] {
+        let page = partner.get(&format!("/orgs/acme/install?app={name}")).await;
+        // A draft leads to its app, but an app that was never published would not be found.
+        let found = name == partner.app.draft_client.as_str();
+        assert_eq!(page.body.contains("There is no such app"), !found, "{name}: {}", page.body);
+    }
+    let asked = partner.get(&format!("/orgs/acme/install?app={}", partner.client.id)).await;
+    for shown in [NAME, "The evil company", "Sends metrics.", "https://evil.test/docs", "metrics:read", "id=\"install\""] {
+        assert!(asked.body.contains(shown), "{shown}: {}", asked.body);
+    }
+    let by_app = partner.get(&format!("/orgs/acme/applications/{}", partner.app.id)).await;
+    assert_eq!(location(&by_app), format!("/orgs/acme/install?app={}", partner.app.id));
+    assert_eq!(partner.get(&partner.page()).await.status, StatusCode::NOT_FOUND, "nothing to do with it yet");
+
+    let done = world.submit(&partner.ada, "/orgs/acme/install", &format!("app={}&install=1", partner.app.id)).await;
+    assert_eq!(location(&done), format!("{}?done=installed", partner.page()));
+    let page = partner.get(location(&done)).await;
+    for shown in ["<strong>Installed.</strong>", "by ada@acme.test", "0 authorizations of 0 users", "It has made no API key here"]
+    {
+        assert!(page.body.contains(shown), "{shown}: {}", page.body);
+    }
+    let grant = world.consent(&world.bob, &world.acme, &partner.client, "metrics:read").await;
+    assert!(world.try_principal(&grant).await.is_some(), "nobody has to approve it any more");
+    assert!(partner.get(&partner.page()).await.body.contains("1 authorization of 1 user"));
+    let by_app = partner.get(&format!("/orgs/acme/applications/{}", partner.app.id)).await;
+    assert_eq!(location(&by_app), partner.page());
+    let again = partner.get(&format!("/orgs/acme/install?app={}", partner.client.id)).await;
+    assert!(again.body.contains("It is installed.") && !again.body.contains("id=\"install\""), "{}", again.body);
+}
+
+#[tokio::test]
+async fn a_draft_of_others_is_not_there_to_be_installed() {
+    let partner = Partner::new().await;
+    let (world, eve) = (&partner.world, partner.world.sign_in(&partner.world.eve).await);
+    let second = DEFINITION.replace("Agent", "Secret");
+    world.submit(&eve, "/orgs/evil/apps/new", &second).await;
+    let apps = world.node.store.apps(Some(&world.evil.id)).await.expect("apps");
+    let draft = apps.into_iter().find(|a| a.published_client.is_none()).expect("a draft");
+    for name in [draft.id.as_str(), draft.draft_client.as_str()] {
+        let page = partner.get(&format!("/orgs/acme/install?app={name}")).await;
+        assert!(page.body.contains("There is no such app") && !page.body.contains("Secret"), "{}", page.body);
+        let form = format!("app={name}&install=1");
+        assert_eq!(world.submit(&partner.ada, "/orgs/acme/install", &form).await.status, StatusCode::NOT_FOUND);
+        assert_eq!(world.submit(&eve, "/orgs/acme/install", &form).await.status, StatusCode::NOT_FOUND);
+    }
+    assert_eq!(partner.get(&format!("/orgs/acme/applications/{}", draft.id)).await.status, StatusCode::NOT_FOUND);
+    let own = world.submit(&eve, "/orgs/evil/install", &format!("app={}&install=1", draft.id)).await;
+    assert_eq!(location(&own), format!("/orgs/evil/applications/{}?done=installed", draft.draft_client), "at home it is");
+    world
+        .node
+        .store
+        .set_app_state(&partner.app.id, crate::store::AppState::Disabled, &world.node.own_cause())
+        .await
+        .expect("off");
+    let off = partner.get(&format!("/orgs/acme/install?app={}", partner.app.id)).await;
+    assert!(off.body.contains("switched it off") && !off.body.contains("id=\"install\""), "{}", off.body);
+}
+
+#[tokio::test]
+async fn uninstalling_says_what_breaks_and_then_what_it_did() {
+    let partner = Partner::new().await;
+    let world = &partner.world;
+    let bobs = world.consent(&world.bob, &world.acme, &partner.client, "metrics:read").await;
+    let adas = world.consent(&world.ada, &world.acme, &partner.client, "metrics:read").await;
+    let elsewhere = world.consent(&world.eve, &world.evil, &partner.client, "metrics:read").await;
+    let key = partner.key(&bobs).await;
+    let uninstall = format!("{}/uninstall", partner.page());
+    let asked = partner.get(&uninstall).await;
+    for shown in ["2 authorizations of 2 users.", "1 API key.", "Stop it on every host.", "id=\"uninstall\""] {
+        assert!(asked.body.contains(shown), "{shown}: {}", asked.body);
+    }
+    assert!(world.is_live(&bobs).await, "asking ends nothing");
+    assert_eq!(world.submit(&partner.ada, &uninstall, "").await.status, StatusCode::NOT_FOUND);
+    let done = world.submit(&partner.ada, &uninstall, "uninstall=1").await;
+    for shown in ["2 authorizations of 2 users revoked, 1 API key disabled.", "Stop it on every host.", "?confirm=block"] {
+        assert!(done.body.contains(shown), "{shown}: {}", done.body);
+    }
+    assert!(!world.is_live(&bobs).await && !world.is_live(&adas).await && world.is_live(&elsewhere).await);
+    assert!(matches!(partner.state(&key).await, ApiKeyState::Disabled { reason: DisableReason::Uninstall, .. }));
+    for again in [partner.get(&uninstall).await, world.submit(&partner.ada, &uninstall, "uninstall=1").await] {
+        assert!(again.body.contains("nothing left to uninstall"), "{}", again.body);
+    }
+    let page = partner.get(&format!("{}?done=installed", partner.page())).await;
+    assert!(page.body.contains("Not installed") && page.body.contains("the app was uninstalled"), "{}", page.body);
+    assert!(!page.body.contains("role=\"status\""), "an address can't claim what did not happen");
+    let back = world.submit(&partner.ada, &partner.page(), "install=1").await;
+    assert!(partner.get(location(&back)).await.body.contains("<strong>Installed.</strong>"));
+    let plain = world.client("Plain").await;
+    world.consent(&world.bob, &world.acme, &plain, "metrics:read").await;
+    let page = format!("/orgs/acme/applications/{}", plain.id);
+    assert_eq!(partner.get(&format!("{page}/uninstall")).await.status, StatusCode::NOT_FOUND, "it is no app");
+    assert!(!partner.get(&page).await.body.contains("id=\"installation\""));
+}
+
+#[tokio::test]
+async fn keys_are_listed_with_what_they_are_worth_and_disabled_by_hand() {
+    let partner = Partner::new().await;
+    let world = &partner.world;
+    assert!(partner.get("/orgs/acme/keys").await.body.contains("No app has made an API key"));
+    let grant = world.consent(&world.bob, &world.acme, &partner.client, "metrics:read").await;
+    let key = partner.key(&grant).await;
+    let list = async || partner.get("/orgs/acme/keys").await.body;
+    let shown = list().await;
+    for text in [NAME, &key.last4, "metrics:write", "bob@acme.test", "Live", "confirm=disable-"] {
+        assert!(shown.contains(text), "{text}: {shown}");
+    }
+    let page = partner.get(&partner.page()).await;
+    assert!(page.body.contains(grant.id.as_str()) && page.body.contains("Never used."), "{}", page.body);
+    // What the gate would say, the page says.
+    let (store, cause) = (&world.node.store, world.node.own_cause());
+    store.decide_client(&world.acme.id, &partner.client.id, Verdict::Block, &cause).await.expect("blocked");
+    assert!(list().await.contains("the organization blocked the application"));
+    store.decide_client(&world.acme.id, &partner.client.id, Verdict::Allow, &cause).await.expect("allowed");
+    assert!(list().await.contains(">Live<"));
+
+    let asked = partner.get(&format!("{}?confirm=disable-{}", partner.page(), key.id)).await;
+    assert!(asked.body.contains(&format!("that ends in {}?", key.last4)), "{}", asked.body);
+    let claimed = partner.get(&format!("{}?done=disabled-{}", partner.page(), key.id)).await;
+    assert!(!claimed.body.contains("role=\"status\""), "it is not disabled yet");
+    let done = world.submit(&partner.ada, &partner.page(), &format!("disable-{}=1", key.id)).await;
+    assert!(partner.get(location(&done)).await.body.contains("<strong>Disabled.</strong>"));
+    assert!(matches!(partner.state(&key).await, ApiKeyState::Disabled { reason: DisableReason::Hand, .. }));
+    let shown = list().await;
+    assert!(shown.contains("by hand") && !shown.contains("confirm=disable-"), "{shown}");
+    // A key is disabled on the page of its own application only, by its own organization's administrators.
+    let again = partner.key(&grant).await;
+    let plain = world.client("Plain").await;
+    world.consent(&world.bob, &world.acme, &plain, "metrics:read").await;
+    let foreign = format!("/orgs/acme/applications/{}", plain.id);
+    let form = format!("disable-{}=1", again.id);
+    assert_eq!(world.submit(&partner.ada, &foreign, &form).await.status, StatusCode::NOT_FOUND);
+    world.consent(&world.eve, &world.evil, &partner.client, "metrics:read").await;
+    let eve = world.sign_in(&world.eve).await;
+    let theirs = format!("/orgs/evil/applications/{}", partner.client.id);
+    assert_eq!(world.submit(&eve, &theirs, &form).await.status, StatusCode::NOT_FOUND);
+    assert!(!world.get(Some(&eve), &theirs).await.body.contains(again.id.as_str()));
+    assert!(world.get(Some(&eve), "/orgs/evil/keys").await.body.contains("No app has made an API key"));
+    assert_eq!(partner.state(&again).await, ApiKeyState::Live);
+    let refused = store.refuse_scope(&Holder::App(partner.app.id.clone()), &mints(), ScopeRefusal::Withdraw, None, &cause).await;
+    assert!(refused.expect("an answer").is_some());
+    assert!(list().await.contains("took the permission to make keys back"));
+}
+
+#[tokio::test]
+async fn whoever_may_only_look_decides_nothing() {
+    let partner = Partner::new().await;
+    let world = &partner.world;
+    let grant = world.consent(&world.bob, &world.acme, &partner.client, "metrics:read").await;
+    let key = partner.key(&grant).await;
+    world.join(&world.bob, &world.acme, &["reviewer"]).await;
+    let bob = world.sign_in(&world.bob).await;
+    let keys = world.get(Some(&bob), "/orgs/acme/keys").await;
+    assert!(
+        keys.status == StatusCode::OK && keys.body.contains(&key.last4) && !keys.body.contains("confirm=disable"),
+        "{}",
+        keys.body
+    );
+    let page = world.get(Some(&bob), &partner.page()).await;
+    assert!(page.status == StatusCode::OK && !page.body.contains("id=\"uninstall\""), "{}", page.body);
+    let uninstall = format!("{}/uninstall", partner.page());
+    for path in [uninstall.as_str(), "/orgs/acme/install"] {
+        assert_eq!(world.get(Some(&bob), path).await.status, StatusCode::NOT_FOUND, "{path}");
+    }
+    for (path, form) in [(&partner.page(), format!("disable-{}=1", key.id)), (&uninstall, "uninstall=1".to_owned())] {
+        assert_eq!(world.submit(&bob, path, &form).await.status, StatusCode::NOT_FOUND, "{path}");
+        let forged = format!("csrf={}&{form}", bob.csrf);
+        assert_eq!(world.post(&partner.ada, path, &forged, &[]).await.status, StatusCode::FORBIDDEN, "{path}");
+    }
+    assert!(world.is_live(&grant).await);
+    assert_eq!(partner.state(&key).await, ApiKeyState::Live);
+}

@@ -1,0 +1,81 @@
+//! Private scopes: which there are, and how an app asks for one.
+
+use super::error::{AppError, Refusal};
+use super::workshop::Workshop;
+use crate::config::own_api::API_KEYS_WRITE_ALIAS;
+use crate::config::{Catalogue, Visibility};
+use crate::store::{App, Holder, ScopeRequest, ScopeRequests};
+use crate::types::{API_KEYS_WRITE, ScopeToken};
+
+/// Longest reason, in characters.
+const MAX_REASON: usize = 1000;
+
+/// The private scope of this name.
+///
+/// # Errors
+/// When there is none, or anybody may ask for it.
+pub fn private_scope(catalogue: &Catalogue, text: &str) -> Result<ScopeToken, Refusal> {
+    let text = text.trim();
+    let text = if text == API_KEYS_WRITE_ALIAS { API_KEYS_WRITE } else { text };
+    let unknown = || Refusal::UnknownScope(text.chars().take(100).collect());
+    let scope = ScopeToken::parse(text).map_err(|_| unknown())?;
+    match catalogue.entry(&scope).map(|entry| entry.visibility) {
+        Some(Visibility::Private) => Ok(scope),
+        Some(_) => Err(Refusal::PublicScope(scope)),
+        None => Err(unknown()),
+    }
+}
+
+/// A reason or a comment without what surrounds it.
+///
+/// # Errors
+/// When it is too long or holds control characters.
+pub fn reason(written: &str) -> Result<&str, Refusal> {
+    let written = written.trim();
+    let fine = written.chars().count() <= MAX_REASON && !written.chars().any(|c| c.is_control() && c != '\n' && c != '\r');
+    if fine { Ok(written) } else { Err(Refusal::Reason("has at most 1000 characters, and no control characters")) }
+}
+
+impl Workshop<'_> {
+    /// What the app asked for or was given, what waits first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn scope_requests(&self, app: &App) -> Result<Vec<ScopeRequest>, AppError> {
+        Ok(self.node.store.scope_requests(ScopeRequests::For(&Holder::App(app.id.clone()))).await?)
+    }
+
+    /// Asks the operator for a private scope.
+    ///
+    /// # Errors
+    /// When there is no such private scope, no reason, or a request for it waits.
+    pub async fn request_scope(&self, app: &App, scope: &str, why: &str) -> Result<ScopeRequest, AppError> {
+        let (scope, why) = (private_scope(&self.config.catalogue, scope)?, reason(why)?);
+        if why.is_empty() {
+            return Err(Refusal::Reason("is missing: say what the scope is wanted for").into());
+        }
+        if !self.node.store.request_scope(&Holder::App(app.id.clone()), &scope, why, &self.cause).await? {
+            return Err(Refusal::Waiting(scope).into());
+        }
+        self.node.settle().await?;
+        self.scope_request(app, &scope).await
+    }
+
+    /// Takes a request back that waits. What was given before goes on.
+    ///
+    /// # Errors
+    /// When none waits.
+    pub async fn cancel_scope_request(&self, app: &App, scope: &str) -> Result<ScopeRequest, AppError> {
+        let scope = private_scope(&self.config.catalogue, scope)?;
+        if !self.node.store.cancel_scope_request(&Holder::App(app.id.clone()), &scope, &self.cause).await? {
+            return Err(Refusal::NotWaiting(scope).into());
+        }
+        self.node.settle().await?;
+        self.scope_request(app, &scope).await
+    }
+
+    async fn scope_request(&self, app: &App, scope: &ScopeToken) -> Result<ScopeRequest, AppError> {
+        let found = self.scope_requests(app).await?.into_iter().find(|r| r.scope == *scope);
+        Ok(found.ok_or(Refusal::Gone)?)
+    }
+}
