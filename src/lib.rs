@@ -15,6 +15,7 @@ pub mod manual;
 pub mod mcp;
 pub mod node;
 pub mod oauth;
+pub mod operator;
 pub mod own_mcp;
 pub mod pages;
 pub mod password;

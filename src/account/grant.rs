@@ -115,6 +115,7 @@ async fn shown(
     let found = app.node.store.search_audit(&asked.search(grant), asked.behind.last(), PAGE).await?;
     let mut names = Names::default();
     names.learn(&app.node, found.rows.iter().filter_map(|r| r.record.actor.user.as_ref())).await?;
+    names.learn_clients(&app.node, found.rows.iter().map(|r| &r.record)).await?;
     let sealed = |ends: &[Cursor]| asked.link(&path, &seal_cursor(&app.node.keys, &facts.org.id, ends));
     let before = asked.behind.split_last().map(|(_, before)| before);
     let view = GrantPage {

@@ -12,7 +12,8 @@ use super::model::{
     AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientView, CreatedClient,
     CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, GrantChange, GrantView, InvitationView, KeyView, MemberRoles,
     MemberView, NewClient, NewClientsChange, NewInvitation, NewOrg, NewPassword, NewSecret, NewUserRequest, OrgChange,
-    OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, ScopeQuery, ScopeView, SessionView, Switch, UserView, Within,
+    OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, ScopeQuery, ScopeView, SessionView, Switch, UserSwitch, UserView,
+    Within,
 };
 use crate::apps::Manifest;
 use crate::review::Entry;
@@ -44,8 +45,14 @@ pub trait Administration: Send + Sync {
     async fn user(&self, user: &str) -> Result<UserView, AdminError>;
     /// Makes a user.
     async fn create_user(&self, new: NewUserRequest) -> Result<CreatedUser, AdminError>;
-    /// Switches a user off or on; off also ends its sessions and revokes its grants.
-    async fn switch_user(&self, user: &str, to: Switch) -> Result<UserView, AdminError>;
+    /// Switches a user off or on, or freezes it; off also ends its sessions and revokes its grants.
+    async fn switch_user(&self, user: &str, to: UserSwitch) -> Result<UserView, AdminError>;
+    /// Who may open the operator's pages, by e-mail address.
+    async fn operators(&self) -> Result<Vec<UserView>, AdminError>;
+    /// Lets an active person open the operator's pages.
+    async fn add_operator(&self, user: &str) -> Result<UserView, AdminError>;
+    /// Takes that away, at their next request.
+    async fn remove_operator(&self, user: &str) -> Result<(), AdminError>;
     /// Sets a person's password and ends its sessions.
     async fn set_password(&self, user: &str, new: NewPassword) -> Result<CreatedUser, AdminError>;
 

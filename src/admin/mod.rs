@@ -46,7 +46,7 @@ pub use model::{
     CreatedInvitation, CreatedSecret, CreatedUser, DecisionName, EndedSessions, GrantChange, GrantStateView, GrantView,
     InvitationView, KeyView, MemberRoles, MemberView, NewClient, NewClientKind, NewClientsChange, NewInvitation, NewOrg,
     NewPassword, NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, ScopeQuery,
-    ScopeView, SecretView, SessionView, Switch, SwitchTo, UserView, VerdictName, Within,
+    ScopeView, SecretView, SessionView, Switch, SwitchTo, UserSwitch, UserSwitchTo, UserView, VerdictName, Within,
 };
 pub use model::{api_key_view, scope_request_view};
 pub use openapi::document;

@@ -100,6 +100,26 @@ pub struct SwitchTo {
     pub state: Switch,
 }
 
+/// Whether a user may act from now on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UserSwitch {
+    /// It may.
+    Active,
+    /// It may not, and nothing of it works; once active again it goes on with what it had. Only an active user is frozen.
+    Frozen,
+    /// It may not; its sessions end and its grants are revoked.
+    Disabled,
+}
+
+/// The body of the request that switches a user.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UserSwitchTo {
+    /// The state that it shall have.
+    pub state: UserSwitch,
+}
+
 /// A person or a service user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UserView {
@@ -113,7 +133,7 @@ pub struct UserView {
     /// `person` or `service`.
     #[schema(value_type = String, example = "person")]
     pub kind: UserKind,
-    /// Whether it may act.
+    /// `active`, `frozen` or `disabled`.
     #[schema(value_type = String, example = "active")]
     pub state: UserState,
     /// When it was made.

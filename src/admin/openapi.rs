@@ -62,6 +62,8 @@ pub(super) fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(http::accounts::show_user))
         .routes(routes!(http::accounts::switch_user))
         .routes(routes!(http::accounts::set_password))
+        .routes(routes!(http::operators::list_operators))
+        .routes(routes!(http::operators::add_operator, http::operators::remove_operator))
         .routes(routes!(http::members::list_members))
         .routes(routes!(http::members::set_member, http::members::remove_member))
         .routes(routes!(http::members::list_roles))

@@ -19,8 +19,8 @@ use super::model::{
     AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientView, CreatedClient,
     CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, GrantChange, GrantView, InvitationView, KeyView, MemberRoles,
     MemberView, NewClient, NewClientsChange, NewInvitation, NewOrg, NewPassword, NewSecret, NewUserRequest, OrgChange,
-    OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, ScopeQuery, ScopeView, SessionView, Switch, SwitchTo, UserView,
-    Within,
+    OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, ScopeQuery, ScopeView, SessionView, Switch, SwitchTo, UserSwitch,
+    UserSwitchTo, UserView, Within,
 };
 use crate::apps::Manifest;
 use crate::review::Entry;
@@ -142,8 +142,17 @@ impl Administration for Remote {
     async fn create_user(&self, new: NewUserRequest) -> Result<CreatedUser, AdminError> {
         self.read(self.with_body(Method::POST, &["users"], &new)).await
     }
-    async fn switch_user(&self, user: &str, to: Switch) -> Result<UserView, AdminError> {
-        self.read(self.with_body(Method::PUT, &["users", user, "state"], &SwitchTo { state: to })).await
+    async fn switch_user(&self, user: &str, to: UserSwitch) -> Result<UserView, AdminError> {
+        self.read(self.with_body(Method::PUT, &["users", user, "state"], &UserSwitchTo { state: to })).await
+    }
+    async fn operators(&self) -> Result<Vec<UserView>, AdminError> {
+        self.read(self.get(&["operators"])).await
+    }
+    async fn add_operator(&self, user: &str) -> Result<UserView, AdminError> {
+        self.read(self.request(Method::PUT, &["operators", user]).timeout(ANSWER)).await
+    }
+    async fn remove_operator(&self, user: &str) -> Result<(), AdminError> {
+        self.done(self.request(Method::DELETE, &["operators", user]).timeout(ANSWER)).await
     }
     async fn set_password(&self, user: &str, new: NewPassword) -> Result<CreatedUser, AdminError> {
         self.read(self.with_body(Method::POST, &["users", user, "password"], &new)).await

@@ -197,9 +197,10 @@ impl From<roster::Refusal> for ApiError {
             roster::Refusal::Address | roster::Refusal::Role { .. } | roster::Refusal::ServiceName => Self::invalid(detail),
             roster::Refusal::Absent | roster::Refusal::NoInvitation => Self::not_found(detail),
             roster::Refusal::BeyondReach => Self::forbidden(detail),
-            roster::Refusal::ServiceTaken | roster::Refusal::NotOwnService | roster::Refusal::LastAdministrator => {
-                Self::conflict(detail)
-            }
+            roster::Refusal::ServiceTaken
+            | roster::Refusal::NotOwnService
+            | roster::Refusal::Frozen
+            | roster::Refusal::LastAdministrator => Self::conflict(detail),
         }
     }
 }

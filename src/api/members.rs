@@ -28,7 +28,7 @@ pub(super) struct MemberQuery {
     kind: Option<UserKind>,
     /// Those who hold this role.
     role: Option<String>,
-    /// `active` or `disabled`.
+    /// `active`, `frozen` (by the operator) or `disabled`.
     #[param(value_type = Option<String>)]
     state: Option<UserState>,
     /// At most this many items, 1 to 1000; 100 when absent.

@@ -35,7 +35,7 @@ use crate::store::{StoreError, sql};
 use crate::telemetry::Metrics;
 use crate::token::TokenFault;
 use crate::types::{Clock, Entropy, NodeId, PlainToken, SystemClock, SystemEntropy};
-use crate::{api, hooks, oauth, own_mcp, web};
+use crate::{api, hooks, oauth, operator, own_mcp, web};
 
 pub use direct::{Direct, open};
 pub use drain::signalled;
@@ -274,7 +274,8 @@ fn local(node: &Arc<Node>, flush: Arc<dyn account::AuditFlush>, address: SocketA
         .layer(axum::middleware::from_fn_with_state(Arc::clone(node), web::harden));
     let server = oauth::Server::new(Arc::clone(node));
     let stand_in = Arc::new(stand_in::Rehearsal::new(Arc::clone(node), server.trials(), address)?);
-    Ok(server.router().merge(account::router(Arc::clone(node), flush, stand_in)).fallback_service(nowhere))
+    let pages = account::router(Arc::clone(node), flush, stand_in).merge(operator::router(Arc::clone(node)));
+    Ok(server.router().merge(pages).fallback_service(nowhere))
 }
 
 fn bind(address: SocketAddr) -> Result<TcpListener, BootError> {

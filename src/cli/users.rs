@@ -5,9 +5,9 @@ use clap::{Args, Subcommand};
 use super::args::Place;
 use super::connect::administer;
 use super::failure::CliError;
-use super::output::{card, name_of, show, table};
+use super::output::{card, name_of, print, show, table};
 use super::password::PasswordSource;
-use crate::admin::{CreatedUser, NewPassword, NewUserRequest, Switch, UserView};
+use crate::admin::{Administration, CreatedUser, NewPassword, NewUserRequest, UserSwitch, UserView};
 use crate::store::UserKind;
 
 #[derive(Debug, Args)]
@@ -50,8 +50,17 @@ enum Action {
     /// Browsers in which a user is signed in
     #[command(subcommand)]
     Sessions(super::sessions::Sessions),
-    /// Let a user act again
+    /// People who may open the operator's pages, /operator
+    #[command(subcommand)]
+    Operator(Operators),
+    /// Let a user act again; a frozen one goes on with what it had
+    #[command(visible_alias = "thaw")]
     Enable {
+        /// Id or e-mail address
+        user: String,
+    },
+    /// Stop a user for now: nothing of it works, and nothing is revoked
+    Freeze {
         /// Id or e-mail address
         user: String,
     },
@@ -60,6 +69,33 @@ enum Action {
         /// Id or e-mail address
         user: String,
     },
+}
+
+#[derive(Debug, Subcommand)]
+enum Operators {
+    /// Everybody who may
+    List,
+    /// Let an active person open them
+    Add {
+        /// Id or e-mail address
+        user: String,
+    },
+    /// Take that away, at their next request
+    Remove {
+        /// Id or e-mail address
+        user: String,
+    },
+}
+
+async fn operators(admin: &dyn Administration, action: Operators, json: bool) -> Result<(), CliError> {
+    match action {
+        Operators::List => show(json, &admin.operators().await?, |users| list(users)),
+        Operators::Add { user } => show(json, &admin.add_operator(&user).await?, details),
+        Operators::Remove { user } => {
+            admin.remove_operator(&user).await?;
+            print(if json { "{}\n" } else { "removed\n" })
+        }
+    }
 }
 
 pub(super) async fn run(args: Users) -> Result<(), CliError> {
@@ -78,9 +114,11 @@ pub(super) async fn run(args: Users) -> Result<(), CliError> {
                 return show(json, &admin.set_password(&user, new).await?, made);
             }
             Action::Sessions(action) => return super::sessions::run(&*admin, action, json).await,
+            Action::Operator(action) => return operators(&*admin, action, json).await,
             Action::Show { user } => admin.user(&user).await?,
-            Action::Enable { user } => admin.switch_user(&user, Switch::Active).await?,
-            Action::Disable { user } => admin.switch_user(&user, Switch::Disabled).await?,
+            Action::Enable { user } => admin.switch_user(&user, UserSwitch::Active).await?,
+            Action::Freeze { user } => admin.switch_user(&user, UserSwitch::Frozen).await?,
+            Action::Disable { user } => admin.switch_user(&user, UserSwitch::Disabled).await?,
         };
         show(json, &one, details)
     })

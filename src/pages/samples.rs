@@ -1,6 +1,7 @@
 //! One of every page and state, with data as it comes in practice and as a hostile stranger would send it.
 
 mod apps;
+mod operator;
 mod org;
 
 use std::time::Duration;
@@ -60,6 +61,7 @@ pub fn pages() -> Vec<(&'static str, String)> {
     ]);
     pages.extend(org::pages());
     pages.extend(apps::pages());
+    pages.extend(operator::pages());
     pages
 }
 
@@ -88,6 +90,7 @@ fn viewer() -> Viewer {
         csrf: CSRF.to_owned(),
         orgs: vec![link("acme", "Acme Production", "audit"), link("acme-lab", "Acme Lab", "members")],
         apps: vec![link("acme", "Acme Production", "apps")],
+        operator: false,
     }
 }
 
@@ -427,7 +430,7 @@ pub fn rows() -> Vec<AuditRow> {
         id: format!("01JDA7ZK5N8Q{n}"),
         at: ago(n * 7),
         who: who.to_owned(),
-        application: application.map(DisplayName::new),
+        through: application.map_or(Through::Browser, |name| Through::Application(name.into())),
         what: what.to_owned(),
         api: api.to_owned(),
         decision,

@@ -154,6 +154,14 @@ operations! {
     UserDisable = "user.disable",
     /// A user was activated.
     UserEnable = "user.enable",
+    /// A user was frozen: off, with all that it has kept.
+    UserFreeze = "user.freeze",
+    /// A frozen user was let go on.
+    UserThaw = "user.thaw",
+    /// A user may open the operator's pages.
+    OperatorAdd = "operator.add",
+    /// A user may no longer open the operator's pages.
+    OperatorRemove = "operator.remove",
     /// A user joined an organization, or got other roles in it.
     MembershipSet = "membership.set",
     /// A user left an organization.

@@ -42,6 +42,9 @@ pub enum Refusal {
     /// It is a person, or a service user that other organizations have too.
     #[error("only a service user that belongs to this organization alone can be switched here")]
     NotOwnService,
+    /// The operator froze it.
+    #[error("the operator of this gateway froze this user; ask them to thaw it")]
+    Frozen,
     /// The caller does not hold what these roles permit.
     #[error("these roles permit more than you hold yourself; ask somebody who holds it")]
     BeyondReach,

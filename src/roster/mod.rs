@@ -220,7 +220,7 @@ impl<'a> Roster<'a> {
     /// Switches a service user of this organization off or on. Off, whatever acts as it has stopped when this returns.
     ///
     /// # Errors
-    /// When it is no service user of this organization alone, or holds more than the caller.
+    /// When it is no service user of this organization alone, is frozen by the operator, or holds more than the caller.
     pub async fn switch_service(&self, user: &UserId, to: UserState) -> Result<(), RosterError> {
         let store = &self.node.store;
         let (found, member) = (store.user(user).await?, store.membership(&self.org.id, user).await?);
@@ -229,7 +229,10 @@ impl<'a> Roster<'a> {
             return Err(Refusal::NotOwnService.into());
         }
         self.reaching(&member.roles).await?;
-        store.set_user_state(user, to, &self.cause).await?;
+        let done = store.set_unfrozen_user_state(user, to, &self.cause).await?;
+        if !done && store.user(user).await?.is_some_and(|now| now.state == UserState::Frozen) {
+            return Err(Refusal::Frozen.into());
+        }
         Ok(self.node.settle().await?)
     }
 

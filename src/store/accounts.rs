@@ -72,7 +72,9 @@ pub enum UserKind {
 pub enum UserState {
     /// Yes.
     Active,
-    /// No session, grant or token of it works.
+    /// No session, grant or token of it works; all of them work again when it is thawed.
+    Frozen,
+    /// No session, grant or token of it works, or ever will.
     Disabled,
 }
 
@@ -140,8 +142,11 @@ pub trait AccountStore {
     async fn emails(&self, ids: &[UserId]) -> Result<Vec<(UserId, String)>, StoreError>;
     /// Every user, by e-mail address.
     async fn users(&self) -> Result<Vec<User>, StoreError>;
-    /// Switches a user off or on. Off also ends its sessions and revokes its grants, in the same transaction.
+    /// Switches a user off or on, or freezes it while it is on. Off also ends its sessions, revokes its grants and
+    /// takes the operator's pages from it, in the same transaction; frozen, it keeps them. `false` when there is no such user, or it already was so.
     async fn set_user_state(&self, id: &UserId, state: UserState, cause: &Cause) -> Result<bool, StoreError>;
+    /// The same for those who can't undo the operator's freeze: a frozen user stays so.
+    async fn set_unfrozen_user_state(&self, id: &UserId, state: UserState, cause: &Cause) -> Result<bool, StoreError>;
     /// The password of a user, if there is one.
     async fn password(&self, id: &UserId) -> Result<Option<PasswordRecord>, StoreError>;
     /// Sets a password. Every session of the user but `keep` ends.

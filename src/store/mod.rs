@@ -18,6 +18,7 @@ mod grants;
 mod hooks;
 mod installs;
 mod keys;
+mod operators;
 mod people;
 mod policy;
 mod repeats;
@@ -46,6 +47,7 @@ pub use grants::{Grant, GrantFacts, GrantState, GrantStore, RevokeReason};
 pub use hooks::{HookDelivery, HookStore, NewDelivery};
 pub use installs::{Footing, Install, InstallStore};
 pub use keys::{KeyState, KeyStore, SealedKey};
+pub use operators::{ClientSearch, Counted, OperatorStore, OrgSummary, Resting, UserSearch, UserSummary};
 pub use people::{Accepted, Accepting, Bounds, Guarded, Invitation, PeopleStore, Reach};
 pub use policy::{ClientPolicy, ClientUse, Listed, NewClients, PolicyStore, Stance, Verdict};
 pub use repeats::{Once, RepeatStore};
@@ -95,6 +97,7 @@ pub trait Store:
     + GrantStore
     + HookStore
     + InstallStore
+    + OperatorStore
     + PeopleStore
     + PolicyStore
     + ReviewStore

@@ -3,6 +3,7 @@
 
 mod cookies;
 mod forgery;
+mod form;
 mod harden;
 mod missing;
 mod params;
@@ -12,11 +13,14 @@ mod trouble;
 
 pub use cookies::{cookie, expired_cookie, new_cookie};
 pub use forgery::{FormToken, from_our_pages};
+pub use form::Form;
 pub use harden::{harden, page, page_leading_to};
 pub use missing::missing;
 pub use params::{ParamError, Params, decode_component};
 pub use peer::{Peer, network};
-pub use session::{AnySession, SESSION_COOKIE, SignedIn, ended_session_cookie, session_cookie, signed_in, started_session};
+pub use session::{
+    AnySession, FRESH, SESSION_COOKIE, SignedIn, ended_session_cookie, session_cookie, signed_in, started_session,
+};
 pub use trouble::{Trouble, brand, frame};
 
 /// Largest form that a page or endpoint reads, bytes.

@@ -1,6 +1,7 @@
 //! Signed-in browsers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{FromRef, FromRequestParts};
 use axum::response::Response;
@@ -15,7 +16,7 @@ use crate::node::Node;
 use crate::pages::DisplayName;
 use crate::pages::views::{Frame, OrgLink, Section, Viewer};
 use crate::store::{Org, Session, StoreError, User};
-use crate::types::{PlainToken, RoleName, ScopeSet, TokenKind};
+use crate::types::{PlainToken, RoleName, ScopeSet, Timestamp, TokenKind};
 
 /// The session cookie's name, before its `__Host-`.
 pub const SESSION_COOKIE: &str = "tollgate";
@@ -23,6 +24,9 @@ pub const SESSION_COOKIE: &str = "tollgate";
 const ORG_PAGES: [(&str, &str); 3] = [("audit:read", "audit"), ("grants:read", "applications"), ("members:read", "members")];
 /// What a member must hold to see an organization's apps.
 const APPS_SCOPE: &str = "clients:read";
+
+/// How old a sign-in may be for what concerns everybody here: the operator's pages.
+pub const FRESH: Duration = Duration::from_mins(15);
 
 /// A live session, whether or not its user still has to change a one-time password.
 #[derive(Debug)]
@@ -101,8 +105,15 @@ impl AnySession {
             orgs.iter().filter_map(|(org, roles)| link(org, roles)).collect()
         };
         let (own, apps) = (links(&ORG_PAGES), links(&[(APPS_SCOPE, "apps")]));
-        let viewer = Viewer { email: self.user.email.clone(), csrf: self.csrf.as_str().to_owned(), orgs: own, apps };
+        let operator = node.store.is_operator(&self.user.id).await?;
+        let viewer = Viewer { email: self.user.email.clone(), csrf: self.csrf.as_str().to_owned(), orgs: own, apps, operator };
         Ok(Frame { viewer: Some(viewer), section, ..super::frame(config) })
+    }
+
+    /// Whether its user proved a moment ago who they are.
+    #[must_use]
+    pub fn is_fresh(&self, now: Timestamp) -> bool {
+        now.since(self.session.authenticated_at) < FRESH
     }
 
     /// Whether the user still has the password that the account was made with.

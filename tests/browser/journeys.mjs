@@ -273,6 +273,94 @@ async function members(browser, window, mode) {
   });
 }
 
+const command = (...words) => person('administer', { arguments: words });
+
+/** A person whom the command line made an operator freezes an application and a user, and decides about a private scope. */
+async function operator(window, mode) {
+  const { page } = window;
+  const name = `to be frozen ${mode}`;
+  const email = `frost-${mode}@example.test`;
+  await t.check(`${mode}: nobody finds the operator's pages but an operator`, async () => {
+    const nothing = await (await window.goto('/operations')).text();
+    const hidden = await window.goto('/operator/organizations');
+    const told = (html) => html.replaceAll(/req_[\w-]+/g, '');
+    assert.equal(hidden.status(), 404);
+    assert.equal(told(await hidden.text()), told(nothing));
+    await command('user', 'operator', 'add', stack.email);
+    await window.goto('/settings/applications');
+    await page.getByRole('link', { name: 'Operator', exact: true }).click();
+    await window.inspect('operator-organizations');
+    await page.fill('#slug', 'default');
+    await page.click('#create');
+    await page.waitForSelector('[role=alert]');
+    await window.inspect('operator-organization-taken');
+    await page.fill('#slug', `frost-${mode}`);
+    await page.fill('#name', 'Frost & Söhne');
+    await page.click('#create');
+    await page.waitForSelector('#org-id');
+    await page.click('#ask-freeze');
+    await window.inspect('operator-organization-confirm');
+    await page.click('#freeze');
+    await page.waitForSelector('[role=status]');
+    await window.inspect('operator-organization-frozen');
+  });
+  await t.check(`${mode}: an operator freezes an application, and it goes on thawed`, async () => {
+    const { access_token, resource } = await person('token', { name, path: stack.own_path });
+    const status = async () => (await mcpInitialize(resource, access_token)).status;
+    await window.goto('/operator/clients');
+    await window.inspect('operator-clients');
+    await page.fill('#text', name);
+    await page.getByRole('button', { name: 'Search' }).click();
+    await page.getByRole('link', { name, exact: true }).click();
+    await window.inspect('operator-client');
+    await page.click('#ask-freeze');
+    await window.inspect('operator-client-confirm');
+    assert.equal(await status(), 200, 'asking freezes nothing');
+    await page.click('#freeze');
+    await page.waitForSelector('[role=status]');
+    assert.equal(await status(), 401, 'status of the next call');
+    await page.click('#thaw');
+    await page.waitForSelector('#ask-freeze');
+    assert.equal(await status(), 200, 'status of the same token afterwards');
+  });
+  await t.check(`${mode}: an operator freezes a user`, async () => {
+    await command('user', 'create', email);
+    await window.goto('/operator/users');
+    await window.inspect('operator-users');
+    await page.fill('#text', email);
+    await page.getByRole('button', { name: 'Search' }).click();
+    await page.getByRole('link', { name: email }).click();
+    await window.inspect('operator-user');
+    await page.click('#ask-freeze');
+    await window.inspect('operator-user-confirm');
+    await page.click('#freeze');
+    await page.waitForSelector('#thaw');
+    await window.inspect('operator-user-frozen');
+    assert.match((await command('user', 'show', email)).output, /frozen/);
+  });
+  await t.check(`${mode}: an operator gives a private scope and takes it back`, async () => {
+    const made = await command('client', 'create', 'Acme agent', '--kind', 'confidential', '--redirect-uri', 'https://agent.example/callback', '--json');
+    const { id } = JSON.parse(made.output).client;
+    await command('app', 'scopes', 'request', id, 'api_keys:write', '--reason', 'Hosts push where nobody can sign in.');
+    await window.goto('/operator/scopes');
+    await window.inspect('operator-scopes');
+    await page.locator(`a.name[href*="${id}"]`).click();
+    await window.inspect('operator-scope');
+    await page.click('#deny');
+    await page.waitForSelector('[role=alert]');
+    await page.check('#lives-30');
+    await page.click('#approve');
+    await page.waitForSelector('[role=status]');
+    await page.click('#ask-withdraw');
+    await window.inspect('operator-scope-confirm');
+    await page.click('#withdraw');
+    await page.waitForSelector('[role=status]');
+    await window.inspect('operator-scope-withdrawn');
+    await command('user', 'operator', 'remove', stack.email);
+    assert.equal((await window.goto('/operator/scopes')).status(), 404, 'taken at the next request');
+  });
+}
+
 /** A person looks at one application closely, and at the browsers in which they are signed in. */
 async function ownSettings(browser, window, mode) {
   const { page } = window;
@@ -430,6 +518,7 @@ for (const mode of ['scripts', 'no-scripts']) {
   await ownSettings(browser, window, mode);
   await thirdParties(window, mode);
   await members(browser, window, mode);
+  await operator(window, mode);
   await errors(window, mode, targets);
   await headers(mode, window);
   await t.check(`${mode}: a second organization can be added beside the running gateway`, async () => {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each layer may use. Nothing points up: `gateway` and `oauth` never meet below `listener` and `boot`.
-const ALLOWED: [(&str, &[&str]); 28] = [
+const ALLOWED: [(&str, &[&str]); 29] = [
     ("types", &[]),
     ("record", &["types"]),
     ("routing", &["types"]),
@@ -45,6 +45,7 @@ const ALLOWED: [(&str, &[&str]); 28] = [
         ],
     ),
     ("api", &["account", "admin", "apps", "config", "node", "record", "review", "roster", "store", "token", "types", "web"]),
+    ("operator", &["admin", "config", "node", "pages", "record", "store", "types", "web"]),
     ("own_mcp", &["account", "config", "node", "pages", "record", "store", "token", "types", "web"]),
     (
         "listener",

@@ -101,6 +101,7 @@ async fn a_role_taken_away_narrows_the_live_token_and_given_back_widens_it() {
 #[derive(Clone, Copy, Debug)]
 enum End {
     User,
+    Frozen,
     Org,
     Client,
     Membership,
@@ -110,6 +111,7 @@ enum End {
 async fn end(store: &tollgate::store::SharedStore, what: End, caller: &Caller, cause: &tollgate::record::Cause) {
     let done = match what {
         End::User => store.set_user_state(&caller.user.id, UserState::Disabled, cause).await,
+        End::Frozen => store.set_user_state(&caller.user.id, UserState::Frozen, cause).await,
         End::Org => store.set_org_state(&caller.org.id, OrgState::Disabled, cause).await,
         End::Client => store.set_client_state(&caller.client.id, ClientState::Disabled, cause).await,
         End::Membership => store.remove_membership(&caller.org.id, &caller.user.id, cause).await,
@@ -118,7 +120,7 @@ async fn end(store: &tollgate::store::SharedStore, what: End, caller: &Caller, c
     assert!(done.expect("a change"), "{what:?} was live");
 }
 
-const ENDS: [End; 5] = [End::User, End::Org, End::Client, End::Membership, End::Grant];
+const ENDS: [End; 6] = [End::User, End::Frozen, End::Org, End::Client, End::Membership, End::Grant];
 
 async fn every_end(gw: Gateway) {
     let mut conn = Conn::open(gw.running.public).await;
@@ -176,4 +178,51 @@ async fn changes_of_another_process_count_as_well() {
 #[tokio::test(flavor = "multi_thread")]
 async fn changes_of_another_process_count_as_well_on_postgresql() {
     elsewhere(Gateway::start_on_postgres().await).await;
+}
+
+async fn frozen(gw: Gateway) {
+    let caller = gw.caller("acme", &["reader"], "metrics:read").await;
+    let beta = gw.org("beta").await;
+    gw.member(&beta, &caller.user, &["reader"]).await;
+    let there = gw.grant_to(&beta, &caller.user, &caller.client, "metrics:read").await;
+    let (node, user) = (&gw.running.node, &caller.user.id);
+    let switch = async |to: UserState| {
+        assert!(node.store.set_user_state(user, to, &node.own_cause()).await.expect("a change"), "{to:?}");
+        node.settle().await.expect("the change is applied");
+    };
+    let mut conn = Conn::open(gw.running.public).await;
+    for _ in 0..2 {
+        for token in [&caller.token, &there.token] {
+            assert_eq!(conn.ask(&Request::get(QUERY).bearer(token)).await.status, 200);
+        }
+        let mut stream = Conn::open(gw.running.public).await;
+        let events = Request::get(QUERY).bearer(&caller.token).header("X-Behave", "events");
+        stream.send(&events.bytes()).await;
+        assert_eq!(within("a response head", stream.head()).await.expect("a head").status, 200);
+        let before = gw.upstream.count();
+        switch(UserState::Frozen).await;
+        assert!(!matches!(within("the end of the stream", stream.chunk()).await, Some(Some(_))), "an open stream is cut");
+        for (token, org) in [(&caller.token, &caller.org), (&there.token, &there.org)] {
+            let refused = conn.ask(&Request::get(QUERY).bearer(token)).await;
+            assert_eq!(refused.status, 401, "{refused:?}");
+            let record = gw.record_of(&refused).await;
+            assert_eq!((reason(&record), record.org.as_ref()), ("user_disabled", Some(&org.id)));
+        }
+        assert_eq!(gw.upstream.count(), before);
+        switch(UserState::Active).await;
+    }
+    for token in [&caller.token, &there.token] {
+        assert_eq!(conn.ask(&Request::get(QUERY).bearer(token)).await.status, 200, "nothing was revoked");
+    }
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_users_tokens_are_refused_at_once_and_work_again_thawed() {
+    frozen(Gateway::start().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_users_tokens_are_refused_at_once_and_work_again_thawed_on_postgresql() {
+    frozen(Gateway::start_on_postgres().await).await;
 }

@@ -9,9 +9,9 @@ use super::{asked, org, path, shown, tabs, unreadable};
 use crate::account::App;
 use crate::account::log::{Names, Query, denial, open_cursor, plain, seal_cursor};
 use crate::config::Config;
-use crate::pages::views::{AuditPage, AuditRow, Decision, SavedSearchLink, Section, Summary, SummaryLine};
+use crate::pages::views::{AuditPage, AuditRow, Decision, SavedSearchLink, Section, Summary, SummaryLine, Through};
 use crate::pages::{Bin, DisplayName, Histogram, When, duration_words};
-use crate::record::{AuditRecord, Call, ControlEvent, Event, McpCall, Measured, Outcome, operation};
+use crate::record::{AuditRecord, Call, ControlEvent, Event, McpCall, Measured, Operation, Outcome, operation};
 use crate::store::{self, AuditFilter, Cursor, Facet, Org, SavedSearch, StoreError, Tally};
 use crate::types::{ClientId, Timestamp, UserId};
 use crate::web::{Peer, SignedIn, Trouble, page};
@@ -99,6 +99,7 @@ async fn fill(app: &App, org: &Org, filter: &AuditFilter, behind: &[Cursor], vie
     )?;
     let mut names = Names::default();
     names.learn(&app.node, found.rows.iter().filter_map(|r| r.record.actor.user.as_ref())).await?;
+    names.learn_clients(&app.node, found.rows.iter().map(|r| &r.record)).await?;
     view.rows = found.rows.iter().map(|r| row(&r.record, &names, now)).collect();
     let sealed = |ends: &[Cursor]| seal_cursor(&app.node.keys, &org.id, ends);
     view.older = found.next.map(|next| sealed(&[behind, &[next]].concat()));
@@ -191,7 +192,7 @@ pub(in crate::account) fn row(record: &AuditRecord, names: &Names, now: Timestam
         id: record.id.to_string(),
         at: When::new(record.time, now),
         who: who(record, names),
-        application: application(record),
+        through: through(record, names),
         what: what(record),
         api: whereat(record),
         decision: decision(record),
@@ -209,10 +210,18 @@ pub(super) fn who(record: &AuditRecord, names: &Names) -> String {
     }
 }
 
-/// The client's name as it was then.
-pub(super) fn application(record: &AuditRecord) -> Option<DisplayName> {
+/// Through what it was done: the client by the name that it had then.
+pub(super) fn through(record: &AuditRecord, names: &Names) -> Through {
     let actor = &record.actor;
-    actor.client_name.as_deref().or(actor.client.as_ref().map(ClientId::as_str)).map(DisplayName::new)
+    let name = actor.client_name.as_deref().or(actor.client.as_ref().map(|id| names.of_client(id)));
+    match (name, &actor.user, record.origin.peer) {
+        (Some(name), ..) => Through::Application(DisplayName::new(name)),
+        (None, Some(_), _) => Through::Browser,
+        // Nobody is signed in yet: the one act without a user that comes from a browser.
+        (None, None, Some(_)) if operation(record) == Operation::LoginFail.name() => Through::Browser,
+        (None, None, Some(_)) => Through::Administration,
+        (None, None, None) => Through::Itself,
+    }
 }
 
 /// What was done in short.

@@ -5,7 +5,7 @@ use axum::response::Response;
 use http::StatusCode;
 use url::form_urlencoded::Serializer;
 
-use super::list::{application, decision, measured, what, who};
+use super::list::{decision, measured, through, what, who};
 use super::{org, path};
 use crate::account::log::{Names, explain, plain};
 use crate::account::{App, not_found};
@@ -33,6 +33,7 @@ async fn show(app: &App, config: &Config, (slug, id): (&str, &str), who: &Signed
     };
     let mut names = Names::default();
     names.learn(&app.node, record.actor.user.iter()).await?;
+    names.learn_clients(&app.node, std::iter::once(&record)).await?;
     let (now, path) = (app.node.now(), path(&org));
     let view = AuditRecordPage {
         frame: who.frame(&app.node, config, Section::Audit { slug: org.slug.to_string() }).await?,
@@ -116,11 +117,7 @@ fn actor(record: &AuditRecord, path: &str, names: &Names) -> FieldGroup {
         "Who",
         vec![
             field("User", "actor.user.uid", user),
-            field(
-                "Application",
-                "actor.app_name",
-                application(record).map_or(FieldValue::Absent, |a| FieldValue::Text(a.to_string())),
-            ),
+            field("Application", "actor.app_name", FieldValue::Text(through(record, names).text().to_owned())),
             field("Client", "actor.app_uid", client),
             field("Grant", "actor.session.uid", grant),
             field("Token", "actor.session.credential_uid", code(actor.token.as_deref())),

@@ -130,7 +130,7 @@ fn words(reason: &str, call: bool) -> (String, String) {
             "The application waited for the approval of an administrator of the organization.",
             "Ask an administrator of the organization to approve it.",
         ),
-        "user_disabled" => ("The user had been deactivated.", "Ask an administrator."),
+        "user_disabled" => ("The user had been deactivated or frozen.", "Ask an administrator."),
         "org_disabled" => ("The organization had been disabled.", "Ask the operator of this gateway."),
         "key_unknown" | "key_disabled" | "key_not_approved" => (
             "The API key did not work: it was disabled, its application was uninstalled, or may no longer have keys.",

@@ -92,10 +92,11 @@ async fn row(app: &App, here: &Here, user: &User, roles: &[RoleName]) -> Result<
         roles: roles.iter().map(ToString::to_string).collect(),
         standing: match (user.state, user.kind) {
             (UserState::Disabled, _) => MemberStanding::Deactivated,
+            (UserState::Frozen, _) => MemberStanding::Frozen,
             (UserState::Active, UserKind::Service) => MemberStanding::Service,
             (UserState::Active, UserKind::Person) => MemberStanding::Person,
         },
-        switchable: is_own_service(&app.node, &here.org, user).await?,
+        switchable: user.state != UserState::Frozen && is_own_service(&app.node, &here.org, user).await?,
     })
 }
 

@@ -90,7 +90,9 @@ impl Act<'_> {
             RosterError::Refused(refusal) => refusal,
         };
         let (status, text) = match refusal {
-            Refusal::Absent | Refusal::NotOwnService | Refusal::NoInvitation | Refusal::Role { .. } => return Err(not_found()),
+            Refusal::Absent | Refusal::NotOwnService | Refusal::Frozen | Refusal::NoInvitation | Refusal::Role { .. } => {
+                return Err(not_found());
+            }
             Refusal::Address => (StatusCode::UNPROCESSABLE_ENTITY, "That is no e-mail address."),
             Refusal::ServiceName => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "A service user's name has lower-case letters, digits and - only.")

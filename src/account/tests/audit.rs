@@ -271,3 +271,36 @@ async fn the_log_is_summed_up_by_application_user_and_tool() {
         assert!(section.contains(&link) && section.contains(words), "{title}: {section}");
     }
 }
+
+#[tokio::test]
+async fn a_record_names_its_application_and_what_was_done_without_one() {
+    let log = Log::new().await;
+    let world = &log.world;
+    let mut refused = log.call(60, denied("grant_revoked", "")).await;
+    refused.id = crate::types::RecordId::generate(ago(30), &crate::types::SystemEntropy);
+    refused.actor.client_name = None;
+    let client = refused.actor.client.clone().expect("its client");
+    world.happened(std::slice::from_ref(&refused)).await;
+    let name = world.node.store.client(&client).await.expect("a store").expect("the client").name;
+    let own = world.node.own_cause();
+    let note = async |cause: &crate::record::Cause| {
+        let event = crate::record::ControlEvent::done(crate::record::Operation::OrgUpdate);
+        world.node.store.note(Some(&world.acme.id), event, cause).await.expect("a note");
+    };
+    let mut admin = own.clone();
+    admin.origin.peer = "127.0.0.1:9901".parse().ok();
+    let mut browser = admin.clone();
+    browser.actor.user = Some(world.ada.id.clone());
+    for cause in [&own, &admin, &browser] {
+        note(cause).await;
+    }
+    let ada = world.sign_in(&world.ada).await;
+    let page = world.get(Some(&ada), "/orgs/acme/audit").await.body;
+    let table = page.split("<tbody").nth(1).expect("a table");
+    assert!(!table.contains(client.as_str()), "an id stands where there is a name");
+    for word in ["Tollgate itself", "Admin API", "Browser"] {
+        assert!(table.contains(word), "{word}: {table}");
+    }
+    let shown = world.get(Some(&ada), &format!("/orgs/acme/audit/{}", refused.id)).await.body;
+    assert!(shown.contains(&format!("<dd>{name}")) || shown.contains(&format!(">{name}<")), "{shown}");
+}

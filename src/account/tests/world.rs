@@ -95,7 +95,7 @@ impl Drop for World {
 
 /// A signed-in browser.
 pub(crate) struct Browser {
-    cookie: String,
+    pub(crate) cookie: String,
     pub(crate) csrf: String,
 }
 

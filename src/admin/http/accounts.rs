@@ -6,7 +6,9 @@ use axum::http::StatusCode;
 use crate::admin::Administration;
 use crate::admin::error::AdminError;
 use crate::admin::extract::{Body, Named, Operator};
-use crate::admin::model::{CreatedUser, NewOrg, NewPassword, NewUserRequest, OrgChange, OrgView, SwitchTo, UserView};
+use crate::admin::model::{
+    CreatedUser, NewOrg, NewPassword, NewUserRequest, OrgChange, OrgView, SwitchTo, UserSwitchTo, UserView,
+};
 use crate::admin::openapi::Refusals;
 
 type Answer<T> = Result<Json<T>, AdminError>;
@@ -105,17 +107,17 @@ pub(in crate::admin) async fn show_user(Operator(local): Operator, Named(user): 
     Ok(Json(local.user(&user).await?))
 }
 
-/// Switches a user off or on. Off ends its sessions and revokes its grants.
+/// Switches a user off or on, or freezes it. Off ends its sessions and revokes its grants; frozen, it keeps them.
 #[utoipa::path(
     put, path = "/admin/v1/users/{user}/state", tag = "users",
     params(("user" = String, Path, description = "Id or e-mail address of a user")),
-    request_body = SwitchTo,
+    request_body = UserSwitchTo,
     responses((status = 200, description = "Done", body = UserView), Refusals)
 )]
 pub(in crate::admin) async fn switch_user(
     Operator(local): Operator,
     Named(user): Named<String>,
-    Body(body): Body<SwitchTo>,
+    Body(body): Body<UserSwitchTo>,
 ) -> Answer<UserView> {
     Ok(Json(local.switch_user(&user, body.state).await?))
 }

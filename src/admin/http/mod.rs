@@ -7,5 +7,6 @@ pub(super) mod audit;
 pub(super) mod clients;
 pub(super) mod grants;
 pub(super) mod members;
+pub(super) mod operators;
 pub(super) mod people;
 pub(super) mod policy;

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 
 use super::{Local, display_name, still_there};
 use crate::admin::error::AdminError;
-use crate::admin::model::{CreatedUser, NewOrg, NewPassword, NewUserRequest, OrgChange, OrgView, Switch, UserView};
+use crate::admin::model::{CreatedUser, NewOrg, NewPassword, NewUserRequest, OrgChange, OrgView, Switch, UserSwitch, UserView};
 use crate::password;
 use crate::store::{Created, NewUser, Org, OrgState, PasswordRecord, User, UserKind, UserState};
 use crate::types::{OrgId, PlainToken, Slug, TokenKind, UserId};
@@ -107,15 +107,39 @@ fn some((record, shown): (PasswordRecord, Option<String>)) -> (Option<PasswordRe
     (Some(record), shown)
 }
 
-pub(super) async fn switch_user(local: &Local, user: &str, to: Switch) -> Result<UserView, AdminError> {
+pub(super) async fn switch_user(local: &Local, user: &str, to: UserSwitch) -> Result<UserView, AdminError> {
     let found = local.find_user(user).await?;
     let state = match to {
-        Switch::Active => UserState::Active,
-        Switch::Disabled => UserState::Disabled,
+        UserSwitch::Active => UserState::Active,
+        UserSwitch::Frozen => UserState::Frozen,
+        UserSwitch::Disabled => UserState::Disabled,
     };
-    local.node.store.set_user_state(&found.id, state, &local.cause()).await?;
+    let done = local.node.store.set_user_state(&found.id, state, &local.cause()).await?;
+    if !done && to == UserSwitch::Frozen && found.state == UserState::Disabled {
+        return Err(AdminError::conflict(format!("{} is disabled: there is nothing left to freeze", found.email)));
+    }
     let now = still_there(local.node.store.user(&found.id).await, "user", user)?;
     local.settled(now.into()).await
+}
+
+pub(super) async fn add_operator(local: &Local, user: &str) -> Result<UserView, AdminError> {
+    let found = local.find_user(user).await?;
+    if local.node.store.add_operator(&found.id, &local.cause()).await? {
+        return Ok(found.into());
+    }
+    Err(match (found.kind, found.state) {
+        (UserKind::Service, _) => AdminError::invalid("a service user never signs in: there are no pages for it"),
+        (UserKind::Person, UserState::Active) => AdminError::conflict(format!("{} is an operator already", found.email)),
+        (UserKind::Person, _) => AdminError::conflict(format!("{} is not active", found.email)),
+    })
+}
+
+pub(super) async fn remove_operator(local: &Local, user: &str) -> Result<(), AdminError> {
+    let found = local.find_user(user).await?;
+    if local.node.store.remove_operator(&found.id, &local.cause()).await? {
+        return Ok(());
+    }
+    Err(AdminError::conflict(format!("{} is no operator", found.email)))
 }
 
 pub(super) async fn set_password(local: &Local, user: &str, new: NewPassword) -> Result<CreatedUser, AdminError> {

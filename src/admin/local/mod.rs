@@ -33,7 +33,8 @@ use super::model::{
     AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientView, CreatedClient,
     CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, GrantChange, GrantView, InvitationView, KeyView, MemberRoles,
     MemberView, NewClient, NewClientsChange, NewInvitation, NewOrg, NewPassword, NewSecret, NewUserRequest, OrgChange,
-    OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, ScopeQuery, ScopeView, SessionView, Switch, UserView, Within,
+    OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, ScopeQuery, ScopeView, SessionView, Switch, UserSwitch, UserView,
+    Within,
 };
 use crate::apps::Manifest;
 use crate::node::Node;
@@ -160,8 +161,17 @@ impl Administration for Local {
     async fn create_user(&self, new: NewUserRequest) -> Result<CreatedUser, AdminError> {
         accounts::create_user(self, new).await
     }
-    async fn switch_user(&self, user: &str, to: Switch) -> Result<UserView, AdminError> {
+    async fn switch_user(&self, user: &str, to: UserSwitch) -> Result<UserView, AdminError> {
         accounts::switch_user(self, user, to).await
+    }
+    async fn operators(&self) -> Result<Vec<UserView>, AdminError> {
+        Ok(self.node.store.operators().await?.into_iter().map(UserView::from).collect())
+    }
+    async fn add_operator(&self, user: &str) -> Result<UserView, AdminError> {
+        accounts::add_operator(self, user).await
+    }
+    async fn remove_operator(&self, user: &str) -> Result<(), AdminError> {
+        accounts::remove_operator(self, user).await
     }
     async fn set_password(&self, user: &str, new: NewPassword) -> Result<CreatedUser, AdminError> {
         accounts::set_password(self, user, new).await

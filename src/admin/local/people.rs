@@ -19,9 +19,11 @@ impl From<RosterError> for AdminError {
             Refusal::Absent | Refusal::NoInvitation => {
                 Self::Refused(crate::admin::Refusal { code: crate::admin::RefusalCode::NotFound, detail })
             }
-            Refusal::ServiceTaken | Refusal::NotOwnService | Refusal::BeyondReach | Refusal::LastAdministrator => {
-                Self::conflict(detail)
-            }
+            Refusal::ServiceTaken
+            | Refusal::NotOwnService
+            | Refusal::Frozen
+            | Refusal::BeyondReach
+            | Refusal::LastAdministrator => Self::conflict(detail),
         }
     }
 }

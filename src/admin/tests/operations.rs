@@ -10,7 +10,7 @@ use super::Fixture;
 use crate::admin::{
     AdminError, Administration, AuditQuery, ClientPolicyChange, DecisionName, GrantChange, MemberRoles, NewClient, NewClientKind,
     NewClientsChange, NewInvitation, NewOrg, NewPassword, NewSecret, NewUserRequest, OrgChange, RefusalCode, Rotation,
-    ScopeQuery, Switch, VerdictName, Within,
+    ScopeQuery, Switch, UserSwitch, VerdictName, Within,
 };
 use crate::store::{GrantType, NewClients, UserKind};
 
@@ -104,7 +104,16 @@ async fn story(admin: &dyn Administration) -> Vec<(&'static str, Value)> {
     people(admin, &mut say).await;
     say("remove member", told(admin.remove_member("acme", "ci-bot").await));
     say("remove again", told(admin.remove_member("acme", "ci-bot").await));
-    say("disable user", told(admin.switch_user("ci-bot", Switch::Disabled).await));
+    say("disable user", told(admin.switch_user("ci-bot", UserSwitch::Disabled).await));
+    say("service operator", told(admin.add_operator("ci-bot").await));
+    say("operator", told(admin.add_operator("ann+a@example.com").await));
+    say("operator again", told(admin.add_operator("ann+a@example.com").await));
+    say("operators", told(admin.operators().await));
+    say("no longer", told(admin.remove_operator("ann+a@example.com").await));
+    say("not even before", told(admin.remove_operator("ann+a@example.com").await));
+    say("freeze what is off", told(admin.switch_user("ci-bot", UserSwitch::Frozen).await));
+    say("freeze user", told(admin.switch_user("ann+a@example.com", UserSwitch::Frozen).await));
+    say("thaw user", told(admin.switch_user("ann+a@example.com", UserSwitch::Active).await));
     say("disable org", told(admin.switch_org("acme", Switch::Disabled).await));
     say("enable org", told(admin.switch_org("acme", Switch::Active).await));
     say("grants", told(admin.grants(Within::default()).await));
@@ -203,7 +212,14 @@ async fn a_node_and_its_admin_api_answer_alike() {
     let more = ["unknown role", "machine alone", "machine redirected", "public nowhere", "scope", "bad cursor", "bad time"];
     let more = more
         .into_iter()
-        .chain(["restrict to nothing known", "restrict and not", "invite nobody", "invite emperor", "machine device"])
+        .chain([
+            "restrict to nothing known",
+            "restrict and not",
+            "invite nobody",
+            "invite emperor",
+            "machine device",
+            "service operator",
+        ])
         .collect::<Vec<_>>();
     for what in invalid.into_iter().chain(more.iter().copied()) {
         assert_eq!(refused(what).as_deref(), Some("invalid"), "{what}");
@@ -213,11 +229,11 @@ async fn a_node_and_its_admin_api_answer_alike() {
     {
         assert_eq!(refused(what).as_deref(), Some("not_found"), "{what}");
     }
-    for what in ["taken", "taken user"] {
+    for what in ["taken", "taken user", "freeze what is off", "operator again", "not even before"] {
         assert_eq!(refused(what).as_deref(), Some("conflict"), "{what}");
     }
     let fine = local.iter().filter(|(_, v)| v.get("refused").is_none()).count();
-    assert_eq!(fine, local.len() - invalid.len() - more.len() - 10, "{local:#?}");
+    assert_eq!(fine, local.len() - invalid.len() - more.len() - 13, "{local:#?}");
 }
 
 #[tokio::test]

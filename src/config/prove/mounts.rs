@@ -12,7 +12,7 @@ use crate::routing::MountTable;
 pub(super) const OWN_MCP_MOUNT: &str = "/mcp";
 
 /// Paths of the gateway's own endpoints: nothing is mounted at, below or above them.
-const RESERVED: [&str; 14] = [
+const RESERVED: [&str; 15] = [
     "/.well-known",
     "/oauth2",
     "/login",
@@ -20,6 +20,7 @@ const RESERVED: [&str; 14] = [
     "/consent",
     "/settings",
     "/orgs",
+    "/operator",
     "/api/v1",
     "/device",
     "/assets",

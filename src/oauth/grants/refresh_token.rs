@@ -5,7 +5,7 @@ use super::super::{App, Code, OAuthError, ask};
 use super::{Issued, Wanted, access_ttl, issue, refresh_record, standing_grant};
 use crate::config::Config;
 use crate::record::Cause;
-use crate::store::{Grant, Rotate};
+use crate::store::{Grant, RefreshState, Rotate};
 use crate::types::{PlainToken, TokenKind};
 
 /// How far a late refresh follows the chain of those that were faster.
@@ -18,7 +18,7 @@ pub async fn refresh_token(app: &App, config: &Config, caller: &AuthenticatedCli
     let presented = caller.params.one("refresh_token")?.ok_or_else(missing)?;
     let token = PlainToken::presented(TokenKind::RefreshToken, presented).ok_or_else(dead)?;
     let known = app.node.store.refresh_grant(&token.hashed(), app.node.now()).await?;
-    let (grant, _) = known.filter(|(g, _)| g.client == caller.client.id).ok_or_else(dead)?;
+    let (grant, state) = known.filter(|(g, _)| g.client == caller.client.id).ok_or_else(dead)?;
     // What the request asks for is judged before the token is used up: a mistake must not cost the client its authorization.
     let scopes = ask::narrowed_scopes(&grant.scopes, ask::scope_param(caller.params.one("scope")?)?)?;
     let asked = ask::resources(config, caller.params.all("resource"))?;
@@ -27,8 +27,15 @@ pub async fn refresh_token(app: &App, config: &Config, caller: &AuthenticatedCli
     let mut cause = caller.peer.cause(&app.node, caller.actor());
     cause.actor.user = Some(grant.user.clone());
     cause.actor.grant = Some(grant.id.clone());
+    // A token that can be used is kept while what stands behind it is frozen. One that was used tells of a thief all the same.
+    let fresh = matches!(state, RefreshState::Live { .. });
+    if fresh {
+        standing_grant(app, &grant, cause.at).await?;
+    }
     let (grant, successor) = rotate(app, config, token, &grant, &cause).await?;
-    standing_grant(app, &grant, cause.at).await?;
+    if !fresh {
+        standing_grant(app, &grant, cause.at).await?;
+    }
     let (ttl, refresh) = (access_ttl(config, caller), Some(successor));
     issue(app, config, Wanted { grant: &grant, scopes, resources, ttl, refresh, refreshed: true, resource: None }, cause).await
 }

@@ -9,8 +9,10 @@ use crate::web::Params;
 const HOME: &str = "/settings/applications";
 /// Where the code of a device is typed.
 pub(super) const DEVICE: &str = "/device";
+/// What the operator's pages are below: they ask for a fresh sign-in.
+const OPERATOR: &str = "/operator/";
 /// Pages that may be returned to.
-const PAGES: [&str; 5] = ["/settings/", "/orgs/", "/invitations/", "/password", DEVICE];
+const PAGES: [&str; 6] = ["/settings/", "/orgs/", OPERATOR, "/invitations/", "/password", DEVICE];
 
 /// Where to go after signing in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +50,12 @@ impl After {
             Self::Request(_) => true,
             Self::Page(page) => page.split('?').next() == Some(DEVICE),
         }
+    }
+
+    /// Whether it takes a sign-in of the last minutes.
+    #[must_use]
+    pub fn asks_again(&self) -> bool {
+        matches!(self, Self::Page(page) if page.starts_with(OPERATOR))
     }
 
     /// `path` with what makes [`After::read`] say the same again.

@@ -57,7 +57,7 @@ impl Form {
 
     async fn page(&self, app: &App, config: &Config, email: &str, problem: Option<LoginProblem>) -> Result<Response, Trouble> {
         let status = match &problem {
-            None => StatusCode::OK,
+            None | Some(LoginProblem::Again) => StatusCode::OK,
             Some(LoginProblem::TooMany { .. }) => StatusCode::TOO_MANY_REQUESTS,
             Some(LoginProblem::Refused) => StatusCode::UNAUTHORIZED,
             Some(LoginProblem::Expired) => StatusCode::FORBIDDEN,
@@ -83,10 +83,17 @@ pub async fn show(State(app): State<App>, peer: Peer, RawQuery(query): RawQuery,
     let form = Form::read(&app, &config, query.as_deref(), &headers);
     let outcome = async {
         // Whoever is signed in and came without a request has nothing to do here; with one they may want another account.
-        if matches!(form.after, After::Page(_)) && signed_in(&app.node, &config, &headers).await?.is_some() {
-            return Ok(see_other(&form.after.location()));
+        let session = match form.after {
+            After::Page(_) => signed_in(&app.node, &config, &headers).await?,
+            After::Request(_) => None,
+        };
+        match session {
+            Some(session) if form.after.asks_again() && !session.is_fresh(app.node.now()) => {
+                form.page(&app, &config, &session.user.email, Some(LoginProblem::Again)).await
+            }
+            Some(_) => Ok(see_other(&form.after.location())),
+            None => form.page(&app, &config, "", None).await,
         }
-        form.page(&app, &config, "", None).await
     };
     outcome.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
 }

@@ -64,6 +64,10 @@ async fn sessions_end_by_idling_and_by_age_and_with_their_user() {
     assert!(browser.get("/password").await.location().starts_with("/login"), "it idled");
 
     browser.sign_in("ada@acme.test", PASSWORD).await;
+    for (state, status) in [(UserState::Frozen, StatusCode::SEE_OTHER), (UserState::Active, StatusCode::OK)] {
+        rig.node.store.set_user_state(&rig.ada.id, state, &rig.cause()).await.expect("done");
+        assert_eq!(browser.get("/password").await.status, status, "{state:?}");
+    }
     rig.node.store.set_user_state(&rig.ada.id, UserState::Disabled, &rig.cause()).await.expect("done");
     assert!(browser.get("/password").await.location().starts_with("/login"), "its user is gone");
 }

@@ -247,6 +247,27 @@ async fn a_refresh_ends_with_what_stands_behind_it() {
 }
 
 #[tokio::test]
+async fn a_frozen_user_loses_nothing_by_asking() {
+    let rig = Rig::new().await;
+    let client = rig.registered().await;
+    let (access, refresh) = rig.pair(&client, &[]).await;
+    let switch = async |to: UserState| {
+        assert!(rig.node.store.set_user_state(&rig.ada.id, to, &rig.cause()).await.expect("an answer"), "{to:?}");
+        rig.node.settle().await.expect("applied");
+    };
+    switch(UserState::Frozen).await;
+    for _ in 0..3 {
+        assert!(!rig.works(&access).await);
+        assert_eq!(rig.refresh(&client, &refresh, &[]).await.error(), "invalid_grant");
+        rig.later(61);
+    }
+    switch(UserState::Active).await;
+    assert!(rig.works(&access).await, "the token of before");
+    let (next, _) = pair_of(&rig.refresh(&client, &refresh, &[]).await);
+    assert!(rig.works(&next).await, "the refresh token was not used up");
+}
+
+#[tokio::test]
 async fn rfc7009_s2_revocation_holds_when_it_is_answered() {
     let rig = Rig::new().await;
     let (client, other) = (rig.registered().await, rig.registered().await);

@@ -132,8 +132,8 @@ pub struct AuditRow {
     pub at: When,
     /// Email or service name of the user.
     pub who: String,
-    /// Name of the client; `None` for acts without one.
-    pub application: Option<DisplayName>,
+    /// Through what it was done.
+    pub through: Through,
     /// What was done in short, `loki.query` or `tools/call query_logs`.
     pub what: String,
     /// API or page it was done on.
@@ -144,6 +144,36 @@ pub struct AuditRow {
     pub status: Option<u16>,
     /// Milliseconds until answered.
     pub millis: Option<u64>,
+}
+
+/// Through what something was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Through {
+    /// A client, by name.
+    Application(DisplayName),
+    /// A page of ours.
+    Browser,
+    /// The admin API, or a command that asked it.
+    Administration,
+    /// Nothing: the gateway itself did it, or a command on a store that no gateway served.
+    Itself,
+}
+
+impl Through {
+    /// Its name.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Application(name) => name.as_str(),
+            Self::Browser => "Browser",
+            Self::Administration => "Admin API",
+            Self::Itself => "Tollgate itself",
+        }
+    }
+
+    const fn is_application(&self) -> bool {
+        matches!(self, Self::Application(_))
+    }
 }
 
 /// The outcome of a recorded request.

@@ -33,6 +33,8 @@ pub struct Viewer {
     pub orgs: Vec<OrgLink>,
     /// Organizations whose apps this person may see, in menu order.
     pub apps: Vec<OrgLink>,
+    /// Whether this person may open the operator's pages.
+    pub operator: bool,
 }
 
 /// One organization in the menu.
@@ -61,6 +63,8 @@ pub enum Section {
         /// Organization whose apps are open.
         slug: String,
     },
+    /// `/operator/…`.
+    Operator,
     /// A page outside the menu.
     Elsewhere,
 }
@@ -80,6 +84,10 @@ impl Viewer {
 impl Frame {
     pub(in crate::pages) fn applications_open(&self) -> bool {
         self.section == Section::Applications
+    }
+
+    pub(in crate::pages) fn operator_open(&self) -> bool {
+        self.section == Section::Operator
     }
 
     pub(in crate::pages) fn audit_section(&self) -> bool {

@@ -44,6 +44,8 @@ pub enum LoginProblem {
         /// "2 minutes".
         wait: String,
     },
+    /// Somebody is signed in, and what they want takes a fresh sign-in.
+    Again,
     /// The form was older than its token.
     Expired,
 }
@@ -58,10 +60,19 @@ impl LoginPage {
 }
 
 impl LoginProblem {
+    /// Tone, icon and role of its notice.
+    fn look(&self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Again => ("info", "shield", "status"),
+            Self::Refused | Self::TooMany { .. } | Self::Expired => ("danger", "alert", "alert"),
+        }
+    }
+
     fn text(&self) -> String {
         match self {
             Self::Refused => "That email and password don't match an account. Check both and try again.".to_owned(),
             Self::TooMany { wait } => format!("Too many attempts. Wait {wait}, then try again."),
+            Self::Again => "The operator's pages ask who you are every 15 minutes. Sign in again to go on.".to_owned(),
             Self::Expired => "This page was open for too long. Sign in again.".to_owned(),
         }
     }

@@ -113,6 +113,8 @@ pub enum MemberStanding {
     Person,
     /// An active service user.
     Service,
+    /// Neither signs in nor acts, until the operator thaws it.
+    Frozen,
     /// Neither signs in nor acts.
     Deactivated,
 }
@@ -137,6 +139,7 @@ impl MemberStanding {
         match self {
             Self::Person => "",
             Self::Service => "Service user",
+            Self::Frozen => "Frozen by the operator",
             Self::Deactivated => "Deactivated",
         }
     }
@@ -144,7 +147,7 @@ impl MemberStanding {
     const fn tone(self) -> &'static str {
         match self {
             Self::Person | Self::Service => "plain",
-            Self::Deactivated => "danger",
+            Self::Frozen | Self::Deactivated => "danger",
         }
     }
 }

@@ -14,6 +14,7 @@ mod home;
 mod invitation;
 mod login;
 mod members;
+mod operator;
 mod org;
 mod org_app;
 mod org_client;
@@ -35,7 +36,9 @@ pub use apps::{
     ConditionLine, DraftField, FieldChange, FieldFlaw, PrivateScope, PrivateState, ScopeChoice, ScopeChoices, SecretRow,
     ShownSecret, Standing, VersionRow, Way,
 };
-pub use audit::{AuditFilter, AuditPage, AuditRow, Decision, DecisionFilter, Proof, SavedSearchLink, Summary, SummaryLine};
+pub use audit::{
+    AuditFilter, AuditPage, AuditRow, Decision, DecisionFilter, Proof, SavedSearchLink, Summary, SummaryLine, Through,
+};
 pub use client::{Client, Trust};
 pub use consent::{
     ConsentPage, ConsentProblem, Destination, DeviceFacts, Held, Lifetime, Nearness, OrganizationChoice, ScopeGroup, ScopeLine,
@@ -48,6 +51,12 @@ pub use home::{HomePage, Presence};
 pub use invitation::{Guest, InvitationPage, InvitationProblem};
 pub use login::{LoginPage, LoginProblem, Provider};
 pub use members::{AskedOfMember, InvitationLink, InvitationRow, MemberRow, MemberStanding, MembersPage, OpenMember, RoleChoice};
+pub use operator::{
+    Approval, AskedOfUser, AtStake, ClientOwner, EnteredOrg, OperatorClientPage, OperatorClientRow, OperatorClientsPage,
+    OperatorMembership, OperatorOrgPage, OperatorOrgRow, OperatorOrgsPage, OperatorScopePage, OperatorScopeRow,
+    OperatorScopesPage, OperatorUserPage, OperatorUserRow, OperatorUsersPage, ScopeNotice, Steps, Switched, UserNotice,
+    UserStanding,
+};
 pub use org::{OrgTab, OrgTabs};
 pub use org_app::{
     ApiKeyRow, AppHere, Found, Installed, KeyStanding, OfferedApp, OfferedScope, OrgInstallPage, OrgKeysPage, OrgUninstallPage,

@@ -96,6 +96,7 @@ pub(super) fn of_operation(operation: Operation) -> (Class, Activity) {
         | Op::OrgCreate
         | Op::UserCreate
         | Op::InvitationCreate
+        | Op::OperatorAdd
         | Op::AuditSearchSave
         | Op::ApiKeyMint
         | Op::AppInstall
@@ -121,6 +122,7 @@ pub(super) fn of_operation(operation: Operation) -> (Class, Activity) {
         | Op::AppDelete
         | Op::AppTestEnd
         | Op::MembershipRemove
+        | Op::OperatorRemove
         | Op::KeyRetire
         | Op::GrantRevokeUser
         | Op::GrantRevokeAdmin
@@ -132,6 +134,8 @@ pub(super) fn of_operation(operation: Operation) -> (Class, Activity) {
         Op::ClientEnable | Op::AppEnable | Op::ScopeApprove | Op::OrgPolicyClientAllow | Op::OrgEnable | Op::UserEnable => {
             (EntityManagement, 8, "Enable")
         }
+        Op::UserFreeze => (EntityManagement, 12, "Suspend"),
+        Op::UserThaw => (EntityManagement, 13, "Resume"),
         Op::ClientDisable
         | Op::AppDisable
         | Op::ApiKeyDisable

@@ -131,6 +131,40 @@ pub(crate) async fn deactivation_ends_sessions_and_grants(store: SharedStore) {
     assert!(!world.store.set_user_state(&nobody, UserState::Disabled, &cause(9)).await.expect("an answer"));
 }
 
+pub(crate) async fn a_frozen_user_keeps_everything(store: SharedStore) {
+    let world = World::new(store).await;
+    let (s, id) = (&world.store, &world.user.id);
+    let session = world.sign_in(1).await;
+    let (grant, _) = world.consent(1).await;
+    let before = s.feed_position().await.expect("a position");
+    assert!(s.set_user_state(id, UserState::Frozen, &cause(5)).await.expect("an answer"));
+    assert!(!s.set_user_state(id, UserState::Frozen, &cause(5)).await.expect("an answer"));
+    let frozen = User { state: UserState::Frozen, ..world.user.clone() };
+    assert_eq!(s.user(id).await.expect("an answer"), Some(frozen.clone()));
+    assert_eq!(s.grant_facts(&grant.id).await.expect("an answer").expect("the grant").user, frozen);
+    assert_eq!(world.state_of(&grant).await, GrantState::Live);
+    assert!(s.session(&session, after(6), HOUR).await.expect("an answer").is_none());
+    assert_eq!(world.feed_since(before).await, [Subject::User { id: id.clone() }]);
+    // Whoever is not the operator can't undo it, in one step or in two.
+    for state in [UserState::Active, UserState::Disabled] {
+        assert!(!s.set_unfrozen_user_state(id, state, &cause(7)).await.expect("an answer"));
+    }
+    assert!(s.set_user_state(id, UserState::Active, &cause(8)).await.expect("an answer"));
+    assert_eq!(s.user(id).await.expect("an answer"), Some(world.user.clone()));
+    assert!(s.session(&session, after(9), HOUR).await.expect("an answer").is_some());
+    let own = Some(world.org.id.clone());
+    let log = world.log().await;
+    for name in ["user.freeze", "user.thaw"] {
+        assert_eq!(log.iter().filter(|(n, org)| n == name && *org == own).count(), 1, "{log:?}");
+    }
+    // Switched off for good it is no longer frozen, and can't be frozen any more.
+    assert!(s.set_user_state(id, UserState::Frozen, &cause(10)).await.expect("an answer"));
+    assert!(s.set_user_state(id, UserState::Disabled, &cause(11)).await.expect("an answer"));
+    assert!(!s.set_user_state(id, UserState::Frozen, &cause(12)).await.expect("an answer"));
+    assert!(matches!(world.state_of(&grant).await, GrantState::Revoked { .. }));
+    assert!(s.set_unfrozen_user_state(id, UserState::Active, &cause(13)).await.expect("an answer"));
+}
+
 pub(crate) async fn a_note_is_a_record(store: SharedStore) {
     let world = World::new(store).await;
     let before = world.store.feed_position().await.expect("a position");

@@ -11,6 +11,7 @@ mod feed;
 mod grants;
 mod hooks;
 mod keys;
+mod operators;
 mod people;
 mod policy;
 mod refresh;
@@ -73,6 +74,7 @@ contract! {
         memberships_hold_sorted_roles
         leaving_an_organization_ends_its_grants
         deactivation_ends_sessions_and_grants
+        a_frozen_user_keeps_everything
         a_note_is_a_record
         the_store_answers_pings
     }
@@ -157,6 +159,11 @@ contract! {
         a_trial_belongs_to_one_session_and_one_app
         a_trial_is_given_one_answer
         a_trial_ends_with_its_session_and_its_time
+    }
+    operators {
+        operators_are_active_people
+        everything_is_found_across_organizations
+        what_rests_on_something_is_counted
     }
     searches {
         a_search_is_its_users_own

@@ -10,6 +10,7 @@ use super::super::fault::Doing;
 use super::super::values::{json, word};
 use super::Db;
 use super::engine::{Engine, Tx};
+use super::operators;
 use super::revocation::{Ending, end};
 use super::rows::{self, Fields};
 use crate::record::{Cause, ControlEvent, Operation};
@@ -105,8 +106,58 @@ async fn held_roles(tx: &mut Tx<'_>, org: &OrgId, user: &UserId) -> Result<Vec<R
     Ok(row.as_ref().map(rows::membership).transpose()?.map(|m| m.roles).unwrap_or_default())
 }
 
+/// Switches a user with all that follows from it, unless it already is so.
+async fn switch_user(tx: &mut Tx<'_>, id: &UserId, state: UserState) -> Result<bool, StoreError> {
+    let Some(operation) = write_user_state(tx, id, state).await? else { return Ok(false) };
+    let mut concerned = orgs_concerned(tx, id).await?;
+    if state == UserState::Disabled {
+        sqlx::query("DELETE FROM sessions WHERE user_id = $1")
+            .bind(id.as_str())
+            .execute(tx.connection())
+            .await
+            .doing("end a user's sessions")?;
+        let ended = end(tx, Ending::User(id), RevokeReason::UserDeactivated).await?;
+        concerned.extend(ended.into_iter().map(|grant| grant.org));
+        operators::remove(tx, id).await?;
+    }
+    tx.touch(Subject::User { id: id.clone() });
+    record_in_each(tx, &concerned, &ControlEvent::done(operation).on("user", id.as_str()));
+    Ok(true)
+}
+
+/// Writes the state, and says what that was; nothing when the user is not there, or already so.
+async fn write_user_state(tx: &mut Tx<'_>, id: &UserId, state: UserState) -> Result<Option<Operation>, StoreError> {
+    let at = tx.cause.at.millis();
+    let tries: &[(&'static str, Operation)] = match state {
+        UserState::Active => &[
+            (
+                "UPDATE users SET state = 'active', frozen_at = NULL \
+                 WHERE id = $1 AND state = 'disabled' AND frozen_at IS NOT NULL",
+                Operation::UserThaw,
+            ),
+            ("UPDATE users SET state = 'active', frozen_at = NULL WHERE id = $1 AND state = 'disabled'", Operation::UserEnable),
+        ],
+        UserState::Frozen => {
+            &[("UPDATE users SET state = 'disabled', frozen_at = $2 WHERE id = $1 AND state = 'active'", Operation::UserFreeze)]
+        }
+        UserState::Disabled => &[(
+            "UPDATE users SET state = 'disabled', frozen_at = NULL \
+             WHERE id = $1 AND (state = 'active' OR frozen_at IS NOT NULL)",
+            Operation::UserDisable,
+        )],
+    };
+    for (statement, operation) in tries {
+        let query = sqlx::query(*statement).bind(id.as_str());
+        let query = if *operation == Operation::UserFreeze { query.bind(at) } else { query };
+        if query.execute(tx.connection()).await.doing("switch a user")?.rows_affected() > 0 {
+            return Ok(Some(*operation));
+        }
+    }
+    Ok(None)
+}
+
 /// Writes `event` into the log of each organization, or into the operator's when there is none.
-fn record_in_each(tx: &mut Tx<'_>, orgs: &BTreeSet<OrgId>, event: &ControlEvent) {
+pub(super) fn record_in_each(tx: &mut Tx<'_>, orgs: &BTreeSet<OrgId>, event: &ControlEvent) {
     if orgs.is_empty() {
         tx.record(None, event.clone());
     }
@@ -262,31 +313,24 @@ impl AccountStore for Engine {
 
     async fn set_user_state(&self, id: &UserId, state: UserState, cause: &Cause) -> Result<bool, StoreError> {
         let mut tx = self.begin(cause).await?;
-        let done = sqlx::query("UPDATE users SET state = $1 WHERE id = $2 AND state <> $1")
-            .bind(word(&state)?)
+        if !switch_user(&mut tx, id, state).await? {
+            return Ok(false);
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn set_unfrozen_user_state(&self, id: &UserId, state: UserState, cause: &Cause) -> Result<bool, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        // Whoever freezes or thaws at the same time waits for this row.
+        let held = sqlx::query("UPDATE users SET state = state WHERE id = $1 AND (state <> 'disabled' OR frozen_at IS NULL)")
             .bind(id.as_str())
             .execute(tx.connection())
             .await
-            .doing("switch a user")?;
-        if done.rows_affected() == 0 {
+            .doing("lock a user")?;
+        if held.rows_affected() == 0 || !switch_user(&mut tx, id, state).await? {
             return Ok(false);
         }
-        let mut concerned = orgs_concerned(&mut tx, id).await?;
-        let operation = match state {
-            UserState::Active => Operation::UserEnable,
-            UserState::Disabled => {
-                sqlx::query("DELETE FROM sessions WHERE user_id = $1")
-                    .bind(id.as_str())
-                    .execute(tx.connection())
-                    .await
-                    .doing("end a user's sessions")?;
-                let ended = end(&mut tx, Ending::User(id), RevokeReason::UserDeactivated).await?;
-                concerned.extend(ended.into_iter().map(|grant| grant.org));
-                Operation::UserDisable
-            }
-        };
-        tx.touch(Subject::User { id: id.clone() });
-        record_in_each(&mut tx, &concerned, &ControlEvent::done(operation).on("user", id.as_str()));
         tx.commit().await?;
         Ok(true)
     }

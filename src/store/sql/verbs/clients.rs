@@ -1,11 +1,14 @@
 //! Clients and their secrets.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use sqlx::QueryBuilder;
 
 use super::super::fault::Doing;
 use super::super::values::{json, word};
 use super::Db;
+use super::accounts::record_in_each;
 use super::engine::{Engine, Tx};
 use super::revocation::{Ending, end};
 use super::rows::{self, Fields};
@@ -79,6 +82,16 @@ pub(super) async fn strip(tx: &mut Tx<'_>, id: &ClientId) -> Result<(), StoreErr
 pub(super) fn changed(tx: &mut Tx<'_>, id: &ClientId, org: Option<&OrgId>, event: ControlEvent) {
     tx.touch(Subject::Client { id: id.clone() });
     tx.record(org, event.on("client", id.as_str()));
+}
+
+/// The organizations whose administrators see what happens to a client: where somebody's authorization of it lives.
+async fn orgs_using(tx: &mut Tx<'_>, id: &ClientId) -> Result<BTreeSet<OrgId>, StoreError> {
+    let rows = sqlx::query("SELECT DISTINCT org_id FROM grants WHERE client_id = $1 AND revoked_at IS NULL")
+        .bind(id.as_str())
+        .fetch_all(tx.connection())
+        .await
+        .doing("read where a client is used")?;
+    rows.iter().map(|row| Fields::of(row, "grants", "org_id").parsed("org_id", OrgId::parse)).collect()
 }
 
 /// The organization that a changed client's row names.
@@ -243,7 +256,10 @@ impl ClientStore for Engine {
             ClientState::Active => Operation::ClientEnable,
             ClientState::Disabled => Operation::ClientDisable,
         };
-        changed(&mut tx, id, owner(&row)?.as_ref(), ControlEvent::done(operation));
+        let mut concerned = orgs_using(&mut tx, id).await?;
+        concerned.extend(owner(&row)?);
+        tx.touch(Subject::Client { id: id.clone() });
+        record_in_each(&mut tx, &concerned, &ControlEvent::done(operation).on("client", id.as_str()));
         tx.commit().await?;
         Ok(true)
     }

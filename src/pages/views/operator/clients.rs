@@ -1,0 +1,93 @@
+//! Clients of every organization, and of none.
+
+use askama::Template;
+
+use super::{AtStake, OperatorTab, Steps, Switched};
+use crate::pages::views::{Client, Frame};
+use crate::pages::{DisplayName, When};
+
+/// `/operator/clients`. The search is a GET form with `text`, `org` and `state`.
+#[derive(Clone, Debug, Template)]
+#[template(path = "operator_clients.html")]
+pub struct OperatorClientsPage {
+    /// The surrounding page, with a viewer.
+    pub frame: Frame,
+    /// What is searched for; empty is everything.
+    pub text: String,
+    /// Short name of the organization that owns them; empty is any or none.
+    pub org: String,
+    /// `active`, `disabled`, or empty for both.
+    pub state: String,
+    /// Whether there is no such organization.
+    pub no_such_org: bool,
+    /// One page of clients, newest first.
+    pub rows: Vec<OperatorClientRow>,
+    /// Its neighbours.
+    pub steps: Steps,
+}
+
+/// One client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperatorClientRow {
+    /// Its page.
+    pub href: String,
+    /// The client.
+    pub client: Client,
+    /// Who owns it; `None` for those that registered themselves or are the operator's own.
+    pub owner: Option<ClientOwner>,
+    /// Whether it is frozen.
+    pub frozen: bool,
+    /// Since when it is here.
+    pub created: When,
+}
+
+/// The organization that owns a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientOwner {
+    /// Its page.
+    pub href: String,
+    /// Its name.
+    pub name: DisplayName,
+}
+
+/// `/operator/clients/{client}`. Its forms post to `path` with the buttons `freeze` and `thaw`; freezing is asked for again with
+/// `?confirm=freeze`.
+#[derive(Clone, Debug, Template)]
+#[template(path = "operator_client.html")]
+pub struct OperatorClientPage {
+    /// The surrounding page, with a viewer.
+    pub frame: Frame,
+    /// Value of the hidden field `csrf`.
+    pub csrf: String,
+    /// This page.
+    pub path: String,
+    /// `client_id`.
+    pub id: String,
+    /// The client.
+    pub client: Client,
+    /// Who owns it.
+    pub owner: Option<ClientOwner>,
+    /// Whether it is frozen.
+    pub frozen: bool,
+    /// Since when it is here.
+    pub created: When,
+    /// Hosts that its answers go to, each once.
+    pub redirects: Vec<String>,
+    /// What it may ask for; `None` is every public scope.
+    pub scopes: Option<Vec<String>>,
+    /// What it was given.
+    pub stake: AtStake,
+    /// Whether freezing it was asked for.
+    pub asked: bool,
+    /// What was done a moment ago.
+    pub notice: Option<Switched>,
+}
+
+impl OperatorClientsPage {
+    /// What the filter offers besides "Any": value and name.
+    const STATES: [(&'static str, &'static str); 2] = [("active", "Active"), ("disabled", "Frozen")];
+
+    fn is_filtered(&self) -> bool {
+        !(self.text.is_empty() && self.org.is_empty() && self.state.is_empty())
+    }
+}

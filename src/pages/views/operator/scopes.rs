@@ -1,0 +1,164 @@
+//! Private scopes: who asks for one, and who was given it.
+
+use askama::Template;
+
+use super::{AtStake, OperatorTab};
+use crate::config::Risk;
+use crate::pages::views::{Frame, scope_icon};
+use crate::pages::{DisplayName, When};
+
+/// `/operator/scopes`.
+#[derive(Clone, Debug, Template)]
+#[template(path = "operator_scopes.html")]
+pub struct OperatorScopesPage {
+    /// The surrounding page, with a viewer.
+    pub frame: Frame,
+    /// Requests that wait.
+    pub waiting: Vec<OperatorScopeRow>,
+    /// Everything else, decided last first.
+    pub decided: Vec<OperatorScopeRow>,
+}
+
+/// A private scope of an app or client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperatorScopeRow {
+    /// Its page.
+    pub href: String,
+    /// The app or client.
+    pub holder: DisplayName,
+    /// The organization that owns it.
+    pub organization: Option<DisplayName>,
+    /// The scope.
+    pub scope: String,
+    /// Why it is wanted; empty when nobody asked.
+    pub reason: String,
+    /// When it was asked for.
+    pub asked: Option<When>,
+    /// How it stands.
+    pub approval: Approval,
+}
+
+/// How a private scope stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Approval {
+    /// It waits; what was given before counts until then.
+    Waiting {
+        /// The end of what was given before.
+        until: Option<When>,
+    },
+    /// It counts.
+    Given {
+        /// Until when.
+        until: When,
+    },
+    /// It counted, and has ended by itself.
+    Ended {
+        /// When.
+        at: When,
+    },
+    /// It was denied.
+    Denied,
+    /// It was given and taken back.
+    Withdrawn,
+}
+
+/// `/operator/scopes/{holder}/{scope}`. Its forms post to `path`: `approve` with the radio `lives` (days) and `comment`, `deny` and
+/// `withdraw` with `comment`; withdrawing is asked for again with `?confirm=withdraw`.
+#[derive(Clone, Debug, Template)]
+#[template(path = "operator_scope.html")]
+pub struct OperatorScopePage {
+    /// The surrounding page, with a viewer.
+    pub frame: Frame,
+    /// Value of the hidden field `csrf`.
+    pub csrf: String,
+    /// This page.
+    pub path: String,
+    /// The app or client.
+    pub holder: DisplayName,
+    /// Its id.
+    pub holder_id: String,
+    /// The organization that owns it.
+    pub organization: Option<DisplayName>,
+    /// The scope.
+    pub scope: String,
+    /// What it lets them do, as the consent page says it.
+    pub text: String,
+    /// Its risk.
+    pub risk: Risk,
+    /// Why it is wanted; empty when nobody asked.
+    pub reason: String,
+    /// Who asked, and when.
+    pub asked: Option<(String, When)>,
+    /// How it stands.
+    pub approval: Approval,
+    /// What the operator said last.
+    pub comment: Option<String>,
+    /// What would end with it.
+    pub stake: AtStake,
+    /// Whether taking it back was asked for.
+    pub withdrawing: bool,
+    /// Why nothing was decided.
+    pub problem: Option<String>,
+    /// What was decided a moment ago.
+    pub notice: Option<ScopeNotice>,
+}
+
+/// What was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScopeNotice {
+    /// The scope counts.
+    Approved,
+    /// It does not.
+    Denied,
+    /// It no longer does.
+    Withdrawn,
+}
+
+impl Approval {
+    const fn word(&self) -> &'static str {
+        match self {
+            Self::Waiting { .. } => "Waiting",
+            Self::Given { .. } => "Given",
+            Self::Ended { .. } => "Ended",
+            Self::Denied => "Denied",
+            Self::Withdrawn => "Withdrawn",
+        }
+    }
+
+    const fn tone(&self) -> &'static str {
+        match self {
+            Self::Waiting { .. } => "caution",
+            Self::Given { .. } => "known",
+            Self::Ended { .. } | Self::Denied | Self::Withdrawn => "plain",
+        }
+    }
+
+    /// When it ends, or ended.
+    const fn end(&self) -> Option<&When> {
+        match self {
+            Self::Given { until } => Some(until),
+            Self::Waiting { until } => until.as_ref(),
+            Self::Ended { at } => Some(at),
+            Self::Denied | Self::Withdrawn => None,
+        }
+    }
+}
+
+impl OperatorScopePage {
+    /// For how long it can be given: days and name.
+    const TERMS: [(u32, &'static str); 4] = [(30, "30 days"), (90, "90 days"), (365, "A year"), (1825, "Five years")];
+    /// What is ticked.
+    const USUAL: u32 = 90;
+
+    fn icon(&self) -> &'static str {
+        scope_icon(&self.scope, self.risk)
+    }
+
+    fn is_waiting(&self) -> bool {
+        matches!(self.approval, Approval::Waiting { .. })
+    }
+
+    fn counts(&self) -> bool {
+        matches!(self.approval, Approval::Given { .. })
+    }
+}

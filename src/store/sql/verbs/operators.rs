@@ -1,0 +1,203 @@
+//! Operators, and searches over all organizations.
+
+use async_trait::async_trait;
+
+use super::super::fault::Doing;
+use super::super::values::{like, storable, word};
+use super::Row;
+use super::engine::{Engine, Tx};
+use super::rows::{self, Fields};
+use crate::record::{Cause, ControlEvent, Operation};
+use crate::store::{
+    Client, ClientSearch, Counted, OperatorStore, Org, OrgSummary, Resting, StoreError, User, UserSearch, UserSummary,
+};
+use crate::types::{OrgId, RoleName, Timestamp, UserId};
+
+/// A text as it is searched for: anywhere, ignoring case. Empty is everything.
+fn anywhere(text: &str) -> String {
+    like(&storable(text).to_lowercase(), "%", "%")
+}
+
+/// Takes the operator's pages from a user; `false` when they were not theirs.
+pub(super) async fn remove(tx: &mut Tx<'_>, user: &UserId) -> Result<bool, StoreError> {
+    let done = sqlx::query("DELETE FROM operators WHERE user_id = $1")
+        .bind(user.as_str())
+        .execute(tx.connection())
+        .await
+        .doing("remove an operator")?;
+    if done.rows_affected() > 0 {
+        tx.record(None, ControlEvent::done(Operation::OperatorRemove).on("user", user.as_str()));
+    }
+    Ok(done.rows_affected() > 0)
+}
+
+fn org_summary(row: &Row) -> Result<OrgSummary, StoreError> {
+    let fields = Fields::of(row, "orgs", "o_id");
+    Ok(OrgSummary { org: rows::org(row)?, members: fields.count("members")?, clients: fields.count("clients")? })
+}
+
+fn user_summary(row: &Row) -> Result<UserSummary, StoreError> {
+    let fields = Fields::of(row, "users", "u_id");
+    Ok(UserSummary { user: rows::user(row)?, orgs: fields.count("orgs")?, operator: fields.count("operates")? > 0 })
+}
+
+macro_rules! resting {
+    ($which:literal) => {
+        concat!(
+            "SELECT COUNT(*) AS grants, COUNT(DISTINCT user_id) AS users, COUNT(DISTINCT org_id) AS orgs FROM grants \
+             WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1) AND ",
+            $which
+        )
+    };
+}
+
+#[async_trait]
+impl OperatorStore for Engine {
+    async fn operators(&self) -> Result<Vec<User>, StoreError> {
+        let rows = sqlx::query(concat!(
+            "SELECT ",
+            user_columns!(),
+            " FROM operators p JOIN users u ON u.id = p.user_id ORDER BY u.email"
+        ))
+        .fetch_all(&self.read)
+        .await
+        .doing("list operators")?;
+        rows.iter().map(rows::user).collect()
+    }
+
+    async fn is_operator(&self, user: &UserId) -> Result<bool, StoreError> {
+        let found: Option<String> = sqlx::query_scalar(
+            "SELECT p.user_id FROM operators p JOIN users u ON u.id = p.user_id WHERE p.user_id = $1 AND u.state = 'active'",
+        )
+        .bind(user.as_str())
+        .fetch_optional(&self.read)
+        .await
+        .doing("read an operator")?;
+        Ok(found.is_some())
+    }
+
+    async fn add_operator(&self, user: &UserId, cause: &Cause) -> Result<bool, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        let done = sqlx::query(
+            "INSERT INTO operators (user_id, since) SELECT u.id, $2 FROM users u \
+             WHERE u.id = $1 AND u.state = 'active' AND u.kind = 'person' ON CONFLICT DO NOTHING",
+        )
+        .bind(user.as_str())
+        .bind(cause.at.millis())
+        .execute(tx.connection())
+        .await
+        .doing("add an operator")?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        tx.record(None, ControlEvent::done(Operation::OperatorAdd).on("user", user.as_str()));
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn remove_operator(&self, user: &UserId, cause: &Cause) -> Result<bool, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        let done = remove(&mut tx, user).await?;
+        if done {
+            tx.commit().await?;
+        }
+        Ok(done)
+    }
+
+    async fn find_orgs(&self, text: &str, (offset, limit): (u32, u32)) -> Result<Vec<OrgSummary>, StoreError> {
+        let rows = sqlx::query(concat!(
+            "SELECT ",
+            org_columns!(),
+            ", (SELECT COUNT(*) FROM memberships m WHERE m.org_id = o.id) AS members, \
+             (SELECT COUNT(*) FROM clients c WHERE c.org_id = o.id AND c.deleted_at IS NULL) AS clients FROM orgs o \
+             WHERE o.slug LIKE $1 ESCAPE '\\' OR LOWER(o.name) LIKE $1 ESCAPE '\\' OR o.id = $2 \
+             ORDER BY o.slug LIMIT $3 OFFSET $4"
+        ))
+        .bind(anywhere(text))
+        .bind(storable(text))
+        .bind(i64::from(limit))
+        .bind(i64::from(offset))
+        .fetch_all(&self.read)
+        .await
+        .doing("search organizations")?;
+        rows.iter().map(org_summary).collect()
+    }
+
+    async fn find_users(&self, search: &UserSearch, (offset, limit): (u32, u32)) -> Result<Vec<UserSummary>, StoreError> {
+        let rows = sqlx::query(concat!(
+            "SELECT ",
+            user_columns!(),
+            ", (SELECT COUNT(*) FROM memberships m WHERE m.user_id = u.id) AS orgs, \
+             (SELECT COUNT(*) FROM operators p WHERE p.user_id = u.id) AS operates FROM users u \
+             WHERE (u.email LIKE $1 ESCAPE '\\' OR LOWER(u.name) LIKE $1 ESCAPE '\\' OR u.id = $2) \
+             AND ($3 = '' OR EXISTS (SELECT 1 FROM memberships m WHERE m.org_id = $3 AND m.user_id = u.id)) \
+             ORDER BY u.email LIMIT $4 OFFSET $5"
+        ))
+        .bind(anywhere(&search.text))
+        .bind(storable(&search.text))
+        .bind(search.org.as_ref().map_or("", OrgId::as_str))
+        .bind(i64::from(limit))
+        .bind(i64::from(offset))
+        .fetch_all(&self.read)
+        .await
+        .doing("search users")?;
+        rows.iter().map(user_summary).collect()
+    }
+
+    async fn find_clients(&self, search: &ClientSearch, (offset, limit): (u32, u32)) -> Result<Vec<Client>, StoreError> {
+        let rows = sqlx::query(concat!(
+            "SELECT ",
+            client_columns!(),
+            " FROM clients c WHERE c.deleted_at IS NULL AND (LOWER(c.name) LIKE $1 ESCAPE '\\' OR c.id = $2) \
+             AND ($3 = '' OR c.org_id = $3) AND ($4 = '' OR c.state = $4) \
+             ORDER BY c.created_at DESC, c.id DESC LIMIT $5 OFFSET $6"
+        ))
+        .bind(anywhere(&search.text))
+        .bind(storable(&search.text))
+        .bind(search.org.as_ref().map_or("", OrgId::as_str))
+        .bind(search.state.as_ref().map(word).transpose()?.unwrap_or_default())
+        .bind(i64::from(limit))
+        .bind(i64::from(offset))
+        .fetch_all(&self.read)
+        .await
+        .doing("search clients")?;
+        rows.iter().map(rows::client).collect()
+    }
+
+    async fn every_org_of(&self, user: &UserId) -> Result<Vec<(Org, Vec<RoleName>)>, StoreError> {
+        let rows = sqlx::query(concat!(
+            "SELECT ",
+            org_columns!(),
+            ", m.roles AS m_roles FROM memberships m JOIN orgs o ON o.id = m.org_id WHERE m.user_id = $1 ORDER BY o.slug"
+        ))
+        .bind(user.as_str())
+        .fetch_all(&self.read)
+        .await
+        .doing("list a user's organizations")?;
+        rows.iter().map(|row| Ok((rows::org(row)?, Fields::of(row, "memberships", "o_id").json("m_roles")?))).collect()
+    }
+
+    async fn resting(&self, on: Counted<'_>, at: Timestamp) -> Result<Resting, StoreError> {
+        let statement = match on {
+            Counted::Org(_) => resting!("org_id = $2"),
+            Counted::User(_) => resting!("user_id = $2"),
+            Counted::Client(_) => resting!("client_id = $2"),
+            // A scope has no character that JSON escapes: it stands there as it is, in quotation marks.
+            Counted::Holding(..) => {
+                resting!(
+                    "client_id IN (SELECT id FROM clients WHERE app_id = $2 OR id = $2) AND REPLACE(scopes, $3, '') <> scopes"
+                )
+            }
+        };
+        let query = sqlx::query(statement).bind(at.millis());
+        let query = match on {
+            Counted::Org(id) => query.bind(id.as_str()),
+            Counted::User(id) => query.bind(id.as_str()),
+            Counted::Client(id) => query.bind(id.as_str()),
+            Counted::Holding(holder, scope) => query.bind(holder.as_str()).bind(format!("\"{scope}\"")),
+        };
+        let row = query.fetch_one(&self.read).await.doing("count what rests on something")?;
+        let fields = Fields::of(&row, "grants", "grants");
+        Ok(Resting { grants: fields.count("grants")?, users: fields.count("users")?, orgs: fields.count("orgs")? })
+    }
+}
