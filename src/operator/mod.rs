@@ -18,7 +18,7 @@ use axum::Router;
 use axum::extract::{FromRef, FromRequestParts};
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::any;
 use http::request::Parts;
 use http::{HeaderMap, Method};
 use url::form_urlencoded::Serializer;
@@ -54,18 +54,17 @@ impl FromRef<App> for Arc<Node> {
 /// The pages' router. Requests must carry a [`Peer`] extension.
 pub fn router(node: Arc<Node>) -> Router {
     let app = App { node: Arc::clone(&node) };
+    // A method that a page doesn't take must not tell that there is a page: `any` answers without `Allow`.
     Router::new()
-        .route("/operator", get(first))
-        .route("/operator/organizations", get(organizations::list).post(organizations::create))
-        .route("/operator/organizations/{org}", get(organizations::show).post(organizations::act))
-        .route("/operator/users", get(users::list))
-        .route("/operator/users/{user}", get(users::show).post(users::act))
-        .route("/operator/clients", get(clients::list))
-        .route("/operator/clients/{client}", get(clients::show).post(clients::act))
-        .route("/operator/scopes", get(scopes::list))
-        .route("/operator/scopes/{holder}/{scope}", get(scopes::show).post(scopes::act))
-        // A method that a page doesn't take must not tell that there is a page.
-        .method_not_allowed_fallback(missing)
+        .route("/operator", any(missing).get(first))
+        .route("/operator/organizations", any(missing).get(organizations::list).post(organizations::create))
+        .route("/operator/organizations/{org}", any(missing).get(organizations::show).post(organizations::act))
+        .route("/operator/users", any(missing).get(users::list))
+        .route("/operator/users/{user}", any(missing).get(users::show).post(users::act))
+        .route("/operator/clients", any(missing).get(clients::list))
+        .route("/operator/clients/{client}", any(missing).get(clients::show).post(clients::act))
+        .route("/operator/scopes", any(missing).get(scopes::list))
+        .route("/operator/scopes/{holder}/{scope}", any(missing).get(scopes::show).post(scopes::act))
         .with_state(app)
         .layer(from_fn_with_state(node, crate::web::harden))
 }

@@ -44,10 +44,19 @@ async fn row(app: &App, one: &ScopeRequest) -> Result<OperatorScopeRow, StoreErr
         holder: DisplayName::new(&one.name),
         organization: organization(app, one.org.as_ref()).await?,
         scope: one.scope.to_string(),
-        reason: one.reason.clone(),
+        reason: seen(&one.reason),
         asked: one.asked.as_ref().map(|(_, at)| When::new(*at, now)),
         approval: approval(one, now),
     })
+}
+
+/// Text of a stranger without what is not seen or moves other text; its lines stay.
+fn seen(text: &str) -> String {
+    let deceives = |c: char| {
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
+    };
+    text.chars().filter(|c| !deceives(*c)).collect()
 }
 
 fn path(one: &ScopeRequest) -> String {
@@ -116,7 +125,7 @@ async fn shown(
         scope: one.scope.to_string(),
         text: entry.map_or_else(|| one.scope.to_string(), |e| e.description.clone()),
         risk: entry.map_or(Risk::High, |e| e.risk),
-        reason: one.reason.clone(),
+        reason: seen(&one.reason),
         asked: match &one.asked {
             Some((by, at)) => Some((asker(app, by.as_ref()).await?, When::new(*at, now))),
             None => None,
