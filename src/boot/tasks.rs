@@ -62,7 +62,7 @@ async fn still_allowed(node: &Node, stream: &OpenStream) -> bool {
     let Some(principal) = stream.permit.principal() else { return true };
     let config = node.config.load_full();
     match node.verifier.again(principal, &config, node.now()).await {
-        Ok(now) => stream.permit.holds_for(&now),
+        Ok(now) => stream.permit.holds_under(&config, &stream.config, &now),
         // Nobody knows: a stream that may have been revoked must not go on.
         Err(Rejected::Refused { .. } | Rejected::Fault(_)) => false,
     }

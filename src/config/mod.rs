@@ -5,6 +5,7 @@
 //! [`matrix`] shows people what a configuration permits.
 
 mod catalogue;
+mod change;
 pub mod docs;
 mod error;
 mod list;
@@ -24,6 +25,7 @@ mod written;
 #[cfg(test)]
 mod tests;
 
+pub use change::restart_needed;
 pub use catalogue::{Catalogue, Risk, ScopeEntry, Visibility};
 pub use error::{ConfigError, ConfigErrors, Warning};
 pub use list::List;

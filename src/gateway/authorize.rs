@@ -70,6 +70,18 @@ impl Permit {
     pub fn holds_for(&self, principal: &Principal) -> bool {
         principal.effective.now.covers(&self.needed)
     }
+
+    /// The same under another configuration than the one that it was given `then`. Scopes are compared by name: positions hold
+    /// within one catalogue only, and a scope that is gone is held by nobody.
+    #[must_use]
+    pub fn holds_under(&self, now: &Config, then: &Config, principal: &Principal) -> bool {
+        if now.generation == then.generation {
+            return self.holds_for(principal);
+        }
+        let needed = then.catalogue.scopes(&self.needed);
+        needed.iter().all(|scope| now.catalogue.entry(scope).is_some())
+            && principal.effective.now.covers(&now.catalogue.bits(&needed))
+    }
 }
 
 /// A request that reached an API.
