@@ -19,6 +19,7 @@ mod organizations;
 mod outcomes;
 mod panics;
 mod partner;
+mod reload;
 mod requirements;
 mod revocation;
 mod runtime;
