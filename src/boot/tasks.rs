@@ -47,8 +47,9 @@ pub(super) async fn sweep(node: Arc<Node>, streams: Arc<OpenStreams>, metrics: A
             () = tokio::time::sleep(SWEEP) => {}
         }
         let (config, now) = (node.config.load_full(), node.now());
-        let doubtful =
-            streams.select(|permit| permit.principal().is_some_and(|p| p.is_expired(now) || !p.is_current(&config, now)));
+        let doubtful = streams.select(|permit| {
+            permit.is_enforced() && permit.principal().is_some_and(|p| p.is_expired(now) || !p.is_current(&config, now))
+        });
         for stream in doubtful {
             if !still_allowed(&node, &stream).await {
                 stream.cut.cut();

@@ -25,8 +25,8 @@ mod written;
 #[cfg(test)]
 mod tests;
 
-pub use change::restart_needed;
 pub use catalogue::{Catalogue, Risk, ScopeEntry, Visibility};
+pub use change::restart_needed;
 pub use error::{ConfigError, ConfigErrors, Warning};
 pub use list::List;
 pub use matrix::Matrix;
@@ -35,6 +35,6 @@ pub use model::{
     OAuthPolicy, Rate, Roles, Route, RouteMeta, Target, Tell, Tenancy, Upstream, UpstreamTimeouts,
 };
 pub use quickstart::{Quickstart, ToolRule};
-pub use raw::{Enforce, HookEvent, Per};
+pub use raw::{Enforce, Enforcement, HookEvent, Per};
 pub use secrets::{Environment, ProcessEnvironment};
 pub use written::{ByteSize, Kind, Origin, Written};

@@ -323,6 +323,9 @@ pub struct RawApi {
     pub pack: Option<String>,
     /// The name of its upstream.
     pub upstream: Written<ApiName>,
+    /// Whether what is not allowed is refused.
+    #[serde(default)]
+    pub enforce: Enforcement,
     /// Other resource identifiers for the same API, URNs for example.
     #[serde(default)]
     pub aliases: List<Written<ResourceId>>,
@@ -361,6 +364,18 @@ pub struct RawApi {
     /// Pages whose scripts may call it. The public URL always may.
     #[serde(default)]
     pub allowed_origins: List<Written<Origin>>,
+}
+
+/// Whether what is not allowed is refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Enforcement {
+    /// It is refused.
+    #[default]
+    On,
+    /// It is let pass and put on record with the reason, so that nobody is cut off before it is known who would be. Requests that
+    /// could be read in two ways are refused all the same, and so is what can't be put on record.
+    Shadow,
 }
 
 /// What an API speaks.

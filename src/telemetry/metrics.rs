@@ -206,6 +206,17 @@ impl Metrics {
         made
     }
 
+    /// The metrics of requests to a route that shadow mode let pass, and that enforcement would have refused for `reason`.
+    #[must_use]
+    pub fn waived(&self, api: &str, route: &str, reason: &str) -> Arc<RouteMetrics> {
+        let class = |class: &str| self.requests.with_label_values(&[api, route, "would_deny", reason, class]);
+        Arc::new(RouteMetrics {
+            allowed: ["none", "1xx", "2xx", "3xx", "4xx", "5xx"].map(class),
+            gate: self.gate.with_label_values(&[api, route]),
+            upstream: self.upstream.with_label_values(&[api, route]),
+        })
+    }
+
     /// A request was refused.
     pub fn refused(&self, api: &str, route: &str, reason: &str, status: u16) {
         let class = format!("{}xx", status / 100);
