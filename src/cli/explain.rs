@@ -51,8 +51,8 @@ pub(super) async fn run(args: Explain) -> Result<(), CliError> {
 fn told(view: &ExplanationView) -> String {
     let mut text = String::new();
     if let Some(then) = &view.recorded {
-        let when = format!("{}: {} asked for {}: {}", then.time, then.who, then.what, then.decision);
-        text.push_str(&format!("{}\nneeded {}; held {}\n\nAs things are now:\n", plain(&when), then.needed, then.held));
+        let headline = format!("{}: {} asked for {}: {}", then.time, then.who, then.what, then.decision);
+        text.push_str(&format!("{}\nneeded {}; held {}\n\nAs things are now:\n", plain(&headline), then.needed, then.held));
     }
     let mark = |passed: bool| if passed { "ok" } else { "REFUSED" }.to_owned();
     text.push_str(&table(["STEP", "", ""], view.steps.iter().map(|s| [s.stage.clone(), mark(s.passed), s.says.clone()])));

@@ -14,6 +14,7 @@ use super::denial::Denial;
 use super::hygiene::{self, Credential, Head, Inspected, Peer, Protocol};
 use super::message;
 use super::prepared::Prepared;
+use super::shadow;
 use crate::config::{Access, Api, ApiKind, Config, RouteMeta};
 use crate::mcp;
 use crate::node::Node;
@@ -186,8 +187,8 @@ pub async fn again(node: &Node, config: &Arc<Config>, record: &AuditRecord) -> R
         None => None,
     };
     let caller = facts.as_ref().map_or(Caller::Nobody, |f| Caller::Grant(f, &f.grant.scopes));
-    let called = call.mcp.as_ref().filter(|m| m.method == "tools/call").and_then(|m| m.target.as_deref());
-    let supposed = Supposed { method: &method, target: &call.path, caller, tool: called };
+    let tool = call.mcp.as_ref().filter(|m| m.method == "tools/call").and_then(|m| m.target.as_deref());
+    let supposed = Supposed { method: &method, target: &call.path, caller, tool };
     Ok(Some(explain(node, config, &supposed).await))
 }
 
@@ -216,6 +217,9 @@ async fn decide(node: &Node, asked: &Asked<'_>, supposed: &Supposed<'_>, told: &
     }
     if let Err((stage, denial)) = &decided {
         told.refuse(*stage, denial);
+        if let Some(step) = told.steps.last_mut().filter(|_| shadow::waives(asked.api, denial)) {
+            step.says.push_str(" The API is in shadow mode: the request is let pass, and this is put on record.");
+        }
     }
     if let Caller::Grant(facts, scopes) = supposed.caller {
         told.lacks = factors::lacks(asked.config, facts, scopes, &needed, asked.now);

@@ -48,6 +48,16 @@ struct Denial {
     missing_now: Vec<Lack>,
 }
 
+impl Denial {
+    fn as_things_are(&self) -> String {
+        let mark = |passed: bool| if passed { "passes" } else { "refuses" };
+        let steps = self.decided_now.iter().map(|s| format!("- {} {}: {}", s.stage, mark(s.passed), s.says));
+        let lacks = self.missing_now.iter().map(|l| format!("- {} ({}): {}", l.scope, l.factor, l.mend));
+        let lines: Vec<_> = std::iter::once("\nAs things are now:".to_owned()).chain(steps).chain(lacks).collect();
+        lines.join("\n")
+    }
+}
+
 #[derive(Serialize, JsonSchema)]
 struct Step {
     /// `hygiene`, `mount`, `authenticate`, `audience`, `route`, `bind`, `authorize` or `message`.
@@ -97,10 +107,7 @@ pub(super) async fn answer(asking: &Asking<'_>, given: Option<JsonObject>) -> Re
     let told = out.denials.iter().map(|d| {
         let missing =
             if d.missing_scopes.is_empty() { String::new() } else { format!("\nMissing: {}", d.missing_scopes.join(", ")) };
-        let mark = |passed: bool| if passed { "passes" } else { "refuses" };
-        let now: String = d.decided_now.iter().map(|s| format!("\n- {} {}: {}", s.stage, mark(s.passed), s.says)).collect();
-        let mends: String = d.missing_now.iter().map(|l| format!("\n- {} ({}): {}", l.scope, l.factor, l.mend)).collect();
-        format!("{}\n{}{missing}\nWhat to do: {}\nAs things are now:{now}{mends}", line(&d.record), d.why, d.what_to_do)
+        format!("{}\n{}{missing}\nWhat to do: {}{}", line(&d.record), d.why, d.what_to_do, d.as_things_are())
     });
     let text = told.collect::<Vec<_>>().join("\n\n");
     let text = if text.is_empty() { "That request was not refused: the gate let it through.".to_owned() } else { text };
