@@ -41,6 +41,7 @@ fn record() -> Option<AuditRecord> {
             scopes_held: ScopeSet::parse("logs:read metrics:read traces:read").ok()?,
             resource: ResourceId::parse("https://gw.example.com/prometheus").ok(),
             decision: Decision::Allowed,
+            would_deny: None,
             outcome: Outcome::Unknown,
         })),
     })

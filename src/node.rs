@@ -1,10 +1,13 @@
 //! One running process of a deployment: what every handler and stage shares.
 
+mod snapshot;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
+
+pub use snapshot::Snapshot;
 
 use crate::config::Config;
 use crate::record::{Actor, Cause, Origin};
@@ -21,7 +24,7 @@ pub struct Node {
     /// Which process.
     pub id: NodeId,
     /// The configuration of the moment; load it once per request.
-    pub config: ArcSwap<Config>,
+    pub config: Snapshot,
     /// What the product remembers.
     pub store: SharedStore,
     /// The time.
@@ -62,7 +65,7 @@ impl Node {
         let view = Arc::new(View::starting_at(store.feed_position().await?, LEASE));
         let verifier = Arc::new(Verifier::new(Arc::clone(&keys), Arc::clone(&view), Arc::clone(&store)));
         let ids = IdSource::new(&*entropy);
-        let config = ArcSwap::from_pointee(config);
+        let config = Snapshot::new(config);
         let metrics = Arc::new(Metrics::default());
         let node = Arc::new(Self { id, config, store, clock, entropy, keys, verifier, view, ids, metrics });
         node.keys.start(&node.store, &*node.entropy, &node.own_cause()).await?;

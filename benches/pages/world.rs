@@ -222,6 +222,7 @@ async fn called(node: &Node, grants: &[Grant], clients: &[Client]) -> RecordId {
                 scopes_held: ScopeSet::parse("metrics:read").expect("scopes"),
                 resource: None,
                 decision,
+                would_deny: None,
                 outcome: Outcome::Completed(Measured { status: 200, bytes: 512, micros: 1500 }),
             })),
         };

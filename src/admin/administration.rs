@@ -10,10 +10,10 @@ use super::error::AdminError;
 use super::model::{ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, UninstalledApp};
 use super::model::{
     AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientView, CreatedClient,
-    CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, GrantChange, GrantView, InvitationView, KeyView, MemberRoles,
-    MemberView, NewClient, NewClientsChange, NewInvitation, NewOrg, NewPassword, NewSecret, NewUserRequest, OrgChange,
-    OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, ScopeQuery, ScopeView, SessionView, Switch, UserSwitch, UserView,
-    Within,
+    CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, ExplainQuery, ExplanationView, GrantChange, GrantView,
+    InvitationView, KeyView, MemberRoles, MemberView, NewClient, NewClientsChange, NewInvitation, NewOrg, NewPassword, NewSecret,
+    NewUserRequest, OrgChange, OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, ScopeQuery, ScopeView, SessionView,
+    ShadowQuery, ShadowReport, Switch, UserSwitch, UserView, Within,
 };
 use crate::apps::Manifest;
 use crate::review::Entry;
@@ -170,6 +170,10 @@ pub trait Administration: Send + Sync {
 
     /// One page of the audit log, newest first. The search itself is recorded.
     async fn search_audit(&self, query: AuditQuery) -> Result<AuditPageView, AdminError>;
+    /// Why the gate decides as it does about a request that was made, or about one that nobody made.
+    async fn explain(&self, query: ExplainQuery) -> Result<ExplanationView, AdminError>;
+    /// Whom APIs in shadow mode would refuse. The search is recorded.
+    async fn shadow_report(&self, query: ShadowQuery) -> Result<ShadowReport, AdminError>;
     /// Records as they arrive, oldest first, without end.
     async fn tail_audit(&self, query: AuditQuery) -> Result<BoxStream<'static, Result<AuditEntry, AdminError>>, AdminError>;
 }

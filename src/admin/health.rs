@@ -5,7 +5,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::AdminState;
 
@@ -17,6 +17,11 @@ pub trait Readiness: Send + Sync {
     /// # Errors
     /// Every reason why it should not, one sentence each.
     async fn check(&self) -> Result<(), Vec<String>>;
+
+    /// What else an operator wants to know: an object that is shown beside the answer.
+    fn detail(&self) -> Value {
+        Value::Null
+    }
 }
 
 /// The process runs.
@@ -26,10 +31,13 @@ pub(super) async fn alive() -> impl IntoResponse {
 
 /// 200 when the node should get traffic, else 503 with every reason.
 pub(super) async fn ready(State(state): State<AdminState>) -> impl IntoResponse {
-    let (status, body) = match state.readiness.check().await {
+    let (status, mut body) = match state.readiness.check().await {
         Ok(()) => (StatusCode::OK, json!({ "status": "ready" })),
         Err(reasons) => (StatusCode::SERVICE_UNAVAILABLE, json!({ "status": "unready", "reasons": reasons })),
     };
+    if let Value::Object(detail) = state.readiness.detail() {
+        detail.into_iter().for_each(|(name, value)| body[name] = value);
+    }
     (status, [(header::CACHE_CONTROL, "no-store")], Json(body))
 }
 

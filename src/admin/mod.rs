@@ -48,7 +48,8 @@ pub use model::{
     NewPassword, NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, ScopeQuery,
     ScopeView, SecretView, SessionView, Switch, SwitchTo, UserSwitch, UserSwitchTo, UserView, VerdictName, Within,
 };
-pub use model::{api_key_view, scope_request_view};
+pub use model::{ExplainQuery, ExplanationView, LackView, RecordedView, StepView};
+pub use model::{ShadowEntry, ShadowQuery, ShadowReport, api_key_view, scope_request_view};
 pub use openapi::document;
 pub use remote::Remote;
 pub use secret::{read_secret, secret_path, write_secret};

@@ -1,8 +1,10 @@
 //! What the administration speaks: the JSON of the admin API, which the command line prints with `--json`.
 
 mod api_keys;
+mod explain;
 mod people;
 mod policy;
+mod shadow;
 
 use std::collections::BTreeMap;
 
@@ -13,10 +15,12 @@ pub use api_keys::{
     ApiKeyStateView, ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, ScopeVerdict,
     UninstalledApp, api_key_view, scope_request_view,
 };
+pub use explain::{ExplainQuery, ExplanationView, LackView, RecordedView, StepView};
 pub use people::{
     CreatedInvitation, EndedSessions, GrantChange, InvitationView, NewInvitation, ScopeQuery, ScopeView, SessionView,
 };
 pub use policy::{ClientPolicyChange, ClientPolicyView, NewClientsChange, OrgPolicyView, RevokedGrants, VerdictName};
+pub use shadow::{ShadowEntry, ShadowQuery, ShadowReport};
 
 use crate::store::{
     ClientAuth, ClientOrigin, ClientState, GrantType, KeyState, OrgState, RevokeReason, Stage, UserKind, UserState,
@@ -535,7 +539,7 @@ pub struct AuditQuery {
     /// Route id or event name; a trailing `*` matches any rest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<String>,
-    /// `allowed` or `denied`.
+    /// `allowed`, `denied` or `would_deny`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(inline)]
     pub decision: Option<DecisionName>,
@@ -564,6 +568,8 @@ pub enum DecisionName {
     Allowed,
     /// What was refused.
     Denied,
+    /// What an API in shadow mode let pass, and would have refused.
+    WouldDeny,
 }
 
 /// One record of the audit log.
@@ -583,7 +589,7 @@ pub struct AuditEntry {
     pub who: String,
     /// The method and path, the tool, or the event's name.
     pub what: String,
-    /// `allowed`, or the stable reason of the refusal.
+    /// `allowed`, or the stable reason of the refusal; behind `would_deny:` when it was not enforced.
     pub decision: String,
     /// HTTP status, and how it ended when that was early; `done` or `refused` for events.
     pub status: String,

@@ -17,10 +17,10 @@ use super::error::{AdminError, Problem, Refusal};
 use super::model::{ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, UninstalledApp};
 use super::model::{
     AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientView, CreatedClient,
-    CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, GrantChange, GrantView, InvitationView, KeyView, MemberRoles,
-    MemberView, NewClient, NewClientsChange, NewInvitation, NewOrg, NewPassword, NewSecret, NewUserRequest, OrgChange,
-    OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, ScopeQuery, ScopeView, SessionView, Switch, SwitchTo, UserSwitch,
-    UserSwitchTo, UserView, Within,
+    CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, ExplainQuery, ExplanationView, GrantChange, GrantView,
+    InvitationView, KeyView, MemberRoles, MemberView, NewClient, NewClientsChange, NewInvitation, NewOrg, NewPassword, NewSecret,
+    NewUserRequest, OrgChange, OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, ScopeQuery, ScopeView, SessionView,
+    ShadowQuery, ShadowReport, Switch, SwitchTo, UserSwitch, UserSwitchTo, UserView, Within,
 };
 use crate::apps::Manifest;
 use crate::review::Entry;
@@ -324,6 +324,12 @@ impl Administration for Remote {
 
     async fn search_audit(&self, query: AuditQuery) -> Result<AuditPageView, AdminError> {
         self.read(self.with_query(&["audit"], &query).timeout(ANSWER)).await
+    }
+    async fn shadow_report(&self, query: ShadowQuery) -> Result<ShadowReport, AdminError> {
+        self.read(self.with_query(&["audit", "shadow"], &query).timeout(ANSWER)).await
+    }
+    async fn explain(&self, query: ExplainQuery) -> Result<ExplanationView, AdminError> {
+        self.read(self.with_query(&["explain"], &query).timeout(ANSWER)).await
     }
     async fn tail_audit(&self, query: AuditQuery) -> Result<BoxStream<'static, Result<AuditEntry, AdminError>>, AdminError> {
         let response = self.answer(self.with_query(&["audit", "tail"], &query)).await?;

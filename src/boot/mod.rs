@@ -187,7 +187,10 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
     let stop_shipping = CancellationToken::new();
     let shipper = Shipper::new(journal.clone(), backlog, Arc::clone(&node.store));
     let shipping = tokio::spawn(shipper.run(stop_shipping.clone()));
-    let ready = Arc::new(Ready::new(Arc::clone(&node), journal.clone(), Arc::clone(&metrics)));
+    let parts = (Arc::clone(&node), prepared, Arc::clone(&metrics));
+    let reloader = Arc::new(reload::Reloader::new(config_path, environment, parts));
+    let configuration = Arc::clone(&reloader.status);
+    let ready = Arc::new(Ready::new(Arc::clone(&node), journal.clone(), Arc::clone(&metrics), configuration));
     let admin_state = admin::AdminState {
         node: Arc::clone(&node),
         metrics: Arc::clone(&metrics),
@@ -202,12 +205,12 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
         tokio::spawn(tasks::keep_house(Arc::clone(&node), stop.clone())),
         tokio::spawn(tasks::probe(Arc::clone(&node), stop.clone())),
         tokio::spawn(hooks::run(Arc::clone(&node), stop.clone())),
+        tokio::spawn(reload::watch(Arc::clone(&reloader), stop.clone())),
     ];
     node.settle().await?;
     let admin = serve_admin(admin_socket, admin::router(admin_state), stop.clone(), &mut running)?;
     let listener = Listener::start(public, front, limits).map_err(|source| BootError::Listen { address, source })?;
     tracing::info!(public = %listener.address, %admin, data = %data_dir.display(), "the gateway is up");
-    let reloader = Arc::new(reload::Reloader::new(config_path, environment, Arc::clone(&node), prepared, Arc::clone(&metrics)));
     Ok(Running {
         public: listener.address,
         admin,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::reload::Status;
 use crate::admin::Readiness;
 use crate::audit::Journal;
 use crate::node::Node;
@@ -14,11 +15,12 @@ pub struct Ready {
     journal: Journal,
     metrics: Arc<Metrics>,
     draining: AtomicBool,
+    configuration: Arc<Status>,
 }
 
 impl Ready {
-    pub(super) fn new(node: Arc<Node>, journal: Journal, metrics: Arc<Metrics>) -> Self {
-        Self { node, journal, metrics, draining: AtomicBool::new(false) }
+    pub(super) fn new(node: Arc<Node>, journal: Journal, metrics: Arc<Metrics>, configuration: Arc<Status>) -> Self {
+        Self { node, journal, metrics, draining: AtomicBool::new(false), configuration }
     }
 
     pub(super) fn drain(&self) {
@@ -47,5 +49,10 @@ impl Readiness for Ready {
         unless(!self.journal.is_failing(), "journal_failing");
         unless(!self.draining.load(Ordering::Acquire), "draining");
         if reasons.is_empty() { Ok(()) } else { Err(reasons) }
+    }
+
+    // A refused file is no reason to send requests elsewhere: what is in force was proved.
+    fn detail(&self) -> serde_json::Value {
+        serde_json::json!({ "configuration": self.configuration.view() })
     }
 }

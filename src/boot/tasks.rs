@@ -47,8 +47,9 @@ pub(super) async fn sweep(node: Arc<Node>, streams: Arc<OpenStreams>, metrics: A
             () = tokio::time::sleep(SWEEP) => {}
         }
         let (config, now) = (node.config.load_full(), node.now());
-        let doubtful =
-            streams.select(|permit| permit.principal().is_some_and(|p| p.is_expired(now) || !p.is_current(&config, now)));
+        let doubtful = streams.select(|permit| {
+            permit.is_enforced() && permit.principal().is_some_and(|p| p.is_expired(now) || !p.is_current(&config, now))
+        });
         for stream in doubtful {
             if !still_allowed(&node, &stream).await {
                 stream.cut.cut();
@@ -62,7 +63,7 @@ async fn still_allowed(node: &Node, stream: &OpenStream) -> bool {
     let Some(principal) = stream.permit.principal() else { return true };
     let config = node.config.load_full();
     match node.verifier.again(principal, &config, node.now()).await {
-        Ok(now) => stream.permit.holds_for(&now),
+        Ok(now) => stream.permit.holds_under(&config, &stream.config, &now),
         // Nobody knows: a stream that may have been revoked must not go on.
         Err(Rejected::Refused { .. } | Rejected::Fault(_)) => false,
     }

@@ -45,6 +45,8 @@ pub(super) enum Command {
     Key(super::grants::Keys),
     /// The audit log
     Audit(super::audit::Audit),
+    /// Why a request was decided as it was, or would be, step by step
+    Explain(super::explain::Explain),
     /// Sign in to a gateway, so that `token` has tokens for scripts
     Login(super::login::Login),
     /// Print an access token that works now: curl -H "Authorization: Bearer $(tollgate token)"

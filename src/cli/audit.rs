@@ -6,8 +6,8 @@ use futures::StreamExt;
 use super::args::Place;
 use super::connect::administer;
 use super::failure::CliError;
-use super::output::{plain, print, show, table};
-use crate::admin::{AuditEntry, AuditPageView, AuditQuery, DecisionName};
+use super::output::{or_dash, plain, print, show, table};
+use crate::admin::{AuditEntry, AuditPageView, AuditQuery, DecisionName, ShadowEntry, ShadowQuery, ShadowReport};
 use crate::types::{Clock as _, SystemClock};
 
 #[derive(Debug, Args)]
@@ -33,6 +33,21 @@ enum Action {
         /// Where the page before ended
         #[arg(long)]
         cursor: Option<String>,
+    },
+    /// Whom APIs in shadow mode would refuse, where and why
+    Shadow {
+        /// An organization: id or slug
+        #[arg(long)]
+        org: Option<String>,
+        /// At which API
+        #[arg(long)]
+        api: Option<String>,
+        /// Not before this instant: RFC 3339, or a span such as 15m, 24h or 7d ago
+        #[arg(long, value_name = "TIME", default_value = "24h")]
+        since: String,
+        /// Before this instant
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
     },
     /// Records as they arrive, until interrupted
     Tail {
@@ -119,6 +134,12 @@ pub(super) async fn run(args: Audit) -> Result<(), CliError> {
             let query = AuditQuery { until, limit: Some(limit), cursor, ..filter.query()? };
             administer(&place, |admin| async move { show(json, &admin.search_audit(query).await?, page) }).await
         }
+        Action::Shadow { org, api, since, until } => {
+            let since = Some(instant(&since)?);
+            let until = until.as_deref().map(instant).transpose()?;
+            let query = ShadowQuery { org, api, since, until };
+            administer(&place, |admin| async move { show(json, &admin.shadow_report(query).await?, shadowed) }).await
+        }
         Action::Tail { filter } => {
             let query = filter.query()?;
             administer(&place, |admin| async move {
@@ -147,6 +168,34 @@ fn page(page: &AuditPageView) -> String {
     let mut text = table(["TIME", "DECISION", "STATUS", "TOOK", "WHO", "WHAT"], page.records.iter().map(cells));
     if let Some(next) = &page.next {
         text.push_str(&format!("\nThere is more: --cursor {next}\n"));
+    }
+    text
+}
+
+fn shadowed(report: &ShadowReport) -> String {
+    if report.entries.is_empty() {
+        return "Nobody would be refused.\n".to_owned();
+    }
+    let who = |entry: &ShadowEntry| match (&entry.email, &entry.user, &entry.address) {
+        (Some(email), _, _) => email.clone(),
+        (None, Some(user), _) => user.to_string(),
+        (None, None, address) => or_dash(address.as_deref()),
+    };
+    let through = |entry: &ShadowEntry| {
+        let client = entry.client_name.clone().or_else(|| entry.client.as_ref().map(ToString::to_string));
+        or_dash(client.or_else(|| entry.user_agent.clone()))
+    };
+    let why = |entry: &ShadowEntry| match entry.missing.to_string() {
+        missing if missing.is_empty() => entry.reason.clone(),
+        missing => format!("{} {missing}", entry.reason),
+    };
+    let rows = report.entries.iter().map(|e| {
+        let route = format!("{} {}", e.api, e.route);
+        [e.count.to_string(), e.last.to_string(), who(e), through(e), route, why(e), e.request.to_string()]
+    });
+    let mut text = table(["COUNT", "LAST", "CALLER", "THROUGH", "ROUTE", "WOULD BE REFUSED FOR", "LAST REQUEST"], rows);
+    if report.truncated {
+        text.push_str("\nThere are more: narrow with --api, --org or --since.\n");
     }
     text
 }

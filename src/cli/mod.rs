@@ -9,6 +9,7 @@ mod args;
 mod audit;
 mod clients;
 mod connect;
+mod explain;
 mod failure;
 mod gateway;
 mod grants;
@@ -66,6 +67,7 @@ async fn run(command: Command) -> Result<(), CliError> {
         Command::Grant(args) => grants::run(args).await,
         Command::Key(args) => grants::keys(args).await,
         Command::Audit(args) => audit::run(args).await,
+        Command::Explain(args) => explain::run(args).await,
         Command::Login(args) => login::login(args).await,
         Command::Token(args) => login::token(args).await,
         Command::Logout(args) => login::logout(args).await,

@@ -5,6 +5,7 @@
 //! [`matrix`] shows people what a configuration permits.
 
 mod catalogue;
+mod change;
 pub mod docs;
 mod error;
 mod list;
@@ -25,6 +26,7 @@ mod written;
 mod tests;
 
 pub use catalogue::{Catalogue, Risk, ScopeEntry, Visibility};
+pub use change::restart_needed;
 pub use error::{ConfigError, ConfigErrors, Warning};
 pub use list::List;
 pub use matrix::Matrix;
@@ -33,6 +35,6 @@ pub use model::{
     OAuthPolicy, Rate, RoleSelectors, Roles, Route, RouteMeta, Site, Target, Tell, Tenancy, Upstream, UpstreamTimeouts,
 };
 pub use quickstart::{Quickstart, ToolRule};
-pub use raw::{Enforce, HookEvent, Per};
+pub use raw::{Enforce, Enforcement, HookEvent, Per};
 pub use secrets::{Environment, ProcessEnvironment};
 pub use written::{ByteSize, Kind, Origin, Written};

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use secrecy::{SecretSlice, SecretString};
 use url::Url;
 
-use super::{Catalogue, Enforce, HookEvent, Per};
+use super::{Catalogue, Enforce, Enforcement, HookEvent, Per};
 use crate::mcp::ServerPolicy;
 use crate::routing::{Lookup, MountTable, RouteTable};
 use crate::types::{ApiName, Issuer, ResourceId, RoleName, RouteId, ScopeBits, ScopeSet, Selectors, Slug};
@@ -221,6 +221,8 @@ pub struct Api {
     pub kind: ApiKind,
     /// Who answers.
     pub target: Target,
+    /// Whether what is not allowed is refused.
+    pub enforcement: Enforcement,
     /// Its routes.
     pub routes: RouteTable<Arc<Route>>,
     /// Every route with its pattern and methods, for people.

@@ -20,7 +20,7 @@ use super::raw::{
 };
 use super::secrets::Environment;
 use super::written::{Kind, Written};
-use super::{Config, Endpoint, Risk, Visibility, pack};
+use super::{Config, Endpoint, Enforcement, Risk, Visibility, pack};
 use crate::types::{ApiName, Entropy, Issuer, RouteId, ScopeToken};
 
 /// The answers of the command line.
@@ -182,6 +182,7 @@ fn bare_api(name: ApiName, mount: String) -> RawApi {
         mount,
         kind: RawKind::Http,
         pack: None,
+        enforce: Enforcement::On,
         aliases: List::default(),
         host: None,
         tenant: None,

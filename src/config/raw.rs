@@ -339,6 +339,9 @@ pub struct RawApi {
     pub pack: Option<String>,
     /// The name of its upstream.
     pub upstream: Written<ApiName>,
+    /// Whether what is not allowed is refused.
+    #[serde(default)]
+    pub enforce: Enforcement,
     /// Other resource identifiers for the same API, URNs for example.
     #[serde(default)]
     pub aliases: List<Written<ResourceId>>,
@@ -380,6 +383,18 @@ pub struct RawApi {
     /// The longest that an access token lives that is good here, at most `60m`: one for this API, and one that names no API. Without
     /// it, what `oauth` and the client say.
     pub token_ttl: Option<Written<Duration>>,
+}
+
+/// Whether what is not allowed is refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Enforcement {
+    /// It is refused.
+    #[default]
+    On,
+    /// It is let pass and put on record with the reason, so that nobody is cut off before it is known who would be. Requests that
+    /// could be read in two ways are refused all the same, and so is what can't be put on record.
+    Shadow,
 }
 
 /// What an API speaks.

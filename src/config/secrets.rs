@@ -16,6 +16,9 @@ use super::error::{ConfigError, KeyPath, Warning};
 pub trait Environment {
     /// The value of a variable; `None` when it is not set or not UTF-8.
     fn variable(&self, name: &str) -> Option<String>;
+
+    /// Told before a file that the configuration names is read, so that a change of it can be noticed later.
+    fn reading(&self, _path: &Path) {}
 }
 
 impl<F: Fn(&str) -> Option<String>> Environment for F {
@@ -92,7 +95,10 @@ pub(super) fn either(
             Err(ConfigError::new(at.key(name), format!("contradicts {file_key}"), format!("give {name} or {file_key}")))
         }
         (Some(text), None) => from_variable(env, text, &at.key(name)).map(Some),
-        (None, Some(path)) => from_file(path, &at.key(&file_key), warnings).map(Some),
+        (None, Some(path)) => {
+            env.reading(path);
+            from_file(path, &at.key(&file_key), warnings).map(Some)
+        }
         (None, None) => Ok(None),
     }
 }

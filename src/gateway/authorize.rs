@@ -6,8 +6,10 @@ use http::HeaderMap;
 
 use super::denial::{Denial, NamedBy};
 use super::hygiene::{CleanRequest, Credential};
-use crate::config::{Access, Api, Config, Route, Tell};
+use super::shadow::{Passage, Waived};
+use crate::config::{Access, Api, Config, Enforcement, Route, Tell};
 use crate::node::Node;
+use crate::record::CallerText;
 use crate::routing::{Captures, Lookup, MethodSet};
 use crate::store::Org;
 use crate::token::{Presented, Principal, Refusal, Rejected};
@@ -20,9 +22,71 @@ pub struct Permit {
     route: Arc<Route>,
     needed: ScopeBits,
     principal: Option<Arc<Principal>>,
+    waived: Option<Waived>,
 }
 
 impl Permit {
+    /// The permit of a request that would have been refused.
+    pub(super) fn waived(
+        api: &Arc<Api>,
+        route: Arc<Route>,
+        needed: ScopeBits,
+        principal: Option<Arc<Principal>>,
+        waived: Waived,
+    ) -> Self {
+        let mut permit = Self { api: Arc::clone(api), route, needed, principal, waived: None };
+        permit.waive(waived);
+        permit
+    }
+
+    /// Notes that the request would have been refused; the first reason stays. Who passes as it came loses what we know of it.
+    pub(super) fn waive(&mut self, waived: Waived) {
+        let mut caller = waived.caller.clone();
+        if waived.passage == Passage::AsItCame
+            && let Some(principal) = self.principal.take()
+        {
+            caller = Some(principal.caller.clone());
+        }
+        let passage = waived.passage;
+        let kept = self.waived.get_or_insert(waived);
+        kept.caller = kept.caller.take().or(caller);
+        if passage == Passage::AsItCame {
+            kept.passage = passage;
+        }
+    }
+
+    /// Why enforcement would have refused it.
+    #[must_use]
+    pub const fn would_deny(&self) -> Option<&Waived> {
+        self.waived.as_ref()
+    }
+
+    /// Whether nothing of ours is lent to the request.
+    #[must_use]
+    pub fn is_as_it_came(&self) -> bool {
+        self.waived.as_ref().is_some_and(|w| w.passage == Passage::AsItCame)
+    }
+
+    /// Whether what is not allowed is refused.
+    #[must_use]
+    pub fn is_enforced(&self) -> bool {
+        self.api.enforcement == Enforcement::On
+    }
+
+    /// The route, when one matched.
+    #[must_use]
+    pub fn matched(&self) -> Option<&RouteId> {
+        let none = self.waived.as_ref().is_some_and(|w| !w.matched);
+        (!none).then_some(&self.route.id)
+    }
+
+    /// Who the record says calls; `None` when nobody is known.
+    #[must_use]
+    pub fn caller(&self) -> Option<&CallerText> {
+        let known = self.principal.as_ref().map(|p| &p.caller);
+        known.or_else(|| self.waived.as_ref().and_then(|w| w.caller.as_ref()))
+    }
+
     /// The API.
     #[must_use]
     pub const fn api(&self) -> &Arc<Api> {
@@ -70,6 +134,18 @@ impl Permit {
     pub fn holds_for(&self, principal: &Principal) -> bool {
         principal.effective.now.covers(&self.needed)
     }
+
+    /// The same under another configuration than the one that it was given `then`. Scopes are compared by name: positions hold
+    /// within one catalogue only, and a scope that is gone is held by nobody.
+    #[must_use]
+    pub fn holds_under(&self, now: &Config, then: &Config, principal: &Principal) -> bool {
+        if now.generation == then.generation {
+            return self.holds_for(principal);
+        }
+        let needed = then.catalogue.scopes(&self.needed);
+        needed.iter().all(|scope| now.catalogue.entry(scope).is_some())
+            && principal.effective.now.covers(&now.catalogue.bits(&needed))
+    }
 }
 
 /// A request that reached an API.
@@ -108,14 +184,34 @@ pub struct Refused {
 /// # Errors
 /// The refusal.
 pub async fn authorize(node: &Node, asked: &Asked<'_>) -> Result<Permit, Refused> {
+    authorize_as(asked, authenticate(node, asked)).await
+}
+
+/// The same for whoever `caller` finds; it is not asked where nobody has to be known.
+///
+/// # Errors
+/// The refusal.
+pub(super) async fn authorize_as(
+    asked: &Asked<'_>,
+    caller: impl Future<Output = Result<Arc<Principal>, Refused>>,
+) -> Result<Permit, Refused> {
     let lookup = asked.api.routes.lookup(asked.path, asked.request.method());
     if let Lookup::Found { route, .. } = &lookup
         && route.access == Access::Public
     {
         slash(asked, route).map_err(|denial| refused(denial, Some(route), None))?;
-        return Ok(Permit { api: Arc::clone(asked.api), route: Arc::clone(route), needed: ScopeBits::NONE, principal: None });
+        return Ok(Permit {
+            api: Arc::clone(asked.api),
+            route: Arc::clone(route),
+            needed: ScopeBits::NONE,
+            principal: None,
+            waived: None,
+        });
     }
-    let principal = authenticate(node, asked).await?;
+    let principal = caller.await?;
+    if !principal.is_for(&asked.api.resource, &asked.api.aliases, asked.config.issuer.as_str()) {
+        return Err(refused(Denial::Audience, None, Some(&principal)));
+    }
     let takes_keys = matches!(&lookup, Lookup::Found { route, .. } if route.keys);
     if matches!(principal.presented, Presented::ApiKey(_)) && !takes_keys {
         return Err(refused(Denial::Token(Refusal::KeyNotAccepted), None, Some(&principal)));
@@ -126,7 +222,9 @@ pub async fn authorize(node: &Node, asked: &Asked<'_>) -> Result<Permit, Refused
         Lookup::NotFound => return Err(refused(Denial::NoRoute, None, Some(&principal))),
     };
     match decide(asked, route, &captures, &principal) {
-        Ok(needed) => Ok(Permit { api: Arc::clone(asked.api), route: Arc::clone(route), needed, principal: Some(principal) }),
+        Ok(needed) => {
+            Ok(Permit { api: Arc::clone(asked.api), route: Arc::clone(route), needed, principal: Some(principal), waived: None })
+        }
         Err(denial) => Err(refused(denial, Some(route), Some(&principal))),
     }
 }
@@ -157,20 +255,17 @@ async fn authenticate(node: &Node, asked: &Asked<'_>) -> Result<Arc<Principal>, 
         Some(key) => node.verifier.api_key(&key.hashed(), asked.config, asked.now).await,
         None => node.verifier.principal(token, asked.config, asked.now).await,
     };
-    let principal = match resolved {
-        Ok(principal) => principal,
-        Err(Rejected::Refused { refusal, claims }) => {
-            return Err(Refused { denial: Denial::Token(refusal), route: None, principal: None, claims });
-        }
-        Err(Rejected::Fault(error)) => {
+    resolved.map_err(unresolved)
+}
+
+/// Why nobody is known.
+pub(super) fn unresolved(rejected: Rejected) -> Refused {
+    match rejected {
+        Rejected::Refused { refusal, claims } => Refused { denial: Denial::Token(refusal), route: None, principal: None, claims },
+        Rejected::Fault(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "a token can't be resolved");
-            return Err(refused(Denial::Store, None, None));
+            refused(Denial::Store, None, None)
         }
-    };
-    if principal.is_for(&asked.api.resource, &asked.api.aliases, asked.config.issuer.as_str()) {
-        Ok(principal)
-    } else {
-        Err(refused(Denial::Audience, None, Some(&principal)))
     }
 }
 

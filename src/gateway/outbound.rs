@@ -8,7 +8,9 @@ use secrecy::ExposeSecret as _;
 
 use super::authorize::{Permit, filled};
 use super::hygiene::{CREDENTIAL_HEADERS, CleanRequest};
+use super::shadow;
 use crate::config::{ApiKind, Endpoint, Target, Tell};
+use crate::types::Issuer;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -27,6 +29,8 @@ pub struct Facts<'a> {
     pub client: Option<std::net::IpAddr>,
     /// `http` or `https`, as the caller sees us.
     pub scheme: &'static str,
+    /// Whose tokens must not travel on.
+    pub issuer: &'a Issuer,
 }
 
 /// The target that the upstream receives: its own base path, what tells it the tenant, and the authorized path and query byte for
@@ -60,6 +64,12 @@ pub fn target(permit: &Permit, request: &CleanRequest, endpoint: &Endpoint) -> S
 pub fn prepare(head: &mut RequestHeader, permit: &Permit, request: &CleanRequest, facts: &Facts<'_>) -> Result<()> {
     let came = std::mem::replace(head, RequestHeader::from(http::Request::new(()).into_parts().0));
     let mut parts = http::request::Parts::from(came);
+    if permit.is_as_it_came() {
+        shadow::strip(&mut parts.headers, permit.api(), request, facts.issuer);
+        describe(&mut parts.headers, request, facts)?;
+        *head = RequestHeader::from(parts);
+        return head.set_raw_path(target(permit, request, facts.endpoint).as_bytes());
+    }
     for name in CREDENTIAL_HEADERS.iter().chain(request.remove()).chain(&permit.api().identity_headers) {
         parts.headers.remove(name);
     }

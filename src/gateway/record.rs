@@ -3,7 +3,7 @@
 use super::authorize::Permit;
 use super::denial::Denial;
 use crate::config::{Api, Config};
-use crate::record::{Actor, AuditRecord, Call, Decision, Event, McpCall, Measured, Opening, Origin, Outcome};
+use crate::record::{Actor, AuditRecord, Call, Decision, Event, McpCall, Measured, Opening, Origin, Outcome, WouldDeny};
 use crate::token::{Claims, Principal};
 use crate::types::{ApiName, RecordId, RouteId, ScopeBits, ScopeSet, Timestamp};
 
@@ -30,7 +30,12 @@ pub struct Basis<'a> {
 
 /// What the journal writes of a request that is about to be forwarded. `needed` are the scopes of the permit.
 #[must_use]
-pub fn opening<'a>(basis: &'a Basis<'a>, permit: &'a Permit, needed: &'a ScopeSet) -> Opening<'a> {
+pub fn opening<'a>(
+    basis: &'a Basis<'a>,
+    permit: &'a Permit,
+    needed: &'a ScopeSet,
+    would_deny: Option<&'a WouldDeny>,
+) -> Opening<'a> {
     Opening {
         id: &basis.id,
         time: basis.time,
@@ -40,12 +45,13 @@ pub fn opening<'a>(basis: &'a Basis<'a>, permit: &'a Permit, needed: &'a ScopeSe
         user_agent: basis.origin.user_agent.as_deref(),
         trace: basis.origin.trace.as_deref(),
         api: &permit.api().name,
-        route: Some(permit.route()),
+        route: permit.matched(),
         method: basis.method,
         path: bounded(basis.path),
         mcp: basis.mcp.as_ref(),
         scopes_needed: needed,
-        caller: permit.principal().map(|p| &p.caller),
+        would_deny,
+        caller: permit.caller(),
     }
 }
 
@@ -130,6 +136,7 @@ fn call(
         scopes_held: scopes.held,
         resource: claims.as_ref().and_then(|c| c.aud.first().cloned()),
         decision,
+        would_deny: None,
         outcome,
     };
     AuditRecord {

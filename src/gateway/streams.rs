@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::authorize::Permit;
+use crate::config::Config;
 
 /// Ends a request from outside, whatever it is waiting for.
 #[derive(Debug, Default)]
@@ -61,6 +62,8 @@ struct Shard {
 pub struct OpenStream {
     /// What allowed it.
     pub permit: Arc<Permit>,
+    /// The configuration that it began with: the permit's scopes are positions in its catalogue.
+    pub config: Arc<Config>,
     /// How to end it.
     pub cut: Arc<CutSwitch>,
 }

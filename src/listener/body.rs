@@ -14,6 +14,7 @@ use crate::gateway::denial::Denial;
 use crate::gateway::hygiene::CleanRequest;
 use crate::gateway::message::{self, Inspected};
 use crate::gateway::narrow::{self, Narrowed};
+use crate::gateway::shadow;
 use crate::labels;
 use crate::mcp;
 
@@ -29,14 +30,38 @@ pub(super) async fn message(
     request: &CleanRequest,
     permit: &mut Permit,
 ) -> Result<(Option<Bytes>, Option<Inspected>), message::Refused> {
-    declared(session, permit)?;
+    let fits = declared(session, permit);
+    shadow::tolerate(permit, fits)?;
     let ApiKind::Mcp(policy) = &permit.api().kind else { return Ok((None, None)) };
+    // Enforcement never reads the message of somebody whom it does not know.
+    if permit.is_as_it_came() {
+        return Ok((None, None));
+    }
     let policy = Arc::clone(policy);
     let limits = mcp::Limits { bytes: config.listen.limits.max_mcp_body, ..mcp::Limits::default() };
     let reads = *request.method() == Method::POST;
-    let body = if reads { read(session, limits.bytes).await? } else { Bytes::new() };
-    let inspected = message::inspect(&policy, &session.req_header().headers, request.method(), &body, &limits, permit)?;
+    let body = if reads { read_whole(session, limits.bytes, permit).await? } else { Some(Bytes::new()) };
+    let Some(body) = body else { return Ok((None, None)) };
+    let inspected = message::inspect(&policy, &session.req_header().headers, request.method(), &body, &limits, permit);
+    let inspected = match inspected {
+        Ok(inspected) => Inspected { filtered: inspected.filtered && permit.is_enforced(), ..inspected },
+        Err(refused) if shadow::waives(permit.api(), &refused.denial) => {
+            shadow::note(permit, &refused.denial);
+            let message::Refused { id, call, target, .. } = refused;
+            Inspected { era: mcp::Era::Legacy, filtered: false, call, id, target }
+        }
+        Err(refused) => return Err(refused),
+    };
     Ok((reads.then_some(body), Some(inspected)))
+}
+
+/// Reads a whole body; `None` when it is declared too long and passes unread.
+async fn read_whole(session: &mut Session, max: usize, permit: &mut Permit) -> Result<Option<Bytes>, Denial> {
+    let declared = session.req_header().headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+    if declared.is_some_and(|n| n > max) {
+        return shadow::tolerate(permit, Err(Denial::BodyTooLarge));
+    }
+    read(session, max).await.map(Some)
 }
 
 /// Refuses a body that is declared longer than its route takes; one that is not declared is counted while it passes.
@@ -51,17 +76,31 @@ pub(super) async fn selectors(
     session: &mut Session,
     config: &Config,
     request: &mut CleanRequest,
-    permit: &Permit,
+    permit: &mut Permit,
 ) -> Result<(Option<Bytes>, Option<Narrowed>), Denial> {
-    let Some(labels) = narrow::labels(permit)? else { return Ok((None, None)) };
+    if permit.is_as_it_came() {
+        return Ok((None, None));
+    }
+    let labels = narrow::labels(permit);
+    let Some(labels) = shadow::tolerate(permit, labels)?.flatten() else { return Ok((None, None)) };
     let empty = session.as_mut().is_body_empty();
     if !empty && *request.method() != Method::POST {
-        return Err(Denial::Selector(labels::Refused::NotAForm));
+        let refused = shadow::tolerate(permit, Err(Denial::Selector(labels::Refused::NotAForm)))?;
+        return Ok(refused.unwrap_or((None, None)));
     }
-    let body = if empty { Bytes::new() } else { read(session, config.listen.limits.max_mcp_body).await? };
+    let max = config.listen.limits.max_mcp_body;
+    let body = if empty { Some(Bytes::new()) } else { read_whole(session, max, permit).await? };
+    let Some(body) = body else {
+        // What can't be read can't be narrowed either.
+        shadow::note(permit, &Denial::Selector(labels::Refused::NotAForm));
+        return Ok((None, None));
+    };
     let body = (!body.is_empty()).then_some(body);
-    let (body, narrowed) = narrow::narrow(permit, &labels, request, &session.req_header().headers, body.as_deref())?;
-    Ok((body.map(Bytes::from), Some(narrowed)))
+    let narrowed = narrow::narrow(permit, &labels, request, &session.req_header().headers, body.as_deref());
+    match shadow::tolerate(permit, narrowed)? {
+        Some((body, narrowed)) => Ok((body.map(Bytes::from), Some(narrowed))),
+        None => Ok((body, None)),
+    }
 }
 
 /// Reads a whole body in a way that lets pingora replay its end: only what is left once at most [`REPLAYED`] bytes are missing is

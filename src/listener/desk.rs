@@ -21,6 +21,7 @@ use crate::gateway::prepared::Prepared;
 use crate::gateway::record::{self, Basis, Known};
 use crate::gateway::respond::{self, Answer, Scene};
 use crate::mcp;
+use crate::node::Snapshot;
 use crate::record::{Actor, ControlEvent, McpCall, Measured, Operation};
 use crate::token::{Claims, Principal};
 use crate::types::RouteId;
@@ -169,7 +170,8 @@ impl Desk<'_> {
         extensions.insert(self.peer());
         let handover =
             Handover { extensions, body: None, max_body: self.prepared.config.listen.limits.max_local_body, list: None };
-        let served = bridge::serve(session, &self.front.local, handover, &self.seen.request).await?;
+        let serve = bridge::serve(session, &self.front.local, handover, &self.seen.request);
+        let served = Snapshot::hold(Arc::clone(&self.prepared.config), serve).await?;
         if served == Served::Panicked {
             self.count_panic();
             self.note_panic().await;
@@ -209,7 +211,8 @@ impl Desk<'_> {
             Target::OwnMcp | Target::Upstream(_) => (&self.front.own_mcp, limits.max_mcp_body),
         };
         let handover = Handover { extensions, body: forwarding.held.take(), max_body, list };
-        let served = bridge::serve(session, router, handover, &self.seen.request).await?;
+        let serve = bridge::serve(session, router, handover, &self.seen.request);
+        let served = Snapshot::hold(Arc::clone(&self.prepared.config), serve).await?;
         if served == Served::Panicked {
             self.count_panic();
         }

@@ -25,10 +25,11 @@ use crate::gateway::narrow::Narrowed;
 use crate::gateway::prepared::Prepared;
 use crate::gateway::rates::{Asking, Running};
 use crate::gateway::record;
+use crate::gateway::shadow;
 use crate::gateway::streams::OpenStream;
 use crate::node::Node;
 use crate::record::BrokenBy;
-use crate::telemetry::TraceContext;
+use crate::telemetry::{RouteMetrics, TraceContext};
 use crate::token::Rejected;
 use crate::types::RequestId;
 
@@ -177,15 +178,28 @@ async fn decide(desk: &Desk<'_>, head: &RequestHeader, wire: &Wire<'_>) -> Decid
     let about = |origin| About { path: Some(request.path().to_owned()), api: Some(Arc::clone(api)), origin, ..About::default() };
     let origin = match origin(&asked) {
         Ok(origin) => origin,
-        Err(denial) => return refused(denial, about(None)),
+        Err(denial) => match shadow::waive(&asked, shadow::bare(denial)) {
+            Ok(permit) => return admitted(api, permit, None, request),
+            Err(kept) => return refused(kept.denial, about(None)),
+        },
     };
     if *request.method() == Method::OPTIONS && head.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
-        return Decided::Preflight(origin);
+        // Without a gate the upstream answers pages of origins that we know nothing of.
+        let theirs = origin.is_none().then(|| shadow::waive(&asked, shadow::bare(Denial::Origin)).ok()).flatten();
+        return theirs.map_or(Decided::Preflight(origin), |permit| admitted(api, permit, None, request));
     }
-    match authorize::authorize(&desk.front.node, &asked).await {
-        Ok(permit) => Decided::Admitted(Box::new(Admitted { api: Arc::clone(api), permit, origin, request })),
-        Err(Refused { denial, route, principal, claims }) => refused(denial, About { route, principal, claims, ..about(origin) }),
+    let decided = authorize::authorize(&desk.front.node, &asked).await;
+    match decided.or_else(|refused| shadow::waive(&asked, refused)) {
+        Ok(permit) => admitted(api, permit, origin, request),
+        Err(kept) => {
+            let Refused { denial, route, principal, claims } = *kept;
+            refused(denial, About { route, principal, claims, ..about(origin) })
+        }
     }
+}
+
+fn admitted(api: &Arc<Api>, permit: Permit, origin: Option<HeaderValue>, request: CleanRequest) -> Decided {
+    Decided::Admitted(Box::new(Admitted { api: Arc::clone(api), permit, origin, request }))
 }
 
 fn refused(denial: Denial, about: About) -> Decided {
@@ -235,7 +249,8 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
     let Admitted { api, request, permit, origin } = admitted;
     let permit = Arc::new(permit);
     let cut = ctx.cut.clone().unwrap_or_default();
-    let registered = desk.front.streams.register(OpenStream { permit: Arc::clone(&permit), cut });
+    let config = Arc::clone(&desk.prepared.config);
+    let registered = desk.front.streams.register(OpenStream { permit: Arc::clone(&permit), config, cut });
     // A change between the decision and the registration was told to nobody.
     if let Err(denial) = still_allowed(desk, &permit).await {
         let about = about(&api, &request, &permit, origin);
@@ -244,7 +259,8 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
     let mcp = inspected.as_ref().and_then(|m| m.call.clone());
     let needed = desk.prepared.config.catalogue.scopes(permit.needed());
     let basis = desk.basis(request.method().as_str(), request.path(), mcp);
-    let open = match desk.front.journal.open_call(&record::opening(&basis, &permit, &needed)).await {
+    let would_deny = permit.would_deny().map(|w| w.recorded(&desk.prepared.config));
+    let open = match desk.front.journal.open_call(&record::opening(&basis, &permit, &needed, would_deny.as_ref())).await {
         Ok(open) => open,
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "the journal refused a record");
@@ -254,7 +270,7 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
     };
     let mut forwarding = Box::new(Forwarding {
         seen: desk.seen.clone(),
-        metrics: desk.front.metrics.route(&api.name, permit.route()),
+        metrics: counted(desk, &permit),
         permit,
         request,
         message: inspected,
@@ -310,17 +326,28 @@ async fn bound(
         now: desk.seen.at,
     };
     let Admitted { request, permit, .. } = admitted;
-    desk.front.rates.admit(permit, &asking)?;
-    let running = desk.front.rates.enter(permit)?;
+    let in_time = desk.front.rates.admit(permit, &asking);
+    shadow::tolerate(permit, in_time)?;
+    let running = desk.front.rates.enter(permit);
+    let running = shadow::tolerate(permit, running)?.flatten();
     let (form, narrowed) = body::selectors(session, &desk.prepared.config, request, permit).await?;
     Ok(Bounded { running, form, narrowed })
+}
+
+/// The counters of a request that is forwarded.
+fn counted(desk: &Desk<'_>, permit: &Permit) -> Arc<RouteMetrics> {
+    let (metrics, api) = (&desk.front.metrics, &permit.api().name);
+    match permit.would_deny() {
+        None => metrics.route(api, permit.route()),
+        Some(waived) => metrics.waived(api.as_str(), permit.matched().map_or("none", |r| r.as_str()), waived.reason),
+    }
 }
 
 /// Asks again when something behind the permit has changed since it was given.
 async fn still_allowed(desk: &Desk<'_>, permit: &Permit) -> std::result::Result<(), Denial> {
     let (node, config) = (&desk.front.node, &desk.prepared.config);
     match permit.principal() {
-        Some(principal) if !principal.is_current(config, node.now()) => {
+        Some(principal) if permit.is_enforced() && !principal.is_current(config, node.now()) => {
             match node.verifier.again(principal, config, node.now()).await {
                 Ok(now) if permit.holds_for(&now) => Ok(()),
                 Ok(now) => Err(Denial::lacking(&now, permit.needed())),

@@ -26,6 +26,7 @@ use crate::gateway::outbound::{self, Facts};
 use crate::gateway::prepared::Prepared;
 use crate::gateway::rates::Rates;
 use crate::gateway::respond::{self, Scene};
+use crate::gateway::shadow;
 use crate::gateway::streams::OpenStreams;
 use crate::gateway::upstream::Upstreams;
 use crate::mcp::{Framing, ListFilter};
@@ -112,7 +113,7 @@ impl ProxyHttp for Front {
         let mut peer = self.upstreams.peer(&upstream, endpoint).await.map_err(no_peer)?;
         let accepts_events =
             session.req_header().headers.get("accept").is_some_and(|a| a.as_bytes().starts_with(b"text/event-stream"));
-        if accepts_events || forwarding.message.is_some() {
+        if accepts_events || matches!(forwarding.permit.api().kind, ApiKind::Mcp(_)) {
             peer.options.read_timeout = Some(upstream.timeouts.stream_idle);
         }
         forwarding.endpoint = Some((upstream, turn));
@@ -120,7 +121,8 @@ impl ProxyHttp for Front {
     }
 
     async fn upstream_request_filter(&self, _session: &mut Session, head: &mut RequestHeader, ctx: &mut Ctx) -> Result<()> {
-        let https = ctx.prepared.config.issuer.is_https();
+        let prepared = Arc::clone(&ctx.prepared);
+        let issuer = &prepared.config.issuer;
         let Some(forwarding) = ctx.forwarding() else { return Err(Error::new(ErrorType::InternalError)) };
         let endpoint = forwarding.endpoint.as_ref().and_then(|(u, turn)| u.endpoints.get(*turn));
         let Some(endpoint) = endpoint else { return Err(Error::new(ErrorType::InternalError)) };
@@ -129,7 +131,8 @@ impl ProxyHttp for Front {
             request_id: forwarding.seen.request.as_str(),
             traceparent: &forwarding.seen.trace.traceparent(),
             client: forwarding.seen.client.map(|c| c.ip()),
-            scheme: if https { "https" } else { "http" },
+            scheme: if issuer.is_https() { "https" } else { "http" },
+            issuer,
         };
         outbound::prepare(head, &forwarding.permit, &forwarding.request, &facts)?;
         match &forwarding.narrowed {
@@ -140,7 +143,7 @@ impl ProxyHttp for Front {
 
     async fn request_body_filter(&self, _: &mut Session, body: &mut Option<Bytes>, end: bool, ctx: &mut Ctx) -> Result<()> {
         if let Some(forwarding) = ctx.forwarding()
-            && let Some(max) = forwarding.permit.rule().max_body
+            && let Some(max) = forwarding.permit.rule().max_body.filter(|_| forwarding.permit.is_enforced())
         {
             forwarding.received += body.as_ref().map_or(0, |b| u64::try_from(b.len()).unwrap_or(u64::MAX));
             if forwarding.received > max {
@@ -162,7 +165,8 @@ impl ProxyHttp for Front {
         let (elapsed, http2) = (ctx.started.elapsed(), session.is_http2());
         let Some(forwarding) = ctx.forwarding() else { return Ok(()) };
         forwarding.first_byte.get_or_insert(elapsed);
-        if head.status == http::StatusCode::UNAUTHORIZED {
+        let as_it_came = forwarding.permit.is_as_it_came();
+        if head.status == http::StatusCode::UNAUTHORIZED && !as_it_came {
             // The upstream refuses our credentials, not the client's: sending its challenge on would start a login for nothing.
             forwarding.fault = Some(UpstreamFault::Credentials);
             tracing::error!(request = %forwarding.seen.request, api = %forwarding.permit.api().name, "an upstream refuses our credentials");
@@ -170,7 +174,11 @@ impl ProxyHttp for Front {
         }
         forwarding.status = head.status.as_u16();
         // Cookies of an upstream would be set for our own origin.
+        let cookies = if as_it_came { shadow::admitted_cookies(&head.headers) } else { Vec::new() };
         head.remove_header(&SET_COOKIE);
+        for cookie in cookies {
+            head.append_header(SET_COOKIE, cookie)?;
+        }
         head.insert_header(respond::REQUEST_ID, forwarding.seen.request.as_str())?;
         if let Some(origin) = &forwarding.origin {
             let mut headers = http::HeaderMap::new();

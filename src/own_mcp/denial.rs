@@ -8,6 +8,7 @@ use super::answer::{Answer, Fault, arguments};
 use super::search::{Item, item, line};
 use super::server::Asking;
 use crate::account::log::{Names, audit_read, denial, explain};
+use crate::gateway::explain as decision;
 use crate::record::AuditRecord;
 use crate::store::AuditFilter;
 use crate::types::RequestId;
@@ -41,6 +42,36 @@ struct Denial {
     missing_scopes: Vec<String>,
     /// What would let the next one through, as things are now.
     what_to_do: String,
+    /// The same request decided now, part by part, by a token of everything that its grant has; it ends with the part that refuses.
+    decided_now: Vec<Step>,
+    /// Scopes that are missing now, who takes each of them away, and how to mend it.
+    missing_now: Vec<Lack>,
+}
+
+impl Denial {
+    fn as_things_are(&self) -> String {
+        let mark = |passed: bool| if passed { "passes" } else { "refuses" };
+        let steps = self.decided_now.iter().map(|s| format!("- {} {}: {}", s.stage, mark(s.passed), s.says));
+        let lacks = self.missing_now.iter().map(|l| format!("- {} ({}): {}", l.scope, l.factor, l.mend));
+        let lines: Vec<_> = std::iter::once("\nAs things are now:".to_owned()).chain(steps).chain(lacks).collect();
+        lines.join("\n")
+    }
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Step {
+    /// `hygiene`, `mount`, `authenticate`, `audience`, `route`, `bind`, `authorize` or `message`.
+    stage: &'static str,
+    passed: bool,
+    says: String,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Lack {
+    scope: String,
+    /// `token`, `grant`, `client`, `policy` or `user`.
+    factor: &'static str,
+    mend: String,
 }
 
 pub(super) fn tool() -> Tool {
@@ -76,7 +107,7 @@ pub(super) async fn answer(asking: &Asking<'_>, given: Option<JsonObject>) -> Re
     let told = out.denials.iter().map(|d| {
         let missing =
             if d.missing_scopes.is_empty() { String::new() } else { format!("\nMissing: {}", d.missing_scopes.join(", ")) };
-        format!("{}\n{}{missing}\nWhat to do: {}", line(&d.record), d.why, d.what_to_do)
+        format!("{}\n{}{missing}\nWhat to do: {}{}", line(&d.record), d.why, d.what_to_do, d.as_things_are())
     });
     let text = told.collect::<Vec<_>>().join("\n\n");
     let text = if text.is_empty() { "That request was not refused: the gate let it through.".to_owned() } else { text };
@@ -90,12 +121,17 @@ async fn one(asking: &Asking<'_>, record: &AuditRecord, names: &Names) -> Result
         None => None,
     };
     let explained = explain(asking.config, record, facts.as_ref(), asking.node.now());
+    let now = decision::again(asking.node, asking.config, record).await?.unwrap_or_default();
+    let step = |s: decision::Step| Step { stage: s.stage.name(), passed: s.passed, says: s.says };
+    let lack = |l: decision::Lack| Lack { scope: l.scope.to_string(), factor: l.factor.name(), mend: l.mend };
     Ok(explained.map(|explained| Denial {
         record: item(record, names),
         reason: reason.to_owned(),
         why: explained.why,
         missing_scopes: missing.iter().map(ToString::to_string).collect(),
         what_to_do: explained.advice,
+        decided_now: now.steps.into_iter().map(step).collect(),
+        missing_now: now.lacks.into_iter().map(lack).collect(),
     }))
 }
 

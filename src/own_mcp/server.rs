@@ -34,7 +34,7 @@ pub(super) struct OwnMcp {
 pub(super) struct Asking<'a> {
     pub(super) node: &'a Node,
     pub(super) flush: &'a dyn AuditFlush,
-    pub(super) config: &'a Config,
+    pub(super) config: &'a Arc<Config>,
     pub(super) principal: &'a Principal,
 }
 

@@ -190,6 +190,8 @@ operations! {
     AccessReview = "access.review",
     /// A hook could not be told about a record: it was given up.
     HookGiveUp = "hook.give_up",
+    /// A node read its changed configuration: it is in force, or was refused.
+    ConfigReload = "config.reload",
     /// A request was served by a handler that then failed without an answer.
     RequestPanic = "request.panic",
 }

@@ -101,6 +101,9 @@ pub struct Call {
     pub resource: Option<ResourceId>,
     /// What the gate decided.
     pub decision: Decision,
+    /// Why it would have been refused, when its API is in shadow mode and let it pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub would_deny: Option<WouldDeny>,
     /// How it ended.
     pub outcome: Outcome,
 }
@@ -129,6 +132,15 @@ pub enum Decision {
         /// The scopes that were missing, when that was the reason.
         missing: ScopeSet,
     },
+}
+
+/// A refusal that was not enforced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WouldDeny {
+    /// The reason code.
+    pub reason: String,
+    /// The scopes that were missing, when that was the reason.
+    pub missing: ScopeSet,
 }
 
 impl Decision {
@@ -195,7 +207,7 @@ pub struct Cause {
     pub at: Timestamp,
 }
 
-/// `Allowed` or the reason code.
+/// `allowed` or the reason code.
 impl fmt::Display for Decision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

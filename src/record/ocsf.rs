@@ -147,7 +147,10 @@ fn source(origin: &Origin) -> Value {
 
 fn called(record: &AuditRecord, call: &Call) -> Map<String, Value> {
     let mut all = classified(Class::ApiActivity, &class::call_activity(call));
-    let verdict = verdict(call);
+    let mut verdict = verdict(call);
+    if call.would_deny.is_some() {
+        (verdict.severity, verdict.disposition) = (verdict.severity.max(2), LOGGED);
+    }
     verdict.put(&mut all);
     all.insert("api".into(), api(record, call));
     all.insert("dst_endpoint".into(), object!({ "svc_name": call.api.as_str() }));
@@ -193,6 +196,10 @@ fn oauth(all: &mut Map<String, Value>, call: &Call) {
     if let Decision::Denied { reason, missing } = &call.decision {
         unmap(all, "deny.reason", bounded(reason, 64));
         unmap(all, "deny.missing_scopes", scopes(missing));
+    }
+    if let Some(waived) = &call.would_deny {
+        unmap(all, "would_deny.reason", bounded(&waived.reason, 64));
+        unmap(all, "would_deny.missing_scopes", scopes(&waived.missing));
     }
 }
 
@@ -249,6 +256,8 @@ impl Verdict {
 const ALLOWED: (u8, &str) = (1, "Allowed");
 const BLOCKED: (u8, &str) = (2, "Blocked");
 const ACCESS_REVOKED: (u8, &str) = (24, "Access Revoked");
+/// What was not allowed, and was only noted.
+const LOGGED: (u8, &str) = (17, "Logged");
 const UNAUTHORIZED: (u8, &str) = (26, "Unauthorized");
 const ERROR: (u8, &str) = (27, "Error");
 

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{Actor, AuditRecord, Call, Decision, Event, McpCall, Origin, Outcome};
+use super::{Actor, AuditRecord, Call, Decision, Event, McpCall, Origin, Outcome, WouldDeny};
 use crate::types::{ApiName, NodeId, OrgId, RecordId, RequestId, ResourceId, RouteId, ScopeSet, Timestamp};
 
 /// What the records of all calls of one token have in common while nothing behind it changes.
@@ -70,6 +70,9 @@ pub struct Opening<'a> {
     pub mcp: Option<&'a McpCall>,
     /// What the route needs.
     pub scopes_needed: &'a ScopeSet,
+    /// Why enforcement would refuse it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub would_deny: Option<&'a WouldDeny>,
     /// Who calls; `None` on public routes.
     pub caller: Option<&'a CallerText>,
 }
@@ -93,6 +96,7 @@ impl<'a> Opening<'a> {
             path: &call.path,
             mcp: call.mcp.as_ref(),
             scopes_needed: &call.scopes_needed,
+            would_deny: call.would_deny.as_ref(),
             caller: Some(caller),
         })
     }
@@ -124,6 +128,8 @@ pub struct Opened<'a> {
     path: String,
     mcp: Option<McpCall>,
     scopes_needed: ScopeSet,
+    #[serde(default)]
+    would_deny: Option<WouldDeny>,
     #[serde(borrow)]
     caller: Option<&'a RawValue>,
 }
@@ -147,6 +153,7 @@ impl Opened<'_> {
             scopes_held,
             resource,
             decision: Decision::Allowed,
+            would_deny: self.would_deny,
             outcome: Outcome::Unknown,
         };
         let origin =
@@ -184,7 +191,7 @@ mod tests {
     #[test]
     fn what_was_opened_is_the_record() {
         let mut callers = Callers::default();
-        for mut record in [samples::call(), samples::unknown()] {
+        for mut record in [samples::call(), samples::unknown(), samples::waived()] {
             let Event::Call(call) = &mut record.event else { continue };
             (call.decision, call.outcome) = (Decision::Allowed, Outcome::Unknown);
             let caller = CallerText::of(&Caller::from(&record));

@@ -36,7 +36,7 @@ pub fn summary(record: &AuditRecord) -> Summary {
         Event::Call(call) => Summary {
             who,
             what: what(call),
-            decision: call.decision.to_string(),
+            decision: decision(call),
             status: status(&call.outcome),
             millis: ocsf::measured(&call.outcome).map(|m| m.micros / 1000),
         },
@@ -51,6 +51,11 @@ pub fn summary(record: &AuditRecord) -> Summary {
             millis: None,
         },
     }
+}
+
+/// `allowed`, the reason of the refusal, or the reason of the refusal that was not enforced.
+fn decision(call: &Call) -> String {
+    call.would_deny.as_ref().map_or_else(|| call.decision.to_string(), |waived| format!("would_deny:{}", waived.reason))
 }
 
 fn what(call: &Call) -> String {
@@ -165,7 +170,7 @@ fn event_columns(event: &Event) -> [String; 12] {
     let mcp = call.mcp.as_ref();
     let missing = match &call.decision {
         Decision::Denied { missing, .. } => missing.to_string(),
-        Decision::Allowed => String::new(),
+        Decision::Allowed => call.would_deny.as_ref().map(|waived| waived.missing.to_string()).unwrap_or_default(),
     };
     let outcome = match &call.outcome {
         Outcome::Completed(_) => "completed",
@@ -181,7 +186,7 @@ fn event_columns(event: &Event) -> [String; 12] {
         call.path.clone(),
         mcp.map(|m| m.method.clone()).unwrap_or_default(),
         mcp.and_then(|m| m.target.clone()).unwrap_or_default(),
-        call.decision.to_string(),
+        decision(call),
         missing,
         call.scopes_needed.to_string(),
         outcome.to_owned(),

@@ -46,6 +46,8 @@ pub enum DecisionFilter {
     Denied,
     /// What was let through and never seen to end.
     Unknown,
+    /// What an API in shadow mode let through, and would have refused.
+    WouldDeny,
 }
 
 /// Where a page of the log ends: the next one starts behind it.

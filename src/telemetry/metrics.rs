@@ -62,6 +62,8 @@ pub struct Metrics {
     pub upstream_up: IntGaugeVec,
     /// Configuration reloads by outcome.
     pub reloads: IntCounterVec,
+    /// 1 while the configuration's files are not what is in force, because they were refused.
+    pub config_stale: IntGauge,
     /// Attempts to tell hooks, by hook and outcome.
     pub hook_deliveries: IntCounterVec,
     /// What was dealt with in request heads and may point to an attack, by signal.
@@ -161,6 +163,7 @@ impl Default for Metrics {
                 &["upstream"],
             )),
             reloads: b.counters("tollgate_config_reloads_total", "Configuration reloads by outcome", &["outcome"]),
+            config_stale: b.gauge("tollgate_config_stale", "Whether the configuration's files were refused and are not in force"),
             hook_deliveries: b.counters(
                 "tollgate_hook_deliveries_total",
                 "Attempts to tell hooks of security events, by outcome",
@@ -201,6 +204,17 @@ impl Metrics {
             routes
         });
         made
+    }
+
+    /// The metrics of requests to a route that shadow mode let pass, and that enforcement would have refused for `reason`.
+    #[must_use]
+    pub fn waived(&self, api: &str, route: &str, reason: &str) -> Arc<RouteMetrics> {
+        let class = |class: &str| self.requests.with_label_values(&[api, route, "would_deny", reason, class]);
+        Arc::new(RouteMetrics {
+            allowed: ["none", "1xx", "2xx", "3xx", "4xx", "5xx"].map(class),
+            gate: self.gate.with_label_values(&[api, route]),
+            upstream: self.upstream.with_label_values(&[api, route]),
+        })
     }
 
     /// A request was refused.

@@ -28,14 +28,47 @@ impl Effective {
     }
 }
 
+/// What everybody behind a token allows, each by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Factors {
+    /// What the token names.
+    pub token: ScopeBits,
+    /// What the user agreed to.
+    pub grant: ScopeBits,
+    /// What the client may ask for.
+    pub client: ScopeBits,
+    /// The most that the organization lets it hold; `None` where it says nothing.
+    pub policy: Option<ScopeBits>,
+    /// What the user holds in the organization.
+    pub user: ScopeBits,
+}
+
+impl Factors {
+    /// What everybody behind a token allows at `at`.
+    #[must_use]
+    pub fn of(config: &Config, facts: &GrantFacts, token: &ScopeSet, at: Timestamp) -> Self {
+        let catalogue = &config.catalogue;
+        Self {
+            token: catalogue.bits(token),
+            grant: catalogue.bits(&facts.grant.scopes),
+            client: may_ask(config, &facts.client, &facts.approvals, at),
+            policy: facts.policy.scopes.as_ref().map(|most| catalogue.bits(most)),
+            user: facts.roles.as_deref().map_or(ScopeBits::NONE, |roles| config.roles.permissions(roles)),
+        }
+    }
+
+    /// What all of them allow.
+    #[must_use]
+    pub fn effective(&self) -> Effective {
+        let client = self.policy.map_or(self.client, |most| self.client & most);
+        Effective { now: self.token & self.grant & client & self.user, user: self.user, client }
+    }
+}
+
 /// Intersects what a token names with what everybody behind it may do at `at`.
 #[must_use]
 pub fn effective(config: &Config, facts: &GrantFacts, token: &ScopeSet, at: Timestamp) -> Effective {
-    let catalogue = &config.catalogue;
-    let user = facts.roles.as_deref().map_or(ScopeBits::NONE, |roles| config.roles.permissions(roles));
-    let client = allowed(config, &facts.client, &facts.approvals, &facts.policy, at);
-    let now = catalogue.bits(token) & catalogue.bits(&facts.grant.scopes) & client & user;
-    Effective { now, user, client }
+    Factors::of(config, facts, token, at).effective()
 }
 
 /// The same for an API key. Asking anybody again gives it nothing more: what it may do was fixed when it was made.
@@ -45,16 +78,21 @@ pub fn effective_of_key(config: &Config, facts: &ApiKeyFacts, at: Timestamp) -> 
     Effective { now: config.catalogue.bits(&facts.key.scopes) & client, user: ScopeBits::NONE, client }
 }
 
-/// What a client may do in an organization at `at`. A private scope counts while the operator's approval does.
+/// What a client may do in an organization at `at`.
 fn allowed(config: &Config, client: &Client, approvals: &Approvals, policy: &ClientPolicy, at: Timestamp) -> ScopeBits {
+    let bits = may_ask(config, client, approvals, at);
+    policy.scopes.as_ref().map_or(bits, |most| bits & config.catalogue.bits(most))
+}
+
+/// What a client may ask for at `at`. A private scope counts while the operator's approval does.
+fn may_ask(config: &Config, client: &Client, approvals: &Approvals, at: Timestamp) -> ScopeBits {
     let catalogue = &config.catalogue;
     let public = catalogue.bits(&catalogue.public());
-    let bits = match (client.origin, &client.scopes) {
+    match (client.origin, &client.scopes) {
         (ClientOrigin::Administrator, Some(asked)) => catalogue.bits(asked) & (public | catalogue.bits(&approvals.live(at))),
         // What a client said of itself when it registered narrows nothing.
         (ClientOrigin::Administrator, None) | (ClientOrigin::Dynamic, _) => public,
-    };
-    policy.scopes.as_ref().map_or(bits, |most| bits & catalogue.bits(most))
+    }
 }
 
 /// Whether anything behind a grant has ended, in the order in which a person would ask.

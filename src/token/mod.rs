@@ -14,9 +14,9 @@ mod verify;
 mod view;
 
 pub use claims::Claims;
-pub use effective::{Effective, effective, effective_of_key, standing, standing_of_key};
+pub use effective::{Effective, Factors, effective, effective_of_key, standing, standing_of_key};
 pub use keys::{IssuedToken, KeyRing, NewAccessToken, TokenFault};
 pub use narrowing::{Narrowing, Unsayable, narrowing};
 pub use principal::{Presented, Principal};
-pub use verify::{Refusal, Rejected, Verifier};
+pub use verify::{Refusal, Rejected, Verifier, looks_ours};
 pub use view::{View, Watch};

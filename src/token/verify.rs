@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::Algorithm;
 
 use super::cache::{Digest, PrincipalCache};
@@ -14,6 +14,9 @@ use crate::config::Config;
 use crate::record::{Actor, Caller, CallerText};
 use crate::store::{ApiKey, SharedStore, StoreError, Subject};
 use crate::types::{HashedToken, Issuer, ResourceId, Timestamp};
+
+/// What every opaque secret of ours starts with.
+const OUR_PREFIX: &str = "tg_";
 
 /// Longest token that is looked at, bytes.
 const MAX_TOKEN: usize = 8 * 1024;
@@ -262,6 +265,14 @@ impl Verifier {
         self.resolve(before.claims.clone(), config, now, before.keys).await
     }
 
+    /// Who a token with these claims would speak for, had we issued it.
+    ///
+    /// # Errors
+    /// As [`Verifier::principal`].
+    pub async fn suppose(&self, claims: Claims, config: &Config, now: Timestamp) -> Result<Arc<Principal>, Rejected> {
+        self.resolve(claims, config, now, self.keys.generation()).await
+    }
+
     fn keep(
         &self,
         digest: Digest,
@@ -391,6 +402,27 @@ fn caller(claims: &Claims, client: &str, config: &Config, effective: &Effective)
         scopes_held: config.catalogue.scopes(&effective.now),
         resource: claims.aud.first().cloned(),
     })
+}
+
+/// Whether the value of an `Authorization` header says that it is ours, true or not: what a client got from this gateway must not
+/// reach anybody else, also when it is worth nothing any more.
+#[must_use]
+pub fn looks_ours(authorization: &str, issuer: &Issuer) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Said {
+        iss: String,
+    }
+    let says_so = |payload: &str| {
+        let json = URL_SAFE_NO_PAD.decode(payload).ok()?;
+        serde_json::from_slice::<Said>(&json).ok().map(|said| said.iss == issuer.as_str())
+    };
+    let (scheme, credential) = authorization.split_once(' ').unwrap_or(("", authorization));
+    if scheme.eq_ignore_ascii_case("basic") {
+        let pair = STANDARD.decode(credential.trim()).unwrap_or_default();
+        return pair.windows(OUR_PREFIX.len()).any(|w| w == OUR_PREFIX.as_bytes());
+    }
+    let payload = credential.split('.').nth(1);
+    credential.trim().starts_with(OUR_PREFIX) || payload.and_then(says_so).unwrap_or(false)
 }
 
 fn read_claims(payload: &str) -> Result<Claims, Refusal> {

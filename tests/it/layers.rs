@@ -31,6 +31,7 @@ const ALLOWED: [(&str, &[&str]); 29] = [
         &[
             "apps",
             "config",
+            "gateway",
             "node",
             "oauth",
             "password",
@@ -46,7 +47,7 @@ const ALLOWED: [(&str, &[&str]); 29] = [
     ),
     ("api", &["account", "admin", "apps", "config", "node", "record", "review", "roster", "store", "token", "types", "web"]),
     ("operator", &["admin", "config", "node", "pages", "record", "store", "types", "web"]),
-    ("own_mcp", &["account", "config", "node", "pages", "record", "store", "token", "types", "web"]),
+    ("own_mcp", &["account", "config", "gateway", "node", "pages", "record", "store", "token", "types", "web"]),
     (
         "listener",
         &["audit", "config", "gateway", "labels", "mcp", "node", "record", "store", "telemetry", "token", "types", "web"],

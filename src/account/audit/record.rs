@@ -172,6 +172,10 @@ fn authorization(call: &Call) -> FieldGroup {
         fields.push(field("Reason", "unmapped.deny.reason", code(Some(reason))));
         fields.push(field("Missing", "unmapped.deny.missing_scopes", scopes(missing)));
     }
+    if let Some(waived) = &call.would_deny {
+        fields.push(field("Would be refused because", "unmapped.would_deny.reason", code(Some(&waived.reason))));
+        fields.push(field("Would be missing", "unmapped.would_deny.missing_scopes", scopes(&waived.missing)));
+    }
     group("Authorization", fields)
 }
 

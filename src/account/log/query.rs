@@ -26,7 +26,7 @@ pub struct Query {
     pub api: String,
     /// MCP tool, prompt or resource.
     pub tool: String,
-    /// `allowed`, `denied` or `unknown`.
+    /// `allowed`, `denied`, `unknown` or `would_deny`.
     pub decision: String,
     /// Text that occurs in operation, path, tool, client name or reason.
     pub text: String,
@@ -46,7 +46,7 @@ pub enum Unreadable {
     #[error("The range ends before it starts.")]
     Range,
     /// There is no such decision.
-    #[error("A decision is allowed, denied or unknown.")]
+    #[error("A decision is allowed, denied, unknown or would_deny.")]
     Decision,
     /// An id is none.
     #[error("The {0} is not one that this gateway gives out.")]
@@ -113,6 +113,7 @@ impl Query {
                 "allowed" => Some(DecisionFilter::Allowed),
                 "denied" => Some(DecisionFilter::Denied),
                 "unknown" => Some(DecisionFilter::Unknown),
+                "would_deny" => Some(DecisionFilter::WouldDeny),
                 _ => return Err(Unreadable::Decision),
             },
             text: some(&self.text),

@@ -389,6 +389,7 @@ pub(crate) fn call(grant: &Grant, client: &Client, at: Timestamp, decision: Deci
             scopes_held: scopes("metrics:read"),
             resource: None,
             decision,
+            would_deny: None,
             outcome: Outcome::Completed(Measured { status: 200, bytes: 9, micros: 41_500 }),
         })),
     }

@@ -10,7 +10,7 @@ use futures::{Stream, StreamExt};
 
 use crate::admin::error::AdminError;
 use crate::admin::extract::{Operator, Params};
-use crate::admin::model::{AuditEntry, AuditPageView, AuditQuery};
+use crate::admin::model::{AuditEntry, AuditPageView, AuditQuery, ExplainQuery, ExplanationView, ShadowQuery, ShadowReport};
 use crate::admin::openapi::Refusals;
 use crate::admin::{AdminState, Administration};
 
@@ -28,6 +28,32 @@ pub(in crate::admin) async fn search_audit(
     Params(query): Params<AuditQuery>,
 ) -> Result<Json<AuditPageView>, AdminError> {
     Ok(Json(local.search_audit(query).await?))
+}
+
+/// Whom APIs in shadow mode would refuse: every caller, route and reason with how often. The search is recorded.
+#[utoipa::path(
+    get, path = "/admin/v1/audit/shadow", tag = "audit",
+    params(ShadowQuery),
+    responses((status = 200, description = "Done", body = ShadowReport), Refusals)
+)]
+pub(in crate::admin) async fn shadow_report(
+    Operator(local): Operator,
+    Params(query): Params<ShadowQuery>,
+) -> Result<Json<ShadowReport>, AdminError> {
+    Ok(Json(local.shadow_report(query).await?))
+}
+
+/// Why the gate decides as it does, step by step, by the code that decides.
+#[utoipa::path(
+    get, path = "/admin/v1/explain", tag = "audit",
+    params(ExplainQuery),
+    responses((status = 200, description = "Done", body = ExplanationView), Refusals)
+)]
+pub(in crate::admin) async fn explain(
+    Operator(local): Operator,
+    Params(query): Params<ExplainQuery>,
+) -> Result<Json<ExplanationView>, AdminError> {
+    Ok(Json(local.explain(query).await?))
 }
 
 /// Records as they arrive: server-sent events named `record`, whose data is one record each.

@@ -37,12 +37,12 @@ pub(super) async fn search(local: &Local, query: AuditQuery) -> Result<AuditPage
 }
 
 /// The operator reads what belongs to an organization: its log says so.
-async fn note(local: &Local, filter: &AuditFilter) -> Result<(), AdminError> {
+pub(super) async fn note(local: &Local, filter: &AuditFilter) -> Result<(), AdminError> {
     let event = ControlEvent::done(Operation::AuditQuery).with_comment("by the operator");
     Ok(local.node.store.note(filter.org.as_ref(), event, &local.cause()).await?)
 }
 
-async fn filter(local: &Local, query: &AuditQuery) -> Result<AuditFilter, AdminError> {
+pub(super) async fn filter(local: &Local, query: &AuditQuery) -> Result<AuditFilter, AdminError> {
     let mut filter = AuditFilter::default();
     if let Some(org) = &query.org {
         filter.org = Some(local.find_org(org).await?.id);
@@ -63,6 +63,7 @@ async fn filter(local: &Local, query: &AuditQuery) -> Result<AuditFilter, AdminE
     filter.decision = query.decision.map(|d| match d {
         DecisionName::Allowed => DecisionFilter::Allowed,
         DecisionName::Denied => DecisionFilter::Denied,
+        DecisionName::WouldDeny => DecisionFilter::WouldDeny,
     });
     Ok(filter)
 }

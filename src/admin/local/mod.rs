@@ -5,11 +5,13 @@ mod api_keys;
 mod apps;
 mod audit;
 mod clients;
+mod explain;
 mod grants;
 mod keys;
 mod members;
 mod people;
 mod policy;
+mod shadow;
 
 pub use apps::{MAX_SECRET_LIFE, change_view, condition_view, version_view, view as app_view};
 pub use audit::entry as audit_entry;
@@ -31,10 +33,10 @@ use super::error::AdminError;
 use super::model::{ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, UninstalledApp};
 use super::model::{
     AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientView, CreatedClient,
-    CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, GrantChange, GrantView, InvitationView, KeyView, MemberRoles,
-    MemberView, NewClient, NewClientsChange, NewInvitation, NewOrg, NewPassword, NewSecret, NewUserRequest, OrgChange,
-    OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, ScopeQuery, ScopeView, SessionView, Switch, UserSwitch, UserView,
-    Within,
+    CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, ExplainQuery, ExplanationView, GrantChange, GrantView,
+    InvitationView, KeyView, MemberRoles, MemberView, NewClient, NewClientsChange, NewInvitation, NewOrg, NewPassword, NewSecret,
+    NewUserRequest, OrgChange, OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, ScopeQuery, ScopeView, SessionView,
+    ShadowQuery, ShadowReport, Switch, UserSwitch, UserView, Within,
 };
 use crate::apps::Manifest;
 use crate::node::Node;
@@ -341,6 +343,12 @@ impl Administration for Local {
 
     async fn search_audit(&self, query: AuditQuery) -> Result<AuditPageView, AdminError> {
         audit::search(self, query).await
+    }
+    async fn shadow_report(&self, query: ShadowQuery) -> Result<ShadowReport, AdminError> {
+        shadow::report(self, query).await
+    }
+    async fn explain(&self, query: ExplainQuery) -> Result<ExplanationView, AdminError> {
+        explain::explain(self, query).await
     }
     async fn tail_audit(&self, query: AuditQuery) -> Result<BoxStream<'static, Result<AuditEntry, AdminError>>, AdminError> {
         audit::tail(self, query).await

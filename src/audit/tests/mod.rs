@@ -46,6 +46,7 @@ fn opening(n: u64) -> AuditRecord {
             scopes_held: ScopeSet::default(),
             resource: None,
             decision: Decision::Allowed,
+            would_deny: None,
             outcome: Outcome::Unknown,
         })),
     }

@@ -11,7 +11,7 @@ use crate::config::own_api;
 use crate::config::pack::{self, RawPack};
 use crate::config::raw::{RawApi, RawConfig, RawKind, RawTenant};
 use crate::config::read::top;
-use crate::config::{Api, ApiKind, Catalogue, Target, Tell, Tenancy, Upstream, Visibility};
+use crate::config::{Api, ApiKind, Catalogue, Enforcement, Target, Tell, Tenancy, Upstream, Visibility};
 use crate::routing::RouteTable;
 use crate::types::{ApiName, Issuer, ResourceId, ScopeBits, ScopeSet, ScopeToken};
 
@@ -91,6 +91,9 @@ struct Prover<'a> {
 impl Prover<'_> {
     fn api(&self, raw: &RawApi, at: &KeyPath, found: &mut Findings<'_>) -> Option<Proved> {
         let mount = mounts::mount(&raw.mount, &at.key("mount"), found);
+        if raw.enforce == Enforcement::Shadow {
+            found.warn(at.key("enforce"), "shadow lets pass what is not allowed; take it out once nobody would be cut off");
+        }
         let upstream = self.upstream(raw, at, found);
         let pack = raw.pack.as_ref().and_then(|name| self.packs.get(name));
         contradictions(raw, pack, at, found);
@@ -122,6 +125,7 @@ impl Prover<'_> {
             aliases: raw.aliases.iter().map(|a| a.0.clone()).collect(),
             kind,
             target: Target::Upstream(upstream),
+            enforcement: raw.enforce,
             routes: rules.table?,
             listing: rules.listing,
             tenancy,
@@ -206,6 +210,7 @@ impl Prover<'_> {
             aliases: Vec::new(),
             kind: ApiKind::Mcp(Arc::new(proved.policy)),
             target: Target::OwnMcp,
+            enforcement: Enforcement::On,
             routes: rules.table?,
             listing: rules.listing,
             tenancy: Tenancy::default(),
@@ -232,6 +237,7 @@ impl Prover<'_> {
             aliases: Vec::new(),
             kind: ApiKind::Http,
             target: Target::OwnApi,
+            enforcement: Enforcement::On,
             routes: rules.table?,
             listing: rules.listing,
             tenancy: Tenancy::default(),

@@ -114,6 +114,7 @@ pub(super) fn of_operation(operation: Operation) -> (Class, Activity) {
         | Op::AppUpdate
         | Op::AppMarkStable
         | Op::AppPublish
+        | Op::ConfigReload
         | Op::PasswordChange => (EntityManagement, 3, "Update"),
         Op::ClientDelete
         | Op::InvitationWithdraw

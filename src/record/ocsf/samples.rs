@@ -1,6 +1,8 @@
 //! One record of each kind, for tests.
 
-use crate::record::{Actor, AuditRecord, Call, ControlEvent, Decision, Event, McpCall, Measured, Operation, Origin, Outcome};
+use crate::record::{
+    Actor, AuditRecord, Call, ControlEvent, Decision, Event, McpCall, Measured, Operation, Origin, Outcome, WouldDeny,
+};
 use crate::types::{
     ApiName, ClientId, GrantId, NodeId, OrgId, RecordId, RequestId, ResourceId, RouteId, ScopeSet, Timestamp, UserId,
 };
@@ -48,6 +50,7 @@ pub(in crate::record) fn call() -> AuditRecord {
         scopes_held: scopes("logs:read metrics:read"),
         resource: ResourceId::parse("https://gw.example.com/mcp/loki").ok(),
         decision: Decision::Allowed,
+        would_deny: None,
         outcome: Outcome::Completed(Measured { status: 200, bytes: 8123, micros: 41_700 }),
     })))
 }
@@ -69,6 +72,11 @@ pub(in crate::record) fn denied() -> AuditRecord {
         call.decision = Decision::Denied { reason: "insufficient_scope".into(), missing: scopes("logs:write") };
         call.outcome = Outcome::Completed(Measured { status: 403, bytes: 120, micros: 300 });
     })
+}
+
+/// A write without a token, let pass by an API in shadow mode.
+pub(in crate::record) fn waived() -> AuditRecord {
+    changed(|call| call.would_deny = Some(WouldDeny { reason: "permission_missing".into(), missing: scopes("logs:write") }))
 }
 
 /// A call that the process did not live to finish.

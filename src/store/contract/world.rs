@@ -178,6 +178,7 @@ pub(super) fn call(grant: Option<&Grant>, api: &str, decision: Decision, seconds
             scopes_held: scopes("logs:read metrics:read"),
             resource: None,
             decision,
+            would_deny: None,
             outcome: Outcome::Completed(Measured { status: 200, bytes: 9, micros: 1500 }),
         })),
     }

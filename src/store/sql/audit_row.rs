@@ -19,6 +19,7 @@ pub(super) struct AuditColumns<'r> {
     pub(super) micros: Option<i64>,
     pub(super) search: String,
     pub(super) record: String,
+    pub(super) would_deny: Option<&'r str>,
 }
 
 impl<'r> AuditColumns<'r> {
@@ -38,6 +39,7 @@ impl<'r> AuditColumns<'r> {
             micros: None,
             search: String::new(),
             record: json(record)?,
+            would_deny: None,
         };
         let mut path = "";
         match &record.event {
@@ -49,6 +51,7 @@ impl<'r> AuditColumns<'r> {
                     columns.denied = true;
                     columns.reason = Some(reason);
                 }
+                columns.would_deny = call.would_deny.as_ref().map(|waived| waived.reason.as_str());
                 if let Outcome::Completed(measured) | Outcome::Broken { measured, .. } = &call.outcome {
                     columns.status = Some(i64::from(measured.status));
                     columns.micros = Some(i64::try_from(measured.micros).unwrap_or(i64::MAX));
@@ -59,7 +62,8 @@ impl<'r> AuditColumns<'r> {
                 columns.reason = event.refused.as_deref();
             }
         }
-        let parts = [Some(columns.operation), Some(path), columns.tool.as_deref(), actor.client_name.as_deref(), columns.reason];
+        let reason = columns.reason.or(columns.would_deny);
+        let parts = [Some(columns.operation), Some(path), columns.tool.as_deref(), actor.client_name.as_deref(), reason];
         columns.search = storable(&parts.into_iter().flatten().collect::<Vec<_>>().join("\n").to_lowercase());
         Ok(columns)
     }

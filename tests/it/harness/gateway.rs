@@ -19,6 +19,9 @@ pub const UPSTREAM_SECRET: &str = "Bearer upstream-credential-5up3r";
 
 const START: Timestamp = Timestamp::from_millis(1_795_219_200_000);
 
+/// The configuration of a gateway that reads it again.
+const FILE: &str = "gateway.toml";
+
 const CONFIG: &str = r#"
 public_url = "https://gw.test"
 [data]
@@ -184,6 +187,8 @@ pub struct Setup {
     pub disk: Option<Box<dyn Disk>>,
     /// What the configuration has at its end.
     pub more: String,
+    /// Whether the configuration is a file that is read again when it changes: see [`Gateway::rewrite`].
+    pub file: bool,
 }
 
 /// A running gateway and its upstream.
@@ -215,6 +220,26 @@ impl Gateway {
         Self { running, clock, upstream, dir, store_url }
     }
 
+    /// The configuration file as it is.
+    pub fn text(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join(FILE)).expect("a gateway with a file")
+    }
+
+    /// Puts another text in the place of the configuration file, in one step.
+    pub fn rewrite(&self, text: &str) {
+        self.replace(FILE, text);
+    }
+
+    /// Puts another file in the place of one beside the configuration, in one step and for its owner only.
+    pub fn replace(&self, name: &str, text: &str) {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let (new, old) = (self.dir.path().join(format!("{name}.new")), self.dir.path().join(name));
+        std::fs::write(&new, text).expect("a file");
+        std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o600)).expect("a mode");
+        std::fs::rename(&new, &old).expect("a file in the place of another");
+    }
+
     /// The clock, moved.
     pub fn advance(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
@@ -232,7 +257,11 @@ async fn boot(setup: Setup, dir: &TempDir, upstream: &Upstream, store: &str, clo
     };
     let (config, _) = Config::parse(&text, &environment, 1).unwrap_or_else(|e| panic!("a sound configuration: {e:?}"));
     let socket = || TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let fresh = Options::new(config, None, Arc::new(environment));
+    let file = setup.file.then(|| dir.path().join(FILE));
+    if let Some(file) = &file {
+        std::fs::write(file, &text).expect("a configuration file");
+    }
+    let fresh = Options::new(config, file, Arc::new(environment));
     let options = Options {
         disk: setup.disk.unwrap_or(fresh.disk),
         sockets: Some((socket(), socket())),

@@ -18,9 +18,9 @@ use crate::store::{
 };
 use crate::types::{ClientId, GrantId, OrgId, RecordId, RequestId, Timestamp, UserId};
 
-/// Rows in one INSERT: statements of these sizes stay prepared. SQLite takes 32 766 parameters, and a row has sixteen.
+/// Rows in one INSERT: statements of these sizes stay prepared. SQLite takes 32 766 parameters, and a row has seventeen.
 const SIZES: [usize; 5] = [256, 64, 16, 4, 1];
-const COLUMNS: usize = 16;
+const COLUMNS: usize = 17;
 
 /// The INSERT of so many rows; each size is made once.
 static INSERTS: LazyLock<[SqlStr; SIZES.len()]> = LazyLock::new(|| SIZES.map(statement));
@@ -34,7 +34,7 @@ const DENIED: i64 = 1 << 32;
 fn statement(rows: usize) -> SqlStr {
     let mut statement = QueryBuilder::<Db>::new(
         "INSERT INTO audit_records (id, time, org_id, user_id, client_id, grant_id, request_id, api, operation, tool, \
-         denied, reason, status, micros, search, record) ",
+         denied, reason, status, micros, search, record, would_deny) ",
     );
     statement.push_values(0..rows, |mut row, _| {
         for _ in 0..COLUMNS {
@@ -81,6 +81,7 @@ fn bound<'q>(query: Query<'q>, columns: AuditColumns<'q>) -> Query<'q> {
         .bind(columns.micros)
         .bind(columns.search)
         .bind(columns.record)
+        .bind(columns.would_deny)
 }
 
 /// Those of `records` that are not in the log, each once.
@@ -134,6 +135,9 @@ fn narrow(query: &mut QueryBuilder<Db>, filter: &AuditFilter) {
     match filter.decision {
         Some(DecisionFilter::Unknown) => {
             query.push(" AND NOT denied AND api IS NOT NULL AND status IS NULL");
+        }
+        Some(DecisionFilter::WouldDeny) => {
+            query.push(" AND would_deny IS NOT NULL");
         }
         Some(decision) => {
             query.push(" AND denied = ").push_bind(decision == DecisionFilter::Denied);

@@ -1,0 +1,87 @@
+//! Why the gate decides as it does.
+
+use http::Method;
+
+use super::Local;
+use crate::admin::error::AdminError;
+use crate::admin::model::{ExplainQuery, ExplanationView, LackView, RecordedView, StepView};
+use crate::gateway::explain::{self, Caller, Explained, Supposed};
+use crate::record::{AuditRecord, Event, summary};
+use crate::store::{AuditFilter, GrantFacts};
+use crate::token::standing;
+use crate::types::{ClientId, RequestId, ScopeSet};
+
+/// Records of one request that are looked at.
+const MOST: u32 = 20;
+
+pub(super) async fn explain(local: &Local, query: ExplainQuery) -> Result<ExplanationView, AdminError> {
+    match &query {
+        ExplainQuery { request: Some(request), method: None, path: None, .. } => recorded(local, request).await,
+        ExplainQuery { request: None, method: Some(method), path: Some(path), .. } => supposed(local, method, path, &query).await,
+        _ => Err(AdminError::invalid("name a request, or the method and path of one that nobody made")),
+    }
+}
+
+async fn recorded(local: &Local, request: &str) -> Result<ExplanationView, AdminError> {
+    let id = RequestId::parse(request).map_err(|_| AdminError::not_found("request", request))?;
+    let filter = AuditFilter { request: Some(id), ..AuditFilter::default() };
+    let page = local.node.store.search_audit(&filter, None, MOST).await?;
+    let calls = page.rows.into_iter().map(|row| row.record).find(|record| matches!(record.event, Event::Call(_)));
+    let record = calls.ok_or_else(|| AdminError::not_found("call to an API with the request", request))?;
+    let now = explain::again(&local.node, &local.node.config.load_full(), &record).await?;
+    let now = now.ok_or_else(|| AdminError::not_found("call to an API with the request", request))?;
+    Ok(ExplanationView { recorded: then(&record), ..view(now) })
+}
+
+fn then(record: &AuditRecord) -> Option<RecordedView> {
+    let Event::Call(call) = &record.event else { return None };
+    let row = summary(record);
+    let (needed, held) = (call.scopes_needed.clone(), call.scopes_held.clone());
+    Some(RecordedView { time: record.time, who: row.who, what: row.what, decision: row.decision, needed, held })
+}
+
+async fn supposed(local: &Local, method: &str, path: &str, query: &ExplainQuery) -> Result<ExplanationView, AdminError> {
+    let wrong = |what: &str| AdminError::invalid(what.to_owned());
+    let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes()).map_err(|_| wrong("that is no method"))?;
+    let config = local.node.config.load_full();
+    let tool = query.tool.as_deref();
+    let facts = match (&query.org, &query.user, &query.client) {
+        (None, None, None) => None,
+        (Some(org), Some(user), Some(client)) => Some(grant(local, org, user, client).await?),
+        _ => return Err(wrong("name org, user and client, or none of them for a request without a token")),
+    };
+    let scopes = query.scopes.as_deref().map(ScopeSet::parse).transpose().map_err(|_| wrong("that is no list of scopes"))?;
+    let caller = match &facts {
+        Some(facts) => Caller::Grant(facts, scopes.as_ref().unwrap_or(&facts.grant.scopes)),
+        None => Caller::Nobody,
+    };
+    Ok(view(explain::explain(&local.node, &config, &Supposed { method: &method, target: path, caller, tool }).await))
+}
+
+/// What the user gave to the client in the organization: what is live before what has ended.
+async fn grant(local: &Local, org: &str, user: &str, client: &str) -> Result<GrantFacts, AdminError> {
+    let (org, user) = (local.find_org(org).await?, local.find_user(user).await?);
+    let id = ClientId::parse(client).map_err(|_| AdminError::not_found("client", client))?;
+    let mut found = local.node.store.grants_of_org(&org.id).await?;
+    found.retain(|f| f.grant.user == user.id && f.grant.client == id);
+    let now = local.node.now();
+    let at = found.iter().position(|f| standing(f, now).is_ok()).unwrap_or(0);
+    if at < found.len() {
+        return Ok(found.swap_remove(at));
+    }
+    let what = format!("{} has not authorized {client} in {}: there is no token to suppose", user.email, org.slug);
+    Err(AdminError::invalid(what))
+}
+
+fn view(explained: Explained) -> ExplanationView {
+    let Explained { steps, reason, lacks } = explained;
+    let step = |s: explain::Step| StepView { stage: s.stage.name().to_owned(), passed: s.passed, says: s.says };
+    let lack = |l: explain::Lack| LackView { scope: l.scope, factor: l.factor.name().to_owned(), mend: l.mend };
+    ExplanationView {
+        recorded: None,
+        allowed: reason.is_none(),
+        reason: reason.map(ToOwned::to_owned),
+        steps: steps.into_iter().map(step).collect(),
+        lacks: lacks.into_iter().map(lack).collect(),
+    }
+}

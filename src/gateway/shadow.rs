@@ -1,0 +1,239 @@
+//! Shadow mode: an API decides as ever, and lets pass what it would refuse.
+//!
+//! The aim is to put the gate before a live system and to learn who would be cut off before anybody is. So a request of somebody
+//! whom the gate does not know reaches the upstream as it would have without a gate, and nothing of ours is lent to it: neither the
+//! upstream's credentials nor a tenant. What stays refused is what makes a request mean two things, what can't be put on record,
+//! and a body that can't be read to its end.
+
+use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, SET_COOKIE};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::authorize::{Asked, Permit, Refused};
+use super::denial::Denial;
+use super::hygiene::CleanRequest;
+use crate::config::{Access, Api, Config, Enforcement, Route, Tell};
+use crate::record::{Actor, Caller, CallerText};
+use crate::routing::Lookup;
+use crate::token::{Claims, looks_ours};
+use crate::types::{Issuer, RouteId, ScopeBits, ScopeSet};
+
+/// A refusal that was not enforced.
+#[derive(Debug)]
+pub struct Waived {
+    /// Its reason code.
+    pub reason: &'static str,
+    /// The scopes that were missing, when that was the reason.
+    pub missing: ScopeBits,
+    /// How the request is forwarded.
+    pub passage: Passage,
+    /// Whether a route matched.
+    pub matched: bool,
+    /// Who the record says called, when the permit names nobody.
+    pub caller: Option<CallerText>,
+}
+
+/// How a request that was let pass is forwarded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passage {
+    /// Its caller is known, its route too, and it is bound to its organization: as if it had been allowed.
+    Known,
+    /// As it came: without a credential of ours in it, and with nothing of ours added that says who calls.
+    AsItCame,
+}
+
+impl Waived {
+    fn of(denial: &Denial, passage: Passage) -> Self {
+        let missing = if let Denial::Scopes { missing, .. } = denial { *missing } else { ScopeBits::NONE };
+        Self { reason: denial.code(), missing, passage, matched: true, caller: None }
+    }
+
+    /// As the record says it.
+    #[must_use]
+    pub fn recorded(&self, config: &Config) -> crate::record::WouldDeny {
+        crate::record::WouldDeny { reason: self.reason.to_owned(), missing: config.catalogue.scopes(&self.missing) }
+    }
+}
+
+/// Whether `api` lets pass what is refused for this.
+#[must_use]
+pub const fn waives(api: &Api, denial: &Denial) -> bool {
+    let kept = matches!(
+        denial,
+        Denial::Unclean(_) | Denial::LengthRequired | Denial::BodyBroken | Denial::Journal | Denial::Upstream(_) | Denial::Panic
+    );
+    matches!(api.enforcement, Enforcement::Shadow) && !kept
+}
+
+/// The passage of a request that was refused for this by somebody who is known.
+const fn passage(denial: &Denial) -> Passage {
+    match denial {
+        Denial::Scopes { .. }
+        | Denial::Target(_)
+        | Denial::Message(_)
+        | Denial::Mismatch(_)
+        | Denial::Rate { .. }
+        | Denial::Concurrency
+        | Denial::BodyTooLarge => Passage::Known,
+        // Without a route nobody knows what is asked for, and what can't be bound to its organization gets nothing of any.
+        _ => Passage::AsItCame,
+    }
+}
+
+/// Turns a refusal of the head into a permit, where its API is in shadow mode.
+///
+/// # Errors
+/// The refusal, when it is enforced all the same.
+pub fn waive(asked: &Asked<'_>, refused: Refused) -> Result<Permit, Box<Refused>> {
+    if !waives(asked.api, &refused.denial) {
+        return Err(Box::new(refused));
+    }
+    let route = match asked.api.routes.lookup(asked.path, asked.request.method()) {
+        Lookup::Found { route, .. } => Some(route),
+        Lookup::MethodNotAllowed { .. } | Lookup::NotFound => None,
+    };
+    if let Err(unclean) = asked.request.admit_encoded_slash(route.is_some_and(|r| r.encoded_slash)) {
+        return Err(Box::new(Refused { denial: Denial::Unclean(unclean), ..refused }));
+    }
+    let caller = refused.claims.as_deref().map(said).or_else(|| refused.principal.as_ref().map(|p| p.caller.clone()));
+    let known = refused.principal.filter(|_| !matches!(refused.denial, Denial::Token(_) | Denial::Audience));
+    let passage = if known.is_some() { passage(&refused.denial) } else { Passage::AsItCame };
+    let mut waived = Waived::of(&refused.denial, passage);
+    waived.matched = route.is_some();
+    waived.caller = caller;
+    let route = route.map_or_else(|| std::sync::Arc::new(unmatched()), std::sync::Arc::clone);
+    let needed = match (&refused.denial, &route.access) {
+        (Denial::Scopes { needed, .. }, _) | (_, Access::Scopes(needed)) => *needed,
+        (_, Access::Public) => ScopeBits::NONE,
+    };
+    Ok(Permit::waived(asked.api, route, needed, known, waived))
+}
+
+/// A refusal of which nothing more is known.
+#[must_use]
+pub const fn bare(denial: Denial) -> Refused {
+    Refused { denial, route: None, principal: None, claims: None }
+}
+
+/// Notes on a permit that a later stage refuses, where its API is in shadow mode. The first reason stays.
+///
+/// # Errors
+/// The refusal, when it is enforced.
+pub fn tolerate<T>(permit: &mut Permit, stage: Result<T, Denial>) -> Result<Option<T>, Denial> {
+    match stage {
+        Ok(done) => Ok(Some(done)),
+        Err(denial) if waives(permit.api(), &denial) => {
+            note(permit, &denial);
+            Ok(None)
+        }
+        Err(denial) => Err(denial),
+    }
+}
+
+/// Notes a refusal on a permit.
+pub fn note(permit: &mut Permit, denial: &Denial) {
+    permit.waive(Waived::of(denial, passage(denial)));
+}
+
+/// Who a token that is worth nothing any more says that called.
+fn said(claims: &Claims) -> CallerText {
+    CallerText::of(&Caller {
+        org: Some(claims.org.clone()),
+        actor: Actor {
+            user: Some(claims.sub.clone()),
+            client: Some(claims.client_id.clone()),
+            client_name: None,
+            grant: Some(claims.grant.clone()),
+            token: Some(claims.jti.clone()),
+        },
+        scopes_held: ScopeSet::default(),
+        resource: claims.aud.first().cloned(),
+    })
+}
+
+/// What stands for the route of a request that has none.
+fn unmatched() -> Route {
+    Route {
+        id: RouteId::parse("unmatched").expect("a valid id"),
+        access: Access::Public,
+        keys: false,
+        encoded_slash: false,
+        org_captures: Vec::new(),
+        index_captures: Vec::new(),
+        operation: None,
+        enforce: None,
+        rates: Vec::new(),
+        max_concurrent: None,
+        max_body: None,
+    }
+}
+
+/// Headers that name a tenant, not a person. Before there was a gate their senders chose them, and the upstream believed them.
+const TENANT_HEADERS: [&str; 7] =
+    ["accountid", "projectid", "securitytenant", "thanos-tenant", "x-grafana-org-id", "x-scope-orgid", "x-tenant"];
+
+/// Takes out of a request that passes as it came what must not travel on: credentials of ours, and what would make the upstream
+/// take the caller for somebody because we say so, or the request for another one.
+pub fn strip(headers: &mut HeaderMap, api: &Api, request: &CleanRequest, issuer: &Issuer) {
+    let told = match &api.tenancy.tell {
+        Some(Tell::Header { name, .. }) => Some(name),
+        _ => None,
+    };
+    let stays = |name: &HeaderName| TENANT_HEADERS.contains(&name.as_str()) || told == Some(name);
+    for name in request.remove().iter().chain(&api.identity_headers).filter(|name| !stays(name)) {
+        headers.remove(name);
+    }
+    headers.remove(PROXY_AUTHORIZATION);
+    if headers.get(AUTHORIZATION).is_some_and(|v| v.to_str().map_or(true, |text| looks_ours(text, issuer))) {
+        headers.remove(AUTHORIZATION);
+    }
+    let others: Vec<_> = headers.get_all(COOKIE).iter().filter_map(without_ours).collect();
+    headers.remove(COOKIE);
+    for value in others {
+        headers.append(COOKIE, value);
+    }
+}
+
+/// A `Cookie` field without our own; `None` when nothing is left.
+fn without_ours(value: &HeaderValue) -> Option<HeaderValue> {
+    let text = value.to_str().ok()?;
+    let kept: Vec<_> = text.split(';').filter(|pair| !is_our_cookie(pair)).collect();
+    if kept.len() == text.split(';').count() {
+        return Some(value.clone());
+    }
+    HeaderValue::from_str(kept.join(";").trim()).ok().filter(|v| !v.is_empty())
+}
+
+/// Whether a cookie is one of this gateway's, with or without the prefix that binds it to the host.
+fn is_our_cookie(pair: &str) -> bool {
+    let name = pair.trim().split('=').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let name = name.strip_prefix("__host-").unwrap_or(&name);
+    name.strip_prefix("tollgate").is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
+
+/// The cookies of an answer to a request that passed as it came: the upstream's own sign-in must go on working, and must not set
+/// ours.
+#[must_use]
+pub fn admitted_cookies(headers: &HeaderMap) -> Vec<HeaderValue> {
+    let theirs =
+        |value: &&HeaderValue| value.to_str().is_ok_and(|text| !is_our_cookie(text.split(';').next().unwrap_or_default()));
+    headers.get_all(SET_COOKIE).iter().filter(theirs).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_cookies_are_told_from_others() {
+        for ours in ["tollgate=a", " tollgate-sign-in=b", "__Host-tollgate=c", "__HOST-Tollgate-sign-in=d", "tollgate"] {
+            assert!(is_our_cookie(ours), "{ours}");
+        }
+        for theirs in ["grafana_session=a", "xtollgate=b", "tollgates=c", "__Host-other=d", ""] {
+            assert!(!is_our_cookie(theirs), "{theirs}");
+        }
+        let left = |text: &'static str| without_ours(&HeaderValue::from_static(text));
+        assert_eq!(left("a=1; tollgate=x; b=2"), Some(HeaderValue::from_static("a=1; b=2")));
+        assert_eq!(left("a=1; b=2"), Some(HeaderValue::from_static("a=1; b=2")));
+        assert_eq!(left("tollgate=x"), None);
+    }
+}

@@ -1,0 +1,168 @@
+//! What is explained is what is decided: by the same code, for requests that were made and for those that nobody made.
+
+use tollgate::admin::{Administration as _, ClientPolicyChange, ExplainQuery, ExplanationView, Local};
+
+use crate::harness::http1::{Request, ask};
+use crate::harness::{Caller, Gateway, within};
+
+async fn supposed(gw: &Gateway, caller: Option<&Caller>, scopes: &str, method: &str, path: &str) -> ExplanationView {
+    let query = ExplainQuery {
+        method: Some(method.to_owned()),
+        path: Some(path.to_owned()),
+        org: caller.map(|c| c.org.slug.to_string()),
+        user: caller.map(|c| c.user.email.clone()),
+        client: caller.map(|c| c.client.id.to_string()),
+        scopes: caller.map(|_| scopes.to_owned()),
+        ..ExplainQuery::default()
+    };
+    Local::new(gw.running.node.clone()).explain(query).await.expect("an explanation")
+}
+
+/// The parts that let the request on, and the one that did not.
+fn parts(view: &ExplanationView) -> String {
+    let mark = |passed: bool| if passed { "" } else { "!" };
+    view.steps.iter().map(|s| format!("{}{}", mark(s.passed), s.stage)).collect::<Vec<_>>().join(" ")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_nobody_made_is_explained_as_the_same_one_is_answered() {
+    let gw = Gateway::start().await;
+    let caller = gw.open_caller("acme", &["reader", "operator"], "metrics:read dash:read rules:read").await;
+    let gone = gw.grant_to(&caller.org, &caller.user, &gw.client(None).await, "metrics:read").await;
+    gw.revoke(&gone.grant).await;
+    let query = "/prometheus/api/v1/query";
+    let cases: [(Option<&Caller>, &str, &str, &str, &str); 12] = [
+        (Some(&caller), "metrics:read", "GET", query, "hygiene mount authenticate audience route bind authorize"),
+        (Some(&caller), "dash:read", "GET", query, "hygiene mount authenticate audience route bind !authorize"),
+        (Some(&caller), "metrics:read", "GET", "/prometheus/none", "hygiene mount authenticate audience !route"),
+        (Some(&caller), "metrics:read", "DELETE", query, "hygiene mount authenticate audience !route"),
+        (
+            Some(&caller),
+            "metrics:read",
+            "GET",
+            "/prometheus/api/v1/query?tenant=x",
+            "hygiene mount authenticate audience route !bind",
+        ),
+        (Some(&caller), "dash:read", "GET", "/dash/api/other/dashboards/1", "hygiene mount authenticate audience route !bind"),
+        (
+            Some(&caller),
+            "dash:read",
+            "GET",
+            "/dash/api/acme/dashboards/1",
+            "hygiene mount authenticate audience route bind authorize",
+        ),
+        (Some(&gone), "metrics:read", "GET", query, "hygiene mount !authenticate"),
+        (None, "", "GET", query, "hygiene mount !authenticate"),
+        (None, "", "GET", "/dash/health", "hygiene mount route"),
+        (None, "", "GET", "/prometheus/a%2Fb", "hygiene mount !authenticate"),
+        (None, "", "TRACE", query, "!hygiene"),
+    ];
+    for (who, scopes, method, path, wanted) in cases {
+        let view = supposed(&gw, who, scopes, method, path).await;
+        assert_eq!(parts(&view), wanted, "{method} {path}: {view:?}");
+        let request = Request::new(method, path);
+        let request = match who {
+            Some(who) => request.bearer(&gw.token(&who.grant, scopes, &[])),
+            None => request,
+        };
+        let answer = ask(gw.running.public, &request).await;
+        if view.allowed {
+            assert_eq!(answer.status, 200, "{method} {path}: {answer:?}");
+        } else {
+            assert_eq!(answer.reason(), view.reason, "{method} {path}: {answer:?}");
+        }
+    }
+    let nowhere = supposed(&gw, None, "", "GET", "/login").await;
+    assert_eq!((parts(&nowhere).as_str(), nowhere.allowed), ("hygiene !mount", false));
+    gw.running.stop().await;
+}
+
+/// Who is said to take the scope away.
+fn takers(view: &ExplanationView, scope: &str) -> Vec<String> {
+    view.lacks.iter().filter(|l| l.scope.as_str() == scope).map(|l| l.factor.clone()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_factor_that_takes_a_scope_away_is_named_with_the_way_to_mend_it() {
+    let gw = Gateway::start().await;
+    let path = "/prometheus/api/v1/query";
+    let full = gw.open_caller("acme", &["reader"], "metrics:read dash:read").await;
+    let mended = async |caller: &Caller, scopes: &str| supposed(&gw, Some(caller), scopes, "GET", path).await;
+    let fine = mended(&full, "metrics:read").await;
+    assert!(fine.allowed && fine.lacks.is_empty(), "{fine:?}");
+
+    let view = mended(&full, "dash:read").await;
+    assert_eq!(takers(&view, "metrics:read"), ["token"], "{view:?}");
+
+    let narrow = gw.grant_to(&full.org, &full.user, &gw.client(None).await, "dash:read").await;
+    let view = mended(&narrow, "metrics:read").await;
+    assert_eq!(takers(&view, "metrics:read"), ["grant"], "{view:?}");
+    assert!(view.lacks[0].mend.contains("ada@acme.test did not agree"), "{view:?}");
+
+    let limited = gw.grant_to(&full.org, &full.user, &gw.client(Some("dash:read")).await, "metrics:read dash:read").await;
+    let view = mended(&limited, "metrics:read").await;
+    assert_eq!(takers(&view, "metrics:read"), ["client"], "{view:?}");
+
+    let change = ClientPolicyChange { scopes: Some("dash:read".into()), ..ClientPolicyChange::default() };
+    let admin = Local::new(gw.running.node.clone());
+    admin.set_client_policy("acme", full.client.id.as_str(), change).await.expect("a restriction");
+    let view = mended(&full, "metrics:read").await;
+    assert_eq!(takers(&view, "metrics:read"), ["policy"], "{view:?}");
+
+    gw.member(&full.org, &full.user, &["clerk"]).await;
+    let other = gw.grant_to(&full.org, &full.user, &gw.client(None).await, "metrics:read dash:read").await;
+    assert!(mended(&other, "metrics:read").await.allowed);
+    gw.member(&full.org, &full.user, &[]).await;
+    let view = mended(&other, "metrics:read").await;
+    assert_eq!(takers(&view, "metrics:read"), ["user"], "{view:?}");
+    assert!(view.lacks[0].mend.contains("reader"), "roles that have it: {view:?}");
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_was_made_is_explained_as_it_was_and_as_it_would_be_now() {
+    let gw = Gateway::start().await;
+    let caller = gw.open_caller("acme", &["reader"], "dash:read").await;
+    let answer = ask(gw.running.public, &Request::get("/prometheus/api/v1/query?query=up").bearer(&caller.token)).await;
+    assert_eq!(answer.status, 403);
+    assert!(within("shipping", gw.running.journal.flush()).await);
+    let admin = Local::new(gw.running.node.clone());
+    let query = ExplainQuery { request: Some(answer.request_id().to_owned()), ..ExplainQuery::default() };
+    let view = admin.explain(query.clone()).await.expect("an explanation");
+    let then = view.recorded.as_ref().expect("what was decided");
+    assert_eq!((then.decision.as_str(), then.needed.to_string()), ("insufficient_scope", "metrics:read".to_owned()));
+    assert_eq!((view.allowed, takers(&view, "metrics:read")), (false, vec!["grant".to_owned(), "token".to_owned()]));
+    let bad = ExplainQuery { request: Some("req_never".into()), ..ExplainQuery::default() };
+    assert!(admin.explain(bad).await.is_err());
+    assert!(admin.explain(ExplainQuery { path: Some("/x".into()), ..query }).await.is_err(), "one or the other");
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tool_is_explained_as_its_message_is_decided() {
+    let gw = Gateway::start().await;
+    let agent = gw.open_caller("acme", &["agent"], "mcp:tools:invoke mcp:tools:write").await;
+    for (tool, reason) in
+        [("echo", None), ("write-x", None), ("get-x", Some("insufficient_scope")), ("none", Some("target_denied"))]
+    {
+        let query = ExplainQuery {
+            method: Some("post".into()),
+            path: Some("/mcp/tools".into()),
+            org: Some("acme".into()),
+            user: Some(agent.user.email.clone()),
+            client: Some(agent.client.id.to_string()),
+            tool: Some(tool.into()),
+            ..ExplainQuery::default()
+        };
+        let view = Local::new(gw.running.node.clone()).explain(query).await.expect("an explanation");
+        assert_eq!(view.reason.as_deref(), reason, "{tool}: {view:?}");
+        let body = format!(
+            "{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{{\"name\":\"{tool}\",\"arguments\":{{}}}}}}"
+        );
+        let request =
+            Request::new("POST", "/mcp/tools").bearer(&agent.token).header("Content-Type", "application/json").body(body);
+        let answer = ask(gw.running.public, &request).await;
+        assert_eq!(answer.status == 200, reason.is_none(), "{tool}: {answer:?}");
+    }
+    gw.running.stop().await;
+}
