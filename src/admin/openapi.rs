@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::error::{Problem, RefusalCode};
-use super::{AdminState, http};
+use super::{AdminState, http, upstreams};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -102,6 +102,7 @@ pub(super) fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(http::grants::rotate_key))
         .routes(routes!(http::audit::search_audit))
         .routes(routes!(http::audit::tail_audit))
+        .routes(routes!(upstreams::list_upstreams))
 }
 
 /// The document.

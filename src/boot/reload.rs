@@ -44,7 +44,8 @@ impl Reloader {
                 }
                 let config = Arc::new(config);
                 self.node.config.store(Arc::clone(&config));
-                self.prepared.store(Arc::new(Prepared::new(config)));
+                let next = Prepared::following(config, &self.prepared.load());
+                self.prepared.store(Arc::new(next));
                 self.metrics.reloads.with_label_values(&["applied"]).inc();
                 tracing::info!(generation, "the changed configuration is in force");
                 true

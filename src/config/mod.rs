@@ -29,8 +29,9 @@ pub use error::{ConfigError, ConfigErrors, Warning};
 pub use list::List;
 pub use matrix::Matrix;
 pub use model::{
-    Access, Api, ApiKind, AuditPolicy, Config, DeploymentSecret, Endpoint, Hook, HookTarget, InjectedHeader, Limits, Listen,
-    OAuthPolicy, Rate, Roles, Route, RouteMeta, Target, Tell, Tenancy, Upstream, UpstreamTimeouts,
+    Access, Api, ApiKind, AuditPolicy, Checks, Config, DeploymentSecret, Ejection, Endpoint, Hook, HookTarget, InjectedHeader,
+    Limits, Listen, OAuthPolicy, Rate, Retries, Roles, Route, RouteMeta, RouteTimeouts, Target, Tell, Tenancy, Upstream,
+    UpstreamLimits, UpstreamTimeouts,
 };
 pub use quickstart::{Quickstart, ToolRule};
 pub use raw::{Enforce, HookEvent, Per};

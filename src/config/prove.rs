@@ -74,6 +74,7 @@ pub(super) fn prove(raw: &RawConfig, around: &Surroundings<'_>) -> Result<(Confi
     let roles = scopes::roles(raw, &catalogue, &mut found);
     let upstreams = upstreams::all(raw, &mut found);
     let apis = apis::all(raw, (&packs, &catalogue, &upstreams), &mut found);
+    upstreams::reachable(&apis, &mut found);
     let mounts = mounts::table(&apis, &mut found);
     let listen = sections::listen(raw, &mut found);
     let store_url = sections::store(raw, &root, &mut found);

@@ -86,6 +86,7 @@ fn the_document_names_every_route() {
         ("orgs/{org}/review", "GET"),
         ("orgs/{org}/state", "PUT"),
         ("roles", "GET"),
+        ("upstreams", "GET"),
         ("users", "GET"),
         ("users", "POST"),
         ("users/{user}", "GET"),
