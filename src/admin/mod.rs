@@ -17,6 +17,7 @@ mod remote;
 mod secret;
 #[cfg(test)]
 pub(crate) mod tests;
+mod upstreams;
 
 use std::sync::Arc;
 
@@ -53,6 +54,7 @@ pub use model::{ShadowEntry, ShadowQuery, ShadowReport, api_key_view, scope_requ
 pub use openapi::document;
 pub use remote::Remote;
 pub use secret::{read_secret, secret_path, write_secret};
+pub use upstreams::{EndpointCondition, EndpointView, UpstreamView, Upstreams};
 
 use crate::node::Node;
 use crate::telemetry::Metrics;
@@ -70,6 +72,8 @@ pub struct AdminState {
     pub metrics: Arc<Metrics>,
     /// Whether it should get traffic.
     pub readiness: Arc<dyn Readiness>,
+    /// How the upstreams are.
+    pub upstreams: Arc<dyn Upstreams>,
     /// Hash of the bearer secret (see [`write_secret`]).
     pub token: HashedToken,
     /// Ends what has no end of its own, so that the listener can stop.

@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::error::{Problem, RefusalCode};
-use super::{AdminState, http};
+use super::{AdminState, http, upstreams};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -106,6 +106,7 @@ pub(super) fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(http::audit::explain))
         .routes(routes!(http::audit::shadow_report))
         .routes(routes!(http::audit::tail_audit))
+        .routes(routes!(upstreams::list_upstreams))
 }
 
 /// The document.

@@ -28,6 +28,14 @@ pub(crate) struct Fixture {
     _dir: TempDir,
 }
 
+struct NoUpstreams;
+
+impl super::Upstreams for NoUpstreams {
+    fn all(&self) -> Vec<super::UpstreamView> {
+        Vec::new()
+    }
+}
+
 struct NotReady;
 
 #[async_trait]
@@ -65,6 +73,7 @@ impl Fixture {
             node: Arc::clone(&node),
             metrics: Arc::new(Metrics::default()),
             readiness: Arc::new(NotReady),
+            upstreams: Arc::new(NoUpstreams),
             token: secret.hashed(),
             stop: stop.clone(),
         };

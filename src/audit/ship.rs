@@ -86,7 +86,8 @@ impl<S: AuditLogStore + Send + Sync + ?Sized> Shipper<S> {
                 return Pass::GivenUp;
             }
             self.shipped += read.of_this_run;
-            self.journal.metrics().depth(self.journal.finished().saturating_sub(self.shipped));
+            self.journal.stored(self.shipped);
+            self.journal.metrics().depth(self.journal.backlog());
             if self.tail.as_ref().is_some_and(Tail::holds_files) {
                 self.on_thread(Tail::sweep).await;
             }

@@ -3,10 +3,12 @@
 mod direct;
 mod drain;
 mod meters;
+mod overload;
 mod ready;
 mod reload;
 mod stand_in;
 mod tasks;
+mod upstreams;
 
 use std::fs::DirBuilder;
 use std::future::Future;
@@ -25,10 +27,10 @@ use crate::account;
 use crate::admin;
 use crate::audit::{Disk, Durability, Files, Journal, JournalError, JournalOptions, Shipper};
 use crate::config::{Config, Environment};
+use crate::gateway::overload::Overload;
 use crate::gateway::prepared::Prepared;
 use crate::gateway::rates::Rates;
 use crate::gateway::streams::OpenStreams;
-use crate::gateway::upstream::Upstreams;
 use crate::listener::{Front, Listener, Strangers};
 use crate::node::Node;
 use crate::store::{StoreError, sql};
@@ -168,6 +170,7 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
     )?;
     let prepared = Arc::new(ArcSwap::from_pointee(Prepared::new(node.config.load_full())));
     let streams = Arc::new(OpenStreams::default());
+    let overload = Arc::new(Overload::new(&limits));
     let flush = Arc::new(tasks::Flush(journal.clone()));
     let address = public.local_addr().unwrap_or(node.config.load().listen.public);
     let front = Front {
@@ -175,11 +178,11 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
         journal: journal.clone(),
         streams: Arc::clone(&streams),
         metrics: Arc::clone(&metrics),
-        upstreams: Upstreams::default(),
         local: local(&node, Arc::clone(&flush) as _, address)?,
         own_mcp: own_mcp::router(Arc::clone(&node), Arc::clone(&flush) as _),
         own_api: api::router(Arc::clone(&node), flush as _),
         rates: Rates::default(),
+        overload: Arc::clone(&overload),
         strangers: Strangers::default(),
         prepared: Arc::clone(&prepared),
     };
@@ -195,6 +198,7 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
         node: Arc::clone(&node),
         metrics: Arc::clone(&metrics),
         readiness: Arc::clone(&ready) as _,
+        upstreams: Arc::new(upstreams::Condition::new(Arc::clone(&node), Arc::clone(&prepared))),
         token: admin_token.hashed(),
         stop: stop.clone(),
     };
@@ -203,7 +207,8 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
         tokio::spawn(tasks::sweep(Arc::clone(&node), streams, Arc::clone(&metrics), stop.clone())),
         tokio::spawn(tasks::measure(Arc::clone(&node), Arc::clone(&metrics), stop.clone())),
         tokio::spawn(tasks::keep_house(Arc::clone(&node), stop.clone())),
-        tokio::spawn(tasks::probe(Arc::clone(&node), stop.clone())),
+        tokio::spawn(upstreams::tend(Arc::clone(&node), Arc::clone(&prepared), stop.clone())),
+        tokio::spawn(overload::watch(Arc::clone(&node), journal.clone(), overload, stop.clone())),
         tokio::spawn(hooks::run(Arc::clone(&node), stop.clone())),
         tokio::spawn(reload::watch(Arc::clone(&reloader), stop.clone())),
     ];

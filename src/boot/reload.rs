@@ -78,7 +78,8 @@ impl Reloader {
     fn put_in_force(&self, config: Config) {
         let (generation, config) = (config.generation, Arc::new(config));
         self.node.config.store(Arc::clone(&config));
-        self.prepared.store(Arc::new(Prepared::new(config)));
+        let next = Prepared::following(config, &self.prepared.load());
+        self.prepared.store(Arc::new(next));
         self.status.applied(generation, self.node.now());
         self.metrics.reloads.with_label_values(&["applied"]).inc();
         self.metrics.config_stale.set(0);

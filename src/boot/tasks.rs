@@ -8,7 +8,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::account::AuditFlush;
 use crate::audit::Journal;
-use crate::config::Upstream;
 use crate::gateway::streams::{OpenStream, OpenStreams};
 use crate::node::Node;
 use crate::store::StoreError;
@@ -19,9 +18,6 @@ use crate::token::Rejected;
 const SWEEP: Duration = Duration::from_secs(1);
 /// How often what has ended is forgotten.
 const HOUSEKEEPING: Duration = Duration::from_mins(1);
-/// How often upstreams are probed, and how long they may take to answer.
-const PROBE: Duration = Duration::from_secs(10);
-const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long codes, tokens and requests that have ended are kept, to tell a replay from a stranger.
 const KEEP_ENDED: Duration = Duration::from_hours(7 * 24);
 /// How long changes are kept for nodes that fell behind.
@@ -67,38 +63,6 @@ async fn still_allowed(node: &Node, stream: &OpenStream) -> bool {
         // Nobody knows: a stream that may have been revoked must not go on.
         Err(Rejected::Refused { .. } | Rejected::Fault(_)) => false,
     }
-}
-
-/// Asks every upstream that names a health path whether it is there. Tells the metrics and nobody else: requests go where they go.
-pub(super) async fn probe(node: Arc<Node>, stop: CancellationToken) {
-    let Ok(client) = reqwest::Client::builder().timeout(PROBE_TIMEOUT).redirect(reqwest::redirect::Policy::none()).build() else {
-        tracing::error!("upstreams are not probed: no HTTP client can be made");
-        return;
-    };
-    loop {
-        let config = node.config.load_full();
-        for upstream in config.upstreams.iter().filter(|u| u.health.is_some()) {
-            let up = is_up(&client, upstream).await;
-            node.metrics.upstream_up.with_label_values(&[&upstream.name]).set(i64::from(up));
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(PROBE) => {}
-        }
-    }
-}
-
-async fn is_up(client: &reqwest::Client, upstream: &Upstream) -> bool {
-    let path = upstream.health.as_deref().unwrap_or_default();
-    for endpoint in &upstream.endpoints {
-        let host = if endpoint.host.contains(':') { format!("[{}]", endpoint.host) } else { endpoint.host.clone() };
-        let scheme = if endpoint.tls { "https" } else { "http" };
-        let url = format!("{scheme}://{host}:{}{path}", endpoint.port);
-        if client.get(url).send().await.is_ok_and(|r| r.status().is_success()) {
-            return true;
-        }
-    }
-    false
 }
 
 /// Carries the verifier's counts over into the metrics.

@@ -138,6 +138,16 @@ pub struct Limits {
     pub max_local_body: usize,
     /// Largest MCP message, bytes.
     pub max_mcp_body: usize,
+    /// Requests under way at one time; at least 1.
+    pub max_in_flight: u32,
+    /// Requests that wait.
+    pub max_pending: u32,
+    /// How long they wait.
+    pub queue: Duration,
+    /// Audit records that may wait for the store; at least 1.
+    pub max_audit_backlog: u32,
+    /// How long the store may take to answer.
+    pub max_store_latency: Duration,
 }
 
 /// Every role and what it permits.
@@ -165,6 +175,18 @@ pub struct Upstream {
     pub endpoints: Vec<Endpoint>,
     /// Path of its health check.
     pub health: Option<String>,
+    /// How it is checked, where it has a path for that.
+    pub checks: Checks,
+    /// When an endpoint is left out for a while.
+    pub ejection: Ejection,
+    /// When a request is sent again.
+    pub retries: Retries,
+    /// What it may hold at one time.
+    pub limits: UpstreamLimits,
+    /// How long an endpoint that comes back takes to get its whole share.
+    pub slow_start: Duration,
+    /// How long a resolved name is believed.
+    pub resolve: Duration,
     /// Its timeouts.
     pub timeouts: UpstreamTimeouts,
     /// What we add to each request: the upstream's own credentials.
@@ -182,6 +204,64 @@ pub struct Endpoint {
     pub tls: bool,
     /// What comes before every path: empty, or `/…` without a trailing slash.
     pub base_path: String,
+    /// Its share of the requests, in proportion to the others'; 1 to 1000.
+    pub weight: u32,
+}
+
+impl Endpoint {
+    /// Whether both are the same place, whatever their shares.
+    #[must_use]
+    pub fn is_same_place(&self, other: &Self) -> bool {
+        (&self.host, self.port, self.tls, &self.base_path) == (&other.host, other.port, other.tls, &other.base_path)
+    }
+}
+
+/// How endpoints are checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checks {
+    /// From one check to the next.
+    pub interval: Duration,
+    /// How long an endpoint may take to answer.
+    pub timeout: Duration,
+    /// Good answers in a row that bring an endpoint back; at least 1.
+    pub healthy: u32,
+    /// Bad answers in a row that take it out; at least 1.
+    pub unhealthy: u32,
+}
+
+/// When an endpoint that fails requests is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ejection {
+    /// Failures in a row; `None` when endpoints are never ejected.
+    pub failures: Option<std::num::NonZeroU32>,
+    /// How long the first time.
+    pub base: Duration,
+    /// How long at most.
+    pub longest: Duration,
+}
+
+/// When a request is sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retries {
+    /// How often it is sent at most; 1 to 3.
+    pub tries: u8,
+    /// Retries for each hundred requests.
+    pub budget: u32,
+    /// Retries beyond that, until they are earned back.
+    pub reserve: u32,
+}
+
+/// What an upstream may hold at one time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UpstreamLimits {
+    /// Requests under way; at least 1.
+    pub in_flight: u32,
+    /// Requests that wait.
+    pub pending: u32,
+    /// How long they wait.
+    pub queue: Duration,
+    /// Requests under way at one endpoint; at least 1.
+    pub connections: u32,
 }
 
 /// How long an upstream may take.
@@ -195,6 +275,23 @@ pub struct UpstreamTimeouts {
     pub stream_idle: Duration,
     /// To take what we write.
     pub write: Duration,
+    /// To the first byte of an answer; never less than `read`.
+    pub first_byte: Option<Duration>,
+    /// To the end of an answer.
+    pub total: Option<Duration>,
+}
+
+/// How long an answer may take on a route, where that differs from its upstream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RouteTimeouts {
+    /// To connect, with TLS.
+    pub connect: Option<Duration>,
+    /// To the first byte of the answer.
+    pub first_byte: Option<Duration>,
+    /// Between two reads of the answer.
+    pub idle: Option<Duration>,
+    /// To the end of the answer.
+    pub total: Option<Duration>,
 }
 
 /// A header that we add towards an upstream.
@@ -306,6 +403,8 @@ pub struct Route {
     pub max_concurrent: Option<u32>,
     /// Largest body of a request, bytes.
     pub max_body: Option<u64>,
+    /// How long its answers may take.
+    pub timeouts: RouteTimeouts,
 }
 
 /// How often something may be called.

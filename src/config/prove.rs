@@ -75,6 +75,7 @@ pub(super) fn prove(raw: &RawConfig, around: &Surroundings<'_>) -> Result<(Confi
     let roles = scopes::roles(raw, &catalogue, &mut found);
     let upstreams = upstreams::all(raw, &mut found);
     let apis = apis::all(raw, (&packs, &catalogue, &upstreams), &mut found);
+    upstreams::reachable(&apis, &mut found);
     let mounts = mounts::table(&apis, &mut found);
     let role_selectors = scopes::role_selectors(raw, (&catalogue, &apis), &mut found);
     let listen = sections::listen(raw, &mut found);

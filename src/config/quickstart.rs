@@ -15,8 +15,8 @@ use http::{HeaderName, Method};
 use super::error::{ConfigError, ConfigErrors, Warning};
 use super::list::List;
 use super::raw::{
-    RawApi, RawAudit, RawConfig, RawData, RawKeys, RawKind, RawLimits, RawListen, RawNeed, RawOAuth, RawRoute, RawScope,
-    RawStore, RawTenant, RawTimeouts, RawUpstream,
+    RawApi, RawAudit, RawConfig, RawData, RawKeys, RawKind, RawLimits, RawListen, RawNeed, RawOAuth, RawRoute, RawRouteTimeouts,
+    RawScope, RawStore, RawTenant, RawUpstream,
 };
 use super::secrets::Environment;
 use super::written::{Kind, Written};
@@ -152,13 +152,7 @@ impl Quickstart {
 fn gate(raw: &mut RawConfig, name: ApiName, endpoint: Endpoint) {
     let text = name.as_str().to_owned();
     let mcp = text == "mcp" || endpoint.base_path.ends_with("/mcp");
-    raw.upstreams.push(RawUpstream {
-        name: Written(name.clone()),
-        endpoints: std::iter::once(Written(endpoint)).collect(),
-        health: None,
-        timeouts: RawTimeouts::default(),
-        inject: List::default(),
-    });
+    raw.upstreams.push(RawUpstream::new(name.clone(), endpoint));
     let mut api = bare_api(name, if mcp { format!("/mcp/{text}") } else { format!("/{text}") });
     if mcp {
         api.kind = RawKind::Mcp;
@@ -224,6 +218,7 @@ fn generic(raw: &mut RawConfig, api: &mut RawApi) {
             rates: List::default(),
             max_concurrent: None,
             max_body: None,
+            timeouts: RawRouteTimeouts::default(),
             operation: None,
             enforce: None,
         });

@@ -1,6 +1,7 @@
 //! The file as it is written. The schema and the reference page are made from these types and their comments.
 
 mod hooks;
+mod upstreams;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -13,10 +14,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use hooks::{HookEvent, RawHook};
+pub use upstreams::{
+    RawChecks, RawEjection, RawEndpoint, RawInject, RawRetries, RawRouteTimeouts, RawTimeouts, RawUpstream, RawUpstreamLimits,
+    RawWeighted,
+};
 
 use super::list::List;
 use super::written::{ByteSize, Origin, Written};
-use super::{Endpoint, Risk, Visibility};
+use super::{Risk, Visibility};
 use crate::types::{ApiName, Issuer, LabelValues, ResourceId, RouteId, ScopeToken};
 
 /// Configuration of a Tollgate gateway. Relative paths start at the working directory.
@@ -115,6 +120,16 @@ pub struct RawLimits {
     pub max_local_body: Written<ByteSize>,
     /// Largest MCP message.
     pub max_mcp_body: Written<ByteSize>,
+    /// Requests under way at one time, streams included.
+    pub max_in_flight: u32,
+    /// Requests that wait for one of them to end; what goes beyond is refused with 503.
+    pub max_pending: u32,
+    /// How long they wait.
+    pub queue: Written<Duration>,
+    /// Audit records that may wait for the store; with more, calls of APIs are refused until half of them are left.
+    pub max_audit_backlog: u32,
+    /// How long the store may take to answer; when it takes longer, pages and the gateway's own endpoints are refused.
+    pub max_store_latency: Written<Duration>,
 }
 
 impl Default for RawLimits {
@@ -126,6 +141,11 @@ impl Default for RawLimits {
             drain_timeout: seconds(30),
             max_local_body: Written(ByteSize(64 << 10)),
             max_mcp_body: Written(ByteSize(1 << 20)),
+            max_in_flight: 10_000,
+            max_pending: 1_000,
+            queue: seconds(1),
+            max_audit_backlog: 200_000,
+            max_store_latency: seconds(2),
         }
     }
 }
@@ -272,56 +292,6 @@ pub struct RawRole {
     /// What some of them are narrowed to: a label selector for each scope, which requests get besides the organization's own.
     #[serde(default)]
     pub selectors: BTreeMap<String, BTreeMap<String, LabelValues>>,
-}
-
-/// A set of endpoints that serve the same thing.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RawUpstream {
-    /// Its name, for `apis.upstream`, logs and metrics.
-    pub name: Written<ApiName>,
-    /// Where it is. Certificates of `https` endpoints are always verified.
-    pub endpoints: List<Written<Endpoint>>,
-    /// The path that answers 200 when an endpoint is well.
-    pub health: Option<String>,
-    /// How long it may take.
-    #[serde(default)]
-    pub timeouts: RawTimeouts,
-    /// Headers that each request gets: the gateway's own credentials for this upstream.
-    #[serde(default)]
-    pub inject: List<RawInject>,
-}
-
-/// How long an upstream may take.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct RawTimeouts {
-    /// To connect, with TLS.
-    pub connect: Written<Duration>,
-    /// Between two reads of an answer.
-    pub read: Written<Duration>,
-    /// Between two events of an event stream.
-    pub stream_idle: Written<Duration>,
-    /// To take what is sent.
-    pub write: Written<Duration>,
-}
-
-impl Default for RawTimeouts {
-    fn default() -> Self {
-        Self { connect: seconds(5), read: seconds(60), stream_idle: seconds(3600), write: seconds(30) }
-    }
-}
-
-/// A header towards an upstream. It replaces whatever the client sent under that name.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RawInject {
-    /// Its name.
-    pub header: Written<HeaderName>,
-    /// `env:NAME` of the variable that holds the value.
-    pub value: Option<String>,
-    /// The file that holds the value.
-    pub value_file: Option<PathBuf>,
 }
 
 /// A mounted API: a protected resource of its own (RFC 9728).
@@ -475,6 +445,9 @@ pub struct RawRoute {
     pub max_concurrent: Option<u32>,
     /// Largest body of a request.
     pub max_body: Option<Written<ByteSize>>,
+    /// How long an answer may take, in place of the upstream's `timeouts`.
+    #[serde(default)]
+    pub timeouts: RawRouteTimeouts,
     /// What `{operation}` of a tenant's path prefix stands for here.
     pub operation: Option<String>,
     /// Where a request names series or streams, so that `tenant.mode = "label"` can narrow it. Without it the route is refused
@@ -532,6 +505,8 @@ pub struct RawChange {
     pub max_concurrent: Option<u32>,
     /// Largest body of a request.
     pub max_body: Option<Written<ByteSize>>,
+    /// How long an answer may take, in place of the upstream's `timeouts`.
+    pub timeouts: Option<RawRouteTimeouts>,
 }
 
 /// How often something may be called. Each node counts for itself.

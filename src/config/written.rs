@@ -182,7 +182,7 @@ impl Kind for Endpoint {
         let port = url.port_or_known_default().filter(|p| *p > 0).ok_or("has no port")?;
         // Addresses of version 6 stand in brackets in a URL alone.
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        Ok(Self { host: host.to_owned(), port, tls, base_path: url.path().trim_end_matches('/').to_owned() })
+        Ok(Self { host: host.to_owned(), port, tls, base_path: url.path().trim_end_matches('/').to_owned(), weight: 1 })
     }
 
     fn write(&self) -> String {

@@ -70,6 +70,8 @@ pub enum Denial {
     Journal,
     /// The upstream did not do its part.
     Upstream(UpstreamFault),
+    /// The node has more to do than it may.
+    Overloaded,
     /// A fault of ours.
     Panic,
 }
@@ -98,6 +100,8 @@ pub enum UpstreamFault {
     Broken,
     /// It does not accept our credentials.
     Credentials,
+    /// It has as many requests under way and waiting as it may have.
+    Overloaded,
 }
 
 impl UpstreamFault {
@@ -106,6 +110,7 @@ impl UpstreamFault {
     pub const fn for_mcp(self) -> mcp::UpstreamFault {
         match self {
             Self::Timeout => mcp::UpstreamFault::Timeout,
+            Self::Overloaded => mcp::UpstreamFault::Unavailable,
             Self::Connect | Self::Broken | Self::Credentials => mcp::UpstreamFault::Unreachable,
         }
     }
@@ -149,11 +154,13 @@ impl Denial {
             Self::Stale => "node_stale",
             Self::Store => "store_unavailable",
             Self::Journal => "journal_unavailable",
+            Self::Overloaded => "overloaded",
             Self::Panic => "panic",
             Self::Upstream(UpstreamFault::Connect) => "upstream_unreachable",
             Self::Upstream(UpstreamFault::Timeout) => "upstream_timeout",
             Self::Upstream(UpstreamFault::Broken) => "upstream_broken",
             Self::Upstream(UpstreamFault::Credentials) => "upstream_refused_us",
+            Self::Upstream(UpstreamFault::Overloaded) => "upstream_overloaded",
         }
     }
 
@@ -172,7 +179,12 @@ impl Denial {
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::LengthRequired => StatusCode::LENGTH_REQUIRED,
             Self::BodyBroken => StatusCode::REQUEST_TIMEOUT,
-            Self::Stale | Self::Store | Self::Journal | Self::Panic => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Stale
+            | Self::Store
+            | Self::Journal
+            | Self::Overloaded
+            | Self::Panic
+            | Self::Upstream(UpstreamFault::Overloaded) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Upstream(UpstreamFault::Timeout) => StatusCode::GATEWAY_TIMEOUT,
             Self::Upstream(_) => StatusCode::BAD_GATEWAY,
         }
@@ -228,11 +240,15 @@ impl Denial {
                 "This node can't learn of revocations at the moment and refuses until it can. Try again shortly.".into()
             }
             Self::Store => "The gateway's store can't be used at the moment. Try again shortly.".into(),
+            Self::Overloaded => "The gateway has more to do than it may. Try again shortly.".into(),
             Self::Panic => "The gateway failed on this request. Tell your operator, with the request id.".into(),
             Self::Journal => "The request can't be recorded at the moment and was not forwarded. Try again shortly.".into(),
             Self::Upstream(UpstreamFault::Timeout) => "The service behind the gateway took too long. Try again.".into(),
             Self::Upstream(UpstreamFault::Credentials) => {
                 "The service behind the gateway does not accept the gateway's own credentials. Tell your operator.".into()
+            }
+            Self::Upstream(UpstreamFault::Overloaded) => {
+                "The service behind the gateway has as many requests under way as it may have. Try again shortly.".into()
             }
             Self::Upstream(_) => "The service behind the gateway can't be reached. Try again shortly.".into(),
         }
@@ -243,7 +259,12 @@ impl Denial {
     pub fn retry_after(&self) -> Option<u64> {
         match self {
             Self::Rate { wait } => Some(whole_seconds(*wait)),
-            Self::Concurrency | Self::Stale | Self::Store | Self::Journal => Some(1),
+            Self::Concurrency
+            | Self::Stale
+            | Self::Store
+            | Self::Journal
+            | Self::Overloaded
+            | Self::Upstream(UpstreamFault::Overloaded) => Some(1),
             _ => None,
         }
     }

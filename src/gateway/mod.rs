@@ -10,6 +10,7 @@ pub mod hygiene;
 pub mod message;
 pub mod narrow;
 pub mod outbound;
+pub mod overload;
 pub mod path;
 pub mod prepared;
 pub mod rates;

@@ -122,7 +122,8 @@ fn inject(headers: &mut HeaderMap, permit: &Permit) -> Result<()> {
     Ok(())
 }
 
-fn authority(endpoint: &Endpoint) -> String {
+/// What `Host` says at an endpoint.
+pub(super) fn authority(endpoint: &Endpoint) -> String {
     let host = if endpoint.host.contains(':') { format!("[{}]", endpoint.host) } else { endpoint.host.clone() };
     match (endpoint.tls, endpoint.port) {
         (true, 443) | (false, 80) => host,

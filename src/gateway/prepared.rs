@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::hygiene::{AcceptedHosts, HygienePolicy, IdentityHeaders, Limits, SlashPolicy};
+use super::upstream::Fleet;
 use crate::config::{Config, Tell};
 
 /// A configuration with what follows from it.
@@ -12,12 +13,24 @@ pub struct Prepared {
     pub config: Arc<Config>,
     /// What hygiene asks of every request.
     pub hygiene: HygienePolicy,
+    /// Its upstreams.
+    pub fleet: Fleet,
 }
 
 impl Prepared {
     /// Prepares a configuration.
     #[must_use]
     pub fn new(config: Arc<Config>) -> Self {
+        Self::after(config, None)
+    }
+
+    /// Prepares the configuration that takes the place of `before`: what was learnt about upstreams stays known.
+    #[must_use]
+    pub fn following(config: Arc<Config>, before: &Self) -> Self {
+        Self::after(config, Some(before))
+    }
+
+    fn after(config: Arc<Config>, before: Option<&Self>) -> Self {
         let authorities = std::iter::once(config.issuer.authority()).chain(config.listen.extra_hosts.iter().map(String::as_str));
         let suffixes = config.apis.iter().filter_map(|a| a.tenancy.host_suffix.as_deref());
         let told = |api: &crate::config::Api| match &api.tenancy.tell {
@@ -36,6 +49,7 @@ impl Prepared {
             identity_headers: IdentityHeaders::new(identity.iter().map(String::as_str)),
             encoded_slash: if slashes { SlashPolicy::PerRoute } else { SlashPolicy::Refuse },
         };
-        Self { config, hygiene }
+        let fleet = Fleet::of(&config, before.map(|b| &b.fleet));
+        Self { config, hygiene, fleet }
     }
 }

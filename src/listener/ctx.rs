@@ -11,7 +11,6 @@ use uuid::Uuid;
 use super::connection::Busy;
 use super::exchange;
 use crate::audit::OpenCall;
-use crate::config::Upstream;
 use crate::gateway::authorize::Permit;
 use crate::gateway::denial::UpstreamFault;
 use crate::gateway::hygiene::CleanRequest;
@@ -20,6 +19,7 @@ use crate::gateway::narrow::Narrowed;
 use crate::gateway::prepared::Prepared;
 use crate::gateway::rates::Running;
 use crate::gateway::streams::{CutSwitch, Registered};
+use crate::gateway::upstream::{Attempt, Place, Tried, Watch};
 use crate::mcp::ListFilter;
 use crate::record::{BrokenBy, Measured, Origin, Outcome};
 use crate::telemetry::{RouteMetrics, TraceContext};
@@ -31,6 +31,8 @@ pub struct Ctx {
     pub(super) started: Instant,
     pub(super) cut: Option<Arc<CutSwitch>>,
     pub(super) stage: Stage,
+    /// The request's place among those under way.
+    pub(super) place: Option<Place>,
     /// Taken with the head; counts the request as under way.
     _busy: Option<Busy>,
 }
@@ -50,7 +52,7 @@ impl Ctx {
         let exchange = exchange::current();
         let busy = exchange.as_ref().and_then(|e| e.connection.clone()).map(super::connection::Connection::begin);
         let cut = exchange.map(|e| Arc::clone(&e.cut));
-        Self { prepared, started: Instant::now(), cut, stage: Stage::Received, _busy: busy }
+        Self { prepared, started: Instant::now(), cut, stage: Stage::Received, place: None, _busy: busy }
     }
 
     pub(super) const fn forwarding(&mut self) -> Option<&mut Forwarding> {
@@ -103,7 +105,12 @@ pub(super) struct Forwarding {
     /// The body, when it was read to decide.
     pub(super) held: Option<Bytes>,
     pub(super) origin: Option<HeaderValue>,
-    pub(super) endpoint: Option<(Arc<Upstream>, usize)>,
+    /// The endpoint that it is at.
+    pub(super) attempt: Option<Attempt>,
+    /// Endpoints that it was at.
+    pub(super) tried: Tried,
+    /// Ends it when it takes too long.
+    pub(super) watch: Option<Watch>,
     pub(super) filter: Option<ListFilter>,
     pub(super) metrics: Arc<RouteMetrics>,
     pub(super) decided: Duration,
@@ -118,6 +125,7 @@ pub(super) struct Forwarding {
     /// Whether the body went over the cap.
     pub(super) too_large: bool,
     pub(super) _running: Option<Running>,
+    pub(super) _place: Option<Place>,
     pub(super) _registered: Registered,
 }
 
@@ -156,6 +164,7 @@ impl Drop for Ctx {
         if let Some(forwarding) = self.forwarding() {
             let by = match () {
                 () if std::thread::panicking() => BrokenBy::Fault,
+                () if forwarding.watch.as_ref().is_some_and(Watch::has_fired) => BrokenBy::Upstream,
                 () if cut => BrokenBy::Revocation,
                 () => BrokenBy::Shutdown,
             };

@@ -18,7 +18,7 @@ use super::desk::{About, Desk, Refusal};
 use super::front::Front;
 use crate::config::{Api, ApiKind, Config, Target};
 use crate::gateway::authorize::{self, Asked, Permit, Refused};
-use crate::gateway::denial::Denial;
+use crate::gateway::denial::{Denial, UpstreamFault};
 use crate::gateway::hygiene::{self, CleanRequest, Head, Inspected, Peer, Protocol, Unclean};
 use crate::gateway::message;
 use crate::gateway::narrow::Narrowed;
@@ -27,6 +27,7 @@ use crate::gateway::rates::{Asking, Running};
 use crate::gateway::record;
 use crate::gateway::shadow;
 use crate::gateway::streams::OpenStream;
+use crate::gateway::upstream::{Place, Tried};
 use crate::node::Node;
 use crate::record::BrokenBy;
 use crate::telemetry::{RouteMetrics, TraceContext};
@@ -97,6 +98,10 @@ fn client(peer: SocketAddr, headers: &HeaderMap, config: &Config) -> SocketAddr 
 pub(super) async fn enter(front: &Front, session: &mut Session, ctx: &mut Ctx, seen: &Seen) -> Result<Entered> {
     let prepared = Arc::clone(&ctx.prepared);
     let desk = Desk { front, prepared: &prepared, seen, started: ctx.started };
+    match front.overload.enter().await {
+        Ok(place) => ctx.place = Some(place),
+        Err(denial) => return desk.refuse(session, Refusal { denial, about: About::default() }).await,
+    }
     let raw = session.as_downstream().as_http1().map(HttpSession::get_headers_raw_bytes);
     let wire = Wire {
         raw: raw.as_deref(),
@@ -169,6 +174,9 @@ async fn decide(desk: &Desk<'_>, head: &RequestHeader, wire: &Wire<'_>) -> Decid
         desk.front.metrics.signals.with_label_values(&[signal]).inc();
     }
     let Some((api, path)) = config.mounts.lookup(request.path()) else {
+        if let Err(denial) = desk.front.overload.admit(None) {
+            return refused(denial, About { path: Some(request.path().to_owned()), ..About::default() });
+        }
         return match request.admit_encoded_slash(false) {
             Ok(()) => Decided::Local(request),
             Err(unclean) => refused(Denial::Unclean(unclean), About::default()),
@@ -187,6 +195,9 @@ async fn decide(desk: &Desk<'_>, head: &RequestHeader, wire: &Wire<'_>) -> Decid
         // Without a gate the upstream answers pages of origins that we know nothing of.
         let theirs = origin.is_none().then(|| shadow::waive(&asked, shadow::bare(Denial::Origin)).ok()).flatten();
         return theirs.map_or(Decided::Preflight(origin), |permit| admitted(api, permit, None, request));
+    }
+    if let Err(denial) = desk.front.overload.admit(Some(api)) {
+        return refused(denial, about(origin));
     }
     let decided = authorize::authorize(&desk.front.node, &asked).await;
     match decided.or_else(|refused| shadow::waive(&asked, refused)) {
@@ -237,7 +248,7 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
             return desk.refuse(session, Refusal { denial, about }).await;
         }
     };
-    let Bounded { running, form, narrowed } = match bound(desk, session, &mut admitted, inspected.as_ref()).await {
+    let Bounded { running, place, form, narrowed } = match bound(desk, session, &mut admitted, inspected.as_ref()).await {
         Ok(bounded) => bounded,
         Err(denial) => {
             let (rpc, call) = inspected.map_or((None, None), |m| (m.id, m.call));
@@ -277,7 +288,9 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
         narrowed,
         held: held.or(form),
         origin,
-        endpoint: None,
+        attempt: None,
+        tried: Tried::default(),
+        watch: None,
         filter: None,
         decided: ctx.started.elapsed(),
         first_byte: None,
@@ -289,6 +302,7 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
         too_large: false,
         received: 0,
         _running: running,
+        _place: place,
         _registered: registered,
     });
     if matches!(api.target, Target::Upstream(_)) {
@@ -309,6 +323,7 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
 /// What limits and label tenancy made of a request.
 struct Bounded {
     running: Option<Running>,
+    place: Option<Place>,
     form: Option<Bytes>,
     narrowed: Option<Narrowed>,
 }
@@ -331,7 +346,16 @@ async fn bound(
     let running = desk.front.rates.enter(permit);
     let running = shadow::tolerate(permit, running)?.flatten();
     let (form, narrowed) = body::selectors(session, &desk.prepared.config, request, permit).await?;
-    Ok(Bounded { running, form, narrowed })
+    let place = place(desk, permit).await?;
+    Ok(Bounded { running, place, form, narrowed })
+}
+
+/// A place at the permit's upstream.
+async fn place(desk: &Desk<'_>, permit: &Permit) -> std::result::Result<Option<Place>, Denial> {
+    match desk.prepared.fleet.pool(permit) {
+        Ok(pool) => pool.places().enter().await.map(Some).map_err(|_| Denial::Upstream(UpstreamFault::Overloaded)),
+        Err(_) => Ok(None),
+    }
 }
 
 /// The counters of a request that is forwarded.

@@ -17,18 +17,20 @@ use pingora::{Error, ErrorSource, ErrorType, Result};
 use super::ctx::{Ctx, Stage};
 use super::desk;
 use super::entry::{self, Entered};
+use super::onward;
 use super::strangers::Strangers;
 use crate::audit::Journal;
 use crate::config::ApiKind;
 use crate::gateway::denial::{Denial, UpstreamFault};
 use crate::gateway::narrow;
 use crate::gateway::outbound::{self, Facts};
+use crate::gateway::overload::Overload;
 use crate::gateway::prepared::Prepared;
 use crate::gateway::rates::Rates;
 use crate::gateway::respond::{self, Scene};
 use crate::gateway::shadow;
 use crate::gateway::streams::OpenStreams;
-use crate::gateway::upstream::Upstreams;
+use crate::gateway::upstream::Attempt;
 use crate::mcp::{Framing, ListFilter};
 use crate::node::Node;
 use crate::record::BrokenBy;
@@ -36,8 +38,6 @@ use crate::telemetry::Metrics;
 
 /// How long a client may take to accept what we write.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Connections that are tried for one request.
-const MAX_TRIES: u8 = 2;
 
 /// Everything that the hooks need.
 pub struct Front {
@@ -49,8 +49,6 @@ pub struct Front {
     pub streams: Arc<OpenStreams>,
     /// The metrics.
     pub metrics: Arc<Metrics>,
-    /// Addresses of upstreams.
-    pub upstreams: Upstreams,
     /// Pages and the authorization server.
     pub local: Router,
     /// Our own MCP server.
@@ -59,6 +57,8 @@ pub struct Front {
     pub own_api: Router,
     /// How often callers may call.
     pub rates: Rates,
+    /// How much there is to do.
+    pub overload: Arc<Overload>,
     /// How many refusals of strangers are put on record.
     pub strangers: Strangers,
     /// The configuration of the moment, prepared.
@@ -105,27 +105,16 @@ impl ProxyHttp for Front {
     }
 
     async fn upstream_peer(&self, session: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
-        let Some(forwarding) = ctx.forwarding() else { return Err(Error::new(ErrorType::InternalError)) };
-        forwarding.tries += 1;
-        let no_peer = |e| Error::because(ErrorType::ConnectNoRoute, "no peer", e);
-        let (upstream, turn) = self.upstreams.choose(&forwarding.permit).map_err(no_peer)?;
-        let endpoint = &upstream.endpoints[turn];
-        let mut peer = self.upstreams.peer(&upstream, endpoint).await.map_err(no_peer)?;
-        let accepts_events =
-            session.req_header().headers.get("accept").is_some_and(|a| a.as_bytes().starts_with(b"text/event-stream"));
-        if accepts_events || matches!(forwarding.permit.api().kind, ApiKind::Mcp(_)) {
-            peer.options.read_timeout = Some(upstream.timeouts.stream_idle);
-        }
-        forwarding.endpoint = Some((upstream, turn));
-        Ok(Box::new(peer))
+        onward::peer(self, session, ctx).await
     }
 
     async fn upstream_request_filter(&self, _session: &mut Session, head: &mut RequestHeader, ctx: &mut Ctx) -> Result<()> {
         let prepared = Arc::clone(&ctx.prepared);
         let issuer = &prepared.config.issuer;
         let Some(forwarding) = ctx.forwarding() else { return Err(Error::new(ErrorType::InternalError)) };
-        let endpoint = forwarding.endpoint.as_ref().and_then(|(u, turn)| u.endpoints.get(*turn));
-        let Some(endpoint) = endpoint else { return Err(Error::new(ErrorType::InternalError)) };
+        let Some(endpoint) = forwarding.attempt.as_ref().map(Attempt::endpoint) else {
+            return Err(Error::new(ErrorType::InternalError));
+        };
         let facts = Facts {
             endpoint,
             request_id: forwarding.seen.request.as_str(),
@@ -165,6 +154,7 @@ impl ProxyHttp for Front {
         let (elapsed, http2) = (ctx.started.elapsed(), session.is_http2());
         let Some(forwarding) = ctx.forwarding() else { return Ok(()) };
         forwarding.first_byte.get_or_insert(elapsed);
+        onward::answered(self, forwarding, head.status);
         let as_it_came = forwarding.permit.is_as_it_came();
         if head.status == http::StatusCode::UNAUTHORIZED && !as_it_came {
             // The upstream refuses our credentials, not the client's: sending its challenge on would start a login for nothing.
@@ -203,6 +193,9 @@ impl ProxyHttp for Front {
         ctx: &mut Ctx,
     ) -> Result<Option<Duration>> {
         let Some(forwarding) = ctx.forwarding() else { return Ok(None) };
+        if let Some(watch) = &forwarding.watch {
+            watch.touch();
+        }
         if let Some(filter) = forwarding.narrowed.as_mut().and_then(|n| n.answer.as_mut()) {
             let unreadable = |e| Error::because(ErrorType::InternalError, "an answer can't be narrowed", e);
             if let Some(chunk) = body.take() {
@@ -228,14 +221,20 @@ impl ProxyHttp for Front {
     }
 
     fn fail_to_connect(&self, _: &mut Session, peer: &HttpPeer, ctx: &mut Ctx, mut error: Box<Error>) -> Box<Error> {
-        if let Some(forwarding) = ctx.forwarding() {
-            tracing::warn!(request = %forwarding.seen.request, %peer, %error, "an upstream can't be reached");
-            if let Some((upstream, _)) = &forwarding.endpoint {
-                self.metrics.upstream_up.with_label_values(&[&upstream.name]).set(0);
-            }
-            // Nothing was sent, so every method may be tried again.
-            error.set_retry(forwarding.tries < MAX_TRIES);
-        }
+        onward::unreachable(self, peer, ctx, &mut error);
+        error
+    }
+
+    fn error_while_proxy(
+        &self,
+        peer: &HttpPeer,
+        session: &mut Session,
+        error: Box<Error>,
+        ctx: &mut Ctx,
+        reused: bool,
+    ) -> Box<Error> {
+        let mut error = error.more_context(format!("Peer: {peer}"));
+        onward::broke(self, session, ctx, &mut error, reused);
         error
     }
 
@@ -275,9 +274,9 @@ impl ProxyHttp for Front {
         let micros = ctx.micros();
         let Some(forwarding) = ctx.forwarding() else { return };
         if error.is_none()
-            && let Some((upstream, _)) = &forwarding.endpoint
+            && let Some(attempt) = &forwarding.attempt
         {
-            self.metrics.upstream_up.with_label_values(&[&upstream.name]).set(1);
+            self.metrics.upstream_up.with_label_values(&[&attempt.pool().upstream().name]).set(1);
         }
         forwarding.end(micros, error.map(broken_by));
     }

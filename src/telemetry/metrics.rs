@@ -60,6 +60,20 @@ pub struct Metrics {
     pub store_seconds: Histogram,
     /// Upstream health by upstream: 1 when its last connection or check succeeded.
     pub upstream_up: IntGaugeVec,
+    /// Whether an endpoint is asked: 1, or 0 while its check fails or it is left out.
+    pub endpoint_up: IntGaugeVec,
+    /// Requests under way by endpoint.
+    pub endpoint_in_flight: IntGaugeVec,
+    /// Open connections by endpoint.
+    pub endpoint_connections: IntGaugeVec,
+    /// Requests that endpoints answered or failed, by outcome.
+    pub endpoint_requests: IntCounterVec,
+    /// How often endpoints were ejected.
+    pub endpoint_ejections: IntCounterVec,
+    /// Requests that wait for a place at an upstream.
+    pub upstream_waiting: IntGaugeVec,
+    /// Failed requests by upstream and whether the budget let them be sent again.
+    pub upstream_retries: IntCounterVec,
     /// Configuration reloads by outcome.
     pub reloads: IntCounterVec,
     /// 1 while the configuration's files are not what is in force, because they were refused.
@@ -70,6 +84,12 @@ pub struct Metrics {
     pub signals: IntCounterVec,
     /// Requests under way that a revocation ended.
     pub streams_cut: IntCounter,
+    /// Requests under way on the public listener.
+    pub in_flight: IntGauge,
+    /// Requests that wait for a place.
+    pub waiting: IntGauge,
+    /// What the node does not keep up with, by signal.
+    pub strained: IntGaugeVec,
     /// Connections dropped because there were too many.
     pub connections_refused: IntCounter,
     /// Handlers that panicked.
@@ -116,6 +136,10 @@ impl Build<'_> {
         self.keep(IntGauge::new(name, help))
     }
 
+    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
+        self.keep(IntGaugeVec::new(Opts::new(name, help), labels))
+    }
+
     fn histogram(&self, name: &str, help: &str) -> Histogram {
         self.keep(Histogram::with_opts(HistogramOpts::new(name, help).buckets(SECONDS.to_vec())))
     }
@@ -132,6 +156,7 @@ impl Default for Metrics {
         let info = b.keep(IntGaugeVec::new(Opts::new("tollgate_build_info", "The running build"), &["version"]));
         info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let route = &["api", "route"];
+        let endpoint = &["upstream", "endpoint"];
         Self {
             requests: b.counters(
                 "tollgate_requests_total",
@@ -162,6 +187,25 @@ impl Default for Metrics {
                 Opts::new("tollgate_upstream_up", "Whether the upstream's last connection or health check succeeded"),
                 &["upstream"],
             )),
+            endpoint_up: b.gauges(
+                "tollgate_upstream_endpoint_up",
+                "Whether the endpoint is asked: its check does not fail and it is not ejected",
+                endpoint,
+            ),
+            endpoint_in_flight: b.gauges("tollgate_upstream_in_flight", "Requests under way at the endpoint", endpoint),
+            endpoint_connections: b.gauges("tollgate_upstream_connections", "Open connections to the endpoint", endpoint),
+            endpoint_requests: b.counters(
+                "tollgate_upstream_requests_total",
+                "Requests that the endpoint answered or failed",
+                &["upstream", "endpoint", "outcome"],
+            ),
+            endpoint_ejections: b.counters("tollgate_upstream_ejections_total", "How often the endpoint was ejected", endpoint),
+            upstream_waiting: b.gauges("tollgate_upstream_waiting", "Requests that wait for a place", &["upstream"]),
+            upstream_retries: b.counters(
+                "tollgate_upstream_retries_total",
+                "Failed requests that could be sent again, by whether the budget allowed it",
+                &["upstream", "outcome"],
+            ),
             reloads: b.counters("tollgate_config_reloads_total", "Configuration reloads by outcome", &["outcome"]),
             config_stale: b.gauge("tollgate_config_stale", "Whether the configuration's files were refused and are not in force"),
             hook_deliveries: b.counters(
@@ -175,6 +219,9 @@ impl Default for Metrics {
                 &["signal"],
             ),
             streams_cut: b.counter("tollgate_streams_cut_total", "Requests under way that a revocation or an expiry ended"),
+            in_flight: b.gauge("tollgate_requests_in_flight", "Requests under way on the public listener"),
+            waiting: b.gauge("tollgate_requests_waiting", "Requests that wait for a place"),
+            strained: b.gauges("tollgate_strained", "1 while requests are shed for this signal", &["signal"]),
             connections_refused: b
                 .counter("tollgate_connections_refused_total", "Connections dropped because there were too many"),
             panics: b.counter("tollgate_panics_total", "Requests whose handler panicked"),

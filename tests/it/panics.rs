@@ -7,9 +7,9 @@ use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Body;
 use axum::routing::{get, post};
+use tollgate::gateway::overload::Overload;
 use tollgate::gateway::prepared::Prepared;
 use tollgate::gateway::rates::Rates;
-use tollgate::gateway::upstream::Upstreams;
 use tollgate::listener::{Front, Listener, Strangers};
 use tollgate::record::{Event, Operation};
 use tollgate::store::AuditFilter;
@@ -31,10 +31,10 @@ fn beside(gw: &Gateway, local: Router, own_mcp: Router) -> (Listener, SocketAddr
         journal: gw.running.journal.clone(),
         streams: Arc::default(),
         metrics: Arc::clone(&gw.running.metrics),
-        upstreams: Upstreams::default(),
         local,
         own_mcp,
         rates: Rates::default(),
+        overload: Arc::new(Overload::new(&node.config.load().listen.limits)),
         own_api: Router::new(),
         strangers: Strangers::default(),
         prepared: Arc::new(ArcSwap::from_pointee(Prepared::new(node.config.load_full()))),

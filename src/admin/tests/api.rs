@@ -91,6 +91,7 @@ fn the_document_names_every_route() {
         ("operators/{user}", "PUT"),
         ("explain", "GET"),
         ("roles", "GET"),
+        ("upstreams", "GET"),
         ("users", "GET"),
         ("users", "POST"),
         ("users/{user}", "GET"),

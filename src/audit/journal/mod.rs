@@ -62,6 +62,8 @@ struct Shared {
     sealed: Mutex<VecDeque<Arc<Segment>>>,
     failing: AtomicBool,
     finished: AtomicU64,
+    /// Of those, how many the store has.
+    stored: AtomicU64,
     parked: Mutex<Vec<Parked>>,
     committer: Option<Committer>,
     flushes: mpsc::UnboundedSender<oneshot::Sender<()>>,
@@ -140,6 +142,7 @@ impl Journal {
             sealed: Mutex::default(),
             failing: AtomicBool::new(false),
             finished: AtomicU64::new(0),
+            stored: AtomicU64::new(0),
             parked: Mutex::default(),
             committer,
             flushes,
@@ -182,6 +185,12 @@ impl Journal {
         self.0.failing.load(Ordering::Relaxed)
     }
 
+    /// Records of this run that were finished and that the store does not have.
+    #[must_use]
+    pub fn backlog(&self) -> u64 {
+        self.finished().saturating_sub(self.0.stored.load(Ordering::Relaxed))
+    }
+
     /// Returns when every record that was finished before the call is in the store. Waits as long as the store can't be used.
     /// Says whether it is so; `false` when the shipper has ended.
     pub async fn flush(&self) -> bool {
@@ -203,6 +212,11 @@ impl Journal {
     /// Records of this run that were finished.
     pub(super) fn finished(&self) -> u64 {
         self.0.finished.load(Ordering::Relaxed)
+    }
+
+    /// So many records of this run are in the store.
+    pub(super) fn stored(&self, records: u64) {
+        self.0.stored.store(records, Ordering::Relaxed);
     }
 
     /// The first segment of this run behind number `after`.

@@ -7,12 +7,12 @@ use http::Method;
 
 use super::apis::Proved;
 use super::scopes::known;
-use super::{Findings, limits, listed, tenancy};
+use super::{Findings, limits, listed, tenancy, upstreams};
 use crate::config::error::KeyPath;
 use crate::config::own_api::{self, Needs};
 use crate::config::pack::RawPack;
 use crate::config::raw::{RawApi, RawChange, RawOverride, RawRoute};
-use crate::config::{Access, Catalogue, Route, RouteMeta, Tenancy};
+use crate::config::{Access, Catalogue, Route, RouteMeta, RouteTimeouts, Tenancy};
 use crate::routing::{MethodSet, Pattern, RouteTable, conflicts};
 use crate::types::{ApiName, RouteId, ScopeBits, ScopeSet};
 
@@ -75,6 +75,7 @@ fn changed(route: &RawRoute, change: &RawChange) -> RawRoute {
         rates: change.rates.clone().unwrap_or_else(|| route.rates.clone()),
         max_concurrent: change.max_concurrent.or(route.max_concurrent),
         max_body: change.max_body.clone().or_else(|| route.max_body.clone()),
+        timeouts: change.timeouts.clone().unwrap_or_else(|| route.timeouts.clone()),
         ..route.clone()
     }
 }
@@ -123,6 +124,7 @@ const fn plain(id: RouteId, access: Access) -> Route {
         rates: Vec::new(),
         max_concurrent: None,
         max_body: None,
+        timeouts: RouteTimeouts { connect: None, first_byte: None, idle: None, total: None },
     }
 }
 
@@ -210,6 +212,7 @@ fn draft(
             rates: limits::rates(&raw.rates, &at.key("rates"), found),
             max_concurrent: raw.max_concurrent,
             max_body: raw.max_body.as_ref().map(|size| u64::try_from(size.0.0).unwrap_or(u64::MAX)),
+            timeouts: upstreams::route_timeouts(&raw.timeouts, &at.key("timeouts"), found),
         },
     })
 }

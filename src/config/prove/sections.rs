@@ -48,6 +48,11 @@ fn limits(raw: &RawLimits, at: &KeyPath, found: &mut Findings<'_>) -> Limits {
     if raw.max_connections == 0 {
         found.error(at.key("max_connections"), "is zero: nobody could connect", "allow some connections");
     }
+    for (key, value) in [("max_in_flight", raw.max_in_flight), ("max_audit_backlog", raw.max_audit_backlog)] {
+        if value == 0 {
+            found.error(at.key(key), "is zero: every request would be refused", "allow some");
+        }
+    }
     for (key, value) in [("header_timeout", raw.header_timeout.0), ("idle_timeout", raw.idle_timeout.0)] {
         between(value, (Duration::from_millis(1), 60 * MINUTE), &at.key(key), found);
     }
@@ -64,14 +69,26 @@ fn limits(raw: &RawLimits, at: &KeyPath, found: &mut Findings<'_>) -> Limits {
         drain_timeout: raw.drain_timeout.0,
         max_local_body: raw.max_local_body.0.0,
         max_mcp_body: raw.max_mcp_body.0.0,
+        max_in_flight: raw.max_in_flight,
+        max_pending: raw.max_pending,
+        queue: between(raw.queue.0, (Duration::ZERO, 60 * MINUTE), &at.key("queue"), found),
+        max_audit_backlog: raw.max_audit_backlog,
+        max_store_latency: between(
+            raw.max_store_latency.0,
+            (Duration::from_millis(1), 60 * MINUTE),
+            &at.key("max_store_latency"),
+            found,
+        ),
     }
 }
 
-pub(super) fn between(value: Duration, (least, most): (Duration, Duration), at: &KeyPath, found: &mut Findings<'_>) {
+/// Refuses a duration that is out of range; gives it back as it is.
+pub(super) fn between(value: Duration, (least, most): (Duration, Duration), at: &KeyPath, found: &mut Findings<'_>) -> Duration {
     if !(least..=most).contains(&value) {
         let range = format!("keep it between {} and {}", least.write(), most.write());
         found.error(at, format!("{} is out of range", value.write()), range);
     }
+    value
 }
 
 /// Where state is kept.

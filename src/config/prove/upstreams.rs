@@ -1,6 +1,7 @@
 //! Upstreams and their credentials.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,11 +9,20 @@ use http::HeaderValue;
 use secrecy::ExposeSecret;
 
 use super::Findings;
+use super::apis::Proved;
+use super::sections::between;
 use crate::config::error::KeyPath;
-use crate::config::raw::{RawConfig, RawInject, RawTimeouts, RawUpstream};
+use crate::config::raw::{RawConfig, RawEndpoint, RawInject, RawRouteTimeouts, RawTimeouts, RawUpstream};
 use crate::config::read::top;
 use crate::config::secrets;
-use crate::config::{InjectedHeader, Upstream, UpstreamTimeouts};
+use crate::config::written::Written;
+use crate::config::{
+    Checks, Ejection, Endpoint, InjectedHeader, Retries, RouteTimeouts, Target, Upstream, UpstreamLimits, UpstreamTimeouts,
+};
+
+/// Endpoints of one upstream: as many as a request can remember to have tried.
+const MOST_ENDPOINTS: usize = 64;
+const DAY: Duration = Duration::from_hours(24);
 
 /// Every upstream that has a name of its own.
 pub(super) fn all(raw: &RawConfig, found: &mut Findings<'_>) -> Vec<Arc<Upstream>> {
@@ -35,9 +45,6 @@ pub(super) fn all(raw: &RawConfig, found: &mut Findings<'_>) -> Vec<Arc<Upstream
 }
 
 fn one(raw: &RawUpstream, at: &KeyPath, found: &mut Findings<'_>) -> Upstream {
-    if raw.endpoints.is_empty() {
-        found.error(at.key("endpoints"), "is empty", "name at least one endpoint");
-    }
     if let Some(health) = raw.health.as_deref().filter(|h| !h.starts_with('/') || !h.bytes().all(|b| b.is_ascii_graphic())) {
         found.error(at.key("health"), format!("{health:?} is not a path"), "start it with /");
     }
@@ -52,8 +59,14 @@ fn one(raw: &RawUpstream, at: &KeyPath, found: &mut Findings<'_>) -> Upstream {
     }
     Upstream {
         name: raw.name.0.to_string(),
-        endpoints: raw.endpoints.iter().map(|e| e.0.clone()).collect(),
+        endpoints: endpoints(raw, &at.key("endpoints"), found),
         health: raw.health.clone(),
+        checks: checks(raw, &at.key("checks"), found),
+        ejection: ejection(raw, &at.key("ejection"), found),
+        retries: retries(raw, &at.key("retries"), found),
+        limits: limits(raw, &at.key("limits"), found),
+        slow_start: between(raw.slow_start.0, (Duration::ZERO, DAY), &at.key("slow_start"), found),
+        resolve: between(raw.resolve.0, (Duration::from_secs(1), DAY), &at.key("resolve"), found),
         timeouts: timeouts(&raw.timeouts, &at.key("timeouts"), found),
         inject,
     }
@@ -73,10 +86,133 @@ fn injected(raw: &RawInject, at: &KeyPath, found: &mut Findings<'_>) -> Option<I
     Some(InjectedHeader { name: raw.header.0.clone(), value })
 }
 
-fn timeouts(raw: &RawTimeouts, at: &KeyPath, found: &mut Findings<'_>) -> UpstreamTimeouts {
-    let all = [("connect", raw.connect.0), ("read", raw.read.0), ("stream_idle", raw.stream_idle.0), ("write", raw.write.0)];
-    for (key, _) in all.into_iter().filter(|(_, d)| *d == Duration::ZERO) {
-        found.error(at.key(key), "is zero: every request would fail", "give it some time");
+fn endpoints(raw: &RawUpstream, at: &KeyPath, found: &mut Findings<'_>) -> Vec<Endpoint> {
+    if raw.endpoints.is_empty() {
+        found.error(at, "is empty", "name at least one endpoint");
     }
-    UpstreamTimeouts { connect: raw.connect.0, read: raw.read.0, stream_idle: raw.stream_idle.0, write: raw.write.0 }
+    let mut all: Vec<Endpoint> = Vec::new();
+    for (i, written) in raw.endpoints.numbered() {
+        let endpoint = written.endpoint();
+        if let RawEndpoint::Weighted(weighted) = written
+            && !(1..=1000).contains(&weighted.weight)
+        {
+            found.error(at.index(i).key("weight"), format!("{} is out of range", weighted.weight), "keep it between 1 and 1000");
+        }
+        if all.iter().any(|e| e.is_same_place(&endpoint)) {
+            found.error(at.index(i), format!("{endpoint} is there twice"), "name it once, with a weight");
+        }
+        all.push(endpoint);
+    }
+    if all.len() > MOST_ENDPOINTS {
+        found.error(at, format!("has {} endpoints", all.len()), format!("name at most {MOST_ENDPOINTS}"));
+    }
+    all
+}
+
+fn checks(raw: &RawUpstream, at: &KeyPath, found: &mut Findings<'_>) -> Checks {
+    let shortest = Duration::from_millis(50);
+    for (key, value) in [("healthy", raw.checks.healthy), ("unhealthy", raw.checks.unhealthy)] {
+        if !(1..=100).contains(&value) {
+            found.error(at.key(key), format!("{value} is out of range"), "keep it between 1 and 100");
+        }
+    }
+    Checks {
+        interval: between(raw.checks.interval.0, (shortest, DAY), &at.key("interval"), found),
+        timeout: between(raw.checks.timeout.0, (shortest, DAY), &at.key("timeout"), found),
+        healthy: raw.checks.healthy,
+        unhealthy: raw.checks.unhealthy,
+    }
+}
+
+fn ejection(raw: &RawUpstream, at: &KeyPath, found: &mut Findings<'_>) -> Ejection {
+    let base = between(raw.ejection.base.0, (Duration::from_millis(1), DAY), &at.key("base"), found);
+    let longest = between(raw.ejection.longest.0, (base, DAY), &at.key("longest"), found);
+    Ejection { failures: NonZeroU32::new(raw.ejection.failures), base, longest }
+}
+
+fn retries(raw: &RawUpstream, at: &KeyPath, found: &mut Findings<'_>) -> Retries {
+    for (key, value, most) in
+        [("tries", raw.retries.tries, 3), ("budget", raw.retries.budget, 100), ("reserve", raw.retries.reserve, 10_000)]
+    {
+        if value > most || (key == "tries" && value == 0) {
+            let least = u32::from(key == "tries");
+            found.error(at.key(key), format!("{value} is out of range"), format!("keep it between {least} and {most}"));
+        }
+    }
+    let tries = u8::try_from(raw.retries.tries).unwrap_or(u8::MAX);
+    Retries { tries, budget: raw.retries.budget, reserve: raw.retries.reserve }
+}
+
+fn limits(raw: &RawUpstream, at: &KeyPath, found: &mut Findings<'_>) -> UpstreamLimits {
+    for (key, value) in [("in_flight", raw.limits.in_flight), ("connections", raw.limits.connections)] {
+        if !(1..=1_000_000).contains(&value) {
+            found.error(at.key(key), format!("{value} is out of range"), "keep it between 1 and 1000000");
+        }
+    }
+    UpstreamLimits {
+        in_flight: raw.limits.in_flight,
+        pending: raw.limits.pending,
+        queue: between(raw.limits.queue.0, (Duration::ZERO, DAY), &at.key("queue"), found),
+        connections: raw.limits.connections,
+    }
+}
+
+const ZERO: &str = "is zero: every request would fail";
+
+fn timeouts(raw: &RawTimeouts, at: &KeyPath, found: &mut Findings<'_>) -> UpstreamTimeouts {
+    let all = [
+        ("connect", Some(raw.connect.0)),
+        ("read", Some(raw.read.0)),
+        ("stream_idle", Some(raw.stream_idle.0)),
+        ("write", Some(raw.write.0)),
+        ("first_byte", raw.first_byte.as_ref().map(|d| d.0)),
+        ("total", raw.total.as_ref().map(|d| d.0)),
+    ];
+    for (key, _) in all.into_iter().filter(|(_, d)| *d == Some(Duration::ZERO)) {
+        found.error(at.key(key), ZERO, "give it some time");
+    }
+    let timeouts = UpstreamTimeouts {
+        connect: raw.connect.0,
+        read: raw.read.0,
+        stream_idle: raw.stream_idle.0,
+        write: raw.write.0,
+        first_byte: raw.first_byte.as_ref().map(|d| d.0),
+        total: raw.total.as_ref().map(|d| d.0),
+    };
+    if timeouts.first_byte.is_some_and(|first| first < timeouts.read) {
+        found.error(at.key("first_byte"), "is shorter than read", "make read at most as long: the first byte is read too");
+    }
+    timeouts
+}
+
+/// The timeouts of a route.
+pub(super) fn route_timeouts(raw: &RawRouteTimeouts, at: &KeyPath, found: &mut Findings<'_>) -> RouteTimeouts {
+    let all = [("connect", &raw.connect), ("first_byte", &raw.first_byte), ("idle", &raw.idle), ("total", &raw.total)];
+    for (key, _) in all.into_iter().filter(|(_, d)| d.as_ref().is_some_and(|d| d.0 == Duration::ZERO)) {
+        found.error(at.key(key), ZERO, "give it some time");
+    }
+    let span = |written: &Option<Written<Duration>>| written.as_ref().map(|d| d.0);
+    RouteTimeouts {
+        connect: span(&raw.connect),
+        first_byte: span(&raw.first_byte),
+        idle: span(&raw.idle),
+        total: span(&raw.total),
+    }
+}
+
+/// A wait for the first byte that the time between two reads would end early promises what can't be kept.
+pub(super) fn reachable(apis: &[Proved], found: &mut Findings<'_>) {
+    for proved in apis {
+        let Target::Upstream(upstream) = &proved.api.target else { continue };
+        for (_, _, route) in proved.api.routes.iter() {
+            let of_upstream = &upstream.timeouts;
+            let idle = route.timeouts.idle.unwrap_or(of_upstream.read);
+            let first = route.timeouts.first_byte.or(of_upstream.first_byte);
+            let changed = route.timeouts.idle.is_some() || route.timeouts.first_byte.is_some();
+            if changed && first.is_some_and(|first| first < idle) {
+                let problem = format!("the route {} waits for its first byte shorter than between two reads", route.id);
+                found.error(proved.at.key("routes"), problem, "make timeouts.idle at most as long as timeouts.first_byte");
+            }
+        }
+    }
 }

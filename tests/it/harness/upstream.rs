@@ -56,6 +56,7 @@ struct Shared {
     log: Mutex<Log>,
     changed: watch::Sender<()>,
     events: broadcast::Sender<Option<Vec<u8>>>,
+    forced: Mutex<Option<&'static str>>,
 }
 
 impl Shared {
@@ -77,7 +78,8 @@ impl Upstream {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let (events, _) = broadcast::channel(1024);
-        let shared = Arc::new(Shared { log: Mutex::default(), changed: watch::Sender::new(()), events });
+        let shared =
+            Arc::new(Shared { log: Mutex::default(), changed: watch::Sender::new(()), events, forced: Mutex::default() });
         let accept = Arc::clone(&shared);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -90,6 +92,11 @@ impl Upstream {
             }
         });
         Self { address, shared }
+    }
+
+    /// Behaves like this, whatever requests ask for; `None` listens to them again.
+    pub fn force(&self, behave: Option<&'static str>) {
+        *self.shared.forced.lock() = behave;
     }
 
     /// Everything that came so far.
@@ -151,7 +158,8 @@ async fn serve(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
     while let Some((head, body)) = request(&mut stream, &mut read).await? {
         let mut events = shared.events.subscribe();
         let seen = Seen { head, body };
-        let behave = seen.values("x-behave").pop().unwrap_or_default();
+        let forced = shared.forced.lock().map(str::to_owned);
+        let behave = forced.unwrap_or_else(|| seen.values("x-behave").pop().unwrap_or_default());
         let answer = answer(&behave, &seen);
         shared.note(|log| log.seen.push(seen));
         match behave.as_str() {
@@ -196,6 +204,7 @@ fn answer(behave: &str, seen: &Seen) -> String {
     match behave {
         "unauthorized" => json("WWW-Authenticate: Basic realm=\"inner\"\r\n", "401 Unauthorized", "{}"),
         "cookie" => json("Set-Cookie: a=b; Path=/\r\nX-Upstream: yes\r\nX-Request-Id: theirs\r\n", "200 OK", "{}"),
+        "fail" => json("", "500 Internal Server Error", "{}"),
         "missing" => json("", "404 Not Found", "{\"status\":\"error\"}"),
         "broken" => "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n0123456789".to_owned(),
         "events" => "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned(),

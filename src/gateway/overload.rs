@@ -1,0 +1,133 @@
+//! Load that is shed before the store or the memory suffers: a bounded number of requests under way, a short queue before it, and
+//! signals that something behind the gate does not keep up. The admin listener has no part in this.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::denial::Denial;
+use super::upstream::places::{Place, Places};
+use crate::config::{Api, Limits, Target, UpstreamLimits};
+
+/// Requests under way on the public listener, and what strains the node.
+#[derive(Debug)]
+pub struct Overload {
+    places: Places,
+    backlog: AtomicBool,
+    store: AtomicBool,
+}
+
+/// Something that does not keep up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strain {
+    /// More audit records wait for the store than may.
+    AuditBacklog,
+    /// The store answers slowly.
+    StoreLatency,
+}
+
+impl Strain {
+    /// Every signal.
+    pub const ALL: [Self; 2] = [Self::AuditBacklog, Self::StoreLatency];
+
+    /// The signal's name in metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AuditBacklog => "audit_backlog",
+            Self::StoreLatency => "store_latency",
+        }
+    }
+}
+
+impl Overload {
+    /// No load yet.
+    #[must_use]
+    pub fn new(limits: &Limits) -> Self {
+        let places = UpstreamLimits {
+            in_flight: limits.max_in_flight,
+            pending: limits.max_pending,
+            queue: limits.queue,
+            connections: limits.max_in_flight,
+        };
+        Self { places: Places::new(places), backlog: AtomicBool::new(false), store: AtomicBool::new(false) }
+    }
+
+    /// Takes a place for a request, or waits for one for a short while.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn enter(&self) -> Result<Place, Denial> {
+        self.places.enter().await.map_err(|_| Denial::Overloaded)
+    }
+
+    /// Refuses what would add to a strain: every call of an API adds to the backlog of the audit log; what is answered here asks
+    /// the store. `api` is `None` for pages and OAuth endpoints.
+    ///
+    /// # Errors
+    /// When it would.
+    pub fn admit(&self, api: Option<&Api>) -> Result<(), Denial> {
+        let is_local = api.is_none_or(|api| !matches!(api.target, Target::Upstream(_)));
+        let sheds = (api.is_some() && self.is(Strain::AuditBacklog)) || (is_local && self.is(Strain::StoreLatency));
+        if sheds { Err(Denial::Overloaded) } else { Ok(()) }
+    }
+
+    /// Whether a signal is up.
+    #[must_use]
+    pub fn is(&self, strain: Strain) -> bool {
+        self.signal(strain).load(Ordering::Acquire)
+    }
+
+    /// Raises or lowers a signal; says whether that changed it.
+    pub fn set(&self, strain: Strain, up: bool) -> bool {
+        self.signal(strain).swap(up, Ordering::AcqRel) != up
+    }
+
+    const fn signal(&self, strain: Strain) -> &AtomicBool {
+        match strain {
+            Strain::AuditBacklog => &self.backlog,
+            Strain::StoreLatency => &self.store,
+        }
+    }
+
+    /// Requests under way, and requests that wait.
+    #[must_use]
+    pub fn load(&self) -> (u32, u32) {
+        (self.places.taken(), self.places.waiting())
+    }
+}
+
+/// Whether the backlog of the audit log is a strain: above the limit, and once it was, until half of that is left, so that the
+/// answer does not change with every record.
+#[must_use]
+pub const fn is_backlogged(depth: u64, limit: u64, before: bool) -> bool {
+    if before { depth > limit / 2 } else { depth > limit }
+}
+
+/// Whether the store is slow: it took longer than the limit.
+#[must_use]
+pub fn is_slow(took: Option<Duration>, limit: Duration) -> bool {
+    took.is_none_or(|took| took > limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backlog_has_to_halve_before_it_is_over() {
+        let seen = [(100, false), (101, true), (60, true), (51, true), (50, false), (99, false)];
+        let mut before = false;
+        for (depth, expected) in seen {
+            before = is_backlogged(depth, 100, before);
+            assert_eq!(before, expected, "{depth}");
+        }
+    }
+
+    #[test]
+    fn a_store_that_does_not_answer_is_slow() {
+        let limit = Duration::from_secs(1);
+        assert!(is_slow(None, limit));
+        assert!(is_slow(Some(Duration::from_secs(2)), limit));
+        assert!(!is_slow(Some(limit), limit));
+    }
+}

@@ -1,0 +1,231 @@
+//! What is known about one endpoint: how it does, how much it has to do, whether it is asked at all.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use pingora_core::upstreams::peer::Tracing;
+
+use super::names::{Addresses, Resolver};
+use crate::config::{Checks, Ejection, Endpoint};
+use crate::types::Timestamp;
+
+/// What an endpoint that just came back starts with, of a thousand parts of its weight.
+const FIRST_SHARE: u64 = 100;
+const WHOLE_SHARE: u64 = 1_000;
+const NEVER: i64 = i64::MIN;
+/// Doublings of an ejection that are counted.
+const MOST_DOUBLINGS: u32 = 16;
+
+/// One endpoint of a pool.
+#[derive(Debug)]
+pub struct Member {
+    /// Where it is.
+    pub endpoint: Endpoint,
+    addresses: Addresses,
+    in_flight: AtomicU32,
+    connections: Arc<AtomicI64>,
+    failures: AtomicU32,
+    ejected_until: AtomicI64,
+    doublings: AtomicU32,
+    health: AtomicU8,
+    streak: AtomicU32,
+    back_at: AtomicI64,
+    checked_at: AtomicI64,
+    answered: AtomicU64,
+    failed: AtomicU64,
+    ejections: AtomicU64,
+}
+
+/// Whether an endpoint is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// It is.
+    Up,
+    /// Its health check fails.
+    Unhealthy,
+    /// It failed requests and is left out until then.
+    Ejected(Timestamp),
+}
+
+/// What an endpoint did since this process knows it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Requests that it answered, and not with a failure.
+    pub answered: u64,
+    /// Requests that it failed.
+    pub failed: u64,
+    /// How often it was ejected.
+    pub ejections: u64,
+    /// Requests under way.
+    pub in_flight: u32,
+    /// Open connections.
+    pub connections: i64,
+}
+
+const UNKNOWN: u8 = 0;
+const WELL: u8 = 1;
+const ILL: u8 = 2;
+
+impl Member {
+    /// An endpoint that nothing is known about: it counts as well.
+    #[must_use]
+    pub fn new(endpoint: Endpoint, resolver: &Arc<dyn Resolver>) -> Self {
+        let addresses = Addresses::of(&endpoint, resolver);
+        Self {
+            endpoint,
+            addresses,
+            in_flight: AtomicU32::new(0),
+            connections: Arc::default(),
+            failures: AtomicU32::new(0),
+            ejected_until: AtomicI64::new(NEVER),
+            doublings: AtomicU32::new(0),
+            health: AtomicU8::new(UNKNOWN),
+            streak: AtomicU32::new(0),
+            back_at: AtomicI64::new(NEVER),
+            checked_at: AtomicI64::new(NEVER),
+            answered: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            ejections: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether it is asked at `now`.
+    #[must_use]
+    pub fn condition(&self, now: Timestamp) -> Condition {
+        let until = self.ejected_until.load(Ordering::Acquire);
+        if self.health.load(Ordering::Acquire) == ILL {
+            Condition::Unhealthy
+        } else if now.millis() < until {
+            Condition::Ejected(Timestamp::from_millis(until))
+        } else {
+            Condition::Up
+        }
+    }
+
+    /// Its share at `now`, in thousandths of its weight: little after it came back, and growing.
+    #[must_use]
+    pub fn share(&self, slow_start: Duration, now: Timestamp) -> u64 {
+        let back = self.back_at.load(Ordering::Acquire).max(self.ejected_until.load(Ordering::Acquire));
+        if back == NEVER {
+            return WHOLE_SHARE;
+        }
+        let (since, whole) = (now.since(Timestamp::from_millis(back)).as_millis(), slow_start.as_millis().max(1));
+        let share = u64::try_from(since.saturating_mul(u128::from(WHOLE_SHARE)) / whole).unwrap_or(WHOLE_SHARE);
+        share.clamp(FIRST_SHARE, WHOLE_SHARE)
+    }
+
+    /// What it did so far.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        Tally {
+            answered: self.answered.load(Ordering::Relaxed),
+            failed: self.failed.load(Ordering::Relaxed),
+            ejections: self.ejections.load(Ordering::Relaxed),
+            in_flight: self.in_flight.load(Ordering::Relaxed),
+            connections: self.connections.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Takes one of `most` requests at a time; `false` when there are as many.
+    pub(super) fn take(&self, most: u32) -> bool {
+        let one_more = |n: u32| (n < most).then_some(n + 1);
+        self.in_flight.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).is_ok()
+    }
+
+    pub(super) fn leave(&self) {
+        self.in_flight.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// It answered a request.
+    pub(super) fn succeeded(&self) {
+        self.answered.fetch_add(1, Ordering::Relaxed);
+        // Zero most of the time: then nothing shared is written.
+        if self.failures.load(Ordering::Relaxed) > 0 {
+            self.failures.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// It failed a request; says whether so many failures in a row are enough to eject it.
+    pub(super) fn failed(&self, ejection: &Ejection) -> bool {
+        self.failed.fetch_add(1, Ordering::Relaxed);
+        let in_a_row = self.failures.fetch_add(1, Ordering::AcqRel) + 1;
+        ejection.failures.is_some_and(|most| in_a_row >= most.get())
+    }
+
+    pub(super) fn is_ejected(&self, now: Timestamp) -> bool {
+        now.millis() < self.ejected_until.load(Ordering::Acquire)
+    }
+
+    /// Leaves it out for a while, longer each time unless the last time is long ago.
+    pub(super) fn eject(&self, ejection: &Ejection, now: Timestamp) -> Timestamp {
+        let last = self.ejected_until.load(Ordering::Acquire);
+        let recently = last != NEVER && now.since(Timestamp::from_millis(last)) < ejection.longest;
+        let doublings = if recently { (self.doublings.load(Ordering::Acquire) + 1).min(MOST_DOUBLINGS) } else { 0 };
+        self.doublings.store(doublings, Ordering::Release);
+        let until = now.plus((ejection.base * 2_u32.pow(doublings)).min(ejection.longest));
+        self.failures.store(0, Ordering::Release);
+        self.ejected_until.store(until.millis(), Ordering::Release);
+        self.ejections.fetch_add(1, Ordering::Relaxed);
+        until
+    }
+
+    /// Whether a check is due; who is told so makes it.
+    #[must_use]
+    pub fn check_is_due(&self, checks: &Checks, now: Timestamp) -> bool {
+        let last = self.checked_at.load(Ordering::Acquire);
+        let last_at = Timestamp::from_millis(last);
+        // A clock that went back makes every check look recent.
+        let due = last == NEVER || now < last_at || now.since(last_at) >= checks.interval;
+        due && self.checked_at.compare_exchange(last, now.millis(), Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// A check ended; says whether that changed anything. The first check of all decides by itself.
+    pub fn checked(&self, well: bool, checks: &Checks, now: Timestamp) -> bool {
+        let (is, becomes) = (self.health.load(Ordering::Acquire), if well { WELL } else { ILL });
+        if is == becomes {
+            self.streak.store(0, Ordering::Release);
+            return false;
+        }
+        let streak = self.streak.fetch_add(1, Ordering::AcqRel) + 1;
+        let needed = if well { checks.healthy } else { checks.unhealthy };
+        if is != UNKNOWN && streak < needed {
+            return false;
+        }
+        self.streak.store(0, Ordering::Release);
+        if is == ILL {
+            self.back_at.store(now.millis(), Ordering::Release);
+        }
+        self.health.store(becomes, Ordering::Release);
+        true
+    }
+
+    /// Its addresses.
+    #[must_use]
+    pub const fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Counts the connections that pingora opens and closes.
+    pub(super) fn counter(&self) -> ConnectionCount {
+        ConnectionCount(Arc::clone(&self.connections))
+    }
+}
+
+/// Counts open connections.
+#[derive(Clone, Debug)]
+pub(super) struct ConnectionCount(Arc<AtomicI64>);
+
+impl Tracing for ConnectionCount {
+    fn on_connected(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn on_disconnected(&self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn boxed_clone(&self) -> Box<dyn Tracing> {
+        Box::new(self.clone())
+    }
+}

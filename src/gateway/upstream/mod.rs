@@ -1,0 +1,96 @@
+//! From a permit to a connection: which endpoint, at which address, with which limits.
+//!
+//! A [`Fleet`] holds a [`Pool`] for each upstream of a configuration. What was learnt about an endpoint outlives the configuration:
+//! the next fleet takes it over. [`pool`] chooses, [`member`] remembers how an endpoint does, [`places`] and [`budget`] bound what an
+//! upstream can cost, [`names`] resolves in the background, [`check`] asks endpoints how they are.
+
+pub mod budget;
+pub mod check;
+pub mod member;
+pub mod names;
+mod peer;
+pub mod places;
+pub mod pool;
+mod watch;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+pub use member::{Condition, Member, Tally};
+pub use names::{Addresses, Resolver, SystemResolver};
+pub use peer::{Coming, Spans};
+pub use places::Place;
+pub use pool::{Attempt, Pool, Tried};
+pub use watch::Watch;
+
+use super::authorize::Permit;
+use crate::config::{Config, Target, Upstream};
+use crate::types::Timestamp;
+
+/// Every upstream of one configuration.
+#[derive(Debug)]
+pub struct Fleet {
+    pools: HashMap<String, Arc<Pool>>,
+    resolver: Arc<dyn Resolver>,
+}
+
+/// Why there is no peer.
+#[derive(Debug, thiserror::Error)]
+pub enum NoPeer {
+    /// The permit is for a local target.
+    #[error("this API is answered here and has no upstream")]
+    Local,
+    /// Every endpoint has as many requests as it may have.
+    #[error("the upstream {upstream} has as many requests under way as it may have")]
+    Full {
+        /// Its name.
+        upstream: String,
+    },
+    /// The name does not resolve.
+    #[error("the upstream's name {host} can't be resolved")]
+    Name {
+        /// The name.
+        host: String,
+        /// Why.
+        #[source]
+        source: Option<std::io::Error>,
+    },
+}
+
+impl Fleet {
+    /// The upstreams of `config`, with what `before` knows of those that it has too.
+    #[must_use]
+    pub fn of(config: &Config, before: Option<&Self>) -> Self {
+        let resolver = before.map_or_else(|| Arc::new(SystemResolver) as Arc<dyn Resolver>, |b| Arc::clone(&b.resolver));
+        let pool = |upstream: &Arc<Upstream>| {
+            let known = before.and_then(|b| b.pools.get(&upstream.name));
+            (upstream.name.clone(), Arc::new(Pool::new(Arc::clone(upstream), &resolver, known.map(Arc::as_ref))))
+        };
+        Self { pools: config.upstreams.iter().map(pool).collect(), resolver }
+    }
+
+    /// The pool that a permit opens. Only a permit names an upstream: who skips authorization has nowhere to go.
+    ///
+    /// # Errors
+    /// When the permit is for a local target.
+    pub fn pool(&self, permit: &Permit) -> Result<&Arc<Pool>, NoPeer> {
+        let Target::Upstream(upstream) = &permit.api().target else { return Err(NoPeer::Local) };
+        self.pools.get(&upstream.name).ok_or(NoPeer::Local)
+    }
+
+    /// An endpoint for a permit that was not tried before, if there is one.
+    ///
+    /// # Errors
+    /// When the permit is for a local target, or every endpoint has as many requests as it may have.
+    pub fn choose(&self, permit: &Permit, now: Timestamp, tried: Tried) -> Result<Attempt, NoPeer> {
+        self.pool(permit)?.choose(now, tried)
+    }
+
+    /// Every pool.
+    pub fn pools(&self) -> impl Iterator<Item = &Arc<Pool>> {
+        self.pools.values()
+    }
+}

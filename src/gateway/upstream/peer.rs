@@ -1,0 +1,93 @@
+//! What pingora is told about an endpoint.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use pingora::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
+use pingora_core::upstreams::peer::Tracer;
+
+use super::{NoPeer, Pool};
+use crate::config::{RouteTimeouts, UpstreamTimeouts};
+use crate::types::Timestamp;
+
+/// How long a connection that nobody uses is kept.
+const IDLE: Duration = Duration::from_mins(1);
+
+/// How long one exchange may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spans {
+    /// To connect.
+    pub connect: Duration,
+    /// To the first byte, and where nothing shorter is watched, between two reads.
+    pub read: Duration,
+    /// Between two reads of the answer, where that is shorter than to the first byte.
+    pub idle: Option<Duration>,
+    /// To take what we write.
+    pub write: Duration,
+    /// To the end of the answer.
+    pub total: Option<Duration>,
+}
+
+/// How an answer comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coming {
+    /// At once.
+    Whole,
+    /// As events, with pauses.
+    Events,
+}
+
+impl Spans {
+    /// What the upstream allows, and the route in its place.
+    #[must_use]
+    pub fn of(upstream: &UpstreamTimeouts, route: &RouteTimeouts, coming: Coming) -> Self {
+        let events = coming == Coming::Events;
+        let idle = route.idle.unwrap_or(if events { upstream.stream_idle } else { upstream.read });
+        // Before the first byte nothing is read, so that its limit is also the longest pause that pingora sees.
+        let first = route.first_byte.or_else(|| upstream.first_byte.filter(|_| !events));
+        let read = first.unwrap_or(idle);
+        Self {
+            connect: route.connect.unwrap_or(upstream.connect),
+            read,
+            idle: (idle < read).then_some(idle),
+            write: upstream.write,
+            total: route.total.or_else(|| upstream.total.filter(|_| !events)),
+        }
+    }
+}
+
+impl Pool {
+    /// A peer for an endpoint. The name is resolved here, without blocking: pingora's own look-up blocks and panics. `turn` takes
+    /// the addresses of a name in turn.
+    ///
+    /// # Errors
+    /// When the name does not resolve.
+    pub async fn peer(&self, index: usize, turn: usize, spans: &Spans, now: Timestamp) -> Result<HttpPeer, NoPeer> {
+        let member = &self.members()[index];
+        let resolved = tokio::time::timeout(spans.connect, member.addresses().pick(turn, now)).await;
+        let address = resolved.map_err(|_| NoPeer::Name { host: member.endpoint.host.clone(), source: None })??;
+        Ok(self.at(index, address, spans))
+    }
+
+    fn at(&self, index: usize, address: SocketAddr, spans: &Spans) -> HttpPeer {
+        let (upstream, member) = (self.upstream(), &self.members()[index]);
+        let endpoint = &upstream.endpoints[index];
+        let mut peer = HttpPeer::new(address, endpoint.tls, endpoint.host.clone());
+        // pingora pools by address and name; what else distinguishes two upstreams must keep their connections apart.
+        let mut group = DefaultHasher::new();
+        upstream.name.hash(&mut group);
+        peer.group_key = group.finish();
+        let options = &mut peer.options;
+        options.connection_timeout = Some(spans.connect);
+        options.total_connection_timeout = Some(spans.connect);
+        options.read_timeout = Some(spans.read);
+        options.write_timeout = Some(spans.write);
+        options.idle_timeout = Some(IDLE);
+        options.verify_cert = true;
+        options.verify_hostname = true;
+        options.tracer = Some(Tracer(Box::new(member.counter())));
+        options.http_upstream_request_policy = HttpUpstreamRequestPolicy::deny_upgrades();
+        peer
+    }
+}

@@ -1,0 +1,248 @@
+//! The endpoints of one upstream, and whose turn it is.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+use super::NoPeer;
+use super::budget::Budget;
+use super::member::{Condition, Member};
+use super::names::Resolver;
+use super::places::Places;
+use crate::config::{Endpoint, Upstream};
+use crate::types::Timestamp;
+
+/// The golden ratio of 2^64: multiples of it spread evenly, however few are taken.
+const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// The endpoints of one upstream.
+#[derive(Debug)]
+pub struct Pool {
+    upstream: Arc<Upstream>,
+    members: Vec<Arc<Member>>,
+    shared: Arc<Shared>,
+}
+
+/// What outlives a configuration that does not change it.
+#[derive(Debug)]
+struct Shared {
+    places: Arc<Places>,
+    budget: Arc<Budget>,
+    turn: AtomicU64,
+    /// Held while it is decided who is ejected, so that never more than half are.
+    ejecting: Mutex<()>,
+    retried: AtomicU64,
+    not_retried: AtomicU64,
+}
+
+/// Endpoints that a request was sent to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tried(u64);
+
+impl Tried {
+    /// With one more.
+    #[must_use]
+    pub const fn and(self, index: usize) -> Self {
+        Self(self.0 | 1 << (index % 64))
+    }
+
+    const fn has(self, index: usize) -> bool {
+        self.0 >> (index % 64) & 1 == 1
+    }
+}
+
+impl Pool {
+    /// A pool for `upstream`, with what `before` knows of its endpoints.
+    #[must_use]
+    pub fn new(upstream: Arc<Upstream>, resolver: &Arc<dyn Resolver>, before: Option<&Self>) -> Self {
+        let known = |endpoint: &Endpoint| before?.members.iter().find(|m| m.endpoint.is_same_place(endpoint)).map(Arc::clone);
+        let members = upstream.endpoints.iter();
+        let members = members.map(|e| known(e).unwrap_or_else(|| Arc::new(Member::new(e.clone(), resolver)))).collect();
+        let places = before.map(|b| &b.shared.places).filter(|p| p.are_for(&upstream.limits)).map(Arc::clone);
+        let budget = before.filter(|b| b.upstream.retries == upstream.retries).map(|b| Arc::clone(&b.shared.budget));
+        let shared = Arc::new(Shared {
+            places: places.unwrap_or_else(|| Arc::new(Places::new(upstream.limits))),
+            budget: budget.unwrap_or_else(|| Arc::new(Budget::new(&upstream.retries))),
+            turn: AtomicU64::new(0),
+            ejecting: Mutex::new(()),
+            retried: AtomicU64::new(before.map_or(0, |b| b.shared.retried.load(Ordering::Relaxed))),
+            not_retried: AtomicU64::new(before.map_or(0, |b| b.shared.not_retried.load(Ordering::Relaxed))),
+        });
+        Self { upstream, members, shared }
+    }
+
+    /// The upstream.
+    #[must_use]
+    pub const fn upstream(&self) -> &Arc<Upstream> {
+        &self.upstream
+    }
+
+    /// Its endpoints, in the order of the configuration.
+    #[must_use]
+    pub fn members(&self) -> &[Arc<Member>] {
+        &self.members
+    }
+
+    /// The places for requests.
+    #[must_use]
+    pub fn places(&self) -> &Places {
+        &self.shared.places
+    }
+
+    /// Retries that were made, and that the budget refused.
+    #[must_use]
+    pub fn retries(&self) -> (u64, u64) {
+        (self.shared.retried.load(Ordering::Relaxed), self.shared.not_retried.load(Ordering::Relaxed))
+    }
+
+    /// Counts a request towards the budget of retries.
+    pub fn earn(&self) {
+        self.shared.budget.earn();
+    }
+
+    /// Whether a request that was tried so often may be sent once more; takes that from the budget.
+    #[must_use]
+    pub fn may_retry(&self, tries: u8) -> bool {
+        if tries >= self.upstream.retries.tries {
+            return false;
+        }
+        let may = self.shared.budget.spend();
+        let count = if may { &self.shared.retried } else { &self.shared.not_retried };
+        count.fetch_add(1, Ordering::Relaxed);
+        may
+    }
+
+    /// The endpoint whose turn it is: by weight, of those that are up and were not tried. When none is up all are taken for up:
+    /// an answer of an endpoint that seems ill is better than none.
+    ///
+    /// # Errors
+    /// When every endpoint has as many requests as it may have.
+    pub fn choose(self: &Arc<Self>, now: Timestamp, tried: Tried) -> Result<Attempt, NoPeer> {
+        let up = |i: usize| self.members[i].condition(now) == Condition::Up;
+        let fresh = |i: usize| !tried.has(i);
+        self.draw(now, |i| up(i) && fresh(i))
+            .or_else(|| self.draw(now, up))
+            .or_else(|| self.draw(now, fresh))
+            .or_else(|| self.draw(now, |_| true))
+            .ok_or_else(|| NoPeer::Full { upstream: self.upstream.name.clone() })
+    }
+
+    /// Draws one of the endpoints that `fits` and has room.
+    fn draw(self: &Arc<Self>, now: Timestamp, fits: impl Fn(usize) -> bool) -> Option<Attempt> {
+        let most = self.upstream.limits.connections;
+        let mut full = Tried::default();
+        let taken = |index: usize, full: &mut Tried| {
+            let taken = self.members[index].take(most);
+            *full = full.and(index);
+            taken.then(|| Attempt { pool: Arc::clone(self), index, told: false })
+        };
+        loop {
+            let weights = (0..self.members.len()).filter(|i| fits(*i) && !full.has(*i)).map(|i| (i, self.weight(i, now)));
+            let total: u64 = weights.clone().map(|(_, weight)| weight).sum();
+            let mut left = self.spread(total);
+            // The sum of the weights is more than `left`, unless nobody fits.
+            let index = weights.into_iter().find_map(|(i, weight)| match left.checked_sub(weight) {
+                Some(rest) => {
+                    left = rest;
+                    None
+                }
+                None => Some(i),
+            })?;
+            if let Some(attempt) = taken(index, &mut full) {
+                return Some(attempt);
+            }
+        }
+    }
+
+    fn weight(&self, index: usize, now: Timestamp) -> u64 {
+        // The configuration's weight, not the one that was known before.
+        u64::from(self.upstream.endpoints[index].weight) * self.members[index].share(self.upstream.slow_start, now)
+    }
+
+    /// The next number below `total`, spread evenly.
+    fn spread(&self, total: u64) -> u64 {
+        if self.members.len() < 2 {
+            return 0;
+        }
+        let point = self.shared.turn.fetch_add(1, Ordering::Relaxed).wrapping_mul(SPREAD);
+        u64::try_from((u128::from(point) * u128::from(total)) >> 64).unwrap_or(0)
+    }
+
+    fn failed(&self, index: usize, now: Timestamp) {
+        let (member, ejection) = (&self.members[index], &self.upstream.ejection);
+        if !member.failed(ejection) {
+            return;
+        }
+        let _turn = self.shared.ejecting.lock();
+        let ejected = self.members.iter().filter(|m| m.is_ejected(now)).count();
+        if member.is_ejected(now) || (ejected + 1) * 2 > self.members.len() {
+            return;
+        }
+        let until = member.eject(ejection, now);
+        tracing::warn!(upstream = %self.upstream.name, endpoint = %member.endpoint, %until, "an endpoint fails requests and is left out for a while");
+    }
+}
+
+/// A request at one endpoint.
+#[derive(Debug)]
+pub struct Attempt {
+    pool: Arc<Pool>,
+    index: usize,
+    /// Whether the endpoint's part in it is known.
+    told: bool,
+}
+
+impl Attempt {
+    /// The pool.
+    #[must_use]
+    pub const fn pool(&self) -> &Arc<Pool> {
+        &self.pool
+    }
+
+    /// The endpoint's place in the upstream.
+    #[must_use]
+    pub const fn index(&self) -> usize {
+        self.index
+    }
+
+    /// What is known about the endpoint.
+    #[must_use]
+    pub fn member(&self) -> &Member {
+        &self.pool.members[self.index]
+    }
+
+    /// The endpoint.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.pool.upstream.endpoints[self.index]
+    }
+
+    /// The endpoint answered with this status. Only the first word about an attempt counts.
+    pub fn answered(&mut self, status: u16, now: Timestamp) {
+        // 501 and 505 say what it can't do, not how it is.
+        if status >= 500 && status != 501 && status != 505 {
+            self.failed(now);
+        } else if !std::mem::replace(&mut self.told, true) {
+            self.member().succeeded();
+        }
+    }
+
+    /// The endpoint did not answer.
+    pub fn failed(&mut self, now: Timestamp) {
+        if !std::mem::replace(&mut self.told, true) {
+            self.pool.failed(self.index, now);
+        }
+    }
+
+    /// The endpoint had no part in it.
+    pub const fn forget(&mut self) {
+        self.told = true;
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        self.member().leave();
+    }
+}

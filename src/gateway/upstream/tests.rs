@@ -1,0 +1,268 @@
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+
+use super::*;
+use crate::config::{Checks, Ejection, Endpoint, Kind as _, Retries, RouteTimeouts, UpstreamLimits, UpstreamTimeouts};
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_millis(1_700_000_000_000 + seconds * 1_000)
+}
+
+fn endpoint(url: &str, weight: u32) -> Endpoint {
+    Endpoint { weight, ..Endpoint::read(url).expect("an endpoint") }
+}
+
+fn upstream(endpoints: Vec<Endpoint>) -> Upstream {
+    let seconds = Duration::from_secs;
+    Upstream {
+        name: "u".into(),
+        endpoints,
+        health: None,
+        checks: Checks { interval: seconds(10), timeout: seconds(3), healthy: 2, unhealthy: 3 },
+        ejection: Ejection { failures: NonZeroU32::new(3), base: seconds(30), longest: seconds(300) },
+        retries: Retries { tries: 2, budget: 20, reserve: 10 },
+        limits: UpstreamLimits { in_flight: 100, pending: 10, queue: seconds(1), connections: 100 },
+        slow_start: seconds(30),
+        resolve: seconds(30),
+        timeouts: UpstreamTimeouts {
+            connect: seconds(5),
+            read: seconds(60),
+            stream_idle: seconds(3600),
+            write: seconds(30),
+            first_byte: None,
+            total: None,
+        },
+        inject: Vec::new(),
+    }
+}
+
+fn resolver() -> Arc<dyn Resolver> {
+    Arc::new(SystemResolver)
+}
+
+fn pool_of(upstream: Upstream) -> Arc<Pool> {
+    Arc::new(Pool::new(Arc::new(upstream), &resolver(), None))
+}
+
+fn pool(weights: &[u32]) -> Arc<Pool> {
+    let urls = weights.iter().enumerate().map(|(i, w)| endpoint(&format!("http://127.0.0.{}:80", i + 1), *w));
+    pool_of(upstream(urls.collect()))
+}
+
+/// How many of a hundred requests each endpoint gets.
+fn shares(pool: &Arc<Pool>, now: Timestamp) -> Vec<usize> {
+    let mut shares = vec![0; pool.members().len()];
+    for _ in 0..100 {
+        shares[pool.choose(now, Tried::default()).expect("an endpoint").index()] += 1;
+    }
+    shares
+}
+
+/// Fails as many requests at an endpoint as eject it.
+fn fail(pool: &Arc<Pool>, index: usize, now: Timestamp) {
+    for _ in 0..3 {
+        let others = (0..pool.members().len()).filter(|i| *i != index).fold(Tried::default(), Tried::and);
+        let mut attempt = pool.choose(now, others).expect("an endpoint");
+        assert_eq!(attempt.index(), index);
+        attempt.failed(now);
+    }
+}
+
+#[test]
+fn endpoints_get_requests_by_weight() {
+    for (weights, expected) in [(&[1, 1][..], [50, 50]), (&[1, 3], [25, 75]), (&[1, 9], [10, 90])] {
+        let got = shares(&pool(weights), at(0));
+        let near = got.iter().zip(expected).all(|(got, expected)| got.abs_diff(expected) <= 2);
+        assert!(near, "{weights:?}: {got:?}");
+    }
+}
+
+#[test]
+fn an_ejected_endpoint_gets_nothing_and_comes_back_slowly() {
+    let pool = pool(&[1, 1]);
+    fail(&pool, 0, at(0));
+    assert_eq!(pool.members()[0].condition(at(0)), Condition::Ejected(at(30)));
+    assert_eq!(shares(&pool, at(0)), [0, 100]);
+    assert_eq!(shares(&pool, at(29)), [0, 100]);
+    let first = shares(&pool, at(30))[0];
+    let half = shares(&pool, at(45))[0];
+    let whole = shares(&pool, at(60))[0];
+    assert!((5..15).contains(&first) && (28..40).contains(&half) && (48..53).contains(&whole), "{first} {half} {whole}");
+}
+
+#[test]
+fn ejections_grow_and_the_growth_ends() {
+    let pool = pool(&[1, 1]);
+    let mut now = at(0);
+    let mut spans = Vec::new();
+    for _ in 0..6 {
+        fail(&pool, 0, now);
+        let Condition::Ejected(until) = pool.members()[0].condition(now) else { panic!("it is ejected") };
+        spans.push(until.since(now).as_secs());
+        now = until;
+    }
+    assert_eq!(spans, [30, 60, 120, 240, 300, 300]);
+    now = now.plus(Duration::from_secs(300));
+    fail(&pool, 0, now);
+    assert_eq!(pool.members()[0].condition(now), Condition::Ejected(now.plus(Duration::from_secs(30))), "long ago");
+}
+
+#[test]
+fn never_more_than_half_are_ejected() {
+    for (endpoints, ejected) in [(1, 0), (2, 1), (3, 1), (4, 2), (5, 2)] {
+        let pool = pool(&vec![1; endpoints]);
+        for index in 0..endpoints {
+            fail(&pool, index, at(0));
+        }
+        let left_out = pool.members().iter().filter(|m| m.condition(at(0)) != Condition::Up).count();
+        assert_eq!(left_out, ejected, "of {endpoints}");
+    }
+}
+
+#[test]
+fn only_failures_in_a_row_count() {
+    let pool = pool(&[1, 1]);
+    let answer = |status| {
+        let mut attempt = pool.choose(at(0), Tried::default().and(1)).expect("an endpoint");
+        attempt.answered(status, at(0));
+        // Only the first word about an attempt counts.
+        attempt.failed(at(0));
+    };
+    for status in [500, 503, 200, 502, 504, 404, 500, 500, 501, 599, 500] {
+        answer(status);
+    }
+    assert_eq!(pool.members()[0].condition(at(0)), Condition::Up);
+    answer(500);
+    assert_ne!(pool.members()[0].condition(at(0)), Condition::Up);
+    let tally = pool.members()[0].tally();
+    assert_eq!((tally.answered, tally.failed, tally.ejections, tally.in_flight), (3, 9, 1, 0));
+}
+
+#[test]
+fn checks_take_out_and_bring_back() {
+    let (pool, checks) = (pool(&[1, 1]), Checks { healthy: 2, unhealthy: 3, ..upstream(Vec::new()).checks });
+    let member = &pool.members()[0];
+    assert!(member.checked(true, &checks, at(0)), "the first check decides by itself");
+    let bad: Vec<_> = (0..3).map(|_| member.checked(false, &checks, at(1))).collect();
+    assert_eq!(bad, [false, false, true]);
+    assert_eq!((member.condition(at(1)), shares(&pool, at(1))), (Condition::Unhealthy, vec![0, 100]));
+    assert!(!member.checked(true, &checks, at(2)));
+    assert!(!member.checked(false, &checks, at(2)), "a bad one starts the count anew");
+    assert!(!member.checked(true, &checks, at(2)));
+    assert!(member.checked(true, &checks, at(3)));
+    assert!(shares(&pool, at(3))[0] < 15, "it starts slowly");
+    assert!(member.check_is_due(&checks, at(3)));
+    assert!(!member.check_is_due(&checks, at(12)));
+    assert!(member.check_is_due(&checks, at(13)));
+}
+
+#[test]
+fn when_all_seem_ill_all_are_asked() {
+    let (pool, checks) = (pool(&[1, 1]), upstream(Vec::new()).checks);
+    for member in pool.members() {
+        member.checked(false, &checks, at(0));
+    }
+    let got = shares(&pool, at(0));
+    assert!(got.iter().all(|n| *n > 40), "{got:?}");
+}
+
+#[test]
+fn a_retry_goes_elsewhere_and_no_endpoint_gets_more_than_its_connections() {
+    let two = upstream(vec![endpoint("http://127.0.0.1", 1), endpoint("http://127.0.0.2", 1)]);
+    let pool = pool_of(Upstream { limits: UpstreamLimits { connections: 2, ..two.limits }, ..two });
+    let tried = Tried::default().and(1);
+    let held: Vec<_> = (0..3).map(|_| pool.choose(at(0), tried).expect("room")).collect();
+    assert_eq!(held.iter().map(Attempt::index).collect::<Vec<_>>(), [0, 0, 1], "the first is full then");
+    let last = pool.choose(at(0), Tried::default()).expect("room");
+    assert!(matches!(pool.choose(at(0), Tried::default()), Err(NoPeer::Full { .. })));
+    drop(last);
+    assert!(pool.choose(at(0), Tried::default()).is_ok());
+}
+
+#[test]
+fn what_was_learnt_outlives_a_configuration() {
+    let before = pool(&[1, 1]);
+    fail(&before, 0, at(0));
+    let urls = vec![endpoint("http://127.0.0.3:80", 1), endpoint("http://127.0.0.1:80", 5), endpoint("http://127.0.0.2:80", 1)];
+    let after = Arc::new(Pool::new(Arc::new(upstream(urls)), &resolver(), Some(&before)));
+    let ejected: Vec<_> = after.members().iter().map(|m| m.condition(at(1)) != Condition::Up).collect();
+    assert_eq!(ejected, [false, true, false]);
+    assert_eq!(shares(&after, at(1))[1], 0);
+    let later = shares(&after, at(90))[1];
+    assert!(later.abs_diff(71) <= 2, "the new weight counts: {later}");
+}
+
+#[test]
+fn the_narrower_of_two_timeouts_is_kept() {
+    let (of_upstream, seconds) = (upstream(Vec::new()).timeouts, Duration::from_secs);
+    let route = RouteTimeouts { connect: Some(seconds(1)), first_byte: Some(seconds(90)), ..RouteTimeouts::default() };
+    let spans = Spans::of(&of_upstream, &route, Coming::Whole);
+    assert_eq!((spans.connect, spans.read, spans.idle, spans.total), (seconds(1), seconds(90), Some(seconds(60)), None));
+    let spans = Spans::of(&of_upstream, &RouteTimeouts::default(), Coming::Events);
+    assert_eq!((spans.read, spans.idle), (seconds(3600), None));
+    let whole = UpstreamTimeouts { first_byte: Some(seconds(70)), total: Some(seconds(80)), ..of_upstream };
+    let events = Spans::of(&whole, &RouteTimeouts::default(), Coming::Events);
+    assert_eq!((events.read, events.total), (seconds(3600), None), "streams end when they end");
+    assert_eq!(Spans::of(&whole, &RouteTimeouts::default(), Coming::Whole).total, Some(seconds(80)));
+}
+
+/// A resolver that says what it is told to, and counts.
+#[derive(Debug, Default)]
+struct Scripted {
+    answer: Mutex<Vec<SocketAddr>>,
+    asked: AtomicUsize,
+}
+
+#[async_trait]
+impl Resolver for Scripted {
+    async fn resolve(&self, _: &str, _: u16) -> std::io::Result<Vec<SocketAddr>> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let answer = self.answer.lock().clone();
+        if answer.is_empty() { Err(std::io::ErrorKind::NotFound.into()) } else { Ok(answer) }
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_resolved_once_keeps_no_request_waiting() {
+    let scripted = Arc::new(Scripted::default());
+    let addresses = Addresses::of(&endpoint("http://name:80", 1), &(Arc::clone(&scripted) as Arc<dyn Resolver>));
+    let asked = || scripted.asked.load(Ordering::SeqCst);
+    assert!(addresses.pick(0, at(0)).await.is_err());
+    assert!(addresses.pick(0, at(0)).await.is_err());
+    assert_eq!(asked(), 1, "requests do not ask again at once");
+    let [a, b]: [SocketAddr; 2] = ["192.0.2.1:80", "192.0.2.2:80"].map(|t| t.parse().expect("an address"));
+    *scripted.answer.lock() = vec![a, b];
+    assert_eq!(addresses.pick(0, at(1)).await.expect("an address"), a);
+    assert_eq!(addresses.pick(1, at(1)).await.expect("an address"), b);
+    assert_eq!(addresses.pick(0, at(100)).await.expect("an address"), a);
+    assert_eq!(asked(), 2, "an old answer is good enough for a request");
+    let believed = Duration::from_secs(30);
+    addresses.refresh(believed, at(30)).await;
+    assert_eq!(asked(), 2, "not due yet");
+    *scripted.answer.lock() = vec![b];
+    addresses.refresh(believed, at(31)).await;
+    assert_eq!((asked(), addresses.pick(0, at(31)).await.expect("an address")), (3, b));
+    scripted.answer.lock().clear();
+    addresses.refresh(believed, at(61)).await;
+    assert_eq!((asked(), addresses.pick(0, at(61)).await.expect("an address")), (4, b), "the last answer stays");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_ends_what_takes_too_long() {
+    use crate::gateway::streams::CutSwitch;
+
+    let cut = Arc::new(CutSwitch::default());
+    let watch = Watch::start(Arc::clone(&cut), Some(Duration::from_secs(5)), None);
+    watch.touch();
+    cut.wait().await;
+    assert!(watch.has_fired());
+    let other = Arc::new(CutSwitch::default());
+    drop(Watch::start(Arc::clone(&other), Some(Duration::from_secs(5)), None));
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(!other.is_cut(), "nobody watches any more");
+}

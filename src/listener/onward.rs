@@ -1,0 +1,115 @@
+//! Towards an upstream: which endpoint, how long it may take, and whether a request is sent once more.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use pingora::proxy::Session;
+use pingora::upstreams::peer::HttpPeer;
+use pingora::{Error, ErrorSource, ErrorType, Result};
+use pingora_core::RetryType;
+
+use super::ctx::{Ctx, Forwarding};
+use super::front::Front;
+use crate::config::Upstream;
+use crate::gateway::denial::UpstreamFault;
+use crate::gateway::upstream::{Coming, NoPeer, Spans, Watch};
+
+/// The least that is waited for an answer, where hardly any of the whole time is left.
+const LEAST: Duration = Duration::from_millis(1);
+
+/// The endpoint whose turn it is. pingora asks again for each retry.
+pub(super) async fn peer(front: &Front, session: &Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
+    let (prepared, now, elapsed) = (Arc::clone(&ctx.prepared), front.node.now(), ctx.started.elapsed());
+    let cut = ctx.cut.clone();
+    let Some(forwarding) = ctx.forwarding() else { return Err(Error::new(ErrorType::InternalError)) };
+    // The endpoint before is let go first: its place may be the one that is free.
+    forwarding.attempt = None;
+    let mut attempt = match prepared.fleet.choose(&forwarding.permit, now, forwarding.tried) {
+        Ok(attempt) => attempt,
+        Err(error) => {
+            if matches!(error, NoPeer::Full { .. }) {
+                forwarding.fault = Some(UpstreamFault::Overloaded);
+            }
+            return Err(Error::because(ErrorType::ConnectNoRoute, "no peer", error));
+        }
+    };
+    if forwarding.tries == 0 {
+        attempt.pool().earn();
+    }
+    forwarding.tries += 1;
+    let spans = spans(session, forwarding, attempt.pool().upstream());
+    let left = spans.total.map(|total| total.saturating_sub(elapsed).max(LEAST));
+    if forwarding.watch.is_none() && (left.is_some() || spans.idle.is_some()) {
+        forwarding.watch = cut.map(|cut| Watch::start(cut, left, spans.idle));
+    }
+    match attempt.pool().peer(attempt.index(), usize::from(forwarding.tries) - 1, &spans, now).await {
+        Ok(mut peer) => {
+            peer.options.read_timeout = Some(left.map_or(spans.read, |left| left.min(spans.read)));
+            forwarding.attempt = Some(attempt);
+            Ok(Box::new(peer))
+        }
+        Err(error) => {
+            attempt.failed(now);
+            forwarding.tried = forwarding.tried.and(attempt.index());
+            let mut error = Error::because(ErrorType::ConnectNoRoute, "no peer", error);
+            error.set_retry(attempt.pool().may_retry(forwarding.tries));
+            Err(error)
+        }
+    }
+}
+
+fn spans(session: &Session, forwarding: &Forwarding, upstream: &Upstream) -> Spans {
+    let accept = session.req_header().headers.get(http::header::ACCEPT);
+    let events = forwarding.message.is_some() || accept.is_some_and(|a| a.as_bytes().starts_with(b"text/event-stream"));
+    let coming = if events { Coming::Events } else { Coming::Whole };
+    Spans::of(&upstream.timeouts, &forwarding.permit.rule().timeouts, coming)
+}
+
+/// The head of an answer came.
+pub(super) fn answered(front: &Front, forwarding: &mut Forwarding, status: StatusCode) {
+    if let Some(watch) = &forwarding.watch {
+        watch.touch();
+    }
+    if let Some(attempt) = &mut forwarding.attempt {
+        attempt.answered(status.as_u16(), front.node.now());
+    }
+}
+
+/// No connection could be had. Nothing was sent, so every method may be tried again.
+pub(super) fn unreachable(front: &Front, peer: &HttpPeer, ctx: &mut Ctx, error: &mut Error) {
+    let now = front.node.now();
+    let Some(forwarding) = ctx.forwarding() else { return };
+    tracing::warn!(request = %forwarding.seen.request, %peer, %error, "an upstream can't be reached");
+    let Some(attempt) = &mut forwarding.attempt else { return };
+    attempt.failed(now);
+    forwarding.tried = forwarding.tried.and(attempt.index());
+    let pool = attempt.pool();
+    front.metrics.upstream_up.with_label_values(&[&pool.upstream().name]).set(0);
+    error.set_retry(pool.may_retry(forwarding.tries));
+}
+
+/// An exchange broke. It is tried again only when that can't do anything twice: the method is idempotent, there is no body, and no
+/// byte was answered. An upstream that is slow is not asked twice.
+pub(super) fn broke(front: &Front, session: &mut Session, ctx: &mut Ctx, error: &mut Error, reused: bool) {
+    let now = front.node.now();
+    let stale = reused && matches!(error.retry, RetryType::ReusedOnly);
+    let of_upstream = *error.esource() == ErrorSource::Upstream;
+    let late = matches!(error.etype(), ErrorType::ReadTimedout | ErrorType::WriteTimedout);
+    error.set_retry(false);
+    let Some(forwarding) = ctx.forwarding() else { return };
+    let untouched = forwarding.first_byte.is_none() && session.response_written().is_none();
+    let Some(attempt) = &mut forwarding.attempt else { return };
+    match (of_upstream, stale) {
+        (true, false) => {
+            attempt.failed(now);
+            forwarding.tried = forwarding.tried.and(attempt.index());
+        }
+        // A connection that the upstream closed while nobody used it says nothing about the endpoint.
+        (true, true) | (false, _) => attempt.forget(),
+    }
+    let repeatable = session.req_header().method.is_idempotent() && session.as_mut().is_body_empty();
+    if of_upstream && !late && untouched && repeatable {
+        error.set_retry(attempt.pool().may_retry(forwarding.tries));
+    }
+}

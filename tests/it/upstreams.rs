@@ -1,0 +1,235 @@
+//! Several endpoints: which gets a request, what is tried again, what an upstream may hold, how long it may take.
+
+use crate::harness::audit::outcome;
+use crate::harness::gateway::free_port;
+use crate::harness::http1::{Conn, Request, ask};
+use crate::harness::{Gateway, Setup, Upstream, within};
+
+/// An upstream with these endpoints, open to anybody at `/pair`.
+fn pair(endpoints: &[String], keys: &str) -> Setup {
+    let endpoints: Vec<_> = endpoints.iter().map(|e| format!("\"http://{e}\"")).collect();
+    let more = format!(
+        "[[upstreams]]\nname = \"pair\"\nendpoints = [{}]\n{keys}\n\
+         [[apis]]\nname = \"pair\"\nmount = \"/pair\"\nupstream = \"pair\"\n\
+         [[apis.routes]]\nid = \"pair.short\"\nmatch = \"/short\"\nmethods = [\"GET\"]\npublic = true\n\
+         timeouts = {{ first_byte = \"300ms\", idle = \"200ms\" }}\n\
+         [[apis.routes]]\nid = \"pair.total\"\nmatch = \"/total\"\nmethods = [\"GET\"]\npublic = true\n\
+         timeouts = {{ total = \"400ms\" }}\n\
+         [[apis.routes]]\nid = \"pair.any\"\nmatch = \"/any/**\"\nmethods = [\"GET\", \"POST\"]\npublic = true\n",
+        endpoints.join(", ")
+    );
+    Setup { more, ..Setup::default() }
+}
+
+async fn two(keys: &str) -> (Gateway, Upstream, Upstream) {
+    let (a, b) = (Upstream::start().await, Upstream::start().await);
+    let gw = Gateway::start_with(pair(&[a.address.to_string(), b.address.to_string()], keys)).await;
+    (gw, a, b)
+}
+
+fn get() -> Request {
+    Request::get("/pair/any/x")
+}
+
+/// The statuses of so many requests, each over a connection of its own.
+async fn send(gw: &Gateway, requests: usize) -> Vec<u16> {
+    let mut statuses = Vec::new();
+    for _ in 0..requests {
+        statuses.push(ask(gw.running.public, &get()).await.status);
+    }
+    statuses
+}
+
+/// What the admin listener says of the upstream `pair`.
+async fn seen(gw: &Gateway) -> serde_json::Value {
+    let token = gw.running.admin_token.expose().to_owned();
+    let request = Request::get("/admin/v1/upstreams").host("127.0.0.1").bearer(&token);
+    let all = ask(gw.running.admin, &request).await.json();
+    let pair = all.as_array().expect("a list").iter().find(|u| u["name"] == "pair");
+    pair.expect("the upstream").clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_fails_is_left_out_and_comes_back_slowly() {
+    let (gw, a, b) = two("ejection = { failures = 3, base = \"30s\", longest = \"5m\" }").await;
+    a.force(Some("fail"));
+    let first = send(&gw, 20).await;
+    assert_eq!(first.iter().filter(|s| **s == 500).count(), 3, "{first:?}");
+    a.force(None);
+    let before = a.count();
+    assert_eq!(send(&gw, 20).await, [200; 20]);
+    assert_eq!(a.count(), before, "an ejected endpoint gets nothing");
+    assert_eq!(seen(&gw).await["endpoints"][0]["condition"], "ejected");
+    gw.advance(30);
+    send(&gw, 50).await;
+    let little = a.count() - before;
+    assert!((1..15).contains(&little), "{little} of 50 at first");
+    gw.advance(60);
+    send(&gw, 50).await;
+    let half = a.count() - before - little;
+    assert!((20..30).contains(&half), "{half} of 50 at last");
+    assert_eq!(a.count() + b.count(), 140);
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_sent_goes_elsewhere() {
+    let b = Upstream::start().await;
+    let gone = format!("127.0.0.1:{}", free_port());
+    let gw = Gateway::start_with(pair(&[gone, b.address.to_string()], "")).await;
+    for number in 1..=10 {
+        let response = ask(gw.running.public, &Request::new("POST", "/pair/any/x").body("once")).await;
+        assert_eq!((response.status, b.count()), (200, number), "{response:?}");
+        assert_eq!(b.last().body, b"once");
+    }
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_what_can_do_nothing_twice_is_sent_twice() {
+    let (gw, a, b) = two("ejection = { failures = 0 }").await;
+    a.force(Some("drop"));
+    assert_eq!(send(&gw, 10).await, [200; 10]);
+    let (at_a, at_b) = (a.count(), b.count());
+    assert!(at_a > 0 && at_b == 10, "{at_a} {at_b}");
+    let mut broken = 0;
+    for _ in 0..10 {
+        let response = ask(gw.running.public, &Request::new("POST", "/pair/any/x").body("once")).await;
+        broken += usize::from(response.status == 502);
+    }
+    assert!(broken > 0 && a.count() == at_a + broken, "{broken}");
+    assert_eq!(a.count() + b.count(), at_a + at_b + 10, "no POST was sent twice");
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn retries_keep_to_their_budget_in_a_storm() {
+    let (gw, a, b) = two("ejection = { failures = 0 }\nretries = { tries = 3, budget = 10, reserve = 3 }").await;
+    a.force(Some("drop"));
+    b.force(Some("drop"));
+    assert_eq!(send(&gw, 100).await, [502; 100]);
+    let sent = a.count() + b.count();
+    assert!((103..=113).contains(&sent), "{sent}");
+    let pair = seen(&gw).await;
+    assert_eq!(pair["retries"], sent - 100);
+    assert!(pair["refused_retries"].as_u64() > Some(50), "{pair}");
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upstream_holds_as_many_requests_as_it_may() {
+    let (gw, a, b) = two("limits = { in_flight = 1, pending = 1, queue = \"60s\" }").await;
+    let mut held = Conn::open(gw.running.public).await;
+    held.send(&get().header("X-Behave", "hold").bytes()).await;
+    within("the first request", async {
+        while a.count() + b.count() == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let mut waits = Conn::open(gw.running.public).await;
+    waits.send(&get().bytes()).await;
+    within("a request in the queue", async { while seen(&gw).await["waiting"] != 1 {} }).await;
+    let refused = ask(gw.running.public, &get()).await;
+    assert_eq!((refused.status, refused.reason().as_deref()), (503, Some("upstream_overloaded")), "{refused:?}");
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert_eq!(ask(gw.running.public, &Request::get("/open/x")).await.status, 200, "another upstream has its own places");
+    a.emit("");
+    b.emit("");
+    assert_eq!(held.response().await.status, 200);
+    assert_eq!(waits.response().await.status, 200, "who waited is served");
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_takes_an_endpoint_out_and_brings_it_back() {
+    let (gw, a, b) =
+        two("health = \"/well\"\nchecks = { interval = \"1s\", timeout = \"1s\", healthy = 2, unhealthy = 2 }").await;
+    let becomes = async |condition: &str| {
+        within(condition, async {
+            while seen(&gw).await["endpoints"][0]["condition"] != condition {
+                gw.advance(1);
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    };
+    a.asked(1).await;
+    assert_eq!(a.last().target(), "/well");
+    a.force(Some("fail"));
+    becomes("unhealthy").await;
+    let asked = |u: &Upstream| u.seen().iter().filter(|s| s.target() == "/any/x").count();
+    assert_eq!(send(&gw, 20).await, [200; 20]);
+    assert_eq!((asked(&a), asked(&b)), (0, 20), "an endpoint that is not well gets nothing");
+    a.force(None);
+    becomes("up").await;
+    gw.advance(60);
+    send(&gw, 20).await;
+    assert!((7..=13).contains(&asked(&a)), "{}", asked(&a));
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_takes_no_longer_than_its_route_allows() {
+    let (gw, a, b) = two("").await;
+    let silent = ask(gw.running.public, &Request::get("/pair/short").header("X-Behave", "silent")).await;
+    assert_eq!((silent.status, silent.reason().as_deref()), (504, Some("upstream_timeout")), "{silent:?}");
+    assert_eq!(a.count() + b.count(), 1, "an upstream that is slow is not asked twice");
+    let late = ask(gw.running.public, &Request::get("/pair/total").header("X-Behave", "silent")).await;
+    assert_eq!((late.status, late.reason().as_deref()), (504, Some("upstream_timeout")), "{late:?}");
+    for path in ["/pair/short", "/pair/total"] {
+        let mut conn = Conn::open(gw.running.public).await;
+        conn.send(&Request::get(path).header("X-Behave", "events").bytes()).await;
+        let head = within("a head", conn.head()).await.expect("a head");
+        assert_eq!(head.status, 200);
+        assert!(within("the end", conn.try_response()).await.is_none(), "it has no whole body");
+        assert_eq!(outcome(&gw.record_of(&head).await), "Upstream", "{path}");
+    }
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_black_hole_keeps_nobody_else_waiting() {
+    let (gw, a, b) = two("limits = { in_flight = 4, pending = 0 }\nretries = { tries = 1 }").await;
+    let mut lost = Vec::new();
+    for number in 1..=4 {
+        let mut conn = Conn::open(gw.running.public).await;
+        conn.send(&get().header("X-Behave", "silent").bytes()).await;
+        within("the request in the hole", async {
+            while a.count() + b.count() < number {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        lost.push(conn);
+    }
+    assert_eq!(send(&gw, 3).await, [503; 3]);
+    for _ in 0..20 {
+        assert_eq!(ask(gw.running.public, &Request::get("/open/x")).await.status, 200);
+    }
+    assert_eq!(seen(&gw).await["in_flight"], 4);
+    drop(lost);
+    within("places that are free again", async { while send(&gw, 1).await != [200] {} }).await;
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_metrics_name_endpoints_and_the_view_needs_the_secret() {
+    let (gw, a, _b) = two("").await;
+    send(&gw, 4).await;
+    let labels = format!("endpoint=\"http://{}\",upstream=\"pair\"", a.address);
+    within("the counts", async {
+        loop {
+            let text = ask(gw.running.admin, &Request::get("/metrics").host("127.0.0.1")).await.text();
+            let answered = format!("tollgate_upstream_requests_total{{endpoint=\"http://{}\",outcome=\"answered\"", a.address);
+            if text.contains(&format!("tollgate_upstream_endpoint_up{{{labels}}} 1")) && text.contains(&answered) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let stranger = ask(gw.running.admin, &Request::get("/admin/v1/upstreams").host("127.0.0.1")).await;
+    assert_eq!(stranger.status, 401);
+    gw.running.stop().await;
+}
