@@ -283,6 +283,10 @@ pub struct ImportedApp {
     pub created: bool,
     /// The secret of the draft client that was made, unless that is public; shown here and nowhere else.
     pub client_secret: Option<String>,
+    /// Private scopes of the manifest that the app has not been given here. Ask the operator for them, then add them.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    pub left_out: ScopeSet,
 }
 
 impl std::fmt::Debug for ImportedApp {

@@ -22,5 +22,5 @@ pub use manifest::{MANIFEST_VERSION, Manifest, ManifestClient};
 pub use offer::{on_offer, seen_from};
 pub use private::{private_scope, reason};
 pub use readiness::{Condition, Need, conditions};
-pub use workshop::{Author, Imported, Made, NewSecret, Release, Workshop};
+pub use workshop::{Author, Import, Imported, Made, NewSecret, Release, Workshop};
 pub use written::{Field, Flaw, Written};

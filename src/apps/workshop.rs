@@ -8,14 +8,14 @@ use super::error::{AppError, Refusal};
 use super::manifest::Manifest;
 use super::readiness::{Condition, conditions};
 use super::written::Written;
-use crate::config::Config;
+use crate::config::{Config, Visibility};
 use crate::node::Node;
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
     App, AppClient, AppState, AppVersion, Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, Created,
     Definition, Edit, GrantType, Maturity, Org, Publication, Published, Stage, Via,
 };
-use crate::types::{AppId, AppUuid, ClientId, HashedToken, OrgId, PlainToken, ScopeSet, TokenKind};
+use crate::types::{AppId, AppUuid, ClientId, HashedToken, OrgId, PlainToken, ScopeSet, ScopeToken, TokenKind};
 
 /// Secrets that one client may have at a time.
 const MAX_SECRETS: usize = 5;
@@ -45,6 +45,15 @@ pub struct Made {
     pub app: App,
     /// The secret of its draft client, unless that is public. This once.
     pub secret: Option<PlainToken>,
+}
+
+/// What an import did, and what it had to leave out.
+#[derive(Debug)]
+pub struct Import {
+    /// What it did.
+    pub did: Imported,
+    /// Private scopes of the manifest that the app has not been given here: a site's operator gives them anew.
+    pub left_out: ScopeSet,
 }
 
 /// What an import did.
@@ -277,20 +286,42 @@ impl<'a> Workshop<'a> {
         Ok(manifest)
     }
 
-    /// Makes the app of a manifest in `org`, or changes the draft of the one that is there. A second time it does nothing.
+    /// Makes the app of a manifest in `org`, or changes the draft of the one that is there. A second time it does nothing. Private
+    /// scopes that the app has not been given here are left out: nobody could ask for them before there is an app.
     ///
     /// # Errors
     /// When the manifest is flawed, or its clients are of another kind than the app's.
-    pub async fn import(&self, org: &Org, manifest: &Manifest) -> Result<Imported, AppError> {
-        let (written, kind) = (manifest.written(), manifest.client.kind);
+    pub async fn import(&self, org: &Org, manifest: &Manifest) -> Result<Import, AppError> {
+        let (mut written, kind) = (manifest.written(), manifest.client.kind);
         let Some(app) = self.node.store.app_by_uuid(&org.id, &manifest.app_uuid).await? else {
+            let left_out = self.leave_out(&mut written, &ScopeSet::default());
             let made = self.make(org, kind, &written, (manifest.app_uuid.clone(), Via::Manifest)).await?;
-            return Ok(Imported::Made(made));
+            return Ok(Import { did: Imported::Made(made), left_out });
         };
+        let left_out = self.leave_out(&mut written, &app.draft.scopes.union(&self.approved(&app).await?));
         if self.kind(&app).await? != kind {
             return Err(Refusal::WrongKind(if kind == ClientKind::Public { "public" } else { "confidential" }).into());
         }
-        self.change(&app, app.revision, &written, Via::Manifest).await.map(Imported::Changed)
+        let changed = self.change(&app, app.revision, &written, Via::Manifest).await?;
+        Ok(Import { did: Imported::Changed(changed), left_out })
+    }
+
+    /// Takes private scopes out of what is written that are not held and that the author can't give.
+    fn leave_out(&self, written: &mut Written, held: &ScopeSet) -> ScopeSet {
+        let mut left_out = ScopeSet::default();
+        if self.author == Author::Operator {
+            return left_out;
+        }
+        written.scopes.retain(|text| {
+            let Ok(scope) = ScopeToken::parse(text.trim()) else { return true };
+            let private = self.config.catalogue.entry(&scope).is_some_and(|e| e.visibility != Visibility::Public);
+            if !private || held.contains(&scope) {
+                return true;
+            }
+            left_out.insert(scope);
+            false
+        });
+        left_out
     }
 
     /// Whether the app's clients keep secrets.

@@ -190,7 +190,7 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
     let stop_shipping = CancellationToken::new();
     let shipper = Shipper::new(journal.clone(), backlog, Arc::clone(&node.store));
     let shipping = tokio::spawn(shipper.run(stop_shipping.clone()));
-    let parts = (Arc::clone(&node), prepared, Arc::clone(&metrics));
+    let parts = (Arc::clone(&node), Arc::clone(&prepared), Arc::clone(&metrics));
     let reloader = Arc::new(reload::Reloader::new(config_path, environment, parts));
     let configuration = Arc::clone(&reloader.status);
     let ready = Arc::new(Ready::new(Arc::clone(&node), journal.clone(), Arc::clone(&metrics), configuration));

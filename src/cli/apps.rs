@@ -225,7 +225,11 @@ fn made(created: &CreatedApp) -> String {
 
 fn imported(imported: &ImportedApp) -> String {
     let what = if imported.created { "a new app was made\n\n" } else { "the draft is what the manifest says\n\n" };
-    what.to_owned() + &overview(&imported.app) + &once(imported.client_secret.as_ref())
+    let left_out = match imported.left_out.to_string() {
+        none if none.is_empty() => none,
+        scopes => format!("\nleft out, because the operator gives it: {scopes}\n"),
+    };
+    what.to_owned() + &overview(&imported.app) + &left_out + &once(imported.client_secret.as_ref())
 }
 
 fn published(release: &PublishedApp) -> String {

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::authorize::{Asked, Permit, Refused};
 use super::denial::Denial;
 use super::hygiene::CleanRequest;
-use crate::config::{Access, Api, Config, Enforcement, Route, Tell};
+use crate::config::{Access, Api, Config, Enforcement, Route, RouteTimeouts, Tell};
 use crate::record::{Actor, Caller, CallerText};
 use crate::routing::Lookup;
 use crate::token::{Claims, looks_ours};
@@ -164,6 +164,7 @@ fn unmatched() -> Route {
         rates: Vec::new(),
         max_concurrent: None,
         max_body: None,
+        timeouts: RouteTimeouts::default(),
     }
 }
 

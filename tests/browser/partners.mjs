@@ -460,6 +460,7 @@ async function secondSite(browser, window, mode, app, target) {
     await there.page.click('#import');
     await there.page.waitForSelector('#new-secret');
     const draft = await shownSecret(there.page);
+    assert.match(await there.page.textContent('[role=alert]'), /Left out.*api_keys:write/s, 'each site gives private permissions anew');
     assert.notEqual(draft.clientId, app.draft.clientId, 'a client of its own');
     const integration = new Integration(origin, draft);
     const tokens = await integration.connect(there, target, 'Default');

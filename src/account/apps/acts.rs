@@ -12,10 +12,11 @@ use super::form::said_once;
 use super::show::{Said, one};
 use super::{Visit, refused, sentence};
 use crate::account::{App, not_found};
-use crate::apps::{AppError, Imported, Manifest, NewSecret};
+use crate::apps::{AppError, Import, Imported, Manifest, NewSecret};
 use crate::pages::DisplayName;
 use crate::pages::views::{AppDeletePage, AppImportPage, Section, ShownSecret, Way};
 use crate::store::{self, AppState, Maturity, Stage};
+use crate::types::ScopeSet;
 use crate::web::{Params, Peer, SignedIn, Trouble, page, see_other};
 
 /// `POST /orgs/{org}/apps/{app}`: the act whose button was pressed.
@@ -202,6 +203,13 @@ pub(in crate::account) async fn import_page(
     shown.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
 }
 
+/// What the person still has to do after an import.
+fn asked_for(left_out: &ScopeSet) -> Option<String> {
+    let names = || left_out.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    (!left_out.is_empty())
+        .then(|| format!("Left out, because the operator of this gateway gives it: {}. Ask for it below, then add it.", names()))
+}
+
 /// `POST /orgs/{org}/apps/import`.
 pub(in crate::account) async fn import(
     State(app): State<App>,
@@ -221,8 +229,13 @@ pub(in crate::account) async fn import(
             Err(refusal) => Err(refusal.into()),
         };
         match imported {
-            Ok(Imported::Made(made)) => one(&visit, &made.app, said_once(&made)).await,
-            Ok(Imported::Changed(app)) => one(&visit, &app, Said::done("The draft is now what the manifest says.")).await,
+            Ok(Import { did: Imported::Made(made), left_out }) => {
+                one(&visit, &made.app, Said { problem: asked_for(&left_out), ..said_once(&made) }).await
+            }
+            Ok(Import { did: Imported::Changed(app), left_out }) => {
+                let done = Said::done("The draft is now what the manifest says.");
+                one(&visit, &app, Said { problem: asked_for(&left_out), ..done }).await
+            }
             Err(error) => import_form(&visit, text.to_owned(), Some(sentence(&refused(error)?))).await,
         }
     };

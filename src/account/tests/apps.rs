@@ -191,6 +191,12 @@ async fn a_manifest_goes_to_another_organization() {
     let again = post(&world, &eve, "/orgs/evil/apps/import", &form).await;
     assert!(again.status == StatusCode::OK && again.body.contains("now what the manifest says"), "{}", again.body);
     assert_eq!(only(&world, &world.evil).await.revision, theirs.revision, "a second import changes nothing");
+    let mut private: serde_json::Value = serde_json::from_str(&file.body).expect("JSON");
+    private["scopes"].as_array_mut().expect("scopes").push("api_keys:write".into());
+    let private = format!("manifest={}&import=1", encoded(&private.to_string()));
+    let without = post(&world, &eve, "/orgs/evil/apps/import", &private).await;
+    assert!(without.body.contains("Left out") && without.body.contains("api_keys:write"), "{}", without.body);
+    assert_eq!(only(&world, &world.evil).await.draft.scopes, theirs.draft.scopes);
     let broken = format!("manifest={}&import=1", encoded("{\"manifest_version\": 9}</textarea>"));
     let refused = post(&world, &eve, "/orgs/evil/apps/import", &broken).await;
     assert!(refused.status == StatusCode::UNPROCESSABLE_ENTITY && refused.body.contains("no manifest"), "{}", refused.body);

@@ -10,7 +10,7 @@ use crate::admin::app_model::{
 };
 use crate::admin::error::AdminError;
 use crate::admin::model::{CreatedSecret, Switch, Within};
-use crate::apps::{AppError, Author, Change, Condition, Imported, Made, Manifest, NewSecret, Refusal, Workshop, Written};
+use crate::apps::{AppError, Author, Change, Condition, Import, Imported, Made, Manifest, NewSecret, Refusal, Workshop, Written};
 use crate::store::{App, AppState, AppVersion, Stage};
 use crate::types::{AppId, AppUuid, PlainToken};
 
@@ -159,11 +159,12 @@ pub(super) async fn import(local: &Local, org: &str, manifest: &Manifest) -> Res
     let org = local.find_org(org).await?;
     // A body that is JSON of the right shape may still be of another format.
     Manifest::read(&manifest.to_text()).map_err(AppError::from)?;
-    Ok(match workshop(local).import(&org, manifest).await? {
+    let Import { did, left_out } = workshop(local).import(&org, manifest).await?;
+    Ok(match did {
         Imported::Made(Made { app, secret }) => {
-            ImportedApp { app: view(app), created: true, client_secret: shown(secret.as_ref()) }
+            ImportedApp { app: view(app), created: true, client_secret: shown(secret.as_ref()), left_out }
         }
-        Imported::Changed(app) => ImportedApp { app: view(app), created: false, client_secret: None },
+        Imported::Changed(app) => ImportedApp { app: view(app), created: false, client_secret: None, left_out },
     })
 }
 

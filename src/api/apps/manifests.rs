@@ -11,7 +11,7 @@ use super::super::error::ApiError;
 use super::super::once::{RepeatableAct, once};
 use super::super::openapi::Refusals;
 use crate::admin::{ImportedApp, app_view};
-use crate::apps::{AppError, Imported, Made, Manifest};
+use crate::apps::{AppError, Import, Imported, Made, Manifest};
 
 /// Which manifest to export.
 #[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
@@ -53,12 +53,13 @@ pub(in crate::api) async fn import_app(
     // A body that is JSON of the right shape may still be of another format.
     Manifest::read(&manifest.to_text()).map_err(AppError::from)?;
     let imported = async {
-        Ok(match caller.workshop().import(caller.org(), &manifest).await? {
+        let Import { did, left_out } = caller.workshop().import(caller.org(), &manifest).await?;
+        Ok(match did {
             Imported::Made(Made { app, secret }) => {
                 let client_secret = secret.map(|s| s.expose().to_owned());
-                ImportedApp { app: app_view(app), created: true, client_secret }
+                ImportedApp { app: app_view(app), created: true, client_secret, left_out }
             }
-            Imported::Changed(app) => ImportedApp { app: app_view(app), created: false, client_secret: None },
+            Imported::Changed(app) => ImportedApp { app: app_view(app), created: false, client_secret: None, left_out },
         })
     };
     once(&caller, &headers, "apps/import", &manifest, imported).await.map(RepeatableAct)

@@ -75,7 +75,9 @@ mod tests {
     fn recorded(paths: &[&Path]) -> Files {
         let nothing = |_: &str| None;
         let recorder = Recorder::new(&nothing);
-        paths.iter().for_each(|path| recorder.reading(path));
+        for path in paths {
+            recorder.reading(path);
+        }
         recorder.into_files()
     }
 
