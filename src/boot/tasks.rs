@@ -1,7 +1,7 @@
 //! What a node does by itself.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +17,8 @@ use crate::token::Rejected;
 
 /// How often streams are looked at for tokens that have ended.
 const SWEEP: Duration = Duration::from_secs(1);
+/// How often the sweep asks whether this node still learns of revocations.
+const LEASE_CHECK: Duration = Duration::from_millis(100);
 /// How often what has ended is forgotten.
 const HOUSEKEEPING: Duration = Duration::from_mins(1);
 /// How often upstreams are probed, and how long they may take to answer.
@@ -37,18 +39,24 @@ impl AuditFlush for Flush {
     }
 }
 
-/// Ends requests under way whose permit has gone: after every change that this node applies, and when tokens end.
+/// Ends requests under way whose permit has gone: after every change that this node applies, when tokens end, and when the node
+/// can't know of changes any more. A revocation is acknowledged once the lease of such a node has run out, so nothing outlives it.
 pub(super) async fn sweep(node: Arc<Node>, streams: Arc<OpenStreams>, metrics: Arc<Metrics>, stop: CancellationToken) {
     let mut applied = node.view.applied();
+    let (mut swept, mut was_lost) = (Instant::now(), false);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             changed = applied.changed() => if changed.is_err() { return },
-            () = tokio::time::sleep(SWEEP) => {}
+            () = tokio::time::sleep(LEASE_CHECK) => if node.view.is_fresh() && swept.elapsed() < SWEEP { continue },
         }
-        let (config, now) = (node.config.load_full(), node.now());
-        let doubtful =
-            streams.select(|permit| permit.principal().is_some_and(|p| p.is_expired(now) || !p.is_current(&config, now)));
+        swept = Instant::now();
+        let (config, now, lost) = (node.config.load_full(), node.now(), !node.view.is_fresh());
+        // What ends before the next look is no stream.
+        let stale = lost && was_lost;
+        was_lost = lost;
+        let doubtful = streams
+            .select(|permit| permit.principal().is_some_and(|p| stale || p.is_expired(now) || !p.is_current(&config, now)));
         for stream in doubtful {
             if !still_allowed(&node, &stream).await {
                 stream.cut.cut();
@@ -60,6 +68,9 @@ pub(super) async fn sweep(node: Arc<Node>, streams: Arc<OpenStreams>, metrics: A
 
 async fn still_allowed(node: &Node, stream: &OpenStream) -> bool {
     let Some(principal) = stream.permit.principal() else { return true };
+    if !node.view.is_fresh() {
+        return false;
+    }
     let config = node.config.load_full();
     match node.verifier.again(principal, &config, node.now()).await {
         Ok(now) => stream.permit.holds_for(&now),

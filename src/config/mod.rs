@@ -33,6 +33,6 @@ pub use model::{
     OAuthPolicy, Rate, Roles, Route, RouteMeta, Target, Tell, Tenancy, Upstream, UpstreamTimeouts,
 };
 pub use quickstart::{Quickstart, ToolRule};
-pub use raw::{Enforce, HookEvent, Per};
+pub use raw::{Enforce, HookEvent, Per, RouteErrors, RouteUpgrade, UpstreamProtocol};
 pub use secrets::{Environment, ProcessEnvironment};
 pub use written::{ByteSize, Kind, Origin, Written};

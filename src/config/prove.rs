@@ -8,6 +8,7 @@ mod policy;
 mod routes;
 mod scopes;
 mod sections;
+mod services;
 mod tenancy;
 mod upstreams;
 
@@ -75,6 +76,7 @@ pub(super) fn prove(raw: &RawConfig, around: &Surroundings<'_>) -> Result<(Confi
     let upstreams = upstreams::all(raw, &mut found);
     let apis = apis::all(raw, (&packs, &catalogue, &upstreams), &mut found);
     let mounts = mounts::table(&apis, &mut found);
+    let services = services::table(&apis, &mut found);
     let listen = sections::listen(raw, &mut found);
     let store_url = sections::store(raw, &root, &mut found);
     let secret = sections::secret(raw, &root, &mut found);
@@ -97,6 +99,7 @@ pub(super) fn prove(raw: &RawConfig, around: &Surroundings<'_>) -> Result<(Confi
         upstreams,
         apis: apis.into_iter().map(|p| p.api).collect(),
         mounts,
+        services,
         oauth,
         audit,
         hooks,

@@ -20,7 +20,7 @@ use super::raw::{
 };
 use super::secrets::Environment;
 use super::written::{Kind, Written};
-use super::{Config, Endpoint, Risk, Visibility, pack};
+use super::{Config, Endpoint, Risk, UpstreamProtocol, Visibility, pack};
 use crate::types::{ApiName, Entropy, Issuer, RouteId, ScopeToken};
 
 /// The answers of the command line.
@@ -154,6 +154,7 @@ fn gate(raw: &mut RawConfig, name: ApiName, endpoint: Endpoint) {
     raw.upstreams.push(RawUpstream {
         name: Written(name.clone()),
         endpoints: std::iter::once(Written(endpoint)).collect(),
+        protocol: if pack::serves_grpc(&text) { UpstreamProtocol::Http2 } else { UpstreamProtocol::Http1 },
         health: None,
         timeouts: RawTimeouts::default(),
         inject: List::default(),
@@ -179,6 +180,7 @@ fn bare_api(name: ApiName, mount: String) -> RawApi {
         upstream: Written(name.clone()),
         name: Written(name),
         mount,
+        services: None,
         kind: RawKind::Http,
         pack: None,
         aliases: List::default(),
@@ -223,6 +225,8 @@ fn generic(raw: &mut RawConfig, api: &mut RawApi) {
             max_body: None,
             operation: None,
             enforce: None,
+            upgrade: None,
+            errors: None,
         });
     }
 }

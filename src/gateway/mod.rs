@@ -5,6 +5,7 @@
 
 pub mod authorize;
 pub mod denial;
+pub mod handshake;
 pub mod hygiene;
 pub mod message;
 pub mod narrow;
@@ -14,5 +15,6 @@ pub mod prepared;
 pub mod rates;
 pub mod record;
 pub mod respond;
+pub mod status;
 pub mod streams;
 pub mod upstream;

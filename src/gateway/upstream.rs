@@ -10,10 +10,12 @@ use moka::sync::Cache;
 use pingora::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
 
 use super::authorize::Permit;
-use crate::config::{Endpoint, Target, Upstream};
+use crate::config::{Endpoint, Target, Upstream, UpstreamProtocol};
 
 /// How long a resolved name is believed.
 const NAME_TTL: Duration = Duration::from_secs(30);
+/// Requests at one time on one HTTP/2 connection to an upstream. What every server takes (RFC 9113 §6.5.2).
+const MAX_STREAMS: usize = 100;
 
 /// Finds endpoints and their addresses.
 #[derive(Debug)]
@@ -65,7 +67,7 @@ impl Upstreams {
         let mut peer = HttpPeer::new(address, endpoint.tls, endpoint.host.clone());
         // pingora pools by address and name; what else distinguishes two upstreams must keep their connections apart.
         let mut group = DefaultHasher::new();
-        upstream.name.hash(&mut group);
+        (&upstream.name, upstream.protocol).hash(&mut group);
         peer.group_key = group.finish();
         let options = &mut peer.options;
         options.connection_timeout = Some(upstream.timeouts.connect);
@@ -73,6 +75,10 @@ impl Upstreams {
         options.read_timeout = Some(upstream.timeouts.read);
         options.write_timeout = Some(upstream.timeouts.write);
         options.idle_timeout = Some(Duration::from_mins(1));
+        if upstream.protocol == UpstreamProtocol::Http2 {
+            options.set_http_version(2, 2);
+            options.max_h2_streams = MAX_STREAMS;
+        }
         options.verify_cert = true;
         options.verify_hostname = true;
         options.http_upstream_request_policy = HttpUpstreamRequestPolicy::deny_upgrades();

@@ -19,12 +19,14 @@ use super::front::Front;
 use crate::config::{Api, ApiKind, Config, Target};
 use crate::gateway::authorize::{self, Asked, Permit, Refused};
 use crate::gateway::denial::Denial;
-use crate::gateway::hygiene::{self, CleanRequest, Head, Inspected, Peer, Protocol, Unclean};
+use crate::gateway::handshake;
+use crate::gateway::hygiene::{self, CleanRequest, Head, Inspected, Peer, Protocol, Unclean, Upgrade};
 use crate::gateway::message;
 use crate::gateway::narrow::Narrowed;
 use crate::gateway::prepared::Prepared;
 use crate::gateway::rates::{Asking, Running};
 use crate::gateway::record;
+use crate::gateway::status;
 use crate::gateway::streams::OpenStream;
 use crate::node::Node;
 use crate::record::BrokenBy;
@@ -167,14 +169,20 @@ async fn decide(desk: &Desk<'_>, head: &RequestHeader, wire: &Wire<'_>) -> Decid
     for signal in request.signals().codes() {
         desk.front.metrics.signals.with_label_values(&[signal]).inc();
     }
-    let Some((api, path)) = config.mounts.lookup(request.path()) else {
+    let grpc = status::is_grpc(&head.headers);
+    let Some((api, path)) = config.api_at(request.path()) else {
         return match request.admit_encoded_slash(false) {
+            // A call can't read the page of a local endpoint.
+            Ok(()) if grpc && head.version == Version::HTTP_2 => refused(Denial::NoRoute, About::default()),
             Ok(()) => Decided::Local(request),
             Err(unclean) => refused(Denial::Unclean(unclean), About::default()),
         };
     };
     let asked = Asked { config, api, path, request: &request, credential, headers: &head.headers, now: desk.seen.at };
     let about = |origin| About { path: Some(request.path().to_owned()), api: Some(Arc::clone(api)), origin, ..About::default() };
+    if grpc && head.version != Version::HTTP_2 {
+        return refused(Denial::Http2Required, about(None));
+    }
     let origin = match origin(&asked) {
         Ok(origin) => origin,
         Err(denial) => return refused(denial, about(None)),
@@ -183,7 +191,10 @@ async fn decide(desk: &Desk<'_>, head: &RequestHeader, wire: &Wire<'_>) -> Decid
         return Decided::Preflight(origin);
     }
     match authorize::authorize(&desk.front.node, &asked).await {
-        Ok(permit) => Decided::Admitted(Box::new(Admitted { api: Arc::clone(api), permit, origin, request })),
+        Ok(permit) => match handshake::check(&permit, &request, &head.headers) {
+            Ok(()) => Decided::Admitted(Box::new(Admitted { api: Arc::clone(api), permit, origin, request })),
+            Err(denial) => refused(denial, self::about(api, &request, &permit, origin)),
+        },
         Err(Refused { denial, route, principal, claims }) => refused(denial, About { route, principal, claims, ..about(origin) }),
     }
 }
@@ -341,7 +352,8 @@ fn origin(asked: &Asked<'_>) -> std::result::Result<Option<HeaderValue>, Denial>
     let allowed = |o: &str| o == asked.config.issuer.as_str() || asked.api.allowed_origins.iter().any(|a| a == o);
     match origin.to_str() {
         Ok(text) if allowed(text) => Ok(Some(origin.clone())),
-        _ if matches!(asked.api.kind, ApiKind::Mcp(_)) => Err(Denial::Origin),
+        // Nothing asks a page's server before a WebSocket is opened: it is refused here or never.
+        _ if matches!(asked.api.kind, ApiKind::Mcp(_)) || asked.request.upgrade() == Upgrade::WebSocket => Err(Denial::Origin),
         _ => Ok(None),
     }
 }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use axum::Router;
 use bytes::{Bytes, BytesMut};
 use futures::FutureExt as _;
-use http::header::{CONTENT_LENGTH, SET_COOKIE, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
@@ -17,6 +17,7 @@ use pingora::{Error, ErrorSource, ErrorType, Result};
 use super::ctx::{Ctx, Stage};
 use super::desk;
 use super::entry::{self, Entered};
+use super::protocol;
 use super::strangers::Strangers;
 use crate::audit::Journal;
 use crate::config::ApiKind;
@@ -26,6 +27,7 @@ use crate::gateway::outbound::{self, Facts};
 use crate::gateway::prepared::Prepared;
 use crate::gateway::rates::Rates;
 use crate::gateway::respond::{self, Scene};
+use crate::gateway::status::Form;
 use crate::gateway::streams::OpenStreams;
 use crate::gateway::upstream::Upstreams;
 use crate::mcp::{Framing, ListFilter};
@@ -110,16 +112,12 @@ impl ProxyHttp for Front {
         let (upstream, turn) = self.upstreams.choose(&forwarding.permit).map_err(no_peer)?;
         let endpoint = &upstream.endpoints[turn];
         let mut peer = self.upstreams.peer(&upstream, endpoint).await.map_err(no_peer)?;
-        let accepts_events =
-            session.req_header().headers.get("accept").is_some_and(|a| a.as_bytes().starts_with(b"text/event-stream"));
-        if accepts_events || forwarding.message.is_some() {
-            peer.options.read_timeout = Some(upstream.timeouts.stream_idle);
-        }
+        protocol::fit(&mut peer, &upstream, forwarding, session.req_header());
         forwarding.endpoint = Some((upstream, turn));
         Ok(Box::new(peer))
     }
 
-    async fn upstream_request_filter(&self, _session: &mut Session, head: &mut RequestHeader, ctx: &mut Ctx) -> Result<()> {
+    async fn upstream_request_filter(&self, session: &mut Session, head: &mut RequestHeader, ctx: &mut Ctx) -> Result<()> {
         let https = ctx.prepared.config.issuer.is_https();
         let Some(forwarding) = ctx.forwarding() else { return Err(Error::new(ErrorType::InternalError)) };
         let endpoint = forwarding.endpoint.as_ref().and_then(|(u, turn)| u.endpoints.get(*turn));
@@ -132,6 +130,7 @@ impl ProxyHttp for Front {
             scheme: if https { "https" } else { "http" },
         };
         outbound::prepare(head, &forwarding.permit, &forwarding.request, &facts)?;
+        protocol::go_ahead(session, head, forwarding).await?;
         match &forwarding.narrowed {
             Some(_) => narrow::fit(head, forwarding.held.as_ref().map(Bytes::len)),
             None => Ok(()),
@@ -162,23 +161,15 @@ impl ProxyHttp for Front {
         let (elapsed, http2) = (ctx.started.elapsed(), session.is_http2());
         let Some(forwarding) = ctx.forwarding() else { return Ok(()) };
         forwarding.first_byte.get_or_insert(elapsed);
-        if head.status == http::StatusCode::UNAUTHORIZED {
-            // The upstream refuses our credentials, not the client's: sending its challenge on would start a login for nothing.
+        if protocol::refuses_us(head) {
             forwarding.fault = Some(UpstreamFault::Credentials);
             tracing::error!(request = %forwarding.seen.request, api = %forwarding.permit.api().name, "an upstream refuses our credentials");
             return Err(Error::explain(ErrorType::InternalError, "the upstream refuses our credentials").into_up());
         }
         forwarding.status = head.status.as_u16();
-        // Cookies of an upstream would be set for our own origin.
-        head.remove_header(&SET_COOKIE);
+        protocol::disclose(head, forwarding)?;
+        protocol::upgraded(session, head);
         head.insert_header(respond::REQUEST_ID, forwarding.seen.request.as_str())?;
-        if let Some(origin) = &forwarding.origin {
-            let mut headers = http::HeaderMap::new();
-            respond::cors(&mut headers, origin);
-            for (name, value) in &headers {
-                head.insert_header(name.clone(), value.clone())?;
-            }
-        }
         let is_events = head.headers.get("content-type").is_some_and(|t| t.as_bytes().starts_with(b"text/event-stream"));
         if is_events {
             head.insert_header("x-accel-buffering", "no")?;
@@ -219,6 +210,18 @@ impl ProxyHttp for Front {
         Ok(None)
     }
 
+    async fn response_trailer_filter(
+        &self,
+        _: &mut Session,
+        trailers: &mut http::HeaderMap,
+        ctx: &mut Ctx,
+    ) -> Result<Option<Bytes>> {
+        if let Some(forwarding) = ctx.forwarding() {
+            protocol::trailers(trailers, forwarding);
+        }
+        Ok(None)
+    }
+
     fn fail_to_connect(&self, _: &mut Session, peer: &HttpPeer, ctx: &mut Ctx, mut error: Box<Error>) -> Box<Error> {
         if let Some(forwarding) = ctx.forwarding() {
             tracing::warn!(request = %forwarding.seen.request, %peer, %error, "an upstream can't be reached");
@@ -245,6 +248,7 @@ impl ProxyHttp for Front {
         };
         let prepared = Arc::clone(&ctx.prepared);
         let Some(forwarding) = ctx.forwarding() else { return FailToProxy { error_code: 0, can_reuse_downstream: false } };
+        let head = session.req_header();
         let scene = Scene {
             config: &prepared.config,
             api: Some(permit.api()),
@@ -253,6 +257,7 @@ impl ProxyHttp for Front {
             rpc: forwarding.message.as_ref().and_then(|m| m.id.as_ref()),
             target: None,
             origin: origin.as_ref(),
+            form: Form::of(head.version, &head.headers, Some(permit.rule())),
         };
         let answer = respond::answer(&denial, &scene);
         forwarding.status = answer.status.as_u16();

@@ -12,6 +12,7 @@ mod entry;
 mod exchange;
 mod front;
 mod guard;
+mod protocol;
 mod strangers;
 
 use std::net::SocketAddr;

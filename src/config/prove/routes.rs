@@ -7,7 +7,7 @@ use http::Method;
 
 use super::apis::Proved;
 use super::scopes::known;
-use super::{Findings, limits, listed, tenancy};
+use super::{Findings, limits, listed, services, tenancy};
 use crate::config::error::KeyPath;
 use crate::config::own_api::{self, Needs};
 use crate::config::pack::RawPack;
@@ -123,6 +123,8 @@ const fn plain(id: RouteId, access: Access) -> Route {
         rates: Vec::new(),
         max_concurrent: None,
         max_body: None,
+        upgrade: None,
+        errors: None,
     }
 }
 
@@ -185,6 +187,7 @@ fn draft(
         }
     }
     operation(raw, at, found);
+    services::upgrade(raw, at, found);
     limits::caps(raw, at, found);
     let access = if raw.public { Access::Public } else { Access::Scopes(catalogue.bits(&scopes)) };
     let id = id?;
@@ -210,6 +213,8 @@ fn draft(
             rates: limits::rates(&raw.rates, &at.key("rates"), found),
             max_concurrent: raw.max_concurrent,
             max_body: raw.max_body.as_ref().map(|size| u64::try_from(size.0.0).unwrap_or(u64::MAX)),
+            upgrade: raw.upgrade,
+            errors: raw.errors,
         },
     })
 }

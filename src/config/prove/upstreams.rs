@@ -53,6 +53,7 @@ fn one(raw: &RawUpstream, at: &KeyPath, found: &mut Findings<'_>) -> Upstream {
     Upstream {
         name: raw.name.0.to_string(),
         endpoints: raw.endpoints.iter().map(|e| e.0.clone()).collect(),
+        protocol: raw.protocol,
         health: raw.health.clone(),
         timeouts: timeouts(&raw.timeouts, &at.key("timeouts"), found),
         inject,
