@@ -1,7 +1,7 @@
 //! What a node does by itself.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
@@ -12,10 +12,12 @@ use crate::gateway::streams::{OpenStream, OpenStreams};
 use crate::node::Node;
 use crate::store::StoreError;
 use crate::telemetry::Metrics;
-use crate::token::Rejected;
+use crate::token::{Principal, Rejected};
 
 /// How often streams are looked at for tokens that have ended.
 const SWEEP: Duration = Duration::from_secs(1);
+/// How often the sweep asks whether this node still learns of revocations.
+const LEASE_CHECK: Duration = Duration::from_millis(100);
 /// How often what has ended is forgotten.
 const HOUSEKEEPING: Duration = Duration::from_mins(1);
 /// How long codes, tokens and requests that have ended are kept, to tell a replay from a stranger.
@@ -33,18 +35,25 @@ impl AuditFlush for Flush {
     }
 }
 
-/// Ends requests under way whose permit has gone: after every change that this node applies, and when tokens end.
+/// Ends requests under way whose permit has gone: after every change that this node applies, when tokens end, and when the node
+/// can't know of changes any more. A revocation is acknowledged once the lease of such a node has run out, so nothing outlives it.
 pub(super) async fn sweep(node: Arc<Node>, streams: Arc<OpenStreams>, metrics: Arc<Metrics>, stop: CancellationToken) {
     let mut applied = node.view.applied();
+    let (mut swept, mut was_lost) = (Instant::now(), false);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             changed = applied.changed() => if changed.is_err() { return },
-            () = tokio::time::sleep(SWEEP) => {}
+            () = tokio::time::sleep(LEASE_CHECK) => if node.view.is_fresh() && swept.elapsed() < SWEEP { continue },
         }
-        let (config, now) = (node.config.load_full(), node.now());
+        swept = Instant::now();
+        let (config, now, lost) = (node.config.load_full(), node.now(), !node.view.is_fresh());
+        // What ends before the next look is no stream.
+        let stale = lost && was_lost;
+        was_lost = lost;
         let doubtful = streams.select(|permit| {
-            permit.is_enforced() && permit.principal().is_some_and(|p| p.is_expired(now) || !p.is_current(&config, now))
+            let ended = |p: &Principal| stale || p.is_expired(now) || !p.is_current(&config, now);
+            permit.is_enforced() && permit.principal().is_some_and(|p| ended(p))
         });
         for stream in doubtful {
             if !still_allowed(&node, &stream).await {
@@ -57,6 +66,9 @@ pub(super) async fn sweep(node: Arc<Node>, streams: Arc<OpenStreams>, metrics: A
 
 async fn still_allowed(node: &Node, stream: &OpenStream) -> bool {
     let Some(principal) = stream.permit.principal() else { return true };
+    if !node.view.is_fresh() {
+        return false;
+    }
     let config = node.config.load_full();
     match node.verifier.again(principal, &config, node.now()).await {
         Ok(now) => stream.permit.holds_under(&config, &stream.config, &now),

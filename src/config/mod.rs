@@ -36,6 +36,6 @@ pub use model::{
     Tenancy, Upstream, UpstreamLimits, UpstreamTimeouts,
 };
 pub use quickstart::{Quickstart, ToolRule};
-pub use raw::{Enforce, Enforcement, HookEvent, Per};
+pub use raw::{Enforce, Enforcement, HookEvent, Per, RouteErrors, RouteUpgrade, UpstreamProtocol};
 pub use secrets::{Environment, ProcessEnvironment};
 pub use written::{ByteSize, Kind, Origin, Written};

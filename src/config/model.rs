@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use secrecy::{SecretSlice, SecretString};
 use url::Url;
 
-use super::{Catalogue, Enforce, Enforcement, HookEvent, Per};
+use super::{Catalogue, Enforce, Enforcement, HookEvent, Per, RouteErrors, RouteUpgrade, UpstreamProtocol};
 use crate::mcp::ServerPolicy;
 use crate::routing::{Lookup, MountTable, RouteTable};
 use crate::types::{ApiName, Issuer, ResourceId, RoleName, RouteId, ScopeBits, ScopeSet, Selectors, Slug};
@@ -42,6 +42,8 @@ pub struct Config {
     pub apis: Vec<Arc<Api>>,
     /// Which API a path belongs to.
     pub mounts: MountTable<Arc<Api>>,
+    /// Which API a gRPC service at the root belongs to.
+    pub services: BTreeMap<String, Arc<Api>>,
     /// Lifetimes and limits of the authorization server.
     pub oauth: OAuthPolicy,
     /// The audit log.
@@ -53,6 +55,15 @@ pub struct Config {
 }
 
 impl Config {
+    /// The API that answers for a canonical path, and the path that its routes match.
+    #[must_use]
+    pub fn api_at<'p>(&self, path: &'p str) -> Option<(&Arc<Api>, &'p str)> {
+        self.mounts.lookup(path).or_else(|| {
+            let (service, _method) = path.strip_prefix('/')?.split_once('/')?;
+            self.services.get(service).map(|api| (api, path))
+        })
+    }
+
     /// The API that owns a resource identifier.
     #[must_use]
     pub fn api_of(&self, resource: &ResourceId) -> Option<&Arc<Api>> {
@@ -173,6 +184,8 @@ pub struct Upstream {
     pub name: String,
     /// Where it is; never empty.
     pub endpoints: Vec<Endpoint>,
+    /// What it speaks.
+    pub protocol: UpstreamProtocol,
     /// Path of its health check.
     pub health: Option<String>,
     /// How it is checked, where it has a path for that.
@@ -310,6 +323,8 @@ pub struct Api {
     pub name: ApiName,
     /// Where it is mounted: `/…` without a trailing slash.
     pub mount: String,
+    /// gRPC services of it that are reached at the root too.
+    pub services: Vec<String>,
     /// Its resource identifier: the public URL of its mount.
     pub resource: ResourceId,
     /// Other identifiers for the same resource, URNs for example.
@@ -339,6 +354,12 @@ pub struct Api {
 }
 
 impl Api {
+    /// What its routes match of a canonical path of it: what is below the mount, or all of the path of a gRPC service.
+    #[must_use]
+    pub fn below<'p>(&self, path: &'p str) -> &'p str {
+        path.strip_prefix(self.mount.as_str()).filter(|rest| rest.is_empty() || rest.starts_with('/')).unwrap_or(path)
+    }
+
     /// The route of a canonical path below the mount.
     #[must_use]
     pub fn route_of(&self, path: &str, method: &http::Method) -> Option<&Route> {
@@ -405,6 +426,10 @@ pub struct Route {
     pub max_body: Option<u64>,
     /// How long its answers may take.
     pub timeouts: RouteTimeouts,
+    /// What its connections turn into; requests for anything else are refused there.
+    pub upgrade: Option<RouteUpgrade>,
+    /// How its refusals are written, where not as problem details.
+    pub errors: Option<RouteErrors>,
 }
 
 /// How often something may be called.

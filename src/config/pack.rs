@@ -54,6 +54,9 @@ pub struct RawPack {
     /// Headers that identify callers to the upstream.
     #[serde(default)]
     pub identity_headers: List<Written<HeaderName>>,
+    /// Names of gRPC services that are reached at the root too.
+    #[serde(default)]
+    pub services: Vec<String>,
     /// Its rules. What none of them names is refused.
     #[serde(default)]
     pub routes: List<RawRoute>,
@@ -97,6 +100,12 @@ pub fn is_for_http(name: &str) -> bool {
 #[must_use]
 pub fn tells_tenant(name: &str) -> bool {
     load(name).is_some_and(|pack| pack.is_ok_and(|p| p.tenant.is_some()))
+}
+
+/// Whether the upstream of the pack of this name serves gRPC at the root.
+#[must_use]
+pub fn serves_grpc(name: &str) -> bool {
+    load(name).is_some_and(|pack| pack.is_ok_and(|p| !p.services.is_empty()))
 }
 
 /// The names of all packs.

@@ -8,6 +8,7 @@ mod policy;
 mod routes;
 mod scopes;
 mod sections;
+mod services;
 mod sites;
 mod tenancy;
 mod upstreams;
@@ -78,6 +79,7 @@ pub(super) fn prove(raw: &RawConfig, around: &Surroundings<'_>) -> Result<(Confi
     upstreams::reachable(&apis, &mut found);
     let mounts = mounts::table(&apis, &mut found);
     let role_selectors = scopes::role_selectors(raw, (&catalogue, &apis), &mut found);
+    let services = services::table(&apis, &mut found);
     let listen = sections::listen(raw, &mut found);
     let store_url = sections::store(raw, &root, &mut found);
     let secret = sections::secret(raw, &root, &mut found);
@@ -102,6 +104,7 @@ pub(super) fn prove(raw: &RawConfig, around: &Surroundings<'_>) -> Result<(Confi
         upstreams,
         apis: apis.into_iter().map(|p| p.api).collect(),
         mounts,
+        services,
         oauth,
         audit,
         hooks,

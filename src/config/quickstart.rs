@@ -20,7 +20,7 @@ use super::raw::{
 };
 use super::secrets::Environment;
 use super::written::{Kind, Written};
-use super::{Config, Endpoint, Enforcement, Risk, Visibility, pack};
+use super::{Config, Endpoint, Enforcement, Risk, UpstreamProtocol, Visibility, pack};
 use crate::types::{ApiName, Entropy, Issuer, RouteId, ScopeToken};
 
 /// The answers of the command line.
@@ -152,7 +152,8 @@ impl Quickstart {
 fn gate(raw: &mut RawConfig, name: ApiName, endpoint: Endpoint) {
     let text = name.as_str().to_owned();
     let mcp = text == "mcp" || endpoint.base_path.ends_with("/mcp");
-    raw.upstreams.push(RawUpstream::new(name.clone(), endpoint));
+    let protocol = if pack::serves_grpc(&text) { UpstreamProtocol::Http2 } else { UpstreamProtocol::Http1 };
+    raw.upstreams.push(RawUpstream { protocol, ..RawUpstream::new(name.clone(), endpoint) });
     let mut api = bare_api(name, if mcp { format!("/mcp/{text}") } else { format!("/{text}") });
     if mcp {
         api.kind = RawKind::Mcp;
@@ -174,6 +175,7 @@ fn bare_api(name: ApiName, mount: String) -> RawApi {
         upstream: Written(name.clone()),
         name: Written(name),
         mount,
+        services: None,
         kind: RawKind::Http,
         pack: None,
         enforce: Enforcement::On,
@@ -221,6 +223,8 @@ fn generic(raw: &mut RawConfig, api: &mut RawApi) {
             timeouts: RawRouteTimeouts::default(),
             operation: None,
             enforce: None,
+            upgrade: None,
+            errors: None,
         });
     }
 }

@@ -1,6 +1,7 @@
 //! The file as it is written. The schema and the reference page are made from these types and their comments.
 
 mod hooks;
+mod protocol;
 mod upstreams;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use hooks::{HookEvent, RawHook};
+pub use protocol::{RouteErrors, RouteUpgrade, UpstreamProtocol};
 pub use upstreams::{
     RawChecks, RawEjection, RawEndpoint, RawInject, RawRetries, RawRouteTimeouts, RawTimeouts, RawUpstream, RawUpstreamLimits,
     RawWeighted,
@@ -302,6 +304,9 @@ pub struct RawApi {
     pub name: Written<ApiName>,
     /// Where it is mounted. Its resource identifier is the public URL of this path.
     pub mount: String,
+    /// Names of gRPC services that are reached at the root too, since gRPC clients send no path in front of them. Without it,
+    /// those of `pack`.
+    pub services: Option<Vec<String>>,
     /// What it speaks.
     #[serde(default)]
     pub kind: RawKind,
@@ -453,6 +458,10 @@ pub struct RawRoute {
     /// Where a request names series or streams, so that `tenant.mode = "label"` can narrow it. Without it the route is refused
     /// in that mode.
     pub enforce: Option<Enforce>,
+    /// What its connections turn into. Offers to change protocols are taken nowhere else, and other requests are refused here.
+    pub upgrade: Option<RouteUpgrade>,
+    /// How its refusals are written, where not as problem details (RFC 9457).
+    pub errors: Option<RouteErrors>,
 }
 
 /// Where a request names series or streams.

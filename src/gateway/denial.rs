@@ -43,6 +43,10 @@ pub enum Denial {
     Target(mcp::Target),
     /// A browser page of an origin that may not call this API.
     Origin,
+    /// A gRPC call in a version of HTTP that has no trailers.
+    Http2Required,
+    /// The route is a WebSocket, and the request asks for none, or not as RFC 6455 §4.1 says.
+    UpgradeRequired,
     /// The MCP message is not one.
     Message(Box<mcp::BadMessage>),
     /// The MCP headers do not say what the body says.
@@ -143,6 +147,8 @@ impl Denial {
             Self::Scopes { grantable: false, .. } => "permission_missing",
             Self::Target(_) => "target_denied",
             Self::Origin => "origin_not_allowed",
+            Self::Http2Required => "http2_required",
+            Self::UpgradeRequired => "upgrade_required",
             Self::Message(_) => "message_malformed",
             Self::Mismatch(_) => "header_mismatch",
             Self::Selector(refused) => refused.code(),
@@ -173,6 +179,8 @@ impl Denial {
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::NoToken | Self::Token(_) | Self::Audience => StatusCode::UNAUTHORIZED,
             Self::Organization(_) | Self::Scopes { .. } | Self::Target(_) | Self::Origin => StatusCode::FORBIDDEN,
+            Self::Http2Required => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+            Self::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
             Self::Selector(refused) if refused.is_final() => StatusCode::FORBIDDEN,
             Self::Message(_) | Self::Mismatch(_) | Self::Selector(_) => StatusCode::BAD_REQUEST,
             Self::Rate { .. } | Self::Concurrency => StatusCode::TOO_MANY_REQUESTS,
@@ -228,6 +236,10 @@ impl Denial {
                 format!("The {} `{}` is not open to anybody here. Ask your operator.", target.kind(), target.as_str())
             }
             Self::Origin => "Pages of this origin may not call this API. The operator lists allowed origins.".into(),
+            Self::Http2Required => "gRPC needs HTTP/2 all the way. Send it without a proxy that speaks HTTP/1 in between.".into(),
+            Self::UpgradeRequired => {
+                "This route is a WebSocket. Open it over HTTP/1.1 with a handshake of version 13 (RFC 6455).".into()
+            }
             Self::Message(bad) => format!("The body is not one JSON-RPC message: {bad}."),
             Self::Mismatch(mismatch) => format!("{mismatch}."),
             Self::Selector(refused) => format!("{refused}."),

@@ -6,6 +6,7 @@
 pub mod authorize;
 pub mod denial;
 pub mod explain;
+pub mod handshake;
 pub mod hygiene;
 pub mod message;
 pub mod narrow;
@@ -17,5 +18,6 @@ pub mod rates;
 pub mod record;
 pub mod respond;
 pub mod shadow;
+pub mod status;
 pub mod streams;
 pub mod upstream;

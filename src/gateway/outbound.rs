@@ -37,7 +37,7 @@ pub struct Facts<'a> {
 /// byte.
 #[must_use]
 pub fn target(permit: &Permit, request: &CleanRequest, endpoint: &Endpoint) -> String {
-    let below = &request.path()[permit.api().mount.len()..];
+    let below = permit.api().below(request.path());
     let prefix = match (&permit.api().tenancy.tell, permit.principal()) {
         (Some(Tell::PathPrefix { template }), Some(principal)) => {
             let operation = permit.rule().operation.as_deref().unwrap_or_default();

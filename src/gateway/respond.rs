@@ -7,6 +7,7 @@ use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_TY
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::denial::Denial;
+use super::status::{self, Form};
 use crate::config::{Api, ApiKind, Config};
 use crate::mcp::{self, BadReason};
 use crate::token::Principal;
@@ -31,6 +32,8 @@ pub struct Scene<'a> {
     pub target: Option<&'a mcp::Target>,
     /// The browser's origin, when it may read the answer.
     pub origin: Option<&'a HeaderValue>,
+    /// What its sender can read.
+    pub form: Form,
 }
 
 /// A whole answer.
@@ -70,6 +73,9 @@ pub fn answer(denial: &Denial, scene: &Scene<'_>) -> Answer {
     if let Some(origin) = scene.origin {
         cors(&mut headers, origin);
     }
+    if scene.form == Form::Grpc {
+        return status::trailers_only(denial, scene, headers);
+    }
     let (status, content_type, body) = body(denial, scene);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     Answer { status, headers, body, close: denial.closes() }
@@ -81,7 +87,7 @@ pub fn cors(headers: &mut HeaderMap, origin: &HeaderValue) {
     headers.append(VARY, HeaderValue::from_static("Origin"));
     headers.insert(
         http::header::ACCESS_CONTROL_EXPOSE_HEADERS,
-        HeaderValue::from_static("WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version, X-Request-Id"),
+        HeaderValue::from_static("WWW-Authenticate, Retry-After, Mcp-Session-Id, MCP-Protocol-Version, X-Request-Id"),
     );
 }
 
@@ -120,6 +126,9 @@ fn body(denial: &Denial, scene: &Scene<'_>) -> (StatusCode, &'static str, Bytes)
         && let Some(answer) = rpc(denial, scene)
     {
         return (answer.status, "application/json", answer.body);
+    }
+    if let Some((content_type, body)) = status::body(denial, scene) {
+        return (denial.status(), content_type, body);
     }
     let (missing, needed) = match denial {
         Denial::Scopes { missing, needed, .. } => (scene.config.catalogue.scopes(missing), scene.config.catalogue.scopes(needed)),

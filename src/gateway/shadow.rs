@@ -165,6 +165,8 @@ fn unmatched() -> Route {
         max_concurrent: None,
         max_body: None,
         timeouts: RouteTimeouts::default(),
+        upgrade: None,
+        errors: None,
     }
 }
 

@@ -13,7 +13,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use futures::FutureExt as _;
-use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING, UPGRADE};
 use http::{Extensions, HeaderName, HeaderValue, Method, StatusCode, Version};
 use http_body_util::BodyExt as _;
 use pingora::http::ResponseHeader;
@@ -36,8 +36,7 @@ const DRAIN: u64 = 64 * 1024;
 /// Largest list that is filtered, bytes.
 const MAX_LIST: usize = 4 * 1024 * 1024;
 
-const HOP_BY_HOP: [HeaderName; 5] =
-    [CONNECTION, TRANSFER_ENCODING, http::header::UPGRADE, http::header::TE, http::header::TRAILER];
+const HOP_BY_HOP: [HeaderName; 5] = [CONNECTION, TRANSFER_ENCODING, UPGRADE, http::header::TE, http::header::TRAILER];
 
 /// What the bridge adds to a request.
 pub(super) struct Handover {
@@ -206,6 +205,10 @@ pub(super) async fn write(session: &mut Session, method: &Method, version: Versi
             None if version == Version::HTTP_11 => head.insert_header(TRANSFER_ENCODING, "chunked")?,
             None => {}
         }
+    }
+    if status == StatusCode::UPGRADE_REQUIRED && version == Version::HTTP_11 {
+        // RFC 9110 §15.5.22; the connection itself goes on as it is.
+        head.insert_header(UPGRADE, "websocket")?;
     }
     let end = *method == Method::HEAD || bodiless || exact == Some(0);
     session.write_response_header(Box::new(head), end).await.map_err(pingora::Error::into_down)?;

@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use bytes::Bytes;
-use http::header::{ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_MAX_AGE, ALLOW, CONTENT_LENGTH};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ALLOW,
+    CONTENT_LENGTH, VARY,
+};
 use http::{Extensions, HeaderMap, HeaderValue, StatusCode};
 use pingora::Result;
 use pingora::proxy::Session;
@@ -20,6 +23,7 @@ use crate::gateway::hygiene;
 use crate::gateway::prepared::Prepared;
 use crate::gateway::record::{self, Basis, Known};
 use crate::gateway::respond::{self, Answer, Scene};
+use crate::gateway::status::Form;
 use crate::mcp;
 use crate::node::Snapshot;
 use crate::record::{Actor, ControlEvent, McpCall, Measured, Operation};
@@ -30,7 +34,9 @@ use crate::web;
 /// A declared body up to this size is read and dropped before a refusal, so that the connection lives on and the answer is not
 /// reset away.
 const DRAIN: u64 = 64 * 1024;
-/// What a page may send (MCP clients in browsers).
+/// Longest list of headers that a page may ask for, bytes.
+const MAX_CORS_HEADERS: usize = 1024;
+/// What a page may send that does not say what it will (MCP clients in browsers).
 const CORS_HEADERS: &str =
     "Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Mcp-Session-Id, Last-Event-ID";
 
@@ -105,6 +111,7 @@ impl Desk<'_> {
             rpc: about.rpc.as_ref(),
             target: about.target.as_ref(),
             origin: about.origin.as_ref(),
+            form: form(session, &about),
         };
         let answer = respond::answer(&denial, &scene);
         if answer.close {
@@ -147,12 +154,16 @@ impl Desk<'_> {
     /// A browser asks whether a page may call: no credential is needed to be told.
     pub(super) async fn preflight(&self, session: &mut Session, origin: Option<&HeaderValue>) -> Result<Entered> {
         let mut headers = HeaderMap::new();
-        if let Some(origin) = origin {
-            respond::cors(&mut headers, origin);
-            headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(hygiene::POSSIBLE_METHODS));
-            headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(CORS_HEADERS));
-            headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+        match origin {
+            Some(origin) => {
+                respond::cors(&mut headers, origin);
+                headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(hygiene::POSSIBLE_METHODS));
+                headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, cors_headers(session));
+                headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+            }
+            None => drop(headers.insert(VARY, HeaderValue::from_static("Origin"))),
         }
+        headers.append(VARY, HeaderValue::from(ACCESS_CONTROL_REQUEST_HEADERS));
         self.bare(session, headers).await
     }
 
@@ -218,6 +229,24 @@ impl Desk<'_> {
         }
         Ok(served)
     }
+}
+
+/// What a page may send: whatever it asks for. The operator trusts its origin, and what a header means here is hygiene's matter.
+fn cors_headers(session: &Session) -> HeaderValue {
+    let asked = session.req_header().headers.get(ACCESS_CONTROL_REQUEST_HEADERS);
+    let names = |v: &&HeaderValue| {
+        let token = |b: &u8| b.is_ascii_alphanumeric() || b"-_, ".contains(b);
+        !v.is_empty() && v.len() <= MAX_CORS_HEADERS && v.as_bytes().iter().all(token)
+    };
+    asked.filter(names).cloned().unwrap_or(HeaderValue::from_static(CORS_HEADERS))
+}
+
+/// What the sender of a request can read.
+fn form(session: &Session, about: &About) -> Form {
+    let head = session.req_header();
+    let reached = about.api.as_deref().zip(about.path.as_deref());
+    let route = reached.and_then(|(api, path)| api.route_of(api.below(path), &head.method));
+    Form::of(head.version, &head.headers, route)
 }
 
 /// Reads and drops a small body that nobody wants, so that the connection lives on and the answer is not reset away.

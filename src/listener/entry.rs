@@ -19,13 +19,15 @@ use super::front::Front;
 use crate::config::{Api, ApiKind, Config, Target};
 use crate::gateway::authorize::{self, Asked, Permit, Refused};
 use crate::gateway::denial::{Denial, UpstreamFault};
-use crate::gateway::hygiene::{self, CleanRequest, Head, Inspected, Peer, Protocol, Unclean};
+use crate::gateway::handshake;
+use crate::gateway::hygiene::{self, CleanRequest, Head, Inspected, Peer, Protocol, Unclean, Upgrade};
 use crate::gateway::message;
 use crate::gateway::narrow::Narrowed;
 use crate::gateway::prepared::Prepared;
 use crate::gateway::rates::{Asking, Running};
 use crate::gateway::record;
 use crate::gateway::shadow;
+use crate::gateway::status;
 use crate::gateway::streams::OpenStream;
 use crate::gateway::upstream::{Place, Tried};
 use crate::node::Node;
@@ -173,17 +175,23 @@ async fn decide(desk: &Desk<'_>, head: &RequestHeader, wire: &Wire<'_>) -> Decid
     for signal in request.signals().codes() {
         desk.front.metrics.signals.with_label_values(&[signal]).inc();
     }
-    let Some((api, path)) = config.mounts.lookup(request.path()) else {
+    let grpc = status::is_grpc(&head.headers);
+    let Some((api, path)) = config.api_at(request.path()) else {
         if let Err(denial) = desk.front.overload.admit(None) {
             return refused(denial, About { path: Some(request.path().to_owned()), ..About::default() });
         }
         return match request.admit_encoded_slash(false) {
+            // A call can't read the page of a local endpoint.
+            Ok(()) if grpc && head.version == Version::HTTP_2 => refused(Denial::NoRoute, About::default()),
             Ok(()) => Decided::Local(request),
             Err(unclean) => refused(Denial::Unclean(unclean), About::default()),
         };
     };
     let asked = Asked { config, api, path, request: &request, credential, headers: &head.headers, now: desk.seen.at };
     let about = |origin| About { path: Some(request.path().to_owned()), api: Some(Arc::clone(api)), origin, ..About::default() };
+    if grpc && head.version != Version::HTTP_2 {
+        return refused(Denial::Http2Required, about(None));
+    }
     let origin = match origin(&asked) {
         Ok(origin) => origin,
         Err(denial) => match shadow::waive(&asked, shadow::bare(denial)) {
@@ -201,7 +209,10 @@ async fn decide(desk: &Desk<'_>, head: &RequestHeader, wire: &Wire<'_>) -> Decid
     }
     let decided = authorize::authorize(&desk.front.node, &asked).await;
     match decided.or_else(|refused| shadow::waive(&asked, refused)) {
-        Ok(permit) => admitted(api, permit, origin, request),
+        Ok(permit) => match handshake::check(&permit, &request, &head.headers) {
+            Ok(()) => admitted(api, permit, origin, request),
+            Err(denial) => refused(denial, self::about(api, &request, &permit, origin)),
+        },
         Err(kept) => {
             let Refused { denial, route, principal, claims } = *kept;
             refused(denial, About { route, principal, claims, ..about(origin) })
@@ -392,7 +403,8 @@ fn origin(asked: &Asked<'_>) -> std::result::Result<Option<HeaderValue>, Denial>
     let allowed = |o: &str| o == asked.config.issuer.as_str() || asked.api.allowed_origins.iter().any(|a| a == o);
     match origin.to_str() {
         Ok(text) if allowed(text) => Ok(Some(origin.clone())),
-        _ if matches!(asked.api.kind, ApiKind::Mcp(_)) => Err(Denial::Origin),
+        // Nothing asks a page's server before a WebSocket is opened: it is refused here or never.
+        _ if matches!(asked.api.kind, ApiKind::Mcp(_)) || asked.request.upgrade() == Upgrade::WebSocket => Err(Denial::Origin),
         _ => Ok(None),
     }
 }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use axum::Router;
 use bytes::{Bytes, BytesMut};
 use futures::FutureExt as _;
-use http::header::{CONTENT_LENGTH, SET_COOKIE, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
@@ -18,6 +18,7 @@ use super::ctx::{Ctx, Stage};
 use super::desk;
 use super::entry::{self, Entered};
 use super::onward;
+use super::protocol;
 use super::strangers::Strangers;
 use crate::audit::Journal;
 use crate::config::ApiKind;
@@ -29,6 +30,7 @@ use crate::gateway::prepared::Prepared;
 use crate::gateway::rates::Rates;
 use crate::gateway::respond::{self, Scene};
 use crate::gateway::shadow;
+use crate::gateway::status::Form;
 use crate::gateway::streams::OpenStreams;
 use crate::gateway::upstream::Attempt;
 use crate::mcp::{Framing, ListFilter};
@@ -108,7 +110,7 @@ impl ProxyHttp for Front {
         onward::peer(self, session, ctx).await
     }
 
-    async fn upstream_request_filter(&self, _session: &mut Session, head: &mut RequestHeader, ctx: &mut Ctx) -> Result<()> {
+    async fn upstream_request_filter(&self, session: &mut Session, head: &mut RequestHeader, ctx: &mut Ctx) -> Result<()> {
         let prepared = Arc::clone(&ctx.prepared);
         let issuer = &prepared.config.issuer;
         let Some(forwarding) = ctx.forwarding() else { return Err(Error::new(ErrorType::InternalError)) };
@@ -124,6 +126,7 @@ impl ProxyHttp for Front {
             issuer,
         };
         outbound::prepare(head, &forwarding.permit, &forwarding.request, &facts)?;
+        protocol::go_ahead(session, head, forwarding).await?;
         match &forwarding.narrowed {
             Some(_) => narrow::fit(head, forwarding.held.as_ref().map(Bytes::len)),
             None => Ok(()),
@@ -156,8 +159,7 @@ impl ProxyHttp for Front {
         forwarding.first_byte.get_or_insert(elapsed);
         onward::answered(self, forwarding, head.status);
         let as_it_came = forwarding.permit.is_as_it_came();
-        if head.status == http::StatusCode::UNAUTHORIZED && !as_it_came {
-            // The upstream refuses our credentials, not the client's: sending its challenge on would start a login for nothing.
+        if protocol::refuses_us(head) && !as_it_came {
             forwarding.fault = Some(UpstreamFault::Credentials);
             tracing::error!(request = %forwarding.seen.request, api = %forwarding.permit.api().name, "an upstream refuses our credentials");
             return Err(Error::explain(ErrorType::InternalError, "the upstream refuses our credentials").into_up());
@@ -165,18 +167,12 @@ impl ProxyHttp for Front {
         forwarding.status = head.status.as_u16();
         // Cookies of an upstream would be set for our own origin.
         let cookies = if as_it_came { shadow::admitted_cookies(&head.headers) } else { Vec::new() };
-        head.remove_header(&SET_COOKIE);
+        protocol::disclose(head, forwarding)?;
+        protocol::upgraded(session, head);
         for cookie in cookies {
             head.append_header(SET_COOKIE, cookie)?;
         }
         head.insert_header(respond::REQUEST_ID, forwarding.seen.request.as_str())?;
-        if let Some(origin) = &forwarding.origin {
-            let mut headers = http::HeaderMap::new();
-            respond::cors(&mut headers, origin);
-            for (name, value) in &headers {
-                head.insert_header(name.clone(), value.clone())?;
-            }
-        }
         let is_events = head.headers.get("content-type").is_some_and(|t| t.as_bytes().starts_with(b"text/event-stream"));
         if is_events {
             head.insert_header("x-accel-buffering", "no")?;
@@ -220,6 +216,18 @@ impl ProxyHttp for Front {
         Ok(None)
     }
 
+    async fn response_trailer_filter(
+        &self,
+        _: &mut Session,
+        trailers: &mut http::HeaderMap,
+        ctx: &mut Ctx,
+    ) -> Result<Option<Bytes>> {
+        if let Some(forwarding) = ctx.forwarding() {
+            protocol::trailers(trailers, forwarding);
+        }
+        Ok(None)
+    }
+
     fn fail_to_connect(&self, _: &mut Session, peer: &HttpPeer, ctx: &mut Ctx, mut error: Box<Error>) -> Box<Error> {
         onward::unreachable(self, peer, ctx, &mut error);
         error
@@ -252,6 +260,7 @@ impl ProxyHttp for Front {
         };
         let prepared = Arc::clone(&ctx.prepared);
         let Some(forwarding) = ctx.forwarding() else { return FailToProxy { error_code: 0, can_reuse_downstream: false } };
+        let head = session.req_header();
         let scene = Scene {
             config: &prepared.config,
             api: Some(permit.api()),
@@ -260,6 +269,7 @@ impl ProxyHttp for Front {
             rpc: forwarding.message.as_ref().and_then(|m| m.id.as_ref()),
             target: None,
             origin: origin.as_ref(),
+            form: Form::of(head.version, &head.headers, Some(permit.rule())),
         };
         let answer = respond::answer(&denial, &scene);
         forwarding.status = answer.status.as_u16();

@@ -13,6 +13,7 @@ mod exchange;
 mod front;
 mod guard;
 mod onward;
+mod protocol;
 mod strangers;
 
 use std::net::SocketAddr;

@@ -11,6 +11,7 @@ use pingora_core::RetryType;
 
 use super::ctx::{Ctx, Forwarding};
 use super::front::Front;
+use super::protocol;
 use crate::config::Upstream;
 use crate::gateway::denial::UpstreamFault;
 use crate::gateway::upstream::{Coming, NoPeer, Spans, Watch};
@@ -46,6 +47,7 @@ pub(super) async fn peer(front: &Front, session: &Session, ctx: &mut Ctx) -> Res
     match attempt.pool().peer(attempt.index(), usize::from(forwarding.tries) - 1, &spans, now).await {
         Ok(mut peer) => {
             peer.options.read_timeout = Some(left.map_or(spans.read, |left| left.min(spans.read)));
+            protocol::fit(&mut peer, forwarding);
             forwarding.attempt = Some(attempt);
             Ok(Box::new(peer))
         }
@@ -60,8 +62,7 @@ pub(super) async fn peer(front: &Front, session: &Session, ctx: &mut Ctx) -> Res
 }
 
 fn spans(session: &Session, forwarding: &Forwarding, upstream: &Upstream) -> Spans {
-    let accept = session.req_header().headers.get(http::header::ACCEPT);
-    let events = forwarding.message.is_some() || accept.is_some_and(|a| a.as_bytes().starts_with(b"text/event-stream"));
+    let events = protocol::has_pauses(forwarding, session.req_header());
     let coming = if events { Coming::Events } else { Coming::Whole };
     Spans::of(&upstream.timeouts, &forwarding.permit.rule().timeouts, coming)
 }

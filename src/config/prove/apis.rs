@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::routes::{self, Rules};
 use super::scopes::{OWN_API, OWN_MCP, invoke_scope, known};
-use super::{Findings, limits, listed, mounts, policy, tenancy};
+use super::{Findings, limits, listed, mounts, policy, services, tenancy};
 use crate::config::error::KeyPath;
 use crate::config::own_api;
 use crate::config::pack::{self, RawPack};
@@ -116,12 +116,14 @@ impl Prover<'_> {
             let of_routes = rules.table.iter().flat_map(RouteTable::iter).flat_map(|(_, _, route)| route.rates.iter().copied());
             limits::of_tools(&rates.iter().copied().chain(of_routes).collect::<Vec<_>>(), &at.key("rates"), found);
         }
+        let services = services::of(raw, pack, (&rules, upstream.as_deref()), at, found);
         let (mount, upstream) = (mount?, upstream?);
         let identity_headers = tenancy::identity_headers(headers, tenancy.tell.as_ref());
         let api = Api {
             name: raw.name.0.clone(),
             resource: self.resource(&mount, at, found)?,
             mount,
+            services,
             aliases: raw.aliases.iter().map(|a| a.0.clone()).collect(),
             kind,
             target: Target::Upstream(upstream),
@@ -207,6 +209,7 @@ impl Prover<'_> {
             name,
             mount: mounts::OWN_MCP_MOUNT.to_owned(),
             resource: self.resource(mounts::OWN_MCP_MOUNT, &at, found)?,
+            services: Vec::new(),
             aliases: Vec::new(),
             kind: ApiKind::Mcp(Arc::new(proved.policy)),
             target: Target::OwnMcp,
@@ -234,6 +237,7 @@ impl Prover<'_> {
             name,
             mount: own_api::MOUNT.to_owned(),
             resource: self.resource(own_api::MOUNT, &at, found)?,
+            services: Vec::new(),
             aliases: Vec::new(),
             kind: ApiKind::Http,
             target: Target::OwnApi,

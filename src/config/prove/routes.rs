@@ -7,7 +7,7 @@ use http::Method;
 
 use super::apis::Proved;
 use super::scopes::known;
-use super::{Findings, limits, listed, tenancy, upstreams};
+use super::{Findings, limits, listed, services, tenancy, upstreams};
 use crate::config::error::KeyPath;
 use crate::config::own_api::{self, Needs};
 use crate::config::pack::RawPack;
@@ -125,6 +125,8 @@ const fn plain(id: RouteId, access: Access) -> Route {
         max_concurrent: None,
         max_body: None,
         timeouts: RouteTimeouts { connect: None, first_byte: None, idle: None, total: None },
+        upgrade: None,
+        errors: None,
     }
 }
 
@@ -187,6 +189,7 @@ fn draft(
         }
     }
     operation(raw, at, found);
+    services::upgrade(raw, at, found);
     limits::caps(raw, at, found);
     let access = if raw.public { Access::Public } else { Access::Scopes(catalogue.bits(&scopes)) };
     let id = id?;
@@ -213,6 +216,8 @@ fn draft(
             max_concurrent: raw.max_concurrent,
             max_body: raw.max_body.as_ref().map(|size| u64::try_from(size.0.0).unwrap_or(u64::MAX)),
             timeouts: upstreams::route_timeouts(&raw.timeouts, &at.key("timeouts"), found),
+            upgrade: raw.upgrade,
+            errors: raw.errors,
         },
     })
 }

@@ -60,6 +60,7 @@ fn one(raw: &RawUpstream, at: &KeyPath, found: &mut Findings<'_>) -> Upstream {
     Upstream {
         name: raw.name.0.to_string(),
         endpoints: endpoints(raw, &at.key("endpoints"), found),
+        protocol: raw.protocol,
         health: raw.health.clone(),
         checks: checks(raw, &at.key("checks"), found),
         ejection: ejection(raw, &at.key("ejection"), found),

@@ -7,7 +7,7 @@ use http::HeaderName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::seconds;
+use super::{UpstreamProtocol, seconds};
 use crate::config::written::Written;
 use crate::config::{Endpoint, List};
 use crate::types::ApiName;
@@ -20,6 +20,9 @@ pub struct RawUpstream {
     pub name: Written<ApiName>,
     /// Where it is. Certificates of `https` endpoints are always verified.
     pub endpoints: List<RawEndpoint>,
+    /// What it speaks.
+    #[serde(default)]
+    pub protocol: UpstreamProtocol,
     /// The path that answers 200 when an endpoint is well.
     pub health: Option<String>,
     /// How its endpoints are checked, where it has a `health` path.
@@ -106,6 +109,7 @@ impl RawUpstream {
         Self {
             name: Written(name),
             endpoints: std::iter::once(RawEndpoint::Url(Written(endpoint))).collect(),
+            protocol: UpstreamProtocol::default(),
             health: None,
             checks: RawChecks::default(),
             ejection: RawEjection::default(),

@@ -134,6 +134,41 @@ fn each_mistake_has_its_path() {
 }
 
 #[test]
+fn mistakes_about_grpc_and_websockets_have_their_path() {
+    let http2 = |text: String| text.replace("[\"http://h\"]", "[\"http://h\"]\nprotocol = \"http2\"");
+    let grpc = |keys: &str| http2(api(keys));
+    let socket = |methods: &str| {
+        let route = format!(
+            "[[apis.routes]]\nmatch = \"/ws\"\nmethods = [{methods}]\nscopes = [\"audit:read\"]\nupgrade = \"websocket\"\n"
+        );
+        format!("{}{route}", api(""))
+    };
+    let second = format!(
+        "{}[[apis]]\nname = \"b\"\nmount = \"/b\"\npack = \"otlp-grpc\"\nupstream = \"u\"\n",
+        grpc("services = [\"opentelemetry.proto.collector.logs.v1.LogsService\"]")
+    );
+    let table: &[(String, &[&str])] = &[
+        (grpc("services = [\"a.v1.S\", \"b.S\"]"), &[]),
+        (
+            grpc("services = [\"a v1\", \"/a.S\", \"a..S\", \"1.S\", \"oauth2\"]"),
+            &["apis[0].services[0]", "apis[0].services[1]", "apis[0].services[2]", "apis[0].services[3]", "apis[0].services[4]"],
+        ),
+        (grpc("services = [\"a\"]"), &["apis[0].services"]),
+        (grpc("services = [\"s.S\", \"s.S\"]"), &["apis[0].services"]),
+        (api("services = [\"a.v1.S\"]"), &["apis[0].services"]),
+        (api("pack = \"otlp-grpc\""), &["apis[0].services"]),
+        (api("pack = \"otlp-grpc\"\nservices = []"), &[]),
+        (second, &["apis[1].services"]),
+        (socket("\"GET\""), &[]),
+        (socket("\"GET\", \"POST\""), &["apis[0].routes[1].upgrade"]),
+        (http2(socket("\"GET\"")), &["apis[0].upstream"]),
+    ];
+    for (text, expected) in table {
+        assert_eq!(paths(text), *expected, "{text}");
+    }
+}
+
+#[test]
 fn mistakes_about_hooks_have_their_path() {
     let hook = |keys: &str| format!("hooks = [{{ name = \"h\", {keys} }}]");
     let url = "url = \"https://h/\", secret = \"env:TOLLGATE_SOC_SECRET\"";

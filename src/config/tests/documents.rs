@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::super::{ApiKind, Config, Matrix, Target, Tell, docs};
+use super::super::{ApiKind, Config, Matrix, Target, Tell, UpstreamProtocol, docs};
 use super::{env, parse, proved};
 use crate::mcp::{Target as Named, Verdict};
 use crate::types::{RoleName, ScopeBits};
@@ -59,11 +59,15 @@ fn the_example_means_what_it_says() {
     assert_eq!((config.generation, config.issuer.as_str()), (7, "https://gw.example.com"));
     assert_eq!(config.listen.trusted_proxies[0].to_string(), "10.0.0.0/8");
     assert_eq!(config.listen.extra_hosts, ["gw.internal:8080"]);
-    assert_eq!(config.upstreams.iter().map(|u| u.name.as_str()).collect::<Vec<_>>(), ["everything", "grafana", "prometheus"]);
-    assert_eq!(config.upstreams[1].endpoints[0].to_string(), "https://grafana.internal:443/base");
-    assert_eq!(config.upstreams[1].inject[0].name, "authorization");
+    assert_eq!(
+        config.upstreams.iter().map(|u| u.name.as_str()).collect::<Vec<_>>(),
+        ["collector", "everything", "grafana", "prometheus"]
+    );
+    assert_eq!(config.upstreams[0].protocol, UpstreamProtocol::Http2);
+    assert_eq!(config.upstreams[2].endpoints[0].to_string(), "https://grafana.internal:443/base");
+    assert_eq!(config.upstreams[2].inject[0].name, "authorization");
     let names: Vec<_> = config.apis.iter().map(|a| a.name.as_str()).collect();
-    assert_eq!(names, ["prometheus", "shared", "grafana", "everything", "tollgate", "tollgate-api"]);
+    assert_eq!(names, ["prometheus", "shared", "grafana", "collector", "everything", "tollgate", "tollgate-api"]);
     assert!(matches!(&config.apis[1].tenancy.tell, Some(Tell::Label { label, .. }) if label == "tenant"));
     let grafana = &config.apis[2];
     assert_eq!(grafana.resource.as_str(), "https://gw.example.com/grafana");
@@ -73,7 +77,17 @@ fn the_example_means_what_it_says() {
     assert_eq!(grafana.identity_headers, ["x-grafana-org-id", "x-webauth-user"]);
     assert_eq!(grafana.advertised.to_string(), "dashboards:read");
     let ids: Vec<_> = grafana.listing.iter().map(|r| r.id.as_str()).collect();
-    assert_eq!(ids, ["grafana.health", "grafana.dashboards.read", "grafana.api.dashboards.db", "grafana.folders"]);
+    assert_eq!(
+        ids,
+        ["grafana.health", "grafana.dashboards.read", "grafana.api.dashboards.db", "grafana.folders", "grafana.api.live.ws"]
+    );
+    let service = "opentelemetry.proto.collector.logs.v1.LogsService";
+    let call = format!("/{service}/Export");
+    let below_the_mount = format!("/collector{call}");
+    let at = |path| config.api_at(path).map(|(api, below)| (api.name.as_str(), below));
+    assert_eq!(at(&call), Some(("collector", call.as_str())));
+    assert_eq!(at(&below_the_mount), Some(("collector", call.as_str())));
+    assert_eq!(at("/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"), None, "it is not on the API's list");
     assert_eq!(config.apis[0].identity_headers, ["x-scope-orgid"]);
     assert_eq!(config.catalogue.entries().iter().filter(|e| e.description == "Query your organization's metrics").count(), 1);
     let urn = crate::types::ResourceId::parse("urn:example:metrics").expect("a URN");

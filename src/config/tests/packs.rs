@@ -15,7 +15,8 @@ use crate::types::{RoleName, RouteId};
 
 /// A file that mounts one pack at `/x`, with `keys` in the table of its API.
 fn mounted(pack: &str, keys: &str) -> String {
-    let upstream = "[[upstreams]]\nname = \"u\"\nendpoints = [\"http://127.0.0.1:9\"]\n";
+    let protocol = if super::super::pack::serves_grpc(pack) { "http2" } else { "http1" };
+    let upstream = format!("[[upstreams]]\nname = \"u\"\nendpoints = [\"http://127.0.0.1:9\"]\nprotocol = {protocol:?}\n");
     format!("{upstream}[[apis]]\nname = \"x\"\nmount = \"/x\"\npack = {pack:?}\nupstream = \"u\"\n{keys}\n")
 }
 

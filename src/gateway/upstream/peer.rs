@@ -8,11 +8,14 @@ use pingora::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
 use pingora_core::upstreams::peer::Tracer;
 
 use super::{NoPeer, Pool};
-use crate::config::{RouteTimeouts, UpstreamTimeouts};
+use crate::config::{RouteTimeouts, UpstreamProtocol, UpstreamTimeouts};
 use crate::types::Timestamp;
 
 /// How long a connection that nobody uses is kept.
 const IDLE: Duration = Duration::from_mins(1);
+
+/// Requests at one time on one HTTP/2 connection to an upstream. What every server takes (RFC 9113 §6.5.2).
+const MAX_STREAMS: usize = 100;
 
 /// How long one exchange may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +79,7 @@ impl Pool {
         let mut peer = HttpPeer::new(address, endpoint.tls, endpoint.host.clone());
         // pingora pools by address and name; what else distinguishes two upstreams must keep their connections apart.
         let mut group = DefaultHasher::new();
-        upstream.name.hash(&mut group);
+        (&upstream.name, upstream.protocol).hash(&mut group);
         peer.group_key = group.finish();
         let options = &mut peer.options;
         options.connection_timeout = Some(spans.connect);
@@ -84,6 +87,10 @@ impl Pool {
         options.read_timeout = Some(spans.read);
         options.write_timeout = Some(spans.write);
         options.idle_timeout = Some(IDLE);
+        if upstream.protocol == UpstreamProtocol::Http2 {
+            options.set_http_version(2, 2);
+            options.max_h2_streams = MAX_STREAMS;
+        }
         options.verify_cert = true;
         options.verify_hostname = true;
         options.tracer = Some(Tracer(Box::new(member.counter())));

@@ -61,6 +61,13 @@ impl Conn {
         Ok(Begun(response))
     }
 
+    /// Sends a head alone; gives where the body goes.
+    pub async fn open_stream(&mut self, request: Request<()>) -> Result<(h2::SendStream<Bytes>, Begun), h2::Error> {
+        let mut send = within("room for a stream", self.send.clone().ready()).await?;
+        let (response, stream) = send.send_request(request, false)?;
+        Ok((stream, Begun(response)))
+    }
+
     /// Sends a request and reads its response whole.
     pub async fn ask(&mut self, request: Request<()>, body: Option<Bytes>) -> Result<Response, h2::Error> {
         self.begin(request, body).await?.response().await

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod gateway;
+pub mod grpc;
 pub mod http1;
 pub mod http2;
 pub mod upstream;

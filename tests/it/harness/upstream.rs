@@ -205,6 +205,11 @@ fn answer(behave: &str, seen: &Seen) -> String {
         "unauthorized" => json("WWW-Authenticate: Basic realm=\"inner\"\r\n", "401 Unauthorized", "{}"),
         "cookie" => json("Set-Cookie: a=b; Path=/\r\nX-Upstream: yes\r\nX-Request-Id: theirs\r\n", "200 OK", "{}"),
         "fail" => json("", "500 Internal Server Error", "{}"),
+        "open" => json(
+            "Access-Control-Allow-Origin: *\r\nAccess-Control-Allow-Credentials: true\r\nVary: Accept-Encoding\r\n",
+            "200 OK",
+            "{}",
+        ),
         "missing" => json("", "404 Not Found", "{\"status\":\"error\"}"),
         "broken" => "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n0123456789".to_owned(),
         "events" => "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned(),

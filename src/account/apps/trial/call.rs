@@ -69,7 +69,7 @@ fn target(config: &Config, (meta, chosen): (&RouteMeta, &str), entered: &Entered
     }
     let mut url = Url::parse(config.issuer.as_str()).map_err(|_| wrong)?;
     url.set_path(path);
-    let (api, rest) = config.mounts.lookup(url.path()).ok_or(wrong)?;
+    let (api, rest) = config.api_at(url.path()).ok_or(wrong)?;
     if api.route_of(rest, &Method::GET).is_none_or(|route| route.id != meta.id) {
         return Err(wrong);
     }

@@ -1,0 +1,222 @@
+//! gRPC through the gate: services at the root, trailers, denials as the status of a call, streams that end with their permission.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use bytes::Bytes;
+use http::Request as Head;
+
+use crate::harness::audit::{outcome, reason};
+use crate::harness::grpc::{Collector, frame, rest};
+use crate::harness::http1::{Request, Response, ask};
+use crate::harness::{Caller, Gateway, Setup, http2, within};
+
+const EXPORT: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
+const TRACES: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+const ECHO: &str = "/test.v1.Echo/Call";
+
+async fn start() -> (Gateway, Collector) {
+    let collector = Collector::start().await;
+    let more = format!(
+        r#"
+[[upstreams]]
+name = "collector"
+endpoints = ["http://{}"]
+protocol = "http2"
+[[apis]]
+name = "otlp"
+mount = "/otlp"
+pack = "otlp-grpc"
+upstream = "collector"
+tenant = {{ mode = "header", name = "X-Scope-OrgID", value = "{{org.tenant}}" }}
+[[apis]]
+name = "echo"
+mount = "/echo"
+services = ["test.v1.Echo", "test.v1.Gone"]
+upstream = "collector"
+[[apis.routes]]
+id = "echo.call"
+match = "/test.v1.Echo/{{method}}"
+methods = ["POST"]
+scopes = ["metrics:read"]
+[[apis.routes]]
+id = "echo.seldom"
+match = "/test.v1.Echo/Seldom"
+methods = ["POST"]
+scopes = ["metrics:read"]
+rates = [{{ per = "client", requests = 1, every = "1m" }}]
+[[upstreams]]
+name = "down"
+endpoints = ["http://127.0.0.1:{}"]
+protocol = "http2"
+[[apis]]
+name = "down"
+mount = "/down"
+services = ["test.v1.Down"]
+upstream = "down"
+[[apis.routes]]
+id = "down.call"
+match = "/test.v1.Down/Call"
+methods = ["POST"]
+public = true
+"#,
+        collector.address,
+        crate::harness::gateway::free_port(),
+    );
+    (Gateway::start_with(Setup { more, ..Setup::default() }).await, collector)
+}
+
+async fn caller(gw: &Gateway) -> Caller {
+    gw.open_caller("acme", &["operator"], "metrics:read metrics:write").await
+}
+
+fn call(path: &str, token: &str, more: &[(&str, &str)]) -> Head<()> {
+    let bearer = format!("Bearer {token}");
+    let mut headers = vec![("content-type", "application/grpc"), ("te", "trailers")];
+    if !token.is_empty() {
+        headers.push(("authorization", &bearer));
+    }
+    headers.extend_from_slice(more);
+    http2::request("POST", path, &headers)
+}
+
+fn message() -> Option<Bytes> {
+    Some(frame(b"some metrics"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_passes_with_its_trailers() {
+    let (gw, collector) = start().await;
+    let caller = caller(&gw).await;
+    let mut conn = http2::Conn::open(gw.running.public).await;
+    for (number, path) in [EXPORT, &format!("/otlp{EXPORT}")].into_iter().enumerate() {
+        let tenant = [("x-scope-orgid", "tenant-acme"), ("x-custom", "kept")];
+        let (head, mut body) = conn.start(call(path, &caller.token, &tenant), message()).await.expect("an answer");
+        assert_eq!((head.status, head.header("content-type")), (200, Some("application/grpc")), "{head:?}");
+        assert_eq!(head.header("grpc-status"), None, "it comes at the end");
+        let (answer, trailers) = rest(&mut body).await;
+        assert_eq!((answer, &trailers["grpc-status"]), (frame(b"done").to_vec(), &http::HeaderValue::from_static("0")));
+        let seen = collector.called(number + 1).await;
+        assert_eq!((&*seen.path, &*seen.authority), (EXPORT, &*collector.address.to_string()));
+        assert_eq!(seen.body, frame(b"some metrics").to_vec());
+        assert_eq!((seen.header("te"), seen.header("x-custom")), ("trailers", "kept"));
+        assert_eq!(seen.header("x-scope-orgid"), "tenant-acme");
+        assert!(!seen.headers.contains_key("authorization"), "{:?}", seen.headers);
+        assert_eq!(seen.header("x-request-id"), head.request_id());
+        assert_eq!(outcome(&gw.record_of(&head).await), "200");
+    }
+    gw.running.stop().await;
+}
+
+/// Checks a refusal: a head that is all of the answer, with the reason in its details.
+fn refused(response: &Response, status: &str, code: &str) -> Vec<u8> {
+    assert_eq!((response.status, response.header("grpc-status")), (200, Some(status)), "{code}: {response:?}");
+    assert_eq!((response.header("content-type"), response.body.len()), (Some("application/grpc"), 0), "{code}");
+    assert!(response.header("grpc-message").is_some_and(|m| !m.is_empty()), "{code}: {response:?}");
+    let details = STANDARD_NO_PAD.decode(response.header("grpc-status-details-bin").expect("details")).expect("base64");
+    let said = code.to_ascii_uppercase();
+    assert!(details.windows(said.len()).any(|w| w == said.as_bytes()), "{code} is not in {details:?}");
+    details
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_are_the_status_of_the_call() {
+    let (gw, collector) = start().await;
+    let caller = caller(&gw).await;
+    let narrow = gw.token(&caller.grant, "metrics:read", &[]);
+    let mut conn = http2::Conn::open(gw.running.public).await;
+    let cases = [
+        (call(EXPORT, "", &[]), "16", "no_token"),
+        (call(EXPORT, "abc", &[]), "16", "token_malformed"),
+        (call(TRACES, &caller.token, &[]), "7", "permission_missing"),
+        (call(EXPORT, &narrow, &[]), "7", "insufficient_scope"),
+        (call(EXPORT, &caller.token, &[("x-scope-orgid", "tenant-beta")]), "7", "other_organization_header"),
+        (call("/test.v1.Gone/Call", &caller.token, &[]), "12", "no_route"),
+        (call("/no.such.Service/Call", &caller.token, &[]), "12", "no_route"),
+        (call("/test.v1.Echo/../Echo/Call", &caller.token, &[]), "3", "dot_segment"),
+        (call("/test.v1.Down/Call", "", &[]), "14", "upstream_unreachable"),
+    ];
+    for (request, status, code) in cases {
+        let response = conn.ask(request, message()).await.expect("an answer");
+        refused(&response, status, code);
+        let record = gw.record_of(&response).await;
+        if status != "14" {
+            assert_eq!(reason(&record), code);
+        }
+        let challenged = matches!(code, "no_token" | "token_malformed" | "insufficient_scope");
+        assert_eq!(response.header("www-authenticate").is_some(), challenged, "{response:?}");
+    }
+    assert_eq!(collector.count(), 0);
+    let seldom = || call("/test.v1.Echo/Seldom", &caller.token, &[]);
+    assert_eq!(conn.ask(seldom(), message()).await.expect("an answer").header("grpc-status"), None);
+    let details = refused(&conn.ask(seldom(), message()).await.expect("an answer"), "8", "rate_limited");
+    let info = b"google.rpc.RetryInfo";
+    assert!(details.windows(info.len()).any(|w| w == info), "OTLP clients try again only when told after what time");
+    let old = Request::new("POST", EXPORT).bearer(&caller.token).header("Content-Type", "application/grpc").body(frame(b"x"));
+    let response = ask(gw.running.public, &old).await;
+    assert_eq!((response.status, response.reason().as_deref()), (505, Some("http2_required")));
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_upstream_says_is_the_clients_to_hear_but_not_about_our_credentials() {
+    let (gw, _collector) = start().await;
+    let caller = caller(&gw).await;
+    let mut conn = http2::Conn::open(gw.running.public).await;
+    let missing = call(ECHO, &caller.token, &[("x-behave", "missing")]);
+    let (_, mut body) = conn.start(missing, message()).await.expect("an answer");
+    let (_, trailers) = rest(&mut body).await;
+    assert_eq!(
+        (&trailers["grpc-status"], &trailers["grpc-message"]),
+        (&"5".parse().expect("5"), &"no such thing".parse().expect("text"))
+    );
+    let late = call(ECHO, &caller.token, &[("x-behave", "refuse")]);
+    let (head, mut body) = conn.start(late, message()).await.expect("an answer");
+    let (_, trailers) = rest(&mut body).await;
+    assert_eq!((head.status, &trailers["grpc-status"]), (200, &"14".parse().expect("14")), "{trailers:?}");
+    let at_once = call(ECHO, &caller.token, &[("x-behave", "refuse-at-once")]);
+    refused(&conn.ask(at_once, message()).await.expect("an answer"), "14", "upstream_refused_us");
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_sides_stream_at_the_same_time() {
+    let (gw, _collector) = start().await;
+    let caller = caller(&gw).await;
+    let mut conn = http2::Conn::open(gw.running.public).await;
+    let (mut send, answer) = conn.open_stream(call(ECHO, &caller.token, &[("x-behave", "echo")])).await.expect("a stream");
+    let (head, mut body) = answer.head().await.expect("an answer before the request has ended");
+    assert_eq!(head.status, 200);
+    for text in ["one", "two", "three"] {
+        send.send_data(frame(text.as_bytes()), false).expect("sent");
+        let back = http2::data(&mut body).await.expect("a message").expect("a message");
+        assert_eq!(back, frame(text.as_bytes()));
+    }
+    send.send_data(Bytes::new(), true).expect("sent");
+    let (_, trailers) = rest(&mut body).await;
+    assert_eq!(trailers["grpc-status"], "0");
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_of_messages_ends_with_its_permission() {
+    for how in ["revoked", "expired"] {
+        let (gw, collector) = start().await;
+        let caller = caller(&gw).await;
+        let mut conn = http2::Conn::open(gw.running.public).await;
+        let (head, mut body) =
+            conn.start(call(ECHO, &caller.token, &[("x-behave", "stream")]), message()).await.expect("an answer");
+        collector.called(1).await;
+        collector.emit(b"one");
+        assert_eq!(http2::data(&mut body).await.expect("data").expect("a message"), frame(b"one"));
+        if how == "revoked" {
+            gw.revoke(&caller.grant).await;
+        } else {
+            gw.advance(600);
+        }
+        let end = http2::data(&mut body).await.expect("no clean end");
+        assert!(end.is_err(), "{how}: {end:?}");
+        within("the reset", collector.reset()).await;
+        assert_eq!(outcome(&gw.record_of(&head).await), "Revocation", "{how}");
+        gw.running.stop().await;
+    }
+}
