@@ -41,6 +41,8 @@ pub enum Denial {
     },
     /// The MCP server's policy allows this target to nobody.
     Target(mcp::Target),
+    /// The MCP session was opened for another user, in another organization, or by nobody.
+    Session,
     /// A browser page of an origin that may not call this API.
     Origin,
     /// The MCP message is not one.
@@ -137,6 +139,7 @@ impl Denial {
             Self::Scopes { grantable: true, .. } => "insufficient_scope",
             Self::Scopes { grantable: false, .. } => "permission_missing",
             Self::Target(_) => "target_denied",
+            Self::Session => "session_not_yours",
             Self::Origin => "origin_not_allowed",
             Self::Message(_) => "message_malformed",
             Self::Mismatch(_) => "header_mismatch",
@@ -162,7 +165,7 @@ impl Denial {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Unclean(unclean) => unclean.status,
-            Self::NoRoute | Self::Organization(NamedBy::Path | NamedBy::Host) => StatusCode::NOT_FOUND,
+            Self::NoRoute | Self::Session | Self::Organization(NamedBy::Path | NamedBy::Host) => StatusCode::NOT_FOUND,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::NoToken | Self::Token(_) | Self::Audience => StatusCode::UNAUTHORIZED,
             Self::Organization(_) | Self::Scopes { .. } | Self::Target(_) | Self::Origin => StatusCode::FORBIDDEN,
@@ -215,6 +218,7 @@ impl Denial {
             Self::Target(target) => {
                 format!("The {} `{}` is not open to anybody here. Ask your operator.", target.kind(), target.as_str())
             }
+            Self::Session => "There is no such session of yours in this organization. Open a new one with `initialize`.".into(),
             Self::Origin => "Pages of this origin may not call this API. The operator lists allowed origins.".into(),
             Self::Message(bad) => format!("The body is not one JSON-RPC message: {bad}."),
             Self::Mismatch(mismatch) => format!("{mismatch}."),

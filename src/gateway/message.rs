@@ -4,14 +4,19 @@ use http::{HeaderMap, Method};
 
 use super::authorize::Permit;
 use super::denial::Denial;
+use super::mcp_session::{self, McpSession};
+use crate::config::Target;
 use crate::mcp::{self, Era, ListKind, Need, ServerPolicy};
 use crate::record::McpCall;
+use crate::token::KeyRing;
 
 /// What an MCP request turned out to be.
 #[derive(Debug)]
 pub struct Inspected {
     /// The era that the client speaks.
     pub era: Era,
+    /// The session that it belongs to.
+    pub session: McpSession,
     /// Whether answers to it must be filtered.
     pub filtered: bool,
     /// What the audit record says.
@@ -51,13 +56,19 @@ pub fn inspect(
     method: &Method,
     body: &[u8],
     limits: &mcp::Limits,
+    keys: &KeyRing,
     permit: &mut Permit,
 ) -> Result<Inspected, Refused> {
     let said = mcp::Headers::read(headers).map_err(|m| Denial::Mismatch(Box::new(m)))?;
     let era = said.era();
+    // Our own server has no sessions.
+    let session = match permit.api().target {
+        Target::Upstream(_) => mcp_session::named(headers, era, keys, permit),
+        Target::OwnMcp | Target::OwnApi => Ok(McpSession::None),
+    };
     if *method != Method::POST {
         // A stream that a legacy client opens may replay answers to earlier list requests.
-        return Ok(Inspected { era, filtered: *method == Method::GET, call: None, id: None, target: None });
+        return Ok(Inspected { era, session: session?, filtered: *method == Method::GET, call: None, id: None, target: None });
     }
     let message = mcp::parse(body, limits).map_err(|bad| Denial::Message(Box::new(bad)))?;
     let id = message.reply_id().cloned();
@@ -68,6 +79,7 @@ pub fn inspect(
     let refuse =
         |denial, target: Option<&mcp::Target>| Refused { denial, id: id.clone(), call: seen.clone(), target: target.cloned() };
     mcp::agree(&said, &message).map_err(|m| refuse(Denial::Mismatch(Box::new(m)), None))?;
+    let session = session.map_err(|d| refuse(d, None))?;
     for target in call.into_iter().flat_map(mcp::Call::targets) {
         match policy.needed(target) {
             Need::Denied => return Err(refuse(Denial::Target(target.clone()), Some(target))),
@@ -76,5 +88,5 @@ pub fn inspect(
     }
     let filtered = call.is_some_and(|c| ListKind::of_method(&c.method).is_some());
     let target = call.and_then(|c| c.target.clone());
-    Ok(Inspected { era, filtered, call: seen.clone(), id: id.clone(), target })
+    Ok(Inspected { era, session, filtered, call: seen.clone(), id: id.clone(), target })
 }

@@ -6,6 +6,7 @@
 pub mod authorize;
 pub mod denial;
 pub mod hygiene;
+pub mod mcp_session;
 pub mod message;
 pub mod narrow;
 pub mod outbound;

@@ -16,6 +16,7 @@ use crate::gateway::message::{self, Inspected};
 use crate::gateway::narrow::{self, Narrowed};
 use crate::labels;
 use crate::mcp;
+use crate::token::KeyRing;
 
 /// Longest message whose length need not be declared, bytes: what pingora replays of a body that was read to decide.
 const REPLAYED: usize = 64 * 1024;
@@ -25,7 +26,7 @@ const MESSAGE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Reads the message of an MCP request and widens the permit by what it needs.
 pub(super) async fn message(
     session: &mut Session,
-    config: &Config,
+    (config, keys): (&Config, &KeyRing),
     request: &CleanRequest,
     permit: &mut Permit,
 ) -> Result<(Option<Bytes>, Option<Inspected>), message::Refused> {
@@ -35,7 +36,7 @@ pub(super) async fn message(
     let limits = mcp::Limits { bytes: config.listen.limits.max_mcp_body, ..mcp::Limits::default() };
     let reads = *request.method() == Method::POST;
     let body = if reads { read(session, limits.bytes).await? } else { Bytes::new() };
-    let inspected = message::inspect(&policy, &session.req_header().headers, request.method(), &body, &limits, permit)?;
+    let inspected = message::inspect(&policy, &session.req_header().headers, request.method(), &body, &limits, keys, permit)?;
     Ok((reads.then_some(body), Some(inspected)))
 }
 

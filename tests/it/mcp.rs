@@ -243,3 +243,94 @@ async fn clients_and_pages_at_the_door() {
     assert_eq!(conn.ask(&post(&caller, tool("echo"))).await.status, 200, "the connection survives a 100");
     gw.running.stop().await;
 }
+
+const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}"#;
+const PING: &str = r#"{"jsonrpc":"2.0","id":"p","method":"ping"}"#;
+
+/// Opens a session; gives its id as the client has it.
+async fn opened(conn: &mut Conn, caller: &Caller) -> String {
+    let response = conn.ask(&post(caller, INITIALIZE).header("X-Behave", "session")).await;
+    assert_eq!(response.status, 200, "{response:?}");
+    response.header("mcp-session-id").expect("a session").to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_its_users_in_their_organization_on_one_route() {
+    let gw = Gateway::start().await;
+    let held = "mcp:tools:invoke mcp:few:invoke";
+    let ada = gw.open_caller("acme", &["agent"], held).await;
+    let mut conn = Conn::open(gw.running.public).await;
+    let session = opened(&mut conn, &ada).await;
+    assert!(session.starts_with("up-1.") && session.len() > "up-1.".len(), "{session}");
+    assert_eq!(opened(&mut conn, &ada).await, session, "a server repeats the id in its answers: it must stay one session");
+
+    let with = |caller: &Caller, id: &str| post(caller, PING).header("Mcp-Session-Id", id);
+    let pinged = conn.ask(&with(&ada, &session).header("Last-Event-ID", "7")).await;
+    assert_eq!(pinged.status, 200, "{pinged:?}");
+    let seen = gw.upstream.last();
+    assert_eq!((seen.header("mcp-session-id").as_str(), seen.header("last-event-id").as_str()), ("up-1", "7"));
+    let again = gw.grant_to(&ada.org, &ada.user, &gw.client(None).await, held).await;
+    assert_eq!(conn.ask(&with(&again, &session)).await.status, 200, "who authorizes again keeps the session");
+
+    // The same organization, another user; the same user, another organization; somebody else altogether.
+    let bob = gw.user("bob@acme.test").await;
+    gw.member(&ada.org, &bob, &["agent"]).await;
+    let bob = gw.grant_to(&ada.org, &bob, &ada.client, held).await;
+    let beta = gw.org("beta").await;
+    gw.member(&beta, &ada.user, &["agent"]).await;
+    let elsewhere = gw.grant_to(&beta, &ada.user, &ada.client, held).await;
+    let stranger = gw.open_caller("gamma", &["agent"], held).await;
+    let last = session.chars().last().map_or('A', |c| if c == 'A' { 'Q' } else { 'A' });
+    let forged = [
+        format!("{}{last}", &session[..session.len() - 1]),
+        format!("x{session}"),
+        "up-1".into(),
+        "up-1.".into(),
+        session.replace('.', ".."),
+        ".".into(),
+    ];
+    let before = gw.upstream.count();
+    let foreign = [&bob, &elsewhere, &stranger].map(|caller| (caller, session.clone()));
+    for (caller, id) in foreign.into_iter().chain(forged.into_iter().map(|id| (&ada, id))) {
+        let refused = conn.ask(&with(caller, &id)).await;
+        assert_eq!((refused.status, refused.header("www-authenticate")), (404, None), "{id}: {refused:?}");
+        let body = refused.json();
+        assert_eq!((&body["id"], &body["error"]["data"]["reason"]), (&json!("p"), &json!("session_not_yours")), "{body}");
+        let record = gw.record_of(&refused).await;
+        assert_eq!((reason(&record), record.org.as_ref()), ("session_not_yours", Some(&caller.org.id)), "{id}");
+        assert_eq!(record.actor.user.as_ref(), Some(&caller.user.id));
+        assert_eq!(call(&record).mcp.as_ref().map(|m| m.method.as_str()), Some("ping"));
+        for method in ["GET", "DELETE"] {
+            let request = Request::new(method, URL).bearer(&caller.token).header("Mcp-Session-Id", &id);
+            let refused = conn.ask(&request).await;
+            assert_eq!((refused.status, reason(&gw.record_of(&refused).await)), (404, "session_not_yours"), "{method} {id}");
+        }
+    }
+    let other = Request::new("POST", "/mcp/few").bearer(&ada.token).header("Content-Type", "application/json");
+    let refused = conn.ask(&other.header("Mcp-Session-Id", &session).body(PING)).await;
+    assert_eq!((refused.status, reason(&gw.record_of(&refused).await)), (404, "session_not_yours"), "another server's");
+    assert_eq!(gw.upstream.count(), before);
+    let ended = conn.ask(&Request::new("DELETE", URL).bearer(&ada.token).header("Mcp-Session-Id", &session)).await;
+    assert_eq!((ended.status, gw.upstream.last().header("mcp-session-id").as_str()), (200, "up-1"));
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_modern_era_and_servers_that_are_unsure_have_no_session() {
+    let (gw, caller, mut conn) = agent().await;
+    let modern = json!({"jsonrpc": "2.0", "id": 1, "method": "server/discover",
+        "params": {"_meta": {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}}});
+    let modern =
+        post(&caller, modern.to_string()).header("MCP-Protocol-Version", "2026-07-28").header("Mcp-Method", "server/discover");
+    let response =
+        conn.ask(&modern.header("Mcp-Session-Id", "anything").header("Last-Event-ID", "7").header("X-Behave", "session")).await;
+    assert_eq!((response.status, response.header("mcp-session-id")), (200, None), "{response:?}");
+    let seen = gw.upstream.last();
+    assert!(seen.values("mcp-session-id").is_empty() && seen.values("last-event-id").is_empty(), "{}", seen.text());
+    let twice = conn.ask(&post(&caller, INITIALIZE).header("X-Behave", "sessions")).await;
+    assert_eq!((twice.status, twice.header("mcp-session-id")), (200, None), "{twice:?}");
+    let without = conn.ask(&post(&caller, PING).header("Last-Event-ID", "7")).await;
+    assert_eq!(without.status, 200);
+    assert!(gw.upstream.last().values("last-event-id").is_empty(), "ids of events belong to a session");
+    gw.running.stop().await;
+}

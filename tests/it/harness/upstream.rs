@@ -203,6 +203,8 @@ fn answer(behave: &str, seen: &Seen) -> String {
         "alerts" => json("", "200 OK", ALERTS),
         "compressed" => json("Content-Encoding: gzip\r\n", "200 OK", ALERTS),
         "tools" => json("", "200 OK", &tools()),
+        "session" => json("Mcp-Session-Id: up-1\r\n", "200 OK", "{}"),
+        "sessions" => json("Mcp-Session-Id: up-1\r\nMcp-Session-Id: up-2\r\n", "200 OK", "{}"),
         _ => json("", "200 OK", &format!("{{\"target\":{:?},\"body\":{}}}", seen.target(), seen.body.len())),
     }
 }
