@@ -41,6 +41,13 @@ pub enum Denial {
     },
     /// The MCP server's policy allows this target to nobody.
     Target(mcp::Target),
+    /// An argument of a call has a value that the MCP server's policy does not allow.
+    Argument {
+        /// What was called.
+        target: mcp::Target,
+        /// The path of the argument.
+        argument: String,
+    },
     /// The MCP session was opened for another user, in another organization, or by nobody.
     Session,
     /// A browser page of an origin that may not call this API.
@@ -139,6 +146,7 @@ impl Denial {
             Self::Scopes { grantable: true, .. } => "insufficient_scope",
             Self::Scopes { grantable: false, .. } => "permission_missing",
             Self::Target(_) => "target_denied",
+            Self::Argument { .. } => "argument_denied",
             Self::Session => "session_not_yours",
             Self::Origin => "origin_not_allowed",
             Self::Message(_) => "message_malformed",
@@ -168,7 +176,9 @@ impl Denial {
             Self::NoRoute | Self::Session | Self::Organization(NamedBy::Path | NamedBy::Host) => StatusCode::NOT_FOUND,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::NoToken | Self::Token(_) | Self::Audience => StatusCode::UNAUTHORIZED,
-            Self::Organization(_) | Self::Scopes { .. } | Self::Target(_) | Self::Origin => StatusCode::FORBIDDEN,
+            Self::Organization(_) | Self::Scopes { .. } | Self::Target(_) | Self::Argument { .. } | Self::Origin => {
+                StatusCode::FORBIDDEN
+            }
             Self::Selector(refused) if refused.is_final() => StatusCode::FORBIDDEN,
             Self::Message(_) | Self::Mismatch(_) | Self::Selector(_) => StatusCode::BAD_REQUEST,
             Self::Rate { .. } | Self::Concurrency => StatusCode::TOO_MANY_REQUESTS,
@@ -217,6 +227,9 @@ impl Denial {
             }
             Self::Target(target) => {
                 format!("The {} `{}` is not open to anybody here. Ask your operator.", target.kind(), target.as_str())
+            }
+            Self::Argument { target, argument } => {
+                format!("The {} `{}` is open only with certain values of `{argument}`.", target.kind(), target.as_str())
             }
             Self::Session => "There is no such session of yours in this organization. Open a new one with `initialize`.".into(),
             Self::Origin => "Pages of this origin may not call this API. The operator lists allowed origins.".into(),

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, Method};
 
-use super::authorize::Permit;
+use super::authorize::{Permit, filled_for};
 use super::denial::Denial;
 use super::mcp_session::{self, McpSession};
 use crate::config::Target;
@@ -86,7 +86,28 @@ pub fn inspect(
             Need::Scopes(scopes) => permit.widen(&scopes).map_err(|d| refuse(d, Some(target)))?,
         }
     }
+    if let Some(call) = call {
+        arguments(policy, call, body, permit).map_err(|d| refuse(d, call.target.as_ref()))?;
+    }
     let filtered = call.is_some_and(|c| ListKind::of_method(&c.method).is_some());
     let target = call.and_then(|c| c.target.clone());
     Ok(Inspected { era, session, filtered, call: seen.clone(), id: id.clone(), target })
+}
+
+/// Whether the arguments of a call are what the policy wants them to be.
+fn arguments(policy: &ServerPolicy, call: &mcp::Call, body: &[u8], permit: &Permit) -> Result<(), Denial> {
+    let Some(target) = &call.target else { return Ok(()) };
+    let mut conditions = policy.conditions(target).peekable();
+    if conditions.peek().is_none() {
+        return Ok(());
+    }
+    // Other methods name a tool or prompt without its arguments, and may tell what these could be.
+    let calls = matches!(call.method.as_str(), "tools/call" | "prompts/get");
+    let given = if calls { mcp::arguments(body).unwrap_or_default() } else { serde_json::Map::new() };
+    let Some(principal) = permit.principal() else { return Err(Denial::Target(target.clone())) };
+    let fill = |template: &str| filled_for(template, permit.api(), principal);
+    match conditions.find(|condition| !condition.holds(&given, &fill)) {
+        None => Ok(()),
+        Some(broken) => Err(Denial::Argument { target: target.clone(), argument: broken.to_string() }),
+    }
 }
