@@ -59,7 +59,11 @@ pub fn inspect(
     keys: &KeyRing,
     permit: &mut Permit,
 ) -> Result<Inspected, Refused> {
-    let said = mcp::Headers::read(headers).map_err(|m| Denial::Mismatch(Box::new(m)))?;
+    let said = mcp::Headers::read(headers).map_err(|m| Refused {
+        // A client can tell which of its requests was refused even where only its headers were read.
+        id: mcp::parse(body, limits).ok().and_then(|message| message.reply_id().cloned()),
+        ..Denial::Mismatch(Box::new(m)).into()
+    })?;
     let era = said.era();
     // Our own server has no sessions.
     let session = match permit.api().target {
