@@ -19,7 +19,14 @@ NAME = "conformance"
 ERAS = ("2025-11-25", "2026-07-28")
 SUITE_SECONDS = 240
 # Checks whose result is the gateway's own: era, scenario, check → what it is directly, and through the gateway.
-OWN: dict[tuple[str, str, str], tuple[str, str]] = {}
+OWN: dict[tuple[str, str, str], tuple[str, str]] = {
+    # A method that names a resource and does not is 400 at the gate, whatever the era: the server, which would say that the method is
+    # gone (404), is not asked.
+    ("2026-07-28", "server-stateless", "sep-2575-http-server-method-not-found-404-resources-subscribe"): ("SUCCESS", "FAILURE"),
+    ("2026-07-28", "server-stateless", "sep-2575-http-server-method-not-found-404-resources-unsubscribe"): ("SUCCESS", "FAILURE"),
+    # Who asks for an unknown version is told those that the gate reads. The suite wants those of the server's own discovery.
+    ("2026-07-28", "server-stateless", "sep-2575-server-unsupported-version-error"): ("SUCCESS", "FAILURE"),
+}
 # So many checks pass at the server itself: fewer, and the comparison would say nothing.
 LEAST_PASSED = {"2025-11-25": 60, "2026-07-28": 80}
 
@@ -46,10 +53,12 @@ def compare(checks: Checks, era: str, direct: dict, gated: dict):
         equal(passed >= LEAST_PASSED[era], True, f"{passed} passed, which is enough")
     for scenario in sorted({scenario for scenario, _ in direct.keys() | gated.keys()}):
         with checks.check(f"{era}: {scenario} is the same through the gateway"):
+            differing = {}
             for at, check in sorted(key for key in direct.keys() | gated.keys() if key[0] == scenario):
                 seen = (" ".join(direct.get((at, check), ["absent"])), " ".join(gated.get((at, check), ["absent"])))
-                expected = OWN.get((era, scenario, check), (seen[0], seen[0]))
-                equal(seen, expected, f"{check}, directly and through the gateway,")
+                if seen != OWN.get((era, scenario, check), (seen[0], seen[0])):
+                    differing[check] = seen
+            equal(differing, {}, "what differs, directly and through the gateway,")
 
 
 class Stack(harness.Stack):
