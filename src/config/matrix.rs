@@ -45,11 +45,13 @@ impl<'a> Matrix<'a> {
         let lists = [("tool", &policy.tools), ("prompt", &policy.prompts), ("resource", &policy.resources)];
         let mut rows = Vec::new();
         for (kind, names) in lists {
-            for (pattern, need) in names.listing() {
-                let needs = match need {
+            for (pattern, rule) in names.listing() {
+                let needs = match rule.need {
                     Need::Denied => "(denied)".to_owned(),
                     Need::Scopes(bits) => self.config.catalogue.scopes(&(bits | policy.invoke)).to_string(),
                 };
+                let when = rule.when.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+                let needs = if when.is_empty() { needs } else { format!("{needs} (by {when})") };
                 rows.push([
                     api.name.to_string(),
                     kind.to_owned(),
@@ -90,8 +92,8 @@ impl<'a> Matrix<'a> {
             let needing = api.listing.iter().filter(|r| r.scopes.as_ref().is_some_and(|s| s.contains(scope)));
             users.extend(needing.map(|r| r.id.to_string()));
             let ApiKind::Mcp(policy) = &api.kind else { continue };
-            for (pattern, need) in [&policy.tools, &policy.prompts, &policy.resources].into_iter().flat_map(NamePolicy::listing) {
-                if matches!(need, Need::Scopes(needed) if needed.covers(&bits)) {
+            for (pattern, rule) in [&policy.tools, &policy.prompts, &policy.resources].into_iter().flat_map(NamePolicy::listing) {
+                if matches!(rule.need, Need::Scopes(needed) if needed.covers(&bits)) {
                     users.push(format!("{}:{}", api.name, pattern.unwrap_or("(others)")));
                 }
             }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::error::ConfigError;
 use super::list::List;
-use super::raw::{RawKind, RawNeed, RawRoute, RawScope, RawTenant};
+use super::raw::{RawKind, RawNeed, RawRoute, RawRule, RawScope, RawTenant};
 use super::read::{Reading, read, schema_of};
 use super::written::Written;
 use crate::types::ScopeToken;
@@ -63,6 +63,20 @@ pub struct RawPack {
     /// Of MCP servers: what tools need, as `tools` of an API.
     #[serde(default)]
     pub tools: BTreeMap<String, RawNeed>,
+    /// Of MCP servers: the same for prompts.
+    #[serde(default)]
+    pub prompts: BTreeMap<String, RawNeed>,
+    /// Of MCP servers: the same for resources.
+    #[serde(default)]
+    pub resources: BTreeMap<String, RawNeed>,
+}
+
+/// What a pack says of tools, prompts and resources of one API.
+#[derive(Debug, Default)]
+pub(super) struct PackedNeeds {
+    pub(super) tools: BTreeMap<String, RawNeed>,
+    pub(super) prompts: BTreeMap<String, RawNeed>,
+    pub(super) resources: BTreeMap<String, RawNeed>,
 }
 
 impl RawPack {
@@ -74,14 +88,18 @@ impl RawPack {
         })
     }
 
-    /// What its tools need in the API `name`.
-    pub(super) fn tools_of(&self, name: &str) -> BTreeMap<String, RawNeed> {
+    /// What its tools, prompts and resources need in the API `name`.
+    pub(super) fn needs_of(&self, name: &str) -> PackedNeeds {
         let named = |scope: &Written<ScopeToken>| ScopeToken::parse(&scope.0.as_str().replace(API, name)).ok().map(Written);
         let need = |need: &RawNeed| match need {
             RawNeed::Scopes(scopes) => RawNeed::Scopes(scopes.iter().filter_map(named).collect()),
             RawNeed::Word(word) => RawNeed::Word(*word),
+            RawNeed::Rule(rule) => {
+                RawNeed::Rule(RawRule { scopes: rule.scopes.iter().filter_map(named).collect(), when: rule.when.clone() })
+            }
         };
-        self.tools.iter().map(|(pattern, n)| (pattern.clone(), need(n))).collect()
+        let all = |names: &BTreeMap<String, RawNeed>| names.iter().map(|(pattern, n)| (pattern.clone(), need(n))).collect();
+        PackedNeeds { tools: all(&self.tools), prompts: all(&self.prompts), resources: all(&self.resources) }
     }
 }
 

@@ -157,7 +157,9 @@ fn gate(raw: &mut RawConfig, name: ApiName, endpoint: Endpoint) {
     let mut api = bare_api(name, if mcp { format!("/mcp/{text}") } else { format!("/{text}") });
     if mcp {
         api.kind = RawKind::Mcp;
-        api.tools.insert("default".to_owned(), RawNeed::Scopes(List::default()));
+        for names in [&mut api.tools, &mut api.prompts, &mut api.resources] {
+            names.insert("default".to_owned(), RawNeed::Scopes(List::default()));
+        }
     } else if pack::is_for_http(&text) {
         api.pack = Some(text.clone());
         if !pack::tells_tenant(&text) {

@@ -1,6 +1,7 @@
 //! The file as it is written. The schema and the reference page are made from these types and their comments.
 
 mod hooks;
+mod needs;
 mod protocol;
 mod upstreams;
 
@@ -15,6 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use hooks::{HookEvent, RawHook};
+pub use needs::{RawAllowed, RawDeny, RawNeed, RawRule, RawValue};
 pub use protocol::{RouteErrors, RouteUpgrade, UpstreamProtocol};
 pub use upstreams::{
     RawChecks, RawEjection, RawEndpoint, RawInject, RawRetries, RawRouteTimeouts, RawTimeouts, RawUpstream, RawUpstreamLimits,
@@ -343,10 +345,10 @@ pub struct RawApi {
     /// key `default` stands for all other tools and denies them when it is absent.
     #[serde(default)]
     pub tools: BTreeMap<String, RawNeed>,
-    /// Of an MCP server: the same for prompts; without the key `default` all others are open to whoever reaches the server.
+    /// Of an MCP server: the same for prompts.
     #[serde(default)]
     pub prompts: BTreeMap<String, RawNeed>,
-    /// Of an MCP server: the same for resources, by URI.
+    /// Of an MCP server: the same for resources, by URI, and for resource templates, by their text.
     #[serde(default)]
     pub resources: BTreeMap<String, RawNeed>,
     /// Scopes that its metadata names and its 401 asks for. Without it: of an MCP server the scope to reach it and what other
@@ -554,24 +556,6 @@ pub enum Per {
 pub enum RawRemove {
     /// The route is taken out.
     Remove,
-}
-
-/// What a tool, prompt or resource needs.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum RawNeed {
-    /// All of these scopes; none of them needs the empty list.
-    Scopes(List<Written<ScopeToken>>),
-    /// Nobody may.
-    Word(RawDeny),
-}
-
-/// Nobody may.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RawDeny {
-    /// Nobody may.
-    Deny,
 }
 
 const fn seconds(n: u64) -> Written<Duration> {

@@ -41,6 +41,15 @@ pub enum Denial {
     },
     /// The MCP server's policy allows this target to nobody.
     Target(mcp::Target),
+    /// An argument of a call has a value that the MCP server's policy does not allow.
+    Argument {
+        /// What was called.
+        target: mcp::Target,
+        /// The path of the argument.
+        argument: String,
+    },
+    /// The MCP session was opened for another user, in another organization, or by nobody.
+    Session,
     /// A browser page of an origin that may not call this API.
     Origin,
     /// A gRPC call in a version of HTTP that has no trailers.
@@ -146,6 +155,8 @@ impl Denial {
             Self::Scopes { grantable: true, .. } => "insufficient_scope",
             Self::Scopes { grantable: false, .. } => "permission_missing",
             Self::Target(_) => "target_denied",
+            Self::Argument { .. } => "argument_denied",
+            Self::Session => "session_not_yours",
             Self::Origin => "origin_not_allowed",
             Self::Http2Required => "http2_required",
             Self::UpgradeRequired => "upgrade_required",
@@ -175,10 +186,12 @@ impl Denial {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Unclean(unclean) => unclean.status,
-            Self::NoRoute | Self::Organization(NamedBy::Path | NamedBy::Host) => StatusCode::NOT_FOUND,
+            Self::NoRoute | Self::Session | Self::Organization(NamedBy::Path | NamedBy::Host) => StatusCode::NOT_FOUND,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::NoToken | Self::Token(_) | Self::Audience => StatusCode::UNAUTHORIZED,
-            Self::Organization(_) | Self::Scopes { .. } | Self::Target(_) | Self::Origin => StatusCode::FORBIDDEN,
+            Self::Organization(_) | Self::Scopes { .. } | Self::Target(_) | Self::Argument { .. } | Self::Origin => {
+                StatusCode::FORBIDDEN
+            }
             Self::Http2Required => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
             Self::Selector(refused) if refused.is_final() => StatusCode::FORBIDDEN,
@@ -235,6 +248,10 @@ impl Denial {
             Self::Target(target) => {
                 format!("The {} `{}` is not open to anybody here. Ask your operator.", target.kind(), target.as_str())
             }
+            Self::Argument { target, argument } => {
+                format!("The {} `{}` is open only with certain values of `{argument}`.", target.kind(), target.as_str())
+            }
+            Self::Session => "There is no such session of yours in this organization. Open a new one with `initialize`.".into(),
             Self::Origin => "Pages of this origin may not call this API. The operator lists allowed origins.".into(),
             Self::Http2Required => "gRPC needs HTTP/2 all the way. Send it without a proxy that speaks HTTP/1 in between.".into(),
             Self::UpgradeRequired => {

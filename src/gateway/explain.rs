@@ -202,7 +202,7 @@ async fn decide(node: &Node, asked: &Asked<'_>, supposed: &Supposed<'_>, told: &
         }
     };
     let decided = decided.map_err(|Refused { denial, .. }| (Stage::of(&denial), denial)).and_then(|mut permit| {
-        let spoken = speak(asked, supposed, &mut permit).map_err(|denial| (Stage::Message, denial));
+        let spoken = speak(node, asked, supposed, &mut permit).map_err(|denial| (Stage::Message, denial));
         spoken.map(|()| permit)
     });
     let (reached, needed) = match &decided {
@@ -227,12 +227,12 @@ async fn decide(node: &Node, asked: &Asked<'_>, supposed: &Supposed<'_>, told: &
 }
 
 /// Lets the permit widen by what a call of the tool needs.
-fn speak(asked: &Asked<'_>, supposed: &Supposed<'_>, permit: &mut Permit) -> Result<(), Denial> {
+fn speak(node: &Node, asked: &Asked<'_>, supposed: &Supposed<'_>, permit: &mut Permit) -> Result<(), Denial> {
     let (ApiKind::Mcp(policy), Some(tool)) = (&asked.api.kind, supposed.tool) else { return Ok(()) };
     let call =
         serde_json::json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": tool, "arguments": {} } });
     let (body, limits) = (call.to_string().into_bytes(), mcp::Limits::default());
-    let inspected = message::inspect(policy, asked.headers, &Method::POST, &body, &limits, permit);
+    let inspected = message::inspect(policy, asked.headers, &Method::POST, &body, &limits, &node.keys, permit);
     inspected.map(drop).map_err(|refused| refused.denial)
 }
 

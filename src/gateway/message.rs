@@ -2,16 +2,21 @@
 
 use http::{HeaderMap, Method};
 
-use super::authorize::Permit;
+use super::authorize::{Permit, filled_for};
 use super::denial::Denial;
+use super::mcp_session::{self, McpSession};
+use crate::config::Target;
 use crate::mcp::{self, Era, ListKind, Need, ServerPolicy};
 use crate::record::McpCall;
+use crate::token::KeyRing;
 
 /// What an MCP request turned out to be.
 #[derive(Debug)]
 pub struct Inspected {
     /// The era that the client speaks.
     pub era: Era,
+    /// The session that it belongs to.
+    pub session: McpSession,
     /// Whether answers to it must be filtered.
     pub filtered: bool,
     /// What the audit record says.
@@ -51,13 +56,23 @@ pub fn inspect(
     method: &Method,
     body: &[u8],
     limits: &mcp::Limits,
+    keys: &KeyRing,
     permit: &mut Permit,
 ) -> Result<Inspected, Refused> {
-    let said = mcp::Headers::read(headers).map_err(|m| Denial::Mismatch(Box::new(m)))?;
+    let said = mcp::Headers::read(headers).map_err(|m| Refused {
+        // A client can tell which of its requests was refused even where only its headers were read.
+        id: mcp::parse(body, limits).ok().and_then(|message| message.reply_id().cloned()),
+        ..Denial::Mismatch(Box::new(m)).into()
+    })?;
     let era = said.era();
+    // Our own server has no sessions.
+    let session = match permit.api().target {
+        Target::Upstream(_) => mcp_session::named(headers, era, keys, permit),
+        Target::OwnMcp | Target::OwnApi => Ok(McpSession::None),
+    };
     if *method != Method::POST {
         // A stream that a legacy client opens may replay answers to earlier list requests.
-        return Ok(Inspected { era, filtered: *method == Method::GET, call: None, id: None, target: None });
+        return Ok(Inspected { era, session: session?, filtered: *method == Method::GET, call: None, id: None, target: None });
     }
     let message = mcp::parse(body, limits).map_err(|bad| Denial::Message(Box::new(bad)))?;
     let id = message.reply_id().cloned();
@@ -68,13 +83,35 @@ pub fn inspect(
     let refuse =
         |denial, target: Option<&mcp::Target>| Refused { denial, id: id.clone(), call: seen.clone(), target: target.cloned() };
     mcp::agree(&said, &message).map_err(|m| refuse(Denial::Mismatch(Box::new(m)), None))?;
+    let session = session.map_err(|d| refuse(d, None))?;
     for target in call.into_iter().flat_map(mcp::Call::targets) {
         match policy.needed(target) {
             Need::Denied => return Err(refuse(Denial::Target(target.clone()), Some(target))),
             Need::Scopes(scopes) => permit.widen(&scopes).map_err(|d| refuse(d, Some(target)))?,
         }
     }
+    if let Some(call) = call {
+        arguments(policy, call, body, permit).map_err(|d| refuse(d, call.target.as_ref()))?;
+    }
     let filtered = call.is_some_and(|c| ListKind::of_method(&c.method).is_some());
     let target = call.and_then(|c| c.target.clone());
-    Ok(Inspected { era, filtered, call: seen.clone(), id: id.clone(), target })
+    Ok(Inspected { era, session, filtered, call: seen.clone(), id: id.clone(), target })
+}
+
+/// Whether the arguments of a call are what the policy wants them to be.
+fn arguments(policy: &ServerPolicy, call: &mcp::Call, body: &[u8], permit: &Permit) -> Result<(), Denial> {
+    let Some(target) = &call.target else { return Ok(()) };
+    let mut conditions = policy.conditions(target).peekable();
+    if conditions.peek().is_none() {
+        return Ok(());
+    }
+    // Other methods name a tool or prompt without its arguments, and may tell what these could be.
+    let calls = matches!(call.method.as_str(), "tools/call" | "prompts/get");
+    let given = if calls { mcp::arguments(body).unwrap_or_default() } else { serde_json::Map::new() };
+    let Some(principal) = permit.principal() else { return Err(Denial::Target(target.clone())) };
+    let fill = |template: &str| filled_for(template, permit.api(), principal);
+    match conditions.find(|condition| !condition.holds(&given, &fill)) {
+        None => Ok(()),
+        Some(broken) => Err(Denial::Argument { target: target.clone(), argument: broken.to_string() }),
+    }
 }

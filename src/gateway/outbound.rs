@@ -8,6 +8,7 @@ use secrecy::ExposeSecret as _;
 
 use super::authorize::{Permit, filled};
 use super::hygiene::{CREDENTIAL_HEADERS, CleanRequest};
+use super::mcp_session::{LAST_EVENT_ID, McpSession, SESSION_ID};
 use super::shadow;
 use crate::config::{ApiKind, Endpoint, Target, Tell};
 use crate::types::Issuer;
@@ -25,6 +26,8 @@ pub struct Facts<'a> {
     pub request_id: &'a str,
     /// `traceparent` of this hop.
     pub traceparent: &'a str,
+    /// The MCP session, where the API is an MCP server.
+    pub session: Option<&'a McpSession>,
     /// The caller's address.
     pub client: Option<std::net::IpAddr>,
     /// `http` or `https`, as the caller sees us.
@@ -77,11 +80,25 @@ pub fn prepare(head: &mut RequestHeader, permit: &Permit, request: &CleanRequest
         // Lists are filtered on the way back: they must be readable.
         parts.headers.remove(ACCEPT_ENCODING);
     }
+    session(&mut parts.headers, facts.session);
     describe(&mut parts.headers, request, facts)?;
     tell(&mut parts.headers, permit)?;
     inject(&mut parts.headers, permit)?;
     *head = RequestHeader::from(parts);
     head.set_raw_path(target(permit, request, facts.endpoint).as_bytes())
+}
+
+/// The server's own session id in place of the one that the client carries. Without a session nothing is resumed: ids of events
+/// belong to nobody then, and a server may give whatever they name.
+fn session(headers: &mut HeaderMap, session: Option<&McpSession>) {
+    match session {
+        None | Some(McpSession::AsSent) => {}
+        Some(McpSession::Own(id)) => drop(headers.insert(SESSION_ID, id.clone())),
+        Some(McpSession::None) => {
+            headers.remove(SESSION_ID);
+            headers.remove(LAST_EVENT_ID);
+        }
+    }
 }
 
 fn describe(headers: &mut HeaderMap, request: &CleanRequest, facts: &Facts<'_>) -> Result<()> {

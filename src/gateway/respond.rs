@@ -173,6 +173,8 @@ fn rpc(denial: &Denial, scene: &Scene<'_>) -> Option<mcp::Answer> {
             id: None,
         }),
         Denial::Mismatch(mismatch) => mcp::Answer::mismatch(mismatch, scene.rpc),
+        Denial::Argument { target, argument } => mcp::Answer::argument(scene.rpc, target, argument),
+        Denial::Session => mcp::Answer::no_session(scene.rpc),
         Denial::Target(target) => mcp::Answer::denied(scene.rpc, target),
         Denial::Scopes { missing, grantable: true, .. } => {
             let scopes = scene.config.catalogue.scopes(missing).to_string();

@@ -12,11 +12,13 @@ use crate::config::{ApiKind, Config};
 use crate::gateway::authorize::Permit;
 use crate::gateway::denial::Denial;
 use crate::gateway::hygiene::CleanRequest;
+use crate::gateway::mcp_session::{self, McpSession};
 use crate::gateway::message::{self, Inspected};
 use crate::gateway::narrow::{self, Narrowed};
 use crate::gateway::shadow;
 use crate::labels;
 use crate::mcp;
+use crate::token::KeyRing;
 
 /// Longest message whose length need not be declared, bytes: what pingora replays of a body that was read to decide.
 const REPLAYED: usize = 64 * 1024;
@@ -26,7 +28,7 @@ const MESSAGE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Reads the message of an MCP request and widens the permit by what it needs.
 pub(super) async fn message(
     session: &mut Session,
-    config: &Config,
+    (config, keys): (&Config, &KeyRing),
     request: &CleanRequest,
     permit: &mut Permit,
 ) -> Result<(Option<Bytes>, Option<Inspected>), message::Refused> {
@@ -42,13 +44,15 @@ pub(super) async fn message(
     let reads = *request.method() == Method::POST;
     let body = if reads { read_whole(session, limits.bytes, permit).await? } else { Some(Bytes::new()) };
     let Some(body) = body else { return Ok((None, None)) };
-    let inspected = message::inspect(&policy, &session.req_header().headers, request.method(), &body, &limits, permit);
+    let inspected = message::inspect(&policy, &session.req_header().headers, request.method(), &body, &limits, keys, permit);
     let inspected = match inspected {
         Ok(inspected) => Inspected { filtered: inspected.filtered && permit.is_enforced(), ..inspected },
         Err(refused) if shadow::waives(permit.api(), &refused.denial) => {
             shadow::note(permit, &refused.denial);
             let message::Refused { id, call, target, .. } = refused;
-            Inspected { era: mcp::Era::Legacy, filtered: false, call, id, target }
+            let era = mcp::Era::Legacy;
+            let named = mcp_session::named(&session.req_header().headers, era, keys, permit);
+            Inspected { era, session: named.unwrap_or(McpSession::AsSent), filtered: false, call, id, target }
         }
         Err(refused) => return Err(refused),
     };

@@ -251,14 +251,17 @@ fn inspect<'h>(head: &'h RequestHeader, wire: &Wire<'h>, prepared: &Prepared) ->
 
 /// Reads the message where there is one, puts the call on record, and serves or forwards it.
 async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted: Admitted) -> Result<Entered> {
-    let (held, inspected) = match body::message(session, &desk.prepared.config, &admitted.request, &mut admitted.permit).await {
-        Ok(read) => read,
-        Err(message::Refused { denial, id, call, target }) => {
-            let Admitted { api, request, permit, origin } = admitted;
-            let about = About { rpc: id, call, target, ..about(&api, &request, &permit, origin) };
-            return desk.refuse(session, Refusal { denial, about }).await;
-        }
-    };
+    let (held, inspected) =
+        match body::message(session, (&desk.prepared.config, &desk.front.node.keys), &admitted.request, &mut admitted.permit)
+            .await
+        {
+            Ok(read) => read,
+            Err(message::Refused { denial, id, call, target }) => {
+                let Admitted { api, request, permit, origin } = admitted;
+                let about = About { rpc: id, call, target, ..about(&api, &request, &permit, origin) };
+                return desk.refuse(session, Refusal { denial, about }).await;
+            }
+        };
     let Bounded { running, place, form, narrowed } = match bound(desk, session, &mut admitted, inspected.as_ref()).await {
         Ok(bounded) => bounded,
         Err(denial) => {

@@ -23,6 +23,7 @@ use super::strangers::Strangers;
 use crate::audit::Journal;
 use crate::config::ApiKind;
 use crate::gateway::denial::{Denial, UpstreamFault};
+use crate::gateway::mcp_session;
 use crate::gateway::narrow;
 use crate::gateway::outbound::{self, Facts};
 use crate::gateway::overload::Overload;
@@ -37,6 +38,7 @@ use crate::mcp::{Framing, ListFilter};
 use crate::node::Node;
 use crate::record::BrokenBy;
 use crate::telemetry::Metrics;
+use crate::token::KeyRing;
 
 /// How long a client may take to accept what we write.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -121,6 +123,7 @@ impl ProxyHttp for Front {
             endpoint,
             request_id: forwarding.seen.request.as_str(),
             traceparent: &forwarding.seen.trace.traceparent(),
+            session: forwarding.message.as_ref().map(|m| &m.session),
             client: forwarding.seen.client.map(|c| c.ip()),
             scheme: if issuer.is_https() { "https" } else { "http" },
             issuer,
@@ -177,6 +180,7 @@ impl ProxyHttp for Front {
         if is_events {
             head.insert_header("x-accel-buffering", "no")?;
         }
+        bind_session(&self.node.keys, forwarding, head)?;
         narrow_answer(forwarding, head, http2)?;
         install_filter(forwarding, head, http2)
     }
@@ -293,6 +297,17 @@ impl ProxyHttp for Front {
 
     fn suppress_error_log(&self, _: &Session, _: &Ctx, _: &Error) -> bool {
         true
+    }
+}
+
+/// A session that an MCP server opens is its caller's.
+fn bind_session(keys: &KeyRing, forwarding: &super::ctx::Forwarding, head: &mut ResponseHeader) -> Result<()> {
+    let Some(message) = &forwarding.message else { return Ok(()) };
+    let bound = mcp_session::bind(&head.headers, message.era, keys, &forwarding.permit);
+    head.remove_header(&mcp_session::SESSION_ID);
+    match bound {
+        Some(id) => head.insert_header(mcp_session::SESSION_ID, id),
+        None => Ok(()),
     }
 }
 

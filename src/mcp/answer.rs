@@ -131,6 +131,20 @@ impl Answer {
         Self::new(StatusCode::FORBIDDEN, id, 403, message, Some(Data::gateway("access_denied", None)))
     }
 
+    /// An argument has a value that the policy does not allow: 403, to be sent without a challenge.
+    #[must_use]
+    pub fn argument(id: Option<&RequestId>, target: &Target, argument: &str) -> Self {
+        let message = format!("{} may not be used with this {argument}, or without it", quoted(target));
+        Self::new(StatusCode::FORBIDDEN, id, 403, message, Some(Data::gateway("argument_denied", None)))
+    }
+
+    /// The session is not the caller's, or is none: 404, on which a client opens a new one (MCP 2025-11-25 "Session Management").
+    #[must_use]
+    pub fn no_session(id: Option<&RequestId>) -> Self {
+        let message = "There is no such session of yours. Open a new one with initialize".to_owned();
+        Self::new(StatusCode::NOT_FOUND, id, 404, message, Some(Data::gateway("session_not_yours", None)))
+    }
+
     /// A rate or a cap is used up: 429, to be sent with `Retry-After`.
     #[must_use]
     pub fn too_many(id: Option<&RequestId>, reason: &'static str, message: String) -> Self {

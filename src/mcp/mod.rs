@@ -8,6 +8,7 @@
 //! exactly what can be called.
 
 mod answer;
+mod arguments;
 mod filter;
 mod headers;
 mod policy;
@@ -17,9 +18,10 @@ mod scan;
 mod sse;
 
 pub use answer::{Answer, UpstreamFault};
+pub use arguments::{Allowed, Condition, ConditionError, arguments};
 pub use filter::{FilterError, Framing, ListFilter};
 pub use headers::{Era, Headers, Mismatch, ProtocolVersion, agree};
-pub use policy::{NamePolicy, Need, PolicyError, ServerPolicy, Verdict};
+pub use policy::{NamePolicy, Need, PolicyError, Rule, ServerPolicy, Verdict};
 pub use request::{BadMessage, BadReason, Call, Limits, Message, RequestId, Target, parse};
 pub use rewrite::ListKind;
 

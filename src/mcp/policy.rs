@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::types::ScopeBits;
 
+use super::arguments::Condition;
 use super::request::Target;
 
 /// What a name needs beyond reaching the server.
@@ -22,6 +23,21 @@ impl Need {
             (Self::Scopes(a), Self::Scopes(b)) => Self::Scopes(a | b),
             _ => Self::Denied,
         }
+    }
+}
+
+/// What a name needs, and what its arguments have to be when it is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// The scopes.
+    pub need: Need,
+    /// All of these have to hold for a call. For lists they do not count: with other arguments it may be called.
+    pub when: Vec<Condition>,
+}
+
+impl From<Need> for Rule {
+    fn from(need: Need) -> Self {
+        Self { need, when: Vec::new() }
     }
 }
 
@@ -56,40 +72,43 @@ pub enum PolicyError {
 /// match the same name hold together, so that the order in the file never matters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamePolicy {
-    exact: HashMap<Box<str>, Need>,
+    exact: HashMap<Box<str>, Rule>,
     /// Most literal characters first.
     globs: Vec<Glob>,
-    default: Need,
+    default: Rule,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Glob {
     literals: usize,
     pattern: Box<str>,
-    need: Need,
+    rule: Rule,
 }
 
 impl NamePolicy {
     /// A policy that treats every name alike.
     #[must_use]
-    pub fn uniform(default: Need) -> Self {
-        Self { exact: HashMap::new(), globs: Vec::new(), default }
+    pub fn uniform(default: impl Into<Rule>) -> Self {
+        Self { exact: HashMap::new(), globs: Vec::new(), default: default.into() }
     }
 
     /// Builds the policy of `patterns`, with `default` for what none of them matches.
     ///
     /// # Errors
     /// When a pattern is empty, can't match, or is repeated.
-    pub fn new<P: AsRef<str>>(patterns: impl IntoIterator<Item = (P, Need)>, default: Need) -> Result<Self, PolicyError> {
+    pub fn new<P: AsRef<str>, R: Into<Rule>>(
+        patterns: impl IntoIterator<Item = (P, R)>,
+        default: impl Into<Rule>,
+    ) -> Result<Self, PolicyError> {
         let mut policy = Self::uniform(default);
-        for (pattern, need) in patterns {
-            policy.add(pattern.as_ref(), need)?;
+        for (pattern, rule) in patterns {
+            policy.add(pattern.as_ref(), rule.into())?;
         }
         policy.globs.sort_by(|a, b| b.literals.cmp(&a.literals).then_with(|| a.pattern.cmp(&b.pattern)));
         Ok(policy)
     }
 
-    fn add(&mut self, pattern: &str, need: Need) -> Result<(), PolicyError> {
+    fn add(&mut self, pattern: &str, rule: Rule) -> Result<(), PolicyError> {
         if pattern.is_empty() {
             return Err(PolicyError::Empty);
         }
@@ -99,33 +118,44 @@ impl NamePolicy {
         let repeated = if pattern.contains('*') {
             let repeated = self.globs.iter().any(|glob| &*glob.pattern == pattern);
             let literals = pattern.chars().filter(|c| *c != '*').count();
-            self.globs.push(Glob { literals, pattern: pattern.into(), need });
+            self.globs.push(Glob { literals, pattern: pattern.into(), rule });
             repeated
         } else {
-            self.exact.insert(pattern.into(), need).is_some()
+            self.exact.insert(pattern.into(), rule).is_some()
         };
         if repeated { Err(PolicyError::Repeated(pattern.to_owned())) } else { Ok(()) }
     }
 
     /// Every pattern with what it needs, then, without a pattern, what all other names need: for people.
     #[must_use]
-    pub fn listing(&self) -> Vec<(Option<&str>, Need)> {
-        let exact = self.exact.iter().map(|(name, need)| (&**name, *need));
-        let globs = self.globs.iter().map(|glob| (&*glob.pattern, glob.need));
+    pub fn listing(&self) -> Vec<(Option<&str>, &Rule)> {
+        let exact = self.exact.iter().map(|(name, rule)| (&**name, rule));
+        let globs = self.globs.iter().map(|glob| (&*glob.pattern, &glob.rule));
         let mut patterns: Vec<_> = exact.chain(globs).collect();
         patterns.sort_by_key(|(pattern, _)| *pattern);
-        patterns.into_iter().map(|(pattern, need)| (Some(pattern), need)).chain([(None, self.default)]).collect()
+        patterns.into_iter().map(|(pattern, rule)| (Some(pattern), rule)).chain([(None, &self.default)]).collect()
     }
 
     /// What `name` needs.
     #[must_use]
     pub fn needed(&self, name: &str) -> Need {
-        if let Some(need) = self.exact.get(name) {
-            return *need;
-        }
-        let mut matching = self.globs.iter().filter(|glob| matches(glob.pattern.as_bytes(), name.as_bytes()));
-        let Some(first) = matching.next() else { return self.default };
-        matching.take_while(|glob| glob.literals == first.literals).fold(first.need, |need, glob| need.and(glob.need))
+        self.deciding(name).map(|rule| rule.need).reduce(Need::and).unwrap_or(Need::Denied)
+    }
+
+    /// What has to hold of the arguments of a call to `name`.
+    pub fn conditions<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Condition> {
+        self.deciding(name).flat_map(|rule| &rule.when)
+    }
+
+    /// The rules that decide about `name`: at least one.
+    fn deciding<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Rule> {
+        let exact = self.exact.get(name);
+        let globs = if exact.is_some() { &[][..] } else { &self.globs[..] };
+        let mut matching = globs.iter().filter(move |glob| matches(glob.pattern.as_bytes(), name.as_bytes())).peekable();
+        let most = matching.peek().map(|glob| glob.literals);
+        let default = (exact.is_none() && most.is_none()).then_some(&self.default);
+        let best = matching.take_while(move |glob| Some(glob.literals) == most).map(|glob| &glob.rule);
+        exact.into_iter().chain(best).chain(default)
     }
 }
 
@@ -180,6 +210,16 @@ impl ServerPolicy {
             Target::Resource(uri) => self.resources.needed(uri),
         };
         need.and(Need::Scopes(self.invoke))
+    }
+
+    /// What has to hold of the arguments of a call to `target`. Resources have none.
+    pub fn conditions<'a>(&'a self, target: &'a Target) -> impl Iterator<Item = &'a Condition> {
+        let (names, name) = match target {
+            Target::Tool(name) => (&self.tools, name),
+            Target::Prompt(name) => (&self.prompts, name),
+            Target::Resource(uri) => (&self.resources, uri),
+        };
+        names.conditions(name)
     }
 
     /// The decision, for a call and for an entry of a list alike.

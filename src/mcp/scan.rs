@@ -171,7 +171,17 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// Whether a reader that folds case, or stops at NUL, could take `key` for one of `members`.
+/// Whether a reader that folds case, or stops at NUL, could take `key` for `name`.
+pub(super) fn may_pass_for(name: &str, key: &str) -> bool {
+    key.chars().any(char::is_control) || folded(name) == folded(key)
+}
+
+/// Unicode has letters that fold to ASCII ones: the long s, the Kelvin sign.
+fn folded(text: &str) -> String {
+    text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+}
+
+/// The same for any of `members`.
 fn lookalike(members: &[(&str, At)], key: &str) -> bool {
     if members.is_empty() {
         return false;
@@ -179,8 +189,7 @@ fn lookalike(members: &[(&str, At)], key: &str) -> bool {
     if key.is_ascii() {
         return key.bytes().any(|b| b.is_ascii_control()) || members.iter().any(|(name, _)| name.eq_ignore_ascii_case(key));
     }
-    // Unicode has letters that fold to ASCII ones: the long s, the Kelvin sign.
-    let folded: String = key.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect();
+    let folded = folded(key);
     key.chars().any(char::is_control) || members.iter().any(|(name, _)| name.eq_ignore_ascii_case(&folded))
 }
 

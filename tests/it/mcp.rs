@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::harness::audit::{call, reason};
 use crate::harness::http1::{Conn, Request, Response};
-use crate::harness::{Caller, Gateway};
+use crate::harness::{Caller, Gateway, Setup};
 
 const URL: &str = "/mcp/tools";
 const HELD: &str = "mcp:tools:invoke metrics:read";
@@ -90,6 +90,7 @@ async fn a_message_that_two_readers_take_differently_is_refused() {
     ];
     for (request, code, number) in cases {
         let response = conn.ask(&request).await;
+        assert!(code == "message_malformed" || response.json()["id"].is_u64(), "the id of what was refused: {response:?}");
         assert_eq!((response.status, &response.json()["error"]["code"]), (400, &json!(number)), "{code}: {response:?}");
         assert_eq!(reason(&gw.record_of(&response).await), code);
     }
@@ -241,5 +242,220 @@ async fn clients_and_pages_at_the_door() {
     let waits = post(&caller, tool("echo")).header("Expect", "100-continue");
     assert_eq!(conn.ask(&waits).await.status, 200);
     assert_eq!(conn.ask(&post(&caller, tool("echo"))).await.status, 200, "the connection survives a 100");
+    gw.running.stop().await;
+}
+
+const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}"#;
+const PING: &str = r#"{"jsonrpc":"2.0","id":"p","method":"ping"}"#;
+
+/// Opens a session; gives its id as the client has it.
+async fn opened(conn: &mut Conn, caller: &Caller) -> String {
+    let response = conn.ask(&post(caller, INITIALIZE).header("X-Behave", "session")).await;
+    assert_eq!(response.status, 200, "{response:?}");
+    response.header("mcp-session-id").expect("a session").to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_its_users_in_their_organization_on_one_route() {
+    let gw = Gateway::start().await;
+    let held = "mcp:tools:invoke mcp:few:invoke";
+    let ada = gw.open_caller("acme", &["agent"], held).await;
+    let mut conn = Conn::open(gw.running.public).await;
+    let session = opened(&mut conn, &ada).await;
+    assert!(session.starts_with("up-1.") && session.len() > "up-1.".len(), "{session}");
+    assert_eq!(opened(&mut conn, &ada).await, session, "a server repeats the id in its answers: it must stay one session");
+
+    let with = |caller: &Caller, id: &str| post(caller, PING).header("Mcp-Session-Id", id);
+    let pinged = conn.ask(&with(&ada, &session).header("Last-Event-ID", "7")).await;
+    assert_eq!(pinged.status, 200, "{pinged:?}");
+    let seen = gw.upstream.last();
+    assert_eq!((seen.header("mcp-session-id").as_str(), seen.header("last-event-id").as_str()), ("up-1", "7"));
+    let again = gw.grant_to(&ada.org, &ada.user, &gw.client(None).await, held).await;
+    assert_eq!(conn.ask(&with(&again, &session)).await.status, 200, "who authorizes again keeps the session");
+
+    // The same organization, another user; the same user, another organization; somebody else altogether.
+    let bob = gw.user("bob@acme.test").await;
+    gw.member(&ada.org, &bob, &["agent"]).await;
+    let bob = gw.grant_to(&ada.org, &bob, &ada.client, held).await;
+    let beta = gw.org("beta").await;
+    gw.member(&beta, &ada.user, &["agent"]).await;
+    let elsewhere = gw.grant_to(&beta, &ada.user, &ada.client, held).await;
+    let stranger = gw.open_caller("gamma", &["agent"], held).await;
+    let last = session.chars().last().map_or('A', |c| if c == 'A' { 'Q' } else { 'A' });
+    let forged = [
+        format!("{}{last}", &session[..session.len() - 1]),
+        format!("x{session}"),
+        "up-1".into(),
+        "up-1.".into(),
+        session.replace('.', ".."),
+        ".".into(),
+    ];
+    let before = gw.upstream.count();
+    let foreign = [&bob, &elsewhere, &stranger].map(|caller| (caller, session.clone()));
+    for (caller, id) in foreign.into_iter().chain(forged.into_iter().map(|id| (&ada, id))) {
+        let refused = conn.ask(&with(caller, &id)).await;
+        assert_eq!((refused.status, refused.header("www-authenticate")), (404, None), "{id}: {refused:?}");
+        let body = refused.json();
+        assert_eq!((&body["id"], &body["error"]["data"]["reason"]), (&json!("p"), &json!("session_not_yours")), "{body}");
+        let record = gw.record_of(&refused).await;
+        assert_eq!((reason(&record), record.org.as_ref()), ("session_not_yours", Some(&caller.org.id)), "{id}");
+        assert_eq!(record.actor.user.as_ref(), Some(&caller.user.id));
+        assert_eq!(call(&record).mcp.as_ref().map(|m| m.method.as_str()), Some("ping"));
+        for method in ["GET", "DELETE"] {
+            let request = Request::new(method, URL).bearer(&caller.token).header("Mcp-Session-Id", &id);
+            let refused = conn.ask(&request).await;
+            assert_eq!((refused.status, reason(&gw.record_of(&refused).await)), (404, "session_not_yours"), "{method} {id}");
+        }
+    }
+    let other = Request::new("POST", "/mcp/few").bearer(&ada.token).header("Content-Type", "application/json");
+    let refused = conn.ask(&other.header("Mcp-Session-Id", &session).body(PING)).await;
+    assert_eq!((refused.status, reason(&gw.record_of(&refused).await)), (404, "session_not_yours"), "another server's");
+    assert_eq!(gw.upstream.count(), before);
+    let ended = conn.ask(&Request::new("DELETE", URL).bearer(&ada.token).header("Mcp-Session-Id", &session)).await;
+    assert_eq!((ended.status, gw.upstream.last().header("mcp-session-id").as_str()), (200, "up-1"));
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_modern_era_and_servers_that_are_unsure_have_no_session() {
+    let (gw, caller, mut conn) = agent().await;
+    let modern = json!({"jsonrpc": "2.0", "id": 1, "method": "server/discover",
+        "params": {"_meta": {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}}});
+    let modern =
+        post(&caller, modern.to_string()).header("MCP-Protocol-Version", "2026-07-28").header("Mcp-Method", "server/discover");
+    let response =
+        conn.ask(&modern.header("Mcp-Session-Id", "anything").header("Last-Event-ID", "7").header("X-Behave", "session")).await;
+    assert_eq!((response.status, response.header("mcp-session-id")), (200, None), "{response:?}");
+    let seen = gw.upstream.last();
+    assert!(seen.values("mcp-session-id").is_empty() && seen.values("last-event-id").is_empty(), "{}", seen.text());
+    let twice = conn.ask(&post(&caller, INITIALIZE).header("X-Behave", "sessions")).await;
+    assert_eq!((twice.status, twice.header("mcp-session-id")), (200, None), "{twice:?}");
+    let without = conn.ask(&post(&caller, PING).header("Last-Event-ID", "7")).await;
+    assert_eq!(without.status, 200);
+    assert!(gw.upstream.last().values("last-event-id").is_empty(), "ids of events belong to a session");
+    gw.running.stop().await;
+}
+
+/// A server with a policy for everything that it has.
+const DEEP: &str = r#"
+[[apis]]
+name = "deep"
+mount = "/mcp/deep"
+kind = "mcp"
+upstream = "plain"
+prompts = { greet = [], "ask-*" = { scopes = ["metrics:read"], when = { "arguments.org" = "{org.slug}" } } }
+resources = { "log:///*" = [], "log:///private/*" = ["metrics:read"] }
+[apis.tools]
+query = { scopes = [], when = { "arguments.org" = ["{org.slug}", "shared"], "arguments.page.size" = [10, 100] } }
+mail = { scopes = ["metrics:read"], when = { "arguments.to" = "{user.email}" } }
+"#;
+
+async fn deep(held: &str) -> (Gateway, Caller, Conn) {
+    let more = format!("{DEEP}\n[roles.deep]\npermissions = [\"mcp:deep:invoke\", \"metrics:read\"]\n");
+    let gw = Gateway::start_with(Setup { more, ..Setup::default() }).await;
+    let caller = gw.open_caller("acme", &["deep"], held).await;
+    let conn = Conn::open(gw.running.public).await;
+    (gw, caller, conn)
+}
+
+fn at_deep(caller: &Caller, method: &str, params: &Value) -> Request {
+    let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
+    Request::new("POST", "/mcp/deep").bearer(&caller.token).header("Content-Type", "application/json").body(body)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prompts_resources_and_templates_have_policies_of_their_own() {
+    let (gw, caller, mut conn) = deep("mcp:deep:invoke").await;
+    let completing = |uri: &str| json!({"ref": {"type": "ref/resource", "uri": uri}, "argument": {"name": "a", "value": ""}});
+    let cases = [
+        ("prompts/get", json!({"name": "greet"}), "allowed"),
+        ("prompts/get", json!({"name": "secret"}), "target_denied"),
+        ("prompts/get", json!({"name": "ask-x", "arguments": {"org": "acme"}}), "insufficient_scope"),
+        ("resources/read", json!({"uri": "log:///a"}), "allowed"),
+        ("resources/subscribe", json!({"uri": "log:///a"}), "allowed"),
+        ("resources/read", json!({"uri": "log:///private/b"}), "insufficient_scope"),
+        ("resources/subscribe", json!({"uri": "log:///private/b"}), "insufficient_scope"),
+        ("resources/read", json!({"uri": "file:///c"}), "target_denied"),
+        ("resources/read", json!({"uri": "LOG:///a"}), "target_denied"),
+        ("completion/complete", completing("log:///{a}"), "allowed"),
+        ("completion/complete", completing("file:///{a}"), "target_denied"),
+        ("logging/setLevel", json!({"level": "info"}), "allowed"),
+    ];
+    for (method, params, expected) in cases {
+        let before = gw.upstream.count();
+        let response = conn.ask(&at_deep(&caller, method, &params)).await;
+        assert_eq!(reason(&gw.record_of(&response).await), expected, "{method} {params}: {response:?}");
+        assert_eq!(gw.upstream.count() - before, usize::from(expected == "allowed"));
+    }
+    let wide = gw.grant_to(&caller.org, &caller.user, &caller.client, "mcp:deep:invoke metrics:read").await;
+    let lists = [
+        ("prompts/list", "prompts", "name", vec!["greet"], vec!["greet", "ask-org"]),
+        ("resources/list", "resources", "uri", vec!["log:///a"], vec!["log:///a", "log:///private/b"]),
+        ("resources/templates/list", "resourceTemplates", "uriTemplate", vec!["log:///{a}"], vec!["log:///{a}"]),
+    ];
+    for (method, member, key, narrow_sees, wide_sees) in lists {
+        let behave = if member == "resourceTemplates" { "templates" } else { member };
+        for (caller, sees) in [(&caller, narrow_sees), (&wide, wide_sees)] {
+            let response = conn.ask(&at_deep(caller, method, &json!({})).header("X-Behave", behave)).await;
+            let body = response.json();
+            let items = body["result"][member].as_array().expect("a list");
+            assert_eq!(items.iter().map(|i| i[key].as_str().expect("a name")).collect::<Vec<_>>(), sees, "{method}");
+            assert_eq!(body["result"].get("nextCursor"), (member == "prompts").then(|| json!("2")).as_ref(), "{method}");
+        }
+    }
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn arguments_have_to_be_what_the_policy_says() {
+    let (gw, caller, mut conn) = deep("mcp:deep:invoke metrics:read").await;
+    let size = json!({"size": 10});
+    let query = |org: Value| json!({"name": "query", "arguments": {"org": org, "page": size}});
+    let mail = |to: &str| json!({"name": "mail", "arguments": {"to": to}});
+    let prompt = json!({"type": "ref/prompt", "name": "ask-x"});
+    let cases = [
+        ("tools/call", query(json!("acme")), None),
+        ("tools/call", query(json!(["acme", "shared"])), None),
+        ("tools/call", query(json!("beta")), Some("arguments.org")),
+        ("tools/call", query(json!(["acme", "beta"])), Some("arguments.org")),
+        ("tools/call", query(json!("{org.slug}")), Some("arguments.org")),
+        ("tools/call", json!({"name": "query"}), Some("arguments.org")),
+        ("tools/call", json!({"name": "query", "arguments": {"org": "acme"}}), Some("arguments.page.size")),
+        ("tools/call", json!({"name": "query", "arguments": {"org": "acme", "page": {"size": 11}}}), Some("arguments.page.size")),
+        (
+            "tools/call",
+            json!({"name": "query", "arguments": {"org": "acme", "ORG": "beta", "page": size}}),
+            Some("arguments.org"),
+        ),
+        ("tools/call", mail("ada@acme.test"), None),
+        ("tools/call", mail("bob@acme.test"), Some("arguments.to")),
+        ("prompts/get", json!({"name": "ask-x", "arguments": {"org": "acme"}}), None),
+        ("prompts/get", json!({"name": "ask-x", "arguments": {"org": "beta"}}), Some("arguments.org")),
+        ("completion/complete", json!({"ref": prompt, "argument": {"name": "org", "value": ""}}), Some("arguments.org")),
+    ];
+    for (method, params, refused) in cases {
+        let before = gw.upstream.count();
+        let response = conn.ask(&at_deep(&caller, method, &params)).await;
+        let record = gw.record_of(&response).await;
+        match refused {
+            None => assert_eq!((response.status, reason(&record)), (200, "allowed"), "{params}: {response:?}"),
+            Some(argument) => {
+                assert_eq!((response.status, response.header("www-authenticate")), (403, None), "{params}: {response:?}");
+                let body = response.json();
+                assert_eq!(body["error"]["data"]["reason"], "argument_denied", "{body}");
+                assert!(body["error"]["message"].as_str().is_some_and(|m| m.contains(argument)), "{body}");
+                assert_eq!(reason(&record), "argument_denied");
+                assert_eq!(
+                    call(&record).mcp.as_ref().and_then(|m| m.target.as_deref()),
+                    params["name"].as_str().or(Some("ask-x"))
+                );
+            }
+        }
+        assert_eq!(gw.upstream.count() - before, usize::from(refused.is_none()), "{params}");
+    }
+    let twice = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"query","arguments":{"org":"acme","org":"beta","page":{"size":10}}}}"#;
+    let request = Request::new("POST", "/mcp/deep").bearer(&caller.token).header("Content-Type", "application/json").body(twice);
+    let response = conn.ask(&request).await;
+    assert_eq!((response.status, reason(&gw.record_of(&response).await)), (400, "message_malformed"));
     gw.running.stop().await;
 }

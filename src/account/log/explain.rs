@@ -156,6 +156,14 @@ fn words(reason: &str, call: bool) -> (String, String) {
             "The operator opened this tool, prompt or resource to nobody.",
             "Ask the operator to name it in the server's policy.",
         ),
+        "argument_denied" => (
+            "An argument of the call had a value that the operator does not allow, or was missing.",
+            "Call it with a value that is allowed; the answer named the argument, and the operator knows its values.",
+        ),
+        "session_not_yours" => (
+            "The MCP session was opened for another user or organization, or not through this gateway.",
+            "Reconnect the application, so that it opens a session of its own. If it goes on, somebody else's session id is in use.",
+        ),
         "no_api" | "no_route" => {
             ("No API or route is open at this path.", "Check the path against the list of routes that the operator published.")
         }

@@ -173,7 +173,7 @@ impl Prover<'_> {
     fn mcp(&self, raw: &RawApi, pack: Option<&RawPack>, at: &KeyPath, found: &mut Findings<'_>) -> (ApiKind, Rules, ScopeSet) {
         let invoke = self.invoke(raw.name.0.as_str());
         let bits = self.catalogue.bits(&invoke);
-        let packed = pack.map(|p| p.tools_of(raw.name.0.as_str())).unwrap_or_default();
+        let packed = pack.map(|p| p.needs_of(raw.name.0.as_str())).unwrap_or_default();
         let proved = policy::policy(raw, packed, (bits, at), self.catalogue, found);
         let mut rules = routes::mcp(&raw.name.0, &invoke, (at, self.catalogue), found);
         rules.used = rules.used | proved.used;

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use super::Findings;
 use super::scopes::{AUDIT_READ, known};
+use super::tenancy;
 use crate::config::Catalogue;
 use crate::config::error::KeyPath;
-use crate::config::raw::{RawApi, RawNeed};
-use crate::mcp::{NamePolicy, Need, ServerPolicy};
+use crate::config::pack::PackedNeeds;
+use crate::config::raw::{RawAllowed, RawApi, RawNeed, RawRule, RawValue};
+use crate::mcp::{Allowed, Condition, NamePolicy, Need, Rule, ServerPolicy};
 use crate::types::{ScopeBits, ScopeSet, ScopeToken};
 
 /// The key that stands for every other name.
@@ -28,20 +30,24 @@ struct Names {
     used: ScopeBits,
 }
 
-/// The policy of an MCP server whose scope to reach it is `invoke`; `packed` is what a pack says of its tools.
+/// The policy of an MCP server whose scope to reach it is `invoke`; `packed` is what a pack says.
 pub(super) fn policy(
     raw: &RawApi,
-    packed: BTreeMap<String, RawNeed>,
+    packed: PackedNeeds,
     (invoke, at): (ScopeBits, &KeyPath),
     catalogue: &Catalogue,
     found: &mut Findings<'_>,
 ) -> ProvedPolicy {
-    let open = Need::Scopes(ScopeBits::NONE);
-    let mut all = packed;
-    all.extend(raw.tools.iter().map(|(name, need)| (name.clone(), need.clone())));
-    let tools = names(&all, Need::Denied, &at.key("tools"), catalogue, found);
-    let prompts = names(&raw.prompts, open, &at.key("prompts"), catalogue, found);
-    let resources = names(&raw.resources, open, &at.key("resources"), catalogue, found);
+    let over = |mut packed: BTreeMap<String, RawNeed>, own: &BTreeMap<String, RawNeed>| {
+        packed.extend(own.iter().map(|(name, need)| (name.clone(), need.clone())));
+        packed
+    };
+    let all = over(packed.tools, &raw.tools);
+    let tools = names(&all, Takes::Arguments, &at.key("tools"), catalogue, found);
+    let prompts = over(packed.prompts, &raw.prompts);
+    let prompts = names(&prompts, Takes::Arguments, &at.key("prompts"), catalogue, found);
+    let resources = over(packed.resources, &raw.resources);
+    let resources = names(&resources, Takes::Nothing, &at.key("resources"), catalogue, found);
     if all.is_empty() {
         found.warn(at.key("tools"), "is empty, so every tool is denied; tools = { default = [] } allows all of them");
     }
@@ -50,28 +56,35 @@ pub(super) fn policy(
     ProvedPolicy { policy, by_default: tools.default, used }
 }
 
-fn names(
-    raw: &BTreeMap<String, RawNeed>,
-    otherwise: Need,
-    at: &KeyPath,
-    catalogue: &Catalogue,
-    found: &mut Findings<'_>,
-) -> Names {
+/// Whether calls have arguments.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Takes {
+    Arguments,
+    Nothing,
+}
+
+fn names(raw: &BTreeMap<String, RawNeed>, takes: Takes, at: &KeyPath, catalogue: &Catalogue, found: &mut Findings<'_>) -> Names {
     let mut patterns = Vec::new();
-    let (mut default, mut default_scopes, mut used) = (otherwise, ScopeSet::default(), ScopeBits::NONE);
+    let (mut default, mut default_scopes, mut used) = (Rule::from(Need::Denied), ScopeSet::default(), ScopeBits::NONE);
     for (pattern, need) in raw {
-        let (need, scopes) = match need {
-            RawNeed::Word(_) => (Need::Denied, ScopeSet::default()),
+        let at = at.key(pattern);
+        let (need, scopes, when) = match need {
+            RawNeed::Word(_) => (Need::Denied, ScopeSet::default(), Vec::new()),
             RawNeed::Scopes(list) => {
-                let scopes = known(list, &at.key(pattern), catalogue, found);
-                (Need::Scopes(catalogue.bits(&scopes)), scopes)
+                let scopes = known(list, &at, catalogue, found);
+                (Need::Scopes(catalogue.bits(&scopes)), scopes, Vec::new())
+            }
+            RawNeed::Rule(rule) => {
+                let scopes = known(&rule.scopes, &at.key("scopes"), catalogue, found);
+                (Need::Scopes(catalogue.bits(&scopes)), scopes, conditions(rule, takes, &at.key("when"), found))
             }
         };
         used = used | catalogue.bits(&scopes);
+        let rule = Rule { need, when };
         if pattern == DEFAULT {
-            (default, default_scopes) = (need, scopes);
+            (default, default_scopes) = (rule, scopes);
         } else {
-            patterns.push((pattern.as_str(), need));
+            patterns.push((pattern.as_str(), rule));
         }
     }
     let policy = NamePolicy::new(patterns, default).unwrap_or_else(|error| {
@@ -79,6 +92,35 @@ fn names(
         NamePolicy::uniform(Need::Denied)
     });
     Names { policy, default: default_scopes, used }
+}
+
+fn conditions(rule: &RawRule, takes: Takes, at: &KeyPath, found: &mut Findings<'_>) -> Vec<Condition> {
+    if takes == Takes::Nothing && !rule.when.is_empty() {
+        found.error(at, "is for tools and prompts: reading a resource has no arguments", "write a pattern over its URI");
+        return Vec::new();
+    }
+    let mut conditions = Vec::new();
+    for (path, allowed) in &rule.when {
+        let at = at.key(path);
+        let values: Vec<&RawValue> = match allowed {
+            RawAllowed::One(one) => vec![one],
+            RawAllowed::Any(list) => list.iter().collect(),
+        };
+        let allowed = values.into_iter().map(|value| match value {
+            RawValue::Text(text) => {
+                tenancy::caller_template(text, &at, found);
+                Allowed::Text(text.clone())
+            }
+            RawValue::Number(number) => Allowed::Number(*number),
+            RawValue::Truth(truth) => Allowed::Truth(*truth),
+        });
+        let way_out = "write when = { \"arguments.NAME\" = [\"…\"] }";
+        match Condition::new(path, allowed.collect()) {
+            Ok(condition) => conditions.push(condition),
+            Err(error) => found.error(&at, error, way_out),
+        }
+    }
+    conditions
 }
 
 /// The policy of our own MCP server: what is not named here does not exist.

@@ -10,6 +10,8 @@ use crate::config::{Access, Enforce, Route, Tell, Tenancy};
 
 /// What a template may name.
 const PLACEHOLDERS: [&str; 3] = ["org.tenant", "org.id", "org.slug"];
+/// What names the caller besides its organization.
+const OF_CALLERS: [&str; 3] = ["user.id", "user.email", "client.id"];
 /// What a path prefix may name besides.
 const OPERATION: &str = "operation";
 
@@ -122,6 +124,22 @@ fn template(value: &str, others: &[&str], at: &KeyPath, found: &mut Findings<'_>
     }
     if named == 0 {
         found.warn(at, format!("{value:?} names no organization: every organization is the same tenant to the upstream"));
+    }
+}
+
+/// Refuses placeholders that name nothing of a caller, and braces that stand alone.
+pub(super) fn caller_template(value: &str, at: &KeyPath, found: &mut Findings<'_>) {
+    let mut rest = value;
+    while let Some(start) = rest.find(['{', '}']) {
+        let inside = rest[start..].strip_prefix('{').and_then(|r| r.split_once('}'));
+        let Some((name, after)) = inside else {
+            return found.error(at, format!("{value:?} has a brace without its partner"), "close or remove it");
+        };
+        if !PLACEHOLDERS.iter().chain(&OF_CALLERS).any(|known| *known == name) {
+            let known = "known: {org.tenant}, {org.id}, {org.slug}, {user.id}, {user.email}, {client.id}";
+            found.error(at, format!("unknown placeholder {{{name}}}"), known);
+        }
+        rest = after;
     }
 }
 

@@ -204,6 +204,7 @@ fn mistakes_inside_an_api_have_their_path() {
         ("tools = { x = [] }", &["apis[0].tools"]),
         ("tools = { x = \"allow\" }", &["apis[0].tools.x"]),
         ("tools = { x = 5 }", &["apis[0].tools.x"]),
+        ("kind = \"mcp\"\ntools = { x = { when = {} } }", &["apis[0].tools.x.scopes", "apis[0].routes"]),
         ("host = \"apps.example.com\"", &["apis[0].host"]),
         ("host = \"{org}.Apps\"", &["apis[0].host"]),
         ("tenant = { mode = \"header\", name = \"X-T\" }", &["apis[0].tenant.value"]),

@@ -270,3 +270,52 @@ fn the_matrix_shows_routes_scopes_and_warnings() {
     warning: scopes."things:burn": no route and no tool needs this scope; consenting to it changes nothing
     "##);
 }
+
+/// A file with one MCP server whose table holds `keys`.
+fn server(keys: &str) -> String {
+    let upstream = "[[upstreams]]\nname = \"u\"\nendpoints = [\"http://h/mcp\"]\n";
+    format!("{upstream}[[apis]]\nname = \"a\"\nmount = \"/mcp/a\"\nkind = \"mcp\"\nupstream = \"u\"\n{keys}\n")
+}
+
+#[test]
+fn tools_prompts_and_resources_are_closed_unless_they_are_named() {
+    let config = proved(&server("tools = { echo = [] }\nprompts = { greet = [] }\nresources = { \"log:///*\" = [] }"));
+    let ApiKind::Mcp(policy) = &config.apis[0].kind else { panic!("an MCP server") };
+    let allows = |target: Named| policy.allows(&target, &policy.invoke);
+    for open in [Named::Tool("echo".into()), Named::Prompt("greet".into()), Named::Resource("log:///a".into())] {
+        assert_eq!(allows(open.clone()), Verdict::Allowed, "{open:?}");
+    }
+    for closed in [Named::Tool("greet".into()), Named::Prompt("echo".into()), Named::Resource("file:///a".into())] {
+        assert_eq!(allows(closed.clone()), Verdict::Denied, "{closed:?}");
+    }
+}
+
+#[test]
+fn conditions_on_arguments_are_proved() {
+    let keys = r#"tools = { q = { scopes = ["audit:read"], when = { "arguments.org" = "{org.slug}", "arguments.n" = [1, true, "x"] } } }"#;
+    let (config, _) = parse(&server(keys)).unwrap_or_else(|e| panic!("{e}"));
+    let ApiKind::Mcp(policy) = &config.apis[0].kind else { panic!("an MCP server") };
+    let tool = Named::Tool("q".into());
+    assert_eq!(policy.conditions(&tool).map(ToString::to_string).collect::<Vec<_>>(), ["arguments.n", "arguments.org"]);
+    assert!(Matrix::new(&config, &[]).to_string().contains("audit:read mcp:a:invoke (by arguments.n arguments.org)"));
+    let when = |key: &str, value: &str| server(&format!("tools = {{ q = {{ scopes = [], when = {{ {key} = {value} }} }} }}"));
+    let path = |text: &str| match parse(text) {
+        Ok(_) => String::new(),
+        Err(errors) => errors.0.into_iter().map(|e| e.path).collect::<Vec<_>>().join(" "),
+    };
+    for (key, value, wrong) in [
+        ("\"arguments.a\"", "\"{org.id}{user.id}{client.id}\"", false),
+        ("\"arguments.a\"", "\"{user.name}\"", true),
+        ("\"arguments.a\"", "\"{org.slug\"", true),
+        ("\"arguments.a\"", "[]", true),
+        ("\"arguments.a\"", "1.5", true),
+        ("\"arguments.a\"", "{ b = 1 }", true),
+        ("\"arguments\"", "1", true),
+        ("a", "1", true),
+    ] {
+        let found = path(&when(key, value));
+        assert_eq!(found.starts_with("apis[0].tools.q.when"), wrong, "{key} = {value}: {found}");
+    }
+    let resources = server("tools = { x = [] }\nresources = { \"a:*\" = { scopes = [], when = { \"arguments.a\" = 1 } } }");
+    assert!(path(&resources).contains("when"), "{}", path(&resources));
+}

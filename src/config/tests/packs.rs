@@ -218,4 +218,7 @@ fn tools_of_the_mcp_pack_need_what_their_names_say() {
         assert_eq!(missing(tool), expected, "{tool}");
     }
     assert_eq!(config.apis[0].advertised.to_string(), "mcp:x:invoke mcp:x:write");
+    for target in [Target::Prompt("greet".into()), Target::Resource("file:///a".into())] {
+        assert_eq!(policy.allows(&target, &policy.invoke), Verdict::Allowed, "what is offered to read is open: {target:?}");
+    }
 }

@@ -1,8 +1,10 @@
 //! Tests of the module as its users see it.
 
 mod answer;
+mod arguments;
 mod filter;
 mod headers;
+mod lists;
 mod policy;
 mod request;
 mod sse;

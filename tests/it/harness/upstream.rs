@@ -217,6 +217,11 @@ fn answer(behave: &str, seen: &Seen) -> String {
         "alerts" => json("", "200 OK", ALERTS),
         "compressed" => json("Content-Encoding: gzip\r\n", "200 OK", ALERTS),
         "tools" => json("", "200 OK", &tools()),
+        "prompts" => json("", "200 OK", PROMPTS),
+        "resources" => json("", "200 OK", RESOURCES),
+        "templates" => json("", "200 OK", TEMPLATES),
+        "session" => json("Mcp-Session-Id: up-1\r\n", "200 OK", "{}"),
+        "sessions" => json("Mcp-Session-Id: up-1\r\nMcp-Session-Id: up-2\r\n", "200 OK", "{}"),
         _ => json("", "200 OK", &format!("{{\"target\":{:?},\"body\":{}}}", seen.target(), seen.body.len())),
     }
 }
@@ -224,6 +229,13 @@ fn answer(behave: &str, seen: &Seen) -> String {
 /// Alerts of two tenants.
 const ALERTS: &str =
     r#"{"status":"success","data":{"alerts":[{"labels":{"tenant":"tenant-acme"}},{"labels":{"tenant":"tenant-beta"}}]}}"#;
+
+const PROMPTS: &str =
+    r#"{"jsonrpc":"2.0","id":1,"result":{"prompts":[{"name":"greet"},{"name":"ask-org"},{"name":"secret"}],"nextCursor":"2"}}"#;
+const RESOURCES: &str =
+    r#"{"jsonrpc":"2.0","id":1,"result":{"resources":[{"uri":"log:///a"},{"uri":"log:///private/b"},{"uri":"file:///c"}]}}"#;
+const TEMPLATES: &str =
+    r#"{"jsonrpc":"2.0","id":1,"result":{"resourceTemplates":[{"uriTemplate":"log:///{a}"},{"uriTemplate":"file:///{a}"}]}}"#;
 
 /// The answer to `tools/list` with id 1, in pieces that are easy to recognise.
 pub fn tools() -> String {
