@@ -42,6 +42,7 @@ use crate::{api, hooks, oauth, operator, own_mcp, web};
 pub use direct::{Direct, open};
 pub use drain::signalled;
 pub use ready::Ready;
+pub use reload::in_force;
 
 /// Why a gateway did not start.
 #[derive(Debug, thiserror::Error)]

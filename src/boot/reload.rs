@@ -2,6 +2,7 @@
 //! names, is seen to have changed.
 
 mod files;
+mod kept;
 mod status;
 
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use crate::node::Node;
 use crate::record::{ControlEvent, Operation};
 use crate::telemetry::Metrics;
 use files::{Files, Recorder};
+pub use kept::in_force;
 pub(super) use status::Status;
 
 /// How often the files are looked at. A change is read when they look the same twice in a row: writers that are slower than this
@@ -55,7 +57,13 @@ impl Reloader {
         let recorder = Recorder::new(&*self.environment);
         recorder.reading(path);
         let before = self.node.config.load_full();
-        let read = Config::load(path, &recorder, before.generation + 1).and_then(|(config, warnings)| {
+        // One text is proved and kept, whatever happens to the file meanwhile.
+        let text = std::fs::read_to_string(path);
+        let read = match &text {
+            Ok(text) => Config::parse(text, &recorder, before.generation + 1),
+            Err(_) => Config::load(path, &recorder, before.generation + 1),
+        };
+        let read = read.and_then(|(config, warnings)| {
             let fixed = restart_needed(&before, &config);
             if fixed.is_empty() { Ok((config, warnings)) } else { Err(ConfigErrors(fixed)) }
         });
@@ -66,6 +74,7 @@ impl Reloader {
                     tracing::warn!(%warning, "configuration");
                 }
                 self.put_in_force(config);
+                self.keep(text.as_deref().unwrap_or_default());
                 true
             }
             Err(errors) => {
@@ -106,13 +115,26 @@ impl Reloader {
         });
     }
 
+    /// Keeps the text of what is in force. Nothing rests on it but a comparison.
+    fn keep(&self, text: &str) {
+        let dir = self.node.config.load().data_dir.clone();
+        if let Err(error) = kept::keep(&dir, text) {
+            tracing::warn!(%error, dir = %dir.display(), "the configuration in force can't be kept for comparison");
+        }
+    }
+
     /// Learns what to look at, without changing anything.
     fn learn(&self) {
         let Some(path) = &self.path else { return };
+        let mut files = self.turn.lock();
         let recorder = Recorder::new(&*self.environment);
         recorder.reading(path);
-        let _ = Config::load(path, &recorder, 0);
-        *self.turn.lock() = recorder.into_files();
+        if let Ok(text) = std::fs::read_to_string(path)
+            && Config::parse(&text, &recorder, 0).is_ok()
+        {
+            self.keep(&text);
+        }
+        *files = recorder.into_files();
     }
 
     /// Reads the files again when they have changed and no longer change.

@@ -20,7 +20,7 @@ pub(super) enum Command {
     /// Run the gateway
     Serve(ConfigFile),
     /// Say everything that is wrong with a configuration, or what it permits
-    Check(ConfigFile),
+    Check(super::check::Check),
     /// Organizations
     Org(super::orgs::Orgs),
     /// Users

@@ -1,12 +1,11 @@
-//! `serve` and `check`.
+//! `serve`.
 
 use std::sync::Arc;
 
 use super::args::ConfigFile;
 use super::failure::CliError;
-use super::output::print;
 use crate::boot;
-use crate::config::{Config, Environment as _, Matrix, ProcessEnvironment};
+use crate::config::{Config, Environment as _, ProcessEnvironment};
 use crate::telemetry::{LogFormat, start_logs};
 
 /// Which log lines are written unless `TOLLGATE_LOG` says otherwise.
@@ -29,10 +28,4 @@ pub(super) async fn serve(args: ConfigFile) -> Result<(), CliError> {
     }
     let options = boot::Options::new(config, Some(args.config), Arc::new(ProcessEnvironment));
     Ok(boot::run(options, Box::new(|_| Box::pin(async {}))).await?)
-}
-
-/// Everything that is wrong with a file, or its route × scope matrix.
-pub(super) fn check(args: &ConfigFile) -> Result<(), CliError> {
-    let (config, warnings) = Config::load(&args.config, &ProcessEnvironment, 1)?;
-    print(&Matrix::new(&config, &warnings).to_string())
 }

@@ -7,6 +7,7 @@ mod api_keys;
 mod apps;
 mod args;
 mod audit;
+mod check;
 mod clients;
 mod connect;
 mod explain;
@@ -54,7 +55,7 @@ async fn run(command: Command) -> Result<(), CliError> {
     match command {
         Command::Quickstart(args) => quickstart::run(args).await,
         Command::Serve(args) => gateway::serve(args).await,
-        Command::Check(args) => gateway::check(&args),
+        Command::Check(args) => check::run(args).await,
         Command::Org(args) => orgs::run(args).await,
         Command::User(args) => users::run(args).await,
         Command::Member(args) => members::run(args).await,
