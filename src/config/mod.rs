@@ -19,6 +19,7 @@ pub mod raw;
 mod read;
 mod secrets;
 mod shape;
+mod tls;
 mod written;
 
 #[cfg(test)]
@@ -36,4 +37,5 @@ pub use model::{
 pub use quickstart::{Quickstart, ToolRule};
 pub use raw::{Enforce, HookEvent, Per};
 pub use secrets::{Environment, ProcessEnvironment};
+pub use tls::{CertificateFiles, ListenMaterial, ListenTls, ServerCertificate, UpstreamTls, provider};
 pub use written::{ByteSize, Kind, Origin, Written};

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use secrecy::{SecretSlice, SecretString};
 use url::Url;
 
-use super::{Catalogue, Enforce, HookEvent, Per};
+use super::{Catalogue, Enforce, HookEvent, ListenTls, Per, UpstreamTls};
 use crate::mcp::ServerPolicy;
 use crate::routing::{Lookup, MountTable, RouteTable};
 use crate::types::{ApiName, Issuer, ResourceId, RoleName, RouteId, ScopeBits, ScopeSet, Slug};
@@ -100,6 +100,8 @@ pub struct Listen {
     pub trusted_proxies: Vec<IpNet>,
     /// Authorities besides the public URL's that are answered: other names of the same gateway.
     pub extra_hosts: Vec<String>,
+    /// TLS on the public socket.
+    pub tls: Option<ListenTls>,
     /// Limits.
     pub limits: Limits,
 }
@@ -164,6 +166,8 @@ pub struct Upstream {
     pub slow_start: Duration,
     /// How long a resolved name is believed.
     pub resolve: Duration,
+    /// What TLS towards it shows and believes.
+    pub tls: UpstreamTls,
     /// Its timeouts.
     pub timeouts: UpstreamTimeouts,
     /// What we add to each request: the upstream's own credentials.
@@ -351,6 +355,8 @@ pub struct Route {
     pub access: Access,
     /// Whether API keys are taken here, beside access tokens.
     pub keys: bool,
+    /// Whether a caller must have shown a client certificate.
+    pub client_certificate: bool,
     /// Whether `%2F` may occur in its path.
     pub encoded_slash: bool,
     /// Names of captured segments that must name the token's organization.

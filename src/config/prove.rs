@@ -77,6 +77,7 @@ pub(super) fn prove(raw: &RawConfig, around: &Surroundings<'_>) -> Result<(Confi
     upstreams::reachable(&apis, &mut found);
     let mounts = mounts::table(&apis, &mut found);
     let listen = sections::listen(raw, &mut found);
+    sections::certificates(&apis, &listen, &mut found);
     let store_url = sections::store(raw, &root, &mut found);
     let secret = sections::secret(raw, &root, &mut found);
     let oauth = sections::oauth(&raw.oauth, &root.key("oauth"), &mut found);

@@ -43,6 +43,8 @@ pub enum Denial {
     Target(mcp::Target),
     /// A browser page of an origin that may not call this API.
     Origin,
+    /// The route wants a client certificate, and none was shown.
+    Certificate,
     /// The MCP message is not one.
     Message(Box<mcp::BadMessage>),
     /// The MCP headers do not say what the body says.
@@ -143,6 +145,7 @@ impl Denial {
             Self::Scopes { grantable: false, .. } => "permission_missing",
             Self::Target(_) => "target_denied",
             Self::Origin => "origin_not_allowed",
+            Self::Certificate => "client_certificate_missing",
             Self::Message(_) => "message_malformed",
             Self::Mismatch(_) => "header_mismatch",
             Self::Selector(refused) => refused.code(),
@@ -172,7 +175,9 @@ impl Denial {
             Self::NoRoute | Self::Organization(NamedBy::Path | NamedBy::Host) => StatusCode::NOT_FOUND,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::NoToken | Self::Token(_) | Self::Audience => StatusCode::UNAUTHORIZED,
-            Self::Organization(_) | Self::Scopes { .. } | Self::Target(_) | Self::Origin => StatusCode::FORBIDDEN,
+            Self::Organization(_) | Self::Scopes { .. } | Self::Target(_) | Self::Origin | Self::Certificate => {
+                StatusCode::FORBIDDEN
+            }
             Self::Selector(refused) if refused.is_final() => StatusCode::FORBIDDEN,
             Self::Message(_) | Self::Mismatch(_) | Self::Selector(_) => StatusCode::BAD_REQUEST,
             Self::Rate { .. } | Self::Concurrency => StatusCode::TOO_MANY_REQUESTS,
@@ -228,6 +233,9 @@ impl Denial {
                 format!("The {} `{}` is not open to anybody here. Ask your operator.", target.kind(), target.as_str())
             }
             Self::Origin => "Pages of this origin may not call this API. The operator lists allowed origins.".into(),
+            Self::Certificate => {
+                "This route wants a client certificate of an authority that the operator names. Connect again with one.".into()
+            }
             Self::Message(bad) => format!("The body is not one JSON-RPC message: {bad}."),
             Self::Mismatch(mismatch) => format!("{mismatch}."),
             Self::Selector(refused) => format!("{refused}."),

@@ -39,6 +39,7 @@ pub fn opening<'a>(basis: &'a Basis<'a>, permit: &'a Permit, needed: &'a ScopeSe
         peer: basis.origin.peer,
         user_agent: basis.origin.user_agent.as_deref(),
         trace: basis.origin.trace.as_deref(),
+        certificate: basis.origin.certificate.as_deref(),
         api: &permit.api().name,
         route: Some(permit.route()),
         method: basis.method,

@@ -25,4 +25,5 @@ mod revocation;
 mod runtime;
 mod secrets;
 mod smoke;
+mod tls;
 mod upstreams;
