@@ -30,6 +30,7 @@ fn record() -> Option<AuditRecord> {
             peer: "203.0.113.7:51234".parse().ok(),
             user_agent: Some("acme/1.0 (linux; x86_64)".into()),
             trace: Some("0af7651916cd43dd8448eb211c80319c".into()),
+            certificate: None,
         },
         event: Event::Call(Box::new(Call {
             api: ApiName::parse("prometheus").ok()?,

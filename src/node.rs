@@ -101,7 +101,7 @@ impl Node {
         let request = RequestId::generate(at, &*self.entropy);
         Cause {
             actor: Actor::default(),
-            origin: Origin { request, node: self.id.clone(), peer: None, user_agent: None, trace: None },
+            origin: Origin { request, node: self.id.clone(), peer: None, user_agent: None, trace: None, certificate: None },
             at,
         }
     }

@@ -211,6 +211,7 @@ async fn called(node: &Node, grants: &[Grant], clients: &[Client]) -> RecordId {
                 peer: "192.0.2.7:4711".parse().ok(),
                 user_agent: Some("bench/1".into()),
                 trace: None,
+                certificate: None,
             },
             event: Event::Call(Box::new(Call {
                 api: ApiName::parse("prometheus").expect("a name"),

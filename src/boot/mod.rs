@@ -1,5 +1,6 @@
 //! From a configuration to a running gateway: the one place that names concrete types.
 
+mod certificates;
 mod direct;
 mod drain;
 mod meters;
@@ -31,7 +32,7 @@ use crate::gateway::overload::Overload;
 use crate::gateway::prepared::Prepared;
 use crate::gateway::rates::Rates;
 use crate::gateway::streams::OpenStreams;
-use crate::listener::{Front, Listener, Strangers};
+use crate::listener::{Front, Listener, Served, Strangers};
 use crate::node::Node;
 use crate::store::{StoreError, sql};
 use crate::telemetry::Metrics;
@@ -134,6 +135,7 @@ pub struct Running {
     tasks: Vec<JoinHandle<()>>,
     shipping: JoinHandle<()>,
     reloader: Arc<reload::Reloader>,
+    certificates: Arc<certificates::Certificates>,
 }
 
 /// An empty volume is enough to start on.
@@ -172,6 +174,8 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
     let prepared = Arc::new(ArcSwap::from_pointee(Prepared::new(node.config.load_full())));
     let streams = Arc::new(OpenStreams::default());
     let overload = Arc::new(Overload::new(&limits));
+    let served = node.config.load().listen.tls.as_ref().map(|tls| Served::new(Arc::clone(&tls.material)));
+    let certificates = Arc::new(certificates::Certificates::new(Arc::clone(&node), served.clone()));
     let flush = Arc::new(tasks::Flush(journal.clone()));
     let address = public.local_addr().unwrap_or(node.config.load().listen.public);
     let front = Front {
@@ -179,7 +183,7 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
         journal: journal.clone(),
         streams: Arc::clone(&streams),
         metrics: Arc::clone(&metrics),
-        local: local(&node, Arc::clone(&flush) as _, address)?,
+        local: local(&node, Arc::clone(&flush) as _, (address, served.clone()))?,
         own_mcp: own_mcp::router(Arc::clone(&node), Arc::clone(&flush) as _),
         own_api: api::router(Arc::clone(&node), flush as _),
         rates: Rates::default(),
@@ -210,12 +214,14 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
         tokio::spawn(tasks::keep_house(Arc::clone(&node), stop.clone())),
         tokio::spawn(upstreams::tend(Arc::clone(&node), Arc::clone(&prepared), stop.clone())),
         tokio::spawn(overload::watch(Arc::clone(&node), journal.clone(), overload, stop.clone())),
+        tokio::spawn(Arc::clone(&certificates).watch(stop.clone())),
         tokio::spawn(hooks::run(Arc::clone(&node), stop.clone())),
         tokio::spawn(reload::watch(Arc::clone(&reloader), stop.clone())),
     ];
     node.settle().await?;
     let admin = serve_admin(admin_socket, admin::router(admin_state), stop.clone(), &mut running)?;
-    let listener = Listener::start(public, front, limits).map_err(|source| BootError::Listen { address, source })?;
+    let listener =
+        Listener::start(public, front, limits, served.as_ref()).map_err(|source| BootError::Listen { address, source })?;
     tracing::info!(public = %listener.address, %admin, data = %data_dir.display(), "the gateway is up");
     Ok(Running {
         public: listener.address,
@@ -231,14 +237,17 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
         tasks: running,
         shipping,
         reloader,
+        certificates,
     })
 }
 
 impl Running {
-    /// Reads the configuration file again; says whether it is in force.
+    /// Reads the configuration file again, and certificates that have changed; says whether the file is in force.
     #[must_use]
     pub fn reload(&self) -> bool {
-        self.reloader.reload()
+        let applied = self.reloader.reload();
+        self.certificates.look();
+        applied
     }
 
     /// Stops: not ready, no new connections, requests may end within the drain limit, every record shipped.
@@ -275,8 +284,11 @@ pub async fn run(options: Options, ready: WhenReady) -> Result<(), BootError> {
 /// What [`run`] does once the gateway answers.
 pub type WhenReady = Box<dyn for<'r> FnOnce(&'r Running) -> Pin<Box<dyn Future<Output = ()> + Send + 'r>> + Send>;
 
+/// Where the public listener is, and what it shows there.
+type Own = (SocketAddr, Option<Arc<Served>>);
+
 /// Pages and the authorization server.
-fn local(node: &Arc<Node>, flush: Arc<dyn account::AuditFlush>, address: SocketAddr) -> Result<axum::Router, BootError> {
+fn local(node: &Arc<Node>, flush: Arc<dyn account::AuditFlush>, address: Own) -> Result<axum::Router, BootError> {
     let nowhere = axum::Router::new()
         .fallback(web::missing)
         .with_state(Arc::clone(node))

@@ -7,9 +7,15 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HOST, HeaderValue};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::account::{Called, Refused, StandIn, Unanswered};
+use crate::config::{ServerCertificate, provider};
+use crate::listener::Served;
 use crate::node::Node;
 use crate::oauth::Trials;
 use crate::store::Client;
@@ -25,12 +31,23 @@ pub(super) struct Rehearsal {
     trials: Trials,
     client: reqwest::Client,
     listener: SocketAddr,
+    scheme: &'static str,
 }
 
 impl Rehearsal {
-    /// Calls go to the public listener at `bound`.
-    pub(super) fn new(node: Arc<Node>, trials: Trials, bound: SocketAddr) -> Result<Self, reqwest::Error> {
-        let client = reqwest::Client::builder()
+    /// Calls go to the public listener at `bound`, which shows what is `served`.
+    pub(super) fn new(
+        node: Arc<Node>,
+        trials: Trials,
+        (bound, served): (SocketAddr, Option<Arc<Served>>),
+    ) -> Result<Self, reqwest::Error> {
+        let scheme = if served.is_some() { "https" } else { "http" };
+        let client = reqwest::Client::builder();
+        let client = match served {
+            Some(served) => client.tls_backend_preconfigured(own_tls(served)),
+            None => client,
+        };
+        let client = client
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .timeout(ANSWER)
@@ -38,14 +55,14 @@ impl Rehearsal {
             .pool_max_idle_per_host(0)
             .user_agent(concat!("tollgate/", env!("CARGO_PKG_VERSION"), " (test of an app)"))
             .build()?;
-        Ok(Self { node, trials, client, listener: reachable(bound) })
+        Ok(Self { node, trials, client, listener: reachable(bound), scheme })
     }
 
     async fn ask(&self, target: &str, token: &SecretString) -> Result<Called, Box<dyn std::error::Error + Send + Sync>> {
         let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))?;
         bearer.set_sensitive(true);
         let host = HeaderValue::from_str(self.node.config.load().issuer.authority())?;
-        let url = format!("http://{}{target}", self.listener);
+        let url = format!("{}://{}{target}", self.scheme, self.listener);
         let begun = Instant::now();
         let request = self.client.get(url).header(HOST, host).header(AUTHORIZATION, bearer).header(ACCEPT, "*/*");
         let mut answer = request.send().await?;
@@ -61,6 +78,59 @@ impl Rehearsal {
         }
         let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         Ok(Called { status, headers, body, cut, millis })
+    }
+}
+
+/// Believes the certificate that our own listener shows, and no other: authorities know nothing of the address that it is called at.
+#[derive(Debug)]
+struct Own {
+    served: Arc<Served>,
+    provider: Arc<CryptoProvider>,
+}
+
+fn own_tls(served: Arc<Served>) -> ClientConfig {
+    let provider = provider();
+    let own = Own { served, provider: Arc::clone(&provider) };
+    let versions = ClientConfig::builder_with_provider(provider).with_protocol_versions(rustls::DEFAULT_VERSIONS);
+    let versions = versions.expect("the provider has suites for the default versions");
+    versions.dangerous().with_custom_certificate_verifier(Arc::new(own)).with_no_client_auth()
+}
+
+impl ServerCertVerifier for Own {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let material = self.served.material();
+        let is_ours = |c: &ServerCertificate| c.key.cert.first().is_some_and(|first| first == end_entity);
+        let ours = material.certificates().iter().any(is_ours);
+        if ours { Ok(ServerCertVerified::assertion()) } else { Err(CertificateError::UnknownIssuer.into()) }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 

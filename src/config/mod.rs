@@ -20,6 +20,7 @@ pub mod raw;
 mod read;
 mod secrets;
 mod shape;
+mod tls;
 mod written;
 
 #[cfg(test)]
@@ -38,4 +39,5 @@ pub use model::{
 pub use quickstart::{Quickstart, ToolRule};
 pub use raw::{Enforce, Enforcement, HookEvent, Per, RouteErrors, RouteUpgrade, UpstreamProtocol};
 pub use secrets::{Environment, ProcessEnvironment};
+pub use tls::{CertificateFiles, ListenMaterial, ListenTls, ServerCertificate, UpstreamTls, provider};
 pub use written::{ByteSize, Kind, Origin, Written};

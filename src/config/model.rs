@@ -10,7 +10,9 @@ use ipnet::IpNet;
 use secrecy::{SecretSlice, SecretString};
 use url::Url;
 
-use super::{Catalogue, Enforce, Enforcement, HookEvent, Per, RouteErrors, RouteUpgrade, UpstreamProtocol};
+use super::{
+    Catalogue, Enforce, Enforcement, HookEvent, ListenTls, Per, RouteErrors, RouteUpgrade, UpstreamProtocol, UpstreamTls,
+};
 use crate::mcp::ServerPolicy;
 use crate::routing::{Lookup, MountTable, RouteTable};
 use crate::types::{ApiName, Issuer, ResourceId, RoleName, RouteId, ScopeBits, ScopeSet, Selectors, Slug};
@@ -130,6 +132,8 @@ pub struct Listen {
     pub trusted_proxies: Vec<IpNet>,
     /// Authorities besides the public URL's that are answered: other names of the same gateway.
     pub extra_hosts: Vec<String>,
+    /// TLS on the public socket.
+    pub tls: Option<ListenTls>,
     /// Limits.
     pub limits: Limits,
 }
@@ -200,6 +204,8 @@ pub struct Upstream {
     pub slow_start: Duration,
     /// How long a resolved name is believed.
     pub resolve: Duration,
+    /// What TLS towards it shows and believes.
+    pub tls: UpstreamTls,
     /// Its timeouts.
     pub timeouts: UpstreamTimeouts,
     /// What we add to each request: the upstream's own credentials.
@@ -408,6 +414,8 @@ pub struct Route {
     pub access: Access,
     /// Whether API keys are taken here, beside access tokens.
     pub keys: bool,
+    /// Whether a caller must have shown a client certificate.
+    pub client_certificate: bool,
     /// Whether `%2F` may occur in its path.
     pub encoded_slash: bool,
     /// Names of captured segments that must name the token's organization.

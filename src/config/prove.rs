@@ -81,6 +81,7 @@ pub(super) fn prove(raw: &RawConfig, around: &Surroundings<'_>) -> Result<(Confi
     let role_selectors = scopes::role_selectors(raw, (&catalogue, &apis), &mut found);
     let services = services::table(&apis, &mut found);
     let listen = sections::listen(raw, &mut found);
+    sections::certificates(&apis, &listen, &mut found);
     let store_url = sections::store(raw, &root, &mut found);
     let secret = sections::secret(raw, &root, &mut found);
     let oauth = sections::oauth(&raw.oauth, &root.key("oauth"), &mut found);

@@ -216,6 +216,7 @@ fn generic(raw: &mut RawConfig, api: &mut RawApi) {
             scopes: std::iter::once(Written(token)).collect(),
             public: false,
             keys: false,
+            client_certificate: false,
             encoded_slash: false,
             org_captures: Vec::new(),
             index_captures: Vec::new(),

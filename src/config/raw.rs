@@ -3,6 +3,7 @@
 mod hooks;
 mod needs;
 mod protocol;
+mod tls;
 mod upstreams;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use hooks::{HookEvent, RawHook};
 pub use needs::{RawAllowed, RawDeny, RawNeed, RawRule, RawValue};
 pub use protocol::{RouteErrors, RouteUpgrade, UpstreamProtocol};
+pub use tls::{RawCertificate, RawTls, RawUpstreamTls};
 pub use upstreams::{
     RawChecks, RawEjection, RawEndpoint, RawInject, RawRetries, RawRouteTimeouts, RawTimeouts, RawUpstream, RawUpstreamLimits,
     RawWeighted,
@@ -99,12 +101,14 @@ pub struct RawListen {
     /// Other names of the same gateway, as `Host` carries them. A request for a name that is neither here nor in `public_url` is
     /// refused.
     pub extra_hosts: Vec<String>,
+    /// TLS on the public socket. Without it something in front of the gateway has to do that.
+    pub tls: Option<RawTls>,
 }
 
 impl Default for RawListen {
     fn default() -> Self {
         let local = |port| Written(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
-        Self { public: local(8080), admin: local(9901), trusted_proxies: Vec::new(), extra_hosts: Vec::new() }
+        Self { public: local(8080), admin: local(9901), trusted_proxies: Vec::new(), extra_hosts: Vec::new(), tls: None }
     }
 }
 
@@ -435,6 +439,9 @@ pub struct RawRoute {
     /// Whether API keys are taken here, beside access tokens: for routes that applications push to.
     #[serde(default)]
     pub keys: bool,
+    /// Whether a caller must have shown a client certificate, beside what else the route needs.
+    #[serde(default)]
+    pub client_certificate: bool,
     /// Whether `%2F` may occur in its path.
     #[serde(default)]
     pub encoded_slash: bool,

@@ -56,6 +56,8 @@ pub enum Denial {
     Http2Required,
     /// The route is a WebSocket, and the request asks for none, or not as RFC 6455 §4.1 says.
     UpgradeRequired,
+    /// The route wants a client certificate, and none was shown.
+    Certificate,
     /// The MCP message is not one.
     Message(Box<mcp::BadMessage>),
     /// The MCP headers do not say what the body says.
@@ -160,6 +162,7 @@ impl Denial {
             Self::Origin => "origin_not_allowed",
             Self::Http2Required => "http2_required",
             Self::UpgradeRequired => "upgrade_required",
+            Self::Certificate => "client_certificate_missing",
             Self::Message(_) => "message_malformed",
             Self::Mismatch(_) => "header_mismatch",
             Self::Selector(refused) => refused.code(),
@@ -189,9 +192,12 @@ impl Denial {
             Self::NoRoute | Self::Session | Self::Organization(NamedBy::Path | NamedBy::Host) => StatusCode::NOT_FOUND,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::NoToken | Self::Token(_) | Self::Audience => StatusCode::UNAUTHORIZED,
-            Self::Organization(_) | Self::Scopes { .. } | Self::Target(_) | Self::Argument { .. } | Self::Origin => {
-                StatusCode::FORBIDDEN
-            }
+            Self::Organization(_)
+            | Self::Scopes { .. }
+            | Self::Target(_)
+            | Self::Argument { .. }
+            | Self::Origin
+            | Self::Certificate => StatusCode::FORBIDDEN,
             Self::Http2Required => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
             Self::Selector(refused) if refused.is_final() => StatusCode::FORBIDDEN,
@@ -256,6 +262,9 @@ impl Denial {
             Self::Http2Required => "gRPC needs HTTP/2 all the way. Send it without a proxy that speaks HTTP/1 in between.".into(),
             Self::UpgradeRequired => {
                 "This route is a WebSocket. Open it over HTTP/1.1 with a handshake of version 13 (RFC 6455).".into()
+            }
+            Self::Certificate => {
+                "This route wants a client certificate of an authority that the operator names. Connect again with one.".into()
             }
             Self::Message(bad) => format!("The body is not one JSON-RPC message: {bad}."),
             Self::Mismatch(mismatch) => format!("{mismatch}."),

@@ -44,6 +44,7 @@ pub fn opening<'a>(
         peer: basis.origin.peer,
         user_agent: basis.origin.user_agent.as_deref(),
         trace: basis.origin.trace.as_deref(),
+        certificate: basis.origin.certificate.as_deref(),
         api: &permit.api().name,
         route: permit.matched(),
         method: basis.method,

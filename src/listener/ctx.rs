@@ -76,6 +76,8 @@ pub(super) struct Seen {
     pub(super) client: Option<SocketAddr>,
     pub(super) trace: TraceContext,
     pub(super) user_agent: Option<String>,
+    /// SHA-256 of the certificate that the caller showed, in hexadecimal.
+    pub(super) certificate: Option<String>,
 }
 
 impl Seen {
@@ -90,6 +92,7 @@ impl Seen {
             peer: self.client,
             user_agent: self.user_agent.clone(),
             trace: Some(self.trace.trace_id()),
+            certificate: self.certificate.clone(),
         }
     }
 }

@@ -61,7 +61,14 @@ pub(super) fn see(node: &Node, session: &Session, prepared: &Prepared) -> Seen {
         client: connected.map(|c| client(c, &head.headers, &prepared.config)),
         trace: TraceContext::of(text("traceparent"), uuid),
         user_agent: head.headers.get(USER_AGENT).map(|v| clipped(v.as_bytes())),
+        certificate: certificate(session),
     }
+}
+
+/// The certificate that the client showed in the handshake, which proved it.
+fn certificate(session: &Session) -> Option<String> {
+    let digest = &session.digest()?.ssl_digest.as_ref()?.cert_digest;
+    (!digest.is_empty()).then(|| digest.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn clipped(text: &[u8]) -> String {
@@ -209,6 +216,11 @@ async fn decide(desk: &Desk<'_>, head: &RequestHeader, wire: &Wire<'_>) -> Decid
     }
     let decided = authorize::authorize(&desk.front.node, &asked).await;
     match decided.or_else(|refused| shadow::waive(&asked, refused)) {
+    match authorize::authorize(&desk.front.node, &asked).await {
+        Ok(permit) if permit.rule().client_certificate && desk.seen.certificate.is_none() => {
+            let (route, principal) = (Some(permit.route().clone()), permit.principal().cloned());
+            refused(Denial::Certificate, About { route, principal, ..about(origin) })
+        }
         Ok(permit) => match handshake::check(&permit, &request, &head.headers) {
             Ok(()) => admitted(api, permit, origin, request),
             Err(denial) => refused(denial, self::about(api, &request, &permit, origin)),

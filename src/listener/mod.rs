@@ -15,6 +15,7 @@ mod guard;
 mod onward;
 mod protocol;
 mod strangers;
+mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -31,6 +32,7 @@ use tokio::task::JoinHandle;
 
 pub use front::Front;
 pub use strangers::Strangers;
+pub use tls::Served;
 
 use crate::config::Limits;
 use connection::Connections;
@@ -50,11 +52,16 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Starts to accept on a bound socket.
+    /// Starts to accept on a bound socket, over TLS where there is something to show.
     ///
     /// # Errors
     /// When the socket can't be handed over.
-    pub fn start(socket: std::net::TcpListener, front: Front, limits: Limits) -> std::io::Result<Self> {
+    pub fn start(
+        socket: std::net::TcpListener,
+        front: Front,
+        limits: Limits,
+        served: Option<&Arc<Served>>,
+    ) -> std::io::Result<Self> {
         use std::os::fd::IntoRawFd;
 
         socket.set_nonblocking(true)?;
@@ -67,7 +74,11 @@ impl Listener {
         let guard = Guard::new(dispatch, Arc::clone(&connections), metrics);
         let mut service = Service::new("tollgate".to_owned(), guard);
         let buffers = L4BufferSettings::default().read(READ_AHEAD);
-        service.add_listener(ListenerConfig::tcp(address.to_string()).l4_buffer(buffers));
+        let mut listener = ListenerConfig::tcp(address.to_string()).l4_buffer(buffers);
+        if let Some(served) = served {
+            listener = listener.tls(tls::settings(served).map_err(std::io::Error::other)?);
+        }
+        service.add_listener(listener);
         let mut fds = Fds::new();
         fds.add(address.to_string(), socket.into_raw_fd());
         let (stop, stopped) = watch::channel(false);

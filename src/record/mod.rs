@@ -68,6 +68,9 @@ pub struct Origin {
     pub user_agent: Option<String>,
     /// W3C trace id, 32 hex digits.
     pub trace: Option<String>,
+    /// SHA-256 of the certificate that the caller showed, in hexadecimal; of calls alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
 }
 
 /// What was done.

@@ -167,6 +167,9 @@ fn called(record: &AuditRecord, call: &Call) -> Map<String, Value> {
             all.insert("http_response".into(), response);
         }
     }
+    if let Some(certificate) = &record.origin.certificate {
+        unmap(&mut all, "tls.client_certificate.sha256", bounded(certificate, 64));
+    }
     oauth(&mut all, call);
     mcp(&mut all, call);
     all

@@ -58,6 +58,9 @@ pub struct Opening<'a> {
     pub user_agent: Option<&'a str>,
     /// W3C trace id, 32 hex digits.
     pub trace: Option<&'a str>,
+    /// SHA-256 of the certificate that the caller showed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<&'a str>,
     /// The API.
     pub api: &'a ApiName,
     /// The rule that matched.
@@ -90,6 +93,7 @@ impl<'a> Opening<'a> {
             peer: record.origin.peer,
             user_agent: record.origin.user_agent.as_deref(),
             trace: record.origin.trace.as_deref(),
+            certificate: record.origin.certificate.as_deref(),
             api: &call.api,
             route: call.route.as_ref(),
             method: &call.method,
@@ -122,6 +126,8 @@ pub struct Opened<'a> {
     peer: Option<SocketAddr>,
     user_agent: Option<String>,
     trace: Option<String>,
+    #[serde(default)]
+    certificate: Option<String>,
     api: ApiName,
     route: Option<RouteId>,
     method: String,
@@ -156,8 +162,14 @@ impl Opened<'_> {
             would_deny: self.would_deny,
             outcome: Outcome::Unknown,
         };
-        let origin =
-            Origin { request: self.request, node: self.node, peer: self.peer, user_agent: self.user_agent, trace: self.trace };
+        let origin = Origin {
+            request: self.request,
+            node: self.node,
+            peer: self.peer,
+            user_agent: self.user_agent,
+            trace: self.trace,
+            certificate: self.certificate,
+        };
         Ok(AuditRecord { id: self.id, time: self.time, org, actor, origin, event: Event::Call(Box::new(call)) })
     }
 }

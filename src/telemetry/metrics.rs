@@ -74,6 +74,10 @@ pub struct Metrics {
     pub upstream_waiting: IntGaugeVec,
     /// Failed requests by upstream and whether the budget let them be sent again.
     pub upstream_retries: IntCounterVec,
+    /// Seconds until certificates expire, by side and file; below 0 once they have.
+    pub certificate_expiry: IntGaugeVec,
+    /// Readings of changed certificates by outcome.
+    pub certificate_reloads: IntCounterVec,
     /// Configuration reloads by outcome.
     pub reloads: IntCounterVec,
     /// 1 while the configuration's files are not what is in force, because they were refused.
@@ -205,6 +209,16 @@ impl Default for Metrics {
                 "tollgate_upstream_retries_total",
                 "Failed requests that could be sent again, by whether the budget allowed it",
                 &["upstream", "outcome"],
+            ),
+            certificate_expiry: b.gauges(
+                "tollgate_certificate_expiry_seconds",
+                "Seconds until the certificate expires",
+                &["side", "file"],
+            ),
+            certificate_reloads: b.counters(
+                "tollgate_certificate_reloads_total",
+                "Readings of changed certificates of the listener by outcome",
+                &["outcome"],
             ),
             reloads: b.counters("tollgate_config_reloads_total", "Configuration reloads by outcome", &["outcome"]),
             config_stale: b.gauge("tollgate_config_stale", "Whether the configuration's files were refused and are not in force"),

@@ -33,6 +33,7 @@ impl Peer {
             peer: self.addr,
             user_agent: self.user_agent.clone(),
             trace: self.trace.clone(),
+            certificate: None,
         };
         Cause { actor, origin, at: node.now() }
     }

@@ -31,6 +31,7 @@ mod runtime;
 mod secrets;
 mod shadow;
 mod smoke;
+mod tls;
 mod uploads;
 mod upstreams;
 mod websocket;

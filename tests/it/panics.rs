@@ -40,7 +40,7 @@ fn beside(gw: &Gateway, local: Router, own_mcp: Router) -> (Listener, SocketAddr
         prepared: Arc::new(ArcSwap::from_pointee(Prepared::new(node.config.load_full()))),
     };
     let socket = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let listener = Listener::start(socket, front, node.config.load().listen.limits).expect("a listener");
+    let listener = Listener::start(socket, front, node.config.load().listen.limits, None).expect("a listener");
     let address = listener.address;
     (listener, address)
 }

@@ -378,6 +378,7 @@ pub(crate) fn call(grant: &Grant, client: &Client, at: Timestamp, decision: Deci
             peer: "192.0.2.7:4711".parse().ok(),
             user_agent: Some("suite/1".to_owned()),
             trace: None,
+            certificate: None,
         },
         event: Event::Call(Box::new(Call {
             api: crate::types::ApiName::parse("prometheus").expect("a valid name"),

@@ -35,6 +35,7 @@ fn opening(n: u64) -> AuditRecord {
             peer: "203.0.113.7:51234".parse().ok(),
             user_agent: Some("curl/8\r\n\u{1e}".into()),
             trace: None,
+            certificate: None,
         },
         event: Event::Call(Box::new(Call {
             api: ApiName::parse("loki").unwrap(),

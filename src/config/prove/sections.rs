@@ -8,11 +8,12 @@ use http::uri::Authority;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Findings;
+use super::apis::Proved;
 use crate::config::error::KeyPath;
 use crate::config::raw::{Durability, RawAudit, RawConfig, RawLimits, RawOAuth};
 use crate::config::read::top;
 use crate::config::written::Kind;
-use crate::config::{AuditPolicy, DeploymentSecret, Limits, Listen, OAuthPolicy, secrets};
+use crate::config::{AuditPolicy, CertificateFiles, DeploymentSecret, Limits, Listen, ListenTls, OAuthPolicy, secrets};
 
 const MINUTE: Duration = Duration::from_mins(1);
 const DAY: Duration = Duration::from_hours(24);
@@ -40,7 +41,44 @@ pub(super) fn listen(raw: &RawConfig, found: &mut Findings<'_>) -> Listen {
         admin,
         trusted_proxies: raw.listen.trusted_proxies.iter().map(|n| n.0).collect(),
         extra_hosts: raw.listen.extra_hosts.clone(),
+        tls: tls(raw, &at.key("tls"), found),
         limits: limits(&raw.limits, &top("limits"), found),
+    }
+}
+
+/// TLS on the public socket, with everything that its files hold.
+fn tls(raw: &RawConfig, at: &KeyPath, found: &mut Findings<'_>) -> Option<ListenTls> {
+    let raw = raw.listen.tls.as_ref()?;
+    if raw.client_required && raw.client_ca.is_none() {
+        found.error(at.key("client_required"), "contradicts a missing client_ca", "name the authorities of client certificates");
+        return None;
+    }
+    let first = CertificateFiles { cert: raw.cert.clone(), key: raw.key.clone() };
+    let more = raw.more.iter().map(|m| CertificateFiles { cert: m.cert.clone(), key: m.key.clone() });
+    let files: Vec<_> = std::iter::once(first).chain(more).collect();
+    match crate::config::tls::read(&files, (raw.client_ca.as_deref(), raw.client_required), at) {
+        Ok((material, warnings)) => {
+            found.warnings.extend(warnings);
+            let (client_ca, client_required) = (raw.client_ca.clone(), raw.client_required);
+            Some(ListenTls { files, client_ca, client_required, material: Arc::new(material) })
+        }
+        Err(errors) => {
+            found.errors.extend(errors);
+            None
+        }
+    }
+}
+
+/// Refuses routes that nobody could show their certificate to.
+pub(super) fn certificates(apis: &[Proved], listen: &Listen, found: &mut Findings<'_>) {
+    if listen.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some()) {
+        return;
+    }
+    for proved in apis {
+        for (_, _, route) in proved.api.routes.iter().filter(|(_, _, route)| route.client_certificate) {
+            let problem = format!("the route {} wants client certificates, which nobody is asked for", route.id);
+            found.error(proved.at.key("routes"), problem, "name their authorities in listen.tls.client_ca");
+        }
     }
 }
 

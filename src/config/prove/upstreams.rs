@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
+use rustls::pki_types::ServerName;
 use secrecy::ExposeSecret;
 
 use super::Findings;
@@ -18,6 +19,7 @@ use crate::config::secrets;
 use crate::config::written::Written;
 use crate::config::{
     Checks, Ejection, Endpoint, InjectedHeader, Retries, RouteTimeouts, Target, Upstream, UpstreamLimits, UpstreamTimeouts,
+    UpstreamTls,
 };
 
 /// Endpoints of one upstream: as many as a request can remember to have tried.
@@ -68,6 +70,7 @@ fn one(raw: &RawUpstream, at: &KeyPath, found: &mut Findings<'_>) -> Upstream {
         limits: limits(raw, &at.key("limits"), found),
         slow_start: between(raw.slow_start.0, (Duration::ZERO, DAY), &at.key("slow_start"), found),
         resolve: between(raw.resolve.0, (Duration::from_secs(1), DAY), &at.key("resolve"), found),
+        tls: tls(raw, &at.key("tls"), found),
         timeouts: timeouts(&raw.timeouts, &at.key("timeouts"), found),
         inject,
     }
@@ -108,6 +111,34 @@ fn endpoints(raw: &RawUpstream, at: &KeyPath, found: &mut Findings<'_>) -> Vec<E
         found.error(at, format!("has {} endpoints", all.len()), format!("name at most {MOST_ENDPOINTS}"));
     }
     all
+}
+
+/// What TLS towards an upstream shows and believes. Keys that nothing would look at are refused: they promise what is not done.
+fn tls(raw: &RawUpstream, at: &KeyPath, found: &mut Findings<'_>) -> UpstreamTls {
+    let keys = &raw.tls;
+    let is_used = keys.ca.is_some() || keys.server_name.is_some() || keys.client_cert.is_some() || keys.client_key.is_some();
+    if is_used && let Some(plain) = raw.endpoints.iter().map(RawEndpoint::endpoint).find(|e| !e.tls) {
+        found.error(at, format!("{plain} is not reached over TLS"), "make every endpoint https, or take tls out");
+    }
+    if let Some(name) = keys.server_name.as_deref().filter(|n| ServerName::try_from(*n).is_err()) {
+        found.error(at.key("server_name"), format!("{name:?} is no name that a certificate can have"), "write a host name");
+        return UpstreamTls::default();
+    }
+    let client = match (keys.client_cert.as_deref(), keys.client_key.as_deref()) {
+        (Some(cert), Some(key)) => Some((cert, key)),
+        (None, None) => None,
+        (Some(_), None) => {
+            found.error(at.key("client_key"), "is missing", "name the key of client_cert");
+            None
+        }
+        (None, Some(_)) => {
+            found.error(at.key("client_cert"), "is missing", "name the certificate of client_key");
+            None
+        }
+    };
+    let given = (keys.ca.as_deref(), client);
+    let read = crate::config::tls::upstream(given, keys.server_name.as_deref(), at, &mut found.warnings);
+    found.keep(read).unwrap_or_default()
 }
 
 fn checks(raw: &RawUpstream, at: &KeyPath, found: &mut Findings<'_>) -> Checks {

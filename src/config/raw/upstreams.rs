@@ -7,7 +7,7 @@ use http::HeaderName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{UpstreamProtocol, seconds};
+use super::{RawUpstreamTls, UpstreamProtocol, seconds};
 use crate::config::written::Written;
 use crate::config::{Endpoint, List};
 use crate::types::ApiName;
@@ -43,6 +43,9 @@ pub struct RawUpstream {
     /// How long a resolved name is believed before it is asked for again, in the background.
     #[serde(default = "resolve")]
     pub resolve: Written<Duration>,
+    /// What TLS towards it shows and believes.
+    #[serde(default)]
+    pub tls: RawUpstreamTls,
     /// How long it may take.
     #[serde(default)]
     pub timeouts: RawTimeouts,
@@ -117,6 +120,7 @@ impl RawUpstream {
             limits: RawUpstreamLimits::default(),
             slow_start: slow_start(),
             resolve: resolve(),
+            tls: RawUpstreamTls::default(),
             timeouts: RawTimeouts::default(),
             inject: List::default(),
         }

@@ -121,6 +121,11 @@ fn each_mistake_has_its_path() {
             "upstreams = [{ name = \"u\", endpoints = [\"http://h\"], inject = [{ header = \"A\" }, { header = \"B\", value = \"env:EMPTY\" }] }]",
             &["upstreams[0].inject[0]", "upstreams[0].inject[1].value"],
         ),
+        ("listen.tls = { cert = \"/no\", key = \"/no\" }", &["listen.tls.cert"]),
+        (
+            "listen.tls = { cert = \"/no\", key = \"/no\", verify = false, client_required = true }",
+            &["listen.tls.verify", "listen.tls.client_required"],
+        ),
         ("apis = [{ name = \"a\", mount = \"/a\", upstream = \"u\" }]", &["apis[0].upstream", "apis[0].routes"]),
         // The broken upstream is the one that is missed: one error, not two.
         (
@@ -166,6 +171,37 @@ fn mistakes_about_grpc_and_websockets_have_their_path() {
     for (text, expected) in table {
         assert_eq!(paths(text), *expected, "{text}");
     }
+}
+
+#[test]
+fn mistakes_about_endpoints_have_their_path() {
+    let upstream = |url: &str, keys: &str| format!("upstreams = [{{ name = \"u\", endpoints = [{url}], {keys} }}]");
+    let plain = |keys: &str| upstream("\"http://h\"", keys);
+    let tls = |keys: &str| upstream("\"https://h\"", keys);
+    let table: &[(String, &[&str])] = &[
+        (upstream("\"http://h\", { url = \"http://g\", weight = 3 }", "slow_start = \"1s\""), &[]),
+        (upstream("{ url = \"http://g\", weight = 0 }", "slow_start = \"1s\""), &["upstreams[0].endpoints[0].weight"]),
+        (upstream("\"http://h\", \"http://h/\"", "slow_start = \"1s\""), &["upstreams[0].endpoints[1]"]),
+        (upstream("7", "slow_start = \"1s\""), &["upstreams[0].endpoints[0]"]),
+        (plain("checks.healthy = 0"), &["upstreams[0].checks.healthy"]),
+        (plain("ejection = { base = \"1m\", longest = \"1s\" }"), &["upstreams[0].ejection.longest"]),
+        (plain("retries = { tries = 4, budget = 101 }"), &["upstreams[0].retries.tries", "upstreams[0].retries.budget"]),
+        (plain("limits.in_flight = 0"), &["upstreams[0].limits.in_flight"]),
+        (plain("timeouts.first_byte = \"1s\""), &["upstreams[0].timeouts.first_byte"]),
+        (plain("tls.server_name = \"g\""), &["upstreams[0].tls"]),
+        (plain("tls.verify = false"), &["upstreams[0].tls.verify"]),
+        (tls("tls.ca = \"/no\""), &["upstreams[0].tls.ca"]),
+        (tls("tls.server_name = \"a b\""), &["upstreams[0].tls.server_name"]),
+        (tls("tls.client_cert = \"/no\""), &["upstreams[0].tls.client_key"]),
+        (tls("tls.client_key = \"/no\""), &["upstreams[0].tls.client_cert"]),
+    ];
+    for (text, expected) in table {
+        assert_eq!(paths(text), *expected, "{text}");
+    }
+    let route = api("").replace("match = \"/**\"", "client_certificate = true\nmatch = \"/**\"");
+    assert_eq!(paths(&route), ["apis[0].routes"]);
+    let route = api("").replace("match = \"/**\"", "timeouts.first_byte = \"1s\"\nmatch = \"/**\"");
+    assert_eq!(paths(&route), ["apis[0].routes"]);
 }
 
 #[test]

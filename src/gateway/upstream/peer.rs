@@ -76,10 +76,14 @@ impl Pool {
     fn at(&self, index: usize, address: SocketAddr, spans: &Spans) -> HttpPeer {
         let (upstream, member) = (self.upstream(), &self.members()[index]);
         let endpoint = &upstream.endpoints[index];
-        let mut peer = HttpPeer::new(address, endpoint.tls, endpoint.host.clone());
+        // An empty name would switch verification off.
+        let name = upstream.tls.server_name.as_ref().unwrap_or(&endpoint.host);
+        let mut peer = HttpPeer::new(address, endpoint.tls, name.clone());
+        peer.client_cert_key.clone_from(&upstream.tls.client);
+        peer.options.ca.clone_from(&upstream.tls.roots);
         // pingora pools by address and name; what else distinguishes two upstreams must keep their connections apart.
         let mut group = DefaultHasher::new();
-        (&upstream.name, upstream.protocol).hash(&mut group);
+        (&upstream.name, upstream.protocol, upstream.tls.digest).hash(&mut group);
         peer.group_key = group.finish();
         let options = &mut peer.options;
         options.connection_timeout = Some(spans.connect);

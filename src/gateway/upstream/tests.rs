@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 
 use super::*;
-use crate::config::{Checks, Ejection, Endpoint, Kind as _, Retries, RouteTimeouts, UpstreamLimits, UpstreamTimeouts};
+use crate::config::{
+    Checks, Ejection, Endpoint, Kind as _, Retries, RouteTimeouts, UpstreamLimits, UpstreamTimeouts, UpstreamTls,
+};
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_millis(1_700_000_000_000 + seconds * 1_000)
@@ -29,6 +31,7 @@ fn upstream(endpoints: Vec<Endpoint>) -> Upstream {
         limits: UpstreamLimits { in_flight: 100, pending: 10, queue: seconds(1), connections: 100 },
         slow_start: seconds(30),
         resolve: seconds(30),
+        tls: UpstreamTls::default(),
         timeouts: UpstreamTimeouts {
             connect: seconds(5),
             read: seconds(60),

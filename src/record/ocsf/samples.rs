@@ -29,6 +29,7 @@ fn record(event: Event) -> AuditRecord {
             peer: "[::ffff:203.0.113.7]:51234".parse().ok(),
             user_agent: Some("acme/1.0".into()),
             trace: Some("0af7651916cd43dd8448eb211c80319c".into()),
+            certificate: None,
         },
         event,
     }

@@ -42,6 +42,7 @@ pub(super) fn origin() -> Origin {
         peer: Some("192.0.2.7:4711".parse().expect("a valid address")),
         user_agent: Some("suite/1".into()),
         trace: None,
+        certificate: None,
     }
 }
 

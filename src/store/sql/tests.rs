@@ -28,6 +28,7 @@ async fn add_user(store: &SharedStore) -> User {
         peer: None,
         user_agent: None,
         trace: None,
+        certificate: None,
     };
     let user = User {
         id: UserId::generate(AT, &SystemEntropy),

@@ -175,6 +175,8 @@ tools = { echo = [], "get-*" = ["metrics:read"], "write-*" = ["mcp:tools:write"]
 /// What a test changes about its gateway.
 #[derive(Default)]
 pub struct Setup {
+    /// Lines of `[listen]`.
+    pub listen: String,
     /// Lines of `[limits]`.
     pub limits: &'static str,
     /// Read timeout of the upstream with a credential; 60 s when empty.
@@ -247,7 +249,7 @@ impl Gateway {
 }
 
 async fn boot(setup: Setup, dir: &TempDir, upstream: &Upstream, store: &str, clock: &Arc<ManualClock>) -> Running {
-    let text = config_text(dir.path(), upstream.address, &setup, "");
+    let text = config_text(dir.path(), upstream.address, &setup, &setup.listen);
     let store = store.to_owned();
     let environment = move |name: &str| match name {
         "SECRET" => Some(secret()),

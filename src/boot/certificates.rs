@@ -1,0 +1,102 @@
+//! Certificates on disk: read again when they change, and looked at before they expire.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::ListenTls;
+use crate::listener::Served;
+use crate::node::Node;
+use crate::types::Timestamp;
+
+/// How often the files are looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The certificates of the listener.
+pub(super) struct Certificates {
+    node: Arc<Node>,
+    served: Option<Arc<Served>>,
+    /// What the files held when they were read last, used or not.
+    read: Mutex<Option<u64>>,
+}
+
+impl Certificates {
+    pub(super) fn new(node: Arc<Node>, served: Option<Arc<Served>>) -> Self {
+        let read = node.config.load().listen.tls.as_ref().map(contents);
+        Self { node, served, read: Mutex::new(read) }
+    }
+
+    /// Looks until `stop`.
+    pub(super) async fn watch(self: Arc<Self>, stop: CancellationToken) {
+        loop {
+            let looking = Arc::clone(&self);
+            // Files are read where that keeps nobody waiting.
+            let _ = tokio::task::spawn_blocking(move || looking.look()).await;
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+    }
+
+    /// Reads the files when they have changed. Files with errors change nothing and are reported once.
+    pub(super) fn look(&self) {
+        let config = self.node.config.load_full();
+        let now = self.node.now();
+        if let (Some(tls), Some(served)) = (&config.listen.tls, &self.served) {
+            let mut read = self.read.lock();
+            let held = contents(tls);
+            if *read != Some(held) {
+                *read = Some(held);
+                self.change(tls, served);
+            }
+            for certificate in served.material().certificates() {
+                self.expiry("listener", &certificate.path, certificate.expires, now);
+            }
+        }
+        for upstream in &config.upstreams {
+            for (path, expires) in &upstream.tls.expiries {
+                self.expiry("upstream", path, *expires, now);
+            }
+        }
+    }
+
+    fn change(&self, tls: &ListenTls, served: &Served) {
+        let outcome = match tls.read() {
+            Ok((material, warnings)) => {
+                for warning in warnings {
+                    tracing::warn!(%warning, "certificates");
+                }
+                served.change(Arc::new(material));
+                tracing::info!("the changed certificates are in force for new connections");
+                "applied"
+            }
+            Err(errors) => {
+                for error in errors {
+                    tracing::error!(%error, "the changed certificates have errors; the ones before stay in force");
+                }
+                "refused"
+            }
+        };
+        self.node.metrics.certificate_reloads.with_label_values(&[outcome]).inc();
+    }
+
+    fn expiry(&self, side: &str, path: &Path, expires: Timestamp, now: Timestamp) {
+        let left = (expires.millis() - now.millis()) / 1_000;
+        self.node.metrics.certificate_expiry.with_label_values(&[side, &path.display().to_string()]).set(left);
+    }
+}
+
+/// A digest of what the files are and hold.
+fn contents(tls: &ListenTls) -> u64 {
+    let mut digest = DefaultHasher::new();
+    tls.client_required.hash(&mut digest);
+    for path in tls.paths() {
+        (path, std::fs::read(path).ok()).hash(&mut digest);
+    }
+    digest.finish()
+}

@@ -1,0 +1,297 @@
+//! TLS on both sides: who is shown what, who is believed, and that a change breaks nothing.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use reqwest::header::HOST;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::harness::http1::{Request, ask};
+use crate::harness::{Gateway, Setup, within};
+
+/// An authority that certificates are made by.
+struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+/// A certificate and its key, PEM.
+struct Leaf {
+    cert: String,
+    key: String,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::<String>::new()).expect("parameters");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        Self(CertifiedIssuer::self_signed(params, key).expect("an authority"))
+    }
+
+    fn leaf(&self, names: &[&str]) -> Leaf {
+        let names: Vec<_> = names.iter().map(|n| (*n).to_owned()).collect();
+        let key = KeyPair::generate().expect("a key");
+        let cert = CertificateParams::new(names).expect("parameters").signed_by(&key, &self.0).expect("a certificate");
+        Leaf { cert: cert.pem(), key: key.serialize_pem() }
+    }
+}
+
+impl Leaf {
+    fn der(&self) -> CertificateDer<'static> {
+        CertificateDer::from_pem_slice(self.cert.as_bytes()).expect("a certificate")
+    }
+
+    /// Writes both; gives their paths.
+    fn write(&self, dir: &Path, name: &str) -> (PathBuf, PathBuf) {
+        let (cert, key) = (dir.join(format!("{name}.pem")), dir.join(format!("{name}.key")));
+        write(&cert, &self.cert);
+        write(&key, &self.key);
+        (cert, key)
+    }
+}
+
+fn write(path: &Path, text: &str) {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+
+    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).expect("a file");
+    file.write_all(text.as_bytes()).expect("it is written");
+}
+
+/// A gateway that shows certificates of an authority.
+struct Rig {
+    gw: Gateway,
+    authority: Authority,
+    dir: TempDir,
+    first: Leaf,
+    other: Leaf,
+}
+
+impl Rig {
+    async fn start(clients: impl FnOnce(&Path) -> String) -> Self {
+        Self::start_with("", clients).await
+    }
+
+    async fn start_with(more: &str, clients: impl FnOnce(&Path) -> String) -> Self {
+        let (authority, dir) = (Authority::new(), tempfile::tempdir().expect("a directory"));
+        let first = authority.leaf(&["gw.test"]);
+        let other = authority.leaf(&["other.test", "*.apps.test"]);
+        let (cert, key) = first.write(dir.path(), "first");
+        let (more_cert, more_key) = other.write(dir.path(), "other");
+        let listen = format!(
+            "tls = {{ cert = {cert:?}, key = {key:?}, more = [{{ cert = {more_cert:?}, key = {more_key:?} }}]{} }}",
+            clients(dir.path())
+        );
+        let gw = Gateway::start_with(Setup { listen, more: more.to_owned(), ..Setup::default() }).await;
+        Self { gw, authority, dir, first, other }
+    }
+
+    /// A client that believes the authority, with a new connection for each request.
+    fn client(&self, identity: Option<&Leaf>) -> reqwest::Client {
+        let root = reqwest::Certificate::from_pem(self.authority.0.pem().as_bytes()).expect("a root");
+        let mut client = reqwest::Client::builder().no_proxy().tls_certs_only([root]).tls_info(true).pool_max_idle_per_host(0);
+        for name in ["gw.test", "other.test", "a.apps.test"] {
+            client = client.resolve(name, self.gw.running.public);
+        }
+        if let Some(leaf) = identity {
+            let pem = format!("{}{}", leaf.cert, leaf.key);
+            client = client.identity(reqwest::Identity::from_pem(pem.as_bytes()).expect("an identity"));
+        }
+        client.build().expect("a client")
+    }
+
+    fn request(&self, client: &reqwest::Client, name: &str) -> reqwest::RequestBuilder {
+        client.get(format!("https://{name}:{}/open/x", self.gw.running.public.port())).header(HOST, "gw.test")
+    }
+
+    /// The certificate that a name is shown.
+    async fn shown(&self, name: &str) -> CertificateDer<'static> {
+        let answer = self.request(&self.client(None), name).send().await.expect("an answer");
+        assert_eq!(answer.status(), 200, "{name}");
+        let info = answer.extensions().get::<reqwest::tls::TlsInfo>().expect("TLS");
+        CertificateDer::from(info.peer_certificate().expect("a certificate").to_vec())
+    }
+}
+
+async fn metrics(gw: &Gateway) -> String {
+    ask(gw.running.admin, &Request::get("/metrics").host("127.0.0.1")).await.text()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_name_is_shown_its_certificate() {
+    let rig = Rig::start(|_| String::new()).await;
+    assert_eq!(rig.shown("gw.test").await, rig.first.der());
+    assert_eq!(rig.shown("other.test").await, rig.other.der());
+    assert_eq!(rig.shown("a.apps.test").await, rig.other.der());
+    within("the days that are left", async {
+        while !metrics(&rig.gw).await.contains("tollgate_certificate_expiry_seconds{file=") {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    rig.gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn certificates_change_a_hundred_times_and_no_request_fails() {
+    let rig = Arc::new(Rig::start(|_| String::new()).await);
+    let (stop, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let load = |kept: usize| {
+        let (rig, stop, answered) = (Arc::clone(&rig), Arc::clone(&stop), Arc::clone(&answered));
+        tokio::spawn(async move {
+            let client = if kept == 0 { rig.client(None) } else { kept_client(&rig) };
+            while !stop.load(Ordering::Acquire) {
+                let answer = rig.request(&client, "gw.test").send().await;
+                let answer = answer.unwrap_or_else(|e| panic!("a request failed: {e:?}"));
+                assert_eq!(answer.status(), 200);
+                answer.bytes().await.expect("a whole body");
+                answered.fetch_add(1, Ordering::AcqRel);
+            }
+        })
+    };
+    let loads = [load(0), load(1)];
+    for round in 0..100 {
+        let next = rig.authority.leaf(&["gw.test"]);
+        next.write(rig.dir.path(), "first");
+        // The file has not changed; its certificates have.
+        let _ = rig.gw.running.reload();
+        assert_eq!(rig.shown("gw.test").await, next.der(), "round {round}");
+        if round == 50 {
+            write(&rig.dir.path().join("first.pem"), "no certificate");
+            let _ = rig.gw.running.reload();
+            assert_eq!(rig.shown("gw.test").await, next.der(), "a bad file changes nothing");
+            assert!(metrics(&rig.gw).await.contains("tollgate_certificate_reloads_total{outcome=\"refused\"}"));
+        }
+    }
+    stop.store(true, Ordering::Release);
+    for load in loads {
+        load.await.expect("no request failed");
+    }
+    assert!(answered.load(Ordering::Acquire) > 10, "{}", answered.load(Ordering::Acquire));
+    let rig = Arc::into_inner(rig).expect("nobody else has it");
+    rig.gw.running.stop().await;
+}
+
+/// A client that keeps its connection.
+fn kept_client(rig: &Rig) -> reqwest::Client {
+    let root = reqwest::Certificate::from_pem(rig.authority.0.pem().as_bytes()).expect("a root");
+    let client = reqwest::Client::builder().no_proxy().tls_certs_only([root]).resolve("gw.test", rig.gw.running.public);
+    client.build().expect("a client")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_show_certificates_of_the_authority_or_none() {
+    let theirs = Authority::new();
+    let ca = |dir: &Path, more: &str| {
+        write(&dir.join("clients.pem"), &theirs.0.pem());
+        format!(", client_ca = {:?}{more}", dir.join("clients.pem"))
+    };
+    for (more, without) in [("", true), (", client_required = true", false)] {
+        let rig = Rig::start(|dir| ca(dir, more)).await;
+        let known = theirs.leaf(&["client.test"]);
+        let stranger = Authority::new().leaf(&["client.test"]);
+        let asked = async |identity: Option<&Leaf>| {
+            rig.request(&rig.client(identity), "gw.test").send().await.is_ok_and(|a| a.status() == 200)
+        };
+        assert!(asked(Some(&known)).await, "{more}");
+        assert!(!asked(Some(&stranger)).await, "{more}");
+        assert_eq!(asked(None).await, without, "{more}");
+        rig.gw.running.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_route_wants_a_certificate_and_its_record_names_it() {
+    let theirs = Authority::new();
+    let more = "[[apis]]\nname = \"sealed\"\nmount = \"/sealed\"\nupstream = \"plain\"\n\
+                [[apis.routes]]\nid = \"sealed.any\"\nmatch = \"/**\"\nmethods = [\"GET\"]\npublic = true\nclient_certificate = true\n";
+    let rig = Rig::start_with(more, |dir| {
+        write(&dir.join("clients.pem"), &theirs.0.pem());
+        format!(", client_ca = {:?}", dir.join("clients.pem"))
+    })
+    .await;
+    let known = theirs.leaf(&["client.test"]);
+    let url = format!("https://gw.test:{}/sealed/x", rig.gw.running.public.port());
+    let asked = async |identity: Option<&Leaf>| {
+        let answer = rig.client(identity).get(&url).header(HOST, "gw.test").send().await.expect("an answer");
+        let id = answer.headers()["x-request-id"].to_str().expect("text").to_owned();
+        (answer.status().as_u16(), rig.gw.record_of_request(&id).await.origin.certificate)
+    };
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &known.der());
+    let named: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(asked(Some(&known)).await, (200, Some(named)));
+    assert_eq!(asked(None).await, (403, None));
+    rig.gw.running.stop().await;
+}
+
+/// An upstream over TLS that wants client certificates of an authority and answers everything with 200.
+async fn tls_upstream(leaf: &Leaf, clients: &Authority) -> std::net::SocketAddr {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(clients.0.der().clone()).expect("a root");
+    let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+    let key = PrivateKeyDer::from_pem_slice(leaf.key.as_bytes()).expect("a key");
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_client_cert_verifier(verifier.build().expect("a verifier"))
+        .with_single_cert(vec![leaf.der()], key)
+        .expect("a certificate");
+    let acceptor = pingora_core::tls::TlsAcceptor::from(Arc::new(config));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let mut stream = acceptor.accept(stream).await?;
+                let mut read = Vec::new();
+                while !read.ends_with(b"\r\n\r\n") {
+                    if stream.read_buf(&mut read).await? == 0 {
+                        return Ok(());
+                    }
+                }
+                stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}").await?;
+                stream.shutdown().await
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upstream_is_believed_for_its_authority_and_name_alone() {
+    let (authority, ours, dir) = (Authority::new(), Authority::new(), tempfile::tempdir().expect("a directory"));
+    let address = tls_upstream(&authority.leaf(&["inner.test"]), &ours).await;
+    write(&dir.path().join("ca.pem"), &authority.0.pem());
+    write(&dir.path().join("wrong.pem"), &ours.0.pem());
+    let (cert, key) = ours.leaf(&["gateway.test"]).write(dir.path(), "client");
+    let ca = |file: &str| format!("ca = {:?}", dir.path().join(file));
+    let client = format!("client_cert = {cert:?}, client_key = {key:?}");
+    let name = |name: &str| format!("server_name = \"{name}\"");
+    let cases = [
+        ("right", format!("{}, {}, {client}", ca("ca.pem"), name("inner.test")), 200),
+        ("otherca", format!("{}, {}, {client}", ca("wrong.pem"), name("inner.test")), 502),
+        ("system", format!("{}, {client}", name("inner.test")), 502),
+        ("othername", format!("{}, {}, {client}", ca("ca.pem"), name("other.test")), 502),
+        ("noname", format!("{}, {client}", ca("ca.pem")), 502),
+        ("noclient", format!("{}, {}", ca("ca.pem"), name("inner.test")), 502),
+    ];
+    let mut more = String::new();
+    for (case, tls, _) in &cases {
+        more += &format!(
+            "[[upstreams]]\nname = \"{case}\"\nendpoints = [\"https://{address}\"]\ntls = {{ {tls} }}\n\
+             [[apis]]\nname = \"{case}\"\nmount = \"/tls-{case}\"\nupstream = \"{case}\"\n\
+             [[apis.routes]]\nid = \"{case}.any\"\nmatch = \"/**\"\nmethods = [\"GET\"]\npublic = true\n"
+        );
+    }
+    let gw = Gateway::start_with(Setup { more, ..Setup::default() }).await;
+    for (case, _, status) in &cases {
+        let response = ask(gw.running.public, &Request::get(&format!("/tls-{case}/x"))).await;
+        assert_eq!(response.status, *status, "{case}: {response:?}");
+    }
+    gw.running.stop().await;
+}
