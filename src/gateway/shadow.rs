@@ -166,6 +166,7 @@ fn unmatched() -> Route {
         max_body: None,
         timeouts: RouteTimeouts::default(),
         upgrade: None,
+        client_certificate: false,
         errors: None,
     }
 }

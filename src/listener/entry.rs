@@ -216,10 +216,8 @@ async fn decide(desk: &Desk<'_>, head: &RequestHeader, wire: &Wire<'_>) -> Decid
     }
     let decided = authorize::authorize(&desk.front.node, &asked).await;
     match decided.or_else(|refused| shadow::waive(&asked, refused)) {
-    match authorize::authorize(&desk.front.node, &asked).await {
         Ok(permit) if permit.rule().client_certificate && desk.seen.certificate.is_none() => {
-            let (route, principal) = (Some(permit.route().clone()), permit.principal().cloned());
-            refused(Denial::Certificate, About { route, principal, ..about(origin) })
+            refused(Denial::Certificate, self::about(api, &request, &permit, origin))
         }
         Ok(permit) => match handshake::check(&permit, &request, &head.headers) {
             Ok(()) => admitted(api, permit, origin, request),
