@@ -1,5 +1,6 @@
 //! From a request head to a decision: hygiene, then a local endpoint or the gate, then an answer or a forwarding.
 
+use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -68,7 +69,12 @@ pub(super) fn see(node: &Node, session: &Session, prepared: &Prepared) -> Seen {
 /// The certificate that the client showed in the handshake, which proved it.
 fn certificate(session: &Session) -> Option<String> {
     let digest = &session.digest()?.ssl_digest.as_ref()?.cert_digest;
-    (!digest.is_empty()).then(|| digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    (!digest.is_empty()).then(|| {
+        digest.iter().fold(String::with_capacity(2 * digest.len()), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    })
 }
 
 fn clipped(text: &[u8]) -> String {

@@ -173,7 +173,7 @@ impl ProxyHttp for Front {
         protocol::disclose(head, forwarding)?;
         protocol::upgraded(session, head);
         for cookie in cookies {
-            head.append_header(SET_COOKIE, cookie)?;
+            head.append_header(http::header::SET_COOKIE, cookie)?;
         }
         head.insert_header(respond::REQUEST_ID, forwarding.seen.request.as_str())?;
         let is_events = head.headers.get("content-type").is_some_and(|t| t.as_bytes().starts_with(b"text/event-stream"));

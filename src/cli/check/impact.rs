@@ -102,8 +102,8 @@ fn client(before: &Config, after: &Config, client: &Client) -> Option<Impact> {
 fn roles(before: &Config, after: &Config) -> Vec<Impact> {
     let named =
         |config: &Config, name: &RoleName| config.catalogue.scopes(&config.roles.0.get(name).copied().unwrap_or(ScopeBits::NONE));
-    let names = before.roles.0.keys().chain(after.roles.0.keys().filter(|n| !before.roles.0.contains_key(*n)));
-    names.filter_map(|name| Impact::of("role", name.to_string(), &named(before, name), &named(after, name))).collect()
+    let all = before.roles.0.keys().chain(after.roles.0.keys().filter(|n| !before.roles.0.contains_key(*n)));
+    all.filter_map(|name| Impact::of("role", name.to_string(), &named(before, name), &named(after, name))).collect()
 }
 
 /// Who has a role that will be gone.
