@@ -79,8 +79,8 @@ fn call(path: &str, token: &str, more: &[(&str, &str)]) -> Head<()> {
     http2::request("POST", path, &headers)
 }
 
-fn message() -> Option<Bytes> {
-    Some(frame(b"some metrics"))
+fn message() -> Bytes {
+    frame(b"some metrics")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -90,7 +90,7 @@ async fn a_call_passes_with_its_trailers() {
     let mut conn = http2::Conn::open(gw.running.public).await;
     for (number, path) in [EXPORT, &format!("/otlp{EXPORT}")].into_iter().enumerate() {
         let tenant = [("x-scope-orgid", "tenant-acme"), ("x-custom", "kept")];
-        let (head, mut body) = conn.start(call(path, &caller.token, &tenant), message()).await.expect("an answer");
+        let (head, mut body) = conn.start(call(path, &caller.token, &tenant), Some(message())).await.expect("an answer");
         assert_eq!((head.status, head.header("content-type")), (200, Some("application/grpc")), "{head:?}");
         assert_eq!(head.header("grpc-status"), None, "it comes at the end");
         let (answer, trailers) = rest(&mut body).await;
@@ -136,7 +136,7 @@ async fn refusals_are_the_status_of_the_call() {
         (call("/test.v1.Down/Call", "", &[]), "14", "upstream_unreachable"),
     ];
     for (request, status, code) in cases {
-        let response = conn.ask(request, message()).await.expect("an answer");
+        let response = conn.ask(request, Some(message())).await.expect("an answer");
         refused(&response, status, code);
         let record = gw.record_of(&response).await;
         if status != "14" {
@@ -147,8 +147,8 @@ async fn refusals_are_the_status_of_the_call() {
     }
     assert_eq!(collector.count(), 0);
     let seldom = || call("/test.v1.Echo/Seldom", &caller.token, &[]);
-    assert_eq!(conn.ask(seldom(), message()).await.expect("an answer").header("grpc-status"), None);
-    let details = refused(&conn.ask(seldom(), message()).await.expect("an answer"), "8", "rate_limited");
+    assert_eq!(conn.ask(seldom(), Some(message())).await.expect("an answer").header("grpc-status"), None);
+    let details = refused(&conn.ask(seldom(), Some(message())).await.expect("an answer"), "8", "rate_limited");
     let info = b"google.rpc.RetryInfo";
     assert!(details.windows(info.len()).any(|w| w == info), "OTLP clients try again only when told after what time");
     let old = Request::new("POST", EXPORT).bearer(&caller.token).header("Content-Type", "application/grpc").body(frame(b"x"));
@@ -163,18 +163,18 @@ async fn what_the_upstream_says_is_the_clients_to_hear_but_not_about_our_credent
     let caller = caller(&gw).await;
     let mut conn = http2::Conn::open(gw.running.public).await;
     let missing = call(ECHO, &caller.token, &[("x-behave", "missing")]);
-    let (_, mut body) = conn.start(missing, message()).await.expect("an answer");
+    let (_, mut body) = conn.start(missing, Some(message())).await.expect("an answer");
     let (_, trailers) = rest(&mut body).await;
     assert_eq!(
         (&trailers["grpc-status"], &trailers["grpc-message"]),
         (&"5".parse().expect("5"), &"no such thing".parse().expect("text"))
     );
     let late = call(ECHO, &caller.token, &[("x-behave", "refuse")]);
-    let (head, mut body) = conn.start(late, message()).await.expect("an answer");
+    let (head, mut body) = conn.start(late, Some(message())).await.expect("an answer");
     let (_, trailers) = rest(&mut body).await;
     assert_eq!((head.status, &trailers["grpc-status"]), (200, &"14".parse().expect("14")), "{trailers:?}");
     let at_once = call(ECHO, &caller.token, &[("x-behave", "refuse-at-once")]);
-    refused(&conn.ask(at_once, message()).await.expect("an answer"), "14", "upstream_refused_us");
+    refused(&conn.ask(at_once, Some(message())).await.expect("an answer"), "14", "upstream_refused_us");
     gw.running.stop().await;
 }
 
@@ -204,7 +204,7 @@ async fn a_stream_of_messages_ends_with_its_permission() {
         let caller = caller(&gw).await;
         let mut conn = http2::Conn::open(gw.running.public).await;
         let (head, mut body) =
-            conn.start(call(ECHO, &caller.token, &[("x-behave", "stream")]), message()).await.expect("an answer");
+            conn.start(call(ECHO, &caller.token, &[("x-behave", "stream")]), Some(message())).await.expect("an answer");
         collector.called(1).await;
         collector.emit(b"one");
         assert_eq!(http2::data(&mut body).await.expect("data").expect("a message"), frame(b"one"));

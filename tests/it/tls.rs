@@ -82,7 +82,11 @@ impl Rig {
         let (cert, key) = first.write(dir.path(), "first");
         let (more_cert, more_key) = other.write(dir.path(), "other");
         let listen = format!(
-            "tls = {{ cert = {cert:?}, key = {key:?}, more = [{{ cert = {more_cert:?}, key = {more_key:?} }}]{} }}",
+            "tls = {{ cert = '{}', key = '{}', more = [{{ cert = '{}', key = '{}' }}]{} }}",
+            cert.display(),
+            key.display(),
+            more_cert.display(),
+            more_key.display(),
             clients(dir.path())
         );
         let gw = Gateway::start_with(Setup { listen, more: more.to_owned(), ..Setup::default() }).await;
@@ -221,7 +225,7 @@ async fn a_route_wants_a_certificate_and_its_record_names_it() {
         (answer.status().as_u16(), rig.gw.record_of_request(&id).await.origin.certificate)
     };
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &known.der());
-    let named: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let named = digest.as_ref().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
     assert_eq!(asked(Some(&known)).await, (200, Some(named)));
     assert_eq!(asked(None).await, (403, None));
     rig.gw.running.stop().await;

@@ -8,7 +8,8 @@ use parking_lot::Mutex;
 
 use super::*;
 use crate::config::{
-    Checks, Ejection, Endpoint, Kind as _, Retries, RouteTimeouts, UpstreamLimits, UpstreamTimeouts, UpstreamTls,
+    Checks, Ejection, Endpoint, Kind as _, Retries, RouteTimeouts, UpstreamLimits, UpstreamProtocol, UpstreamTimeouts,
+    UpstreamTls,
 };
 
 fn at(seconds: i64) -> Timestamp {
@@ -24,6 +25,7 @@ fn upstream(endpoints: Vec<Endpoint>) -> Upstream {
     Upstream {
         name: "u".into(),
         endpoints,
+        protocol: UpstreamProtocol::Http1,
         health: None,
         checks: Checks { interval: seconds(10), timeout: seconds(3), healthy: 2, unhealthy: 3 },
         ejection: Ejection { failures: NonZeroU32::new(3), base: seconds(30), longest: seconds(300) },

@@ -110,11 +110,6 @@ impl Collector {
     pub fn emit(&self, message: &[u8]) {
         let _ = self.shared.messages.send(Some(frame(message)));
     }
-
-    /// Ends every open stream.
-    pub fn finish(&self) {
-        let _ = self.shared.messages.send(None);
-    }
 }
 
 async fn connection(stream: TcpStream, shared: Arc<Shared>) {
