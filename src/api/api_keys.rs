@@ -51,10 +51,12 @@ async fn make(caller: &Caller) -> Result<MintedKey, ApiError> {
     let facts = caller.node.store.grant_facts(&p.claims.grant).await?.ok_or_else(ended)?;
     // What was consented to, not what this one token was narrowed to.
     let granted = crate::token::effective(&caller.config, &facts, &facts.grant.scopes, cause.at).now;
-    let bits = granted & caller.config.key_scopes();
+    let narrowing = crate::token::narrowing(&caller.config, &facts);
+    // A key has no selectors: what the grant or its user's roles narrow it can't have at all.
+    let bits = (granted & caller.config.key_scopes()).without(&narrowing.scopes());
     if bits.is_empty() {
         let known = caller.config.catalogue.scopes(&caller.config.key_scopes());
-        let text = format!("the grant holds no scope that an API key can be used for; authorize it for one of: {known}");
+        let text = format!("the grant holds no scope whole that an API key can be used for; authorize it for one of: {known}");
         return Err(ApiError::forbidden(text));
     }
     let value = PlainToken::generate(TokenKind::ApiKey, &*caller.node.entropy);

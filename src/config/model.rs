@@ -38,6 +38,8 @@ pub struct Config {
     pub roles: Roles,
     /// What some of their permissions are narrowed to.
     pub role_selectors: RoleSelectors,
+    /// Permissions that some route can narrow to labels; to narrow another one would close it.
+    pub narrowable: ScopeBits,
     /// Upstreams, by name in order.
     pub upstreams: Vec<Arc<Upstream>>,
     /// APIs in the order of the file; the own MCP server is the last.

@@ -78,7 +78,8 @@ pub(super) fn prove(raw: &RawConfig, around: &Surroundings<'_>) -> Result<(Confi
     let apis = apis::all(raw, (&packs, &catalogue, &upstreams), &mut found);
     upstreams::reachable(&apis, &mut found);
     let mounts = mounts::table(&apis, &mut found);
-    let role_selectors = scopes::role_selectors(raw, (&catalogue, &apis), &mut found);
+    let narrowable = scopes::narrowable(&apis);
+    let role_selectors = scopes::role_selectors(raw, &catalogue.scopes(&narrowable), &mut found);
     let services = services::table(&apis, &mut found);
     let listen = sections::listen(raw, &mut found);
     sections::certificates(&apis, &listen, &mut found);
@@ -102,6 +103,7 @@ pub(super) fn prove(raw: &RawConfig, around: &Surroundings<'_>) -> Result<(Confi
         catalogue,
         roles,
         role_selectors,
+        narrowable,
         upstreams,
         apis: apis.into_iter().map(|p| p.api).collect(),
         mounts,

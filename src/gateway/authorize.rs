@@ -8,6 +8,7 @@ use super::denial::{Denial, NamedBy};
 use super::hygiene::{CleanRequest, Credential};
 use super::shadow::{Passage, Waived};
 use crate::config::{Access, Api, Config, Enforcement, Route, Tell};
+use crate::labels;
 use crate::node::Node;
 use crate::record::CallerText;
 use crate::routing::{Captures, Lookup, MethodSet};
@@ -129,10 +130,14 @@ impl Permit {
         Ok(())
     }
 
-    /// Whether the same request would still be allowed to this principal, who is who called, read again.
-    #[must_use]
-    pub fn holds_for(&self, principal: &Principal) -> bool {
-        principal.effective.now.covers(&self.needed)
+    /// Whether the same request would still be allowed to this principal, who is who called, read again. What its permissions were
+    /// narrowed to is in what was forwarded already: narrowed to anything else, it is another request.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check_again(&self, principal: &Principal) -> Result<(), Denial> {
+        covers(principal, &self.needed)?;
+        if self.is_narrowed_alike(principal, &self.needed) { Ok(()) } else { Err(Denial::Selector(labels::Refused::Narrowed)) }
     }
 
     /// The same under another configuration than the one that it was given `then`. Scopes are compared by name: positions hold
@@ -140,11 +145,19 @@ impl Permit {
     #[must_use]
     pub fn holds_under(&self, now: &Config, then: &Config, principal: &Principal) -> bool {
         if now.generation == then.generation {
-            return self.holds_for(principal);
+            return self.check_again(principal).is_ok();
         }
-        let needed = then.catalogue.scopes(&self.needed);
-        needed.iter().all(|scope| now.catalogue.entry(scope).is_some())
-            && principal.effective.now.covers(&now.catalogue.bits(&needed))
+        let names = then.catalogue.scopes(&self.needed);
+        let needed = now.catalogue.bits(&names);
+        names.iter().all(|scope| now.catalogue.entry(scope).is_some())
+            && principal.effective.now.covers(&needed)
+            && self.is_narrowed_alike(principal, &needed)
+    }
+
+    /// Whether `needed`, which is what the permit needs in the catalogue of `principal`, is narrowed as it was.
+    fn is_narrowed_alike(&self, principal: &Principal, needed: &ScopeBits) -> bool {
+        let before = self.principal.as_ref().map(|p| p.narrowing.of(&self.needed));
+        before.is_none_or(|before| before == principal.narrowing.of(needed))
     }
 }
 

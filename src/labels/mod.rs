@@ -116,8 +116,8 @@ pub enum Refused {
     /// The organization has no value to narrow by.
     #[error("Your organization has no tenant value here. Ask your operator")]
     NoValue,
-    /// The caller's permission is narrowed, and this route can't be.
-    #[error("Your permission is narrowed to some labels, and this route can't be narrowed to them. Ask your administrator")]
+    /// The caller's permission is narrowed, and this request is not: its route can't be, or it was decided before.
+    #[error("Your permission is narrowed to some labels, and this request can't be narrowed to them. Ask your administrator")]
     Narrowed,
     /// What the caller's permission is narrowed to is nothing, or can't be said in one selector.
     #[error(

@@ -213,7 +213,10 @@ pub(super) async fn write(session: &mut Session, method: &Method, version: Versi
     let end = *method == Method::HEAD || bodiless || exact == Some(0);
     session.write_response_header(Box::new(head), end).await.map_err(pingora::Error::into_down)?;
     if end {
-        return Ok(());
+        // Over HTTP/2 pingora leaves the stream open; dropped, it would be reset and the answer lost.
+        let open = version == Version::HTTP_2;
+        let ended = if open { session.write_response_body(None, true).await } else { Ok(()) };
+        return ended.map_err(pingora::Error::into_down);
     }
     while let Some(frame) = body.frame().await {
         let frame = frame.or_err(pingora::ErrorType::InternalError, "a local endpoint broke off its answer")?;

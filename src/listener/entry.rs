@@ -403,8 +403,7 @@ async fn still_allowed(desk: &Desk<'_>, permit: &Permit) -> std::result::Result<
     match permit.principal() {
         Some(principal) if permit.is_enforced() && !principal.is_current(config, node.now()) => {
             match node.verifier.again(principal, config, node.now()).await {
-                Ok(now) if permit.holds_for(&now) => Ok(()),
-                Ok(now) => Err(Denial::lacking(&now, permit.needed())),
+                Ok(now) => permit.check_again(&now),
                 Err(Rejected::Refused { refusal, .. }) => Err(Denial::Token(refusal)),
                 Err(Rejected::Fault(error)) => {
                     tracing::error!(error = &error as &dyn std::error::Error, "a token can't be resolved");

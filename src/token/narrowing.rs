@@ -23,6 +23,14 @@ enum Bounds {
 pub struct Unsayable;
 
 impl Narrowing {
+    /// The scopes that are narrowed.
+    #[must_use]
+    pub fn scopes(&self) -> ScopeBits {
+        let mut scopes = ScopeBits::NONE;
+        self.0.keys().for_each(|position| scopes.set(*position));
+        scopes
+    }
+
     /// What a request that needs these scopes is narrowed to: every one of their selectors at once.
     ///
     /// # Errors

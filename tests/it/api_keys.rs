@@ -337,3 +337,13 @@ async fn a_known_key_is_answered_from_memory() {
     assert!(node.verifier.principal(&key, &config, node.now()).await.is_err(), "known as a key, it still is no access token");
     partner.gw.running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_does_not_carry_what_is_narrowed_to_labels() {
+    let partner = Partner::new().await;
+    crate::labels::select(&partner.gw, &partner.caller, r#"{"metrics:write":{"team":"a"}}"#).await;
+    let answer = partner.mint(&partner.caller, None).await;
+    assert_eq!(answer.status, 403, "{answer:?}");
+    assert!(answer.text().contains("no scope whole"), "{answer:?}");
+    partner.gw.running.stop().await;
+}

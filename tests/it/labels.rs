@@ -1,10 +1,11 @@
 //! One upstream for all organizations: whatever is asked, only the caller's own label is asked for.
 
 use bytes::Bytes;
+use tollgate::admin::{Administration as _, GrantChange, Local};
 
 use crate::harness::audit::reason;
 use crate::harness::http1::{Conn, Request};
-use crate::harness::{Caller, Gateway, Setup, http2};
+use crate::harness::{Caller, Gateway, Setup, http2, within};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const SCOPES: &str = "metrics:read metrics:write rules:read alerts:read";
@@ -139,6 +140,14 @@ permissions = ["metrics:read", "metrics:write"]
 selectors."metrics:read" = { team = ["a", "b"] }
 "#;
 
+/// Narrows what a grant holds to labels, and waits until it holds.
+pub async fn select(gw: &Gateway, caller: &Caller, to: &str) {
+    let (node, to) = (&gw.running.node, serde_json::from_str(to).expect("selectors"));
+    let done = node.store.select_in_grant(&caller.grant.id, &caller.grant.user, &to, &node.own_cause()).await;
+    assert!(done.expect("an answer"));
+    node.settle().await.expect("it is seen");
+}
+
 /// The same on an upstream that is told the tenant by a header: what the permission is narrowed to is in every query.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_narrowed_permission_narrows_queries() {
@@ -161,15 +170,7 @@ async fn a_narrowed_permission_narrows_queries() {
     let write = Request::new("POST", "/prometheus/api/v1/write").bearer(&caller.token).body("x");
     assert_eq!(conn.ask(&write).await.status, 200, "the other permission is whole");
 
-    let node = &gw.running.node;
-    let select = async |to: &str| {
-        let to = serde_json::from_str(to).expect("selectors");
-        assert!(
-            node.store.select_in_grant(&caller.grant.id, &caller.grant.user, &to, &node.own_cause()).await.expect("an answer")
-        );
-        node.settle().await.expect("it is seen");
-    };
-    select(r#"{"metrics:read":{"team":["b","c"],"stage":"p"}}"#).await;
+    select(&gw, &caller, r#"{"metrics:read":{"team":["b","c"],"stage":"p"}}"#).await;
     assert_eq!(sent(&mut conn, plain).await, [pair("query", r#"up{stage="p",team="b"}"#)]);
     gw.running.stop().await;
 }
@@ -207,5 +208,54 @@ permissions = ["metrics:read"]
             None => assert_eq!((response.status, response.reason().as_deref()), (403, Some("selectors_conflict"))),
         }
     }
+    gw.running.stop().await;
+}
+
+/// An answer that goes on for as long as its upstream has something to say.
+async fn tail(gw: &Gateway, caller: &Caller) -> Conn {
+    let mut conn = Conn::open(gw.running.public).await;
+    let request = Request::get("/prometheus/api/v1/query?query=up").bearer(&caller.token).header("X-Behave", "events");
+    conn.send(&request.bytes()).await;
+    assert_eq!(within("a response head", conn.head()).await.expect("a head").status, 200);
+    conn
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_ends_when_its_permission_is_narrowed_further() {
+    let gw = Gateway::start_with(Setup { more: NARROW.to_owned(), file: true, ..Setup::default() }).await;
+    let team = gw.open_caller("acme", &["team"], "metrics:read metrics:write").await;
+    let reader = gw.open_caller("beta", &["reader"], "metrics:read").await;
+    let (mut of_team, mut of_reader) = (tail(&gw, &team).await, tail(&gw, &reader).await);
+    select(&gw, &reader, r#"{"metrics:read":{"stage":"p"}}"#).await;
+    assert_eq!(within("the end of what the grant narrows", of_reader.chunk()).await, None);
+    gw.upstream.emit("data: on\n\n");
+    assert_eq!(within("an event", of_team.chunk()).await, Some(Some(b"data: on\n\n".to_vec())));
+
+    // Another permission of the same grant is none of its business; what the role says in the file is.
+    select(&gw, &team, r#"{"metrics:write":{"stage":"p"}}"#).await;
+    gw.upstream.emit("data: on\n\n");
+    assert_eq!(within("an event", of_team.chunk()).await, Some(Some(b"data: on\n\n".to_vec())));
+    gw.rewrite(&gw.text().replace(r#"{ team = ["a", "b"] }"#, r#"{ team = "a" }"#));
+    assert!(gw.running.reload());
+    assert_eq!(within("the end of what the role narrows", of_team.chunk()).await, None);
+    gw.running.stop().await;
+}
+
+/// Our own answers have no labels: what is narrowed is closed there, and nobody is led into narrowing it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_route_can_narrow_is_closed_rather_than_open() {
+    let gw = Gateway::start().await;
+    let caller = gw.open_caller("acme", &["admin"], "metrics:read clients:read").await;
+    let mut conn = Conn::open(gw.running.public).await;
+    let clients = Request::get("/api/v1/clients").bearer(&caller.token);
+    assert_eq!(conn.ask(&clients).await.status, 200);
+    let selectors = serde_json::from_str(r#"{"clients:read":{"team":"a"}}"#).expect("selectors");
+    let change = GrantChange { selectors: Some(selectors), ..GrantChange::default() };
+    let admin = Local::new(gw.running.node.clone());
+    let refused = admin.change_grant(caller.grant.id.as_str(), change).await.expect_err("a refusal").to_string();
+    assert!(refused.contains("clients:read can be narrowed to labels; narrow one of alerts:read metrics:read"), "{refused}");
+    select(&gw, &caller, r#"{"clients:read":{"team":"a"}}"#).await;
+    let response = conn.ask(&clients).await;
+    assert_eq!((response.status, response.reason().as_deref()), (403, Some("permission_narrowed")), "{response:?}");
     gw.running.stop().await;
 }

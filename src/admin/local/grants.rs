@@ -6,7 +6,7 @@ use crate::admin::model::{GrantChange, GrantStateView, GrantView, Within};
 use crate::config::Config;
 use crate::store::{GrantFacts, GrantState, RevokeReason};
 use crate::token::{effective, standing};
-use crate::types::{GrantId, ScopeSet, Timestamp};
+use crate::types::{GrantId, ScopeSet, Selectors, Timestamp};
 
 /// Grants in one answer, when neither organization nor user narrows it.
 const MOST: u32 = 1000;
@@ -46,13 +46,15 @@ pub(super) async fn change(local: &Local, id: &str, change: GrantChange) -> Resu
     let cause = local.cause();
     let without = change.scopes.as_deref().map(|text| taken(&grant, text)).transpose()?;
     let until = change.expires_at.as_deref().map(|text| end(text, cause.at)).transpose()?;
+    let selectors = change.selectors.filter(|s| !s.0.is_empty());
+    selectors.as_ref().map_or(Ok(()), |selectors| narrowable(&local.node.config.load(), selectors))?;
     let store = &local.node.store;
     if let Some(without) = without.filter(|w| !w.is_empty())
         && !store.narrow_grant(&grant.id, &grant.user, &without, &cause).await?
     {
         return Err(AdminError::conflict("it changed meanwhile, or is a machine's, which has what its client has"));
     }
-    if let Some(selectors) = change.selectors.filter(|s| !s.0.is_empty())
+    if let Some(selectors) = selectors
         && !store.select_in_grant(&grant.id, &grant.user, &selectors, &cause).await?
     {
         return Err(AdminError::conflict("that narrows nothing, leaves nothing, or the grant is a machine's"));
@@ -77,6 +79,15 @@ fn taken(grant: &GrantView, keep: &str) -> Result<ScopeSet, AdminError> {
         return Err(AdminError::invalid(format!("scopes: the grant does not hold {more}, and only its user can give more")));
     }
     Ok(grant.scopes.difference(&keep))
+}
+
+/// Only scopes that some route can narrow: to narrow another one would close it, and that is what taking it away is for.
+fn narrowable(config: &Config, selectors: &Selectors) -> Result<(), AdminError> {
+    let known = config.catalogue.scopes(&config.narrowable);
+    let Some(scope) = selectors.0.keys().find(|scope| !known.contains(scope)) else { return Ok(()) };
+    let text =
+        format!("selectors: no route that needs {scope} can be narrowed to labels; narrow one of {known}, or take {scope} away");
+    Err(AdminError::invalid(text))
 }
 
 fn end(text: &str, now: Timestamp) -> Result<Timestamp, AdminError> {

@@ -82,7 +82,11 @@ async fn routes_that_need_something_else_or_are_gone_are_named() {
     let found = changed(|base| format!("{base}\n[apis.overrides]\nquery = {{ scopes = [\"rules:read\"] }}\n")).await;
     let routes = of(&found, "route");
     assert_eq!(routes, [(Effect::Narrows, "metrics:read".to_owned(), "rules:read".to_owned())], "{found:?}");
-    let found =
-        changed(|base| base.replace("mount = \"/prometheus\"\npack = \"prometheus\"", "mount = \"/p\"\npack = \"loki\"")).await;
+    // Another mount and a pack of another service: the scopes of the old one are the role's only if the file names them.
+    let moved = |base: &str| {
+        let other = base.replace("mount = \"/prometheus\"\npack = \"prometheus\"", "mount = \"/p\"\npack = \"loki\"");
+        other.replace("\"metrics:read\", \"rules:read\"", "\"rules:read\"")
+    };
+    let found = changed(moved).await;
     assert!(found.iter().any(|i| i.kind == "route" && i.effect == Effect::Breaks), "{found:?}");
 }

@@ -126,12 +126,7 @@ fn entry(name: &str, scope: &RawScope, at: &KeyPath, found: &mut Findings<'_>) -
 }
 
 /// What roles narrow their permissions to. Only scopes that some route can narrow: to narrow another one would close it.
-pub(super) fn role_selectors(
-    raw: &RawConfig,
-    (catalogue, apis): (&Catalogue, &[Proved]),
-    found: &mut Findings<'_>,
-) -> RoleSelectors {
-    let narrowable = catalogue.scopes(&narrowable(apis));
+pub(super) fn role_selectors(raw: &RawConfig, narrowable: &ScopeSet, found: &mut Findings<'_>) -> RoleSelectors {
     let mut all = BTreeMap::new();
     for (name, role) in raw.roles.iter().filter(|(_, role)| !role.selectors.is_empty()) {
         let at = top("roles").key(name).key("selectors");
@@ -161,7 +156,7 @@ pub(super) fn role_selectors(
 }
 
 /// Scopes that routes of upstreams need which read selectors, and that nothing of our own needs: our answers have no labels.
-fn narrowable(apis: &[Proved]) -> ScopeBits {
+pub(super) fn narrowable(apis: &[Proved]) -> ScopeBits {
     let (mut read, mut own) = (ScopeBits::NONE, ScopeBits::NONE);
     for proved in apis {
         if !matches!(proved.api.target, Target::Upstream(_)) {
