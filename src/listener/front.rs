@@ -302,7 +302,8 @@ impl ProxyHttp for Front {
 
 /// A session that an MCP server opens is its caller's.
 fn bind_session(keys: &KeyRing, forwarding: &super::ctx::Forwarding, head: &mut ResponseHeader) -> Result<()> {
-    let Some(message) = &forwarding.message else { return Ok(()) };
+    // A session of somebody unknown, whom shadow mode lets pass, stays as its server made it.
+    let Some(message) = forwarding.message.as_ref().filter(|_| !forwarding.permit.is_as_it_came()) else { return Ok(()) };
     let bound = mcp_session::bind(&head.headers, message.era, keys, &forwarding.permit);
     head.remove_header(&mcp_session::SESSION_ID);
     match bound {

@@ -9,6 +9,7 @@ mod api_keys;
 mod cors;
 mod crash;
 mod explain;
+mod floods;
 mod grpc;
 mod harness;
 mod hooks;

@@ -203,6 +203,21 @@ async fn mcp_messages_pass_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_session_of_somebody_unknown_stays_as_its_server_made_it() {
+    let gw = gateway().await;
+    let post = |method: &str| {
+        let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}"}}"#);
+        Request::new("POST", "/mcp/dark").header("Content-Type", "application/json").body(body)
+    };
+    let opened = send(&gw, &post("initialize").header("X-Behave", "session")).await;
+    let session = opened.header("mcp-session-id").expect("a session");
+    assert_eq!(session, "up-1", "without the gate's mark, which only its callers can show again");
+    assert_eq!(send(&gw, &post("ping").header("Mcp-Session-Id", session)).await.status, 200);
+    assert_eq!(gw.upstream.last().header("mcp-session-id"), session);
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stream_goes_on_when_its_grant_is_revoked() {
     let gw = gateway().await;
     let stream = async |path: &str, caller: &Caller| {

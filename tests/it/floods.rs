@@ -1,0 +1,106 @@
+//! Floods of HTTP/2 frames (CVE-2023-44487 and its kin): the connection that sends them ends or is throttled, the others live on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use tokio::task::JoinHandle;
+
+use crate::harness::Gateway;
+use crate::harness::frames::{
+    CONTINUATION, DATA, END_HEADERS, END_STREAM, Ended, Flood, HEADERS, PING, RST_STREAM, SETTINGS, WINDOW_UPDATE, fields, frame,
+};
+use crate::harness::http1::{Conn, Request};
+
+const ENHANCE_YOUR_CALM: u32 = 11;
+
+/// Somebody else, who asks again and again until told to stop.
+struct Neighbour {
+    stop: Arc<AtomicBool>,
+    answered: Arc<AtomicUsize>,
+    task: JoinHandle<()>,
+}
+
+impl Neighbour {
+    async fn of(gw: &Gateway) -> Self {
+        let caller = gw.caller("acme", &["reader"], "metrics:read").await;
+        let (stop, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let (stopped, count, public) = (Arc::clone(&stop), Arc::clone(&answered), gw.running.public);
+        let task = tokio::spawn(async move {
+            let mut conn = Conn::open(public).await;
+            let query = Request::get("/prometheus/api/v1/query?query=up").bearer(&caller.token);
+            while !stopped.load(Ordering::Acquire) {
+                assert_eq!(conn.ask(&query).await.status, 200);
+                count.fetch_add(1, Ordering::AcqRel);
+            }
+        });
+        Self { stop, answered, task }
+    }
+
+    /// Stops; was answered every time.
+    async fn content(self) {
+        self.stop.store(true, Ordering::Release);
+        self.task.await.expect("every answer is good");
+        assert!(self.answered.load(Ordering::Acquire) > 0);
+    }
+}
+
+fn stream(i: u32) -> u32 {
+    2 * i + 1
+}
+
+fn open(i: u32, path: &str, flags: u8) -> Vec<u8> {
+    frame(HEADERS, END_HEADERS | flags, stream(i), &fields("GET", path, &[]))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_that_are_reset_at_once_end_their_connection() {
+    let gw = Gateway::start().await;
+    let neighbour = Neighbour::of(&gw).await;
+    let cancel = 8_u32.to_be_bytes();
+    let mut flood = Flood::open(gw.running.public, &[]).await;
+    flood.send(50_000, |i| [open(i, "/open/x", END_STREAM), frame(RST_STREAM, 0, stream(i), &cancel)].concat()).await;
+    assert_eq!(flood.ended().await, Ended::Goaway(ENHANCE_YOUR_CALM));
+
+    // A window of no bytes is a fault of the stream: the other side is made to reset it.
+    let mut flood = Flood::open(gw.running.public, &[]).await;
+    flood.send(50_000, |i| [open(i, "/open/x", 0), frame(WINDOW_UPDATE, 0, stream(i), &[0; 4])].concat()).await;
+    assert_ne!(flood.ended().await, Ended::Open);
+    neighbour.content().await;
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_without_end_ends_its_connection() {
+    let gw = Gateway::start().await;
+    let neighbour = Neighbour::of(&gw).await;
+    let mut flood = Flood::open(gw.running.public, &[]).await;
+    let head = frame(HEADERS, END_STREAM, 1, &fields("GET", "/open/x", &[]));
+    let more = [("x-more", "y".repeat(8000))];
+    let more: Vec<_> = more.iter().map(|(n, v)| (*n, v.as_str())).collect();
+    let more = frame(CONTINUATION, 0, 1, &fields("GET", "/", &more)[40..]);
+    flood.send(5_000, |i| if i == 0 { head.clone() } else { more.clone() }).await;
+    assert_ne!(flood.ended().await, Ended::Open);
+    let mut flood = Flood::open(gw.running.public, &[]).await;
+    flood.send(50_000, |i| if i == 0 { head.clone() } else { frame(CONTINUATION, 0, 1, &[]) }).await;
+    assert_ne!(flood.ended().await, Ended::Open, "empty ones are no better");
+    neighbour.content().await;
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frames_that_say_nothing_harm_nobody() {
+    let gw = Gateway::start().await;
+    let neighbour = Neighbour::of(&gw).await;
+    let post = frame(HEADERS, END_HEADERS, 1, &fields("POST", "/open/x", &[]));
+    let mut empty = Flood::open(gw.running.public, &[]).await;
+    empty.send(200_000, |i| if i == 0 { post.clone() } else { frame(DATA, 0, 1, &[]) }).await;
+    assert_eq!(empty.ended().await, Ended::Goaway(ENHANCE_YOUR_CALM));
+    for kind in [PING, SETTINGS] {
+        let payload: &[u8] = if kind == PING { b"12345678" } else { &[] };
+        let mut flood = Flood::open(gw.running.public, &[]).await;
+        flood.send(100_000, |_| frame(kind, 0, 0, payload)).await;
+        assert_eq!(flood.ended().await, Ended::Open, "each waits until the one before is answered");
+    }
+    neighbour.content().await;
+    gw.running.stop().await;
+}
