@@ -8,13 +8,14 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use pingora::Result;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
-use pingora::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
+use pingora::upstreams::peer::HttpPeer;
 
 use super::ctx::Forwarding;
 use crate::config::{RouteUpgrade, UpstreamProtocol};
 use crate::gateway::denial::UpstreamFault;
 use crate::gateway::respond;
 use crate::gateway::status::{self, Code, GRPC_DETAILS, GRPC_MESSAGE, GRPC_STATUS};
+use crate::gateway::upstream::upgrade;
 
 /// What only we may say to pages.
 const CORS: [HeaderName; 6] = [
@@ -35,7 +36,7 @@ pub(super) fn has_pauses(forwarding: &Forwarding, head: &RequestHeader) -> bool 
 /// Lets a peer change protocols where the route is for that.
 pub(super) fn fit(peer: &mut HttpPeer, forwarding: &Forwarding) {
     if is_websocket(forwarding) {
-        peer.options.http_upstream_request_policy = HttpUpstreamRequestPolicy::standard();
+        upgrade::allow(peer);
     }
 }
 

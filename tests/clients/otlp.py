@@ -124,7 +124,7 @@ class Machine:
             "client", "create", name, "--kind", "machine", "--org", organization, "--subject", user, "--scopes", scopes, "--auth", "post", "--json"
         )
         made = json.loads(made)
-        self.client, self.secret = made["client"]["client_id"], made["client_secret"]
+        self.client, self.secret = made["client"]["id"], made["client_secret"]
         self._token_url = oauth.request("GET", stack.url("/.well-known/oauth-authorization-server")).json()["token_endpoint"]
         self._stack = stack
 

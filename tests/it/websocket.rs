@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures::{SinkExt as _, StreamExt as _};
 use http::HeaderMap;
 use parking_lot::Mutex;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -171,6 +172,52 @@ async fn a_websocket_ends_with_its_permission() {
         }
         within("a stop", gw.running.stop()).await;
     }
+}
+
+/// An upstream that says `101` before it was asked, then sends back what it gets: nothing can answer faster.
+async fn hasty() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let head = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+                stream.write_all(head).await.expect("written");
+                let mut read = Vec::new();
+                while !read.ends_with(b"\r\n\r\n") {
+                    assert!(stream.read_buf(&mut read).await.expect("bytes") > 0, "a head");
+                }
+                let (mut from, mut to) = stream.split();
+                let _ = tokio::io::copy(&mut from, &mut to).await;
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_there_at_once_ends_nothing() {
+    let address = hasty().await;
+    let more = format!(
+        "[[upstreams]]\nname = \"logs\"\nendpoints = [\"http://{address}\"]\n[[apis]]\nname = \"loki\"\nmount = \"/loki\"\n\
+         pack = \"loki\"\nupstream = \"logs\"\n"
+    );
+    let gw = Gateway::start_with(Setup { more, ..Setup::default() }).await;
+    let caller = gw.open_caller("acme", &["admin"], "logs:read").await;
+    for n in 0..24 {
+        let mut stream = TcpStream::connect(gw.running.public).await.expect("the gateway accepts");
+        stream.write_all(&handshake(TAIL).bearer(&caller.token).bytes()).await.expect("sent");
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            assert!(within("a head", stream.read_buf(&mut head)).await.expect("bytes") > 0, "{n}: {head:?}");
+        }
+        assert!(head.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&head));
+        stream.write_all(b"frame").await.expect("sent");
+        let mut back = [0; 5];
+        within("the same back", stream.read_exact(&mut back)).await.unwrap_or_else(|e| panic!("{n}: {e}"));
+        assert_eq!(&back, b"frame", "{n}");
+    }
+    gw.running.stop().await;
 }
 
 fn handshake(target: &str) -> Request {

@@ -11,6 +11,7 @@ pub mod names;
 mod peer;
 pub mod places;
 pub mod pool;
+pub mod upgrade;
 mod watch;
 
 #[cfg(test)]

@@ -1,0 +1,92 @@
+//! Connections that turn into something else, and one race of pingora on them.
+//!
+//! pingora sends the end of a request's (empty) body and reads the answer side by side, in any order. When the `101` is read first,
+//! the end of the body that still waits is taken for the end of what the connection was upgraded to, and the connection is
+//! closed. An upstream on the same host answers that fast. So the first read after a write says "not yet" once: what waits to be
+//! sent is then handled before the answer.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use async_trait::async_trait;
+use pingora::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
+use pingora::{Error, ErrorType, Result};
+use pingora_core::connectors::L4Connect;
+use pingora_core::protocols::l4::socket::SocketAddr;
+use pingora_core::protocols::l4::stream::Stream;
+use pingora_core::protocols::l4::virt::{VirtualSockOpt, VirtualSocket, VirtualSocketStream};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// Lets the connection to a peer change its protocol.
+pub fn allow(peer: &mut HttpPeer) {
+    peer.options.http_upstream_request_policy = HttpUpstreamRequestPolicy::standard();
+    peer.options.custom_l4 = Some(Arc::new(Unhurried));
+    // Connections that hurry are pooled under the other key.
+    peer.group_key = !peer.group_key;
+}
+
+/// Connects as pingora does by itself.
+#[derive(Debug)]
+struct Unhurried;
+
+#[async_trait]
+impl L4Connect for Unhurried {
+    async fn connect(&self, addr: &SocketAddr) -> Result<Stream> {
+        let SocketAddr::Inet(addr) = addr else {
+            return Error::e_explain(ErrorType::ConnectError, "an upstream is reached over TCP");
+        };
+        let stream = TcpStream::connect(addr).await.map_err(|error| {
+            let kind = match error.kind() {
+                io::ErrorKind::ConnectionRefused => ErrorType::ConnectRefused,
+                io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => ErrorType::ConnectNoRoute,
+                _ => ErrorType::ConnectError,
+            };
+            Error::because(kind, "connecting for an upgrade", error).into_up()
+        })?;
+        Ok(Stream::from(VirtualSocketStream::new(Box::new(Socket { stream, wrote: false }))))
+    }
+}
+
+#[derive(Debug)]
+struct Socket {
+    stream: TcpStream,
+    /// Something was written since the last read.
+    wrote: bool,
+}
+
+impl VirtualSocket for Socket {
+    fn set_socket_option(&self, option: VirtualSockOpt) -> io::Result<()> {
+        match option {
+            VirtualSockOpt::NoDelay => self.stream.set_nodelay(true),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if std::mem::take(&mut self.wrote) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.wrote = true;
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
