@@ -9,6 +9,7 @@ pub mod cli;
 pub mod config;
 pub mod gateway;
 pub mod hooks;
+pub mod indices;
 pub mod labels;
 pub mod listener;
 pub mod manual;

@@ -33,11 +33,11 @@ pub use list::List;
 pub use matrix::Matrix;
 pub use model::{
     Access, Api, ApiKind, AuditPolicy, Checks, Config, DeploymentSecret, Ejection, Endpoint, Hook, HookTarget, InjectedHeader,
-    Limits, Listen, OAuthPolicy, Rate, Retries, RoleSelectors, Roles, Route, RouteMeta, RouteTimeouts, Site, Target, Tell,
-    Tenancy, Upstream, UpstreamLimits, UpstreamTimeouts,
+    Limits, Listen, OAuthPolicy, OrgName, Rate, Retries, RoleSelectors, Roles, Route, RouteMeta, RouteTimeouts, Site, Target,
+    Tell, Tenancy, Upstream, UpstreamLimits, UpstreamTimeouts,
 };
 pub use quickstart::{Quickstart, ToolRule};
-pub use raw::{Enforce, Enforcement, HookEvent, Per, RouteErrors, RouteUpgrade, UpstreamProtocol};
+pub use raw::{Enforce, Enforcement, HookEvent, IndexBody, Per, RouteErrors, RouteUpgrade, UpstreamProtocol};
 pub use secrets::{Environment, ProcessEnvironment};
 pub use tls::{CertificateFiles, ListenMaterial, ListenTls, ServerCertificate, UpstreamTls, provider};
 pub use written::{ByteSize, Kind, Origin, Written};

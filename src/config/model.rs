@@ -11,7 +11,8 @@ use secrecy::{SecretSlice, SecretString};
 use url::Url;
 
 use super::{
-    Catalogue, Enforce, Enforcement, HookEvent, ListenTls, Per, RouteErrors, RouteUpgrade, UpstreamProtocol, UpstreamTls,
+    Catalogue, Enforce, Enforcement, HookEvent, IndexBody, ListenTls, Per, RouteErrors, RouteUpgrade, UpstreamProtocol,
+    UpstreamTls,
 };
 use crate::mcp::ServerPolicy;
 use crate::routing::{Lookup, MountTable, RouteTable};
@@ -424,6 +425,8 @@ pub struct Route {
     pub org_captures: Vec<String>,
     /// Names of captured segments that must not start with `_`.
     pub index_captures: Vec<String>,
+    /// How its bodies name indices.
+    pub index_body: Option<IndexBody>,
     /// What `{operation}` stands for in a path prefix.
     pub operation: Option<String>,
     /// Where a request names series or streams; without it, label tenancy refuses it.
@@ -510,6 +513,26 @@ pub enum Tell {
         /// `{org.tenant}`, `{org.id}`, `{org.slug}` are replaced.
         template: String,
     },
+    /// By what the names of its indices start with.
+    Index {
+        /// Before the organization's name.
+        before: String,
+        /// What names the organization.
+        name: OrgName,
+        /// After it; never empty.
+        after: String,
+    },
+}
+
+/// What names an organization to an upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrgName {
+    /// `{org.tenant}`.
+    Tenant,
+    /// `{org.id}`.
+    Id,
+    /// `{org.slug}`.
+    Slug,
 }
 
 /// Lifetimes and limits of the authorization server.

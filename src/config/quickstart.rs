@@ -220,6 +220,7 @@ fn generic(raw: &mut RawConfig, api: &mut RawApi) {
             encoded_slash: false,
             org_captures: Vec::new(),
             index_captures: Vec::new(),
+            index_body: None,
             rates: List::default(),
             max_concurrent: None,
             max_body: None,

@@ -413,6 +413,13 @@ pub enum RawTenant {
         /// Its value for the organization.
         value: String,
     },
+    /// By what the names of its indices start with: an OpenSearch or Elasticsearch that holds the indices of all organizations.
+    /// Names in paths and bodies have to start so; routes without an index are refused unless `enforce` is `"nothing"`.
+    Index {
+        /// What they start with for the organization. One placeholder and behind it a character that no name of an
+        /// organization has: `"{org.slug}."`.
+        value: String,
+    },
     /// Not at all, also where `pack` has a way: the upstream serves one organization, or everybody the same.
     None,
 }
@@ -453,6 +460,9 @@ pub struct RawRoute {
     /// upstream keeps for itself.
     #[serde(default)]
     pub index_captures: Vec<String>,
+    /// How its bodies name indices.
+    #[serde(default)]
+    pub index_body: Option<IndexBody>,
     /// How often it may be called, besides the rates of its API.
     #[serde(default)]
     pub rates: List<RawRate>,
@@ -498,6 +508,18 @@ pub enum Enforce {
     AlertmanagerFilter,
     /// The body is a new silence of an Alertmanager.
     AlertmanagerSilence,
+}
+
+/// How a body names indices, where `tenant.mode` is `"index"`. Other bodies are documents, and pass as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum IndexBody {
+    /// One query, at most 1 MiB of JSON. It may refer to documents of other indices.
+    Query,
+    /// Lines of `_msearch`: index and query by turns.
+    Searches,
+    /// Lines of `_bulk`: what is done with which index, and the document.
+    Bulk,
 }
 
 /// What is different from a route of a pack.

@@ -6,6 +6,7 @@ use http::HeaderMap;
 
 use super::denial::{Denial, NamedBy};
 use super::hygiene::{CleanRequest, Credential};
+use super::index;
 use super::shadow::{Passage, Waived};
 use crate::config::{Access, Api, Config, Enforcement, Route, Tell};
 use crate::labels;
@@ -298,6 +299,7 @@ fn bind(asked: &Asked<'_>, route: &Route, captures: &Captures<'_, '_>, org: &Org
     if route.index_captures.iter().any(|c| captures.value(c).is_some_and(|value| value.starts_with('_'))) {
         return Err(Denial::NoRoute);
     }
+    index::bind(asked.api, route, captures, org)?;
     let tenancy = &asked.api.tenancy;
     if let Some(suffix) = &tenancy.host_suffix {
         let named = asked.request.host().strip_suffix(suffix.as_str());

@@ -30,6 +30,11 @@ pub enum Denial {
     Audience,
     /// The request names an organization that the token is not bound to.
     Organization(NamedBy),
+    /// The request names an index of another organization.
+    Index {
+        /// What those of the caller's start with.
+        prefix: String,
+    },
     /// Scopes are missing.
     Scopes {
         /// What the operation needs.
@@ -154,6 +159,7 @@ impl Denial {
             Self::Organization(NamedBy::Host) => "other_organization_host",
             Self::Organization(NamedBy::Header) => "other_organization_header",
             Self::Organization(NamedBy::Query) => "other_organization_query",
+            Self::Index { .. } => "other_organization_index",
             Self::Scopes { grantable: true, .. } => "insufficient_scope",
             Self::Scopes { grantable: false, .. } => "permission_missing",
             Self::Target(_) => "target_denied",
@@ -193,6 +199,7 @@ impl Denial {
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::NoToken | Self::Token(_) | Self::Audience => StatusCode::UNAUTHORIZED,
             Self::Organization(_)
+            | Self::Index { .. }
             | Self::Scopes { .. }
             | Self::Target(_)
             | Self::Argument { .. }
@@ -242,6 +249,11 @@ impl Denial {
             Self::Organization(_) => {
                 "The request names an organization that the token is not bound to. Authorize again and choose that organization."
                     .into()
+            }
+            Self::Index { prefix } => {
+                format!(
+                    "The request names an index of another organization, or all of them. Names of yours start with `{prefix}`."
+                )
             }
             Self::Scopes { grantable: true, .. } => {
                 "The token lacks scopes that this operation needs. Authorize the application again with the scopes listed.".into()

@@ -8,6 +8,7 @@ pub mod denial;
 pub mod explain;
 pub mod handshake;
 pub mod hygiene;
+pub mod index;
 pub mod mcp_session;
 pub mod message;
 pub mod narrow;

@@ -159,6 +159,7 @@ fn unmatched() -> Route {
         encoded_slash: false,
         org_captures: Vec::new(),
         index_captures: Vec::new(),
+        index_body: None,
         operation: None,
         enforce: None,
         rates: Vec::new(),

@@ -110,6 +110,9 @@ pub enum Refused {
     /// A body of another kind than the route takes.
     #[error("The body must be a form (application/x-www-form-urlencoded), not compressed, and only with POST")]
     NotAForm,
+    /// A body of another kind than a route takes that looks for indices in it.
+    #[error("The body must be JSON, or lines of it (application/json, application/x-ndjson), and not compressed")]
+    NotJson,
     /// A silence that is not one, or that changes one that exists: nobody can tell whose it is.
     #[error("The silence can't be read, or names an existing one by `id`. Send a new one as JSON")]
     Silence,
@@ -131,13 +134,14 @@ pub enum Refused {
 
 impl Refused {
     /// Every reason, for documentation.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Malformed,
         Self::NotEnforceable,
         Self::TooLarge,
         Self::Repeated,
         Self::Missing,
         Self::NotAForm,
+        Self::NotJson,
         Self::Silence,
         Self::NoValue,
         Self::Narrowed,
@@ -155,6 +159,7 @@ impl Refused {
             Self::Repeated => "parameter_repeated",
             Self::Missing => "parameter_missing",
             Self::NotAForm => "form_expected",
+            Self::NotJson => "json_expected",
             Self::Silence => "silence_malformed",
             Self::NoValue => "tenant_value_missing",
             Self::Narrowed => "permission_narrowed",

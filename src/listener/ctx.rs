@@ -12,14 +12,16 @@ use super::connection::Busy;
 use super::exchange;
 use crate::audit::OpenCall;
 use crate::gateway::authorize::Permit;
-use crate::gateway::denial::UpstreamFault;
+use crate::gateway::denial::{Denial, UpstreamFault};
 use crate::gateway::hygiene::CleanRequest;
+use crate::gateway::index;
 use crate::gateway::message::Inspected;
 use crate::gateway::narrow::Narrowed;
 use crate::gateway::prepared::Prepared;
 use crate::gateway::rates::Running;
 use crate::gateway::streams::{CutSwitch, Registered};
 use crate::gateway::upstream::{Attempt, Place, Tried, Watch};
+use crate::indices::Check;
 use crate::mcp::ListFilter;
 use crate::record::{BrokenBy, Measured, Origin, Outcome};
 use crate::telemetry::{RouteMetrics, TraceContext};
@@ -125,8 +127,10 @@ pub(super) struct Forwarding {
     pub(super) open: Option<OpenCall>,
     /// Bytes of the body so far, where its route has a cap.
     pub(super) received: u64,
-    /// Whether the body went over the cap.
-    pub(super) too_large: bool,
+    /// Looks for indices of others in the body.
+    pub(super) indices: Option<Check>,
+    /// Why the body may not go on.
+    pub(super) stopped: Option<Denial>,
     pub(super) _running: Option<Running>,
     pub(super) _place: Option<Place>,
     pub(super) _registered: Registered,
@@ -147,6 +151,31 @@ impl Forwarding {
 }
 
 impl Forwarding {
+    /// Looks at a piece of the body before it goes on.
+    ///
+    /// # Errors
+    /// Why it may not.
+    pub(super) fn inspect(&mut self, body: &mut Option<Bytes>, end: bool) -> Result<(), Denial> {
+        if let Some(max) = self.permit.rule().max_body.filter(|_| self.permit.is_enforced()) {
+            self.received += body.as_ref().map_or(0, |b| u64::try_from(b.len()).unwrap_or(u64::MAX));
+            if self.received > max {
+                return Err(Denial::BodyTooLarge);
+            }
+        }
+        if let Some(check) = &mut self.indices {
+            *body = check.pass(body.take(), end).map_err(|why| index::refused(why, check.prefix()))?;
+        }
+        Ok(())
+    }
+
+    /// The body is sent from its start: to the first endpoint, or to another one.
+    pub(super) fn restart(&mut self) {
+        self.received = 0;
+        if let Some(check) = &mut self.indices {
+            check.restart();
+        }
+    }
+
     fn log(&self, micros: u64, broken: Option<BrokenBy>) {
         let (request, api, route) = (&self.seen.request, &self.permit.api().name, self.permit.route());
         let status = self.status;

@@ -22,6 +22,7 @@ use crate::gateway::authorize::{self, Asked, Permit, Refused};
 use crate::gateway::denial::{Denial, UpstreamFault};
 use crate::gateway::handshake;
 use crate::gateway::hygiene::{self, CleanRequest, Head, Inspected, Peer, Protocol, Unclean, Upgrade};
+use crate::gateway::index;
 use crate::gateway::message;
 use crate::gateway::narrow::Narrowed;
 use crate::gateway::prepared::Prepared;
@@ -31,6 +32,7 @@ use crate::gateway::shadow;
 use crate::gateway::status;
 use crate::gateway::streams::OpenStream;
 use crate::gateway::upstream::{Place, Tried};
+use crate::indices::Check;
 use crate::node::Node;
 use crate::record::BrokenBy;
 use crate::telemetry::{RouteMetrics, TraceContext};
@@ -278,7 +280,8 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
                 return desk.refuse(session, Refusal { denial, about }).await;
             }
         };
-    let Bounded { running, place, form, narrowed } = match bound(desk, session, &mut admitted, inspected.as_ref()).await {
+    let Bounded { running, place, form, narrowed, indices } = match bound(desk, session, &mut admitted, inspected.as_ref()).await
+    {
         Ok(bounded) => bounded,
         Err(denial) => {
             let (rpc, call) = inspected.map_or((None, None), |m| (m.id, m.call));
@@ -329,7 +332,8 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
         fault: None,
         tries: 0,
         open: Some(open),
-        too_large: false,
+        indices,
+        stopped: None,
         received: 0,
         _running: running,
         _place: place,
@@ -356,6 +360,7 @@ struct Bounded {
     place: Option<Place>,
     form: Option<Bytes>,
     narrowed: Option<Narrowed>,
+    indices: Option<Check>,
 }
 
 /// Counts a request under its limits and narrows it to its organization.
@@ -376,8 +381,12 @@ async fn bound(
     let running = desk.front.rates.enter(permit);
     let running = shadow::tolerate(permit, running)?.flatten();
     let (form, narrowed) = body::selectors(session, &desk.prepared.config, request, permit).await?;
+    let has_body = !session.as_mut().is_body_empty();
+    let indices = index::check(permit, &session.req_header().headers, has_body);
+    // In shadow mode a body passes as it is: what stands in it is found out when the record is open already.
+    let indices = shadow::tolerate(permit, indices)?.flatten().filter(|_| permit.is_enforced());
     let place = place(desk, permit).await?;
-    Ok(Bounded { running, place, form, narrowed })
+    Ok(Bounded { running, place, form, narrowed, indices })
 }
 
 /// A place at the permit's upstream.

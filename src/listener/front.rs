@@ -40,6 +40,9 @@ use crate::record::BrokenBy;
 use crate::telemetry::Metrics;
 use crate::token::KeyRing;
 
+/// The body of a request that is forwarded already has what it may not have.
+const BODY_REFUSED: &str = "BodyRefused";
+
 /// How long a client may take to accept what we write.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -138,13 +141,10 @@ impl ProxyHttp for Front {
 
     async fn request_body_filter(&self, _: &mut Session, body: &mut Option<Bytes>, end: bool, ctx: &mut Ctx) -> Result<()> {
         if let Some(forwarding) = ctx.forwarding()
-            && let Some(max) = forwarding.permit.rule().max_body.filter(|_| forwarding.permit.is_enforced())
+            && let Err(denial) = forwarding.inspect(body, end)
         {
-            forwarding.received += body.as_ref().map_or(0, |b| u64::try_from(b.len()).unwrap_or(u64::MAX));
-            if forwarding.received > max {
-                forwarding.too_large = true;
-                return Error::e_explain(ErrorType::InternalError, "the body is longer than its route takes");
-            }
+            forwarding.stopped = Some(denial);
+            return Error::e_explain(ErrorType::Custom(BODY_REFUSED), "the body may not go on");
         }
         if let Some(held) = ctx.forwarding().and_then(|f| f.held.clone()) {
             // The body was read to decide: what was parsed is what is sent, whole, when pingora replays its last part.
@@ -251,8 +251,8 @@ impl ProxyHttp for Front {
     }
 
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, ctx: &mut Ctx) -> FailToProxy {
-        let too_large = ctx.forwarding().filter(|f| f.too_large).map(|_| Denial::BodyTooLarge);
-        let known = too_large.or_else(|| ctx.forwarding().and_then(|f| f.fault).map(Denial::Upstream));
+        let stopped = ctx.forwarding().and_then(|f| f.stopped.take());
+        let known = stopped.or_else(|| ctx.forwarding().and_then(|f| f.fault).map(Denial::Upstream));
         let fault = known.or_else(|| fault_of(error));
         let started = session.response_written().is_some();
         let scene_request = ctx.forwarding().map(|f| (f.seen.request.clone(), Arc::clone(&f.permit), f.origin.clone()));
@@ -380,6 +380,7 @@ fn broken_by(error: &Error) -> BrokenBy {
             ErrorType::ConnectRefused | ErrorType::ConnectNoRoute | ErrorType::ConnectError | ErrorType::ConnectTimedout => {
                 BrokenBy::Upstream
             }
+            ErrorType::Custom(BODY_REFUSED) => BrokenBy::Client,
             _ => BrokenBy::Fault,
         },
     }

@@ -38,6 +38,7 @@ pub(super) async fn peer(front: &Front, session: &Session, ctx: &mut Ctx) -> Res
     if forwarding.tries == 0 {
         attempt.pool().earn();
     }
+    forwarding.restart();
     forwarding.tries += 1;
     let spans = spans(session, forwarding, attempt.pool().upstream());
     let left = spans.total.map(|total| total.saturating_sub(elapsed).max(LEAST));

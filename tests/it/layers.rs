@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each layer may use. Nothing points up: `gateway` and `oauth` never meet below `listener` and `boot`.
-const ALLOWED: [(&str, &[&str]); 29] = [
+const ALLOWED: [(&str, &[&str]); 30] = [
     ("types", &[]),
     ("record", &["types"]),
     ("routing", &["types"]),
@@ -19,7 +19,8 @@ const ALLOWED: [(&str, &[&str]); 29] = [
     ("review", &["config", "node", "record", "store", "token", "types"]),
     ("roster", &["config", "node", "record", "store", "types"]),
     ("labels", &["config"]),
-    ("gateway", &["config", "labels", "mcp", "node", "record", "routing", "store", "token", "types"]),
+    ("indices", &["config"]),
+    ("gateway", &["config", "indices", "labels", "mcp", "node", "record", "routing", "store", "token", "types"]),
     ("pages", &["config", "types"]),
     ("hooks", &["config", "node", "pages", "record", "store", "types"]),
     ("web", &["config", "node", "pages", "record", "store", "token", "types"]),
@@ -50,7 +51,21 @@ const ALLOWED: [(&str, &[&str]); 29] = [
     ("own_mcp", &["account", "config", "gateway", "node", "pages", "record", "store", "token", "types", "web"]),
     (
         "listener",
-        &["audit", "config", "gateway", "labels", "mcp", "node", "record", "store", "telemetry", "token", "types", "web"],
+        &[
+            "audit",
+            "config",
+            "gateway",
+            "indices",
+            "labels",
+            "mcp",
+            "node",
+            "record",
+            "store",
+            "telemetry",
+            "token",
+            "types",
+            "web",
+        ],
     ),
     ("boot", &["*"]),
     ("cli", &["*"]),

@@ -14,6 +14,7 @@ mod grpc;
 mod harness;
 mod hooks;
 mod hygiene;
+mod indices;
 mod integration;
 mod keys;
 mod labels;

@@ -6,12 +6,14 @@ use super::Findings;
 use crate::config::error::KeyPath;
 use crate::config::pack::RawPack;
 use crate::config::raw::{RawApi, RawTenant};
-use crate::config::{Access, Enforce, Route, Tell, Tenancy};
+use crate::config::{Access, Enforce, OrgName, Route, Tell, Tenancy};
 
 /// What a template may name.
 const PLACEHOLDERS: [&str; 3] = ["org.tenant", "org.id", "org.slug"];
 /// What names the caller besides its organization.
 const OF_CALLERS: [&str; 3] = ["user.id", "user.email", "client.id"];
+/// Parameters by which OpenSearch takes an index or a body that is then in neither.
+const BESIDE_THE_PATH: [&str; 3] = ["index", "source", "source_content_type"];
 /// What a path prefix may name besides.
 const OPERATION: &str = "operation";
 
@@ -24,9 +26,12 @@ pub(super) fn tenancy(raw: &RawApi, pack: Option<&RawPack>, at: &KeyPath, found:
         }
         forbidden_query.push(parameter.clone());
     }
+    let tenant = raw.tenant.as_ref().or_else(|| pack?.tenant.as_ref());
+    if matches!(tenant, Some(RawTenant::Index { .. })) {
+        forbidden_query.extend(BESIDE_THE_PATH.map(ToOwned::to_owned));
+    }
     forbidden_query.sort();
     forbidden_query.dedup();
-    let tenant = raw.tenant.as_ref().or_else(|| pack?.tenant.as_ref());
     Tenancy {
         host_suffix: raw.host.as_deref().and_then(|h| host_suffix(h, &at.key("host"), found)),
         tell: tenant.and_then(|t| tell(t, &at.key("tenant"), found)),
@@ -69,6 +74,7 @@ fn tell(raw: &RawTenant, at: &KeyPath, found: &mut Findings<'_>) -> Option<Tell>
             }
             Tell::Label { label: label.clone(), template: value.clone() }
         }
+        RawTenant::Index { value } => return index(value, &at, found),
         RawTenant::PathPrefix { value } => {
             template(value, &[OPERATION], &at, found);
             let filled = value.replace(&format!("{{{OPERATION}}}"), "x");
@@ -83,6 +89,37 @@ fn tell(raw: &RawTenant, at: &KeyPath, found: &mut Findings<'_>) -> Option<Tell>
     })
 }
 
+/// What the names of indices start with: one placeholder, and a border behind it.
+fn index(value: &str, at: &KeyPath, found: &mut Findings<'_>) -> Option<Tell> {
+    let names = [("{org.tenant}", OrgName::Tenant), ("{org.id}", OrgName::Id), ("{org.slug}", OrgName::Slug)];
+    let parts = names.iter().find_map(|(text, name)| value.split_once(text).map(|(before, after)| (before, *name, after)));
+    let Some((before, name, after)) = parts else {
+        found.error(at, format!("{value:?} names no organization"), "write \"{org.slug}.\", or {org.tenant}, {org.id}");
+        return None;
+    };
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.');
+    if !before.bytes().chain(after.bytes()).all(plain) || before.starts_with(['-', '_']) {
+        found.error(
+            at,
+            format!("{value:?} is not the beginning of an index"),
+            "use lower case, digits, - _ . around one placeholder",
+        );
+        return None;
+    }
+    let taken = |b: char| match name {
+        OrgName::Slug => b.is_ascii_alphanumeric() || b == '-',
+        OrgName::Id => b.is_ascii_alphanumeric() || b == '_',
+        // Any of them may be in one: the names that have it are refused.
+        OrgName::Tenant => b.is_ascii_alphanumeric(),
+    };
+    if after.chars().next().is_none_or(taken) {
+        let problem = format!("{value:?} ends where a longer name of another organization goes on");
+        found.error(at, problem, "put a character behind the placeholder that no such name has: \"{org.slug}.\"");
+        return None;
+    }
+    Some(Tell::Index { before: before.to_owned(), name, after: after.to_owned() })
+}
+
 /// Refuses routes that could not be bound to the organization in the way that the API is.
 pub(super) fn routes(tenancy: &Tenancy, drafts: &[(KeyPath, &Route)], found: &mut Findings<'_>) {
     match &tenancy.tell {
@@ -92,11 +129,11 @@ pub(super) fn routes(tenancy: &Tenancy, drafts: &[(KeyPath, &Route)], found: &mu
                 found.error(at.key("operation"), "is missing", way_out);
             }
         }
-        Some(Tell::Label { .. }) => {
+        Some(Tell::Label { .. } | Tell::Index { .. }) => {
             let open = |route: &Route| route.access == Access::Public && route.enforce != Some(Enforce::Nothing);
             for (at, _) in drafts.iter().filter(|(_, route)| open(route)) {
                 let way_out = "a caller without a token has no organization: name scopes, or say enforce = \"nothing\"";
-                found.error(at.key("public"), "contradicts tenant.mode = \"label\"", way_out);
+                found.error(at.key("public"), "contradicts tenant.mode", way_out);
             }
         }
         _ => {}

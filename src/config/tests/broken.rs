@@ -56,7 +56,7 @@ fn everything_is_said_at_once() {
     let errors = parse(text).expect_err("nothing is right").to_string();
     insta::assert_snapshot!(errors, @r##"
     apis[0].routes[0].methods[0]: "get" is not a method that can be routed (expected GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS, in capitals)
-    apis[0].tenant.mode: "heder" is not known here (use "header" or "path_prefix" or "label" or "none")
+    apis[0].tenant.mode: "heder" is not known here (use "header" or "path_prefix" or "label" or "index" or "none")
     listen.public: "everywhere" is not a socket address (expected an address and a port, for example "0.0.0.0:8443")
     oauth.acess_token_ttl: unknown key (known here: access_token_ttl, code_ttl, dynamic_client_ttl, dynamic_registration, grant_ttl, login_attempts, machine_token_ttl, max_clients_per_org, operator_name, refresh_grace, refresh_idle, registrations_per_hour, request_ttl, session_idle, session_ttl)
     oops: unknown key (known here: apis, audit, data, hooks, keys, limits, listen, oauth, public_url, roles, scopes, sites, store, upstreams)
@@ -248,6 +248,12 @@ fn mistakes_inside_an_api_have_their_path() {
         ("tenant = { mode = \"header\", name = \"Host\", value = \"{org.id}\" }", &["apis[0].tenant.name"]),
         ("tenant = { mode = \"header\", name = \"X-T\", value = \"{org.name}\" }", &["apis[0].tenant.value"]),
         ("tenant = { mode = \"header\", name = \"X-T\", value = \"{org.id\" }", &["apis[0].tenant.value"]),
+        ("tenant = { mode = \"index\", value = \"logs\" }", &["apis[0].tenant.value"]),
+        ("tenant = { mode = \"index\", value = \"{org.slug}\" }", &["apis[0].tenant.value"]),
+        ("tenant = { mode = \"index\", value = \"{org.slug}-\" }", &["apis[0].tenant.value"]),
+        ("tenant = { mode = \"index\", value = \"{org.id}_\" }", &["apis[0].tenant.value"]),
+        ("tenant = { mode = \"index\", value = \"*{org.slug}.\" }", &["apis[0].tenant.value"]),
+        ("tenant = { mode = \"index\", value = \"{org.slug}.{org.id}.\" }", &["apis[0].tenant.value"]),
         ("tenant = { mode = \"path_prefix\", value = \"x/{org.id}\" }", &["apis[0].tenant.value"]),
         ("tenant = { mode = \"path_prefix\", name = \"X\", value = \"/{org.id}\" }", &["apis[0].tenant.name"]),
         ("advertise = [\"nothing\"]", &["apis[0].advertise[0]"]),

@@ -1,0 +1,59 @@
+//! The stage that only index tenancy has: every index that a request names is its organization's.
+
+use http::HeaderMap;
+
+use super::authorize::{Permit, tenant_value};
+use super::denial::Denial;
+use crate::config::{Api, Enforce, OrgName, Route, Tell};
+use crate::indices::{self, Check, Prefix};
+use crate::labels;
+use crate::routing::Captures;
+use crate::store::Org;
+
+/// What the organization's indices start with; `None` where the API is not bound so.
+fn prefix(api: &Api, org: &Org) -> Result<Option<Prefix>, Denial> {
+    let Some(Tell::Index { before, name, after }) = &api.tenancy.tell else { return Ok(None) };
+    let name = match name {
+        OrgName::Tenant => tenant_value(api, org),
+        OrgName::Id => org.id.as_str(),
+        OrgName::Slug => org.slug.as_str(),
+    };
+    Prefix::new(before, name, after).map(Some).ok_or(Denial::Selector(labels::Refused::NoValue))
+}
+
+/// Refuses paths that name other indices, or none.
+///
+/// # Errors
+/// The refusal.
+pub(super) fn bind(api: &Api, route: &Route, captures: &Captures<'_, '_>, org: &Org) -> Result<(), Denial> {
+    let Some(prefix) = prefix(api, org)?.filter(|_| route.enforce != Some(Enforce::Nothing)) else { return Ok(()) };
+    if route.index_captures.is_empty() {
+        return Err(Denial::Selector(labels::Refused::Route));
+    }
+    let own = |capture: &String| captures.value(capture).is_some_and(|names| prefix.covers(names));
+    if route.index_captures.iter().all(own) { Ok(()) } else { Err(foreign(&prefix)) }
+}
+
+/// What has to look at the body of a permitted request as it passes.
+///
+/// # Errors
+/// When it can't be looked at.
+pub fn check(permit: &Permit, headers: &HeaderMap, has_body: bool) -> Result<Option<Check>, Denial> {
+    let (Some(kind), Some(principal), true) = (permit.rule().index_body, permit.principal(), has_body) else { return Ok(None) };
+    let Some(prefix) = prefix(permit.api(), &principal.org)? else { return Ok(None) };
+    if indices::is_json(headers) { Ok(Some(Check::new(prefix, kind))) } else { Err(Denial::Selector(labels::Refused::NotJson)) }
+}
+
+/// What a body is refused for.
+#[must_use]
+pub fn refused(why: indices::Refused, prefix: &Prefix) -> Denial {
+    match why {
+        indices::Refused::Foreign => foreign(prefix),
+        indices::Refused::Unreadable => Denial::Selector(labels::Refused::Malformed),
+        indices::Refused::TooLong => Denial::Selector(labels::Refused::TooLarge),
+    }
+}
+
+fn foreign(prefix: &Prefix) -> Denial {
+    Denial::Index { prefix: prefix.as_str().to_owned() }
+}

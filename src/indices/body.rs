@@ -1,0 +1,293 @@
+//! Bodies that name indices: a query refers to documents of others, `_msearch` and `_bulk` name an index per line.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::fmt;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+
+use super::{Prefix, Refused};
+use crate::config::IndexBody;
+
+/// Longest query, bytes.
+const QUERY: usize = 1 << 20;
+/// Longest line that says what to do with the next one, bytes.
+const ACTION: usize = 64 * 1024;
+
+/// What stands beside the name of an index where a query refers to documents.
+const REFERRING: [&str; 5] = ["id", "_id", "doc", "path", "query"];
+/// Where a runtime field looks its values up.
+const LOOKED_UP: &str = "target_index";
+
+/// Whether a body is JSON for every reader: neither compressed nor YAML, CBOR or SMILE, which OpenSearch reads as well.
+#[must_use]
+pub fn is_json(headers: &HeaderMap) -> bool {
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(Ok(text)), None) = (types.next().map(|v| v.to_str()), types.next()) else { return false };
+    let (kind, parameters) = text.split_once(';').unwrap_or((text, ""));
+    let kind = kind.trim().to_ascii_lowercase();
+    let kinds = ["application/json", "application/x-ndjson"];
+    let vendor = ["application/vnd.elasticsearch+json", "application/vnd.elasticsearch+x-ndjson"];
+    let parameters = parameters.trim().to_ascii_lowercase();
+    let plain = kinds.contains(&&*kind) && matches!(&*parameters, "" | "charset=utf-8");
+    let versioned = vendor.contains(&&*kind) && parameters.strip_prefix("compatible-with=").is_some_and(|v| v.len() == 1);
+    (plain || versioned) && !headers.contains_key(CONTENT_ENCODING)
+}
+
+/// Looks at a body as it passes.
+#[derive(Debug)]
+pub struct Check {
+    prefix: Prefix,
+    kind: IndexBody,
+    held: Vec<u8>,
+    next: Line,
+}
+
+/// What the next line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Line {
+    /// It says what is done, or asked, and where.
+    Head,
+    /// The query of a search.
+    Query,
+    /// A document: whatever it is.
+    Document,
+}
+
+impl Check {
+    /// A check of a body of this kind.
+    #[must_use]
+    pub const fn new(prefix: Prefix, kind: IndexBody) -> Self {
+        Self { prefix, kind, held: Vec::new(), next: Line::Head }
+    }
+
+    /// Starts anew: the body is sent again.
+    pub fn restart(&mut self) {
+        self.held.clear();
+        self.next = Line::Head;
+    }
+
+    /// The prefix that names must have.
+    #[must_use]
+    pub const fn prefix(&self) -> &Prefix {
+        &self.prefix
+    }
+
+    /// Takes a piece of the body and gives what may be sent of it. A query is sent once it is whole; lines pass as they come, for
+    /// an upstream acts on none before its end.
+    ///
+    /// # Errors
+    /// When the request must not go on.
+    pub fn pass(&mut self, piece: Option<Bytes>, end: bool) -> Result<Option<Bytes>, Refused> {
+        let bytes = piece.as_deref().unwrap_or_default();
+        if self.kind == IndexBody::Query {
+            return self.hold(bytes, QUERY).and_then(|()| if end { self.query() } else { Ok(Some(Bytes::new())) });
+        }
+        let mut rest = bytes;
+        while let Some(at) = rest.iter().position(|b| *b == b'\n') {
+            self.keep(&rest[..at])?;
+            self.line()?;
+            rest = &rest[at + 1..];
+        }
+        self.keep(rest)?;
+        // OpenSearch wants a line end after the last line too: without it, what is held would be read by nobody else.
+        if end && (self.next != Line::Head || !self.held.iter().all(u8::is_ascii_whitespace)) {
+            return Err(Refused::Unreadable);
+        }
+        Ok(piece)
+    }
+
+    fn hold(&mut self, bytes: &[u8], most: usize) -> Result<(), Refused> {
+        if self.held.len() + bytes.len() > most {
+            return Err(Refused::TooLong);
+        }
+        self.held.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> Result<(), Refused> {
+        match self.next {
+            Line::Head => self.hold(bytes, ACTION),
+            Line::Query => self.hold(bytes, QUERY),
+            Line::Document => Ok(()),
+        }
+    }
+
+    fn query(&mut self) -> Result<Option<Bytes>, Refused> {
+        let query = std::mem::take(&mut self.held);
+        if !query.is_empty() {
+            refers(&self.prefix, &query)?;
+        }
+        Ok(Some(query.into()))
+    }
+
+    fn line(&mut self) -> Result<(), Refused> {
+        let line = std::mem::take(&mut self.held);
+        self.next = match (self.next, self.kind) {
+            (Line::Head, IndexBody::Bulk) if line.iter().all(u8::is_ascii_whitespace) => Line::Head,
+            (Line::Head, IndexBody::Bulk) => action(&self.prefix, &line)?,
+            (Line::Head, _) => search(&self.prefix, &line).map(|()| Line::Query)?,
+            (Line::Query, _) => refers(&self.prefix, &line).map(|()| Line::Head)?,
+            (Line::Document, _) => Line::Head,
+        };
+        self.held = line;
+        self.held.clear();
+        Ok(())
+    }
+}
+
+/// Reads the line before a document: what is done, and the index where it is another than the path's.
+fn action(prefix: &Prefix, line: &[u8]) -> Result<Line, Refused> {
+    let objects = read(prefix, line, Rule::Every)?;
+    match objects.first().map(String::as_str) {
+        Some("index" | "create" | "update") if objects.len() == 1 => Ok(Line::Document),
+        Some("delete") if objects.len() == 1 => Ok(Line::Head),
+        _ => Err(Refused::Unreadable),
+    }
+}
+
+/// Reads the line before a query. An empty one means something else at the start than later on.
+fn search(prefix: &Prefix, line: &[u8]) -> Result<(), Refused> {
+    read(prefix, line, Rule::Every).map(drop)
+}
+
+/// Looks for documents that a query refers to: terms look-up, `more_like_this`, `percolate`, `geo_shape`.
+fn refers(prefix: &Prefix, query: &[u8]) -> Result<(), Refused> {
+    read(prefix, query, Rule::Documents).map(drop)
+}
+
+/// Which names count.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rule {
+    /// Every member that can name an index.
+    Every,
+    /// Such a member beside one that names a document; elsewhere it is a field of somebody's documents.
+    Documents,
+}
+
+/// Reads one JSON object, every member of it once; the names of its members.
+fn read(prefix: &Prefix, text: &[u8], rule: Rule) -> Result<Vec<String>, Refused> {
+    let (foreign, mut reader) = (Cell::new(false), serde_json::Deserializer::from_slice(text));
+    let walk = Walk { prefix, rule, foreign: &foreign };
+    let read = walk.deserialize(&mut reader).and_then(|seen| reader.end().map(|()| seen));
+    match read {
+        _ if foreign.get() => Err(Refused::Foreign),
+        Ok(Seen::Object(names)) => Ok(names),
+        Ok(_) | Err(_) => Err(Refused::Unreadable),
+    }
+}
+
+/// What a value turned out to be.
+enum Seen<'de> {
+    Text(Cow<'de, str>),
+    Texts(Vec<Cow<'de, str>>),
+    Object(Vec<String>),
+    Other,
+}
+
+impl Seen<'_> {
+    /// Whether the value names indices of the organization alone.
+    fn is_covered(&self, prefix: &Prefix) -> bool {
+        match self {
+            Self::Text(name) => prefix.covers(name),
+            // An empty list is every index there is.
+            Self::Texts(names) => !names.is_empty() && names.iter().all(|name| prefix.covers(name)),
+            Self::Object(_) | Self::Other => false,
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Walk<'a> {
+    prefix: &'a Prefix,
+    rule: Rule,
+    foreign: &'a Cell<bool>,
+}
+
+impl Walk<'_> {
+    /// Whether an object with these members names nothing foreign. What an action does is a member as well: its value is an
+    /// object, whose own members name the index.
+    fn is_fine(&self, members: &[(Cow<'_, str>, Seen<'_>)]) -> bool {
+        let refers = members.iter().any(|(name, _)| REFERRING.contains(&name.as_ref()));
+        let mut counted = members.iter().filter(|(name, value)| match (name.as_ref(), self.rule) {
+            ("index" | "_index" | "indices", Rule::Every) => !matches!(value, Seen::Object(_)),
+            ("index" | "_index" | "indices", Rule::Documents) => refers,
+            (name, _) => name == LOOKED_UP,
+        });
+        counted.all(|(_, value)| value.is_covered(self.prefix))
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Walk<'_> {
+    type Value = Seen<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, d: D) -> Result<Seen<'de>, D::Error> {
+        d.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Walk<'_> {
+    type Value = Seen<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Seen<'de>, E> {
+        Ok(Seen::Other)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Seen<'de>, E> {
+        Ok(Seen::Other)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Seen<'de>, E> {
+        Ok(Seen::Other)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Seen<'de>, E> {
+        Ok(Seen::Other)
+    }
+
+    fn visit_unit<E>(self) -> Result<Seen<'de>, E> {
+        Ok(Seen::Other)
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Seen<'de>, E> {
+        Ok(Seen::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Seen<'de>, E> {
+        Ok(Seen::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Seen<'de>, A::Error> {
+        let (mut texts, mut all) = (Vec::new(), true);
+        while let Some(item) = items.next_element_seed(self)? {
+            match item {
+                Seen::Text(text) => texts.push(text),
+                _ => all = false,
+            }
+        }
+        Ok(if all { Seen::Texts(texts) } else { Seen::Other })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Seen<'de>, A::Error> {
+        let (mut members, mut names) = (Vec::new(), BTreeSet::new());
+        while let Some(name) = map.next_key::<String>()? {
+            let value = map.next_value_seed(self)?;
+            if !names.insert(name.clone()) {
+                return Err(A::Error::custom("a member twice"));
+            }
+            members.push((Cow::Owned(name), value));
+        }
+        if !self.is_fine(&members) {
+            self.foreign.set(true);
+        }
+        Ok(Seen::Object(members.into_iter().map(|(name, _)| name.into_owned()).collect()))
+    }
+}

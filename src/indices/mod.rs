@@ -1,0 +1,25 @@
+//! The index rule: an OpenSearch or Elasticsearch that holds everybody's indices tells organizations apart by what the names of
+//! their indices start with. Names stand in the path and in bodies; whatever can't be read for certain is refused.
+
+mod body;
+mod names;
+
+#[cfg(test)]
+mod tests;
+
+pub use body::{Check, is_json};
+pub use names::Prefix;
+
+/// Why a request can't be bound to the organization's indices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// It names an index of somebody else.
+    #[error("the request names an index of another organization")]
+    Foreign,
+    /// A body that is not the JSON that its route takes, or that readers could take for something else.
+    #[error("the body can't be read")]
+    Unreadable,
+    /// A query, or a line of many, that is longer than we hold.
+    #[error("the query is too long")]
+    TooLong,
+}

@@ -1,0 +1,131 @@
+//! One OpenSearch for all organizations: whatever names an index, in path or body, names one of the caller's own.
+
+use bytes::Bytes;
+
+use crate::harness::audit::reason;
+use crate::harness::http1::{Conn, Request, Response};
+use crate::harness::{Caller, Gateway, Setup, http2};
+
+const MORE: &str = r#"
+[[apis]]
+name = "search"
+mount = "/search"
+pack = "opensearch"
+upstream = "plain"
+tenant = { mode = "index", value = "{org.slug}." }
+[[apis.routes]]
+id = "search.root"
+match = "/_about"
+methods = ["GET"]
+scopes = ["logs:read"]
+enforce = "nothing"
+"#;
+
+async fn start() -> (Gateway, Caller, Conn) {
+    let gw = Gateway::start_with(Setup { more: MORE.to_owned(), ..Setup::default() }).await;
+    let caller = gw.open_caller("acme", &["admin"], "logs:read logs:write").await;
+    let conn = Conn::open(gw.running.public).await;
+    (gw, caller, conn)
+}
+
+fn said(response: &Response) -> (u16, Option<String>) {
+    (response.status, response.reason())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paths_name_indices_of_the_caller_alone() {
+    let (gw, caller, mut conn) = start().await;
+    let get = |path: &str| Request::get(path).bearer(&caller.token);
+    for path in [
+        "/search/acme.logs/_search?q=x",
+        "/search/acme.*,-acme.old*/_count",
+        "/search/acme.logs/_doc/1",
+        "/search/acme.logs/_validate/query",
+        "/search/_about",
+    ] {
+        assert_eq!(conn.ask(&get(path)).await.status, 200, "{path}");
+        assert_eq!(gw.upstream.last().target(), path.strip_prefix("/search").expect("the mount"), "{path}");
+    }
+    let before = gw.upstream.count();
+    for (path, wanted) in [
+        ("/search/beta.logs/_search", (403, "other_organization_index")),
+        ("/search/*/_search", (403, "other_organization_index")),
+        ("/search/acme/_search", (403, "other_organization_index")),
+        ("/search/acme.logs,beta.logs/_search", (403, "other_organization_index")),
+        ("/search/acme.logs%2Cbeta.logs/_search", (403, "other_organization_index")),
+        ("/search/%3Cacme.%7Bnow%2Fd%7D%3E/_search", (400, "encoded_slash")),
+        ("/search/_all/_search", (404, "no_route")),
+        ("/search/acme.logs/_search?index=beta.logs", (403, "other_organization_query")),
+        ("/search/acme.logs/_search?source=%7B%7D&source_content_type=application/json", (403, "other_organization_query")),
+    ] {
+        let response = conn.ask(&get(path)).await;
+        assert_eq!(said(&response), (wanted.0, Some(wanted.1.to_owned())), "{path} {response:?}");
+        if wanted.0 != 400 {
+            let record = gw.record_of(&response).await;
+            assert_eq!((reason(&record), record.org.as_ref()), (wanted.1, Some(&caller.org.id)), "{path}");
+        }
+    }
+    let sql =
+        Request::new("POST", "/search/_plugins/_sql").bearer(&caller.token).header("Content-Type", "application/json").body("{}");
+    assert_eq!(said(&conn.ask(&sql).await), (403, Some("route_not_enforceable".into())), "the text of a query names its index");
+    assert_eq!(gw.upstream.count(), before);
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_name_indices_of_the_caller_alone() {
+    let (gw, caller, _) = start().await;
+    let post = |path: &str, kind: &str, body: &str| {
+        Request::new("POST", path).bearer(&caller.token).header("Content-Type", kind).body(body)
+    };
+    let (json, lines) = ("application/json", "application/x-ndjson");
+    let own = r#"{"query":{"terms":{"u":{"index":"acme.users","id":"1","path":"p"}}}}"#;
+    let foreign = own.replace("acme", "beta");
+    let many: String =
+        (0..2000).map(|i| format!("{{\"index\":{{\"_id\":\"{i}\"}}}}\n{{\"index\":\"beta\",\"id\":{i}}}\n")).collect();
+    for (path, kind, body) in [
+        ("/search/acme.logs/_search", json, own),
+        ("/search/acme.logs/_msearch", lines, "{\"index\":\"acme.x\"}\n{}\n"),
+        ("/search/acme.logs/_bulk", lines, &many),
+        ("/search/acme.logs/_doc", json, r#"{"index":"beta.logs","id":"1"}"#),
+    ] {
+        let response = Conn::open(gw.running.public).await.ask(&post(path, kind, body)).await;
+        assert_eq!(response.status, 200, "{path} {response:?}");
+        assert!(gw.upstream.last().body == body.as_bytes(), "{path}: it arrives as it was sent");
+    }
+    let last = format!("{many}{{\"index\":{{\"_index\":\"beta.logs\"}}}}\n{{}}\n");
+    let before = gw.upstream.count();
+    let gzip = post("/search/acme.logs/_bulk", lines, "x").header("Content-Encoding", "gzip");
+    for (request, wanted) in [
+        (post("/search/acme.logs/_search", json, &foreign), (403, "other_organization_index")),
+        (post("/search/acme.logs/_msearch", lines, "{\"index\":\"*\"}\n{}\n"), (403, "other_organization_index")),
+        (post("/search/acme.logs/_bulk", lines, &last), (403, "other_organization_index")),
+        (post("/search/acme.logs/_search", json, "{"), (400, "selector_malformed")),
+        (post("/search/acme.logs/_search", "application/yaml", "query: {}"), (400, "json_expected")),
+        (gzip, (400, "json_expected")),
+    ] {
+        let response = Conn::open(gw.running.public).await.ask(&request).await;
+        assert_eq!(said(&response), (wanted.0, Some(wanted.1.to_owned())), "{response:?}");
+        gw.record_of(&response).await;
+    }
+    assert_eq!(gw.upstream.count(), before, "no such body arrived whole");
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_holds_over_http2_and_for_bodies_of_no_declared_length() {
+    let (gw, caller, mut conn) = start().await;
+    let bearer = format!("Bearer {}", caller.token);
+    let mut client = http2::Conn::open(gw.running.public).await;
+    for (index, status) in [("acme.a", 200), ("beta.a", 403)] {
+        let body = format!("{{\"create\":{{\"_index\":\"{index}\"}}}}\n{{}}\n");
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/x-ndjson")];
+        let request = http2::request("POST", "/search/acme.logs/_bulk", &headers);
+        let response = client.ask(request, Some(Bytes::from(body.clone()))).await.expect("an answer");
+        assert_eq!(response.status, status, "{response:?}");
+        let chunked = Request::new("POST", "/search/acme.logs/_bulk").bearer(&caller.token);
+        let chunked = chunked.header("Content-Type", "application/x-ndjson").chunked(body.as_bytes(), 5);
+        assert_eq!(conn.ask(&chunked).await.status, status);
+    }
+    gw.running.stop().await;
+}
