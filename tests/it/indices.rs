@@ -81,8 +81,8 @@ async fn bodies_name_indices_of_the_caller_alone() {
     let (json, lines) = ("application/json", "application/x-ndjson");
     let own = r#"{"query":{"terms":{"u":{"index":"acme.users","id":"1","path":"p"}}}}"#;
     let foreign = own.replace("acme", "beta");
-    let many: String =
-        (0..2000).map(|i| format!("{{\"index\":{{\"_id\":\"{i}\"}}}}\n{{\"index\":\"beta\",\"id\":{i}}}\n")).collect();
+    let line = |i: u32| format!("{{\"index\":{{\"_id\":\"{i}\"}}}}\n{{\"index\":\"beta\",\"id\":{i}}}\n");
+    let many = (0..2000).map(line).collect::<Vec<_>>().concat();
     for (path, kind, body) in [
         ("/search/acme.logs/_search", json, own),
         ("/search/acme.logs/_msearch", lines, "{\"index\":\"acme.x\"}\n{}\n"),
