@@ -154,12 +154,12 @@ async fn a_client_is_as_fast_as_its_upstream() {
         let grown = resident().saturating_sub(before);
         assert!(grown < ROOM, "{protocol}: {grown} bytes of memory for an upload that nobody reads");
         slow.go.send_replace(true);
-        within("the rest of the upload", async {
-            while left > 0 {
-                fill(&mut stream, &mut left).await;
-            }
-        })
-        .await;
+        // However busy the machine is: what matters is that it goes on.
+        let mut stalls = 0;
+        while left > 0 {
+            stalls = if fill(&mut stream, &mut left).await > 0 { 0 } else { stalls + 1 };
+            assert!(stalls < 30, "{protocol}: the rest of the upload stands still, {left} bytes before its end");
+        }
         let mut answer = Vec::new();
         within("an answer", async {
             while !String::from_utf8_lossy(&answer).contains(&WHOLE.to_string()) {
