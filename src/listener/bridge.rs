@@ -19,6 +19,7 @@ use http_body_util::BodyExt as _;
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 use pingora::{OrErr as _, Result};
+use pingora_core::protocols::http::HttpTask;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tower::ServiceExt as _;
@@ -211,12 +212,14 @@ pub(super) async fn write(session: &mut Session, method: &Method, version: Versi
         head.insert_header(UPGRADE, "websocket")?;
     }
     let end = *method == Method::HEAD || bodiless || exact == Some(0);
+    if end && version == Version::HTTP_2 {
+        // pingora takes the end of a stream together with its head only so; clients of gRPC want it there.
+        let whole = vec![HttpTask::Header(Box::new(head), true)];
+        return session.write_response_tasks(whole).await.map(drop).map_err(pingora::Error::into_down);
+    }
     session.write_response_header(Box::new(head), end).await.map_err(pingora::Error::into_down)?;
     if end {
-        // Over HTTP/2 pingora leaves the stream open; dropped, it would be reset and the answer lost.
-        let open = version == Version::HTTP_2;
-        let ended = if open { session.write_response_body(None, true).await } else { Ok(()) };
-        return ended.map_err(pingora::Error::into_down);
+        return Ok(());
     }
     while let Some(frame) = body.frame().await {
         let frame = frame.or_err(pingora::ErrorType::InternalError, "a local endpoint broke off its answer")?;

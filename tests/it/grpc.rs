@@ -136,7 +136,8 @@ async fn refusals_are_the_status_of_the_call() {
         (call("/test.v1.Down/Call", "", &[]), "14", "upstream_unreachable"),
     ];
     for (request, status, code) in cases {
-        let response = conn.ask(request, Some(message())).await.expect("an answer");
+        let (response, body) = conn.start(request, Some(message())).await.expect("an answer");
+        assert!(body.is_end_stream(), "{code}: clients take nothing after a head that has the status already");
         refused(&response, status, code);
         let record = gw.record_of(&response).await;
         if status != "14" {
