@@ -56,24 +56,40 @@ pub(super) async fn sweep(node: Arc<Node>, streams: Arc<OpenStreams>, metrics: A
             permit.is_enforced() && permit.principal().is_some_and(|p| ended(p))
         });
         for stream in doubtful {
-            if !still_allowed(&node, &stream).await {
-                stream.cut.cut();
-                metrics.streams_cut.inc();
+            match again(&node, &stream).await {
+                Again::Alike => {}
+                Again::Otherwise => stream.cut.end(),
+                Again::Refused => {
+                    stream.cut.cut();
+                    metrics.streams_cut.inc();
+                }
             }
         }
     }
 }
 
-async fn still_allowed(node: &Node, stream: &OpenStream) -> bool {
-    let Some(principal) = stream.permit.principal() else { return true };
+/// What became of a stream's permission.
+enum Again {
+    /// It is there, and shows what it showed.
+    Alike,
+    /// It is there, but lists that its client was told of may have changed.
+    Otherwise,
+    /// It has gone.
+    Refused,
+}
+
+async fn again(node: &Node, stream: &OpenStream) -> Again {
+    let Some(principal) = stream.permit.principal() else { return Again::Alike };
     if !node.view.is_fresh() {
-        return false;
+        return Again::Refused;
     }
     let config = node.config.load_full();
     match node.verifier.again(principal, &config, node.now()).await {
-        Ok(now) => stream.permit.holds_under(&config, &stream.config, &now),
+        Ok(now) if !stream.permit.holds_under(&config, &stream.config, &now) => Again::Refused,
+        Ok(now) if stream.listens && !stream.permit.shows_alike(&config, &stream.config, &now) => Again::Otherwise,
+        Ok(_) => Again::Alike,
         // Nobody knows: a stream that may have been revoked must not go on.
-        Err(Rejected::Refused { .. } | Rejected::Fault(_)) => false,
+        Err(Rejected::Refused { .. } | Rejected::Fault(_)) => Again::Refused,
     }
 }
 

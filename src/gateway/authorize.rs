@@ -8,7 +8,7 @@ use super::denial::{Denial, NamedBy};
 use super::hygiene::{CleanRequest, Credential};
 use super::index;
 use super::shadow::{Passage, Waived};
-use crate::config::{Access, Api, Config, Enforcement, Route, Tell};
+use crate::config::{Access, Api, ApiKind, Config, Enforcement, Route, Tell};
 use crate::labels;
 use crate::node::Node;
 use crate::record::CallerText;
@@ -153,6 +153,21 @@ impl Permit {
         names.iter().all(|scope| now.catalogue.entry(scope).is_some())
             && principal.effective.now.covers(&needed)
             && self.is_narrowed_alike(principal, &needed)
+    }
+
+    /// Whether an MCP server still lists to this principal, who is who called, read again, what it listed `then`.
+    #[must_use]
+    pub fn shows_alike(&self, now: &Config, then: &Config, principal: &Principal) -> bool {
+        let Some(before) = &self.principal else { return true };
+        if now.generation == then.generation {
+            return before.effective.now == principal.effective.now;
+        }
+        let policy = |config: &Config| match config.apis.iter().find(|api| api.name == self.api.name).map(|api| &api.kind) {
+            Some(ApiKind::Mcp(policy)) => Some(Arc::clone(policy)),
+            Some(ApiKind::Http) | None => None,
+        };
+        let names = |config: &Config| config.catalogue.entries().iter().map(|entry| entry.name.clone()).collect::<Vec<_>>();
+        names(now) == names(then) && policy(now) == policy(then) && before.effective.now == principal.effective.now
     }
 
     /// Whether `needed`, which is what the permit needs in the catalogue of `principal`, is narrowed as it was.

@@ -6,7 +6,7 @@ use super::authorize::{Permit, filled_for};
 use super::denial::Denial;
 use super::mcp_session::{self, McpSession};
 use crate::config::Target;
-use crate::mcp::{self, Era, ListKind, Need, ServerPolicy};
+use crate::mcp::{self, Era, ListKind, Listening, Lists, Need, ServerPolicy};
 use crate::record::McpCall;
 use crate::token::KeyRing;
 
@@ -19,6 +19,8 @@ pub struct Inspected {
     pub session: McpSession,
     /// Whether answers to it must be filtered.
     pub filtered: bool,
+    /// What it is told by us, when it opens a stream of notifications.
+    pub listening: Option<Listening>,
     /// What the audit record says.
     pub call: Option<McpCall>,
     /// The id that an answer repeats.
@@ -66,13 +68,13 @@ pub fn inspect(
     })?;
     let era = said.era();
     // Our own server has no sessions.
-    let session = match permit.api().target {
-        Target::Upstream(_) => mcp_session::named(headers, era, keys, permit),
-        Target::OwnMcp | Target::OwnApi => Ok(McpSession::None),
-    };
+    let is_upstream = matches!(permit.api().target, Target::Upstream(_));
+    let session = if is_upstream { mcp_session::named(headers, era, keys, permit) } else { Ok(McpSession::None) };
     if *method != Method::POST {
         // A stream that a legacy client opens may replay answers to earlier list requests.
-        return Ok(Inspected { era, session: session?, filtered: *method == Method::GET, call: None, id: None, target: None });
+        let opens = *method == Method::GET;
+        let listening = Listening::stream(policy).filter(|_| opens && is_upstream && era == Era::Legacy);
+        return Ok(Inspected { era, session: session?, filtered: opens, listening, call: None, id: None, target: None });
     }
     let message = mcp::parse(body, limits).map_err(|bad| Denial::Message(Box::new(bad)))?;
     let id = message.reply_id().cloned();
@@ -93,9 +95,15 @@ pub fn inspect(
     if let Some(call) = call {
         arguments(policy, call, body, permit).map_err(|d| refuse(d, call.target.as_ref()))?;
     }
-    let filtered = call.is_some_and(|c| ListKind::of_method(&c.method).is_some());
+    let method = call.map_or("", |c| c.method.as_str());
+    let lists = ListKind::of_method(method).is_some();
+    // What a server says of itself gets what we offer in its place.
+    let introduces = is_upstream && matches!(method, "initialize" | "server/discover") && !Lists::of(policy).is_empty();
+    let listening = id.as_ref().filter(|_| is_upstream && method == "subscriptions/listen");
+    let listening = listening.and_then(|id| Listening::subscription(policy, id, body));
     let target = call.and_then(|c| c.target.clone());
-    Ok(Inspected { era, session, filtered, call: seen.clone(), id: id.clone(), target })
+    let filtered = lists || introduces || listening.is_some();
+    Ok(Inspected { era, session, filtered, listening, call: seen.clone(), id: id.clone(), target })
 }
 
 /// Whether the arguments of a call are what the policy wants them to be.

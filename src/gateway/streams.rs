@@ -13,6 +13,7 @@ use crate::config::Config;
 #[derive(Debug, Default)]
 pub struct CutSwitch {
     thrown: AtomicBool,
+    over: AtomicBool,
     notify: Notify,
 }
 
@@ -21,6 +22,18 @@ impl CutSwitch {
     pub fn cut(&self) {
         self.thrown.store(true, Ordering::Release);
         self.notify.notify_waiters();
+    }
+
+    /// Ends the request where nothing is wrong with it: it has done what it was for.
+    pub fn end(&self) {
+        self.over.store(true, Ordering::Release);
+        self.cut();
+    }
+
+    /// Whether it ended so.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
     }
 
     /// Whether it was thrown.
@@ -64,6 +77,8 @@ pub struct OpenStream {
     pub permit: Arc<Permit>,
     /// The configuration that it began with: the permit's scopes are positions in its catalogue.
     pub config: Arc<Config>,
+    /// Whether it tells of lists, so that it ends when they may have changed: see [`crate::mcp::Listening`].
+    pub listens: bool,
     /// How to end it.
     pub cut: Arc<CutSwitch>,
 }

@@ -46,13 +46,14 @@ pub(super) async fn message(
     let Some(body) = body else { return Ok((None, None)) };
     let inspected = message::inspect(&policy, &session.req_header().headers, request.method(), &body, &limits, keys, permit);
     let inspected = match inspected {
-        Ok(inspected) => Inspected { filtered: inspected.filtered && permit.is_enforced(), ..inspected },
+        Ok(inspected) if permit.is_enforced() => inspected,
+        Ok(inspected) => Inspected { filtered: false, listening: None, ..inspected },
         Err(refused) if shadow::waives(permit.api(), &refused.denial) => {
             shadow::note(permit, &refused.denial);
             let message::Refused { id, call, target, .. } = refused;
             let era = mcp::Era::Legacy;
             let named = mcp_session::named(&session.req_header().headers, era, keys, permit);
-            Inspected { era, session: named.unwrap_or(McpSession::AsSent), filtered: false, call, id, target }
+            Inspected { era, session: named.unwrap_or(McpSession::AsSent), filtered: false, listening: None, call, id, target }
         }
         Err(refused) => return Err(refused),
     };

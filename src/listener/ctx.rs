@@ -193,14 +193,16 @@ impl Drop for Ctx {
     fn drop(&mut self) {
         let micros = self.micros();
         let cut = self.cut.as_ref().is_some_and(|c| c.is_cut());
+        let over = self.cut.as_ref().is_some_and(|c| c.is_over());
         if let Some(forwarding) = self.forwarding() {
             let by = match () {
-                () if std::thread::panicking() => BrokenBy::Fault,
-                () if forwarding.watch.as_ref().is_some_and(Watch::has_fired) => BrokenBy::Upstream,
-                () if cut => BrokenBy::Revocation,
-                () => BrokenBy::Shutdown,
+                () if std::thread::panicking() => Some(BrokenBy::Fault),
+                () if forwarding.watch.as_ref().is_some_and(Watch::has_fired) => Some(BrokenBy::Upstream),
+                () if over => None,
+                () if cut => Some(BrokenBy::Revocation),
+                () => Some(BrokenBy::Shutdown),
             };
-            forwarding.end(micros, Some(by));
+            forwarding.end(micros, by);
         }
     }
 }

@@ -294,7 +294,8 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
     let permit = Arc::new(permit);
     let cut = ctx.cut.clone().unwrap_or_default();
     let config = Arc::clone(&desk.prepared.config);
-    let registered = desk.front.streams.register(OpenStream { permit: Arc::clone(&permit), config, cut });
+    let listens = inspected.as_ref().is_some_and(|m| m.listening.is_some());
+    let registered = desk.front.streams.register(OpenStream { permit: Arc::clone(&permit), config, listens, cut });
     // A change between the decision and the registration was told to nobody.
     if let Err(denial) = still_allowed(desk, &permit).await {
         let about = about(&api, &request, &permit, origin);

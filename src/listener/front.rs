@@ -182,7 +182,11 @@ impl ProxyHttp for Front {
         }
         bind_session(&self.node.keys, forwarding, head)?;
         narrow_answer(forwarding, head, http2)?;
-        install_filter(forwarding, head, http2)
+        install_filter(forwarding, head, http2)?;
+        match listened(forwarding, head).filter(|_| is_events) {
+            Some(events) => announce(session, head, events).await,
+            None => Ok(()),
+        }
     }
 
     fn response_body_filter(
@@ -338,12 +342,26 @@ fn install_filter(forwarding: &mut super::ctx::Forwarding, head: &mut ResponseHe
     }
     let unreadable = |e| Error::because(ErrorType::InternalError, "a list can't be filtered", e);
     let framing = Framing::of(&head.headers).map_err(unreadable)?;
-    forwarding.filter = Some(ListFilter::new(Arc::clone(policy), principal.effective.now, message.era, framing));
+    let filter = ListFilter::new(Arc::clone(policy), principal.effective.now, message.era, framing);
+    forwarding.filter = Some(filter.listening(message.listening.clone()));
     head.remove_header(&CONTENT_LENGTH);
     if !http2 {
         head.insert_header(TRANSFER_ENCODING, "chunked")?;
     }
     Ok(())
+}
+
+/// What a client is told that opens a stream which nothing has to come first on.
+fn listened(forwarding: &super::ctx::Forwarding, head: &ResponseHeader) -> Option<String> {
+    let listening = forwarding.message.as_ref()?.listening.as_ref()?;
+    (head.status == http::StatusCode::OK && listening.subscription.is_none()).then(|| listening.events())
+}
+
+/// Begins an answer before its server has said anything: until it does, which may be never, pingora would send the head alone. It
+/// does not send a head twice.
+async fn announce(session: &mut Session, head: &ResponseHeader, events: String) -> Result<()> {
+    session.write_response_header(Box::new(head.clone()), false).await.map_err(Error::into_down)?;
+    session.write_response_body(Some(events.into()), false).await.map_err(Error::into_down)
 }
 
 /// What a failed exchange is to the client; `None` when the client itself is gone.

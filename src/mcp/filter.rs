@@ -8,6 +8,7 @@
 //! `resources` or `resourceTemplates` is filtered, everything else passes byte for byte. It fails closed: what can't be read for
 //! certain ends the answer with an error.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -16,6 +17,7 @@ use http::{HeaderMap, header};
 use crate::types::ScopeBits;
 
 use super::headers::Era;
+use super::listening::Listening;
 use super::policy::ServerPolicy;
 use super::rewrite::{Rules, rewrite};
 use super::sse::Events;
@@ -79,6 +81,7 @@ pub struct ListFilter {
     policy: Arc<ServerPolicy>,
     held: ScopeBits,
     era: Era,
+    listening: Option<Listening>,
     state: State,
 }
 
@@ -103,7 +106,13 @@ impl ListFilter {
             Framing::Json => State::Json { body: Vec::new(), longest },
             Framing::Sse => State::Sse(Events::new(longest)),
         };
-        Self { policy, held, era, state }
+        Self { policy, held, era, listening: None, state }
+    }
+
+    /// The same for a stream of notifications: what the gate tells is told once the server has accepted it.
+    #[must_use]
+    pub fn listening(self, listening: Option<Listening>) -> Self {
+        Self { listening: listening.filter(|l| l.subscription.is_some()), ..self }
     }
 
     /// Goes on with other scopes: on a long stream the caller's may have been narrowed.
@@ -128,7 +137,9 @@ impl ListFilter {
     }
 
     fn step(&mut self, chunk: Option<&[u8]>) -> Result<Bytes, FilterError> {
-        let rules = Rules { policy: &self.policy, held: &self.held, era: self.era };
+        let accepted = Cell::new(false);
+        let listening = self.listening.as_ref();
+        let rules = Rules { policy: &self.policy, held: &self.held, era: self.era, listening, accepted: &accepted };
         let ready = match &mut self.state {
             State::Json { body, longest } => json(body, *longest, chunk, &rules),
             State::Sse(events) => {
@@ -138,6 +149,9 @@ impl ListFilter {
                     Some(chunk) => events.push(chunk, &mut out, edit),
                     None => events.finish(&mut out, edit),
                 };
+                if let Some(listening) = listening.filter(|_| accepted.get()) {
+                    out.extend_from_slice(listening.events().as_bytes());
+                }
                 done.map(|()| out.into())
             }
             State::Failed(e) => Err(*e),

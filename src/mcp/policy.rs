@@ -136,6 +136,13 @@ impl NamePolicy {
         patterns.into_iter().map(|(pattern, rule)| (Some(pattern), rule)).chain([(None, &self.default)]).collect()
     }
 
+    /// Whether what a caller may use depends on what it holds.
+    #[must_use]
+    pub fn varies(&self) -> bool {
+        let asks = |rule: &Rule| matches!(rule.need, Need::Scopes(scopes) if !scopes.is_empty());
+        self.listing().into_iter().any(|(_, rule)| asks(rule))
+    }
+
     /// What `name` needs.
     #[must_use]
     pub fn needed(&self, name: &str) -> Need {

@@ -1,6 +1,7 @@
 //! Takes out of a list answer what the caller may not use. Edits the text in place: what stays, stays byte for byte.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
 use std::ops::Range;
 
@@ -12,9 +13,13 @@ use crate::types::ScopeBits;
 
 use super::filter::FilterError;
 use super::headers::Era;
+use super::listening::{Listening, Lists};
 use super::policy::{ServerPolicy, Verdict};
 use super::request::Target;
 use super::scan::Key;
+
+/// The first notification of a subscription, as JSON.
+const ACKNOWLEDGED: &str = "\"notifications/subscriptions/acknowledged\"";
 
 /// The lists that are filtered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +80,10 @@ pub(super) struct Rules<'p> {
     pub policy: &'p ServerPolicy,
     pub held: &'p ScopeBits,
     pub era: Era,
+    /// What the stream is told of by us.
+    pub listening: Option<&'p Listening>,
+    /// Whether its server has accepted it.
+    pub accepted: &'p Cell<bool>,
 }
 
 /// Filters every list in `text`, a message or a batch of them. `None` when nothing has to change.
@@ -93,6 +102,14 @@ pub(super) fn rewrite(text: &str, rules: &Rules<'_>) -> Result<Option<String>, F
 impl Rules<'_> {
     fn message(&self, message: &str, edits: &mut Edits<'_>) -> Result<(), FilterError> {
         let members = Members::read(message)?;
+        if let (Some(listening), Some(ACKNOWLEDGED)) = (self.listening, members.of("method")) {
+            self.accepted.set(true);
+            let params = members.of("params").map(Members::read).transpose()?;
+            if let Some(agreed) = params.as_ref().and_then(|p| p.of("notifications")).filter(|n| n.starts_with('{')) {
+                let flags = listening.lists.names().map(|list| format!("{list}ListChanged"));
+                return flags.into_iter().try_for_each(|flag| switch_on(agreed, &flag, edits));
+            }
+        }
         match members.of("result").filter(|result| result.starts_with('{')) {
             Some(result) => self.result(result, edits),
             None => Ok(()),
@@ -101,6 +118,9 @@ impl Rules<'_> {
 
     fn result(&self, result: &str, edits: &mut Edits<'_>) -> Result<(), FilterError> {
         let members = Members::read(result)?;
+        if let Some(capabilities) = members.of("capabilities").filter(|c| c.starts_with('{')) {
+            self.offer(capabilities, edits)?;
+        }
         let mut listed = false;
         for kind in ListKind::ALL {
             let Some(list) = members.of(kind.member()) else { continue };
@@ -123,6 +143,15 @@ impl Rules<'_> {
         Ok(())
     }
 
+    /// Offers the notifications that we send in place of a server that may have none.
+    fn offer(&self, capabilities: &str, edits: &mut Edits<'_>) -> Result<(), FilterError> {
+        let offered = Members::read(capabilities)?;
+        let lists = Lists::of(self.policy).names();
+        lists
+            .filter_map(|list| offered.of(list).filter(|c| c.starts_with('{')))
+            .try_for_each(|c| switch_on(c, "listChanged", edits))
+    }
+
     fn list(&self, kind: ListKind, list: &str, edits: &mut Edits<'_>) -> Result<(), FilterError> {
         let items = items(list)?;
         let kept: Vec<&str> = items.iter().map(|item| item.get()).filter(|item| self.shows(kind, item)).collect();
@@ -139,6 +168,20 @@ impl Rules<'_> {
         let target = name.and_then(|name| kind.target(&name));
         target.is_some_and(|target| self.policy.allows(&target, self.held) == Verdict::Allowed)
     }
+}
+
+/// Makes the member `flag` of `object` true.
+fn switch_on(object: &str, flag: &str, edits: &mut Edits<'_>) -> Result<(), FilterError> {
+    let members = Members::read(object)?;
+    match members.of(flag) {
+        Some("true") => {}
+        Some(other) => edits.replace(other, "true".to_owned()),
+        None => {
+            let comma = if members.0.is_empty() { "" } else { "," };
+            edits.replace(&object[1..1], format!("\"{flag}\":true{comma}"));
+        }
+    }
+    Ok(())
 }
 
 fn items(list: &str) -> Result<Vec<&RawValue>, FilterError> {

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::audit::{call, reason};
+use crate::harness::audit::{call, outcome, reason};
 use crate::harness::http1::{Conn, Request, Response};
-use crate::harness::{Caller, Gateway, Setup};
+use crate::harness::{Caller, Gateway, Setup, within};
 
 const URL: &str = "/mcp/tools";
 const HELD: &str = "mcp:tools:invoke metrics:read";
@@ -215,9 +215,10 @@ async fn a_legacy_stream_replays_no_more_than_its_reader_may_see() {
     gw.upstream.finish();
     let response = conn.response().await;
     let seen = events(&response);
-    assert_eq!((response.status, seen.len()), (200, 2), "{:?}", response.text());
-    assert_eq!(seen[0]["method"], "notifications/message");
-    assert_eq!(names(&seen[1]), ["echo", "get-sum"]);
+    assert_eq!((response.status, seen.len()), (200, 3), "{:?}", response.text());
+    assert_eq!(seen[0]["method"], "notifications/tools/list_changed");
+    assert_eq!(seen[1]["method"], "notifications/message");
+    assert_eq!(names(&seen[2]), ["echo", "get-sum"]);
     gw.running.stop().await;
 }
 
@@ -457,5 +458,82 @@ async fn arguments_have_to_be_what_the_policy_says() {
     let request = Request::new("POST", "/mcp/deep").bearer(&caller.token).header("Content-Type", "application/json").body(twice);
     let response = conn.ask(&request).await;
     assert_eq!((response.status, reason(&gw.record_of(&response).await)), (400, "message_malformed"));
+    gw.running.stop().await;
+}
+
+const CHANGED: &str = "event: message\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/tools/list_changed\"}\n\n";
+
+/// The stream on which a legacy client hears from its server, past the notification that it begins with.
+async fn listening(gw: &Gateway, caller: &Caller) -> (Conn, String) {
+    let mut conn = Conn::open(gw.running.public).await;
+    let request = Request::get(URL).bearer(&caller.token).header("Accept", "text/event-stream").header("X-Behave", "events");
+    conn.send(&request.bytes()).await;
+    let head = within("a head before the server has said anything", conn.head()).await.expect("a head");
+    assert_eq!(head.status, 200);
+    assert_eq!(within("a notification", conn.chunk()).await, Some(Some(CHANGED.as_bytes().to_vec())));
+    (conn, head.request_id().to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_is_told_when_its_lists_change() {
+    let gw = Gateway::start().await;
+    let ada = gw.caller("acme", &["reader", "agent"], "mcp:tools:invoke metrics:read dash:read").await;
+    let eve = gw.caller("beta", &["reader", "agent"], HELD).await;
+    let ((mut of_ada, id), (mut of_eve, _)) = (listening(&gw, &ada).await, listening(&gw, &eve).await);
+    gw.upstream.emit("data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\"}\n\n");
+    for stream in [&mut of_ada, &mut of_eve] {
+        let event = within("an event", stream.chunk()).await.expect("more").expect("bytes");
+        assert!(event.windows(8).any(|w| w == b"/message"), "{}", String::from_utf8_lossy(&event));
+    }
+    let node = &gw.running.node;
+    let less = crate::harness::world::scopes("dash:read");
+    let narrowed = node.store.narrow_grant(&ada.grant.id, &ada.user.id, &less, &node.own_cause()).await;
+    assert!(narrowed.expect("an answer"));
+    node.settle().await.expect("it is seen");
+    assert_eq!(within("the end of her stream", of_ada.chunk()).await, None, "what she opens again begins with the notification");
+    assert_eq!(outcome(&gw.record_of_request(&id).await), "200", "nothing was revoked");
+    listening(&gw, &ada).await;
+
+    // Nothing that eve is shown has changed: her stream goes on.
+    gw.upstream.emit("data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\"}\n\n");
+    assert!(within("an event", of_eve.chunk()).await.expect("more").is_some());
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_offer_the_notifications_that_the_gate_sends() {
+    let (gw, caller, mut conn) = agent().await;
+    let answer = conn.ask(&post(&caller, INITIALIZE).header("X-Behave", "initialize")).await;
+    let offered = json!({"tools": {"listChanged": true}, "prompts": {}, "logging": {}});
+    assert_eq!(answer.json()["result"]["capabilities"], offered, "prompts are the same for everybody: {answer:?}");
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_is_told_once_its_server_has_accepted_it() {
+    let (gw, caller, mut conn) = agent().await;
+    let listen = |wanted: &str| {
+        let meta = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}"#;
+        let body = format!(
+            r#"{{"jsonrpc":"2.0","id":"s-1","method":"subscriptions/listen","params":{{"notifications":{{{wanted}}},{meta}}}}}"#
+        );
+        let request = post(&caller, body).header("X-Behave", "events").header("MCP-Protocol-Version", "2026-07-28");
+        request.header("Mcp-Method", "subscriptions/listen")
+    };
+    let accepted = r#"{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{"notifications":{},"_meta":{"io.modelcontextprotocol/subscriptionId":"s-1"}}}"#;
+    for (wanted, told) in [("\"toolsListChanged\":true", true), ("\"promptsListChanged\":true", false), ("", false)] {
+        let number = gw.upstream.count() + 1;
+        conn.send(&listen(wanted).bytes()).await;
+        gw.upstream.asked(number).await;
+        gw.upstream.emit(&format!("data: {accepted}\n\n"));
+        gw.upstream.finish();
+        let seen = events(&conn.response().await);
+        let agreed = if told { json!({"toolsListChanged": true}) } else { json!({}) };
+        assert_eq!(seen[0]["params"]["notifications"], agreed, "{wanted}");
+        let methods: Vec<_> = seen[1..].iter().map(|m| (&m["method"], &m["params"]["_meta"])).collect();
+        let meta = json!({"io.modelcontextprotocol/subscriptionId": "s-1"});
+        let expected = [(&json!("notifications/tools/list_changed"), &meta)];
+        assert_eq!(methods, expected[..usize::from(told)], "{wanted}");
+    }
     gw.running.stop().await;
 }

@@ -54,7 +54,7 @@ fn what_is_no_list_passes() {
     let bodies = [
         r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"x","data":{"tools":[{"name":"z"}]}}}"#,
         r#"{"jsonrpc":"2.0","id":1,"result":{"content":[],"structuredContent":{"tools":[{"name":"z"}]}}}"#,
-        r#"{"jsonrpc":"2.0","id":1,"result":{"capabilities":{"tools":{}}}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"result":{"capabilities":{"logging":{}}}}"#,
         r#"{"jsonrpc":"2.0","method":"notifications/message","params":{"tools":[{"name":"z"}]}}"#,
         r#"{"jsonrpc":"2.0","id":1,"result":null}"#,
         "",

@@ -4,6 +4,7 @@ mod answer;
 mod arguments;
 mod filter;
 mod headers;
+mod listening;
 mod lists;
 mod policy;
 mod request;

@@ -216,6 +216,7 @@ fn answer(behave: &str, seen: &Seen) -> String {
         "chunked" => "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n".to_owned(),
         "alerts" => json("", "200 OK", ALERTS),
         "compressed" => json("Content-Encoding: gzip\r\n", "200 OK", ALERTS),
+        "initialize" => json("", "200 OK", INITIALIZED),
         "tools" => json("", "200 OK", &tools()),
         "prompts" => json("", "200 OK", PROMPTS),
         "resources" => json("", "200 OK", RESOURCES),
@@ -230,6 +231,7 @@ fn answer(behave: &str, seen: &Seen) -> String {
 const ALERTS: &str =
     r#"{"status":"success","data":{"alerts":[{"labels":{"tenant":"tenant-acme"}},{"labels":{"tenant":"tenant-beta"}}]}}"#;
 
+const INITIALIZED: &str = r#"{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-11-25","capabilities":{"tools":{"listChanged":false},"prompts":{},"logging":{}}}}"#;
 const PROMPTS: &str =
     r#"{"jsonrpc":"2.0","id":1,"result":{"prompts":[{"name":"greet"},{"name":"ask-org"},{"name":"secret"}],"nextCursor":"2"}}"#;
 const RESOURCES: &str =
