@@ -44,6 +44,7 @@ fn record() -> Option<AuditRecord> {
             decision: Decision::Allowed,
             would_deny: None,
             outcome: Outcome::Unknown,
+            forwarder: None,
         })),
     })
 }

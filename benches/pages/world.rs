@@ -225,6 +225,7 @@ async fn called(node: &Node, grants: &[Grant], clients: &[Client]) -> RecordId {
                 decision,
                 would_deny: None,
                 outcome: Outcome::Completed(Measured { status: 200, bytes: 512, micros: 1500 }),
+                forwarder: None,
             })),
         };
         last = Some(record.id.clone());

@@ -1,5 +1,6 @@
 //! From a configuration to a running gateway: the one place that names concrete types.
 
+mod authorizer;
 mod certificates;
 mod direct;
 mod drain;
@@ -30,10 +31,9 @@ use crate::audit::{Disk, Durability, Files, Journal, JournalError, JournalOption
 use crate::config::{Config, Environment};
 use crate::gateway::overload::Overload;
 use crate::gateway::prepared::Prepared;
-use crate::gateway::rates::Rates;
-use crate::gateway::streams::OpenStreams;
-use crate::listener::{Front, Listener, Served, Strangers};
+use crate::listener::{Front, Listener, Served};
 use crate::node::Node;
+use crate::plugin::Gate;
 use crate::store::{StoreError, sql};
 use crate::telemetry::Metrics;
 use crate::token::TokenFault;
@@ -128,6 +128,10 @@ pub struct Running {
     pub metrics: Arc<Metrics>,
     /// The secret of its admin API.
     pub admin_token: PlainToken,
+    /// Where proxies ask for decisions.
+    pub authorizer: Option<SocketAddr>,
+    /// The gate, for an application that forwards by itself.
+    pub gate: Gate,
     listener: Listener,
     ready: Arc<Ready>,
     stop: CancellationToken,
@@ -172,25 +176,20 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
         Arc::new(meters::JournalMeter(Arc::clone(&metrics))),
     )?;
     let prepared = Arc::new(ArcSwap::from_pointee(Prepared::new(node.config.load_full())));
-    let streams = Arc::new(OpenStreams::default());
     let overload = Arc::new(Overload::new(&limits));
     let served = node.config.load().listen.tls.as_ref().map(|tls| Served::new(Arc::clone(&tls.material)));
     let certificates = Arc::new(certificates::Certificates::new(Arc::clone(&node), served.clone()));
-    let flush = Arc::new(tasks::Flush(journal.clone()));
     let address = public.local_addr().unwrap_or(node.config.load().listen.public);
-    let front = Front {
+    let gate = Gate {
         node: Arc::clone(&node),
         journal: journal.clone(),
-        streams: Arc::clone(&streams),
-        metrics: Arc::clone(&metrics),
-        local: local(&node, Arc::clone(&flush) as _, (address, served.clone()))?,
-        own_mcp: own_mcp::router(Arc::clone(&node), Arc::clone(&flush) as _),
-        own_api: api::router(Arc::clone(&node), flush as _),
-        rates: Rates::default(),
+        streams: Arc::default(),
+        rates: Arc::default(),
         overload: Arc::clone(&overload),
-        strangers: Strangers::default(),
+        strangers: Arc::default(),
         prepared: Arc::clone(&prepared),
     };
+    let front = front(&gate, address, served.clone())?;
     let stop = CancellationToken::new();
     let stop_shipping = CancellationToken::new();
     let shipper = Shipper::new(journal.clone(), backlog, Arc::clone(&node.store));
@@ -209,7 +208,7 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
     };
     let mut running = vec![
         tokio::spawn(Arc::clone(&node).follow(stop.clone())),
-        tokio::spawn(tasks::sweep(Arc::clone(&node), streams, Arc::clone(&metrics), stop.clone())),
+        tokio::spawn(tasks::sweep(Arc::clone(&node), Arc::clone(&gate.streams), Arc::clone(&metrics), stop.clone())),
         tokio::spawn(tasks::measure(Arc::clone(&node), Arc::clone(&metrics), stop.clone())),
         tokio::spawn(tasks::keep_house(Arc::clone(&node), stop.clone())),
         tokio::spawn(upstreams::tend(Arc::clone(&node), Arc::clone(&prepared), stop.clone())),
@@ -220,6 +219,7 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
     ];
     node.settle().await?;
     let admin = serve_admin(admin_socket, admin::router(admin_state), stop.clone(), &mut running)?;
+    let authorizer = authorizer::serve(&gate, stop.clone(), &mut running)?;
     let listener =
         Listener::start(public, front, limits, served.as_ref()).map_err(|source| BootError::Listen { address, source })?;
     tracing::info!(public = %listener.address, %admin, data = %data_dir.display(), "the gateway is up");
@@ -230,6 +230,8 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
         journal,
         metrics,
         admin_token,
+        authorizer,
+        gate,
         listener,
         ready,
         stop,
@@ -238,6 +240,25 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
         shipping,
         reloader,
         certificates,
+    })
+}
+
+/// What the public listener serves: what `gate` decides, and what is answered here.
+fn front(gate: &Gate, address: SocketAddr, served: Option<Arc<Served>>) -> Result<Front, BootError> {
+    let node = &gate.node;
+    let flush = Arc::new(tasks::Flush(gate.journal.clone()));
+    Ok(Front {
+        node: Arc::clone(node),
+        journal: gate.journal.clone(),
+        streams: Arc::clone(&gate.streams),
+        metrics: Arc::clone(&node.metrics),
+        local: local(node, Arc::clone(&flush) as _, (address, served))?,
+        own_mcp: own_mcp::router(Arc::clone(node), Arc::clone(&flush) as _),
+        own_api: api::router(Arc::clone(node), flush as _),
+        rates: Arc::clone(&gate.rates),
+        overload: Arc::clone(&gate.overload),
+        strangers: Arc::clone(&gate.strangers),
+        prepared: Arc::clone(&gate.prepared),
     })
 }
 

@@ -20,6 +20,8 @@ pub fn restart_needed(before: &Config, after: &Config) -> Vec<ConfigError> {
     let (old, new) = (&before.listen, &after.listen);
     unless(old.public == new.public, "listen.public", from_to(&old.public, &new.public));
     unless(old.admin == new.admin, "listen.admin", from_to(&old.admin, &new.admin));
+    let asks = |socket: &Option<std::net::SocketAddr>| socket.map_or_else(|| "nothing".to_owned(), |a| a.to_string());
+    unless(old.authorizer == new.authorizer, "listen.authorizer", from_to(&asks(&old.authorizer), &asks(&new.authorizer)));
     let (old, new) = (&old.limits, &new.limits);
     let connections = from_to(&old.max_connections, &new.max_connections);
     unless(old.max_connections == new.max_connections, "limits.max_connections", connections);

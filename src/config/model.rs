@@ -16,7 +16,7 @@ use super::{
 };
 use crate::mcp::ServerPolicy;
 use crate::routing::{Lookup, MountTable, RouteTable};
-use crate::types::{ApiName, Issuer, ResourceId, RoleName, RouteId, ScopeBits, ScopeSet, Selectors, Slug};
+use crate::types::{ApiName, Dialect, Issuer, ResourceId, RoleName, RouteId, ScopeBits, ScopeSet, Selectors, Slug};
 
 /// One whole configuration. A request sees one, from its first stage to its last.
 #[derive(Debug)]
@@ -55,6 +55,8 @@ pub struct Config {
     pub audit: AuditPolicy,
     /// Who is told of security events.
     pub hooks: Vec<Arc<Hook>>,
+    /// Who may ask for decisions.
+    pub authorizer: AuthorizerPolicy,
     /// The deployments of the service; empty, or this one among them.
     pub sites: Vec<Site>,
 }
@@ -131,6 +133,8 @@ pub struct Listen {
     pub public: SocketAddr,
     /// Metrics, health, administration.
     pub admin: SocketAddr,
+    /// Where proxies ask for decisions.
+    pub authorizer: Option<SocketAddr>,
     /// Peers whose `X-Forwarded-*` are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Authorities besides the public URL's that are answered: other names of the same gateway.
@@ -139,6 +143,23 @@ pub struct Listen {
     pub tls: Option<ListenTls>,
     /// Limits.
     pub limits: Limits,
+}
+
+/// Who may ask for decisions, how, and what is done with them.
+#[derive(Clone, Debug, Default)]
+pub struct AuthorizerPolicy {
+    /// How may be asked.
+    pub dialects: Vec<Dialect>,
+    /// Proxies that are believed; empty when the secret alone decides.
+    pub trusted_proxies: Vec<IpNet>,
+    /// What a proxy must send to be believed.
+    pub secret: Option<SecretString>,
+    /// Whether proxies that can't be told which headers to remove forward only headers that they list.
+    pub strips_headers: bool,
+    /// Whether proxies forward the target that we answer with.
+    pub uses_target: bool,
+    /// Whether proxies are given the credentials of upstreams.
+    pub upstream_credentials: bool,
 }
 
 /// Limits of the public listener.

@@ -1,6 +1,7 @@
 //! From [`RawConfig`] to [`Config`], or to everything that is wrong with its meaning.
 
 mod apis;
+mod authorizer;
 mod hooks;
 mod limits;
 mod mounts;
@@ -88,6 +89,7 @@ pub(super) fn prove(raw: &RawConfig, around: &Surroundings<'_>) -> Result<(Confi
     let oauth = sections::oauth(&raw.oauth, &root.key("oauth"), &mut found);
     let audit = sections::audit(&raw.audit, &root.key("audit"), &mut found);
     let hooks = hooks::all(raw, &mut found);
+    let authorizer = authorizer::policy(raw, &mut found);
     let sites = sites::all(raw, &mut found);
     scopes::unused(raw, &packs, (&catalogue, &apis), &mut found);
     let (Some(store_url), Some(secret), Some(mounts), true) = (store_url, secret, mounts, found.errors.is_empty()) else {
@@ -111,6 +113,7 @@ pub(super) fn prove(raw: &RawConfig, around: &Surroundings<'_>) -> Result<(Confi
         oauth,
         audit,
         hooks,
+        authorizer,
         sites,
     };
     Ok((config, found.warnings))

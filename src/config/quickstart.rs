@@ -15,8 +15,8 @@ use http::{HeaderName, Method};
 use super::error::{ConfigError, ConfigErrors, Warning};
 use super::list::List;
 use super::raw::{
-    RawApi, RawAudit, RawConfig, RawData, RawKeys, RawKind, RawLimits, RawListen, RawNeed, RawOAuth, RawRoute, RawRouteTimeouts,
-    RawScope, RawStore, RawTenant, RawUpstream,
+    RawApi, RawAudit, RawAuthorizer, RawConfig, RawData, RawKeys, RawKind, RawLimits, RawListen, RawNeed, RawOAuth, RawRoute,
+    RawRouteTimeouts, RawScope, RawStore, RawTenant, RawUpstream,
 };
 use super::secrets::Environment;
 use super::written::{Kind, Written};
@@ -143,6 +143,7 @@ impl Quickstart {
             upstreams: List::default(),
             apis: List::default(),
             hooks: List::default(),
+            authorizer: RawAuthorizer::default(),
             sites: List::default(),
         }
     }

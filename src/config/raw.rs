@@ -1,5 +1,6 @@
 //! The file as it is written. The schema and the reference page are made from these types and their comments.
 
+mod authorizer;
 mod hooks;
 mod needs;
 mod protocol;
@@ -16,6 +17,7 @@ use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use authorizer::RawAuthorizer;
 pub use hooks::{HookEvent, RawHook};
 pub use needs::{RawAllowed, RawDeny, RawNeed, RawRule, RawValue};
 pub use protocol::{RouteErrors, RouteUpgrade, UpstreamProtocol};
@@ -39,6 +41,9 @@ pub struct RawConfig {
     /// Sockets.
     #[serde(default)]
     pub listen: RawListen,
+    /// Decisions for a proxy that forwards by itself.
+    #[serde(default)]
+    pub authorizer: RawAuthorizer,
     /// Limits of the public listener.
     #[serde(default)]
     pub limits: RawLimits,
@@ -96,6 +101,8 @@ pub struct RawListen {
     pub public: Written<SocketAddr>,
     /// Metrics, health, administration. Keep it off public networks.
     pub admin: Written<SocketAddr>,
+    /// Where proxies ask for decisions; nobody can without it. `[authorizer]` says which proxies, and how.
+    pub authorizer: Option<Written<SocketAddr>>,
     /// Peers whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
     pub trusted_proxies: Vec<Written<IpNet>>,
     /// Other names of the same gateway, as `Host` carries them. A request for a name that is neither here nor in `public_url` is
@@ -108,7 +115,14 @@ pub struct RawListen {
 impl Default for RawListen {
     fn default() -> Self {
         let local = |port| Written(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
-        Self { public: local(8080), admin: local(9901), trusted_proxies: Vec::new(), extra_hosts: Vec::new(), tls: None }
+        Self {
+            public: local(8080),
+            admin: local(9901),
+            authorizer: None,
+            trusted_proxies: Vec::new(),
+            extra_hosts: Vec::new(),
+            tls: None,
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::hygiene::Unclean;
+use super::unfit::Unfit;
 use crate::labels;
 use crate::mcp;
 use crate::token::{Principal, Refusal};
@@ -90,6 +91,8 @@ pub enum Denial {
     Journal,
     /// The upstream did not do its part.
     Upstream(UpstreamFault),
+    /// It can't be decided for somebody else who forwards.
+    Unfit(Unfit),
     /// The node has more to do than it may.
     Overloaded,
     /// A fault of ours.
@@ -182,6 +185,7 @@ impl Denial {
             Self::Journal => "journal_unavailable",
             Self::Overloaded => "overloaded",
             Self::Panic => "panic",
+            Self::Unfit(unfit) => unfit.code(),
             Self::Upstream(UpstreamFault::Connect) => "upstream_unreachable",
             Self::Upstream(UpstreamFault::Timeout) => "upstream_timeout",
             Self::Upstream(UpstreamFault::Broken) => "upstream_broken",
@@ -210,6 +214,7 @@ impl Denial {
             Self::Selector(refused) if refused.is_final() => StatusCode::FORBIDDEN,
             Self::Message(_) | Self::Mismatch(_) | Self::Selector(_) => StatusCode::BAD_REQUEST,
             Self::Rate { .. } | Self::Concurrency => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unfit(unfit) => unfit.status(),
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::LengthRequired => StatusCode::LENGTH_REQUIRED,
             Self::BodyBroken => StatusCode::REQUEST_TIMEOUT,
@@ -290,6 +295,7 @@ impl Denial {
                 "This node can't learn of revocations at the moment and refuses until it can. Try again shortly.".into()
             }
             Self::Store => "The gateway's store can't be used at the moment. Try again shortly.".into(),
+            Self::Unfit(unfit) => unfit.detail().to_owned(),
             Self::Overloaded => "The gateway has more to do than it may. Try again shortly.".into(),
             Self::Panic => "The gateway failed on this request. Tell your operator, with the request id.".into(),
             Self::Journal => "The request can't be recorded at the moment and was not forwarded. Try again shortly.".into(),

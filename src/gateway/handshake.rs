@@ -20,7 +20,9 @@ pub fn check(permit: &Permit, request: &CleanRequest, headers: &HeaderMap) -> Re
     }
 }
 
-fn asks(request: &CleanRequest, headers: &HeaderMap) -> bool {
+/// Whether a request is such a handshake.
+#[must_use]
+pub fn asks(request: &CleanRequest, headers: &HeaderMap) -> bool {
     *request.method() == Method::GET
         && request.upgrade() == Upgrade::WebSocket
         // A body would be read as the first frames by whoever does not expect one.

@@ -5,6 +5,7 @@ use http::{HeaderMap, Method};
 use super::authorize::{Permit, filled_for};
 use super::denial::Denial;
 use super::mcp_session::{self, McpSession};
+use super::shadow;
 use crate::config::Target;
 use crate::mcp::{self, Era, ListKind, Listening, Lists, Need, ServerPolicy};
 use crate::record::McpCall;
@@ -45,6 +46,32 @@ pub struct Refused {
 impl From<Denial> for Refused {
     fn from(denial: Denial) -> Self {
         Self { denial, id: None, call: None, target: None }
+    }
+}
+
+/// As [`inspect`], but an API in shadow mode lets pass what it would refuse, and what its lists have.
+///
+/// # Errors
+/// The refusal, when it is enforced.
+pub fn judge(
+    policy: &ServerPolicy,
+    headers: &HeaderMap,
+    method: &Method,
+    body: &[u8],
+    limits: &mcp::Limits,
+    keys: &KeyRing,
+    permit: &mut Permit,
+) -> Result<Inspected, Refused> {
+    match inspect(policy, headers, method, body, limits, keys, permit) {
+        Ok(inspected) if permit.is_enforced() => Ok(inspected),
+        Ok(inspected) => Ok(Inspected { filtered: false, listening: None, ..inspected }),
+        Err(refused) if shadow::waives(permit.api(), &refused.denial) => {
+            shadow::note(permit, &refused.denial);
+            let Refused { id, call, target, .. } = refused;
+            let session = mcp_session::named(headers, Era::Legacy, keys, permit).unwrap_or(McpSession::AsSent);
+            Ok(Inspected { era: Era::Legacy, session, filtered: false, listening: None, call, id, target })
+        }
+        Err(refused) => Err(refused),
     }
 }
 

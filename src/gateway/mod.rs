@@ -4,6 +4,7 @@
 //! of them is a [`denial::Denial`], and [`respond`] is the one place that turns those into answers.
 
 pub mod authorize;
+pub mod decide;
 pub mod denial;
 pub mod explain;
 pub mod handshake;
@@ -19,7 +20,10 @@ pub mod prepared;
 pub mod rates;
 pub mod record;
 pub mod respond;
+pub mod seen;
 pub mod shadow;
 pub mod status;
+pub mod strangers;
 pub mod streams;
+pub mod unfit;
 pub mod upstream;

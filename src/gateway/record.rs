@@ -3,7 +3,9 @@
 use super::authorize::Permit;
 use super::denial::Denial;
 use crate::config::{Api, Config};
-use crate::record::{Actor, AuditRecord, Call, Decision, Event, McpCall, Measured, Opening, Origin, Outcome, WouldDeny};
+use crate::record::{
+    Actor, AuditRecord, Call, Decision, Event, Forwarder, McpCall, Measured, Opening, Origin, Outcome, WouldDeny,
+};
 use crate::token::{Claims, Principal};
 use crate::types::{ApiName, RecordId, RouteId, ScopeBits, ScopeSet, Timestamp};
 
@@ -26,6 +28,8 @@ pub struct Basis<'a> {
     pub path: &'a str,
     /// The MCP message.
     pub mcp: Option<McpCall>,
+    /// The proxy that asked and forwards by itself.
+    pub forwarder: Option<Forwarder>,
 }
 
 /// What the journal writes of a request that is about to be forwarded. `needed` are the scopes of the permit.
@@ -53,6 +57,7 @@ pub fn opening<'a>(
         scopes_needed: needed,
         would_deny,
         caller: permit.caller(),
+        forwarder: basis.forwarder.as_ref(),
     }
 }
 
@@ -139,6 +144,7 @@ fn call(
         decision,
         would_deny: None,
         outcome,
+        forwarder: basis.forwarder,
     };
     AuditRecord {
         id: basis.id,

@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::authorize::{Asked, Permit, Refused};
 use super::denial::Denial;
 use super::hygiene::CleanRequest;
+use super::unfit::Unfit;
 use crate::config::{Access, Api, Config, Enforcement, Route, RouteTimeouts, Tell};
 use crate::record::{Actor, Caller, CallerText};
 use crate::routing::Lookup;
@@ -59,7 +60,13 @@ impl Waived {
 pub const fn waives(api: &Api, denial: &Denial) -> bool {
     let kept = matches!(
         denial,
-        Denial::Unclean(_) | Denial::LengthRequired | Denial::BodyBroken | Denial::Journal | Denial::Upstream(_) | Denial::Panic
+        Denial::Unclean(_)
+            | Denial::LengthRequired
+            | Denial::BodyBroken
+            | Denial::Journal
+            | Denial::Upstream(_)
+            | Denial::Panic
+            | Denial::Unfit(Unfit::Proxy | Unfit::Question | Unfit::NoApi | Unfit::Headers | Unfit::Target)
     );
     matches!(api.enforcement, Enforcement::Shadow) && !kept
 }
@@ -73,8 +80,11 @@ const fn passage(denial: &Denial) -> Passage {
         | Denial::Mismatch(_)
         | Denial::Rate { .. }
         | Denial::Concurrency
-        | Denial::BodyTooLarge => Passage::Known,
-        // Without a route nobody knows what is asked for, and what can't be bound to its organization gets nothing of any.
+        | Denial::BodyTooLarge
+        | Denial::UpgradeRequired
+        | Denial::Unfit(Unfit::Body) => Passage::Known,
+        // Without a route nobody knows what is asked for, what can't be bound to its organization gets nothing of any, and a
+        // token without its certificate may be in other hands.
         _ => Passage::AsItCame,
     }
 }

@@ -12,7 +12,6 @@ use crate::config::{ApiKind, Config};
 use crate::gateway::authorize::Permit;
 use crate::gateway::denial::Denial;
 use crate::gateway::hygiene::CleanRequest;
-use crate::gateway::mcp_session::{self, McpSession};
 use crate::gateway::message::{self, Inspected};
 use crate::gateway::narrow::{self, Narrowed};
 use crate::gateway::shadow;
@@ -44,19 +43,7 @@ pub(super) async fn message(
     let reads = *request.method() == Method::POST;
     let body = if reads { read_whole(session, limits.bytes, permit).await? } else { Some(Bytes::new()) };
     let Some(body) = body else { return Ok((None, None)) };
-    let inspected = message::inspect(&policy, &session.req_header().headers, request.method(), &body, &limits, keys, permit);
-    let inspected = match inspected {
-        Ok(inspected) if permit.is_enforced() => inspected,
-        Ok(inspected) => Inspected { filtered: false, listening: None, ..inspected },
-        Err(refused) if shadow::waives(permit.api(), &refused.denial) => {
-            shadow::note(permit, &refused.denial);
-            let message::Refused { id, call, target, .. } = refused;
-            let era = mcp::Era::Legacy;
-            let named = mcp_session::named(&session.req_header().headers, era, keys, permit);
-            Inspected { era, session: named.unwrap_or(McpSession::AsSent), filtered: false, listening: None, call, id, target }
-        }
-        Err(refused) => return Err(refused),
-    };
+    let inspected = message::judge(&policy, &session.req_header().headers, request.method(), &body, &limits, keys, permit)?;
     Ok((reads.then_some(body), Some(inspected)))
 }
 

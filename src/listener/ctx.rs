@@ -1,12 +1,10 @@
 //! What one request carries from hook to hook.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::HeaderValue;
-use uuid::Uuid;
 
 use super::connection::Busy;
 use super::exchange;
@@ -19,13 +17,13 @@ use crate::gateway::message::Inspected;
 use crate::gateway::narrow::Narrowed;
 use crate::gateway::prepared::Prepared;
 use crate::gateway::rates::Running;
+use crate::gateway::seen::Seen;
 use crate::gateway::streams::{CutSwitch, Registered};
 use crate::gateway::upstream::{Attempt, Place, Tried, Watch};
 use crate::indices::Check;
 use crate::mcp::ListFilter;
-use crate::record::{BrokenBy, Measured, Origin, Outcome};
-use crate::telemetry::{RouteMetrics, TraceContext};
-use crate::types::{NodeId, RecordId, RequestId, Timestamp};
+use crate::record::{BrokenBy, Measured, Outcome};
+use crate::telemetry::RouteMetrics;
 
 /// One request.
 pub struct Ctx {
@@ -66,36 +64,6 @@ impl Ctx {
 
     pub(super) fn micros(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
-    }
-}
-
-/// Who sent a request, and what it is called.
-#[derive(Clone)]
-pub(super) struct Seen {
-    pub(super) uuid: Uuid,
-    pub(super) request: RequestId,
-    pub(super) at: Timestamp,
-    pub(super) client: Option<SocketAddr>,
-    pub(super) trace: TraceContext,
-    pub(super) user_agent: Option<String>,
-    /// SHA-256 of the certificate that the caller showed, in hexadecimal.
-    pub(super) certificate: Option<String>,
-}
-
-impl Seen {
-    pub(super) fn record_id(&self) -> RecordId {
-        RecordId::of(self.uuid)
-    }
-
-    pub(super) fn origin(&self, node: &NodeId) -> Origin {
-        Origin {
-            request: self.request.clone(),
-            node: node.clone(),
-            peer: self.client,
-            user_agent: self.user_agent.clone(),
-            trace: Some(self.trace.trace_id()),
-            certificate: self.certificate.clone(),
-        }
     }
 }
 

@@ -14,21 +14,20 @@ use pingora::Result;
 use pingora::proxy::Session;
 
 use super::bridge::{self, Handover, ListRules, Served};
-use super::ctx::{Forwarding, Seen};
+use super::ctx::Forwarding;
 use super::entry::Entered;
 use super::front::Front;
-use crate::config::{Api, ApiKind, Target};
+use crate::config::{ApiKind, Target};
+use crate::gateway::decide::{About, Refusal};
 use crate::gateway::denial::Denial;
 use crate::gateway::hygiene;
 use crate::gateway::prepared::Prepared;
 use crate::gateway::record::{self, Basis, Known};
 use crate::gateway::respond::{self, Answer, Scene};
+use crate::gateway::seen::Seen;
 use crate::gateway::status::Form;
-use crate::mcp;
 use crate::node::Snapshot;
 use crate::record::{Actor, ControlEvent, McpCall, Measured, Operation};
-use crate::token::{Claims, Principal};
-use crate::types::RouteId;
 use crate::web;
 
 /// A declared body up to this size is read and dropped before a refusal, so that the connection lives on and the answer is not
@@ -39,26 +38,6 @@ const MAX_CORS_HEADERS: usize = 1024;
 /// What a page may send that does not say what it will (MCP clients in browsers).
 const CORS_HEADERS: &str =
     "Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Mcp-Session-Id, Last-Event-ID";
-
-/// What is known about a refused request.
-#[derive(Default)]
-pub(super) struct About {
-    pub(super) path: Option<String>,
-    pub(super) api: Option<Arc<Api>>,
-    pub(super) origin: Option<HeaderValue>,
-    pub(super) route: Option<RouteId>,
-    pub(super) principal: Option<Arc<Principal>>,
-    pub(super) claims: Option<Box<Claims>>,
-    pub(super) rpc: Option<mcp::RequestId>,
-    pub(super) call: Option<McpCall>,
-    pub(super) target: Option<mcp::Target>,
-}
-
-/// A refusal on its way to record and wire.
-pub(super) struct Refusal {
-    pub(super) denial: Denial,
-    pub(super) about: About,
-}
 
 /// Where requests are answered: the request's facts and everything that an answer needs.
 pub(super) struct Desk<'a> {
@@ -87,6 +66,7 @@ impl Desk<'_> {
             method,
             path,
             mcp,
+            forwarder: None,
         }
     }
 

@@ -19,7 +19,6 @@ use super::desk;
 use super::entry::{self, Entered};
 use super::onward;
 use super::protocol;
-use super::strangers::Strangers;
 use crate::audit::Journal;
 use crate::config::ApiKind;
 use crate::gateway::denial::{Denial, UpstreamFault};
@@ -32,6 +31,7 @@ use crate::gateway::rates::Rates;
 use crate::gateway::respond::{self, Scene};
 use crate::gateway::shadow;
 use crate::gateway::status::Form;
+use crate::gateway::strangers::Strangers;
 use crate::gateway::streams::OpenStreams;
 use crate::gateway::upstream::Attempt;
 use crate::mcp::{Framing, ListFilter};
@@ -63,11 +63,11 @@ pub struct Front {
     /// Our own JSON API.
     pub own_api: Router,
     /// How often callers may call.
-    pub rates: Rates,
+    pub rates: Arc<Rates>,
     /// How much there is to do.
     pub overload: Arc<Overload>,
     /// How many refusals of strangers are put on record.
-    pub strangers: Strangers,
+    pub strangers: Arc<Strangers>,
     /// The configuration of the moment, prepared.
     pub prepared: Arc<arc_swap::ArcSwap<Prepared>>,
 }

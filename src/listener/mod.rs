@@ -14,7 +14,6 @@ mod front;
 mod guard;
 mod onward;
 mod protocol;
-mod strangers;
 mod tls;
 
 use std::net::SocketAddr;
@@ -31,7 +30,6 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use front::Front;
-pub use strangers::Strangers;
 pub use tls::Served;
 
 use crate::config::Limits;

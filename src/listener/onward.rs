@@ -48,7 +48,7 @@ pub(super) async fn peer(front: &Front, session: &Session, ctx: &mut Ctx) -> Res
     match attempt.pool().peer(attempt.index(), usize::from(forwarding.tries) - 1, &spans, now).await {
         Ok(mut peer) => {
             peer.options.read_timeout = Some(left.map_or(spans.read, |left| left.min(spans.read)));
-            protocol::fit(&mut peer, forwarding);
+            protocol::fit(&mut peer, forwarding, session.req_header());
             forwarding.attempt = Some(attempt);
             Ok(Box::new(peer))
         }

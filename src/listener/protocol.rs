@@ -13,6 +13,7 @@ use pingora::upstreams::peer::HttpPeer;
 use super::ctx::Forwarding;
 use crate::config::{RouteUpgrade, UpstreamProtocol};
 use crate::gateway::denial::UpstreamFault;
+use crate::gateway::handshake;
 use crate::gateway::respond;
 use crate::gateway::status::{self, Code, GRPC_DETAILS, GRPC_MESSAGE, GRPC_STATUS};
 use crate::gateway::upstream::upgrade;
@@ -33,9 +34,9 @@ pub(super) fn has_pauses(forwarding: &Forwarding, head: &RequestHeader) -> bool 
     events || forwarding.message.is_some() || is_websocket(forwarding) || status::is_grpc(&head.headers)
 }
 
-/// Lets a peer change protocols where the route is for that.
-pub(super) fn fit(peer: &mut HttpPeer, forwarding: &Forwarding) {
-    if is_websocket(forwarding) {
+/// Lets a peer change protocols where the route is for that. In shadow mode anything may come on such a route.
+pub(super) fn fit(peer: &mut HttpPeer, forwarding: &Forwarding, head: &RequestHeader) {
+    if is_websocket(forwarding) && handshake::asks(&forwarding.request, &head.headers) {
         upgrade::allow(peer);
     }
 }

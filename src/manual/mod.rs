@@ -24,6 +24,7 @@ macro_rules! topics {
 topics! {
     "configuration"
     "runbook"
+    "plugin"
     "people"
     "clients"
     "apps"

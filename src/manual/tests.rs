@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{TOPICS, topic};
 use crate::config::Config;
 use crate::gateway::hygiene::Reason;
+use crate::gateway::unfit::Unfit;
 use crate::labels::Refused;
 use crate::oauth::Code;
 use crate::record::Operation;
@@ -55,6 +56,7 @@ fn assert_named<'n>(page_name: &str, names: impl IntoIterator<Item = &'n str>, l
 fn every_reason_is_explained() {
     assert_named("errors", Reason::ALL.iter().map(|r| r.code()), 30);
     assert_named("errors", codes(include_str!("../gateway/denial.rs")), 20);
+    assert_named("errors", Unfit::ALL.iter().map(|u| u.code()), 7);
     assert_named("errors", Refused::ALL.iter().map(|r| r.code()), 9);
     assert_named("errors", codes(include_str!("../token/verify.rs")), 10);
     assert_named("errors", Code::ALL.iter().map(|c| c.wire().0), 15);

@@ -20,7 +20,7 @@ pub use opening::{Caller, CallerText, Callers, Opened, Opening};
 pub use table::{Summary, csv_header, csv_line, row as csv_row, summary};
 
 use crate::types::{
-    ApiName, ClientId, GrantId, NodeId, OrgId, RecordId, RequestId, ResourceId, RouteId, ScopeSet, Timestamp, UserId,
+    ApiName, ClientId, Dialect, GrantId, NodeId, OrgId, RecordId, RequestId, ResourceId, RouteId, ScopeSet, Timestamp, UserId,
 };
 
 /// One audit record, before it is written as OCSF.
@@ -109,6 +109,18 @@ pub struct Call {
     pub would_deny: Option<WouldDeny>,
     /// How it ended.
     pub outcome: Outcome,
+    /// The proxy that asked for the decision and forwards by itself; `None` when the gate forwarded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forwarder: Option<Forwarder>,
+}
+
+/// A proxy that asks for decisions and forwards by itself. How its requests end is not known here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forwarder {
+    /// Its address.
+    pub peer: SocketAddr,
+    /// How it asks.
+    pub dialect: Dialect,
 }
 
 /// An MCP message.

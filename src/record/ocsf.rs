@@ -171,6 +171,10 @@ fn called(record: &AuditRecord, call: &Call) -> Map<String, Value> {
         unmap(&mut all, "tls.client_certificate.sha256", bounded(certificate, 64));
     }
     oauth(&mut all, call);
+    if let Some(forwarder) = &call.forwarder {
+        unmap(&mut all, "forwarder.address", forwarder.peer.to_string());
+        unmap(&mut all, "forwarder.dialect", forwarder.dialect.as_str());
+    }
     mcp(&mut all, call);
     all
 }
@@ -293,6 +297,9 @@ fn verdict(call: &Call) -> Verdict {
                 BrokenBy::Fault => (3, ERROR, "a fault of the gateway"),
             };
             allowed(2, severity, disposition, Some(detail))
+        }
+        (_, Outcome::Unknown) if call.forwarder.is_some() => {
+            allowed(0, 1, ALLOWED, Some("decided for a proxy: how it ended is known there"))
         }
         (_, Outcome::Unknown) => {
             allowed(0, 3, (0, "Unknown"), Some("the gateway stopped before the answer: the upstream may have acted"))

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{Actor, AuditRecord, Call, Decision, Event, McpCall, Origin, Outcome, WouldDeny};
+use super::{Actor, AuditRecord, Call, Decision, Event, Forwarder, McpCall, Origin, Outcome, WouldDeny};
 use crate::types::{ApiName, NodeId, OrgId, RecordId, RequestId, ResourceId, RouteId, ScopeSet, Timestamp};
 
 /// What the records of all calls of one token have in common while nothing behind it changes.
@@ -78,6 +78,9 @@ pub struct Opening<'a> {
     pub would_deny: Option<&'a WouldDeny>,
     /// Who calls; `None` on public routes.
     pub caller: Option<&'a CallerText>,
+    /// The proxy that asked and forwards by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forwarder: Option<&'a Forwarder>,
 }
 
 impl<'a> Opening<'a> {
@@ -102,6 +105,7 @@ impl<'a> Opening<'a> {
             scopes_needed: &call.scopes_needed,
             would_deny: call.would_deny.as_ref(),
             caller: Some(caller),
+            forwarder: call.forwarder.as_ref(),
         })
     }
 }
@@ -138,6 +142,8 @@ pub struct Opened<'a> {
     would_deny: Option<WouldDeny>,
     #[serde(borrow)]
     caller: Option<&'a RawValue>,
+    #[serde(default)]
+    forwarder: Option<Forwarder>,
 }
 
 impl Opened<'_> {
@@ -161,6 +167,7 @@ impl Opened<'_> {
             decision: Decision::Allowed,
             would_deny: self.would_deny,
             outcome: Outcome::Unknown,
+            forwarder: self.forwarder,
         };
         let origin = Origin {
             request: self.request,

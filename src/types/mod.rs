@@ -1,6 +1,7 @@
 //! The vocabulary that every layer shares. No I/O happens here.
 
 mod clock;
+mod dialect;
 mod entropy;
 mod ids;
 pub mod rfc3339;
@@ -11,6 +12,7 @@ mod uri;
 mod user_code;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use dialect::Dialect;
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use ids::{
     ApiKeyId, ApiName, AppId, AppUuid, AuthRequestId, ClientId, GrantId, IdError, IdSource, InvitationId, KeyId, NodeId, OrgId,

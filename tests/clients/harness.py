@@ -101,12 +101,12 @@ class Stack(contextlib.AbstractContextManager):
         self.gateway = Gateway(self.home, *self._ports, self.gates, self.ttl)
         self.public_url = self.gateway.ready["public_url"].rstrip("/")
 
-    def restart_with(self, configuration: str):
+    def restart_with(self, configuration: str, listen: str = ""):
         """Starts the gateway from a file, on the data and ports of the quick start."""
         self.gateway.stop()
         public, admin = self._ports
         file = self.home / "gateway.toml"
-        head = f'public_url = "{self.public_url}"\nlisten = {{ public = "127.0.0.1:{public}", admin = "127.0.0.1:{admin}" }}\n'
+        head = f'public_url = "{self.public_url}"\nlisten = {{ public = "127.0.0.1:{public}", admin = "127.0.0.1:{admin}"{listen} }}\n'
         file.write_text(head + configuration)
         ready = self.gateway.ready
         self.gateway = Process("gateway", [GATEWAY, "serve", "--config", file], self.home)

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each layer may use. Nothing points up: `gateway` and `oauth` never meet below `listener` and `boot`.
-const ALLOWED: [(&str, &[&str]); 30] = [
+const ALLOWED: [(&str, &[&str]); 32] = [
     ("types", &[]),
     ("record", &["types"]),
     ("routing", &["types"]),
@@ -20,7 +20,9 @@ const ALLOWED: [(&str, &[&str]); 30] = [
     ("roster", &["config", "node", "record", "store", "types"]),
     ("labels", &["config"]),
     ("indices", &["config"]),
-    ("gateway", &["config", "indices", "labels", "mcp", "node", "record", "routing", "store", "token", "types"]),
+    ("gateway", &["config", "indices", "labels", "mcp", "node", "record", "routing", "store", "telemetry", "token", "types"]),
+    ("plugin", &["audit", "config", "gateway", "mcp", "node", "record", "telemetry", "types"]),
+    ("authorizer", &["config", "gateway", "plugin", "record", "types"]),
     ("pages", &["config", "types"]),
     ("hooks", &["config", "node", "pages", "record", "store", "types"]),
     ("web", &["config", "node", "pages", "record", "store", "token", "types"]),

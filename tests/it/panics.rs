@@ -9,8 +9,7 @@ use axum::body::Body;
 use axum::routing::{get, post};
 use tollgate::gateway::overload::Overload;
 use tollgate::gateway::prepared::Prepared;
-use tollgate::gateway::rates::Rates;
-use tollgate::listener::{Front, Listener, Strangers};
+use tollgate::listener::{Front, Listener};
 use tollgate::record::{Event, Operation};
 use tollgate::store::AuditFilter;
 use tollgate::types::RequestId;
@@ -33,10 +32,10 @@ fn beside(gw: &Gateway, local: Router, own_mcp: Router) -> (Listener, SocketAddr
         metrics: Arc::clone(&gw.running.metrics),
         local,
         own_mcp,
-        rates: Rates::default(),
+        rates: Arc::default(),
         overload: Arc::new(Overload::new(&node.config.load().listen.limits)),
         own_api: Router::new(),
-        strangers: Strangers::default(),
+        strangers: Arc::default(),
         prepared: Arc::new(ArcSwap::from_pointee(Prepared::new(node.config.load_full()))),
     };
     let socket = TcpListener::bind("127.0.0.1:0").expect("a free port");

@@ -150,6 +150,11 @@ async fn what_takes_a_restart_is_refused_by_name() {
     let cases = [
         ("listen.public", listen("public = \"127.0.0.1:1\"")),
         ("listen.admin", listen("admin = \"127.0.0.1:1\"")),
+        (
+            "listen.authorizer",
+            listen("authorizer = \"127.0.0.1:1\"")
+                + "\n[authorizer]\ndialects = [\"nginx\"]\ntrusted_proxies = [\"127.0.0.1/32\"]\n",
+        ),
         ("limits.max_connections", limits("max_connections = 7")),
         ("limits.idle_timeout", limits("idle_timeout = \"7s\"")),
         ("store.url", first.replace("url = \"env:STORE\"", "url = \"sqlite:other.db\"")),

@@ -26,6 +26,17 @@ kind = "mcp"
 upstream = "plain"
 enforce = "shadow"
 tools = { echo = [], default = "deny" }
+[[apis]]
+name = "darktail"
+mount = "/darktail"
+upstream = "metrics"
+enforce = "shadow"
+[[apis.routes]]
+id = "darktail.tail"
+match = "/tail"
+methods = ["GET"]
+scopes = ["metrics:read"]
+upgrade = "websocket"
 "#;
 
 const QUERY: &str = "/dark/api/v1/query";
@@ -214,6 +225,28 @@ async fn a_session_of_somebody_unknown_stays_as_its_server_made_it() {
     assert_eq!(session, "up-1", "without the gate's mark, which only its callers can show again");
     assert_eq!(send(&gw, &post("ping").header("Mcp-Session-Id", session)).await.status, 200);
     assert_eq!(gw.upstream.last().header("mcp-session-id"), session);
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_handshake_passes_to_a_websocket_route_and_changes_no_protocol() {
+    let gw = gateway().await;
+    let reader = gw.caller("acme", &["reader"], "metrics:read").await;
+    let tail = || Request::get("/darktail/tail");
+    let offer = |request: Request| request.header("Connection", "Upgrade").header("Upgrade", "websocket");
+    for (request, wanted) in [
+        (tail().bearer(&reader.token), "upgrade_required"),
+        (offer(tail().bearer(&reader.token)), "upgrade_required"),
+        (offer(tail().bearer(&reader.token)).body("first frames?"), "upgrade_required"),
+        (tail(), "no_token"),
+    ] {
+        let response = send(&gw, &request).await;
+        assert_eq!(response.status, 200, "{response:?}");
+        assert!(gw.upstream.last().values("upgrade").is_empty(), "{}", gw.upstream.last().text());
+        let record = gw.record_of(&response).await;
+        assert_eq!((reason(&record), would_deny(&record)), ("allowed", Some(wanted)));
+    }
+    assert_eq!(gw.upstream.count(), 4);
     gw.running.stop().await;
 }
 

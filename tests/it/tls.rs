@@ -11,8 +11,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use crate::harness::audit::call;
 use crate::harness::http1::{Request, ask};
-use crate::harness::{Gateway, Setup, within};
+use crate::harness::{Gateway, Setup, UPSTREAM_SECRET, within};
 
 /// An authority that certificates are made by.
 struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -228,6 +229,33 @@ async fn a_route_wants_a_certificate_and_its_record_names_it() {
     let named = digest.as_ref().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
     assert_eq!(asked(Some(&known)).await, (200, Some(named)));
     assert_eq!(asked(None).await, (403, None));
+    rig.gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shadow_mode_lets_pass_who_shows_no_certificate_and_lends_them_nothing() {
+    let theirs = Authority::new();
+    let more = "[[apis]]\nname = \"sealed\"\nmount = \"/sealed\"\nupstream = \"metrics\"\nenforce = \"shadow\"\n\
+                [[apis.routes]]\nid = \"sealed.any\"\nmatch = \"/**\"\nmethods = [\"GET\"]\nscopes = [\"metrics:read\"]\n\
+                client_certificate = true\n";
+    let rig = Rig::start_with(more, |dir| {
+        write(&dir.join("clients.pem"), &theirs.0.pem());
+        format!(", client_ca = {:?}", dir.join("clients.pem"))
+    })
+    .await;
+    let (gw, known) = (&rig.gw, theirs.leaf(&["client.test"]));
+    let caller = gw.open_caller("acme", &["reader"], "metrics:read").await;
+    let url = format!("https://gw.test:{}/sealed/x", gw.running.public.port());
+    for (identity, credential, wanted) in
+        [(Some(&known), vec![UPSTREAM_SECRET.to_owned()], None), (None, vec![], Some("client_certificate_missing"))]
+    {
+        let request = rig.client(identity).get(&url).header(HOST, "gw.test").bearer_auth(&caller.token);
+        let answer = request.send().await.expect("an answer");
+        assert_eq!((answer.status().as_u16(), gw.upstream.last().values("authorization")), (200, credential), "{wanted:?}");
+        let record = gw.record_of_request(answer.headers()["x-request-id"].to_str().expect("text")).await;
+        assert_eq!(call(&record).would_deny.as_ref().map(|w| w.reason.as_str()), wanted);
+        assert_eq!(record.actor.client.as_ref(), Some(&caller.client.id), "whom it would hit is known");
+    }
     rig.gw.running.stop().await;
 }
 

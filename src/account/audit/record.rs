@@ -146,6 +146,10 @@ fn called(record: &AuditRecord, call: &Call, now: Timestamp) -> FieldGroup {
         field("Length", "http_response.length", number(measured.map(|m| m.bytes), " bytes")),
         field("Time", "http_response.latency", number(measured.map(|m| m.micros / 1000), " ms")),
     ]);
+    if let Some(forwarder) = &call.forwarder {
+        let by = format!("{} ({})", forwarder.peer, forwarder.dialect.as_str());
+        fields.push(field("Forwarded by", "unmapped.forwarder.address", FieldValue::Text(by)));
+    }
     group("What", fields)
 }
 
@@ -158,6 +162,7 @@ fn ended(call: &Call) -> &'static str {
         Outcome::Broken { by: BrokenBy::Revocation, .. } => "Cut: the grant was revoked or the token expired",
         Outcome::Broken { by: BrokenBy::Shutdown, .. } => "Cut: the node was shutting down",
         Outcome::Broken { by: BrokenBy::Fault, .. } => "A fault of the gateway",
+        Outcome::Unknown if call.forwarder.is_some() => "Not known here: a proxy asked for the decision and forwarded by itself",
         Outcome::Unknown => "Unknown: the gateway stopped before the answer, and the upstream may have acted",
     }
 }

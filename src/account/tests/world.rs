@@ -392,6 +392,7 @@ pub(crate) fn call(grant: &Grant, client: &Client, at: Timestamp, decision: Deci
             decision,
             would_deny: None,
             outcome: Outcome::Completed(Measured { status: 200, bytes: 9, micros: 41_500 }),
+            forwarder: None,
         })),
     }
 }

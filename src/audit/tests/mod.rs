@@ -49,6 +49,7 @@ fn opening(n: u64) -> AuditRecord {
             decision: Decision::Allowed,
             would_deny: None,
             outcome: Outcome::Unknown,
+            forwarder: None,
         })),
     }
 }

@@ -39,6 +39,7 @@ pub(super) fn listen(raw: &RawConfig, found: &mut Findings<'_>) -> Listen {
     Listen {
         public,
         admin,
+        authorizer: raw.listen.authorizer.as_ref().map(|a| a.0),
         trusted_proxies: raw.listen.trusted_proxies.iter().map(|n| n.0).collect(),
         extra_hosts: raw.listen.extra_hosts.clone(),
         tls: tls(raw, &at.key("tls"), found),

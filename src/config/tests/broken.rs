@@ -59,7 +59,7 @@ fn everything_is_said_at_once() {
     apis[0].tenant.mode: "heder" is not known here (use "header" or "path_prefix" or "label" or "index" or "none")
     listen.public: "everywhere" is not a socket address (expected an address and a port, for example "0.0.0.0:8443")
     oauth.acess_token_ttl: unknown key (known here: access_token_ttl, code_ttl, dynamic_client_ttl, dynamic_registration, grant_ttl, login_attempts, machine_token_ttl, max_clients_per_org, operator_name, refresh_grace, refresh_idle, registrations_per_hour, request_ttl, session_idle, session_ttl)
-    oops: unknown key (known here: apis, audit, data, hooks, keys, limits, listen, oauth, public_url, roles, scopes, sites, store, upstreams)
+    oops: unknown key (known here: apis, audit, authorizer, data, hooks, keys, limits, listen, oauth, public_url, roles, scopes, sites, store, upstreams)
     upstreams[0].endpoints[0]: "ftp://h" is neither http nor https (expected an http or https URL without user, query and fragment, for example "http://127.0.0.1:9090")
     upstreams[0].inject[1].header: "Host" is reserved (expected the name of a header that may be set, for example "X-Scope-OrgID")
     apis[0].pack: unknown pack "prometeus" (known: account-api, alertmanager, grafana, jaeger, loki, mcp, mimir, opensearch, otlp-grpc, otlp-http, prometheus, tempo, thanos, victorialogs, victoriametrics, victoriatraces)
@@ -226,6 +226,27 @@ fn mistakes_about_hooks_have_their_path() {
         (hook(&format!("{url}, events = []")), &["hooks[0].events"]),
         (hook(&format!("{url}, events = [\"login\"]")), &["hooks[0].events[0]"]),
         (format!("hooks = [{{ name = \"h\", {url} }}, {{ name = \"h\", {url} }}]"), &["hooks[1].name"]),
+    ];
+    for (text, expected) in table {
+        assert_eq!(paths(text), *expected, "{text}");
+    }
+}
+
+#[test]
+fn mistakes_about_the_authorizer_have_their_path() {
+    let file = |listen: &str, policy: &str| format!("listen = {{ {listen} }}\nauthorizer = {{ {policy} }}");
+    let (socket, believed) = ("authorizer = \"127.0.0.1:9902\"", "trusted_proxies = [\"127.0.0.1/32\"]");
+    let table: &[(String, &[&str])] = &[
+        (file(socket, &format!("dialects = [\"nginx\"], {believed}")), &[]),
+        (file(socket, "dialects = [\"envoy_grpc\"], secret = \"env:KEY\""), &[]),
+        (file("", ""), &[]),
+        (file(socket, believed), &["authorizer.dialects"]),
+        (file("", &format!("dialects = [\"nginx\"], {believed}")), &["listen.authorizer"]),
+        (file(socket, "dialects = [\"nginx\"]"), &["authorizer.trusted_proxies"]),
+        (file(socket, &format!("dialects = [\"apache\"], {believed}")), &["authorizer.dialects[0]"]),
+        (file(socket, "dialects = [\"nginx\"], trusted_proxies = [\"all\"]"), &["authorizer.trusted_proxies[0]"]),
+        (file(socket, "dialects = [\"nginx\"], secret = \"plain\""), &["authorizer.secret"]),
+        (file("authorizer = \"127.0.0.1:9901\"", &format!("dialects = [\"nginx\"], {believed}")), &["listen.authorizer"]),
     ];
     for (text, expected) in table {
         assert_eq!(paths(text), *expected, "{text}");

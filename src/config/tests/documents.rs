@@ -95,6 +95,17 @@ fn the_example_means_what_it_says() {
 }
 
 #[test]
+fn the_example_beside_a_proxy_is_whole() {
+    let text = include_str!("../../../config/examples/authorizer.toml").to_owned() + "\n[keys]\nsecret = \"env:KEY\"\n";
+    let (config, warnings) = Config::parse(&text, &env, 1).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(warnings, []);
+    assert_eq!(config.listen.authorizer.map(|a| a.to_string()).as_deref(), Some("127.0.0.1:9902"));
+    let spoken: Vec<_> = config.authorizer.dialects.iter().map(|d| d.as_str()).collect();
+    assert_eq!(spoken, ["nginx", "envoy_grpc", "envoy_http", "caddy", "traefik"]);
+    assert!(config.authorizer.strips_headers && config.authorizer.uses_target && !config.authorizer.upstream_credentials);
+}
+
+#[test]
 fn the_development_file_is_whole() {
     let text = include_str!("../../../config/gateway.dev.toml").replace("[oauth]", "[keys]\nsecret = \"env:KEY\"\n[oauth]");
     let (config, warnings) = Config::parse(&text, &env, 1).unwrap_or_else(|e| panic!("{e}"));

@@ -53,6 +53,7 @@ pub(in crate::record) fn call() -> AuditRecord {
         decision: Decision::Allowed,
         would_deny: None,
         outcome: Outcome::Completed(Measured { status: 200, bytes: 8123, micros: 41_700 }),
+        forwarder: None,
     })))
 }
 

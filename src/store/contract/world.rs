@@ -181,6 +181,7 @@ pub(super) fn call(grant: Option<&Grant>, api: &str, decision: Decision, seconds
             decision,
             would_deny: None,
             outcome: Outcome::Completed(Measured { status: 200, bytes: 9, micros: 1500 }),
+            forwarder: None,
         })),
     }
 }

@@ -15,7 +15,8 @@ const COUNT_BITS: u32 = 20;
 
 impl Strangers {
     /// Whether one more is kept.
-    pub(super) fn admit(&self, now: Timestamp) -> bool {
+    #[must_use]
+    pub fn admit(&self, now: Timestamp) -> bool {
         let second = u64::try_from(now.seconds()).unwrap_or(0) << COUNT_BITS;
         let before = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, |last| {
             let same = last >> COUNT_BITS == second >> COUNT_BITS;

@@ -1,0 +1,52 @@
+//! A pingora application of somebody else's, with the gate in its hooks.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::proxy::{ProxyHttp, Session};
+use pingora::upstreams::peer::HttpPeer;
+use pingora::{Error, Result};
+use tollgate::plugin::{Gate, Pass};
+
+type Ctx = Option<Pass>;
+
+/// What the application was before: it sends everything to one upstream.
+pub struct App {
+    /// The gate.
+    pub gate: Gate,
+    /// The upstream.
+    pub upstream: SocketAddr,
+}
+
+#[async_trait]
+impl ProxyHttp for App {
+    type CTX = Ctx;
+    fn new_ctx(&self) -> Ctx {
+        None
+    }
+    async fn upstream_peer(&self, _: &mut Session, _: &mut Ctx) -> Result<Box<HttpPeer>> {
+        Ok(Box::new(HttpPeer::new(self.upstream, false, String::new())))
+    }
+
+    // The gate, from here
+    async fn request_filter(&self, session: &mut Session, pass: &mut Ctx) -> Result<bool> {
+        *pass = self.gate.enter(session).await?;
+        Ok(pass.is_none())
+    }
+    async fn upstream_request_filter(&self, _: &mut Session, head: &mut RequestHeader, pass: &mut Ctx) -> Result<()> {
+        pass.as_ref().map_or(Ok(()), |pass| pass.prepare(head))
+    }
+    async fn response_filter(&self, _: &mut Session, head: &mut ResponseHeader, pass: &mut Ctx) -> Result<()> {
+        pass.as_ref().map_or(Ok(()), |pass| pass.answer(head))
+    }
+    fn response_body_filter(&self, _: &mut Session, _: &mut Option<Bytes>, _: bool, pass: &mut Ctx) -> Result<Option<Duration>> {
+        pass.as_ref().map_or(Ok(None), |pass| pass.check().map(|()| None))
+    }
+    async fn logging(&self, session: &mut Session, error: Option<&Error>, pass: &mut Ctx) {
+        Pass::end(pass.take(), session, error);
+    }
+    // to here.
+}

@@ -1,0 +1,229 @@
+//! What a request head comes to: the stages in their order. The public listener, the authorizer and applications that embed the gate
+//! all decide here.
+
+use std::sync::Arc;
+
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
+use http::{HeaderValue, Method};
+
+use super::authorize::{self, Asked, Permit, Refused};
+use super::denial::Denial;
+use super::handshake;
+use super::hygiene::{self, CleanRequest, Head, Inspected, Protocol, Upgrade};
+use super::overload::Overload;
+use super::prepared::Prepared;
+use super::seen::Seen;
+use super::shadow;
+use super::status;
+use crate::config::{Api, ApiKind, Config};
+use crate::mcp;
+use crate::node::Node;
+use crate::record::McpCall;
+use crate::telemetry::{Metrics, RouteMetrics};
+use crate::token::{Claims, Principal, Rejected};
+use crate::types::RouteId;
+
+/// What is known about a refused request.
+#[derive(Default)]
+pub struct About {
+    /// Its path, when it has one that means the same to everybody.
+    pub path: Option<String>,
+    /// The API, when one was reached.
+    pub api: Option<Arc<Api>>,
+    /// The browser's origin, when it may read the answer.
+    pub origin: Option<HeaderValue>,
+    /// The route, when one matched.
+    pub route: Option<RouteId>,
+    /// Who called, when that was known.
+    pub principal: Option<Arc<Principal>>,
+    /// What a genuine token said that is worth nothing any more.
+    pub claims: Option<Box<Claims>>,
+    /// The id that a JSON-RPC answer repeats.
+    pub rpc: Option<mcp::RequestId>,
+    /// What the audit record says of an MCP message.
+    pub call: Option<McpCall>,
+    /// The tool, prompt or resource that it was about.
+    pub target: Option<mcp::Target>,
+}
+
+impl About {
+    /// What is known about a request that its head allowed.
+    #[must_use]
+    pub fn permitted(api: &Arc<Api>, request: &CleanRequest, permit: &Permit, origin: Option<HeaderValue>) -> Self {
+        Self {
+            path: Some(request.path().to_owned()),
+            api: Some(Arc::clone(api)),
+            origin,
+            route: Some(permit.route().clone()),
+            principal: permit.principal().cloned(),
+            ..Self::default()
+        }
+    }
+}
+
+/// A refusal on its way to record and wire.
+pub struct Refusal {
+    /// Why.
+    pub denial: Denial,
+    /// What was known by then.
+    pub about: About,
+}
+
+/// What a request head comes to.
+pub enum Decided {
+    /// It is refused.
+    Refused(Box<Refusal>),
+    /// `OPTIONS *`.
+    Options,
+    /// A browser asks whether a page may call.
+    Preflight(Option<HeaderValue>),
+    /// No API is mounted there: pages and the authorization server.
+    Local(CleanRequest),
+    /// Its head allows it.
+    Admitted(Box<Admitted>),
+}
+
+/// A request that its head allows.
+pub struct Admitted {
+    /// The API.
+    pub api: Arc<Api>,
+    /// The request.
+    pub request: CleanRequest,
+    /// What allows it.
+    pub permit: Permit,
+    /// The browser's origin, when it may read the answer.
+    pub origin: Option<HeaderValue>,
+}
+
+/// Everything that a request head decides.
+pub async fn decide(node: &Node, overload: &Overload, prepared: &Prepared, head: &Head<'_>, seen: &Seen) -> Decided {
+    let config = &*prepared.config;
+    let (request, credential) = match hygiene::inspect(head, &prepared.hygiene) {
+        Ok(Inspected::Request { request, credential }) => (request, credential),
+        Ok(Inspected::OptionsAsterisk) => return Decided::Options,
+        Err(unclean) => return refused(Denial::Unclean(unclean), About::default()),
+    };
+    for signal in request.signals().codes() {
+        node.metrics.signals.with_label_values(&[signal]).inc();
+    }
+    let grpc = status::is_grpc(head.headers);
+    let Some((api, path)) = config.api_at(request.path()) else {
+        if let Err(denial) = overload.admit(None) {
+            return refused(denial, About { path: Some(request.path().to_owned()), ..About::default() });
+        }
+        return match request.admit_encoded_slash(false) {
+            // A call can't read the page of a local endpoint.
+            Ok(()) if grpc && head.protocol == Protocol::Http2 => refused(Denial::NoRoute, About::default()),
+            Ok(()) => Decided::Local(request),
+            Err(unclean) => refused(Denial::Unclean(unclean), About::default()),
+        };
+    };
+    let asked = Asked { config, api, path, request: &request, credential, headers: head.headers, now: seen.at };
+    if grpc && head.protocol != Protocol::Http2 {
+        return refused(Denial::Http2Required, reached(&asked, None));
+    }
+    let origin = match origin(&asked) {
+        Ok(origin) => origin,
+        Err(denial) => match shadow::waive(&asked, shadow::bare(denial)) {
+            Ok(permit) => return admitted(api, permit, None, request),
+            Err(kept) => return refused(kept.denial, reached(&asked, None)),
+        },
+    };
+    if *request.method() == Method::OPTIONS && head.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
+        // Without a gate the upstream answers pages of origins that we know nothing of.
+        let theirs = origin.is_none().then(|| shadow::waive(&asked, shadow::bare(Denial::Origin)).ok()).flatten();
+        return theirs.map_or(Decided::Preflight(origin), |permit| admitted(api, permit, None, request));
+    }
+    if let Err(denial) = overload.admit(Some(api)) {
+        return refused(denial, reached(&asked, origin));
+    }
+    match permitted(node, &asked, seen).await {
+        Ok(permit) => admitted(api, permit, origin, request),
+        Err(kept) => {
+            let Refused { denial, route, principal, claims } = *kept;
+            refused(denial, About { route, principal, claims, ..reached(&asked, origin) })
+        }
+    }
+}
+
+/// Who calls, whether it may, and whether it came as its route wants it.
+async fn permitted(node: &Node, asked: &Asked<'_>, seen: &Seen) -> Result<Permit, Box<Refused>> {
+    let authorized = authorize::authorize(node, asked).await;
+    let mut permit = authorized.or_else(|refused| shadow::waive(asked, refused))?;
+    let proved = certificate(&permit, seen);
+    let proved = shadow::tolerate(&mut permit, proved).map(drop);
+    let asks = proved.and_then(|()| {
+        let asks = handshake::check(&permit, asked.request, asked.headers);
+        shadow::tolerate(&mut permit, asks).map(drop)
+    });
+    match asks {
+        Ok(()) => Ok(permit),
+        Err(denial) => Err(Box::new(Refused {
+            denial,
+            route: Some(permit.route().clone()),
+            principal: permit.principal().cloned(),
+            claims: None,
+        })),
+    }
+}
+
+/// Whether a client certificate was shown where the route wants one.
+fn certificate(permit: &Permit, seen: &Seen) -> Result<(), Denial> {
+    let missing = permit.rule().client_certificate && seen.certificate.is_none();
+    if missing { Err(Denial::Certificate) } else { Ok(()) }
+}
+
+/// What is known about a request that reached an API.
+fn reached(asked: &Asked<'_>, origin: Option<HeaderValue>) -> About {
+    About { path: Some(asked.request.path().to_owned()), api: Some(Arc::clone(asked.api)), origin, ..About::default() }
+}
+
+fn admitted(api: &Arc<Api>, permit: Permit, origin: Option<HeaderValue>, request: CleanRequest) -> Decided {
+    Decided::Admitted(Box::new(Admitted { api: Arc::clone(api), permit, origin, request }))
+}
+
+fn refused(denial: Denial, about: About) -> Decided {
+    Decided::Refused(Box::new(Refusal { denial, about }))
+}
+
+/// The counters of a request that is forwarded.
+#[must_use]
+pub fn counted(metrics: &Metrics, permit: &Permit) -> Arc<RouteMetrics> {
+    let api = &permit.api().name;
+    match permit.would_deny() {
+        None => metrics.route(api, permit.route()),
+        Some(waived) => metrics.waived(api.as_str(), permit.matched().map_or("none", |r| r.as_str()), waived.reason),
+    }
+}
+
+/// Asks again when something behind the permit has changed since it was given.
+///
+/// # Errors
+/// When it holds no more.
+pub async fn still_allowed(node: &Node, config: &Config, permit: &Permit) -> Result<(), Denial> {
+    match permit.principal() {
+        Some(principal) if permit.is_enforced() && !principal.is_current(config, node.now()) => {
+            match node.verifier.again(principal, config, node.now()).await {
+                Ok(now) => permit.check_again(&now),
+                Err(Rejected::Refused { refusal, .. }) => Err(Denial::Token(refusal)),
+                Err(Rejected::Fault(error)) => {
+                    tracing::error!(error = &error as &dyn std::error::Error, "a token can't be resolved");
+                    Err(Denial::Store)
+                }
+            }
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The origin of a browser's page, when it may read our answers. MCP servers must refuse pages of other origins.
+fn origin(asked: &Asked<'_>) -> Result<Option<HeaderValue>, Denial> {
+    let Some(origin) = asked.headers.get(ORIGIN) else { return Ok(None) };
+    let allowed = |o: &str| o == asked.config.issuer.as_str() || asked.api.allowed_origins.iter().any(|a| a == o);
+    match origin.to_str() {
+        Ok(text) if allowed(text) => Ok(Some(origin.clone())),
+        // Nothing asks a page's server before a WebSocket is opened: it is refused here or never.
+        _ if matches!(asked.api.kind, ApiKind::Mcp(_)) || asked.request.upgrade() == Upgrade::WebSocket => Err(Denial::Origin),
+        _ => Ok(None),
+    }
+}

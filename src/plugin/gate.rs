@@ -1,0 +1,334 @@
+//! One decision, from a question to a pass or a refusal on record.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use http::{Method, Version};
+
+use super::pass::Pass;
+use crate::audit::Journal;
+use crate::config::{ApiKind, Target, Tell};
+use crate::gateway::authorize::Permit;
+use crate::gateway::decide::{self, About, Admitted, Decided, Refusal};
+use crate::gateway::denial::Denial;
+use crate::gateway::hygiene::{CleanRequest, Head, Protocol, Signals};
+use crate::gateway::index;
+use crate::gateway::mcp_session::{LAST_EVENT_ID, McpSession, SESSION_ID};
+use crate::gateway::message::{self, Inspected};
+use crate::gateway::narrow;
+use crate::gateway::overload::Overload;
+use crate::gateway::prepared::Prepared;
+use crate::gateway::rates::{Asking, Rates};
+use crate::gateway::record::{self, Basis, Known};
+use crate::gateway::respond::{self, Answer, Scene};
+use crate::gateway::seen::Seen;
+use crate::gateway::shadow;
+use crate::gateway::status::Form;
+use crate::gateway::strangers::Strangers;
+use crate::gateway::streams::{CutSwitch, OpenStream, OpenStreams};
+use crate::gateway::unfit::Unfit;
+use crate::gateway::upstream::Place;
+use crate::mcp;
+use crate::node::Node;
+use crate::record::{Forwarder, McpCall, Measured};
+
+/// Everything that a decision needs. Clones share it.
+#[derive(Clone)]
+pub struct Gate {
+    /// The process.
+    pub node: Arc<Node>,
+    /// The journal.
+    pub journal: Journal,
+    /// Requests under way.
+    pub streams: Arc<OpenStreams>,
+    /// How often callers may call.
+    pub rates: Arc<Rates>,
+    /// How much there is to do.
+    pub overload: Arc<Overload>,
+    /// How many refusals of strangers are put on record.
+    pub strangers: Arc<Strangers>,
+    /// The configuration of the moment, prepared.
+    pub prepared: Arc<ArcSwap<Prepared>>,
+}
+
+/// A request that somebody asks about.
+pub struct Question<'a> {
+    /// Its head.
+    pub head: Head<'a>,
+    /// What it is called and who sent it.
+    pub seen: &'a Seen,
+    /// What of its body is at hand.
+    pub body: Body<'a>,
+    /// How long its body is, where that is known.
+    pub length: Option<u64>,
+    /// The proxy that asks; `None` for the application that this is part of.
+    pub forwarder: Option<Forwarder>,
+    /// What whoever forwards can be told.
+    pub able: Able,
+}
+
+/// What of a body is at hand.
+#[derive(Clone, Copy, Debug)]
+pub enum Body<'a> {
+    /// Nothing: it may have one.
+    Unsent,
+    /// All of it.
+    Whole(&'a [u8]),
+    /// Its beginning.
+    Cut,
+}
+
+/// What whoever forwards can be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Able {
+    /// To remove headers.
+    pub strip: bool,
+    /// To replace path and query.
+    pub retarget: bool,
+}
+
+/// A refusal, on record.
+pub struct Refused {
+    /// The stable reason code.
+    pub reason: &'static str,
+    /// What the gate itself would answer.
+    pub answer: Answer,
+}
+
+impl Gate {
+    /// Decides about a request, under `prepared`. What is allowed is on record when this returns, and so is what is refused.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn ask(&self, prepared: &Arc<Prepared>, question: &Question<'_>) -> Result<Pass, Refused> {
+        let started = Instant::now();
+        match self.decide(prepared, question, started).await {
+            Ok(pass) => Ok(pass),
+            Err(refusal) => Err(self.refuse(prepared, question, *refusal, started)),
+        }
+    }
+
+    async fn decide(&self, prepared: &Arc<Prepared>, q: &Question<'_>, started: Instant) -> Result<Pass, Box<Refusal>> {
+        let bare = |denial, path| Box::new(Refusal { denial, about: About { path, ..About::default() } });
+        let place = self.overload.enter().await.map_err(|denial| bare(denial, None))?;
+        let admitted = match decide::decide(&self.node, &self.overload, prepared, &q.head, q.seen).await {
+            Decided::Admitted(admitted) => *admitted,
+            Decided::Refused(refusal) => return Err(refusal),
+            Decided::Local(request) => return Err(bare(Denial::Unfit(Unfit::NoApi), Some(request.path().to_owned()))),
+            Decided::Options => return Err(bare(Denial::Unfit(Unfit::NoApi), None)),
+            Decided::Preflight(_) => return Err(bare(Denial::Unfit(Unfit::Preflight), None)),
+        };
+        let Admitted { api, request, mut permit, origin } = admitted;
+        let fitting = fits(q, &request, &mut permit).map_err(Into::into);
+        let inspected = fitting.and_then(|()| self.inspect(prepared, q, &mut permit));
+        let inspected = inspected.map_err(|message::Refused { denial, id, call, target }| {
+            let about = About { rpc: id, call, target, ..About::permitted(&api, &request, &permit, origin.clone()) };
+            Box::new(Refusal { denial, about })
+        })?;
+        let known = inspected.as_ref().map(|m| (m.id.clone(), m.call.clone()));
+        let about = About::permitted(&api, &request, &permit, origin);
+        let opened = self.open(prepared, q, Allowed { request, permit, inspected, place, started }).await;
+        opened.map_err(|denial| {
+            let (rpc, call) = known.unwrap_or_default();
+            Box::new(Refusal { denial, about: About { rpc, call, ..about } })
+        })
+    }
+
+    /// Reads the message of an MCP request and widens the permit by what it needs.
+    fn inspect(&self, prepared: &Prepared, q: &Question<'_>, permit: &mut Permit) -> Result<Option<Inspected>, message::Refused> {
+        let ApiKind::Mcp(policy) = &permit.api().kind else { return Ok(None) };
+        // Enforcement never reads the message of somebody whom it does not know.
+        if permit.is_as_it_came() {
+            return Ok(None);
+        }
+        let policy = Arc::clone(policy);
+        let body = match q.body {
+            _ if *q.head.method != Method::POST => Ok(&[][..]),
+            Body::Whole(body) => Ok(body),
+            Body::Unsent => Err(Denial::Unfit(Unfit::Body)),
+            Body::Cut => Err(Denial::BodyTooLarge),
+        };
+        let Some(body) = shadow::tolerate(permit, body)? else { return Ok(None) };
+        let limits = mcp::Limits { bytes: prepared.config.listen.limits.max_mcp_body, ..mcp::Limits::default() };
+        let inspected = message::judge(&policy, q.head.headers, q.head.method, body, &limits, &self.node.keys, permit)?;
+        let resumes = [SESSION_ID, LAST_EVENT_ID].iter().any(|name| q.head.headers.contains_key(name));
+        if resumes && inspected.session == McpSession::None && !q.able.strip {
+            return Err(Denial::Unfit(Unfit::Headers).into());
+        }
+        Ok(Some(inspected))
+    }
+
+    /// Counts a permitted request, puts it on record and on the list of those that a revocation ends.
+    async fn open(&self, prepared: &Arc<Prepared>, q: &Question<'_>, allowed: Allowed) -> Result<Pass, Denial> {
+        let Allowed { request, mut permit, inspected, place, started } = allowed;
+        let (config, address) = (&prepared.config, q.seen.client.map(|c| c.ip()));
+        let target = inspected.as_ref().and_then(|m| m.target.as_ref());
+        let in_time = self.rates.admit(&permit, &Asking { address, target, now: q.seen.at });
+        shadow::tolerate(&mut permit, in_time)?;
+        let running = self.rates.enter(&permit);
+        let running = shadow::tolerate(&mut permit, running)?.flatten();
+        let (permit, cut) = (Arc::new(permit), Arc::new(CutSwitch::default()));
+        let stream =
+            OpenStream { permit: Arc::clone(&permit), config: Arc::clone(config), listens: false, cut: Arc::clone(&cut) };
+        let registered = self.streams.register(stream);
+        // A change between the decision and the registration was told to nobody.
+        decide::still_allowed(&self.node, config, &permit).await?;
+        let needed = config.catalogue.scopes(permit.needed());
+        let basis = self.basis(prepared, q, request.path(), inspected.as_ref().and_then(|m| m.call.clone()));
+        let would_deny = permit.would_deny().map(|w| w.recorded(config));
+        let opening = record::opening(&basis, &permit, &needed, would_deny.as_ref());
+        let call = self.journal.open_call(&opening).await.map_err(|error| {
+            tracing::error!(error = &error as &dyn std::error::Error, "the journal refused a record");
+            Denial::Journal
+        })?;
+        Ok(Pass {
+            prepared: Arc::clone(prepared),
+            node: Arc::clone(&self.node),
+            seen: q.seen.clone(),
+            metrics: decide::counted(&self.node.metrics, &permit),
+            permit,
+            request,
+            message: inspected,
+            started,
+            decided: started.elapsed(),
+            call: Some(call),
+            cut,
+            _place: place,
+            _running: running,
+            _registered: registered,
+        })
+    }
+
+    /// Puts a refusal on record and makes its answer.
+    pub(super) fn refuse(&self, prepared: &Prepared, q: &Question<'_>, refusal: Refusal, started: Instant) -> Refused {
+        let Refusal { denial, about } = refusal;
+        let status = denial.status().as_u16();
+        let api = about.api.as_ref().map_or("gateway", |a| a.name.as_str());
+        let route = about.route.as_ref().map_or("none", |r| r.as_str());
+        self.node.metrics.refused(api, route, denial.code(), status);
+        tracing::debug!(request = %q.seen.request, api, route, reason = denial.code(), status, "refused");
+        let belongs = about.principal.is_some() || about.claims.is_some();
+        let recorded =
+            if belongs || self.strangers.admit(q.seen.at) { self.record(prepared, q, &denial, &about, started) } else { true };
+        let denial = if recorded { denial } else { Denial::Journal };
+        let scene = Scene {
+            config: &prepared.config,
+            api: about.api.as_deref(),
+            request: &q.seen.request,
+            principal: about.principal.as_deref(),
+            rpc: about.rpc.as_ref(),
+            target: about.target.as_ref(),
+            origin: about.origin.as_ref(),
+            form: form(q, &about),
+        };
+        Refused { reason: denial.code(), answer: respond::answer(&denial, &scene) }
+    }
+
+    /// Refuses a question before any decision.
+    #[must_use]
+    pub fn turn_away(&self, prepared: &Prepared, question: &Question<'_>, unfit: Unfit) -> Refused {
+        let refusal = Refusal { denial: Denial::Unfit(unfit), about: About::default() };
+        self.refuse(prepared, question, refusal, Instant::now())
+    }
+
+    fn record(&self, prepared: &Prepared, q: &Question<'_>, denial: &Denial, about: &About, started: Instant) -> bool {
+        // What is no clean path is recorded without the query that may hold a token.
+        let path = about.path.as_deref().unwrap_or_else(|| q.head.target.split(['?', '#']).next().unwrap_or_default());
+        let known = Known {
+            api: about.api.as_deref(),
+            route: about.route.clone(),
+            principal: about.principal.as_deref(),
+            claims: about.claims.as_deref(),
+        };
+        let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let measured = Measured { status: denial.status().as_u16(), bytes: 0, micros };
+        let record = record::denied(self.basis(prepared, q, path, about.call.clone()), denial, known, measured);
+        let written = self.journal.refused(&record);
+        written
+            .map_err(|error| {
+                tracing::error!(error = &error as &dyn std::error::Error, "the journal refused a record");
+            })
+            .is_ok()
+    }
+
+    fn basis<'b>(&'b self, prepared: &'b Prepared, q: &'b Question<'_>, path: &'b str, mcp: Option<McpCall>) -> Basis<'b> {
+        Basis {
+            config: &prepared.config,
+            id: q.seen.record_id(),
+            time: q.seen.at,
+            origin: q.seen.origin(&self.node.id),
+            method: q.head.method.as_str(),
+            path,
+            mcp,
+            forwarder: q.forwarder.clone(),
+        }
+    }
+}
+
+/// A request that head and message allow.
+struct Allowed {
+    request: CleanRequest,
+    permit: Permit,
+    inspected: Option<Inspected>,
+    place: Place,
+    started: Instant,
+}
+
+/// Whether whoever forwards can do what this request needs on its way.
+fn fits(q: &Question<'_>, request: &CleanRequest, permit: &mut Permit) -> Result<(), Denial> {
+    let unfit = |unfit| Err(Denial::Unfit(unfit));
+    if !matches!(permit.api().target, Target::Upstream(_)) {
+        return unfit(Unfit::NoApi);
+    }
+    if !permit.is_as_it_came() {
+        let labels = narrow::labels(permit);
+        if shadow::tolerate(permit, labels)?.flatten().is_some() {
+            shadow::tolerate(permit, unfit(Unfit::Label))?;
+        }
+    }
+    indices(q, permit)?;
+    let only_ours = [Signals::SPOOFED_IDENTITY, Signals::METHOD_OVERRIDE, Signals::NOMINATED_IDENTITY];
+    if !q.able.strip && only_ours.into_iter().any(|s| request.signals().contains(s)) {
+        return unfit(Unfit::Headers);
+    }
+    let moved = matches!(permit.api().tenancy.tell, Some(Tell::PathPrefix { .. })) && permit.principal().is_some();
+    if !q.able.retarget && (moved || request.origin_form() != q.head.target) {
+        return unfit(Unfit::Target);
+    }
+    let length = if let Body::Whole(body) = q.body { u64::try_from(body.len()).ok() } else { q.length };
+    let too_long = permit.rule().max_body.zip(length).is_some_and(|(max, length)| length > max);
+    shadow::tolerate(permit, if too_long { Err(Denial::BodyTooLarge) } else { Ok(()) }).map(drop)
+}
+
+/// Whether the body names no index of somebody else, where its route says that it may name some.
+fn indices(q: &Question<'_>, permit: &mut Permit) -> Result<(), Denial> {
+    let empty = matches!(q.body, Body::Whole([]));
+    let Some(mut check) = shadow::tolerate(permit, index::check(permit, q.head.headers, !empty))?.flatten() else {
+        return Ok(());
+    };
+    let seen = match q.body {
+        Body::Whole(body) => {
+            let read = check.pass(Some(Bytes::copy_from_slice(body)), true);
+            read.map(drop).map_err(|why| index::refused(why, check.prefix()))
+        }
+        Body::Unsent => Err(Denial::Unfit(Unfit::Body)),
+        Body::Cut => Err(Denial::BodyTooLarge),
+    };
+    shadow::tolerate(permit, seen).map(drop)
+}
+
+/// What whoever asks can read. A proxy says the status of a call itself, and hands on text only.
+fn form(q: &Question<'_>, about: &About) -> Form {
+    let version = match q.head.protocol {
+        Protocol::Http2 => Version::HTTP_2,
+        Protocol::Http11 | Protocol::Http10 => Version::HTTP_11,
+    };
+    let reached = about.api.as_deref().zip(about.path.as_deref());
+    let route = reached.and_then(|(api, path)| api.route_of(api.below(path), q.head.method));
+    match Form::of(version, q.head.headers, route) {
+        Form::Grpc | Form::Protobuf if q.forwarder.is_some() => Form::Problem,
+        form => form,
+    }
+}

@@ -1,0 +1,151 @@
+//! The gate in the hooks of somebody else's pingora application.
+
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{Method, Version};
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::proxy::Session;
+use pingora::{Error, ErrorSource, Result};
+use pingora_core::protocols::http::HttpTask;
+use pingora_core::protocols::http::v1::server::HttpSession;
+
+use super::gate::{Able, Body, Gate, Question, Refused};
+use super::pass::Pass;
+use crate::config::ApiKind;
+use crate::gateway::hygiene::{Head, Peer, Protocol};
+use crate::gateway::prepared::Prepared;
+use crate::gateway::respond::Answer;
+use crate::gateway::seen::{self, Seen};
+use crate::record::BrokenBy;
+
+/// Longest MCP message that is read to decide, bytes: what pingora replays to an upstream.
+const MESSAGE: usize = 64 * 1024;
+
+impl Gate {
+    /// Decides about the request of a session (`request_filter`). A refused one is answered, and there is no pass.
+    ///
+    /// # Errors
+    /// When the client went away.
+    pub async fn enter(&self, session: &mut Session) -> Result<Option<Pass>> {
+        let prepared = self.prepared.load_full();
+        let body = message(session, &prepared).await?;
+        let asked = {
+            let head = session.req_header();
+            let trusted = |ip| prepared.config.listen.trusted_proxies.iter().any(|net| net.contains(&ip));
+            let peer = session.client_addr().and_then(|a| a.as_inet()).copied();
+            let client = peer.map(|p| seen::client(p, &head.headers, trusted));
+            let tls = session.digest().and_then(|d| d.ssl_digest.as_ref());
+            let seen = Seen::of(&self.node, &head.headers, client).showing(tls.map_or(&[], |d| d.cert_digest.as_slice()));
+            let raw = session.as_downstream().as_http1().map(HttpSession::get_headers_raw_bytes);
+            let question = Question {
+                head: Head {
+                    raw: raw.as_deref(),
+                    peer: if peer.is_some_and(|p| trusted(p.ip())) { Peer::Trusted } else { Peer::Direct },
+                    tls: tls.is_some(),
+                    ..head_of(head)
+                },
+                seen: &seen,
+                body: match &body {
+                    Message::Elsewhere => Body::Unsent,
+                    Message::TooLong => Body::Cut,
+                    Message::Read(bytes) => Body::Whole(bytes),
+                },
+                length: head.headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok()),
+                forwarder: None,
+                able: Able { strip: true, retarget: true },
+            };
+            self.ask(&prepared, &question).await
+        };
+        match asked {
+            Ok(pass) => Ok(Some(pass)),
+            Err(Refused { answer, .. }) => write(session, answer).await.map(|()| None),
+        }
+    }
+}
+
+impl Pass {
+    /// Closes the record of a request that has a pass with what became of it (`logging`).
+    pub fn end(pass: Option<Self>, session: &Session, error: Option<&Error>) {
+        let Some(pass) = pass else { return };
+        let status = session.response_written().map_or(0, |r| r.status.as_u16());
+        let broken = error.map(|e| match e.esource() {
+            ErrorSource::Downstream => BrokenBy::Client,
+            ErrorSource::Upstream => BrokenBy::Upstream,
+            ErrorSource::Internal | ErrorSource::Unset => BrokenBy::Fault,
+        });
+        pass.close(status, u64::try_from(session.body_bytes_sent()).unwrap_or(0), broken);
+    }
+}
+
+fn head_of(head: &RequestHeader) -> Head<'_> {
+    Head {
+        protocol: match head.version {
+            Version::HTTP_2 => Protocol::Http2,
+            Version::HTTP_10 => Protocol::Http10,
+            _ => Protocol::Http11,
+        },
+        peer: Peer::Direct,
+        raw: None,
+        method: &head.method,
+        target: std::str::from_utf8(head.raw_path()).unwrap_or("\u{0}"),
+        scheme: head.uri.scheme_str(),
+        authority: head.uri.authority().map(http::uri::Authority::as_str),
+        headers: &head.headers,
+        tls: false,
+        has_body: head.headers.contains_key(CONTENT_LENGTH) || head.headers.contains_key(TRANSFER_ENCODING),
+    }
+}
+
+/// What was read of a body.
+enum Message {
+    /// Nothing: it is no message of an MCP API.
+    Elsewhere,
+    /// It is too long to be replayed.
+    TooLong,
+    /// All of it.
+    Read(Bytes),
+}
+
+/// The message of a request to an MCP API, read so that pingora replays it. Any other body is left where it is.
+async fn message(session: &mut Session, prepared: &Prepared) -> Result<Message> {
+    let head = session.req_header();
+    let is_mcp = prepared.config.mounts.lookup(head.uri.path()).is_some_and(|(api, _)| matches!(api.kind, ApiKind::Mcp(_)));
+    if head.method != Method::POST || !is_mcp {
+        return Ok(Message::Elsewhere);
+    }
+    let declared = head.headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+    if declared.is_some_and(|n| n > MESSAGE) {
+        return Ok(Message::TooLong);
+    }
+    session.as_mut().enable_retry_buffering();
+    let mut body = BytesMut::new();
+    while let Some(chunk) = session.read_request_body().await? {
+        body.extend_from_slice(&chunk);
+        if body.len() > MESSAGE {
+            return Ok(Message::TooLong);
+        }
+    }
+    Ok(Message::Read(body.freeze()))
+}
+
+/// Writes a refusal. A body that nobody read ends the connection with it: what is left of it must not be taken for a request.
+async fn write(session: &mut Session, answer: Answer) -> Result<()> {
+    let has_body = session.req_header().headers.contains_key(CONTENT_LENGTH)
+        || session.req_header().headers.contains_key(TRANSFER_ENCODING)
+        || session.is_http2() && !session.as_mut().is_body_empty();
+    if answer.close || has_body {
+        session.set_keepalive(None);
+    }
+    let mut head = ResponseHeader::build(answer.status, Some(answer.headers.len() + 1))?;
+    for (name, value) in &answer.headers {
+        head.append_header(name.clone(), value.clone())?;
+    }
+    head.insert_header(CONTENT_LENGTH, answer.body.len())?;
+    let bare = session.req_header().method == Method::HEAD || answer.body.is_empty();
+    if bare && session.is_http2() {
+        // pingora takes the end of a stream together with its head only so; clients of gRPC want it there.
+        return session.write_response_tasks(vec![HttpTask::Header(Box::new(head), true)]).await.map(drop);
+    }
+    session.write_response_header(Box::new(head), bare).await?;
+    if bare { Ok(()) } else { session.write_response_body(Some(answer.body), true).await }
+}

@@ -1,0 +1,233 @@
+//! The gate in somebody else's pingora application: that of `examples/plugin`, word for word.
+
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::IntoRawFd as _;
+use std::sync::Arc;
+
+use pingora::proxy::http_proxy;
+use pingora_core::listeners::ListenerConfig;
+use pingora_core::server::Fds;
+use pingora_core::server::configuration::ServerConf;
+use pingora_core::services::Service as _;
+use pingora_core::services::listening::Service;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::harness::audit::{call, outcome, reason};
+use crate::harness::http1::{Conn, Request};
+use crate::harness::{Gateway, Setup, UPSTREAM_SECRET, within};
+
+#[path = "../../examples/plugin/app.rs"]
+mod app;
+
+#[test]
+fn the_gate_takes_fewer_than_twenty_lines() {
+    let text = include_str!("../../examples/plugin/app.rs");
+    let (_, rest) = text.split_once("// The gate, from here").expect("a beginning");
+    let (hooks, _) = rest.split_once("// to here.").expect("an end");
+    // The field, the type of the context and the import come on top.
+    let lines = hooks.lines().filter(|l| !l.trim().is_empty()).count() + 3;
+    assert!((10..20).contains(&lines), "{lines} lines");
+}
+
+/// The application, running beside the gateway that it has its gate from.
+struct Running {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    fn start(gw: &Gateway) -> Self {
+        let socket = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        socket.set_nonblocking(true).expect("a socket option");
+        let address = socket.local_addr().expect("an address");
+        let app = app::App { gate: gw.running.gate.clone(), upstream: gw.upstream.address };
+        let mut service = Service::new("app".to_owned(), http_proxy(&Arc::new(ServerConf::default()), app));
+        service.add_listener(ListenerConfig::tcp(address.to_string()));
+        let mut fds = Fds::new();
+        fds.add(address.to_string(), socket.into_raw_fd());
+        let (stop, stopped) = watch::channel(false);
+        let fds = Some(Arc::new(parking_lot::Mutex::new(fds)));
+        let task = tokio::spawn(async move { service.start_service(fds, stopped, 1).await });
+        Self { address, stop, task }
+    }
+
+    async fn stop(self) {
+        self.stop.send_replace(true);
+        let _ = self.task.await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_forwards_what_the_gate_allows_and_nothing_of_the_clients() {
+    let gw = Gateway::start().await;
+    let app = Running::start(&gw);
+    let caller = gw.caller("acme", &["reader"], "metrics:read").await;
+    let mut conn = Conn::open(app.address).await;
+    let query = Request::get("/prometheus/api/v1/quer%79?query=up&access_token=x")
+        .bearer(&caller.token)
+        .header("Cookie", "sid=1")
+        .header("X-WEBAUTH-USER", "root");
+    let response = conn.ask(&query).await;
+    assert_eq!(response.status, 200, "{response:?}");
+    let seen = gw.upstream.last();
+    assert_eq!(seen.target(), "/base/api/v1/query?query=up");
+    assert_eq!((seen.header("x-scope-orgid").as_str(), seen.header("authorization").as_str()), ("tenant-acme", UPSTREAM_SECRET));
+    assert_eq!(seen.header("x-tollgate-user"), caller.user.id.as_str());
+    let text = seen.text().to_ascii_lowercase();
+    assert!(
+        !text.contains("cookie") && !text.contains("webauth") && !text.contains(&caller.token.to_ascii_lowercase()),
+        "{text}"
+    );
+    let record = gw.record_of_request(&seen.header("x-request-id")).await;
+    assert_eq!((reason(&record), outcome(&record).as_str()), ("allowed", "200"), "its end is known: the gate saw it");
+    assert_eq!((call(&record).forwarder.as_ref(), record.org.as_ref()), (None, Some(&caller.org.id)));
+    app.stop().await;
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_answers_as_the_gate_where_it_refuses() {
+    let gw = Gateway::start().await;
+    let app = Running::start(&gw);
+    let caller = gw.caller("acme", &["reader"], "metrics:read").await;
+    for target in [
+        "/prometheus/api/v1/query",
+        "/prometheus/api/v1/rules",
+        "/prometheus/-/quit",
+        "/prometheus/../x",
+        "/shared/api/v1/query?query=up",
+    ] {
+        for token in [None, Some(&caller.token)] {
+            let ask = || token.map_or_else(|| Request::get(target), |t| Request::get(target).bearer(t));
+            if token.is_some() && target == "/prometheus/api/v1/query" {
+                continue;
+            }
+            let (mut direct, mut through) = (Conn::open(gw.running.public).await, Conn::open(app.address).await);
+            let (expected, answer) = (direct.ask(&ask()).await, through.ask(&ask()).await);
+            if token.is_some() && target.starts_with("/shared") {
+                assert_eq!(
+                    (answer.status, answer.reason().as_deref()),
+                    (403, Some("label_not_enforceable")),
+                    "never let through"
+                );
+                continue;
+            }
+            assert_eq!((answer.status, answer.reason()), (expected.status, expected.reason()), "{target}: {answer:?}");
+            assert_eq!(answer.header("www-authenticate"), expected.header("www-authenticate"));
+            assert_eq!(Some(reason(&gw.record_of(&answer).await).to_owned()), answer.reason());
+        }
+    }
+    let mut conn = Conn::open(app.address).await;
+    let smuggled =
+        Request::new("POST", "/prometheus/api/v1/query").body("GET /prometheus/-/quit HTTP/1.1\r\nHost: gw.test\r\n\r\n");
+    assert_eq!(conn.ask(&smuggled).await.status, 401);
+    assert!(conn.closed().await, "a body that nobody read is no request");
+    assert_eq!(gw.upstream.count(), 1, "what the gate itself forwarded");
+    app.stop().await;
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_mcp_message_is_read_to_decide_and_arrives_whole() {
+    let gw = Gateway::start().await;
+    let app = Running::start(&gw);
+    let caller = gw.caller("acme", &["agent"], "mcp:tools:invoke metrics:read").await;
+    let tool =
+        |name: &str| format!(r#"{{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{{"name":"{name}","arguments":{{}}}}}}"#);
+    let post = |body: String| {
+        let accept = "application/json, text/event-stream";
+        Request::new("POST", "/mcp/tools")
+            .bearer(&caller.token)
+            .header("Content-Type", "application/json")
+            .header("Accept", accept)
+            .body(body)
+    };
+    let mut conn = Conn::open(app.address).await;
+    assert_eq!(conn.ask(&post(tool("echo"))).await.status, 200);
+    assert_eq!(gw.upstream.last().body.as_slice(), tool("echo").as_bytes());
+    let refused = Conn::open(app.address).await.ask(&post(tool("forbidden"))).await;
+    assert_eq!((refused.status, refused.json()["id"].as_i64()), (403, Some(7)), "{refused:?}");
+    let long = Conn::open(app.address).await.ask(&post(format!("{}{}", " ".repeat(64 * 1024), tool("echo")))).await;
+    assert_eq!(long.status, 413, "{long:?}");
+    assert_eq!(gw.upstream.count(), 1);
+    app.stop().await;
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_of_an_mcp_server_is_its_callers() {
+    let gw = Gateway::start().await;
+    let app = Running::start(&gw);
+    let ada = gw.open_caller("acme", &["agent"], "mcp:tools:invoke").await;
+    let eve = gw.open_caller("evil", &["agent"], "mcp:tools:invoke").await;
+    let ping = |token: &str| {
+        let request = Request::new("POST", "/mcp/tools").bearer(token).header("Content-Type", "application/json");
+        request.body(r#"{"jsonrpc":"2.0","id":"p","method":"ping"}"#)
+    };
+    let mut conn = Conn::open(app.address).await;
+    let opened = conn.ask(&ping(&ada.token).header("X-Behave", "session")).await;
+    let id = opened.header("mcp-session-id").unwrap_or_else(|| panic!("a session in {opened:?}")).to_owned();
+    assert!(id.starts_with("up-1.") && id.len() > "up-1.".len(), "{id}");
+    let mine = conn.ask(&ping(&ada.token).header("Mcp-Session-Id", &id)).await;
+    assert_eq!((mine.status, gw.upstream.last().header("mcp-session-id").as_str()), (200, "up-1"), "{mine:?}");
+    for (token, id) in [(&eve.token, id.as_str()), (&ada.token, "up-1")] {
+        let refused = Conn::open(app.address).await.ask(&ping(token).header("Mcp-Session-Id", id)).await;
+        assert_eq!((refused.status, reason(&gw.record_of(&refused).await)), (404, "session_not_yours"), "{refused:?}");
+    }
+    assert_eq!(gw.upstream.count(), 2);
+    app.stop().await;
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_in_shadow_mode_lets_everybody_through_and_lends_them_nothing() {
+    let more =
+        "[[apis]]\nname = \"dark\"\nmount = \"/dark\"\npack = \"prometheus\"\nupstream = \"metrics\"\nenforce = \"shadow\"\n";
+    let gw = Gateway::start_with(Setup { more: more.to_owned(), ..Setup::default() }).await;
+    let app = Running::start(&gw);
+    let request = Request::get("/dark/api/v1/query?query=up")
+        .header("Authorization", "Basic dXNlcjpwdw==")
+        .header("Cookie", "sid=1; __Host-tollgate=ours")
+        .header("X-Tollgate-User", "root");
+    let response = Conn::open(app.address).await.ask(&request).await;
+    assert_eq!(response.status, 200, "{response:?}");
+    let seen = gw.upstream.last();
+    assert_eq!((seen.header("authorization").as_str(), seen.header("cookie").as_str()), ("Basic dXNlcjpwdw==", "sid=1"));
+    assert!(!seen.text().to_ascii_lowercase().contains("x-tollgate-"), "{}", seen.text());
+    let record = gw.record_of(&response).await;
+    let would_deny = call(&record).would_deny.as_ref().map(|w| w.reason.as_str());
+    assert_eq!((reason(&record), would_deny, outcome(&record).as_str()), ("allowed", Some("no_token"), "200"));
+    app.stop().await;
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revocation_ends_what_an_application_forwards() {
+    let gw = Gateway::start().await;
+    let app = Running::start(&gw);
+    let caller = gw.caller("acme", &["reader"], "metrics:read").await;
+    let mut conn = Conn::open(app.address).await;
+    let query = || Request::get("/prometheus/api/v1/query").bearer(&caller.token);
+    conn.send(&query().header("X-Behave", "events").header("Accept", "text/event-stream").bytes()).await;
+    within("a response head", conn.head()).await.expect("a head");
+    gw.upstream.emit("data: one\n\n");
+    assert_eq!(within("an event", conn.chunk()).await, Some(Some(b"data: one\n\n".to_vec())));
+    gw.revoke(&caller.grant).await;
+    let id = gw.upstream.last().header("x-request-id");
+    within("the end of the stream", async {
+        loop {
+            gw.upstream.emit("data: two\n\n");
+            // The next piece ends it: whatever was on its way before the switch may still arrive.
+            if conn.chunk().await.is_none() {
+                return;
+            }
+        }
+    })
+    .await;
+    assert_eq!(outcome(&gw.record_of_request(&id).await), "Revocation");
+    assert_eq!(Conn::open(app.address).await.ask(&query()).await.status, 401);
+    app.stop().await;
+    gw.running.stop().await;
+}
