@@ -32,7 +32,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let serving = tokio::spawn(async move { service.start_service(None, stopped, 1).await });
 
     boot::signalled(|| {
-        gateway.reload();
+        let _ = gateway.reload();
     })
     .await;
     stop.send_replace(true);
