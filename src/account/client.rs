@@ -1,29 +1,20 @@
 //! A client as a page shows it.
 
 use super::App;
-use crate::pages::views::{Client as ClientView, Trust};
+use crate::pages::views::{Client as ClientView, Trust, UsedHere};
 use crate::pages::{DisplayName, When};
 use crate::store::{Client, ClientOrigin, Org, Stage, StoreError};
 
-/// Whether anybody in an organization uses a client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum InUse {
-    /// Somebody does.
-    Yes,
-    /// Nobody does.
-    No,
-}
-
 /// Its name, and how far that can be believed in `org`.
-pub(super) async fn shown(app: &App, client: &Client, org: &Org, used: InUse) -> Result<ClientView, StoreError> {
+pub(super) async fn shown(app: &App, client: &Client, org: &Org, used: UsedHere) -> Result<ClientView, StoreError> {
     Ok(ClientView { name: DisplayName::new(&client.name), trust: trust(app, client, org, used).await? })
 }
 
-async fn trust(app: &App, client: &Client, org: &Org, used: InUse) -> Result<Trust, StoreError> {
+async fn trust(app: &App, client: &Client, org: &Org, used: UsedHere) -> Result<Trust, StoreError> {
     let owner = match (client.origin, &client.org) {
         (ClientOrigin::Dynamic, _) => {
             let ago = When::new(client.created_at, app.node.now()).relative;
-            return Ok(Trust::Registered { ago, used_in_org: used == InUse::Yes });
+            return Ok(Trust::Registered { ago, used });
         }
         (ClientOrigin::Administrator, None) => return Ok(Trust::Preregistered),
         (ClientOrigin::Administrator, Some(owner)) if *owner == org.id => Some(org.clone()),

@@ -10,13 +10,13 @@ use jiff::tz::TimeZone;
 use url::form_urlencoded::Serializer;
 
 use super::applications::{Application, application};
-use super::client::{self, InUse};
+use super::client;
 use super::form::Form;
 use super::log::{Names, open_cursor, seal_cursor};
 use super::settings::{BUTTON, PATH, calls, revoke_own, scopes};
 use super::{App, audit, not_found};
 use crate::config::Config;
-use crate::pages::views::{ActivityFilter, CalledFrom, DecisionFilter, GrantNotice, GrantPage, Section};
+use crate::pages::views::{ActivityFilter, CalledFrom, DecisionFilter, GrantNotice, GrantPage, Section, UsedHere};
 use crate::pages::{DisplayName, When};
 use crate::record::{Actor, AuditRecord, Event};
 use crate::store::{self, AuditFilter, Cursor};
@@ -124,7 +124,7 @@ async fn shown(
         notice: asked.done,
         problem: problem.map(ToOwned::to_owned),
         grant_id: facts.grant.id.to_string(),
-        client: client::shown(app, &facts.client, &facts.org, InUse::Yes).await?,
+        client: client::shown(app, &facts.client, &facts.org, UsedHere::Somebody).await?,
         organization: DisplayName::new(&facts.org.name),
         granted: When::new(facts.grant.created_at, now),
         last_used: grant.usage.last_used_at.map(|at| When::new(at, now)),

@@ -16,6 +16,7 @@ mod org;
 mod sessions;
 mod settings;
 mod stand_in;
+mod visitor;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -6,11 +6,11 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 
 use super::applications::{Application, ScopeWords, applications};
-use super::client::{self, InUse};
+use super::client;
 use super::form::Form;
 use super::{App, not_found};
 use crate::config::Config;
-use crate::pages::views::{ApplicationsNotice, ApplicationsPage, GrantRow, GrantedScope, LastUse, Section};
+use crate::pages::views::{ApplicationsNotice, ApplicationsPage, GrantRow, GrantedScope, LastUse, Section, UsedHere};
 use crate::pages::{DisplayName, Sparkline, When};
 use crate::record::Actor;
 use crate::store::{GrantState, RevokeReason, StoreError};
@@ -68,7 +68,7 @@ async fn row(app: &App, config: &Config, application: &Application) -> Result<Gr
     Ok(GrantRow {
         grant_id: facts.grant.id.to_string(),
         // The person who looks is one who uses it.
-        client: client::shown(app, &facts.client, &facts.org, InUse::Yes).await?,
+        client: client::shown(app, &facts.client, &facts.org, UsedHere::Somebody).await?,
         organization: DisplayName::new(&facts.org.name),
         scopes: scopes(config, application, now),
         granted: shown(facts.grant.created_at),

@@ -7,7 +7,9 @@ use http::StatusCode;
 
 use super::{App, Asked, FIRST, Operating, at_stake, named_org, nothing, told};
 use crate::admin::{Administration as _, Switch};
-use crate::pages::views::{Client as ClientView, ClientOwner, OperatorClientPage, OperatorClientRow, OperatorClientsPage, Trust};
+use crate::pages::views::{
+    Client as ClientView, ClientOwner, OperatorClientPage, OperatorClientRow, OperatorClientsPage, Trust, UsedHere,
+};
 use crate::pages::{DisplayName, When};
 use crate::store::{Client, ClientOrigin, ClientSearch, ClientState, Counted, Org, Stage, StoreError};
 use crate::types::{ClientId, RedirectUri, Timestamp};
@@ -68,7 +70,9 @@ fn link(org: &Org) -> ClientOwner {
 fn view_of(client: &Client, owner: Option<&Org>, now: Timestamp) -> ClientView {
     let draft = client.app.as_ref().is_some_and(|a| a.stage == Stage::Draft);
     let trust = match (client.origin, owner) {
-        (ClientOrigin::Dynamic, _) => Trust::Registered { ago: When::new(client.created_at, now).relative, used_in_org: true },
+        (ClientOrigin::Dynamic, _) => {
+            Trust::Registered { ago: When::new(client.created_at, now).relative, used: UsedHere::Unasked }
+        }
         (ClientOrigin::Administrator, None) => Trust::Preregistered,
         (ClientOrigin::Administrator, Some(org)) if draft => Trust::Draft { by: DisplayName::new(&org.name) },
         (ClientOrigin::Administrator, Some(org)) => Trust::Published { by: DisplayName::new(&org.name) },

@@ -10,7 +10,7 @@ use super::{App, Asked, Operating, at_stake, nothing, told};
 use crate::admin::{Administration as _, ScopeDecision, ScopeVerdict};
 use crate::config::Risk;
 use crate::pages::views::{Approval, OperatorScopePage, OperatorScopeRow, OperatorScopesPage, ScopeNotice};
-use crate::pages::{DisplayName, When};
+use crate::pages::{DisplayName, When, plain_lines};
 use crate::store::{Counted, Holder, ScopeRequest, ScopeRequestState, ScopeRequests, StoreError};
 use crate::types::{AppId, OrgId, ScopeToken, Timestamp, UserId};
 use crate::web::{Form, Trouble, page, see_other};
@@ -44,19 +44,10 @@ async fn row(app: &App, one: &ScopeRequest) -> Result<OperatorScopeRow, StoreErr
         holder: DisplayName::new(&one.name),
         organization: organization(app, one.org.as_ref()).await?,
         scope: one.scope.to_string(),
-        reason: seen(&one.reason),
+        reason: plain_lines(&one.reason),
         asked: one.asked.as_ref().map(|(_, at)| When::new(*at, now)),
         approval: approval(one, now),
     })
-}
-
-/// Text of a stranger without what is not seen or moves other text; its lines stay.
-fn seen(text: &str) -> String {
-    let deceives = |c: char| {
-        (c.is_control() && c != '\n')
-            || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
-    };
-    text.chars().filter(|c| !deceives(*c)).collect()
 }
 
 fn path(one: &ScopeRequest) -> String {
@@ -125,12 +116,12 @@ async fn shown(
         scope: one.scope.to_string(),
         text: entry.map_or_else(|| one.scope.to_string(), |e| e.description.clone()),
         risk: entry.map_or(Risk::High, |e| e.risk),
-        reason: seen(&one.reason),
+        reason: plain_lines(&one.reason),
         asked: match &one.asked {
             Some((by, at)) => Some((asker(app, by.as_ref()).await?, When::new(*at, now))),
             None => None,
         },
-        comment: one.comment.clone(),
+        comment: one.comment.as_deref().map(plain_lines),
         stake: at_stake(app, Counted::Holding(&one.holder, &one.scope)).await?,
         withdrawing: asked.is("confirm", "withdraw") && matches!(approval, Approval::Given { .. }),
         notice: match (&approval, asked.text("done").as_str()) {

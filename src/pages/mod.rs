@@ -10,12 +10,14 @@
 
 pub mod assets;
 mod chart;
+mod foreign;
 mod name;
 pub mod policy;
 pub mod views;
 mod words;
 
 pub use chart::{Bar, Bin, Histogram, Sparkline};
+pub use foreign::{plain, plain_lines};
 pub use name::{DisplayName, display_name, skeleton};
 pub use words::{When, count, duration_words, grouped};
 

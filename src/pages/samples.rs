@@ -220,8 +220,10 @@ fn device_done(allowed: bool) -> DeviceDonePage {
 
 fn consent_unknown() -> ConsentPage {
     let mut page = consent();
-    page.client =
-        Client { name: "Grаfana CLI".into(), trust: Trust::Registered { ago: "2 minutes ago".to_owned(), used_in_org: false } };
+    page.client = Client {
+        name: "Grаfana CLI".into(),
+        trust: Trust::Registered { ago: "2 minutes ago".to_owned(), used: UsedHere::Nobody },
+    };
     page.resembles = Some("Grafana CLI".into());
     page.organizations.truncate(1);
     page.scopes = vec![group(
@@ -343,7 +345,7 @@ pub fn grants() -> Vec<GrantRow> {
         grant_id: "grant_11".to_owned(),
         client: Client {
             name: DisplayName::new(HOSTILE),
-            trust: Trust::Registered { ago: "3 hours ago".to_owned(), used_in_org: false },
+            trust: Trust::Registered { ago: "3 hours ago".to_owned(), used: UsedHere::Nobody },
         },
         organization: HOSTILE.into(),
         calls: Sparkline { days: vec![0; 30] },

@@ -1,14 +1,14 @@
 //! An app as its pages show it.
 
 use super::Visit;
-use crate::account::log::{Names, plain};
+use crate::account::log::Names;
 use crate::apps::{Change, Condition, Field, difference};
 use crate::config::{Catalogue, Visibility};
-use crate::pages::When;
 use crate::pages::views::{
     AppClientCard, ConditionLine, DraftField, FieldChange, PrivateScope, PrivateState, ScopeChoice, ScopeChoices, SecretRow,
     Standing, VersionRow,
 };
+use crate::pages::{When, plain_lines};
 use crate::store::{
     App, AppState, AppVersion, ClientKind, ClientSecret, Definition, ScopeRequest, ScopeRequestState, Stage, StoreError,
 };
@@ -133,14 +133,9 @@ pub(super) async fn private(visit: &Visit<'_>, requests: Vec<ScopeRequest>) -> R
                 .asked
                 .map(|(by, at)| (by.map_or_else(|| "the operator".to_owned(), |user| names.of(&user).to_owned()), when(at))),
             scope: request.scope.to_string(),
-            reason: in_lines(&request.reason),
-            comment: request.comment.map(|said| in_lines(&said)),
+            reason: plain_lines(&request.reason),
+            comment: request.comment.map(|said| plain_lines(&said)),
         }
     };
     Ok(requests.into_iter().map(view).collect())
-}
-
-/// What a person wrote, with a mark in place of what deceives readers; its lines stay.
-fn in_lines(text: &str) -> String {
-    text.lines().map(plain).collect::<Vec<_>>().join("\n")
 }

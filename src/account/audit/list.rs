@@ -7,10 +7,10 @@ use jiff::tz::TimeZone;
 
 use super::{asked, org, path, shown, tabs, unreadable};
 use crate::account::App;
-use crate::account::log::{Names, Query, denial, open_cursor, plain, seal_cursor};
+use crate::account::log::{Names, Query, denial, open_cursor, seal_cursor};
 use crate::config::Config;
 use crate::pages::views::{AuditPage, AuditRow, Decision, SavedSearchLink, Section, Summary, SummaryLine, Through};
-use crate::pages::{Bin, DisplayName, Histogram, When, duration_words};
+use crate::pages::{Bin, DisplayName, Histogram, When, duration_words, plain};
 use crate::record::{AuditRecord, Call, ControlEvent, Event, McpCall, Measured, Operation, Outcome, operation};
 use crate::store::{self, AuditFilter, Cursor, Facet, Org, SavedSearch, StoreError, Tally};
 use crate::types::{ClientId, Timestamp, UserId};

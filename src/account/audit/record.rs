@@ -7,11 +7,11 @@ use url::form_urlencoded::Serializer;
 
 use super::list::{decision, measured, through, what, who};
 use super::{org, path};
-use crate::account::log::{Names, explain, plain};
+use crate::account::log::{Names, explain};
 use crate::account::{App, not_found};
 use crate::config::Config;
 use crate::pages::views::{AuditRecordPage, FieldGroup, FieldValue, Link, Neighbour, RecordField, Section};
-use crate::pages::{DisplayName, When};
+use crate::pages::{DisplayName, When, plain};
 use crate::record::{AuditRecord, Call, ControlEvent, Event, Outcome, json_line, operation};
 use crate::types::{RecordId, ScopeSet, Timestamp};
 use crate::web::{Peer, SignedIn, Trouble, page};

@@ -8,30 +8,30 @@ use http::StatusCode;
 
 use super::{GRANTS_READ, GRANTS_WRITE, Here};
 use crate::account::App;
-use crate::config::Config;
-use crate::pages::views::{ApiKeyRow, KeyStanding, OrgKeysPage, OrgTab, Section};
+use crate::account::visitor::Visitor;
+use crate::pages::views::{ApiKeyRow, KeyStanding, OrgKeysPage, OrgTab};
 use crate::pages::{DisplayName, When};
 use crate::store::{ApiKey, ApiKeyFacts, ApiKeyState, Approvals, Client, ClientPolicy, DisableReason, StoreError, User};
 use crate::token::standing_of_key;
 use crate::types::{ClientId, Timestamp, UserId};
-use crate::web::{Peer, SignedIn, Trouble, page};
+use crate::web::{Trouble, page};
 
 /// Keys on the page; one that works is among the newest of its app.
 const KEYS: usize = 200;
 
 /// `GET /orgs/{org}/keys`.
-pub async fn show(State(app): State<App>, peer: Peer, Path(slug): Path<String>, who: SignedIn) -> Response {
-    let config = app.node.config.load_full();
-    list(&app, &config, &slug, &who).await.unwrap_or_else(|trouble| trouble.page(&config, &peer))
+pub async fn show(State(app): State<App>, Path(slug): Path<String>, visitor: Visitor) -> Response {
+    visitor.answer(list(&app, &visitor, &slug).await)
 }
 
-async fn list(app: &App, config: &Config, slug: &str, who: &SignedIn) -> Result<Response, Trouble> {
-    let here = Here::find(app, config, &who.user.id, slug, GRANTS_READ).await?;
+async fn list(app: &App, visitor: &Visitor, slug: &str) -> Result<Response, Trouble> {
+    let here = Here::find(app, visitor, slug, GRANTS_READ).await?;
+    let config = &visitor.config;
     let mut keys = app.node.store.api_keys(Some(&here.org.id)).await?;
     let total = keys.len();
     keys.truncate(KEYS);
     let view = OrgKeysPage {
-        frame: who.frame(&app.node, config, Section::Audit { slug: here.org.slug.to_string() }).await?,
+        frame: visitor.frame(app, here.section()).await?,
         tabs: here.tabs(config, OrgTab::Keys),
         organization: DisplayName::new(&here.org.name),
         may_change: here.may(config, GRANTS_WRITE),

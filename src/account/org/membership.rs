@@ -6,15 +6,15 @@ use http::StatusCode;
 use super::Here;
 use super::members::Said;
 use crate::account::form::Form;
+use crate::account::visitor::Visitor;
 use crate::account::{App, not_found};
-use crate::config::Config;
 use crate::pages::When;
 use crate::pages::views::InvitationLink;
-use crate::record::{Actor, Cause};
+use crate::record::Cause;
 use crate::roster::{By, Refusal, Roster, RosterError};
 use crate::store::UserState;
 use crate::types::{InvitationId, RoleName, UserId};
-use crate::web::{Peer, SignedIn, Trouble, see_other};
+use crate::web::{Trouble, see_other};
 
 /// What came of a form.
 pub(super) enum Done {
@@ -27,23 +27,15 @@ pub(super) enum Done {
 /// One form, and who sent it.
 struct Act<'a> {
     app: &'a App,
-    config: &'a Config,
+    visitor: &'a Visitor,
     here: &'a Here,
     form: &'a Form,
     cause: Cause,
-    who: &'a SignedIn,
 }
 
 /// Does what the pressed button says.
-pub(super) async fn decide(
-    app: &App,
-    config: &Config,
-    peer: &Peer,
-    (here, who): (&Here, &SignedIn),
-    form: &Form,
-) -> Result<Done, Trouble> {
-    let cause = peer.cause(&app.node, Actor { user: Some(who.user.id.clone()), ..Actor::default() });
-    let act = Act { app, config, here, form, cause, who };
+pub(super) async fn decide(app: &App, visitor: &Visitor, here: &Here, form: &Form) -> Result<Done, Trouble> {
+    let act = Act { app, visitor, here, form, cause: visitor.cause(app) };
     if form.has("invite") {
         return act.invite().await;
     }
@@ -80,7 +72,7 @@ impl Act<'_> {
     }
 
     fn roster(&self) -> Roster<'_> {
-        Roster::new(&self.app.node, &self.here.org, By::Member(self.who.user.id.clone()), self.cause.clone())
+        Roster::new(&self.app.node, &self.here.org, By::Member(self.visitor.who.user.id.clone()), self.cause.clone())
     }
 
     /// What the page says of a refusal; `undone` says what was not done.
@@ -113,7 +105,7 @@ impl Act<'_> {
             Ok(invited) => invited,
             Err(error) => return Self::told(error, " Nobody was invited."),
         };
-        let (url, one) = (invited.url(self.config), invited.invitation);
+        let (url, one) = (invited.url(&self.visitor.config), invited.invitation);
         let link = InvitationLink { email: one.email, url, ends: When::new(one.expires_at, self.cause.at) };
         Ok(Done::Told(Said { invited: Some(link), ..Said::default() }))
     }

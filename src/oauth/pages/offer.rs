@@ -4,7 +4,7 @@ use http::StatusCode;
 
 use super::super::App;
 use crate::config::{Config, Risk};
-use crate::pages::views::{Client as ClientView, Held, Lifetime, OrganizationChoice, ScopeGroup, ScopeLine, Trust};
+use crate::pages::views::{Client as ClientView, Held, Lifetime, OrganizationChoice, ScopeGroup, ScopeLine, Trust, UsedHere};
 use crate::pages::{DisplayName, When, skeleton};
 use crate::record::Cause;
 use crate::store::{Client, ClientOrigin, ClientPolicy, Org, Stage, Stance, StoreError};
@@ -111,11 +111,14 @@ impl Offer {
                 Ok(if draft { Trust::Draft { by } } else { Trust::Published { by } })
             }
             (ClientOrigin::Dynamic, _) => {
-                let mut used_in_org = false;
+                let mut used = UsedHere::Nobody;
                 for place in &self.places {
-                    used_in_org = used_in_org || app.node.store.client_used_in_org(&client.id, &place.org.id).await?;
+                    if app.node.store.client_used_in_org(&client.id, &place.org.id).await? {
+                        used = UsedHere::Somebody;
+                        break;
+                    }
                 }
-                Ok(Trust::Registered { ago: When::new(client.created_at, app.node.now()).relative, used_in_org })
+                Ok(Trust::Registered { ago: When::new(client.created_at, app.node.now()).relative, used })
             }
         }
     }

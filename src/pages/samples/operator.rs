@@ -182,7 +182,7 @@ fn client_rows() -> Vec<OperatorClientRow> {
     };
     vec![
         row(1, "Acme CLI", Trust::Published { by: "Acme Production".into() }, Some(owner()), false),
-        row(2, HOSTILE, Trust::Registered { ago: "3 days ago".to_owned(), used_in_org: true }, None, true),
+        row(2, HOSTILE, Trust::Registered { ago: "3 days ago".to_owned(), used: UsedHere::Unasked }, None, true),
         row(3, "Terraform", Trust::Preregistered, None, false),
     ]
 }
@@ -193,7 +193,10 @@ fn client(asked: bool, notice: Option<Switched>) -> OperatorClientPage {
         csrf: CSRF.to_owned(),
         path: "/operator/clients/cl_2".to_owned(),
         id: "cl_0193f2a0c0ffee".to_owned(),
-        client: Client { name: HOSTILE.into(), trust: Trust::Registered { ago: "3 days ago".to_owned(), used_in_org: true } },
+        client: Client {
+            name: HOSTILE.into(),
+            trust: Trust::Registered { ago: "3 days ago".to_owned(), used: UsedHere::Unasked },
+        },
         owner: notice.is_some().then(owner),
         frozen: false,
         created: ago(60 * 24 * 3),

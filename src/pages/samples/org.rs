@@ -148,7 +148,7 @@ fn known_client() -> Client {
 }
 
 fn hostile_client() -> Client {
-    Client { name: HOSTILE.into(), trust: Trust::Registered { ago: "3 hours ago".to_owned(), used_in_org: false } }
+    Client { name: HOSTILE.into(), trust: Trust::Registered { ago: "3 hours ago".to_owned(), used: UsedHere::Nobody } }
 }
 
 fn waiting() -> Vec<WaitingClient> {
@@ -167,7 +167,8 @@ fn client_rows() -> Vec<OrgClientRow> {
         first_granted: Some(ago(60 * 24 * 41)),
         last_used,
     };
-    let claude = Client { name: "Claude".into(), trust: Trust::Registered { ago: "5 days ago".to_owned(), used_in_org: true } };
+    let claude =
+        Client { name: "Claude".into(), trust: Trust::Registered { ago: "5 days ago".to_owned(), used: UsedHere::Somebody } };
     vec![
         row(
             "cl_1",

@@ -33,11 +33,22 @@ pub enum Trust {
     Registered {
         /// "2 minutes ago".
         ago: String,
-        /// Whether anyone in the viewer's organizations has granted it something.
-        used_in_org: bool,
+        /// Who in the viewer's organizations has granted it something.
+        used: UsedHere,
     },
     /// Entered by the operator or an administrator.
     Preregistered,
+}
+
+/// Who around the viewer uses a client that registered itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UsedHere {
+    /// Nobody in the viewer's organizations.
+    Nobody,
+    /// Somebody in the viewer's organizations.
+    Somebody,
+    /// The viewer looks at it for no organization.
+    Unasked,
 }
 
 impl Trust {
@@ -54,8 +65,8 @@ impl Trust {
     pub(in crate::pages) fn tone(&self) -> &'static str {
         match self {
             Self::Published { .. } | Self::VerifiedDocument { .. } | Self::Preregistered => "known",
-            Self::Draft { .. } | Self::Registered { used_in_org: true, .. } => "plain",
-            Self::Registered { used_in_org: false, .. } => "caution",
+            Self::Draft { .. } | Self::Registered { used: UsedHere::Somebody | UsedHere::Unasked, .. } => "plain",
+            Self::Registered { used: UsedHere::Nobody, .. } => "caution",
         }
     }
 
@@ -80,10 +91,13 @@ impl Trust {
             Self::Draft { .. } => {
                 Some("This is not published yet: members of its organization try it. It works with your real data.".to_owned())
             }
-            Self::Registered { ago, used_in_org: false } => Some(format!(
+            Self::Registered { ago, used: UsedHere::Nobody } => Some(format!(
                 "This application registered itself {ago}, and nobody in your organization uses it. Its name is its own claim. Continue only if you started this yourself."
             )),
-            Self::Registered { ago, used_in_org: true } => {
+            Self::Registered { ago, used: UsedHere::Unasked } => {
+                Some(format!("This application registered itself {ago}. Its name is its own claim."))
+            }
+            Self::Registered { ago, used: UsedHere::Somebody } => {
                 Some(format!("This application registered itself {ago}. Others in your organization use it too."))
             }
             _ => None,

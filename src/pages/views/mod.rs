@@ -39,7 +39,7 @@ pub use apps::{
 pub use audit::{
     AuditFilter, AuditPage, AuditRow, Decision, DecisionFilter, Proof, SavedSearchLink, Summary, SummaryLine, Through,
 };
-pub use client::{Client, Trust};
+pub use client::{Client, Trust, UsedHere};
 pub use consent::{
     ConsentPage, ConsentProblem, Destination, DeviceFacts, Held, Lifetime, Nearness, OrganizationChoice, ScopeGroup, ScopeLine,
 };
