@@ -115,7 +115,7 @@ async fn shown(
     let found = app.node.store.search_audit(&asked.search(grant), asked.behind.last(), PAGE).await?;
     let mut names = Names::default();
     names.learn(&app.node, found.rows.iter().filter_map(|r| r.record.actor.user.as_ref())).await?;
-    names.learn_clients(&app.node, found.rows.iter().map(|r| &r.record)).await?;
+    names.learn_clients_of(&app.node, found.rows.iter().map(|r| &r.record)).await?;
     let sealed = |ends: &[Cursor]| asked.link(&path, &seal_cursor(&app.node.keys, &facts.org.id, ends));
     let before = asked.behind.split_last().map(|(_, before)| before);
     let view = GrantPage {
@@ -124,7 +124,7 @@ async fn shown(
         notice: asked.done,
         problem: problem.map(ToOwned::to_owned),
         grant_id: facts.grant.id.to_string(),
-        client: client::shown(app, &facts.client, &facts.org, UsedHere::Somebody).await?,
+        client: client::shown(app, &facts.client, UsedHere::Somebody).await?,
         organization: DisplayName::new(&facts.org.name),
         granted: When::new(facts.grant.created_at, now),
         last_used: grant.usage.last_used_at.map(|at| When::new(at, now)),

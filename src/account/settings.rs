@@ -6,7 +6,7 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 
 use super::applications::{Application, ScopeWords, applications};
-use super::client;
+use super::client::Owners;
 use super::form::Form;
 use super::{App, not_found};
 use crate::config::Config;
@@ -34,10 +34,9 @@ pub async fn show(State(app): State<App>, peer: Peer, RawQuery(query): RawQuery,
 async fn list(app: &App, config: &Config, query: &str, who: &SignedIn) -> Result<Response, Trouble> {
     app.flush.flush().await;
     let notice = notice(app, query, who).await?;
-    let mut grants = Vec::new();
-    for application in applications(&app.node, config, &who.user.id).await? {
-        grants.push(row(app, config, &application).await?);
-    }
+    let own = applications(&app.node, config, &who.user.id).await?;
+    let owners = Owners::of(app, own.iter().map(|one| &one.facts.client)).await?;
+    let grants = own.iter().map(|one| row(config, one, &owners, app.node.now())).collect();
     let view = ApplicationsPage {
         frame: who.frame(&app.node, config, Section::Applications).await?,
         action: PATH.to_owned(),
@@ -62,13 +61,13 @@ async fn notice(app: &App, query: &str, who: &SignedIn) -> Result<Option<Applica
     Ok(Some(ApplicationsNotice::Revoked { application, organization }))
 }
 
-async fn row(app: &App, config: &Config, application: &Application) -> Result<GrantRow, StoreError> {
-    let (facts, now) = (&application.facts, app.node.now());
+fn row(config: &Config, application: &Application, owners: &Owners, now: Timestamp) -> GrantRow {
+    let facts = &application.facts;
     let shown = |at: Timestamp| When::new(at, now);
-    Ok(GrantRow {
+    GrantRow {
         grant_id: facts.grant.id.to_string(),
         // The person who looks is one who uses it.
-        client: client::shown(app, &facts.client, &facts.org, UsedHere::Somebody).await?,
+        client: owners.shown(&facts.client, UsedHere::Somebody, now),
         organization: DisplayName::new(&facts.org.name),
         scopes: scopes(config, application, now),
         granted: shown(facts.grant.created_at),
@@ -76,7 +75,7 @@ async fn row(app: &App, config: &Config, application: &Application) -> Result<Gr
         ends: facts.grant.expires_at.map(shown),
         calls: calls(application),
         details: format!("{PATH}/{}", facts.grant.id),
-    })
+    }
 }
 
 /// What an application may do, with the last use of each scope.

@@ -1,5 +1,7 @@
 //! `/operator/scopes`: private scopes that somebody asks for, or was given.
 
+use std::collections::{BTreeSet, HashMap};
+
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
@@ -27,9 +29,10 @@ pub async fn list(State(app): State<App>, who: Operating) -> Response {
 
 async fn listed(app: &App, who: &Operating) -> Result<Response, Trouble> {
     let all = app.node.store.scope_requests(ScopeRequests::All).await?;
+    let names = organizations(app, &all).await?;
     let (mut waiting, mut decided) = (Vec::new(), Vec::new());
     for one in &all {
-        let row = row(app, one).await?;
+        let row = row(one, &names, app.node.now());
         let rows = if one.state == ScopeRequestState::Pending { &mut waiting } else { &mut decided };
         rows.push(row);
     }
@@ -37,27 +40,28 @@ async fn listed(app: &App, who: &Operating) -> Result<Response, Trouble> {
     Ok(page(StatusCode::OK, &view))
 }
 
-async fn row(app: &App, one: &ScopeRequest) -> Result<OperatorScopeRow, StoreError> {
-    let now = app.node.now();
-    Ok(OperatorScopeRow {
+/// The organizations that ask, all of them in one question.
+async fn organizations(app: &App, all: &[ScopeRequest]) -> Result<HashMap<OrgId, DisplayName>, StoreError> {
+    let ids: BTreeSet<_> = all.iter().filter_map(|one| one.org.clone()).collect();
+    let names = app.node.store.org_names(&ids.into_iter().collect::<Vec<_>>()).await?;
+    Ok(names.into_iter().map(|(id, name)| (id, DisplayName::new(&name))).collect())
+}
+
+fn row(one: &ScopeRequest, names: &HashMap<OrgId, DisplayName>, now: Timestamp) -> OperatorScopeRow {
+    OperatorScopeRow {
         href: path(one),
         holder: DisplayName::new(&one.name),
-        organization: organization(app, one.org.as_ref()).await?,
+        organization: one.org.as_ref().and_then(|org| names.get(org)).cloned(),
         scope: one.scope.to_string(),
         reason: plain_lines(&one.reason),
         asked: one.asked.as_ref().map(|(_, at)| When::new(*at, now)),
         approval: approval(one, now),
-    })
+    }
 }
 
 fn path(one: &ScopeRequest) -> String {
     let scope: String = url::form_urlencoded::byte_serialize(one.scope.as_str().as_bytes()).collect();
     format!("{PATH}/{}/{}", one.holder.as_str(), scope.replace("%3A", ":"))
-}
-
-async fn organization(app: &App, org: Option<&OrgId>) -> Result<Option<DisplayName>, StoreError> {
-    let Some(org) = org else { return Ok(None) };
-    Ok(app.node.store.org(org).await?.map(|o| DisplayName::new(&o.name)))
 }
 
 fn approval(one: &ScopeRequest, now: Timestamp) -> Approval {
@@ -112,7 +116,7 @@ async fn shown(
         path: path(one),
         holder: DisplayName::new(&one.name),
         holder_id: one.holder.as_str().to_owned(),
-        organization: organization(app, one.org.as_ref()).await?,
+        organization: organizations(app, std::slice::from_ref(one)).await?.into_values().next(),
         scope: one.scope.to_string(),
         text: entry.map_or_else(|| one.scope.to_string(), |e| e.description.clone()),
         risk: entry.map_or(Risk::High, |e| e.risk),

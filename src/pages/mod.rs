@@ -13,6 +13,7 @@ mod chart;
 mod foreign;
 mod name;
 pub mod policy;
+pub mod texts;
 pub mod views;
 mod words;
 

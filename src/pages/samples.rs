@@ -26,6 +26,7 @@ pub fn pages() -> Vec<(&'static str, String)> {
         ("password-short", show(&password(Some(PasswordProblem::TooShort)))),
         ("consent", show(&consent())),
         ("consent-unknown", show(&consent_unknown())),
+        ("consent-alike", show(&consent_alike())),
         ("consent-long", show(&consent_long())),
         ("consent-hostile", show(&consent_hostile())),
         ("invitation", show(&invitation(Guest::Invited, None))),
@@ -224,7 +225,8 @@ fn consent_unknown() -> ConsentPage {
         name: "Grаfana CLI".into(),
         trust: Trust::Registered { ago: "2 minutes ago".to_owned(), used: UsedHere::Nobody },
     };
-    page.resembles = Some("Grafana CLI".into());
+    page.resembles =
+        Some(likeness("Grafana CLI", Maker::Organization("Grafana Labs".into()), Origin { maker: Maker::Nobody, since: ago(2) }));
     page.organizations.truncate(1);
     page.scopes = vec![group(
         "MCP",
@@ -234,6 +236,18 @@ fn consent_unknown() -> ConsentPage {
         ],
     )];
     page.destination = Destination::ThisComputer("127.0.0.1:49152".to_owned());
+    page
+}
+
+fn likeness(name: &str, maker: Maker, this: Origin) -> Likeness {
+    Likeness { name: name.into(), other: Origin { maker, since: ago(60 * 24 * 90) }, this }
+}
+
+/// Two organizations published applications with names that look alike.
+fn consent_alike() -> ConsentPage {
+    let mut page = consent();
+    let this = Origin { maker: Maker::Organization("Grafana Labs".into()), since: ago(60 * 24 * 400) };
+    page.resembles = Some(likeness("Grafana-CLI", Maker::YourOrganization("Acme Production".into()), this));
     page
 }
 
@@ -261,7 +275,8 @@ fn consent_long() -> ConsentPage {
 pub fn consent_hostile() -> ConsentPage {
     let mut page = consent();
     page.client = Client { name: HOSTILE.into(), trust: Trust::VerifiedDocument { host: HOSTILE.to_owned() } };
-    page.resembles = Some(HOSTILE.into());
+    page.resembles =
+        Some(likeness(HOSTILE, Maker::Operator, Origin { maker: Maker::Organization(HOSTILE.into()), since: ago(9) }));
     page.action = HOSTILE.to_owned();
     page.user = HOSTILE.to_owned();
     page.organizations[0].name = HOSTILE.into();

@@ -32,6 +32,12 @@ impl When {
 }
 
 impl When {
+    /// The day without the hour: "21 Nov 2026".
+    #[must_use]
+    pub fn day(&self) -> &str {
+        self.exact.split(',').next().unwrap_or_default()
+    }
+
     /// Words for a UTC day, of which no hour is known: "today", "3 days ago".
     #[must_use]
     pub fn of_day(day: Timestamp, now: Timestamp) -> Self {
@@ -42,7 +48,7 @@ impl When {
             days => format!("{} ago", duration_words(Duration::from_secs(days * 86_400))),
         };
         let exact = Self::new(day, now);
-        let date = exact.exact.split(',').next().unwrap_or_default().to_owned();
+        let date = exact.day().to_owned();
         Self { relative, exact: date, ..exact }
     }
 }

@@ -99,7 +99,7 @@ async fn fill(app: &App, org: &Org, filter: &AuditFilter, behind: &[Cursor], vie
     )?;
     let mut names = Names::default();
     names.learn(&app.node, found.rows.iter().filter_map(|r| r.record.actor.user.as_ref())).await?;
-    names.learn_clients(&app.node, found.rows.iter().map(|r| &r.record)).await?;
+    names.learn_clients_of(&app.node, found.rows.iter().map(|r| &r.record)).await?;
     view.rows = found.rows.iter().map(|r| row(&r.record, &names, now)).collect();
     let sealed = |ends: &[Cursor]| seal_cursor(&app.node.keys, &org.id, ends);
     view.older = found.next.map(|next| sealed(&[behind, &[next]].concat()));
@@ -119,6 +119,11 @@ async fn summaries(
     names: &mut Names,
     view: &AuditPage,
 ) -> Result<Vec<Summary>, StoreError> {
+    let (client, user) = (|t: &Tally| ClientId::parse(&t.value).ok(), |t: &Tally| UserId::parse(&t.value).ok());
+    let (known_clients, known_users): (Vec<_>, Vec<_>) =
+        (clients.iter().filter_map(client).collect(), users.iter().filter_map(user).collect());
+    names.learn_clients(&app.node, known_clients.iter()).await?;
+    names.learn(&app.node, known_users.iter()).await?;
     let mut summaries = Vec::new();
     let facets = [(Facet::Client, "By application", clients), (Facet::User, "By user", users), (Facet::Tool, "By tool", tools)];
     for (facet, title, tallies) in facets {
@@ -128,13 +133,11 @@ async fn summaries(
             let name = match facet {
                 Facet::Client => {
                     narrowed.client.clone_from(&tally.value);
-                    client_name(app, &tally.value).await?
+                    client(&tally).map_or_else(|| tally.value.clone(), |id| names.of_client(&id).to_owned())
                 }
                 Facet::User => {
-                    let user = UserId::parse(&tally.value).ok();
-                    names.learn(&app.node, user.iter()).await?;
                     narrowed.user.clone_from(&tally.value);
-                    user.map_or_else(|| tally.value.clone(), |user| names.of(&user).to_owned())
+                    user(&tally).map_or_else(|| tally.value.clone(), |id| names.of(&id).to_owned())
                 }
                 Facet::Tool => {
                     narrowed.tool.clone_from(&tally.value);
@@ -149,15 +152,6 @@ async fn summaries(
         }
     }
     Ok(summaries)
-}
-
-/// The name of a client, or its id once it is removed.
-async fn client_name(app: &App, id: &str) -> Result<String, StoreError> {
-    let client = match ClientId::parse(id) {
-        Ok(id) => app.node.store.client(&id).await?,
-        Err(_) => None,
-    };
-    Ok(client.map_or_else(|| id.to_owned(), |client| client.name))
 }
 
 async fn histogram(app: &App, filter: &AuditFilter, now: Timestamp) -> Result<Histogram, StoreError> {

@@ -33,7 +33,7 @@ async fn show(app: &App, config: &Config, (slug, id): (&str, &str), who: &Signed
     };
     let mut names = Names::default();
     names.learn(&app.node, record.actor.user.iter()).await?;
-    names.learn_clients(&app.node, std::iter::once(&record)).await?;
+    names.learn_clients_of(&app.node, std::iter::once(&record)).await?;
     let (now, path) = (app.node.now(), path(&org));
     let view = AuditRecordPage {
         frame: who.frame(&app.node, config, Section::Audit { slug: org.slug.to_string() }).await?,

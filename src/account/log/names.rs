@@ -28,23 +28,34 @@ impl Names {
         Ok(())
     }
 
-    /// Learns the names of clients that these records know by id alone: a token that was worth nothing when it came.
+    /// Learns the names of clients, all in one question.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn learn_clients<'a>(
         &mut self,
         node: &Node,
+        clients: impl Iterator<Item = &'a ClientId>,
+    ) -> Result<(), StoreError> {
+        let unknown: BTreeSet<_> = clients.filter(|id| !self.clients.contains_key(*id)).cloned().collect();
+        if !unknown.is_empty() {
+            let unknown: Vec<_> = unknown.into_iter().collect();
+            self.clients.extend(node.store.client_names(&unknown).await?);
+        }
+        Ok(())
+    }
+
+    /// Learns the names of clients that these records know by id alone: a token that was worth nothing when it came.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn learn_clients_of<'a>(
+        &mut self,
+        node: &Node,
         records: impl Iterator<Item = &'a AuditRecord>,
     ) -> Result<(), StoreError> {
         let nameless = records.map(|r| &r.actor).filter(|a| a.client_name.is_none()).filter_map(|a| a.client.as_ref());
-        let unknown: BTreeSet<_> = nameless.filter(|id| !self.clients.contains_key(*id)).cloned().collect();
-        for id in unknown {
-            if let Some(client) = node.store.client(&id).await? {
-                self.clients.insert(id, client.name);
-            }
-        }
-        Ok(())
+        self.learn_clients(node, nameless).await
     }
 
     /// The name of a client, or the id of one that was removed or not learned.

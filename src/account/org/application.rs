@@ -66,7 +66,7 @@ async fn one(app: &App, visitor: &Visitor, (slug, id): (&str, &str), query: Opti
         },
         confirm: confirm.and_then(|what| confirmation(&what, &known, &grants, of_app.as_ref())),
         id: known.client.id.to_string(),
-        client: shown(app, &known.client, &here.org, used).await?,
+        client: shown(app, &known.client, used).await?,
         standing: standing(&known),
         redirects: redirects(&known),
         users: known.users,

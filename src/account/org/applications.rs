@@ -6,13 +6,13 @@ use axum::response::Response;
 use http::StatusCode;
 
 use super::{GRANTS_READ, GRANTS_WRITE, Here, asked};
-use crate::account::client::shown;
+use crate::account::client::Owners;
 use crate::account::log::Names;
 use crate::account::visitor::Visitor;
 use crate::account::{App, not_found};
 use crate::pages::views::{ClientStanding, NewClientsChoice, OrgClientRow, OrgClientsPage, OrgTab, UsedHere, WaitingClient};
 use crate::pages::{DisplayName, When};
-use crate::store::{ClientState, ClientUse, Listed, NewClients, Stance, StoreError, Verdict};
+use crate::store::{ClientState, ClientUse, Listed, NewClients, Stance, Verdict};
 use crate::types::{ClientId, Timestamp};
 use crate::web::{Trouble, page, see_other};
 
@@ -37,10 +37,8 @@ async fn list(app: &App, visitor: &Visitor, slug: &str, query: Option<&str>) -> 
     let path = here.path("applications");
     let older = more.then(|| format!("{path}?from={}", start.saturating_add(PAGE)));
     let newer = (start > 0).then(|| format!("{path}?from={}", start.saturating_sub(PAGE)));
-    let mut clients = Vec::with_capacity(known.len());
-    for one in &known {
-        clients.push(row(app, one, &here).await?);
-    }
+    let owners = Owners::of(app, known.iter().map(|one| &one.client)).await?;
+    let clients = known.iter().map(|one| row(one, &owners, now)).collect();
     let view = OrgClientsPage {
         frame: visitor.frame(app, here.section()).await?,
         tabs: here.tabs(config, OrgTab::Applications),
@@ -66,30 +64,29 @@ async fn waiting(app: &App, here: &Here, now: Timestamp) -> Result<Vec<WaitingCl
     let mut names = Names::default();
     let asking = waiting.iter().filter_map(|w| w.asked.as_ref().and_then(|(user, _)| user.as_ref()));
     names.learn(&app.node, asking).await?;
-    let mut shown_here = Vec::with_capacity(waiting.len());
-    for one in &waiting {
+    let owners = Owners::of(app, waiting.iter().map(|one| &one.client)).await?;
+    let view = |one: &ClientUse| {
         let (user, at) = one.asked.clone().unwrap_or((None, now));
-        shown_here.push(WaitingClient {
+        WaitingClient {
             id: one.client.id.to_string(),
-            client: shown(app, &one.client, &here.org, UsedHere::Nobody).await?,
+            client: owners.shown(&one.client, UsedHere::Nobody, now),
             asked_by: user.map_or_else(|| "somebody who left".to_owned(), |user| names.of(&user).to_owned()),
             asked: When::new(at, now),
-        });
-    }
-    Ok(shown_here)
+        }
+    };
+    Ok(waiting.iter().map(view).collect())
 }
 
-async fn row(app: &App, one: &ClientUse, here: &Here) -> Result<OrgClientRow, StoreError> {
-    let now = app.node.now();
-    Ok(OrgClientRow {
+fn row(one: &ClientUse, owners: &Owners, now: Timestamp) -> OrgClientRow {
+    OrgClientRow {
         id: one.client.id.to_string(),
-        client: shown(app, &one.client, &here.org, UsedHere::Somebody).await?,
+        client: owners.shown(&one.client, UsedHere::Somebody, now),
         standing: standing(one),
         users: one.users,
         scopes: one.scopes.iter().map(ToString::to_string).collect(),
         first_granted: one.first_granted_at.map(|at| When::new(at, now)),
         last_used: one.last_used_at.map(|at| When::new(at, now)),
-    })
+    }
 }
 
 /// Whether it may be used, and if so within which bounds.

@@ -109,7 +109,7 @@ async fn offer(app: &App, config: &Config, here: &Here, found: &store::App) -> R
     let installed = store.installs(org).await?.iter().any(|i| i.app == found.id);
     Ok(OfferedApp {
         id: found.id.to_string(),
-        client: shown(app, &client, &here.org, UsedHere::Nobody).await?,
+        client: shown(app, &client, UsedHere::Nobody).await?,
         description: seen.description,
         documentation: seen.documentation_url,
         scopes: offered_scopes(config, &seen.scopes),

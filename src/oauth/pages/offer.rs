@@ -4,11 +4,13 @@ use http::StatusCode;
 
 use super::super::App;
 use crate::config::{Config, Risk};
-use crate::pages::views::{Client as ClientView, Held, Lifetime, OrganizationChoice, ScopeGroup, ScopeLine, Trust, UsedHere};
+use crate::pages::views::{
+    Client as ClientView, Held, Lifetime, Likeness, Maker, OrganizationChoice, Origin, ScopeGroup, ScopeLine, Trust, UsedHere,
+};
 use crate::pages::{DisplayName, When, skeleton};
 use crate::record::Cause;
-use crate::store::{Client, ClientOrigin, ClientPolicy, Org, Stage, Stance, StoreError};
-use crate::types::{RoleName, ScopeSet, ScopeToken};
+use crate::store::{Client, ClientOrigin, ClientPolicy, KnownClient, Org, Stage, Stance, StoreError};
+use crate::types::{OrgId, RoleName, ScopeSet, ScopeToken};
 use crate::web::{SignedIn, Trouble};
 
 /// A client, and the organizations where a person may say yes to it; at least one.
@@ -123,17 +125,48 @@ impl Offer {
         }
     }
 
-    /// A client that the person may know, whose name this stranger's name looks like: one of their own organizations, a published
-    /// one, or one of the operator's.
-    pub(super) async fn resembles(&self, app: &App) -> Result<Option<DisplayName>, StoreError> {
-        if self.client.origin != ClientOrigin::Dynamic {
+    /// A client of somebody else that the person may know, whose name this one's looks like: one of their own organizations before
+    /// a published one or one of the operator's.
+    pub(super) async fn resembles(&self, app: &App) -> Result<Option<Likeness>, StoreError> {
+        let looks = skeleton(&self.client.name);
+        if looks.is_empty() {
             return Ok(None);
         }
-        let looks = skeleton(&self.client.name);
         let orgs: Vec<_> = self.places.iter().map(|place| place.org.id.clone()).collect();
-        let known = app.node.store.known_clients(&orgs).await?;
-        let like = known.into_iter().find(|(_, name)| skeleton(name) == looks);
-        Ok(like.map(|(_, name)| DisplayName::new(&name)))
+        let mut alike = app.node.store.known_clients(&orgs).await?;
+        alike.retain(|known| !self.is_by_the_maker_of(known) && skeleton(&known.name) == looks);
+        let theirs = |known: &KnownClient| known.owner.as_ref().is_some_and(|(org, _)| orgs.contains(org));
+        let Some(other) = alike.iter().min_by_key(|known| !theirs(known)) else { return Ok(None) };
+        let owner = match &self.client.org {
+            Some(org) => app.node.store.org_names(std::slice::from_ref(org)).await?.pop(),
+            None => None,
+        };
+        let now = app.node.now();
+        let maker = match self.client.origin {
+            ClientOrigin::Dynamic => Maker::Nobody,
+            ClientOrigin::Administrator => self.maker(owner.as_ref()),
+        };
+        Ok(Some(Likeness {
+            name: DisplayName::new(&other.name),
+            other: Origin { maker: self.maker(other.owner.as_ref()), since: When::new(other.created_at, now) },
+            this: Origin { maker, since: When::new(self.client.created_at, now) },
+        }))
+    }
+
+    /// Whether whoever made `known` made this client: then the two names are theirs to choose. Nobody made a client that
+    /// registered itself.
+    fn is_by_the_maker_of(&self, known: &KnownClient) -> bool {
+        self.client.origin == ClientOrigin::Administrator && self.client.org.as_ref() == known.owner.as_ref().map(|(org, _)| org)
+    }
+
+    fn maker(&self, owner: Option<&(OrgId, String)>) -> Maker {
+        match owner {
+            None => Maker::Operator,
+            Some((org, name)) if self.places.iter().any(|place| place.org.id == *org) => {
+                Maker::YourOrganization(DisplayName::new(name))
+            }
+            Some((_, name)) => Maker::Organization(DisplayName::new(name)),
+        }
     }
 
     /// Every scope that would be granted, with what the person holds now: the same question that the gate asks at each request.

@@ -41,7 +41,8 @@ pub use audit::{
 };
 pub use client::{Client, Trust, UsedHere};
 pub use consent::{
-    ConsentPage, ConsentProblem, Destination, DeviceFacts, Held, Lifetime, Nearness, OrganizationChoice, ScopeGroup, ScopeLine,
+    ConsentPage, ConsentProblem, Destination, DeviceFacts, Held, Lifetime, Likeness, Maker, Nearness, OrganizationChoice, Origin,
+    ScopeGroup, ScopeLine,
 };
 pub use device::{DeviceDonePage, DevicePage, DeviceProblem};
 pub use error::{ErrorPage, Link};

@@ -1,0 +1,54 @@
+//! What pages say and no template holds: one function for each sentence.
+//!
+//! A [`Text`] is made here and nowhere else, and views take nothing but `Text` for what a person reads that is no data. So no handler
+//! can put a literal on a page, and whoever translates the product finds its sentences in this folder and in the templates. What
+//! holds for every function here:
+//!
+//! - It is a **whole** sentence, heading or label, with named parameters for data; never a half that a caller or a template goes on
+//!   with. Where two cases differ by a word they are two sentences.
+//! - It decides plural forms itself, by [`plural`]: a language may have more than two.
+//! - Numbers, spans and moments come from [`crate::pages::words`], and the language's name is [`LANG`]: one place each.
+
+pub mod consent;
+pub mod trust;
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// The language of the sentences here (BCP 47), as pages declare it.
+pub const LANG: &str = "en";
+
+/// A sentence, heading or label of ours in the language of the page. Data inside it is escaped by the template that prints it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text(Cow<'static, str>);
+
+impl Text {
+    /// Nothing to say.
+    pub const NONE: Self = Self::fixed("");
+
+    const fn fixed(text: &'static str) -> Self {
+        Self(Cow::Borrowed(text))
+    }
+
+    const fn filled(text: String) -> Self {
+        Self(Cow::Owned(text))
+    }
+
+    /// What is read; still to be escaped by whatever prints it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether there is nothing to say.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
