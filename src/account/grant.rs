@@ -16,6 +16,7 @@ use super::log::{Names, open_cursor, seal_cursor};
 use super::settings::{BUTTON, PATH, calls, revoke_own, scopes};
 use super::{App, audit, not_found};
 use crate::config::Config;
+use crate::pages::texts::{Text, account as texts};
 use crate::pages::views::{ActivityFilter, CalledFrom, DecisionFilter, GrantNotice, GrantPage, Section, UsedHere};
 use crate::pages::{DisplayName, When};
 use crate::record::{Actor, AuditRecord, Event};
@@ -107,8 +108,9 @@ async fn shown(
     config: &Config,
     grant: &Application,
     (query, who): (Option<&str>, &SignedIn),
-    problem: Option<&str>,
+    problem: Option<Text>,
 ) -> Result<Response, Trouble> {
+    let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let asked = Asked::read(app, grant, query)?;
     let (facts, now) = (&grant.facts, app.node.now());
     let path = format!("{PATH}/{}", facts.grant.id);
@@ -122,7 +124,7 @@ async fn shown(
         frame: who.frame(&app.node, config, Section::Applications).await?,
         csrf: who.csrf.as_str().to_owned(),
         notice: asked.done,
-        problem: problem.map(ToOwned::to_owned),
+        problem,
         grant_id: facts.grant.id.to_string(),
         client: client::shown(app, &facts.client, UsedHere::Somebody).await?,
         organization: DisplayName::new(&facts.org.name),
@@ -140,7 +142,6 @@ async fn shown(
         filter: asked.filter,
         path,
     };
-    let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     Ok(page(status, &view))
 }
 
@@ -201,26 +202,22 @@ async fn take(
         let kept: ScopeSet = form.all("keep").filter_map(|scope| ScopeToken::parse(scope).ok()).collect();
         let without = facts.scopes.difference(&kept);
         if without.is_empty() {
-            let text = "Everything was still ticked, so nothing was taken. Untick what it should lose.";
-            return shown(app, config, grant, (None, who), Some(text)).await;
+            return shown(app, config, grant, (None, who), Some(texts::nothing_unticked())).await;
         }
         if kept.is_empty() {
-            let text = "Nothing was left ticked. To end its access, revoke it.";
-            return shown(app, config, grant, (None, who), Some(text)).await;
+            return shown(app, config, grant, (None, who), Some(texts::nothing_left())).await;
         }
         (store.narrow_grant(&facts.id, &who.user.id, &without, &cause).await?, "narrowed")
     } else if form.has("limit") {
         let Some(until) = form.one("until").and_then(end_of).filter(|end| *end > cause.at) else {
-            let text = "Choose a day that is not over. Nothing was changed.";
-            return shown(app, config, grant, (None, who), Some(text)).await;
+            return shown(app, config, grant, (None, who), Some(texts::day_is_over())).await;
         };
         (store.limit_grant(&facts.id, &who.user.id, until, &cause).await?, "limited")
     } else {
         return Err(not_found());
     };
     if !changed {
-        let text = "Nothing was changed: it ends before that anyway, or it can only be changed by an administrator.";
-        return shown(app, config, grant, (None, who), Some(text)).await;
+        return shown(app, config, grant, (None, who), Some(texts::ends_before())).await;
     }
     app.node.settle().await?;
     Ok(see_other(&format!("{PATH}/{}?done={done}", facts.id)))

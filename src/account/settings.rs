@@ -10,6 +10,7 @@ use super::client::Owners;
 use super::form::Form;
 use super::{App, not_found};
 use crate::config::Config;
+use crate::pages::texts::account as texts;
 use crate::pages::views::{ApplicationsNotice, ApplicationsPage, GrantRow, GrantedScope, LastUse, Section, UsedHere};
 use crate::pages::{DisplayName, Sparkline, When};
 use crate::record::Actor;
@@ -135,7 +136,5 @@ pub(super) async fn revoke_own(app: &App, peer: &Peer, id: &GrantId, who: &Signe
 /// The grant has ended in the store, but this node could not see that it has learned of it.
 fn unsettled(error: &StoreError) -> Trouble {
     tracing::error!(error = error as &dyn std::error::Error, "a revocation is stored but was not confirmed");
-    let happened = "The application's access was revoked, but this node could not confirm that it has taken effect everywhere.";
-    let advice = "Open your applications again in a moment: the application must be gone from the list.";
-    Trouble { status: StatusCode::SERVICE_UNAVAILABLE, ..Trouble::refused("Revoked, not yet confirmed", happened, advice) }
+    Trouble::at(StatusCode::SERVICE_UNAVAILABLE, texts::unsettled())
 }

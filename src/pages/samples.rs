@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use askama::Template;
 
+use super::texts;
 use super::views::*;
 use super::{Bin, DisplayName, Histogram, Sparkline, When};
 use crate::config::Risk;
@@ -120,7 +121,7 @@ fn invitation(guest: Guest, problem: Option<InvitationProblem>) -> InvitationPag
         action: "/invitations/tg_iv_x".to_owned(),
         csrf: CSRF.to_owned(),
         organization: "Acme Production".into(),
-        by: "ada@acme.example".to_owned(),
+        by: Some("ada@acme.example".to_owned()),
         email: "linus@acme.example".to_owned(),
         roles: vec!["editor".to_owned(), "viewer".to_owned()],
         ends: ago(-60 * 24 * 3),
@@ -289,11 +290,9 @@ pub fn consent_hostile() -> ConsentPage {
 fn error() -> ErrorPage {
     ErrorPage {
         frame: Frame { viewer: None, ..frame(Section::Elsewhere) },
-        title: "You can't be sent back to this application".to_owned(),
-        happened: "The address that it asked us to send you to is not one that it registered. So that nobody else receives your access, we stopped here.".to_owned(),
-        advice: "Start again from the application. If it happens again, tell the people who make it, or your administrator.".to_owned(),
+        said: texts::sign_in::unregistered_address(),
         reference: "req_01JDA7ZK5N8Q2V".to_owned(),
-        next: Some(Link { href: "/settings/applications".to_owned(), text: "Go to your applications".to_owned() }),
+        next: Some(Link { href: "/settings/applications".to_owned(), text: texts::account::to_your_applications() }),
     }
 }
 
@@ -544,7 +543,7 @@ fn record(decision: Decision, explanation: Option<Explanation>) -> AuditRecordPa
         explanation,
         groups: vec![
             FieldGroup { title: "Who".to_owned(), fields: vec![
-                field("User", "actor.user.uid", FieldValue::Link(Link { href: "/orgs/acme/audit?user=usr_12".to_owned(), text: "ada@acme.example".to_owned() })),
+                field("User", "actor.user.uid", FieldValue::Link(FieldLink { href: "/orgs/acme/audit?user=usr_12".to_owned(), text: "ada@acme.example".to_owned() })),
                 field("Application", "actor.app_name", FieldValue::Text(DisplayName::new(HOSTILE).to_string())),
                 field("Grant", "actor.session.uid", code("grant_9")),
                 field("Token", "actor.session.credential_uid", code("sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")),

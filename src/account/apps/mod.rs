@@ -22,6 +22,7 @@ pub(super) use trial::{act as trial_act, callback as trial_callback, show as tri
 use super::{App, not_found};
 use crate::apps::{AppError, Author, Refusal, Workshop};
 use crate::config::Config;
+use crate::pages::texts::apps as texts;
 use crate::record::{Actor, Cause};
 use crate::store::{self, Org};
 use crate::types::{AppId, ScopeSet, Slug};
@@ -72,9 +73,7 @@ impl<'a> Visit<'a> {
         if visit.may_write {
             return Ok(visit);
         }
-        let happened = "You may see the apps of this organization, but not change them: that takes the permission clients:write.";
-        let advice = "Ask an administrator of your organization for a role that has it.";
-        Err(Trouble { status: StatusCode::FORBIDDEN, ..Trouble::refused("You can't change this", happened, advice) })
+        Err(Trouble::at(StatusCode::FORBIDDEN, texts::read_only()))
     }
 
     /// `/orgs/{slug}/apps`.

@@ -5,7 +5,7 @@ use axum::response::Response;
 use http::StatusCode;
 use jiff::tz::TimeZone;
 
-use super::{asked, org, path, shown, tabs, unreadable};
+use super::{asked, org, path, shown, tabs, told, unreadable};
 use crate::account::App;
 use crate::account::log::{Names, Query, denial, open_cursor, seal_cursor};
 use crate::config::Config;
@@ -62,7 +62,7 @@ async fn show(app: &App, config: &Config, slug: &str, query: &str, who: &SignedI
         proof: None,
     };
     match query.filter(&app.node, &org.id).await? {
-        Err(problem) => view.problem = Some(problem.to_string()),
+        Err(problem) => view.problem = Some(told(problem)),
         Ok(None) => {}
         Ok(Some(filter)) => fill(app, &org, &filter, &behind, &mut view).await?,
     }

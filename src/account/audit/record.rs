@@ -10,7 +10,7 @@ use super::{org, path};
 use crate::account::log::{Names, explain};
 use crate::account::{App, not_found};
 use crate::config::Config;
-use crate::pages::views::{AuditRecordPage, FieldGroup, FieldValue, Link, Neighbour, RecordField, Section};
+use crate::pages::views::{AuditRecordPage, FieldGroup, FieldLink, FieldValue, Neighbour, RecordField, Section};
 use crate::pages::{DisplayName, When, plain};
 use crate::record::{AuditRecord, Call, ControlEvent, Event, Outcome, json_line, operation};
 use crate::types::{RecordId, ScopeSet, Timestamp};
@@ -106,7 +106,7 @@ fn groups(record: &AuditRecord, path: &str, names: &Names, now: Timestamp) -> Ve
 
 fn actor(record: &AuditRecord, path: &str, names: &Names) -> FieldGroup {
     let actor = &record.actor;
-    let link = |name: &str, value: &str, text: String| FieldValue::Link(Link { href: search(path, name, value), text });
+    let link = |name: &str, value: &str, text: String| FieldValue::Link(FieldLink { href: search(path, name, value), text });
     let user = match &actor.user {
         Some(user) => link("user", user.as_str(), names.of(user).to_owned()),
         None => FieldValue::Text(who(record, names)),
@@ -196,7 +196,7 @@ fn changed(record: &AuditRecord, event: &ControlEvent, now: Timestamp) -> FieldG
 
 fn origin(record: &AuditRecord, path: &str) -> FieldGroup {
     let origin = &record.origin;
-    let request = Link { href: search(path, "request", origin.request.as_str()), text: origin.request.to_string() };
+    let request = FieldLink { href: search(path, "request", origin.request.as_str()), text: origin.request.to_string() };
     group(
         "Where from",
         vec![

@@ -4,6 +4,7 @@ use http::StatusCode;
 
 use super::super::App;
 use crate::config::{Config, Risk};
+use crate::pages::texts::{Explained, sign_in as texts};
 use crate::pages::views::{
     Client as ClientView, Held, Lifetime, Likeness, Maker, OrganizationChoice, Origin, ScopeGroup, ScopeLine, Trust, UsedHere,
 };
@@ -58,18 +59,13 @@ impl Offer {
     pub(super) async fn to(app: &App, client: Client, who: &SignedIn) -> Result<Self, Trouble> {
         let mut orgs = app.node.store.orgs_of(&who.user.id).await?;
         if orgs.is_empty() {
-            let happened =
-                "You aren't a member of any organization here, so there is nothing that the application could work with.";
-            let advice = "Ask your administrator to add you to an organization, then start again from the application.";
-            return Err(forbidden("You aren't in an organization yet", happened, advice));
+            return Err(forbidden(texts::no_organization()));
         }
         if let Some(owner) = client.private_to() {
             orgs.retain(|(org, _)| org.id == *owner);
         }
         if orgs.is_empty() {
-            let happened = "This application is private: only members of the organization that owns it may authorize it, and you aren't one.";
-            let advice = "Ask the application's maker, or sign in as a member of that organization.";
-            return Err(forbidden("This application isn't open to you", happened, advice));
+            return Err(forbidden(texts::private_application()));
         }
         let mut places = Vec::with_capacity(orgs.len());
         for (org, roles) in orgs {
@@ -79,9 +75,7 @@ impl Offer {
             }
         }
         if places.is_empty() {
-            let happened = "An administrator of your organization blocked this application, so nobody there can authorize it.";
-            let advice = "Ask your administrator if you need it.";
-            return Err(forbidden("Your organization blocked this application", happened, advice));
+            return Err(forbidden(texts::blocked_application()));
         }
         Ok(Self { client, places })
     }
@@ -214,13 +208,7 @@ impl Offer {
         cause: &Cause,
     ) -> Result<Trouble, StoreError> {
         app.node.store.ask_for_client(&org.id, &self.client.id, &who.user.id, cause).await?;
-        let happened = format!(
-            "{} wants new applications approved by an administrator. Yours were told that you want to use this one.",
-            DisplayName::new(&org.name)
-        );
-        let advice = "When one of them has approved it, start again from the application.";
-        let refusal = Trouble::refused("An administrator approves this application first", happened, advice);
-        Ok(Trouble { status: StatusCode::FORBIDDEN, ..refusal })
+        Ok(forbidden(texts::waits_for_approval(&DisplayName::new(&org.name))))
     }
 }
 
@@ -229,6 +217,6 @@ pub(super) fn lifetime(config: &Config) -> Lifetime {
     Lifetime { idle: Some(config.oauth.refresh_idle), absolute: Some(config.oauth.grant_ttl) }
 }
 
-fn forbidden(title: &'static str, happened: &'static str, advice: &'static str) -> Trouble {
-    Trouble { status: StatusCode::FORBIDDEN, ..Trouble::refused(title, happened, advice) }
+const fn forbidden(said: Explained) -> Trouble {
+    Trouble::at(StatusCode::FORBIDDEN, said)
 }

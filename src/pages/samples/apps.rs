@@ -2,6 +2,7 @@
 
 use super::{CSRF, HOSTILE, ago, frame, show};
 use crate::config::Risk;
+use crate::pages::texts;
 use crate::pages::views::*;
 
 pub fn pages() -> Vec<(&'static str, String)> {
@@ -353,6 +354,6 @@ fn called() -> CallAnswer {
             "{{\n  \"status\": \"success\",\n  \"data\": {{ \"resultType\": \"vector\", \"result\": [{HOSTILE}] }}\n}}"
         ),
         cut: true,
-        record: Some(Link { href: "/orgs/acme/audit/rec_7".to_owned(), text: "The record of this call".to_owned() }),
+        record: Some(Link { href: "/orgs/acme/audit/rec_7".to_owned(), text: texts::apps::record_of_call() }),
     }
 }

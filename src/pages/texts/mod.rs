@@ -9,7 +9,12 @@
 //! - It decides plural forms itself, by [`plural`]: a language may have more than two.
 //! - Numbers, spans and moments come from [`crate::pages::words`], and the language's name is [`LANG`]: one place each.
 
+pub mod account;
+pub mod apps;
+pub mod audit;
 pub mod consent;
+pub mod sign_in;
+pub mod troubles;
 pub mod trust;
 
 use std::borrow::Cow;
@@ -44,6 +49,23 @@ impl Text {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+/// What a person is told in the place of a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explained {
+    /// What it is about.
+    pub title: Text,
+    /// What happened and why, one or two sentences.
+    pub happened: Text,
+    /// What the person can do about it.
+    pub advice: Text,
+}
+
+impl Explained {
+    const fn fixed(title: &'static str, happened: &'static str, advice: &'static str) -> Self {
+        Self { title: Text::fixed(title), happened: Text::fixed(happened), advice: Text::fixed(advice) }
     }
 }
 

@@ -4,6 +4,7 @@ use askama::Template;
 use url::form_urlencoded::Serializer;
 
 use super::{Frame, OrgTabs};
+use crate::pages::texts::Text;
 use crate::pages::{DisplayName, Histogram, When, grouped};
 
 /// `/orgs/{org}/audit`: filter, picture, table, downloads.
@@ -24,7 +25,7 @@ pub struct AuditPage {
     /// The filter in force.
     pub filter: AuditFilter,
     /// What is wrong with the filter, if it could not be read; the rows are then empty.
-    pub problem: Option<String>,
+    pub problem: Option<Text>,
     /// Value of the hidden field `csrf` of the forms that post to `{path}/searches`: `save-search` with `name` and `query`, and
     /// `forget-search`, whose value is a name.
     pub csrf: String,

@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::settings::SettingsTab;
 use super::{AuditRow, Client, DecisionFilter, Frame, GrantedScope};
+use crate::pages::texts::Text;
 use crate::pages::{DisplayName, Sparkline, When, count};
 
 /// `/settings/applications/{grant}`. Its forms post to `path`: `narrow` with a box `keep` for each scope that stays, `limit` with
@@ -20,7 +21,7 @@ pub struct GrantPage {
     /// What the last act did.
     pub notice: Option<GrantNotice>,
     /// Why the last act was not done.
-    pub problem: Option<String>,
+    pub problem: Option<Text>,
     /// In the button's id.
     pub grant_id: String,
     /// The application.

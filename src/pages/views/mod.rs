@@ -66,7 +66,7 @@ pub use org_app::{
 pub use org_client::{AskedToConfirm, ClientNotice, OrgClientPage, OrgGrantRow, RestrictedScope};
 pub use org_clients::{ClientStanding, NewClientsChoice, OrgClientRow, OrgClientsPage, WaitingClient};
 pub use password::{PasswordPage, PasswordProblem, PasswordReason};
-pub use record::{AuditRecordPage, Explanation, FieldGroup, FieldValue, Neighbour, RecordField};
+pub use record::{AuditRecordPage, Explanation, FieldGroup, FieldLink, FieldValue, Neighbour, RecordField};
 pub use review::{ReviewPage, ReviewProposal, ReviewRow};
 use scope::scope_icon;
 pub use sessions::{SessionRow, SessionsPage};

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{Decision, Frame, Link};
+use super::{Decision, Frame};
 use crate::pages::{DisplayName, When};
 
 /// `/orgs/{org}/audit/{id}`.
@@ -64,6 +64,15 @@ pub struct RecordField {
     pub value: FieldValue,
 }
 
+/// A value that leads to a search.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldLink {
+    /// Path.
+    pub href: String,
+    /// The value.
+    pub text: String,
+}
+
 /// What a field holds, for how to print it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FieldValue {
@@ -74,7 +83,7 @@ pub enum FieldValue {
     /// A moment.
     Time(When),
     /// Leads elsewhere on this origin.
-    Link(Link),
+    Link(FieldLink),
     /// Not recorded.
     Absent,
 }

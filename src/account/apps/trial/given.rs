@@ -6,6 +6,7 @@ use super::kept::Kept;
 use crate::account::applications::{Application, application};
 use crate::account::log::readable;
 use crate::config::{Api, ApiKind, Risk, RouteMeta};
+use crate::pages::texts::apps as texts;
 use crate::pages::views::{
     CallAnswer, ClaimLine, EnteredCall, Link, ScopeOutcome, TestRoute, TestRoutes, TestedScope, TestedToken,
 };
@@ -126,7 +127,7 @@ impl<'a> Given<'a> {
         visit.app.flush.flush().await;
         if !readable(node, &visit.config, &visit.who.user.id, &facts.org).await? {
             let href = format!("/settings/applications/{}", facts.grant.id);
-            return Ok(Link { href, text: "What this test did, on record".to_owned() });
+            return Ok(Link { href, text: texts::record_of_test() });
         }
         let filter = AuditFilter { org: Some(facts.org.id.clone()), request: Some(request.clone()), ..AuditFilter::default() };
         let found = node.store.search_audit(&filter, None, 1).await?;
@@ -135,7 +136,7 @@ impl<'a> Given<'a> {
             Some(row) => format!("{log}/{}", row.record.id),
             None => format!("{log}?request={request}"),
         };
-        Ok(Link { href, text: "The record of this call".to_owned() })
+        Ok(Link { href, text: texts::record_of_call() })
     }
 }
 

@@ -24,6 +24,7 @@ use super::Visit;
 use crate::account::{App, not_found};
 use crate::config::Config;
 use crate::pages::DisplayName;
+use crate::pages::texts::apps as texts;
 use crate::pages::views::{AppTestPage, LastTest, Section, TestProgress, TestedClient, Way};
 use crate::store::{self, Client, ClientState, RevokeReason, Stage, Trial};
 use crate::types::{GrantId, HashedToken, RedirectUri};
@@ -110,8 +111,7 @@ fn encoded(fields: &[(&str, &str)]) -> String {
 
 /// The answer is not one to what this browser asked, or its test has ended.
 fn misplaced() -> Trouble {
-    let happened = "The answer doesn't belong to a test that this browser has under way: it was ended, took longer than an hour, or was begun elsewhere.";
-    Trouble::refused("This isn't your test", happened, "Open the app and begin another test.")
+    Trouble::refused(texts::not_your_test())
 }
 
 /// A test of an app by somebody who may change it.
