@@ -5,6 +5,7 @@ mod acts;
 mod form;
 mod publish;
 mod show;
+mod told;
 mod trial;
 mod words;
 
@@ -121,13 +122,4 @@ fn refused(error: AppError) -> Result<Refusal, Trouble> {
         AppError::Refused(refusal) => Ok(refusal),
         AppError::Store(fault) => Err(fault.into()),
     }
-}
-
-/// A refusal as a sentence of its own.
-fn sentence(refusal: &Refusal) -> String {
-    let text = refusal.to_string();
-    let mut letters = text.chars();
-    let first = letters.next().map(|c| c.to_uppercase().collect::<String>()).unwrap_or_default();
-    let end = if text.ends_with('.') { "" } else { "." };
-    format!("{first}{}{end}", letters.as_str())
 }

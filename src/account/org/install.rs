@@ -11,6 +11,7 @@ use crate::account::visitor::Visitor;
 use crate::account::{App, not_found};
 use crate::apps::{on_offer, seen_from};
 use crate::config::{Config, Risk};
+use crate::pages::texts::name;
 use crate::pages::views::{
     AppHere, Found, Installed, OfferedApp, OfferedScope, OrgInstallPage, OrgTab, OrgUninstallPage, UninstallStep, UsedHere, Way,
 };
@@ -185,7 +186,7 @@ impl Leaving {
             frame: visitor.frame(app, self.here.section()).await?,
             organization: DisplayName::new(&self.here.org.name),
             action: format!("{back}/uninstall"),
-            back: Way { href: back, text: DisplayName::new(&self.known.client.name).to_string() },
+            back: Way { href: back, text: name(&DisplayName::new(&self.known.client.name)) },
             csrf: visitor.csrf(),
             name: DisplayName::new(&self.known.client.name),
             step,

@@ -343,7 +343,7 @@ fn uninstall(step: UninstallStep) -> OrgUninstallPage {
     OrgUninstallPage {
         frame: frame(Section::Audit { slug: "acme".to_owned() }),
         organization: "Acme Production".into(),
-        back: Way { href: "/orgs/acme/applications/cl_1".to_owned(), text: "Grafana CLI".to_owned() },
+        back: Way { href: "/orgs/acme/applications/cl_1".to_owned(), text: super::super::texts::name(&"Grafana CLI".into()) },
         action: "/orgs/acme/applications/cl_1/uninstall".to_owned(),
         csrf: CSRF.to_owned(),
         name: "Grafana CLI".into(),

@@ -13,12 +13,16 @@ pub mod account;
 pub mod apps;
 pub mod audit;
 pub mod consent;
+pub mod definition;
 pub mod sign_in;
+pub mod trial;
 pub mod troubles;
 pub mod trust;
 
 use std::borrow::Cow;
 use std::fmt;
+
+use crate::pages::DisplayName;
 
 /// The language of the sentences here (BCP 47), as pages declare it.
 pub const LANG: &str = "en";
@@ -67,6 +71,23 @@ impl Explained {
     const fn fixed(title: &'static str, happened: &'static str, advice: &'static str) -> Self {
         Self { title: Text::fixed(title), happened: Text::fixed(happened), advice: Text::fixed(advice) }
     }
+}
+
+/// A name as a label: of a page that a link leads to.
+#[must_use]
+pub fn name(of: &DisplayName) -> Text {
+    Text::filled(of.to_string())
+}
+
+/// Whole sentences, one after another.
+#[must_use]
+pub fn together(all: impl IntoIterator<Item = Text>) -> Text {
+    Text::filled(all.into_iter().map(|one| one.0).collect::<Vec<_>>().join(" "))
+}
+
+/// The form of a noun that a number takes in this language.
+fn plural<'a>(number: u64, one: &'a str, many: &'a str) -> &'a str {
+    if number == 1 { one } else { many }
 }
 
 impl fmt::Display for Text {

@@ -6,7 +6,7 @@ use super::kept::Kept;
 use crate::account::applications::{Application, application};
 use crate::account::log::readable;
 use crate::config::{Api, ApiKind, Risk, RouteMeta};
-use crate::pages::texts::apps as texts;
+use crate::pages::texts::trial as texts;
 use crate::pages::views::{
     CallAnswer, ClaimLine, EnteredCall, Link, ScopeOutcome, TestRoute, TestRoutes, TestedScope, TestedToken,
 };
@@ -160,32 +160,16 @@ fn claims(claims: &Claims, (email, organization): (&str, &str), now: Timestamp) 
         |name, at: i64, meaning| ClaimLine { when: Some(When::new(seconds(at), now)), ..line(name, at.to_string(), meaning) };
     let audience = claims.aud.iter().map(ResourceId::as_str).collect::<Vec<_>>().join(" ");
     vec![
-        line(
-            "iss",
-            claims.iss.clone(),
-            "Who issued it: this gateway. The callback said the same, and your app must compare the two.",
-        ),
-        line("aud", audience, "Where it may be used. The address of the gateway stands for each of its APIs."),
-        line(
-            "org",
-            format!("{} ({organization})", claims.org),
-            "The organization that it works in; it sees nothing of any other.",
-        ),
-        line("sub", format!("{} ({email})", claims.sub), "The user on whose behalf your app acts."),
-        line("client_id", claims.client_id.to_string(), "The client that it was issued to."),
-        line(
-            "scope",
-            claims.scope.to_string(),
-            "What it may be used for. At every call the gate asks as well what the user and the client still may.",
-        ),
-        line(
-            "grant",
-            claims.grant.to_string(),
-            "The authorization behind it, which every record names. Revoked, it ends each of its tokens at once.",
-        ),
-        moment("iat", claims.iat, "When it was issued, in seconds since 1970."),
-        moment("exp", claims.exp, "When it ends. Your app gets another one with its refresh token before."),
-        line("jti", claims.jti.clone(), "Its own name: the log has this, never the token."),
+        line("iss", claims.iss.clone(), texts::iss()),
+        line("aud", audience, texts::aud()),
+        line("org", format!("{} ({organization})", claims.org), texts::org()),
+        line("sub", format!("{} ({email})", claims.sub), texts::sub()),
+        line("client_id", claims.client_id.to_string(), texts::client_id()),
+        line("scope", claims.scope.to_string(), texts::scope()),
+        line("grant", claims.grant.to_string(), texts::grant()),
+        moment("iat", claims.iat, texts::iat()),
+        moment("exp", claims.exp, texts::exp()),
+        line("jti", claims.jti.clone(), texts::jti()),
     ]
 }
 
