@@ -14,6 +14,7 @@ use super::client;
 use super::form::Form;
 use super::log::{Names, open_cursor, seal_cursor};
 use super::settings::{BUTTON, PATH, calls, revoke_own, scopes};
+use super::standing;
 use super::{App, audit, not_found};
 use crate::config::Config;
 use crate::pages::texts::{Text, account as texts};
@@ -133,7 +134,7 @@ async fn shown(
         last_from: last_from(app, grant).await?,
         ends: facts.grant.expires_at.map(|at| When::new(at, now)),
         days: (day(now), facts.grant.expires_at.map(|end| day(end.minus(DAY)))),
-        suspended: grant.idle.map(|why| why.to_string()),
+        suspended: grant.idle.map(standing::idle),
         scopes: scopes(config, grant, now),
         calls: calls(grant),
         rows: found.rows.iter().map(|r| audit::row(&r.record, &names, now)).collect(),

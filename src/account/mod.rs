@@ -16,6 +16,7 @@ mod org;
 mod sessions;
 mod settings;
 mod stand_in;
+mod standing;
 mod visitor;
 
 #[cfg(test)]

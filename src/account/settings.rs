@@ -8,7 +8,7 @@ use http::{HeaderMap, StatusCode};
 use super::applications::{Application, ScopeWords, applications};
 use super::client::Owners;
 use super::form::Form;
-use super::{App, not_found};
+use super::{App, not_found, standing};
 use crate::config::Config;
 use crate::pages::texts::account as texts;
 use crate::pages::views::{ApplicationsNotice, ApplicationsPage, GrantRow, GrantedScope, LastUse, Section, UsedHere};
@@ -85,10 +85,8 @@ pub(super) fn scopes(config: &Config, application: &Application, now: Timestamp)
     let granted = |words: ScopeWords| GrantedScope {
         last_use: last.get(&words.scope).map_or(LastUse::Never, |day| LastUse::At(When::of_day(*day, now))),
         scope: words.scope.to_string(),
-        text: match words.not_now {
-            Some(why) => format!("{} (not now: {why})", words.text),
-            None => words.text,
-        },
+        text: words.text,
+        not_now: words.not_now.map(standing::not_now),
         risk: words.risk,
     };
     application.scopes(config).into_iter().map(granted).collect()

@@ -7,10 +7,10 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use http::StatusCode;
 
-use super::organizations::sentence;
 use super::{App, Asked, Operating, at_stake, nothing, told};
 use crate::admin::{Administration as _, ScopeDecision, ScopeVerdict};
 use crate::config::Risk;
+use crate::pages::texts::{Text, operator as texts};
 use crate::pages::views::{Approval, OperatorScopePage, OperatorScopeRow, OperatorScopesPage, ScopeNotice};
 use crate::pages::{DisplayName, When, plain_lines};
 use crate::store::{Counted, Holder, ScopeRequest, ScopeRequestState, ScopeRequests, StoreError};
@@ -104,7 +104,7 @@ async fn shown(
     who: &Operating,
     one: &ScopeRequest,
     asked: &Asked,
-    problem: Option<(StatusCode, String)>,
+    problem: Option<(StatusCode, Text)>,
 ) -> Result<Response, Trouble> {
     let now = app.node.now();
     let entry = who.config.catalogue.entry(&one.scope);
@@ -141,10 +141,10 @@ async fn shown(
 }
 
 /// Who asked, by address.
-async fn asker(app: &App, user: Option<&UserId>) -> Result<String, StoreError> {
-    let Some(user) = user else { return Ok("the operator".to_owned()) };
+async fn asker(app: &App, user: Option<&UserId>) -> Result<Option<String>, StoreError> {
+    let Some(user) = user else { return Ok(None) };
     let found = app.node.store.emails(std::slice::from_ref(user)).await?;
-    Ok(found.into_iter().next().map_or_else(|| user.to_string(), |(_, email)| email))
+    Ok(Some(found.into_iter().next().map_or_else(|| user.to_string(), |(_, email)| email)))
 }
 
 /// `POST /operator/scopes/{holder}/{scope}`: gives it, denies it, or takes it back.
@@ -167,12 +167,12 @@ async fn decide(app: &App, who: &Operating, (holder, scope): (&str, &str), body:
     let lives = form.one("lives").and_then(|days| days.parse::<u64>().ok()).and_then(|days| days.checked_mul(DAY));
     let untold = verdict == ScopeVerdict::Approve && lives.is_none();
     let problem = match () {
-        () if unsaid => Some("Say why: the maker of the app reads it."),
-        () if untold => Some("Choose for how long it is given."),
+        () if unsaid => Some(texts::say_why()),
+        () if untold => Some(texts::choose_term()),
         () => None,
     };
     if let Some(problem) = problem {
-        return shown(app, who, &one, &Asked::of(None), Some((StatusCode::UNPROCESSABLE_ENTITY, problem.to_owned()))).await;
+        return shown(app, who, &one, &Asked::of(None), Some((StatusCode::UNPROCESSABLE_ENTITY, problem))).await;
     }
     let lives = lives.filter(|_| verdict == ScopeVerdict::Approve);
     let decision = ScopeDecision { scope: one.scope.to_string(), verdict, lives, comment };
@@ -181,7 +181,7 @@ async fn decide(app: &App, who: &Operating, (holder, scope): (&str, &str), body:
         Err(refusal) => {
             // It may have been decided meanwhile: what is shown is what holds now.
             let now = find(app, holder, scope).await?;
-            let problem = (refusal.code.status(), sentence(&refusal.detail));
+            let problem = (refusal.code.status(), texts::refused(&refusal.detail));
             shown(app, who, &now, &Asked::of(None), Some(problem)).await
         }
     }

@@ -145,7 +145,7 @@ pub fn consent() -> ConsentPage {
         id: id.to_owned(),
         name: name.into(),
         slug: slug.to_owned(),
-        role: role.to_owned(),
+        role: texts::consent::roles(role),
         selected: id == "org_7",
     };
     ConsentPage {
@@ -319,8 +319,13 @@ fn revoked() -> ApplicationsNotice {
 }
 
 pub fn grants() -> Vec<GrantRow> {
-    let scope =
-        |scope: &str, text: &str, risk, last_use| GrantedScope { scope: scope.to_owned(), text: text.to_owned(), risk, last_use };
+    let scope = |scope: &str, text: &str, risk, last_use| GrantedScope {
+        scope: scope.to_owned(),
+        text: text.to_owned(),
+        risk,
+        last_use,
+        not_now: None,
+    };
     let wave = (0..30).map(|day: u32| if day % 7 > 4 { day % 3 } else { 20 + (day * 37) % 61 }).collect();
     let first = GrantRow {
         grant_id: "grant_9".to_owned(),
@@ -379,8 +384,8 @@ fn grant(rows: Vec<AuditRow>, notice: Option<GrantNotice>) -> GrantPage {
         frame: frame(Section::Applications),
         path: "/settings/applications/grant_9".to_owned(),
         csrf: CSRF.to_owned(),
-        problem: notice.map(|_| "Choose a day that is not over.".to_owned()),
-        suspended: notice.map(|_| "the organization blocked the application".to_owned()),
+        problem: notice.map(|_| texts::account::day_is_over()),
+        suspended: notice.map(|_| texts::standing::client_blocked()),
         notice,
         grant_id: "grant_9".to_owned(),
         client,

@@ -70,7 +70,7 @@ async fn waiting(app: &App, here: &Here, now: Timestamp) -> Result<Vec<WaitingCl
         WaitingClient {
             id: one.client.id.to_string(),
             client: owners.shown(&one.client, UsedHere::Nobody, now),
-            asked_by: user.map_or_else(|| "somebody who left".to_owned(), |user| names.of(&user).to_owned()),
+            asked_by: user.map(|user| names.of(&user).to_owned()),
             asked: When::new(at, now),
         }
     };

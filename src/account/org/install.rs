@@ -11,7 +11,7 @@ use crate::account::visitor::Visitor;
 use crate::account::{App, not_found};
 use crate::apps::{on_offer, seen_from};
 use crate::config::{Config, Risk};
-use crate::pages::texts::name;
+use crate::pages::texts::{name, org as texts};
 use crate::pages::views::{
     AppHere, Found, Installed, OfferedApp, OfferedScope, OrgInstallPage, OrgTab, OrgUninstallPage, UninstallStep, UsedHere, Way,
 };
@@ -115,8 +115,8 @@ async fn offer(app: &App, config: &Config, here: &Here, found: &store::App) -> R
         documentation: seen.documentation_url,
         scopes: offered_scopes(config, &seen.scopes),
         obstacle: match (installed, found.state) {
-            (true, _) => Some("It is installed."),
-            (false, AppState::Disabled) => Some("Its maker switched it off: it works for nobody."),
+            (true, _) => Some(texts::installed()),
+            (false, AppState::Disabled) => Some(texts::app_switched_off()),
             (false, AppState::Active) => None,
         },
         blocked: store.client_policy(org, &client.id).await?.stance == Stance::Blocked,

@@ -10,6 +10,7 @@ use crate::account::App;
 use crate::account::log::Names;
 use crate::account::visitor::Visitor;
 use crate::config::Config;
+use crate::pages::texts::{Text, org as texts};
 use crate::pages::views::{
     AskedOfMember, InvitationLink, InvitationRow, MemberRow, MemberStanding, MembersPage, OpenMember, OrgTab, RoleChoice,
 };
@@ -26,7 +27,7 @@ const PAGE: u32 = 50;
 #[derive(Default)]
 pub(super) struct Said {
     pub(super) status: StatusCode,
-    pub(super) problem: Option<String>,
+    pub(super) problem: Option<Text>,
     pub(super) invited: Option<InvitationLink>,
 }
 
@@ -129,19 +130,18 @@ fn changeable(config: &Config, here: &Here, role: &RoleName) -> bool {
 }
 
 /// What a role permits, in short.
-fn permissions(config: &Config, bits: Option<&ScopeBits>) -> String {
+fn permissions(config: &Config, bits: Option<&ScopeBits>) -> Text {
     const SHOWN: usize = 4;
-    let Some(bits) = bits else { return "no longer exists".to_owned() };
+    let Some(bits) = bits else { return texts::role_is_gone() };
     if config.catalogue.entries().len() == bits.positions().count() {
-        return "everything".to_owned();
+        return texts::role_permits_everything();
     }
     let all: Vec<String> = config.catalogue.scopes(bits).iter().map(ToString::to_string).collect();
     let first = all.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
-    match all.len().saturating_sub(SHOWN) {
-        _ if all.is_empty() => "nothing".to_owned(),
-        0 => first,
-        more => format!("{first} and {more} more"),
+    if all.is_empty() {
+        return texts::role_permits_nothing();
     }
+    texts::role_permits(&first, all.len().saturating_sub(SHOWN) as u64)
 }
 
 async fn invitations(app: &App, here: &Here, now: Timestamp) -> Result<Vec<InvitationRow>, StoreError> {
@@ -152,7 +152,7 @@ async fn invitations(app: &App, here: &Here, now: Timestamp) -> Result<Vec<Invit
         id: one.id.to_string(),
         email: one.email.clone(),
         roles: one.roles.iter().map(ToString::to_string).collect(),
-        by: one.invited_by.as_ref().map_or_else(|| "somebody who left".to_owned(), |user| names.of(user).to_owned()),
+        by: one.invited_by.as_ref().map(|user| names.of(user).to_owned()),
         ends: When::new(one.expires_at, now),
     };
     Ok(open.iter().map(view).collect())

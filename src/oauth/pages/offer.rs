@@ -4,7 +4,7 @@ use http::StatusCode;
 
 use super::super::App;
 use crate::config::{Config, Risk};
-use crate::pages::texts::{Explained, sign_in as texts};
+use crate::pages::texts::{Explained, consent, sign_in as texts};
 use crate::pages::views::{
     Client as ClientView, Held, Lifetime, Likeness, Maker, OrganizationChoice, Origin, ScopeGroup, ScopeLine, Trust, UsedHere,
 };
@@ -39,11 +39,13 @@ impl Place {
     }
 
     fn choice(&self, selected: bool) -> OrganizationChoice {
-        let (org, roles) = (&self.org, self.roles.iter().map(RoleName::as_str).collect::<Vec<_>>());
-        let mut role = if roles.is_empty() { "no role".to_owned() } else { roles.join(", ") };
-        if self.needs_approval() {
-            role.push_str("; an administrator approves it first");
-        }
+        let (org, roles) = (&self.org, self.roles.iter().map(RoleName::as_str).collect::<Vec<_>>().join(", "));
+        let role = match (roles.as_str(), self.needs_approval()) {
+            ("", false) => consent::no_role(),
+            ("", true) => consent::no_role_and_approval(),
+            (roles, false) => consent::roles(roles),
+            (roles, true) => consent::roles_and_approval(roles),
+        };
         OrganizationChoice {
             id: org.id.to_string(),
             name: DisplayName::new(&org.name),

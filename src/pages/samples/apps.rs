@@ -337,7 +337,7 @@ fn given(called: Option<CallAnswer>) -> TestProgress {
         ],
         scopes: vec![
             scope("metrics:read", "Query your organization's metrics and their metadata", ScopeOutcome::Works),
-            scope("logs:read", "Search and read your organization's logs", ScopeOutcome::Idle("you don't hold this permission".to_owned())),
+            scope("logs:read", "Search and read your organization's logs", ScopeOutcome::Idle(texts::standing::scope_not_held())),
             scope("rules:read", HOSTILE, ScopeOutcome::Absent),
         ],
         routes: vec![TestRoutes { api: "prometheus".to_owned(), choices: routes }],

@@ -41,3 +41,27 @@ pub const fn ends_before() -> Text {
 pub const fn to_your_applications() -> Text {
     Text::fixed("Go to your applications")
 }
+
+/// When a permission was last used.
+#[must_use]
+pub const fn never_used() -> Text {
+    Text::fixed("never used")
+}
+
+/// When a permission was last used.
+#[must_use]
+pub fn used(ago: &str) -> Text {
+    Text::filled(format!("used {ago}"))
+}
+
+/// Heading over permissions.
+#[must_use]
+pub const fn may() -> Text {
+    Text::fixed("It may")
+}
+
+/// Heading over permissions of which some were never used.
+#[must_use]
+pub fn may_with_unused(unused: usize, all: usize) -> Text {
+    Text::filled(format!("It may · {unused} of {all} never used"))
+}

@@ -194,3 +194,27 @@ pub const fn answers_go_to_device() -> Text {
 pub const fn answers_stay_in_test() -> Text {
     Text::fixed("What it is given stays on this site.")
 }
+
+/// What a person is in an organization.
+#[must_use]
+pub const fn no_role() -> Text {
+    Text::fixed("no role")
+}
+
+/// The same where an administrator approves applications.
+#[must_use]
+pub const fn no_role_and_approval() -> Text {
+    Text::fixed("no role; an administrator approves it first")
+}
+
+/// What a person is in an organization.
+#[must_use]
+pub fn roles(names: &str) -> Text {
+    Text::filled(names.to_owned())
+}
+
+/// The same where an administrator approves applications.
+#[must_use]
+pub fn roles_and_approval(names: &str) -> Text {
+    Text::filled(format!("{names}; an administrator approves it first"))
+}

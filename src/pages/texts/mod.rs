@@ -13,11 +13,19 @@ pub mod account;
 pub mod apps;
 pub mod audit;
 pub mod consent;
+pub mod counted;
 pub mod definition;
+pub mod frame;
+pub mod operator;
+pub mod org;
 pub mod sign_in;
+pub mod standing;
 pub mod trial;
 pub mod troubles;
 pub mod trust;
+
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 use std::fmt;

@@ -5,7 +5,7 @@ use askama::Template;
 use super::{Frame, Link, Way, scope_icon};
 use crate::config::Risk;
 use crate::pages::texts::{Text, apps, trial};
-use crate::pages::{DisplayName, When, count};
+use crate::pages::{DisplayName, When};
 
 /// `/orgs/{org}/apps/{app}/test`. Every act posts to `action`; its button has its name.
 #[derive(Clone, Debug, Template)]
@@ -125,7 +125,7 @@ pub enum ScopeOutcome {
     /// It was granted and works.
     Works,
     /// It was granted; why it does nothing at the moment.
-    Idle(String),
+    Idle(Text),
     /// It was not granted.
     Absent,
 }
@@ -219,7 +219,7 @@ impl ScopeOutcome {
         }
     }
 
-    fn why(&self) -> Option<&str> {
+    fn why(&self) -> Option<&Text> {
         match self {
             Self::Idle(why) => Some(why),
             Self::Works | Self::Absent => None,

@@ -5,7 +5,7 @@ use askama::Template;
 use super::{Frame, scope_icon};
 use crate::config::Risk;
 use crate::pages::texts::{self, Text, apps as words};
-use crate::pages::{DisplayName, When, count};
+use crate::pages::{DisplayName, When};
 
 /// `/orgs/{org}/apps`.
 #[derive(Clone, Debug, Template)]

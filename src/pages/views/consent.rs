@@ -86,7 +86,7 @@ pub struct OrganizationChoice {
     /// Slug, beside the name.
     pub slug: String,
     /// The person's roles there in words, "Administrator".
-    pub role: String,
+    pub role: Text,
     /// Preselected; at most one.
     pub selected: bool,
 }

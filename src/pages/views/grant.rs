@@ -4,8 +4,8 @@ use askama::Template;
 
 use super::settings::SettingsTab;
 use super::{AuditRow, Client, DecisionFilter, Frame, GrantedScope};
-use crate::pages::texts::Text;
-use crate::pages::{DisplayName, Sparkline, When, count};
+use crate::pages::texts::{Text, counted};
+use crate::pages::{DisplayName, Sparkline, When};
 
 /// `/settings/applications/{grant}`. Its forms post to `path`: `narrow` with a box `keep` for each scope that stays, `limit` with
 /// `until`, and `revoke-{grant}`.
@@ -39,7 +39,7 @@ pub struct GrantPage {
     /// Days that may be chosen as its end: the first and, when it ends by itself, the last; `2026-11-22`.
     pub days: (String, Option<String>),
     /// Why it can do nothing at the moment.
-    pub suspended: Option<String>,
+    pub suspended: Option<Text>,
     /// What was consented to, the most dangerous first.
     pub scopes: Vec<GrantedScope>,
     /// Calls per day, oldest first.
@@ -92,7 +92,7 @@ impl ActivityFilter {
 }
 
 impl GrantPage {
-    fn calls_words(&self) -> String {
-        count(self.calls.total(), "call")
+    fn calls_words(&self) -> Text {
+        counted::calls(self.calls.total())
     }
 }

@@ -5,6 +5,7 @@ use super::call::Made;
 use super::kept::Kept;
 use crate::account::applications::{Application, application};
 use crate::account::log::readable;
+use crate::account::standing::not_now;
 use crate::config::{Api, ApiKind, Risk, RouteMeta};
 use crate::pages::texts::trial as texts;
 use crate::pages::views::{
@@ -92,7 +93,7 @@ impl<'a> Given<'a> {
             scope: words.scope.to_string(),
             text: words.text,
             risk: words.risk,
-            outcome: words.not_now.map_or(ScopeOutcome::Works, ScopeOutcome::Idle),
+            outcome: words.not_now.map_or(ScopeOutcome::Works, |why| ScopeOutcome::Idle(not_now(why))),
         });
         let asked = facts.client.scopes.clone().unwrap_or_default();
         let absent = |scope: &ScopeToken| {

@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::{AtStake, OperatorTab, Steps, Switched};
+use crate::pages::texts::{Text, operator as texts};
 use crate::pages::views::{Client, Frame};
 use crate::pages::{DisplayName, When};
 
@@ -85,7 +86,7 @@ pub struct OperatorClientPage {
 
 impl OperatorClientsPage {
     /// What the filter offers besides "Any": value and name.
-    const STATES: [(&'static str, &'static str); 2] = [("active", "Active"), ("disabled", "Frozen")];
+    const STATES: [(&'static str, Text); 2] = [("active", texts::active()), ("disabled", texts::frozen())];
 
     fn is_filtered(&self) -> bool {
         !(self.text.is_empty() && self.org.is_empty() && self.state.is_empty())
