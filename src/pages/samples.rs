@@ -443,7 +443,7 @@ pub fn filter() -> AuditFilter {
 }
 
 fn denied() -> Decision {
-    Decision::Denied("needs logs:read".to_owned())
+    Decision::Denied(texts::record::needs("logs:read"))
 }
 
 pub fn rows() -> Vec<AuditRow> {
@@ -480,7 +480,7 @@ pub fn rows() -> Vec<AuditRow> {
             Some(HOSTILE),
             "loki.query",
             "loki",
-            Decision::Denied("the grant was revoked".to_owned()),
+            Decision::Denied(texts::record::reason_code("grant revoked")),
             Some(401),
             Some(1),
         ),
@@ -503,7 +503,10 @@ pub fn audit(filter: AuditFilter, rows: Vec<AuditRow>) -> AuditPage {
         histogram: Histogram { every: "5 minutes".to_owned(), bins: (0..72).map(bin).collect() },
         csrf: CSRF.to_owned(),
         saved: vec![SavedSearchLink { name: HOSTILE.to_owned(), href: "/orgs/acme/audit?decision=denied".to_owned() }],
-        summaries: vec![summary("By application", &["Grafana CLI", HOSTILE]), summary("By user", &["ada@acme.example"])],
+        summaries: vec![
+            summary(texts::record::by_application(), &["Grafana CLI", HOSTILE]),
+            summary(texts::record::by_user(), &["ada@acme.example"]),
+        ],
         rows,
         older: Some("b2xkZXI=".to_owned()),
         newer: None,
@@ -511,56 +514,52 @@ pub fn audit(filter: AuditFilter, rows: Vec<AuditRow>) -> AuditPage {
     }
 }
 
-fn summary(title: &str, names: &[&str]) -> Summary {
+fn summary(title: texts::Text, names: &[&str]) -> Summary {
     let line = |name: &&str| SummaryLine {
         name: DisplayName::new(name),
         href: "/orgs/acme/audit?client=cl_1".to_owned(),
         total: 1_204,
         denied: if names.len() > 1 { 3 } else { 0 },
     };
-    Summary { title: title.to_owned(), lines: names.iter().map(line).collect() }
+    Summary { title, lines: names.iter().map(line).collect() }
 }
 
 fn explanation() -> Explanation {
     Explanation {
-        why: "The token does not hold a scope that this tool needs.".to_owned(),
+        why: texts::denials::not_in_token(),
         missing: vec!["logs:read".to_owned()],
-        advice: "The user holds the permission, so the application may ask for it in a new consent.".to_owned(),
+        advice: texts::denials::user_holds("logs:read"),
     }
 }
 
 fn record(decision: Decision, explanation: Option<Explanation>) -> AuditRecordPage {
-    let field = |label: &str, name: &str, value| RecordField { label: label.to_owned(), name: name.to_owned(), value };
+    let field = |label, name: &str, value| RecordField { label, name: name.to_owned(), value };
     let code = |text: &str| FieldValue::Code(text.to_owned());
-    let neighbour = |label: &str, of: &str| Neighbour {
-        label: label.to_owned(),
-        of: of.to_owned(),
-        href: "/orgs/acme/audit?text=x".to_owned(),
-    };
+    let neighbour = |label, of: &str| Neighbour { label, of: of.to_owned(), href: "/orgs/acme/audit?text=x".to_owned() };
     AuditRecordPage {
         frame: frame(Section::Audit { slug: "acme".to_owned() }),
         organization: "Acme Production".into(),
         path: "/orgs/acme/audit".to_owned(),
         id: "01JDA7ZK5N8Q2V".to_owned(),
-        title: "tools/call query_logs on everything".to_owned(),
+        title: texts::record::call_on("tools/call query_logs", "everything"),
         at: ago(7),
         decision,
         explanation,
         groups: vec![
-            FieldGroup { title: "Who".to_owned(), fields: vec![
-                field("User", "actor.user.uid", FieldValue::Link(FieldLink { href: "/orgs/acme/audit?user=usr_12".to_owned(), text: "ada@acme.example".to_owned() })),
-                field("Application", "actor.app_name", FieldValue::Text(DisplayName::new(HOSTILE).to_string())),
-                field("Grant", "actor.session.uid", code("grant_9")),
-                field("Token", "actor.session.credential_uid", code("sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")),
+            FieldGroup { title: texts::record::who(), fields: vec![
+                field(texts::record::user(), "actor.user.uid", FieldValue::Link(FieldLink { href: "/orgs/acme/audit?user=usr_12".to_owned(), text: "ada@acme.example".to_owned() })),
+                field(texts::record::application(), "actor.app_name", FieldValue::Text(DisplayName::new(HOSTILE).to_string())),
+                field(texts::record::grant(), "actor.session.uid", code("grant_9")),
+                field(texts::record::token(), "actor.session.credential_uid", code("sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")),
             ] },
-            FieldGroup { title: "What".to_owned(), fields: vec![
-                field("Operation", "api.operation", code("tools/call query_logs")),
-                field("Path", "http_request.url.path", code("/mcp/everything")),
-                field("Started", "time", FieldValue::Time(ago(7))),
-                field("Answered", "metadata.logged_time", FieldValue::Absent),
+            FieldGroup { title: texts::record::what(), fields: vec![
+                field(texts::record::operation(), "api.operation", code("tools/call query_logs")),
+                field(texts::record::path(), "http_request.url.path", code("/mcp/everything")),
+                field(texts::record::started(), "time", FieldValue::Time(ago(7))),
+                field(texts::record::ended(), "metadata.logged_time", FieldValue::Absent),
             ] },
         ],
-        neighbours: vec![neighbour("Same grant", "grant_9"), neighbour("Same user", "ada@acme.example"), neighbour("Same request", "req_01JDA7ZK5N8Q2V")],
+        neighbours: vec![neighbour(texts::record::same_grant(), "grant_9"), neighbour(texts::record::same_user(), "ada@acme.example"), neighbour(texts::record::same_request(), "req_01JDA7ZK5N8Q2V")],
         raw: "{\n  \"class_uid\": 6003,\n  \"actor\": { \"app_name\": \"<script>x</script>\" },\n  \"unmapped\": { \"chain\": { \"prev_fingerprint\": \"sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\" } }\n}".to_owned(),
     }
 }

@@ -9,6 +9,7 @@ use super::{asked, org, path, shown, tabs, told, unreadable};
 use crate::account::App;
 use crate::account::log::{Names, Query, denial, open_cursor, seal_cursor};
 use crate::config::Config;
+use crate::pages::texts::record as texts;
 use crate::pages::views::{AuditPage, AuditRow, Decision, SavedSearchLink, Section, Summary, SummaryLine, Through};
 use crate::pages::{Bin, DisplayName, Histogram, When, duration_words, plain};
 use crate::record::{AuditRecord, Call, ControlEvent, Event, McpCall, Measured, Operation, Outcome, operation};
@@ -125,7 +126,11 @@ async fn summaries(
     names.learn_clients(&app.node, known_clients.iter()).await?;
     names.learn(&app.node, known_users.iter()).await?;
     let mut summaries = Vec::new();
-    let facets = [(Facet::Client, "By application", clients), (Facet::User, "By user", users), (Facet::Tool, "By tool", tools)];
+    let facets = [
+        (Facet::Client, texts::by_application(), clients),
+        (Facet::User, texts::by_user(), users),
+        (Facet::Tool, texts::by_tool(), tools),
+    ];
     for (facet, title, tallies) in facets {
         let mut lines = Vec::with_capacity(tallies.len());
         for tally in tallies {
@@ -148,7 +153,7 @@ async fn summaries(
             lines.push(SummaryLine { name: DisplayName::new(&name), href, total: tally.total, denied: tally.denied });
         }
         if !lines.is_empty() {
-            summaries.push(Summary { title: title.to_owned(), lines });
+            summaries.push(Summary { title, lines });
         }
     }
     Ok(summaries)
@@ -244,9 +249,9 @@ pub(super) fn decision(record: &AuditRecord) -> Decision {
     match denial(record) {
         Some((_, missing)) if !missing.is_empty() => {
             let missing: Vec<_> = missing.iter().map(ToString::to_string).collect();
-            Decision::Denied(format!("needs {}", missing.join(", ")))
+            Decision::Denied(texts::needs(&missing.join(", ")))
         }
-        Some((reason, _)) => Decision::Denied(plain(&reason.replace('_', " "))),
+        Some((reason, _)) => Decision::Denied(texts::reason_code(&plain(&reason.replace('_', " ")))),
         None if matches!(&record.event, Event::Call(call) if call.outcome == Outcome::Unknown) => Decision::Unknown,
         None => Decision::Allowed,
     }
