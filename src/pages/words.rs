@@ -91,9 +91,8 @@ pub fn duration_words(span: Duration) -> String {
     count(number, unit)
 }
 
-/// "1 call", "1,204 calls": a number with its noun.
-#[must_use]
-pub fn count(number: u64, noun: &str) -> String {
+/// "1 hour", "30 days": a number with its unit.
+fn count(number: u64, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", grouped(number))
 }
@@ -162,6 +161,6 @@ mod tests {
         assert_eq!(grouped(999), "999");
         assert_eq!(grouped(1_204), "1,204");
         assert_eq!(grouped(12_345_678), "12,345,678");
-        assert_eq!(count(1, "call"), "1 call");
+        assert_eq!(count(1, "day"), "1 day");
     }
 }

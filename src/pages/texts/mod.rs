@@ -92,7 +92,7 @@ pub fn name(of: &DisplayName) -> Text {
 /// Whole sentences, one after another.
 #[must_use]
 pub fn together(all: impl IntoIterator<Item = Text>) -> Text {
-    Text::filled(all.into_iter().map(|one| one.0).collect::<Vec<_>>().join(" "))
+    Text::filled(all.into_iter().filter(|one| !one.is_empty()).map(|one| one.0).collect::<Vec<_>>().join(" "))
 }
 
 /// The form of a noun that a number takes in this language.

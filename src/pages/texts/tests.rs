@@ -97,6 +97,31 @@ fn views_and_handlers_hold_no_prose() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Fields of views that are names for programs: of stages, of form fields, of claims, of pages.
+const NAMES: [&str; 5] = [
+    "src/pages/views/app_test.rs: pub name: &'static str,",
+    "src/pages/views/app_test.rs: pub stage: &'static str,",
+    "src/pages/views/apps.rs: pub field: &'static str,",
+    "src/pages/views/apps.rs: pub stage: &'static str,",
+    "src/pages/views/frame.rs: pub page: &'static str,",
+];
+
+#[test]
+fn views_take_no_literal_words() {
+    let mut files = Vec::new();
+    sources(&root().join("src/pages/views"), &mut files);
+    let mut found = Vec::new();
+    for file in files {
+        let name = file.strip_prefix(root()).expect("below the root").to_string_lossy().replace('\\', "/");
+        let text = fs::read_to_string(&file).expect("a source file");
+        let literal =
+            text.lines().map(str::trim).filter(|line| line.starts_with("pub ") && line.contains(": ") && !line.contains('('));
+        found.extend(literal.filter(|line| line.contains("&'static str")).map(|line| format!("{name}: {line}")));
+    }
+    found.sort();
+    assert_eq!(found, NAMES, "a view takes words as Text, and data as what it is");
+}
+
 #[test]
 fn prose_is_told_from_code() {
     let code = "let a = (\"Nothing was changed.\", '\"', \"text/csv\"); // \"not this one\"\ntracing::warn!(\"nor this one\");";
