@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn nothing_at_all_divides_by_nothing() {
         assert_eq!(Sparkline { days: vec![] }.bars(), vec![]);
-        assert_eq!(Sparkline { days: vec![0; 30] }.summary(), "0 calls in 30 days");
+        assert_eq!(Sparkline { days: vec![0; 30] }.summary().as_str(), "0 calls in 30 days");
         let empty = Histogram { every: "1 hour".to_owned(), bins: vec![] };
         assert_eq!((empty.width(), empty.bars().len()), (Histogram::STEP, 0));
     }

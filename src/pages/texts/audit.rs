@@ -24,7 +24,7 @@ pub const fn unreadable_download(problem: Text) -> Explained {
 
 /// No more searches can be saved.
 #[must_use]
-pub fn too_many_searches(most: usize) -> Explained {
+pub fn too_many_searches(most: u32) -> Explained {
     Explained {
         title: Text::fixed("This search can't be saved"),
         happened: Text::filled(format!("You have saved {most} searches here, and there is no room for more.")),

@@ -3,28 +3,10 @@
 use super::{Text, plural};
 use crate::pages::grouped;
 
-/// Calls through the gate.
-#[must_use]
-pub fn calls(number: u64) -> Text {
-    Text::filled(format!("{} {}", grouped(number), plural(number, "call", "calls")))
-}
-
 /// People and service users.
 #[must_use]
 pub fn users(number: u64) -> Text {
     Text::filled(format!("{} {}", grouped(number), plural(number, "user", "users")))
-}
-
-/// Grants.
-#[must_use]
-pub fn authorizations(number: u64) -> Text {
-    Text::filled(format!("{} {}", grouped(number), plural(number, "authorization", "authorizations")))
-}
-
-/// Grants that work.
-#[must_use]
-pub fn live_authorizations(number: u64) -> Text {
-    Text::filled(format!("{} {}", grouped(number), plural(number, "live authorization", "live authorizations")))
 }
 
 /// Organizations.
@@ -49,12 +31,6 @@ pub fn clients(number: u64) -> Text {
 #[must_use]
 pub fn api_keys(number: u64) -> Text {
     Text::filled(format!("{} {}", grouped(number), plural(number, "API key", "API keys")))
-}
-
-/// Sessions.
-#[must_use]
-pub fn browsers(number: u64) -> Text {
-    Text::filled(format!("{} {}", grouped(number), plural(number, "browser", "browsers")))
 }
 
 /// Grants, and of how many people.

@@ -6,8 +6,8 @@
 //!
 //! - It is a **whole** sentence, heading or label, with named parameters for data; never a half that a caller or a template goes on
 //!   with. Where two cases differ by a word they are two sentences.
-//! - It decides plural forms itself, by [`plural`]: a language may have more than two.
-//! - Numbers, spans and moments come from [`crate::pages::words`], and the language's name is [`LANG`]: one place each.
+//! - It decides plural forms itself, by `plural`: a language may have more than two.
+//! - Numbers, spans and moments come from `pages::words`, and the language's name is [`LANG`]: one place each.
 
 pub mod account;
 pub mod apps;

@@ -337,3 +337,17 @@ pub fn review(total: u64, unused: u64, wide: Option<u64>) -> Text {
         ),
     })
 }
+
+/// What uninstalling ended.
+#[must_use]
+pub fn ended(grants: u64, users: u64, keys: u64) -> Text {
+    Text::filled(format!(
+        "{} {} of {} {} revoked, {} {} disabled. What they are used for from now on is refused.",
+        grouped(grants),
+        plural(grants, "authorization", "authorizations"),
+        grouped(users),
+        plural(users, "user", "users"),
+        grouped(keys),
+        plural(keys, "API key", "API keys")
+    ))
+}

@@ -135,8 +135,8 @@ pub const fn invitation_gone() -> Explained {
 
 /// Who invited whom.
 #[must_use]
-pub fn invited_by(inviter: &str, invited: &str) -> Text {
-    Text::filled(format!("{inviter} invited {invited}."))
+pub fn invited_by(email: &str, guest: &str) -> Text {
+    Text::filled(format!("{email} invited {guest}."))
 }
 
 /// The same when whoever invited has left.

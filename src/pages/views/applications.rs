@@ -127,6 +127,6 @@ impl GrantRow {
     }
 
     fn calls_words(&self) -> Text {
-        counted::calls(self.calls.total())
+        counted::calls_in_days(self.calls.total(), self.calls.days.len() as u64)
     }
 }

@@ -248,6 +248,10 @@ impl OrgUninstallPage {
         counted::authorizations_of(self.grants, self.users)
     }
 
+    fn ended(&self) -> Text {
+        texts::ended(self.grants, self.users, self.keys)
+    }
+
     fn keys_words(&self) -> Text {
         counted::api_keys(self.keys)
     }

@@ -170,7 +170,7 @@ impl Test<'_> {
 
     async fn ready(&self, problem: Option<Text>, last: Option<LastTest>) -> Result<Response, Trouble> {
         let clients = self.clients().await?;
-        let off = clients.is_empty().then(|| texts::switched_off());
+        let off = clients.is_empty().then(texts::switched_off);
         self.page(problem.or(off), TestProgress::Ready { clients, last }).await
     }
 

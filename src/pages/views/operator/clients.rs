@@ -84,6 +84,12 @@ pub struct OperatorClientPage {
     pub notice: Option<Switched>,
 }
 
+impl OperatorClientPage {
+    fn freezing(&self) -> Text {
+        texts::freeze_client(self.stake.users, self.stake.orgs)
+    }
+}
+
 impl OperatorClientsPage {
     /// What the filter offers besides "Any": value and name.
     const STATES: [(&'static str, Text); 2] = [("active", texts::active()), ("disabled", texts::frozen())];

@@ -1,6 +1,6 @@
 //! The operator's pages: everything that is here, across organizations.
 
-use crate::pages::texts::{Text, counted, frame};
+use crate::pages::texts::{Text, counted, frame, operator as texts};
 
 mod clients;
 mod orgs;
@@ -52,20 +52,12 @@ pub struct AtStake {
 }
 
 impl AtStake {
-    fn grants_words(self) -> Text {
-        counted::live_authorizations(self.grants)
-    }
-
     fn grants_of_users(self) -> Text {
         counted::live_authorizations_of(self.grants, self.users)
     }
 
-    fn users_words(self) -> Text {
-        counted::users(self.users)
-    }
-
-    fn orgs_words(self) -> Text {
-        counted::organizations(self.orgs)
+    fn held_by(self) -> Text {
+        texts::held_by(self.grants, self.users, self.orgs)
     }
 }
 

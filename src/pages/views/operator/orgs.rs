@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::{AtStake, OperatorTab, Steps, Switched};
-use crate::pages::texts::{Text, counted};
+use crate::pages::texts::{Text, counted, operator as texts};
 use crate::pages::views::Frame;
 use crate::pages::{DisplayName, When};
 
@@ -93,6 +93,10 @@ pub struct OperatorOrgPage {
 }
 
 impl OperatorOrgPage {
+    fn freezing(&self) -> Text {
+        texts::freeze_organization(self.members, self.stake.grants, self.stake.users)
+    }
+
     fn members_words(&self) -> Text {
         counted::members(self.members)
     }

@@ -156,6 +156,10 @@ impl OperatorScopePage {
         scope_icon(&self.scope, self.risk)
     }
 
+    fn withdrawal(&self) -> Text {
+        texts::withdraw_scope(&self.holder, self.stake.grants, self.stake.users, self.stake.orgs)
+    }
+
     fn is_waiting(&self) -> bool {
         matches!(self.approval, Approval::Waiting { .. })
     }

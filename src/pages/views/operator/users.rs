@@ -155,8 +155,20 @@ impl OperatorUserRow {
 }
 
 impl OperatorUserPage {
-    fn sessions_words(&self) -> Text {
-        counted::browsers(self.sessions.len() as u64)
+    fn browsers(&self) -> u64 {
+        self.sessions.len() as u64
+    }
+
+    fn freezing(&self) -> Text {
+        texts::freeze_user(self.stake.grants, self.stake.orgs, self.browsers())
+    }
+
+    fn signing_out(&self) -> Text {
+        texts::end_sessions(self.browsers())
+    }
+
+    fn authorized(&self) -> Text {
+        texts::authorized_in(self.stake.grants, self.stake.orgs)
     }
 
     fn may_freeze(&self) -> bool {
