@@ -106,16 +106,19 @@ impl World {
         self.router.clone()
     }
 
-    /// Every page of a member and an administrator that shows something of the store.
+    /// The page that shows nothing, then every page of a member and an administrator that shows something of the store.
     pub fn paths(&self) -> Vec<(&'static str, String)> {
         let org = |page: &str| format!("/orgs/bench/{page}");
         vec![
+            ("floor: /device, a session and a frame alone", "/device".to_owned()),
             ("/settings/applications", "/settings/applications".to_owned()),
             ("/settings/applications/{grant}", format!("/settings/applications/{}", self.own.id)),
             ("/settings/sessions", "/settings/sessions".to_owned()),
             ("/orgs/{org}/applications", org("applications")),
             ("/orgs/{org}/applications, third page", org("applications?from=100")),
             ("/orgs/{org}/applications/{client}", org(&format!("applications/{}", self.client))),
+            ("/orgs/{org}/keys", org("keys")),
+            ("/orgs/{org}/install", org("install")),
             ("/orgs/{org}/review", org("review")),
             ("/orgs/{org}/review, last page", org("review?from=9900")),
             ("/orgs/{org}/members", org("members")),

@@ -30,6 +30,23 @@ pub struct Application {
     pub usage: GrantUse,
 }
 
+/// Why an application can't use a scope now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotNow {
+    /// It can do nothing at all.
+    #[error("{0}")]
+    Idle(Refusal),
+    /// The configuration no longer has the scope.
+    #[error("this gateway no longer has it")]
+    Gone,
+    /// The client or the organization no longer lets it.
+    #[error("the application is no longer allowed it")]
+    NotAllowed,
+    /// The user does not hold it.
+    #[error("you don't hold this permission")]
+    NotHeld,
+}
+
 /// One scope of a grant in words.
 #[derive(Debug)]
 pub struct ScopeWords {
@@ -40,7 +57,7 @@ pub struct ScopeWords {
     /// How dangerous that is.
     pub risk: Risk,
     /// Why the application can't use it now.
-    pub not_now: Option<String>,
+    pub not_now: Option<NotNow>,
     /// Whether a call ever needed it.
     pub used: bool,
 }
@@ -122,19 +139,17 @@ impl Application {
         }
     }
 
-    fn not_now(&self, config: &Config, scope: &ScopeToken) -> Option<String> {
+    fn not_now(&self, config: &Config, scope: &ScopeToken) -> Option<NotNow> {
         if let Some(reason) = self.idle {
-            return Some(reason.to_string());
+            return Some(NotNow::Idle(reason));
         }
         let bit = config.catalogue.bits(&std::iter::once(scope.clone()).collect());
         if bit.is_empty() {
-            return Some("this gateway no longer has it".to_owned());
+            return Some(NotNow::Gone);
         }
         if self.now.covers(&bit) {
             return None;
         }
-        let why =
-            if self.user.covers(&bit) { "the application is no longer allowed it" } else { "you don't hold this permission" };
-        Some(why.to_owned())
+        Some(if self.user.covers(&bit) { NotNow::NotAllowed } else { NotNow::NotHeld })
     }
 }

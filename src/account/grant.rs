@@ -10,13 +10,15 @@ use jiff::tz::TimeZone;
 use url::form_urlencoded::Serializer;
 
 use super::applications::{Application, application};
-use super::client::{self, InUse};
+use super::client;
 use super::form::Form;
 use super::log::{Names, open_cursor, seal_cursor};
 use super::settings::{BUTTON, PATH, calls, revoke_own, scopes};
+use super::standing;
 use super::{App, audit, not_found};
 use crate::config::Config;
-use crate::pages::views::{ActivityFilter, CalledFrom, DecisionFilter, GrantNotice, GrantPage, Section};
+use crate::pages::texts::{Text, account as texts};
+use crate::pages::views::{ActivityFilter, CalledFrom, DecisionFilter, GrantNotice, GrantPage, Section, UsedHere};
 use crate::pages::{DisplayName, When};
 use crate::record::{Actor, AuditRecord, Event};
 use crate::store::{self, AuditFilter, Cursor};
@@ -107,31 +109,32 @@ async fn shown(
     config: &Config,
     grant: &Application,
     (query, who): (Option<&str>, &SignedIn),
-    problem: Option<&str>,
+    problem: Option<Text>,
 ) -> Result<Response, Trouble> {
+    let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let asked = Asked::read(app, grant, query)?;
     let (facts, now) = (&grant.facts, app.node.now());
     let path = format!("{PATH}/{}", facts.grant.id);
     let found = app.node.store.search_audit(&asked.search(grant), asked.behind.last(), PAGE).await?;
     let mut names = Names::default();
     names.learn(&app.node, found.rows.iter().filter_map(|r| r.record.actor.user.as_ref())).await?;
-    names.learn_clients(&app.node, found.rows.iter().map(|r| &r.record)).await?;
+    names.learn_clients_of(&app.node, found.rows.iter().map(|r| &r.record)).await?;
     let sealed = |ends: &[Cursor]| asked.link(&path, &seal_cursor(&app.node.keys, &facts.org.id, ends));
     let before = asked.behind.split_last().map(|(_, before)| before);
     let view = GrantPage {
         frame: who.frame(&app.node, config, Section::Applications).await?,
         csrf: who.csrf.as_str().to_owned(),
         notice: asked.done,
-        problem: problem.map(ToOwned::to_owned),
+        problem,
         grant_id: facts.grant.id.to_string(),
-        client: client::shown(app, &facts.client, &facts.org, InUse::Yes).await?,
+        client: client::shown(app, &facts.client, UsedHere::Somebody).await?,
         organization: DisplayName::new(&facts.org.name),
         granted: When::new(facts.grant.created_at, now),
         last_used: grant.usage.last_used_at.map(|at| When::new(at, now)),
         last_from: last_from(app, grant).await?,
         ends: facts.grant.expires_at.map(|at| When::new(at, now)),
         days: (day(now), facts.grant.expires_at.map(|end| day(end.minus(DAY)))),
-        suspended: grant.idle.map(|why| why.to_string()),
+        suspended: grant.idle.map(standing::idle),
         scopes: scopes(config, grant, now),
         calls: calls(grant),
         rows: found.rows.iter().map(|r| audit::row(&r.record, &names, now)).collect(),
@@ -140,7 +143,6 @@ async fn shown(
         filter: asked.filter,
         path,
     };
-    let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     Ok(page(status, &view))
 }
 
@@ -201,26 +203,22 @@ async fn take(
         let kept: ScopeSet = form.all("keep").filter_map(|scope| ScopeToken::parse(scope).ok()).collect();
         let without = facts.scopes.difference(&kept);
         if without.is_empty() {
-            let text = "Everything was still ticked, so nothing was taken. Untick what it should lose.";
-            return shown(app, config, grant, (None, who), Some(text)).await;
+            return shown(app, config, grant, (None, who), Some(texts::nothing_unticked())).await;
         }
         if kept.is_empty() {
-            let text = "Nothing was left ticked. To end its access, revoke it.";
-            return shown(app, config, grant, (None, who), Some(text)).await;
+            return shown(app, config, grant, (None, who), Some(texts::nothing_left())).await;
         }
         (store.narrow_grant(&facts.id, &who.user.id, &without, &cause).await?, "narrowed")
     } else if form.has("limit") {
         let Some(until) = form.one("until").and_then(end_of).filter(|end| *end > cause.at) else {
-            let text = "Choose a day that is not over. Nothing was changed.";
-            return shown(app, config, grant, (None, who), Some(text)).await;
+            return shown(app, config, grant, (None, who), Some(texts::day_is_over())).await;
         };
         (store.limit_grant(&facts.id, &who.user.id, until, &cause).await?, "limited")
     } else {
         return Err(not_found());
     };
     if !changed {
-        let text = "Nothing was changed: it ends before that anyway, or it can only be changed by an administrator.";
-        return shown(app, config, grant, (None, who), Some(text)).await;
+        return shown(app, config, grant, (None, who), Some(texts::ends_before())).await;
     }
     app.node.settle().await?;
     Ok(see_other(&format!("{PATH}/{}?done={done}", facts.id)))

@@ -16,6 +16,8 @@ mod org;
 mod sessions;
 mod settings;
 mod stand_in;
+mod standing;
+mod visitor;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -32,6 +34,7 @@ pub use flush::AuditFlush;
 pub use stand_in::{Called, Refused, StandIn, Unanswered};
 
 use crate::node::Node;
+use crate::pages::texts::troubles;
 use crate::web::Trouble;
 
 /// What the pages share.
@@ -85,7 +88,5 @@ pub fn router(node: Arc<Node>, flush: Arc<dyn AuditFlush>, stand_in: Arc<dyn Sta
 
 /// The same answer for what is not there and for what somebody may not see.
 fn not_found() -> Trouble {
-    let happened = "There is nothing at this address that you may see.";
-    let advice = "Check the address. If somebody sent it to you, ask them whether you should have access.";
-    Trouble { status: StatusCode::NOT_FOUND, ..Trouble::refused("This page isn't here", happened, advice) }
+    Trouble::at(StatusCode::NOT_FOUND, troubles::not_yours())
 }

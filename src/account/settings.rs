@@ -6,11 +6,12 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 
 use super::applications::{Application, ScopeWords, applications};
-use super::client::{self, InUse};
+use super::client::Owners;
 use super::form::Form;
-use super::{App, not_found};
+use super::{App, not_found, standing};
 use crate::config::Config;
-use crate::pages::views::{ApplicationsNotice, ApplicationsPage, GrantRow, GrantedScope, LastUse, Section};
+use crate::pages::texts::account as texts;
+use crate::pages::views::{ApplicationsNotice, ApplicationsPage, GrantRow, GrantedScope, LastUse, Section, UsedHere};
 use crate::pages::{DisplayName, Sparkline, When};
 use crate::record::Actor;
 use crate::store::{GrantState, RevokeReason, StoreError};
@@ -34,10 +35,9 @@ pub async fn show(State(app): State<App>, peer: Peer, RawQuery(query): RawQuery,
 async fn list(app: &App, config: &Config, query: &str, who: &SignedIn) -> Result<Response, Trouble> {
     app.flush.flush().await;
     let notice = notice(app, query, who).await?;
-    let mut grants = Vec::new();
-    for application in applications(&app.node, config, &who.user.id).await? {
-        grants.push(row(app, config, &application).await?);
-    }
+    let own = applications(&app.node, config, &who.user.id).await?;
+    let owners = Owners::of(app, own.iter().map(|one| &one.facts.client)).await?;
+    let grants = own.iter().map(|one| row(config, one, &owners, app.node.now())).collect();
     let view = ApplicationsPage {
         frame: who.frame(&app.node, config, Section::Applications).await?,
         action: PATH.to_owned(),
@@ -62,13 +62,13 @@ async fn notice(app: &App, query: &str, who: &SignedIn) -> Result<Option<Applica
     Ok(Some(ApplicationsNotice::Revoked { application, organization }))
 }
 
-async fn row(app: &App, config: &Config, application: &Application) -> Result<GrantRow, StoreError> {
-    let (facts, now) = (&application.facts, app.node.now());
+fn row(config: &Config, application: &Application, owners: &Owners, now: Timestamp) -> GrantRow {
+    let facts = &application.facts;
     let shown = |at: Timestamp| When::new(at, now);
-    Ok(GrantRow {
+    GrantRow {
         grant_id: facts.grant.id.to_string(),
         // The person who looks is one who uses it.
-        client: client::shown(app, &facts.client, &facts.org, InUse::Yes).await?,
+        client: owners.shown(&facts.client, UsedHere::Somebody, now),
         organization: DisplayName::new(&facts.org.name),
         scopes: scopes(config, application, now),
         granted: shown(facts.grant.created_at),
@@ -76,7 +76,7 @@ async fn row(app: &App, config: &Config, application: &Application) -> Result<Gr
         ends: facts.grant.expires_at.map(shown),
         calls: calls(application),
         details: format!("{PATH}/{}", facts.grant.id),
-    })
+    }
 }
 
 /// What an application may do, with the last use of each scope.
@@ -85,10 +85,8 @@ pub(super) fn scopes(config: &Config, application: &Application, now: Timestamp)
     let granted = |words: ScopeWords| GrantedScope {
         last_use: last.get(&words.scope).map_or(LastUse::Never, |day| LastUse::At(When::of_day(*day, now))),
         scope: words.scope.to_string(),
-        text: match words.not_now {
-            Some(why) => format!("{} (not now: {why})", words.text),
-            None => words.text,
-        },
+        text: words.text,
+        not_now: words.not_now.map(standing::not_now),
         risk: words.risk,
     };
     application.scopes(config).into_iter().map(granted).collect()
@@ -136,7 +134,5 @@ pub(super) async fn revoke_own(app: &App, peer: &Peer, id: &GrantId, who: &Signe
 /// The grant has ended in the store, but this node could not see that it has learned of it.
 fn unsettled(error: &StoreError) -> Trouble {
     tracing::error!(error = error as &dyn std::error::Error, "a revocation is stored but was not confirmed");
-    let happened = "The application's access was revoked, but this node could not confirm that it has taken effect everywhere.";
-    let advice = "Open your applications again in a moment: the application must be gone from the list.";
-    Trouble { status: StatusCode::SERVICE_UNAVAILABLE, ..Trouble::refused("Revoked, not yet confirmed", happened, advice) }
+    Trouble::at(StatusCode::SERVICE_UNAVAILABLE, texts::unsettled())
 }

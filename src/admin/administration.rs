@@ -138,6 +138,8 @@ pub trait Administration: Send + Sync {
     async fn scope_requests(&self, within: Within) -> Result<Vec<ScopeRequestView>, AdminError>;
     /// Asks for a private scope, for an app or for a client that belongs to none.
     async fn request_scope(&self, holder: &str, ask: ScopeAsk) -> Result<ScopeRequestView, AdminError>;
+    /// Takes a request back that waits; what was given before goes on.
+    async fn cancel_scope_request(&self, holder: &str, scope: &str) -> Result<ScopeRequestView, AdminError>;
     /// Approves, denies or withdraws a private scope.
     async fn decide_scope(&self, holder: &str, decision: ScopeDecision) -> Result<DecidedScope, AdminError>;
     /// The apps that an organization has.

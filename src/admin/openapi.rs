@@ -94,6 +94,7 @@ pub(super) fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(http::api_keys::disable_api_key))
         .routes(routes!(http::api_keys::list_scope_requests))
         .routes(routes!(http::api_keys::request_scope, http::api_keys::decide_scope))
+        .routes(routes!(http::api_keys::cancel_scope_request))
         .routes(routes!(http::api_keys::list_installs))
         .routes(routes!(http::api_keys::install_app, http::api_keys::uninstall_app))
         .routes(routes!(http::policy::show_policy, http::policy::set_new_clients))

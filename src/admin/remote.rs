@@ -281,6 +281,9 @@ impl Administration for Remote {
     async fn request_scope(&self, holder: &str, ask: ScopeAsk) -> Result<ScopeRequestView, AdminError> {
         self.read(self.with_body(Method::POST, &["scope-requests", holder], &ask)).await
     }
+    async fn cancel_scope_request(&self, holder: &str, scope: &str) -> Result<ScopeRequestView, AdminError> {
+        self.read(self.request(Method::DELETE, &["scope-requests", holder, scope]).timeout(ANSWER)).await
+    }
     async fn decide_scope(&self, holder: &str, decision: ScopeDecision) -> Result<DecidedScope, AdminError> {
         self.read(self.with_body(Method::PUT, &["scope-requests", holder], &decision)).await
     }

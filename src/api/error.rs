@@ -154,7 +154,8 @@ impl From<AppError> for ApiError {
         let detail = refusal.to_string();
         match refusal {
             Refusal::Flawed(flaws) => {
-                let view = |flaw: crate::apps::Flaw| FlawView { field: flaw.field.name().to_owned(), text: flaw.text };
+                let view =
+                    |flaw: crate::apps::Flaw| FlawView { field: flaw.field.name().to_owned(), text: flaw.fault.to_string() };
                 Self { flaws: flaws.into_iter().map(view).collect(), ..Self::invalid(detail) }
             }
             Refusal::Unready(needs) => {
@@ -163,11 +164,13 @@ impl From<AppError> for ApiError {
             }
             Refusal::Gone | Refusal::UnknownSecret | Refusal::UnknownVersion => Self::not_found(detail),
             Refusal::WrongUuid
-            | Refusal::WrongKind(_)
+            | Refusal::NotPublic
+            | Refusal::NotConfidential
             | Refusal::NoSecrets
             | Refusal::UnknownScope(_)
             | Refusal::PublicScope(_)
-            | Refusal::Reason(_)
+            | Refusal::NoReason
+            | Refusal::UnfitReason
             | Refusal::Manifest(_) => Self::invalid(detail),
             Refusal::Taken
             | Refusal::Waiting(_)

@@ -1,5 +1,6 @@
 //! Why something was not done with an app.
 
+use super::private::MAX_REASON;
 use super::readiness::Need;
 use super::written::Flaw;
 use crate::store::StoreError;
@@ -64,18 +65,24 @@ pub enum Refusal {
     /// There is no such version.
     #[error("the app has no such version")]
     UnknownVersion,
-    /// A manifest's clients are of another kind than the app's.
-    #[error("the manifest's client is {0}, and the app's is not; the kind of an app's clients never changes")]
-    WrongKind(&'static str),
+    /// A manifest's clients are public, the app's are not.
+    #[error("the manifest's client is public, and the app's is not; the kind of an app's clients never changes")]
+    NotPublic,
+    /// A manifest's clients are confidential, the app's are not.
+    #[error("the manifest's client is confidential, and the app's is not; the kind of an app's clients never changes")]
+    NotConfidential,
     /// There is no such scope.
     #[error("there is no scope {0:?}")]
     UnknownScope(String),
     /// The scope needs nobody's approval.
     #[error("{0} is not private; add it to the app's scopes, any app may ask for it")]
     PublicScope(ScopeToken),
-    /// A reason that says nothing, or too much.
-    #[error("the reason {0}")]
-    Reason(&'static str),
+    /// A reason that is missing.
+    #[error("the reason is missing: say what the scope is wanted for")]
+    NoReason,
+    /// A reason that is too long, or holds what is not seen.
+    #[error("the reason has at most {MAX_REASON} characters, and no control characters")]
+    UnfitReason,
     /// The operator has not decided about the last request yet.
     #[error("a request for {0} waits already")]
     Waiting(ScopeToken),

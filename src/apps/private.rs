@@ -8,7 +8,7 @@ use crate::store::{App, Holder, ScopeRequest, ScopeRequests};
 use crate::types::{API_KEYS_WRITE, ScopeToken};
 
 /// Longest reason, in characters.
-const MAX_REASON: usize = 1000;
+pub const MAX_REASON: usize = 1000;
 
 /// The private scope of this name.
 ///
@@ -33,7 +33,7 @@ pub fn private_scope(catalogue: &Catalogue, text: &str) -> Result<ScopeToken, Re
 pub fn reason(written: &str) -> Result<&str, Refusal> {
     let written = written.trim();
     let fine = written.chars().count() <= MAX_REASON && !written.chars().any(|c| c.is_control() && c != '\n' && c != '\r');
-    if fine { Ok(written) } else { Err(Refusal::Reason("has at most 1000 characters, and no control characters")) }
+    if fine { Ok(written) } else { Err(Refusal::UnfitReason) }
 }
 
 impl Workshop<'_> {
@@ -52,7 +52,7 @@ impl Workshop<'_> {
     pub async fn request_scope(&self, app: &App, scope: &str, why: &str) -> Result<ScopeRequest, AppError> {
         let (scope, why) = (private_scope(&self.config.catalogue, scope)?, reason(why)?);
         if why.is_empty() {
-            return Err(Refusal::Reason("is missing: say what the scope is wanted for").into());
+            return Err(Refusal::NoReason.into());
         }
         if !self.node.store.request_scope(&Holder::App(app.id.clone()), &scope, why, &self.cause).await? {
             return Err(Refusal::Waiting(scope).into());

@@ -300,7 +300,7 @@ impl<'a> Workshop<'a> {
         };
         let left_out = self.leave_out(&mut written, &app.draft.scopes.union(&self.approved(&app).await?));
         if self.kind(&app).await? != kind {
-            return Err(Refusal::WrongKind(if kind == ClientKind::Public { "public" } else { "confidential" }).into());
+            return Err((if kind == ClientKind::Public { Refusal::NotPublic } else { Refusal::NotConfidential }).into());
         }
         let changed = self.change(&app, app.revision, &written, Via::Manifest).await?;
         Ok(Import { did: Imported::Changed(changed), left_out })

@@ -8,20 +8,20 @@ use url::Url;
 use super::workshop::Author;
 use crate::config::{Catalogue, Visibility};
 use crate::store::Definition;
-use crate::types::{RedirectUri, ScopeSet, ScopeToken};
+use crate::types::{RedirectUri, ScopeSet, ScopeToken, UriError};
 
 /// Longest name, in characters.
-const MAX_NAME: usize = 100;
+pub const MAX_NAME: usize = 100;
 /// Longest description, in characters.
 const MAX_DESCRIPTION: usize = 1_000;
 /// Longest uninstall instructions, in characters.
 const MAX_INSTRUCTIONS: usize = 4_000;
 /// Longest URL, in bytes.
-const MAX_URL: usize = 2_048;
+pub const MAX_URL: usize = 2_048;
 /// Redirect URIs that one app may have.
-const MAX_URIS: usize = 20;
+pub const MAX_URIS: usize = 20;
 /// Scopes that one app may ask for: as many as fit into one authorization request.
-const MAX_SCOPES: usize = 50;
+pub const MAX_SCOPES: usize = 50;
 
 /// A definition that was not looked at yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -108,14 +108,54 @@ impl Field {
 pub struct Flaw {
     /// Which.
     pub field: Field,
-    /// One sentence with the way out.
-    pub text: String,
+    /// What, with the way out.
+    pub fault: Fault,
 }
 
 impl fmt::Display for Flaw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.field.name(), self.text)
+        write!(f, "{}: {}", self.field.name(), self.fault)
     }
+}
+
+/// What can be wrong with a field. What was written is repeated shortened and in quotes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// A name that is none.
+    #[error("needs 1 to {MAX_NAME} characters in one line")]
+    Name,
+    /// More characters than this.
+    #[error("has more than {0} characters")]
+    Long(usize),
+    /// Characters that are not seen and change how the rest is read.
+    #[error("has control characters, or such as turn the direction of reading")]
+    Disguised,
+    /// An address that people can't be sent to.
+    #[error("is no address that can be opened safely; write https://…")]
+    Address,
+    /// A redirect URI that is too long.
+    #[error("one is longer than {MAX_URL} bytes")]
+    LongUri,
+    /// A text that is no redirect URI.
+    #[error("{written}: {why}")]
+    Uri {
+        /// What was written.
+        written: String,
+        /// What is wrong with it.
+        why: UriError,
+    },
+    /// Too many redirect URIs.
+    #[error("there are more than {MAX_URIS}")]
+    ManyUris,
+    /// A scope that the operator gives.
+    #[error("{0} is private: ask the operator of this gateway for it")]
+    PrivateScope(ScopeToken),
+    /// A scope that there is not.
+    #[error("there is no scope {0} here")]
+    UnknownScope(String),
+    /// Too many scopes.
+    #[error("there are more than {MAX_SCOPES}; ask for less")]
+    ManyScopes,
 }
 
 impl From<&Definition> for Written {
@@ -137,16 +177,16 @@ impl From<&Definition> for Written {
 struct Findings(Vec<Flaw>);
 
 impl Findings {
-    fn wrong(&mut self, field: Field, text: impl Into<String>) {
-        self.0.push(Flaw { field, text: text.into() });
+    fn wrong(&mut self, field: Field, fault: Fault) {
+        self.0.push(Flaw { field, fault });
     }
 
     fn text(&mut self, field: Field, text: &str, most: usize) -> String {
         let text = text.replace("\r\n", "\n").trim().to_owned();
         if text.chars().count() > most {
-            self.wrong(field, format!("has more than {most} characters"));
+            self.wrong(field, Fault::Long(most));
         } else if text.chars().any(|c| is_disguise(c) && c != '\n') {
-            self.wrong(field, "has control characters, or such as turn the direction of reading");
+            self.wrong(field, Fault::Disguised);
         }
         text
     }
@@ -163,7 +203,7 @@ impl Findings {
             secure && url.has_host() && url.username().is_empty() && url.password().is_none()
         });
         if !fits {
-            self.wrong(field, "is no address that can be opened safely; write https://…");
+            self.wrong(field, Fault::Address);
         }
         Some(text.to_owned())
     }
@@ -174,12 +214,12 @@ impl Findings {
             match RedirectUri::parse(text) {
                 Ok(uri) if uris.contains(&uri) => {}
                 Ok(uri) if text.len() <= MAX_URL => uris.push(uri),
-                Ok(_) => self.wrong(Field::RedirectUris, format!("one is longer than {MAX_URL} bytes")),
-                Err(error) => self.wrong(Field::RedirectUris, format!("{}: {error}", shortened(text))),
+                Ok(_) => self.wrong(Field::RedirectUris, Fault::LongUri),
+                Err(why) => self.wrong(Field::RedirectUris, Fault::Uri { written: shortened(text), why }),
             }
         }
         if uris.len() > MAX_URIS {
-            self.wrong(Field::RedirectUris, format!("there are more than {MAX_URIS}"));
+            self.wrong(Field::RedirectUris, Fault::ManyUris);
         }
         uris
     }
@@ -196,15 +236,14 @@ impl Findings {
                     if open || held.contains(&scope) {
                         scopes.insert(scope);
                     } else {
-                        let text = format!("{scope} is private: ask the operator of this gateway for it");
-                        self.wrong(Field::Scopes, text);
+                        self.wrong(Field::Scopes, Fault::PrivateScope(scope));
                     }
                 }
-                _ => self.wrong(Field::Scopes, format!("there is no scope {} here", shortened(text))),
+                _ => self.wrong(Field::Scopes, Fault::UnknownScope(shortened(text))),
             }
         }
         if scopes.len() > MAX_SCOPES {
-            self.wrong(Field::Scopes, format!("there are more than {MAX_SCOPES}; ask for less"));
+            self.wrong(Field::Scopes, Fault::ManyScopes);
         }
         scopes
     }
@@ -230,7 +269,7 @@ impl Written {
         let mut found = Findings::default();
         let name = self.name.trim().to_owned();
         if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(is_disguise) {
-            found.wrong(Field::Name, format!("needs 1 to {MAX_NAME} characters in one line"));
+            found.wrong(Field::Name, Fault::Name);
         }
         let definition = Definition {
             name,

@@ -68,6 +68,7 @@ fn what_the_manual_shows_can_be_typed() {
         "tollgate app scopes list --org acme",
         "tollgate app scopes request app_1 api_keys:write --reason because",
         "tollgate app scopes approve app_1 api_keys:write --lives 60 --comment fine",
+        "tollgate app scopes cancel app_1 api_keys:write",
         "tollgate app scopes deny app_1 api_keys:write",
         "tollgate app scopes withdraw app_1 api_keys:write --json",
         "tollgate app installed --org acme",

@@ -1,5 +1,7 @@
 //! `/operator/clients`.
 
+use std::collections::{BTreeSet, HashMap};
+
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
@@ -7,10 +9,12 @@ use http::StatusCode;
 
 use super::{App, Asked, FIRST, Operating, at_stake, named_org, nothing, told};
 use crate::admin::{Administration as _, Switch};
-use crate::pages::views::{Client as ClientView, ClientOwner, OperatorClientPage, OperatorClientRow, OperatorClientsPage, Trust};
+use crate::pages::views::{
+    Client as ClientView, ClientOwner, OperatorClientPage, OperatorClientRow, OperatorClientsPage, Trust, UsedHere,
+};
 use crate::pages::{DisplayName, When};
-use crate::store::{Client, ClientOrigin, ClientSearch, ClientState, Counted, Org, Stage, StoreError};
-use crate::types::{ClientId, RedirectUri, Timestamp};
+use crate::store::{Client, ClientOrigin, ClientSearch, ClientState, Counted, Stage, StoreError};
+use crate::types::{ClientId, OrgId, RedirectUri, Timestamp};
 use crate::web::{Form, Trouble, page, see_other};
 
 const PATH: &str = "/operator/clients";
@@ -33,45 +37,45 @@ async fn listed(app: &App, who: &Operating, asked: &Asked) -> Result<Response, T
     let search = ClientSearch { text: text.clone(), org: org.map(|o| o.id), state };
     let mut found = if no_such_org { Vec::new() } else { app.node.store.find_clients(&search, asked.lines()).await? };
     let steps = asked.steps(&mut found, PATH, &[("text", &text), ("org", &slug), ("state", word)]);
-    let mut rows = Vec::with_capacity(found.len());
-    for client in &found {
-        rows.push(row(app, client, now).await?);
-    }
+    let owners = owners(app, &found).await?;
+    let rows = found.iter().map(|client| row(client, owner_of(&owners, client), now)).collect();
     let frame = who.frame(app).await?;
     let view = OperatorClientsPage { frame, text, org: slug, state: word.to_owned(), no_such_org, rows, steps };
     Ok(page(StatusCode::OK, &view))
 }
 
-async fn row(app: &App, client: &Client, now: Timestamp) -> Result<OperatorClientRow, StoreError> {
-    let owner = owner(app, client).await?;
-    Ok(OperatorClientRow {
+fn row(client: &Client, owner: Option<ClientOwner>, now: Timestamp) -> OperatorClientRow {
+    OperatorClientRow {
         href: format!("{PATH}/{}", client.id),
         client: view_of(client, owner.as_ref(), now),
-        owner: owner.as_ref().map(link),
+        owner,
         frozen: client.state == ClientState::Disabled,
         created: When::new(client.created_at, now),
-    })
-}
-
-async fn owner(app: &App, client: &Client) -> Result<Option<Org>, StoreError> {
-    match &client.org {
-        Some(org) => app.node.store.org(org).await,
-        None => Ok(None),
     }
 }
 
-fn link(org: &Org) -> ClientOwner {
-    ClientOwner { href: format!("{FIRST}/{}", org.slug), name: DisplayName::new(&org.name) }
+/// The organizations that own these clients, all of them in one question.
+async fn owners(app: &App, clients: &[Client]) -> Result<HashMap<OrgId, DisplayName>, StoreError> {
+    let ids: BTreeSet<_> = clients.iter().filter_map(|client| client.org.clone()).collect();
+    let names = app.node.store.org_names(&ids.into_iter().collect::<Vec<_>>()).await?;
+    Ok(names.into_iter().map(|(id, name)| (id, DisplayName::new(&name))).collect())
+}
+
+fn owner_of(owners: &HashMap<OrgId, DisplayName>, client: &Client) -> Option<ClientOwner> {
+    let (org, name) = owners.get_key_value(client.org.as_ref()?)?;
+    Some(ClientOwner { href: format!("{FIRST}/{org}"), name: name.clone() })
 }
 
 /// Its name, and where that comes from.
-fn view_of(client: &Client, owner: Option<&Org>, now: Timestamp) -> ClientView {
+fn view_of(client: &Client, owner: Option<&ClientOwner>, now: Timestamp) -> ClientView {
     let draft = client.app.as_ref().is_some_and(|a| a.stage == Stage::Draft);
     let trust = match (client.origin, owner) {
-        (ClientOrigin::Dynamic, _) => Trust::Registered { ago: When::new(client.created_at, now).relative, used_in_org: true },
+        (ClientOrigin::Dynamic, _) => {
+            Trust::Registered { ago: When::new(client.created_at, now).relative, used: UsedHere::Unasked }
+        }
         (ClientOrigin::Administrator, None) => Trust::Preregistered,
-        (ClientOrigin::Administrator, Some(org)) if draft => Trust::Draft { by: DisplayName::new(&org.name) },
-        (ClientOrigin::Administrator, Some(org)) => Trust::Published { by: DisplayName::new(&org.name) },
+        (ClientOrigin::Administrator, Some(owner)) if draft => Trust::Draft { by: owner.name.clone() },
+        (ClientOrigin::Administrator, Some(owner)) => Trust::Published { by: owner.name.clone() },
     };
     ClientView { name: DisplayName::new(&client.name), trust }
 }
@@ -85,7 +89,8 @@ pub async fn show(State(app): State<App>, Path(id): Path<String>, RawQuery(query
 async fn shown(app: &App, who: &Operating, id: &str, asked: &Asked) -> Result<Response, Trouble> {
     let id = ClientId::parse(id).map_err(|_| nothing())?;
     let client = app.node.store.client(&id).await?.ok_or_else(nothing)?;
-    let (owner, now) = (owner(app, &client).await?, app.node.now());
+    let now = app.node.now();
+    let owner = owner_of(&owners(app, std::slice::from_ref(&client)).await?, &client);
     let frozen = client.state == ClientState::Disabled;
     let mut redirects: Vec<_> = client.redirect_uris.iter().map(RedirectUri::display_host).collect();
     redirects.sort();
@@ -95,7 +100,7 @@ async fn shown(app: &App, who: &Operating, id: &str, asked: &Asked) -> Result<Re
         csrf: who.csrf(),
         path: format!("{PATH}/{id}"),
         client: view_of(&client, owner.as_ref(), now),
-        owner: owner.as_ref().map(link),
+        owner,
         frozen,
         created: When::new(client.created_at, now),
         redirects,

@@ -26,6 +26,7 @@ use url::form_urlencoded::Serializer;
 use crate::admin::{AdminError, Local, Refusal, RefusalCode};
 use crate::config::Config;
 use crate::node::Node;
+use crate::pages::texts::troubles;
 use crate::pages::views::{AtStake, Frame, Section, Steps, Switched};
 use crate::record::Actor;
 use crate::store::{Counted, Org, StoreError};
@@ -141,7 +142,7 @@ impl Operating {
 
 /// There is no such thing, or no such page.
 fn nothing() -> Trouble {
-    Trouble { status: http::StatusCode::NOT_FOUND, ..Trouble::refused("Nothing is here", "", "") }
+    Trouble::at(http::StatusCode::NOT_FOUND, troubles::missing())
 }
 
 /// What became of an operation: its answer, or a refusal that the page can tell.

@@ -7,6 +7,7 @@ use http::StatusCode;
 
 use super::{App, Asked, FIRST, Operating, PAGE, at_stake, nothing, told};
 use crate::admin::{Administration as _, NewOrg, Switch};
+use crate::pages::texts::{Text, operator as texts};
 use crate::pages::views::{EnteredOrg, OperatorOrgPage, OperatorOrgRow, OperatorOrgsPage};
 use crate::pages::{DisplayName, When};
 use crate::store::{Counted, OrgState, OrgSummary};
@@ -20,7 +21,7 @@ pub async fn list(State(app): State<App>, RawQuery(query): RawQuery, who: Operat
 }
 
 /// An organization that could not be made, and why.
-type Refused = (EnteredOrg, StatusCode, String);
+type Refused = (EnteredOrg, StatusCode, Text);
 
 async fn listed(app: &App, who: &Operating, asked: &Asked, refused: Option<Refused>) -> Result<Response, Trouble> {
     let (text, now) = (asked.text("text"), app.node.now());
@@ -78,17 +79,10 @@ async fn create_org(app: &App, who: &Operating, body: Body) -> Result<Response, 
             } else {
                 StatusCode::UNPROCESSABLE_ENTITY
             };
-            let problem = sentence(&refusal.detail);
+            let problem = texts::refused(&refusal.detail);
             listed(app, who, &Asked::of(None), Some((entered, status, problem))).await
         }
     }
-}
-
-/// A refusal of the administration as a page says it.
-pub(super) fn sentence(detail: &str) -> String {
-    let mut chars = detail.chars();
-    let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}.", chars.as_str().trim_end_matches('.'))
 }
 
 /// `GET /operator/organizations/{org}`.

@@ -1,16 +1,18 @@
 //! `/operator/scopes`: private scopes that somebody asks for, or was given.
 
+use std::collections::{BTreeSet, HashMap};
+
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use http::StatusCode;
 
-use super::organizations::sentence;
 use super::{App, Asked, Operating, at_stake, nothing, told};
 use crate::admin::{Administration as _, ScopeDecision, ScopeVerdict};
 use crate::config::Risk;
+use crate::pages::texts::{Text, operator as texts};
 use crate::pages::views::{Approval, OperatorScopePage, OperatorScopeRow, OperatorScopesPage, ScopeNotice};
-use crate::pages::{DisplayName, When};
+use crate::pages::{DisplayName, When, plain_lines};
 use crate::store::{Counted, Holder, ScopeRequest, ScopeRequestState, ScopeRequests, StoreError};
 use crate::types::{AppId, OrgId, ScopeToken, Timestamp, UserId};
 use crate::web::{Form, Trouble, page, see_other};
@@ -27,9 +29,10 @@ pub async fn list(State(app): State<App>, who: Operating) -> Response {
 
 async fn listed(app: &App, who: &Operating) -> Result<Response, Trouble> {
     let all = app.node.store.scope_requests(ScopeRequests::All).await?;
+    let names = organizations(app, &all).await?;
     let (mut waiting, mut decided) = (Vec::new(), Vec::new());
     for one in &all {
-        let row = row(app, one).await?;
+        let row = row(one, &names, app.node.now());
         let rows = if one.state == ScopeRequestState::Pending { &mut waiting } else { &mut decided };
         rows.push(row);
     }
@@ -37,36 +40,28 @@ async fn listed(app: &App, who: &Operating) -> Result<Response, Trouble> {
     Ok(page(StatusCode::OK, &view))
 }
 
-async fn row(app: &App, one: &ScopeRequest) -> Result<OperatorScopeRow, StoreError> {
-    let now = app.node.now();
-    Ok(OperatorScopeRow {
-        href: path(one),
-        holder: DisplayName::new(&one.name),
-        organization: organization(app, one.org.as_ref()).await?,
-        scope: one.scope.to_string(),
-        reason: seen(&one.reason),
-        asked: one.asked.as_ref().map(|(_, at)| When::new(*at, now)),
-        approval: approval(one, now),
-    })
+/// The organizations that ask, all of them in one question.
+async fn organizations(app: &App, all: &[ScopeRequest]) -> Result<HashMap<OrgId, DisplayName>, StoreError> {
+    let ids: BTreeSet<_> = all.iter().filter_map(|one| one.org.clone()).collect();
+    let names = app.node.store.org_names(&ids.into_iter().collect::<Vec<_>>()).await?;
+    Ok(names.into_iter().map(|(id, name)| (id, DisplayName::new(&name))).collect())
 }
 
-/// Text of a stranger without what is not seen or moves other text; its lines stay.
-fn seen(text: &str) -> String {
-    let deceives = |c: char| {
-        (c.is_control() && c != '\n')
-            || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
-    };
-    text.chars().filter(|c| !deceives(*c)).collect()
+fn row(one: &ScopeRequest, names: &HashMap<OrgId, DisplayName>, now: Timestamp) -> OperatorScopeRow {
+    OperatorScopeRow {
+        href: path(one),
+        holder: DisplayName::new(&one.name),
+        organization: one.org.as_ref().and_then(|org| names.get(org)).cloned(),
+        scope: one.scope.to_string(),
+        reason: plain_lines(&one.reason),
+        asked: one.asked.as_ref().map(|(_, at)| When::new(*at, now)),
+        approval: approval(one, now),
+    }
 }
 
 fn path(one: &ScopeRequest) -> String {
     let scope: String = url::form_urlencoded::byte_serialize(one.scope.as_str().as_bytes()).collect();
     format!("{PATH}/{}/{}", one.holder.as_str(), scope.replace("%3A", ":"))
-}
-
-async fn organization(app: &App, org: Option<&OrgId>) -> Result<Option<DisplayName>, StoreError> {
-    let Some(org) = org else { return Ok(None) };
-    Ok(app.node.store.org(org).await?.map(|o| DisplayName::new(&o.name)))
 }
 
 fn approval(one: &ScopeRequest, now: Timestamp) -> Approval {
@@ -109,7 +104,7 @@ async fn shown(
     who: &Operating,
     one: &ScopeRequest,
     asked: &Asked,
-    problem: Option<(StatusCode, String)>,
+    problem: Option<(StatusCode, Text)>,
 ) -> Result<Response, Trouble> {
     let now = app.node.now();
     let entry = who.config.catalogue.entry(&one.scope);
@@ -121,16 +116,16 @@ async fn shown(
         path: path(one),
         holder: DisplayName::new(&one.name),
         holder_id: one.holder.as_str().to_owned(),
-        organization: organization(app, one.org.as_ref()).await?,
+        organization: organizations(app, std::slice::from_ref(one)).await?.into_values().next(),
         scope: one.scope.to_string(),
         text: entry.map_or_else(|| one.scope.to_string(), |e| e.description.clone()),
         risk: entry.map_or(Risk::High, |e| e.risk),
-        reason: seen(&one.reason),
+        reason: plain_lines(&one.reason),
         asked: match &one.asked {
             Some((by, at)) => Some((asker(app, by.as_ref()).await?, When::new(*at, now))),
             None => None,
         },
-        comment: one.comment.clone(),
+        comment: one.comment.as_deref().map(plain_lines),
         stake: at_stake(app, Counted::Holding(&one.holder, &one.scope)).await?,
         withdrawing: asked.is("confirm", "withdraw") && matches!(approval, Approval::Given { .. }),
         notice: match (&approval, asked.text("done").as_str()) {
@@ -146,10 +141,10 @@ async fn shown(
 }
 
 /// Who asked, by address.
-async fn asker(app: &App, user: Option<&UserId>) -> Result<String, StoreError> {
-    let Some(user) = user else { return Ok("the operator".to_owned()) };
+async fn asker(app: &App, user: Option<&UserId>) -> Result<Option<String>, StoreError> {
+    let Some(user) = user else { return Ok(None) };
     let found = app.node.store.emails(std::slice::from_ref(user)).await?;
-    Ok(found.into_iter().next().map_or_else(|| user.to_string(), |(_, email)| email))
+    Ok(Some(found.into_iter().next().map_or_else(|| user.to_string(), |(_, email)| email)))
 }
 
 /// `POST /operator/scopes/{holder}/{scope}`: gives it, denies it, or takes it back.
@@ -172,12 +167,12 @@ async fn decide(app: &App, who: &Operating, (holder, scope): (&str, &str), body:
     let lives = form.one("lives").and_then(|days| days.parse::<u64>().ok()).and_then(|days| days.checked_mul(DAY));
     let untold = verdict == ScopeVerdict::Approve && lives.is_none();
     let problem = match () {
-        () if unsaid => Some("Say why: the maker of the app reads it."),
-        () if untold => Some("Choose for how long it is given."),
+        () if unsaid => Some(texts::say_why()),
+        () if untold => Some(texts::choose_term()),
         () => None,
     };
     if let Some(problem) = problem {
-        return shown(app, who, &one, &Asked::of(None), Some((StatusCode::UNPROCESSABLE_ENTITY, problem.to_owned()))).await;
+        return shown(app, who, &one, &Asked::of(None), Some((StatusCode::UNPROCESSABLE_ENTITY, problem))).await;
     }
     let lives = lives.filter(|_| verdict == ScopeVerdict::Approve);
     let decision = ScopeDecision { scope: one.scope.to_string(), verdict, lives, comment };
@@ -186,7 +181,7 @@ async fn decide(app: &App, who: &Operating, (holder, scope): (&str, &str), body:
         Err(refusal) => {
             // It may have been decided meanwhile: what is shown is what holds now.
             let now = find(app, holder, scope).await?;
-            let problem = (refusal.code.status(), sentence(&refusal.detail));
+            let problem = (refusal.code.status(), texts::refused(&refusal.detail));
             shown(app, who, &now, &Asked::of(None), Some(problem)).await
         }
     }

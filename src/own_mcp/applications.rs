@@ -85,7 +85,7 @@ fn item(config: &Config, application: &Application, is_this_application: bool) -
         name: words.scope.to_string(),
         description: words.text,
         ever_used: words.used,
-        not_now: words.not_now,
+        not_now: words.not_now.map(|why| why.to_string()),
     };
     Item {
         grant_id: facts.grant.id.to_string(),

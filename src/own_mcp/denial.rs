@@ -127,9 +127,9 @@ async fn one(asking: &Asking<'_>, record: &AuditRecord, names: &Names) -> Result
     Ok(explained.map(|explained| Denial {
         record: item(record, names),
         reason: reason.to_owned(),
-        why: explained.why,
+        why: explained.why.to_string(),
         missing_scopes: missing.iter().map(ToString::to_string).collect(),
-        what_to_do: explained.advice,
+        what_to_do: explained.advice.to_string(),
         decided_now: now.steps.into_iter().map(step).collect(),
         missing_now: now.lacks.into_iter().map(lack).collect(),
     }))

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::{Answer, Fault, arguments, instant};
 use super::server::Asking;
-use crate::account::log::{AUDIT_READ, Names, Query, audit_read, denial, open_cursor, plain, seal_cursor};
-use crate::pages::display_name;
+use crate::account::log::{AUDIT_READ, Names, Query, audit_read, denial, open_cursor, seal_cursor};
+use crate::pages::{display_name, plain};
 use crate::record::{AuditRecord, Event, summary};
 use crate::types::ClientId;
 

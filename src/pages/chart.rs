@@ -1,6 +1,6 @@
 //! Bars drawn by the server: plain SVG rectangles that need neither script nor style attributes.
 
-use super::words::{count, grouped};
+use crate::pages::texts::{Text, counted};
 
 /// One rectangle in the coordinates of its picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,8 +51,8 @@ impl Sparkline {
 
     /// The picture in words, for readers.
     #[must_use]
-    pub fn summary(&self) -> String {
-        format!("{} in {}", count(self.total(), "call"), count(self.days.len() as u64, "day"))
+    pub fn summary(&self) -> Text {
+        counted::calls_in_days(self.total(), self.days.len() as u64)
     }
 }
 
@@ -124,8 +124,8 @@ impl Histogram {
 
     /// The picture in words, for readers.
     #[must_use]
-    pub fn summary(&self) -> String {
-        format!("{}, {} denied, in intervals of {}", count(self.calls(), "call"), grouped(self.denials()), self.every)
+    pub fn summary(&self) -> Text {
+        counted::calls_and_denials(self.calls(), self.denials(), &self.every)
     }
 }
 
@@ -136,8 +136,8 @@ impl Bin {
 
     /// The interval in words, for the bar's title.
     #[must_use]
-    pub fn summary(&self) -> String {
-        format!("{}: {}, {} denied", self.label, count(u64::from(self.total()), "call"), grouped(u64::from(self.denied)))
+    pub fn summary(&self) -> Text {
+        counted::interval(&self.label, u64::from(self.total()), u64::from(self.denied))
     }
 }
 
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn nothing_at_all_divides_by_nothing() {
         assert_eq!(Sparkline { days: vec![] }.bars(), vec![]);
-        assert_eq!(Sparkline { days: vec![0; 30] }.summary(), "0 calls in 30 days");
+        assert_eq!(Sparkline { days: vec![0; 30] }.summary().as_str(), "0 calls in 30 days");
         let empty = Histogram { every: "1 hour".to_owned(), bins: vec![] };
         assert_eq!((empty.width(), empty.bars().len()), (Histogram::STEP, 0));
     }

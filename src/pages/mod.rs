@@ -5,19 +5,25 @@
 //! rendered, looked at and tested alone. Handlers fill a struct, call [`askama::Template::render`], and answer with
 //! [`policy::content_security_policy`] beside it.
 //!
+//! What a page says and its template does not hold is a [`texts::Text`], and those are made in [`texts`] alone: to add a sentence, add a
+//! function there, and give a view's field that type. The folder says how sentences are written.
+//!
 //! Three rules hold for every page and have a test: no inline script, style or event attribute; every act is a plain
 //! form; and text from strangers arrives only as a [`DisplayName`] or escaped by the template.
 
 pub mod assets;
 mod chart;
+mod foreign;
 mod name;
 pub mod policy;
+pub mod texts;
 pub mod views;
 mod words;
 
 pub use chart::{Bar, Bin, Histogram, Sparkline};
+pub use foreign::{plain, plain_lines};
 pub use name::{DisplayName, display_name, skeleton};
-pub use words::{When, count, duration_words, grouped};
+pub use words::{When, duration_words, grouped};
 
 #[cfg(test)]
 mod samples;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use askama::Template;
 
+use super::texts;
 use super::views::*;
 use super::{Bin, DisplayName, Histogram, Sparkline, When};
 use crate::config::Risk;
@@ -26,6 +27,7 @@ pub fn pages() -> Vec<(&'static str, String)> {
         ("password-short", show(&password(Some(PasswordProblem::TooShort)))),
         ("consent", show(&consent())),
         ("consent-unknown", show(&consent_unknown())),
+        ("consent-alike", show(&consent_alike())),
         ("consent-long", show(&consent_long())),
         ("consent-hostile", show(&consent_hostile())),
         ("invitation", show(&invitation(Guest::Invited, None))),
@@ -119,7 +121,7 @@ fn invitation(guest: Guest, problem: Option<InvitationProblem>) -> InvitationPag
         action: "/invitations/tg_iv_x".to_owned(),
         csrf: CSRF.to_owned(),
         organization: "Acme Production".into(),
-        by: "ada@acme.example".to_owned(),
+        by: Some("ada@acme.example".to_owned()),
         email: "linus@acme.example".to_owned(),
         roles: vec!["editor".to_owned(), "viewer".to_owned()],
         ends: ago(-60 * 24 * 3),
@@ -143,7 +145,7 @@ pub fn consent() -> ConsentPage {
         id: id.to_owned(),
         name: name.into(),
         slug: slug.to_owned(),
-        role: role.to_owned(),
+        role: texts::consent::roles(role),
         selected: id == "org_7",
     };
     ConsentPage {
@@ -220,9 +222,12 @@ fn device_done(allowed: bool) -> DeviceDonePage {
 
 fn consent_unknown() -> ConsentPage {
     let mut page = consent();
-    page.client =
-        Client { name: "Grаfana CLI".into(), trust: Trust::Registered { ago: "2 minutes ago".to_owned(), used_in_org: false } };
-    page.resembles = Some("Grafana CLI".into());
+    page.client = Client {
+        name: "Grаfana CLI".into(),
+        trust: Trust::Registered { ago: "2 minutes ago".to_owned(), used: UsedHere::Nobody },
+    };
+    page.resembles =
+        Some(likeness("Grafana CLI", Maker::Organization("Grafana Labs".into()), Origin { maker: Maker::Nobody, since: ago(2) }));
     page.organizations.truncate(1);
     page.scopes = vec![group(
         "MCP",
@@ -232,6 +237,18 @@ fn consent_unknown() -> ConsentPage {
         ],
     )];
     page.destination = Destination::ThisComputer("127.0.0.1:49152".to_owned());
+    page
+}
+
+fn likeness(name: &str, maker: Maker, this: Origin) -> Likeness {
+    Likeness { name: name.into(), other: Origin { maker, since: ago(60 * 24 * 90) }, this }
+}
+
+/// Two organizations published applications with names that look alike.
+fn consent_alike() -> ConsentPage {
+    let mut page = consent();
+    let this = Origin { maker: Maker::Organization("Grafana Labs".into()), since: ago(60 * 24 * 400) };
+    page.resembles = Some(likeness("Grafana-CLI", Maker::YourOrganization("Acme Production".into()), this));
     page
 }
 
@@ -259,7 +276,8 @@ fn consent_long() -> ConsentPage {
 pub fn consent_hostile() -> ConsentPage {
     let mut page = consent();
     page.client = Client { name: HOSTILE.into(), trust: Trust::VerifiedDocument { host: HOSTILE.to_owned() } };
-    page.resembles = Some(HOSTILE.into());
+    page.resembles =
+        Some(likeness(HOSTILE, Maker::Operator, Origin { maker: Maker::Organization(HOSTILE.into()), since: ago(9) }));
     page.action = HOSTILE.to_owned();
     page.user = HOSTILE.to_owned();
     page.organizations[0].name = HOSTILE.into();
@@ -272,11 +290,9 @@ pub fn consent_hostile() -> ConsentPage {
 fn error() -> ErrorPage {
     ErrorPage {
         frame: Frame { viewer: None, ..frame(Section::Elsewhere) },
-        title: "You can't be sent back to this application".to_owned(),
-        happened: "The address that it asked us to send you to is not one that it registered. So that nobody else receives your access, we stopped here.".to_owned(),
-        advice: "Start again from the application. If it happens again, tell the people who make it, or your administrator.".to_owned(),
+        said: texts::sign_in::unregistered_address(),
         reference: "req_01JDA7ZK5N8Q2V".to_owned(),
-        next: Some(Link { href: "/settings/applications".to_owned(), text: "Go to your applications".to_owned() }),
+        next: Some(Link { href: "/settings/applications".to_owned(), text: texts::account::to_your_applications() }),
     }
 }
 
@@ -303,8 +319,13 @@ fn revoked() -> ApplicationsNotice {
 }
 
 pub fn grants() -> Vec<GrantRow> {
-    let scope =
-        |scope: &str, text: &str, risk, last_use| GrantedScope { scope: scope.to_owned(), text: text.to_owned(), risk, last_use };
+    let scope = |scope: &str, text: &str, risk, last_use| GrantedScope {
+        scope: scope.to_owned(),
+        text: text.to_owned(),
+        risk,
+        last_use,
+        not_now: None,
+    };
     let wave = (0..30).map(|day: u32| if day % 7 > 4 { day % 3 } else { 20 + (day * 37) % 61 }).collect();
     let first = GrantRow {
         grant_id: "grant_9".to_owned(),
@@ -343,7 +364,7 @@ pub fn grants() -> Vec<GrantRow> {
         grant_id: "grant_11".to_owned(),
         client: Client {
             name: DisplayName::new(HOSTILE),
-            trust: Trust::Registered { ago: "3 hours ago".to_owned(), used_in_org: false },
+            trust: Trust::Registered { ago: "3 hours ago".to_owned(), used: UsedHere::Nobody },
         },
         organization: HOSTILE.into(),
         calls: Sparkline { days: vec![0; 30] },
@@ -363,8 +384,8 @@ fn grant(rows: Vec<AuditRow>, notice: Option<GrantNotice>) -> GrantPage {
         frame: frame(Section::Applications),
         path: "/settings/applications/grant_9".to_owned(),
         csrf: CSRF.to_owned(),
-        problem: notice.map(|_| "Choose a day that is not over.".to_owned()),
-        suspended: notice.map(|_| "the organization blocked the application".to_owned()),
+        problem: notice.map(|_| texts::account::day_is_over()),
+        suspended: notice.map(|_| texts::standing::client_blocked()),
         notice,
         grant_id: "grant_9".to_owned(),
         client,
@@ -422,7 +443,7 @@ pub fn filter() -> AuditFilter {
 }
 
 fn denied() -> Decision {
-    Decision::Denied("needs logs:read".to_owned())
+    Decision::Denied(texts::record::needs("logs:read"))
 }
 
 pub fn rows() -> Vec<AuditRow> {
@@ -459,7 +480,7 @@ pub fn rows() -> Vec<AuditRow> {
             Some(HOSTILE),
             "loki.query",
             "loki",
-            Decision::Denied("the grant was revoked".to_owned()),
+            Decision::Denied(texts::record::reason_code("grant revoked")),
             Some(401),
             Some(1),
         ),
@@ -482,7 +503,10 @@ pub fn audit(filter: AuditFilter, rows: Vec<AuditRow>) -> AuditPage {
         histogram: Histogram { every: "5 minutes".to_owned(), bins: (0..72).map(bin).collect() },
         csrf: CSRF.to_owned(),
         saved: vec![SavedSearchLink { name: HOSTILE.to_owned(), href: "/orgs/acme/audit?decision=denied".to_owned() }],
-        summaries: vec![summary("By application", &["Grafana CLI", HOSTILE]), summary("By user", &["ada@acme.example"])],
+        summaries: vec![
+            summary(texts::record::by_application(), &["Grafana CLI", HOSTILE]),
+            summary(texts::record::by_user(), &["ada@acme.example"]),
+        ],
         rows,
         older: Some("b2xkZXI=".to_owned()),
         newer: None,
@@ -490,56 +514,52 @@ pub fn audit(filter: AuditFilter, rows: Vec<AuditRow>) -> AuditPage {
     }
 }
 
-fn summary(title: &str, names: &[&str]) -> Summary {
+fn summary(title: texts::Text, names: &[&str]) -> Summary {
     let line = |name: &&str| SummaryLine {
         name: DisplayName::new(name),
         href: "/orgs/acme/audit?client=cl_1".to_owned(),
         total: 1_204,
         denied: if names.len() > 1 { 3 } else { 0 },
     };
-    Summary { title: title.to_owned(), lines: names.iter().map(line).collect() }
+    Summary { title, lines: names.iter().map(line).collect() }
 }
 
 fn explanation() -> Explanation {
     Explanation {
-        why: "The token does not hold a scope that this tool needs.".to_owned(),
+        why: texts::denials::not_in_token(),
         missing: vec!["logs:read".to_owned()],
-        advice: "The user holds the permission, so the application may ask for it in a new consent.".to_owned(),
+        advice: texts::denials::user_holds("logs:read"),
     }
 }
 
 fn record(decision: Decision, explanation: Option<Explanation>) -> AuditRecordPage {
-    let field = |label: &str, name: &str, value| RecordField { label: label.to_owned(), name: name.to_owned(), value };
+    let field = |label, name: &str, value| RecordField { label, name: name.to_owned(), value };
     let code = |text: &str| FieldValue::Code(text.to_owned());
-    let neighbour = |label: &str, of: &str| Neighbour {
-        label: label.to_owned(),
-        of: of.to_owned(),
-        href: "/orgs/acme/audit?text=x".to_owned(),
-    };
+    let neighbour = |label, of: &str| Neighbour { label, of: of.to_owned(), href: "/orgs/acme/audit?text=x".to_owned() };
     AuditRecordPage {
         frame: frame(Section::Audit { slug: "acme".to_owned() }),
         organization: "Acme Production".into(),
         path: "/orgs/acme/audit".to_owned(),
         id: "01JDA7ZK5N8Q2V".to_owned(),
-        title: "tools/call query_logs on everything".to_owned(),
+        title: texts::record::call_on("tools/call query_logs", "everything"),
         at: ago(7),
         decision,
         explanation,
         groups: vec![
-            FieldGroup { title: "Who".to_owned(), fields: vec![
-                field("User", "actor.user.uid", FieldValue::Link(Link { href: "/orgs/acme/audit?user=usr_12".to_owned(), text: "ada@acme.example".to_owned() })),
-                field("Application", "actor.app_name", FieldValue::Text(DisplayName::new(HOSTILE).to_string())),
-                field("Grant", "actor.session.uid", code("grant_9")),
-                field("Token", "actor.session.credential_uid", code("sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")),
+            FieldGroup { title: texts::record::who(), fields: vec![
+                field(texts::record::user(), "actor.user.uid", FieldValue::Link(FieldLink { href: "/orgs/acme/audit?user=usr_12".to_owned(), text: "ada@acme.example".to_owned() })),
+                field(texts::record::application(), "actor.app_name", FieldValue::Text(DisplayName::new(HOSTILE).to_string())),
+                field(texts::record::grant(), "actor.session.uid", code("grant_9")),
+                field(texts::record::token(), "actor.session.credential_uid", code("sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")),
             ] },
-            FieldGroup { title: "What".to_owned(), fields: vec![
-                field("Operation", "api.operation", code("tools/call query_logs")),
-                field("Path", "http_request.url.path", code("/mcp/everything")),
-                field("Started", "time", FieldValue::Time(ago(7))),
-                field("Answered", "metadata.logged_time", FieldValue::Absent),
+            FieldGroup { title: texts::record::what(), fields: vec![
+                field(texts::record::operation(), "api.operation", code("tools/call query_logs")),
+                field(texts::record::path(), "http_request.url.path", code("/mcp/everything")),
+                field(texts::record::started(), "time", FieldValue::Time(ago(7))),
+                field(texts::record::ended(), "metadata.logged_time", FieldValue::Absent),
             ] },
         ],
-        neighbours: vec![neighbour("Same grant", "grant_9"), neighbour("Same user", "ada@acme.example"), neighbour("Same request", "req_01JDA7ZK5N8Q2V")],
+        neighbours: vec![neighbour(texts::record::same_grant(), "grant_9"), neighbour(texts::record::same_user(), "ada@acme.example"), neighbour(texts::record::same_request(), "req_01JDA7ZK5N8Q2V")],
         raw: "{\n  \"class_uid\": 6003,\n  \"actor\": { \"app_name\": \"<script>x</script>\" },\n  \"unmapped\": { \"chain\": { \"prev_fingerprint\": \"sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\" } }\n}".to_owned(),
     }
 }

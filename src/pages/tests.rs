@@ -216,6 +216,29 @@ fn an_unknown_client_is_called_so_and_its_lookalike_named() {
 }
 
 #[test]
+fn names_that_look_alike_are_told_apart() {
+    let stranger = page("consent-unknown");
+    for fact in [
+        "<strong>This is not Grafana CLI.</strong>",
+        "It registered itself 2 minutes ago. No organization of this gateway stands behind it.",
+        "What it is given goes to a program on this computer, at 127.0.0.1:49152.",
+        "It belongs to Grafana Labs, an organization that the operator of this gateway admitted, and has been here since 23 Aug 2026.",
+    ] {
+        assert!(stranger.contains(fact), "{fact}");
+    }
+    let alike = page("consent-alike");
+    for fact in [
+        "Two applications here have names that look alike.",
+        "It belongs to Acme Production, which you are a member of",
+        "What it is given goes to cli.grafana.example.",
+    ] {
+        assert!(alike.contains(fact), "{fact}");
+    }
+    assert!(!alike.contains("This is not"), "whoever published it is accused of nothing");
+    assert!(!page("consent").contains("id=\"likeness\""));
+}
+
+#[test]
 fn a_scope_held_everywhere_has_no_condition() {
     let mut view = samples::consent();
     for group in &mut view.scopes {

@@ -32,6 +32,12 @@ impl When {
 }
 
 impl When {
+    /// The day without the hour: "21 Nov 2026".
+    #[must_use]
+    pub fn day(&self) -> &str {
+        self.exact.split(',').next().unwrap_or_default()
+    }
+
     /// Words for a UTC day, of which no hour is known: "today", "3 days ago".
     #[must_use]
     pub fn of_day(day: Timestamp, now: Timestamp) -> Self {
@@ -42,7 +48,7 @@ impl When {
             days => format!("{} ago", duration_words(Duration::from_secs(days * 86_400))),
         };
         let exact = Self::new(day, now);
-        let date = exact.exact.split(',').next().unwrap_or_default().to_owned();
+        let date = exact.day().to_owned();
         Self { relative, exact: date, ..exact }
     }
 }
@@ -85,9 +91,8 @@ pub fn duration_words(span: Duration) -> String {
     count(number, unit)
 }
 
-/// "1 call", "1,204 calls": a number with its noun.
-#[must_use]
-pub fn count(number: u64, noun: &str) -> String {
+/// "1 hour", "30 days": a number with its unit.
+fn count(number: u64, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", grouped(number))
 }
@@ -156,6 +161,6 @@ mod tests {
         assert_eq!(grouped(999), "999");
         assert_eq!(grouped(1_204), "1,204");
         assert_eq!(grouped(12_345_678), "12,345,678");
-        assert_eq!(count(1, "call"), "1 call");
+        assert_eq!(count(1, "day"), "1 day");
     }
 }

@@ -123,6 +123,8 @@ pub trait AccountStore {
     async fn create_org(&self, org: &Org, cause: &Cause) -> Result<Created, StoreError>;
     /// One organization.
     async fn org(&self, id: &OrgId) -> Result<Option<Org>, StoreError>;
+    /// The names of organizations; those that there are not are left out.
+    async fn org_names(&self, ids: &[OrgId]) -> Result<Vec<(OrgId, String)>, StoreError>;
     /// One organization by its short name.
     async fn org_by_slug(&self, slug: &Slug) -> Result<Option<Org>, StoreError>;
     /// Every organization, by slug.

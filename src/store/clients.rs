@@ -161,6 +161,19 @@ impl ClientSecret {
     }
 }
 
+/// A client that people may know by its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownClient {
+    /// `client_id`.
+    pub id: ClientId,
+    /// Its name for people.
+    pub name: String,
+    /// The organization that owns it, with its name; `None` is the operator.
+    pub owner: Option<(OrgId, String)>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
 /// Verbs on clients.
 #[async_trait]
 pub trait ClientStore {
@@ -170,8 +183,10 @@ pub trait ClientStore {
     async fn client(&self, id: &ClientId) -> Result<Option<Client>, StoreError>;
     /// Clients of one organization, or all of them; newest first.
     async fn clients(&self, org: Option<&OrgId>) -> Result<Vec<Client>, StoreError>;
-    /// Ids and names of the clients that people may know: those of `orgs`, those that were published, and the operator's own.
-    async fn known_clients(&self, orgs: &[OrgId]) -> Result<Vec<(ClientId, String)>, StoreError>;
+    /// The clients that people may know by name: those of `orgs`, those that were published, and the operator's own.
+    async fn known_clients(&self, orgs: &[OrgId]) -> Result<Vec<KnownClient>, StoreError>;
+    /// The names of clients; those that were deleted or never were are left out.
+    async fn client_names(&self, ids: &[ClientId]) -> Result<Vec<(ClientId, String)>, StoreError>;
     /// How many clients an organization owns.
     async fn count_clients(&self, org: &OrgId) -> Result<u64, StoreError>;
     /// The secrets of a client that have not ended at `at`.

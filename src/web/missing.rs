@@ -11,15 +11,13 @@ use serde_json::json;
 
 use super::{Peer, Trouble};
 use crate::node::Node;
+use crate::pages::texts::troubles;
 
 /// Answers a request that no page, endpoint or API takes: a page for a browser, `application/problem+json` for everybody else.
 pub async fn missing(State(node): State<Arc<Node>>, peer: Peer, headers: HeaderMap) -> Response {
     let browser = headers.get(ACCEPT).is_some_and(|a| a.as_bytes().windows(9).any(|w| w == b"text/html"));
     if browser {
-        let happened = "There is no page at this address, or you may not see it.";
-        let advice = "Check the address, or start again from your applications.";
-        let trouble = Trouble { status: StatusCode::NOT_FOUND, ..Trouble::refused("Nothing is here", happened, advice) };
-        return trouble.page(&node.config.load(), &peer);
+        return Trouble::at(StatusCode::NOT_FOUND, troubles::missing()).page(&node.config.load(), &peer);
     }
     let problem = json!({
         "type": "about:blank",

@@ -1,7 +1,7 @@
 //! Form-encoded parameters, read so that nothing is guessed: every pair is kept, in order, byte for byte.
 
 /// Most pairs that one request may carry.
-const MAX_PAIRS: usize = 64;
+pub(super) const MAX_PAIRS: usize = 64;
 
 /// Why parameters can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

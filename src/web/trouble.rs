@@ -3,8 +3,10 @@
 use axum::response::Response;
 use http::StatusCode;
 
+use super::params::MAX_PAIRS;
 use super::{ParamError, Peer, page};
 use crate::config::Config;
+use crate::pages::texts::{Explained, troubles};
 use crate::pages::views::{Brand, ErrorPage, Frame, Link, Section};
 use crate::store::StoreError;
 use crate::token::TokenFault;
@@ -14,12 +16,8 @@ use crate::token::TokenFault;
 pub struct Trouble {
     /// HTTP status.
     pub status: StatusCode,
-    /// The page's title.
-    pub title: &'static str,
-    /// What happened and why.
-    pub happened: String,
-    /// What the person can do.
-    pub advice: &'static str,
+    /// What the person reads.
+    pub said: Explained,
     /// A way on.
     pub next: Option<Link>,
 }
@@ -39,38 +37,32 @@ pub fn frame(config: &Config) -> Frame {
 impl Trouble {
     /// A refusal of what the browser sent.
     #[must_use]
-    pub fn refused(title: &'static str, happened: impl Into<String>, advice: &'static str) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, title, happened: happened.into(), advice, next: None }
+    pub const fn refused(said: Explained) -> Self {
+        Self::at(StatusCode::BAD_REQUEST, said)
+    }
+
+    /// A refusal or failure with its own status.
+    #[must_use]
+    pub const fn at(status: StatusCode, said: Explained) -> Self {
+        Self { status, said, next: None }
     }
 
     /// A form that no page of ours sent.
     #[must_use]
     pub fn forged() -> Self {
-        let happened =
-            "The form did not come from one of this site's own pages, or the page was open for too long. Nothing was changed.";
-        let advice = "Go back, reload the page and try again.";
-        Self { status: StatusCode::FORBIDDEN, ..Self::refused("This form can't be accepted", happened, advice) }
+        Self::at(StatusCode::FORBIDDEN, troubles::forged())
     }
 
     /// The page.
     #[must_use]
     pub fn page(self, config: &Config, peer: &Peer) -> Response {
-        let view = ErrorPage {
-            frame: frame(config),
-            title: self.title.to_owned(),
-            happened: self.happened,
-            advice: self.advice.to_owned(),
-            reference: peer.request.to_string(),
-            next: self.next,
-        };
+        let view = ErrorPage { frame: frame(config), said: self.said, reference: peer.request.to_string(), next: self.next };
         page(self.status, &view)
     }
 
     fn fault(error: &(dyn std::error::Error + 'static)) -> Self {
         tracing::error!(error, "a page could not be served");
-        let happened = "A part of this service can't be reached at the moment. Nothing was changed.";
-        let advice = "Wait a moment, then try again. If it goes on, tell your administrator the reference below.";
-        Self { status: StatusCode::SERVICE_UNAVAILABLE, ..Self::refused("This can't be done right now", happened, advice) }
+        Self::at(StatusCode::SERVICE_UNAVAILABLE, troubles::unavailable())
     }
 }
 
@@ -88,7 +80,10 @@ impl From<TokenFault> for Trouble {
 
 impl From<ParamError> for Trouble {
     fn from(error: ParamError) -> Self {
-        let advice = "Start again from the application that sent you here. If it happens again, tell its maker.";
-        Self::refused("This request can't be read", format!("It is malformed: {error}."), advice)
+        Self::refused(match error {
+            ParamError::TooMany => troubles::too_many_parameters(MAX_PAIRS),
+            ParamError::Encoding => troubles::not_form_encoded(),
+            ParamError::Repeated(name) => troubles::repeated_parameter(name),
+        })
     }
 }

@@ -10,10 +10,11 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::form::said_once;
 use super::show::{Said, one};
-use super::{Visit, refused, sentence};
+use super::{Visit, refused, told};
 use crate::account::{App, not_found};
 use crate::apps::{AppError, Import, Imported, Manifest, NewSecret};
 use crate::pages::DisplayName;
+use crate::pages::texts::{Text, apps as texts, name};
 use crate::pages::views::{AppDeletePage, AppImportPage, Section, ShownSecret, Way};
 use crate::store::{self, AppState, Maturity, Stage};
 use crate::types::ScopeSet;
@@ -38,7 +39,7 @@ pub(in crate::account) async fn act(
             Err(error) => {
                 let entered = |name| form.one(name).map(|v| v.unwrap_or_default().to_owned());
                 let asking = (entered("private_scope")?, entered("private_reason")?);
-                Said { problem: Some(sentence(&refused(error)?)), asking, ..Said::default() }
+                Said { problem: Some(told::refusal(&refused(error)?)), asking, ..Said::default() }
             }
         };
         one(&visit, &visit.find(&id).await?, said).await
@@ -61,38 +62,38 @@ async fn pressed(visit: &Visit<'_>, found: &store::App, form: &Params) -> Result
         }
         if let Some(secret) = form.one(remove)? {
             let removed = bench.remove_secret(found, stage, secret).await;
-            return Ok(removed.map(|()| Said::done("The secret is removed; nobody gets in with it any more.")));
+            return Ok(removed.map(|()| Said::done(texts::secret_removed())));
         }
     }
     if is("request-scope")? {
         let (scope, why) = (form.one("private_scope")?.unwrap_or_default(), form.one("private_reason")?.unwrap_or_default());
         let asked = bench.request_scope(found, scope, why).await;
-        return Ok(asked.map(|r| Said::done(format!("The operator is asked for {}. The answer will stand here.", r.scope))));
+        return Ok(asked.map(|r| Said::done(texts::scope_asked(r.scope.as_str()))));
     }
     if let Some(scope) = form.one("cancel-scope")? {
         let taken = bench.cancel_scope_request(found, scope).await;
-        return Ok(taken.map(|r| Said::done(format!("The request for {} is withdrawn.", r.scope))));
+        return Ok(taken.map(|r| Said::done(texts::scope_cancelled(r.scope.as_str()))));
     }
     Ok(if is("mark-stable")? {
-        bench.mark(found, Maturity::Stable).await.map(|_| Said::done("The draft is marked stable. A change takes the mark away."))
+        bench.mark(found, Maturity::Stable).await.map(|_| Said::done(texts::marked_stable()))
     } else if is("unmark-stable")? {
-        bench.mark(found, Maturity::InWork).await.map(|_| Said::done("The draft is in work again."))
+        bench.mark(found, Maturity::InWork).await.map(|_| Said::done(texts::unmarked()))
     } else if is("disable")? {
-        bench.switch(found, AppState::Disabled).await.map(|_| Said::done("The app is switched off: no token of it works."))
+        bench.switch(found, AppState::Disabled).await.map(|_| Said::done(texts::disabled()))
     } else if is("enable")? {
-        bench.switch(found, AppState::Active).await.map(|_| Said::done("The app is switched on: what was granted works again."))
+        bench.switch(found, AppState::Active).await.map(|_| Said::done(texts::enabled()))
     } else {
         return Err(not_found());
     })
 }
 
 fn shown(found: &store::App, stage: Stage, value: &str) -> Said {
-    let (of, client) = match stage {
-        Stage::Draft => ("the draft client", Some(&found.draft_client)),
-        Stage::Published => ("the published client", found.published_client.as_ref()),
+    let (title, client) = match stage {
+        Stage::Draft => (texts::draft_secret(), Some(&found.draft_client)),
+        Stage::Published => (texts::published_secret(), found.published_client.as_ref()),
     };
     let client_id = client.map(ToString::to_string).unwrap_or_default();
-    Said { secret: Some(ShownSecret { of, client_id, value: value.to_owned() }), ..Said::done("The client has another secret.") }
+    Said { secret: Some(ShownSecret { title, client_id, value: value.to_owned() }), ..Said::done(texts::secret_added()) }
 }
 
 /// `GET /orgs/{org}/apps/{app}/delete`.
@@ -110,7 +111,7 @@ pub(in crate::account) async fn delete_page(
         let view = AppDeletePage {
             frame: who.frame(&app.node, &config, Section::Apps { slug: org.clone() }).await?,
             action: format!("{path}/delete"),
-            back: Way { href: path, text: found.draft.name.clone() },
+            back: Way { href: path, text: name(&DisplayName::new(&found.draft.name)) },
             csrf: who.csrf.as_str().to_owned(),
             name: DisplayName::new(&found.draft.name),
             published: found.published_client.is_some(),
@@ -174,13 +175,13 @@ fn file(manifest: &Manifest) -> Response {
     response
 }
 
-async fn import_form(visit: &Visit<'_>, manifest: String, problem: Option<String>) -> Result<Response, Trouble> {
+async fn import_form(visit: &Visit<'_>, manifest: String, problem: Option<Text>) -> Result<Response, Trouble> {
     let list = visit.list();
     let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let view = AppImportPage {
         frame: visit.who.frame(&visit.app.node, &visit.config, Section::Apps { slug: visit.org.slug.to_string() }).await?,
         action: format!("{list}/import"),
-        back: Way { href: list, text: "Apps".to_owned() },
+        back: Way { href: list, text: texts::apps() },
         csrf: visit.who.csrf.as_str().to_owned(),
         manifest,
         problem,
@@ -204,10 +205,9 @@ pub(in crate::account) async fn import_page(
 }
 
 /// What the person still has to do after an import.
-fn asked_for(left_out: &ScopeSet) -> Option<String> {
+fn asked_for(left_out: &ScopeSet) -> Option<Text> {
     let names = || left_out.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    (!left_out.is_empty())
-        .then(|| format!("Left out, because the operator of this gateway gives it: {}. Ask for it below, then add it.", names()))
+    (!left_out.is_empty()).then(|| texts::left_out(&names()))
 }
 
 /// `POST /orgs/{org}/apps/import`.
@@ -233,10 +233,10 @@ pub(in crate::account) async fn import(
                 one(&visit, &made.app, Said { problem: asked_for(&left_out), ..said_once(&made) }).await
             }
             Ok(Import { did: Imported::Changed(app), left_out }) => {
-                let done = Said::done("The draft is now what the manifest says.");
+                let done = Said::done(texts::imported());
                 one(&visit, &app, Said { problem: asked_for(&left_out), ..done }).await
             }
-            Err(error) => import_form(&visit, text.to_owned(), Some(sentence(&refused(error)?))).await,
+            Err(error) => import_form(&visit, text.to_owned(), Some(told::refusal(&refused(error)?))).await,
         }
     };
     done.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))

@@ -6,9 +6,11 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 
 use super::show::{Said, one};
-use super::{Visit, refused, sentence, words};
+use super::{Visit, refused, told, words};
 use crate::account::App;
-use crate::apps::{Made, Refusal, Written};
+use crate::apps::{Flaw, Made, Refusal, Written};
+use crate::pages::DisplayName;
+use crate::pages::texts::{Text, apps as texts, name};
 use crate::pages::views::{AppFormPage, FieldFlaw, Section, ShownSecret, Way};
 use crate::store::{self, ClientKind};
 use crate::types::ScopeSet;
@@ -28,7 +30,7 @@ struct Entered {
 #[derive(Default)]
 struct Wrong {
     flaws: Vec<FieldFlaw>,
-    problem: Option<String>,
+    problem: Option<Text>,
 }
 
 fn entered(form: &Params) -> Result<Entered, Trouble> {
@@ -68,13 +70,13 @@ async fn answer(visit: &Visit<'_>, of: Option<&store::App>, entered: Entered, wr
     let (scopes, hidden) = words::choices(&visit.config.catalogue, &entered.written.scopes, &held, &entered.find);
     let (title, back, action) = match of {
         Some(app) => {
-            let (path, name) = (visit.path(app), app.draft.name.clone());
-            (format!("Edit the draft of {name}"), Way { href: path.clone(), text: name }, format!("{path}/edit"))
+            let (path, of) = (visit.path(app), DisplayName::new(&app.draft.name));
+            (texts::edit_draft(&of), Way { href: path.clone(), text: name(&of) }, format!("{path}/edit"))
         }
         None => {
             let list = visit.list();
             let action = format!("{list}/new");
-            ("Create an app".to_owned(), Way { href: list, text: "Apps".to_owned() }, action)
+            (texts::create(), Way { href: list, text: texts::apps() }, action)
         }
     };
     let fine = wrong.flaws.is_empty() && wrong.problem.is_none();
@@ -102,13 +104,13 @@ async fn answer(visit: &Visit<'_>, of: Option<&store::App>, entered: Entered, wr
 }
 
 /// A refusal beside the form.
-fn told(refusal: Refusal) -> Wrong {
+fn beside(refusal: &Refusal) -> Wrong {
     match refusal {
         Refusal::Flawed(flaws) => {
-            let flaw = |f: crate::apps::Flaw| FieldFlaw { field: f.field.name(), title: f.field.title(), text: f.text };
-            Wrong { flaws: flaws.into_iter().map(flaw).collect(), problem: None }
+            let flaw = |f: &Flaw| FieldFlaw { field: f.field.name(), text: told::flaw(f) };
+            Wrong { flaws: flaws.iter().map(flaw).collect(), problem: None }
         }
-        other => Wrong { problem: Some(sentence(&other)), ..Wrong::default() },
+        other => Wrong { problem: Some(told::refusal(other)), ..Wrong::default() },
     }
 }
 
@@ -149,7 +151,7 @@ pub(in crate::account) async fn create(
         let kind = if entered.public { ClientKind::Public } else { ClientKind::Confidential };
         match visit.workshop().create(&visit.org, kind, &entered.written).await {
             Ok(made) => one(&visit, &made.app, said_once(&made)).await,
-            Err(error) => answer(&visit, None, entered, told(refused(error)?)).await,
+            Err(error) => answer(&visit, None, entered, beside(&refused(error)?)).await,
         }
     };
     done.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
@@ -158,11 +160,11 @@ pub(in crate::account) async fn create(
 /// What the page of an app that was just made says.
 pub(super) fn said_once(made: &Made) -> Said {
     let secret = made.secret.as_ref().map(|s| ShownSecret {
-        of: "the draft client",
+        title: texts::draft_secret(),
         client_id: made.app.draft_client.to_string(),
         value: s.expose().to_owned(),
     });
-    Said { secret, ..Said::done("The app is made. Try it with the draft client; publish it when it is ready.") }
+    Said { secret, ..Said::done(texts::made()) }
 }
 
 /// `GET /orgs/{org}/apps/{app}/edit`.
@@ -203,7 +205,7 @@ pub(in crate::account) async fn edit(
         }
         match visit.workshop().edit(&found, entered.revision.unwrap_or(found.revision), &entered.written).await {
             Ok(_) => Ok(crate::web::see_other(&visit.path(&found))),
-            Err(error) => answer(&visit, Some(&found), entered, told(refused(error)?)).await,
+            Err(error) => answer(&visit, Some(&found), entered, beside(&refused(error)?)).await,
         }
     };
     done.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))

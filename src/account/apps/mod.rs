@@ -5,6 +5,7 @@ mod acts;
 mod form;
 mod publish;
 mod show;
+mod told;
 mod trial;
 mod words;
 
@@ -22,6 +23,7 @@ pub(super) use trial::{act as trial_act, callback as trial_callback, show as tri
 use super::{App, not_found};
 use crate::apps::{AppError, Author, Refusal, Workshop};
 use crate::config::Config;
+use crate::pages::texts::apps as texts;
 use crate::record::{Actor, Cause};
 use crate::store::{self, Org};
 use crate::types::{AppId, ScopeSet, Slug};
@@ -72,9 +74,7 @@ impl<'a> Visit<'a> {
         if visit.may_write {
             return Ok(visit);
         }
-        let happened = "You may see the apps of this organization, but not change them: that takes the permission clients:write.";
-        let advice = "Ask an administrator of your organization for a role that has it.";
-        Err(Trouble { status: StatusCode::FORBIDDEN, ..Trouble::refused("You can't change this", happened, advice) })
+        Err(Trouble::at(StatusCode::FORBIDDEN, texts::read_only()))
     }
 
     /// `/orgs/{slug}/apps`.
@@ -122,13 +122,4 @@ fn refused(error: AppError) -> Result<Refusal, Trouble> {
         AppError::Refused(refusal) => Ok(refusal),
         AppError::Store(fault) => Err(fault.into()),
     }
-}
-
-/// A refusal as a sentence of its own.
-fn sentence(refusal: &Refusal) -> String {
-    let text = refusal.to_string();
-    let mut letters = text.chars();
-    let first = letters.next().map(|c| c.to_uppercase().collect::<String>()).unwrap_or_default();
-    let end = if text.ends_with('.') { "" } else { "." };
-    format!("{first}{}{end}", letters.as_str())
 }

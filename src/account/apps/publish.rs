@@ -6,15 +6,16 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 
 use super::show::{Said, one};
-use super::{Visit, refused, sentence, words};
+use super::{Visit, refused, told, words};
 use crate::account::App;
 use crate::apps::{Field, Refusal};
 use crate::pages::DisplayName;
+use crate::pages::texts::{Text, apps as texts, name};
 use crate::pages::views::{AppPublishPage, Section, ShownSecret, Way};
 use crate::store;
 use crate::web::{Peer, SignedIn, Trouble, page};
 
-async fn answer(visit: &Visit<'_>, found: &store::App, problem: Option<String>) -> Result<Response, Trouble> {
+async fn answer(visit: &Visit<'_>, found: &store::App, problem: Option<Text>) -> Result<Response, Trouble> {
     let bench = visit.workshop();
     let fault = |e| refused(e).map_or_else(|trouble| trouble, |_| super::not_found());
     let changes = bench.pending(found).await.map_err(fault)?;
@@ -24,7 +25,7 @@ async fn answer(visit: &Visit<'_>, found: &store::App, problem: Option<String>) 
     let view = AppPublishPage {
         frame: visit.who.frame(&visit.app.node, &visit.config, Section::Apps { slug: visit.org.slug.to_string() }).await?,
         action: format!("{path}/publish"),
-        back: Way { href: path, text: found.draft.name.clone() },
+        back: Way { href: path, text: name(&DisplayName::new(&found.draft.name)) },
         csrf: visit.who.csrf.as_str().to_owned(),
         name: DisplayName::new(&found.draft.name),
         revision: found.revision,
@@ -69,22 +70,21 @@ pub(in crate::account) async fn publish(
         let found = visit.find(&id).await?;
         // What was looked at is what gets published.
         if form.one("revision")?.and_then(|r| r.parse::<u64>().ok()) != Some(found.revision) {
-            return answer(&visit, &found, Some(sentence(&Refusal::Stale))).await;
+            return answer(&visit, &found, Some(told::refusal(&Refusal::Stale))).await;
         }
         match visit.workshop().publish(&found, form.one("app_uuid")?.map(str::trim)).await {
-            Err(error) => answer(&visit, &found, Some(sentence(&refused(error)?))).await,
+            Err(error) => answer(&visit, &found, Some(told::refusal(&refused(error)?))).await,
             Ok(release) => {
                 let secret = release.secret.as_ref().map(|s| ShownSecret {
-                    of: "the published client",
+                    title: texts::published_secret(),
                     client_id: release.client.to_string(),
                     value: s.expose().to_owned(),
                 });
-                let lost = release.narrowed + release.ended;
-                let more = match lost {
-                    0 => String::new(),
-                    _ => format!(" {} lost permissions.", crate::pages::count(lost, "authorization")),
+                let done = match (release.version.number, release.narrowed + release.ended) {
+                    (number, 0) => texts::version_published(number),
+                    (number, lost) => texts::version_narrowed(number, lost),
                 };
-                let said = Said { secret, ..Said::done(format!("Version {} is published.{more}", release.version.number)) };
+                let said = Said { secret, ..Said::done(done) };
                 one(&visit, &visit.find(&id).await?, said).await
             }
         }

@@ -8,6 +8,7 @@ use super::{Visit, trial, words};
 use crate::account::App;
 use crate::pages::DisplayName;
 use crate::pages::When;
+use crate::pages::texts::{Text, apps as texts};
 use crate::pages::views::{AppClientCard, AppPage, AppRow, AppsPage, AskedOfApp, Section, ShownSecret, Standing};
 use crate::store::{self, Maturity, Stage};
 use crate::web::{Params, Peer, SignedIn, Trouble, page};
@@ -37,9 +38,7 @@ pub(in crate::account) async fn list(
             organization: DisplayName::new(&visit.org.name),
             path: visit.list(),
             may_write: visit.may_write,
-            notice: params
-                .one("deleted")?
-                .map(|_| "The app is deleted, and nothing that was granted to it works any more.".to_owned()),
+            notice: params.one("deleted")?.map(|_| texts::deleted()),
             rows: app.node.store.apps(Some(&visit.org.id)).await?.iter().map(row).collect(),
         };
         Ok(page(StatusCode::OK, &view))
@@ -69,8 +68,8 @@ pub(in crate::account) async fn show(
 /// What the page says about the act that led to it.
 #[derive(Default)]
 pub(super) struct Said {
-    pub(super) notice: Option<String>,
-    pub(super) problem: Option<String>,
+    pub(super) notice: Option<Text>,
+    pub(super) problem: Option<Text>,
     pub(super) secret: Option<ShownSecret>,
     /// `confirm` of the address: what is asked about before it is done.
     pub(super) confirm: Option<String>,
@@ -79,8 +78,8 @@ pub(super) struct Said {
 }
 
 impl Said {
-    pub(super) fn done(notice: impl Into<String>) -> Self {
-        Self { notice: Some(notice.into()), ..Self::default() }
+    pub(super) fn done(notice: Text) -> Self {
+        Self { notice: Some(notice), ..Self::default() }
     }
 }
 

@@ -1,14 +1,15 @@
 //! An app as its pages show it.
 
-use super::Visit;
-use crate::account::log::{Names, plain};
+use super::{Visit, told};
+use crate::account::log::Names;
 use crate::apps::{Change, Condition, Field, difference};
 use crate::config::{Catalogue, Visibility};
-use crate::pages::When;
+use crate::pages::texts::apps as texts;
 use crate::pages::views::{
     AppClientCard, ConditionLine, DraftField, FieldChange, PrivateScope, PrivateState, ScopeChoice, ScopeChoices, SecretRow,
     Standing, VersionRow,
 };
+use crate::pages::{When, plain_lines};
 use crate::store::{
     App, AppState, AppVersion, ClientKind, ClientSecret, Definition, ScopeRequest, ScopeRequestState, Stage, StoreError,
 };
@@ -23,18 +24,18 @@ pub(super) fn standing(app: &App) -> Standing {
 }
 
 pub(super) fn change(change: Change) -> FieldChange {
-    FieldChange { title: change.field.title(), removed: change.removed, added: change.added }
+    FieldChange { title: told::title(change.field), removed: change.removed, added: change.added }
 }
 
 pub(super) const fn condition(condition: Condition) -> ConditionLine {
-    ConditionLine { sentence: condition.need.sentence(), met: condition.met }
+    ConditionLine { sentence: told::need(condition.need), met: condition.met }
 }
 
 /// Every field of a definition with its values.
 pub(super) fn fields(definition: &Definition) -> Vec<DraftField> {
     let all = difference(&Definition::default(), definition);
     let values = |field| all.iter().find(|c| c.field == field).map(|c| c.added.clone()).unwrap_or_default();
-    Field::ALL.into_iter().map(|field| DraftField { title: field.title(), values: values(field) }).collect()
+    Field::ALL.into_iter().map(|field| DraftField { title: told::title(field), values: values(field) }).collect()
 }
 
 pub(super) fn client(
@@ -45,8 +46,8 @@ pub(super) fn client(
     now: Timestamp,
 ) -> AppClientCard {
     let (name, title, audience) = match stage {
-        Stage::Draft => ("draft", "Draft client", "To try the draft with: only members of this organization may authorize it."),
-        Stage::Published => ("published", "Published client", "Everybody may authorize it. It does what the last version says."),
+        Stage::Draft => ("draft", texts::draft_client(), texts::draft_audience()),
+        Stage::Published => ("published", texts::published_client(), texts::published_audience()),
     };
     let secret = |s: &ClientSecret| SecretRow {
         id: s.id(),
@@ -77,7 +78,7 @@ pub(super) async fn versions(visit: &Visit<'_>, app: &App, all: &[AppVersion]) -
         rows.push(VersionRow {
             number: version.number,
             published: When::new(version.published_at, visit.app.node.now()),
-            by: user.unwrap_or_else(|| "the operator".to_owned()),
+            by: user,
             changes: changes.into_iter().map(change).collect(),
             manifest: format!("{}/manifest.json?version={}", visit.path(app), version.number),
         });
@@ -119,7 +120,7 @@ pub(super) async fn private(visit: &Visit<'_>, requests: Vec<ScopeRequest>) -> R
         let entry = visit.config.catalogue.entry(&request.scope);
         let when = |at| When::new(at, now);
         PrivateScope {
-            text: entry.map_or_else(|| "This gateway no longer has it.".to_owned(), |e| e.description.clone()),
+            text: entry.map(|e| e.description.clone()),
             state: match (request.state, request.approved_until) {
                 (ScopeRequestState::Pending, until) => {
                     PrivateState::Waiting { given_until: until.filter(|until| *until > now).map(when) }
@@ -129,18 +130,11 @@ pub(super) async fn private(visit: &Visit<'_>, requests: Vec<ScopeRequest>) -> R
                 (ScopeRequestState::Denied, _) => PrivateState::Denied(request.decided_at.map(when)),
                 (ScopeRequestState::Withdrawn, _) => PrivateState::Withdrawn(request.decided_at.map(when)),
             },
-            asked: request
-                .asked
-                .map(|(by, at)| (by.map_or_else(|| "the operator".to_owned(), |user| names.of(&user).to_owned()), when(at))),
+            asked: request.asked.map(|(by, at)| (by.map(|user| names.of(&user).to_owned()), when(at))),
             scope: request.scope.to_string(),
-            reason: in_lines(&request.reason),
-            comment: request.comment.map(|said| in_lines(&said)),
+            reason: plain_lines(&request.reason),
+            comment: request.comment.map(|said| plain_lines(&said)),
         }
     };
     Ok(requests.into_iter().map(view).collect())
-}
-
-/// What a person wrote, with a mark in place of what deceives readers; its lines stay.
-fn in_lines(text: &str) -> String {
-    text.lines().map(plain).collect::<Vec<_>>().join("\n")
 }

@@ -8,10 +8,11 @@ use futures::stream;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 
-use super::{asked, org, unreadable};
+use super::{asked, org, told, unreadable};
 use crate::account::App;
 use crate::account::log::{self, local_time};
 use crate::config::Config;
+use crate::pages::texts::audit as texts;
 use crate::record::{Actor, AuditRecord, ControlEvent, Operation, csv_header, csv_line, json_line};
 use crate::store::{AuditFilter, Cursor, Org, StoreError};
 use crate::types::UserId;
@@ -106,9 +107,7 @@ async fn start(
     app.flush.flush().await;
     let now = app.node.now();
     let found = asked.recent(now).filter(&app.node, &org.id).await?;
-    let filter = found.map_err(|problem| {
-        Trouble::refused("This search can't be read", problem.to_string(), "Correct the search, then download again.")
-    })?;
+    let filter = found.map_err(|problem| Trouble::refused(texts::unreadable_download(told(problem))))?;
     // Ends where it was asked for: the download does not chase what happens meanwhile, itself for a start.
     let filter = filter.map(|f| AuditFilter { to: Some(f.to.map_or(now, |to| to.min(now))), ..f });
     let actor = Actor { user: Some(who.user.id.clone()), ..Actor::default() };

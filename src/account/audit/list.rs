@@ -5,12 +5,13 @@ use axum::response::Response;
 use http::StatusCode;
 use jiff::tz::TimeZone;
 
-use super::{asked, org, path, shown, tabs, unreadable};
+use super::{asked, org, path, shown, tabs, told, unreadable};
 use crate::account::App;
-use crate::account::log::{Names, Query, denial, open_cursor, plain, seal_cursor};
+use crate::account::log::{Names, Query, denial, open_cursor, seal_cursor};
 use crate::config::Config;
+use crate::pages::texts::record as texts;
 use crate::pages::views::{AuditPage, AuditRow, Decision, SavedSearchLink, Section, Summary, SummaryLine, Through};
-use crate::pages::{Bin, DisplayName, Histogram, When, duration_words};
+use crate::pages::{Bin, DisplayName, Histogram, When, duration_words, plain};
 use crate::record::{AuditRecord, Call, ControlEvent, Event, McpCall, Measured, Operation, Outcome, operation};
 use crate::store::{self, AuditFilter, Cursor, Facet, Org, SavedSearch, StoreError, Tally};
 use crate::types::{ClientId, Timestamp, UserId};
@@ -62,7 +63,7 @@ async fn show(app: &App, config: &Config, slug: &str, query: &str, who: &SignedI
         proof: None,
     };
     match query.filter(&app.node, &org.id).await? {
-        Err(problem) => view.problem = Some(problem.to_string()),
+        Err(problem) => view.problem = Some(told(problem)),
         Ok(None) => {}
         Ok(Some(filter)) => fill(app, &org, &filter, &behind, &mut view).await?,
     }
@@ -99,7 +100,7 @@ async fn fill(app: &App, org: &Org, filter: &AuditFilter, behind: &[Cursor], vie
     )?;
     let mut names = Names::default();
     names.learn(&app.node, found.rows.iter().filter_map(|r| r.record.actor.user.as_ref())).await?;
-    names.learn_clients(&app.node, found.rows.iter().map(|r| &r.record)).await?;
+    names.learn_clients_of(&app.node, found.rows.iter().map(|r| &r.record)).await?;
     view.rows = found.rows.iter().map(|r| row(&r.record, &names, now)).collect();
     let sealed = |ends: &[Cursor]| seal_cursor(&app.node.keys, &org.id, ends);
     view.older = found.next.map(|next| sealed(&[behind, &[next]].concat()));
@@ -119,8 +120,17 @@ async fn summaries(
     names: &mut Names,
     view: &AuditPage,
 ) -> Result<Vec<Summary>, StoreError> {
+    let (client, user) = (|t: &Tally| ClientId::parse(&t.value).ok(), |t: &Tally| UserId::parse(&t.value).ok());
+    let (known_clients, known_users): (Vec<_>, Vec<_>) =
+        (clients.iter().filter_map(client).collect(), users.iter().filter_map(user).collect());
+    names.learn_clients(&app.node, known_clients.iter()).await?;
+    names.learn(&app.node, known_users.iter()).await?;
     let mut summaries = Vec::new();
-    let facets = [(Facet::Client, "By application", clients), (Facet::User, "By user", users), (Facet::Tool, "By tool", tools)];
+    let facets = [
+        (Facet::Client, texts::by_application(), clients),
+        (Facet::User, texts::by_user(), users),
+        (Facet::Tool, texts::by_tool(), tools),
+    ];
     for (facet, title, tallies) in facets {
         let mut lines = Vec::with_capacity(tallies.len());
         for tally in tallies {
@@ -128,13 +138,11 @@ async fn summaries(
             let name = match facet {
                 Facet::Client => {
                     narrowed.client.clone_from(&tally.value);
-                    client_name(app, &tally.value).await?
+                    client(&tally).map_or_else(|| tally.value.clone(), |id| names.of_client(&id).to_owned())
                 }
                 Facet::User => {
-                    let user = UserId::parse(&tally.value).ok();
-                    names.learn(&app.node, user.iter()).await?;
                     narrowed.user.clone_from(&tally.value);
-                    user.map_or_else(|| tally.value.clone(), |user| names.of(&user).to_owned())
+                    user(&tally).map_or_else(|| tally.value.clone(), |id| names.of(&id).to_owned())
                 }
                 Facet::Tool => {
                     narrowed.tool.clone_from(&tally.value);
@@ -145,19 +153,10 @@ async fn summaries(
             lines.push(SummaryLine { name: DisplayName::new(&name), href, total: tally.total, denied: tally.denied });
         }
         if !lines.is_empty() {
-            summaries.push(Summary { title: title.to_owned(), lines });
+            summaries.push(Summary { title, lines });
         }
     }
     Ok(summaries)
-}
-
-/// The name of a client, or its id once it is removed.
-async fn client_name(app: &App, id: &str) -> Result<String, StoreError> {
-    let client = match ClientId::parse(id) {
-        Ok(id) => app.node.store.client(&id).await?,
-        Err(_) => None,
-    };
-    Ok(client.map_or_else(|| id.to_owned(), |client| client.name))
 }
 
 async fn histogram(app: &App, filter: &AuditFilter, now: Timestamp) -> Result<Histogram, StoreError> {
@@ -250,9 +249,9 @@ pub(super) fn decision(record: &AuditRecord) -> Decision {
     match denial(record) {
         Some((_, missing)) if !missing.is_empty() => {
             let missing: Vec<_> = missing.iter().map(ToString::to_string).collect();
-            Decision::Denied(format!("needs {}", missing.join(", ")))
+            Decision::Denied(texts::needs(&missing.join(", ")))
         }
-        Some((reason, _)) => Decision::Denied(plain(&reason.replace('_', " "))),
+        Some((reason, _)) => Decision::Denied(texts::reason_code(&plain(&reason.replace('_', " ")))),
         None if matches!(&record.event, Event::Call(call) if call.outcome == Outcome::Unknown) => Decision::Unknown,
         None => Decision::Allowed,
     }

@@ -6,9 +6,10 @@ mod list;
 mod record;
 mod searches;
 
-use crate::account::log::{self, Query};
+use crate::account::log::{self, Bound, Query, Unreadable};
 use crate::account::{App, not_found};
 use crate::config::Config;
+use crate::pages::texts::{Text, audit as texts};
 use crate::pages::views;
 use crate::store::Org;
 use crate::types::{Slug, UserId};
@@ -58,8 +59,20 @@ pub(in crate::account) fn asked(query: &str) -> Result<(Query, Option<String>), 
 }
 
 fn unreadable() -> Trouble {
-    let happened = "The address of this search is damaged: a part of it can't be read, or was made for another log.";
-    Trouble::refused("This search can't be read", happened, "Open the audit log again and search from there.")
+    Trouble::refused(texts::damaged_search())
+}
+
+/// What is wrong with a search, as its page says it.
+fn told(problem: Unreadable) -> Text {
+    match problem {
+        Unreadable::Time(Bound::First) => texts::first_time_unreadable(),
+        Unreadable::Time(Bound::Last) => texts::last_time_unreadable(),
+        Unreadable::Range => texts::empty_range(),
+        Unreadable::Decision => texts::no_such_decision(),
+        Unreadable::Grant => texts::no_such_grant(),
+        Unreadable::Request => texts::no_such_request(),
+        Unreadable::ClientAndText => texts::application_and_text(),
+    }
 }
 
 /// The search as the page's form shows it.

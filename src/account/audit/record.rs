@@ -7,11 +7,12 @@ use url::form_urlencoded::Serializer;
 
 use super::list::{decision, measured, through, what, who};
 use super::{org, path};
-use crate::account::log::{Names, explain, plain};
+use crate::account::log::{Names, explain};
 use crate::account::{App, not_found};
 use crate::config::Config;
-use crate::pages::views::{AuditRecordPage, FieldGroup, FieldValue, Link, Neighbour, RecordField, Section};
-use crate::pages::{DisplayName, When};
+use crate::pages::texts::{Text, record as texts};
+use crate::pages::views::{AuditRecordPage, FieldGroup, FieldLink, FieldValue, Neighbour, RecordField, Section, Through};
+use crate::pages::{DisplayName, When, plain};
 use crate::record::{AuditRecord, Call, ControlEvent, Event, Outcome, json_line, operation};
 use crate::types::{RecordId, ScopeSet, Timestamp};
 use crate::web::{Peer, SignedIn, Trouble, page};
@@ -33,7 +34,7 @@ async fn show(app: &App, config: &Config, (slug, id): (&str, &str), who: &Signed
     };
     let mut names = Names::default();
     names.learn(&app.node, record.actor.user.iter()).await?;
-    names.learn_clients(&app.node, std::iter::once(&record)).await?;
+    names.learn_clients_of(&app.node, std::iter::once(&record)).await?;
     let (now, path) = (app.node.now(), path(&org));
     let view = AuditRecordPage {
         frame: who.frame(&app.node, config, Section::Audit { slug: org.slug.to_string() }).await?,
@@ -51,10 +52,10 @@ async fn show(app: &App, config: &Config, (slug, id): (&str, &str), who: &Signed
     Ok(page(StatusCode::OK, &view))
 }
 
-fn title(record: &AuditRecord) -> String {
+fn title(record: &AuditRecord) -> Text {
     match &record.event {
-        Event::Call(call) => format!("{} on {}", what(record), call.api),
-        Event::Control(_) => what(record),
+        Event::Call(call) => texts::call_on(&what(record), call.api.as_str()),
+        Event::Control(_) => texts::change(&what(record)),
     }
 }
 
@@ -66,20 +67,16 @@ fn search(path: &str, name: &str, value: &str) -> String {
 
 fn neighbours(record: &AuditRecord, path: &str, names: &Names) -> Vec<Neighbour> {
     let actor = &record.actor;
-    let neighbour = |label: &str, name: &str, of: String, value: &str| Neighbour {
-        label: label.to_owned(),
-        of,
-        href: search(path, name, value),
-    };
-    let grant = actor.grant.as_ref().map(|g| neighbour("Same grant", "grant", g.to_string(), g.as_str()));
-    let user = actor.user.as_ref().map(|u| neighbour("Same user", "user", names.of(u).to_owned(), u.as_str()));
+    let neighbour = |label: Text, name: &str, of: String, value: &str| Neighbour { label, of, href: search(path, name, value) };
+    let grant = actor.grant.as_ref().map(|g| neighbour(texts::same_grant(), "grant", g.to_string(), g.as_str()));
+    let user = actor.user.as_ref().map(|u| neighbour(texts::same_user(), "user", names.of(u).to_owned(), u.as_str()));
     let request = &record.origin.request;
-    let request = neighbour("Same request", "request", request.to_string(), request.as_str());
+    let request = neighbour(texts::same_request(), "request", request.to_string(), request.as_str());
     grant.into_iter().chain(user).chain([request]).collect()
 }
 
-fn field(label: &str, name: &str, value: FieldValue) -> RecordField {
-    RecordField { label: label.to_owned(), name: name.to_owned(), value }
+fn field(label: Text, name: &str, value: FieldValue) -> RecordField {
+    RecordField { label, name: name.to_owned(), value }
 }
 
 fn code(text: Option<impl AsRef<str>>) -> FieldValue {
@@ -87,11 +84,11 @@ fn code(text: Option<impl AsRef<str>>) -> FieldValue {
 }
 
 fn scopes(set: &ScopeSet) -> FieldValue {
-    if set.is_empty() { FieldValue::Text("none".to_owned()) } else { FieldValue::Code(set.to_string()) }
+    if set.is_empty() { FieldValue::Words(texts::none()) } else { FieldValue::Code(set.to_string()) }
 }
 
-fn group(title: &str, fields: Vec<RecordField>) -> FieldGroup {
-    FieldGroup { title: title.to_owned(), fields }
+const fn group(title: Text, fields: Vec<RecordField>) -> FieldGroup {
+    FieldGroup { title, fields }
 }
 
 fn groups(record: &AuditRecord, path: &str, names: &Names, now: Timestamp) -> Vec<FieldGroup> {
@@ -106,7 +103,7 @@ fn groups(record: &AuditRecord, path: &str, names: &Names, now: Timestamp) -> Ve
 
 fn actor(record: &AuditRecord, path: &str, names: &Names) -> FieldGroup {
     let actor = &record.actor;
-    let link = |name: &str, value: &str, text: String| FieldValue::Link(Link { href: search(path, name, value), text });
+    let link = |name: &str, value: &str, text: String| FieldValue::Link(FieldLink { href: search(path, name, value), text });
     let user = match &actor.user {
         Some(user) => link("user", user.as_str(), names.of(user).to_owned()),
         None => FieldValue::Text(who(record, names)),
@@ -114,102 +111,110 @@ fn actor(record: &AuditRecord, path: &str, names: &Names) -> FieldGroup {
     let client = actor.client.as_ref().map_or(FieldValue::Absent, |c| link("client", c.as_str(), c.to_string()));
     let grant = actor.grant.as_ref().map_or(FieldValue::Absent, |g| link("grant", g.as_str(), g.to_string()));
     group(
-        "Who",
+        texts::who(),
         vec![
-            field("User", "actor.user.uid", user),
-            field("Application", "actor.app_name", FieldValue::Text(through(record, names).text().to_owned())),
-            field("Client", "actor.app_uid", client),
-            field("Grant", "actor.session.uid", grant),
-            field("Token", "actor.session.credential_uid", code(actor.token.as_deref())),
+            field(texts::user(), "actor.user.uid", user),
+            field(
+                texts::application(),
+                "actor.app_name",
+                match through(record, names) {
+                    Through::Application(name) => FieldValue::Text(name.to_string()),
+                    other => FieldValue::Words(other.text()),
+                },
+            ),
+            field(texts::client(), "actor.app_uid", client),
+            field(texts::grant(), "actor.session.uid", grant),
+            field(texts::token(), "actor.session.credential_uid", code(actor.token.as_deref())),
         ],
     )
 }
 
 fn called(record: &AuditRecord, call: &Call, now: Timestamp) -> FieldGroup {
     let measured = measured(call);
-    let number = |n: Option<u64>, unit: &str| n.map_or(FieldValue::Absent, |n| FieldValue::Text(format!("{n}{unit}")));
+    let words = |text: Option<Text>| text.map_or(FieldValue::Absent, FieldValue::Words);
+    let status = measured.map(|m| m.status).filter(|s| *s != 0).map(|s| s.to_string());
     let mut fields = vec![
-        field("Operation", "api.operation", code(Some(operation(record)))),
-        field("API", "api.service.name", code(Some(call.api.as_str()))),
-        field("Method", "http_request.http_method", code(Some(&call.method))),
-        field("Path", "http_request.url.path", code(Some(&call.path))),
+        field(texts::operation(), "api.operation", code(Some(operation(record)))),
+        field(texts::api(), "api.service.name", code(Some(call.api.as_str()))),
+        field(texts::method(), "http_request.http_method", code(Some(&call.method))),
+        field(texts::path(), "http_request.url.path", code(Some(&call.path))),
     ];
     if let Some(mcp) = &call.mcp {
-        fields.push(field("MCP method", "unmapped.mcp.method.name", code(Some(&mcp.method))));
-        fields.push(field("Tool, prompt or resource", "resources.name", code(mcp.target.as_ref())));
-        fields.push(field("MCP version", "unmapped.mcp.protocol.version", code(mcp.version.as_ref())));
+        fields.push(field(texts::mcp_method(), "unmapped.mcp.method.name", code(Some(&mcp.method))));
+        fields.push(field(texts::mcp_target(), "resources.name", code(mcp.target.as_ref())));
+        fields.push(field(texts::mcp_version(), "unmapped.mcp.protocol.version", code(mcp.version.as_ref())));
     }
     fields.extend([
-        field("Started", "time", FieldValue::Time(When::new(record.time, now))),
-        field("Ended", "status_detail", FieldValue::Text(ended(call).to_owned())),
-        field("Status", "http_response.code", number(measured.map(|m| u64::from(m.status)).filter(|s| *s != 0), "")),
-        field("Length", "http_response.length", number(measured.map(|m| m.bytes), " bytes")),
-        field("Time", "http_response.latency", number(measured.map(|m| m.micros / 1000), " ms")),
+        field(texts::started(), "time", FieldValue::Time(When::new(record.time, now))),
+        field(texts::ended(), "status_detail", FieldValue::Words(ended(call))),
+        field(texts::status(), "http_response.code", status.map_or(FieldValue::Absent, FieldValue::Text)),
+        field(texts::length(), "http_response.length", words(measured.map(|m| texts::bytes(m.bytes)))),
+        field(texts::time(), "http_response.latency", words(measured.map(|m| texts::milliseconds(m.micros / 1000)))),
     ]);
     if let Some(forwarder) = &call.forwarder {
-        let by = format!("{} ({})", forwarder.peer, forwarder.dialect.as_str());
-        fields.push(field("Forwarded by", "unmapped.forwarder.address", FieldValue::Text(by)));
+        let by = texts::forwarder(&forwarder.peer.to_string(), forwarder.dialect.as_str());
+        fields.push(field(texts::forwarded_by(), "unmapped.forwarder.address", FieldValue::Words(by)));
     }
-    group("What", fields)
+    group(texts::what(), fields)
 }
 
-fn ended(call: &Call) -> &'static str {
+const fn ended(call: &Call) -> Text {
     use crate::record::BrokenBy;
     match &call.outcome {
-        Outcome::Completed(_) => "The answer was written whole",
-        Outcome::Broken { by: BrokenBy::Client, .. } => "The caller went away",
-        Outcome::Broken { by: BrokenBy::Upstream, .. } => "The upstream failed or went away",
-        Outcome::Broken { by: BrokenBy::Revocation, .. } => "Cut: the grant was revoked or the token expired",
-        Outcome::Broken { by: BrokenBy::Shutdown, .. } => "Cut: the node was shutting down",
-        Outcome::Broken { by: BrokenBy::Fault, .. } => "A fault of the gateway",
-        Outcome::Unknown if call.forwarder.is_some() => "Not known here: a proxy asked for the decision and forwarded by itself",
-        Outcome::Unknown => "Unknown: the gateway stopped before the answer, and the upstream may have acted",
+        Outcome::Completed(_) => texts::ended_whole(),
+        Outcome::Broken { by: BrokenBy::Client, .. } => texts::ended_by_caller(),
+        Outcome::Broken { by: BrokenBy::Upstream, .. } => texts::ended_by_upstream(),
+        Outcome::Broken { by: BrokenBy::Revocation, .. } => texts::ended_by_revocation(),
+        Outcome::Broken { by: BrokenBy::Shutdown, .. } => texts::ended_by_shutdown(),
+        Outcome::Broken { by: BrokenBy::Fault, .. } => texts::ended_by_fault(),
+        Outcome::Unknown if call.forwarder.is_some() => texts::ended_elsewhere(),
+        Outcome::Unknown => texts::ended_unknown(),
     }
 }
 
 fn authorization(call: &Call) -> FieldGroup {
     let mut fields = vec![
-        field("Needed", "unmapped.oauth.scopes_used", scopes(&call.scopes_needed)),
-        field("Held then", "unmapped.oauth.scopes_granted", scopes(&call.scopes_held)),
-        field("Token for", "unmapped.oauth.resource", code(call.resource.as_ref().map(|r| r.as_str().to_owned()))),
+        field(texts::needed(), "unmapped.oauth.scopes_used", scopes(&call.scopes_needed)),
+        field(texts::held(), "unmapped.oauth.scopes_granted", scopes(&call.scopes_held)),
+        field(texts::token_for(), "unmapped.oauth.resource", code(call.resource.as_ref().map(|r| r.as_str().to_owned()))),
     ];
     if let crate::record::Decision::Denied { reason, missing } = &call.decision {
-        fields.push(field("Reason", "unmapped.deny.reason", code(Some(reason))));
-        fields.push(field("Missing", "unmapped.deny.missing_scopes", scopes(missing)));
+        fields.push(field(texts::reason(), "unmapped.deny.reason", code(Some(reason))));
+        fields.push(field(texts::missing(), "unmapped.deny.missing_scopes", scopes(missing)));
     }
     if let Some(waived) = &call.would_deny {
-        fields.push(field("Would be refused because", "unmapped.would_deny.reason", code(Some(&waived.reason))));
-        fields.push(field("Would be missing", "unmapped.would_deny.missing_scopes", scopes(&waived.missing)));
+        fields.push(field(texts::would_be_refused(), "unmapped.would_deny.reason", code(Some(&waived.reason))));
+        fields.push(field(texts::would_be_missing(), "unmapped.would_deny.missing_scopes", scopes(&waived.missing)));
     }
-    group("Authorization", fields)
+    group(texts::authorization(), fields)
 }
 
 fn changed(record: &AuditRecord, event: &ControlEvent, now: Timestamp) -> FieldGroup {
     let target = event.target.as_ref().map(|(kind, id)| format!("{kind} {id}"));
     group(
-        "What",
+        texts::what(),
         vec![
-            field("Event", "api.operation", code(Some(operation(record)))),
-            field("On", "entity", code(target)),
-            field("Scopes", "privileges", scopes(&event.scopes)),
-            field("Refused because", "status_detail", code(event.refused.as_ref())),
-            field("Remark", "comment", event.comment.as_ref().map_or(FieldValue::Absent, |c| FieldValue::Text(plain(c)))),
-            field("Time", "time", FieldValue::Time(When::new(record.time, now))),
+            field(texts::event(), "api.operation", code(Some(operation(record)))),
+            field(texts::on(), "entity", code(target)),
+            field(texts::scopes(), "privileges", scopes(&event.scopes)),
+            field(texts::refused(), "status_detail", code(event.refused.as_ref())),
+            field(texts::remark(), "comment", event.comment.as_ref().map_or(FieldValue::Absent, |c| FieldValue::Text(plain(c)))),
+            field(texts::time(), "time", FieldValue::Time(When::new(record.time, now))),
         ],
     )
 }
 
 fn origin(record: &AuditRecord, path: &str) -> FieldGroup {
     let origin = &record.origin;
-    let request = Link { href: search(path, "request", origin.request.as_str()), text: origin.request.to_string() };
+    let request = FieldLink { href: search(path, "request", origin.request.as_str()), text: origin.request.to_string() };
     group(
-        "Where from",
+        texts::origin(),
         vec![
-            field("Address", "src_endpoint.ip", code(origin.peer.map(|p| p.ip().to_canonical().to_string()))),
-            field("Program", "http_request.user_agent", code(origin.user_agent.as_ref())),
-            field("Request", "metadata.correlation_uid", FieldValue::Link(request)),
-            field("Trace", "trace.uid", code(origin.trace.as_ref())),
-            field("Node", "unmapped.service.instance.id", code(Some(origin.node.as_str()))),
+            field(texts::address(), "src_endpoint.ip", code(origin.peer.map(|p| p.ip().to_canonical().to_string()))),
+            field(texts::program(), "http_request.user_agent", code(origin.user_agent.as_ref())),
+            field(texts::request(), "metadata.correlation_uid", FieldValue::Link(request)),
+            field(texts::trace(), "trace.uid", code(origin.trace.as_ref())),
+            field(texts::node(), "unmapped.service.instance.id", code(Some(origin.node.as_str()))),
         ],
     )
 }

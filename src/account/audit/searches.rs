@@ -10,6 +10,7 @@ use crate::account::form::Form;
 use crate::account::log::saved;
 use crate::account::{App, not_found};
 use crate::config::Config;
+use crate::pages::texts::audit as texts;
 use crate::record::Actor;
 use crate::store::{MAX_SEARCHES, SavedSearch};
 use crate::web::{Peer, SignedIn, Trouble, see_other};
@@ -48,8 +49,7 @@ async fn change(
     let query = saved::query(form.one("query").unwrap_or_default()).ok_or_else(unreadable)?;
     let search = SavedSearch { user: who.user.id.clone(), org: org.id.clone(), name, query };
     if !app.node.store.save_search(&search, &cause).await? {
-        let happened = format!("You have saved {MAX_SEARCHES} searches here, and there is no room for more.");
-        return Err(Trouble::refused("This search can't be saved", happened, "Forget one that you no longer need."));
+        return Err(Trouble::refused(texts::too_many_searches(MAX_SEARCHES)));
     }
     Ok(see_other(&format!("{}?{}", path(&org), search.query)))
 }

@@ -1,6 +1,7 @@
 //! Why a request was refused, in words, and what would let the next one through.
 
 use crate::config::Config;
+use crate::pages::texts::{Text, denials as texts};
 use crate::record::{AuditRecord, Decision, Event};
 use crate::store::GrantFacts;
 use crate::token::{effective, standing};
@@ -27,15 +28,13 @@ pub fn explain(config: &Config, record: &AuditRecord, facts: Option<&GrantFacts>
     let (reason, missing) = denial(record)?;
     let explanation = match reason {
         "permission_missing" if record.actor.token.as_deref().is_some_and(ApiKeyId::is_generated) => Explanation {
-            why: "The API key may not do this.".to_owned(),
+            why: texts::key(),
             missing: missing.iter().map(ToString::to_string).collect(),
-            advice: "What a key may do was fixed when it was made. Disable it and let its application make a new one, when the \
-                     application is authorized for what is missing."
-                .to_owned(),
+            advice: texts::key_is_fixed(),
         },
         "insufficient_scope" | "permission_missing" => scopes(config, reason, &missing, facts, now),
         _ => {
-            let (why, advice) = words(reason, matches!(record.event, Event::Call(_)));
+            let (why, advice) = texts::by_reason(reason, matches!(record.event, Event::Call(_)));
             Explanation { why, missing: Vec::new(), advice }
         }
     };
@@ -44,26 +43,22 @@ pub fn explain(config: &Config, record: &AuditRecord, facts: Option<&GrantFacts>
 
 fn scopes(config: &Config, reason: &str, missing: &ScopeSet, facts: Option<&GrantFacts>, now: Timestamp) -> Explanation {
     let why = match reason {
-        "insufficient_scope" => "The token did not hold every scope that this operation needs.",
-        _ => "The token named every scope that this operation needs, but the user or the application no longer held all of them.",
+        "insufficient_scope" => texts::not_in_token(),
+        _ => texts::not_held(),
     };
     let live = facts.filter(|f| standing(f, now).is_ok());
     let advice = match live {
-        None => {
-            "The grant behind the token has ended since. Authorize the application again; if it is refused then, ask again with \
-                 that request's id."
-                .to_owned()
-        }
+        None => texts::grant_ended(),
         Some(facts) => remedy(config, missing, facts, now),
     };
-    Explanation { why: why.to_owned(), missing: missing.iter().map(ToString::to_string).collect(), advice }
+    Explanation { why, missing: missing.iter().map(ToString::to_string).collect(), advice }
 }
 
 /// Who can mend it: the user, an administrator of the organization, or the operator.
-fn remedy(config: &Config, missing: &ScopeSet, facts: &GrantFacts, now: Timestamp) -> String {
+fn remedy(config: &Config, missing: &ScopeSet, facts: &GrantFacts, now: Timestamp) -> Text {
     let wanted = config.catalogue.bits(missing);
     if wanted.is_empty() {
-        return "This gateway no longer has these scopes. Try the request again.".to_owned();
+        return texts::scopes_gone();
     }
     let held = effective(config, facts, &facts.grant.scopes, now);
     let names = |bits: ScopeBits| listed(config.catalogue.scopes(&bits).iter().map(ScopeToken::as_str));
@@ -72,129 +67,19 @@ fn remedy(config: &Config, missing: &ScopeSet, facts: &GrantFacts, now: Timestam
         let roles = listed(
             config.roles.0.iter().filter(|(_, bits)| bits.covers(&lacking)).map(|(name, _): (&RoleName, _)| name.as_str()),
         );
-        let role = if roles.is_empty() {
-            "No role has it yet: ask the operator".to_owned()
-        } else {
-            format!("Roles that have it: {roles}. Ask an administrator")
-        };
-        return format!(
-            "The user does not hold {} in this organization. {role}; authorizing the application again does not help before that.",
-            names(lacking)
-        );
+        let lacking = names(lacking);
+        return if roles.is_empty() { texts::no_role(&lacking) } else { texts::some_role(&lacking, &roles) };
     }
     let barred = wanted.without(&held.client);
     if !barred.is_empty() {
-        return format!(
-            "The application may not ask for {}. An administrator can allow it to; authorizing again does not help before that.",
-            names(barred)
-        );
+        return texts::barred(&names(barred));
     }
     if held.now.covers(&wanted) {
-        return "The grant covers this now. Use a token that holds these scopes: refresh it, or authorize the application again."
-            .to_owned();
+        return texts::covered();
     }
-    format!("The user holds {}: authorize the application again and agree to it.", names(wanted))
+    texts::user_holds(&names(wanted))
 }
 
 fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
     names.collect::<Vec<_>>().join(", ")
-}
-
-/// Why, and what to do, by reason code.
-fn words(reason: &str, call: bool) -> (String, String) {
-    let (why, advice) = match reason {
-        "no_token" => (
-            "The request carried no access token.",
-            "Send one in the Authorization header; connect the application again if it has none.",
-        ),
-        "token_malformed" | "token_foreign" | "token_signature" => (
-            "The token was not issued by this gateway, or was changed.",
-            "Connect the application again. If that does not help, it uses a token of another service.",
-        ),
-        "token_expired" => (
-            "The access token had expired.",
-            "Nothing to mend when the next request passed: applications refresh by themselves. Otherwise connect the application again.",
-        ),
-        "token_revoked" | "grant_revoked" => {
-            ("The application's access had been revoked.", "Authorize the application again, if it should have access.")
-        }
-        "grant_expired" => ("The consent behind the token had come to its end.", "Authorize the application again."),
-        "client_disabled" => {
-            ("The application had been disabled.", "Ask an administrator: it stays refused until they enable it.")
-        }
-        "client_blocked" => (
-            "The organization had blocked the application.",
-            "Ask an administrator of the organization: it stays refused until they allow it.",
-        ),
-        "client_not_approved" => (
-            "The application waited for the approval of an administrator of the organization.",
-            "Ask an administrator of the organization to approve it.",
-        ),
-        "user_disabled" => ("The user had been deactivated or frozen.", "Ask an administrator."),
-        "org_disabled" => ("The organization had been disabled.", "Ask the operator of this gateway."),
-        "key_unknown" | "key_disabled" | "key_not_approved" => (
-            "The API key did not work: it was disabled, its application was uninstalled, or may no longer have keys.",
-            "Authorize the application again and let it make a new key, if it should have one.",
-        ),
-        "key_not_accepted" => (
-            "An API key was sent to a route that takes access tokens only.",
-            "Update the application: keys are for sending data, everything else is done with access tokens.",
-        ),
-        "not_a_member" => (
-            "The user was no longer a member of the organization.",
-            "Ask an administrator of the organization to add the user again.",
-        ),
-        "wrong_audience" => (
-            "The token was issued for another API.",
-            "Connect the application to this API's own address, so that it asks for a token for it.",
-        ),
-        "other_organization_path" | "other_organization_host" | "other_organization_header" | "other_organization_query" => (
-            "The request named an organization that the token is not bound to.",
-            "Authorize the application again and choose that organization.",
-        ),
-        "target_denied" => (
-            "The operator opened this tool, prompt or resource to nobody.",
-            "Ask the operator to name it in the server's policy.",
-        ),
-        "argument_denied" => (
-            "An argument of the call had a value that the operator does not allow, or was missing.",
-            "Call it with a value that is allowed; the answer named the argument, and the operator knows its values.",
-        ),
-        "session_not_yours" => (
-            "The MCP session was opened for another user or organization, or not through this gateway.",
-            "Reconnect the application, so that it opens a session of its own. If it goes on, somebody else's session id is in use.",
-        ),
-        "no_api" | "no_route" => {
-            ("No API or route is open at this path.", "Check the path against the list of routes that the operator published.")
-        }
-        "method_not_allowed" => {
-            ("The route exists, but not with this method.", "Use one of the methods that the answer's Allow header named.")
-        }
-        "origin_not_allowed" => (
-            "A browser page of an origin that may not call this API sent the request.",
-            "Ask the operator to list the origin, if the page should work.",
-        ),
-        "message_malformed" | "header_mismatch" => (
-            "The body was not one JSON-RPC message, or its headers said something else.",
-            "Update the application: it does not speak the protocol as it should.",
-        ),
-        "body_too_large" | "length_required" | "body_broken" => (
-            "The body was too large, of undeclared length, or did not arrive whole.",
-            "Send less at once, and declare the length.",
-        ),
-        "node_stale" | "store_unavailable" | "journal_unavailable" | "panic" => (
-            "The gateway could not do its part and refused to be safe.",
-            "Try again. If it goes on, tell the operator the request id.",
-        ),
-        "upstream_unreachable" | "upstream_timeout" | "upstream_broken" | "upstream_refused_us" => (
-            "The service behind the gateway did not answer as it should.",
-            "Try again. If it goes on, tell the operator the request id.",
-        ),
-        _ if call => (
-            "The request could be read in more than one way, so it was refused before anybody else could read it differently.",
-            "Update the application, or look at the proxies in front of the gateway; the reason says what was doubtful.",
-        ),
-        _ => ("What was asked for was refused.", "The reason says what was wrong."),
-    };
-    (format!("{why} (Reason: {})", reason.replace('_', " ")), advice.to_owned())
 }

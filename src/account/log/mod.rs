@@ -13,8 +13,8 @@ use crate::types::{ScopeBits, ScopeSet, UserId};
 
 pub use cursor::{open_cursor, seal_cursor};
 pub use explain::{Explanation, denial, explain};
-pub use names::{Names, plain};
-pub use query::{Query, Unreadable, local_time};
+pub use names::Names;
+pub use query::{Bound, Query, Unreadable, local_time};
 
 /// What a member must hold to read the log.
 pub const AUDIT_READ: &str = "audit:read";

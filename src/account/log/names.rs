@@ -1,4 +1,4 @@
-//! Ids and foreign text as people read them.
+//! Ids as people read them.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -6,9 +6,6 @@ use crate::node::Node;
 use crate::record::AuditRecord;
 use crate::store::StoreError;
 use crate::types::{ClientId, UserId};
-
-/// Most characters that are shown of a text that a caller chose.
-const LONGEST: usize = 512;
 
 /// E-mail addresses of users and names of clients, looked up once.
 #[derive(Debug, Default)]
@@ -31,23 +28,34 @@ impl Names {
         Ok(())
     }
 
-    /// Learns the names of clients that these records know by id alone: a token that was worth nothing when it came.
+    /// Learns the names of clients, all in one question.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn learn_clients<'a>(
         &mut self,
         node: &Node,
+        clients: impl Iterator<Item = &'a ClientId>,
+    ) -> Result<(), StoreError> {
+        let unknown: BTreeSet<_> = clients.filter(|id| !self.clients.contains_key(*id)).cloned().collect();
+        if !unknown.is_empty() {
+            let unknown: Vec<_> = unknown.into_iter().collect();
+            self.clients.extend(node.store.client_names(&unknown).await?);
+        }
+        Ok(())
+    }
+
+    /// Learns the names of clients that these records know by id alone: a token that was worth nothing when it came.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn learn_clients_of<'a>(
+        &mut self,
+        node: &Node,
         records: impl Iterator<Item = &'a AuditRecord>,
     ) -> Result<(), StoreError> {
         let nameless = records.map(|r| &r.actor).filter(|a| a.client_name.is_none()).filter_map(|a| a.client.as_ref());
-        let unknown: BTreeSet<_> = nameless.filter(|id| !self.clients.contains_key(*id)).cloned().collect();
-        for id in unknown {
-            if let Some(client) = node.store.client(&id).await? {
-                self.clients.insert(id, client.name);
-            }
-        }
-        Ok(())
+        self.learn_clients(node, nameless).await
     }
 
     /// The name of a client, or the id of one that was removed or not learned.
@@ -60,33 +68,5 @@ impl Names {
     #[must_use]
     pub fn of<'a>(&'a self, id: &'a UserId) -> &'a str {
         self.users.get(id).map_or(id.as_str(), String::as_str)
-    }
-}
-
-/// Text that a caller chose, bounded, with a mark in place of everything that is not seen or that moves other text.
-#[must_use]
-pub fn plain(text: &str) -> String {
-    let mut shown: String = text.chars().take(LONGEST).map(|c| if deceives(c) { '\u{FFFD}' } else { c }).collect();
-    if text.chars().nth(LONGEST).is_some() {
-        shown.push('…');
-    }
-    shown
-}
-
-/// Controls, what is drawn as nothing, and what changes the direction of reading.
-fn deceives(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}')
-        || matches!(c, '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E0FFF}')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_deceives_is_marked_and_what_is_long_is_cut() {
-        assert_eq!(plain("a\u{202E}b\nc\u{200B}d\u{E0041}é"), "a\u{FFFD}b\u{FFFD}c\u{FFFD}d\u{FFFD}é");
-        assert_eq!(plain(&"é".repeat(600)).chars().count(), 513);
     }
 }

@@ -1,5 +1,6 @@
 //! A search of the log as people and agents write it.
 
+use std::fmt;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -36,21 +37,42 @@ pub struct Query {
     pub request: String,
 }
 
+/// One end of a range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// Where it starts.
+    First,
+    /// Where it ends.
+    Last,
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::First => "first",
+            Self::Last => "last",
+        })
+    }
+}
+
 /// What is wrong with a search. Nothing that was written is repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
     /// A time can't be read.
     #[error("The {0} time can't be read. Write it in UTC as 2026-11-21T22:00, or as RFC 3339.")]
-    Time(&'static str),
+    Time(Bound),
     /// The range is empty.
     #[error("The range ends before it starts.")]
     Range,
     /// There is no such decision.
     #[error("A decision is allowed, denied, unknown or would_deny.")]
     Decision,
-    /// An id is none.
-    #[error("The {0} is not one that this gateway gives out.")]
-    Id(&'static str),
+    /// A grant id is none.
+    #[error("The grant is not one that this gateway gives out.")]
+    Grant,
+    /// A request id is none.
+    #[error("The request is not one that this gateway gives out.")]
+    Request,
     /// Names of applications are searched as text, and there is one text.
     #[error("Name the application by its id when you also search for text.")]
     ClientAndText,
@@ -96,7 +118,7 @@ impl Query {
 
     fn plain_filter(&self, org: &OrgId) -> Result<AuditFilter, Unreadable> {
         let some = |text: &String| (!text.is_empty()).then(|| text.clone());
-        let (from, to) = (time(&self.from, "first")?, time(&self.to, "last")?);
+        let (from, to) = (time(&self.from, Bound::First)?, time(&self.to, Bound::Last)?);
         if from.zip(to).is_some_and(|(from, to)| to <= from) {
             return Err(Unreadable::Range);
         }
@@ -104,8 +126,8 @@ impl Query {
             org: Some(org.clone()),
             from,
             to,
-            grant: some(&self.grant).map(|g| GrantId::parse(&g)).transpose().map_err(|_| Unreadable::Id("grant"))?,
-            request: some(&self.request).map(|r| RequestId::parse(&r)).transpose().map_err(|_| Unreadable::Id("request"))?,
+            grant: some(&self.grant).map(|g| GrantId::parse(&g)).transpose().map_err(|_| Unreadable::Grant)?,
+            request: some(&self.request).map(|r| RequestId::parse(&r)).transpose().map_err(|_| Unreadable::Request)?,
             api: some(&self.api),
             tool: some(&self.tool),
             decision: match self.decision.as_str() {
@@ -129,7 +151,7 @@ async fn user(node: &Node, named: &str) -> Result<Option<UserId>, StoreError> {
     }
 }
 
-fn time(text: &str, which: &'static str) -> Result<Option<Timestamp>, Unreadable> {
+fn time(text: &str, which: Bound) -> Result<Option<Timestamp>, Unreadable> {
     if text.is_empty() {
         return Ok(None);
     }
@@ -157,11 +179,11 @@ mod tests {
     fn times_are_read_as_forms_and_agents_write_them() {
         let expected = Timestamp::parse_rfc3339("2026-11-21T22:00:00Z");
         for text in ["2026-11-21T22:00", "2026-11-21T22:00:00", "2026-11-21T22:00:00Z", "2026-11-21T23:00:00+01:00"] {
-            assert_eq!(time(text, "first"), Ok(expected), "{text}");
+            assert_eq!(time(text, Bound::First), Ok(expected), "{text}");
         }
-        assert_eq!(time("2026-11-21", "first"), Ok(Timestamp::parse_rfc3339("2026-11-21T00:00:00Z")));
+        assert_eq!(time("2026-11-21", Bound::First), Ok(Timestamp::parse_rfc3339("2026-11-21T00:00:00Z")));
         for text in ["yesterday", "2026-13-01", "22:00"] {
-            assert_eq!(time(text, "first"), Err(Unreadable::Time("first")), "{text}");
+            assert_eq!(time(text, Bound::First), Err(Unreadable::Time(Bound::First)), "{text}");
         }
         assert_eq!(local_time(expected.expect("a time")), "2026-11-21T22:00");
     }
@@ -188,7 +210,7 @@ mod tests {
         };
         assert_eq!(with(|_| {}), Ok(()));
         assert_eq!(with(|q| q.decision = "maybe".into()), Err(Unreadable::Decision));
-        assert_eq!(with(|q| q.grant = "a b".into()), Err(Unreadable::Id("grant")));
+        assert_eq!(with(|q| q.grant = "a b".into()), Err(Unreadable::Grant));
         let backwards = |q: &mut Query| (q.from, q.to) = ("2026-11-21".into(), "2026-11-20".into());
         assert_eq!(with(backwards), Err(Unreadable::Range));
     }

@@ -8,30 +8,31 @@ use http::StatusCode;
 
 use super::{GRANTS_READ, GRANTS_WRITE, Here};
 use crate::account::App;
-use crate::config::Config;
-use crate::pages::views::{ApiKeyRow, KeyStanding, OrgKeysPage, OrgTab, Section};
+use crate::account::visitor::Visitor;
+use crate::pages::texts::{Text, org as texts};
+use crate::pages::views::{ApiKeyRow, KeyStanding, OrgKeysPage, OrgTab};
 use crate::pages::{DisplayName, When};
 use crate::store::{ApiKey, ApiKeyFacts, ApiKeyState, Approvals, Client, ClientPolicy, DisableReason, StoreError, User};
-use crate::token::standing_of_key;
+use crate::token::{Refusal, standing_of_key};
 use crate::types::{ClientId, Timestamp, UserId};
-use crate::web::{Peer, SignedIn, Trouble, page};
+use crate::web::{Trouble, page};
 
 /// Keys on the page; one that works is among the newest of its app.
 const KEYS: usize = 200;
 
 /// `GET /orgs/{org}/keys`.
-pub async fn show(State(app): State<App>, peer: Peer, Path(slug): Path<String>, who: SignedIn) -> Response {
-    let config = app.node.config.load_full();
-    list(&app, &config, &slug, &who).await.unwrap_or_else(|trouble| trouble.page(&config, &peer))
+pub async fn show(State(app): State<App>, Path(slug): Path<String>, visitor: Visitor) -> Response {
+    visitor.answer(list(&app, &visitor, &slug).await)
 }
 
-async fn list(app: &App, config: &Config, slug: &str, who: &SignedIn) -> Result<Response, Trouble> {
-    let here = Here::find(app, config, &who.user.id, slug, GRANTS_READ).await?;
+async fn list(app: &App, visitor: &Visitor, slug: &str) -> Result<Response, Trouble> {
+    let here = Here::find(app, visitor, slug, GRANTS_READ).await?;
+    let config = &visitor.config;
     let mut keys = app.node.store.api_keys(Some(&here.org.id)).await?;
     let total = keys.len();
     keys.truncate(KEYS);
     let view = OrgKeysPage {
-        frame: who.frame(&app.node, config, Section::Audit { slug: here.org.slug.to_string() }).await?,
+        frame: visitor.frame(app, here.section()).await?,
         tabs: here.tabs(config, OrgTab::Keys),
         organization: DisplayName::new(&here.org.name),
         may_change: here.may(config, GRANTS_WRITE),
@@ -91,7 +92,7 @@ pub(super) async fn rows(app: &App, here: &Here, keys: &[ApiKey], now: Timestamp
             href: maker.map(|m| here.path(&format!("applications/{}", m.client.id))),
             scopes: key.scopes.iter().map(ToString::to_string).collect(),
             made: When::new(key.created_at, now),
-            user: user.map_or_else(|| "somebody who left".to_owned(), |u| u.email.clone()),
+            user: user.map(|u| u.email.clone()),
             grant: key.grant.to_string(),
             last_used: key.last_used_at.map(|at| When::new(at, now)),
             standing: match (&key.state, maker, user) {
@@ -101,7 +102,7 @@ pub(super) async fn rows(app: &App, here: &Here, keys: &[ApiKey], now: Timestamp
                 (ApiKeyState::Live, Some(maker), Some(user)) => {
                     standing(here, key, (maker, user), installed.contains(&key.app), now)
                 }
-                (ApiKeyState::Live, ..) => KeyStanding::Suspended { why: "the application is gone".to_owned() },
+                (ApiKeyState::Live, ..) => KeyStanding::Suspended { why: texts::suspended_client_gone() },
             },
         });
     }
@@ -121,15 +122,27 @@ fn standing(here: &Here, key: &ApiKey, (maker, user): (&Maker, &User), installed
     };
     match standing_of_key(&facts, now) {
         Ok(()) => KeyStanding::Live,
-        Err(refusal) => KeyStanding::Suspended { why: refusal.to_string() },
+        Err(refusal) => KeyStanding::Suspended { why: suspended(refusal) },
     }
 }
 
-const fn because(reason: DisableReason) -> &'static str {
+const fn suspended(refusal: Refusal) -> Text {
+    match refusal {
+        Refusal::ClientDisabled => texts::suspended_client_disabled(),
+        Refusal::ClientBlocked => texts::suspended_client_blocked(),
+        Refusal::ClientNotApproved => texts::suspended_client_waiting(),
+        Refusal::OrgDisabled => texts::suspended_org(),
+        Refusal::KeyNotApproved => texts::suspended_permission(),
+        // What ends a key for good, and what is said of tokens alone.
+        _ => texts::suspended(),
+    }
+}
+
+const fn because(reason: DisableReason) -> Text {
     match reason {
-        DisableReason::Hand => "by hand",
-        DisableReason::Uninstall => "the app was uninstalled",
-        DisableReason::Withdrawal => "the operator took the permission to make keys back",
-        DisableReason::AppDeleted => "its maker deleted the app",
+        DisableReason::Hand => texts::disabled_by_hand(),
+        DisableReason::Uninstall => texts::disabled_by_uninstalling(),
+        DisableReason::Withdrawal => texts::disabled_by_withdrawal(),
+        DisableReason::AppDeleted => texts::disabled_by_deletion(),
     }
 }

@@ -3,20 +3,21 @@
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 
 use super::applications::standing;
 use super::{GRANTS_READ, GRANTS_WRITE, Here, asked, install};
-use crate::account::client::{InUse, shown};
+use crate::account::client::shown;
 use crate::account::form::Form;
+use crate::account::visitor::Visitor;
 use crate::account::{App, not_found};
 use crate::config::{Config, Risk};
-use crate::pages::views::{AppHere, AskedToConfirm, ClientNotice, OrgClientPage, OrgGrantRow, OrgTab, RestrictedScope, Section};
+use crate::pages::views::{AppHere, AskedToConfirm, ClientNotice, OrgClientPage, OrgGrantRow, OrgTab, RestrictedScope, UsedHere};
 use crate::pages::{DisplayName, When};
-use crate::record::{Actor, Cause};
+use crate::record::Cause;
 use crate::store::{ClientUse, GrantFacts, GrantState, RevokeReason, Stance, StoreError, Verdict};
 use crate::types::{ApiKeyId, ClientId, GrantId, RedirectUri, ScopeSet, ScopeToken, Timestamp};
-use crate::web::{Peer, SignedIn, Trouble, page, see_other};
+use crate::web::{Trouble, page, see_other};
 
 /// Grants on the page; an application with more is revoked whole, or found in the log.
 const GRANTS: u32 = 50;
@@ -24,14 +25,11 @@ const GRANTS: u32 = 50;
 /// `GET /orgs/{org}/applications/{client}`.
 pub async fn show(
     State(app): State<App>,
-    peer: Peer,
     Path((slug, client)): Path<(String, String)>,
     RawQuery(query): RawQuery,
-    who: SignedIn,
+    visitor: Visitor,
 ) -> Response {
-    let config = app.node.config.load_full();
-    let shown = one(&app, &config, (&slug, &client), query.as_deref(), &who).await;
-    shown.unwrap_or_else(|trouble| trouble.page(&config, &peer))
+    visitor.answer(one(&app, &visitor, (&slug, &client), query.as_deref()).await)
 }
 
 /// The client of this id, if the organization has anything to do with it.
@@ -44,28 +42,23 @@ async fn lookup(app: &App, here: &Here, id: &str) -> Result<Option<ClientUse>, S
     app.node.store.client_of_org(&here.org.id, &id, app.node.now()).await
 }
 
-async fn one(
-    app: &App,
-    config: &Config,
-    (slug, id): (&str, &str),
-    query: Option<&str>,
-    who: &SignedIn,
-) -> Result<Response, Trouble> {
-    let here = Here::find(app, config, &who.user.id, slug, GRANTS_READ).await?;
+async fn one(app: &App, visitor: &Visitor, (slug, id): (&str, &str), query: Option<&str>) -> Result<Response, Trouble> {
+    let here = Here::find(app, visitor, slug, GRANTS_READ).await?;
+    let config = &visitor.config;
     let Some(known) = lookup(app, &here, id).await? else { return install::page_of(app, &here, id).await };
     let now = app.node.now();
     let grants = app.node.store.grants_of_client(&here.org.id, &known.client.id, now, GRANTS).await?;
     let may_change = here.may(config, GRANTS_WRITE);
     let confirm = asked::<String>(query, "confirm").filter(|_| may_change);
     let of_app = install::app_here(app, &here, &known.client, now).await?;
-    let used = if known.grants > 0 { InUse::Yes } else { InUse::No };
+    let used = if known.grants > 0 { UsedHere::Somebody } else { UsedHere::Nobody };
     let view = OrgClientPage {
-        frame: who.frame(&app.node, config, Section::Audit { slug: here.org.slug.to_string() }).await?,
+        frame: visitor.frame(app, here.section()).await?,
         tabs: here.tabs(config, OrgTab::Applications),
         organization: DisplayName::new(&here.org.name),
         path: here.path(&format!("applications/{}", known.client.id)),
         back: here.path("applications"),
-        csrf: who.csrf.as_str().to_owned(),
+        csrf: visitor.csrf(),
         may_change,
         notice: match asked::<String>(query, "done") {
             Some(done) => notice(app, &here, &done, (&known, of_app.as_ref())).await?,
@@ -73,7 +66,7 @@ async fn one(
         },
         confirm: confirm.and_then(|what| confirmation(&what, &known, &grants, of_app.as_ref())),
         id: known.client.id.to_string(),
-        client: shown(app, &known.client, &here.org, used).await?,
+        client: shown(app, &known.client, used).await?,
         standing: standing(&known),
         redirects: redirects(&known),
         users: known.users,
@@ -175,25 +168,16 @@ fn row(facts: &GrantFacts, now: Timestamp) -> OrgGrantRow {
 }
 
 /// `POST /orgs/{org}/applications/{client}`: what an administrator decided.
-pub async fn act(
-    State(app): State<App>,
-    peer: Peer,
-    Path((slug, client)): Path<(String, String)>,
-    headers: HeaderMap,
-    who: SignedIn,
-    body: Body,
-) -> Response {
-    let config = app.node.config.load_full();
+pub async fn act(State(app): State<App>, Path((slug, client)): Path<(String, String)>, visitor: Visitor, body: Body) -> Response {
     let outcome = async {
-        let form = Form::read(&config, &headers, body, &who).await?;
-        let here = Here::find(&app, &config, &who.user.id, &slug, GRANTS_WRITE).await?;
+        let form = visitor.form(body).await?;
+        let here = Here::find(&app, &visitor, &slug, GRANTS_WRITE).await?;
         let known = find(&app, &here, &client).await?;
-        let cause = peer.cause(&app.node, Actor { user: Some(who.user.id.clone()), ..Actor::default() });
-        let done = decide(&app, &here, &known, &form, &cause).await?;
+        let done = decide(&app, &here, &known, &form, &visitor.cause(&app)).await?;
         app.node.settle().await?;
         Ok(see_other(&format!("{}?done={done}", here.path(&format!("applications/{}", known.client.id)))))
     };
-    outcome.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+    visitor.answer(outcome.await)
 }
 
 /// Does what the pressed button says; the name of what was done.

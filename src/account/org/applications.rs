@@ -3,20 +3,18 @@
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 
 use super::{GRANTS_READ, GRANTS_WRITE, Here, asked};
-use crate::account::client::{InUse, shown};
-use crate::account::form::Form;
+use crate::account::client::Owners;
 use crate::account::log::Names;
+use crate::account::visitor::Visitor;
 use crate::account::{App, not_found};
-use crate::config::Config;
-use crate::pages::views::{ClientStanding, NewClientsChoice, OrgClientRow, OrgClientsPage, OrgTab, Section, WaitingClient};
+use crate::pages::views::{ClientStanding, NewClientsChoice, OrgClientRow, OrgClientsPage, OrgTab, UsedHere, WaitingClient};
 use crate::pages::{DisplayName, When};
-use crate::record::Actor;
-use crate::store::{ClientState, ClientUse, Listed, NewClients, Stance, StoreError, Verdict};
+use crate::store::{ClientState, ClientUse, Listed, NewClients, Stance, Verdict};
 use crate::types::{ClientId, Timestamp};
-use crate::web::{Peer, SignedIn, Trouble, page, see_other};
+use crate::web::{Trouble, page, see_other};
 
 /// Clients on one page.
 const PAGE: u32 = 50;
@@ -24,19 +22,13 @@ const PAGE: u32 = 50;
 const WAITING: u32 = 50;
 
 /// `GET /orgs/{org}/applications`.
-pub async fn show(
-    State(app): State<App>,
-    peer: Peer,
-    Path(slug): Path<String>,
-    RawQuery(query): RawQuery,
-    who: SignedIn,
-) -> Response {
-    let config = app.node.config.load_full();
-    list(&app, &config, &slug, query.as_deref(), &who).await.unwrap_or_else(|trouble| trouble.page(&config, &peer))
+pub async fn show(State(app): State<App>, Path(slug): Path<String>, RawQuery(query): RawQuery, visitor: Visitor) -> Response {
+    visitor.answer(list(&app, &visitor, &slug, query.as_deref()).await)
 }
 
-async fn list(app: &App, config: &Config, slug: &str, query: Option<&str>, who: &SignedIn) -> Result<Response, Trouble> {
-    let here = Here::find(app, config, &who.user.id, slug, GRANTS_READ).await?;
+async fn list(app: &App, visitor: &Visitor, slug: &str, query: Option<&str>) -> Result<Response, Trouble> {
+    let here = Here::find(app, visitor, slug, GRANTS_READ).await?;
+    let config = &visitor.config;
     let (store, now) = (&app.node.store, app.node.now());
     let start: u32 = asked(query, "from").unwrap_or(0);
     let mut known = store.clients_of_org(&here.org.id, Listed::Known, now, (start, PAGE + 1)).await?;
@@ -45,15 +37,13 @@ async fn list(app: &App, config: &Config, slug: &str, query: Option<&str>, who: 
     let path = here.path("applications");
     let older = more.then(|| format!("{path}?from={}", start.saturating_add(PAGE)));
     let newer = (start > 0).then(|| format!("{path}?from={}", start.saturating_sub(PAGE)));
-    let mut clients = Vec::with_capacity(known.len());
-    for one in &known {
-        clients.push(row(app, one, &here).await?);
-    }
+    let owners = Owners::of(app, known.iter().map(|one| &one.client)).await?;
+    let clients = known.iter().map(|one| row(one, &owners, now)).collect();
     let view = OrgClientsPage {
-        frame: who.frame(&app.node, config, Section::Audit { slug: here.org.slug.to_string() }).await?,
+        frame: visitor.frame(app, here.section()).await?,
         tabs: here.tabs(config, OrgTab::Applications),
         organization: DisplayName::new(&here.org.name),
-        csrf: who.csrf.as_str().to_owned(),
+        csrf: visitor.csrf(),
         may_change: here.may(config, GRANTS_WRITE),
         new_clients: match store.new_clients(&here.org.id).await? {
             NewClients::Open => NewClientsChoice::Open,
@@ -74,30 +64,29 @@ async fn waiting(app: &App, here: &Here, now: Timestamp) -> Result<Vec<WaitingCl
     let mut names = Names::default();
     let asking = waiting.iter().filter_map(|w| w.asked.as_ref().and_then(|(user, _)| user.as_ref()));
     names.learn(&app.node, asking).await?;
-    let mut shown_here = Vec::with_capacity(waiting.len());
-    for one in &waiting {
+    let owners = Owners::of(app, waiting.iter().map(|one| &one.client)).await?;
+    let view = |one: &ClientUse| {
         let (user, at) = one.asked.clone().unwrap_or((None, now));
-        shown_here.push(WaitingClient {
+        WaitingClient {
             id: one.client.id.to_string(),
-            client: shown(app, &one.client, &here.org, InUse::No).await?,
-            asked_by: user.map_or_else(|| "somebody who left".to_owned(), |user| names.of(&user).to_owned()),
+            client: owners.shown(&one.client, UsedHere::Nobody, now),
+            asked_by: user.map(|user| names.of(&user).to_owned()),
             asked: When::new(at, now),
-        });
-    }
-    Ok(shown_here)
+        }
+    };
+    Ok(waiting.iter().map(view).collect())
 }
 
-async fn row(app: &App, one: &ClientUse, here: &Here) -> Result<OrgClientRow, StoreError> {
-    let now = app.node.now();
-    Ok(OrgClientRow {
+fn row(one: &ClientUse, owners: &Owners, now: Timestamp) -> OrgClientRow {
+    OrgClientRow {
         id: one.client.id.to_string(),
-        client: shown(app, &one.client, &here.org, InUse::Yes).await?,
+        client: owners.shown(&one.client, UsedHere::Somebody, now),
         standing: standing(one),
         users: one.users,
         scopes: one.scopes.iter().map(ToString::to_string).collect(),
         first_granted: one.first_granted_at.map(|at| When::new(at, now)),
         last_used: one.last_used_at.map(|at| When::new(at, now)),
-    })
+    }
 }
 
 /// Whether it may be used, and if so within which bounds.
@@ -112,31 +101,15 @@ pub(super) fn standing(one: &ClientUse) -> ClientStanding {
 }
 
 /// `POST /orgs/{org}/applications`: what happens with new applications, and the queue.
-pub async fn act(
-    State(app): State<App>,
-    peer: Peer,
-    Path(slug): Path<String>,
-    headers: HeaderMap,
-    who: SignedIn,
-    body: Body,
-) -> Response {
-    let config = app.node.config.load_full();
-    let done = decide(&app, &config, &peer, &slug, (&headers, body), &who).await;
-    done.unwrap_or_else(|trouble| trouble.page(&config, &peer))
+pub async fn act(State(app): State<App>, Path(slug): Path<String>, visitor: Visitor, body: Body) -> Response {
+    visitor.answer(decide(&app, &visitor, &slug, body).await)
 }
 
-async fn decide(
-    app: &App,
-    config: &Config,
-    peer: &Peer,
-    slug: &str,
-    (headers, body): (&HeaderMap, Body),
-    who: &SignedIn,
-) -> Result<Response, Trouble> {
-    let form = Form::read(config, headers, body, who).await?;
-    let here = Here::find(app, config, &who.user.id, slug, GRANTS_WRITE).await?;
+async fn decide(app: &App, visitor: &Visitor, slug: &str, body: Body) -> Result<Response, Trouble> {
+    let form = visitor.form(body).await?;
+    let here = Here::find(app, visitor, slug, GRANTS_WRITE).await?;
     let (store, path) = (&app.node.store, here.path("applications"));
-    let cause = peer.cause(&app.node, Actor { user: Some(who.user.id.clone()), ..Actor::default() });
+    let cause = visitor.cause(app);
     if form.has("save-new-clients") {
         let to = match form.one("new-clients") {
             Some("open") => NewClients::Open,

@@ -3,22 +3,23 @@
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 
 use super::{GRANTS_WRITE, Here, api_keys, application, asked};
-use crate::account::client::{InUse, shown};
-use crate::account::form::Form;
+use crate::account::client::shown;
+use crate::account::visitor::Visitor;
 use crate::account::{App, not_found};
 use crate::apps::{on_offer, seen_from};
 use crate::config::{Config, Risk};
+use crate::pages::texts::{name, org as texts};
 use crate::pages::views::{
-    AppHere, Found, Installed, OfferedApp, OfferedScope, OrgInstallPage, OrgTab, OrgUninstallPage, Section, UninstallStep, Way,
+    AppHere, Found, Installed, OfferedApp, OfferedScope, OrgInstallPage, OrgTab, OrgUninstallPage, UninstallStep, UsedHere, Way,
 };
 use crate::pages::{DisplayName, When};
-use crate::record::{Actor, Cause};
+use crate::record::Cause;
 use crate::store::{self, AppState, Client, ClientUse, Footing, Stance, StoreError};
 use crate::types::{AppId, ClientId, ScopeSet, Timestamp};
-use crate::web::{Peer, SignedIn, Trouble, page, see_other};
+use crate::web::{Trouble, page, see_other};
 
 /// What an app has in the organization, if the client is an app's.
 pub(super) async fn app_here(app: &App, here: &Here, client: &Client, now: Timestamp) -> Result<Option<AppHere>, StoreError> {
@@ -75,37 +76,31 @@ pub(super) async fn page_of(app: &App, here: &Here, id: &str) -> Result<Response
 }
 
 /// `GET /orgs/{org}/install`.
-pub async fn show(
-    State(app): State<App>,
-    peer: Peer,
-    Path(slug): Path<String>,
-    RawQuery(query): RawQuery,
-    who: SignedIn,
-) -> Response {
-    let config = app.node.config.load_full();
-    let shown = async {
-        let here = Here::find(&app, &config, &who.user.id, &slug, GRANTS_WRITE).await?;
-        let wanted = asked::<String>(query.as_deref(), "app").unwrap_or_default();
-        let found = match wanted.trim() {
-            "" => Found::NotAsked,
-            name => match offered(&app, &here, name).await? {
-                Some(found) => Found::App(Box::new(offer(&app, &config, &here, &found).await?)),
-                None => Found::Nothing,
-            },
-        };
-        let view = OrgInstallPage {
-            frame: who.frame(&app.node, &config, Section::Audit { slug: here.org.slug.to_string() }).await?,
-            tabs: here.tabs(&config, OrgTab::Applications),
-            organization: DisplayName::new(&here.org.name),
-            path: here.path("install"),
-            back: here.path("applications"),
-            csrf: who.csrf.as_str().to_owned(),
-            asked: wanted,
-            found,
-        };
-        Ok(page(StatusCode::OK, &view))
+pub async fn show(State(app): State<App>, Path(slug): Path<String>, RawQuery(query): RawQuery, visitor: Visitor) -> Response {
+    visitor.answer(entrance(&app, &visitor, &slug, query.as_deref()).await)
+}
+
+async fn entrance(app: &App, visitor: &Visitor, slug: &str, query: Option<&str>) -> Result<Response, Trouble> {
+    let here = Here::find(app, visitor, slug, GRANTS_WRITE).await?;
+    let wanted = asked::<String>(query, "app").unwrap_or_default();
+    let found = match wanted.trim() {
+        "" => Found::NotAsked,
+        name => match offered(app, &here, name).await? {
+            Some(found) => Found::App(Box::new(offer(app, &visitor.config, &here, &found).await?)),
+            None => Found::Nothing,
+        },
     };
-    shown.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+    let view = OrgInstallPage {
+        frame: visitor.frame(app, here.section()).await?,
+        tabs: here.tabs(&visitor.config, OrgTab::Applications),
+        organization: DisplayName::new(&here.org.name),
+        path: here.path("install"),
+        back: here.path("applications"),
+        csrf: visitor.csrf(),
+        asked: wanted,
+        found,
+    };
+    Ok(page(StatusCode::OK, &view))
 }
 
 async fn offer(app: &App, config: &Config, here: &Here, found: &store::App) -> Result<OfferedApp, Trouble> {
@@ -115,13 +110,13 @@ async fn offer(app: &App, config: &Config, here: &Here, found: &store::App) -> R
     let installed = store.installs(org).await?.iter().any(|i| i.app == found.id);
     Ok(OfferedApp {
         id: found.id.to_string(),
-        client: shown(app, &client, &here.org, InUse::No).await?,
+        client: shown(app, &client, UsedHere::Nobody).await?,
         description: seen.description,
         documentation: seen.documentation_url,
         scopes: offered_scopes(config, &seen.scopes),
         obstacle: match (installed, found.state) {
-            (true, _) => Some("It is installed."),
-            (false, AppState::Disabled) => Some("Its maker switched it off: it works for nobody."),
+            (true, _) => Some(texts::installed()),
+            (false, AppState::Disabled) => Some(texts::app_switched_off()),
             (false, AppState::Active) => None,
         },
         blocked: store.client_policy(org, &client.id).await?.stance == Stance::Blocked,
@@ -145,28 +140,16 @@ fn offered_scopes(config: &Config, scopes: &ScopeSet) -> Vec<OfferedScope> {
 }
 
 /// `POST /orgs/{org}/install`.
-pub async fn act(
-    State(app): State<App>,
-    peer: Peer,
-    Path(slug): Path<String>,
-    headers: HeaderMap,
-    who: SignedIn,
-    body: Body,
-) -> Response {
-    let config = app.node.config.load_full();
+pub async fn act(State(app): State<App>, Path(slug): Path<String>, visitor: Visitor, body: Body) -> Response {
     let done = async {
-        let form = Form::read(&config, &headers, body, &who).await?;
-        let here = Here::find(&app, &config, &who.user.id, &slug, GRANTS_WRITE).await?;
+        let form = visitor.form(body).await?;
+        let here = Here::find(&app, &visitor, &slug, GRANTS_WRITE).await?;
         let name = form.one("app").filter(|_| form.has("install")).ok_or_else(not_found)?;
         let found = offered(&app, &here, name).await?.ok_or_else(not_found)?;
-        install(&app, &here, &found.id, &by(&app, &peer, &who)).await?;
+        install(&app, &here, &found.id, &visitor.cause(&app)).await?;
         Ok(see_other(&format!("{}?done=installed", here.path(&format!("applications/{}", face(&found))))))
     };
-    done.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
-}
-
-fn by(app: &App, peer: &Peer, who: &SignedIn) -> Cause {
-    peer.cause(&app.node, Actor { user: Some(who.user.id.clone()), ..Actor::default() })
+    visitor.answer(done.await)
 }
 
 async fn install(app: &App, here: &Here, id: &AppId, cause: &Cause) -> Result<(), StoreError> {
@@ -189,28 +172,22 @@ struct Leaving {
 }
 
 impl Leaving {
-    async fn find(app: &App, config: &Config, who: &SignedIn, (slug, client): (&str, &str)) -> Result<Self, Trouble> {
-        let here = Here::find(app, config, &who.user.id, slug, GRANTS_WRITE).await?;
+    async fn find(app: &App, visitor: &Visitor, (slug, client): (&str, &str)) -> Result<Self, Trouble> {
+        let here = Here::find(app, visitor, slug, GRANTS_WRITE).await?;
         let known = application::find(app, &here, client).await?;
         let of = known.client.app.as_ref().ok_or_else(not_found)?;
         let found = app.node.store.app(&of.app).await?.ok_or_else(not_found)?;
         Ok(Self { here, known, app: found })
     }
 
-    async fn page(
-        &self,
-        app: &App,
-        config: &Config,
-        who: &SignedIn,
-        (step, ends): (UninstallStep, Footing),
-    ) -> Result<Response, Trouble> {
+    async fn page(&self, app: &App, visitor: &Visitor, (step, ends): (UninstallStep, Footing)) -> Result<Response, Trouble> {
         let back = self.here.path(&format!("applications/{}", self.known.client.id));
         let view = OrgUninstallPage {
-            frame: who.frame(&app.node, config, Section::Audit { slug: self.here.org.slug.to_string() }).await?,
+            frame: visitor.frame(app, self.here.section()).await?,
             organization: DisplayName::new(&self.here.org.name),
             action: format!("{back}/uninstall"),
-            back: Way { href: back, text: DisplayName::new(&self.known.client.name).to_string() },
-            csrf: who.csrf.as_str().to_owned(),
+            back: Way { href: back, text: name(&DisplayName::new(&self.known.client.name)) },
+            csrf: visitor.csrf(),
             name: DisplayName::new(&self.known.client.name),
             step,
             grants: ends.grants,
@@ -229,39 +206,30 @@ impl Leaving {
 }
 
 /// `GET /orgs/{org}/applications/{client}/uninstall`: what would break, and for whom.
-pub async fn leave_page(
-    State(app): State<App>,
-    peer: Peer,
-    Path((slug, client)): Path<(String, String)>,
-    who: SignedIn,
-) -> Response {
-    let config = app.node.config.load_full();
+pub async fn leave_page(State(app): State<App>, Path((slug, client)): Path<(String, String)>, visitor: Visitor) -> Response {
     let shown = async {
-        let leaving = Leaving::find(&app, &config, &who, (&slug, &client)).await?;
+        let leaving = Leaving::find(&app, &visitor, (&slug, &client)).await?;
         let ends = app.node.store.footing(&leaving.here.org.id, &leaving.app.id, app.node.now()).await?;
         let step = if leaving.stands(&app, ends).await? { UninstallStep::Asked } else { UninstallStep::Nothing };
-        leaving.page(&app, &config, &who, (step, ends)).await
+        leaving.page(&app, &visitor, (step, ends)).await
     };
-    shown.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+    visitor.answer(shown.await)
 }
 
 /// `POST /orgs/{org}/applications/{client}/uninstall`. The answer says what it did.
 pub async fn leave(
     State(app): State<App>,
-    peer: Peer,
     Path((slug, client)): Path<(String, String)>,
-    headers: HeaderMap,
-    who: SignedIn,
+    visitor: Visitor,
     body: Body,
 ) -> Response {
-    let config = app.node.config.load_full();
     let done = async {
-        let form = Form::read(&config, &headers, body, &who).await?;
-        let leaving = Leaving::find(&app, &config, &who, (&slug, &client)).await?;
+        let form = visitor.form(body).await?;
+        let leaving = Leaving::find(&app, &visitor, (&slug, &client)).await?;
         if !form.has("uninstall") {
             return Err(not_found());
         }
-        let ended = app.node.store.uninstall_app(&leaving.here.org.id, &leaving.app.id, &by(&app, &peer, &who)).await?;
+        let ended = app.node.store.uninstall_app(&leaving.here.org.id, &leaving.app.id, &visitor.cause(&app)).await?;
         app.node.settle().await?;
         let outcome = match ended {
             Some(ended) => {
@@ -270,7 +238,7 @@ pub async fn leave(
             }
             None => (UninstallStep::Nothing, Footing::default()),
         };
-        leaving.page(&app, &config, &who, outcome).await
+        leaving.page(&app, &visitor, outcome).await
     };
-    done.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+    visitor.answer(done.await)
 }

@@ -3,21 +3,22 @@
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 
 use super::{Here, MEMBERS_READ, MEMBERS_WRITE, asked};
 use crate::account::App;
-use crate::account::form::Form;
 use crate::account::log::Names;
+use crate::account::visitor::Visitor;
 use crate::config::Config;
+use crate::pages::texts::{Text, org as texts};
 use crate::pages::views::{
-    AskedOfMember, InvitationLink, InvitationRow, MemberRow, MemberStanding, MembersPage, OpenMember, OrgTab, RoleChoice, Section,
+    AskedOfMember, InvitationLink, InvitationRow, MemberRow, MemberStanding, MembersPage, OpenMember, OrgTab, RoleChoice,
 };
 use crate::pages::{DisplayName, When};
 use crate::roster::{RoleReach, is_own_service};
 use crate::store::{Invitation, Reach as _, StoreError, User, UserKind, UserState};
 use crate::types::{RoleName, ScopeBits, Timestamp, UserId};
-use crate::web::{Peer, SignedIn, Trouble, page};
+use crate::web::{Trouble, page};
 
 /// Members on one page.
 const PAGE: u32 = 50;
@@ -26,34 +27,21 @@ const PAGE: u32 = 50;
 #[derive(Default)]
 pub(super) struct Said {
     pub(super) status: StatusCode,
-    pub(super) problem: Option<String>,
+    pub(super) problem: Option<Text>,
     pub(super) invited: Option<InvitationLink>,
 }
 
 /// `GET /orgs/{org}/members`.
-pub async fn show(
-    State(app): State<App>,
-    peer: Peer,
-    Path(slug): Path<String>,
-    RawQuery(query): RawQuery,
-    who: SignedIn,
-) -> Response {
-    let config = app.node.config.load_full();
+pub async fn show(State(app): State<App>, Path(slug): Path<String>, RawQuery(query): RawQuery, visitor: Visitor) -> Response {
     let outcome = async {
-        let here = Here::find(&app, &config, &who.user.id, &slug, MEMBERS_READ).await?;
-        list(&app, &config, &here, (query.as_deref(), &who), Said::default()).await
+        let here = Here::find(&app, &visitor, &slug, MEMBERS_READ).await?;
+        list(&app, &visitor, &here, query.as_deref(), Said::default()).await
     };
-    outcome.await.unwrap_or_else(|trouble| trouble.page(&config, &peer))
+    visitor.answer(outcome.await)
 }
 
-pub(super) async fn list(
-    app: &App,
-    config: &Config,
-    here: &Here,
-    (query, who): (Option<&str>, &SignedIn),
-    said: Said,
-) -> Result<Response, Trouble> {
-    let (store, now) = (&app.node.store, app.node.now());
+async fn list(app: &App, visitor: &Visitor, here: &Here, query: Option<&str>, said: Said) -> Result<Response, Trouble> {
+    let (store, now, config) = (&app.node.store, app.node.now(), &visitor.config);
     let start: u32 = asked(query, "from").unwrap_or(0);
     let mut members = store.member_page(&here.org.id, (start, PAGE + 1)).await?;
     let more = members.len() > PAGE as usize;
@@ -65,10 +53,10 @@ pub(super) async fn list(
         rows.push(row(app, here, user, roles).await?);
     }
     let view = MembersPage {
-        frame: who.frame(&app.node, config, Section::Audit { slug: here.org.slug.to_string() }).await?,
+        frame: visitor.frame(app, here.section()).await?,
         tabs: here.tabs(config, OrgTab::Members),
         organization: DisplayName::new(&here.org.name),
-        csrf: who.csrf.as_str().to_owned(),
+        csrf: visitor.csrf(),
         may_change,
         saved: asked::<String>(query, "done").is_some(),
         problem: said.problem,
@@ -142,19 +130,18 @@ fn changeable(config: &Config, here: &Here, role: &RoleName) -> bool {
 }
 
 /// What a role permits, in short.
-fn permissions(config: &Config, bits: Option<&ScopeBits>) -> String {
+fn permissions(config: &Config, bits: Option<&ScopeBits>) -> Text {
     const SHOWN: usize = 4;
-    let Some(bits) = bits else { return "no longer exists".to_owned() };
+    let Some(bits) = bits else { return texts::role_is_gone() };
     if config.catalogue.entries().len() == bits.positions().count() {
-        return "everything".to_owned();
+        return texts::role_permits_everything();
     }
     let all: Vec<String> = config.catalogue.scopes(bits).iter().map(ToString::to_string).collect();
     let first = all.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
-    match all.len().saturating_sub(SHOWN) {
-        _ if all.is_empty() => "nothing".to_owned(),
-        0 => first,
-        more => format!("{first} and {more} more"),
+    if all.is_empty() {
+        return texts::role_permits_nothing();
     }
+    texts::role_permits(&first, all.len().saturating_sub(SHOWN) as u64)
 }
 
 async fn invitations(app: &App, here: &Here, now: Timestamp) -> Result<Vec<InvitationRow>, StoreError> {
@@ -165,29 +152,21 @@ async fn invitations(app: &App, here: &Here, now: Timestamp) -> Result<Vec<Invit
         id: one.id.to_string(),
         email: one.email.clone(),
         roles: one.roles.iter().map(ToString::to_string).collect(),
-        by: one.invited_by.as_ref().map_or_else(|| "somebody who left".to_owned(), |user| names.of(user).to_owned()),
+        by: one.invited_by.as_ref().map(|user| names.of(user).to_owned()),
         ends: When::new(one.expires_at, now),
     };
     Ok(open.iter().map(view).collect())
 }
 
 /// `POST /orgs/{org}/members`.
-pub async fn act(
-    State(app): State<App>,
-    peer: Peer,
-    Path(slug): Path<String>,
-    headers: HeaderMap,
-    who: SignedIn,
-    body: Body,
-) -> Response {
-    let config = app.node.config.load_full();
+pub async fn act(State(app): State<App>, Path(slug): Path<String>, visitor: Visitor, body: Body) -> Response {
     let outcome = async {
-        let form = Form::read(&config, &headers, body, &who).await?;
-        let here = Here::find(&app, &config, &who.user.id, &slug, MEMBERS_WRITE).await?;
-        match super::membership::decide(&app, &config, &peer, (&here, &who), &form).await? {
+        let form = visitor.form(body).await?;
+        let here = Here::find(&app, &visitor, &slug, MEMBERS_WRITE).await?;
+        match super::membership::decide(&app, &visitor, &here, &form).await? {
             super::membership::Done::Changed(answer) => Ok(answer),
-            super::membership::Done::Told(said) => list(&app, &config, &here, (None, &who), said).await,
+            super::membership::Done::Told(said) => list(&app, &visitor, &here, None, said).await,
         }
     };
-    outcome.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+    visitor.answer(outcome.await)
 }

@@ -6,15 +6,16 @@ use http::StatusCode;
 use super::Here;
 use super::members::Said;
 use crate::account::form::Form;
+use crate::account::visitor::Visitor;
 use crate::account::{App, not_found};
-use crate::config::Config;
 use crate::pages::When;
+use crate::pages::texts::{Text, org as texts};
 use crate::pages::views::InvitationLink;
-use crate::record::{Actor, Cause};
+use crate::record::Cause;
 use crate::roster::{By, Refusal, Roster, RosterError};
 use crate::store::UserState;
 use crate::types::{InvitationId, RoleName, UserId};
-use crate::web::{Peer, SignedIn, Trouble, see_other};
+use crate::web::{Trouble, see_other};
 
 /// What came of a form.
 pub(super) enum Done {
@@ -27,23 +28,15 @@ pub(super) enum Done {
 /// One form, and who sent it.
 struct Act<'a> {
     app: &'a App,
-    config: &'a Config,
+    visitor: &'a Visitor,
     here: &'a Here,
     form: &'a Form,
     cause: Cause,
-    who: &'a SignedIn,
 }
 
 /// Does what the pressed button says.
-pub(super) async fn decide(
-    app: &App,
-    config: &Config,
-    peer: &Peer,
-    (here, who): (&Here, &SignedIn),
-    form: &Form,
-) -> Result<Done, Trouble> {
-    let cause = peer.cause(&app.node, Actor { user: Some(who.user.id.clone()), ..Actor::default() });
-    let act = Act { app, config, here, form, cause, who };
+pub(super) async fn decide(app: &App, visitor: &Visitor, here: &Here, form: &Form) -> Result<Done, Trouble> {
+    let act = Act { app, visitor, here, form, cause: visitor.cause(app) };
     if form.has("invite") {
         return act.invite().await;
     }
@@ -65,8 +58,16 @@ pub(super) async fn decide(
     }
 }
 
-fn problem(status: StatusCode, text: &str) -> Done {
-    Done::Told(Said { status, problem: Some(text.to_owned()), invited: None })
+const fn problem(status: StatusCode, text: Text) -> Done {
+    Done::Told(Said { status, problem: Some(text), invited: None })
+}
+
+/// What was to be done: where it may not be, the page says what was not.
+#[derive(Clone, Copy)]
+enum Wanted {
+    Invitation,
+    Change,
+    Service,
 }
 
 impl Act<'_> {
@@ -80,40 +81,37 @@ impl Act<'_> {
     }
 
     fn roster(&self) -> Roster<'_> {
-        Roster::new(&self.app.node, &self.here.org, By::Member(self.who.user.id.clone()), self.cause.clone())
+        Roster::new(&self.app.node, &self.here.org, By::Member(self.visitor.who.user.id.clone()), self.cause.clone())
     }
 
-    /// What the page says of a refusal; `undone` says what was not done.
-    fn told(error: RosterError, undone: &str) -> Result<Done, Trouble> {
+    /// What the page says of a refusal.
+    fn told(error: RosterError, wanted: Wanted) -> Result<Done, Trouble> {
         let refusal = match error {
             RosterError::Store(fault) => return Err(fault.into()),
             RosterError::Refused(refusal) => refusal,
         };
-        let (status, text) = match refusal {
-            Refusal::Absent | Refusal::NotOwnService | Refusal::Frozen | Refusal::NoInvitation | Refusal::Role { .. } => {
+        let (status, text) = match (refusal, wanted) {
+            (Refusal::Absent | Refusal::NotOwnService | Refusal::Frozen | Refusal::NoInvitation | Refusal::Role { .. }, _) => {
                 return Err(not_found());
             }
-            Refusal::Address => (StatusCode::UNPROCESSABLE_ENTITY, "That is no e-mail address."),
-            Refusal::ServiceName => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "A service user's name has lower-case letters, digits and - only.")
-            }
-            Refusal::ServiceTaken => (StatusCode::CONFLICT, "There is a service user of that name already."),
-            Refusal::BeyondReach => (StatusCode::FORBIDDEN, "You can only give and take roles that permit no more than yours."),
-            Refusal::LastAdministrator => {
-                let text = "Nobody would be left to administer the organization. Make somebody else an administrator first.";
-                (StatusCode::CONFLICT, text)
-            }
+            (Refusal::Address, _) => (StatusCode::UNPROCESSABLE_ENTITY, texts::no_address()),
+            (Refusal::ServiceName, _) => (StatusCode::UNPROCESSABLE_ENTITY, texts::service_name()),
+            (Refusal::ServiceTaken, _) => (StatusCode::CONFLICT, texts::service_taken()),
+            (Refusal::BeyondReach, Wanted::Invitation) => (StatusCode::FORBIDDEN, texts::invitation_beyond_reach()),
+            (Refusal::BeyondReach, Wanted::Change) => (StatusCode::FORBIDDEN, texts::beyond_reach()),
+            (Refusal::BeyondReach, Wanted::Service) => (StatusCode::FORBIDDEN, texts::service_beyond_reach()),
+            (Refusal::LastAdministrator, _) => (StatusCode::CONFLICT, texts::last_administrator()),
         };
-        Ok(problem(status, &format!("{text}{undone}")))
+        Ok(problem(status, text))
     }
 
     async fn invite(&self) -> Result<Done, Trouble> {
         let (email, roles) = (self.form.one("email").unwrap_or_default(), self.roles()?);
         let invited = match self.roster().invite(email, roles).await {
             Ok(invited) => invited,
-            Err(error) => return Self::told(error, " Nobody was invited."),
+            Err(error) => return Self::told(error, Wanted::Invitation),
         };
-        let (url, one) = (invited.url(self.config), invited.invitation);
+        let (url, one) = (invited.url(&self.visitor.config), invited.invitation);
         let link = InvitationLink { email: one.email, url, ends: When::new(one.expires_at, self.cause.at) };
         Ok(Done::Told(Said { invited: Some(link), ..Said::default() }))
     }
@@ -125,10 +123,8 @@ impl Act<'_> {
         let done = if removing { self.roster().remove(&id).await } else { self.roster().change(&id, self.roles()?).await };
         match done {
             Ok(()) => Ok(self.done()),
-            Err(RosterError::Refused(Refusal::BeyondReach)) if removing => {
-                Ok(problem(StatusCode::FORBIDDEN, "Somebody who may do more than you can't be removed by you."))
-            }
-            Err(error) => Self::told(error, ""),
+            Err(RosterError::Refused(Refusal::BeyondReach)) if removing => Ok(problem(StatusCode::FORBIDDEN, texts::mightier())),
+            Err(error) => Self::told(error, Wanted::Change),
         }
     }
 
@@ -136,7 +132,7 @@ impl Act<'_> {
         let (name, roles) = (self.form.one("service").unwrap_or_default(), self.roles()?);
         match self.roster().add_service(name, roles).await {
             Ok(_) => Ok(self.done()),
-            Err(error) => Self::told(error, " None was added."),
+            Err(error) => Self::told(error, Wanted::Service),
         }
     }
 

@@ -10,12 +10,13 @@ mod review;
 
 use std::str::FromStr;
 
+use super::visitor::Visitor;
 use super::{App, not_found};
 use crate::config::Config;
-use crate::pages::views::{OrgTab, OrgTabs};
+use crate::pages::views::{OrgTab, OrgTabs, Section};
 use crate::roster::{MEMBERS_READ, MEMBERS_WRITE};
 use crate::store::{Org, OrgState};
-use crate::types::{RoleName, ScopeSet, Slug, UserId};
+use crate::types::{RoleName, ScopeSet, Slug};
 use crate::web::{Params, Trouble};
 
 pub(super) use api_keys::show as api_keys;
@@ -37,13 +38,13 @@ struct Here {
 }
 
 impl Here {
-    /// The organization of this short name, if it is active and `user` holds `needed` there now.
-    async fn find(app: &App, config: &Config, user: &UserId, slug: &str, needed: &str) -> Result<Self, Trouble> {
+    /// The organization of this short name, if it is active and the visitor holds `needed` there now.
+    async fn find(app: &App, visitor: &Visitor, slug: &str, needed: &str) -> Result<Self, Trouble> {
         let slug = Slug::parse(slug).map_err(|_| not_found())?;
         let org = app.node.store.org_by_slug(&slug).await?.filter(|org| org.state == OrgState::Active).ok_or_else(not_found)?;
-        let membership = app.node.store.membership(&org.id, user).await?.ok_or_else(not_found)?;
+        let membership = app.node.store.membership(&org.id, &visitor.who.user.id).await?.ok_or_else(not_found)?;
         let here = Self { org, roles: membership.roles };
-        if here.may(config, needed) { Ok(here) } else { Err(not_found()) }
+        if here.may(&visitor.config, needed) { Ok(here) } else { Err(not_found()) }
     }
 
     /// Whether they hold this permission.
@@ -54,6 +55,11 @@ impl Here {
     /// The pages of this organization that they may open.
     fn tabs(&self, config: &Config, open: OrgTab) -> OrgTabs {
         tabs(config, &self.org, &self.roles, open)
+    }
+
+    /// The section of the menu that its pages stand in.
+    fn section(&self) -> Section {
+        Section::Audit { slug: self.org.slug.to_string() }
     }
 
     /// Where a page of this organization is.

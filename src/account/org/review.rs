@@ -10,14 +10,14 @@ use http::{HeaderValue, StatusCode};
 
 use super::{GRANTS_READ, Here, asked, may};
 use crate::account::App;
-use crate::config::Config;
-use crate::pages::views::{OrgTab, ReviewPage, ReviewProposal, ReviewRow, Section};
+use crate::account::visitor::Visitor;
+use crate::pages::views::{OrgTab, ReviewPage, ReviewProposal, ReviewRow};
 use crate::pages::{DisplayName, When};
-use crate::record::{Actor, ControlEvent, Operation};
+use crate::record::{ControlEvent, Operation};
 use crate::review::{self, Entry, Proposal};
 use crate::store::{Org, StoreError};
 use crate::types::{Timestamp, UserId};
-use crate::web::{Peer, SignedIn, Trouble, page};
+use crate::web::{Trouble, page};
 
 /// Entries on one page.
 const PAGE: u32 = 50;
@@ -30,20 +30,13 @@ enum Form {
 }
 
 /// `GET /orgs/{org}/review`.
-pub async fn show(
-    State(app): State<App>,
-    peer: Peer,
-    Path(slug): Path<String>,
-    RawQuery(query): RawQuery,
-    who: SignedIn,
-) -> Response {
-    let config = app.node.config.load_full();
-    let shown = report(&app, &config, &slug, query.as_deref(), &who).await;
-    shown.unwrap_or_else(|trouble| trouble.page(&config, &peer))
+pub async fn show(State(app): State<App>, Path(slug): Path<String>, RawQuery(query): RawQuery, visitor: Visitor) -> Response {
+    visitor.answer(report(&app, &visitor, &slug, query.as_deref()).await)
 }
 
-async fn report(app: &App, config: &Config, slug: &str, query: Option<&str>, who: &SignedIn) -> Result<Response, Trouble> {
-    let here = Here::find(app, config, &who.user.id, slug, GRANTS_READ).await?;
+async fn report(app: &App, visitor: &Visitor, slug: &str, query: Option<&str>) -> Result<Response, Trouble> {
+    let here = Here::find(app, visitor, slug, GRANTS_READ).await?;
+    let config = &visitor.config;
     app.flush.flush().await;
     let start: u32 = asked(query, "from").unwrap_or(0);
     let (total, to_revoke) = review::count(&app.node, &here.org).await?;
@@ -53,7 +46,7 @@ async fn report(app: &App, config: &Config, slug: &str, query: Option<&str>, who
     let path = here.path("review");
     let end = start.saturating_add(PAGE);
     let view = ReviewPage {
-        frame: who.frame(&app.node, config, Section::Audit { slug: here.org.slug.to_string() }).await?,
+        frame: visitor.frame(app, here.section()).await?,
         tabs: here.tabs(config, OrgTab::Review),
         organization: DisplayName::new(&here.org.name),
         applications: here.path("applications"),
@@ -87,30 +80,20 @@ fn row(entry: &Entry, now: Timestamp) -> ReviewRow {
 }
 
 /// `GET /orgs/{org}/review.csv`.
-pub async fn csv(State(app): State<App>, peer: Peer, Path(slug): Path<String>, who: SignedIn) -> Response {
-    let config = app.node.config.load_full();
-    let file = download(&app, &config, &peer, (&slug, Form::Csv), &who).await;
-    file.unwrap_or_else(|trouble| trouble.page(&config, &peer))
+pub async fn csv(State(app): State<App>, Path(slug): Path<String>, visitor: Visitor) -> Response {
+    visitor.answer(download(&app, &visitor, (&slug, Form::Csv)).await)
 }
 
 /// `GET /orgs/{org}/review.json`.
-pub async fn json(State(app): State<App>, peer: Peer, Path(slug): Path<String>, who: SignedIn) -> Response {
-    let config = app.node.config.load_full();
-    let file = download(&app, &config, &peer, (&slug, Form::Json), &who).await;
-    file.unwrap_or_else(|trouble| trouble.page(&config, &peer))
+pub async fn json(State(app): State<App>, Path(slug): Path<String>, visitor: Visitor) -> Response {
+    visitor.answer(download(&app, &visitor, (&slug, Form::Json)).await)
 }
 
 /// The whole report, in the order in which members agreed. That it left the gateway is on record before its first byte does.
-async fn download(
-    app: &App,
-    config: &Config,
-    peer: &Peer,
-    (slug, form): (&str, Form),
-    who: &SignedIn,
-) -> Result<Response, Trouble> {
-    let here = Here::find(app, config, &who.user.id, slug, GRANTS_READ).await?;
+async fn download(app: &App, visitor: &Visitor, (slug, form): (&str, Form)) -> Result<Response, Trouble> {
+    let here = Here::find(app, visitor, slug, GRANTS_READ).await?;
     app.flush.flush().await;
-    let cause = peer.cause(&app.node, Actor { user: Some(who.user.id.clone()), ..Actor::default() });
+    let cause = visitor.cause(app);
     let event = ControlEvent::done(Operation::AccessReview).on("org", here.org.id.as_str());
     app.node.store.note(Some(&here.org.id), event, &cause).await?;
     let (kind, extension) = match form {
@@ -118,7 +101,8 @@ async fn download(
         Form::Json => ("application/json", "json"),
     };
     let name = format!("attachment; filename=\"access-review-{}.{extension}\"", here.org.slug);
-    let mut response = Report { app: app.clone(), user: who.user.id.clone(), org: here.org, form }.stream().into_response();
+    let mut response =
+        Report { app: app.clone(), user: visitor.who.user.id.clone(), org: here.org, form }.stream().into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     if let Ok(name) = HeaderValue::from_str(&name) {

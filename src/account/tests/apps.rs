@@ -76,7 +76,7 @@ async fn a_partner_makes_an_app_publishes_it_changes_it_and_publishes_again() {
     assert!(stale.status == StatusCode::CONFLICT && stale.body.contains("changed by somebody else"), "{}", stale.body);
     let done = post(&world, &ada, &publish, "revision=2&publish=1").await;
     assert!(done.body.contains("Version 2 is published.") && !done.body.contains("id=\"client-secret\""), "{}", done.body);
-    assert!(done.body.contains("by ada@acme.test"), "{}", done.body);
+    assert!(done.body.contains("ada@acme.test published it"), "{}", done.body);
     assert!(world.is_live(&grant).await);
 
     let gone = post(&world, &ada, &format!("{path}/delete"), "delete=1").await;

@@ -30,7 +30,7 @@ async fn an_administrator_changes_roles_and_removes() {
     let grant = world.consent(&world.bob, &world.acme, &client, "metrics:read").await;
     let ada = world.sign_in(&world.ada).await;
     let page = world.get(Some(&ada), &format!("{PATH}?member={}", world.bob.id)).await;
-    for shown in ["ada@acme.test", "bob@acme.test", "Roles of bob@acme.test", "everything"] {
+    for shown in ["ada@acme.test", "bob@acme.test", "Roles of bob@acme.test", "Everything"] {
         assert!(page.body.contains(shown), "{shown}: {}", page.body);
     }
     assert!(!page.body.contains("eve@evil.test"));
@@ -67,7 +67,7 @@ async fn an_invitation_is_shown_once_and_can_be_withdrawn() {
     assert_eq!(page.status, StatusCode::OK, "{}", page.body);
     assert!(link(&page).is_some() && page.body.contains("grace@acme.test"), "{}", page.body);
     let later = world.get(Some(&ada), PATH).await;
-    assert!(link(&later).is_none() && later.body.contains("invited by ada@acme.test"), "{}", later.body);
+    assert!(link(&later).is_none() && later.body.contains("Invited by ada@acme.test"), "{}", later.body);
     let open = world.node.store.invitations(&world.acme.id, world.node.now()).await.expect("a store");
     press(&world, &ada, &format!("withdraw-{}=1", open[0].id)).await;
     assert!(!world.get(Some(&ada), PATH).await.body.contains("grace@acme.test"));

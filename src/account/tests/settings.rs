@@ -99,10 +99,10 @@ async fn the_page_says_what_the_gate_would_say_now() {
     let client = world.client("CLI").await;
     world.consent(&world.ada, &world.acme, &client, "metrics:read audit:read").await;
     let ada = world.sign_in(&world.ada).await;
-    assert!(!world.get(Some(&ada), PATH).await.body.contains("not now"));
+    assert!(!world.get(Some(&ada), PATH).await.body.contains("Not now"));
     world.join(&world.ada, &world.acme, &["viewer"]).await;
     let page = world.get(Some(&ada), PATH).await;
-    assert_eq!(page.body.matches("not now: you don&#39;t hold this permission").count(), 1, "{}", page.body);
+    assert_eq!(page.body.matches("Not now: you don&#39;t hold this permission.").count(), 1, "{}", page.body);
     world.node.store.remove_membership(&world.acme.id, &world.ada.id, &world.node.own_cause()).await.expect("a store");
     let page = world.get(Some(&ada), PATH).await;
     assert!(!page.body.contains("It may") || page.body.contains("no longer a member"), "{}", page.body);

@@ -2,72 +2,37 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
-use http::{HeaderMap, Request, StatusCode};
+use http::Request;
 use http_body_util::BodyExt as _;
-use parking_lot::Mutex;
-use secrecy::{ExposeSecret as _, SecretString};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use crate::account::{AuditFlush, Called, Refused, StandIn, Unanswered};
 use crate::config::Quickstart;
 use crate::node::Node;
 use crate::oauth;
-use crate::record::{Actor, AuditRecord, Call, Decision, Event, McpCall, Measured, Origin, Outcome};
+use crate::record::AuditRecord;
 use crate::store::{
     Approve, ApprovedRequest, AuthRequest, Client, ClientAuth, ClientKind, ClientOrigin, ClientState, Created, Grant, GrantState,
     GrantType, Membership, NewUser, Org, OrgState, User, UserKind, UserState, sql,
 };
 use crate::token::{NewAccessToken, Principal};
 use crate::types::{
-    AuthRequestId, ClientId, Clock as _, GrantId, ManualClock, NodeId, OrgId, PlainToken, RecordId, RedirectUri, RequestId,
-    RoleName, ScopeSet, Selectors, Slug, SystemEntropy, Timestamp, TokenKind, UserId,
+    AuthRequestId, ClientId, Clock as _, GrantId, ManualClock, NodeId, OrgId, PlainToken, RedirectUri, RequestId, RoleName,
+    ScopeSet, Selectors, Slug, SystemEntropy, Timestamp, TokenKind, UserId,
 };
 use crate::web::{FormToken, Peer, started_session};
 
+mod records;
+mod rig;
+
+pub(crate) use records::{ago, call, denied};
+pub(crate) use rig::{Answer, Browser, Counted, Rehearsed};
+
 pub(crate) const START: Timestamp = Timestamp::from_millis(1_795_219_200_000);
-
-/// A journal that is always up to date, and counts who asked.
-#[derive(Default)]
-pub(crate) struct Counted(pub(crate) AtomicUsize);
-
-#[async_trait]
-impl AuditFlush for Counted {
-    async fn flush(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-/// Stands in for apps as a running gateway does, but for the network: what is called is noted, and answered from memory.
-pub(crate) struct Rehearsed {
-    trials: oauth::Trials,
-    pub(crate) calls: Mutex<Vec<(String, String)>>,
-}
-
-#[async_trait]
-impl StandIn for Rehearsed {
-    async fn redeem(&self, client: Client, form: &str, peer: &Peer) -> Result<SecretString, Refused> {
-        let refused =
-            |e: oauth::OAuthError| Refused { code: e.code().wire().0.to_owned(), description: e.description().to_owned() };
-        self.trials.redeem(client, form, peer).await.map_err(refused)
-    }
-
-    async fn call(&self, target: &str, token: &SecretString) -> Result<Called, Unanswered> {
-        self.calls.lock().push((target.to_owned(), token.expose_secret().to_owned()));
-        if target.contains("unanswered") {
-            return Err(Unanswered("nobody answers".into()));
-        }
-        let headers = HeaderMap::from_iter([(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"))]);
-        let body = br#"{"status":"</code><script>x</script>"}"#.to_vec();
-        Ok(Called { status: StatusCode::OK, headers, body, cut: false, millis: 7 })
-    }
-}
 
 pub(crate) struct World {
     pub(crate) node: Arc<Node>,
@@ -91,30 +56,6 @@ impl Drop for World {
     fn drop(&mut self) {
         self.stop.cancel();
     }
-}
-
-/// A signed-in browser.
-pub(crate) struct Browser {
-    pub(crate) cookie: String,
-    pub(crate) csrf: String,
-}
-
-impl Browser {
-    /// A browser in which nobody is signed in.
-    pub(crate) fn nobody() -> Self {
-        Self { cookie: String::new(), csrf: String::new() }
-    }
-
-    /// The secret of its session.
-    pub(crate) fn secret(&self) -> &str {
-        self.cookie.split_once('=').map(|(_, secret)| secret).unwrap_or_default()
-    }
-}
-
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: String,
 }
 
 pub(crate) fn scopes(text: &str) -> ScopeSet {
@@ -170,7 +111,7 @@ impl World {
         let (acme, evil) = (org("acme"), org("evil"));
         let [ada, bob, eve] = ["ada@acme.test", "bob@acme.test", "eve@evil.test"].map(user);
         let server = oauth::Server::new(Arc::clone(&node));
-        let stand_in = Arc::new(Rehearsed { trials: server.trials(), calls: Mutex::default() });
+        let stand_in = Arc::new(Rehearsed::new(server.trials()));
         let world = Self {
             node,
             server,
@@ -357,51 +298,4 @@ impl World {
     pub(crate) async fn happened(&self, records: &[AuditRecord]) {
         self.node.store.append_audit(records).await.expect("stored");
     }
-}
-
-/// A call under `grant` at `at` that the gate decided like this.
-pub(crate) fn call(grant: &Grant, client: &Client, at: Timestamp, decision: Decision) -> AuditRecord {
-    AuditRecord {
-        id: RecordId::generate(at, &SystemEntropy),
-        time: at,
-        org: Some(grant.org.clone()),
-        actor: Actor {
-            user: Some(grant.user.clone()),
-            client: Some(client.id.clone()),
-            client_name: Some(client.name.clone()),
-            grant: Some(grant.id.clone()),
-            token: Some("jti_1".to_owned()),
-        },
-        origin: Origin {
-            request: RequestId::generate(at, &SystemEntropy),
-            node: NodeId::parse("node_1").expect("a valid id"),
-            peer: "192.0.2.7:4711".parse().ok(),
-            user_agent: Some("suite/1".to_owned()),
-            trace: None,
-            certificate: None,
-        },
-        event: Event::Call(Box::new(Call {
-            api: crate::types::ApiName::parse("prometheus").expect("a valid name"),
-            route: crate::types::RouteId::parse("prometheus.query").ok(),
-            method: "GET".to_owned(),
-            path: "/prometheus/api/v1/query".to_owned(),
-            mcp: Some(McpCall { method: "tools/call".to_owned(), target: Some("query_metrics".to_owned()), version: None }),
-            scopes_needed: scopes("metrics:read"),
-            scopes_held: scopes("metrics:read"),
-            resource: None,
-            decision,
-            would_deny: None,
-            outcome: Outcome::Completed(Measured { status: 200, bytes: 9, micros: 41_500 }),
-            forwarder: None,
-        })),
-    }
-}
-
-/// A refusal for want of these scopes.
-pub(crate) fn denied(reason: &str, missing: &str) -> Decision {
-    Decision::Denied { reason: reason.to_owned(), missing: scopes(missing) }
-}
-
-pub(crate) fn ago(seconds: u64) -> Timestamp {
-    START.minus(Duration::from_secs(seconds))
 }

@@ -71,6 +71,22 @@ pub(in crate::admin) async fn request_scope(
     Ok(Json(local.request_scope(&holder, body).await?))
 }
 
+/// Takes a request back that waits for a decision. What was given before goes on.
+#[utoipa::path(
+    delete, path = "/admin/v1/scope-requests/{holder}/{scope}", tag = "private scopes",
+    params(
+        ("holder" = String, Path, description = "Id or `app_uuid` of an app, or a `client_id`"),
+        ("scope" = String, Path, description = "The scope"),
+    ),
+    responses((status = 200, description = "Done", body = ScopeRequestView), Refusals)
+)]
+pub(in crate::admin) async fn cancel_scope_request(
+    Operator(local): Operator,
+    Named((holder, scope)): Named<(String, String)>,
+) -> Answer<ScopeRequestView> {
+    Ok(Json(local.cancel_scope_request(&holder, &scope).await?))
+}
+
 /// Approves, denies or withdraws a private scope; live tokens and keys follow before the answer.
 #[utoipa::path(
     put, path = "/admin/v1/scope-requests/{holder}", tag = "private scopes",

@@ -55,6 +55,15 @@ pub(super) async fn request(local: &Local, holder: &str, ask: ScopeAsk) -> Resul
     shown(local, &holder, &scope).await
 }
 
+pub(super) async fn cancel(local: &Local, holder: &str, scope: &str) -> Result<ScopeRequestView, AdminError> {
+    let (scope, holder) = (scope_named(local, scope)?, find_holder(local, holder).await?);
+    if !local.node.store.cancel_scope_request(&holder, &scope, &local.cause()).await? {
+        return Err(AdminError::conflict(format!("no request for {scope} waits")));
+    }
+    let request = shown(local, &holder, &scope).await?;
+    local.settled(request).await
+}
+
 pub(super) async fn decide(local: &Local, holder: &str, decision: ScopeDecision) -> Result<DecidedScope, AdminError> {
     let (scope, holder) = (scope_named(local, &decision.scope)?, find_holder(local, holder).await?);
     let comment = decision.comment.as_deref().map(text).transpose()?.filter(|c| !c.is_empty());

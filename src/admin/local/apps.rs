@@ -27,13 +27,15 @@ impl From<AppError> for AdminError {
         match refusal {
             Refusal::Flawed(_)
             | Refusal::WrongUuid
-            | Refusal::WrongKind(_)
+            | Refusal::NotPublic
+            | Refusal::NotConfidential
             | Refusal::NoSecrets
             | Refusal::UnknownSecret
             | Refusal::UnknownVersion
             | Refusal::UnknownScope(_)
             | Refusal::PublicScope(_)
-            | Refusal::Reason(_)
+            | Refusal::NoReason
+            | Refusal::UnfitReason
             | Refusal::Manifest(_) => Self::invalid(detail),
             Refusal::Taken
             | Refusal::Waiting(_)

@@ -300,6 +300,9 @@ impl Administration for Local {
     async fn request_scope(&self, holder: &str, ask: ScopeAsk) -> Result<ScopeRequestView, AdminError> {
         api_keys::request(self, holder, ask).await
     }
+    async fn cancel_scope_request(&self, holder: &str, scope: &str) -> Result<ScopeRequestView, AdminError> {
+        api_keys::cancel(self, holder, scope).await
+    }
     async fn decide_scope(&self, holder: &str, decision: ScopeDecision) -> Result<DecidedScope, AdminError> {
         api_keys::decide(self, holder, decision).await
     }

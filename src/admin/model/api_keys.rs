@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::rfc3339;
 use crate::store::{ApiKey, ApiKeyState, DisableReason, ScopeRequest, ScopeRequestState};
+use crate::types::rfc3339;
 use crate::types::{ApiKeyId, AppId, ClientId, GrantId, OrgId, ScopeSet, ScopeToken, Timestamp, UserId};
 
 /// An API key, without its value.

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::rfc3339;
 use crate::config::{Risk, ScopeEntry, Visibility};
 use crate::store::{Invitation, SessionDetails};
+use crate::types::rfc3339;
 use crate::types::{InvitationId, OrgId, RoleName, ScopeToken, Selectors, Timestamp, UserId};
 
 /// An open invitation. Its link is shown once, to whoever made it.

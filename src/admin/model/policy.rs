@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::rfc3339;
 use crate::store::{NewClients, Stance};
+use crate::types::rfc3339;
 use crate::types::{ClientId, ScopeSet, Timestamp};
 
 /// What an organization decided about clients.

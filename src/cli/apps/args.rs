@@ -131,6 +131,13 @@ pub(super) enum ScopesAction {
         #[arg(long)]
         reason: String,
     },
+    /// Take a request back that waits; what was given before goes on
+    Cancel {
+        /// Id or `app_uuid` of an app, or a `client_id`
+        app: String,
+        /// The scope
+        scope: String,
+    },
     /// Give a private scope, asked for or not
     Approve {
         #[command(flatten)]

@@ -16,6 +16,10 @@ pub(super) async fn scopes(admin: &dyn Administration, action: ScopesAction, jso
             let asked = admin.request_scope(&app, ScopeAsk { scope, reason }).await?;
             return show(json, &asked, |one| requests(std::slice::from_ref(one)));
         }
+        ScopesAction::Cancel { app, scope } => {
+            let taken = admin.cancel_scope_request(&app, &scope).await?;
+            return show(json, &taken, |one| requests(std::slice::from_ref(one)));
+        }
         ScopesAction::Approve { which, lives } => (which, ScopeVerdict::Approve, lives),
         ScopesAction::Deny(which) => (which, ScopeVerdict::Deny, None),
         ScopesAction::Withdraw(which) => (which, ScopeVerdict::Withdraw, None),

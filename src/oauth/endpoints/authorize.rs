@@ -11,6 +11,7 @@ use http::{HeaderMap, Method};
 use super::super::{App, Code, OAuthError, ask, pkce, trial};
 use crate::config::Config;
 use crate::node::Node;
+use crate::pages::texts::{sign_in as texts, troubles};
 use crate::record::{Actor, ControlEvent, Operation};
 use crate::store::{AuthRequest, Client, ClientState, GrantType};
 use crate::types::{AuthRequestId, ClientId, Issuer, RedirectUri, ScopeSet};
@@ -73,18 +74,13 @@ pub async fn by_post(State(app): State<App>, peer: Peer, RawQuery(query): RawQue
     let params = match body_within(body, MAX_FORM).await {
         // A parameter in the query and another in the form would be two answers to one question.
         Some(body) if query.is_none_or(|q| q.is_empty()) => Params::parse(&body).map_err(Trouble::from),
-        _ => Err(unreadable("It is too large, or has parameters in both its URL and its form.")),
+        _ => Err(Trouble::refused(troubles::unusual_request())),
     };
     let outcome = match params {
         Ok(params) => authorize(&app, &config, &peer, &params, (&Method::POST, &headers)).await,
         Err(trouble) => Err(trouble),
     };
     outcome.unwrap_or_else(|trouble| trouble.page(&config, &peer))
-}
-
-fn unreadable(happened: &'static str) -> Trouble {
-    let advice = "Start again from the application that sent you here. If it happens again, tell its maker.";
-    Trouble::refused("This request can't be read", happened, advice)
 }
 
 async fn authorize(
@@ -137,36 +133,27 @@ async fn refuse(
 }
 
 async fn known_client(node: &Node, params: &Params) -> Result<Client, Trouble> {
-    let unknown = || {
-        let happened = "The application that sent you here isn't registered with this service, or its registration was removed.";
-        let advice = "In the application, remove this connection and add it again, so that it registers itself anew. If an administrator gave you its client ID, check it.";
-        Trouble::refused("This application isn't known here", happened, advice)
-    };
+    let unknown = || Trouble::refused(texts::unknown_application());
     let id = params.one("client_id")?.ok_or_else(unknown)?;
     let id = ClientId::parse(id).map_err(|_| unknown())?;
     let client = node.store.client(&id).await?.ok_or_else(unknown)?;
     if client.state == ClientState::Active {
         return Ok(client);
     }
-    let happened = "An administrator switched this application off.";
-    Err(Trouble::refused("This application is switched off", happened, "Ask your administrator whether it may be used again."))
+    Err(Trouble::refused(texts::disabled_application()))
 }
 
 /// RFC 6749 §3.1.2.3: exact, but for the port of a loopback address (RFC 8252 §7.3). It may be left out when only one is registered.
 fn proved_redirect(client: &Client, params: &Params) -> Result<RedirectUri, Trouble> {
-    let wrong = |happened: &'static str| {
-        let advice = "Don't go on from where you came. If you trust the application, tell its maker: the redirect URI must be exactly one that is registered.";
-        Trouble::refused("This application's address doesn't match", happened, advice)
-    };
     let Some(presented) = params.one("redirect_uri")? else {
         return match client.redirect_uris.as_slice() {
             [only] => Ok(only.clone()),
-            _ => Err(wrong("The request does not say where to send you back to.")),
+            _ => Err(Trouble::refused(texts::no_address())),
         };
     };
     let presented = RedirectUri::parse(presented).ok();
     let admitted = presented.filter(|p| client.redirect_uris.iter().any(|r| r.admits(p)));
-    admitted.ok_or_else(|| wrong("It asks to send you to an address that isn't registered for it, so you were not sent there."))
+    admitted.ok_or_else(|| Trouble::refused(texts::unregistered_address()))
 }
 
 /// Everything that is decided once errors can go back to the client.

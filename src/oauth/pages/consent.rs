@@ -13,6 +13,7 @@ use super::super::{App, Code, OAuthError, ask, trial};
 use super::offer::{Offer, lifetime};
 use super::own_form;
 use crate::config::Config;
+use crate::pages::texts::sign_in as texts;
 use crate::pages::views::{ConsentPage, ConsentProblem, Destination, Lifetime, Section};
 use crate::record::{Actor, Cause};
 use crate::store::{
@@ -75,9 +76,7 @@ fn still_asks(config: &Config, (client, approved): (&Client, &ScopeSet), request
 }
 
 fn gone() -> Trouble {
-    let happened = "It was decided before, or it waited for too long.";
-    let advice = "Start again from the application that sent you here.";
-    Trouble::refused("This request is no longer open", happened, advice)
+    Trouble::refused(texts::request_gone())
 }
 
 async fn consent_page(

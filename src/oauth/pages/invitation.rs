@@ -10,6 +10,7 @@ use super::super::passwords::SHORTEST;
 use super::own_form;
 use super::password::weakness;
 use crate::config::Config;
+use crate::pages::texts::sign_in as texts;
 use crate::pages::views::{Guest, InvitationPage, InvitationProblem, PasswordProblem, Section};
 use crate::pages::{DisplayName, When};
 use crate::record::Actor;
@@ -49,9 +50,7 @@ pub async fn submit(State(app): State<App>, peer: Peer, Path(link): Path<String>
 }
 
 fn gone() -> Trouble {
-    let happened = "It was used or withdrawn before, or it waited for too long.";
-    let advice = "Ask whoever invited you for a new one.";
-    Trouble { status: StatusCode::NOT_FOUND, ..Trouble::refused("This invitation is no longer open", happened, advice) }
+    Trouble::at(StatusCode::NOT_FOUND, texts::invitation_gone())
 }
 
 impl Opened {
@@ -107,7 +106,7 @@ impl Opened {
             action: self.path(),
             csrf: self.token(app).as_str().to_owned(),
             organization: DisplayName::new(&self.org.name),
-            by: by.unwrap_or_else(|| "An administrator".to_owned()),
+            by,
             email: self.invitation.email.clone(),
             roles: self.invitation.roles.iter().map(ToString::to_string).collect(),
             ends: When::new(self.invitation.expires_at, app.node.now()),

@@ -4,11 +4,14 @@ use http::StatusCode;
 
 use super::super::App;
 use crate::config::{Config, Risk};
-use crate::pages::views::{Client as ClientView, Held, Lifetime, OrganizationChoice, ScopeGroup, ScopeLine, Trust};
+use crate::pages::texts::{Explained, consent, sign_in as texts};
+use crate::pages::views::{
+    Client as ClientView, Held, Lifetime, Likeness, Maker, OrganizationChoice, Origin, ScopeGroup, ScopeLine, Trust, UsedHere,
+};
 use crate::pages::{DisplayName, When, skeleton};
 use crate::record::Cause;
-use crate::store::{Client, ClientOrigin, ClientPolicy, Org, Stage, Stance, StoreError};
-use crate::types::{RoleName, ScopeSet, ScopeToken};
+use crate::store::{Client, ClientOrigin, ClientPolicy, KnownClient, Org, Stage, Stance, StoreError};
+use crate::types::{OrgId, RoleName, ScopeSet, ScopeToken};
 use crate::web::{SignedIn, Trouble};
 
 /// A client, and the organizations where a person may say yes to it; at least one.
@@ -36,11 +39,13 @@ impl Place {
     }
 
     fn choice(&self, selected: bool) -> OrganizationChoice {
-        let (org, roles) = (&self.org, self.roles.iter().map(RoleName::as_str).collect::<Vec<_>>());
-        let mut role = if roles.is_empty() { "no role".to_owned() } else { roles.join(", ") };
-        if self.needs_approval() {
-            role.push_str("; an administrator approves it first");
-        }
+        let (org, roles) = (&self.org, self.roles.iter().map(RoleName::as_str).collect::<Vec<_>>().join(", "));
+        let role = match (roles.as_str(), self.needs_approval()) {
+            ("", false) => consent::no_role(),
+            ("", true) => consent::no_role_and_approval(),
+            (roles, false) => consent::roles(roles),
+            (roles, true) => consent::roles_and_approval(roles),
+        };
         OrganizationChoice {
             id: org.id.to_string(),
             name: DisplayName::new(&org.name),
@@ -56,18 +61,13 @@ impl Offer {
     pub(super) async fn to(app: &App, client: Client, who: &SignedIn) -> Result<Self, Trouble> {
         let mut orgs = app.node.store.orgs_of(&who.user.id).await?;
         if orgs.is_empty() {
-            let happened =
-                "You aren't a member of any organization here, so there is nothing that the application could work with.";
-            let advice = "Ask your administrator to add you to an organization, then start again from the application.";
-            return Err(forbidden("You aren't in an organization yet", happened, advice));
+            return Err(forbidden(texts::no_organization()));
         }
         if let Some(owner) = client.private_to() {
             orgs.retain(|(org, _)| org.id == *owner);
         }
         if orgs.is_empty() {
-            let happened = "This application is private: only members of the organization that owns it may authorize it, and you aren't one.";
-            let advice = "Ask the application's maker, or sign in as a member of that organization.";
-            return Err(forbidden("This application isn't open to you", happened, advice));
+            return Err(forbidden(texts::private_application()));
         }
         let mut places = Vec::with_capacity(orgs.len());
         for (org, roles) in orgs {
@@ -77,9 +77,7 @@ impl Offer {
             }
         }
         if places.is_empty() {
-            let happened = "An administrator of your organization blocked this application, so nobody there can authorize it.";
-            let advice = "Ask your administrator if you need it.";
-            return Err(forbidden("Your organization blocked this application", happened, advice));
+            return Err(forbidden(texts::blocked_application()));
         }
         Ok(Self { client, places })
     }
@@ -111,26 +109,60 @@ impl Offer {
                 Ok(if draft { Trust::Draft { by } } else { Trust::Published { by } })
             }
             (ClientOrigin::Dynamic, _) => {
-                let mut used_in_org = false;
+                let mut used = UsedHere::Nobody;
                 for place in &self.places {
-                    used_in_org = used_in_org || app.node.store.client_used_in_org(&client.id, &place.org.id).await?;
+                    if app.node.store.client_used_in_org(&client.id, &place.org.id).await? {
+                        used = UsedHere::Somebody;
+                        break;
+                    }
                 }
-                Ok(Trust::Registered { ago: When::new(client.created_at, app.node.now()).relative, used_in_org })
+                Ok(Trust::Registered { ago: When::new(client.created_at, app.node.now()).relative, used })
             }
         }
     }
 
-    /// A client that the person may know, whose name this stranger's name looks like: one of their own organizations, a published
-    /// one, or one of the operator's.
-    pub(super) async fn resembles(&self, app: &App) -> Result<Option<DisplayName>, StoreError> {
-        if self.client.origin != ClientOrigin::Dynamic {
+    /// A client of somebody else that the person may know, whose name this one's looks like: one of their own organizations before
+    /// a published one or one of the operator's.
+    pub(super) async fn resembles(&self, app: &App) -> Result<Option<Likeness>, StoreError> {
+        let looks = skeleton(&self.client.name);
+        if looks.is_empty() {
             return Ok(None);
         }
-        let looks = skeleton(&self.client.name);
         let orgs: Vec<_> = self.places.iter().map(|place| place.org.id.clone()).collect();
-        let known = app.node.store.known_clients(&orgs).await?;
-        let like = known.into_iter().find(|(_, name)| skeleton(name) == looks);
-        Ok(like.map(|(_, name)| DisplayName::new(&name)))
+        let mut alike = app.node.store.known_clients(&orgs).await?;
+        alike.retain(|known| !self.is_by_the_maker_of(known) && skeleton(&known.name) == looks);
+        let theirs = |known: &KnownClient| known.owner.as_ref().is_some_and(|(org, _)| orgs.contains(org));
+        let Some(other) = alike.iter().min_by_key(|known| !theirs(known)) else { return Ok(None) };
+        let owner = match &self.client.org {
+            Some(org) => app.node.store.org_names(std::slice::from_ref(org)).await?.pop(),
+            None => None,
+        };
+        let now = app.node.now();
+        let maker = match self.client.origin {
+            ClientOrigin::Dynamic => Maker::Nobody,
+            ClientOrigin::Administrator => self.maker(owner.as_ref()),
+        };
+        Ok(Some(Likeness {
+            name: DisplayName::new(&other.name),
+            other: Origin { maker: self.maker(other.owner.as_ref()), since: When::new(other.created_at, now) },
+            this: Origin { maker, since: When::new(self.client.created_at, now) },
+        }))
+    }
+
+    /// Whether whoever made `known` made this client: then the two names are theirs to choose. Nobody made a client that
+    /// registered itself.
+    fn is_by_the_maker_of(&self, known: &KnownClient) -> bool {
+        self.client.origin == ClientOrigin::Administrator && self.client.org.as_ref() == known.owner.as_ref().map(|(org, _)| org)
+    }
+
+    fn maker(&self, owner: Option<&(OrgId, String)>) -> Maker {
+        match owner {
+            None => Maker::Operator,
+            Some((org, name)) if self.places.iter().any(|place| place.org.id == *org) => {
+                Maker::YourOrganization(DisplayName::new(name))
+            }
+            Some((_, name)) => Maker::Organization(DisplayName::new(name)),
+        }
     }
 
     /// Every scope that would be granted, with what the person holds now: the same question that the gate asks at each request.
@@ -178,13 +210,7 @@ impl Offer {
         cause: &Cause,
     ) -> Result<Trouble, StoreError> {
         app.node.store.ask_for_client(&org.id, &self.client.id, &who.user.id, cause).await?;
-        let happened = format!(
-            "{} wants new applications approved by an administrator. Yours were told that you want to use this one.",
-            DisplayName::new(&org.name)
-        );
-        let advice = "When one of them has approved it, start again from the application.";
-        let refusal = Trouble::refused("An administrator approves this application first", happened, advice);
-        Ok(Trouble { status: StatusCode::FORBIDDEN, ..refusal })
+        Ok(forbidden(texts::waits_for_approval(&DisplayName::new(&org.name))))
     }
 }
 
@@ -193,6 +219,6 @@ pub(super) fn lifetime(config: &Config) -> Lifetime {
     Lifetime { idle: Some(config.oauth.refresh_idle), absolute: Some(config.oauth.grant_ttl) }
 }
 
-fn forbidden(title: &'static str, happened: &'static str, advice: &'static str) -> Trouble {
-    Trouble { status: StatusCode::FORBIDDEN, ..Trouble::refused(title, happened, advice) }
+const fn forbidden(said: Explained) -> Trouble {
+    Trouble::at(StatusCode::FORBIDDEN, said)
 }

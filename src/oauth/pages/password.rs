@@ -12,6 +12,7 @@ use super::super::throttle::Attempt;
 use super::after::After;
 use super::{continuing, own_form};
 use crate::config::Config;
+use crate::pages::texts::sign_in as texts;
 use crate::pages::views::{PasswordPage, PasswordProblem, PasswordReason};
 use crate::record::Actor;
 use crate::store::PasswordRecord;
@@ -79,10 +80,7 @@ async fn change(
     let key = format!("password {}", session.user.id);
     let attempt = app.sign_ins.attempt(&key, config.oauth.login_attempts.max(1), app.node.now());
     if matches!(attempt, Attempt::Wait(_)) {
-        let advice = "Wait fifteen minutes, then try again.";
-        let happened = "The current password was given wrongly too often.";
-        let refusal = Trouble::refused("Too many attempts", happened, advice);
-        return Err(Trouble { status: StatusCode::TOO_MANY_REQUESTS, ..refusal });
+        return Err(Trouble::at(StatusCode::TOO_MANY_REQUESTS, texts::password_locked()));
     }
     let record = app.node.store.password(&session.user.id).await?;
     if !app.passwords.verify(current.clone().into(), record.map(|r| r.phc)).await? {

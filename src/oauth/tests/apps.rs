@@ -1,6 +1,7 @@
 //! Draft and published clients of apps.
 
 use http::StatusCode;
+use serde_json::json;
 
 use super::rig::{Browser, CALLBACK, PASSWORD, Rig, pair_of};
 use crate::apps::{Author, Made, Release, Workshop, Written};
@@ -197,4 +198,51 @@ async fn a_stranger_with_the_name_of_a_published_app_is_called_out() {
         let (_, page) = bob.consent_page(client, &[]).await;
         assert_eq!(warns(&page), expected, "{}", page.body);
     }
+}
+
+#[tokio::test]
+async fn names_that_look_alike_are_told_apart_at_the_decision() {
+    let rig = Rig::new().await;
+    let app = made(&rig, &["logs:read"]).await;
+    let published = publish(&rig, &app, &["logs:read"]).await.client.to_string();
+    let body = json!({ "client_name": "Асme-Sync", "redirect_uris": [CALLBACK], "token_endpoint_auth_method": "none" });
+    let stranger = rig.json("/oauth2/register", &body.to_string()).await.json();
+    let stranger = stranger["client_id"].as_str().expect("a client_id").to_owned();
+    let (of_beta, _) = rig
+        .made(|client| {
+            client.name = "ACME SYNC".to_owned();
+            client.org = Some(rig.beta.id.clone());
+        })
+        .await;
+    let mut ada = Browser::new(&rig);
+    ada.sign_in("ada@acme.test", PASSWORD).await;
+
+    // What registered itself under the name of the organization's own app is said not to be it.
+    let (_, page) = ada.consent_page(&stranger, &[]).await;
+    for fact in [
+        "<strong>This is not Acme Sync.</strong>",
+        "It registered itself just now. No organization of this gateway stands behind it.",
+        "What it is given goes to app.test.",
+        "It belongs to acme Inc, which you are a member of",
+    ] {
+        assert!(page.body.contains(fact), "{fact}: {}", page.body);
+    }
+    // Whoever made it chose the name, and neither its draft nor another client of theirs is somebody else's.
+    let (_, page) = ada.consent_page(&published, &[]).await;
+    assert!(!page.body.contains("id=\"likeness\""), "{}", page.body);
+    let (_, page) = ada.consent_page(app.draft_client.as_str(), &[]).await;
+    assert!(!page.body.contains("id=\"likeness\""), "{}", page.body);
+
+    // Of two that somebody stands behind, each is told with its organization, and none is accused.
+    let mut bob = Browser::new(&rig);
+    bob.sign_in("bob@beta.test", PASSWORD).await;
+    let (_, page) = bob.consent_page(of_beta.id.as_str(), &[]).await;
+    for fact in [
+        "Two applications here have names that look alike.",
+        "It belongs to beta Inc, which you are a member of",
+        "It belongs to acme Inc, an organization that the operator of this gateway admitted",
+    ] {
+        assert!(page.body.contains(fact), "{fact}: {}", page.body);
+    }
+    assert!(!page.body.contains("This is not"), "{}", page.body);
 }

@@ -2,6 +2,7 @@
 
 use super::{CSRF, HOSTILE, ago, frame, show};
 use crate::config::Risk;
+use crate::pages::texts::{self, definition};
 use crate::pages::views::*;
 
 pub fn pages() -> Vec<(&'static str, String)> {
@@ -39,7 +40,7 @@ fn section() -> Section {
 }
 
 fn back() -> Way {
-    Way { href: "/orgs/acme/apps/app_7".to_owned(), text: "Acme Sync".to_owned() }
+    Way { href: "/orgs/acme/apps/app_7".to_owned(), text: texts::name(&"Acme Sync".into()) }
 }
 
 fn list(rows: Vec<AppRow>) -> AppsPage {
@@ -72,37 +73,37 @@ fn secret(id: &str, last4: &str, ends: Option<i64>) -> SecretRow {
     SecretRow { id: id.to_owned(), last4: last4.to_owned(), made: ago(60 * 24 * 40), ends: ends.map(|m| ago(-m)) }
 }
 
-fn client(stage: &'static str, title: &'static str, secrets: Vec<SecretRow>) -> AppClientCard {
+fn client(stage: &'static str, title: texts::Text, secrets: Vec<SecretRow>) -> AppClientCard {
     AppClientCard {
         stage,
         title,
-        audience: "Everybody may authorize it. It does what the last version says.",
+        audience: texts::apps::published_audience(),
         client_id: format!("cl_019ab2c4d5e67890abcdef012345678{}", stage.len() % 10),
         confidential: true,
         secrets,
     }
 }
 
-fn changed(title: &'static str, removed: &[&str], added: &[&str]) -> FieldChange {
+fn changed(title: texts::Text, removed: &[&str], added: &[&str]) -> FieldChange {
     let owned = |texts: &[&str]| texts.iter().map(|t| (*t).to_owned()).collect();
     FieldChange { title, removed: owned(removed), added: owned(added) }
 }
 
 fn changes() -> Vec<FieldChange> {
     vec![
-        changed("Description", &["Copies metrics."], &["Copies metrics and logs.\nEvery night."]),
-        changed("Redirect URIs", &[], &["https://sync.acme.example/oauth/callback/v2"]),
-        changed("Permissions", &["rules:write"], &["logs:read"]),
+        changed(definition::description(), &["Copies metrics."], &["Copies metrics and logs.\nEvery night."]),
+        changed(definition::redirect_uris(), &[], &["https://sync.acme.example/oauth/callback/v2"]),
+        changed(definition::scopes(), &["rules:write"], &["logs:read"]),
     ]
 }
 
 fn conditions(stable: bool) -> Vec<ConditionLine> {
     let line = |sentence, met| ConditionLine { sentence, met };
     vec![
-        line("It has a description.", true),
-        line("It says how to uninstall it.", true),
-        line("Its onboarding URL is https.", stable),
-        line("Its draft is marked stable.", stable),
+        line(definition::need_description(), true),
+        line(definition::need_uninstall(), true),
+        line(definition::need_onboarding(), stable),
+        line(definition::need_stable(), stable),
     ]
 }
 
@@ -111,7 +112,7 @@ fn app() -> AppPage {
     let version = |number, changes| VersionRow {
         number,
         published: ago(60 * 24 * i64::from(4 - number)),
-        by: "ada@acme.example".to_owned(),
+        by: Some("ada@acme.example".to_owned()),
         changes,
         manifest: format!("/orgs/acme/apps/app_7/manifest.json?version={number}"),
     };
@@ -128,20 +129,23 @@ fn app() -> AppPage {
         confirm: None,
         secret: None,
         clients: vec![
-            client("draft", "Draft client", vec![secret("a1b2c3d4e5f6", "9xYz", None)]),
+            client("draft", texts::apps::draft_client(), vec![secret("a1b2c3d4e5f6", "9xYz", None)]),
             client(
                 "published",
-                "Published client",
+                texts::apps::published_client(),
                 vec![secret("0123456789ab", "k_2a", Some(60 * 20)), secret("ba9876543210", "QQ7-", None)],
             ),
         ],
         draft: vec![
-            field("Name", &["Acme Sync"]),
-            field("Description", &["Copies metrics and logs.\nEvery night."]),
-            field("Documentation", &["https://docs.acme.example/sync"]),
-            field("Uninstall instructions", &[]),
-            field("Redirect URIs", &["https://sync.acme.example/oauth/callback", "https://sync.acme.example/oauth/callback/v2"]),
-            field("Permissions", &["logs:read", "metrics:read", HOSTILE]),
+            field(definition::name(), &["Acme Sync"]),
+            field(definition::description(), &["Copies metrics and logs.\nEvery night."]),
+            field(definition::documentation(), &["https://docs.acme.example/sync"]),
+            field(definition::uninstall_instructions(), &[]),
+            field(
+                definition::redirect_uris(),
+                &["https://sync.acme.example/oauth/callback", "https://sync.acme.example/oauth/callback/v2"],
+            ),
+            field(definition::scopes(), &["logs:read", "metrics:read", HOSTILE]),
         ],
         changes: changes(),
         conditions: conditions(false),
@@ -157,9 +161,9 @@ fn app() -> AppPage {
 fn private_scopes() -> Vec<PrivateScope> {
     let one = |scope: &str, reason: &str, state, comment: Option<&str>| PrivateScope {
         scope: scope.to_owned(),
-        text: "Make an API key that sends data for your organization".to_owned(),
+        text: Some("Make an API key that sends data for your organization".to_owned()),
         reason: reason.to_owned(),
-        asked: (!reason.is_empty()).then(|| ("ada@acme.example".to_owned(), ago(60 * 26))),
+        asked: (!reason.is_empty()).then(|| (Some("ada@acme.example".to_owned()), ago(60 * 26))),
         state,
         comment: comment.map(ToOwned::to_owned),
     };
@@ -178,14 +182,14 @@ fn remove_secret() -> AskedOfApp {
 
 fn made() -> AppPage {
     AppPage {
-        notice: Some("The app is made. Try it with the draft client; publish it when it is ready.".to_owned()),
+        notice: Some(texts::apps::made()),
         secret: Some(ShownSecret {
-            of: "the draft client",
+            title: texts::apps::draft_secret(),
             client_id: "cl_019ab2c4d5e67890abcdef0123456785".to_owned(),
             value: "tg_cs_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG".to_owned(),
         }),
         standing: Standing::Draft,
-        clients: vec![client("draft", "Draft client", vec![secret("a1b2c3d4e5f6", "DEFG", None)])],
+        clients: vec![client("draft", texts::apps::draft_client(), vec![secret("a1b2c3d4e5f6", "DEFG", None)])],
         versions: Vec::new(),
         ..app()
     }
@@ -200,7 +204,7 @@ fn form() -> AppFormPage {
     };
     AppFormPage {
         frame: frame(section()),
-        title: "Edit the draft of Acme Sync".to_owned(),
+        title: texts::apps::edit_draft(&"Acme Sync".into()),
         back: back(),
         action: "/orgs/acme/apps/app_7/edit".to_owned(),
         csrf: CSRF.to_owned(),
@@ -233,13 +237,13 @@ fn form() -> AppFormPage {
 }
 
 fn refused() -> AppFormPage {
-    let flaw = |field, title, text: &str| FieldFlaw { field, title, text: text.to_owned() };
+    let flaw = |field, text| FieldFlaw { field, text };
     AppFormPage {
         name: HOSTILE.to_owned(),
         description: format!("</textarea>{HOSTILE}"),
         flaws: vec![
-            flaw("onboarding_url", "Onboarding URL", "is no address that can be opened safely; write https://…"),
-            flaw("redirect_uris", "Redirect URIs", "\"https://*.acme.example\": has a wildcard"),
+            flaw("onboarding_url", definition::unsafe_onboarding()),
+            flaw("redirect_uris", definition::unfit_uri("\"https://*.acme.example\"", "a wildcard")),
         ],
         ..form()
     }
@@ -275,11 +279,11 @@ fn delete() -> AppDeletePage {
 fn import() -> AppImportPage {
     AppImportPage {
         frame: frame(section()),
-        back: Way { href: "/orgs/acme/apps".to_owned(), text: "Apps".to_owned() },
+        back: Way { href: "/orgs/acme/apps".to_owned(), text: texts::apps::apps() },
         action: "/orgs/acme/apps/import".to_owned(),
         csrf: CSRF.to_owned(),
         manifest: format!("{{ \"manifest_version\": 2 }}\n</textarea>{HOSTILE}"),
-        problem: Some("This is no manifest: it has the format 2, and this gateway reads 1.".to_owned()),
+        problem: Some(definition::no_manifest("it has the format 2, and this gateway reads 1")),
     }
 }
 
@@ -304,7 +308,10 @@ fn ready(last: Option<LastTest>) -> TestProgress {
         scopes,
     };
     let start = "https://sync.acme.example/start?iss=https%3A%2F%2Fgw.acme.example&site=gw.acme.example";
-    let clients = vec![client("draft", "Draft client", None, 4), client("published", "Published client", Some(start), 3)];
+    let clients = vec![
+        client("draft", texts::apps::draft_client(), None, 4),
+        client("published", texts::apps::published_client(), Some(start), 3),
+    ];
     TestProgress::Ready { clients, last }
 }
 
@@ -324,13 +331,13 @@ fn given(called: Option<CallAnswer>) -> TestProgress {
         grant_ends: Some(ago(-60)),
         response: "{\n  \"access_token\": \"…Q2Vx\",\n  \"expires_in\": 3600,\n  \"refresh_token\": \"…9xYz\",\n  \"scope\": \"logs:read metrics:read\",\n  \"token_type\": \"Bearer\"\n}".to_owned(),
         claims: vec![
-            claim("iss", "https://gw.acme.example", "Who issued it: this gateway. The callback said the same, and your app must compare the two."),
-            claim("org", HOSTILE, "The organization that it works in; it sees nothing of any other."),
-            ClaimLine { when: Some(ago(-60)), ..claim("exp", "1795222800", "When it ends. Your app gets another one with its refresh token before.") },
+            claim("iss", "https://gw.acme.example", texts::trial::iss()),
+            claim("org", HOSTILE, texts::trial::org()),
+            ClaimLine { when: Some(ago(-60)), ..claim("exp", "1795222800", texts::trial::exp()) },
         ],
         scopes: vec![
             scope("metrics:read", "Query your organization's metrics and their metadata", ScopeOutcome::Works),
-            scope("logs:read", "Search and read your organization's logs", ScopeOutcome::Idle("you don't hold this permission".to_owned())),
+            scope("logs:read", "Search and read your organization's logs", ScopeOutcome::Idle(texts::standing::scope_not_held())),
             scope("rules:read", HOSTILE, ScopeOutcome::Absent),
         ],
         routes: vec![TestRoutes { api: "prometheus".to_owned(), choices: routes }],
@@ -353,6 +360,6 @@ fn called() -> CallAnswer {
             "{{\n  \"status\": \"success\",\n  \"data\": {{ \"resultType\": \"vector\", \"result\": [{HOSTILE}] }}\n}}"
         ),
         cut: true,
-        record: Some(Link { href: "/orgs/acme/audit/rec_7".to_owned(), text: "The record of this call".to_owned() }),
+        record: Some(Link { href: "/orgs/acme/audit/rec_7".to_owned(), text: texts::trial::record_of_call() }),
     }
 }

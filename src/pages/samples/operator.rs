@@ -1,5 +1,6 @@
 //! The operator's pages.
 
+use super::super::texts;
 use super::super::views::*;
 use super::{CSRF, HOSTILE, ago, brand, show, viewer};
 use crate::config::Risk;
@@ -29,7 +30,7 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         ("operator-scopes", show(&OperatorScopesPage { frame: frame(), waiting: queue(&waiting), decided: decided() })),
         ("operator-scopes-empty", show(&OperatorScopesPage { frame: frame(), waiting: Vec::new(), decided: Vec::new() })),
         ("operator-scope", show(&scope(waiting.clone(), false, None))),
-        ("operator-scope-unsaid", show(&scope(waiting, false, Some("Say why: the maker of the app reads it.")))),
+        ("operator-scope-unsaid", show(&scope(waiting, false, Some(texts::operator::say_why())))),
         ("operator-scope-given", show(&scope(Approval::Given { until: ago(-60 * 24 * 90) }, false, None))),
         ("operator-scope-withdraw", show(&scope(Approval::Given { until: ago(-60 * 24 * 90) }, true, None))),
         ("login-again", show(&super::login(Some(LoginProblem::Again)))),
@@ -48,7 +49,7 @@ fn orgs(rows: Vec<OperatorOrgRow>, text: &str) -> OperatorOrgsPage {
         frame: frame(),
         csrf: CSRF.to_owned(),
         text: text.to_owned(),
-        problem: refused.then(|| "The slug acme is taken; choose another one.".to_owned()),
+        problem: refused.then(|| texts::operator::refused("the slug acme is taken; choose another one")),
         entered: EnteredOrg { slug: if refused { HOSTILE.to_owned() } else { String::new() }, ..EnteredOrg::default() },
         steps: Steps { back: None, on: (!rows.is_empty()).then(|| "/operator/organizations?from=50".to_owned()) },
         rows,
@@ -182,7 +183,7 @@ fn client_rows() -> Vec<OperatorClientRow> {
     };
     vec![
         row(1, "Acme CLI", Trust::Published { by: "Acme Production".into() }, Some(owner()), false),
-        row(2, HOSTILE, Trust::Registered { ago: "3 days ago".to_owned(), used_in_org: true }, None, true),
+        row(2, HOSTILE, Trust::Registered { ago: "3 days ago".to_owned(), used: UsedHere::Unasked }, None, true),
         row(3, "Terraform", Trust::Preregistered, None, false),
     ]
 }
@@ -193,7 +194,10 @@ fn client(asked: bool, notice: Option<Switched>) -> OperatorClientPage {
         csrf: CSRF.to_owned(),
         path: "/operator/clients/cl_2".to_owned(),
         id: "cl_0193f2a0c0ffee".to_owned(),
-        client: Client { name: HOSTILE.into(), trust: Trust::Registered { ago: "3 days ago".to_owned(), used_in_org: true } },
+        client: Client {
+            name: HOSTILE.into(),
+            trust: Trust::Registered { ago: "3 days ago".to_owned(), used: UsedHere::Unasked },
+        },
         owner: notice.is_some().then(owner),
         frozen: false,
         created: ago(60 * 24 * 3),
@@ -230,7 +234,7 @@ fn decided() -> Vec<OperatorScopeRow> {
     states.into_iter().map(row).collect()
 }
 
-fn scope(approval: Approval, withdrawing: bool, problem: Option<&str>) -> OperatorScopePage {
+fn scope(approval: Approval, withdrawing: bool, problem: Option<texts::Text>) -> OperatorScopePage {
     OperatorScopePage {
         frame: frame(),
         csrf: CSRF.to_owned(),
@@ -242,12 +246,12 @@ fn scope(approval: Approval, withdrawing: bool, problem: Option<&str>) -> Operat
         text: "Make API keys that push data into your organization".to_owned(),
         risk: Risk::High,
         reason: HOSTILE.to_owned(),
-        asked: Some(("ada@acme.example".to_owned(), ago(60 * 5))),
+        asked: Some((Some("ada@acme.example".to_owned()), ago(60 * 5))),
         notice: matches!(approval, Approval::Given { .. }).then_some(ScopeNotice::Approved),
         approval,
         comment: withdrawing.then(|| "Until the next review.".to_owned()),
         stake: STAKE,
         withdrawing,
-        problem: problem.map(ToOwned::to_owned),
+        problem,
     }
 }

@@ -1,5 +1,6 @@
 //! The pages of an organization's administrators.
 
+use super::super::texts;
 use super::super::views::*;
 use super::{CSRF, HOSTILE, ago, frame, show};
 use crate::config::Risk;
@@ -36,7 +37,7 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
 fn roles(held: &[&str]) -> Vec<RoleChoice> {
     let role = |name: &str, permissions: &str, changeable| RoleChoice {
         name: name.to_owned(),
-        permissions: permissions.to_owned(),
+        permissions: texts::org::role_permits(permissions, 0),
         held: held.contains(&name),
         changeable,
     };
@@ -73,7 +74,7 @@ fn members(open: Option<OpenMember>, invited: Option<InvitationLink>) -> Members
         csrf: CSRF.to_owned(),
         may_change: true,
         saved: open.is_none() && invited.is_none(),
-        problem: open.as_ref().map(|_| "Nobody would be left to administer the organization.".to_owned()),
+        problem: open.as_ref().map(|_| texts::org::last_administrator()),
         invited,
         open,
         members: vec![
@@ -86,7 +87,7 @@ fn members(open: Option<OpenMember>, invited: Option<InvitationLink>) -> Members
             id: "inv_1".to_owned(),
             email: HOSTILE.to_owned(),
             roles: vec!["editor".to_owned()],
-            by: "ada@acme.example".to_owned(),
+            by: Some("ada@acme.example".to_owned()),
             ends: ago(-60 * 24 * 3),
         }],
         roles: roles(&[]),
@@ -148,12 +149,16 @@ fn known_client() -> Client {
 }
 
 fn hostile_client() -> Client {
-    Client { name: HOSTILE.into(), trust: Trust::Registered { ago: "3 hours ago".to_owned(), used_in_org: false } }
+    Client { name: HOSTILE.into(), trust: Trust::Registered { ago: "3 hours ago".to_owned(), used: UsedHere::Nobody } }
 }
 
 fn waiting() -> Vec<WaitingClient> {
-    let one =
-        |id: &str, client| WaitingClient { id: id.to_owned(), client, asked_by: "grace@acme.example".to_owned(), asked: ago(12) };
+    let one = |id: &str, client| WaitingClient {
+        id: id.to_owned(),
+        client,
+        asked_by: Some("grace@acme.example".to_owned()),
+        asked: ago(12),
+    };
     vec![one("cl_w1", known_client()), one("cl_w2", hostile_client())]
 }
 
@@ -167,7 +172,8 @@ fn client_rows() -> Vec<OrgClientRow> {
         first_granted: Some(ago(60 * 24 * 41)),
         last_used,
     };
-    let claude = Client { name: "Claude".into(), trust: Trust::Registered { ago: "5 days ago".to_owned(), used_in_org: true } };
+    let claude =
+        Client { name: "Claude".into(), trust: Trust::Registered { ago: "5 days ago".to_owned(), used: UsedHere::Somebody } };
     vec![
         row(
             "cl_1",
@@ -259,7 +265,7 @@ fn key(n: u32, application: &str, last_used: Option<i64>, standing: KeyStanding)
         href: Some("/orgs/acme/applications/cl_1".to_owned()),
         scopes: vec!["metrics:write".to_owned()],
         made: ago(60 * 24 * 9),
-        user: "ada@acme.example".to_owned(),
+        user: Some("ada@acme.example".to_owned()),
         grant: "gr_1".to_owned(),
         last_used: last_used.map(ago),
         standing,
@@ -267,8 +273,8 @@ fn key(n: u32, application: &str, last_used: Option<i64>, standing: KeyStanding)
 }
 
 fn key_rows() -> Vec<ApiKeyRow> {
-    let suspended = KeyStanding::Suspended { why: "the organization blocked the application".to_owned() };
-    let gone = KeyStanding::Disabled { at: ago(60 * 24 * 3), why: "its maker deleted the app" };
+    let suspended = KeyStanding::Suspended { why: texts::org::suspended_client_blocked() };
+    let gone = KeyStanding::Disabled { at: ago(60 * 24 * 3), why: texts::org::disabled_by_deletion() };
     vec![
         key(4, "Acme Agent", Some(1), KeyStanding::Live),
         key(3, HOSTILE, None, suspended),
@@ -288,7 +294,7 @@ fn keys(keys: Vec<ApiKeyRow>) -> OrgKeysPage {
 }
 
 fn of_app(confirm: Option<AskedToConfirm>) -> OrgClientPage {
-    let by_hand = KeyStanding::Disabled { at: ago(60 * 24 * 8), why: "by hand" };
+    let by_hand = KeyStanding::Disabled { at: ago(60 * 24 * 8), why: texts::org::disabled_by_hand() };
     let app = AppHere {
         installed: Some(Installed { since: ago(60 * 24 * 41), by: Some("ada@acme.example".to_owned()) }),
         on_offer: true,
@@ -342,7 +348,7 @@ fn uninstall(step: UninstallStep) -> OrgUninstallPage {
     OrgUninstallPage {
         frame: frame(Section::Audit { slug: "acme".to_owned() }),
         organization: "Acme Production".into(),
-        back: Way { href: "/orgs/acme/applications/cl_1".to_owned(), text: "Grafana CLI".to_owned() },
+        back: Way { href: "/orgs/acme/applications/cl_1".to_owned(), text: texts::name(&"Grafana CLI".into()) },
         action: "/orgs/acme/applications/cl_1/uninstall".to_owned(),
         csrf: CSRF.to_owned(),
         name: "Grafana CLI".into(),

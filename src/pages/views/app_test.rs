@@ -4,7 +4,8 @@ use askama::Template;
 
 use super::{Frame, Link, Way, scope_icon};
 use crate::config::Risk;
-use crate::pages::{DisplayName, When, count};
+use crate::pages::texts::{Text, apps, trial};
+use crate::pages::{DisplayName, When};
 
 /// `/orgs/{org}/apps/{app}/test`. Every act posts to `action`; its button has its name.
 #[derive(Clone, Debug, Template)]
@@ -21,7 +22,7 @@ pub struct AppTestPage {
     /// The app's name.
     pub name: DisplayName,
     /// Why the last act was not done.
-    pub problem: Option<String>,
+    pub problem: Option<Text>,
     /// How far the test is.
     pub progress: TestProgress,
 }
@@ -60,7 +61,7 @@ pub struct TestedClient {
     /// `draft` or `published`; the value of the button `begin`.
     pub stage: &'static str,
     /// "Draft client".
-    pub title: &'static str,
+    pub title: Text,
     /// `client_id`.
     pub client_id: String,
     /// The onboarding URL as a customer's browser opens it, when the app has one.
@@ -102,7 +103,7 @@ pub struct ClaimLine {
     /// The moment that it names, if it does.
     pub when: Option<When>,
     /// What it is for.
-    pub meaning: &'static str,
+    pub meaning: Text,
 }
 
 /// One permission that was asked for.
@@ -124,7 +125,7 @@ pub enum ScopeOutcome {
     /// It was granted and works.
     Works,
     /// It was granted; why it does nothing at the moment.
-    Idle(String),
+    Idle(Text),
     /// It was not granted.
     Absent,
 }
@@ -190,8 +191,8 @@ impl CallAnswer {
 }
 
 impl TestedClient {
-    fn asks_for(&self) -> String {
-        count(u64::try_from(self.scopes).unwrap_or(u64::MAX), "permission")
+    fn asks_for(&self) -> Text {
+        apps::permissions(u64::try_from(self.scopes).unwrap_or(u64::MAX))
     }
 }
 
@@ -210,15 +211,15 @@ impl ScopeOutcome {
         }
     }
 
-    fn words(&self) -> &'static str {
+    fn words(&self) -> Text {
         match self {
-            Self::Works => "Granted, works now",
-            Self::Idle(_) => "Granted, does nothing now",
-            Self::Absent => "Not granted",
+            Self::Works => trial::works(),
+            Self::Idle(_) => trial::idle(),
+            Self::Absent => trial::absent(),
         }
     }
 
-    fn why(&self) -> Option<&str> {
+    fn why(&self) -> Option<&Text> {
         match self {
             Self::Idle(why) => Some(why),
             Self::Works | Self::Absent => None,

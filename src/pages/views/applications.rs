@@ -5,7 +5,8 @@ use askama::Template;
 use super::settings::SettingsTab;
 use super::{Client, Frame, scope_icon};
 use crate::config::Risk;
-use crate::pages::{DisplayName, Sparkline, When, count};
+use crate::pages::texts::{Text, account as texts, counted, together};
+use crate::pages::{DisplayName, Sparkline, When};
 
 /// `/settings/applications`. Each row is a form that posts `csrf` and `grant_id` to `action`; its button is `revoke-{grant_id}`.
 #[derive(Clone, Debug, Template)]
@@ -57,6 +58,8 @@ pub struct GrantedScope {
     pub risk: Risk,
     /// Whether it was ever needed.
     pub last_use: LastUse,
+    /// Why it can't be used at the moment.
+    pub not_now: Option<Text>,
 }
 
 /// Whether a scope was ever used.
@@ -93,11 +96,15 @@ impl GrantedScope {
     }
 
     /// Empty when there is nothing to say.
-    pub(in crate::pages) fn note(&self) -> String {
-        match &self.last_use {
-            LastUse::Never => "never used".to_owned(),
-            LastUse::At(when) => format!("used {}", when.relative),
-            LastUse::Unknown => String::new(),
+    pub(in crate::pages) fn note(&self) -> Text {
+        let used = match &self.last_use {
+            LastUse::Never => texts::never_used(),
+            LastUse::At(when) => texts::used(&when.relative),
+            LastUse::Unknown => Text::NONE,
+        };
+        match &self.not_now {
+            None => used,
+            Some(why) => together([why.clone(), used]),
         }
     }
 }
@@ -112,12 +119,14 @@ impl GrantRow {
     }
 
     /// "2 of 5 never used"; nothing while every scope is used, unknown, or the whole grant is unused.
-    fn never_used(&self) -> Option<String> {
-        let never = self.scopes.iter().filter(|scope| scope.last_use == LastUse::Never).count();
-        (never > 0 && self.last_used.is_some()).then(|| format!("{never} of {} never used", self.scopes.len()))
+    fn may(&self) -> Text {
+        match self.scopes.iter().filter(|scope| scope.last_use == LastUse::Never).count() {
+            never if never > 0 && self.last_used.is_some() => texts::may_with_unused(never, self.scopes.len()),
+            _ => texts::may(),
+        }
     }
 
-    fn calls_words(&self) -> String {
-        count(self.calls.total(), "call")
+    fn calls_words(&self) -> Text {
+        counted::calls_in_days(self.calls.total(), self.calls.days.len() as u64)
     }
 }

@@ -4,7 +4,8 @@ use askama::Template;
 
 use super::{Frame, scope_icon};
 use crate::config::Risk;
-use crate::pages::{DisplayName, When, count};
+use crate::pages::texts::{self, Text, apps as words};
+use crate::pages::{DisplayName, When};
 
 /// `/orgs/{org}/apps`.
 #[derive(Clone, Debug, Template)]
@@ -19,7 +20,7 @@ pub struct AppsPage {
     /// Whether the viewer may make apps.
     pub may_write: bool,
     /// What the last act did.
-    pub notice: Option<String>,
+    pub notice: Option<Text>,
     /// The apps, newest first.
     pub rows: Vec<AppRow>,
 }
@@ -67,18 +68,18 @@ impl Standing {
         }
     }
 
-    fn words(self) -> String {
+    fn words(self) -> Text {
         match self {
-            Self::Draft => "Draft".to_owned(),
-            Self::Published(version) => format!("Published v{version}"),
-            Self::Disabled => "Switched off".to_owned(),
+            Self::Draft => words::draft(),
+            Self::Published(version) => words::published(version),
+            Self::Disabled => words::switched_off(),
         }
     }
 }
 
 impl AppRow {
-    fn asks_for(&self) -> String {
-        count(u64::try_from(self.scopes).unwrap_or(u64::MAX), "permission")
+    fn asks_for(&self) -> Text {
+        words::permissions(u64::try_from(self.scopes).unwrap_or(u64::MAX))
     }
 }
 
@@ -101,9 +102,9 @@ pub struct AppPage {
     /// Whether the viewer may change it.
     pub may_write: bool,
     /// What the last act did.
-    pub notice: Option<String>,
+    pub notice: Option<Text>,
     /// Why the last act was refused.
-    pub problem: Option<String>,
+    pub problem: Option<Text>,
     /// What is done only after it was confirmed.
     pub confirm: Option<AskedOfApp>,
     /// A secret that was just made; it is on no later page.
@@ -135,12 +136,12 @@ pub struct AppPage {
 pub struct PrivateScope {
     /// The scope.
     pub scope: String,
-    /// The catalogue's words.
-    pub text: String,
+    /// The catalogue's words; `None` when it no longer has the scope.
+    pub text: Option<String>,
     /// Why it is wanted; empty when it was given unasked.
     pub reason: String,
-    /// Who asked, and when.
-    pub asked: Option<(String, When)>,
+    /// Who asked, and when; nobody is the operator.
+    pub asked: Option<(Option<String>, When)>,
     /// What became of it.
     pub state: PrivateState,
     /// What the operator said.
@@ -166,13 +167,13 @@ pub enum PrivateState {
 }
 
 impl PrivateState {
-    fn word(&self) -> &'static str {
+    fn word(&self) -> Text {
         match self {
-            Self::Waiting { .. } => "Waiting for the operator",
-            Self::Given(_) => "Approved",
-            Self::Ended(_) => "Ended",
-            Self::Denied(_) => "Denied",
-            Self::Withdrawn(_) => "Withdrawn",
+            Self::Waiting { .. } => words::waiting(),
+            Self::Given(_) => words::approved(),
+            Self::Ended(_) => words::ended(),
+            Self::Denied(_) => words::denied(),
+            Self::Withdrawn(_) => words::withdrawn(),
         }
     }
 
@@ -205,8 +206,8 @@ pub enum AskedOfApp {
 /// A secret, this once.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ShownSecret {
-    /// Of which client: "the draft client".
-    pub of: &'static str,
+    /// Of which client: "Secret of the draft client".
+    pub title: Text,
     /// The client's id, which goes with it.
     pub client_id: String,
     /// The secret.
@@ -215,7 +216,7 @@ pub struct ShownSecret {
 
 impl std::fmt::Debug for ShownSecret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ShownSecret").field("of", &self.of).finish_non_exhaustive()
+        f.debug_struct("ShownSecret").field("title", &self.title).finish_non_exhaustive()
     }
 }
 
@@ -225,9 +226,9 @@ pub struct AppClientCard {
     /// `draft` or `published`; part of names of buttons.
     pub stage: &'static str,
     /// "Draft client".
-    pub title: &'static str,
+    pub title: Text,
     /// Who may authorize it.
-    pub audience: &'static str,
+    pub audience: Text,
     /// `client_id`.
     pub client_id: String,
     /// Whether it keeps secrets.
@@ -253,7 +254,7 @@ pub struct SecretRow {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DraftField {
     /// Its name for people.
-    pub title: &'static str,
+    pub title: Text,
     /// Its values; none is shown as missing.
     pub values: Vec<String>,
 }
@@ -262,7 +263,7 @@ pub struct DraftField {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldChange {
     /// Its name for people.
-    pub title: &'static str,
+    pub title: Text,
     /// What is no longer there.
     pub removed: Vec<String>,
     /// What is new.
@@ -273,7 +274,7 @@ pub struct FieldChange {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConditionLine {
     /// What must be so.
-    pub sentence: &'static str,
+    pub sentence: Text,
     /// Whether it is.
     pub met: bool,
 }
@@ -285,8 +286,8 @@ pub struct VersionRow {
     pub number: u32,
     /// When it was published.
     pub published: When,
-    /// By whom.
-    pub by: String,
+    /// By whom; nobody is the operator.
+    pub by: Option<String>,
     /// How many fields it changed; `None` for the first.
     pub changes: Vec<FieldChange>,
     /// Where its manifest is.
@@ -310,7 +311,7 @@ pub struct AppFormPage {
     /// The surrounding page, with a viewer.
     pub frame: Frame,
     /// "Create an app".
-    pub title: String,
+    pub title: Text,
     /// Where a way back leads.
     pub back: Way,
     /// Where the form posts.
@@ -342,7 +343,7 @@ pub struct AppFormPage {
     /// What is wrong, field by field.
     pub flaws: Vec<FieldFlaw>,
     /// Why nothing was saved, when it is not about one field.
-    pub problem: Option<String>,
+    pub problem: Option<Text>,
 }
 
 /// A way back.
@@ -351,7 +352,7 @@ pub struct Way {
     /// Where.
     pub href: String,
     /// What is there.
-    pub text: String,
+    pub text: Text,
 }
 
 /// The scopes of one API.
@@ -381,10 +382,8 @@ pub struct ScopeChoice {
 pub struct FieldFlaw {
     /// The field's name in the form.
     pub field: &'static str,
-    /// Its name for people.
-    pub title: &'static str,
     /// What is wrong.
-    pub text: String,
+    pub text: Text,
 }
 
 impl ScopeChoice {
@@ -394,9 +393,9 @@ impl ScopeChoice {
 }
 
 impl AppFormPage {
-    /// "needs 1 to 100 characters"; empty when nothing is wrong with the field.
-    fn flaw(&self, field: &str) -> String {
-        self.flaws.iter().filter(|f| f.field == field).map(|f| f.text.as_str()).collect::<Vec<_>>().join("; ")
+    /// Nothing when nothing is wrong with the field.
+    fn flaw(&self, field: &str) -> Text {
+        texts::together(self.flaws.iter().filter(|f| f.field == field).map(|f| f.text.clone()))
     }
 
     fn requested(&self) -> usize {
@@ -429,7 +428,7 @@ pub struct AppPublishPage {
     /// Whether live grants lose permissions.
     pub narrows: bool,
     /// Why it was not published.
-    pub problem: Option<String>,
+    pub problem: Option<Text>,
 }
 
 impl AppPublishPage {
@@ -471,5 +470,5 @@ pub struct AppImportPage {
     /// What was sent.
     pub manifest: String,
     /// Why it was not imported.
-    pub problem: Option<String>,
+    pub problem: Option<Text>,
 }

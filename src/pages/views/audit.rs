@@ -4,7 +4,8 @@ use askama::Template;
 use url::form_urlencoded::Serializer;
 
 use super::{Frame, OrgTabs};
-use crate::pages::{DisplayName, Histogram, When, grouped};
+use crate::pages::texts::{Text, name, record as texts};
+use crate::pages::{DisplayName, Histogram, When};
 
 /// `/orgs/{org}/audit`: filter, picture, table, downloads.
 ///
@@ -24,7 +25,7 @@ pub struct AuditPage {
     /// The filter in force.
     pub filter: AuditFilter,
     /// What is wrong with the filter, if it could not be read; the rows are then empty.
-    pub problem: Option<String>,
+    pub problem: Option<Text>,
     /// Value of the hidden field `csrf` of the forms that post to `{path}/searches`: `save-search` with `name` and `query`, and
     /// `forget-search`, whose value is a name.
     pub csrf: String,
@@ -87,7 +88,7 @@ pub enum DecisionFilter {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
     /// "By application".
-    pub title: String,
+    pub title: Text,
     /// The most frequent first.
     pub lines: Vec<SummaryLine>,
 }
@@ -106,11 +107,8 @@ pub struct SummaryLine {
 }
 
 impl SummaryLine {
-    fn words(&self) -> String {
-        match self.denied {
-            0 => grouped(self.total),
-            denied => format!("{}, {} denied", grouped(self.total), grouped(denied)),
-        }
+    fn words(&self) -> Text {
+        texts::share(self.total, self.denied)
     }
 }
 
@@ -162,12 +160,12 @@ pub enum Through {
 impl Through {
     /// Its name.
     #[must_use]
-    pub fn text(&self) -> &str {
+    pub fn text(&self) -> Text {
         match self {
-            Self::Application(name) => name.as_str(),
-            Self::Browser => "Browser",
-            Self::Administration => "Admin API",
-            Self::Itself => "Tollgate itself",
+            Self::Application(of) => name(of),
+            Self::Browser => texts::browser(),
+            Self::Administration => texts::admin_api(),
+            Self::Itself => texts::itself(),
         }
     }
 
@@ -182,7 +180,7 @@ pub enum Decision {
     /// Let through.
     Allowed,
     /// Refused, with the reason in words: "needs logs:read".
-    Denied(String),
+    Denied(Text),
     /// Opened, never closed: the process ended in between.
     Unknown,
 }
@@ -200,12 +198,12 @@ impl DecisionFilter {
     /// What the filter offers besides "Any".
     pub(in crate::pages) const CHOICES: [Self; 3] = [Self::Allowed, Self::Denied, Self::Unknown];
 
-    pub(in crate::pages) fn word(self) -> &'static str {
+    pub(in crate::pages) fn word(self) -> Text {
         match self {
-            Self::Any => "Any",
-            Self::Allowed => "Allowed",
-            Self::Denied => "Denied",
-            Self::Unknown => "Outcome unknown",
+            Self::Any => texts::any(),
+            Self::Allowed => texts::allowed(),
+            Self::Denied => texts::denied(),
+            Self::Unknown => texts::outcome_unknown(),
         }
     }
 
@@ -233,11 +231,11 @@ impl DecisionFilter {
 }
 
 impl Decision {
-    pub(in crate::pages) fn word(&self) -> &'static str {
+    pub(in crate::pages) fn word(&self) -> Text {
         match self {
-            Self::Allowed => "Allowed",
-            Self::Denied(_) => "Denied",
-            Self::Unknown => "Unknown",
+            Self::Allowed => texts::allowed(),
+            Self::Denied(_) => texts::denied(),
+            Self::Unknown => texts::unknown(),
         }
     }
 
@@ -249,7 +247,7 @@ impl Decision {
         }
     }
 
-    pub(in crate::pages) fn reason(&self) -> Option<&str> {
+    pub(in crate::pages) fn reason(&self) -> Option<&Text> {
         match self {
             Self::Denied(reason) => Some(reason),
             Self::Allowed | Self::Unknown => None,

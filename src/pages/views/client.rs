@@ -1,6 +1,7 @@
 //! Who is asking, and how much we know about them.
 
-use crate::pages::{DisplayName, display_name};
+use crate::pages::DisplayName;
+use crate::pages::texts::{Text, trust};
 
 /// A client as a person sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,29 +34,40 @@ pub enum Trust {
     Registered {
         /// "2 minutes ago".
         ago: String,
-        /// Whether anyone in the viewer's organizations has granted it something.
-        used_in_org: bool,
+        /// Who in the viewer's organizations has granted it something.
+        used: UsedHere,
     },
     /// Entered by the operator or an administrator.
     Preregistered,
 }
 
+/// Who around the viewer uses a client that registered itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UsedHere {
+    /// Nobody in the viewer's organizations.
+    Nobody,
+    /// Somebody in the viewer's organizations.
+    Somebody,
+    /// The viewer looks at it for no organization.
+    Unasked,
+}
+
 impl Trust {
-    pub(in crate::pages) fn badge(&self) -> String {
+    pub(in crate::pages) fn badge(&self) -> Text {
         match self {
-            Self::Published { by } => format!("Published by {by}"),
-            Self::Draft { by } => format!("Draft of {by}"),
-            Self::VerifiedDocument { host } => format!("Verified document at {}", display_name(host)),
-            Self::Registered { .. } => "Registered itself".to_owned(),
-            Self::Preregistered => "Added by your administrator".to_owned(),
+            Self::Published { by } => trust::published_by(by),
+            Self::Draft { by } => trust::draft_of(by),
+            Self::VerifiedDocument { host } => trust::document_at(host),
+            Self::Registered { .. } => trust::registered_itself(),
+            Self::Preregistered => trust::added(),
         }
     }
 
     pub(in crate::pages) fn tone(&self) -> &'static str {
         match self {
             Self::Published { .. } | Self::VerifiedDocument { .. } | Self::Preregistered => "known",
-            Self::Draft { .. } | Self::Registered { used_in_org: true, .. } => "plain",
-            Self::Registered { used_in_org: false, .. } => "caution",
+            Self::Draft { .. } | Self::Registered { used: UsedHere::Somebody | UsedHere::Unasked, .. } => "plain",
+            Self::Registered { used: UsedHere::Nobody, .. } => "caution",
         }
     }
 
@@ -75,18 +87,15 @@ impl Trust {
     }
 
     /// The sentence under the name when the badge alone says too little.
-    pub(in crate::pages) fn explanation(&self) -> Option<String> {
+    pub(in crate::pages) fn explanation(&self) -> Option<Text> {
         match self {
-            Self::Draft { .. } => {
-                Some("This is not published yet: members of its organization try it. It works with your real data.".to_owned())
-            }
-            Self::Registered { ago, used_in_org: false } => Some(format!(
-                "This application registered itself {ago}, and nobody in your organization uses it. Its name is its own claim. Continue only if you started this yourself."
-            )),
-            Self::Registered { ago, used_in_org: true } => {
-                Some(format!("This application registered itself {ago}. Others in your organization use it too."))
-            }
-            _ => None,
+            Self::Draft { .. } => Some(trust::is_a_draft()),
+            Self::Registered { ago, used } => Some(match used {
+                UsedHere::Nobody => trust::unused_stranger(ago),
+                UsedHere::Somebody => trust::used_stranger(ago),
+                UsedHere::Unasked => trust::stranger(ago),
+            }),
+            Self::Published { .. } | Self::VerifiedDocument { .. } | Self::Preregistered => None,
         }
     }
 }

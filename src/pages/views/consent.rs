@@ -6,7 +6,8 @@ use askama::Template;
 
 use super::{Client, Frame, scope_icon};
 use crate::config::Risk;
-use crate::pages::{DisplayName, When, duration_words};
+use crate::pages::texts::{Text, consent as texts};
+use crate::pages::{DisplayName, When};
 
 /// `/consent`. Buttons `approve` and `deny` (each submits its own name with value `1`), radio rows `org`, hidden `csrf`.
 ///
@@ -26,8 +27,8 @@ pub struct ConsentPage {
     pub switch_user: String,
     /// Who asks.
     pub client: Client,
-    /// A published app whose name this unknown client's name looks like.
-    pub resembles: Option<DisplayName>,
+    /// An application of somebody else whose name this one's looks like.
+    pub resembles: Option<Likeness>,
     /// Organizations where the person may say yes; at least one.
     pub organizations: Vec<OrganizationChoice>,
     /// Everything that would be granted, by API; order does not matter.
@@ -42,6 +43,39 @@ pub struct ConsentPage {
     pub problem: Option<ConsentProblem>,
 }
 
+/// Another application with a name that can be taken for this one's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Likeness {
+    /// The other's name.
+    pub name: DisplayName,
+    /// Where the other comes from.
+    pub other: Origin,
+    /// Where this one comes from.
+    pub this: Origin,
+}
+
+/// Where an application comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Who stands behind it.
+    pub maker: Maker,
+    /// Since when it is here.
+    pub since: When,
+}
+
+/// Who stands behind an application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Maker {
+    /// An organization that the reader belongs to.
+    YourOrganization(DisplayName),
+    /// Another one; organizations are made by the operator alone.
+    Organization(DisplayName),
+    /// The operator.
+    Operator,
+    /// Nobody: it registered itself.
+    Nobody,
+}
+
 /// One organization to choose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrganizationChoice {
@@ -52,7 +86,7 @@ pub struct OrganizationChoice {
     /// Slug, beside the name.
     pub slug: String,
     /// The person's roles there in words, "Administrator".
-    pub role: String,
+    pub role: Text,
     /// Preselected; at most one.
     pub selected: bool,
 }
@@ -197,75 +231,115 @@ impl ScopeLine {
 }
 
 impl Held {
-    /// Empty when there is nothing to say.
-    fn note(&self) -> String {
+    fn note(&self) -> Text {
         match self {
-            Self::Now => String::new(),
-            Self::Later => "Takes effect if you are given this permission".to_owned(),
-            Self::Barred => "Your organization doesn't let this application do this".to_owned(),
-            Self::Only(organizations) => format!(
-                "You hold this in {} only; elsewhere it takes effect if you are given it",
-                organizations.iter().map(DisplayName::as_str).collect::<Vec<_>>().join(", ")
-            ),
+            Self::Now => Text::NONE,
+            Self::Later => texts::held_later(),
+            Self::Barred => texts::barred(),
+            Self::Only(organizations) => texts::held_only_in(organizations),
+        }
+    }
+}
+
+impl Likeness {
+    /// Whether this application could call itself what it liked.
+    fn is_claim(&self) -> bool {
+        self.this.maker == Maker::Nobody
+    }
+
+    fn tone(&self) -> &'static str {
+        if self.is_claim() { "danger" } else { "caution" }
+    }
+
+    fn title(&self) -> Text {
+        if self.is_claim() { texts::is_not(&self.name) } else { texts::two_alike() }
+    }
+
+    fn advice(&self) -> Text {
+        if self.is_claim() { texts::chose_its_name(&self.name) } else { texts::compare_with(&self.name) }
+    }
+}
+
+impl Origin {
+    fn text(&self) -> Text {
+        match &self.maker {
+            Maker::YourOrganization(name) => texts::of_your_organization(name, self.since.day()),
+            Maker::Organization(name) => texts::of_organization(name, self.since.day()),
+            Maker::Operator => texts::of_operator(self.since.day()),
+            Maker::Nobody => texts::of_nobody(&self.since.relative),
         }
     }
 }
 
 impl Destination {
-    fn label(&self) -> &'static str {
+    fn label(&self) -> Text {
         match self {
-            Self::Device => "And then",
-            Self::Site(_) | Self::ThisComputer(_) | Self::InstalledApplication(_) | Self::Trial => "Sends you to",
+            Self::Device => texts::and_then(),
+            Self::Site(_) | Self::ThisComputer(_) | Self::InstalledApplication(_) | Self::Trial => texts::sends_you_to(),
         }
     }
 
-    fn shown(&self) -> &str {
+    /// The host or scheme, when there is one.
+    fn address(&self) -> Option<&str> {
         match self {
-            Self::Site(host) | Self::ThisComputer(host) => host,
-            Self::InstalledApplication(scheme) => scheme,
-            Self::Device => "Back to the device that shows the code",
-            Self::Trial => "The application's test page on this site",
+            Self::Site(host) | Self::ThisComputer(host) => Some(host),
+            Self::InstalledApplication(scheme) => Some(scheme),
+            Self::Device | Self::Trial => None,
         }
     }
 
-    fn explanation(&self) -> Option<&'static str> {
+    /// What stands where there is no address.
+    fn place(&self) -> Text {
+        match self {
+            Self::Device => texts::back_to_the_device(),
+            Self::Trial => texts::test_page(),
+            Self::Site(_) | Self::ThisComputer(_) | Self::InstalledApplication(_) => Text::NONE,
+        }
+    }
+
+    fn explanation(&self) -> Option<Text> {
         match self {
             Self::Site(_) => None,
-            Self::ThisComputer(_) => Some("An application on this computer. Continue only if you have just started it."),
-            Self::InstalledApplication(_) => Some("An application installed on this device."),
-            Self::Device => Some("It goes on by itself a few seconds after you decide."),
-            Self::Trial => Some("Whoever runs the application gets nothing of it."),
+            Self::ThisComputer(_) => Some(texts::on_this_computer()),
+            Self::InstalledApplication(_) => Some(texts::installed()),
+            Self::Device => Some(texts::device_goes_on()),
+            Self::Trial => Some(texts::test_stays_here()),
+        }
+    }
+
+    /// Where what is given goes, as a sentence beside another application's.
+    fn sentence(&self) -> Text {
+        match self {
+            Self::Site(host) => texts::answers_go_to(host),
+            Self::ThisComputer(host) => texts::answers_stay_here(host),
+            Self::InstalledApplication(scheme) => texts::answers_open(scheme),
+            Self::Device => texts::answers_go_to_device(),
+            Self::Trial => texts::answers_stay_in_test(),
         }
     }
 }
 
-impl Nearness {
-    fn note(self) -> &'static str {
-        match self {
-            Self::SameNetwork => "the network that you are in",
-            Self::Elsewhere => "not the network that you are in",
+impl DeviceFacts {
+    fn asked_from(&self) -> Text {
+        match (&self.from, self.nearness) {
+            (Some(address), Nearness::SameNetwork) => texts::asked_nearby(address),
+            (Some(address), Nearness::Elsewhere) => texts::asked_elsewhere(address),
+            (None, _) => texts::asked_from_nowhere(),
         }
     }
 }
 
 impl Lifetime {
-    /// "For 90 days at most; ends sooner if unused for 30 days".
-    #[must_use]
-    pub fn words(self) -> String {
-        match (self.idle.map(duration_words), self.absolute.map(duration_words)) {
-            (Some(idle), Some(most)) => format!("For {most} at most; ends sooner if unused for {idle}"),
-            (Some(idle), None) => format!("As long as it is used; ends after {idle} without use"),
-            (None, Some(most)) => format!("For {most}"),
-            (None, None) => "Until you revoke it".to_owned(),
-        }
+    fn words(self) -> Text {
+        texts::lifetime(self.idle, self.absolute)
     }
 }
 
 impl ConsentProblem {
-    fn text(self) -> &'static str {
+    fn text(self) -> Text {
         match self {
-            Self::NoOrganization => "Choose the organization that this application may work in.",
-            Self::Expired => "This page was open for too long. Look through it again and decide.",
+            Self::NoOrganization => texts::choose_organization(),
+            Self::Expired => texts::open_too_long(),
         }
     }
 }

@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::Frame;
 use crate::pages::DisplayName;
+use crate::pages::texts::{Text, sign_in as texts};
 
 /// `/device`. Input `user_code`, button `continue`, hidden `csrf`.
 ///
@@ -48,14 +49,11 @@ pub struct DeviceDonePage {
 }
 
 impl DeviceProblem {
-    fn text(&self) -> String {
+    fn text(&self) -> Text {
         match self {
-            Self::Unknown => {
-                "No device is waiting with this code. Compare it with the one that your device shows; codes end after some minutes."
-                    .to_owned()
-            }
-            Self::TooMany { wait } => format!("Too many codes. Wait {wait}, then try again."),
-            Self::Expired => "This page was open for too long. Look at the code again and continue.".to_owned(),
+            Self::Unknown => texts::no_such_code(),
+            Self::TooMany { wait } => texts::too_many_codes(wait),
+            Self::Expired => texts::code_expired(),
         }
     }
 }

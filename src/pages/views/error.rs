@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::Frame;
+use crate::pages::texts::{Explained, Text};
 
 /// Any refusal or failure that a person sees; never reflects what was sent.
 #[derive(Clone, Debug, Template)]
@@ -10,12 +11,8 @@ use super::Frame;
 pub struct ErrorPage {
     /// The surrounding page.
     pub frame: Frame,
-    /// "This application isn't known here".
-    pub title: String,
-    /// What happened and why, one or two sentences.
-    pub happened: String,
-    /// What the person can do about it.
-    pub advice: String,
+    /// What happened, and what the person can do.
+    pub said: Explained,
     /// The request id, to quote to an administrator.
     pub reference: String,
     /// A way on, if there is one.
@@ -28,5 +25,5 @@ pub struct Link {
     /// Path.
     pub href: String,
     /// What it does, "Back to your applications".
-    pub text: String,
+    pub text: Text,
 }

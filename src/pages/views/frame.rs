@@ -1,6 +1,7 @@
 //! What surrounds every page: the operator's name, the menu, who is signed in.
 
 use crate::pages::DisplayName;
+use crate::pages::texts::{Text, frame};
 
 /// Whose gateway this is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,12 +72,12 @@ pub enum Section {
 
 impl Viewer {
     /// What the menu calls the pages of organizations: after the log, as long as everything behind the entry has one.
-    pub(in crate::pages) fn orgs_title(&self) -> &'static str {
+    pub(in crate::pages) fn orgs_title(&self) -> Text {
         match (self.orgs.len(), self.orgs.iter().all(|link| link.page == "audit")) {
-            (1, true) => "Audit log",
-            (1, false) => "Organization",
-            (_, true) => "Audit logs",
-            (_, false) => "Organizations",
+            (1, true) => frame::audit_log(),
+            (1, false) => frame::organization(),
+            (_, true) => frame::audit_logs(),
+            (_, false) => frame::organizations(),
         }
     }
 }

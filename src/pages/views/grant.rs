@@ -4,7 +4,8 @@ use askama::Template;
 
 use super::settings::SettingsTab;
 use super::{AuditRow, Client, DecisionFilter, Frame, GrantedScope};
-use crate::pages::{DisplayName, Sparkline, When, count};
+use crate::pages::texts::{Text, counted};
+use crate::pages::{DisplayName, Sparkline, When};
 
 /// `/settings/applications/{grant}`. Its forms post to `path`: `narrow` with a box `keep` for each scope that stays, `limit` with
 /// `until`, and `revoke-{grant}`.
@@ -20,7 +21,7 @@ pub struct GrantPage {
     /// What the last act did.
     pub notice: Option<GrantNotice>,
     /// Why the last act was not done.
-    pub problem: Option<String>,
+    pub problem: Option<Text>,
     /// In the button's id.
     pub grant_id: String,
     /// The application.
@@ -38,7 +39,7 @@ pub struct GrantPage {
     /// Days that may be chosen as its end: the first and, when it ends by itself, the last; `2026-11-22`.
     pub days: (String, Option<String>),
     /// Why it can do nothing at the moment.
-    pub suspended: Option<String>,
+    pub suspended: Option<Text>,
     /// What was consented to, the most dangerous first.
     pub scopes: Vec<GrantedScope>,
     /// Calls per day, oldest first.
@@ -91,7 +92,7 @@ impl ActivityFilter {
 }
 
 impl GrantPage {
-    fn calls_words(&self) -> String {
-        count(self.calls.total(), "call")
+    fn calls_words(&self) -> Text {
+        counted::calls_in_days(self.calls.total(), self.calls.days.len() as u64)
     }
 }

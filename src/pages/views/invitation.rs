@@ -2,8 +2,8 @@
 
 use askama::Template;
 
-use super::password::length_hint;
 use super::{Brand, Frame, PasswordProblem, Section};
+use crate::pages::texts::{Text, sign_in as texts};
 use crate::pages::{DisplayName, When};
 
 /// `/invitations/{link}`. Its form posts `csrf` to `action` with the button `accept`; a newcomer also sends `name`, `new-password`.
@@ -18,8 +18,8 @@ pub struct InvitationPage {
     pub csrf: String,
     /// Organization name.
     pub organization: DisplayName,
-    /// Who invited.
-    pub by: String,
+    /// Who invited, if they are still here.
+    pub by: Option<String>,
     /// Whom it is for.
     pub email: String,
     /// What it gives.
@@ -67,18 +67,25 @@ pub enum InvitationProblem {
 }
 
 impl InvitationProblem {
-    fn text(self, shortest: usize) -> String {
+    fn text(self, shortest: usize) -> Text {
         match self {
-            Self::Expired => "This page was open for too long. Try again.".to_owned(),
-            Self::Name => "Give a name of 1 to 100 characters.".to_owned(),
+            Self::Expired => texts::invitation_expired(),
+            Self::Name => texts::invitation_name(),
             Self::Password(problem) => problem.text(shortest),
         }
     }
 }
 
 impl InvitationPage {
-    fn length_hint(&self) -> String {
-        length_hint(self.shortest)
+    fn length_hint(&self) -> Text {
+        texts::password_hint(self.shortest)
+    }
+
+    fn invited(&self) -> Text {
+        match &self.by {
+            Some(inviter) => texts::invited_by(inviter, &self.email),
+            None => texts::invited_by_an_administrator(&self.email),
+        }
     }
 
     /// The frame of a page for somebody who is not signed in.

@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::{Brand, Frame, Section};
 use crate::pages::DisplayName;
+use crate::pages::texts::{Text, sign_in as texts};
 
 /// `/login`. Button `sign-in`; inputs `email`, `password`, `csrf`.
 #[derive(Clone, Debug, Template)]
@@ -68,12 +69,12 @@ impl LoginProblem {
         }
     }
 
-    fn text(&self) -> String {
+    fn text(&self) -> Text {
         match self {
-            Self::Refused => "That email and password don't match an account. Check both and try again.".to_owned(),
-            Self::TooMany { wait } => format!("Too many attempts. Wait {wait}, then try again."),
-            Self::Again => "The operator's pages ask who you are every 15 minutes. Sign in again to go on.".to_owned(),
-            Self::Expired => "This page was open for too long. Sign in again.".to_owned(),
+            Self::Refused => texts::refused(),
+            Self::TooMany { wait } => texts::too_many_attempts(wait),
+            Self::Again => texts::again(),
+            Self::Expired => texts::sign_in_expired(),
         }
     }
 }

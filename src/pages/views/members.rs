@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::{Frame, OrgTabs};
+use crate::pages::texts::{Text, org as texts};
 use crate::pages::{DisplayName, When};
 
 /// `/orgs/{org}/members`. Its forms post to `path` with one of the buttons `invite` (`email`, boxes `role`), `withdraw-{id}`,
@@ -26,7 +27,7 @@ pub struct MembersPage {
     /// Whether the last act was done.
     pub saved: bool,
     /// Why it was not.
-    pub problem: Option<String>,
+    pub problem: Option<Text>,
     /// An invitation that was just made; its link is shown this once.
     pub invited: Option<InvitationLink>,
     /// The member that is open.
@@ -82,7 +83,7 @@ pub struct RoleChoice {
     /// Its name.
     pub name: String,
     /// What it permits, in short.
-    pub permissions: String,
+    pub permissions: Text,
     /// Whether it is held.
     pub held: bool,
     /// Whether the viewer may give and take it.
@@ -129,18 +130,18 @@ pub struct InvitationRow {
     /// What it gives.
     pub roles: Vec<String>,
     /// Who invited.
-    pub by: String,
+    pub by: Option<String>,
     /// When it ends.
     pub ends: When,
 }
 
 impl MemberStanding {
-    const fn word(self) -> &'static str {
+    const fn word(self) -> Text {
         match self {
-            Self::Person => "",
-            Self::Service => "Service user",
-            Self::Frozen => "Frozen by the operator",
-            Self::Deactivated => "Deactivated",
+            Self::Person => Text::NONE,
+            Self::Service => texts::service(),
+            Self::Frozen => texts::frozen(),
+            Self::Deactivated => texts::deactivated(),
         }
     }
 

@@ -39,9 +39,10 @@ pub use apps::{
 pub use audit::{
     AuditFilter, AuditPage, AuditRow, Decision, DecisionFilter, Proof, SavedSearchLink, Summary, SummaryLine, Through,
 };
-pub use client::{Client, Trust};
+pub use client::{Client, Trust, UsedHere};
 pub use consent::{
-    ConsentPage, ConsentProblem, Destination, DeviceFacts, Held, Lifetime, Nearness, OrganizationChoice, ScopeGroup, ScopeLine,
+    ConsentPage, ConsentProblem, Destination, DeviceFacts, Held, Lifetime, Likeness, Maker, Nearness, OrganizationChoice, Origin,
+    ScopeGroup, ScopeLine,
 };
 pub use device::{DeviceDonePage, DevicePage, DeviceProblem};
 pub use error::{ErrorPage, Link};
@@ -65,7 +66,7 @@ pub use org_app::{
 pub use org_client::{AskedToConfirm, ClientNotice, OrgClientPage, OrgGrantRow, RestrictedScope};
 pub use org_clients::{ClientStanding, NewClientsChoice, OrgClientRow, OrgClientsPage, WaitingClient};
 pub use password::{PasswordPage, PasswordProblem, PasswordReason};
-pub use record::{AuditRecordPage, Explanation, FieldGroup, FieldValue, Neighbour, RecordField};
+pub use record::{AuditRecordPage, Explanation, FieldGroup, FieldLink, FieldValue, Neighbour, RecordField};
 pub use review::{ReviewPage, ReviewProposal, ReviewRow};
 use scope::scope_icon;
 pub use sessions::{SessionRow, SessionsPage};

@@ -1,5 +1,7 @@
 //! What the pages of an organization share.
 
+use crate::pages::texts::{Text, frame};
+
 /// The pages of an organization, as far as the viewer may open them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrgTabs {
@@ -32,13 +34,13 @@ pub enum OrgTab {
 
 impl OrgTabs {
     /// Path, name and whether it is open, in order.
-    pub(in crate::pages) fn list(&self) -> Vec<(String, &'static str, bool)> {
+    pub(in crate::pages) fn list(&self) -> Vec<(String, Text, bool)> {
         let all = [
-            (self.audit, "audit", "Audit log", OrgTab::Audit),
-            (self.applications, "applications", "Third-party access", OrgTab::Applications),
-            (self.applications, "keys", "API keys", OrgTab::Keys),
-            (self.applications, "review", "Access review", OrgTab::Review),
-            (self.members, "members", "Members", OrgTab::Members),
+            (self.audit, "audit", frame::audit_log(), OrgTab::Audit),
+            (self.applications, "applications", frame::third_party_access(), OrgTab::Applications),
+            (self.applications, "keys", frame::api_keys(), OrgTab::Keys),
+            (self.applications, "review", frame::access_review(), OrgTab::Review),
+            (self.members, "members", frame::members(), OrgTab::Members),
         ];
         let allowed = all.into_iter().filter(|(may, ..)| *may);
         allowed.map(|(_, path, name, tab)| (format!("/orgs/{}/{path}", self.slug), name, tab == self.open)).collect()

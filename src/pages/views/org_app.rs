@@ -4,7 +4,8 @@ use askama::Template;
 
 use super::{Client, Frame, OrgTabs, Way, scope_icon};
 use crate::config::Risk;
-use crate::pages::{DisplayName, When, count};
+use crate::pages::texts::{Text, counted, org as texts};
+use crate::pages::{DisplayName, When};
 
 /// What an app has in an organization, on the page of one of its clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +49,7 @@ pub struct ApiKeyRow {
     /// When it was made.
     pub made: When,
     /// On whose behalf.
-    pub user: String,
+    pub user: Option<String>,
     /// Through which authorization.
     pub grant: String,
     /// When it was last used.
@@ -65,23 +66,23 @@ pub enum KeyStanding {
     /// Not at the moment.
     Suspended {
         /// Why, as half a sentence.
-        why: String,
+        why: Text,
     },
     /// It never will again.
     Disabled {
         /// Since when.
         at: When,
         /// Why, as half a sentence.
-        why: &'static str,
+        why: Text,
     },
 }
 
 impl KeyStanding {
-    fn word(&self) -> &'static str {
+    fn word(&self) -> Text {
         match self {
-            Self::Live => "Live",
-            Self::Suspended { .. } => "Does nothing now",
-            Self::Disabled { .. } => "Disabled",
+            Self::Live => texts::key_live(),
+            Self::Suspended { .. } => texts::key_suspended(),
+            Self::Disabled { .. } => texts::key_disabled(),
         }
     }
 
@@ -96,7 +97,7 @@ impl KeyStanding {
 
 impl ApiKeyRow {
     /// What stands beside the row on a client's page.
-    pub(in crate::pages) fn badge(&self) -> (&'static str, &'static str) {
+    pub(in crate::pages) fn badge(&self) -> (&'static str, Text) {
         (self.standing.tone(), self.standing.word())
     }
 
@@ -172,7 +173,7 @@ pub struct OfferedApp {
     /// What it asks for.
     pub scopes: Vec<OfferedScope>,
     /// Why it is not installed by pressing a button, as a sentence.
-    pub obstacle: Option<&'static str>,
+    pub obstacle: Option<Text>,
     /// Whether the organization blocked it, which installing does not lift.
     pub blocked: bool,
 }
@@ -234,20 +235,24 @@ pub enum UninstallStep {
 }
 
 impl OrgUninstallPage {
-    fn title(&self) -> String {
+    fn title(&self) -> Text {
         match self.step {
-            UninstallStep::Asked => format!("Uninstall {}?", self.name),
-            UninstallStep::Done => format!("{} is uninstalled", self.name),
-            UninstallStep::Nothing => format!("{} is not installed", self.name),
+            UninstallStep::Asked => texts::asks_uninstall(&self.name),
+            UninstallStep::Done => texts::uninstalled(&self.name),
+            UninstallStep::Nothing => texts::not_installed(&self.name),
         }
     }
 
     /// "3 authorizations of 2 users".
-    fn grants_words(&self) -> String {
-        format!("{} of {}", count(self.grants, "authorization"), count(self.users, "user"))
+    fn grants_words(&self) -> Text {
+        counted::authorizations_of(self.grants, self.users)
     }
 
-    fn keys_words(&self) -> String {
-        count(self.keys, "API key")
+    fn ended(&self) -> Text {
+        texts::ended(self.grants, self.users, self.keys)
+    }
+
+    fn keys_words(&self) -> Text {
+        counted::api_keys(self.keys)
     }
 }

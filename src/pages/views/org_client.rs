@@ -4,7 +4,8 @@ use askama::Template;
 
 use super::{AppHere, Client, ClientStanding, Frame, KeyStanding, OrgTabs, scope_icon};
 use crate::config::Risk;
-use crate::pages::{DisplayName, When, count};
+use crate::pages::texts::{Text, org as texts};
+use crate::pages::{DisplayName, When};
 
 /// `/orgs/{org}/applications/{client}`. Its forms post to `path` with one of the buttons `block`, `allow`, `restrict` (and the boxes
 /// `scope`), `unrestrict`, `revoke-all`, `revoke-{grant}`, `install`, `disable-{key}`; what breaks something for somebody is asked
@@ -161,40 +162,30 @@ impl AskedToConfirm {
         }
     }
 
-    fn title(&self, application: &DisplayName) -> String {
+    fn title(&self, application: &DisplayName) -> Text {
         match self {
-            Self::Block { .. } => format!("Block {application}?"),
-            Self::RevokeAll { .. } => format!("Revoke everybody's access of {application}?"),
-            Self::Revoke { user, .. } => format!("Revoke the access of {application} for {user}?"),
-            Self::DisableKey { last4, .. } => format!("Disable the API key of {application} that ends in {last4}?"),
+            Self::Block { .. } => texts::asks_block(application),
+            Self::RevokeAll { .. } => texts::asks_revoke_all(application),
+            Self::Revoke { user, .. } => texts::asks_revoke(application, user),
+            Self::DisableKey { last4, .. } => texts::asks_disable_key(application, last4),
         }
     }
 
-    fn consequence(&self) -> String {
+    fn consequence(&self) -> Text {
         match self {
-            Self::Block { users } => format!(
-                "It stops working at once for {} and nobody can authorize it. Their authorizations are kept: if you allow it again, they go on.",
-                count(*users, "user")
-            ),
-            Self::RevokeAll { users } => format!(
-                "It stops working at once for {}. They can authorize it again unless you also block it.",
-                count(*users, "user")
-            ),
-            Self::Revoke { .. } => {
-                "It stops working for them at once. They can authorize it again unless you also block it.".to_owned()
-            }
-            Self::DisableKey { .. } => {
-                "What it sends with this key is refused at once, and the key never works again. It can make another one while somebody's authorization lets it.".to_owned()
-            }
+            Self::Block { users } => texts::block_consequence(*users),
+            Self::RevokeAll { users } => texts::revoke_all_consequence(*users),
+            Self::Revoke { .. } => texts::revoke_consequence(),
+            Self::DisableKey { .. } => texts::disable_key_consequence(),
         }
     }
 
-    fn act(&self) -> &'static str {
+    fn act(&self) -> Text {
         match self {
-            Self::Block { .. } => "Block it",
-            Self::RevokeAll { .. } => "Revoke everybody's access",
-            Self::Revoke { .. } => "Revoke access",
-            Self::DisableKey { .. } => "Disable the key",
+            Self::Block { .. } => texts::block(),
+            Self::RevokeAll { .. } => texts::revoke_all(),
+            Self::Revoke { .. } => texts::revoke(),
+            Self::DisableKey { .. } => texts::disable_key(),
         }
     }
 }

@@ -3,7 +3,8 @@
 use askama::Template;
 
 use super::{Client, Frame, OrgTabs};
-use crate::pages::{DisplayName, When, count};
+use crate::pages::texts::{Text, counted, org as texts};
+use crate::pages::{DisplayName, When};
 
 /// `/orgs/{org}/applications`. Its forms post to `path`: `save-new-clients` with the radio `new-clients`, and for each client that
 /// waits the buttons `approve-{id}` and `block-{id}`.
@@ -53,7 +54,7 @@ pub struct WaitingClient {
     /// The application.
     pub client: Client,
     /// Who wants it.
-    pub asked_by: String,
+    pub asked_by: Option<String>,
     /// Since when.
     pub asked: When,
 }
@@ -93,13 +94,13 @@ pub enum ClientStanding {
 }
 
 impl ClientStanding {
-    pub(in crate::pages) const fn word(self) -> &'static str {
+    pub(in crate::pages) const fn word(self) -> Text {
         match self {
-            Self::Allowed => "Allowed",
-            Self::Restricted => "Restricted",
-            Self::Blocked => "Blocked",
-            Self::Waiting => "Waiting for approval",
-            Self::Disabled => "Switched off",
+            Self::Allowed => texts::allowed(),
+            Self::Restricted => texts::restricted(),
+            Self::Blocked => texts::blocked(),
+            Self::Waiting => texts::waiting(),
+            Self::Disabled => texts::switched_off(),
         }
     }
 
@@ -120,16 +121,13 @@ impl OrgClientsPage {
 
 impl OrgClientRow {
     /// The first scopes in short, and how many more there are.
-    fn scopes_words(&self) -> String {
+    fn scopes_words(&self) -> Text {
         const SHOWN: usize = 3;
         let first = self.scopes.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(" ");
-        match self.scopes.len().saturating_sub(SHOWN) {
-            0 => first,
-            more => format!("{first} and {more} more"),
-        }
+        texts::holds(&first, self.scopes.len().saturating_sub(SHOWN) as u64)
     }
 
-    fn users_words(&self) -> String {
-        count(self.users, "user")
+    fn users_words(&self) -> Text {
+        counted::users(self.users)
     }
 }

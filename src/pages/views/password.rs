@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::{Brand, Frame, Section};
 use crate::pages::DisplayName;
+use crate::pages::texts::{Text, sign_in as texts};
 
 /// Inputs `current-password`, `new-password`, `csrf`; button `change-password`.
 #[derive(Clone, Debug, Template)]
@@ -59,41 +60,34 @@ impl PasswordPage {
         Self { frame, action, csrf, email, reason: PasswordReason::OneTime, minimum, continue_to: None, problem: None }
     }
 
-    fn current_label(&self) -> &'static str {
+    fn current_label(&self) -> Text {
         match self.reason {
-            PasswordReason::OneTime => "One-time password",
-            PasswordReason::Chosen => "Current password",
+            PasswordReason::OneTime => texts::one_time_password(),
+            PasswordReason::Chosen => texts::current_password(),
         }
     }
 
-    fn length_hint(&self) -> String {
-        length_hint(self.minimum)
+    fn length_hint(&self) -> Text {
+        texts::password_hint(self.minimum)
     }
 
-    fn problem_text(&self) -> Option<String> {
-        self.problem.map(|problem| match problem {
-            PasswordProblem::CurrentWrong => {
-                format!("The {} isn't right. Check it and try again.", self.current_label().to_lowercase())
-            }
-            problem => problem.text(self.minimum),
+    fn problem_text(&self) -> Option<Text> {
+        self.problem.map(|problem| match (problem, self.reason) {
+            (PasswordProblem::CurrentWrong, PasswordReason::OneTime) => texts::one_time_password_wrong(),
+            _ => problem.text(self.minimum),
         })
     }
 }
 
-/// What a new password needs.
-pub(super) fn length_hint(minimum: usize) -> String {
-    format!("At least {minimum} characters. A few words you can remember are best.")
-}
-
 impl PasswordProblem {
     /// In words, for a password of at least `minimum` characters.
-    pub(super) fn text(self, minimum: usize) -> String {
+    pub(super) fn text(self, minimum: usize) -> Text {
         match self {
-            Self::CurrentWrong => "The current password isn't right. Check it and try again.".to_owned(),
-            Self::TooShort => format!("The new password needs at least {minimum} characters."),
-            Self::TooCommon => "The new password is easy to guess. Choose another one.".to_owned(),
-            Self::Unchanged => "The new password is the same as the old one. Choose another one.".to_owned(),
-            Self::Expired => "This page was open for too long. Fill it in again.".to_owned(),
+            Self::CurrentWrong => texts::current_password_wrong(),
+            Self::TooShort => texts::password_too_short(minimum),
+            Self::TooCommon => texts::password_too_common(),
+            Self::Unchanged => texts::password_unchanged(),
+            Self::Expired => texts::password_expired(),
         }
     }
 }

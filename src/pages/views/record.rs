@@ -2,7 +2,8 @@
 
 use askama::Template;
 
-use super::{Decision, Frame, Link};
+use super::{Decision, Frame};
+use crate::pages::texts::Text;
 use crate::pages::{DisplayName, When};
 
 /// `/orgs/{org}/audit/{id}`.
@@ -18,7 +19,7 @@ pub struct AuditRecordPage {
     /// Record id.
     pub id: String,
     /// The record in one line, "`tools/call query_logs` on loki".
-    pub title: String,
+    pub title: Text,
     /// When it happened.
     pub at: When,
     /// Outcome.
@@ -37,18 +38,18 @@ pub struct AuditRecordPage {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
     /// One sentence.
-    pub why: String,
+    pub why: Text,
     /// Scopes or permissions that were missing.
     pub missing: Vec<String>,
     /// What would let the next one through.
-    pub advice: String,
+    pub advice: Text,
 }
 
 /// Fields that belong together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldGroup {
     /// "Actor", "Request", "Authorization".
-    pub title: String,
+    pub title: Text,
     /// Its fields.
     pub fields: Vec<RecordField>,
 }
@@ -57,24 +58,35 @@ pub struct FieldGroup {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordField {
     /// In words, "Through".
-    pub label: String,
+    pub label: Text,
     /// Its path in the record, `actor.app_uid`.
     pub name: String,
     /// What it holds.
     pub value: FieldValue,
 }
 
+/// A value that leads to a search.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldLink {
+    /// Path.
+    pub href: String,
+    /// The value.
+    pub text: String,
+}
+
 /// What a field holds, for how to print it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FieldValue {
-    /// Words.
+    /// What somebody wrote or is called.
     Text(String),
+    /// Words of ours.
+    Words(Text),
     /// An identifier, path or hash.
     Code(String),
     /// A moment.
     Time(When),
     /// Leads elsewhere on this origin.
-    Link(Link),
+    Link(FieldLink),
     /// Not recorded.
     Absent,
 }
@@ -83,7 +95,7 @@ pub enum FieldValue {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Neighbour {
     /// "Same grant".
-    pub label: String,
+    pub label: Text,
     /// What they share, `grant_9` or an email.
     pub of: String,
     /// A filtered list.

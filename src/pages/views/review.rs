@@ -3,7 +3,8 @@
 use askama::Template;
 
 use super::{Frame, OrgTabs};
-use crate::pages::{DisplayName, When, count};
+use crate::pages::texts::{Text, org as texts};
+use crate::pages::{DisplayName, When};
 
 /// `/orgs/{org}/review`; the whole report is at `{path}.csv` and `{path}.json`.
 #[derive(Clone, Debug, Template)]
@@ -86,7 +87,7 @@ impl ReviewProposal {
 }
 
 impl ReviewPage {
-    fn total_words(&self) -> String {
-        count(self.total, "authorization")
+    fn summary(&self) -> Text {
+        texts::review(self.total, self.to_revoke, self.to_narrow)
     }
 }

@@ -1,5 +1,7 @@
 //! What the pages of a person's own settings share.
 
+use crate::pages::texts::{Text, frame};
+
 /// A page of a person's settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::pages) enum SettingsTab {
@@ -11,11 +13,11 @@ pub(in crate::pages) enum SettingsTab {
 
 impl SettingsTab {
     /// Path, name and whether it is open, in order.
-    pub(in crate::pages) fn list(self) -> Vec<(String, &'static str, bool)> {
+    pub(in crate::pages) fn list(self) -> Vec<(String, Text, bool)> {
         let all = [
-            ("/settings/applications", "Applications", Some(Self::Applications)),
-            ("/settings/sessions", "Sessions and devices", Some(Self::Sessions)),
-            ("/password", "Password", None),
+            ("/settings/applications", frame::applications(), Some(Self::Applications)),
+            ("/settings/sessions", frame::sessions(), Some(Self::Sessions)),
+            ("/password", frame::password(), None),
         ];
         all.into_iter().map(|(path, name, tab)| (path.to_owned(), name, tab == Some(self))).collect()
     }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::world::*;
 use crate::store::{
-    Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, GrantState, GrantType, NewUser, RevokeReason,
-    SharedStore, User, UserKind,
+    Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, GrantState, GrantType, KnownClient, NewUser, Org,
+    RevokeReason, SharedStore, User, UserKind,
 };
-use crate::types::{ClientId, TokenKind};
+use crate::types::{ClientId, OrgId, TokenKind};
 
 fn secret(last4: &str) -> ClientSecret {
     ClientSecret { hash: hash(TokenKind::ClientSecret), last4: last4.into(), created_at: START, expires_at: None }
@@ -50,6 +50,37 @@ pub(crate) async fn clients_are_listed_newest_first(store: SharedStore) {
     assert_eq!(world.store.count_clients(&world.org.id).await.expect("a number"), 1);
     world.store.delete_client(&world.client.id, &cause(6)).await.expect("an answer");
     assert_eq!(world.store.count_clients(&world.org.id).await.expect("a number"), 0);
+}
+
+pub(crate) async fn clients_are_known_by_name(store: SharedStore) {
+    let world = World::new(store).await;
+    let other = Org { name: "Other Inc".to_owned(), ..org("other") };
+    world.store.create_org(&other, &cause(0)).await.expect("an organization");
+    let own = Client { name: "Own".to_owned(), created_at: after(3), ..client(None, ClientOrigin::Administrator) };
+    let theirs = Client { name: "Theirs".to_owned(), ..client(Some(&other.id), ClientOrigin::Administrator) };
+    let stranger = Client { name: "Stranger".to_owned(), ..client(None, ClientOrigin::Dynamic) };
+    for one in [&own, &theirs, &stranger] {
+        world.store.create_client(one, None, &cause(3)).await.expect("a client");
+    }
+    let known = async |orgs: &[OrgId]| {
+        let all = world.store.known_clients(orgs).await.expect("clients");
+        all.into_iter().map(|k| (k.id, k.owner.map(|(_, name)| name))).collect::<Vec<_>>()
+    };
+    assert_eq!(known(&[]).await, [(own.id.clone(), None)], "the operator's own alone");
+    let of_other = known(std::slice::from_ref(&other.id)).await;
+    assert_eq!(of_other, [(own.id.clone(), None), (theirs.id.clone(), Some("Other Inc".to_owned()))], "by name");
+    let whole = world.store.known_clients(&[]).await.expect("clients");
+    assert_eq!(whole[0], KnownClient { id: own.id.clone(), name: "Own".to_owned(), owner: None, created_at: after(3) });
+
+    let nobody = ClientId::generate(START, &ENTROPY);
+    world.store.delete_client(&theirs.id, &cause(4)).await.expect("deleted");
+    let mut names = world.store.client_names(&[own.id.clone(), stranger.id.clone(), theirs.id, nobody]).await.expect("names");
+    names.sort_by(|a, b| a.1.cmp(&b.1));
+    assert_eq!(names, [(own.id, "Own".to_owned()), (stranger.id, "Stranger".to_owned())]);
+    let absent = OrgId::generate(START, &ENTROPY);
+    let orgs = world.store.org_names(&[other.id.clone(), absent]).await.expect("names");
+    assert_eq!(orgs, [(other.id, "Other Inc".to_owned())]);
+    assert_eq!(world.store.org_names(&[]).await.expect("names"), []);
 }
 
 pub(crate) async fn secrets_overlap(store: SharedStore) {

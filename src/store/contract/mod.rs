@@ -81,6 +81,7 @@ contract! {
     clients {
         clients_come_back_whole
         clients_are_listed_newest_first
+        clients_are_known_by_name
         secrets_overlap
         the_last_secret_stays
         clients_are_switched_and_narrowed

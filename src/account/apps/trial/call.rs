@@ -10,6 +10,7 @@ use super::super::Visit;
 use super::given::Given;
 use crate::account::Called;
 use crate::config::{Config, RouteMeta};
+use crate::pages::texts::{Text, trial as texts};
 use crate::pages::views::{CallAnswer, EnteredCall};
 use crate::types::RequestId;
 use crate::web::{Params, Trouble};
@@ -29,7 +30,7 @@ pub(super) struct Made {
 }
 
 /// Why no call was made, and what was entered.
-pub(super) type NotMade = (&'static str, (Option<String>, EnteredCall));
+pub(super) type NotMade = (Text, (Option<String>, EnteredCall));
 
 /// Calls the route that a form names, if the token may.
 pub(super) async fn make(visit: &Visit<'_>, given: &Given<'_>, form: &Params) -> Result<Result<Made, NotMade>, Trouble> {
@@ -38,12 +39,12 @@ pub(super) async fn make(visit: &Visit<'_>, given: &Given<'_>, form: &Params) ->
     let found = given.routes().find(|(.., path)| *path == route);
     let target = match found {
         Some((_, meta, path)) => target(&visit.config, (meta, &path), &entered),
-        None => Err("Choose one of the routes."),
+        None => Err(texts::choose_route()),
     };
     let (target, token) = match (target, given.kept.access_token()) {
         (Ok(target), Some(token)) => (target, SecretString::from(token)),
         (Err(why), _) => return Ok(Err((why, (Some(route), entered)))),
-        (Ok(_), None) => return Ok(Err(("The test holds no token.", (Some(route), entered)))),
+        (Ok(_), None) => return Ok(Err((texts::no_token(), (Some(route), entered)))),
     };
     match visit.app.stand_in.call(&target, &token).await {
         Ok(called) => {
@@ -53,25 +54,24 @@ pub(super) async fn make(visit: &Visit<'_>, given: &Given<'_>, form: &Params) ->
         }
         Err(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "the first call of a test got no answer");
-            Ok(Err(("The call got no answer within ten seconds. It is on record all the same.", (Some(route), entered))))
+            Ok(Err((texts::no_answer(), (Some(route), entered))))
         }
     }
 }
 
 /// The path and query that are asked for, as they are sent: on this origin, at the chosen route and no other.
-fn target(config: &Config, (meta, chosen): (&RouteMeta, &str), entered: &EnteredCall) -> Result<String, &'static str> {
+fn target(config: &Config, (meta, chosen): (&RouteMeta, &str), entered: &EnteredCall) -> Result<String, Text> {
     let fixed = !chosen.contains(['{', '*']);
     let path = if fixed { chosen } else { &entered.path };
-    let wrong = "That path is not one of the chosen route. Write the whole path, as it stands behind the host.";
     let plain = path.starts_with('/') && !path.starts_with("//") && !path.contains(['?', '#', '\\']);
     if !plain || path.len() + entered.query.len() > LONGEST {
-        return Err(wrong);
+        return Err(texts::wrong_path());
     }
-    let mut url = Url::parse(config.issuer.as_str()).map_err(|_| wrong)?;
+    let mut url = Url::parse(config.issuer.as_str()).map_err(|_| texts::wrong_path())?;
     url.set_path(path);
-    let (api, rest) = config.api_at(url.path()).ok_or(wrong)?;
+    let (api, rest) = config.api_at(url.path()).ok_or_else(texts::wrong_path)?;
     if api.route_of(rest, &Method::GET).is_none_or(|route| route.id != meta.id) {
-        return Err(wrong);
+        return Err(texts::wrong_path());
     }
     url.set_query(Some(entered.query.trim_start_matches('?')).filter(|q| !q.is_empty()));
     let query = url.query().map(|q| format!("?{q}")).unwrap_or_default();

@@ -5,7 +5,9 @@ use super::call::Made;
 use super::kept::Kept;
 use crate::account::applications::{Application, application};
 use crate::account::log::readable;
+use crate::account::standing::not_now;
 use crate::config::{Api, ApiKind, Risk, RouteMeta};
+use crate::pages::texts::trial as texts;
 use crate::pages::views::{
     CallAnswer, ClaimLine, EnteredCall, Link, ScopeOutcome, TestRoute, TestRoutes, TestedScope, TestedToken,
 };
@@ -91,7 +93,7 @@ impl<'a> Given<'a> {
             scope: words.scope.to_string(),
             text: words.text,
             risk: words.risk,
-            outcome: words.not_now.map_or(ScopeOutcome::Works, ScopeOutcome::Idle),
+            outcome: words.not_now.map_or(ScopeOutcome::Works, |why| ScopeOutcome::Idle(not_now(why))),
         });
         let asked = facts.client.scopes.clone().unwrap_or_default();
         let absent = |scope: &ScopeToken| {
@@ -126,7 +128,7 @@ impl<'a> Given<'a> {
         visit.app.flush.flush().await;
         if !readable(node, &visit.config, &visit.who.user.id, &facts.org).await? {
             let href = format!("/settings/applications/{}", facts.grant.id);
-            return Ok(Link { href, text: "What this test did, on record".to_owned() });
+            return Ok(Link { href, text: texts::record_of_test() });
         }
         let filter = AuditFilter { org: Some(facts.org.id.clone()), request: Some(request.clone()), ..AuditFilter::default() };
         let found = node.store.search_audit(&filter, None, 1).await?;
@@ -135,7 +137,7 @@ impl<'a> Given<'a> {
             Some(row) => format!("{log}/{}", row.record.id),
             None => format!("{log}?request={request}"),
         };
-        Ok(Link { href, text: "The record of this call".to_owned() })
+        Ok(Link { href, text: texts::record_of_call() })
     }
 }
 
@@ -159,32 +161,16 @@ fn claims(claims: &Claims, (email, organization): (&str, &str), now: Timestamp) 
         |name, at: i64, meaning| ClaimLine { when: Some(When::new(seconds(at), now)), ..line(name, at.to_string(), meaning) };
     let audience = claims.aud.iter().map(ResourceId::as_str).collect::<Vec<_>>().join(" ");
     vec![
-        line(
-            "iss",
-            claims.iss.clone(),
-            "Who issued it: this gateway. The callback said the same, and your app must compare the two.",
-        ),
-        line("aud", audience, "Where it may be used. The address of the gateway stands for each of its APIs."),
-        line(
-            "org",
-            format!("{} ({organization})", claims.org),
-            "The organization that it works in; it sees nothing of any other.",
-        ),
-        line("sub", format!("{} ({email})", claims.sub), "The user on whose behalf your app acts."),
-        line("client_id", claims.client_id.to_string(), "The client that it was issued to."),
-        line(
-            "scope",
-            claims.scope.to_string(),
-            "What it may be used for. At every call the gate asks as well what the user and the client still may.",
-        ),
-        line(
-            "grant",
-            claims.grant.to_string(),
-            "The authorization behind it, which every record names. Revoked, it ends each of its tokens at once.",
-        ),
-        moment("iat", claims.iat, "When it was issued, in seconds since 1970."),
-        moment("exp", claims.exp, "When it ends. Your app gets another one with its refresh token before."),
-        line("jti", claims.jti.clone(), "Its own name: the log has this, never the token."),
+        line("iss", claims.iss.clone(), texts::iss()),
+        line("aud", audience, texts::aud()),
+        line("org", format!("{} ({organization})", claims.org), texts::org()),
+        line("sub", format!("{} ({email})", claims.sub), texts::sub()),
+        line("client_id", claims.client_id.to_string(), texts::client_id()),
+        line("scope", claims.scope.to_string(), texts::scope()),
+        line("grant", claims.grant.to_string(), texts::grant()),
+        moment("iat", claims.iat, texts::iat()),
+        moment("exp", claims.exp, texts::exp()),
+        line("jti", claims.jti.clone(), texts::jti()),
     ]
 }
 

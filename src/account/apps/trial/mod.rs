@@ -24,6 +24,7 @@ use super::Visit;
 use crate::account::{App, not_found};
 use crate::config::Config;
 use crate::pages::DisplayName;
+use crate::pages::texts::{Text, apps, name as name_of, trial as texts};
 use crate::pages::views::{AppTestPage, LastTest, Section, TestProgress, TestedClient, Way};
 use crate::store::{self, Client, ClientState, RevokeReason, Stage, Trial};
 use crate::types::{GrantId, HashedToken, RedirectUri};
@@ -110,8 +111,7 @@ fn encoded(fields: &[(&str, &str)]) -> String {
 
 /// The answer is not one to what this browser asked, or its test has ended.
 fn misplaced() -> Trouble {
-    let happened = "The answer doesn't belong to a test that this browser has under way: it was ended, took longer than an hour, or was begun elsewhere.";
-    Trouble::refused("This isn't your test", happened, "Open the app and begin another test.")
+    Trouble::refused(texts::not_your_test())
 }
 
 /// A test of an app by somebody who may change it.
@@ -158,7 +158,8 @@ impl Test<'_> {
 
     async fn clients(&self) -> Result<Vec<TestedClient>, Trouble> {
         let mut clients = Vec::new();
-        for (stage, name, title) in [(Stage::Draft, "draft", "Draft client"), (Stage::Published, "published", "Published client")]
+        for (stage, name, title) in
+            [(Stage::Draft, "draft", apps::draft_client()), (Stage::Published, "published", apps::published_client())]
         {
             let Some((client, onboarding)) = self.client(stage).await? else { continue };
             let scopes = client.scopes.as_ref().map_or(0, crate::types::ScopeSet::len);
@@ -167,19 +168,19 @@ impl Test<'_> {
         Ok(clients)
     }
 
-    async fn ready(&self, problem: Option<String>, last: Option<LastTest>) -> Result<Response, Trouble> {
+    async fn ready(&self, problem: Option<Text>, last: Option<LastTest>) -> Result<Response, Trouble> {
         let clients = self.clients().await?;
-        let off = clients.is_empty().then(|| "The app is switched off: switch it on to test it.".to_owned());
+        let off = clients.is_empty().then(texts::switched_off);
         self.page(problem.or(off), TestProgress::Ready { clients, last }).await
     }
 
-    async fn page(&self, problem: Option<String>, progress: TestProgress) -> Result<Response, Trouble> {
+    async fn page(&self, problem: Option<Text>, progress: TestProgress) -> Result<Response, Trouble> {
         let (visit, name) = (&self.visit, &self.found.draft.name);
         let section = Section::Apps { slug: visit.org.slug.to_string() };
         let status = if problem.is_some() { StatusCode::CONFLICT } else { StatusCode::OK };
         let view = AppTestPage {
             frame: visit.who.frame(&visit.app.node, &visit.config, section).await?,
-            back: Way { href: visit.path(&self.found), text: name.clone() },
+            back: Way { href: visit.path(&self.found), text: name_of(&DisplayName::new(name)) },
             action: self.path(),
             csrf: visit.who.csrf.as_str().to_owned(),
             name: DisplayName::new(name),
@@ -278,12 +279,11 @@ impl Test<'_> {
 
     async fn call(&self, form: &Params) -> Result<Response, Trouble> {
         let Some(given) = self.given().await? else {
-            let text = "What the test was given has ended. Begin another one.";
-            return self.ready(Some(text.to_owned()), None).await;
+            return self.ready(Some(texts::over()), None).await;
         };
         let (problem, shown) = match call::make(&self.visit, &given, form).await? {
             Ok(called) => (None, given.after(called).await?),
-            Err((why, entered)) => (Some(why.to_owned()), given.instead(entered)),
+            Err((why, entered)) => (Some(why), given.instead(entered)),
         };
         self.page(problem, TestProgress::Given(Box::new(shown))).await
     }

@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::{AtStake, OperatorTab, Steps, Switched};
+use crate::pages::texts::{Text, operator as texts};
 use crate::pages::views::{Client, Frame};
 use crate::pages::{DisplayName, When};
 
@@ -83,9 +84,15 @@ pub struct OperatorClientPage {
     pub notice: Option<Switched>,
 }
 
+impl OperatorClientPage {
+    fn freezing(&self) -> Text {
+        texts::freeze_client(self.stake.users, self.stake.orgs)
+    }
+}
+
 impl OperatorClientsPage {
     /// What the filter offers besides "Any": value and name.
-    const STATES: [(&'static str, &'static str); 2] = [("active", "Active"), ("disabled", "Frozen")];
+    const STATES: [(&'static str, Text); 2] = [("active", texts::active()), ("disabled", texts::frozen())];
 
     fn is_filtered(&self) -> bool {
         !(self.text.is_empty() && self.org.is_empty() && self.state.is_empty())

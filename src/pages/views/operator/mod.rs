@@ -1,5 +1,7 @@
 //! The operator's pages: everything that is here, across organizations.
 
+use crate::pages::texts::{Text, counted, frame, operator as texts};
+
 mod clients;
 mod orgs;
 mod scopes;
@@ -11,8 +13,6 @@ pub use scopes::{Approval, OperatorScopePage, OperatorScopeRow, OperatorScopesPa
 pub use users::{
     AskedOfUser, OperatorMembership, OperatorUserPage, OperatorUserRow, OperatorUsersPage, UserNotice, UserStanding,
 };
-
-use crate::pages::count;
 
 /// A page of the operator's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,12 +29,12 @@ pub(in crate::pages) enum OperatorTab {
 
 impl OperatorTab {
     /// Path, name and whether it is open, in order.
-    pub(in crate::pages) fn list(self) -> Vec<(String, &'static str, bool)> {
+    pub(in crate::pages) fn list(self) -> Vec<(String, Text, bool)> {
         let all = [
-            ("/operator/organizations", "Organizations", Self::Organizations),
-            ("/operator/users", "Users", Self::Users),
-            ("/operator/clients", "Clients", Self::Clients),
-            ("/operator/scopes", "Private scopes", Self::Scopes),
+            ("/operator/organizations", frame::organizations(), Self::Organizations),
+            ("/operator/users", frame::users(), Self::Users),
+            ("/operator/clients", frame::clients(), Self::Clients),
+            ("/operator/scopes", frame::private_scopes(), Self::Scopes),
         ];
         all.into_iter().map(|(path, name, tab)| (path.to_owned(), name, tab == self)).collect()
     }
@@ -52,16 +52,12 @@ pub struct AtStake {
 }
 
 impl AtStake {
-    fn grants_words(self) -> String {
-        count(self.grants, "live authorization")
+    fn grants_of_users(self) -> Text {
+        counted::live_authorizations_of(self.grants, self.users)
     }
 
-    fn users_words(self) -> String {
-        count(self.users, "user")
-    }
-
-    fn orgs_words(self) -> String {
-        count(self.orgs, "organization")
+    fn held_by(self) -> Text {
+        texts::held_by(self.grants, self.users, self.orgs)
     }
 }
 

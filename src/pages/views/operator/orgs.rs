@@ -3,8 +3,9 @@
 use askama::Template;
 
 use super::{AtStake, OperatorTab, Steps, Switched};
+use crate::pages::texts::{Text, counted, operator as texts};
 use crate::pages::views::Frame;
-use crate::pages::{DisplayName, When, count};
+use crate::pages::{DisplayName, When};
 
 /// `/operator/organizations`. The search is a GET form with `text`; `create` posts `slug`, `name` and `tenant`.
 #[derive(Clone, Debug, Template)]
@@ -17,7 +18,7 @@ pub struct OperatorOrgsPage {
     /// What is searched for; empty is everything.
     pub text: String,
     /// Why nothing was made.
-    pub problem: Option<String>,
+    pub problem: Option<Text>,
     /// What was entered to be made.
     pub entered: EnteredOrg,
     /// One page of organizations, by slug.
@@ -92,11 +93,15 @@ pub struct OperatorOrgPage {
 }
 
 impl OperatorOrgPage {
-    fn members_words(&self) -> String {
-        count(self.members, "member")
+    fn freezing(&self) -> Text {
+        texts::freeze_organization(self.members, self.stake.grants, self.stake.users)
     }
 
-    fn clients_words(&self) -> String {
-        count(self.clients, "client")
+    fn members_words(&self) -> Text {
+        counted::members(self.members)
+    }
+
+    fn clients_words(&self) -> Text {
+        counted::clients(self.clients)
     }
 }

@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::{AtStake, OperatorTab};
 use crate::config::Risk;
+use crate::pages::texts::{Text, operator as texts};
 use crate::pages::views::{Frame, scope_icon};
 use crate::pages::{DisplayName, When};
 
@@ -88,7 +89,7 @@ pub struct OperatorScopePage {
     /// Why it is wanted; empty when nobody asked.
     pub reason: String,
     /// Who asked, and when.
-    pub asked: Option<(String, When)>,
+    pub asked: Option<(Option<String>, When)>,
     /// How it stands.
     pub approval: Approval,
     /// What the operator said last.
@@ -98,7 +99,7 @@ pub struct OperatorScopePage {
     /// Whether taking it back was asked for.
     pub withdrawing: bool,
     /// Why nothing was decided.
-    pub problem: Option<String>,
+    pub problem: Option<Text>,
     /// What was decided a moment ago.
     pub notice: Option<ScopeNotice>,
 }
@@ -115,13 +116,13 @@ pub enum ScopeNotice {
 }
 
 impl Approval {
-    const fn word(&self) -> &'static str {
+    const fn word(&self) -> Text {
         match self {
-            Self::Waiting { .. } => "Waiting",
-            Self::Given { .. } => "Given",
-            Self::Ended { .. } => "Ended",
-            Self::Denied => "Denied",
-            Self::Withdrawn => "Withdrawn",
+            Self::Waiting { .. } => texts::waiting(),
+            Self::Given { .. } => texts::given(),
+            Self::Ended { .. } => texts::ended(),
+            Self::Denied => texts::denied(),
+            Self::Withdrawn => texts::withdrawn(),
         }
     }
 
@@ -146,12 +147,17 @@ impl Approval {
 
 impl OperatorScopePage {
     /// For how long it can be given: days and name.
-    const TERMS: [(u32, &'static str); 4] = [(30, "30 days"), (90, "90 days"), (365, "A year"), (1825, "Five years")];
+    const TERMS: [(u32, Text); 4] =
+        [(30, texts::thirty_days()), (90, texts::ninety_days()), (365, texts::a_year()), (1825, texts::five_years())];
     /// What is ticked.
     const USUAL: u32 = 90;
 
     fn icon(&self) -> &'static str {
         scope_icon(&self.scope, self.risk)
+    }
+
+    fn withdrawal(&self) -> Text {
+        texts::withdraw_scope(&self.holder, self.stake.grants, self.stake.users, self.stake.orgs)
     }
 
     fn is_waiting(&self) -> bool {

@@ -3,8 +3,9 @@
 use askama::Template;
 
 use super::{AtStake, OperatorTab, Steps, Switched};
+use crate::pages::texts::{Text, counted, operator as texts};
 use crate::pages::views::{Frame, SessionRow};
-use crate::pages::{DisplayName, When, count};
+use crate::pages::{DisplayName, When};
 
 /// `/operator/users`. The search is a GET form with `text` and `org`.
 #[derive(Clone, Debug, Template)]
@@ -125,12 +126,12 @@ pub enum UserNotice {
 }
 
 impl UserStanding {
-    const fn word(self) -> &'static str {
+    const fn word(self) -> Text {
         match self {
-            Self::Person => "",
-            Self::Service => "Service user",
-            Self::Frozen => "Frozen",
-            Self::Deactivated => "Deactivated",
+            Self::Person => Text::NONE,
+            Self::Service => texts::service(),
+            Self::Frozen => texts::frozen(),
+            Self::Deactivated => texts::deactivated(),
         }
     }
 
@@ -148,14 +149,26 @@ impl UserStanding {
 }
 
 impl OperatorUserRow {
-    fn orgs_words(&self) -> String {
-        count(self.orgs, "organization")
+    fn orgs_words(&self) -> Text {
+        counted::organizations(self.orgs)
     }
 }
 
 impl OperatorUserPage {
-    fn sessions_words(&self) -> String {
-        count(self.sessions.len() as u64, "browser")
+    fn browsers(&self) -> u64 {
+        self.sessions.len() as u64
+    }
+
+    fn freezing(&self) -> Text {
+        texts::freeze_user(self.stake.grants, self.stake.orgs, self.browsers())
+    }
+
+    fn signing_out(&self) -> Text {
+        texts::end_sessions(self.browsers())
+    }
+
+    fn authorized(&self) -> Text {
+        texts::authorized_in(self.stake.grants, self.stake.orgs)
     }
 
     fn may_freeze(&self) -> bool {

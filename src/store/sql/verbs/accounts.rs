@@ -286,6 +286,23 @@ impl AccountStore for Engine {
         row.as_ref().map(rows::user).transpose()
     }
 
+    async fn org_names(&self, ids: &[OrgId]) -> Result<Vec<(OrgId, String)>, StoreError> {
+        let mut found = Vec::with_capacity(ids.len());
+        for some in ids.chunks(500) {
+            let mut query = QueryBuilder::<Db>::new("SELECT id, name FROM orgs WHERE id IN (");
+            let mut list = query.separated(", ");
+            for id in some {
+                list.push_bind(id.as_str().to_owned());
+            }
+            query.push(")");
+            for row in query.build().persistent(false).fetch_all(&self.read).await.doing("read names of organizations")? {
+                let fields = Fields::of(&row, "orgs", "id");
+                found.push((fields.parsed("id", OrgId::parse)?, fields.value("name")?));
+            }
+        }
+        Ok(found)
+    }
+
     async fn emails(&self, ids: &[UserId]) -> Result<Vec<(UserId, String)>, StoreError> {
         let mut found = Vec::with_capacity(ids.len());
         for some in ids.chunks(500) {

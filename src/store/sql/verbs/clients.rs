@@ -13,7 +13,9 @@ use super::engine::{Engine, Tx};
 use super::revocation::{Ending, end};
 use super::rows::{self, Fields};
 use crate::record::{Cause, ControlEvent, Operation};
-use crate::store::{Client, ClientOrigin, ClientSecret, ClientState, ClientStore, RevokeReason, StoreError, Subject};
+use crate::store::{
+    Client, ClientOrigin, ClientSecret, ClientState, ClientStore, KnownClient, RevokeReason, StoreError, Subject,
+};
 use crate::types::{ClientId, HashedToken, OrgId, ScopeSet, Timestamp, UserId};
 
 /// Writes a client.
@@ -142,26 +144,49 @@ impl ClientStore for Engine {
         rows.iter().map(rows::client).collect()
     }
 
-    async fn known_clients(&self, orgs: &[OrgId]) -> Result<Vec<(ClientId, String)>, StoreError> {
+    async fn known_clients(&self, orgs: &[OrgId]) -> Result<Vec<KnownClient>, StoreError> {
         let mut query = QueryBuilder::<Db>::new(
-            "SELECT id, name FROM clients WHERE origin = 'administrator' AND deleted_at IS NULL \
-             AND (org_id IS NULL OR stage = 'published'",
+            "SELECT c.id, c.name, c.created_at, c.org_id, o.name AS owner FROM clients c LEFT JOIN orgs o ON o.id = c.org_id \
+             WHERE c.origin = 'administrator' AND c.deleted_at IS NULL AND (c.org_id IS NULL OR c.stage = 'published'",
         );
         if !orgs.is_empty() {
-            query.push(" OR org_id IN (");
+            query.push(" OR c.org_id IN (");
             let mut list = query.separated(", ");
             for org in orgs {
                 list.push_bind(org.as_str().to_owned());
             }
             query.push(")");
         }
-        query.push(") ORDER BY name, id");
+        query.push(") ORDER BY c.name, c.id");
         let rows = query.build().persistent(false).fetch_all(&self.read).await.doing("list known clients")?;
         let known = |row| {
             let fields = Fields::of(row, "clients", "id");
-            Ok((fields.parsed("id", ClientId::parse)?, fields.value("name")?))
+            let org = fields.maybe_parsed("org_id", OrgId::parse)?;
+            Ok(KnownClient {
+                id: fields.parsed("id", ClientId::parse)?,
+                name: fields.value("name")?,
+                owner: org.zip(fields.value::<Option<String>>("owner")?),
+                created_at: fields.time("created_at")?,
+            })
         };
         rows.iter().map(known).collect()
+    }
+
+    async fn client_names(&self, ids: &[ClientId]) -> Result<Vec<(ClientId, String)>, StoreError> {
+        let mut found = Vec::with_capacity(ids.len());
+        for some in ids.chunks(500) {
+            let mut query = QueryBuilder::<Db>::new("SELECT id, name FROM clients WHERE deleted_at IS NULL AND id IN (");
+            let mut list = query.separated(", ");
+            for id in some {
+                list.push_bind(id.as_str().to_owned());
+            }
+            query.push(")");
+            for row in query.build().persistent(false).fetch_all(&self.read).await.doing("read names of clients")? {
+                let fields = Fields::of(&row, "clients", "id");
+                found.push((fields.parsed("id", ClientId::parse)?, fields.value("name")?));
+            }
+        }
+        Ok(found)
     }
 
     async fn count_clients(&self, org: &OrgId) -> Result<u64, StoreError> {

@@ -1,0 +1,85 @@
+//! What the apps' pages say of what [`crate::apps`] found.
+
+use crate::apps::{Fault, Field, Flaw, MAX_NAME, MAX_REASON, MAX_SCOPES, MAX_URIS, MAX_URL, Need, Refusal};
+use crate::pages::texts::{Text, definition as texts, together};
+use crate::types::UriError;
+
+/// A field's name.
+pub(super) const fn title(field: Field) -> Text {
+    match field {
+        Field::Name => texts::name(),
+        Field::Description => texts::description(),
+        Field::DocumentationUrl => texts::documentation(),
+        Field::UninstallInstructions => texts::uninstall_instructions(),
+        Field::OnboardingUrl => texts::onboarding_url(),
+        Field::RedirectUris => texts::redirect_uris(),
+        Field::Scopes => texts::scopes(),
+    }
+}
+
+/// A precondition of publishing.
+pub(super) const fn need(need: Need) -> Text {
+    match need {
+        Need::Description => texts::need_description(),
+        Need::Documentation => texts::need_documentation(),
+        Need::Uninstall => texts::need_uninstall(),
+        Need::Onboarding => texts::need_onboarding(),
+        Need::RedirectUris => texts::need_redirect_uris(),
+        Need::Scopes => texts::need_scopes(),
+        Need::Stable => texts::need_stable(),
+        Need::Active => texts::need_active(),
+        Need::Change => texts::need_change(),
+    }
+}
+
+/// What is wrong with a field.
+pub(super) fn flaw(flaw: &Flaw) -> Text {
+    match (&flaw.fault, flaw.field) {
+        (Fault::Name, _) => texts::unfit_name(MAX_NAME),
+        (Fault::Long(most), Field::UninstallInstructions) => texts::long_instructions(*most),
+        (Fault::Long(most), _) => texts::long_description(*most),
+        (Fault::Disguised, Field::UninstallInstructions) => texts::disguised_instructions(),
+        (Fault::Disguised, _) => texts::disguised_description(),
+        (Fault::Address, Field::OnboardingUrl) => texts::unsafe_onboarding(),
+        (Fault::Address, _) => texts::unsafe_documentation(),
+        (Fault::LongUri, _) => texts::long_uri(MAX_URL),
+        (Fault::Uri { written, why }, _) => match why {
+            UriError::TooLong => texts::long_uri(MAX_URL),
+            UriError::Malformed => texts::malformed_uri(written),
+            UriError::Part(part) => texts::unfit_uri(written, part),
+            UriError::Scheme => texts::unsafe_uri(written),
+        },
+        (Fault::ManyUris, _) => texts::many_uris(MAX_URIS),
+        (Fault::PrivateScope(scope), _) => texts::private_scope(scope.as_str()),
+        (Fault::UnknownScope(written), _) => texts::unknown_scope(written),
+        (Fault::ManyScopes, _) => texts::many_scopes(MAX_SCOPES),
+    }
+}
+
+/// Why something was not done.
+pub(super) fn refusal(refusal: &Refusal) -> Text {
+    match refusal {
+        Refusal::Flawed(flaws) => together(flaws.iter().map(flaw)),
+        Refusal::Taken => texts::uuid_taken(),
+        Refusal::Gone => texts::gone(),
+        Refusal::Stale => texts::stale(),
+        Refusal::Unready(needs) => together(std::iter::once(texts::unready()).chain(needs.iter().map(|one| need(*one)))),
+        Refusal::WrongUuid => texts::wrong_uuid(),
+        Refusal::Full(number) => texts::full(*number),
+        Refusal::NoSecrets => texts::no_secrets(),
+        Refusal::LastSecret => texts::last_secret(),
+        Refusal::ManySecrets(number) => texts::many_secrets(u64::try_from(*number).unwrap_or(u64::MAX)),
+        Refusal::UnknownSecret => texts::unknown_secret(),
+        Refusal::Unpublished => texts::unpublished(),
+        Refusal::UnknownVersion => texts::unknown_version(),
+        Refusal::NotPublic => texts::not_public(),
+        Refusal::NotConfidential => texts::not_confidential(),
+        Refusal::UnknownScope(written) => texts::no_such_scope(written),
+        Refusal::PublicScope(scope) => texts::public_scope(scope.as_str()),
+        Refusal::NoReason => texts::no_reason(),
+        Refusal::UnfitReason => texts::unfit_reason(MAX_REASON),
+        Refusal::Waiting(scope) => texts::already_asked(scope.as_str()),
+        Refusal::NotWaiting(scope) => texts::none_waits(scope.as_str()),
+        Refusal::Manifest(reason) => texts::no_manifest(reason),
+    }
+}

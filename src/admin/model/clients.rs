@@ -1,0 +1,177 @@
+//! Clients and their secrets.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::store::{ClientAuth, ClientOrigin, ClientState, GrantType, Stage};
+use crate::types::{AppId, ClientId, OrgId, ResourceId, ScopeSet, Timestamp, UserId, rfc3339};
+
+/// What kind of client shall be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NewClientKind {
+    /// A web application that keeps a secret: authorization code and refresh token.
+    Confidential,
+    /// An application without a secret: authorization code with PKCE and refresh token.
+    Public,
+    /// A machine that acts as one user in one organization: client credentials.
+    Machine,
+}
+
+/// A client to be made.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewClient {
+    /// What it is.
+    pub kind: NewClientKind,
+    /// Its name for people.
+    pub name: String,
+    /// The organization that owns it, by id or slug; a machine needs one, others without one belong to the operator.
+    #[serde(default)]
+    pub org: Option<String>,
+    /// Where answers may go; a machine has none.
+    #[serde(default)]
+    pub redirect_uris: Vec<String>,
+    /// What it may ask for, separated by spaces; every public scope when absent.
+    #[serde(default)]
+    pub scopes: Option<String>,
+    /// The user that a machine acts as, by id or e-mail address: active, and a member of the organization.
+    #[serde(default)]
+    pub subject: Option<String>,
+    /// The resources that a machine may name; every API when empty.
+    #[serde(default)]
+    pub resources: Vec<String>,
+    /// `client_secret_basic` (the default) or `client_secret_post`; a public client has `none`.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub auth: Option<ClientAuth>,
+    /// Whether its authorization requests must carry `state`.
+    #[serde(default)]
+    pub require_state: bool,
+    /// Lifetime of its access tokens in seconds, when it has one of its own.
+    #[serde(default)]
+    pub access_token_ttl_seconds: Option<u64>,
+    /// Whether it may also use the device authorization grant (RFC 8628), for devices without a browser; never a machine. With it
+    /// redirect URIs can be left out.
+    #[serde(default)]
+    pub device_grant: bool,
+}
+
+/// A client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ClientView {
+    /// `client_id`.
+    #[schema(value_type = String)]
+    pub id: ClientId,
+    /// The organization that owns it; `null` for clients that registered themselves or belong to the operator.
+    #[schema(value_type = Option<String>)]
+    pub org: Option<OrgId>,
+    /// The app that it belongs to; `null` for clients of their own.
+    #[schema(value_type = Option<String>)]
+    pub app: Option<AppId>,
+    /// `draft` or `published`: which of its app's clients it is.
+    #[schema(value_type = Option<String>)]
+    pub stage: Option<Stage>,
+    /// Its name for people, as it calls itself.
+    pub name: String,
+    /// `confidential` or `public` (RFC 6749 §2.1).
+    #[schema(value_type = String)]
+    pub kind: crate::store::ClientKind,
+    /// `administrator` or `dynamic`.
+    #[schema(value_type = String)]
+    pub origin: ClientOrigin,
+    /// `token_endpoint_auth_method` (RFC 7591 §2).
+    #[schema(value_type = String)]
+    pub auth: ClientAuth,
+    /// Where answers may go.
+    pub redirect_uris: Vec<String>,
+    /// What it may use.
+    #[schema(value_type = Vec<String>)]
+    pub grant_types: Vec<GrantType>,
+    /// What it may ask for; `null` is every public scope.
+    #[schema(value_type = Option<Vec<String>>)]
+    pub scopes: Option<ScopeSet>,
+    /// The user that a machine acts as.
+    #[schema(value_type = Option<String>)]
+    pub subject: Option<UserId>,
+    /// The resources that a machine may name; empty is every API.
+    #[schema(value_type = Vec<String>)]
+    pub resources: Vec<ResourceId>,
+    /// Whether its authorization requests must carry `state`.
+    pub require_state: bool,
+    /// Lifetime of its access tokens in seconds, when it has one of its own.
+    pub access_token_ttl_seconds: Option<u64>,
+    /// Whether it may be used.
+    #[schema(value_type = String)]
+    pub state: ClientState,
+    /// When it was made.
+    #[serde(with = "rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// Its live secrets, without the secrets. Empty in lists.
+    pub secrets: Vec<SecretView>,
+}
+
+/// A client's secret, without the secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SecretView {
+    /// What it is removed by.
+    pub id: String,
+    /// Its last four characters, to tell one from another.
+    pub last4: String,
+    /// When it was made.
+    #[serde(with = "rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When it ends, if it does.
+    #[serde(with = "rfc3339::option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A client that was made.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CreatedClient {
+    /// The client.
+    pub client: ClientView,
+    /// Its secret, unless it is public; shown here and nowhere else.
+    pub client_secret: Option<String>,
+}
+
+impl std::fmt::Debug for CreatedClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CreatedClient").field("client", &self.client).finish_non_exhaustive()
+    }
+}
+
+/// What becomes of a client's other secrets when it gets a new one.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewSecret {
+    /// Seconds that the others live on; they stay as they are when absent, and end at once with 0.
+    #[serde(default)]
+    pub others_live_seconds: Option<u64>,
+}
+
+/// A secret that was just made.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CreatedSecret {
+    /// The secret; shown here and nowhere else.
+    pub client_secret: String,
+    /// What lists show of it.
+    pub secret: SecretView,
+}
+
+impl std::fmt::Debug for CreatedSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CreatedSecret").field("secret", &self.secret).finish_non_exhaustive()
+    }
+}
+
+/// What a client may ask for.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClientScopes {
+    /// Scopes separated by spaces; `null` is every public scope.
+    pub scopes: Option<String>,
+}

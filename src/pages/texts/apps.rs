@@ -1,0 +1,213 @@
+//! The apps that an organization makes, and trying them.
+
+use super::{Explained, Text, plural};
+use crate::pages::{DisplayName, grouped};
+
+/// A member who may see the apps and not change them.
+#[must_use]
+pub const fn read_only() -> Explained {
+    Explained::fixed(
+        "You can't change this",
+        "You may see the apps of this organization, but not change them: that takes the permission clients:write.",
+        "Ask an administrator of your organization for a role that has it.",
+    )
+}
+
+/// Link to the list.
+#[must_use]
+pub const fn apps() -> Text {
+    Text::fixed("Apps")
+}
+
+/// Title of the form that makes one.
+#[must_use]
+pub const fn create() -> Text {
+    Text::fixed("Create an app")
+}
+
+/// Title of the form that changes one.
+#[must_use]
+pub fn edit_draft(name: &DisplayName) -> Text {
+    Text::filled(format!("Edit the draft of {name}"))
+}
+
+/// State: never published.
+#[must_use]
+pub const fn draft() -> Text {
+    Text::fixed("Draft")
+}
+
+/// State: published.
+#[must_use]
+pub fn published(version: u32) -> Text {
+    Text::filled(format!("Published v{version}"))
+}
+
+/// State: off.
+#[must_use]
+pub const fn switched_off() -> Text {
+    Text::fixed("Switched off")
+}
+
+/// How much an app asks for.
+#[must_use]
+pub fn permissions(number: u64) -> Text {
+    Text::filled(format!("{} {}", grouped(number), plural(number, "permission", "permissions")))
+}
+
+/// An app was deleted.
+#[must_use]
+pub const fn deleted() -> Text {
+    Text::fixed("The app is deleted, and nothing that was granted to it works any more.")
+}
+
+/// An app was made.
+#[must_use]
+pub const fn made() -> Text {
+    Text::fixed("The app is made. Try it with the draft client; publish it when it is ready.")
+}
+
+/// A manifest was taken over.
+#[must_use]
+pub const fn imported() -> Text {
+    Text::fixed("The draft is now what the manifest says.")
+}
+
+/// Scopes of a manifest that the operator gives.
+#[must_use]
+pub fn left_out(scopes: &str) -> Text {
+    Text::filled(format!("Left out, because the operator of this gateway gives it: {scopes}. Ask for it below, then add it."))
+}
+
+/// A version was published.
+#[must_use]
+pub fn version_published(number: u32) -> Text {
+    Text::filled(format!("Version {number} is published."))
+}
+
+/// A version was published, and grants lost by it.
+#[must_use]
+pub fn version_narrowed(number: u32, lost: u64) -> Text {
+    let authorizations = plural(lost, "authorization", "authorizations");
+    Text::filled(format!("Version {number} is published. {} {authorizations} lost permissions.", grouped(lost)))
+}
+
+/// A secret was removed.
+#[must_use]
+pub const fn secret_removed() -> Text {
+    Text::fixed("The secret is removed; nobody gets in with it any more.")
+}
+
+/// A secret was added.
+#[must_use]
+pub const fn secret_added() -> Text {
+    Text::fixed("The client has another secret.")
+}
+
+/// Heading over a new secret of the draft client.
+#[must_use]
+pub const fn draft_secret() -> Text {
+    Text::fixed("Secret of the draft client")
+}
+
+/// Heading over a new secret of the published client.
+#[must_use]
+pub const fn published_secret() -> Text {
+    Text::fixed("Secret of the published client")
+}
+
+/// The operator was asked for a private scope.
+#[must_use]
+pub fn scope_asked(scope: &str) -> Text {
+    Text::filled(format!("The operator is asked for {scope}. The answer will stand here."))
+}
+
+/// A request was taken back.
+#[must_use]
+pub fn scope_cancelled(scope: &str) -> Text {
+    Text::filled(format!("The request for {scope} is withdrawn."))
+}
+
+/// The draft was marked.
+#[must_use]
+pub const fn marked_stable() -> Text {
+    Text::fixed("The draft is marked stable. A change takes the mark away.")
+}
+
+/// The mark was taken away.
+#[must_use]
+pub const fn unmarked() -> Text {
+    Text::fixed("The draft is in work again.")
+}
+
+/// An app was switched off.
+#[must_use]
+pub const fn disabled() -> Text {
+    Text::fixed("The app is switched off: no token of it works.")
+}
+
+/// An app was switched on.
+#[must_use]
+pub const fn enabled() -> Text {
+    Text::fixed("The app is switched on: what was granted works again.")
+}
+
+/// Heading of a client.
+#[must_use]
+pub const fn draft_client() -> Text {
+    Text::fixed("Draft client")
+}
+
+/// Heading of a client.
+#[must_use]
+pub const fn published_client() -> Text {
+    Text::fixed("Published client")
+}
+
+/// Who may authorize the draft client.
+#[must_use]
+pub const fn draft_audience() -> Text {
+    Text::fixed("To try the draft with: only members of this organization may authorize it.")
+}
+
+/// Who may authorize the published client.
+#[must_use]
+pub const fn published_audience() -> Text {
+    Text::fixed("Everybody may authorize it. It does what the last version says.")
+}
+
+/// State of a private scope.
+#[must_use]
+pub const fn waiting() -> Text {
+    Text::fixed("Waiting for the operator")
+}
+
+/// State of a private scope.
+#[must_use]
+pub const fn approved() -> Text {
+    Text::fixed("Approved")
+}
+
+/// State of a private scope.
+#[must_use]
+pub const fn ended() -> Text {
+    Text::fixed("Ended")
+}
+
+/// State of a private scope.
+#[must_use]
+pub const fn denied() -> Text {
+    Text::fixed("Denied")
+}
+
+/// State of a private scope.
+#[must_use]
+pub const fn withdrawn() -> Text {
+    Text::fixed("Withdrawn")
+}
+
+/// A private scope that the configuration no longer has.
+#[must_use]
+pub const fn scope_is_gone() -> Text {
+    Text::fixed("This gateway no longer has it.")
+}

@@ -1,0 +1,353 @@
+//! The administration of an organization: members, applications, API keys.
+
+use super::{Text, plural};
+use crate::pages::{DisplayName, grouped};
+
+/// An invitation for no address.
+#[must_use]
+pub const fn no_address() -> Text {
+    Text::fixed("That is no e-mail address. Nobody was invited.")
+}
+
+/// An invitation with roles above those of who invites.
+#[must_use]
+pub const fn invitation_beyond_reach() -> Text {
+    Text::fixed("You can only give and take roles that permit no more than yours. Nobody was invited.")
+}
+
+/// Roles above those of who gives them.
+#[must_use]
+pub const fn beyond_reach() -> Text {
+    Text::fixed("You can only give and take roles that permit no more than yours.")
+}
+
+/// A service user with roles above those of who adds it.
+#[must_use]
+pub const fn service_beyond_reach() -> Text {
+    Text::fixed("You can only give and take roles that permit no more than yours. None was added.")
+}
+
+/// A name that a service user can not have.
+#[must_use]
+pub const fn service_name() -> Text {
+    Text::fixed("A service user's name has lower-case letters, digits and - only. None was added.")
+}
+
+/// A name that a service user has.
+#[must_use]
+pub const fn service_taken() -> Text {
+    Text::fixed("There is a service user of that name already. None was added.")
+}
+
+/// A change that leaves nobody in charge.
+#[must_use]
+pub const fn last_administrator() -> Text {
+    Text::fixed("Nobody would be left to administer the organization. Make somebody else an administrator first.")
+}
+
+/// Removing somebody who may do more.
+#[must_use]
+pub const fn mightier() -> Text {
+    Text::fixed("Somebody who may do more than you can't be removed by you.")
+}
+
+/// What a role permits that the configuration no longer has.
+#[must_use]
+pub const fn role_is_gone() -> Text {
+    Text::fixed("It no longer exists")
+}
+
+/// What a role permits.
+#[must_use]
+pub const fn role_permits_everything() -> Text {
+    Text::fixed("Everything")
+}
+
+/// What a role permits.
+#[must_use]
+pub const fn role_permits_nothing() -> Text {
+    Text::fixed("Nothing")
+}
+
+/// Badge: a user that never signs in.
+#[must_use]
+pub const fn service() -> Text {
+    Text::fixed("Service user")
+}
+
+/// Badge: a user whom the operator froze.
+#[must_use]
+pub const fn frozen() -> Text {
+    Text::fixed("Frozen by the operator")
+}
+
+/// Badge: a deactivated service user.
+#[must_use]
+pub const fn deactivated() -> Text {
+    Text::fixed("Deactivated")
+}
+
+/// How a client stands.
+#[must_use]
+pub const fn allowed() -> Text {
+    Text::fixed("Allowed")
+}
+
+/// How a client stands.
+#[must_use]
+pub const fn restricted() -> Text {
+    Text::fixed("Restricted")
+}
+
+/// How a client stands.
+#[must_use]
+pub const fn blocked() -> Text {
+    Text::fixed("Blocked")
+}
+
+/// How a client stands.
+#[must_use]
+pub const fn waiting() -> Text {
+    Text::fixed("Waiting for approval")
+}
+
+/// How a client stands.
+#[must_use]
+pub const fn switched_off() -> Text {
+    Text::fixed("Switched off")
+}
+
+/// Button.
+#[must_use]
+pub const fn block() -> Text {
+    Text::fixed("Block it")
+}
+
+/// Button.
+#[must_use]
+pub const fn revoke_all() -> Text {
+    Text::fixed("Revoke everybody's access")
+}
+
+/// Button.
+#[must_use]
+pub const fn revoke() -> Text {
+    Text::fixed("Revoke access")
+}
+
+/// Button.
+#[must_use]
+pub const fn disable_key() -> Text {
+    Text::fixed("Disable the key")
+}
+
+/// What revoking one authorization does.
+#[must_use]
+pub const fn revoke_consequence() -> Text {
+    Text::fixed("It stops working for them at once. They can authorize it again unless you also block it.")
+}
+
+/// What disabling a key does.
+#[must_use]
+pub const fn disable_key_consequence() -> Text {
+    Text::fixed(
+        "What it sends with this key is refused at once, and the key never works again. It can make another one while somebody's authorization lets it.",
+    )
+}
+
+/// How a key stands.
+#[must_use]
+pub const fn key_live() -> Text {
+    Text::fixed("Live")
+}
+
+/// How a key stands.
+#[must_use]
+pub const fn key_suspended() -> Text {
+    Text::fixed("Does nothing now")
+}
+
+/// How a key stands.
+#[must_use]
+pub const fn key_disabled() -> Text {
+    Text::fixed("Disabled")
+}
+
+/// Why a key was disabled.
+#[must_use]
+pub const fn disabled_by_hand() -> Text {
+    Text::fixed("Somebody disabled it by hand.")
+}
+
+/// Why a key was disabled.
+#[must_use]
+pub const fn disabled_by_uninstalling() -> Text {
+    Text::fixed("The app was uninstalled.")
+}
+
+/// Why a key was disabled.
+#[must_use]
+pub const fn disabled_by_withdrawal() -> Text {
+    Text::fixed("The operator took the permission to make keys back.")
+}
+
+/// Why a key was disabled.
+#[must_use]
+pub const fn disabled_by_deletion() -> Text {
+    Text::fixed("Its maker deleted the app.")
+}
+
+/// Why a key does nothing now.
+#[must_use]
+pub const fn suspended_client_gone() -> Text {
+    Text::fixed("It is refused at the moment: the application is gone.")
+}
+
+/// Why a key does nothing now.
+#[must_use]
+pub const fn suspended_client_disabled() -> Text {
+    Text::fixed("It is refused at the moment: the application was disabled.")
+}
+
+/// Why a key does nothing now.
+#[must_use]
+pub const fn suspended_client_blocked() -> Text {
+    Text::fixed("It is refused at the moment: the organization blocked the application.")
+}
+
+/// Why a key does nothing now.
+#[must_use]
+pub const fn suspended_client_waiting() -> Text {
+    Text::fixed("It is refused at the moment: the application waits for the approval of an administrator.")
+}
+
+/// Why a key does nothing now.
+#[must_use]
+pub const fn suspended_org() -> Text {
+    Text::fixed("It is refused at the moment: the organization was disabled.")
+}
+
+/// Why a key does nothing now.
+#[must_use]
+pub const fn suspended_permission() -> Text {
+    Text::fixed("It is refused at the moment: the application may not use API keys any more.")
+}
+
+/// Why a key does nothing now.
+#[must_use]
+pub const fn suspended() -> Text {
+    Text::fixed("It is refused at the moment: it does not work any more.")
+}
+
+/// Why an app is not offered.
+#[must_use]
+pub const fn installed() -> Text {
+    Text::fixed("It is installed.")
+}
+
+/// Why an app is not offered.
+#[must_use]
+pub const fn app_switched_off() -> Text {
+    Text::fixed("Its maker switched it off: it works for nobody.")
+}
+
+/// What a role permits: the first of its permissions, and how many more there are.
+#[must_use]
+pub fn role_permits(first: &str, more: u64) -> Text {
+    Text::filled(if more == 0 { first.to_owned() } else { format!("{first} and {} more", grouped(more)) })
+}
+
+/// What an application holds: the first of its permissions, and how many more there are.
+#[must_use]
+pub fn holds(first: &str, more: u64) -> Text {
+    Text::filled(if more == 0 { first.to_owned() } else { format!("{first} and {} more", grouped(more)) })
+}
+
+/// Question.
+#[must_use]
+pub fn asks_block(application: &DisplayName) -> Text {
+    Text::filled(format!("Block {application}?"))
+}
+
+/// Question.
+#[must_use]
+pub fn asks_revoke_all(application: &DisplayName) -> Text {
+    Text::filled(format!("Revoke everybody's access of {application}?"))
+}
+
+/// Question.
+#[must_use]
+pub fn asks_revoke(application: &DisplayName, user: &str) -> Text {
+    Text::filled(format!("Revoke the access of {application} for {user}?"))
+}
+
+/// Question.
+#[must_use]
+pub fn asks_disable_key(application: &DisplayName, last4: &str) -> Text {
+    Text::filled(format!("Disable the API key of {application} that ends in {last4}?"))
+}
+
+/// What blocking does.
+#[must_use]
+pub fn block_consequence(users: u64) -> Text {
+    Text::filled(format!(
+        "It stops working at once for {} {} and nobody can authorize it. Their authorizations are kept: if you allow it again, they go on.",
+        grouped(users),
+        plural(users, "user", "users")
+    ))
+}
+
+/// What revoking everything does.
+#[must_use]
+pub fn revoke_all_consequence(users: u64) -> Text {
+    let people = plural(users, "user", "users");
+    Text::filled(format!(
+        "It stops working at once for {} {people}. They can authorize it again unless you also block it.",
+        grouped(users)
+    ))
+}
+
+/// Title.
+#[must_use]
+pub fn asks_uninstall(application: &DisplayName) -> Text {
+    Text::filled(format!("Uninstall {application}?"))
+}
+
+/// Title.
+#[must_use]
+pub fn uninstalled(application: &DisplayName) -> Text {
+    Text::filled(format!("{application} is uninstalled"))
+}
+
+/// Title.
+#[must_use]
+pub fn not_installed(application: &DisplayName) -> Text {
+    Text::filled(format!("{application} is not installed"))
+}
+
+/// What a review found. How many could be narrowed is known when all of it is on the page.
+#[must_use]
+pub fn review(total: u64, unused: u64, wide: Option<u64>) -> Text {
+    let (all, unused) = (grouped(total), grouped(unused));
+    let authorizations = plural(total, "authorization", "authorizations");
+    Text::filled(match wide.map(grouped) {
+        None => format!("Of {all} {authorizations}, {unused} were not used for 90 days."),
+        Some(wide) => format!(
+            "Of {all} {authorizations}, {unused} were not used for 90 days, and {wide} have permissions that no call ever needed."
+        ),
+    })
+}
+
+/// What uninstalling ended.
+#[must_use]
+pub fn ended(grants: u64, users: u64, keys: u64) -> Text {
+    Text::filled(format!(
+        "{} {} of {} {} revoked, {} {} disabled. What they are used for from now on is refused.",
+        grouped(grants),
+        plural(grants, "authorization", "authorizations"),
+        grouped(users),
+        plural(users, "user", "users"),
+        grouped(keys),
+        plural(keys, "API key", "API keys")
+    ))
+}
