@@ -7,6 +7,7 @@ pub mod audit;
 pub mod boot;
 pub mod cli;
 pub mod config;
+pub mod egress;
 pub mod gateway;
 pub mod hooks;
 pub mod labels;

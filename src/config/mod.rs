@@ -32,9 +32,9 @@ pub use error::{ConfigError, ConfigErrors, Warning};
 pub use list::List;
 pub use matrix::Matrix;
 pub use model::{
-    Access, Api, ApiKind, AuditPolicy, Checks, Config, DeploymentSecret, Ejection, Endpoint, Hook, HookTarget, InjectedHeader,
-    Limits, Listen, OAuthPolicy, Rate, Retries, RoleSelectors, Roles, Route, RouteMeta, RouteTimeouts, Site, Target, Tell,
-    Tenancy, Upstream, UpstreamLimits, UpstreamTimeouts,
+    Access, Api, ApiKind, Assertion, AuditPolicy, Checks, Config, DeploymentSecret, Ejection, Endpoint, Exchange, ExchangeAuth,
+    Hook, HookTarget, InjectedHeader, Limits, Listen, OAuthPolicy, Rate, Retries, RoleSelectors, Roles, Route, RouteMeta,
+    RouteTimeouts, Site, SubjectTokenType, Target, Tell, TemplateHeader, Tenancy, Upstream, UpstreamLimits, UpstreamTimeouts,
 };
 pub use quickstart::{Quickstart, ToolRule};
 pub use raw::{Enforce, Enforcement, HookEvent, Per, RouteErrors, RouteUpgrade, UpstreamProtocol};

@@ -2,6 +2,7 @@
 
 mod apis;
 mod hooks;
+mod identity;
 mod limits;
 mod mounts;
 mod policy;
@@ -10,6 +11,7 @@ mod scopes;
 mod sections;
 mod services;
 mod sites;
+mod templates;
 mod tenancy;
 mod upstreams;
 

@@ -1,6 +1,7 @@
 //! The file as it is written. The schema and the reference page are made from these types and their comments.
 
 mod hooks;
+mod identity;
 mod needs;
 mod protocol;
 mod tls;
@@ -17,6 +18,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use hooks::{HookEvent, RawHook};
+pub use identity::{RawAssertion, RawAuthentication, RawExchange, RawHeader};
 pub use needs::{RawAllowed, RawDeny, RawNeed, RawRule, RawValue};
 pub use protocol::{RouteErrors, RouteUpgrade, UpstreamProtocol};
 pub use tls::{RawCertificate, RawTls, RawUpstreamTls};
@@ -336,6 +338,13 @@ pub struct RawApi {
     /// Headers that identify callers to the upstream. They are removed from every request before anything is added.
     #[serde(default)]
     pub identity_headers: List<Written<HeaderName>>,
+    /// Headers that tell the upstream who calls. What a client sends under their names is removed.
+    #[serde(default)]
+    pub headers: List<RawHeader>,
+    /// A JWT by which the upstream can verify who calls.
+    pub assertion: Option<RawAssertion>,
+    /// A token of the upstream's own authorization server for each caller.
+    pub exchange: Option<RawExchange>,
     /// Its rules, in addition to those of `pack`. The most specific pattern decides.
     #[serde(default)]
     pub routes: List<RawRoute>,
@@ -472,6 +481,9 @@ pub struct RawRoute {
     pub upgrade: Option<RouteUpgrade>,
     /// How its refusals are written, where not as problem details (RFC 9457).
     pub errors: Option<RouteErrors>,
+    /// Headers that tell the upstream who calls, besides those of the API and in place of those with their names.
+    #[serde(default)]
+    pub headers: List<RawHeader>,
 }
 
 /// Where a request names series or streams.
@@ -526,6 +538,8 @@ pub struct RawChange {
     pub max_body: Option<Written<ByteSize>>,
     /// How long an answer may take, in place of the upstream's `timeouts`.
     pub timeouts: Option<RawRouteTimeouts>,
+    /// Headers that tell the upstream who calls, besides those of the API and in place of those with their names.
+    pub headers: Option<List<RawHeader>>,
 }
 
 /// How often something may be called. Each node counts for itself.

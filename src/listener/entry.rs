@@ -22,6 +22,7 @@ use crate::gateway::authorize::{self, Asked, Permit, Refused};
 use crate::gateway::denial::{Denial, UpstreamFault};
 use crate::gateway::handshake;
 use crate::gateway::hygiene::{self, CleanRequest, Head, Inspected, Peer, Protocol, Unclean, Upgrade};
+use crate::gateway::identity::Identity;
 use crate::gateway::message;
 use crate::gateway::narrow::Narrowed;
 use crate::gateway::prepared::Prepared;
@@ -278,7 +279,8 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
                 return desk.refuse(session, Refusal { denial, about }).await;
             }
         };
-    let Bounded { running, place, form, narrowed } = match bound(desk, session, &mut admitted, inspected.as_ref()).await {
+    let Bounded { running, place, form, narrowed, identity } = match bound(desk, session, &mut admitted, inspected.as_ref()).await
+    {
         Ok(bounded) => bounded,
         Err(denial) => {
             let (rpc, call) = inspected.map_or((None, None), |m| (m.id, m.call));
@@ -316,6 +318,7 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
         request,
         message: inspected,
         narrowed,
+        identity,
         held: held.or(form),
         origin,
         attempt: None,
@@ -356,6 +359,7 @@ struct Bounded {
     place: Option<Place>,
     form: Option<Bytes>,
     narrowed: Option<Narrowed>,
+    identity: Identity,
 }
 
 /// Counts a request under its limits and narrows it to its organization.
@@ -376,8 +380,11 @@ async fn bound(
     let running = desk.front.rates.enter(permit);
     let running = shadow::tolerate(permit, running)?.flatten();
     let (form, narrowed) = body::selectors(session, &desk.prepared.config, request, permit).await?;
+    let (node, prepared) = (&desk.front.node, desk.prepared);
+    let told = prepared.identities.tell(node, &prepared.config, permit, &desk.seen.request).await;
+    let identity = shadow::tolerate(permit, told)?.unwrap_or_default();
     let place = place(desk, permit).await?;
-    Ok(Bounded { running, place, form, narrowed })
+    Ok(Bounded { running, place, form, narrowed, identity })
 }
 
 /// A place at the permit's upstream.

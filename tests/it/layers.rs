@@ -5,12 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each layer may use. Nothing points up: `gateway` and `oauth` never meet below `listener` and `boot`.
-const ALLOWED: [(&str, &[&str]); 29] = [
+const ALLOWED: [(&str, &[&str]); 30] = [
     ("types", &[]),
     ("record", &["types"]),
     ("routing", &["types"]),
     ("mcp", &["types"]),
     ("telemetry", &["types"]),
+    ("egress", &[]),
     ("config", &["mcp", "routing", "types"]),
     ("store", &["record", "types"]),
     ("audit", &["record", "store", "types"]),
@@ -19,9 +20,9 @@ const ALLOWED: [(&str, &[&str]); 29] = [
     ("review", &["config", "node", "record", "store", "token", "types"]),
     ("roster", &["config", "node", "record", "store", "types"]),
     ("labels", &["config"]),
-    ("gateway", &["config", "labels", "mcp", "node", "record", "routing", "store", "token", "types"]),
+    ("gateway", &["config", "egress", "labels", "mcp", "node", "record", "routing", "store", "token", "types"]),
     ("pages", &["config", "types"]),
-    ("hooks", &["config", "node", "pages", "record", "store", "types"]),
+    ("hooks", &["config", "egress", "node", "pages", "record", "store", "types"]),
     ("web", &["config", "node", "pages", "record", "store", "token", "types"]),
     ("apps", &["config", "node", "record", "store", "types"]),
     ("oauth", &["config", "node", "pages", "password", "record", "store", "token", "types", "web"]),

@@ -13,6 +13,7 @@ mod grpc;
 mod harness;
 mod hooks;
 mod hygiene;
+mod identity;
 mod integration;
 mod keys;
 mod labels;
