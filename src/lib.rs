@@ -8,6 +8,7 @@ pub mod authorizer;
 pub mod boot;
 pub mod cli;
 pub mod config;
+pub mod egress;
 pub mod gateway;
 pub mod hooks;
 pub mod indices;

@@ -1,5 +1,7 @@
 //! The proved configuration.
 
+mod identity;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,9 +16,11 @@ use super::{
     Catalogue, Enforce, Enforcement, HookEvent, IndexBody, ListenTls, Per, RouteErrors, RouteUpgrade, UpstreamProtocol,
     UpstreamTls,
 };
+pub use identity::{Assertion, Exchange, ExchangeAuth, SubjectTokenType, TemplateHeader};
+
 use crate::mcp::ServerPolicy;
 use crate::routing::{Lookup, MountTable, RouteTable};
-use crate::types::{ApiName, Dialect, Issuer, ResourceId, RoleName, RouteId, ScopeBits, ScopeSet, Selectors, Slug};
+use crate::types::{ApiName, Dialect, Issuer, ResourceId, RoleName, RouteId, ScopeBits, ScopeSet, Selectors, Slug, Template};
 
 /// One whole configuration. A request sees one, from its first stage to its last.
 #[derive(Debug)]
@@ -381,6 +385,12 @@ pub struct Api {
     pub token_ttl: Option<Duration>,
     /// The rules were made by hand for this API and stand before anything else: headers that identify callers to its upstream.
     pub identity_headers: Vec<http::HeaderName>,
+    /// Headers that tell its upstream about the caller.
+    pub headers: Vec<TemplateHeader>,
+    /// What it signs for its upstream.
+    pub assertion: Option<Assertion>,
+    /// What is asked for each caller at its upstream's authorization server.
+    pub exchange: Option<Arc<Exchange>>,
 }
 
 impl Api {
@@ -464,6 +474,8 @@ pub struct Route {
     pub upgrade: Option<RouteUpgrade>,
     /// How its refusals are written, where not as problem details.
     pub errors: Option<RouteErrors>,
+    /// Headers that tell the upstream about the caller, besides those of the API and in their place.
+    pub headers: Vec<TemplateHeader>,
 }
 
 /// How often something may be called.
@@ -520,19 +532,19 @@ pub enum Tell {
         /// Its name.
         name: http::HeaderName,
         /// `{org.tenant}`, `{org.id}`, `{org.slug}` are replaced.
-        template: String,
+        template: Template,
     },
     /// By what is put before the path.
     PathPrefix {
         /// `{org.tenant}`, `{org.id}`, `{org.slug}` are replaced, and `{operation}` by the route's.
-        template: String,
+        template: Template,
     },
     /// By a label matcher in every selector of every query.
     Label {
         /// The label.
         label: String,
         /// `{org.tenant}`, `{org.id}`, `{org.slug}` are replaced.
-        template: String,
+        template: Template,
     },
     /// By what the names of its indices start with.
     Index {

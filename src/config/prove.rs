@@ -3,6 +3,7 @@
 mod apis;
 mod authorizer;
 mod hooks;
+mod identity;
 mod limits;
 mod mounts;
 mod policy;
@@ -11,6 +12,7 @@ mod scopes;
 mod sections;
 mod services;
 mod sites;
+mod templates;
 mod tenancy;
 mod upstreams;
 

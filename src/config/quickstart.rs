@@ -187,6 +187,9 @@ fn bare_api(name: ApiName, mount: String) -> RawApi {
         tenant: None,
         forbidden_query: Vec::new(),
         identity_headers: List::default(),
+        headers: List::default(),
+        assertion: None,
+        exchange: None,
         routes: List::default(),
         rates: List::default(),
         overrides: BTreeMap::new(),
@@ -230,6 +233,7 @@ fn generic(raw: &mut RawConfig, api: &mut RawApi) {
             enforce: None,
             upgrade: None,
             errors: None,
+            headers: List::default(),
         });
     }
 }

@@ -2,6 +2,7 @@
 
 mod authorizer;
 mod hooks;
+mod identity;
 mod needs;
 mod protocol;
 mod tls;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use authorizer::RawAuthorizer;
 pub use hooks::{HookEvent, RawHook};
+pub use identity::{RawAssertion, RawAuthentication, RawExchange, RawHeader};
 pub use needs::{RawAllowed, RawDeny, RawNeed, RawRule, RawValue};
 pub use protocol::{RouteErrors, RouteUpgrade, UpstreamProtocol};
 pub use tls::{RawCertificate, RawTls, RawUpstreamTls};
@@ -350,6 +352,13 @@ pub struct RawApi {
     /// Headers that identify callers to the upstream. They are removed from every request before anything is added.
     #[serde(default)]
     pub identity_headers: List<Written<HeaderName>>,
+    /// Headers that tell the upstream who calls. What a client sends under their names is removed.
+    #[serde(default)]
+    pub headers: List<RawHeader>,
+    /// A JWT by which the upstream can verify who calls.
+    pub assertion: Option<RawAssertion>,
+    /// A token of the upstream's own authorization server for each caller.
+    pub exchange: Option<RawExchange>,
     /// Its rules, in addition to those of `pack`. The most specific pattern decides.
     #[serde(default)]
     pub routes: List<RawRoute>,
@@ -496,6 +505,9 @@ pub struct RawRoute {
     pub upgrade: Option<RouteUpgrade>,
     /// How its refusals are written, where not as problem details (RFC 9457).
     pub errors: Option<RouteErrors>,
+    /// Headers that tell the upstream who calls, besides those of the API and in place of those with their names.
+    #[serde(default)]
+    pub headers: List<RawHeader>,
 }
 
 /// Where a request names series or streams.
@@ -562,6 +574,8 @@ pub struct RawChange {
     pub max_body: Option<Written<ByteSize>>,
     /// How long an answer may take, in place of the upstream's `timeouts`.
     pub timeouts: Option<RawRouteTimeouts>,
+    /// Headers that tell the upstream who calls, besides those of the API and in place of those with their names.
+    pub headers: Option<List<RawHeader>>,
 }
 
 /// How often something may be called. Each node counts for itself.

@@ -15,7 +15,7 @@ fn env(name: &str) -> Option<String> {
         "KEY" | "TOLLGATE_SECRET" => Some(KEY.to_owned()),
         "TOLLGATE_STORE_URL" => Some("sqlite:data/tollgate.db".to_owned()),
         "GRAFANA_AUTHORIZATION" => Some("Bearer upstream".to_owned()),
-        "TOLLGATE_SOC_SECRET" => Some("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned()),
+        "TOLLGATE_SOC_SECRET" | "TOLLGATE_IDP_SECRET" => Some("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned()),
         "EMPTY" => Some(" ".to_owned()),
         _ => None,
     }

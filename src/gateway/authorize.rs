@@ -343,38 +343,6 @@ pub fn tenant_value<'o>(api: &Api, org: &'o Org) -> &'o str {
     org.tenants.get(api.name.as_str()).unwrap_or(&org.tenant)
 }
 
-/// A template with what names the organization filled in.
-#[must_use]
-pub fn filled(template: &str, permit: &Permit, org: &Org) -> String {
-    replaced(template, &names_of_org(permit.api(), org))
-}
-
-/// A template with what names the organization, the user and the client filled in.
-#[must_use]
-pub fn filled_for(template: &str, api: &Api, principal: &Principal) -> String {
-    let [tenant, id, slug] = names_of_org(api, &principal.org);
-    let user = [("{user.id}", principal.user.id.as_str()), ("{user.email}", principal.user.email.as_str())];
-    replaced(template, &[tenant, id, slug, user[0], user[1], ("{client.id}", principal.client.id.as_str())])
-}
-
-fn names_of_org<'o>(api: &Api, org: &'o Org) -> [(&'static str, &'o str); 3] {
-    [("{org.tenant}", tenant_value(api, org)), ("{org.id}", org.id.as_str()), ("{org.slug}", org.slug.as_str())]
-}
-
-fn replaced(template: &str, values: &[(&str, &str)]) -> String {
-    let mut out = String::with_capacity(template.len() + 32);
-    let mut rest = template;
-    while let Some(at) = rest.find('{') {
-        out.push_str(&rest[..at]);
-        rest = &rest[at..];
-        let (name, value) = values.iter().copied().find(|(name, _)| rest.starts_with(name)).unwrap_or(("{", "{"));
-        out.push_str(value);
-        rest = &rest[name.len()..];
-    }
-    out.push_str(rest);
-    out
-}
-
 fn list(methods: MethodSet) -> String {
     methods.iter().map(|m| m.to_string()).collect::<Vec<_>>().join(", ")
 }

@@ -89,6 +89,8 @@ pub enum Denial {
     Store,
     /// The request can't be recorded.
     Journal,
+    /// The upstream can't be told who calls.
+    Identity(IdentityFault),
     /// The upstream did not do its part.
     Upstream(UpstreamFault),
     /// It can't be decided for somebody else who forwards.
@@ -110,6 +112,17 @@ pub enum NamedBy {
     Header,
     /// In a query parameter that tells upstreams the organization.
     Query,
+}
+
+/// Why an upstream can't be told who calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdentityFault {
+    /// Nothing can be signed, or its authorization server does not answer.
+    Unavailable,
+    /// Its authorization server issues no token for this caller.
+    Refused,
+    /// Its authorization server takes no requests of ours.
+    Misconfigured,
 }
 
 /// What an upstream did not do.
@@ -186,6 +199,9 @@ impl Denial {
             Self::Overloaded => "overloaded",
             Self::Panic => "panic",
             Self::Unfit(unfit) => unfit.code(),
+            Self::Identity(IdentityFault::Unavailable) => "identity_unavailable",
+            Self::Identity(IdentityFault::Refused) => "identity_refused",
+            Self::Identity(IdentityFault::Misconfigured) => "identity_misconfigured",
             Self::Upstream(UpstreamFault::Connect) => "upstream_unreachable",
             Self::Upstream(UpstreamFault::Timeout) => "upstream_timeout",
             Self::Upstream(UpstreamFault::Broken) => "upstream_broken",
@@ -208,7 +224,8 @@ impl Denial {
             | Self::Target(_)
             | Self::Argument { .. }
             | Self::Origin
-            | Self::Certificate => StatusCode::FORBIDDEN,
+            | Self::Certificate
+            | Self::Identity(IdentityFault::Refused) => StatusCode::FORBIDDEN,
             Self::Http2Required => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
             Self::Selector(refused) if refused.is_final() => StatusCode::FORBIDDEN,
@@ -223,9 +240,10 @@ impl Denial {
             | Self::Journal
             | Self::Overloaded
             | Self::Panic
+            | Self::Identity(IdentityFault::Unavailable)
             | Self::Upstream(UpstreamFault::Overloaded) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Upstream(UpstreamFault::Timeout) => StatusCode::GATEWAY_TIMEOUT,
-            Self::Upstream(_) => StatusCode::BAD_GATEWAY,
+            Self::Identity(IdentityFault::Misconfigured) | Self::Upstream(_) => StatusCode::BAD_GATEWAY,
         }
     }
 
@@ -299,6 +317,17 @@ impl Denial {
             Self::Overloaded => "The gateway has more to do than it may. Try again shortly.".into(),
             Self::Panic => "The gateway failed on this request. Tell your operator, with the request id.".into(),
             Self::Journal => "The request can't be recorded at the moment and was not forwarded. Try again shortly.".into(),
+            Self::Identity(IdentityFault::Unavailable) => {
+                "The service behind the gateway can't be told who you are at the moment. Try again shortly.".into()
+            }
+            Self::Identity(IdentityFault::Refused) => {
+                "The service behind the gateway has no access for you: its authorization server refused. Ask your operator."
+                    .into()
+            }
+            Self::Identity(IdentityFault::Misconfigured) => {
+                "The authorization server of the service behind the gateway takes no requests of the gateway. Tell your operator."
+                    .into()
+            }
             Self::Upstream(UpstreamFault::Timeout) => "The service behind the gateway took too long. Try again.".into(),
             Self::Upstream(UpstreamFault::Credentials) => {
                 "The service behind the gateway does not accept the gateway's own credentials. Tell your operator.".into()
@@ -320,6 +349,7 @@ impl Denial {
             | Self::Store
             | Self::Journal
             | Self::Overloaded
+            | Self::Identity(IdentityFault::Unavailable)
             | Self::Upstream(UpstreamFault::Overloaded) => Some(1),
             _ => None,
         }

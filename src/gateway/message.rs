@@ -2,14 +2,16 @@
 
 use http::{HeaderMap, Method};
 
-use super::authorize::{Permit, filled_for};
+use super::authorize::Permit;
 use super::denial::Denial;
+use super::identity;
 use super::mcp_session::{self, McpSession};
 use super::shadow;
 use crate::config::Target;
 use crate::mcp::{self, Era, ListKind, Listening, Lists, Need, ServerPolicy};
 use crate::record::McpCall;
 use crate::token::KeyRing;
+use crate::types::Template;
 
 /// What an MCP request turned out to be.
 #[derive(Debug)]
@@ -144,7 +146,7 @@ fn arguments(policy: &ServerPolicy, call: &mcp::Call, body: &[u8], permit: &Perm
     let calls = matches!(call.method.as_str(), "tools/call" | "prompts/get");
     let given = if calls { mcp::arguments(body).unwrap_or_default() } else { serde_json::Map::new() };
     let Some(principal) = permit.principal() else { return Err(Denial::Target(target.clone())) };
-    let fill = |template: &str| filled_for(template, permit.api(), principal);
+    let fill = |template: &Template| identity::of_caller(template, permit.api(), principal);
     match conditions.find(|condition| !condition.holds(&given, &fill)) {
         None => Ok(()),
         Some(broken) => Err(Denial::Argument { target: target.clone(), argument: broken.to_string() }),

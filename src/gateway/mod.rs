@@ -1,6 +1,6 @@
 //! The gate: what happens to a request between the listener and the upstream.
 //!
-//! `hygiene → route → authenticate → bind organization → authorize → (message, narrow) → forward`, each stage a file; a refusal at any
+//! `hygiene → route → authenticate → bind organization → authorize → (message, narrow, identity) → forward`, each stage a file; a refusal at any
 //! of them is a [`denial::Denial`], and [`respond`] is the one place that turns those into answers.
 
 pub mod authorize;
@@ -9,6 +9,7 @@ pub mod denial;
 pub mod explain;
 pub mod handshake;
 pub mod hygiene;
+pub mod identity;
 pub mod index;
 pub mod mcp_session;
 pub mod message;

@@ -5,9 +5,10 @@ use http::{HeaderMap, HeaderValue};
 use pingora::Result;
 use pingora::http::RequestHeader;
 
-use super::authorize::{Permit, filled};
+use super::authorize::Permit;
 use super::denial::Denial;
 use super::hygiene::CleanRequest;
+use super::identity;
 use crate::config::{Enforce, Tell};
 use crate::labels::{self, AnswerFilter, Asked, Label, Labels, Refused};
 
@@ -36,7 +37,7 @@ fn of_organization(permit: &Permit) -> Result<Option<Label>, Refused> {
     let Some(Tell::Label { label, template }) = &permit.api().tenancy.tell else { return Ok(None) };
     match (permit.rule().enforce, permit.principal()) {
         (None, _) | (_, None) => Err(Refused::Route),
-        (Some(_), Some(principal)) => Label::new(label, filled(template, permit, &principal.org)).map(Some),
+        (Some(_), Some(principal)) => Label::new(label, identity::of_org(template, permit, &principal.org)).map(Some),
     }
 }
 

@@ -6,8 +6,9 @@ use pingora::http::RequestHeader;
 use pingora::{OrErr as _, Result};
 use secrecy::ExposeSecret as _;
 
-use super::authorize::{Permit, filled};
+use super::authorize::Permit;
 use super::hygiene::{CREDENTIAL_HEADERS, CleanRequest};
+use super::identity::{self, Identity};
 use super::mcp_session::{LAST_EVENT_ID, McpSession, SESSION_ID};
 use super::shadow;
 use crate::config::{ApiKind, Endpoint, Target, Tell};
@@ -28,6 +29,8 @@ pub struct Facts<'a> {
     pub traceparent: &'a str,
     /// The MCP session, where the API is an MCP server.
     pub session: Option<&'a McpSession>,
+    /// Who calls, as the upstream is told.
+    pub identity: &'a Identity,
     /// The caller's address.
     pub client: Option<std::net::IpAddr>,
     /// `http` or `https`, as the caller sees us.
@@ -42,10 +45,7 @@ pub struct Facts<'a> {
 pub fn target(permit: &Permit, request: &CleanRequest, endpoint: &Endpoint) -> String {
     let below = permit.api().below(request.path());
     let prefix = match (&permit.api().tenancy.tell, permit.principal()) {
-        (Some(Tell::PathPrefix { template }), Some(principal)) => {
-            let operation = permit.rule().operation.as_deref().unwrap_or_default();
-            filled(&template.replace("{operation}", operation), permit, &principal.org)
-        }
+        (Some(Tell::PathPrefix { template }), Some(principal)) => identity::of_org(template, permit, &principal.org),
         _ => String::new(),
     };
     let mut target = format!("{}{prefix}{below}", endpoint.base_path);
@@ -83,6 +83,7 @@ pub fn prepare(head: &mut RequestHeader, permit: &Permit, request: &CleanRequest
     session(&mut parts.headers, facts.session);
     describe(&mut parts.headers, request, facts)?;
     tell(&mut parts.headers, permit)?;
+    facts.identity.put(&mut parts.headers);
     inject(&mut parts.headers, permit)?;
     *head = RequestHeader::from(parts);
     head.set_raw_path(target(permit, request, facts.endpoint).as_bytes())
@@ -124,7 +125,7 @@ fn tell(headers: &mut HeaderMap, permit: &Permit) -> Result<()> {
     let Some(Tell::Header { name, template }) = &permit.api().tenancy.tell else { return Ok(()) };
     headers.remove(name);
     if let Some(principal) = permit.principal() {
-        headers.insert(name.clone(), value(&filled(template, permit, &principal.org))?);
+        headers.insert(name.clone(), value(&identity::of_org(template, permit, &principal.org))?);
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::hygiene::{AcceptedHosts, HygienePolicy, IdentityHeaders, Limits, SlashPolicy};
+use super::identity::Identities;
 use super::upstream::Fleet;
 use crate::config::{Config, Tell};
 
@@ -15,6 +16,8 @@ pub struct Prepared {
     pub hygiene: HygienePolicy,
     /// Its upstreams.
     pub fleet: Fleet,
+    /// What their upstreams are told about callers.
+    pub identities: Identities,
 }
 
 impl Prepared {
@@ -50,6 +53,7 @@ impl Prepared {
             encoded_slash: if slashes { SlashPolicy::PerRoute } else { SlashPolicy::Refuse },
         };
         let fleet = Fleet::of(&config, before.map(|b| &b.fleet));
-        Self { config, hygiene, fleet }
+        let identities = Identities::of(&config, before.map(|b| &b.identities));
+        Self { config, hygiene, fleet, identities }
     }
 }

@@ -179,6 +179,7 @@ fn unmatched() -> Route {
         upgrade: None,
         client_certificate: false,
         errors: None,
+        headers: Vec::new(),
     }
 }
 

@@ -9,13 +9,13 @@ use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
-use reqwest::redirect::Policy;
 use secrecy::{ExposeSecret as _, SecretSlice};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 use url::Url;
 
 use crate::config::HookTarget;
+use crate::egress;
 use crate::store::NewDelivery;
 use crate::types::Timestamp;
 
@@ -44,10 +44,9 @@ pub(super) enum Failure {
     Slow,
 }
 
-/// The client that all webhooks are posted with. It follows no redirect: the URL is the operator's own, where it points is not.
+/// The client that all webhooks are posted with.
 pub(super) fn client() -> reqwest::Result<reqwest::Client> {
-    let agent = concat!("tollgate/", env!("CARGO_PKG_VERSION"));
-    reqwest::Client::builder().timeout(PATIENCE).redirect(Policy::none()).user_agent(agent).build()
+    egress::client(PATIENCE)
 }
 
 /// Sends `what`, at `at`.

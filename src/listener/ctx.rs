@@ -12,6 +12,7 @@ use crate::audit::OpenCall;
 use crate::gateway::authorize::Permit;
 use crate::gateway::denial::{Denial, UpstreamFault};
 use crate::gateway::hygiene::CleanRequest;
+use crate::gateway::identity::Identity;
 use crate::gateway::index;
 use crate::gateway::message::Inspected;
 use crate::gateway::narrow::Narrowed;
@@ -75,6 +76,8 @@ pub(super) struct Forwarding {
     pub(super) message: Option<Inspected>,
     /// What became of it where the upstream tells organizations apart by a label.
     pub(super) narrowed: Option<Narrowed>,
+    /// Who calls, as the upstream is told.
+    pub(super) identity: Identity,
     /// The body, when it was read to decide.
     pub(super) held: Option<Bytes>,
     pub(super) origin: Option<HeaderValue>,

@@ -21,6 +21,7 @@ use crate::gateway::authorize::Permit;
 use crate::gateway::decide::{self, About, Admitted, Decided, Refusal};
 use crate::gateway::denial::{Denial, UpstreamFault};
 use crate::gateway::hygiene::{Head, Peer, Protocol};
+use crate::gateway::identity::Identity;
 use crate::gateway::index;
 use crate::gateway::message;
 use crate::gateway::narrow::Narrowed;
@@ -132,16 +133,16 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
                 return desk.refuse(session, Refusal { denial, about }).await;
             }
         };
-    let Bounded { running, place, form, narrowed, indices } = match bound(desk, session, &mut admitted, inspected.as_ref()).await
-    {
-        Ok(bounded) => bounded,
-        Err(denial) => {
-            let (rpc, call) = inspected.map_or((None, None), |m| (m.id, m.call));
-            let Admitted { api, request, permit, origin } = admitted;
-            let about = About { rpc, call, ..About::permitted(&api, &request, &permit, origin) };
-            return desk.refuse(session, Refusal { denial, about }).await;
-        }
-    };
+    let Bounded { running, place, form, narrowed, indices, identity } =
+        match bound(desk, session, &mut admitted, inspected.as_ref()).await {
+            Ok(bounded) => bounded,
+            Err(denial) => {
+                let (rpc, call) = inspected.map_or((None, None), |m| (m.id, m.call));
+                let Admitted { api, request, permit, origin } = admitted;
+                let about = About { rpc, call, ..About::permitted(&api, &request, &permit, origin) };
+                return desk.refuse(session, Refusal { denial, about }).await;
+            }
+        };
     let Admitted { api, request, permit, origin } = admitted;
     let permit = Arc::new(permit);
     let cut = ctx.cut.clone().unwrap_or_default();
@@ -172,6 +173,7 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
         request,
         message: inspected,
         narrowed,
+        identity,
         held: held.or(form),
         origin,
         attempt: None,
@@ -214,6 +216,7 @@ struct Bounded {
     form: Option<Bytes>,
     narrowed: Option<Narrowed>,
     indices: Option<Check>,
+    identity: Identity,
 }
 
 /// Counts a request under its limits and narrows it to its organization.
@@ -238,8 +241,11 @@ async fn bound(
     let indices = index::check(permit, &session.req_header().headers, has_body);
     // In shadow mode a body passes as it is: what stands in it is found out when the record is open already.
     let indices = shadow::tolerate(permit, indices)?.flatten().filter(|_| permit.is_enforced());
+    let (node, prepared) = (&desk.front.node, desk.prepared);
+    let told = prepared.identities.tell(node, &prepared.config, permit, &desk.seen.request).await;
+    let identity = shadow::tolerate(permit, told)?.unwrap_or_default();
     let place = place(desk, permit).await?;
-    Ok(Bounded { running, place, form, narrowed, indices })
+    Ok(Bounded { running, place, form, narrowed, indices, identity })
 }
 
 /// A place at the permit's upstream.

@@ -127,6 +127,7 @@ impl ProxyHttp for Front {
             request_id: forwarding.seen.request.as_str(),
             traceparent: &forwarding.seen.trace.traceparent(),
             session: forwarding.message.as_ref().map(|m| &m.session),
+            identity: &forwarding.identity,
             client: forwarding.seen.client.map(|c| c.ip()),
             scheme: if issuer.is_https() { "https" } else { "http" },
             issuer,
@@ -157,13 +158,14 @@ impl ProxyHttp for Front {
         if head.status.is_informational() && head.status != 101 {
             return Ok(());
         }
-        let (elapsed, http2) = (ctx.started.elapsed(), session.is_http2());
+        let (elapsed, http2, prepared) = (ctx.started.elapsed(), session.is_http2(), Arc::clone(&ctx.prepared));
         let Some(forwarding) = ctx.forwarding() else { return Ok(()) };
         forwarding.first_byte.get_or_insert(elapsed);
         onward::answered(self, forwarding, head.status);
         let as_it_came = forwarding.permit.is_as_it_came();
         if protocol::refuses_us(head) && !as_it_came {
             forwarding.fault = Some(UpstreamFault::Credentials);
+            prepared.identities.refused(&forwarding.permit);
             tracing::error!(request = %forwarding.seen.request, api = %forwarding.permit.api().name, "an upstream refuses our credentials");
             return Err(Error::explain(ErrorType::InternalError, "the upstream refuses our credentials").into_up());
         }
@@ -230,8 +232,12 @@ impl ProxyHttp for Front {
         trailers: &mut http::HeaderMap,
         ctx: &mut Ctx,
     ) -> Result<Option<Bytes>> {
+        let prepared = Arc::clone(&ctx.prepared);
         if let Some(forwarding) = ctx.forwarding() {
             protocol::trailers(trailers, forwarding);
+            if forwarding.fault == Some(UpstreamFault::Credentials) {
+                prepared.identities.refused(&forwarding.permit);
+            }
         }
         Ok(None)
     }

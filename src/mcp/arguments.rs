@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::scan::may_pass_for;
+use crate::types::Template;
 
 /// Where every path of a condition starts: the member of `params`.
 const ROOT: &str = "arguments";
@@ -22,7 +23,7 @@ pub struct Condition {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Allowed {
     /// A text, once what it names of the caller is filled in.
-    Text(String),
+    Text(Template),
     /// A whole number, written without fraction or exponent.
     Number(i64),
     /// True or false.
@@ -58,7 +59,7 @@ impl Condition {
     /// and there has to be one. A member that some reader takes for one of the path's is refused: it could be what the server
     /// reads.
     #[must_use]
-    pub fn holds(&self, arguments: &Map<String, Value>, fill: &dyn Fn(&str) -> String) -> bool {
+    pub fn holds(&self, arguments: &Map<String, Value>, fill: &dyn Fn(&Template) -> String) -> bool {
         let Some((last, above)) = self.path.split_last() else { return false };
         let mut members = arguments;
         for name in above {
@@ -72,7 +73,7 @@ impl Condition {
         }
     }
 
-    fn allows(&self, value: &Value, fill: &dyn Fn(&str) -> String) -> bool {
+    fn allows(&self, value: &Value, fill: &dyn Fn(&Template) -> String) -> bool {
         self.allowed.iter().any(|allowed| match (allowed, value) {
             (Allowed::Text(template), Value::String(text)) => {
                 let wanted = fill(template);

@@ -169,6 +169,8 @@ impl Gate {
         shadow::tolerate(&mut permit, in_time)?;
         let running = self.rates.enter(&permit);
         let running = shadow::tolerate(&mut permit, running)?.flatten();
+        let told = prepared.identities.tell(&self.node, config, &permit, &q.seen.request).await;
+        let identity = shadow::tolerate(&mut permit, told)?.unwrap_or_default();
         let (permit, cut) = (Arc::new(permit), Arc::new(CutSwitch::default()));
         let stream =
             OpenStream { permit: Arc::clone(&permit), config: Arc::clone(config), listens: false, cut: Arc::clone(&cut) };
@@ -191,6 +193,7 @@ impl Gate {
             permit,
             request,
             message: inspected,
+            identity,
             started,
             decided: started.elapsed(),
             call: Some(call),

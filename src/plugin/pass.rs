@@ -12,6 +12,7 @@ use crate::audit::OpenCall;
 use crate::config::{Endpoint, Target};
 use crate::gateway::authorize::Permit;
 use crate::gateway::hygiene::{CREDENTIAL_HEADERS, CleanRequest};
+use crate::gateway::identity::Identity;
 use crate::gateway::mcp_session::{self, LAST_EVENT_ID, McpSession, SESSION_ID};
 use crate::gateway::message::Inspected;
 use crate::gateway::outbound::{self, Facts};
@@ -36,6 +37,7 @@ pub struct Pass {
     pub(super) permit: Arc<Permit>,
     pub(super) request: CleanRequest,
     pub(super) message: Option<Inspected>,
+    pub(super) identity: Identity,
     pub(super) metrics: Arc<RouteMetrics>,
     pub(super) started: Instant,
     pub(super) decided: Duration,
@@ -117,6 +119,9 @@ impl Pass {
             for header in &upstream.inject {
                 set.remove(&header.name);
             }
+            if let Some(exchange) = &self.permit.api().exchange {
+                set.remove(&exchange.header);
+            }
         }
         let mut remove = if self.permit.is_as_it_came() {
             self.stripped(headers, &mut set)
@@ -196,6 +201,7 @@ impl Pass {
             request_id: self.seen.request.as_str(),
             traceparent,
             session: self.message.as_ref().map(|m| &m.session),
+            identity: &self.identity,
             client: self.seen.client.map(|c| c.ip()),
             scheme: if self.prepared.config.issuer.is_https() { "https" } else { "http" },
             issuer: &self.prepared.config.issuer,

@@ -84,6 +84,10 @@ pub struct Metrics {
     pub config_stale: IntGauge,
     /// Attempts to tell hooks, by hook and outcome.
     pub hook_deliveries: IntCounterVec,
+    /// Assertions signed for upstreams, by API.
+    pub assertions: IntCounterVec,
+    /// Tokens asked for at authorization servers of upstreams, by API and outcome.
+    pub exchanges: IntCounterVec,
     /// What was dealt with in request heads and may point to an attack, by signal.
     pub signals: IntCounterVec,
     /// Requests under way that a revocation ended.
@@ -226,6 +230,12 @@ impl Default for Metrics {
                 "tollgate_hook_deliveries_total",
                 "Attempts to tell hooks of security events, by outcome",
                 &["hook", "outcome"],
+            ),
+            assertions: b.counters("tollgate_identity_assertions_total", "Assertions signed for upstreams", &["api"]),
+            exchanges: b.counters(
+                "tollgate_identity_exchanges_total",
+                "Tokens asked for at the authorization servers of upstreams, by outcome",
+                &["api", "outcome"],
             ),
             signals: b.counters(
                 "tollgate_hygiene_signals_total",

@@ -16,6 +16,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
 use secrecy::SecretString;
 
 use super::Claims;
+use super::assertion::AssertionKeys;
 use crate::config::DeploymentSecret;
 use crate::record::Cause;
 use crate::store::{Grant, KeyState, SealedKey, SharedStore, StoreError};
@@ -78,6 +79,7 @@ struct KeySet {
     /// The exact header segment of every token that we may have issued: anything else was not issued by us.
     verifiers: HashMap<String, VerifyingKey>,
     jwks: Arc<str>,
+    assertions: AssertionKeys,
 }
 
 /// The signing keys as this node knows them.
@@ -96,7 +98,13 @@ impl KeyRing {
     /// A ring without keys.
     #[must_use]
     pub fn empty(secret: Arc<DeploymentSecret>) -> Self {
-        let none = KeySet { generation: 0, signer: None, verifiers: HashMap::new(), jwks: r#"{"keys":[]}"#.into() };
+        let none = KeySet {
+            generation: 0,
+            signer: None,
+            verifiers: HashMap::new(),
+            jwks: r#"{"keys":[]}"#.into(),
+            assertions: AssertionKeys::default(),
+        };
         Self { set: ArcSwap::from_pointee(none), secret }
     }
 
@@ -119,10 +127,12 @@ impl KeyRing {
     pub async fn reload(&self, store: &SharedStore, at: Timestamp) -> Result<(), TokenFault> {
         let stored = store.signing_keys(at).await?;
         let generation = self.generation() + 1;
-        let mut set = KeySet { generation, signer: None, verifiers: HashMap::new(), jwks: "".into() };
+        let assertions = AssertionKeys::default();
+        let mut set = KeySet { generation, signer: None, verifiers: HashMap::new(), jwks: "".into(), assertions };
         let mut published = Vec::with_capacity(stored.len());
         for key in &stored {
             let pkcs8 = self.open(key)?;
+            set.assertions.add(key, &pkcs8, |seed| self.derive("assertion-keys", seed))?;
             let encoding = EncodingKey::from_ec_der(&pkcs8);
             let mut jwk = Jwk::from_encoding_key(&encoding, Algorithm::ES256).map_err(crypto)?;
             jwk.common.key_id = Some(key.id.to_string());
@@ -209,6 +219,11 @@ impl KeyRing {
         self.set.load().verifiers.get(header).map(check)
     }
 
+    /// Runs `work` with the keys of assertions.
+    pub(super) fn with_assertions<R>(&self, work: impl FnOnce(&AssertionKeys) -> R) -> R {
+        work(&self.set.load().assertions)
+    }
+
     /// The refresh token that follows `presented`: the same every time and on every node, so that a client whose answer was
     /// lost is given the same one again without anybody having kept it.
     ///
@@ -283,7 +298,7 @@ fn segment(header: &Header) -> Result<String, TokenFault> {
     Ok(URL_SAFE_NO_PAD.encode(json))
 }
 
-fn crypto(e: jsonwebtoken::errors::Error) -> TokenFault {
+pub(super) fn crypto(e: jsonwebtoken::errors::Error) -> TokenFault {
     TokenFault::Crypto(Box::new(e))
 }
 

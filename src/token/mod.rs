@@ -4,6 +4,7 @@
 //! asked of the [`View`] at every request, and the [`Principal`] that answers is thrown away as soon as anything that it was
 //! computed from has changed.
 
+mod assertion;
 mod cache;
 mod claims;
 mod effective;
@@ -13,6 +14,7 @@ mod principal;
 mod verify;
 mod view;
 
+pub use assertion::{ASSERTION_AHEAD, ClientAuthentication, NewAssertion, Signed};
 pub use claims::Claims;
 pub use effective::{Effective, Factors, effective, effective_of_key, standing, standing_of_key};
 pub use keys::{IssuedToken, KeyRing, NewAccessToken, TokenFault};

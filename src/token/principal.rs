@@ -1,6 +1,7 @@
 //! Who a token speaks for, computed once and valid until anything behind it changes.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Claims, Effective, Narrowing, Watch};
 use crate::config::Config;
@@ -42,6 +43,15 @@ pub struct Principal {
     pub(super) generation: u64,
     /// The key set that its token was verified under.
     pub(super) keys: u64,
+    pub(super) serial: u64,
+}
+
+/// Principals of this process so far.
+static SERIALS: AtomicU64 = AtomicU64::new(0);
+
+/// A number that no other principal of this process has.
+pub(super) fn next_serial() -> u64 {
+    SERIALS.fetch_add(1, Ordering::Relaxed)
 }
 
 impl Principal {
@@ -49,6 +59,12 @@ impl Principal {
     #[must_use]
     pub fn is_current(&self, config: &Config, now: Timestamp) -> bool {
         self.generation == config.generation && self.holds_until.is_none_or(|end| now < end) && self.watch.is_current()
+    }
+
+    /// A number of its own: the same caller is another principal as soon as anything behind it has changed.
+    #[must_use]
+    pub const fn serial(&self) -> u64 {
+        self.serial
     }
 
     /// Whether the token has ended. No leeway: clients time their refresh by what we told them.

@@ -9,6 +9,7 @@ use jsonwebtoken::Algorithm;
 
 use super::cache::{Digest, PrincipalCache};
 use super::effective::{effective_of_key, standing, standing_of_key};
+use super::principal::next_serial;
 use super::{Claims, Effective, KeyRing, Narrowing, Presented, Principal, View, effective, narrowing};
 use crate::config::Config;
 use crate::record::{Actor, Caller, CallerText};
@@ -328,6 +329,7 @@ impl Verifier {
             watch,
             generation,
             keys,
+            serial: next_serial(),
         };
         Ok(Arc::new(principal))
     }
@@ -367,6 +369,7 @@ impl Verifier {
             watch,
             generation,
             keys,
+            serial: next_serial(),
         };
         Ok(Arc::new(principal))
     }

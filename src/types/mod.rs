@@ -8,6 +8,7 @@ pub mod rfc3339;
 mod scope;
 mod secret;
 mod selector;
+mod template;
 mod uri;
 mod user_code;
 
@@ -21,5 +22,6 @@ pub use ids::{
 pub use scope::{API_KEYS_WRITE, MAX_SCOPES, ScopeBits, ScopeError, ScopeSet, ScopeToken};
 pub use secret::{HashedToken, PlainToken, TokenKind};
 pub use selector::{LabelValues, Selector, SelectorError, Selectors};
+pub use template::{Placeholder, Template, TemplateError};
 pub use uri::{Issuer, RedirectUri, ResourceId, UriError};
 pub use user_code::UserCode;

@@ -5,12 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each layer may use. Nothing points up: `gateway` and `oauth` never meet below `listener` and `boot`.
-const ALLOWED: [(&str, &[&str]); 32] = [
+const ALLOWED: [(&str, &[&str]); 33] = [
     ("types", &[]),
     ("record", &["types"]),
     ("routing", &["types"]),
     ("mcp", &["types"]),
     ("telemetry", &["types"]),
+    ("egress", &[]),
     ("config", &["mcp", "routing", "types"]),
     ("store", &["record", "types"]),
     ("audit", &["record", "store", "types"]),
@@ -20,11 +21,14 @@ const ALLOWED: [(&str, &[&str]); 32] = [
     ("roster", &["config", "node", "record", "store", "types"]),
     ("labels", &["config"]),
     ("indices", &["config"]),
-    ("gateway", &["config", "indices", "labels", "mcp", "node", "record", "routing", "store", "telemetry", "token", "types"]),
+    (
+        "gateway",
+        &["config", "egress", "indices", "labels", "mcp", "node", "record", "routing", "store", "telemetry", "token", "types"],
+    ),
     ("plugin", &["audit", "config", "gateway", "mcp", "node", "record", "telemetry", "types"]),
     ("authorizer", &["config", "gateway", "plugin", "record", "types"]),
     ("pages", &["config", "types"]),
-    ("hooks", &["config", "node", "pages", "record", "store", "types"]),
+    ("hooks", &["config", "egress", "node", "pages", "record", "store", "types"]),
     ("web", &["config", "node", "pages", "record", "store", "token", "types"]),
     ("apps", &["config", "node", "record", "store", "types"]),
     ("oauth", &["config", "node", "pages", "password", "record", "store", "token", "types", "web"]),

@@ -15,6 +15,7 @@ mod grpc;
 mod harness;
 mod hooks;
 mod hygiene;
+mod identity;
 mod indices;
 mod integration;
 mod keys;

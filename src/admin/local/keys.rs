@@ -6,6 +6,7 @@ use super::Local;
 use crate::admin::error::AdminError;
 use crate::admin::model::{KeyView, Rotation};
 use crate::store::SealedKey;
+use crate::token::ASSERTION_AHEAD;
 
 /// What is added to the longest lifetime of an access token: clocks of verifiers differ.
 const SKEW: Duration = Duration::from_secs(60);
@@ -18,7 +19,7 @@ pub(super) async fn rotate(local: &Local, rotation: Rotation) -> Result<KeyView,
     let node = &local.node;
     let overlap = match rotation.overlap_seconds {
         Some(seconds) => Duration::from_secs(seconds),
-        None => longest_token(local).await? + SKEW,
+        None => longest_token(local).await?.max(longest_assertion(local)) + SKEW,
     };
     let id = node.keys.rotate(&node.store, &*node.entropy, overlap, &local.cause()).await?;
     let keys = list(local).await?;
@@ -31,6 +32,15 @@ async fn longest_token(local: &Local) -> Result<Duration, AdminError> {
     let policy = local.node.config.load_full();
     let own = local.node.store.clients(None).await?.into_iter().filter_map(|c| c.access_token_ttl);
     Ok(own.chain([policy.oauth.access_token_ttl, policy.oauth.machine_token_ttl]).max().unwrap_or_default())
+}
+
+/// How long an assertion's key must stay: until its successor is known, and what it signed last has ended. What is exchanged
+/// lives for less.
+fn longest_assertion(local: &Local) -> Duration {
+    let config = local.node.config.load_full();
+    let signing = config.apis.iter().filter(|api| api.assertion.is_some() || api.exchange.is_some());
+    let lifetimes = signing.map(|api| api.assertion.as_ref().map_or(SKEW, |a| a.lifetime));
+    lifetimes.max().map_or(Duration::ZERO, |longest| longest + ASSERTION_AHEAD)
 }
 
 fn view(key: SealedKey) -> KeyView {

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use super::routes::{self, Rules};
 use super::scopes::{OWN_API, OWN_MCP, invoke_scope, known};
-use super::{Findings, limits, listed, mounts, policy, services, tenancy};
+use super::{Findings, identity, limits, listed, mounts, policy, services, tenancy};
 use crate::config::error::KeyPath;
 use crate::config::own_api;
 use crate::config::pack::{self, RawPack};
 use crate::config::raw::{RawApi, RawConfig, RawKind, RawTenant};
 use crate::config::read::top;
-use crate::config::{Api, ApiKind, Catalogue, Enforcement, Target, Tell, Tenancy, Upstream, Visibility};
+use crate::config::{Api, ApiKind, Catalogue, Enforcement, Target, Tenancy, Upstream, Visibility};
 use crate::routing::RouteTable;
 use crate::types::{ApiName, Issuer, ResourceId, ScopeBits, ScopeSet, ScopeToken};
 
@@ -98,9 +98,6 @@ impl Prover<'_> {
         let pack = raw.pack.as_ref().and_then(|name| self.packs.get(name));
         contradictions(raw, pack, at, found);
         let tenancy = tenancy::tenancy(raw, pack, at, found);
-        if let Some(upstream) = &upstream {
-            tell_or_inject(upstream, &tenancy, at, found);
-        }
         let (kind, rules, advertised) = match raw.kind {
             RawKind::Http => self.http(raw, pack, &tenancy, at, found),
             RawKind::Mcp => self.mcp(raw, pack, at, found),
@@ -109,8 +106,9 @@ impl Prover<'_> {
             Some(list) => self.advertise(list, &at.key("advertise"), found),
             None => advertised,
         };
+        let told = identity::told(raw, (self.issuer, &tenancy, upstream.as_deref(), rules.table.as_ref()), at, found);
         let packed = pack.into_iter().flat_map(|p| p.identity_headers.iter());
-        let headers = packed.chain(raw.identity_headers.iter()).map(|h| &h.0);
+        let headers = packed.chain(raw.identity_headers.iter()).map(|h| &h.0).chain(&told.names);
         let rates = limits::rates(&raw.rates, &at.key("rates"), found);
         if raw.kind == RawKind::Http {
             let of_routes = rules.table.iter().flat_map(RouteTable::iter).flat_map(|(_, _, route)| route.rates.iter().copied());
@@ -136,6 +134,9 @@ impl Prover<'_> {
             allowed_origins: raw.allowed_origins.iter().map(|o| o.0.0.clone()).collect(),
             token_ttl: limits::token_ttl(raw.token_ttl.as_ref(), &at.key("token_ttl"), found),
             identity_headers,
+            headers: told.headers,
+            assertion: told.assertion,
+            exchange: told.exchange,
         };
         Some(Proved { api: Arc::new(api), at: at.clone(), used: rules.used })
     }
@@ -222,6 +223,9 @@ impl Prover<'_> {
             allowed_origins: Vec::new(),
             token_ttl: None,
             identity_headers: Vec::new(),
+            headers: Vec::new(),
+            assertion: None,
+            exchange: None,
         };
         Some(Proved { api: Arc::new(api), at, used: proved.used })
     }
@@ -250,17 +254,11 @@ impl Prover<'_> {
             allowed_origins: Vec::new(),
             token_ttl: None,
             identity_headers: Vec::new(),
+            headers: Vec::new(),
+            assertion: None,
+            exchange: None,
         };
         Some(Proved { api: Arc::new(api), at, used: rules.used })
-    }
-}
-
-/// A header that we set twice, to two values, would be a tenant of the upstream's choice.
-fn tell_or_inject(upstream: &Upstream, tenancy: &Tenancy, at: &KeyPath, found: &mut Findings<'_>) {
-    let Some(Tell::Header { name, .. }) = &tenancy.tell else { return };
-    if upstream.inject.iter().any(|h| h.name == *name) {
-        let problem = format!("{name} is also injected by the upstream {}", upstream.name);
-        found.error(at.key("tenant").key("name"), problem, "set it in one of the two places");
     }
 }
 

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use super::Findings;
 use super::scopes::{AUDIT_READ, known};
-use super::tenancy;
+use super::templates::template;
 use crate::config::Catalogue;
 use crate::config::error::KeyPath;
 use crate::config::pack::PackedNeeds;
 use crate::config::raw::{RawAllowed, RawApi, RawNeed, RawRule, RawValue};
 use crate::mcp::{Allowed, Condition, NamePolicy, Need, Rule, ServerPolicy};
-use crate::types::{ScopeBits, ScopeSet, ScopeToken};
+use crate::types::{Placeholder, ScopeBits, ScopeSet, ScopeToken};
 
 /// The key that stands for every other name.
 const DEFAULT: &str = "default";
@@ -107,15 +107,15 @@ fn conditions(rule: &RawRule, takes: Takes, at: &KeyPath, found: &mut Findings<'
             RawAllowed::Any(list) => list.iter().collect(),
         };
         let allowed = values.into_iter().map(|value| match value {
-            RawValue::Text(text) => {
-                tenancy::caller_template(text, &at, found);
-                Allowed::Text(text.clone())
-            }
-            RawValue::Number(number) => Allowed::Number(*number),
-            RawValue::Truth(truth) => Allowed::Truth(*truth),
+            RawValue::Text(text) => template(text, Placeholder::OF_CALLER, &at, found).map(Allowed::Text),
+            RawValue::Number(number) => Some(Allowed::Number(*number)),
+            RawValue::Truth(truth) => Some(Allowed::Truth(*truth)),
         });
+        // Each is looked at, so that each mistake is reported.
+        let allowed: Vec<_> = allowed.collect();
+        let Some(allowed) = allowed.into_iter().collect() else { continue };
         let way_out = "write when = { \"arguments.NAME\" = [\"…\"] }";
-        match Condition::new(path, allowed.collect()) {
+        match Condition::new(path, allowed) {
             Ok(condition) => conditions.push(condition),
             Err(error) => found.error(&at, error, way_out),
         }

@@ -7,7 +7,7 @@ use http::Method;
 
 use super::apis::Proved;
 use super::scopes::known;
-use super::{Findings, limits, listed, services, tenancy, upstreams};
+use super::{Findings, identity, limits, listed, services, tenancy, upstreams};
 use crate::config::error::KeyPath;
 use crate::config::own_api::{self, Needs};
 use crate::config::pack::RawPack;
@@ -76,6 +76,7 @@ fn changed(route: &RawRoute, change: &RawChange) -> RawRoute {
         max_concurrent: change.max_concurrent.or(route.max_concurrent),
         max_body: change.max_body.clone().or_else(|| route.max_body.clone()),
         timeouts: change.timeouts.clone().unwrap_or_else(|| route.timeouts.clone()),
+        headers: change.headers.clone().unwrap_or_else(|| route.headers.clone()),
         ..route.clone()
     }
 }
@@ -129,6 +130,7 @@ const fn plain(id: RouteId, access: Access) -> Route {
         timeouts: RouteTimeouts { connect: None, first_byte: None, idle: None, total: None },
         upgrade: None,
         errors: None,
+        headers: Vec::new(),
     }
 }
 
@@ -222,6 +224,7 @@ fn draft(
             timeouts: upstreams::route_timeouts(&raw.timeouts, &at.key("timeouts"), found),
             upgrade: raw.upgrade,
             errors: raw.errors,
+            headers: identity::headers(&raw.headers, &at.key("headers"), found),
         },
     })
 }

@@ -2,20 +2,15 @@
 
 use http::HeaderName;
 
-use super::Findings;
+use super::{Findings, templates};
 use crate::config::error::KeyPath;
 use crate::config::pack::RawPack;
 use crate::config::raw::{RawApi, RawTenant};
 use crate::config::{Access, Enforce, OrgName, Route, Tell, Tenancy};
+use crate::types::{Placeholder, Template};
 
-/// What a template may name.
-const PLACEHOLDERS: [&str; 3] = ["org.tenant", "org.id", "org.slug"];
-/// What names the caller besides its organization.
-const OF_CALLERS: [&str; 3] = ["user.id", "user.email", "client.id"];
 /// Parameters by which OpenSearch takes an index or a body that is then in neither.
 const BESIDE_THE_PATH: [&str; 3] = ["index", "source", "source_content_type"];
-/// What a path prefix may name besides.
-const OPERATION: &str = "operation";
 
 /// The tenancy of an API.
 pub(super) fn tenancy(raw: &RawApi, pack: Option<&RawPack>, at: &KeyPath, found: &mut Findings<'_>) -> Tenancy {
@@ -58,33 +53,30 @@ fn tell(raw: &RawTenant, at: &KeyPath, found: &mut Findings<'_>) -> Option<Tell>
     Some(match raw {
         RawTenant::None => return None,
         RawTenant::Header { name, value } => {
-            template(value, &[], &at, found);
-            if !value.bytes().all(|b| (0x20..=0x7E).contains(&b)) || value.trim() != value {
-                found.error(&at, "has characters that no header may have", "use printable ASCII");
-            }
-            Tell::Header { name: name.0.clone(), template: value.clone() }
+            let template = of_tenant(value, Placeholder::OF_ORG, &at, found);
+            templates::sendable(value, &at, found);
+            Tell::Header { name: name.0.clone(), template: template? }
         }
         RawTenant::Label { label, value } => {
-            template(value, &[], &at, found);
+            let template = of_tenant(value, Placeholder::OF_ORG, &at, found);
             let mut letters = label.bytes();
             let starts = letters.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
             if !starts || !letters.all(|b| b.is_ascii_alphanumeric() || b == b'_') || label.starts_with("__") {
                 let way_out = "use letters, digits and _, for example \"tenant\"";
                 found.error(tenant.key("label"), format!("{label:?} is not the name of a label"), way_out);
             }
-            Tell::Label { label: label.clone(), template: value.clone() }
+            Tell::Label { label: label.clone(), template: template? }
         }
         RawTenant::Index { value } => return index(value, &at, found),
         RawTenant::PathPrefix { value } => {
-            template(value, &[OPERATION], &at, found);
-            let filled = value.replace(&format!("{{{OPERATION}}}"), "x");
-            let fixed = PLACEHOLDERS.iter().fold(filled, |v, p| v.replace(&format!("{{{p}}}"), "x"));
+            let template = of_tenant(value, Placeholder::OF_PATH, &at, found)?;
+            let fixed = template.fill(|_, out| out.push('x'));
             let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'-' | b'.' | b'_' | b'~' | b':');
             let whole = fixed.strip_prefix('/').is_some_and(|p| p.split('/').all(|s| !matches!(s, "" | "." | "..")));
             if !whole || !fixed.bytes().all(plain) {
                 found.error(&at, format!("{value:?} is not a path"), "start it with /, end it without, encode nothing");
             }
-            Tell::PathPrefix { template: value.clone() }
+            Tell::PathPrefix { template }
         }
     })
 }
@@ -120,10 +112,19 @@ fn index(value: &str, at: &KeyPath, found: &mut Findings<'_>) -> Option<Tell> {
     Some(Tell::Index { before: before.to_owned(), name, after: after.to_owned() })
 }
 
+/// A template that tells the tenant; one that names no organization tells the same tenant for all.
+fn of_tenant(value: &str, known: &[Placeholder], at: &KeyPath, found: &mut Findings<'_>) -> Option<Template> {
+    let template = templates::template(value, known, at, found)?;
+    if !template.names().any(|p| Placeholder::OF_ORG.contains(&p)) {
+        found.warn(at, format!("{value:?} names no organization: every organization is the same tenant to the upstream"));
+    }
+    Some(template)
+}
+
 /// Refuses routes that could not be bound to the organization in the way that the API is.
 pub(super) fn routes(tenancy: &Tenancy, drafts: &[(KeyPath, &Route)], found: &mut Findings<'_>) {
     match &tenancy.tell {
-        Some(Tell::PathPrefix { template }) if template.contains(&format!("{{{OPERATION}}}")) => {
+        Some(Tell::PathPrefix { template }) if template.names().any(|p| p == Placeholder::Operation) => {
             for (at, _) in drafts.iter().filter(|(_, route)| route.operation.is_none()) {
                 let way_out = "add operation = \"…\" to the route, or take {operation} out of the tenant's prefix";
                 found.error(at.key("operation"), "is missing", way_out);
@@ -137,46 +138,6 @@ pub(super) fn routes(tenancy: &Tenancy, drafts: &[(KeyPath, &Route)], found: &mu
             }
         }
         _ => {}
-    }
-}
-
-/// Refuses placeholders that nobody fills: the upstream would get one tenant for all.
-fn template(value: &str, others: &[&str], at: &KeyPath, found: &mut Findings<'_>) {
-    let mut rest = value;
-    let mut named = 0;
-    while let Some(start) = rest.find(['{', '}']) {
-        let inside = rest[start..].strip_prefix('{').and_then(|r| r.split_once('}'));
-        match inside {
-            Some((name, after)) if PLACEHOLDERS.contains(&name) => {
-                named += 1;
-                rest = after;
-            }
-            Some((name, after)) if others.contains(&name) => rest = after,
-            Some((name, after)) if !name.contains('{') => {
-                found.error(at, format!("unknown placeholder {{{name}}}"), "known: {org.tenant}, {org.id}, {org.slug}");
-                (named, rest) = (named + 1, after);
-            }
-            _ => return found.error(at, format!("{value:?} has a brace without its partner"), "close or remove it"),
-        }
-    }
-    if named == 0 {
-        found.warn(at, format!("{value:?} names no organization: every organization is the same tenant to the upstream"));
-    }
-}
-
-/// Refuses placeholders that name nothing of a caller, and braces that stand alone.
-pub(super) fn caller_template(value: &str, at: &KeyPath, found: &mut Findings<'_>) {
-    let mut rest = value;
-    while let Some(start) = rest.find(['{', '}']) {
-        let inside = rest[start..].strip_prefix('{').and_then(|r| r.split_once('}'));
-        let Some((name, after)) = inside else {
-            return found.error(at, format!("{value:?} has a brace without its partner"), "close or remove it");
-        };
-        if !PLACEHOLDERS.iter().chain(&OF_CALLERS).any(|known| *known == name) {
-            let known = "known: {org.tenant}, {org.id}, {org.slug}, {user.id}, {user.email}, {client.id}";
-            found.error(at, format!("unknown placeholder {{{name}}}"), known);
-        }
-        rest = after;
     }
 }
 

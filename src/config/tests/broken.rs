@@ -282,10 +282,68 @@ fn mistakes_inside_an_api_have_their_path() {
         ("aliases = [\"https://gw.example.com/mcp\"]", &["apis[0].aliases"]),
         ("aliases = [\"no uri\"]", &["apis[0].aliases[0]"]),
         ("identity_headers = [\"a b\"]", &["apis[0].identity_headers[0]"]),
+        ("headers = [{ header = \"X-A\", value = \"{user.emil}{x}\" }]", &["apis[0].headers[0].value"; 2]),
+        ("headers = [{ header = \"X-A\", value = \"{operation}\" }]", &["apis[0].headers[0].value"]),
+        ("headers = [{ header = \"X-A\", value = \"{user.id\" }]", &["apis[0].headers[0].value"]),
+        ("headers = [{ header = \"X-A\", value = \"\" }]", &["apis[0].headers[0].value"]),
+        ("headers = [{ header = \"X-A\", value = \" {user.id}\" }]", &["apis[0].headers[0].value"]),
+        ("headers = [{ header = \"X-A\", value = \"a\\nb\" }]", &["apis[0].headers[0].value"]),
+        ("headers = [{ header = \"Host\", value = \"{org.id}\" }]", &["apis[0].headers[0].header"]),
+        ("headers = [{ header = \"Content-Length\", value = \"{org.id}\" }]", &["apis[0].headers[0].header"]),
+        ("headers = [{ header = \"Authorization\", value = \"{org.id}\" }]", &["apis[0].headers[0].header"]),
+        ("headers = [{ header = \"X-Forwarded-User\", value = \"{org.id}\" }]", &["apis[0].headers[0].header"]),
+        ("headers = [{ header = \"X-Request-Id\", value = \"{request.id}\" }]", &["apis[0].headers[0].header"]),
+        ("headers = [{ header = \"X_User\", value = \"{user.id}\" }]", &["apis[0].headers[0].header"]),
+        ("headers = [{ header = \"X-A\", value = \"a\" }, { header = \"x-a\", value = \"b\" }]", &["apis[0].headers[1].header"]),
+        (
+            "tenant = { mode = \"header\", name = \"X-T\", value = \"{org.id}\" }\nheaders = [{ header = \"X-T\", value = \"b\" }]",
+            &["apis[0].tenant.name"],
+        ),
     ];
     for (keys, expected) in table {
         assert_eq!(paths(&api(keys)), *expected, "{keys}");
     }
+}
+
+#[test]
+fn what_upstreams_are_told_is_ours_to_say_and_said_once() {
+    let assertion = |keys: &str| format!("assertion = {{ audience = \"a\", {keys} }}");
+    let exchange = |keys: &str| format!("exchange = {{ token_endpoint = \"https://idp/t\", client_id = \"c\", {keys} }}");
+    let none = "authentication = \"none\"";
+    assert_eq!(paths(&api(&format!("{}\n{}", assertion("lifetime = \"1h\""), exchange(none)))), [""; 0]);
+    let table: Vec<(String, &[&str])> = vec![
+        ("assertion = { audience = \"https://gw.example.com\" }".into(), &["apis[0].assertion.audience"]),
+        ("assertion = { audience = \"https://gw.example.com/a\" }".into(), &["apis[0].assertion.audience"]),
+        ("assertion = { audience = \"\" }".into(), &["apis[0].assertion.audience"]),
+        ("assertion = { audience = \"a b\" }".into(), &["apis[0].assertion.audience"]),
+        ("assertion = {}".into(), &["apis[0].assertion.audience"]),
+        (assertion("lifetime = \"29s\""), &["apis[0].assertion.lifetime"]),
+        (assertion("lifetime = \"61m\""), &["apis[0].assertion.lifetime"]),
+        (assertion("header = \"Cookie\""), &["apis[0].assertion.header"]),
+        (assertion("header = \"Content-Type\""), &["apis[0].assertion.header"]),
+        (assertion("header = \"X_A\""), &["apis[0].assertion.header"]),
+        (assertion("header = \"X-A\"") + "\nheaders = [{ header = \"x-a\", value = \"b\" }]", &["apis[0].assertion.header"]),
+        (assertion("header = \"Authorization\"") + "\n" + &exchange(none), &["apis[0].exchange.header"]),
+        (exchange("client_secret = \"plain\""), &["apis[0].exchange.client_secret"]),
+        (exchange("client_secret = \"env:EMPTY\""), &["apis[0].exchange.client_secret"]),
+        (exchange("client_secret_file = \"/nowhere\""), &["apis[0].exchange.client_secret_file"]),
+        (exchange("scope = \"s\""), &["apis[0].exchange"]),
+        (exchange("authentication = \"none\", client_secret = \"env:KEY\""), &["apis[0].exchange.authentication"]),
+        (exchange("authentication = \"tls\", client_secret = \"env:KEY\""), &["apis[0].exchange.authentication"]),
+        (exchange("authentication = \"none\", issuer = \"https://gw.example.com\""), &["apis[0].exchange.issuer"]),
+        (exchange("authentication = \"none\", audience = \"\""), &["apis[0].exchange.audience"]),
+        (exchange("authentication = \"none\", timeout = \"31s\""), &["apis[0].exchange.timeout"]),
+        (exchange(none).replace("https://idp/t", "ftp://idp/t"), &["apis[0].exchange.token_endpoint"]),
+        (exchange(none).replace("https://idp/t", "https://u@idp/t"), &["apis[0].exchange.token_endpoint"]),
+        (exchange(none).replace("https://idp/t", "https://gw.example.com/oauth2/token"), &["apis[0].exchange.token_endpoint"]),
+        (exchange(none).replace("\"c\"", "\"\""), &["apis[0].exchange.client_id"]),
+    ];
+    for (keys, expected) in table {
+        assert_eq!(paths(&api(&keys)), *expected, "{keys}");
+    }
+    let injected = "inject = [{ header = \"Authorization\", value = \"env:KEY\" }]";
+    let text = api(&exchange(none)).replacen("[[apis]]", &format!("{injected}\n[[apis]]"), 1);
+    assert_eq!(paths(&text), ["apis[0].exchange.header"], "two credentials would be one of the upstream's choice");
 }
 
 #[test]

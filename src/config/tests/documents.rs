@@ -73,8 +73,11 @@ fn the_example_means_what_it_says() {
     assert_eq!(grafana.resource.as_str(), "https://gw.example.com/grafana");
     assert_eq!(grafana.tenancy.host_suffix.as_deref(), Some(".apps.example.com"));
     assert_eq!(grafana.tenancy.forbidden_query, ["orgId"]);
-    assert!(matches!(&grafana.tenancy.tell, Some(Tell::PathPrefix { template }) if template == "/orgs/{org.id}"));
-    assert_eq!(grafana.identity_headers, ["x-grafana-org-id", "x-webauth-user"]);
+    assert!(matches!(&grafana.tenancy.tell, Some(Tell::PathPrefix { template }) if template.to_string() == "/orgs/{org.id}"));
+    assert_eq!(
+        grafana.identity_headers,
+        ["x-caller", "x-grafana-org-id", "x-jwt-assertion", "x-webauth-email", "x-webauth-user"]
+    );
     assert_eq!(grafana.advertised.to_string(), "dashboards:read");
     let ids: Vec<_> = grafana.listing.iter().map(|r| r.id.as_str()).collect();
     assert_eq!(

@@ -4,14 +4,18 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use crate::mcp::{Allowed, Condition, ConditionError, Limits, NamePolicy, Need, Rule, arguments, parse};
-use crate::types::ScopeBits;
+use crate::types::{Placeholder, ScopeBits, Template};
 
 fn texts(path: &str, allowed: &[&str]) -> Condition {
-    Condition::new(path, allowed.iter().map(|t| Allowed::Text((*t).to_owned())).collect()).unwrap()
+    Condition::new(path, allowed.iter().map(|t| Allowed::Text(template(t))).collect()).unwrap()
 }
 
-fn fill(template: &str) -> String {
-    template.replace("{org.slug}", "acme").replace("{user.email}", "")
+fn template(text: &str) -> Template {
+    Template::parse(text, Placeholder::OF_CALLER).unwrap()
+}
+
+fn fill(template: &Template) -> String {
+    template.fill(|p, out| out.push_str(if p == Placeholder::OrgSlug { "acme" } else { "" }))
 }
 
 fn members(value: Value) -> Map<String, Value> {

@@ -102,6 +102,11 @@ pub async fn jwks(State(app): State<App>) -> Response {
     as_json(app.node.keys.jwks().to_string())
 }
 
+/// `/.well-known/tollgate-assertion-jwks` (RFC 7517 §5): what upstreams verify our assertions with, and nothing else.
+pub async fn assertion_jwks(State(app): State<App>) -> Response {
+    as_json(app.node.keys.assertion_jwks())
+}
+
 fn document(document: &Value) -> Response {
     as_json(document.to_string())
 }

@@ -30,6 +30,7 @@ pub(super) fn routes() -> Router<App> {
         .route("/.well-known/oauth-protected-resource/{*path}", get(discovery::protected_resource))
         .route("/.well-known/tollgate-sites", get(discovery::sites))
         .route("/oauth2/jwks", get(discovery::jwks))
+        .route("/.well-known/tollgate-assertion-jwks", get(discovery::assertion_jwks))
         .route("/oauth2/token", post(token::exchange))
         .route("/oauth2/device_authorization", post(device::begin))
         .route("/oauth2/register", post(register::register))

@@ -1,0 +1,168 @@
+//! Tokens for an upstream, asked for at its authorization server in exchange for our assertion (RFC 8693).
+//!
+//! `kept → under way (one per caller) → circuit → ask → keep`. Whoever has no token is not forwarded.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, Shared};
+use http::HeaderValue;
+use moka::sync::Cache;
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
+
+use super::circuit::Circuit;
+use super::grant::{self, Granted};
+use super::{Asked, IdentityFault, assertion};
+use crate::config::{Api, Config, Exchange};
+use crate::node::Node;
+use crate::token::Principal;
+use crate::types::Timestamp;
+
+/// Bytes that the tokens of one API may take.
+const CAPACITY: u64 = 16 << 20;
+/// What an entry costs besides its text, bytes.
+const ENTRY: usize = 200;
+/// Callers for whom a token is asked for at one time, those that wait for their turn included.
+const MOST_UNDER_WAY: usize = 1024;
+/// Requests that the authorization server gets from one node and API at one time.
+const AT_ONCE: usize = 32;
+/// How long a refusal is kept: a client that tries again and again is not asked about each time.
+const REFUSED: Duration = Duration::from_secs(5);
+/// The longest that a token is kept, whatever it says of itself.
+const LONGEST: Duration = Duration::from_hours(1);
+/// How long the assertion lives that is exchanged.
+const SUBJECT: Duration = Duration::from_mins(1);
+
+type Outcome = Result<HeaderValue, IdentityFault>;
+type Flight = Shared<BoxFuture<'static, Outcome>>;
+
+/// The tokens of one API.
+#[derive(Debug)]
+pub(super) struct Exchanger {
+    api: Arc<Api>,
+    terms: Arc<Exchange>,
+    client: reqwest::Client,
+    kept: Cache<u64, Kept>,
+    under_way: Mutex<HashMap<u64, Flight>>,
+    places: Semaphore,
+    circuit: Mutex<Circuit>,
+}
+
+#[derive(Clone, Debug)]
+struct Kept {
+    outcome: Outcome,
+    until: Timestamp,
+}
+
+impl Exchanger {
+    pub(super) fn new(api: &Arc<Api>, terms: &Arc<Exchange>, client: reqwest::Client) -> Self {
+        let weigher = |_: &u64, kept: &Kept| {
+            let text = kept.outcome.as_ref().map_or(0, HeaderValue::len);
+            u32::try_from(text + ENTRY).unwrap_or(u32::MAX)
+        };
+        Self {
+            api: Arc::clone(api),
+            terms: Arc::clone(terms),
+            client,
+            kept: Cache::builder().max_capacity(CAPACITY).weigher(weigher).time_to_live(LONGEST).build(),
+            under_way: Mutex::default(),
+            places: Semaphore::new(AT_ONCE),
+            circuit: Mutex::default(),
+        }
+    }
+
+    /// The token of a caller. It is asked for once, however many requests wait for it, and whether or not they still do.
+    pub(super) async fn header(self: &Arc<Self>, node: &Arc<Node>, config: &Arc<Config>, principal: &Arc<Principal>) -> Outcome {
+        let (caller, now) = (principal.serial(), node.now());
+        if let Some(known) = self.known(caller, now) {
+            return known;
+        }
+        let flight = {
+            let mut under_way = self.under_way.lock();
+            if let Some(flight) = under_way.get(&caller) {
+                flight.clone()
+            } else if let Some(known) = self.known(caller, now) {
+                // It came between the first look and the lock.
+                return known;
+            } else if under_way.len() >= MOST_UNDER_WAY {
+                return Err(IdentityFault::Unavailable);
+            } else {
+                let landing = Landing { exchanger: Arc::clone(self), caller };
+                let task = fetch(landing, Arc::clone(node), Arc::clone(config), Arc::clone(principal));
+                let task = tokio::spawn(task);
+                let flight = async move { task.await.unwrap_or(Err(IdentityFault::Unavailable)) }.boxed().shared();
+                under_way.insert(caller, flight.clone());
+                flight
+            }
+        };
+        let patience = 2 * self.terms.timeout;
+        tokio::time::timeout(patience, flight).await.unwrap_or(Err(IdentityFault::Unavailable))
+    }
+
+    /// Forgets the token of a caller: the upstream did not take it.
+    pub(super) fn forget(&self, principal: &Principal) {
+        self.kept.invalidate(&principal.serial());
+    }
+
+    fn known(&self, caller: u64, now: Timestamp) -> Option<Outcome> {
+        self.kept.get(&caller).filter(|kept| now < kept.until).map(|kept| kept.outcome)
+    }
+
+    async fn ask(&self, node: &Arc<Node>, config: &Config, principal: &Arc<Principal>) -> Outcome {
+        let Ok(_place) = self.places.acquire().await else { return Err(IdentityFault::Unavailable) };
+        if !self.circuit.lock().admits(node.now()) {
+            self.count(node, "not_asked");
+            return Err(IdentityFault::Unavailable);
+        }
+        let asked = Asked { node, config, api: &self.api, principal };
+        let subject = assertion::sign(&asked, &self.terms.issuer, SUBJECT)?;
+        let answer = grant::ask(&self.client, &self.terms, node, &subject.token).await;
+        let now = node.now();
+        self.circuit.lock().heard(!matches!(answer, Err(grant::Failure::Fault(_))), now);
+        match answer {
+            Ok(Granted { token, lives }) => {
+                let value = assertion::carried(&self.terms.header, secrecy::ExposeSecret::expose_secret(&token))?;
+                self.keep(principal, Ok(value.clone()), now.plus(lives.min(LONGEST)));
+                self.count(node, "granted");
+                Ok(value)
+            }
+            Err(failure) => {
+                let (outcome, fault) = failure.told();
+                tracing::warn!(api = %self.api.name, %failure, "no token for an upstream");
+                self.count(node, outcome);
+                if fault != IdentityFault::Unavailable {
+                    self.keep(principal, Err(fault), now.plus(REFUSED));
+                }
+                Err(fault)
+            }
+        }
+    }
+
+    fn keep(&self, principal: &Principal, outcome: Outcome, until: Timestamp) {
+        self.kept.insert(principal.serial(), Kept { outcome, until });
+    }
+
+    fn count(&self, node: &Node, outcome: &str) {
+        node.metrics.exchanges.with_label_values(&[self.api.name.as_str(), outcome]).inc();
+    }
+}
+
+/// Runs by itself: what was asked for is kept also when the client that wanted it has left.
+async fn fetch(landing: Landing, node: Arc<Node>, config: Arc<Config>, principal: Arc<Principal>) -> Outcome {
+    landing.exchanger.ask(&node, &config, &principal).await
+}
+
+/// Takes a caller off the list of those under way, however its task ends.
+struct Landing {
+    exchanger: Arc<Exchanger>,
+    caller: u64,
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        self.exchanger.under_way.lock().remove(&self.caller);
+    }
+}
