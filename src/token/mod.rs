@@ -19,6 +19,6 @@ pub use claims::Claims;
 pub use effective::{Effective, Factors, effective, effective_of_key, standing, standing_of_key};
 pub use keys::{IssuedToken, KeyRing, NewAccessToken, TokenFault};
 pub use narrowing::{Narrowing, Unsayable, narrowing};
-pub use principal::{Presented, Principal};
+pub use principal::{Fingerprint, Presented, Principal};
 pub use verify::{Refusal, Rejected, Verifier, looks_ours};
 pub use view::{View, Watch};

@@ -1,7 +1,8 @@
 //! Who a token speaks for, computed once and valid until anything behind it changes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+
+use aws_lc_rs::digest;
 
 use super::{Claims, Effective, Narrowing, Watch};
 use crate::config::Config;
@@ -43,15 +44,29 @@ pub struct Principal {
     pub(super) generation: u64,
     /// The key set that its token was verified under.
     pub(super) keys: u64,
-    pub(super) serial: u64,
+    pub(super) fingerprint: Fingerprint,
 }
 
-/// Principals of this process so far.
-static SERIALS: AtomicU64 = AtomicU64::new(0);
+/// SHA-256 of everything that a principal is: the same for two that were computed from the same facts, of one caller only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Fingerprint([u8; 32]);
 
-/// A number that no other principal of this process has.
-pub(super) fn next_serial() -> u64 {
-    SERIALS.fetch_add(1, Ordering::Relaxed)
+impl Fingerprint {
+    /// # Panics
+    /// Never: each part is made of texts, numbers and maps with texts as keys.
+    pub(super) fn of(
+        claims: &Claims,
+        (user, org, client): (&User, &Org, &Client),
+        effective: &Effective,
+        generation: u64,
+    ) -> Self {
+        let now: Vec<_> = effective.now.positions().collect();
+        let all = (claims, user, org, &client.id, &client.name, now, generation);
+        let text = serde_json::to_vec(&all).expect("texts, numbers and maps of texts are JSON");
+        let mut out = [0_u8; 32];
+        out.copy_from_slice(digest::digest(&digest::SHA256, &text).as_ref());
+        Self(out)
+    }
 }
 
 impl Principal {
@@ -61,10 +76,10 @@ impl Principal {
         self.generation == config.generation && self.holds_until.is_none_or(|end| now < end) && self.watch.is_current()
     }
 
-    /// A number of its own: the same caller is another principal as soon as anything behind it has changed.
+    /// What it is, in short: another one as soon as anything about the caller has changed.
     #[must_use]
-    pub const fn serial(&self) -> u64 {
-        self.serial
+    pub const fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
     }
 
     /// Whether the token has ended. No leeway: clients time their refresh by what we told them.

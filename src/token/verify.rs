@@ -9,7 +9,7 @@ use jsonwebtoken::Algorithm;
 
 use super::cache::{Digest, PrincipalCache};
 use super::effective::{effective_of_key, standing, standing_of_key};
-use super::principal::next_serial;
+use super::principal::Fingerprint;
 use super::{Claims, Effective, KeyRing, Narrowing, Presented, Principal, View, effective, narrowing};
 use crate::config::Config;
 use crate::record::{Actor, Caller, CallerText};
@@ -316,6 +316,7 @@ impl Verifier {
         let (user, org, client) = (facts.user, facts.org, facts.client);
         let generation = config.generation;
         let (caller, presented) = (caller(&claims, &client.name, config, &effective), Presented::AccessToken);
+        let fingerprint = Fingerprint::of(&claims, (&user, &org, &client), &effective, generation);
         let principal = Principal {
             claims,
             user,
@@ -329,7 +330,7 @@ impl Verifier {
             watch,
             generation,
             keys,
-            serial: next_serial(),
+            fingerprint,
         };
         Ok(Arc::new(principal))
     }
@@ -356,6 +357,7 @@ impl Verifier {
         let (user, org, client) = (facts.user, facts.org, facts.client);
         let (generation, keys) = (config.generation, self.keys.generation());
         let (caller, presented) = (caller(&claims, &client.name, config, &effective), Presented::ApiKey(*hash));
+        let fingerprint = Fingerprint::of(&claims, (&user, &org, &client), &effective, generation);
         let principal = Principal {
             claims,
             user,
@@ -369,7 +371,7 @@ impl Verifier {
             watch,
             generation,
             keys,
-            serial: next_serial(),
+            fingerprint,
         };
         Ok(Arc::new(principal))
     }

@@ -10,7 +10,7 @@ use secrecy::ExposeSecret as _;
 use super::{Asked, IdentityFault};
 use crate::config::Assertion;
 use crate::gateway::authorize::tenant_value;
-use crate::token::{NewAssertion, Signed};
+use crate::token::{Fingerprint, NewAssertion, Signed};
 use crate::types::Timestamp;
 
 /// Bytes that the assertions of one API may take.
@@ -20,7 +20,7 @@ const ENTRY: usize = 200;
 
 /// The assertions of one API.
 #[derive(Debug)]
-pub(super) struct Assertions(Cache<u64, Kept>);
+pub(super) struct Assertions(Cache<Fingerprint, Kept>);
 
 /// What is sent for one caller.
 #[derive(Clone, Debug)]
@@ -31,13 +31,13 @@ struct Kept {
 
 impl Assertions {
     pub(super) fn new(terms: &Assertion) -> Self {
-        let weigher = |_: &u64, kept: &Kept| u32::try_from(kept.value.len() + ENTRY).unwrap_or(u32::MAX);
+        let weigher = |_: &Fingerprint, kept: &Kept| u32::try_from(kept.value.len() + ENTRY).unwrap_or(u32::MAX);
         Self(Cache::builder().max_capacity(CAPACITY).weigher(weigher).time_to_live(terms.lifetime).build())
     }
 
     /// The header of a caller. A principal is another one as soon as anything behind it has changed, and so is what is kept.
     pub(super) fn header(&self, terms: &Assertion, asked: &Asked<'_>) -> Result<HeaderValue, IdentityFault> {
-        let (now, caller) = (asked.node.now(), asked.principal.serial());
+        let (now, caller) = (asked.node.now(), asked.principal.fingerprint());
         if let Some(kept) = self.0.get(&caller).filter(|kept| now < kept.renew_at) {
             return Ok(kept.value);
         }

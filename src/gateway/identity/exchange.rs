@@ -18,7 +18,7 @@ use super::grant::{self, Granted};
 use super::{Asked, IdentityFault, assertion};
 use crate::config::{Api, Config, Exchange};
 use crate::node::Node;
-use crate::token::Principal;
+use crate::token::{Fingerprint, Principal};
 use crate::types::Timestamp;
 
 /// Bytes that the tokens of one API may take.
@@ -45,8 +45,8 @@ pub(super) struct Exchanger {
     api: Arc<Api>,
     terms: Arc<Exchange>,
     client: reqwest::Client,
-    kept: Cache<u64, Kept>,
-    under_way: Mutex<HashMap<u64, Flight>>,
+    kept: Cache<Fingerprint, Kept>,
+    under_way: Mutex<HashMap<Fingerprint, Flight>>,
     places: Semaphore,
     circuit: Mutex<Circuit>,
 }
@@ -59,7 +59,7 @@ struct Kept {
 
 impl Exchanger {
     pub(super) fn new(api: &Arc<Api>, terms: &Arc<Exchange>, client: reqwest::Client) -> Self {
-        let weigher = |_: &u64, kept: &Kept| {
+        let weigher = |_: &Fingerprint, kept: &Kept| {
             let text = kept.outcome.as_ref().map_or(0, HeaderValue::len);
             u32::try_from(text + ENTRY).unwrap_or(u32::MAX)
         };
@@ -76,7 +76,7 @@ impl Exchanger {
 
     /// The token of a caller. It is asked for once, however many requests wait for it, and whether or not they still do.
     pub(super) async fn header(self: &Arc<Self>, node: &Arc<Node>, config: &Arc<Config>, principal: &Arc<Principal>) -> Outcome {
-        let (caller, now) = (principal.serial(), node.now());
+        let (caller, now) = (principal.fingerprint(), node.now());
         if let Some(known) = self.known(caller, now) {
             return known;
         }
@@ -104,10 +104,10 @@ impl Exchanger {
 
     /// Forgets the token of a caller: the upstream did not take it.
     pub(super) fn forget(&self, principal: &Principal) {
-        self.kept.invalidate(&principal.serial());
+        self.kept.invalidate(&principal.fingerprint());
     }
 
-    fn known(&self, caller: u64, now: Timestamp) -> Option<Outcome> {
+    fn known(&self, caller: Fingerprint, now: Timestamp) -> Option<Outcome> {
         self.kept.get(&caller).filter(|kept| now < kept.until).map(|kept| kept.outcome)
     }
 
@@ -142,7 +142,7 @@ impl Exchanger {
     }
 
     fn keep(&self, principal: &Principal, outcome: Outcome, until: Timestamp) {
-        self.kept.insert(principal.serial(), Kept { outcome, until });
+        self.kept.insert(principal.fingerprint(), Kept { outcome, until });
     }
 
     fn count(&self, node: &Node, outcome: &str) {
@@ -158,7 +158,7 @@ async fn fetch(landing: Landing, node: Arc<Node>, config: Arc<Config>, principal
 /// Takes a caller off the list of those under way, however its task ends.
 struct Landing {
     exchanger: Arc<Exchanger>,
-    caller: u64,
+    caller: Fingerprint,
 }
 
 impl Drop for Landing {
