@@ -146,7 +146,8 @@ async fn the_catalogue_is_searched_without_losing_what_was_entered() {
         post(&world, &ada, "/orgs/acme/apps/new", "name=&redirect_uris=nowhere&scopes=upstream%3Ainspect&kind=public&save=1")
             .await;
     assert_eq!(flawed.status, StatusCode::UNPROCESSABLE_ENTITY);
-    for named in ["Name needs 1 to 100 characters", "Redirect URIs", "upstream:inspect is private", "\nnowhere</textarea>"] {
+    for named in ["The name needs 1 to 100 characters", "The redirect URI", "upstream:inspect is private", "\nnowhere</textarea>"]
+    {
         assert!(flawed.body.contains(named), "{named}: {}", flawed.body);
     }
 }
@@ -231,7 +232,7 @@ async fn a_private_scope_is_asked_for_and_the_answer_stands_on_the_page() {
         post(&world, &ada, &path, &form).await
     };
     for (scope, why, told) in [
-        ("no:such", "x", "There is no scope"),
+        ("no:such", "x", "There is no permission"),
         ("metrics%3Aread", "x", "is not private"),
         ("api_keys%3Awrite", "+", "is missing"),
         ("api_keys%3Awrite", &"x".repeat(1001), "at most 1000"),

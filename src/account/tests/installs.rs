@@ -175,7 +175,7 @@ async fn uninstalling_says_what_breaks_and_then_what_it_did() {
         assert!(again.body.contains("nothing left to uninstall"), "{}", again.body);
     }
     let page = partner.get(&format!("{}?done=installed", partner.page())).await;
-    assert!(page.body.contains("Not installed") && page.body.contains("the app was uninstalled"), "{}", page.body);
+    assert!(page.body.contains("Not installed") && page.body.contains("The app was uninstalled"), "{}", page.body);
     assert!(!page.body.contains("role=\"status\""), "an address can't claim what did not happen");
     let back = world.submit(&partner.ada, &partner.page(), "install=1").await;
     assert!(partner.get(location(&back)).await.body.contains("<strong>Installed.</strong>"));

@@ -40,7 +40,11 @@ async fn the_review_proposes_what_use_suggests() {
 
     let ada = world.sign_in(&world.ada).await;
     let page = world.get(Some(&ada), "/orgs/acme/review").await;
-    assert!(page.body.contains("3 authorizations: <strong>1</strong> not used") && page.body.contains("=Idle"), "{}", page.body);
+    assert!(
+        page.body.contains("3 authorizations. Not used for 90 days: 1. With") && page.body.contains("=Idle"),
+        "{}",
+        page.body
+    );
     let csv = world.get(Some(&ada), "/orgs/acme/review.csv").await;
     assert_eq!(csv.body.matches("\r\n").count(), 4, "{}", csv.body);
     assert!(csv.body.contains("\"'=Idle\"") && !csv.body.contains("eve@evil.test"), "{}", csv.body);

@@ -54,6 +54,7 @@ fn the_document_names_every_route() {
         ("scope-requests", "GET"),
         ("scope-requests/{holder}", "POST"),
         ("scope-requests/{holder}", "PUT"),
+        ("scope-requests/{holder}/{scope}", "DELETE"),
         ("orgs/{org}/installations", "GET"),
         ("orgs/{org}/installations/{app}", "DELETE"),
         ("orgs/{org}/installations/{app}", "PUT"),

@@ -208,12 +208,6 @@ async fn names_that_look_alike_are_told_apart_at_the_decision() {
     let body = json!({ "client_name": "Асme-Sync", "redirect_uris": [CALLBACK], "token_endpoint_auth_method": "none" });
     let stranger = rig.json("/oauth2/register", &body.to_string()).await.json();
     let stranger = stranger["client_id"].as_str().expect("a client_id").to_owned();
-    let (of_beta, _) = rig
-        .made(|client| {
-            client.name = "ACME SYNC".to_owned();
-            client.org = Some(rig.beta.id.clone());
-        })
-        .await;
     let mut ada = Browser::new(&rig);
     ada.sign_in("ada@acme.test", PASSWORD).await;
 
@@ -233,6 +227,12 @@ async fn names_that_look_alike_are_told_apart_at_the_decision() {
     let (_, page) = ada.consent_page(app.draft_client.as_str(), &[]).await;
     assert!(!page.body.contains("id=\"likeness\""), "{}", page.body);
 
+    let (of_beta, _) = rig
+        .made(|client| {
+            client.name = "ACME SYNC".to_owned();
+            client.org = Some(rig.beta.id.clone());
+        })
+        .await;
     // Of two that somebody stands behind, each is told with its organization, and none is accused.
     let mut bob = Browser::new(&rig);
     bob.sign_in("bob@beta.test", PASSWORD).await;

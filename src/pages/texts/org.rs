@@ -331,10 +331,10 @@ pub fn review(total: u64, unused: u64, wide: Option<u64>) -> Text {
     let (all, unused) = (grouped(total), grouped(unused));
     let authorizations = plural(total, "authorization", "authorizations");
     Text::filled(match wide.map(grouped) {
-        None => format!("Of {all} {authorizations}, {unused} were not used for 90 days."),
-        Some(wide) => format!(
-            "Of {all} {authorizations}, {unused} were not used for 90 days, and {wide} have permissions that no call ever needed."
-        ),
+        None => format!("{all} {authorizations}. Not used for 90 days: {unused}."),
+        Some(wide) => {
+            format!("{all} {authorizations}. Not used for 90 days: {unused}. With permissions that no call ever needed: {wide}.")
+        }
     })
 }
 

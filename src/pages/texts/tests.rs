@@ -271,8 +271,8 @@ fn numbers_choose_the_form_of_their_noun() {
     assert_eq!(counted::calls_in_days(1, 1).as_str(), "1 call in 1 day");
     assert_eq!(counted::calls_in_days(1_204, 30).as_str(), "1,204 calls in 30 days");
     assert_eq!(counted::authorizations_of(2, 1).as_str(), "2 authorizations of 1 user");
-    assert_eq!(org::review(1, 0, None).as_str(), "Of 1 authorization, 0 were not used for 90 days.");
-    assert!(org::review(3, 1, Some(2)).as_str().ends_with("and 2 have permissions that no call ever needed."));
+    assert_eq!(org::review(1, 0, None).as_str(), "1 authorization. Not used for 90 days: 0.");
+    assert!(org::review(3, 1, Some(2)).as_str().ends_with("With permissions that no call ever needed: 2."));
     assert_eq!(together([counted::users(1), counted::users(2)]).as_str(), "1 user 2 users");
     assert!(together([]).is_empty());
 }
