@@ -104,9 +104,11 @@ impl Received {
         }
     }
 
-    /// What Envoy says about the body that it sends.
+    /// What Envoy says about the body that it sends. Where it sends none, a client can say this too: that there is nothing is
+    /// never believed.
     pub(super) fn said(headers: &HeaderMap, bytes: Bytes) -> Self {
         match headers.get(PARTIAL).map(::http::HeaderValue::as_bytes) {
+            Some(b"false") if bytes.is_empty() => Self::Unsent,
             Some(b"false") => Self::Whole(bytes),
             Some(_) => Self::Cut,
             None => Self::Unsent,
