@@ -69,26 +69,53 @@ pub(crate) fn pass(upstream: SocketAddr) {
     });
 }
 
+/// How much a gate knows.
+#[derive(Clone, Copy)]
+pub(crate) struct Size {
+    /// Routes of its API, beside the one that is asked for.
+    pub(crate) routes: u32,
+    /// Live tokens, each seen once before the load begins.
+    pub(crate) tokens: u32,
+}
+
 /// The gate with everything on: a verified token from the cache, organization, scopes, journal, metrics.
-pub(crate) fn gate(upstream: SocketAddr) {
+pub(crate) fn gate(upstream: SocketAddr, size: Size) {
     runtime().block_on(async {
         let data = tempfile::tempdir().expect("a folder");
         let bound = || TcpListener::bind("127.0.0.1:0").expect("a port");
         let (public, admin) = (bound(), bound());
         let address = public.local_addr().expect("an address");
-        let config = support::configuration(data.path(), &address.to_string(), &apis(upstream));
+        let config = support::configuration(data.path(), &address.to_string(), &apis(upstream, size.routes));
         let environment: Arc<dyn tollgate::config::Environment + Send + Sync> = Arc::new(tollgate::config::ProcessEnvironment);
         let (config, _) = Config::parse(&config, &*environment, 1).unwrap_or_else(|e| panic!("{e}"));
         let options = Options { sockets: Some((public, admin)), ..Options::new(config, None, environment) };
         let running = boot::start(options).await.unwrap_or_else(|e| panic!("{e}"));
         let grant = support::grant(&running.node).await;
-        let token = support::token(&running.node, &grant, "bench");
-        announce(&format!("{address} {} {}", worker().await, token.expose_secret()));
+        let file = data.path().join("tokens");
+        let mut lines = std::io::BufWriter::new(std::fs::File::create(&file).expect("a file"));
+        let config = running.node.config.load_full();
+        for number in 0..size.tokens {
+            let token = support::token(&running.node, &grant, &format!("bench-{number}"));
+            let known = running.node.verifier.principal(token.expose_secret(), &config, running.node.now()).await;
+            known.expect("a good token");
+            writeln!(lines, "{}", token.expose_secret()).expect("a line");
+        }
+        lines.flush().expect("a file");
+        announce(&format!("{address} {} {}", worker().await, file.display()));
         std::future::pending::<()>().await;
     });
 }
 
-fn apis(upstream: SocketAddr) -> String {
+/// The route that is asked for stands among as many others of its API.
+fn apis(upstream: SocketAddr, routes: u32) -> String {
+    let others = (0..routes).map(|number| {
+        let version = number % 7;
+        format!(
+            "[[apis.routes]]\nid = \"bench.r{number}\"\nmatch = \"/v{version}/things/{{id}}/part{number}\"\nmethods = [\"GET\"]\n\
+             scopes = [\"metrics:read\"]\n"
+        )
+    });
+    let others = others.collect::<Vec<_>>().concat();
     format!(
         r#"
 [[upstreams]]
@@ -107,6 +134,7 @@ id = "bench.q"
 match = "/q"
 methods = ["GET"]
 scopes = ["metrics:read"]
+{others}
 [[apis]]
 name = "tools"
 mount = "/mcp/bench"

@@ -1,6 +1,7 @@
 //! The load: connections that ask again as soon as they are answered, or at a pace.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -19,7 +20,8 @@ pub(crate) enum Shape {
 pub(crate) struct Plan<'a> {
     pub(crate) address: SocketAddr,
     pub(crate) mount: &'a str,
-    pub(crate) token: &'a str,
+    /// One of them, by chance, with each request.
+    pub(crate) tokens: &'a Arc<[String]>,
     pub(crate) shape: Shape,
     pub(crate) connections: u32,
     pub(crate) span: Duration,
@@ -38,12 +40,12 @@ pub(crate) struct Loaded {
 
 pub(crate) async fn run(plan: &Plan<'_>) -> Loaded {
     let started = Instant::now();
-    let request = request(plan);
+    let wire = Arc::new(Wire::of(plan));
     let each = plan.pace.map(|pace| Duration::from_secs(1) * plan.connections / pace);
     let tasks: Vec<_> = (0..plan.connections)
         .map(|i| {
             let phase = each.map_or(Duration::ZERO, |each| each * i / plan.connections);
-            tokio::spawn(connection(plan.address, request.clone(), started + plan.span, each, started + phase))
+            tokio::spawn(connection(plan.address, Arc::clone(&wire), started + plan.span, each, started + phase))
         })
         .collect();
     let mut all = Loaded::default();
@@ -57,8 +59,36 @@ pub(crate) async fn run(plan: &Plan<'_>) -> Loaded {
     all
 }
 
-fn request(plan: &Plan<'_>) -> Vec<u8> {
-    let (address, mount, token) = (plan.address, plan.mount, plan.token);
+/// Requests that differ by their token alone.
+struct Wire {
+    before: Vec<u8>,
+    after: Vec<u8>,
+    tokens: Arc<[String]>,
+}
+
+impl Wire {
+    fn of(plan: &Plan<'_>) -> Self {
+        const TOKEN: &str = "<token>";
+        let text = request(plan, TOKEN);
+        let (before, after) = text.split_once(TOKEN).expect("a request has a token");
+        Self { before: before.into(), after: after.into(), tokens: Arc::clone(plan.tokens) }
+    }
+
+    /// The next request of a connection; `state` is its chance (xorshift, never 0).
+    fn next(&self, state: &mut u64, out: &mut Vec<u8>) {
+        *state ^= *state << 13;
+        *state ^= *state >> 7;
+        *state ^= *state << 17;
+        let token = &self.tokens[usize::try_from(*state).unwrap_or(0) % self.tokens.len()];
+        out.clear();
+        for part in [&self.before, token.as_bytes(), &self.after] {
+            out.extend_from_slice(part);
+        }
+    }
+}
+
+fn request(plan: &Plan<'_>, token: &str) -> String {
+    let (address, mount) = (plan.address, plan.mount);
     match plan.shape {
         Shape::Query => format!(
             "GET {mount}/q?query=up%7Bjob%3D%22x%22%7D&time=1 HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\
@@ -78,12 +108,11 @@ fn request(plan: &Plan<'_>) -> Vec<u8> {
             )
         }
     }
-    .into_bytes()
 }
 
 async fn connection(
     address: SocketAddr,
-    request: Vec<u8>,
+    wire: Arc<Wire>,
     until: Instant,
     each: Option<Duration>,
     mut due: Instant,
@@ -91,8 +120,11 @@ async fn connection(
     let mut latencies = Vec::with_capacity(100_000);
     let Ok(mut stream) = TcpStream::connect(address).await else { return (1, latencies) };
     let _ = stream.set_nodelay(true);
-    let mut read = Vec::with_capacity(8192);
+    let (mut read, mut request) = (Vec::with_capacity(8192), Vec::with_capacity(2048));
+    // Each connection asks in an order of its own.
+    let mut state = u64::from(stream.local_addr().map_or(1, |a| a.port())) << 32 | 0x9e37_79b9;
     while Instant::now() < until {
+        wire.next(&mut state, &mut request);
         // Paced requests count from when they were due: a late start is latency too.
         let from = match each {
             None => Instant::now(),

@@ -1,12 +1,16 @@
 //! A bare pingora pass-through and the gate with everything on, in one run, on one upstream, turn by turn.
 //!
-//! `cargo bench --profile dist --bench request_path [-- --seconds N --rounds N]`. Each contestant is a process of its own with
+//! `cargo bench --profile dist --bench request_path [-- --seconds N --rounds N] [--growth [--million]]`. Each contestant is a process of its own with
 //! one worker on one core; the load and the upstream share the other core. CPU is user and system time of the contestant's whole
 //! process per request, read from `/proc`, and beside it that of the thread that serves requests: the difference is what carries
 //! audit records into the store behind them. It hardly depends on how fast the load comes. Before anything is measured the gate is
 //! seen to refuse what it must refuse.
+//!
+//! `--growth` asks instead whether a request costs more with more routes and more live tokens: a gate of each size takes turns with a
+//! small one.
 
 mod contestants;
+mod growth;
 mod load;
 mod report;
 mod upstream;
@@ -14,6 +18,7 @@ mod upstream;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use load::{Plan, Shape};
@@ -32,11 +37,19 @@ fn main() {
     let value = |name: &str| arguments.iter().position(|a| a == name).and_then(|i| arguments.get(i + 1));
     match value("--role").map(String::as_str) {
         Some("pass") => return contestants::pass(value("--upstream").expect("--upstream").parse().expect("an address")),
-        Some("gate") => return contestants::gate(value("--upstream").expect("--upstream").parse().expect("an address")),
+        Some("gate") => {
+            let count = |name: &str| value(name).and_then(|v| v.parse().ok()).unwrap_or(1);
+            let size = contestants::Size { routes: count("--routes"), tokens: count("--tokens") };
+            return contestants::gate(value("--upstream").expect("--upstream").parse().expect("an address"), size);
+        }
         _ => {}
     }
     let number = |name: &str, default: u64| value(name).and_then(|v| v.parse().ok()).unwrap_or(default);
-    drive(Duration::from_secs(number("--seconds", 3)), number("--rounds", 7));
+    let (span, rounds) = (Duration::from_secs(number("--seconds", 3)), number("--rounds", 7));
+    if arguments.iter().any(|a| a == "--growth") {
+        return growth::drive(span, rounds, arguments.iter().any(|a| a == "--million"));
+    }
+    drive(span, rounds);
 }
 
 /// A contestant that runs.
@@ -46,7 +59,7 @@ struct Contestant {
     /// The thread that serves requests.
     worker: u32,
     address: SocketAddr,
-    token: String,
+    tokens: Arc<[String]>,
     mount: &'static str,
 }
 
@@ -57,12 +70,13 @@ impl Drop for Contestant {
     }
 }
 
-fn start(name: &'static str, mount: &'static str, upstream: SocketAddr) -> Contestant {
+fn start(name: &'static str, mount: &'static str, upstream: SocketAddr, more: &[String]) -> Contestant {
     let own = std::env::current_exe().expect("the bench knows its own path");
     let mut process = Command::new("taskset")
         .args(["-c", CONTESTANT_CORE])
         .arg(own)
         .args(["--role", name, "--upstream", &upstream.to_string()])
+        .args(more)
         .stdout(Stdio::piped())
         .spawn()
         .expect("taskset starts the contestant");
@@ -71,14 +85,22 @@ fn start(name: &'static str, mount: &'static str, upstream: SocketAddr) -> Conte
     let mut words = line.split_whitespace();
     let address = words.next().and_then(|a| a.parse().ok()).expect("its address");
     let worker = words.next().and_then(|w| w.parse().ok()).expect("its worker");
-    Contestant { name, process, worker, address, token: words.next().unwrap_or("none").to_owned(), mount }
+    let tokens = match words.next() {
+        Some(file) => {
+            let tokens = std::fs::read_to_string(file).expect("its tokens").lines().map(ToOwned::to_owned).collect();
+            std::fs::remove_file(file).expect("a file that nobody needs any more");
+            tokens
+        }
+        None => Arc::from(["none".to_owned()]),
+    };
+    Contestant { name, process, worker, address, tokens, mount }
 }
 
 fn drive(span: Duration, rounds: u64) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     pin(LOAD_CORE);
     let upstream = runtime.block_on(upstream::start());
-    let contestants = [start("pass", "", upstream), start("gate", "/bench", upstream)];
+    let contestants = [start("pass", "", upstream, &[]), start("gate", "/bench", upstream, &[])];
     runtime.block_on(refuses(&contestants[1]));
     let mut table = Table::default();
     for shape in [Shape::Query, Shape::ToolCall] {
@@ -87,7 +109,7 @@ fn drive(span: Duration, rounds: u64) {
                 let plan = Plan {
                     address: contestant.address,
                     mount: contestant.mount,
-                    token: &contestant.token,
+                    tokens: &contestant.tokens,
                     shape,
                     connections: 32,
                     span: if round == 0 { Duration::from_secs(1) } else { span },
@@ -105,7 +127,7 @@ fn drive(span: Duration, rounds: u64) {
             let plan = Plan {
                 address: contestant.address,
                 mount: contestant.mount,
-                token: &contestant.token,
+                tokens: &contestant.tokens,
                 shape: Shape::Query,
                 connections: 32,
                 span,
@@ -131,15 +153,14 @@ fn measure(runtime: &tokio::runtime::Runtime, contestant: &Contestant, plan: &Pl
 
 /// What is measured must refuse what it must refuse.
 async fn refuses(gate: &Contestant) {
-    let mut broken = gate.token.clone();
+    let good = gate.tokens[0].as_str();
+    let mut broken = good.to_owned();
     broken.pop();
-    for (token, path) in
-        [("x", "/bench/q"), (broken.as_str(), "/bench/q"), (gate.token.as_str(), "/bench/../q"), (gate.token.as_str(), "/none")]
-    {
+    for (token, path) in [("x", "/bench/q"), (broken.as_str(), "/bench/q"), (good, "/bench/../q"), (good, "/none")] {
         let status = load::status(gate.address, path, token).await;
         assert!((400..500).contains(&status), "the gate answered {status} to {path}");
     }
-    assert_eq!(load::status(gate.address, "/bench/q", &gate.token).await, 200);
+    assert_eq!(load::status(gate.address, "/bench/q", good).await, 200);
 }
 
 /// User and system time of a process or thread so far, in microseconds (fields 14 and 15 of its `stat`, 100 ticks a second).

@@ -9,7 +9,8 @@ use super::load::{Loaded, Shape};
 #[derive(Clone, Copy)]
 pub(crate) struct Measured {
     cpu: f64,
-    path: f64,
+    /// CPU of the serving thread, microseconds per request.
+    pub(crate) path: f64,
     throughput: f64,
     p50: Duration,
     p99: Duration,
@@ -78,7 +79,7 @@ fn row(what: &str, name: &str, rounds: &[Measured]) {
     );
 }
 
-fn median(values: &[f64]) -> f64 {
+pub(crate) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
