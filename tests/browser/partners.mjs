@@ -436,7 +436,7 @@ async function uninstallsWithKeys(carol, mode, app, target) {
     assert.equal(await integration.call(tokens.access_token), 401, 'and so is the next call');
     await carol.window.inspect('org-uninstalled');
     await carol.window.goto(`/orgs/${slug}/keys`);
-    assert.match(await page.textContent('tbody'), /Disabled.*the app was uninstalled/s);
+    assert.match(await page.textContent('tbody'), /Disabled.*The app was uninstalled/s);
     await carol.window.inspect('org-keys-disabled');
   });
 }
