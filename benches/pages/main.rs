@@ -1,6 +1,6 @@
 //! How long each page takes to render in an organization with many grants, members, clients and audit records.
 //!
-//! `cargo bench --bench pages [-- --rounds N]`. The store is SQLite in a temporary directory. Each page is asked of its router in this
+//! `cargo bench --bench pages [-- --rounds N] [--only PART]`, where PART is a part of the names of those to be measured. The store is SQLite in a temporary directory. Each page is asked of its router in this
 //! process, without a socket: session, permissions, queries and HTML, nothing else. Printed are the median and the 99th percentile.
 //!
 //! A figure in milliseconds says as much about the machine as about the page. So every run measures its own floor first: a fixed piece of
@@ -39,6 +39,7 @@ const WARM_UP: usize = 10;
 async fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let rounds = arguments.iter().position(|a| a == "--rounds").and_then(|i| arguments.get(i + 1)?.parse().ok()).unwrap_or(300);
+    let only = arguments.iter().position(|a| a == "--only").and_then(|i| arguments.get(i + 1)).map_or("", String::as_str);
     let begun = Instant::now();
     let world = World::fill().await;
     println!("{} in {:.0} s", world::SIZE, begun.elapsed().as_secs_f64());
@@ -47,7 +48,7 @@ async fn main() {
     let floor = measured(rounds, async || hashed(&block)).await;
     let unit = floor.at(50);
     floor.print("floor: SHA-256 over 1 MiB", unit);
-    for (name, path) in world.paths() {
+    for (name, path) in world.paths().into_iter().filter(|(name, _)| name.contains(only)) {
         measured(rounds, async || render(&world, world.router(), &path).await).await.print(name, unit);
     }
     world.end().await;

@@ -37,15 +37,19 @@ async fn list(app: &App, visitor: &Visitor, slug: &str, query: Option<&str>) -> 
     let path = here.path("applications");
     let older = more.then(|| format!("{path}?from={}", start.saturating_add(PAGE)));
     let newer = (start > 0).then(|| format!("{path}?from={}", start.saturating_sub(PAGE)));
-    let owners = Owners::of(app, known.iter().map(|one| &one.client)).await?;
+    let (owners, frame, new_clients) = tokio::try_join!(
+        Owners::of(app, known.iter().map(|one| &one.client)),
+        visitor.frame(app, here.section()),
+        store.new_clients(&here.org.id),
+    )?;
     let clients = known.iter().map(|one| row(one, &owners, now)).collect();
     let view = OrgClientsPage {
-        frame: visitor.frame(app, here.section()).await?,
+        frame,
         tabs: here.tabs(config, OrgTab::Applications),
         organization: DisplayName::new(&here.org.name),
         csrf: visitor.csrf(),
         may_change: here.may(config, GRANTS_WRITE),
-        new_clients: match store.new_clients(&here.org.id).await? {
+        new_clients: match new_clients {
             NewClients::Open => NewClientsChoice::Open,
             NewClients::Approval => NewClientsChoice::Approval,
         },

@@ -43,7 +43,8 @@ pub async fn show(State(app): State<App>, Path(slug): Path<String>, RawQuery(que
 async fn list(app: &App, visitor: &Visitor, here: &Here, query: Option<&str>, said: Said) -> Result<Response, Trouble> {
     let (store, now, config) = (&app.node.store, app.node.now(), &visitor.config);
     let start: u32 = asked(query, "from").unwrap_or(0);
-    let mut members = store.member_page(&here.org.id, (start, PAGE + 1)).await?;
+    let (mut members, frame) =
+        tokio::try_join!(store.member_page(&here.org.id, (start, PAGE + 1)), visitor.frame(app, here.section()))?;
     let more = members.len() > PAGE as usize;
     members.truncate(PAGE as usize);
     let may_change = here.may(config, MEMBERS_WRITE);
@@ -53,7 +54,7 @@ async fn list(app: &App, visitor: &Visitor, here: &Here, query: Option<&str>, sa
         rows.push(row(app, here, user, roles).await?);
     }
     let view = MembersPage {
-        frame: visitor.frame(app, here.section()).await?,
+        frame,
         tabs: here.tabs(config, OrgTab::Members),
         organization: DisplayName::new(&here.org.name),
         csrf: visitor.csrf(),

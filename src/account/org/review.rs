@@ -39,14 +39,17 @@ async fn report(app: &App, visitor: &Visitor, slug: &str, query: Option<&str>) -
     let config = &visitor.config;
     app.flush.flush().await;
     let start: u32 = asked(query, "from").unwrap_or(0);
-    let (total, to_revoke) = review::count(&app.node, &here.org).await?;
-    let entries = review::page(&app.node, config, &here.org, (start, PAGE)).await?;
+    let ((total, to_revoke), entries, frame) = tokio::try_join!(
+        review::count(&app.node, &here.org),
+        review::page(&app.node, config, &here.org, (start, PAGE)),
+        visitor.frame(app, here.section()),
+    )?;
     let to_narrow = entries.iter().filter(|e| e.proposal == Proposal::Narrow).count() as u64;
     let now = app.node.now();
     let path = here.path("review");
     let end = start.saturating_add(PAGE);
     let view = ReviewPage {
-        frame: visitor.frame(app, here.section()).await?,
+        frame,
         tabs: here.tabs(config, OrgTab::Review),
         organization: DisplayName::new(&here.org.name),
         applications: here.path("applications"),

@@ -4,6 +4,8 @@
 
 #[path = "verbs/accounts.rs"]
 mod accounts;
+#[path = "verbs/among.rs"]
+mod among;
 #[path = "verbs/api_keys.rs"]
 mod api_keys;
 #[path = "verbs/apps.rs"]

@@ -2,6 +2,8 @@
 
 #[path = "verbs/accounts.rs"]
 mod accounts;
+#[path = "verbs/among.rs"]
+mod among;
 #[path = "verbs/api_keys.rs"]
 mod api_keys;
 #[path = "verbs/apps.rs"]
@@ -74,6 +76,10 @@ const BEGIN: &str = "BEGIN IMMEDIATE";
 /// How long a statement waits for another process, such as the command line's, to finish writing.
 const BUSY: Duration = Duration::from_secs(5);
 
+/// Bytes of the file that reading connections see in place of copying them page by page: a commit makes them forget their copies,
+/// and there is one with every batch of records.
+const MAPPED: &str = "268435456";
+
 const MIGRATION_TRIES: u32 = 5;
 const CONNECT_TRIES: u32 = 50;
 const CONNECT_PAUSE: Duration = Duration::from_millis(20);
@@ -105,7 +111,7 @@ pub(super) async fn open(path: &str, entropy: Arc<dyn Entropy>) -> Result<Shared
     let read = SqlitePoolOptions::new()
         .max_connections(4)
         .acquire_timeout(BUSY)
-        .connect_with(options.read_only(true))
+        .connect_with(options.read_only(true).pragma("mmap_size", MAPPED))
         .await
         .doing("open the database to read")?;
     Ok(Arc::new(engine::Engine { write, read, entropy }))

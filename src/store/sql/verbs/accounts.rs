@@ -9,6 +9,7 @@ use sqlx::QueryBuilder;
 use super::super::fault::Doing;
 use super::super::values::{json, word};
 use super::Db;
+use super::among::among;
 use super::engine::{Engine, Tx};
 use super::operators;
 use super::revocation::{Ending, end};
@@ -289,13 +290,9 @@ impl AccountStore for Engine {
     async fn org_names(&self, ids: &[OrgId]) -> Result<Vec<(OrgId, String)>, StoreError> {
         let mut found = Vec::with_capacity(ids.len());
         for some in ids.chunks(500) {
-            let mut query = QueryBuilder::<Db>::new("SELECT id, name FROM orgs WHERE id IN (");
-            let mut list = query.separated(", ");
-            for id in some {
-                list.push_bind(id.as_str().to_owned());
-            }
-            query.push(")");
-            for row in query.build().persistent(false).fetch_all(&self.read).await.doing("read names of organizations")? {
+            let mut query = QueryBuilder::<Db>::new("SELECT id, name FROM orgs WHERE id IN ");
+            among(&mut query, some.iter().map(OrgId::as_str));
+            for row in query.build().fetch_all(&self.read).await.doing("read names of organizations")? {
                 let fields = Fields::of(&row, "orgs", "id");
                 found.push((fields.parsed("id", OrgId::parse)?, fields.value("name")?));
             }
@@ -306,13 +303,10 @@ impl AccountStore for Engine {
     async fn emails(&self, ids: &[UserId]) -> Result<Vec<(UserId, String)>, StoreError> {
         let mut found = Vec::with_capacity(ids.len());
         for some in ids.chunks(500) {
-            let mut query = QueryBuilder::<Db>::new("SELECT id, email FROM users WHERE id IN (");
-            let mut list = query.separated(", ");
-            for id in some {
-                list.push_bind(id.as_str().to_owned());
-            }
-            query.push(")");
-            for row in query.build().persistent(false).fetch_all(&self.read).await.doing("read addresses")? {
+            let mut query = QueryBuilder::<Db>::new("SELECT id, email FROM users WHERE id IN ");
+            among(&mut query, some.iter().map(UserId::as_str));
+            query.push(" ORDER BY email");
+            for row in query.build().fetch_all(&self.read).await.doing("read addresses")? {
                 let fields = Fields::of(&row, "users", "id");
                 found.push((fields.parsed("id", UserId::parse)?, fields.value("email")?));
             }

@@ -9,6 +9,7 @@ use sqlx::{QueryBuilder, SqlStr};
 use super::super::audit_row::AuditColumns;
 use super::super::fault::Doing;
 use super::super::values::like;
+use super::among::among;
 use super::engine::Engine;
 use super::rows::Fields;
 use super::{BEGIN, Connection, Db, Row, hooks, usage};
@@ -89,13 +90,9 @@ async fn missing<'r>(connection: &mut Connection, records: &'r [AuditRecord]) ->
     let mut missing: BTreeMap<&RecordId, &AuditRecord> = records.iter().map(|r| (&r.id, r)).collect();
     let ids: Vec<RecordId> = missing.keys().map(|id| (*id).clone()).collect();
     for batch in ids.chunks(SIZES[0]) {
-        let mut query = QueryBuilder::<Db>::new("SELECT id FROM audit_records WHERE id IN (");
-        let mut list = query.separated(", ");
-        for id in batch {
-            list.push_bind(id.as_str().to_owned());
-        }
-        query.push(")");
-        for row in query.build().persistent(false).fetch_all(&mut *connection).await.doing("look for audit records")? {
+        let mut query = QueryBuilder::<Db>::new("SELECT id FROM audit_records WHERE id IN ");
+        among(&mut query, batch.iter().map(RecordId::as_str));
+        for row in query.build().fetch_all(&mut *connection).await.doing("look for audit records")? {
             missing.remove(&Fields::of(&row, "audit_records", "id").parsed("id", RecordId::parse)?);
         }
     }

@@ -9,6 +9,7 @@ use super::super::fault::Doing;
 use super::super::values::{json, word};
 use super::Db;
 use super::accounts::record_in_each;
+use super::among::among;
 use super::engine::{Engine, Tx};
 use super::revocation::{Ending, end};
 use super::rows::{self, Fields};
@@ -150,15 +151,11 @@ impl ClientStore for Engine {
              WHERE c.origin = 'administrator' AND c.deleted_at IS NULL AND (c.org_id IS NULL OR c.stage = 'published'",
         );
         if !orgs.is_empty() {
-            query.push(" OR c.org_id IN (");
-            let mut list = query.separated(", ");
-            for org in orgs {
-                list.push_bind(org.as_str().to_owned());
-            }
-            query.push(")");
+            query.push(" OR c.org_id IN ");
+            among(&mut query, orgs.iter().map(OrgId::as_str));
         }
         query.push(") ORDER BY c.name, c.id");
-        let rows = query.build().persistent(false).fetch_all(&self.read).await.doing("list known clients")?;
+        let rows = query.build().fetch_all(&self.read).await.doing("list known clients")?;
         let known = |row| {
             let fields = Fields::of(row, "clients", "id");
             let org = fields.maybe_parsed("org_id", OrgId::parse)?;
@@ -175,13 +172,9 @@ impl ClientStore for Engine {
     async fn client_names(&self, ids: &[ClientId]) -> Result<Vec<(ClientId, String)>, StoreError> {
         let mut found = Vec::with_capacity(ids.len());
         for some in ids.chunks(500) {
-            let mut query = QueryBuilder::<Db>::new("SELECT id, name FROM clients WHERE deleted_at IS NULL AND id IN (");
-            let mut list = query.separated(", ");
-            for id in some {
-                list.push_bind(id.as_str().to_owned());
-            }
-            query.push(")");
-            for row in query.build().persistent(false).fetch_all(&self.read).await.doing("read names of clients")? {
+            let mut query = QueryBuilder::<Db>::new("SELECT id, name FROM clients WHERE deleted_at IS NULL AND id IN ");
+            among(&mut query, some.iter().map(ClientId::as_str));
+            for row in query.build().fetch_all(&self.read).await.doing("read names of clients")? {
                 let fields = Fields::of(&row, "clients", "id");
                 found.push((fields.parsed("id", ClientId::parse)?, fields.value("name")?));
             }

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use sqlx::QueryBuilder;
+use sqlx::{Pool, QueryBuilder};
 
 use super::super::fault::Doing;
 use super::super::values::{json, read_word, start_of, word};
+use super::among::among;
 use super::engine::{Engine, Tx};
 use super::revocation::{Ending, end};
 use super::rows::{self, Fields};
@@ -36,7 +37,7 @@ async fn new_clients(connection: &mut Connection, org: &OrgId) -> Result<NewClie
 
 /// The clients of one page, in order.
 async fn listed(
-    connection: &mut Connection,
+    pool: &Pool<Db>,
     org: &OrgId,
     listed: Listed,
     at: Timestamp,
@@ -44,10 +45,14 @@ async fn listed(
 ) -> Result<Vec<ClientId>, StoreError> {
     let (limit, offset) = (i64::from(limit), i64::from(offset));
     let query = match listed {
+        // From one client to the next in the index: an organization has far more grants than clients.
         Listed::Known => sqlx::query(
-            "SELECT k.client_id AS id, MAX(k.newest) AS newest FROM ( \
-             SELECT client_id, MAX(created_at) AS newest FROM grants WHERE org_id = $1 AND revoked_at IS NULL \
-             AND (expires_at IS NULL OR expires_at > $2) GROUP BY client_id \
+            "WITH RECURSIVE used(client_id) AS (SELECT MIN(client_id) FROM grants WHERE org_id = $1 UNION ALL \
+             SELECT (SELECT MIN(g.client_id) FROM grants g WHERE g.org_id = $1 AND g.client_id > u.client_id) FROM used u \
+             WHERE u.client_id IS NOT NULL), live AS (SELECT client_id, (SELECT MAX(g.created_at) FROM grants g WHERE g.org_id = $1 \
+             AND g.client_id = u.client_id AND g.revoked_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > $2)) AS newest \
+             FROM used u WHERE u.client_id IS NOT NULL) \
+             SELECT k.client_id AS id, MAX(k.newest) AS newest FROM (SELECT client_id, newest FROM live WHERE newest IS NOT NULL \
              UNION ALL SELECT client_id, 0 FROM client_policies WHERE org_id = $1 AND (stance <> 'pending' OR scopes IS NOT NULL) \
              ) AS k JOIN clients c ON c.id = k.client_id AND c.deleted_at IS NULL \
              GROUP BY k.client_id ORDER BY newest DESC, id DESC LIMIT $3 OFFSET $4",
@@ -65,32 +70,18 @@ async fn listed(
         .bind(limit)
         .bind(offset),
     };
-    let rows = query.fetch_all(connection).await.doing("list an organization's clients")?;
+    let rows = query.fetch_all(pool).await.doing("list an organization's clients")?;
     rows.iter().map(|row| Fields::of(row, "clients", "id").parsed("id", ClientId::parse)).collect()
 }
 
-/// Adds `(…, …)` of ids.
-fn among(query: &mut QueryBuilder<Db>, ids: &[ClientId]) {
-    query.push("(");
-    let mut list = query.separated(", ");
-    for id in ids {
-        list.push_bind(id.as_str().to_owned());
-    }
-    query.push(")");
-}
-
 /// What the live grants of each client hold together.
-async fn held(
-    connection: &mut Connection,
-    org: &OrgId,
-    ids: &[ClientId],
-    at: Timestamp,
-) -> Result<HashMap<ClientId, ScopeSet>, StoreError> {
+async fn held(pool: &Pool<Db>, org: &OrgId, ids: &[ClientId], at: Timestamp) -> Result<HashMap<ClientId, ScopeSet>, StoreError> {
     let mut query = QueryBuilder::<Db>::new("SELECT DISTINCT client_id AS id, scopes FROM grants WHERE org_id = ");
     query.push_bind(org.as_str().to_owned()).push(" AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ");
     query.push_bind(at.millis()).push(") AND client_id IN ");
-    among(&mut query, ids);
-    let rows = query.build().persistent(false).fetch_all(connection).await.doing("read what clients hold")?;
+    among(&mut query, ids.iter().map(ClientId::as_str));
+    query.push(" ORDER BY scopes");
+    let rows = query.build().fetch_all(pool).await.doing("read what clients hold")?;
     let mut held: HashMap<ClientId, ScopeSet> = HashMap::new();
     for row in &rows {
         let fields = Fields::of(row, "grants", "id");
@@ -101,13 +92,9 @@ async fn held(
     Ok(held)
 }
 
-/// Everything about these clients, in their order.
-async fn describe(
-    connection: &mut Connection,
-    org: &OrgId,
-    ids: &[ClientId],
-    at: Timestamp,
-) -> Result<Vec<ClientUse>, StoreError> {
+/// Everything about these clients, in their order. What is sorted comes at once when it does: a row that comes alone wakes its
+/// reader alone.
+async fn describe(pool: &Pool<Db>, org: &OrgId, ids: &[ClientId], at: Timestamp) -> Result<Vec<ClientUse>, StoreError> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
@@ -129,11 +116,12 @@ async fn describe(
     );
     query.push_bind(at.millis()).push(") AS live FROM grants WHERE org_id = ").push_bind(org.as_str().to_owned());
     query.push(" AND client_id IN ");
-    among(&mut query, ids);
+    among(&mut query, ids.iter().map(ClientId::as_str));
     query.push(") AS every GROUP BY client_id) AS g ON g.client_id = c.id WHERE c.id IN ");
-    among(&mut query, ids);
-    let rows = query.build().persistent(false).fetch_all(&mut *connection).await.doing("read an organization's clients")?;
-    let mut held = held(connection, org, ids, at).await?;
+    among(&mut query, ids.iter().map(ClientId::as_str));
+    query.push(" ORDER BY c.name");
+    let rows = async { query.build().fetch_all(pool).await.doing("read an organization's clients") };
+    let (rows, mut held) = tokio::try_join!(rows, held(pool, org, ids, at))?;
     let mut found: HashMap<ClientId, ClientUse> = HashMap::new();
     for row in &rows {
         let mut one = client_use(row)?;
@@ -326,26 +314,24 @@ impl PolicyStore for Engine {
         at: Timestamp,
         page: (u32, u32),
     ) -> Result<Vec<ClientUse>, StoreError> {
-        let mut connection = self.read.acquire().await.doing("take a connection")?;
-        let ids = listed(&mut connection, org, which, at, page).await?;
-        describe(&mut connection, org, &ids, at).await
+        let ids = listed(&self.read, org, which, at, page).await?;
+        describe(&self.read, org, &ids, at).await
     }
 
     async fn client_of_org(&self, org: &OrgId, client: &ClientId, at: Timestamp) -> Result<Option<ClientUse>, StoreError> {
-        let mut connection = self.read.acquire().await.doing("take a connection")?;
         let row = sqlx::query(
             "SELECT COUNT(*) AS many FROM (SELECT 1 FROM grants WHERE org_id = $1 AND client_id = $2 \
              UNION ALL SELECT 1 FROM client_policies WHERE org_id = $1 AND client_id = $2) AS known",
         )
         .bind(org.as_str())
         .bind(client.as_str())
-        .fetch_one(&mut *connection)
+        .fetch_one(&self.read)
         .await
         .doing("look for a client")?;
         if Fields::of(&row, "clients", "many").count("many")? == 0 {
             return Ok(None);
         }
-        Ok(describe(&mut connection, org, std::slice::from_ref(client), at).await?.pop())
+        Ok(describe(&self.read, org, std::slice::from_ref(client), at).await?.pop())
     }
 
     async fn grants_of_client(

@@ -6,6 +6,7 @@ use sqlx::QueryBuilder;
 
 use super::super::fault::Doing;
 use super::super::values::{day, start_of};
+use super::among::among;
 use super::api_keys;
 use super::rows::Fields;
 use super::{Connection, Db, Row};
@@ -144,8 +145,8 @@ pub(super) async fn of_grants(
     let places: HashMap<&GrantId, usize> = grants.iter().enumerate().map(|(place, grant)| (grant, place)).collect();
     for some in grants.chunks(AT_ONCE) {
         let mut query = QueryBuilder::<Db>::new("SELECT grant_id, day, calls, last_at FROM grant_use WHERE grant_id IN ");
-        among(&mut query, some);
-        for row in query.build().persistent(false).fetch_all(&mut *connection).await.doing("read the use of grants")? {
+        among(&mut query, some.iter().map(GrantId::as_str));
+        for row in query.build().fetch_all(&mut *connection).await.doing("read the use of grants")? {
             let fields = Fields::of(&row, "grant_use", "day");
             let Some(one) = of_row(&fields, &places, &mut found)? else { continue };
             one.last_used_at = one.last_used_at.max(Some(fields.time("last_at")?));
@@ -156,8 +157,8 @@ pub(super) async fn of_grants(
         }
         let mut query = QueryBuilder::<Db>::new("SELECT grant_id, scope, last_day FROM grant_scope_use WHERE last_day >= ");
         query.push_bind(first).push(" AND grant_id IN ");
-        among(&mut query, some);
-        for row in query.build().persistent(false).fetch_all(&mut *connection).await.doing("read the scopes that grants used")? {
+        among(&mut query, some.iter().map(GrantId::as_str));
+        for row in query.build().fetch_all(&mut *connection).await.doing("read the scopes that grants used")? {
             let fields = Fields::of(&row, "grant_scope_use", "scope");
             let Some(one) = of_row(&fields, &places, &mut found)? else { continue };
             let (scope, last) = scope(&row)?;
@@ -176,16 +177,6 @@ fn of_row<'f>(
 ) -> Result<Option<&'f mut GrantUse>, StoreError> {
     let grant = fields.parsed("grant_id", GrantId::parse)?;
     Ok(places.get(&grant).and_then(|place| found.get_mut(*place)).map(|(_, usage)| usage))
-}
-
-/// Adds `(…, …)` of ids.
-pub(super) fn among(query: &mut QueryBuilder<Db>, grants: &[GrantId]) {
-    query.push("(");
-    let mut list = query.separated(", ");
-    for grant in grants {
-        list.push_bind(grant.as_str().to_owned());
-    }
-    query.push(")");
 }
 
 fn scope(row: &Row) -> Result<(ScopeToken, Timestamp), StoreError> {
