@@ -10,12 +10,12 @@ use crate::account::App;
 use crate::account::log::{Names, Query, denial, open_cursor, seal_cursor};
 use crate::config::Config;
 use crate::pages::texts::record as texts;
-use crate::pages::views::{AuditPage, AuditRow, Decision, SavedSearchLink, Section, Summary, SummaryLine, Through};
+use crate::pages::views::{AuditPage, AuditRow, Counts, Decision, SavedSearchLink, Section, Summary, SummaryLine, Through};
 use crate::pages::{Bin, DisplayName, Histogram, When, duration_words, plain};
 use crate::record::{AuditRecord, Call, ControlEvent, Event, McpCall, Measured, Operation, Outcome, operation};
 use crate::store::{self, AuditFilter, Cursor, Facet, Org, SavedSearch, StoreError, Tally};
 use crate::types::{ClientId, Timestamp, UserId};
-use crate::web::{Peer, SignedIn, Trouble, page};
+use crate::web::{Params, Peer, SignedIn, Trouble, page};
 
 /// Records on one page.
 const PAGE: u32 = 50;
@@ -40,23 +40,26 @@ pub async fn list(
 async fn show(app: &App, config: &Config, slug: &str, query: &str, who: &SignedIn) -> Result<Response, Trouble> {
     let org = org(app, config, &who.user.id, slug).await?;
     let (asked, cursor) = asked(query)?;
+    let counted = Counted::of(query, cursor.is_some());
     let behind = match cursor {
         Some(text) => open_cursor(&app.node.keys, &org.id, &text).ok_or_else(unreadable)?,
         None => Vec::new(),
     };
     app.flush.flush().await;
     let query = asked.clone().recent(app.node.now());
+    let section = Section::Audit { slug: org.slug.to_string() };
+    let (frame, saved) = tokio::try_join!(who.frame(&app.node, config, section), saved(app, &org, who))?;
     let mut view = AuditPage {
-        frame: who.frame(&app.node, config, Section::Audit { slug: org.slug.to_string() }).await?,
+        frame,
         tabs: tabs(app, config, &who.user.id, &org).await?,
         organization: DisplayName::new(&org.name),
         path: path(&org),
         filter: shown(&query),
         problem: None,
         csrf: who.csrf.as_str().to_owned(),
-        saved: saved(app, &org, who).await?,
+        saved,
         histogram: Histogram { every: String::new(), bins: Vec::new() },
-        summaries: Vec::new(),
+        counts: Counts::Absent,
         rows: Vec::new(),
         older: None,
         newer: None,
@@ -65,7 +68,7 @@ async fn show(app: &App, config: &Config, slug: &str, query: &str, who: &SignedI
     match query.filter(&app.node, &org.id).await? {
         Err(problem) => view.problem = Some(told(problem)),
         Ok(None) => {}
-        Ok(Some(filter)) => fill(app, &org, &filter, &behind, &mut view).await?,
+        Ok(Some(filter)) => fill(app, &org, &filter, (&behind, counted), &mut view).await?,
     }
     if view.rows.is_empty() && view.problem.is_none() && asked == Query::default() && is_new(app, &org).await? {
         view.filter = shown(&asked);
@@ -86,11 +89,37 @@ async fn is_new(app: &App, org: &Org) -> Result<bool, StoreError> {
     Ok(app.node.store.search_audit(&everything, None, 1).await?.rows.is_empty())
 }
 
-async fn fill(app: &App, org: &Org, filter: &AuditFilter, behind: &[Cursor], view: &mut AuditPage) -> Result<(), StoreError> {
+/// Whether the page says who and what its search is about most. That takes a look at every record of the search, so it is said to
+/// those who ask, and once: a page of older records belongs to the same search.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Counted {
+    Asked,
+    Offered,
+    Elsewhere,
+}
+
+impl Counted {
+    fn of(query: &str, older: bool) -> Self {
+        let asked = Params::parse(query.as_bytes()).is_ok_and(|p| p.one("counts").is_ok_and(|v| v == Some("shown")));
+        match (older, asked) {
+            (true, _) => Self::Elsewhere,
+            (false, true) => Self::Asked,
+            (false, false) => Self::Offered,
+        }
+    }
+}
+
+async fn fill(
+    app: &App,
+    org: &Org,
+    filter: &AuditFilter,
+    (behind, counted): (&[Cursor], Counted),
+    view: &mut AuditPage,
+) -> Result<(), StoreError> {
     let (store, now) = (&app.node.store, app.node.now());
-    // A page of older records has the same summary as the first one.
-    let tallies =
-        |by| async move { if behind.is_empty() { store.audit_tallies(filter, by, SUMMARY).await } else { Ok(Vec::new()) } };
+    let tallies = |by| async move {
+        if counted == Counted::Asked { store.audit_tallies(filter, by, SUMMARY).await } else { Ok(Vec::new()) }
+    };
     let (found, bars, clients, users, tools) = tokio::try_join!(
         store.search_audit(filter, behind.last(), PAGE),
         histogram(app, filter, now),
@@ -107,9 +136,12 @@ async fn fill(app: &App, org: &Org, filter: &AuditFilter, behind: &[Cursor], vie
     // An empty cursor is the first page.
     view.newer = behind.split_last().map(|(_, before)| if before.is_empty() { String::new() } else { sealed(before) });
     view.histogram = bars;
-    if !view.rows.is_empty() {
-        view.summaries = summaries(app, [clients, users, tools], &mut names, view).await?;
-    }
+    view.counts = match counted {
+        _ if view.rows.is_empty() => Counts::Absent,
+        Counted::Asked => Counts::Shown(summaries(app, [clients, users, tools], &mut names, view).await?),
+        Counted::Offered => Counts::Offered,
+        Counted::Elsewhere => Counts::Absent,
+    };
     Ok(())
 }
 

@@ -34,7 +34,7 @@ pub struct AuditPage {
     /// Calls and denials over the range.
     pub histogram: Histogram,
     /// Who and what the records are about most, over the range.
-    pub summaries: Vec<Summary>,
+    pub counts: Counts,
     /// Records, newest first.
     pub rows: Vec<AuditRow>,
     /// Cursor of the next (older) page.
@@ -82,6 +82,17 @@ pub enum DecisionFilter {
     Denied,
     /// `unknown`: opened, never closed.
     Unknown,
+}
+
+/// Who and what a search is about most.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Counts {
+    /// There is nothing to count.
+    Absent,
+    /// At the address of this search with `counts=shown`.
+    Offered,
+    /// Here.
+    Shown(Vec<Summary>),
 }
 
 /// What the records share most, of one kind.
@@ -292,6 +303,12 @@ impl AuditPage {
         let query = self.filter.query(cursor.map(String::as_str));
         let mark = if query.is_empty() { "" } else { "?" };
         format!("{}{suffix}{mark}{query}", self.path)
+    }
+
+    fn counts_link(&self) -> String {
+        let query = self.filter.query(None);
+        let mark = if query.is_empty() { "" } else { "&" };
+        format!("{}?{query}{mark}counts=shown", self.path)
     }
 
     fn older_link(&self) -> Option<String> {

@@ -37,7 +37,7 @@ pub use apps::{
     ShownSecret, Standing, VersionRow, Way,
 };
 pub use audit::{
-    AuditFilter, AuditPage, AuditRow, Decision, DecisionFilter, Proof, SavedSearchLink, Summary, SummaryLine, Through,
+    AuditFilter, AuditPage, AuditRow, Counts, Decision, DecisionFilter, Proof, SavedSearchLink, Summary, SummaryLine, Through,
 };
 pub use client::{Client, Trust, UsedHere};
 pub use consent::{
