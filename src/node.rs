@@ -63,7 +63,8 @@ impl Node {
     ) -> Result<Arc<Self>, TokenFault> {
         let keys = Arc::new(KeyRing::empty(Arc::clone(&config.secret)));
         let view = Arc::new(View::starting_at(store.feed_position().await?, LEASE));
-        let verifier = Arc::new(Verifier::new(Arc::clone(&keys), Arc::clone(&view), Arc::clone(&store)));
+        let capacity = config.listen.limits.max_token_cache as u64;
+        let verifier = Arc::new(Verifier::new(Arc::clone(&keys), Arc::clone(&view), Arc::clone(&store), capacity));
         let ids = IdSource::new(&*entropy);
         let config = Snapshot::new(config);
         let metrics = Arc::new(Metrics::default());

@@ -118,6 +118,8 @@ fn apis(upstream: SocketAddr, routes: u32) -> String {
     let others = others.collect::<Vec<_>>().concat();
     format!(
         r#"
+[limits]
+max_token_cache = "2GiB"
 [[upstreams]]
 name = "bench"
 endpoints = ["http://{upstream}"]

@@ -59,7 +59,7 @@ pub(super) async fn me(caller: Caller) -> Json<Me> {
         organization: Organization { id: p.org.id.to_string(), slug: p.org.slug.to_string(), name: p.org.name.clone() },
         client: p.client.id.to_string(),
         grant: p.claims.grant.to_string(),
-        scopes: caller.config.catalogue.scopes(&p.effective.now).iter().map(ScopeToken::to_string).collect(),
+        scopes: p.held.iter().map(ScopeToken::to_string).collect(),
         expires_at: Timestamp::from_millis(p.claims.exp.saturating_mul(1000)).to_string(),
     })
 }

@@ -3,6 +3,7 @@
 use secrecy::ExposeSecret as _;
 
 use super::error::ConfigError;
+use super::written::ByteSize;
 use super::{Config, Kind as _};
 
 const RESTART: &str = "restart the node for it, or take the change back";
@@ -25,6 +26,8 @@ pub fn restart_needed(before: &Config, after: &Config) -> Vec<ConfigError> {
     let (old, new) = (&old.limits, &new.limits);
     let connections = from_to(&old.max_connections, &new.max_connections);
     unless(old.max_connections == new.max_connections, "limits.max_connections", connections);
+    let caches = from_to(&ByteSize(old.max_token_cache).write(), &ByteSize(new.max_token_cache).write());
+    unless(old.max_token_cache == new.max_token_cache, "limits.max_token_cache", caches);
     for (key, old, new) in [
         ("limits.header_timeout", old.header_timeout, new.header_timeout),
         ("limits.idle_timeout", old.idle_timeout, new.idle_timeout),

@@ -189,6 +189,8 @@ pub struct Limits {
     pub queue: Duration,
     /// Audit records that may wait for the store; at least 1.
     pub max_audit_backlog: u32,
+    /// Bytes that what is known of tokens may take.
+    pub max_token_cache: usize,
     /// How long the store may take to answer.
     pub max_store_latency: Duration,
 }

@@ -152,6 +152,8 @@ pub struct RawLimits {
     pub queue: Written<Duration>,
     /// Audit records that may wait for the store; with more, calls of APIs are refused until half of them are left.
     pub max_audit_backlog: u32,
+    /// Memory for who tokens speak for, about 1 KiB for each; tokens beyond it are read from the store at every use.
+    pub max_token_cache: Written<ByteSize>,
     /// How long the store may take to answer; when it takes longer, pages and the gateway's own endpoints are refused.
     pub max_store_latency: Written<Duration>,
 }
@@ -169,6 +171,7 @@ impl Default for RawLimits {
             max_pending: 1_000,
             queue: seconds(1),
             max_audit_backlog: 200_000,
+            max_token_cache: Written(ByteSize(256 << 20)),
             max_store_latency: seconds(2),
         }
     }

@@ -11,7 +11,7 @@ use super::shadow::{Passage, Waived};
 use crate::config::{Access, Api, ApiKind, Config, Enforcement, Route, Tell};
 use crate::labels;
 use crate::node::Node;
-use crate::record::CallerText;
+use crate::record::CallerRef;
 use crate::routing::{Captures, Lookup, MethodSet};
 use crate::store::Org;
 use crate::token::{Presented, Principal, Refusal, Rejected};
@@ -47,7 +47,7 @@ impl Permit {
         if waived.passage == Passage::AsItCame
             && let Some(principal) = self.principal.take()
         {
-            caller = Some(principal.caller.clone());
+            caller = Some(principal.caller().to_caller());
         }
         let passage = waived.passage;
         let kept = self.waived.get_or_insert(waived);
@@ -84,9 +84,9 @@ impl Permit {
 
     /// Who the record says calls; `None` when nobody is known.
     #[must_use]
-    pub fn caller(&self) -> Option<&CallerText> {
-        let known = self.principal.as_ref().map(|p| &p.caller);
-        known.or_else(|| self.waived.as_ref().and_then(|w| w.caller.as_ref()))
+    pub fn caller(&self) -> Option<CallerRef<'_>> {
+        let known = self.principal.as_ref().map(|p| p.caller());
+        known.or_else(|| self.waived.as_ref().and_then(|w| w.caller.as_ref()).map(CallerRef::from))
     }
 
     /// The API.

@@ -275,7 +275,7 @@ fn claims(config: &Config, facts: &GrantFacts, scopes: &ScopeSet, now: i64) -> C
     Claims {
         iss: config.issuer.to_string(),
         sub: grant.user.clone(),
-        aud: if grant.resources.is_empty() { everywhere() } else { grant.resources.clone() },
+        aud: if grant.resources.is_empty() { everywhere() } else { grant.resources.as_slice().into() },
         exp: now.saturating_add(60),
         iat: now,
         jti: "supposed".to_owned(),

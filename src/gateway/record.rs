@@ -105,7 +105,7 @@ struct Scopes {
 
 impl Scopes {
     fn of(config: &Config, needed: &ScopeBits, principal: Option<&Principal>) -> Self {
-        let held = principal.map(|p| config.catalogue.scopes(&p.effective.now)).unwrap_or_default();
+        let held = principal.map(|p| p.held.clone()).unwrap_or_default();
         Self { needed: config.catalogue.scopes(needed), held }
     }
 }

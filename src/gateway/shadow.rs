@@ -13,7 +13,7 @@ use super::denial::Denial;
 use super::hygiene::CleanRequest;
 use super::unfit::Unfit;
 use crate::config::{Access, Api, Config, Enforcement, Route, RouteTimeouts, Tell};
-use crate::record::{Actor, Caller, CallerText};
+use crate::record::{Actor, Caller};
 use crate::routing::Lookup;
 use crate::token::{Claims, looks_ours};
 use crate::types::{Issuer, RouteId, ScopeBits, ScopeSet};
@@ -30,7 +30,7 @@ pub struct Waived {
     /// Whether a route matched.
     pub matched: bool,
     /// Who the record says called, when the permit names nobody.
-    pub caller: Option<CallerText>,
+    pub caller: Option<Caller>,
 }
 
 /// How a request that was let pass is forwarded.
@@ -104,7 +104,7 @@ pub fn waive(asked: &Asked<'_>, refused: Refused) -> Result<Permit, Box<Refused>
     if let Err(unclean) = asked.request.admit_encoded_slash(route.is_some_and(|r| r.encoded_slash)) {
         return Err(Box::new(Refused { denial: Denial::Unclean(unclean), ..refused }));
     }
-    let caller = refused.claims.as_deref().map(said).or_else(|| refused.principal.as_ref().map(|p| p.caller.clone()));
+    let caller = refused.claims.as_deref().map(said).or_else(|| refused.principal.as_ref().map(|p| p.caller().to_caller()));
     let known = refused.principal.filter(|_| !matches!(refused.denial, Denial::Token(_) | Denial::Audience));
     let passage = if known.is_some() { passage(&refused.denial) } else { Passage::AsItCame };
     let mut waived = Waived::of(&refused.denial, passage);
@@ -145,8 +145,8 @@ pub fn note(permit: &mut Permit, denial: &Denial) {
 }
 
 /// Who a token that is worth nothing any more says that called.
-fn said(claims: &Claims) -> CallerText {
-    CallerText::of(&Caller {
+fn said(claims: &Claims) -> Caller {
+    Caller {
         org: Some(claims.org.clone()),
         actor: Actor {
             user: Some(claims.sub.clone()),
@@ -157,7 +157,7 @@ fn said(claims: &Claims) -> CallerText {
         },
         scopes_held: ScopeSet::default(),
         resource: claims.aud.first().cloned(),
-    })
+    }
 }
 
 /// What stands for the route of a request that has none.

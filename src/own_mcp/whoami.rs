@@ -59,15 +59,14 @@ pub(super) fn tool() -> Tool {
 
 pub(super) fn answer(asking: &Asking<'_>, given: Option<JsonObject>) -> Result<Answer, Fault> {
     let In {} = arguments(given)?;
-    let (p, config) = (asking.principal, asking.config);
+    let p = asking.principal;
     let ends = Timestamp::from_millis(p.claims.exp.saturating_mul(1000));
-    let scopes = config.catalogue.scopes(&p.effective.now);
     let out = Out {
         user: User { id: p.user.id.to_string(), email: p.user.email.clone(), name: display_name(&p.user.name) },
         organization: Organization { id: p.org.id.to_string(), slug: p.org.slug.to_string(), name: display_name(&p.org.name) },
         application: Application { client_id: p.client.id.to_string(), name: display_name(&p.client.name) },
         grant_id: p.claims.grant.to_string(),
-        scopes: scopes.iter().map(ScopeToken::to_string).collect(),
+        scopes: p.held.iter().map(ScopeToken::to_string).collect(),
         token_expires_at: instant(ends),
     };
     let text = format!(

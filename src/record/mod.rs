@@ -16,7 +16,7 @@ pub use control::{ControlEvent, Operation};
 #[cfg(test)]
 use ocsf::samples;
 pub use ocsf::{json, json_line, operation};
-pub use opening::{Caller, CallerText, Callers, Opened, Opening};
+pub use opening::{ActorRef, Caller, CallerRef, Callers, Opened, Opening};
 pub use table::{Summary, csv_header, csv_line, row as csv_row, summary};
 
 use crate::types::{

@@ -1,7 +1,6 @@
 //! What the journal writes before a call is forwarded: the record without what is only known later.
 //!
-//! It is written once per call, on the request path. So it borrows everything, and what all calls of one token have in common
-//! is turned into text once per token.
+//! It is written once per call, on the request path. So it borrows everything.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -10,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{Actor, AuditRecord, Call, Decision, Event, Forwarder, McpCall, Origin, Outcome, WouldDeny};
-use crate::types::{ApiName, NodeId, OrgId, RecordId, RequestId, ResourceId, RouteId, ScopeSet, Timestamp};
+use crate::types::{
+    ApiName, ClientId, GrantId, NodeId, OrgId, RecordId, RequestId, ResourceId, RouteId, ScopeSet, Timestamp, UserId,
+};
 
 /// What the records of all calls of one token have in common while nothing behind it changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,19 +26,60 @@ pub struct Caller {
     pub resource: Option<ResourceId>,
 }
 
-/// A caller as journal text.
-#[derive(Clone, Debug, Serialize)]
-#[serde(transparent)]
-pub struct CallerText(Box<RawValue>);
+/// A [`Caller`] whose parts belong to somebody else. Both are written alike.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct CallerRef<'a> {
+    /// The organization that the token is bound to.
+    pub org: Option<&'a OrgId>,
+    /// Who calls, through what.
+    pub actor: ActorRef<'a>,
+    /// What the token can do.
+    pub scopes_held: &'a ScopeSet,
+    /// The resource that the token is for.
+    pub resource: Option<&'a ResourceId>,
+}
 
-impl CallerText {
-    /// Writes a caller.
-    ///
-    /// # Panics
-    /// Never: identifiers, text and lists of them are all JSON.
+/// An [`Actor`] whose parts belong to somebody else.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct ActorRef<'a> {
+    /// The user on whose behalf.
+    pub user: Option<&'a UserId>,
+    /// The client that acts.
+    pub client: Option<&'a ClientId>,
+    /// The client's name.
+    pub client_name: Option<&'a str>,
+    /// The grant that is used.
+    pub grant: Option<&'a GrantId>,
+    /// `jti` of the access token that is used.
+    pub token: Option<&'a str>,
+}
+
+impl<'a> From<&'a Caller> for CallerRef<'a> {
+    fn from(caller: &'a Caller) -> Self {
+        let Caller { org, actor, scopes_held, resource } = caller;
+        let actor = ActorRef {
+            user: actor.user.as_ref(),
+            client: actor.client.as_ref(),
+            client_name: actor.client_name.as_deref(),
+            grant: actor.grant.as_ref(),
+            token: actor.token.as_deref(),
+        };
+        Self { org: org.as_ref(), actor, scopes_held, resource: resource.as_ref() }
+    }
+}
+
+impl CallerRef<'_> {
+    /// The same on its own.
     #[must_use]
-    pub fn of(caller: &Caller) -> Self {
-        Self(serde_json::value::to_raw_value(caller).expect("identifiers, text and lists of them are JSON"))
+    pub fn to_caller(self) -> Caller {
+        let actor = Actor {
+            user: self.actor.user.cloned(),
+            client: self.actor.client.cloned(),
+            client_name: self.actor.client_name.map(ToOwned::to_owned),
+            grant: self.actor.grant.cloned(),
+            token: self.actor.token.map(ToOwned::to_owned),
+        };
+        Caller { org: self.org.cloned(), actor, scopes_held: self.scopes_held.clone(), resource: self.resource.cloned() }
     }
 }
 
@@ -77,7 +119,7 @@ pub struct Opening<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub would_deny: Option<&'a WouldDeny>,
     /// Who calls; `None` on public routes.
-    pub caller: Option<&'a CallerText>,
+    pub caller: Option<CallerRef<'a>>,
     /// The proxy that asked and forwards by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub forwarder: Option<&'a Forwarder>,
@@ -86,7 +128,7 @@ pub struct Opening<'a> {
 impl<'a> Opening<'a> {
     /// The opening of a call's record; `None` for records of anything else. `caller` is who the record says calls.
     #[must_use]
-    pub fn of(record: &'a AuditRecord, caller: &'a CallerText) -> Option<Self> {
+    pub fn of(record: &'a AuditRecord, caller: &'a Caller) -> Option<Self> {
         let Event::Call(call) = &record.event else { return None };
         Some(Self {
             id: &record.id,
@@ -104,7 +146,7 @@ impl<'a> Opening<'a> {
             mcp: call.mcp.as_ref(),
             scopes_needed: &call.scopes_needed,
             would_deny: call.would_deny.as_ref(),
-            caller: Some(caller),
+            caller: Some(caller.into()),
             forwarder: call.forwarder.as_ref(),
         })
     }
@@ -213,7 +255,8 @@ mod tests {
         for mut record in [samples::call(), samples::unknown(), samples::waived()] {
             let Event::Call(call) = &mut record.event else { continue };
             (call.decision, call.outcome) = (Decision::Allowed, Outcome::Unknown);
-            let caller = CallerText::of(&Caller::from(&record));
+            let caller = Caller::from(&record);
+            assert_eq!(CallerRef::from(&caller).to_caller(), caller);
             let line = serde_json::to_string(&Opening::of(&record, &caller).expect("a call")).expect("JSON");
             for _ in 0..2 {
                 let opened: Opened<'_> = serde_json::from_str(&line).expect("what was written");

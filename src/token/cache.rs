@@ -10,8 +10,8 @@ use moka::sync::Cache;
 use super::Principal;
 use crate::types::{HashedToken, Timestamp};
 
-/// Bytes that cached principals may take.
-const CAPACITY: u64 = 256 * 1024 * 1024;
+/// Bytes that the cache takes for itself with every principal, measured: its key, its place in each order, its timer.
+pub(super) const KEEPING: usize = 400;
 
 /// How long what never ends by itself is kept without being asked for anew.
 const LONGEST: Duration = Duration::from_hours(24);
@@ -44,9 +44,9 @@ impl Expiry<Digest, (Arc<Principal>, Duration)> for UntilExpiry {
 }
 
 impl PrincipalCache {
-    pub(super) fn new() -> Self {
-        let weigher = |_: &Digest, value: &(Arc<Principal>, Duration)| value.0.weight();
-        let cache = Cache::builder().max_capacity(CAPACITY).weigher(weigher).expire_after(UntilExpiry);
+    pub(super) fn new(capacity: u64) -> Self {
+        let weigher = |_: &Digest, value: &(Arc<Principal>, Duration)| value.0.weight;
+        let cache = Cache::builder().max_capacity(capacity).weigher(weigher).expire_after(UntilExpiry);
         Self(cache.build())
     }
 

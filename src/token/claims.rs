@@ -1,5 +1,7 @@
 //! The claims of our access tokens (RFC 9068 §2.2).
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::types::{ClientId, GrantId, OrgId, ResourceId, ScopeSet, UserId};
@@ -13,7 +15,7 @@ pub struct Claims {
     pub sub: UserId,
     /// The resources that it is for.
     #[serde(with = "one_or_many")]
-    pub aud: Vec<ResourceId>,
+    pub aud: Arc<[ResourceId]>,
     /// When it ends, seconds since the epoch. Always a number: a string would have slipped through comparisons elsewhere.
     pub exp: i64,
     /// When it was issued, seconds since the epoch.
@@ -46,7 +48,7 @@ mod space_delimited {
 
 /// `aud` may be one string or a list (RFC 7519 §4.1.3).
 mod one_or_many {
-    use super::{Deserialize, Deserializer, ResourceId, Serialize, Serializer};
+    use super::{Arc, Deserialize, Deserializer, ResourceId, Serialize, Serializer};
 
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -62,10 +64,10 @@ mod one_or_many {
         }
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<ResourceId>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Arc<[ResourceId]>, D::Error> {
         Ok(match Audience::deserialize(d)? {
-            Audience::One(one) => vec![one],
-            Audience::Many(many) => many,
+            Audience::One(one) => Arc::new([one]),
+            Audience::Many(many) => many.into(),
         })
     }
 }

@@ -10,7 +10,7 @@ use crate::types::{API_KEYS_WRITE, ScopeBits, ScopeSet, Timestamp};
 use super::verify::Refusal;
 
 /// The parts of the intersection that decides (G1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Effective {
     /// What may be done now: token ∩ grant ∩ client ∩ organization policy ∩ user.
     pub now: ScopeBits,

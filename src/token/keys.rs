@@ -201,7 +201,7 @@ impl KeyRing {
         let claims = Claims {
             iss: issuer.to_string(),
             sub: new.grant.user.clone(),
-            aud: if new.resources.is_empty() { vec![everywhere] } else { new.resources.to_vec() },
+            aud: if new.resources.is_empty() { Arc::new([everywhere]) } else { new.resources.into() },
             exp: new.now.plus(new.ttl).seconds(),
             iat: new.now.seconds(),
             jti: new.jti.clone(),

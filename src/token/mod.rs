@@ -7,6 +7,7 @@
 mod assertion;
 mod cache;
 mod claims;
+mod common;
 mod effective;
 mod keys;
 mod narrowing;

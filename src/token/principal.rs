@@ -6,9 +6,9 @@ use aws_lc_rs::digest;
 
 use super::{Claims, Effective, Narrowing, Watch};
 use crate::config::Config;
-use crate::record::CallerText;
+use crate::record::{ActorRef, CallerRef};
 use crate::store::{Client, Org, User};
-use crate::types::{HashedToken, ResourceId, Timestamp};
+use crate::types::{HashedToken, ResourceId, ScopeSet, Timestamp};
 
 /// What was presented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,17 +25,17 @@ pub struct Principal {
     /// What the token says.
     pub claims: Claims,
     /// The user on whose behalf.
-    pub user: User,
+    pub user: Arc<User>,
     /// The organization it is bound to.
-    pub org: Org,
+    pub org: Arc<Org>,
     /// The client that acts.
-    pub client: Client,
+    pub client: Arc<Client>,
     /// What may be done.
-    pub effective: Effective,
+    pub effective: Arc<Effective>,
+    /// The scopes that can be used now, by name.
+    pub held: ScopeSet,
     /// What some of it is narrowed to.
     pub narrowing: Narrowing,
-    /// What the journal writes about who calls.
-    pub caller: CallerText,
     /// What was presented.
     pub presented: Presented,
     /// When something that this was computed from ends by itself.
@@ -45,6 +45,8 @@ pub struct Principal {
     /// The key set that its token was verified under.
     pub(super) keys: u64,
     pub(super) fingerprint: Fingerprint,
+    /// Bytes that keeping it takes, roughly.
+    pub(super) weight: u32,
 }
 
 /// SHA-256 of everything that a principal is: the same for two that were computed from the same facts, of one caller only.
@@ -82,6 +84,24 @@ impl Principal {
         self.fingerprint
     }
 
+    /// Who its records say calls.
+    #[must_use]
+    pub fn caller(&self) -> CallerRef<'_> {
+        let claims = &self.claims;
+        CallerRef {
+            org: Some(&claims.org),
+            actor: ActorRef {
+                user: Some(&claims.sub),
+                client: Some(&claims.client_id),
+                client_name: Some(&self.client.name),
+                grant: Some(&claims.grant),
+                token: Some(&claims.jti),
+            },
+            scopes_held: &self.held,
+            resource: claims.aud.first(),
+        }
+    }
+
     /// Whether the token has ended. No leeway: clients time their refresh by what we told them.
     #[must_use]
     pub const fn is_expired(&self, now: Timestamp) -> bool {
@@ -92,12 +112,5 @@ impl Principal {
     #[must_use]
     pub fn is_for(&self, resource: &ResourceId, aliases: &[ResourceId], everywhere: &str) -> bool {
         self.claims.aud.iter().any(|a| a == resource || a.as_str() == everywhere || aliases.contains(a))
-    }
-
-    /// Memory that keeping this costs, roughly, in bytes.
-    pub(super) fn weight(self: &Arc<Self>) -> u32 {
-        let text = self.claims.scope.len() * 32 + self.user.email.len() + self.client.name.len() + self.org.name.len();
-        let uris: usize = self.client.redirect_uris.iter().map(|u| u.as_str().len()).sum();
-        u32::try_from(size_of::<Self>() + 1000 + text + uris).unwrap_or(u32::MAX)
     }
 }

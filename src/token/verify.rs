@@ -7,13 +7,13 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::Algorithm;
 
-use super::cache::{Digest, PrincipalCache};
+use super::cache::{Digest, KEEPING, PrincipalCache};
+use super::common::{Common, Shared};
 use super::effective::{effective_of_key, standing, standing_of_key};
 use super::principal::Fingerprint;
-use super::{Claims, Effective, KeyRing, Narrowing, Presented, Principal, View, effective, narrowing};
+use super::{Claims, Effective, KeyRing, Narrowing, Presented, Principal, View, Watch, effective, narrowing};
 use crate::config::Config;
-use crate::record::{Actor, Caller, CallerText};
-use crate::store::{ApiKey, SharedStore, StoreError, Subject};
+use crate::store::{ApiKey, Client, Org, SharedStore, StoreError, Subject, User};
 use crate::types::{HashedToken, Issuer, ResourceId, Timestamp};
 
 /// What every opaque secret of ours starts with.
@@ -160,6 +160,7 @@ pub struct Verifier {
     view: Arc<View>,
     store: SharedStore,
     cache: PrincipalCache,
+    common: Common,
     /// What it did.
     pub counts: VerifierCounts,
 }
@@ -171,10 +172,11 @@ impl std::fmt::Debug for Verifier {
 }
 
 impl Verifier {
-    /// A verifier with an empty cache.
+    /// A verifier with an empty cache of at most so many bytes.
     #[must_use]
-    pub fn new(keys: Arc<KeyRing>, view: Arc<View>, store: SharedStore) -> Self {
-        Self { keys, view, store, cache: PrincipalCache::new(), counts: VerifierCounts::default() }
+    pub fn new(keys: Arc<KeyRing>, view: Arc<View>, store: SharedStore, capacity: u64) -> Self {
+        let (cache, common) = (PrincipalCache::new(capacity), Common::default());
+        Self { keys, view, store, cache, common, counts: VerifierCounts::default() }
     }
 
     /// What a token of ours says, if it is one and has not expired. Asks nobody whether it still means anything.
@@ -313,26 +315,8 @@ impl Verifier {
         let effective = effective(config, &facts, &claims.scope, now);
         let narrowing = narrowing(config, &facts);
         let holds_until = facts.grant.expires_at.into_iter().chain(facts.approvals.next_end(now)).min();
-        let (user, org, client) = (facts.user, facts.org, facts.client);
-        let generation = config.generation;
-        let (caller, presented) = (caller(&claims, &client.name, config, &effective), Presented::AccessToken);
-        let fingerprint = Fingerprint::of(&claims, (&user, &org, &client), &effective, generation);
-        let principal = Principal {
-            claims,
-            user,
-            org,
-            client,
-            effective,
-            narrowing,
-            caller,
-            presented,
-            holds_until,
-            watch,
-            generation,
-            keys,
-            fingerprint,
-        };
-        Ok(Arc::new(principal))
+        let (people, presented) = ((facts.user, facts.org, facts.client), Presented::AccessToken);
+        Ok(self.principal_of(config, Found { claims, people, effective, narrowing, presented, holds_until, watch, keys }))
     }
 
     async fn resolve_key(&self, hash: &HashedToken, config: &Config, now: Timestamp) -> Result<Arc<Principal>, Rejected> {
@@ -352,28 +336,58 @@ impl Verifier {
             return Err(Rejected::Refused { refusal, claims: Some(Box::new(claims)) });
         }
         let effective = effective_of_key(config, &facts, now);
-        let narrowing = Narrowing::default();
-        let holds_until = facts.approvals.next_end(now);
-        let (user, org, client) = (facts.user, facts.org, facts.client);
-        let (generation, keys) = (config.generation, self.keys.generation());
-        let (caller, presented) = (caller(&claims, &client.name, config, &effective), Presented::ApiKey(*hash));
+        let (narrowing, holds_until) = (Narrowing::default(), facts.approvals.next_end(now));
+        let (people, presented, keys) = ((facts.user, facts.org, facts.client), Presented::ApiKey(*hash), self.keys.generation());
+        Ok(self.principal_of(config, Found { claims, people, effective, narrowing, presented, holds_until, watch, keys }))
+    }
+
+    /// A principal that shares what it can with those before.
+    fn principal_of(&self, config: &Config, found: Found) -> Arc<Principal> {
+        let Found { mut claims, people: (user, org, client), effective, narrowing, presented, holds_until, watch, keys } = found;
+        let generation = config.generation;
         let fingerprint = Fingerprint::of(&claims, (&user, &org, &client), &effective, generation);
-        let principal = Principal {
+        let Shared { user, org, client, weight } = self.common.people(user, org, client);
+        adopt(&mut claims.sub, &user.id);
+        adopt(&mut claims.org, &org.id);
+        adopt(&mut claims.client_id, &client.id);
+        claims.scope = self.common.scopes(claims.scope);
+        claims.aud = self.common.audience(claims.aud);
+        let own = claims.iss.len() + claims.jti.len() + claims.grant.as_str().len();
+        Arc::new(Principal {
+            held: self.common.scopes(config.catalogue.scopes(&effective.now)),
+            effective: self.common.effective(effective),
+            weight: u32::try_from(size_of::<Principal>() + KEEPING + own + weight).unwrap_or(u32::MAX),
             claims,
             user,
             org,
             client,
-            effective,
             narrowing,
-            caller,
             presented,
             holds_until,
             watch,
             generation,
             keys,
             fingerprint,
-        };
-        Ok(Arc::new(principal))
+        })
+    }
+}
+
+/// What a principal is computed from.
+struct Found {
+    claims: Claims,
+    people: (User, Org, Client),
+    effective: Effective,
+    narrowing: Narrowing,
+    presented: Presented,
+    holds_until: Option<Timestamp>,
+    watch: Watch<5>,
+    keys: u64,
+}
+
+/// Takes the shared one where it is the same.
+fn adopt<T: Clone + PartialEq>(own: &mut T, shared: &T) {
+    if own == shared {
+        own.clone_from(shared);
     }
 }
 
@@ -383,7 +397,7 @@ fn claims_of_key(key: &ApiKey, issuer: &Issuer) -> Claims {
     Claims {
         iss: issuer.to_string(),
         sub: key.user.clone(),
-        aud: if key.resources.is_empty() { everywhere() } else { key.resources.clone() },
+        aud: if key.resources.is_empty() { everywhere() } else { key.resources.as_slice().into() },
         exp: i64::MAX,
         iat: key.created_at.seconds(),
         jti: key.id.to_string(),
@@ -392,21 +406,6 @@ fn claims_of_key(key: &ApiKey, issuer: &Issuer) -> Claims {
         org: key.org.clone(),
         grant: key.grant.clone(),
     }
-}
-
-fn caller(claims: &Claims, client: &str, config: &Config, effective: &Effective) -> CallerText {
-    CallerText::of(&Caller {
-        org: Some(claims.org.clone()),
-        actor: Actor {
-            user: Some(claims.sub.clone()),
-            client: Some(claims.client_id.clone()),
-            client_name: Some(client.to_owned()),
-            grant: Some(claims.grant.clone()),
-            token: Some(claims.jti.clone()),
-        },
-        scopes_held: config.catalogue.scopes(&effective.now),
-        resource: claims.aud.first().cloned(),
-    })
 }
 
 /// Whether the value of an `Authorization` header says that it is ours, true or not: what a client got from this gateway must not

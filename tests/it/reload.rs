@@ -156,6 +156,7 @@ async fn what_takes_a_restart_is_refused_by_name() {
                 + "\n[authorizer]\ndialects = [\"nginx\"]\ntrusted_proxies = [\"127.0.0.1/32\"]\n",
         ),
         ("limits.max_connections", limits("max_connections = 7")),
+        ("limits.max_token_cache", limits("max_token_cache = \"7MiB\"")),
         ("limits.idle_timeout", limits("idle_timeout = \"7s\"")),
         ("store.url", first.replace("url = \"env:STORE\"", "url = \"sqlite:other.db\"")),
         ("data.dir", first.replace(&format!("dir = \"{dir}\""), &format!("dir = \"{dir}/other\""))),

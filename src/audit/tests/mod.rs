@@ -16,7 +16,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::journal::{Disk, Sink};
 use super::*;
-use crate::record::{Actor, AuditRecord, Call, Caller, CallerText, Decision, Event, Measured, Opening, Origin, Outcome};
+use crate::record::{Actor, AuditRecord, Call, Caller, Decision, Event, Measured, Opening, Origin, Outcome};
 use crate::store::{AuditFilter, AuditLogStore, AuditPage, AuditRow, Bucket, Cursor, Facet, GrantUse, StoreError, Tally};
 use crate::types::{ApiName, GrantId, ManualClock, NodeId, OrgId, RecordId, RequestId, ScopeSet, Timestamp, UserId};
 
@@ -56,7 +56,7 @@ fn opening(n: u64) -> AuditRecord {
 
 /// Opens the call of a record.
 async fn begin(journal: &Journal, record: &AuditRecord) -> Result<OpenCall, JournalError> {
-    let caller = CallerText::of(&Caller::from(record));
+    let caller = Caller::from(record);
     journal.open_call(&Opening::of(record, &caller).unwrap()).await
 }
 

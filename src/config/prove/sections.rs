@@ -101,7 +101,12 @@ fn limits(raw: &RawLimits, at: &KeyPath, found: &mut Findings<'_>) -> Limits {
             found.error(at.key(key), "is out of range", "keep it between 1KiB and 64MiB");
         }
     }
+    let max_token_cache = raw.max_token_cache.0.0;
+    if !((1 << 20)..=(64 << 30)).contains(&max_token_cache) {
+        found.error(at.key("max_token_cache"), "is out of range", "keep it between 1MiB and 64GiB");
+    }
     Limits {
+        max_token_cache,
         max_connections: usize::try_from(raw.max_connections).unwrap_or(usize::MAX),
         header_timeout: raw.header_timeout.0,
         idle_timeout: raw.idle_timeout.0,

@@ -81,6 +81,7 @@ fn each_mistake_has_its_path() {
         ("limits.max_connections = 0", &["limits.max_connections"]),
         ("limits.max_connections = -1", &["limits.max_connections"]),
         ("limits.max_mcp_body = \"1 MB\"", &["limits.max_mcp_body"]),
+        ("limits.max_token_cache = \"1KiB\"", &["limits.max_token_cache"]),
         ("limits.max_local_body = \"1B\"\nlimits.idle_timeout = \"0s\"", &["limits.idle_timeout", "limits.max_local_body"]),
         ("listen.admin = \"127.0.0.1:8080\"", &["listen.admin"]),
         ("listen.extra_hosts = [\"ok\", \"NOT\", \"u@h\"]", &["listen.extra_hosts[1]", "listen.extra_hosts[2]"]),

@@ -57,7 +57,7 @@ pub(super) fn sign(asked: &Asked<'_>, audience: &str, lifetime: Duration) -> Res
         principal: asked.principal,
         audience,
         tenant: tenant_value(asked.api, &asked.principal.org),
-        scopes: &asked.config.catalogue.scopes(&asked.principal.effective.now),
+        scopes: &asked.principal.held,
         jti: node.ids.next(now).to_string(),
         now,
         lifetime,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::config::{Api, Config};
+use crate::config::Api;
 use crate::gateway::authorize::{Permit, tenant_value};
 use crate::store::Org;
 use crate::token::Principal;
@@ -24,15 +24,10 @@ pub fn of_caller(template: &Template, api: &Api, principal: &Principal) -> Strin
 }
 
 /// A template that names anything of a request, as a header carries it.
-pub(super) fn of_request(
-    template: &Template,
-    (config, api): (&Config, &Api),
-    principal: &Principal,
-    request: &RequestId,
-) -> String {
+pub(super) fn of_request(template: &Template, api: &Api, principal: &Principal, request: &RequestId) -> String {
     template.fill(|name, out| match name {
         Placeholder::RequestId => out.push_str(request.as_str()),
-        Placeholder::Scopes => encode(&config.catalogue.scopes(&principal.effective.now).to_string(), out),
+        Placeholder::Scopes => encode(&principal.held.to_string(), out),
         other => encode(caller(other, api, principal), out),
     })
 }

@@ -92,7 +92,7 @@ impl Identities {
         let Some(principal) = permit.principal() else { return Ok(Identity::default()) };
         let (api, route) = (permit.api(), permit.rule());
         let filled = |header: &TemplateHeader| {
-            let text = fill::of_request(&header.value, (config, api), principal, request);
+            let text = fill::of_request(&header.value, api, principal, request);
             // To some servers a header without a value says something else than none.
             let value = HeaderValue::try_from(text).ok().filter(|v| !v.is_empty())?;
             Some((header.name.clone(), value))

@@ -52,7 +52,7 @@ async fn of_access(app: &App, config: &Config, caller: &Client, token: &str) -> 
     body["token_type"] = "Bearer".into();
     body["username"] = principal.user.email.as_str().into();
     // What it can do now, not what it was issued for.
-    body["scope"] = config.catalogue.scopes(&principal.effective.now).to_string().into();
+    body["scope"] = principal.held.to_string().into();
     Ok(Some(body))
 }
 
