@@ -115,7 +115,7 @@ impl World {
             ("/settings/applications/{grant}", format!("/settings/applications/{}", self.own.id)),
             ("/settings/sessions", "/settings/sessions".to_owned()),
             ("/orgs/{org}/applications", org("applications")),
-            ("/orgs/{org}/applications, third page", org("applications?from=100")),
+            ("/orgs/{org}/applications, last page", org("applications?from=175")),
             ("/orgs/{org}/applications/{client}", org(&format!("applications/{}", self.client))),
             ("/orgs/{org}/keys", org("keys")),
             ("/orgs/{org}/install", org("install")),

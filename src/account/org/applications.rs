@@ -17,7 +17,7 @@ use crate::types::{ClientId, Timestamp};
 use crate::web::{Trouble, page, see_other};
 
 /// Clients on one page.
-const PAGE: u32 = 50;
+const PAGE: u32 = 25;
 /// Clients that wait and are shown; the others follow when these were decided.
 const WAITING: u32 = 50;
 

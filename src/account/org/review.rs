@@ -20,7 +20,7 @@ use crate::types::{Timestamp, UserId};
 use crate::web::{Trouble, page};
 
 /// Entries on one page.
-const PAGE: u32 = 50;
+const PAGE: u32 = 25;
 
 /// A form that the report is downloaded in.
 #[derive(Clone, Copy)]
