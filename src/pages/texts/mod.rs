@@ -10,6 +10,7 @@
 //! - Numbers, spans and moments come from `pages::words`, and the language's name is [`LANG`]: one place each.
 
 pub mod account;
+pub mod acts;
 pub mod apps;
 pub mod audit;
 pub mod consent;
@@ -17,11 +18,14 @@ pub mod counted;
 pub mod definition;
 pub mod denials;
 pub mod frame;
+pub mod hints;
+pub mod labels;
 pub mod operator;
 pub mod org;
 pub mod record;
 pub mod sign_in;
 pub mod standing;
+pub mod titles;
 pub mod trial;
 pub mod troubles;
 pub mod trust;
