@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::node::Node;
 use crate::record::csv_row;
 use crate::store::{ClientOrigin, GrantFacts, Org, StoreError};
-use crate::token::{effective, standing};
+use crate::token::{Refusal, effective, standing};
 use crate::types::{ClientId, GrantId, RoleName, ScopeSet, Timestamp, UserId, rfc3339};
 
 /// Access that was not used for so long is proposed for removal.
@@ -62,6 +62,9 @@ pub struct Entry {
     pub unused_scopes: ScopeSet,
     /// Why nothing works at the moment.
     pub suspended: Option<String>,
+    /// The same as a reason, for pages; it is not part of a report.
+    #[serde(skip)]
+    pub standing: Option<Refusal>,
     /// What a reviewer should look at: `keep`, `narrow` (scopes were never used) or `revoke` (not used for 90 days).
     pub proposal: Proposal,
 }
@@ -174,6 +177,7 @@ impl Entry {
             effective_scopes: if suspended.is_some() { ScopeSet::default() } else { config.catalogue.scopes(&works) },
             unused_scopes: grant.scopes.difference(used),
             suspended: suspended.map(|refusal| refusal.to_string()),
+            standing: suspended,
             proposal: Proposal::Keep,
         };
         entry.proposal = entry.propose(now);

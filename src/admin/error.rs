@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use crate::store::StoreError;
 use crate::token::TokenFault;
+use crate::types::Slug;
 
 /// Why something was not administered.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +44,27 @@ pub struct Refusal {
     pub code: RefusalCode,
     /// One sentence with the way out.
     pub detail: String,
+    /// The rule that was broken, for whoever says it in words of their own; `None` where nobody does, and from a running gateway.
+    pub rule: Option<Rule>,
+}
+
+/// Rules that people break in forms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// How slugs are written.
+    Slug,
+    /// No two organizations have one slug; this is the one.
+    SlugTaken(Slug),
+    /// Names have so many characters at most, and one line.
+    Name(usize),
+    /// Tenant values have so many characters at most, and only some of them.
+    Tenant(usize),
+    /// A private scope is given for so many seconds at most.
+    Term(u64),
+    /// Only what waits is denied.
+    NotWaiting,
+    /// Only what was given is taken back.
+    NotGiven,
 }
 
 /// Sorts of refusals.
@@ -103,21 +125,29 @@ pub struct Problem {
 
 impl AdminError {
     pub(super) fn invalid(detail: impl Into<String>) -> Self {
-        Self::Refused(Refusal { code: RefusalCode::Invalid, detail: detail.into() })
+        Self::Refused(Refusal { code: RefusalCode::Invalid, detail: detail.into(), rule: None })
     }
 
     pub(super) fn not_found(what: &str, which: &str) -> Self {
         let which: String = which.chars().take(128).collect();
-        Self::Refused(Refusal { code: RefusalCode::NotFound, detail: format!("there is no {what} {which:?}") })
+        Self::Refused(Refusal { code: RefusalCode::NotFound, detail: format!("there is no {what} {which:?}"), rule: None })
     }
 
     pub(super) fn conflict(detail: impl Into<String>) -> Self {
-        Self::Refused(Refusal { code: RefusalCode::Conflict, detail: detail.into() })
+        Self::Refused(Refusal { code: RefusalCode::Conflict, detail: detail.into(), rule: None })
+    }
+
+    /// The same refusal, for breaking this rule.
+    pub(super) fn of(mut self, rule: Rule) -> Self {
+        if let Self::Refused(refusal) = &mut self {
+            refusal.rule = Some(rule);
+        }
+        self
     }
 
     pub(super) fn unauthorized() -> Self {
         let detail = "send the secret of the gateway's data directory (admin.token) as a bearer token".to_owned();
-        Self::Refused(Refusal { code: RefusalCode::Unauthorized, detail })
+        Self::Refused(Refusal { code: RefusalCode::Unauthorized, detail, rule: None })
     }
 
     /// What is told to the caller; faults are named, not described.
@@ -125,7 +155,7 @@ impl AdminError {
     pub fn refusal(&self) -> Refusal {
         match self {
             Self::Refused(refusal) => refusal.clone(),
-            fault => Refusal { code: RefusalCode::Unavailable, detail: fault.to_string() },
+            fault => Refusal { code: RefusalCode::Unavailable, detail: fault.to_string(), rule: None },
         }
     }
 }
@@ -135,7 +165,7 @@ impl IntoResponse for AdminError {
         if !matches!(self, Self::Refused(_)) {
             tracing::error!(error = &self as &dyn std::error::Error, "an administration request failed");
         }
-        let Refusal { code, detail } = self.refusal();
+        let Refusal { code, detail, .. } = self.refusal();
         let status = code.status();
         let problem =
             Problem { kind: "about:blank".to_owned(), title: code.title().to_owned(), status: status.as_u16(), code, detail };

@@ -32,7 +32,7 @@ pub use app_model::{
     AppChange, AppDetails, AppSecret, AppVersionView, AppView, ChangeView, ConditionView, CreatedApp, ImportedApp, NewApp,
     NewAppKind, Publish, PublishedApp, StableMark,
 };
-pub use error::{AdminError, Problem, Refusal, RefusalCode};
+pub use error::{AdminError, Problem, Refusal, RefusalCode, Rule};
 pub use health::Readiness;
 pub use local::{
     Local, MAX_SECRET_LIFE, app_view, audit_entry, change_view, client_view, condition_view, grant_view, policy_view,

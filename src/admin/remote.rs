@@ -101,7 +101,7 @@ impl Remote {
         let status = response.status();
         let text = response.text().await.map_err(|e| self.fault(e))?;
         match serde_json::from_str::<Problem>(&text) {
-            Ok(problem) => Err(AdminError::Refused(Refusal { code: problem.code, detail: problem.detail })),
+            Ok(problem) => Err(AdminError::Refused(Refusal { code: problem.code, detail: problem.detail, rule: None })),
             Err(_) => Err(self.fault(std::io::Error::other(format!("it answered {status}")))),
         }
     }

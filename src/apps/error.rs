@@ -1,5 +1,6 @@
 //! Why something was not done with an app.
 
+use super::manifest::ManifestFault;
 use super::private::MAX_REASON;
 use super::readiness::Need;
 use super::written::Flaw;
@@ -91,7 +92,7 @@ pub enum Refusal {
     NotWaiting(ScopeToken),
     /// A text is no manifest.
     #[error("this is no manifest: {0}")]
-    Manifest(String),
+    Manifest(ManifestFault),
 }
 
 fn joined(flaws: &[Flaw]) -> String {

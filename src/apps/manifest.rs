@@ -1,6 +1,7 @@
 //! An app on its way to another site: JSON with a version, without secrets and without client ids.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::error::Refusal;
@@ -10,8 +11,10 @@ use crate::types::AppUuid;
 
 /// The version of the format that is written, and the only one that is read.
 pub const MANIFEST_VERSION: u32 = 1;
+/// Longest name of an unknown field that is repeated, characters.
+const MAX_SHOWN: usize = 64;
 /// Largest manifest that is read, bytes.
-const MAX_BYTES: usize = 64 << 10;
+pub const MAX_MANIFEST: usize = 64 << 10;
 
 /// An app manifest. The app that it makes has clients and secrets of its own; only `app_uuid` stays.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -44,6 +47,75 @@ pub struct Manifest {
     pub scopes: Vec<String>,
     /// Its clients.
     pub client: ManifestClient,
+}
+
+/// The fields of a manifest, and whether each has it.
+const FIELDS: &[(&str, bool)] = &[
+    ("manifest_version", true),
+    ("app_uuid", true),
+    ("name", true),
+    ("description", false),
+    ("documentation_url", false),
+    ("uninstall_instructions", false),
+    ("onboarding_url", false),
+    ("redirect_uris", false),
+    ("scopes", false),
+    ("client", true),
+];
+
+/// Why a text is no manifest.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ManifestFault {
+    /// It is too long.
+    #[error("it has more than {MAX_MANIFEST} bytes")]
+    Large,
+    /// It is of another version of the format.
+    #[error("it has the format {0}, and this gateway reads {MANIFEST_VERSION}")]
+    Format(u32),
+    /// It is no JSON.
+    #[error("{why}")]
+    NoJson {
+        /// Where it stops being JSON; the first line is 1.
+        line: usize,
+        /// Where in that line.
+        column: usize,
+        /// The parser's words, for programs and their makers.
+        why: String,
+    },
+    /// It has a field that manifests don't have.
+    #[error("it has the unknown field {0}")]
+    Unknown(String),
+    /// It lacks a field that every manifest has.
+    #[error("it lacks the field {0}")]
+    Missing(&'static str),
+    /// One of its fields can't have the value that it has.
+    #[error("{why}")]
+    Unfit {
+        /// Where the value ends; the first line is 1.
+        line: usize,
+        /// Where in that line.
+        column: usize,
+        /// The parser's words, for programs and their makers.
+        why: String,
+    },
+}
+
+impl ManifestFault {
+    fn of(text: &str, error: &serde_json::Error) -> Self {
+        let (line, column, why) = (error.line(), error.column(), error.to_string());
+        let fields = match serde_json::from_str(text) {
+            Ok(Value::Object(fields)) => fields,
+            Ok(_) => return Self::Unfit { line, column, why },
+            Err(_) => return Self::NoJson { line, column, why },
+        };
+        let unknown = fields.keys().find(|name| !FIELDS.iter().any(|(known, _)| known == name));
+        let missing = FIELDS.iter().find(|(name, needed)| *needed && !fields.contains_key(*name));
+        match (unknown, missing) {
+            (Some(name), _) => Self::Unknown(name.chars().take(MAX_SHOWN).collect()),
+            (None, Some(&(name, _))) => Self::Missing(name),
+            (None, None) => Self::Unfit { line, column, why },
+        }
+    }
 }
 
 /// What a manifest says of an app's clients.
@@ -84,16 +156,15 @@ impl Manifest {
         struct Version {
             manifest_version: u32,
         }
-        let refused = |why: String| Refusal::Manifest(why);
-        if text.len() > MAX_BYTES {
-            return Err(refused(format!("it has more than {MAX_BYTES} bytes")));
+        let unreadable = |error: serde_json::Error| Refusal::Manifest(ManifestFault::of(text, &error));
+        if text.len() > MAX_MANIFEST {
+            return Err(Refusal::Manifest(ManifestFault::Large));
         }
-        let version: Version = serde_json::from_str(text).map_err(|e| refused(e.to_string()))?;
-        let manifest = match version.manifest_version {
-            MANIFEST_VERSION => serde_json::from_str::<Self>(text).map_err(|e| refused(e.to_string()))?,
-            other => return Err(refused(format!("it has the format {other}, and this gateway reads {MANIFEST_VERSION}"))),
-        };
-        Ok(manifest)
+        let version: Version = serde_json::from_str(text).map_err(unreadable)?;
+        match version.manifest_version {
+            MANIFEST_VERSION => serde_json::from_str(text).map_err(unreadable),
+            other => Err(Refusal::Manifest(ManifestFault::Format(other))),
+        }
     }
 
     /// The manifest as a file, ending in a line break.

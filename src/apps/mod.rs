@@ -18,7 +18,7 @@ mod tests;
 
 pub use difference::{Change, difference};
 pub use error::{AppError, Refusal};
-pub use manifest::{MANIFEST_VERSION, Manifest, ManifestClient};
+pub use manifest::{MANIFEST_VERSION, MAX_MANIFEST, Manifest, ManifestClient, ManifestFault};
 pub use offer::{on_offer, seen_from};
 pub use private::{MAX_REASON, private_scope, reason};
 pub use readiness::{Condition, Need, conditions};

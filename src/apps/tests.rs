@@ -171,7 +171,7 @@ fn a_manifest_goes_there_and_back_and_nothing_strange_comes_in() {
     assert_eq!(proved(&manifest.written()), Ok(definition));
     assert!(!text.contains("cl_") && !text.contains("tg_cs_") && text.ends_with("}\n"), "{text}");
     let refused = |text: &str| match Manifest::read(text) {
-        Err(Refusal::Manifest(why)) => why,
+        Err(Refusal::Manifest(why)) => why.to_string(),
         other => panic!("{other:?}"),
     };
     assert!(refused(&text.replacen('{', "{\"client_secret\": \"x\",", 1)).contains("client_secret"));
@@ -179,5 +179,38 @@ fn a_manifest_goes_there_and_back_and_nothing_strange_comes_in() {
     assert!(refused(&text.replace("\"manifest_version\": 1", "\"manifest_version\": 2")).contains("format 2"));
     assert!(refused(&text.replace(uuid.as_str(), "no-uuid")).contains("UUID"));
     assert!(refused(&format!("{text}{}", " ".repeat(64 << 10))).contains("bytes"));
-    refused("{}");
+    assert!(refused("{}").contains("manifest_version"));
+    assert!(refused(&text.replace("    \"kind\": \"confidential\"", "")).contains("`kind`"));
+}
+
+#[test]
+fn a_manifest_is_refused_for_what_is_wrong_with_it() {
+    let definition = proved(&written()).expect("nothing is wrong");
+    let manifest = Manifest::of(&AppUuid::generate(&SeededEntropy::new(3)), &definition, ClientKind::Public);
+    let value = serde_json::to_value(&manifest).expect("JSON");
+    let mut fields: Vec<_> = value.as_object().expect("an object").keys().cloned().collect();
+    fields.sort();
+    let fault = |value: &serde_json::Value| match Manifest::read(&value.to_string()) {
+        Err(Refusal::Manifest(fault)) => Some(fault),
+        Ok(_) => None,
+        other => panic!("{other:?}"),
+    };
+    let mut needed = Vec::new();
+    for name in &fields {
+        let mut without = value.clone();
+        without.as_object_mut().expect("an object").remove(name);
+        match fault(&without) {
+            Some(ManifestFault::Missing(missing)) if missing == name.as_str() => needed.push(missing),
+            None => {}
+            other => panic!("{name}: {other:?}"),
+        }
+        let mut renamed = value.clone();
+        renamed[format!("{name}_")] = "x".into();
+        assert_eq!(fault(&renamed), Some(ManifestFault::Unknown(format!("{name}_"))));
+    }
+    assert_eq!((fields.len(), needed), (10, vec!["app_uuid", "client", "manifest_version", "name"]));
+    let mut misfit = value;
+    misfit["name"] = 7.into();
+    assert!(matches!(fault(&misfit), Some(ManifestFault::Unfit { line: 1, .. })));
+    assert!(matches!(Manifest::read("{\n  oops"), Err(Refusal::Manifest(ManifestFault::NoJson { line: 2, .. }))));
 }

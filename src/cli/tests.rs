@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
 use super::args::{Cli, Command};
@@ -10,6 +11,7 @@ use super::output::{plain, table};
 use super::quickstart::prepare;
 use crate::admin::Administration;
 use crate::admin::tests::Fixture;
+use crate::manual::TOPICS;
 use crate::types::RoleName;
 
 fn code(line: &str) -> Option<i32> {
@@ -22,7 +24,7 @@ fn the_commands_are_sound() {
 }
 
 #[test]
-fn what_the_manual_shows_can_be_typed() {
+fn what_there_is_can_be_typed() {
     for line in [
         "tollgate quickstart",
         "tollgate quickstart --gate prometheus=http://127.0.0.1:9090 --gate everything=http://127.0.0.1:3001/mcp --json",
@@ -91,6 +93,62 @@ fn what_the_manual_shows_can_be_typed() {
     ] {
         assert_eq!(code(line), None, "{line}");
     }
+}
+
+/// The words of a line as a shell reads them, up to a comment or a redirection.
+fn shell_words(line: &str) -> Vec<String> {
+    let (mut words, mut quote) = (vec![String::new()], None);
+    for c in line.chars() {
+        match (quote, c) {
+            (Some(open), c) if c == open => quote = None,
+            (None, '"' | '\'') => quote = Some(c),
+            (None, ' ') => words.push(String::new()),
+            (_, c) => words.last_mut().expect("one word at least").push(c),
+        }
+    }
+    words.into_iter().filter(|word| !word.is_empty()).take_while(|word| word != "#" && word != ">" && word != "|").collect()
+}
+
+/// Every command of ours that a text shows: in a block, whole; inside of a sentence it may be the beginning of one.
+fn shown(text: &str) -> (Vec<String>, Vec<String>) {
+    let mut blocks = Vec::new();
+    for block in text.split("\n```").skip(1).step_by(2) {
+        blocks.extend(block.replace("\\\n", " ").lines().filter(|line| line.starts_with("tollgate ")).map(ToOwned::to_owned));
+    }
+    let inline = text.split('`').filter(|code| code.starts_with("tollgate ") && !code.contains('\n')).map(ToOwned::to_owned);
+    (blocks, inline.collect())
+}
+
+#[test]
+fn what_the_manual_shows_can_be_typed() {
+    let (mut blocks, mut inline, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
+    for text in TOPICS.iter().map(|topic| topic.text).chain([include_str!("../../README.md")]) {
+        let (more_blocks, more_inline) = shown(text);
+        blocks.extend(more_blocks);
+        inline.extend(more_inline);
+    }
+    assert!(blocks.len() > 40 && inline.len() > 60, "{} and {} commands", blocks.len(), inline.len());
+    let refused = |line: &String| Cli::try_parse_from(shell_words(line)).err();
+    wrong.extend(blocks.iter().filter_map(|line| refused(line).map(|e| format!("{line}\n{e}"))));
+    wrong.extend(inline.iter().filter_map(|line| {
+        let begun = [
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand,
+            ErrorKind::MissingSubcommand,
+            ErrorKind::MissingRequiredArgument,
+        ];
+        refused(line).filter(|e| !begun.contains(&e.kind())).map(|e| format!("{line}\n{e}"))
+    }));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn commands_of_a_text_are_found() {
+    let text = "Say `tollgate grant` or\n```sh\ntollgate key \\\n  list   # all\ncurl x\n```\nor `tollgate key\nlist`.";
+    assert_eq!(shown(text), (vec!["tollgate key    list   # all".to_owned()], vec!["tollgate grant".to_owned()]));
+    assert_eq!(
+        shell_words("tollgate app create \"Acme Sync\" --org 'a b' > x"),
+        ["tollgate", "app", "create", "Acme Sync", "--org", "a b"]
+    );
 }
 
 #[test]

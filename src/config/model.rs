@@ -1,6 +1,9 @@
 //! The proved configuration.
 
 mod identity;
+mod routes;
+mod tenancy;
+mod upstreams;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -12,15 +15,15 @@ use ipnet::IpNet;
 use secrecy::{SecretSlice, SecretString};
 use url::Url;
 
-use super::{
-    Catalogue, Enforce, Enforcement, HookEvent, IndexBody, ListenTls, Per, RouteErrors, RouteUpgrade, UpstreamProtocol,
-    UpstreamTls,
-};
+use super::{Catalogue, Enforcement, HookEvent, ListenTls};
 pub use identity::{Assertion, Exchange, ExchangeAuth, SubjectTokenType, TemplateHeader};
+pub use routes::{Access, Rate, Route, RouteMeta, RouteTimeouts};
+pub use tenancy::{OrgName, Tell, Tenancy};
+pub use upstreams::{Checks, Ejection, Endpoint, InjectedHeader, Retries, Upstream, UpstreamLimits, UpstreamTimeouts};
 
 use crate::mcp::ServerPolicy;
 use crate::routing::{Lookup, MountTable, RouteTable};
-use crate::types::{ApiName, Dialect, Issuer, ResourceId, RoleName, RouteId, ScopeBits, ScopeSet, Selectors, Slug, Template};
+use crate::types::{ApiName, Dialect, Issuer, ResourceId, RoleName, ScopeBits, ScopeSet, Selectors, Slug};
 
 /// One whole configuration. A request sees one, from its first stage to its last.
 #[derive(Debug)]
@@ -211,147 +214,6 @@ impl Roles {
     }
 }
 
-/// A set of endpoints that serve the same thing.
-#[derive(Debug)]
-pub struct Upstream {
-    /// Its name.
-    pub name: String,
-    /// Where it is; never empty.
-    pub endpoints: Vec<Endpoint>,
-    /// What it speaks.
-    pub protocol: UpstreamProtocol,
-    /// Path of its health check.
-    pub health: Option<String>,
-    /// How it is checked, where it has a path for that.
-    pub checks: Checks,
-    /// When an endpoint is left out for a while.
-    pub ejection: Ejection,
-    /// When a request is sent again.
-    pub retries: Retries,
-    /// What it may hold at one time.
-    pub limits: UpstreamLimits,
-    /// How long an endpoint that comes back takes to get its whole share.
-    pub slow_start: Duration,
-    /// How long a resolved name is believed.
-    pub resolve: Duration,
-    /// What TLS towards it shows and believes.
-    pub tls: UpstreamTls,
-    /// Its timeouts.
-    pub timeouts: UpstreamTimeouts,
-    /// What we add to each request: the upstream's own credentials.
-    pub inject: Vec<InjectedHeader>,
-}
-
-/// One endpoint.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Endpoint {
-    /// Host name or address.
-    pub host: String,
-    /// Port.
-    pub port: u16,
-    /// Whether it is reached over TLS; the certificate is always verified.
-    pub tls: bool,
-    /// What comes before every path: empty, or `/…` without a trailing slash.
-    pub base_path: String,
-    /// Its share of the requests, in proportion to the others'; 1 to 1000.
-    pub weight: u32,
-}
-
-impl Endpoint {
-    /// Whether both are the same place, whatever their shares.
-    #[must_use]
-    pub fn is_same_place(&self, other: &Self) -> bool {
-        (&self.host, self.port, self.tls, &self.base_path) == (&other.host, other.port, other.tls, &other.base_path)
-    }
-}
-
-/// How endpoints are checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Checks {
-    /// From one check to the next.
-    pub interval: Duration,
-    /// How long an endpoint may take to answer.
-    pub timeout: Duration,
-    /// Good answers in a row that bring an endpoint back; at least 1.
-    pub healthy: u32,
-    /// Bad answers in a row that take it out; at least 1.
-    pub unhealthy: u32,
-}
-
-/// When an endpoint that fails requests is left out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ejection {
-    /// Failures in a row; `None` when endpoints are never ejected.
-    pub failures: Option<std::num::NonZeroU32>,
-    /// How long the first time.
-    pub base: Duration,
-    /// How long at most.
-    pub longest: Duration,
-}
-
-/// When a request is sent again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Retries {
-    /// How often it is sent at most; 1 to 3.
-    pub tries: u8,
-    /// Retries for each hundred requests.
-    pub budget: u32,
-    /// Retries beyond that, until they are earned back.
-    pub reserve: u32,
-}
-
-/// What an upstream may hold at one time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UpstreamLimits {
-    /// Requests under way; at least 1.
-    pub in_flight: u32,
-    /// Requests that wait.
-    pub pending: u32,
-    /// How long they wait.
-    pub queue: Duration,
-    /// Requests under way at one endpoint; at least 1.
-    pub connections: u32,
-}
-
-/// How long an upstream may take.
-#[derive(Clone, Copy, Debug)]
-pub struct UpstreamTimeouts {
-    /// To connect, with TLS.
-    pub connect: Duration,
-    /// Between two reads.
-    pub read: Duration,
-    /// Between two events of an event stream.
-    pub stream_idle: Duration,
-    /// To take what we write.
-    pub write: Duration,
-    /// To the first byte of an answer; never less than `read`.
-    pub first_byte: Option<Duration>,
-    /// To the end of an answer.
-    pub total: Option<Duration>,
-}
-
-/// How long an answer may take on a route, where that differs from its upstream.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RouteTimeouts {
-    /// To connect, with TLS.
-    pub connect: Option<Duration>,
-    /// To the first byte of the answer.
-    pub first_byte: Option<Duration>,
-    /// Between two reads of the answer.
-    pub idle: Option<Duration>,
-    /// To the end of the answer.
-    pub total: Option<Duration>,
-}
-
-/// A header that we add towards an upstream.
-#[derive(Debug)]
-pub struct InjectedHeader {
-    /// Its name.
-    pub name: http::HeaderName,
-    /// Its value, read from a file or the environment.
-    pub value: SecretString,
-}
-
 /// A mounted API: a protected resource of RFC 9728.
 #[derive(Debug)]
 pub struct Api {
@@ -439,135 +301,6 @@ pub enum Target {
     OwnMcp,
     /// Our own JSON API.
     OwnApi,
-}
-
-/// A rule inside an API.
-#[derive(Debug)]
-pub struct Route {
-    /// Its stable name.
-    pub id: RouteId,
-    /// Who may use it.
-    pub access: Access,
-    /// Whether API keys are taken here, beside access tokens.
-    pub keys: bool,
-    /// Whether a caller must have shown a client certificate.
-    pub client_certificate: bool,
-    /// Whether `%2F` may occur in its path.
-    pub encoded_slash: bool,
-    /// Names of captured segments that must name the token's organization.
-    pub org_captures: Vec<String>,
-    /// Names of captured segments that must not start with `_`.
-    pub index_captures: Vec<String>,
-    /// How its bodies name indices.
-    pub index_body: Option<IndexBody>,
-    /// What `{operation}` stands for in a path prefix.
-    pub operation: Option<String>,
-    /// Where a request names series or streams; without it, label tenancy refuses it.
-    pub enforce: Option<Enforce>,
-    /// How often it may be called, besides the rates of its API.
-    pub rates: Vec<Rate>,
-    /// Requests that it serves at one time.
-    pub max_concurrent: Option<u32>,
-    /// Largest body of a request, bytes.
-    pub max_body: Option<u64>,
-    /// How long its answers may take.
-    pub timeouts: RouteTimeouts,
-    /// What its connections turn into; requests for anything else are refused there.
-    pub upgrade: Option<RouteUpgrade>,
-    /// How its refusals are written, where not as problem details.
-    pub errors: Option<RouteErrors>,
-    /// Headers that tell the upstream about the caller, besides those of the API and in their place.
-    pub headers: Vec<TemplateHeader>,
-}
-
-/// How often something may be called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate {
-    /// Whose requests are counted together.
-    pub per: Per,
-    /// Time that a request is worth, microseconds; at least 1.
-    pub interval: i64,
-    /// How many may come at once; at least 1.
-    pub burst: u32,
-}
-
-/// Who may use a route. There is no default: a rule says it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Anybody, without a token.
-    Public,
-    /// Who holds all of these scopes.
-    Scopes(ScopeBits),
-}
-
-/// A route as people read it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RouteMeta {
-    /// Its stable name.
-    pub id: RouteId,
-    /// Its pattern, below the mount.
-    pub pattern: String,
-    /// Its methods.
-    pub methods: Vec<http::Method>,
-    /// What it needs; `None` for a public one.
-    pub scopes: Option<ScopeSet>,
-    /// Whether API keys are taken there.
-    pub keys: bool,
-}
-
-/// How requests and the upstream are bound to the organization.
-#[derive(Clone, Debug, Default)]
-pub struct Tenancy {
-    /// `{org}.apps.example.com`: what stands behind the organization's slug in the host.
-    pub host_suffix: Option<String>,
-    /// How the upstream is told.
-    pub tell: Option<Tell>,
-    /// Query parameters that name a tenant to the upstream and are therefore refused.
-    pub forbidden_query: Vec<String>,
-}
-
-/// How the upstream is told which organization it serves.
-#[derive(Clone, Debug)]
-pub enum Tell {
-    /// By one header, whose every other copy is removed.
-    Header {
-        /// Its name.
-        name: http::HeaderName,
-        /// `{org.tenant}`, `{org.id}`, `{org.slug}` are replaced.
-        template: Template,
-    },
-    /// By what is put before the path.
-    PathPrefix {
-        /// `{org.tenant}`, `{org.id}`, `{org.slug}` are replaced, and `{operation}` by the route's.
-        template: Template,
-    },
-    /// By a label matcher in every selector of every query.
-    Label {
-        /// The label.
-        label: String,
-        /// `{org.tenant}`, `{org.id}`, `{org.slug}` are replaced.
-        template: Template,
-    },
-    /// By what the names of its indices start with.
-    Index {
-        /// Before the organization's name.
-        before: String,
-        /// What names the organization.
-        name: OrgName,
-        /// After it; never empty.
-        after: String,
-    },
-}
-
-/// What names an organization to an upstream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OrgName {
-    /// `{org.tenant}`.
-    Tenant,
-    /// `{org.id}`.
-    Id,
-    /// `{org.slug}`.
-    Slug,
 }
 
 /// Lifetimes and limits of the authorization server.

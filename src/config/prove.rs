@@ -17,11 +17,16 @@ mod tenancy;
 mod upstreams;
 
 use std::fmt::Display;
+use std::net::IpAddr;
+use std::path::Path;
 
-use super::Config;
+use secrecy::SecretString;
+use url::{Host, Url};
+
 use super::error::{ConfigError, KeyPath, Warning};
 use super::raw::RawConfig;
 use super::secrets::Environment;
+use super::{Config, secrets};
 
 /// What proving needs besides the file.
 pub(super) struct Surroundings<'a> {
@@ -30,6 +35,9 @@ pub(super) struct Surroundings<'a> {
     /// Paths of what is missing from the document because its form was wrong.
     pub(super) dropped: &'a [String],
 }
+
+/// What is wrong is among the findings already.
+struct Reported;
 
 /// What is collected on the way.
 pub(super) struct Findings<'a> {
@@ -51,6 +59,38 @@ impl Findings<'_> {
     /// The value, or nothing and the error.
     fn keep<T>(&mut self, result: Result<T, ConfigError>) -> Option<T> {
         result.map_err(|e| self.errors.push(e)).ok()
+    }
+
+    /// The secret that one of two keys points at: `name` at a variable, `name_file` at a file. `None` when neither is there.
+    fn secret(
+        &mut self,
+        given: (Option<&str>, Option<&Path>),
+        at: &KeyPath,
+        name: &str,
+    ) -> Result<Option<SecretString>, Reported> {
+        let read = secrets::either(self.env, given, (at, name), &mut self.warnings);
+        self.keep(read).ok_or(Reported)
+    }
+
+    /// The URL of something that we ask over HTTP. Its text may hold a token and is not repeated. `bare` is what to warn of where
+    /// it is asked without TLS on another machine.
+    fn address(&mut self, text: &str, at: &KeyPath, (what, bare): (&str, &str)) -> Option<Url> {
+        let url = Url::parse(text).ok().filter(|u| matches!(u.scheme(), "http" | "https") && u.has_host());
+        let Some(url) = url.filter(|u| u.username().is_empty() && u.password().is_none() && u.fragment().is_none()) else {
+            let way_out = "write an http or https URL without user and fragment";
+            self.error(at, format!("is not the URL of {what}"), way_out);
+            return None;
+        };
+        let here = match url.host() {
+            Some(Host::Ipv4(ip)) => IpAddr::from(ip).is_loopback(),
+            Some(Host::Ipv6(ip)) => IpAddr::from(ip).is_loopback(),
+            Some(Host::Domain(name)) => name == "localhost",
+            None => false,
+        };
+        if url.scheme() == "http" && !here {
+            self.warn(at, bare);
+        }
+        Some(url)
     }
 
     /// A name that nothing has. Silent when an element of the list `of` was reported: it may have been the one.

@@ -5,6 +5,8 @@ mod hooks;
 mod identity;
 mod needs;
 mod protocol;
+mod routes;
+mod tenancy;
 mod tls;
 mod upstreams;
 
@@ -13,7 +15,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use http::{HeaderName, Method};
+use http::HeaderName;
 use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -23,6 +25,8 @@ pub use hooks::{HookEvent, RawHook};
 pub use identity::{RawAssertion, RawAuthentication, RawExchange, RawHeader};
 pub use needs::{RawAllowed, RawDeny, RawNeed, RawRule, RawValue};
 pub use protocol::{RouteErrors, RouteUpgrade, UpstreamProtocol};
+pub use routes::{Enforce, IndexBody, Per, RawChange, RawOverride, RawRate, RawRemove, RawRoute};
+pub use tenancy::RawTenant;
 pub use tls::{RawCertificate, RawTls, RawUpstreamTls};
 pub use upstreams::{
     RawChecks, RawEjection, RawEndpoint, RawInject, RawRetries, RawRouteTimeouts, RawTimeouts, RawUpstream, RawUpstreamLimits,
@@ -32,7 +36,7 @@ pub use upstreams::{
 use super::list::List;
 use super::written::{ByteSize, Origin, Written};
 use super::{Risk, Visibility};
-use crate::types::{ApiName, Issuer, LabelValues, ResourceId, RouteId, ScopeToken};
+use crate::types::{ApiName, Issuer, LabelValues, ResourceId, ScopeToken};
 
 /// Configuration of a Tollgate gateway. Relative paths start at the working directory.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -413,210 +417,6 @@ pub enum RawKind {
     Http,
     /// The Model Context Protocol over streamable HTTP, both eras. Its upstream's endpoint is the URL of the MCP server.
     Mcp,
-}
-
-/// How the upstream is told. `{org.tenant}`, `{org.id}` and `{org.slug}` are replaced.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "mode", rename_all = "snake_case", deny_unknown_fields)]
-pub enum RawTenant {
-    /// By one header, whose every other copy is removed.
-    Header {
-        /// Its name.
-        name: Written<HeaderName>,
-        /// Its value.
-        value: String,
-    },
-    /// By what is put before the path.
-    PathPrefix {
-        /// The prefix, starting with `/`. `{operation}` is replaced by the `operation` of the route.
-        value: String,
-    },
-    /// By a label matcher that is added to every selector of a query: the upstream holds the series or streams of all
-    /// organizations and tells them apart by a label. Routes that don't say how they are enforced are refused.
-    Label {
-        /// The label.
-        label: String,
-        /// Its value for the organization.
-        value: String,
-    },
-    /// By what the names of its indices start with: an OpenSearch or Elasticsearch that holds the indices of all organizations.
-    /// Names in paths and bodies have to start so; routes without an index are refused unless `enforce` is `"nothing"`.
-    Index {
-        /// What they start with for the organization. One placeholder and behind it a character that no name of an
-        /// organization has: `"{org.slug}."`.
-        value: String,
-    },
-    /// Not at all, also where `pack` has a way: the upstream serves one organization, or everybody the same.
-    None,
-}
-
-/// A rule inside an API.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a key of the file")]
-pub struct RawRoute {
-    /// Its stable name in audit records and metrics. Without it: the API's name and the pattern. Routes of a pack get the API's
-    /// name in front.
-    pub id: Option<Written<RouteId>>,
-    /// The path below the mount: `{name}` captures a segment, `{a,b}` stands for one of several, `/**` at the end for
-    /// everything below.
-    #[serde(rename = "match")]
-    pub pattern: String,
-    /// Its methods.
-    pub methods: List<Written<Method>>,
-    /// What a token needs: all of these scopes.
-    #[serde(default)]
-    pub scopes: List<Written<ScopeToken>>,
-    /// Whether it is open to anybody, without a token. It must not have scopes then.
-    #[serde(default)]
-    pub public: bool,
-    /// Whether API keys are taken here, beside access tokens: for routes that applications push to.
-    #[serde(default)]
-    pub keys: bool,
-    /// Whether a caller must have shown a client certificate, beside what else the route needs.
-    #[serde(default)]
-    pub client_certificate: bool,
-    /// Whether `%2F` may occur in its path.
-    #[serde(default)]
-    pub encoded_slash: bool,
-    /// Names of captured segments that must name the token's organization, by id, slug or tenant value.
-    #[serde(default)]
-    pub org_captures: Vec<String>,
-    /// Names of captured segments that must each name one thing of the caller's: none that starts with `_`, which the
-    /// upstream keeps for itself.
-    #[serde(default)]
-    pub index_captures: Vec<String>,
-    /// How its bodies name indices.
-    #[serde(default)]
-    pub index_body: Option<IndexBody>,
-    /// How often it may be called, besides the rates of its API.
-    #[serde(default)]
-    pub rates: List<RawRate>,
-    /// Requests that it serves at one time on this node; streams count until they end.
-    pub max_concurrent: Option<u32>,
-    /// Largest body of a request.
-    pub max_body: Option<Written<ByteSize>>,
-    /// How long an answer may take, in place of the upstream's `timeouts`.
-    #[serde(default)]
-    pub timeouts: RawRouteTimeouts,
-    /// What `{operation}` of a tenant's path prefix stands for here.
-    pub operation: Option<String>,
-    /// Where a request names series or streams, so that `tenant.mode = "label"` can narrow it. Without it the route is refused
-    /// in that mode.
-    pub enforce: Option<Enforce>,
-    /// What its connections turn into. Offers to change protocols are taken nowhere else, and other requests are refused here.
-    pub upgrade: Option<RouteUpgrade>,
-    /// How its refusals are written, where not as problem details (RFC 9457).
-    pub errors: Option<RouteErrors>,
-    /// Headers that tell the upstream who calls, besides those of the API and in place of those with their names.
-    #[serde(default)]
-    pub headers: List<RawHeader>,
-}
-
-/// Where a request names series or streams.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Enforce {
-    /// Nowhere: neither request nor answer has anything of any tenant.
-    Nothing,
-    /// The parameter `query` is PromQL.
-    PromqlQuery,
-    /// The parameters `match[]` are series selectors; without one, all series of the organization.
-    PromqlMatch,
-    /// The answer lists rules of Prometheus; the others are taken out.
-    PromqlRules,
-    /// The answer lists alerts of Prometheus; the others are taken out.
-    PromqlAlerts,
-    /// The parameter `query` is LogQL.
-    LogqlQuery,
-    /// The parameter `query` is LogQL or missing; without it, all streams of the organization.
-    LogqlOptional,
-    /// The parameters `match` and `match[]` are stream selectors; without one, all streams of the organization.
-    LogqlSeries,
-    /// The parameters `filter` narrow the answer of an Alertmanager.
-    AlertmanagerFilter,
-    /// The body is a new silence of an Alertmanager.
-    AlertmanagerSilence,
-}
-
-/// How a body names indices, where `tenant.mode` is `"index"`. Other bodies are documents, and pass as they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum IndexBody {
-    /// One query, at most 1 MiB of JSON. It may refer to documents of other indices.
-    Query,
-    /// Lines of `_msearch`: index and query by turns.
-    Searches,
-    /// Lines of `_bulk`: what is done with which index, and the document.
-    Bulk,
-}
-
-/// What is different from a route of a pack.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum RawOverride {
-    /// Other keys.
-    Change(RawChange),
-    /// The route is taken out: its requests are refused.
-    Word(RawRemove),
-}
-
-/// Other keys of a route of a pack.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct RawChange {
-    /// What a token needs instead: all of these scopes.
-    pub scopes: Option<List<Written<ScopeToken>>>,
-    /// Whether API keys are taken here.
-    pub keys: Option<bool>,
-    /// How often it may be called, besides the rates of its API.
-    pub rates: Option<List<RawRate>>,
-    /// Requests that it serves at one time on this node; streams count until they end.
-    pub max_concurrent: Option<u32>,
-    /// Largest body of a request.
-    pub max_body: Option<Written<ByteSize>>,
-    /// How long an answer may take, in place of the upstream's `timeouts`.
-    pub timeouts: Option<RawRouteTimeouts>,
-    /// Headers that tell the upstream who calls, besides those of the API and in place of those with their names.
-    pub headers: Option<List<RawHeader>>,
-}
-
-/// How often something may be called. Each node counts for itself.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RawRate {
-    /// Whose requests are counted together.
-    pub per: Per,
-    /// How many.
-    pub requests: u32,
-    /// In how long, at least `1s`.
-    pub every: Written<Duration>,
-    /// How many may come at once, after a pause. Without it, `requests`.
-    pub burst: Option<u32>,
-}
-
-/// Whose requests are counted together. Without a token there is only the address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Per {
-    /// Everybody's of an organization.
-    Organization,
-    /// An application's in an organization.
-    Client,
-    /// A user's in an organization, through whichever application.
-    User,
-    /// An address's; of IPv6, a /64's.
-    Address,
-    /// An organization's of one tool, prompt or resource of an MCP server.
-    Tool,
-}
-
-/// The route is taken out.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RawRemove {
-    /// The route is taken out.
-    Remove,
 }
 
 const fn seconds(n: u64) -> Written<Duration> {

@@ -13,6 +13,7 @@ mod users;
 
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{FromRef, FromRequestParts};
@@ -23,10 +24,11 @@ use http::request::Parts;
 use http::{HeaderMap, Method};
 use url::form_urlencoded::Serializer;
 
-use crate::admin::{AdminError, Local, Refusal, RefusalCode};
+use crate::admin::{AdminError, Local, Refusal, RefusalCode, Rule};
 use crate::config::Config;
 use crate::node::Node;
-use crate::pages::texts::troubles;
+use crate::pages::duration_words;
+use crate::pages::texts::{Text, operator as texts, troubles};
 use crate::pages::views::{AtStake, Frame, Section, Steps, Switched};
 use crate::record::Actor;
 use crate::store::{Counted, Org, StoreError};
@@ -156,6 +158,20 @@ fn told<T>(outcome: Result<T, AdminError>) -> Result<Result<T, Refusal>, Trouble
         Err(fault @ (AdminError::Password(_) | AdminError::Gateway { .. })) => {
             Err(StoreError::Unavailable { what: "administering", source: Box::new(fault) }.into())
         }
+    }
+}
+
+/// A refusal in the words of the pages.
+fn why(refusal: &Refusal) -> Text {
+    match &refusal.rule {
+        Some(Rule::Slug) => texts::unfit_slug(),
+        Some(Rule::SlugTaken(slug)) => texts::slug_taken(slug.as_str()),
+        Some(Rule::Name(most)) => texts::unfit_name(*most),
+        Some(Rule::Tenant(most)) => texts::unfit_tenant(*most),
+        Some(Rule::Term(seconds)) => texts::unfit_term(&duration_words(Duration::from_secs(*seconds))),
+        Some(Rule::NotWaiting) => texts::not_waiting(),
+        Some(Rule::NotGiven) => texts::not_given(),
+        None => texts::not_done(),
     }
 }
 

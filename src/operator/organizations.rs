@@ -5,9 +5,9 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use http::StatusCode;
 
-use super::{App, Asked, FIRST, Operating, PAGE, at_stake, nothing, told};
+use super::{App, Asked, FIRST, Operating, PAGE, at_stake, nothing, told, why};
 use crate::admin::{Administration as _, NewOrg, Switch};
-use crate::pages::texts::{Text, operator as texts};
+use crate::pages::texts::Text;
 use crate::pages::views::{EnteredOrg, OperatorOrgPage, OperatorOrgRow, OperatorOrgsPage};
 use crate::pages::{DisplayName, When};
 use crate::store::{Counted, OrgState, OrgSummary};
@@ -79,7 +79,7 @@ async fn create_org(app: &App, who: &Operating, body: Body) -> Result<Response, 
             } else {
                 StatusCode::UNPROCESSABLE_ENTITY
             };
-            let problem = texts::refused(&refusal.detail);
+            let problem = why(&refusal);
             listed(app, who, &Asked::of(None), Some((entered, status, problem))).await
         }
     }

@@ -7,7 +7,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use http::StatusCode;
 
-use super::{App, Asked, Operating, at_stake, nothing, told};
+use super::{App, Asked, Operating, at_stake, nothing, told, why};
 use crate::admin::{Administration as _, ScopeDecision, ScopeVerdict};
 use crate::config::Risk;
 use crate::pages::texts::{Text, operator as texts};
@@ -181,7 +181,7 @@ async fn decide(app: &App, who: &Operating, (holder, scope): (&str, &str), body:
         Err(refusal) => {
             // It may have been decided meanwhile: what is shown is what holds now.
             let now = find(app, holder, scope).await?;
-            let problem = (refusal.code.status(), texts::refused(&refusal.detail));
+            let problem = (refusal.code.status(), why(&refusal));
             shown(app, who, &now, &Asked::of(None), Some(problem)).await
         }
     }

@@ -269,10 +269,16 @@ async fn organizations_are_made_and_everything_is_found() {
     let taken = desk.post(&browser, "/operator/organizations", "create=1&slug=acme&name=Second").await;
     assert_eq!(taken.status, StatusCode::CONFLICT);
     assert!(taken.body.contains("The slug acme is taken") && taken.body.contains("value=\"Second\""), "{}", taken.body);
-    assert_eq!(
-        desk.post(&browser, "/operator/organizations", "create=1&slug=No+Slug").await.status,
-        StatusCode::UNPROCESSABLE_ENTITY
-    );
+    let long = "n".repeat(200);
+    for (entered, said) in [
+        ("slug=No+Slug".to_owned(), "The short name has 1 to 63 characters"),
+        (format!("slug=delta&name={long}"), "characters and no line breaks"),
+        ("slug=delta&tenant=a%2Fb".to_owned(), "A tenant value has 1 to 150 characters"),
+    ] {
+        let refused = desk.post(&browser, "/operator/organizations", &format!("create=1&{entered}")).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(refused.body.contains(said), "{said}: {}", refused.body);
+    }
     let made = desk.post(&browser, "/operator/organizations", "create=1&slug=gamma&name=Gamma+Rays").await;
     assert_eq!(made.headers["location"], "/operator/organizations/gamma");
     let gamma = desk.get(&browser, "/operator/organizations/gamma").await;
@@ -342,6 +348,10 @@ async fn a_private_scope_is_given_denied_and_taken_back() {
     assert_eq!(state().await.state, ScopeRequestState::Withdrawn);
     let again = desk.post(&browser, page, "withdraw=1").await;
     assert_eq!(again.status, StatusCode::CONFLICT);
+    assert!(again.body.contains("It was not given, or was taken back meanwhile."), "{}", again.body);
+    let endless = desk.post(&browser, page, "approve=1&lives=3650").await;
+    assert_eq!(endless.status, StatusCode::BAD_REQUEST);
+    assert!(endless.body.contains("A private scope is given for 5 years at most."), "{}", endless.body);
     let acme = Some(desk.world.acme.id.clone());
     for name in ["scope.deny", "scope.approve", "scope.withdraw"] {
         assert_eq!(desk.logged(name).await, std::slice::from_ref(&acme), "{name}");

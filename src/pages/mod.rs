@@ -5,8 +5,9 @@
 //! rendered, looked at and tested alone. Handlers fill a struct, call [`askama::Template::render`], and answer with
 //! [`policy::content_security_policy`] beside it.
 //!
-//! What a page says and its template does not hold is a [`texts::Text`], and those are made in [`texts`] alone: to add a sentence, add a
-//! function there, and give a view's field that type. The folder says how sentences are written.
+//! What a page says and its template does not hold between tags is a [`texts::Text`], and those are made in [`texts`] alone: to add a
+//! sentence, a label or a button, add a function there, and give it to a component or to a view's field of that type. The folder says how
+//! sentences are written.
 //!
 //! Three rules hold for every page and have a test: no inline script, style or event attribute; every act is a plain
 //! form; and text from strangers arrives only as a [`DisplayName`] or escaped by the template.
@@ -23,7 +24,7 @@ mod words;
 pub use chart::{Bar, Bin, Histogram, Sparkline};
 pub use foreign::{plain, plain_lines};
 pub use name::{DisplayName, display_name, skeleton};
-pub use words::{When, duration_words, grouped};
+pub use words::{When, axis_label, duration_words, grouped};
 
 #[cfg(test)]
 mod samples;

@@ -6,11 +6,10 @@
 
 use std::fmt;
 
+use crate::pages::texts::UNNAMED;
+
 /// The longest name a page shows, in characters; the rest becomes an ellipsis.
 pub const LONGEST_NAME: usize = 60;
-
-/// What a page calls something whose name holds nothing that can be shown.
-const UNNAMED: &str = "Unnamed";
 
 /// Two marks cover every accented letter in common use; more only serve to paint over other lines.
 const MOST_COMBINING_MARKS: usize = 2;
@@ -53,7 +52,7 @@ impl From<&str> for DisplayName {
 
 /// Drops what can't be seen or moves other text, folds white space, bounds combining marks and length.
 ///
-/// Never empty: a name with nothing left reads "Unnamed".
+/// Never empty: a name with nothing left reads [`UNNAMED`].
 #[must_use]
 pub fn display_name(raw: &str) -> String {
     let mut shown = String::new();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Zoned;
 use jiff::tz::TimeZone;
 
 use crate::types::Timestamp;
@@ -21,8 +22,7 @@ impl When {
     /// Words for `at` as seen from `now`.
     #[must_use]
     pub fn new(at: Timestamp, now: Timestamp) -> Self {
-        // A stored instant outside the calendar is shown as the epoch: a page never fails over one wrong row.
-        let zoned = jiff::Timestamp::from_millisecond(at.millis()).unwrap_or_default().to_zoned(TimeZone::UTC);
+        let zoned = zoned(at);
         Self {
             rfc3339: zoned.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
             relative: relative(at.seconds().saturating_sub(now.seconds())),
@@ -51,6 +51,17 @@ impl When {
         let date = exact.day().to_owned();
         Self { relative, exact: date, ..exact }
     }
+}
+
+/// A stored instant outside the calendar is shown as the epoch: a page never fails over one wrong row.
+fn zoned(at: Timestamp) -> Zoned {
+    jiff::Timestamp::from_millisecond(at.millis()).unwrap_or_default().to_zoned(TimeZone::UTC)
+}
+
+/// An instant below a picture of so long a span: "14:05", over several days "21 Nov 14:05", in UTC.
+#[must_use]
+pub fn axis_label(at: Timestamp, span: Duration) -> String {
+    zoned(at).strftime(if span > Duration::from_hours(48) { "%-d %b %H:%M" } else { "%H:%M" }).to_string()
 }
 
 /// What lies ahead is rounded to the nearest unit: what was just given for 90 days ends in 90 days, not in 89.
@@ -128,6 +139,13 @@ mod tests {
         assert_eq!(When::new(Timestamp::from_millis(i64::MAX), now).rfc3339, "1970-01-01T00:00:00Z");
         assert_eq!(at(-120).rfc3339, "2026-11-21T22:48:29Z");
         assert_eq!(at(-120).exact, "21 Nov 2026, 22:48:29 UTC");
+    }
+
+    #[test]
+    fn long_spans_name_the_day() {
+        let at = Timestamp::parse_rfc3339("2026-11-01T09:05:29Z").expect("a valid timestamp");
+        assert_eq!(axis_label(at, Duration::from_hours(48)), "09:05");
+        assert_eq!(axis_label(at, Duration::from_hours(49)), "1 Nov 09:05");
     }
 
     #[test]

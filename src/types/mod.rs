@@ -23,5 +23,5 @@ pub use scope::{API_KEYS_WRITE, MAX_SCOPES, ScopeBits, ScopeError, ScopeSet, Sco
 pub use secret::{HashedToken, PlainToken, TokenKind};
 pub use selector::{LabelValues, Selector, SelectorError, Selectors};
 pub use template::{Placeholder, Template, TemplateError};
-pub use uri::{Issuer, RedirectUri, ResourceId, UriError};
+pub use uri::{Issuer, RedirectUri, ResourceId, UriError, UriPart};
 pub use user_code::UserCode;

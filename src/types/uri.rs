@@ -17,10 +17,27 @@ pub enum UriError {
     Malformed,
     /// A part that this kind of URI must not have.
     #[error("must not have {0}")]
-    Part(&'static str),
+    Part(UriPart),
     /// A scheme that this kind of URI must not use.
     #[error("must use https, http to a loopback address, or an application's own scheme")]
     Scheme,
+}
+
+/// A part that some kind of URI must not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UriPart {
+    /// A path, query or fragment of an origin.
+    #[error("anything behind its host and port")]
+    Path,
+    /// What stands behind `#`.
+    #[error("a fragment")]
+    Fragment,
+    /// A user and password (RFC 3986 §3.2.1).
+    #[error("user information")]
+    UserInformation,
+    /// A star.
+    #[error("a wildcard")]
+    Wildcard,
 }
 
 /// Longest URI that we read, in bytes.
@@ -89,7 +106,7 @@ impl Issuer {
             || !url.username().is_empty()
             || url.password().is_some()
         {
-            return Err(UriError::Part("anything behind its host and port"));
+            return Err(UriError::Part(UriPart::Path));
         }
         if url.origin().ascii_serialization() != text {
             return Err(UriError::Malformed);
@@ -139,14 +156,14 @@ impl ResourceId {
     pub fn parse(text: &str) -> Result<Self, UriError> {
         printable(text)?;
         if text.contains('#') {
-            return Err(UriError::Part("a fragment"));
+            return Err(UriError::Part(UriPart::Fragment));
         }
         let url = Url::parse(text).map_err(|_| UriError::Malformed)?;
         if !matches!(url.scheme(), "https" | "http") {
             return Ok(Self(text.into()));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(UriError::Part("user information"));
+            return Err(UriError::Part(UriPart::UserInformation));
         }
         // The URL standard resolves dot segments; a resource that needs resolving is not one of ours.
         let tail = &url[url::Position::BeforePath..];
@@ -180,14 +197,14 @@ impl RedirectUri {
     pub fn parse(text: &str) -> Result<Self, UriError> {
         printable(text)?;
         if text.contains('#') {
-            return Err(UriError::Part("a fragment"));
+            return Err(UriError::Part(UriPart::Fragment));
         }
         if text.contains('*') {
-            return Err(UriError::Part("a wildcard"));
+            return Err(UriError::Part(UriPart::Wildcard));
         }
         let url = Url::parse(text).map_err(|_| UriError::Malformed)?;
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(UriError::Part("user information"));
+            return Err(UriError::Part(UriPart::UserInformation));
         }
         match url.scheme() {
             "https" | "http" => Self::web(text, &url),

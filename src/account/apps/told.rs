@@ -1,8 +1,11 @@
 //! What the apps' pages say of what [`crate::apps`] found.
 
-use crate::apps::{Fault, Field, Flaw, MAX_NAME, MAX_REASON, MAX_SCOPES, MAX_URIS, MAX_URL, Need, Refusal};
+use crate::apps::{
+    Fault, Field, Flaw, MANIFEST_VERSION, MAX_MANIFEST, MAX_NAME, MAX_REASON, MAX_SCOPES, MAX_URIS, MAX_URL, ManifestFault, Need,
+    Refusal,
+};
 use crate::pages::texts::{Text, definition as texts, together};
-use crate::types::UriError;
+use crate::types::{UriError, UriPart};
 
 /// A field's name.
 pub(super) const fn title(field: Field) -> Text {
@@ -46,7 +49,10 @@ pub(super) fn flaw(flaw: &Flaw) -> Text {
         (Fault::Uri { written, why }, _) => match why {
             UriError::TooLong => texts::long_uri(MAX_URL),
             UriError::Malformed => texts::malformed_uri(written),
-            UriError::Part(part) => texts::unfit_uri(written, part),
+            UriError::Part(UriPart::Path) => texts::uri_with_path(written),
+            UriError::Part(UriPart::Fragment) => texts::uri_with_fragment(written),
+            UriError::Part(UriPart::UserInformation) => texts::uri_with_user(written),
+            UriError::Part(UriPart::Wildcard) => texts::uri_with_wildcard(written),
             UriError::Scheme => texts::unsafe_uri(written),
         },
         (Fault::ManyUris, _) => texts::many_uris(MAX_URIS),
@@ -80,6 +86,18 @@ pub(super) fn refusal(refusal: &Refusal) -> Text {
         Refusal::UnfitReason => texts::unfit_reason(MAX_REASON),
         Refusal::Waiting(scope) => texts::already_asked(scope.as_str()),
         Refusal::NotWaiting(scope) => texts::none_waits(scope.as_str()),
-        Refusal::Manifest(reason) => texts::no_manifest(reason),
+        Refusal::Manifest(fault) => manifest(fault),
+    }
+}
+
+/// Why a text is no manifest.
+fn manifest(fault: &ManifestFault) -> Text {
+    match fault {
+        ManifestFault::Large => texts::large_manifest(MAX_MANIFEST),
+        ManifestFault::Format(other) => texts::foreign_manifest(*other, MANIFEST_VERSION),
+        ManifestFault::NoJson { line, column, .. } => texts::manifest_is_no_json(*line, *column),
+        ManifestFault::Unknown(field) => texts::manifest_knows_no(field),
+        ManifestFault::Missing(field) => texts::manifest_lacks(field),
+        ManifestFault::Unfit { line, column, .. } => texts::unfit_manifest(*line, *column),
     }
 }

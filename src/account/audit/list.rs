@@ -1,9 +1,10 @@
 //! The log as a table.
 
+use std::time::Duration;
+
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use http::StatusCode;
-use jiff::tz::TimeZone;
 
 use super::{asked, org, path, shown, tabs, told, unreadable};
 use crate::account::App;
@@ -11,7 +12,7 @@ use crate::account::log::{Names, Query, denial, open_cursor, seal_cursor};
 use crate::config::Config;
 use crate::pages::texts::record as texts;
 use crate::pages::views::{AuditPage, AuditRow, Counts, Decision, SavedSearchLink, Section, Summary, SummaryLine, Through};
-use crate::pages::{Bin, DisplayName, Histogram, When, duration_words, plain};
+use crate::pages::{Bin, DisplayName, Histogram, When, axis_label, duration_words, plain};
 use crate::record::{AuditRecord, Call, ControlEvent, Event, McpCall, Measured, Operation, Outcome, operation};
 use crate::store::{self, AuditFilter, Cursor, Facet, Org, SavedSearch, StoreError, Tally};
 use crate::types::{ClientId, Timestamp, UserId};
@@ -197,18 +198,16 @@ async fn histogram(app: &App, filter: &AuditFilter, now: Timestamp) -> Result<Hi
     let buckets = app.node.store.audit_histogram(&AuditFilter { to, ..filter.clone() }, BARS).await?;
     let width = match buckets.as_slice() {
         [first, second, ..] => second.start.since(first.start),
-        _ => std::time::Duration::ZERO,
+        _ => Duration::ZERO,
     };
-    let days = width.as_secs() * u64::from(BARS) > 2 * 86_400;
-    let bins = buckets.iter().map(|b| bin(b, days)).collect();
-    Ok(Histogram { every: duration_words(width.max(std::time::Duration::from_secs(1))), bins })
+    let bins = buckets.iter().map(|b| bin(b, width * BARS)).collect();
+    Ok(Histogram { every: duration_words(width.max(Duration::from_secs(1))), bins })
 }
 
-fn bin(bucket: &store::Bucket, days: bool) -> Bin {
+fn bin(bucket: &store::Bucket, span: Duration) -> Bin {
     let small = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
-    let at = jiff::Timestamp::from_millisecond(bucket.start.millis()).unwrap_or_default().to_zoned(TimeZone::UTC);
     Bin {
-        label: at.strftime(if days { "%-d %b %H:%M" } else { "%H:%M" }).to_string(),
+        label: axis_label(bucket.start, span),
         allowed: small(bucket.total.saturating_sub(bucket.denied)),
         denied: small(bucket.denied),
     }

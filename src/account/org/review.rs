@@ -9,8 +9,8 @@ use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 
 use super::{GRANTS_READ, Here, asked, may};
-use crate::account::App;
 use crate::account::visitor::Visitor;
+use crate::account::{App, standing};
 use crate::pages::views::{OrgTab, ReviewPage, ReviewProposal, ReviewRow};
 use crate::pages::{DisplayName, When};
 use crate::record::{ControlEvent, Operation};
@@ -73,7 +73,7 @@ fn row(entry: &Entry, now: Timestamp) -> ReviewRow {
         granted: When::new(entry.granted_at, now),
         last_used: entry.last_used_at.map(|at| When::new(at, now)),
         scopes: entry.scopes.iter().map(|scope| (scope.to_string(), entry.unused_scopes.contains(scope))).collect(),
-        suspended: entry.suspended.clone(),
+        suspended: entry.standing.map(standing::idle),
         proposal: match entry.proposal {
             Proposal::Keep => ReviewProposal::Keep,
             Proposal::Narrow => ReviewProposal::Narrow,

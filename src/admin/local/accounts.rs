@@ -6,7 +6,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::{Local, display_name, still_there};
-use crate::admin::error::AdminError;
+use crate::admin::error::{AdminError, Rule};
 use crate::admin::model::{CreatedUser, NewOrg, NewPassword, NewUserRequest, OrgChange, OrgView, Switch, UserSwitch, UserView};
 use crate::password;
 use crate::store::{Created, NewUser, Org, OrgState, PasswordRecord, User, UserKind, UserState};
@@ -18,7 +18,7 @@ const MAX_TENANT: usize = 150;
 const MAX_EMAIL: usize = 254;
 
 pub(super) async fn create_org(local: &Local, new: NewOrg) -> Result<OrgView, AdminError> {
-    let slug = Slug::parse(&new.slug).map_err(|e| AdminError::invalid(format!("slug: {e}")))?;
+    let slug = Slug::parse(&new.slug).map_err(|e| AdminError::invalid(format!("slug: {e}")).of(Rule::Slug))?;
     let cause = local.cause();
     let org = Org {
         id: OrgId::generate(cause.at, &*local.node.entropy),
@@ -31,7 +31,10 @@ pub(super) async fn create_org(local: &Local, new: NewOrg) -> Result<OrgView, Ad
     };
     match local.node.store.create_org(&org, &cause).await? {
         Created::Done => Ok(org.into()),
-        Created::Taken => Err(AdminError::conflict(format!("the slug {} is taken; choose another one", org.slug))),
+        Created::Taken => {
+            let refusal = AdminError::conflict(format!("the slug {} is taken; choose another one", org.slug));
+            Err(refusal.of(Rule::SlugTaken(org.slug)))
+        }
     }
 }
 
@@ -69,7 +72,8 @@ fn tenant(value: &str) -> Result<String, AdminError> {
     if (1..=MAX_TENANT).contains(&value.len()) && value.bytes().all(plain) && value != "." && value != ".." {
         return Ok(value.to_owned());
     }
-    Err(AdminError::invalid(format!("a tenant value has 1 to {MAX_TENANT} characters of A-Z a-z 0-9 ! - _ . * ' ( ) :")))
+    let detail = format!("a tenant value has 1 to {MAX_TENANT} characters of A-Z a-z 0-9 ! - _ . * ' ( ) :");
+    Err(AdminError::invalid(detail).of(Rule::Tenant(MAX_TENANT)))
 }
 
 fn tenants(local: &Local, values: BTreeMap<String, String>) -> Result<BTreeMap<String, String>, AdminError> {

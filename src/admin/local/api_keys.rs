@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Local, apps, still_there};
-use crate::admin::error::AdminError;
+use crate::admin::error::{AdminError, Rule};
 use crate::admin::model::{
     ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, ScopeVerdict, UninstalledApp, Within,
     api_key_view, scope_request_view,
@@ -72,7 +72,8 @@ pub(super) async fn decide(local: &Local, holder: &str, decision: ScopeDecision)
         ScopeVerdict::Approve => {
             let lives = decision.lives.unwrap_or(USUAL);
             if !(1..=LONGEST).contains(&lives) {
-                return Err(AdminError::invalid(format!("a private scope counts for 1 to {LONGEST} seconds")));
+                let detail = format!("a private scope counts for 1 to {LONGEST} seconds");
+                return Err(AdminError::invalid(detail).of(Rule::Term(LONGEST)));
             }
             let until = cause.at.plus(Duration::from_secs(lives));
             if !store.approve_scope(&holder, &scope, until, comment, &cause).await? {
@@ -87,11 +88,11 @@ pub(super) async fn decide(local: &Local, holder: &str, decision: ScopeDecision)
         return Err(AdminError::invalid("lives belongs to approve"));
     }
     let refused = store.refuse_scope(&holder, &scope, how, comment, &cause).await?;
-    let nothing = match how {
-        ScopeRefusal::Deny => "no request for it waits",
-        ScopeRefusal::Withdraw => "it was not given, or was taken back",
+    let (nothing, rule) = match how {
+        ScopeRefusal::Deny => ("no request for it waits", Rule::NotWaiting),
+        ScopeRefusal::Withdraw => ("it was not given, or was taken back", Rule::NotGiven),
     };
-    let refused = refused.ok_or_else(|| AdminError::conflict(format!("{scope}: {nothing}")))?;
+    let refused = refused.ok_or_else(|| AdminError::conflict(format!("{scope}: {nothing}")).of(rule))?;
     local.node.metrics.grants_revoked.inc_by(refused.grants);
     decided(local, &holder, &scope, refused).await
 }

@@ -29,7 +29,7 @@ use super::administration::Administration;
 use super::app_model::{
     AppChange, AppDetails, AppSecret, AppView, CreatedApp, ImportedApp, NewApp, Publish, PublishedApp, StableMark,
 };
-use super::error::AdminError;
+use super::error::{AdminError, Rule};
 use super::model::{ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, UninstalledApp};
 use super::model::{
     AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientView, CreatedClient,
@@ -127,7 +127,8 @@ fn display_name(text: &str) -> Result<String, AdminError> {
     if fits {
         Ok(name.to_owned())
     } else {
-        Err(AdminError::invalid(format!("a name has 1 to {MAX_NAME} characters and no line breaks")))
+        let detail = format!("a name has 1 to {MAX_NAME} characters and no line breaks");
+        Err(AdminError::invalid(detail).of(Rule::Name(MAX_NAME)))
     }
 }
 

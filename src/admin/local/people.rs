@@ -17,7 +17,7 @@ impl From<RosterError> for AdminError {
         match refusal {
             Refusal::Address | Refusal::Role { .. } | Refusal::ServiceName => Self::invalid(detail),
             Refusal::Absent | Refusal::NoInvitation => {
-                Self::Refused(crate::admin::Refusal { code: crate::admin::RefusalCode::NotFound, detail })
+                Self::Refused(crate::admin::Refusal { code: crate::admin::RefusalCode::NotFound, detail, rule: None })
             }
             Refusal::ServiceTaken
             | Refusal::NotOwnService

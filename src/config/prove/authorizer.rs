@@ -1,11 +1,11 @@
 //! Who may ask for decisions.
 
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 
 use super::Findings;
+use crate::config::AuthorizerPolicy;
 use crate::config::raw::RawConfig;
 use crate::config::read::top;
-use crate::config::{AuthorizerPolicy, secrets};
 
 /// Shortest secret of a proxy, characters.
 const LEAST_SECRET: usize = 24;
@@ -15,8 +15,7 @@ pub(super) fn policy(raw: &RawConfig, found: &mut Findings<'_>) -> AuthorizerPol
     let (at, socket) = (top("authorizer"), top("listen").key("authorizer"));
     let said = &raw.authorizer;
     let given = (said.secret.as_deref(), said.secret_file.as_deref());
-    let read = secrets::either(found.env, given, (&at, "secret"), &mut found.warnings);
-    let secret: Option<SecretString> = found.keep(read).flatten();
+    let secret = found.secret(given, &at, "secret").ok().flatten();
     if secret.as_ref().is_some_and(|s| s.expose_secret().len() < LEAST_SECRET) {
         let way_out = "make it with: openssl rand -base64 32";
         found.error(at.key("secret"), format!("is shorter than {LEAST_SECRET} characters"), way_out);

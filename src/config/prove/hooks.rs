@@ -1,20 +1,18 @@
 //! Who is told of security events.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret as _, SecretSlice};
-use url::{Host, Url};
 
 use super::Findings;
 use crate::config::error::KeyPath;
 use crate::config::raw::{RawConfig, RawHook};
 use crate::config::read::top;
-use crate::config::{Hook, HookEvent, HookTarget, List, secrets};
+use crate::config::{Hook, HookEvent, HookTarget, List};
 use crate::types::Slug;
 
 /// What Standard Webhooks puts before a secret.
@@ -60,11 +58,10 @@ fn one(raw: &RawHook, at: &KeyPath, found: &mut Findings<'_>) -> Option<Hook> {
 }
 
 fn webhook(raw: &RawHook, url: &str, at: &KeyPath, found: &mut Findings<'_>) -> Option<HookTarget> {
-    let read =
-        secrets::either(found.env, (raw.secret.as_deref(), raw.secret_file.as_deref()), (at, "secret"), &mut found.warnings);
-    let text = found.keep(read);
-    let url = address(url, &at.key("url"), found);
-    let Some(text) = text? else {
+    let text = found.secret((raw.secret.as_deref(), raw.secret_file.as_deref()), at, "secret");
+    let what = ("a webhook", "is posted to without TLS: whoever sits between reads who authorized what");
+    let url = found.address(url, &at.key("url"), what);
+    let Some(text) = text.ok()? else {
         let way_out = "add secret_file = \"PATH\" or secret = \"env:NAME\"; to make one: echo whsec_$(openssl rand -base64 32)";
         found.error(at, "has no secret, and its receiver could not tell who posts", way_out);
         return None;
@@ -77,25 +74,6 @@ fn webhook(raw: &RawHook, url: &str, at: &KeyPath, found: &mut Findings<'_>) -> 
         return None;
     };
     Some(HookTarget::Webhook { url: url?, secret: SecretSlice::from(bytes) })
-}
-
-fn address(text: &str, at: &KeyPath, found: &mut Findings<'_>) -> Option<Url> {
-    let url = Url::parse(text).ok().filter(|u| matches!(u.scheme(), "http" | "https") && u.has_host());
-    let Some(url) = url.filter(|u| u.username().is_empty() && u.password().is_none() && u.fragment().is_none()) else {
-        // It may hold a token: it is not repeated here.
-        found.error(at, "is not the URL of a webhook", "write an http or https URL without user and fragment");
-        return None;
-    };
-    let here = match url.host() {
-        Some(Host::Ipv4(ip)) => IpAddr::from(ip).is_loopback(),
-        Some(Host::Ipv6(ip)) => IpAddr::from(ip).is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    };
-    if url.scheme() == "http" && !here {
-        found.warn(at, "is posted to without TLS: whoever sits between reads who authorized what");
-    }
-    Some(url)
 }
 
 fn program(raw: &RawHook, command: &[String], at: &KeyPath, found: &mut Findings<'_>) -> Option<HookTarget> {

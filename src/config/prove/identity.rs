@@ -1,18 +1,16 @@
 //! What an upstream is told about the caller.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
 use http::header::AUTHORIZATION;
-use url::{Host, Url};
 
 use super::sections::between;
 use super::{Findings, templates};
 use crate::config::error::KeyPath;
 use crate::config::raw::{RawApi, RawAssertion, RawAuthentication, RawExchange, RawHeader};
-use crate::config::{Assertion, Exchange, ExchangeAuth, List, Route, Tell, TemplateHeader, Tenancy, Upstream, secrets};
+use crate::config::{Assertion, Exchange, ExchangeAuth, List, Route, Tell, TemplateHeader, Tenancy, Upstream};
 use crate::routing::RouteTable;
 use crate::types::{Issuer, Placeholder};
 
@@ -145,7 +143,8 @@ fn audience(text: &str, issuer: &Issuer, at: &KeyPath, found: &mut Findings<'_>)
 
 fn exchange(raw: &RawExchange, issuer: &Issuer, at: &KeyPath, found: &mut Findings<'_>) -> Option<Exchange> {
     settable(&raw.header.0, &at.key("header"), found);
-    let endpoint = endpoint(&raw.token_endpoint, &at.key("token_endpoint"), found);
+    let what = ("a token endpoint", "is asked without TLS: whoever sits between has every caller's token");
+    let endpoint = found.address(&raw.token_endpoint, &at.key("token_endpoint"), what);
     let named = raw.issuer.as_deref().map(|text| audience(text, issuer, &at.key("issuer"), found));
     let authentication = authentication(raw, at, found);
     if raw.client_id.is_empty() {
@@ -177,24 +176,6 @@ fn exchange(raw: &RawExchange, issuer: &Issuer, at: &KeyPath, found: &mut Findin
     })
 }
 
-fn endpoint(text: &str, at: &KeyPath, found: &mut Findings<'_>) -> Option<Url> {
-    let url = Url::parse(text).ok().filter(|u| matches!(u.scheme(), "http" | "https") && u.has_host());
-    let Some(url) = url.filter(|u| u.username().is_empty() && u.password().is_none() && u.fragment().is_none()) else {
-        found.error(at, "is not the URL of a token endpoint", "write an http or https URL without user and fragment");
-        return None;
-    };
-    let here = match url.host() {
-        Some(Host::Ipv4(ip)) => IpAddr::from(ip).is_loopback(),
-        Some(Host::Ipv6(ip)) => IpAddr::from(ip).is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    };
-    if url.scheme() == "http" && !here {
-        found.warn(at, "is asked without TLS: whoever sits between has every caller's token");
-    }
-    Some(url)
-}
-
 fn authentication(raw: &RawExchange, at: &KeyPath, found: &mut Findings<'_>) -> Option<ExchangeAuth> {
     let given = (raw.client_secret.as_deref(), raw.client_secret_file.as_deref());
     let takes = matches!(raw.authentication, RawAuthentication::ClientSecretBasic | RawAuthentication::ClientSecretPost);
@@ -202,8 +183,7 @@ fn authentication(raw: &RawExchange, at: &KeyPath, found: &mut Findings<'_>) -> 
         found.error(at.key("authentication"), "takes no secret", "take client_secret and client_secret_file out");
         return None;
     }
-    let read = secrets::either(found.env, given, (at, "client_secret"), &mut found.warnings);
-    let secret = found.keep(read)?;
+    let secret = found.secret(given, at, "client_secret").ok()?;
     match (raw.authentication, secret) {
         (RawAuthentication::None, _) => Some(ExchangeAuth::None),
         (RawAuthentication::PrivateKeyJwt, _) => Some(ExchangeAuth::PrivateKeyJwt),

@@ -143,8 +143,10 @@ pub(super) fn store(raw: &RawConfig, root: &KeyPath, found: &mut Findings<'_>) -
         url.into()
     } else {
         let given = (raw.store.url.as_deref(), raw.store.url_file.as_deref());
-        let read = secrets::either(found.env, given, (&at, "url"), &mut found.warnings);
-        found.keep(read)?.unwrap_or_else(|| format!("sqlite:{}", raw.data.dir.join("tollgate.db").display()).into())
+        found
+            .secret(given, &at, "url")
+            .ok()?
+            .unwrap_or_else(|| format!("sqlite:{}", raw.data.dir.join("tollgate.db").display()).into())
     };
     let at = at.key("url");
     let text = url.expose_secret();

@@ -15,7 +15,6 @@ use super::sections::between;
 use crate::config::error::KeyPath;
 use crate::config::raw::{RawConfig, RawEndpoint, RawInject, RawRouteTimeouts, RawTimeouts, RawUpstream};
 use crate::config::read::top;
-use crate::config::secrets;
 use crate::config::written::Written;
 use crate::config::{
     Checks, Ejection, Endpoint, InjectedHeader, Retries, RouteTimeouts, Target, Upstream, UpstreamLimits, UpstreamTimeouts,
@@ -78,8 +77,7 @@ fn one(raw: &RawUpstream, at: &KeyPath, found: &mut Findings<'_>) -> Upstream {
 
 fn injected(raw: &RawInject, at: &KeyPath, found: &mut Findings<'_>) -> Option<InjectedHeader> {
     let given = (raw.value.as_deref(), raw.value_file.as_deref());
-    let read = secrets::either(found.env, given, (at, "value"), &mut found.warnings);
-    let Some(value) = found.keep(read)? else {
+    let Some(value) = found.secret(given, at, "value").ok()? else {
         found.error(at, "has no value", "add value_file = \"PATH\" or value = \"env:NAME\"");
         return None;
     };

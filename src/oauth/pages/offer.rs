@@ -168,9 +168,10 @@ impl Offer {
     /// Every scope that would be granted, with what the person holds now: the same question that the gate asks at each request.
     pub(super) fn scope_groups(&self, config: &Config, scopes: &ScopeSet) -> Vec<ScopeGroup> {
         let mut groups: Vec<ScopeGroup> = Vec::new();
+        let other = consent::no_group();
         for scope in scopes.iter() {
             let entry = config.catalogue.entry(scope);
-            let api = entry.map_or("Other", |e| e.group.as_str());
+            let api = entry.map_or(other.as_str(), |e| e.group.as_str());
             let line = ScopeLine {
                 scope: scope.to_string(),
                 text: entry.map_or_else(|| scope.to_string(), |e| e.description.clone()),

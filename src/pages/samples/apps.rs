@@ -243,7 +243,7 @@ fn refused() -> AppFormPage {
         description: format!("</textarea>{HOSTILE}"),
         flaws: vec![
             flaw("onboarding_url", definition::unsafe_onboarding()),
-            flaw("redirect_uris", definition::unfit_uri("\"https://*.acme.example\"", "a wildcard")),
+            flaw("redirect_uris", definition::uri_with_wildcard("\"https://*.acme.example\"")),
         ],
         ..form()
     }
@@ -283,7 +283,7 @@ fn import() -> AppImportPage {
         action: "/orgs/acme/apps/import".to_owned(),
         csrf: CSRF.to_owned(),
         manifest: format!("{{ \"manifest_version\": 2 }}\n</textarea>{HOSTILE}"),
-        problem: Some(definition::no_manifest("it has the format 2, and this gateway reads 1")),
+        problem: Some(definition::foreign_manifest(2, 1)),
     }
 }
 

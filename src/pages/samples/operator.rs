@@ -49,7 +49,7 @@ fn orgs(rows: Vec<OperatorOrgRow>, text: &str) -> OperatorOrgsPage {
         frame: frame(),
         csrf: CSRF.to_owned(),
         text: text.to_owned(),
-        problem: refused.then(|| texts::operator::refused("the slug acme is taken; choose another one")),
+        problem: refused.then(|| texts::operator::slug_taken("acme")),
         entered: EnteredOrg { slug: if refused { HOSTILE.to_owned() } else { String::new() }, ..EnteredOrg::default() },
         steps: Steps { back: None, on: (!rows.is_empty()).then(|| "/operator/organizations?from=50".to_owned()) },
         rows,

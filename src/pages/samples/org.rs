@@ -97,7 +97,7 @@ fn members(open: Option<OpenMember>, invited: Option<InvitationLink>) -> Members
 }
 
 fn review_rows() -> Vec<ReviewRow> {
-    let row = |n: u32, user: &str, application: &str, last_used, unused: bool, suspended: Option<&str>, proposal| ReviewRow {
+    let row = |n: u32, user: &str, application: &str, last_used, unused: bool, suspended, proposal| ReviewRow {
         grant: format!("gr_{n}"),
         user: user.to_owned(),
         client: format!("cl_{n}"),
@@ -105,7 +105,7 @@ fn review_rows() -> Vec<ReviewRow> {
         granted: ago(60 * 24 * 120),
         last_used,
         scopes: vec![("metrics:read".to_owned(), false), ("logs:delete".to_owned(), unused)],
-        suspended: suspended.map(ToOwned::to_owned),
+        suspended,
         proposal,
     };
     let month = Some(ago(60 * 24 * 30));
@@ -117,7 +117,7 @@ fn review_rows() -> Vec<ReviewRow> {
             HOSTILE,
             month.clone(),
             true,
-            Some("the organization blocked the application"),
+            Some(texts::standing::client_blocked()),
             ReviewProposal::Narrow,
         ),
         row(3, HOSTILE, "Claude", month, false, None, ReviewProposal::Keep),

@@ -20,11 +20,12 @@ for (const time of document.querySelectorAll("time[datetime]")) {
 if (navigator.clipboard) {
   for (const button of document.querySelectorAll("button[data-copy]")) {
     const label = button.querySelector("span");
+    const words = label.textContent;
     button.hidden = false;
     button.addEventListener("click", async () => {
       await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
-      label.textContent = "Copied";
-      setTimeout(() => { label.textContent = "Copy"; }, 2000);
+      label.textContent = button.dataset.copied;
+      setTimeout(() => { label.textContent = words; }, 2000);
     });
   }
 }

@@ -1,7 +1,7 @@
 //! The apps that an organization makes, and trying them.
 
-use super::{Explained, Text, plural};
-use crate::pages::{DisplayName, grouped};
+use super::{Explained, Text, counted};
+use crate::pages::DisplayName;
 
 /// A member who may see the apps and not change them.
 #[must_use]
@@ -52,7 +52,7 @@ pub const fn switched_off() -> Text {
 /// How much an app asks for.
 #[must_use]
 pub fn permissions(number: u64) -> Text {
-    Text::filled(format!("{} {}", grouped(number), plural(number, "permission", "permissions")))
+    counted::permissions(number)
 }
 
 /// An app was deleted.
@@ -88,8 +88,8 @@ pub fn version_published(number: u32) -> Text {
 /// A version was published, and grants lost by it.
 #[must_use]
 pub fn version_narrowed(number: u32, lost: u64) -> Text {
-    let authorizations = plural(lost, "authorization", "authorizations");
-    Text::filled(format!("Version {number} is published. {} {authorizations} lost permissions.", grouped(lost)))
+    let authorizations = counted::authorizations(lost);
+    Text::filled(format!("Version {number} is published. {authorizations} lost permissions."))
 }
 
 /// A secret was removed.

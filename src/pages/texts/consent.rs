@@ -218,3 +218,9 @@ pub fn roles(names: &str) -> Text {
 pub fn roles_and_approval(names: &str) -> Text {
     Text::filled(format!("{names}; an administrator approves it first"))
 }
+
+/// Heading over scopes that the configuration no longer has, and with that no group.
+#[must_use]
+pub const fn no_group() -> Text {
+    Text::fixed("Other")
+}

@@ -1,74 +1,130 @@
-//! Numbers of things, alone in a cell or beside a heading. A sentence with a number in it has its own function elsewhere.
+//! Numbers of things: alone in a cell or beside a heading, and inside the sentences of other files.
 
-use super::{Text, plural};
+use super::Text;
 use crate::pages::grouped;
+
+/// A number with the form of the noun that it takes in this language.
+fn count(number: u64, one: &str, many: &str) -> Text {
+    let noun = if number == 1 { one } else { many };
+    Text::filled(format!("{} {noun}", grouped(number)))
+}
 
 /// People and service users.
 #[must_use]
 pub fn users(number: u64) -> Text {
-    Text::filled(format!("{} {}", grouped(number), plural(number, "user", "users")))
+    count(number, "user", "users")
 }
 
 /// Organizations.
 #[must_use]
 pub fn organizations(number: u64) -> Text {
-    Text::filled(format!("{} {}", grouped(number), plural(number, "organization", "organizations")))
+    count(number, "organization", "organizations")
 }
 
 /// Members of an organization.
 #[must_use]
 pub fn members(number: u64) -> Text {
-    Text::filled(format!("{} {}", grouped(number), plural(number, "member", "members")))
+    count(number, "member", "members")
 }
 
 /// Clients.
 #[must_use]
 pub fn clients(number: u64) -> Text {
-    Text::filled(format!("{} {}", grouped(number), plural(number, "client", "clients")))
+    count(number, "client", "clients")
 }
 
 /// API keys.
 #[must_use]
 pub fn api_keys(number: u64) -> Text {
-    Text::filled(format!("{} {}", grouped(number), plural(number, "API key", "API keys")))
+    count(number, "API key", "API keys")
+}
+
+/// Grants.
+#[must_use]
+pub fn authorizations(number: u64) -> Text {
+    count(number, "authorization", "authorizations")
+}
+
+/// Grants that work.
+#[must_use]
+pub fn live_authorizations(number: u64) -> Text {
+    count(number, "live authorization", "live authorizations")
+}
+
+/// Browsers in which somebody is signed in.
+#[must_use]
+pub fn browsers(number: u64) -> Text {
+    count(number, "browser", "browsers")
+}
+
+/// Scopes.
+#[must_use]
+pub fn permissions(number: u64) -> Text {
+    count(number, "permission", "permissions")
+}
+
+/// Secrets of a client.
+#[must_use]
+pub fn secrets(number: u64) -> Text {
+    count(number, "secret", "secrets")
+}
+
+/// Calls.
+#[must_use]
+pub fn calls(number: u64) -> Text {
+    count(number, "call", "calls")
+}
+
+/// Bytes.
+#[must_use]
+pub fn bytes(number: u64) -> Text {
+    count(number, "byte", "bytes")
+}
+
+/// Days.
+#[must_use]
+pub fn days(number: u64) -> Text {
+    count(number, "day", "days")
 }
 
 /// Grants, and of how many people.
 #[must_use]
-pub fn authorizations_of(grants: u64, users: u64) -> Text {
-    let (authorizations, people) = (plural(grants, "authorization", "authorizations"), plural(users, "user", "users"));
-    Text::filled(format!("{} {authorizations} of {} {people}", grouped(grants), grouped(users)))
+pub fn authorizations_of(grants: u64, people: u64) -> Text {
+    Text::filled(format!("{} of {}", authorizations(grants), users(people)))
 }
 
 /// Grants that work, and of how many people.
 #[must_use]
-pub fn live_authorizations_of(grants: u64, users: u64) -> Text {
-    let (authorizations, people) = (plural(grants, "live authorization", "live authorizations"), plural(users, "user", "users"));
-    Text::filled(format!("{} {authorizations} of {} {people}", grouped(grants), grouped(users)))
+pub fn live_authorizations_of(grants: u64, people: u64) -> Text {
+    Text::filled(format!("{} of {}", live_authorizations(grants), users(people)))
 }
 
 /// Calls over days, of a small picture.
 #[must_use]
-pub fn calls_in_days(calls: u64, days: u64) -> Text {
-    Text::filled(format!(
-        "{} {} in {} {}",
-        grouped(calls),
-        plural(calls, "call", "calls"),
-        grouped(days),
-        plural(days, "day", "days")
-    ))
+pub fn calls_in_days(number: u64, span: u64) -> Text {
+    Text::filled(format!("{} in {}", calls(number), days(span)))
 }
 
 /// Calls and denials over the whole range of a picture, of which one bar is as wide as this.
 #[must_use]
-pub fn calls_and_denials(calls: u64, denials: u64, every: &str) -> Text {
-    let noun = plural(calls, "call", "calls");
-    Text::filled(format!("{} {noun}, {} denied, in intervals of {every}", grouped(calls), grouped(denials)))
+pub fn calls_and_denials(number: u64, denials: u64, every: &str) -> Text {
+    Text::filled(format!("{}, {} denied, in intervals of {every}", calls(number), grouped(denials)))
 }
 
 /// Calls and denials of one bar.
 #[must_use]
-pub fn interval(start: &str, calls: u64, denials: u64) -> Text {
-    let noun = plural(calls, "call", "calls");
-    Text::filled(format!("{start}: {} {noun}, {} denied", grouped(calls), grouped(denials)))
+pub fn interval(start: &str, number: u64, denials: u64) -> Text {
+    Text::filled(format!("{start}: {}, {} denied", calls(number), grouped(denials)))
+}
+
+/// Calls that were let pass, beside their colour.
+#[must_use]
+pub fn allowed(number: u64) -> Text {
+    Text::filled(format!("{} allowed", grouped(number)))
+}
+
+/// Calls that were refused, beside their colour.
+#[must_use]
+pub fn denied(number: u64) -> Text {
+    Text::filled(format!("{} denied", grouped(number)))
 }

@@ -1,7 +1,6 @@
 //! What a definition of an app consists of, what is wrong with one, and why something was not done with an app.
 
-use super::{Text, plural};
-use crate::pages::grouped;
+use super::{Text, counted};
 
 /// Title of a field.
 #[must_use]
@@ -153,10 +152,28 @@ pub fn malformed_uri(written: &str) -> Text {
     Text::filled(format!("The redirect URI {written} is no absolute URI of printable ASCII characters."))
 }
 
-/// A redirect URI with a part that it must not have, such as a fragment.
+/// An address that goes on where it must not.
 #[must_use]
-pub fn unfit_uri(written: &str, part: &str) -> Text {
-    Text::filled(format!("The redirect URI {written} must not have {part}."))
+pub fn uri_with_path(written: &str) -> Text {
+    Text::filled(format!("The redirect URI {written} must not have anything behind its host and port."))
+}
+
+/// A redirect URI with a fragment.
+#[must_use]
+pub fn uri_with_fragment(written: &str) -> Text {
+    Text::filled(format!("The redirect URI {written} must not have a fragment."))
+}
+
+/// A redirect URI with a user or password.
+#[must_use]
+pub fn uri_with_user(written: &str) -> Text {
+    Text::filled(format!("The redirect URI {written} must not have user information."))
+}
+
+/// A redirect URI with a star.
+#[must_use]
+pub fn uri_with_wildcard(written: &str) -> Text {
+    Text::filled(format!("The redirect URI {written} must not have a wildcard."))
 }
 
 /// A redirect URI that would carry a code in clear text.
@@ -224,8 +241,8 @@ pub const fn wrong_uuid() -> Text {
 /// An organization has as many clients as it may.
 #[must_use]
 pub fn full(number: u64) -> Text {
-    let clients = plural(number, "client", "clients");
-    Text::filled(format!("The organization has {} {clients}, as many as oauth.max_clients_per_org allows.", grouped(number)))
+    let clients = counted::clients(number);
+    Text::filled(format!("The organization has {clients}, as many as oauth.max_clients_per_org allows."))
 }
 
 /// A public client has none.
@@ -243,7 +260,7 @@ pub const fn last_secret() -> Text {
 /// A client has as many secrets as it may.
 #[must_use]
 pub fn many_secrets(number: u64) -> Text {
-    Text::filled(format!("The client has {} {}; remove one first.", grouped(number), plural(number, "secret", "secrets")))
+    Text::filled(format!("The client has {}; remove one first.", counted::secrets(number)))
 }
 
 /// There is no such secret.
@@ -312,8 +329,38 @@ pub fn none_waits(scope: &str) -> Text {
     Text::filled(format!("No request for {scope} waits."))
 }
 
-/// A text that is no manifest; the reason is the reader's.
+/// A text that is too long for a manifest.
 #[must_use]
-pub fn no_manifest(reason: &str) -> Text {
-    Text::filled(format!("This is no manifest: {reason}."))
+pub fn large_manifest(most: usize) -> Text {
+    Text::filled(format!("This is no manifest: it has more than {most} bytes."))
+}
+
+/// A manifest of another version of the format.
+#[must_use]
+pub fn foreign_manifest(format: u32, ours: u32) -> Text {
+    Text::filled(format!("This manifest has the format {format}, and this gateway reads {ours}."))
+}
+
+/// A text that is no JSON.
+#[must_use]
+pub fn manifest_is_no_json(line: usize, column: usize) -> Text {
+    Text::filled(format!("This is no manifest: it stops being JSON at line {line}, column {column}."))
+}
+
+/// A manifest with a field that there is not.
+#[must_use]
+pub fn manifest_knows_no(field: &str) -> Text {
+    Text::filled(format!("This is no manifest: it has the field {field}, and manifests have none of that name."))
+}
+
+/// A manifest without a field that each has.
+#[must_use]
+pub fn manifest_lacks(field: &str) -> Text {
+    Text::filled(format!("This is no manifest: the field {field} is missing."))
+}
+
+/// A manifest with a value of another kind.
+#[must_use]
+pub fn unfit_manifest(line: usize, column: usize) -> Text {
+    Text::filled(format!("This is no manifest: what stands at line {line}, column {column} is not what its field takes."))
 }

@@ -1,4 +1,4 @@
-//! The menu and the tabs.
+//! The menu, the tabs, and the words of the components that every page is made of.
 
 use super::Text;
 
@@ -84,4 +84,94 @@ pub const fn clients() -> Text {
 #[must_use]
 pub const fn private_scopes() -> Text {
     Text::fixed("Private scopes")
+}
+
+/// Link for keyboards: over the menu.
+#[must_use]
+pub const fn skip() -> Text {
+    Text::fixed("Skip to content")
+}
+
+/// Label of the menu, for readers.
+#[must_use]
+pub const fn menu() -> Text {
+    Text::fixed("Main")
+}
+
+/// Menu and badge: whoever runs the gateway.
+#[must_use]
+pub const fn operator() -> Text {
+    Text::fixed("Operator")
+}
+
+/// Button.
+#[must_use]
+pub const fn sign_out() -> Text {
+    Text::fixed("Sign out")
+}
+
+/// Label of the way back, for readers.
+#[must_use]
+pub const fn breadcrumb() -> Text {
+    Text::fixed("Breadcrumb")
+}
+
+/// Button beside a value.
+#[must_use]
+pub const fn copy() -> Text {
+    Text::fixed("Copy")
+}
+
+/// The same button for a moment after it was pressed.
+#[must_use]
+pub const fn copied() -> Text {
+    Text::fixed("Copied")
+}
+
+/// Heading over links and buttons, for readers.
+#[must_use]
+pub const fn acts() -> Text {
+    Text::fixed("Acts")
+}
+
+/// Label of the links to the pages beside this one, for readers.
+#[must_use]
+pub const fn pages() -> Text {
+    Text::fixed("Pages")
+}
+
+/// Link to the page before, of a list by age.
+#[must_use]
+pub const fn newer() -> Text {
+    Text::fixed("Newer")
+}
+
+/// Link to the page after, of a list by age.
+#[must_use]
+pub const fn older() -> Text {
+    Text::fixed("Older")
+}
+
+/// Link to the page before.
+#[must_use]
+pub const fn previous() -> Text {
+    Text::fixed("Previous")
+}
+
+/// Link to the page after.
+#[must_use]
+pub const fn next() -> Text {
+    Text::fixed("Next")
+}
+
+/// Button.
+#[must_use]
+pub const fn search() -> Text {
+    Text::fixed("Search")
+}
+
+/// Link: without what is searched for.
+#[must_use]
+pub const fn clear() -> Text {
+    Text::fixed("Clear")
 }

@@ -6,10 +6,11 @@
 //!
 //! - It is a **whole** sentence, heading or label, with named parameters for data; never a half that a caller or a template goes on
 //!   with. Where two cases differ by a word they are two sentences.
-//! - It decides plural forms itself, by `plural`: a language may have more than two.
+//! - Plural forms are decided in [`counted`] alone: a language may have more than two.
 //! - Numbers, spans and moments come from `pages::words`, and the language's name is [`LANG`]: one place each.
 
 pub mod account;
+pub mod acts;
 pub mod apps;
 pub mod audit;
 pub mod consent;
@@ -17,11 +18,14 @@ pub mod counted;
 pub mod definition;
 pub mod denials;
 pub mod frame;
+pub mod hints;
+pub mod labels;
 pub mod operator;
 pub mod org;
 pub mod record;
 pub mod sign_in;
 pub mod standing;
+pub mod titles;
 pub mod trial;
 pub mod troubles;
 pub mod trust;
@@ -36,6 +40,9 @@ use crate::pages::DisplayName;
 
 /// The language of the sentences here (BCP 47), as pages declare it.
 pub const LANG: &str = "en";
+
+/// What a page calls something whose name holds nothing that can be shown.
+pub const UNNAMED: &str = "Unnamed";
 
 /// A sentence, heading or label of ours in the language of the page. Data inside it is escaped by the template that prints it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,11 +100,6 @@ pub fn name(of: &DisplayName) -> Text {
 #[must_use]
 pub fn together(all: impl IntoIterator<Item = Text>) -> Text {
     Text::filled(all.into_iter().filter(|one| !one.is_empty()).map(|one| one.0).collect::<Vec<_>>().join(" "))
-}
-
-/// The form of a noun that a number takes in this language.
-fn plural<'a>(number: u64, one: &'a str, many: &'a str) -> &'a str {
-    if number == 1 { one } else { many }
 }
 
 impl fmt::Display for Text {

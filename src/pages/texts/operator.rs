@@ -1,7 +1,7 @@
 //! The operator's pages.
 
-use super::{Text, plural};
-use crate::pages::{DisplayName, grouped};
+use super::{Text, counted};
+use crate::pages::DisplayName;
 
 /// Badge: a user that never signs in.
 #[must_use]
@@ -93,100 +93,109 @@ pub const fn choose_term() -> Text {
     Text::fixed("Choose for how long it is given.")
 }
 
-/// A refusal of the administration, which speaks the language of its API: made a sentence, not translated.
+/// A short name that is none.
 #[must_use]
-pub fn refused(detail: &str) -> Text {
-    let mut chars = detail.chars();
-    let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
-    Text::filled(format!("{first}{}.", chars.as_str().trim_end_matches('.')))
+pub const fn unfit_slug() -> Text {
+    Text::fixed("The short name has 1 to 63 characters of a-z 0-9 -, starting and ending with a letter or digit.")
+}
+
+/// A short name that another organization has.
+#[must_use]
+pub fn slug_taken(slug: &str) -> Text {
+    Text::filled(format!("The slug {slug} is taken; choose another one."))
+}
+
+/// A name that is none.
+#[must_use]
+pub fn unfit_name(most: usize) -> Text {
+    Text::filled(format!("A name has 1 to {most} characters and no line breaks."))
+}
+
+/// A tenant value that is none.
+#[must_use]
+pub fn unfit_tenant(most: usize) -> Text {
+    Text::filled(format!("A tenant value has 1 to {most} characters of A-Z a-z 0-9 ! - _ . * ' ( ) :"))
+}
+
+/// A span for which nothing is given.
+#[must_use]
+pub fn unfit_term(longest: &str) -> Text {
+    Text::filled(format!("A private scope is given for {longest} at most."))
+}
+
+/// A denial of what does not wait.
+#[must_use]
+pub const fn not_waiting() -> Text {
+    Text::fixed("No request for it waits: somebody else decided meanwhile.")
+}
+
+/// A withdrawal of what nobody has.
+#[must_use]
+pub const fn not_given() -> Text {
+    Text::fixed("It was not given, or was taken back meanwhile.")
+}
+
+/// A refusal that no form leads to.
+#[must_use]
+pub const fn not_done() -> Text {
+    Text::fixed("This can't be done as it was sent. Look at the page again, then try once more.")
 }
 
 /// What freezing a user does.
 #[must_use]
 pub fn freeze_user(grants: u64, orgs: u64, browsers: u64) -> Text {
+    let (grants, browsers) = (authorized_in(grants, orgs), counted::browsers(browsers));
     Text::filled(format!(
-        "All of it stops at once: {} {} in {} {}, and {} {} signed in. Open streams are cut. Nothing is revoked: thaw the user and everything goes on. The log of each organization says that you did it.",
-        grouped(grants),
-        plural(grants, "live authorization", "live authorizations"),
-        grouped(orgs),
-        plural(orgs, "organization", "organizations"),
-        grouped(browsers),
-        plural(browsers, "browser", "browsers")
+        "All of it stops at once: {grants}, and {browsers} signed in. Open streams are cut. Nothing is revoked: thaw the user and everything goes on. The log of each organization says that you did it."
     ))
 }
 
 /// What signing a user out does.
 #[must_use]
 pub fn end_sessions(browsers: u64) -> Text {
+    let browsers = counted::browsers(browsers);
     Text::filled(format!(
-        "{} {} must sign in again. Applications keep what was authorized: to stop those too, freeze the user.",
-        grouped(browsers),
-        plural(browsers, "browser", "browsers")
+        "{browsers} must sign in again. Applications keep what was authorized: to stop those too, freeze the user."
     ))
 }
 
 /// What freezing an organization does.
 #[must_use]
 pub fn freeze_organization(members: u64, grants: u64, users: u64) -> Text {
+    let (members, grants) = (counted::members(members), counted::live_authorizations_of(grants, users));
     Text::filled(format!(
-        "All of it stops at once: {} {}, and {} {} of {} {}. Open streams are cut, and its members can't open its pages. Nothing is revoked: thaw it and everything goes on. Its log says that you did it.",
-        grouped(members),
-        plural(members, "member", "members"),
-        grouped(grants),
-        plural(grants, "live authorization", "live authorizations"),
-        grouped(users),
-        plural(users, "user", "users")
+        "All of it stops at once: {members}, and {grants}. Open streams are cut, and its members can't open its pages. Nothing is revoked: thaw it and everything goes on. Its log says that you did it."
     ))
 }
 
 /// What freezing a client does.
 #[must_use]
 pub fn freeze_client(users: u64, orgs: u64) -> Text {
+    let (users, orgs) = (counted::users(users), counted::organizations(orgs));
     Text::filled(format!(
-        "It stops at once for {} {} in {} {}: every token is refused, open streams are cut, and nobody can authorize it. Nothing is revoked: thaw it and everything goes on. The log of each of these organizations says that you did it.",
-        grouped(users),
-        plural(users, "user", "users"),
-        grouped(orgs),
-        plural(orgs, "organization", "organizations")
+        "It stops at once for {users} in {orgs}: every token is refused, open streams are cut, and nobody can authorize it. Nothing is revoked: thaw it and everything goes on. The log of each of these organizations says that you did it."
     ))
 }
 
 /// What taking a private scope back does.
 #[must_use]
 pub fn withdraw_scope(holder: &DisplayName, grants: u64, users: u64, orgs: u64) -> Text {
+    let held = held_by(grants, users, orgs);
     Text::filled(format!(
-        "What holds it ends for good, {} {} of {} {} in {} {}, with everything else that was consented to beside it, and so do API keys that rest on it. To go on, users authorize {holder} again.",
-        grouped(grants),
-        plural(grants, "live authorization", "live authorizations"),
-        grouped(users),
-        plural(users, "user", "users"),
-        grouped(orgs),
-        plural(orgs, "organization", "organizations")
+        "What holds it ends for good, {held}, with everything else that was consented to beside it, and so do API keys that rest on it. To go on, users authorize {holder} again."
     ))
 }
 
 /// What a user authorized.
 #[must_use]
 pub fn authorized_in(grants: u64, orgs: u64) -> Text {
-    Text::filled(format!(
-        "{} {} in {} {}",
-        grouped(grants),
-        plural(grants, "live authorization", "live authorizations"),
-        grouped(orgs),
-        plural(orgs, "organization", "organizations")
-    ))
+    let (grants, orgs) = (counted::live_authorizations(grants), counted::organizations(orgs));
+    Text::filled(format!("{grants} in {orgs}"))
 }
 
 /// What rests on a client or a scope.
 #[must_use]
 pub fn held_by(grants: u64, users: u64, orgs: u64) -> Text {
-    Text::filled(format!(
-        "{} {} of {} {} in {} {}",
-        grouped(grants),
-        plural(grants, "live authorization", "live authorizations"),
-        grouped(users),
-        plural(users, "user", "users"),
-        grouped(orgs),
-        plural(orgs, "organization", "organizations")
-    ))
+    let (grants, orgs) = (counted::live_authorizations_of(grants, users), counted::organizations(orgs));
+    Text::filled(format!("{grants} in {orgs}"))
 }

@@ -1,6 +1,6 @@
 //! The administration of an organization: members, applications, API keys.
 
-use super::{Text, plural};
+use super::{Text, counted};
 use crate::pages::{DisplayName, grouped};
 
 /// An invitation for no address.
@@ -290,21 +290,17 @@ pub fn asks_disable_key(application: &DisplayName, last4: &str) -> Text {
 /// What blocking does.
 #[must_use]
 pub fn block_consequence(users: u64) -> Text {
+    let users = counted::users(users);
     Text::filled(format!(
-        "It stops working at once for {} {} and nobody can authorize it. Their authorizations are kept: if you allow it again, they go on.",
-        grouped(users),
-        plural(users, "user", "users")
+        "It stops working at once for {users} and nobody can authorize it. Their authorizations are kept: if you allow it again, they go on."
     ))
 }
 
 /// What revoking everything does.
 #[must_use]
 pub fn revoke_all_consequence(users: u64) -> Text {
-    let people = plural(users, "user", "users");
-    Text::filled(format!(
-        "It stops working at once for {} {people}. They can authorize it again unless you also block it.",
-        grouped(users)
-    ))
+    let users = counted::users(users);
+    Text::filled(format!("It stops working at once for {users}. They can authorize it again unless you also block it."))
 }
 
 /// Title.
@@ -328,26 +324,34 @@ pub fn not_installed(application: &DisplayName) -> Text {
 /// What a review found. How many could be narrowed is known when all of it is on the page.
 #[must_use]
 pub fn review(total: u64, unused: u64, wide: Option<u64>) -> Text {
-    let (all, unused) = (grouped(total), grouped(unused));
-    let authorizations = plural(total, "authorization", "authorizations");
+    let (all, unused) = (counted::authorizations(total), grouped(unused));
     Text::filled(match wide.map(grouped) {
-        None => format!("{all} {authorizations}. Not used for 90 days: {unused}."),
-        Some(wide) => {
-            format!("{all} {authorizations}. Not used for 90 days: {unused}. With permissions that no call ever needed: {wide}.")
-        }
+        None => format!("{all}. Not used for 90 days: {unused}."),
+        Some(wide) => format!("{all}. Not used for 90 days: {unused}. With permissions that no call ever needed: {wide}."),
     })
 }
 
 /// What uninstalling ended.
 #[must_use]
 pub fn ended(grants: u64, users: u64, keys: u64) -> Text {
-    Text::filled(format!(
-        "{} {} of {} {} revoked, {} {} disabled. What they are used for from now on is refused.",
-        grouped(grants),
-        plural(grants, "authorization", "authorizations"),
-        grouped(users),
-        plural(users, "user", "users"),
-        grouped(keys),
-        plural(keys, "API key", "API keys")
-    ))
+    let (grants, keys) = (counted::authorizations_of(grants, users), counted::api_keys(keys));
+    Text::filled(format!("{grants} revoked, {keys} disabled. What they are used for from now on is refused."))
+}
+
+/// What the use of an authorization suggests.
+#[must_use]
+pub const fn propose_keep() -> Text {
+    Text::fixed("Keep")
+}
+
+/// What the use of an authorization suggests: some of it was never used.
+#[must_use]
+pub const fn propose_narrow() -> Text {
+    Text::fixed("Narrow")
+}
+
+/// What the use of an authorization suggests: it was not used for long.
+#[must_use]
+pub const fn propose_revoke() -> Text {
+    Text::fixed("Revoke")
 }

@@ -1,6 +1,6 @@
 //! One record of the audit log: names of its fields, and what is not data in them.
 
-use super::{Text, plural};
+use super::{Text, counted};
 use crate::pages::grouped;
 
 /// "Who".
@@ -318,7 +318,7 @@ pub const fn none() -> Text {
 /// The length of an answer.
 #[must_use]
 pub fn bytes(number: u64) -> Text {
-    Text::filled(format!("{} {}", grouped(number), plural(number, "byte", "bytes")))
+    counted::bytes(number)
 }
 
 /// How long an answer took.

@@ -6,7 +6,16 @@ use std::path::{Path, PathBuf};
 use super::{counted, org, together};
 
 /// Where a person's pages are made.
-const PAGES: [&str; 6] = ["src/pages/views", "src/pages/chart.rs", "src/account", "src/operator", "src/oauth/pages", "src/web"];
+const PAGES: [&str; 8] = [
+    "src/pages/views",
+    "src/pages/chart.rs",
+    "src/pages/name.rs",
+    "src/pages/foreign.rs",
+    "src/account",
+    "src/operator",
+    "src/oauth/pages",
+    "src/web",
+];
 
 /// Files that hold prose which no page shows, how much, and what it is.
 const PROSE: [(&str, usize, &str); 7] = [
@@ -69,12 +78,21 @@ fn is_prose(text: &str) -> bool {
     })
 }
 
-/// Prose in a source file, besides what programs, logs and tests read.
+/// Whether a text is one word as it stands in a heading, a badge or on a button.
+fn is_heading(text: &str) -> bool {
+    let mut letters = text.chars();
+    letters.next().is_some_and(|c| c.is_ascii_uppercase()) && text.len() > 2 && letters.all(|c| c.is_ascii_lowercase())
+}
+
+/// Prose and headings in a source file, besides what programs, logs and tests read.
 fn prose(text: &str) -> usize {
     let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     let not_read = ["tracing::", ".expect(", "#[error", "#[expect", "OAuthError::new", "assert"];
     let code = |line: &&str| !line.trim_start().starts_with("//") && !not_read.iter().any(|mark| line.contains(mark));
-    literals(&text.lines().filter(code).collect::<Vec<_>>().join("\n")).iter().filter(|text| is_prose(text)).count()
+    literals(&text.lines().filter(code).collect::<Vec<_>>().join("\n"))
+        .iter()
+        .filter(|text| is_prose(text) || is_heading(text))
+        .count()
 }
 
 #[test]
@@ -129,6 +147,10 @@ fn prose_is_told_from_code() {
     let code = "let a = (\"Nothing was changed.\", '\"', \"text/csv\"); // \"not this one\"\ntracing::warn!(\"nor this one\");";
     assert_eq!(literals(code), ["Nothing was changed.", "text/csv", "not this one", "nor this one"]);
     assert_eq!(prose(code), 1 + 1, "a comment behind code counts, so that it is not written");
+    assert_eq!(prose("match self { Self::Keep => \"Keep\" }"), 1);
+    assert!(
+        is_heading("Other") && !is_heading("GET") && !is_heading("other") && !is_heading("Bearer realm") && !is_heading("Ok")
+    );
     assert!(is_prose("Open it, then go on") && !is_prose("done") && !is_prose("{path}?done={done}") && !is_prose("GET {target}"));
 }
 
@@ -264,6 +286,71 @@ fn cut_sentences_are_found() {
     ] {
         assert_eq!(cuts(whole), Vec::<String>::new(), "{whole}");
     }
+}
+
+/// The templates that every page shares.
+const SHARED: [&str; 2] = ["layout.html", "components.html"];
+
+/// Words between the tags of a template, and in attributes that are read out or shown.
+fn words(template: &str) -> Vec<String> {
+    let between = pieces(template).into_iter().filter_map(|piece| match piece {
+        Piece::Text(text) if text.chars().any(|c| c.is_ascii_alphabetic()) => Some(text),
+        _ => None,
+    });
+    let mut found: Vec<_> = between.collect();
+    for name in ["aria-label", "alt", "placeholder", "title"] {
+        let opened = format!(" {name}=\"");
+        let values = template.split(opened.as_str()).skip(1).filter_map(|rest| rest.split('"').next());
+        found.extend(values.filter(|v| v.starts_with(|c: char| c.is_ascii_alphabetic())).map(|v| format!("{name} {v}")));
+    }
+    found
+}
+
+/// Words among the arguments of components.
+fn given(template: &str) -> Vec<String> {
+    let of = |piece| match piece {
+        Piece::Value(code) | Piece::Control(code) => literals(&code),
+        Piece::Text(_) | Piece::Element(_) => Vec::new(),
+    };
+    let worded =
+        |text: &String| text.starts_with(|c: char| c.is_ascii_uppercase()) && text.contains(|c: char| c.is_ascii_lowercase());
+    pieces(template).into_iter().flat_map(of).filter(worded).collect()
+}
+
+fn template(name: &str) -> String {
+    fs::read_to_string(root().join("src/pages/templates").join(name)).expect("a template")
+}
+
+#[test]
+fn what_all_pages_share_holds_no_words() {
+    for name in SHARED {
+        assert_eq!(words(&template(name)), Vec::<String>::new(), "{name}");
+    }
+    let script = fs::read_to_string(root().join("src/pages/static/tollgate.js")).expect("the script");
+    let code = script.lines().filter(|line| !line.starts_with("//")).collect::<Vec<_>>().join("\n");
+    let found: Vec<_> = literals(&code).into_iter().filter(|text| is_heading(text) || is_prose(text)).collect();
+    assert_eq!(found, ["use strict"], "what the script says stands in attributes");
+}
+
+#[test]
+fn components_are_given_texts() {
+    let mut read = 0;
+    for entry in fs::read_dir(root().join("src/pages/templates")).expect("the templates") {
+        let name = entry.expect("an entry").file_name().into_string().expect("a name");
+        assert_eq!(given(&template(&name)), Vec::<String>::new(), "{name}: labels, buttons and hints come from src/pages/texts");
+        read += 1;
+    }
+    assert!(read > 35, "{read}");
+}
+
+#[test]
+fn words_of_templates_are_found() {
+    let template = "<nav aria-label=\"Pages\"><a href=\"/x\">Older{{ icon(\"right\") }}</a></nav>{{ c::badge(\"plain\", \"\", \"Active\") }}";
+    assert_eq!(words(template), ["Older", "aria-label Pages"]);
+    assert_eq!(given(template), ["Active"]);
+    assert_eq!(given("{%- call c::cell(\"Last used\", \"nowrap\") -%}x{%- endcall -%}"), ["Last used"]);
+    let wordless = "<p title=\"{{ t::x() }}\">{{ t::y() }} · {{ c::badge(\"plain\", \"\", t::z()) }}</p>";
+    assert_eq!((words(wordless), given(wordless)), (Vec::new(), Vec::new()));
 }
 
 #[test]

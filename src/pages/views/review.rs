@@ -52,7 +52,7 @@ pub struct ReviewRow {
     /// What was agreed to, and whether no call ever needed it.
     pub scopes: Vec<(String, bool)>,
     /// Why nothing of it works now.
-    pub suspended: Option<String>,
+    pub suspended: Option<Text>,
     /// What its use suggests.
     pub proposal: ReviewProposal,
 }
@@ -69,11 +69,11 @@ pub enum ReviewProposal {
 }
 
 impl ReviewProposal {
-    const fn word(self) -> &'static str {
+    const fn word(self) -> Text {
         match self {
-            Self::Keep => "Keep",
-            Self::Narrow => "Narrow",
-            Self::Revoke => "Revoke",
+            Self::Keep => texts::propose_keep(),
+            Self::Narrow => texts::propose_narrow(),
+            Self::Revoke => texts::propose_revoke(),
         }
     }
 

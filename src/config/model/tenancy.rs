@@ -1,0 +1,58 @@
+//! How an API and its upstream are bound to the organization.
+
+use crate::types::Template;
+
+/// How requests and the upstream are bound to the organization.
+#[derive(Clone, Debug, Default)]
+pub struct Tenancy {
+    /// `{org}.apps.example.com`: what stands behind the organization's slug in the host.
+    pub host_suffix: Option<String>,
+    /// How the upstream is told.
+    pub tell: Option<Tell>,
+    /// Query parameters that name a tenant to the upstream and are therefore refused.
+    pub forbidden_query: Vec<String>,
+}
+
+/// How the upstream is told which organization it serves.
+#[derive(Clone, Debug)]
+pub enum Tell {
+    /// By one header, whose every other copy is removed.
+    Header {
+        /// Its name.
+        name: http::HeaderName,
+        /// `{org.tenant}`, `{org.id}`, `{org.slug}` are replaced.
+        template: Template,
+    },
+    /// By what is put before the path.
+    PathPrefix {
+        /// `{org.tenant}`, `{org.id}`, `{org.slug}` are replaced, and `{operation}` by the route's.
+        template: Template,
+    },
+    /// By a label matcher in every selector of every query.
+    Label {
+        /// The label.
+        label: String,
+        /// `{org.tenant}`, `{org.id}`, `{org.slug}` are replaced.
+        template: Template,
+    },
+    /// By what the names of its indices start with.
+    Index {
+        /// Before the organization's name.
+        before: String,
+        /// What names the organization.
+        name: OrgName,
+        /// After it; never empty.
+        after: String,
+    },
+}
+
+/// What names an organization to an upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrgName {
+    /// `{org.tenant}`.
+    Tenant,
+    /// `{org.id}`.
+    Id,
+    /// `{org.slug}`.
+    Slug,
+}
