@@ -6,7 +6,7 @@ use std::sync::Arc;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use tollgate::audit::{Journal, JournalOptions, NoMetrics, recover};
 use tollgate::record::{
-    Actor, AuditRecord, Call, Caller, CallerText, Decision, Event, Measured, Opening, Origin, Outcome, json_line,
+    Actor, AuditRecord, Call, Caller, Decision, Event, Measured, Opening, Origin, Outcome, json_line,
 };
 use tollgate::types::{
     ApiName, ClientId, GrantId, NodeId, OrgId, RecordId, RequestId, ResourceId, RouteId, ScopeSet, SystemClock, Timestamp, UserId,
@@ -56,7 +56,7 @@ fn append(c: &mut Criterion) {
     let node = record.origin.node.clone();
     let opened = Journal::open(dir.path(), &node, JournalOptions::default(), Arc::new(SystemClock), Arc::new(NoMetrics));
     let (journal, _backlog) = opened.expect("the journal opens");
-    let caller = CallerText::of(&Caller::from(&record));
+    let caller = Caller::from(&record);
     let opening = Opening::of(&record, &caller).expect("the sample is a call");
     let outcome = Outcome::Completed(Measured { status: 200, bytes: 8123, micros: 1234 });
     runtime.block_on(async {
