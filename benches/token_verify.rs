@@ -1,13 +1,17 @@
-//! A token that was seen before (digest, cache, five counters) against one that was not (shape, signature, two reads of the store).
+//! A token that was seen before (digest, cache, five counters) against one that was not (shape, signature, two reads of the store);
+//! and an assertion, signed for an upstream, against the bare signature.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use secrecy::{ExposeSecret as _, SecretString};
 use tollgate::config::Config;
 use tollgate::node::Node;
 use tollgate::store::{Grant, sql};
+use tollgate::token::NewAssertion;
 use tollgate::types::{NodeId, SystemClock, SystemEntropy, Timestamp};
 
 #[path = "support/node.rs"]
@@ -74,5 +78,34 @@ fn token_verify(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, token_verify);
+fn assertion(c: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let fixture = runtime.block_on(Fixture::new());
+    let (node, config) = (&fixture.node, fixture.node.config.load_full());
+    let token = fixture.token("told");
+    let principal = runtime.block_on(node.verifier.principal(token.expose_secret(), &config, node.now())).expect("a good token");
+    let scopes = config.catalogue.scopes(&principal.effective.now);
+    let sign = || {
+        let new = NewAssertion {
+            principal: &principal,
+            audience: "https://upstream.example.com",
+            tenant: "bench",
+            scopes: &scopes,
+            jti: node.ids.next(node.now()).to_string(),
+            now: node.now(),
+            lifetime: Duration::from_secs(300),
+        };
+        node.keys.assert(&config.issuer, &new).expect("an assertion").token
+    };
+    let (random, length) = (SystemRandom::new(), sign().expose_secret().len());
+    let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a key");
+    let message = vec![b'x'; length];
+    let mut group = c.benchmark_group("assertion");
+    group.measurement_time(Duration::from_secs(5));
+    group.bench_function("floor: ES256 alone", |b| b.iter(|| key.sign(&random, &message).expect("a signature")));
+    group.bench_function("sign", |b| b.iter(sign));
+    group.finish();
+}
+
+criterion_group!(benches, token_verify, assertion);
 criterion_main!(benches);

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::load::{Plan, Shape};
+use super::process::pin;
 use super::report::median;
-use super::{Contestant, LOAD_CORE, measure, pin, resident, start, upstream};
+use super::{Contestant, LOAD_CORE, measure, resident, start, upstream};
 
 /// Routes and live tokens of each gate; the first is what the others are compared with.
 const SIZES: [(u32, u32); 5] = [(10, 1), (1_000, 1), (10_000, 1), (10, 10_000), (10, 100_000)];

@@ -144,7 +144,7 @@ async fn connection(
 }
 
 /// Sends a request and reads its answer whole; its status.
-async fn exchange(stream: &mut TcpStream, request: &[u8], read: &mut Vec<u8>) -> Option<u16> {
+pub(crate) async fn exchange(stream: &mut TcpStream, request: &[u8], read: &mut Vec<u8>) -> Option<u16> {
     stream.write_all(request).await.ok()?;
     read.clear();
     let end = loop {

@@ -12,6 +12,8 @@
 mod contestants;
 mod growth;
 mod load;
+#[path = "../support/process.rs"]
+mod process;
 mod report;
 mod upstream;
 
@@ -22,6 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use load::{Plan, Shape};
+use process::{cpu_micros, memory, pin};
 use report::{Measured, Table};
 
 /// Both contestants and the load generator allocate alike.
@@ -163,23 +166,7 @@ async fn refuses(gate: &Contestant) {
     assert_eq!(load::status(gate.address, "/bench/q", good).await, 200);
 }
 
-/// User and system time of a process or thread so far, in microseconds (fields 14 and 15 of its `stat`, 100 ticks a second).
-fn cpu_micros(stat: &str) -> u64 {
-    let stat = std::fs::read_to_string(stat).expect("the contestant runs");
-    let fields: Vec<&str> = stat.rsplit(')').next().expect("a comm").split_whitespace().collect();
-    let ticks = |i: usize| fields[i].parse::<u64>().expect("a number");
-    (ticks(11) + ticks(12)) * 10_000
-}
-
 /// Resident memory in MiB.
 fn resident(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find(|l| l.starts_with("VmRSS:")).unwrap_or_default();
-    line.split_whitespace().nth(1).and_then(|kb| kb.parse::<u64>().ok()).unwrap_or(0) / 1024
-}
-
-fn pin(core: &str) {
-    let own = std::process::id().to_string();
-    let pinned = Command::new("taskset").args(["-a", "-p", "-c", core, &own]).stdout(Stdio::null()).status();
-    assert!(pinned.is_ok_and(|s| s.success()), "taskset pins the load to a core");
+    memory(pid, "VmRSS:") / 1024
 }

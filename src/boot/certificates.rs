@@ -58,9 +58,11 @@ impl Certificates {
                 self.expiry("listener", &certificate.path, certificate.expires, now);
             }
         }
-        for upstream in &config.upstreams {
-            for (path, expires) in &upstream.tls.expiries {
-                self.expiry("upstream", path, *expires, now);
+        let upstreams = config.upstreams.iter().map(|upstream| ("upstream", &upstream.tls));
+        let exchanges = config.apis.iter().filter_map(|api| api.exchange.as_ref()).map(|exchange| ("exchange", &exchange.tls));
+        for (side, tls) in upstreams.chain(exchanges) {
+            for (path, expires) in &tls.expiries {
+                self.expiry(side, path, *expires, now);
             }
         }
     }

@@ -82,6 +82,14 @@ pub struct UpstreamTls {
     pub digest: u64,
 }
 
+impl UpstreamTls {
+    /// Whether it shows nothing and believes whom the system believes.
+    #[must_use]
+    pub const fn is_of_the_system(&self) -> bool {
+        self.roots.is_none() && self.server_name.is_none() && self.client.is_none()
+    }
+}
+
 impl std::fmt::Debug for UpstreamTls {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("UpstreamTls").field("server_name", &self.server_name).finish_non_exhaustive()

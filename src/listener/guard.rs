@@ -13,6 +13,7 @@ use pingora_core::server::ShutdownWatch;
 use super::connection::Connections;
 use super::exchange::{CONNECTION, EXCHANGE, Exchange};
 use super::front::Front;
+use super::turns::in_turns;
 use crate::gateway::streams::CutSwitch;
 use crate::telemetry::Metrics;
 
@@ -39,7 +40,7 @@ impl ServerApp for Guard {
         let peer = stream.get_socket_digest()?.peer_addr()?.as_inet().copied()?;
         let open = self.connections.open(peer);
         let connection = Arc::clone(&open.connection);
-        let serve = CONNECTION.scope(Arc::clone(&connection), self.app.process_new(stream, shutdown));
+        let serve = in_turns(CONNECTION.scope(Arc::clone(&connection), self.app.process_new(stream, shutdown)));
         tokio::select! {
             reusable = serve => reusable,
             () = connection.over() => None,

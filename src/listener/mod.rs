@@ -15,6 +15,7 @@ mod guard;
 mod onward;
 mod protocol;
 mod tls;
+mod turns;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -151,6 +151,12 @@ impl Answer {
         Self::new(StatusCode::TOO_MANY_REQUESTS, id, 429, message, Some(Data::gateway(reason, None)))
     }
 
+    /// The server can't be told who calls: 403, to be sent without a challenge, 502, or 503, to be sent with `Retry-After`.
+    #[must_use]
+    pub fn unidentified(id: Option<&RequestId>, status: StatusCode, reason: &'static str, message: String) -> Self {
+        Self::new(status, id, i32::from(status.as_u16()), message, Some(Data::gateway(reason, None)))
+    }
+
     /// The server behind the gate failed: 502, 503 or 504.
     #[must_use]
     pub fn upstream(id: Option<&RequestId>, fault: UpstreamFault) -> Self {

@@ -1,66 +1,18 @@
 //! TLS on both sides: who is shown what, who is believed, and that a change breaks nothing.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use reqwest::header::HOST;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::CertificateDer;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::harness::audit::call;
+use crate::harness::certificates::{Authority, Leaf, write};
 use crate::harness::http1::{Request, ask};
 use crate::harness::{Gateway, Setup, UPSTREAM_SECRET, within};
-
-/// An authority that certificates are made by.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-/// A certificate and its key, PEM.
-struct Leaf {
-    cert: String,
-    key: String,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::<String>::new()).expect("parameters");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().expect("a key");
-        Self(CertifiedIssuer::self_signed(params, key).expect("an authority"))
-    }
-
-    fn leaf(&self, names: &[&str]) -> Leaf {
-        let names: Vec<_> = names.iter().map(|n| (*n).to_owned()).collect();
-        let key = KeyPair::generate().expect("a key");
-        let cert = CertificateParams::new(names).expect("parameters").signed_by(&key, &self.0).expect("a certificate");
-        Leaf { cert: cert.pem(), key: key.serialize_pem() }
-    }
-}
-
-impl Leaf {
-    fn der(&self) -> CertificateDer<'static> {
-        CertificateDer::from_pem_slice(self.cert.as_bytes()).expect("a certificate")
-    }
-
-    /// Writes both; gives their paths.
-    fn write(&self, dir: &Path, name: &str) -> (PathBuf, PathBuf) {
-        let (cert, key) = (dir.join(format!("{name}.pem")), dir.join(format!("{name}.key")));
-        write(&cert, &self.cert);
-        write(&key, &self.key);
-        (cert, key)
-    }
-}
-
-fn write(path: &Path, text: &str) {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
-
-    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).expect("a file");
-    file.write_all(text.as_bytes()).expect("it is written");
-}
 
 /// A gateway that shows certificates of an authority.
 struct Rig {
@@ -261,18 +213,7 @@ async fn shadow_mode_lets_pass_who_shows_no_certificate_and_lends_them_nothing()
 
 /// An upstream over TLS that wants client certificates of an authority and answers everything with 200.
 async fn tls_upstream(leaf: &Leaf, clients: &Authority) -> std::net::SocketAddr {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(clients.0.der().clone()).expect("a root");
-    let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
-    let key = PrivateKeyDer::from_pem_slice(leaf.key.as_bytes()).expect("a key");
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_client_cert_verifier(verifier.build().expect("a verifier"))
-        .with_single_cert(vec![leaf.der()], key)
-        .expect("a certificate");
-    let acceptor = pingora_core::tls::TlsAcceptor::from(Arc::new(config));
+    let acceptor = leaf.acceptor(clients);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
     tokio::spawn(async move {

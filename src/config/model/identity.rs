@@ -6,6 +6,7 @@ use http::HeaderName;
 use secrecy::SecretString;
 use url::Url;
 
+use crate::config::UpstreamTls;
 use crate::types::Template;
 
 /// A header that tells an upstream something about the caller.
@@ -33,6 +34,8 @@ pub struct Assertion {
 pub struct Exchange {
     /// Where it is asked for.
     pub endpoint: Url,
+    /// What TLS towards it shows and believes.
+    pub tls: UpstreamTls,
     /// What assertions for the authorization server name as `aud`.
     pub issuer: String,
     /// Who we are there.

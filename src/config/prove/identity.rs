@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use http::HeaderName;
 use http::header::AUTHORIZATION;
+use rustls::pki_types::ServerName;
+use url::Url;
 
 use super::sections::between;
-use super::{Findings, templates};
+use super::{Findings, templates, upstreams};
 use crate::config::error::KeyPath;
 use crate::config::raw::{RawApi, RawAssertion, RawAuthentication, RawExchange, RawHeader};
-use crate::config::{Assertion, Exchange, ExchangeAuth, List, Route, Tell, TemplateHeader, Tenancy, Upstream};
+use crate::config::{Assertion, Exchange, ExchangeAuth, List, Route, Tell, TemplateHeader, Tenancy, Upstream, UpstreamTls};
 use crate::routing::RouteTable;
 use crate::types::{Issuer, Placeholder};
 
@@ -158,6 +160,7 @@ fn exchange(raw: &RawExchange, issuer: &Issuer, at: &KeyPath, found: &mut Findin
     let span = (Duration::from_millis(100), Duration::from_secs(30));
     let timeout = between(raw.timeout.0, span, &at.key("timeout"), found);
     let endpoint = endpoint?;
+    let tls = tls(raw, &endpoint, &at.key("tls"), found);
     let issuer = match named {
         Some(named) => named?,
         None => audience(endpoint.as_str(), issuer, &at.key("token_endpoint"), found)?,
@@ -172,8 +175,24 @@ fn exchange(raw: &RawExchange, issuer: &Issuer, at: &KeyPath, found: &mut Findin
         scope: raw.scope.clone(),
         header: raw.header.0.clone(),
         timeout,
+        tls,
         endpoint,
     })
+}
+
+/// Whether a URL can have it for a host and does not take it for an address.
+fn is_a_host(name: &str, url: &Url) -> bool {
+    let mut url = url.clone();
+    url.set_host(Some(name)).is_ok() && url.domain().is_some_and(|host| host.eq_ignore_ascii_case(name))
+}
+
+fn tls(raw: &RawExchange, endpoint: &Url, at: &KeyPath, found: &mut Findings<'_>) -> UpstreamTls {
+    let plain = (endpoint.scheme() == "http").then(|| (endpoint.to_string(), "make it https, or take tls out"));
+    let name = raw.tls.server_name.as_deref().filter(|name| ServerName::try_from(*name).is_ok());
+    if let Some(name) = name.filter(|name| !is_a_host(name, endpoint)) {
+        found.error(at.key("server_name"), format!("{name:?} is no host name"), "write a host name, or ask at that address");
+    }
+    upstreams::trust(&raw.tls, plain, at, found)
 }
 
 fn authentication(raw: &RawExchange, at: &KeyPath, found: &mut Findings<'_>) -> Option<ExchangeAuth> {

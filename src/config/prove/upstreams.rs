@@ -13,7 +13,7 @@ use super::Findings;
 use super::apis::Proved;
 use super::sections::between;
 use crate::config::error::KeyPath;
-use crate::config::raw::{RawConfig, RawEndpoint, RawInject, RawRouteTimeouts, RawTimeouts, RawUpstream};
+use crate::config::raw::{RawConfig, RawEndpoint, RawInject, RawRouteTimeouts, RawTimeouts, RawUpstream, RawUpstreamTls};
 use crate::config::read::top;
 use crate::config::written::Written;
 use crate::config::{
@@ -111,12 +111,18 @@ fn endpoints(raw: &RawUpstream, at: &KeyPath, found: &mut Findings<'_>) -> Vec<E
     all
 }
 
-/// What TLS towards an upstream shows and believes. Keys that nothing would look at are refused: they promise what is not done.
 fn tls(raw: &RawUpstream, at: &KeyPath, found: &mut Findings<'_>) -> UpstreamTls {
-    let keys = &raw.tls;
+    let plain = raw.endpoints.iter().map(RawEndpoint::endpoint).find(|e| !e.tls);
+    let plain = plain.map(|e| (e.to_string(), "make every endpoint https, or take tls out"));
+    trust(&raw.tls, plain, at, found)
+}
+
+/// What TLS shows and believes. Keys that nothing would look at, because of a `plain` URL, are refused: they promise what is not
+/// done.
+pub(super) fn trust(keys: &RawUpstreamTls, plain: Option<(String, &str)>, at: &KeyPath, found: &mut Findings<'_>) -> UpstreamTls {
     let is_used = keys.ca.is_some() || keys.server_name.is_some() || keys.client_cert.is_some() || keys.client_key.is_some();
-    if is_used && let Some(plain) = raw.endpoints.iter().map(RawEndpoint::endpoint).find(|e| !e.tls) {
-        found.error(at, format!("{plain} is not reached over TLS"), "make every endpoint https, or take tls out");
+    if is_used && let Some((url, way_out)) = plain {
+        found.error(at, format!("{url} is not reached over TLS"), way_out);
     }
     if let Some(name) = keys.server_name.as_deref().filter(|n| ServerName::try_from(*n).is_err()) {
         found.error(at.key("server_name"), format!("{name:?} is no name that a certificate can have"), "write a host name");

@@ -7,7 +7,7 @@ use http::HeaderName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::seconds;
+use super::{RawUpstreamTls, seconds};
 use crate::config::SubjectTokenType;
 use crate::config::written::Written;
 
@@ -69,6 +69,9 @@ pub struct RawExchange {
     /// The header that carries the token; in `Authorization` as a bearer token.
     #[serde(default = "authorization")]
     pub header: Written<HeaderName>,
+    /// What TLS towards the token endpoint shows and believes.
+    #[serde(default)]
+    pub tls: RawUpstreamTls,
     /// How long the authorization server may take, at most `30s`.
     #[serde(default = "timeout")]
     pub timeout: Written<Duration>,

@@ -35,7 +35,8 @@ pub struct RawCertificate {
     pub key: PathBuf,
 }
 
-/// TLS towards an upstream whose endpoints are all `https`. Certificates are always verified; these say against what.
+/// TLS towards an upstream whose endpoints are all `https`, or towards a token endpoint that is. Certificates are always verified;
+/// these say against what.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawUpstreamTls {

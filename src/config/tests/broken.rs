@@ -311,7 +311,9 @@ fn what_upstreams_are_told_is_ours_to_say_and_said_once() {
     let assertion = |keys: &str| format!("assertion = {{ audience = \"a\", {keys} }}");
     let exchange = |keys: &str| format!("exchange = {{ token_endpoint = \"https://idp/t\", client_id = \"c\", {keys} }}");
     let none = "authentication = \"none\"";
+    let tls = |keys: &str| format!("{none}, tls = {{ {keys} }}");
     assert_eq!(paths(&api(&format!("{}\n{}", assertion("lifetime = \"1h\""), exchange(none)))), [""; 0]);
+    assert_eq!(paths(&api(&exchange(&tls("server_name = \"idp.inner\"")))), [""; 0]);
     let table: Vec<(String, &[&str])> = vec![
         ("assertion = { audience = \"https://gw.example.com\" }".into(), &["apis[0].assertion.audience"]),
         ("assertion = { audience = \"https://gw.example.com/a\" }".into(), &["apis[0].assertion.audience"]),
@@ -338,6 +340,14 @@ fn what_upstreams_are_told_is_ours_to_say_and_said_once() {
         (exchange(none).replace("https://idp/t", "https://u@idp/t"), &["apis[0].exchange.token_endpoint"]),
         (exchange(none).replace("https://idp/t", "https://gw.example.com/oauth2/token"), &["apis[0].exchange.token_endpoint"]),
         (exchange(none).replace("\"c\"", "\"\""), &["apis[0].exchange.client_id"]),
+        (exchange(&tls("ca = \"/nowhere\"")), &["apis[0].exchange.tls.ca"]),
+        (exchange(&tls("client_cert = \"/nowhere\"")), &["apis[0].exchange.tls.client_key"]),
+        (exchange(&tls("client_key = \"/nowhere\"")), &["apis[0].exchange.tls.client_cert"]),
+        (exchange(&tls("server_name = \"a b\"")), &["apis[0].exchange.tls.server_name"]),
+        (exchange(&tls("server_name = \"10.0.0.1\"")), &["apis[0].exchange.tls.server_name"]),
+        (exchange(&tls("server_name = \"10.1\"")), &["apis[0].exchange.tls.server_name"]),
+        (exchange(&tls("verify = false")), &["apis[0].exchange.tls.verify"]),
+        (exchange(&tls("server_name = \"idp\"")).replace("https://idp/t", "http://127.0.0.1/t"), &["apis[0].exchange.tls"]),
     ];
     for (keys, expected) in table {
         assert_eq!(paths(&api(&keys)), *expected, "{keys}");

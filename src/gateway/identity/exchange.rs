@@ -17,6 +17,7 @@ use super::circuit::Circuit;
 use super::grant::{self, Granted};
 use super::{Asked, IdentityFault, assertion};
 use crate::config::{Api, Config, Exchange};
+use crate::egress::Place;
 use crate::node::Node;
 use crate::token::{Fingerprint, Principal};
 use crate::types::Timestamp;
@@ -44,7 +45,7 @@ type Flight = Shared<BoxFuture<'static, Outcome>>;
 pub(super) struct Exchanger {
     api: Arc<Api>,
     terms: Arc<Exchange>,
-    client: reqwest::Client,
+    place: Place,
     kept: Cache<Fingerprint, Kept>,
     under_way: Mutex<HashMap<Fingerprint, Flight>>,
     places: Semaphore,
@@ -58,7 +59,7 @@ struct Kept {
 }
 
 impl Exchanger {
-    pub(super) fn new(api: &Arc<Api>, terms: &Arc<Exchange>, client: reqwest::Client) -> Self {
+    pub(super) fn new(api: &Arc<Api>, terms: &Arc<Exchange>, place: Place) -> Self {
         let weigher = |_: &Fingerprint, kept: &Kept| {
             let text = kept.outcome.as_ref().map_or(0, HeaderValue::len);
             u32::try_from(text + ENTRY).unwrap_or(u32::MAX)
@@ -66,7 +67,7 @@ impl Exchanger {
         Self {
             api: Arc::clone(api),
             terms: Arc::clone(terms),
-            client,
+            place,
             kept: Cache::builder().max_capacity(CAPACITY).weigher(weigher).time_to_live(LONGEST).build(),
             under_way: Mutex::default(),
             places: Semaphore::new(AT_ONCE),
@@ -119,7 +120,7 @@ impl Exchanger {
         }
         let asked = Asked { node, config, api: &self.api, principal };
         let subject = assertion::sign(&asked, &self.terms.issuer, SUBJECT)?;
-        let answer = grant::ask(&self.client, &self.terms, node, &subject.token).await;
+        let answer = grant::ask(&self.place, &self.terms, node, &subject.token).await;
         let now = node.now();
         self.circuit.lock().heard(!matches!(answer, Err(grant::Failure::Fault(_))), now);
         match answer {

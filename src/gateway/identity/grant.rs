@@ -12,6 +12,7 @@ use url::form_urlencoded::{Serializer, byte_serialize};
 
 use super::IdentityFault;
 use crate::config::{Exchange, ExchangeAuth};
+use crate::egress::Place;
 use crate::node::Node;
 use crate::token::ClientAuthentication;
 
@@ -80,14 +81,9 @@ struct Refusal {
 }
 
 /// Asks for a token in exchange for `subject`.
-pub(super) async fn ask(
-    client: &reqwest::Client,
-    terms: &Exchange,
-    node: &Node,
-    subject: &SecretString,
-) -> Result<Granted, Failure> {
-    let mut request = client
-        .post(terms.endpoint.clone())
+pub(super) async fn ask(place: &Place, terms: &Exchange, node: &Node, subject: &SecretString) -> Result<Granted, Failure> {
+    let mut request = place
+        .post()
         .timeout(terms.timeout)
         .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
         .header(ACCEPT, "application/json");

@@ -19,8 +19,8 @@ pub use fill::{of_caller, of_org};
 
 use super::authorize::Permit;
 use super::denial::{Denial, IdentityFault};
-use crate::config::{Api, Config, TemplateHeader};
-use crate::egress;
+use crate::config::{Api, Config, Exchange, TemplateHeader};
+use crate::egress::{self, Place};
 use crate::node::Node;
 use crate::token::Principal;
 use crate::types::{ApiName, RequestId};
@@ -68,10 +68,10 @@ impl Identities {
         let client = config.apis.iter().any(wants).then(|| before.and_then(|b| b.client.clone()).or_else(client)).flatten();
         let told = config.apis.iter().filter(|api| api.assertion.is_some() || api.exchange.is_some());
         let apis = told.map(|api| {
-            let exchanger = api.exchange.as_ref().zip(client.clone());
+            let exchanger = api.exchange.as_ref().and_then(|terms| Some((terms, place(terms, client.as_ref())?)));
             let telling = Telling {
                 assertions: api.assertion.as_ref().map(Assertions::new),
-                exchanger: exchanger.map(|(terms, client)| Arc::new(Exchanger::new(api, terms, client))),
+                exchanger: exchanger.map(|(terms, place)| Arc::new(Exchanger::new(api, terms, place))),
             };
             (api.name.clone(), telling)
         });
@@ -127,5 +127,18 @@ impl Identities {
 
 /// Requests say themselves how long they may take.
 fn client() -> Option<reqwest::Client> {
-    egress::client(egress::LONGEST).inspect_err(|error| tracing::error!(%error, "no HTTP client can be made")).ok()
+    made(egress::client(egress::LONGEST))
+}
+
+/// Where an authorization server is asked: by the client that all have in common, unless TLS towards it is something else.
+fn place(terms: &Exchange, shared: Option<&reqwest::Client>) -> Option<Place> {
+    if terms.tls.is_of_the_system() {
+        return shared.map(|client| Place::plain(client.clone(), terms.endpoint.clone()));
+    }
+    made(Place::new(&terms.endpoint, &terms.tls, egress::LONGEST))
+}
+
+fn made<T, E: std::error::Error + 'static>(client: Result<T, E>) -> Option<T> {
+    let said = |error: &E| tracing::error!(error = error as &dyn std::error::Error, "an authorization server can't be asked");
+    client.inspect_err(said).ok()
 }

@@ -20,7 +20,8 @@ pub const CONTINUATION: u8 = 9;
 pub const END_STREAM: u8 = 1;
 pub const END_HEADERS: u8 = 4;
 
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// What a client begins with (RFC 9113 §3.4).
+pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// One frame.
 pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
@@ -33,8 +34,13 @@ pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 
 /// The fields of a request as HPACK literals that nobody remembers (RFC 7541 §6.2.2).
 pub fn fields(method: &str, path: &str, more: &[(&str, &str)]) -> Vec<u8> {
+    fields_at("gw.test", method, path, more)
+}
+
+/// The same, of a request to another authority.
+pub fn fields_at(authority: &str, method: &str, path: &str, more: &[(&str, &str)]) -> Vec<u8> {
     let mut block = Vec::new();
-    let pseudo = [(":method", method), (":scheme", "http"), (":authority", "gw.test"), (":path", path)];
+    let pseudo = [(":method", method), (":scheme", "http"), (":authority", authority), (":path", path)];
     for (name, value) in pseudo.iter().chain(more) {
         block.push(0);
         text(&mut block, name);

@@ -1,6 +1,7 @@
 //! What every test starts from.
 
 pub mod audit;
+pub mod certificates;
 pub mod frames;
 pub mod gateway;
 pub mod grpc;

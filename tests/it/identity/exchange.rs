@@ -1,112 +1,18 @@
 //! RFC 8693 towards an upstream: a token of its own authorization server for each caller, and nothing without one.
 
-use std::collections::{BTreeSet, HashMap};
-use std::net::SocketAddr;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::extract::{Form, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse as _, Response};
-use axum::routing::post;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use parking_lot::Mutex;
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use super::assertion::{assertion_keys, verified};
+use super::token_server::{Behave, Got, SECRET, Server};
 use super::{ECHO, gateway, zoe};
 use crate::harness::audit::reason;
 use crate::harness::http1::{Conn, Request, ask};
 use crate::harness::{Caller, Gateway, within};
-
-#[derive(Clone, Copy)]
-enum Behave {
-    /// Issues a token that lives so many seconds.
-    Grant(u64),
-    /// Refuses with this status and code.
-    Refuse(u16, &'static str),
-    /// Points somewhere else.
-    Redirect,
-    /// Does not answer.
-    Silent,
-}
-
-#[derive(Clone, Debug)]
-struct Got {
-    authorization: Option<String>,
-    form: HashMap<String, String>,
-}
-
-struct Server {
-    address: SocketAddr,
-    got: Mutex<Vec<Got>>,
-    behave: Mutex<Behave>,
-    /// A request is answered when it gets one of these.
-    turns: Semaphore,
-}
-
-impl Server {
-    async fn start() -> Arc<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let server = Arc::new(Self {
-            address: listener.local_addr().expect("an address"),
-            got: Mutex::default(),
-            behave: Mutex::new(Behave::Grant(600)),
-            turns: Semaphore::new(Semaphore::MAX_PERMITS),
-        });
-        let router = Router::new().route("/token", post(token)).with_state(Arc::clone(&server));
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        server
-    }
-
-    fn behave(&self, behave: Behave) {
-        *self.behave.lock() = behave;
-    }
-
-    fn count(&self) -> usize {
-        self.got.lock().len()
-    }
-
-    fn last(&self) -> Got {
-        self.got.lock().last().cloned().expect("a request")
-    }
-
-    fn keys(&self, more: &str) -> String {
-        let endpoint = format!("http://{}/token", self.address);
-        format!(
-            "exchange = {{ token_endpoint = \"{endpoint}\", issuer = \"https://idp.test\", client_id = \"gate\", timeout = \"1s\", {more} }}"
-        )
-    }
-}
-
-async fn token(State(server): State<Arc<Server>>, headers: HeaderMap, Form(form): Form<HashMap<String, String>>) -> Response {
-    let authorization = headers.get("authorization").map(|v| v.to_str().expect("text").to_owned());
-    let number = {
-        let mut got = server.got.lock();
-        got.push(Got { authorization, form });
-        got.len()
-    };
-    let _turn = server.turns.acquire().await;
-    let behave = *server.behave.lock();
-    match behave {
-        Behave::Grant(lives) => axum::Json(serde_json::json!({
-            "access_token": format!("upstream-{number}"),
-            "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",
-            "token_type": "Bearer",
-            "expires_in": lives,
-        }))
-        .into_response(),
-        Behave::Refuse(status, code) => {
-            (StatusCode::from_u16(status).expect("a status"), axum::Json(serde_json::json!({ "error": code }))).into_response()
-        }
-        Behave::Redirect => (StatusCode::TEMPORARY_REDIRECT, [("location", "/token")]).into_response(),
-        Behave::Silent => std::future::pending().await,
-    }
-}
-
-const SECRET: &str = "client_secret = \"env:HOOK\"";
 
 async fn world(more: &str) -> (Arc<Server>, Gateway, Caller) {
     let server = Server::start().await;
@@ -138,7 +44,7 @@ async fn each_caller_gets_a_token_of_its_own_for_our_assertion() {
         world(&format!("{SECRET}, audience = \"grafana\", scope = \"read write\", resource = \"https://grafana.test/\"")).await;
     let mut conn = Conn::open(gw.running.public).await;
     assert_eq!(shown(&gw, &mut conn, &caller.token).await, "Bearer upstream-1");
-    let Got { authorization, form } = server.last();
+    let Got { authorization, form, .. } = server.last();
     let field = |name: &str| form.get(name).map(String::as_str);
     assert_eq!(field("grant_type"), Some("urn:ietf:params:oauth:grant-type:token-exchange"));
     assert_eq!(field("subject_token_type"), Some("urn:ietf:params:oauth:token-type:jwt"));

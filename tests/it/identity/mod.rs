@@ -1,9 +1,12 @@
 //! What an upstream is told: secrets of ours, and who calls.
 
+mod answers;
 mod assertion;
+mod endpoint;
 mod exchange;
 mod headers;
 mod secrets;
+mod token_server;
 
 use tollgate::store::{Created, NewUser, User, UserKind, UserState};
 use tollgate::types::UserId;

@@ -1,0 +1,311 @@
+//! The attacks: what each one sends is made before it begins, so that it costs the attacker as little as it can.
+
+mod scripts;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::load::exchange;
+use scripts::Script;
+
+/// Connections that flood.
+const FLOODS: usize = 8;
+/// Clients that send one byte a second.
+const SLOW: usize = 500;
+/// Requests that hang in an upstream.
+const HANGING: usize = 200;
+/// Bytes of a flood that are written at one time.
+const PIECE: usize = 16 << 10;
+/// From one byte of a slow client to the next, and before a request that was answered is sent again.
+const SECOND: Duration = Duration::from_secs(1);
+
+/// What is done to the gate beside its healthy client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Attack {
+    /// Nothing: the attacker is busy with itself.
+    Elsewhere,
+    /// Requests that are refused, as fast as they are.
+    Plain,
+    /// HTTP/2 streams that are reset at once, by the client or by a fault that it makes.
+    Resets,
+    /// HTTP/2 heads that never end, and frames that say nothing.
+    Frames,
+    /// Clients that send a byte of a head or a body each second.
+    SlowClients,
+    /// Clients that read nothing of an answer without end.
+    SlowReaders,
+    /// Requests to upstreams to which nothing connects, or that answer nothing.
+    BlackHole,
+    /// Requests to an upstream that answers byte by byte.
+    Drip,
+}
+
+impl Attack {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Elsewhere,
+        Self::Plain,
+        Self::Resets,
+        Self::Frames,
+        Self::SlowClients,
+        Self::SlowReaders,
+        Self::BlackHole,
+        Self::Drip,
+    ];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Elsewhere => "elsewhere",
+            Self::Plain => "plain",
+            Self::Resets => "resets",
+            Self::Frames => "frames",
+            Self::SlowClients => "slow-clients",
+            Self::SlowReaders => "slow-readers",
+            Self::BlackHole => "black-hole",
+            Self::Drip => "drip",
+        }
+    }
+
+    pub(crate) const fn title(self) -> &'static str {
+        match self {
+            Self::Elsewhere => "(an attacker that leaves the gate alone)",
+            Self::Plain => "(plain requests without a token, 8 connections)",
+            Self::Resets => "HTTP/2 rapid resets, 8 connections",
+            Self::Frames => "HTTP/2 heads without end and empty frames, 8 connections",
+            Self::SlowClients => "500 clients that send a byte a second",
+            Self::SlowReaders => "200 clients that read nothing",
+            Self::BlackHole => "200 requests in black-holed upstreams",
+            Self::Drip => "200 answers that drip",
+        }
+    }
+
+    pub(crate) const fn touches_the_gate(self) -> bool {
+        !matches!(self, Self::Elsewhere)
+    }
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|a| a.name() == name)
+    }
+
+    /// Attacks until it is stopped.
+    pub(crate) async fn run(self, targets: Targets, tally: Arc<Tally>, stop: CancellationToken) {
+        let tasks = TaskTracker::new();
+        let clients: Vec<Client> = match self {
+            Self::Elsewhere => {
+                tasks.spawn(until(stop.clone(), busy()));
+                Vec::new()
+            }
+            Self::Plain => {
+                let script = Arc::new(scripts::plain(&targets));
+                repeated(FLOODS, |_| Client { script: Arc::clone(&script), pace: Pace::Ask, reads: true })
+            }
+            Self::Resets => alternated(FLOODS, &scripts::resets(&targets)),
+            Self::Frames => alternated(FLOODS, &scripts::frames(&targets)),
+            Self::SlowClients => {
+                let scripts = scripts::slow(&targets);
+                repeated(SLOW, |i| Client {
+                    script: Arc::clone(&scripts[i % scripts.len()]),
+                    pace: Pace::Slow(share(i, SLOW)),
+                    reads: true,
+                })
+            }
+            Self::SlowReaders => {
+                let script = Arc::new(scripts::get(&targets, "/hose/x"));
+                repeated(HANGING, |i| Client { script: Arc::clone(&script), pace: Pace::Hang(share(i, HANGING)), reads: false })
+            }
+            Self::BlackHole => {
+                let scripts = ["/hole/x", "/silent/x"].map(|path| Arc::new(scripts::get(&targets, path)));
+                repeated(HANGING, |i| Client {
+                    script: Arc::clone(&scripts[i % 2]),
+                    pace: Pace::Hang(share(i, HANGING)),
+                    reads: true,
+                })
+            }
+            Self::Drip => {
+                let script = Arc::new(scripts::get(&targets, "/drip/x"));
+                repeated(HANGING, |i| Client { script: Arc::clone(&script), pace: Pace::Hang(share(i, HANGING)), reads: true })
+            }
+        };
+        for client in clients {
+            tasks.spawn(until(stop.clone(), client.run(targets.address, Arc::clone(&tally))));
+        }
+        tasks.close();
+        tasks.wait().await;
+    }
+}
+
+/// The part of a second after which a client begins: they don't all come at once.
+fn share(i: usize, of: usize) -> Duration {
+    SECOND * u32::try_from(i).unwrap_or(0) / u32::try_from(of).unwrap_or(1)
+}
+
+fn repeated(times: usize, client: impl Fn(usize) -> Client) -> Vec<Client> {
+    (0..times).map(client).collect()
+}
+
+fn alternated(times: usize, scripts: &[Arc<Script>]) -> Vec<Client> {
+    repeated(times, |i| Client::flood(Arc::clone(&scripts[i % scripts.len()])))
+}
+
+async fn until(stop: CancellationToken, work: impl Future<Output = ()>) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = work => {}
+    }
+}
+
+async fn busy() {
+    let mut state = 1_u64;
+    loop {
+        for _ in 0..10_000 {
+            state = std::hint::black_box(state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// One client, which connects again when it was thrown out.
+struct Client {
+    script: Arc<Script>,
+    pace: Pace,
+    /// Whether it reads what it is sent.
+    reads: bool,
+}
+
+/// How fast a script is sent.
+#[derive(Clone, Copy)]
+enum Pace {
+    /// Again as soon as it is answered.
+    Ask,
+    /// As fast as it is taken.
+    Flood,
+    /// Its beginning at once, the rest a byte a second; begins after this.
+    Slow(Duration),
+    /// At once; then the answer is waited for. Begins after this.
+    Hang(Duration),
+}
+
+impl Client {
+    fn flood(script: Arc<Script>) -> Self {
+        Self { script, pace: Pace::Flood, reads: true }
+    }
+
+    async fn run(self, to: SocketAddr, tally: Arc<Tally>) {
+        if let Pace::Slow(first) | Pace::Hang(first) = self.pace {
+            tokio::time::sleep(first).await;
+        }
+        loop {
+            if let Ok(stream) = TcpStream::connect(to).await {
+                tally.connections.fetch_add(1, Ordering::Relaxed);
+                match self.pace {
+                    Pace::Ask => self.ask(stream, &tally).await,
+                    _ => self.once(stream, &tally).await,
+                }
+            }
+            // A flood comes back at once; others are patient.
+            match self.pace {
+                Pace::Ask | Pace::Flood => tokio::task::yield_now().await,
+                Pace::Slow(_) | Pace::Hang(_) => tokio::time::sleep(SECOND).await,
+            }
+        }
+    }
+
+    /// One connection with one request after another.
+    async fn ask(&self, mut stream: TcpStream, tally: &Tally) {
+        let mut read = Vec::with_capacity(8192);
+        while exchange(&mut stream, &self.script.begin, &mut read).await.is_some() {
+            tally.answers.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// One connection, until either side has enough.
+    async fn once(&self, stream: TcpStream, tally: &Tally) {
+        let (mut read, mut write) = stream.into_split();
+        let listens = async {
+            if !self.reads {
+                std::future::pending::<()>().await;
+            }
+            let mut taken = [0; 4096];
+            while read.read(&mut taken).await.is_ok_and(|n| n > 0) {
+                tally.answers.fetch_add(1, Ordering::Relaxed);
+            }
+        };
+        let sends = async {
+            let sent = match self.pace {
+                Pace::Flood => self.script.pour(&mut write, tally).await,
+                Pace::Slow(_) => self.script.trickle(&mut write, tally).await,
+                Pace::Ask | Pace::Hang(_) => write.write_all(&self.script.begin).await,
+            };
+            // What was sent whole is waited for.
+            if sent.is_ok() {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            () = listens => {}
+            () = sends => {}
+        }
+    }
+}
+
+/// What an attack did.
+#[derive(Default)]
+pub(crate) struct Tally {
+    connections: AtomicU64,
+    answers: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Tally {
+    pub(crate) fn shared() -> Arc<Self> {
+        Arc::default()
+    }
+
+    pub(crate) fn line(&self) -> String {
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        format!("{} connections, {} KiB sent, {} pieces read", of(&self.connections), of(&self.bytes) / 1024, of(&self.answers))
+    }
+}
+
+/// Whom to attack.
+#[derive(Clone)]
+pub(crate) struct Targets {
+    pub(crate) address: SocketAddr,
+    pub(crate) token: String,
+}
+
+impl Targets {
+    pub(crate) fn line(&self) -> String {
+        format!("target {} {}", self.address, self.token)
+    }
+
+    pub(crate) fn parse(line: &str) -> Option<Self> {
+        let (address, token) = line.strip_prefix("target ")?.split_once(' ')?;
+        Some(Self { address: address.parse().ok()?, token: token.to_owned() })
+    }
+}
+
+/// Where the hostile upstreams are.
+pub(crate) struct Upstreams {
+    pub(crate) hole: String,
+    pub(crate) silent: String,
+    pub(crate) drip: String,
+    pub(crate) hose: String,
+}
+
+impl Upstreams {
+    pub(crate) fn line(&self) -> String {
+        [&*self.hole, &self.silent, &self.drip, &self.hose].join(",")
+    }
+
+    pub(crate) fn parse(line: &str) -> Option<Self> {
+        let mut all = line.split(',').map(ToOwned::to_owned);
+        Some(Self { hole: all.next()?, silent: all.next()?, drip: all.next()?, hose: all.next()? })
+    }
+}

@@ -1,0 +1,162 @@
+//! What a healthy client feels of attacks on others: its latencies beside floods, slow clients and broken upstreams.
+//!
+//! `cargo bench --bench under_attack [-- --seconds N --rounds N --gate-cores LIST --only NAME]`. The gate is a process of its own on
+//! one core. On the other one run the healthy client, which asks a healthy route 200 times a second, and at the lowest priority
+//! another process with everything that attacks. Before each attack the same client is measured without it: the ratio of the two
+//! says what the attack does, whatever else the machine is busy with. Two rows are no attacks: an attacker that leaves the gate
+//! alone tells what of the ratio is the machine's, plain requests without a token what it costs to share the gate's core.
+//!
+//! The gate's memory is what `/proc` says of it before, at its highest, and after. Nothing is asserted of any figure; the run fails
+//! when the healthy client gets a wrong answer or none, or when an attack did not happen.
+
+mod attacker;
+mod attacks;
+mod gate;
+mod healthy;
+#[expect(dead_code, reason = "only the exchange of one request is used here")]
+#[path = "../request_path/load.rs"]
+mod load;
+#[path = "../support/process.rs"]
+mod process;
+mod report;
+#[path = "../request_path/upstream.rs"]
+mod upstream;
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::SocketAddr;
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
+use std::time::Duration;
+
+use attacks::{Attack, Targets};
+use healthy::{Healthy, Heard};
+use process::{cpu_micros, memory, pin};
+use report::{Measured, Table};
+
+/// The production allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const GATE_CORE: &str = "0";
+const LOAD_CORE: &str = "1";
+/// How long an attack runs before anything is measured, and how long its end is waited for.
+const BEGUN: Duration = Duration::from_secs(2);
+const OVER: Duration = Duration::from_secs(1);
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().collect();
+    let value = |name: &str| arguments.iter().position(|a| a == name).and_then(|i| arguments.get(i + 1)).map(String::as_str);
+    match value("--role") {
+        Some("gate") => {
+            gate::serve(value("--upstream").expect("--upstream"), value("--hostile").expect("--hostile"));
+            return ExitCode::SUCCESS;
+        }
+        Some("attacker") => {
+            attacker::serve();
+            return ExitCode::SUCCESS;
+        }
+        _ => {}
+    }
+    let number = |name: &str, default: u64| value(name).and_then(|v| v.parse().ok()).unwrap_or(default);
+    let (span, rounds) = (Duration::from_secs(number("--seconds", 6)), number("--rounds", 3));
+    let attacks: Vec<_> = Attack::ALL.into_iter().filter(|a| value("--only").is_none_or(|only| a.name() == only)).collect();
+    let table = drive(span, rounds, &attacks, value("--gate-cores").unwrap_or(GATE_CORE));
+    table.print();
+    if table.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Another process of this program.
+struct Other {
+    process: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Other {
+    fn start(command: &mut Command, role: &str, more: &[&str]) -> Self {
+        let own = std::env::current_exe().expect("the bench knows its own path");
+        command.arg(own).args(["--role", role]).args(more).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = command.spawn().expect("taskset and nice start a process");
+        let input = process.stdin.take().expect("stdin is piped");
+        let output = BufReader::new(process.stdout.take().expect("stdout is piped"));
+        Self { process, input, output }
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.output.read_line(&mut line).expect("a line");
+        line.trim_end().to_owned()
+    }
+
+    fn tell(&mut self, line: &str) -> String {
+        writeln!(self.input, "{line}").expect("the process listens");
+        self.line()
+    }
+}
+
+impl Drop for Other {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn drive(span: Duration, rounds: u64, attacks: &[Attack], gate_cores: &str) -> Table {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    pin(LOAD_CORE);
+    let upstream = runtime.block_on(upstream::start()).to_string();
+    let mut attacker = Other::start(Command::new("nice").args(["-n", "19"]), "attacker", &[]);
+    let hostile = attacker.line();
+    let more = ["--upstream", &upstream, "--hostile", &hostile];
+    let mut gate = Other::start(Command::new("taskset").args(["-c", gate_cores]), "gate", &more);
+    let up = gate.line();
+    let mut words = up.split_whitespace();
+    let address: SocketAddr = words.next().and_then(|a| a.parse().ok()).expect("the gate's address");
+    let token = words.next().expect("a token").to_owned();
+    attacker.tell(&Targets { address, token: token.clone() }.line());
+    runtime.block_on(refuses(address, &token));
+    let healthy = Healthy::new(address, &token);
+    let _warm = runtime.block_on(healthy.ask(Duration::from_secs(2)));
+    let mut table = Table::default();
+    for _ in 0..rounds {
+        for attack in attacks {
+            let quiet = runtime.block_on(healthy.ask(span));
+            table.add(*attack, beside(&runtime, (&gate, &mut attacker), *attack, &healthy, span), quiet);
+        }
+    }
+    runtime.block_on(refuses(address, &token));
+    table
+}
+
+/// Measures the healthy client beside an attack.
+fn beside(
+    runtime: &tokio::runtime::Runtime,
+    (gate, attacker): (&Other, &mut Other),
+    attack: Attack,
+    healthy: &Healthy,
+    span: Duration,
+) -> Measured {
+    let pid = gate.process.id();
+    let stat = format!("/proc/{pid}/stat");
+    let before = memory(pid, "VmRSS:");
+    // 5 makes now the start of what is the highest, see proc(5); where that is not allowed, it stays the start of the run.
+    let _ = std::fs::write(format!("/proc/{pid}/clear_refs"), "5");
+    attacker.tell(&format!("start {}", attack.name()));
+    std::thread::sleep(BEGUN);
+    let used = cpu_micros(&stat);
+    let Heard { latencies, wrong } = runtime.block_on(healthy.ask(span));
+    let used = cpu_micros(&stat) - used;
+    let tally = attacker.tell("stop");
+    let most = memory(pid, "VmHWM:");
+    std::thread::sleep(OVER);
+    let busy = Duration::from_micros(used).as_secs_f64() / span.as_secs_f64();
+    Measured { heard: Heard { latencies, wrong }, busy, memory: [before, most, memory(pid, "VmRSS:")], tally }
+}
+
+/// The gate must refuse what it must refuse, before the attacks and after them.
+async fn refuses(address: SocketAddr, token: &str) {
+    for (token, path) in [("x", "/bench/q"), (token, "/bench/../q"), (token, "/none")] {
+        let status = load::status(address, path, token).await;
+        assert!((400..500).contains(&status), "the gate answered {status} to {path}");
+    }
+    assert_eq!(load::status(address, "/bench/q", token).await, 200);
+}

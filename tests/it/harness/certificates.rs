@@ -1,0 +1,73 @@
+//! Authorities and certificates of tests.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use pingora_core::tls::TlsAcceptor;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+/// An authority that certificates are made by.
+pub struct Authority(pub CertifiedIssuer<'static, KeyPair>);
+
+/// A certificate and its key, PEM.
+pub struct Leaf {
+    pub cert: String,
+    pub key: String,
+}
+
+impl Authority {
+    pub fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::<String>::new()).expect("parameters");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        Self(CertifiedIssuer::self_signed(params, key).expect("an authority"))
+    }
+
+    pub fn leaf(&self, names: &[&str]) -> Leaf {
+        let names: Vec<_> = names.iter().map(|n| (*n).to_owned()).collect();
+        let key = KeyPair::generate().expect("a key");
+        let cert = CertificateParams::new(names).expect("parameters").signed_by(&key, &self.0).expect("a certificate");
+        Leaf { cert: cert.pem(), key: key.serialize_pem() }
+    }
+}
+
+impl Leaf {
+    pub fn der(&self) -> CertificateDer<'static> {
+        CertificateDer::from_pem_slice(self.cert.as_bytes()).expect("a certificate")
+    }
+
+    /// Writes both; gives their paths.
+    pub fn write(&self, dir: &Path, name: &str) -> (PathBuf, PathBuf) {
+        let (cert, key) = (dir.join(format!("{name}.pem")), dir.join(format!("{name}.key")));
+        write(&cert, &self.cert);
+        write(&key, &self.key);
+        (cert, key)
+    }
+
+    /// Shows it to whoever shows a certificate of an authority.
+    pub fn acceptor(&self, clients: &Authority) -> TlsAcceptor {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(clients.0.der().clone()).expect("a root");
+        let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).expect("a key");
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_client_cert_verifier(verifier.build().expect("a verifier"))
+            .with_single_cert(vec![self.der()], key)
+            .expect("a certificate");
+        TlsAcceptor::from(Arc::new(config))
+    }
+}
+
+/// Writes a file for its owner only.
+pub fn write(path: &Path, text: &str) {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+
+    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).expect("a file");
+    file.write_all(text.as_bytes()).expect("it is written");
+}
