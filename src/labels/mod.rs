@@ -18,6 +18,7 @@ mod tests;
 
 pub use answer::AnswerFilter;
 pub use params::{Asked, Rewritten, enforce};
+pub use silence::Named;
 
 /// A label and the values that it may have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,8 +114,8 @@ pub enum Refused {
     /// A body of another kind than a route takes that looks for indices in it.
     #[error("The body must be JSON, or lines of it (application/json, application/x-ndjson), and not compressed")]
     NotJson,
-    /// A silence that is not one, or that changes one that exists: nobody can tell whose it is.
-    #[error("The silence can't be read, or names an existing one by `id`. Send a new one as JSON")]
+    /// A silence that is not one, or an id that is none.
+    #[error("The silence or its id can't be read. Send it as JSON; the id is the one that Alertmanager gave it")]
     Silence,
     /// The organization has no value to narrow by.
     #[error("Your organization has no tenant value here. Ask your operator")]
