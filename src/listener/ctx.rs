@@ -96,8 +96,10 @@ pub(super) struct Forwarding {
     pub(super) fault: Option<UpstreamFault>,
     pub(super) tries: u8,
     pub(super) open: Option<OpenCall>,
-    /// Bytes of the body so far, where its route has a cap.
+    /// Bytes of the body so far.
     pub(super) received: u64,
+    /// Bytes of it that went on, which are others where it was compressed.
+    pub(super) inflated: u64,
     /// Looks for indices of others in the body.
     pub(super) indices: Option<Check>,
     /// Why the body may not go on.
@@ -127,21 +129,30 @@ impl Forwarding {
     /// # Errors
     /// Why it may not.
     pub(super) fn inspect(&mut self, body: &mut Option<Bytes>, end: bool) -> Result<(), Denial> {
-        if let Some(max) = self.permit.rule().max_body.filter(|_| self.permit.is_enforced()) {
-            self.received += body.as_ref().map_or(0, |b| u64::try_from(b.len()).unwrap_or(u64::MAX));
-            if self.received > max {
-                return Err(Denial::BodyTooLarge);
-            }
-        }
+        self.received += length(body.as_ref());
+        self.bounded()?;
         if let Some(check) = &mut self.indices {
             *body = check.pass(body.take(), end).map_err(|why| index::refused(why, check.prefix()))?;
+            self.inflated += length(body.as_ref());
         }
-        Ok(())
+        self.bounded()
+    }
+
+    fn bounded(&self) -> Result<(), Denial> {
+        let max = self.permit.rule().max_body.filter(|_| self.permit.is_enforced());
+        let too_long = max.is_some_and(|max| self.received.max(self.inflated) > max);
+        if too_long { Err(Denial::BodyTooLarge) } else { Ok(()) }
+    }
+
+    /// Whether the body that the upstream receives is not compressed, other than the one that comes.
+    pub(super) fn inflates(&self) -> bool {
+        self.indices.as_ref().is_some_and(Check::inflates)
     }
 
     /// The body is sent from its start: to the first endpoint, or to another one.
     pub(super) fn restart(&mut self) {
         self.received = 0;
+        self.inflated = 0;
         if let Some(check) = &mut self.indices {
             check.restart();
         }
@@ -157,6 +168,10 @@ impl Forwarding {
             tracing::debug!(%request, trace = %self.seen.trace.traceparent(), %api, %route, status, micros, ?broken, "forwarded");
         }
     }
+}
+
+fn length(piece: Option<&Bytes>) -> u64 {
+    piece.map_or(0, |bytes| u64::try_from(bytes.len()).unwrap_or(u64::MAX))
 }
 
 /// Requests whose task ends without pingora's `logging`: cut by a revocation or a shutdown, or by a panic.

@@ -191,6 +191,7 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
         indices,
         stopped: None,
         received: 0,
+        inflated: 0,
         _running: running,
         _place: place,
         _registered: registered,

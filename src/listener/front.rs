@@ -22,6 +22,7 @@ use super::protocol;
 use crate::audit::Journal;
 use crate::config::ApiKind;
 use crate::gateway::denial::{Denial, UpstreamFault};
+use crate::gateway::index;
 use crate::gateway::mcp_session;
 use crate::gateway::narrow;
 use crate::gateway::outbound::{self, Facts};
@@ -134,6 +135,9 @@ impl ProxyHttp for Front {
         };
         outbound::prepare(head, &forwarding.permit, &forwarding.request, &facts)?;
         protocol::go_ahead(session, head, forwarding).await?;
+        if forwarding.inflates() {
+            index::fit(head);
+        }
         match &forwarding.narrowed {
             Some(_) => narrow::fit(head, forwarding.held.as_ref().map(Bytes::len)),
             None => Ok(()),

@@ -1,6 +1,10 @@
 //! One OpenSearch for all organizations: whatever names an index, in path or body, names one of the caller's own.
 
+use std::io::Write as _;
+
 use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 use crate::harness::audit::reason;
 use crate::harness::http1::{Conn, Request, Response};
@@ -96,13 +100,15 @@ async fn bodies_name_indices_of_the_caller_alone() {
     let last = format!("{many}{{\"index\":{{\"_index\":\"beta.logs\"}}}}\n{{}}\n");
     let before = gw.upstream.count();
     let gzip = post("/search/acme.logs/_bulk", lines, "x").header("Content-Encoding", "gzip");
+    let deflate = post("/search/acme.logs/_bulk", lines, "x").header("Content-Encoding", "deflate");
     for (request, wanted) in [
         (post("/search/acme.logs/_search", json, &foreign), (403, "other_organization_index")),
         (post("/search/acme.logs/_msearch", lines, "{\"index\":\"*\"}\n{}\n"), (403, "other_organization_index")),
         (post("/search/acme.logs/_bulk", lines, &last), (403, "other_organization_index")),
         (post("/search/acme.logs/_search", json, "{"), (400, "selector_malformed")),
         (post("/search/acme.logs/_search", "application/yaml", "query: {}"), (400, "json_expected")),
-        (gzip, (400, "json_expected")),
+        (gzip, (400, "gzip_malformed")),
+        (deflate, (400, "json_expected")),
     ] {
         let response = Conn::open(gw.running.public).await.ask(&request).await;
         assert_eq!(said(&response), (wanted.0, Some(wanted.1.to_owned())), "{response:?}");
@@ -127,5 +133,59 @@ async fn the_same_holds_over_http2_and_for_bodies_of_no_declared_length() {
         let chunked = chunked.header("Content-Type", "application/x-ndjson").chunked(body.as_bytes(), 5);
         assert_eq!(conn.ask(&chunked).await.status, status);
     }
+    gw.running.stop().await;
+}
+
+/// One member of gzip.
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut out = GzEncoder::new(Vec::new(), Compression::default());
+    out.write_all(text).expect("room");
+    out.finish().expect("room")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn compressed_bodies_arrive_as_what_was_looked_at() {
+    let (gw, caller, mut conn) = start().await;
+    let post = |path: &str, body: &[u8]| {
+        let request = Request::new("POST", path).bearer(&caller.token).header("Content-Type", "application/x-ndjson");
+        request.header("Content-Encoding", "gzip").body(body)
+    };
+    let line = |i: u32| format!("{{\"index\":{{\"_id\":\"{i}\"}}}}\n{{\"message\":\"line {i}\"}}\n");
+    let own = (0..20_000).map(line).collect::<Vec<_>>().concat();
+    for (path, body) in [
+        ("/search/acme.logs/_bulk", &*own),
+        ("/search/acme.logs/_search", "{\"query\":{}}"),
+        ("/search/acme.logs/_msearch", "{}\n{}\n"),
+    ] {
+        // The second on the same connections: the first has to have ended where it says.
+        for _ in 0..2 {
+            let response = conn.ask(&post(path, &gzip(body.as_bytes()))).await;
+            assert_eq!(response.status, 200, "{path} {response:?}");
+            let seen = gw.upstream.last();
+            assert!(seen.body == body.as_bytes() && seen.values("content-encoding").is_empty(), "{}", seen.text());
+        }
+    }
+    assert_eq!(gw.upstream.connections(), 1);
+    let bearer = format!("Bearer {}", caller.token);
+    let headers = [("authorization", &*bearer), ("content-type", "application/x-ndjson"), ("content-encoding", "gzip")];
+    let mut client = http2::Conn::open(gw.running.public).await;
+    let request = http2::request("POST", "/search/acme.logs/_bulk", &headers);
+    assert_eq!(client.ask(request, Some(gzip(own.as_bytes()).into())).await.expect("an answer").status, 200);
+    assert!(gw.upstream.last().body == own.as_bytes());
+
+    let before = gw.upstream.count();
+    let foreign = format!("{own}{{\"delete\":{{\"_index\":\"beta.logs\",\"_id\":\"1\"}}}}\n");
+    let two = [gzip(own.as_bytes()), gzip(b"{\"delete\":{\"_index\":\"beta.logs\",\"_id\":\"1\"}}\n")].concat();
+    let bomb = gzip(&vec![b'\n'; 20 << 20]);
+    for (body, wanted) in [
+        (gzip(foreign.as_bytes()), (403, "other_organization_index")),
+        (two, (400, "gzip_malformed")),
+        (bomb, (413, "body_too_large")),
+    ] {
+        let response = Conn::open(gw.running.public).await.ask(&post("/search/acme.logs/_bulk", &body)).await;
+        assert_eq!(said(&response), (wanted.0, Some(wanted.1.to_owned())), "{response:?}");
+        gw.record_of(&response).await;
+    }
+    assert_eq!(gw.upstream.count(), before, "no such body arrived whole");
     gw.running.stop().await;
 }
