@@ -189,6 +189,7 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
         tries: 0,
         open: Some(open),
         indices,
+        found: None,
         stopped: None,
         received: 0,
         inflated: 0,
@@ -241,8 +242,7 @@ async fn bound(
     let (form, narrowed) = body::selectors(session, &desk.prepared.config, request, permit).await?;
     let has_body = !session.as_mut().is_body_empty();
     let indices = index::check(permit, &session.req_header().headers, has_body);
-    // In shadow mode a body passes as it is: what stands in it is found out when the record is open already.
-    let indices = shadow::tolerate(permit, indices)?.flatten().filter(|_| permit.is_enforced());
+    let indices = shadow::tolerate(permit, indices)?.flatten();
     let (node, prepared) = (&desk.front.node, desk.prepared);
     let told = prepared.identities.tell(node, &prepared.config, permit, &desk.seen.request).await;
     let identity = shadow::tolerate(permit, told)?.unwrap_or_default();

@@ -146,7 +146,7 @@ impl ProxyHttp for Front {
 
     async fn request_body_filter(&self, _: &mut Session, body: &mut Option<Bytes>, end: bool, ctx: &mut Ctx) -> Result<()> {
         if let Some(forwarding) = ctx.forwarding()
-            && let Err(denial) = forwarding.inspect(body, end)
+            && let Err(denial) = forwarding.inspect(&self.metrics, body, end)
         {
             forwarding.stopped = Some(denial);
             return Error::e_explain(ErrorType::Custom(BODY_REFUSED), "the body may not go on");
