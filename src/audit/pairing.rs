@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::journal::{Closed, Line};
-use crate::record::{AuditRecord, Decision, Event, Outcome};
+use crate::record::{AuditRecord, Event};
 use crate::types::RecordId;
 
 /// A segment, in the order of reading.
@@ -34,7 +34,7 @@ pub(super) type Needs = [Option<SegmentKey>; 2];
 pub(super) struct Finished {
     pub(super) body: Body,
     /// How it ended; `None` when the opening's own content says it all.
-    pub(super) ending: Option<(Outcome, Option<Decision>)>,
+    pub(super) ending: Option<Closed>,
     /// The files that must stay until it is in the store.
     pub(super) needs: Needs,
 }
@@ -95,11 +95,10 @@ impl Pairing {
         let opened = self.open.remove(&closed.id)?;
         self.forget(&opened.body);
         if opened.segment.is_none() {
-            self.ghosts.insert(closed.id);
+            self.ghosts.insert(closed.id.clone());
         }
         *self.due.entry(segment).or_default() += 1;
-        let ending = Some((closed.outcome, closed.decision));
-        Some(Finished { body: opened.body, ending, needs: [opened.segment, Some(segment)] })
+        Some(Finished { body: opened.body, ending: Some(closed), needs: [opened.segment, Some(segment)] })
     }
 
     fn forget(&mut self, body: &Body) {
@@ -162,11 +161,12 @@ impl Pairing {
 }
 
 /// Puts a record's ending into it.
-pub(super) fn end(record: &mut AuditRecord, ending: Option<(Outcome, Option<Decision>)>) {
-    if let (Event::Call(call), Some((outcome, decision))) = (&mut record.event, ending) {
+pub(super) fn end(record: &mut AuditRecord, ending: Option<Closed>) {
+    if let (Event::Call(call), Some(Closed { outcome, decision, would_deny, .. })) = (&mut record.event, ending) {
         call.outcome = outcome;
         if let Some(decision) = decision {
             call.decision = decision;
         }
+        call.would_deny = call.would_deny.take().or(would_deny);
     }
 }

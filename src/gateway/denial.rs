@@ -70,6 +70,10 @@ pub enum Denial {
     Mismatch(Box<mcp::Mismatch>),
     /// The request can't be narrowed to the organization's label.
     Selector(labels::Refused),
+    /// The organization has no silence with the id that the request names.
+    Silence,
+    /// Whose silence an id names can't be found out.
+    SilenceUnread,
     /// A rate is used up.
     Rate {
         /// When the next request would be in time.
@@ -188,6 +192,8 @@ impl Denial {
             Self::Message(_) => "message_malformed",
             Self::Mismatch(_) => "header_mismatch",
             Self::Selector(refused) => refused.code(),
+            Self::Silence => "silence_not_yours",
+            Self::SilenceUnread => "silence_unread",
             Self::Rate { .. } => "rate_limited",
             Self::Concurrency => "too_many_at_once",
             Self::BodyTooLarge => "body_too_large",
@@ -215,7 +221,9 @@ impl Denial {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Unclean(unclean) => unclean.status,
-            Self::NoRoute | Self::Session | Self::Organization(NamedBy::Path | NamedBy::Host) => StatusCode::NOT_FOUND,
+            Self::NoRoute | Self::Session | Self::Silence | Self::Organization(NamedBy::Path | NamedBy::Host) => {
+                StatusCode::NOT_FOUND
+            }
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::NoToken | Self::Token(_) | Self::Audience => StatusCode::UNAUTHORIZED,
             Self::Organization(_)
@@ -240,6 +248,7 @@ impl Denial {
             | Self::Journal
             | Self::Overloaded
             | Self::Panic
+            | Self::SilenceUnread
             | Self::Identity(IdentityFault::Unavailable)
             | Self::Upstream(UpstreamFault::Overloaded) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Upstream(UpstreamFault::Timeout) => StatusCode::GATEWAY_TIMEOUT,
@@ -304,6 +313,10 @@ impl Denial {
             Self::Message(bad) => format!("The body is not one JSON-RPC message: {bad}."),
             Self::Mismatch(mismatch) => format!("{mismatch}."),
             Self::Selector(refused) => format!("{refused}."),
+            Self::Silence => "Your organization has no silence with this id. List the silences to see which there are.".into(),
+            Self::SilenceUnread => {
+                "The service behind the gateway can't be asked whose silence this is at the moment. Try again shortly.".into()
+            }
             Self::Rate { wait } => format!("Too many requests. The next one is in time in {} s.", whole_seconds(*wait)),
             Self::Concurrency => "Too many requests are under way here. Try again when one has ended.".into(),
             Self::BodyTooLarge => "The body is larger than this gateway accepts here. Send less.".into(),
@@ -349,6 +362,7 @@ impl Denial {
             | Self::Store
             | Self::Journal
             | Self::Overloaded
+            | Self::SilenceUnread
             | Self::Identity(IdentityFault::Unavailable)
             | Self::Upstream(UpstreamFault::Overloaded) => Some(1),
             _ => None,

@@ -1,11 +1,13 @@
 //! The stage that only index tenancy has: every index that a request names is its organization's.
 
 use http::HeaderMap;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use pingora::http::RequestHeader;
 
 use super::authorize::{Permit, tenant_value};
 use super::denial::Denial;
 use crate::config::{Api, Enforce, OrgName, Route, Tell};
-use crate::indices::{self, Check, Prefix};
+use crate::indices::{self, Check, Coding, Prefix};
 use crate::labels;
 use crate::routing::Captures;
 use crate::store::Org;
@@ -41,7 +43,8 @@ pub(super) fn bind(api: &Api, route: &Route, captures: &Captures<'_, '_>, org: &
 pub fn check(permit: &Permit, headers: &HeaderMap, has_body: bool) -> Result<Option<Check>, Denial> {
     let (Some(kind), Some(principal), true) = (permit.rule().index_body, permit.principal(), has_body) else { return Ok(None) };
     let Some(prefix) = prefix(permit.api(), &principal.org)? else { return Ok(None) };
-    if indices::is_json(headers) { Ok(Some(Check::new(prefix, kind))) } else { Err(Denial::Selector(labels::Refused::NotJson)) }
+    let coding = Coding::of_json(headers).ok_or(Denial::Selector(labels::Refused::NotJson))?;
+    Ok(Some(Check::new(prefix, kind, coding)))
 }
 
 /// What a body is refused for.
@@ -51,7 +54,16 @@ pub fn refused(why: indices::Refused, prefix: &Prefix) -> Denial {
         indices::Refused::Foreign => foreign(prefix),
         indices::Refused::Unreadable => Denial::Selector(labels::Refused::Malformed),
         indices::Refused::TooLong => Denial::Selector(labels::Refused::TooLarge),
+        indices::Refused::Coding => Denial::Selector(labels::Refused::NotGzip),
+        indices::Refused::Grows => Denial::BodyTooLarge,
     }
+}
+
+/// Makes the head that the upstream receives fit a body that was compressed when it came.
+pub fn fit(head: &mut RequestHeader) {
+    head.remove_header(&CONTENT_ENCODING);
+    // How long it will be nobody knows before its end.
+    head.remove_header(&CONTENT_LENGTH);
 }
 
 fn foreign(prefix: &Prefix) -> Denial {

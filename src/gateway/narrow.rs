@@ -1,5 +1,6 @@
 //! The stage that only label tenancy has: a request is narrowed to its organization before it is forwarded.
 
+use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue};
 use pingora::Result;
@@ -9,6 +10,7 @@ use super::authorize::Permit;
 use super::denial::Denial;
 use super::hygiene::CleanRequest;
 use super::identity;
+use super::silence::Naming;
 use crate::config::{Enforce, Tell};
 use crate::labels::{self, AnswerFilter, Asked, Label, Labels, Refused};
 
@@ -17,6 +19,8 @@ use crate::labels::{self, AnswerFilter, Asked, Label, Labels, Refused};
 pub struct Narrowed {
     /// What its answer must lose.
     pub answer: Option<AnswerFilter>,
+    /// The silence that it names, until it is known whose that is.
+    pub silence: Option<Naming>,
 }
 
 /// The labels that a permitted request must be narrowed to; `None` where there is nothing to narrow.
@@ -60,15 +64,24 @@ pub fn narrow(
     labels: &Labels,
     request: &mut CleanRequest,
     headers: &HeaderMap,
-    body: Option<&[u8]>,
+    body: Option<&Bytes>,
 ) -> Result<(Option<Vec<u8>>, Narrowed), Denial> {
-    let asked = Asked { query: request.query(), body, is_form: is_form(headers) };
+    let asked = Asked {
+        method: request.method(),
+        path: permit.api().below(request.path()),
+        query: request.query(),
+        body: body.map(AsRef::as_ref),
+        is_form: is_form(headers),
+    };
     let done = labels::enforce(permit.rule().enforce, labels, &asked).map_err(Denial::Selector)?;
     if body.is_some() && headers.contains_key(CONTENT_ENCODING) {
         return Err(Denial::Selector(Refused::NotAForm));
     }
+    let naming =
+        |silence| Naming { silence, labels: labels.clone(), query: request.query().map(ToOwned::to_owned), body: body.cloned() };
+    let silence = done.silence.map(naming);
     request.replace_query(done.query.as_deref());
-    Ok((done.body, Narrowed { answer: done.answer }))
+    Ok((done.body, Narrowed { answer: done.answer, silence }))
 }
 
 /// A form, in the one spelling that every server reads alike.

@@ -43,20 +43,22 @@ pub struct Facts<'a> {
 /// byte.
 #[must_use]
 pub fn target(permit: &Permit, request: &CleanRequest, endpoint: &Endpoint) -> String {
-    let below = permit.api().below(request.path());
-    let prefix = match (&permit.api().tenancy.tell, permit.principal()) {
-        (Some(Tell::PathPrefix { template }), Some(principal)) => identity::of_org(template, permit, &principal.org),
-        _ => String::new(),
-    };
-    let mut target = format!("{}{prefix}{below}", endpoint.base_path);
-    if target.is_empty() {
-        target.push('/');
-    }
+    let mut target = located(permit, permit.api().below(request.path()), endpoint);
     if let Some(query) = request.query() {
         target.push('?');
         target.push_str(query);
     }
     target
+}
+
+/// Where an endpoint has the path `below` the mount, for the organization of a permit.
+pub(super) fn located(permit: &Permit, below: &str, endpoint: &Endpoint) -> String {
+    let prefix = match (&permit.api().tenancy.tell, permit.principal()) {
+        (Some(Tell::PathPrefix { template }), Some(principal)) => identity::of_org(template, permit, &principal.org),
+        _ => String::new(),
+    };
+    let target = format!("{}{prefix}{below}", endpoint.base_path);
+    if target.is_empty() { "/".to_owned() } else { target }
 }
 
 /// Turns the client's request head into the one that the upstream receives. Names of headers leave in lower case: keeping the

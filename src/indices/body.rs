@@ -10,6 +10,7 @@ use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
+use super::gzip::Gunzip;
 use super::{Prefix, Refused};
 use crate::config::IndexBody;
 
@@ -23,9 +24,31 @@ const REFERRING: [&str; 5] = ["id", "_id", "doc", "path", "query"];
 /// Where a runtime field looks its values up.
 const LOOKED_UP: &str = "target_index";
 
-/// Whether a body is JSON for every reader: neither compressed nor YAML, CBOR or SMILE, which OpenSearch reads as well.
-#[must_use]
-pub fn is_json(headers: &HeaderMap) -> bool {
+/// How a body comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coding {
+    /// As it is.
+    Plain,
+    /// Compressed (RFC 9110 §8.4.1.3).
+    Gzip,
+}
+
+impl Coding {
+    /// The coding of a body that is JSON for every reader: neither YAML, CBOR or SMILE, which OpenSearch reads as well, nor in
+    /// another coding, nor in two; `None` for any other body.
+    #[must_use]
+    pub fn of_json(headers: &HeaderMap) -> Option<Self> {
+        let mut codings = headers.get_all(CONTENT_ENCODING).iter();
+        let coding = match (codings.next(), codings.next()) {
+            (None, _) => Self::Plain,
+            (Some(one), None) if one.as_bytes().eq_ignore_ascii_case(b"gzip") => Self::Gzip,
+            (Some(_), _) => return None,
+        };
+        is_json(headers).then_some(coding)
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
     let mut types = headers.get_all(CONTENT_TYPE).iter();
     let (Some(Ok(text)), None) = (types.next().map(|v| v.to_str()), types.next()) else { return false };
     let (kind, parameters) = text.split_once(';').unwrap_or((text, ""));
@@ -35,7 +58,7 @@ pub fn is_json(headers: &HeaderMap) -> bool {
     let parameters = parameters.trim().to_ascii_lowercase();
     let plain = kinds.contains(&&*kind) && matches!(&*parameters, "" | "charset=utf-8");
     let versioned = vendor.contains(&&*kind) && parameters.strip_prefix("compatible-with=").is_some_and(|v| v.len() == 1);
-    (plain || versioned) && !headers.contains_key(CONTENT_ENCODING)
+    plain || versioned
 }
 
 /// Looks at a body as it passes.
@@ -45,6 +68,7 @@ pub struct Check {
     kind: IndexBody,
     held: Vec<u8>,
     next: Line,
+    gunzip: Option<Gunzip>,
 }
 
 /// What the next line is.
@@ -61,14 +85,22 @@ enum Line {
 impl Check {
     /// A check of a body of this kind.
     #[must_use]
-    pub const fn new(prefix: Prefix, kind: IndexBody) -> Self {
-        Self { prefix, kind, held: Vec::new(), next: Line::Head }
+    pub fn new(prefix: Prefix, kind: IndexBody, coding: Coding) -> Self {
+        let gunzip = (coding == Coding::Gzip).then(Gunzip::new);
+        Self { prefix, kind, held: Vec::new(), next: Line::Head, gunzip }
+    }
+
+    /// Whether what goes on is not compressed any more.
+    #[must_use]
+    pub const fn inflates(&self) -> bool {
+        self.gunzip.is_some()
     }
 
     /// Starts anew: the body is sent again.
     pub fn restart(&mut self) {
         self.held.clear();
         self.next = Line::Head;
+        self.gunzip = self.gunzip.take().map(|_| Gunzip::new());
     }
 
     /// The prefix that names must have.
@@ -78,15 +110,26 @@ impl Check {
     }
 
     /// Takes a piece of the body and gives what may be sent of it. A query is sent once it is whole; lines pass as they come, for
-    /// an upstream acts on none before its end.
+    /// an upstream acts on none before its end. There is nothing to be sent (`None`) at the end alone.
     ///
     /// # Errors
     /// When the request must not go on.
     pub fn pass(&mut self, piece: Option<Bytes>, end: bool) -> Result<Option<Bytes>, Refused> {
-        let bytes = piece.as_deref().unwrap_or_default();
-        if self.kind == IndexBody::Query {
-            return self.hold(bytes, QUERY).and_then(|()| if end { self.query() } else { Ok(Some(Bytes::new())) });
-        }
+        let came = piece.unwrap_or_default();
+        let plain = match &mut self.gunzip {
+            Some(gunzip) => gunzip.pass(&came, end)?,
+            None => came,
+        };
+        let sent = match (self.kind, end) {
+            (IndexBody::Query, false) => self.hold(&plain, QUERY).map(|()| Bytes::new())?,
+            (IndexBody::Query, true) => self.hold(&plain, QUERY).and_then(|()| self.query())?,
+            _ => self.lines(&plain, end).map(|()| plain)?,
+        };
+        // At the end, no bytes would be written as a second end.
+        Ok((!end || !sent.is_empty()).then_some(sent))
+    }
+
+    fn lines(&mut self, bytes: &[u8], end: bool) -> Result<(), Refused> {
         let mut rest = bytes;
         while let Some(at) = rest.iter().position(|b| *b == b'\n') {
             self.keep(&rest[..at])?;
@@ -98,7 +141,7 @@ impl Check {
         if end && (self.next != Line::Head || !self.held.iter().all(u8::is_ascii_whitespace)) {
             return Err(Refused::Unreadable);
         }
-        Ok(piece)
+        Ok(())
     }
 
     fn hold(&mut self, bytes: &[u8], most: usize) -> Result<(), Refused> {
@@ -117,12 +160,12 @@ impl Check {
         }
     }
 
-    fn query(&mut self) -> Result<Option<Bytes>, Refused> {
+    fn query(&mut self) -> Result<Bytes, Refused> {
         let query = std::mem::take(&mut self.held);
         if !query.is_empty() {
             refers(&self.prefix, &query)?;
         }
-        Ok(Some(query.into()))
+        Ok(query.into())
     }
 
     fn line(&mut self) -> Result<(), Refused> {

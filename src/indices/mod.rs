@@ -2,12 +2,13 @@
 //! their indices start with. Names stand in the path and in bodies; whatever can't be read for certain is refused.
 
 mod body;
+mod gzip;
 mod names;
 
 #[cfg(test)]
 mod tests;
 
-pub use body::{Check, is_json};
+pub use body::{Check, Coding};
 pub use names::Prefix;
 
 /// Why a request can't be bound to the organization's indices.
@@ -22,4 +23,10 @@ pub enum Refused {
     /// A query, or a line of many, that is longer than we hold.
     #[error("the query is too long")]
     TooLong,
+    /// A compressed body that is not one member of gzip, whole and alone.
+    #[error("the body is not compressed as it says")]
+    Coding,
+    /// A compressed body that becomes much longer than bodies do.
+    #[error("the body grows too much when it is inflated")]
+    Grows,
 }

@@ -1,8 +1,12 @@
+use std::io::Write as _;
+
 use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use http::HeaderMap;
 use proptest::prelude::*;
 
-use super::{Check, Prefix, Refused, is_json};
+use super::{Check, Coding, Prefix, Refused};
 use crate::config::IndexBody;
 
 fn acme() -> Prefix {
@@ -63,7 +67,9 @@ fn names_are_the_organizations_or_none() {
 /// The verdict over a body that comes in one piece.
 fn whole(kind: IndexBody, body: &str) -> Result<(), Refused> {
     let bytes = Bytes::copy_from_slice(body.as_bytes());
-    Check::new(acme(), kind).pass(Some(bytes), true).map(|sent| assert_eq!(sent.unwrap_or_default(), body.as_bytes()))
+    Check::new(acme(), kind, Coding::Plain)
+        .pass(Some(bytes), true)
+        .map(|sent| assert_eq!(sent.unwrap_or_default(), body.as_bytes()))
 }
 
 #[test]
@@ -157,7 +163,7 @@ fn only_json_that_every_reader_reads_alike_is_looked_at() {
     let of = |pairs: &[(&'static str, &'static str)]| {
         let headers: HeaderMap =
             pairs.iter().map(|(n, v)| (http::HeaderName::from_static(n), http::HeaderValue::from_static(v))).collect();
-        is_json(&headers)
+        Coding::of_json(&headers)
     };
     for fine in [
         "application/json",
@@ -166,19 +172,106 @@ fn only_json_that_every_reader_reads_alike_is_looked_at() {
         "application/vnd.elasticsearch+json;compatible-with=8",
         "application/vnd.elasticsearch+x-ndjson; compatible-with=8",
     ] {
-        assert!(of(&[("content-type", fine)]), "{fine}");
+        assert_eq!(of(&[("content-type", fine)]), Some(Coding::Plain), "{fine}");
     }
     for other in
         ["application/yaml", "application/cbor", "application/smile", "text/plain", "application/json; charset=utf-16", ""]
     {
-        assert!(!of(&[("content-type", other)]), "{other}");
+        assert_eq!(of(&[("content-type", other)]), None, "{other}");
     }
-    assert!(!of(&[]) && !of(&[("content-type", "application/json"), ("content-encoding", "gzip")]));
+    let coded = |coding| of(&[("content-type", "application/json"), ("content-encoding", coding)]);
+    assert_eq!((of(&[]), coded("gzip"), coded("GZIP")), (None, Some(Coding::Gzip), Some(Coding::Gzip)));
+    for other in ["x-gzip", "deflate", "gzip, gzip", "gzip,", "identity", "br", "", "zstd"] {
+        assert_eq!(coded(other), None, "{other}");
+    }
     let mut twice = HeaderMap::new();
     for value in ["application/json", "application/cbor"] {
         twice.append("content-type", http::HeaderValue::from_static(value));
     }
-    assert!(!is_json(&twice));
+    assert_eq!(Coding::of_json(&twice), None);
+}
+
+/// One member of gzip.
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut out = GzEncoder::new(Vec::new(), Compression::best());
+    out.write_all(text).expect("room");
+    out.finish().expect("room")
+}
+
+/// The verdict over a compressed body that comes in pieces of this many bytes, and what went on.
+fn inflated(kind: IndexBody, body: &[u8], size: usize) -> (Result<(), Refused>, Vec<u8>) {
+    let mut check = Check::new(acme(), kind, Coding::Gzip);
+    let (mut sent, pieces) = (Vec::new(), body.chunks(size).count());
+    for (n, piece) in body.chunks(size).enumerate() {
+        match check.pass(Some(Bytes::copy_from_slice(piece)), n + 1 == pieces) {
+            Ok(bytes) => sent.extend(bytes.unwrap_or_default()),
+            Err(why) => return (Err(why), sent),
+        }
+    }
+    (Ok(()), sent)
+}
+
+#[test]
+fn compressed_bodies_are_inflated_and_looked_at() {
+    let own = b"{\"index\":{}}\n{\"a\":1}\n".repeat(3_000);
+    let foreign = [&own[..], b"{\"index\":{\"_index\":\"beta.a\"}}\n{}\n"].concat();
+    for size in [1, 7, 1_000, 1 << 20] {
+        assert_eq!(inflated(IndexBody::Bulk, &gzip(&own), size), (Ok(()), own.clone()), "{size}");
+        let (verdict, sent) = inflated(IndexBody::Bulk, &gzip(&foreign), size);
+        assert!(verdict == Err(Refused::Foreign) && sent.len() < foreign.len(), "{size}");
+        let query = gzip(b"{\"query\":{}}");
+        assert_eq!(inflated(IndexBody::Query, &query, size), (Ok(()), b"{\"query\":{}}".to_vec()), "{size}");
+    }
+    let mut named = gzip(&own);
+    named[3] = 0b1000;
+    named.splice(10..10, *b"bulk.ndjson\0");
+    assert_eq!(inflated(IndexBody::Bulk, &named, 3), (Ok(()), own));
+}
+
+#[test]
+fn what_is_not_one_member_of_gzip_is_refused() {
+    let lines = b"{\"index\":{}}\n{}\n";
+    let good = gzip(lines);
+    let changed = |at: usize, to: u8| {
+        let mut bytes = good.clone();
+        bytes[at] = to;
+        bytes
+    };
+    let last = good.len() - 1;
+    for (what, body) in [
+        ("two members", [&good[..], &good].concat()),
+        ("bytes behind it", [&good[..], b"\n"].concat()),
+        ("cut in the tail", good[..last].to_vec()),
+        ("cut in the data", good[..14].to_vec()),
+        ("cut in the head", good[..5].to_vec()),
+        ("not compressed", lines.to_vec()),
+        ("another magic", changed(0, 0)),
+        ("another method", changed(2, 7)),
+        ("a sum of its head", changed(3, 0b10)),
+        ("more in its head", changed(3, 0b100)),
+        ("a comment", changed(3, 0b1_0000)),
+        ("an unknown flag", changed(3, 0b10_0000)),
+        ("another length", changed(last, 1)),
+        ("another sum", changed(last - 7, !good[last - 7])),
+        ("a name without end", [&changed(3, 0b1000)[..10], &[b'x'; 300]].concat()),
+        ("no data", [&good[..10], &[0xff; 20]].concat()),
+    ] {
+        for size in [1, 5, 1_000] {
+            assert_eq!(inflated(IndexBody::Bulk, &body, size).0, Err(Refused::Coding), "{what} {size}");
+        }
+    }
+}
+
+#[test]
+fn a_body_that_grows_without_measure_is_refused_early() {
+    let bomb = gzip(&vec![b' '; 50 << 20]);
+    for size in [100, 1 << 20] {
+        let (verdict, sent) = inflated(IndexBody::Bulk, &bomb, size);
+        assert_eq!(verdict, Err(Refused::Grows));
+        assert!(sent.len() < 1 << 20, "{}", sent.len());
+    }
+    let dense = gzip(&b"{\"index\":{}}\n{}\n".repeat(2_000));
+    assert_eq!(inflated(IndexBody::Bulk, &dense, 64).0, Ok(()), "a short one may be as dense as it is");
 }
 
 /// Lines of actions and documents, some of others, with something broken now and then.
@@ -206,7 +299,7 @@ proptest! {
             let mut at: Vec<usize> = cuts.iter().map(|c| c.index(body.len() + 1)).collect();
             at.extend([0, body.len()]);
             at.sort_unstable();
-            let mut check = Check::new(acme(), kind);
+            let mut check = Check::new(acme(), kind, Coding::Plain);
             let mut sent = Vec::new();
             let mut verdict = Ok(());
             for (n, pair) in at.windows(2).enumerate() {
@@ -224,6 +317,25 @@ proptest! {
                 prop_assert_eq!(&sent, body.as_bytes());
             } else if verdict == Err(Refused::Foreign) {
                 prop_assert!(sent.len() < body.len(), "what names others never goes out whole");
+            }
+        }
+    }
+
+    #[test]
+    fn compressed_bodies_get_the_verdict_of_plain_ones(body in bodies(), size in 1..60_usize, flip in any::<(bool, prop::sample::Index, u8)>()) {
+        for kind in [IndexBody::Query, IndexBody::Searches, IndexBody::Bulk] {
+            let mut packed = gzip(body.as_bytes());
+            let (verdict, sent) = inflated(kind, &packed, size);
+            prop_assert_eq!(verdict, whole(kind, &body));
+            if verdict.is_ok() {
+                prop_assert_eq!(&sent, body.as_bytes());
+            }
+            if flip.0 {
+                let at = flip.1.index(packed.len());
+                packed[at] ^= flip.2;
+                let (all, one) = (inflated(kind, &packed, usize::MAX), inflated(kind, &packed, 1));
+                prop_assert_eq!(all.0.is_ok(), one.0.is_ok(), "where a body is cut changes nothing");
+                prop_assert!(all.0.is_err() || all.1 == body.as_bytes(), "what passes is what it was made from");
             }
         }
     }

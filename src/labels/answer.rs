@@ -1,9 +1,9 @@
-//! Answers that list everybody's rules or alerts, and what is left of them.
+//! Answers that list everybody's rules, alerts or silences, and what is left of them.
 
 use bytes::{Bytes, BytesMut};
 use serde_json::Value;
 
-use super::{Label, Labels};
+use super::{Label, Labels, silence};
 
 /// Largest answer that is held to be filtered, bytes.
 const MAX_ANSWER: usize = 16 * 1024 * 1024;
@@ -15,6 +15,10 @@ pub enum Listed {
     Rules,
     /// Alerts.
     Alerts,
+    /// Silences.
+    Silences,
+    /// One silence, which is passed on or not.
+    Silence,
 }
 
 /// Takes what is not the organization's out of an answer.
@@ -34,6 +38,9 @@ pub enum Unfiltered {
     /// Not the JSON that the upstream documents.
     #[error("the answer is not a list of the documented form")]
     Form,
+    /// Not the organization's.
+    #[error("the answer is another organization's")]
+    Foreign,
 }
 
 impl AnswerFilter {
@@ -60,10 +67,15 @@ impl AnswerFilter {
     pub fn finish(&mut self) -> Result<Bytes, Unfiltered> {
         let held = std::mem::take(&mut self.held);
         let mut answer: Value = serde_json::from_slice(&held).map_err(|_| Unfiltered::Form)?;
-        let data = answer.get_mut("data").ok_or(Unfiltered::Form)?;
         match self.listed {
-            Listed::Rules => self.groups(data)?,
-            Listed::Alerts => self.retain(list(data, "alerts")?),
+            Listed::Rules => self.groups(data(&mut answer)?)?,
+            Listed::Alerts => self.retain(list(data(&mut answer)?, "alerts")?),
+            Listed::Silences => {
+                let silences = answer.as_array_mut().ok_or(Unfiltered::Form)?;
+                silences.retain(|silence| silence::is_confined(silence, &self.labels));
+            }
+            Listed::Silence if silence::is_confined(&answer, &self.labels) => {}
+            Listed::Silence => return Err(Unfiltered::Foreign),
         }
         serde_json::to_vec(&answer).map(Bytes::from).map_err(|_| Unfiltered::Form)
     }
@@ -91,6 +103,10 @@ impl AnswerFilter {
             self.labels.0.iter().all(has)
         });
     }
+}
+
+fn data(answer: &mut Value) -> Result<&mut Value, Unfiltered> {
+    answer.get_mut("data").ok_or(Unfiltered::Form)
 }
 
 fn list<'v>(value: &'v mut Value, key: &str) -> Result<&'v mut Vec<Value>, Unfiltered> {

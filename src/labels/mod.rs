@@ -18,6 +18,7 @@ mod tests;
 
 pub use answer::AnswerFilter;
 pub use params::{Asked, Rewritten, enforce};
+pub use silence::Named;
 
 /// A label and the values that it may have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,10 +112,13 @@ pub enum Refused {
     #[error("The body must be a form (application/x-www-form-urlencoded), not compressed, and only with POST")]
     NotAForm,
     /// A body of another kind than a route takes that looks for indices in it.
-    #[error("The body must be JSON, or lines of it (application/json, application/x-ndjson), and not compressed")]
+    #[error("The body must be JSON, or lines of it (application/json, application/x-ndjson), compressed by gzip or not at all")]
     NotJson,
-    /// A silence that is not one, or that changes one that exists: nobody can tell whose it is.
-    #[error("The silence can't be read, or names an existing one by `id`. Send a new one as JSON")]
+    /// A compressed body that can't be inflated, or not in one way only.
+    #[error("The body is not one gzip member with nothing behind it. Send it again, or uncompressed")]
+    NotGzip,
+    /// A silence that is not one, or an id that is none.
+    #[error("The silence or its id can't be read. Send it as JSON; the id is the one that Alertmanager gave it")]
     Silence,
     /// The organization has no value to narrow by.
     #[error("Your organization has no tenant value here. Ask your operator")]
@@ -134,7 +138,7 @@ pub enum Refused {
 
 impl Refused {
     /// Every reason, for documentation.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Malformed,
         Self::NotEnforceable,
         Self::TooLarge,
@@ -142,6 +146,7 @@ impl Refused {
         Self::Missing,
         Self::NotAForm,
         Self::NotJson,
+        Self::NotGzip,
         Self::Silence,
         Self::NoValue,
         Self::Narrowed,
@@ -160,6 +165,7 @@ impl Refused {
             Self::Missing => "parameter_missing",
             Self::NotAForm => "form_expected",
             Self::NotJson => "json_expected",
+            Self::NotGzip => "gzip_malformed",
             Self::Silence => "silence_malformed",
             Self::NoValue => "tenant_value_missing",
             Self::Narrowed => "permission_narrowed",

@@ -1,9 +1,10 @@
 //! Where a request names what it selects: parameters of its URL and of its form.
 
+use http::Method;
 use url::form_urlencoded::{Serializer, parse};
 
 use super::answer::{AnswerFilter, Listed};
-use super::{Labels, Refused, logql, promql, silence};
+use super::{Labels, Named, Refused, logql, promql, silence};
 use crate::config::Enforce;
 
 /// Most parameters of a request.
@@ -12,6 +13,10 @@ const MAX_PARAMETERS: usize = 1_000;
 /// What a request brings.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
+    /// Its method.
+    pub method: &'a Method,
+    /// Its path below the mount.
+    pub path: &'a str,
     /// Its query, without `?`.
     pub query: Option<&'a str>,
     /// Its body, when there is one.
@@ -29,6 +34,8 @@ pub struct Rewritten {
     pub body: Option<Vec<u8>>,
     /// What the answer must lose.
     pub answer: Option<AnswerFilter>,
+    /// The silence that it reads, ends or replaces: it must be the organization's.
+    pub silence: Option<Named>,
 }
 
 /// Narrows a request to one organization.
@@ -38,11 +45,13 @@ pub struct Rewritten {
 pub fn enforce(how: Option<Enforce>, labels: &Labels, asked: &Asked<'_>) -> Result<Rewritten, Refused> {
     let how = how.ok_or(Refused::Route)?;
     if how == Enforce::AlertmanagerSilence {
-        let body = silence::narrowed(asked.body.unwrap_or_default(), labels)?;
-        return Ok(Rewritten { query: Form::read(asked.query.unwrap_or_default())?.written(), body: Some(body), answer: None });
+        let (body, silence) = silence::narrowed(asked.path, asked.body.unwrap_or_default(), labels)?;
+        let query = Form::read(asked.query.unwrap_or_default())?.written();
+        return Ok(Rewritten { query, body: Some(body), answer: None, silence });
     }
     let mut pair = Both::read(asked)?;
-    let mut answer = None;
+    let (mut answer, mut silence) = (None, None);
+    let filter = |listed| Some(AnswerFilter::new(listed, labels.clone()));
     match how {
         Enforce::Nothing | Enforce::AlertmanagerSilence => {}
         Enforce::PromqlQuery => pair.query(|q| promql::query(q, labels))?.ok_or(Refused::Missing)?,
@@ -54,12 +63,23 @@ pub fn enforce(how: Option<Enforce>, labels: &Labels, asked: &Asked<'_>) -> Resu
         }
         Enforce::PromqlMatch => pair.several(labels, promql::selector)?,
         Enforce::LogqlSeries => pair.several(labels, logql::selector)?,
-        Enforce::PromqlRules => answer = Some(AnswerFilter::new(Listed::Rules, labels.clone())),
-        Enforce::PromqlAlerts => answer = Some(AnswerFilter::new(Listed::Alerts, labels.clone())),
+        Enforce::PromqlRules => answer = filter(Listed::Rules),
+        Enforce::PromqlAlerts => answer = filter(Listed::Alerts),
         // Filters hold together, so that one more narrows whatever the others select.
         Enforce::AlertmanagerFilter => labels.0.iter().for_each(|label| pair.url.push("filter", label.to_string())),
+        Enforce::AlertmanagerSilences => {
+            // It compares with the text of a silence's matcher, whatever that matches: the answer is looked at as well, and what
+            // would keep out a matcher of several values is not sent.
+            labels.0.iter().filter(|l| l.operator() == "=").for_each(|label| pair.url.push("filter", label.to_string()));
+            answer = filter(Listed::Silences);
+        }
+        Enforce::AlertmanagerSilenceId => {
+            silence = Some(Named::by_path(asked.path)?);
+            answer = filter(Listed::Silence).filter(|_| *asked.method == Method::GET);
+        }
     }
-    Ok(Rewritten { query: pair.url.written(), body: pair.body.map(|b| b.written().unwrap_or_default().into_bytes()), answer })
+    let body = pair.body.map(|b| b.written().unwrap_or_default().into_bytes());
+    Ok(Rewritten { query: pair.url.written(), body, answer, silence })
 }
 
 /// Parameters in their order.

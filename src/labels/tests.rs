@@ -1,5 +1,6 @@
 //! Label enforcement, by tables of what is tricky and by generated queries.
 
+use http::Method;
 use promql_parser::label::{MatchOp, Matcher};
 use promql_parser::parser::{self, Expr};
 use proptest::prelude::*;
@@ -167,8 +168,16 @@ fn every_stream_selector_is_narrowed() {
     }
 }
 
+const GET: &Method = &Method::GET;
+
 fn asked<'a>(query: &'a str, body: Option<&'a str>) -> Asked<'a> {
-    Asked { query: (!query.is_empty()).then_some(query), body: body.map(str::as_bytes), is_form: true }
+    Asked {
+        method: GET,
+        path: "/api/v2/alerts",
+        query: (!query.is_empty()).then_some(query),
+        body: body.map(str::as_bytes),
+        is_form: true,
+    }
 }
 
 fn decoded(query: &str) -> Vec<String> {
@@ -184,7 +193,7 @@ fn several_labels_hold_together() {
     assert_eq!(streams, r#"{job="x",tenant="a",team=~"b|c\\.d"} |= "y""#);
     let rewritten = enforce(Some(Enforce::AlertmanagerFilter), &labels(), &asked("", None)).expect("enforceable");
     assert_eq!(decoded(&rewritten.query.expect("a query")), [r#"filter=tenant="a""#, r#"filter=team=~"b|c\\.d""#]);
-    let silence = silence::narrowed(br#"{"matchers":[]}"#, &labels()).expect("a silence");
+    let (silence, _) = silence::narrowed("/silences", br#"{"matchers":[]}"#, &labels()).expect("a silence");
     let silence: serde_json::Value = serde_json::from_slice(&silence).expect("JSON");
     assert_eq!(silence["matchers"][0]["isRegex"], false);
     assert_eq!((&silence["matchers"][1]["isRegex"], &silence["matchers"][1]["value"]), (&true.into(), &r"b|c\.d".into()));
@@ -232,7 +241,11 @@ fn parameters_are_found_in_url_and_form() {
 
 #[test]
 fn a_silence_covers_its_organization_only() {
-    let narrowed = |body: &str| silence::narrowed(body.as_bytes(), &label()).map(|b| String::from_utf8(b).expect("JSON"));
+    let narrowed = |body: &str| {
+        let (body, named) = silence::narrowed("/api/v2/silences", body.as_bytes(), &label())?;
+        assert_eq!(named, None);
+        Ok(String::from_utf8(body).expect("JSON"))
+    };
     let ours = r#"{"isEqual":true,"isRegex":false,"name":"tenant","value":"a"}"#;
     let theirs = r#"{"name":"tenant","value":".*","isRegex":true}"#;
     assert_eq!(narrowed(r#"{"matchers":[],"comment":"c"}"#), Ok(format!(r#"{{"comment":"c","matchers":[{ours}]}}"#)));
@@ -248,6 +261,11 @@ fn a_silence_covers_its_organization_only() {
         r#"{"matchers":[],"id":"x"}"#,
         r#"{"matchers":[],"ID":"x"}"#,
         r#"{"matchers":[],"Matchers":[]}"#,
+        r#"{"matchers":[],"matcher\u017f":[]}"#,
+        r#"{"matchers":[],"id":1}"#,
+        r#"{"matchers":[],"id":"","Id":""}"#,
+        r#"{"matchers":[],"id":"../../x/7d8ab157-6f5b-4d8e-9d4d-0a8e3f6a1b2c"}"#,
+        r#"{"matchers":[],"ID":"7d8ab157-6f5b-4d8e-9d4d-0a8e3f6a1b2c"}"#,
     ] {
         assert_eq!(narrowed(body), Err(Refused::Silence), "{body}");
     }

@@ -1,5 +1,6 @@
 //! What PromQL and LogQL have in common below their grammars: strings, comments, braces.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 
 use super::Refused;
@@ -34,6 +35,21 @@ pub(super) fn literally(text: &str) -> String {
         out.push(c);
     }
     out
+}
+
+/// The texts that a regular expression of [`literally`] and `|` matches; `None` for any other.
+pub(super) fn literals(pattern: &str) -> Option<BTreeSet<String>> {
+    let (mut all, mut text, mut chars) = (BTreeSet::new(), String::new(), pattern.chars());
+    while let Some(c) = chars.next() {
+        match c {
+            '|' => drop(all.insert(std::mem::take(&mut text))),
+            '\\' => text.push(chars.next().filter(|c| c.is_ascii_punctuation() && *c != '_')?),
+            c if c.is_ascii_punctuation() && c != '_' && c != '-' => return None,
+            c => text.push(c),
+        }
+    }
+    all.insert(text);
+    Some(all)
 }
 
 /// One piece of a query.

@@ -88,7 +88,7 @@ pub(super) async fn selectors(
         return Ok((None, None));
     };
     let body = (!body.is_empty()).then_some(body);
-    let narrowed = narrow::narrow(permit, &labels, request, &session.req_header().headers, body.as_deref());
+    let narrowed = narrow::narrow(permit, &labels, request, &session.req_header().headers, body.as_ref());
     match shadow::tolerate(permit, narrowed)? {
         Some((body, narrowed)) => Ok((body.map(Bytes::from), Some(narrowed))),
         None => Ok((body, None)),

@@ -23,8 +23,9 @@ use crate::gateway::streams::{CutSwitch, Registered};
 use crate::gateway::upstream::{Attempt, Place, Tried, Watch};
 use crate::indices::Check;
 use crate::mcp::ListFilter;
-use crate::record::{BrokenBy, Measured, Outcome};
-use crate::telemetry::RouteMetrics;
+use crate::record::{BrokenBy, Decision, Measured, Outcome, WouldDeny};
+use crate::telemetry::{Metrics, RouteMetrics};
+use crate::types::{RouteId, ScopeSet};
 
 /// One request.
 pub struct Ctx {
@@ -96,10 +97,14 @@ pub(super) struct Forwarding {
     pub(super) fault: Option<UpstreamFault>,
     pub(super) tries: u8,
     pub(super) open: Option<OpenCall>,
-    /// Bytes of the body so far, where its route has a cap.
+    /// Bytes of the body so far.
     pub(super) received: u64,
+    /// Bytes of it that went on, which are others where it was compressed.
+    pub(super) inflated: u64,
     /// Looks for indices of others in the body.
     pub(super) indices: Option<Check>,
+    /// The reason that was found in the body: for which it was refused, or would have been.
+    pub(super) found: Option<&'static str>,
     /// Why the body may not go on.
     pub(super) stopped: Option<Denial>,
     pub(super) _running: Option<Running>,
@@ -113,35 +118,79 @@ impl Forwarding {
         let Some(open) = self.open.take() else { return };
         let measured = Measured { status: self.status, bytes: self.bytes, micros };
         self.log(micros, broken);
-        open.close(match broken {
+        let outcome = match broken {
             None => Outcome::Completed(measured),
             Some(by) => Outcome::Broken { by, measured },
-        });
+        };
+        let (enforced, missing) = (self.permit.is_enforced(), ScopeSet::default());
+        match self.found.map(str::to_owned) {
+            None => open.close(outcome),
+            // The refusal was the answer, and it was written whole.
+            Some(reason) if enforced => open.close_as(Decision::Denied { reason, missing }, Outcome::Completed(measured)),
+            Some(reason) => open.close_noting(WouldDeny { reason, missing }, outcome),
+        }
         self.metrics.ended(self.status, self.decided, self.first_byte.map(|f| f.saturating_sub(self.decided)));
     }
 }
 
 impl Forwarding {
-    /// Looks at a piece of the body before it goes on.
+    /// Looks at a piece of the body before it goes on. In shadow mode it goes on as it came, and the first thing for which
+    /// enforcement would refuse it is noted.
     ///
     /// # Errors
     /// Why it may not.
-    pub(super) fn inspect(&mut self, body: &mut Option<Bytes>, end: bool) -> Result<(), Denial> {
-        if let Some(max) = self.permit.rule().max_body.filter(|_| self.permit.is_enforced()) {
-            self.received += body.as_ref().map_or(0, |b| u64::try_from(b.len()).unwrap_or(u64::MAX));
-            if self.received > max {
-                return Err(Denial::BodyTooLarge);
-            }
+    pub(super) fn inspect(&mut self, metrics: &Metrics, body: &mut Option<Bytes>, end: bool) -> Result<(), Denial> {
+        let enforced = self.permit.is_enforced();
+        if !enforced && (self.found.is_some() || self.permit.would_deny().is_some()) {
+            return Ok(());
         }
-        if let Some(check) = &mut self.indices {
-            *body = check.pass(body.take(), end).map_err(|why| index::refused(why, check.prefix()))?;
+        let looked = self.look(body.clone(), end);
+        if let Err(denial) = &looked {
+            self.find(metrics, denial);
+        }
+        match looked {
+            Ok(goes_on) if enforced => *body = goes_on,
+            Err(denial) if enforced => return Err(denial),
+            Ok(_) => {}
+            // Nothing more is looked at, nor held for it.
+            Err(_) => self.indices = None,
         }
         Ok(())
+    }
+
+    /// What of a piece may go on.
+    fn look(&mut self, piece: Option<Bytes>, end: bool) -> Result<Option<Bytes>, Denial> {
+        self.received += length(piece.as_ref());
+        self.bounded()?;
+        let Some(check) = &mut self.indices else { return Ok(piece) };
+        let goes_on = check.pass(piece, end).map_err(|why| index::refused(why, check.prefix()))?;
+        self.inflated += length(goes_on.as_ref());
+        self.bounded().map(|()| goes_on)
+    }
+
+    /// Something in the body changes what was decided about the head.
+    fn find(&mut self, metrics: &Metrics, denial: &Denial) {
+        let (api, reason) = (self.permit.api().name.as_str(), denial.code());
+        let route = self.permit.matched().map_or("none", RouteId::as_str);
+        let enforced = self.permit.is_enforced();
+        self.metrics = if enforced { metrics.stopped(api, route, reason) } else { metrics.waived(api, route, reason) };
+        self.found = Some(reason);
+    }
+
+    fn bounded(&self) -> Result<(), Denial> {
+        let too_long = self.permit.rule().max_body.is_some_and(|max| self.received.max(self.inflated) > max);
+        if too_long { Err(Denial::BodyTooLarge) } else { Ok(()) }
+    }
+
+    /// Whether the body that the upstream receives is not compressed, other than the one that comes.
+    pub(super) fn inflates(&self) -> bool {
+        self.permit.is_enforced() && self.indices.as_ref().is_some_and(Check::inflates)
     }
 
     /// The body is sent from its start: to the first endpoint, or to another one.
     pub(super) fn restart(&mut self) {
         self.received = 0;
+        self.inflated = 0;
         if let Some(check) = &mut self.indices {
             check.restart();
         }
@@ -157,6 +206,10 @@ impl Forwarding {
             tracing::debug!(%request, trace = %self.seen.trace.traceparent(), %api, %route, status, micros, ?broken, "forwarded");
         }
     }
+}
+
+fn length(piece: Option<&Bytes>) -> u64 {
+    piece.map_or(0, |bytes| u64::try_from(bytes.len()).unwrap_or(u64::MAX))
 }
 
 /// Requests whose task ends without pingora's `logging`: cut by a revocation or a shutdown, or by a panic.

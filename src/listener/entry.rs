@@ -30,6 +30,7 @@ use crate::gateway::rates::{Asking, Running};
 use crate::gateway::record;
 use crate::gateway::seen::{self, Seen};
 use crate::gateway::shadow;
+use crate::gateway::silence::Inquiry;
 use crate::gateway::streams::OpenStream;
 use crate::gateway::upstream::{Place, Tried};
 use crate::indices::Check;
@@ -188,8 +189,10 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
         tries: 0,
         open: Some(open),
         indices,
+        found: None,
         stopped: None,
         received: 0,
+        inflated: 0,
         _running: running,
         _place: place,
         _registered: registered,
@@ -239,13 +242,31 @@ async fn bound(
     let (form, narrowed) = body::selectors(session, &desk.prepared.config, request, permit).await?;
     let has_body = !session.as_mut().is_body_empty();
     let indices = index::check(permit, &session.req_header().headers, has_body);
-    // In shadow mode a body passes as it is: what stands in it is found out when the record is open already.
-    let indices = shadow::tolerate(permit, indices)?.flatten().filter(|_| permit.is_enforced());
+    let indices = shadow::tolerate(permit, indices)?.flatten();
     let (node, prepared) = (&desk.front.node, desk.prepared);
     let told = prepared.identities.tell(node, &prepared.config, permit, &desk.seen.request).await;
     let identity = shadow::tolerate(permit, told)?.unwrap_or_default();
     let place = place(desk, permit).await?;
+    let (form, narrowed) = silences(desk, admitted, &identity, (form, narrowed)).await?;
     Ok(Bounded { running, place, form, narrowed, indices, identity })
+}
+
+/// Finds out whose silence a narrowed request names. In shadow mode one that names somebody else's goes on as it came.
+async fn silences(
+    desk: &Desk<'_>,
+    admitted: &mut Admitted,
+    identity: &Identity,
+    (form, mut narrowed): (Option<Bytes>, Option<Narrowed>),
+) -> std::result::Result<(Option<Bytes>, Option<Narrowed>), Denial> {
+    let Some(naming) = narrowed.as_mut().and_then(|n| n.silence.take()) else { return Ok((form, narrowed)) };
+    let Admitted { request, permit, .. } = admitted;
+    let (prepared, seen, now) = (desk.prepared, desk.seen, desk.front.node.now());
+    let judged = Inquiry { prepared, permit, request, seen, identity, now }.judge(&naming).await;
+    if shadow::tolerate(permit, judged)?.is_some() {
+        return Ok((form, narrowed));
+    }
+    request.replace_query(naming.query.as_deref());
+    Ok((naming.body, None))
 }
 
 /// A place at the permit's upstream.

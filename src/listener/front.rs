@@ -22,6 +22,7 @@ use super::protocol;
 use crate::audit::Journal;
 use crate::config::ApiKind;
 use crate::gateway::denial::{Denial, UpstreamFault};
+use crate::gateway::index;
 use crate::gateway::mcp_session;
 use crate::gateway::narrow;
 use crate::gateway::outbound::{self, Facts};
@@ -134,6 +135,9 @@ impl ProxyHttp for Front {
         };
         outbound::prepare(head, &forwarding.permit, &forwarding.request, &facts)?;
         protocol::go_ahead(session, head, forwarding).await?;
+        if forwarding.inflates() {
+            index::fit(head);
+        }
         match &forwarding.narrowed {
             Some(_) => narrow::fit(head, forwarding.held.as_ref().map(Bytes::len)),
             None => Ok(()),
@@ -142,7 +146,7 @@ impl ProxyHttp for Front {
 
     async fn request_body_filter(&self, _: &mut Session, body: &mut Option<Bytes>, end: bool, ctx: &mut Ctx) -> Result<()> {
         if let Some(forwarding) = ctx.forwarding()
-            && let Err(denial) = forwarding.inspect(body, end)
+            && let Err(denial) = forwarding.inspect(&self.metrics, body, end)
         {
             forwarding.stopped = Some(denial);
             return Error::e_explain(ErrorType::Custom(BODY_REFUSED), "the body may not go on");

@@ -30,6 +30,7 @@ use crate::gateway::strangers::Strangers;
 use crate::gateway::streams::{CutSwitch, OpenStream, OpenStreams};
 use crate::gateway::unfit::Unfit;
 use crate::gateway::upstream::Place;
+use crate::labels;
 use crate::mcp;
 use crate::node::Node;
 use crate::record::{Forwarder, McpCall, Measured};
@@ -311,7 +312,10 @@ fn indices(q: &Question<'_>, permit: &mut Permit) -> Result<(), Denial> {
     let Some(mut check) = shadow::tolerate(permit, index::check(permit, q.head.headers, !empty))?.flatten() else {
         return Ok(());
     };
+    // Whoever forwards sends on what came, and nobody knows what their upstream makes of it.
+    let compressed = || Err(Denial::Selector(labels::Refused::NotJson));
     let seen = match q.body {
+        _ if check.inflates() => compressed(),
         Body::Whole(body) => {
             let read = check.pass(Some(Bytes::copy_from_slice(body)), true);
             read.map(drop).map_err(|why| index::refused(why, check.prefix()))

@@ -280,7 +280,17 @@ impl Metrics {
     /// The metrics of requests to a route that shadow mode let pass, and that enforcement would have refused for `reason`.
     #[must_use]
     pub fn waived(&self, api: &str, route: &str, reason: &str) -> Arc<RouteMetrics> {
-        let class = |class: &str| self.requests.with_label_values(&[api, route, "would_deny", reason, class]);
+        self.decided((api, route), "would_deny", reason)
+    }
+
+    /// The metrics of requests to a route that were refused for `reason` on their way.
+    #[must_use]
+    pub fn stopped(&self, api: &str, route: &str, reason: &str) -> Arc<RouteMetrics> {
+        self.decided((api, route), "denied", reason)
+    }
+
+    fn decided(&self, (api, route): (&str, &str), decision: &str, reason: &str) -> Arc<RouteMetrics> {
+        let class = |class: &str| self.requests.with_label_values(&[api, route, decision, reason, class]);
         Arc::new(RouteMetrics {
             allowed: ["none", "1xx", "2xx", "3xx", "4xx", "5xx"].map(class),
             gate: self.gate.with_label_values(&[api, route]),

@@ -35,6 +35,7 @@ mod revocation;
 mod runtime;
 mod secrets;
 mod shadow;
+mod silences;
 mod smoke;
 mod tls;
 mod uploads;

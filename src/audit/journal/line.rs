@@ -9,7 +9,7 @@ use std::io::Write as _;
 use serde::{Deserialize, Serialize};
 
 use super::JournalError;
-use crate::record::{AuditRecord, Callers, Decision, Opened, Opening, Outcome};
+use crate::record::{AuditRecord, Callers, Decision, Opened, Opening, Outcome, WouldDeny};
 use crate::types::RecordId;
 
 /// Longest line that is written or read, bytes. The gate bounds every field far below this.
@@ -28,18 +28,9 @@ pub(super) enum Entry<'a> {
     /// The same, written again from what was read.
     Open(&'a AuditRecord),
     /// How the call with this id ended.
-    Close(Closing<'a>),
+    Close(&'a Closed),
     /// Opened and closed at once.
     Whole(&'a AuditRecord),
-}
-
-/// The end of a call.
-#[derive(Serialize)]
-pub(super) struct Closing<'a> {
-    pub(super) id: &'a RecordId,
-    pub(super) outcome: &'a Outcome,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) decision: Option<&'a Decision>,
 }
 
 /// What a line says, as it is written.
@@ -64,13 +55,15 @@ pub(in crate::audit) enum Line {
     Whole(Box<AuditRecord>),
 }
 
-/// See [`Closing`].
-#[derive(Debug, Deserialize)]
+/// The end of a call, and what its body changed about its decision.
+#[derive(Debug, Serialize, Deserialize)]
 pub(in crate::audit) struct Closed {
     pub(in crate::audit) id: RecordId,
     pub(in crate::audit) outcome: Outcome,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::audit) decision: Option<Decision>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::audit) would_deny: Option<WouldDeny>,
 }
 
 /// What stands between two line feeds.

@@ -27,18 +27,15 @@ use tokio::sync::{mpsc, oneshot};
 pub use self::call::OpenCall;
 use self::commit::Committer;
 pub(super) use self::line::{Closed, Line, MAX_LINE, decode};
-use self::line::{Closing, Entry, with_line};
+use self::line::{Entry, with_line};
 pub use self::options::{Durability, JournalError, JournalOptions};
 use self::segment::Run;
 pub(super) use self::segment::Segment;
 pub use self::segment::{Disk, Files, Sink};
 use super::metrics::JournalMetrics;
 use super::recover;
-use crate::record::{AuditRecord, Decision, Opening, Outcome};
-use crate::types::{Clock, NodeId, RecordId};
-
-/// A closing line that could not be written yet.
-type Parked = (RecordId, Outcome, Option<Decision>);
+use crate::record::{AuditRecord, Opening};
+use crate::types::{Clock, NodeId};
 
 /// How many closing lines wait in memory for a disk that recovers; the calls behind it become unknown at the next start.
 const MAX_PARKED: usize = 65_536;
@@ -64,7 +61,8 @@ struct Shared {
     finished: AtomicU64,
     /// Of those, how many the store has.
     stored: AtomicU64,
-    parked: Mutex<Vec<Parked>>,
+    /// Closing lines that could not be written yet.
+    parked: Mutex<Vec<Closed>>,
     committer: Option<Committer>,
     flushes: mpsc::UnboundedSender<oneshot::Sender<()>>,
     /// Holds the directory's lock while the journal lives.
@@ -151,7 +149,7 @@ impl Journal {
         Ok((Self(Arc::new(shared)), Backlog { old, flushes: asked }))
     }
 
-    /// Writes what is known about a call before it is forwarded. Its outcome stays [`Outcome::Unknown`] when the process ends
+    /// Writes what is known about a call before it is forwarded. Its outcome stays [`Outcome::Unknown`](crate::record::Outcome::Unknown) when the process ends
     /// before the call does.
     ///
     /// Returns without waiting unless [`Durability::Power`] was asked for. Dropping the future, or the guard, closes the call as
@@ -326,24 +324,22 @@ impl Shared {
         }
     }
 
-    fn close(&self, id: RecordId, outcome: Outcome, decision: Option<Decision>) {
-        let closing = Closing { id: &id, outcome: &outcome, decision: decision.as_ref() };
-        if self.append(&Entry::Close(closing)).is_ok() {
+    fn close(&self, closed: Closed) {
+        if self.append(&Entry::Close(&closed)).is_ok() {
             self.finished.fetch_add(1, Ordering::Relaxed);
             return;
         }
         let mut parked = self.parked.lock();
         if parked.len() < MAX_PARKED {
-            parked.push((id, outcome, decision));
+            parked.push(closed);
         }
     }
 
     fn close_parked(&self) {
         let mut parked = self.parked.lock();
-        while let Some((id, outcome, decision)) = parked.pop() {
-            let closing = Closing { id: &id, outcome: &outcome, decision: decision.as_ref() };
-            if self.append(&Entry::Close(closing)).is_err() {
-                parked.push((id, outcome, decision));
+        while let Some(closed) = parked.pop() {
+            if self.append(&Entry::Close(&closed)).is_err() {
+                parked.push(closed);
                 return;
             }
             self.finished.fetch_add(1, Ordering::Relaxed);

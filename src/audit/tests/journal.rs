@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::record::BrokenBy;
+use crate::record::{BrokenBy, WouldDeny};
 
 #[tokio::test]
 async fn a_call_is_opened_and_closed() {
@@ -23,6 +23,16 @@ async fn a_decision_may_be_taken_back() {
     begin(&journal, &opening(1)).await.unwrap().close_as(denied.clone(), completed(403));
     let Event::Call(call) = recover(site.path()).unwrap().records.remove(0).event else { panic!() };
     assert_eq!((call.decision, call.outcome), (denied, completed(403)));
+}
+
+#[tokio::test]
+async fn what_is_found_on_the_way_is_noted_when_it_ends() {
+    let site = Site::new();
+    let (journal, _backlog) = site.open();
+    let found = WouldDeny { reason: "other_organization_index".into(), missing: ScopeSet::default() };
+    begin(&journal, &opening(1)).await.unwrap().close_noting(found.clone(), completed(200));
+    let Event::Call(call) = recover(site.path()).unwrap().records.remove(0).event else { panic!() };
+    assert_eq!((call.decision, call.would_deny, call.outcome), (Decision::Allowed, Some(found), completed(200)));
 }
 
 #[tokio::test]

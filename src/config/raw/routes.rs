@@ -96,8 +96,12 @@ pub enum Enforce {
     LogqlSeries,
     /// The parameters `filter` narrow the answer of an Alertmanager.
     AlertmanagerFilter,
-    /// The body is a new silence of an Alertmanager.
+    /// The answer lists silences of an Alertmanager; the others are taken out.
+    AlertmanagerSilences,
+    /// The body is a silence of an Alertmanager. One that it replaces must be the organization's.
     AlertmanagerSilence,
+    /// The path ends in the id of a silence of an Alertmanager, which must be the organization's.
+    AlertmanagerSilenceId,
 }
 
 /// How a body names indices, where `tenant.mode` is `"index"`. Other bodies are documents, and pass as they are.

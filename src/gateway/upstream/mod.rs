@@ -2,8 +2,10 @@
 //!
 //! A [`Fleet`] holds a [`Pool`] for each upstream of a configuration. What was learnt about an endpoint outlives the configuration:
 //! the next fleet takes it over. [`pool`] chooses, [`member`] remembers how an endpoint does, [`places`] and [`budget`] bound what an
-//! upstream can cost, [`names`] resolves in the background, [`check`] asks endpoints how they are.
+//! upstream can cost, [`names`] resolves in the background, [`check`] asks endpoints how they are,
+//! and `ask` what only they know.
 
+mod ask;
 pub mod budget;
 pub mod check;
 pub mod member;
@@ -20,12 +22,15 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+pub use ask::{Answer, Unanswered};
 pub use member::{Condition, Member, Tally};
 pub use names::{Addresses, Resolver, SystemResolver};
 pub use peer::{Coming, Spans};
 pub use places::Place;
 pub use pool::{Attempt, Pool, Tried};
 pub use watch::Watch;
+
+use pingora::http::RequestHeader;
 
 use super::authorize::Permit;
 use crate::config::{Config, Target, Upstream};
@@ -36,6 +41,7 @@ use crate::types::Timestamp;
 pub struct Fleet {
     pools: HashMap<String, Arc<Pool>>,
     resolver: Arc<dyn Resolver>,
+    asking: ask::Asking,
 }
 
 /// Why there is no peer.
@@ -70,7 +76,8 @@ impl Fleet {
             let known = before.and_then(|b| b.pools.get(&upstream.name));
             (upstream.name.clone(), Arc::new(Pool::new(Arc::clone(upstream), &resolver, known.map(Arc::as_ref))))
         };
-        Self { pools: config.upstreams.iter().map(pool).collect(), resolver }
+        let asking = before.map(|b| b.asking.clone()).unwrap_or_default();
+        Self { pools: config.upstreams.iter().map(pool).collect(), resolver, asking }
     }
 
     /// The pool that a permit opens. Only a permit names an upstream: who skips authorization has nowhere to go.
@@ -88,6 +95,14 @@ impl Fleet {
     /// When the permit is for a local target, or every endpoint has as many requests as it may have.
     pub fn choose(&self, permit: &Permit, now: Timestamp, tried: Tried) -> Result<Attempt, NoPeer> {
         self.pool(permit)?.choose(now, tried)
+    }
+
+    /// Asks the endpoint of an attempt something of our own.
+    ///
+    /// # Errors
+    /// When it does not answer, or with more than such an answer has.
+    pub async fn ask(&self, attempt: &Attempt, head: RequestHeader, spans: &Spans, now: Timestamp) -> Result<Answer, Unanswered> {
+        self.asking.ask(attempt, head, spans, now).await
     }
 
     /// Every pool.

@@ -2,7 +2,6 @@
 
 use super::envoy::check;
 use super::{QUERY, gateway, row, trusting, verdict};
-use crate::harness::audit::{call, reason};
 
 const SECRET: &str = "proxy-s3cret-of-more-than-24-characters";
 

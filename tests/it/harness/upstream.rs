@@ -223,8 +223,24 @@ fn answer(behave: &str, seen: &Seen) -> String {
         "templates" => json("", "200 OK", TEMPLATES),
         "session" => json("Mcp-Session-Id: up-1\r\n", "200 OK", "{}"),
         "sessions" => json("Mcp-Session-Id: up-1\r\nMcp-Session-Id: up-2\r\n", "200 OK", "{}"),
+        _ if seen.method() == "GET" && seen.target().contains("/api/v2/silence/") => match seen.target().chars().last() {
+            Some('a') => json("", "200 OK", &silence(seen, "tenant-acme")),
+            Some('b') => json("", "200 OK", &silence(seen, "tenant-beta")),
+            Some('c') => json("", "500 Internal Server Error", "{}"),
+            Some('d') => json("", "200 OK", "<html>"),
+            Some('f') => json("", "401 Unauthorized", "{}"),
+            _ => "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_owned(),
+        },
         _ => json("", "200 OK", &format!("{{\"target\":{:?},\"body\":{}}}", seen.target(), seen.body.len())),
     }
+}
+
+/// The silence that a path ends in, as an Alertmanager shows one of this tenant.
+fn silence(seen: &Seen, tenant: &str) -> String {
+    let target = seen.target();
+    let id = target.rsplit('/').next().unwrap_or_default();
+    let matcher = format!(r#"{{"isEqual":true,"isRegex":false,"name":"tenant","value":"{tenant}"}}"#);
+    format!(r#"{{"id":"{id}","matchers":[{matcher}],"status":{{"state":"active"}}}}"#)
 }
 
 /// Alerts of two tenants.
