@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use tollgate::audit::{Journal, JournalOptions, NoMetrics, recover};
-use tollgate::record::{
-    Actor, AuditRecord, Call, Caller, Decision, Event, Measured, Opening, Origin, Outcome, json_line,
-};
+use tollgate::record::{Actor, AuditRecord, Call, Caller, Decision, Event, Measured, Opening, Origin, Outcome, json_line};
 use tollgate::types::{
     ApiName, ClientId, GrantId, NodeId, OrgId, RecordId, RequestId, ResourceId, RouteId, ScopeSet, SystemClock, Timestamp, UserId,
 };

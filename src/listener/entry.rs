@@ -261,7 +261,8 @@ async fn silences(
     let Some(naming) = narrowed.as_mut().and_then(|n| n.silence.take()) else { return Ok((form, narrowed)) };
     let Admitted { request, permit, .. } = admitted;
     let (prepared, seen, now) = (desk.prepared, desk.seen, desk.front.node.now());
-    let judged = Inquiry { prepared, permit, request, seen, identity, now }.judge(&naming).await;
+    // Rare, and large: every other request would carry it.
+    let judged = Box::pin(Inquiry { prepared, permit, request, seen, identity, now }.judge(&naming)).await;
     if shadow::tolerate(permit, judged)?.is_some() {
         return Ok((form, narrowed));
     }

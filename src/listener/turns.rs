@@ -45,10 +45,7 @@ mod tests {
     use super::*;
 
     /// The most that something greedy does between two turns of a neighbour.
-    async fn most<F: Future>(greedy: impl FnOnce(Rc<Cell<u32>>) -> F) -> u32
-    where
-        F: 'static,
-    {
+    async fn most<F: Future + 'static>(greedy: impl FnOnce(Rc<Cell<u32>>) -> F) -> u32 {
         let done = Rc::new(Cell::new(0));
         let work = greedy(Rc::clone(&done));
         let task = spawn_local(async move { drop(work.await) });

@@ -256,7 +256,7 @@ async fn shadow_mode_reports_the_bodies_that_enforcement_then_refuses_and_no_oth
     }
     let metrics = gw.running.metrics.text();
     let of = |decision: &str, reason: &str| {
-        let mut lines = metrics.lines().filter(|l| l.contains("api=\"dark\"") && l.contains("route=\"bulk\""));
+        let mut lines = metrics.lines().filter(|l| l.contains("api=\"dark\"") && l.contains("route=\"dark.bulk\""));
         lines
             .find(|l| l.contains(&format!("decision=\"{decision}\",reason=\"{reason}\"")) && l.contains("2xx"))
             .map(ToOwned::to_owned)

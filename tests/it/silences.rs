@@ -20,7 +20,7 @@ tenant = { mode = "label", label = "tenant", value = "{org.tenant}" }
 enforce = "shadow"
 [[apis]]
 name = "noalerts"
-mount = "/gone"
+mount = "/lost"
 pack = "alertmanager"
 upstream = "nobody"
 tenant = { mode = "label", label = "tenant", value = "{org.tenant}" }
@@ -121,7 +121,7 @@ async fn a_silence_of_somebody_else_is_one_that_does_not_exist() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_found_out_is_not_let_through() {
     let (gw, caller, mut conn) = start().await;
-    for (id, mount, asked) in [(FAILING, "/alerts", 1), (GARBLED, "/alerts", 1), (LOCKED, "/alerts", 1), (OURS, "/gone", 0)] {
+    for (id, mount, asked) in [(FAILING, "/alerts", 1), (GARBLED, "/alerts", 1), (LOCKED, "/alerts", 1), (OURS, "/lost", 0)] {
         for method in ["GET", "DELETE"] {
             let before = gw.upstream.count();
             let response = conn.ask(&by_id(method, mount, id, &caller)).await;
@@ -147,7 +147,7 @@ async fn shadow_mode_lets_it_pass_as_it_came() {
     assert_eq!((own.status, gw.upstream.last().header("authorization")), (200, UPSTREAM_SECRET.to_owned()));
     assert_eq!(call(&gw.record_of(&own).await).would_deny, None);
     for (id, wanted) in [(THEIRS, "silence_not_yours"), (FAILING, "silence_unread")] {
-        let target = format!("/dark/api/v2/silences?a=%20b&c");
+        let target = "/dark/api/v2/silences?a=%20b&c".to_owned();
         let body = body_of(id);
         let request = Request::new("POST", &target).bearer(&caller.token).header("Content-Type", "application/json").body(&*body);
         for request in [request, by_id("DELETE", "/dark", id, &caller)] {

@@ -60,7 +60,7 @@ permissions = ["mcp:told:invoke", "metrics:read"]
         collector.address,
     );
     let gw = Gateway::start_with(Setup { more, ..Setup::default() }).await;
-    let caller = gw.caller("acme", &["teller"], "mcp:told:invoke metrics:read").await;
+    let caller = gw.open_caller("acme", &["teller"], "mcp:told:invoke metrics:read").await;
     World { server, gw, collector, caller }
 }
 
