@@ -1,37 +1,57 @@
-//! How much one connection may do before the others have their turn.
+//! How long one connection may be busy before the others have their turn.
 //!
-//! tokio lets a task read or write 128 times before it has to yield. That is tens of milliseconds for everybody else on its thread
-//! when each read brings hundreds of frames that cost their sender nothing.
+//! tokio lets a task read or write 128 times before it has to yield. For most connections that is no time; but when each read brings
+//! hundreds of frames that cost their sender nothing, it is tens of milliseconds for everybody else on the thread.
 
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use tokio::task::coop::poll_proceed;
 
-/// Reads and writes of one turn. Those of an ordinary request fit into one.
-const TURN: u32 = 16;
-/// Those that tokio allows.
+/// How long a turn should take at most.
+const LONG: Duration = Duration::from_micros(500);
+/// Reads and writes that tokio allows in a turn.
 const OF_TOKIO: u32 = 128;
+/// Those that everybody gets.
+const LEAST: u32 = 2;
 
-/// Runs a connection in short turns. Not to be used inside of itself: nothing would be left of the inner one's turns.
-pub(super) async fn in_turns<F: Future>(connection: F) -> F::Output {
-    let mut connection = pin!(connection);
-    poll_fn(|cx| {
-        spend(cx);
-        connection.as_mut().poll(cx)
-    })
-    .await
-}
+/// Reads and writes of a connection's next turn: as many as took no longer than [`LONG`] before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Turn(u32);
 
-/// Uses up what tokio allows beyond a turn.
-fn spend(cx: &mut Context<'_>) {
-    for _ in TURN..OF_TOKIO {
-        match poll_proceed(cx) {
-            Poll::Ready(one) => one.made_progress(),
-            Poll::Pending => return,
+impl Turn {
+    const WHOLE: Self = Self(OF_TOKIO);
+
+    fn after(self, took: Duration) -> Self {
+        if took > LONG { Self((self.0 / 2).max(LEAST)) } else { Self((self.0 * 2).min(OF_TOKIO)) }
+    }
+
+    /// Uses up what tokio allows beyond it.
+    fn begin(self, cx: &mut Context<'_>) {
+        for _ in self.0..OF_TOKIO {
+            match poll_proceed(cx) {
+                Poll::Ready(one) => one.made_progress(),
+                Poll::Pending => return,
+            }
         }
     }
+}
+
+/// Runs a connection in turns that are short where it makes them long. Not to be used inside of itself: the outer turn would count
+/// for the inner one.
+pub(super) async fn in_turns<F: Future>(connection: F) -> F::Output {
+    let mut connection = pin!(connection);
+    let mut turn = Turn::WHOLE;
+    poll_fn(|cx| {
+        turn.begin(cx);
+        let begun = Instant::now();
+        let polled = connection.as_mut().poll(cx);
+        turn = turn.after(begun.elapsed());
+        polled
+    })
+    .await
 }
 
 #[cfg(test)]
@@ -44,35 +64,56 @@ mod tests {
 
     use super::*;
 
-    /// The most that something greedy does between two turns of a neighbour.
-    async fn most<F: Future + 'static>(greedy: impl FnOnce(Rc<Cell<u32>>) -> F) -> u32 {
-        let done = Rc::new(Cell::new(0));
-        let work = greedy(Rc::clone(&done));
-        let task = spawn_local(async move { drop(work.await) });
-        let mut most = 0;
-        for _ in 0..100 {
-            let before = done.get();
-            yield_now().await;
-            most = most.max(done.get() - before);
+    #[test]
+    fn turns_become_short_where_they_take_long_and_whole_again() {
+        let (long, short) = (LONG + Duration::from_nanos(1), LONG);
+        let mut turn = Turn::WHOLE;
+        assert_eq!(turn.after(short), Turn::WHOLE);
+        for wanted in [64, 32, 16, 8, 4, 2, 2] {
+            turn = turn.after(long);
+            assert_eq!(turn, Turn(wanted));
         }
-        task.abort();
-        most
+        for wanted in [4, 8, 16, 32, 64, 128, 128] {
+            turn = turn.after(short);
+            assert_eq!(turn, Turn(wanted));
+        }
     }
 
+    /// Never has nothing to do, and takes a fifth of a long turn for each step.
     async fn greed(done: Rc<Cell<u32>>) {
         loop {
             consume_budget().await;
+            let begun = Instant::now();
+            while begun.elapsed() < LONG / 5 {}
             done.set(done.get() + 1);
         }
+    }
+
+    /// What something greedy does between two turns of a neighbour, once it is known.
+    async fn steps(greedy: impl Future + 'static, done: Rc<Cell<u32>>) -> u32 {
+        let task = spawn_local(async move { drop(greedy.await) });
+        let mut most = 0;
+        for round in 0..20 {
+            let before = done.get();
+            yield_now().await;
+            // The first turns are how it becomes known.
+            if round >= 10 {
+                most = most.max(done.get() - before);
+            }
+        }
+        task.abort();
+        most
     }
 
     #[tokio::test]
     async fn who_always_has_more_to_do_lets_others_in_between() {
         LocalSet::new()
             .run_until(async {
-                let alone = most(greed).await;
-                let in_turn = most(|done| in_turns(greed(done))).await;
-                assert!((1..=TURN).contains(&in_turn) && alone > TURN, "{in_turn} instead of {alone}");
+                let done = Rc::new(Cell::new(0));
+                let alone = steps(greed(Rc::clone(&done)), Rc::clone(&done)).await;
+                let in_turn = steps(in_turns(greed(Rc::clone(&done))), done).await;
+                // Of eight steps, each a fifth of a long turn, there are never two turns in a row.
+                assert!((1..=8).contains(&in_turn) && alone > 100, "{in_turn} instead of {alone}");
             })
             .await;
     }
