@@ -124,7 +124,7 @@ impl World {
             ("/orgs/{org}/members", org("members")),
             ("/orgs/{org}/members, last page", org("members?from=1900")),
             ("/orgs/{org}/audit", org("audit")),
-            ("/orgs/{org}/audit, counted", org("audit?counts=shown")),
+            ("/orgs/{org}/audit, counted by user", org("audit?counts=user")),
             ("/orgs/{org}/audit, one client, last day", org(&format!("audit?client={}", self.client))),
             ("/orgs/{org}/audit/{record}", org(&format!("audit/{}", self.record))),
             ("/orgs/{org}/apps", org("apps")),

@@ -90,22 +90,24 @@ async fn is_new(app: &App, org: &Org) -> Result<bool, StoreError> {
     Ok(app.node.store.search_audit(&everything, None, 1).await?.rows.is_empty())
 }
 
-/// Whether the page says who and what its search is about most. That takes a look at every record of the search, so it is said to
-/// those who ask, and once: a page of older records belongs to the same search.
+/// Whether the page says who or what its search is about most. That takes a look at every record of the search, so it is said to
+/// those who ask, of one thing at a time, and once: a page of older records belongs to the same search.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Counted {
-    Asked,
+    Asked(Facet),
     Offered,
     Elsewhere,
 }
 
 impl Counted {
     fn of(query: &str, older: bool) -> Self {
-        let asked = Params::parse(query.as_bytes()).is_ok_and(|p| p.one("counts").is_ok_and(|v| v == Some("shown")));
-        match (older, asked) {
+        let asked = Params::parse(query.as_bytes()).ok().and_then(|p| p.one("counts").ok().flatten().map(ToOwned::to_owned));
+        match (older, asked.as_deref()) {
             (true, _) => Self::Elsewhere,
-            (false, true) => Self::Asked,
-            (false, false) => Self::Offered,
+            (false, Some("application")) => Self::Asked(Facet::Client),
+            (false, Some("user")) => Self::Asked(Facet::User),
+            (false, Some("tool")) => Self::Asked(Facet::Tool),
+            (false, _) => Self::Offered,
         }
     }
 }
@@ -118,16 +120,10 @@ async fn fill(
     view: &mut AuditPage,
 ) -> Result<(), StoreError> {
     let (store, now) = (&app.node.store, app.node.now());
-    let tallies = |by| async move {
-        if counted == Counted::Asked { store.audit_tallies(filter, by, SUMMARY).await } else { Ok(Vec::new()) }
-    };
-    let (found, bars, clients, users, tools) = tokio::try_join!(
-        store.search_audit(filter, behind.last(), PAGE),
-        histogram(app, filter, now),
-        tallies(Facet::Client),
-        tallies(Facet::User),
-        tallies(Facet::Tool),
-    )?;
+    let tallies =
+        async { if let Counted::Asked(by) = counted { store.audit_tallies(filter, by, SUMMARY).await } else { Ok(Vec::new()) } };
+    let (found, bars, tallies) =
+        tokio::try_join!(store.search_audit(filter, behind.last(), PAGE), histogram(app, filter, now), tallies)?;
     let mut names = Names::default();
     names.learn(&app.node, found.rows.iter().filter_map(|r| r.record.actor.user.as_ref())).await?;
     names.learn_clients_of(&app.node, found.rows.iter().map(|r| &r.record)).await?;
@@ -139,57 +135,51 @@ async fn fill(
     view.histogram = bars;
     view.counts = match counted {
         _ if view.rows.is_empty() => Counts::Absent,
-        Counted::Asked => Counts::Shown(summaries(app, [clients, users, tools], &mut names, view).await?),
+        Counted::Asked(by) => Counts::Shown(summary(app, (by, tallies), &mut names, view).await?),
         Counted::Offered => Counts::Offered,
         Counted::Elsewhere => Counts::Absent,
     };
     Ok(())
 }
 
-/// Who and what the search is about most, each as a narrower search.
-async fn summaries(
+/// Who or what the search is about most, each as a narrower search.
+async fn summary(
     app: &App,
-    [clients, users, tools]: [Vec<Tally>; 3],
+    (by, tallies): (Facet, Vec<Tally>),
     names: &mut Names,
     view: &AuditPage,
-) -> Result<Vec<Summary>, StoreError> {
+) -> Result<Summary, StoreError> {
     let (client, user) = (|t: &Tally| ClientId::parse(&t.value).ok(), |t: &Tally| UserId::parse(&t.value).ok());
-    let (known_clients, known_users): (Vec<_>, Vec<_>) =
-        (clients.iter().filter_map(client).collect(), users.iter().filter_map(user).collect());
-    names.learn_clients(&app.node, known_clients.iter()).await?;
-    names.learn(&app.node, known_users.iter()).await?;
-    let mut summaries = Vec::new();
-    let facets = [
-        (Facet::Client, texts::by_application(), clients),
-        (Facet::User, texts::by_user(), users),
-        (Facet::Tool, texts::by_tool(), tools),
-    ];
-    for (facet, title, tallies) in facets {
-        let mut lines = Vec::with_capacity(tallies.len());
-        for tally in tallies {
-            let mut narrowed = view.filter.clone();
-            let name = match facet {
-                Facet::Client => {
-                    narrowed.client.clone_from(&tally.value);
-                    client(&tally).map_or_else(|| tally.value.clone(), |id| names.of_client(&id).to_owned())
-                }
-                Facet::User => {
-                    narrowed.user.clone_from(&tally.value);
-                    user(&tally).map_or_else(|| tally.value.clone(), |id| names.of(&id).to_owned())
-                }
-                Facet::Tool => {
-                    narrowed.tool.clone_from(&tally.value);
-                    tally.value.clone()
-                }
-            };
-            let href = format!("{}?{}", view.path, narrowed.query(None));
-            lines.push(SummaryLine { name: DisplayName::new(&name), href, total: tally.total, denied: tally.denied });
-        }
-        if !lines.is_empty() {
-            summaries.push(Summary { title, lines });
-        }
+    match by {
+        Facet::Client => names.learn_clients(&app.node, tallies.iter().filter_map(client).collect::<Vec<_>>().iter()).await?,
+        Facet::User => names.learn(&app.node, tallies.iter().filter_map(user).collect::<Vec<_>>().iter()).await?,
+        Facet::Tool => {}
     }
-    Ok(summaries)
+    let line = |tally: &Tally| {
+        let mut narrowed = view.filter.clone();
+        let name = match by {
+            Facet::Client => {
+                narrowed.client.clone_from(&tally.value);
+                client(tally).map_or_else(|| tally.value.clone(), |id| names.of_client(&id).to_owned())
+            }
+            Facet::User => {
+                narrowed.user.clone_from(&tally.value);
+                user(tally).map_or_else(|| tally.value.clone(), |id| names.of(&id).to_owned())
+            }
+            Facet::Tool => {
+                narrowed.tool.clone_from(&tally.value);
+                tally.value.clone()
+            }
+        };
+        let href = format!("{}?{}", view.path, narrowed.query(None));
+        SummaryLine { name: DisplayName::new(&name), href, total: tally.total, denied: tally.denied }
+    };
+    let title = match by {
+        Facet::Client => texts::by_application(),
+        Facet::User => texts::by_user(),
+        Facet::Tool => texts::by_tool(),
+    };
+    Ok(Summary { title, lines: tallies.iter().map(line).collect() })
 }
 
 async fn histogram(app: &App, filter: &AuditFilter, now: Timestamp) -> Result<Histogram, StoreError> {

@@ -89,10 +89,10 @@ pub enum DecisionFilter {
 pub enum Counts {
     /// There is nothing to count.
     Absent,
-    /// At the address of this search with `counts=shown`.
+    /// At the address of this search with `counts`, which is `application`, `user` or `tool`.
     Offered,
-    /// Here.
-    Shown(Vec<Summary>),
+    /// One of them here.
+    Shown(Summary),
 }
 
 /// What the records share most, of one kind.
@@ -305,10 +305,12 @@ impl AuditPage {
         format!("{}{suffix}{mark}{query}", self.path)
     }
 
-    fn counts_link(&self) -> String {
+    /// What can be counted, and where.
+    fn counts_links(&self) -> [(Text, String); 3] {
         let query = self.filter.query(None);
         let mark = if query.is_empty() { "" } else { "&" };
-        format!("{}?{query}{mark}counts=shown", self.path)
+        let link = |name: &str| format!("{}?{query}{mark}counts={name}", self.path);
+        [(texts::by_application(), link("application")), (texts::by_user(), link("user")), (texts::by_tool(), link("tool"))]
     }
 
     fn older_link(&self) -> Option<String> {
