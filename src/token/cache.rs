@@ -10,7 +10,7 @@ use moka::sync::Cache;
 use super::Principal;
 use crate::types::{HashedToken, Timestamp};
 
-/// Bytes that the cache takes for itself with every principal, measured: its key, its place in each order, its timer.
+/// Bytes that the cache takes for itself with every principal, roughly: its key, its place in each order, its timer.
 pub(super) const KEEPING: usize = 400;
 
 /// How long what never ends by itself is kept without being asked for anew.

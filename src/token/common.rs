@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
@@ -41,12 +41,37 @@ impl<K: Eq + Hash, V: Clone + PartialEq> Pool<K, V> {
     }
 }
 
+/// The same for what may be large, or chosen by strangers: it lives no longer than the principals that have it, and they are counted.
+#[derive(Debug)]
+struct Living<K, T>(Mutex<HashMap<K, Weak<T>>>);
+
+impl<K, T> Default for Living<K, T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Eq + Hash, T: PartialEq> Living<K, T> {
+    fn share(&self, key: K, value: T) -> (Arc<T>, bool) {
+        let mut known = self.0.lock();
+        if let Some(one) = known.get(&key).and_then(Weak::upgrade).filter(|one| **one == value) {
+            return (one, true);
+        }
+        if known.len() >= MOST {
+            known.clear();
+        }
+        let one = Arc::new(value);
+        known.insert(key, Arc::downgrade(&one));
+        (one, false)
+    }
+}
+
 /// The pools of a verifier.
 #[derive(Debug, Default)]
 pub(super) struct Common {
-    users: Pool<UserId, Arc<User>>,
-    orgs: Pool<OrgId, Arc<Org>>,
-    clients: Pool<ClientId, Arc<Client>>,
+    users: Living<UserId, User>,
+    orgs: Living<OrgId, Org>,
+    clients: Living<ClientId, Client>,
     effective: Pool<Effective, Arc<Effective>>,
     scopes: Pool<ScopeSet, ScopeSet>,
     audiences: Pool<Arc<[ResourceId]>, Arc<[ResourceId]>>,
@@ -65,9 +90,9 @@ pub(super) struct Shared {
 impl Common {
     pub(super) fn people(&self, user: User, org: Org, client: Client) -> Shared {
         let ((user, old_user), (org, old_org), (client, old_client)) = (
-            self.users.share(user.id.clone(), Arc::new(user)),
-            self.orgs.share(org.id.clone(), Arc::new(org)),
-            self.clients.share(client.id.clone(), Arc::new(client)),
+            self.users.share(user.id.clone(), user),
+            self.orgs.share(org.id.clone(), org),
+            self.clients.share(client.id.clone(), client),
         );
         let weights =
             [(old_user, weight_of_user(&user)), (old_org, weight_of_org(&org)), (old_client, weight_of_client(&client))];
@@ -122,6 +147,18 @@ mod tests {
         assert_eq!(pool.share(1, "old".into()), ("old".into(), false));
         assert_eq!(pool.share(1, "new".into()), ("new".into(), false));
         assert_eq!(pool.share(1, "new".into()), ("new".into(), true));
+    }
+
+    #[test]
+    fn what_no_principal_has_is_not_kept() {
+        let living: Living<u8, String> = Living::default();
+        let (one, _) = living.share(1, "a".to_owned());
+        let (other, known) = living.share(1, "a".to_owned());
+        assert!(known && Arc::ptr_eq(&one, &other));
+        let weak = Arc::downgrade(&one);
+        drop((one, other));
+        assert_eq!(weak.strong_count(), 0);
+        assert!(!living.share(1, "a".to_owned()).1, "it is made anew");
     }
 
     #[test]
