@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 /** What the harness started: URLs, tool and scope names, and the address of the person. */
 export const stack = JSON.parse(readFileSync(process.env.TOLLGATE_STACK, 'utf8'));
 
-const CHECK_SECONDS = 60;
+const CHECK_SECONDS = 90;
 
 /** Asks the harness's person to do something; gives their answer. */
 export async function person(act, ask = {}) {
