@@ -9,6 +9,7 @@ mod columns;
 mod audit_row;
 mod fault;
 mod postgres;
+mod readers;
 mod sqlite;
 #[cfg(test)]
 mod tests;

@@ -59,7 +59,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::pool::{PoolConnection, PoolConnectionMetadata};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sqlx::{Connection as _, PgPool};
 
 use super::fault::Doing;
 use super::unusable;
@@ -69,11 +71,15 @@ use crate::types::{Entropy, NodeId};
 type Db = sqlx::Postgres;
 type Connection = sqlx::PgConnection;
 type Row = sqlx::postgres::PgRow;
+type Reader = PoolConnection<Db>;
 
 const BEGIN: &str = "BEGIN";
 
 /// How long a verb waits for a free connection.
 const ACQUIRE: Duration = Duration::from_secs(5);
+
+/// How long a connection may rest before it is asked whether it still works.
+const RESTED: Duration = Duration::from_secs(1);
 
 /// Bounds what one verb can hold up when the server or a peer hangs.
 const LIMITS: [(&str, &str); 3] =
@@ -92,10 +98,34 @@ pub(super) async fn open(url: &str, node: &NodeId, entropy: Arc<dyn Entropy>) ->
     let pool = PgPoolOptions::new()
         .max_connections(8)
         .acquire_timeout(ACQUIRE)
+        .test_before_acquire(false)
+        .before_acquire(|connection, metadata| Box::pin(is_alive(connection, metadata)))
         .connect_with(options.options(LIMITS))
         .await
         .doing("connect to PostgreSQL")?;
-    Ok(Arc::new(engine::Engine { write: pool.clone(), read: pool, entropy }))
+    Ok(Arc::new(engine::Engine { write: pool.clone(), read: Readers(pool), entropy }))
+}
+
+/// Whether a connection still works. One that did a moment ago is not asked: that is a round trip before each statement, and
+/// there is one after each already.
+async fn is_alive(connection: &mut PgConnection, metadata: PoolConnectionMetadata) -> Result<bool, sqlx::Error> {
+    if metadata.idle_for >= RESTED {
+        connection.ping().await?;
+    }
+    Ok(true)
+}
+
+/// Connections to read with: the same that write.
+struct Readers(PgPool);
+
+impl Readers {
+    async fn get(&self) -> Result<Reader, StoreError> {
+        self.0.acquire().await.doing("take a connection")
+    }
+
+    async fn close(&self) {
+        self.0.close().await;
+    }
 }
 
 /// Runs on a connection of its own: a change of the schema may take longer than any verb.

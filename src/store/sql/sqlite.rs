@@ -61,7 +61,7 @@ use sqlx::SqlitePool;
 use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
-use super::fault::Doing;
+use super::readers::{Reader, Readers};
 use super::unusable;
 use crate::store::{SharedStore, StoreError};
 use crate::types::Entropy;
@@ -108,19 +108,14 @@ pub(super) async fn open(path: &str, entropy: Arc<dyn Entropy>) -> Result<Shared
     let write =
         connect(&options).await.map_err(|e| unusable(format!("{file} is not a SQLite database that can be used: {e}")))?;
     migrate(&write).await.map_err(|e| unusable(format!("the schema of {file} can't be brought up to date: {e}")))?;
-    let read = SqlitePoolOptions::new()
-        .max_connections(4)
-        .acquire_timeout(BUSY)
-        .connect_with(options.read_only(true).pragma("mmap_size", MAPPED))
-        .await
-        .doing("open the database to read")?;
+    let read = Readers::open(options.read_only(true).pragma("mmap_size", MAPPED), BUSY).await?;
     Ok(Arc::new(engine::Engine { write, read, entropy }))
 }
 
 /// The connection that writes. Turning a new file to WAL fails at once, whatever the busy timeout, while another store does the
 /// same: whoever loses tries again.
 async fn connect(options: &SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
-    let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(BUSY);
+    let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(BUSY).test_before_acquire(false);
     for _ in 1..CONNECT_TRIES {
         match pool.clone().connect_with(options.clone()).await {
             Err(e) if is_busy(&e) => tokio::time::sleep(CONNECT_PAUSE).await,

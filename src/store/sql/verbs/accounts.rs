@@ -197,7 +197,7 @@ impl AccountStore for Engine {
     async fn org(&self, id: &OrgId) -> Result<Option<Org>, StoreError> {
         let row = sqlx::query(concat!("SELECT ", org_columns!(), " FROM orgs o WHERE o.id = $1"))
             .bind(id.as_str())
-            .fetch_optional(&self.read)
+            .fetch_optional(&mut *self.reader().await?)
             .await
             .doing("read an organization")?;
         row.as_ref().map(rows::org).transpose()
@@ -206,7 +206,7 @@ impl AccountStore for Engine {
     async fn org_by_slug(&self, slug: &Slug) -> Result<Option<Org>, StoreError> {
         let row = sqlx::query(concat!("SELECT ", org_columns!(), " FROM orgs o WHERE o.slug = $1"))
             .bind(slug.as_str())
-            .fetch_optional(&self.read)
+            .fetch_optional(&mut *self.reader().await?)
             .await
             .doing("read an organization")?;
         row.as_ref().map(rows::org).transpose()
@@ -214,7 +214,7 @@ impl AccountStore for Engine {
 
     async fn orgs(&self) -> Result<Vec<Org>, StoreError> {
         let rows = sqlx::query(concat!("SELECT ", org_columns!(), " FROM orgs o ORDER BY o.slug"))
-            .fetch_all(&self.read)
+            .fetch_all(&mut *self.reader().await?)
             .await
             .doing("list organizations")?;
         rows.iter().map(rows::org).collect()
@@ -272,7 +272,7 @@ impl AccountStore for Engine {
     async fn user(&self, id: &UserId) -> Result<Option<User>, StoreError> {
         let row = sqlx::query(concat!("SELECT ", user_columns!(), " FROM users u WHERE u.id = $1"))
             .bind(id.as_str())
-            .fetch_optional(&self.read)
+            .fetch_optional(&mut *self.reader().await?)
             .await
             .doing("read a user")?;
         row.as_ref().map(rows::user).transpose()
@@ -281,7 +281,7 @@ impl AccountStore for Engine {
     async fn user_by_email(&self, email: &str) -> Result<Option<User>, StoreError> {
         let row = sqlx::query(concat!("SELECT ", user_columns!(), " FROM users u WHERE u.email = $1"))
             .bind(email)
-            .fetch_optional(&self.read)
+            .fetch_optional(&mut *self.reader().await?)
             .await
             .doing("read a user")?;
         row.as_ref().map(rows::user).transpose()
@@ -292,7 +292,7 @@ impl AccountStore for Engine {
         for some in ids.chunks(500) {
             let mut query = QueryBuilder::<Db>::new("SELECT id, name FROM orgs WHERE id IN ");
             among(&mut query, some.iter().map(OrgId::as_str));
-            for row in query.build().fetch_all(&self.read).await.doing("read names of organizations")? {
+            for row in query.build().fetch_all(&mut *self.reader().await?).await.doing("read names of organizations")? {
                 let fields = Fields::of(&row, "orgs", "id");
                 found.push((fields.parsed("id", OrgId::parse)?, fields.value("name")?));
             }
@@ -306,7 +306,7 @@ impl AccountStore for Engine {
             let mut query = QueryBuilder::<Db>::new("SELECT id, email FROM users WHERE id IN ");
             among(&mut query, some.iter().map(UserId::as_str));
             query.push(" ORDER BY email");
-            for row in query.build().fetch_all(&self.read).await.doing("read addresses")? {
+            for row in query.build().fetch_all(&mut *self.reader().await?).await.doing("read addresses")? {
                 let fields = Fields::of(&row, "users", "id");
                 found.push((fields.parsed("id", UserId::parse)?, fields.value("email")?));
             }
@@ -316,7 +316,7 @@ impl AccountStore for Engine {
 
     async fn users(&self) -> Result<Vec<User>, StoreError> {
         let rows = sqlx::query(concat!("SELECT ", user_columns!(), " FROM users u ORDER BY u.email"))
-            .fetch_all(&self.read)
+            .fetch_all(&mut *self.reader().await?)
             .await
             .doing("list users")?;
         rows.iter().map(rows::user).collect()
@@ -349,7 +349,7 @@ impl AccountStore for Engine {
     async fn password(&self, id: &UserId) -> Result<Option<PasswordRecord>, StoreError> {
         let row = sqlx::query("SELECT user_id, phc, one_time FROM passwords WHERE user_id = $1")
             .bind(id.as_str())
-            .fetch_optional(&self.read)
+            .fetch_optional(&mut *self.reader().await?)
             .await
             .doing("read a password")?;
         let Some(row) = row else { return Ok(None) };
@@ -407,7 +407,7 @@ impl AccountStore for Engine {
         let row = sqlx::query("SELECT org_id, user_id, roles FROM memberships WHERE org_id = $1 AND user_id = $2")
             .bind(org.as_str())
             .bind(user.as_str())
-            .fetch_optional(&self.read)
+            .fetch_optional(&mut *self.reader().await?)
             .await
             .doing("read a membership")?;
         row.as_ref().map(rows::membership).transpose()
@@ -416,7 +416,7 @@ impl AccountStore for Engine {
     async fn members(&self, org: &OrgId) -> Result<Vec<Membership>, StoreError> {
         let rows = sqlx::query("SELECT org_id, user_id, roles FROM memberships WHERE org_id = $1 ORDER BY user_id")
             .bind(org.as_str())
-            .fetch_all(&self.read)
+            .fetch_all(&mut *self.reader().await?)
             .await
             .doing("list members")?;
         rows.iter().map(rows::membership).collect()
@@ -430,7 +430,7 @@ impl AccountStore for Engine {
              WHERE m.user_id = $1 AND o.state = 'active' ORDER BY o.slug"
         ))
         .bind(user.as_str())
-        .fetch_all(&self.read)
+        .fetch_all(&mut *self.reader().await?)
         .await
         .doing("list a user's organizations")?;
         rows.iter().map(|row| Ok((rows::org(row)?, Fields::of(row, "memberships", "o_id").json("m_roles")?))).collect()

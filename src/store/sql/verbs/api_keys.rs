@@ -173,7 +173,7 @@ impl ApiKeyStore for Engine {
              LEFT JOIN installs i ON i.org_id = k.org_id AND i.app_id = k.app_id WHERE k.hash = $1"
         ))
         .bind(&hash.bytes()[..])
-        .fetch_optional(&self.read)
+        .fetch_optional(&mut *self.reader().await?)
         .await
         .doing("read an API key")?;
         let Some(row) = row else { return Ok(None) };
@@ -191,7 +191,7 @@ impl ApiKeyStore for Engine {
     async fn api_key(&self, id: &ApiKeyId) -> Result<Option<ApiKey>, StoreError> {
         let row = sqlx::query(concat!("SELECT ", api_key_columns!(), " FROM api_keys k WHERE k.id = $1"))
             .bind(id.as_str())
-            .fetch_optional(&self.read)
+            .fetch_optional(&mut *self.reader().await?)
             .await
             .doing("read an API key")?;
         row.as_ref().map(rows::api_key).transpose()
@@ -204,7 +204,7 @@ impl ApiKeyStore for Engine {
             " FROM api_keys k WHERE k.org_id = COALESCE($1, k.org_id) ORDER BY k.created_at DESC, k.id DESC"
         ))
         .bind(org.map(OrgId::as_str))
-        .fetch_all(&self.read)
+        .fetch_all(&mut *self.reader().await?)
         .await
         .doing("list API keys")?;
         rows.iter().map(rows::api_key).collect()

@@ -145,7 +145,7 @@ impl AppStore for Engine {
     async fn app(&self, id: &AppId) -> Result<Option<App>, StoreError> {
         let row = sqlx::query(concat!("SELECT ", app_columns!(), " FROM apps a WHERE a.id = $1 AND a.deleted_at IS NULL"))
             .bind(id.as_str())
-            .fetch_optional(&self.read)
+            .fetch_optional(&mut *self.reader().await?)
             .await
             .doing("read an app")?;
         row.as_ref().map(rows::app).transpose()
@@ -159,7 +159,7 @@ impl AppStore for Engine {
         ))
         .bind(org.as_str())
         .bind(uuid.as_str())
-        .fetch_optional(&self.read)
+        .fetch_optional(&mut *self.reader().await?)
         .await
         .doing("read an app")?;
         row.as_ref().map(rows::app).transpose()
@@ -172,7 +172,7 @@ impl AppStore for Engine {
             " FROM apps a WHERE a.org_id = COALESCE($1, a.org_id) AND a.deleted_at IS NULL ORDER BY a.created_at DESC, a.id DESC"
         ))
         .bind(org.map(OrgId::as_str))
-        .fetch_all(&self.read)
+        .fetch_all(&mut *self.reader().await?)
         .await
         .doing("list apps")?;
         rows.iter().map(rows::app).collect()
@@ -183,7 +183,7 @@ impl AppStore for Engine {
             "SELECT number, definition, published_at, published_by FROM app_versions WHERE app_id = $1 ORDER BY number DESC",
         )
         .bind(id.as_str())
-        .fetch_all(&self.read)
+        .fetch_all(&mut *self.reader().await?)
         .await
         .doing("list the versions of an app")?;
         rows.iter().map(version).collect()

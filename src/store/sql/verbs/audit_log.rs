@@ -158,7 +158,7 @@ impl Engine {
         }
         let mut query = QueryBuilder::<Db>::new("SELECT MIN(time) AS first, MAX(time) AS last FROM audit_records");
         narrow(&mut query, filter);
-        let row = query.build().fetch_one(&self.read).await.doing("find the span of the log")?;
+        let row = query.build().fetch_one(&mut *self.reader().await?).await.doing("find the span of the log")?;
         let fields = Fields::of(&row, "audit_records", "first");
         let ends = fields.value::<Option<i64>>("first")?.zip(fields.value::<Option<i64>>("last")?);
         Ok(ends.map(|(first, last)| {
@@ -196,7 +196,7 @@ impl AuditLogStore for Engine {
         }
         // One more than asked for tells whether there is a next page.
         query.push(" ORDER BY time DESC, id DESC LIMIT ").push_bind(i64::from(limit) + 1);
-        let found = query.build().fetch_all(&self.read).await.doing("search the log")?;
+        let found = query.build().fetch_all(&mut *self.reader().await?).await.doing("search the log")?;
         let limit = limit as usize;
         let rows = found.iter().take(limit).map(record).collect::<Result<Vec<_>, _>>()?;
         let last = rows.last().filter(|_| found.len() > limit);
@@ -208,7 +208,7 @@ impl AuditLogStore for Engine {
         let row = sqlx::query("SELECT id, org_id, record FROM audit_records WHERE id = $1 AND ($2 IS NULL OR org_id = $2)")
             .bind(id.as_str())
             .bind(org.map(OrgId::as_str))
-            .fetch_optional(&self.read)
+            .fetch_optional(&mut *self.reader().await?)
             .await
             .doing("read an audit record")?;
         row.as_ref().map(record).transpose()
@@ -230,7 +230,7 @@ impl AuditLogStore for Engine {
             row.push_bind(ends[0]).push_bind(ends[1]);
         });
         query.push(") AS bar ORDER BY 1");
-        let rows = query.build().fetch_all(&self.read).await.doing("count the log")?;
+        let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("count the log")?;
         let bucket = |row| {
             let fields = Fields::of(row, "audit_records", "start");
             let counted = fields.value::<i64>("counted")?;
@@ -250,7 +250,7 @@ impl AuditLogStore for Engine {
         query.push(column).push(" AS value, COUNT(*) AS total, COUNT(*) FILTER (WHERE denied) AS denied FROM audit_records");
         narrow(&mut query, filter);
         query.push(" AND ").push(column).push(" IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ").push_bind(i64::from(limit));
-        let rows = query.build().fetch_all(&self.read).await.doing("count the log")?;
+        let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("count the log")?;
         let tally = |row| {
             let fields = Fields::of(row, "audit_records", "value");
             Ok(Tally { value: fields.value("value")?, total: fields.count("total")?, denied: fields.count("denied")? })
@@ -259,7 +259,7 @@ impl AuditLogStore for Engine {
     }
 
     async fn grant_use(&self, grants: &[GrantId], at: Timestamp, days: u32) -> Result<Vec<(GrantId, GrantUse)>, StoreError> {
-        let mut connection = self.read.acquire().await.doing("take a connection")?;
+        let mut connection = self.reader().await?;
         usage::of_grants(&mut connection, grants, at, days).await
     }
 

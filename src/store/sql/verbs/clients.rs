@@ -121,7 +121,7 @@ impl ClientStore for Engine {
     async fn client(&self, id: &ClientId) -> Result<Option<Client>, StoreError> {
         let row = sqlx::query(concat!("SELECT ", client_columns!(), " FROM clients c WHERE c.id = $1 AND c.deleted_at IS NULL"))
             .bind(id.as_str())
-            .fetch_optional(&self.read)
+            .fetch_optional(&mut *self.reader().await?)
             .await
             .doing("read a client")?;
         row.as_ref().map(rows::client).transpose()
@@ -141,7 +141,7 @@ impl ClientStore for Engine {
                 " FROM clients c WHERE c.deleted_at IS NULL ORDER BY c.created_at DESC, c.id DESC"
             )),
         };
-        let rows = query.fetch_all(&self.read).await.doing("list clients")?;
+        let rows = query.fetch_all(&mut *self.reader().await?).await.doing("list clients")?;
         rows.iter().map(rows::client).collect()
     }
 
@@ -155,7 +155,7 @@ impl ClientStore for Engine {
             among(&mut query, orgs.iter().map(OrgId::as_str));
         }
         query.push(") ORDER BY c.name, c.id");
-        let rows = query.build().fetch_all(&self.read).await.doing("list known clients")?;
+        let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("list known clients")?;
         let known = |row| {
             let fields = Fields::of(row, "clients", "id");
             let org = fields.maybe_parsed("org_id", OrgId::parse)?;
@@ -174,7 +174,7 @@ impl ClientStore for Engine {
         for some in ids.chunks(500) {
             let mut query = QueryBuilder::<Db>::new("SELECT id, name FROM clients WHERE deleted_at IS NULL AND id IN ");
             among(&mut query, some.iter().map(ClientId::as_str));
-            for row in query.build().fetch_all(&self.read).await.doing("read names of clients")? {
+            for row in query.build().fetch_all(&mut *self.reader().await?).await.doing("read names of clients")? {
                 let fields = Fields::of(&row, "clients", "id");
                 found.push((fields.parsed("id", ClientId::parse)?, fields.value("name")?));
             }
@@ -185,7 +185,7 @@ impl ClientStore for Engine {
     async fn count_clients(&self, org: &OrgId) -> Result<u64, StoreError> {
         let row = sqlx::query("SELECT COUNT(*) AS many FROM clients WHERE org_id = $1 AND deleted_at IS NULL")
             .bind(org.as_str())
-            .fetch_one(&self.read)
+            .fetch_one(&mut *self.reader().await?)
             .await
             .doing("count clients")?;
         Fields::of(&row, "clients", "many").count("many")
@@ -198,7 +198,7 @@ impl ClientStore for Engine {
         )
         .bind(id.as_str())
         .bind(at.millis())
-        .fetch_all(&self.read)
+        .fetch_all(&mut *self.reader().await?)
         .await
         .doing("read a client's secrets")?;
         let secret = |row| {

@@ -169,7 +169,7 @@ impl DeviceStore for Engine {
         let row = sqlx::query(select_device!("WHERE user_code = $1 AND decided_at IS NULL AND expires_at > $2"))
             .bind(code.letters())
             .bind(at.millis())
-            .fetch_optional(&self.read)
+            .fetch_optional(&mut *self.reader().await?)
             .await
             .doing("read a device's request")?;
         row.as_ref().map(request).transpose()
@@ -178,7 +178,7 @@ impl DeviceStore for Engine {
     async fn device_request(&self, device: &HashedToken) -> Result<Option<DeviceRequest>, StoreError> {
         let row = sqlx::query(select_device!("WHERE device = $1"))
             .bind(&device.bytes()[..])
-            .fetch_optional(&self.read)
+            .fetch_optional(&mut *self.reader().await?)
             .await
             .doing("read a device's request")?;
         row.as_ref().map(request).transpose()

@@ -7,7 +7,7 @@ use sqlx::{Pool, Transaction};
 
 use super::super::audit_row::control;
 use super::super::fault::Doing;
-use super::{BEGIN, Connection, Db, audit_log, feed, hooks};
+use super::{BEGIN, Connection, Db, Reader, Readers, audit_log, feed, hooks};
 use crate::record::{Actor, AuditRecord, Cause, ControlEvent};
 use crate::store::{Store, StoreError, Subject};
 use crate::types::{Entropy, OrgId};
@@ -15,11 +15,16 @@ use crate::types::{Entropy, OrgId};
 /// The store.
 pub(super) struct Engine {
     pub(super) write: Pool<Db>,
-    pub(super) read: Pool<Db>,
+    pub(super) read: Readers,
     pub(super) entropy: Arc<dyn Entropy>,
 }
 
 impl Engine {
+    /// A connection to read with, until it is dropped.
+    pub(super) async fn reader(&self) -> Result<Reader, StoreError> {
+        self.read.get().await
+    }
+
     /// Starts a change. Dropping it without [`Tx::commit`] undoes it.
     pub(super) async fn begin<'c>(&'c self, cause: &'c Cause) -> Result<Tx<'c>, StoreError> {
         let inner = self.write.begin_with(BEGIN).await.doing("begin a transaction")?;
@@ -73,7 +78,7 @@ impl Tx<'_> {
 impl Store for Engine {
     async fn ping(&self) -> Result<(), StoreError> {
         sqlx::query_scalar::<_, i64>("SELECT beats FROM heartbeat WHERE one = 1")
-            .fetch_one(&self.read)
+            .fetch_one(&mut *self.reader().await?)
             .await
             .doing("read the heartbeat")?;
         sqlx::query("UPDATE heartbeat SET beats = beats + 1 WHERE one = 1")

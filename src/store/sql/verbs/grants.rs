@@ -107,7 +107,7 @@ impl Engine {
         .bind(wanted.client.as_str())
         .bind(wanted.user.as_str())
         .bind(wanted.org.as_str())
-        .fetch_optional(&self.read)
+        .fetch_optional(&mut *self.reader().await?)
         .await
         .doing("read a machine client's grant")?;
         row.as_ref().map(rows::grant).transpose()
@@ -142,7 +142,7 @@ impl GrantStore for Engine {
     async fn grant_facts(&self, id: &GrantId) -> Result<Option<GrantFacts>, StoreError> {
         let row = sqlx::query(select_facts!("WHERE g.id = $1"))
             .bind(id.as_str())
-            .fetch_optional(&self.read)
+            .fetch_optional(&mut *self.reader().await?)
             .await
             .doing("read a grant")?;
         row.as_ref().map(rows::facts).transpose()
@@ -190,7 +190,7 @@ impl GrantStore for Engine {
         ))
         .bind(user.as_str())
         .bind(revoked_since.millis())
-        .fetch_all(&self.read)
+        .fetch_all(&mut *self.reader().await?)
         .await
         .doing("list a user's grants")?;
         all(&rows)
@@ -199,7 +199,7 @@ impl GrantStore for Engine {
     async fn grants_of_org(&self, org: &OrgId) -> Result<Vec<GrantFacts>, StoreError> {
         let rows = sqlx::query(select_facts!("WHERE g.org_id = $1 ORDER BY g.created_at DESC, g.id DESC"))
             .bind(org.as_str())
-            .fetch_all(&self.read)
+            .fetch_all(&mut *self.reader().await?)
             .await
             .doing("list an organization's grants")?;
         all(&rows)
@@ -208,7 +208,7 @@ impl GrantStore for Engine {
     async fn grants(&self, limit: u32) -> Result<Vec<GrantFacts>, StoreError> {
         let rows = sqlx::query(select_facts!("ORDER BY g.created_at DESC, g.id DESC LIMIT $1"))
             .bind(i64::from(limit))
-            .fetch_all(&self.read)
+            .fetch_all(&mut *self.reader().await?)
             .await
             .doing("list grants")?;
         all(&rows)
@@ -320,7 +320,7 @@ impl GrantStore for Engine {
         )
         .bind(client.as_str())
         .bind(org.as_str())
-        .fetch_one(&self.read)
+        .fetch_one(&mut *self.reader().await?)
         .await
         .doing("look for a client's grants")?;
         Ok(Fields::of(&row, "grants", "many").count("many")? > 0)

@@ -76,7 +76,7 @@ impl HookStore for Engine {
              ORDER BY e.at, e.record_id LIMIT $1",
         )
         .bind(i64::from(limit))
-        .fetch_all(&self.read)
+        .fetch_all(&mut *self.reader().await?)
         .await
         .doing("read records before hooks")?;
         rows.iter().map(|row| Fields::of(row, "audit_records", "id").json("record")).collect()
@@ -114,7 +114,7 @@ impl HookStore for Engine {
         let due = sqlx::query("SELECT record_id FROM hook_deliveries WHERE hook = $1 AND due_at <= $2 LIMIT 1")
             .bind(hook)
             .bind(at.millis())
-            .fetch_optional(&self.read)
+            .fetch_optional(&mut *self.reader().await?)
             .await
             .doing("look for due deliveries")?;
         if due.is_none() {
@@ -165,7 +165,7 @@ impl HookStore for Engine {
         let old = sqlx::query("SELECT record_id FROM hook_deliveries WHERE created_at < $1 AND due_at <= $2 LIMIT 1")
             .bind(before.millis())
             .bind(cause.at.millis())
-            .fetch_optional(&self.read)
+            .fetch_optional(&mut *self.reader().await?)
             .await
             .doing("look for old deliveries")?;
         if old.is_none() {

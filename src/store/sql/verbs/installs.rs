@@ -126,7 +126,7 @@ impl InstallStore for Engine {
              ORDER BY installed_at DESC, app_id DESC",
         )
         .bind(org.as_str())
-        .fetch_all(&self.read)
+        .fetch_all(&mut *self.reader().await?)
         .await
         .doing("list installations")?;
         let install = |row| {
@@ -151,7 +151,7 @@ impl InstallStore for Engine {
         .bind(org.as_str())
         .bind(app.as_str())
         .bind(at.millis())
-        .fetch_one(&self.read)
+        .fetch_one(&mut *self.reader().await?)
         .await
         .doing("count what an app has")?;
         let fields = Fields::of(&row, "installs", "grants");

@@ -39,7 +39,7 @@ impl KeyStore for Engine {
              ORDER BY created_at, id",
         )
         .bind(at.millis())
-        .fetch_all(&self.read)
+        .fetch_all(&mut *self.reader().await?)
         .await
         .doing("read signing keys")?;
         let key = |row| {

@@ -59,7 +59,7 @@ impl OperatorStore for Engine {
             user_columns!(),
             " FROM operators p JOIN users u ON u.id = p.user_id ORDER BY u.email"
         ))
-        .fetch_all(&self.read)
+        .fetch_all(&mut *self.reader().await?)
         .await
         .doing("list operators")?;
         rows.iter().map(rows::user).collect()
@@ -70,7 +70,7 @@ impl OperatorStore for Engine {
             "SELECT p.user_id FROM operators p JOIN users u ON u.id = p.user_id WHERE p.user_id = $1 AND u.state = 'active'",
         )
         .bind(user.as_str())
-        .fetch_optional(&self.read)
+        .fetch_optional(&mut *self.reader().await?)
         .await
         .doing("read an operator")?;
         Ok(found.is_some())
@@ -117,7 +117,7 @@ impl OperatorStore for Engine {
         .bind(storable(text))
         .bind(i64::from(limit))
         .bind(i64::from(offset))
-        .fetch_all(&self.read)
+        .fetch_all(&mut *self.reader().await?)
         .await
         .doing("search organizations")?;
         rows.iter().map(org_summary).collect()
@@ -138,7 +138,7 @@ impl OperatorStore for Engine {
         .bind(search.org.as_ref().map_or("", OrgId::as_str))
         .bind(i64::from(limit))
         .bind(i64::from(offset))
-        .fetch_all(&self.read)
+        .fetch_all(&mut *self.reader().await?)
         .await
         .doing("search users")?;
         rows.iter().map(user_summary).collect()
@@ -158,7 +158,7 @@ impl OperatorStore for Engine {
         .bind(search.state.as_ref().map(word).transpose()?.unwrap_or_default())
         .bind(i64::from(limit))
         .bind(i64::from(offset))
-        .fetch_all(&self.read)
+        .fetch_all(&mut *self.reader().await?)
         .await
         .doing("search clients")?;
         rows.iter().map(rows::client).collect()
@@ -171,7 +171,7 @@ impl OperatorStore for Engine {
             ", m.roles AS m_roles FROM memberships m JOIN orgs o ON o.id = m.org_id WHERE m.user_id = $1 ORDER BY o.slug"
         ))
         .bind(user.as_str())
-        .fetch_all(&self.read)
+        .fetch_all(&mut *self.reader().await?)
         .await
         .doing("list a user's organizations")?;
         rows.iter().map(|row| Ok((rows::org(row)?, Fields::of(row, "memberships", "o_id").json("m_roles")?))).collect()
@@ -196,7 +196,7 @@ impl OperatorStore for Engine {
             Counted::Client(id) => query.bind(id.as_str()),
             Counted::Holding(holder, scope) => query.bind(holder.as_str()).bind(format!("\"{scope}\"")),
         };
-        let row = query.fetch_one(&self.read).await.doing("count what rests on something")?;
+        let row = query.fetch_one(&mut *self.reader().await?).await.doing("count what rests on something")?;
         let fields = Fields::of(&row, "grants", "grants");
         Ok(Resting { grants: fields.count("grants")?, users: fields.count("users")?, orgs: fields.count("orgs")? })
     }

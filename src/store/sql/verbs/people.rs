@@ -160,7 +160,7 @@ impl PeopleStore for Engine {
         .bind(org.as_str())
         .bind(i64::from(limit))
         .bind(i64::from(offset))
-        .fetch_all(&self.read)
+        .fetch_all(&mut *self.reader().await?)
         .await
         .doing("list members")?;
         rows.iter().map(|row| Ok((rows::user(row)?, Fields::of(row, "memberships", "u_id").json("m_roles")?))).collect()
@@ -234,7 +234,7 @@ impl PeopleStore for Engine {
         )
         .bind(org.as_str())
         .bind(at.millis())
-        .fetch_all(&self.read)
+        .fetch_all(&mut *self.reader().await?)
         .await
         .doing("list invitations")?;
         rows.iter().map(invitation).collect()
@@ -247,7 +247,7 @@ impl PeopleStore for Engine {
         )
         .bind(&secret.bytes()[..])
         .bind(at.millis())
-        .fetch_optional(&self.read)
+        .fetch_optional(&mut *self.reader().await?)
         .await
         .doing("read an invitation")?;
         row.as_ref().map(invitation).transpose()

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use sqlx::{Pool, QueryBuilder};
+use sqlx::QueryBuilder;
 
 use super::super::fault::Doing;
 use super::super::values::{json, read_word, start_of, word};
@@ -37,7 +37,7 @@ async fn new_clients(connection: &mut Connection, org: &OrgId) -> Result<NewClie
 
 /// The clients of one page, in order.
 async fn listed(
-    pool: &Pool<Db>,
+    engine: &Engine,
     org: &OrgId,
     listed: Listed,
     at: Timestamp,
@@ -70,18 +70,18 @@ async fn listed(
         .bind(limit)
         .bind(offset),
     };
-    let rows = query.fetch_all(pool).await.doing("list an organization's clients")?;
+    let rows = query.fetch_all(&mut *engine.reader().await?).await.doing("list an organization's clients")?;
     rows.iter().map(|row| Fields::of(row, "clients", "id").parsed("id", ClientId::parse)).collect()
 }
 
 /// What the live grants of each client hold together.
-async fn held(pool: &Pool<Db>, org: &OrgId, ids: &[ClientId], at: Timestamp) -> Result<HashMap<ClientId, ScopeSet>, StoreError> {
+async fn held(engine: &Engine, org: &OrgId, ids: &[ClientId], at: Timestamp) -> Result<HashMap<ClientId, ScopeSet>, StoreError> {
     let mut query = QueryBuilder::<Db>::new("SELECT DISTINCT client_id AS id, scopes FROM grants WHERE org_id = ");
     query.push_bind(org.as_str().to_owned()).push(" AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ");
     query.push_bind(at.millis()).push(") AND client_id IN ");
     among(&mut query, ids.iter().map(ClientId::as_str));
     query.push(" ORDER BY scopes");
-    let rows = query.build().fetch_all(pool).await.doing("read what clients hold")?;
+    let rows = query.build().fetch_all(&mut *engine.reader().await?).await.doing("read what clients hold")?;
     let mut held: HashMap<ClientId, ScopeSet> = HashMap::new();
     for row in &rows {
         let fields = Fields::of(row, "grants", "id");
@@ -94,7 +94,7 @@ async fn held(pool: &Pool<Db>, org: &OrgId, ids: &[ClientId], at: Timestamp) -> 
 
 /// Everything about these clients, in their order. What is sorted comes at once when it does: a row that comes alone wakes its
 /// reader alone.
-async fn describe(pool: &Pool<Db>, org: &OrgId, ids: &[ClientId], at: Timestamp) -> Result<Vec<ClientUse>, StoreError> {
+async fn describe(engine: &Engine, org: &OrgId, ids: &[ClientId], at: Timestamp) -> Result<Vec<ClientUse>, StoreError> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
@@ -120,8 +120,8 @@ async fn describe(pool: &Pool<Db>, org: &OrgId, ids: &[ClientId], at: Timestamp)
     query.push(") AS every GROUP BY client_id) AS g ON g.client_id = c.id WHERE c.id IN ");
     among(&mut query, ids.iter().map(ClientId::as_str));
     query.push(" ORDER BY c.name");
-    let rows = async { query.build().fetch_all(pool).await.doing("read an organization's clients") };
-    let (rows, mut held) = tokio::try_join!(rows, held(pool, org, ids, at))?;
+    let rows = async { query.build().fetch_all(&mut *engine.reader().await?).await.doing("read an organization's clients") };
+    let (rows, mut held) = tokio::try_join!(rows, held(engine, org, ids, at))?;
     let mut found: HashMap<ClientId, ClientUse> = HashMap::new();
     for row in &rows {
         let mut one = client_use(row)?;
@@ -180,14 +180,14 @@ impl PolicyStore for Engine {
         ))
         .bind(org.as_str())
         .bind(client.as_str())
-        .fetch_one(&self.read)
+        .fetch_one(&mut *self.reader().await?)
         .await
         .doing("read what was decided about a client")?;
         rows::policy(&row)
     }
 
     async fn new_clients(&self, org: &OrgId) -> Result<NewClients, StoreError> {
-        let mut connection = self.read.acquire().await.doing("take a connection")?;
+        let mut connection = self.reader().await?;
         new_clients(&mut connection, org).await
     }
 
@@ -314,8 +314,8 @@ impl PolicyStore for Engine {
         at: Timestamp,
         page: (u32, u32),
     ) -> Result<Vec<ClientUse>, StoreError> {
-        let ids = listed(&self.read, org, which, at, page).await?;
-        describe(&self.read, org, &ids, at).await
+        let ids = listed(self, org, which, at, page).await?;
+        describe(self, org, &ids, at).await
     }
 
     async fn client_of_org(&self, org: &OrgId, client: &ClientId, at: Timestamp) -> Result<Option<ClientUse>, StoreError> {
@@ -325,13 +325,13 @@ impl PolicyStore for Engine {
         )
         .bind(org.as_str())
         .bind(client.as_str())
-        .fetch_one(&self.read)
+        .fetch_one(&mut *self.reader().await?)
         .await
         .doing("look for a client")?;
         if Fields::of(&row, "clients", "many").count("many")? == 0 {
             return Ok(None);
         }
-        Ok(describe(&self.read, org, std::slice::from_ref(client), at).await?.pop())
+        Ok(describe(self, org, std::slice::from_ref(client), at).await?.pop())
     }
 
     async fn grants_of_client(
@@ -349,7 +349,7 @@ impl PolicyStore for Engine {
         .bind(client.as_str())
         .bind(at.millis())
         .bind(i64::from(limit))
-        .fetch_all(&self.read)
+        .fetch_all(&mut *self.reader().await?)
         .await
         .doing("list a client's grants")?;
         rows.iter().map(rows::facts).collect()

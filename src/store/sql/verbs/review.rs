@@ -24,7 +24,7 @@ impl ReviewStore for Engine {
         .bind(org.as_str())
         .bind(at.millis())
         .bind(idle_since.millis())
-        .fetch_one(&self.read)
+        .fetch_one(&mut *self.reader().await?)
         .await
         .doing("count an organization's grants")?;
         let fields = Fields::of(&row, "grants", "total");
@@ -42,7 +42,7 @@ impl ReviewStore for Engine {
         .bind(at.millis())
         .bind(i64::from(limit))
         .bind(i64::from(offset))
-        .fetch_all(&self.read)
+        .fetch_all(&mut *self.reader().await?)
         .await
         .doing("list an organization's idle grants")?;
         rows.iter().map(rows::facts).collect()
@@ -65,7 +65,7 @@ impl ReviewStore for Engine {
         .bind(id)
         .bind(at.millis())
         .bind(i64::from(limit))
-        .fetch_all(&self.read)
+        .fetch_all(&mut *self.reader().await?)
         .await
         .doing("list an organization's live grants")?;
         rows.iter().map(rows::facts).collect()
@@ -79,7 +79,7 @@ impl ReviewStore for Engine {
         let mut query = QueryBuilder::<Db>::new("SELECT grant_id, scope FROM grant_scope_use WHERE grant_id IN ");
         among(&mut query, grants.iter().map(GrantId::as_str));
         query.push(" ORDER BY scope");
-        for row in query.build().fetch_all(&self.read).await.doing("read the scopes that grants used")? {
+        for row in query.build().fetch_all(&mut *self.reader().await?).await.doing("read the scopes that grants used")? {
             let fields = Fields::of(&row, "grant_scope_use", "scope");
             let scopes = used.entry(fields.parsed("grant_id", GrantId::parse)?).or_default();
             scopes.insert(fields.parsed("scope", ScopeToken::parse)?);

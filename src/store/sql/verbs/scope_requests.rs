@@ -209,14 +209,14 @@ impl ScopeRequestStore for Engine {
             ScopeRequests::Of(org) => sqlx::query(requests!(" AND s.org_id = $1")).bind(org.as_str()),
             ScopeRequests::For(holder) => sqlx::query(requests!(" AND s.holder = $1")).bind(holder.as_str()),
         };
-        let rows = query.fetch_all(&self.read).await.doing("list requests for scopes")?;
+        let rows = query.fetch_all(&mut *self.reader().await?).await.doing("list requests for scopes")?;
         rows.iter().map(request).collect()
     }
 
     async fn approvals(&self, client: &ClientId) -> Result<Approvals, StoreError> {
         let row = sqlx::query(concat!("SELECT c.id AS c_id, ", approvals_column!(), " FROM clients c WHERE c.id = $1"))
             .bind(client.as_str())
-            .fetch_optional(&self.read)
+            .fetch_optional(&mut *self.reader().await?)
             .await
             .doing("read what a client was given")?;
         row.as_ref().map_or_else(|| Ok(Approvals::default()), rows::approvals)

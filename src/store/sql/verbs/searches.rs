@@ -41,7 +41,7 @@ impl SearchStore for Engine {
         let rows = sqlx::query("SELECT name, query FROM saved_searches WHERE user_id = $1 AND org_id = $2 ORDER BY name")
             .bind(user.as_str())
             .bind(org.as_str())
-            .fetch_all(&self.read)
+            .fetch_all(&mut *self.reader().await?)
             .await
             .doing("list saved searches")?;
         let saved = |row| {

@@ -174,7 +174,7 @@ impl SessionStore for Engine {
         .bind(&hash.bytes()[..])
         .bind(at.millis())
         .bind(at.minus(idle).millis())
-        .fetch_optional(&self.read)
+        .fetch_optional(&mut *self.reader().await?)
         .await
         .doing("read a session")?;
         let Some(row) = row else { return Ok(None) };
@@ -212,7 +212,7 @@ impl SessionStore for Engine {
         .bind(user.as_str())
         .bind(at.millis())
         .bind(at.minus(idle).millis())
-        .fetch_all(&self.read)
+        .fetch_all(&mut *self.reader().await?)
         .await
         .doing("list sessions")?;
         let details = |row| {
@@ -266,7 +266,7 @@ impl SessionStore for Engine {
         let row = sqlx::query("SELECT id, request FROM auth_requests WHERE id = $1 AND decided_at IS NULL AND expires_at > $2")
             .bind(id.as_str())
             .bind(at.millis())
-            .fetch_optional(&self.read)
+            .fetch_optional(&mut *self.reader().await?)
             .await
             .doing("read an authorization request")?;
         row.map(|row| Fields::of(&row, "auth_requests", "id").json("request")).transpose()

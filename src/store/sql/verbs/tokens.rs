@@ -98,7 +98,7 @@ impl TokenStore for Engine {
             " FROM codes k JOIN grants g ON g.id = k.grant_id WHERE k.hash = $1"
         ))
         .bind(&hash.bytes()[..])
-        .fetch_optional(&self.read)
+        .fetch_optional(&mut *self.reader().await?)
         .await
         .doing("read a code")?;
         let Some(row) = row else { return Ok(None) };
@@ -179,7 +179,7 @@ impl TokenStore for Engine {
             " FROM refresh_tokens t JOIN grants g ON g.id = t.grant_id WHERE t.hash = $1"
         ))
         .bind(&hash.bytes()[..])
-        .fetch_optional(&self.read)
+        .fetch_optional(&mut *self.reader().await?)
         .await
         .doing("read a refresh token")?;
         let Some(row) = row else { return Ok(None) };
@@ -226,7 +226,7 @@ impl TokenStore for Engine {
     async fn access_token_revoked(&self, jti: &str) -> Result<bool, StoreError> {
         let row = sqlx::query("SELECT COUNT(*) AS many FROM revoked_access_tokens WHERE jti = $1")
             .bind(jti)
-            .fetch_one(&self.read)
+            .fetch_one(&mut *self.reader().await?)
             .await
             .doing("look for a revoked access token")?;
         Ok(Fields::of(&row, "revoked_access_tokens", "many").count("many")? > 0)

@@ -66,7 +66,7 @@ impl TrialStore for Engine {
         )
         .bind(&session.bytes()[..])
         .bind(at.millis())
-        .fetch_optional(&self.read)
+        .fetch_optional(&mut *self.reader().await?)
         .await
         .doing("read a trial")?;
         row.as_ref().map(self::trial).transpose()

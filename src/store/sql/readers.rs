@@ -1,0 +1,81 @@
+//! The connections of a SQLite file that only read.
+//!
+//! The pool of sqlx asks a connection for a sign of life before each statement and after it. For SQLite each of them wakes the
+//! thread of the connection and waits for it, and that costs more than most statements do. A file does not go away as a server
+//! does: only a connection that rested is asked here.
+
+use std::time::Duration;
+
+use deadpool::Runtime;
+use deadpool::managed::{self, Metrics, Object, Pool, QueueMode, RecycleResult};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
+
+use super::fault::Doing;
+use crate::store::StoreError;
+
+/// How many statements read at the same time.
+const CONNECTIONS: usize = 4;
+/// How long a connection may rest before it is asked whether it still works.
+const RESTED: Duration = Duration::from_secs(1);
+/// A connection that never rests is asked once in so many statements.
+const ASKED_EVERY: usize = 100;
+
+/// Connections to read with.
+pub(super) struct Readers(Pool<Opener>);
+
+/// One of them, until it is dropped.
+pub(super) type Reader = Object<Opener>;
+
+/// Opens connections, and tells whether they still work.
+#[derive(Debug)]
+pub(super) struct Opener(SqliteConnectOptions);
+
+impl managed::Manager for Opener {
+    type Type = SqliteConnection;
+    type Error = sqlx::Error;
+
+    async fn create(&self) -> Result<SqliteConnection, sqlx::Error> {
+        self.0.connect().await
+    }
+
+    async fn recycle(&self, connection: &mut SqliteConnection, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
+        if metrics.last_used() < RESTED && metrics.recycle_count % ASKED_EVERY != 0 {
+            return Ok(());
+        }
+        Ok(connection.ping().await?)
+    }
+}
+
+impl Readers {
+    /// Connections as `options` say, none of which takes longer than `wait`. The first is opened now.
+    pub(super) async fn open(options: SqliteConnectOptions, wait: Duration) -> Result<Self, StoreError> {
+        let pool = Pool::builder(Opener(options))
+            .max_size(CONNECTIONS)
+            // The one that read last has the most of what is asked next at hand.
+            .queue_mode(QueueMode::Lifo)
+            .runtime(Runtime::Tokio1)
+            .wait_timeout(Some(wait))
+            .create_timeout(Some(wait))
+            .recycle_timeout(Some(wait))
+            .build()
+            .doing("prepare connections to read")?;
+        let readers = Self(pool);
+        drop(readers.get().await?);
+        Ok(readers)
+    }
+
+    /// A connection that nobody else uses.
+    pub(super) async fn get(&self) -> Result<Reader, StoreError> {
+        self.0.get().await.doing("take a connection to read")
+    }
+
+    /// Closes those that are not in use; the others end when they are done.
+    pub(super) async fn close(&self) {
+        for connection in self.0.retain(|_, _| false).removed {
+            // The last of a file's connections tidies up beside it, and what can't be done now is done at the next start.
+            drop(connection.close().await);
+        }
+        self.0.close();
+    }
+}
