@@ -122,7 +122,7 @@ async fn shown(
     let sealed = |ends: &[Cursor]| asked.link(&path, &seal_cursor(&app.node.keys, &facts.org.id, ends));
     let before = asked.behind.split_last().map(|(_, before)| before);
     let view = GrantPage {
-        frame: who.frame(&app.node, config, Section::Applications).await?,
+        frame: who.frame(config, Section::Applications),
         csrf: who.csrf.as_str().to_owned(),
         notice: asked.done,
         problem,

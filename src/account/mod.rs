@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::FromRef;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use http::StatusCode;
 
@@ -83,6 +83,7 @@ pub fn router(node: Arc<Node>, flush: Arc<dyn AuditFlush>, stand_in: Arc<dyn Sta
         .route("/orgs/{org}/apps/{app}/test/callback", get(apps::trial_callback))
         .route("/orgs/{org}/apps/{app}/manifest.json", get(apps::manifest))
         .with_state(app)
+        .layer(from_fn(crate::web::whole_form))
         .layer(from_fn_with_state(node, crate::web::harden))
 }
 

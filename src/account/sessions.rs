@@ -35,7 +35,7 @@ async fn list(app: &App, config: &Config, saved: bool, who: &SignedIn) -> Result
         ends: When::new(one.session.expires_at, now),
     };
     let view = SessionsPage {
-        frame: who.frame(&app.node, config, Section::Elsewhere).await?,
+        frame: who.frame(config, Section::Elsewhere),
         csrf: who.csrf.as_str().to_owned(),
         saved,
         sessions: live.iter().map(row).collect(),

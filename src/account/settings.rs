@@ -39,7 +39,7 @@ async fn list(app: &App, config: &Config, query: &str, who: &SignedIn) -> Result
     let owners = Owners::of(app, own.iter().map(|one| &one.facts.client)).await?;
     let grants = own.iter().map(|one| row(config, one, &owners, app.node.now())).collect();
     let view = ApplicationsPage {
-        frame: who.frame(&app.node, config, Section::Applications).await?,
+        frame: who.frame(config, Section::Applications),
         action: PATH.to_owned(),
         csrf: who.csrf.as_str().to_owned(),
         notice,

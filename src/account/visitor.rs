@@ -13,7 +13,6 @@ use super::form::Form;
 use crate::config::Config;
 use crate::pages::views::{Frame, Section};
 use crate::record::{Actor, Cause};
-use crate::store::StoreError;
 use crate::web::{Peer, SignedIn, Trouble};
 
 /// Somebody who is signed in, with what answering their request takes. As an extractor it does what [`SignedIn`] does.
@@ -37,8 +36,8 @@ impl FromRequestParts<App> for Visitor {
 
 impl Visitor {
     /// The frame of a page in `section`.
-    pub(super) async fn frame(&self, app: &App, section: Section) -> Result<Frame, StoreError> {
-        self.who.frame(&app.node, &self.config, section).await
+    pub(super) fn frame(&self, section: Section) -> Frame {
+        self.who.frame(&self.config, section)
     }
 
     /// What the page's forms carry.

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::FromRef;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 
 pub use error::{Code, OAuthError};
 pub use trial::Trials;
@@ -77,7 +77,8 @@ impl Server {
     /// Its endpoints and pages. Requests must carry a [`crate::web::Peer`] extension.
     pub fn router(&self) -> Router {
         let harden = from_fn_with_state(Arc::clone(&self.0.node), crate::web::harden);
-        endpoints::routes().merge(pages::routes()).with_state(self.0.clone()).layer(harden)
+        let pages = pages::routes().layer(from_fn(crate::web::whole_form));
+        endpoints::routes().merge(pages).with_state(self.0.clone()).layer(harden)
     }
 
     /// Its token endpoint, for trials of apps.

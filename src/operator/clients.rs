@@ -39,7 +39,7 @@ async fn listed(app: &App, who: &Operating, asked: &Asked) -> Result<Response, T
     let steps = asked.steps(&mut found, PATH, &[("text", &text), ("org", &slug), ("state", word)]);
     let owners = owners(app, &found).await?;
     let rows = found.iter().map(|client| row(client, owner_of(&owners, client), now)).collect();
-    let frame = who.frame(app).await?;
+    let frame = who.frame();
     let view = OperatorClientsPage { frame, text, org: slug, state: word.to_owned(), no_such_org, rows, steps };
     Ok(page(StatusCode::OK, &view))
 }
@@ -96,7 +96,7 @@ async fn shown(app: &App, who: &Operating, id: &str, asked: &Asked) -> Result<Re
     redirects.sort();
     redirects.dedup();
     let view = OperatorClientPage {
-        frame: who.frame(app).await?,
+        frame: who.frame(),
         csrf: who.csrf(),
         path: format!("{PATH}/{id}"),
         client: view_of(&client, owner.as_ref(), now),

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{FromRef, FromRequestParts};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::any;
 use http::request::Parts;
@@ -69,6 +69,7 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/operator/scopes", any(missing).get(scopes::list))
         .route("/operator/scopes/{holder}/{scope}", any(missing).get(scopes::show).post(scopes::act))
         .with_state(app)
+        .layer(from_fn(crate::web::whole_form))
         .layer(from_fn_with_state(node, crate::web::harden))
 }
 
@@ -92,12 +93,9 @@ impl FromRequestParts<App> for Operating {
         let node = &app.node;
         let config = node.config.load_full();
         let peer = Peer::from_request_parts(parts, app).await.map_err(axum::response::IntoResponse::into_response)?;
-        let found = async {
-            let Some(session) = signed_in(node, &config, &parts.headers).await? else { return Ok(None) };
-            let may = node.store.is_operator(&session.user.id).await? && !session.must_change_password(node).await?;
-            Ok(may.then_some(session))
-        };
-        match found.await.map_err(|fault: StoreError| Trouble::from(fault).page(&config, &peer))? {
+        let found = signed_in(node, &config, &parts.headers).await;
+        let found = found.map_err(|fault: StoreError| Trouble::from(fault).page(&config, &peer))?;
+        match found.filter(|session| session.operator && !session.must_change_password) {
             None => Err(missing(axum::extract::State(Arc::clone(node)), peer, parts.headers.clone()).await),
             Some(session) if !session.is_fresh(node.now()) => Err(see_other(&sign_in_again(parts))),
             Some(session) => Ok(Self { session, peer, config, headers: parts.headers.clone() }),
@@ -116,8 +114,8 @@ fn sign_in_again(parts: &Parts) -> String {
 }
 
 impl Operating {
-    async fn frame(&self, app: &App) -> Result<Frame, StoreError> {
-        self.session.frame(&app.node, &self.config, Section::Operator).await
+    fn frame(&self) -> Frame {
+        self.session.frame(&self.config, Section::Operator)
     }
 
     fn csrf(&self) -> String {

@@ -32,7 +32,7 @@ async fn listed(app: &App, who: &Operating, asked: &Asked, refused: Option<Refus
         None => (EnteredOrg::default(), StatusCode::OK, None),
     };
     let view = OperatorOrgsPage {
-        frame: who.frame(app).await?,
+        frame: who.frame(),
         csrf: who.csrf(),
         text,
         problem,
@@ -99,7 +99,7 @@ async fn shown(app: &App, who: &Operating, name: &str, asked: &Asked) -> Result<
     let (members, clients) = own.map_or((0, 0), |one| (one.members, one.clients));
     let frozen = org.state == OrgState::Disabled;
     let view = OperatorOrgPage {
-        frame: who.frame(app).await?,
+        frame: who.frame(),
         csrf: who.csrf(),
         path: format!("{FIRST}/{}", org.slug),
         stake: at_stake(app, Counted::Org(&org.id)).await?,

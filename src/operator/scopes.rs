@@ -36,7 +36,7 @@ async fn listed(app: &App, who: &Operating) -> Result<Response, Trouble> {
         let rows = if one.state == ScopeRequestState::Pending { &mut waiting } else { &mut decided };
         rows.push(row);
     }
-    let view = OperatorScopesPage { frame: who.frame(app).await?, waiting, decided };
+    let view = OperatorScopesPage { frame: who.frame(), waiting, decided };
     Ok(page(StatusCode::OK, &view))
 }
 
@@ -111,7 +111,7 @@ async fn shown(
     let approval = approval(one, now);
     let (status, problem) = problem.map_or((StatusCode::OK, None), |(status, text)| (status, Some(text)));
     let view = OperatorScopePage {
-        frame: who.frame(app).await?,
+        frame: who.frame(),
         csrf: who.csrf(),
         path: path(one),
         holder: DisplayName::new(&one.name),

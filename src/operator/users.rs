@@ -31,7 +31,7 @@ async fn listed(app: &App, who: &Operating, asked: &Asked) -> Result<Response, T
     let mut found = if no_such_org { Vec::new() } else { app.node.store.find_users(&search, asked.lines()).await? };
     let steps = asked.steps(&mut found, PATH, &[("text", &text), ("org", &slug)]);
     let view = OperatorUsersPage {
-        frame: who.frame(app).await?,
+        frame: who.frame(),
         text,
         org: slug,
         no_such_org,
@@ -77,7 +77,7 @@ async fn shown(app: &App, who: &Operating, id: &str, asked: &Asked) -> Result<Re
     let sessions = sessions(app, who, &id, now).await?;
     let frozen = user.state == UserState::Frozen;
     let view = OperatorUserPage {
-        frame: who.frame(app).await?,
+        frame: who.frame(),
         csrf: who.csrf(),
         path: format!("{PATH}/{id}"),
         id: id.to_string(),

@@ -6,9 +6,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{Grant, StoreError, User};
+use super::{Grant, Org, StoreError, User};
 use crate::record::Cause;
-use crate::types::{AuthRequestId, ClientId, HashedToken, RedirectUri, ResourceId, ScopeSet, Timestamp, UserId};
+use crate::types::{AuthRequestId, ClientId, HashedToken, RedirectUri, ResourceId, RoleName, ScopeSet, Timestamp, UserId};
 
 /// A signed-in browser.
 #[derive(Clone, Debug)]
@@ -23,6 +23,21 @@ pub struct Session {
     pub expires_at: Timestamp,
     /// When it was last seen.
     pub seen_at: Timestamp,
+}
+
+/// A live session with what its user is and may see, all as of one moment.
+#[derive(Clone, Debug)]
+pub struct SessionFacts {
+    /// The session.
+    pub session: Session,
+    /// Its user, who is active.
+    pub user: User,
+    /// Whether the user still has to change the password that the account was made with.
+    pub one_time_password: bool,
+    /// Whether the user looks after this gateway.
+    pub operator: bool,
+    /// The active organizations that the user is a member of, by short name, with the roles there.
+    pub orgs: Vec<(Org, Vec<RoleName>)>,
 }
 
 /// A session as its user sees it.
@@ -96,9 +111,9 @@ pub trait SessionStore {
     /// Starts a session, from where the cause says; writes `login.ok`, and `login.new_place` when the user never signed in from
     /// there but did from elsewhere. Where they signed in from is forgotten after a year without.
     async fn start_session(&self, session: &Session, cause: &Cause) -> Result<(), StoreError>;
-    /// The live session of a cookie with its active user, and notes that it was seen (at most once a minute). One that was not seen
-    /// for `idle` has ended.
-    async fn session(&self, hash: &HashedToken, at: Timestamp, idle: Duration) -> Result<Option<(Session, User)>, StoreError>;
+    /// The live session of a cookie with everything that pages depend on, and notes that it was seen (at most once a minute). One
+    /// that was not seen for `idle` has ended.
+    async fn session(&self, hash: &HashedToken, at: Timestamp, idle: Duration) -> Result<Option<SessionFacts>, StoreError>;
     /// Ends a session.
     async fn end_session(&self, hash: &HashedToken, cause: &Cause) -> Result<(), StoreError>;
 

@@ -10,6 +10,7 @@ mod params;
 mod peer;
 mod session;
 mod trouble;
+mod whole;
 
 pub use cookies::{cookie, expired_cookie, new_cookie};
 pub use forgery::{FormToken, from_our_pages};
@@ -22,6 +23,7 @@ pub use session::{
     AnySession, FRESH, SESSION_COOKIE, SignedIn, ended_session_cookie, session_cookie, signed_in, started_session,
 };
 pub use trouble::{Trouble, brand, frame};
+pub use whole::whole_form;
 
 /// Largest form that a page or endpoint reads, bytes.
 pub const MAX_FORM: usize = 64 * 1024;

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::node::Node;
 use crate::pages::DisplayName;
 use crate::pages::views::{Frame, OrgLink, Section, Viewer};
-use crate::store::{Org, Session, StoreError, User};
+use crate::store::{Org, Session, SessionFacts, StoreError, User};
 use crate::types::{PlainToken, RoleName, ScopeSet, Timestamp, TokenKind};
 
 /// The session cookie's name, before its `__Host-`.
@@ -35,6 +35,12 @@ pub struct AnySession {
     pub session: Session,
     /// Whose it is.
     pub user: User,
+    /// Whether the user still has the password that the account was made with.
+    pub must_change_password: bool,
+    /// Whether the user looks after this gateway.
+    pub operator: bool,
+    /// The active organizations that the user is a member of, by short name, with the roles there.
+    pub orgs: Vec<(Org, Vec<RoleName>)>,
     /// The value that this session's forms carry.
     pub csrf: FormToken,
     /// The cookie's value.
@@ -64,7 +70,11 @@ pub async fn signed_in(node: &Node, config: &Config, headers: &HeaderMap) -> Res
     };
     let found = node.store.session(&secret.hashed(), node.now(), config.oauth.session_idle).await?;
     let csrf = FormToken::of_session(&node.keys, &secret);
-    Ok(found.map(|(session, user)| AnySession { session, user, csrf, secret }))
+    let session = |facts: SessionFacts| {
+        let SessionFacts { session, user, one_time_password: must_change_password, operator, orgs } = facts;
+        AnySession { session, user, must_change_password, operator, orgs, csrf, secret }
+    };
+    Ok(found.map(session))
 }
 
 /// A session for a user who has just proved who they are: its secret is new, whatever cookie the browser came with.
@@ -92,36 +102,36 @@ pub fn ended_session_cookie(config: &Config) -> Option<HeaderValue> {
 
 impl AnySession {
     /// The frame of a page in `section`, with this session's user and what they may see of their organizations.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn frame(&self, node: &Node, config: &Config, section: Section) -> Result<Frame, StoreError> {
-        let orgs = node.store.orgs_of(&self.user.id).await?;
+    #[must_use]
+    pub fn frame(&self, config: &Config, section: Section) -> Frame {
         let links = |pages: &[(&str, &'static str)]| {
             let link = |org: &Org, roles: &[RoleName]| {
                 let page = pages.iter().find(|(scope, _)| holds(config, roles, scope)).map(|(_, page)| *page)?;
                 Some(OrgLink { slug: org.slug.to_string(), organization: DisplayName::new(&org.name), page })
             };
-            orgs.iter().filter_map(|(org, roles)| link(org, roles)).collect()
+            self.orgs.iter().filter_map(|(org, roles)| link(org, roles)).collect()
         };
         let (own, apps) = (links(&ORG_PAGES), links(&[(APPS_SCOPE, "apps")]));
-        let operator = node.store.is_operator(&self.user.id).await?;
-        let viewer = Viewer { email: self.user.email.clone(), csrf: self.csrf.as_str().to_owned(), orgs: own, apps, operator };
-        Ok(Frame { viewer: Some(viewer), section, ..super::frame(config) })
+        let viewer = Viewer {
+            email: self.user.email.clone(),
+            csrf: self.csrf.as_str().to_owned(),
+            orgs: own,
+            apps,
+            operator: self.operator,
+        };
+        Frame { viewer: Some(viewer), section, ..super::frame(config) }
+    }
+
+    /// The organization of this short name with the roles that the user has there, if it is active and they are a member.
+    #[must_use]
+    pub fn org(&self, slug: &str) -> Option<(&Org, &[RoleName])> {
+        self.orgs.iter().find(|(org, _)| org.slug.as_str() == slug).map(|(org, roles)| (org, roles.as_slice()))
     }
 
     /// Whether its user proved a moment ago who they are.
     #[must_use]
     pub fn is_fresh(&self, now: Timestamp) -> bool {
         now.since(self.session.authenticated_at) < FRESH
-    }
-
-    /// Whether the user still has the password that the account was made with.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn must_change_password(&self, node: &Node) -> Result<bool, StoreError> {
-        Ok(node.store.password(&self.user.id).await?.is_some_and(|p| p.one_time))
     }
 }
 
@@ -145,7 +155,7 @@ where
         let way_back = if parts.method == http::Method::GET { sign_in_query(parts) } else { String::new() };
         let session = signed_in(&node, &config, &parts.headers).await.map_err(fault)?;
         let Some(session) = session else { return Err(see_other(&format!("/login{way_back}"))) };
-        if session.must_change_password(&node).await.map_err(fault)? {
+        if session.must_change_password {
             return Err(see_other(&format!("/password{way_back}")));
         }
         Ok(Self(session))

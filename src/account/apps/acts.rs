@@ -31,7 +31,7 @@ pub(in crate::account) async fn act(
 ) -> Response {
     let config = app.node.config.load_full();
     let done = async {
-        let visit = Visit::to_change(&app, &config, &peer, &who, &org).await?;
+        let visit = Visit::to_change(&app, &config, &peer, &who, &org)?;
         let form = visit.form(&headers, body).await?;
         let found = visit.find(&id).await?;
         let said = match pressed(&visit, &found, &form).await? {
@@ -105,11 +105,11 @@ pub(in crate::account) async fn delete_page(
 ) -> Response {
     let config = app.node.config.load_full();
     let shown = async {
-        let visit = Visit::to_change(&app, &config, &peer, &who, &org).await?;
+        let visit = Visit::to_change(&app, &config, &peer, &who, &org)?;
         let found = visit.find(&id).await?;
         let path = visit.path(&found);
         let view = AppDeletePage {
-            frame: who.frame(&app.node, &config, Section::Apps { slug: org.clone() }).await?,
+            frame: who.frame(&config, Section::Apps { slug: org.clone() }),
             action: format!("{path}/delete"),
             back: Way { href: path, text: name(&DisplayName::new(&found.draft.name)) },
             csrf: who.csrf.as_str().to_owned(),
@@ -132,7 +132,7 @@ pub(in crate::account) async fn delete(
 ) -> Response {
     let config = app.node.config.load_full();
     let done = async {
-        let visit = Visit::to_change(&app, &config, &peer, &who, &org).await?;
+        let visit = Visit::to_change(&app, &config, &peer, &who, &org)?;
         visit.form(&headers, body).await?;
         let found = visit.find(&id).await?;
         match visit.workshop().delete(&found).await {
@@ -153,7 +153,7 @@ pub(in crate::account) async fn manifest(
 ) -> Response {
     let config = app.node.config.load_full();
     let done = async {
-        let visit = Visit::begin(&app, &config, &peer, &who, &org).await?;
+        let visit = Visit::begin(&app, &config, &peer, &who, &org)?;
         let found = visit.find(&id).await?;
         let params = Params::parse(query.unwrap_or_default().as_bytes())?;
         let version = params.one("version")?.map(str::parse).transpose().map_err(|_| not_found())?;
@@ -179,7 +179,7 @@ async fn import_form(visit: &Visit<'_>, manifest: String, problem: Option<Text>)
     let list = visit.list();
     let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let view = AppImportPage {
-        frame: visit.who.frame(&visit.app.node, &visit.config, Section::Apps { slug: visit.org.slug.to_string() }).await?,
+        frame: visit.who.frame(&visit.config, Section::Apps { slug: visit.org.slug.to_string() }),
         action: format!("{list}/import"),
         back: Way { href: list, text: texts::apps() },
         csrf: visit.who.csrf.as_str().to_owned(),
@@ -198,7 +198,7 @@ pub(in crate::account) async fn import_page(
 ) -> Response {
     let config = app.node.config.load_full();
     let shown = async {
-        let visit = Visit::to_change(&app, &config, &peer, &who, &org).await?;
+        let visit = Visit::to_change(&app, &config, &peer, &who, &org)?;
         import_form(&visit, String::new(), None).await
     };
     shown.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
@@ -221,7 +221,7 @@ pub(in crate::account) async fn import(
 ) -> Response {
     let config = app.node.config.load_full();
     let done = async {
-        let visit = Visit::to_change(&app, &config, &peer, &who, &org).await?;
+        let visit = Visit::to_change(&app, &config, &peer, &who, &org)?;
         let form = visit.form(&headers, body).await?;
         let text = form.one("manifest")?.unwrap_or_default();
         let imported = match Manifest::read(text) {

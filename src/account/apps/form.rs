@@ -81,7 +81,7 @@ async fn answer(visit: &Visit<'_>, of: Option<&store::App>, entered: Entered, wr
     };
     let fine = wrong.flaws.is_empty() && wrong.problem.is_none();
     let view = AppFormPage {
-        frame: visit.who.frame(&visit.app.node, &visit.config, Section::Apps { slug: visit.org.slug.to_string() }).await?,
+        frame: visit.who.frame(&visit.config, Section::Apps { slug: visit.org.slug.to_string() }),
         title,
         back,
         action,
@@ -124,7 +124,7 @@ pub(in crate::account) async fn new_page(
 ) -> Response {
     let config = app.node.config.load_full();
     let shown = async {
-        let visit = Visit::to_change(&app, &config, &peer, &who, &org).await?;
+        let visit = Visit::to_change(&app, &config, &peer, &who, &org)?;
         let find = found_by(query.as_deref())?;
         let entered = Entered { written: Written::default(), public: false, revision: None, find, searching: true };
         answer(&visit, None, entered, Wrong::default()).await
@@ -143,7 +143,7 @@ pub(in crate::account) async fn create(
 ) -> Response {
     let config = app.node.config.load_full();
     let done = async {
-        let visit = Visit::to_change(&app, &config, &peer, &who, &org).await?;
+        let visit = Visit::to_change(&app, &config, &peer, &who, &org)?;
         let entered = entered(&visit.form(&headers, body).await?)?;
         if entered.searching {
             return answer(&visit, None, entered, Wrong::default()).await;
@@ -177,7 +177,7 @@ pub(in crate::account) async fn edit_page(
 ) -> Response {
     let config = app.node.config.load_full();
     let shown = async {
-        let visit = Visit::to_change(&app, &config, &peer, &who, &org).await?;
+        let visit = Visit::to_change(&app, &config, &peer, &who, &org)?;
         let (found, find) = (visit.find(&id).await?, found_by(query.as_deref())?);
         let written = Written::from(&found.draft);
         let entered = Entered { written, public: false, revision: None, find, searching: true };
@@ -197,7 +197,7 @@ pub(in crate::account) async fn edit(
 ) -> Response {
     let config = app.node.config.load_full();
     let done = async {
-        let visit = Visit::to_change(&app, &config, &peer, &who, &org).await?;
+        let visit = Visit::to_change(&app, &config, &peer, &who, &org)?;
         let entered = entered(&visit.form(&headers, body).await?)?;
         let found = visit.find(&id).await?;
         if entered.searching {

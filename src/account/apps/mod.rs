@@ -26,7 +26,7 @@ use crate::config::Config;
 use crate::pages::texts::apps as texts;
 use crate::record::{Actor, Cause};
 use crate::store::{self, Org};
-use crate::types::{AppId, ScopeSet, Slug};
+use crate::types::{AppId, ScopeSet};
 use crate::web::{MAX_FORM, Params, Peer, SignedIn, Trouble, body_within, from_our_pages};
 
 /// What a member must hold to see the apps.
@@ -46,31 +46,22 @@ struct Visit<'a> {
 
 impl<'a> Visit<'a> {
     /// A visit of somebody who may see the apps of the organization with this short name.
-    async fn begin(app: &'a App, config: &Arc<Config>, peer: &'a Peer, who: &'a SignedIn, slug: &str) -> Result<Self, Trouble> {
-        let slug = Slug::parse(slug).map_err(|_| not_found())?;
-        let org = app.node.store.org_by_slug(&slug).await?.ok_or_else(not_found)?;
-        let roles = app.node.store.membership(&org.id, &who.user.id).await?.map(|m| m.roles).unwrap_or_default();
-        let held = config.roles.permissions(&roles);
+    fn begin(app: &'a App, config: &Arc<Config>, peer: &'a Peer, who: &'a SignedIn, slug: &str) -> Result<Self, Trouble> {
+        let (org, roles) = who.org(slug).ok_or_else(not_found)?;
+        let held = config.roles.permissions(roles);
         let holds = |scope: &str| {
             let needed = ScopeSet::parse(scope).map(|s| config.catalogue.bits(&s)).unwrap_or_default();
             !needed.is_empty() && held.covers(&needed)
         };
-        let active = org.state == store::OrgState::Active;
-        if !active || !(holds(READ) || holds(WRITE)) {
+        if !(holds(READ) || holds(WRITE)) {
             return Err(not_found());
         }
-        Ok(Self { app, config: Arc::clone(config), peer, who, may_write: holds(WRITE), org })
+        Ok(Self { app, config: Arc::clone(config), peer, who, may_write: holds(WRITE), org: org.clone() })
     }
 
     /// The same for somebody who may change them.
-    async fn to_change(
-        app: &'a App,
-        config: &Arc<Config>,
-        peer: &'a Peer,
-        who: &'a SignedIn,
-        slug: &str,
-    ) -> Result<Self, Trouble> {
-        let visit = Self::begin(app, config, peer, who, slug).await?;
+    fn to_change(app: &'a App, config: &Arc<Config>, peer: &'a Peer, who: &'a SignedIn, slug: &str) -> Result<Self, Trouble> {
+        let visit = Self::begin(app, config, peer, who, slug)?;
         if visit.may_write {
             return Ok(visit);
         }

@@ -23,7 +23,7 @@ async fn answer(visit: &Visit<'_>, found: &store::App, problem: Option<Text>) ->
     let path = visit.path(found);
     let status = if problem.is_some() { StatusCode::CONFLICT } else { StatusCode::OK };
     let view = AppPublishPage {
-        frame: visit.who.frame(&visit.app.node, &visit.config, Section::Apps { slug: visit.org.slug.to_string() }).await?,
+        frame: visit.who.frame(&visit.config, Section::Apps { slug: visit.org.slug.to_string() }),
         action: format!("{path}/publish"),
         back: Way { href: path, text: name(&DisplayName::new(&found.draft.name)) },
         csrf: visit.who.csrf.as_str().to_owned(),
@@ -47,7 +47,7 @@ pub(in crate::account) async fn publish_page(
 ) -> Response {
     let config = app.node.config.load_full();
     let shown = async {
-        let visit = Visit::to_change(&app, &config, &peer, &who, &org).await?;
+        let visit = Visit::to_change(&app, &config, &peer, &who, &org)?;
         let found = visit.find(&id).await?;
         answer(&visit, &found, None).await
     };
@@ -65,7 +65,7 @@ pub(in crate::account) async fn publish(
 ) -> Response {
     let config = app.node.config.load_full();
     let done = async {
-        let visit = Visit::to_change(&app, &config, &peer, &who, &org).await?;
+        let visit = Visit::to_change(&app, &config, &peer, &who, &org)?;
         let form = visit.form(&headers, body).await?;
         let found = visit.find(&id).await?;
         // What was looked at is what gets published.

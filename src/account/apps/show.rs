@@ -23,7 +23,7 @@ pub(in crate::account) async fn list(
 ) -> Response {
     let config = app.node.config.load_full();
     let shown = async {
-        let visit = Visit::begin(&app, &config, &peer, &who, &org).await?;
+        let visit = Visit::begin(&app, &config, &peer, &who, &org)?;
         let params = Params::parse(query.unwrap_or_default().as_bytes())?;
         let now = app.node.now();
         let row = |a: &store::App| AppRow {
@@ -34,7 +34,7 @@ pub(in crate::account) async fn list(
             changed: When::new(a.changed_at, now),
         };
         let view = AppsPage {
-            frame: who.frame(&app.node, &config, Section::Apps { slug: org.clone() }).await?,
+            frame: who.frame(&config, Section::Apps { slug: org.clone() }),
             organization: DisplayName::new(&visit.org.name),
             path: visit.list(),
             may_write: visit.may_write,
@@ -56,7 +56,7 @@ pub(in crate::account) async fn show(
 ) -> Response {
     let config = app.node.config.load_full();
     let shown = async {
-        let visit = Visit::begin(&app, &config, &peer, &who, &org).await?;
+        let visit = Visit::begin(&app, &config, &peer, &who, &org)?;
         let found = visit.find(&id).await?;
         let params = Params::parse(query.unwrap_or_default().as_bytes())?;
         let confirm = params.one("confirm")?.filter(|_| visit.may_write).map(ToOwned::to_owned);
@@ -108,7 +108,7 @@ pub(super) async fn one(visit: &Visit<'_>, found: &store::App, said: Said) -> Re
     let versions = node.store.app_versions(&found.id).await?;
     let status = if said.problem.is_some() { StatusCode::CONFLICT } else { StatusCode::OK };
     let view = AppPage {
-        frame: visit.who.frame(node, &visit.config, Section::Apps { slug: visit.org.slug.to_string() }).await?,
+        frame: visit.who.frame(&visit.config, Section::Apps { slug: visit.org.slug.to_string() }),
         apps: visit.list(),
         path: visit.path(found),
         csrf: visit.who.csrf.as_str().to_owned(),

@@ -99,7 +99,7 @@ async fn start(
     who: &SignedIn,
     format: Format,
 ) -> Result<Response, Trouble> {
-    let org = org(app, config, &who.user.id, slug).await?;
+    let (org, _) = org(config, who, slug)?;
     let (asked, cursor) = asked(query)?;
     if cursor.is_some() {
         return Err(unreadable());
@@ -114,7 +114,7 @@ async fn start(
     let event = ControlEvent::done(Operation::AuditExport).on("audit", format.name()).with_comment(remark(filter.as_ref()));
     app.node.store.note(Some(&org.id), event, &peer.cause(&app.node, actor)).await?;
     let name = format!("attachment; filename=\"audit-{}.{}\"", org.slug, format.name());
-    let mut response = Response::new(stream(app.clone(), who.user.id.clone(), org, filter, format));
+    let mut response = Response::new(stream(app.clone(), who.user.id.clone(), org.clone(), filter, format));
     *response.status_mut() = StatusCode::OK;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
     if let Ok(name) = HeaderValue::from_str(&name) {

@@ -39,7 +39,7 @@ pub async fn list(
 }
 
 async fn show(app: &App, config: &Config, slug: &str, query: &str, who: &SignedIn) -> Result<Response, Trouble> {
-    let org = org(app, config, &who.user.id, slug).await?;
+    let (org, roles) = org(config, who, slug)?;
     let (asked, cursor) = asked(query)?;
     let counted = Counted::of(query, cursor.is_some());
     let behind = match cursor {
@@ -49,16 +49,15 @@ async fn show(app: &App, config: &Config, slug: &str, query: &str, who: &SignedI
     app.flush.flush().await;
     let query = asked.clone().recent(app.node.now());
     let section = Section::Audit { slug: org.slug.to_string() };
-    let (frame, saved) = tokio::try_join!(who.frame(&app.node, config, section), saved(app, &org, who))?;
     let mut view = AuditPage {
-        frame,
-        tabs: tabs(app, config, &who.user.id, &org).await?,
+        frame: who.frame(config, section),
+        tabs: tabs(config, org, roles),
         organization: DisplayName::new(&org.name),
-        path: path(&org),
+        path: path(org),
         filter: shown(&query),
         problem: None,
         csrf: who.csrf.as_str().to_owned(),
-        saved,
+        saved: saved(app, org, who).await?,
         histogram: Histogram { every: String::new(), bins: Vec::new() },
         counts: Counts::Absent,
         rows: Vec::new(),
@@ -69,9 +68,9 @@ async fn show(app: &App, config: &Config, slug: &str, query: &str, who: &SignedI
     match query.filter(&app.node, &org.id).await? {
         Err(problem) => view.problem = Some(told(problem)),
         Ok(None) => {}
-        Ok(Some(filter)) => fill(app, &org, &filter, (&behind, counted), &mut view).await?,
+        Ok(Some(filter)) => fill(app, org, &filter, (&behind, counted), &mut view).await?,
     }
-    if view.rows.is_empty() && view.problem.is_none() && asked == Query::default() && is_new(app, &org).await? {
+    if view.rows.is_empty() && view.problem.is_none() && asked == Query::default() && is_new(app, org).await? {
         view.filter = shown(&asked);
     }
     let status = if view.problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };

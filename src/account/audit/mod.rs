@@ -7,13 +7,13 @@ mod record;
 mod searches;
 
 use crate::account::log::{self, Bound, Query, Unreadable};
-use crate::account::{App, not_found};
+use crate::account::not_found;
 use crate::config::Config;
 use crate::pages::texts::{Text, audit as texts};
 use crate::pages::views;
 use crate::store::Org;
-use crate::types::{Slug, UserId};
-use crate::web::{Params, Trouble};
+use crate::types::RoleName;
+use crate::web::{AnySession, Params, Trouble};
 
 pub(super) use export::{csv, ndjson};
 pub(super) use list::{list, row};
@@ -26,16 +26,14 @@ fn path(org: &Org) -> String {
 }
 
 /// The pages of `org` that the person may open, with the log open.
-async fn tabs(app: &App, config: &Config, user: &UserId, org: &Org) -> Result<views::OrgTabs, Trouble> {
-    let membership = app.node.store.membership(&org.id, user).await?.ok_or_else(not_found)?;
-    Ok(crate::account::org::tabs(config, org, &membership.roles, views::OrgTab::Audit))
+fn tabs(config: &Config, org: &Org, roles: &[RoleName]) -> views::OrgTabs {
+    crate::account::org::tabs(config, org, roles, views::OrgTab::Audit)
 }
 
-/// The organization of this short name, if `user` may read its log now.
-async fn org(app: &App, config: &Config, user: &UserId, slug: &str) -> Result<Org, Trouble> {
-    let slug = Slug::parse(slug).map_err(|_| not_found())?;
-    let org = app.node.store.org_by_slug(&slug).await?.ok_or_else(not_found)?;
-    if log::readable(&app.node, config, user, &org).await? { Ok(org) } else { Err(not_found()) }
+/// The organization of this short name with the roles of the person who looks, if they may read its log.
+fn org<'a>(config: &Config, who: &'a AnySession, slug: &str) -> Result<(&'a Org, &'a [RoleName]), Trouble> {
+    let found = who.org(slug).filter(|(_, roles)| log::may_read(config, roles));
+    found.ok_or_else(not_found)
 }
 
 /// The search that an address carries, and its cursor.

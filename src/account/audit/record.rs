@@ -24,7 +24,7 @@ pub async fn record(State(app): State<App>, peer: Peer, Path((slug, id)): Path<(
 }
 
 async fn show(app: &App, config: &Config, (slug, id): (&str, &str), who: &SignedIn) -> Result<Response, Trouble> {
-    let org = org(app, config, &who.user.id, slug).await?;
+    let (org, _) = org(config, who, slug)?;
     let id = RecordId::parse(id).map_err(|_| not_found())?;
     app.flush.flush().await;
     let record = app.node.store.audit_record(&id, Some(&org.id)).await?.ok_or_else(not_found)?.record;
@@ -35,9 +35,9 @@ async fn show(app: &App, config: &Config, (slug, id): (&str, &str), who: &Signed
     let mut names = Names::default();
     names.learn(&app.node, record.actor.user.iter()).await?;
     names.learn_clients_of(&app.node, std::iter::once(&record)).await?;
-    let (now, path) = (app.node.now(), path(&org));
+    let (now, path) = (app.node.now(), path(org));
     let view = AuditRecordPage {
-        frame: who.frame(&app.node, config, Section::Audit { slug: org.slug.to_string() }).await?,
+        frame: who.frame(config, Section::Audit { slug: org.slug.to_string() }),
         organization: DisplayName::new(&org.name),
         id: record.id.to_string(),
         title: title(&record),

@@ -39,11 +39,11 @@ async fn change(
     (slug, form): (&str, &Form),
     who: &SignedIn,
 ) -> Result<Response, Trouble> {
-    let org = org(app, config, &who.user.id, slug).await?;
+    let (org, _) = org(config, who, slug)?;
     let cause = peer.cause(&app.node, Actor { user: Some(who.user.id.clone()), ..Actor::default() });
     if let Some(name) = form.one("forget-search") {
         app.node.store.forget_search(&who.user.id, &org.id, name, &cause).await?;
-        return Ok(see_other(&path(&org)));
+        return Ok(see_other(&path(org)));
     }
     let name = saved::name(form.one("name").unwrap_or_default()).filter(|_| form.has("save-search")).ok_or_else(not_found)?;
     let query = saved::query(form.one("query").unwrap_or_default()).ok_or_else(unreadable)?;
@@ -51,5 +51,5 @@ async fn change(
     if !app.node.store.save_search(&search, &cause).await? {
         return Err(Trouble::refused(texts::too_many_searches(MAX_SEARCHES)));
     }
-    Ok(see_other(&format!("{}?{}", path(&org), search.query)))
+    Ok(see_other(&format!("{}?{}", path(org), search.query)))
 }

@@ -9,7 +9,7 @@ pub mod saved;
 use crate::config::Config;
 use crate::node::Node;
 use crate::store::{Org, StoreError};
-use crate::types::{ScopeBits, ScopeSet, UserId};
+use crate::types::{RoleName, ScopeBits, ScopeSet, UserId};
 
 pub use cursor::{open_cursor, seal_cursor};
 pub use explain::{Explanation, denial, explain};
@@ -31,8 +31,13 @@ pub fn audit_read(config: &Config) -> Option<ScopeBits> {
 /// # Errors
 /// When the store fails.
 pub async fn readable(node: &Node, config: &Config, user: &UserId, org: &Org) -> Result<bool, StoreError> {
-    let Some(needed) = audit_read(config) else { return Ok(false) };
     // Only active organizations are listed.
     let orgs = node.store.orgs_of(user).await?;
-    Ok(orgs.iter().any(|(one, roles)| one.id == org.id && config.roles.permissions(roles).covers(&needed)))
+    Ok(orgs.iter().any(|(one, roles)| one.id == org.id && may_read(config, roles)))
+}
+
+/// Whether a member with these roles may read the log of an active organization.
+#[must_use]
+pub fn may_read(config: &Config, roles: &[RoleName]) -> bool {
+    audit_read(config).is_some_and(|needed| config.roles.permissions(roles).covers(&needed))
 }

@@ -26,13 +26,13 @@ pub async fn show(State(app): State<App>, Path(slug): Path<String>, visitor: Vis
 }
 
 async fn list(app: &App, visitor: &Visitor, slug: &str) -> Result<Response, Trouble> {
-    let here = Here::find(app, visitor, slug, GRANTS_READ).await?;
+    let here = Here::find(visitor, slug, GRANTS_READ)?;
     let config = &visitor.config;
     let mut keys = app.node.store.api_keys(Some(&here.org.id)).await?;
     let total = keys.len();
     keys.truncate(KEYS);
     let view = OrgKeysPage {
-        frame: visitor.frame(app, here.section()).await?,
+        frame: visitor.frame(here.section()),
         tabs: here.tabs(config, OrgTab::Keys),
         organization: DisplayName::new(&here.org.name),
         may_change: here.may(config, GRANTS_WRITE),

@@ -43,7 +43,7 @@ async fn lookup(app: &App, here: &Here, id: &str) -> Result<Option<ClientUse>, S
 }
 
 async fn one(app: &App, visitor: &Visitor, (slug, id): (&str, &str), query: Option<&str>) -> Result<Response, Trouble> {
-    let here = Here::find(app, visitor, slug, GRANTS_READ).await?;
+    let here = Here::find(visitor, slug, GRANTS_READ)?;
     let config = &visitor.config;
     let Some(known) = lookup(app, &here, id).await? else { return install::page_of(app, &here, id).await };
     let now = app.node.now();
@@ -53,7 +53,7 @@ async fn one(app: &App, visitor: &Visitor, (slug, id): (&str, &str), query: Opti
     let of_app = install::app_here(app, &here, &known.client, now).await?;
     let used = if known.grants > 0 { UsedHere::Somebody } else { UsedHere::Nobody };
     let view = OrgClientPage {
-        frame: visitor.frame(app, here.section()).await?,
+        frame: visitor.frame(here.section()),
         tabs: here.tabs(config, OrgTab::Applications),
         organization: DisplayName::new(&here.org.name),
         path: here.path(&format!("applications/{}", known.client.id)),
@@ -171,7 +171,7 @@ fn row(facts: &GrantFacts, now: Timestamp) -> OrgGrantRow {
 pub async fn act(State(app): State<App>, Path((slug, client)): Path<(String, String)>, visitor: Visitor, body: Body) -> Response {
     let outcome = async {
         let form = visitor.form(body).await?;
-        let here = Here::find(&app, &visitor, &slug, GRANTS_WRITE).await?;
+        let here = Here::find(&visitor, &slug, GRANTS_WRITE)?;
         let known = find(&app, &here, &client).await?;
         let done = decide(&app, &here, &known, &form, &visitor.cause(&app)).await?;
         app.node.settle().await?;

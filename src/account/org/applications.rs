@@ -12,7 +12,7 @@ use crate::account::visitor::Visitor;
 use crate::account::{App, not_found};
 use crate::pages::views::{ClientStanding, NewClientsChoice, OrgClientRow, OrgClientsPage, OrgTab, UsedHere, WaitingClient};
 use crate::pages::{DisplayName, When};
-use crate::store::{ClientState, ClientUse, Listed, NewClients, Stance, Verdict};
+use crate::store::{ClientState, ClientUse, Listed, NewClients, Stance, StoreError, Verdict};
 use crate::types::{ClientId, Timestamp};
 use crate::web::{Trouble, page, see_other};
 
@@ -27,24 +27,17 @@ pub async fn show(State(app): State<App>, Path(slug): Path<String>, RawQuery(que
 }
 
 async fn list(app: &App, visitor: &Visitor, slug: &str, query: Option<&str>) -> Result<Response, Trouble> {
-    let here = Here::find(app, visitor, slug, GRANTS_READ).await?;
+    let here = Here::find(visitor, slug, GRANTS_READ)?;
     let config = &visitor.config;
     let (store, now) = (&app.node.store, app.node.now());
     let start: u32 = asked(query, "from").unwrap_or(0);
-    let mut known = store.clients_of_org(&here.org.id, Listed::Known, now, (start, PAGE + 1)).await?;
-    let more = known.len() > PAGE as usize;
-    known.truncate(PAGE as usize);
+    let ((clients, more), new_clients, waiting) =
+        tokio::try_join!(known(app, &here, start, now), store.new_clients(&here.org.id), waiting(app, &here, now))?;
     let path = here.path("applications");
     let older = more.then(|| format!("{path}?from={}", start.saturating_add(PAGE)));
     let newer = (start > 0).then(|| format!("{path}?from={}", start.saturating_sub(PAGE)));
-    let (owners, frame, new_clients) = tokio::try_join!(
-        Owners::of(app, known.iter().map(|one| &one.client)),
-        visitor.frame(app, here.section()),
-        store.new_clients(&here.org.id),
-    )?;
-    let clients = known.iter().map(|one| row(one, &owners, now)).collect();
     let view = OrgClientsPage {
-        frame,
+        frame: visitor.frame(here.section()),
         tabs: here.tabs(config, OrgTab::Applications),
         organization: DisplayName::new(&here.org.name),
         csrf: visitor.csrf(),
@@ -54,7 +47,7 @@ async fn list(app: &App, visitor: &Visitor, slug: &str, query: Option<&str>) -> 
             NewClients::Approval => NewClientsChoice::Approval,
         },
         saved: asked::<String>(query, "done").is_some_and(|done| done == "saved"),
-        waiting: waiting(app, &here, now).await?,
+        waiting,
         clients,
         path,
         newer,
@@ -63,7 +56,16 @@ async fn list(app: &App, visitor: &Visitor, slug: &str, query: Option<&str>) -> 
     Ok(page(StatusCode::OK, &view))
 }
 
-async fn waiting(app: &App, here: &Here, now: Timestamp) -> Result<Vec<WaitingClient>, Trouble> {
+/// The clients of one page, and whether there are more.
+async fn known(app: &App, here: &Here, start: u32, now: Timestamp) -> Result<(Vec<OrgClientRow>, bool), StoreError> {
+    let mut known = app.node.store.clients_of_org(&here.org.id, Listed::Known, now, (start, PAGE + 1)).await?;
+    let more = known.len() > PAGE as usize;
+    known.truncate(PAGE as usize);
+    let owners = Owners::of(app, known.iter().map(|one| &one.client)).await?;
+    Ok((known.iter().map(|one| row(one, &owners, now)).collect(), more))
+}
+
+async fn waiting(app: &App, here: &Here, now: Timestamp) -> Result<Vec<WaitingClient>, StoreError> {
     let waiting = app.node.store.clients_of_org(&here.org.id, Listed::Waiting, now, (0, WAITING)).await?;
     let mut names = Names::default();
     let asking = waiting.iter().filter_map(|w| w.asked.as_ref().and_then(|(user, _)| user.as_ref()));
@@ -111,7 +113,7 @@ pub async fn act(State(app): State<App>, Path(slug): Path<String>, visitor: Visi
 
 async fn decide(app: &App, visitor: &Visitor, slug: &str, body: Body) -> Result<Response, Trouble> {
     let form = visitor.form(body).await?;
-    let here = Here::find(app, visitor, slug, GRANTS_WRITE).await?;
+    let here = Here::find(visitor, slug, GRANTS_WRITE)?;
     let (store, path) = (&app.node.store, here.path("applications"));
     let cause = visitor.cause(app);
     if form.has("save-new-clients") {

@@ -81,7 +81,7 @@ pub async fn show(State(app): State<App>, Path(slug): Path<String>, RawQuery(que
 }
 
 async fn entrance(app: &App, visitor: &Visitor, slug: &str, query: Option<&str>) -> Result<Response, Trouble> {
-    let here = Here::find(app, visitor, slug, GRANTS_WRITE).await?;
+    let here = Here::find(visitor, slug, GRANTS_WRITE)?;
     let wanted = asked::<String>(query, "app").unwrap_or_default();
     let found = match wanted.trim() {
         "" => Found::NotAsked,
@@ -91,7 +91,7 @@ async fn entrance(app: &App, visitor: &Visitor, slug: &str, query: Option<&str>)
         },
     };
     let view = OrgInstallPage {
-        frame: visitor.frame(app, here.section()).await?,
+        frame: visitor.frame(here.section()),
         tabs: here.tabs(&visitor.config, OrgTab::Applications),
         organization: DisplayName::new(&here.org.name),
         path: here.path("install"),
@@ -143,7 +143,7 @@ fn offered_scopes(config: &Config, scopes: &ScopeSet) -> Vec<OfferedScope> {
 pub async fn act(State(app): State<App>, Path(slug): Path<String>, visitor: Visitor, body: Body) -> Response {
     let done = async {
         let form = visitor.form(body).await?;
-        let here = Here::find(&app, &visitor, &slug, GRANTS_WRITE).await?;
+        let here = Here::find(&visitor, &slug, GRANTS_WRITE)?;
         let name = form.one("app").filter(|_| form.has("install")).ok_or_else(not_found)?;
         let found = offered(&app, &here, name).await?.ok_or_else(not_found)?;
         install(&app, &here, &found.id, &visitor.cause(&app)).await?;
@@ -173,7 +173,7 @@ struct Leaving {
 
 impl Leaving {
     async fn find(app: &App, visitor: &Visitor, (slug, client): (&str, &str)) -> Result<Self, Trouble> {
-        let here = Here::find(app, visitor, slug, GRANTS_WRITE).await?;
+        let here = Here::find(visitor, slug, GRANTS_WRITE)?;
         let known = application::find(app, &here, client).await?;
         let of = known.client.app.as_ref().ok_or_else(not_found)?;
         let found = app.node.store.app(&of.app).await?.ok_or_else(not_found)?;
@@ -183,7 +183,7 @@ impl Leaving {
     async fn page(&self, app: &App, visitor: &Visitor, (step, ends): (UninstallStep, Footing)) -> Result<Response, Trouble> {
         let back = self.here.path(&format!("applications/{}", self.known.client.id));
         let view = OrgUninstallPage {
-            frame: visitor.frame(app, self.here.section()).await?,
+            frame: visitor.frame(self.here.section()),
             organization: DisplayName::new(&self.here.org.name),
             action: format!("{back}/uninstall"),
             back: Way { href: back, text: name(&DisplayName::new(&self.known.client.name)) },

@@ -34,7 +34,7 @@ pub(super) struct Said {
 /// `GET /orgs/{org}/members`.
 pub async fn show(State(app): State<App>, Path(slug): Path<String>, RawQuery(query): RawQuery, visitor: Visitor) -> Response {
     let outcome = async {
-        let here = Here::find(&app, &visitor, &slug, MEMBERS_READ).await?;
+        let here = Here::find(&visitor, &slug, MEMBERS_READ)?;
         list(&app, &visitor, &here, query.as_deref(), Said::default()).await
     };
     visitor.answer(outcome.await)
@@ -43,8 +43,7 @@ pub async fn show(State(app): State<App>, Path(slug): Path<String>, RawQuery(que
 async fn list(app: &App, visitor: &Visitor, here: &Here, query: Option<&str>, said: Said) -> Result<Response, Trouble> {
     let (store, now, config) = (&app.node.store, app.node.now(), &visitor.config);
     let start: u32 = asked(query, "from").unwrap_or(0);
-    let (mut members, frame) =
-        tokio::try_join!(store.member_page(&here.org.id, (start, PAGE + 1)), visitor.frame(app, here.section()))?;
+    let mut members = store.member_page(&here.org.id, (start, PAGE + 1)).await?;
     let more = members.len() > PAGE as usize;
     members.truncate(PAGE as usize);
     let may_change = here.may(config, MEMBERS_WRITE);
@@ -54,7 +53,7 @@ async fn list(app: &App, visitor: &Visitor, here: &Here, query: Option<&str>, sa
         rows.push(row(app, here, user, roles).await?);
     }
     let view = MembersPage {
-        frame,
+        frame: visitor.frame(here.section()),
         tabs: here.tabs(config, OrgTab::Members),
         organization: DisplayName::new(&here.org.name),
         csrf: visitor.csrf(),
@@ -163,7 +162,7 @@ async fn invitations(app: &App, here: &Here, now: Timestamp) -> Result<Vec<Invit
 pub async fn act(State(app): State<App>, Path(slug): Path<String>, visitor: Visitor, body: Body) -> Response {
     let outcome = async {
         let form = visitor.form(body).await?;
-        let here = Here::find(&app, &visitor, &slug, MEMBERS_WRITE).await?;
+        let here = Here::find(&visitor, &slug, MEMBERS_WRITE)?;
         match super::membership::decide(&app, &visitor, &here, &form).await? {
             super::membership::Done::Changed(answer) => Ok(answer),
             super::membership::Done::Told(said) => list(&app, &visitor, &here, None, said).await,

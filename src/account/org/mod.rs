@@ -10,13 +10,13 @@ mod review;
 
 use std::str::FromStr;
 
+use super::not_found;
 use super::visitor::Visitor;
-use super::{App, not_found};
 use crate::config::Config;
 use crate::pages::views::{OrgTab, OrgTabs, Section};
 use crate::roster::{MEMBERS_READ, MEMBERS_WRITE};
-use crate::store::{Org, OrgState};
-use crate::types::{RoleName, ScopeSet, Slug};
+use crate::store::Org;
+use crate::types::{RoleName, ScopeSet};
 use crate::web::{Params, Trouble};
 
 pub(super) use api_keys::show as api_keys;
@@ -38,12 +38,10 @@ struct Here {
 }
 
 impl Here {
-    /// The organization of this short name, if it is active and the visitor holds `needed` there now.
-    async fn find(app: &App, visitor: &Visitor, slug: &str, needed: &str) -> Result<Self, Trouble> {
-        let slug = Slug::parse(slug).map_err(|_| not_found())?;
-        let org = app.node.store.org_by_slug(&slug).await?.filter(|org| org.state == OrgState::Active).ok_or_else(not_found)?;
-        let membership = app.node.store.membership(&org.id, &visitor.who.user.id).await?.ok_or_else(not_found)?;
-        let here = Self { org, roles: membership.roles };
+    /// The organization of this short name, if it is active and the visitor holds `needed` there.
+    fn find(visitor: &Visitor, slug: &str, needed: &str) -> Result<Self, Trouble> {
+        let (org, roles) = visitor.who.org(slug).ok_or_else(not_found)?;
+        let here = Self { org: org.clone(), roles: roles.to_vec() };
         if here.may(&visitor.config, needed) { Ok(here) } else { Err(not_found()) }
     }
 

@@ -35,21 +35,18 @@ pub async fn show(State(app): State<App>, Path(slug): Path<String>, RawQuery(que
 }
 
 async fn report(app: &App, visitor: &Visitor, slug: &str, query: Option<&str>) -> Result<Response, Trouble> {
-    let here = Here::find(app, visitor, slug, GRANTS_READ).await?;
+    let here = Here::find(visitor, slug, GRANTS_READ)?;
     let config = &visitor.config;
     app.flush.flush().await;
     let start: u32 = asked(query, "from").unwrap_or(0);
-    let ((total, to_revoke), entries, frame) = tokio::try_join!(
-        review::count(&app.node, &here.org),
-        review::page(&app.node, config, &here.org, (start, PAGE)),
-        visitor.frame(app, here.section()),
-    )?;
+    let ((total, to_revoke), entries) =
+        tokio::try_join!(review::count(&app.node, &here.org), review::page(&app.node, config, &here.org, (start, PAGE)),)?;
     let to_narrow = entries.iter().filter(|e| e.proposal == Proposal::Narrow).count() as u64;
     let now = app.node.now();
     let path = here.path("review");
     let end = start.saturating_add(PAGE);
     let view = ReviewPage {
-        frame,
+        frame: visitor.frame(here.section()),
         tabs: here.tabs(config, OrgTab::Review),
         organization: DisplayName::new(&here.org.name),
         applications: here.path("applications"),
@@ -94,7 +91,7 @@ pub async fn json(State(app): State<App>, Path(slug): Path<String>, visitor: Vis
 
 /// The whole report, in the order in which members agreed. That it left the gateway is on record before its first byte does.
 async fn download(app: &App, visitor: &Visitor, (slug, form): (&str, Form)) -> Result<Response, Trouble> {
-    let here = Here::find(app, visitor, slug, GRANTS_READ).await?;
+    let here = Here::find(visitor, slug, GRANTS_READ)?;
     app.flush.flush().await;
     let cause = visitor.cause(app);
     let event = ControlEvent::done(Operation::AccessReview).on("org", here.org.id.as_str());

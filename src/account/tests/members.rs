@@ -1,6 +1,8 @@
 //! `/orgs/{org}/members`.
 
-use http::StatusCode;
+use axum::body::Body;
+use futures::stream;
+use http::{Request, StatusCode};
 
 use super::world::{Answer, Browser, World};
 use crate::store::{OrgState, User, UserState};
@@ -44,6 +46,21 @@ async fn an_administrator_changes_roles_and_removes() {
     for user in [&world.bob, &world.eve] {
         let again = press(&world, &ada, &format!("user={}&remove=1", user.id)).await;
         assert_eq!(again.status, StatusCode::NOT_FOUND);
+    }
+}
+
+#[tokio::test]
+async fn a_form_that_comes_slowly_is_decided_by_what_is_true_at_its_end() {
+    for (path, fields) in [(PATH, "service=robot&add-service=1"), ("/orgs/acme/apps/new", "name=Probe")] {
+        let world = World::new().await;
+        let ada = world.sign_in(&world.ada).await;
+        let (node, org, user) = (world.node.clone(), world.acme.id.clone(), world.ada.id.clone());
+        let form = format!("csrf={}&{fields}", ada.csrf);
+        let slow = stream::once(async move { node.store.remove_membership(&org, &user, &node.own_cause()).await.map(|_| form) });
+        let request = Request::post(path).header("cookie", &ada.cookie).header("sec-fetch-site", "same-origin");
+        let request = request.header("content-type", "application/x-www-form-urlencoded").body(Body::from_stream(slow));
+        let answer = world.send(world.pages(), request.expect("a request")).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}: {}", answer.body);
     }
 }
 

@@ -89,7 +89,7 @@ async fn consent_page(
     let Pending { request, offer, trial } = pending;
     let until = trial.as_ref().map(|t| t.expires_at.since(app.node.now()));
     let view = ConsentPage {
-        frame: who.frame(&app.node, config, Section::Elsewhere).await?,
+        frame: who.frame(config, Section::Elsewhere),
         action: format!("/consent?request={}", request.id),
         csrf: who.csrf.as_str().to_owned(),
         user: who.user.email.clone(),

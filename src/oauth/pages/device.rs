@@ -67,7 +67,7 @@ impl Visit<'_> {
             Some(DeviceProblem::TooMany { .. }) => StatusCode::TOO_MANY_REQUESTS,
             Some(DeviceProblem::Expired) => StatusCode::FORBIDDEN,
         };
-        let frame = self.who.frame(&self.app.node, self.config, Section::Elsewhere).await?;
+        let frame = self.who.frame(self.config, Section::Elsewhere);
         let csrf = self.who.csrf.as_str().to_owned();
         Ok(page(status, &DevicePage { frame, csrf, code: code.to_owned(), problem }))
     }
@@ -116,7 +116,7 @@ impl Visit<'_> {
     async fn ask(&self, waiting: &Waiting, problem: Option<ConsentProblem>) -> Result<Response, Trouble> {
         let (Waiting { request, offer }, Self { app, config, who, .. }) = (waiting, self);
         let view = ConsentPage {
-            frame: who.frame(&app.node, config, Section::Elsewhere).await?,
+            frame: who.frame(config, Section::Elsewhere),
             action: DEVICE.to_owned(),
             csrf: who.csrf.as_str().to_owned(),
             user: who.user.email.clone(),
@@ -181,7 +181,7 @@ impl Visit<'_> {
     async fn done(&self, client: &Client, allowed: bool) -> Result<Response, Trouble> {
         let outcome = if allowed { "approved" } else { "denied" };
         self.app.node.metrics.devices.with_label_values(&[outcome]).inc();
-        let frame = self.who.frame(&self.app.node, self.config, Section::Elsewhere).await?;
+        let frame = self.who.frame(self.config, Section::Elsewhere);
         Ok(page(StatusCode::OK, &DeviceDonePage { frame, client: DisplayName::new(&client.name), allowed }))
     }
 

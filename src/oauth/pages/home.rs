@@ -23,7 +23,7 @@ pub async fn home(State(app): State<App>, peer: Peer, RawQuery(query): RawQuery,
 
 async fn show(app: &App, config: &Config, out: bool, headers: &HeaderMap) -> Result<Response, Trouble> {
     let frame = match signed_in(&app.node, config, headers).await? {
-        Some(session) => session.frame(&app.node, config, Section::Elsewhere).await?,
+        Some(session) => session.frame(config, Section::Elsewhere),
         None => frame(config),
     };
     let presence = if out && frame.viewer.is_none() { Presence::JustSignedOut } else { Presence::Visiting };

@@ -94,7 +94,7 @@ impl Opened {
         problem: Option<InvitationProblem>,
     ) -> Result<Response, Trouble> {
         let frame = match &self.session {
-            Some(session) => session.frame(&app.node, config, Section::Elsewhere).await?,
+            Some(session) => session.frame(config, Section::Elsewhere),
             None => InvitationPage::guest_frame(brand(config)),
         };
         let by = match &self.invitation.invited_by {

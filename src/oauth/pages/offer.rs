@@ -59,7 +59,7 @@ impl Place {
 impl Offer {
     /// What may be offered to this person.
     pub(super) async fn to(app: &App, client: Client, who: &SignedIn) -> Result<Self, Trouble> {
-        let mut orgs = app.node.store.orgs_of(&who.user.id).await?;
+        let mut orgs = who.orgs.clone();
         if orgs.is_empty() {
             return Err(forbidden(texts::no_organization()));
         }

@@ -52,7 +52,7 @@ async fn form(
 ) -> Result<Response, Trouble> {
     let (csrf, email) = (session.csrf.as_str().to_owned(), session.user.email.clone());
     let mut view = PasswordPage::one_time(brand(config), after.through("/password"), csrf, email, SHORTEST);
-    if !session.must_change_password(&app.node).await? {
+    if !session.must_change_password {
         view.reason = PasswordReason::Chosen;
     }
     view.continue_to = continuing(app, after).await?.map(|(_, name)| name);

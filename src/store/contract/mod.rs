@@ -151,6 +151,7 @@ contract! {
         a_session_lives_until_it_ends
         a_session_is_seen_once_a_minute
         a_session_that_idles_ends
+        a_session_knows_what_its_user_may_see
         a_request_waits_as_it_came
         one_decision_counts
         approval_needs_an_active_member

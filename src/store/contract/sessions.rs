@@ -3,7 +3,9 @@
 use futures::future::join;
 
 use super::world::*;
-use crate::store::{Approve, ApprovedRequest, GrantState, SharedStore, UserState};
+use crate::store::{
+    Approve, ApprovedRequest, GrantState, Membership, OrgState, PasswordRecord, SessionFacts, SharedStore, UserState,
+};
 use crate::types::TokenKind;
 
 fn approval(world: &World, seconds: u64) -> ApprovedRequest {
@@ -14,7 +16,8 @@ fn approval(world: &World, seconds: u64) -> ApprovedRequest {
 pub(crate) async fn a_session_lives_until_it_ends(store: SharedStore) {
     let world = World::new(store).await;
     let (first, second) = (world.sign_in(0).await, world.sign_in(0).await);
-    let (session, user) = world.store.session(&first, after(10), HOUR).await.expect("an answer").expect("it lives");
+    let SessionFacts { session, user, .. } =
+        world.store.session(&first, after(10), HOUR).await.expect("an answer").expect("it lives");
     assert_eq!((session.hash, session.user, session.authenticated_at), (first, user.id.clone(), START));
     assert_eq!((session.expires_at, user), (START.plus(HOUR), world.user.clone()));
     assert!(world.store.session(&first, START.plus(HOUR), HOUR).await.expect("an answer").is_none());
@@ -27,12 +30,48 @@ pub(crate) async fn a_session_lives_until_it_ends(store: SharedStore) {
     assert_eq!((count("login.ok"), count("logout")), (2, 1), "{log:?}");
 }
 
+pub(crate) async fn a_session_knows_what_its_user_may_see(store: SharedStore) {
+    let world = World::new(store).await;
+    let (s, ada) = (&world.store, &world.user);
+    let hash = world.sign_in(0).await;
+    let facts = async || s.session(&hash, after(10), HOUR).await.expect("an answer").expect("it lives");
+    let slugs =
+        |facts: &SessionFacts| facts.orgs.iter().map(|(org, roles)| (org.slug.to_string(), roles.clone())).collect::<Vec<_>>();
+    let at_home = s.membership(&world.org.id, &ada.id).await.expect("an answer").expect("a member").roles;
+    let before = facts().await;
+    assert_eq!((before.one_time_password, before.operator), (true, false));
+    assert_eq!(before.orgs, [(world.org.clone(), at_home.clone())]);
+
+    // Their short names sort before and behind that of the first.
+    let (aaa, zzz) = (org("aaa"), org("zzz"));
+    for other in [&zzz, &aaa] {
+        s.create_org(other, &cause(1)).await.expect("an organization");
+        let membership = Membership { org: other.id.clone(), user: ada.id.clone(), roles: roles(&["viewer"]) };
+        s.set_membership(&membership, &cause(1)).await.expect("a membership");
+    }
+    assert!(s.add_operator(&ada.id, &cause(2)).await.expect("an answer"));
+    let own = PasswordRecord { one_time: false, ..password("$argon2id$own") };
+    s.set_password(&ada.id, &own, Some(&hash), &cause(2)).await.expect("a password");
+    let after_all = facts().await;
+    assert_eq!((after_all.one_time_password, after_all.operator), (false, true));
+    let home = (world.org.slug.to_string(), at_home);
+    let viewer = |slug: &str| (slug.to_owned(), roles(&["viewer"]));
+    assert_eq!(slugs(&after_all), [viewer("aaa"), home.clone(), viewer("zzz")]);
+
+    // Neither an organization that is switched off nor one that was left is one of them, and a user may have none.
+    s.set_org_state(&aaa.id, OrgState::Disabled, &cause(3)).await.expect("an answer");
+    s.remove_membership(&zzz.id, &ada.id, &cause(3)).await.expect("an answer");
+    assert_eq!(slugs(&facts().await), [home]);
+    s.remove_membership(&world.org.id, &ada.id, &cause(4)).await.expect("an answer");
+    assert_eq!(slugs(&facts().await), []);
+}
+
 pub(crate) async fn a_session_is_seen_once_a_minute(store: SharedStore) {
     let world = World::new(store).await;
     let hash = world.sign_in(0).await;
     for (at, seen) in [(59, 0), (60, 60), (90, 60), (120, 120)] {
-        let (session, _) = world.store.session(&hash, after(at), HOUR).await.expect("an answer").expect("it lives");
-        assert_eq!(session.seen_at, after(seen), "at {at}");
+        let facts = world.store.session(&hash, after(at), HOUR).await.expect("an answer").expect("it lives");
+        assert_eq!(facts.session.seen_at, after(seen), "at {at}");
     }
 }
 

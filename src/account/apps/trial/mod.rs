@@ -52,7 +52,7 @@ pub(in crate::account) async fn show(
 ) -> Response {
     let config = app.node.config.load_full();
     let shown = async {
-        let visit = Visit::to_change(&app, &config, &peer, &who, &org).await?;
+        let visit = Visit::to_change(&app, &config, &peer, &who, &org)?;
         let test = Test { found: visit.find(&id).await?, visit };
         let params = Params::parse(query.unwrap_or_default().as_bytes())?;
         match test.given().await? {
@@ -74,7 +74,7 @@ pub(in crate::account) async fn act(
 ) -> Response {
     let config = app.node.config.load_full();
     let done = async {
-        let visit = Visit::to_change(&app, &config, &peer, &who, &org).await?;
+        let visit = Visit::to_change(&app, &config, &peer, &who, &org)?;
         let form = visit.form(&headers, body).await?;
         let test = Test { found: visit.find(&id).await?, visit };
         match (form.one("begin")?, form.one("call")?, form.one("end")?) {
@@ -98,7 +98,7 @@ pub(in crate::account) async fn callback(
 ) -> Response {
     let config = app.node.config.load_full();
     let done = async {
-        let visit = Visit::to_change(&app, &config, &peer, &who, &org).await?;
+        let visit = Visit::to_change(&app, &config, &peer, &who, &org)?;
         let test = Test { found: visit.find(&id).await?, visit };
         test.answered(&Params::parse(query.unwrap_or_default().as_bytes())?).await
     };
@@ -179,7 +179,7 @@ impl Test<'_> {
         let section = Section::Apps { slug: visit.org.slug.to_string() };
         let status = if problem.is_some() { StatusCode::CONFLICT } else { StatusCode::OK };
         let view = AppTestPage {
-            frame: visit.who.frame(&visit.app.node, &visit.config, section).await?,
+            frame: visit.who.frame(&visit.config, section),
             back: Way { href: visit.path(&self.found), text: name_of(&DisplayName::new(name)) },
             action: self.path(),
             csrf: visit.who.csrf.as_str().to_owned(),

@@ -12,7 +12,7 @@ use super::grants;
 use super::rows::{self, Fields};
 use crate::record::{Cause, ControlEvent, Operation, Origin};
 use crate::store::{
-    Approve, ApprovedRequest, AuthRequest, Membership, Session, SessionDetails, SessionStore, StoreError, Subject, User,
+    Approve, ApprovedRequest, AuthRequest, Membership, Session, SessionDetails, SessionFacts, SessionStore, StoreError, Subject,
 };
 use crate::types::{AuthRequestId, ClientId, HashedToken, OrgId, Timestamp, UserId};
 
@@ -138,6 +138,25 @@ fn session(row: &super::Row) -> Result<Session, StoreError> {
     })
 }
 
+/// A session from its rows, one for each organization of its user, or one for a user without.
+fn session_facts(rows: &[super::Row]) -> Result<Option<SessionFacts>, StoreError> {
+    let Some(first) = rows.first() else { return Ok(None) };
+    let fields = Fields::of(first, "sessions", "s_user_id");
+    let mut orgs = Vec::with_capacity(rows.len());
+    for row in rows {
+        if Fields::of(row, "memberships", "s_user_id").value::<Option<String>>("o_id")?.is_some() {
+            orgs.push((rows::org(row)?, Fields::of(row, "memberships", "o_id").json("m_roles")?));
+        }
+    }
+    Ok(Some(SessionFacts {
+        session: session(first)?,
+        user: rows::user(first)?,
+        one_time_password: fields.value::<Option<bool>>("w_one_time")?.unwrap_or(false),
+        operator: fields.value::<Option<String>>("p_user_id")?.is_some(),
+        orgs,
+    }))
+}
+
 #[async_trait]
 impl SessionStore for Engine {
     async fn start_session(&self, session: &Session, cause: &Cause) -> Result<(), StoreError> {
@@ -164,21 +183,27 @@ impl SessionStore for Engine {
         tx.commit().await
     }
 
-    async fn session(&self, hash: &HashedToken, at: Timestamp, idle: Duration) -> Result<Option<(Session, User)>, StoreError> {
-        let row = sqlx::query(concat!(
+    async fn session(&self, hash: &HashedToken, at: Timestamp, idle: Duration) -> Result<Option<SessionFacts>, StoreError> {
+        let rows = sqlx::query(concat!(
             "SELECT s.hash AS s_hash, s.user_id AS s_user_id, s.authenticated_at AS s_authenticated_at, \
-             s.expires_at AS s_expires_at, s.seen_at AS s_seen_at, ",
+             s.expires_at AS s_expires_at, s.seen_at AS s_seen_at, w.one_time AS w_one_time, \
+             p.user_id AS p_user_id, m.roles AS m_roles, ",
             user_columns!(),
-            " FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.hash = $1 AND s.expires_at > $2 AND s.seen_at > $3 AND u.state = 'active'"
+            ", ",
+            org_columns!(),
+            " FROM sessions s JOIN users u ON u.id = s.user_id LEFT JOIN passwords w ON w.user_id = u.id \
+             LEFT JOIN operators p ON p.user_id = u.id \
+             LEFT JOIN memberships m ON m.user_id = u.id LEFT JOIN orgs o ON o.id = m.org_id AND o.state = 'active' \
+             WHERE s.hash = $1 AND s.expires_at > $2 AND s.seen_at > $3 AND u.state = 'active' ORDER BY o.slug"
         ))
         .bind(&hash.bytes()[..])
         .bind(at.millis())
         .bind(at.minus(idle).millis())
-        .fetch_optional(&mut *self.reader().await?)
+        .fetch_all(&mut *self.reader().await?)
         .await
         .doing("read a session")?;
-        let Some(row) = row else { return Ok(None) };
-        let (mut session, user) = (session(&row)?, rows::user(&row)?);
+        let Some(mut facts) = session_facts(&rows)? else { return Ok(None) };
+        let session = &mut facts.session;
         if at.since(session.seen_at) >= SEEN_EVERY {
             sqlx::query("UPDATE sessions SET seen_at = $1 WHERE hash = $2 AND seen_at < $1")
                 .bind(at.millis())
@@ -188,7 +213,7 @@ impl SessionStore for Engine {
                 .doing("note a session's use")?;
             session.seen_at = at;
         }
-        Ok(Some((session, user)))
+        Ok(Some(facts))
     }
 
     async fn end_session(&self, hash: &HashedToken, cause: &Cause) -> Result<(), StoreError> {
