@@ -45,17 +45,19 @@ async fn listed(
 ) -> Result<Vec<ClientId>, StoreError> {
     let (limit, offset) = (i64::from(limit), i64::from(offset));
     let query = match listed {
-        // From one client to the next in the index: an organization has far more grants than clients.
+        // From one client to the next in the index: an organization has far more grants than clients. What is deleted has no live
+        // grant, and only what was decided about a client outlives it.
         Listed::Known => sqlx::query(
             "WITH RECURSIVE used(client_id) AS (SELECT MIN(client_id) FROM grants WHERE org_id = $1 UNION ALL \
              SELECT (SELECT MIN(g.client_id) FROM grants g WHERE g.org_id = $1 AND g.client_id > u.client_id) FROM used u \
              WHERE u.client_id IS NOT NULL), live AS (SELECT client_id, (SELECT MAX(g.created_at) FROM grants g WHERE g.org_id = $1 \
              AND g.client_id = u.client_id AND g.revoked_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > $2)) AS newest \
              FROM used u WHERE u.client_id IS NOT NULL) \
-             SELECT k.client_id AS id, MAX(k.newest) AS newest FROM (SELECT client_id, newest FROM live WHERE newest IS NOT NULL \
-             UNION ALL SELECT client_id, 0 FROM client_policies WHERE org_id = $1 AND (stance <> 'pending' OR scopes IS NOT NULL) \
-             ) AS k JOIN clients c ON c.id = k.client_id AND c.deleted_at IS NULL \
-             GROUP BY k.client_id ORDER BY newest DESC, id DESC LIMIT $3 OFFSET $4",
+             SELECT client_id AS id, newest FROM live WHERE newest IS NOT NULL \
+             UNION ALL SELECT p.client_id, 0 FROM client_policies p JOIN clients c ON c.id = p.client_id AND c.deleted_at IS NULL \
+             WHERE p.org_id = $1 AND (p.stance <> 'pending' OR p.scopes IS NOT NULL) AND NOT EXISTS (SELECT 1 FROM grants g \
+             WHERE g.org_id = $1 AND g.client_id = p.client_id AND g.revoked_at IS NULL \
+             AND (g.expires_at IS NULL OR g.expires_at > $2)) ORDER BY newest DESC, id DESC LIMIT $3 OFFSET $4",
         )
         .bind(org.as_str())
         .bind(at.millis())
