@@ -45,19 +45,14 @@ async fn listed(
 ) -> Result<Vec<ClientId>, StoreError> {
     let (limit, offset) = (i64::from(limit), i64::from(offset));
     let query = match listed {
-        // From one client to the next in the index: an organization has far more grants than clients. What is deleted has no live
-        // grant, and only what was decided about a client outlives it.
+        // What is deleted has no live grant; only what was decided about a client outlives it.
         Listed::Known => sqlx::query(
-            "WITH RECURSIVE used(client_id) AS (SELECT MIN(client_id) FROM grants WHERE org_id = $1 UNION ALL \
-             SELECT (SELECT MIN(g.client_id) FROM grants g WHERE g.org_id = $1 AND g.client_id > u.client_id) FROM used u \
-             WHERE u.client_id IS NOT NULL), live AS (SELECT client_id, (SELECT MAX(g.created_at) FROM grants g WHERE g.org_id = $1 \
-             AND g.client_id = u.client_id AND g.revoked_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > $2)) AS newest \
-             FROM used u WHERE u.client_id IS NOT NULL) \
-             SELECT client_id AS id, newest FROM live WHERE newest IS NOT NULL \
+            "SELECT o.client_id AS id, o.newest_at AS newest FROM org_clients o WHERE o.org_id = $1 AND EXISTS (SELECT 1 FROM grants g \
+             WHERE g.org_id = $1 AND g.client_id = o.client_id AND g.revoked_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > $2)) \
              UNION ALL SELECT p.client_id, 0 FROM client_policies p JOIN clients c ON c.id = p.client_id AND c.deleted_at IS NULL \
              WHERE p.org_id = $1 AND (p.stance <> 'pending' OR p.scopes IS NOT NULL) AND NOT EXISTS (SELECT 1 FROM grants g \
-             WHERE g.org_id = $1 AND g.client_id = p.client_id AND g.revoked_at IS NULL \
-             AND (g.expires_at IS NULL OR g.expires_at > $2)) ORDER BY newest DESC, id DESC LIMIT $3 OFFSET $4",
+             WHERE g.org_id = $1 AND g.client_id = p.client_id AND g.revoked_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > $2)) \
+             ORDER BY newest DESC, id DESC LIMIT $3 OFFSET $4",
         )
         .bind(org.as_str())
         .bind(at.millis())
