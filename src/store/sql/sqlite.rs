@@ -80,9 +80,9 @@ const BUSY: Duration = Duration::from_secs(5);
 /// and there is one with every batch of records.
 const MAPPED: &str = "268435456";
 
-const MIGRATION_TRIES: u32 = 5;
-const CONNECT_TRIES: u32 = 50;
-const CONNECT_PAUSE: Duration = Duration::from_millis(20);
+/// How often somebody who starts beside others tries again: more often than there are steps at which to lose.
+const TRIES: u32 = 50;
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Opens the database file, makes it when there is none, and brings its schema up to date.
 pub(super) async fn open(path: &str, entropy: Arc<dyn Entropy>) -> Result<SharedStore, StoreError> {
@@ -116,9 +116,9 @@ pub(super) async fn open(path: &str, entropy: Arc<dyn Entropy>) -> Result<Shared
 /// same: whoever loses tries again.
 async fn connect(options: &SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
     let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(BUSY).test_before_acquire(false);
-    for _ in 1..CONNECT_TRIES {
+    for _ in 1..TRIES {
         match pool.clone().connect_with(options.clone()).await {
-            Err(e) if is_busy(&e) => tokio::time::sleep(CONNECT_PAUSE).await,
+            Err(e) if is_busy(&e) => tokio::time::sleep(PAUSE).await,
             result => return result,
         }
     }
@@ -143,15 +143,16 @@ async fn create(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Nothing keeps two processes from starting on a new file at once; whoever loses tries again, and finds the work done.
+/// Nothing keeps two processes from starting on a new file at once; whoever loses at one step tries again, and finds it done.
 async fn migrate(pool: &SqlitePool) -> Result<(), MigrateError> {
     let mut migrations = sqlx::migrate!("src/store/sql/migrations/sqlite");
     // A node of the next version may have added to the schema: what it added is not in this one's way.
     migrations.set_ignore_missing(true);
-    for _ in 1..MIGRATION_TRIES {
+    for _ in 1..TRIES {
         if migrations.run(pool).await.is_ok() {
             return Ok(());
         }
+        tokio::time::sleep(PAUSE).await;
     }
     migrations.run(pool).await
 }
