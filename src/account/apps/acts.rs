@@ -175,7 +175,7 @@ fn file(manifest: &Manifest) -> Response {
     response
 }
 
-async fn import_form(visit: &Visit<'_>, manifest: String, problem: Option<Text>) -> Result<Response, Trouble> {
+fn import_form(visit: &Visit<'_>, manifest: String, problem: Option<Text>) -> Response {
     let list = visit.list();
     let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let view = AppImportPage {
@@ -186,7 +186,7 @@ async fn import_form(visit: &Visit<'_>, manifest: String, problem: Option<Text>)
         manifest,
         problem,
     };
-    Ok(page(status, &view))
+    page(status, &view)
 }
 
 /// `GET /orgs/{org}/apps/import`.
@@ -199,7 +199,7 @@ pub(in crate::account) async fn import_page(
     let config = app.node.config.load_full();
     let shown = async {
         let visit = Visit::to_change(&app, &config, &peer, &who, &org)?;
-        import_form(&visit, String::new(), None).await
+        Ok(import_form(&visit, String::new(), None))
     };
     shown.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
 }
@@ -236,7 +236,7 @@ pub(in crate::account) async fn import(
                 let done = Said::done(texts::imported());
                 one(&visit, &app, Said { problem: asked_for(&left_out), ..done }).await
             }
-            Err(error) => import_form(&visit, text.to_owned(), Some(told::refusal(&refused(error)?))).await,
+            Err(error) => Ok(import_form(&visit, text.to_owned(), Some(told::refusal(&refused(error)?)))),
         }
     };
     done.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))

@@ -49,7 +49,7 @@ pub async fn show(State(app): State<App>, peer: Peer, RawQuery(query): RawQuery,
     let params = Params::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
     let code = params.one("user_code").ok().flatten().and_then(UserCode::typed);
     let code = code.map(|c| c.to_string()).unwrap_or_default();
-    visit.entry(&code, None).await.unwrap_or_else(|trouble| trouble.page(&config, &peer))
+    visit.entry(&code, None)
 }
 
 /// `POST /device`: the code, and from the page after it the decision.
@@ -60,7 +60,7 @@ pub async fn submit(State(app): State<App>, peer: Peer, headers: HeaderMap, who:
 }
 
 impl Visit<'_> {
-    async fn entry(&self, code: &str, problem: Option<DeviceProblem>) -> Result<Response, Trouble> {
+    fn entry(&self, code: &str, problem: Option<DeviceProblem>) -> Response {
         let status = match &problem {
             None => StatusCode::OK,
             Some(DeviceProblem::Unknown) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -69,7 +69,7 @@ impl Visit<'_> {
         };
         let frame = self.who.frame(self.config, Section::Elsewhere);
         let csrf = self.who.csrf.as_str().to_owned();
-        Ok(page(status, &DevicePage { frame, csrf, code: code.to_owned(), problem }))
+        page(status, &DevicePage { frame, csrf, code: code.to_owned(), problem })
     }
 
     async fn answer(&self, headers: &HeaderMap, body: Body) -> Result<Response, Trouble> {
@@ -77,14 +77,14 @@ impl Visit<'_> {
         let typed = form.one("user_code")?.and_then(UserCode::typed);
         let shown = typed.as_ref().map(ToString::to_string).unwrap_or_default();
         if !genuine {
-            return self.entry(&shown, Some(DeviceProblem::Expired)).await;
+            return Ok(self.entry(&shown, Some(DeviceProblem::Expired)));
         }
         if let Some(wait) = self.throttled() {
             let problem = DeviceProblem::TooMany { wait: duration_words(wait.max(Duration::from_secs(1))) };
-            return self.entry("", Some(problem)).await;
+            return Ok(self.entry("", Some(problem)));
         }
         let Some(waiting) = self.waiting(typed).await? else {
-            return self.entry(&shown, Some(DeviceProblem::Unknown)).await;
+            return Ok(self.entry(&shown, Some(DeviceProblem::Unknown)));
         };
         for (key, _) in self.throttle_keys() {
             self.app.user_codes.forgive(&key, self.app.node.now());
@@ -159,8 +159,8 @@ impl Visit<'_> {
     async fn deny(&self, waiting: &Waiting) -> Result<Response, Trouble> {
         let client = &waiting.offer.client;
         match self.app.node.store.deny_device(&waiting.request.user_code, &self.cause(client)).await? {
-            Approve::Done => self.done(client, false).await,
-            Approve::Gone => self.entry("", Some(DeviceProblem::Unknown)).await,
+            Approve::Done => Ok(self.done(client, false)),
+            Approve::Gone => Ok(self.entry("", Some(DeviceProblem::Unknown))),
         }
     }
 
@@ -171,18 +171,18 @@ impl Visit<'_> {
         let mut cause = self.cause(client);
         cause.actor.grant = Some(grant.id.clone());
         if app.node.store.approve_device(&request.user_code, &grant, &cause).await? == Approve::Gone {
-            return self.entry("", Some(DeviceProblem::Unknown)).await;
+            return Ok(self.entry("", Some(DeviceProblem::Unknown)));
         }
         app.node.metrics.grants_issued.inc();
         supersede(app, config, client, &grant, &cause).await?;
-        self.done(client, true).await
+        Ok(self.done(client, true))
     }
 
-    async fn done(&self, client: &Client, allowed: bool) -> Result<Response, Trouble> {
+    fn done(&self, client: &Client, allowed: bool) -> Response {
         let outcome = if allowed { "approved" } else { "denied" };
         self.app.node.metrics.devices.with_label_values(&[outcome]).inc();
         let frame = self.who.frame(self.config, Section::Elsewhere);
-        Ok(page(StatusCode::OK, &DeviceDonePage { frame, client: DisplayName::new(&client.name), allowed }))
+        page(StatusCode::OK, &DeviceDonePage { frame, client: DisplayName::new(&client.name), allowed })
     }
 
     /// Codes are counted before they are looked up, and forgiven when they are right (RFC 8628 §5.1).

@@ -40,7 +40,7 @@ impl managed::Manager for Opener {
     }
 
     async fn recycle(&self, connection: &mut SqliteConnection, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
-        if metrics.last_used() < RESTED && metrics.recycle_count % ASKED_EVERY != 0 {
+        if metrics.last_used() < RESTED && !metrics.recycle_count.is_multiple_of(ASKED_EVERY) {
             return Ok(());
         }
         Ok(connection.ping().await?)

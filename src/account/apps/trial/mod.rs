@@ -56,7 +56,7 @@ pub(in crate::account) async fn show(
         let test = Test { found: visit.find(&id).await?, visit };
         let params = Params::parse(query.unwrap_or_default().as_bytes())?;
         match test.given().await? {
-            Some(given) => test.page(None, TestProgress::Given(Box::new(given.shown()))).await,
+            Some(given) => Ok(test.page(None, TestProgress::Given(Box::new(given.shown())))),
             None => test.ready(None, params.one("done")?.map(|_| LastTest::Done)).await,
         }
     };
@@ -171,10 +171,10 @@ impl Test<'_> {
     async fn ready(&self, problem: Option<Text>, last: Option<LastTest>) -> Result<Response, Trouble> {
         let clients = self.clients().await?;
         let off = clients.is_empty().then(texts::switched_off);
-        self.page(problem.or(off), TestProgress::Ready { clients, last }).await
+        Ok(self.page(problem.or(off), TestProgress::Ready { clients, last }))
     }
 
-    async fn page(&self, problem: Option<Text>, progress: TestProgress) -> Result<Response, Trouble> {
+    fn page(&self, problem: Option<Text>, progress: TestProgress) -> Response {
         let (visit, name) = (&self.visit, &self.found.draft.name);
         let section = Section::Apps { slug: visit.org.slug.to_string() };
         let status = if problem.is_some() { StatusCode::CONFLICT } else { StatusCode::OK };
@@ -187,7 +187,7 @@ impl Test<'_> {
             problem,
             progress,
         };
-        Ok(page(status, &view))
+        page(status, &view)
     }
 
     /// Sends the browser the way of a customer.
@@ -285,7 +285,7 @@ impl Test<'_> {
             Ok(called) => (None, given.after(called).await?),
             Err((why, entered)) => (Some(why), given.instead(entered)),
         };
-        self.page(problem, TestProgress::Given(Box::new(shown))).await
+        Ok(self.page(problem, TestProgress::Given(Box::new(shown))))
     }
 
     async fn end(&self) -> Result<Response, Trouble> {
