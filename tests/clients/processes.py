@@ -87,8 +87,9 @@ class Process:
 class Recorder:
     """A pass-through before an upstream that keeps what it received, header by header."""
 
-    def __init__(self, upstream_port: int):
+    def __init__(self, upstream_port: int = 0):
         self.requests: list[tuple[str, str, list[tuple[str, str]]]] = []
+        self.upstream_port = upstream_port
         self.port = 0
         recorder = self
 
@@ -98,9 +99,10 @@ class Recorder:
             def handle_one(self):
                 recorder.requests.append((self.command, self.path, self.headers.items()))
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                upstream = http.client.HTTPConnection("127.0.0.1", upstream_port, timeout=30)
+                port, path = recorder.route(self.path)
+                upstream = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
                 kept = {k: v for k, v in self.headers.items() if k.lower() in ("accept", "content-type")}
-                upstream.request(self.command, self.path, body, kept)
+                upstream.request(self.command, path, body, kept)
                 answer = upstream.getresponse()
                 payload = answer.read()
                 upstream.close()
@@ -119,6 +121,18 @@ class Recorder:
         self._server.daemon_threads = True
         self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def route(self, path: str) -> tuple[int, str]:
+        """The port and the path that a request for this path is sent to."""
+        return self.upstream_port, path
+
+    @contextlib.contextmanager
+    def unseen(self):
+        """Fails if anything arrives meanwhile."""
+        before = len(self.requests)
+        yield
+        if arrived := self.requests[before:]:
+            raise AssertionError(f"the upstream received {[(m, p) for m, p, _ in arrived]}")
 
     def stop(self):
         """Stops listening."""

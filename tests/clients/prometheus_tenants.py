@@ -11,11 +11,11 @@ import urllib.parse
 
 import harness
 import oauth
+import tenants
 from checks import Checks, contains, equal
 from processes import await_true
 
-# The organization of the quick start, and the one that the harness adds.
-SMALL_TENANT, LARGE_TENANT = "default", harness.SECOND_ORGANIZATION["slug"]
+SMALL_TENANT, LARGE_TENANT = tenants.SLUGS
 SHARDS = range(4)
 METRICS = ("requests", "errors")
 # The other organization's values are so large that one of them in any sum is seen.
@@ -27,11 +27,11 @@ SCOPES = "metrics:read rules:read alerts:read"
 class Exporter:
     """Constant series of every tenant."""
 
-    def __init__(self, tenants: list[str]):
+    def __init__(self, slugs: list[str]):
         lines = [
             f'{metric}{{tenant="{tenant}",shard="{shard}"}} {base * (number + 1) + shard}'
             for metric in METRICS
-            for number, (tenant, base) in enumerate(zip(tenants, (SMALL, LARGE)))
+            for number, (tenant, base) in enumerate(zip(slugs, (SMALL, LARGE)))
             for shard in SHARDS
         ]
         payload = ("\n".join(lines) + "\n").encode()
@@ -68,21 +68,17 @@ tenant = {{ mode = "label", label = "tenant", value = "{{org.slug}}" }}
 """
 
 
-def alerting(tenants: list[str]) -> str:
+def alerting(slugs: list[str]) -> str:
     """One alert that always fires for each tenant."""
-    rules = [{"alert": f"Always{n}", "expr": "vector(1)", "labels": {"tenant": t}} for n, t in enumerate(tenants)]
+    rules = [{"alert": f"Always{n}", "expr": "vector(1)", "labels": {"tenant": t}} for n, t in enumerate(slugs)]
     return json.dumps({"groups": [{"name": "all", "rules": rules}]})
 
 
-class Side:
-    """One organization's view through the gate."""
+class Side(tenants.Side):
+    """One organization's view of Prometheus."""
 
     def __init__(self, stack, slug: str, other: str, organization: str):
-        self.base = stack.url(harness.PROMETHEUS_PATH)
-        self.slug, self.other = slug, other
-        client = stack.client(f"tenant {slug}")
-        url = client.authorize_url(self.base, SCOPES)
-        self.token = client.redeem(stack.person.drive(url, org=organization))["access_token"]
+        super().__init__(stack, harness.PROMETHEUS_PATH, slug, other, organization, SCOPES)
 
     def call(self, path: str, query: dict | list = (), method: str = "GET"):
         """One call; a POST carries its parameters in a form."""
@@ -95,10 +91,7 @@ class Side:
     def data(self, path: str, query: dict | list = (), method: str = "GET"):
         """What a successful call answers; it never names the other organization."""
         answer = self.call(path, query, method)
-        equal(answer.status, 200, f"status of {path} {query}: {answer.text[:300]}")
-        if self.other in str(answer.text):
-            raise AssertionError(f"{path} {query} names {self.other}: {answer.text[:500]}")
-        return answer.json()["data"]
+        return self.unnamed(answer, f"{path} {query}").json()["data"]
 
 
 def kept(chance: random.Random, depth: int) -> str:
@@ -193,18 +186,17 @@ def lists(side: Side, checks: Checks):
 def main() -> int:
     """Both organizations on one stack."""
     checks, chance = Checks("prometheus tenants"), random.Random(7)
-    tenants = [SMALL_TENANT, LARGE_TENANT]
-    exporter = Exporter(tenants)
+    slugs = list(tenants.SLUGS)
+    exporter = Exporter(slugs)
     scraped = f"- {{job_name: both, honor_labels: true, static_configs: [{{targets: ['127.0.0.1:{exporter.port}']}}]}}\n"
-    with harness.Stack(everything=False, scraped=scraped, rules=alerting(tenants)) as stack:
-        stack.add_organization()
-        ids = {slug: json.loads(stack.administer("org", "show", slug, "--json"))["id"] for slug in tenants}
+    with harness.Stack(everything=False, scraped=scraped, rules=alerting(slugs)) as stack:
+        ids = tenants.organizations(stack)
         stack.restart_with(configuration(stack))
         base = stack.prometheus_url
         # Old enough that every offset and range of the generated queries finds a sample.
         await_true("all series", lambda: len(oauth.request("GET", base + "/api/v1/query?query=requests+offset+5s").json()["data"]["result"]) == 8)
         await_true("both alerts", lambda: len(oauth.request("GET", base + "/api/v1/alerts").json()["data"]["alerts"]) == 2)
-        for slug, other in (tenants, tenants[::-1]):
+        for slug, other in (slugs, slugs[::-1]):
             side = Side(stack, slug, other, ids[slug])
             answers(side, stack, checks, chance)
             lists(side, checks)
