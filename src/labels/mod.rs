@@ -120,6 +120,9 @@ pub enum Refused {
     /// A silence that is not one, or an id that is none.
     #[error("The silence or its id can't be read. Send it as JSON; the id is the one that Alertmanager gave it")]
     Silence,
+    /// A silence of alerts that the labels exclude.
+    #[error("The silence has a matcher that leaves nothing of yours. Leave it out; your own is added")]
+    SilenceOfOthers,
     /// The organization has no value to narrow by.
     #[error("Your organization has no tenant value here. Ask your operator")]
     NoValue,
@@ -138,7 +141,7 @@ pub enum Refused {
 
 impl Refused {
     /// Every reason, for documentation.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Malformed,
         Self::NotEnforceable,
         Self::TooLarge,
@@ -148,6 +151,7 @@ impl Refused {
         Self::NotJson,
         Self::NotGzip,
         Self::Silence,
+        Self::SilenceOfOthers,
         Self::NoValue,
         Self::Narrowed,
         Self::Unsayable,
@@ -167,6 +171,7 @@ impl Refused {
             Self::NotJson => "json_expected",
             Self::NotGzip => "gzip_malformed",
             Self::Silence => "silence_malformed",
+            Self::SilenceOfOthers => "silence_of_others",
             Self::NoValue => "tenant_value_missing",
             Self::Narrowed => "permission_narrowed",
             Self::Unsayable => "selectors_conflict",

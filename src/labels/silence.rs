@@ -57,29 +57,35 @@ fn is_id(text: &str) -> bool {
 }
 
 /// Whether a silence touches nothing but what `labels` select: all of its matchers hold together, so that one is enough for each.
+/// One that can touch nothing at all is nobody's: whoever made it wrote another's value into it.
 pub(super) fn is_confined(silence: &Value, labels: &Labels) -> bool {
     let matchers = silence["matchers"].as_array().map_or(&[][..], Vec::as_slice);
-    labels.0.iter().all(|label| matchers.iter().any(|matcher| confines(matcher, label)))
+    labels.0.iter().all(|label| {
+        let left: Vec<_> = matchers.iter().filter_map(|matcher| left(matcher, label)).collect();
+        left.iter().any(|values| values.is_subset(&label.values)) && !left.iter().any(|values| values.is_disjoint(&label.values))
+    })
 }
 
-/// Whether a matcher leaves no other value than the label may have.
-fn confines(matcher: &Value, label: &Label) -> bool {
-    let (Some(name), Some(value)) = (matcher["name"].as_str(), matcher["value"].as_str()) else { return false };
+/// The values that a matcher leaves the label, where they can be listed.
+fn left(matcher: &Value, label: &Label) -> Option<BTreeSet<String>> {
+    let (name, value) = (matcher["name"].as_str()?, matcher["value"].as_str()?);
     // Before there was `isEqual`, every matcher was one.
     let equal = matcher.get("isEqual").is_none_or(|is| *is == true);
-    let values = match &matcher["isRegex"] {
+    if name != label.name || !equal {
+        return None;
+    }
+    match &matcher["isRegex"] {
         Value::Bool(false) => Some(BTreeSet::from([value.to_owned()])),
         Value::Bool(true) => text::literals(value),
         _ => None,
-    };
-    name == label.name && equal && values.is_some_and(|values| values.is_subset(&label.values))
+    }
 }
 
 /// The silence of `body` with the labels among its matchers, and the one that it replaces. All matchers of a silence hold together,
 /// so that one more narrows it.
 ///
 /// # Errors
-/// When it is no silence.
+/// When it is no silence, or one of alerts that the labels exclude.
 pub(super) fn narrowed(path: &str, body: &[u8], labels: &Labels) -> Result<(Vec<u8>, Option<Named>), Refused> {
     let mut silence: Map<String, Value> = serde_json::from_slice(body).map_err(|_| Refused::Silence)?;
     // Go matches member names in any letters, and takes `ſ` for `s`: a twin of ours would win.
@@ -98,6 +104,9 @@ pub(super) fn narrowed(path: &str, body: &[u8], labels: &Labels) -> Result<(Vec<
         return Err(Refused::Silence);
     }
     for label in &labels.0 {
+        if matchers.iter().filter_map(|matcher| left(matcher, label)).any(|values| values.is_disjoint(&label.values)) {
+            return Err(Refused::SilenceOfOthers);
+        }
         let is_regex = label.operator() == "=~";
         let ours = json!({ "name": label.name, "value": label.operand(), "isRegex": is_regex, "isEqual": true });
         // Other matchers, or the same in another order, would make a changed silence a new one.

@@ -66,7 +66,8 @@ fn a_silence_is_the_organizations_when_it_can_touch_nothing_else() {
         matcher("a", r#""isRegex":false"#),
         matcher("a", regex),
         matcher("a|a", regex),
-        format!("{OURS},{}", matcher("b", equal)),
+        format!("{OURS},{}", matcher("a|b", regex)),
+        format!("{OURS},{}", matcher("b", r#""isRegex":false,"isEqual":false"#)),
     ] {
         assert_eq!(shown(&ours), Ok(true), "{ours}");
     }
@@ -74,6 +75,9 @@ fn a_silence_is_the_organizations_when_it_can_touch_nothing_else() {
         String::new(),
         all.to_owned(),
         matcher("b", equal),
+        // Made by somebody with another value: it touches nothing, and says whose it is.
+        format!("{OURS},{}", matcher("b", equal)),
+        format!("{},{OURS}", matcher("b|c", regex)),
         matcher("a", r#""isRegex":false,"isEqual":false"#),
         matcher("a", r#""isEqual":true"#),
         matcher("a|b", regex),
@@ -103,6 +107,27 @@ fn a_silence_of_several_values_is_that_of_whoever_made_it() {
     assert!(is_confined(&made, &label()), "it is in the organization");
     let other = Labels::of(vec![Label::any("team", ["b".to_owned()].into()).expect("a label")]).expect("labels");
     assert!(!is_confined(&made, &other), "one who may touch less");
+}
+
+#[test]
+fn a_silence_of_what_the_labels_exclude_is_not_made() {
+    let made = |matcher: &str| narrowed("/api/v2/silences", format!(r#"{{"matchers":[{matcher}]}}"#).as_bytes(), &labels());
+    let matcher = |name: &str, value: &str, regex: bool, equal: bool| {
+        format!(r#"{{"name":"{name}","value":"{value}","isRegex":{regex},"isEqual":{equal}}}"#)
+    };
+    for excluded in [matcher("tenant", "b", false, true), matcher("tenant", "b|c", true, true), matcher("team", "x", false, true)]
+    {
+        assert_eq!(made(&excluded).map(drop), Err(Refused::SilenceOfOthers), "{excluded}");
+    }
+    for within in [
+        matcher("tenant", "a|b", true, true),
+        matcher("tenant", ".*", true, true),
+        matcher("tenant", "b", false, false),
+        matcher("team", "b", false, true),
+    ] {
+        let (body, _) = made(&within).expect("a silence");
+        assert!(is_confined(&serde_json::from_slice(&body).expect("JSON"), &labels()), "{within}");
+    }
 }
 
 #[test]
