@@ -119,6 +119,7 @@ def hostile(side: Side, am: Alertmanager, checks: Checks):
             equal({owner for _, owner in am.suppressed()}, set() if what in NOBODYS else {side.slug}, "owners of silenced alerts")
     for what, value, is_regex in (("name", side.other, False), ("expression", f"{side.other}|x", True)):
         with checks.check(f"{side.slug}: a silence with the other's {what} as its tenant is not made"):
+            am.end_all()
             refused(side.send(silence([EVERYTHING, matcher("tenant", value, is_regex=is_regex)])), 400, "silence_of_others")
             equal(am.live(), [], "silences")
     for what, text in twisted(side).items():
