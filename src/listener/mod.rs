@@ -27,7 +27,6 @@ use pingora_core::server::Fds;
 use pingora_core::server::configuration::ServerConf;
 use pingora_core::services::Service as _;
 use pingora_core::services::listening::Service;
-use socket2::SockRef;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -42,6 +41,7 @@ use guard::{Dispatch, Guard};
 const READ_AHEAD: usize = 4 * 1024;
 /// Bytes of an answer that wait in the kernel to be sent, besides those on their way. Left alone it takes megabytes for each client
 /// that reads nothing, and the time to copy them.
+#[cfg(target_os = "linux")]
 const UNSENT: u32 = 128 * 1024;
 
 /// A listener that accepts.
@@ -69,7 +69,8 @@ impl Listener {
 
         socket.set_nonblocking(true)?;
         // Every connection inherits it.
-        SockRef::from(&socket).set_tcp_notsent_lowat(UNSENT)?;
+        #[cfg(target_os = "linux")]
+        socket2::SockRef::from(&socket).set_tcp_notsent_lowat(UNSENT)?;
         let address = socket.local_addr()?;
         let conf = ServerConf { max_retries: 3, upstream_keepalive_pool_size: 512, ..ServerConf::default() };
         let metrics = Arc::clone(&front.metrics);
