@@ -28,8 +28,7 @@ const LET_BY: u32 = 32;
 struct Turn(u32);
 
 impl Turn {
-    /// Of a connection that nobody knows: who is thrown out and comes back must not begin with a long one.
-    const FIRST: Self = Self(LEAST);
+    const WHOLE: Self = Self(OF_TOKIO);
 
     fn after(self, took: Duration) -> Self {
         if took > LONG { Self((self.0 / 2).max(LEAST)) } else { Self((self.0 * 2).min(OF_TOKIO)) }
@@ -50,7 +49,7 @@ impl Turn {
 /// itself: the outer turn would count for the inner one.
 pub(super) async fn in_turns<F: Future>(connection: F) -> F::Output {
     let mut connection = pin!(connection);
-    let mut turn = Turn::FIRST;
+    let mut turn = Turn::WHOLE;
     loop {
         let polled = poll_fn(|cx| {
             turn.begin(cx);
@@ -89,15 +88,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn turns_become_long_while_they_take_no_time_and_short_again() {
+    fn turns_become_short_where_they_take_long_and_whole_again() {
         let (long, short) = (LONG + Duration::from_nanos(1), LONG);
-        let mut turn = Turn::FIRST;
-        for wanted in [4, 8, 16, 32, 64, 128, 128] {
-            turn = turn.after(short);
-            assert_eq!(turn, Turn(wanted));
-        }
+        let mut turn = Turn::WHOLE;
+        assert_eq!(turn.after(short), Turn::WHOLE);
         for wanted in [64, 32, 16, 8, 4, 2, 2] {
             turn = turn.after(long);
+            assert_eq!(turn, Turn(wanted));
+        }
+        for wanted in [4, 8, 16, 32, 64, 128, 128] {
+            turn = turn.after(short);
             assert_eq!(turn, Turn(wanted));
         }
     }
@@ -116,7 +116,7 @@ mod tests {
     async fn steps(greedy: impl Future + 'static, done: Rc<Cell<u32>>) -> Vec<u32> {
         let task = spawn_local(async move { drop(greedy.await) });
         let mut steps = Vec::new();
-        // Whatever its first turns are like.
+        // The first turns are how it becomes known.
         while done.get() < OF_TOKIO * 3 {
             yield_now().await;
         }
