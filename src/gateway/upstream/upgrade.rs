@@ -2,8 +2,8 @@
 //!
 //! pingora sends the end of a request's (empty) body and reads the answer side by side, in any order. When the `101` is read first,
 //! the end of the body that still waits is taken for the end of what the connection was upgraded to, and the connection is
-//! closed. An upstream on the same host answers that fast. So the first read after a write says "not yet" once: what waits to be
-//! sent is then handled before the answer.
+//! closed. An upstream on the same host answers that fast. So reads after a write say "not yet" at first ([`HELD`]): what waits to
+//! be sent is then handled before the answer.
 
 use std::io;
 use std::pin::Pin;
@@ -19,6 +19,11 @@ use pingora_core::protocols::l4::stream::Stream;
 use pingora_core::protocols::l4::virt::{VirtualSockOpt, VirtualSocket, VirtualSocketStream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::task::coop::has_budget_remaining;
+
+/// Reads after a write that say "not yet". pingora polls the half that hands over the end of the body and the half that sends it
+/// in any order: in the turn of the first read it is handed over at the latest, in that of the second it is sent.
+const HELD: u8 = 2;
 
 /// Lets the connection to a peer change its protocol.
 pub fn allow(peer: &mut HttpPeer) {
@@ -46,15 +51,15 @@ impl L4Connect for Unhurried {
             };
             Error::because(kind, "connecting for an upgrade", error).into_up()
         })?;
-        Ok(Stream::from(VirtualSocketStream::new(Box::new(Socket { stream, wrote: false }))))
+        Ok(Stream::from(VirtualSocketStream::new(Box::new(Socket { stream, held: 0 }))))
     }
 }
 
 #[derive(Debug)]
 struct Socket {
     stream: TcpStream,
-    /// Something was written since the last read.
-    wrote: bool,
+    /// Reads that still say "not yet".
+    held: u8,
 }
 
 impl VirtualSocket for Socket {
@@ -68,7 +73,11 @@ impl VirtualSocket for Socket {
 
 impl AsyncRead for Socket {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if std::mem::take(&mut self.wrote) {
+        if self.held > 0 {
+            // In a turn that is used up nothing is handed over or sent, so that its reads don't count.
+            if has_budget_remaining() {
+                self.held -= 1;
+            }
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -78,7 +87,7 @@ impl AsyncRead for Socket {
 
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.wrote = true;
+        self.held = HELD;
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
