@@ -39,6 +39,10 @@ use guard::{Dispatch, Guard};
 
 /// Bytes that pingora reads ahead on each connection. Its default of 64 KiB is most of what an idle connection costs.
 const READ_AHEAD: usize = 4 * 1024;
+/// Bytes of an answer that wait in the kernel to be sent, besides those on their way. Left alone it takes megabytes for each client
+/// that reads nothing, and the time to copy them.
+#[cfg(target_os = "linux")]
+const UNSENT: u32 = 128 * 1024;
 
 /// A listener that accepts.
 #[derive(Debug)]
@@ -64,6 +68,9 @@ impl Listener {
         use std::os::fd::IntoRawFd;
 
         socket.set_nonblocking(true)?;
+        // Every connection inherits it.
+        #[cfg(target_os = "linux")]
+        socket2::SockRef::from(&socket).set_tcp_notsent_lowat(UNSENT)?;
         let address = socket.local_addr()?;
         let conf = ServerConf { max_retries: 3, upstream_keepalive_pool_size: 512, ..ServerConf::default() };
         let metrics = Arc::clone(&front.metrics);
