@@ -181,13 +181,18 @@ async fn hasty() -> SocketAddr {
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             tokio::spawn(async move {
-                let head = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
-                stream.write_all(head).await.expect("written");
+                let answer = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+                stream.write_all(answer).await.expect("written");
                 let mut read = Vec::new();
-                while !read.ends_with(b"\r\n\r\n") {
+                let head = loop {
                     assert!(stream.read_buf(&mut read).await.expect("bytes") > 0, "a head");
-                }
+                    if let Some(end) = read.windows(4).position(|four| four == b"\r\n\r\n") {
+                        break end + 4;
+                    }
+                };
                 let (mut from, mut to) = stream.split();
+                // The first frame may have come with the head.
+                to.write_all(&read[head..]).await.expect("written");
                 let _ = tokio::io::copy(&mut from, &mut to).await;
             });
         }
