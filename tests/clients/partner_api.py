@@ -12,6 +12,7 @@ from oauth import REDIRECT, OAuthClient, bearer, request
 from person import Person
 
 READ, OTHER = harness.PROMETHEUS_SCOPE, harness.PROMETHEUS_OTHER_SCOPE
+WRITES, MINTS = "metrics:write", "api_keys:write"
 QUERY, RULES = "/api/v1/query?query=up", "/api/v1/rules"
 DEFINITION = {
     "description": "Copies metrics.",
@@ -70,6 +71,15 @@ class Api:
 
     def decide(self, org: str, client: str, verdict: str):
         self.ask(org, "PUT", f"/policy/clients/{client}", {"verdict": verdict})
+
+    def install(self, org: str, app: str):
+        self.ask(org, "PUT", f"/installations/{app}")
+
+    def installed(self, org: str) -> list[str]:
+        return [one["app"] for one in self.ask(org, "GET", "/installations")["data"]]
+
+    def uninstall(self, org: str, app: str) -> dict:
+        return self.ask(org, "DELETE", f"/installations/{app}")
 
     def robot(self, org: str, name: str) -> str:
         made = self.ask(org, "POST", "/service-users", {"name": name, "roles": ["viewer"]}, 201)
@@ -134,6 +144,15 @@ class Commands:
     def decide(self, org: str, client: str, verdict: str):
         self.run("org", "policy", verdict, org, client)
 
+    def install(self, org: str, app: str):
+        self.run("app", "install", "--org", org, app)
+
+    def installed(self, org: str) -> list[str]:
+        return [one["app"] for one in self.run("app", "installed", "--org", org)]
+
+    def uninstall(self, org: str, app: str) -> dict:
+        return self.run("app", "uninstall", "--org", org, app)
+
     def robot(self, org: str, name: str) -> str:
         self.run("user", "create", f"{name}.{org}", "--service")
         self.run("member", "set", org, f"{name}.{org}", "--role", "viewer")
@@ -152,10 +171,10 @@ def status(stack, token: str, path: str = QUERY) -> int:
     return request("GET", stack.url(harness.PROMETHEUS_PATH) + path, bearer(token)).status
 
 
-def authorized(stack, person: Person, client_id: str, scope: str) -> OAuthClient:
-    """A program of the partner that a person authorized."""
+def authorized(stack, person: Person, client_id: str, scope: str, path: str = harness.PROMETHEUS_PATH) -> OAuthClient:
+    """A program of the partner that a person authorized for one API."""
     program = OAuthClient(stack.public_url, "Program", client_id=client_id)
-    program.authorize(person, stack.url(harness.PROMETHEUS_PATH), scope)
+    program.authorize(person, stack.url(path), scope)
     return program
 
 
@@ -202,6 +221,7 @@ def life(checks: Checks, stack, acts, people: dict[str, Person], second):
         there = authorized(site, site.person, imported["app"]["draft_client"], READ)
         equal(status(site, there.tokens["access_token"]), 200, "status there")
         equal(elsewhere.import_("default", manifest)["created"], False, "made a second time")
+    keys(checks, stack, acts, people, (app["id"], first["client_id"]))
     machine(checks, stack, acts)
 
 
@@ -224,6 +244,35 @@ def organization(checks: Checks, stack, acts, people, client: str):
         equal((status(stack, token), status(stack, token, RULES)), (403, 200), "statuses after narrowing")
         acts.revoke("default", grant)
         equal(status(stack, token, RULES), 401, "status after revoking")
+
+
+def push(stack, key: str) -> int:
+    """The status of a remote write of nothing: one byte of snappy."""
+    headers = bearer(key) | {"Content-Type": "application/x-protobuf", "Content-Encoding": "snappy"}
+    return request("POST", stack.url(harness.PROMETHEUS_PATH) + "/api/v1/write", headers, b"\0").status
+
+
+def keys(checks: Checks, stack, acts, people, ids: tuple[str, str]):
+    """What an app pushes with: made by itself in one organization, gone when that organization uninstalls it."""
+    say, (app, client) = acts.name, ids
+    with checks.check(f"{say}: given the private permission, installed and authorized, the app makes a key and pushes with it"):
+        stack.administer("app", "scopes", "request", app, MINTS, "--reason", "Hosts push where nobody can sign in.")
+        stack.administer("app", "scopes", "approve", app, MINTS)
+        acts.edit("partner", app, scopes=[READ, WRITES, MINTS])
+        acts.publish("partner", app)
+        acts.install("default", app)
+        equal(app in acts.installed("default"), True, "it is installed")
+        # For the whole gateway: a key is good where the token is that made it.
+        token = authorized(stack, people["default"], client, f"{READ} {WRITES} {MINTS}", "").tokens["access_token"]
+        made = request("POST", stack.url("/api/v1/api_keys"), bearer(token) | {"Idempotency-Key": f"once-{say}"})
+        equal(made.status, 201, f"making a key ({made})")
+        key = made.json()["key"]
+        equal((push(stack, key), status(stack, key), status(stack, token)), (204, 401, 200), "push, read with the key, read with the token")
+    with checks.check(f"{say}: uninstalled, the next push and the next call are refused, and it says what it ended"):
+        ended = acts.uninstall("default", app)
+        equal((ended["keys"], ended["grants"] >= 1, ended["instructions"]), (1, True, "Press Uninstall."), "what was ended")
+        equal((push(stack, key), status(stack, token)), (401, 401), "push and call")
+        equal(app in acts.installed("default"), False, "it is installed no more")
 
 
 def machine(checks: Checks, stack, acts):
