@@ -314,7 +314,7 @@ impl<'a> Workshop<'a> {
         }
         written.scopes.retain(|text| {
             let Ok(scope) = ScopeToken::parse(text.trim()) else { return true };
-            let private = self.config.catalogue.entry(&scope).is_some_and(|e| e.visibility != Visibility::Public);
+            let private = self.config.catalogue.entry(&scope).is_some_and(|e| e.visibility == Visibility::Private);
             if !private || held.contains(&scope) {
                 return true;
             }

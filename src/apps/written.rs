@@ -232,7 +232,7 @@ impl Findings {
             match (scope, entry) {
                 (Some(scope), Some(entry)) => {
                     // A private scope is given by the operator; whoever was given it may keep it.
-                    let open = entry.visibility == Visibility::Public || author == Author::Operator;
+                    let open = entry.visibility != Visibility::Private || author == Author::Operator;
                     if open || held.contains(&scope) {
                         scopes.insert(scope);
                     } else {

@@ -22,6 +22,8 @@ pub enum Risk {
 pub enum Visibility {
     /// Any client; advertised.
     Public,
+    /// Clients that an organization or the operator made; not advertised, never for clients that registered themselves.
+    Managed,
     /// Clients that were given it by name; never advertised, never for clients that registered themselves.
     Private,
 }
@@ -94,5 +96,11 @@ impl Catalogue {
     #[must_use]
     pub fn public(&self) -> ScopeSet {
         self.entries.iter().filter(|e| e.visibility == Visibility::Public).map(|e| e.name.clone()).collect()
+    }
+
+    /// What a client that somebody made may have without an approval of the operator.
+    #[must_use]
+    pub fn open(&self) -> ScopeSet {
+        self.entries.iter().filter(|e| e.visibility != Visibility::Private).map(|e| e.name.clone()).collect()
     }
 }

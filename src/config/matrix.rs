@@ -67,7 +67,11 @@ impl<'a> Matrix<'a> {
     fn scopes(&self) -> Vec<[String; 5]> {
         let entries = self.config.catalogue.entries().iter();
         let row = |e: &super::ScopeEntry| {
-            let visibility = if e.visibility == Visibility::Private { "private" } else { "public" };
+            let visibility = match e.visibility {
+                Visibility::Public => "public",
+                Visibility::Managed => "managed",
+                Visibility::Private => "private",
+            };
             let risk = format!("{:?}", e.risk).to_lowercase();
             [e.name.to_string(), visibility.to_owned(), risk, self.holders(&e.name), self.users(&e.name)]
         };

@@ -16,26 +16,27 @@ const OFFLINE_ACCESS: &str = "offline_access";
 /// # Errors
 /// When the store fails.
 pub async fn approved_scopes(node: &Node, config: &Config, client: &Client) -> Result<ScopeSet, StoreError> {
-    let public = config.catalogue.public();
-    if client.scopes.as_ref().is_none_or(|scopes| scopes.is_subset(&public)) {
+    let open = config.catalogue.open();
+    if client.scopes.as_ref().is_none_or(|scopes| scopes.is_subset(&open)) {
         return Ok(ScopeSet::default());
     }
     Ok(node.store.approvals(&client.id).await?.live(node.now()))
 }
 
-/// What a client may ask for; `approved` are the private scopes that count for it. A client that registered itself may ask for every public scope, whatever it registered: its
-/// registration was its own claim, and step-up needs scopes that it did not know of then.
+/// What a client may ask for; `approved` are the private scopes that count for it. A client that registered itself may ask for every
+/// public scope, whatever it registered: its registration was its own claim, and step-up needs scopes that it did not know of then.
 #[must_use]
 pub fn allowed_scopes(config: &Config, client: &Client, approved: &ScopeSet) -> ScopeSet {
-    let public = config.catalogue.public();
+    let open = || config.catalogue.open();
     match (client.origin, &client.scopes) {
         // A scope that exists no longer is refused by the name of what does not exist, not as one that was not given.
-        (ClientOrigin::Administrator, Some(scopes)) => scopes
-            .iter()
-            .filter(|s| public.contains(s) || approved.contains(s) || config.catalogue.entry(s).is_none())
-            .cloned()
-            .collect(),
-        (ClientOrigin::Administrator, None) | (ClientOrigin::Dynamic, _) => public,
+        (ClientOrigin::Administrator, Some(scopes)) => {
+            let open = open();
+            let may = |s: &&ScopeToken| open.contains(s) || approved.contains(s) || config.catalogue.entry(s).is_none();
+            scopes.iter().filter(may).cloned().collect()
+        }
+        (ClientOrigin::Administrator, None) => open(),
+        (ClientOrigin::Dynamic, _) => config.catalogue.public(),
     }
 }
 

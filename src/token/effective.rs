@@ -87,11 +87,13 @@ fn allowed(config: &Config, client: &Client, approvals: &Approvals, policy: &Cli
 /// What a client may ask for at `at`. A private scope counts while the operator's approval does.
 fn may_ask(config: &Config, client: &Client, approvals: &Approvals, at: Timestamp) -> ScopeBits {
     let catalogue = &config.catalogue;
-    let public = catalogue.bits(&catalogue.public());
     match (client.origin, &client.scopes) {
-        (ClientOrigin::Administrator, Some(asked)) => catalogue.bits(asked) & (public | catalogue.bits(&approvals.live(at))),
+        (ClientOrigin::Administrator, Some(asked)) => {
+            catalogue.bits(asked) & (catalogue.bits(&catalogue.open()) | catalogue.bits(&approvals.live(at)))
+        }
+        (ClientOrigin::Administrator, None) => catalogue.bits(&catalogue.open()),
         // What a client said of itself when it registered narrows nothing.
-        (ClientOrigin::Administrator, None) | (ClientOrigin::Dynamic, _) => public,
+        (ClientOrigin::Dynamic, _) => catalogue.bits(&catalogue.public()),
     }
 }
 

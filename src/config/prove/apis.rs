@@ -166,9 +166,14 @@ impl Prover<'_> {
         found: &mut Findings<'_>,
     ) -> (ApiKind, Rules, ScopeSet) {
         let rules = routes::http(raw, pack, tenancy, (at, self.catalogue), found);
-        let public = |s: &ScopeToken| self.catalogue.entry(s).is_some_and(|e| e.visibility == Visibility::Public);
-        let advertised = self.catalogue.scopes(&rules.used).iter().filter(|s| public(s)).cloned().collect();
+        let advertised = self.public(&self.catalogue.scopes(&rules.used));
         (ApiKind::Http, rules, advertised)
+    }
+
+    /// Those of them that any client may ask for.
+    fn public(&self, scopes: &ScopeSet) -> ScopeSet {
+        let public = |s: &&ScopeToken| self.catalogue.entry(s).is_some_and(|e| e.visibility == Visibility::Public);
+        scopes.iter().filter(public).cloned().collect()
     }
 
     fn mcp(&self, raw: &RawApi, pack: Option<&RawPack>, at: &KeyPath, found: &mut Findings<'_>) -> (ApiKind, Rules, ScopeSet) {
@@ -178,7 +183,7 @@ impl Prover<'_> {
         let proved = policy::policy(raw, packed, (bits, at), self.catalogue, found);
         let mut rules = routes::mcp(&raw.name.0, &invoke, (at, self.catalogue), found);
         rules.used = rules.used | proved.used;
-        (ApiKind::Mcp(Arc::new(proved.policy)), rules, invoke.union(&proved.by_default))
+        (ApiKind::Mcp(Arc::new(proved.policy)), rules, self.public(&invoke.union(&proved.by_default)))
     }
 
     fn invoke(&self, api: &str) -> ScopeSet {
@@ -193,9 +198,9 @@ impl Prover<'_> {
         found: &mut Findings<'_>,
     ) -> ScopeSet {
         let scopes = known(list, at, self.catalogue, found);
-        let hidden = |s: &&ScopeToken| self.catalogue.entry(s).is_some_and(|e| e.visibility == Visibility::Private);
+        let hidden = |s: &&ScopeToken| self.catalogue.entry(s).is_some_and(|e| e.visibility != Visibility::Public);
         for scope in scopes.iter().filter(hidden) {
-            found.error(at, format!("{scope} is private and must not be advertised"), "take it out, or make it public");
+            found.error(at, format!("{scope} is not public and must not be advertised"), "take it out, or make it public");
         }
         scopes
     }

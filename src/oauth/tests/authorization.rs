@@ -189,6 +189,22 @@ async fn private_scopes_are_for_clients_that_were_given_them() {
 }
 
 #[tokio::test]
+async fn managed_scopes_are_not_for_clients_that_registered_themselves() {
+    let end = "[scopes.\"logs:tail\"]\ndescription = \"Follow logs\"\nvisibility = \"managed\"\n";
+    let rig = Rig::with("[[apis.routes]]\nmatch = \"/tail\"\nmethods = [\"GET\"]\nscopes = [\"logs:tail\"]\n", end).await;
+    let ask = |client: &str| Rig::query(client, &[("scope", "logs:read logs:tail")]);
+    let (made, _) = rig.made(|c| c.scopes = ScopeSet::parse("logs:read logs:tail").ok()).await;
+    let good = authorize(&rig, &ask(made.id.as_str())).await;
+    assert!(good.location().starts_with("/login?request="), "{}", good.location());
+    let (anything, _) = rig.made(|c| c.scopes = None).await;
+    assert!(authorize(&rig, &ask(anything.id.as_str())).await.location().starts_with("/login?request="));
+    let registered = rig.registered().await;
+    assert_eq!(authorize(&rig, &ask(&registered)).await.sent("error").as_deref(), Some("invalid_scope"));
+    let metadata = rig.get("/.well-known/oauth-authorization-server").await.json();
+    assert!(!metadata["scopes_supported"].to_string().contains("logs:tail"), "who registers asks for what is advertised");
+}
+
+#[tokio::test]
 async fn a_scope_may_have_another_name() {
     let rig = Rig::new().await;
     let (client, _) = rig.made(|c| c.scopes = ScopeSet::parse("logs:read api_keys:write").ok()).await;
