@@ -63,6 +63,14 @@ async fn queries_reach_the_upstream_narrowed() {
         decoded(gw.upstream.last().target().split_once('?').expect("a query").1),
         [pair("match[]", r#"{tenant="tenant-acme"}"#)]
     );
+    // Prometheus never reads `match`: without a `match[]` it would answer what everybody has.
+    for path in ["labels", "series", "label/job/values"] {
+        let response = conn.ask(&Request::get(&format!("/shared/api/v1/{path}?match=up")).bearer(&caller.token)).await;
+        assert_eq!(response.status, 200, "{path} {response:?}");
+        let narrowed = r#"up{tenant="tenant-acme"}"#;
+        let sent = decoded(gw.upstream.last().target().split_once('?').expect("a query").1);
+        assert_eq!(sent, [pair("match", narrowed), pair("match[]", narrowed)], "{path}");
+    }
     let info = conn.ask(&Request::get("/shared/api/v1/status/buildinfo").bearer(&caller.token)).await;
     assert_eq!((info.status, gw.upstream.last().target().as_str()), (200, "/api/v1/status/buildinfo"));
     gw.running.stop().await;
