@@ -198,6 +198,20 @@ fn a_scope_that_no_route_needs_any_more_is_a_warning() {
     assert_eq!(warnings.into_iter().map(|w| w.path).collect::<Vec<_>>(), ["scopes.\"rules:read\""]);
 }
 
+/// A narrow route that is gone may leave its requests to a wide one.
+#[test]
+fn a_removed_route_that_another_answers_is_a_warning() {
+    let warned = |pack: &str, overrides: &str| {
+        let (_, warnings) = parse(&mounted(pack, &format!("overrides = {{ {overrides} }}"))).unwrap_or_else(|e| panic!("{e}"));
+        warnings.into_iter().map(|w| (w.path, w.text)).collect::<Vec<_>>()
+    };
+    let said = "/graphite/tags/delSeries is answered by the route x.graphite.tag now: remove that too".to_owned();
+    let delete = "\"graphite.delete\" = \"remove\"";
+    assert_eq!(warned("victoriametrics", delete), [("apis[0].overrides.\"graphite.delete\"".to_owned(), said)]);
+    assert_eq!(warned("victoriametrics", &format!("{delete}, \"graphite.tag\" = \"remove\"")), []);
+    assert_eq!(warned("prometheus", "federate = \"remove\""), []);
+}
+
 #[test]
 fn tools_of_the_mcp_pack_need_what_their_names_say() {
     let config = proved(&mounted("mcp", "kind = \"mcp\"\ntools = { get_or_create = [\"mcp:x:write\"] }"));
