@@ -353,7 +353,7 @@ pub struct RawApi {
     pub host: Option<String>,
     /// How the upstream is told which organization it serves.
     pub tenant: Option<RawTenant>,
-    /// Query parameters that name a tenant to the upstream. A request with one of them is refused.
+    /// Parameters, of the URL or of a form, that name a tenant to the upstream. A request with one of them is refused.
     #[serde(default)]
     pub forbidden_query: Vec<String>,
     /// Headers that identify callers to the upstream. They are removed from every request before anything is added.

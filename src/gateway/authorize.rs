@@ -327,14 +327,15 @@ fn bind(asked: &Asked<'_>, route: &Route, captures: &Captures<'_, '_>, org: &Org
     {
         return Err(Denial::Organization(NamedBy::Header));
     }
-    if !tenancy.forbidden_query.is_empty() && names_tenant(asked.request.query(), &tenancy.forbidden_query) {
+    if names_tenant(asked.request.query().unwrap_or_default().as_bytes(), &tenancy.forbidden_query) {
         return Err(Denial::Organization(NamedBy::Query));
     }
     Ok(())
 }
 
-fn names_tenant(query: Option<&str>, forbidden: &[String]) -> bool {
-    url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).any(|(key, _)| forbidden.iter().any(|f| *f == key))
+/// Whether parameters, of a URL or of a form, have one of these names.
+pub(super) fn names_tenant(parameters: &[u8], forbidden: &[String]) -> bool {
+    !forbidden.is_empty() && url::form_urlencoded::parse(parameters).any(|(key, _)| forbidden.iter().any(|f| *f == key))
 }
 
 /// What the upstream of `api` knows the organization by.

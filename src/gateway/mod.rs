@@ -7,6 +7,7 @@ pub mod authorize;
 pub mod decide;
 pub mod denial;
 pub mod explain;
+pub mod forms;
 pub mod handshake;
 pub mod hygiene;
 pub mod identity;

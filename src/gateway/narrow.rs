@@ -85,7 +85,7 @@ pub fn narrow(
 }
 
 /// A form, in the one spelling that every server reads alike.
-fn is_form(headers: &HeaderMap) -> bool {
+pub(super) fn is_form(headers: &HeaderMap) -> bool {
     let text = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default().to_ascii_lowercase();
     let (kind, parameters) = text.split_once(';').unwrap_or((&text, ""));
     kind.trim() == "application/x-www-form-urlencoded" && matches!(parameters.trim(), "" | "charset=utf-8" | "charset=\"utf-8\"")

@@ -135,16 +135,30 @@ impl Both {
         Ok(Some(()))
     }
 
-    /// Rewrites every selector; without one there is one that selects all of the organization's.
+    /// Rewrites every selector. Prometheus and Thanos read `match[]` alone, VictoriaMetrics and Loki `match` as well and select what
+    /// either does. So there is a `match[]` whatever else is there: without one, what `match` selects, else all of the organization's.
     fn several(&mut self, labels: &Labels, with: fn(&str, &Labels) -> Result<String, Refused>) -> Result<(), Refused> {
-        let mut found = false;
-        for value in self.values(&["match[]", "match"]) {
-            *value = with(value, labels)?;
-            found = true;
-        }
-        if !found {
-            self.url.push("match[]", format!("{{{labels}}}"));
+        let every = self.rewrite(&["match[]"], |selector| with(selector, labels))?;
+        let mut elsewhere = self.rewrite(&["match"], |selector| with(selector, labels))?;
+        if every.is_empty() {
+            if elsewhere.is_empty() {
+                elsewhere.push(format!("{{{labels}}}"));
+            }
+            elsewhere.into_iter().for_each(|selector| self.url.push("match[]", selector));
         }
         Ok(())
+    }
+
+    /// Rewrites every parameter of these names, and says what they are now.
+    fn rewrite(
+        &mut self,
+        names: &'static [&'static str],
+        with: impl Fn(&str) -> Result<String, Refused>,
+    ) -> Result<Vec<String>, Refused> {
+        let rewritten = self.values(names).map(|value| {
+            *value = with(value)?;
+            Ok(value.clone())
+        });
+        rewritten.collect()
     }
 }

@@ -227,9 +227,28 @@ fn parameters_are_found_in_url_and_form() {
         ok(r#"match[]=up{tenant="a"} match[]=down{tenant="a"}"#, r#"match=x{tenant="a"} match[]=y{tenant="a"}"#)
     );
     assert_eq!(to(Enforce::PromqlMatch, "match[]=up&match[]=sum(up)", None), Err(Refused::Malformed));
+    // Prometheus reads `match[]` alone: nothing else may stand for it.
+    for (query, body, sent) in [
+        ("match=up", None, [r#"match=up{tenant="a"} match[]=up{tenant="a"}"#, ""]),
+        (
+            "match=up&match=down",
+            None,
+            [r#"match=up{tenant="a"} match=down{tenant="a"} match[]=up{tenant="a"} match[]=down{tenant="a"}"#, ""],
+        ),
+        ("", Some("match=up"), [r#"match[]=up{tenant="a"}"#, r#"match=up{tenant="a"}"#]),
+        ("match=up", Some("match[]=down"), [r#"match=up{tenant="a"}"#, r#"match[]=down{tenant="a"}"#]),
+        ("Match[]=up&match[ ]=up&match[0]=up", None, [r#"Match[]=up match[ ]=up match[0]=up match[]={tenant="a"}"#, ""]),
+    ] {
+        let [url, form] = sent;
+        assert_eq!(to(Enforce::PromqlMatch, query, body), ok(url, form), "{query} {body:?}");
+    }
+    assert_eq!(to(Enforce::PromqlMatch, "match=sum(up)", None), Err(Refused::Malformed), "nor does what is not one pass in it");
     assert_eq!(to(Enforce::LogqlOptional, "", None), ok(r#"query={tenant="a"}"#, ""));
     assert_eq!(to(Enforce::LogqlOptional, "", Some("query={b=\"c\"}")), ok("", r#"query={b="c",tenant="a"}"#));
-    assert_eq!(to(Enforce::LogqlSeries, "match={b=\"c\"}", None), ok(r#"match={b="c",tenant="a"}"#, ""));
+    assert_eq!(
+        to(Enforce::LogqlSeries, "match={b=\"c\"}", None),
+        ok(r#"match={b="c",tenant="a"} match[]={b="c",tenant="a"}"#, "")
+    );
     assert_eq!(to(Enforce::AlertmanagerFilter, "filter=a%3Db", None), ok(r#"filter=a=b filter=tenant="a""#, ""));
     assert_eq!(to(Enforce::Nothing, "query=up", None), ok("query=up", ""));
     assert_eq!(enforce(None, &label(), &asked("", None)).map(drop), Err(Refused::Route));

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, EXPECT};
-use http::{Method, Version};
+use http::{HeaderMap, Method, Version};
 use pingora::proxy::Session;
 
 use crate::config::{ApiKind, Config};
 use crate::gateway::authorize::Permit;
 use crate::gateway::denial::Denial;
+use crate::gateway::forms;
 use crate::gateway::hygiene::CleanRequest;
 use crate::gateway::message::{self, Inspected};
 use crate::gateway::narrow::{self, Narrowed};
@@ -63,7 +64,8 @@ fn declared(session: &Session, permit: &Permit) -> Result<(), Denial> {
     if too_long { Err(Denial::BodyTooLarge) } else { Ok(()) }
 }
 
-/// Narrows a request to its organization, where the upstream tells organizations apart by a label.
+/// Narrows a request to its organization, where the upstream tells organizations apart by a label, and refuses forms that name a
+/// tenant.
 pub(super) async fn selectors(
     session: &mut Session,
     config: &Config,
@@ -74,7 +76,9 @@ pub(super) async fn selectors(
         return Ok((None, None));
     }
     let labels = narrow::labels(permit);
-    let Some(labels) = shadow::tolerate(permit, labels)?.flatten() else { return Ok((None, None)) };
+    let Some(labels) = shadow::tolerate(permit, labels)?.flatten() else {
+        return form(session, config, permit).await.map(|body| (body, None));
+    };
     let empty = session.as_mut().is_body_empty();
     if !empty && *request.method() != Method::POST {
         let refused = shadow::tolerate(permit, Err(Denial::Selector(labels::Refused::NotAForm)))?;
@@ -88,11 +92,35 @@ pub(super) async fn selectors(
         return Ok((None, None));
     };
     let body = (!body.is_empty()).then_some(body);
+    let fit = unnamed(permit, &session.req_header().headers, body.as_ref());
+    if shadow::tolerate(permit, fit)?.is_none() {
+        return Ok((body, None));
+    }
     let narrowed = narrow::narrow(permit, &labels, request, &session.req_header().headers, body.as_ref());
     match shadow::tolerate(permit, narrowed)? {
         Some((body, narrowed)) => Ok((body.map(Bytes::from), Some(narrowed))),
         None => Ok((body, None)),
     }
+}
+
+/// Reads a form that could name a tenant; every other body passes unread.
+async fn form(session: &mut Session, config: &Config, permit: &mut Permit) -> Result<Option<Bytes>, Denial> {
+    if permit.is_as_it_came() || session.as_mut().is_body_empty() {
+        return Ok(None);
+    }
+    let decides = forms::decides(permit, &session.req_header().headers);
+    if shadow::tolerate(permit, decides)? != Some(true) {
+        return Ok(None);
+    }
+    let body = read_whole(session, config.listen.limits.max_mcp_body, permit).await?.filter(|body| !body.is_empty());
+    let fit = unnamed(permit, &session.req_header().headers, body.as_ref());
+    shadow::tolerate(permit, fit).map(|_| body)
+}
+
+/// Refuses a body that is a form and names a tenant.
+fn unnamed(permit: &Permit, headers: &HeaderMap, body: Option<&Bytes>) -> Result<(), Denial> {
+    let Some(body) = body else { return Ok(()) };
+    if forms::decides(permit, headers)? { forms::check(permit, body) } else { Ok(()) }
 }
 
 /// Reads a whole body in a way that lets pingora replay its end: only what is left once at most [`REPLAYED`] bytes are missing is

@@ -13,6 +13,7 @@ use crate::config::{ApiKind, Target, Tell};
 use crate::gateway::authorize::Permit;
 use crate::gateway::decide::{self, About, Admitted, Decided, Refusal};
 use crate::gateway::denial::Denial;
+use crate::gateway::forms;
 use crate::gateway::hygiene::{CleanRequest, Head, Protocol, Signals};
 use crate::gateway::index;
 use crate::gateway::mcp_session::{LAST_EVENT_ID, McpSession, SESSION_ID};
@@ -293,6 +294,7 @@ fn fits(q: &Question<'_>, request: &CleanRequest, permit: &mut Permit) -> Result
         }
     }
     indices(q, permit)?;
+    tenants(q, permit)?;
     let only_ours = [Signals::SPOOFED_IDENTITY, Signals::METHOD_OVERRIDE, Signals::NOMINATED_IDENTITY];
     if !q.able.strip && only_ours.into_iter().any(|s| request.signals().contains(s)) {
         return unfit(Unfit::Headers);
@@ -320,6 +322,23 @@ fn indices(q: &Question<'_>, permit: &mut Permit) -> Result<(), Denial> {
             let read = check.pass(Some(Bytes::copy_from_slice(body)), true);
             read.map(drop).map_err(|why| index::refused(why, check.prefix()))
         }
+        Body::Unsent => Err(Denial::Unfit(Unfit::Body)),
+        Body::Cut => Err(Denial::BodyTooLarge),
+    };
+    shadow::tolerate(permit, seen).map(drop)
+}
+
+/// Whether the body is no form that names a tenant.
+fn tenants(q: &Question<'_>, permit: &mut Permit) -> Result<(), Denial> {
+    if permit.is_as_it_came() {
+        return Ok(());
+    }
+    let decides = forms::decides(permit, q.head.headers);
+    if shadow::tolerate(permit, decides)? != Some(true) {
+        return Ok(());
+    }
+    let seen = match q.body {
+        Body::Whole(body) => forms::check(permit, body),
         Body::Unsent => Err(Denial::Unfit(Unfit::Body)),
         Body::Cut => Err(Denial::BodyTooLarge),
     };

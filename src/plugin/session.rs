@@ -11,14 +11,15 @@ use pingora_core::protocols::http::v1::server::HttpSession;
 
 use super::gate::{Able, Body, Gate, Question, Refused};
 use super::pass::Pass;
-use crate::config::ApiKind;
+use crate::config::{Api, ApiKind};
+use crate::gateway::forms;
 use crate::gateway::hygiene::{Head, Peer, Protocol};
 use crate::gateway::prepared::Prepared;
 use crate::gateway::respond::Answer;
 use crate::gateway::seen::{self, Seen};
 use crate::record::BrokenBy;
 
-/// Longest MCP message that is read to decide, bytes: what pingora replays to an upstream.
+/// Longest body that is read to decide, bytes: what pingora replays to an upstream.
 const MESSAGE: usize = 64 * 1024;
 
 impl Gate {
@@ -98,7 +99,7 @@ fn head_of(head: &RequestHeader) -> Head<'_> {
 
 /// What was read of a body.
 enum Message {
-    /// Nothing: it is no message of an MCP API.
+    /// Nothing: it decides nothing.
     Elsewhere,
     /// It is too long to be replayed.
     TooLong,
@@ -106,14 +107,19 @@ enum Message {
     Read(Bytes),
 }
 
-/// The message of a request to an MCP API, read so that pingora replays it. Any other body is left where it is.
+/// The message of a request to an MCP API, or a short form that could name a tenant, read so that pingora replays it. Any other
+/// body is left where it is.
 async fn message(session: &mut Session, prepared: &Prepared) -> Result<Message> {
     let head = session.req_header();
-    let is_mcp = prepared.config.mounts.lookup(head.uri.path()).is_some_and(|(api, _)| matches!(api.kind, ApiKind::Mcp(_)));
-    if head.method != Method::POST || !is_mcp {
+    let declared = head.headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+    let form = declared.is_some_and(|n| n <= MESSAGE) && forms::is_one(&head.headers);
+    let decides = |api: &Api| match api.kind {
+        ApiKind::Mcp(_) => head.method == Method::POST,
+        ApiKind::Http => form && !api.tenancy.forbidden_query.is_empty(),
+    };
+    if !prepared.config.mounts.lookup(head.uri.path()).is_some_and(|(api, _)| decides(api)) {
         return Ok(Message::Elsewhere);
     }
-    let declared = head.headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
     if declared.is_some_and(|n| n > MESSAGE) {
         return Ok(Message::TooLong);
     }

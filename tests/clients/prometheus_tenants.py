@@ -165,6 +165,15 @@ def lists(side: Side, checks: Checks):
         equal(len(found), len(METRICS) * len(SHARDS), "series")
         equal(side.data("/api/v1/label/tenant/values"), [side.slug], "values of tenant")
         contains(side.data("/api/v1/labels", method="POST"), "shard", "labels")
+    with checks.check(f"{side.slug}: a parameter that Prometheus does not read selects nothing more"):
+        for method in ("GET", "POST"):
+            # `data` sees that no answer names the other organization.
+            contains(side.data("/api/v1/labels", {"match": "requests"}, method), "shard", "labels")
+            found = side.data("/api/v1/series", {"match": "requests"}, method)
+            equal({s["tenant"] for s in found}, {side.slug}, "tenants of series")
+        equal(side.data("/api/v1/label/tenant/values", {"match": "requests"}), [side.slug], "values of tenant")
+        other = {"match": f'{{tenant="{side.other}"}}'}
+        equal(side.call("/api/v1/label/tenant/values", other).json()["data"], [], "values of the other's")
     with checks.check(f"{side.slug}: federation gives its own"):
         answer = side.call("/federate", [("match[]", '{__name__=~".+"}')])
         lines = [line for line in answer.text.splitlines() if line and not line.startswith("#")]

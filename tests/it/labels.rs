@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use tollgate::admin::{Administration as _, GrantChange, Local};
 
-use crate::harness::audit::reason;
+use crate::harness::audit::{call, reason};
 use crate::harness::http1::{Conn, Request};
 use crate::harness::{Caller, Gateway, Setup, http2, within};
 
@@ -63,6 +63,14 @@ async fn queries_reach_the_upstream_narrowed() {
         decoded(gw.upstream.last().target().split_once('?').expect("a query").1),
         [pair("match[]", r#"{tenant="tenant-acme"}"#)]
     );
+    // Prometheus never reads `match`: without a `match[]` it would answer what everybody has.
+    for path in ["labels", "series", "label/job/values"] {
+        let response = conn.ask(&Request::get(&format!("/shared/api/v1/{path}?match=up")).bearer(&caller.token)).await;
+        assert_eq!(response.status, 200, "{path} {response:?}");
+        let narrowed = r#"up{tenant="tenant-acme"}"#;
+        let sent = decoded(gw.upstream.last().target().split_once('?').expect("a query").1);
+        assert_eq!(sent, [pair("match", narrowed), pair("match[]", narrowed)], "{path}");
+    }
     let info = conn.ask(&Request::get("/shared/api/v1/status/buildinfo").bearer(&caller.token)).await;
     assert_eq!((info.status, gw.upstream.last().target().as_str()), (200, "/api/v1/status/buildinfo"));
     gw.running.stop().await;
@@ -110,6 +118,94 @@ async fn what_cannot_be_narrowed_is_refused_and_recorded() {
         assert_eq!((reason(&record), record.org.as_ref()), (code, Some(&caller.org.id)));
     }
     assert_eq!(gw.upstream.count(), 0);
+    gw.running.stop().await;
+}
+
+/// One API in shadow mode, and one that narrows forms besides.
+const NAMED: &str = r#"
+[[apis]]
+name = "dark"
+mount = "/dark"
+pack = "prometheus"
+upstream = "metrics"
+forbidden_query = ["tenant"]
+enforce = "shadow"
+[[apis]]
+name = "both"
+mount = "/both"
+pack = "prometheus"
+upstream = "plain"
+tenant = { mode = "label", label = "tenant", value = "{org.tenant}" }
+forbidden_query = ["tenant"]
+"#;
+
+/// Upstreams read URL and form alike, the form first: what may not be in the one may not be in the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_names_no_tenant_either() {
+    let gw = Gateway::start_with(Setup { more: NAMED.to_owned(), ..Setup::default() }).await;
+    let caller = gw.open_caller("acme", &["operator"], SCOPES).await;
+    let ask =
+        |method: &str, target: &str, kind: &str| Request::new(method, target).bearer(&caller.token).header("Content-Type", kind);
+    let query = "/prometheus/api/v1/query";
+    let post = |kind: &str, body: &str| ask("POST", query, kind).body(body);
+    let long = format!("query={}&start=tenant", "x".repeat(100_000));
+    let mut conn = Conn::open(gw.running.public).await;
+    for (request, body) in [
+        (post(FORM, "query=up&a=tenant"), "query=up&a=tenant"),
+        (post(FORM, &long), &long),
+        (post(FORM, ""), ""),
+        (ask("POST", query, FORM).chunked(b"query=up&tenants=x", 5), "query=up&tenants=x"),
+        (post("application/json", "tenant=b"), "tenant=b"),
+    ] {
+        let response = conn.ask(&request).await;
+        assert_eq!(response.status, 200, "{response:?}");
+        assert!(gw.upstream.last().body == body.as_bytes(), "it arrives as it was sent: {}", gw.upstream.last().text());
+    }
+    let before = gw.upstream.count();
+    let late = format!("{long}&tenant=b");
+    for (request, status, code) in [
+        (post(FORM, "query=up&tenant=b"), 403, "other_organization_query"),
+        (post(FORM, "t%65nant=b"), 403, "other_organization_query"),
+        (post("Application/x-WWW-form-urlencoded; charset=UTF-8", "tenant"), 403, "other_organization_query"),
+        (post(FORM, &late), 403, "other_organization_query"),
+        (ask("POST", query, FORM).chunked(b"query=up&tenant=b", 5), 403, "other_organization_query"),
+        (ask("POST", "/both/api/v1/query", FORM).body("query=up&tenant=b"), 403, "other_organization_query"),
+        (
+            post("multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=tenant\r\n\r\nb\r\n--x--"),
+            400,
+            "form_expected",
+        ),
+        (post("application/x-www-form-urlencoded; charset=utf-16", "query=up"), 400, "form_expected"),
+        (post(FORM, "query=up").header("Content-Encoding", "gzip"), 400, "form_expected"),
+        (ask("POST", query, FORM).header("Content-Length", "1048577"), 413, "body_too_large"),
+    ] {
+        let response = Conn::open(gw.running.public).await.ask(&request).await;
+        assert_eq!((response.status, response.reason().as_deref()), (status, Some(code)), "{response:?}");
+        assert_eq!(reason(&gw.record_of(&response).await), code);
+    }
+    assert_eq!(gw.upstream.count(), before);
+
+    let dark = conn.ask(&ask("POST", "/dark/api/v1/query", FORM).body("query=up&tenant=b")).await;
+    assert_eq!(dark.status, 200, "{dark:?}");
+    let seen = gw.upstream.last();
+    assert_eq!((seen.body.as_slice(), seen.values("authorization")), (&b"query=up&tenant=b"[..], Vec::new()), "as it came");
+    let record = gw.record_of(&dark).await;
+    assert_eq!(call(&record).would_deny.as_ref().map(|w| w.reason.as_str()), Some("other_organization_query"));
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_over_http2_names_no_tenant_either() {
+    let (gw, caller, _) = operator().await;
+    let mut client = http2::Conn::open(gw.running.public).await;
+    let bearer = format!("Bearer {}", caller.token);
+    for (body, status) in [("query=up", 200), ("query=up&tenant=b", 403)] {
+        let headers = [("authorization", bearer.as_str()), ("content-type", FORM)];
+        let request = http2::request("POST", "/prometheus/api/v1/query", &headers);
+        let response = client.ask(request, Some(Bytes::from(body))).await.expect("an answer");
+        assert_eq!(response.status, status, "{response:?}");
+    }
+    assert_eq!((gw.upstream.count(), gw.upstream.last().body), (1, b"query=up".to_vec()));
     gw.running.stop().await;
 }
 

@@ -26,6 +26,7 @@ mod mcp;
 mod organizations;
 mod outcomes;
 mod overload;
+mod packs;
 mod panics;
 mod partner;
 mod plugin;

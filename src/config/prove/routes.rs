@@ -13,7 +13,7 @@ use crate::config::own_api::{self, Needs};
 use crate::config::pack::RawPack;
 use crate::config::raw::{RawApi, RawChange, RawOverride, RawRoute};
 use crate::config::{Access, Catalogue, Route, RouteMeta, RouteTimeouts, Tenancy};
-use crate::routing::{MethodSet, Pattern, RouteTable, conflicts};
+use crate::routing::{Lookup, MethodSet, Pattern, RouteTable, Segment, conflicts};
 use crate::types::{ApiName, RouteId, ScopeBits, ScopeSet};
 
 /// The rules of one API.
@@ -41,18 +41,19 @@ pub(super) fn http(
     (at, catalogue): (&KeyPath, &Catalogue),
     found: &mut Findings<'_>,
 ) -> Rules {
-    let mut drafts = Vec::new();
+    let (mut drafts, mut removed, mut of_pack) = (Vec::new(), Vec::new(), Vec::new());
     let name = &raw.name.0;
     overridden(raw, pack, at, found);
     for (i, route) in pack.into_iter().flat_map(|p| p.routes.numbered()) {
         let change = route.id.as_ref().and_then(|id| raw.overrides.get_key_value(id.0.as_str()));
         let id = route.id.as_ref().and_then(|id| RouteId::parse(&format!("{name}.{}", id.0)).ok());
+        of_pack.extend(id.clone());
         match change {
             None => {
                 let at = at.key("pack").key("routes").index(i);
                 drafts.extend(draft(route, (name, id), (&at, catalogue), found));
             }
-            Some((_, RawOverride::Word(_))) => {}
+            Some((key, RawOverride::Word(_))) => removed.push((key.as_str(), route)),
             Some((key, RawOverride::Change(change))) => {
                 let at = at.key("overrides").key(key);
                 drafts.extend(draft(&changed(route, change), (name, id), (&at, catalogue), found));
@@ -64,7 +65,38 @@ pub(super) fn http(
         drafts.extend(draft(route, (name, route.id.as_ref().map(|id| id.0.clone())), (&at, catalogue), found));
     }
     tenancy::routes(tenancy, &drafts.iter().map(|d| (d.at.clone(), &d.route)).collect::<Vec<_>>(), found);
-    rules(drafts, found)
+    let rules = rules(drafts, found);
+    replaced(&removed, &of_pack, &rules, at, found);
+    rules
+}
+
+/// Warns of removed routes whose requests are not refused now, but answered by a wider route of the same pack.
+fn replaced(removed: &[(&str, &RawRoute)], of_pack: &[RouteId], rules: &Rules, at: &KeyPath, found: &mut Findings<'_>) {
+    let Some(table) = &rules.table else { return };
+    for (key, route) in removed {
+        let paths = Pattern::parse(&route.pattern).map(|p| samples(&p)).unwrap_or_default();
+        let mut asked = paths.iter().flat_map(|path| route.methods.iter().map(move |method| (path, &method.0)));
+        let answers = asked.find_map(|(path, method)| match table.lookup(path, method) {
+            Lookup::Found { route, .. } => of_pack.iter().find(|id| **id == route.id),
+            Lookup::MethodNotAllowed { .. } | Lookup::NotFound => None,
+        });
+        if let Some(id) = answers {
+            let text = format!("{} is answered by the route {id} now: remove that too", route.pattern);
+            found.warn(at.key("overrides").key(key), text);
+        }
+    }
+}
+
+/// A path for each combination of a pattern's alternatives.
+fn samples(pattern: &Pattern) -> Vec<String> {
+    pattern.segments().iter().fold(vec![String::new()], |paths, segment| {
+        let texts: Vec<&str> = match segment {
+            Segment::Literal(text) => vec![&**text],
+            Segment::Alternatives(texts) => texts.iter().map(|text| &**text).collect(),
+            Segment::Capture(_) | Segment::Rest => vec!["x"],
+        };
+        paths.iter().flat_map(|path| texts.iter().map(move |text| format!("{path}/{text}"))).collect()
+    })
 }
 
 /// A route of a pack with the operator's keys in place of its own.

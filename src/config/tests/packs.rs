@@ -122,6 +122,38 @@ fn packs_of_multi_tenant_upstreams_tell_the_tenant() {
     assert!(errors.len() > 10 && errors.iter().all(|e| e.ends_with(".operation")), "{errors:?}");
 }
 
+/// What never ends may be silent for long, and is not refused where the upstream has a limit of its own for first bytes.
+#[test]
+fn answers_without_an_end_may_pause() {
+    let hour = std::time::Duration::from_hours(1);
+    for (pack, path) in [("victorialogs", "/select/logsql/tail"), ("prometheus", "/api/v1/notifications/live")] {
+        let text = mounted(pack, "").replace("protocol =", "timeouts = { first_byte = \"60s\" }\nprotocol =");
+        let config = proved(&text);
+        let Lookup::Found { route, .. } = config.apis[0].routes.lookup(path, &Method::GET) else { panic!("{pack}: {path}") };
+        assert_eq!((route.timeouts.first_byte, route.timeouts.idle), (Some(hour), Some(hour)), "{pack}: {path}");
+    }
+}
+
+/// What Jaeger and Tempo serve over gRPC is on another port than what they serve over HTTP: the pack is mounted a second time.
+#[test]
+fn packs_of_http_and_grpc_are_mounted_twice() {
+    let calls = "[[upstreams]]\nname = \"g\"\nendpoints = [\"http://127.0.0.1:8\"]\nprotocol = \"http2\"\n\
+                 [[apis]]\nname = \"y\"\nmount = \"/y\"\nupstream = \"g\"\n";
+    for (pack, service, call) in [
+        ("jaeger", "jaeger.api_v2.QueryService", "GetTrace"),
+        ("jaeger", "jaeger.api_v3.QueryService", "GetTrace"),
+        ("jaeger", "jaeger.api_v2.metrics.MetricsQueryService", "GetCallRates"),
+        ("tempo", "tempopb.StreamingQuerier", "Search"),
+    ] {
+        let twice = format!("{}{calls}pack = {pack:?}\nservices = [{service:?}]\n", mounted(pack, ""));
+        let config = proved(&twice);
+        let path = format!("/{service}/{call}");
+        let (api, below) = config.api_at(&path).unwrap_or_else(|| panic!("{path}"));
+        assert_eq!(api.name.as_str(), "y");
+        assert!(matches!(api.routes.lookup(below, &Method::POST), Lookup::Found { .. }), "{path}");
+    }
+}
+
 fn paths(text: &str) -> Vec<String> {
     match parse(text) {
         Ok(_) => Vec::new(),
@@ -196,6 +228,20 @@ fn what_contradicts_a_pack_is_named() {
 fn a_scope_that_no_route_needs_any_more_is_a_warning() {
     let (_, warnings) = parse(&mounted("prometheus", "overrides = { rules = \"remove\" }")).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(warnings.into_iter().map(|w| w.path).collect::<Vec<_>>(), ["scopes.\"rules:read\""]);
+}
+
+/// A narrow route that is gone may leave its requests to a wide one.
+#[test]
+fn a_removed_route_that_another_answers_is_a_warning() {
+    let warned = |pack: &str, overrides: &str| {
+        let (_, warnings) = parse(&mounted(pack, &format!("overrides = {{ {overrides} }}"))).unwrap_or_else(|e| panic!("{e}"));
+        warnings.into_iter().map(|w| (w.path, w.text)).collect::<Vec<_>>()
+    };
+    let said = "/graphite/tags/delSeries is answered by the route x.graphite.tag now: remove that too".to_owned();
+    let delete = "\"graphite.delete\" = \"remove\"";
+    assert_eq!(warned("victoriametrics", delete), [("apis[0].overrides.\"graphite.delete\"".to_owned(), said)]);
+    assert_eq!(warned("victoriametrics", &format!("{delete}, \"graphite.tag\" = \"remove\"")), []);
+    assert_eq!(warned("prometheus", "federate = \"remove\""), []);
 }
 
 #[test]

@@ -28,6 +28,23 @@ async fn a_body_that_names_indices_is_looked_through_or_not_let_pass() {
     gw.running.stop().await;
 }
 
+/// Where a form could name a tenant, it has to be there too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_that_could_name_a_tenant_is_looked_through_or_not_let_pass() {
+    let (gw, _, mut asks) = trusting().await;
+    let acme = gw.caller("acme", &["reader"], "metrics:read").await;
+    let post = |kind: &'static str| row("POST", "/prometheus/api/v1/query").bearer(&acme.token).with("Content-Type", kind);
+    let form = post("application/x-www-form-urlencoded");
+    assert_eq!(verdict(&asks.ask(&form.nginx()).await), "body_not_sent");
+    assert_eq!(verdict(&asks.ask(&post("application/json").nginx()).await), "allowed");
+    assert_eq!(verdict(&asks.ask(&post("multipart/form-data; boundary=x").nginx()).await), "form_expected");
+    let sent = |body: &str, partial: &str| form.envoy().header("X-Envoy-Auth-Partial-Body", partial).body(body);
+    assert_eq!(verdict(&asks.ask(&sent("query=up", "false")).await), "allowed");
+    assert_eq!(verdict(&asks.ask(&sent("query=up&tenant=b", "false")).await), "other_organization_query");
+    assert_eq!(verdict(&asks.ask(&sent("query=up", "true")).await), "body_too_large");
+    gw.running.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_mcp_message_decides_when_it_is_sent() {
     let (gw, _, mut asks) = trusting().await;
