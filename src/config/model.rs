@@ -6,7 +6,7 @@ mod tenancy;
 mod upstreams;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -150,6 +150,14 @@ pub struct Listen {
     pub tls: Option<ListenTls>,
     /// Limits.
     pub limits: Limits,
+}
+
+impl Listen {
+    /// Whether a peer says who it asks for.
+    #[must_use]
+    pub fn is_trusted(&self, peer: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|net| net.contains(&peer))
+    }
 }
 
 /// Who may ask for decisions, how, and what is done with them.

@@ -31,7 +31,7 @@ impl Gate {
         let body = message(session, &prepared).await?;
         let asked = {
             let head = session.req_header();
-            let trusted = |ip| prepared.config.listen.trusted_proxies.iter().any(|net| net.contains(&ip));
+            let trusted = |ip| prepared.config.listen.is_trusted(ip);
             let peer = session.client_addr().and_then(|a| a.as_inet()).copied();
             let client = peer.map(|p| seen::client(p, &head.headers, trusted));
             let tls = session.digest().and_then(|d| d.ssl_digest.as_ref());
