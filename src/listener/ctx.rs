@@ -1,5 +1,6 @@
 //! What one request carries from hook to hook.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -86,6 +87,8 @@ pub(super) struct Forwarding {
     pub(super) attempt: Option<Attempt>,
     /// Endpoints that it was at.
     pub(super) tried: Tried,
+    /// The address that it was sent to last.
+    pub(super) reached: Option<SocketAddr>,
     /// Ends it when it takes too long.
     pub(super) watch: Option<Watch>,
     pub(super) filter: Option<ListFilter>,

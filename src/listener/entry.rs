@@ -174,6 +174,7 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
         origin,
         attempt: None,
         tried: Tried::default(),
+        reached: None,
         watch: None,
         filter: None,
         decided: ctx.started.elapsed(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use pingora::proxy::Session;
-use pingora::upstreams::peer::HttpPeer;
+use pingora::upstreams::peer::{HttpPeer, Peer as _};
 use pingora::{Error, ErrorSource, ErrorType, Result};
 use pingora_core::RetryType;
 
@@ -45,8 +45,9 @@ pub(super) async fn peer(front: &Front, session: &Session, ctx: &mut Ctx) -> Res
     if forwarding.watch.is_none() && (left.is_some() || spans.idle.is_some()) {
         forwarding.watch = cut.map(|cut| Watch::start(cut, left, spans.idle));
     }
-    match attempt.pool().peer(attempt.index(), usize::from(forwarding.tries) - 1, &spans, now).await {
+    match attempt.pool().peer(attempt.index(), forwarding.reached, &spans, now).await {
         Ok(mut peer) => {
+            forwarding.reached = peer.address().as_inet().copied();
             peer.options.read_timeout = Some(left.map_or(spans.read, |left| left.min(spans.read)));
             protocol::fit(&mut peer, forwarding, session.req_header());
             forwarding.attempt = Some(attempt);
@@ -85,6 +86,9 @@ pub(super) fn unreachable(front: &Front, peer: &HttpPeer, ctx: &mut Ctx, error: 
     tracing::warn!(request = %forwarding.seen.request, %peer, %error, "an upstream can't be reached");
     let Some(attempt) = &mut forwarding.attempt else { return };
     attempt.failed(now);
+    if let Some(address) = peer.address().as_inet() {
+        attempt.member().addresses().leave_out(*address, now);
+    }
     forwarding.tried = forwarding.tried.and(attempt.index());
     let pool = attempt.pool();
     front.metrics.upstream_up.with_label_values(&[&pool.upstream().name]).set(0);
