@@ -73,9 +73,11 @@ fn of_tls(before: &ListenTls, after: &ListenTls, found: &mut Found) {
 fn of_limits(before: &Limits, after: &Limits, found: &mut Found) {
     let Limits {
         max_connections,
+        max_connections_per_address,
         header_timeout,
         idle_timeout,
         max_in_flight,
+        max_in_flight_per_address,
         max_pending,
         queue,
         max_token_cache,
@@ -86,7 +88,10 @@ fn of_limits(before: &Limits, after: &Limits, found: &mut Found) {
         max_store_latency: _,
     } = *before;
     found.shown("limits.max_connections", &max_connections, &after.max_connections);
+    let (key, most) = ("limits.max_connections_per_address", after.max_connections_per_address);
+    found.shown(key, &max_connections_per_address, &most);
     found.shown("limits.max_in_flight", &max_in_flight, &after.max_in_flight);
+    found.shown("limits.max_in_flight_per_address", &max_in_flight_per_address, &after.max_in_flight_per_address);
     found.shown("limits.max_pending", &max_pending, &after.max_pending);
     found.written("limits.queue", &queue, &after.queue);
     found.written("limits.max_token_cache", &ByteSize(max_token_cache), &ByteSize(after.max_token_cache));

@@ -118,7 +118,7 @@ pub async fn decide(node: &Node, overload: &Overload, prepared: &Prepared, head:
             Err(unclean) => refused(Denial::Unclean(unclean), About::default()),
         };
     };
-    let from = seen.client.map(|c| c.ip()).filter(|ip| !config.listen.is_trusted(*ip));
+    let from = config.listen.apart(seen.client);
     let asked = Asked { config, api, path, request: &request, credential, headers: head.headers, from, now: seen.at };
     if grpc && head.protocol != Protocol::Http2 {
         return refused(Denial::Http2Required, reached(&asked, None));

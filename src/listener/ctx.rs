@@ -17,6 +17,7 @@ use crate::gateway::identity::Identity;
 use crate::gateway::index;
 use crate::gateway::message::Inspected;
 use crate::gateway::narrow::Narrowed;
+use crate::gateway::overload::Room;
 use crate::gateway::prepared::Prepared;
 use crate::gateway::rates::Running;
 use crate::gateway::seen::Seen;
@@ -35,7 +36,7 @@ pub struct Ctx {
     pub(super) cut: Option<Arc<CutSwitch>>,
     pub(super) stage: Stage,
     /// The request's place among those under way.
-    pub(super) place: Option<Place>,
+    pub(super) place: Option<Room>,
     /// Taken with the head; counts the request as under way.
     _busy: Option<Busy>,
 }

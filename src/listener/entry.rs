@@ -57,7 +57,7 @@ pub(super) fn see(node: &Node, session: &Session, prepared: &Prepared) -> Seen {
 pub(super) async fn enter(front: &Front, session: &mut Session, ctx: &mut Ctx, seen: &Seen) -> Result<Entered> {
     let prepared = Arc::clone(&ctx.prepared);
     let desk = Desk { front, prepared: &prepared, seen, started: ctx.started };
-    match front.overload.enter().await {
+    match front.overload.enter(prepared.config.listen.apart(seen.client)).await {
         Ok(place) => ctx.place = Some(place),
         Err(denial) => return desk.refuse(session, Refusal { denial, about: About::default() }).await,
     }
