@@ -101,6 +101,8 @@ pub(super) struct Forwarding {
     pub(super) fault: Option<UpstreamFault>,
     pub(super) tries: u8,
     pub(super) open: Option<OpenCall>,
+    /// How much of the body came.
+    pub(super) sent: Sent,
     /// Bytes of the body so far.
     pub(super) received: u64,
     /// Bytes of it that went on, which are others where it was compressed.
@@ -114,6 +116,30 @@ pub(super) struct Forwarding {
     pub(super) _running: Option<Running>,
     pub(super) _place: Option<Place>,
     pub(super) _registered: Registered,
+}
+
+/// How a client sends its body.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sent {
+    whole: bool,
+    last: Instant,
+}
+
+impl Sent {
+    /// Nothing came yet.
+    pub(super) fn nothing() -> Self {
+        Self { whole: false, last: Instant::now() }
+    }
+
+    /// A piece came, perhaps the last.
+    pub(super) fn piece(&mut self, end: bool) {
+        *self = Self { whole: end, last: Instant::now() };
+    }
+
+    /// How long the client has sent nothing although its body has not ended.
+    pub(super) fn pause(&self) -> Option<Duration> {
+        (!self.whole).then(|| self.last.elapsed())
+    }
 }
 
 impl Forwarding {
@@ -195,6 +221,7 @@ impl Forwarding {
     pub(super) fn restart(&mut self) {
         self.received = 0;
         self.inflated = 0;
+        self.sent = Sent::nothing();
         if let Some(check) = &mut self.indices {
             check.restart();
         }

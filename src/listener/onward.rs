@@ -19,6 +19,9 @@ use crate::gateway::upstream::{Coming, NoPeer, Spans, Watch};
 /// The least that is waited for an answer, where hardly any of the whole time is left.
 const LEAST: Duration = Duration::from_millis(1);
 
+/// A client that has sent nothing for so long, with its body not ended, is what an upstream gave up on.
+const PAUSE: Duration = Duration::from_secs(3);
+
 /// The endpoint whose turn it is. pingora asks again for each retry.
 pub(super) async fn peer(front: &Front, session: &Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
     let (prepared, now, elapsed) = (Arc::clone(&ctx.prepared), front.node.now(), ctx.started.elapsed());
@@ -95,10 +98,37 @@ pub(super) fn unreachable(front: &Front, peer: &HttpPeer, ctx: &mut Ctx, error: 
     error.set_retry(pool.may_retry(forwarding.tries));
 }
 
+/// Whose fault it is that an exchange broke before anything was answered and before the body of the request had ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stalled {
+    /// The client stopped sending: what the upstream waited for never came.
+    Late,
+    /// The upstream gave up on a client that has sent nothing for a while.
+    Left,
+}
+
+impl Stalled {
+    /// How a request stalled. An upstream that takes no more of a body shows as a write that times out, and that is its own fault.
+    fn of(session: &mut Session, forwarding: &Forwarding, error: &Error) -> Option<Self> {
+        let untouched = forwarding.first_byte.is_none() && session.response_written().is_none();
+        let pause = forwarding.sent.pause().filter(|_| untouched && !session.as_mut().is_body_empty())?;
+        match (error.esource(), error.etype()) {
+            (ErrorSource::Upstream, ErrorType::ReadTimedout) => Some(Self::Late),
+            (ErrorSource::Upstream, ErrorType::WriteTimedout) => None,
+            (ErrorSource::Upstream, _) => (pause >= PAUSE).then_some(Self::Left),
+            _ => None,
+        }
+    }
+}
+
 /// An exchange broke. It is tried again only when that can't do anything twice: the method is idempotent, there is no body, and no
 /// byte was answered. An upstream that is slow is not asked twice.
 pub(super) fn broke(front: &Front, session: &mut Session, ctx: &mut Ctx, error: &mut Error, reused: bool) {
     let now = front.node.now();
+    let stalled = ctx.forwarding().and_then(|forwarding| Stalled::of(session, forwarding, error));
+    if stalled == Some(Stalled::Late) {
+        error.as_down();
+    }
     let stale = reused && matches!(error.retry, RetryType::ReusedOnly);
     let of_upstream = *error.esource() == ErrorSource::Upstream;
     let late = matches!(error.etype(), ErrorType::ReadTimedout | ErrorType::WriteTimedout);
@@ -106,13 +136,14 @@ pub(super) fn broke(front: &Front, session: &mut Session, ctx: &mut Ctx, error: 
     let Some(forwarding) = ctx.forwarding() else { return };
     let untouched = forwarding.first_byte.is_none() && session.response_written().is_none();
     let Some(attempt) = &mut forwarding.attempt else { return };
-    match (of_upstream, stale) {
-        (true, false) => {
+    match (of_upstream, stale, stalled) {
+        (true, false, None) => {
             attempt.failed(now);
             forwarding.tried = forwarding.tried.and(attempt.index());
         }
-        // A connection that the upstream closed while nobody used it says nothing about the endpoint.
-        (true, true) | (false, _) => attempt.forget(),
+        // A connection that the upstream closed while nobody used it says nothing about the endpoint, nor does a client that
+        // stops sending: whoever could blame it on the endpoint could have it ejected.
+        (true, true, _) | (false, _, _) | (_, _, Some(_)) => attempt.forget(),
     }
     let repeatable = session.req_header().method.is_idempotent() && session.as_mut().is_body_empty();
     if of_upstream && !late && untouched && repeatable {
