@@ -89,7 +89,7 @@ async fn again(node: &Node, stream: &OpenStream) -> Again {
         Ok(now) if stream.listens && !stream.permit.shows_alike(&config, &stream.config, &now) => Again::Otherwise,
         Ok(_) => Again::Alike,
         // Nobody knows: a stream that may have been revoked must not go on.
-        Err(Rejected::Refused { .. } | Rejected::Fault(_)) => Again::Refused,
+        Err(Rejected::Refused { .. } | Rejected::Guessing { .. } | Rejected::Fault(_)) => Again::Refused,
     }
 }
 

@@ -6,7 +6,7 @@ mod tenancy;
 mod upstreams;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -152,6 +152,22 @@ pub struct Listen {
     pub limits: Limits,
 }
 
+impl Listen {
+    /// Whether a peer says who it asks for.
+    #[must_use]
+    pub fn is_trusted(&self, peer: IpAddr) -> bool {
+        // A socket for both families shows IPv4 peers as IPv6 ones.
+        let plain = peer.to_canonical();
+        self.trusted_proxies.iter().any(|net| net.contains(&peer) || net.contains(&plain))
+    }
+
+    /// The address of a client that tells it from others. That of a trusted proxy does not: everybody behind it may have it.
+    #[must_use]
+    pub fn apart(&self, client: Option<SocketAddr>) -> Option<IpAddr> {
+        client.map(|client| client.ip()).filter(|ip| !self.is_trusted(*ip))
+    }
+}
+
 /// Who may ask for decisions, how, and what is done with them.
 #[derive(Clone, Debug, Default)]
 pub struct AuthorizerPolicy {
@@ -174,6 +190,8 @@ pub struct AuthorizerPolicy {
 pub struct Limits {
     /// Connections at one time.
     pub max_connections: usize,
+    /// Connections of one client address at one time; at least 1.
+    pub max_connections_per_address: u32,
     /// From accepting a connection, or from the first byte of a request, to the whole request head.
     pub header_timeout: Duration,
     /// A connection without a request.
@@ -186,6 +204,8 @@ pub struct Limits {
     pub max_mcp_body: usize,
     /// Requests under way at one time; at least 1.
     pub max_in_flight: u32,
+    /// Requests of one client address under way or waiting; at least 1.
+    pub max_in_flight_per_address: u32,
     /// Requests that wait.
     pub max_pending: u32,
     /// How long they wait.

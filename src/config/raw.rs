@@ -138,6 +138,9 @@ impl Default for RawListen {
 pub struct RawLimits {
     /// Connections at one time.
     pub max_connections: u32,
+    /// Connections of one client address (IPv6: of one /64) at one time; peers in `listen.trusted_proxies` have no such cap.
+    /// Without it: a quarter of `max_connections`, at least 100.
+    pub max_connections_per_address: Option<u32>,
     /// From the first byte of a request, or from accepting the connection, to the end of its head.
     pub header_timeout: Written<Duration>,
     /// How long a connection may stay open without a request.
@@ -150,6 +153,9 @@ pub struct RawLimits {
     pub max_mcp_body: Written<ByteSize>,
     /// Requests under way at one time, streams included.
     pub max_in_flight: u32,
+    /// Requests of one client address (IPv6: of one /64) under way or waiting; those of peers in `listen.trusted_proxies` count by the
+    /// client that they name. Without it: a quarter of `max_in_flight`, at least 100.
+    pub max_in_flight_per_address: Option<u32>,
     /// Requests that wait for one of them to end; what goes beyond is refused with 503.
     pub max_pending: u32,
     /// How long they wait.
@@ -166,12 +172,14 @@ impl Default for RawLimits {
     fn default() -> Self {
         Self {
             max_connections: 10_000,
+            max_connections_per_address: None,
             header_timeout: seconds(10),
             idle_timeout: seconds(60),
             drain_timeout: seconds(30),
             max_local_body: Written(ByteSize(64 << 10)),
             max_mcp_body: Written(ByteSize(1 << 20)),
             max_in_flight: 10_000,
+            max_in_flight_per_address: None,
             max_pending: 1_000,
             queue: seconds(1),
             max_audit_backlog: 200_000,

@@ -1,5 +1,6 @@
 //! Stages 2 to 4 of a request: who calls, for which organization, and whether it may.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::HeaderMap;
@@ -191,6 +192,8 @@ pub struct Asked<'a> {
     pub credential: Credential<'a>,
     /// Its headers, as they came.
     pub headers: &'a HeaderMap,
+    /// Where it came from, when that tells its sender from others.
+    pub from: Option<IpAddr>,
     /// When it came.
     pub now: Timestamp,
 }
@@ -241,8 +244,7 @@ pub(super) async fn authorize_as(
     if !principal.is_for(&asked.api.resource, &asked.api.aliases, asked.config.issuer.as_str()) {
         return Err(refused(Denial::Audience, None, Some(&principal)));
     }
-    let takes_keys = matches!(&lookup, Lookup::Found { route, .. } if route.keys);
-    if matches!(principal.presented, Presented::ApiKey(_)) && !takes_keys {
+    if matches!(principal.presented, Presented::ApiKey(_)) && !takes_keys(&lookup) {
         return Err(refused(Denial::Token(Refusal::KeyNotAccepted), None, Some(&principal)));
     }
     let (route, captures) = match lookup {
@@ -281,16 +283,28 @@ async fn authenticate(node: &Node, asked: &Asked<'_>) -> Result<Arc<Principal>, 
     }
     // What looks like a key and is none is a malformed token.
     let resolved = match PlainToken::presented(TokenKind::ApiKey, token) {
-        Some(key) => node.verifier.api_key(&key.hashed(), asked.config, asked.now).await,
+        Some(key) if takes_keys(&asked.api.routes.lookup(asked.path, asked.request.method())) => {
+            node.verifier.api_key(&key.hashed(), asked.from, asked.config, asked.now).await
+        }
+        // Anybody can write what looks like a key: where none is taken the store is not asked whose it is.
+        Some(key) => {
+            let known = node.verifier.known_key(&key.hashed(), asked.config, asked.now);
+            known.ok_or_else(|| Refusal::KeyNotAccepted.into())
+        }
         None => node.verifier.principal(token, asked.config, asked.now).await,
     };
     resolved.map_err(unresolved)
+}
+
+fn takes_keys(lookup: &Lookup<'_, '_, Arc<Route>>) -> bool {
+    matches!(lookup, Lookup::Found { route, .. } if route.keys)
 }
 
 /// Why nobody is known.
 pub(super) fn unresolved(rejected: Rejected) -> Refused {
     match rejected {
         Rejected::Refused { refusal, claims } => Refused { denial: Denial::Token(refusal), route: None, principal: None, claims },
+        Rejected::Guessing { wait } => refused(Denial::Rate { wait }, None, None),
         Rejected::Fault(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "a token can't be resolved");
             refused(Denial::Store, None, None)

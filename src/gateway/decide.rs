@@ -118,7 +118,8 @@ pub async fn decide(node: &Node, overload: &Overload, prepared: &Prepared, head:
             Err(unclean) => refused(Denial::Unclean(unclean), About::default()),
         };
     };
-    let asked = Asked { config, api, path, request: &request, credential, headers: head.headers, now: seen.at };
+    let from = config.listen.apart(seen.client);
+    let asked = Asked { config, api, path, request: &request, credential, headers: head.headers, from, now: seen.at };
     if grpc && head.protocol != Protocol::Http2 {
         return refused(Denial::Http2Required, reached(&asked, None));
     }
@@ -206,6 +207,7 @@ pub async fn still_allowed(node: &Node, config: &Config, permit: &Permit) -> Res
             match node.verifier.again(principal, config, node.now()).await {
                 Ok(now) => permit.check_again(&now),
                 Err(Rejected::Refused { refusal, .. }) => Err(Denial::Token(refusal)),
+                Err(Rejected::Guessing { wait }) => Err(Denial::Rate { wait }),
                 Err(Rejected::Fault(error)) => {
                     tracing::error!(error = &error as &dyn std::error::Error, "a token can't be resolved");
                     Err(Denial::Store)

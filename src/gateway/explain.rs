@@ -169,7 +169,7 @@ pub async fn explain(node: &Node, config: &Arc<Config>, supposed: &Supposed<'_>)
     };
     told.pass(Stage::Mount, format!("The API {} is mounted at {}.", api.name, api.mount));
     let credential = Credential::None;
-    let asked = Asked { config, api, path, request: &request, credential, headers: &headers, now: node.now() };
+    let asked = Asked { config, api, path, request: &request, credential, headers: &headers, from: None, now: node.now() };
     decide(node, &asked, supposed, &mut told).await;
     told
 }

@@ -24,6 +24,7 @@ pub mod record;
 pub mod respond;
 pub mod seen;
 pub mod shadow;
+pub mod shares;
 pub mod silence;
 pub mod status;
 pub mod strangers;

@@ -1,10 +1,13 @@
 //! Load that is shed before the store or the memory suffers: a bounded number of requests under way, a short queue before it, and
 //! signals that something behind the gate does not keep up. The admin listener has no part in this.
 
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::denial::Denial;
+use super::shares::{Share, Shares};
 use super::upstream::places::{Place, Places};
 use crate::config::{Api, Limits, Target, UpstreamLimits};
 
@@ -12,8 +15,16 @@ use crate::config::{Api, Limits, Target, UpstreamLimits};
 #[derive(Debug)]
 pub struct Overload {
     places: Places,
+    shares: Arc<Shares>,
     backlog: AtomicBool,
     store: AtomicBool,
+}
+
+/// What a request takes of the node until it has ended.
+#[derive(Debug)]
+pub struct Room {
+    _place: Place,
+    _share: Option<Share>,
 }
 
 /// Something that does not keep up.
@@ -49,15 +60,19 @@ impl Overload {
             queue: limits.queue,
             connections: limits.max_in_flight,
         };
-        Self { places: Places::new(places), backlog: AtomicBool::new(false), store: AtomicBool::new(false) }
+        let (places, shares) = (Places::new(places), Shares::new(limits.max_in_flight_per_address));
+        Self { places, shares, backlog: AtomicBool::new(false), store: AtomicBool::new(false) }
     }
 
-    /// Takes a place for a request, or waits for one for a short while.
+    /// Takes a place for a request of `from`, or waits for one for a short while. Nothing is known of who asks yet, so nobody may
+    /// take more than a share.
     ///
     /// # Errors
-    /// When there is none.
-    pub async fn enter(&self) -> Result<Place, Denial> {
-        self.places.enter().await.map_err(|_| Denial::Overloaded)
+    /// When there is none, or `from` has its share.
+    pub async fn enter(&self, from: Option<IpAddr>) -> Result<Room, Denial> {
+        let share = self.shares.take(from).map_err(|_| Denial::Overloaded)?;
+        let place = self.places.enter().await.map_err(|_| Denial::Overloaded)?;
+        Ok(Room { _place: place, _share: share })
     }
 
     /// Refuses what would add to a strain: every call of an API adds to the backlog of the audit log; what is answered here asks

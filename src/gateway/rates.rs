@@ -13,7 +13,7 @@ use super::authorize::Permit;
 use super::denial::Denial;
 use crate::config::{Per, Rate};
 use crate::mcp;
-use crate::types::{RouteId, Timestamp};
+use crate::types::{RouteId, Timestamp, network};
 
 #[cfg(test)]
 mod tests;
@@ -130,15 +130,4 @@ fn subject(permit: &Permit, asking: &Asking<'_>, per: Per, key: &mut impl std::h
         (Per::Address, _) | (_, None) => asking.address.map(network).hash(key),
     }
     true
-}
-
-/// What one caller can choose freely of an address is left out: an IPv6 caller has a whole /64.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => {
-            let s = v6.segments();
-            std::net::Ipv6Addr::new(s[0], s[1], s[2], s[3], 0, 0, 0, 0).into()
-        }
-        v4 @ IpAddr::V4(_) => v4,
-    }
 }

@@ -1,7 +1,7 @@
 //! Connections: how many, how long without a request, how many requests are under way.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::config::Limits;
+use crate::gateway::shares::{Share, Shares};
 use crate::gateway::streams::CutSwitch;
 
 /// Every connection of one listener.
@@ -17,6 +18,7 @@ use crate::gateway::streams::CutSwitch;
 pub(super) struct Connections {
     open: Mutex<HashMap<SocketAddr, Arc<Connection>>>,
     room: Arc<Semaphore>,
+    shares: Arc<Shares>,
     busy: AtomicUsize,
     quiet: Notify,
     limits: Limits,
@@ -25,12 +27,15 @@ pub(super) struct Connections {
 impl Connections {
     pub(super) fn new(limits: Limits) -> Self {
         let room = Arc::new(Semaphore::new(limits.max_connections));
-        Self { open: Mutex::default(), room, busy: AtomicUsize::new(0), quiet: Notify::new(), limits }
+        let shares = Shares::new(limits.max_connections_per_address);
+        Self { open: Mutex::default(), room, shares, busy: AtomicUsize::new(0), quiet: Notify::new(), limits }
     }
 
-    /// Room for one more connection, or `None` when the cap is reached.
-    pub(super) fn admit(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.room).try_acquire_owned().ok()
+    /// Room for one more connection of `from`, or `None` when its cap or that of all is reached.
+    pub(super) fn admit(&self, from: Option<IpAddr>) -> Option<Admitted> {
+        let share = self.shares.take(from).ok()?;
+        let room = Arc::clone(&self.room).try_acquire_owned().ok()?;
+        Some(Admitted { _room: room, _share: share })
     }
 
     pub(super) fn open(self: &Arc<Self>, peer: SocketAddr) -> OpenConnection {
@@ -71,6 +76,13 @@ impl Connections {
             connection.cut.cut();
         }
     }
+}
+
+/// What a connection takes until it ends.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    _room: OwnedSemaphorePermit,
+    _share: Option<Share>,
 }
 
 /// One connection.

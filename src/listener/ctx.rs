@@ -1,5 +1,6 @@
 //! What one request carries from hook to hook.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ use crate::gateway::identity::Identity;
 use crate::gateway::index;
 use crate::gateway::message::Inspected;
 use crate::gateway::narrow::Narrowed;
+use crate::gateway::overload::Room;
 use crate::gateway::prepared::Prepared;
 use crate::gateway::rates::Running;
 use crate::gateway::seen::Seen;
@@ -34,7 +36,7 @@ pub struct Ctx {
     pub(super) cut: Option<Arc<CutSwitch>>,
     pub(super) stage: Stage,
     /// The request's place among those under way.
-    pub(super) place: Option<Place>,
+    pub(super) place: Option<Room>,
     /// Taken with the head; counts the request as under way.
     _busy: Option<Busy>,
 }
@@ -86,6 +88,8 @@ pub(super) struct Forwarding {
     pub(super) attempt: Option<Attempt>,
     /// Endpoints that it was at.
     pub(super) tried: Tried,
+    /// The address that it was sent to last.
+    pub(super) reached: Option<SocketAddr>,
     /// Ends it when it takes too long.
     pub(super) watch: Option<Watch>,
     pub(super) filter: Option<ListFilter>,
@@ -97,6 +101,8 @@ pub(super) struct Forwarding {
     pub(super) fault: Option<UpstreamFault>,
     pub(super) tries: u8,
     pub(super) open: Option<OpenCall>,
+    /// How much of the body came.
+    pub(super) sent: Sent,
     /// Bytes of the body so far.
     pub(super) received: u64,
     /// Bytes of it that went on, which are others where it was compressed.
@@ -110,6 +116,30 @@ pub(super) struct Forwarding {
     pub(super) _running: Option<Running>,
     pub(super) _place: Option<Place>,
     pub(super) _registered: Registered,
+}
+
+/// How a client sends its body.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sent {
+    whole: bool,
+    last: Instant,
+}
+
+impl Sent {
+    /// Nothing came yet.
+    pub(super) fn nothing() -> Self {
+        Self { whole: false, last: Instant::now() }
+    }
+
+    /// A piece came, perhaps the last.
+    pub(super) fn piece(&mut self, end: bool) {
+        *self = Self { whole: end, last: Instant::now() };
+    }
+
+    /// How long the client has sent nothing although its body has not ended.
+    pub(super) fn pause(&self) -> Option<Duration> {
+        (!self.whole).then(|| self.last.elapsed())
+    }
 }
 
 impl Forwarding {
@@ -191,6 +221,7 @@ impl Forwarding {
     pub(super) fn restart(&mut self) {
         self.received = 0;
         self.inflated = 0;
+        self.sent = Sent::nothing();
         if let Some(check) = &mut self.indices {
             check.restart();
         }

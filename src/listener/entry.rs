@@ -1,6 +1,5 @@
 //! From a request head to a decision: hygiene, then a local endpoint or the gate, then an answer or a forwarding.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,10 +12,10 @@ use pingora_core::protocols::http::v1::server::HttpSession;
 
 use super::body;
 use super::bridge::Served;
-use super::ctx::{Ctx, Forwarding};
+use super::ctx::{Ctx, Forwarding, Sent};
 use super::desk::Desk;
 use super::front::Front;
-use crate::config::{Config, Target};
+use crate::config::Target;
 use crate::gateway::authorize::Permit;
 use crate::gateway::decide::{self, About, Admitted, Decided, Refusal};
 use crate::gateway::denial::{Denial, UpstreamFault};
@@ -49,20 +48,16 @@ pub(super) enum Entered {
 pub(super) fn see(node: &Node, session: &Session, prepared: &Prepared) -> Seen {
     let headers = &session.req_header().headers;
     let connected = session.client_addr().and_then(|a| a.as_inet()).copied();
-    let client = connected.map(|c| seen::client(c, headers, |ip| is_trusted(&prepared.config, ip)));
+    let client = connected.map(|c| seen::client(c, headers, |ip| prepared.config.listen.is_trusted(ip)));
     let tls = session.digest().and_then(|d| d.ssl_digest.as_ref());
     Seen::of(node, headers, client).showing(tls.map_or(&[], |d| d.cert_digest.as_slice()))
-}
-
-fn is_trusted(config: &Config, address: IpAddr) -> bool {
-    config.listen.trusted_proxies.iter().any(|net| net.contains(&address))
 }
 
 /// Decides about a request and answers it unless it is to be forwarded.
 pub(super) async fn enter(front: &Front, session: &mut Session, ctx: &mut Ctx, seen: &Seen) -> Result<Entered> {
     let prepared = Arc::clone(&ctx.prepared);
     let desk = Desk { front, prepared: &prepared, seen, started: ctx.started };
-    match front.overload.enter().await {
+    match front.overload.enter(prepared.config.listen.apart(seen.client)).await {
         Ok(place) => ctx.place = Some(place),
         Err(denial) => return desk.refuse(session, Refusal { denial, about: About::default() }).await,
     }
@@ -70,7 +65,7 @@ pub(super) async fn enter(front: &Front, session: &mut Session, ctx: &mut Ctx, s
     let wire = Wire {
         raw: raw.as_deref(),
         tls: session.digest().is_some_and(|d| d.ssl_digest.is_some()),
-        trusted: session.client_addr().and_then(|a| a.as_inet()).is_some_and(|a| is_trusted(&prepared.config, a.ip())),
+        trusted: session.client_addr().and_then(|a| a.as_inet()).is_some_and(|a| prepared.config.listen.is_trusted(a.ip())),
     };
     match decide::decide(&front.node, &front.overload, &prepared, &wire.head(session.req_header()), seen).await {
         Decided::Refused(refusal) => desk.refuse(session, *refusal).await,
@@ -179,6 +174,7 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
         origin,
         attempt: None,
         tried: Tried::default(),
+        reached: None,
         watch: None,
         filter: None,
         decided: ctx.started.elapsed(),
@@ -191,6 +187,7 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
         indices,
         found: None,
         stopped: None,
+        sent: Sent::nothing(),
         received: 0,
         inflated: 0,
         _running: running,

@@ -145,6 +145,9 @@ impl ProxyHttp for Front {
     }
 
     async fn request_body_filter(&self, _: &mut Session, body: &mut Option<Bytes>, end: bool, ctx: &mut Ctx) -> Result<()> {
+        if let Some(forwarding) = ctx.forwarding() {
+            forwarding.sent.piece(end);
+        }
         if let Some(forwarding) = ctx.forwarding()
             && let Err(denial) = forwarding.inspect(&self.metrics, body, end)
         {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use pingora::proxy::HttpProxy;
 use pingora_core::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream, ServerApp};
@@ -14,6 +15,7 @@ use super::connection::Connections;
 use super::exchange::{CONNECTION, EXCHANGE, Exchange};
 use super::front::Front;
 use super::turns::in_turns;
+use crate::gateway::prepared::Prepared;
 use crate::gateway::streams::CutSwitch;
 use crate::telemetry::Metrics;
 
@@ -22,22 +24,24 @@ pub(super) struct Guard {
     app: Arc<Dispatch>,
     connections: Arc<Connections>,
     metrics: Arc<Metrics>,
+    prepared: Arc<ArcSwap<Prepared>>,
 }
 
 impl Guard {
-    pub(super) fn new(app: Dispatch, connections: Arc<Connections>, metrics: Arc<Metrics>) -> Self {
-        Self { app: Arc::new(app), connections, metrics }
+    pub(super) fn new(app: Dispatch, connections: Arc<Connections>, front: (Arc<Metrics>, Arc<ArcSwap<Prepared>>)) -> Self {
+        let (metrics, prepared) = front;
+        Self { app: Arc::new(app), connections, metrics, prepared }
     }
 }
 
 #[async_trait]
 impl ServerApp for Guard {
     async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
-        let Some(_room) = self.connections.admit() else {
+        let peer = stream.get_socket_digest()?.peer_addr()?.as_inet().copied()?;
+        let Some(_admitted) = self.connections.admit(self.prepared.load().config.listen.apart(Some(peer))) else {
             self.metrics.connections_refused.inc();
             return None;
         };
-        let peer = stream.get_socket_digest()?.peer_addr()?.as_inet().copied()?;
         let open = self.connections.open(peer);
         let connection = Arc::clone(&open.connection);
         let serve = in_turns(CONNECTION.scope(Arc::clone(&connection), self.app.process_new(stream, shutdown)));

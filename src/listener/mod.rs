@@ -73,11 +73,11 @@ impl Listener {
         socket2::SockRef::from(&socket).set_tcp_notsent_lowat(UNSENT)?;
         let address = socket.local_addr()?;
         let conf = ServerConf { max_retries: 3, upstream_keepalive_pool_size: 512, ..ServerConf::default() };
-        let metrics = Arc::clone(&front.metrics);
+        let shared = (Arc::clone(&front.metrics), Arc::clone(&front.prepared));
         let proxy = pingora::proxy::http_proxy(&Arc::new(conf), front);
         let connections = Arc::new(Connections::new(limits));
         let dispatch = Dispatch::new(proxy, Arc::clone(&connections), limits.idle_timeout);
-        let guard = Guard::new(dispatch, Arc::clone(&connections), metrics);
+        let guard = Guard::new(dispatch, Arc::clone(&connections), shared);
         let mut service = Service::new("tollgate".to_owned(), guard);
         let buffers = L4BufferSettings::default().read(READ_AHEAD);
         let mut listener = ListenerConfig::tcp(address.to_string()).l4_buffer(buffers);

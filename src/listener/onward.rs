@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use pingora::proxy::Session;
-use pingora::upstreams::peer::HttpPeer;
+use pingora::upstreams::peer::{HttpPeer, Peer as _};
 use pingora::{Error, ErrorSource, ErrorType, Result};
 use pingora_core::RetryType;
 
@@ -18,6 +18,9 @@ use crate::gateway::upstream::{Coming, NoPeer, Spans, Watch};
 
 /// The least that is waited for an answer, where hardly any of the whole time is left.
 const LEAST: Duration = Duration::from_millis(1);
+
+/// A client that has sent nothing for so long, with its body not ended, is what an upstream gave up on.
+const PAUSE: Duration = Duration::from_secs(3);
 
 /// The endpoint whose turn it is. pingora asks again for each retry.
 pub(super) async fn peer(front: &Front, session: &Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
@@ -45,8 +48,9 @@ pub(super) async fn peer(front: &Front, session: &Session, ctx: &mut Ctx) -> Res
     if forwarding.watch.is_none() && (left.is_some() || spans.idle.is_some()) {
         forwarding.watch = cut.map(|cut| Watch::start(cut, left, spans.idle));
     }
-    match attempt.pool().peer(attempt.index(), usize::from(forwarding.tries) - 1, &spans, now).await {
+    match attempt.pool().peer(attempt.index(), forwarding.reached, &spans, now).await {
         Ok(mut peer) => {
+            forwarding.reached = peer.address().as_inet().copied();
             peer.options.read_timeout = Some(left.map_or(spans.read, |left| left.min(spans.read)));
             protocol::fit(&mut peer, forwarding, session.req_header());
             forwarding.attempt = Some(attempt);
@@ -85,16 +89,46 @@ pub(super) fn unreachable(front: &Front, peer: &HttpPeer, ctx: &mut Ctx, error: 
     tracing::warn!(request = %forwarding.seen.request, %peer, %error, "an upstream can't be reached");
     let Some(attempt) = &mut forwarding.attempt else { return };
     attempt.failed(now);
+    if let Some(address) = peer.address().as_inet() {
+        attempt.member().addresses().leave_out(*address, now);
+    }
     forwarding.tried = forwarding.tried.and(attempt.index());
     let pool = attempt.pool();
     front.metrics.upstream_up.with_label_values(&[&pool.upstream().name]).set(0);
     error.set_retry(pool.may_retry(forwarding.tries));
 }
 
+/// Whose fault it is that an exchange broke before anything was answered and before the body of the request had ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stalled {
+    /// The client stopped sending: what the upstream waited for never came.
+    Late,
+    /// The upstream gave up on a client that has sent nothing for a while.
+    Left,
+}
+
+impl Stalled {
+    /// How a request stalled. An upstream that takes no more of a body shows as a write that times out, and that is its own fault.
+    fn of(session: &mut Session, forwarding: &Forwarding, error: &Error) -> Option<Self> {
+        let untouched = forwarding.first_byte.is_none() && session.response_written().is_none();
+        let pause = forwarding.sent.pause().filter(|_| untouched && !session.as_mut().is_body_empty())?;
+        match (error.esource(), error.etype()) {
+            (ErrorSource::Upstream, ErrorType::ReadTimedout) => Some(Self::Late),
+            (ErrorSource::Upstream, ErrorType::WriteTimedout) => None,
+            (ErrorSource::Upstream, _) => (pause >= PAUSE).then_some(Self::Left),
+            _ => None,
+        }
+    }
+}
+
 /// An exchange broke. It is tried again only when that can't do anything twice: the method is idempotent, there is no body, and no
 /// byte was answered. An upstream that is slow is not asked twice.
 pub(super) fn broke(front: &Front, session: &mut Session, ctx: &mut Ctx, error: &mut Error, reused: bool) {
     let now = front.node.now();
+    let stalled = ctx.forwarding().and_then(|forwarding| Stalled::of(session, forwarding, error));
+    if stalled == Some(Stalled::Late) {
+        error.as_down();
+    }
     let stale = reused && matches!(error.retry, RetryType::ReusedOnly);
     let of_upstream = *error.esource() == ErrorSource::Upstream;
     let late = matches!(error.etype(), ErrorType::ReadTimedout | ErrorType::WriteTimedout);
@@ -102,13 +136,14 @@ pub(super) fn broke(front: &Front, session: &mut Session, ctx: &mut Ctx, error: 
     let Some(forwarding) = ctx.forwarding() else { return };
     let untouched = forwarding.first_byte.is_none() && session.response_written().is_none();
     let Some(attempt) = &mut forwarding.attempt else { return };
-    match (of_upstream, stale) {
-        (true, false) => {
+    match (of_upstream, stale, stalled) {
+        (true, false, None) => {
             attempt.failed(now);
             forwarding.tried = forwarding.tried.and(attempt.index());
         }
-        // A connection that the upstream closed while nobody used it says nothing about the endpoint.
-        (true, true) | (false, _) => attempt.forget(),
+        // A connection that the upstream closed while nobody used it says nothing about the endpoint, nor does a client that
+        // stops sending: whoever could blame it on the endpoint could have it ejected.
+        (true, true, _) | (false, _, _) | (_, _, Some(_)) => attempt.forget(),
     }
     let repeatable = session.req_header().method.is_idempotent() && session.as_mut().is_body_empty();
     if of_upstream && !late && untouched && repeatable {

@@ -33,14 +33,14 @@ use server::OwnMcp;
 
 /// The server, at exactly `/mcp`. Requests must carry an `Arc<Principal>` extension.
 pub fn router(node: Arc<Node>, flush: Arc<dyn AuditFlush>) -> Router {
-    let max_body = node.config.load().listen.limits.max_mcp_body;
+    // The listener bounds the message by the configuration of its request; a bound of this router would be that of the start.
     // Host and Origin were checked by the gate, against the public URL and what the operator allows.
     let config = StreamableHttpServerConfig::default()
         .disable_allowed_hosts()
         .disable_allowed_origins()
         .with_legacy_session_mode(false)
         .with_json_response(true)
-        .with_max_request_body_bytes(max_body);
+        .with_max_request_body_bytes(usize::MAX);
     let server = OwnMcp::new(node, flush);
     let sessions = Arc::new(NeverSessionManager::default());
     let service = StreamableHttpService::new(move || Ok(server.clone()), sessions, config);

@@ -19,7 +19,7 @@ use crate::gateway::index;
 use crate::gateway::mcp_session::{LAST_EVENT_ID, McpSession, SESSION_ID};
 use crate::gateway::message::{self, Inspected};
 use crate::gateway::narrow;
-use crate::gateway::overload::Overload;
+use crate::gateway::overload::{Overload, Room};
 use crate::gateway::prepared::Prepared;
 use crate::gateway::rates::{Asking, Rates};
 use crate::gateway::record::{self, Basis, Known};
@@ -30,7 +30,6 @@ use crate::gateway::status::Form;
 use crate::gateway::strangers::Strangers;
 use crate::gateway::streams::{CutSwitch, OpenStream, OpenStreams};
 use crate::gateway::unfit::Unfit;
-use crate::gateway::upstream::Place;
 use crate::labels;
 use crate::mcp;
 use crate::node::Node;
@@ -114,7 +113,8 @@ impl Gate {
 
     async fn decide(&self, prepared: &Arc<Prepared>, q: &Question<'_>, started: Instant) -> Result<Pass, Box<Refusal>> {
         let bare = |denial, path| Box::new(Refusal { denial, about: About { path, ..About::default() } });
-        let place = self.overload.enter().await.map_err(|denial| bare(denial, None))?;
+        let place =
+            self.overload.enter(prepared.config.listen.apart(q.seen.client)).await.map_err(|denial| bare(denial, None))?;
         let admitted = match decide::decide(&self.node, &self.overload, prepared, &q.head, q.seen).await {
             Decided::Admitted(admitted) => *admitted,
             Decided::Refused(refusal) => return Err(refusal),
@@ -277,7 +277,7 @@ struct Allowed {
     request: CleanRequest,
     permit: Permit,
     inspected: Option<Inspected>,
-    place: Place,
+    place: Room,
     started: Instant,
 }
 

@@ -16,13 +16,13 @@ use crate::gateway::identity::Identity;
 use crate::gateway::mcp_session::{self, LAST_EVENT_ID, McpSession, SESSION_ID};
 use crate::gateway::message::Inspected;
 use crate::gateway::outbound::{self, Facts};
+use crate::gateway::overload::Room;
 use crate::gateway::prepared::Prepared;
 use crate::gateway::rates::Running;
 use crate::gateway::respond;
 use crate::gateway::seen::Seen;
 use crate::gateway::shadow;
 use crate::gateway::streams::{CutSwitch, Registered};
-use crate::gateway::upstream::Place;
 use crate::node::Node;
 use crate::record::{BrokenBy, Measured, Outcome};
 use crate::telemetry::RouteMetrics;
@@ -43,7 +43,7 @@ pub struct Pass {
     pub(super) decided: Duration,
     pub(super) call: Option<OpenCall>,
     pub(super) cut: Arc<CutSwitch>,
-    pub(super) _place: Place,
+    pub(super) _place: Room,
     pub(super) _running: Option<Running>,
     pub(super) _registered: Registered,
 }

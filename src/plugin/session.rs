@@ -1,5 +1,7 @@
 //! The gate in the hooks of somebody else's pingora application.
 
+use std::time::{Duration, Instant};
+
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{Method, Version};
@@ -12,6 +14,8 @@ use pingora_core::protocols::http::v1::server::HttpSession;
 use super::gate::{Able, Body, Gate, Question, Refused};
 use super::pass::Pass;
 use crate::config::{Api, ApiKind};
+use crate::gateway::decide::{About, Refusal};
+use crate::gateway::denial::Denial;
 use crate::gateway::forms;
 use crate::gateway::hygiene::{Head, Peer, Protocol};
 use crate::gateway::prepared::Prepared;
@@ -21,6 +25,8 @@ use crate::record::BrokenBy;
 
 /// Longest body that is read to decide, bytes: what pingora replays to an upstream.
 const MESSAGE: usize = 64 * 1024;
+/// How long one may take to arrive. Nobody knows yet who sends it.
+const MESSAGE_TIMEOUT: Duration = Duration::from_secs(20);
 
 impl Gate {
     /// Decides about the request of a session (`request_filter`). A refused one is answered, and there is no pass.
@@ -32,7 +38,7 @@ impl Gate {
         let body = message(session, &prepared).await?;
         let asked = {
             let head = session.req_header();
-            let trusted = |ip| prepared.config.listen.trusted_proxies.iter().any(|net| net.contains(&ip));
+            let trusted = |ip| prepared.config.listen.is_trusted(ip);
             let peer = session.client_addr().and_then(|a| a.as_inet()).copied();
             let client = peer.map(|p| seen::client(p, &head.headers, trusted));
             let tls = session.digest().and_then(|d| d.ssl_digest.as_ref());
@@ -48,14 +54,19 @@ impl Gate {
                 seen: &seen,
                 body: match &body {
                     Message::Elsewhere => Body::Unsent,
-                    Message::TooLong => Body::Cut,
+                    Message::TooLong | Message::Late => Body::Cut,
                     Message::Read(bytes) => Body::Whole(bytes),
                 },
                 length: head.headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok()),
                 forwarder: None,
                 able: Able { strip: true, retarget: true },
             };
-            self.ask(&prepared, &question).await
+            if matches!(body, Message::Late) {
+                let refusal = Refusal { denial: Denial::BodyBroken, about: About::default() };
+                Err(self.refuse(&prepared, &question, refusal, Instant::now()))
+            } else {
+                self.ask(&prepared, &question).await
+            }
         };
         match asked {
             Ok(pass) => Ok(Some(pass)),
@@ -103,6 +114,8 @@ enum Message {
     Elsewhere,
     /// It is too long to be replayed.
     TooLong,
+    /// It did not arrive in time.
+    Late,
     /// All of it.
     Read(Bytes),
 }
@@ -123,6 +136,14 @@ async fn message(session: &mut Session, prepared: &Prepared) -> Result<Message> 
     if declared.is_some_and(|n| n > MESSAGE) {
         return Ok(Message::TooLong);
     }
+    in_time(session).await
+}
+
+async fn in_time(session: &mut Session) -> Result<Message> {
+    tokio::time::timeout(MESSAGE_TIMEOUT, read(session)).await.unwrap_or(Ok(Message::Late))
+}
+
+async fn read(session: &mut Session) -> Result<Message> {
     session.as_mut().enable_retry_buffering();
     let mut body = BytesMut::new();
     while let Some(chunk) = session.read_request_body().await? {
@@ -154,4 +175,32 @@ async fn write(session: &mut Session, answer: Answer) -> Result<()> {
     }
     session.write_response_header(Box::new(head), bare).await?;
     if bare { Ok(()) } else { session.write_response_body(Some(answer.body), true).await }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt as _;
+
+    use super::*;
+
+    /// A session whose client has sent `bytes` and then nothing more, with its end of the connection.
+    async fn session(bytes: &[u8]) -> (Session, tokio::io::DuplexStream) {
+        let (mut client, server) = tokio::io::duplex(4_096);
+        client.write_all(bytes).await.expect("room");
+        let mut session = Session::new_h1(Box::new(server));
+        assert!(session.read_request().await.expect("a head"));
+        (session, client)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_that_never_ends_is_waited_for_only_so_long() {
+        let head = "POST /mcp/x HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n";
+        let (mut whole, _client) = session(format!("{head}half").as_bytes()).await;
+        assert!(matches!(in_time(&mut whole).await, Ok(Message::Read(body)) if body == "half"));
+        let (mut late, _client) = session(format!("{head}ha").as_bytes()).await;
+        late.set_read_timeout(None);
+        let began = tokio::time::Instant::now();
+        assert!(matches!(in_time(&mut late).await, Ok(Message::Late)));
+        assert_eq!(began.elapsed().as_secs(), MESSAGE_TIMEOUT.as_secs());
+    }
 }

@@ -9,6 +9,7 @@ mod cache;
 mod claims;
 mod common;
 mod effective;
+mod guesses;
 mod keys;
 mod narrowing;
 mod principal;

@@ -1,7 +1,9 @@
 //! From a bearer token to a principal.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -10,6 +12,7 @@ use jsonwebtoken::Algorithm;
 use super::cache::{Digest, KEEPING, PrincipalCache};
 use super::common::{Common, Shared};
 use super::effective::{effective_of_key, standing, standing_of_key};
+use super::guesses::{Guesses, WINDOW};
 use super::principal::Fingerprint;
 use super::{Claims, Effective, KeyRing, Narrowing, Presented, Principal, View, Watch, effective, narrowing};
 use crate::config::Config;
@@ -115,6 +118,12 @@ pub enum Rejected {
         /// What a genuine token says.
         claims: Option<Box<Claims>>,
     },
+    /// Too many keys that are none came from the same network; this one was not looked up.
+    #[error("too many unknown API keys came from this address")]
+    Guessing {
+        /// When it may be looked up at the latest.
+        wait: Duration,
+    },
     /// Nobody knows: the store failed.
     #[error(transparent)]
     Fault(#[from] StoreError),
@@ -132,6 +141,7 @@ pub struct VerifierCounts {
     hits: AtomicU64,
     misses: AtomicU64,
     signatures: AtomicU64,
+    keys: AtomicU64,
 }
 
 impl VerifierCounts {
@@ -152,6 +162,12 @@ impl VerifierCounts {
     pub fn signatures(&self) -> u64 {
         self.signatures.load(Ordering::Relaxed)
     }
+
+    /// API keys that the store was asked for.
+    #[must_use]
+    pub fn keys(&self) -> u64 {
+        self.keys.load(Ordering::Relaxed)
+    }
 }
 
 /// Turns tokens into principals.
@@ -161,6 +177,7 @@ pub struct Verifier {
     store: SharedStore,
     cache: PrincipalCache,
     common: Common,
+    guesses: Guesses,
     /// What it did.
     pub counts: VerifierCounts,
 }
@@ -175,8 +192,8 @@ impl Verifier {
     /// A verifier with an empty cache of at most so many bytes.
     #[must_use]
     pub fn new(keys: Arc<KeyRing>, view: Arc<View>, store: SharedStore, capacity: u64) -> Self {
-        let (cache, common) = (PrincipalCache::new(capacity), Common::default());
-        Self { keys, view, store, cache, common, counts: VerifierCounts::default() }
+        let (cache, common, guesses) = (PrincipalCache::new(capacity), Common::default(), Guesses::default());
+        Self { keys, view, store, cache, common, guesses, counts: VerifierCounts::default() }
     }
 
     /// What a token of ours says, if it is one and has not expired. Asks nobody whether it still means anything.
@@ -237,21 +254,47 @@ impl Verifier {
         self.keep(digest, resolved, now)
     }
 
-    /// Who an API key speaks for, from memory when nothing has changed since the last time.
+    /// Who an API key speaks for, from memory when nothing has changed since the last time. Keys that are none are counted by the
+    /// network of `from`; without it they are not.
     ///
     /// # Errors
-    /// As [`Verifier::principal`].
-    pub async fn api_key(&self, hash: &HashedToken, config: &Config, now: Timestamp) -> Result<Arc<Principal>, Rejected> {
-        let digest = Digest::of_key(hash);
-        if let Some(known) = self.cache.find(&digest) {
-            if known.is_current(config, now) {
-                self.counts.hits.fetch_add(1, Ordering::Relaxed);
-                return Ok(known);
-            }
-            self.cache.forget(&digest);
+    /// As [`Verifier::principal`], and [`Rejected::Guessing`].
+    pub async fn api_key(
+        &self,
+        hash: &HashedToken,
+        from: Option<IpAddr>,
+        config: &Config,
+        now: Timestamp,
+    ) -> Result<Arc<Principal>, Rejected> {
+        if let Some(known) = self.known_key(hash, config, now) {
+            return Ok(known);
         }
+        let digest = Digest::of_key(hash);
         self.counts.misses.fetch_add(1, Ordering::Relaxed);
-        self.keep(digest, self.resolve_key(hash, config, now).await, now)
+        if self.guesses.is_none(&digest) {
+            return Err(Refusal::KeyUnknown.into());
+        }
+        if self.guesses.are_used_up(from) {
+            return Err(Rejected::Guessing { wait: WINDOW });
+        }
+        let resolved = self.resolve_key(hash, config, now).await;
+        if matches!(resolved, Err(Rejected::Refused { refusal: Refusal::KeyUnknown, .. })) {
+            self.guesses.note(digest, from);
+        }
+        self.keep(digest, resolved, now)
+    }
+
+    /// Who an API key speaks for, when that is in memory and nothing has changed since. Asks nobody.
+    #[must_use]
+    pub fn known_key(&self, hash: &HashedToken, config: &Config, now: Timestamp) -> Option<Arc<Principal>> {
+        let digest = Digest::of_key(hash);
+        let known = self.cache.find(&digest)?;
+        if known.is_current(config, now) {
+            self.counts.hits.fetch_add(1, Ordering::Relaxed);
+            return Some(known);
+        }
+        self.cache.forget(&digest);
+        None
     }
 
     /// Who a principal is now that something behind it has changed.
@@ -320,6 +363,7 @@ impl Verifier {
     }
 
     async fn resolve_key(&self, hash: &HashedToken, config: &Config, now: Timestamp) -> Result<Arc<Principal>, Rejected> {
+        self.counts.keys.fetch_add(1, Ordering::Relaxed);
         // Whom to watch is known from the key; then it is read again, so that a change in between is not missed.
         let Some(found) = self.store.api_key_facts(hash).await? else { return Err(Refusal::KeyUnknown.into()) };
         let key = &found.key;

@@ -4,6 +4,7 @@ mod clock;
 mod dialect;
 mod entropy;
 mod ids;
+mod network;
 pub mod rfc3339;
 mod scope;
 mod secret;
@@ -19,6 +20,7 @@ pub use ids::{
     ApiKeyId, ApiName, AppId, AppUuid, AuthRequestId, ClientId, GrantId, IdError, IdSource, InvitationId, KeyId, NodeId, OrgId,
     RecordId, RequestId, RoleName, RouteId, Slug, UserId,
 };
+pub use network::network;
 pub use scope::{API_KEYS_WRITE, MAX_SCOPES, ScopeBits, ScopeError, ScopeSet, ScopeToken};
 pub use secret::{HashedToken, PlainToken, TokenKind};
 pub use selector::{LabelValues, Selector, SelectorError, Selectors};

@@ -8,7 +8,7 @@ use tollgate::store::{
     App, AppClient, AppState, Client, ClientAuth, ClientState, Definition, Holder, Maturity, Org, ScopeRefusal, Stage, Verdict,
     Via,
 };
-use tollgate::types::{API_KEYS_WRITE, ApiKeyId, AppId, AppUuid, ClientId, ScopeToken};
+use tollgate::types::{API_KEYS_WRITE, ApiKeyId, AppId, AppUuid, ClientId, PlainToken, ScopeToken, TokenKind};
 
 use crate::harness::audit::{call, reason};
 use crate::harness::http1::{Conn, Request, Response};
@@ -335,6 +335,41 @@ async fn a_known_key_is_answered_from_memory() {
     assert_eq!((counts.hits() - hits, counts.misses() - misses), (5, 0));
     let (node, config) = (&partner.gw.running.node, partner.gw.running.node.config.load_full());
     assert!(node.verifier.principal(&key, &config, node.now()).await.is_err(), "known as a key, it still is no access token");
+    partner.gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forged_keys_ask_the_store_seldom() {
+    let partner = Partner::new().await;
+    let (key, _) = partner.key(&partner.caller).await;
+    assert_eq!(partner.push(&key).await.status, 200);
+    let node = &partner.gw.running.node;
+    let forged = || PlainToken::generate(TokenKind::ApiKey, &*node.entropy).expose().to_owned();
+    let asked = || node.verifier.counts.keys();
+    // Where no key is taken the store is not asked at all.
+    let before = asked();
+    for path in [QUERY, "/prometheus/nothing", "/api/v1/me"] {
+        let answer = partner.send(&Request::get(path).bearer(&forged())).await;
+        assert_eq!((answer.status, answer.reason().as_deref()), (401, Some("key_not_accepted")), "{path}: {answer:?}");
+    }
+    assert_eq!(asked() - before, 0);
+    // The same one is looked up once.
+    let same = forged();
+    for _ in 0..5 {
+        assert_eq!(partner.refused(&same).await, "key_unknown");
+    }
+    assert_eq!(asked() - before, 1);
+    // Others are until their address has tried enough of them.
+    let mut refused = std::collections::BTreeMap::new();
+    for _ in 0..80 {
+        let answer = partner.push(&forged()).await;
+        *refused.entry((answer.status, answer.reason())).or_insert(0) += 1;
+    }
+    let unknown = refused.remove(&(401, Some("key_unknown".to_owned()))).unwrap_or(0);
+    let limited = refused.remove(&(429, Some("rate_limited".to_owned()))).unwrap_or(0);
+    assert!(limited > 0 && unknown + limited == 80, "{unknown} {limited} {refused:?}");
+    assert_eq!(asked() - before, 1 + unknown);
+    assert_eq!(partner.push(&key).await.status, 200, "who is known is not asked about");
     partner.gw.running.stop().await;
 }
 

@@ -3,7 +3,7 @@
 use tollgate::gateway::overload::{Overload, Strain};
 
 use crate::harness::http1::{Conn, Request, ask};
-use crate::harness::{Gateway, Setup, within};
+use crate::harness::{Gateway, Setup, http2, within};
 
 const QUERY: &str = "/prometheus/api/v1/query";
 
@@ -15,6 +15,10 @@ async fn admin_answers(gw: &Gateway) {
 
 async fn metrics(gw: &Gateway) -> String {
     ask(gw.running.admin, &Request::get("/metrics").host("127.0.0.1")).await.text()
+}
+
+fn under_way(requests: usize) -> String {
+    format!("tollgate_requests_in_flight {requests}\n")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,6 +48,88 @@ async fn as_many_requests_are_under_way_as_may_be() {
     assert_eq!(waits.response().await.status, 200, "who waited is served");
     within("room again", async { while ask(gw.running.public, &Request::get("/open/x")).await.status != 200 {} }).await;
     gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_holds_no_more_requests_than_its_share() {
+    let limits = "max_in_flight = 10\nmax_in_flight_per_address = 2";
+    let listen = "trusted_proxies = [\"127.0.0.1/32\"]".to_owned();
+    let gw = Gateway::start_with(Setup { limits, listen, ..Setup::default() }).await;
+    let of = |client: &str| Request::get("/open/x").header("X-Forwarded-For", client);
+    let mut held = Vec::new();
+    for (number, client) in [(1, "2001:db8::1"), (2, "2001:db8::2")] {
+        let mut conn = Conn::open(gw.running.public).await;
+        conn.send(&of(client).header("X-Behave", "hold").bytes()).await;
+        gw.upstream.asked(number).await;
+        held.push(conn);
+    }
+    let refused = ask(gw.running.public, &of("2001:db8::3")).await;
+    assert_eq!((refused.status, refused.reason().as_deref()), (503, Some("overloaded")), "the same /64: {refused:?}");
+    assert!(metrics(&gw).await.contains("reason=\"overloaded\""));
+    for other in [of("2001:db8:0:1::1"), of("192.0.2.1"), Request::get("/open/x")] {
+        assert_eq!(ask(gw.running.public, &other).await.status, 200, "others have theirs, and the proxy is nobody");
+    }
+    let mut direct = Conn::open_from([127, 0, 0, 2].into(), gw.running.public).await;
+    assert_eq!(direct.ask(&of("2001:db8::1")).await.status, 200, "what somebody untrusted says of itself does not count");
+    gw.upstream.emit("");
+    for conn in &mut held {
+        assert_eq!(conn.response().await.status, 200);
+    }
+    within("its share again", async { while ask(gw.running.public, &of("2001:db8::3")).await.status != 200 {} }).await;
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_of_one_connection_count_as_requests_of_its_address() {
+    let limits = "max_in_flight = 10\nmax_in_flight_per_address = 3";
+    let gw = Gateway::start_with(Setup { limits, ..Setup::default() }).await;
+    let mut conn = http2::Conn::open(gw.running.public).await;
+    let mut held = Vec::new();
+    for number in 1..=3 {
+        // Nobody is known by these: the body that is promised never comes.
+        let (body, begun) = conn.open_stream(http2::request("POST", "/open/x", &[])).await.expect("a stream");
+        held.push((body, begun));
+        within("a request under way", async { while !metrics(&gw).await.contains(&under_way(number)) {} }).await;
+    }
+    let refused = conn.ask(http2::request("GET", "/open/x", &[]), None).await.expect("an answer");
+    assert_eq!((refused.status, refused.reason().as_deref()), (503, Some("overloaded")), "{refused:?}");
+    let mut other = Conn::open_from([127, 0, 0, 2].into(), gw.running.public).await;
+    assert_eq!(other.ask(&Request::get("/open/x")).await.status, 200, "another address is served");
+    drop((held, conn));
+    within("its share again", async { while ask(gw.running.public, &Request::get("/open/x")).await.status != 200 {} }).await;
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_has_no_more_connections_than_its_share() {
+    for (listen, trusted) in [("", false), ("trusted_proxies = [\"127.0.0.1/32\"]", true)] {
+        let limits = "max_connections = 5\nmax_connections_per_address = 2";
+        let gw = Gateway::start_with(Setup { limits, listen: listen.to_owned(), ..Setup::default() }).await;
+        let get = Request::get("/open/x");
+        let (mut a, mut b) = (Conn::open(gw.running.public).await, Conn::open(gw.running.public).await);
+        for conn in [&mut a, &mut b] {
+            assert_eq!(conn.ask(&get).await.status, 200);
+        }
+        let mut third = Conn::open(gw.running.public).await;
+        third.send(&get.bytes()).await;
+        assert_eq!(third.try_response().await.is_some(), trusted, "a proxy has as many as it wants");
+        let refused = gw.running.metrics.text().contains("tollgate_connections_refused_total 1");
+        assert_eq!(refused, !trusted);
+        let mut other = Conn::open_from([127, 0, 0, 2].into(), gw.running.public).await;
+        assert_eq!(other.ask(&get).await.status, 200, "another address is served");
+        drop((a, b));
+        let again = within("room for another connection", async {
+            loop {
+                let mut conn = Conn::open(gw.running.public).await;
+                conn.send(&get.bytes()).await;
+                if let Some(response) = conn.try_response().await {
+                    return response.status;
+                }
+            }
+        });
+        assert_eq!(again.await, 200);
+        gw.running.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tollgate::record::{ControlEvent, Event, Operation};
 use tollgate::store::AuditFilter;
 
+use crate::harness::certificates::Authority;
 use crate::harness::http1::{Conn, Request, Response, ask};
 use crate::harness::{Caller, Gateway, Setup, UPSTREAM_SECRET, within};
 
@@ -147,6 +148,7 @@ async fn what_takes_a_restart_is_refused_by_name() {
     let listen = |line: &str| first.replace("[listen]\n", &format!("[listen]\n{line}\n"));
     let limits = |line: &str| first.replace("[limits]\n", &format!("[limits]\n{line}\n"));
     let dir = gw.dir.path().display();
+    let (cert, key) = Authority::new().leaf(&["gw.test"]).write(gw.dir.path(), "listener");
     let cases = [
         ("listen.public", listen("public = \"127.0.0.1:1\"")),
         ("listen.admin", listen("admin = \"127.0.0.1:1\"")),
@@ -155,9 +157,16 @@ async fn what_takes_a_restart_is_refused_by_name() {
             listen("authorizer = \"127.0.0.1:1\"")
                 + "\n[authorizer]\ndialects = [\"nginx\"]\ntrusted_proxies = [\"127.0.0.1/32\"]\n",
         ),
-        ("limits.max_connections", limits("max_connections = 7")),
+        ("limits.max_connections", limits("max_connections = 10001\nmax_connections_per_address = 2500")),
         ("limits.max_token_cache", limits("max_token_cache = \"7MiB\"")),
         ("limits.idle_timeout", limits("idle_timeout = \"7s\"")),
+        ("limits.header_timeout", limits("header_timeout = \"7s\"")),
+        ("limits.max_in_flight", limits("max_in_flight = 10001\nmax_in_flight_per_address = 2500")),
+        ("limits.max_connections_per_address", limits("max_connections_per_address = 7")),
+        ("limits.max_in_flight_per_address", limits("max_in_flight_per_address = 7")),
+        ("limits.max_pending", limits("max_pending = 7")),
+        ("limits.queue", limits("queue = \"7s\"")),
+        ("listen.tls", listen(&format!("tls = {{ cert = {cert:?}, key = {key:?} }}"))),
         ("store.url", first.replace("url = \"env:STORE\"", "url = \"sqlite:other.db\"")),
         ("data.dir", first.replace(&format!("dir = \"{dir}\""), &format!("dir = \"{dir}/other\""))),
         ("audit.durability", format!("{first}\n[audit]\ndurability = \"power\"\n")),

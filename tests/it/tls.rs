@@ -29,6 +29,10 @@ impl Rig {
     }
 
     async fn start_with(more: &str, clients: impl FnOnce(&Path) -> String) -> Self {
+        Self::set_up(Setup { more: more.to_owned(), ..Setup::default() }, clients).await
+    }
+
+    async fn set_up(setup: Setup, clients: impl FnOnce(&Path) -> String) -> Self {
         let (authority, dir) = (Authority::new(), tempfile::tempdir().expect("a directory"));
         let first = authority.leaf(&["gw.test"]);
         let other = authority.leaf(&["other.test", "*.apps.test"]);
@@ -42,7 +46,7 @@ impl Rig {
             more_key.display(),
             clients(dir.path())
         );
-        let gw = Gateway::start_with(Setup { listen, more: more.to_owned(), ..Setup::default() }).await;
+        let gw = Gateway::start_with(Setup { listen, ..setup }).await;
         Self { gw, authority, dir, first, other }
     }
 
@@ -156,6 +160,45 @@ async fn clients_show_certificates_of_the_authority_or_none() {
         assert!(asked(Some(&known)).await, "{more}");
         assert!(!asked(Some(&stranger)).await, "{more}");
         assert_eq!(asked(None).await, without, "{more}");
+        rig.gw.running.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whether_clients_are_asked_for_certificates_takes_a_restart() {
+    let (theirs, others) = (Authority::new(), Authority::new());
+    let held = tempfile::tempdir().expect("a directory");
+    let (one, two) = (held.path().join("one.pem"), held.path().join("two.pem"));
+    write(&one, &theirs.0.pem());
+    write(&two, &others.0.pem());
+    let (none, first, second) = (String::new(), format!(", client_ca = {one:?}"), format!(", client_ca = {two:?}"));
+    let required = format!("{first}, client_required = true");
+    for (was, next, key) in [
+        (&none, &first, Some("listen.tls.client_ca")),
+        (&first, &none, Some("listen.tls.client_ca")),
+        (&first, &required, Some("listen.tls.client_required")),
+        (&first, &second, None),
+    ] {
+        let rig = Rig::set_up(Setup { file: true, ..Setup::default() }, |_| was.clone()).await;
+        let text = rig.gw.text();
+        let (before, after) = (format!("}}]{was} }}"), format!("}}]{next} }}"));
+        assert!(text.contains(&before), "{text}");
+        rig.gw.rewrite(&text.replacen(&before, &after, 1));
+        assert_eq!(rig.gw.running.reload(), key.is_none(), "{was} becomes {next}");
+        let answer = ask(rig.gw.running.admin, &Request::get("/readyz").host("127.0.0.1")).await.json();
+        let errors = answer["configuration"]["refused"]["errors"].clone();
+        let named = errors.as_array().and_then(|e| e[0].as_str()).map(|e| e.split(':').next().unwrap_or(e).to_owned());
+        assert_eq!(named.as_deref(), key, "{errors}");
+        let applied = metrics(&rig.gw).await.contains("tollgate_certificate_reloads_total{outcome=\"applied\"}");
+        assert_eq!(applied, key.is_none(), "what is not in force is not counted as applied: {was} becomes {next}");
+        let (known, stranger) = (theirs.leaf(&["client.test"]), others.leaf(&["client.test"]));
+        let asked =
+            async |leaf: &Leaf| rig.request(&rig.client(Some(leaf)), "gw.test").send().await.is_ok_and(|a| a.status() == 200);
+        if key.is_none() {
+            assert_eq!((asked(&known).await, asked(&stranger).await), (false, true), "other authorities need no restart");
+        } else if was == &first {
+            assert_eq!((asked(&known).await, asked(&stranger).await), (true, false), "what was in force stays in force");
+        }
         rig.gw.running.stop().await;
     }
 }

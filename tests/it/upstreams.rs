@@ -3,6 +3,7 @@
 use crate::harness::audit::outcome;
 use crate::harness::gateway::free_port;
 use crate::harness::http1::{Conn, Request, ask};
+use crate::harness::http2;
 use crate::harness::{Gateway, Setup, Upstream, within};
 
 /// An upstream with these endpoints, open to anybody at `/pair`.
@@ -13,6 +14,8 @@ fn pair(endpoints: &[String], keys: &str) -> Setup {
          [[apis]]\nname = \"pair\"\nmount = \"/pair\"\nupstream = \"pair\"\n\
          [[apis.routes]]\nid = \"pair.short\"\nmatch = \"/short\"\nmethods = [\"GET\"]\npublic = true\n\
          timeouts = {{ first_byte = \"300ms\", idle = \"200ms\" }}\n\
+         [[apis.routes]]\nid = \"pair.upload\"\nmatch = \"/upload\"\nmethods = [\"POST\"]\npublic = true\n\
+         timeouts = {{ first_byte = \"300ms\", idle = \"300ms\" }}\n\
          [[apis.routes]]\nid = \"pair.total\"\nmatch = \"/total\"\nmethods = [\"GET\"]\npublic = true\n\
          timeouts = {{ total = \"400ms\" }}\n\
          [[apis.routes]]\nid = \"pair.any\"\nmatch = \"/any/**\"\nmethods = [\"GET\", \"POST\"]\npublic = true\n",
@@ -69,6 +72,34 @@ async fn an_endpoint_that_fails_is_left_out_and_comes_back_slowly() {
     let half = a.count() - before - little;
     assert!((20..30).contains(&half), "{half} of 50 at last");
     assert_eq!(a.count() + b.count(), 140);
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_stops_sending_is_not_the_endpoints_fault() {
+    let (gw, a, b) = two("ejection = { failures = 2, base = \"30s\", longest = \"5m\" }").await;
+    let mut conn = http2::Conn::open(gw.running.public).await;
+    for number in 0..8 {
+        let request = http2::request("POST", "/pair/upload", &[("content-length", "10")]);
+        let (mut body, begun) = conn.open_stream(request).await.expect("a stream");
+        body.send_data("half".into(), false).expect("room");
+        let answer = begun.response().await.expect("an answer");
+        assert_eq!((answer.status, answer.reason().as_deref()), (408, Some("body_broken")), "{number}: {answer:?}");
+        let record = gw.record_of(&answer).await;
+        assert_eq!(outcome(&record), "Client");
+    }
+    for endpoint in seen(&gw).await["endpoints"].as_array().expect("endpoints") {
+        assert_eq!((endpoint["condition"].as_str(), endpoint["failed"].as_u64()), (Some("up"), Some(0)), "{endpoint}");
+    }
+    // Who sends all and is not answered has an endpoint to complain about.
+    a.force(Some("silent"));
+    b.force(Some("silent"));
+    let whole = http2::request("POST", "/pair/upload", &[("content-length", "4")]);
+    let answer = conn.ask(whole, Some("half".into())).await.expect("an answer");
+    assert_eq!((answer.status, answer.reason().as_deref()), (504, Some("upstream_timeout")), "{answer:?}");
+    let failed: u64 =
+        seen(&gw).await["endpoints"].as_array().expect("endpoints").iter().filter_map(|e| e["failed"].as_u64()).sum();
+    assert_eq!(failed, 1);
     gw.running.stop().await;
 }
 

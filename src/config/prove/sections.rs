@@ -83,6 +83,17 @@ pub(super) fn certificates(apis: &[Proved], listen: &Listen, found: &mut Finding
     }
 }
 
+/// Least that an address may have where the file does not say: with small limits a share of them is too little for anybody.
+const LEAST_SHARE: u32 = 100;
+
+/// What one address may have of `whole`.
+fn share(given: Option<u32>, whole: u32, at: &KeyPath, found: &mut Findings<'_>) -> u32 {
+    if given == Some(0) {
+        found.error(at, "is zero: nobody could get anything", "allow each address some");
+    }
+    given.unwrap_or((whole / 4).max(LEAST_SHARE))
+}
+
 fn limits(raw: &RawLimits, at: &KeyPath, found: &mut Findings<'_>) -> Limits {
     if raw.max_connections == 0 {
         found.error(at.key("max_connections"), "is zero: nobody could connect", "allow some connections");
@@ -108,12 +119,24 @@ fn limits(raw: &RawLimits, at: &KeyPath, found: &mut Findings<'_>) -> Limits {
     Limits {
         max_token_cache,
         max_connections: usize::try_from(raw.max_connections).unwrap_or(usize::MAX),
+        max_connections_per_address: share(
+            raw.max_connections_per_address,
+            raw.max_connections,
+            &at.key("max_connections_per_address"),
+            found,
+        ),
         header_timeout: raw.header_timeout.0,
         idle_timeout: raw.idle_timeout.0,
         drain_timeout: raw.drain_timeout.0,
         max_local_body: raw.max_local_body.0.0,
         max_mcp_body: raw.max_mcp_body.0.0,
         max_in_flight: raw.max_in_flight,
+        max_in_flight_per_address: share(
+            raw.max_in_flight_per_address,
+            raw.max_in_flight,
+            &at.key("max_in_flight_per_address"),
+            found,
+        ),
         max_pending: raw.max_pending,
         queue: between(raw.queue.0, (Duration::ZERO, 60 * MINUTE), &at.key("queue"), found),
         max_audit_backlog: raw.max_audit_backlog,

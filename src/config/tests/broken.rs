@@ -80,6 +80,10 @@ fn each_mistake_has_its_path() {
     let table: &[(&str, &[&str])] = &[
         ("limits.max_connections = 0", &["limits.max_connections"]),
         ("limits.max_connections = -1", &["limits.max_connections"]),
+        (
+            "limits.max_connections_per_address = 0\nlimits.max_in_flight_per_address = 0",
+            &["limits.max_connections_per_address", "limits.max_in_flight_per_address"],
+        ),
         ("limits.max_mcp_body = \"1 MB\"", &["limits.max_mcp_body"]),
         ("limits.max_token_cache = \"1KiB\"", &["limits.max_token_cache"]),
         ("limits.max_local_body = \"1B\"\nlimits.idle_timeout = \"0s\"", &["limits.idle_timeout", "limits.max_local_body"]),

@@ -90,7 +90,7 @@ async fn exchange(
     spans: &Spans,
     now: Timestamp,
 ) -> Result<Answer, Unanswered> {
-    let peer = attempt.pool().peer(attempt.index(), 0, spans, now).await?;
+    let peer = attempt.pool().peer(attempt.index(), None, spans, now).await?;
     if attempt.pool().upstream().protocol == UpstreamProtocol::Http2 {
         absolute(&mut head, attempt)?;
     }

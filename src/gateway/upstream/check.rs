@@ -1,9 +1,11 @@
 //! Active health checks: the same connection, TLS included, that requests get.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use http::header::{HOST, USER_AGENT};
 use pingora::http::RequestHeader;
+use pingora::upstreams::peer::{HttpPeer, Peer as _};
 use pingora_core::connectors::http::Connector;
 
 use super::peer::Spans;
@@ -34,19 +36,37 @@ impl From<Box<pingora::Error>> for Unwell {
     }
 }
 
-/// Asks the health path of an endpoint over a connection of its own.
+/// Most addresses of a name that one check asks.
+const MOST: usize = 8;
+
+/// Asks the health path of an endpoint over a connection of its own: one address of its name after the other, beginning at another
+/// one each time. One that is well is enough.
 ///
 /// # Errors
-/// When the answer is not 2xx, or none comes in time.
+/// When no answer is 2xx, or none comes in time.
 pub async fn check(connector: &Connector, pool: &Pool, index: usize, now: Timestamp) -> Result<(), Unwell> {
-    let most = pool.upstream().checks.timeout;
-    tokio::time::timeout(most, ask(connector, pool, index, (most, now))).await.unwrap_or(Err(Unwell::Late))
+    let (most, addresses) = (pool.upstream().checks.timeout, pool.members()[index].addresses());
+    let mut tried: Option<SocketAddr> = None;
+    let mut turn = 0;
+    loop {
+        let spans = Spans { connect: most, read: most, idle: None, write: most, total: None };
+        let peer = pool.peer(index, tried, &spans, now).await?;
+        let address = peer.address().as_inet().copied();
+        let asked = tokio::time::timeout(most, ask(connector, pool, index, peer, most)).await.unwrap_or(Err(Unwell::Late));
+        let Err(unwell) = asked else { return Ok(()) };
+        if let Some(address) = address {
+            addresses.leave_out(address, now);
+        }
+        turn += 1;
+        if turn >= addresses.known().len().min(MOST) {
+            return Err(unwell);
+        }
+        tried = address;
+    }
 }
 
-async fn ask(connector: &Connector, pool: &Pool, index: usize, (most, now): (Duration, Timestamp)) -> Result<(), Unwell> {
+async fn ask(connector: &Connector, pool: &Pool, index: usize, mut peer: HttpPeer, most: Duration) -> Result<(), Unwell> {
     let (upstream, endpoint) = (pool.upstream(), &pool.upstream().endpoints[index]);
-    let spans = Spans { connect: most, read: most, idle: None, write: most, total: None };
-    let mut peer = pool.peer(index, 0, &spans, now).await?;
     // A check must not be answered by a connection that was opened while the endpoint was still well.
     peer.options.idle_timeout = Some(Duration::ZERO);
     peer.options.tracer = None;

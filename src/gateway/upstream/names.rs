@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -17,6 +17,10 @@ use crate::types::Timestamp;
 
 /// How long a name that did not resolve is not asked for again by requests.
 const FAILED: Duration = Duration::from_secs(1);
+
+/// How long an address that can't be reached is left to the others of its name: long enough that a family of addresses to which
+/// there is no way costs hardly any retries.
+const LEFT_OUT: Duration = Duration::from_secs(30);
 
 /// Turns names into addresses.
 #[async_trait]
@@ -39,6 +43,14 @@ impl Resolver for SystemResolver {
     }
 }
 
+/// An address of a name.
+#[derive(Debug)]
+struct Known {
+    address: SocketAddr,
+    /// Until when it is left to the others, milliseconds since the epoch.
+    out_until: AtomicI64,
+}
+
 /// The addresses of one endpoint.
 #[derive(Debug)]
 pub struct Addresses {
@@ -46,7 +58,9 @@ pub struct Addresses {
     port: u16,
     /// Written as a number: there is nothing to resolve.
     literal: Option<SocketAddr>,
-    known: ArcSwapOption<Vec<SocketAddr>>,
+    known: ArcSwapOption<Vec<Known>>,
+    /// Counts what was picked, so that each address has its turn.
+    next: AtomicUsize,
     /// When it was asked for last, milliseconds since the epoch.
     asked: AtomicI64,
     /// One question at a time.
@@ -63,29 +77,39 @@ impl Addresses {
             port: endpoint.port,
             literal: endpoint.host.parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, endpoint.port)),
             known: ArcSwapOption::empty(),
+            next: AtomicUsize::new(0),
             asked: AtomicI64::new(i64::MIN),
             turn: Mutex::const_new(()),
             resolver: Arc::clone(resolver),
         }
     }
 
-    /// One of the addresses; `turn` takes them in turn. Asks the resolver only when the name never resolved.
+    /// The address whose turn it is, another one than `tried` where there is one. Asks the resolver only when the name never
+    /// resolved.
     ///
     /// # Errors
     /// When it does not resolve.
-    pub async fn pick(&self, turn: usize, now: Timestamp) -> Result<SocketAddr, NoPeer> {
-        if let Some(address) = self.literal.or_else(|| self.taken(turn)) {
+    pub async fn pick(&self, tried: Option<SocketAddr>, now: Timestamp) -> Result<SocketAddr, NoPeer> {
+        if let Some(address) = self.literal.or_else(|| self.taken(tried, now)) {
             return Ok(address);
         }
         let _turn = self.turn.lock().await;
-        if let Some(address) = self.taken(turn) {
+        if let Some(address) = self.taken(tried, now) {
             return Ok(address);
         }
         if now.since(self.asked_at()) < FAILED {
             return Err(self.unknown(None));
         }
         self.ask(now).await.map_err(|e| self.unknown(Some(e)))?;
-        self.taken(turn).ok_or_else(|| self.unknown(None))
+        self.taken(tried, now).ok_or_else(|| self.unknown(None))
+    }
+
+    /// An address can't be reached, or is not well: for a while it is picked only when there is no other.
+    pub fn leave_out(&self, address: SocketAddr, now: Timestamp) {
+        let all = self.known.load();
+        if let Some(known) = all.iter().flat_map(|all| all.iter()).find(|k| k.address == address) {
+            known.out_until.store(now.plus(LEFT_OUT).millis(), Ordering::Release);
+        }
     }
 
     /// Asks again when the answer is older than `believed`. A name that no longer resolves keeps its last addresses.
@@ -112,7 +136,13 @@ impl Addresses {
         if found.is_empty() {
             return Err(io::ErrorKind::NotFound.into());
         }
-        self.known.store(Some(Arc::new(found)));
+        let before = self.known.load();
+        let out_until = |address: SocketAddr| {
+            let known = before.iter().flat_map(|all| all.iter()).find(|k| k.address == address);
+            known.map_or(i64::MIN, |k| k.out_until.load(Ordering::Acquire))
+        };
+        let found = found.into_iter().map(|address| Known { address, out_until: AtomicI64::new(out_until(address)) });
+        self.known.store(Some(Arc::new(found.collect())));
         Ok(())
     }
 
@@ -120,17 +150,26 @@ impl Addresses {
         Timestamp::from_millis(self.asked.load(Ordering::Acquire))
     }
 
-    fn taken(&self, turn: usize) -> Option<SocketAddr> {
+    fn taken(&self, tried: Option<SocketAddr>, now: Timestamp) -> Option<SocketAddr> {
         let known = self.known.load();
         let all = known.as_deref()?;
-        all.get(turn % all.len().max(1)).copied()
+        let turn = self.next.fetch_add(1, Ordering::Relaxed);
+        let in_turn = || (0..all.len()).map(move |i| &all[turn.wrapping_add(i) % all.len()]);
+        let fresh = |k: &&Known| Some(k.address) != tried;
+        let is_in = |k: &&Known| {
+            // A clock that went back must not leave an address out for long.
+            let left = k.out_until.load(Ordering::Acquire).saturating_sub(now.millis());
+            left <= 0 || Duration::from_millis(left.unsigned_abs()) > LEFT_OUT
+        };
+        let best = in_turn().find(|k| fresh(k) && is_in(k)).or_else(|| in_turn().find(fresh)).or_else(|| in_turn().next());
+        best.map(|k| k.address)
     }
 
     /// Every known address.
     #[must_use]
     pub fn known(&self) -> Vec<SocketAddr> {
         let resolved = self.known.load_full();
-        self.literal.into_iter().chain(resolved.iter().flat_map(|all| all.iter().copied())).collect()
+        self.literal.into_iter().chain(resolved.iter().flat_map(|all| all.iter().map(|k| k.address))).collect()
     }
 
     fn unknown(&self, source: Option<io::Error>) -> NoPeer {

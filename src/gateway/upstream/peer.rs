@@ -61,14 +61,14 @@ impl Spans {
 }
 
 impl Pool {
-    /// A peer for an endpoint. The name is resolved here, without blocking: pingora's own look-up blocks and panics. `turn` takes
-    /// the addresses of a name in turn.
+    /// A peer for an endpoint. The name is resolved here, without blocking: pingora's own look-up blocks and panics. The
+    /// addresses of a name have their turns; the one that was `tried` is left to the others.
     ///
     /// # Errors
     /// When the name does not resolve.
-    pub async fn peer(&self, index: usize, turn: usize, spans: &Spans, now: Timestamp) -> Result<HttpPeer, NoPeer> {
+    pub async fn peer(&self, index: usize, tried: Option<SocketAddr>, spans: &Spans, now: Timestamp) -> Result<HttpPeer, NoPeer> {
         let member = &self.members()[index];
-        let resolved = tokio::time::timeout(spans.connect, member.addresses().pick(turn, now)).await;
+        let resolved = tokio::time::timeout(spans.connect, member.addresses().pick(tried, now)).await;
         let address = resolved.map_err(|_| NoPeer::Name { host: member.endpoint.host.clone(), source: None })??;
         Ok(self.at(index, address, spans))
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
+use pingora::upstreams::peer::Peer as _;
 
 use super::*;
 use crate::config::{
@@ -237,24 +238,84 @@ async fn a_name_that_resolved_once_keeps_no_request_waiting() {
     let scripted = Arc::new(Scripted::default());
     let addresses = Addresses::of(&endpoint("http://name:80", 1), &(Arc::clone(&scripted) as Arc<dyn Resolver>));
     let asked = || scripted.asked.load(Ordering::SeqCst);
-    assert!(addresses.pick(0, at(0)).await.is_err());
-    assert!(addresses.pick(0, at(0)).await.is_err());
+    assert!(addresses.pick(None, at(0)).await.is_err());
+    assert!(addresses.pick(None, at(0)).await.is_err());
     assert_eq!(asked(), 1, "requests do not ask again at once");
     let [a, b]: [SocketAddr; 2] = ["192.0.2.1:80", "192.0.2.2:80"].map(|t| t.parse().expect("an address"));
     *scripted.answer.lock() = vec![a, b];
-    assert_eq!(addresses.pick(0, at(1)).await.expect("an address"), a);
-    assert_eq!(addresses.pick(1, at(1)).await.expect("an address"), b);
-    assert_eq!(addresses.pick(0, at(100)).await.expect("an address"), a);
+    assert_eq!(addresses.pick(None, at(1)).await.expect("an address"), a);
+    assert_eq!(addresses.pick(None, at(1)).await.expect("an address"), b);
+    assert_eq!(addresses.pick(None, at(100)).await.expect("an address"), a);
     assert_eq!(asked(), 2, "an old answer is good enough for a request");
     let believed = Duration::from_secs(30);
     addresses.refresh(believed, at(30)).await;
     assert_eq!(asked(), 2, "not due yet");
     *scripted.answer.lock() = vec![b];
     addresses.refresh(believed, at(31)).await;
-    assert_eq!((asked(), addresses.pick(0, at(31)).await.expect("an address")), (3, b));
+    assert_eq!((asked(), addresses.pick(None, at(31)).await.expect("an address")), (3, b));
     scripted.answer.lock().clear();
     addresses.refresh(believed, at(61)).await;
-    assert_eq!((asked(), addresses.pick(0, at(61)).await.expect("an address")), (4, b), "the last answer stays");
+    assert_eq!((asked(), addresses.pick(None, at(61)).await.expect("an address")), (4, b), "the last answer stays");
+}
+
+/// A pool of one endpoint whose name has these addresses.
+fn named(answer: Vec<SocketAddr>) -> Arc<Pool> {
+    let scripted = Scripted { answer: Mutex::new(answer), ..Scripted::default() };
+    let upstream = Upstream { health: Some("/".into()), ..upstream(vec![endpoint("http://name:80", 1)]) };
+    Arc::new(Pool::new(Arc::new(upstream), &(Arc::new(scripted) as Arc<dyn Resolver>), None))
+}
+
+fn briefly() -> Spans {
+    let second = Duration::from_secs(1);
+    Spans { connect: second, read: second, idle: None, write: second, total: None }
+}
+
+#[tokio::test]
+async fn every_address_of_a_name_has_its_turn() {
+    let [a, b]: [SocketAddr; 2] = ["192.0.2.1:80", "192.0.2.2:80"].map(|t| t.parse().expect("an address"));
+    let pool = named(vec![a, b]);
+    let sent = async |tried: Option<SocketAddr>, now: i64| {
+        let mut to_a = 0;
+        for _ in 0..100 {
+            let peer = pool.peer(0, tried, &briefly(), at(now)).await.expect("a peer");
+            to_a += usize::from(peer.address().as_inet() == Some(&a));
+        }
+        to_a
+    };
+    assert_eq!(sent(None, 0).await, 50, "first tries go to both");
+    assert_eq!((sent(Some(a), 0).await, sent(Some(b), 0).await), (0, 100), "a retry goes to the other");
+    let addresses = pool.members()[0].addresses();
+    addresses.leave_out(b, at(0));
+    assert_eq!(sent(None, 29).await, 100, "one that can't be reached is left out");
+    addresses.refresh(Duration::from_secs(1), at(29)).await;
+    assert_eq!(sent(None, 29).await, 100, "also when the name was resolved again");
+    assert_eq!(sent(Some(a), 29).await, 0, "unless the other was tried");
+    assert_eq!(sent(None, 31).await, 50, "and has its turn again after a while");
+    addresses.leave_out(b, at(1_000));
+    assert_eq!(sent(None, 31).await, 50, "a clock that goes back leaves nobody out");
+}
+
+#[tokio::test]
+async fn a_name_is_well_while_one_of_its_addresses_is() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let open = listener.local_addr().expect("an address");
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port");
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut read = Vec::new();
+            while !read.ends_with(b"\r\n\r\n") && stream.read_buf(&mut read).await.is_ok_and(|n| n > 0) {}
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
+        }
+    });
+    let connector = pingora_core::connectors::http::Connector::new(None);
+    let pool = named(vec![gone, open]);
+    for now in [0, 1, 100, 101] {
+        check::check(&connector, &pool, 0, at(now)).await.unwrap_or_else(|e| panic!("{now}: {e:?}"));
+    }
+    let pool = named(vec![gone]);
+    assert!(check::check(&connector, &pool, 0, at(0)).await.is_err(), "nobody is well");
 }
 
 #[tokio::test(start_paused = true)]

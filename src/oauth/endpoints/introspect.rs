@@ -40,7 +40,7 @@ fn may_ask(caller: &Client, holder: &ClientId, org: &OrgId) -> bool {
 async fn of_access(app: &App, config: &Config, caller: &Client, token: &str) -> Result<Option<Value>, OAuthError> {
     let principal = match app.node.verifier.principal(token, config, app.node.now()).await {
         Ok(principal) => principal,
-        Err(Rejected::Refused { .. }) => return Ok(None),
+        Err(Rejected::Refused { .. } | Rejected::Guessing { .. }) => return Ok(None),
         Err(Rejected::Fault(fault)) => return Err(fault.into()),
     };
     let claims = &principal.claims;

@@ -1,7 +1,7 @@
 //! An HTTP/1 client that sends exactly the bytes that it is given.
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -115,6 +115,15 @@ pub struct Conn {
 impl Conn {
     pub async fn open(to: SocketAddr) -> Self {
         let stream = TcpStream::connect(to).await.expect("the gateway accepts");
+        stream.set_nodelay(true).expect("a socket option");
+        Self { stream, read: Vec::new() }
+    }
+
+    /// From another address of this machine than usual.
+    pub async fn open_from(from: IpAddr, to: SocketAddr) -> Self {
+        let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+        socket.bind(SocketAddr::new(from, 0)).expect("an address of this machine");
+        let stream = socket.connect(to).await.expect("the gateway accepts");
         stream.set_nodelay(true).expect("a socket option");
         Self { stream, read: Vec::new() }
     }
