@@ -15,7 +15,7 @@ use crate::types::{OrgId, RoleName, Timestamp, UserId};
 
 /// A text as it is searched for: anywhere, ignoring case. Empty is everything.
 fn anywhere(text: &str) -> String {
-    like(&storable(text).to_lowercase(), "%", "%")
+    like(&text.to_lowercase(), "%", "%")
 }
 
 /// Takes the operator's pages from a user; `false` when they were not theirs.
