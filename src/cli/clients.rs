@@ -70,6 +70,9 @@ enum SecretAction {
     Add {
         /// Its `client_id`
         client: String,
+        /// How long it lives [default: for ever]
+        #[arg(long, value_name = "SECONDS")]
+        lives: Option<u64>,
     },
     /// Add a secret, shown this once, and let the others end
     Rotate {
@@ -78,6 +81,9 @@ enum SecretAction {
         /// How long the others live on
         #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
         overlap: u64,
+        /// How long the new one lives [default: for ever]
+        #[arg(long, value_name = "SECONDS")]
+        lives: Option<u64>,
     },
 }
 
@@ -173,11 +179,12 @@ async fn act(admin: &dyn Administration, action: Action, json: bool) -> Result<(
             return if json { print("{}\n") } else { print("deleted; its grants are revoked\n") };
         }
         Action::Secret(action) => {
-            let (client, others_live_seconds) = match action {
-                SecretAction::Add { client } => (client, None),
-                SecretAction::Rotate { client, overlap } => (client, Some(overlap)),
+            let (client, others_live_seconds, lives_seconds) = match action {
+                SecretAction::Add { client, lives } => (client, None, lives),
+                SecretAction::Rotate { client, overlap, lives } => (client, Some(overlap), lives),
             };
-            return show(json, &admin.add_secret(&client, NewSecret { others_live_seconds }).await?, made_secret);
+            let new = NewSecret { others_live_seconds, lives_seconds };
+            return show(json, &admin.add_secret(&client, new).await?, made_secret);
         }
         Action::Show { client } => admin.client(&client).await?,
         Action::Enable { client } => admin.switch_client(&client, Switch::Active).await?,

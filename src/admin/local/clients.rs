@@ -7,13 +7,14 @@ use crate::admin::error::AdminError;
 use crate::admin::model::{
     ClientScopes, ClientView, CreatedClient, CreatedSecret, NewClient, NewClientKind, NewSecret, SecretView, Switch, Within,
 };
+use crate::apps::{self, make_secret};
 use crate::store::{Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, GrantType, Org, UserState};
-use crate::types::{ClientId, PlainToken, RedirectUri, ResourceId, ScopeSet, Timestamp, TokenKind, UserId};
+use crate::types::{ClientId, RedirectUri, ResourceId, ScopeSet, UserId};
 
 /// Redirect URIs, and resources, that one client may have.
 const MAX_URIS: usize = 20;
 /// Longest lifetime of a client's access tokens, seconds: revocation is live, but keys are rotated.
-const MAX_TTL: u64 = 24 * 60 * 60;
+pub const MAX_TTL: u64 = 24 * 60 * 60;
 
 pub(super) async fn list(local: &Local, within: Within) -> Result<Vec<ClientView>, AdminError> {
     if within.user.is_some() {
@@ -60,7 +61,7 @@ pub(super) async fn create(local: &Local, new: NewClient) -> Result<CreatedClien
         created_at: cause.at,
         org: org.map(|o| o.id),
     };
-    let made = (client.kind == ClientKind::Confidential).then(|| make_secret(local, cause.at));
+    let made = (client.kind == ClientKind::Confidential).then(|| make_secret(&local.node, cause.at));
     let (plain, secret) = made.unzip();
     local.node.store.create_client(&client, secret.as_ref(), &cause).await?;
     Ok(CreatedClient { client: view(client, secret.as_slice()), client_secret: plain.map(|p| p.expose().to_owned()) })
@@ -90,15 +91,8 @@ pub(super) async fn set_scopes(local: &Local, id: &str, wanted: ClientScopes) ->
 
 pub(super) async fn add_secret(local: &Local, id: &str, new: NewSecret) -> Result<CreatedSecret, AdminError> {
     let client = find(local, id).await?;
-    if client.auth == ClientAuth::None {
-        return Err(AdminError::invalid("a public client has no secret; make a confidential one"));
-    }
-    let cause = local.cause();
-    let others_until = new.others_live_seconds.map(|s| cause.at.plus(Duration::from_secs(s)));
-    let (plain, secret) = make_secret(local, cause.at);
-    if !local.node.store.add_secret(&client.id, &secret, others_until, &cause).await? {
-        return Err(AdminError::not_found("client", id));
-    }
+    let lives = apps::NewSecret::of_seconds(new.others_live_seconds, new.lives_seconds);
+    let (plain, secret) = apps::add_secret(&local.node, &client, lives, &local.cause()).await?;
     local.settled(CreatedSecret { client_secret: plain.expose().to_owned(), secret: secret_view(&secret) }).await
 }
 
@@ -218,14 +212,6 @@ fn ttl(seconds: Option<u64>) -> Result<Option<Duration>, AdminError> {
         Some(s) if !(1..=MAX_TTL).contains(&s) => Err(AdminError::invalid(format!("access tokens live 1 to {MAX_TTL} seconds"))),
         other => Ok(other.map(Duration::from_secs)),
     }
-}
-
-fn make_secret(local: &Local, at: Timestamp) -> (PlainToken, ClientSecret) {
-    let plain = PlainToken::generate(TokenKind::ClientSecret, &*local.node.entropy);
-    let text = plain.expose();
-    let last4 = text[text.len() - 4..].to_owned();
-    let secret = ClientSecret { hash: plain.hashed(), last4, created_at: at, expires_at: None };
-    (plain, secret)
 }
 
 /// A secret as it is shown.

@@ -13,7 +13,7 @@ mod people;
 mod policy;
 mod shadow;
 
-pub use apps::{MAX_SECRET_LIFE, change_view, condition_view, version_view, view as app_view};
+pub use apps::{change_view, condition_view, version_view, view as app_view};
 pub use audit::entry as audit_entry;
 pub use clients::{secret_view, view as client_view};
 pub use grants::view as grant_view;

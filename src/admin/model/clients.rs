@@ -50,6 +50,7 @@ pub struct NewClient {
     pub require_state: bool,
     /// Lifetime of its access tokens in seconds, when it has one of its own.
     #[serde(default)]
+    #[schema(minimum = 1, maximum = 86_400)]
     pub access_token_ttl_seconds: Option<u64>,
     /// Whether it may also use the device authorization grant (RFC 8628), for devices without a browser; never a machine. With it
     /// redirect URIs can be left out.
@@ -100,6 +101,7 @@ pub struct ClientView {
     /// Whether its authorization requests must carry `state`.
     pub require_state: bool,
     /// Lifetime of its access tokens in seconds, when it has one of its own.
+    #[schema(minimum = 1, maximum = 86_400)]
     pub access_token_ttl_seconds: Option<u64>,
     /// Whether it may be used.
     #[schema(value_type = String)]
@@ -144,13 +146,18 @@ impl std::fmt::Debug for CreatedClient {
     }
 }
 
-/// What becomes of a client's other secrets when it gets a new one.
+/// How long a client's new secret lives, and what becomes of its others.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewSecret {
     /// Seconds that the others live on; they stay as they are when absent, and end at once with 0.
     #[serde(default)]
+    #[schema(maximum = 316_224_000)]
     pub others_live_seconds: Option<u64>,
+    /// Seconds that the new one lives; for ever when absent.
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 316_224_000)]
+    pub lives_seconds: Option<u64>,
 }
 
 /// A secret that was just made.

@@ -161,7 +161,7 @@ async fn clients(admin: &dyn Administration, machine: NewClient, say: &mut impl 
     assert_eq!(probe.grant_types, [GrantType::DeviceCode, GrantType::RefreshToken]);
     admin.delete_client(probe.id.as_str()).await.expect("deleted");
     say("machine device", told(admin.create_client(NewClient { device_grant: true, ..machine }).await));
-    say("secret", told(admin.add_secret(&id, NewSecret { others_live_seconds: Some(60) }).await));
+    say("secret", told(admin.add_secret(&id, NewSecret { others_live_seconds: Some(60), lives_seconds: None }).await));
     say("client", told(admin.client(&id).await));
     policy(admin, &id, say).await;
     say("disable", told(admin.switch_client(&id, Switch::Disabled).await));
@@ -322,4 +322,47 @@ async fn an_organization_has_as_many_clients_as_it_may() {
     let refused = told(admin.create_client(web("acme")).await);
     assert!(refused["detail"].as_str().is_some_and(|d| d.contains("max_clients_per_org")), "{refused}");
     admin.create_client(web("beta")).await.expect("another organization has room of its own");
+}
+
+#[tokio::test]
+async fn no_number_of_seconds_is_beyond_the_calendar() {
+    let fixture = Fixture::start().await;
+    let admin = fixture.remote();
+    admin.create_org(NewOrg { slug: "acme".to_owned(), ..NewOrg::default() }).await.expect("an organization");
+    let web = NewClient { redirect_uris: vec!["https://a.example/cb".to_owned()], ..client(NewClientKind::Confidential) };
+    let id = admin.create_client(web.clone()).await.expect("a client").client.id.to_string();
+    let invalid = |answer: Value| assert_eq!(answer["refused"], "invalid", "{answer}");
+    let lives = |others_live_seconds, lives_seconds| NewSecret { others_live_seconds, lives_seconds };
+    for new in [lives(Some(u64::MAX), None), lives(None, Some(u64::MAX)), lives(Some(316_224_001), None), lives(None, Some(0))] {
+        invalid(told(admin.add_secret(&id, new).await));
+    }
+    let made = admin.add_secret(&id, lives(Some(316_224_000), Some(60))).await.expect("a secret");
+    assert!(made.secret.expires_at.is_some(), "{made:?}");
+    for secret in admin.client(&id).await.expect("a client").secrets {
+        let end = secret.expires_at.expect("an end").to_string();
+        assert!(end.starts_with("20") && end.ends_with('Z'), "{end}");
+    }
+    invalid(told(admin.rotate_key(Rotation { overlap_seconds: Some(u64::MAX) }).await));
+    invalid(told(admin.create_client(NewClient { access_token_ttl_seconds: Some(86_401), ..web }).await));
+}
+
+#[tokio::test]
+async fn a_client_has_five_secrets_at_most_wherever_they_are_asked_for() {
+    let fixture = Fixture::start().await;
+    let admin = fixture.remote();
+    admin.create_org(NewOrg { slug: "acme".to_owned(), ..NewOrg::default() }).await.expect("an organization");
+    let web = NewClient { redirect_uris: vec!["https://a.example/cb".to_owned()], ..client(NewClientKind::Confidential) };
+    let own = admin.create_client(web).await.expect("a client").client.id.to_string();
+    let new = crate::admin::NewApp { org: "acme".to_owned(), name: "Sync".to_owned(), ..crate::admin::NewApp::default() };
+    let of_app = admin.create_app(new).await.expect("an app").app.draft_client.to_string();
+    for id in [own, of_app] {
+        for _ in 1..5 {
+            admin.add_secret(&id, NewSecret::default()).await.expect("a secret");
+        }
+        let refused = told(admin.add_secret(&id, NewSecret::default()).await);
+        assert_eq!(refused["refused"], "conflict", "{refused}");
+        let rotated = NewSecret { others_live_seconds: Some(0), lives_seconds: None };
+        admin.add_secret(&id, rotated).await.expect("others that end at once make room");
+        assert_eq!(admin.client(&id).await.expect("a client").secrets.len(), 1);
+    }
 }
