@@ -7,8 +7,8 @@ use super::connect::administer;
 use super::failure::CliError;
 use super::output::{card, name_of, or_dash, print, show, table};
 use crate::admin::{
-    Administration, ClientScopes, ClientView, CreatedClient, CreatedSecret, NewClient, NewClientKind, NewSecret, SecretView,
-    Switch, Within,
+    Administration, ClientScopes, ClientSwitch, ClientView, CreatedClient, CreatedSecret, NewClient, NewClientKind, NewSecret,
+    SecretView, Within,
 };
 use crate::store::ClientAuth;
 
@@ -35,15 +35,19 @@ enum Action {
     },
     /// Make a client; its secret is shown this once
     Create(Create),
-    /// Let a client be used again
+    /// Let a client be used again; a frozen one is what its owner made of it
     #[command(visible_alias = "thaw")]
     Enable {
         /// Its `client_id`
         client: String,
     },
-    /// Stop a client: no token of it works any more
-    #[command(visible_alias = "freeze")]
+    /// Stop a client: no token of it works until it is enabled, by its organization too
     Disable {
+        /// Its `client_id`
+        client: String,
+    },
+    /// Stop a client for now: as disabled, and its organization can't enable it
+    Freeze {
         /// Its `client_id`
         client: String,
     },
@@ -187,8 +191,9 @@ async fn act(admin: &dyn Administration, action: Action, json: bool) -> Result<(
             return show(json, &admin.add_secret(&client, new).await?, made_secret);
         }
         Action::Show { client } => admin.client(&client).await?,
-        Action::Enable { client } => admin.switch_client(&client, Switch::Active).await?,
-        Action::Disable { client } => admin.switch_client(&client, Switch::Disabled).await?,
+        Action::Enable { client } => admin.switch_client(&client, ClientSwitch::Active).await?,
+        Action::Disable { client } => admin.switch_client(&client, ClientSwitch::Disabled).await?,
+        Action::Freeze { client } => admin.switch_client(&client, ClientSwitch::Frozen).await?,
         Action::Scopes { client, scopes } => admin.set_client_scopes(&client, ClientScopes { scopes }).await?,
     };
     show(json, &one, details)

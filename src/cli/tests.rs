@@ -67,6 +67,7 @@ fn what_there_is_can_be_typed() {
         "tollgate app import --org acme -",
         "tollgate org freeze acme",
         "tollgate client thaw cl_1",
+        "tollgate client freeze cl_1",
         "tollgate app scopes list --org acme",
         "tollgate app scopes request app_1 api_keys:write --reason because",
         "tollgate app scopes approve app_1 api_keys:write --lives 60 --comment fine",

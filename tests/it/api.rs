@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 use tollgate::config::own_api::{MOUNT, RULES};
-use tollgate::store::{Grant, User};
-use tollgate::types::ScopeSet;
+use tollgate::store::{ClientState, Grant, User};
+use tollgate::types::{ClientId, ScopeSet};
 use tollgate::web::started_session;
 
 use crate::harness::http1::{Conn, Request, Response};
@@ -280,6 +280,45 @@ async fn nobody_hands_out_more_than_they_hold() {
         403,
         "private scopes are the operator's"
     );
+    world.gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_undoes_no_freeze_and_switches_no_client_without_its_app() {
+    let world = World::new().await;
+    let (admin, node) = (&world.admin, &world.gw.running.node);
+    let path = format!("/clients/{}", world.client);
+    let put = async |path: &str, state: &str| {
+        world
+            .with_body(if path.starts_with("/apps") { "PUT" } else { "PATCH" }, path, admin, &json!({ "state": state }), None)
+            .await
+    };
+    let operator = async |id: &str, to| {
+        let id = ClientId::parse(id).expect("an id");
+        assert!(node.store.set_client_state(&id, to, &node.own_cause()).await.expect("an answer"));
+    };
+    operator(&world.client, ClientState::Frozen).await;
+    for state in ["active", "disabled"] {
+        let refused = put(&path, state).await;
+        assert_eq!(refused.status, 409, "{refused:?}");
+        assert!(refused.text().contains("froze"), "{refused:?}");
+    }
+    let scopes = world.with_body("PATCH", &path, admin, &json!({ "scopes": "metrics:read" }), None).await;
+    assert_eq!((scopes.status, world.post(&format!("{path}/secrets"), admin, &json!({}), None).await.status), (409, 409));
+    assert_eq!(world.get(&path, admin).await.json()["state"], "frozen");
+    operator(&world.client, ClientState::Active).await;
+    assert_eq!((put(&path, "disabled").await.status, put(&path, "active").await.status), (200, 200));
+
+    let made = world.post("/apps", admin, &json!({ "name": "Sync" }), None).await.json();
+    let (app, draft) = (text(&made["app"]["id"]), text(&made["app"]["draft_client"]));
+    let (app, draft) = (format!("/apps/{app}/state"), format!("/clients/{draft}"));
+    assert_eq!(put(&app, "disabled").await.status, 200);
+    let alone = put(&draft, "active").await;
+    assert_eq!(alone.status, 409, "{alone:?}");
+    assert_eq!(put(&app, "active").await.status, 200);
+    operator(draft.trim_start_matches("/clients/"), ClientState::Frozen).await;
+    assert_eq!((put(&app, "disabled").await.status, put(&app, "active").await.status), (200, 200));
+    assert_eq!(world.get(&draft, admin).await.json()["state"], "frozen", "off and on again thaws nothing");
     world.gw.running.stop().await;
 }
 

@@ -5,16 +5,19 @@ use std::time::Duration;
 use super::{Local, display_name, still_there};
 use crate::admin::error::AdminError;
 use crate::admin::model::{
-    ClientScopes, ClientView, CreatedClient, CreatedSecret, NewClient, NewClientKind, NewSecret, SecretView, Switch, Within,
+    ClientScopes, ClientSwitch, ClientView, CreatedClient, CreatedSecret, NewClient, NewClientKind, NewSecret, SecretView, Within,
 };
 use crate::apps::{self, make_secret};
 use crate::store::{Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, GrantType, Org, UserState};
 use crate::types::{ClientId, RedirectUri, ResourceId, ScopeSet, UserId};
 
+/// Why a client can't be switched on alone.
+pub const APP_IS_OFF: &str = "the client's app is switched off; switch the app on, and its clients are on with it";
+
 /// Redirect URIs, and resources, that one client may have.
 const MAX_URIS: usize = 20;
 /// Longest lifetime of a client's access tokens, seconds: revocation is live, but keys are rotated.
-pub const MAX_TTL: u64 = 24 * 60 * 60;
+const MAX_TTL: u64 = 24 * 60 * 60;
 
 pub(super) async fn list(local: &Local, within: Within) -> Result<Vec<ClientView>, AdminError> {
     if within.user.is_some() {
@@ -67,14 +70,18 @@ pub(super) async fn create(local: &Local, new: NewClient) -> Result<CreatedClien
     Ok(CreatedClient { client: view(client, secret.as_slice()), client_secret: plain.map(|p| p.expose().to_owned()) })
 }
 
-pub(super) async fn switch(local: &Local, id: &str, to: Switch) -> Result<ClientView, AdminError> {
+pub(super) async fn switch(local: &Local, id: &str, to: ClientSwitch) -> Result<ClientView, AdminError> {
     let client = find(local, id).await?;
     let state = match to {
-        Switch::Active => ClientState::Active,
-        Switch::Disabled => ClientState::Disabled,
+        ClientSwitch::Active => ClientState::Active,
+        ClientSwitch::Disabled => ClientState::Disabled,
+        ClientSwitch::Frozen => ClientState::Frozen,
     };
-    local.node.store.set_client_state(&client.id, state, &local.cause()).await?;
+    let done = local.node.store.set_client_state(&client.id, state, &local.cause()).await?;
     let now = show(local, id).await?;
+    if !done && to == ClientSwitch::Active && now.state == ClientState::Disabled {
+        return Err(AdminError::conflict(APP_IS_OFF));
+    }
     local.settled(now).await
 }
 

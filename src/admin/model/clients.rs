@@ -103,7 +103,7 @@ pub struct ClientView {
     /// Lifetime of its access tokens in seconds, when it has one of its own.
     #[schema(minimum = 1, maximum = 86_400)]
     pub access_token_ttl_seconds: Option<u64>,
-    /// Whether it may be used.
+    /// `active`, `disabled`, or `frozen` by the operator.
     #[schema(value_type = String)]
     pub state: ClientState,
     /// When it was made.
@@ -112,6 +112,26 @@ pub struct ClientView {
     pub created_at: Timestamp,
     /// Its live secrets, without the secrets. Empty in lists.
     pub secrets: Vec<SecretView>,
+}
+
+/// What becomes of a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientSwitch {
+    /// It may be used; frozen before, it is again what its owner or its app made of it.
+    Active,
+    /// No token of it works; its owner can switch it on again.
+    Disabled,
+    /// No token of it works, until the operator switches it on again.
+    Frozen,
+}
+
+/// A client's new state.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClientSwitchTo {
+    /// `active`, `frozen` or `disabled`.
+    pub state: ClientSwitch,
 }
 
 /// A client's secret, without the secret.

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use super::Fixture;
 use crate::admin::{
-    AdminError, Administration, AuditQuery, ClientPolicyChange, DecisionName, GrantChange, MemberRoles, NewClient, NewClientKind,
-    NewClientsChange, NewInvitation, NewOrg, NewPassword, NewSecret, NewUserRequest, OrgChange, RefusalCode, Rotation,
-    ScopeQuery, Switch, UserSwitch, VerdictName, Within,
+    AdminError, Administration, AuditQuery, ClientPolicyChange, ClientSwitch, DecisionName, GrantChange, MemberRoles, NewClient,
+    NewClientKind, NewClientsChange, NewInvitation, NewOrg, NewPassword, NewSecret, NewUserRequest, OrgChange, RefusalCode,
+    Rotation, ScopeQuery, Switch, UserSwitch, VerdictName, Within,
 };
 use crate::store::{GrantType, NewClients, UserKind};
 
@@ -164,7 +164,7 @@ async fn clients(admin: &dyn Administration, machine: NewClient, say: &mut impl 
     say("secret", told(admin.add_secret(&id, NewSecret { others_live_seconds: Some(60), lives_seconds: None }).await));
     say("client", told(admin.client(&id).await));
     policy(admin, &id, say).await;
-    say("disable", told(admin.switch_client(&id, Switch::Disabled).await));
+    say("disable", told(admin.switch_client(&id, ClientSwitch::Frozen).await));
     say("clients", told(admin.clients(Within { org: Some("acme".to_owned()), user: None }).await));
     say("delete", told(admin.delete_client(&id).await));
     say("delete again", told(admin.delete_client(&id).await.map_err(|e| without(e, &id))));

@@ -85,6 +85,7 @@ contract! {
         secrets_overlap
         the_last_secret_stays
         clients_are_switched_and_narrowed
+        what_the_operator_froze_its_owner_cant_switch
         removal_ends_grants_and_keeps_history
         unused_dynamic_clients_are_purged
     }
@@ -98,6 +99,7 @@ contract! {
         what_a_version_drops_is_lost_for_good
         a_grant_that_keeps_nothing_ends
         switching_an_app_switches_its_clients
+        a_frozen_client_follows_its_app_when_it_is_thawed
         removal_takes_clients_and_grants
         requests_for_published_clients_are_nobodys_to_read
     }
