@@ -265,7 +265,11 @@ async fn nobody_hands_out_more_than_they_hold() {
     assert_eq!(put(&eve, json!(["admin"])).await, 403);
     assert_eq!(put("/members/clerk@acme.test", json!(["clerk"])).await, 403, "nor the clerk's own");
     assert_eq!(put("/members/bob@beta.test", json!([])).await, 404, "members of others are not known here");
-    let machine = |subject: &str| json!({ "kind": "machine", "name": "Robot", "subject": subject });
+    let machine = |subject: &str| json!({ "kind": "machine", "name": "Robot", "subject": subject, "scopes": "metrics:read" });
+    let person = world.post("/clients", &world.admin, &machine("eve@acme.test"), None).await;
+    assert_eq!(person.status, 400, "a machine acts as no ordinary person: {person:?}");
+    let unnamed = json!({ "kind": "machine", "name": "Robot", "subject": "ada@acme.test" });
+    assert_eq!(world.post("/clients", &world.admin, &unnamed, None).await.status, 400, "and has scopes that are named");
     let beyond = world.post("/clients", &clerk, &machine("ada@acme.test"), None).await;
     assert_eq!(beyond.status, 403, "{beyond:?}");
     let made = world.post("/clients", &world.admin, &machine("ada@acme.test"), None).await;

@@ -9,6 +9,7 @@ use crate::admin::model::{
 };
 use crate::apps::{self, make_secret};
 use crate::store::{Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, GrantType, Org, UserState};
+use crate::token::{LENDS_ITSELF, may_be_subject};
 use crate::types::{ClientId, RedirectUri, ResourceId, ScopeSet, UserId};
 
 /// Why a client can't be switched on alone.
@@ -54,7 +55,7 @@ pub(super) async fn create(local: &Local, new: NewClient) -> Result<CreatedClien
             NewClientKind::Machine => vec![GrantType::ClientCredentials],
             NewClientKind::Confidential | NewClientKind::Public => for_users(&new),
         },
-        scopes: scopes(local, new.scopes.as_deref())?,
+        scopes: named(new.kind == NewClientKind::Machine, scopes(local, new.scopes.as_deref())?)?,
         subject: subject(local, &new, org.as_ref()).await?,
         resources: resources(local, &new)?,
         require_state: new.require_state,
@@ -88,7 +89,7 @@ pub(super) async fn switch(local: &Local, id: &str, to: ClientSwitch) -> Result<
 pub(super) async fn set_scopes(local: &Local, id: &str, wanted: ClientScopes) -> Result<ClientView, AdminError> {
     let client = find(local, id).await?;
     of_its_own(&client)?;
-    let scopes = scopes(local, wanted.scopes.as_deref())?;
+    let scopes = named(client.subject.is_some(), scopes(local, wanted.scopes.as_deref())?)?;
     if !local.node.store.set_client_scopes(&client.id, scopes.as_ref(), &local.cause()).await? {
         return Err(AdminError::not_found("client", id));
     }
@@ -177,7 +178,8 @@ fn scopes(local: &Local, text: Option<&str>) -> Result<Option<ScopeSet>, AdminEr
     }
 }
 
-/// A machine acts as a user who is active and belongs to its organization: checked here, at every token and at every call.
+/// A machine acts as a service user, or as a user who may manage members, who is active and belongs to its organization: checked
+/// here and at every token; that it is active and belongs there, at every call.
 async fn subject(local: &Local, new: &NewClient, org: Option<&Org>) -> Result<Option<UserId>, AdminError> {
     let (name, org) = match (new.kind, &new.subject, org) {
         (NewClientKind::Machine, Some(name), Some(org)) => (name, org),
@@ -191,11 +193,23 @@ async fn subject(local: &Local, new: &NewClient, org: Option<&Org>) -> Result<Op
     if user.state != UserState::Active {
         return Err(AdminError::invalid(format!("{} is disabled and can't be the subject of a machine", user.email)));
     }
-    if local.node.store.membership(&org.id, &user.id).await?.is_none() {
+    let Some(membership) = local.node.store.membership(&org.id, &user.id).await? else {
         let detail = format!("{} is no member of {}; add it with `tollgate member set`", user.email, org.slug);
+        return Err(AdminError::invalid(detail));
+    };
+    if !may_be_subject(&local.node.config.load(), &user, &membership.roles) {
+        let detail = format!("{} is a person without {LENDS_ITSELF}: a machine acts as a service user; add one", user.email);
         return Err(AdminError::invalid(detail));
     }
     Ok(Some(user.id))
+}
+
+/// A machine's scopes are named: nobody agrees to what it gets, and what the catalogue gains later is not given unasked.
+fn named(machine: bool, scopes: Option<ScopeSet>) -> Result<Option<ScopeSet>, AdminError> {
+    if machine && scopes.as_ref().is_none_or(ScopeSet::is_empty) {
+        return Err(AdminError::invalid("a machine needs scopes: name at least one"));
+    }
+    Ok(scopes)
 }
 
 fn resources(local: &Local, new: &NewClient) -> Result<Vec<ResourceId>, AdminError> {

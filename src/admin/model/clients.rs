@@ -32,10 +32,11 @@ pub struct NewClient {
     /// Where answers may go; a machine has none.
     #[serde(default)]
     pub redirect_uris: Vec<String>,
-    /// What it may ask for, separated by spaces; every public scope when absent.
+    /// What it may ask for, separated by spaces; every public scope when absent. A machine's must be named.
     #[serde(default)]
     pub scopes: Option<String>,
-    /// The user that a machine acts as, by id or e-mail address: active, and a member of the organization.
+    /// The user that a machine acts as, by id or e-mail address: an active member of the organization, and either a service
+    /// user or one who may manage members (`members:write`).
     #[serde(default)]
     pub subject: Option<String>,
     /// The resources that a machine may name; every API when empty.
@@ -199,6 +200,6 @@ impl std::fmt::Debug for CreatedSecret {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClientScopes {
-    /// Scopes separated by spaces; `null` is every public scope.
+    /// Scopes separated by spaces; `null` is every public scope, and nothing for a machine, whose scopes must be named.
     pub scopes: Option<String>,
 }

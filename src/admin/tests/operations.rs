@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::Fixture;
 use crate::admin::{
-    AdminError, Administration, AuditQuery, ClientPolicyChange, ClientSwitch, DecisionName, GrantChange, MemberRoles, NewClient,
+    AdminError, Administration, AuditQuery, ClientPolicyChange, ClientScopes, ClientSwitch, DecisionName, GrantChange, MemberRoles, NewClient,
     NewClientKind, NewClientsChange, NewInvitation, NewOrg, NewPassword, NewSecret, NewUserRequest, OrgChange, RefusalCode,
     Rotation, ScopeQuery, Switch, UserSwitch, VerdictName, Within,
 };
@@ -92,7 +92,8 @@ async fn story(admin: &dyn Administration) -> Vec<(&'static str, Value)> {
     say("password", told(admin.set_password("ann+a@example.com", NewPassword::default()).await));
     say("service password", told(admin.set_password("ci-bot", NewPassword::default()).await));
 
-    let machine = NewClient { subject: Some("ci-bot".to_owned()), ..client(NewClientKind::Machine) };
+    let scopes = Some("metrics:read".to_owned());
+    let machine = NewClient { subject: Some("ci-bot".to_owned()), scopes, ..client(NewClientKind::Machine) };
     say("no member yet", told(admin.create_client(machine.clone()).await));
     let roles = |names: &[&str]| MemberRoles { roles: names.iter().map(|n| (*n).to_owned()).collect() };
     say("unknown role", told(admin.set_member("acme", "ci-bot", roles(&["emperor"])).await));
@@ -364,5 +365,37 @@ async fn a_client_has_five_secrets_at_most_wherever_they_are_asked_for() {
         let rotated = NewSecret { others_live_seconds: Some(0), lives_seconds: None };
         admin.add_secret(&id, rotated).await.expect("others that end at once make room");
         assert_eq!(admin.client(&id).await.expect("a client").secrets.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_machine_has_named_scopes_and_a_subject_that_is_nobody_else() {
+    let fixture = Fixture::start().await;
+    let admin = fixture.remote();
+    admin.create_org(NewOrg { slug: "acme".to_owned(), ..NewOrg::default() }).await.expect("an organization");
+    for (email, kind, role) in [
+        ("robot", UserKind::Service, "viewer"),
+        ("eve@example.com", UserKind::Person, "viewer"),
+        ("ada@example.com", UserKind::Person, "admin"),
+    ] {
+        admin.create_user(user(email, kind)).await.expect("a user");
+        admin.set_member("acme", email, MemberRoles { roles: vec![role.to_owned()] }).await.expect("a member");
+    }
+    let of = |subject: &str, scopes: Option<&str>| {
+        let (subject, scopes) = (Some(subject.to_owned()), scopes.map(ToOwned::to_owned));
+        NewClient { subject, scopes, ..client(NewClientKind::Machine) }
+    };
+    let person = told(admin.create_client(of("eve@example.com", Some("metrics:read"))).await);
+    assert_eq!(person["refused"], "invalid");
+    assert!(person["detail"].as_str().is_some_and(|d| d.contains("service user")), "{person}");
+    for unnamed in [None, Some(""), Some(" ")] {
+        let answer = told(admin.create_client(of("robot", unnamed)).await);
+        assert_eq!(answer["refused"], "invalid", "{unnamed:?}: {answer}");
+    }
+    admin.create_client(of("ada@example.com", Some("metrics:read"))).await.expect("who manages members may lend themselves");
+    let robot = admin.create_client(of("robot", Some("metrics:read"))).await.expect("a machine").client.id.to_string();
+    for unnamed in [None, Some(String::new())] {
+        let answer = told(admin.set_client_scopes(&robot, ClientScopes { scopes: unnamed }).await);
+        assert_eq!(answer["refused"], "invalid", "{answer}");
     }
 }
