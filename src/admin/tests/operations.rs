@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use super::Fixture;
 use crate::admin::{
-    AdminError, Administration, AuditQuery, ClientPolicyChange, ClientScopes, ClientSwitch, DecisionName, GrantChange, MemberRoles, NewClient,
-    NewClientKind, NewClientsChange, NewInvitation, NewOrg, NewPassword, NewSecret, NewUserRequest, OrgChange, RefusalCode,
-    Rotation, ScopeQuery, Switch, UserSwitch, VerdictName, Within,
+    AdminError, Administration, AuditQuery, ClientPolicyChange, ClientScopes, ClientSwitch, DecisionName, GrantChange,
+    MemberRoles, NewClient, NewClientKind, NewClientsChange, NewInvitation, NewOrg, NewPassword, NewSecret, NewUserRequest,
+    OrgChange, RefusalCode, Rotation, ScopeQuery, Switch, UserSwitch, VerdictName, Within,
 };
 use crate::store::{GrantType, NewClients, UserKind};
 
@@ -397,5 +397,17 @@ async fn a_machine_has_named_scopes_and_a_subject_that_is_nobody_else() {
     for unnamed in [None, Some(String::new())] {
         let answer = told(admin.set_client_scopes(&robot, ClientScopes { scopes: unnamed }).await);
         assert_eq!(answer["refused"], "invalid", "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_review_by_the_operator_is_in_the_log_of_the_organization() {
+    let fixture = Fixture::start().await;
+    for (slug, admin) in [("here", Box::new(fixture.local()) as Box<dyn Administration>), ("there", Box::new(fixture.remote()))] {
+        admin.create_org(NewOrg { slug: slug.to_owned(), ..NewOrg::default() }).await.expect("an organization");
+        admin.review(slug).await.expect("a review");
+        let (org, operation) = (Some(slug.to_owned()), Some("access.review".to_owned()));
+        let told = admin.search_audit(AuditQuery { org, operation, ..AuditQuery::default() }).await.expect("a page");
+        assert_eq!(told.records.len(), 1, "{slug}");
     }
 }
