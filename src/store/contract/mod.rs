@@ -124,6 +124,7 @@ contract! {
         only_the_owner_revokes_and_only_once
         an_expired_grant_has_already_ended
         grants_are_listed_newest_first
+        grants_are_found_page_by_page
         use_in_an_organization_is_known
         a_user_narrows_and_limits_a_grant
         scopes_of_a_grant_are_narrowed_to_selectors
@@ -212,6 +213,7 @@ contract! {
         approval_spares_what_is_in_use
         the_queue_has_each_client_once
         clients_are_listed_with_their_use
+        clients_are_found_page_by_page
     }
     feed {
         positions_follow_commits_without_gaps
