@@ -9,11 +9,11 @@ use super::app_model::{
 use super::error::AdminError;
 use super::model::{ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, UninstalledApp};
 use super::model::{
-    AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientView, CreatedClient,
-    CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, ExplainQuery, ExplanationView, GrantChange, GrantView,
-    InvitationView, KeyView, MemberRoles, MemberView, NewClient, NewClientsChange, NewInvitation, NewOrg, NewPassword, NewSecret,
-    NewUserRequest, OrgChange, OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, ScopeQuery, ScopeView, SessionView,
-    ShadowQuery, ShadowReport, Switch, UserSwitch, UserView, Within,
+    AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientSwitch, ClientView,
+    CreatedClient, CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, ExplainQuery, ExplanationView, GrantChange,
+    GrantView, InvitationView, KeyView, MemberRoles, MemberView, NewClient, NewClientsChange, NewInvitation, NewOrg, NewPassword,
+    NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, ScopeQuery, ScopeView,
+    SessionView, ShadowQuery, ShadowReport, Switch, UserSwitch, UserView, Within,
 };
 use crate::apps::Manifest;
 use crate::review::Entry;
@@ -86,7 +86,7 @@ pub trait Administration: Send + Sync {
     /// Makes a client.
     async fn create_client(&self, new: NewClient) -> Result<CreatedClient, AdminError>;
     /// Switches a client off or on.
-    async fn switch_client(&self, client: &str, to: Switch) -> Result<ClientView, AdminError>;
+    async fn switch_client(&self, client: &str, to: ClientSwitch) -> Result<ClientView, AdminError>;
     /// Sets what a client may ask for; live grants narrow at once.
     async fn set_client_scopes(&self, client: &str, scopes: ClientScopes) -> Result<ClientView, AdminError>;
     /// Gives a client another secret.

@@ -304,9 +304,11 @@ pub struct AppSecret {
     pub stage: Stage,
     /// Seconds that the others live on; they stay as they are when absent, and end at once with 0.
     #[serde(default)]
+    #[schema(maximum = 316_224_000)]
     pub others_live_seconds: Option<u64>,
     /// Seconds that the new one lives; for ever when absent.
     #[serde(default)]
+    #[schema(minimum = 1, maximum = 316_224_000)]
     pub lives_seconds: Option<u64>,
 }
 

@@ -35,19 +35,20 @@ pub use app_model::{
 pub use error::{AdminError, Problem, Refusal, RefusalCode, Rule};
 pub use health::Readiness;
 pub use local::{
-    Local, MAX_SECRET_LIFE, app_view, audit_entry, change_view, client_view, condition_view, grant_view, policy_view,
-    secret_view, version_view,
+    APP_IS_OFF, Local, app_view, audit_entry, change_view, client_view, condition_view, grant_view, policy_view, secret_view,
+    version_view,
 };
 pub use model::{
     ApiKeyStateView, ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, ScopeVerdict,
     UninstalledApp,
 };
 pub use model::{
-    AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientView, CreatedClient,
-    CreatedInvitation, CreatedSecret, CreatedUser, DecisionName, EndedSessions, GrantChange, GrantStateView, GrantView,
-    InvitationView, KeyView, MemberRoles, MemberView, NewClient, NewClientKind, NewClientsChange, NewInvitation, NewOrg,
-    NewPassword, NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, ScopeQuery,
-    ScopeView, SecretView, SessionView, Switch, SwitchTo, UserSwitch, UserSwitchTo, UserView, VerdictName, Within,
+    AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientSwitch, ClientSwitchTo,
+    ClientView, CreatedClient, CreatedInvitation, CreatedSecret, CreatedUser, DecisionName, EndedSessions, GrantChange,
+    GrantStateView, GrantView, InvitationView, KeyView, MemberRoles, MemberView, NewClient, NewClientKind, NewClientsChange,
+    NewInvitation, NewOrg, NewPassword, NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, RevokedGrants, RoleView,
+    Rotation, ScopeQuery, ScopeView, SecretView, SessionView, Switch, SwitchTo, UserSwitch, UserSwitchTo, UserView, VerdictName,
+    Within,
 };
 pub use model::{ExplainQuery, ExplanationView, LackView, RecordedView, StepView};
 pub use model::{ShadowEntry, ShadowQuery, ShadowReport, api_key_view, scope_request_view};

@@ -20,7 +20,10 @@ pub use api_keys::{
     UninstalledApp, api_key_view, scope_request_view,
 };
 pub use audit::{AuditEntry, AuditPageView, AuditQuery, DecisionName};
-pub use clients::{ClientScopes, ClientView, CreatedClient, CreatedSecret, NewClient, NewClientKind, NewSecret, SecretView};
+pub use clients::{
+    ClientScopes, ClientSwitch, ClientSwitchTo, ClientView, CreatedClient, CreatedSecret, NewClient, NewClientKind, NewSecret,
+    SecretView,
+};
 pub use explain::{ExplainQuery, ExplanationView, LackView, RecordedView, StepView};
 pub use grants::{GrantStateView, GrantView, Within};
 pub use keys::{KeyView, Rotation};

@@ -16,11 +16,11 @@ use super::app_model::{
 use super::error::{AdminError, Problem, Refusal};
 use super::model::{ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, UninstalledApp};
 use super::model::{
-    AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientView, CreatedClient,
-    CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, ExplainQuery, ExplanationView, GrantChange, GrantView,
-    InvitationView, KeyView, MemberRoles, MemberView, NewClient, NewClientsChange, NewInvitation, NewOrg, NewPassword, NewSecret,
-    NewUserRequest, OrgChange, OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, ScopeQuery, ScopeView, SessionView,
-    ShadowQuery, ShadowReport, Switch, SwitchTo, UserSwitch, UserSwitchTo, UserView, Within,
+    AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientSwitch, ClientSwitchTo,
+    ClientView, CreatedClient, CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, ExplainQuery, ExplanationView,
+    GrantChange, GrantView, InvitationView, KeyView, MemberRoles, MemberView, NewClient, NewClientsChange, NewInvitation, NewOrg,
+    NewPassword, NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, ScopeQuery,
+    ScopeView, SessionView, ShadowQuery, ShadowReport, Switch, SwitchTo, UserSwitch, UserSwitchTo, UserView, Within,
 };
 use crate::apps::Manifest;
 use crate::review::Entry;
@@ -201,8 +201,8 @@ impl Administration for Remote {
     async fn create_client(&self, new: NewClient) -> Result<CreatedClient, AdminError> {
         self.read(self.with_body(Method::POST, &["clients"], &new)).await
     }
-    async fn switch_client(&self, client: &str, to: Switch) -> Result<ClientView, AdminError> {
-        self.read(self.with_body(Method::PUT, &["clients", client, "state"], &SwitchTo { state: to })).await
+    async fn switch_client(&self, client: &str, to: ClientSwitch) -> Result<ClientView, AdminError> {
+        self.read(self.with_body(Method::PUT, &["clients", client, "state"], &ClientSwitchTo { state: to })).await
     }
     async fn set_client_scopes(&self, client: &str, scopes: ClientScopes) -> Result<ClientView, AdminError> {
         self.read(self.with_body(Method::PUT, &["clients", client, "scopes"], &scopes)).await

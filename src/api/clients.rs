@@ -11,11 +11,15 @@ use super::error::ApiError;
 use super::once::{Repeatable, once};
 use super::openapi::Refusals;
 use crate::admin::{
-    Administration, ClientScopes, ClientView, CreatedClient, CreatedSecret, NewClient, NewClientKind, NewSecret, Switch, Within,
+    APP_IS_OFF, Administration, ClientScopes, ClientView, CreatedClient, CreatedSecret, NewClient, NewClientKind, NewSecret,
+    Switch, Within,
 };
 use crate::config::Visibility;
-use crate::store::Client;
+use crate::store::{Client, ClientState};
 use crate::types::{ClientId, ScopeBits, ScopeSet, UserId};
+
+/// Why an owner can't change a client.
+const FROZEN: &str = "the operator of this gateway froze this client; ask them to thaw it";
 
 /// A change of a client; what is absent stays.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
@@ -76,7 +80,7 @@ pub(super) async fn create(caller: Caller, headers: HeaderMap, Body(new): Body<N
     responses((status = 200, description = "Done", body = ClientView), Refusals)
 )]
 pub(super) async fn update(caller: Caller, Named(client): Named, Body(change): Body<ClientChange>) -> Answer<ClientView> {
-    let client = own(&caller, &client).await?;
+    let client = thawed(own(&caller, &client).await?)?;
     let id = &client.id;
     if let Some(scopes) = &change.scopes {
         public_scopes(&caller, scopes)?;
@@ -85,7 +89,7 @@ pub(super) async fn update(caller: Caller, Named(client): Named, Body(change): B
         caller.administration().set_client_scopes(id.as_str(), wanted).await?;
     }
     if let Some(state) = change.state {
-        caller.administration().switch_client(id.as_str(), state).await?;
+        switch(&caller, id, state).await?;
     }
     Ok(Json(caller.administration().client(id.as_str()).await?))
 }
@@ -118,7 +122,7 @@ pub(super) async fn add_secret(
     headers: HeaderMap,
     Body(new): Body<NewSecret>,
 ) -> Result<Repeatable, ApiError> {
-    let client = own(&caller, &client).await?;
+    let client = thawed(own(&caller, &client).await?)?;
     within_own_reach(&caller, client.subject.as_ref()).await?;
     let id = client.id;
     let (path, administration) = (format!("clients/{id}/secrets"), caller.administration());
@@ -131,6 +135,28 @@ async fn own(caller: &Caller, id: &str) -> Result<Client, ApiError> {
     let id = ClientId::parse(id).map_err(|_| missing())?;
     let client = caller.node.store.client(&id).await?.ok_or_else(missing)?;
     if client.org.as_ref() == Some(&caller.org().id) { Ok(client) } else { Err(missing()) }
+}
+
+/// A client that the operator froze is not its owner's to change; it can only be removed.
+fn thawed(client: Client) -> Result<Client, ApiError> {
+    match client.state {
+        ClientState::Frozen => Err(ApiError::conflict(FROZEN)),
+        ClientState::Active | ClientState::Disabled => Ok(client),
+    }
+}
+
+async fn switch(caller: &Caller, id: &ClientId, to: Switch) -> Result<(), ApiError> {
+    let state = match to {
+        Switch::Active => ClientState::Active,
+        Switch::Disabled => ClientState::Disabled,
+    };
+    let store = &caller.node.store;
+    if !store.set_unfrozen_client_state(id, state, &caller.cause()).await?
+        && let Some(now) = store.client(id).await?.filter(|now| now.state != state)
+    {
+        return Err(ApiError::conflict(if now.state == ClientState::Frozen { FROZEN } else { APP_IS_OFF }));
+    }
+    Ok(caller.node.settle().await?)
 }
 
 /// Private scopes are given by the operator, never taken (behind them are things that can't be undone).

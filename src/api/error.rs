@@ -167,6 +167,7 @@ impl From<AppError> for ApiError {
             | Refusal::NotPublic
             | Refusal::NotConfidential
             | Refusal::NoSecrets
+            | Refusal::SecretLife
             | Refusal::UnknownScope(_)
             | Refusal::PublicScope(_)
             | Refusal::NoReason

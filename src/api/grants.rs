@@ -5,13 +5,13 @@ use http::StatusCode;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::answer::{Answer, Page, PageQuery};
+use super::answer::{Answer, Page, limit};
 use super::caller::{Caller, Named, Params};
 use super::error::ApiError;
 use super::openapi::Refusals;
 use crate::admin::{GrantStateView, GrantView, grant_view};
-use crate::store::{GrantFacts, RevokeReason};
-use crate::types::GrantId;
+use crate::store::{GrantFacts, GrantSearch, GrantStanding, RevokeReason};
+use crate::types::{ClientId, GrantId, Timestamp, UserId};
 
 /// Which grants; every field narrows.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -26,17 +26,37 @@ pub(super) struct GrantQuery {
     #[param(inline)]
     state: Option<GrantStateView>,
     /// At most this many items, 1 to 1000; 100 when absent.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
     /// `next` of the page before.
     cursor: Option<String>,
 }
 
 impl GrantQuery {
-    fn admits(&self, grant: &GrantView) -> bool {
-        self.user.as_ref().is_none_or(|u| u == grant.user.as_str() || u.eq_ignore_ascii_case(&grant.user_email))
-            && self.client.as_ref().is_none_or(|c| c == grant.client.as_str())
-            && self.state.is_none_or(|s| s == grant.state)
+    /// What the store looks for; nothing when the query names somebody or something that there is not.
+    async fn search(&self, caller: &Caller) -> Result<Option<GrantSearch>, ApiError> {
+        let user = match &self.user {
+            Some(name) => match user_named(caller, name).await? {
+                None => return Ok(None),
+                found => found,
+            },
+            None => None,
+        };
+        let Ok(client) = self.client.as_deref().map(ClientId::parse).transpose() else { return Ok(None) };
+        let standing = self.state.map(|state| match state {
+            GrantStateView::Live => GrantStanding::Live,
+            GrantStateView::Expired => GrantStanding::Expired,
+            GrantStateView::Revoked => GrantStanding::Revoked,
+        });
+        Ok(Some(GrantSearch { user, client, standing: standing.map(|s| (s, caller.node.now())) }))
     }
+}
+
+async fn user_named(caller: &Caller, name: &str) -> Result<Option<UserId>, ApiError> {
+    if let Some(user) = caller.node.store.user_by_email(&name.to_lowercase()).await? {
+        return Ok(Some(user.id));
+    }
+    Ok(UserId::parse(name).ok())
 }
 
 /// Grants of the organization's members, newest first.
@@ -46,11 +66,27 @@ impl GrantQuery {
     responses((status = 200, description = "Done", body = Page<GrantView>), Refusals)
 )]
 pub(super) async fn list(caller: Caller, Params(query): Params<GrantQuery>) -> Answer<Page<GrantView>> {
-    let facts = caller.node.store.grants_of_org(&caller.org().id).await?;
+    let (limit, after) = (limit(query.limit)?, query.cursor.as_deref().map(place).transpose()?);
+    let Some(search) = query.search(&caller).await? else { return Ok(Json(Page { data: Vec::new(), next: None })) };
+    // One more than asked for tells whether there is a next page.
+    let more = u32::try_from(limit + 1).unwrap_or(u32::MAX);
+    let mut facts = caller.node.store.find_grants(&caller.org().id, &search, after.as_ref(), more).await?;
+    let next = if facts.len() > limit { facts.get(limit - 1).map(cursor) } else { None };
+    facts.truncate(limit);
     let now = caller.node.now();
-    let views = facts.iter().map(|f| grant_view(&caller.config, f, now)).filter(|g| query.admits(g)).collect();
-    let page = PageQuery { limit: query.limit, cursor: query.cursor };
-    Ok(Json(Page::cut(views, |g: &GrantView| g.id.to_string(), &page)?))
+    Ok(Json(Page { data: facts.iter().map(|f| grant_view(&caller.config, f, now)).collect(), next }))
+}
+
+/// `MILLIS~GRANT` of the last one of a page.
+fn cursor(last: &GrantFacts) -> String {
+    format!("{}~{}", last.grant.created_at.millis(), last.grant.id)
+}
+
+fn place(cursor: &str) -> Result<(Timestamp, GrantId), ApiError> {
+    let read = cursor
+        .split_once('~')
+        .and_then(|(time, id)| Some((Timestamp::from_millis(time.parse().ok()?), GrantId::parse(id).ok()?)));
+    read.ok_or_else(|| ApiError::invalid("cursor: use `next` of the page before"))
 }
 
 /// One grant.

@@ -4,18 +4,14 @@ use axum::Json;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::answer::{Answer, Page, PageQuery};
+use super::answer::{Answer, Page, PageQuery, limit};
 use super::caller::{Body, Caller, Named, Params};
 use super::error::ApiError;
 use super::openapi::Refusals;
 use crate::admin::{Administration, ClientPolicyChange, ClientPolicyView, NewClientsChange, RevokedGrants, policy_view};
-use crate::record::{ControlEvent, Operation};
 use crate::review::Entry;
-use crate::store::{Listed, NewClients, Stance};
+use crate::store::{ClientUseSearch, NewClients, Stance};
 use crate::types::ClientId;
-
-/// Clients of each kind that are looked at.
-const MOST: (u32, u32) = (0, 10_000);
 
 /// What happens with clients that nobody decided about.
 #[derive(Debug, Serialize, ToSchema)]
@@ -63,29 +59,24 @@ pub(super) async fn set_policy(caller: Caller, Body(to): Body<NewClientsChange>)
     Ok(Json(Policy { new_clients: to.new_clients }))
 }
 
-/// Clients that members authorized, that were decided about, or that wait for that.
+/// Clients that members authorized, that were decided about, or that wait for that; those that were made last first.
 #[utoipa::path(
     get, path = "/api/v1/policy/clients", tag = "policy", security(("token" = ["grants:read"])),
     params(PolicyQuery),
     responses((status = 200, description = "Done", body = Page<ClientPolicyView>), Refusals)
 )]
 pub(super) async fn list_clients(caller: Caller, Params(query): Params<PolicyQuery>) -> Answer<Page<ClientPolicyView>> {
-    let (store, org, now) = (&caller.node.store, &caller.org().id, caller.node.now());
-    let mut all = store.clients_of_org(org, Listed::Waiting, now, MOST).await?;
-    if query.stance != Some(Stance::Pending) {
-        all.extend(store.clients_of_org(org, Listed::Known, now, MOST).await?);
-    }
-    let text = query.text.map(|t| t.to_lowercase());
-    all.retain(|one| {
-        query.stance.is_none_or(|s| s == one.policy.stance)
-            && text.as_ref().is_none_or(|t| one.client.name.to_lowercase().contains(t))
-    });
-    let mut views: Vec<_> = all.into_iter().map(policy_view).collect();
-    // A client that waits and has grants is in both lists.
-    views.sort_by(|a, b| a.client.cmp(&b.client));
-    views.dedup_by(|a, b| a.client == b.client);
-    let page = PageQuery { limit: query.limit, cursor: query.cursor };
-    Ok(Json(Page::cut(views, |c: &ClientPolicyView| c.client.to_string(), &page)?))
+    let limit = limit(query.limit)?;
+    let wrong = |_| ApiError::invalid("cursor: use `next` of the page before");
+    let after = query.cursor.as_deref().map(ClientId::parse).transpose().map_err(wrong)?;
+    let search = ClientUseSearch { stance: query.stance, text: query.text.unwrap_or_default() };
+    // One more than asked for tells whether there is a next page.
+    let more = u32::try_from(limit + 1).unwrap_or(u32::MAX);
+    let (org, now) = (&caller.org().id, caller.node.now());
+    let mut found = caller.node.store.find_clients_of_org(org, &search, now, after.as_ref(), more).await?;
+    let next = if found.len() > limit { found.get(limit - 1).map(|last| last.client.id.to_string()) } else { None };
+    found.truncate(limit);
+    Ok(Json(Page { data: found.into_iter().map(policy_view).collect(), next }))
 }
 
 /// One of them.
@@ -137,8 +128,6 @@ pub(super) async fn review(caller: Caller, Params(page): Params<PageQuery>) -> A
     caller.flush.flush().await;
     let org = &caller.org().id;
     let page = Page::cut(caller.administration().review(org.as_str()).await?, |e: &Entry| e.grant.to_string(), &page)?;
-    let event = ControlEvent::done(Operation::AccessReview).on("org", org.as_str());
-    caller.node.store.note(Some(org), event, &caller.cause()).await?;
     Ok(Json(page))
 }
 

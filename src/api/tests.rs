@@ -47,3 +47,18 @@ fn no_reference_of_the_document_leads_nowhere() {
     }
     assert!(seen > 20, "only {seen} references");
 }
+
+#[test]
+fn every_number_of_seconds_has_a_documented_end() {
+    for document in [super::document(), crate::admin::document()] {
+        let document = serde_json::to_value(document).expect("a document");
+        let schemas = document["components"]["schemas"].as_object().expect("schemas");
+        let properties =
+            schemas.iter().flat_map(|(name, s)| s["properties"].as_object().into_iter().flatten().map(move |p| (name, p)));
+        let spans: Vec<_> = properties.filter(|(_, (field, _))| field.ends_with("_seconds") || *field == "lives").collect();
+        assert!(spans.len() > 4, "{spans:?}");
+        for (name, (field, schema)) in spans {
+            assert!(schema["maximum"].is_u64(), "{name}.{field}: {schema}");
+        }
+    }
+}

@@ -49,7 +49,7 @@ pub enum Refusal {
     #[error("the organization has {0} clients, as many as oauth.max_clients_per_org allows")]
     Full(u64),
     /// A public client has no secret.
-    #[error("the app's clients are public and have no secrets")]
+    #[error("a public client has no secret; make a confidential one")]
     NoSecrets,
     /// The client needs one secret at least.
     #[error("it is the only secret that lives on; add another first")]
@@ -57,6 +57,9 @@ pub enum Refusal {
     /// The client has as many secrets as it may.
     #[error("the client has {0} secrets; remove one first")]
     ManySecrets(usize),
+    /// A secret that would live for too long, or not at all.
+    #[error("a secret that has an end lives 1 second to ten years, and others live on for ten years at most")]
+    SecretLife,
     /// A client has no such secret.
     #[error("the client has no such secret")]
     UnknownSecret,

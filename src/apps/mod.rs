@@ -10,6 +10,7 @@ mod manifest;
 mod offer;
 mod private;
 mod readiness;
+mod secrets;
 mod workshop;
 mod written;
 
@@ -22,5 +23,7 @@ pub use manifest::{MANIFEST_VERSION, MAX_MANIFEST, Manifest, ManifestClient, Man
 pub use offer::{on_offer, seen_from};
 pub use private::{MAX_REASON, private_scope, reason};
 pub use readiness::{Condition, Need, conditions};
-pub use workshop::{Author, Import, Imported, Made, NewSecret, Release, Workshop};
+pub(crate) use secrets::make_secret;
+pub use secrets::{MAX_SECRET_LIFE, NewSecret, add_secret};
+pub use workshop::{Author, Import, Imported, Made, Release, Workshop};
 pub use written::{Fault, Field, Flaw, MAX_NAME, MAX_SCOPES, MAX_URIS, MAX_URL, Written};

@@ -1,12 +1,12 @@
 //! Everything that is done with apps.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::difference::difference;
 use super::error::{AppError, Refusal};
 use super::manifest::Manifest;
 use super::readiness::{Condition, conditions};
+use super::secrets::{self, NewSecret, make_secret};
 use super::written::Written;
 use crate::config::{Config, Visibility};
 use crate::node::Node;
@@ -15,10 +15,7 @@ use crate::store::{
     App, AppClient, AppState, AppVersion, Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, Created,
     Definition, Edit, GrantType, Maturity, Org, Publication, Published, Stage, Via,
 };
-use crate::types::{AppId, AppUuid, ClientId, HashedToken, OrgId, PlainToken, ScopeSet, ScopeToken, TokenKind};
-
-/// Secrets that one client may have at a time.
-const MAX_SECRETS: usize = 5;
+use crate::types::{AppId, AppUuid, ClientId, HashedToken, OrgId, PlainToken, ScopeSet, ScopeToken};
 
 /// Who writes definitions: decides about private scopes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,15 +75,6 @@ pub struct Release {
     pub narrowed: u64,
     /// Live grants that had nothing left and ended.
     pub ended: u64,
-}
-
-/// How a client's new secret and its others live.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NewSecret {
-    /// How long the others live on; as long as they would when absent.
-    pub overlap: Option<Duration>,
-    /// How long the new one lives; for ever when absent.
-    pub lifetime: Option<Duration>,
 }
 
 impl<'a> Workshop<'a> {
@@ -238,20 +226,10 @@ impl<'a> Workshop<'a> {
     /// Gives one of the app's clients another secret.
     ///
     /// # Errors
-    /// When the client has none or too many, or is not there.
+    /// When the client has none or too many, is not there, or an end is out of bounds.
     pub async fn add_secret(&self, app: &App, stage: Stage, new: NewSecret) -> Result<(PlainToken, ClientSecret), AppError> {
-        let client = client_id(app, stage)?;
-        let Some((plain, mut secret)) = self.first_secret(self.kind(app).await?) else { return Err(Refusal::NoSecrets.into()) };
-        let live = self.node.store.live_secrets(client, self.cause.at).await?.len();
-        if live >= MAX_SECRETS {
-            return Err(Refusal::ManySecrets(live).into());
-        }
-        secret.expires_at = new.lifetime.map(|l| self.cause.at.plus(l));
-        let others_until = new.overlap.map(|o| self.cause.at.plus(o));
-        if !self.node.store.add_secret(client, &secret, others_until, &self.cause).await? {
-            return Err(Refusal::Gone.into());
-        }
-        Ok((plain, secret))
+        let client = self.node.store.client(client_id(app, stage)?).await?.ok_or(Refusal::Gone)?;
+        secrets::add_secret(self.node, &client, new, &self.cause).await
     }
 
     /// Removes a secret of one of the app's clients, by its id or its last four characters.
@@ -390,14 +368,7 @@ impl<'a> Workshop<'a> {
 
     /// A secret for a client that can keep one.
     fn first_secret(&self, kind: ClientKind) -> Option<(PlainToken, ClientSecret)> {
-        if kind == ClientKind::Public {
-            return None;
-        }
-        let plain = PlainToken::generate(TokenKind::ClientSecret, &*self.node.entropy);
-        let text = plain.expose();
-        let last4 = text[text.len() - 4..].to_owned();
-        let secret = ClientSecret { hash: plain.hashed(), last4, created_at: self.cause.at, expires_at: None };
-        Some((plain, secret))
+        (kind != ClientKind::Public).then(|| make_secret(self.node, self.cause.at))
     }
 }
 

@@ -7,8 +7,8 @@ use super::connect::administer;
 use super::failure::CliError;
 use super::output::{card, name_of, or_dash, print, show, table};
 use crate::admin::{
-    Administration, ClientScopes, ClientView, CreatedClient, CreatedSecret, NewClient, NewClientKind, NewSecret, SecretView,
-    Switch, Within,
+    Administration, ClientScopes, ClientSwitch, ClientView, CreatedClient, CreatedSecret, NewClient, NewClientKind, NewSecret,
+    SecretView, Within,
 };
 use crate::store::ClientAuth;
 
@@ -35,15 +35,19 @@ enum Action {
     },
     /// Make a client; its secret is shown this once
     Create(Create),
-    /// Let a client be used again
+    /// Let a client be used again; a frozen one is what its owner made of it
     #[command(visible_alias = "thaw")]
     Enable {
         /// Its `client_id`
         client: String,
     },
-    /// Stop a client: no token of it works any more
-    #[command(visible_alias = "freeze")]
+    /// Stop a client: no token of it works until it is enabled, by its organization too
     Disable {
+        /// Its `client_id`
+        client: String,
+    },
+    /// Stop a client for now: as disabled, and its organization can't enable it
+    Freeze {
         /// Its `client_id`
         client: String,
     },
@@ -70,6 +74,9 @@ enum SecretAction {
     Add {
         /// Its `client_id`
         client: String,
+        /// How long it lives [default: for ever]
+        #[arg(long, value_name = "SECONDS")]
+        lives: Option<u64>,
     },
     /// Add a secret, shown this once, and let the others end
     Rotate {
@@ -78,6 +85,9 @@ enum SecretAction {
         /// How long the others live on
         #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
         overlap: u64,
+        /// How long the new one lives [default: for ever]
+        #[arg(long, value_name = "SECONDS")]
+        lives: Option<u64>,
     },
 }
 
@@ -173,15 +183,17 @@ async fn act(admin: &dyn Administration, action: Action, json: bool) -> Result<(
             return if json { print("{}\n") } else { print("deleted; its grants are revoked\n") };
         }
         Action::Secret(action) => {
-            let (client, others_live_seconds) = match action {
-                SecretAction::Add { client } => (client, None),
-                SecretAction::Rotate { client, overlap } => (client, Some(overlap)),
+            let (client, others_live_seconds, lives_seconds) = match action {
+                SecretAction::Add { client, lives } => (client, None, lives),
+                SecretAction::Rotate { client, overlap, lives } => (client, Some(overlap), lives),
             };
-            return show(json, &admin.add_secret(&client, NewSecret { others_live_seconds }).await?, made_secret);
+            let new = NewSecret { others_live_seconds, lives_seconds };
+            return show(json, &admin.add_secret(&client, new).await?, made_secret);
         }
         Action::Show { client } => admin.client(&client).await?,
-        Action::Enable { client } => admin.switch_client(&client, Switch::Active).await?,
-        Action::Disable { client } => admin.switch_client(&client, Switch::Disabled).await?,
+        Action::Enable { client } => admin.switch_client(&client, ClientSwitch::Active).await?,
+        Action::Disable { client } => admin.switch_client(&client, ClientSwitch::Disabled).await?,
+        Action::Freeze { client } => admin.switch_client(&client, ClientSwitch::Frozen).await?,
         Action::Scopes { client, scopes } => admin.set_client_scopes(&client, ClientScopes { scopes }).await?,
     };
     show(json, &one, details)

@@ -8,7 +8,7 @@ use axum::response::Response;
 use http::StatusCode;
 
 use super::{App, Asked, FIRST, Operating, at_stake, named_org, nothing, told};
-use crate::admin::{Administration as _, Switch};
+use crate::admin::{Administration as _, ClientSwitch};
 use crate::pages::views::{
     Client as ClientView, ClientOwner, OperatorClientPage, OperatorClientRow, OperatorClientsPage, Trust, UsedHere,
 };
@@ -31,7 +31,7 @@ async fn listed(app: &App, who: &Operating, asked: &Asked) -> Result<Response, T
     let no_such_org = !slug.is_empty() && org.is_none();
     let (state, word) = match asked.text("state").as_str() {
         "active" => (Some(ClientState::Active), "active"),
-        "disabled" => (Some(ClientState::Disabled), "disabled"),
+        "disabled" => (Some(ClientState::Frozen), "disabled"),
         _ => (None, ""),
     };
     let search = ClientSearch { text: text.clone(), org: org.map(|o| o.id), state };
@@ -49,7 +49,7 @@ fn row(client: &Client, owner: Option<ClientOwner>, now: Timestamp) -> OperatorC
         href: format!("{PATH}/{}", client.id),
         client: view_of(client, owner.as_ref(), now),
         owner,
-        frozen: client.state == ClientState::Disabled,
+        frozen: client.state == ClientState::Frozen,
         created: When::new(client.created_at, now),
     }
 }
@@ -91,7 +91,7 @@ async fn shown(app: &App, who: &Operating, id: &str, asked: &Asked) -> Result<Re
     let client = app.node.store.client(&id).await?.ok_or_else(nothing)?;
     let now = app.node.now();
     let owner = owner_of(&owners(app, std::slice::from_ref(&client)).await?, &client);
-    let frozen = client.state == ClientState::Disabled;
+    let frozen = client.state == ClientState::Frozen;
     let mut redirects: Vec<_> = client.redirect_uris.iter().map(RedirectUri::display_host).collect();
     redirects.sort();
     redirects.dedup();
@@ -122,8 +122,8 @@ pub async fn act(State(app): State<App>, Path(id): Path<String>, who: Operating,
 async fn switch(app: &App, who: &Operating, id: &str, body: Body) -> Result<Response, Trouble> {
     let form = Form::read(&who.config, &who.headers, body, &who.session).await?;
     let (to, done) = match (form.has("freeze"), form.has("thaw")) {
-        (true, false) => (Switch::Disabled, "frozen"),
-        (false, true) => (Switch::Active, "thawed"),
+        (true, false) => (ClientSwitch::Frozen, "frozen"),
+        (false, true) => (ClientSwitch::Active, "thawed"),
         _ => return Err(nothing()),
     };
     let client = told(who.administration(app).switch_client(id, to).await)?.map_err(|_| nothing())?;

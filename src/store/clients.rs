@@ -138,6 +138,8 @@ pub enum ClientState {
     Active,
     /// No token of it works.
     Disabled,
+    /// The operator switched it off: no token of it works, and its owner can't change that.
+    Frozen,
 }
 
 /// A secret of a client; several may live at once while one replaces another.
@@ -201,8 +203,11 @@ pub trait ClientStore {
     ) -> Result<bool, StoreError>;
     /// Removes a secret, unless no other one would live on at the cause's time; `false` when it stays or is not there.
     async fn remove_secret(&self, id: &ClientId, secret: &HashedToken, cause: &Cause) -> Result<bool, StoreError>;
-    /// Switches a client off or on; `false` when there is none or it already was so.
+    /// Switches a client off or on, or freezes it; `false` when there is none, it already was so, or its app is off. A frozen one
+    /// is thawed by switching it on, and then is what its owner or its app made of it.
     async fn set_client_state(&self, id: &ClientId, state: ClientState, cause: &Cause) -> Result<bool, StoreError>;
+    /// The same for those who can't undo the operator's freeze: a frozen client stays so.
+    async fn set_unfrozen_client_state(&self, id: &ClientId, state: ClientState, cause: &Cause) -> Result<bool, StoreError>;
     /// Writes what the client may ask for; narrows live grants at once through the feed.
     async fn set_client_scopes(&self, id: &ClientId, scopes: Option<&ScopeSet>, cause: &Cause) -> Result<bool, StoreError>;
     /// Removes a client and revokes its grants.

@@ -96,6 +96,28 @@ pub struct GrantFacts {
     pub roles: Option<Vec<RoleName>>,
 }
 
+/// What has become of a grant by itself, whatever else may keep it from working.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GrantStanding {
+    /// It lives.
+    Live,
+    /// Its time is over.
+    Expired,
+    /// Somebody ended it.
+    Revoked,
+}
+
+/// Which grants of an organization; every field narrows.
+#[derive(Clone, Debug, Default)]
+pub struct GrantSearch {
+    /// Of a user.
+    pub user: Option<UserId>,
+    /// Of a client.
+    pub client: Option<ClientId>,
+    /// What has become of it at an instant.
+    pub standing: Option<(GrantStanding, Timestamp)>,
+}
+
 /// Verbs on grants.
 #[async_trait]
 pub trait GrantStore {
@@ -107,6 +129,14 @@ pub trait GrantStore {
     async fn grants_of_user(&self, user: &UserId, revoked_since: Timestamp) -> Result<Vec<GrantFacts>, StoreError>;
     /// The grants in an organization, newest first.
     async fn grants_of_org(&self, org: &OrgId) -> Result<Vec<GrantFacts>, StoreError>;
+    /// The grants in an organization that `search` asks for, newest first: at most `limit` behind `after`.
+    async fn find_grants(
+        &self,
+        org: &OrgId,
+        search: &GrantSearch,
+        after: Option<&(Timestamp, GrantId)>,
+        limit: u32,
+    ) -> Result<Vec<GrantFacts>, StoreError>;
     /// Every grant, newest first, at most `limit`.
     async fn grants(&self, limit: u32) -> Result<Vec<GrantFacts>, StoreError>;
     /// Ends a grant and every refresh token and code of it; `false` when it had already ended or there is none. With `owner`,

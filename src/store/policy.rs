@@ -79,6 +79,15 @@ pub enum Listed {
     Waiting,
 }
 
+/// Which clients that an organization has anything to do with; every field narrows.
+#[derive(Clone, Debug, Default)]
+pub struct ClientUseSearch {
+    /// With this stance; those that wait are those that somebody asked for.
+    pub stance: Option<Stance>,
+    /// Text that occurs in the client's name, ignoring case.
+    pub text: String,
+}
+
 /// Verbs on what organizations decide about clients. A decision reaches live grants and tokens at once, through the feed.
 #[async_trait]
 pub trait PolicyStore {
@@ -111,6 +120,16 @@ pub trait PolicyStore {
         listed: Listed,
         at: Timestamp,
         (offset, limit): (u32, u32),
+    ) -> Result<Vec<ClientUse>, StoreError>;
+    /// Clients of `org` with a live grant, decided about or waiting, each once and by id, the last first; at most `limit` behind
+    /// `after`.
+    async fn find_clients_of_org(
+        &self,
+        org: &OrgId,
+        search: &ClientUseSearch,
+        at: Timestamp,
+        after: Option<&ClientId>,
+        limit: u32,
     ) -> Result<Vec<ClientUse>, StoreError>;
     /// One of them; `None` when nobody there has authorized it nor decided about it.
     async fn client_of_org(&self, org: &OrgId, client: &ClientId, at: Timestamp) -> Result<Option<ClientUse>, StoreError>;

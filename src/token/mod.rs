@@ -13,6 +13,7 @@ mod guesses;
 mod keys;
 mod narrowing;
 mod principal;
+mod subject;
 mod verify;
 mod view;
 
@@ -22,5 +23,6 @@ pub use effective::{Effective, Factors, effective, effective_of_key, standing, s
 pub use keys::{IssuedToken, KeyRing, NewAccessToken, TokenFault};
 pub use narrowing::{Narrowing, Unsayable, narrowing};
 pub use principal::{Fingerprint, Presented, Principal};
+pub use subject::{LENDS_ITSELF, may_be_subject};
 pub use verify::{Refusal, Rejected, Verifier, looks_ours};
 pub use view::{View, Watch};

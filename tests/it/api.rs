@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 use tollgate::config::own_api::{MOUNT, RULES};
-use tollgate::store::{Grant, User};
-use tollgate::types::ScopeSet;
+use tollgate::store::{ClientState, Grant, User};
+use tollgate::types::{ClientId, ScopeSet};
 use tollgate::web::started_session;
 
 use crate::harness::http1::{Conn, Request, Response};
@@ -265,7 +265,11 @@ async fn nobody_hands_out_more_than_they_hold() {
     assert_eq!(put(&eve, json!(["admin"])).await, 403);
     assert_eq!(put("/members/clerk@acme.test", json!(["clerk"])).await, 403, "nor the clerk's own");
     assert_eq!(put("/members/bob@beta.test", json!([])).await, 404, "members of others are not known here");
-    let machine = |subject: &str| json!({ "kind": "machine", "name": "Robot", "subject": subject });
+    let machine = |subject: &str| json!({ "kind": "machine", "name": "Robot", "subject": subject, "scopes": "metrics:read" });
+    let person = world.post("/clients", &world.admin, &machine("eve@acme.test"), None).await;
+    assert_eq!(person.status, 400, "a machine acts as no ordinary person: {person:?}");
+    let unnamed = json!({ "kind": "machine", "name": "Robot", "subject": "ada@acme.test" });
+    assert_eq!(world.post("/clients", &world.admin, &unnamed, None).await.status, 400, "and has scopes that are named");
     let beyond = world.post("/clients", &clerk, &machine("ada@acme.test"), None).await;
     assert_eq!(beyond.status, 403, "{beyond:?}");
     let made = world.post("/clients", &world.admin, &machine("ada@acme.test"), None).await;
@@ -280,6 +284,45 @@ async fn nobody_hands_out_more_than_they_hold() {
         403,
         "private scopes are the operator's"
     );
+    world.gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_undoes_no_freeze_and_switches_no_client_without_its_app() {
+    let world = World::new().await;
+    let (admin, node) = (&world.admin, &world.gw.running.node);
+    let path = format!("/clients/{}", world.client);
+    let put = async |path: &str, state: &str| {
+        world
+            .with_body(if path.starts_with("/apps") { "PUT" } else { "PATCH" }, path, admin, &json!({ "state": state }), None)
+            .await
+    };
+    let operator = async |id: &str, to| {
+        let id = ClientId::parse(id).expect("an id");
+        assert!(node.store.set_client_state(&id, to, &node.own_cause()).await.expect("an answer"));
+    };
+    operator(&world.client, ClientState::Frozen).await;
+    for state in ["active", "disabled"] {
+        let refused = put(&path, state).await;
+        assert_eq!(refused.status, 409, "{refused:?}");
+        assert!(refused.text().contains("froze"), "{refused:?}");
+    }
+    let scopes = world.with_body("PATCH", &path, admin, &json!({ "scopes": "metrics:read" }), None).await;
+    assert_eq!((scopes.status, world.post(&format!("{path}/secrets"), admin, &json!({}), None).await.status), (409, 409));
+    assert_eq!(world.get(&path, admin).await.json()["state"], "frozen");
+    operator(&world.client, ClientState::Active).await;
+    assert_eq!((put(&path, "disabled").await.status, put(&path, "active").await.status), (200, 200));
+
+    let made = world.post("/apps", admin, &json!({ "name": "Sync" }), None).await.json();
+    let (app, draft) = (text(&made["app"]["id"]), text(&made["app"]["draft_client"]));
+    let (app, draft) = (format!("/apps/{app}/state"), format!("/clients/{draft}"));
+    assert_eq!(put(&app, "disabled").await.status, 200);
+    let alone = put(&draft, "active").await;
+    assert_eq!(alone.status, 409, "{alone:?}");
+    assert_eq!(put(&app, "active").await.status, 200);
+    operator(draft.trim_start_matches("/clients/"), ClientState::Frozen).await;
+    assert_eq!((put(&app, "disabled").await.status, put(&app, "active").await.status), (200, 200));
+    assert_eq!(world.get(&draft, admin).await.json()["state"], "frozen", "off and on again thaws nothing");
     world.gw.running.stop().await;
 }
 
@@ -304,6 +347,23 @@ async fn lists_come_in_pages_and_changes_are_on_record_as_the_callers() {
     for wrong in ["limit=0", "limit=1001", "limit=x", "nonsense=1"] {
         let answer = world.get(&format!("/grants?{wrong}"), &world.admin).await;
         assert_eq!((answer.status, answer.header("content-type")), (400, Some("application/problem+json")), "{wrong}");
+    }
+    assert_eq!(world.get("/grants?cursor=x", &world.admin).await.status, 400);
+    assert_eq!(world.get("/policy/clients?cursor=a+b", &world.admin).await.status, 400);
+    let everything = world.get("/grants", &world.admin).await.json();
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = world.get(&format!("/grants?limit=1{cursor}"), &world.admin).await.json();
+        seen.extend(page["data"].as_array().expect("a list").iter().cloned());
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!((json!(seen), seen.len()), (everything["data"].clone(), 2));
+    for nothing in ["user=nobody@acme.test", "user=a+b", "client=a+b", "state=expired"] {
+        let none = world.get(&format!("/grants?{nothing}"), &world.admin).await;
+        assert_eq!((none.status, none.json()["data"].as_array().map(Vec::len)), (200, Some(0)), "{nothing}: {none:?}");
     }
     let of_eve = world.get("/grants?user=EVE@acme.test&state=live", &world.admin).await.json();
     assert_eq!(of_eve["data"].as_array().map(Vec::len), Some(1), "{of_eve}");

@@ -119,6 +119,10 @@ async fn a_partner_makes_an_app_publishes_it_changes_it_and_publishes_again() {
 
     // Secrets overlap, and the last one stays.
     let secrets = format!("{path}/secrets");
+    for (field, seconds) in [("others_live_seconds", u64::MAX), ("lives_seconds", u64::MAX), ("lives_seconds", 0)] {
+        let refused = world.post(&secrets, admin, &json!({ "stage": "published", field: seconds }), None).await;
+        assert_eq!(refused.status, 400, "{field}: {refused:?}");
+    }
     let made = json!({ "stage": "published", "others_live_seconds": 60, "lives_seconds": 3600 });
     let added = world.post(&secrets, admin, &made, None).await;
     assert_eq!(added.status, 201, "{added:?}");

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use crate::admin::Administration;
 use crate::admin::error::AdminError;
 use crate::admin::extract::{Body, Named, Operator, Params};
-use crate::admin::model::{ClientScopes, ClientView, CreatedClient, CreatedSecret, NewClient, NewSecret, SwitchTo, Within};
+use crate::admin::model::{ClientScopes, ClientSwitchTo, ClientView, CreatedClient, CreatedSecret, NewClient, NewSecret, Within};
 use crate::admin::openapi::Refusals;
 
 type Answer<T> = Result<Json<T>, AdminError>;
@@ -58,17 +58,17 @@ pub(in crate::admin) async fn delete_client(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Switches a client off or on.
+/// Switches a client off or on, or freezes it. Its owner can switch on what is off, and not what is frozen.
 #[utoipa::path(
     put, path = "/admin/v1/clients/{client}/state", tag = "clients",
     params(("client" = String, Path, description = "client_id")),
-    request_body = SwitchTo,
+    request_body = ClientSwitchTo,
     responses((status = 200, description = "Done", body = ClientView), Refusals)
 )]
 pub(in crate::admin) async fn switch_client(
     Operator(local): Operator,
     Named(client): Named<String>,
-    Body(body): Body<SwitchTo>,
+    Body(body): Body<ClientSwitchTo>,
 ) -> Answer<ClientView> {
     Ok(Json(local.switch_client(&client, body.state).await?))
 }

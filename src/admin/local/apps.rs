@@ -1,7 +1,5 @@
 //! Apps: the operator's way to them. What can be done with them is decided in [`crate::apps`].
 
-use std::time::Duration;
-
 use super::clients::{secret_view, view as client_view};
 use super::{Local, still_there};
 use crate::admin::app_model::{
@@ -13,9 +11,6 @@ use crate::admin::model::{CreatedSecret, Switch, Within};
 use crate::apps::{AppError, Author, Change, Condition, Import, Imported, Made, Manifest, NewSecret, Refusal, Workshop, Written};
 use crate::store::{App, AppState, AppVersion, Stage};
 use crate::types::{AppId, AppUuid, PlainToken};
-
-/// Longest life of a secret that has an end, and longest overlap, seconds: ten years.
-pub const MAX_SECRET_LIFE: u64 = 10 * 366 * 24 * 60 * 60;
 
 impl From<AppError> for AdminError {
     fn from(error: AppError) -> Self {
@@ -30,6 +25,7 @@ impl From<AppError> for AdminError {
             | Refusal::NotPublic
             | Refusal::NotConfidential
             | Refusal::NoSecrets
+            | Refusal::SecretLife
             | Refusal::UnknownSecret
             | Refusal::UnknownVersion
             | Refusal::UnknownScope(_)
@@ -135,14 +131,7 @@ pub(super) async fn delete(local: &Local, name: &str) -> Result<(), AdminError> 
 
 pub(super) async fn add_secret(local: &Local, name: &str, new: AppSecret) -> Result<CreatedSecret, AdminError> {
     let app = find(local, name).await?;
-    let span = |seconds: Option<u64>| match seconds {
-        Some(s) if s > MAX_SECRET_LIFE => Err(AdminError::invalid("a secret that has an end lives ten years at most")),
-        other => Ok(other.map(Duration::from_secs)),
-    };
-    if new.lives_seconds == Some(0) {
-        return Err(AdminError::invalid("a secret that lives 0 seconds is none"));
-    }
-    let lives = NewSecret { overlap: span(new.others_live_seconds)?, lifetime: span(new.lives_seconds)? };
+    let lives = NewSecret::of_seconds(new.others_live_seconds, new.lives_seconds);
     let (plain, secret) = workshop(local).add_secret(&app, new.stage, lives).await?;
     Ok(CreatedSecret { client_secret: plain.expose().to_owned(), secret: secret_view(&secret) })
 }

@@ -5,10 +5,15 @@ use std::time::Duration;
 use super::{Local, display_name, still_there};
 use crate::admin::error::AdminError;
 use crate::admin::model::{
-    ClientScopes, ClientView, CreatedClient, CreatedSecret, NewClient, NewClientKind, NewSecret, SecretView, Switch, Within,
+    ClientScopes, ClientSwitch, ClientView, CreatedClient, CreatedSecret, NewClient, NewClientKind, NewSecret, SecretView, Within,
 };
+use crate::apps::{self, make_secret};
 use crate::store::{Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, GrantType, Org, UserState};
-use crate::types::{ClientId, PlainToken, RedirectUri, ResourceId, ScopeSet, Timestamp, TokenKind, UserId};
+use crate::token::{LENDS_ITSELF, may_be_subject};
+use crate::types::{ClientId, RedirectUri, ResourceId, ScopeSet, UserId};
+
+/// Why a client can't be switched on alone.
+pub const APP_IS_OFF: &str = "the client's app is switched off; switch the app on, and its clients are on with it";
 
 /// Redirect URIs, and resources, that one client may have.
 const MAX_URIS: usize = 20;
@@ -50,7 +55,7 @@ pub(super) async fn create(local: &Local, new: NewClient) -> Result<CreatedClien
             NewClientKind::Machine => vec![GrantType::ClientCredentials],
             NewClientKind::Confidential | NewClientKind::Public => for_users(&new),
         },
-        scopes: scopes(local, new.scopes.as_deref())?,
+        scopes: named(new.kind == NewClientKind::Machine, scopes(local, new.scopes.as_deref())?)?,
         subject: subject(local, &new, org.as_ref()).await?,
         resources: resources(local, &new)?,
         require_state: new.require_state,
@@ -60,27 +65,31 @@ pub(super) async fn create(local: &Local, new: NewClient) -> Result<CreatedClien
         created_at: cause.at,
         org: org.map(|o| o.id),
     };
-    let made = (client.kind == ClientKind::Confidential).then(|| make_secret(local, cause.at));
+    let made = (client.kind == ClientKind::Confidential).then(|| make_secret(&local.node, cause.at));
     let (plain, secret) = made.unzip();
     local.node.store.create_client(&client, secret.as_ref(), &cause).await?;
     Ok(CreatedClient { client: view(client, secret.as_slice()), client_secret: plain.map(|p| p.expose().to_owned()) })
 }
 
-pub(super) async fn switch(local: &Local, id: &str, to: Switch) -> Result<ClientView, AdminError> {
+pub(super) async fn switch(local: &Local, id: &str, to: ClientSwitch) -> Result<ClientView, AdminError> {
     let client = find(local, id).await?;
     let state = match to {
-        Switch::Active => ClientState::Active,
-        Switch::Disabled => ClientState::Disabled,
+        ClientSwitch::Active => ClientState::Active,
+        ClientSwitch::Disabled => ClientState::Disabled,
+        ClientSwitch::Frozen => ClientState::Frozen,
     };
-    local.node.store.set_client_state(&client.id, state, &local.cause()).await?;
+    let done = local.node.store.set_client_state(&client.id, state, &local.cause()).await?;
     let now = show(local, id).await?;
+    if !done && to == ClientSwitch::Active && now.state == ClientState::Disabled {
+        return Err(AdminError::conflict(APP_IS_OFF));
+    }
     local.settled(now).await
 }
 
 pub(super) async fn set_scopes(local: &Local, id: &str, wanted: ClientScopes) -> Result<ClientView, AdminError> {
     let client = find(local, id).await?;
     of_its_own(&client)?;
-    let scopes = scopes(local, wanted.scopes.as_deref())?;
+    let scopes = named(client.subject.is_some(), scopes(local, wanted.scopes.as_deref())?)?;
     if !local.node.store.set_client_scopes(&client.id, scopes.as_ref(), &local.cause()).await? {
         return Err(AdminError::not_found("client", id));
     }
@@ -90,15 +99,8 @@ pub(super) async fn set_scopes(local: &Local, id: &str, wanted: ClientScopes) ->
 
 pub(super) async fn add_secret(local: &Local, id: &str, new: NewSecret) -> Result<CreatedSecret, AdminError> {
     let client = find(local, id).await?;
-    if client.auth == ClientAuth::None {
-        return Err(AdminError::invalid("a public client has no secret; make a confidential one"));
-    }
-    let cause = local.cause();
-    let others_until = new.others_live_seconds.map(|s| cause.at.plus(Duration::from_secs(s)));
-    let (plain, secret) = make_secret(local, cause.at);
-    if !local.node.store.add_secret(&client.id, &secret, others_until, &cause).await? {
-        return Err(AdminError::not_found("client", id));
-    }
+    let lives = apps::NewSecret::of_seconds(new.others_live_seconds, new.lives_seconds);
+    let (plain, secret) = apps::add_secret(&local.node, &client, lives, &local.cause()).await?;
     local.settled(CreatedSecret { client_secret: plain.expose().to_owned(), secret: secret_view(&secret) }).await
 }
 
@@ -176,7 +178,8 @@ fn scopes(local: &Local, text: Option<&str>) -> Result<Option<ScopeSet>, AdminEr
     }
 }
 
-/// A machine acts as a user who is active and belongs to its organization: checked here, at every token and at every call.
+/// A machine acts as a service user, or as a user who may manage members, who is active and belongs to its organization: checked
+/// here and at every token; that it is active and belongs there, at every call.
 async fn subject(local: &Local, new: &NewClient, org: Option<&Org>) -> Result<Option<UserId>, AdminError> {
     let (name, org) = match (new.kind, &new.subject, org) {
         (NewClientKind::Machine, Some(name), Some(org)) => (name, org),
@@ -190,11 +193,23 @@ async fn subject(local: &Local, new: &NewClient, org: Option<&Org>) -> Result<Op
     if user.state != UserState::Active {
         return Err(AdminError::invalid(format!("{} is disabled and can't be the subject of a machine", user.email)));
     }
-    if local.node.store.membership(&org.id, &user.id).await?.is_none() {
+    let Some(membership) = local.node.store.membership(&org.id, &user.id).await? else {
         let detail = format!("{} is no member of {}; add it with `tollgate member set`", user.email, org.slug);
+        return Err(AdminError::invalid(detail));
+    };
+    if !may_be_subject(&local.node.config.load(), &user, &membership.roles) {
+        let detail = format!("{} is a person without {LENDS_ITSELF}: a machine acts as a service user; add one", user.email);
         return Err(AdminError::invalid(detail));
     }
     Ok(Some(user.id))
+}
+
+/// A machine's scopes are named: nobody agrees to what it gets, and what the catalogue gains later is not given unasked.
+fn named(machine: bool, scopes: Option<ScopeSet>) -> Result<Option<ScopeSet>, AdminError> {
+    if machine && scopes.as_ref().is_none_or(ScopeSet::is_empty) {
+        return Err(AdminError::invalid("a machine needs scopes: name at least one"));
+    }
+    Ok(scopes)
 }
 
 fn resources(local: &Local, new: &NewClient) -> Result<Vec<ResourceId>, AdminError> {
@@ -218,14 +233,6 @@ fn ttl(seconds: Option<u64>) -> Result<Option<Duration>, AdminError> {
         Some(s) if !(1..=MAX_TTL).contains(&s) => Err(AdminError::invalid(format!("access tokens live 1 to {MAX_TTL} seconds"))),
         other => Ok(other.map(Duration::from_secs)),
     }
-}
-
-fn make_secret(local: &Local, at: Timestamp) -> (PlainToken, ClientSecret) {
-    let plain = PlainToken::generate(TokenKind::ClientSecret, &*local.node.entropy);
-    let text = plain.expose();
-    let last4 = text[text.len() - 4..].to_owned();
-    let secret = ClientSecret { hash: plain.hashed(), last4, created_at: at, expires_at: None };
-    (plain, secret)
 }
 
 /// A secret as it is shown.

@@ -7,7 +7,7 @@ use crate::admin::error::AdminError;
 use crate::admin::model::{ExplainQuery, ExplanationView, LackView, RecordedView, StepView};
 use crate::gateway::explain::{self, Caller, Explained, Supposed};
 use crate::record::{AuditRecord, Event, summary};
-use crate::store::{AuditFilter, GrantFacts};
+use crate::store::{AuditFilter, GrantFacts, GrantSearch};
 use crate::token::standing;
 use crate::types::{ClientId, RequestId, ScopeSet};
 
@@ -62,8 +62,8 @@ async fn supposed(local: &Local, method: &str, path: &str, query: &ExplainQuery)
 async fn grant(local: &Local, org: &str, user: &str, client: &str) -> Result<GrantFacts, AdminError> {
     let (org, user) = (local.find_org(org).await?, local.find_user(user).await?);
     let id = ClientId::parse(client).map_err(|_| AdminError::not_found("client", client))?;
-    let mut found = local.node.store.grants_of_org(&org.id).await?;
-    found.retain(|f| f.grant.user == user.id && f.grant.client == id);
+    let search = GrantSearch { user: Some(user.id.clone()), client: Some(id), standing: None };
+    let mut found = local.node.store.find_grants(&org.id, &search, None, u32::MAX).await?;
     let now = local.node.now();
     let at = found.iter().position(|f| standing(f, now).is_ok()).unwrap_or(0);
     if at < found.len() {

@@ -8,6 +8,9 @@ use crate::admin::model::{KeyView, Rotation};
 use crate::store::SealedKey;
 use crate::token::ASSERTION_AHEAD;
 
+/// The longest that a key stays published after its turn, seconds: a year.
+const LONGEST: u64 = 366 * 24 * 60 * 60;
+
 /// What is added to the longest lifetime of an access token: clocks of verifiers differ.
 const SKEW: Duration = Duration::from_secs(60);
 
@@ -18,6 +21,9 @@ pub(super) async fn list(local: &Local) -> Result<Vec<KeyView>, AdminError> {
 pub(super) async fn rotate(local: &Local, rotation: Rotation) -> Result<KeyView, AdminError> {
     let node = &local.node;
     let overlap = match rotation.overlap_seconds {
+        Some(seconds) if seconds > LONGEST => {
+            return Err(AdminError::invalid(format!("the key before stays published for {LONGEST} seconds at most")));
+        }
         Some(seconds) => Duration::from_secs(seconds),
         None => longest_token(local).await?.max(longest_assertion(local)) + SKEW,
     };

@@ -13,9 +13,9 @@ mod people;
 mod policy;
 mod shadow;
 
-pub use apps::{MAX_SECRET_LIFE, change_view, condition_view, version_view, view as app_view};
+pub use apps::{change_view, condition_view, version_view, view as app_view};
 pub use audit::entry as audit_entry;
-pub use clients::{secret_view, view as client_view};
+pub use clients::{APP_IS_OFF, secret_view, view as client_view};
 pub use grants::view as grant_view;
 pub use policy::view as policy_view;
 
@@ -32,11 +32,11 @@ use super::app_model::{
 use super::error::{AdminError, Rule};
 use super::model::{ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, UninstalledApp};
 use super::model::{
-    AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientView, CreatedClient,
-    CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, ExplainQuery, ExplanationView, GrantChange, GrantView,
-    InvitationView, KeyView, MemberRoles, MemberView, NewClient, NewClientsChange, NewInvitation, NewOrg, NewPassword, NewSecret,
-    NewUserRequest, OrgChange, OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, ScopeQuery, ScopeView, SessionView,
-    ShadowQuery, ShadowReport, Switch, UserSwitch, UserView, Within,
+    AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientSwitch, ClientView,
+    CreatedClient, CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, ExplainQuery, ExplanationView, GrantChange,
+    GrantView, InvitationView, KeyView, MemberRoles, MemberView, NewClient, NewClientsChange, NewInvitation, NewOrg, NewPassword,
+    NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, ScopeQuery, ScopeView,
+    SessionView, ShadowQuery, ShadowReport, Switch, UserSwitch, UserView, Within,
 };
 use crate::apps::Manifest;
 use crate::node::Node;
@@ -223,7 +223,7 @@ impl Administration for Local {
     async fn create_client(&self, new: NewClient) -> Result<CreatedClient, AdminError> {
         clients::create(self, new).await
     }
-    async fn switch_client(&self, client: &str, to: Switch) -> Result<ClientView, AdminError> {
+    async fn switch_client(&self, client: &str, to: ClientSwitch) -> Result<ClientView, AdminError> {
         clients::switch(self, client, to).await
     }
     async fn set_client_scopes(&self, client: &str, scopes: ClientScopes) -> Result<ClientView, AdminError> {

@@ -3,6 +3,7 @@
 use super::Local;
 use crate::admin::error::AdminError;
 use crate::admin::model::{ClientPolicyChange, ClientPolicyView, NewClientsChange, OrgPolicyView, RevokedGrants, VerdictName};
+use crate::record::{ControlEvent, Operation};
 use crate::review::{self, Entry};
 use crate::store::{ClientUse, Listed, Org, Verdict};
 use crate::types::{ClientId, ScopeSet};
@@ -63,9 +64,13 @@ pub(super) async fn revoke(local: &Local, org: &str, client: &str) -> Result<Rev
     local.settled(RevokedGrants { revoked }).await
 }
 
+/// Every live grant with a proposal. That it was read is on record, whoever read it.
 pub(super) async fn review(local: &Local, org: &str) -> Result<Vec<Entry>, AdminError> {
     let org = local.find_org(org).await?;
-    Ok(review::entries(&local.node, &local.node.config.load(), &org).await?)
+    let entries = review::entries(&local.node, &local.node.config.load(), &org).await?;
+    let event = ControlEvent::done(Operation::AccessReview).on("org", org.id.as_str());
+    local.node.store.note(Some(&org.id), event, &local.cause()).await?;
+    Ok(entries)
 }
 
 async fn find(local: &Local, org: &str, client: &str) -> Result<(Org, ClientId), AdminError> {

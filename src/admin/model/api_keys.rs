@@ -161,6 +161,7 @@ pub struct ScopeDecision {
     pub verdict: ScopeVerdict,
     /// How long the scope counts, seconds, at most five years; a year when absent. Of `approve` alone.
     #[serde(default)]
+    #[schema(minimum = 1, maximum = 157_680_000)]
     pub lives: Option<u64>,
     /// What to tell whoever asked.
     #[serde(default)]

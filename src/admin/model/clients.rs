@@ -32,10 +32,11 @@ pub struct NewClient {
     /// Where answers may go; a machine has none.
     #[serde(default)]
     pub redirect_uris: Vec<String>,
-    /// What it may ask for, separated by spaces; every public scope when absent.
+    /// What it may ask for, separated by spaces; every public scope when absent. A machine's must be named.
     #[serde(default)]
     pub scopes: Option<String>,
-    /// The user that a machine acts as, by id or e-mail address: active, and a member of the organization.
+    /// The user that a machine acts as, by id or e-mail address: an active member of the organization, and either a service
+    /// user or one who may manage members (`members:write`).
     #[serde(default)]
     pub subject: Option<String>,
     /// The resources that a machine may name; every API when empty.
@@ -50,6 +51,7 @@ pub struct NewClient {
     pub require_state: bool,
     /// Lifetime of its access tokens in seconds, when it has one of its own.
     #[serde(default)]
+    #[schema(minimum = 1, maximum = 86_400)]
     pub access_token_ttl_seconds: Option<u64>,
     /// Whether it may also use the device authorization grant (RFC 8628), for devices without a browser; never a machine. With it
     /// redirect URIs can be left out.
@@ -100,8 +102,9 @@ pub struct ClientView {
     /// Whether its authorization requests must carry `state`.
     pub require_state: bool,
     /// Lifetime of its access tokens in seconds, when it has one of its own.
+    #[schema(minimum = 1, maximum = 86_400)]
     pub access_token_ttl_seconds: Option<u64>,
-    /// Whether it may be used.
+    /// `active`, `disabled`, or `frozen` by the operator.
     #[schema(value_type = String)]
     pub state: ClientState,
     /// When it was made.
@@ -110,6 +113,26 @@ pub struct ClientView {
     pub created_at: Timestamp,
     /// Its live secrets, without the secrets. Empty in lists.
     pub secrets: Vec<SecretView>,
+}
+
+/// What becomes of a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientSwitch {
+    /// It may be used; frozen before, it is again what its owner or its app made of it.
+    Active,
+    /// No token of it works; its owner can switch it on again.
+    Disabled,
+    /// No token of it works, until the operator switches it on again.
+    Frozen,
+}
+
+/// A client's new state.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClientSwitchTo {
+    /// `active`, `frozen` or `disabled`.
+    pub state: ClientSwitch,
 }
 
 /// A client's secret, without the secret.
@@ -144,13 +167,18 @@ impl std::fmt::Debug for CreatedClient {
     }
 }
 
-/// What becomes of a client's other secrets when it gets a new one.
+/// How long a client's new secret lives, and what becomes of its others.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewSecret {
     /// Seconds that the others live on; they stay as they are when absent, and end at once with 0.
     #[serde(default)]
+    #[schema(maximum = 316_224_000)]
     pub others_live_seconds: Option<u64>,
+    /// Seconds that the new one lives; for ever when absent.
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 316_224_000)]
+    pub lives_seconds: Option<u64>,
 }
 
 /// A secret that was just made.
@@ -172,6 +200,6 @@ impl std::fmt::Debug for CreatedSecret {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClientScopes {
-    /// Scopes separated by spaces; `null` is every public scope.
+    /// Scopes separated by spaces; `null` is every public scope, and nothing for a machine, whose scopes must be named.
     pub scopes: Option<String>,
 }

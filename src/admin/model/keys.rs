@@ -29,8 +29,9 @@ pub struct KeyView {
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rotation {
-    /// Seconds that the key before stays published; the longest lifetime of an access token when absent. With 0 every access
-    /// token that it signed ends at once.
+    /// Seconds that the key before stays published, a year at most; the longest lifetime of an access token when absent. With 0
+    /// every access token that it signed ends at once.
     #[serde(default)]
+    #[schema(maximum = 31_622_400)]
     pub overlap_seconds: Option<u64>,
 }

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use super::Fixture;
 use crate::admin::{
-    AdminError, Administration, AuditQuery, ClientPolicyChange, DecisionName, GrantChange, MemberRoles, NewClient, NewClientKind,
-    NewClientsChange, NewInvitation, NewOrg, NewPassword, NewSecret, NewUserRequest, OrgChange, RefusalCode, Rotation,
-    ScopeQuery, Switch, UserSwitch, VerdictName, Within,
+    AdminError, Administration, AuditQuery, ClientPolicyChange, ClientScopes, ClientSwitch, DecisionName, GrantChange,
+    MemberRoles, NewClient, NewClientKind, NewClientsChange, NewInvitation, NewOrg, NewPassword, NewSecret, NewUserRequest,
+    OrgChange, RefusalCode, Rotation, ScopeQuery, Switch, UserSwitch, VerdictName, Within,
 };
 use crate::store::{GrantType, NewClients, UserKind};
 
@@ -92,7 +92,8 @@ async fn story(admin: &dyn Administration) -> Vec<(&'static str, Value)> {
     say("password", told(admin.set_password("ann+a@example.com", NewPassword::default()).await));
     say("service password", told(admin.set_password("ci-bot", NewPassword::default()).await));
 
-    let machine = NewClient { subject: Some("ci-bot".to_owned()), ..client(NewClientKind::Machine) };
+    let scopes = Some("metrics:read".to_owned());
+    let machine = NewClient { subject: Some("ci-bot".to_owned()), scopes, ..client(NewClientKind::Machine) };
     say("no member yet", told(admin.create_client(machine.clone()).await));
     let roles = |names: &[&str]| MemberRoles { roles: names.iter().map(|n| (*n).to_owned()).collect() };
     say("unknown role", told(admin.set_member("acme", "ci-bot", roles(&["emperor"])).await));
@@ -161,10 +162,10 @@ async fn clients(admin: &dyn Administration, machine: NewClient, say: &mut impl 
     assert_eq!(probe.grant_types, [GrantType::DeviceCode, GrantType::RefreshToken]);
     admin.delete_client(probe.id.as_str()).await.expect("deleted");
     say("machine device", told(admin.create_client(NewClient { device_grant: true, ..machine }).await));
-    say("secret", told(admin.add_secret(&id, NewSecret { others_live_seconds: Some(60) }).await));
+    say("secret", told(admin.add_secret(&id, NewSecret { others_live_seconds: Some(60), lives_seconds: None }).await));
     say("client", told(admin.client(&id).await));
     policy(admin, &id, say).await;
-    say("disable", told(admin.switch_client(&id, Switch::Disabled).await));
+    say("disable", told(admin.switch_client(&id, ClientSwitch::Frozen).await));
     say("clients", told(admin.clients(Within { org: Some("acme".to_owned()), user: None }).await));
     say("delete", told(admin.delete_client(&id).await));
     say("delete again", told(admin.delete_client(&id).await.map_err(|e| without(e, &id))));
@@ -322,4 +323,91 @@ async fn an_organization_has_as_many_clients_as_it_may() {
     let refused = told(admin.create_client(web("acme")).await);
     assert!(refused["detail"].as_str().is_some_and(|d| d.contains("max_clients_per_org")), "{refused}");
     admin.create_client(web("beta")).await.expect("another organization has room of its own");
+}
+
+#[tokio::test]
+async fn no_number_of_seconds_is_beyond_the_calendar() {
+    let fixture = Fixture::start().await;
+    let admin = fixture.remote();
+    admin.create_org(NewOrg { slug: "acme".to_owned(), ..NewOrg::default() }).await.expect("an organization");
+    let web = NewClient { redirect_uris: vec!["https://a.example/cb".to_owned()], ..client(NewClientKind::Confidential) };
+    let id = admin.create_client(web.clone()).await.expect("a client").client.id.to_string();
+    let invalid = |answer: Value| assert_eq!(answer["refused"], "invalid", "{answer}");
+    let lives = |others_live_seconds, lives_seconds| NewSecret { others_live_seconds, lives_seconds };
+    for new in [lives(Some(u64::MAX), None), lives(None, Some(u64::MAX)), lives(Some(316_224_001), None), lives(None, Some(0))] {
+        invalid(told(admin.add_secret(&id, new).await));
+    }
+    let made = admin.add_secret(&id, lives(Some(316_224_000), Some(60))).await.expect("a secret");
+    assert!(made.secret.expires_at.is_some(), "{made:?}");
+    for secret in admin.client(&id).await.expect("a client").secrets {
+        let end = secret.expires_at.expect("an end").to_string();
+        assert!(end.starts_with("20") && end.ends_with('Z'), "{end}");
+    }
+    invalid(told(admin.rotate_key(Rotation { overlap_seconds: Some(u64::MAX) }).await));
+    invalid(told(admin.create_client(NewClient { access_token_ttl_seconds: Some(86_401), ..web }).await));
+}
+
+#[tokio::test]
+async fn a_client_has_five_secrets_at_most_wherever_they_are_asked_for() {
+    let fixture = Fixture::start().await;
+    let admin = fixture.remote();
+    admin.create_org(NewOrg { slug: "acme".to_owned(), ..NewOrg::default() }).await.expect("an organization");
+    let web = NewClient { redirect_uris: vec!["https://a.example/cb".to_owned()], ..client(NewClientKind::Confidential) };
+    let own = admin.create_client(web).await.expect("a client").client.id.to_string();
+    let new = crate::admin::NewApp { org: "acme".to_owned(), name: "Sync".to_owned(), ..crate::admin::NewApp::default() };
+    let of_app = admin.create_app(new).await.expect("an app").app.draft_client.to_string();
+    for id in [own, of_app] {
+        for _ in 1..5 {
+            admin.add_secret(&id, NewSecret::default()).await.expect("a secret");
+        }
+        let refused = told(admin.add_secret(&id, NewSecret::default()).await);
+        assert_eq!(refused["refused"], "conflict", "{refused}");
+        let rotated = NewSecret { others_live_seconds: Some(0), lives_seconds: None };
+        admin.add_secret(&id, rotated).await.expect("others that end at once make room");
+        assert_eq!(admin.client(&id).await.expect("a client").secrets.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_machine_has_named_scopes_and_a_subject_that_is_nobody_else() {
+    let fixture = Fixture::start().await;
+    let admin = fixture.remote();
+    admin.create_org(NewOrg { slug: "acme".to_owned(), ..NewOrg::default() }).await.expect("an organization");
+    for (email, kind, role) in [
+        ("robot", UserKind::Service, "viewer"),
+        ("eve@example.com", UserKind::Person, "viewer"),
+        ("ada@example.com", UserKind::Person, "admin"),
+    ] {
+        admin.create_user(user(email, kind)).await.expect("a user");
+        admin.set_member("acme", email, MemberRoles { roles: vec![role.to_owned()] }).await.expect("a member");
+    }
+    let of = |subject: &str, scopes: Option<&str>| {
+        let (subject, scopes) = (Some(subject.to_owned()), scopes.map(ToOwned::to_owned));
+        NewClient { subject, scopes, ..client(NewClientKind::Machine) }
+    };
+    let person = told(admin.create_client(of("eve@example.com", Some("metrics:read"))).await);
+    assert_eq!(person["refused"], "invalid");
+    assert!(person["detail"].as_str().is_some_and(|d| d.contains("service user")), "{person}");
+    for unnamed in [None, Some(""), Some(" ")] {
+        let answer = told(admin.create_client(of("robot", unnamed)).await);
+        assert_eq!(answer["refused"], "invalid", "{unnamed:?}: {answer}");
+    }
+    admin.create_client(of("ada@example.com", Some("metrics:read"))).await.expect("who manages members may lend themselves");
+    let robot = admin.create_client(of("robot", Some("metrics:read"))).await.expect("a machine").client.id.to_string();
+    for unnamed in [None, Some(String::new())] {
+        let answer = told(admin.set_client_scopes(&robot, ClientScopes { scopes: unnamed }).await);
+        assert_eq!(answer["refused"], "invalid", "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_review_by_the_operator_is_in_the_log_of_the_organization() {
+    let fixture = Fixture::start().await;
+    for (slug, admin) in [("here", Box::new(fixture.local()) as Box<dyn Administration>), ("there", Box::new(fixture.remote()))] {
+        admin.create_org(NewOrg { slug: slug.to_owned(), ..NewOrg::default() }).await.expect("an organization");
+        admin.review(slug).await.expect("a review");
+        let (org, operation) = (Some(slug.to_owned()), Some("access.review".to_owned()));
+        let told = admin.search_audit(AuditQuery { org, operation, ..AuditQuery::default() }).await.expect("a page");
+        assert_eq!(told.records.len(), 1, "{slug}");
+    }
 }

@@ -1,14 +1,12 @@
 //! Secrets of an app's clients.
 
-use std::time::Duration;
-
 use http::{HeaderMap, StatusCode};
 
 use super::super::caller::{Body, Caller, Named};
 use super::super::error::ApiError;
 use super::super::once::{Repeatable, once};
 use super::super::openapi::Refusals;
-use crate::admin::{AppSecret, CreatedSecret, MAX_SECRET_LIFE, secret_view};
+use crate::admin::{AppSecret, CreatedSecret, secret_view};
 use crate::apps::NewSecret;
 use crate::store::Stage;
 
@@ -30,10 +28,7 @@ pub(in crate::api) async fn add_app_secret(
     Body(new): Body<AppSecret>,
 ) -> Result<Repeatable, ApiError> {
     let app = caller.app(&app).await?;
-    let lives = NewSecret { overlap: span(new.others_live_seconds)?, lifetime: span(new.lives_seconds)? };
-    if new.lives_seconds == Some(0) {
-        return Err(ApiError::invalid("a secret that lives 0 seconds is none"));
-    }
+    let lives = NewSecret::of_seconds(new.others_live_seconds, new.lives_seconds);
     let made = async {
         let (plain, secret) = caller.workshop().add_secret(&app, new.stage, lives).await?;
         Ok(CreatedSecret { client_secret: plain.expose().to_owned(), secret: secret_view(&secret) })
@@ -58,11 +53,4 @@ pub(in crate::api) async fn end_app_secret(
     let app = caller.app(&app).await?;
     caller.workshop().remove_secret(&app, stage, &secret).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-fn span(seconds: Option<u64>) -> Result<Option<Duration>, ApiError> {
-    match seconds {
-        Some(s) if s > MAX_SECRET_LIFE => Err(ApiError::invalid("a secret that has an end lives ten years at most")),
-        other => Ok(other.map(Duration::from_secs)),
-    }
 }

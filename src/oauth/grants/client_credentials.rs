@@ -7,11 +7,12 @@ use super::super::{App, Code, OAuthError, ask};
 use super::{Issued, Wanted, issue, standing_grant};
 use crate::config::Config;
 use crate::store::{ClientKind, Grant, GrantState, OrgState, UserState};
-use crate::types::{GrantId, OrgId, Selectors, UserId};
+use crate::token::may_be_subject;
+use crate::types::{GrantId, OrgId, ScopeSet, Selectors, UserId};
 
 /// Issues a token without a refresh token.
 pub async fn client_credentials(app: &App, config: &Config, caller: &AuthenticatedClient) -> Result<Issued, OAuthError> {
-    let (org, subject) = acting_as(app, caller).await?;
+    let (org, subject) = acting_as(app, config, caller).await?;
     let approved = ask::approved_scopes(&app.node, config, &caller.client).await?;
     let allowed = ask::allowed_scopes(config, &caller.client, &approved);
     let asked = ask::scope_param(caller.params.one("scope")?)?;
@@ -50,7 +51,7 @@ pub async fn client_credentials(app: &App, config: &Config, caller: &Authenticat
 }
 
 /// The organization and user that the client acts in and as, when both may act now.
-async fn acting_as(app: &App, caller: &AuthenticatedClient) -> Result<(OrgId, UserId), OAuthError> {
+async fn acting_as(app: &App, config: &Config, caller: &AuthenticatedClient) -> Result<(OrgId, UserId), OAuthError> {
     let refused = |text: &'static str| OAuthError::new(Code::UnauthorizedClient, text);
     if caller.client.kind != ClientKind::Confidential {
         return Err(refused("client_credentials is for clients that authenticate with a secret"));
@@ -60,9 +61,16 @@ async fn acting_as(app: &App, caller: &AuthenticatedClient) -> Result<(OrgId, Us
     };
     let store = &app.node.store;
     let org_acts = store.org(org).await?.is_some_and(|o| o.state == OrgState::Active);
-    let user_acts = store.user(subject).await?.is_some_and(|u| u.state == UserState::Active);
-    if !org_acts || !user_acts || store.membership(org, subject).await?.is_none() {
+    let user = store.user(subject).await?.filter(|u| u.state == UserState::Active);
+    let (true, Some(user), Some(membership)) = (org_acts, user, store.membership(org, subject).await?) else {
         return Err(refused("The client's subject user is not an active member of its organization"));
+    };
+    if !may_be_subject(config, &user, &membership.roles) {
+        return Err(refused("The client's subject must be a service user, or a user who may manage members"));
+    }
+    // Every public scope, those of tomorrow among them, is nothing that a machine is given unnamed.
+    if caller.client.scopes.as_ref().is_none_or(ScopeSet::is_empty) {
+        return Err(refused("No scopes are named for this client; an administrator names them"));
     }
     Ok((org.clone(), subject.clone()))
 }

@@ -177,3 +177,41 @@ async fn a_token_lives_no_longer_than_the_apis_it_is_good_for_allow() {
     let less = token(&rig, &own, &[("resource", logs)]).await.json();
     assert_eq!(less["expires_in"], 90, "it is the most, not what every token gets");
 }
+
+#[tokio::test]
+async fn a_person_is_impersonated_by_no_machine() {
+    let rig = Rig::new().await;
+    let eve = person(&rig.node, "eve@acme.test", UserKind::Person, false).await;
+    let roles = vec![crate::types::RoleName::parse("reader").expect("a role")];
+    let membership = Membership { org: rig.acme.id.clone(), user: eve.id.clone(), roles };
+    rig.node.store.set_membership(&membership, &rig.cause()).await.expect("done");
+    let subject = eve.id.clone();
+    let (client, secret) = rig
+        .made(|c| {
+            c.grant_types = vec![GrantType::ClientCredentials];
+            c.subject = Some(subject);
+            c.redirect_uris = Vec::new();
+        })
+        .await;
+    let who = (client.id.to_string(), secret, eve);
+    assert_eq!(token(&rig, &who, &[]).await.error(), "unauthorized_client");
+}
+
+#[tokio::test]
+async fn a_machine_without_named_scopes_gets_no_token() {
+    let rig = Rig::new().await;
+    let who = machine(&rig).await;
+    for unnamed in [None, Some(ScopeSet::default())] {
+        let subject = who.2.id.clone();
+        let (client, secret) = rig
+            .made(|c| {
+                c.grant_types = vec![GrantType::ClientCredentials];
+                c.subject = Some(subject);
+                c.scopes = unnamed;
+                c.redirect_uris = Vec::new();
+            })
+            .await;
+        let unnamed = (client.id.to_string(), secret, who.2.clone());
+        assert_eq!(token(&rig, &unnamed, &[("scope", "metrics:read")]).await.error(), "unauthorized_client");
+    }
+}

@@ -263,6 +263,12 @@ pub fn many_secrets(number: u64) -> Text {
     Text::filled(format!("The client has {}; remove one first.", counted::secrets(number)))
 }
 
+/// A secret lives too long, or not at all.
+#[must_use]
+pub const fn secret_life() -> Text {
+    Text::fixed("A secret that has an end lives 1 second to ten years, and others live on for ten years at most.")
+}
+
 /// There is no such secret.
 #[must_use]
 pub const fn unknown_secret() -> Text {

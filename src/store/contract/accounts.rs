@@ -41,6 +41,9 @@ pub(crate) async fn users_have_one_address(store: SharedStore) {
     assert_eq!(store.create_user(&with(&again, Some("$x")), &cause(0)).await.expect("an answer"), Created::Taken);
     assert_eq!(store.user(&ada.id).await.expect("an answer"), Some(ada.clone()));
     assert_eq!(store.user_by_email("ada@example.com").await.expect("an answer"), Some(ada.clone()));
+    for absent in ["nobody@example.com", "ada@example.com\0", "\0"] {
+        assert_eq!(store.user_by_email(absent).await.expect("an answer"), None, "{absent:?}");
+    }
     assert_eq!(store.users().await.expect("an answer"), [ada.clone(), bob.clone()]);
     let stored = store.password(&ada.id).await.expect("an answer").expect("she has one");
     assert_eq!((stored.phc.expose_secret(), stored.one_time), ("$argon2id$1", true));

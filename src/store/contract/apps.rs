@@ -293,6 +293,40 @@ pub(crate) async fn switching_an_app_switches_its_clients(store: SharedStore) {
     assert_eq!(states().await, [ClientState::Active; 2]);
 }
 
+pub(crate) async fn a_frozen_client_follows_its_app_when_it_is_thawed(store: SharedStore) {
+    let world = World::new(store).await;
+    let made = made(&world, "logs:read").await;
+    let (app, ..) = publish(&world, &made, 1).await;
+    let id = app.published_client.clone().expect("a client");
+    let customer = org("customer");
+    world.store.create_org(&customer, &cause(1)).await.expect("an organization");
+    let used = Grant { org: customer.id.clone(), client: id.clone(), ..world.wanted(1) };
+    world.store.machine_grant(&used, &cause(1)).await.expect("a grant");
+    let state = async || world.store.client(&id).await.expect("an answer").expect("it is there").state;
+    let switch = async |to| world.store.set_app_state(&app.id, to, &cause(2)).await.expect("an answer");
+    let operator = async |to| world.store.set_client_state(&id, to, &cause(3)).await.expect("an answer");
+    let owner = async |to| world.store.set_unfrozen_client_state(&id, to, &cause(4)).await.expect("an answer");
+
+    assert!(operator(ClientState::Frozen).await);
+    assert!(switch(AppState::Disabled).await && switch(AppState::Active).await);
+    assert_eq!(state().await, ClientState::Frozen, "off and on again thaws nothing");
+    assert!(switch(AppState::Disabled).await && operator(ClientState::Active).await);
+    assert_eq!(state().await, ClientState::Disabled, "thawed it is what its app is");
+    assert!(!owner(ClientState::Active).await && !operator(ClientState::Active).await, "not without its app");
+    assert!(operator(ClientState::Frozen).await && switch(AppState::Active).await);
+    assert_eq!(state().await, ClientState::Frozen);
+    assert!(operator(ClientState::Active).await);
+    assert_eq!(state().await, ClientState::Active);
+    assert!(owner(ClientState::Disabled).await && owner(ClientState::Active).await, "one client of an app that is on");
+
+    let log = world.log().await;
+    for (name, times) in [("app.disable", 2), ("app.enable", 2)] {
+        for org in [&world.org.id, &customer.id] {
+            assert_eq!(log.iter().filter(|(n, o)| n == name && o.as_ref() == Some(org)).count(), times, "{name}: {log:?}");
+        }
+    }
+}
+
 pub(crate) async fn removal_takes_clients_and_grants(store: SharedStore) {
     let world = World::new(store).await;
     let made = made(&world, "logs:read").await;

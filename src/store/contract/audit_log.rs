@@ -80,6 +80,23 @@ pub(crate) async fn text_is_taken_literally(store: SharedStore) {
     for text in ["10_%", "%loki%", "'; --"] {
         assert!(found(&store, &search(text)).await.is_empty(), "{text}");
     }
+    let all = AuditFilter::default();
+    let tool = AuditFilter { tool: Some("nul\0".into()), ..all.clone() };
+    for here in [&search("NUL\0"), &tool] {
+        assert_eq!(found(&store, here).await, [record.id.clone()], "{here:?}");
+        assert_eq!(store.audit_tallies(here, Facet::Tool, 9).await.expect("tallies").len(), 1);
+        assert!(store.audit_histogram(here, 3).await.is_ok());
+    }
+    let nowhere = |text: &str| Some(text.to_owned());
+    for absent in [
+        search("nothing\0"),
+        AuditFilter { tool: nowhere("\0"), ..all.clone() },
+        AuditFilter { api: nowhere("\0"), ..all.clone() },
+        AuditFilter { operation: nowhere("a\0"), ..all.clone() },
+        AuditFilter { operation: nowhere("a\0*"), ..all },
+    ] {
+        assert!(found(&store, &absent).await.is_empty(), "{absent:?}");
+    }
     let stored = store.audit_record(&record.id, None).await.expect("an answer").expect("it is there");
     assert_eq!(stored.record, record);
 }

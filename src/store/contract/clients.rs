@@ -127,7 +127,17 @@ pub(crate) async fn clients_are_switched_and_narrowed(store: SharedStore) {
     let (store, id) = (&world.store, &world.client.id);
     assert!(!store.set_client_state(id, ClientState::Active, &cause(1)).await.expect("an answer"));
     assert!(store.set_client_state(id, ClientState::Disabled, &cause(1)).await.expect("an answer"));
+    let (grant, _) = world.consent(1).await;
+    let customer = org("customer");
+    store.create_org(&customer, &cause(0)).await.expect("an organization");
+    let elsewhere =
+        crate::store::Grant { org: customer.id.clone(), id: crate::types::GrantId::generate(after(2), &ENTROPY), ..grant };
+    store.machine_grant(&elsewhere, &cause(2)).await.expect("a grant");
     assert!(store.set_client_scopes(id, Some(&scopes("logs:read")), &cause(2)).await.expect("an answer"));
+    let log = world.log().await;
+    for org in [&world.org.id, &customer.id] {
+        assert_eq!(log.iter().filter(|told| **told == ("client.update".into(), Some(org.clone()))).count(), 1, "{log:?}");
+    }
     let stored = store.client(id).await.expect("an answer").expect("the client is there");
     assert_eq!((stored.state, stored.scopes), (ClientState::Disabled, Some(scopes("logs:read"))));
     assert!(store.set_client_scopes(id, None, &cause(3)).await.expect("an answer"));
@@ -136,6 +146,41 @@ pub(crate) async fn clients_are_switched_and_narrowed(store: SharedStore) {
     let nobody = ClientId::generate(START, &ENTROPY);
     assert!(!store.set_client_scopes(&nobody, None, &cause(4)).await.expect("an answer"));
     assert!(!store.set_client_state(&nobody, ClientState::Disabled, &cause(4)).await.expect("an answer"));
+}
+
+pub(crate) async fn what_the_operator_froze_its_owner_cant_switch(store: SharedStore) {
+    use ClientState::{Active, Disabled, Frozen};
+
+    let world = World::new(store).await;
+    let (s, id) = (&world.store, &world.client.id);
+    let customer = org("customer");
+    s.create_org(&customer, &cause(0)).await.expect("an organization");
+    let used = crate::store::Grant { org: customer.id.clone(), ..world.wanted(1) };
+    s.machine_grant(&used, &cause(1)).await.expect("a grant");
+    let state = async || s.client(id).await.expect("an answer").expect("it is there").state;
+    let operator = async |to| s.set_client_state(id, to, &cause(2)).await.expect("an answer");
+    let owner = async |to| s.set_unfrozen_client_state(id, to, &cause(3)).await.expect("an answer");
+
+    assert!(operator(Frozen).await && !operator(Frozen).await);
+    assert_eq!(state().await, Frozen);
+    assert_eq!(s.grant_facts(&used.id).await.expect("an answer").expect("the grant").client.state, Frozen);
+    assert!(!owner(Active).await && !owner(Disabled).await);
+    assert_eq!(state().await, Frozen);
+    assert!(operator(Active).await && !operator(Active).await);
+    assert_eq!(state().await, Active);
+
+    // What its owner had switched off is frozen too, and is off again when it is thawed.
+    assert!(owner(Disabled).await && operator(Frozen).await && !owner(Active).await);
+    assert!(operator(Active).await);
+    assert_eq!(state().await, Disabled);
+    assert!(owner(Active).await);
+    assert_eq!(state().await, Active);
+
+    // Switched off by the operator it is no longer frozen.
+    assert!(operator(Frozen).await && operator(Disabled).await && owner(Active).await);
+    let log = world.log().await;
+    let told = |name: &str| log.iter().filter(|(n, org)| n == name && org.as_ref() == Some(&customer.id)).count();
+    assert_eq!((told("client.disable"), told("client.enable")), (5, 4), "{log:?}");
 }
 
 pub(crate) async fn removal_ends_grants_and_keeps_history(store: SharedStore) {

@@ -4,7 +4,7 @@ use futures::future::join_all;
 
 use super::world::*;
 use crate::record::Decision;
-use crate::store::{Grant, GrantFacts, GrantState, RevokeReason, SharedStore};
+use crate::store::{ClientOrigin, Grant, GrantFacts, GrantSearch, GrantStanding, GrantState, RevokeReason, SharedStore};
 use crate::types::{GrantId, OrgId, Selectors, UserId};
 
 fn ids(facts: &[GrantFacts]) -> Vec<GrantId> {
@@ -184,4 +184,61 @@ pub(crate) async fn live_grants_are_counted_and_come_in_pages(store: SharedStore
     let mut named = s.emails(&[world.user.id.clone(), crate::types::UserId::generate(START, &ENTROPY)]).await.expect("addresses");
     assert_eq!(named.pop(), Some((world.user.id.clone(), "ada@example.com".to_owned())));
     assert!(named.is_empty());
+}
+
+pub(crate) async fn grants_are_found_page_by_page(store: SharedStore) {
+    let world = World::new(store).await;
+    let (s, org) = (&world.store, &world.org.id);
+    let other = client(None, ClientOrigin::Administrator);
+    s.create_client(&other, None, &cause(0)).await.expect("a client");
+    let grace = crate::store::NewUser { user: user("grace@example.com"), password: None };
+    s.create_user(&grace, &cause(0)).await.expect("a user");
+    let membership = crate::store::Membership { org: org.clone(), user: grace.user.id.clone(), roles: Vec::new() };
+    s.set_membership(&membership, &cause(0)).await.expect("a membership");
+    // Two of an instant, so that the id has to decide.
+    let wanted = [
+        world.wanted(1),
+        Grant { client: other.id.clone(), ..world.wanted(2) },
+        Grant { user: grace.user.id.clone(), ..world.wanted(2) },
+        Grant { expires_at: Some(after(50)), ..world.wanted(3) },
+        world.wanted(4),
+    ];
+    for grant in &wanted {
+        s.machine_grant(grant, &cause(0)).await.expect("a grant");
+        s.revoke_grant(&grant.id, None, RevokeReason::User, &cause(0)).await.expect("an answer");
+    }
+    let live = [world.consent(5).await.0, world.consent(6).await.0];
+    let ended = Grant { expires_at: Some(after(50)), ..world.wanted(7) };
+    world.consent_to(&ended, 7).await;
+
+    let mut every: Vec<_> = wanted.iter().chain(&live).chain([&ended]).collect();
+    every.sort_by_key(|g| std::cmp::Reverse((g.created_at, g.id.clone())));
+    let every: Vec<_> = every.into_iter().map(|g| g.id.clone()).collect();
+    let at = after(100);
+    let find = async |search: GrantSearch, after: Option<&Grant>, limit| {
+        let place = after.map(|g| (g.created_at, g.id.clone()));
+        s.find_grants(org, &search, place.as_ref(), limit).await.expect("grants")
+    };
+    let (mut seen, mut last) = (Vec::new(), None);
+    loop {
+        let page = find(GrantSearch::default(), last.as_ref(), 3).await;
+        assert!(page.len() <= 3);
+        seen.extend(ids(&page));
+        match page.last() {
+            Some(facts) if page.len() == 3 => last = Some(facts.grant.clone()),
+            _ => break,
+        }
+    }
+    assert_eq!(seen, every);
+
+    let standing = |standing| GrantSearch { standing: Some((standing, at)), ..GrantSearch::default() };
+    assert_eq!(ids(&find(standing(GrantStanding::Live), None, 9).await), [live[1].id.clone(), live[0].id.clone()]);
+    assert_eq!(ids(&find(standing(GrantStanding::Expired), None, 9).await), [ended.id.clone()]);
+    assert_eq!(find(standing(GrantStanding::Revoked), None, 9).await.len(), wanted.len());
+    let hers = GrantSearch { user: Some(grace.user.id), ..GrantSearch::default() };
+    assert_eq!(ids(&find(hers, None, 9).await), [wanted[2].id.clone()]);
+    let theirs = GrantSearch { client: Some(other.id), ..GrantSearch::default() };
+    assert_eq!(ids(&find(theirs, None, 9).await), [wanted[1].id.clone()]);
+    let nobody = OrgId::generate(START, &ENTROPY);
+    assert!(s.find_grants(&nobody, &GrantSearch::default(), None, 9).await.expect("grants").is_empty());
 }

@@ -85,6 +85,7 @@ contract! {
         secrets_overlap
         the_last_secret_stays
         clients_are_switched_and_narrowed
+        what_the_operator_froze_its_owner_cant_switch
         removal_ends_grants_and_keeps_history
         unused_dynamic_clients_are_purged
     }
@@ -98,6 +99,7 @@ contract! {
         what_a_version_drops_is_lost_for_good
         a_grant_that_keeps_nothing_ends
         switching_an_app_switches_its_clients
+        a_frozen_client_follows_its_app_when_it_is_thawed
         removal_takes_clients_and_grants
         requests_for_published_clients_are_nobodys_to_read
     }
@@ -122,6 +124,7 @@ contract! {
         only_the_owner_revokes_and_only_once
         an_expired_grant_has_already_ended
         grants_are_listed_newest_first
+        grants_are_found_page_by_page
         use_in_an_organization_is_known
         a_user_narrows_and_limits_a_grant
         scopes_of_a_grant_are_narrowed_to_selectors
@@ -210,6 +213,7 @@ contract! {
         approval_spares_what_is_in_use
         the_queue_has_each_client_once
         clients_are_listed_with_their_use
+        clients_are_found_page_by_page
     }
     feed {
         positions_follow_commits_without_gaps

@@ -4,8 +4,8 @@ use futures::future::join_all;
 
 use super::world::*;
 use crate::store::{
-    Client, ClientOrigin, ClientPolicy, ClientUse, Grant, GrantState, Listed, NewClients, NewUser, RevokeReason, SharedStore,
-    Stance, Subject, Verdict,
+    Client, ClientOrigin, ClientPolicy, ClientUse, ClientUseSearch, Grant, GrantState, Listed, NewClients, NewUser, RevokeReason,
+    SharedStore, Stance, Subject, Verdict,
 };
 use crate::types::ClientId;
 
@@ -183,4 +183,52 @@ pub(crate) async fn clients_are_listed_with_their_use(store: SharedStore) {
     assert_eq!(world.state_of(&hers).await, GrantState::Revoked { at: after(7), reason: RevokeReason::Admin });
     assert_eq!(store.revoke_client(org, &app.id, &cause(8)).await.expect("an answer"), 0);
     assert_eq!(world.listed(Listed::Known).await.len(), 1, "what is decided about stays in the list");
+}
+
+pub(crate) async fn clients_are_found_page_by_page(store: SharedStore) {
+    let world = World::new(store).await;
+    let (store, org) = (&world.store, &world.org.id);
+    let mut all = Vec::new();
+    for name in ["Alpha", "Beta 100%", "Gamma", "Delta", "Nobody's"] {
+        let one = crate::store::Client { name: name.to_owned(), ..client(None, ClientOrigin::Dynamic) };
+        store.create_client(&one, None, &cause(0)).await.expect("a client");
+        all.push(one);
+    }
+    for one in &all[..2] {
+        world.authorize(one, "logs:read", 1).await;
+    }
+    store.set_new_clients(org, NewClients::Approval, &cause(2)).await.expect("an answer");
+    store.decide_client(org, &all[2].id, Verdict::Block, &cause(3)).await.expect("an answer");
+    store.ask_for_client(org, &all[3].id, &world.user.id, &cause(3)).await.expect("an answer");
+    // It waits, and holds a grant: once in the list all the same.
+    world.authorize(&all[3], "logs:read", 4).await;
+    let mut wanted: Vec<_> = all[..4].iter().map(|c| c.id.clone()).collect();
+    wanted.sort_by(|a, b| b.cmp(a));
+
+    let find = async |search: ClientUseSearch, after: Option<&ClientId>, limit| {
+        let found = store.find_clients_of_org(org, &search, after_all(), after, limit).await.expect("clients");
+        found.into_iter().map(|one| one.client.id).collect::<Vec<_>>()
+    };
+    let everything = ClientUseSearch::default;
+    assert_eq!(find(everything(), None, 9).await, wanted);
+    let first = find(everything(), None, 2).await;
+    assert_eq!(first, wanted[..2]);
+    assert_eq!(find(everything(), first.last(), 2).await, wanted[2..]);
+    assert!(find(everything(), wanted.last(), 2).await.is_empty());
+    let stance = |stance| ClientUseSearch { stance: Some(stance), ..ClientUseSearch::default() };
+    assert_eq!(find(stance(Stance::Blocked), None, 9).await, [all[2].id.clone()]);
+    assert_eq!(find(stance(Stance::Pending), None, 9).await, [all[3].id.clone()]);
+    assert_eq!(find(stance(Stance::Allowed), None, 9).await.len(), 2);
+    let text = |text: &str| ClientUseSearch { text: text.to_owned(), ..ClientUseSearch::default() };
+    assert_eq!(find(text("bETA 100%"), None, 9).await, [all[1].id.clone()]);
+    for absent in ["nobody", "_", "\0"] {
+        assert!(find(text(absent), None, 9).await.is_empty(), "{absent:?}");
+    }
+    let one = store.find_clients_of_org(org, &text("alpha"), after_all(), None, 9).await.expect("clients");
+    assert_eq!((one[0].users, one[0].grants), (1, 1), "each is described");
+}
+
+/// After everything here.
+fn after_all() -> crate::types::Timestamp {
+    after(100)
 }

@@ -20,7 +20,9 @@ macro_rules! client_columns {
         "c.id AS c_id, c.org_id AS c_org_id, c.app_id AS c_app_id, c.stage AS c_stage, c.name AS c_name, c.kind AS c_kind, c.origin AS c_origin, c.auth AS c_auth, \
          c.redirect_uris AS c_redirect_uris, c.grant_types AS c_grant_types, c.scopes AS c_scopes, \
          c.subject_id AS c_subject_id, c.resources AS c_resources, c.require_state AS c_require_state, \
-         c.access_token_ttl AS c_access_token_ttl, c.state AS c_state, c.created_at AS c_created_at"
+         c.access_token_ttl AS c_access_token_ttl, \
+         CASE WHEN c.state = 'disabled' AND c.frozen_at IS NOT NULL THEN 'frozen' ELSE c.state END AS c_state, \
+         c.created_at AS c_created_at"
     };
 }
 

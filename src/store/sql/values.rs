@@ -37,11 +37,11 @@ pub(super) const fn start_of(day: i64) -> Timestamp {
     Timestamp::from_millis(day.saturating_mul(DAY))
 }
 
-/// A pattern that matches texts which start with or contain `text`, for `LIKE … ESCAPE '\'`.
+/// A pattern that matches texts which start with or contain `text` as it would be stored, for `LIKE … ESCAPE '\'`.
 pub(super) fn like(text: &str, before: &str, after: &str) -> String {
     let mut pattern = String::with_capacity(text.len() + 8);
     pattern.push_str(before);
-    for c in text.chars() {
+    for c in storable(text).chars() {
         if matches!(c, '%' | '_' | '\\') {
             pattern.push('\\');
         }
@@ -51,7 +51,8 @@ pub(super) fn like(text: &str, before: &str, after: &str) -> String {
     pattern
 }
 
-/// PostgreSQL's TEXT can't hold U+0000, and callers choose names of tools and clients.
+/// PostgreSQL's TEXT can't hold U+0000, nor be compared with it, and callers choose names of tools and clients, and texts to look
+/// for. Every free text that is bound, whether to be written or to be found, goes through this.
 pub(super) fn storable(text: &str) -> String {
     text.replace('\0', "\u{FFFD}")
 }
@@ -74,6 +75,7 @@ mod tests {
     #[test]
     fn patterns_take_text_literally() {
         assert_eq!(like(r"50%_\", "%", "%"), r"%50\%\_\\%");
+        assert_eq!(like("a\0", "", "%"), "a\u{FFFD}%");
     }
 
     #[test]

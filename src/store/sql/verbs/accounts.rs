@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::QueryBuilder;
 
 use super::super::fault::Doing;
-use super::super::values::{json, word};
+use super::super::values::{json, storable, word};
 use super::Db;
 use super::among::among;
 use super::engine::{Engine, Tx};
@@ -280,7 +280,7 @@ impl AccountStore for Engine {
 
     async fn user_by_email(&self, email: &str) -> Result<Option<User>, StoreError> {
         let row = sqlx::query(concat!("SELECT ", user_columns!(), " FROM users u WHERE u.email = $1"))
-            .bind(email)
+            .bind(storable(email))
             .fetch_optional(&mut *self.reader().await?)
             .await
             .doing("read a user")?;

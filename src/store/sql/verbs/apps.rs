@@ -1,10 +1,13 @@
 //! Apps, their drafts and their versions.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 
 use super::super::fault::Doing;
 use super::super::values::{json, word};
 use super::Row;
+use super::accounts::record_in_each;
 use super::api_keys::{Disabling, disable};
 use super::clients::{self, changed};
 use super::engine::{Engine, Tx};
@@ -280,21 +283,29 @@ impl AppStore for Engine {
                 .await
                 .doing("switch an app")?;
         let Some(row) = row else { return Ok(false) };
-        let clients = sqlx::query("UPDATE clients SET state = $1 WHERE app_id = $2 AND deleted_at IS NULL RETURNING id, org_id")
-            .bind(word(&state)?)
-            .bind(id.as_str())
-            .fetch_all(tx.connection())
-            .await
-            .doing("switch the clients of an app")?;
+        // What the operator froze stays off, and follows its app when it is thawed.
+        let clients = sqlx::query(
+            "UPDATE clients SET state = CASE WHEN state = 'disabled' AND frozen_at IS NOT NULL THEN state ELSE $1 END, \
+             frozen_at = CASE WHEN state = 'disabled' THEN frozen_at ELSE NULL END, \
+             thawed_state = CASE WHEN state = 'disabled' AND frozen_at IS NOT NULL THEN $1 ELSE NULL END \
+             WHERE app_id = $2 AND deleted_at IS NULL RETURNING id, org_id",
+        )
+        .bind(word(&state)?)
+        .bind(id.as_str())
+        .fetch_all(tx.connection())
+        .await
+        .doing("switch the clients of an app")?;
+        let mut concerned = BTreeSet::from([owner(&row)?]);
         for client in &clients {
             let id = Fields::of(client, "clients", "id").parsed("id", ClientId::parse)?;
+            concerned.extend(clients::orgs_using(&mut tx, &id).await?);
             tx.touch(Subject::Client { id });
         }
         let operation = match state {
             AppState::Active => Operation::AppEnable,
             AppState::Disabled => Operation::AppDisable,
         };
-        told(&mut tx, id, &owner(&row)?, ControlEvent::done(operation));
+        record_in_each(&mut tx, &concerned, &ControlEvent::done(operation).on("app", id.as_str()));
         tx.commit().await?;
         Ok(true)
     }

@@ -8,7 +8,7 @@ use sqlx::{QueryBuilder, SqlStr};
 
 use super::super::audit_row::AuditColumns;
 use super::super::fault::Doing;
-use super::super::values::like;
+use super::super::values::{like, storable};
 use super::among::among;
 use super::engine::Engine;
 use super::rows::Fields;
@@ -112,7 +112,7 @@ fn narrow(query: &mut QueryBuilder<Db>, filter: &AuditFilter) {
         (" AND tool = ", filter.tool.as_deref()),
     ];
     for (condition, value) in same.into_iter().filter_map(|(c, v)| Some((c, v?))) {
-        query.push(condition).push_bind(value.to_owned());
+        query.push(condition).push_bind(storable(value));
     }
     if let Some(from) = filter.from {
         query.push(" AND time >= ").push_bind(from.millis());
@@ -125,7 +125,7 @@ fn narrow(query: &mut QueryBuilder<Db>, filter: &AuditFilter) {
             query.push(" AND operation LIKE ").push_bind(like(start, "", "%")).push(r" ESCAPE '\'");
         }
         Some((whole, None)) => {
-            query.push(" AND operation = ").push_bind(whole.to_owned());
+            query.push(" AND operation = ").push_bind(storable(whole));
         }
         None => {}
     }

@@ -88,13 +88,70 @@ pub(super) fn changed(tx: &mut Tx<'_>, id: &ClientId, org: Option<&OrgId>, event
 }
 
 /// The organizations whose administrators see what happens to a client: where somebody's authorization of it lives.
-async fn orgs_using(tx: &mut Tx<'_>, id: &ClientId) -> Result<BTreeSet<OrgId>, StoreError> {
+pub(super) async fn orgs_using(tx: &mut Tx<'_>, id: &ClientId) -> Result<BTreeSet<OrgId>, StoreError> {
     let rows = sqlx::query("SELECT DISTINCT org_id FROM grants WHERE client_id = $1 AND revoked_at IS NULL")
         .bind(id.as_str())
         .fetch_all(tx.connection())
         .await
         .doing("read where a client is used")?;
     rows.iter().map(|row| Fields::of(row, "grants", "org_id").parsed("org_id", OrgId::parse)).collect()
+}
+
+/// Locks the app of a client, if it has one, so that nobody switches it meanwhile. Apps are locked before their clients.
+async fn lock_app_of(tx: &mut Tx<'_>, id: &ClientId) -> Result<(), StoreError> {
+    sqlx::query("UPDATE apps SET state = state WHERE id = (SELECT c.app_id FROM clients c WHERE c.id = $1)")
+        .bind(id.as_str())
+        .execute(tx.connection())
+        .await
+        .doing("lock the app of a client")
+        .map(drop)
+}
+
+/// Writes the state of a client, with its records, unless it already is so.
+async fn switch(tx: &mut Tx<'_>, id: &ClientId, state: ClientState) -> Result<bool, StoreError> {
+    // A client of an app that is off is on again with its app, and not alone.
+    let (statement, operation, comment) = match state {
+        ClientState::Active => (
+            "UPDATE clients SET frozen_at = NULL, thawed_state = NULL, \
+             state = CASE WHEN frozen_at IS NULL THEN 'active' ELSE COALESCE(thawed_state, 'active') END \
+             WHERE id = $1 AND state = 'disabled' AND deleted_at IS NULL AND (frozen_at IS NOT NULL OR NOT EXISTS \
+             (SELECT 1 FROM apps a WHERE a.id = clients.app_id AND a.state = 'disabled')) RETURNING id, org_id",
+            Operation::ClientEnable,
+            None,
+        ),
+        ClientState::Disabled => (
+            "UPDATE clients SET state = 'disabled', frozen_at = NULL, thawed_state = NULL \
+             WHERE id = $1 AND (state = 'active' OR frozen_at IS NOT NULL) AND deleted_at IS NULL RETURNING id, org_id",
+            Operation::ClientDisable,
+            None,
+        ),
+        ClientState::Frozen => (
+            "UPDATE clients SET thawed_state = state, state = 'disabled', frozen_at = $2 \
+             WHERE id = $1 AND (state = 'active' OR frozen_at IS NULL) AND deleted_at IS NULL RETURNING id, org_id",
+            Operation::ClientDisable,
+            Some("frozen by the operator"),
+        ),
+    };
+    let at = tx.cause.at.millis();
+    let query = sqlx::query(statement).bind(id.as_str());
+    let query = if state == ClientState::Frozen { query.bind(at) } else { query };
+    let Some(row) = query.fetch_optional(tx.connection()).await.doing("switch a client")? else { return Ok(false) };
+    let event = ControlEvent::done(operation).on("client", id.as_str());
+    let event = match comment {
+        Some(comment) => event.with_comment(comment),
+        None => event,
+    };
+    told(tx, id, owner(&row)?, &event).await?;
+    Ok(true)
+}
+
+/// Tells nodes, and the logs of the client's organization and of all that use it.
+async fn told(tx: &mut Tx<'_>, id: &ClientId, owner: Option<OrgId>, event: &ControlEvent) -> Result<(), StoreError> {
+    let mut concerned = orgs_using(tx, id).await?;
+    concerned.extend(owner);
+    tx.touch(Subject::Client { id: id.clone() });
+    record_in_each(tx, &concerned, event);
+    Ok(())
 }
 
 /// The organization that a changed client's row names.
@@ -261,23 +318,26 @@ impl ClientStore for Engine {
 
     async fn set_client_state(&self, id: &ClientId, state: ClientState, cause: &Cause) -> Result<bool, StoreError> {
         let mut tx = self.begin(cause).await?;
-        let row = sqlx::query(
-            "UPDATE clients SET state = $1 WHERE id = $2 AND state <> $1 AND deleted_at IS NULL RETURNING id, org_id",
-        )
-        .bind(word(&state)?)
-        .bind(id.as_str())
-        .fetch_optional(tx.connection())
-        .await
-        .doing("switch a client")?;
-        let Some(row) = row else { return Ok(false) };
-        let operation = match state {
-            ClientState::Active => Operation::ClientEnable,
-            ClientState::Disabled => Operation::ClientDisable,
-        };
-        let mut concerned = orgs_using(&mut tx, id).await?;
-        concerned.extend(owner(&row)?);
-        tx.touch(Subject::Client { id: id.clone() });
-        record_in_each(&mut tx, &concerned, &ControlEvent::done(operation).on("client", id.as_str()));
+        lock_app_of(&mut tx, id).await?;
+        if !switch(&mut tx, id, state).await? {
+            return Ok(false);
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn set_unfrozen_client_state(&self, id: &ClientId, state: ClientState, cause: &Cause) -> Result<bool, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        lock_app_of(&mut tx, id).await?;
+        // Whoever freezes or thaws at the same time waits for this row.
+        let held = sqlx::query("UPDATE clients SET state = state WHERE id = $1 AND (state <> 'disabled' OR frozen_at IS NULL)")
+            .bind(id.as_str())
+            .execute(tx.connection())
+            .await
+            .doing("lock a client")?;
+        if held.rows_affected() == 0 || !switch(&mut tx, id, state).await? {
+            return Ok(false);
+        }
         tx.commit().await?;
         Ok(true)
     }
@@ -293,7 +353,7 @@ impl ClientStore for Engine {
         let Some(row) = row else { return Ok(false) };
         let event = ControlEvent::done(Operation::ClientUpdate).with_scopes(scopes.cloned().unwrap_or_default());
         let comment = if scopes.is_some() { "its allowed scopes" } else { "its allowed scopes: every public scope" };
-        changed(&mut tx, id, owner(&row)?.as_ref(), event.with_comment(comment));
+        told(&mut tx, id, owner(&row)?, &event.on("client", id.as_str()).with_comment(comment)).await?;
         tx.commit().await?;
         Ok(true)
     }

@@ -1,16 +1,17 @@
 //! Grants.
 
 use async_trait::async_trait;
+use sqlx::QueryBuilder;
 
 use super::super::fault::Doing;
 use super::super::values::json;
-use super::Row;
 use super::engine::{Engine, Tx};
 use super::installs;
 use super::revocation::{Ending, end};
 use super::rows::{self, Fields};
+use super::{Db, Row};
 use crate::record::{Cause, ControlEvent, Operation};
-use crate::store::{Grant, GrantFacts, GrantState, GrantStore, RevokeReason, StoreError, Subject};
+use crate::store::{Grant, GrantFacts, GrantSearch, GrantStanding, GrantState, GrantStore, RevokeReason, StoreError, Subject};
 use crate::types::{ClientId, GrantId, OrgId, ScopeSet, Selectors, Timestamp, UserId};
 
 /// Writes a grant that somebody agreed to.
@@ -114,6 +115,28 @@ impl Engine {
     }
 }
 
+/// Adds ` AND …` for everything that the search narrows by.
+fn narrow_search(query: &mut QueryBuilder<Db>, search: &GrantSearch) {
+    if let Some(user) = &search.user {
+        query.push(" AND g.user_id = ").push_bind(user.as_str().to_owned());
+    }
+    if let Some(client) = &search.client {
+        query.push(" AND g.client_id = ").push_bind(client.as_str().to_owned());
+    }
+    match search.standing {
+        Some((GrantStanding::Live, at)) => {
+            query.push(" AND g.revoked_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > ").push_bind(at.millis()).push(")");
+        }
+        Some((GrantStanding::Expired, at)) => {
+            query.push(" AND g.revoked_at IS NULL AND g.expires_at <= ").push_bind(at.millis());
+        }
+        Some((GrantStanding::Revoked, _)) => {
+            query.push(" AND g.revoked_at IS NOT NULL");
+        }
+        None => {}
+    }
+}
+
 fn all(rows: &[Row]) -> Result<Vec<GrantFacts>, StoreError> {
     rows.iter().map(rows::facts).collect()
 }
@@ -202,6 +225,25 @@ impl GrantStore for Engine {
             .fetch_all(&mut *self.reader().await?)
             .await
             .doing("list an organization's grants")?;
+        all(&rows)
+    }
+
+    async fn find_grants(
+        &self,
+        org: &OrgId,
+        search: &GrantSearch,
+        after: Option<&(Timestamp, GrantId)>,
+        limit: u32,
+    ) -> Result<Vec<GrantFacts>, StoreError> {
+        let mut query = QueryBuilder::<Db>::new(select_facts!("WHERE g.org_id = "));
+        query.push_bind(org.as_str().to_owned());
+        narrow_search(&mut query, search);
+        if let Some((time, id)) = after {
+            query.push(" AND (g.created_at, g.id) < (").push_bind(time.millis());
+            query.push(", ").push_bind(id.as_str().to_owned()).push(")");
+        }
+        query.push(" ORDER BY g.created_at DESC, g.id DESC LIMIT ").push_bind(i64::from(limit));
+        let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("search an organization's grants")?;
         all(&rows)
     }
 

@@ -15,7 +15,7 @@ use crate::types::{OrgId, RoleName, Timestamp, UserId};
 
 /// A text as it is searched for: anywhere, ignoring case. Empty is everything.
 fn anywhere(text: &str) -> String {
-    like(&storable(text).to_lowercase(), "%", "%")
+    like(&text.to_lowercase(), "%", "%")
 }
 
 /// Takes the operator's pages from a user; `false` when they were not theirs.
@@ -149,7 +149,8 @@ impl OperatorStore for Engine {
             "SELECT ",
             client_columns!(),
             " FROM clients c WHERE c.deleted_at IS NULL AND (LOWER(c.name) LIKE $1 ESCAPE '\\' OR c.id = $2) \
-             AND ($3 = '' OR c.org_id = $3) AND ($4 = '' OR c.state = $4) \
+             AND ($3 = '' OR c.org_id = $3) AND ($4 = '' OR \
+             CASE WHEN c.state = 'disabled' AND c.frozen_at IS NOT NULL THEN 'frozen' ELSE c.state END = $4) \
              ORDER BY c.created_at DESC, c.id DESC LIMIT $5 OFFSET $6"
         ))
         .bind(anywhere(&search.text))

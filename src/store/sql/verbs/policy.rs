@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use sqlx::QueryBuilder;
 
 use super::super::fault::Doing;
-use super::super::values::{json, read_word, start_of, word};
+use super::super::values::{json, like, read_word, start_of, word};
 use super::among::among;
 use super::engine::{Engine, Tx};
 use super::revocation::{Ending, end};
@@ -14,7 +14,8 @@ use super::rows::{self, Fields};
 use super::{Connection, Db, Row};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
-    ClientPolicy, ClientUse, GrantFacts, Listed, NewClients, PolicyStore, RevokeReason, Stance, StoreError, Subject, Verdict,
+    ClientPolicy, ClientUse, ClientUseSearch, GrantFacts, Listed, NewClients, PolicyStore, RevokeReason, Stance, StoreError,
+    Subject, Verdict,
 };
 use crate::types::{ClientId, OrgId, ScopeSet, Timestamp, UserId};
 
@@ -68,6 +69,40 @@ async fn listed(
         .bind(offset),
     };
     let rows = query.fetch_all(&mut *engine.reader().await?).await.doing("list an organization's clients")?;
+    rows.iter().map(|row| Fields::of(row, "clients", "id").parsed("id", ClientId::parse)).collect()
+}
+
+/// The clients of one page of a search, the last id first.
+async fn found(
+    engine: &Engine,
+    org: &OrgId,
+    search: &ClientUseSearch,
+    at: Timestamp,
+    (after, limit): (Option<&ClientId>, u32),
+) -> Result<Vec<ClientId>, StoreError> {
+    let rows = sqlx::query(concat!(
+        "SELECT s.id, s.p_stance FROM (SELECT c.id, c.name, p.stance AS written, ",
+        policy_columns!("k.org_id"),
+        " FROM (SELECT o.org_id, o.client_id FROM org_clients o WHERE o.org_id = $1 AND EXISTS (SELECT 1 FROM grants g \
+         WHERE g.org_id = $1 AND g.client_id = o.client_id AND g.revoked_at IS NULL \
+         AND (g.expires_at IS NULL OR g.expires_at > $2)) \
+         UNION SELECT d.org_id, d.client_id FROM client_policies d \
+         WHERE d.org_id = $1 AND (d.stance IS NOT NULL OR d.scopes IS NOT NULL)) AS k \
+         JOIN clients c ON c.id = k.client_id AND c.deleted_at IS NULL \
+         LEFT JOIN client_policies p ON p.org_id = k.org_id AND p.client_id = k.client_id \
+         LEFT JOIN org_policies q ON q.org_id = k.org_id) AS s \
+         WHERE ($3 = '' OR s.id < $3) AND LOWER(s.name) LIKE $4 ESCAPE '\\' \
+         AND ($5 = '' OR (s.p_stance = $5 AND ($5 <> 'pending' OR s.written = $5))) ORDER BY s.id DESC LIMIT $6"
+    ))
+    .bind(org.as_str())
+    .bind(at.millis())
+    .bind(after.map_or("", ClientId::as_str))
+    .bind(like(&search.text.to_lowercase(), "%", "%"))
+    .bind(search.stance.as_ref().map(word).transpose()?.unwrap_or_default())
+    .bind(i64::from(limit))
+    .fetch_all(&mut *engine.reader().await?)
+    .await
+    .doing("search an organization's clients")?;
     rows.iter().map(|row| Fields::of(row, "clients", "id").parsed("id", ClientId::parse)).collect()
 }
 
@@ -312,6 +347,18 @@ impl PolicyStore for Engine {
         page: (u32, u32),
     ) -> Result<Vec<ClientUse>, StoreError> {
         let ids = listed(self, org, which, at, page).await?;
+        describe(self, org, &ids, at).await
+    }
+
+    async fn find_clients_of_org(
+        &self,
+        org: &OrgId,
+        search: &ClientUseSearch,
+        at: Timestamp,
+        after: Option<&ClientId>,
+        limit: u32,
+    ) -> Result<Vec<ClientUse>, StoreError> {
+        let ids = found(self, org, search, at, (after, limit)).await?;
         describe(self, org, &ids, at).await
     }
 

@@ -1,0 +1,96 @@
+//! Secrets of clients: how many there are, and how long they live.
+
+use std::time::Duration;
+
+use super::error::{AppError, Refusal};
+use crate::node::Node;
+use crate::record::Cause;
+use crate::store::{Client, ClientKind, ClientSecret};
+use crate::types::{PlainToken, Timestamp, TokenKind};
+
+/// Secrets that one client may have at a time.
+const MAX_SECRETS: usize = 5;
+
+/// Longest that a secret with an end lives, seconds: ten years.
+pub const MAX_SECRET_LIFE: u64 = 10 * 366 * 24 * 60 * 60;
+
+/// How a client's new secret and its others live.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NewSecret {
+    /// How long the others live on; as long as they would when absent.
+    pub overlap: Option<Duration>,
+    /// How long the new one lives; for ever when absent.
+    pub lifetime: Option<Duration>,
+}
+
+impl NewSecret {
+    /// From numbers of seconds that somebody asks for.
+    #[must_use]
+    pub fn of_seconds(others: Option<u64>, new: Option<u64>) -> Self {
+        Self { overlap: others.map(Duration::from_secs), lifetime: new.map(Duration::from_secs) }
+    }
+
+    /// No end lies beyond what can be told as a date, and the new one lives at all.
+    fn check(self) -> Result<(), Refusal> {
+        let longest = self.overlap.max(self.lifetime).unwrap_or_default();
+        if longest > Duration::from_secs(MAX_SECRET_LIFE) || self.lifetime.is_some_and(|l| l.is_zero()) {
+            return Err(Refusal::SecretLife);
+        }
+        Ok(())
+    }
+}
+
+/// A new secret, and what is stored of it.
+pub(crate) fn make_secret(node: &Node, at: Timestamp) -> (PlainToken, ClientSecret) {
+    let plain = PlainToken::generate(TokenKind::ClientSecret, &*node.entropy);
+    let text = plain.expose();
+    let last4 = text[text.len() - 4..].to_owned();
+    let secret = ClientSecret { hash: plain.hashed(), last4, created_at: at, expires_at: None };
+    (plain, secret)
+}
+
+/// Gives a client, an app's or one of its own, another secret.
+///
+/// # Errors
+/// When the client has none or too many, is not there, or an end is out of bounds.
+pub async fn add_secret(
+    node: &Node,
+    client: &Client,
+    new: NewSecret,
+    cause: &Cause,
+) -> Result<(PlainToken, ClientSecret), AppError> {
+    if client.kind == ClientKind::Public {
+        return Err(Refusal::NoSecrets.into());
+    }
+    new.check()?;
+    let live = node.store.live_secrets(&client.id, cause.at).await?.len();
+    // Others that end at once make room.
+    if live >= MAX_SECRETS && new.overlap != Some(Duration::ZERO) {
+        return Err(Refusal::ManySecrets(live).into());
+    }
+    let (plain, mut secret) = make_secret(node, cause.at);
+    secret.expires_at = new.lifetime.map(|l| cause.at.plus(l));
+    let others_until = new.overlap.map(|o| cause.at.plus(o));
+    if !node.store.add_secret(&client.id, &secret, others_until, cause).await? {
+        return Err(Refusal::Gone.into());
+    }
+    Ok((plain, secret))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_lives_a_while_and_not_for_ages() {
+        let checked = |others, new| NewSecret::of_seconds(others, new).check();
+        let longest = Some(MAX_SECRET_LIFE);
+        for (others, new) in [(None, None), (Some(0), None), (longest, longest), (None, Some(1))] {
+            assert_eq!(checked(others, new), Ok(()), "{others:?} {new:?}");
+        }
+        let beyond = [Some(MAX_SECRET_LIFE + 1), Some(u64::MAX)];
+        for (others, new) in beyond.into_iter().flat_map(|l| [(l, None), (None, l), (Some(0), l)]).chain([(None, Some(0))]) {
+            assert_eq!(checked(others, new), Err(Refusal::SecretLife), "{others:?} {new:?}");
+        }
+    }
+}
