@@ -217,7 +217,7 @@ fn consent_device() -> ConsentPage {
 }
 
 fn device(code: &str, problem: Option<DeviceProblem>) -> DevicePage {
-    DevicePage { frame: frame(Section::Elsewhere), csrf: CSRF.to_owned(), code: code.to_owned(), problem }
+    DevicePage { frame: frame(Section::Elsewhere), csrf: CSRF.to_owned(), code: code.to_owned(), org: None, problem }
 }
 
 fn device_done(allowed: bool) -> DeviceDonePage {
