@@ -7,6 +7,8 @@
 //! work that no change here makes faster (SHA-256 over 1 MiB), and the page that shows nothing of the store, which is the price of a
 //! session and a frame alone. Each page is told in multiples of the former as well; those can be compared between machines and days.
 
+mod app;
+mod paths;
 #[expect(dead_code, reason = "other benches make tokens with it")]
 #[path = "../support/node.rs"]
 mod support;
@@ -18,12 +20,13 @@ use std::time::{Duration, Instant};
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::Router;
 use axum::body::Body;
-use http::{Request, StatusCode};
+use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use tollgate::types::{RequestId, SystemEntropy};
 use tollgate::web::Peer;
 use tower::ServiceExt as _;
 
+use self::paths::{Ask, Page};
 use self::world::World;
 
 /// The production allocator.
@@ -48,8 +51,8 @@ async fn main() {
     let floor = measured(rounds, async || hashed(&block)).await;
     let unit = floor.at(50);
     floor.print("floor: SHA-256 over 1 MiB", unit);
-    for (name, path) in world.paths().into_iter().filter(|(name, _)| name.contains(only)) {
-        measured(rounds, async || render(&world, world.router(), &path).await).await.print(name, unit);
+    for page in world.pages().into_iter().filter(|page| page.name.contains(only)) {
+        measured(rounds, async || render(&world, world.router(), &page).await).await.print(page.name, unit);
     }
     world.end().await;
 }
@@ -93,8 +96,18 @@ fn hashed(block: &[u8]) -> usize {
 }
 
 /// Renders a page whole; its size.
-async fn render(world: &World, router: Router, path: &str) -> usize {
-    let mut request = Request::get(path).header("cookie", &world.cookie).body(Body::empty()).expect("a request");
+async fn render(world: &World, router: Router, page: &Page) -> usize {
+    let request = Request::builder().uri(&page.path);
+    let request = match &page.ask {
+        Ask::Stranger => request.body(Body::empty()),
+        Ask::SignedIn => request.header("cookie", &world.cookie).body(Body::empty()),
+        Ask::Form(fields) => request
+            .method(Method::POST)
+            .header("cookie", &world.cookie)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(Body::from(fields.clone())),
+    };
+    let mut request = request.expect("a request");
     request.extensions_mut().insert(Peer {
         addr: "192.0.2.7:4711".parse().ok(),
         request: RequestId::generate(world.node.now(), &SystemEntropy),
@@ -102,6 +115,6 @@ async fn render(world: &World, router: Router, path: &str) -> usize {
         user_agent: Some("bench/1".into()),
     });
     let response = router.oneshot(request).await.expect("infallible");
-    assert_eq!(response.status(), StatusCode::OK, "{path}");
+    assert_eq!(response.status(), StatusCode::OK, "{}", page.name);
     response.into_body().collect().await.expect("a whole page").to_bytes().len()
 }

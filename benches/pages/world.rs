@@ -12,14 +12,18 @@ use tollgate::account::{self, AuditFlush, Called, Refused, StandIn, Unanswered};
 use tollgate::config::{Config, Environment};
 use tollgate::node::Node;
 use tollgate::oauth;
+use tollgate::operator;
 use tollgate::record::{Actor, AuditRecord, Call, Cause, Decision, Event, McpCall, Measured, Origin, Outcome};
-use tollgate::store::{AuthRequest, Client, Grant, Membership, NewUser, User, sql};
-use tollgate::types::{
-    ApiName, AuthRequestId, ClientId, GrantId, NodeId, RecordId, RedirectUri, RequestId, RoleName, RouteId, ScopeSet,
-    SystemClock, SystemEntropy, UserId,
+use tollgate::store::{
+    AuthRequest, Client, Created, DeviceRequest, Grant, GrantType, Invitation, Membership, NewUser, User, sql,
 };
-use tollgate::web::{Peer, started_session};
+use tollgate::types::{
+    ApiName, AuthRequestId, ClientId, GrantId, InvitationId, NodeId, PlainToken, RecordId, RedirectUri, RequestId, RoleName,
+    RouteId, ScopeSet, SystemClock, SystemEntropy, TokenKind, UserCode, UserId,
+};
+use tollgate::web::{FormToken, Peer, started_session};
 
+use super::app::{self, InUse};
 use super::support::{configuration, grant};
 
 const USERS: usize = 2_000;
@@ -31,7 +35,8 @@ const RECORDS: usize = 100_000;
 const DAYS: u64 = 30;
 
 /// What [`World::fill`] makes.
-pub const SIZE: &str = "10 000 grants, 2 000 members, 200 clients, 100 000 calls, all of 30 days";
+pub const SIZE: &str =
+    "12 000 grants, 2 000 members, 200 clients, an app of 20 versions, 50 keys and 2 000 users, 100 000 calls, all of 30 days";
 
 /// Nothing is tried here.
 struct Nobody;
@@ -55,14 +60,18 @@ impl AuditFlush for Flushed {
     async fn flush(&self) {}
 }
 
-/// The organization `bench`, and a browser in which its administrator is signed in.
+/// The organization `bench`, and a browser in which its administrator is signed in, who is an operator too.
 pub struct World {
     pub node: Arc<Node>,
     pub cookie: String,
-    own: Grant,
-    client: ClientId,
-    request: AuthRequestId,
-    record: RecordId,
+    pub(super) csrf: String,
+    pub(super) own: Grant,
+    pub(super) client: ClientId,
+    pub(super) in_use: InUse,
+    pub(super) request: AuthRequestId,
+    pub(super) device: UserCode,
+    pub(super) invitation: String,
+    pub(super) record: RecordId,
     router: Router,
     stop: CancellationToken,
     _dir: TempDir,
@@ -92,44 +101,24 @@ impl World {
         let users = users(&node, &own).await;
         let (clients, grants) = authorized(&node, &own, &users).await;
         let record = called(&node, &grants, &clients).await;
+        let in_use = app::in_use(&node, &own, &users).await;
         let request = asked(&node, &clients[0]).await;
+        let (device, invitation) = (waits(&node, &clients[0]).await, invited(&node, &own).await);
+        assert!(node.store.add_operator(&own.user, &node.own_cause()).await.expect("an operator"));
         let config = node.config.load_full();
         let (secret, session) = started_session(&node, &config, &admin);
         node.store.start_session(&session, &node.own_cause()).await.expect("a session");
-        let router =
-            oauth::router(Arc::clone(&node)).merge(account::router(Arc::clone(&node), Arc::new(Flushed), Arc::new(Nobody)));
+        let router = oauth::router(Arc::clone(&node))
+            .merge(account::router(Arc::clone(&node), Arc::new(Flushed), Arc::new(Nobody)))
+            .merge(operator::router(Arc::clone(&node)));
         let cookie = format!("tollgate={}", secret.expose());
-        Self { node, cookie, own, client: clients[0].id.clone(), request, record, router, stop, _dir: dir }
+        let csrf = FormToken::of_session(&node.keys, &secret).as_str().to_owned();
+        let client = clients[0].id.clone();
+        Self { node, cookie, csrf, own, client, in_use, request, device, invitation, record, router, stop, _dir: dir }
     }
 
     pub fn router(&self) -> Router {
         self.router.clone()
-    }
-
-    /// The page that shows nothing, then every page of a member and an administrator that shows something of the store.
-    pub fn paths(&self) -> Vec<(&'static str, String)> {
-        let org = |page: &str| format!("/orgs/bench/{page}");
-        vec![
-            ("floor: /device, a session and a frame alone", "/device".to_owned()),
-            ("/settings/applications", "/settings/applications".to_owned()),
-            ("/settings/applications/{grant}", format!("/settings/applications/{}", self.own.id)),
-            ("/settings/sessions", "/settings/sessions".to_owned()),
-            ("/orgs/{org}/applications", org("applications")),
-            ("/orgs/{org}/applications, last page", org("applications?from=175")),
-            ("/orgs/{org}/applications/{client}", org(&format!("applications/{}", self.client))),
-            ("/orgs/{org}/keys", org("keys")),
-            ("/orgs/{org}/install", org("install")),
-            ("/orgs/{org}/review", org("review")),
-            ("/orgs/{org}/review, last page", org("review?from=9900")),
-            ("/orgs/{org}/members", org("members")),
-            ("/orgs/{org}/members, last page", org("members?from=1900")),
-            ("/orgs/{org}/audit", org("audit")),
-            ("/orgs/{org}/audit, counted by user", org("audit?counts=user")),
-            ("/orgs/{org}/audit, one client, last day", org(&format!("audit?client={}", self.client))),
-            ("/orgs/{org}/audit/{record}", org(&format!("audit/{}", self.record))),
-            ("/orgs/{org}/apps", org("apps")),
-            ("/consent", format!("/consent?request={}", self.request)),
-        ]
     }
 
     pub async fn end(self) {
@@ -170,6 +159,7 @@ async fn authorized(node: &Node, own: &Grant, users: &[User]) -> (Vec<Client>, V
             org: (n % 3 == 0).then(|| own.org.clone()),
             name: format!("Client {n}"),
             redirect_uris: vec![RedirectUri::parse("http://127.0.0.1/callback").expect("a URI")],
+            grant_types: vec![GrantType::AuthorizationCode, GrantType::DeviceCode],
             ..template.clone()
         };
         let cause = spread(node, n, CLIENTS);
@@ -258,4 +248,41 @@ async fn asked(node: &Node, client: &Client) -> AuthRequestId {
     };
     node.store.freeze_request(&request, &node.own_cause()).await.expect("a request");
     request.id
+}
+
+/// A device that waits for its user: the code that it shows.
+async fn waits(node: &Node, client: &Client) -> UserCode {
+    let now = node.now();
+    let request = DeviceRequest {
+        id: AuthRequestId::generate(now, &SystemEntropy),
+        client: client.id.clone(),
+        user_code: UserCode::generate(&SystemEntropy),
+        scopes: ScopeSet::parse("metrics:read").expect("scopes"),
+        resources: Vec::new(),
+        from: "192.0.2.7".parse().ok(),
+        user_agent: Some("bench/1".into()),
+        interval: Duration::from_secs(5),
+        created_at: now,
+        expires_at: now.plus(Duration::from_hours(1)),
+    };
+    let device = PlainToken::generate(TokenKind::DeviceCode, &SystemEntropy).hashed();
+    let begun = node.store.begin_device(&request, &device, &node.own_cause()).await.expect("a store");
+    assert_eq!(begun, Created::Done);
+    request.user_code
+}
+
+/// An open invitation of somebody else: where its link leads.
+async fn invited(node: &Node, own: &Grant) -> String {
+    let (now, secret) = (node.now(), PlainToken::generate(TokenKind::Invitation, &SystemEntropy));
+    let invitation = Invitation {
+        id: InvitationId::generate(now, &SystemEntropy),
+        org: own.org.clone(),
+        email: "grace@example.com".to_owned(),
+        roles: vec![RoleName::parse("viewer").expect("a role")],
+        invited_by: Some(own.user.clone()),
+        created_at: now,
+        expires_at: now.plus(Duration::from_hours(24)),
+    };
+    node.store.invite(&invitation, &secret.hashed(), &node.own_cause()).await.expect("invited");
+    format!("/invitations/{}", secret.expose())
 }

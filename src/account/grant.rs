@@ -28,6 +28,8 @@ use crate::web::{Params, Peer, SignedIn, Trouble, page, see_other};
 /// Records on one page.
 const PAGE: u32 = 25;
 const DAY: Duration = Duration::from_hours(24);
+/// What the times of two records differ by at least.
+const INSTANT: Duration = Duration::from_millis(1);
 
 /// `GET /settings/applications/{grant}`.
 pub async fn show(
@@ -146,15 +148,18 @@ async fn shown(
     Ok(page(status, &view))
 }
 
-/// From where it last called.
+/// From where it last called. The record is looked up by its time: there may be any number of refreshes behind it.
 async fn last_from(app: &App, grant: &Application) -> Result<Option<CalledFrom>, Trouble> {
+    let Some(last) = grant.usage.last_used_at else { return Ok(None) };
     let calls = AuditFilter {
         org: Some(grant.facts.org.id.clone()),
         grant: Some(grant.facts.grant.id.clone()),
+        from: Some(last),
+        to: Some(last.plus(INSTANT)),
         ..AuditFilter::default()
     };
-    let newest = app.node.store.search_audit(&calls, None, PAGE).await?;
-    let call = newest.rows.iter().map(|row| &row.record).find(|record| matches!(record.event, Event::Call(_)));
+    let then = app.node.store.search_audit(&calls, None, PAGE).await?;
+    let call = then.rows.iter().map(|row| &row.record).find(|record| matches!(record.event, Event::Call(_)));
     Ok(call.and_then(from))
 }
 

@@ -27,7 +27,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::FromRef;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use http::StatusCode;
 
 pub use flush::AuditFlush;
@@ -51,40 +51,45 @@ impl FromRef<App> for Arc<Node> {
     }
 }
 
+/// Where a page is, and what answers there.
+type Route = (&'static str, fn() -> MethodRouter<App>);
+
+/// Every page. The tests try each of them, by every method that it takes, as everybody who could.
+const ROUTES: [Route; 27] = [
+    ("/settings/applications", || get(settings::show).post(settings::revoke)),
+    ("/settings/applications/{grant}", || get(grant::show).post(grant::act)),
+    ("/settings/sessions", || get(sessions::show).post(sessions::act)),
+    ("/orgs/{org}/applications", || get(org::applications).post(org::applications_act)),
+    ("/orgs/{org}/applications/{client}", || get(org::application).post(org::application_act)),
+    ("/orgs/{org}/applications/{client}/uninstall", || get(org::leave_page).post(org::leave)),
+    ("/orgs/{org}/install", || get(org::install_page).post(org::install)),
+    ("/orgs/{org}/keys", || get(org::api_keys)),
+    ("/orgs/{org}/members", || get(org::members).post(org::members_act)),
+    ("/orgs/{org}/review", || get(org::review)),
+    ("/orgs/{org}/review.csv", || get(org::review_csv)),
+    ("/orgs/{org}/review.json", || get(org::review_json)),
+    ("/orgs/{org}/audit", || get(audit::list)),
+    ("/orgs/{org}/audit.ndjson", || get(audit::ndjson)),
+    ("/orgs/{org}/audit.csv", || get(audit::csv)),
+    ("/orgs/{org}/audit/searches", || post(audit::searches)),
+    ("/orgs/{org}/audit/{record}", || get(audit::record)),
+    ("/orgs/{org}/apps", || get(apps::list)),
+    ("/orgs/{org}/apps/new", || get(apps::new_page).post(apps::create)),
+    ("/orgs/{org}/apps/import", || get(apps::import_page).post(apps::import)),
+    ("/orgs/{org}/apps/{app}", || get(apps::show).post(apps::act)),
+    ("/orgs/{org}/apps/{app}/edit", || get(apps::edit_page).post(apps::edit)),
+    ("/orgs/{org}/apps/{app}/publish", || get(apps::publish_page).post(apps::publish)),
+    ("/orgs/{org}/apps/{app}/delete", || get(apps::delete_page).post(apps::delete)),
+    ("/orgs/{org}/apps/{app}/test", || get(apps::trial_page).post(apps::trial_act)),
+    ("/orgs/{org}/apps/{app}/test/callback", || get(apps::trial_callback)),
+    ("/orgs/{org}/apps/{app}/manifest.json", || get(apps::manifest)),
+];
+
 /// The pages' router. Requests must carry a [`crate::web::Peer`] extension.
 pub fn router(node: Arc<Node>, flush: Arc<dyn AuditFlush>, stand_in: Arc<dyn StandIn>) -> Router {
     let app = App { node: Arc::clone(&node), flush, stand_in };
-    Router::new()
-        .route("/settings/applications", get(settings::show).post(settings::revoke))
-        .route("/settings/applications/{grant}", get(grant::show).post(grant::act))
-        .route("/settings/sessions", get(sessions::show).post(sessions::act))
-        .route("/orgs/{org}/applications", get(org::applications).post(org::applications_act))
-        .route("/orgs/{org}/applications/{client}", get(org::application).post(org::application_act))
-        .route("/orgs/{org}/applications/{client}/uninstall", get(org::leave_page).post(org::leave))
-        .route("/orgs/{org}/install", get(org::install_page).post(org::install))
-        .route("/orgs/{org}/keys", get(org::api_keys))
-        .route("/orgs/{org}/members", get(org::members).post(org::members_act))
-        .route("/orgs/{org}/review", get(org::review))
-        .route("/orgs/{org}/review.csv", get(org::review_csv))
-        .route("/orgs/{org}/review.json", get(org::review_json))
-        .route("/orgs/{org}/audit", get(audit::list))
-        .route("/orgs/{org}/audit.ndjson", get(audit::ndjson))
-        .route("/orgs/{org}/audit.csv", get(audit::csv))
-        .route("/orgs/{org}/audit/searches", post(audit::searches))
-        .route("/orgs/{org}/audit/{record}", get(audit::record))
-        .route("/orgs/{org}/apps", get(apps::list))
-        .route("/orgs/{org}/apps/new", get(apps::new_page).post(apps::create))
-        .route("/orgs/{org}/apps/import", get(apps::import_page).post(apps::import))
-        .route("/orgs/{org}/apps/{app}", get(apps::show).post(apps::act))
-        .route("/orgs/{org}/apps/{app}/edit", get(apps::edit_page).post(apps::edit))
-        .route("/orgs/{org}/apps/{app}/publish", get(apps::publish_page).post(apps::publish))
-        .route("/orgs/{org}/apps/{app}/delete", get(apps::delete_page).post(apps::delete))
-        .route("/orgs/{org}/apps/{app}/test", get(apps::trial_page).post(apps::trial_act))
-        .route("/orgs/{org}/apps/{app}/test/callback", get(apps::trial_callback))
-        .route("/orgs/{org}/apps/{app}/manifest.json", get(apps::manifest))
-        .with_state(app)
-        .layer(from_fn(crate::web::whole_form))
-        .layer(from_fn_with_state(node, crate::web::harden))
+    let pages = ROUTES.iter().fold(Router::new(), |pages, (path, methods)| pages.route(path, methods()));
+    pages.with_state(app).layer(from_fn(crate::web::whole_form)).layer(from_fn_with_state(node, crate::web::harden))
 }
 
 /// The same answer for what is not there and for what somebody may not see.

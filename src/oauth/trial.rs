@@ -55,6 +55,12 @@ fn is_ours(config: &Config, redirect: &str) -> bool {
     redirect.strip_prefix(config.issuer.as_str()).is_some_and(|path| path.starts_with("/orgs/"))
 }
 
+/// The page that a trial was begun on: its answer goes to the one below.
+pub(super) fn page(config: &Config, trial: &Trial) -> Option<String> {
+    let path = trial.redirect_uri.as_str().strip_prefix(config.issuer.as_str())?;
+    path.strip_suffix("/callback").map(ToOwned::to_owned)
+}
+
 async fn find(app: &App, session: &HashedToken, claimed: &Claimed<'_>) -> Result<Option<Trial>, StoreError> {
     let Some(state) = claimed.state.map(HashedToken::of) else { return Ok(None) };
     let belongs = |trial: &Trial| {

@@ -32,8 +32,8 @@ pub fn pages() -> Vec<(&'static str, String)> {
         ("consent-hostile", show(&consent_hostile())),
         ("invitation", show(&invitation(Guest::Invited, None))),
         ("invitation-other", show(&invitation(Guest::Other { email: HOSTILE.to_owned() }, None))),
-        ("invitation-signed-out", show(&invitation(Guest::SignedOut { sign_in: "/login?next=x".to_owned() }, None))),
-        ("invitation-newcomer", show(&invitation(Guest::Newcomer, Some(InvitationProblem::Name)))),
+        ("invitation-unknown", show(&invitation(unknown(), None))),
+        ("invitation-unnamed", show(&invitation(unknown(), Some(InvitationProblem::Name)))),
         ("consent-trial", show(&consent_trial())),
         ("consent-device", show(&consent_device())),
         ("device", show(&device("", None))),
@@ -113,6 +113,10 @@ fn login(problem: Option<LoginProblem>) -> LoginPage {
 fn password(problem: Option<PasswordProblem>) -> PasswordPage {
     let page = PasswordPage::one_time(brand(), "/password".to_owned(), CSRF.to_owned(), "ada@acme.example".to_owned(), 12);
     PasswordPage { problem, continue_to: Some("Grafana CLI".into()), ..page }
+}
+
+fn unknown() -> Guest {
+    Guest::Unknown { sign_in: "/login?next=x".to_owned() }
 }
 
 fn invitation(guest: Guest, problem: Option<InvitationProblem>) -> InvitationPage {
@@ -213,7 +217,7 @@ fn consent_device() -> ConsentPage {
 }
 
 fn device(code: &str, problem: Option<DeviceProblem>) -> DevicePage {
-    DevicePage { frame: frame(Section::Elsewhere), csrf: CSRF.to_owned(), code: code.to_owned(), problem }
+    DevicePage { frame: frame(Section::Elsewhere), csrf: CSRF.to_owned(), code: code.to_owned(), org: None, problem }
 }
 
 fn device_done(allowed: bool) -> DeviceDonePage {

@@ -27,6 +27,8 @@ const APPS_SCOPE: &str = "clients:read";
 
 /// How old a sign-in may be for what concerns everybody here: the operator's pages.
 pub const FRESH: Duration = Duration::from_mins(15);
+/// How old a sign-in may be for letting an application do something of high risk.
+const RECENT: Duration = Duration::from_mins(5);
 
 /// A live session, whether or not its user still has to change a one-time password.
 #[derive(Debug)]
@@ -132,6 +134,12 @@ impl AnySession {
     #[must_use]
     pub fn is_fresh(&self, now: Timestamp) -> bool {
         now.since(self.session.authenticated_at) < FRESH
+    }
+
+    /// The same for letting an application do something of high risk, where the moment is shorter.
+    #[must_use]
+    pub fn is_recent(&self, now: Timestamp) -> bool {
+        now.since(self.session.authenticated_at) <= RECENT
     }
 }
 

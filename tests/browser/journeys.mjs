@@ -1,6 +1,7 @@
 // What a person does with the pages in Chromium, once with scripts and once without.
 import { assert, mcpInitialize, person, stack, suite } from '../clients/checks.mjs';
 import { HTTPS_HOST, launch, Window } from './browser.mjs';
+import { approvals, copying, devices, home, keyboard } from './corners.mjs';
 import { startTargets } from './targets.mjs';
 
 const PASSWORD = 'a password of my own choosing 1';
@@ -463,6 +464,8 @@ async function signOut(window, mode) {
   await t.check(`${mode}: signing out ends the session`, async () => {
     await window.goto('/settings/applications');
     await window.page.click('#sign-out');
+    await window.page.waitForSelector('[role=status]');
+    await window.inspect('home-signed-out');
     await window.goto('/settings/applications');
     await window.page.waitForSelector('#sign-in');
     window.assertClean();
@@ -513,11 +516,16 @@ for (const mode of ['scripts', 'no-scripts']) {
   await login(window, mode);
   await consent(window, mode, targets);
   await consentFromLogin(browser, mode, targets);
+  await home(t, window, mode);
+  await devices(t, window, mode);
   await applications(window, mode);
   await audit(window, mode);
   await ownSettings(browser, window, mode);
   await thirdParties(window, mode);
+  await approvals(t, window, mode, targets.loopback);
   await members(browser, window, mode);
+  await copying(t, window, mode);
+  if (mode === 'scripts') await keyboard(t, browser, mode, PASSWORD, targets.loopback);
   await operator(window, mode);
   await errors(window, mode, targets);
   await headers(mode, window);

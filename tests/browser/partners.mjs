@@ -331,6 +331,17 @@ async function switchesOff(window, mode, app) {
   });
 }
 
+/** Deleting asks on a page of its own, and can be left. */
+async function keepsIt(window, mode, app) {
+  const { page } = window;
+  await t.check(`${mode}: deleting the app is asked about first`, async () => {
+    await page.goto(`${app.page}/delete`);
+    await window.inspect('app-delete');
+    await page.getByRole('link', { name: 'Keep it' }).click();
+    await page.waitForSelector('#ask-disable');
+  });
+}
+
 /** What data is pushed with: made by the integration itself, once per organization. */
 async function mintsKey(tokens) {
   const headers = { Authorization: `Bearer ${tokens.access_token}`, 'Idempotency-Key': randomBytes(8).toString('hex') };
@@ -533,6 +544,7 @@ for (const mode of ['scripts', 'no-scripts']) {
   await customerNarrowsAndRevokes(carol, mode, app, targets.https, used);
   await administratorBlocks(carol, ada, mode, app, targets.https);
   await switchesOff(ada, mode, app);
+  await keepsIt(ada, mode, app);
   await asksForKeys(ada, mode, app);
   await uninstallsWithKeys(carol, mode, app, targets.https);
   await secondSite(browser, ada, mode, app, targets.https);

@@ -88,7 +88,7 @@ impl Query {
         self
     }
 
-    /// The search in the log of `org`; `None` when it names somebody whom nobody knows, so that nothing can match.
+    /// The search in the log of `org`; `None` when it names somebody whom the organization does not know, so that nothing can match.
     ///
     /// # Errors
     /// [`Unreadable`] inside, [`StoreError`] outside.
@@ -98,7 +98,7 @@ impl Query {
             Err(unreadable) => return Ok(Err(unreadable)),
         };
         if !self.user.is_empty() {
-            let Some(user) = user(node, &self.user).await? else { return Ok(Ok(None)) };
+            let Some(user) = user(node, org, &self.user).await? else { return Ok(Ok(None)) };
             filter.user = Some(user);
         }
         if !self.client.is_empty() {
@@ -144,11 +144,24 @@ impl Query {
     }
 }
 
-async fn user(node: &Node, named: &str) -> Result<Option<UserId>, StoreError> {
-    match UserId::parse(named) {
-        Ok(id) if named.starts_with("usr_") => Ok(Some(id)),
-        _ => Ok(node.store.user_by_email(&named.to_lowercase()).await?.map(|u| u.id)),
+/// Addresses belong to the whole deployment. That somebody of another organization has an account, and its id, is not for the
+/// readers of this log: an address counts here when its user is a member or stands in a record.
+async fn user(node: &Node, org: &OrgId, named: &str) -> Result<Option<UserId>, StoreError> {
+    if let Ok(id) = UserId::parse(named)
+        && named.starts_with("usr_")
+    {
+        return Ok(Some(id));
     }
+    let found = node.store.user_by_email(&named.to_lowercase()).await?.map(|user| user.id);
+    // The log is searched for nobody as well, so that time does not tell either.
+    let id = found.clone().unwrap_or_else(|| UserId::generate(node.now(), &*node.entropy));
+    let known = node.store.membership(org, &id).await?.is_some() || is_on_record(node, org, &id).await?;
+    Ok(found.filter(|_| known))
+}
+
+async fn is_on_record(node: &Node, org: &OrgId, user: &UserId) -> Result<bool, StoreError> {
+    let records = AuditFilter { org: Some(org.clone()), user: Some(user.clone()), ..AuditFilter::default() };
+    Ok(!node.store.search_audit(&records, None, 1).await?.rows.is_empty())
 }
 
 fn time(text: &str, which: Bound) -> Result<Option<Timestamp>, Unreadable> {

@@ -217,6 +217,43 @@ async fn a_download_is_whole_harmless_and_on_record() {
     assert_eq!(bad.status, StatusCode::BAD_REQUEST);
 }
 
+/// What acme's own log remarks about the downloads of its administrator.
+async fn remarks(log: &Log) -> Vec<String> {
+    let downloads =
+        AuditFilter { org: Some(log.world.acme.id.clone()), operation: Some("audit.export".into()), ..AuditFilter::default() };
+    let rows = log.world.node.store.search_audit(&downloads, None, 10).await.expect("a page").rows;
+    let comment = |record: &AuditRecord| match &record.event {
+        Event::Control(event) => event.comment.clone().unwrap_or_default(),
+        Event::Call(_) => panic!("a call"),
+    };
+    rows.iter().map(|row| comment(&row.record)).collect()
+}
+
+#[tokio::test]
+async fn a_search_does_not_tell_who_has_an_account_elsewhere() {
+    let log = Log::new().await;
+    let world = &log.world;
+    log.call(60, Decision::Allowed).await;
+    let ada = world.sign_in(&world.ada).await;
+    let mut answers = Vec::new();
+    for address in ["eve@evil.test", "nobody@evil.test"] {
+        let csv = world.get(Some(&ada), &format!("/orgs/acme/audit.csv?user={address}")).await;
+        let page = world.get(Some(&ada), &format!("/orgs/acme/audit?user={address}")).await;
+        let encoded = address.replace('@', "%40");
+        let shown = page.body.lines().filter(|l| !l.contains("req_")).map(|l| l.replace(address, "A").replace(&encoded, "A"));
+        answers.push((csv.status, csv.body, page.status, shown.collect::<Vec<_>>()));
+    }
+    assert_eq!(answers[0], answers[1]);
+    let told = remarks(&log).await;
+    assert_eq!(told, ["nothing: the search names an unknown user"; 2]);
+
+    // Whoever was a member once is on record here, and found by what they did.
+    world.node.store.remove_membership(&world.acme.id, &world.bob.id, &world.node.own_cause()).await.expect("removed");
+    let csv = world.get(Some(&ada), "/orgs/acme/audit.csv?user=bob@acme.test&api=prometheus").await;
+    assert_eq!(csv.body.lines().count(), 2, "{}", csv.body);
+    assert!(remarks(&log).await.iter().any(|told| told.contains(world.bob.id.as_str())));
+}
+
 #[tokio::test]
 async fn an_empty_log_says_how_it_fills() {
     let world = World::new().await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::world::{Answer, Browser, START, World, ago, call, denied};
-use crate::record::Decision;
+use crate::record::{ControlEvent, Decision, Operation};
 use crate::store::{Client, Grant};
 use crate::types::ScopeSet;
 
@@ -72,6 +72,26 @@ async fn a_user_sees_what_it_did_record_by_record() {
     assert_eq!(denials.body.matches("tools/call query_metrics").count(), 1);
     let nothing = own.world.get(Some(&own.bob), &format!("{}?tool=other", own.path())).await;
     assert!(nothing.body.contains("No record matches"));
+}
+
+#[tokio::test]
+async fn refreshes_do_not_hide_from_where_it_last_called() {
+    let own = Own::new().await;
+    let told = |address: &str, seconds: u64| {
+        let mut record = call(&own.grant, &own.client, ago(seconds), Decision::Allowed);
+        record.origin.peer = format!("{address}:4711").parse().ok();
+        record
+    };
+    own.world.happened(&[told("192.0.2.40", 90_000), told("192.0.2.41", 600)]).await;
+    let mut cause = own.world.node.own_cause();
+    cause.actor.grant = Some(own.grant.id.clone());
+    cause.origin.peer = "192.0.2.99:1".parse().ok();
+    for _ in 0..30 {
+        let refreshed = ControlEvent::done(Operation::TokenRefresh);
+        own.world.node.store.note(Some(&own.world.acme.id), refreshed, &cause).await.expect("noted");
+    }
+    let page = own.world.get(Some(&own.bob), &own.path()).await.body;
+    assert!(page.contains("192.0.2.41") && !page.contains("192.0.2.40"), "{page}");
 }
 
 #[tokio::test]

@@ -265,3 +265,25 @@ async fn a_test_leaves_what_the_app_was_really_given() {
     assert!(world.is_live(&real).await);
     assert_ne!(second.state, HashedToken::of(""));
 }
+
+#[tokio::test]
+async fn a_test_of_something_dangerous_begins_anew_after_another_sign_in() {
+    let world = World::new().await;
+    let ada = world.sign_in(&world.ada).await;
+    let dangerous = DEFINITION.replace("rules%3Aread", "members%3Awrite");
+    let made = world.submit(&ada, "/orgs/acme/apps/new", &dangerous).await;
+    assert_eq!(made.status, StatusCode::OK, "{}", made.body);
+    let app = world.node.store.apps(Some(&world.acme.id)).await.expect("apps").remove(0);
+    let scene = Scene { test: format!("/orgs/acme/apps/{}/test", app.id), world, ada, app };
+    let (at, _) = scene.consent(&scene.begin().await).await;
+    scene.world.clock.advance(std::time::Duration::from_secs(301));
+    let away = scene.decide(&at, "approve").await;
+    let test = scene.test.replace('/', "%2F");
+    assert_eq!(location(&away), format!("/login?next={test}&again=1"), "{}", away.body);
+    let asked = scene.world.visit(&scene.ada, location(&away)).await;
+    assert!(asked.body.contains("asks who you are once more"), "{}", asked.body);
+    let ada = scene.world.sign_in(&scene.world.ada).await;
+    let scene = Scene { ada, ..scene };
+    let (at, _) = scene.consent(&scene.begin().await).await;
+    assert!(location(&scene.decide(&at, "approve").await).contains("code="));
+}

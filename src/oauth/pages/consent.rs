@@ -10,7 +10,8 @@ use url::Url;
 
 use super::super::endpoints::WayBack;
 use super::super::{App, Code, OAuthError, ask, trial};
-use super::offer::{Offer, lifetime};
+use super::after::{After, chosen};
+use super::offer::{Offer, lifetime, takes_sign_in};
 use super::own_form;
 use crate::config::Config;
 use crate::pages::texts::sign_in as texts;
@@ -20,8 +21,10 @@ use crate::store::{
     Approve, ApprovedRequest, AuthRequest, Client, ClientKind, ClientOrigin, ClientState, Grant, GrantState, Org, RevokeReason,
     StoreError, Trial,
 };
-use crate::types::{AuthRequestId, ClientId, GrantId, PlainToken, RedirectUri, ResourceId, ScopeSet, Selectors, TokenKind};
-use crate::web::{Params, Peer, SignedIn, Trouble, page_leading_to};
+use crate::types::{
+    AuthRequestId, ClientId, GrantId, OrgId, PlainToken, RedirectUri, ResourceId, ScopeSet, Selectors, TokenKind,
+};
+use crate::web::{Params, Peer, SignedIn, Trouble, page_leading_to, see_other};
 
 /// A request that waits for this person, and where they may say yes to it.
 struct Pending {
@@ -29,6 +32,8 @@ struct Pending {
     offer: Offer,
     /// The trial that made it: then a page of ours stands in for the client.
     trial: Option<Trial>,
+    /// The organization that the person chose before they had to sign in once more.
+    chosen: Option<OrgId>,
 }
 
 /// `GET /consent?request=…`.
@@ -66,7 +71,7 @@ async fn pending(app: &App, query: Option<&str>, who: &SignedIn) -> Result<Pendi
     if !still_asks(&config, (&client, &approved), &request, trial.as_ref()) {
         return Err(gone());
     }
-    Ok(Pending { request, offer: Offer::to(app, client, who).await?, trial })
+    Ok(Pending { request, offer: Offer::to(app, client, who).await?, trial, chosen: chosen(&params) })
 }
 
 /// Whether the client may still ask for this and be answered there: a new version of an app may have changed both meanwhile.
@@ -86,7 +91,7 @@ async fn consent_page(
     who: &SignedIn,
     problem: Option<ConsentProblem>,
 ) -> Result<Response, Trouble> {
-    let Pending { request, offer, trial } = pending;
+    let Pending { request, offer, trial, chosen } = pending;
     let until = trial.as_ref().map(|t| t.expires_at.since(app.node.now()));
     let view = ConsentPage {
         frame: who.frame(config, Section::Elsewhere),
@@ -96,7 +101,7 @@ async fn consent_page(
         switch_user: format!("/logout?request={}", request.id),
         client: offer.shown(app).await?,
         resembles: offer.resembles(app).await?,
-        organizations: offer.choices(),
+        organizations: offer.choices(chosen.as_ref()),
         scopes: offer.scope_groups(config, &request.scopes),
         destination: if trial.is_some() { Destination::Trial } else { destination(&request.redirect_uri) },
         lifetime: until.map_or_else(|| lifetime(config), |most| Lifetime { idle: None, absolute: Some(most) }),
@@ -148,10 +153,20 @@ async fn decide(
         (Some(_), None) => match pending.offer.place(form.one("org")?) {
             None => consent_page(app, config, &pending, who, Some(ConsentProblem::NoOrganization)).await,
             Some(place) if place.needs_approval() => Err(pending.offer.wait_for_approval(app, who, &place.org, &cause).await?),
+            Some(place) if takes_sign_in(config, &pending.request.scopes, who, cause.at) => {
+                Ok(see_other(&once_more(config, &pending, &place.org)))
+            }
             Some(place) => approve(app, config, &pending, who, (&place.org, cause)).await.map(|code| back.code(code.expose())),
         },
         _ => consent_page(app, config, &pending, who, Some(ConsentProblem::Expired)).await,
     }
+}
+
+/// The way to sign in once more and back to the decision. A trial belongs to the session that ends with it, so it begins anew.
+fn once_more(config: &Config, pending: &Pending, org: &Org) -> String {
+    let request = || After::Request(pending.request.id.clone(), Some(org.id.clone()));
+    let page = pending.trial.as_ref().and_then(|of| trial::page(config, of));
+    page.map_or_else(request, After::Page).once_more()
 }
 
 async fn approve(

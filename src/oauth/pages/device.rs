@@ -11,9 +11,9 @@ use http::{HeaderMap, StatusCode};
 
 use super::super::App;
 use super::super::throttle::Attempt;
-use super::after::DEVICE;
+use super::after::{After, DEVICE, chosen};
 use super::consent::{new_grant, supersede};
-use super::offer::{Offer, lifetime};
+use super::offer::{Offer, lifetime, takes_sign_in};
 use super::own_form;
 use crate::config::Config;
 use crate::pages::views::{
@@ -22,8 +22,8 @@ use crate::pages::views::{
 use crate::pages::{DisplayName, When, duration_words};
 use crate::record::{Actor, Cause};
 use crate::store::{Approve, Client, ClientState, DeviceRequest, Org};
-use crate::types::UserCode;
-use crate::web::{Params, Peer, SignedIn, Trouble, network, page};
+use crate::types::{OrgId, UserCode};
+use crate::web::{Params, Peer, SignedIn, Trouble, network, page, see_other};
 
 /// Wrong codes from one address at all accounts, over those of one account.
 const WIDER: u32 = 10;
@@ -32,6 +32,8 @@ const WIDER: u32 = 10;
 struct Waiting {
     request: DeviceRequest,
     offer: Offer,
+    /// The organization that the form names.
+    chosen: Option<OrgId>,
 }
 
 /// One visit to the page.
@@ -42,14 +44,15 @@ struct Visit<'a> {
     who: &'a SignedIn,
 }
 
-/// `GET /device`, with `user_code` when a link of the device led here.
+/// `GET /device`, with `user_code` when a link of the device led here, and `org` when the person chose one before they had to sign
+/// in once more.
 pub async fn show(State(app): State<App>, peer: Peer, RawQuery(query): RawQuery, who: SignedIn) -> Response {
     let config = app.node.config.load_full();
     let visit = Visit { app: &app, config: &config, peer: &peer, who: &who };
     let params = Params::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
     let code = params.one("user_code").ok().flatten().and_then(UserCode::typed);
     let code = code.map(|c| c.to_string()).unwrap_or_default();
-    visit.entry(&code, None)
+    visit.entry((&code, chosen(&params)), None)
 }
 
 /// `POST /device`: the code, and from the page after it the decision.
@@ -59,8 +62,14 @@ pub async fn submit(State(app): State<App>, peer: Peer, headers: HeaderMap, who:
     visit.answer(&headers, body).await.unwrap_or_else(|trouble| trouble.page(&config, &peer))
 }
 
+/// The way to sign in once more and back. It leads to the code, never past it: a link that leads to a decision could be sent to
+/// somebody.
+fn once_more(code: &str, org: &Org) -> String {
+    After::Page(format!("{DEVICE}?user_code={code}&org={}", org.id)).once_more()
+}
+
 impl Visit<'_> {
-    fn entry(&self, code: &str, problem: Option<DeviceProblem>) -> Response {
+    fn entry(&self, (code, org): (&str, Option<OrgId>), problem: Option<DeviceProblem>) -> Response {
         let status = match &problem {
             None => StatusCode::OK,
             Some(DeviceProblem::Unknown) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -69,7 +78,8 @@ impl Visit<'_> {
         };
         let frame = self.who.frame(self.config, Section::Elsewhere);
         let csrf = self.who.csrf.as_str().to_owned();
-        page(status, &DevicePage { frame, csrf, code: code.to_owned(), problem })
+        let org = org.map(|org| org.to_string());
+        page(status, &DevicePage { frame, csrf, code: code.to_owned(), org, problem })
     }
 
     async fn answer(&self, headers: &HeaderMap, body: Body) -> Result<Response, Trouble> {
@@ -77,14 +87,14 @@ impl Visit<'_> {
         let typed = form.one("user_code")?.and_then(UserCode::typed);
         let shown = typed.as_ref().map(ToString::to_string).unwrap_or_default();
         if !genuine {
-            return Ok(self.entry(&shown, Some(DeviceProblem::Expired)));
+            return Ok(self.entry((&shown, chosen(&form)), Some(DeviceProblem::Expired)));
         }
         if let Some(wait) = self.throttled() {
             let problem = DeviceProblem::TooMany { wait: duration_words(wait.max(Duration::from_secs(1))) };
-            return Ok(self.entry("", Some(problem)));
+            return Ok(self.entry(("", None), Some(problem)));
         }
-        let Some(waiting) = self.waiting(typed).await? else {
-            return Ok(self.entry(&shown, Some(DeviceProblem::Unknown)));
+        let Some(waiting) = self.waiting(typed, chosen(&form)).await? else {
+            return Ok(self.entry((&shown, None), Some(DeviceProblem::Unknown)));
         };
         for (key, _) in self.throttle_keys() {
             self.app.user_codes.forgive(&key, self.app.node.now());
@@ -98,6 +108,9 @@ impl Visit<'_> {
                     let cause = self.cause(&waiting.offer.client);
                     Err(waiting.offer.wait_for_approval(self.app, self.who, &place.org, &cause).await?)
                 }
+                Some(place) if takes_sign_in(self.config, &waiting.request.scopes, self.who, self.app.node.now()) => {
+                    Ok(see_other(&once_more(&shown, &place.org)))
+                }
                 Some(place) => self.approve(&waiting, &place.org).await,
             },
             (Some(_), Some(_)) => self.ask(&waiting, Some(ConsentProblem::Expired)).await,
@@ -105,16 +118,16 @@ impl Visit<'_> {
     }
 
     /// The request that waits with this code.
-    async fn waiting(&self, code: Option<UserCode>) -> Result<Option<Waiting>, Trouble> {
+    async fn waiting(&self, code: Option<UserCode>, chosen: Option<OrgId>) -> Result<Option<Waiting>, Trouble> {
         let (store, Some(code)) = (&self.app.node.store, code) else { return Ok(None) };
         let Some(request) = store.waiting_device(&code, self.app.node.now()).await? else { return Ok(None) };
         let client = store.client(&request.client).await?.filter(|c| c.state == ClientState::Active);
         let Some(client) = client else { return Ok(None) };
-        Ok(Some(Waiting { request, offer: Offer::to(self.app, client, self.who).await? }))
+        Ok(Some(Waiting { request, offer: Offer::to(self.app, client, self.who).await?, chosen }))
     }
 
     async fn ask(&self, waiting: &Waiting, problem: Option<ConsentProblem>) -> Result<Response, Trouble> {
-        let (Waiting { request, offer }, Self { app, config, who, .. }) = (waiting, self);
+        let (Waiting { request, offer, chosen }, Self { app, config, who, .. }) = (waiting, self);
         let view = ConsentPage {
             frame: who.frame(config, Section::Elsewhere),
             action: DEVICE.to_owned(),
@@ -123,7 +136,7 @@ impl Visit<'_> {
             switch_user: format!("/logout?next={}", url::form_urlencoded::byte_serialize(DEVICE.as_bytes()).collect::<String>()),
             client: offer.shown(app).await?,
             resembles: offer.resembles(app).await?,
-            organizations: offer.choices(),
+            organizations: offer.choices(chosen.as_ref()),
             scopes: offer.scope_groups(config, &request.scopes),
             destination: Destination::Device,
             lifetime: lifetime(config),
@@ -160,18 +173,18 @@ impl Visit<'_> {
         let client = &waiting.offer.client;
         match self.app.node.store.deny_device(&waiting.request.user_code, &self.cause(client)).await? {
             Approve::Done => Ok(self.done(client, false)),
-            Approve::Gone => Ok(self.entry("", Some(DeviceProblem::Unknown))),
+            Approve::Gone => Ok(self.entry(("", None), Some(DeviceProblem::Unknown))),
         }
     }
 
     async fn approve(&self, waiting: &Waiting, org: &Org) -> Result<Response, Trouble> {
-        let (Waiting { request, offer }, Self { app, config, who, .. }) = (waiting, self);
+        let (Waiting { request, offer, .. }, Self { app, config, who, .. }) = (waiting, self);
         let client = &offer.client;
         let grant = new_grant(app, config, who, org, (&request.client, &request.scopes, &request.resources));
         let mut cause = self.cause(client);
         cause.actor.grant = Some(grant.id.clone());
         if app.node.store.approve_device(&request.user_code, &grant, &cause).await? == Approve::Gone {
-            return Ok(self.entry("", Some(DeviceProblem::Unknown)));
+            return Ok(self.entry(("", None), Some(DeviceProblem::Unknown)));
         }
         app.node.metrics.grants_issued.inc();
         supersede(app, config, client, &grant, &cause).await?;

@@ -1,4 +1,7 @@
 //! Accepting an invitation: the link is good once, for the address that it was made for.
+//!
+//! Whoever invites sees the link too, so without a session neither the page nor the answer to its form says whether the address has
+//! an account.
 
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -74,16 +77,15 @@ impl Opened {
         format!("/invitations/{}", self.secret.expose())
     }
 
-    async fn guest(&self, app: &App) -> Result<Guest, Trouble> {
-        Ok(match &self.session {
+    fn guest(&self) -> Guest {
+        match &self.session {
             Some(session) if session.user.email == self.invitation.email => Guest::Invited,
             Some(session) => Guest::Other { email: session.user.email.clone() },
-            None if app.node.store.user_by_email(&self.invitation.email).await?.is_some() => {
+            None => {
                 let next = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", &self.path()).finish();
-                Guest::SignedOut { sign_in: format!("/login?{next}") }
+                Guest::Unknown { sign_in: format!("/login?{next}") }
             }
-            None => Guest::Newcomer,
-        })
+        }
     }
 
     async fn page(
@@ -110,7 +112,7 @@ impl Opened {
             email: self.invitation.email.clone(),
             roles: self.invitation.roles.iter().map(ToString::to_string).collect(),
             ends: When::new(self.invitation.expires_at, app.node.now()),
-            guest: self.guest(app).await?,
+            guest: self.guest(),
             name: name.to_owned(),
             shortest: SHORTEST,
             problem,
@@ -130,9 +132,9 @@ impl Opened {
         if !genuine {
             return self.page(app, config, "", Some(InvitationProblem::Expired)).await;
         }
-        let who = match (self.guest(app).await?, &self.session) {
+        let who = match (self.guest(), &self.session) {
             (Guest::Invited, Some(session)) => Accepting::Known(session.user.id.clone()),
-            (Guest::Newcomer, _) => match self.newcomer(app, &form).await? {
+            (Guest::Unknown { .. }, _) => match self.newcomer(app, &form).await? {
                 Ok(new) => Accepting::New(new),
                 Err(problem) => {
                     let name = form.one("name")?.unwrap_or_default();
@@ -147,10 +149,9 @@ impl Opened {
         };
         let cause = peer.cause(&app.node, Actor { user: Some(user), ..Actor::default() });
         match app.node.store.accept_invitation(&self.secret.hashed(), &who, &cause).await? {
-            Accepted::Done => Ok(see_other(to)),
+            // An address that has an account keeps it as it is: its owner signs in, then opens the link again.
+            Accepted::Done | Accepted::Taken => Ok(see_other(to)),
             Accepted::Gone => Err(gone()),
-            // Somebody made the account meanwhile: the page now asks to sign in.
-            Accepted::Taken => self.page(app, config, "", None).await,
         }
     }
 

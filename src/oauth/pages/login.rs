@@ -9,7 +9,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::super::throttle::Attempt;
 use super::super::{App, passwords::PasswordFault};
-use super::after::After;
+use super::after::{AGAIN, After};
 use super::{continuing, own_form, with_cookie};
 use crate::config::Config;
 use crate::pages::duration_words;
@@ -37,18 +37,21 @@ impl From<PasswordFault> for Trouble {
 /// What the page needs besides the problem.
 struct Form {
     after: After,
+    /// Whether a decision waits that takes a sign-in of this moment.
+    again: bool,
     cookie: PlainToken,
     new: bool,
 }
 
 impl Form {
     fn read(app: &App, config: &Config, query: Option<&str>, headers: &HeaderMap) -> Self {
-        let after = After::read(&Params::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default());
+        let params = Params::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
+        let (after, again) = (After::read(&params), params.one(AGAIN).ok().flatten().is_some());
         let name = cookie_name(config);
         let known = cookie(headers, &name).and_then(|v| PlainToken::presented(TokenKind::Csrf, v));
         let new = known.is_none();
         let cookie = known.unwrap_or_else(|| PlainToken::generate(TokenKind::Csrf, &*app.node.entropy));
-        Self { after, cookie, new }
+        Self { after, again, cookie, new }
     }
 
     fn token(&self, app: &App) -> FormToken {
@@ -57,7 +60,7 @@ impl Form {
 
     async fn page(&self, app: &App, config: &Config, email: &str, problem: Option<LoginProblem>) -> Result<Response, Trouble> {
         let status = match &problem {
-            None | Some(LoginProblem::Again) => StatusCode::OK,
+            None | Some(LoginProblem::Again | LoginProblem::Once) => StatusCode::OK,
             Some(LoginProblem::TooMany { .. }) => StatusCode::TOO_MANY_REQUESTS,
             Some(LoginProblem::Refused) => StatusCode::UNAUTHORIZED,
             Some(LoginProblem::Expired) => StatusCode::FORBIDDEN,
@@ -84,10 +87,13 @@ pub async fn show(State(app): State<App>, peer: Peer, RawQuery(query): RawQuery,
     let outcome = async {
         // Whoever is signed in and came without a request has nothing to do here; with one they may want another account.
         let session = match form.after {
-            After::Page(_) => signed_in(&app.node, &config, &headers).await?,
-            After::Request(_) => None,
+            After::Request(..) if !form.again => None,
+            _ => signed_in(&app.node, &config, &headers).await?,
         };
         match session {
+            Some(session) if form.again && !session.is_recent(app.node.now()) => {
+                form.page(&app, &config, &session.user.email, Some(LoginProblem::Once)).await
+            }
             Some(session) if form.after.asks_again() && !session.is_fresh(app.node.now()) => {
                 form.page(&app, &config, &session.user.email, Some(LoginProblem::Again)).await
             }

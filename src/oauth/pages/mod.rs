@@ -49,7 +49,7 @@ async fn own_form(config: &Config, headers: &HeaderMap, body: Body, token: &Form
 
 /// The name of the client that the person continues to, and its request.
 async fn continuing(app: &App, after: &After) -> Result<Option<(AuthRequest, DisplayName)>, StoreError> {
-    let After::Request(id) = after else { return Ok(None) };
+    let After::Request(id, _) = after else { return Ok(None) };
     let Some(request) = app.node.store.pending_request(id, app.node.now()).await? else { return Ok(None) };
     let client = app.node.store.client(&request.client).await?;
     Ok(client.map(|c| (request, DisplayName::new(&c.name))))

@@ -11,7 +11,7 @@ use crate::pages::views::{
 use crate::pages::{DisplayName, When, skeleton};
 use crate::record::Cause;
 use crate::store::{Client, ClientOrigin, ClientPolicy, KnownClient, Org, Stage, Stance, StoreError};
-use crate::types::{OrgId, RoleName, ScopeSet, ScopeToken};
+use crate::types::{OrgId, RoleName, ScopeSet, ScopeToken, Timestamp};
 use crate::web::{SignedIn, Trouble};
 
 /// A client, and the organizations where a person may say yes to it; at least one.
@@ -87,10 +87,10 @@ impl Offer {
         self.places.iter().find(|p| Some(p.org.id.as_str()) == org)
     }
 
-    /// The organizations to choose among.
-    pub(super) fn choices(&self) -> Vec<OrganizationChoice> {
+    /// The organizations to choose among, with the one that was chosen before.
+    pub(super) fn choices(&self, chosen: Option<&OrgId>) -> Vec<OrganizationChoice> {
         let only = self.places.len() == 1;
-        self.places.iter().map(|p| p.choice(only)).collect()
+        self.places.iter().map(|p| p.choice(only || Some(&p.org.id) == chosen)).collect()
     }
 
     /// Who asks.
@@ -175,7 +175,7 @@ impl Offer {
             let line = ScopeLine {
                 scope: scope.to_string(),
                 text: entry.map_or_else(|| scope.to_string(), |e| e.description.clone()),
-                risk: entry.map_or(Risk::High, |e| e.risk),
+                risk: risk(config, scope),
                 held: self.held(config, scope),
             };
             match groups.iter_mut().find(|g| g.api == api) {
@@ -213,6 +213,17 @@ impl Offer {
         app.node.store.ask_for_client(&org.id, &self.client.id, &who.user.id, cause).await?;
         Ok(forbidden(texts::waits_for_approval(&DisplayName::new(&org.name))))
     }
+}
+
+/// What nobody knows any more is as dangerous as anything.
+fn risk(config: &Config, scope: &ScopeToken) -> Risk {
+    config.catalogue.entry(scope).map_or(Risk::High, |entry| entry.risk)
+}
+
+/// Whether to ask once more who somebody is before they give this away: something of it is dangerous, and their sign-in is not
+/// of this moment.
+pub(super) fn takes_sign_in(config: &Config, scopes: &ScopeSet, who: &SignedIn, now: Timestamp) -> bool {
+    !who.is_recent(now) && scopes.iter().any(|scope| risk(config, scope) == Risk::High)
 }
 
 /// How long a grant lasts that is given now.

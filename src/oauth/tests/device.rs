@@ -386,3 +386,37 @@ async fn what_the_organization_decided_holds_for_devices_too() {
     let (access, _) = pair_of(&poll(&rig, &client, &device).await);
     assert!(rig.works(&access).await);
 }
+
+#[tokio::test]
+async fn what_is_dangerous_takes_a_sign_in_of_this_moment_also_for_devices() {
+    let rig = Rig::new().await;
+    let dangerous = ScopeSet::parse("members:write").ok();
+    let (client, secret) = rig.made(|c| (c.org, c.scopes, c.grant_types) = (None, dangerous, vec![GrantType::DeviceCode])).await;
+    let fields = [("client_id", client.id.as_str()), ("client_secret", secret.as_str()), ("scope", "members:write")];
+    let answer = rig.form("/oauth2/device_authorization", None, &fields).await.json();
+    let text = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
+    let (device, user) = (text("device_code"), text("user_code"));
+    let fields = [fields[0], fields[1], ("grant_type", GRANT), ("device_code", &device)];
+    let mut browser = ada(&rig).await;
+    rig.later(301);
+    let away = decide(&rig, &mut browser, &user, "approve").await;
+    assert!(away.location().starts_with("/login?next=%2Fdevice"), "{} {}", away.status, away.location());
+    assert_eq!(rig.form("/oauth2/token", None, &fields).await.error(), "authorization_pending");
+    let asked = browser.get(away.location()).await;
+    assert!(asked.body.contains("asks who you are once more"), "{}", asked.body);
+    let back = browser.try_sign_in(away.location(), "ada@acme.test", PASSWORD).await;
+    assert_eq!(back.location(), format!("/device?user_code={user}&org={}", rig.acme.id));
+
+    // The code is filled in and the choice kept; that the code is the right one is still the person's to say.
+    let entry = browser.get(back.location()).await;
+    assert!(entry.body.contains(&user) && !entry.body.contains("id=\"approve\""), "{}", entry.body);
+    let (csrf, org) = (entry.csrf("/device"), rig.acme.id.to_string());
+    assert!(entry.body.contains(&format!("name=\"org\" value=\"{org}\"")), "{}", entry.body);
+    let page = browser.post("/device", &[("csrf", &csrf), ("user_code", &user), ("org", &org), ("continue", "1")]).await;
+    let chosen = page.body.split("type=\"radio\"").find(|i| i.contains(&format!("value=\"{org}\""))).expect("the organization");
+    assert!(chosen.split('>').next().is_some_and(|i| i.contains("checked")), "{chosen}");
+    let done = decide(&rig, &mut browser, &user, "approve").await;
+    assert!(done.body.contains("Device connected"), "{}", done.body);
+    rig.later(5);
+    assert_eq!(rig.form("/oauth2/token", None, &fields).await.status, StatusCode::OK);
+}

@@ -169,3 +169,66 @@ async fn a_newer_consent_supersedes_what_it_covers() {
     let wide = rig.pair(&client, &[("scope", "logs:read metrics:read")]).await.0;
     assert!(!rig.works(&narrow).await && !rig.works(&other).await && rig.works(&wide).await);
 }
+
+/// Agrees in Beta, which is not what the page would choose by itself.
+async fn approve_in_beta(rig: &Rig, browser: &mut Browser<'_>, at: &str) -> super::rig::Answer {
+    let csrf = browser.get(at).await.csrf("/consent");
+    let org = rig.beta.id.to_string();
+    browser.post(at, &[("csrf", &csrf), ("org", &org), ("approve", "1")]).await
+}
+
+/// A client of nobody's that may ask for something of high risk.
+fn dangerous(client: &mut crate::store::Client) {
+    client.org = None;
+    client.scopes = crate::types::ScopeSet::parse("logs:read members:write").ok();
+}
+
+#[tokio::test]
+async fn what_is_dangerous_takes_a_sign_in_of_this_moment() {
+    let rig = Rig::new().await;
+    let (client, _) = rig.made(dangerous).await;
+    let mut browser = Browser::new(&rig);
+    browser.sign_in("ada@acme.test", PASSWORD).await;
+    rig.later(301);
+    let (at, page) = browser.consent_page(client.id.as_str(), &[("scope", "logs:read members:write")]).await;
+    assert!(page.body.contains("Look closely at these"), "{}", page.body);
+    let away = approve_in_beta(&rig, &mut browser, &at).await;
+    let back = format!("{at}&org={}", rig.beta.id);
+    assert_eq!(away.location(), format!("{}&again=1", back.replace("/consent", "/login")));
+
+    // Whoever is signed in is asked all the same; a wrong password asks again, and loses nothing.
+    let asked = browser.get(away.location()).await;
+    assert!(asked.status == StatusCode::OK && asked.body.contains("asks who you are once more"), "{}", asked.body);
+    assert!(asked.body.contains("value=\"ada@acme.test\""), "{}", asked.body);
+    let wrong = browser.try_sign_in(away.location(), "ada@acme.test", "wrong").await;
+    assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
+    let action = wrong.body.split("action=\"/login").nth(1).and_then(|a| a.split('"').next()).expect("a form");
+    let csrf = wrong.csrf("/login");
+    let fields = [("csrf", csrf.as_str()), ("email", "ada@acme.test"), ("password", PASSWORD)];
+    let returned = browser.post(&format!("/login{}", action.replace("&#38;", "&")), &fields).await;
+    assert_eq!((returned.status, returned.location()), (StatusCode::SEE_OTHER, back.as_str()));
+
+    let page = browser.get(&back).await;
+    let chosen = page.body.split("<input").find(|i| i.contains(&format!("value=\"{}\"", rig.beta.id))).expect("the organization");
+    assert!(chosen.split('>').next().is_some_and(|i| i.contains("checked")), "{chosen}");
+    assert_eq!(browser.get(away.location()).await.location(), back, "the way back asks no more");
+    let answer = approve_in_beta(&rig, &mut browser, &back).await;
+    assert!(answer.sent("code").is_some(), "{} {}", answer.status, answer.location());
+}
+
+#[tokio::test]
+async fn only_saying_yes_to_something_dangerous_asks_again() {
+    let rig = Rig::new().await;
+    let (client, _) = rig.made(dangerous).await;
+    let mut browser = Browser::new(&rig);
+    browser.sign_in("ada@acme.test", PASSWORD).await;
+    rig.later(300);
+    let (at, _) = browser.consent_page(client.id.as_str(), &[("scope", "members:write")]).await;
+    assert!(approve_in_beta(&rig, &mut browser, &at).await.sent("code").is_some(), "five minutes are not over");
+    rig.later(3600);
+    let (at, _) = browser.consent_page(client.id.as_str(), &[("scope", "logs:read")]).await;
+    assert!(approve_in_beta(&rig, &mut browser, &at).await.sent("code").is_some(), "nothing of it is dangerous");
+    let (at, page) = browser.consent_page(client.id.as_str(), &[("scope", "members:write")]).await;
+    let denied = browser.post(&at, &[("csrf", &page.csrf("/consent")), ("deny", "1")]).await;
+    assert_eq!(denied.sent("error").as_deref(), Some("access_denied"));
+}

@@ -78,6 +78,40 @@ async fn somebody_with_an_account_signs_in_and_joins() {
     assert_eq!(roles.iter().map(RoleName::as_str).collect::<Vec<_>>(), ["reader"]);
 }
 
+/// What somebody without a session is shown, and told after they asked for an account with a good password.
+async fn told(rig: &Rig, email: &str) -> (String, StatusCode, String) {
+    let path = invited(rig, email).await;
+    let mut browser = Browser::new(rig);
+    let page = browser.get(&path).await;
+    let csrf = page.csrf(&path);
+    let fields = [("csrf", csrf.as_str()), ("name", "Grace"), ("new-password", "three plain words")];
+    let weak = browser.post(&path, &[fields[0], fields[1], ("new-password", "short")]).await;
+    let done = browser.post(&path, &fields).await;
+    assert_eq!((weak.status, done.body.as_str()), (StatusCode::UNPROCESSABLE_ENTITY, ""));
+    let plain = |text: &str| text.replace(email, "E").replace(&csrf, "C").replace(&path, "P").replace(&encoded(&path), "P");
+    (plain(&page.body) + &plain(&weak.body), done.status, done.location().to_owned())
+}
+
+fn encoded(path: &str) -> String {
+    url::form_urlencoded::byte_serialize(path.as_bytes()).collect()
+}
+
+#[tokio::test]
+async fn the_link_does_not_tell_who_has_an_account() {
+    let rig = Rig::new().await;
+    let (known, newcomer) = (told(&rig, "ada@acme.test").await, told(&rig, "grace@beta.test").await);
+    assert_eq!(known, newcomer);
+    assert_eq!((known.1, known.2.as_str()), (StatusCode::SEE_OTHER, "/login"));
+
+    // Nothing happened to the account, and nobody joined for it.
+    Browser::new(&rig).sign_in("ada@acme.test", PASSWORD).await;
+    let refused = Browser::new(&rig).try_sign_in("/login", "ada@acme.test", "three plain words").await;
+    assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
+    let roles = rig.node.store.membership(&rig.beta.id, &rig.ada.id).await.expect("a store").expect("a member").roles;
+    assert!(roles.is_empty(), "{roles:?}");
+    Browser::new(&rig).sign_in("grace@beta.test", "three plain words").await;
+}
+
 #[tokio::test]
 async fn an_invitation_of_somebody_else_does_nothing() {
     let rig = Rig::new().await;

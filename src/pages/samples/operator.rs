@@ -34,6 +34,7 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         ("operator-scope-given", show(&scope(Approval::Given { until: ago(-60 * 24 * 90) }, false, None))),
         ("operator-scope-withdraw", show(&scope(Approval::Given { until: ago(-60 * 24 * 90) }, true, None))),
         ("login-again", show(&super::login(Some(LoginProblem::Again)))),
+        ("login-once-more", show(&super::login(Some(LoginProblem::Once)))),
     ]
 }
 

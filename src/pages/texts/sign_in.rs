@@ -21,6 +21,12 @@ pub const fn again() -> Text {
     Text::fixed("The operator's pages ask who you are every 15 minutes. Sign in again to go on.")
 }
 
+/// A decision that asks for a sign-in of this moment.
+#[must_use]
+pub const fn once_more() -> Text {
+    Text::fixed("You are about to allow something that can do harm, so this asks who you are once more. Sign in again to go on.")
+}
+
 /// The form was older than its token.
 #[must_use]
 pub const fn sign_in_expired() -> Text {

@@ -18,6 +18,8 @@ pub struct DevicePage {
     pub csrf: String,
     /// What stands in the field; empty when the person came without a code.
     pub code: String,
+    /// The organization that was chosen before the person had to sign in once more.
+    pub org: Option<String>,
     /// Why the last code could not be taken.
     pub problem: Option<DeviceProblem>,
 }

@@ -6,7 +6,8 @@ use super::{Brand, Frame, PasswordProblem, Section};
 use crate::pages::texts::{Text, sign_in as texts};
 use crate::pages::{DisplayName, When};
 
-/// `/invitations/{link}`. Its form posts `csrf` to `action` with the button `accept`; a newcomer also sends `name`, `new-password`.
+/// `/invitations/{link}`. Its form posts `csrf` to `action` with the button `accept`; a guest who is not signed in also sends
+/// `name`, `new-password`.
 #[derive(Clone, Debug, Template)]
 #[template(path = "invitation.html")]
 pub struct InvitationPage {
@@ -28,7 +29,7 @@ pub struct InvitationPage {
     pub ends: When,
     /// Who opened it.
     pub guest: Guest,
-    /// The name that a newcomer gave.
+    /// The name that a guest gave.
     pub name: String,
     /// Fewest characters of a password.
     pub shortest: usize,
@@ -46,13 +47,11 @@ pub enum Guest {
         /// As whom.
         email: String,
     },
-    /// Nobody; the address has an account.
-    SignedOut {
+    /// Nobody is signed in; whether the address has an account is not said.
+    Unknown {
         /// Where to sign in and come back from.
         sign_in: String,
     },
-    /// Nobody; the address has no account yet.
-    Newcomer,
 }
 
 /// Why an answer could not be taken.

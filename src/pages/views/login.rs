@@ -47,6 +47,8 @@ pub enum LoginProblem {
     },
     /// Somebody is signed in, and what they want takes a fresh sign-in.
     Again,
+    /// Somebody is signed in, and what they are about to allow takes a sign-in of this moment.
+    Once,
     /// The form was older than its token.
     Expired,
 }
@@ -64,7 +66,7 @@ impl LoginProblem {
     /// Tone, icon and role of its notice.
     fn look(&self) -> (&'static str, &'static str, &'static str) {
         match self {
-            Self::Again => ("info", "shield", "status"),
+            Self::Again | Self::Once => ("info", "shield", "status"),
             Self::Refused | Self::TooMany { .. } | Self::Expired => ("danger", "alert", "alert"),
         }
     }
@@ -74,6 +76,7 @@ impl LoginProblem {
             Self::Refused => texts::refused(),
             Self::TooMany { wait } => texts::too_many_attempts(wait),
             Self::Again => texts::again(),
+            Self::Once => texts::once_more(),
             Self::Expired => texts::sign_in_expired(),
         }
     }
