@@ -115,6 +115,9 @@ pub fn inspect(
         |denial, target: Option<&mcp::Target>| Refused { denial, id: id.clone(), call: seen.clone(), target: target.cloned() };
     mcp::agree(&said, &message).map_err(|m| refuse(Denial::Mismatch(Box::new(m)), None))?;
     let session = session.map_err(|d| refuse(d, None))?;
+    if call.is_some_and(|call| call.tasks) && !policy.tasks {
+        return Err(refuse(Denial::Tasks, call.and_then(|call| call.target.as_ref())));
+    }
     for target in call.into_iter().flat_map(mcp::Call::targets) {
         match policy.needed(target) {
             Need::Denied => return Err(refuse(Denial::Target(target.clone()), Some(target))),

@@ -145,6 +145,13 @@ impl Answer {
         Self::new(StatusCode::NOT_FOUND, id, 404, message, Some(Data::gateway("session_not_yours", None)))
     }
 
+    /// Tasks are closed: 403, to be sent without a challenge.
+    #[must_use]
+    pub fn no_tasks(id: Option<&RequestId>) -> Self {
+        let message = "Tasks are not available through this gateway: make the call without one".to_owned();
+        Self::new(StatusCode::FORBIDDEN, id, 403, message, Some(Data::gateway("tasks_closed", None)))
+    }
+
     /// A rate or a cap is used up: 429, to be sent with `Retry-After`.
     #[must_use]
     pub fn too_many(id: Option<&RequestId>, reason: &'static str, message: String) -> Self {

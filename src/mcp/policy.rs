@@ -244,14 +244,16 @@ pub struct ServerPolicy {
     pub prompts: NamePolicy,
     /// By URI, templates by their text: a policy [for URIs](NamePolicy::for_uris).
     pub resources: NamePolicy,
+    /// Whether tasks may be asked for, whose ids belong to nobody that the gate knows.
+    pub tasks: bool,
 }
 
 impl ServerPolicy {
-    /// A policy for tools; prompts and resources are open to whoever reaches the server.
+    /// A policy for tools; prompts and resources are open to whoever reaches the server, and there are no tasks.
     #[must_use]
     pub fn for_tools(invoke: ScopeBits, tools: NamePolicy) -> Self {
         let open = NamePolicy::uniform(Need::Scopes(ScopeBits::NONE));
-        Self { invoke, tools, prompts: open.clone(), resources: open }
+        Self { invoke, tools, prompts: open.clone(), resources: open, tasks: false }
     }
 
     /// Everything that `target` needs, reaching the server included.

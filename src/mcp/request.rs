@@ -140,6 +140,8 @@ pub struct Call {
     pub named: Option<String>,
     /// `params._meta["io.modelcontextprotocol/protocolVersion"]`.
     pub version: Option<String>,
+    /// Whether it is about tasks: a method of theirs, a call that wants to become one, or a subscription to some.
+    pub tasks: bool,
 }
 
 impl Call {
@@ -263,7 +265,7 @@ enum Carrier {
 }
 
 /// The methods that name something. A method not listed here needs no more than to reach the server.
-const CARRIERS: [(&str, Carrier); 11] = [
+const CARRIERS: [(&str, Carrier); 12] = [
     ("tools/call", Carrier::Tool),
     ("prompts/get", Carrier::Prompt),
     ("resources/read", Carrier::Resource),
@@ -275,7 +277,11 @@ const CARRIERS: [(&str, Carrier); 11] = [
     ("tasks/update", Carrier::Task),
     ("tasks/cancel", Carrier::Task),
     ("tasks/result", Carrier::Task),
+    ("tasks/list", Carrier::Task),
 ];
+
+/// What the names of methods about tasks begin with, those of a later revision included.
+const TASKS: &str = "tasks/";
 
 /// Reads one message.
 ///
@@ -342,7 +348,13 @@ fn call(found: &Found<'_>, method: &str) -> Result<Call, BadReason> {
     };
     let target = carrier.map_or(Ok(None), |carrier| target(found, carrier))?;
     let subscriptions = subscriptions(found, carrier)?;
-    Ok(Call { method: method.to_owned(), named: named(found, carrier, target.as_ref()), target, subscriptions, version })
+    let named = named(found, carrier, target.as_ref());
+    Ok(Call { method: method.to_owned(), named, target, subscriptions, version, tasks: tasks(found, method) })
+}
+
+fn tasks(found: &Found<'_>, method: &str) -> bool {
+    let is_theirs = method.get(..TASKS.len()).is_some_and(|start| start.eq_ignore_ascii_case(TASKS));
+    is_theirs || [At::Task, At::TaskIds].into_iter().any(|at| !matches!(found[at], Slot::Absent | Slot::Null))
 }
 
 fn target(found: &Found<'_>, carrier: Carrier) -> Result<Option<Target>, BadReason> {

@@ -544,3 +544,44 @@ async fn a_subscription_is_told_once_its_server_has_accepted_it() {
     }
     gw.running.stop().await;
 }
+
+/// A server whose tasks are its own affair.
+const TASKS: &str = r#"
+[[apis]]
+name = "long"
+mount = "/mcp/long"
+kind = "mcp"
+upstream = "plain"
+tools = { default = [] }
+tasks = true
+[roles.long]
+permissions = ["mcp:long:invoke", "mcp:tools:invoke"]
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tasks_are_closed_unless_the_server_knows_whose_they_are() {
+    let gw = Gateway::start_with(Setup { more: TASKS.to_owned(), ..Setup::default() }).await;
+    let caller = gw.open_caller("acme", &["long"], "mcp:tools:invoke mcp:long:invoke").await;
+    let mut conn = Conn::open(gw.running.public).await;
+    let cases = [
+        ("tasks/get", json!({"taskId": "t"})),
+        ("tasks/result", json!({"taskId": "t"})),
+        ("tasks/update", json!({"taskId": "t"})),
+        ("tasks/cancel", json!({"taskId": "t"})),
+        ("tasks/list", json!({})),
+        ("tools/call", json!({"name": "echo", "task": {"ttl": 60000}})),
+        ("subscriptions/listen", json!({"notifications": {"taskIds": ["t"]}})),
+    ];
+    for (method, params) in cases {
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
+        let before = gw.upstream.count();
+        let refused = conn.ask(&post(&caller, body.clone())).await;
+        assert_eq!((refused.status, refused.header("www-authenticate")), (403, None), "{method}: {refused:?}");
+        assert_eq!(refused.json()["error"]["data"]["reason"], "tasks_closed", "{refused:?}");
+        assert_eq!((reason(&gw.record_of(&refused).await), gw.upstream.count()), ("tasks_closed", before));
+        let request = Request::new("POST", "/mcp/long").bearer(&caller.token).header("Content-Type", "application/json");
+        let open = conn.ask(&request.body(body)).await;
+        assert_eq!((open.status, gw.upstream.count()), (200, before + 1), "{method}: {open:?}");
+    }
+    gw.running.stop().await;
+}

@@ -52,7 +52,8 @@ pub(super) fn policy(
         found.warn(at.key("tools"), "is empty, so every tool is denied; tools = { default = [] } allows all of them");
     }
     let used = invoke | tools.used | prompts.used | resources.used;
-    let policy = ServerPolicy { invoke, tools: tools.policy, prompts: prompts.policy, resources: resources.policy };
+    let policy =
+        ServerPolicy { invoke, tools: tools.policy, prompts: prompts.policy, resources: resources.policy, tasks: raw.tasks };
     ProvedPolicy { policy, by_default: tools.default, used }
 }
 

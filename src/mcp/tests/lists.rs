@@ -37,8 +37,9 @@ fn uri_policy() -> impl Strategy<Value = NamePolicy> {
 }
 
 fn policy() -> impl Strategy<Value = Arc<ServerPolicy>> {
-    (name_policy(), name_policy(), uri_policy())
-        .prop_map(|(tools, prompts, resources)| Arc::new(ServerPolicy { invoke: bits([0]), tools, prompts, resources }))
+    (name_policy(), name_policy(), uri_policy()).prop_map(|(tools, prompts, resources)| {
+        Arc::new(ServerPolicy { invoke: bits([0]), tools, prompts, resources, tasks: false })
+    })
 }
 
 /// How each kind is listed and what a client sends to use an entry. A template is used by completing it: URIs that are made from

@@ -48,6 +48,20 @@ fn a_call_gives_its_target() {
 }
 
 #[test]
+fn what_is_about_tasks_is_known() {
+    let tasks = |method: &str, params: &str| read(&call(method, params)).unwrap().call().unwrap().tasks;
+    for method in ["tasks/get", "tasks/result", "tasks/update", "tasks/cancel", "tasks/list", "tasks/later", "TASKS/later"] {
+        assert!(tasks(method, r#"{"taskId":"t"}"#), "{method}");
+    }
+    assert!(tasks("tools/call", r#"{"name":"echo","task":{"ttl":1}}"#));
+    assert!(tasks("subscriptions/listen", r#"{"notifications":{"taskIds":["t"]}}"#));
+    assert!(!tasks("tools/call", r#"{"name":"echo","arguments":{"task":{}}}"#));
+    assert!(!tasks("task/get", "{}"));
+    assert_eq!(read(&call("tools/call", r#"{"name":"echo","Task":{}}"#)), Err(BadReason::Lookalike));
+    assert_eq!(read(&call("Tasks/get", r#"{"taskId":"t"}"#)), Err(BadReason::Method));
+}
+
+#[test]
 fn listening_names_every_resource() {
     let read =
         |uris: &str| read(&call("subscriptions/listen", &format!(r#"{{"notifications":{{"resourceSubscriptions":{uris}}}}}"#)));
