@@ -545,6 +545,44 @@ async fn a_subscription_is_told_once_its_server_has_accepted_it() {
     gw.running.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_modern_era_has_no_more_is_for_its_server_to_say() {
+    let (gw, caller, mut conn) = agent().await;
+    let meta = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28"});
+    for method in ["resources/subscribe", "resources/unsubscribe"] {
+        let ask = |params: Value| json!({"jsonrpc": "2.0", "id": 7, "method": method, "params": params}).to_string();
+        let modern = |body: String| post(&caller, body).header("MCP-Protocol-Version", "2026-07-28").header("Mcp-Method", method);
+        let before = gw.upstream.count();
+        let answered = conn.ask(&modern(ask(json!({"_meta": meta})))).await;
+        assert_eq!((answered.status, gw.upstream.count()), (200, before + 1), "{method}: {answered:?}");
+        // What names a resource is judged, whatever its server makes of it, and the legacy era has to name one.
+        let named = conn.ask(&modern(ask(json!({"_meta": meta, "uri": "log:///a"})))).await;
+        assert_eq!(reason(&gw.record_of(&named).await), "target_denied", "{named:?}");
+        let legacy = conn.ask(&post(&caller, ask(json!({})))).await;
+        assert_eq!((legacy.status, &legacy.json()["error"]["code"]), (400, &json!(-32602)), "{legacy:?}");
+        assert_eq!(reason(&gw.record_of(&legacy).await), "message_malformed");
+        assert_eq!(gw.upstream.count(), before + 1);
+    }
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_for_an_unknown_version_learns_the_versions_of_its_era() {
+    let (gw, caller, mut conn) = agent().await;
+    let ask = async |conn: &mut Conn, params: Value| {
+        let body = json!({"jsonrpc": "2.0", "id": 7, "method": "server/discover", "params": params}).to_string();
+        let response = conn.ask(&post(&caller, body).header("MCP-Protocol-Version", "v999.0.0")).await;
+        assert_eq!((response.status, &response.json()["error"]["code"]), (400, &json!(-32022)), "{response:?}");
+        response.json()["error"]["data"].clone()
+    };
+    let modern = ask(&mut conn, json!({"_meta": {"io.modelcontextprotocol/protocolVersion": "v999.0.0"}})).await;
+    assert_eq!(modern, json!({"supported": ["2026-07-28"], "requested": "v999.0.0"}));
+    let legacy = ask(&mut conn, json!({})).await;
+    assert_eq!(legacy["supported"].as_array().map(Vec::len), Some(5), "{legacy}");
+    assert_eq!(gw.upstream.count(), 0);
+    gw.running.stop().await;
+}
+
 /// A server whose tasks are its own affair.
 const TASKS: &str = r#"
 [[apis]]
@@ -577,11 +615,17 @@ async fn tasks_are_closed_unless_the_server_knows_whose_they_are() {
         let before = gw.upstream.count();
         let refused = conn.ask(&post(&caller, body.clone())).await;
         assert_eq!((refused.status, refused.header("www-authenticate")), (403, None), "{method}: {refused:?}");
-        assert_eq!(refused.json()["error"]["data"]["reason"], "tasks_closed", "{refused:?}");
+        let error = &refused.json()["error"];
+        assert_eq!((&error["code"], &error["data"]["reason"]), (&json!(-32601), &json!("tasks_closed")), "{refused:?}");
         assert_eq!((reason(&gw.record_of(&refused).await), gw.upstream.count()), ("tasks_closed", before));
         let request = Request::new("POST", "/mcp/long").bearer(&caller.token).header("Content-Type", "application/json");
         let open = conn.ask(&request.body(body)).await;
         assert_eq!((open.status, gw.upstream.count()), (200, before + 1), "{method}: {open:?}");
     }
+    let meta = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28"});
+    let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tasks/get", "params": {"taskId": "t", "_meta": meta}}).to_string();
+    let modern = post(&caller, body).header("MCP-Protocol-Version", "2026-07-28").header("Mcp-Method", "tasks/get");
+    let refused = conn.ask(&modern.header("Mcp-Name", "t")).await;
+    assert_eq!((refused.status, &refused.json()["error"]["code"]), (404, &json!(-32601)), "{refused:?}");
     gw.running.stop().await;
 }
