@@ -1,6 +1,7 @@
 //! `check`.
 
 mod impact;
+mod rules;
 #[cfg(test)]
 mod tests;
 
@@ -26,7 +27,8 @@ pub(super) struct Check {
     /// The configuration file
     #[arg(long, value_name = "FILE", env = "TOLLGATE_CONFIG")]
     config: PathBuf,
-    /// List what in the store the file would widen, narrow or break: grants, API keys, clients, roles, members, routes
+    /// List what the file would widen, narrow, change or break: grants, API keys, clients, members, roles, routes, APIs, tools, prompts,
+    /// resources
     #[arg(long)]
     against_store: bool,
     /// What is in force now [default: what the gateway of this data directory read last]
@@ -75,12 +77,13 @@ async fn stored(store: &SharedStore) -> Result<Stored, StoreError> {
 
 fn told(found: &[Impact]) -> String {
     if found.is_empty() {
-        return "Nothing in the store is widened, narrowed or broken.\n".to_owned();
+        return "Nothing is widened, narrowed, changed or broken.\n".to_owned();
     }
     let rows = found.iter().map(|i| {
         let effect = match i.effect {
             impact::Effect::Breaks => "breaks",
             impact::Effect::Narrows => "narrows",
+            impact::Effect::Changes => "changes",
             impact::Effect::Widens => "widens",
         };
         [effect.to_owned(), i.kind.to_owned(), i.what.clone(), i.gains.to_string(), i.loses.to_string()]

@@ -30,18 +30,24 @@ pub(super) struct Explain {
     /// The tool that is called, at an MCP server
     #[arg(long)]
     tool: Option<String>,
+    /// The prompt that is asked for, at an MCP server
+    #[arg(long, conflicts_with = "tool")]
+    prompt: Option<String>,
+    /// The resource that is read, at an MCP server
+    #[arg(long, value_name = "URI", conflicts_with_all = ["tool", "prompt"])]
+    resource: Option<String>,
 }
 
 pub(super) async fn run(args: Explain) -> Result<(), CliError> {
-    let Explain { place, what, org, user, client, scopes, tool } = args;
+    let Explain { place, what, org, user, client, scopes, tool, prompt, resource } = args;
     let json = place.json;
     let asked = match what.as_slice() {
-        [request] if org.is_none() && tool.is_none() => {
+        [request] if org.is_none() && [&tool, &prompt, &resource].into_iter().all(Option::is_none) => {
             ExplainQuery { request: Some(request.clone()), ..ExplainQuery::default() }
         }
         [method, path] => {
             let (method, path) = (Some(method.clone()), Some(path.clone()));
-            ExplainQuery { request: None, method, path, org, user, client, scopes, tool }
+            ExplainQuery { request: None, method, path, org, user, client, scopes, tool, prompt, resource }
         }
         _ => return Err(CliError::usage("a request that was made has its own caller; for another one give METHOD and PATH")),
     };

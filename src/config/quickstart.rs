@@ -196,6 +196,7 @@ fn bare_api(name: ApiName, mount: String) -> RawApi {
         tools: BTreeMap::new(),
         prompts: BTreeMap::new(),
         resources: BTreeMap::new(),
+        tasks: false,
         advertise: None,
         allowed_origins: List::default(),
         token_ttl: None,

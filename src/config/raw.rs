@@ -393,6 +393,10 @@ pub struct RawApi {
     /// Of an MCP server: the same for resources, by URI, and for resource templates, by their text.
     #[serde(default)]
     pub resources: BTreeMap<String, RawNeed>,
+    /// Of an MCP server: whether calls may become tasks that are asked for later (`tasks/*`). Whoever knows a task's id may read
+    /// and cancel it, unless the server itself knows whose it is: the gate does not.
+    #[serde(default)]
+    pub tasks: bool,
     /// Scopes that its metadata names and its 401 asks for. Without it: of an MCP server the scope to reach it and what other
     /// tools need by default, else every public scope of its routes.
     pub advertise: Option<List<Written<ScopeToken>>>,

@@ -151,7 +151,7 @@ pub async fn decide(node: &Node, overload: &Overload, prepared: &Prepared, head:
 async fn permitted(node: &Node, asked: &Asked<'_>, seen: &Seen) -> Result<Permit, Box<Refused>> {
     let authorized = authorize::authorize(node, asked).await;
     let mut permit = authorized.or_else(|refused| shadow::waive(asked, refused))?;
-    let proved = certificate(&permit, seen);
+    let proved = certificate(&permit, seen.certificate.is_some());
     let proved = shadow::tolerate(&mut permit, proved).map(drop);
     let asks = proved.and_then(|()| {
         let asks = handshake::check(&permit, asked.request, asked.headers);
@@ -169,8 +169,8 @@ async fn permitted(node: &Node, asked: &Asked<'_>, seen: &Seen) -> Result<Permit
 }
 
 /// Whether a client certificate was shown where the route wants one.
-fn certificate(permit: &Permit, seen: &Seen) -> Result<(), Denial> {
-    let missing = permit.rule().client_certificate && seen.certificate.is_none();
+pub(super) fn certificate(permit: &Permit, shown: bool) -> Result<(), Denial> {
+    let missing = permit.rule().client_certificate && !shown;
     if missing { Err(Denial::Certificate) } else { Ok(()) }
 }
 

@@ -56,6 +56,8 @@ pub enum Denial {
     },
     /// The MCP session was opened for another user, in another organization, or by nobody.
     Session,
+    /// The MCP server's tasks are open to nobody: their ids say nothing of whose they are.
+    Tasks(mcp::Era),
     /// A browser page of an origin that may not call this API.
     Origin,
     /// A gRPC call in a version of HTTP that has no trailers.
@@ -185,6 +187,7 @@ impl Denial {
             Self::Target(_) => "target_denied",
             Self::Argument { .. } => "argument_denied",
             Self::Session => "session_not_yours",
+            Self::Tasks(_) => "tasks_closed",
             Self::Origin => "origin_not_allowed",
             Self::Http2Required => "http2_required",
             Self::UpgradeRequired => "upgrade_required",
@@ -221,9 +224,12 @@ impl Denial {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Unclean(unclean) => unclean.status,
-            Self::NoRoute | Self::Session | Self::Silence | Self::Organization(NamedBy::Path | NamedBy::Host) => {
-                StatusCode::NOT_FOUND
-            }
+            // A legacy client would take 404 for the end of its session.
+            Self::NoRoute
+            | Self::Session
+            | Self::Tasks(mcp::Era::Modern)
+            | Self::Silence
+            | Self::Organization(NamedBy::Path | NamedBy::Host) => StatusCode::NOT_FOUND,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::NoToken | Self::Token(_) | Self::Audience => StatusCode::UNAUTHORIZED,
             Self::Organization(_)
@@ -231,6 +237,7 @@ impl Denial {
             | Self::Scopes { .. }
             | Self::Target(_)
             | Self::Argument { .. }
+            | Self::Tasks(mcp::Era::Legacy)
             | Self::Origin
             | Self::Certificate
             | Self::Identity(IdentityFault::Refused) => StatusCode::FORBIDDEN,
@@ -302,6 +309,7 @@ impl Denial {
                 format!("The {} `{}` is open only with certain values of `{argument}`.", target.kind(), target.as_str())
             }
             Self::Session => "There is no such session of yours in this organization. Open a new one with `initialize`.".into(),
+            Self::Tasks(_) => "Tasks are not available here. Make the call without one, or ask the operator to open them.".into(),
             Self::Origin => "Pages of this origin may not call this API. The operator lists allowed origins.".into(),
             Self::Http2Required => "gRPC needs HTTP/2 all the way. Send it without a proxy that speaks HTTP/1 in between.".into(),
             Self::UpgradeRequired => {

@@ -1,24 +1,24 @@
 //! Why the gate decides as it does, step by step: the decision itself, asked about a request that nobody sent.
 
 mod factors;
+mod spoken;
 
 use std::sync::Arc;
 
-use http::header::CONTENT_TYPE;
+use http::header::{CONNECTION, CONTENT_TYPE, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use http::{HeaderMap, HeaderValue, Method};
 
 pub use factors::{Factor, Lack};
+pub use spoken::Spoken;
 
 use super::authorize::{self, Asked, Permit, Refused};
 use super::denial::Denial;
 use super::hygiene::{self, Credential, Head, Inspected, Peer, Protocol};
-use super::message;
 use super::prepared::Prepared;
-use super::shadow;
-use crate::config::{Access, Api, ApiKind, Config, RouteMeta};
-use crate::mcp;
+use super::{decide, handshake, narrow, shadow};
+use crate::config::{Access, Api, Config, RouteMeta};
 use crate::node::Node;
-use crate::record::{AuditRecord, Event};
+use crate::record::{AuditRecord, Decision, Event};
 use crate::store::{GrantFacts, StoreError};
 use crate::token::Claims;
 use crate::types::{ResourceId, RouteId, ScopeBits, ScopeSet};
@@ -40,13 +40,17 @@ pub enum Stage {
     Bind,
     /// The caller holds what the route needs.
     Authorize,
+    /// It came as the route wants it: with a client certificate, as a WebSocket.
+    Connection,
     /// The caller holds what the tool needs.
     Message,
+    /// It can be narrowed to what the caller may see.
+    Narrow,
 }
 
 impl Stage {
-    const ALL: [Self; 8] =
-        [Self::Hygiene, Self::Mount, Self::Authenticate, Self::Audience, Self::Route, Self::Bind, Self::Authorize, Self::Message];
+    /// What is decided about who calls which route, before the rest of the request is looked at.
+    const OF_ROUTE: [Self; 5] = [Self::Authenticate, Self::Audience, Self::Route, Self::Bind, Self::Authorize];
 
     /// Its name.
     #[must_use]
@@ -59,19 +63,20 @@ impl Stage {
             Self::Route => "route",
             Self::Bind => "bind",
             Self::Authorize => "authorize",
+            Self::Connection => "connection",
             Self::Message => "message",
+            Self::Narrow => "narrow",
         }
     }
 
-    /// Which part refuses for this.
+    /// Which part of what is decided about who calls which route refuses for this.
     const fn of(denial: &Denial) -> Self {
         match denial {
-            Denial::Unclean(_) => Self::Hygiene,
             Denial::Audience => Self::Audience,
-            Denial::NoRoute | Denial::Method { .. } => Self::Route,
-            Denial::Organization(_) => Self::Bind,
+            // Slashes that are escaped are the route's to take.
+            Denial::NoRoute | Denial::Method { .. } | Denial::Unclean(_) => Self::Route,
+            Denial::Organization(_) | Denial::Index { .. } | Denial::Selector(_) => Self::Bind,
             Denial::Scopes { .. } => Self::Authorize,
-            Denial::Target(_) | Denial::Message(_) | Denial::Mismatch(_) => Self::Message,
             _ => Self::Authenticate,
         }
     }
@@ -108,6 +113,24 @@ impl Explained {
         self.reason = Some(denial.code());
         self.steps.push(Step { stage, passed: false, says: denial.detail() });
     }
+
+    /// Tells what these parts found, as far as they had something to decide.
+    fn passed(&mut self, stages: &[Stage], asked: &Asked<'_>, supposed: &Supposed<'_>, needed: &ScopeBits) {
+        for stage in stages {
+            if let Some(says) = passed(*stage, asked, supposed, needed) {
+                self.pass(*stage, says);
+            }
+        }
+    }
+
+    /// The same for a refusal by an API that may be in shadow mode. Gives what was needed, where that was the reason.
+    fn refused(&mut self, stage: Stage, denial: &Denial, asked: &Asked<'_>) -> Option<ScopeBits> {
+        self.refuse(stage, denial);
+        if let Some(step) = self.steps.last_mut().filter(|_| shadow::waives(asked.api, denial)) {
+            step.says.push_str(" The API is in shadow mode: the request is let pass, and this is put on record.");
+        }
+        if let Denial::Scopes { needed, .. } = denial { Some(*needed) } else { None }
+    }
 }
 
 /// Who is supposed to call.
@@ -128,17 +151,37 @@ pub struct Supposed<'a> {
     pub target: &'a str,
     /// Who calls.
     pub caller: Caller<'a>,
-    /// The tool that it calls, at an MCP server.
-    pub tool: Option<&'a str>,
+    /// Whether its query is known, which the record of a request does not have.
+    pub query_known: bool,
+    /// What it says to an MCP server.
+    pub spoken: Option<Spoken<'a>>,
+    /// Whether it shows a client certificate of an authority that the operator names.
+    pub certificate: bool,
+    /// Whether it is the handshake of a WebSocket.
+    pub handshake: bool,
+}
+
+impl Supposed<'_> {
+    fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        if self.handshake {
+            let key = "c3VwcG9zZWQgaGFuZHNoYQ==";
+            headers = [(CONNECTION, "upgrade"), (UPGRADE, "websocket"), (SEC_WEBSOCKET_VERSION, "13"), (SEC_WEBSOCKET_KEY, key)]
+                .map(|(name, value)| (name, HeaderValue::from_static(value)))
+                .into_iter()
+                .collect();
+        }
+        headers
+    }
 }
 
 /// Decides about a request that nobody sent, as things are now.
 pub async fn explain(node: &Node, config: &Arc<Config>, supposed: &Supposed<'_>) -> Explained {
     let prepared = Prepared::new(Arc::clone(config));
     let mut told = Explained::default();
-    let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+    let headers = supposed.headers();
     let head = Head {
-        protocol: Protocol::Http2,
+        protocol: if supposed.handshake { Protocol::Http11 } else { Protocol::Http2 },
         peer: Peer::Direct,
         raw: None,
         method: supposed.method,
@@ -147,7 +190,7 @@ pub async fn explain(node: &Node, config: &Arc<Config>, supposed: &Supposed<'_>)
         authority: Some(config.issuer.authority()),
         headers: &headers,
         tls: config.issuer.is_https(),
-        has_body: supposed.tool.is_some(),
+        has_body: supposed.spoken.is_some(),
     };
     let request = match hygiene::inspect(&head, &prepared.hygiene) {
         Ok(Inspected::Request { request, .. }) => request,
@@ -161,13 +204,14 @@ pub async fn explain(node: &Node, config: &Arc<Config>, supposed: &Supposed<'_>)
         }
     };
     told.pass(Stage::Hygiene, format!("Everybody reads the request alike; its path is {}.", request.path()));
-    let Some((api, path)) = config.mounts.lookup(request.path()) else {
+    let Some((api, path)) = config.api_at(request.path()) else {
         let says = "No API is mounted at this path; pages and the authorization server may answer there.".to_owned();
         told.reason = Some(Denial::NoRoute.code());
         told.steps.push(Step { stage: Stage::Mount, passed: false, says });
         return told;
     };
-    told.pass(Stage::Mount, format!("The API {} is mounted at {}.", api.name, api.mount));
+    let root = if config.mounts.lookup(request.path()).is_none() { "; this service is reached at the root too" } else { "" };
+    told.pass(Stage::Mount, format!("The API {} is mounted at {}{root}.", api.name, api.mount));
     let credential = Credential::None;
     let asked = Asked { config, api, path, request: &request, credential, headers: &headers, from: None, now: node.now() };
     decide(node, &asked, supposed, &mut told).await;
@@ -187,8 +231,21 @@ pub async fn again(node: &Node, config: &Arc<Config>, record: &AuditRecord) -> R
         None => None,
     };
     let caller = facts.as_ref().map_or(Caller::Nobody, |f| Caller::Grant(f, &f.grant.scopes));
-    let tool = call.mcp.as_ref().filter(|m| m.method == "tools/call").and_then(|m| m.target.as_deref());
-    let supposed = Supposed { method: &method, target: &call.path, caller, tool };
+    let spoken = call.mcp.as_ref().map(|m| Spoken { method: &m.method, target: m.target.as_deref() });
+    // A record does not say whether a WebSocket was asked for, unless it was refused for that.
+    let refused = matches!(&call.decision, Decision::Denied { reason, .. } if reason == Denial::UpgradeRequired.code());
+    let upgrades =
+        config.api_at(&call.path).and_then(|(api, path)| api.route_of(path, &method)).is_some_and(|r| r.upgrade.is_some());
+    let certificate = record.origin.certificate.is_some();
+    let supposed = Supposed {
+        method: &method,
+        target: &call.path,
+        caller,
+        query_known: false,
+        spoken,
+        certificate,
+        handshake: upgrades && !refused,
+    };
     Ok(Some(explain(node, config, &supposed).await))
 }
 
@@ -201,39 +258,58 @@ async fn decide(node: &Node, asked: &Asked<'_>, supposed: &Supposed<'_>, told: &
             authorize::authorize_as(asked, caller).await
         }
     };
-    let decided = decided.map_err(|Refused { denial, .. }| (Stage::of(&denial), denial)).and_then(|mut permit| {
-        let spoken = speak(node, asked, supposed, &mut permit).map_err(|denial| (Stage::Message, denial));
-        spoken.map(|()| permit)
-    });
-    let (reached, needed) = match &decided {
-        Ok(permit) => (Stage::Message, *permit.needed()),
-        Err((stage, Denial::Scopes { needed, .. })) => (*stage, *needed),
-        Err((stage, _)) => (*stage, ScopeBits::NONE),
+    let needed = match decided {
+        Ok(mut permit) => {
+            told.passed(&Stage::OF_ROUTE, asked, supposed, permit.needed());
+            let met = onward(node, asked, supposed, &mut permit, told);
+            met.err().and_then(|(stage, denial)| told.refused(stage, &denial, asked)).unwrap_or(*permit.needed())
+        }
+        Err(Refused { denial, .. }) => {
+            let stage = Stage::of(&denial);
+            let before: Vec<_> = Stage::OF_ROUTE.into_iter().filter(|s| *s < stage).collect();
+            told.passed(&before, asked, supposed, &ScopeBits::NONE);
+            told.refused(stage, &denial, asked).unwrap_or(ScopeBits::NONE)
+        }
     };
-    for stage in Stage::ALL.into_iter().filter(|s| *s > Stage::Mount && (*s < reached || decided.is_ok())) {
-        if let Some(says) = passed(stage, asked, supposed, &needed) {
-            told.pass(stage, says);
-        }
-    }
-    if let Err((stage, denial)) = &decided {
-        told.refuse(*stage, denial);
-        if let Some(step) = told.steps.last_mut().filter(|_| shadow::waives(asked.api, denial)) {
-            step.says.push_str(" The API is in shadow mode: the request is let pass, and this is put on record.");
-        }
-    }
     if let Caller::Grant(facts, scopes) = supposed.caller {
         told.lacks = factors::lacks(asked.config, facts, scopes, &needed, asked.now);
     }
 }
 
-/// Lets the permit widen by what a call of the tool needs.
-fn speak(node: &Node, asked: &Asked<'_>, supposed: &Supposed<'_>, permit: &mut Permit) -> Result<(), Denial> {
-    let (ApiKind::Mcp(policy), Some(tool)) = (&asked.api.kind, supposed.tool) else { return Ok(()) };
-    let call =
-        serde_json::json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": tool, "arguments": {} } });
-    let (body, limits) = (call.to_string().into_bytes(), mcp::Limits::default());
-    let inspected = message::inspect(policy, asked.headers, &Method::POST, &body, &limits, &node.keys, permit);
-    inspected.map(drop).map_err(|refused| refused.denial)
+/// What is asked once the route is open to the caller, by the functions that the gate asks, in its order.
+fn onward(
+    node: &Node,
+    asked: &Asked<'_>,
+    supposed: &Supposed<'_>,
+    permit: &mut Permit,
+    told: &mut Explained,
+) -> Result<(), (Stage, Denial)> {
+    let shown = decide::certificate(permit, supposed.certificate);
+    let came = shown.and_then(|()| handshake::check(permit, asked.request, asked.headers));
+    came.map_err(|denial| (Stage::Connection, denial))?;
+    if permit.rule().client_certificate || permit.rule().upgrade.is_some() {
+        told.pass(Stage::Connection, "It came as its route wants it.");
+    }
+    let heard = spoken::hear(node, asked, supposed.spoken, permit).map_err(|denial| (Stage::Message, denial))?;
+    if let Some(says) = heard {
+        told.pass(Stage::Message, says);
+    }
+    let narrowed = narrowed(asked, supposed, permit).map_err(|denial| (Stage::Narrow, denial))?;
+    if let Some(says) = narrowed {
+        told.pass(Stage::Narrow, says);
+    }
+    Ok(())
+}
+
+/// What the request is narrowed to; `None` where there is nothing to narrow.
+fn narrowed(asked: &Asked<'_>, supposed: &Supposed<'_>, permit: &Permit) -> Result<Option<String>, Denial> {
+    let Some(labels) = narrow::labels(permit)? else { return Ok(None) };
+    // What a body asks for nobody knows here.
+    if supposed.query_known && *asked.request.method() != Method::POST {
+        narrow::narrow(permit, &labels, &mut asked.request.clone(), asked.headers, None)?;
+        return Ok(Some(format!("It is narrowed to {{{labels}}}.")));
+    }
+    Ok(Some(format!("It is narrowed to {{{labels}}}, if what it asks for can be: that is not known here.")))
 }
 
 /// What a part that let the request on has found; `None` where it had nothing to decide.
@@ -253,8 +329,7 @@ fn passed(stage: Stage, asked: &Asked<'_>, supposed: &Supposed<'_>, needed: &Sco
             let needed = asked.config.catalogue.scopes(needed).to_string();
             Some(if needed.is_empty() { "Nothing is needed.".to_owned() } else { format!("All of {needed} is held.") })
         }
-        (Stage::Message, _) => supposed.tool.map(|tool| format!("The tool {tool} may be called.")),
-        (Stage::Hygiene | Stage::Mount | Stage::Authenticate, _) => None,
+        _ => None,
     }
 }
 

@@ -90,10 +90,11 @@ pub fn inspect(
     keys: &KeyRing,
     permit: &mut Permit,
 ) -> Result<Inspected, Refused> {
-    let said = mcp::Headers::read(headers).map_err(|m| Refused {
+    let said = mcp::Headers::read(headers).map_err(|m| {
         // A client can tell which of its requests was refused even where only its headers were read.
-        id: mcp::parse(body, limits).ok().and_then(|message| message.reply_id().cloned()),
-        ..Denial::Mismatch(Box::new(m)).into()
+        let message = mcp::parse(body, limits).ok();
+        let id = message.as_ref().and_then(|message| message.reply_id().cloned());
+        Refused { id, ..Denial::Mismatch(Box::new(m.about(message.as_ref()))).into() }
     })?;
     let era = said.era();
     // Our own server has no sessions.
@@ -115,6 +116,13 @@ pub fn inspect(
         |denial, target: Option<&mcp::Target>| Refused { denial, id: id.clone(), call: seen.clone(), target: target.cloned() };
     mcp::agree(&said, &message).map_err(|m| refuse(Denial::Mismatch(Box::new(m)), None))?;
     let session = session.map_err(|d| refuse(d, None))?;
+    if era == Era::Legacy && call.is_some_and(mcp::Call::lacks_target) {
+        let bad = mcp::BadMessage { reason: mcp::BadReason::Target, id: id.clone() };
+        return Err(refuse(Denial::Message(Box::new(bad)), None));
+    }
+    if call.is_some_and(|call| call.tasks) && !policy.tasks {
+        return Err(refuse(Denial::Tasks(era), call.and_then(|call| call.target.as_ref())));
+    }
     for target in call.into_iter().flat_map(mcp::Call::targets) {
         match policy.needed(target) {
             Need::Denied => return Err(refuse(Denial::Target(target.clone()), Some(target))),

@@ -8,11 +8,12 @@ use bytes::Bytes;
 use http::StatusCode;
 use serde::Serialize;
 
-use super::headers::{Mismatch, ProtocolVersion};
+use super::headers::{Era, Mismatch, ProtocolVersion};
 use super::request::{BadMessage, BadReason, RequestId, Target};
 
 const PARSE_ERROR: i32 = -32700;
 const INVALID_REQUEST: i32 = -32600;
+const METHOD_NOT_FOUND: i32 = -32601;
 const INVALID_PARAMS: i32 = -32602;
 const HEADER_MISMATCH: i32 = -32020;
 const UNSUPPORTED_PROTOCOL_VERSION: i32 = -32022;
@@ -103,8 +104,9 @@ impl Answer {
     #[must_use]
     pub fn mismatch(mismatch: &Mismatch, id: Option<&RequestId>) -> Self {
         let (code, data) = match mismatch {
-            Mismatch::Unsupported { requested } => {
-                let supported = ProtocolVersion::SUPPORTED.map(ProtocolVersion::as_str).to_vec();
+            Mismatch::Unsupported { requested, era } => {
+                let versions = ProtocolVersion::SUPPORTED.into_iter().filter(|v| *era == Era::Legacy || v.era() == Era::Modern);
+                let supported = versions.map(ProtocolVersion::as_str).collect();
                 (UNSUPPORTED_PROTOCOL_VERSION, Some(Data::Version { supported, requested }))
             }
             Mismatch::NoMetaVersion => (INVALID_PARAMS, None),
@@ -143,6 +145,13 @@ impl Answer {
     pub fn no_session(id: Option<&RequestId>) -> Self {
         let message = "There is no such session of yours. Open a new one with initialize".to_owned();
         Self::new(StatusCode::NOT_FOUND, id, 404, message, Some(Data::gateway("session_not_yours", None)))
+    }
+
+    /// Tasks are closed: the answer of a server that has none (404 in the modern era, else 403), to be sent without a challenge.
+    #[must_use]
+    pub fn no_tasks(id: Option<&RequestId>, status: StatusCode) -> Self {
+        let message = "Tasks are not available through this gateway: make the call without one".to_owned();
+        Self::new(status, id, METHOD_NOT_FOUND, message, Some(Data::gateway("tasks_closed", None)))
     }
 
     /// A rate or a cap is used up: 429, to be sent with `Retry-After`.

@@ -97,6 +97,8 @@ pub enum Mismatch {
     Unsupported {
         /// What the client asked for, shortened.
         requested: String,
+        /// The era that it speaks, as far as its body says so.
+        era: Era,
     },
 }
 
@@ -125,7 +127,7 @@ impl<'h> Headers<'h> {
             Some(text) => ProtocolVersion::SUPPORTED
                 .into_iter()
                 .find(|v| v.as_str() == text)
-                .ok_or_else(|| Mismatch::Unsupported { requested: shorten(text) })?,
+                .ok_or_else(|| Mismatch::Unsupported { requested: shorten(text), era: Era::Legacy })?,
         };
         let method = single(map, &METHOD, "Mcp-Method")?;
         let name = single(map, &NAME, "Mcp-Name")?.map(decode).transpose()?;
@@ -136,6 +138,19 @@ impl<'h> Headers<'h> {
     #[must_use]
     pub const fn era(&self) -> Era {
         self.version.era()
+    }
+}
+
+impl Mismatch {
+    /// The same about a request of this body: one that says its version itself can only be sent in versions of the modern era.
+    #[must_use]
+    pub fn about(self, message: Option<&Message>) -> Self {
+        match self {
+            Self::Unsupported { requested, .. } if message.and_then(Message::call).is_some_and(|call| call.version.is_some()) => {
+                Self::Unsupported { requested, era: Era::Modern }
+            }
+            other => other,
+        }
     }
 }
 

@@ -17,6 +17,7 @@ mod request;
 mod rewrite;
 mod scan;
 mod sse;
+mod uri;
 
 pub use answer::{Answer, UpstreamFault};
 pub use arguments::{Allowed, Condition, ConditionError, arguments};

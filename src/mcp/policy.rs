@@ -1,11 +1,13 @@
 //! Which scopes a tool, prompt or resource needs. One decision for calls and for lists.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::types::ScopeBits;
 
 use super::arguments::Condition;
 use super::request::Target;
+use super::uri::canonical;
 
 /// What a name needs beyond reaching the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +63,9 @@ pub enum PolicyError {
     /// Control characters never reach the policy, so such a pattern matches nothing.
     #[error("the pattern {0:?} has control characters")]
     Control(String),
+    /// No URI that is judged is spelled so.
+    #[error("the pattern {0:?} is a spelling of a URI that the gate refuses")]
+    Spelling(String),
     /// The same pattern twice.
     #[error("the pattern {0:?} is there twice")]
     Repeated(String),
@@ -76,6 +81,26 @@ pub struct NamePolicy {
     /// Most literal characters first.
     globs: Vec<Glob>,
     default: Rule,
+    spelled: Spelled,
+}
+
+/// What names are, and so how they may be spelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Spelled {
+    /// One name has one spelling.
+    Exactly,
+    /// URIs: their [`canonical`] spelling counts, and what has none is denied.
+    AsUri,
+}
+
+impl Spelled {
+    /// The spelling that is compared.
+    fn compared(self, name: &str) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Exactly => Some(Cow::Borrowed(name)),
+            Self::AsUri => canonical(name).map(Cow::Owned),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,7 +114,7 @@ impl NamePolicy {
     /// A policy that treats every name alike.
     #[must_use]
     pub fn uniform(default: impl Into<Rule>) -> Self {
-        Self { exact: HashMap::new(), globs: Vec::new(), default: default.into() }
+        Self { exact: HashMap::new(), globs: Vec::new(), default: default.into(), spelled: Spelled::Exactly }
     }
 
     /// Builds the policy of `patterns`, with `default` for what none of them matches.
@@ -100,12 +125,27 @@ impl NamePolicy {
         patterns: impl IntoIterator<Item = (P, R)>,
         default: impl Into<Rule>,
     ) -> Result<Self, PolicyError> {
-        let mut policy = Self::uniform(default);
+        Self::uniform(default).with(patterns)
+    }
+
+    /// The same over URIs, however they are spelled. One that readers could take for another is denied, unless there is no pattern:
+    /// then all are alike.
+    ///
+    /// # Errors
+    /// As for [`Self::new`], and when a pattern is spelled as no URI that is judged.
+    pub fn for_uris<P: AsRef<str>, R: Into<Rule>>(
+        patterns: impl IntoIterator<Item = (P, R)>,
+        default: impl Into<Rule>,
+    ) -> Result<Self, PolicyError> {
+        Self { spelled: Spelled::AsUri, ..Self::uniform(default) }.with(patterns)
+    }
+
+    fn with<P: AsRef<str>, R: Into<Rule>>(mut self, patterns: impl IntoIterator<Item = (P, R)>) -> Result<Self, PolicyError> {
         for (pattern, rule) in patterns {
-            policy.add(pattern.as_ref(), rule.into())?;
+            self.add(pattern.as_ref(), rule.into())?;
         }
-        policy.globs.sort_by(|a, b| b.literals.cmp(&a.literals).then_with(|| a.pattern.cmp(&b.pattern)));
-        Ok(policy)
+        self.globs.sort_by(|a, b| b.literals.cmp(&a.literals).then_with(|| a.pattern.cmp(&b.pattern)));
+        Ok(self)
     }
 
     fn add(&mut self, pattern: &str, rule: Rule) -> Result<(), PolicyError> {
@@ -115,6 +155,8 @@ impl NamePolicy {
         if pattern.chars().any(char::is_control) {
             return Err(PolicyError::Control(pattern.to_owned()));
         }
+        let pattern = self.spelled.compared(pattern).ok_or_else(|| PolicyError::Spelling(pattern.to_owned()))?;
+        let pattern = pattern.as_ref();
         let repeated = if pattern.contains('*') {
             let repeated = self.globs.iter().any(|glob| &*glob.pattern == pattern);
             let literals = pattern.chars().filter(|c| *c != '*').count();
@@ -154,13 +196,17 @@ impl NamePolicy {
         self.deciding(name).flat_map(|rule| &rule.when)
     }
 
-    /// The rules that decide about `name`: at least one.
+    /// The rules that decide about `name`: at least one, unless it is denied for how it is spelled.
     fn deciding<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Rule> {
-        let exact = self.exact.get(name);
-        let globs = if exact.is_some() { &[][..] } else { &self.globs[..] };
+        let alike = self.exact.is_empty() && self.globs.is_empty();
+        let spelled = if alike { Some(Cow::Borrowed(name)) } else { self.spelled.compared(name) };
+        let unspelled = spelled.is_none();
+        let name = spelled.unwrap_or_default();
+        let exact = self.exact.get(&*name).filter(|_| !unspelled);
+        let globs = if exact.is_some() || unspelled { &[][..] } else { &self.globs[..] };
         let mut matching = globs.iter().filter(move |glob| matches(glob.pattern.as_bytes(), name.as_bytes())).peekable();
         let most = matching.peek().map(|glob| glob.literals);
-        let default = (exact.is_none() && most.is_none()).then_some(&self.default);
+        let default = (exact.is_none() && most.is_none() && !unspelled).then_some(&self.default);
         let best = matching.take_while(move |glob| Some(glob.literals) == most).map(|glob| &glob.rule);
         exact.into_iter().chain(best).chain(default)
     }
@@ -196,16 +242,18 @@ pub struct ServerPolicy {
     pub tools: NamePolicy,
     /// By prompt name.
     pub prompts: NamePolicy,
-    /// By URI, templates by their text.
+    /// By URI, templates by their text: a policy [for URIs](NamePolicy::for_uris).
     pub resources: NamePolicy,
+    /// Whether tasks may be asked for, whose ids belong to nobody that the gate knows.
+    pub tasks: bool,
 }
 
 impl ServerPolicy {
-    /// A policy for tools; prompts and resources are open to whoever reaches the server.
+    /// A policy for tools; prompts and resources are open to whoever reaches the server, and there are no tasks.
     #[must_use]
     pub fn for_tools(invoke: ScopeBits, tools: NamePolicy) -> Self {
         let open = NamePolicy::uniform(Need::Scopes(ScopeBits::NONE));
-        Self { invoke, tools, prompts: open.clone(), resources: open }
+        Self { invoke, tools, prompts: open.clone(), resources: open, tasks: false }
     }
 
     /// Everything that `target` needs, reaching the server included.

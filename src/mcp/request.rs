@@ -131,8 +131,8 @@ fn plain(text: &str, longest: usize) -> bool {
 pub struct Call {
     /// The method, case as sent: visible ASCII.
     pub method: String,
-    /// What the method names; always there for `tools/call`, `prompts/get`, `resources/{read,subscribe,unsubscribe}` and
-    /// `completion/complete`.
+    /// What the method names; always there for `tools/call`, `prompts/get`, `resources/read` and `completion/complete`. For
+    /// `resources/{subscribe,unsubscribe}` see [`Self::lacks_target`].
     pub target: Option<Target>,
     /// Resources that a `subscriptions/listen` asks to hear about.
     pub subscriptions: Vec<Target>,
@@ -140,9 +140,18 @@ pub struct Call {
     pub named: Option<String>,
     /// `params._meta["io.modelcontextprotocol/protocolVersion"]`.
     pub version: Option<String>,
+    /// Whether it is about tasks: a method of theirs, a call that wants to become one, or a subscription to some.
+    pub tasks: bool,
 }
 
 impl Call {
+    /// Whether it is about a resource and names none. Only the modern era, where the method is gone, has a use for it: its servers
+    /// say so themselves.
+    #[must_use]
+    pub fn lacks_target(&self) -> bool {
+        self.target.is_none() && GONE.contains(&self.method.as_str())
+    }
+
     /// Everything that must be allowed for the call to be allowed.
     pub fn targets(&self) -> impl Iterator<Item = &Target> {
         self.target.iter().chain(&self.subscriptions)
@@ -263,7 +272,7 @@ enum Carrier {
 }
 
 /// The methods that name something. A method not listed here needs no more than to reach the server.
-const CARRIERS: [(&str, Carrier); 11] = [
+const CARRIERS: [(&str, Carrier); 12] = [
     ("tools/call", Carrier::Tool),
     ("prompts/get", Carrier::Prompt),
     ("resources/read", Carrier::Resource),
@@ -275,7 +284,14 @@ const CARRIERS: [(&str, Carrier); 11] = [
     ("tasks/update", Carrier::Task),
     ("tasks/cancel", Carrier::Task),
     ("tasks/result", Carrier::Task),
+    ("tasks/list", Carrier::Task),
 ];
+
+/// Methods that name a resource and are gone in the modern era (MCP 2026-07-28 "Key Changes").
+const GONE: [&str; 2] = ["resources/subscribe", "resources/unsubscribe"];
+
+/// What the names of methods about tasks begin with, those of a later revision included.
+const TASKS: &str = "tasks/";
 
 /// Reads one message.
 ///
@@ -340,9 +356,16 @@ fn call(found: &Found<'_>, method: &str) -> Result<Call, BadReason> {
         (Slot::Object, Slot::Text(version)) => Some(version.to_string()),
         _ => return Err(BadReason::Params),
     };
-    let target = carrier.map_or(Ok(None), |carrier| target(found, carrier))?;
+    let unnamed = GONE.contains(&method) && found[At::Uri] == Slot::Absent;
+    let target = carrier.filter(|_| !unnamed).map_or(Ok(None), |carrier| target(found, carrier))?;
     let subscriptions = subscriptions(found, carrier)?;
-    Ok(Call { method: method.to_owned(), named: named(found, carrier, target.as_ref()), target, subscriptions, version })
+    let named = named(found, carrier, target.as_ref());
+    Ok(Call { method: method.to_owned(), named, target, subscriptions, version, tasks: tasks(found, method) })
+}
+
+fn tasks(found: &Found<'_>, method: &str) -> bool {
+    let is_theirs = method.get(..TASKS.len()).is_some_and(|start| start.eq_ignore_ascii_case(TASKS));
+    is_theirs || [At::Task, At::TaskIds].into_iter().any(|at| !matches!(found[at], Slot::Absent | Slot::Null))
 }
 
 fn target(found: &Found<'_>, carrier: Carrier) -> Result<Option<Target>, BadReason> {

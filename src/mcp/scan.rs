@@ -37,6 +37,8 @@ pub(super) enum At {
     Listen,
     Uris,
     UrisItem,
+    Task,
+    TaskIds,
     Inner,
 }
 
@@ -58,6 +60,7 @@ impl At {
                 ("name", Self::Name),
                 ("uri", Self::Uri),
                 ("taskId", Self::TaskId),
+                ("task", Self::Task),
                 ("_meta", Self::Meta),
                 ("ref", Self::Ref),
                 ("notifications", Self::Listen),
@@ -65,7 +68,7 @@ impl At {
             ],
             Self::Meta => &[("io.modelcontextprotocol/protocolVersion", Self::Version)],
             Self::Ref => &[("type", Self::RefType), ("name", Self::RefName), ("uri", Self::RefUri)],
-            Self::Listen => &[("resourceSubscriptions", Self::Uris)],
+            Self::Listen => &[("resourceSubscriptions", Self::Uris), ("taskIds", Self::TaskIds)],
             _ => &[],
         }
     }

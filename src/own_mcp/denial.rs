@@ -60,7 +60,7 @@ impl Denial {
 
 #[derive(Serialize, JsonSchema)]
 struct Step {
-    /// `hygiene`, `mount`, `authenticate`, `audience`, `route`, `bind`, `authorize` or `message`.
+    /// `hygiene`, `mount`, `authenticate`, `audience`, `route`, `bind`, `authorize`, `connection`, `message` or `narrow`.
     stage: &'static str,
     passed: bool,
     says: String,

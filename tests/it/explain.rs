@@ -1,9 +1,11 @@
 //! What is explained is what is decided: by the same code, for requests that were made and for those that nobody made.
 
+use serde_json::json;
 use tollgate::admin::{Administration as _, ClientPolicyChange, ExplainQuery, ExplanationView, Local};
 
+use crate::harness::audit::reason;
 use crate::harness::http1::{Request, ask};
-use crate::harness::{Caller, Gateway, within};
+use crate::harness::{Caller, Gateway, Setup, within};
 
 async fn supposed(gw: &Gateway, caller: Option<&Caller>, scopes: &str, method: &str, path: &str) -> ExplanationView {
     let query = ExplainQuery {
@@ -164,5 +166,156 @@ async fn a_tool_is_explained_as_its_message_is_decided() {
         let answer = ask(gw.running.public, &request).await;
         assert_eq!(answer.status == 200, reason.is_none(), "{tool}: {answer:?}");
     }
+    gw.running.stop().await;
+}
+
+/// Everything that decides beside routes and scopes.
+fn everything() -> String {
+    format!(
+        r#"
+[[upstreams]]
+name = "calls"
+endpoints = ["http://127.0.0.1:{}"]
+protocol = "http2"
+[[apis]]
+name = "echo"
+mount = "/echo"
+services = ["test.v1.Echo"]
+upstream = "calls"
+[[apis.routes]]
+id = "echo.call"
+match = "/test.v1.Echo/{{method}}"
+methods = ["POST"]
+scopes = ["metrics:read"]
+[[apis]]
+name = "live"
+mount = "/live"
+upstream = "plain"
+[[apis.routes]]
+id = "live.socket"
+match = "/socket"
+methods = ["GET"]
+scopes = ["metrics:read"]
+upgrade = "websocket"
+[[apis]]
+name = "search"
+mount = "/search"
+pack = "opensearch"
+upstream = "plain"
+tenant = {{ mode = "index", value = "{{org.slug}}." }}
+[[apis]]
+name = "deep"
+mount = "/mcp/deep"
+kind = "mcp"
+upstream = "plain"
+tools = {{ query = {{ scopes = [], when = {{ "arguments.org" = "{{org.slug}}" }} }}, guarded = ["metrics:read"] }}
+prompts = {{ greet = [], ask = ["metrics:read"] }}
+resources = {{ "log:///*" = [], "log:///private/*" = ["metrics:read"] }}
+[roles.every]
+permissions = ["metrics:read", "rules:read", "logs:read", "mcp:deep:invoke"]
+[roles.team]
+permissions = ["metrics:read", "mcp:deep:invoke"]
+selectors."metrics:read" = {{ team = ["a", "b"] }}
+[roles.stage]
+permissions = ["metrics:read"]
+selectors."metrics:read" = {{ stage = "p" }}
+"#,
+        crate::harness::gateway::free_port()
+    )
+}
+
+/// What is asked for: a tool, a prompt, a resource, or nothing of an MCP server.
+#[derive(Clone, Copy, Debug)]
+enum Asks {
+    Tool(&'static str),
+    Prompt(&'static str),
+    Resource(&'static str),
+    Nothing,
+}
+
+impl Asks {
+    fn body(self, org: &str) -> Option<String> {
+        let (method, params) = match self {
+            Self::Tool(name) => ("tools/call", json!({"name": name, "arguments": {"org": org}})),
+            Self::Prompt(name) => ("prompts/get", json!({"name": name})),
+            Self::Resource(uri) => ("resources/read", json!({"uri": uri})),
+            Self::Nothing => return None,
+        };
+        Some(json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string())
+    }
+
+    fn query(self, caller: &Caller, method: &str, path: &str) -> ExplainQuery {
+        let name = |name: &str| Some(name.to_owned());
+        let query = ExplainQuery {
+            method: name(method),
+            path: name(path),
+            org: Some(caller.org.slug.to_string()),
+            user: Some(caller.user.email.clone()),
+            client: Some(caller.client.id.to_string()),
+            ..ExplainQuery::default()
+        };
+        match self {
+            Self::Tool(tool) => ExplainQuery { tool: name(tool), ..query },
+            Self::Prompt(prompt) => ExplainQuery { prompt: name(prompt), ..query },
+            Self::Resource(uri) => ExplainQuery { resource: name(uri), ..query },
+            Self::Nothing => query,
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_of_decision_is_explained_as_the_gate_makes_it() {
+    let gw = Gateway::start_with(Setup { more: everything(), ..Setup::default() }).await;
+    let admin = Local::new(gw.running.node.clone());
+    let every = gw.open_caller("one", &["every"], "metrics:read rules:read logs:read mcp:deep:invoke").await;
+    let few = gw.grant_to(&every.org, &every.user, &gw.client(None).await, "rules:read mcp:deep:invoke").await;
+    let team = gw.open_caller("two", &["team"], "metrics:read mcp:deep:invoke").await;
+    let torn = gw.open_caller("three", &["team", "stage"], "metrics:read").await;
+    let (echo, deep, up) = ("/test.v1.Echo/Call", "/mcp/deep", "/shared/api/v1/query?query=up");
+    let cases = [
+        (&every, "POST", echo, Asks::Nothing, "authorize", "allowed"),
+        (&few, "POST", echo, Asks::Nothing, "!authorize", "insufficient_scope"),
+        (&every, "POST", "/test.v1.Other/Call", Asks::Nothing, "!mount", "no_route"),
+        (&every, "GET", up, Asks::Nothing, "narrow", "allowed"),
+        (&every, "GET", "/shared/api/v1/metadata", Asks::Nothing, "!narrow", "route_not_enforceable"),
+        (&every, "GET", "/shared/api/v1/query?query=info(up)", Asks::Nothing, "!narrow", "selector_not_enforceable"),
+        (&every, "GET", "/shared/api/v1/query", Asks::Nothing, "!narrow", "selector_missing"),
+        (&team, "GET", "/prometheus/api/v1/query?query=up", Asks::Nothing, "narrow", "allowed"),
+        (&team, "GET", "/prometheus/api/v1/metadata", Asks::Nothing, "!narrow", "permission_narrowed"),
+        (&torn, "GET", "/prometheus/api/v1/query?query=up", Asks::Nothing, "!narrow", "selectors_conflict"),
+        (&every, "GET", "/search/one.logs/_search", Asks::Nothing, "authorize", "allowed"),
+        (&every, "GET", "/search/two.logs/_search", Asks::Nothing, "!bind", "other_organization_index"),
+        (&every, "GET", "/live/socket", Asks::Nothing, "!connection", "upgrade_required"),
+        (&every, "POST", deep, Asks::Tool("query"), "message", "allowed"),
+        (&every, "POST", deep, Asks::Tool("guarded"), "message", "allowed"),
+        (&few, "POST", deep, Asks::Tool("guarded"), "!message", "insufficient_scope"),
+        (&team, "POST", deep, Asks::Tool("guarded"), "!narrow", "permission_narrowed"),
+        (&every, "POST", deep, Asks::Tool("none"), "!message", "target_denied"),
+        (&few, "POST", deep, Asks::Prompt("greet"), "message", "allowed"),
+        (&few, "POST", deep, Asks::Prompt("ask"), "!message", "insufficient_scope"),
+        (&every, "POST", deep, Asks::Prompt("none"), "!message", "target_denied"),
+        (&few, "POST", deep, Asks::Resource("log:///a"), "message", "allowed"),
+        (&few, "POST", deep, Asks::Resource("log:///private/a"), "!message", "insufficient_scope"),
+        (&every, "POST", deep, Asks::Resource("log:///x/../private/a"), "!message", "target_denied"),
+    ];
+    for (caller, method, path, asks, last, decided) in cases {
+        let request = Request::new(method, path).bearer(&caller.token).header("Content-Type", "application/json");
+        let request = asks.body(caller.org.slug.as_str()).into_iter().fold(request, Request::body);
+        let answer = ask(gw.running.public, &request).await;
+        if last != "!mount" {
+            assert_eq!(reason(&gw.record_of(&answer).await), decided, "{method} {path} {asks:?}: {answer:?}");
+        }
+        let view = admin.explain(asks.query(caller, method, path)).await.expect("an explanation");
+        assert_eq!(view.reason.as_deref().unwrap_or("allowed"), decided, "{method} {path} {asks:?}: {view:?}");
+        assert_eq!(parts(&view).split(' ').next_back(), Some(last), "{method} {path} {asks:?}: {view:?}");
+        if last.ends_with("message") {
+            let query = ExplainQuery { request: Some(answer.request_id().to_owned()), ..ExplainQuery::default() };
+            let again = admin.explain(query).await.expect("an explanation");
+            assert_eq!((&again.reason, parts(&again)), (&view.reason, parts(&view)), "{path} {asks:?}: {again:?}");
+        }
+    }
+    let told = admin.explain(Asks::Tool("query").query(&every, "POST", deep)).await.expect("an explanation");
+    let says = told.steps.last().map(|step| step.says.as_str()).unwrap_or_default();
+    assert!(says.contains("arguments.org") && says.contains("not known"), "{says}");
     gw.running.stop().await;
 }

@@ -377,7 +377,14 @@ async fn prompts_resources_and_templates_have_policies_of_their_own() {
         ("resources/read", json!({"uri": "log:///private/b"}), "insufficient_scope"),
         ("resources/subscribe", json!({"uri": "log:///private/b"}), "insufficient_scope"),
         ("resources/read", json!({"uri": "file:///c"}), "target_denied"),
-        ("resources/read", json!({"uri": "LOG:///a"}), "target_denied"),
+        ("resources/read", json!({"uri": "LOG:///a"}), "allowed"),
+        ("resources/read", json!({"uri": "LOG:///private/b"}), "insufficient_scope"),
+        ("resources/read", json!({"uri": "log:///x/../private/b"}), "target_denied"),
+        ("resources/read", json!({"uri": "log:///./private/b"}), "target_denied"),
+        ("resources/read", json!({"uri": "log:///%70rivate/b"}), "target_denied"),
+        ("resources/read", json!({"uri": "log:////private/b"}), "target_denied"),
+        ("resources/subscribe", json!({"uri": "log:///x%2F..%2Fprivate/b"}), "target_denied"),
+        ("completion/complete", completing("log:///{a}/../private/{b}"), "target_denied"),
         ("completion/complete", completing("log:///{a}"), "allowed"),
         ("completion/complete", completing("file:///{a}"), "target_denied"),
         ("logging/setLevel", json!({"level": "info"}), "allowed"),
@@ -535,5 +542,90 @@ async fn a_subscription_is_told_once_its_server_has_accepted_it() {
         let expected = [(&json!("notifications/tools/list_changed"), &meta)];
         assert_eq!(methods, expected[..usize::from(told)], "{wanted}");
     }
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_modern_era_has_no_more_is_for_its_server_to_say() {
+    let (gw, caller, mut conn) = agent().await;
+    let meta = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28"});
+    for method in ["resources/subscribe", "resources/unsubscribe"] {
+        let ask = |params: Value| json!({"jsonrpc": "2.0", "id": 7, "method": method, "params": params}).to_string();
+        let modern = |body: String| post(&caller, body).header("MCP-Protocol-Version", "2026-07-28").header("Mcp-Method", method);
+        let before = gw.upstream.count();
+        let answered = conn.ask(&modern(ask(json!({"_meta": meta})))).await;
+        assert_eq!((answered.status, gw.upstream.count()), (200, before + 1), "{method}: {answered:?}");
+        // What names a resource is judged, whatever its server makes of it, and the legacy era has to name one.
+        let named = conn.ask(&modern(ask(json!({"_meta": meta, "uri": "log:///a"})))).await;
+        assert_eq!(reason(&gw.record_of(&named).await), "target_denied", "{named:?}");
+        let legacy = conn.ask(&post(&caller, ask(json!({})))).await;
+        assert_eq!((legacy.status, &legacy.json()["error"]["code"]), (400, &json!(-32602)), "{legacy:?}");
+        assert_eq!(reason(&gw.record_of(&legacy).await), "message_malformed");
+        assert_eq!(gw.upstream.count(), before + 1);
+    }
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_for_an_unknown_version_learns_the_versions_of_its_era() {
+    let (gw, caller, mut conn) = agent().await;
+    let ask = async |conn: &mut Conn, params: Value| {
+        let body = json!({"jsonrpc": "2.0", "id": 7, "method": "server/discover", "params": params}).to_string();
+        let response = conn.ask(&post(&caller, body).header("MCP-Protocol-Version", "v999.0.0")).await;
+        assert_eq!((response.status, &response.json()["error"]["code"]), (400, &json!(-32022)), "{response:?}");
+        response.json()["error"]["data"].clone()
+    };
+    let modern = ask(&mut conn, json!({"_meta": {"io.modelcontextprotocol/protocolVersion": "v999.0.0"}})).await;
+    assert_eq!(modern, json!({"supported": ["2026-07-28"], "requested": "v999.0.0"}));
+    let legacy = ask(&mut conn, json!({})).await;
+    assert_eq!(legacy["supported"].as_array().map(Vec::len), Some(5), "{legacy}");
+    assert_eq!(gw.upstream.count(), 0);
+    gw.running.stop().await;
+}
+
+/// A server whose tasks are its own affair.
+const TASKS: &str = r#"
+[[apis]]
+name = "long"
+mount = "/mcp/long"
+kind = "mcp"
+upstream = "plain"
+tools = { default = [] }
+tasks = true
+[roles.long]
+permissions = ["mcp:long:invoke", "mcp:tools:invoke"]
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tasks_are_closed_unless_the_server_knows_whose_they_are() {
+    let gw = Gateway::start_with(Setup { more: TASKS.to_owned(), ..Setup::default() }).await;
+    let caller = gw.open_caller("acme", &["long"], "mcp:tools:invoke mcp:long:invoke").await;
+    let mut conn = Conn::open(gw.running.public).await;
+    let cases = [
+        ("tasks/get", json!({"taskId": "t"})),
+        ("tasks/result", json!({"taskId": "t"})),
+        ("tasks/update", json!({"taskId": "t"})),
+        ("tasks/cancel", json!({"taskId": "t"})),
+        ("tasks/list", json!({})),
+        ("tools/call", json!({"name": "echo", "task": {"ttl": 60000}})),
+        ("subscriptions/listen", json!({"notifications": {"taskIds": ["t"]}})),
+    ];
+    for (method, params) in cases {
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
+        let before = gw.upstream.count();
+        let refused = conn.ask(&post(&caller, body.clone())).await;
+        assert_eq!((refused.status, refused.header("www-authenticate")), (403, None), "{method}: {refused:?}");
+        let error = &refused.json()["error"];
+        assert_eq!((&error["code"], &error["data"]["reason"]), (&json!(-32601), &json!("tasks_closed")), "{refused:?}");
+        assert_eq!((reason(&gw.record_of(&refused).await), gw.upstream.count()), ("tasks_closed", before));
+        let request = Request::new("POST", "/mcp/long").bearer(&caller.token).header("Content-Type", "application/json");
+        let open = conn.ask(&request.body(body)).await;
+        assert_eq!((open.status, gw.upstream.count()), (200, before + 1), "{method}: {open:?}");
+    }
+    let meta = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28"});
+    let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tasks/get", "params": {"taskId": "t", "_meta": meta}}).to_string();
+    let modern = post(&caller, body).header("MCP-Protocol-Version", "2026-07-28").header("Mcp-Method", "tasks/get");
+    let refused = conn.ask(&modern.header("Mcp-Name", "t")).await;
+    assert_eq!((refused.status, &refused.json()["error"]["code"]), (404, &json!(-32601)), "{refused:?}");
     gw.running.stop().await;
 }

@@ -8,6 +8,7 @@ use reqwest::header::HOST;
 use rustls::pki_types::CertificateDer;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tollgate::admin::{Administration as _, ExplainQuery, Local};
 
 use crate::harness::audit::call;
 use crate::harness::certificates::{Authority, Leaf, write};
@@ -218,12 +219,15 @@ async fn a_route_wants_a_certificate_and_its_record_names_it() {
     let asked = async |identity: Option<&Leaf>| {
         let answer = rig.client(identity).get(&url).header(HOST, "gw.test").send().await.expect("an answer");
         let id = answer.headers()["x-request-id"].to_str().expect("text").to_owned();
-        (answer.status().as_u16(), rig.gw.record_of_request(&id).await.origin.certificate)
+        let certificate = rig.gw.record_of_request(&id).await.origin.certificate;
+        let query = ExplainQuery { request: Some(id), ..ExplainQuery::default() };
+        let told = Local::new(rig.gw.running.node.clone()).explain(query).await.expect("an explanation");
+        (answer.status().as_u16(), certificate, told.reason)
     };
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &known.der());
     let named = digest.as_ref().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
-    assert_eq!(asked(Some(&known)).await, (200, Some(named)));
-    assert_eq!(asked(None).await, (403, None));
+    assert_eq!(asked(Some(&known)).await, (200, Some(named), None));
+    assert_eq!(asked(None).await, (403, None, Some("client_certificate_missing".to_owned())));
     rig.gw.running.stop().await;
 }
 

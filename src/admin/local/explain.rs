@@ -5,7 +5,7 @@ use http::Method;
 use super::Local;
 use crate::admin::error::AdminError;
 use crate::admin::model::{ExplainQuery, ExplanationView, LackView, RecordedView, StepView};
-use crate::gateway::explain::{self, Caller, Explained, Supposed};
+use crate::gateway::explain::{self, Caller, Explained, Spoken, Supposed};
 use crate::record::{AuditRecord, Event, summary};
 use crate::store::{AuditFilter, GrantFacts, GrantSearch};
 use crate::token::standing;
@@ -44,7 +44,13 @@ async fn supposed(local: &Local, method: &str, path: &str, query: &ExplainQuery)
     let wrong = |what: &str| AdminError::invalid(what.to_owned());
     let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes()).map_err(|_| wrong("that is no method"))?;
     let config = local.node.config.load_full();
-    let tool = query.tool.as_deref();
+    let spoken = match (&query.tool, &query.prompt, &query.resource) {
+        (None, None, None) => None,
+        (Some(tool), None, None) => Some(Spoken::tool(tool)),
+        (None, Some(prompt), None) => Some(Spoken::prompt(prompt)),
+        (None, None, Some(uri)) => Some(Spoken::resource(uri)),
+        _ => return Err(wrong("name a tool, a prompt or a resource, not several")),
+    };
     let facts = match (&query.org, &query.user, &query.client) {
         (None, None, None) => None,
         (Some(org), Some(user), Some(client)) => Some(grant(local, org, user, client).await?),
@@ -55,7 +61,9 @@ async fn supposed(local: &Local, method: &str, path: &str, query: &ExplainQuery)
         Some(facts) => Caller::Grant(facts, scopes.as_ref().unwrap_or(&facts.grant.scopes)),
         None => Caller::Nobody,
     };
-    Ok(view(explain::explain(&local.node, &config, &Supposed { method: &method, target: path, caller, tool }).await))
+    let supposed =
+        Supposed { method: &method, target: path, caller, query_known: true, spoken, certificate: false, handshake: false };
+    Ok(view(explain::explain(&local.node, &config, &supposed).await))
 }
 
 /// What the user gave to the client in the organization: what is live before what has ended.

@@ -34,6 +34,12 @@ pub struct ExplainQuery {
     /// The tool that is called, at an MCP server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool: Option<String>,
+    /// The prompt that is asked for, at an MCP server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<String>,
+    /// The resource that is read, by URI, at an MCP server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
 }
 
 /// A decision, step by step.
@@ -75,7 +81,7 @@ pub struct RecordedView {
 /// One part of a decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StepView {
-    /// `hygiene`, `mount`, `authenticate`, `audience`, `route`, `bind`, `authorize` or `message`.
+    /// `hygiene`, `mount`, `authenticate`, `audience`, `route`, `bind`, `authorize`, `connection`, `message` or `narrow`.
     pub stage: String,
     /// Whether it lets the request on.
     pub passed: bool,

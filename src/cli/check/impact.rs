@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::rules::changes;
 use crate::config::{Config, RouteMeta};
 use crate::store::{ApiKey, ApiKeyState, Client, ClientOrigin, GrantFacts, Membership};
 use crate::token::{effective, standing};
@@ -26,6 +27,8 @@ pub(super) enum Effect {
     Breaks,
     /// It loses something.
     Narrows,
+    /// It is decided otherwise: whether that is more or less only a person can say.
+    Changes,
     /// It gains something and loses nothing.
     Widens,
 }
@@ -34,7 +37,7 @@ pub(super) enum Effect {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Impact {
     pub(super) effect: Effect,
-    /// `grant`, `api_key`, `client`, `role`, `member` or `route`.
+    /// `grant`, `api_key`, `client`, `role`, `member`, `route`, `api`, `tool`, `prompt` or `resource`.
     pub(super) kind: &'static str,
     pub(super) what: String,
     pub(super) gains: ScopeSet,
@@ -43,7 +46,7 @@ pub(super) struct Impact {
 
 impl Impact {
     /// What becomes of something that held `before` and will hold `after`; `None` when nothing does.
-    fn of(kind: &'static str, what: String, before: &ScopeSet, after: &ScopeSet) -> Option<Self> {
+    pub(super) fn of(kind: &'static str, what: String, before: &ScopeSet, after: &ScopeSet) -> Option<Self> {
         let (gains, loses) = (without(after, before), without(before, after));
         let effect = match (gains.is_empty(), loses.is_empty()) {
             (true, true) => return None,
@@ -54,8 +57,13 @@ impl Impact {
         Some(Self { effect, kind, what, gains, loses })
     }
 
+    /// What is not about scopes.
+    pub(super) fn told(effect: Effect, kind: &'static str, what: String) -> Self {
+        Self { effect, kind, what, gains: ScopeSet::default(), loses: ScopeSet::default() }
+    }
+
     fn gone(kind: &'static str, what: String) -> Self {
-        Self { effect: Effect::Breaks, kind, what, gains: ScopeSet::default(), loses: ScopeSet::default() }
+        Self::told(Effect::Breaks, kind, what)
     }
 }
 
@@ -72,6 +80,7 @@ pub(super) fn impacts(before: &Config, after: &Config, stored: &Stored, at: Time
     found.extend(roles(before, after));
     found.extend(members(before, after, &stored.members));
     found.extend(routes(before, after));
+    found.extend(changes(before, after));
     found.sort_by(|a, b| (a.effect, a.kind, &a.what).cmp(&(b.effect, b.kind, &b.what)));
     found
 }

@@ -22,6 +22,116 @@ pack = "prometheus"
 upstream = "prometheus"
 "#;
 
+/// What `config` is checked against for everything but scopes: roles that are narrowed, tenants, certificates, an MCP server.
+const RULES: &str = r#"
+public_url = "http://127.0.0.1:8080"
+[keys]
+secret = "env:SECRET"
+[roles.member]
+permissions = ["metrics:read", "rules:read"]
+selectors."metrics:read" = { team = ["a", "b"] }
+[[upstreams]]
+name = "upstream"
+endpoints = ["http://127.0.0.1:9090"]
+[[apis]]
+name = "shared"
+mount = "/shared"
+pack = "prometheus"
+upstream = "upstream"
+tenant = { mode = "label", label = "tenant", value = "{org.tenant}" }
+forbidden_query = ["tenant"]
+[[apis.routes]]
+id = "shared.sealed"
+match = "/sealed"
+methods = ["GET"]
+scopes = ["metrics:read"]
+enforce = "promql_query"
+[[apis]]
+name = "tools"
+mount = "/mcp"
+kind = "mcp"
+upstream = "upstream"
+tools = { echo = [], "get-*" = ["metrics:read"], mail = { scopes = [], when = { "arguments.to" = "{user.email}" } }, drop = "deny" }
+prompts = { greet = [] }
+resources = { "log:///*" = [], "log:///private/*" = ["metrics:read"] }
+"#;
+
+/// What the replacement of one text by another in [`RULES`] touches.
+fn replaced(from: &str, to: &str) -> Vec<(Effect, &'static str, String)> {
+    assert!(RULES.contains(from), "{from}");
+    let stored = Stored { grants: Vec::new(), clients: Vec::new(), keys: Vec::new(), members: Vec::new() };
+    let found = impacts(&config(RULES), &config(&RULES.replacen(from, to, 1)), &stored, START);
+    found.into_iter().map(|i| (i.effect, i.kind, i.what)).collect()
+}
+
+#[test]
+fn rules_that_decide_otherwise_are_named() {
+    use Effect::{Breaks, Changes, Narrows, Widens};
+    let team = "{ team = [\"a\", \"b\"] }";
+    let tenant = "tenant = { mode = \"label\", label = \"tenant\", value = \"{org.tenant}\" }";
+    let header = "tenant = { mode = \"header\", name = \"X-Scope-OrgID\", value = \"{org.tenant}\" }";
+    let enforce = "enforce = \"promql_query\"";
+    let open = "\"log:///*\" = []";
+    let mail = ", when = { \"arguments.to\" = \"{user.email}\" }";
+    let cases: [(&str, &str, Effect, &str, &str); 22] = [
+        ("selectors.\"metrics:read\" = { team = [\"a\", \"b\"] }", "", Widens, "role", "not for team = a or b"),
+        (team, "{ team = \"a\" }", Narrows, "role", "is for team = a, not"),
+        (team, "{ team = [\"a\", \"b\", \"c\"] }", Widens, "role", "team = a or b or c"),
+        (team, "{ stage = \"p\" }", Changes, "role", "stage = p"),
+        ("mount = \"/shared\"", "mount = \"/shared\"\nenforce = \"shadow\"", Widens, "api", "shared only puts on record"),
+        ("mount = \"/mcp\"", "mount = \"/mcp\"\nenforce = \"shadow\"", Widens, "api", "tools only puts on record"),
+        (tenant, header, Changes, "api", "by the header x-scope-orgid"),
+        (tenant, "", Widens, "api", "not at all"),
+        (tenant, &tenant.replace("{org.tenant}", "{org.slug}"), Changes, "api", "{org.slug}"),
+        ("forbidden_query = [\"tenant\"]", "", Widens, "api", "query parameters tenant"),
+        (enforce, "", Narrows, "route", "shared.sealed is narrowed"),
+        (enforce, "enforce = \"nothing\"", Widens, "route", "shared.sealed is narrowed"),
+        (enforce, "enforce = \"promql_match\"", Changes, "route", "shared.sealed is narrowed"),
+        ("\"get-*\" = [\"metrics:read\"]", "\"get-*\" = []", Widens, "tool", "tools:get-*"),
+        ("\"get-*\" = [\"metrics:read\"], ", "", Breaks, "tool", "tools:get-* is closed"),
+        ("drop = \"deny\"", "drop = []", Widens, "tool", "tools:drop is open"),
+        ("drop = \"deny\"", "default = []", Widens, "tool", "tools:(others) is open"),
+        (mail, "", Widens, "tool", "tools:mail has other conditions"),
+        ("greet = []", "greet = \"deny\"", Breaks, "prompt", "tools:greet is closed"),
+        (", \"log:///private/*\" = [\"metrics:read\"]", "", Widens, "resource", "tools:log:///private/*"),
+        (open, "\"log:///*\" = [\"rules:read\"]", Narrows, "resource", "tools:log:///*"),
+        ("greet = [] }", "greet = [] }\ntasks = true", Widens, "api", "tasks of tools are open"),
+    ];
+    for (from, to, effect, kind, what) in cases {
+        let found = replaced(from, to);
+        assert!(found.iter().any(|f| f.0 == effect && f.1 == kind && f.2.contains(what)), "{from} → {to}: {found:?}");
+    }
+    assert_eq!(replaced(team, team), []);
+}
+
+/// The configuration `text` with TLS that asks for client certificates.
+fn with_clients(text: &str) -> Config {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().expect("a directory");
+    let made = rcgen::generate_simple_self_signed(["gw.test".to_owned()]).expect("a certificate");
+    let (cert, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
+    std::fs::write(&cert, made.cert.pem()).expect("written");
+    std::fs::write(&key, made.signing_key.serialize_pem()).expect("written");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).expect("its owner's");
+    let (cert, key) = (cert.display(), key.display());
+    let tls = format!("[listen]\ntls = {{ cert = '{cert}', key = '{key}', client_ca = '{cert}' }}\n[keys]");
+    config(&text.replace("http://127.0.0.1:8080", "https://gw.test").replace("[keys]", &tls))
+}
+
+#[test]
+fn a_route_that_wants_no_certificate_any_more_is_named() {
+    let sealed = RULES.replace("enforce = \"promql_query\"", "enforce = \"promql_query\"\nclient_certificate = true");
+    let stored = Stored { grants: Vec::new(), clients: Vec::new(), keys: Vec::new(), members: Vec::new() };
+    for (before, after, effect, what) in [
+        (&*sealed, RULES, Effect::Widens, "shared.sealed wants no client certificate"),
+        (RULES, &*sealed, Effect::Narrows, "shared.sealed wants a client certificate"),
+    ] {
+        let found = impacts(&with_clients(before), &with_clients(after), &stored, START);
+        let found: Vec<_> = found.iter().map(|i| (i.effect, i.kind, i.what.as_str())).collect();
+        assert_eq!(found, [(effect, "route", what)]);
+    }
+}
+
 fn config(text: &str) -> Config {
     let env = |name: &str| (name == "SECRET").then(|| "0".repeat(64));
     Config::parse(text, &env, 1).unwrap_or_else(|e| panic!("a sound configuration: {e}")).0

@@ -14,7 +14,7 @@ pub struct Tenancy {
 }
 
 /// How the upstream is told which organization it serves.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tell {
     /// By one header, whose every other copy is removed.
     Header {

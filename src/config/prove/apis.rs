@@ -291,6 +291,9 @@ fn contradictions(raw: &RawApi, pack: Option<&RawPack>, at: &KeyPath, found: &mu
             for (key, _) in names.into_iter().filter(|(_, names)| !names.is_empty()) {
                 found.error(at.key(key), "is only for MCP servers", "add kind = \"mcp\", or take it out");
             }
+            if raw.tasks {
+                found.error(at.key("tasks"), "is only for MCP servers", "add kind = \"mcp\", or take it out");
+            }
             if raw.pack.is_none() && raw.routes.is_empty() {
                 let way_out = format!("add [[apis.routes]], or pack = one of: {}", listed(pack::names()));
                 found.error(at.key("routes"), "is missing: every request would be refused", way_out);

@@ -9,7 +9,7 @@ use crate::config::Catalogue;
 use crate::config::error::KeyPath;
 use crate::config::pack::PackedNeeds;
 use crate::config::raw::{RawAllowed, RawApi, RawNeed, RawRule, RawValue};
-use crate::mcp::{Allowed, Condition, NamePolicy, Need, Rule, ServerPolicy};
+use crate::mcp::{Allowed, Condition, NamePolicy, Need, PolicyError, Rule, ServerPolicy};
 use crate::types::{Placeholder, ScopeBits, ScopeSet, ScopeToken};
 
 /// The key that stands for every other name.
@@ -52,7 +52,8 @@ pub(super) fn policy(
         found.warn(at.key("tools"), "is empty, so every tool is denied; tools = { default = [] } allows all of them");
     }
     let used = invoke | tools.used | prompts.used | resources.used;
-    let policy = ServerPolicy { invoke, tools: tools.policy, prompts: prompts.policy, resources: resources.policy };
+    let policy =
+        ServerPolicy { invoke, tools: tools.policy, prompts: prompts.policy, resources: resources.policy, tasks: raw.tasks };
     ProvedPolicy { policy, by_default: tools.default, used }
 }
 
@@ -87,8 +88,16 @@ fn names(raw: &BTreeMap<String, RawNeed>, takes: Takes, at: &KeyPath, catalogue:
             patterns.push((pattern.as_str(), rule));
         }
     }
-    let policy = NamePolicy::new(patterns, default).unwrap_or_else(|error| {
-        found.error(at, error, "write names, with * for any run of characters");
+    let built = match takes {
+        Takes::Arguments => NamePolicy::new(patterns, default),
+        Takes::Nothing => NamePolicy::for_uris(patterns, default),
+    };
+    let policy = built.unwrap_or_else(|error| {
+        let way_out = match &error {
+            PolicyError::Spelling(_) => "write it without dot or empty segments, fragments and needless escapes",
+            _ => "write names, with * for any run of characters",
+        };
+        found.error(at, error, way_out);
         NamePolicy::uniform(Need::Denied)
     });
     Names { policy, default: default_scopes, used }

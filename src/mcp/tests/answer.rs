@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::mcp::{Answer, BadMessage, BadReason, Limits, Mismatch, RequestId, Target, UpstreamFault, parse};
+use crate::mcp::{Answer, BadMessage, BadReason, Era, Limits, Mismatch, RequestId, Target, UpstreamFault, parse};
 
 fn id(raw: &str) -> RequestId {
     let message = parse(format!(r#"{{"jsonrpc":"2.0","id":{raw},"method":"ping"}}"#).as_bytes(), &Limits::default()).unwrap();
@@ -40,7 +40,7 @@ fn mismatches() {
     assert_eq!(shown(Mismatch::Missing("Mcp-Name"), None).1["error"]["code"], -32020);
     assert_eq!(shown(Mismatch::NoMetaVersion, None).1["error"]["code"], -32602);
     assert_eq!(shown(Mismatch::Response, None).1["error"]["code"], -32600);
-    let (status, body) = shown(Mismatch::Unsupported { requested: "1900-01-01".to_owned() }, Some(id("1")));
+    let (status, body) = shown(Mismatch::Unsupported { requested: "1900-01-01".to_owned(), era: Era::Legacy }, Some(id("1")));
     let data =
         json!({"supported": ["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"], "requested": "1900-01-01"});
     assert_eq!((status, &body["error"]["code"], &body["error"]["data"]), (400, &json!(-32022), &data));

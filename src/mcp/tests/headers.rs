@@ -117,12 +117,12 @@ fn versions_and_repeats() {
     assert_eq!(read(&[]), Ok((ProtocolVersion::V20250326, Era::Legacy, false)));
     assert_eq!(read(&[(V, NEW)]), Ok((ProtocolVersion::V20260728, Era::Modern, true)));
     for version in ["1900-01-01", "2027-01-01", "2026-07-28-draft", "2026-7-28", "", "x"] {
-        assert_eq!(read(&[(V, version)]), Err(Mismatch::Unsupported { requested: version.to_owned() }));
+        assert_eq!(read(&[(V, version)]), Err(Mismatch::Unsupported { requested: version.to_owned(), era: Era::Legacy }));
     }
     assert_eq!(read(&[(V, "２０２６")]), Err(Mismatch::Malformed("MCP-Protocol-Version")));
     for (name, shown) in [(V, "MCP-Protocol-Version"), (M, "Mcp-Method"), (N, "Mcp-Name")] {
         assert_eq!(read(&[(name, NEW), (name, NEW)]), Err(Mismatch::Repeated(shown)));
     }
     let long = read(&[(V, &"9".repeat(5000))]);
-    assert_eq!(long, Err(Mismatch::Unsupported { requested: "9".repeat(100) }));
+    assert_eq!(long, Err(Mismatch::Unsupported { requested: "9".repeat(100), era: Era::Legacy }));
 }

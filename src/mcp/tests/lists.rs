@@ -11,7 +11,12 @@ use crate::types::ScopeBits;
 
 /// Names that meet the patterns, some with text that no message may carry.
 fn names() -> impl Strategy<Value = Vec<String>> {
-    let name = prop_oneof![6 => "[ab:/]{1,5}".boxed(), 1 => "[ab]\\{[ab]\\}".boxed(), 1 => any::<String>().boxed()];
+    let name = prop_oneof![
+        6 => "[ab:/]{1,5}".boxed(),
+        4 => "[aA]://[aA]?(/(a|b|\\.|\\.\\.|%61|%2e|%2F|%21|!|\\\\|#)){0,4}/?".boxed(),
+        1 => "[ab]\\{[ab]\\}".boxed(),
+        1 => any::<String>().boxed(),
+    ];
     prop::collection::vec(name, 0..7)
 }
 
@@ -24,9 +29,17 @@ fn name_policy() -> impl Strategy<Value = NamePolicy> {
         .prop_map(|(patterns, default)| NamePolicy::new(patterns, default).unwrap())
 }
 
+/// Patterns that are a URI's, as they would be configured.
+fn uri_policy() -> impl Strategy<Value = NamePolicy> {
+    let pattern = prop_oneof!["[ab*]{1,4}", "a:/?/?/?[ab!*]{0,3}(/[ab*]{1,2})?"];
+    (prop::collection::btree_map(pattern, need(), 0..6), need())
+        .prop_filter_map("a policy", |(patterns, default)| NamePolicy::for_uris(patterns, default).ok())
+}
+
 fn policy() -> impl Strategy<Value = Arc<ServerPolicy>> {
-    (name_policy(), name_policy(), name_policy())
-        .prop_map(|(tools, prompts, resources)| Arc::new(ServerPolicy { invoke: bits([0]), tools, prompts, resources }))
+    (name_policy(), name_policy(), uri_policy()).prop_map(|(tools, prompts, resources)| {
+        Arc::new(ServerPolicy { invoke: bits([0]), tools, prompts, resources, tasks: false })
+    })
 }
 
 /// How each kind is listed and what a client sends to use an entry. A template is used by completing it: URIs that are made from
@@ -114,5 +127,31 @@ proptest! {
         }
         let usable: Vec<String> = names.iter().filter(|name| callable(&policy, kind, name, &held)).cloned().collect();
         prop_assert_eq!(listed, usable);
+    }
+}
+
+/// What a lenient server makes of a path: escapes undone, dots followed, empty segments dropped.
+fn lenient(uri: &str) -> Option<String> {
+    let path = uri.strip_prefix("log://")?.split('#').next()?;
+    let escapes = [("%70", "p"), ("%2e", "."), ("%2E", "."), ("%2F", "/"), ("\\", "/")];
+    let path = escapes.iter().fold(path.to_owned(), |path, (escape, plain)| path.replace(escape, plain));
+    let mut segments = Vec::new();
+    for segment in path.split('/') {
+        match segment {
+            "" | "." => {}
+            ".." => drop(segments.pop()),
+            other => segments.push(other),
+        }
+    }
+    Some(segments.join("/"))
+}
+
+proptest! {
+    #[test]
+    fn no_spelling_leads_past_a_guard(uri in r"log://(/(a|p|\.|\.\.|%70|%2e|%2E\.|a%2F\.\.|\\|#|p#)){1,5}") {
+        let patterns = [("log:///*", Need::Scopes(ScopeBits::NONE)), ("log:///p/*", Need::Denied), ("log:///p", Need::Denied)];
+        let guarded = NamePolicy::for_uris(patterns, Need::Denied).unwrap();
+        let reached = lenient(&uri).unwrap();
+        prop_assert!(guarded.needed(&uri) == Need::Denied || reached.split('/').next() != Some("p"), "{} is {}", uri, reached);
     }
 }

@@ -46,6 +46,97 @@ fn the_most_specific_pattern_wins() {
     assert_eq!(either.needed("abc"), Need::Denied);
 }
 
+/// A policy that opens a server's resources but for some.
+fn guarded() -> NamePolicy {
+    let patterns = [
+        ("log:///*", scope(1)),
+        ("log:///private/*", scope(2)),
+        ("log:///caf%C3%A9", scope(2)),
+        ("file:///pub/*", scope(1)),
+        ("https://Docs.test/*", scope(1)),
+        ("https://docs.test/", scope(2)),
+    ];
+    NamePolicy::for_uris(patterns, Need::Denied).unwrap()
+}
+
+#[test]
+fn a_resource_is_judged_by_what_every_reader_takes_it_for() {
+    let table = [
+        ("log:///a", scope(1)),
+        ("log:///a/b.txt", scope(1)),
+        ("log:///...", scope(1)),
+        ("log:///a/", scope(1)),
+        ("log:///a?b=/x//y", scope(1)),
+        ("log:///a%20b", scope(1)),
+        ("log:///a{#b}", scope(1)),
+        ("log:///{+a}/{b}{?c*}", scope(1)),
+        ("log:///private/b", scope(2)),
+        ("LOG:///private/b", scope(2)),
+        ("log:/private/b", scope(2)),
+        ("log:///private/{b}", scope(2)),
+        ("log:///caf\u{e9}", scope(2)),
+        ("log:///caf%c3%a9", scope(2)),
+        ("file://LOCALHOST/pub/a", scope(1)),
+        ("https://DOCS.test/a", scope(1)),
+        ("https://docs.test", scope(2)),
+    ];
+    for (uri, need) in table {
+        assert_eq!(guarded().needed(uri), need, "{uri}");
+    }
+}
+
+/// Spellings of `log:///private/b`, `file:///etc/x` and the like that some reader takes for them.
+const UNCLEAN: [&str; 33] = [
+    "log:///x/../private/b",
+    "log:///./private/b",
+    "log:///x/..",
+    "log:///x/.. /private/b",
+    "log:///x/..;a/private/b",
+    "log:///x?/../private/b",
+    "log://../private/b",
+    "log:///%70rivate/b",
+    "log:///x/%2e%2e/private/b",
+    "log:///x/.%2E/private/b",
+    "log:///x/%252e%252e/private/b",
+    "log:///private%2fb",
+    "log:///private%5Cb",
+    "log:///private\\b",
+    "log:////private/b",
+    "log:///x//private/b",
+    "log:///private/%",
+    "log:///private/%4",
+    "log:///private/%+1",
+    "log:///private/%00",
+    "log:///private/%ff",
+    "log:///private/b#x",
+    " log:///private/b",
+    "log:///private/b%20",
+    "log:///{a}/../private",
+    "log:///{a}//{b}",
+    "file:///pub/../etc/x",
+    "file:pub/x",
+    "https:docs.test/a",
+    "https:/docs.test/a",
+    "https://docs.test:443/a",
+    "https://docs.test:/a",
+    "https://a@docs.test/a",
+];
+
+#[test]
+fn a_resource_that_readers_could_take_for_another_is_nobodys() {
+    let open = [("*", scope(1)), ("log:///private/*", scope(2))];
+    let open = NamePolicy::for_uris(open, scope(1)).unwrap();
+    let uniform = NamePolicy::for_uris(Vec::<(&str, Need)>::new(), scope(1)).unwrap();
+    for uri in UNCLEAN {
+        assert_eq!((guarded().needed(uri), open.needed(uri)), (Need::Denied, Need::Denied), "{uri}");
+        assert_eq!(uniform.needed(uri), scope(1), "where all are alike the spelling is the server's: {uri}");
+        let same = NamePolicy::for_uris([(uri, scope(1))], Need::Denied).unwrap_err();
+        assert_eq!(same, PolicyError::Spelling(uri.to_owned()), "as a pattern it would match nothing");
+    }
+    let twice = NamePolicy::for_uris([("LOG:///a", scope(1)), ("log:///a", scope(1))], Need::Denied);
+    assert_eq!(twice.unwrap_err(), PolicyError::Repeated("log:///a".to_owned()));
+}
+
 #[test]
 fn patterns_are_checked() {
     let build = |patterns: &[&str]| NamePolicy::new(patterns.iter().map(|p| (p, Need::Denied)), Need::Denied).map(|_| ());

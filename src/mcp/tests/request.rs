@@ -28,6 +28,11 @@ fn a_call_gives_its_target() {
         ("resources/read", r#"{"uri":"file:///a","name":"x"}"#, Ok(Target::resource("file:///a"))),
         ("resources/subscribe", r#"{"uri":"file:///a"}"#, Ok(Target::resource("file:///a"))),
         ("resources/unsubscribe", r#"{"uri":"file:///a"}"#, Ok(Target::resource("file:///a"))),
+        ("resources/subscribe", r#"{"name":"x"}"#, Ok(None)),
+        ("resources/unsubscribe", "null", Ok(None)),
+        ("resources/subscribe", r#"{"uri":null}"#, Err(BadReason::Target)),
+        ("resources/subscribe", r#"{"URI":"file:///a"}"#, Err(BadReason::Lookalike)),
+        ("resources/read", "{}", Err(BadReason::Target)),
         ("completion/complete", r#"{"ref":{"type":"ref/prompt","name":"p"}}"#, Ok(Target::prompt("p"))),
         ("completion/complete", r#"{"ref":{"uri":"u://{x}","type":"ref/resource"}}"#, Ok(Target::resource("u://{x}"))),
         ("completion/complete", r#"{"ref":{"type":"ref/tool","name":"p"}}"#, Err(BadReason::Target)),
@@ -45,6 +50,20 @@ fn a_call_gives_its_target() {
     for (method, params, expected) in table {
         assert_eq!(target(&call(method, params)), expected, "{method} {params}");
     }
+}
+
+#[test]
+fn what_is_about_tasks_is_known() {
+    let tasks = |method: &str, params: &str| read(&call(method, params)).unwrap().call().unwrap().tasks;
+    for method in ["tasks/get", "tasks/result", "tasks/update", "tasks/cancel", "tasks/list", "tasks/later", "TASKS/later"] {
+        assert!(tasks(method, r#"{"taskId":"t"}"#), "{method}");
+    }
+    assert!(tasks("tools/call", r#"{"name":"echo","task":{"ttl":1}}"#));
+    assert!(tasks("subscriptions/listen", r#"{"notifications":{"taskIds":["t"]}}"#));
+    assert!(!tasks("tools/call", r#"{"name":"echo","arguments":{"task":{}}}"#));
+    assert!(!tasks("task/get", "{}"));
+    assert_eq!(read(&call("tools/call", r#"{"name":"echo","Task":{}}"#)), Err(BadReason::Lookalike));
+    assert_eq!(read(&call("Tasks/get", r#"{"taskId":"t"}"#)), Err(BadReason::Method));
 }
 
 #[test]

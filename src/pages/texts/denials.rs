@@ -63,6 +63,10 @@ pub fn by_reason(reason: &str, call: bool) -> (Text, Text) {
             "An argument of the call had a value that the operator does not allow, or was missing.",
             "Call it with a value that is allowed; the answer named the argument, and the operator knows its values.",
         ),
+        "tasks_closed" => (
+            "The message was about an MCP task, and the operator did not open tasks of this server.",
+            "Call the tool without a task, or ask the operator to open them.",
+        ),
         "session_not_yours" => (
             "The MCP session was opened for another user or organization, or not through this gateway.",
             "Reconnect the application, so that it opens a session of its own. If it goes on, somebody else's session id is in use.",

@@ -250,10 +250,8 @@ const ALERTS: &str =
 const INITIALIZED: &str = r#"{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-11-25","capabilities":{"tools":{"listChanged":false},"prompts":{},"logging":{}}}}"#;
 const PROMPTS: &str =
     r#"{"jsonrpc":"2.0","id":1,"result":{"prompts":[{"name":"greet"},{"name":"ask-org"},{"name":"secret"}],"nextCursor":"2"}}"#;
-const RESOURCES: &str =
-    r#"{"jsonrpc":"2.0","id":1,"result":{"resources":[{"uri":"log:///a"},{"uri":"log:///private/b"},{"uri":"file:///c"}]}}"#;
-const TEMPLATES: &str =
-    r#"{"jsonrpc":"2.0","id":1,"result":{"resourceTemplates":[{"uriTemplate":"log:///{a}"},{"uriTemplate":"file:///{a}"}]}}"#;
+const RESOURCES: &str = r#"{"jsonrpc":"2.0","id":1,"result":{"resources":[{"uri":"log:///a"},{"uri":"log:///private/b"},{"uri":"log:///x/../private/b"},{"uri":"file:///c"}]}}"#;
+const TEMPLATES: &str = r#"{"jsonrpc":"2.0","id":1,"result":{"resourceTemplates":[{"uriTemplate":"log:///{a}"},{"uriTemplate":"log:///{a}/../{b}"},{"uriTemplate":"file:///{a}"}]}}"#;
 
 /// The answer to `tools/list` with id 1, in pieces that are easy to recognise.
 pub fn tools() -> String {
