@@ -279,7 +279,7 @@ async fn every_kind_of_decision_is_explained_as_the_gate_makes_it() {
         (&every, "GET", up, Asks::Nothing, "narrow", "allowed"),
         (&every, "GET", "/shared/api/v1/metadata", Asks::Nothing, "!narrow", "route_not_enforceable"),
         (&every, "GET", "/shared/api/v1/query?query=info(up)", Asks::Nothing, "!narrow", "selector_not_enforceable"),
-        (&every, "GET", "/shared/api/v1/query", Asks::Nothing, "!narrow", "selector_missing"),
+        (&every, "GET", "/shared/api/v1/query", Asks::Nothing, "!narrow", "parameter_missing"),
         (&team, "GET", "/prometheus/api/v1/query?query=up", Asks::Nothing, "narrow", "allowed"),
         (&team, "GET", "/prometheus/api/v1/metadata", Asks::Nothing, "!narrow", "permission_narrowed"),
         (&torn, "GET", "/prometheus/api/v1/query?query=up", Asks::Nothing, "!narrow", "selectors_conflict"),

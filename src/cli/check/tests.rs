@@ -48,7 +48,7 @@ scopes = ["metrics:read"]
 enforce = "promql_query"
 [[apis]]
 name = "tools"
-mount = "/mcp"
+mount = "/mcp/tools"
 kind = "mcp"
 upstream = "upstream"
 tools = { echo = [], "get-*" = ["metrics:read"], mail = { scopes = [], when = { "arguments.to" = "{user.email}" } }, drop = "deny" }
@@ -79,7 +79,7 @@ fn rules_that_decide_otherwise_are_named() {
         (team, "{ team = [\"a\", \"b\", \"c\"] }", Widens, "role", "team = a or b or c"),
         (team, "{ stage = \"p\" }", Changes, "role", "stage = p"),
         ("mount = \"/shared\"", "mount = \"/shared\"\nenforce = \"shadow\"", Widens, "api", "shared only puts on record"),
-        ("mount = \"/mcp\"", "mount = \"/mcp\"\nenforce = \"shadow\"", Widens, "api", "tools only puts on record"),
+        ("mount = \"/mcp/tools\"", "mount = \"/mcp/tools\"\nenforce = \"shadow\"", Widens, "api", "tools only puts on record"),
         (tenant, header, Changes, "api", "by the header x-scope-orgid"),
         (tenant, "", Widens, "api", "not at all"),
         (tenant, &tenant.replace("{org.tenant}", "{org.slug}"), Changes, "api", "{org.slug}"),
