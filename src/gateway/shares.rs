@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     fn at(text: &str) -> Option<IpAddr> {
-        Some(text.parse().expect("an address"))
+        text.parse().ok()
     }
 
     fn networks(shares: &Shares) -> usize {

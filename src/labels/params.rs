@@ -135,7 +135,7 @@ impl Both {
         Ok(Some(()))
     }
 
-    /// Rewrites every selector. Prometheus and Thanos read `match[]` alone, VictoriaMetrics and Loki `match` as well and select what
+    /// Rewrites every selector. Prometheus and Thanos read `match[]` alone, `VictoriaMetrics` and Loki `match` as well and select what
     /// either does. So there is a `match[]` whatever else is there: without one, what `match` selects, else all of the organization's.
     fn several(&mut self, labels: &Labels, with: fn(&str, &Labels) -> Result<String, Refused>) -> Result<(), Refused> {
         let every = self.rewrite(&["match[]"], |selector| with(selector, labels))?;
@@ -144,7 +144,9 @@ impl Both {
             if elsewhere.is_empty() {
                 elsewhere.push(format!("{{{labels}}}"));
             }
-            elsewhere.into_iter().for_each(|selector| self.url.push("match[]", selector));
+            for selector in elsewhere {
+                self.url.push("match[]", selector);
+            }
         }
         Ok(())
     }

@@ -23,8 +23,7 @@ fn cell(answer: &Answer) -> &'static str {
         StatusCode::NOT_FOUND => "not here",
         StatusCode::BAD_REQUEST => "misplaced",
         StatusCode::FORBIDDEN => "forged",
-        StatusCode::CONFLICT => "said why",
-        StatusCode::UNPROCESSABLE_ENTITY => "said why",
+        StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY => "said why",
         other => panic!("{other}: {}", answer.body),
     }
 }

@@ -382,8 +382,8 @@ async fn a_machine_has_named_scopes_and_a_subject_that_is_nobody_else() {
         admin.set_member("acme", email, MemberRoles { roles: vec![role.to_owned()] }).await.expect("a member");
     }
     let of = |subject: &str, scopes: Option<&str>| {
-        let (subject, scopes) = (Some(subject.to_owned()), scopes.map(ToOwned::to_owned));
-        NewClient { subject, scopes, ..client(NewClientKind::Machine) }
+        let (scopes, subject) = (scopes.map(ToOwned::to_owned), Some(subject.to_owned()));
+        NewClient { scopes, subject, ..client(NewClientKind::Machine) }
     };
     let person = told(admin.create_client(of("eve@example.com", Some("metrics:read"))).await);
     assert_eq!(person["refused"], "invalid");
