@@ -120,7 +120,7 @@ pub fn inspect(
         let bad = mcp::BadMessage { reason: mcp::BadReason::Target, id: id.clone() };
         return Err(refuse(Denial::Message(Box::new(bad)), None));
     }
-    if call.is_some_and(|call| call.tasks) && !policy.tasks {
+    if call.is_some_and(|call| call.tasks || (call.wants_task && era == Era::Legacy)) && !policy.tasks {
         return Err(refuse(Denial::Tasks(era), call.and_then(|call| call.target.as_ref())));
     }
     for target in call.into_iter().flat_map(mcp::Call::targets) {

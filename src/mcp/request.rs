@@ -140,8 +140,10 @@ pub struct Call {
     pub named: Option<String>,
     /// `params._meta["io.modelcontextprotocol/protocolVersion"]`.
     pub version: Option<String>,
-    /// Whether it is about tasks: a method of theirs, a call that wants to become one, or a subscription to some.
+    /// Whether it is about tasks: a method of theirs, or a subscription to some.
     pub tasks: bool,
+    /// Whether it wants to become a task (`params.task`), which the modern era has no more: there servers ignore it.
+    pub wants_task: bool,
 }
 
 impl Call {
@@ -360,12 +362,24 @@ fn call(found: &Found<'_>, method: &str) -> Result<Call, BadReason> {
     let target = carrier.filter(|_| !unnamed).map_or(Ok(None), |carrier| target(found, carrier))?;
     let subscriptions = subscriptions(found, carrier)?;
     let named = named(found, carrier, target.as_ref());
-    Ok(Call { method: method.to_owned(), named, target, subscriptions, version, tasks: tasks(found, method) })
+    Ok(Call {
+        method: method.to_owned(),
+        named,
+        target,
+        subscriptions,
+        version,
+        tasks: tasks(found, method),
+        wants_task: said(found, At::Task),
+    })
 }
 
 fn tasks(found: &Found<'_>, method: &str) -> bool {
     let is_theirs = method.get(..TASKS.len()).is_some_and(|start| start.eq_ignore_ascii_case(TASKS));
-    is_theirs || [At::Task, At::TaskIds].into_iter().any(|at| !matches!(found[at], Slot::Absent | Slot::Null))
+    is_theirs || said(found, At::TaskIds)
+}
+
+fn said(found: &Found<'_>, at: At) -> bool {
+    !matches!(found[at], Slot::Absent | Slot::Null)
 }
 
 fn target(found: &Found<'_>, carrier: Carrier) -> Result<Option<Target>, BadReason> {

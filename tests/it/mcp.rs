@@ -627,5 +627,14 @@ async fn tasks_are_closed_unless_the_server_knows_whose_they_are() {
     let modern = post(&caller, body).header("MCP-Protocol-Version", "2026-07-28").header("Mcp-Method", "tasks/get");
     let refused = conn.ask(&modern.header("Mcp-Name", "t")).await;
     assert_eq!((refused.status, &refused.json()["error"]["code"]), (404, &json!(-32601)), "{refused:?}");
+    let meta = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28"});
+    let params = json!({"name": "echo", "task": {"ttl": 1}, "_meta": meta});
+    let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).to_string();
+    let modern = post(&caller, body).header("MCP-Protocol-Version", "2026-07-28").header("Mcp-Method", "tools/call");
+    assert_eq!(
+        conn.ask(&modern.header("Mcp-Name", "echo")).await.status,
+        200,
+        "a leftover of the legacy era, which servers ignore"
+    );
     gw.running.stop().await;
 }

@@ -58,7 +58,8 @@ fn what_is_about_tasks_is_known() {
     for method in ["tasks/get", "tasks/result", "tasks/update", "tasks/cancel", "tasks/list", "tasks/later", "TASKS/later"] {
         assert!(tasks(method, r#"{"taskId":"t"}"#), "{method}");
     }
-    assert!(tasks("tools/call", r#"{"name":"echo","task":{"ttl":1}}"#));
+    let wants = |params: &str| read(&call("tools/call", params)).unwrap().call().unwrap().wants_task;
+    assert!(wants(r#"{"name":"echo","task":{"ttl":1}}"#) && !wants(r#"{"name":"echo","arguments":{"task":{}}}"#));
     assert!(tasks("subscriptions/listen", r#"{"notifications":{"taskIds":["t"]}}"#));
     assert!(!tasks("tools/call", r#"{"name":"echo","arguments":{"task":{}}}"#));
     assert!(!tasks("task/get", "{}"));
