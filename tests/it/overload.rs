@@ -54,7 +54,7 @@ async fn as_many_requests_are_under_way_as_may_be() {
 async fn one_address_holds_no_more_requests_than_its_share() {
     let limits = "max_in_flight = 10\nmax_in_flight_per_address = 2";
     let listen = "trusted_proxies = [\"127.0.0.1/32\"]".to_owned();
-    let gw = Gateway::start_with(Setup { limits, listen, ..Setup::default() }).await;
+    let gw = Gateway::start_with(Setup { listen, limits, ..Setup::default() }).await;
     let of = |client: &str| Request::get("/open/x").header("X-Forwarded-For", client);
     let mut held = Vec::new();
     for (number, client) in [(1, "2001:db8::1"), (2, "2001:db8::2")] {

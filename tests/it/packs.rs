@@ -32,7 +32,7 @@ impl Row {
         self.method == "POST" && self.path[1..].split_once('/').is_some_and(|(service, _)| service.contains('.'))
     }
 
-    /// What a cluster of VictoriaMetrics calls the request.
+    /// What a cluster of `VictoriaMetrics` calls the request.
     fn operation(&self) -> &'static str {
         match self.needs.as_str() {
             "metrics:write" if !self.path.starts_with("/graphite") => "insert",
@@ -84,9 +84,10 @@ async fn start(packs: &[&str], apis: &str, read_timeout: &'static str) -> (Gatew
     let all = everything(packs);
     let names: Vec<_> = all.split(' ').map(|scope| format!("{scope:?}")).collect();
     // What is private takes an approval of the operator for each client, which is not what is tried here.
-    let public: String = names.iter().map(|name| format!("[scopes.{name}]\nvisibility = \"public\"\n")).collect();
+    let public: Vec<_> = names.iter().map(|name| format!("[scopes.{name}]\nvisibility = \"public\"\n")).collect();
+    let public = public.concat();
     let more = format!("\n[roles.everything]\npermissions = [{}]\n{public}{apis}", names.join(", "));
-    let gw = Gateway::start_with(Setup { more, read_timeout, ..Setup::default() }).await;
+    let gw = Gateway::start_with(Setup { read_timeout, more, ..Setup::default() }).await;
     let (org, ada, bob) = (gw.org("acme").await, gw.user("ada@acme.test").await, gw.user("bob@acme.test").await);
     gw.member(&org, &ada, &["everything"]).await;
     gw.member(&org, &bob, &["reader"]).await;
