@@ -10,7 +10,8 @@ use http::StatusCode;
 use super::{App, Asked, FIRST, Operating, at_stake, named_org, nothing, told};
 use crate::admin::{Administration as _, ClientSwitch};
 use crate::pages::views::{
-    Client as ClientView, ClientOwner, OperatorClientPage, OperatorClientRow, OperatorClientsPage, Trust, UsedHere,
+    Client as ClientView, ClientOwner, ClientSwitched, OperatorClientPage, OperatorClientRow, OperatorClientsPage, Trust,
+    UsedHere,
 };
 use crate::pages::{DisplayName, When};
 use crate::store::{Client, ClientOrigin, ClientSearch, ClientState, Counted, Stage, StoreError};
@@ -31,7 +32,8 @@ async fn listed(app: &App, who: &Operating, asked: &Asked) -> Result<Response, T
     let no_such_org = !slug.is_empty() && org.is_none();
     let (state, word) = match asked.text("state").as_str() {
         "active" => (Some(ClientState::Active), "active"),
-        "disabled" => (Some(ClientState::Frozen), "disabled"),
+        "disabled" => (Some(ClientState::Disabled), "disabled"),
+        "frozen" => (Some(ClientState::Frozen), "frozen"),
         _ => (None, ""),
     };
     let search = ClientSearch { text: text.clone(), org: org.map(|o| o.id), state };
@@ -49,7 +51,7 @@ fn row(client: &Client, owner: Option<ClientOwner>, now: Timestamp) -> OperatorC
         href: format!("{PATH}/{}", client.id),
         client: view_of(client, owner.as_ref(), now),
         owner,
-        frozen: client.state == ClientState::Frozen,
+        switched: switched(client.state),
         created: When::new(client.created_at, now),
     }
 }
@@ -101,7 +103,7 @@ async fn shown(app: &App, who: &Operating, id: &str, asked: &Asked) -> Result<Re
         path: format!("{PATH}/{id}"),
         client: view_of(&client, owner.as_ref(), now),
         owner,
-        frozen,
+        switched: switched(client.state),
         created: When::new(client.created_at, now),
         redirects,
         scopes: client.scopes.as_ref().map(|s| s.iter().map(ToString::to_string).collect()),
@@ -111,6 +113,14 @@ async fn shown(app: &App, who: &Operating, id: &str, asked: &Asked) -> Result<Re
         id: id.to_string(),
     };
     Ok(page(StatusCode::OK, &view))
+}
+
+const fn switched(state: ClientState) -> ClientSwitched {
+    match state {
+        ClientState::Active => ClientSwitched::On,
+        ClientState::Disabled => ClientSwitched::Off,
+        ClientState::Frozen => ClientSwitched::Frozen,
+    }
 }
 
 /// `POST /operator/clients/{client}`: freezes or thaws it.

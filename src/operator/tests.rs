@@ -10,7 +10,9 @@ use http::{Request, StatusCode};
 
 use crate::account::tests::world::{Answer, Browser, START, World};
 use crate::record::operation;
-use crate::store::{AuditFilter, Client, Grant, Holder, NewUser, ScopeRequestState, ScopeRequests, User, UserKind, UserState};
+use crate::store::{
+    AuditFilter, Client, ClientState, Grant, Holder, NewUser, ScopeRequestState, ScopeRequests, User, UserKind, UserState,
+};
 use crate::types::{ScopeToken, SystemEntropy, UserId};
 
 /// A world with an operator who belongs to no organization.
@@ -292,6 +294,7 @@ async fn organizations_are_made_and_everything_is_found() {
         ("/operator/clients?text=secret", "Acme secret CLI", "Acme importer"),
         ("/operator/clients?org=acme", "Acme importer", "Acme secret CLI"),
         ("/operator/clients?state=disabled", "No client matches", "Acme importer"),
+        ("/operator/clients?state=frozen", "No client matches", "Acme importer"),
     ] {
         let found = desk.get(&browser, page).await;
         assert!(found.body.contains(there) && !found.body.contains(absent), "{page}: {}", found.body);
@@ -301,6 +304,30 @@ async fn organizations_are_made_and_everything_is_found() {
     desk.post(&browser, "/operator/organizations/gamma", "freeze=1").await;
     let gamma = desk.get(&browser, "/operator/organizations?text=gamma").await;
     assert!(gamma.body.contains("Frozen"));
+}
+
+#[tokio::test]
+async fn who_switched_a_client_off_is_told_apart() {
+    let desk = Desk::new().await;
+    let (store, cause, id) = (&desk.world.node.store, desk.world.node.own_cause(), &desk.client.id);
+    let (oona, ada) = (desk.world.sign_in(&desk.oona).await, desk.world.sign_in(&desk.world.ada).await);
+    for (state, word, here) in [
+        (ClientState::Active, "Active", "Allowed"),
+        (ClientState::Disabled, "Switched off", "Switched off"),
+        (ClientState::Frozen, "Frozen", "Frozen by the operator"),
+    ] {
+        store.set_client_state(id, state, &cause).await.expect("done");
+        let badge = |word: &str| format!(">{word}</span>");
+        let page = desk.get(&oona, "/operator/clients/{client}").await.body;
+        assert!(page.contains(&badge(word)), "{state:?}: {page}");
+        assert_eq!(page.contains("id=\"thaw\""), state == ClientState::Frozen, "{state:?}");
+        for asked in ["active", "disabled", "frozen"] {
+            let list = desk.get(&oona, &format!("/operator/clients?text={id}&state={asked}")).await.body;
+            assert_eq!(list.contains(&badge(word)), format!("{state:?}").to_lowercase() == asked, "{asked}");
+        }
+        let theirs = desk.get(&ada, &format!("/orgs/acme/applications/{id}")).await.body;
+        assert!(theirs.contains(&badge(here)), "{state:?}: {theirs}");
+    }
 }
 
 #[tokio::test]

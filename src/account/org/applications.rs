@@ -100,7 +100,8 @@ pub(super) fn standing(one: &ClientUse) -> ClientStanding {
     match (one.policy.stance, one.client.state, &one.policy.scopes) {
         (Stance::Blocked, _, _) => ClientStanding::Blocked,
         (Stance::Pending, _, _) => ClientStanding::Waiting,
-        (Stance::Allowed, ClientState::Disabled | ClientState::Frozen, _) => ClientStanding::Disabled,
+        (Stance::Allowed, ClientState::Disabled, _) => ClientStanding::Disabled,
+        (Stance::Allowed, ClientState::Frozen, _) => ClientStanding::Frozen,
         (Stance::Allowed, ClientState::Active, Some(_)) => ClientStanding::Restricted,
         (Stance::Allowed, ClientState::Active, None) => ClientStanding::Allowed,
     }

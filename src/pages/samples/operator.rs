@@ -175,17 +175,23 @@ fn owner() -> ClientOwner {
 }
 
 fn client_rows() -> Vec<OperatorClientRow> {
-    let row = |n: u32, name: &str, trust, owner, frozen| OperatorClientRow {
+    let row = |n: u32, name: &str, trust, owner, switched| OperatorClientRow {
         href: format!("/operator/clients/cl_{n}"),
         client: Client { name: name.into(), trust },
         owner,
-        frozen,
+        switched,
         created: ago(60 * 24 * 3),
     };
     vec![
-        row(1, "Acme CLI", Trust::Published { by: "Acme Production".into() }, Some(owner()), false),
-        row(2, HOSTILE, Trust::Registered { ago: "3 days ago".to_owned(), used: UsedHere::Unasked }, None, true),
-        row(3, "Terraform", Trust::Preregistered, None, false),
+        row(1, "Acme CLI", Trust::Published { by: "Acme Production".into() }, Some(owner()), ClientSwitched::On),
+        row(
+            2,
+            HOSTILE,
+            Trust::Registered { ago: "3 days ago".to_owned(), used: UsedHere::Unasked },
+            None,
+            ClientSwitched::Frozen,
+        ),
+        row(3, "Terraform", Trust::Preregistered, None, ClientSwitched::Off),
     ]
 }
 
@@ -200,7 +206,7 @@ fn client(asked: bool, notice: Option<Switched>) -> OperatorClientPage {
             trust: Trust::Registered { ago: "3 days ago".to_owned(), used: UsedHere::Unasked },
         },
         owner: notice.is_some().then(owner),
-        frozen: false,
+        switched: ClientSwitched::On,
         created: ago(60 * 24 * 3),
         redirects: vec!["an application on this computer".to_owned(), "app.example.com".to_owned()],
         scopes: notice.is_some().then(|| vec!["metrics:read".to_owned(), "logs:read".to_owned()]),

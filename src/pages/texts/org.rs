@@ -75,7 +75,7 @@ pub const fn service() -> Text {
     Text::fixed("Service user")
 }
 
-/// Badge: a user whom the operator froze.
+/// Badge: a user or client that the operator froze.
 #[must_use]
 pub const fn frozen() -> Text {
     Text::fixed("Frozen by the operator")

@@ -53,10 +53,10 @@ pub use invitation::{Guest, InvitationPage, InvitationProblem};
 pub use login::{LoginPage, LoginProblem, Provider};
 pub use members::{AskedOfMember, InvitationLink, InvitationRow, MemberRow, MemberStanding, MembersPage, OpenMember, RoleChoice};
 pub use operator::{
-    Approval, AskedOfUser, AtStake, ClientOwner, EnteredOrg, OperatorClientPage, OperatorClientRow, OperatorClientsPage,
-    OperatorMembership, OperatorOrgPage, OperatorOrgRow, OperatorOrgsPage, OperatorScopePage, OperatorScopeRow,
-    OperatorScopesPage, OperatorUserPage, OperatorUserRow, OperatorUsersPage, ScopeNotice, Steps, Switched, UserNotice,
-    UserStanding,
+    Approval, AskedOfUser, AtStake, ClientOwner, ClientSwitched, EnteredOrg, OperatorClientPage, OperatorClientRow,
+    OperatorClientsPage, OperatorMembership, OperatorOrgPage, OperatorOrgRow, OperatorOrgsPage, OperatorScopePage,
+    OperatorScopeRow, OperatorScopesPage, OperatorUserPage, OperatorUserRow, OperatorUsersPage, ScopeNotice, Steps, Switched,
+    UserNotice, UserStanding,
 };
 pub use org::{OrgTab, OrgTabs};
 pub use org_app::{

@@ -89,8 +89,10 @@ pub enum ClientStanding {
     Blocked,
     /// Not until an administrator approved it.
     Waiting,
-    /// Not anywhere: its owner or the operator switched it off.
+    /// Not anywhere: its owner switched it off.
     Disabled,
+    /// Not anywhere: the operator froze it.
+    Frozen,
 }
 
 impl ClientStanding {
@@ -101,6 +103,7 @@ impl ClientStanding {
             Self::Blocked => texts::blocked(),
             Self::Waiting => texts::waiting(),
             Self::Disabled => texts::switched_off(),
+            Self::Frozen => texts::frozen(),
         }
     }
 
@@ -108,7 +111,7 @@ impl ClientStanding {
         match self {
             Self::Allowed => "plain",
             Self::Restricted | Self::Waiting => "caution",
-            Self::Blocked | Self::Disabled => "danger",
+            Self::Blocked | Self::Disabled | Self::Frozen => "danger",
         }
     }
 }

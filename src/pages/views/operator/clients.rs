@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::{AtStake, OperatorTab, Steps, Switched};
-use crate::pages::texts::{Text, operator as texts};
+use crate::pages::texts::{Text, operator as texts, org};
 use crate::pages::views::{Client, Frame};
 use crate::pages::{DisplayName, When};
 
@@ -17,7 +17,7 @@ pub struct OperatorClientsPage {
     pub text: String,
     /// Short name of the organization that owns them; empty is any or none.
     pub org: String,
-    /// `active`, `disabled`, or empty for both.
+    /// `active`, `disabled`, `frozen`, or empty for all.
     pub state: String,
     /// Whether there is no such organization.
     pub no_such_org: bool,
@@ -36,10 +36,38 @@ pub struct OperatorClientRow {
     pub client: Client,
     /// Who owns it; `None` for those that registered themselves or are the operator's own.
     pub owner: Option<ClientOwner>,
-    /// Whether it is frozen.
-    pub frozen: bool,
+    /// Whether it may be used.
+    pub switched: ClientSwitched,
     /// Since when it is here.
     pub created: When,
+}
+
+/// Who switched a client off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientSwitched {
+    /// Nobody.
+    On,
+    /// Its owner, who can switch it on again.
+    Off,
+    /// The operator.
+    Frozen,
+}
+
+impl ClientSwitched {
+    pub(in crate::pages) const fn word(self) -> Text {
+        match self {
+            Self::On => texts::active(),
+            Self::Off => org::switched_off(),
+            Self::Frozen => texts::frozen(),
+        }
+    }
+
+    pub(in crate::pages) const fn tone(self) -> &'static str {
+        match self {
+            Self::On => "plain",
+            Self::Off | Self::Frozen => "caution",
+        }
+    }
 }
 
 /// The organization that owns a client.
@@ -68,8 +96,8 @@ pub struct OperatorClientPage {
     pub client: Client,
     /// Who owns it.
     pub owner: Option<ClientOwner>,
-    /// Whether it is frozen.
-    pub frozen: bool,
+    /// Whether it may be used.
+    pub switched: ClientSwitched,
     /// Since when it is here.
     pub created: When,
     /// Hosts that its answers go to, each once.
@@ -92,7 +120,8 @@ impl OperatorClientPage {
 
 impl OperatorClientsPage {
     /// What the filter offers besides "Any": value and name.
-    const STATES: [(&'static str, Text); 2] = [("active", texts::active()), ("disabled", texts::frozen())];
+    const STATES: [(&'static str, Text); 3] =
+        [("active", texts::active()), ("disabled", org::switched_off()), ("frozen", texts::frozen())];
 
     fn is_filtered(&self) -> bool {
         !(self.text.is_empty() && self.org.is_empty() && self.state.is_empty())

@@ -7,7 +7,7 @@ mod orgs;
 mod scopes;
 mod users;
 
-pub use clients::{ClientOwner, OperatorClientPage, OperatorClientRow, OperatorClientsPage};
+pub use clients::{ClientOwner, ClientSwitched, OperatorClientPage, OperatorClientRow, OperatorClientsPage};
 pub use orgs::{EnteredOrg, OperatorOrgPage, OperatorOrgRow, OperatorOrgsPage};
 pub use scopes::{Approval, OperatorScopePage, OperatorScopeRow, OperatorScopesPage, ScopeNotice};
 pub use users::{
