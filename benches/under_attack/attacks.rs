@@ -2,13 +2,13 @@
 
 mod scripts;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -133,7 +133,7 @@ impl Attack {
             }
         };
         for client in clients {
-            tasks.spawn(until(stop.clone(), client.run(targets.address, Arc::clone(&tally))));
+            tasks.spawn(until(stop.clone(), client.run((targets.from, targets.address), Arc::clone(&tally))));
         }
         tasks.close();
         tasks.wait().await;
@@ -196,12 +196,12 @@ impl Client {
         Self { script, pace: Pace::Flood, reads: true }
     }
 
-    async fn run(self, to: SocketAddr, tally: Arc<Tally>) {
+    async fn run(self, (from, to): (IpAddr, SocketAddr), tally: Arc<Tally>) {
         if let Pace::Slow(first) | Pace::Hang(first) = self.pace {
             tokio::time::sleep(first).await;
         }
         loop {
-            if let Ok(stream) = TcpStream::connect(to).await {
+            if let Ok(stream) = connect(from, to).await {
                 tally.connections.fetch_add(1, Ordering::Relaxed);
                 match self.pace {
                     Pace::Ask => self.ask(stream, &tally).await,
@@ -254,6 +254,14 @@ impl Client {
     }
 }
 
+async fn connect(from: IpAddr, to: SocketAddr) -> std::io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    // The port is chosen when the other side is known, so that there are as many as connections to it.
+    socket2::SockRef::from(&socket).set_bind_address_no_port(true)?;
+    socket.bind(SocketAddr::new(from, 0))?;
+    socket.connect(to).await
+}
+
 /// What an attack did.
 #[derive(Default)]
 pub(crate) struct Tally {
@@ -273,21 +281,23 @@ impl Tally {
     }
 }
 
-/// Whom to attack.
+/// Whom to attack, and from where.
 #[derive(Clone)]
 pub(crate) struct Targets {
+    pub(crate) from: IpAddr,
     pub(crate) address: SocketAddr,
     pub(crate) token: String,
 }
 
 impl Targets {
     pub(crate) fn line(&self) -> String {
-        format!("target {} {}", self.address, self.token)
+        format!("target {} {} {}", self.from, self.address, self.token)
     }
 
     pub(crate) fn parse(line: &str) -> Option<Self> {
-        let (address, token) = line.strip_prefix("target ")?.split_once(' ')?;
-        Some(Self { address: address.parse().ok()?, token: token.to_owned() })
+        let mut words = line.strip_prefix("target ")?.split(' ');
+        let (from, address, token) = (words.next()?, words.next()?, words.next()?);
+        Some(Self { from: from.parse().ok()?, address: address.parse().ok()?, token: token.to_owned() })
     }
 }
 

@@ -1,10 +1,13 @@
 //! What a healthy client feels of attacks on others: its latencies beside floods, slow clients and broken upstreams.
 //!
-//! `cargo bench --bench under_attack [-- --seconds N --rounds N --gate-cores LIST --only NAME]`. The gate is a process of its own on
+//! `cargo bench --bench under_attack [-- --seconds N --rounds N --gate-cores LIST --only NAME --attack-from ADDRESS]`. The gate is a process of its own on
 //! one core. On the other one run the healthy client, which asks a healthy route 200 times a second, and at the lowest priority
 //! another process with everything that attacks. Before each attack the same client is measured without it: the ratio of the two
 //! says what the attack does, whatever else the machine is busy with. Two rows are no attacks: an attacker that leaves the gate
 //! alone tells what of the ratio is the machine's, plain requests without a token what it costs to share the gate's core.
+//!
+//! Attacks come from an address of their own, 127.0.0.2; with `--attack-from 127.0.0.1` the healthy client is behind the same one, as
+//! behind one NAT.
 //!
 //! The gate's memory is what `/proc` says of it before, at its highest, and after. Nothing is asserted of any figure; the run fails
 //! when the healthy client gets a wrong answer or none, or when an attack did not happen.
@@ -23,7 +26,7 @@ mod report;
 mod upstream;
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 use std::time::Duration;
 
@@ -38,6 +41,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const GATE_CORE: &str = "0";
 const LOAD_CORE: &str = "1";
+/// Where attacks come from.
+const ATTACKER: &str = "127.0.0.2";
 /// How long an attack runs before anything is measured, and how long its end is waited for.
 const BEGUN: Duration = Duration::from_secs(2);
 const OVER: Duration = Duration::from_secs(1);
@@ -59,7 +64,8 @@ fn main() -> ExitCode {
     let number = |name: &str, default: u64| value(name).and_then(|v| v.parse().ok()).unwrap_or(default);
     let (span, rounds) = (Duration::from_secs(number("--seconds", 6)), number("--rounds", 3));
     let attacks: Vec<_> = Attack::ALL.into_iter().filter(|a| value("--only").is_none_or(|only| a.name() == only)).collect();
-    let table = drive(span, rounds, &attacks, value("--gate-cores").unwrap_or(GATE_CORE));
+    let from = value("--attack-from").unwrap_or(ATTACKER).parse().expect("an address");
+    let table = drive((span, rounds), &attacks, value("--gate-cores").unwrap_or(GATE_CORE), from);
     table.print();
     if table.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -100,7 +106,7 @@ impl Drop for Other {
     }
 }
 
-fn drive(span: Duration, rounds: u64, attacks: &[Attack], gate_cores: &str) -> Table {
+fn drive((span, rounds): (Duration, u64), attacks: &[Attack], gate_cores: &str, from: IpAddr) -> Table {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     pin(LOAD_CORE);
     let upstream = runtime.block_on(upstream::start()).to_string();
@@ -112,7 +118,7 @@ fn drive(span: Duration, rounds: u64, attacks: &[Attack], gate_cores: &str) -> T
     let mut words = up.split_whitespace();
     let address: SocketAddr = words.next().and_then(|a| a.parse().ok()).expect("the gate's address");
     let token = words.next().expect("a token").to_owned();
-    attacker.tell(&Targets { address, token: token.clone() }.line());
+    attacker.tell(&Targets { from, address, token: token.clone() }.line());
     runtime.block_on(refuses(address, &token));
     let healthy = Healthy::new(address, &token);
     let _warm = runtime.block_on(healthy.ask(Duration::from_secs(2)));

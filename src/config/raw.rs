@@ -141,6 +141,9 @@ pub struct RawLimits {
     /// Connections of one client address (IPv6: of one /64) at one time; peers in `listen.trusted_proxies` have no such cap.
     /// Without it: a quarter of `max_connections`, at least 100.
     pub max_connections_per_address: Option<u32>,
+    /// How long an address (IPv6: a /64) is refused after five of its connections were thrown out for flooding, counted from the first of
+    /// them; peers in `listen.trusted_proxies` are not, and with `0s` nobody is.
+    pub flood_penalty: Written<Duration>,
     /// From the first byte of a request, or from accepting the connection, to the end of its head.
     pub header_timeout: Written<Duration>,
     /// How long a connection may stay open without a request.
@@ -173,6 +176,7 @@ impl Default for RawLimits {
         Self {
             max_connections: 10_000,
             max_connections_per_address: None,
+            flood_penalty: seconds(30),
             header_timeout: seconds(10),
             idle_timeout: seconds(60),
             drain_timeout: seconds(30),

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
+use super::http2::floods::Floods;
 use crate::config::Limits;
 use crate::gateway::shares::{Share, Shares};
 use crate::gateway::streams::CutSwitch;
@@ -19,6 +20,7 @@ pub(super) struct Connections {
     open: Mutex<HashMap<SocketAddr, Arc<Connection>>>,
     room: Arc<Semaphore>,
     shares: Arc<Shares>,
+    pub(super) floods: Floods,
     busy: AtomicUsize,
     quiet: Notify,
     limits: Limits,
@@ -28,7 +30,8 @@ impl Connections {
     pub(super) fn new(limits: Limits) -> Self {
         let room = Arc::new(Semaphore::new(limits.max_connections));
         let shares = Shares::new(limits.max_connections_per_address);
-        Self { open: Mutex::default(), room, shares, busy: AtomicUsize::new(0), quiet: Notify::new(), limits }
+        let floods = Floods::new(limits.flood_penalty);
+        Self { open: Mutex::default(), room, shares, floods, busy: AtomicUsize::new(0), quiet: Notify::new(), limits }
     }
 
     /// Room for one more connection of `from`, or `None` when its cap or that of all is reached.

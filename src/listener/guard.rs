@@ -1,5 +1,6 @@
 //! What stands around pingora's proxy: the connection cap, the deadlines, and the switch that ends a request.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use pingora::proxy::HttpProxy;
 use pingora_core::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream, ServerApp};
+use pingora_core::listeners::ConnectionFilter;
 use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::server::ShutdownWatch;
@@ -14,6 +16,7 @@ use pingora_core::server::ShutdownWatch;
 use super::connection::Connections;
 use super::exchange::{CONNECTION, EXCHANGE, Exchange};
 use super::front::Front;
+use super::http2::Watched;
 use super::turns::in_turns;
 use crate::gateway::prepared::Prepared;
 use crate::gateway::streams::CutSwitch;
@@ -32,18 +35,55 @@ impl Guard {
         let (metrics, prepared) = front;
         Self { app: Arc::new(app), connections, metrics, prepared }
     }
+
+    fn watched(&self, stream: Stream, from: Option<IpAddr>) -> Stream {
+        let (connections, metrics) = (Arc::clone(&self.connections), Arc::clone(&self.metrics));
+        Box::new(Watched::new(stream, move || {
+            metrics.connections_thrown_out.inc();
+            connections.floods.note(from);
+        }))
+    }
+}
+
+/// Closes connections of those who flood, before anything is spent on them.
+#[derive(Debug)]
+pub(super) struct Door {
+    connections: Arc<Connections>,
+    metrics: Arc<Metrics>,
+    prepared: Arc<ArcSwap<Prepared>>,
+}
+
+impl Door {
+    pub(super) fn new(connections: Arc<Connections>, front: (Arc<Metrics>, Arc<ArcSwap<Prepared>>)) -> Self {
+        let (metrics, prepared) = front;
+        Self { connections, metrics, prepared }
+    }
+}
+
+#[async_trait]
+impl ConnectionFilter for Door {
+    async fn should_accept(&self, peer: Option<&SocketAddr>) -> bool {
+        let apart = self.prepared.load().config.listen.apart(peer.copied());
+        let refused = self.connections.floods.refuse(apart);
+        if refused {
+            self.metrics.connections_refused.inc();
+        }
+        !refused
+    }
 }
 
 #[async_trait]
 impl ServerApp for Guard {
     async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
         let peer = stream.get_socket_digest()?.peer_addr()?.as_inet().copied()?;
-        let Some(_admitted) = self.connections.admit(self.prepared.load().config.listen.apart(Some(peer))) else {
+        let apart = self.prepared.load().config.listen.apart(Some(peer));
+        let Some(_admitted) = self.connections.admit(apart) else {
             self.metrics.connections_refused.inc();
             return None;
         };
         let open = self.connections.open(peer);
         let connection = Arc::clone(&open.connection);
+        let stream = self.watched(stream, apart);
         let serve = in_turns(CONNECTION.scope(Arc::clone(&connection), self.app.process_new(stream, shutdown)));
         tokio::select! {
             reusable = serve => reusable,

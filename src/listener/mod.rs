@@ -12,6 +12,7 @@ mod entry;
 mod exchange;
 mod front;
 mod guard;
+mod http2;
 mod onward;
 mod protocol;
 mod tls;
@@ -35,7 +36,7 @@ pub use tls::Served;
 
 use crate::config::Limits;
 use connection::Connections;
-use guard::{Dispatch, Guard};
+use guard::{Dispatch, Door, Guard};
 
 /// Bytes that pingora reads ahead on each connection. Its default of 64 KiB is most of what an idle connection costs.
 const READ_AHEAD: usize = 4 * 1024;
@@ -77,6 +78,7 @@ impl Listener {
         let proxy = pingora::proxy::http_proxy(&Arc::new(conf), front);
         let connections = Arc::new(Connections::new(limits));
         let dispatch = Dispatch::new(proxy, Arc::clone(&connections), limits.idle_timeout);
+        let filter = Arc::new(Door::new(Arc::clone(&connections), shared.clone()));
         let guard = Guard::new(dispatch, Arc::clone(&connections), shared);
         let mut service = Service::new("tollgate".to_owned(), guard);
         let buffers = L4BufferSettings::default().read(READ_AHEAD);
@@ -85,6 +87,7 @@ impl Listener {
             listener = listener.tls(tls::settings(served).map_err(std::io::Error::other)?);
         }
         service.add_listener(listener);
+        service.set_connection_filter(filter);
         let mut fds = Fds::new();
         fds.add(address.to_string(), socket.into_raw_fd());
         let (stop, stopped) = watch::channel(false);

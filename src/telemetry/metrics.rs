@@ -98,8 +98,10 @@ pub struct Metrics {
     pub waiting: IntGauge,
     /// What the node does not keep up with, by signal.
     pub strained: IntGaugeVec,
-    /// Connections dropped because there were too many.
+    /// Connections dropped because there were too many, or because their address floods.
     pub connections_refused: IntCounter,
+    /// Connections ended because they flooded.
+    pub connections_thrown_out: IntCounter,
     /// Handlers that panicked.
     pub panics: IntCounter,
 }
@@ -246,8 +248,11 @@ impl Default for Metrics {
             in_flight: b.gauge("tollgate_requests_in_flight", "Requests under way on the public listener"),
             waiting: b.gauge("tollgate_requests_waiting", "Requests that wait for a place"),
             strained: b.gauges("tollgate_strained", "1 while requests are shed for this signal", &["signal"]),
-            connections_refused: b
-                .counter("tollgate_connections_refused_total", "Connections dropped because there were too many"),
+            connections_refused: b.counter(
+                "tollgate_connections_refused_total",
+                "Connections dropped because there were too many, or because their address floods",
+            ),
+            connections_thrown_out: b.counter("tollgate_connections_thrown_out_total", "Connections ended because they flooded"),
             panics: b.counter("tollgate_panics_total", "Requests whose handler panicked"),
             registry,
         }

@@ -1,15 +1,16 @@
 //! Floods of HTTP/2 frames (CVE-2023-44487 and its kin): the connection that sends them ends or is throttled, the others live on.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::task::JoinHandle;
 
-use crate::harness::Gateway;
 use crate::harness::frames::{
     CONTINUATION, DATA, END_HEADERS, END_STREAM, Ended, Flood, HEADERS, PING, RST_STREAM, SETTINGS, WINDOW_UPDATE, fields, frame,
 };
 use crate::harness::http1::{Conn, Request};
+use crate::harness::{Gateway, Setup, within};
 
 const ENHANCE_YOUR_CALM: u32 = 11;
 
@@ -88,7 +89,7 @@ async fn a_head_without_end_ends_its_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn frames_that_say_nothing_harm_nobody() {
+async fn frames_that_say_nothing_end_their_connection() {
     let gw = Gateway::start().await;
     let neighbour = Neighbour::of(&gw).await;
     let post = frame(HEADERS, END_HEADERS, 1, &fields("POST", "/open/x", &[]));
@@ -99,8 +100,64 @@ async fn frames_that_say_nothing_harm_nobody() {
         let payload: &[u8] = if kind == PING { b"12345678" } else { &[] };
         let mut flood = Flood::open(gw.running.public, &[]).await;
         flood.send(100_000, |_| frame(kind, 0, 0, payload)).await;
-        assert_eq!(flood.ended().await, Ended::Open, "each waits until the one before is answered");
+        assert_eq!(flood.ended().await, Ended::Goaway(ENHANCE_YOUR_CALM));
     }
+    let metrics = gw.running.metrics.text();
+    assert!(metrics.contains("tollgate_connections_thrown_out_total 3"), "{metrics}");
     neighbour.content().await;
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn as_many_of_them_as_clients_send_end_nothing() {
+    let gw = Gateway::start().await;
+    let mut modest = Flood::open(gw.running.public, &[]).await;
+    modest.send(500, |_| frame(PING, 0, 0, b"12345678")).await;
+    assert_eq!(modest.ended().await, Ended::Open);
+    gw.running.stop().await;
+}
+
+/// Floods from there, as often as it takes until its address is refused.
+async fn floods(gw: &Gateway, from: IpAddr) {
+    for _ in 0..5 {
+        let mut flood = Flood::open_from(from, gw.running.public, &[]).await;
+        flood.send(100_000, |_| frame(PING, 0, 0, b"12345678")).await;
+        assert_ne!(flood.ended().await, Ended::Open);
+    }
+}
+
+async fn status(gw: &Gateway, from: IpAddr) -> Option<u16> {
+    let mut conn = Conn::open_from(from, gw.running.public).await;
+    conn.send(&Request::get("/open/x").bytes()).await;
+    conn.try_response().await.map(|response| response.status)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_floods_again_and_again_is_refused_for_a_while() {
+    let gw = Gateway::start_with(Setup { limits: "flood_penalty = \"3s\"", ..Setup::default() }).await;
+    let (flooder, other) = ([127, 0, 0, 2].into(), [127, 0, 0, 1].into());
+    let neighbour = Neighbour::of(&gw).await;
+    floods(&gw, flooder).await;
+    assert_eq!(status(&gw, flooder).await, None);
+    assert_eq!(status(&gw, other).await, Some(200));
+    let forgiven = within("the end of the penalty", async {
+        loop {
+            if let Some(status) = status(&gw, flooder).await {
+                return status;
+            }
+        }
+    });
+    assert_eq!(forgiven.await, 200);
+    neighbour.content().await;
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_is_not_refused_for_what_comes_through_it() {
+    let listen = "trusted_proxies = [\"127.0.0.2/32\"]".to_owned();
+    let gw = Gateway::start_with(Setup { listen, ..Setup::default() }).await;
+    let proxy = [127, 0, 0, 2].into();
+    floods(&gw, proxy).await;
+    assert_eq!(status(&gw, proxy).await, Some(200));
     gw.running.stop().await;
 }

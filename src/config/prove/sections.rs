@@ -125,6 +125,7 @@ fn limits(raw: &RawLimits, at: &KeyPath, found: &mut Findings<'_>) -> Limits {
             &at.key("max_connections_per_address"),
             found,
         ),
+        flood_penalty: between(raw.flood_penalty.0, (Duration::ZERO, DAY), &at.key("flood_penalty"), found),
         header_timeout: raw.header_timeout.0,
         idle_timeout: raw.idle_timeout.0,
         drain_timeout: raw.drain_timeout.0,

@@ -1,10 +1,10 @@
 //! HTTP/2 frames as bytes (RFC 9113 §4.1), for what no client library would send.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::TcpSocket;
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::task::JoinHandle;
 
@@ -85,7 +85,14 @@ pub struct Flood {
 impl Flood {
     /// Opens a connection with these settings, each a name and a value (RFC 9113 §6.5.1).
     pub async fn open(to: SocketAddr, settings: &[(u16, u32)]) -> Self {
-        let stream = TcpStream::connect(to).await.expect("the gateway accepts");
+        Self::open_from(Ipv4Addr::LOCALHOST.into(), to, settings).await
+    }
+
+    /// From another address of this machine than usual.
+    pub async fn open_from(from: IpAddr, to: SocketAddr, settings: &[(u16, u32)]) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(SocketAddr::new(from, 0)).expect("an address of this machine");
+        let stream = socket.connect(to).await.expect("the gateway accepts");
         let (read, mut write) = stream.into_split();
         let payload: Vec<u8> = settings.iter().flat_map(|(id, v)| [&id.to_be_bytes()[..], &v.to_be_bytes()].concat()).collect();
         write.write_all(PREFACE).await.expect("a preface");

@@ -1,0 +1,234 @@
+//! A connection whose frames are watched as they pass.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use pingora_core::protocols::raw_connect::ProxyDigest;
+use pingora_core::protocols::tls::{SslDigest, TlsRef};
+use pingora_core::protocols::{
+    ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, Stream, TimingDigest, UniqueID,
+    UniqueIDType,
+};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::allowance::Allowance;
+use super::frames::{Frame, Frames, Speaks};
+
+/// Why somebody is thrown out (RFC 9113 §7).
+const ENHANCE_YOUR_CALM: u32 = 11;
+const COMPRESSION_ERROR: u32 = 9;
+
+/// A `GOAWAY` that says so; any stream may have been worked on, so that nobody sends one again.
+const CALM: [u8; 17] = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 11];
+
+/// Called once, when the connection is thrown out.
+type ThrownOut = Box<dyn FnOnce() + Send + Sync>;
+
+/// What pingora reads and writes, looked at as it passes; nothing is changed, and what isn't HTTP/2 isn't looked at.
+pub(in crate::listener) struct Watched {
+    inner: Stream,
+    speaks: Speaks,
+    watch: Watch,
+}
+
+struct Watch {
+    received: Frames,
+    sent: Frames,
+    allowance: Allowance,
+    thrown_out: Option<ThrownOut>,
+}
+
+impl Watched {
+    /// Tells when the connection is thrown out, whoever does it.
+    pub(in crate::listener) fn new(inner: Stream, thrown_out: impl FnOnce() + Send + Sync + 'static) -> Self {
+        let watch = Watch {
+            received: Frames::default(),
+            sent: Frames::default(),
+            allowance: Allowance::new(Instant::now()),
+            thrown_out: Some(Box::new(thrown_out)),
+        };
+        Self { inner, speaks: Speaks::NOTHING, watch }
+    }
+
+    fn received(&mut self, piece: &[u8]) -> io::Result<()> {
+        let (speaks, rest) = self.speaks.hear(piece);
+        self.speaks = speaks;
+        if speaks == Speaks::Http2 { self.watch.received(rest) } else { Ok(()) }
+    }
+
+    /// What is sent may come before what is received tells the protocol.
+    fn sent<'p>(&mut self, pieces: impl IntoIterator<Item = &'p [u8]>, mut taken: usize) {
+        if self.speaks == Speaks::Other {
+            return;
+        }
+        for piece in pieces {
+            let piece = &piece[..piece.len().min(taken)];
+            taken -= piece.len();
+            self.watch.sent(piece);
+        }
+    }
+
+    /// Tells the other side why, where a frame of ours may begin; there is no second try.
+    fn part(&mut self, cx: &mut Context<'_>) {
+        if self.watch.sent.is_between() {
+            let _ = Pin::new(&mut self.inner).poll_write(cx, &CALM);
+            let _ = Pin::new(&mut self.inner).poll_flush(cx);
+        }
+    }
+}
+
+impl Watch {
+    fn received(&mut self, piece: &[u8]) -> io::Result<()> {
+        let Self { received, allowance, .. } = self;
+        let mut within = Ok(());
+        received.follow(piece, |frame| {
+            if within.is_ok() {
+                within = allowance.received(frame, Instant::now);
+            }
+        });
+        within.map_err(|_| {
+            self.throw_out();
+            io::Error::new(io::ErrorKind::ConnectionAborted, "a flood of frames that say nothing")
+        })
+    }
+
+    fn sent(&mut self, piece: &[u8]) {
+        let Self { sent, allowance, .. } = self;
+        let mut calmed = false;
+        sent.follow(piece, |frame| {
+            allowance.sent(frame);
+            calmed |= matches!(frame, Frame::Goaway(ENHANCE_YOUR_CALM | COMPRESSION_ERROR));
+        });
+        if calmed {
+            self.throw_out();
+        }
+    }
+
+    fn throw_out(&mut self) {
+        if let Some(tell) = self.thrown_out.take() {
+            tell();
+        }
+    }
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut this.inner).poll_read(cx, buf))?;
+        if this.speaks == Speaks::Other {
+            return Poll::Ready(Ok(()));
+        }
+        let within = this.received(&buf.filled()[before..]);
+        if within.is_err() {
+            this.part(cx);
+        }
+        Poll::Ready(within)
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let taken = ready!(Pin::new(&mut this.inner).poll_write(cx, buf))?;
+        this.sent([buf], taken);
+        Poll::Ready(Ok(taken))
+    }
+
+    fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let taken = ready!(Pin::new(&mut this.inner).poll_write_vectored(cx, bufs))?;
+        this.sent(bufs.iter().map(|b| &**b), taken);
+        Poll::Ready(Ok(taken))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().inner).poll_shutdown(cx)
+    }
+}
+
+impl std::fmt::Debug for Watched {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watched").field("inner", &self.inner).field("speaks", &self.speaks).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Shutdown for Watched {
+    async fn shutdown(&mut self) {
+        self.inner.shutdown().await;
+    }
+}
+
+#[async_trait]
+impl Peek for Watched {
+    async fn try_peek(&mut self, buf: &mut [u8]) -> io::Result<bool> {
+        self.inner.try_peek(buf).await
+    }
+}
+
+impl UniqueID for Watched {
+    fn id(&self) -> UniqueIDType {
+        self.inner.id()
+    }
+}
+
+impl Ssl for Watched {
+    fn get_ssl(&self) -> Option<&TlsRef> {
+        self.inner.get_ssl()
+    }
+
+    fn get_ssl_digest(&self) -> Option<Arc<SslDigest>> {
+        self.inner.get_ssl_digest()
+    }
+
+    fn selected_alpn_proto(&self) -> Option<ALPN> {
+        self.inner.selected_alpn_proto()
+    }
+}
+
+impl GetTimingDigest for Watched {
+    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
+        self.inner.get_timing_digest()
+    }
+
+    fn get_read_pending_time(&self) -> Duration {
+        self.inner.get_read_pending_time()
+    }
+
+    fn get_write_pending_time(&self) -> Duration {
+        self.inner.get_write_pending_time()
+    }
+}
+
+impl GetProxyDigest for Watched {
+    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
+        self.inner.get_proxy_digest()
+    }
+
+    fn set_proxy_digest(&mut self, digest: ProxyDigest) {
+        self.inner.set_proxy_digest(digest);
+    }
+}
+
+impl GetSocketDigest for Watched {
+    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
+        self.inner.get_socket_digest()
+    }
+
+    fn set_socket_digest(&mut self, digest: SocketDigest) {
+        self.inner.set_socket_digest(digest);
+    }
+}
