@@ -256,8 +256,6 @@ impl Client {
 
 async fn connect(from: IpAddr, to: SocketAddr) -> std::io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
-    // The port is chosen when the other side is known, so that there are as many as connections to it.
-    socket2::SockRef::from(&socket).set_bind_address_no_port(true)?;
     socket.bind(SocketAddr::new(from, 0))?;
     socket.connect(to).await
 }
