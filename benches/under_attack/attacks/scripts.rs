@@ -72,7 +72,7 @@ fn http2(frames: &[Vec<u8>]) -> Vec<u8> {
 
 /// A request with a token.
 pub(super) fn get(targets: &Targets, path: &str) -> Script {
-    let Targets { address, token } = targets;
+    let Targets { address, token, .. } = targets;
     let text = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\r\n");
     Script { begin: text.into_bytes(), again: Vec::new() }
 }
@@ -112,7 +112,7 @@ pub(super) fn frames(targets: &Targets) -> [Arc<Script>; 4] {
 
 /// Heads, bodies that go on to an upstream, and messages that are read to be judged.
 pub(super) fn slow(targets: &Targets) -> [Arc<Script>; 4] {
-    let Targets { address, token } = targets;
+    let Targets { address, token, .. } = targets;
     let head = format!("GET /bench/q HTTP/1.1\r\nHost: {address}\r\nX-Slow: ");
     let body = format!("POST /open/x HTTP/1.1\r\nHost: {address}\r\nContent-Length: 100000\r\n\r\n");
     let message = format!(
