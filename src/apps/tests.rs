@@ -8,12 +8,9 @@ use crate::types::{AppId, AppUuid, ClientId, OrgId, ScopeSet, ScopeToken, Seeded
 const AT: Timestamp = Timestamp::from_millis(1_795_219_200_000);
 
 fn catalogue() -> Catalogue {
-    let entry = |name: &str, visibility| ScopeEntry {
-        name: ScopeToken::parse(name).expect("a scope"),
-        description: "Words".to_owned(),
-        group: "Things".to_owned(),
-        risk: Risk::Low,
-        visibility,
+    let entry = |name: &str, visibility| {
+        let words = ("Words".to_owned(), "Things".to_owned());
+        ScopeEntry::new(ScopeToken::parse(name).expect("a scope"), words, Risk::Low, visibility)
     };
     let entries = vec![entry("logs:read", Visibility::Public), entry("metrics:read", Visibility::Public)];
     let private = entry("logs:delete", Visibility::Private);

@@ -41,6 +41,17 @@ pub struct ScopeEntry {
     pub risk: Risk,
     /// Who may ask.
     pub visibility: Visibility,
+    /// What whoever is given it is given too, as far as they could have asked for it. It is all there is: what these imply stands
+    /// here as well.
+    pub implies: ScopeSet,
+}
+
+impl ScopeEntry {
+    /// An entry that says nothing of other scopes.
+    #[must_use]
+    pub fn new(name: ScopeToken, (description, group): (String, String), risk: Risk, visibility: Visibility) -> Self {
+        Self { name, description, group, risk, visibility, implies: ScopeSet::default() }
+    }
 }
 
 /// Every scope that exists. Positions are in the order of names and hold within one configuration only.
@@ -90,6 +101,20 @@ impl Catalogue {
     #[must_use]
     pub fn scopes(&self, bits: &ScopeBits) -> ScopeSet {
         bits.positions().filter_map(|p| self.entries.get(p)).map(|e| e.name.clone()).collect()
+    }
+
+    /// What comes with these scopes, by their own entries.
+    #[must_use]
+    pub fn implied(&self, scopes: &ScopeSet) -> ScopeSet {
+        let entries = scopes.iter().filter_map(|scope| self.entry(scope));
+        entries.flat_map(|entry| entry.implies.iter().cloned()).collect()
+    }
+
+    /// Which of `scopes` bring this one with them.
+    #[must_use]
+    pub fn bringers(&self, scope: &ScopeToken, scopes: &ScopeSet) -> ScopeSet {
+        let brings = |other: &&ScopeToken| self.entry(other).is_some_and(|entry| entry.implies.contains(scope));
+        scopes.iter().filter(brings).cloned().collect()
     }
 
     /// What any client may ask for.

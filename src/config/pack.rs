@@ -84,13 +84,14 @@ impl RawPack {
     pub(super) fn scopes_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (String, RawScope)> + 'a {
         self.scopes.iter().map(|(scope, raw)| {
             let description = raw.description.as_ref().map(|d| d.replace(API, name));
-            (scope.replace(API, name), RawScope { description, ..raw.clone() })
+            let implies = raw.implies.as_ref().map(|list| list.iter().filter_map(|scope| named(scope, name)).collect());
+            (scope.replace(API, name), RawScope { description, implies, ..raw.clone() })
         })
     }
 
     /// What its tools, prompts and resources need in the API `name`.
     pub(super) fn needs_of(&self, name: &str) -> PackedNeeds {
-        let named = |scope: &Written<ScopeToken>| ScopeToken::parse(&scope.0.as_str().replace(API, name)).ok().map(Written);
+        let named = |scope: &Written<ScopeToken>| named(scope, name);
         let need = |need: &RawNeed| match need {
             RawNeed::Scopes(scopes) => RawNeed::Scopes(scopes.iter().filter_map(named).collect()),
             RawNeed::Word(word) => RawNeed::Word(*word),
@@ -101,6 +102,11 @@ impl RawPack {
         let all = |names: &BTreeMap<String, RawNeed>| names.iter().map(|(pattern, n)| (pattern.clone(), need(n))).collect();
         PackedNeeds { tools: all(&self.tools), prompts: all(&self.prompts), resources: all(&self.resources) }
     }
+}
+
+/// A scope of a pack, of the API `name`.
+fn named(scope: &Written<ScopeToken>, name: &str) -> Option<Written<ScopeToken>> {
+    ScopeToken::parse(&scope.0.as_str().replace(API, name)).ok().map(Written)
 }
 
 /// Stands for the name of the API in scopes of packs for MCP servers.

@@ -5,6 +5,7 @@ mod authorizer;
 mod hooks;
 mod identity;
 mod limits;
+mod links;
 mod mounts;
 mod policy;
 mod routes;

@@ -320,6 +320,23 @@ pub struct RawScope {
     pub risk: Option<Risk>,
     /// Who may ask for it. Without it: `public`.
     pub visibility: Option<Visibility>,
+    /// Scopes that come with it: who is given this one is given them too, as far as they could have been asked for. All of them
+    /// stand here, those that one of them implies in turn among them. Private ones can't. Nothing that was given before changes.
+    pub implies: Option<List<Written<ScopeToken>>>,
+}
+
+impl RawScope {
+    /// This entry, with what it does not say taken from `base`.
+    #[must_use]
+    pub(super) fn over(self, base: Self) -> Self {
+        Self {
+            description: self.description.or(base.description),
+            group: self.group.or(base.group),
+            risk: self.risk.or(base.risk),
+            visibility: self.visibility.or(base.visibility),
+            implies: self.implies.or(base.implies),
+        }
+    }
 }
 
 /// A role: what its holders may do, and so the most that their applications can.

@@ -75,7 +75,8 @@ pub fn authorize_scopes(
     let Some(asked) = asked else {
         // An app says beforehand what it asks for: all of it, from everybody.
         let own = client.app.is_some();
-        return Ok(if own { allowed } else { advertised(config, resources).intersection(&allowed) });
+        let all = if own { allowed.clone() } else { advertised(config, resources).intersection(&allowed) };
+        return Ok(with_implied(config, all, &allowed));
     };
     let existing = config.catalogue.scopes(&config.catalogue.bits(&asked));
     let (unknown, refused) = (asked.difference(&existing), asked.difference(&allowed));
@@ -87,7 +88,15 @@ pub fn authorize_scopes(
         let text = format!("This client may not ask for: {refused}. An administrator can allow it");
         return Err(OAuthError::new(Code::InvalidScope, text));
     }
-    Ok(asked)
+    Ok(with_implied(config, asked, &allowed))
+}
+
+/// What is asked for with what comes with it, as far as that could have been asked for too. It is resolved here, before anybody
+/// agrees: from then on the list itself counts, and the catalogue may change. A token holds only so many scopes; what was asked
+/// for by name stays.
+fn with_implied(config: &Config, asked: ScopeSet, most: &ScopeSet) -> ScopeSet {
+    let all = config.catalogue.implied(&asked).intersection(most).union(&asked);
+    if all.is_readable() { all } else { asked }
 }
 
 fn advertised(config: &Config, resources: &[ResourceId]) -> ScopeSet {
@@ -96,15 +105,15 @@ fn advertised(config: &Config, resources: &[ResourceId]) -> ScopeSet {
     config.apis.iter().filter(|a| named(a)).fold(ScopeSet::default(), |all, api| all.union(&api.advertised))
 }
 
-/// The scopes of a token: those asked for, or all that were granted.
+/// The scopes of a token: those asked for with what comes with them and was granted, or all that were granted.
 ///
 /// # Errors
 /// `invalid_scope` when more is asked for than was granted (RFC 6749 §6).
-pub fn narrowed_scopes(granted: &ScopeSet, asked: Option<ScopeSet>) -> Result<ScopeSet, OAuthError> {
+pub fn narrowed_scopes(config: &Config, granted: &ScopeSet, asked: Option<ScopeSet>) -> Result<ScopeSet, OAuthError> {
     let Some(asked) = asked else { return Ok(granted.clone()) };
     let beyond = asked.difference(granted);
     if beyond.is_empty() {
-        return Ok(asked);
+        return Ok(with_implied(config, asked, granted));
     }
     let text = format!("Beyond what was granted: {beyond}. Ask for a new authorization that includes it");
     Err(OAuthError::new(Code::InvalidScope, text))

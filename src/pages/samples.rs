@@ -137,7 +137,7 @@ fn invitation(guest: Guest, problem: Option<InvitationProblem>) -> InvitationPag
 }
 
 fn line(scope: &str, text: &str, risk: Risk, held: Held) -> ScopeLine {
-    ScopeLine { scope: scope.to_owned(), text: text.to_owned(), risk, held }
+    ScopeLine { scope: scope.to_owned(), text: text.to_owned(), risk, held, comes_with: Vec::new() }
 }
 
 fn group(api: &str, lines: Vec<ScopeLine>) -> ScopeGroup {
@@ -168,7 +168,10 @@ pub fn consent() -> ConsentPage {
             group(
                 "Metrics",
                 vec![
-                    line("metrics:read", "Query your organization's metrics and their metadata", Risk::Low, Held::Now),
+                    ScopeLine {
+                        comes_with: vec!["rules:write".to_owned()],
+                        ..line("metrics:read", "Query your organization's metrics and their metadata", Risk::Low, Held::Now)
+                    },
                     line(
                         "rules:write",
                         "Change recording and alerting rules",

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::apis::{Packs, Proved};
-use super::{Findings, listed};
+use super::{Findings, links, listed};
 use crate::config::error::KeyPath;
 use crate::config::list::List;
 use crate::config::raw::{RawConfig, RawKind, RawScope};
@@ -32,6 +32,7 @@ fn builtin(description: String, group: &str, risk: Risk) -> RawScope {
         group: Some(group.to_owned()),
         risk: Some(risk),
         visibility: Some(Visibility::Public),
+        ..RawScope::default()
     }
 }
 
@@ -74,18 +75,12 @@ pub(super) fn catalogue(raw: &RawConfig, packs: &Packs, found: &mut Findings<'_>
     drafts.extend(builtins(raw));
     for (name, own) in &raw.scopes {
         let base = drafts.remove(name).unwrap_or_default();
-        let merged = RawScope {
-            description: own.description.clone().or(base.description),
-            group: own.group.clone().or(base.group),
-            risk: own.risk.or(base.risk),
-            visibility: own.visibility.or(base.visibility),
-        };
-        drafts.insert(name.clone(), merged);
+        drafts.insert(name.clone(), own.clone().over(base));
     }
     let at = top("scopes");
     let entries: Vec<_> = drafts.iter().filter_map(|(name, scope)| entry(name, scope, &at.key(name), found)).collect();
     let count = entries.len();
-    Catalogue::new(entries).unwrap_or_else(|| {
+    Catalogue::new(links::tied(&drafts, entries, found)).unwrap_or_else(|| {
         found.error(&at, format!("{count} scopes are too many"), format!("keep at most {MAX_SCOPES}"));
         Catalogue::default()
     })
@@ -116,13 +111,9 @@ fn entry(name: &str, scope: &RawScope, at: &KeyPath, found: &mut Findings<'_>) -
         let mut letters = name.split(':').find(|part| !part.is_empty()).unwrap_or(name).chars();
         letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>()).unwrap_or_default()
     };
-    Some(ScopeEntry {
-        name: token,
-        description: description.to_owned(),
-        group: scope.group.clone().unwrap_or_else(heading),
-        risk: scope.risk.unwrap_or(Risk::Medium),
-        visibility: scope.visibility.unwrap_or(Visibility::Public),
-    })
+    let words = (description.to_owned(), scope.group.clone().unwrap_or_else(heading));
+    let (risk, visibility) = (scope.risk.unwrap_or(Risk::Medium), scope.visibility.unwrap_or(Visibility::Public));
+    Some(ScopeEntry::new(token, words, risk, visibility))
 }
 
 /// What roles narrow their permissions to. Only scopes that some route can narrow: to narrow another one would close it.

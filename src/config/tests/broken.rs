@@ -106,6 +106,16 @@ fn each_mistake_has_its_path() {
         ("oauth = 5", &["oauth"]),
         ("scopes.x = { description = \"\" }", &["scopes.x.description"]),
         ("scopes.\"a b\" = { description = \"x\", risk = \"huge\" }", &["scopes.\"a b\".risk", "scopes.\"a b\""]),
+        (
+            "scopes.x = { description = \"x\", implies = [\"nothing\", \"audit:read\", \"audit:read\"] }",
+            &["scopes.x.implies[0]", "scopes.x.implies[2]"],
+        ),
+        ("scopes.x = { description = \"x\", implies = [\"api_keys:write\"] }", &["scopes.x.implies"]),
+        ("scopes.x = { description = \"x\", implies = [\"x\"] }", &["scopes.x.implies"]),
+        (
+            "scopes.a = { description = \"x\", implies = [\"b\"] }\nscopes.b = { description = \"x\", implies = [\"audit:read\"] }",
+            &["scopes.a.implies"],
+        ),
         ("roles.\"No Name\" = { permissions = [] }", &["roles.\"No Name\""]),
         ("roles.x = {}", &["roles.x.permissions"]),
         ("roles.x = { permissions = [\"audit:read\", \"audit:read\"] }", &["roles.x.permissions[1]"]),
@@ -590,4 +600,16 @@ fn sites_are_named_once_and_this_one_is_among_them() {
     for (text, expected) in table {
         assert_eq!(paths(text), *expected, "{text}");
     }
+}
+
+#[test]
+fn a_circle_of_scopes_is_named_once() {
+    let entry = |name: &str, implies: &str| format!("[scopes.\"{name}\"]\ndescription = \"x\"\nimplies = [{implies}]\n");
+    let text = [entry("a:read", "\"a:write\""), entry("a:write", "\"a:admin\""), entry("a:admin", "\"a:read\"")].concat();
+    let Err(ConfigErrors(errors)) = parse(&text) else { panic!("a circle is no order") };
+    let said: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        said,
+        ["scopes.\"a:admin\".implies: goes in a circle: a:admin -> a:read -> a:write -> a:admin (take one of them out)"]
+    );
 }

@@ -177,6 +177,7 @@ impl Offer {
                 text: entry.map_or_else(|| scope.to_string(), |e| e.description.clone()),
                 risk: risk(config, scope),
                 held: self.held(config, scope),
+                comes_with: config.catalogue.bringers(scope, scopes).iter().map(ToString::to_string).collect(),
             };
             match groups.iter_mut().find(|g| g.api == api) {
                 Some(group) => group.lines.push(line),

@@ -111,6 +111,8 @@ pub struct ScopeLine {
     pub risk: Risk,
     /// Whether the person holds it.
     pub held: Held,
+    /// The other requested scopes that bring this one with them.
+    pub comes_with: Vec<String>,
 }
 
 /// Whether the person holds the permission that a scope stands for.
@@ -227,6 +229,11 @@ impl ConsentPage {
 impl ScopeLine {
     fn icon(&self) -> &'static str {
         scope_icon(&self.scope, self.risk)
+    }
+
+    /// Why it is on the list, when another one brings it.
+    fn origin(&self) -> Text {
+        if self.comes_with.is_empty() { Text::NONE } else { texts::comes_with(&self.comes_with) }
     }
 }
 

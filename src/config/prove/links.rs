@@ -1,0 +1,85 @@
+//! What entries of the catalogue say of one another.
+
+use std::collections::BTreeMap;
+
+use super::Findings;
+use super::scopes::known;
+use crate::config::error::KeyPath;
+use crate::config::raw::RawScope;
+use crate::config::read::top;
+use crate::config::{Catalogue, ScopeEntry, Visibility};
+use crate::types::{ScopeSet, ScopeToken};
+
+/// The entries with what their drafts say of others, once all of them are known.
+pub(super) fn tied(
+    drafts: &BTreeMap<String, RawScope>,
+    mut entries: Vec<ScopeEntry>,
+    found: &mut Findings<'_>,
+) -> Vec<ScopeEntry> {
+    // Too many are an error of their own, and then nothing is known of any.
+    let Some(plain) = Catalogue::new(entries.clone()) else { return entries };
+    for entry in &mut entries {
+        let Some(draft) = drafts.get(entry.name.as_str()) else { continue };
+        let at = top("scopes").key(entry.name.as_str());
+        entry.implies = implied(draft, &at.key("implies"), &plain, found);
+    }
+    if let Some(tied) = Catalogue::new(entries.clone()) {
+        whole(&tied, found);
+    }
+    entries
+}
+
+/// Private scopes are given one by one, by name: nothing brings them along.
+fn implied(draft: &RawScope, at: &KeyPath, plain: &Catalogue, found: &mut Findings<'_>) -> ScopeSet {
+    let Some(list) = &draft.implies else { return ScopeSet::default() };
+    let scopes = known(list, at, plain, found);
+    let private = |scope: &&ScopeToken| plain.entry(scope).is_some_and(|e| e.visibility == Visibility::Private);
+    for scope in scopes.iter().filter(private) {
+        let text = format!("{scope} is private and can't come with another scope");
+        found.error(at, text, "take it out: the operator gives it by name");
+    }
+    scopes
+}
+
+/// What a scope brings is read in one place: no circles, and nothing that only another entry names.
+fn whole(catalogue: &Catalogue, found: &mut Findings<'_>) {
+    for entry in catalogue.entries() {
+        let at = top("scopes").key(entry.name.as_str()).key("implies");
+        if let Some(circle) = circle(catalogue, entry) {
+            // Each circle is said once, at the first of its names.
+            if circle.iter().min() == Some(&entry.name) {
+                let way = circle.iter().chain([&entry.name]).map(ScopeToken::as_str).collect::<Vec<_>>().join(" -> ");
+                found.error(at, format!("goes in a circle: {way}"), "take one of them out");
+            }
+            continue;
+        }
+        for through in entry.implies.iter() {
+            let further = catalogue.entry(through).map(|e| e.implies.difference(&entry.implies)).unwrap_or_default();
+            for scope in further.iter().filter(|scope| **scope != entry.name) {
+                let text = format!("leaves out {scope}, which {through} implies");
+                found.error(&at, text, "name it too: what comes with a scope is all in its own list");
+            }
+        }
+    }
+}
+
+/// The shortest way from an entry back to itself, without its end.
+fn circle(catalogue: &Catalogue, entry: &ScopeEntry) -> Option<Vec<ScopeToken>> {
+    let mut ways = vec![vec![entry.name.clone()]];
+    let mut seen = ScopeSet::default();
+    while !ways.is_empty() {
+        let mut longer = Vec::new();
+        for way in ways {
+            for next in way.last().and_then(|last| catalogue.entry(last)).iter().flat_map(|e| e.implies.iter()) {
+                if *next == entry.name {
+                    return Some(way);
+                }
+                if seen.insert(next.clone()) {
+                    longer.push(way.iter().cloned().chain([next.clone()]).collect());
+                }
+            }
+        }
+        ways = longer;
+    }
+    None
+}

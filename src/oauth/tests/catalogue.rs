@@ -1,0 +1,111 @@
+//! What entries of the catalogue say beyond who may ask: followed from the request to the token.
+
+use http::StatusCode;
+
+use super::rig::{Answer, Browser, PASSWORD, Rig, pair_of};
+use crate::store::{GrantType, Membership, UserKind};
+use crate::types::{ClientId, RoleName, ScopeSet};
+
+/// An API `logs` whose scopes bring others with them, as far as `implies` says.
+async fn rig(implies: &str) -> Rig {
+    Rig::with(ROUTES, &scopes(implies)).await
+}
+
+const ROUTES: &str = "[[apis.routes]]\nmatch = \"/write\"\nmethods = [\"POST\"]\nscopes = [\"logs:write\"]\n\
+    [[apis.routes]]\nmatch = \"/tail\"\nmethods = [\"GET\"]\nscopes = [\"logs:tail\"]\n";
+
+fn scopes(implies: &str) -> String {
+    format!(
+        "[scopes.\"logs:write\"]\ndescription = \"Write logs\"\nimplies = [{implies}]\n\
+         [scopes.\"logs:tail\"]\ndescription = \"Follow logs\"\nvisibility = \"managed\"\n"
+    )
+}
+
+fn set(text: &str) -> Option<ScopeSet> {
+    Some(ScopeSet::parse(text).expect("scopes"))
+}
+
+/// The scopes of a token that was just given out.
+fn given(answer: &Answer) -> String {
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    answer.json()["scope"].as_str().expect("scopes").to_owned()
+}
+
+/// What the gate lets a token do.
+async fn allowed(rig: &Rig, token: &str) -> String {
+    let config = rig.node.config.load_full();
+    let principal = rig.node.verifier.principal(token, &config, rig.node.now()).await.expect("it works");
+    config.catalogue.scopes(&principal.effective.now).to_string()
+}
+
+/// A machine of Acme that may ask for `scopes`: its id, its secret.
+async fn machine(rig: &Rig, name: &str, scopes: &str) -> (String, String) {
+    let robot = super::rig::person(&rig.node, name, UserKind::Service, false).await;
+    let roles = vec![RoleName::parse("admin").expect("a role")];
+    let membership = Membership { org: rig.acme.id.clone(), user: robot.id.clone(), roles };
+    rig.node.store.set_membership(&membership, &rig.cause()).await.expect("done");
+    let change = |c: &mut crate::store::Client| {
+        c.grant_types = vec![GrantType::ClientCredentials];
+        c.subject = Some(robot.id.clone());
+        c.scopes = set(scopes);
+        c.redirect_uris = Vec::new();
+    };
+    let (client, secret) = rig.made(change).await;
+    (client.id.to_string(), secret)
+}
+
+async fn by_itself(rig: &Rig, (id, secret): &(String, String), scope: &str) -> Answer {
+    let fields = [("grant_type", "client_credentials"), ("client_id", id), ("client_secret", secret), ("scope", scope)];
+    rig.form("/oauth2/token", None, &fields).await
+}
+
+#[tokio::test]
+async fn what_a_scope_implies_is_asked_for_shown_and_given() {
+    let rig = rig("\"logs:read\"").await;
+    let client = rig.registered().await;
+    let mut browser = Browser::new(&rig);
+    browser.sign_in("ada@acme.test", PASSWORD).await;
+    let (at, page) = browser.consent_page(&client, &[("scope", "logs:write")]).await;
+    assert!(page.body.contains("Comes with logs:write") && page.body.contains("<code>logs:read</code>"), "{}", page.body);
+    let code = browser.approve(&at, &page).await.sent("code").expect("a code");
+    let answer = rig.exchange(&client, &code).await;
+    assert_eq!(given(&answer), "logs:read logs:write");
+    let (access, refresh) = pair_of(&answer);
+    assert_eq!(allowed(&rig, &access).await, "logs:read", "Ada's role lets her read alone");
+    assert_eq!(given(&rig.refresh(&client, &refresh, &[("scope", "logs:write")]).await), "logs:read logs:write");
+    let (_, alone) = browser.consent_page(&client, &[("scope", "logs:read")]).await;
+    assert!(!alone.body.contains("Comes with") && !alone.body.contains("logs:write"), "not the other way: {}", alone.body);
+}
+
+#[tokio::test]
+async fn an_implied_scope_passes_every_gate_of_one_that_is_asked_for() {
+    let rig = rig("\"logs:read\", \"logs:tail\"").await;
+    let registered = rig.registered().await;
+    let (access, _) = rig.pair(&registered, &[("scope", "logs:write")]).await;
+    let config = rig.node.config.load_full();
+    let principal = rig.node.verifier.principal(&access, &config, rig.node.now()).await.expect("it works");
+    assert_eq!(principal.claims.scope.to_string(), "logs:read logs:write", "logs:tail is not for who registered itself");
+    let narrow = machine(&rig, "robot", "logs:write metrics:read").await;
+    assert_eq!(given(&by_itself(&rig, &narrow, "logs:write").await), "logs:write", "it was given no other by name");
+
+    let id = ClientId::parse(&registered).expect("an id");
+    rig.node.store.restrict_client(&rig.acme.id, &id, set("logs:write").as_ref(), &rig.cause()).await.expect("restricted");
+    rig.node.settle().await.expect("settled");
+    assert_eq!(allowed(&rig, &access).await, "", "the organization lets it read no more");
+}
+
+#[tokio::test]
+async fn a_changed_catalogue_widens_no_grant() {
+    let rig = rig("").await;
+    let client = rig.registered().await;
+    let (access, refresh) = rig.pair(&client, &[("scope", "logs:write")]).await;
+    let narrow = machine(&rig, "narrow", "logs:write").await;
+    let wide = machine(&rig, "wide", "logs:read logs:write").await;
+    rig.reload(ROUTES, &scopes("\"logs:read\""));
+    assert_eq!(allowed(&rig, &access).await, "", "her role has no logs:write, and nothing else was given");
+    assert_eq!(given(&rig.refresh(&client, &refresh, &[]).await), "logs:write");
+    let (_, refresh) = rig.pair(&client, &[("scope", "logs:write")]).await;
+    assert_eq!(given(&rig.refresh(&client, &refresh, &[]).await), "logs:read logs:write", "who agrees now agrees to both");
+    assert_eq!(given(&by_itself(&rig, &narrow, "logs:write").await), "logs:write");
+    assert_eq!(given(&by_itself(&rig, &wide, "logs:write").await), "logs:read logs:write", "both were given to it by name");
+}
