@@ -1,6 +1,7 @@
 //! The scope catalogue: every scope that exists, and its position in [`ScopeBits`].
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use crate::types::{MAX_SCOPES, ScopeBits, ScopeSet, ScopeToken};
 
@@ -44,13 +45,15 @@ pub struct ScopeEntry {
     /// What whoever is given it is given too, as far as they could have asked for it. It is all there is: what these imply stands
     /// here as well.
     pub implies: ScopeSet,
+    /// The longest that an access token with it lives.
+    pub max_token_ttl: Option<Duration>,
 }
 
 impl ScopeEntry {
     /// An entry that says nothing of other scopes.
     #[must_use]
     pub fn new(name: ScopeToken, (description, group): (String, String), risk: Risk, visibility: Visibility) -> Self {
-        Self { name, description, group, risk, visibility, implies: ScopeSet::default() }
+        Self { name, description, group, risk, visibility, implies: ScopeSet::default(), max_token_ttl: None }
     }
 }
 
@@ -115,6 +118,12 @@ impl Catalogue {
     pub fn bringers(&self, scope: &ScopeToken, scopes: &ScopeSet) -> ScopeSet {
         let brings = |other: &&ScopeToken| self.entry(other).is_some_and(|entry| entry.implies.contains(scope));
         scopes.iter().filter(brings).cloned().collect()
+    }
+
+    /// The longest that an access token with these scopes lives, when one of them says so.
+    #[must_use]
+    pub fn token_ttl(&self, scopes: &ScopeSet) -> Option<Duration> {
+        scopes.iter().filter_map(|scope| self.entry(scope)?.max_token_ttl).min()
     }
 
     /// What any client may ask for.

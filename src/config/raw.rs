@@ -323,6 +323,9 @@ pub struct RawScope {
     /// Scopes that come with it: who is given this one is given them too, as far as they could have been asked for. All of them
     /// stand here, those that one of them implies in turn among them. Private ones can't. Nothing that was given before changes.
     pub implies: Option<List<Written<ScopeToken>>>,
+    /// The longest that an access token with it lives, one of a machine or a refreshed one too: of a token's scopes, the shortest
+    /// counts. At most an hour.
+    pub max_token_ttl: Option<Written<Duration>>,
 }
 
 impl RawScope {
@@ -335,6 +338,7 @@ impl RawScope {
             risk: self.risk.or(base.risk),
             visibility: self.visibility.or(base.visibility),
             implies: self.implies.or(base.implies),
+            max_token_ttl: self.max_token_ttl.or(base.max_token_ttl),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::apis::{Packs, Proved};
-use super::{Findings, links, listed};
+use super::{Findings, limits, links, listed};
 use crate::config::error::KeyPath;
 use crate::config::list::List;
 use crate::config::raw::{RawConfig, RawKind, RawScope};
@@ -113,7 +113,10 @@ fn entry(name: &str, scope: &RawScope, at: &KeyPath, found: &mut Findings<'_>) -
     };
     let words = (description.to_owned(), scope.group.clone().unwrap_or_else(heading));
     let (risk, visibility) = (scope.risk.unwrap_or(Risk::Medium), scope.visibility.unwrap_or(Visibility::Public));
-    Some(ScopeEntry::new(token, words, risk, visibility))
+    Some(ScopeEntry {
+        max_token_ttl: limits::token_ttl(scope.max_token_ttl.as_ref(), &at.key("max_token_ttl"), found),
+        ..ScopeEntry::new(token, words, risk, visibility)
+    })
 }
 
 /// What roles narrow their permissions to. Only scopes that some route can narrow: to narrow another one would close it.

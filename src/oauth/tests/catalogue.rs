@@ -109,3 +109,32 @@ async fn a_changed_catalogue_widens_no_grant() {
     assert_eq!(given(&by_itself(&rig, &narrow, "logs:write").await), "logs:write");
     assert_eq!(given(&by_itself(&rig, &wide, "logs:write").await), "logs:read logs:write", "both were given to it by name");
 }
+
+#[tokio::test]
+async fn a_token_lives_as_long_as_the_shortest_of_its_scopes_allows() {
+    let short = "[scopes.\"logs:tail\"]\ndescription = \"Follow logs\"\nmax_token_ttl = \"1m\"\n\
+        [scopes.\"logs:write\"]\ndescription = \"Write logs\"\nmax_token_ttl = \"2m\"\n\
+        [scopes.\"metrics:read\"]\nmax_token_ttl = \"1h\"\n";
+    let rig = Rig::with(ROUTES, short).await;
+    let lives = |answer: &Answer| answer.json()["expires_in"].as_u64().unwrap_or_else(|| panic!("{}", answer.body));
+    let client = rig.registered().await;
+    let code = rig.code(&client, &[("scope", "logs:read logs:write logs:tail metrics:read")]).await;
+    let answer = rig.exchange(&client, &code).await;
+    assert_eq!(lives(&answer), 60);
+    let (access, refresh) = pair_of(&answer);
+    rig.later(59);
+    assert!(rig.works(&access).await);
+    rig.later(1);
+    assert!(!rig.works(&access).await, "the token itself ends then");
+    let again = rig.refresh(&client, &refresh, &[]).await;
+    assert_eq!(lives(&again), 60, "a refreshed one too");
+    let (_, refresh) = pair_of(&again);
+    let fewer = rig.refresh(&client, &refresh, &[("scope", "logs:write metrics:read")]).await;
+    assert_eq!(lives(&fewer), 120, "of what the token holds, not of what was granted");
+    let (_, refresh) = pair_of(&fewer);
+    let others = rig.refresh(&client, &refresh, &[("scope", "logs:read metrics:read")]).await;
+    assert_eq!(lives(&others), 600, "a limit beyond the client's own changes nothing");
+    let machine = machine(&rig, "robot", "logs:tail logs:read").await;
+    assert_eq!(lives(&by_itself(&rig, &machine, "logs:tail logs:read").await), 60);
+    assert_eq!(lives(&by_itself(&rig, &machine, "logs:read").await), 300);
+}
