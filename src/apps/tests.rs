@@ -1,7 +1,7 @@
 //! Definitions, differences, preconditions and manifests, away from any store.
 
 use super::*;
-use crate::config::{Catalogue, Risk, ScopeEntry, Visibility};
+use crate::config::{Catalogue, GrantFlow, Risk, ScopeEntry, Visibility};
 use crate::store::{App, AppState, AppVersion, ClientKind, Definition, Maturity};
 use crate::types::{AppId, AppUuid, ClientId, OrgId, ScopeSet, ScopeToken, SeededEntropy, Timestamp};
 
@@ -97,6 +97,21 @@ fn private_scopes_are_given_and_kept_but_not_taken() {
     assert!(asked(Author::Member, &ScopeSet::default()).is_err());
     assert_eq!(asked(Author::Operator, &ScopeSet::default()), Ok(private.clone()));
     assert_eq!(asked(Author::Member, &private), Ok(private));
+}
+
+#[test]
+fn what_an_authorization_code_does_not_give_is_not_for_apps() {
+    let words = ("Words".to_owned(), "Things".to_owned());
+    let name = ScopeToken::parse("logs:push").expect("a scope");
+    let entry = ScopeEntry::new(name, words, Risk::Low, Visibility::Public);
+    let machines = Catalogue::new(vec![ScopeEntry { given_by: vec![GrantFlow::ClientCredentials], ..entry }]).expect("one scope");
+    let wanted = Written { scopes: vec!["logs:push".to_owned()], ..written() };
+    for author in [Author::Member, Author::Operator] {
+        let flaws = wanted.proved(&machines, author, &ScopeSet::default()).expect_err("no user can give it");
+        assert!(matches!(&flaws[..], [Flaw { fault: Fault::NotForApps(_), .. }]), "{flaws:?}");
+    }
+    let before = ScopeSet::parse("logs:push").expect("a scope");
+    assert_eq!(wanted.proved(&machines, Author::Member, &before).map(|d| d.scopes), Ok(before), "what it lists it may keep");
 }
 
 #[test]

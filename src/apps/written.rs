@@ -6,7 +6,7 @@ use serde::Serialize;
 use url::Url;
 
 use super::workshop::Author;
-use crate::config::{Catalogue, Visibility};
+use crate::config::{Catalogue, GrantFlow, Visibility};
 use crate::store::Definition;
 use crate::types::{RedirectUri, ScopeSet, ScopeToken, UriError};
 
@@ -150,6 +150,11 @@ pub enum Fault {
     /// A scope that the operator gives.
     #[error("{0} is private: ask the operator of this gateway for it")]
     PrivateScope(ScopeToken),
+    /// A scope that an authorization code does not give, which is how apps are authorized.
+    #[error(
+        "{0} is not given to apps: their users authorize them with authorization_code, and that is not in its grants_allowed"
+    )]
+    NotForApps(ScopeToken),
     /// A scope that there is not.
     #[error("there is no scope {0} here")]
     UnknownScope(String),
@@ -233,7 +238,11 @@ impl Findings {
                 (Some(scope), Some(entry)) => {
                     // A private scope is given by the operator; whoever was given it may keep it.
                     let open = entry.visibility != Visibility::Private || author == Author::Operator;
-                    if open || held.contains(&scope) {
+                    if held.contains(&scope) {
+                        scopes.insert(scope);
+                    } else if !entry.given_by.contains(&GrantFlow::AuthorizationCode) {
+                        self.wrong(Field::Scopes, Fault::NotForApps(scope));
+                    } else if open {
                         scopes.insert(scope);
                     } else {
                         self.wrong(Field::Scopes, Fault::PrivateScope(scope));

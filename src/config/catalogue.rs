@@ -29,6 +29,32 @@ pub enum Visibility {
     Private,
 }
 
+/// How a client comes to a token: `grant_type` values that begin something. What `refresh_token` gives was begun by one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum GrantFlow {
+    /// RFC 6749 §4.1.
+    AuthorizationCode,
+    /// RFC 6749 §4.4.
+    ClientCredentials,
+    /// RFC 8628 §3.4.
+    DeviceCode,
+}
+
+impl GrantFlow {
+    /// Every flow there is.
+    pub const ALL: [Self; 3] = [Self::AuthorizationCode, Self::ClientCredentials, Self::DeviceCode];
+
+    /// Its `grant_type`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AuthorizationCode => "authorization_code",
+            Self::ClientCredentials => "client_credentials",
+            Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
+        }
+    }
+}
+
 /// One scope of the catalogue. A user holds it when one of their roles names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScopeEntry {
@@ -47,13 +73,22 @@ pub struct ScopeEntry {
     pub implies: ScopeSet,
     /// The longest that an access token with it lives.
     pub max_token_ttl: Option<Duration>,
+    /// By which flows it is given; at least one.
+    pub given_by: Vec<GrantFlow>,
 }
 
 impl ScopeEntry {
     /// An entry that says nothing of other scopes.
     #[must_use]
     pub fn new(name: ScopeToken, (description, group): (String, String), risk: Risk, visibility: Visibility) -> Self {
-        Self { name, description, group, risk, visibility, implies: ScopeSet::default(), max_token_ttl: None }
+        let given_by = GrantFlow::ALL.to_vec();
+        Self { name, description, group, risk, visibility, implies: ScopeSet::default(), max_token_ttl: None, given_by }
+    }
+
+    /// Whether metadata names it: clients ask for everything that is named there, most of them by an authorization code.
+    #[must_use]
+    pub fn is_advertised(&self) -> bool {
+        self.visibility == Visibility::Public && self.given_by.contains(&GrantFlow::AuthorizationCode)
     }
 }
 
@@ -62,6 +97,8 @@ impl ScopeEntry {
 pub struct Catalogue {
     entries: Vec<ScopeEntry>,
     positions: HashMap<ScopeToken, usize>,
+    /// What each of [`GrantFlow::ALL`] gives.
+    given: [ScopeBits; GrantFlow::ALL.len()],
 }
 
 impl Catalogue {
@@ -75,7 +112,8 @@ impl Catalogue {
             return None;
         }
         let positions = entries.iter().enumerate().map(|(i, e)| (e.name.clone(), i)).collect();
-        Some(Self { entries, positions })
+        let given = GrantFlow::ALL.map(|flow| where_so(&entries, |entry| entry.given_by.contains(&flow)));
+        Some(Self { entries, positions, given })
     }
 
     /// The entry of a scope.
@@ -104,6 +142,19 @@ impl Catalogue {
     #[must_use]
     pub fn scopes(&self, bits: &ScopeBits) -> ScopeSet {
         bits.positions().filter_map(|p| self.entries.get(p)).map(|e| e.name.clone()).collect()
+    }
+
+    /// What one of these flows gives.
+    #[must_use]
+    pub fn given_by(&self, flows: &[GrantFlow]) -> ScopeBits {
+        let given = GrantFlow::ALL.iter().zip(&self.given).filter(|(flow, _)| flows.contains(flow));
+        given.fold(ScopeBits::NONE, |all, (_, bits)| all | *bits)
+    }
+
+    /// What metadata names.
+    #[must_use]
+    pub fn advertised(&self) -> ScopeSet {
+        self.entries.iter().filter(|e| e.is_advertised()).map(|e| e.name.clone()).collect()
     }
 
     /// What comes with these scopes, by their own entries.
@@ -137,4 +188,11 @@ impl Catalogue {
     pub fn open(&self) -> ScopeSet {
         self.entries.iter().filter(|e| e.visibility != Visibility::Private).map(|e| e.name.clone()).collect()
     }
+}
+
+/// The positions of the entries of which something is so.
+fn where_so(entries: &[ScopeEntry], so: impl Fn(&ScopeEntry) -> bool) -> ScopeBits {
+    let mut bits = ScopeBits::NONE;
+    entries.iter().enumerate().filter(|(_, entry)| so(entry)).for_each(|(position, _)| bits.set(position));
+    bits
 }

@@ -35,7 +35,7 @@ pub use upstreams::{
 
 use super::list::List;
 use super::written::{ByteSize, Origin, Written};
-use super::{Risk, Visibility};
+use super::{GrantFlow, Risk, Visibility};
 use crate::types::{ApiName, Issuer, LabelValues, ResourceId, ScopeToken};
 
 /// Configuration of a Tollgate gateway. Relative paths start at the working directory.
@@ -326,6 +326,8 @@ pub struct RawScope {
     /// The longest that an access token with it lives, one of a machine or a refreshed one too: of a token's scopes, the shortest
     /// counts. At most an hour.
     pub max_token_ttl: Option<Written<Duration>>,
+    /// The grant types that give it. Without it: all of them. Refreshed tokens go on with what one of them gave.
+    pub grants_allowed: Option<List<Written<GrantFlow>>>,
 }
 
 impl RawScope {
@@ -339,6 +341,7 @@ impl RawScope {
             visibility: self.visibility.or(base.visibility),
             implies: self.implies.or(base.implies),
             max_token_ttl: self.max_token_ttl.or(base.max_token_ttl),
+            grants_allowed: self.grants_allowed.or(base.grants_allowed),
         }
     }
 }

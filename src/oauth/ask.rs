@@ -1,7 +1,7 @@
 //! What a client may ask for: scopes and resources, decided in one place for every grant.
 
-use crate::config::Config;
 use crate::config::own_api::API_KEYS_WRITE_ALIAS;
+use crate::config::{Config, GrantFlow};
 use crate::node::Node;
 use crate::store::{Client, ClientOrigin, StoreError};
 use crate::types::{API_KEYS_WRITE, ResourceId, ScopeSet, ScopeToken};
@@ -23,21 +23,35 @@ pub async fn approved_scopes(node: &Node, config: &Config, client: &Client) -> R
     Ok(node.store.approvals(&client.id).await?.live(node.now()))
 }
 
-/// What a client may ask for; `approved` are the private scopes that count for it. A client that registered itself may ask for every
+/// Who asks, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Asking<'a> {
+    /// The client.
+    pub client: &'a Client,
+    /// The private scopes that count for it.
+    pub approved: &'a ScopeSet,
+    /// The way to a token that this is.
+    pub flow: GrantFlow,
+}
+
+/// What a client may ask for in this way. A client that registered itself may ask for every
 /// public scope, whatever it registered: its registration was its own claim, and step-up needs scopes that it did not know of then.
 #[must_use]
-pub fn allowed_scopes(config: &Config, client: &Client, approved: &ScopeSet) -> ScopeSet {
+pub fn allowed_scopes(config: &Config, Asking { client, approved, flow }: Asking<'_>) -> ScopeSet {
     let open = || config.catalogue.open();
-    match (client.origin, &client.scopes) {
+    let given = config.catalogue.scopes(&config.catalogue.given_by(&[flow]));
+    let scopes = match (client.origin, &client.scopes) {
         // A scope that exists no longer is refused by the name of what does not exist, not as one that was not given.
         (ClientOrigin::Administrator, Some(scopes)) => {
             let open = open();
-            let may = |s: &&ScopeToken| open.contains(s) || approved.contains(s) || config.catalogue.entry(s).is_none();
-            scopes.iter().filter(may).cloned().collect()
+            let gone = |s: &ScopeToken| config.catalogue.entry(s).is_none();
+            let may = |s: &&ScopeToken| gone(s) || (given.contains(s) && (open.contains(s) || approved.contains(s)));
+            return scopes.iter().filter(may).cloned().collect();
         }
         (ClientOrigin::Administrator, None) => open(),
         (ClientOrigin::Dynamic, _) => config.catalogue.public(),
-    }
+    };
+    scopes.intersection(&given)
 }
 
 /// Reads `scope`, without `offline_access`; `None` when nothing is asked for.
@@ -67,14 +81,14 @@ pub fn scope_param(text: Option<&str>) -> Result<Option<ScopeSet>, OAuthError> {
 /// `invalid_scope` for a scope that does not exist or that this client may not ask for.
 pub fn authorize_scopes(
     config: &Config,
-    (client, approved): (&Client, &ScopeSet),
+    asking: Asking<'_>,
     asked: Option<ScopeSet>,
     resources: &[ResourceId],
 ) -> Result<ScopeSet, OAuthError> {
-    let allowed = allowed_scopes(config, client, approved);
+    let allowed = allowed_scopes(config, asking);
     let Some(asked) = asked else {
         // An app says beforehand what it asks for: all of it, from everybody.
-        let own = client.app.is_some();
+        let own = asking.client.app.is_some();
         let all = if own { allowed.clone() } else { advertised(config, resources).intersection(&allowed) };
         return Ok(with_implied(config, all, &allowed));
     };
@@ -82,6 +96,11 @@ pub fn authorize_scopes(
     let (unknown, refused) = (asked.difference(&existing), asked.difference(&allowed));
     if !unknown.is_empty() {
         let text = format!("These scopes do not exist here: {unknown}. The metadata lists those that do");
+        return Err(OAuthError::new(Code::InvalidScope, text));
+    }
+    let elsewhere = refused.difference(&config.catalogue.scopes(&config.catalogue.given_by(&[asking.flow])));
+    if !elsewhere.is_empty() {
+        let text = format!("{} does not give: {elsewhere}. Ask for it in another way, or leave it out", asking.flow.name());
         return Err(OAuthError::new(Code::InvalidScope, text));
     }
     if !refused.is_empty() {

@@ -3,7 +3,7 @@
 use super::{Visit, told};
 use crate::account::log::Names;
 use crate::apps::{Change, Condition, Field, difference};
-use crate::config::{Catalogue, Visibility};
+use crate::config::{Catalogue, GrantFlow, Visibility};
 use crate::pages::texts::apps as texts;
 use crate::pages::views::{
     AppClientCard, ConditionLine, DraftField, FieldChange, PrivateScope, PrivateState, ScopeChoice, ScopeChoices, SecretRow,
@@ -87,14 +87,15 @@ pub(super) async fn versions(visit: &Visit<'_>, app: &App, all: &[AppVersion]) -
 }
 
 /// The catalogue as choices: what is requested, and of the rest what contains `find`; and how many were left out. Private scopes
-/// are only shown to apps that were given them.
+/// are only shown to apps that were given them, those that apps can't be given only to apps that ask for them already.
 pub(super) fn choices(catalogue: &Catalogue, requested: &[String], held: &ScopeSet, find: &str) -> (Vec<ScopeChoices>, usize) {
     let wanted = find.trim().to_lowercase();
     let (mut groups, mut hidden): (Vec<ScopeChoices>, usize) = (Vec::new(), 0);
     for entry in catalogue.entries() {
         let scope = entry.name.to_string();
         let is_requested = requested.contains(&scope);
-        if entry.visibility == Visibility::Private && !held.contains(&entry.name) {
+        let open = entry.visibility != Visibility::Private && entry.given_by.contains(&GrantFlow::AuthorizationCode);
+        if !open && !held.contains(&entry.name) {
             continue;
         }
         let matches = [&scope, &entry.description, &entry.group].iter().any(|text| text.to_lowercase().contains(&wanted));

@@ -9,7 +9,7 @@ use crate::config::list::List;
 use crate::config::raw::{RawConfig, RawKind, RawScope};
 use crate::config::read::top;
 use crate::config::written::{Kind, Written};
-use crate::config::{Access, Catalogue, Enforce, Risk, RoleSelectors, Roles, ScopeEntry, Target, Visibility};
+use crate::config::{Access, Catalogue, Enforce, GrantFlow, Risk, RoleSelectors, Roles, ScopeEntry, Target, Visibility};
 use crate::types::{API_KEYS_WRITE, MAX_SCOPES, RoleName, ScopeBits, ScopeSet, ScopeToken, Selector, Selectors};
 
 /// The name of our own MCP server.
@@ -115,8 +115,26 @@ fn entry(name: &str, scope: &RawScope, at: &KeyPath, found: &mut Findings<'_>) -
     let (risk, visibility) = (scope.risk.unwrap_or(Risk::Medium), scope.visibility.unwrap_or(Visibility::Public));
     Some(ScopeEntry {
         max_token_ttl: limits::token_ttl(scope.max_token_ttl.as_ref(), &at.key("max_token_ttl"), found),
+        given_by: flows(scope, &at.key("grants_allowed"), found),
         ..ScopeEntry::new(token, words, risk, visibility)
     })
+}
+
+/// A scope that nobody can be given is a mistake: who means that takes its routes out.
+fn flows(scope: &RawScope, at: &KeyPath, found: &mut Findings<'_>) -> Vec<GrantFlow> {
+    let Some(list) = &scope.grants_allowed else { return GrantFlow::ALL.to_vec() };
+    let mut flows = Vec::new();
+    for (i, Written(flow)) in list.numbered() {
+        if flows.contains(flow) {
+            found.error(at.index(i), format!("{} is there twice", flow.name()), "name it once");
+        } else {
+            flows.push(*flow);
+        }
+    }
+    if list.is_empty() {
+        found.error(at, "is empty, so nobody could be given the scope", "name a grant type, or leave it out for all of them");
+    }
+    flows
 }
 
 /// What roles narrow their permissions to. Only scopes that some route can narrow: to narrow another one would close it.

@@ -113,6 +113,11 @@ fn each_mistake_has_its_path() {
         ("scopes.x = { description = \"x\", implies = [\"api_keys:write\"] }", &["scopes.x.implies"]),
         ("scopes.x = { description = \"x\", max_token_ttl = \"0s\" }", &["scopes.x.max_token_ttl"]),
         ("scopes.x = { description = \"x\", max_token_ttl = \"61m\" }", &["scopes.x.max_token_ttl"]),
+        ("scopes.x = { description = \"x\", grants_allowed = [] }", &["scopes.x.grants_allowed"]),
+        (
+            "scopes.x = { description = \"x\", grants_allowed = [\"refresh_token\", \"device_code\", \"device_code\"] }",
+            &["scopes.x.grants_allowed[0]", "scopes.x.grants_allowed[2]"],
+        ),
         ("scopes.x = { description = \"x\", implies = [\"x\"] }", &["scopes.x.implies"]),
         (
             "scopes.a = { description = \"x\", implies = [\"b\"] }\nscopes.b = { description = \"x\", implies = [\"audit:read\"] }",

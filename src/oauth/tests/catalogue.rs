@@ -138,3 +138,48 @@ async fn a_token_lives_as_long_as_the_shortest_of_its_scopes_allows() {
     assert_eq!(lives(&by_itself(&rig, &machine, "logs:tail logs:read").await), 60);
     assert_eq!(lives(&by_itself(&rig, &machine, "logs:read").await), 300);
 }
+
+#[tokio::test]
+async fn a_scope_is_given_by_the_grant_types_that_it_names() {
+    let end = |flows: &str| {
+        format!(
+            "[scopes.\"logs:write\"]\ndescription = \"Write logs\"\ngrants_allowed = [{flows}]\n\
+             [scopes.\"logs:tail\"]\ndescription = \"Follow logs\"\ngrants_allowed = [\"authorization_code\", \"device_code\"]\n"
+        )
+    };
+    let rig = Rig::with(ROUTES, &end("\"client_credentials\"")).await;
+    let client = rig.registered().await;
+    let refused = rig.get(&format!("/oauth2/authorize?{}", Rig::query(&client, &[("scope", "logs:read logs:write")]))).await;
+    assert_eq!(refused.sent("error").as_deref(), Some("invalid_scope"));
+    let why = refused.sent("error_description").expect("words");
+    assert!(why.contains("authorization_code does not give: logs:write"), "{why}");
+    let metadata = rig.get("/.well-known/oauth-authorization-server").await.json()["scopes_supported"].to_string();
+    assert!(metadata.contains("logs:tail") && !metadata.contains("logs:write"), "{metadata}");
+
+    let machine = machine(&rig, "robot", "logs:read logs:write logs:tail").await;
+    assert_eq!(given(&by_itself(&rig, &machine, "logs:write").await), "logs:write");
+    assert_eq!(by_itself(&rig, &machine, "logs:tail").await.error(), "invalid_scope");
+    let all = by_itself(&rig, &machine, "").await;
+    assert_eq!(given(&all), "logs:read logs:write", "without scope, all that it can be given so");
+    let token = all.json()["access_token"].as_str().expect("a token").to_owned();
+    assert_eq!(allowed(&rig, &token).await, "logs:read logs:write");
+    rig.reload(ROUTES, &end("\"authorization_code\""));
+    assert_eq!(allowed(&rig, &token).await, "logs:read", "no grant type of the client gives it any more");
+}
+
+#[tokio::test]
+async fn devices_ask_in_a_way_of_their_own() {
+    let end = "[scopes.\"logs:write\"]\ndescription = \"Write logs\"\ngrants_allowed = [\"device_code\"]\n\
+        [scopes.\"logs:tail\"]\ndescription = \"Follow logs\"\ngrants_allowed = [\"authorization_code\"]\n";
+    let rig = Rig::with(ROUTES, end).await;
+    let device = "urn:ietf:params:oauth:grant-type:device_code";
+    let body =
+        format!(r#"{{"client_name":"Box","grant_types":["{device}"],"token_endpoint_auth_method":"none","redirect_uris":[]}}"#);
+    let client = rig.json("/oauth2/register", &body).await.json()["client_id"].as_str().expect("an id").to_owned();
+    let ask =
+        async |scope: &str| rig.form("/oauth2/device_authorization", None, &[("client_id", &client), ("scope", scope)]).await;
+    assert_eq!(ask("logs:write logs:read").await.status, StatusCode::OK);
+    let refused = ask("logs:tail").await;
+    assert_eq!(refused.error(), "invalid_scope");
+    assert!(refused.body.contains("device_code does not give: logs:tail"), "{}", refused.body);
+}

@@ -196,6 +196,12 @@ pub fn private_scope(scope: &str) -> Text {
     Text::filled(format!("The permission {scope} is private: ask the operator of this gateway for it."))
 }
 
+/// A scope that apps can't be given.
+#[must_use]
+pub fn not_for_apps(scope: &str) -> Text {
+    Text::filled(format!("The permission {scope} is not given to apps: the operator of this gateway keeps it for other ways in."))
+}
+
 /// A scope that there is not.
 #[must_use]
 pub fn unknown_scope(written: &str) -> Text {
