@@ -1,7 +1,7 @@
 //! Definitions, differences, preconditions and manifests, away from any store.
 
 use super::*;
-use crate::config::{Catalogue, GrantFlow, Risk, ScopeEntry, Visibility};
+use crate::config::{Catalogue, Deprecation, GrantFlow, Risk, ScopeEntry, Visibility};
 use crate::store::{App, AppState, AppVersion, ClientKind, Definition, Maturity};
 use crate::types::{AppId, AppUuid, ClientId, OrgId, ScopeSet, ScopeToken, SeededEntropy, Timestamp};
 
@@ -112,6 +112,23 @@ fn what_an_authorization_code_does_not_give_is_not_for_apps() {
     }
     let before = ScopeSet::parse("logs:push").expect("a scope");
     assert_eq!(wanted.proved(&machines, Author::Member, &before).map(|d| d.scopes), Ok(before), "what it lists it may keep");
+}
+
+#[test]
+fn what_is_deprecated_is_kept_and_not_taken_up() {
+    let entry = |name: &str| {
+        let words = ("Words".to_owned(), "Things".to_owned());
+        ScopeEntry::new(ScopeToken::parse(name).expect("a scope"), words, Risk::Low, Visibility::Public)
+    };
+    let replaced_by = ScopeToken::parse("logs:query").ok();
+    let old = ScopeEntry { deprecated: Some(Deprecation { replaced_by }), ..entry("logs:read") };
+    let catalogue = Catalogue::new(vec![old, entry("logs:query")]).expect("few scopes");
+    let wanted = Written { scopes: vec!["logs:read".to_owned()], ..written() };
+    let flaws = wanted.proved(&catalogue, Author::Operator, &ScopeSet::default()).expect_err("nobody takes it up");
+    let said: Vec<_> = flaws.iter().map(ToString::to_string).collect();
+    assert_eq!(said, ["scopes: logs:read is deprecated; ask for logs:query instead"]);
+    let before = ScopeSet::parse("logs:read").expect("a scope");
+    assert_eq!(wanted.proved(&catalogue, Author::Member, &before).map(|d| d.scopes), Ok(before));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde::Serialize;
 use url::Url;
 
 use super::workshop::Author;
-use crate::config::{Catalogue, GrantFlow, Visibility};
+use crate::config::{Catalogue, Deprecation, GrantFlow, Visibility};
 use crate::store::Definition;
 use crate::types::{RedirectUri, ScopeSet, ScopeToken, UriError};
 
@@ -155,6 +155,9 @@ pub enum Fault {
         "{0} is not given to apps: their users authorize them with authorization_code, and that is not in its grants_allowed"
     )]
     NotForApps(ScopeToken),
+    /// A scope that is going away, with what to ask for instead.
+    #[error("{0} is deprecated{way_out}", way_out = .1.way_out())]
+    DeprecatedScope(ScopeToken, Deprecation),
     /// A scope that there is not.
     #[error("there is no scope {0} here")]
     UnknownScope(String),
@@ -242,6 +245,8 @@ impl Findings {
                         scopes.insert(scope);
                     } else if !entry.given_by.contains(&GrantFlow::AuthorizationCode) {
                         self.wrong(Field::Scopes, Fault::NotForApps(scope));
+                    } else if let Some(deprecation) = &entry.deprecated {
+                        self.wrong(Field::Scopes, Fault::DeprecatedScope(scope, deprecation.clone()));
                     } else if open {
                         scopes.insert(scope);
                     } else {

@@ -55,6 +55,21 @@ impl GrantFlow {
     }
 }
 
+/// That a scope is going away: what was given goes on, and nobody new takes it up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deprecation {
+    /// What to ask for instead.
+    pub replaced_by: Option<ScopeToken>,
+}
+
+impl Deprecation {
+    /// What to do instead, to follow on what is wrong: "; ask for logs:query instead".
+    #[must_use]
+    pub fn way_out(&self) -> String {
+        self.replaced_by.as_ref().map(|other| format!("; ask for {other} instead")).unwrap_or_default()
+    }
+}
+
 /// One scope of the catalogue. A user holds it when one of their roles names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScopeEntry {
@@ -75,6 +90,8 @@ pub struct ScopeEntry {
     pub max_token_ttl: Option<Duration>,
     /// By which flows it is given; at least one.
     pub given_by: Vec<GrantFlow>,
+    /// Whether it is going away.
+    pub deprecated: Option<Deprecation>,
 }
 
 impl ScopeEntry {
@@ -82,13 +99,15 @@ impl ScopeEntry {
     #[must_use]
     pub fn new(name: ScopeToken, (description, group): (String, String), risk: Risk, visibility: Visibility) -> Self {
         let given_by = GrantFlow::ALL.to_vec();
-        Self { name, description, group, risk, visibility, implies: ScopeSet::default(), max_token_ttl: None, given_by }
+        let implies = ScopeSet::default();
+        Self { name, description, group, risk, visibility, implies, max_token_ttl: None, given_by, deprecated: None }
     }
 
     /// Whether metadata names it: clients ask for everything that is named there, most of them by an authorization code.
     #[must_use]
     pub fn is_advertised(&self) -> bool {
-        self.visibility == Visibility::Public && self.given_by.contains(&GrantFlow::AuthorizationCode)
+        let by_code = self.given_by.contains(&GrantFlow::AuthorizationCode);
+        self.visibility == Visibility::Public && by_code && self.deprecated.is_none()
     }
 }
 

@@ -26,7 +26,7 @@ mod written;
 #[cfg(test)]
 mod tests;
 
-pub use catalogue::{Catalogue, GrantFlow, Risk, ScopeEntry, Visibility};
+pub use catalogue::{Catalogue, Deprecation, GrantFlow, Risk, ScopeEntry, Visibility};
 pub use change::restart_needed;
 pub use error::{ConfigError, ConfigErrors, Warning};
 pub use list::List;

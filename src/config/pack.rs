@@ -85,7 +85,8 @@ impl RawPack {
         self.scopes.iter().map(|(scope, raw)| {
             let description = raw.description.as_ref().map(|d| d.replace(API, name));
             let implies = raw.implies.as_ref().map(|list| list.iter().filter_map(|scope| named(scope, name)).collect());
-            (scope.replace(API, name), RawScope { description, implies, ..raw.clone() })
+            let replaced_by = raw.replaced_by.as_ref().and_then(|scope| named(scope, name));
+            (scope.replace(API, name), RawScope { description, implies, replaced_by, ..raw.clone() })
         })
     }
 

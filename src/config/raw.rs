@@ -328,6 +328,11 @@ pub struct RawScope {
     pub max_token_ttl: Option<Written<Duration>>,
     /// The grant types that give it. Without it: all of them. Refreshed tokens go on with what one of them gave.
     pub grants_allowed: Option<List<Written<GrantFlow>>>,
+    /// Whether it is going away: then it isn't advertised, and no app or client takes it up. What was given goes on. Without it:
+    /// no.
+    pub deprecated: Option<bool>,
+    /// What to ask for instead of one that is deprecated.
+    pub replaced_by: Option<Written<ScopeToken>>,
 }
 
 impl RawScope {
@@ -342,6 +347,8 @@ impl RawScope {
             implies: self.implies.or(base.implies),
             max_token_ttl: self.max_token_ttl.or(base.max_token_ttl),
             grants_allowed: self.grants_allowed.or(base.grants_allowed),
+            deprecated: self.deprecated.or(base.deprecated),
+            replaced_by: self.replaced_by.or(base.replaced_by),
         }
     }
 }

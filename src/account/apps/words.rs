@@ -6,8 +6,8 @@ use crate::apps::{Change, Condition, Field, difference};
 use crate::config::{Catalogue, GrantFlow, Visibility};
 use crate::pages::texts::apps as texts;
 use crate::pages::views::{
-    AppClientCard, ConditionLine, DraftField, FieldChange, PrivateScope, PrivateState, ScopeChoice, ScopeChoices, SecretRow,
-    Standing, VersionRow,
+    AppClientCard, ConditionLine, DraftField, FieldChange, PrivateScope, PrivateState, ScopeChoice, ScopeChoices, ScopeLabel,
+    SecretRow, Standing, VersionRow,
 };
 use crate::pages::{When, plain_lines};
 use crate::store::{
@@ -94,7 +94,8 @@ pub(super) fn choices(catalogue: &Catalogue, requested: &[String], held: &ScopeS
     for entry in catalogue.entries() {
         let scope = entry.name.to_string();
         let is_requested = requested.contains(&scope);
-        let open = entry.visibility != Visibility::Private && entry.given_by.contains(&GrantFlow::AuthorizationCode);
+        let taken_up = entry.deprecated.is_none() && entry.given_by.contains(&GrantFlow::AuthorizationCode);
+        let open = entry.visibility != Visibility::Private && taken_up;
         if !open && !held.contains(&entry.name) {
             continue;
         }
@@ -103,7 +104,8 @@ pub(super) fn choices(catalogue: &Catalogue, requested: &[String], held: &ScopeS
             hidden += 1;
             continue;
         }
-        let choice = ScopeChoice { scope, text: entry.description.clone(), risk: entry.risk, requested: is_requested };
+        let (label, text) = (ScopeLabel::of(Some(entry)), entry.description.clone());
+        let choice = ScopeChoice { scope, label, text, risk: entry.risk, requested: is_requested };
         match groups.iter_mut().find(|g| g.group == entry.group) {
             Some(group) => group.choices.push(choice),
             None => groups.push(ScopeChoices { group: entry.group.clone(), choices: vec![choice] }),
@@ -121,6 +123,7 @@ pub(super) async fn private(visit: &Visit<'_>, requests: Vec<ScopeRequest>) -> R
         let entry = visit.config.catalogue.entry(&request.scope);
         let when = |at| When::new(at, now);
         PrivateScope {
+            label: ScopeLabel::of(entry),
             text: entry.map(|e| e.description.clone()),
             state: match (request.state, request.approved_until) {
                 (ScopeRequestState::Pending, until) => {

@@ -190,6 +190,9 @@ fn scopes(local: &Local, client: &Client, text: Option<&str>) -> Result<Option<S
 /// Whether a client can be given a scope at all: what would be refused at each of its requests is refused here.
 fn fits(config: &Config, client: &Client, scope: &ScopeToken) -> Result<(), AdminError> {
     let Some(entry) = config.catalogue.entry(scope) else { return Ok(()) };
+    if let Some(deprecation) = &entry.deprecated {
+        return Err(AdminError::invalid(format!("{scope} is deprecated{}", deprecation.way_out())));
+    }
     let flows = flows(client);
     if flows.iter().any(|flow| entry.given_by.contains(flow)) {
         return Ok(());

@@ -199,6 +199,7 @@ impl Prover<'_> {
         let scopes = known(list, at, self.catalogue, found);
         for entry in scopes.iter().filter_map(|s| self.catalogue.entry(s)).filter(|e| !e.is_advertised()) {
             let (why, way_out) = match entry.visibility {
+                _ if entry.deprecated.is_some() => ("is deprecated", "take it out"),
                 Visibility::Public => ("is not given by authorization_code", "take it out, or add that to its grants_allowed"),
                 _ => ("is not public", "take it out, or make it public"),
             };

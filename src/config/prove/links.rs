@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::Findings;
+use super::apis::Proved;
 use super::scopes::known;
 use crate::config::error::KeyPath;
+use crate::config::matrix::needing;
 use crate::config::raw::RawScope;
 use crate::config::read::top;
-use crate::config::{Catalogue, ScopeEntry, Visibility};
+use crate::config::written::Written;
+use crate::config::{Catalogue, Deprecation, ScopeEntry, Visibility};
 use crate::types::{ScopeSet, ScopeToken};
 
 /// The entries with what their drafts say of others, once all of them are known.
@@ -22,6 +25,7 @@ pub(super) fn tied(
         let Some(draft) = drafts.get(entry.name.as_str()) else { continue };
         let at = top("scopes").key(entry.name.as_str());
         entry.implies = implied(draft, &at.key("implies"), &plain, found);
+        entry.deprecated = deprecation(entry, drafts, &at.key("replaced_by"), &plain, found);
     }
     if let Some(tied) = Catalogue::new(entries.clone()) {
         whole(&tied, found);
@@ -39,6 +43,48 @@ fn implied(draft: &RawScope, at: &KeyPath, plain: &Catalogue, found: &mut Findin
         found.error(at, text, "take it out: the operator gives it by name");
     }
     scopes
+}
+
+/// What replaces a scope is there, and stays.
+fn deprecation(
+    entry: &ScopeEntry,
+    drafts: &BTreeMap<String, RawScope>,
+    at: &KeyPath,
+    plain: &Catalogue,
+    found: &mut Findings<'_>,
+) -> Option<Deprecation> {
+    let draft = drafts.get(entry.name.as_str())?;
+    let fading = |draft: &RawScope| draft.deprecated == Some(true);
+    let replaced_by = draft.replaced_by.as_ref().map(|Written(scope)| scope.clone());
+    if let Some(other) = &replaced_by {
+        let theirs = drafts.get(other.as_str());
+        if !fading(draft) {
+            found.error(at, format!("replaces {}, which is not deprecated", entry.name), "add deprecated = true, or take it out");
+        } else if plain.entry(other).is_none() {
+            let way_out = format!("add [scopes.{:?}], or name another", other.as_str());
+            found.unknown(&["scopes", "apis"], at, format!("unknown scope {:?}", other.as_str()), way_out);
+        } else if *other == entry.name || theirs.is_some_and(fading) {
+            found.error(at, format!("{other} is deprecated itself"), "name one that stays");
+        }
+    }
+    fading(draft).then_some(Deprecation { replaced_by })
+}
+
+/// Warns of what still needs scopes that are going away, or brings them to those who didn't ask.
+pub(super) fn fading(catalogue: &Catalogue, apis: &[Proved], found: &mut Findings<'_>) {
+    for entry in catalogue.entries() {
+        let Some(deprecation) = &entry.deprecated else { continue };
+        let (name, at) = (&entry.name, top("scopes").key(entry.name.as_str()).key("deprecated"));
+        let bits = catalogue.bits(&std::iter::once(name.clone()).collect());
+        let needing: Vec<_> = apis.iter().flat_map(|proved| needing(&proved.api, name, &bits)).collect();
+        let instead = deprecation.replaced_by.as_ref().map(|other| format!(": let them need {other}")).unwrap_or_default();
+        if !needing.is_empty() {
+            found.warn(&at, format!("{name} is deprecated and still needed by {}{instead}", needing.join(", ")));
+        }
+        for other in catalogue.entries().iter().filter(|other| other.implies.contains(name)) {
+            found.warn(&at, format!("{name} is deprecated and still comes with {}", other.name));
+        }
+    }
 }
 
 /// What a scope brings is read in one place: no circles, and nothing that only another entry names.

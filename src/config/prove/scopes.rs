@@ -237,8 +237,10 @@ pub(super) fn unused(raw: &RawConfig, packs: &Packs, (catalogue, apis): (&Catalo
     let used = apis.iter().fold(ScopeBits::NONE, |all, p| all | p.used);
     let used: BTreeSet<_> = catalogue.scopes(&used).iter().cloned().collect();
     let names: BTreeSet<_> = raw.scopes.keys().cloned().chain(packed(raw, packs).map(|(name, _)| name)).collect();
+    // What is going away is as it should be once nothing needs it.
+    let stays = |scope: &ScopeToken| catalogue.entry(scope).is_none_or(|entry| entry.deprecated.is_none());
     for name in &names {
-        if ScopeToken::parse(name).is_ok_and(|s| !used.contains(&s)) {
+        if ScopeToken::parse(name).is_ok_and(|s| !used.contains(&s) && stays(&s)) {
             found.warn(top("scopes").key(name), "no route and no tool needs this scope; consenting to it changes nothing");
         }
     }

@@ -118,6 +118,9 @@ fn each_mistake_has_its_path() {
             "scopes.x = { description = \"x\", grants_allowed = [\"refresh_token\", \"device_code\", \"device_code\"] }",
             &["scopes.x.grants_allowed[0]", "scopes.x.grants_allowed[2]"],
         ),
+        ("scopes.x = { description = \"x\", replaced_by = \"audit:read\" }", &["scopes.x.replaced_by"]),
+        ("scopes.x = { description = \"x\", deprecated = true, replaced_by = \"x\" }", &["scopes.x.replaced_by"]),
+        ("scopes.x = { description = \"x\", deprecated = true, replaced_by = \"nothing\" }", &["scopes.x.replaced_by"]),
         ("scopes.x = { description = \"x\", implies = [\"x\"] }", &["scopes.x.implies"]),
         (
             "scopes.a = { description = \"x\", implies = [\"b\"] }\nscopes.b = { description = \"x\", implies = [\"audit:read\"] }",
@@ -619,4 +622,23 @@ fn a_circle_of_scopes_is_named_once() {
         said,
         ["scopes.\"a:admin\".implies: goes in a circle: a:admin -> a:read -> a:write -> a:admin (take one of them out)"]
     );
+}
+
+#[test]
+fn what_still_needs_a_deprecated_scope_is_a_warning() {
+    let old = "[scopes.\"a:old\"]\ndescription = \"x\"\ndeprecated = true\nreplaced_by = \"audit:read\"\n\
+        [scopes.\"a:more\"]\ndescription = \"x\"\nimplies = [\"a:old\"]\n";
+    let text = format!("{old}{}", api("").replace("\"audit:read\"", "\"a:old\""));
+    let (_, warnings) = parse(&text).unwrap_or_else(|e| panic!("{e}"));
+    let said: Vec<_> = warnings.iter().map(ToString::to_string).filter(|w| w.contains("deprecated")).collect();
+    assert_eq!(
+        said,
+        [
+            "scopes.\"a:old\".deprecated: a:old is deprecated and still needed by a.all: let them need audit:read",
+            "scopes.\"a:old\".deprecated: a:old is deprecated and still comes with a:more",
+        ]
+    );
+    let named = format!("{old}{}", api("advertise = [\"a:old\"]"));
+    let Err(ConfigErrors(errors)) = parse(&named) else { panic!("it must not be advertised") };
+    assert!(errors.iter().any(|e| e.path == "apis[0].advertise" && e.to_string().contains("is deprecated")), "{errors:?}");
 }

@@ -183,3 +183,34 @@ async fn devices_ask_in_a_way_of_their_own() {
     assert_eq!(refused.error(), "invalid_scope");
     assert!(refused.body.contains("device_code does not give: logs:tail"), "{}", refused.body);
 }
+
+#[tokio::test]
+async fn a_deprecated_scope_goes_on_for_those_who_have_it() {
+    let end = |old: &str| format!("[scopes.\"logs:tail\"]\ndescription = \"Follow logs\"\n{old}{API_OF_TAIL}");
+    let rig = Rig::with("", &end("")).await;
+    let client = rig.registered().await;
+    let (access, refresh) = rig.pair(&client, &[("scope", "logs:read logs:tail")]).await;
+    let advertised = async || {
+        let server = rig.get("/.well-known/oauth-authorization-server").await.json()["scopes_supported"].to_string();
+        let resource = rig.get("/.well-known/oauth-protected-resource/tails").await.json()["scopes_supported"].to_string();
+        (server.contains("logs:tail"), resource.contains("logs:tail"))
+    };
+    assert_eq!(advertised().await, (true, true));
+    rig.reload("", &end("deprecated = true\nreplaced_by = \"logs:read\"\n"));
+    assert_eq!(advertised().await, (false, false));
+    assert!(rig.works(&access).await);
+    assert_eq!(given(&rig.refresh(&client, &refresh, &[]).await), "logs:read logs:tail");
+
+    let mut browser = Browser::new(&rig);
+    browser.sign_in("ada@acme.test", PASSWORD).await;
+    let (_, page) = browser.consent_page(&client, &[("scope", "logs:tail")]).await;
+    assert!(page.body.contains("Is being retired; logs:read takes its place"), "{}", page.body);
+    let body = r#"{"redirect_uris":["https://a.test/cb"],"scope":"metrics:read logs:tail"}"#;
+    let refused = rig.json("/oauth2/register", body).await;
+    assert_eq!(refused.error(), "invalid_client_metadata");
+    assert!(refused.body.contains("logs:tail is deprecated; ask for logs:read instead"), "{}", refused.body);
+}
+
+/// An API of its own whose only route needs `logs:tail`, beside `logs`.
+const API_OF_TAIL: &str = "[[apis]]\nname = \"tails\"\nmount = \"/tails\"\nupstream = \"up\"\n\
+    [[apis.routes]]\nmatch = \"/all\"\nmethods = [\"GET\"]\nscopes = [\"logs:tail\"]\n";

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use askama::Template;
 
-use super::{Client, Frame, scope_icon};
+use super::{Client, Frame, ScopeLabel, scope_icon};
 use crate::config::Risk;
 use crate::pages::texts::{Text, consent as texts};
 use crate::pages::{DisplayName, When};
@@ -105,6 +105,8 @@ pub struct ScopeGroup {
 pub struct ScopeLine {
     /// `metrics:read`.
     pub scope: String,
+    /// What else is said of it.
+    pub label: ScopeLabel,
     /// The catalogue's consent text, one sentence that continues "It will be able to".
     pub text: String,
     /// The catalogue's risk.
