@@ -15,7 +15,7 @@ use crate::config::Visibility;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct CatalogueQuery {
-    /// Text that occurs in name, description or group, ignoring case.
+    /// Text that occurs in name, title, description or group, ignoring case.
     text: Option<String>,
     /// At most this many items, 1 to 1000; 100 when absent.
     #[param(minimum = 1, maximum = 1000)]

@@ -75,6 +75,8 @@ impl Deprecation {
 pub struct ScopeEntry {
     /// The scope.
     pub name: ScopeToken,
+    /// Its short name for people, when it has one.
+    pub title: Option<String>,
     /// One sentence for the consent page.
     pub description: String,
     /// Under which heading it is shown.
@@ -100,7 +102,14 @@ impl ScopeEntry {
     pub fn new(name: ScopeToken, (description, group): (String, String), risk: Risk, visibility: Visibility) -> Self {
         let given_by = GrantFlow::ALL.to_vec();
         let implies = ScopeSet::default();
-        Self { name, description, group, risk, visibility, implies, max_token_ttl: None, given_by, deprecated: None }
+        Self { name, title: None, description, group, risk, visibility, implies, max_token_ttl: None, given_by, deprecated: None }
+    }
+
+    /// Whether `text`, in lower case, occurs in what people read of it.
+    #[must_use]
+    pub fn mentions(&self, text: &str) -> bool {
+        let said = [self.name.as_str(), &self.description, &self.group].into_iter().chain(self.title.as_deref());
+        said.map(str::to_lowercase).any(|part| part.contains(text))
     }
 
     /// Whether metadata names it: clients ask for everything that is named there, most of them by an authorization code.

@@ -84,9 +84,10 @@ impl RawPack {
     pub(super) fn scopes_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (String, RawScope)> + 'a {
         self.scopes.iter().map(|(scope, raw)| {
             let description = raw.description.as_ref().map(|d| d.replace(API, name));
+            let title = raw.title.as_ref().map(|t| t.replace(API, name));
             let implies = raw.implies.as_ref().map(|list| list.iter().filter_map(|scope| named(scope, name)).collect());
             let replaced_by = raw.replaced_by.as_ref().and_then(|scope| named(scope, name));
-            (scope.replace(API, name), RawScope { description, implies, replaced_by, ..raw.clone() })
+            (scope.replace(API, name), RawScope { title, description, implies, replaced_by, ..raw.clone() })
         })
     }
 

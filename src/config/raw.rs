@@ -312,6 +312,8 @@ pub enum Durability {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawScope {
+    /// A short name for people, shown beside the scope itself: at most 60 characters, for example "Query metrics".
+    pub title: Option<String>,
     /// One sentence for the consent page. A scope that no pack brings needs it.
     pub description: Option<String>,
     /// Under which heading the consent page shows it. Without it: what stands before the first `:` of the name.
@@ -340,6 +342,7 @@ impl RawScope {
     #[must_use]
     pub(super) fn over(self, base: Self) -> Self {
         Self {
+            title: self.title.or(base.title),
             description: self.description.or(base.description),
             group: self.group.or(base.group),
             risk: self.risk.or(base.risk),

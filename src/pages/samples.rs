@@ -169,6 +169,7 @@ pub fn consent() -> ConsentPage {
                 "Metrics",
                 vec![
                     ScopeLine {
+                        label: ScopeLabel { title: Some("Query metrics".to_owned()), ..ScopeLabel::NONE },
                         comes_with: vec!["rules:write".to_owned()],
                         ..line("metrics:read", "Query your organization's metrics and their metadata", Risk::Low, Held::Now)
                     },
@@ -184,7 +185,10 @@ pub fn consent() -> ConsentPage {
                 "Logs",
                 vec![
                     ScopeLine {
-                        label: ScopeLabel { retiring: texts::definition::retiring(Some("logs:query")) },
+                        label: ScopeLabel {
+                            title: Some(HOSTILE.to_owned()),
+                            retiring: texts::definition::retiring(Some("logs:query")),
+                        },
                         ..line("logs:read", "Search and read your organization's logs", Risk::Low, Held::Now)
                     },
                     line("logs:delete", "Delete logs for good", Risk::High, Held::Later),

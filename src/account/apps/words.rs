@@ -99,13 +99,14 @@ pub(super) fn choices(catalogue: &Catalogue, requested: &[String], held: &ScopeS
         if !open && !held.contains(&entry.name) {
             continue;
         }
-        let matches = [&scope, &entry.description, &entry.group].iter().any(|text| text.to_lowercase().contains(&wanted));
+        let matches = entry.mentions(&wanted);
         if !is_requested && !matches {
             hidden += 1;
             continue;
         }
         let (label, text) = (ScopeLabel::of(Some(entry)), entry.description.clone());
-        let choice = ScopeChoice { scope, label, text, risk: entry.risk, requested: is_requested };
+        let brings = entry.implies.iter().map(ToString::to_string).collect();
+        let choice = ScopeChoice { scope, label, text, risk: entry.risk, requested: is_requested, brings };
         match groups.iter_mut().find(|g| g.group == entry.group) {
             Some(group) => group.choices.push(choice),
             None => groups.push(ScopeChoices { group: entry.group.clone(), choices: vec![choice] }),

@@ -114,10 +114,19 @@ fn entry(name: &str, scope: &RawScope, at: &KeyPath, found: &mut Findings<'_>) -
     let words = (description.to_owned(), scope.group.clone().unwrap_or_else(heading));
     let (risk, visibility) = (scope.risk.unwrap_or(Risk::Medium), scope.visibility.unwrap_or(Visibility::Public));
     Some(ScopeEntry {
+        title: title(scope, &at.key("title"), found),
         max_token_ttl: limits::token_ttl(scope.max_token_ttl.as_ref(), &at.key("max_token_ttl"), found),
         given_by: flows(scope, &at.key("grants_allowed"), found),
         ..ScopeEntry::new(token, words, risk, visibility)
     })
+}
+
+fn title(scope: &RawScope, at: &KeyPath, found: &mut Findings<'_>) -> Option<String> {
+    let title = scope.title.as_deref()?.trim();
+    if title.is_empty() || title.chars().count() > 60 || title.contains(char::is_control) {
+        found.error(at, "is no short name", "write 1 to 60 characters in one line, or leave it out");
+    }
+    Some(title.to_owned())
 }
 
 /// A scope that nobody can be given is a mistake: who means that takes its routes out.

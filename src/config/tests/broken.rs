@@ -121,6 +121,8 @@ fn each_mistake_has_its_path() {
         ("scopes.x = { description = \"x\", replaced_by = \"audit:read\" }", &["scopes.x.replaced_by"]),
         ("scopes.x = { description = \"x\", deprecated = true, replaced_by = \"x\" }", &["scopes.x.replaced_by"]),
         ("scopes.x = { description = \"x\", deprecated = true, replaced_by = \"nothing\" }", &["scopes.x.replaced_by"]),
+        ("scopes.x = { description = \"x\", title = \" \" }", &["scopes.x.title"]),
+        ("scopes.x = { description = \"x\", title = \"a\\nb\" }", &["scopes.x.title"]),
         ("scopes.x = { description = \"x\", implies = [\"x\"] }", &["scopes.x.implies"]),
         (
             "scopes.a = { description = \"x\", implies = [\"b\"] }\nscopes.b = { description = \"x\", implies = [\"audit:read\"] }",

@@ -211,6 +211,18 @@ async fn a_deprecated_scope_goes_on_for_those_who_have_it() {
     assert!(refused.body.contains("logs:tail is deprecated; ask for logs:read instead"), "{}", refused.body);
 }
 
+#[tokio::test]
+async fn titles_stand_beside_what_they_name() {
+    let end = "[scopes.\"logs:write\"]\ntitle = \"Write <logs>\"\ndescription = \"Write logs\"\n";
+    let rig = Rig::with("", &format!("{end}{API_OF_TAIL}").replace("logs:tail", "logs:write")).await;
+    let client = rig.registered().await;
+    let mut browser = Browser::new(&rig);
+    browser.sign_in("ada@acme.test", PASSWORD).await;
+    let (_, page) = browser.consent_page(&client, &[("scope", "logs:read logs:write")]).await;
+    assert!(page.body.contains("<strong>Write &#60;logs&#62;</strong> <code>logs:write</code>"), "{}", page.body);
+    assert!(page.body.contains("<p class=\"muted\"><code>logs:read</code>"), "one without a title has none: {}", page.body);
+}
+
 /// An API of its own whose only route needs `logs:tail`, beside `logs`.
 const API_OF_TAIL: &str = "[[apis]]\nname = \"tails\"\nmount = \"/tails\"\nupstream = \"up\"\n\
     [[apis.routes]]\nmatch = \"/all\"\nmethods = [\"GET\"]\nscopes = [\"logs:tail\"]\n";

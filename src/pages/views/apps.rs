@@ -379,6 +379,8 @@ pub struct ScopeChoice {
     pub risk: Risk,
     /// Whether it is requested.
     pub requested: bool,
+    /// What comes with it, as far as the app requests that too.
+    pub brings: Vec<String>,
 }
 
 /// What is wrong with a field.
@@ -391,6 +393,10 @@ pub struct FieldFlaw {
 }
 
 impl ScopeChoice {
+    fn bringing(&self) -> Text {
+        if self.brings.is_empty() { Text::NONE } else { texts::apps::brings(&self.brings) }
+    }
+
     fn icon(&self) -> &'static str {
         scope_icon(&self.scope, self.risk)
     }

@@ -7,19 +7,22 @@ use crate::types::ScopeToken;
 /// What is said of a scope wherever one is listed, beside its name and what it lets an application do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScopeLabel {
+    /// Its short name for people, when it has one.
+    pub title: Option<String>,
     /// That it is going away; nothing for one that stays.
     pub retiring: Text,
 }
 
 impl ScopeLabel {
     /// Nothing to say.
-    pub const NONE: Self = Self { retiring: Text::NONE };
+    pub const NONE: Self = Self { title: None, retiring: Text::NONE };
 
     /// What the catalogue says of a scope.
     #[must_use]
     pub fn of(entry: Option<&ScopeEntry>) -> Self {
         let retiring = |d: &Deprecation| texts::retiring(d.replaced_by.as_ref().map(ScopeToken::as_str));
-        Self { retiring: entry.and_then(|e| e.deprecated.as_ref()).map_or(Text::NONE, retiring) }
+        let title = entry.and_then(|e| e.title.clone());
+        Self { title, retiring: entry.and_then(|e| e.deprecated.as_ref()).map_or(Text::NONE, retiring) }
     }
 }
 
