@@ -21,8 +21,8 @@ pub fn private_scope(catalogue: &Catalogue, text: &str) -> Result<ScopeToken, Re
     let scope = ScopeToken::parse(text).map_err(|_| unknown())?;
     match catalogue.entry(&scope).map(|entry| entry.visibility) {
         Some(Visibility::Private) => Ok(scope),
-        Some(_) => Err(Refusal::PublicScope(scope)),
-        None => Err(unknown()),
+        Some(Visibility::Public | Visibility::Managed) => Err(Refusal::PublicScope(scope)),
+        Some(Visibility::Internal) | None => Err(unknown()),
     }
 }
 

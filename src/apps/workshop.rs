@@ -284,16 +284,18 @@ impl<'a> Workshop<'a> {
         Ok(Import { did: Imported::Changed(changed), left_out })
     }
 
-    /// Takes private scopes out of what is written that are not held and that the author can't give.
+    /// Takes private and internal scopes out of what is written that are not held and that the author can't give.
     fn leave_out(&self, written: &mut Written, held: &ScopeSet) -> ScopeSet {
         let mut left_out = ScopeSet::default();
-        if self.author == Author::Operator {
-            return left_out;
-        }
+        let closed = |seen: Visibility| match seen {
+            Visibility::Public | Visibility::Managed => false,
+            Visibility::Private => self.author != Author::Operator,
+            Visibility::Internal => true,
+        };
         written.scopes.retain(|text| {
             let Ok(scope) = ScopeToken::parse(text.trim()) else { return true };
-            let private = self.config.catalogue.entry(&scope).is_some_and(|e| e.visibility == Visibility::Private);
-            if !private || held.contains(&scope) {
+            let closed = self.config.catalogue.entry(&scope).is_some_and(|e| closed(e.visibility));
+            if !closed || held.contains(&scope) {
                 return true;
             }
             left_out.insert(scope);
@@ -314,7 +316,7 @@ impl<'a> Workshop<'a> {
 
     fn is_carried(entry: &ScopeEntry) -> bool {
         let for_apps = entry.given_by.contains(&GrantFlow::AuthorizationCode);
-        entry.deprecated.is_some() && entry.visibility != Visibility::Private && for_apps
+        entry.deprecated.is_some() && entry.is_open() && for_apps
     }
 
     /// Whether the app's clients keep secrets.

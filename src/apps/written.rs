@@ -155,6 +155,9 @@ pub enum Fault {
         "{0} is not given to apps: their users authorize them with authorization_code, and that is not in its grants_allowed"
     )]
     NotForApps(ScopeToken),
+    /// A scope for the operator's own clients.
+    #[error("{0} is kept for the operator's own clients; an app can't have it")]
+    InternalScope(ScopeToken),
     /// A scope that is going away, with what to ask for instead.
     #[error("{0} is deprecated{way_out}", way_out = .1.way_out())]
     DeprecatedScope(ScopeToken, Deprecation),
@@ -243,6 +246,8 @@ impl Findings {
                     let open = entry.visibility != Visibility::Private || author == Author::Operator;
                     if held.contains(&scope) {
                         scopes.insert(scope);
+                    } else if entry.visibility == Visibility::Internal {
+                        self.wrong(Field::Scopes, Fault::InternalScope(scope));
                     } else if !entry.given_by.contains(&GrantFlow::AuthorizationCode) {
                         self.wrong(Field::Scopes, Fault::NotForApps(scope));
                     } else if let Some(deprecation) = &entry.deprecated {

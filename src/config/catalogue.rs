@@ -27,6 +27,8 @@ pub enum Visibility {
     Managed,
     /// Clients that were given it by name; never advertised, never for clients that registered themselves.
     Private,
+    /// The operator's own clients: those that the operator made for no organization. Never advertised, and nobody can be given it.
+    Internal,
 }
 
 /// How a client comes to a token: `grant_type` values that begin something. What `refresh_token` gives was begun by one of them.
@@ -110,6 +112,12 @@ impl ScopeEntry {
     pub fn mentions(&self, text: &str) -> bool {
         let said = [self.name.as_str(), &self.description, &self.group].into_iter().chain(self.title.as_deref());
         said.map(str::to_lowercase).any(|part| part.contains(text))
+    }
+
+    /// Whether a client that somebody made may have it without an approval of the operator.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        matches!(self.visibility, Visibility::Public | Visibility::Managed)
     }
 
     /// Whether metadata names it: clients ask for everything that is named there, most of them by an authorization code.
@@ -214,7 +222,13 @@ impl Catalogue {
     /// What a client that somebody made may have without an approval of the operator.
     #[must_use]
     pub fn open(&self) -> ScopeSet {
-        self.entries.iter().filter(|e| e.visibility != Visibility::Private).map(|e| e.name.clone()).collect()
+        self.entries.iter().filter(|e| e.is_open()).map(|e| e.name.clone()).collect()
+    }
+
+    /// What is for the operator's own clients alone.
+    #[must_use]
+    pub fn internal(&self) -> ScopeSet {
+        self.entries.iter().filter(|e| e.visibility == Visibility::Internal).map(|e| e.name.clone()).collect()
     }
 }
 

@@ -71,6 +71,7 @@ impl<'a> Matrix<'a> {
                 Visibility::Public => "public",
                 Visibility::Managed => "managed",
                 Visibility::Private => "private",
+                Visibility::Internal => "internal",
             };
             let risk = format!("{:?}", e.risk).to_lowercase();
             let visibility = if e.deprecated.is_some() { format!("{visibility}, deprecated") } else { visibility.to_owned() };

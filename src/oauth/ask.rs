@@ -16,11 +16,17 @@ const OFFLINE_ACCESS: &str = "offline_access";
 /// # Errors
 /// When the store fails.
 pub async fn approved_scopes(node: &Node, config: &Config, client: &Client) -> Result<ScopeSet, StoreError> {
-    let open = config.catalogue.open();
+    let open = open_to(config, client);
     if client.scopes.as_ref().is_none_or(|scopes| scopes.is_subset(&open)) {
         return Ok(ScopeSet::default());
     }
     Ok(node.store.approvals(&client.id).await?.live(node.now()))
+}
+
+/// What a client may ask for that somebody made, without an approval.
+fn open_to(config: &Config, client: &Client) -> ScopeSet {
+    let open = config.catalogue.open();
+    if client.is_operators() { open.union(&config.catalogue.internal()) } else { open }
 }
 
 /// Who asks, and how.
@@ -38,14 +44,14 @@ pub struct Asking<'a> {
 /// public scope, whatever it registered: its registration was its own claim, and step-up needs scopes that it did not know of then.
 #[must_use]
 pub fn allowed_scopes(config: &Config, Asking { client, approved, flow }: Asking<'_>) -> ScopeSet {
-    let open = || config.catalogue.open();
+    let open = || open_to(config, client);
     let given = config.catalogue.scopes(&config.catalogue.given_by(&[flow]));
     let scopes = match (client.origin, &client.scopes) {
         // A scope that exists no longer is refused by the name of what does not exist, not as one that was not given.
         (ClientOrigin::Administrator, Some(scopes)) => {
-            let open = open();
+            let open = open().union(&approved.difference(&config.catalogue.internal()));
             let gone = |s: &ScopeToken| config.catalogue.entry(s).is_none();
-            let may = |s: &&ScopeToken| gone(s) || (given.contains(s) && (open.contains(s) || approved.contains(s)));
+            let may = |s: &&ScopeToken| gone(s) || (given.contains(s) && open.contains(s));
             return scopes.iter().filter(may).cloned().collect();
         }
         (ClientOrigin::Administrator, None) => open(),
@@ -101,6 +107,11 @@ pub fn authorize_scopes(
     let elsewhere = refused.difference(&config.catalogue.scopes(&config.catalogue.given_by(&[asking.flow])));
     if !elsewhere.is_empty() {
         let text = format!("{} does not give: {elsewhere}. Ask for it in another way, or leave it out", asking.flow.name());
+        return Err(OAuthError::new(Code::InvalidScope, text));
+    }
+    let internal = refused.intersection(&config.catalogue.internal());
+    if !internal.is_empty() {
+        let text = format!("Kept for the operator's own clients: {internal}. Leave it out");
         return Err(OAuthError::new(Code::InvalidScope, text));
     }
     if !refused.is_empty() {

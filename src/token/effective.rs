@@ -88,11 +88,14 @@ fn allowed(config: &Config, client: &Client, approvals: &Approvals, policy: &Cli
 fn may_ask(config: &Config, client: &Client, approvals: &Approvals, at: Timestamp) -> ScopeBits {
     let catalogue = &config.catalogue;
     let given = catalogue.given_by(&flows(client));
+    // An approval from when it was private doesn't count either.
+    let own = if client.is_operators() { catalogue.bits(&catalogue.internal()) } else { ScopeBits::NONE };
+    let approved = || catalogue.bits(&approvals.live(at).difference(&catalogue.internal()));
     let asked = match (client.origin, &client.scopes) {
         (ClientOrigin::Administrator, Some(asked)) => {
-            catalogue.bits(asked) & (catalogue.bits(&catalogue.open()) | catalogue.bits(&approvals.live(at)))
+            catalogue.bits(asked) & (catalogue.bits(&catalogue.open()) | own | approved())
         }
-        (ClientOrigin::Administrator, None) => catalogue.bits(&catalogue.open()),
+        (ClientOrigin::Administrator, None) => catalogue.bits(&catalogue.open()) | own,
         // What a client said of itself when it registered narrows nothing.
         (ClientOrigin::Dynamic, _) => catalogue.bits(&catalogue.public()),
     };

@@ -58,7 +58,7 @@ pub(super) fn flaw(flaw: &Flaw) -> Text {
         },
         (Fault::ManyUris, _) => texts::many_uris(MAX_URIS),
         (Fault::PrivateScope(scope), _) => texts::private_scope(scope.as_str()),
-        (Fault::NotForApps(scope), _) => texts::not_for_apps(scope.as_str()),
+        (Fault::InternalScope(scope) | Fault::NotForApps(scope), _) => texts::not_for_apps(scope.as_str()),
         (Fault::DeprecatedScope(scope, of), _) => deprecated(scope, of),
         (Fault::UnknownScope(written), _) => texts::unknown_scope(written),
         (Fault::ManyScopes, _) => texts::many_scopes(MAX_SCOPES),

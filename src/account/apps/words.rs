@@ -3,7 +3,7 @@
 use super::{Visit, told};
 use crate::account::log::Names;
 use crate::apps::{Change, Condition, Field, difference};
-use crate::config::{Catalogue, GrantFlow, Visibility};
+use crate::config::{Catalogue, GrantFlow};
 use crate::pages::texts::apps as texts;
 use crate::pages::views::{
     AppClientCard, ConditionLine, DraftField, FieldChange, PrivateScope, PrivateState, ScopeChoice, ScopeChoices, ScopeLabel,
@@ -95,7 +95,7 @@ pub(super) fn choices(catalogue: &Catalogue, requested: &[String], held: &ScopeS
         let scope = entry.name.to_string();
         let is_requested = requested.contains(&scope);
         let taken_up = entry.deprecated.is_none() && entry.given_by.contains(&GrantFlow::AuthorizationCode);
-        let open = entry.visibility != Visibility::Private && taken_up;
+        let open = entry.is_open() && taken_up;
         if !open && !held.contains(&entry.name) {
             continue;
         }

@@ -8,7 +8,7 @@ use crate::admin::model::{
     ClientScopes, ClientSwitch, ClientView, CreatedClient, CreatedSecret, NewClient, NewClientKind, NewSecret, SecretView, Within,
 };
 use crate::apps::{self, make_secret};
-use crate::config::Config;
+use crate::config::{Config, Visibility};
 use crate::store::{Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, GrantType, Org, UserState};
 use crate::token::{LENDS_ITSELF, flows, may_be_subject};
 use crate::types::{ClientId, RedirectUri, ResourceId, ScopeSet, ScopeToken, UserId};
@@ -192,6 +192,10 @@ fn fits(config: &Config, client: &Client, scope: &ScopeToken) -> Result<(), Admi
     let Some(entry) = config.catalogue.entry(scope) else { return Ok(()) };
     if let Some(deprecation) = &entry.deprecated {
         return Err(AdminError::invalid(format!("{scope} is deprecated{}", deprecation.way_out())));
+    }
+    if entry.visibility == Visibility::Internal && !client.is_operators() {
+        let detail = format!("{scope} is internal: only clients that the operator makes for no organization can have it");
+        return Err(AdminError::invalid(detail));
     }
     let flows = flows(client);
     if flows.iter().any(|flow| entry.given_by.contains(flow)) {

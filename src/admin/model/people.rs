@@ -144,7 +144,8 @@ pub struct ScopeView {
     /// `low`, `medium` or `high`.
     #[schema(value_type = String, example = "low")]
     pub risk: Risk,
-    /// `public`: any client may ask for it; `private`: the operator gives it.
+    /// `public`: any client may ask for it; `managed`: any that somebody made; `private`: the operator gives it; `internal`: the
+    /// operator's own clients have it.
     #[schema(value_type = String, example = "public")]
     pub visibility: Visibility,
     /// Scopes that come with it.

@@ -24,7 +24,7 @@ pub(super) fn tied(
     for entry in &mut entries {
         let Some(draft) = drafts.get(entry.name.as_str()) else { continue };
         let at = top("scopes").key(entry.name.as_str());
-        entry.implies = implied(draft, &at.key("implies"), &plain, found);
+        entry.implies = implied(draft, entry, &at.key("implies"), &plain, found);
         entry.deprecated = deprecation(entry, drafts, &at.key("replaced_by"), &plain, found);
     }
     if let Some(tied) = Catalogue::new(entries.clone()) {
@@ -33,14 +33,18 @@ pub(super) fn tied(
     entries
 }
 
-/// Private scopes are given one by one, by name: nothing brings them along.
-fn implied(draft: &RawScope, at: &KeyPath, plain: &Catalogue, found: &mut Findings<'_>) -> ScopeSet {
+/// Private scopes are given one by one, by name: nothing brings them along. Internal ones come with internal ones.
+fn implied(draft: &RawScope, entry: &ScopeEntry, at: &KeyPath, plain: &Catalogue, found: &mut Findings<'_>) -> ScopeSet {
     let Some(list) = &draft.implies else { return ScopeSet::default() };
     let scopes = known(list, at, plain, found);
     let private = |scope: &&ScopeToken| plain.entry(scope).is_some_and(|e| e.visibility == Visibility::Private);
     for scope in scopes.iter().filter(private) {
         let text = format!("{scope} is private and can't come with another scope");
         found.error(at, text, "take it out: the operator gives it by name");
+    }
+    let internal = |scope: &ScopeToken| plain.entry(scope).is_some_and(|e| e.visibility == Visibility::Internal);
+    for scope in scopes.iter().filter(|scope| entry.visibility != Visibility::Internal && internal(scope)) {
+        found.error(at, format!("{scope} is internal, and {} is not", entry.name), "take it out, or make both internal");
     }
     scopes
 }

@@ -214,11 +214,11 @@ pub(super) fn roles(raw: &RawConfig, catalogue: &Catalogue, found: &mut Findings
     Roles(roles)
 }
 
-/// What a viewer holds: scopes that are not private, of low risk that only read. Our own MCP server only reads.
+/// What a viewer holds: scopes that are neither private nor internal, of low risk that only read. Our own MCP server only reads.
 fn is_viewing(entry: &ScopeEntry) -> bool {
     let name = entry.name.as_str();
     let reads = name.rsplit([':', '_', '-', '.']).next() == Some("read") || name == invoke_scope(OWN_MCP);
-    reads && entry.risk == Risk::Low && entry.visibility != Visibility::Private
+    reads && entry.risk == Risk::Low && entry.is_open()
 }
 
 /// The scopes of a list that exist; the others are errors.

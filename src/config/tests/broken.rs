@@ -123,6 +123,10 @@ fn each_mistake_has_its_path() {
         ("scopes.x = { description = \"x\", deprecated = true, replaced_by = \"nothing\" }", &["scopes.x.replaced_by"]),
         ("scopes.x = { description = \"x\", title = \" \" }", &["scopes.x.title"]),
         ("scopes.x = { description = \"x\", title = \"a\\nb\" }", &["scopes.x.title"]),
+        (
+            "scopes.x = { description = \"x\", visibility = \"internal\" }\nscopes.y = { description = \"x\", implies = [\"x\"] }",
+            &["scopes.y.implies"],
+        ),
         ("scopes.x = { description = \"x\", implies = [\"x\"] }", &["scopes.x.implies"]),
         (
             "scopes.a = { description = \"x\", implies = [\"b\"] }\nscopes.b = { description = \"x\", implies = [\"audit:read\"] }",

@@ -3,7 +3,7 @@
 use http::StatusCode;
 
 use super::rig::{Answer, Browser, PASSWORD, Rig, pair_of};
-use crate::store::{GrantType, Membership, UserKind};
+use crate::store::{GrantType, Holder, Membership, UserKind};
 use crate::types::{ClientId, RoleName, ScopeSet};
 
 /// An API `logs` whose scopes bring others with them, as far as `implies` says.
@@ -221,6 +221,47 @@ async fn titles_stand_beside_what_they_name() {
     let (_, page) = browser.consent_page(&client, &[("scope", "logs:read logs:write")]).await;
     assert!(page.body.contains("<strong>Write &#60;logs&#62;</strong> <code>logs:write</code>"), "{}", page.body);
     assert!(page.body.contains("<p class=\"muted\"><code>logs:read</code>"), "one without a title has none: {}", page.body);
+}
+
+#[tokio::test]
+async fn internal_scopes_are_for_the_operators_own_clients() {
+    let end =
+        |seen: &str| format!("[scopes.\"logs:tail\"]\ndescription = \"Follow logs\"\nvisibility = \"{seen}\"\n{API_OF_TAIL}");
+    let rig = Rig::with("", &end("private")).await;
+    let (theirs, _) = rig.made(|c| c.scopes = set("logs:read logs:tail")).await;
+    let scope = crate::types::ScopeToken::parse("logs:tail").expect("a scope");
+    let (holder, until) = (Holder::Client(theirs.id.clone()), rig.node.now().plus(std::time::Duration::from_secs(600)));
+    assert!(rig.node.store.approve_scope(&holder, &scope, until, None, &rig.cause()).await.expect("an answer"));
+    let ask = async |client: &str| {
+        let query = Rig::query(client, &[("scope", "logs:read logs:tail")]);
+        rig.get(&format!("/oauth2/authorize?{query}")).await.sent("error")
+    };
+    assert_eq!(ask(theirs.id.as_str()).await, None, "the operator approved it");
+
+    rig.reload("", &end("internal"));
+    assert_eq!(ask(theirs.id.as_str()).await.as_deref(), Some("invalid_scope"), "no approval counts for it");
+    assert_eq!(ask(&rig.registered().await).await.as_deref(), Some("invalid_scope"));
+    let (anything, _) = rig.made(|c| c.scopes = None).await;
+    assert_eq!(ask(anything.id.as_str()).await.as_deref(), Some("invalid_scope"));
+    for scopes in [set("logs:read logs:tail"), None] {
+        let (own, _) = rig.made(|c| (c.org, c.scopes) = (None, scopes)).await;
+        assert_eq!(ask(own.id.as_str()).await, None);
+    }
+    for document in ["oauth-authorization-server", "oauth-protected-resource/tails", "oauth-protected-resource"] {
+        let document = rig.get(&format!("/.well-known/{document}")).await;
+        assert!(!document.body.contains("logs:tail"), "{}", document.body);
+    }
+}
+
+#[tokio::test]
+async fn a_scope_that_becomes_internal_is_taken_from_live_tokens() {
+    let end = |seen: &str| format!("[scopes.\"metrics:read\"]\nvisibility = \"{seen}\"\n");
+    let rig = Rig::with("", &end("public")).await;
+    let client = rig.registered().await;
+    let (access, _) = rig.pair(&client, &[("scope", "logs:read metrics:read")]).await;
+    assert_eq!(allowed(&rig, &access).await, "logs:read metrics:read");
+    rig.reload("", &end("internal"));
+    assert_eq!(allowed(&rig, &access).await, "logs:read");
 }
 
 /// An API of its own whose only route needs `logs:tail`, beside `logs`.
