@@ -96,6 +96,8 @@ pub struct ScopeEntry {
     pub given_by: Vec<GrantFlow>,
     /// Whether it is going away.
     pub deprecated: Option<Deprecation>,
+    /// What a user has to hold besides it, for it to count.
+    pub requires: Option<ScopeToken>,
 }
 
 impl ScopeEntry {
@@ -104,7 +106,19 @@ impl ScopeEntry {
     pub fn new(name: ScopeToken, (description, group): (String, String), risk: Risk, visibility: Visibility) -> Self {
         let given_by = GrantFlow::ALL.to_vec();
         let implies = ScopeSet::default();
-        Self { name, title: None, description, group, risk, visibility, implies, max_token_ttl: None, given_by, deprecated: None }
+        Self {
+            name,
+            title: None,
+            description,
+            group,
+            risk,
+            visibility,
+            implies,
+            max_token_ttl: None,
+            given_by,
+            deprecated: None,
+            requires: None,
+        }
     }
 
     /// Whether `text`, in lower case, occurs in what people read of it.
@@ -191,6 +205,17 @@ impl Catalogue {
     #[must_use]
     pub fn advertised(&self) -> ScopeSet {
         self.entries.iter().filter(|e| e.is_advertised()).map(|e| e.name.clone()).collect()
+    }
+
+    /// Everything that a user has to hold besides a scope: what it requires, what that requires in turn.
+    #[must_use]
+    pub fn required(&self, entry: &ScopeEntry) -> ScopeBits {
+        let mut bits = ScopeBits::NONE;
+        let next = |entry: &&ScopeEntry| self.entry(entry.requires.as_ref()?);
+        // A circle is an error of the file; it must not hang whoever looks before that is said.
+        let chain = std::iter::successors(Some(entry), next).skip(1).take(self.entries.len());
+        chain.filter_map(|entry| self.positions.get(&entry.name)).for_each(|position| bits.set(*position));
+        bits
     }
 
     /// What comes with these scopes, by their own entries.

@@ -87,7 +87,11 @@ impl<'a> Matrix<'a> {
     fn holders(&self, scope: &ScopeToken) -> String {
         let bits = self.bits(scope);
         let roles = self.config.roles.0.iter().filter(|(_, r)| r.covers(&bits)).map(|(name, _)| name.as_str());
-        roles.collect::<Vec<_>>().join(",")
+        let roles = roles.collect::<Vec<_>>().join(",");
+        match self.config.catalogue.entry(scope).and_then(|entry| entry.requires.as_ref()) {
+            Some(other) => format!("{roles} (with {other})"),
+            None => roles,
+        }
     }
 
     /// Routes, and tools, prompts and resources as `API:PATTERN`, that need a scope.

@@ -86,8 +86,9 @@ impl RawPack {
             let description = raw.description.as_ref().map(|d| d.replace(API, name));
             let title = raw.title.as_ref().map(|t| t.replace(API, name));
             let implies = raw.implies.as_ref().map(|list| list.iter().filter_map(|scope| named(scope, name)).collect());
+            let requires_permission = raw.requires_permission.as_ref().and_then(|scope| named(scope, name));
             let replaced_by = raw.replaced_by.as_ref().and_then(|scope| named(scope, name));
-            (scope.replace(API, name), RawScope { title, description, implies, replaced_by, ..raw.clone() })
+            (scope.replace(API, name), RawScope { title, description, implies, requires_permission, replaced_by, ..raw.clone() })
         })
     }
 

@@ -333,6 +333,8 @@ pub struct RawScope {
     /// Whether it is going away: then it isn't advertised, and no app or client takes it up. What was given goes on. Without it:
     /// no.
     pub deprecated: Option<bool>,
+    /// Another scope that a user has to hold, by any of their roles, for this one to count. Looked at at each request.
+    pub requires_permission: Option<Written<ScopeToken>>,
     /// What to ask for instead of one that is deprecated.
     pub replaced_by: Option<Written<ScopeToken>>,
 }
@@ -351,6 +353,7 @@ impl RawScope {
             max_token_ttl: self.max_token_ttl.or(base.max_token_ttl),
             grants_allowed: self.grants_allowed.or(base.grants_allowed),
             deprecated: self.deprecated.or(base.deprecated),
+            requires_permission: self.requires_permission.or(base.requires_permission),
             replaced_by: self.replaced_by.or(base.replaced_by),
         }
     }

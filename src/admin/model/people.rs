@@ -152,6 +152,10 @@ pub struct ScopeView {
     #[serde(default, skip_serializing_if = "ScopeSet::is_empty")]
     #[schema(value_type = Vec<String>)]
     pub implies: ScopeSet,
+    /// Another scope that a user has to hold for this one to count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub requires_permission: Option<ScopeToken>,
     /// The grant types that give it.
     #[serde(default)]
     #[schema(example = json!(["authorization_code"]))]
@@ -179,6 +183,7 @@ impl From<&ScopeEntry> for ScopeView {
             risk: entry.risk,
             visibility: entry.visibility,
             implies: entry.implies.clone(),
+            requires_permission: entry.requires.clone(),
             grants_allowed: entry.given_by.iter().map(|flow| flow.name().to_owned()).collect(),
             max_token_ttl_seconds: entry.max_token_ttl.map(|most| most.as_secs()),
             deprecated: entry.deprecated.is_some(),

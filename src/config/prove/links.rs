@@ -25,10 +25,12 @@ pub(super) fn tied(
         let Some(draft) = drafts.get(entry.name.as_str()) else { continue };
         let at = top("scopes").key(entry.name.as_str());
         entry.implies = implied(draft, entry, &at.key("implies"), &plain, found);
+        entry.requires = requirement(draft, &at.key("requires_permission"), &plain, found);
         entry.deprecated = deprecation(entry, drafts, &at.key("replaced_by"), &plain, found);
     }
     if let Some(tied) = Catalogue::new(entries.clone()) {
         whole(&tied, found);
+        straight(&tied, found);
     }
     entries
 }
@@ -47,6 +49,34 @@ fn implied(draft: &RawScope, entry: &ScopeEntry, at: &KeyPath, plain: &Catalogue
         found.error(at, format!("{scope} is internal, and {} is not", entry.name), "take it out, or make both internal");
     }
     scopes
+}
+
+fn requirement(draft: &RawScope, at: &KeyPath, plain: &Catalogue, found: &mut Findings<'_>) -> Option<ScopeToken> {
+    let Written(scope) = draft.requires_permission.as_ref()?;
+    if plain.entry(scope).is_none() {
+        let way_out = format!("add [scopes.{:?}], or name another", scope.as_str());
+        found.unknown(&["scopes", "apis"], at, format!("unknown scope {:?}", scope.as_str()), way_out);
+    }
+    Some(scope.clone())
+}
+
+/// What requires itself, over others or not, would be held by nobody.
+fn straight(catalogue: &Catalogue, found: &mut Findings<'_>) {
+    for entry in catalogue.entries() {
+        let mut way = vec![&entry.name];
+        while let Some(next) = way.last().and_then(|last| catalogue.entry(last)?.requires.as_ref()) {
+            if way.contains(&next) {
+                break;
+            }
+            way.push(next);
+        }
+        let closes = way.last().and_then(|last| catalogue.entry(last)?.requires.as_ref()) == Some(&entry.name);
+        if closes && way.iter().min() == Some(&&entry.name) {
+            let text = way.iter().chain([&&entry.name]).map(|scope| scope.as_str()).collect::<Vec<_>>().join(" -> ");
+            let at = top("scopes").key(entry.name.as_str()).key("requires_permission");
+            found.error(at, format!("goes in a circle: {text}"), "take one of them out");
+        }
+    }
 }
 
 /// What replaces a scope is there, and stays.

@@ -9,7 +9,9 @@ use crate::config::list::List;
 use crate::config::raw::{RawConfig, RawKind, RawScope};
 use crate::config::read::top;
 use crate::config::written::{Kind, Written};
-use crate::config::{Access, Catalogue, Enforce, GrantFlow, Risk, RoleSelectors, Roles, ScopeEntry, Target, Visibility};
+use crate::config::{
+    Access, Catalogue, Enforce, GrantFlow, Requirement, Risk, RoleSelectors, Roles, ScopeEntry, Target, Visibility,
+};
 use crate::types::{API_KEYS_WRITE, MAX_SCOPES, RoleName, ScopeBits, ScopeSet, ScopeToken, Selector, Selectors};
 
 /// The name of our own MCP server.
@@ -211,7 +213,11 @@ pub(super) fn roles(raw: &RawConfig, catalogue: &Catalogue, found: &mut Findings
             Err(_) => found.error(&at, "is not the name of a role", format!("expected {}", RoleName::EXPECTED)),
         }
     }
-    Roles(roles)
+    let requirements = catalogue.entries().iter().filter(|entry| entry.requires.is_some()).map(|entry| Requirement {
+        scope: catalogue.bits(&std::iter::once(entry.name.clone()).collect()),
+        needs: catalogue.required(entry),
+    });
+    Roles(roles, requirements.collect())
 }
 
 /// What a viewer holds: scopes that are neither private nor internal, of low risk that only read. Our own MCP server only reads.

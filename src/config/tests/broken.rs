@@ -127,6 +127,12 @@ fn each_mistake_has_its_path() {
             "scopes.x = { description = \"x\", visibility = \"internal\" }\nscopes.y = { description = \"x\", implies = [\"x\"] }",
             &["scopes.y.implies"],
         ),
+        ("scopes.x = { description = \"x\", requires_permission = \"nothing\" }", &["scopes.x.requires_permission"]),
+        ("scopes.x = { description = \"x\", requires_permission = \"x\" }", &["scopes.x.requires_permission"]),
+        (
+            "scopes.x = { description = \"x\", requires_permission = \"y\" }\nscopes.y = { description = \"x\", requires_permission = \"x\" }",
+            &["scopes.x.requires_permission"],
+        ),
         ("scopes.x = { description = \"x\", implies = [\"x\"] }", &["scopes.x.implies"]),
         (
             "scopes.a = { description = \"x\", implies = [\"b\"] }\nscopes.b = { description = \"x\", implies = [\"audit:read\"] }",

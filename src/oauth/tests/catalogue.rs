@@ -264,6 +264,36 @@ async fn a_scope_that_becomes_internal_is_taken_from_live_tokens() {
     assert_eq!(allowed(&rig, &access).await, "logs:read");
 }
 
+#[tokio::test]
+async fn a_permission_that_requires_another_counts_with_it() {
+    let end = |required: &str| {
+        format!(
+            "[scopes.\"oncall\"]\ndescription = \"Is on call\"\n[roles.oncall]\npermissions = [\"oncall\"]\n\
+         [scopes.\"metrics:read\"]\n{required}"
+        )
+    };
+    let rig = Rig::with("", &end("")).await;
+    let client = rig.registered().await;
+    let (access, _) = rig.pair(&client, &[("scope", "logs:read metrics:read")]).await;
+    assert_eq!(allowed(&rig, &access).await, "logs:read metrics:read");
+    rig.reload("", &end("requires_permission = \"oncall\"\n"));
+    assert_eq!(allowed(&rig, &access).await, "logs:read", "a live token too");
+    let config = rig.node.config.load_full();
+    let principal = rig.node.verifier.principal(&access, &config, rig.node.now()).await.expect("it works");
+    let missing = config.catalogue.bits(&set("metrics:read").expect("scopes"));
+    assert!(!principal.effective.could_be_granted(&missing), "to ask her again would not help");
+    let mut browser = Browser::new(&rig);
+    browser.sign_in("ada@acme.test", PASSWORD).await;
+    let (_, page) = browser.consent_page(&client, &[("scope", "metrics:read")]).await;
+    assert!(page.body.contains("Takes effect if you are given this permission"), "{}", page.body);
+
+    let roles = ["reader", "oncall"].map(|role| RoleName::parse(role).expect("a role")).to_vec();
+    let membership = Membership { org: rig.acme.id.clone(), user: rig.ada.id.clone(), roles };
+    rig.node.store.set_membership(&membership, &rig.cause()).await.expect("done");
+    rig.node.settle().await.expect("settled");
+    assert_eq!(allowed(&rig, &access).await, "logs:read metrics:read", "another of her roles has it");
+}
+
 /// An API of its own whose only route needs `logs:tail`, beside `logs`.
 const API_OF_TAIL: &str = "[[apis]]\nname = \"tails\"\nmount = \"/tails\"\nupstream = \"up\"\n\
     [[apis.routes]]\nmatch = \"/all\"\nmethods = [\"GET\"]\nscopes = [\"logs:tail\"]\n";
