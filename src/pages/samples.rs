@@ -169,7 +169,7 @@ pub fn consent() -> ConsentPage {
                 "Metrics",
                 vec![
                     ScopeLine {
-                        label: ScopeLabel { title: Some("Query metrics".to_owned()), ..ScopeLabel::NONE },
+                        label: ScopeLabel { title: Some("Query metrics".into()), ..ScopeLabel::NONE },
                         comes_with: vec!["rules:write".to_owned()],
                         ..line("metrics:read", "Query your organization's metrics and their metadata", Risk::Low, Held::Now)
                     },
@@ -186,7 +186,7 @@ pub fn consent() -> ConsentPage {
                 vec![
                     ScopeLine {
                         label: ScopeLabel {
-                            title: Some(HOSTILE.to_owned()),
+                            title: Some(HOSTILE.into()),
                             retiring: texts::definition::retiring(Some("logs:query")),
                         },
                         ..line("logs:read", "Search and read your organization's logs", Risk::Low, Held::Now)

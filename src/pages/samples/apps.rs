@@ -203,7 +203,7 @@ fn form() -> AppFormPage {
         text: text.to_owned(),
         risk,
         requested,
-        brings: if requested { vec!["logs:read".to_owned()] } else { Vec::new() },
+        brings: if scope == "metrics:read" { vec!["logs:read".to_owned()] } else { Vec::new() },
     };
     AppFormPage {
         frame: frame(section()),

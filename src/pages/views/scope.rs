@@ -1,6 +1,7 @@
 //! How a scope looks wherever one is listed.
 
 use crate::config::{Deprecation, Risk, ScopeEntry};
+use crate::pages::DisplayName;
 use crate::pages::texts::{Text, definition as texts};
 use crate::types::ScopeToken;
 
@@ -8,7 +9,7 @@ use crate::types::ScopeToken;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScopeLabel {
     /// Its short name for people, when it has one.
-    pub title: Option<String>,
+    pub title: Option<DisplayName>,
     /// That it is going away; nothing for one that stays.
     pub retiring: Text,
 }
@@ -21,7 +22,7 @@ impl ScopeLabel {
     #[must_use]
     pub fn of(entry: Option<&ScopeEntry>) -> Self {
         let retiring = |d: &Deprecation| texts::retiring(d.replaced_by.as_ref().map(ScopeToken::as_str));
-        let title = entry.and_then(|e| e.title.clone());
+        let title = entry.and_then(|e| e.title.as_deref()).map(DisplayName::new);
         Self { title, retiring: entry.and_then(|e| e.deprecated.as_ref()).map_or(Text::NONE, retiring) }
     }
 }
