@@ -48,7 +48,8 @@ impl Workshop<'_> {
     /// Asks the operator for a private scope.
     ///
     /// # Errors
-    /// When there is no such private scope, it is deprecated and the app was not given it, there is no reason, or a request for it waits.
+    /// When there is no such private scope, it is deprecated and the app was not given it, there is no reason, or a request for
+    /// it waits.
     pub async fn request_scope(&self, app: &App, scope: &str, why: &str) -> Result<ScopeRequest, AppError> {
         let (scope, why) = (private_scope(&self.config.catalogue, scope)?, reason(why)?);
         if let Some(deprecation) = self.config.catalogue.entry(&scope).and_then(|entry| entry.deprecated.clone())

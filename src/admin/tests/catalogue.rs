@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Fixture;
 use super::operations::{client, told};
 use crate::admin::{Administration, ClientScopes, NewClient, NewClientKind, NewOrg, ScopeQuery};
+use crate::apps::Manifest;
 use crate::config::Config;
 use crate::types::ScopeToken;
 
@@ -88,4 +89,24 @@ async fn the_catalogue_is_listed_with_all_that_it_says() {
         let by_title = admin.scopes(ScopeQuery { text: Some("PUSH L".to_owned()) }).await.expect("a list");
         assert_eq!(by_title.len(), 1, "titles are searched too");
     }
+}
+
+#[tokio::test]
+async fn a_manifest_brings_along_what_nobody_takes_up_any_more() {
+    let fixture = fixture().await;
+    let admin = fixture.local();
+    let manifest = |uuid: &str, scopes: &str| {
+        let text = format!(
+            r#"{{"manifest_version":1,"app_uuid":"{uuid}","name":"Sync","scopes":[{scopes}],"client":{{"kind":"public"}}}}"#
+        );
+        Manifest::read(&text).expect("a manifest")
+    };
+    let uuid = "0193f2a0-c0ff-4eee-8bad-0123456789ab";
+    let made = admin.import_app("acme", manifest(uuid, r#""logs:old","logs:admin""#)).await.expect("an app");
+    assert_eq!((made.app.scopes.to_string().as_str(), made.left_out.to_string().as_str()), ("logs:old", "logs:admin"));
+    let again = admin.import_app("acme", manifest(uuid, r#""audit:read","logs:old""#)).await.expect("the same app");
+    assert_eq!(again.app.scopes.to_string(), "audit:read logs:old");
+    let other = "0193f2a0-c0ff-4eee-8bad-0123456789ac";
+    let answer = told(admin.import_app("acme", manifest(other, r#""logs:push""#)).await);
+    assert!(answer["detail"].as_str().is_some_and(|detail| detail.contains("logs:push is not given to apps")), "{answer}");
 }
