@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::config::{Config, Risk};
 use crate::node::Node;
+use crate::pages::views::ScopeLabel;
 use crate::store::{GrantFacts, GrantState, GrantUse, StoreError};
 use crate::token::{Refusal, effective, standing};
 use crate::types::{GrantId, ScopeBits, ScopeToken, Timestamp, UserId};
@@ -52,6 +53,8 @@ pub enum NotNow {
 pub struct ScopeWords {
     /// The scope.
     pub scope: ScopeToken,
+    /// What else is said of it.
+    pub label: ScopeLabel,
     /// What it lets the application do.
     pub text: String,
     /// How dangerous that is.
@@ -132,6 +135,7 @@ impl Application {
         let entry = config.catalogue.entry(scope);
         ScopeWords {
             scope: scope.clone(),
+            label: ScopeLabel::of(entry),
             text: entry.map_or_else(|| scope.to_string(), |e| e.description.clone()),
             risk: entry.map_or(Risk::Low, |e| e.risk),
             not_now: self.not_now(config, scope),

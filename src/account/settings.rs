@@ -85,6 +85,7 @@ pub(super) fn scopes(config: &Config, application: &Application, now: Timestamp)
     let granted = |words: ScopeWords| GrantedScope {
         last_use: last.get(&words.scope).map_or(LastUse::Never, |day| LastUse::At(When::of_day(*day, now))),
         scope: words.scope.to_string(),
+        label: words.label,
         text: words.text,
         not_now: words.not_now.map(standing::not_now),
         risk: words.risk,

@@ -283,7 +283,8 @@ pub struct ImportedApp {
     pub created: bool,
     /// The secret of the draft client that was made, unless that is public; shown here and nowhere else.
     pub client_secret: Option<String>,
-    /// Private scopes of the manifest that the app has not been given here. Ask the operator for them, then add them.
+    /// Private scopes of the manifest that the app has not been given here: ask the operator for them, then add them. Internal
+    /// ones too, which no app can have.
     #[serde(default)]
     #[schema(value_type = Vec<String>)]
     pub left_out: ScopeSet,

@@ -3,6 +3,7 @@
 mod api;
 mod api_keys;
 mod apps;
+mod catalogue;
 mod operations;
 
 use std::net::SocketAddr;

@@ -166,6 +166,7 @@ fn public_scopes(caller: &Caller, text: &str) -> Result<(), ApiError> {
         |s: &&crate::types::ScopeToken| caller.config.catalogue.entry(s).is_some_and(|e| e.visibility == Visibility::Private);
     match scopes.iter().find(private) {
         Some(scope) => Err(ApiError::forbidden(format!("{scope} is private; the operator gives it to clients"))),
+        // Internal ones are refused where clients are written: they are no organization's.
         None => Ok(()),
     }
 }

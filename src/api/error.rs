@@ -170,6 +170,7 @@ impl From<AppError> for ApiError {
             | Refusal::SecretLife
             | Refusal::UnknownScope(_)
             | Refusal::PublicScope(_)
+            | Refusal::DeprecatedScope(..)
             | Refusal::NoReason
             | Refusal::UnfitReason
             | Refusal::Manifest(_) => Self::invalid(detail),

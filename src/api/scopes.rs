@@ -8,14 +8,13 @@ use super::answer::{Answer, Page, PageQuery};
 use super::caller::{Caller, Params};
 use super::openapi::Refusals;
 use crate::admin::{ScopeQuery, ScopeView};
-use crate::config::Visibility;
 
 /// Which scopes.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct CatalogueQuery {
-    /// Text that occurs in name, description or group, ignoring case.
+    /// Text that occurs in name, title, description or group, ignoring case.
     text: Option<String>,
     /// At most this many items, 1 to 1000; 100 when absent.
     #[param(minimum = 1, maximum = 1000)]
@@ -24,7 +23,7 @@ pub(super) struct CatalogueQuery {
     cursor: Option<String>,
 }
 
-/// The scopes that a client which somebody made may ask for, by name. Private ones are not listed.
+/// The scopes that a client which somebody made may ask for, by name. Private and internal ones are not listed.
 #[utoipa::path(
     get, path = "/api/v1/scopes", tag = "scopes", security(("token" = [])),
     params(CatalogueQuery),
@@ -32,7 +31,7 @@ pub(super) struct CatalogueQuery {
 )]
 pub(super) async fn list(caller: Caller, Params(query): Params<CatalogueQuery>) -> Answer<Page<ScopeView>> {
     let wanted = ScopeQuery { text: query.text };
-    let public = caller.config.catalogue.entries().iter().filter(|e| e.visibility != Visibility::Private && wanted.admits(e));
+    let public = caller.config.catalogue.entries().iter().filter(|e| e.is_open() && wanted.admits(e));
     let page = PageQuery { limit: query.limit, cursor: query.cursor };
     Ok(Json(Page::by_name(public.map(ScopeView::from).collect(), |s: &ScopeView| s.name.to_string(), &page)?))
 }

@@ -4,6 +4,7 @@ use super::manifest::ManifestFault;
 use super::private::MAX_REASON;
 use super::readiness::Need;
 use super::written::Flaw;
+use crate::config::Deprecation;
 use crate::store::StoreError;
 use crate::types::ScopeToken;
 
@@ -81,6 +82,9 @@ pub enum Refusal {
     /// The scope needs nobody's approval.
     #[error("{0} is not private; add it to the app's scopes, any app may ask for it")]
     PublicScope(ScopeToken),
+    /// The scope is going away, and nobody is given it any more.
+    #[error("{0} is deprecated{way_out}", way_out = .1.way_out())]
+    DeprecatedScope(ScopeToken, Deprecation),
     /// A reason that is missing.
     #[error("the reason is missing: say what the scope is wanted for")]
     NoReason,

@@ -21,8 +21,8 @@ pub fn private_scope(catalogue: &Catalogue, text: &str) -> Result<ScopeToken, Re
     let scope = ScopeToken::parse(text).map_err(|_| unknown())?;
     match catalogue.entry(&scope).map(|entry| entry.visibility) {
         Some(Visibility::Private) => Ok(scope),
-        Some(_) => Err(Refusal::PublicScope(scope)),
-        None => Err(unknown()),
+        Some(Visibility::Public | Visibility::Managed) => Err(Refusal::PublicScope(scope)),
+        Some(Visibility::Internal) | None => Err(unknown()),
     }
 }
 
@@ -48,9 +48,15 @@ impl Workshop<'_> {
     /// Asks the operator for a private scope.
     ///
     /// # Errors
-    /// When there is no such private scope, no reason, or a request for it waits.
+    /// When there is no such private scope, it is deprecated and the app was not given it, there is no reason, or a request for
+    /// it waits.
     pub async fn request_scope(&self, app: &App, scope: &str, why: &str) -> Result<ScopeRequest, AppError> {
         let (scope, why) = (private_scope(&self.config.catalogue, scope)?, reason(why)?);
+        if let Some(deprecation) = self.config.catalogue.entry(&scope).and_then(|entry| entry.deprecated.clone())
+            && !self.approved(app).await?.contains(&scope)
+        {
+            return Err(Refusal::DeprecatedScope(scope, deprecation).into());
+        }
         if why.is_empty() {
             return Err(Refusal::NoReason.into());
         }

@@ -1,19 +1,16 @@
 //! Definitions, differences, preconditions and manifests, away from any store.
 
 use super::*;
-use crate::config::{Catalogue, Risk, ScopeEntry, Visibility};
+use crate::config::{Catalogue, Deprecation, GrantFlow, Risk, ScopeEntry, Visibility};
 use crate::store::{App, AppState, AppVersion, ClientKind, Definition, Maturity};
 use crate::types::{AppId, AppUuid, ClientId, OrgId, ScopeSet, ScopeToken, SeededEntropy, Timestamp};
 
 const AT: Timestamp = Timestamp::from_millis(1_795_219_200_000);
 
 fn catalogue() -> Catalogue {
-    let entry = |name: &str, visibility| ScopeEntry {
-        name: ScopeToken::parse(name).expect("a scope"),
-        description: "Words".to_owned(),
-        group: "Things".to_owned(),
-        risk: Risk::Low,
-        visibility,
+    let entry = |name: &str, visibility| {
+        let words = ("Words".to_owned(), "Things".to_owned());
+        ScopeEntry::new(ScopeToken::parse(name).expect("a scope"), words, Risk::Low, visibility)
     };
     let entries = vec![entry("logs:read", Visibility::Public), entry("metrics:read", Visibility::Public)];
     let private = entry("logs:delete", Visibility::Private);
@@ -100,6 +97,38 @@ fn private_scopes_are_given_and_kept_but_not_taken() {
     assert!(asked(Author::Member, &ScopeSet::default()).is_err());
     assert_eq!(asked(Author::Operator, &ScopeSet::default()), Ok(private.clone()));
     assert_eq!(asked(Author::Member, &private), Ok(private));
+}
+
+#[test]
+fn what_an_authorization_code_does_not_give_is_not_for_apps() {
+    let words = ("Words".to_owned(), "Things".to_owned());
+    let name = ScopeToken::parse("logs:push").expect("a scope");
+    let entry = ScopeEntry::new(name, words, Risk::Low, Visibility::Public);
+    let machines = Catalogue::new(vec![ScopeEntry { given_by: vec![GrantFlow::ClientCredentials], ..entry }]).expect("one scope");
+    let wanted = Written { scopes: vec!["logs:push".to_owned()], ..written() };
+    for author in [Author::Member, Author::Operator] {
+        let flaws = wanted.proved(&machines, author, &ScopeSet::default()).expect_err("no user can give it");
+        assert!(matches!(&flaws[..], [Flaw { fault: Fault::NotForApps(_), .. }]), "{flaws:?}");
+    }
+    let before = ScopeSet::parse("logs:push").expect("a scope");
+    assert_eq!(wanted.proved(&machines, Author::Member, &before).map(|d| d.scopes), Ok(before), "what it lists it may keep");
+}
+
+#[test]
+fn what_is_deprecated_is_kept_and_not_taken_up() {
+    let entry = |name: &str| {
+        let words = ("Words".to_owned(), "Things".to_owned());
+        ScopeEntry::new(ScopeToken::parse(name).expect("a scope"), words, Risk::Low, Visibility::Public)
+    };
+    let replaced_by = ScopeToken::parse("logs:query").ok();
+    let old = ScopeEntry { deprecated: Some(Deprecation { replaced_by }), ..entry("logs:read") };
+    let catalogue = Catalogue::new(vec![old, entry("logs:query")]).expect("few scopes");
+    let wanted = Written { scopes: vec!["logs:read".to_owned()], ..written() };
+    let flaws = wanted.proved(&catalogue, Author::Operator, &ScopeSet::default()).expect_err("nobody takes it up");
+    let said: Vec<_> = flaws.iter().map(ToString::to_string).collect();
+    assert_eq!(said, ["scopes: logs:read is deprecated; ask for logs:query instead"]);
+    let before = ScopeSet::parse("logs:read").expect("a scope");
+    assert_eq!(wanted.proved(&catalogue, Author::Member, &before).map(|d| d.scopes), Ok(before));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::manifest::Manifest;
 use super::readiness::{Condition, conditions};
 use super::secrets::{self, NewSecret, make_secret};
 use super::written::Written;
-use crate::config::{Config, Visibility};
+use crate::config::{Config, GrantFlow, ScopeEntry, Visibility};
 use crate::node::Node;
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
@@ -94,7 +94,7 @@ impl<'a> Workshop<'a> {
     }
 
     async fn make(&self, org: &Org, kind: ClientKind, written: &Written, (uuid, via): (AppUuid, Via)) -> Result<Made, AppError> {
-        let draft = self.proved(written, &ScopeSet::default())?;
+        let draft = self.proved(written, &self.carried(written, via))?;
         self.room(&org.id).await?;
         let (at, entropy) = (self.cause.at, &*self.node.entropy);
         let app = App {
@@ -128,7 +128,7 @@ impl<'a> Workshop<'a> {
     }
 
     async fn change(&self, app: &App, revision: u64, written: &Written, via: Via) -> Result<App, AppError> {
-        let held = app.draft.scopes.union(&self.approved(app).await?);
+        let held = app.draft.scopes.union(&self.approved(app).await?).union(&self.carried(written, via));
         let draft = self.proved(written, &held)?;
         if revision == app.revision && draft == app.draft {
             return Ok(app.clone());
@@ -284,22 +284,39 @@ impl<'a> Workshop<'a> {
         Ok(Import { did: Imported::Changed(changed), left_out })
     }
 
-    /// Takes private scopes out of what is written that are not held and that the author can't give.
+    /// Takes private and internal scopes out of what is written that are not held and that the author can't give.
     fn leave_out(&self, written: &mut Written, held: &ScopeSet) -> ScopeSet {
         let mut left_out = ScopeSet::default();
-        if self.author == Author::Operator {
-            return left_out;
-        }
+        let closed = |seen: Visibility| match seen {
+            Visibility::Public | Visibility::Managed => false,
+            Visibility::Private => self.author != Author::Operator,
+            Visibility::Internal => true,
+        };
         written.scopes.retain(|text| {
             let Ok(scope) = ScopeToken::parse(text.trim()) else { return true };
-            let private = self.config.catalogue.entry(&scope).is_some_and(|e| e.visibility == Visibility::Private);
-            if !private || held.contains(&scope) {
+            let closed = self.config.catalogue.entry(&scope).is_some_and(|e| closed(e.visibility));
+            if !closed || held.contains(&scope) {
                 return true;
             }
             left_out.insert(scope);
             false
         });
         left_out
+    }
+
+    /// What a manifest may bring along though nobody takes it up any more: the app has it at the site that it comes from.
+    fn carried(&self, written: &Written, via: Via) -> ScopeSet {
+        if via != Via::Manifest {
+            return ScopeSet::default();
+        }
+        let named = written.scopes.iter().filter_map(|text| ScopeToken::parse(text.trim()).ok());
+        let is_carried = |scope: &ScopeToken| self.config.catalogue.entry(scope).is_some_and(Self::is_carried);
+        named.filter(is_carried).collect()
+    }
+
+    fn is_carried(entry: &ScopeEntry) -> bool {
+        let for_apps = entry.given_by.contains(&GrantFlow::AuthorizationCode);
+        entry.deprecated.is_some() && entry.is_open() && for_apps
     }
 
     /// Whether the app's clients keep secrets.

@@ -6,7 +6,7 @@ use serde::Serialize;
 use url::Url;
 
 use super::workshop::Author;
-use crate::config::{Catalogue, Visibility};
+use crate::config::{Catalogue, Deprecation, GrantFlow, Visibility};
 use crate::store::Definition;
 use crate::types::{RedirectUri, ScopeSet, ScopeToken, UriError};
 
@@ -150,6 +150,17 @@ pub enum Fault {
     /// A scope that the operator gives.
     #[error("{0} is private: ask the operator of this gateway for it")]
     PrivateScope(ScopeToken),
+    /// A scope that an authorization code does not give, which is how apps are authorized.
+    #[error(
+        "{0} is not given to apps: their users authorize them with authorization_code, and that is not in its grants_allowed"
+    )]
+    NotForApps(ScopeToken),
+    /// A scope for the operator's own clients.
+    #[error("{0} is kept for the operator's own clients; an app can't have it")]
+    InternalScope(ScopeToken),
+    /// A scope that is going away, with what to ask for instead.
+    #[error("{0} is deprecated{way_out}", way_out = .1.way_out())]
+    DeprecatedScope(ScopeToken, Deprecation),
     /// A scope that there is not.
     #[error("there is no scope {0} here")]
     UnknownScope(String),
@@ -233,7 +244,15 @@ impl Findings {
                 (Some(scope), Some(entry)) => {
                     // A private scope is given by the operator; whoever was given it may keep it.
                     let open = entry.visibility != Visibility::Private || author == Author::Operator;
-                    if open || held.contains(&scope) {
+                    if held.contains(&scope) {
+                        scopes.insert(scope);
+                    } else if entry.visibility == Visibility::Internal {
+                        self.wrong(Field::Scopes, Fault::InternalScope(scope));
+                    } else if !entry.given_by.contains(&GrantFlow::AuthorizationCode) {
+                        self.wrong(Field::Scopes, Fault::NotForApps(scope));
+                    } else if let Some(deprecation) = &entry.deprecated {
+                        self.wrong(Field::Scopes, Fault::DeprecatedScope(scope, deprecation.clone()));
+                    } else if open {
                         scopes.insert(scope);
                     } else {
                         self.wrong(Field::Scopes, Fault::PrivateScope(scope));

@@ -55,7 +55,7 @@ pub(super) struct Scopes {
 enum ScopeAction {
     /// Every scope, what it permits and who may ask for it
     List {
-        /// Text in name, description or group
+        /// Text in name, title, description or group
         text: Option<String>,
     },
 }
@@ -96,7 +96,13 @@ fn made(created: &CreatedInvitation) -> String {
 }
 
 fn list_scopes(scopes: &[ScopeView]) -> String {
-    let row =
-        |s: &ScopeView| [s.name.to_string(), name_of(&s.visibility), name_of(&s.risk), s.group.clone(), s.description.clone()];
-    table(["SCOPE", "VISIBILITY", "RISK", "GROUP", "DESCRIPTION"], scopes.iter().map(row))
+    let visibility = |s: &ScopeView| {
+        let deprecated = if s.deprecated { ", deprecated" } else { "" };
+        format!("{}{deprecated}", name_of(&s.visibility))
+    };
+    let row = |s: &ScopeView| {
+        let title = or_dash(s.title.as_ref());
+        [s.name.to_string(), title, visibility(s), name_of(&s.risk), s.group.clone(), s.description.clone()]
+    };
+    table(["SCOPE", "TITLE", "VISIBILITY", "RISK", "GROUP", "DESCRIPTION"], scopes.iter().map(row))
 }

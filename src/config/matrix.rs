@@ -71,9 +71,11 @@ impl<'a> Matrix<'a> {
                 Visibility::Public => "public",
                 Visibility::Managed => "managed",
                 Visibility::Private => "private",
+                Visibility::Internal => "internal",
             };
             let risk = format!("{:?}", e.risk).to_lowercase();
-            [e.name.to_string(), visibility.to_owned(), risk, self.holders(&e.name), self.users(&e.name)]
+            let visibility = if e.deprecated.is_some() { format!("{visibility}, deprecated") } else { visibility.to_owned() };
+            [e.name.to_string(), visibility, risk, self.holders(&e.name), self.users(&e.name)]
         };
         entries.map(row).collect()
     }
@@ -85,25 +87,31 @@ impl<'a> Matrix<'a> {
     fn holders(&self, scope: &ScopeToken) -> String {
         let bits = self.bits(scope);
         let roles = self.config.roles.0.iter().filter(|(_, r)| r.covers(&bits)).map(|(name, _)| name.as_str());
-        roles.collect::<Vec<_>>().join(",")
+        let roles = roles.collect::<Vec<_>>().join(",");
+        match self.config.catalogue.entry(scope).and_then(|entry| entry.requires.as_ref()) {
+            Some(other) => format!("{roles} (with {other})"),
+            None => roles,
+        }
     }
 
     /// Routes, and tools, prompts and resources as `API:PATTERN`, that need a scope.
     fn users(&self, scope: &ScopeToken) -> String {
         let bits = self.bits(scope);
-        let mut users = Vec::new();
-        for api in &self.config.apis {
-            let needing = api.listing.iter().filter(|r| r.scopes.as_ref().is_some_and(|s| s.contains(scope)));
-            users.extend(needing.map(|r| r.id.to_string()));
-            let ApiKind::Mcp(policy) = &api.kind else { continue };
-            for (pattern, rule) in [&policy.tools, &policy.prompts, &policy.resources].into_iter().flat_map(NamePolicy::listing) {
-                if matches!(rule.need, Need::Scopes(needed) if needed.covers(&bits)) {
-                    users.push(format!("{}:{}", api.name, pattern.unwrap_or("(others)")));
-                }
-            }
-        }
-        users.join(" ")
+        self.config.apis.iter().flat_map(|api| needing(api, scope, &bits)).collect::<Vec<_>>().join(" ")
     }
+}
+
+/// Routes of an API, and its tools, prompts and resources as `API:PATTERN`, that need the scope at `bits`.
+pub(super) fn needing(api: &Api, scope: &ScopeToken, bits: &ScopeBits) -> Vec<String> {
+    let routes = api.listing.iter().filter(|r| r.scopes.as_ref().is_some_and(|s| s.contains(scope)));
+    let mut all: Vec<_> = routes.map(|r| r.id.to_string()).collect();
+    let ApiKind::Mcp(policy) = &api.kind else { return all };
+    for (pattern, rule) in [&policy.tools, &policy.prompts, &policy.resources].into_iter().flat_map(NamePolicy::listing) {
+        if matches!(rule.need, Need::Scopes(needed) if needed.covers(bits)) {
+            all.push(format!("{}:{}", api.name, pattern.unwrap_or("(others)")));
+        }
+    }
+    all
 }
 
 impl Display for Matrix<'_> {

@@ -26,16 +26,16 @@ mod written;
 #[cfg(test)]
 mod tests;
 
-pub use catalogue::{Catalogue, Risk, ScopeEntry, Visibility};
+pub use catalogue::{Catalogue, Deprecation, GrantFlow, Risk, ScopeEntry, Visibility};
 pub use change::restart_needed;
 pub use error::{ConfigError, ConfigErrors, Warning};
 pub use list::List;
 pub use matrix::Matrix;
 pub use model::{
     Access, Api, ApiKind, Assertion, AuditPolicy, AuthorizerPolicy, Checks, Config, DeploymentSecret, Ejection, Endpoint,
-    Exchange, ExchangeAuth, Hook, HookTarget, InjectedHeader, Limits, Listen, OAuthPolicy, OrgName, Rate, Retries, RoleSelectors,
-    Roles, Route, RouteMeta, RouteTimeouts, Site, SubjectTokenType, Target, Tell, TemplateHeader, Tenancy, Upstream,
-    UpstreamLimits, UpstreamTimeouts,
+    Exchange, ExchangeAuth, Hook, HookTarget, InjectedHeader, Limits, Listen, OAuthPolicy, OrgName, Rate, Requirement, Retries,
+    RoleSelectors, Roles, Route, RouteMeta, RouteTimeouts, Site, SubjectTokenType, Target, Tell, TemplateHeader, Tenancy,
+    Upstream, UpstreamLimits, UpstreamTimeouts,
 };
 pub use quickstart::{Quickstart, ToolRule};
 pub use raw::{Enforce, Enforcement, HookEvent, IndexBody, Per, RouteErrors, RouteUpgrade, UpstreamProtocol};

@@ -220,19 +220,31 @@ pub struct Limits {
     pub max_store_latency: Duration,
 }
 
-/// Every role and what it permits.
+/// Every role and what it permits, and what some permissions take besides.
 #[derive(Clone, Debug, Default)]
-pub struct Roles(pub BTreeMap<RoleName, ScopeBits>);
+pub struct Roles(pub BTreeMap<RoleName, ScopeBits>, pub Vec<Requirement>);
+
+/// A permission that counts only together with others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Requirement {
+    /// The permission.
+    pub scope: ScopeBits,
+    /// The others, all of them.
+    pub needs: ScopeBits,
+}
 
 /// What the permissions of roles are narrowed to.
 #[derive(Clone, Debug, Default)]
 pub struct RoleSelectors(pub BTreeMap<RoleName, Selectors>);
 
 impl Roles {
-    /// What the holder of these roles may do. A role that no longer exists permits nothing.
+    /// What the holder of these roles may do. A role that no longer exists permits nothing; a permission that requires another
+    /// counts when any of the roles has that one.
     #[must_use]
     pub fn permissions(&self, roles: &[RoleName]) -> ScopeBits {
-        roles.iter().filter_map(|r| self.0.get(r)).fold(ScopeBits::NONE, |all, r| all | *r)
+        let held = roles.iter().filter_map(|r| self.0.get(r)).fold(ScopeBits::NONE, |all, r| all | *r);
+        let unmet = self.1.iter().filter(|required| !held.covers(&required.needs));
+        unmet.fold(held, |left, required| left.without(&required.scope))
     }
 }
 

@@ -84,13 +84,17 @@ impl RawPack {
     pub(super) fn scopes_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (String, RawScope)> + 'a {
         self.scopes.iter().map(|(scope, raw)| {
             let description = raw.description.as_ref().map(|d| d.replace(API, name));
-            (scope.replace(API, name), RawScope { description, ..raw.clone() })
+            let title = raw.title.as_ref().map(|t| t.replace(API, name));
+            let implies = raw.implies.as_ref().map(|list| list.iter().filter_map(|scope| named(scope, name)).collect());
+            let requires_permission = raw.requires_permission.as_ref().and_then(|scope| named(scope, name));
+            let replaced_by = raw.replaced_by.as_ref().and_then(|scope| named(scope, name));
+            (scope.replace(API, name), RawScope { title, description, implies, requires_permission, replaced_by, ..raw.clone() })
         })
     }
 
     /// What its tools, prompts and resources need in the API `name`.
     pub(super) fn needs_of(&self, name: &str) -> PackedNeeds {
-        let named = |scope: &Written<ScopeToken>| ScopeToken::parse(&scope.0.as_str().replace(API, name)).ok().map(Written);
+        let named = |scope: &Written<ScopeToken>| named(scope, name);
         let need = |need: &RawNeed| match need {
             RawNeed::Scopes(scopes) => RawNeed::Scopes(scopes.iter().filter_map(named).collect()),
             RawNeed::Word(word) => RawNeed::Word(*word),
@@ -101,6 +105,11 @@ impl RawPack {
         let all = |names: &BTreeMap<String, RawNeed>| names.iter().map(|(pattern, n)| (pattern.clone(), need(n))).collect();
         PackedNeeds { tools: all(&self.tools), prompts: all(&self.prompts), resources: all(&self.resources) }
     }
+}
+
+/// A scope of a pack, of the API `name`.
+fn named(scope: &Written<ScopeToken>, name: &str) -> Option<Written<ScopeToken>> {
+    ScopeToken::parse(&scope.0.as_str().replace(API, name)).ok().map(Written)
 }
 
 /// Stands for the name of the API in scopes of packs for MCP servers.

@@ -5,6 +5,7 @@ mod authorizer;
 mod hooks;
 mod identity;
 mod limits;
+mod links;
 mod mounts;
 mod policy;
 mod routes;
@@ -134,6 +135,7 @@ pub(super) fn prove(raw: &RawConfig, around: &Surroundings<'_>) -> Result<(Confi
     let authorizer = authorizer::policy(raw, &mut found);
     let sites = sites::all(raw, &mut found);
     scopes::unused(raw, &packs, (&catalogue, &apis), &mut found);
+    links::fading(&catalogue, &apis, &mut found);
     let (Some(store_url), Some(secret), Some(mounts), true) = (store_url, secret, mounts, found.errors.is_empty()) else {
         return Err(found.errors);
     };

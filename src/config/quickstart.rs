@@ -245,6 +245,7 @@ fn described(description: String, group: &str, risk: Risk) -> RawScope {
         group: Some(group.to_owned()),
         risk: Some(risk),
         visibility: Some(Visibility::Public),
+        ..RawScope::default()
     }
 }
 

@@ -35,7 +35,7 @@ pub use upstreams::{
 
 use super::list::List;
 use super::written::{ByteSize, Origin, Written};
-use super::{Risk, Visibility};
+use super::{GrantFlow, Risk, Visibility};
 use crate::types::{ApiName, Issuer, LabelValues, ResourceId, ScopeToken};
 
 /// Configuration of a Tollgate gateway. Relative paths start at the working directory.
@@ -316,6 +316,8 @@ pub enum Durability {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawScope {
+    /// A short name for people, shown beside the scope itself: at most 60 characters, for example "Query metrics".
+    pub title: Option<String>,
     /// One sentence for the consent page. A scope that no pack brings needs it.
     pub description: Option<String>,
     /// Under which heading the consent page shows it. Without it: what stands before the first `:` of the name.
@@ -324,6 +326,41 @@ pub struct RawScope {
     pub risk: Option<Risk>,
     /// Who may ask for it. Without it: `public`.
     pub visibility: Option<Visibility>,
+    /// Scopes that come with it: who is given this one is given them too, as far as they could have been asked for. All of them
+    /// stand here, those that one of them implies in turn among them. Private ones can't. Nothing that was given before changes.
+    pub implies: Option<List<Written<ScopeToken>>>,
+    /// The longest that an access token with it lives, one of a machine or a refreshed one too: of a token's scopes, the shortest
+    /// counts. At most an hour.
+    pub max_token_ttl: Option<Written<Duration>>,
+    /// The grant types that give it. Without it: all of them. Refreshed tokens go on with what one of them gave.
+    pub grants_allowed: Option<List<Written<GrantFlow>>>,
+    /// Whether it is going away: then it isn't advertised, and no app or client takes it up. What was given goes on. Without it:
+    /// no.
+    pub deprecated: Option<bool>,
+    /// Another scope that a user has to hold, by any of their roles, for this one to count. Looked at at each request.
+    pub requires_permission: Option<Written<ScopeToken>>,
+    /// What to ask for instead of one that is deprecated.
+    pub replaced_by: Option<Written<ScopeToken>>,
+}
+
+impl RawScope {
+    /// This entry, with what it does not say taken from `base`.
+    #[must_use]
+    pub(super) fn over(self, base: Self) -> Self {
+        Self {
+            title: self.title.or(base.title),
+            description: self.description.or(base.description),
+            group: self.group.or(base.group),
+            risk: self.risk.or(base.risk),
+            visibility: self.visibility.or(base.visibility),
+            implies: self.implies.or(base.implies),
+            max_token_ttl: self.max_token_ttl.or(base.max_token_ttl),
+            grants_allowed: self.grants_allowed.or(base.grants_allowed),
+            deprecated: self.deprecated.or(base.deprecated),
+            requires_permission: self.requires_permission.or(base.requires_permission),
+            replaced_by: self.replaced_by.or(base.replaced_by),
+        }
+    }
 }
 
 /// A role: what its holders may do, and so the most that their applications can.

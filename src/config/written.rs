@@ -11,7 +11,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use url::Url;
 
-use super::Endpoint;
+use super::{Endpoint, GrantFlow};
 use crate::types::{ApiName, Issuer, ResourceId, RoleName, RouteId, ScopeToken};
 
 /// A kind of value that the file writes as text.
@@ -72,6 +72,7 @@ pub(super) fn check(format: &str, text: &str) -> Option<Result<(), (String, &'st
         .or_else(|| of::<SocketAddr>(format, text))
         .or_else(|| of::<IpNet>(format, text))
         .or_else(|| of::<ScopeToken>(format, text))
+        .or_else(|| of::<GrantFlow>(format, text))
         .or_else(|| of::<ApiName>(format, text))
         .or_else(|| of::<RoleName>(format, text))
         .or_else(|| of::<RouteId>(format, text))
@@ -214,6 +215,29 @@ impl Kind for Method {
     }
 }
 
+impl Kind for GrantFlow {
+    const FORMAT: &'static str = "grant-flow";
+    const EXPECTED: &'static str =
+        "authorization_code, client_credentials or urn:ietf:params:oauth:grant-type:device_code (device_code for short)";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let named = Self::ALL.into_iter().find(|flow| flow.name() == text || flow.name().strip_suffix(text).is_some_and(is_urn));
+        named.ok_or_else(|| match text {
+            "refresh_token" => "is no way to be given a scope: it goes on with what another way began".to_owned(),
+            _ => "is not a grant type that gives scopes".to_owned(),
+        })
+    }
+
+    fn write(&self) -> String {
+        self.name().to_owned()
+    }
+}
+
+/// What stands before the short name of a grant type that has one (RFC 6749 §4.5).
+fn is_urn(start: &str) -> bool {
+    start == "urn:ietf:params:oauth:grant-type:"
+}
+
 impl Kind for ScopeToken {
     const FORMAT: &'static str = "scope";
     const EXPECTED: &'static str = "a scope of RFC 6749 appendix A.4 without * and comma, for example \"metrics:read\"";
@@ -312,6 +336,17 @@ mod tests {
         assert_eq!(ByteSize::read("64KiB").map(|s| (s.0, s.write())), Ok((65_536, "64KiB".to_owned())));
         for bad in ["", "1", "1K", "1KB", "1 KiB", "18446744073709551615GiB"] {
             assert!(ByteSize::read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn flows_have_the_names_of_their_grant_types() {
+        for flow in GrantFlow::ALL {
+            assert_eq!(GrantFlow::read(flow.name()), Ok(flow));
+        }
+        assert_eq!(GrantFlow::read("device_code"), Ok(GrantFlow::DeviceCode));
+        for bad in ["", "refresh_token", "code", "urn:ietf:params:oauth:grant-type:", "grant-type:device_code", "Device_code"] {
+            assert!(GrantFlow::read(bad).is_err(), "{bad}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! What a client may ask for: scopes and resources, decided in one place for every grant.
 
-use crate::config::Config;
 use crate::config::own_api::API_KEYS_WRITE_ALIAS;
+use crate::config::{Config, GrantFlow};
 use crate::node::Node;
 use crate::store::{Client, ClientOrigin, StoreError};
 use crate::types::{API_KEYS_WRITE, ResourceId, ScopeSet, ScopeToken};
@@ -16,28 +16,48 @@ const OFFLINE_ACCESS: &str = "offline_access";
 /// # Errors
 /// When the store fails.
 pub async fn approved_scopes(node: &Node, config: &Config, client: &Client) -> Result<ScopeSet, StoreError> {
-    let open = config.catalogue.open();
+    let open = open_to(config, client);
     if client.scopes.as_ref().is_none_or(|scopes| scopes.is_subset(&open)) {
         return Ok(ScopeSet::default());
     }
     Ok(node.store.approvals(&client.id).await?.live(node.now()))
 }
 
-/// What a client may ask for; `approved` are the private scopes that count for it. A client that registered itself may ask for every
+/// What a client may ask for that somebody made, without an approval.
+fn open_to(config: &Config, client: &Client) -> ScopeSet {
+    let open = config.catalogue.open();
+    if client.is_operators() { open.union(&config.catalogue.internal()) } else { open }
+}
+
+/// Who asks, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Asking<'a> {
+    /// The client.
+    pub client: &'a Client,
+    /// The private scopes that count for it.
+    pub approved: &'a ScopeSet,
+    /// The way to a token that this is.
+    pub flow: GrantFlow,
+}
+
+/// What a client may ask for in this way. A client that registered itself may ask for every
 /// public scope, whatever it registered: its registration was its own claim, and step-up needs scopes that it did not know of then.
 #[must_use]
-pub fn allowed_scopes(config: &Config, client: &Client, approved: &ScopeSet) -> ScopeSet {
-    let open = || config.catalogue.open();
-    match (client.origin, &client.scopes) {
+pub fn allowed_scopes(config: &Config, Asking { client, approved, flow }: Asking<'_>) -> ScopeSet {
+    let open = || open_to(config, client);
+    let given = config.catalogue.scopes(&config.catalogue.given_by(&[flow]));
+    let scopes = match (client.origin, &client.scopes) {
         // A scope that exists no longer is refused by the name of what does not exist, not as one that was not given.
         (ClientOrigin::Administrator, Some(scopes)) => {
-            let open = open();
-            let may = |s: &&ScopeToken| open.contains(s) || approved.contains(s) || config.catalogue.entry(s).is_none();
-            scopes.iter().filter(may).cloned().collect()
+            let open = open().union(&approved.difference(&config.catalogue.internal()));
+            let gone = |s: &ScopeToken| config.catalogue.entry(s).is_none();
+            let may = |s: &&ScopeToken| gone(s) || (given.contains(s) && open.contains(s));
+            return scopes.iter().filter(may).cloned().collect();
         }
         (ClientOrigin::Administrator, None) => open(),
         (ClientOrigin::Dynamic, _) => config.catalogue.public(),
-    }
+    };
+    scopes.intersection(&given)
 }
 
 /// Reads `scope`, without `offline_access`; `None` when nothing is asked for.
@@ -67,15 +87,16 @@ pub fn scope_param(text: Option<&str>) -> Result<Option<ScopeSet>, OAuthError> {
 /// `invalid_scope` for a scope that does not exist or that this client may not ask for.
 pub fn authorize_scopes(
     config: &Config,
-    (client, approved): (&Client, &ScopeSet),
+    asking: Asking<'_>,
     asked: Option<ScopeSet>,
     resources: &[ResourceId],
 ) -> Result<ScopeSet, OAuthError> {
-    let allowed = allowed_scopes(config, client, approved);
+    let allowed = allowed_scopes(config, asking);
     let Some(asked) = asked else {
         // An app says beforehand what it asks for: all of it, from everybody.
-        let own = client.app.is_some();
-        return Ok(if own { allowed } else { advertised(config, resources).intersection(&allowed) });
+        let own = asking.client.app.is_some();
+        let all = if own { allowed.clone() } else { advertised(config, resources).intersection(&allowed) };
+        return Ok(with_implied(config, all, &allowed));
     };
     let existing = config.catalogue.scopes(&config.catalogue.bits(&asked));
     let (unknown, refused) = (asked.difference(&existing), asked.difference(&allowed));
@@ -83,11 +104,29 @@ pub fn authorize_scopes(
         let text = format!("These scopes do not exist here: {unknown}. The metadata lists those that do");
         return Err(OAuthError::new(Code::InvalidScope, text));
     }
+    let elsewhere = refused.difference(&config.catalogue.scopes(&config.catalogue.given_by(&[asking.flow])));
+    if !elsewhere.is_empty() {
+        let text = format!("{} does not give: {elsewhere}. Ask for it in another way, or leave it out", asking.flow.name());
+        return Err(OAuthError::new(Code::InvalidScope, text));
+    }
+    let internal = refused.intersection(&config.catalogue.internal());
+    if !internal.is_empty() {
+        let text = format!("Kept for the operator's own clients: {internal}. Leave it out");
+        return Err(OAuthError::new(Code::InvalidScope, text));
+    }
     if !refused.is_empty() {
         let text = format!("This client may not ask for: {refused}. An administrator can allow it");
         return Err(OAuthError::new(Code::InvalidScope, text));
     }
-    Ok(asked)
+    Ok(with_implied(config, asked, &allowed))
+}
+
+/// What is asked for with what comes with it, as far as that could have been asked for too. It is resolved here, before anybody
+/// agrees: from then on the list itself counts, and the catalogue may change. A token holds only so many scopes; what was asked
+/// for by name stays.
+fn with_implied(config: &Config, asked: ScopeSet, most: &ScopeSet) -> ScopeSet {
+    let all = config.catalogue.implied(&asked).intersection(most).union(&asked);
+    if all.is_readable() { all } else { asked }
 }
 
 fn advertised(config: &Config, resources: &[ResourceId]) -> ScopeSet {
@@ -96,15 +135,15 @@ fn advertised(config: &Config, resources: &[ResourceId]) -> ScopeSet {
     config.apis.iter().filter(|a| named(a)).fold(ScopeSet::default(), |all, api| all.union(&api.advertised))
 }
 
-/// The scopes of a token: those asked for, or all that were granted.
+/// The scopes of a token: those asked for with what comes with them and was granted, or all that were granted.
 ///
 /// # Errors
 /// `invalid_scope` when more is asked for than was granted (RFC 6749 §6).
-pub fn narrowed_scopes(granted: &ScopeSet, asked: Option<ScopeSet>) -> Result<ScopeSet, OAuthError> {
+pub fn narrowed_scopes(config: &Config, granted: &ScopeSet, asked: Option<ScopeSet>) -> Result<ScopeSet, OAuthError> {
     let Some(asked) = asked else { return Ok(granted.clone()) };
     let beyond = asked.difference(granted);
     if beyond.is_empty() {
-        return Ok(asked);
+        return Ok(with_implied(config, asked, granted));
     }
     let text = format!("Beyond what was granted: {beyond}. Ask for a new authorization that includes it");
     Err(OAuthError::new(Code::InvalidScope, text))

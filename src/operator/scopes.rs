@@ -11,7 +11,7 @@ use super::{App, Asked, Operating, at_stake, nothing, told, why};
 use crate::admin::{Administration as _, ScopeDecision, ScopeVerdict};
 use crate::config::Risk;
 use crate::pages::texts::{Text, operator as texts};
-use crate::pages::views::{Approval, OperatorScopePage, OperatorScopeRow, OperatorScopesPage, ScopeNotice};
+use crate::pages::views::{Approval, OperatorScopePage, OperatorScopeRow, OperatorScopesPage, ScopeLabel, ScopeNotice};
 use crate::pages::{DisplayName, When, plain_lines};
 use crate::store::{Counted, Holder, ScopeRequest, ScopeRequestState, ScopeRequests, StoreError};
 use crate::types::{AppId, OrgId, ScopeToken, Timestamp, UserId};
@@ -118,6 +118,7 @@ async fn shown(
         holder_id: one.holder.as_str().to_owned(),
         organization: organizations(app, std::slice::from_ref(one)).await?.into_values().next(),
         scope: one.scope.to_string(),
+        label: ScopeLabel::of(entry),
         text: entry.map_or_else(|| one.scope.to_string(), |e| e.description.clone()),
         risk: entry.map_or(Risk::High, |e| e.risk),
         reason: plain_lines(&one.reason),

@@ -137,7 +137,7 @@ fn invitation(guest: Guest, problem: Option<InvitationProblem>) -> InvitationPag
 }
 
 fn line(scope: &str, text: &str, risk: Risk, held: Held) -> ScopeLine {
-    ScopeLine { scope: scope.to_owned(), text: text.to_owned(), risk, held }
+    ScopeLine { scope: scope.to_owned(), label: ScopeLabel::NONE, text: text.to_owned(), risk, held, comes_with: Vec::new() }
 }
 
 fn group(api: &str, lines: Vec<ScopeLine>) -> ScopeGroup {
@@ -168,7 +168,11 @@ pub fn consent() -> ConsentPage {
             group(
                 "Metrics",
                 vec![
-                    line("metrics:read", "Query your organization's metrics and their metadata", Risk::Low, Held::Now),
+                    ScopeLine {
+                        label: ScopeLabel { title: Some("Query metrics".into()), ..ScopeLabel::NONE },
+                        comes_with: vec!["rules:write".to_owned()],
+                        ..line("metrics:read", "Query your organization's metrics and their metadata", Risk::Low, Held::Now)
+                    },
                     line(
                         "rules:write",
                         "Change recording and alerting rules",
@@ -180,7 +184,13 @@ pub fn consent() -> ConsentPage {
             group(
                 "Logs",
                 vec![
-                    line("logs:read", "Search and read your organization's logs", Risk::Low, Held::Now),
+                    ScopeLine {
+                        label: ScopeLabel {
+                            title: Some(HOSTILE.into()),
+                            retiring: texts::definition::retiring(Some("logs:query")),
+                        },
+                        ..line("logs:read", "Search and read your organization's logs", Risk::Low, Held::Now)
+                    },
                     line("logs:delete", "Delete logs for good", Risk::High, Held::Later),
                 ],
             ),
@@ -325,6 +335,7 @@ fn revoked() -> ApplicationsNotice {
 pub fn grants() -> Vec<GrantRow> {
     let scope = |scope: &str, text: &str, risk, last_use| GrantedScope {
         scope: scope.to_owned(),
+        label: ScopeLabel::NONE,
         text: text.to_owned(),
         risk,
         last_use,

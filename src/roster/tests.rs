@@ -16,12 +16,9 @@ fn addresses_are_told_from_other_text() {
 
 #[test]
 fn roles_reach_as_far_as_what_they_permit() {
-    let entry = |name: &str| ScopeEntry {
-        name: ScopeToken::parse(name).expect("a scope"),
-        description: "Words".to_owned(),
-        group: "Things".to_owned(),
-        risk: Risk::Low,
-        visibility: Visibility::Public,
+    let entry = |name: &str| {
+        let words = ("Words".to_owned(), "Things".to_owned());
+        ScopeEntry::new(ScopeToken::parse(name).expect("a scope"), words, Risk::Low, Visibility::Public)
     };
     let catalogue = Catalogue::new(["logs:read", "metrics:read", MEMBERS_WRITE].map(entry).to_vec()).expect("few scopes");
     let bits = |text: &str| catalogue.bits(&ScopeSet::parse(text).expect("scopes"));
@@ -33,7 +30,7 @@ fn roles_reach_as_far_as_what_they_permit() {
         ("metrics", "metrics:read"),
         ("both", "logs:read metrics:read"),
     ];
-    let roles = Roles(permits.map(|(name, text)| (role(name), bits(text))).into());
+    let roles = Roles(permits.map(|(name, text)| (role(name), bits(text))).into(), Vec::new());
     let reach = RoleReach { roles: &roles, needed: bits(MEMBERS_WRITE) };
     let covers = |own: &[&str], moved: &[&str]| {
         let named = |names: &[&str]| names.iter().map(|n| role(n)).collect::<Vec<_>>();

@@ -48,6 +48,12 @@ pub struct Client {
 }
 
 impl Client {
+    /// Whether it is the operator's own: made by the operator, for no organization, whose members could have its secret.
+    #[must_use]
+    pub fn is_operators(&self) -> bool {
+        self.origin == ClientOrigin::Administrator && self.org.is_none() && self.app.is_none()
+    }
+
     /// The organization that it is private to: nobody else may authorize it, and its log tells of what is asked of it. A
     /// published client is private to nobody, and what strangers do with it is not its maker's to read.
     #[must_use]

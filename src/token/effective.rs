@@ -1,9 +1,9 @@
 //! What a grant allows at this moment: the one function that consent, pages and gate ask.
 
-use crate::config::Config;
+use crate::config::{Config, GrantFlow};
 use crate::store::{
-    ApiKeyFacts, ApiKeyState, Approvals, Client, ClientOrigin, ClientPolicy, ClientState, GrantFacts, GrantState, OrgState,
-    Stance, UserState,
+    ApiKeyFacts, ApiKeyState, Approvals, Client, ClientOrigin, ClientPolicy, ClientState, GrantFacts, GrantState, GrantType,
+    OrgState, Stance, UserState,
 };
 use crate::types::{API_KEYS_WRITE, ScopeBits, ScopeSet, Timestamp};
 
@@ -87,14 +87,31 @@ fn allowed(config: &Config, client: &Client, approvals: &Approvals, policy: &Cli
 /// What a client may ask for at `at`. A private scope counts while the operator's approval does.
 fn may_ask(config: &Config, client: &Client, approvals: &Approvals, at: Timestamp) -> ScopeBits {
     let catalogue = &config.catalogue;
-    match (client.origin, &client.scopes) {
+    let given = catalogue.given_by(&flows(client));
+    // An approval from when it was private doesn't count either.
+    let own = if client.is_operators() { catalogue.bits(&catalogue.internal()) } else { ScopeBits::NONE };
+    let approved = || catalogue.bits(&approvals.live(at).difference(&catalogue.internal()));
+    let asked = match (client.origin, &client.scopes) {
         (ClientOrigin::Administrator, Some(asked)) => {
-            catalogue.bits(asked) & (catalogue.bits(&catalogue.open()) | catalogue.bits(&approvals.live(at)))
+            catalogue.bits(asked) & (catalogue.bits(&catalogue.open()) | own | approved())
         }
-        (ClientOrigin::Administrator, None) => catalogue.bits(&catalogue.open()),
+        (ClientOrigin::Administrator, None) => catalogue.bits(&catalogue.open()) | own,
         // What a client said of itself when it registered narrows nothing.
         (ClientOrigin::Dynamic, _) => catalogue.bits(&catalogue.public()),
-    }
+    };
+    given & asked
+}
+
+/// How a client may come to tokens. A grant does not remember by which of them it came about.
+#[must_use]
+pub fn flows(client: &Client) -> Vec<GrantFlow> {
+    let flow = |kind: &GrantType| match kind {
+        GrantType::AuthorizationCode => Some(GrantFlow::AuthorizationCode),
+        GrantType::ClientCredentials => Some(GrantFlow::ClientCredentials),
+        GrantType::DeviceCode => Some(GrantFlow::DeviceCode),
+        GrantType::RefreshToken => None,
+    };
+    client.grant_types.iter().filter_map(flow).collect()
 }
 
 /// Whether anything behind a grant has ended, in the order in which a person would ask.

@@ -19,7 +19,7 @@ mod view;
 
 pub use assertion::{ASSERTION_AHEAD, ClientAuthentication, NewAssertion, Signed};
 pub use claims::Claims;
-pub use effective::{Effective, Factors, effective, effective_of_key, standing, standing_of_key};
+pub use effective::{Effective, Factors, effective, effective_of_key, flows, standing, standing_of_key};
 pub use keys::{IssuedToken, KeyRing, NewAccessToken, TokenFault};
 pub use narrowing::{Narrowing, Unsayable, narrowing};
 pub use principal::{Fingerprint, Presented, Principal};

@@ -113,6 +113,12 @@ impl ScopeSet {
         self.0.len()
     }
 
+    /// Whether what it prints can be read again: a token holds no more.
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        self.len() <= MAX_SET_TOKENS && self.to_string().len() <= MAX_SET_BYTES
+    }
+
     /// Whether `scope` is in the set.
     #[must_use]
     pub fn contains(&self, scope: &ScopeToken) -> bool {

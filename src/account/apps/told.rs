@@ -4,8 +4,9 @@ use crate::apps::{
     Fault, Field, Flaw, MANIFEST_VERSION, MAX_MANIFEST, MAX_NAME, MAX_REASON, MAX_SCOPES, MAX_URIS, MAX_URL, ManifestFault, Need,
     Refusal,
 };
+use crate::config::Deprecation;
 use crate::pages::texts::{Text, definition as texts, together};
-use crate::types::{UriError, UriPart};
+use crate::types::{ScopeToken, UriError, UriPart};
 
 /// A field's name.
 pub(super) const fn title(field: Field) -> Text {
@@ -57,9 +58,15 @@ pub(super) fn flaw(flaw: &Flaw) -> Text {
         },
         (Fault::ManyUris, _) => texts::many_uris(MAX_URIS),
         (Fault::PrivateScope(scope), _) => texts::private_scope(scope.as_str()),
+        (Fault::InternalScope(scope) | Fault::NotForApps(scope), _) => texts::not_for_apps(scope.as_str()),
+        (Fault::DeprecatedScope(scope, of), _) => deprecated(scope, of),
         (Fault::UnknownScope(written), _) => texts::unknown_scope(written),
         (Fault::ManyScopes, _) => texts::many_scopes(MAX_SCOPES),
     }
+}
+
+fn deprecated(scope: &ScopeToken, of: &Deprecation) -> Text {
+    texts::deprecated_scope(scope.as_str(), of.replaced_by.as_ref().map(ScopeToken::as_str))
 }
 
 /// Why something was not done.
@@ -83,6 +90,7 @@ pub(super) fn refusal(refusal: &Refusal) -> Text {
         Refusal::NotConfidential => texts::not_confidential(),
         Refusal::UnknownScope(written) => texts::no_such_scope(written),
         Refusal::PublicScope(scope) => texts::public_scope(scope.as_str()),
+        Refusal::DeprecatedScope(scope, of) => deprecated(scope, of),
         Refusal::NoReason => texts::no_reason(),
         Refusal::UnfitReason => texts::unfit_reason(MAX_REASON),
         Refusal::Waiting(scope) => texts::already_asked(scope.as_str()),

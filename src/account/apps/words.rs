@@ -3,11 +3,11 @@
 use super::{Visit, told};
 use crate::account::log::Names;
 use crate::apps::{Change, Condition, Field, difference};
-use crate::config::{Catalogue, Visibility};
+use crate::config::{Catalogue, GrantFlow};
 use crate::pages::texts::apps as texts;
 use crate::pages::views::{
-    AppClientCard, ConditionLine, DraftField, FieldChange, PrivateScope, PrivateState, ScopeChoice, ScopeChoices, SecretRow,
-    Standing, VersionRow,
+    AppClientCard, ConditionLine, DraftField, FieldChange, PrivateScope, PrivateState, ScopeChoice, ScopeChoices, ScopeLabel,
+    SecretRow, Standing, VersionRow,
 };
 use crate::pages::{When, plain_lines};
 use crate::store::{
@@ -87,22 +87,26 @@ pub(super) async fn versions(visit: &Visit<'_>, app: &App, all: &[AppVersion]) -
 }
 
 /// The catalogue as choices: what is requested, and of the rest what contains `find`; and how many were left out. Private scopes
-/// are only shown to apps that were given them.
+/// are only shown to apps that were given them, those that apps can't be given only to apps that ask for them already.
 pub(super) fn choices(catalogue: &Catalogue, requested: &[String], held: &ScopeSet, find: &str) -> (Vec<ScopeChoices>, usize) {
     let wanted = find.trim().to_lowercase();
     let (mut groups, mut hidden): (Vec<ScopeChoices>, usize) = (Vec::new(), 0);
     for entry in catalogue.entries() {
         let scope = entry.name.to_string();
         let is_requested = requested.contains(&scope);
-        if entry.visibility == Visibility::Private && !held.contains(&entry.name) {
+        let taken_up = entry.deprecated.is_none() && entry.given_by.contains(&GrantFlow::AuthorizationCode);
+        let open = entry.is_open() && taken_up;
+        if !open && !held.contains(&entry.name) {
             continue;
         }
-        let matches = [&scope, &entry.description, &entry.group].iter().any(|text| text.to_lowercase().contains(&wanted));
+        let matches = entry.mentions(&wanted);
         if !is_requested && !matches {
             hidden += 1;
             continue;
         }
-        let choice = ScopeChoice { scope, text: entry.description.clone(), risk: entry.risk, requested: is_requested };
+        let (label, text) = (ScopeLabel::of(Some(entry)), entry.description.clone());
+        let brings = entry.implies.iter().map(ToString::to_string).collect();
+        let choice = ScopeChoice { scope, label, text, risk: entry.risk, requested: is_requested, brings };
         match groups.iter_mut().find(|g| g.group == entry.group) {
             Some(group) => group.choices.push(choice),
             None => groups.push(ScopeChoices { group: entry.group.clone(), choices: vec![choice] }),
@@ -120,6 +124,7 @@ pub(super) async fn private(visit: &Visit<'_>, requests: Vec<ScopeRequest>) -> R
         let entry = visit.config.catalogue.entry(&request.scope);
         let when = |at| When::new(at, now);
         PrivateScope {
+            label: ScopeLabel::of(entry),
             text: entry.map(|e| e.description.clone()),
             state: match (request.state, request.approved_until) {
                 (ScopeRequestState::Pending, until) => {

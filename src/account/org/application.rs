@@ -12,7 +12,9 @@ use crate::account::form::Form;
 use crate::account::visitor::Visitor;
 use crate::account::{App, not_found};
 use crate::config::{Config, Risk};
-use crate::pages::views::{AppHere, AskedToConfirm, ClientNotice, OrgClientPage, OrgGrantRow, OrgTab, RestrictedScope, UsedHere};
+use crate::pages::views::{
+    AppHere, AskedToConfirm, ClientNotice, OrgClientPage, OrgGrantRow, OrgTab, RestrictedScope, ScopeLabel, UsedHere,
+};
 use crate::pages::{DisplayName, When};
 use crate::record::Cause;
 use crate::store::{ClientUse, GrantFacts, GrantState, RevokeReason, Stance, StoreError, Verdict};
@@ -145,6 +147,7 @@ fn scopes(config: &Config, known: &ClientUse) -> Vec<RestrictedScope> {
         let entry = config.catalogue.entry(scope);
         RestrictedScope {
             scope: scope.to_string(),
+            label: ScopeLabel::of(entry),
             text: entry.map_or_else(|| scope.to_string(), |e| e.description.clone()),
             risk: entry.map_or(Risk::High, |e| e.risk),
             held: known.scopes.contains(scope),

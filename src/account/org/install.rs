@@ -12,6 +12,7 @@ use crate::account::{App, not_found};
 use crate::apps::{on_offer, seen_from};
 use crate::config::{Config, Risk};
 use crate::pages::texts::{name, org as texts};
+use crate::pages::views::ScopeLabel;
 use crate::pages::views::{
     AppHere, Found, Installed, OfferedApp, OfferedScope, OrgInstallPage, OrgTab, OrgUninstallPage, UninstallStep, UsedHere, Way,
 };
@@ -130,6 +131,7 @@ fn offered_scopes(config: &Config, scopes: &ScopeSet) -> Vec<OfferedScope> {
             let entry = config.catalogue.entry(scope);
             OfferedScope {
                 scope: scope.to_string(),
+                label: ScopeLabel::of(entry),
                 text: entry.map_or_else(|| scope.to_string(), |e| e.description.clone()),
                 risk: entry.map_or(Risk::High, |e| e.risk),
             }

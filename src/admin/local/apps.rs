@@ -30,6 +30,7 @@ impl From<AppError> for AdminError {
             | Refusal::UnknownVersion
             | Refusal::UnknownScope(_)
             | Refusal::PublicScope(_)
+            | Refusal::DeprecatedScope(..)
             | Refusal::NoReason
             | Refusal::UnfitReason
             | Refusal::Manifest(_) => Self::invalid(detail),

@@ -8,9 +8,10 @@ use crate::admin::model::{
     ClientScopes, ClientSwitch, ClientView, CreatedClient, CreatedSecret, NewClient, NewClientKind, NewSecret, SecretView, Within,
 };
 use crate::apps::{self, make_secret};
+use crate::config::{Config, Visibility};
 use crate::store::{Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, GrantType, Org, UserState};
-use crate::token::{LENDS_ITSELF, may_be_subject};
-use crate::types::{ClientId, RedirectUri, ResourceId, ScopeSet, UserId};
+use crate::token::{LENDS_ITSELF, flows, may_be_subject};
+use crate::types::{ClientId, RedirectUri, ResourceId, ScopeSet, ScopeToken, UserId};
 
 /// Why a client can't be switched on alone.
 pub const APP_IS_OFF: &str = "the client's app is switched off; switch the app on, and its clients are on with it";
@@ -44,6 +45,10 @@ pub(super) async fn create(local: &Local, new: NewClient) -> Result<CreatedClien
         None => None,
     };
     room(local, org.as_ref()).await?;
+    let grant_types = match new.kind {
+        NewClientKind::Machine => vec![GrantType::ClientCredentials],
+        NewClientKind::Confidential | NewClientKind::Public => for_users(&new),
+    };
     let client = Client {
         id: ClientId::generate(cause.at, &*local.node.entropy),
         name: display_name(&new.name)?,
@@ -51,11 +56,8 @@ pub(super) async fn create(local: &Local, new: NewClient) -> Result<CreatedClien
         origin: ClientOrigin::Administrator,
         auth: auth(&new)?,
         redirect_uris: redirect_uris(&new)?,
-        grant_types: match new.kind {
-            NewClientKind::Machine => vec![GrantType::ClientCredentials],
-            NewClientKind::Confidential | NewClientKind::Public => for_users(&new),
-        },
-        scopes: named(new.kind == NewClientKind::Machine, scopes(local, new.scopes.as_deref())?)?,
+        scopes: None,
+        grant_types,
         subject: subject(local, &new, org.as_ref()).await?,
         resources: resources(local, &new)?,
         require_state: new.require_state,
@@ -65,6 +67,8 @@ pub(super) async fn create(local: &Local, new: NewClient) -> Result<CreatedClien
         created_at: cause.at,
         org: org.map(|o| o.id),
     };
+    let asked = scopes(local, &client, new.scopes.as_deref())?;
+    let client = Client { scopes: named(new.kind == NewClientKind::Machine, asked)?, ..client };
     let made = (client.kind == ClientKind::Confidential).then(|| make_secret(&local.node, cause.at));
     let (plain, secret) = made.unzip();
     local.node.store.create_client(&client, secret.as_ref(), &cause).await?;
@@ -89,7 +93,7 @@ pub(super) async fn switch(local: &Local, id: &str, to: ClientSwitch) -> Result<
 pub(super) async fn set_scopes(local: &Local, id: &str, wanted: ClientScopes) -> Result<ClientView, AdminError> {
     let client = find(local, id).await?;
     of_its_own(&client)?;
-    let scopes = named(client.subject.is_some(), scopes(local, wanted.scopes.as_deref())?)?;
+    let scopes = named(client.subject.is_some(), scopes(local, &client, wanted.scopes.as_deref())?)?;
     if !local.node.store.set_client_scopes(&client.id, scopes.as_ref(), &local.cause()).await? {
         return Err(AdminError::not_found("client", id));
     }
@@ -167,15 +171,38 @@ fn redirect_uris(new: &NewClient) -> Result<Vec<RedirectUri>, AdminError> {
     new.redirect_uris.iter().map(read).collect()
 }
 
-fn scopes(local: &Local, text: Option<&str>) -> Result<Option<ScopeSet>, AdminError> {
+/// Scopes that a client may be given by name. What it was given before it may keep.
+fn scopes(local: &Local, client: &Client, text: Option<&str>) -> Result<Option<ScopeSet>, AdminError> {
     let Some(text) = text else { return Ok(None) };
     let scopes = ScopeSet::parse(text).map_err(|e| AdminError::invalid(format!("scopes: {e}")))?;
     let config = local.node.config.load();
     let unknown = scopes.iter().find(|s| config.catalogue.entry(s).is_none()).cloned();
     match unknown {
         Some(unknown) => Err(AdminError::invalid(format!("there is no scope {unknown}; `tollgate check` lists those that are"))),
-        None => Ok(Some(scopes)),
+        None => {
+            let new = client.scopes.as_ref().map_or_else(|| scopes.clone(), |held| scopes.difference(held));
+            new.iter().try_for_each(|scope| fits(&config, client, scope))?;
+            Ok(Some(scopes))
+        }
     }
+}
+
+/// Whether a client can be given a scope at all: what would be refused at each of its requests is refused here.
+fn fits(config: &Config, client: &Client, scope: &ScopeToken) -> Result<(), AdminError> {
+    let Some(entry) = config.catalogue.entry(scope) else { return Ok(()) };
+    if let Some(deprecation) = &entry.deprecated {
+        return Err(AdminError::invalid(format!("{scope} is deprecated{}", deprecation.way_out())));
+    }
+    if entry.visibility == Visibility::Internal && !client.is_operators() {
+        let detail = format!("{scope} is internal: only clients that the operator makes for no organization can have it");
+        return Err(AdminError::invalid(detail));
+    }
+    let flows = flows(client);
+    if flows.iter().any(|flow| entry.given_by.contains(flow)) {
+        return Ok(());
+    }
+    let its = flows.iter().map(|flow| flow.name()).collect::<Vec<_>>().join(", ");
+    Err(AdminError::invalid(format!("{scope} is not given by {its}; see its grants_allowed in the configuration")))
 }
 
 /// A machine acts as a service user, or as a user who may manage members, who is active and belongs to its organization: checked

@@ -6,7 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::config::{Risk, ScopeEntry, Visibility};
 use crate::store::{Invitation, SessionDetails};
 use crate::types::rfc3339;
-use crate::types::{InvitationId, OrgId, RoleName, ScopeToken, Selectors, Timestamp, UserId};
+use crate::types::{InvitationId, OrgId, RoleName, ScopeSet, ScopeToken, Selectors, Timestamp, UserId};
 
 /// An open invitation. Its link is shown once, to whoever made it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -134,6 +134,9 @@ pub struct ScopeView {
     /// Its name.
     #[schema(value_type = String)]
     pub name: ScopeToken,
+    /// Its short name for people, when it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
     /// What it lets an application do, as consent pages say it.
     pub description: String,
     /// The heading that it stands under.
@@ -141,19 +144,50 @@ pub struct ScopeView {
     /// `low`, `medium` or `high`.
     #[schema(value_type = String, example = "low")]
     pub risk: Risk,
-    /// `public`: any client may ask for it; `private`: the operator gives it.
+    /// `public`: any client may ask for it; `managed`: any that somebody made; `private`: the operator gives it; `internal`: the
+    /// operator's own clients have it.
     #[schema(value_type = String, example = "public")]
     pub visibility: Visibility,
+    /// Scopes that come with it.
+    #[serde(default, skip_serializing_if = "ScopeSet::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    pub implies: ScopeSet,
+    /// Another scope that a user has to hold for this one to count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub requires_permission: Option<ScopeToken>,
+    /// The grant types that give it.
+    #[serde(default)]
+    #[schema(example = json!(["authorization_code"]))]
+    pub grants_allowed: Vec<String>,
+    /// The longest that access tokens with it live, seconds; absent when it sets no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 3_600)]
+    pub max_token_ttl_seconds: Option<u64>,
+    /// Whether it is going away: who has it keeps it, nobody takes it up.
+    #[serde(default)]
+    pub deprecated: bool,
+    /// What to ask for instead of one that is going away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub replaced_by: Option<ScopeToken>,
 }
 
 impl From<&ScopeEntry> for ScopeView {
     fn from(entry: &ScopeEntry) -> Self {
         Self {
             name: entry.name.clone(),
+            title: entry.title.clone(),
             description: entry.description.clone(),
             group: entry.group.clone(),
             risk: entry.risk,
             visibility: entry.visibility,
+            implies: entry.implies.clone(),
+            requires_permission: entry.requires.clone(),
+            grants_allowed: entry.given_by.iter().map(|flow| flow.name().to_owned()).collect(),
+            max_token_ttl_seconds: entry.max_token_ttl.map(|most| most.as_secs()),
+            deprecated: entry.deprecated.is_some(),
+            replaced_by: entry.deprecated.as_ref().and_then(|d| d.replaced_by.clone()),
         }
     }
 }
@@ -163,7 +197,7 @@ impl From<&ScopeEntry> for ScopeView {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ScopeQuery {
-    /// Text that occurs in name, description or group, ignoring case.
+    /// Text that occurs in name, title, description or group, ignoring case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
 }
@@ -173,6 +207,6 @@ impl ScopeQuery {
     #[must_use]
     pub fn admits(&self, scope: &ScopeEntry) -> bool {
         let Some(text) = self.text.as_ref().map(|t| t.to_lowercase()) else { return true };
-        [scope.name.as_str(), &scope.description, &scope.group].iter().any(|part| part.to_lowercase().contains(&text))
+        scope.mentions(&text)
     }
 }

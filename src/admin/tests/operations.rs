@@ -18,7 +18,7 @@ fn user(email: &str, kind: UserKind) -> NewUserRequest {
     NewUserRequest { email: email.to_owned(), name: None, kind, password: None }
 }
 
-fn client(kind: NewClientKind) -> NewClient {
+pub(super) fn client(kind: NewClientKind) -> NewClient {
     NewClient {
         kind,
         name: "CI".to_owned(),

@@ -170,10 +170,9 @@ impl Prover<'_> {
         (ApiKind::Http, rules, advertised)
     }
 
-    /// Those of them that any client may ask for.
+    /// Those of them that metadata may name.
     fn public(&self, scopes: &ScopeSet) -> ScopeSet {
-        let public = |s: &&ScopeToken| self.catalogue.entry(s).is_some_and(|e| e.visibility == Visibility::Public);
-        scopes.iter().filter(public).cloned().collect()
+        scopes.intersection(&self.catalogue.advertised())
     }
 
     fn mcp(&self, raw: &RawApi, pack: Option<&RawPack>, at: &KeyPath, found: &mut Findings<'_>) -> (ApiKind, Rules, ScopeSet) {
@@ -198,9 +197,13 @@ impl Prover<'_> {
         found: &mut Findings<'_>,
     ) -> ScopeSet {
         let scopes = known(list, at, self.catalogue, found);
-        let hidden = |s: &&ScopeToken| self.catalogue.entry(s).is_some_and(|e| e.visibility != Visibility::Public);
-        for scope in scopes.iter().filter(hidden) {
-            found.error(at, format!("{scope} is not public and must not be advertised"), "take it out, or make it public");
+        for entry in scopes.iter().filter_map(|s| self.catalogue.entry(s)).filter(|e| !e.is_advertised()) {
+            let (why, way_out) = match entry.visibility {
+                _ if entry.deprecated.is_some() => ("is deprecated", "take it out"),
+                Visibility::Public => ("is not given by authorization_code", "take it out, or add that to its grants_allowed"),
+                _ => ("is not public", "take it out, or make it public"),
+            };
+            found.error(at, format!("{} {why} and must not be advertised", entry.name), way_out);
         }
         scopes
     }

@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::apis::{Packs, Proved};
-use super::{Findings, listed};
+use super::{Findings, limits, links, listed};
 use crate::config::error::KeyPath;
 use crate::config::list::List;
 use crate::config::raw::{RawConfig, RawKind, RawScope};
 use crate::config::read::top;
 use crate::config::written::{Kind, Written};
-use crate::config::{Access, Catalogue, Enforce, Risk, RoleSelectors, Roles, ScopeEntry, Target, Visibility};
+use crate::config::{
+    Access, Catalogue, Enforce, GrantFlow, Requirement, Risk, RoleSelectors, Roles, ScopeEntry, Target, Visibility,
+};
 use crate::types::{API_KEYS_WRITE, MAX_SCOPES, RoleName, ScopeBits, ScopeSet, ScopeToken, Selector, Selectors};
 
 /// The name of our own MCP server.
@@ -32,6 +34,7 @@ fn builtin(description: String, group: &str, risk: Risk) -> RawScope {
         group: Some(group.to_owned()),
         risk: Some(risk),
         visibility: Some(Visibility::Public),
+        ..RawScope::default()
     }
 }
 
@@ -74,18 +77,12 @@ pub(super) fn catalogue(raw: &RawConfig, packs: &Packs, found: &mut Findings<'_>
     drafts.extend(builtins(raw));
     for (name, own) in &raw.scopes {
         let base = drafts.remove(name).unwrap_or_default();
-        let merged = RawScope {
-            description: own.description.clone().or(base.description),
-            group: own.group.clone().or(base.group),
-            risk: own.risk.or(base.risk),
-            visibility: own.visibility.or(base.visibility),
-        };
-        drafts.insert(name.clone(), merged);
+        drafts.insert(name.clone(), own.clone().over(base));
     }
     let at = top("scopes");
     let entries: Vec<_> = drafts.iter().filter_map(|(name, scope)| entry(name, scope, &at.key(name), found)).collect();
     let count = entries.len();
-    Catalogue::new(entries).unwrap_or_else(|| {
+    Catalogue::new(links::tied(&drafts, entries, found)).unwrap_or_else(|| {
         found.error(&at, format!("{count} scopes are too many"), format!("keep at most {MAX_SCOPES}"));
         Catalogue::default()
     })
@@ -116,13 +113,39 @@ fn entry(name: &str, scope: &RawScope, at: &KeyPath, found: &mut Findings<'_>) -
         let mut letters = name.split(':').find(|part| !part.is_empty()).unwrap_or(name).chars();
         letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>()).unwrap_or_default()
     };
+    let words = (description.to_owned(), scope.group.clone().unwrap_or_else(heading));
+    let (risk, visibility) = (scope.risk.unwrap_or(Risk::Medium), scope.visibility.unwrap_or(Visibility::Public));
     Some(ScopeEntry {
-        name: token,
-        description: description.to_owned(),
-        group: scope.group.clone().unwrap_or_else(heading),
-        risk: scope.risk.unwrap_or(Risk::Medium),
-        visibility: scope.visibility.unwrap_or(Visibility::Public),
+        title: title(scope, &at.key("title"), found),
+        max_token_ttl: limits::token_ttl(scope.max_token_ttl.as_ref(), &at.key("max_token_ttl"), found),
+        given_by: flows(scope, &at.key("grants_allowed"), found),
+        ..ScopeEntry::new(token, words, risk, visibility)
     })
+}
+
+fn title(scope: &RawScope, at: &KeyPath, found: &mut Findings<'_>) -> Option<String> {
+    let title = scope.title.as_deref()?.trim();
+    if title.is_empty() || title.chars().count() > 60 || title.contains(char::is_control) {
+        found.error(at, "is no short name", "write 1 to 60 characters in one line, or leave it out");
+    }
+    Some(title.to_owned())
+}
+
+/// A scope that nobody can be given is a mistake: who means that takes its routes out.
+fn flows(scope: &RawScope, at: &KeyPath, found: &mut Findings<'_>) -> Vec<GrantFlow> {
+    let Some(list) = &scope.grants_allowed else { return GrantFlow::ALL.to_vec() };
+    let mut flows = Vec::new();
+    for (i, Written(flow)) in list.numbered() {
+        if flows.contains(flow) {
+            found.error(at.index(i), format!("{} is there twice", flow.name()), "name it once");
+        } else {
+            flows.push(*flow);
+        }
+    }
+    if list.is_empty() {
+        found.error(at, "is empty, so nobody could be given the scope", "name a grant type, or leave it out for all of them");
+    }
+    flows
 }
 
 /// What roles narrow their permissions to. Only scopes that some route can narrow: to narrow another one would close it.
@@ -190,14 +213,18 @@ pub(super) fn roles(raw: &RawConfig, catalogue: &Catalogue, found: &mut Findings
             Err(_) => found.error(&at, "is not the name of a role", format!("expected {}", RoleName::EXPECTED)),
         }
     }
-    Roles(roles)
+    let requirements = catalogue.entries().iter().filter(|entry| entry.requires.is_some()).map(|entry| Requirement {
+        scope: catalogue.bits(&std::iter::once(entry.name.clone()).collect()),
+        needs: catalogue.required(entry),
+    });
+    Roles(roles, requirements.collect())
 }
 
-/// What a viewer holds: scopes that are not private, of low risk that only read. Our own MCP server only reads.
+/// What a viewer holds: scopes that are neither private nor internal, of low risk that only read. Our own MCP server only reads.
 fn is_viewing(entry: &ScopeEntry) -> bool {
     let name = entry.name.as_str();
     let reads = name.rsplit([':', '_', '-', '.']).next() == Some("read") || name == invoke_scope(OWN_MCP);
-    reads && entry.risk == Risk::Low && entry.visibility != Visibility::Private
+    reads && entry.risk == Risk::Low && entry.is_open()
 }
 
 /// The scopes of a list that exist; the others are errors.
@@ -225,8 +252,10 @@ pub(super) fn unused(raw: &RawConfig, packs: &Packs, (catalogue, apis): (&Catalo
     let used = apis.iter().fold(ScopeBits::NONE, |all, p| all | p.used);
     let used: BTreeSet<_> = catalogue.scopes(&used).iter().cloned().collect();
     let names: BTreeSet<_> = raw.scopes.keys().cloned().chain(packed(raw, packs).map(|(name, _)| name)).collect();
+    // What is going away is as it should be once nothing needs it.
+    let stays = |scope: &ScopeToken| catalogue.entry(scope).is_none_or(|entry| entry.deprecated.is_none());
     for name in &names {
-        if ScopeToken::parse(name).is_ok_and(|s| !used.contains(&s)) {
+        if ScopeToken::parse(name).is_ok_and(|s| !used.contains(&s) && stays(&s)) {
             found.warn(top("scopes").key(name), "no route and no tool needs this scope; consenting to it changes nothing");
         }
     }

@@ -106,6 +106,38 @@ fn each_mistake_has_its_path() {
         ("oauth = 5", &["oauth"]),
         ("scopes.x = { description = \"\" }", &["scopes.x.description"]),
         ("scopes.\"a b\" = { description = \"x\", risk = \"huge\" }", &["scopes.\"a b\".risk", "scopes.\"a b\""]),
+        (
+            "scopes.x = { description = \"x\", implies = [\"nothing\", \"audit:read\", \"audit:read\"] }",
+            &["scopes.x.implies[0]", "scopes.x.implies[2]"],
+        ),
+        ("scopes.x = { description = \"x\", implies = [\"api_keys:write\"] }", &["scopes.x.implies"]),
+        ("scopes.x = { description = \"x\", max_token_ttl = \"0s\" }", &["scopes.x.max_token_ttl"]),
+        ("scopes.x = { description = \"x\", max_token_ttl = \"61m\" }", &["scopes.x.max_token_ttl"]),
+        ("scopes.x = { description = \"x\", grants_allowed = [] }", &["scopes.x.grants_allowed"]),
+        (
+            "scopes.x = { description = \"x\", grants_allowed = [\"refresh_token\", \"device_code\", \"device_code\"] }",
+            &["scopes.x.grants_allowed[0]", "scopes.x.grants_allowed[2]"],
+        ),
+        ("scopes.x = { description = \"x\", replaced_by = \"audit:read\" }", &["scopes.x.replaced_by"]),
+        ("scopes.x = { description = \"x\", deprecated = true, replaced_by = \"x\" }", &["scopes.x.replaced_by"]),
+        ("scopes.x = { description = \"x\", deprecated = true, replaced_by = \"nothing\" }", &["scopes.x.replaced_by"]),
+        ("scopes.x = { description = \"x\", title = \" \" }", &["scopes.x.title"]),
+        ("scopes.x = { description = \"x\", title = \"a\\nb\" }", &["scopes.x.title"]),
+        (
+            "scopes.x = { description = \"x\", visibility = \"internal\" }\nscopes.y = { description = \"x\", implies = [\"x\"] }",
+            &["scopes.y.implies"],
+        ),
+        ("scopes.x = { description = \"x\", requires_permission = \"nothing\" }", &["scopes.x.requires_permission"]),
+        ("scopes.x = { description = \"x\", requires_permission = \"x\" }", &["scopes.x.requires_permission"]),
+        (
+            "scopes.x = { description = \"x\", requires_permission = \"y\" }\nscopes.y = { description = \"x\", requires_permission = \"x\" }",
+            &["scopes.x.requires_permission"],
+        ),
+        ("scopes.x = { description = \"x\", implies = [\"x\"] }", &["scopes.x.implies"]),
+        (
+            "scopes.a = { description = \"x\", implies = [\"b\"] }\nscopes.b = { description = \"x\", implies = [\"audit:read\"] }",
+            &["scopes.a.implies"],
+        ),
         ("roles.\"No Name\" = { permissions = [] }", &["roles.\"No Name\""]),
         ("roles.x = {}", &["roles.x.permissions"]),
         ("roles.x = { permissions = [\"audit:read\", \"audit:read\"] }", &["roles.x.permissions[1]"]),
@@ -590,4 +622,35 @@ fn sites_are_named_once_and_this_one_is_among_them() {
     for (text, expected) in table {
         assert_eq!(paths(text), *expected, "{text}");
     }
+}
+
+#[test]
+fn a_circle_of_scopes_is_named_once() {
+    let entry = |name: &str, implies: &str| format!("[scopes.\"{name}\"]\ndescription = \"x\"\nimplies = [{implies}]\n");
+    let text = [entry("a:read", "\"a:write\""), entry("a:write", "\"a:admin\""), entry("a:admin", "\"a:read\"")].concat();
+    let Err(ConfigErrors(errors)) = parse(&text) else { panic!("a circle is no order") };
+    let said: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        said,
+        ["scopes.\"a:admin\".implies: goes in a circle: a:admin -> a:read -> a:write -> a:admin (take one of them out)"]
+    );
+}
+
+#[test]
+fn what_still_needs_a_deprecated_scope_is_a_warning() {
+    let old = "[scopes.\"a:old\"]\ndescription = \"x\"\ndeprecated = true\nreplaced_by = \"audit:read\"\n\
+        [scopes.\"a:more\"]\ndescription = \"x\"\nimplies = [\"a:old\"]\n";
+    let text = format!("{old}{}", api("").replace("\"audit:read\"", "\"a:old\""));
+    let (_, warnings) = parse(&text).unwrap_or_else(|e| panic!("{e}"));
+    let said: Vec<_> = warnings.iter().map(ToString::to_string).filter(|w| w.contains("deprecated")).collect();
+    assert_eq!(
+        said,
+        [
+            "scopes.\"a:old\".deprecated: a:old is deprecated and still needed by a.all: let them need audit:read",
+            "scopes.\"a:old\".deprecated: a:old is deprecated and still comes with a:more",
+        ]
+    );
+    let named = format!("{old}{}", api("advertise = [\"a:old\"]"));
+    let Err(ConfigErrors(errors)) = parse(&named) else { panic!("it must not be advertised") };
+    assert!(errors.iter().any(|e| e.path == "apis[0].advertise" && e.to_string().contains("is deprecated")), "{errors:?}");
 }

@@ -9,7 +9,7 @@ use axum::response::Response;
 use http::{HeaderMap, Method};
 
 use super::super::{App, Code, OAuthError, ask, pkce, trial};
-use crate::config::Config;
+use crate::config::{Config, GrantFlow};
 use crate::node::Node;
 use crate::pages::texts::{sign_in as texts, troubles};
 use crate::record::{Actor, ControlEvent, Operation};
@@ -189,7 +189,8 @@ fn check(
     }
     let challenge = challenge(params)?;
     let resources = ask::resources(config, params.all("resource"))?;
-    let scopes = ask::authorize_scopes(config, (client, approved), ask::scope_param(params.one("scope")?)?, &resources)?;
+    let asking = ask::Asking { client, approved, flow: GrantFlow::AuthorizationCode };
+    let scopes = ask::authorize_scopes(config, asking, ask::scope_param(params.one("scope")?)?, &resources)?;
     let now = app.node.now();
     Ok(AuthRequest {
         id: AuthRequestId::generate(now, &*app.node.entropy),

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::super::client_auth::AuthenticatedClient;
 use super::super::throttle::Attempt;
 use super::super::{App, Code, OAuthError, ask};
-use crate::config::Config;
+use crate::config::{Config, GrantFlow};
 use crate::record::Cause;
 use crate::store::{Created, DeviceRequest, GrantType};
 use crate::types::{AuthRequestId, PlainToken, ResourceId, ScopeSet, TokenKind, UserCode};
@@ -33,7 +33,8 @@ pub async fn begin(State(app): State<App>, caller: AuthenticatedClient) -> Resul
     let resources = ask::resources(&config, caller.params.all("resource"))?;
     let asked = ask::scope_param(caller.params.one("scope")?)?;
     let approved = ask::approved_scopes(&app.node, &config, &caller.client).await?;
-    let scopes = ask::authorize_scopes(&config, (&caller.client, &approved), asked, &resources)?;
+    let asking = ask::Asking { client: &caller.client, approved: &approved, flow: GrantFlow::DeviceCode };
+    let scopes = ask::authorize_scopes(&config, asking, asked, &resources)?;
     let now = app.node.now();
     if let Attempt::Wait(left) = app.devices.attempt(&caller.peer.network(), REQUESTS, now) {
         let text = "Too many devices asked from this address; wait before asking again";

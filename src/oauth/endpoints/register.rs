@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 
 use super::super::throttle::Attempt;
 use super::super::{App, Code, OAuthError};
+use crate::config::Config;
 use crate::record::Actor;
 use crate::store::{Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, GrantType};
-use crate::types::{ClientId, PlainToken, RedirectUri, TokenKind};
+use crate::types::{ClientId, PlainToken, RedirectUri, ScopeToken, TokenKind};
 use crate::web::{MAX_FORM, Peer, body_within};
 
 const MAX_NAME: usize = 200;
@@ -45,6 +46,7 @@ pub async fn register(State(app): State<App>, peer: Peer, body: Body) -> Result<
         body_within(body, MAX_FORM).await.ok_or_else(|| OAuthError::new(Code::TooLarge, "The body is larger than 64 KiB"))?;
     let metadata: Metadata =
         serde_json::from_slice(&body).map_err(|_| wrong("Send one JSON object of client metadata (RFC 7591 section 2)"))?;
+    still_given(&config, metadata.scope.as_deref().unwrap_or_default())?;
     let id = ClientId::generate(now, &*app.node.entropy);
     let client = client(id, &metadata, now)?;
     let secret =
@@ -91,6 +93,17 @@ fn client(id: ClientId, metadata: &Metadata, now: crate::types::Timestamp) -> Re
         state: ClientState::Active,
         created_at: now,
     })
+}
+
+/// What a client says that it will ask for is nearly all the same to us, but nobody takes up a scope that is going away: who
+/// registers can still be told.
+fn still_given(config: &Config, scope: &str) -> Result<(), OAuthError> {
+    for name in scope.split(' ').filter_map(|name| ScopeToken::parse(name).ok()) {
+        if let Some(deprecation) = config.catalogue.entry(&name).and_then(|entry| entry.deprecated.as_ref()) {
+            return Err(wrong(format!("{name} is deprecated{}", deprecation.way_out())));
+        }
+    }
+    Ok(())
 }
 
 /// Keeps the targets that we can serve: some clients register one for each of their editions at once, and one that we refuse

@@ -88,7 +88,7 @@ async fn issue(app: &App, config: &Config, wanted: Wanted<'_>, mut cause: Cause)
         resources: &wanted.resources,
         jti: URL_SAFE_NO_PAD.encode(id),
         now: cause.at,
-        ttl: config.token_ttl(&wanted.resources).map_or(wanted.ttl, |most| wanted.ttl.min(most)),
+        ttl: shortest(config, &wanted),
     };
     let access = app.node.keys.issue(&config.issuer, &new)?;
     cause.actor.user = Some(wanted.grant.user.clone());
@@ -96,6 +96,12 @@ async fn issue(app: &App, config: &Config, wanted: Wanted<'_>, mut cause: Cause)
     cause.actor.token = Some(access.jti.clone());
     app.node.store.note_token(wanted.grant, &wanted.scopes, wanted.refreshed, &cause).await?;
     Ok(Issued { access, scopes: wanted.scopes, refresh: wanted.refresh, resource: wanted.resource })
+}
+
+/// How long a token lives: as long as its client's do, unless one of its resources or scopes wants it shorter.
+fn shortest(config: &Config, wanted: &Wanted<'_>) -> Duration {
+    let limits = [config.token_ttl(&wanted.resources), config.catalogue.token_ttl(&wanted.scopes)];
+    limits.into_iter().flatten().fold(wanted.ttl, Duration::min)
 }
 
 /// The grant with everything behind it, when all of it stands. Asked before anything is used up.

@@ -13,7 +13,7 @@ use super::super::{App, Code, OAuthError, ask, trial};
 use super::after::{After, chosen};
 use super::offer::{Offer, lifetime, takes_sign_in};
 use super::own_form;
-use crate::config::Config;
+use crate::config::{Config, GrantFlow};
 use crate::pages::texts::sign_in as texts;
 use crate::pages::views::{ConsentPage, ConsentProblem, Destination, Lifetime, Section};
 use crate::record::{Actor, Cause};
@@ -77,7 +77,8 @@ async fn pending(app: &App, query: Option<&str>, who: &SignedIn) -> Result<Pendi
 /// Whether the client may still ask for this and be answered there: a new version of an app may have changed both meanwhile.
 fn still_asks(config: &Config, (client, approved): (&Client, &ScopeSet), request: &AuthRequest, trial: Option<&Trial>) -> bool {
     let answered = trial.is_some() || client.redirect_uris.iter().any(|r| r.admits(&request.redirect_uri));
-    answered && request.scopes.is_subset(&ask::allowed_scopes(config, client, approved))
+    let asking = ask::Asking { client, approved, flow: GrantFlow::AuthorizationCode };
+    answered && request.scopes.is_subset(&ask::allowed_scopes(config, asking))
 }
 
 fn gone() -> Trouble {

@@ -6,7 +6,8 @@ use super::super::App;
 use crate::config::{Config, Risk};
 use crate::pages::texts::{Explained, consent, sign_in as texts};
 use crate::pages::views::{
-    Client as ClientView, Held, Lifetime, Likeness, Maker, OrganizationChoice, Origin, ScopeGroup, ScopeLine, Trust, UsedHere,
+    Client as ClientView, Held, Lifetime, Likeness, Maker, OrganizationChoice, Origin, ScopeGroup, ScopeLabel, ScopeLine, Trust,
+    UsedHere,
 };
 use crate::pages::{DisplayName, When, skeleton};
 use crate::record::Cause;
@@ -174,9 +175,11 @@ impl Offer {
             let api = entry.map_or(other.as_str(), |e| e.group.as_str());
             let line = ScopeLine {
                 scope: scope.to_string(),
+                label: ScopeLabel::of(entry),
                 text: entry.map_or_else(|| scope.to_string(), |e| e.description.clone()),
                 risk: risk(config, scope),
                 held: self.held(config, scope),
+                comes_with: config.catalogue.bringers(scope, scopes).iter().map(ToString::to_string).collect(),
             };
             match groups.iter_mut().find(|g| g.api == api) {
                 Some(group) => group.lines.push(line),

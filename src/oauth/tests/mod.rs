@@ -2,6 +2,7 @@
 
 mod apps;
 mod authorization;
+mod catalogue;
 mod device;
 mod discovery;
 mod flow;

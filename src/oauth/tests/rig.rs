@@ -127,6 +127,11 @@ pub(super) fn encoded(fields: &[(&str, &str)]) -> String {
     url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
 }
 
+fn environment() -> impl Fn(&str) -> Option<String> {
+    let secret = STANDARD.encode([7_u8; 32]);
+    move |name: &str| (name == "SECRET").then(|| secret.clone())
+}
+
 impl Rig {
     pub async fn new() -> Self {
         Self::configured(CONFIG).await
@@ -134,17 +139,27 @@ impl Rig {
 
     /// A gateway whose API `logs` says more, and whose file ends with more.
     pub async fn with(logs: &str, end: &str) -> Self {
+        Self::configured(&Self::file(logs, end)).await
+    }
+
+    /// Puts another configuration in place, as a reload does: the file of [`Self::with`].
+    pub fn reload(&self, logs: &str, end: &str) {
+        let text = Self::file(logs, end);
+        let generation = self.node.config.load().generation + 1;
+        let (config, _) = Config::parse(&text, &environment(), generation).expect("a valid configuration");
+        self.node.config.store(Arc::new(config));
+    }
+
+    fn file(logs: &str, end: &str) -> String {
         let of_logs = CONFIG.replace("advertise = [\"logs:read\"]\n", &format!("advertise = [\"logs:read\"]\n{logs}\n"));
-        Self::configured(&format!("{of_logs}{end}")).await
+        format!("{of_logs}{end}")
     }
 
     async fn configured(text: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let clock = Arc::new(ManualClock::starting_at(Timestamp::from_millis(1_795_219_200_000)));
         let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(7));
-        let secret = STANDARD.encode([7_u8; 32]);
-        let env = move |name: &str| (name == "SECRET").then(|| secret.clone());
-        let (config, _) = Config::parse(text, &env, 1).expect("a valid configuration");
+        let (config, _) = Config::parse(text, &environment(), 1).expect("a valid configuration");
         let id = NodeId::parse("node_1").expect("a plain id");
         let url = format!("sqlite:{}/store.db", folder.path().display());
         let store = sql::open(&url, &id, Arc::clone(&entropy)).await.expect("the store opens");

@@ -161,6 +161,7 @@ fn app() -> AppPage {
 fn private_scopes() -> Vec<PrivateScope> {
     let one = |scope: &str, reason: &str, state, comment: Option<&str>| PrivateScope {
         scope: scope.to_owned(),
+        label: ScopeLabel::NONE,
         text: Some("Make an API key that sends data for your organization".to_owned()),
         reason: reason.to_owned(),
         asked: (!reason.is_empty()).then(|| (Some("ada@acme.example".to_owned()), ago(60 * 26))),
@@ -198,9 +199,11 @@ fn made() -> AppPage {
 fn form() -> AppFormPage {
     let choice = |scope: &str, text: &str, risk, requested| ScopeChoice {
         scope: scope.to_owned(),
+        label: ScopeLabel::NONE,
         text: text.to_owned(),
         risk,
         requested,
+        brings: if scope == "metrics:read" { vec!["logs:read".to_owned()] } else { Vec::new() },
     };
     AppFormPage {
         frame: frame(section()),
@@ -319,6 +322,7 @@ fn given(called: Option<CallAnswer>) -> TestProgress {
     let claim = |name, value: &str, meaning| ClaimLine { name, value: value.to_owned(), when: None, meaning };
     let scope = |scope: &str, text: &str, outcome| TestedScope {
         scope: scope.to_owned(),
+        label: ScopeLabel::NONE,
         text: text.to_owned(),
         risk: Risk::Low,
         outcome,

@@ -250,6 +250,7 @@ fn scope(approval: Approval, withdrawing: bool, problem: Option<texts::Text>) ->
         holder_id: "app_0193f2a0c0ffee".to_owned(),
         organization: Some("Acme Production".into()),
         scope: "api_keys:write".to_owned(),
+        label: ScopeLabel::NONE,
         text: "Make API keys that push data into your organization".to_owned(),
         risk: Risk::High,
         reason: HOSTILE.to_owned(),

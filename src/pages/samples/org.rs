@@ -208,6 +208,7 @@ fn clients(clients: Vec<OrgClientRow>, waiting: Vec<WaitingClient>) -> OrgClient
 fn client(notice: Option<ClientNotice>, confirm: Option<AskedToConfirm>) -> OrgClientPage {
     let scope = |scope: &str, text: &str, risk, held, allowed| RestrictedScope {
         scope: scope.to_owned(),
+        label: ScopeLabel::NONE,
         text: text.to_owned(),
         risk,
         held,
@@ -316,7 +317,12 @@ fn uninstalled_client() -> OrgClientPage {
 }
 
 fn offered() -> OfferedApp {
-    let scope = |scope: &str, text: &str, risk| OfferedScope { scope: scope.to_owned(), text: text.to_owned(), risk };
+    let scope = |scope: &str, text: &str, risk| OfferedScope {
+        scope: scope.to_owned(),
+        label: ScopeLabel::NONE,
+        text: text.to_owned(),
+        risk,
+    };
     OfferedApp {
         id: "app_1".to_owned(),
         client: known_client(),

@@ -211,3 +211,9 @@ pub const fn withdrawn() -> Text {
 pub const fn scope_is_gone() -> Text {
     Text::fixed("This gateway no longer has it.")
 }
+
+/// Beside a permission in the editor: what comes with it.
+#[must_use]
+pub fn brings(scopes: &[String]) -> Text {
+    Text::filled(format!("Brings {} with it, if that is ticked too", scopes.join(", ")))
+}

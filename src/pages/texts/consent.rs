@@ -17,6 +17,12 @@ pub const fn barred() -> Text {
     Text::fixed("Your organization doesn't let this application do this")
 }
 
+/// Another requested permission brings this one with it.
+#[must_use]
+pub fn comes_with(scopes: &[String]) -> Text {
+    Text::filled(format!("Comes with {}", scopes.join(", ")))
+}
+
 /// The person holds the permission in some of the organizations.
 #[must_use]
 pub fn held_only_in(organizations: &[DisplayName]) -> Text {

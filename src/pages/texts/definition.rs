@@ -196,6 +196,27 @@ pub fn private_scope(scope: &str) -> Text {
     Text::filled(format!("The permission {scope} is private: ask the operator of this gateway for it."))
 }
 
+/// A scope that apps can't be given.
+#[must_use]
+pub fn not_for_apps(scope: &str) -> Text {
+    Text::filled(format!("The permission {scope} is not given to apps: the operator of this gateway keeps it for other ways in."))
+}
+
+/// Beside a scope that is going away.
+#[must_use]
+pub fn retiring(instead: Option<&str>) -> Text {
+    Text::filled(
+        instead.map_or_else(|| "Is being retired".to_owned(), |other| format!("Is being retired; {other} takes its place")),
+    )
+}
+
+/// A scope that nobody new is given, and what to ask for instead.
+#[must_use]
+pub fn deprecated_scope(scope: &str, instead: Option<&str>) -> Text {
+    let instead = instead.map(|other| format!(" Ask for {other} instead.")).unwrap_or_default();
+    Text::filled(format!("The permission {scope} is being retired and is no longer given to apps that don't have it.{instead}"))
+}
+
 /// A scope that there is not.
 #[must_use]
 pub fn unknown_scope(written: &str) -> Text {

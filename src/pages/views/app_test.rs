@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{Frame, Link, Way, scope_icon};
+use super::{Frame, Link, ScopeLabel, Way, scope_icon};
 use crate::config::Risk;
 use crate::pages::texts::{Text, apps, trial};
 use crate::pages::{DisplayName, When};
@@ -111,6 +111,8 @@ pub struct ClaimLine {
 pub struct TestedScope {
     /// `metrics:read`.
     pub scope: String,
+    /// What else is said of it.
+    pub label: ScopeLabel,
     /// The catalogue's words.
     pub text: String,
     /// The catalogue's risk.

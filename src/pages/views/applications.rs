@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::settings::SettingsTab;
-use super::{Client, Frame, scope_icon};
+use super::{Client, Frame, ScopeLabel, scope_icon};
 use crate::config::Risk;
 use crate::pages::texts::{Text, account as texts, counted, together};
 use crate::pages::{DisplayName, Sparkline, When};
@@ -52,6 +52,8 @@ pub struct GrantRow {
 pub struct GrantedScope {
     /// `metrics:read`.
     pub scope: String,
+    /// What else is said of it.
+    pub label: ScopeLabel,
     /// The catalogue's consent text.
     pub text: String,
     /// The catalogue's risk.

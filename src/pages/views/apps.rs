@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{Frame, scope_icon};
+use super::{Frame, ScopeLabel, scope_icon};
 use crate::config::Risk;
 use crate::pages::texts::{self, Text, apps as words};
 use crate::pages::{DisplayName, When};
@@ -136,6 +136,8 @@ pub struct AppPage {
 pub struct PrivateScope {
     /// The scope.
     pub scope: String,
+    /// What else is said of it.
+    pub label: ScopeLabel,
     /// The catalogue's words; `None` when it no longer has the scope.
     pub text: Option<String>,
     /// Why it is wanted; empty when it was given unasked.
@@ -369,12 +371,16 @@ pub struct ScopeChoices {
 pub struct ScopeChoice {
     /// `metrics:read`.
     pub scope: String,
+    /// What else is said of it.
+    pub label: ScopeLabel,
     /// The catalogue's words.
     pub text: String,
     /// The catalogue's risk.
     pub risk: Risk,
     /// Whether it is requested.
     pub requested: bool,
+    /// What comes with it, as far as the app requests that too.
+    pub brings: Vec<String>,
 }
 
 /// What is wrong with a field.
@@ -387,6 +393,10 @@ pub struct FieldFlaw {
 }
 
 impl ScopeChoice {
+    fn bringing(&self) -> Text {
+        if self.brings.is_empty() { Text::NONE } else { texts::apps::brings(&self.brings) }
+    }
+
     fn icon(&self) -> &'static str {
         scope_icon(&self.scope, self.risk)
     }

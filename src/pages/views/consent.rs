@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use askama::Template;
 
-use super::{Client, Frame, scope_icon};
+use super::{Client, Frame, ScopeLabel, scope_icon};
 use crate::config::Risk;
 use crate::pages::texts::{Text, consent as texts};
 use crate::pages::{DisplayName, When};
@@ -105,12 +105,16 @@ pub struct ScopeGroup {
 pub struct ScopeLine {
     /// `metrics:read`.
     pub scope: String,
+    /// What else is said of it.
+    pub label: ScopeLabel,
     /// The catalogue's consent text, one sentence that continues "It will be able to".
     pub text: String,
     /// The catalogue's risk.
     pub risk: Risk,
     /// Whether the person holds it.
     pub held: Held,
+    /// The other requested scopes that bring this one with them.
+    pub comes_with: Vec<String>,
 }
 
 /// Whether the person holds the permission that a scope stands for.
@@ -227,6 +231,11 @@ impl ConsentPage {
 impl ScopeLine {
     fn icon(&self) -> &'static str {
         scope_icon(&self.scope, self.risk)
+    }
+
+    /// Why it is on the list, when another one brings it.
+    fn origin(&self) -> Text {
+        if self.comes_with.is_empty() { Text::NONE } else { texts::comes_with(&self.comes_with) }
     }
 }
 

@@ -68,5 +68,6 @@ pub use org_clients::{ClientStanding, NewClientsChoice, OrgClientRow, OrgClients
 pub use password::{PasswordPage, PasswordProblem, PasswordReason};
 pub use record::{AuditRecordPage, Explanation, FieldGroup, FieldLink, FieldValue, Neighbour, RecordField};
 pub use review::{ReviewPage, ReviewProposal, ReviewRow};
+pub use scope::ScopeLabel;
 use scope::scope_icon;
 pub use sessions::{SessionRow, SessionsPage};

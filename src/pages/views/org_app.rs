@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{Client, Frame, OrgTabs, Way, scope_icon};
+use super::{Client, Frame, OrgTabs, ScopeLabel, Way, scope_icon};
 use crate::config::Risk;
 use crate::pages::texts::{Text, counted, org as texts};
 use crate::pages::{DisplayName, When};
@@ -183,6 +183,8 @@ pub struct OfferedApp {
 pub struct OfferedScope {
     /// `metrics:read`.
     pub scope: String,
+    /// What else is said of it.
+    pub label: ScopeLabel,
     /// The catalogue's consent text.
     pub text: String,
     /// The catalogue's risk.

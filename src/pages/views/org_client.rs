@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{AppHere, Client, ClientStanding, Frame, KeyStanding, OrgTabs, scope_icon};
+use super::{AppHere, Client, ClientStanding, Frame, KeyStanding, OrgTabs, ScopeLabel, scope_icon};
 use crate::config::Risk;
 use crate::pages::texts::{Text, org as texts};
 use crate::pages::{DisplayName, When};
@@ -68,6 +68,8 @@ pub struct OrgClientPage {
 pub struct RestrictedScope {
     /// `metrics:read`.
     pub scope: String,
+    /// What else is said of it.
+    pub label: ScopeLabel,
     /// The catalogue's consent text.
     pub text: String,
     /// The catalogue's risk.

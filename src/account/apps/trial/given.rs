@@ -9,7 +9,7 @@ use crate::account::standing::not_now;
 use crate::config::{Api, ApiKind, Risk, RouteMeta};
 use crate::pages::texts::trial as texts;
 use crate::pages::views::{
-    CallAnswer, ClaimLine, EnteredCall, Link, ScopeOutcome, TestRoute, TestRoutes, TestedScope, TestedToken,
+    CallAnswer, ClaimLine, EnteredCall, Link, ScopeLabel, ScopeOutcome, TestRoute, TestRoutes, TestedScope, TestedToken,
 };
 use crate::pages::{DisplayName, When};
 use crate::store::{AuditFilter, Trial};
@@ -91,6 +91,7 @@ impl<'a> Given<'a> {
         let (config, facts) = (&self.visit.config, &self.application.facts);
         let granted = self.application.scopes(config).into_iter().map(|words| TestedScope {
             scope: words.scope.to_string(),
+            label: words.label,
             text: words.text,
             risk: words.risk,
             outcome: words.not_now.map_or(ScopeOutcome::Works, |why| ScopeOutcome::Idle(not_now(why))),
@@ -100,6 +101,7 @@ impl<'a> Given<'a> {
             let entry = config.catalogue.entry(scope);
             TestedScope {
                 scope: scope.to_string(),
+                label: ScopeLabel::of(entry),
                 text: entry.map_or_else(|| scope.to_string(), |e| e.description.clone()),
                 risk: entry.map_or(Risk::Low, |e| e.risk),
                 outcome: ScopeOutcome::Absent,

@@ -5,7 +5,7 @@ use askama::Template;
 use super::{AtStake, OperatorTab};
 use crate::config::Risk;
 use crate::pages::texts::{Text, operator as texts};
-use crate::pages::views::{Frame, scope_icon};
+use crate::pages::views::{Frame, ScopeLabel, scope_icon};
 use crate::pages::{DisplayName, When};
 
 /// `/operator/scopes`.
@@ -82,6 +82,8 @@ pub struct OperatorScopePage {
     pub organization: Option<DisplayName>,
     /// The scope.
     pub scope: String,
+    /// What else is said of it.
+    pub label: ScopeLabel,
     /// What it lets them do, as the consent page says it.
     pub text: String,
     /// Its risk.
