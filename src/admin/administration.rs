@@ -12,8 +12,8 @@ use super::model::{
     AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientSwitch, ClientView,
     CreatedClient, CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, ExplainQuery, ExplanationView, GrantChange,
     GrantView, InvitationView, KeyView, MemberRoles, MemberView, NewClient, NewClientsChange, NewInvitation, NewOrg, NewPassword,
-    NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, ScopeQuery, ScopeView,
-    SessionView, ShadowQuery, ShadowReport, Switch, UserSwitch, UserView, Within,
+    NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, PolicyPage, RevokedGrants, RoleView, Rotation, ScopeQuery,
+    ScopeView, SessionView, ShadowQuery, ShadowReport, Switch, UserSwitch, UserView, Within,
 };
 use crate::apps::Manifest;
 use crate::review::Entry;
@@ -149,9 +149,9 @@ pub trait Administration: Send + Sync {
     /// Uninstalls an app from an organization: ends its grants and API keys there.
     async fn uninstall_app(&self, org: &str, app: &str) -> Result<UninstalledApp, AdminError>;
 
-    /// What an organization decided about clients.
-    async fn policy(&self, org: &str) -> Result<OrgPolicyView, AdminError>;
-    /// Decides what happens with new clients.
+    /// What an organization decided about clients, those that were made last first, in pages.
+    async fn policy(&self, org: &str, page: PolicyPage) -> Result<OrgPolicyView, AdminError>;
+    /// Decides what happens with new clients; answers with the first page of [`Self::policy`].
     async fn set_new_clients(&self, org: &str, to: NewClientsChange) -> Result<OrgPolicyView, AdminError>;
     /// Allows, blocks or restricts a client in an organization; reaches live tokens at once.
     async fn set_client_policy(

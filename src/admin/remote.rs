@@ -19,8 +19,8 @@ use super::model::{
     AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientSwitch, ClientSwitchTo,
     ClientView, CreatedClient, CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, ExplainQuery, ExplanationView,
     GrantChange, GrantView, InvitationView, KeyView, MemberRoles, MemberView, NewClient, NewClientsChange, NewInvitation, NewOrg,
-    NewPassword, NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, ScopeQuery,
-    ScopeView, SessionView, ShadowQuery, ShadowReport, Switch, SwitchTo, UserSwitch, UserSwitchTo, UserView, Within,
+    NewPassword, NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, PolicyPage, RevokedGrants, RoleView, Rotation,
+    ScopeQuery, ScopeView, SessionView, ShadowQuery, ShadowReport, Switch, SwitchTo, UserSwitch, UserSwitchTo, UserView, Within,
 };
 use crate::apps::Manifest;
 use crate::review::Entry;
@@ -297,8 +297,8 @@ impl Administration for Remote {
         self.read(self.request(Method::DELETE, &["orgs", org, "installations", app]).timeout(ANSWER)).await
     }
 
-    async fn policy(&self, org: &str) -> Result<OrgPolicyView, AdminError> {
-        self.read(self.get(&["orgs", org, "policy"])).await
+    async fn policy(&self, org: &str, page: PolicyPage) -> Result<OrgPolicyView, AdminError> {
+        self.read(self.with_query(&["orgs", org, "policy"], &page).timeout(ANSWER)).await
     }
     async fn set_new_clients(&self, org: &str, to: NewClientsChange) -> Result<OrgPolicyView, AdminError> {
         self.read(self.with_body(Method::PUT, &["orgs", org, "policy"], &to)).await

@@ -381,6 +381,52 @@ async fn lists_come_in_pages_and_changes_are_on_record_as_the_callers() {
     world.gw.running.stop().await;
 }
 
+/// Every item of a list, page by page.
+async fn walked(world: &World, path: &str) -> (Vec<Value>, usize) {
+    let (mut items, mut pages, mut address) = (Vec::new(), 0, path.to_owned());
+    loop {
+        let page = world.get(&address, &world.admin).await;
+        assert_eq!(page.status, 200, "{address}: {page:?}");
+        let page = page.json();
+        items.extend(page["data"].as_array().expect("a list").iter().cloned());
+        pages += 1;
+        match page["next"].as_str() {
+            Some(next) => address = format!("{path}&cursor={next}"),
+            None => return (items, pages),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_keys_and_the_review_come_in_pages_of_the_store() {
+    let world = World::new().await;
+    for n in 0..3 {
+        world.gw.advance(1);
+        let user = world.gw.user(&format!("extra{n}@acme.test")).await;
+        world.gw.member(&world.admin.org, &user, &["viewer"]).await;
+        world.gw.grant_to(&world.admin.org, &user, &world.admin.client, "metrics:read").await;
+    }
+    // The review has a day's use in it, which each call adds to: the grants in it do not change.
+    let names = |items: &[Value], id: &str| items.iter().map(|i| i.pointer(id).cloned().expect("an id")).collect::<Vec<_>>();
+    for (path, id, many) in [("/members", "/user/id", 5), ("/review", "/grant", 5), ("/policy/clients", "/client", 1)] {
+        let (whole, one) = walked(&world, &format!("{path}?limit=1000")).await;
+        let (parts, pages) = walked(&world, &format!("{path}?limit=2")).await;
+        assert_eq!((names(&parts, id), one, pages), (names(&whole, id), 1, whole.len().div_ceil(2)), "{path}");
+        assert_eq!(whole.len(), many, "{path}: {whole:?}");
+    }
+    for (query, many) in [("kind=service", 0), ("role=viewer", 4), ("role=No+Role", 0), ("text=EXTRA1", 1), ("state=frozen", 0)] {
+        assert_eq!(walked(&world, &format!("/members?{query}")).await.0.len(), many, "{query}");
+    }
+    for wrong in ["/members?cursor=a+b", "/review?cursor=x", "/api_keys?cursor=x", "/members?limit=0", "/api_keys?limit=1001"] {
+        assert_eq!(world.get(wrong, &world.admin).await.status, 400, "{wrong}");
+    }
+    let reviews = async || world.get("/audit?text=access.review", &world.admin).await.json()["data"].as_array().map(Vec::len);
+    let before = reviews().await;
+    walked(&world, "/review?limit=3").await;
+    assert_eq!(reviews().await, before.map(|n| n + 2), "each page that is read is on record");
+    world.gw.running.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_of_the_api_is_given_to_who_asks_for_nothing_special() {
     let gw = Gateway::start().await;

@@ -10,7 +10,7 @@ use super::Fixture;
 use crate::admin::{
     AdminError, Administration, AuditQuery, ClientPolicyChange, ClientScopes, ClientSwitch, DecisionName, GrantChange,
     MemberRoles, NewClient, NewClientKind, NewClientsChange, NewInvitation, NewOrg, NewPassword, NewSecret, NewUserRequest,
-    OrgChange, RefusalCode, Rotation, ScopeQuery, Switch, UserSwitch, VerdictName, Within,
+    OrgChange, PolicyPage, RefusalCode, Rotation, ScopeQuery, Switch, UserSwitch, VerdictName, Within,
 };
 use crate::store::{GrantType, NewClients, UserKind};
 
@@ -183,7 +183,10 @@ async fn policy(admin: &dyn Administration, id: &str, say: &mut impl FnMut(&'sta
     say("restrict to nothing known", told(admin.set_client_policy("acme", id, scopes("moon:read")).await));
     let both = ClientPolicyChange { unrestricted: true, ..scopes("metrics:read") };
     say("restrict and not", told(admin.set_client_policy("acme", id, both).await));
-    say("policy", told(admin.policy("acme").await));
+    say("policy", told(admin.policy("acme", PolicyPage::default()).await));
+    say("policy page", told(admin.policy("acme", PolicyPage { limit: Some(1), cursor: Some("cl_0".to_owned()) }).await));
+    say("no policy page", told(admin.policy("acme", PolicyPage { limit: Some(1001), cursor: None }).await));
+    say("policy lost", told(admin.policy("acme", PolicyPage { limit: None, cursor: Some("a b".to_owned()) }).await));
     let lift = ClientPolicyChange { unrestricted: true, ..ClientPolicyChange::default() };
     say("lift", told(admin.set_client_policy("acme", id, lift).await));
     say("revoke client", told(admin.revoke_client("acme", id).await));
@@ -216,6 +219,8 @@ async fn a_node_and_its_admin_api_answer_alike() {
         .chain([
             "restrict to nothing known",
             "restrict and not",
+            "no policy page",
+            "policy lost",
             "invite nobody",
             "invite emperor",
             "machine device",

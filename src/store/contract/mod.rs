@@ -117,6 +117,7 @@ contract! {
         nothing_outlives_uninstalling
         removing_an_app_disables_its_keys
         the_use_of_keys_is_noted
+        keys_are_listed_page_by_page
     }
     grants {
         facts_are_read_at_once
@@ -205,6 +206,7 @@ contract! {
         invitations_end
         somebody_always_administers
         nobody_moves_what_is_beyond_their_reach
+        members_are_found_page_by_page
     }
     policy {
         a_decision_reaches_every_grant_and_node
