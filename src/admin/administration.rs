@@ -1,6 +1,7 @@
 //! What can be administered, once, for the admin API, the command line and the store without a gateway.
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures::stream::BoxStream;
 
 use super::app_model::{
@@ -176,6 +177,8 @@ pub trait Administration: Send + Sync {
     async fn explain(&self, query: ExplainQuery) -> Result<ExplanationView, AdminError>;
     /// Whom APIs in shadow mode would refuse. The search is recorded.
     async fn shadow_report(&self, query: ShadowQuery) -> Result<ShadowReport, AdminError>;
+    /// Every record that a search finds, newest first, as a file, part by part. The export itself is recorded.
+    async fn export_audit(&self, query: AuditQuery) -> Result<BoxStream<'static, Result<Bytes, AdminError>>, AdminError>;
     /// Records as they arrive, oldest first, without end.
     async fn tail_audit(&self, query: AuditQuery) -> Result<BoxStream<'static, Result<AuditEntry, AdminError>>, AdminError>;
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
 use reqwest::{Method, RequestBuilder, Response, Url, header};
 use serde::Serialize;
@@ -333,6 +334,18 @@ impl Administration for Remote {
     }
     async fn explain(&self, query: ExplainQuery) -> Result<ExplanationView, AdminError> {
         self.read(self.with_query(&["explain"], &query).timeout(ANSWER)).await
+    }
+    async fn export_audit(&self, query: AuditQuery) -> Result<BoxStream<'static, Result<Bytes, AdminError>>, AdminError> {
+        let response = self.answer(self.with_query(&["audit", "export"], &query)).await?;
+        let parts = stream::unfold(Some((self.clone(), response)), |state| async move {
+            let (remote, mut response) = state?;
+            // A file that the gateway cut ends in an error here: its chunks have no end.
+            match response.chunk().await {
+                Ok(part) => part.map(|part| (Ok(part), Some((remote, response)))),
+                Err(error) => Some((Err(remote.fault(error)), None)),
+            }
+        });
+        Ok(parts.boxed())
     }
     async fn tail_audit(&self, query: AuditQuery) -> Result<BoxStream<'static, Result<AuditEntry, AdminError>>, AdminError> {
         let response = self.answer(self.with_query(&["audit", "tail"], &query)).await?;

@@ -3,14 +3,17 @@
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
+use async_trait::async_trait;
+use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
 
 use super::Local;
 use crate::admin::error::AdminError;
 use crate::admin::model::{AuditEntry, AuditPageView, AuditQuery, DecisionName};
 use crate::record::{AuditRecord, ControlEvent, Operation, json, summary};
-use crate::store::{AuditFilter, Cursor, DecisionFilter};
+use crate::store::{AuditFilter, AuditRow, Cursor, DecisionFilter, Statuses};
 use crate::types::{ClientId, GrantId, RecordId, RequestId, Timestamp};
+use crate::web::{Cut, LogFile, LogReader};
 
 /// Records of a page when the query doesn't say, and the most that it may say.
 const PAGE: u32 = 100;
@@ -24,6 +27,9 @@ const LATE: Duration = Duration::from_secs(5 * 60);
 const LOOK_PAGES: usize = 10;
 
 pub(super) async fn search(local: &Local, query: AuditQuery) -> Result<AuditPageView, AdminError> {
+    if query.format.is_some() {
+        return Err(AdminError::invalid("a page has no format: leave it out, or export"));
+    }
     let filter = filter(local, &query).await?;
     let after = query.cursor.as_deref().map(read_cursor).transpose()?;
     let limit = query.limit.unwrap_or(PAGE);
@@ -59,6 +65,8 @@ pub(super) async fn filter(local: &Local, query: &AuditQuery) -> Result<AuditFil
     filter.api.clone_from(&query.api);
     filter.tool.clone_from(&query.tool);
     filter.operation.clone_from(&query.operation);
+    let status = query.status.as_deref().map(|s| Statuses::parse(s).ok_or_else(wrong_status));
+    filter.status = status.transpose()?;
     filter.text.clone_from(&query.text);
     filter.decision = query.decision.map(|d| match d {
         DecisionName::Allowed => DecisionFilter::Allowed,
@@ -66,6 +74,45 @@ pub(super) async fn filter(local: &Local, query: &AuditQuery) -> Result<AuditFil
         DecisionName::WouldDeny => DecisionFilter::WouldDeny,
     });
     Ok(filter)
+}
+
+fn wrong_status() -> AdminError {
+    AdminError::invalid("status: a number such as 404, or a class such as 4xx")
+}
+
+/// What a search finds, as a file that is written while it is read.
+pub(super) async fn export(
+    local: &Local,
+    query: AuditQuery,
+) -> Result<BoxStream<'static, Result<Bytes, AdminError>>, AdminError> {
+    if query.cursor.is_some() || query.limit.is_some() {
+        return Err(AdminError::invalid("an export is whole: leave limit and cursor out"));
+    }
+    let filter = filter(local, &query).await?;
+    let org = filter.org.clone();
+    let file = LogFile { format: query.format.unwrap_or_default(), filter: Some(filter), reader: Reader }.until(local.node.now());
+    let event = ControlEvent::done(Operation::AuditExport).on("audit", file.format.name());
+    let event = event.with_comment(format!("by the operator, {}", file.remark()));
+    local.node.store.note(org.as_ref(), event, &local.cause()).await?;
+    Ok(file.stream(local.node.store.clone()).map(|part| part.map_err(cut)).boxed())
+}
+
+fn cut(why: Cut) -> AdminError {
+    match why {
+        Cut::Store(error) => error.into(),
+        Cut::Barred => AdminError::invalid(why.to_string()),
+    }
+}
+
+/// The operator, who may read every log.
+#[derive(Debug)]
+struct Reader;
+
+#[async_trait]
+impl LogReader for Reader {
+    async fn may_see(&mut self, _: &[AuditRow]) -> Result<(), Cut> {
+        Ok(())
+    }
 }
 
 fn instant(what: &str, text: &str) -> Result<Timestamp, AdminError> {
@@ -106,8 +153,8 @@ pub(super) async fn tail(
     local: &Local,
     query: AuditQuery,
 ) -> Result<BoxStream<'static, Result<AuditEntry, AdminError>>, AdminError> {
-    if query.cursor.is_some() || query.until.is_some() || query.limit.is_some() {
-        return Err(AdminError::invalid("a tail has no end: leave until, limit and cursor out"));
+    if query.cursor.is_some() || query.until.is_some() || query.limit.is_some() || query.format.is_some() {
+        return Err(AdminError::invalid("a tail has no end and no format: leave until, limit, cursor and format out"));
     }
     let mut filter = filter(local, &query).await?;
     note(local, &filter).await?;

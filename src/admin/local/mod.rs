@@ -23,6 +23,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures::stream::BoxStream;
 
 use super::administration::Administration;
@@ -353,6 +354,9 @@ impl Administration for Local {
     }
     async fn explain(&self, query: ExplainQuery) -> Result<ExplanationView, AdminError> {
         explain::explain(self, query).await
+    }
+    async fn export_audit(&self, query: AuditQuery) -> Result<BoxStream<'static, Result<Bytes, AdminError>>, AdminError> {
+        audit::export(self, query).await
     }
     async fn tail_audit(&self, query: AuditQuery) -> Result<BoxStream<'static, Result<AuditEntry, AdminError>>, AdminError> {
         audit::tail(self, query).await

@@ -12,6 +12,7 @@ use crate::admin::{
     MemberRoles, NewClient, NewClientKind, NewClientsChange, NewInvitation, NewOrg, NewPassword, NewSecret, NewUserRequest,
     OrgChange, PolicyPage, RefusalCode, Rotation, ScopeQuery, Switch, UserSwitch, VerdictName, Within,
 };
+use crate::record::FileFormat;
 use crate::store::{GrantType, NewClients, UserKind};
 
 fn user(email: &str, kind: UserKind) -> NewUserRequest {
@@ -285,6 +286,41 @@ async fn the_log_is_paged_and_searching_it_is_recorded() {
     assert_eq!(searches.records.len(), 3);
     let denied = AuditQuery { decision: Some(DecisionName::Denied), ..AuditQuery::default() };
     assert_eq!(admin.search_audit(denied).await.expect("a page").records.len(), 0);
+}
+
+#[tokio::test]
+async fn what_a_search_finds_is_exported_as_a_file() {
+    let fixture = Fixture::start().await;
+    let org = |slug: &str| NewOrg { slug: slug.to_owned(), name: Some("=1+1".to_owned()), ..NewOrg::default() };
+    for admin in [Arc::new(fixture.local()) as Arc<dyn Administration>, Arc::new(fixture.remote())] {
+        let slug = format!("t{}", Arc::as_ptr(&admin).cast::<()>().addr());
+        let made = admin.create_org(org(&slug)).await.expect("an organization");
+        let query = AuditQuery { org: Some(slug.clone()), operation: Some("org.*".to_owned()), ..AuditQuery::default() };
+        let listed = admin.search_audit(query.clone()).await.expect("a page").records;
+        assert_eq!(listed.len(), 1);
+        let export = async |query: AuditQuery| {
+            let parts: Vec<_> = admin.export_audit(query).await?.collect().await;
+            let parts: Result<Vec<_>, AdminError> = parts.into_iter().collect();
+            parts.map(|parts| String::from_utf8(parts.concat()).expect("text"))
+        };
+        let lines = export(query.clone()).await.expect("a file");
+        let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        assert_eq!(lines, [listed[0].ocsf.clone()]);
+        let csv = export(AuditQuery { format: Some(FileFormat::Csv), ..query.clone() }).await.expect("a file");
+        assert_eq!((csv.lines().count(), csv.starts_with("\"time\",")), (2, true), "{csv}");
+        let own = AuditQuery { operation: Some("audit.export".to_owned()), ..query.clone() };
+        let noted = admin.search_audit(own).await.expect("a page").records;
+        assert_eq!((noted.len(), noted[0].org.as_ref()), (2, Some(&made.id)), "each is on record in that log");
+        for wrong in [
+            AuditQuery { limit: Some(5), ..query.clone() },
+            AuditQuery { cursor: Some("x".to_owned()), ..query.clone() },
+            AuditQuery { status: Some("4".to_owned()), ..query.clone() },
+        ] {
+            assert_eq!(told(export(wrong.clone()).await)["refused"], "invalid", "{wrong:?}");
+        }
+        let paged = AuditQuery { format: Some(FileFormat::Csv), ..query };
+        assert_eq!(told(admin.search_audit(paged).await)["refused"], "invalid");
+    }
 }
 
 #[tokio::test]
