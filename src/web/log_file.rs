@@ -56,7 +56,13 @@ enum Next {
     Done,
 }
 
-impl<R: LogReader + 'static> LogFile<R> {
+impl<R> LogFile<R> {
+    /// The same file, for somebody.
+    #[must_use]
+    pub fn read_by<T>(self, reader: T) -> LogFile<T> {
+        LogFile { format: self.format, filter: self.filter, reader }
+    }
+
     /// Ends at `now`: a file does not chase what happens meanwhile, itself for a start.
     #[must_use]
     pub fn until(mut self, now: Timestamp) -> Self {
@@ -69,7 +75,9 @@ impl<R: LogReader + 'static> LogFile<R> {
     pub fn remark(&self) -> String {
         self.filter.as_ref().map_or_else(|| "nothing: the search names an unknown user".to_owned(), remark)
     }
+}
 
+impl<R: LogReader + 'static> LogFile<R> {
     /// The file as a stream.
     #[must_use]
     pub fn stream(self, store: SharedStore) -> BoxStream<'static, Result<Bytes, Cut>> {

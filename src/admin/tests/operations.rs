@@ -13,7 +13,8 @@ use crate::admin::{
     OrgChange, PolicyPage, RefusalCode, Rotation, ScopeQuery, Switch, UserSwitch, VerdictName, Within,
 };
 use crate::record::FileFormat;
-use crate::store::{GrantType, NewClients, UserKind};
+use crate::store::{AuditFilter, GrantType, NewClients, UserKind};
+use crate::types::Slug;
 
 fn user(email: &str, kind: UserKind) -> NewUserRequest {
     NewUserRequest { email: email.to_owned(), name: None, kind, password: None }
@@ -283,9 +284,51 @@ async fn the_log_is_paged_and_searching_it_is_recorded() {
     assert_eq!(second.records[0].ocsf["class_uid"], 3004);
     let mine = AuditQuery { operation: Some("audit.query".to_owned()), ..AuditQuery::default() };
     let searches = admin.search_audit(mine).await.expect("a page");
-    assert_eq!(searches.records.len(), 3);
+    // Three in the operator's own log, and one in each organization's whose record a page showed.
+    let own = searches.records.iter().filter(|record| record.org.is_none()).count();
+    assert_eq!((own, searches.records.len()), (3, 6));
     let denied = AuditQuery { decision: Some(DecisionName::Denied), ..AuditQuery::default() };
     assert_eq!(admin.search_audit(denied).await.expect("a page").records.len(), 0);
+}
+
+/// How often the log of an organization says that the operator read or exported it.
+async fn reads(fixture: &Fixture, org: &str) -> usize {
+    let org = fixture.node.store.org_by_slug(&Slug::parse(org).expect("a slug")).await.expect("an answer").expect("it is there");
+    let log = AuditFilter { org: Some(org.id), operation: Some("audit.*".to_owned()), ..AuditFilter::default() };
+    fixture.node.store.search_audit(&log, None, 100).await.expect("a page").rows.len()
+}
+
+#[tokio::test]
+async fn whoever_reads_every_log_is_on_record_in_each_that_was_shown() {
+    let fixture = Fixture::start().await;
+    for admin in [Arc::new(fixture.local()) as Arc<dyn Administration>, Arc::new(fixture.remote())] {
+        let tag = format!("t{}", Arc::as_ptr(&admin).cast::<()>().addr());
+        let orgs = [format!("{tag}-a"), format!("{tag}-b")];
+        for name in &orgs {
+            admin.create_org(NewOrg { slug: name.clone(), ..NewOrg::default() }).await.expect("an organization");
+        }
+        admin.switch_org(&orgs[1], Switch::Disabled).await.expect("an answer");
+        let all = AuditQuery { operation: Some("org.*".to_owned()), ..AuditQuery::default() };
+        let second = AuditQuery { operation: Some("org.disable".to_owned()), ..all.clone() };
+        assert!(!admin.search_audit(second).await.expect("a page").records.is_empty());
+        assert_eq!((reads(&fixture, &orgs[0]).await, reads(&fixture, &orgs[1]).await), (0, 1));
+        admin.search_audit(all.clone()).await.expect("a page");
+        assert_eq!((reads(&fixture, &orgs[0]).await, reads(&fixture, &orgs[1]).await), (1, 2));
+        let parts: Vec<_> = admin.export_audit(all.clone()).await.expect("a file").collect().await;
+        assert!(parts.iter().all(Result::is_ok));
+        assert_eq!((reads(&fixture, &orgs[0]).await, reads(&fixture, &orgs[1]).await), (2, 3));
+        // A tail tells whom it shows, and nobody whose records came before it.
+        let mut records = admin.tail_audit(all).await.expect("a stream");
+        for to in [Switch::Disabled, Switch::Active] {
+            admin.switch_org(&orgs[0], to).await.expect("an answer");
+            let next = tokio::time::timeout(Duration::from_secs(10), records.next()).await.expect("in time");
+            assert!(next.expect("a record").is_ok());
+            assert_eq!((reads(&fixture, &orgs[0]).await, reads(&fixture, &orgs[1]).await), (3, 3));
+        }
+        let one = AuditQuery { org: Some(orgs[0].clone()), ..AuditQuery::default() };
+        admin.search_audit(one).await.expect("a page");
+        assert_eq!(reads(&fixture, &orgs[0]).await, 4, "once where it is named");
+    }
 }
 
 #[tokio::test]
