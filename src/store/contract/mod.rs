@@ -83,6 +83,7 @@ contract! {
         clients_are_listed_newest_first
         clients_are_known_by_name
         secrets_overlap
+        no_race_gives_a_client_more_secrets_than_it_may_have
         the_last_secret_stays
         clients_are_switched_and_narrowed
         what_the_operator_froze_its_owner_cant_switch
