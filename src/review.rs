@@ -7,8 +7,8 @@ use utoipa::ToSchema;
 
 use crate::config::Config;
 use crate::node::Node;
-use crate::record::csv_row;
-use crate::store::{ClientOrigin, GrantFacts, Org, StoreError};
+use crate::record::{Cause, ControlEvent, Operation, csv_row};
+use crate::store::{ClientOrigin, GrantFacts, GrantSearch, GrantStanding, Org, StoreError};
 use crate::token::{Refusal, effective, standing};
 use crate::types::{ClientId, GrantId, RoleName, ScopeSet, Timestamp, UserId, rfc3339};
 
@@ -148,6 +148,32 @@ pub async fn entries(node: &Node, config: &Config, org: &Org) -> Result<Vec<Entr
     }
     all.sort_by_key(|e| e.last_used_at.unwrap_or(e.granted_at));
     Ok(all)
+}
+
+/// The next live grants of `org`, newest first, behind `after`; at most `limit`.
+///
+/// # Errors
+/// When the store fails.
+pub async fn newest(
+    node: &Node,
+    config: &Config,
+    org: &Org,
+    after: Option<&Place>,
+    limit: u32,
+) -> Result<Vec<Entry>, StoreError> {
+    let now = node.now();
+    let live = GrantSearch { standing: Some((GrantStanding::Live, now)), ..GrantSearch::default() };
+    let facts = node.store.find_grants(&org.id, &live, after, limit).await?;
+    described(node, config, &facts, now).await
+}
+
+/// Writes into the log of `org` that its review was read.
+///
+/// # Errors
+/// When the store fails.
+pub async fn noted(node: &Node, org: &Org, cause: &Cause) -> Result<(), StoreError> {
+    let event = ControlEvent::done(Operation::AccessReview).on("org", org.id.as_str());
+    node.store.note(Some(&org.id), event, cause).await
 }
 
 async fn described(node: &Node, config: &Config, facts: &[GrantFacts], now: Timestamp) -> Result<Vec<Entry>, StoreError> {

@@ -1,6 +1,7 @@
 //! What can be administered, once, for the admin API, the command line and the store without a gateway.
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures::stream::BoxStream;
 
 use super::app_model::{
@@ -12,8 +13,8 @@ use super::model::{
     AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientSwitch, ClientView,
     CreatedClient, CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, ExplainQuery, ExplanationView, GrantChange,
     GrantView, InvitationView, KeyView, MemberRoles, MemberView, NewClient, NewClientsChange, NewInvitation, NewOrg, NewPassword,
-    NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, ScopeQuery, ScopeView,
-    SessionView, ShadowQuery, ShadowReport, Switch, UserSwitch, UserView, Within,
+    NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, PolicyPage, RevokedGrants, RoleView, Rotation, ScopeQuery,
+    ScopeView, SessionView, ShadowQuery, ShadowReport, Switch, UserSwitch, UserView, Within,
 };
 use crate::apps::Manifest;
 use crate::review::Entry;
@@ -149,9 +150,9 @@ pub trait Administration: Send + Sync {
     /// Uninstalls an app from an organization: ends its grants and API keys there.
     async fn uninstall_app(&self, org: &str, app: &str) -> Result<UninstalledApp, AdminError>;
 
-    /// What an organization decided about clients.
-    async fn policy(&self, org: &str) -> Result<OrgPolicyView, AdminError>;
-    /// Decides what happens with new clients.
+    /// What an organization decided about clients, those that were made last first, in pages.
+    async fn policy(&self, org: &str, page: PolicyPage) -> Result<OrgPolicyView, AdminError>;
+    /// Decides what happens with new clients; answers with the first page of [`Self::policy`].
     async fn set_new_clients(&self, org: &str, to: NewClientsChange) -> Result<OrgPolicyView, AdminError>;
     /// Allows, blocks or restricts a client in an organization; reaches live tokens at once.
     async fn set_client_policy(
@@ -176,6 +177,8 @@ pub trait Administration: Send + Sync {
     async fn explain(&self, query: ExplainQuery) -> Result<ExplanationView, AdminError>;
     /// Whom APIs in shadow mode would refuse. The search is recorded.
     async fn shadow_report(&self, query: ShadowQuery) -> Result<ShadowReport, AdminError>;
+    /// Every record that a search finds, newest first, as a file, part by part. The export itself is recorded.
+    async fn export_audit(&self, query: AuditQuery) -> Result<BoxStream<'static, Result<Bytes, AdminError>>, AdminError>;
     /// Records as they arrive, oldest first, without end.
     async fn tail_audit(&self, query: AuditQuery) -> Result<BoxStream<'static, Result<AuditEntry, AdminError>>, AdminError>;
 }

@@ -30,5 +30,5 @@ pub use keys::{KeyView, Rotation};
 pub use people::{
     CreatedInvitation, EndedSessions, GrantChange, InvitationView, NewInvitation, ScopeQuery, ScopeView, SessionView,
 };
-pub use policy::{ClientPolicyChange, ClientPolicyView, NewClientsChange, OrgPolicyView, RevokedGrants, VerdictName};
+pub use policy::{ClientPolicyChange, ClientPolicyView, NewClientsChange, OrgPolicyView, PolicyPage, RevokedGrants, VerdictName};
 pub use shadow::{ShadowEntry, ShadowQuery, ShadowReport};

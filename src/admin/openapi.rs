@@ -104,6 +104,7 @@ pub(super) fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(http::grants::list_keys))
         .routes(routes!(http::grants::rotate_key))
         .routes(routes!(http::audit::search_audit))
+        .routes(routes!(http::audit::export_audit))
         .routes(routes!(http::audit::explain))
         .routes(routes!(http::audit::shadow_report))
         .routes(routes!(http::audit::tail_audit))

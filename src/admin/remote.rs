@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
 use reqwest::{Method, RequestBuilder, Response, Url, header};
 use serde::Serialize;
@@ -19,8 +20,8 @@ use super::model::{
     AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientSwitch, ClientSwitchTo,
     ClientView, CreatedClient, CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, ExplainQuery, ExplanationView,
     GrantChange, GrantView, InvitationView, KeyView, MemberRoles, MemberView, NewClient, NewClientsChange, NewInvitation, NewOrg,
-    NewPassword, NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, ScopeQuery,
-    ScopeView, SessionView, ShadowQuery, ShadowReport, Switch, SwitchTo, UserSwitch, UserSwitchTo, UserView, Within,
+    NewPassword, NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, PolicyPage, RevokedGrants, RoleView, Rotation,
+    ScopeQuery, ScopeView, SessionView, ShadowQuery, ShadowReport, Switch, SwitchTo, UserSwitch, UserSwitchTo, UserView, Within,
 };
 use crate::apps::Manifest;
 use crate::review::Entry;
@@ -297,8 +298,8 @@ impl Administration for Remote {
         self.read(self.request(Method::DELETE, &["orgs", org, "installations", app]).timeout(ANSWER)).await
     }
 
-    async fn policy(&self, org: &str) -> Result<OrgPolicyView, AdminError> {
-        self.read(self.get(&["orgs", org, "policy"])).await
+    async fn policy(&self, org: &str, page: PolicyPage) -> Result<OrgPolicyView, AdminError> {
+        self.read(self.with_query(&["orgs", org, "policy"], &page).timeout(ANSWER)).await
     }
     async fn set_new_clients(&self, org: &str, to: NewClientsChange) -> Result<OrgPolicyView, AdminError> {
         self.read(self.with_body(Method::PUT, &["orgs", org, "policy"], &to)).await
@@ -333,6 +334,18 @@ impl Administration for Remote {
     }
     async fn explain(&self, query: ExplainQuery) -> Result<ExplanationView, AdminError> {
         self.read(self.with_query(&["explain"], &query).timeout(ANSWER)).await
+    }
+    async fn export_audit(&self, query: AuditQuery) -> Result<BoxStream<'static, Result<Bytes, AdminError>>, AdminError> {
+        let response = self.answer(self.with_query(&["audit", "export"], &query)).await?;
+        let parts = stream::unfold(Some((self.clone(), response)), |state| async move {
+            let (remote, mut response) = state?;
+            // A file that the gateway cut ends in an error here: its chunks have no end.
+            match response.chunk().await {
+                Ok(part) => part.map(|part| (Ok(part), Some((remote, response)))),
+                Err(error) => Some((Err(remote.fault(error)), None)),
+            }
+        });
+        Ok(parts.boxed())
     }
     async fn tail_audit(&self, query: AuditQuery) -> Result<BoxStream<'static, Result<AuditEntry, AdminError>>, AdminError> {
         let response = self.answer(self.with_query(&["audit", "tail"], &query)).await?;

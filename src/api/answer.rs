@@ -1,10 +1,13 @@
 //! Lists in pages.
 
+use std::fmt::Display;
+
 use axum::Json;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::error::ApiError;
+use crate::types::Timestamp;
 
 pub(super) type Answer<T> = Result<Json<T>, ApiError>;
 
@@ -40,7 +43,40 @@ pub(super) fn limit(asked: Option<usize>) -> Result<usize, ApiError> {
     }
 }
 
+/// How many to ask the store for: one more than the page holds tells whether there is a next page.
+pub(super) fn one_more(limit: usize) -> u32 {
+    u32::try_from(limit + 1).unwrap_or(u32::MAX)
+}
+
+/// `MILLIS~ID`: where a list goes on that is in the order in which things were made.
+pub(super) fn made(at: Timestamp, id: &impl Display) -> String {
+    format!("{}~{id}", at.millis())
+}
+
+/// Reads what [`made`] wrote.
+pub(super) fn place<I, E>(cursor: &str, parse: impl Fn(&str) -> Result<I, E>) -> Result<(Timestamp, I), ApiError> {
+    let read = cursor.split_once('~').and_then(|(time, id)| Some((Timestamp::from_millis(time.parse().ok()?), parse(id).ok()?)));
+    read.ok_or_else(damaged)
+}
+
+/// A cursor that is none of ours.
+pub(super) fn damaged() -> ApiError {
+    ApiError::invalid("cursor: use `next` of the page before")
+}
+
 impl<T: ToSchema> Page<T> {
+    /// A page of what the store found when it was asked for [`one_more`].
+    pub(super) fn found<R>(mut found: Vec<R>, limit: usize, cursor: impl Fn(&R) -> String, view: impl FnMut(R) -> T) -> Self {
+        let next = if found.len() > limit { found.get(limit - 1).map(cursor) } else { None };
+        found.truncate(limit);
+        Self { data: found.into_iter().map(view).collect(), next }
+    }
+
+    /// Nothing was found.
+    pub(super) const fn empty() -> Self {
+        Self { data: Vec::new(), next: None }
+    }
+
     /// Cuts a page out of everything. Ids of ours sort by time, so what is made or removed meanwhile moves no item between pages.
     pub(super) fn cut(mut all: Vec<T>, id: impl Fn(&T) -> String, page: &PageQuery) -> Result<Self, ApiError> {
         all.sort_by_key(|item| std::cmp::Reverse(id(item)));

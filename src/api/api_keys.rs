@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
-use super::answer::{Answer, Page, PageQuery};
+use super::answer::{Answer, Page, PageQuery, limit, made, one_more, place};
 use super::caller::{Caller, Named, Params};
 use super::error::ApiError;
 use super::once::{Repeatable, once};
@@ -105,8 +105,9 @@ async fn taken(caller: &Caller, key: &ApiKey) -> Result<ApiError, ApiError> {
     responses((status = 200, description = "Done", body = Page<ApiKeyView>), Refusals)
 )]
 pub(super) async fn list(caller: Caller, Params(page): Params<PageQuery>) -> Answer<Page<ApiKeyView>> {
-    let keys = caller.node.store.api_keys(Some(&caller.org().id)).await?;
-    Ok(Json(Page::cut(keys.iter().map(api_key_view).collect(), |k: &ApiKeyView| k.id.to_string(), &page)?))
+    let (limit, after) = (limit(page.limit)?, page.cursor.as_deref().map(|c| place(c, ApiKeyId::parse)).transpose()?);
+    let keys = caller.node.store.find_api_keys(&caller.org().id, after.as_ref(), one_more(limit)).await?;
+    Ok(Json(Page::found(keys, limit, |last| made(last.created_at, &last.id), |key| api_key_view(&key))))
 }
 
 /// One API key.

@@ -1,22 +1,27 @@
 //! The organization's log.
 
+use std::sync::Arc;
+
 use axum::Json;
+use axum::response::Response;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::answer::{Answer, Page, limit};
+use super::answer::{Answer, Page, PageQuery, limit};
 use super::caller::{Caller, Params};
 use super::error::ApiError;
 use super::openapi::Refusals;
-use crate::account::log::{Query, open_cursor, seal_cursor};
+use crate::account::log::{Member, Query, open_cursor, seal_cursor};
 use crate::admin::{AuditEntry, audit_entry};
-use crate::store::AuditPage;
+use crate::record::{ControlEvent, FileFormat, Operation};
+use crate::store::{AuditFilter, AuditPage};
+use crate::web::LogFile;
 
 /// What to look for; every field narrows. Without a time, grant or request the last day is searched.
 #[derive(Debug, Default, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 #[into_params(parameter_in = Query)]
-pub(super) struct AuditQuery {
+pub(super) struct LogQuery {
     /// Not before: RFC 3339.
     from: String,
     /// Before: RFC 3339.
@@ -29,7 +34,11 @@ pub(super) struct AuditQuery {
     api: String,
     /// With which MCP tool, prompt or resource.
     tool: String,
-    /// `allowed`, `denied` or `unknown`.
+    /// Route id or event name; a trailing `*` matches any rest.
+    operation: String,
+    /// HTTP status such as `404`, or a class of them such as `4xx`; changes have none.
+    status: String,
+    /// `allowed`, `denied`, `unknown` or `would_deny`.
     decision: String,
     /// Text that occurs in operation, path, tool, client name or reason, ignoring case.
     text: String,
@@ -37,16 +46,53 @@ pub(super) struct AuditQuery {
     grant: String,
     /// In which request (`X-Request-Id`).
     request: String,
-    /// At most this many items, 1 to 1000; 100 when absent.
+}
+
+impl LogQuery {
+    /// What the store looks for; nothing when the query names somebody whom the organization does not know.
+    async fn filter(self, caller: &Caller) -> Result<Option<AuditFilter>, ApiError> {
+        let query = Query {
+            from: self.from,
+            to: self.to,
+            user: self.user,
+            client: self.client,
+            api: self.api,
+            tool: self.tool,
+            operation: self.operation,
+            status: self.status,
+            decision: self.decision,
+            text: self.text,
+            grant: self.grant,
+            request: self.request,
+        };
+        let found = query.recent(caller.node.now()).filter(&caller.node, &caller.org().id).await?;
+        found.map_err(|unreadable| ApiError::invalid(unreadable.to_string()))
+    }
+}
+
+/// One page of what is looked for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AuditQuery {
+    #[serde(flatten)]
+    log: LogQuery,
     limit: Option<usize>,
-    /// `next` of the page before.
     cursor: Option<String>,
+}
+
+/// All of it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExportQuery {
+    #[serde(flatten)]
+    log: LogQuery,
+    format: Option<FileFormat>,
 }
 
 /// Records, newest first, as OCSF with a line for people.
 #[utoipa::path(
     get, path = "/api/v1/audit", tag = "audit", security(("token" = ["audit:read"])),
-    params(AuditQuery),
+    params(LogQuery, PageQuery),
     responses((status = 200, description = "Done", body = Page<AuditEntry>), Refusals)
 )]
 pub(super) async fn search(caller: Caller, Params(asked): Params<AuditQuery>) -> Answer<Page<AuditEntry>> {
@@ -60,24 +106,32 @@ pub(super) async fn search(caller: Caller, Params(asked): Params<AuditQuery>) ->
         }
     };
     caller.flush.flush().await;
-    let query = Query {
-        from: asked.from,
-        to: asked.to,
-        user: asked.user,
-        client: asked.client,
-        api: asked.api,
-        tool: asked.tool,
-        decision: asked.decision,
-        text: asked.text,
-        grant: asked.grant,
-        request: asked.request,
-    };
-    let filter =
-        query.recent(node.now()).filter(node, org).await?.map_err(|unreadable| ApiError::invalid(unreadable.to_string()))?;
-    let page = match filter {
+    let page = match asked.log.filter(&caller).await? {
         Some(filter) => node.store.search_audit(&filter, after.as_ref(), limit).await?,
         None => AuditPage::default(),
     };
     let next = page.next.map(|next| seal_cursor(&node.keys, org, &[next]));
     Ok(Json(Page { data: page.rows.iter().map(|row| audit_entry(&row.record)).collect(), next }))
+}
+
+/// Every record that is found, newest first, as a file: OCSF objects on lines of their own, or CSV that a spreadsheet can't be tricked
+/// with. It is written as it is read and has no upper bound; it ends with what there was when it was asked for, and is cut when
+/// you may no longer read the log. That it was exported is on record before its first byte leaves.
+#[utoipa::path(
+    get, path = "/api/v1/audit/export", tag = "audit", security(("token" = ["audit:read"])),
+    params(LogQuery, ("format" = inline(Option<FileFormat>), Query, description = "`ndjson` (unless said) or `csv`")),
+    responses(
+        (status = 200, description = "Records", content((String = "application/x-ndjson"), (String = "text/csv"))),
+        Refusals,
+    )
+)]
+pub(super) async fn export(caller: Caller, Params(asked): Params<ExportQuery>) -> Result<Response, ApiError> {
+    caller.flush.flush().await;
+    let (format, filter) = (asked.format.unwrap_or_default(), asked.log.filter(&caller).await?);
+    let (node, org, cause) = (&caller.node, caller.org(), caller.cause());
+    let reader = Member { node: Arc::clone(node), user: caller.principal.user.id.clone(), org: org.clone() };
+    let file = LogFile { format, filter, reader }.until(cause.at);
+    let event = ControlEvent::done(Operation::AuditExport).on("audit", format.name()).with_comment(file.remark());
+    node.store.note(Some(&org.id), event, &cause).await?;
+    Ok(file.answer(node.store.clone(), &format!("audit-{}", org.slug)))
 }

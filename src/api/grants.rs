@@ -5,13 +5,13 @@ use http::StatusCode;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::answer::{Answer, Page, limit};
+use super::answer::{Answer, Page, limit, made, one_more, place};
 use super::caller::{Caller, Named, Params};
 use super::error::ApiError;
 use super::openapi::Refusals;
 use crate::admin::{GrantStateView, GrantView, grant_view};
 use crate::store::{GrantFacts, GrantSearch, GrantStanding, RevokeReason};
-use crate::types::{ClientId, GrantId, Timestamp, UserId};
+use crate::types::{ClientId, GrantId, UserId};
 
 /// Which grants; every field narrows.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -66,27 +66,11 @@ async fn user_named(caller: &Caller, name: &str) -> Result<Option<UserId>, ApiEr
     responses((status = 200, description = "Done", body = Page<GrantView>), Refusals)
 )]
 pub(super) async fn list(caller: Caller, Params(query): Params<GrantQuery>) -> Answer<Page<GrantView>> {
-    let (limit, after) = (limit(query.limit)?, query.cursor.as_deref().map(place).transpose()?);
-    let Some(search) = query.search(&caller).await? else { return Ok(Json(Page { data: Vec::new(), next: None })) };
-    // One more than asked for tells whether there is a next page.
-    let more = u32::try_from(limit + 1).unwrap_or(u32::MAX);
-    let mut facts = caller.node.store.find_grants(&caller.org().id, &search, after.as_ref(), more).await?;
-    let next = if facts.len() > limit { facts.get(limit - 1).map(cursor) } else { None };
-    facts.truncate(limit);
-    let now = caller.node.now();
-    Ok(Json(Page { data: facts.iter().map(|f| grant_view(&caller.config, f, now)).collect(), next }))
-}
-
-/// `MILLIS~GRANT` of the last one of a page.
-fn cursor(last: &GrantFacts) -> String {
-    format!("{}~{}", last.grant.created_at.millis(), last.grant.id)
-}
-
-fn place(cursor: &str) -> Result<(Timestamp, GrantId), ApiError> {
-    let read = cursor
-        .split_once('~')
-        .and_then(|(time, id)| Some((Timestamp::from_millis(time.parse().ok()?), GrantId::parse(id).ok()?)));
-    read.ok_or_else(|| ApiError::invalid("cursor: use `next` of the page before"))
+    let (limit, after) = (limit(query.limit)?, query.cursor.as_deref().map(|c| place(c, GrantId::parse)).transpose()?);
+    let Some(search) = query.search(&caller).await? else { return Ok(Json(Page::empty())) };
+    let facts = caller.node.store.find_grants(&caller.org().id, &search, after.as_ref(), one_more(limit)).await?;
+    let (cursor, now) = (|last: &GrantFacts| made(last.grant.created_at, &last.grant.id), caller.node.now());
+    Ok(Json(Page::found(facts, limit, cursor, |one| grant_view(&caller.config, &one, now))))
 }
 
 /// One grant.

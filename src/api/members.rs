@@ -5,7 +5,7 @@ use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::answer::{Answer, Page, PageQuery};
+use super::answer::{Answer, Page, PageQuery, damaged, limit, one_more};
 use super::caller::{Body, Caller, Named, Params};
 use super::error::ApiError;
 use super::once::{Repeatable, once};
@@ -13,7 +13,7 @@ use super::openapi::Refusals;
 use crate::admin::{
     Administration, CreatedInvitation, InvitationView, MemberRoles, MemberView, NewInvitation, RoleView, Switch, SwitchTo,
 };
-use crate::store::{Membership, User, UserKind, UserState};
+use crate::store::{MemberSearch, Membership, User, UserKind, UserState};
 use crate::types::{InvitationId, RoleName, UserId};
 
 /// Which members; every field narrows.
@@ -21,7 +21,7 @@ use crate::types::{InvitationId, RoleName, UserId};
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct MemberQuery {
-    /// Text that occurs in name or e-mail address, ignoring case.
+    /// Text that occurs in name or e-mail address, ignoring case (of the letters A to Z where the store is SQLite).
     text: Option<String>,
     /// `person` or `service`.
     #[param(value_type = Option<String>)]
@@ -39,12 +39,10 @@ pub(super) struct MemberQuery {
 }
 
 impl MemberQuery {
-    fn admits(&self, (user, roles): &(User, Vec<RoleName>)) -> bool {
-        let text = self.text.as_ref().map(|t| t.to_lowercase());
-        text.is_none_or(|t| user.email.contains(&t) || user.name.to_lowercase().contains(&t))
-            && self.kind.is_none_or(|k| k == user.kind)
-            && self.state.is_none_or(|s| s == user.state)
-            && self.role.as_ref().is_none_or(|r| roles.iter().any(|role| role.as_str() == r))
+    /// What the store looks for; nothing when the query names a role that nobody can have.
+    fn search(self) -> Option<MemberSearch> {
+        let role = self.role.as_deref().map(RoleName::parse).transpose().ok()?;
+        Some(MemberSearch { text: self.text.unwrap_or_default(), kind: self.kind, role, state: self.state })
     }
 }
 
@@ -66,11 +64,11 @@ pub(super) struct NewServiceUser {
     responses((status = 200, description = "Done", body = Page<MemberView>), Refusals)
 )]
 pub(super) async fn list(caller: Caller, Params(query): Params<MemberQuery>) -> Answer<Page<MemberView>> {
-    let all = caller.node.store.member_page(&caller.org().id, (0, u32::MAX)).await?;
-    let wanted = all.into_iter().filter(|member| query.admits(member));
-    let views = wanted.map(|(user, roles)| view(&caller, user, roles)).collect();
-    let page = PageQuery { limit: query.limit, cursor: query.cursor };
-    Ok(Json(Page::cut(views, |m: &MemberView| m.user.id.to_string(), &page)?))
+    let limit = limit(query.limit)?;
+    let after = query.cursor.as_deref().map(UserId::parse).transpose().map_err(|_| damaged())?;
+    let Some(search) = query.search() else { return Ok(Json(Page::empty())) };
+    let found = caller.node.store.find_members(&caller.org().id, &search, after.as_ref(), one_more(limit)).await?;
+    Ok(Json(Page::found(found, limit, |(last, _)| last.id.to_string(), |(user, roles)| view(&caller, user, roles))))
 }
 
 /// One member.

@@ -109,6 +109,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(members::add_service))
         .routes(routes!(members::switch_service))
         .routes(routes!(audit::search))
+        .routes(routes!(audit::export))
         .routes(routes!(searches::list))
         .routes(routes!(searches::save, searches::forget))
         .routes(routes!(scopes::list))

@@ -4,14 +4,14 @@ use axum::Json;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::answer::{Answer, Page, PageQuery, limit};
+use super::answer::{Answer, Page, PageQuery, damaged, limit, made, one_more, place};
 use super::caller::{Body, Caller, Named, Params};
 use super::error::ApiError;
 use super::openapi::Refusals;
 use crate::admin::{Administration, ClientPolicyChange, ClientPolicyView, NewClientsChange, RevokedGrants, policy_view};
-use crate::review::Entry;
+use crate::review::{self, Entry};
 use crate::store::{ClientUseSearch, NewClients, Stance};
-use crate::types::ClientId;
+use crate::types::{ClientId, GrantId};
 
 /// What happens with clients that nobody decided about.
 #[derive(Debug, Serialize, ToSchema)]
@@ -67,16 +67,11 @@ pub(super) async fn set_policy(caller: Caller, Body(to): Body<NewClientsChange>)
 )]
 pub(super) async fn list_clients(caller: Caller, Params(query): Params<PolicyQuery>) -> Answer<Page<ClientPolicyView>> {
     let limit = limit(query.limit)?;
-    let wrong = |_| ApiError::invalid("cursor: use `next` of the page before");
-    let after = query.cursor.as_deref().map(ClientId::parse).transpose().map_err(wrong)?;
+    let after = query.cursor.as_deref().map(ClientId::parse).transpose().map_err(|_| damaged())?;
     let search = ClientUseSearch { stance: query.stance, text: query.text.unwrap_or_default() };
-    // One more than asked for tells whether there is a next page.
-    let more = u32::try_from(limit + 1).unwrap_or(u32::MAX);
     let (org, now) = (&caller.org().id, caller.node.now());
-    let mut found = caller.node.store.find_clients_of_org(org, &search, now, after.as_ref(), more).await?;
-    let next = if found.len() > limit { found.get(limit - 1).map(|last| last.client.id.to_string()) } else { None };
-    found.truncate(limit);
-    Ok(Json(Page { data: found.into_iter().map(policy_view).collect(), next }))
+    let found = caller.node.store.find_clients_of_org(org, &search, now, after.as_ref(), one_more(limit)).await?;
+    Ok(Json(Page::found(found, limit, |last| last.client.id.to_string(), policy_view)))
 }
 
 /// One of them.
@@ -118,17 +113,18 @@ pub(super) async fn revoke_all(caller: Caller, Named(client): Named) -> Answer<R
     Ok(Json(caller.administration().revoke_client(&org, known.client.as_str()).await?))
 }
 
-/// Access review: every live grant with what was never used and a proposal, newest first. That it was read is on record.
+/// Access review: every live grant with what was never used and a proposal, newest first. That it was read is on record, page by page.
 #[utoipa::path(
     get, path = "/api/v1/review", tag = "policy", security(("token" = ["grants:read"])),
     params(PageQuery),
     responses((status = 200, description = "Done", body = Page<Entry>), Refusals)
 )]
 pub(super) async fn review(caller: Caller, Params(page): Params<PageQuery>) -> Answer<Page<Entry>> {
+    let (limit, after) = (limit(page.limit)?, page.cursor.as_deref().map(|c| place(c, GrantId::parse)).transpose()?);
     caller.flush.flush().await;
-    let org = &caller.org().id;
-    let page = Page::cut(caller.administration().review(org.as_str()).await?, |e: &Entry| e.grant.to_string(), &page)?;
-    Ok(Json(page))
+    let entries = review::newest(&caller.node, &caller.config, caller.org(), after.as_ref(), one_more(limit)).await?;
+    review::noted(&caller.node, caller.org(), &caller.cause()).await?;
+    Ok(Json(Page::found(entries, limit, |last| made(last.granted_at, &last.grant), |entry| entry)))
 }
 
 /// A client that the organization has anything to do with. Of others, such as drafts elsewhere, nothing is said.

@@ -57,7 +57,7 @@ pub enum Refusal {
     LastSecret,
     /// The client has as many secrets as it may.
     #[error("the client has {0} secrets; remove one first")]
-    ManySecrets(usize),
+    ManySecrets(u64),
     /// A secret that would live for too long, or not at all.
     #[error("a secret that has an end lives 1 second to ten years, and others live on for ten years at most")]
     SecretLife,

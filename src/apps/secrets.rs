@@ -5,11 +5,8 @@ use std::time::Duration;
 use super::error::{AppError, Refusal};
 use crate::node::Node;
 use crate::record::Cause;
-use crate::store::{Client, ClientKind, ClientSecret};
+use crate::store::{Added, Client, ClientKind, ClientSecret};
 use crate::types::{PlainToken, Timestamp, TokenKind};
-
-/// Secrets that one client may have at a time.
-const MAX_SECRETS: usize = 5;
 
 /// Longest that a secret with an end lives, seconds: ten years.
 pub const MAX_SECRET_LIFE: u64 = 10 * 366 * 24 * 60 * 60;
@@ -63,18 +60,15 @@ pub async fn add_secret(
         return Err(Refusal::NoSecrets.into());
     }
     new.check()?;
-    let live = node.store.live_secrets(&client.id, cause.at).await?.len();
-    // Others that end at once make room.
-    if live >= MAX_SECRETS && new.overlap != Some(Duration::ZERO) {
-        return Err(Refusal::ManySecrets(live).into());
-    }
     let (plain, mut secret) = make_secret(node, cause.at);
     secret.expires_at = new.lifetime.map(|l| cause.at.plus(l));
     let others_until = new.overlap.map(|o| cause.at.plus(o));
-    if !node.store.add_secret(&client.id, &secret, others_until, cause).await? {
-        return Err(Refusal::Gone.into());
+    // Others that end at once make room.
+    match node.store.add_secret(&client.id, &secret, others_until, cause).await? {
+        Added::Done => Ok((plain, secret)),
+        Added::Full(live) => Err(Refusal::ManySecrets(live).into()),
+        Added::Absent => Err(Refusal::Gone.into()),
     }
-    Ok((plain, secret))
 }
 
 #[cfg(test)]

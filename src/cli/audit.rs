@@ -6,8 +6,9 @@ use futures::StreamExt;
 use super::args::Place;
 use super::connect::administer;
 use super::failure::CliError;
-use super::output::{or_dash, plain, print, show, table};
+use super::output::{or_dash, plain, print, show, table, write};
 use crate::admin::{AuditEntry, AuditPageView, AuditQuery, DecisionName, ShadowEntry, ShadowQuery, ShadowReport};
+use crate::record::FileFormat;
 use crate::types::{Clock as _, SystemClock};
 
 #[derive(Debug, Args)]
@@ -33,6 +34,17 @@ enum Action {
         /// Where the page before ended
         #[arg(long)]
         cursor: Option<String>,
+    },
+    /// Every record that a search finds, newest first, to standard output: OCSF on lines of their own (NDJSON), or CSV
+    Export {
+        #[command(flatten)]
+        filter: Filter,
+        /// Before this instant: RFC 3339, or a span such as 15m, 24h or 7d ago [default: now]
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
+        /// As CSV that is safe to open in a spreadsheet
+        #[arg(long)]
+        csv: bool,
     },
     /// Whom APIs in shadow mode would refuse, where and why
     Shadow {
@@ -82,6 +94,9 @@ struct Filter {
     /// Route id or event name; a trailing * matches any rest
     #[arg(long)]
     operation: Option<String>,
+    /// With which HTTP status, or class of them: 404, 4xx
+    #[arg(long)]
+    status: Option<String>,
     /// What was done, or what was refused
     #[arg(long, value_enum)]
     decision: Option<DecisionName>,
@@ -95,9 +110,10 @@ struct Filter {
 
 impl Filter {
     fn query(self) -> Result<AuditQuery, CliError> {
-        let Self { org, user, client, grant, request, api, tool, operation, decision, since, text } = self;
+        let Self { org, user, client, grant, request, api, tool, operation, status, decision, since, text } = self;
         let since = since.as_deref().map(instant).transpose()?;
-        Ok(AuditQuery { org, user, client, grant, request, api, tool, operation, decision, since, text, ..AuditQuery::default() })
+        let query = AuditQuery { org, user, client, grant, request, since, ..AuditQuery::default() };
+        Ok(AuditQuery { api, tool, operation, status, decision, text, ..query })
     }
 }
 
@@ -133,6 +149,19 @@ pub(super) async fn run(args: Audit) -> Result<(), CliError> {
             let until = until.as_deref().map(instant).transpose()?;
             let query = AuditQuery { until, limit: Some(limit), cursor, ..filter.query()? };
             administer(&place, |admin| async move { show(json, &admin.search_audit(query).await?, page) }).await
+        }
+        Action::Export { filter, until, csv } => {
+            let until = until.as_deref().map(instant).transpose()?;
+            let format = Some(if csv { FileFormat::Csv } else { FileFormat::Ndjson });
+            let query = AuditQuery { until, format, ..filter.query()? };
+            administer(&place, |admin| async move {
+                let mut parts = admin.export_audit(query).await?;
+                while let Some(part) = parts.next().await {
+                    write(&part?)?;
+                }
+                Ok(())
+            })
+            .await
         }
         Action::Shadow { org, api, since, until } => {
             let since = Some(instant(&since)?);

@@ -8,8 +8,13 @@ use super::failure::CliError;
 
 /// Writes to standard output. A reader that went away ends the command without complaint.
 pub(super) fn print(text: &str) -> Result<(), CliError> {
+    write(text.as_bytes())
+}
+
+/// The same of a part of a file, which may end within a character.
+pub(super) fn write(bytes: &[u8]) -> Result<(), CliError> {
     let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         Err(e) if e.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
         written => written.map_err(|e| CliError::failed(format!("standard output can't be written: {e}"))),
     }

@@ -5,10 +5,10 @@ use clap::{Subcommand, ValueEnum};
 use super::failure::CliError;
 use super::output::{name_of, or_dash, print, show, table};
 use crate::admin::{
-    Administration, ClientPolicyChange, ClientPolicyView, NewClientsChange, OrgPolicyView, RevokedGrants, VerdictName,
+    Administration, ClientPolicyChange, ClientPolicyView, NewClientsChange, OrgPolicyView, PolicyPage, RevokedGrants, VerdictName,
 };
 use crate::review::{self, Entry};
-use crate::store::NewClients;
+use crate::store::{NewClients, Stance};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Policy {
@@ -59,13 +59,14 @@ pub(super) enum NewClientsName {
 
 pub(super) async fn run(admin: &dyn Administration, action: Policy, json: bool) -> Result<(), CliError> {
     let (which, change) = match action {
-        Policy::Show { org } => return show(json, &admin.policy(&org).await?, list),
+        Policy::Show { org } => return show(json, &whole(admin, &org, admin.policy(&org, page(None)).await?).await?, list),
         Policy::NewClients { org, to } => {
             let new_clients = match to {
                 NewClientsName::Open => NewClients::Open,
                 NewClientsName::Approval => NewClients::Approval,
             };
-            return show(json, &admin.set_new_clients(&org, NewClientsChange { new_clients }).await?, list);
+            let first = admin.set_new_clients(&org, NewClientsChange { new_clients }).await?;
+            return show(json, &whole(admin, &org, first).await?, list);
         }
         Policy::Revoke(Which { org, client }) => {
             let done = admin.revoke_client(&org, &client).await?;
@@ -78,6 +79,23 @@ pub(super) async fn run(admin: &dyn Administration, action: Policy, json: bool) 
     };
     let one = admin.set_client_policy(&which.org, &which.client, change).await?;
     show(json, &one, |one| rows(std::slice::from_ref(one)))
+}
+
+/// The largest page there is.
+const fn page(cursor: Option<String>) -> PolicyPage {
+    PolicyPage { limit: Some(1000), cursor }
+}
+
+/// Every page behind the first one, those that wait for approval first.
+async fn whole(admin: &dyn Administration, org: &str, first: OrgPolicyView) -> Result<OrgPolicyView, CliError> {
+    let mut whole = first;
+    while let Some(next) = whole.next.take() {
+        let more = admin.policy(org, page(Some(next))).await?;
+        whole.clients.extend(more.clients);
+        whole.next = more.next;
+    }
+    whole.clients.sort_by_key(|one| one.stance != Stance::Pending);
+    Ok(whole)
 }
 
 fn list(policy: &OrgPolicyView) -> String {
@@ -108,4 +126,45 @@ fn reviewed(entries: &[Entry]) -> String {
         [e.proposal.name().to_owned(), user, client, last, e.scopes.to_string(), e.unused_scopes.to_string()]
     };
     table(["PROPOSAL", "USER", "CLIENT", "LAST USED", "SCOPES", "NEVER USED"], entries.iter().map(row))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admin::tests::Fixture;
+    use crate::admin::{NewClient, NewClientKind, NewOrg};
+
+    #[tokio::test]
+    async fn every_client_of_an_organization_is_listed() {
+        let fixture = Fixture::start().await;
+        let admin = fixture.local();
+        admin.create_org(NewOrg { slug: "acme".to_owned(), ..NewOrg::default() }).await.expect("an organization");
+        let mut made = Vec::new();
+        for n in 0..5 {
+            let new = NewClient {
+                kind: NewClientKind::Public,
+                name: format!("Client {n}"),
+                org: None,
+                redirect_uris: vec!["https://a.example/cb".to_owned()],
+                scopes: None,
+                subject: None,
+                resources: Vec::new(),
+                auth: None,
+                require_state: false,
+                access_token_ttl_seconds: None,
+                device_grant: false,
+            };
+            let id = admin.create_client(new).await.expect("a client").client.id;
+            let block = ClientPolicyChange { verdict: Some(VerdictName::Block), ..ClientPolicyChange::default() };
+            admin.set_client_policy("acme", id.as_str(), block).await.expect("a decision");
+            made.push(id);
+        }
+        let first = admin.policy("acme", PolicyPage { limit: Some(2), cursor: None }).await.expect("a page");
+        assert_eq!((first.clients.len(), first.next.is_some()), (2, true));
+        let all = whole(&admin, "acme", first).await.expect("every page");
+        let mut listed: Vec<_> = all.clients.iter().map(|one| one.client.clone()).collect();
+        listed.sort();
+        made.sort();
+        assert_eq!((listed, all.next), (made, None));
+    }
 }

@@ -84,6 +84,8 @@ fn what_there_is_can_be_typed() {
         "tollgate key rotate --overlap 0",
         "tollgate audit search --org acme --since 24h --decision denied --tool echo --limit 5",
         "tollgate audit tail --json",
+        "tollgate audit export --org acme --operation grant.* --status 4xx --since 7d --until 1h --csv",
+        "tollgate audit export --json",
         "tollgate login https://gw.example.com/prometheus --device --scope metrics:read",
         "tollgate login https://gw.example.com --browser --resource https://gw.example.com/loki --client-id cl_1 --json",
         "tollgate token --resource https://gw.example.com/prometheus --scope metrics:read --valid-for 60 --json",

@@ -3,6 +3,7 @@
 //! A record never holds a token, code, secret, cookie or query value: no field here could take one.
 
 mod control;
+mod file;
 mod ocsf;
 mod opening;
 mod table;
@@ -13,6 +14,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 pub use control::{ControlEvent, Operation};
+pub use file::FileFormat;
 #[cfg(test)]
 use ocsf::samples;
 pub use ocsf::{json, json_line, operation};

@@ -110,6 +110,13 @@ pub trait ApiKeyStore {
     async fn api_key(&self, id: &ApiKeyId) -> Result<Option<ApiKey>, StoreError>;
     /// Keys of one organization, or all of them; newest first.
     async fn api_keys(&self, org: Option<&OrgId>) -> Result<Vec<ApiKey>, StoreError>;
+    /// Keys of one organization, newest first; at most `limit` behind `after`.
+    async fn find_api_keys(
+        &self,
+        org: &OrgId,
+        after: Option<&(Timestamp, ApiKeyId)>,
+        limit: u32,
+    ) -> Result<Vec<ApiKey>, StoreError>;
     /// Disables a key for good; with an organization, only that one's. `false` when there is none or it already was so.
     async fn disable_api_key(&self, id: &ApiKeyId, org: Option<&OrgId>, cause: &Cause) -> Result<bool, StoreError>;
 }

@@ -31,10 +31,35 @@ pub struct AuditFilter {
     pub tool: Option<String>,
     /// Route id or event name; a trailing `*` matches any rest.
     pub operation: Option<String>,
+    /// With which HTTP status; changes have none.
+    pub status: Option<Statuses>,
     /// Allowed or denied.
     pub decision: Option<DecisionFilter>,
     /// Text that occurs in operation, path, tool, client name or reason, ignoring case.
     pub text: Option<String>,
+}
+
+/// HTTP statuses from the first to the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Statuses {
+    /// The first.
+    pub first: u16,
+    /// The last.
+    pub last: u16,
+}
+
+impl Statuses {
+    /// Reads one status, such as `404`, or a class of them, such as `4xx`; `None` for any other text.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let class = text.strip_suffix("xx").or_else(|| text.strip_suffix("XX"));
+        let (first, last) = match class {
+            Some(class) if class.len() == 1 => class.parse::<u16>().ok().map(|c| (c * 100, c * 100 + 99))?,
+            Some(_) => return None,
+            None => text.parse().ok().map(|status| (status, status))?,
+        };
+        (100..600).contains(&first).then_some(Self { first, last })
+    }
 }
 
 /// Which decisions to look for.
@@ -138,4 +163,18 @@ pub trait AuditLogStore {
     async fn grant_use(&self, grants: &[GrantId], at: Timestamp, days: u32) -> Result<Vec<(GrantId, GrantUse)>, StoreError>;
     /// Deletes records older than `before`; says how many.
     async fn expire_audit(&self, before: Timestamp) -> Result<u64, StoreError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses_are_read_one_by_one_and_by_class() {
+        let read = |text| Statuses::parse(text).map(|s| (s.first, s.last));
+        assert_eq!((read("404"), read("4xx"), read("5XX")), (Some((404, 404)), Some((400, 499)), Some((500, 599))));
+        for bad in ["", "xx", "4", "6xx", "0xx", "40x", "44xx", "600", "99", "-404", "4xxxx", "é", "65536"] {
+            assert_eq!(read(bad), None, "{bad:?}");
+        }
+    }
 }

@@ -182,6 +182,20 @@ pub struct KnownClient {
     pub created_at: Timestamp,
 }
 
+/// Secrets of one client that live at a time.
+pub const MAX_SECRETS: u64 = 5;
+
+/// The outcome of giving a client another secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Added {
+    /// It has it.
+    Done,
+    /// It has so many already; nothing was changed.
+    Full(u64),
+    /// There is no such client.
+    Absent,
+}
+
 /// Verbs on clients.
 #[async_trait]
 pub trait ClientStore {
@@ -199,14 +213,15 @@ pub trait ClientStore {
     async fn count_clients(&self, org: &OrgId) -> Result<u64, StoreError>;
     /// The secrets of a client that have not ended at `at`.
     async fn live_secrets(&self, id: &ClientId, at: Timestamp) -> Result<Vec<ClientSecret>, StoreError>;
-    /// Adds a secret; the others live until `others_until`.
+    /// Adds a secret; the others live until `others_until`. Of several callers no more win than leave [`MAX_SECRETS`] that live at the
+    /// cause's time.
     async fn add_secret(
         &self,
         id: &ClientId,
         secret: &ClientSecret,
         others_until: Option<Timestamp>,
         cause: &Cause,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<Added, StoreError>;
     /// Removes a secret, unless no other one would live on at the cause's time; `false` when it stays or is not there.
     async fn remove_secret(&self, id: &ClientId, secret: &HashedToken, cause: &Cause) -> Result<bool, StoreError>;
     /// Switches a client off or on, or freezes it; `false` when there is none, it already was so, or its app is off. A frozen one

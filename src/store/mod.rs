@@ -37,10 +37,12 @@ use async_trait::async_trait;
 pub use accounts::{AccountStore, Created, Membership, NewUser, Org, OrgState, PasswordRecord, User, UserKind, UserState};
 pub use api_keys::{ApiKey, ApiKeyFacts, ApiKeyState, ApiKeyStore, DisableReason, Minted};
 pub use apps::{App, AppState, AppStore, AppVersion, Definition, Edit, Maturity, Publication, Published, Via};
-pub use audit_log::{AuditFilter, AuditLogStore, AuditPage, AuditRow, Bucket, Cursor, DecisionFilter, Facet, GrantUse, Tally};
+pub use audit_log::{
+    AuditFilter, AuditLogStore, AuditPage, AuditRow, Bucket, Cursor, DecisionFilter, Facet, GrantUse, Statuses, Tally,
+};
 pub use clients::{
-    AppClient, Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, ClientStore, GrantType, KnownClient,
-    Stage,
+    Added, AppClient, Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, ClientStore, GrantType,
+    KnownClient, MAX_SECRETS, Stage,
 };
 pub use devices::{DevicePoll, DeviceRequest, DeviceStore};
 pub use feed::{Change, FeedStore, Subject};
@@ -49,7 +51,7 @@ pub use hooks::{HookDelivery, HookStore, NewDelivery};
 pub use installs::{Footing, Install, InstallStore};
 pub use keys::{KeyState, KeyStore, SealedKey};
 pub use operators::{ClientSearch, Counted, OperatorStore, OrgSummary, Resting, UserSearch, UserSummary};
-pub use people::{Accepted, Accepting, Bounds, Guarded, Invitation, PeopleStore, Reach};
+pub use people::{Accepted, Accepting, Bounds, Guarded, Invitation, MemberSearch, PeopleStore, Reach};
 pub use policy::{ClientPolicy, ClientUse, ClientUseSearch, Listed, NewClients, PolicyStore, Stance, Verdict};
 pub use repeats::{Once, RepeatStore};
 pub use review::ReviewStore;

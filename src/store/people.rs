@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{Membership, NewUser, StoreError, User};
+use super::{Membership, NewUser, StoreError, User, UserKind, UserState};
 use crate::record::Cause;
 use crate::types::{HashedToken, InvitationId, OrgId, RoleName, Timestamp, UserId};
 
@@ -45,6 +45,19 @@ pub enum Accepted {
     Taken,
 }
 
+/// Which members; every field narrows.
+#[derive(Clone, Debug, Default)]
+pub struct MemberSearch {
+    /// Text that occurs in name or e-mail address, ignoring case; SQLite knows the case of A to Z alone.
+    pub text: String,
+    /// People or service users.
+    pub kind: Option<UserKind>,
+    /// Those who hold this role.
+    pub role: Option<RoleName>,
+    /// Those in this state.
+    pub state: Option<UserState>,
+}
+
 /// What the roles of somebody let them do with the roles of others.
 pub trait Reach: std::fmt::Debug + Send + Sync {
     /// Whether the holder of `own` may give and take `moved`.
@@ -78,6 +91,14 @@ pub enum Guarded {
 pub trait PeopleStore {
     /// Members with their roles by e-mail address, at most `limit` after skipping `offset`.
     async fn member_page(&self, org: &OrgId, page: (u32, u32)) -> Result<Vec<(User, Vec<RoleName>)>, StoreError>;
+    /// Members with their roles by id, the last first; at most `limit` behind `after`.
+    async fn find_members(
+        &self,
+        org: &OrgId,
+        search: &MemberSearch,
+        after: Option<&UserId>,
+        limit: u32,
+    ) -> Result<Vec<(User, Vec<RoleName>)>, StoreError>;
     /// Replaces a member's roles within these bounds.
     async fn change_member(&self, membership: &Membership, bounds: &Bounds<'_>, cause: &Cause) -> Result<Guarded, StoreError>;
     /// Takes a user out of an organization and revokes its grants there, within these bounds.

@@ -18,7 +18,7 @@ import threading
 
 from oauth import OAuthClient, request, resource_metadata_url
 from person import Person
-from processes import GATEWAY, REPO, Gateway, Process, Recorder, await_true, end_cleanly, free_port
+from processes import GATEWAY, REPO, Gateway, Postgres, Process, Recorder, await_true, end_cleanly, free_port
 
 TOOLS = REPO / "target/tools"
 EVERYTHING = TOOLS / "npm/node_modules/@modelcontextprotocol/server-everything/dist/index.js"
@@ -112,6 +112,18 @@ class Stack(contextlib.AbstractContextManager):
         self.gateway = Process("gateway", [GATEWAY, "serve", "--config", file], self.home)
         self.gateway.ready = ready
         await_true("the gateway", lambda: request("GET", f"http://127.0.0.1:{admin}/readyz").status == 200)
+
+    def move_to_postgres(self):
+        """Starts the gateway anew on PostgreSQL, with an organization and a person like those of the quick start."""
+        cluster = Postgres()
+        self._owned.append(cluster)
+        self.restart_with(f'store = {{ url = "{cluster.url}" }}\n')
+        place = ("--config", str(self.home / "gateway.toml"))
+        slug, email = self.gateway.ready.get("organization") or "default", self.person.email
+        self.administer("org", "create", slug, *place)
+        made = json.loads(self.administer("user", "create", email, "--json", *place))
+        self.administer("member", "set", slug, email, "--role", "admin", *place)
+        self.person = Person(self.public_url, email, made["one_time_password"])
 
     def url(self, path: str) -> str:
         """The public URL of a path."""

@@ -18,6 +18,7 @@ from oauth import request
 
 REPO = pathlib.Path(__file__).resolve().parents[2]
 GATEWAY = pathlib.Path(os.environ.get("TOLLGATE_BIN") or REPO / "target/debug/tollgate")
+POSTGRES = "/usr/lib/postgresql/15/bin"
 START_SECONDS = 30
 STOP_SECONDS = 15
 
@@ -82,6 +83,28 @@ class Process:
                 self.child.wait()
         if self.child.stdout:
             self.child.stdout.close()
+
+
+class Postgres:
+    """A throwaway PostgreSQL cluster, which ends when this process does."""
+
+    def __init__(self):
+        port = free_port()
+        # PostgreSQL refuses to run as root.
+        other = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
+        script = (REPO / "tests/support/postgres.sh").read_text()
+        command = [*other, "sh", "-c", script, "sh", POSTGRES, str(port)]
+        self.child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        first = self.child.stdout.readline()
+        if first != "ready\n":
+            raise RuntimeError(f"PostgreSQL did not start: {first}{self.child.stdout.read()}")
+        self.url = f"postgres://tollgate@127.0.0.1:{port}/postgres?sslmode=disable"
+
+    def stop(self):
+        """Ends the server; its supervisor removes the folder."""
+        self.child.stdin.close()
+        self.child.wait(STOP_SECONDS)
+        self.child.stdout.close()
 
 
 class Recorder:

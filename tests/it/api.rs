@@ -192,7 +192,7 @@ async fn each_caller_gets_what_is_theirs() {
             let text = String::from_utf8_lossy(&answer.body).into_owned();
             if caller.is_none_or(|c| c.org.id != admin.org.id) {
                 // The log of others names the paths that they asked for themselves, and those hold the two last ids.
-                let own_words = rule.pattern == "/audit";
+                let own_words = ["/audit", "/audit/export"].contains(&rule.pattern);
                 let never = [admin.org.id.as_str(), admin.user.id.as_str(), admin.grant.id.as_str(), "acme.test"];
                 let known = [world.client.as_str(), doomed.id.as_str(), things.app.as_str()].into_iter().filter(|_| !own_words);
                 for secret in never.into_iter().chain(known) {
@@ -378,6 +378,106 @@ async fn lists_come_in_pages_and_changes_are_on_record_as_the_callers() {
     assert_eq!(record["ocsf"]["actor"]["app_uid"], json!(world.admin.client.id));
     let calls = world.get("/audit?api=tollgate-api&decision=allowed&limit=1000", &world.admin).await.json();
     assert!(calls["data"].as_array().is_some_and(|d| d.len() >= 8), "calls of the API are calls: {calls}");
+    world.gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_is_searched_by_every_field_and_exported_as_a_file() {
+    let world = World::new().await;
+    let evil = r#"=HYPERLINK("https://evil.test")"#;
+    let asked = Request::get(&format!("{MOUNT}/members")).bearer(&world.admin.token).header("User-Agent", evil);
+    assert_eq!(world.send(&asked).await.status, 200);
+    assert_eq!(world.post("/clients", &world.member, &new_client("No"), None).await.status, 403);
+    let found = async |query: &str| {
+        let page = world.get(&format!("/audit?{query}"), &world.admin).await;
+        assert_eq!(page.status, 200, "{query}: {page:?}");
+        page.json()["data"].as_array().expect("a list").clone()
+    };
+    for (query, many) in [
+        ("operation=client.create", 1),
+        ("operation=client.*&client=cl_nobody", 0),
+        ("operation=client", 0),
+        ("status=403", 1),
+        ("status=4xx&api=tollgate-api", 1),
+        ("status=5xx", 0),
+        ("status=403&user=ada@acme.test", 0),
+    ] {
+        assert_eq!(found(query).await.len(), many, "{query}");
+    }
+    for wrong in
+        ["audit?status=4x", "audit?nonsense=1", "audit/export?limit=5", "audit/export?format=xml", "audit/export?status=x"]
+    {
+        let answer = world.get(&format!("/{wrong}"), &world.admin).await;
+        assert_eq!((answer.status, answer.header("content-type")), (400, Some("application/problem+json")), "{wrong}");
+    }
+
+    // A file ends with what there was before its own instant.
+    world.gw.advance(1);
+    let search = "api=tollgate-api&status=2xx";
+    let file = world.get(&format!("/audit/export?{search}"), &world.admin).await;
+    assert_eq!((file.status, file.header("content-type")), (200, Some("application/x-ndjson")), "{file:?}");
+    assert_eq!(file.header("content-disposition"), Some("attachment; filename=\"audit-acme.ndjson\""));
+    let lines: Vec<Value> = file.text().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let listed: Vec<_> = found(search).await.iter().map(|one| one["ocsf"].clone()).collect();
+    // Calls that came after the export stand before it in the search.
+    assert!(lines.len() >= 2 && listed.ends_with(&lines), "{lines:?} {listed:?}");
+
+    let file = world.get("/audit/export?format=csv&text=members", &world.admin).await;
+    assert!(file.header("content-type").is_some_and(|kind| kind.starts_with("text/csv")), "{file:?}");
+    assert!(file.text().contains(r#""'=HYPERLINK(""https://evil.test"")""#), "no formula: {}", file.text());
+    assert_eq!(file.text().lines().next().map(|head| head.starts_with("\"time\"")), Some(true));
+    let exports = found("operation=audit.export").await;
+    assert_eq!(exports.len(), 2, "{exports:?}");
+    assert!(exports.iter().all(|one| one["ocsf"]["actor"]["user"]["uid"] == json!(world.admin.user.id)), "{exports:?}");
+    let says = |words: &str| exports.iter().any(|one| one["ocsf"].to_string().contains(words));
+    assert!(says("narrowed by status 200 to 299, an API, a tool, an operation or text"), "{exports:?}");
+    assert_eq!(world.get("/audit/export", &world.other).await.text().matches("acme.test").count(), 0);
+    world.gw.running.stop().await;
+}
+
+/// Every item of a list, page by page.
+async fn walked(world: &World, path: &str) -> (Vec<Value>, usize) {
+    let (mut items, mut pages, mut address) = (Vec::new(), 0, path.to_owned());
+    loop {
+        let page = world.get(&address, &world.admin).await;
+        assert_eq!(page.status, 200, "{address}: {page:?}");
+        let page = page.json();
+        items.extend(page["data"].as_array().expect("a list").iter().cloned());
+        pages += 1;
+        match page["next"].as_str() {
+            Some(next) => address = format!("{path}&cursor={next}"),
+            None => return (items, pages),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_keys_and_the_review_come_in_pages_of_the_store() {
+    let world = World::new().await;
+    for n in 0..3 {
+        world.gw.advance(1);
+        let user = world.gw.user(&format!("extra{n}@acme.test")).await;
+        world.gw.member(&world.admin.org, &user, &["viewer"]).await;
+        world.gw.grant_to(&world.admin.org, &user, &world.admin.client, "metrics:read").await;
+    }
+    // The review has a day's use in it, which each call adds to: the grants in it do not change.
+    let names = |items: &[Value], id: &str| items.iter().map(|i| i.pointer(id).cloned().expect("an id")).collect::<Vec<_>>();
+    for (path, id, many) in [("/members", "/user/id", 5), ("/review", "/grant", 5), ("/policy/clients", "/client", 1)] {
+        let (whole, one) = walked(&world, &format!("{path}?limit=1000")).await;
+        let (parts, pages) = walked(&world, &format!("{path}?limit=2")).await;
+        assert_eq!((names(&parts, id), one, pages), (names(&whole, id), 1, whole.len().div_ceil(2)), "{path}");
+        assert_eq!(whole.len(), many, "{path}: {whole:?}");
+    }
+    for (query, many) in [("kind=service", 0), ("role=viewer", 4), ("role=No+Role", 0), ("text=EXTRA1", 1), ("state=frozen", 0)] {
+        assert_eq!(walked(&world, &format!("/members?{query}")).await.0.len(), many, "{query}");
+    }
+    for wrong in ["/members?cursor=a+b", "/review?cursor=x", "/api_keys?cursor=x", "/members?limit=0", "/api_keys?limit=1001"] {
+        assert_eq!(world.get(wrong, &world.admin).await.status, 400, "{wrong}");
+    }
+    let reviews = async || world.get("/audit?text=access.review", &world.admin).await.json()["data"].as_array().map(Vec::len);
+    let before = reviews().await;
+    walked(&world, "/review?limit=3").await;
+    assert_eq!(reviews().await, before.map(|n| n + 2), "each page that is read is on record");
     world.gw.running.stop().await;
 }
 

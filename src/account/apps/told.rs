@@ -81,7 +81,7 @@ pub(super) fn refusal(refusal: &Refusal) -> Text {
         Refusal::Full(number) => texts::full(*number),
         Refusal::NoSecrets => texts::no_secrets(),
         Refusal::LastSecret => texts::last_secret(),
-        Refusal::ManySecrets(number) => texts::many_secrets(u64::try_from(*number).unwrap_or(u64::MAX)),
+        Refusal::ManySecrets(number) => texts::many_secrets(*number),
         Refusal::SecretLife => texts::secret_life(),
         Refusal::UnknownSecret => texts::unknown_secret(),
         Refusal::Unpublished => texts::unpublished(),

@@ -2,6 +2,7 @@
 
 mod cursor;
 mod explain;
+mod member;
 mod names;
 mod query;
 pub mod saved;
@@ -13,6 +14,7 @@ use crate::types::{RoleName, ScopeBits, ScopeSet, UserId};
 
 pub use cursor::{open_cursor, seal_cursor};
 pub use explain::{Explanation, denial, explain};
+pub use member::Member;
 pub use names::Names;
 pub use query::{Bound, Query, Unreadable, local_time};
 

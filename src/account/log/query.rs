@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use crate::node::Node;
-use crate::store::{AuditFilter, DecisionFilter, StoreError};
+use crate::store::{AuditFilter, DecisionFilter, Statuses, StoreError};
 use crate::types::{ClientId, GrantId, OrgId, RequestId, Timestamp, UserId};
 
 /// How far back a search without a time range looks.
@@ -27,6 +27,10 @@ pub struct Query {
     pub api: String,
     /// MCP tool, prompt or resource.
     pub tool: String,
+    /// Route id or event name; a trailing `*` matches any rest.
+    pub operation: String,
+    /// HTTP status such as `404`, or a class of them such as `4xx`.
+    pub status: String,
     /// `allowed`, `denied`, `unknown` or `would_deny`.
     pub decision: String,
     /// Text that occurs in operation, path, tool, client name or reason.
@@ -64,6 +68,9 @@ pub enum Unreadable {
     /// The range is empty.
     #[error("The range ends before it starts.")]
     Range,
+    /// A status is none.
+    #[error("A status is a number such as 404, or a class such as 4xx.")]
+    Status,
     /// There is no such decision.
     #[error("A decision is allowed, denied, unknown or would_deny.")]
     Decision,
@@ -130,6 +137,8 @@ impl Query {
             request: some(&self.request).map(|r| RequestId::parse(&r)).transpose().map_err(|_| Unreadable::Request)?,
             api: some(&self.api),
             tool: some(&self.tool),
+            operation: some(&self.operation),
+            status: some(&self.status).map(|s| Statuses::parse(&s).ok_or(Unreadable::Status)).transpose()?,
             decision: match self.decision.as_str() {
                 "" => None,
                 "allowed" => Some(DecisionFilter::Allowed),
@@ -223,6 +232,7 @@ mod tests {
         };
         assert_eq!(with(|_| {}), Ok(()));
         assert_eq!(with(|q| q.decision = "maybe".into()), Err(Unreadable::Decision));
+        assert_eq!(with(|q| q.status = "4x".into()), Err(Unreadable::Status));
         assert_eq!(with(|q| q.grant = "a b".into()), Err(Unreadable::Grant));
         let backwards = |q: &mut Query| (q.from, q.to) = ("2026-11-21".into(), "2026-11-20".into());
         assert_eq!(with(backwards), Err(Unreadable::Range));

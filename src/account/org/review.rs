@@ -13,7 +13,6 @@ use crate::account::visitor::Visitor;
 use crate::account::{App, standing};
 use crate::pages::views::{OrgTab, ReviewPage, ReviewProposal, ReviewRow};
 use crate::pages::{DisplayName, When};
-use crate::record::{ControlEvent, Operation};
 use crate::review::{self, Entry, Proposal};
 use crate::store::{Org, StoreError};
 use crate::types::{Timestamp, UserId};
@@ -93,9 +92,7 @@ pub async fn json(State(app): State<App>, Path(slug): Path<String>, visitor: Vis
 async fn download(app: &App, visitor: &Visitor, (slug, form): (&str, Form)) -> Result<Response, Trouble> {
     let here = Here::find(visitor, slug, GRANTS_READ)?;
     app.flush.flush().await;
-    let cause = visitor.cause(app);
-    let event = ControlEvent::done(Operation::AccessReview).on("org", here.org.id.as_str());
-    app.node.store.note(Some(&here.org.id), event, &cause).await?;
+    review::noted(&app.node, &here.org, &visitor.cause(app)).await?;
     let (kind, extension) = match form {
         Form::Csv => ("text/csv; charset=utf-8", "csv"),
         Form::Json => ("application/json", "json"),

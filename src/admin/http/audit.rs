@@ -4,9 +4,13 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::Json;
+use axum::body::Body;
 use axum::extract::State;
+use axum::response::Response;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::{Stream, StreamExt};
+use http::HeaderValue;
+use http::header::CONTENT_TYPE;
 
 use crate::admin::error::AdminError;
 use crate::admin::extract::{Operator, Params};
@@ -28,6 +32,27 @@ pub(in crate::admin) async fn search_audit(
     Params(query): Params<AuditQuery>,
 ) -> Result<Json<AuditPageView>, AdminError> {
     Ok(Json(local.search_audit(query).await?))
+}
+
+/// Every record that a search finds, newest first, as a file: OCSF objects on lines of their own, or CSV that a spreadsheet can't be
+/// tricked with. It is written as it is read and has no upper bound; it ends with what there was when it was asked for. The
+/// export is recorded.
+#[utoipa::path(
+    get, path = "/admin/v1/audit/export", tag = "audit",
+    params(AuditQuery),
+    responses(
+        (status = 200, description = "Records", content((String = "application/x-ndjson"), (String = "text/csv"))),
+        Refusals,
+    )
+)]
+pub(in crate::admin) async fn export_audit(
+    Operator(local): Operator,
+    Params(query): Params<AuditQuery>,
+) -> Result<Response, AdminError> {
+    let format = query.format.unwrap_or_default();
+    let mut response = Response::new(Body::from_stream(local.export_audit(query).await?));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
+    Ok(response)
 }
 
 /// Whom APIs in shadow mode would refuse: every caller, route and reason with how often. The search is recorded.

@@ -4,8 +4,8 @@ use axum::Json;
 
 use crate::admin::Administration;
 use crate::admin::error::AdminError;
-use crate::admin::extract::{Body, Named, Operator};
-use crate::admin::model::{ClientPolicyChange, ClientPolicyView, NewClientsChange, OrgPolicyView, RevokedGrants};
+use crate::admin::extract::{Body, Named, Operator, Params};
+use crate::admin::model::{ClientPolicyChange, ClientPolicyView, NewClientsChange, OrgPolicyView, PolicyPage, RevokedGrants};
 use crate::admin::openapi::Refusals;
 use crate::review::Entry;
 
@@ -14,14 +14,18 @@ type Answer<T> = Result<Json<T>, AdminError>;
 /// What an organization decided about clients.
 #[utoipa::path(
     get, path = "/admin/v1/orgs/{org}/policy", tag = "policy",
-    params(("org" = String, Path, description = "Id or slug of an organization")),
+    params(("org" = String, Path, description = "Id or slug of an organization"), PolicyPage),
     responses((status = 200, description = "Done", body = OrgPolicyView), Refusals)
 )]
-pub(in crate::admin) async fn show_policy(Operator(local): Operator, Named(org): Named<String>) -> Answer<OrgPolicyView> {
-    Ok(Json(local.policy(&org).await?))
+pub(in crate::admin) async fn show_policy(
+    Operator(local): Operator,
+    Named(org): Named<String>,
+    Params(page): Params<PolicyPage>,
+) -> Answer<OrgPolicyView> {
+    Ok(Json(local.policy(&org, page).await?))
 }
 
-/// Decides what happens with clients that nobody decided about.
+/// Decides what happens with clients that nobody decided about. The answer has the first page of them.
 #[utoipa::path(
     put, path = "/admin/v1/orgs/{org}/policy", tag = "policy",
     params(("org" = String, Path, description = "Id or slug of an organization")),

@@ -3,14 +3,17 @@
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
+use async_trait::async_trait;
+use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
 
 use super::Local;
 use crate::admin::error::AdminError;
 use crate::admin::model::{AuditEntry, AuditPageView, AuditQuery, DecisionName};
 use crate::record::{AuditRecord, ControlEvent, Operation, json, summary};
-use crate::store::{AuditFilter, Cursor, DecisionFilter};
-use crate::types::{ClientId, GrantId, RecordId, RequestId, Timestamp};
+use crate::store::{AuditFilter, AuditRow, Cursor, DecisionFilter, Statuses, StoreError};
+use crate::types::{ClientId, GrantId, OrgId, RecordId, RequestId, Timestamp};
+use crate::web::{Cut, LogFile, LogReader};
 
 /// Records of a page when the query doesn't say, and the most that it may say.
 const PAGE: u32 = 100;
@@ -24,22 +27,65 @@ const LATE: Duration = Duration::from_secs(5 * 60);
 const LOOK_PAGES: usize = 10;
 
 pub(super) async fn search(local: &Local, query: AuditQuery) -> Result<AuditPageView, AdminError> {
+    if query.format.is_some() {
+        return Err(AdminError::invalid("a page has no format: leave it out, or export"));
+    }
     let filter = filter(local, &query).await?;
     let after = query.cursor.as_deref().map(read_cursor).transpose()?;
     let limit = query.limit.unwrap_or(PAGE);
     if !(1..=MOST).contains(&limit) {
         return Err(AdminError::invalid(format!("limit is 1 to {MOST}")));
     }
-    note(local, &filter).await?;
+    let mut told = Told::reads(local, filter.org.as_ref()).await?;
     let page = local.node.store.search_audit(&filter, after.as_ref(), limit).await?;
+    told.before(orgs_of(page.rows.iter().map(|row| &row.record))).await?;
     let records = page.rows.iter().map(|row| entry(&row.record)).collect();
     Ok(AuditPageView { records, next: page.next.as_ref().map(write_cursor) })
 }
 
-/// The operator reads what belongs to an organization: its log says so.
-pub(super) async fn note(local: &Local, filter: &AuditFilter) -> Result<(), AdminError> {
-    let event = ControlEvent::done(Operation::AuditQuery).with_comment("by the operator");
-    Ok(local.node.store.note(filter.org.as_ref(), event, &local.cause()).await?)
+/// The operator reads what belongs to organizations: the log of each says so, once, before the first of its records is shown.
+#[derive(Debug)]
+pub(super) struct Told {
+    local: Local,
+    event: ControlEvent,
+    orgs: HashSet<OrgId>,
+}
+
+impl Told {
+    /// Somebody reads for the operator: in the log of `org`, or in all of them.
+    pub(super) async fn reads(local: &Local, org: Option<&OrgId>) -> Result<Self, StoreError> {
+        let event = ControlEvent::done(Operation::AuditQuery).with_comment("by the operator");
+        Self::of(local, org, event).await
+    }
+
+    /// Writes the event into the log that is named, or into the operator's own when none is.
+    async fn of(local: &Local, org: Option<&OrgId>, event: ControlEvent) -> Result<Self, StoreError> {
+        local.node.store.note(org, event.clone(), &local.cause()).await?;
+        Ok(Self { local: local.clone(), event, orgs: org.into_iter().cloned().collect() })
+    }
+
+    /// Tells those of these organizations that were not told yet.
+    pub(super) async fn before(&mut self, shown: HashSet<OrgId>) -> Result<(), StoreError> {
+        for org in shown {
+            if !self.orgs.contains(&org) {
+                self.local.node.store.note(Some(&org), self.event.clone(), &self.local.cause()).await?;
+                self.orgs.insert(org);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whose records these are.
+pub(super) fn orgs_of<'r>(records: impl Iterator<Item = &'r AuditRecord>) -> HashSet<OrgId> {
+    records.filter_map(|record| record.org.clone()).collect()
+}
+
+#[async_trait]
+impl LogReader for Told {
+    async fn may_see(&mut self, page: &[AuditRow]) -> Result<(), Cut> {
+        Ok(self.before(orgs_of(page.iter().map(|row| &row.record))).await?)
+    }
 }
 
 pub(super) async fn filter(local: &Local, query: &AuditQuery) -> Result<AuditFilter, AdminError> {
@@ -59,6 +105,8 @@ pub(super) async fn filter(local: &Local, query: &AuditQuery) -> Result<AuditFil
     filter.api.clone_from(&query.api);
     filter.tool.clone_from(&query.tool);
     filter.operation.clone_from(&query.operation);
+    let status = query.status.as_deref().map(|s| Statuses::parse(s).ok_or_else(wrong_status));
+    filter.status = status.transpose()?;
     filter.text.clone_from(&query.text);
     filter.decision = query.decision.map(|d| match d {
         DecisionName::Allowed => DecisionFilter::Allowed,
@@ -66,6 +114,34 @@ pub(super) async fn filter(local: &Local, query: &AuditQuery) -> Result<AuditFil
         DecisionName::WouldDeny => DecisionFilter::WouldDeny,
     });
     Ok(filter)
+}
+
+fn wrong_status() -> AdminError {
+    AdminError::invalid("status: a number such as 404, or a class such as 4xx")
+}
+
+/// What a search finds, as a file that is written while it is read.
+pub(super) async fn export(
+    local: &Local,
+    query: AuditQuery,
+) -> Result<BoxStream<'static, Result<Bytes, AdminError>>, AdminError> {
+    if query.cursor.is_some() || query.limit.is_some() {
+        return Err(AdminError::invalid("an export is whole: leave limit and cursor out"));
+    }
+    let (filter, format) = (filter(local, &query).await?, query.format.unwrap_or_default());
+    let org = filter.org.clone();
+    let file = LogFile { format, filter: Some(filter), reader: () }.until(local.node.now());
+    let event = ControlEvent::done(Operation::AuditExport).on("audit", format.name());
+    let event = event.with_comment(format!("by the operator, {}", file.remark()));
+    let file = file.read_by(Told::of(local, org.as_ref(), event).await?);
+    Ok(file.stream(local.node.store.clone()).map(|part| part.map_err(cut)).boxed())
+}
+
+fn cut(why: Cut) -> AdminError {
+    match why {
+        Cut::Store(error) => error.into(),
+        Cut::Barred => AdminError::invalid(why.to_string()),
+    }
 }
 
 fn instant(what: &str, text: &str) -> Result<Timestamp, AdminError> {
@@ -106,25 +182,25 @@ pub(super) async fn tail(
     local: &Local,
     query: AuditQuery,
 ) -> Result<BoxStream<'static, Result<AuditEntry, AdminError>>, AdminError> {
-    if query.cursor.is_some() || query.until.is_some() || query.limit.is_some() {
-        return Err(AdminError::invalid("a tail has no end: leave until, limit and cursor out"));
+    if query.cursor.is_some() || query.until.is_some() || query.limit.is_some() || query.format.is_some() {
+        return Err(AdminError::invalid("a tail has no end and no format: leave until, limit, cursor and format out"));
     }
     let mut filter = filter(local, &query).await?;
-    note(local, &filter).await?;
+    let told = Told::reads(local, filter.org.as_ref()).await?;
     let now = local.node.now();
     let start = filter.from.unwrap_or_else(|| now.minus(LATE));
     filter.from = Some(start);
-    let mut tail = Tail { local: local.clone(), filter, start, seen: HashSet::new(), ready: VecDeque::new() };
+    let mut tail = Tail { local: local.clone(), told, filter, start, seen: HashSet::new(), ready: VecDeque::new() };
     // Without `since` only what is written from now on is shown, also when its request came before.
     if query.since.is_none() {
-        tail.look().await?;
-        tail.ready.clear();
+        drop(tail.look().await?);
     }
     Ok(stream::unfold(tail, |mut tail| async move { tail.next().await.map(|item| (item, tail)) }).boxed())
 }
 
 struct Tail {
     local: Local,
+    told: Told,
     filter: AuditFilter,
     start: Timestamp,
     seen: HashSet<RecordId>,
@@ -137,7 +213,7 @@ impl Tail {
             if let Some(entry) = self.ready.pop_front() {
                 return Some(Ok(entry));
             }
-            match self.look().await {
+            match self.fresh().await {
                 Ok(()) if self.ready.is_empty() => tokio::time::sleep(LOOK).await,
                 Ok(()) => {}
                 Err(error) => return Some(Err(error)),
@@ -145,15 +221,23 @@ impl Tail {
         }
     }
 
+    /// Makes what is new ready to be shown.
+    async fn fresh(&mut self) -> Result<(), AdminError> {
+        let fresh = self.look().await?;
+        self.told.before(orgs_of(fresh.iter())).await?;
+        self.ready.extend(fresh.iter().map(entry));
+        Ok(())
+    }
+
     /// Reads everything since `filter.from` that was not seen yet, oldest first, then moves the window on.
-    async fn look(&mut self) -> Result<(), AdminError> {
+    async fn look(&mut self) -> Result<Vec<AuditRecord>, AdminError> {
         let (mut window, mut fresh, mut after) = (HashSet::new(), Vec::new(), None);
         for _ in 0..LOOK_PAGES {
             let page = self.local.node.store.search_audit(&self.filter, after.as_ref(), MOST).await?;
             for row in page.rows {
                 window.insert(row.record.id.clone());
                 if !self.seen.contains(&row.record.id) {
-                    fresh.push(entry(&row.record));
+                    fresh.push(row.record);
                 }
             }
             match page.next {
@@ -161,9 +245,9 @@ impl Tail {
                 None => break,
             }
         }
-        self.ready.extend(fresh.into_iter().rev());
         self.seen = window;
         self.filter.from = Some(self.start.max(self.local.node.now().minus(LATE)));
-        Ok(())
+        fresh.reverse();
+        Ok(fresh)
     }
 }

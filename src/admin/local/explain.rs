@@ -3,6 +3,7 @@
 use http::Method;
 
 use super::Local;
+use super::audit::Told;
 use crate::admin::error::AdminError;
 use crate::admin::model::{ExplainQuery, ExplanationView, LackView, RecordedView, StepView};
 use crate::gateway::explain::{self, Caller, Explained, Spoken, Supposed};
@@ -28,6 +29,7 @@ async fn recorded(local: &Local, request: &str) -> Result<ExplanationView, Admin
     let page = local.node.store.search_audit(&filter, None, MOST).await?;
     let calls = page.rows.into_iter().map(|row| row.record).find(|record| matches!(record.event, Event::Call(_)));
     let record = calls.ok_or_else(|| AdminError::not_found("call to an API with the request", request))?;
+    Told::reads(local, record.org.as_ref()).await?;
     let now = explain::again(&local.node, &local.node.config.load_full(), &record).await?;
     let now = now.ok_or_else(|| AdminError::not_found("call to an API with the request", request))?;
     Ok(ExplanationView { recorded: then(&record), ..view(now) })

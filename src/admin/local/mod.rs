@@ -23,6 +23,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures::stream::BoxStream;
 
 use super::administration::Administration;
@@ -35,8 +36,8 @@ use super::model::{
     AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientSwitch, ClientView,
     CreatedClient, CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, ExplainQuery, ExplanationView, GrantChange,
     GrantView, InvitationView, KeyView, MemberRoles, MemberView, NewClient, NewClientsChange, NewInvitation, NewOrg, NewPassword,
-    NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, RevokedGrants, RoleView, Rotation, ScopeQuery, ScopeView,
-    SessionView, ShadowQuery, ShadowReport, Switch, UserSwitch, UserView, Within,
+    NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, PolicyPage, RevokedGrants, RoleView, Rotation, ScopeQuery,
+    ScopeView, SessionView, ShadowQuery, ShadowReport, Switch, UserSwitch, UserView, Within,
 };
 use crate::apps::Manifest;
 use crate::node::Node;
@@ -317,8 +318,8 @@ impl Administration for Local {
         api_keys::uninstall(self, org, app).await
     }
 
-    async fn policy(&self, org: &str) -> Result<OrgPolicyView, AdminError> {
-        policy::show(self, org).await
+    async fn policy(&self, org: &str, page: PolicyPage) -> Result<OrgPolicyView, AdminError> {
+        policy::show(self, org, page).await
     }
     async fn set_new_clients(&self, org: &str, to: NewClientsChange) -> Result<OrgPolicyView, AdminError> {
         policy::set_new_clients(self, org, to).await
@@ -353,6 +354,9 @@ impl Administration for Local {
     }
     async fn explain(&self, query: ExplainQuery) -> Result<ExplanationView, AdminError> {
         explain::explain(self, query).await
+    }
+    async fn export_audit(&self, query: AuditQuery) -> Result<BoxStream<'static, Result<Bytes, AdminError>>, AdminError> {
+        audit::export(self, query).await
     }
     async fn tail_audit(&self, query: AuditQuery) -> Result<BoxStream<'static, Result<AuditEntry, AdminError>>, AdminError> {
         audit::tail(self, query).await

@@ -2,30 +2,39 @@
 
 use super::Local;
 use crate::admin::error::AdminError;
-use crate::admin::model::{ClientPolicyChange, ClientPolicyView, NewClientsChange, OrgPolicyView, RevokedGrants, VerdictName};
-use crate::record::{ControlEvent, Operation};
+use crate::admin::model::{
+    ClientPolicyChange, ClientPolicyView, NewClientsChange, OrgPolicyView, PolicyPage, RevokedGrants, VerdictName,
+};
 use crate::review::{self, Entry};
-use crate::store::{ClientUse, Listed, Org, Verdict};
+use crate::store::{ClientUse, ClientUseSearch, Org, Verdict};
 use crate::types::{ClientId, ScopeSet};
 
-/// Clients of each kind in one answer.
-const MOST: (u32, u32) = (0, 1000);
+/// Clients of a page when the query doesn't say, and the most that it may say.
+const PAGE: u32 = 100;
+const MOST: u32 = 1000;
 
-pub(super) async fn show(local: &Local, org: &str) -> Result<OrgPolicyView, AdminError> {
+pub(super) async fn show(local: &Local, org: &str, page: PolicyPage) -> Result<OrgPolicyView, AdminError> {
+    let limit = page.limit.unwrap_or(PAGE);
+    if !(1..=MOST).contains(&limit) {
+        return Err(AdminError::invalid(format!("limit is 1 to {MOST}")));
+    }
+    let wrong = |_| AdminError::invalid("cursor: use `next` of the page before");
+    let after = page.cursor.as_deref().map(ClientId::parse).transpose().map_err(wrong)?;
     let org = local.find_org(org).await?;
-    let (store, now) = (&local.node.store, local.node.now());
-    let waiting = store.clients_of_org(&org.id, Listed::Waiting, now, MOST).await?;
-    let known = store.clients_of_org(&org.id, Listed::Known, now, MOST).await?;
-    Ok(OrgPolicyView {
-        new_clients: store.new_clients(&org.id).await?,
-        clients: waiting.into_iter().chain(known).map(view).collect(),
-    })
+    let (store, all) = (&local.node.store, ClientUseSearch::default());
+    // One more than asked for tells whether there is a next page.
+    let mut found = store.find_clients_of_org(&org.id, &all, local.node.now(), after.as_ref(), limit + 1).await?;
+    let more = found.len() > limit as usize;
+    found.truncate(limit as usize);
+    let next = found.last().filter(|_| more).map(|last| last.client.id.to_string());
+    let new_clients = store.new_clients(&org.id).await?;
+    Ok(OrgPolicyView { new_clients, clients: found.into_iter().map(view).collect(), next })
 }
 
 pub(super) async fn set_new_clients(local: &Local, org: &str, to: NewClientsChange) -> Result<OrgPolicyView, AdminError> {
     let found = local.find_org(org).await?;
     local.node.store.set_new_clients(&found.id, to.new_clients, &local.cause()).await?;
-    let now = show(local, org).await?;
+    let now = show(local, org, PolicyPage::default()).await?;
     local.settled(now).await
 }
 
@@ -68,8 +77,7 @@ pub(super) async fn revoke(local: &Local, org: &str, client: &str) -> Result<Rev
 pub(super) async fn review(local: &Local, org: &str) -> Result<Vec<Entry>, AdminError> {
     let org = local.find_org(org).await?;
     let entries = review::entries(&local.node, &local.node.config.load(), &org).await?;
-    let event = ControlEvent::done(Operation::AccessReview).on("org", org.id.as_str());
-    local.node.store.note(Some(&org.id), event, &local.cause()).await?;
+    review::noted(&local.node, &org, &local.cause()).await?;
     Ok(entries)
 }
 

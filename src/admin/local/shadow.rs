@@ -21,8 +21,8 @@ pub(super) async fn report(local: &Local, query: ShadowQuery) -> Result<ShadowRe
     let search = AuditQuery { org, api, since, until, decision: Some(DecisionName::WouldDeny), ..AuditQuery::default() };
     let mut filter = audit::filter(local, &search).await?;
     filter.from = filter.from.or_else(|| Some(local.node.now().minus(RECENT)));
-    audit::note(local, &filter).await?;
-    let mut report = count(local, &filter).await?;
+    let mut told = audit::Told::reads(local, filter.org.as_ref()).await?;
+    let mut report = count(local, &filter, &mut told).await?;
     for entry in &mut report.entries {
         if let Some(user) = &entry.user {
             entry.email = local.node.store.user(user).await?.map(|u| u.email);
@@ -31,11 +31,12 @@ pub(super) async fn report(local: &Local, query: ShadowQuery) -> Result<ShadowRe
     Ok(report)
 }
 
-async fn count(local: &Local, filter: &AuditFilter) -> Result<ShadowReport, AdminError> {
+async fn count(local: &Local, filter: &AuditFilter, told: &mut audit::Told) -> Result<ShadowReport, AdminError> {
     let mut counted = Counted::default();
     let mut after = None;
     loop {
         let page = local.node.store.search_audit(filter, after.as_ref(), PAGE).await?;
+        told.before(audit::orgs_of(page.rows.iter().map(|row| &row.record))).await?;
         page.rows.iter().for_each(|row| counted.add(&row.record));
         after = page.next;
         if after.is_none() {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::record::FileFormat;
 use crate::types::{OrgId, RecordId, Timestamp, rfc3339};
 
 /// What to look for in the audit log; every field narrows.
@@ -34,6 +35,9 @@ pub struct AuditQuery {
     /// Route id or event name; a trailing `*` matches any rest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<String>,
+    /// HTTP status such as `404`, or a class of them such as `4xx`; changes have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
     /// `allowed`, `denied` or `would_deny`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(inline)]
@@ -53,6 +57,10 @@ pub struct AuditQuery {
     /// Where the page before ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
+    /// What an export is written in: `ndjson` (unless said) or `csv`. For exports alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(inline)]
+    pub format: Option<FileFormat>,
 }
 
 /// A decision by name.

@@ -1,7 +1,7 @@
 //! What an organization decided about clients, and who authorized what in it.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::store::{NewClients, Stance};
 use crate::types::rfc3339;
@@ -13,8 +13,24 @@ pub struct OrgPolicyView {
     /// `open`: members may authorize clients that nobody decided about; `approval`: an administrator approves each first.
     #[schema(value_type = String, example = "open")]
     pub new_clients: NewClients,
-    /// Clients that wait for an administrator, then those with a live grant or a decision; at most 1000 of each.
+    /// A page of the clients that wait for an administrator, hold a live grant or were decided about; those made last first.
     pub clients: Vec<ClientPolicyView>,
+    /// Where to go on (`cursor`); `null` at the end.
+    pub next: Option<String>,
+}
+
+/// Which page of the clients.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PolicyPage {
+    /// At most this many clients, 1 to 1000; 100 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(minimum = 1, maximum = 1000)]
+    pub limit: Option<u32>,
+    /// `next` of the page before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
 }
 
 /// A client in an organization.

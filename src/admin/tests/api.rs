@@ -59,6 +59,7 @@ fn the_document_names_every_route() {
         ("orgs/{org}/installations/{app}", "DELETE"),
         ("orgs/{org}/installations/{app}", "PUT"),
         ("audit", "GET"),
+        ("audit/export", "GET"),
         ("audit/shadow", "GET"),
         ("audit/tail", "GET"),
         ("grants", "GET"),

@@ -10,9 +10,11 @@ use super::Fixture;
 use crate::admin::{
     AdminError, Administration, AuditQuery, ClientPolicyChange, ClientScopes, ClientSwitch, DecisionName, GrantChange,
     MemberRoles, NewClient, NewClientKind, NewClientsChange, NewInvitation, NewOrg, NewPassword, NewSecret, NewUserRequest,
-    OrgChange, RefusalCode, Rotation, ScopeQuery, Switch, UserSwitch, VerdictName, Within,
+    OrgChange, PolicyPage, RefusalCode, Rotation, ScopeQuery, Switch, UserSwitch, VerdictName, Within,
 };
-use crate::store::{GrantType, NewClients, UserKind};
+use crate::record::FileFormat;
+use crate::store::{AuditFilter, GrantType, NewClients, UserKind};
+use crate::types::Slug;
 
 fn user(email: &str, kind: UserKind) -> NewUserRequest {
     NewUserRequest { email: email.to_owned(), name: None, kind, password: None }
@@ -183,7 +185,10 @@ async fn policy(admin: &dyn Administration, id: &str, say: &mut impl FnMut(&'sta
     say("restrict to nothing known", told(admin.set_client_policy("acme", id, scopes("moon:read")).await));
     let both = ClientPolicyChange { unrestricted: true, ..scopes("metrics:read") };
     say("restrict and not", told(admin.set_client_policy("acme", id, both).await));
-    say("policy", told(admin.policy("acme").await));
+    say("policy", told(admin.policy("acme", PolicyPage::default()).await));
+    say("policy page", told(admin.policy("acme", PolicyPage { limit: Some(1), cursor: Some("cl_0".to_owned()) }).await));
+    say("no policy page", told(admin.policy("acme", PolicyPage { limit: Some(1001), cursor: None }).await));
+    say("policy lost", told(admin.policy("acme", PolicyPage { limit: None, cursor: Some("a b".to_owned()) }).await));
     let lift = ClientPolicyChange { unrestricted: true, ..ClientPolicyChange::default() };
     say("lift", told(admin.set_client_policy("acme", id, lift).await));
     say("revoke client", told(admin.revoke_client("acme", id).await));
@@ -216,6 +221,8 @@ async fn a_node_and_its_admin_api_answer_alike() {
         .chain([
             "restrict to nothing known",
             "restrict and not",
+            "no policy page",
+            "policy lost",
             "invite nobody",
             "invite emperor",
             "machine device",
@@ -277,9 +284,86 @@ async fn the_log_is_paged_and_searching_it_is_recorded() {
     assert_eq!(second.records[0].ocsf["class_uid"], 3004);
     let mine = AuditQuery { operation: Some("audit.query".to_owned()), ..AuditQuery::default() };
     let searches = admin.search_audit(mine).await.expect("a page");
-    assert_eq!(searches.records.len(), 3);
+    // Three in the operator's own log, and one in each organization's whose record a page showed.
+    let own = searches.records.iter().filter(|record| record.org.is_none()).count();
+    assert_eq!((own, searches.records.len()), (3, 6));
     let denied = AuditQuery { decision: Some(DecisionName::Denied), ..AuditQuery::default() };
     assert_eq!(admin.search_audit(denied).await.expect("a page").records.len(), 0);
+}
+
+/// How often the log of an organization says that the operator read or exported it.
+async fn reads(fixture: &Fixture, org: &str) -> usize {
+    let org = fixture.node.store.org_by_slug(&Slug::parse(org).expect("a slug")).await.expect("an answer").expect("it is there");
+    let log = AuditFilter { org: Some(org.id), operation: Some("audit.*".to_owned()), ..AuditFilter::default() };
+    fixture.node.store.search_audit(&log, None, 100).await.expect("a page").rows.len()
+}
+
+#[tokio::test]
+async fn whoever_reads_every_log_is_on_record_in_each_that_was_shown() {
+    let fixture = Fixture::start().await;
+    for admin in [Arc::new(fixture.local()) as Arc<dyn Administration>, Arc::new(fixture.remote())] {
+        let tag = format!("t{}", Arc::as_ptr(&admin).cast::<()>().addr());
+        let orgs = [format!("{tag}-a"), format!("{tag}-b")];
+        for name in &orgs {
+            admin.create_org(NewOrg { slug: name.clone(), ..NewOrg::default() }).await.expect("an organization");
+        }
+        admin.switch_org(&orgs[1], Switch::Disabled).await.expect("an answer");
+        let all = AuditQuery { operation: Some("org.*".to_owned()), ..AuditQuery::default() };
+        let second = AuditQuery { operation: Some("org.disable".to_owned()), ..all.clone() };
+        assert!(!admin.search_audit(second).await.expect("a page").records.is_empty());
+        assert_eq!((reads(&fixture, &orgs[0]).await, reads(&fixture, &orgs[1]).await), (0, 1));
+        admin.search_audit(all.clone()).await.expect("a page");
+        assert_eq!((reads(&fixture, &orgs[0]).await, reads(&fixture, &orgs[1]).await), (1, 2));
+        let parts: Vec<_> = admin.export_audit(all.clone()).await.expect("a file").collect().await;
+        assert!(parts.iter().all(Result::is_ok));
+        assert_eq!((reads(&fixture, &orgs[0]).await, reads(&fixture, &orgs[1]).await), (2, 3));
+        // A tail tells whom it shows, and nobody whose records came before it.
+        let mut records = admin.tail_audit(all).await.expect("a stream");
+        for to in [Switch::Disabled, Switch::Active] {
+            admin.switch_org(&orgs[0], to).await.expect("an answer");
+            let next = tokio::time::timeout(Duration::from_secs(10), records.next()).await.expect("in time");
+            assert!(next.expect("a record").is_ok());
+            assert_eq!((reads(&fixture, &orgs[0]).await, reads(&fixture, &orgs[1]).await), (3, 3));
+        }
+        let one = AuditQuery { org: Some(orgs[0].clone()), ..AuditQuery::default() };
+        admin.search_audit(one).await.expect("a page");
+        assert_eq!(reads(&fixture, &orgs[0]).await, 4, "once where it is named");
+    }
+}
+
+#[tokio::test]
+async fn what_a_search_finds_is_exported_as_a_file() {
+    let fixture = Fixture::start().await;
+    let org = |slug: &str| NewOrg { slug: slug.to_owned(), name: Some("=1+1".to_owned()), ..NewOrg::default() };
+    for admin in [Arc::new(fixture.local()) as Arc<dyn Administration>, Arc::new(fixture.remote())] {
+        let slug = format!("t{}", Arc::as_ptr(&admin).cast::<()>().addr());
+        let made = admin.create_org(org(&slug)).await.expect("an organization");
+        let query = AuditQuery { org: Some(slug.clone()), operation: Some("org.*".to_owned()), ..AuditQuery::default() };
+        let listed = admin.search_audit(query.clone()).await.expect("a page").records;
+        assert_eq!(listed.len(), 1);
+        let export = async |query: AuditQuery| {
+            let parts: Vec<_> = admin.export_audit(query).await?.collect().await;
+            let parts: Result<Vec<_>, AdminError> = parts.into_iter().collect();
+            parts.map(|parts| String::from_utf8(parts.concat()).expect("text"))
+        };
+        let lines = export(query.clone()).await.expect("a file");
+        let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        assert_eq!(lines, [listed[0].ocsf.clone()]);
+        let csv = export(AuditQuery { format: Some(FileFormat::Csv), ..query.clone() }).await.expect("a file");
+        assert_eq!((csv.lines().count(), csv.starts_with("\"time\",")), (2, true), "{csv}");
+        let own = AuditQuery { operation: Some("audit.export".to_owned()), ..query.clone() };
+        let noted = admin.search_audit(own).await.expect("a page").records;
+        assert_eq!((noted.len(), noted[0].org.as_ref()), (2, Some(&made.id)), "each is on record in that log");
+        for wrong in [
+            AuditQuery { limit: Some(5), ..query.clone() },
+            AuditQuery { cursor: Some("x".to_owned()), ..query.clone() },
+            AuditQuery { status: Some("4".to_owned()), ..query.clone() },
+        ] {
+            assert_eq!(told(export(wrong.clone()).await)["refused"], "invalid", "{wrong:?}");
+        }
+        let paged = AuditQuery { format: Some(FileFormat::Csv), ..query };
+        assert_eq!(told(admin.search_audit(paged).await)["refused"], "invalid");
+    }
 }
 
 #[tokio::test]

@@ -50,6 +50,12 @@ pub const fn empty_range() -> Text {
     Text::fixed("The range ends before it starts.")
 }
 
+/// A status that is none.
+#[must_use]
+pub const fn no_such_status() -> Text {
+    Text::fixed("A status is a number such as 404, or a class such as 4xx.")
+}
+
 /// A decision that there is not.
 #[must_use]
 pub const fn no_such_decision() -> Text {

@@ -20,11 +20,11 @@ const PAGES: [&str; 8] = [
 /// Files that hold prose which no page shows, how much, and what it is.
 const PROSE: [(&str, usize, &str); 7] = [
     ("src/account/apps/acts.rs", 1, "a header"),
-    ("src/account/audit/export.rs", 6, "headers, and the remark of an audit record"),
     ("src/account/org/review.rs", 2, "headers"),
     ("src/oauth/pages/login.rs", 1, "a fault"),
     ("src/web/cookies.rs", 2, "headers"),
     ("src/web/harden.rs", 1, "a header"),
+    ("src/web/log_file.rs", 9, "a header, and the remark of an audit record"),
     ("src/web/missing.rs", 2, "an answer to programs"),
 ];
 

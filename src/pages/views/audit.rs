@@ -60,6 +60,10 @@ pub struct AuditFilter {
     pub api: String,
     /// MCP tool name.
     pub tool: String,
+    /// Route id or event name.
+    pub operation: String,
+    /// HTTP status, or a class of them.
+    pub status: String,
     /// Outcome.
     pub decision: DecisionFilter,
     /// Free text.
@@ -267,7 +271,7 @@ impl Decision {
 }
 
 impl AuditFilter {
-    fn parts(&self) -> [(&'static str, &str); 10] {
+    fn parts(&self) -> [(&'static str, &str); 12] {
         [
             ("from", &self.from),
             ("to", &self.to),
@@ -275,6 +279,8 @@ impl AuditFilter {
             ("client", &self.client),
             ("api", &self.api),
             ("tool", &self.tool),
+            ("operation", &self.operation),
+            ("status", &self.status),
             ("decision", self.decision.value()),
             ("text", &self.text),
             ("grant", &self.grant),
@@ -323,7 +329,9 @@ impl AuditPage {
 
     /// Rare filters are folded away until one of them is in use.
     fn more_filters_open(&self) -> bool {
-        let rare = [&self.filter.api, &self.filter.tool, &self.filter.client, &self.filter.grant, &self.filter.request];
-        rare.iter().any(|value| !value.is_empty())
+        let filter = &self.filter;
+        let named = [&filter.client, &filter.api, &filter.tool, &filter.operation];
+        let rare = named.into_iter().chain([&filter.status, &filter.grant, &filter.request]);
+        rare.into_iter().any(|value| !value.is_empty())
     }
 }

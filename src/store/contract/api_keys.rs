@@ -356,3 +356,28 @@ impl Partner {
         }
     }
 }
+
+pub(crate) async fn keys_are_listed_page_by_page(store: SharedStore) {
+    let partner = Partner::new(store).await;
+    let (store, org) = (&partner.world.store, &partner.world.org.id);
+    let mut made = Vec::new();
+    for n in 0..5 {
+        // Two of each instant: the id tells which comes first.
+        let key = ApiKey { created_at: after(10 + n / 2), ..partner.key() };
+        let minted = store.mint_api_key(&key, &hash(TokenKind::ApiKey), &cause(10)).await.expect("an answer");
+        assert_eq!(minted, Minted::Done);
+        assert!(store.disable_api_key(&key.id, None, &cause(11)).await.expect("an answer"));
+        made.push((key.created_at, key.id));
+    }
+    made.sort_by(|a, b| b.cmp(a));
+    let mut seen: Vec<(Timestamp, ApiKeyId)> = Vec::new();
+    for most in [2, 2, 1, 0] {
+        let page = store.find_api_keys(org, seen.last(), 2).await.expect("keys");
+        assert_eq!(page.len(), most);
+        seen.extend(page.into_iter().map(|key| (key.created_at, key.id)));
+    }
+    assert_eq!(seen, made);
+    let beta = super::world::org("beta");
+    store.create_org(&beta, &cause(0)).await.expect("an organization");
+    assert_eq!(store.find_api_keys(&beta.id, None, 9).await.expect("keys"), []);
+}

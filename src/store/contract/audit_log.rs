@@ -1,8 +1,8 @@
 //! The audit log.
 
 use super::world::*;
-use crate::record::{AuditRecord, Decision, Event};
-use crate::store::{AuditFilter, Bucket, DecisionFilter, Facet, SharedStore, Tally};
+use crate::record::{AuditRecord, Decision, Event, Outcome};
+use crate::store::{AuditFilter, Bucket, DecisionFilter, Facet, SharedStore, Statuses, Tally};
 use crate::types::RecordId;
 
 async fn found(store: &SharedStore, filter: &AuditFilter) -> Vec<RecordId> {
@@ -29,7 +29,12 @@ pub(crate) async fn every_filter_narrows(store: SharedStore) {
     let world = World::new(store).await;
     let (grant, _) = world.consent(1).await;
     let (other, _) = world.consent(1).await;
-    let hit = call(Some(&grant), "loki", denied("scope_missing"), 5000);
+    let mut hit = call(Some(&grant), "loki", denied("scope_missing"), 5000);
+    if let Event::Call(call) = &mut hit.event
+        && let Outcome::Completed(measured) = &mut call.outcome
+    {
+        measured.status = 403;
+    }
     let mut miss = call(None, "tempo", Decision::Allowed, 6000);
     if let Event::Call(call) = &mut miss.event {
         call.mcp = None;
@@ -52,6 +57,8 @@ pub(crate) async fn every_filter_narrows(store: SharedStore) {
         AuditFilter { operation: Some("loki.query".into()), ..everything.clone() },
         AuditFilter { operation: Some("loki.*".into()), ..everything.clone() },
         AuditFilter { decision: Some(DecisionFilter::Denied), ..everything.clone() },
+        AuditFilter { status: Statuses::parse("403"), ..everything.clone() },
+        AuditFilter { status: Statuses::parse("4xx"), ..everything.clone() },
         AuditFilter { text: Some("SCOPE_miss".into()), ..everything.clone() },
         AuditFilter { text: Some("loki/api".into()), ..everything.clone() },
         AuditFilter { text: Some("acme cli".into()), to: Some(after(7000)), ..everything.clone() },

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use futures::future::join_all;
+
 use super::world::*;
 use crate::store::{
-    Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, GrantState, GrantType, KnownClient, NewUser, Org,
-    RevokeReason, SharedStore, User, UserKind,
+    Added, Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, GrantState, GrantType, KnownClient,
+    MAX_SECRETS, NewUser, Org, RevokeReason, SharedStore, User, UserKind,
 };
 use crate::types::{ClientId, OrgId, TokenKind};
 
@@ -92,24 +94,46 @@ pub(crate) async fn secrets_overlap(store: SharedStore) {
         last4.sort();
         last4
     };
-    assert!(store.add_secret(id, &secret("1111"), None, &cause(1)).await.expect("an answer"));
-    assert!(store.add_secret(id, &secret("2222"), Some(after(10)), &cause(2)).await.expect("an answer"));
+    assert_eq!(store.add_secret(id, &secret("1111"), None, &cause(1)).await.expect("an answer"), Added::Done);
+    assert_eq!(store.add_secret(id, &secret("2222"), Some(after(10)), &cause(2)).await.expect("an answer"), Added::Done);
     assert_eq!(last4(9).await, ["1111", "2222"]);
     assert_eq!(last4(10).await, ["2222"]);
     // What ends sooner stays so.
-    assert!(store.add_secret(id, &secret("3333"), Some(after(20)), &cause(3)).await.expect("an answer"));
+    assert_eq!(store.add_secret(id, &secret("3333"), Some(after(20)), &cause(3)).await.expect("an answer"), Added::Done);
     assert_eq!(last4(15).await, ["2222", "3333"]);
     let nobody = ClientId::generate(START, &ENTROPY);
-    assert!(!store.add_secret(&nobody, &secret("4444"), None, &cause(4)).await.expect("an answer"));
+    assert_eq!(store.add_secret(&nobody, &secret("4444"), None, &cause(4)).await.expect("an answer"), Added::Absent);
+}
+
+pub(crate) async fn no_race_gives_a_client_more_secrets_than_it_may_have(store: SharedStore) {
+    let world = World::new(store).await;
+    let (store, id) = (&world.store, &world.client.id);
+    let live = async |seconds| store.live_secrets(id, after(seconds)).await.expect("secrets").len() as u64;
+    let add = async |name: &str, others_until, seconds| {
+        store.add_secret(id, &secret(name), others_until, &cause(seconds)).await.expect("an answer")
+    };
+    for name in ["0001", "0002", "0003"] {
+        assert_eq!(add(name, None, 1).await, Added::Done);
+    }
+    let outcomes =
+        join_all((0..8).map(|n| add(["0010", "0011", "0012", "0013", "0014", "0015", "0016", "0017"][n], None, 2))).await;
+    let won = outcomes.iter().filter(|one| **one == Added::Done).count();
+    assert_eq!((won, live(2).await), (2, MAX_SECRETS), "{outcomes:?}");
+    assert_eq!(outcomes.iter().filter(|one| **one == Added::Full(MAX_SECRETS)).count(), 6, "{outcomes:?}");
+    // What is refused ends nothing, and others that end at once make room.
+    assert_eq!((add("0020", Some(after(60)), 3).await, live(60).await), (Added::Full(MAX_SECRETS), MAX_SECRETS));
+    assert_eq!((add("0021", Some(after(4)), 4).await, live(4).await), (Added::Done, 1));
+    let log = world.log().await;
+    assert_eq!(log.iter().filter(|(name, _)| name == "client.secret.create").count(), 6, "{log:?}");
 }
 
 pub(crate) async fn the_last_secret_stays(store: SharedStore) {
     let world = World::new(store).await;
     let (store, id) = (&world.store, &world.client.id);
     let (first, second) = (secret("1111"), secret("2222"));
-    assert!(store.add_secret(id, &first, None, &cause(1)).await.expect("an answer"));
+    assert_eq!(store.add_secret(id, &first, None, &cause(1)).await.expect("an answer"), Added::Done);
     assert!(!store.remove_secret(id, &first.hash, &cause(1)).await.expect("an answer"));
-    assert!(store.add_secret(id, &second, Some(after(10)), &cause(2)).await.expect("an answer"));
+    assert_eq!(store.add_secret(id, &second, Some(after(10)), &cause(2)).await.expect("an answer"), Added::Done);
     // The first ends in 10 seconds: it can still stand in for the second, and after that it can't.
     assert!(!store.remove_secret(id, &second.hash, &cause(10)).await.expect("an answer"));
     let at = cause(3);

@@ -83,6 +83,7 @@ contract! {
         clients_are_listed_newest_first
         clients_are_known_by_name
         secrets_overlap
+        no_race_gives_a_client_more_secrets_than_it_may_have
         the_last_secret_stays
         clients_are_switched_and_narrowed
         what_the_operator_froze_its_owner_cant_switch
@@ -117,6 +118,7 @@ contract! {
         nothing_outlives_uninstalling
         removing_an_app_disables_its_keys
         the_use_of_keys_is_noted
+        keys_are_listed_page_by_page
     }
     grants {
         facts_are_read_at_once
@@ -205,6 +207,7 @@ contract! {
         invitations_end
         somebody_always_administers
         nobody_moves_what_is_beyond_their_reach
+        members_are_found_page_by_page
     }
     policy {
         a_decision_reaches_every_grant_and_node

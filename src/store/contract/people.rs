@@ -6,10 +6,10 @@ use futures::future::{join, join_all};
 
 use super::world::*;
 use crate::store::{
-    Accepted, Accepting, Bounds, Created, GrantState, Guarded, Invitation, Membership, NewUser, Reach, RevokeReason, SharedStore,
-    User, UserKind, UserState,
+    Accepted, Accepting, Bounds, Created, GrantState, Guarded, Invitation, MemberSearch, Membership, NewUser, Reach,
+    RevokeReason, SharedStore, User, UserKind, UserState,
 };
-use crate::types::{HashedToken, InvitationId, RoleName, TokenKind};
+use crate::types::{HashedToken, InvitationId, RoleName, TokenKind, UserId};
 
 const WEEK: Duration = Duration::from_hours(24 * 7);
 
@@ -199,4 +199,55 @@ pub(crate) async fn nobody_moves_what_is_beyond_their_reach(store: SharedStore) 
     assert_eq!(dismiss(&edith, &by(&stranger)).await, Guarded::BeyondReach, "who is no member reaches nothing");
     assert_eq!(world.roles_of(&grace).await, Some(roles(&["editor", "viewer"])));
     assert_eq!(dismiss(&grace, &by(&world.user.id)).await, Guarded::Done);
+}
+
+pub(crate) async fn members_are_found_page_by_page(store: SharedStore) {
+    let world = World::new(store).await;
+    let mut all = vec![world.user.id.clone()];
+    for (email, name, kind) in [
+        ("grace@example.com", "Grace 100%", UserKind::Person),
+        ("bot.acme", "bot", UserKind::Service),
+        ("bob@example.com", "Bob_\u{DC}nal", UserKind::Person),
+    ] {
+        let one = User { name: name.to_owned(), kind, ..user(email) };
+        let new = NewUser { user: one.clone(), password: None };
+        assert_eq!(world.store.create_user(&new, &cause(0)).await.expect("a user"), Created::Done);
+        world.member(&one, if kind == UserKind::Service { &["pusher"] } else { &["push", "viewer"] }).await;
+        all.push(one.id);
+    }
+    let outside = world.user("grace@elsewhere.example").await;
+    let (bot, grace, bob) = (all[2].clone(), all[1].clone(), all[3].clone());
+    world.store.set_user_state(&bob, UserState::Frozen, &cause(1)).await.expect("an answer");
+    let find = async |search: MemberSearch, after: Option<&UserId>, limit| {
+        let found = world.store.find_members(&world.org.id, &search, after, limit).await.expect("members");
+        found.into_iter().map(|(user, roles)| (user.id, roles)).collect::<Vec<_>>()
+    };
+    let mut wanted = all;
+    wanted.sort_by(|a, b| b.cmp(a));
+    let mut seen: Vec<UserId> = Vec::new();
+    for most in [3, 1, 0] {
+        let page = find(MemberSearch::default(), seen.last(), 3).await;
+        assert_eq!(page.len(), most);
+        seen.extend(page.into_iter().map(|(id, _)| id));
+    }
+    assert_eq!(seen, wanted);
+    assert!(!seen.contains(&outside.id));
+    let text = |text: &str| MemberSearch { text: text.to_owned(), ..MemberSearch::default() };
+    for (search, wanted) in [
+        (text("GRACE@"), Some(&grace)),
+        (text("grace 100%"), Some(&grace)),
+        (text("_\u{DC}na"), Some(&bob)),
+        (text("_race"), None),
+        (text("\0"), None),
+        (MemberSearch { kind: Some(UserKind::Service), ..text("") }, Some(&bot)),
+        (MemberSearch { state: Some(UserState::Frozen), ..text("") }, Some(&bob)),
+        (MemberSearch { state: Some(UserState::Disabled), ..text("") }, None),
+        (MemberSearch { role: RoleName::parse("pusher").ok(), ..text("") }, Some(&bot)),
+        (MemberSearch { role: RoleName::parse("push").ok(), ..text("grace") }, Some(&grace)),
+        (MemberSearch { role: RoleName::parse("us").ok(), ..text("") }, None),
+    ] {
+        let found: Vec<_> = find(search.clone(), None, 9).await.into_iter().map(|(id, _)| id).collect();
+        assert_eq!(found.iter().collect::<Vec<_>>(), wanted.into_iter().collect::<Vec<_>>(), "{search:?}");
+    }
+    assert_eq!(find(text("bot"), None, 9).await, [(bot, roles(&["pusher"]))]);
 }

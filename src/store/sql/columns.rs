@@ -7,11 +7,19 @@ macro_rules! org_columns {
     };
 }
 
+macro_rules! user_state {
+    () => {
+        "CASE WHEN u.state = 'disabled' AND u.frozen_at IS NOT NULL THEN 'frozen' ELSE u.state END"
+    };
+}
+
 macro_rules! user_columns {
     () => {
-        "u.id AS u_id, u.email AS u_email, u.name AS u_name, u.kind AS u_kind, \
-         CASE WHEN u.state = 'disabled' AND u.frozen_at IS NOT NULL THEN 'frozen' ELSE u.state END AS u_state, \
-         u.created_at AS u_created_at"
+        concat!(
+            "u.id AS u_id, u.email AS u_email, u.name AS u_name, u.kind AS u_kind, ",
+            user_state!(),
+            " AS u_state, u.created_at AS u_created_at"
+        )
     };
 }
 

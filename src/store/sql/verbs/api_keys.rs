@@ -210,6 +210,28 @@ impl ApiKeyStore for Engine {
         rows.iter().map(rows::api_key).collect()
     }
 
+    async fn find_api_keys(
+        &self,
+        org: &OrgId,
+        after: Option<&(Timestamp, ApiKeyId)>,
+        limit: u32,
+    ) -> Result<Vec<ApiKey>, StoreError> {
+        let (time, id) = after.map_or((i64::MAX, ""), |(time, id)| (time.millis(), id.as_str()));
+        let rows = sqlx::query(concat!(
+            "SELECT ",
+            api_key_columns!(),
+            " FROM api_keys k WHERE k.org_id = $1 AND (k.created_at, k.id) < ($2, $3) ORDER BY k.created_at DESC, k.id DESC LIMIT $4"
+        ))
+        .bind(org.as_str())
+        .bind(time)
+        .bind(id)
+        .bind(i64::from(limit))
+        .fetch_all(&mut *self.reader().await?)
+        .await
+        .doing("list an organization's API keys")?;
+        rows.iter().map(rows::api_key).collect()
+    }
+
     async fn disable_api_key(&self, id: &ApiKeyId, org: Option<&OrgId>, cause: &Cause) -> Result<bool, StoreError> {
         let mut tx = self.begin(cause).await?;
         if disable(&mut tx, Disabling::One(id, org), DisableReason::Hand).await? == 0 {

@@ -129,6 +129,13 @@ fn narrow(query: &mut QueryBuilder<Db>, filter: &AuditFilter) {
         }
         None => {}
     }
+    if let Some(status) = filter.status {
+        query
+            .push(" AND status >= ")
+            .push_bind(i64::from(status.first))
+            .push(" AND status <= ")
+            .push_bind(i64::from(status.last));
+    }
     match filter.decision {
         Some(DecisionFilter::Unknown) => {
             query.push(" AND NOT denied AND api IS NOT NULL AND status IS NULL");

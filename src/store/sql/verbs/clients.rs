@@ -15,7 +15,8 @@ use super::revocation::{Ending, end};
 use super::rows::{self, Fields};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
-    Client, ClientOrigin, ClientSecret, ClientState, ClientStore, KnownClient, RevokeReason, StoreError, Subject,
+    Added, Client, ClientOrigin, ClientSecret, ClientState, ClientStore, KnownClient, MAX_SECRETS, RevokeReason, StoreError,
+    Subject,
 };
 use crate::types::{ClientId, HashedToken, OrgId, ScopeSet, Timestamp, UserId};
 
@@ -71,6 +72,20 @@ async fn lock(tx: &mut Tx<'_>, id: &ClientId) -> Result<Option<super::Row>, Stor
         .fetch_optional(tx.connection())
         .await
         .doing("lock a client")
+}
+
+/// The secrets of a client that live at the cause's time.
+async fn count_secrets(tx: &mut Tx<'_>, id: &ClientId) -> Result<u64, StoreError> {
+    let at = tx.cause.at.millis();
+    let row = sqlx::query(
+        "SELECT COUNT(*) AS many FROM client_secrets WHERE client_id = $1 AND (expires_at IS NULL OR expires_at > $2)",
+    )
+    .bind(id.as_str())
+    .bind(at)
+    .fetch_one(tx.connection())
+    .await
+    .doing("count a client's secrets")?;
+    Fields::of(&row, "client_secrets", "many").count("many")
 }
 
 /// Takes the secrets and the waiting requests of a client away and ends its grants.
@@ -276,9 +291,10 @@ impl ClientStore for Engine {
         secret: &ClientSecret,
         others_until: Option<Timestamp>,
         cause: &Cause,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Added, StoreError> {
         let mut tx = self.begin(cause).await?;
-        let Some(row) = lock(&mut tx, id).await? else { return Ok(false) };
+        // Whoever adds one at the same time waits here, and counts this one.
+        let Some(row) = lock(&mut tx, id).await? else { return Ok(Added::Absent) };
         if let Some(until) = others_until {
             sqlx::query(
                 "UPDATE client_secrets SET expires_at = $1 WHERE client_id = $2 AND (expires_at IS NULL OR expires_at > $1)",
@@ -289,11 +305,15 @@ impl ClientStore for Engine {
             .await
             .doing("end a client's other secrets")?;
         }
+        let live = count_secrets(&mut tx, id).await?;
+        if live >= MAX_SECRETS {
+            return Ok(Added::Full(live));
+        }
         insert_secret(&mut tx, id, secret).await?;
         let event = ControlEvent::done(Operation::ClientSecretCreate);
         changed(&mut tx, id, owner(&row)?.as_ref(), event.with_comment(format!("the one that ends in {}", secret.last4)));
         tx.commit().await?;
-        Ok(true)
+        Ok(Added::Done)
     }
 
     async fn remove_secret(&self, id: &ClientId, secret: &HashedToken, cause: &Cause) -> Result<bool, StoreError> {

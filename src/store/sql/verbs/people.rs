@@ -3,18 +3,19 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
+use sqlx::QueryBuilder;
 
 use super::super::fault::Doing;
-use super::super::values::json;
-use super::Row;
+use super::super::values::{json, like, word};
 use super::accounts::{insert_membership, insert_user};
 use super::engine::{Engine, Tx};
 use super::revocation::{Ending, end};
 use super::rows::{self, Fields};
+use super::{Db, Row};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
-    Accepted, Accepting, Bounds, Created, Guarded, Invitation, Membership, PeopleStore, RevokeReason, StoreError, Subject, User,
-    UserKind, UserState,
+    Accepted, Accepting, Bounds, Created, Guarded, Invitation, MemberSearch, Membership, PeopleStore, RevokeReason, StoreError,
+    Subject, User, UserKind, UserState,
 };
 use crate::types::{HashedToken, InvitationId, OrgId, RoleName, Timestamp, UserId};
 
@@ -147,6 +148,35 @@ async fn hold_user(tx: &mut Tx<'_>, user: &UserId, email: &str) -> Result<bool, 
     Ok(held.rows_affected() > 0)
 }
 
+fn member(row: &Row) -> Result<(User, Vec<RoleName>), StoreError> {
+    Ok((rows::user(row)?, Fields::of(row, "memberships", "u_id").json("m_roles")?))
+}
+
+/// Adds ` AND …` for everything that the search narrows by.
+fn narrow(query: &mut QueryBuilder<Db>, search: &MemberSearch) -> Result<(), StoreError> {
+    if !search.text.is_empty() {
+        let pattern = like(&search.text.to_lowercase(), "%", "%");
+        query
+            .push(" AND (u.email LIKE ")
+            .push_bind(pattern.clone())
+            .push(r" ESCAPE '\' OR LOWER(u.name) LIKE ")
+            .push_bind(pattern);
+        // Of letters that SQLite has no lower case of, what is typed as it is written is found all the same.
+        query.push(r" ESCAPE '\' OR u.name LIKE ").push_bind(like(&search.text, "%", "%")).push(r" ESCAPE '\')");
+    }
+    if let Some(kind) = &search.kind {
+        query.push(" AND u.kind = ").push_bind(word(kind)?);
+    }
+    if let Some(state) = &search.state {
+        query.push(concat!(" AND ", user_state!(), " = ")).push_bind(word(state)?);
+    }
+    if let Some(role) = &search.role {
+        // A list of names in JSON: nothing in a name is written otherwise there.
+        query.push(" AND m.roles LIKE ").push_bind(like(&json(role)?, "%", "%")).push(r" ESCAPE '\'");
+    }
+    Ok(())
+}
+
 #[async_trait]
 impl PeopleStore for Engine {
     async fn member_page(&self, org: &OrgId, (offset, limit): (u32, u32)) -> Result<Vec<(User, Vec<RoleName>)>, StoreError> {
@@ -163,7 +193,29 @@ impl PeopleStore for Engine {
         .fetch_all(&mut *self.reader().await?)
         .await
         .doing("list members")?;
-        rows.iter().map(|row| Ok((rows::user(row)?, Fields::of(row, "memberships", "u_id").json("m_roles")?))).collect()
+        rows.iter().map(member).collect()
+    }
+
+    async fn find_members(
+        &self,
+        org: &OrgId,
+        search: &MemberSearch,
+        after: Option<&UserId>,
+        limit: u32,
+    ) -> Result<Vec<(User, Vec<RoleName>)>, StoreError> {
+        let mut query = QueryBuilder::<Db>::new(concat!(
+            "SELECT ",
+            user_columns!(),
+            ", m.roles AS m_roles FROM memberships m JOIN users u ON u.id = m.user_id WHERE m.org_id = "
+        ));
+        query.push_bind(org.as_str().to_owned());
+        if let Some(after) = after {
+            query.push(" AND m.user_id < ").push_bind(after.as_str().to_owned());
+        }
+        narrow(&mut query, search)?;
+        query.push(" ORDER BY m.user_id DESC LIMIT ").push_bind(i64::from(limit));
+        let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("search members")?;
+        rows.iter().map(member).collect()
     }
 
     async fn change_member(&self, membership: &Membership, bounds: &Bounds<'_>, cause: &Cause) -> Result<Guarded, StoreError> {
