@@ -40,7 +40,7 @@ pub use apps::{App, AppState, AppStore, AppVersion, Definition, Edit, Maturity, 
 pub use audit_log::{AuditFilter, AuditLogStore, AuditPage, AuditRow, Bucket, Cursor, DecisionFilter, Facet, GrantUse, Tally};
 pub use clients::{
     AppClient, Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, ClientStore, GrantType, KnownClient,
-    Stage,
+    Machine, Stage,
 };
 pub use devices::{DevicePoll, DeviceRequest, DeviceStore};
 pub use feed::{Change, FeedStore, Subject};
