@@ -387,7 +387,7 @@ pub struct FieldFlaw {
 }
 
 impl ScopeChoice {
-    fn icon(&self) -> &'static str {
+    pub(super) fn icon(&self) -> &'static str {
         scope_icon(&self.scope, self.risk)
     }
 }
