@@ -7,6 +7,7 @@ pub mod audit;
 pub mod authorizer;
 pub mod boot;
 pub mod cli;
+pub mod clients;
 pub mod config;
 pub mod egress;
 pub mod gateway;

@@ -72,6 +72,10 @@ impl World {
             ("/orgs/{org}/review, last page", org("review?from=11900")),
             ("/orgs/{org}/members", org("members")),
             ("/orgs/{org}/members, last page", org("members?from=1900")),
+            ("/orgs/{org}/machines", org("machines")),
+            ("/orgs/{org}/machines/new", org("machines/new")),
+            ("/orgs/{org}/machines/{client}", org(&format!("machines/{}", self.machine))),
+            ("/orgs/{org}/machines/{client}/scopes", org(&format!("machines/{}/scopes", self.machine))),
             ("/orgs/{org}/audit", org("audit")),
             ("/orgs/{org}/audit, counted by user", org("audit?counts=user")),
             ("/orgs/{org}/audit, one client, last day", org(&format!("audit?client={}", self.client))),
@@ -98,6 +102,7 @@ impl World {
         signed_in([
             ("/operator/organizations", "/operator/organizations".to_owned()),
             ("/operator/organizations/{org}", "/operator/organizations/bench".to_owned()),
+            ("/operator/organizations/{org}, asked to freeze", "/operator/organizations/bench?confirm=freeze".to_owned()),
             ("/operator/users", "/operator/users".to_owned()),
             ("/operator/users, last page", "/operator/users?from=1950".to_owned()),
             ("/operator/users/{user}", format!("/operator/users/{user}")),

@@ -9,13 +9,17 @@ use secrecy::SecretString;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tollgate::account::{self, AuditFlush, Called, Refused, StandIn, Unanswered};
+use tollgate::apps::NewSecret;
+use tollgate::clients::{By, Clients};
 use tollgate::config::{Config, Environment};
 use tollgate::node::Node;
 use tollgate::oauth;
 use tollgate::operator;
 use tollgate::record::{Actor, AuditRecord, Call, Cause, Decision, Event, McpCall, Measured, Origin, Outcome};
+use tollgate::roster::{self, Roster};
 use tollgate::store::{
-    AuthRequest, Client, Created, DeviceRequest, Grant, GrantType, Invitation, Membership, NewUser, User, sql,
+    AuthRequest, Client, ClientAuth, ClientKind, Created, DeviceRequest, Grant, GrantType, Invitation, Membership, NewUser, User,
+    sql,
 };
 use tollgate::types::{
     ApiName, AuthRequestId, ClientId, GrantId, InvitationId, NodeId, PlainToken, RecordId, RedirectUri, RequestId, RoleName,
@@ -30,13 +34,16 @@ const USERS: usize = 2_000;
 const CLIENTS: usize = 200;
 /// Each client is authorized by so many users.
 const USERS_OF_CLIENT: usize = 50;
+const MACHINES: usize = 100;
+/// Secrets of one of them.
+const SECRETS: usize = 5;
 const RECORDS: usize = 100_000;
 /// Days that everything lies in.
 const DAYS: u64 = 30;
 
 /// What [`World::fill`] makes.
-pub const SIZE: &str =
-    "12 000 grants, 2 000 members, 200 clients, an app of 20 versions, 50 keys and 2 000 users, 100 000 calls, all of 30 days";
+pub const SIZE: &str = "12 000 grants, 2 000 members, 200 clients, 100 machines, an app of 20 versions, 50 keys and 2 000 users, \
+    100 000 calls, all of 30 days";
 
 /// Nothing is tried here.
 struct Nobody;
@@ -68,6 +75,7 @@ pub struct World {
     pub(super) own: Grant,
     pub(super) client: ClientId,
     pub(super) in_use: InUse,
+    pub(super) machine: ClientId,
     pub(super) request: AuthRequestId,
     pub(super) device: UserCode,
     pub(super) invitation: String,
@@ -102,6 +110,7 @@ impl World {
         let (clients, grants) = authorized(&node, &own, &users).await;
         let record = called(&node, &grants, &clients).await;
         let in_use = app::in_use(&node, &own, &users).await;
+        let machine = machines(&node, &own).await;
         let request = asked(&node, &clients[0]).await;
         let (device, invitation) = (waits(&node, &clients[0]).await, invited(&node, &own).await);
         assert!(node.store.add_operator(&own.user, &node.own_cause()).await.expect("an operator"));
@@ -114,7 +123,7 @@ impl World {
         let cookie = format!("tollgate={}", secret.expose());
         let csrf = FormToken::of_session(&node.keys, &secret).as_str().to_owned();
         let client = clients[0].id.clone();
-        Self { node, cookie, csrf, own, client, in_use, request, device, invitation, record, router, stop, _dir: dir }
+        Self { node, cookie, csrf, own, client, in_use, machine, request, device, invitation, record, router, stop, _dir: dir }
     }
 
     pub fn router(&self) -> Router {
@@ -172,6 +181,40 @@ async fn authorized(node: &Node, own: &Grant, users: &[User]) -> (Vec<Client>, V
         clients.push(client);
     }
     (clients, grants)
+}
+
+/// Machine clients, each of a service user of its own and with a grant; the last of them, with several secrets.
+async fn machines(node: &Node, own: &Grant) -> ClientId {
+    let template = node.store.client(&own.client).await.expect("a store").expect("a client");
+    let org = node.store.org(&own.org).await.expect("a store").expect("an organization");
+    let viewer = RoleName::parse("viewer").expect("a role");
+    let mut last = None;
+    for n in 0..MACHINES {
+        let roster = Roster::new(node, &org, roster::By::Operator, node.own_cause());
+        let (robot, _) = roster.add_service(&format!("robot-{n}"), vec![viewer.clone()]).await.expect("a service user");
+        let client = Client {
+            id: ClientId::generate(node.now(), &SystemEntropy),
+            org: Some(org.id.clone()),
+            name: format!("Machine {n}"),
+            kind: ClientKind::Confidential,
+            auth: ClientAuth::SecretBasic,
+            grant_types: vec![GrantType::ClientCredentials],
+            scopes: Some(ScopeSet::parse("metrics:read").expect("scopes")),
+            subject: Some(robot.id.clone()),
+            ..template.clone()
+        };
+        node.store.create_client(&client, None, &node.own_cause()).await.expect("a client");
+        let id = GrantId::generate(node.now(), &SystemEntropy);
+        let grant = Grant { id, user: robot.id, client: client.id.clone(), created_at: node.now(), ..own.clone() };
+        node.store.machine_grant(&grant, &node.own_cause()).await.expect("a grant");
+        last = Some(client);
+    }
+    let last = last.expect("there are machines");
+    for _ in 0..SECRETS {
+        let clients = Clients::new(node, By::Operator, node.own_cause());
+        clients.add_secret(&last, NewSecret::default()).await.expect("a secret");
+    }
+    last.id
 }
 
 /// Calls under the grants, by different tools, every twentieth of them refused.

@@ -55,7 +55,7 @@ impl FromRef<App> for Arc<Node> {
 type Route = (&'static str, fn() -> MethodRouter<App>);
 
 /// Every page. The tests try each of them, by every method that it takes, as everybody who could.
-const ROUTES: [Route; 27] = [
+const ROUTES: [Route; 31] = [
     ("/settings/applications", || get(settings::show).post(settings::revoke)),
     ("/settings/applications/{grant}", || get(grant::show).post(grant::act)),
     ("/settings/sessions", || get(sessions::show).post(sessions::act)),
@@ -65,6 +65,10 @@ const ROUTES: [Route; 27] = [
     ("/orgs/{org}/install", || get(org::install_page).post(org::install)),
     ("/orgs/{org}/keys", || get(org::api_keys)),
     ("/orgs/{org}/members", || get(org::members).post(org::members_act)),
+    ("/orgs/{org}/machines", || get(org::machines)),
+    ("/orgs/{org}/machines/new", || get(org::new_machine).post(org::create_machine)),
+    ("/orgs/{org}/machines/{client}", || get(org::machine).post(org::machine_act)),
+    ("/orgs/{org}/machines/{client}/scopes", || get(org::machine_scopes).post(org::set_machine_scopes)),
     ("/orgs/{org}/review", || get(org::review)),
     ("/orgs/{org}/review.csv", || get(org::review_csv)),
     ("/orgs/{org}/review.json", || get(org::review_json)),

@@ -35,8 +35,7 @@ pub use app_model::{
 pub use error::{AdminError, Problem, Refusal, RefusalCode, Rule};
 pub use health::Readiness;
 pub use local::{
-    APP_IS_OFF, Local, app_view, audit_entry, change_view, client_view, condition_view, grant_view, policy_view, secret_view,
-    version_view,
+    Local, app_view, audit_entry, change_view, client_view, condition_view, grant_view, policy_view, secret_view, version_view,
 };
 pub use model::{
     ApiKeyStateView, ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, ScopeVerdict,

@@ -11,13 +11,13 @@ use super::Api;
 use super::error::ApiError;
 use crate::account::AuditFlush;
 use crate::admin::Local;
+use crate::clients::{self, Clients};
 use crate::config::Config;
 use crate::node::Node;
 use crate::record::{Actor, Cause};
 use crate::roster::{By, Roster};
 use crate::store::Org;
 use crate::token::Principal;
-use crate::types::ScopeBits;
 use crate::web::Peer;
 
 /// Who asks, as the gate found.
@@ -58,10 +58,10 @@ impl Caller {
         Roster::new(&self.node, self.org(), By::Member(self.principal.user.id.clone()), self.cause())
     }
 
-    /// Everything that the user holds in the organization now.
-    pub(super) async fn permissions(&self) -> Result<ScopeBits, ApiError> {
-        let membership = self.node.store.membership(&self.org().id, &self.principal.user.id).await?;
-        Ok(membership.map_or(ScopeBits::NONE, |m| self.config.roles.permissions(&m.roles)))
+    /// The clients of the organization, changed as this caller may.
+    pub(super) fn clients(&self) -> Clients<'_> {
+        let by = clients::By::Member { user: self.principal.user.id.clone(), org: self.org() };
+        Clients::new(&self.node, by, self.cause())
     }
 }
 

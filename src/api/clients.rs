@@ -10,16 +10,9 @@ use super::caller::{Body, Caller, Named, Params};
 use super::error::ApiError;
 use super::once::{Repeatable, once};
 use super::openapi::Refusals;
-use crate::admin::{
-    APP_IS_OFF, Administration, ClientScopes, ClientView, CreatedClient, CreatedSecret, NewClient, NewClientKind, NewSecret,
-    Switch, Within,
-};
-use crate::config::Visibility;
-use crate::store::{Client, ClientState};
-use crate::types::{ClientId, ScopeBits, ScopeSet, UserId};
-
-/// Why an owner can't change a client.
-const FROZEN: &str = "the operator of this gateway froze this client; ask them to thaw it";
+use crate::admin::{Administration, ClientView, CreatedClient, CreatedSecret, NewClient, NewSecret, Switch, Within};
+use crate::clients::New;
+use crate::store::ClientState;
 
 /// A change of a client; what is absent stays.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
@@ -50,7 +43,7 @@ pub(super) async fn list(caller: Caller, Params(page): Params<PageQuery>) -> Ans
     responses((status = 200, description = "Done", body = ClientView), Refusals)
 )]
 pub(super) async fn show(caller: Caller, Named(client): Named) -> Answer<ClientView> {
-    let id = own(&caller, &client).await?.id;
+    let id = caller.clients().find(&client).await?.id;
     Ok(Json(caller.administration().client(id.as_str()).await?))
 }
 
@@ -68,8 +61,9 @@ pub(super) async fn create(caller: Caller, headers: HeaderMap, Body(new): Body<N
         return Err(ApiError::not_found("the token is for another organization"));
     }
     let new = NewClient { org: Some(org.id.to_string()), ..new };
-    may_make(&caller, &new).await?;
-    once(&caller, &headers, "clients", &new, async { Ok(caller.administration().create_client(new.clone()).await?) }).await
+    let (clients, wanted) = (caller.clients(), New::from(&new));
+    clients.may_create(Some(org), &wanted).await?;
+    once(&caller, &headers, "clients", &new, async { Ok(CreatedClient::from(clients.create(Some(org), &wanted).await?)) }).await
 }
 
 /// Switches a client off or on, or sets what it may ask for.
@@ -80,16 +74,18 @@ pub(super) async fn create(caller: Caller, headers: HeaderMap, Body(new): Body<N
     responses((status = 200, description = "Done", body = ClientView), Refusals)
 )]
 pub(super) async fn update(caller: Caller, Named(client): Named, Body(change): Body<ClientChange>) -> Answer<ClientView> {
-    let client = thawed(own(&caller, &client).await?)?;
+    let clients = caller.clients();
+    let client = clients.find_to_change(&client).await?;
     let id = &client.id;
     if let Some(scopes) = &change.scopes {
-        public_scopes(&caller, scopes)?;
-        within_own_reach(&caller, client.subject.as_ref()).await?;
-        let wanted = ClientScopes { scopes: Some(scopes.clone()) };
-        caller.administration().set_client_scopes(id.as_str(), wanted).await?;
+        clients.set_scopes(&client, Some(scopes)).await?;
     }
     if let Some(state) = change.state {
-        switch(&caller, id, state).await?;
+        let state = match state {
+            Switch::Active => ClientState::Active,
+            Switch::Disabled => ClientState::Disabled,
+        };
+        clients.switch(&client, state).await?;
     }
     Ok(Json(caller.administration().client(id.as_str()).await?))
 }
@@ -101,8 +97,8 @@ pub(super) async fn update(caller: Caller, Named(client): Named, Body(change): B
     responses((status = 204, description = "Done"), Refusals)
 )]
 pub(super) async fn delete(caller: Caller, Named(client): Named) -> Result<StatusCode, ApiError> {
-    let id = own(&caller, &client).await?.id;
-    caller.administration().delete_client(id.as_str()).await?;
+    let clients = caller.clients();
+    clients.delete(&clients.find(&client).await?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -122,71 +118,9 @@ pub(super) async fn add_secret(
     headers: HeaderMap,
     Body(new): Body<NewSecret>,
 ) -> Result<Repeatable, ApiError> {
-    let client = thawed(own(&caller, &client).await?)?;
-    within_own_reach(&caller, client.subject.as_ref()).await?;
-    let id = client.id;
-    let (path, administration) = (format!("clients/{id}/secrets"), caller.administration());
-    once(&caller, &headers, &path, &new, async { Ok(administration.add_secret(id.as_str(), new).await?) }).await
-}
-
-/// A client that belongs to the organization. Those of others, and those that registered themselves, are not its to change.
-async fn own(caller: &Caller, id: &str) -> Result<Client, ApiError> {
-    let missing = || ApiError::not_found("the organization has no such client");
-    let id = ClientId::parse(id).map_err(|_| missing())?;
-    let client = caller.node.store.client(&id).await?.ok_or_else(missing)?;
-    if client.org.as_ref() == Some(&caller.org().id) { Ok(client) } else { Err(missing()) }
-}
-
-/// A client that the operator froze is not its owner's to change; it can only be removed.
-fn thawed(client: Client) -> Result<Client, ApiError> {
-    match client.state {
-        ClientState::Frozen => Err(ApiError::conflict(FROZEN)),
-        ClientState::Active | ClientState::Disabled => Ok(client),
-    }
-}
-
-async fn switch(caller: &Caller, id: &ClientId, to: Switch) -> Result<(), ApiError> {
-    let state = match to {
-        Switch::Active => ClientState::Active,
-        Switch::Disabled => ClientState::Disabled,
-    };
-    let store = &caller.node.store;
-    if !store.set_unfrozen_client_state(id, state, &caller.cause()).await?
-        && let Some(now) = store.client(id).await?.filter(|now| now.state != state)
-    {
-        return Err(ApiError::conflict(if now.state == ClientState::Frozen { FROZEN } else { APP_IS_OFF }));
-    }
-    Ok(caller.node.settle().await?)
-}
-
-/// Private scopes are given by the operator, never taken (behind them are things that can't be undone).
-fn public_scopes(caller: &Caller, text: &str) -> Result<(), ApiError> {
-    let scopes = ScopeSet::parse(text).map_err(|e| ApiError::invalid(format!("scopes: {e}")))?;
-    let private =
-        |s: &&crate::types::ScopeToken| caller.config.catalogue.entry(s).is_some_and(|e| e.visibility == Visibility::Private);
-    match scopes.iter().find(private) {
-        Some(scope) => Err(ApiError::forbidden(format!("{scope} is private; the operator gives it to clients"))),
-        // Internal ones are refused where clients are written: they are no organization's.
-        None => Ok(()),
-    }
-}
-
-async fn may_make(caller: &Caller, new: &NewClient) -> Result<(), ApiError> {
-    if let Some(scopes) = &new.scopes {
-        public_scopes(caller, scopes)?;
-    }
-    let (NewClientKind::Machine, Some(subject)) = (new.kind, &new.subject) else { return Ok(()) };
-    let member = super::members::find(caller, subject).await?;
-    within_own_reach(caller, Some(&member.user.id)).await
-}
-
-/// A machine acts without anybody's consent: whoever can get its secret must hold what its subject holds.
-async fn within_own_reach(caller: &Caller, subject: Option<&UserId>) -> Result<(), ApiError> {
-    let Some(subject) = subject else { return Ok(()) };
-    let membership = caller.node.store.membership(&caller.org().id, subject).await?;
-    let theirs = membership.map_or(ScopeBits::NONE, |m| caller.config.roles.permissions(&m.roles));
-    if caller.permissions().await?.covers(&theirs) {
-        return Ok(());
-    }
-    Err(ApiError::forbidden("the client's subject holds more than you do; ask somebody who holds it"))
+    let clients = caller.clients();
+    let client = clients.find_to_change(&client).await?;
+    clients.may_hold_secret(&client).await?;
+    let path = format!("clients/{}/secrets", client.id);
+    once(&caller, &headers, &path, &new, async { Ok(CreatedSecret::from(clients.add_secret(&client, new.into()).await?)) }).await
 }

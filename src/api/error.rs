@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::admin::{AdminError, ConditionView, RefusalCode, condition_view};
 use crate::apps::{AppError, Condition, Refusal};
+use crate::clients::{ClientError, Sort};
 use crate::roster::{self, RosterError};
 use crate::store::StoreError;
 
@@ -182,6 +183,23 @@ impl From<AppError> for ApiError {
             | Refusal::LastSecret
             | Refusal::ManySecrets(_)
             | Refusal::Unpublished => Self::conflict(detail),
+        }
+    }
+}
+
+impl From<ClientError> for ApiError {
+    fn from(error: ClientError) -> Self {
+        let refusal = match error {
+            ClientError::Store(fault) => return fault.into(),
+            ClientError::Secret(refusal) => return AppError::Refused(refusal).into(),
+            ClientError::Refused(refusal) => refusal,
+        };
+        let detail = refusal.to_string();
+        match refusal.sort() {
+            Sort::Invalid => Self::invalid(detail),
+            Sort::Absent => Self::not_found(detail),
+            Sort::Forbidden => Self::forbidden(detail),
+            Sort::Conflict => Self::conflict(detail),
         }
     }
 }

@@ -6,7 +6,7 @@ use super::error::{AppError, Refusal};
 use crate::node::Node;
 use crate::record::Cause;
 use crate::store::{Added, Client, ClientKind, ClientSecret};
-use crate::types::{PlainToken, Timestamp, TokenKind};
+use crate::types::{ClientId, PlainToken, Timestamp, TokenKind};
 
 /// Longest that a secret with an end lives, seconds: ten years.
 pub const MAX_SECRET_LIFE: u64 = 10 * 366 * 24 * 60 * 60;
@@ -21,6 +21,13 @@ pub struct NewSecret {
 }
 
 impl NewSecret {
+    /// From what a form says, in seconds: nothing is no end. What is no number is out of bounds, and so refused like one that is.
+    #[must_use]
+    pub fn of_form(others: &str, new: &str) -> Self {
+        let seconds = |text: &str| (!text.is_empty()).then(|| text.parse().unwrap_or(u64::MAX));
+        Self::of_seconds(seconds(others), seconds(new))
+    }
+
     /// From numbers of seconds that somebody asks for.
     #[must_use]
     pub fn of_seconds(others: Option<u64>, new: Option<u64>) -> Self {
@@ -71,6 +78,20 @@ pub async fn add_secret(
     }
 }
 
+/// Takes a secret from a client, named by its id or last four characters.
+///
+/// # Errors
+/// When there is no such secret, or it is the only one that lives on.
+pub async fn remove_secret(node: &Node, client: &ClientId, which: &str, cause: &Cause) -> Result<(), AppError> {
+    let secrets = node.store.live_secrets(client, cause.at).await?;
+    let hash = match secrets.iter().filter(|s| s.id() == which || s.last4 == which).collect::<Vec<_>>()[..] {
+        [one] => one.hash,
+        _ => return Err(Refusal::UnknownSecret.into()),
+    };
+    let removed = node.store.remove_secret(client, &hash, cause).await?;
+    if removed { Ok(()) } else { Err(Refusal::LastSecret.into()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,6 +102,11 @@ mod tests {
         let longest = Some(MAX_SECRET_LIFE);
         for (others, new) in [(None, None), (Some(0), None), (longest, longest), (None, Some(1))] {
             assert_eq!(checked(others, new), Ok(()), "{others:?} {new:?}");
+        }
+        assert_eq!(NewSecret::of_form("0", "3600").check(), Ok(()));
+        assert_eq!(NewSecret::of_form("", "").lifetime, None);
+        for (others, new) in [("", "0"), ("", "never"), ("soon", ""), ("", "-1")] {
+            assert_eq!(NewSecret::of_form(others, new).check(), Err(Refusal::SecretLife), "{others:?} {new:?}");
         }
         let beyond = [Some(MAX_SECRET_LIFE + 1), Some(u64::MAX)];
         for (others, new) in beyond.into_iter().flat_map(|l| [(l, None), (None, l), (Some(0), l)]).chain([(None, Some(0))]) {

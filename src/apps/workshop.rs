@@ -15,7 +15,7 @@ use crate::store::{
     App, AppClient, AppState, AppVersion, Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, Created,
     Definition, Edit, GrantType, Maturity, Org, Publication, Published, Stage, Via,
 };
-use crate::types::{AppId, AppUuid, ClientId, HashedToken, OrgId, PlainToken, ScopeSet, ScopeToken};
+use crate::types::{AppId, AppUuid, ClientId, OrgId, PlainToken, ScopeSet, ScopeToken};
 
 /// Who writes definitions: decides about private scopes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -237,13 +237,7 @@ impl<'a> Workshop<'a> {
     /// # Errors
     /// When there is no such secret, or no other one.
     pub async fn remove_secret(&self, app: &App, stage: Stage, which: &str) -> Result<(), AppError> {
-        let secrets = self.secrets(app, stage).await?;
-        let hash: HashedToken = match secrets.iter().filter(|s| s.id() == which || s.last4 == which).collect::<Vec<_>>()[..] {
-            [one] => one.hash,
-            _ => return Err(Refusal::UnknownSecret.into()),
-        };
-        let removed = self.node.store.remove_secret(client_id(app, stage)?, &hash, &self.cause).await?;
-        if removed { Ok(()) } else { Err(Refusal::LastSecret.into()) }
+        secrets::remove_secret(self.node, client_id(app, stage)?, which, &self.cause).await
     }
 
     /// The manifest of the draft, or of a version. The export is on record.

@@ -98,11 +98,11 @@ async fn shown(app: &App, who: &Operating, name: &str, asked: &Asked) -> Result<
     let own = summaries.iter().find(|one| one.org.id == org.id);
     let (members, clients) = own.map_or((0, 0), |one| (one.members, one.clients));
     let frozen = org.state == OrgState::Disabled;
+    let asked_to_freeze = !frozen && asked.is("confirm", "freeze");
     let view = OperatorOrgPage {
         frame: who.frame(),
         csrf: who.csrf(),
         path: format!("{FIRST}/{}", org.slug),
-        stake: at_stake(app, Counted::Org(&org.id)).await?,
         id: org.id.to_string(),
         slug: org.slug.to_string(),
         name: DisplayName::new(&org.name),
@@ -111,7 +111,8 @@ async fn shown(app: &App, who: &Operating, name: &str, asked: &Asked) -> Result<
         created: When::new(org.created_at, app.node.now()),
         members,
         clients,
-        asked: !frozen && asked.is("confirm", "freeze"),
+        // The grants of a large organization take a while to count.
+        asked: if asked_to_freeze { Some(at_stake(app, Counted::Org(&org.id)).await?) } else { None },
         notice: asked.switched(frozen),
     };
     Ok(page(StatusCode::OK, &view))

@@ -1,6 +1,7 @@
 //! One of every page and state, with data as it comes in practice and as a hostile stranger would send it.
 
 mod apps;
+mod machines;
 mod operator;
 mod org;
 
@@ -62,6 +63,7 @@ pub fn pages() -> Vec<(&'static str, String)> {
         ("sessions", show(&sessions())),
     ]);
     pages.extend(org::pages());
+    pages.extend(machines::pages());
     pages.extend(apps::pages());
     pages.extend(operator::pages());
     pages

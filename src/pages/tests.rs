@@ -157,6 +157,15 @@ fn forms_post_with_their_token_and_stable_names() {
     }
 }
 
+/// The styles take a heading right below a section for its label, and any other for a title.
+#[test]
+fn both_ways_into_an_invitation_have_equal_headings() {
+    let html = page("invitation-unknown");
+    for heading in ["If you have an account here", "If you have none yet"] {
+        assert!(html.contains(&format!("<section class=\"pad stack\"><h2>{heading}</h2>")), "{heading}");
+    }
+}
+
 #[test]
 fn nothing_is_focused_for_the_person_who_decides() {
     for (file, html) in samples::pages() {
@@ -302,7 +311,7 @@ fn a_record_shows_its_own_values() {
 
 #[test]
 fn long_lists_are_searched_while_typing() {
-    for name in ["applications", "audit", "members", "org-clients", "apps", "app-form"] {
+    for name in ["applications", "audit", "members", "org-clients", "apps", "app-form", "machines", "machine-form"] {
         let html = page(name);
         let (_, list) = html.split_once("data-filtered").unwrap_or_else(|| panic!("{name}: nothing to search"));
         let (box_at, item_at) = (list.find("data-filter"), list.find("data-item"));

@@ -5,9 +5,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::StoreError;
+use super::{ClientPolicy, StoreError, User};
 use crate::record::Cause;
-use crate::types::{AppId, ClientId, HashedToken, OrgId, RedirectUri, ResourceId, ScopeSet, Timestamp, UserId};
+use crate::types::{AppId, ClientId, HashedToken, OrgId, RedirectUri, ResourceId, RoleName, ScopeSet, Timestamp, UserId};
 
 /// A client (RFC 6749 §2).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -196,6 +196,21 @@ pub enum Added {
     Absent,
 }
 
+/// A machine client of an organization, with what its tokens rest on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Machine {
+    /// The client.
+    pub client: Client,
+    /// The user that it acts as.
+    pub subject: User,
+    /// The subject's roles in the organization, if it is a member.
+    pub roles: Option<Vec<RoleName>>,
+    /// What the organization decided about the client.
+    pub policy: ClientPolicy,
+    /// When it was last used at the gate, as far back as use is remembered.
+    pub last_used_at: Option<Timestamp>,
+}
+
 /// Verbs on clients.
 #[async_trait]
 pub trait ClientStore {
@@ -209,6 +224,12 @@ pub trait ClientStore {
     async fn known_clients(&self, orgs: &[OrgId]) -> Result<Vec<KnownClient>, StoreError>;
     /// The names of clients; those that were deleted or never were are left out.
     async fn client_names(&self, ids: &[ClientId]) -> Result<Vec<(ClientId, String)>, StoreError>;
+    /// The machine clients of an organization, newest first; at most `limit` after skipping `offset`.
+    async fn machines(&self, org: &OrgId, page: (u32, u32)) -> Result<Vec<Machine>, StoreError>;
+    /// One of them.
+    async fn machine(&self, org: &OrgId, id: &ClientId) -> Result<Option<Machine>, StoreError>;
+    /// Active members whom a machine could act as, by address: service users, and those who hold one of `roles`.
+    async fn possible_subjects(&self, org: &OrgId, roles: &[RoleName]) -> Result<Vec<(User, Vec<RoleName>)>, StoreError>;
     /// How many clients an organization owns.
     async fn count_clients(&self, org: &OrgId) -> Result<u64, StoreError>;
     /// The secrets of a client that have not ended at `at`.

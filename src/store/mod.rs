@@ -42,7 +42,7 @@ pub use audit_log::{
 };
 pub use clients::{
     Added, AppClient, Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, ClientStore, GrantType,
-    KnownClient, MAX_SECRETS, Stage,
+    KnownClient, MAX_SECRETS, Machine, Stage,
 };
 pub use devices::{DevicePoll, DeviceRequest, DeviceStore};
 pub use feed::{Change, FeedStore, Subject};

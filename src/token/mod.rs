@@ -23,6 +23,6 @@ pub use effective::{Effective, Factors, effective, effective_of_key, flows, stan
 pub use keys::{IssuedToken, KeyRing, NewAccessToken, TokenFault};
 pub use narrowing::{Narrowing, Unsayable, narrowing};
 pub use principal::{Fingerprint, Presented, Principal};
-pub use subject::{LENDS_ITSELF, may_be_subject};
+pub use subject::{LENDS_ITSELF, Unfit, fit_to_act, may_be_subject};
 pub use verify::{Refusal, Rejected, Verifier, looks_ours};
 pub use view::{View, Watch};

@@ -21,7 +21,8 @@ use crate::types::{PlainToken, RoleName, ScopeSet, Timestamp, TokenKind};
 /// The session cookie's name, before its `__Host-`.
 pub const SESSION_COOKIE: &str = "tollgate";
 /// The pages of an organization with what a member must hold to open them. The menu leads to the first, and that to the rest.
-const ORG_PAGES: [(&str, &str); 3] = [("audit:read", "audit"), ("grants:read", "applications"), ("members:read", "members")];
+const ORG_PAGES: [(&str, &str); 4] =
+    [("audit:read", "audit"), ("grants:read", "applications"), ("members:read", "members"), ("clients:read", "machines")];
 /// What a member must hold to see an organization's apps.
 const APPS_SCOPE: &str = "clients:read";
 

@@ -2,6 +2,7 @@
 import { assert, mcpInitialize, person, stack, suite } from '../clients/checks.mjs';
 import { HTTPS_HOST, launch, Window } from './browser.mjs';
 import { approvals, copying, devices, home, keyboard } from './corners.mjs';
+import { machines } from './machines.mjs';
 import { startTargets } from './targets.mjs';
 
 const PASSWORD = 'a password of my own choosing 1';
@@ -421,7 +422,7 @@ async function errors(window, mode, targets) {
 
 async function headers(mode, window) {
   await t.check(`${mode}: every page refuses framing, sniffing and storing`, async () => {
-    for (const path of ['/login', '/settings/applications', '/settings/sessions', '/orgs/default/applications', '/orgs/default/members', '/no-such-page']) {
+    for (const path of ['/login', '/settings/applications', '/settings/sessions', '/orgs/default/applications', '/orgs/default/members', '/orgs/default/machines', '/no-such-page']) {
       const response = await window.goto(path);
       const sent = response.headers();
       assert.match(sent['content-security-policy'], /frame-ancestors 'none'/, path);
@@ -524,6 +525,7 @@ for (const mode of ['scripts', 'no-scripts']) {
   await thirdParties(window, mode);
   await approvals(t, window, mode, targets.loopback);
   await members(browser, window, mode);
+  await machines(t, window, mode);
   await copying(t, window, mode);
   if (mode === 'scripts') await keyboard(t, browser, mode, PASSWORD, targets.loopback);
   await operator(window, mode);

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each layer may use. Nothing points up: `gateway` and `oauth` never meet below `listener` and `boot`.
-const ALLOWED: [(&str, &[&str]); 33] = [
+const ALLOWED: [(&str, &[&str]); 34] = [
     ("types", &[]),
     ("record", &["types"]),
     ("routing", &["types"]),
@@ -31,12 +31,20 @@ const ALLOWED: [(&str, &[&str]); 33] = [
     ("hooks", &["config", "egress", "node", "pages", "record", "store", "types"]),
     ("web", &["config", "node", "pages", "record", "store", "token", "types"]),
     ("apps", &["config", "node", "record", "store", "types"]),
+    ("clients", &["apps", "config", "node", "record", "store", "token", "types"]),
     ("oauth", &["config", "node", "pages", "password", "record", "store", "token", "types", "web"]),
-    ("account", &["apps", "config", "node", "pages", "password", "record", "review", "roster", "store", "token", "types", "web"]),
+    (
+        "account",
+        &[
+            "apps", "clients", "config", "node", "pages", "password", "record", "review", "roster", "store", "token", "types",
+            "web",
+        ],
+    ),
     (
         "admin",
         &[
             "apps",
+            "clients",
             "config",
             "gateway",
             "node",
@@ -52,7 +60,13 @@ const ALLOWED: [(&str, &[&str]); 33] = [
             "web",
         ],
     ),
-    ("api", &["account", "admin", "apps", "config", "node", "record", "review", "roster", "store", "token", "types", "web"]),
+    (
+        "api",
+        &[
+            "account", "admin", "apps", "clients", "config", "node", "record", "review", "roster", "store", "token", "types",
+            "web",
+        ],
+    ),
     ("operator", &["admin", "config", "node", "pages", "record", "store", "types", "web"]),
     ("own_mcp", &["account", "config", "gateway", "node", "pages", "record", "store", "token", "types", "web"]),
     (

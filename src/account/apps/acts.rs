@@ -1,7 +1,5 @@
 //! The buttons of an app's page, deletion, and manifests in and out.
 
-use std::time::Duration;
-
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
@@ -56,8 +54,8 @@ async fn pressed(visit: &Visit<'_>, found: &store::App, form: &Params) -> Result
         (Stage::Published, "add-secret-published", "remove-secret-published"),
     ] {
         if is(add)? {
-            let overlap = form.one("overlap")?.and_then(|s| s.parse().ok()).map(Duration::from_secs);
-            let added = bench.add_secret(found, stage, NewSecret { overlap, lifetime: None }).await;
+            let (others, new) = (form.one("overlap")?.unwrap_or_default(), form.one("lives")?.unwrap_or_default());
+            let added = bench.add_secret(found, stage, NewSecret::of_form(others, new)).await;
             return Ok(added.map(|(plain, _)| shown(found, stage, plain.expose())));
         }
         if let Some(secret) = form.one(remove)? {

@@ -9,6 +9,7 @@ use super::show::{Said, one};
 use super::{Visit, refused, told, words};
 use crate::account::App;
 use crate::apps::{Flaw, Made, Refusal, Written};
+use crate::config::GrantFlow;
 use crate::pages::DisplayName;
 use crate::pages::texts::{Text, apps as texts, name};
 use crate::pages::views::{AppFormPage, FieldFlaw, Section, ShownSecret, Way};
@@ -67,7 +68,8 @@ async fn answer(visit: &Visit<'_>, of: Option<&store::App>, entered: Entered, wr
         }
         None => ScopeSet::default(),
     };
-    let (scopes, hidden) = words::choices(&visit.config.catalogue, &entered.written.scopes, &held, &entered.find);
+    let (scopes, hidden) =
+        words::choices((&visit.config.catalogue, GrantFlow::AuthorizationCode), &entered.written.scopes, &held, &entered.find);
     let (title, back, action) = match of {
         Some(app) => {
             let (path, of) = (visit.path(app), DisplayName::new(&app.draft.name));

@@ -38,6 +38,16 @@ pub(super) fn fields(definition: &Definition) -> Vec<DraftField> {
     Field::ALL.into_iter().map(|field| DraftField { title: told::title(field), values: values(field) }).collect()
 }
 
+/// A secret, without the secret.
+pub(in crate::account) fn secret_row(secret: &ClientSecret, now: Timestamp) -> SecretRow {
+    SecretRow {
+        id: secret.id(),
+        last4: secret.last4.clone(),
+        made: When::new(secret.created_at, now),
+        ends: secret.expires_at.map(|end| When::new(end, now)),
+    }
+}
+
 pub(super) fn client(
     stage: Stage,
     client_id: String,
@@ -49,19 +59,13 @@ pub(super) fn client(
         Stage::Draft => ("draft", texts::draft_client(), texts::draft_audience()),
         Stage::Published => ("published", texts::published_client(), texts::published_audience()),
     };
-    let secret = |s: &ClientSecret| SecretRow {
-        id: s.id(),
-        last4: s.last4.clone(),
-        made: When::new(s.created_at, now),
-        ends: s.expires_at.map(|end| When::new(end, now)),
-    };
     AppClientCard {
         stage: name,
         title,
         audience,
         client_id,
         confidential: kind == ClientKind::Confidential,
-        secrets: secrets.iter().map(secret).collect(),
+        secrets: secrets.iter().map(|secret| secret_row(secret, now)).collect(),
     }
 }
 
@@ -87,14 +91,19 @@ pub(super) async fn versions(visit: &Visit<'_>, app: &App, all: &[AppVersion]) -
 }
 
 /// The catalogue as choices: what is requested, and of the rest what contains `find`; and how many were left out. Private scopes
-/// are only shown to apps that were given them, those that apps can't be given only to apps that ask for them already.
-pub(super) fn choices(catalogue: &Catalogue, requested: &[String], held: &ScopeSet, find: &str) -> (Vec<ScopeChoices>, usize) {
+/// are only shown to clients that were given them, those that this flow does not give only to clients that ask for them already.
+pub(in crate::account) fn choices(
+    (catalogue, flow): (&Catalogue, GrantFlow),
+    requested: &[String],
+    held: &ScopeSet,
+    find: &str,
+) -> (Vec<ScopeChoices>, usize) {
     let wanted = find.trim().to_lowercase();
     let (mut groups, mut hidden): (Vec<ScopeChoices>, usize) = (Vec::new(), 0);
     for entry in catalogue.entries() {
         let scope = entry.name.to_string();
         let is_requested = requested.contains(&scope);
-        let taken_up = entry.deprecated.is_none() && entry.given_by.contains(&GrantFlow::AuthorizationCode);
+        let taken_up = entry.deprecated.is_none() && entry.given_by.contains(&flow);
         let open = entry.is_open() && taken_up;
         if !open && !held.contains(&entry.name) {
             continue;

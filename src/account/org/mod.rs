@@ -4,6 +4,7 @@ mod api_keys;
 mod application;
 mod applications;
 mod install;
+mod machines;
 mod members;
 mod membership;
 mod review;
@@ -23,6 +24,10 @@ pub(super) use api_keys::show as api_keys;
 pub(super) use application::{act as application_act, show as application};
 pub(super) use applications::{act as applications_act, show as applications};
 pub(super) use install::{act as install, leave, leave_page, show as install_page};
+pub(super) use machines::{
+    act as machine_act, create as create_machine, list as machines, new_page as new_machine, scopes_page as machine_scopes,
+    set_scopes as set_machine_scopes, show as machine,
+};
 pub(super) use members::{act as members_act, show as members};
 pub(super) use review::{csv as review_csv, json as review_json, show as review};
 
@@ -30,6 +35,10 @@ pub(super) use review::{csv as review_csv, json as review_json, show as review};
 const GRANTS_READ: &str = "grants:read";
 /// Block, restrict and revoke them.
 const GRANTS_WRITE: &str = "grants:write";
+/// See the organization's own clients.
+const CLIENTS_READ: &str = "clients:read";
+/// Make and change them.
+const CLIENTS_WRITE: &str = "clients:write";
 
 /// An organization with what the person who looks may do in it.
 struct Here {
@@ -74,6 +83,7 @@ pub(super) fn tabs(config: &Config, org: &Org, roles: &[RoleName], open: OrgTab)
         audit: may(config, roles, super::log::AUDIT_READ),
         applications: may(config, roles, GRANTS_READ),
         members: may(config, roles, MEMBERS_READ),
+        machines: may(config, roles, CLIENTS_READ),
     }
 }
 

@@ -174,6 +174,26 @@ async fn secrets_are_added_and_removed_but_never_the_last() {
 }
 
 #[tokio::test]
+async fn a_new_secret_ends_when_its_maker_says() {
+    let world = World::new().await;
+    let ada = world.sign_in(&world.ada).await;
+    let (path, _) = made(&world, &ada).await;
+    let page = world.get(Some(&ada), &path).await;
+    assert!(page.body.contains("<select class=\"short\" id=\"lives-draft\" name=\"lives\">"), "{}", page.body);
+    let app = only(&world, &world.acme).await;
+    post(&world, &ada, &path, "overlap=&lives=2592000&add-secret-draft=1").await;
+    let all = world.node.store.live_secrets(&app.draft_client, world.node.now()).await.expect("secrets");
+    let month = world.node.now().plus(std::time::Duration::from_hours(24 * 30));
+    let mut ends: Vec<_> = all.iter().map(|s| s.expires_at).collect();
+    ends.sort();
+    assert_eq!(ends, [None, Some(month)]);
+    for refused in ["0", "316224001", "soon"] {
+        let answer = post(&world, &ada, &path, &format!("lives={refused}&add-secret-draft=1")).await;
+        assert!(answer.status == StatusCode::CONFLICT && answer.body.contains("ten years"), "{refused}: {}", answer.body);
+    }
+}
+
+#[tokio::test]
 async fn a_manifest_goes_to_another_organization() {
     let world = World::new().await;
     let ada = world.sign_in(&world.ada).await;

@@ -60,6 +60,10 @@ impl Acme {
         let people = format!("csrf={}&service=bot&add-service=1", ada.csrf);
         world.post(&ada, "/orgs/acme/members", &people, &[]).await;
         let bot = world.node.store.user_by_email("bot.acme").await.expect("read").expect("there");
+        let robot = format!("name=Acme+robot&subject={}&scopes=metrics%3Aread&save=1", bot.id);
+        assert_eq!(world.submit(&ada, "/orgs/acme/machines/new", &robot).await.status, StatusCode::OK);
+        let machine = world.node.store.machines(&world.acme.id, (0, 1)).await.expect("read").remove(0).client;
+        let secret = world.node.store.live_secrets(&machine.id, world.node.now()).await.expect("read").remove(0);
         let people = format!("csrf={}&email=grace%40acme.test&invite=1", ada.csrf);
         world.post(&ada, "/orgs/acme/members", &people, &[]).await;
         let invitation = world.node.store.invitations(&world.acme.id, world.node.now()).await.expect("read").remove(0);
@@ -70,6 +74,7 @@ impl Acme {
         let words = [
             "Acme secret CLI",
             "Acme app of its own",
+            "Acme robot",
             "The acme company",
             &ada,
             &bob,
@@ -89,6 +94,8 @@ impl Acme {
             ("{key}", key.id.to_string()),
             ("{bob}", world.bob.id.to_string()),
             ("{bot}", bot.id.to_string()),
+            ("{machine}", machine.id.to_string()),
+            ("{machine secret}", secret.id()),
             ("{invitation}", invitation.id.to_string()),
             ("{revision}", app.revision.to_string()),
         ];
@@ -187,7 +194,7 @@ async fn the_tables_name_every_route_by_every_method_that_it_takes() {
     assert_eq!(rows(FORMS.iter().map(|(page, _)| shape(page)).collect()), rows(posts), "forms");
 }
 
-const PAGES: [&str; 28] = [
+const PAGES: [&str; 33] = [
     "/settings/applications",
     "/settings/applications/{ada's grant}",
     "/settings/applications/{bob's grant}",
@@ -209,6 +216,11 @@ const PAGES: [&str; 28] = [
     "/orgs/acme/apps/{app}/test/callback",
     "/orgs/acme/apps/{app}/manifest.json",
     "/orgs/acme/members",
+    "/orgs/acme/machines",
+    "/orgs/acme/machines/new",
+    "/orgs/acme/machines/{machine}",
+    "/orgs/acme/machines/{client}",
+    "/orgs/acme/machines/{machine}/scopes",
     "/orgs/acme/review",
     "/orgs/acme/review.csv",
     "/orgs/acme/review.json",
@@ -262,6 +274,11 @@ async fn every_page_for_everybody() {
     /orgs/acme/apps/{app}/test/callback                      sign in   not here  not here         not here  misplaced
     /orgs/acme/apps/{app}/manifest.json                      sign in   not here  not here         not here  shown
     /orgs/acme/members                                       sign in   not here  not here         not here  shown
+    /orgs/acme/machines                                      sign in   not here  not here         not here  shown
+    /orgs/acme/machines/new                                  sign in   not here  not here         not here  shown
+    /orgs/acme/machines/{machine}                            sign in   not here  not here         not here  shown
+    /orgs/acme/machines/{client}                             sign in   not here  not here         not here  not here
+    /orgs/acme/machines/{machine}/scopes                     sign in   not here  not here         not here  shown
     /orgs/acme/review                                        sign in   not here  not here         not here  shown
     /orgs/acme/review.csv                                    sign in   not here  not here         not here  shown
     /orgs/acme/review.json                                   sign in   not here  not here         not here  shown
@@ -278,7 +295,7 @@ const EDIT: &str = "revision={revision}&name=Changed&redirect_uris=https%3A%2F%2
 const MANIFEST: &str = "manifest=%7B%22manifest_version%22%3A1%2C%22app_uuid%22%3A%220190f5fe-7c00-7a00-8000-000000000001%22%2C\
     %22name%22%3A%22Imported%22%2C%22client%22%3A%7B%22kind%22%3A%22public%22%7D%7D";
 
-const FORMS: [(&str, &str); 32] = [
+const FORMS: [(&str, &str); 39] = [
     ("/orgs/acme/applications", "save-new-clients=1&new-clients=open"),
     ("/orgs/acme/applications", "block-{client}=1"),
     ("/orgs/acme/applications/{client}", "allow=1"),
@@ -305,6 +322,13 @@ const FORMS: [(&str, &str); 32] = [
     ("/orgs/acme/members", "withdraw-{invitation}=1"),
     ("/orgs/acme/members", "add-service=1&service=robot"),
     ("/orgs/acme/members", "deactivate-{bot}=1"),
+    ("/orgs/acme/machines/new", "name=Robot&subject={bot}&scopes=metrics:read&save=1"),
+    ("/orgs/acme/machines/{machine}", "add-secret=1&lives=2592000"),
+    ("/orgs/acme/machines/{machine}", "retire-secret={machine secret}"),
+    ("/orgs/acme/machines/{machine}", "switch-off=1"),
+    ("/orgs/acme/machines/{machine}", "switch-on=1"),
+    ("/orgs/acme/machines/{machine}", "delete=1"),
+    ("/orgs/acme/machines/{machine}/scopes", "scopes=metrics:read&save=1"),
     ("/orgs/acme/audit/searches", "save-search=1&name=x&query=tool%3Dy"),
     ("/settings/applications", "grant_id={ada's grant}"),
     ("/settings/applications/{ada's grant}", "narrow=1"),
@@ -360,6 +384,13 @@ async fn every_form_for_everybody() {
     /orgs/acme/members withdraw-{invitation}                 sign in   not here  not here         not here  done
     /orgs/acme/members add-service                           sign in   not here  not here         not here  done
     /orgs/acme/members deactivate-{bot}                      sign in   not here  not here         not here  done
+    /orgs/acme/machines/new name                             sign in   not here  not here         not here  shown
+    /orgs/acme/machines/{machine} add-secret                 sign in   not here  not here         not here  shown
+    /orgs/acme/machines/{machine} retire-secret              sign in   not here  not here         not here  said why
+    /orgs/acme/machines/{machine} switch-off                 sign in   not here  not here         not here  done
+    /orgs/acme/machines/{machine} switch-on                  sign in   not here  not here         not here  done
+    /orgs/acme/machines/{machine} delete                     sign in   not here  not here         not here  done
+    /orgs/acme/machines/{machine}/scopes scopes              sign in   not here  not here         not here  done
     /orgs/acme/audit/searches save-search                    sign in   not here  not here         not here  done
     /settings/applications grant_id                          sign in   not here  not here         not here  done
     /settings/applications/{ada's grant} narrow              sign in   not here  not here         not here  said why

@@ -146,7 +146,7 @@ async fn nobody_else_sees_or_changes_members() {
 async fn an_organization_that_is_switched_off_has_no_pages() {
     let world = World::new().await;
     let ada = world.sign_in(&world.ada).await;
-    let paths = ["applications", "review", "review.csv", "members", "audit", "audit.csv", "apps", "apps/new"];
+    let paths = ["applications", "review", "review.csv", "members", "audit", "audit.csv", "apps", "apps/new", "machines"];
     for state in [OrgState::Active, OrgState::Disabled, OrgState::Active] {
         let _ = world.node.store.set_org_state(&world.acme.id, state, &world.node.own_cause()).await.expect("a change");
         world.node.settle().await.expect("settled");

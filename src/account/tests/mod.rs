@@ -4,6 +4,7 @@ mod apps;
 mod audit;
 mod grant;
 mod installs;
+mod machines;
 mod matrix;
 mod members;
 mod org_applications;

@@ -97,7 +97,9 @@ impl World {
             access_token_ttl: None,
         };
         let (mut config, _) = start.config(&|_: &str| None, &SystemEntropy, 1).unwrap_or_else(|e| panic!("{e}"));
-        for (role, permissions) in [("registrar", "members:read"), ("reviewer", "grants:read")] {
+        for (role, permissions) in
+            [("registrar", "members:read"), ("reviewer", "grants:read"), ("maker", "clients:read clients:write")]
+        {
             let bits = config.catalogue.bits(&scopes(permissions));
             config.roles.0.insert(RoleName::parse(role).expect("a valid role"), bits);
         }

@@ -15,7 +15,7 @@ mod shadow;
 
 pub use apps::{change_view, condition_view, version_view, view as app_view};
 pub use audit::entry as audit_entry;
-pub use clients::{APP_IS_OFF, secret_view, view as client_view};
+pub use clients::{secret_view, view as client_view};
 pub use grants::view as grant_view;
 pub use policy::view as policy_view;
 
@@ -40,14 +40,12 @@ use super::model::{
     ScopeView, SessionView, ShadowQuery, ShadowReport, Switch, UserSwitch, UserView, Within,
 };
 use crate::apps::Manifest;
+use crate::clients::{MAX_NAME, Refusal, name_for_people};
 use crate::node::Node;
 use crate::record::Cause;
 use crate::review::Entry;
 use crate::store::{Org, Stage, StoreError, User};
 use crate::types::{OrgId, Slug, UserId};
-
-/// Longest name for people, in characters.
-const MAX_NAME: usize = 100;
 
 /// Administration on a node, by one caller.
 #[derive(Clone, Debug)]
@@ -123,14 +121,7 @@ impl Local {
 
 /// A name for people: one line, not empty, bounded.
 fn display_name(text: &str) -> Result<String, AdminError> {
-    let name = text.trim();
-    let fits = !name.is_empty() && name.chars().count() <= MAX_NAME && !name.chars().any(char::is_control);
-    if fits {
-        Ok(name.to_owned())
-    } else {
-        let detail = format!("a name has 1 to {MAX_NAME} characters and no line breaks");
-        Err(AdminError::invalid(detail).of(Rule::Name(MAX_NAME)))
-    }
+    name_for_people(text).ok_or_else(|| AdminError::invalid(Refusal::Name.to_string()).of(Rule::Name(MAX_NAME)))
 }
 
 /// What was read again after a change; it can only be missing when somebody else removed it at the same time.

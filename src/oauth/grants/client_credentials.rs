@@ -6,9 +6,9 @@ use super::super::client_auth::AuthenticatedClient;
 use super::super::{App, Code, OAuthError, ask};
 use super::{Issued, Wanted, issue, standing_grant};
 use crate::config::{Config, GrantFlow};
-use crate::store::{ClientKind, Grant, GrantState, OrgState, UserState};
-use crate::token::may_be_subject;
-use crate::types::{GrantId, OrgId, ScopeSet, Selectors, UserId};
+use crate::store::{ClientKind, Grant, GrantState, OrgState};
+use crate::token::{Unfit, fit_to_act};
+use crate::types::{GrantId, OrgId, Selectors, UserId};
 
 /// Issues a token without a refresh token.
 pub async fn client_credentials(app: &App, config: &Config, caller: &AuthenticatedClient) -> Result<Issued, OAuthError> {
@@ -62,16 +62,16 @@ async fn acting_as(app: &App, config: &Config, caller: &AuthenticatedClient) -> 
     };
     let store = &app.node.store;
     let org_acts = store.org(org).await?.is_some_and(|o| o.state == OrgState::Active);
-    let user = store.user(subject).await?.filter(|u| u.state == UserState::Active);
-    let (true, Some(user), Some(membership)) = (org_acts, user, store.membership(org, subject).await?) else {
-        return Err(refused("The client's subject user is not an active member of its organization"));
-    };
-    if !may_be_subject(config, &user, &membership.roles) {
-        return Err(refused("The client's subject must be a service user, or a user who may manage members"));
-    }
-    // Every public scope, those of tomorrow among them, is nothing that a machine is given unnamed.
-    if caller.client.scopes.as_ref().is_none_or(ScopeSet::is_empty) {
-        return Err(refused("No scopes are named for this client; an administrator names them"));
+    let (user, membership) = (store.user(subject).await?, store.membership(org, subject).await?);
+    let roles = membership.as_ref().map(|m| m.roles.as_slice());
+    let absent = "The client's subject user is not an active member of its organization";
+    match fit_to_act(config, &caller.client, user.as_ref(), roles) {
+        Ok(()) if org_acts => {}
+        Ok(()) | Err(Unfit::Inactive | Unfit::Elsewhere) => return Err(refused(absent)),
+        Err(Unfit::Person) => {
+            return Err(refused("The client's subject must be a service user, or a user who may manage members"));
+        }
+        Err(Unfit::Unnamed) => return Err(refused("No scopes are named for this client; an administrator names them")),
     }
     Ok((org.clone(), subject.clone()))
 }

@@ -3,7 +3,8 @@
 use http::StatusCode;
 
 use super::rig::{Rig, person};
-use crate::store::{GrantType, Holder, Membership, UserKind, UserState};
+use crate::clients::{By, Clients, Kind, New};
+use crate::store::{ClientAuth, GrantType, Holder, Membership, UserKind, UserState};
 use crate::types::{ClientId, ResourceId, ScopeSet, ScopeToken};
 
 async fn machine(rig: &Rig) -> (String, String, crate::store::User) {
@@ -214,4 +215,30 @@ async fn a_machine_without_named_scopes_gets_no_token() {
         let unnamed = (client.id.to_string(), secret, who.2.clone());
         assert_eq!(token(&rig, &unnamed, &[("scope", "metrics:read")]).await.error(), "unauthorized_client");
     }
+}
+
+#[tokio::test]
+async fn a_resource_is_the_same_by_each_of_its_names() {
+    let rig = Rig::new().await;
+    let who = machine(&rig).await;
+    let new = New {
+        kind: Kind::Machine,
+        name: "Robot".to_owned(),
+        redirect_uris: Vec::new(),
+        scopes: Some("metrics:read".to_owned()),
+        subject: Some(who.2.id.to_string()),
+        resources: vec!["urn:test:metrics".to_owned(), "https://gw.test/prometheus".to_owned()],
+        auth: Some(ClientAuth::SecretPost),
+        require_state: false,
+        access_token_ttl: None,
+        device_grant: false,
+    };
+    let made = Clients::new(&rig.node, By::Operator, rig.cause()).create(Some(&rig.acme), &new).await.expect("a machine");
+    assert_eq!(made.client.resources, [ResourceId::parse("https://gw.test/prometheus").expect("a resource")]);
+    let (secret, _) = made.secret.expect("a secret");
+    let bound = (made.client.id.to_string(), secret.expose().to_owned(), who.2.clone());
+    for name in ["urn:test:metrics", "https://gw.test/prometheus"] {
+        assert_eq!(token(&rig, &bound, &[("resource", name)]).await.status, StatusCode::OK, "{name}");
+    }
+    assert_eq!(token(&rig, &bound, &[("resource", "https://gw.test/logs")]).await.error(), "invalid_target");
 }

@@ -87,8 +87,7 @@ fn org(asked: bool, notice: Option<Switched>) -> OperatorOrgPage {
         created: ago(60 * 24 * 200),
         members: 38,
         clients: 12,
-        stake: AtStake { orgs: 1, ..STAKE },
-        asked,
+        asked: asked.then_some(AtStake { orgs: 1, ..STAKE }),
         notice,
     }
 }

@@ -87,6 +87,12 @@ pub fn days(number: u64) -> Text {
     count(number, "day", "days")
 }
 
+/// Seconds.
+#[must_use]
+pub fn seconds(number: u64) -> Text {
+    count(number, "second", "seconds")
+}
+
 /// Grants, and of how many people.
 #[must_use]
 pub fn authorizations_of(grants: u64, people: u64) -> Text {

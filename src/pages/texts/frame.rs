@@ -38,6 +38,12 @@ pub const fn api_keys() -> Text {
     Text::fixed("API keys")
 }
 
+/// Tab: programs of an organization that act without a person.
+#[must_use]
+pub const fn machine_clients() -> Text {
+    Text::fixed("Machine clients")
+}
+
 /// Tab: who authorized what.
 #[must_use]
 pub const fn access_review() -> Text {

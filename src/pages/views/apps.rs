@@ -393,11 +393,11 @@ pub struct FieldFlaw {
 }
 
 impl ScopeChoice {
-    fn bringing(&self) -> Text {
+    pub(super) fn bringing(&self) -> Text {
         if self.brings.is_empty() { Text::NONE } else { texts::apps::brings(&self.brings) }
     }
 
-    fn icon(&self) -> &'static str {
+    pub(super) fn icon(&self) -> &'static str {
         scope_icon(&self.scope, self.risk)
     }
 }

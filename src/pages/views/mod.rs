@@ -13,6 +13,7 @@ mod grant;
 mod home;
 mod invitation;
 mod login;
+mod machines;
 mod members;
 mod operator;
 mod org;
@@ -51,6 +52,10 @@ pub use grant::{ActivityFilter, CalledFrom, GrantNotice, GrantPage};
 pub use home::{HomePage, Presence};
 pub use invitation::{Guest, InvitationPage, InvitationProblem};
 pub use login::{LoginPage, LoginProblem, Provider};
+pub use machines::{
+    AskedOfMachine, MachineApi, MachineDraft, MachineFormPage, MachinePage, MachineRow, MachineScope, MachineStanding,
+    MachinesPage, SubjectChoice,
+};
 pub use members::{AskedOfMember, InvitationLink, InvitationRow, MemberRow, MemberStanding, MembersPage, OpenMember, RoleChoice};
 pub use operator::{
     Approval, AskedOfUser, AtStake, ClientOwner, ClientSwitched, EnteredOrg, OperatorClientPage, OperatorClientRow,

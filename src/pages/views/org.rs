@@ -15,6 +15,8 @@ pub struct OrgTabs {
     pub applications: bool,
     /// Whether the members may be opened.
     pub members: bool,
+    /// Whether the machine clients may be opened.
+    pub machines: bool,
 }
 
 /// A page of an organization.
@@ -30,6 +32,8 @@ pub enum OrgTab {
     Review,
     /// `/orgs/{slug}/members`.
     Members,
+    /// `/orgs/{slug}/machines`.
+    Machines,
 }
 
 impl OrgTabs {
@@ -41,6 +45,7 @@ impl OrgTabs {
             (self.applications, "keys", frame::api_keys(), OrgTab::Keys),
             (self.applications, "review", frame::access_review(), OrgTab::Review),
             (self.members, "members", frame::members(), OrgTab::Members),
+            (self.machines, "machines", frame::machine_clients(), OrgTab::Machines),
         ];
         let allowed = all.into_iter().filter(|(may, ..)| *may);
         allowed.map(|(_, path, name, tab)| (format!("/orgs/{}/{path}", self.slug), name, tab == self.open)).collect()

@@ -6,8 +6,8 @@ use futures::future::join_all;
 
 use super::world::*;
 use crate::store::{
-    Added, Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, GrantState, GrantType, KnownClient,
-    MAX_SECRETS, NewUser, Org, RevokeReason, SharedStore, User, UserKind,
+    Added, Client, ClientAuth, ClientKind, ClientOrigin, ClientPolicy, ClientSecret, ClientState, GrantState, GrantType,
+    KnownClient, MAX_SECRETS, Membership, NewUser, Org, RevokeReason, SharedStore, Stance, User, UserKind, UserState, Verdict,
 };
 use crate::types::{ClientId, OrgId, TokenKind};
 
@@ -52,6 +52,76 @@ pub(crate) async fn clients_are_listed_newest_first(store: SharedStore) {
     assert_eq!(world.store.count_clients(&world.org.id).await.expect("a number"), 1);
     world.store.delete_client(&world.client.id, &cause(6)).await.expect("an answer");
     assert_eq!(world.store.count_clients(&world.org.id).await.expect("a number"), 0);
+}
+
+pub(crate) async fn machines_come_with_what_they_rest_on(store: SharedStore) {
+    let world = World::new(store).await;
+    let (store, org) = (&world.store, &world.org.id);
+    let service = User { kind: UserKind::Service, ..user("robot") };
+    store.create_user(&NewUser { user: service.clone(), password: None }, &cause(0)).await.expect("a user");
+    let machine = |seconds| Client {
+        kind: ClientKind::Confidential,
+        grant_types: vec![GrantType::ClientCredentials],
+        subject: Some(service.id.clone()),
+        created_at: after(seconds),
+        ..client(Some(org), ClientOrigin::Administrator)
+    };
+    let (old, young, gone) = (machine(1), machine(2), machine(3));
+    for one in [&old, &young, &gone] {
+        store.create_client(one, None, &cause(3)).await.expect("a client");
+    }
+    store.delete_client(&gone.id, &cause(4)).await.expect("deleted");
+    let listed = async |page| {
+        let all = store.machines(org, page).await.expect("machines");
+        all.into_iter().map(|m| m.client.id).collect::<Vec<_>>()
+    };
+    assert_eq!(listed((0, 9)).await, [young.id.clone(), old.id.clone()], "and no client that users authorize");
+    assert_eq!(listed((1, 1)).await, [old.id.clone()]);
+    let read = async |id| store.machine(org, id).await.expect("an answer");
+    let fresh = read(&old.id).await.expect("it is there");
+    assert_eq!((fresh.client, fresh.subject, fresh.roles, fresh.last_used_at), (old.clone(), service.clone(), None, None));
+    assert_eq!(fresh.policy, ClientPolicy { stance: Stance::Allowed, scopes: None });
+    for nothing in [&gone.id, &world.client.id] {
+        assert_eq!(read(nothing).await, None);
+    }
+    let elsewhere = Org { name: "Other".to_owned(), ..self::org("elsewhere") };
+    store.create_org(&elsewhere, &cause(4)).await.expect("an organization");
+    assert_eq!(store.machine(&elsewhere.id, &old.id).await.expect("an answer"), None);
+
+    let membership = Membership { org: org.clone(), user: service.id.clone(), roles: roles(&["viewer"]) };
+    store.set_membership(&membership, &cause(5)).await.expect("a member");
+    store.decide_client(org, &old.id, Verdict::Block, &cause(5)).await.expect("blocked");
+    let seen = read(&old.id).await.expect("it is there");
+    assert_eq!((seen.roles, seen.policy.stance), (Some(roles(&["viewer"])), Stance::Blocked));
+}
+
+pub(crate) async fn machines_act_as_service_users_and_those_of_some_roles(store: SharedStore) {
+    let world = World::new(store).await;
+    let (store, org) = (&world.store, &world.org.id);
+    let service = |email: &str| User { kind: UserKind::Service, ..user(email) };
+    for (one, held) in [
+        (service("robot"), &["viewer"][..]),
+        (service("off"), &["viewer"]),
+        (user("boss@example.com"), &["admin", "viewer"]),
+        (user("clerk@example.com"), &["administrator"]),
+        (user("zoe@example.com"), &["viewer"]),
+    ] {
+        store.create_user(&NewUser { user: one.clone(), password: None }, &cause(0)).await.expect("a user");
+        let membership = Membership { org: org.clone(), user: one.id.clone(), roles: roles(held) };
+        store.set_membership(&membership, &cause(1)).await.expect("a member");
+        if one.email == "off" {
+            store.set_user_state(&one.id, UserState::Disabled, &cause(2)).await.expect("switched");
+        }
+    }
+    let found = async |names: &[&str]| {
+        let all = store.possible_subjects(org, &roles(names)).await.expect("users");
+        all.into_iter().map(|(user, _)| user.email).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&[]).await, ["robot"]);
+    assert_eq!(found(&["admin"]).await, ["boss@example.com", "robot"], "a role is its whole name");
+    assert_eq!(found(&["admin", "administrator"]).await, ["boss@example.com", "clerk@example.com", "robot"]);
+    let held = store.possible_subjects(org, &roles(&["admin"])).await.expect("users").remove(0).1;
+    assert_eq!(held, roles(&["admin", "viewer"]));
 }
 
 pub(crate) async fn clients_are_known_by_name(store: SharedStore) {

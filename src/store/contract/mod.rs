@@ -81,6 +81,8 @@ contract! {
     clients {
         clients_come_back_whole
         clients_are_listed_newest_first
+        machines_come_with_what_they_rest_on
+        machines_act_as_service_users_and_those_of_some_roles
         clients_are_known_by_name
         secrets_overlap
         no_race_gives_a_client_more_secrets_than_it_may_have

@@ -1,6 +1,6 @@
 //! The operator's pages: everything that is here, across organizations.
 
-use crate::pages::texts::{Text, counted, frame, operator as texts};
+use crate::pages::texts::{Text, frame, operator as texts};
 
 mod clients;
 mod orgs;
@@ -52,10 +52,6 @@ pub struct AtStake {
 }
 
 impl AtStake {
-    fn grants_of_users(self) -> Text {
-        counted::live_authorizations_of(self.grants, self.users)
-    }
-
     fn held_by(self) -> Text {
         texts::held_by(self.grants, self.users, self.orgs)
     }

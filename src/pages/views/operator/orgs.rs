@@ -84,17 +84,15 @@ pub struct OperatorOrgPage {
     pub members: u64,
     /// Clients that it owns.
     pub clients: u64,
-    /// What lives in it.
-    pub stake: AtStake,
-    /// Whether freezing it was asked for.
-    pub asked: bool,
+    /// What lives in it, when freezing it was asked for: it is counted for that question alone.
+    pub asked: Option<AtStake>,
     /// What was done a moment ago.
     pub notice: Option<Switched>,
 }
 
 impl OperatorOrgPage {
-    fn freezing(&self) -> Text {
-        texts::freeze_organization(self.members, self.stake.grants, self.stake.users)
+    fn freezing(&self, stake: &AtStake) -> Text {
+        texts::freeze_organization(self.members, stake.grants, stake.users)
     }
 
     fn members_words(&self) -> Text {

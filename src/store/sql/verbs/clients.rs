@@ -15,10 +15,10 @@ use super::revocation::{Ending, end};
 use super::rows::{self, Fields};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
-    Added, Client, ClientOrigin, ClientSecret, ClientState, ClientStore, KnownClient, MAX_SECRETS, RevokeReason, StoreError,
-    Subject,
+    Added, Client, ClientOrigin, ClientSecret, ClientState, ClientStore, KnownClient, MAX_SECRETS, Machine, RevokeReason,
+    StoreError, Subject, User,
 };
-use crate::types::{ClientId, HashedToken, OrgId, ScopeSet, Timestamp, UserId};
+use crate::types::{ClientId, HashedToken, OrgId, RoleName, ScopeSet, Timestamp, UserId};
 
 /// Writes a client.
 pub(super) async fn insert(tx: &mut Tx<'_>, client: &Client) -> Result<(), StoreError> {
@@ -174,6 +174,37 @@ fn owner(row: &super::Row) -> Result<Option<OrgId>, StoreError> {
     Fields::of(row, "clients", "id").maybe_parsed("org_id", OrgId::parse)
 }
 
+/// Machine clients of `$1` with what their tokens rest on; a condition follows.
+macro_rules! select_machines {
+    ($rest:literal) => {
+        concat!(
+            "SELECT ",
+            client_columns!(),
+            ", ",
+            user_columns!(),
+            ", ",
+            policy_columns!("c.org_id"),
+            ", m.roles AS m_roles, (SELECT MAX(x.last_at) FROM grants g JOIN grant_use x ON x.grant_id = g.id \
+             WHERE g.client_id = c.id AND g.org_id = c.org_id) AS last_used_at FROM clients c JOIN users u ON u.id = c.subject_id \
+             LEFT JOIN memberships m ON m.org_id = c.org_id AND m.user_id = c.subject_id \
+             LEFT JOIN client_policies p ON p.org_id = c.org_id AND p.client_id = c.id \
+             LEFT JOIN org_policies q ON q.org_id = c.org_id WHERE c.org_id = $1 AND c.deleted_at IS NULL ",
+            $rest
+        )
+    };
+}
+
+fn machine(row: &super::Row) -> Result<Machine, StoreError> {
+    let fields = Fields::of(row, "clients", "c_id");
+    Ok(Machine {
+        client: rows::client(row)?,
+        subject: rows::user(row)?,
+        roles: fields.maybe_json("m_roles")?,
+        policy: rows::policy(row)?,
+        last_used_at: fields.maybe_time("last_used_at")?,
+    })
+}
+
 #[async_trait]
 impl ClientStore for Engine {
     async fn create_client(&self, client: &Client, secret: Option<&ClientSecret>, cause: &Cause) -> Result<(), StoreError> {
@@ -252,6 +283,43 @@ impl ClientStore for Engine {
             }
         }
         Ok(found)
+    }
+
+    async fn machines(&self, org: &OrgId, (offset, limit): (u32, u32)) -> Result<Vec<Machine>, StoreError> {
+        let rows = sqlx::query(select_machines!("ORDER BY c.created_at DESC, c.id DESC LIMIT $2 OFFSET $3"))
+            .bind(org.as_str())
+            .bind(i64::from(limit))
+            .bind(i64::from(offset))
+            .fetch_all(&mut *self.reader().await?)
+            .await
+            .doing("list machine clients")?;
+        rows.iter().map(machine).collect()
+    }
+
+    async fn machine(&self, org: &OrgId, id: &ClientId) -> Result<Option<Machine>, StoreError> {
+        let row = sqlx::query(select_machines!("AND c.id = $2"))
+            .bind(org.as_str())
+            .bind(id.as_str())
+            .fetch_optional(&mut *self.reader().await?)
+            .await
+            .doing("read a machine client")?;
+        row.as_ref().map(machine).transpose()
+    }
+
+    async fn possible_subjects(&self, org: &OrgId, roles: &[RoleName]) -> Result<Vec<(User, Vec<RoleName>)>, StoreError> {
+        let mut query = QueryBuilder::<Db>::new(concat!(
+            "SELECT ",
+            user_columns!(),
+            ", m.roles AS m_roles FROM memberships m JOIN users u ON u.id = m.user_id WHERE m.org_id = "
+        ));
+        query.push_bind(org.as_str().to_owned()).push(" AND u.state = 'active' AND (u.kind = 'service'");
+        for role in roles {
+            // A role's name has no character that JSON escapes: it stands there as it is, in quotation marks.
+            query.push(" OR REPLACE(m.roles, ").push_bind(format!("\"{role}\"")).push(", '') <> m.roles");
+        }
+        query.push(") ORDER BY u.email");
+        let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("list whom machines may act as")?;
+        rows.iter().map(|row| Ok((rows::user(row)?, Fields::of(row, "memberships", "u_id").json("m_roles")?))).collect()
     }
 
     async fn count_clients(&self, org: &OrgId) -> Result<u64, StoreError> {

@@ -1,0 +1,89 @@
+//! Whose clients are whose, and whom their makers may lend.
+
+use super::*;
+use crate::account::tests::world::{World, scopes};
+use crate::store::{Membership, NewUser, UserKind};
+
+fn robot(subject: Option<&str>) -> New {
+    New {
+        kind: Kind::Machine,
+        name: "Robot".to_owned(),
+        redirect_uris: Vec::new(),
+        scopes: Some("metrics:read".to_owned()),
+        subject: subject.map(ToOwned::to_owned),
+        resources: Vec::new(),
+        auth: None,
+        require_state: false,
+        access_token_ttl: None,
+        device_grant: false,
+    }
+}
+
+/// A service user of acme with these roles.
+async fn service(world: &World, name: &str, roles: &[&str]) -> User {
+    let id = UserId::generate(world.node.now(), &*world.node.entropy);
+    let user = User { id, email: name.to_owned(), kind: UserKind::Service, ..world.bob.clone() };
+    world.node.store.create_user(&NewUser { user: user.clone(), password: None }, &world.node.own_cause()).await.expect("a user");
+    let roles = roles.iter().map(|r| RoleName::parse(r).expect("a role")).collect();
+    let membership = Membership { org: world.acme.id.clone(), user: user.id.clone(), roles };
+    world.node.store.set_membership(&membership, &world.node.own_cause()).await.expect("a member");
+    user
+}
+
+fn of<'w>(world: &'w World, user: &User) -> Clients<'w> {
+    Clients::new(&world.node, By::Member { user: user.id.clone(), org: &world.acme }, world.node.own_cause())
+}
+
+fn refusal<T: std::fmt::Debug>(outcome: Result<T, ClientError>) -> Refusal {
+    match outcome {
+        Err(ClientError::Refused(refusal)) => refusal,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn subjects_are_service_users_and_who_manages_members_within_reach() {
+    let world = World::new().await;
+    let (strong, weak) = (service(&world, "strong", &["admin"]).await, service(&world, "weak", &["viewer"]).await);
+    let off = service(&world, "off", &["viewer"]).await;
+    world.node.store.set_user_state(&off.id, UserState::Disabled, &world.node.own_cause()).await.expect("switched");
+    let emails = async |clients: Clients<'_>| {
+        clients.subjects(&world.acme).await.expect("users").into_iter().map(|u| u.email).collect::<Vec<_>>()
+    };
+    assert_eq!(emails(of(&world, &world.ada)).await, ["ada@acme.test", "strong", "weak"]);
+    assert_eq!(emails(of(&world, &world.bob)).await, ["weak"], "bob reads, and lends nobody who may do more");
+    let operator = Clients::new(&world.node, By::Operator, world.node.own_cause());
+    assert_eq!(emails(operator).await, ["ada@acme.test", "strong", "weak"]);
+
+    let bob = of(&world, &world.bob);
+    let beyond = bob.create(Some(&world.acme), &robot(Some(strong.email.as_str()))).await;
+    assert_eq!(refusal(beyond), Refusal::BeyondReach);
+    let made = bob.create(Some(&world.acme), &robot(Some(weak.id.as_str()))).await.expect("a machine");
+    assert_eq!(made.client.subject, Some(weak.id.clone()));
+    // The subject grows beyond who made its client, and with it who may hold a secret.
+    world.join(&weak, &world.acme, &["admin"]).await;
+    assert_eq!(refusal(bob.add_secret(&made.client, NewSecret::default()).await), Refusal::BeyondReach);
+    assert_eq!(refusal(bob.set_scopes(&made.client, Some("metrics:read")).await), Refusal::BeyondReach);
+    of(&world, &world.ada).add_secret(&made.client, NewSecret::default()).await.expect("a secret");
+}
+
+#[tokio::test]
+async fn members_have_the_clients_of_their_organization_and_give_no_private_scopes() {
+    let world = World::new().await;
+    let ada = of(&world, &world.ada);
+    let foreign = world.client("of nobody").await;
+    assert_eq!(refusal(ada.find(foreign.id.as_str()).await), Refusal::NotOwn);
+    assert_eq!(refusal(ada.find("x").await), Refusal::NotOwn);
+    let config = world.node.config.load_full();
+    let private = config.catalogue.entries().iter().find(|e| e.visibility == Visibility::Private).expect("a private scope");
+    let new = New { scopes: Some(private.name.to_string()), ..robot(Some("ada@acme.test")) };
+    assert_eq!(refusal(ada.create(Some(&world.acme), &new).await), Refusal::PrivateScope(private.name.clone()));
+    let operator = Clients::new(&world.node, By::Operator, world.node.own_cause());
+    let made = operator.create(Some(&world.acme), &new).await.expect("the operator gives it").client;
+    assert_eq!(made.scopes, Some(scopes(private.name.as_str())));
+    operator.switch(&made, ClientState::Frozen).await.expect("frozen");
+    assert_eq!(refusal(ada.find_to_change(made.id.as_str()).await), Refusal::Frozen);
+    assert_eq!(refusal(ada.switch(&made, ClientState::Active).await), Refusal::Frozen);
+    ada.delete(&made).await.expect("only that");
+    assert_eq!(refusal(ada.delete(&made).await), Refusal::NotOwn);
+}
