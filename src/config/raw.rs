@@ -393,8 +393,8 @@ pub struct RawApi {
     /// Of an MCP server: the same for resources, by URI, and for resource templates, by their text.
     #[serde(default)]
     pub resources: BTreeMap<String, RawNeed>,
-    /// Of an MCP server: whether calls may become tasks that are asked for later (`tasks/*`). Whoever knows a task's id may read
-    /// and cancel it, unless the server itself knows whose it is: the gate does not.
+    /// Of an MCP server: whether calls may become tasks that are asked for later (`tasks/*`). A task is its caller's: the gate
+    /// seals its id. The tool policy judges the call, and not what is asked of its task later.
     #[serde(default)]
     pub tasks: bool,
     /// Scopes that its metadata names and its 401 asks for. Without it: of an MCP server the scope to reach it and what other

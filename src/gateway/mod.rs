@@ -13,6 +13,7 @@ pub mod hygiene;
 pub mod identity;
 pub mod index;
 pub mod mcp_session;
+pub mod mcp_task;
 pub mod message;
 pub mod narrow;
 pub mod outbound;

@@ -44,8 +44,10 @@ pub(super) async fn message(
     let reads = *request.method() == Method::POST;
     let body = if reads { read_whole(session, limits.bytes, permit).await? } else { Some(Bytes::new()) };
     let Some(body) = body else { return Ok((None, None)) };
-    let inspected = message::judge(&policy, &session.req_header().headers, request.method(), &body, &limits, keys, permit)?;
-    Ok((reads.then_some(body), Some(inspected)))
+    let mut inspected = message::judge(&policy, &session.req_header().headers, request.method(), &body, &limits, keys, permit)?;
+    let sealed = inspected.tasks.as_mut().and_then(|tasks| tasks.body.take());
+    inspected.rewritten = sealed.is_some();
+    Ok((reads.then(|| sealed.unwrap_or(body)), Some(inspected)))
 }
 
 /// Reads a whole body; `None` when it is declared too long and passes unread.

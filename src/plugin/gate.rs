@@ -31,7 +31,7 @@ use crate::gateway::strangers::Strangers;
 use crate::gateway::streams::{CutSwitch, OpenStream, OpenStreams};
 use crate::gateway::unfit::Unfit;
 use crate::labels;
-use crate::mcp;
+use crate::mcp::{self, ServerPolicy};
 use crate::node::Node;
 use crate::record::{Forwarder, McpCall, Measured};
 
@@ -145,7 +145,12 @@ impl Gate {
         if permit.is_as_it_came() {
             return Ok(None);
         }
-        let policy = Arc::clone(policy);
+        // The ids of tasks can't be sealed in bodies that somebody else forwards.
+        let policy = if policy.tasks {
+            Arc::new(ServerPolicy { tasks: false, ..ServerPolicy::clone(policy) })
+        } else {
+            Arc::clone(policy)
+        };
         let body = match q.body {
             _ if *q.head.method != Method::POST => Ok(&[][..]),
             Body::Whole(body) => Ok(body),

@@ -76,6 +76,9 @@ pub(super) fn hear(
             target.kind(),
             target.as_str()
         ))),
+        Err(Denial::Task) => {
+            Ok(Some("A task is open to whose call became it, by the id that the call was answered with.".to_owned()))
+        }
         Err(denial) => Err(denial),
     }
 }
