@@ -82,11 +82,9 @@ fn row(entry: ShadowEntry, names: &HashMap<OrgId, DisplayName>, now: Timestamp) 
         organization: entry.org.as_ref().and_then(|org| names.get(org)).cloned(),
         api: entry.api,
         route: entry.route,
-        why: denials::by_reason(&entry.reason, true).0,
-        reason: entry.reason,
+        why: denials::in_report(&entry.reason),
         missing: entry.missing.iter().map(ToString::to_string).collect(),
         count: entry.count,
         last: When::new(entry.last, now),
-        request: entry.request.to_string(),
     }
 }

@@ -67,12 +67,10 @@ fn shadow_rows() -> Vec<OperatorShadowRow> {
         organization: missing.first().map(|_| "Acme Production".into()),
         api: "prometheus".to_owned(),
         route: "prometheus.query".to_owned(),
-        why: texts::denials::by_reason(reason, true).0,
-        reason: reason.to_owned(),
+        why: texts::denials::in_report(reason),
         missing: missing.iter().map(|scope| (*scope).to_owned()).collect(),
         count,
         last: ago(minutes),
-        request: "req_01a206598e77748c9e889bac00000041".to_owned(),
     };
     let grace = ShadowCaller::User {
         href: "/operator/users/usr_2".to_owned(),

@@ -110,6 +110,16 @@ pub fn by_reason(reason: &str, call: bool) -> (Text, Text) {
     (Text::filled(format!("{why} (Reason: {})", reason.replace('_', " "))), Text::fixed(advice))
 }
 
+/// The same in a line of a report, which has the code beside it and the scopes that were missing.
+#[must_use]
+pub fn in_report(reason: &str) -> Text {
+    match reason {
+        "insufficient_scope" => Text::fixed("The token named no permission that the request needs."),
+        "permission_missing" => Text::fixed("The user or the application does not hold a permission that the request needs."),
+        other => by_reason(other, true).0,
+    }
+}
+
 /// A key that may not do something.
 #[must_use]
 pub const fn key() -> Text {

@@ -394,6 +394,12 @@ pub const fn permission() -> Text {
 
 /// Label of a column.
 #[must_use]
+pub const fn why_refused() -> Text {
+    Text::fixed("Why")
+}
+
+/// Label of a column.
+#[must_use]
 pub const fn proposal() -> Text {
     Text::fixed("Proposal")
 }

@@ -48,16 +48,12 @@ pub struct OperatorShadowRow {
     pub route: String,
     /// The reason in words.
     pub why: Text,
-    /// The reason's code.
-    pub reason: String,
     /// The scopes that were missing.
     pub missing: Vec<String>,
     /// How many requests.
     pub count: u64,
     /// When the last of them came.
     pub last: When,
-    /// Its id.
-    pub request: String,
 }
 
 /// Who would be refused.
