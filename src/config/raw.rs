@@ -145,6 +145,8 @@ pub struct RawLimits {
     pub header_timeout: Written<Duration>,
     /// How long a connection may stay open without a request.
     pub idle_timeout: Written<Duration>,
+    /// How long a client may send nothing of a body that has not ended.
+    pub body_timeout: Written<Duration>,
     /// How long a stop waits for running requests.
     pub drain_timeout: Written<Duration>,
     /// Largest request body that the gateway's own endpoints read.
@@ -175,6 +177,7 @@ impl Default for RawLimits {
             max_connections_per_address: None,
             header_timeout: seconds(10),
             idle_timeout: seconds(60),
+            body_timeout: seconds(60),
             drain_timeout: seconds(30),
             max_local_body: Written(ByteSize(64 << 10)),
             max_mcp_body: Written(ByteSize(1 << 20)),

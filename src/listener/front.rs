@@ -89,6 +89,7 @@ impl ProxyHttp for Front {
             let idle = ctx.prepared.config.listen.limits.idle_timeout;
             session.set_keepalive(Some(idle.as_secs().max(1)));
         }
+        session.set_read_timeout(Some(ctx.prepared.config.listen.limits.body_timeout));
         session.set_write_timeout(Some(WRITE_TIMEOUT));
         session.set_total_drain_timeout(Some(Duration::from_secs(5)));
         Ok(())
