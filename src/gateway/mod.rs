@@ -27,6 +27,7 @@ pub mod seen;
 pub mod shadow;
 pub mod shares;
 pub mod silence;
+pub mod sizes;
 pub mod status;
 pub mod strangers;
 pub mod streams;

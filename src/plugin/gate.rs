@@ -26,6 +26,7 @@ use crate::gateway::record::{self, Basis, Known};
 use crate::gateway::respond::{self, Answer, Scene};
 use crate::gateway::seen::Seen;
 use crate::gateway::shadow;
+use crate::gateway::sizes;
 use crate::gateway::status::Form;
 use crate::gateway::strangers::Strangers;
 use crate::gateway::streams::{CutSwitch, OpenStream, OpenStreams};
@@ -309,8 +310,8 @@ fn fits(q: &Question<'_>, request: &CleanRequest, permit: &mut Permit) -> Result
         return unfit(Unfit::Target);
     }
     let length = if let Body::Whole(body) = q.body { u64::try_from(body.len()).ok() } else { q.length };
-    let too_long = permit.rule().max_body.zip(length).is_some_and(|(max, length)| length > max);
-    shadow::tolerate(permit, if too_long { Err(Denial::BodyTooLarge) } else { Ok(()) }).map(drop)
+    let taken = sizes::of_route(permit, length);
+    shadow::tolerate(permit, taken).map(drop)
 }
 
 /// Whether the body names no index of somebody else, where its route says that it may name some.
