@@ -124,9 +124,9 @@ fn rates(permit: &Permit) -> impl Iterator<Item = (&str, usize, &Rate)> {
 /// The rates that count a request, and whom each of them counts it for.
 pub fn applying<'p>(permit: &'p Permit, asking: &Asking<'_>) -> impl Iterator<Item = (&'p Rate, Counted<'p>)> {
     let hasher = RandomState::new();
-    rates(permit).filter_map(move |(_, _, rate)| {
-        subject(permit, asking, rate.per, &mut hasher.build_hasher()).then(|| (rate, Counted::of(permit, rate.per)))
-    })
+    rates(permit)
+        .filter(move |&(_, _, rate)| subject(permit, asking, rate.per, &mut hasher.build_hasher()))
+        .map(move |(_, _, rate)| (rate, Counted::of(permit, rate.per)))
 }
 
 /// Whom a rate counts a request for.

@@ -67,13 +67,9 @@ pub fn by_reason(reason: &str, call: bool) -> (Text, Text) {
             "The message was about an MCP task, and the operator did not open tasks of this server.",
             "Call the tool without a task, or ask the operator to open them.",
         ),
-        "task_not_yours" => (
-            "The MCP task was another user's, of another organization or server, or there was none with this id.",
-            "Make the call again: the task of it will be yours. If it goes on, somebody else's task id is in use.",
-        ),
-        "session_not_yours" => (
-            "The MCP session was opened for another user or organization, or not through this gateway.",
-            "Reconnect the application, so that it opens a session of its own. If it goes on, somebody else's session id is in use.",
+        "session_not_yours" | "task_not_yours" => (
+            "The MCP session or task was of another user or organization, or not made through this gateway.",
+            "Reconnect the application, so that it has its own. If it goes on, somebody else's session or task is in use.",
         ),
         "no_api" | "no_route" => {
             ("No API or route is open at this path.", "Check the path against the list of routes that the operator published.")
