@@ -110,6 +110,7 @@ impl World {
             ("/operator/clients/{client}", format!("/operator/clients/{}", self.in_use.client)),
             ("/operator/scopes", "/operator/scopes".to_owned()),
             ("/operator/scopes/{holder}/{scope}", format!("/operator/scopes/{app}/api_keys:write")),
+            ("/operator/shadow", "/operator/shadow?span=month".to_owned()),
         ])
     }
 }

@@ -257,6 +257,7 @@ fn front(gate: &Gate, address: SocketAddr, served: Option<Arc<Served>>) -> Resul
         own_api: api::router(Arc::clone(node), flush as _),
         rates: Arc::clone(&gate.rates),
         overload: Arc::clone(&gate.overload),
+        made: Arc::default(),
         strangers: Arc::clone(&gate.strangers),
         prepared: Arc::clone(&gate.prepared),
     })

@@ -27,6 +27,15 @@ pub(super) struct Explain {
     /// What the token names [default: everything that the user agreed to]
     #[arg(long, requires = "user")]
     scopes: Option<String>,
+    /// With which API key, in place of a token: its id
+    #[arg(long, value_name = "KEY_ID", conflicts_with_all = ["org", "user", "client", "scopes"])]
+    key: Option<String>,
+    /// The origin of the page that sends it
+    #[arg(long)]
+    origin: Option<String>,
+    /// How long its body is
+    #[arg(long, value_name = "BYTES")]
+    length: Option<u64>,
     /// The tool that is called, at an MCP server
     #[arg(long)]
     tool: Option<String>,
@@ -39,15 +48,14 @@ pub(super) struct Explain {
 }
 
 pub(super) async fn run(args: Explain) -> Result<(), CliError> {
-    let Explain { place, what, org, user, client, scopes, tool, prompt, resource } = args;
+    let Explain { place, what, org, user, client, scopes, key, origin, length, tool, prompt, resource } = args;
+    let of_another = length.is_some() || [&org, &key, &origin, &tool, &prompt, &resource].into_iter().any(Option::is_some);
     let json = place.json;
     let asked = match what.as_slice() {
-        [request] if org.is_none() && [&tool, &prompt, &resource].into_iter().all(Option::is_none) => {
-            ExplainQuery { request: Some(request.clone()), ..ExplainQuery::default() }
-        }
+        [request] if !of_another => ExplainQuery { request: Some(request.clone()), ..ExplainQuery::default() },
         [method, path] => {
             let (method, path) = (Some(method.clone()), Some(path.clone()));
-            ExplainQuery { request: None, method, path, org, user, client, scopes, tool, prompt, resource }
+            ExplainQuery { request: None, method, path, org, user, client, scopes, key, origin, length, tool, prompt, resource }
         }
         _ => return Err(CliError::usage("a request that was made has its own caller; for another one give METHOD and PATH")),
     };

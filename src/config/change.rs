@@ -83,6 +83,7 @@ fn of_limits(before: &Limits, after: &Limits, found: &mut Found) {
         queue,
         max_token_cache,
         drain_timeout: _,
+        body_timeout: _,
         max_local_body: _,
         max_mcp_body: _,
         max_audit_backlog: _,

@@ -198,6 +198,8 @@ pub struct Limits {
     pub header_timeout: Duration,
     /// A connection without a request.
     pub idle_timeout: Duration,
+    /// A client that sends nothing of a body that has not ended.
+    pub body_timeout: Duration,
     /// How long a stop waits for requests to end.
     pub drain_timeout: Duration,
     /// Largest body that a local endpoint reads, bytes.

@@ -148,6 +148,8 @@ pub struct RawLimits {
     pub header_timeout: Written<Duration>,
     /// How long a connection may stay open without a request.
     pub idle_timeout: Written<Duration>,
+    /// How long a client may send nothing of a body that has not ended.
+    pub body_timeout: Written<Duration>,
     /// How long a stop waits for running requests.
     pub drain_timeout: Written<Duration>,
     /// Largest request body that the gateway's own endpoints read.
@@ -179,6 +181,7 @@ impl Default for RawLimits {
             flood_penalty: seconds(30),
             header_timeout: seconds(10),
             idle_timeout: seconds(60),
+            body_timeout: seconds(60),
             drain_timeout: seconds(30),
             max_local_body: Written(ByteSize(64 << 10)),
             max_mcp_body: Written(ByteSize(1 << 20)),
@@ -434,8 +437,8 @@ pub struct RawApi {
     /// Of an MCP server: the same for resources, by URI, and for resource templates, by their text.
     #[serde(default)]
     pub resources: BTreeMap<String, RawNeed>,
-    /// Of an MCP server: whether calls may become tasks that are asked for later (`tasks/*`). Whoever knows a task's id may read
-    /// and cancel it, unless the server itself knows whose it is: the gate does not.
+    /// Of an MCP server: whether calls may become tasks that are asked for later (`tasks/*`). A task is its caller's: the gate
+    /// seals its id. The tool policy judges the call, and not what is asked of its task later.
     #[serde(default)]
     pub tasks: bool,
     /// Scopes that its metadata names and its 401 asks for. Without it: of an MCP server the scope to reach it and what other

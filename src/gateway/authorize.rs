@@ -16,7 +16,7 @@ use crate::record::CallerRef;
 use crate::routing::{Captures, Lookup, MethodSet};
 use crate::store::Org;
 use crate::token::{Presented, Principal, Refusal, Rejected};
-use crate::types::{PlainToken, RouteId, ScopeBits, Timestamp, TokenKind};
+use crate::types::{HashedToken, PlainToken, RouteId, ScopeBits, Timestamp, TokenKind};
 
 /// Proof that a request was authorized. Without one nothing can be forwarded: it is what names the upstream.
 #[derive(Debug)]
@@ -294,6 +294,17 @@ async fn authenticate(node: &Node, asked: &Asked<'_>) -> Result<Arc<Principal>, 
         None => node.verifier.principal(token, asked.config, asked.now).await,
     };
     resolved.map_err(unresolved)
+}
+
+/// Who an API key with this hash would speak for, where the route takes keys.
+///
+/// # Errors
+/// The refusal.
+pub(super) async fn suppose_key(node: &Node, asked: &Asked<'_>, hash: &HashedToken) -> Result<Arc<Principal>, Refused> {
+    if !takes_keys(&asked.api.routes.lookup(asked.path, asked.request.method())) {
+        return Err(unresolved(Refusal::KeyNotAccepted.into()));
+    }
+    node.verifier.suppose_key(hash, asked.config, asked.now).await.map_err(unresolved)
 }
 
 fn takes_keys(lookup: &Lookup<'_, '_, Arc<Route>>) -> bool {

@@ -219,7 +219,7 @@ pub async fn still_allowed(node: &Node, config: &Config, permit: &Permit) -> Res
 }
 
 /// The origin of a browser's page, when it may read our answers. MCP servers must refuse pages of other origins.
-fn origin(asked: &Asked<'_>) -> Result<Option<HeaderValue>, Denial> {
+pub(super) fn origin(asked: &Asked<'_>) -> Result<Option<HeaderValue>, Denial> {
     let Some(origin) = asked.headers.get(ORIGIN) else { return Ok(None) };
     let allowed = |o: &str| o == asked.config.issuer.as_str() || asked.api.allowed_origins.iter().any(|a| a == o);
     match origin.to_str() {

@@ -56,7 +56,9 @@ pub enum Denial {
     },
     /// The MCP session was opened for another user, in another organization, or by nobody.
     Session,
-    /// The MCP server's tasks are open to nobody: their ids say nothing of whose they are.
+    /// The MCP task is another user's, of another organization or server, or there is none.
+    Task,
+    /// The MCP server's tasks are open to nobody.
     Tasks(mcp::Era),
     /// A browser page of an origin that may not call this API.
     Origin,
@@ -187,6 +189,7 @@ impl Denial {
             Self::Target(_) => "target_denied",
             Self::Argument { .. } => "argument_denied",
             Self::Session => "session_not_yours",
+            Self::Task => "task_not_yours",
             Self::Tasks(_) => "tasks_closed",
             Self::Origin => "origin_not_allowed",
             Self::Http2Required => "http2_required",
@@ -244,7 +247,7 @@ impl Denial {
             Self::Http2Required => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
             Self::Selector(refused) if refused.is_final() => StatusCode::FORBIDDEN,
-            Self::Message(_) | Self::Mismatch(_) | Self::Selector(_) => StatusCode::BAD_REQUEST,
+            Self::Message(_) | Self::Mismatch(_) | Self::Selector(_) | Self::Task => StatusCode::BAD_REQUEST,
             Self::Rate { .. } | Self::Concurrency => StatusCode::TOO_MANY_REQUESTS,
             Self::Unfit(unfit) => unfit.status(),
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -309,6 +312,7 @@ impl Denial {
                 format!("The {} `{}` is open only with certain values of `{argument}`.", target.kind(), target.as_str())
             }
             Self::Session => "There is no such session of yours in this organization. Open a new one with `initialize`.".into(),
+            Self::Task => "There is no such task of yours in this organization at this server.".into(),
             Self::Tasks(_) => "Tasks are not available here. Make the call without one, or ask the operator to open them.".into(),
             Self::Origin => "Pages of this origin may not call this API. The operator lists allowed origins.".into(),
             Self::Http2Required => "gRPC needs HTTP/2 all the way. Send it without a proxy that speaks HTTP/1 in between.".into(),

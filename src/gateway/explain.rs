@@ -1,11 +1,12 @@
 //! Why the gate decides as it does, step by step: the decision itself, asked about a request that nobody sent.
 
 mod factors;
+mod limits;
 mod spoken;
 
 use std::sync::Arc;
 
-use http::header::{CONNECTION, CONTENT_TYPE, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
+use http::header::{CONNECTION, CONTENT_TYPE, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use http::{HeaderMap, HeaderValue, Method};
 
 pub use factors::{Factor, Lack};
@@ -19,9 +20,9 @@ use super::{decide, handshake, narrow, shadow};
 use crate::config::{Access, Api, Config, RouteMeta};
 use crate::node::Node;
 use crate::record::{AuditRecord, Decision, Event};
-use crate::store::{GrantFacts, StoreError};
+use crate::store::{ApiKeyFacts, GrantFacts, StoreError};
 use crate::token::Claims;
-use crate::types::{ResourceId, RouteId, ScopeBits, ScopeSet};
+use crate::types::{ApiKeyId, HashedToken, ResourceId, RouteId, ScopeBits, ScopeSet};
 
 /// A part of the decision, in the order in which they are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,6 +31,8 @@ pub enum Stage {
     Hygiene,
     /// Some API is mounted at its path.
     Mount,
+    /// The page that sends it may.
+    Origin,
     /// Its caller is known.
     Authenticate,
     /// The token is for this API.
@@ -42,8 +45,12 @@ pub enum Stage {
     Authorize,
     /// It came as the route wants it: with a client certificate, as a WebSocket.
     Connection,
+    /// Its body is not too long.
+    Body,
     /// The caller holds what the tool needs.
     Message,
+    /// It is counted.
+    Rates,
     /// It can be narrowed to what the caller may see.
     Narrow,
 }
@@ -58,13 +65,16 @@ impl Stage {
         match self {
             Self::Hygiene => "hygiene",
             Self::Mount => "mount",
+            Self::Origin => "origin",
             Self::Authenticate => "authenticate",
             Self::Audience => "audience",
             Self::Route => "route",
             Self::Bind => "bind",
             Self::Authorize => "authorize",
             Self::Connection => "connection",
+            Self::Body => "body",
             Self::Message => "message",
+            Self::Rates => "rates",
             Self::Narrow => "narrow",
         }
     }
@@ -140,6 +150,8 @@ pub enum Caller<'a> {
     Nobody,
     /// Whoever has a token of this grant that names these scopes and every API.
     Grant(&'a GrantFacts, &'a ScopeSet),
+    /// Whoever has this API key.
+    Key(&'a ApiKeyFacts, &'a HashedToken),
 }
 
 /// A request that nobody sent.
@@ -159,6 +171,10 @@ pub struct Supposed<'a> {
     pub certificate: bool,
     /// Whether it is the handshake of a WebSocket.
     pub handshake: bool,
+    /// The origin of the page that sends it.
+    pub origin: Option<&'a HeaderValue>,
+    /// How long its body is.
+    pub length: Option<u64>,
 }
 
 impl Supposed<'_> {
@@ -171,6 +187,7 @@ impl Supposed<'_> {
                 .into_iter()
                 .collect();
         }
+        headers.extend(self.origin.map(|origin| (ORIGIN, origin.clone())));
         headers
     }
 }
@@ -190,7 +207,7 @@ pub async fn explain(node: &Node, config: &Arc<Config>, supposed: &Supposed<'_>)
         authority: Some(config.issuer.authority()),
         headers: &headers,
         tls: config.issuer.is_https(),
-        has_body: supposed.spoken.is_some(),
+        has_body: supposed.spoken.is_some() || supposed.length.is_some_and(|length| length > 0),
     };
     let request = match hygiene::inspect(&head, &prepared.hygiene) {
         Ok(Inspected::Request { request, .. }) => request,
@@ -214,6 +231,13 @@ pub async fn explain(node: &Node, config: &Arc<Config>, supposed: &Supposed<'_>)
     told.pass(Stage::Mount, format!("The API {} is mounted at {}{root}.", api.name, api.mount));
     let credential = Credential::None;
     let asked = Asked { config, api, path, request: &request, credential, headers: &headers, from: None, now: node.now() };
+    match limits::origin(&asked, supposed) {
+        Ok(says) => says.into_iter().for_each(|says| told.pass(Stage::Origin, says)),
+        Err(denial) => {
+            told.refused(Stage::Origin, &denial, &asked);
+            return told;
+        }
+    }
     decide(node, &asked, supposed, &mut told).await;
     told
 }
@@ -230,7 +254,12 @@ pub async fn again(node: &Node, config: &Arc<Config>, record: &AuditRecord) -> R
         Some(grant) => node.store.grant_facts(grant).await?,
         None => None,
     };
-    let caller = facts.as_ref().map_or(Caller::Nobody, |f| Caller::Grant(f, &f.grant.scopes));
+    let key = key_of(node, record).await?;
+    let caller = match (&key, &facts) {
+        (Some((facts, hash)), _) => Caller::Key(facts, hash),
+        (None, Some(facts)) => Caller::Grant(facts, &facts.grant.scopes),
+        (None, None) => Caller::Nobody,
+    };
     let spoken = call.mcp.as_ref().map(|m| Spoken { method: &m.method, target: m.target.as_deref() });
     // A record does not say whether a WebSocket was asked for, unless it was refused for that.
     let refused = matches!(&call.decision, Decision::Denied { reason, .. } if reason == Denial::UpgradeRequired.code());
@@ -245,13 +274,35 @@ pub async fn again(node: &Node, config: &Arc<Config>, record: &AuditRecord) -> R
         spoken,
         certificate,
         handshake: upgrades && !refused,
+        // Neither is on record.
+        origin: None,
+        length: None,
     };
     Ok(Some(explain(node, config, &supposed).await))
+}
+
+/// The API key that a record names in place of a token.
+async fn key_of(node: &Node, record: &AuditRecord) -> Result<Option<(ApiKeyFacts, HashedToken)>, StoreError> {
+    let id = record.actor.token.as_deref().filter(|token| ApiKeyId::is_generated(token));
+    match id.and_then(|id| ApiKeyId::parse(id).ok()) {
+        Some(id) => key(node, &id).await,
+        None => Ok(None),
+    }
+}
+
+/// What there is to know of an API key, for a request that would show it.
+///
+/// # Errors
+/// When the store fails.
+pub async fn key(node: &Node, id: &ApiKeyId) -> Result<Option<(ApiKeyFacts, HashedToken)>, StoreError> {
+    let Some(hash) = node.store.api_key_hash(id).await? else { return Ok(None) };
+    Ok(node.store.api_key_facts(&hash).await?.map(|facts| (facts, hash)))
 }
 
 async fn decide(node: &Node, asked: &Asked<'_>, supposed: &Supposed<'_>, told: &mut Explained) {
     let decided = match supposed.caller {
         Caller::Nobody => authorize::authorize(node, asked).await,
+        Caller::Key(_, hash) => authorize::authorize_as(asked, authorize::suppose_key(node, asked, hash)).await,
         Caller::Grant(facts, scopes) => {
             let claims = claims(asked.config, facts, scopes, asked.now.seconds());
             let caller = async { node.verifier.suppose(claims, asked.config, asked.now).await.map_err(authorize::unresolved) };
@@ -274,6 +325,9 @@ async fn decide(node: &Node, asked: &Asked<'_>, supposed: &Supposed<'_>, told: &
     if let Caller::Grant(facts, scopes) = supposed.caller {
         told.lacks = factors::lacks(asked.config, facts, scopes, &needed, asked.now);
     }
+    if let Caller::Key(facts, _) = supposed.caller {
+        told.lacks = factors::lacks_of_key(asked.config, facts, &needed);
+    }
 }
 
 /// What is asked once the route is open to the caller, by the functions that the gate asks, in its order.
@@ -290,9 +344,16 @@ fn onward(
     if permit.rule().client_certificate || permit.rule().upgrade.is_some() {
         told.pass(Stage::Connection, "It came as its route wants it.");
     }
+    let fits = limits::body(asked, supposed, permit).map_err(|denial| (Stage::Body, denial))?;
+    if let Some(says) = fits {
+        told.pass(Stage::Body, says);
+    }
     let heard = spoken::hear(node, asked, supposed.spoken, permit).map_err(|denial| (Stage::Message, denial))?;
     if let Some(says) = heard {
         told.pass(Stage::Message, says);
+    }
+    if let Some(says) = limits::rates(asked, supposed, permit) {
+        told.pass(Stage::Rates, says);
     }
     let narrowed = narrowed(asked, supposed, permit).map_err(|denial| (Stage::Narrow, denial))?;
     if let Some(says) = narrowed {
@@ -322,6 +383,10 @@ fn passed(stage: Stage, asked: &Asked<'_>, supposed: &Supposed<'_>, needed: &Sco
         (Stage::Authenticate, Caller::Grant(facts, _)) => Some(format!(
             "{} through {} in {}; the grant {} is live.",
             facts.user.email, facts.client.name, facts.org.slug, facts.grant.id
+        )),
+        (Stage::Authenticate, Caller::Key(facts, _)) => Some(format!(
+            "The API key {} (…{}) works; {} made it through {} in {}.",
+            facts.key.name, facts.key.last4, facts.user.email, facts.client.name, facts.org.slug
         )),
         (Stage::Audience, _) => Some(format!("The token is for {}.", asked.api.resource)),
         (Stage::Bind, _) => Some("It names no other organization.".to_owned()),

@@ -43,15 +43,22 @@ pub enum McpSession {
 /// [`Denial::Session`] when it was not opened for this user in this organization on this route.
 pub fn named(headers: &HeaderMap, era: Era, keys: &KeyRing, permit: &Permit) -> Result<McpSession, Denial> {
     let Some(presented) = headers.get(SESSION_ID).filter(|_| era == Era::Legacy) else { return Ok(McpSession::None) };
-    let own = presented.to_str().ok().and_then(|text| opened(text, keys, permit));
-    own.map(McpSession::Own).ok_or(Denial::Session)
+    let own = presented.to_str().ok().and_then(|text| unbound(PURPOSE, text, keys, permit));
+    own.and_then(|id| HeaderValue::from_str(id).ok()).map(McpSession::Own).ok_or(Denial::Session)
 }
 
-fn opened(presented: &str, keys: &KeyRing, permit: &Permit) -> Option<HeaderValue> {
+/// The id in `ID.TAG`, if the tag is the caller's.
+pub(super) fn unbound<'t>(purpose: &str, presented: &'t str, keys: &KeyRing, permit: &Permit) -> Option<&'t str> {
     let (id, tag) = presented.rsplit_once('.')?;
     let tag = URL_SAFE_NO_PAD.decode(tag).ok()?;
-    verify_slices_are_equal(&tag, &mac(id, keys, permit)?).ok()?;
-    HeaderValue::from_str(id).ok()
+    verify_slices_are_equal(&tag, &mac(purpose, id, keys, permit)?[..TAG]).ok()?;
+    Some(id)
+}
+
+/// An id as the caller may carry it.
+pub(super) fn bound(purpose: &str, id: &str, keys: &KeyRing, permit: &Permit) -> Option<String> {
+    let mac = mac(purpose, id, keys, permit)?;
+    Some(format!("{id}.{}", URL_SAFE_NO_PAD.encode(&mac[..TAG])))
 }
 
 /// Puts the session of an answer into the form that its client may carry. An id that is none (a second one, characters outside
@@ -60,13 +67,12 @@ pub fn bind(headers: &HeaderMap, era: Era, keys: &KeyRing, permit: &Permit) -> O
     let mut ids = headers.get_all(SESSION_ID).iter();
     let (Some(id), None, Era::Legacy) = (ids.next(), ids.next(), era) else { return None };
     let id = id.to_str().ok().filter(|id| (1..=LONGEST).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()))?;
-    let tag = URL_SAFE_NO_PAD.encode(mac(id, keys, permit)?);
-    HeaderValue::from_str(&format!("{id}.{tag}")).ok()
+    HeaderValue::from_str(&bound(PURPOSE, id, keys, permit)?).ok()
 }
 
-/// The fields are told apart by a character that none of them can have.
-fn mac(id: &str, keys: &KeyRing, permit: &Permit) -> Option<[u8; TAG]> {
+/// The fields are told apart by a character that none of them can have but the last.
+pub(super) fn mac(purpose: &str, id: &str, keys: &KeyRing, permit: &Permit) -> Option<[u8; 32]> {
     let principal = permit.principal()?;
     let owner = [permit.route().as_str(), principal.org.id.as_str(), principal.user.id.as_str(), id].join("\n");
-    keys.derive(PURPOSE, owner.as_bytes()).first_chunk().copied()
+    Some(keys.derive(purpose, owner.as_bytes()))
 }

@@ -6,6 +6,7 @@ use super::authorize::Permit;
 use super::denial::Denial;
 use super::identity;
 use super::mcp_session::{self, McpSession};
+use super::mcp_task;
 use super::shadow;
 use crate::config::Target;
 use crate::mcp::{self, Era, ListKind, Listening, Lists, Need, ServerPolicy};
@@ -24,6 +25,10 @@ pub struct Inspected {
     pub filtered: bool,
     /// What it is told by us, when it opens a stream of notifications.
     pub listening: Option<Listening>,
+    /// Whether another body goes to the server than came.
+    pub rewritten: bool,
+    /// What it says of tasks, where they are open.
+    pub tasks: Option<mcp_task::Asked>,
     /// What the audit record says.
     pub call: Option<McpCall>,
     /// The id that an answer repeats.
@@ -66,12 +71,22 @@ pub fn judge(
 ) -> Result<Inspected, Refused> {
     match inspect(policy, headers, method, body, limits, keys, permit) {
         Ok(inspected) if permit.is_enforced() => Ok(inspected),
-        Ok(inspected) => Ok(Inspected { filtered: false, listening: None, ..inspected }),
+        Ok(inspected) => Ok(Inspected { filtered: false, listening: None, tasks: None, ..inspected }),
         Err(refused) if shadow::waives(permit.api(), &refused.denial) => {
             shadow::note(permit, &refused.denial);
             let Refused { id, call, target, .. } = refused;
             let session = mcp_session::named(headers, Era::Legacy, keys, permit).unwrap_or(McpSession::AsSent);
-            Ok(Inspected { era: Era::Legacy, session, filtered: false, listening: None, call, id, target })
+            Ok(Inspected {
+                era: Era::Legacy,
+                session,
+                filtered: false,
+                listening: None,
+                rewritten: false,
+                tasks: None,
+                call,
+                id,
+                target,
+            })
         }
         Err(refused) => Err(refused),
     }
@@ -100,11 +115,23 @@ pub fn inspect(
     // Our own server has no sessions.
     let is_upstream = matches!(permit.api().target, Target::Upstream(_));
     let session = if is_upstream { mcp_session::named(headers, era, keys, permit) } else { Ok(McpSession::None) };
+    let has_tasks = is_upstream && policy.tasks && permit.principal().is_some();
     if *method != Method::POST {
         // A stream that a legacy client opens may replay answers to earlier list requests.
         let opens = *method == Method::GET;
         let listening = Listening::stream(policy).filter(|_| opens && is_upstream && era == Era::Legacy);
-        return Ok(Inspected { era, session: session?, filtered: opens, listening, call: None, id: None, target: None });
+        let tasks = (opens && has_tasks).then(mcp_task::Asked::stream);
+        return Ok(Inspected {
+            era,
+            session: session?,
+            filtered: opens,
+            listening,
+            rewritten: false,
+            tasks,
+            call: None,
+            id: None,
+            target: None,
+        });
     }
     let message = mcp::parse(body, limits).map_err(|bad| Denial::Message(Box::new(bad)))?;
     let id = message.reply_id().cloned();
@@ -120,9 +147,11 @@ pub fn inspect(
         let bad = mcp::BadMessage { reason: mcp::BadReason::Target, id: id.clone() };
         return Err(refuse(Denial::Message(Box::new(bad)), None));
     }
-    if call.is_some_and(|call| call.tasks || (call.wants_task && era == Era::Legacy)) && !policy.tasks {
+    if call.is_some_and(|call| call.tasks || (call.wants_task && era == Era::Legacy)) && !(has_tasks && call.is_none_or(is_open))
+    {
         return Err(refuse(Denial::Tasks(era), call.and_then(|call| call.target.as_ref())));
     }
+    let tasks = has_tasks.then(|| mcp_task::opened(call, body, keys, permit)).transpose().map_err(|d| refuse(d, None))?;
     for target in call.into_iter().flat_map(mcp::Call::targets) {
         match policy.needed(target) {
             Need::Denied => return Err(refuse(Denial::Target(target.clone()), Some(target))),
@@ -135,12 +164,19 @@ pub fn inspect(
     let method = call.map_or("", |c| c.method.as_str());
     let lists = ListKind::of_method(method).is_some();
     // What a server says of itself gets what we offer in its place.
-    let introduces = is_upstream && matches!(method, "initialize" | "server/discover") && !Lists::of(policy).is_empty();
+    let offers = !Lists::of(policy).is_empty() || !policy.tasks;
+    let introduces = is_upstream && matches!(method, "initialize" | "server/discover") && offers;
+    let tells_of_tasks = tasks.is_some() && (method == "tools/call" || call.is_some_and(|c| c.tasks || c.wants_task));
     let listening = id.as_ref().filter(|_| is_upstream && method == "subscriptions/listen");
     let listening = listening.and_then(|id| Listening::subscription(policy, id, body));
     let target = call.and_then(|c| c.target.clone());
-    let filtered = lists || introduces || listening.is_some();
-    Ok(Inspected { era, session, filtered, listening, call: seen.clone(), id: id.clone(), target })
+    let filtered = lists || introduces || listening.is_some() || tells_of_tasks;
+    Ok(Inspected { era, session, filtered, listening, rewritten: false, tasks, call: seen.clone(), id: id.clone(), target })
+}
+
+/// Whether a call that is about tasks may be made where they are open.
+fn is_open(call: &mcp::Call) -> bool {
+    !call.method.to_ascii_lowercase().starts_with("tasks/") || mcp::is_open_task_method(&call.method)
 }
 
 /// Whether the arguments of a call are what the policy wants them to be.

@@ -12,6 +12,7 @@ use super::identity::{self, Identity};
 use super::mcp_session::{LAST_EVENT_ID, McpSession, SESSION_ID};
 use super::shadow;
 use crate::config::{ApiKind, Endpoint, Target, Tell};
+use crate::mcp;
 use crate::types::Issuer;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -29,6 +30,8 @@ pub struct Facts<'a> {
     pub traceparent: &'a str,
     /// The MCP session, where the API is an MCP server.
     pub session: Option<&'a McpSession>,
+    /// What `Mcp-Name` says in place of the client's.
+    pub name: Option<&'a HeaderValue>,
     /// Who calls, as the upstream is told.
     pub identity: &'a Identity,
     /// The caller's address.
@@ -83,6 +86,9 @@ pub fn prepare(head: &mut RequestHeader, permit: &Permit, request: &CleanRequest
         parts.headers.remove(ACCEPT_ENCODING);
     }
     session(&mut parts.headers, facts.session);
+    if let (Some(name), true) = (facts.name, parts.headers.contains_key(mcp::NAME)) {
+        parts.headers.insert(mcp::NAME, name.clone());
+    }
     describe(&mut parts.headers, request, facts)?;
     tell(&mut parts.headers, permit)?;
     facts.identity.put(&mut parts.headers);

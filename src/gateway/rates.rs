@@ -72,9 +72,7 @@ impl Rates {
     /// # Errors
     /// When one of them is used up; what the rates before it counted stays counted.
     pub fn admit(&self, permit: &Permit, asking: &Asking<'_>) -> Result<(), Denial> {
-        let of_api = permit.api().rates.iter().enumerate().map(|(i, rate)| (permit.api().name.as_str(), i, rate));
-        let of_route = permit.rule().rates.iter().enumerate().map(|(i, rate)| (permit.route().as_str(), i, rate));
-        for (place, number, rate) in of_api.chain(of_route) {
+        for (place, number, rate) in rates(permit) {
             let mut key = self.hasher.build_hasher();
             (place, number, rate.per).hash(&mut key);
             if !subject(permit, asking, rate.per, &mut key) {
@@ -113,6 +111,61 @@ impl Rates {
         let running = Arc::clone(self.running.lock().entry(permit.route().clone()).or_default());
         let entered = running.fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| (n < most).then_some(n + 1));
         if entered.is_ok() { Ok(Some(Running(running))) } else { Err(Denial::Concurrency) }
+    }
+}
+
+/// Every rate of a permit's API and route, with where it stands.
+fn rates(permit: &Permit) -> impl Iterator<Item = (&str, usize, &Rate)> {
+    let of_api = permit.api().rates.iter().enumerate().map(|(i, rate)| (permit.api().name.as_str(), i, rate));
+    let of_route = permit.rule().rates.iter().enumerate().map(|(i, rate)| (permit.route().as_str(), i, rate));
+    of_api.chain(of_route)
+}
+
+/// The rates that count a request, and whom each of them counts it for.
+pub fn applying<'p>(permit: &'p Permit, asking: &Asking<'_>) -> impl Iterator<Item = (&'p Rate, Counted<'p>)> {
+    let hasher = RandomState::new();
+    rates(permit)
+        .filter(move |&(_, _, rate)| subject(permit, asking, rate.per, &mut hasher.build_hasher()))
+        .map(move |(_, _, rate)| (rate, Counted::of(permit, rate.per)))
+}
+
+/// Whom a rate counts a request for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted<'p> {
+    /// The tool, in an organization or for everybody.
+    Tool(Option<&'p str>),
+    /// The organization.
+    Organization(&'p str),
+    /// The client in an organization.
+    Client(&'p str, &'p str),
+    /// The user in an organization.
+    User(&'p str, &'p str),
+    /// The network of the caller's address.
+    Address,
+}
+
+impl<'p> Counted<'p> {
+    fn of(permit: &'p Permit, per: Per) -> Self {
+        match (per, permit.principal()) {
+            (Per::Tool, principal) => Self::Tool(principal.map(|p| p.org.slug.as_str())),
+            (Per::Organization, Some(p)) => Self::Organization(p.org.slug.as_str()),
+            (Per::Client, Some(p)) => Self::Client(&p.client.name, p.org.slug.as_str()),
+            (Per::User, Some(p)) => Self::User(&p.user.email, p.org.slug.as_str()),
+            (Per::Address, _) | (_, None) => Self::Address,
+        }
+    }
+}
+
+impl std::fmt::Display for Counted<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tool(Some(org)) => write!(f, "for each tool in {org}"),
+            Self::Tool(None) => f.write_str("for each tool"),
+            Self::Organization(org) => write!(f, "for all of {org}"),
+            Self::Client(client, org) => write!(f, "for {client} in {org}"),
+            Self::User(user, org) => write!(f, "for {user} in {org}"),
+            Self::Address => f.write_str("for the network that it comes from"),
+        }
     }
 }
 

@@ -175,6 +175,7 @@ fn rpc(denial: &Denial, scene: &Scene<'_>) -> Option<mcp::Answer> {
         Denial::Mismatch(mismatch) => mcp::Answer::mismatch(mismatch, scene.rpc),
         Denial::Argument { target, argument } => mcp::Answer::argument(scene.rpc, target, argument),
         Denial::Tasks(_) => mcp::Answer::no_tasks(scene.rpc, denial.status()),
+        Denial::Task => mcp::Answer::no_task(scene.rpc),
         Denial::Session => mcp::Answer::no_session(scene.rpc),
         Denial::Target(target) => mcp::Answer::denied(scene.rpc, target),
         Denial::Scopes { missing, grantable: true, .. } => {

@@ -76,6 +76,7 @@ const fn passage(denial: &Denial) -> Passage {
     match denial {
         Denial::Scopes { .. }
         | Denial::Target(_)
+        | Denial::Task
         | Denial::Tasks(_)
         | Denial::Message(_)
         | Denial::Mismatch(_)

@@ -107,6 +107,7 @@ impl Inquiry<'_> {
             request_id: self.seen.request.as_str(),
             traceparent: &self.seen.trace.traceparent(),
             session: None,
+            name: None,
             identity: self.identity,
             client: self.seen.client.map(|c| c.ip()),
             scheme: if issuer.is_https() { "https" } else { "http" },

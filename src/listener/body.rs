@@ -16,6 +16,7 @@ use crate::gateway::hygiene::CleanRequest;
 use crate::gateway::message::{self, Inspected};
 use crate::gateway::narrow::{self, Narrowed};
 use crate::gateway::shadow;
+use crate::gateway::sizes;
 use crate::labels;
 use crate::mcp;
 use crate::token::KeyRing;
@@ -44,24 +45,28 @@ pub(super) async fn message(
     let reads = *request.method() == Method::POST;
     let body = if reads { read_whole(session, limits.bytes, permit).await? } else { Some(Bytes::new()) };
     let Some(body) = body else { return Ok((None, None)) };
-    let inspected = message::judge(&policy, &session.req_header().headers, request.method(), &body, &limits, keys, permit)?;
-    Ok((reads.then_some(body), Some(inspected)))
+    let mut inspected = message::judge(&policy, &session.req_header().headers, request.method(), &body, &limits, keys, permit)?;
+    let sealed = inspected.tasks.as_mut().and_then(|tasks| tasks.body.take());
+    inspected.rewritten = sealed.is_some();
+    Ok((reads.then(|| sealed.unwrap_or(body)), Some(inspected)))
 }
 
 /// Reads a whole body; `None` when it is declared too long and passes unread.
 async fn read_whole(session: &mut Session, max: usize, permit: &mut Permit) -> Result<Option<Bytes>, Denial> {
-    let declared = session.req_header().headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
-    if declared.is_some_and(|n| n > max) {
-        return shadow::tolerate(permit, Err(Denial::BodyTooLarge));
+    let fits = sizes::of_message(max, length(session));
+    if shadow::tolerate(permit, fits)?.is_none() {
+        return Ok(None);
     }
     read(session, max).await.map(Some)
 }
 
 /// Refuses a body that is declared longer than its route takes; one that is not declared is counted while it passes.
 fn declared(session: &Session, permit: &Permit) -> Result<(), Denial> {
-    let length = session.req_header().headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
-    let too_long = permit.rule().max_body.zip(length).is_some_and(|(max, length)| length > max);
-    if too_long { Err(Denial::BodyTooLarge) } else { Ok(()) }
+    sizes::of_route(permit, length(session))
+}
+
+fn length(session: &Session) -> Option<u64> {
+    session.req_header().headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok())
 }
 
 /// Narrows a request to its organization, where the upstream tells organizations apart by a label, and refuses forms that name a

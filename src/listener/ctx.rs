@@ -22,7 +22,7 @@ use crate::gateway::prepared::Prepared;
 use crate::gateway::rates::Running;
 use crate::gateway::seen::Seen;
 use crate::gateway::streams::{CutSwitch, Registered};
-use crate::gateway::upstream::{Attempt, Place, Tried, Watch};
+use crate::gateway::upstream::{Attempt, Pieces, Place, Slow, Tried, Watch};
 use crate::indices::Check;
 use crate::mcp::ListFilter;
 use crate::record::{BrokenBy, Decision, Measured, Outcome, WouldDeny};
@@ -102,7 +102,7 @@ pub(super) struct Forwarding {
     pub(super) tries: u8,
     pub(super) open: Option<OpenCall>,
     /// How much of the body came.
-    pub(super) sent: Sent,
+    pub(super) sent: Arc<Pieces>,
     /// Bytes of the body so far.
     pub(super) received: u64,
     /// Bytes of it that went on, which are others where it was compressed.
@@ -116,30 +116,6 @@ pub(super) struct Forwarding {
     pub(super) _running: Option<Running>,
     pub(super) _place: Option<Place>,
     pub(super) _registered: Registered,
-}
-
-/// How a client sends its body.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Sent {
-    whole: bool,
-    last: Instant,
-}
-
-impl Sent {
-    /// Nothing came yet.
-    pub(super) fn nothing() -> Self {
-        Self { whole: false, last: Instant::now() }
-    }
-
-    /// A piece came, perhaps the last.
-    pub(super) fn piece(&mut self, end: bool) {
-        *self = Self { whole: end, last: Instant::now() };
-    }
-
-    /// How long the client has sent nothing although its body has not ended.
-    pub(super) fn pause(&self) -> Option<Duration> {
-        (!self.whole).then(|| self.last.elapsed())
-    }
 }
 
 impl Forwarding {
@@ -221,7 +197,7 @@ impl Forwarding {
     pub(super) fn restart(&mut self) {
         self.received = 0;
         self.inflated = 0;
-        self.sent = Sent::nothing();
+        self.sent.restart();
         if let Some(check) = &mut self.indices {
             check.restart();
         }
@@ -250,9 +226,11 @@ impl Drop for Ctx {
         let cut = self.cut.as_ref().is_some_and(|c| c.is_cut());
         let over = self.cut.as_ref().is_some_and(|c| c.is_over());
         if let Some(forwarding) = self.forwarding() {
+            let slow = forwarding.watch.as_ref().and_then(Watch::fired);
             let by = match () {
                 () if std::thread::panicking() => Some(BrokenBy::Fault),
-                () if forwarding.watch.as_ref().is_some_and(Watch::has_fired) => Some(BrokenBy::Upstream),
+                () if slow == Some(Slow::Client) => Some(BrokenBy::Client),
+                () if slow == Some(Slow::Upstream) => Some(BrokenBy::Upstream),
                 () if over => None,
                 () if cut => Some(BrokenBy::Revocation),
                 () => Some(BrokenBy::Shutdown),

@@ -12,7 +12,7 @@ use pingora_core::protocols::http::v1::server::HttpSession;
 
 use super::body;
 use super::bridge::Served;
-use super::ctx::{Ctx, Forwarding, Sent};
+use super::ctx::{Ctx, Forwarding};
 use super::desk::Desk;
 use super::front::Front;
 use crate::config::Target;
@@ -187,7 +187,7 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
         indices,
         found: None,
         stopped: None,
-        sent: Sent::nothing(),
+        sent: Arc::default(),
         received: 0,
         inflated: 0,
         _running: running,

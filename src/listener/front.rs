@@ -24,6 +24,7 @@ use crate::config::ApiKind;
 use crate::gateway::denial::{Denial, UpstreamFault};
 use crate::gateway::index;
 use crate::gateway::mcp_session;
+use crate::gateway::mcp_task::Made;
 use crate::gateway::narrow;
 use crate::gateway::outbound::{self, Facts};
 use crate::gateway::overload::Overload;
@@ -67,6 +68,8 @@ pub struct Front {
     pub rates: Arc<Rates>,
     /// How much there is to do.
     pub overload: Arc<Overload>,
+    /// MCP tasks that were made here.
+    pub made: Arc<Made>,
     /// How many refusals of strangers are put on record.
     pub strangers: Arc<Strangers>,
     /// The configuration of the moment, prepared.
@@ -86,6 +89,7 @@ impl ProxyHttp for Front {
             let idle = ctx.prepared.config.listen.limits.idle_timeout;
             session.set_keepalive(Some(idle.as_secs().max(1)));
         }
+        session.set_read_timeout(Some(ctx.prepared.config.listen.limits.body_timeout));
         session.set_write_timeout(Some(WRITE_TIMEOUT));
         session.set_total_drain_timeout(Some(Duration::from_secs(5)));
         Ok(())
@@ -128,6 +132,7 @@ impl ProxyHttp for Front {
             request_id: forwarding.seen.request.as_str(),
             traceparent: &forwarding.seen.trace.traceparent(),
             session: forwarding.message.as_ref().map(|m| &m.session),
+            name: forwarding.message.as_ref().and_then(|m| m.tasks.as_ref()?.name.as_ref()),
             identity: &forwarding.identity,
             client: forwarding.seen.client.map(|c| c.ip()),
             scheme: if issuer.is_https() { "https" } else { "http" },
@@ -138,7 +143,9 @@ impl ProxyHttp for Front {
         if forwarding.inflates() {
             index::fit(head);
         }
+        let rewritten = forwarding.message.as_ref().is_some_and(|m| m.rewritten);
         match &forwarding.narrowed {
+            _ if rewritten => narrow::fit(head, forwarding.held.as_ref().map(Bytes::len)),
             Some(_) => narrow::fit(head, forwarding.held.as_ref().map(Bytes::len)),
             None => Ok(()),
         }
@@ -191,7 +198,7 @@ impl ProxyHttp for Front {
         }
         bind_session(&self.node.keys, forwarding, head)?;
         narrow_answer(forwarding, head, http2)?;
-        install_filter(forwarding, head, http2)?;
+        install_filter(self, forwarding, head, http2)?;
         match listened(forwarding, head).filter(|_| is_events) {
             Some(events) => announce(session, head, events).await,
             None => Ok(()),
@@ -347,7 +354,7 @@ fn narrow_answer(forwarding: &mut super::ctx::Forwarding, head: &mut ResponseHea
 }
 
 /// Answers to list requests lose what their reader may not use.
-fn install_filter(forwarding: &mut super::ctx::Forwarding, head: &mut ResponseHeader, http2: bool) -> Result<()> {
+fn install_filter(front: &Front, forwarding: &mut super::ctx::Forwarding, head: &mut ResponseHeader, http2: bool) -> Result<()> {
     let (Some(message), ApiKind::Mcp(policy)) = (&forwarding.message, &forwarding.permit.api().kind) else { return Ok(()) };
     let Some(principal) = forwarding.permit.principal() else { return Ok(()) };
     if !message.filtered || !head.status.is_success() || head.status == http::StatusCode::ACCEPTED {
@@ -356,7 +363,8 @@ fn install_filter(forwarding: &mut super::ctx::Forwarding, head: &mut ResponseHe
     let unreadable = |e| Error::because(ErrorType::InternalError, "a list can't be filtered", e);
     let framing = Framing::of(&head.headers).map_err(unreadable)?;
     let filter = ListFilter::new(Arc::clone(policy), principal.effective.now, message.era, framing);
-    forwarding.filter = Some(filter.listening(message.listening.clone()));
+    let tasks = message.tasks.as_ref().map(|tasks| tasks.owned(&front.made, &front.node.keys, &forwarding.permit));
+    forwarding.filter = Some(filter.listening(message.listening.clone()).tasks(tasks));
     head.remove_header(&CONTENT_LENGTH);
     if !http2 {
         head.insert_header(TRANSFER_ENCODING, "chunked")?;

@@ -14,7 +14,7 @@ use super::front::Front;
 use super::protocol;
 use crate::config::Upstream;
 use crate::gateway::denial::UpstreamFault;
-use crate::gateway::upstream::{Coming, NoPeer, Spans, Watch};
+use crate::gateway::upstream::{Awaited, Coming, NoPeer, Spans, Watch, Watched};
 
 /// The least that is waited for an answer, where hardly any of the whole time is left.
 const LEAST: Duration = Duration::from_millis(1);
@@ -23,7 +23,7 @@ const LEAST: Duration = Duration::from_millis(1);
 const PAUSE: Duration = Duration::from_secs(3);
 
 /// The endpoint whose turn it is. pingora asks again for each retry.
-pub(super) async fn peer(front: &Front, session: &Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
+pub(super) async fn peer(front: &Front, session: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
     let (prepared, now, elapsed) = (Arc::clone(&ctx.prepared), front.node.now(), ctx.started.elapsed());
     let cut = ctx.cut.clone();
     let Some(forwarding) = ctx.forwarding() else { return Err(Error::new(ErrorType::InternalError)) };
@@ -45,8 +45,9 @@ pub(super) async fn peer(front: &Front, session: &Session, ctx: &mut Ctx) -> Res
     forwarding.tries += 1;
     let spans = spans(session, forwarding, attempt.pool().upstream());
     let left = spans.total.map(|total| total.saturating_sub(elapsed).max(LEAST));
-    if forwarding.watch.is_none() && (left.is_some() || spans.idle.is_some()) {
-        forwarding.watch = cut.map(|cut| Watch::start(cut, left, spans.idle));
+    let body = sending(session, forwarding, &spans, prepared.config.listen.limits.body_timeout);
+    if forwarding.watch.is_none() && (left.is_some() || spans.idle.is_some() || body.is_some()) {
+        forwarding.watch = cut.map(|cut| Watch::start(cut, Watched { total: left, idle: spans.idle, body }));
     }
     match attempt.pool().peer(attempt.index(), forwarding.reached, &spans, now).await {
         Ok(mut peer) => {
@@ -64,6 +65,14 @@ pub(super) async fn peer(front: &Front, session: &Session, ctx: &mut Ctx) -> Res
             Err(error)
         }
     }
+}
+
+/// The body that a client sends over HTTP/2, and how long it may pause: pingora has a deadline over HTTP/1 only. While the upstream
+/// takes nothing, nothing is read, and that has a deadline of its own.
+fn sending(session: &mut Session, forwarding: &Forwarding, spans: &Spans, longest: Duration) -> Option<Awaited> {
+    let comes = session.is_http2() && forwarding.held.is_none() && !session.as_mut().is_body_empty();
+    let pauses = protocol::has_pauses(forwarding, session.req_header());
+    comes.then(|| Awaited { pieces: Arc::clone(&forwarding.sent), longest: longest.max(spans.write), pauses })
 }
 
 fn spans(session: &Session, forwarding: &Forwarding, upstream: &Upstream) -> Spans {

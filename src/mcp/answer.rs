@@ -154,6 +154,13 @@ impl Answer {
         Self::new(status, id, METHOD_NOT_FOUND, message, Some(Data::gateway("tasks_closed", None)))
     }
 
+    /// No task of the caller's has this id: 400 with `-32602`, the same for a task of somebody else and for none.
+    #[must_use]
+    pub fn no_task(id: Option<&RequestId>) -> Self {
+        let data = Data::gateway("task_not_yours", None);
+        Self::new(StatusCode::BAD_REQUEST, id, INVALID_PARAMS, "Task not found".to_owned(), Some(data))
+    }
+
     /// A rate or a cap is used up: 429, to be sent with `Retry-After`.
     #[must_use]
     pub fn too_many(id: Option<&RequestId>, reason: &'static str, message: String) -> Self {

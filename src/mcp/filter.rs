@@ -21,6 +21,7 @@ use super::listening::Listening;
 use super::policy::ServerPolicy;
 use super::rewrite::{Rules, rewrite};
 use super::sse::Events;
+use super::tasks::Owned;
 
 /// Longest JSON answer and longest event that are held, in bytes.
 const LONGEST: usize = 4 << 20;
@@ -82,6 +83,7 @@ pub struct ListFilter {
     held: ScopeBits,
     era: Era,
     listening: Option<Listening>,
+    tasks: Option<Arc<dyn Owned>>,
     state: State,
 }
 
@@ -106,13 +108,19 @@ impl ListFilter {
             Framing::Json => State::Json { body: Vec::new(), longest },
             Framing::Sse => State::Sse(Events::new(longest)),
         };
-        Self { policy, held, era, listening: None, state }
+        Self { policy, held, era, listening: None, tasks: None, state }
     }
 
     /// The same for a stream of notifications: what the gate tells is told once the server has accepted it.
     #[must_use]
     pub fn listening(self, listening: Option<Listening>) -> Self {
         Self { listening: listening.filter(|l| l.subscription.is_some()), ..self }
+    }
+
+    /// The same where tasks are open: their ids are sealed.
+    #[must_use]
+    pub fn tasks(self, tasks: Option<Arc<dyn Owned>>) -> Self {
+        Self { tasks, ..self }
     }
 
     /// Goes on with other scopes: on a long stream the caller's may have been narrowed.
@@ -139,7 +147,8 @@ impl ListFilter {
     fn step(&mut self, chunk: Option<&[u8]>) -> Result<Bytes, FilterError> {
         let accepted = Cell::new(false);
         let listening = self.listening.as_ref();
-        let rules = Rules { policy: &self.policy, held: &self.held, era: self.era, listening, accepted: &accepted };
+        let tasks = self.tasks.as_deref();
+        let rules = Rules { policy: &self.policy, held: &self.held, era: self.era, listening, accepted: &accepted, tasks };
         let ready = match &mut self.state {
             State::Json { body, longest } => json(body, *longest, chunk, &rules),
             State::Sse(events) => {

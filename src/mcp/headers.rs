@@ -4,13 +4,14 @@ use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::request::{Call, Message};
 
 const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 const METHOD: HeaderName = HeaderName::from_static("mcp-method");
-const NAME: HeaderName = HeaderName::from_static("mcp-name");
+/// What a modern request names.
+pub const NAME: HeaderName = HeaderName::from_static("mcp-name");
 
 /// Markers of an encoded value; case-sensitive (MCP 2026-07-28 "Value Encoding").
 const SENTINEL: (&str, &str) = ("=?base64?", "?=");
@@ -132,6 +133,15 @@ impl<'h> Headers<'h> {
         let method = single(map, &METHOD, "Mcp-Method")?;
         let name = single(map, &NAME, "Mcp-Name")?.map(decode).transpose()?;
         Ok(Self { version, version_present: said.is_some(), method, name })
+    }
+
+    /// `Mcp-Name` for a name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<HeaderValue> {
+        let plain = !name.starts_with(SENTINEL.0) && name.bytes().all(|b| b.is_ascii_graphic());
+        let text =
+            if plain { Cow::Borrowed(name) } else { Cow::Owned([SENTINEL.0, &STANDARD.encode(name), SENTINEL.1].concat()) };
+        HeaderValue::from_str(&text).ok()
     }
 
     /// The era of the version.

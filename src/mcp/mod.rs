@@ -17,16 +17,18 @@ mod request;
 mod rewrite;
 mod scan;
 mod sse;
+mod tasks;
 mod uri;
 
 pub use answer::{Answer, UpstreamFault};
 pub use arguments::{Allowed, Condition, ConditionError, arguments};
 pub use filter::{FilterError, Framing, ListFilter};
-pub use headers::{Era, Headers, Mismatch, ProtocolVersion, agree};
+pub use headers::{Era, Headers, Mismatch, NAME, ProtocolVersion, agree};
 pub use listening::{Listening, Lists};
 pub use policy::{NamePolicy, Need, PolicyError, Rule, ServerPolicy, Verdict};
 pub use request::{BadMessage, BadReason, Call, Limits, Message, RequestId, Target, parse};
 pub use rewrite::ListKind;
+pub use tasks::{Bared, NoTask, Owned, bare as bare_tasks, is_open as is_open_task_method};
 
 #[cfg(test)]
 mod tests;

@@ -244,7 +244,7 @@ pub struct ServerPolicy {
     pub prompts: NamePolicy,
     /// By URI, templates by their text: a policy [for URIs](NamePolicy::for_uris).
     pub resources: NamePolicy,
-    /// Whether tasks may be asked for, whose ids belong to nobody that the gate knows.
+    /// Whether calls may become tasks. Policies judge the call, and not what is asked of its task later.
     pub tasks: bool,
 }
 

@@ -17,6 +17,7 @@ use super::listening::{Listening, Lists};
 use super::policy::{ServerPolicy, Verdict};
 use super::request::Target;
 use super::scan::Key;
+use super::tasks::{self, Fate, Owned};
 
 /// The first notification of a subscription, as JSON.
 const ACKNOWLEDGED: &str = "\"notifications/subscriptions/acknowledged\"";
@@ -84,11 +85,13 @@ pub(super) struct Rules<'p> {
     pub listening: Option<&'p Listening>,
     /// Whether its server has accepted it.
     pub accepted: &'p Cell<bool>,
+    /// Whose tasks are whose, where they are open.
+    pub tasks: Option<&'p dyn Owned>,
 }
 
 /// Filters every list in `text`, a message or a batch of them. `None` when nothing has to change.
 pub(super) fn rewrite(text: &str, rules: &Rules<'_>) -> Result<Option<String>, FilterError> {
-    let mut edits = Edits { text, list: Vec::new() };
+    let mut edits = Edits::of(text);
     if text.trim_start().starts_with('[') {
         for message in items(text)? {
             rules.message(message.get(), &mut edits)?;
@@ -102,6 +105,11 @@ pub(super) fn rewrite(text: &str, rules: &Rules<'_>) -> Result<Option<String>, F
 impl Rules<'_> {
     fn message(&self, message: &str, edits: &mut Edits<'_>) -> Result<(), FilterError> {
         let members = Members::read(message)?;
+        if let Some(own) = self.tasks
+            && tasks::seal(own, &members, edits)? == Fate::Goes
+        {
+            return edits.nothing(message);
+        }
         if let (Some(listening), Some(ACKNOWLEDGED)) = (self.listening, members.of("method")) {
             self.accepted.set(true);
             let params = members.of("params").map(Members::read).transpose()?;
@@ -143,9 +151,12 @@ impl Rules<'_> {
         Ok(())
     }
 
-    /// Offers the notifications that we send in place of a server that may have none.
+    /// Offers the notifications that we send in place of a server that may have none, and no tasks where they are closed.
     fn offer(&self, capabilities: &str, edits: &mut Edits<'_>) -> Result<(), FilterError> {
         let offered = Members::read(capabilities)?;
+        if !self.policy.tasks {
+            tasks::close(&offered, edits)?;
+        }
         let lists = Lists::of(self.policy).names();
         lists
             .filter_map(|list| offered.of(list).filter(|c| c.starts_with('{')))
@@ -164,6 +175,9 @@ impl Rules<'_> {
     /// Whether the caller sees `item`. What has no readable name can't be called either, so it goes.
     fn shows(&self, kind: ListKind, item: &str) -> bool {
         let Ok(members) = Members::read(item) else { return false };
+        if kind == ListKind::Tools && !self.policy.tasks && tasks::is_required(&members) {
+            return false;
+        }
         let name = members.of(kind.key()).and_then(|raw| serde_json::from_str::<String>(raw).ok());
         let target = name.and_then(|name| kind.target(&name));
         target.is_some_and(|target| self.policy.allows(&target, self.held) == Verdict::Allowed)
@@ -184,24 +198,58 @@ fn switch_on(object: &str, flag: &str, edits: &mut Edits<'_>) -> Result<(), Filt
     Ok(())
 }
 
-fn items(list: &str) -> Result<Vec<&RawValue>, FilterError> {
+pub(super) fn items(list: &str) -> Result<Vec<&RawValue>, FilterError> {
     serde_json::from_str(list).map_err(|_| FilterError::Unreadable)
 }
 
 /// Replacements in one text, none inside another.
-struct Edits<'t> {
+pub(super) struct Edits<'t> {
     text: &'t str,
     list: Vec<(Range<usize>, String)>,
 }
 
-impl Edits<'_> {
+impl<'t> Edits<'t> {
+    /// None yet.
+    pub(super) const fn of(text: &'t str) -> Self {
+        Self { text, list: Vec::new() }
+    }
+
     /// Replaces `part`, which must be a slice of the text.
-    fn replace(&mut self, part: &str, by: String) {
-        let start = part.as_ptr().addr() - self.text.as_ptr().addr();
+    pub(super) fn replace(&mut self, part: &str, by: String) {
+        let start = self.start(part);
         self.list.push((start..start + part.len(), by));
     }
 
-    fn apply(mut self) -> Option<String> {
+    fn start(&self, part: &str) -> usize {
+        part.as_ptr().addr() - self.text.as_ptr().addr()
+    }
+
+    /// Leaves nothing of a message, which must be all of the text: a stream may tell of what its reader must not see.
+    fn nothing(&mut self, message: &str) -> Result<(), FilterError> {
+        if message.trim().len() != self.text.trim().len() {
+            return Err(FilterError::Unreadable);
+        }
+        self.list = vec![(0..self.text.len(), String::new())];
+        Ok(())
+    }
+
+    /// Takes a member out of its object, with its name and one comma. One of each object at most.
+    pub(super) fn remove_member(&mut self, value: &str) {
+        let bytes = self.text.as_bytes();
+        let (at, mut to) = (self.start(value), self.start(value) + value.len());
+        let mut from = name_before(bytes, at);
+        let blank = |b: &u8| b.is_ascii_whitespace();
+        to += bytes[to..].iter().take_while(|b| blank(b)).count();
+        if bytes.get(to) == Some(&b',') {
+            to += 1;
+        } else {
+            from -= bytes[..from].iter().rev().take_while(|b| blank(b)).count();
+            from -= usize::from(from > 0 && bytes[from - 1] == b',');
+        }
+        self.list.push((from..to, String::new()));
+    }
+
+    pub(super) fn apply(mut self) -> Option<String> {
         if self.list.is_empty() {
             return None;
         }
@@ -218,19 +266,26 @@ impl Edits<'_> {
     }
 }
 
+/// Where the name of the value at `at` begins: a quote before which stands no escape.
+fn name_before(text: &[u8], at: usize) -> usize {
+    let is_quote = |i: usize| text[i] == b'"' && text[..i].iter().rev().take_while(|b| **b == b'\\').count() % 2 == 0;
+    let mut quotes = (0..at).rev().filter(|i| is_quote(*i));
+    quotes.nth(1).unwrap_or(at)
+}
+
 /// The members of one object, values untouched.
-struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+pub(super) struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'a> Members<'a> {
     /// Reads an object; one member twice is an error, for readers differ on which one counts.
-    fn read(text: &'a str) -> Result<Self, FilterError> {
+    pub(super) fn read(text: &'a str) -> Result<Self, FilterError> {
         let members: Self = serde_json::from_str(text).map_err(|_| FilterError::Unreadable)?;
         let mut names: Vec<&str> = members.0.iter().map(|(name, _)| name.as_ref()).collect();
         names.sort_unstable();
         if names.windows(2).any(|pair| pair[0] == pair[1]) { Err(FilterError::Unreadable) } else { Ok(members) }
     }
 
-    fn of(&self, name: &str) -> Option<&'a str> {
+    pub(super) fn of(&self, name: &str) -> Option<&'a str> {
         self.0.iter().find(|(member, _)| member == name).map(|(_, raw)| raw.get())
     }
 }

@@ -166,13 +166,13 @@ fn maybe_message(text: &str) -> bool {
     text.trim_start_matches(|c: char| c.is_whitespace() || c.is_control() || c == '\u{feff}').starts_with(['{', '['])
 }
 
-/// The event with `payload` where its first data line was; all other lines as they are.
+/// The event with `payload` where its first data line was, with no such line where it is empty; all other lines as they are.
 fn put(event: &[u8], payload: &str, out: &mut Vec<u8>) {
     let mut placed = false;
     for line in lines(event) {
         if data(&event[line.text.clone()]).is_none() {
             out.extend_from_slice(&event[line.whole]);
-        } else if !std::mem::replace(&mut placed, true) {
+        } else if !payload.is_empty() && !std::mem::replace(&mut placed, true) {
             let end = &event[line.text.end..line.whole.end];
             let between = if end.is_empty() { &[LF][..] } else { end };
             for (i, part) in payload.split('\n').enumerate() {

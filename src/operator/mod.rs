@@ -7,6 +7,7 @@
 mod clients;
 mod organizations;
 mod scopes;
+mod shadow;
 #[cfg(test)]
 mod tests;
 mod users;
@@ -19,7 +20,7 @@ use axum::Router;
 use axum::extract::{FromRef, FromRequestParts};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::any;
+use axum::routing::{MethodRouter, any};
 use http::request::Parts;
 use http::{HeaderMap, Method};
 use url::form_urlencoded::Serializer;
@@ -54,23 +55,29 @@ impl FromRef<App> for Arc<Node> {
     }
 }
 
+/// Where a page is, and what answers there.
+type Route = (&'static str, fn() -> MethodRouter<App>);
+
+/// Every page. The tests try each of them as everybody who could. A method that a page doesn't take must not tell that there is a
+/// page: `any` answers without `Allow`.
+const ROUTES: [Route; 10] = [
+    ("/operator", || any(missing).get(first)),
+    ("/operator/organizations", || any(missing).get(organizations::list).post(organizations::create)),
+    ("/operator/organizations/{org}", || any(missing).get(organizations::show).post(organizations::act)),
+    ("/operator/users", || any(missing).get(users::list)),
+    ("/operator/users/{user}", || any(missing).get(users::show).post(users::act)),
+    ("/operator/clients", || any(missing).get(clients::list)),
+    ("/operator/clients/{client}", || any(missing).get(clients::show).post(clients::act)),
+    ("/operator/scopes", || any(missing).get(scopes::list)),
+    ("/operator/scopes/{holder}/{scope}", || any(missing).get(scopes::show).post(scopes::act)),
+    ("/operator/shadow", || any(missing).get(shadow::list)),
+];
+
 /// The pages' router. Requests must carry a [`Peer`] extension.
 pub fn router(node: Arc<Node>) -> Router {
     let app = App { node: Arc::clone(&node) };
-    // A method that a page doesn't take must not tell that there is a page: `any` answers without `Allow`.
-    Router::new()
-        .route("/operator", any(missing).get(first))
-        .route("/operator/organizations", any(missing).get(organizations::list).post(organizations::create))
-        .route("/operator/organizations/{org}", any(missing).get(organizations::show).post(organizations::act))
-        .route("/operator/users", any(missing).get(users::list))
-        .route("/operator/users/{user}", any(missing).get(users::show).post(users::act))
-        .route("/operator/clients", any(missing).get(clients::list))
-        .route("/operator/clients/{client}", any(missing).get(clients::show).post(clients::act))
-        .route("/operator/scopes", any(missing).get(scopes::list))
-        .route("/operator/scopes/{holder}/{scope}", any(missing).get(scopes::show).post(scopes::act))
-        .with_state(app)
-        .layer(from_fn(crate::web::whole_form))
-        .layer(from_fn_with_state(node, crate::web::harden))
+    let pages = ROUTES.iter().fold(Router::new(), |pages, (path, methods)| pages.route(path, methods()));
+    pages.with_state(app).layer(from_fn(crate::web::whole_form)).layer(from_fn_with_state(node, crate::web::harden))
 }
 
 async fn first(_: Operating) -> Response {

@@ -115,7 +115,7 @@ fn same(answer: &Answer) -> (StatusCode, Vec<(String, String)>, String) {
     (answer.status, headers, reference(&answer.body))
 }
 
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 10] = [
     "/operator",
     "/operator/organizations",
     "/operator/organizations/acme",
@@ -125,6 +125,7 @@ const PAGES: [&str; 9] = [
     "/operator/clients/{client}",
     "/operator/scopes",
     "/operator/scopes/{holder}/api_keys:write",
+    "/operator/shadow",
 ];
 
 const FORMS: [(&str, &str); 9] = [
@@ -161,6 +162,8 @@ async fn for_everybody_else_there_is_nothing() {
     let browsers = desk.everybody().await;
     let mut table = String::new();
     line(&mut table, "page", &["stranger", "member", "administrator", "operator"]);
+    let tried = PAGES.map(|page| page.split('/').count());
+    assert_eq!(tried.to_vec(), super::ROUTES.map(|(path, _)| path.split('/').count()), "every page is tried");
     for page in PAGES {
         let mut cells = Vec::new();
         for (n, browser) in browsers.iter().enumerate() {
@@ -196,6 +199,7 @@ async fn for_everybody_else_there_is_nothing() {
     /operator/clients/{client}                               not here  not here  not here       shown
     /operator/scopes                                         not here  not here  not here       shown
     /operator/scopes/{holder}/api_keys:write                 not here  not here  not here       shown
+    /operator/shadow                                         not here  not here  not here       shown
     /operator/organizations create                           not here  not here  not here       done
     /operator/organizations/acme freeze                      not here  not here  not here       done
     /operator/users/{bob} freeze                             not here  not here  not here       done

@@ -26,12 +26,13 @@ use crate::gateway::record::{self, Basis, Known};
 use crate::gateway::respond::{self, Answer, Scene};
 use crate::gateway::seen::Seen;
 use crate::gateway::shadow;
+use crate::gateway::sizes;
 use crate::gateway::status::Form;
 use crate::gateway::strangers::Strangers;
 use crate::gateway::streams::{CutSwitch, OpenStream, OpenStreams};
 use crate::gateway::unfit::Unfit;
 use crate::labels;
-use crate::mcp;
+use crate::mcp::{self, ServerPolicy};
 use crate::node::Node;
 use crate::record::{Forwarder, McpCall, Measured};
 
@@ -145,7 +146,12 @@ impl Gate {
         if permit.is_as_it_came() {
             return Ok(None);
         }
-        let policy = Arc::clone(policy);
+        // The ids of tasks can't be sealed in bodies that somebody else forwards.
+        let policy = if policy.tasks {
+            Arc::new(ServerPolicy { tasks: false, ..ServerPolicy::clone(policy) })
+        } else {
+            Arc::clone(policy)
+        };
         let body = match q.body {
             _ if *q.head.method != Method::POST => Ok(&[][..]),
             Body::Whole(body) => Ok(body),
@@ -304,8 +310,8 @@ fn fits(q: &Question<'_>, request: &CleanRequest, permit: &mut Permit) -> Result
         return unfit(Unfit::Target);
     }
     let length = if let Body::Whole(body) = q.body { u64::try_from(body.len()).ok() } else { q.length };
-    let too_long = permit.rule().max_body.zip(length).is_some_and(|(max, length)| length > max);
-    shadow::tolerate(permit, if too_long { Err(Denial::BodyTooLarge) } else { Ok(()) }).map(drop)
+    let taken = sizes::of_route(permit, length);
+    shadow::tolerate(permit, taken).map(drop)
 }
 
 /// Whether the body names no index of somebody else, where its route says that it may name some.

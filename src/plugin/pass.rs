@@ -201,6 +201,7 @@ impl Pass {
             request_id: self.seen.request.as_str(),
             traceparent,
             session: self.message.as_ref().map(|m| &m.session),
+            name: None,
             identity: &self.identity,
             client: self.seen.client.map(|c| c.ip()),
             scheme: if self.prepared.config.issuer.is_https() { "https" } else { "http" },

@@ -106,6 +106,8 @@ pub trait ApiKeyStore {
     async fn mint_api_key(&self, key: &ApiKey, hash: &HashedToken, cause: &Cause) -> Result<Minted, StoreError>;
     /// A key by its value, and what it depends on, in one read.
     async fn api_key_facts(&self, hash: &HashedToken) -> Result<Option<ApiKeyFacts>, StoreError>;
+    /// What `api_key_facts` knows a key by.
+    async fn api_key_hash(&self, id: &ApiKeyId) -> Result<Option<HashedToken>, StoreError>;
     /// One key.
     async fn api_key(&self, id: &ApiKeyId) -> Result<Option<ApiKey>, StoreError>;
     /// Keys of one organization, or all of them; newest first.

@@ -319,6 +319,14 @@ impl Verifier {
         self.resolve(claims, config, now, self.keys.generation()).await
     }
 
+    /// Who the API key with this hash speaks for, of which nobody has shown the value.
+    ///
+    /// # Errors
+    /// As [`Verifier::principal`].
+    pub async fn suppose_key(&self, hash: &HashedToken, config: &Config, now: Timestamp) -> Result<Arc<Principal>, Rejected> {
+        self.resolve_key(hash, config, now).await
+    }
+
     fn keep(
         &self,
         digest: Digest,

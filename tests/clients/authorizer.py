@@ -1,4 +1,4 @@
-"""The decision for proxies: nginx, Envoy (gRPC and HTTP), Caddy and what asks as Traefik does before the same Prometheus allow and refuse what the gate itself does.
+"""The decision for proxies: nginx, Envoy (gRPC and HTTP), Caddy and Traefik before the same Prometheus allow and refuse what the gate itself does.
 
 Their configuration files are those of `config/examples`, with other ports.
 """
@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 
 import harness
 from checks import Checks, contains, equal
-from forward_auth import ForwardAuth
 from processes import REPO, Process, free_port
 
 EXAMPLES = REPO / "config/examples"
@@ -50,6 +49,8 @@ NOT_REMOVABLE = {
     "X-Original-URL", "X-Rewrite-URL", "X-Original-URI", "X-Original-Method", "X-Envoy-Original-Path", "X-Tollgate-User",
     "X-Tollgate-Target", "X-WEBAUTH-USER", "Remote-User", "X-HTTP-Method-Override", "X_Scope_OrgID", "X-Scope-OrgID",
 }  # fmt: skip
+# What a gateway in front sets; `Connection` must not take it away again, nor may another spelling stand beside it.
+INJECTED = ["X-Scope-OrgID", "X-Tollgate-User", "X-Forwarded-Uri", "X-Forwarded-Method", "X-Forwarded-Host", "X-Forwarded-For", "X-Real-IP", "Authorization"]
 
 
 @dataclass
@@ -173,6 +174,35 @@ def same_as_the_gate(checks: Checks, table_: Table, rows: list[Row], gate: Door,
                     contains([expected.status, 400], answer.status, "status")
 
 
+def tricks() -> list[Row]:
+    """What the gate refuses, and a proxy may as well undo before it asks."""
+    rows = []
+    for name in INJECTED:
+        for spelt in (name, name.lower(), name.upper()):
+            rows.append([("Connection", spelt)])
+            rows.append([("Connection", f"close, {spelt}"), (name, "/prometheus/-/quit")])
+        for spelt in (name.replace("-", "_"), name.replace("-", ".")):
+            rows.append([(spelt, ALLOWED_PATH)])
+    rows = [Row(f"{' and '.join(f'{n}: {v}' for n, v in headers)}", headers=headers) for headers in rows]
+    return rows + [Row("an escaped letter", "/prometheus/api/v1/quer%79?query=up"), Row("a fragment", f"{QUERY}#/-/quit")]
+
+
+def never_more_than_the_gate(checks: Checks, table_: Table, gate: Door, doors: list[Door]):
+    """A trick is refused, or what arrives is the plain request; a path that is not allowed stays so."""
+    _, _, plain = table_.send(gate, Row("plain"))
+    for door in doors:
+        with checks.check(f"{door.name}: tricks with headers"):
+            for row in tricks():
+                answer, _, seen = table_.send(door, row)
+                if seen:
+                    equal([r[:2] for r in seen], [r[:2] for r in plain], f"{row.name}: what arrived")
+                    _nothing_of_the_clients(table_, row, seen[0][2])
+                else:
+                    equal(400 <= answer.status < 500, True, f"{row.name}: {answer.status} is a refusal")
+                _, _, seen = table_.send(door, Row(row.name, "/prometheus/api/v1/rules", headers=row.headers))
+                equal(seen, [], f"{row.name} at a path that is not allowed")
+
+
 def _nothing_of_the_clients(table_: Table, row: Row, headers: list[tuple[str, str]]):
     """One tenant, ours; no credential; nothing of what the client made up."""
     lower = [(name.lower(), value) for name, value in headers]
@@ -216,7 +246,7 @@ class Proxies:
 
     def __init__(self, stack, authorizer: int):
         self.stack = stack
-        self.owned: list[Process | ForwardAuth] = []
+        self.owned: list[Process] = []
         public = urllib.parse.urlsplit(stack.public_url).port
         self.ports = {"8080": public, "9902": authorizer, "9090": stack.recorder.port}
 
@@ -225,13 +255,14 @@ class Proxies:
         home = self.stack.home / door.name
         home.mkdir()
         config = example(file, self.ports | {"8000": door.port}, home)
-        if door.name == "traefik":
-            self.owned.append(ForwardAuth(door.port, config, self.stack.recorder.port))
-            return
         if door.name == "nginx":
             command = ["nginx", "-p", home, "-c", config, "-e", home / "error.log", "-g", f"daemon off; pid {home}/pid;"]
         elif door.name == "caddy":
             command = ["caddy", "run", "--adapter", "caddyfile", "--config", config]
+        elif door.name == "traefik":
+            # The file names the routes beside it by their name alone.
+            static = example("traefik-static.yaml", self.ports | {"8000": door.port}, home)
+            command = [TOOLS / "traefik/bin/traefik", "--configFile", static]
         else:
             command = [next(TOOLS.glob("envoy/lib/python3*/site-packages/envoy/_bin/envoy")), "-c", config, "--use-dynamic-base-id", "--concurrency", "1", "-l", "warn"]
         process = Process(door.name, command, home, {"XDG_DATA_HOME": str(home), "XDG_CONFIG_HOME": str(home), "HOME": str(home)})
@@ -273,6 +304,7 @@ def main() -> int:
             same_as_the_gate(checks, table_, table(), gate, [d for d in doors if d not in unable])
             configure(doors, "false")
             same_as_the_gate(checks, table_, table(), gate, unable)
+            never_more_than_the_gate(checks, table_, gate, doors)
             revocation(checks, table_, doors)
             recorded(checks, stack, doors)
         finally:

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use tollgate::admin::{Administration as _, ExplainQuery, Local};
 use tollgate::record::{Event, json};
 use tollgate::store::{
     App, AppClient, AppState, Client, ClientAuth, ClientState, Definition, Holder, Maturity, Org, ScopeRefusal, Stage, Verdict,
@@ -12,7 +13,7 @@ use tollgate::types::{API_KEYS_WRITE, ApiKeyId, AppId, AppUuid, ClientId, PlainT
 
 use crate::harness::audit::{call, reason};
 use crate::harness::http1::{Conn, Request, Response};
-use crate::harness::{Caller, Gateway};
+use crate::harness::{Caller, Gateway, within};
 
 const SCOPES: &str = "metrics:read metrics:write api_keys:write";
 const PUSH: &str = "/prometheus/api/v1/write";
@@ -380,5 +381,38 @@ async fn a_key_does_not_carry_what_is_narrowed_to_labels() {
     let answer = partner.mint(&partner.caller, None).await;
     assert_eq!(answer.status, 403, "{answer:?}");
     assert!(answer.text().contains("no scope whole"), "{answer:?}");
+    partner.gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_explained_as_it_is_answered() {
+    let partner = Partner::new().await;
+    let (key, id) = partner.key(&partner.caller).await;
+    let admin = Local::new(partner.gw.running.node.clone());
+    let explained = async |path: &str, length: Option<u64>| {
+        let (method, path) = (Some("POST".to_owned()), Some(path.to_owned()));
+        let query = ExplainQuery { method, path, length, key: Some(id.to_string()), ..ExplainQuery::default() };
+        admin.explain(query).await.expect("an explanation")
+    };
+    let fine = explained(PUSH, Some(7)).await;
+    let answer = partner.push(&key).await;
+    assert!(fine.allowed && answer.status < 400, "{fine:?}: {answer:?}");
+    let again = ExplainQuery { request: Some(answer.request_id().to_owned()), ..ExplainQuery::default() };
+    assert!(within("shipping", partner.gw.running.journal.flush()).await);
+    let again = admin.explain(again).await.expect("an explanation");
+    assert_eq!(again.steps.iter().find(|s| s.stage == "authenticate"), fine.steps.iter().find(|s| s.stage == "authenticate"));
+    let elsewhere = "/prometheus/api/v1/query";
+    let refused = partner.send(&Request::new("POST", elsewhere).bearer(&key).body("")).await;
+    assert_eq!(
+        (refused.reason(), explained(elsewhere, None).await.reason),
+        (Some("key_not_accepted".into()), Some("key_not_accepted".into()))
+    );
+    let node = &partner.gw.running.node;
+    assert!(node.store.disable_api_key(&id, None, &node.own_cause()).await.expect("an answer"));
+    node.settle().await.expect("the change is applied");
+    assert_eq!(
+        (partner.refused(&key).await.as_str(), explained(PUSH, None).await.reason.as_deref()),
+        ("key_disabled", Some("key_disabled"))
+    );
     partner.gw.running.stop().await;
 }

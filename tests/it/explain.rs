@@ -230,6 +230,10 @@ enum Asks {
     Tool(&'static str),
     Prompt(&'static str),
     Resource(&'static str),
+    /// From a page of this origin.
+    From(&'static str),
+    /// A body of this length.
+    Sending(usize),
     Nothing,
 }
 
@@ -239,7 +243,8 @@ impl Asks {
             Self::Tool(name) => ("tools/call", json!({"name": name, "arguments": {"org": org}})),
             Self::Prompt(name) => ("prompts/get", json!({"name": name})),
             Self::Resource(uri) => ("resources/read", json!({"uri": uri})),
-            Self::Nothing => return None,
+            Self::Sending(length) => return Some("x".repeat(length)),
+            Self::From(_) | Self::Nothing => return None,
         };
         Some(json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string())
     }
@@ -258,6 +263,8 @@ impl Asks {
             Self::Tool(tool) => ExplainQuery { tool: name(tool), ..query },
             Self::Prompt(prompt) => ExplainQuery { prompt: name(prompt), ..query },
             Self::Resource(uri) => ExplainQuery { resource: name(uri), ..query },
+            Self::From(origin) => ExplainQuery { origin: name(origin), ..query },
+            Self::Sending(length) => ExplainQuery { length: u64::try_from(length).ok(), ..query },
             Self::Nothing => query,
         }
     }
@@ -272,6 +279,7 @@ async fn every_kind_of_decision_is_explained_as_the_gate_makes_it() {
     let team = gw.open_caller("two", &["team"], "metrics:read mcp:deep:invoke").await;
     let torn = gw.open_caller("three", &["team", "stage"], "metrics:read").await;
     let (echo, deep, up) = ("/test.v1.Echo/Call", "/mcp/deep", "/shared/api/v1/query?query=up");
+    let prometheus = "/prometheus/api/v1/query?query=up";
     let cases = [
         (&every, "POST", echo, Asks::Nothing, "authorize", "allowed"),
         (&few, "POST", echo, Asks::Nothing, "!authorize", "insufficient_scope"),
@@ -297,9 +305,16 @@ async fn every_kind_of_decision_is_explained_as_the_gate_makes_it() {
         (&few, "POST", deep, Asks::Resource("log:///a"), "message", "allowed"),
         (&few, "POST", deep, Asks::Resource("log:///private/a"), "!message", "insufficient_scope"),
         (&every, "POST", deep, Asks::Resource("log:///x/../private/a"), "!message", "target_denied"),
+        (&every, "POST", deep, Asks::From("https://evil.test"), "!origin", "origin_not_allowed"),
+        (&every, "GET", prometheus, Asks::From("https://app.test"), "authorize", "allowed"),
+        (&every, "GET", prometheus, Asks::From("https://evil.test"), "authorize", "allowed"),
+        (&every, "POST", "/tight/small", Asks::Sending(11), "!body", "body_too_large"),
+        (&every, "POST", "/tight/small", Asks::Sending(10), "rates", "allowed"),
+        (&every, "GET", "/tight/rate", Asks::Nothing, "rates", "allowed"),
     ];
     for (caller, method, path, asks, last, decided) in cases {
         let request = Request::new(method, path).bearer(&caller.token).header("Content-Type", "application/json");
+        let request = if let Asks::From(origin) = asks { request.header("Origin", origin) } else { request };
         let request = asks.body(caller.org.slug.as_str()).into_iter().fold(request, Request::body);
         let answer = ask(gw.running.public, &request).await;
         if last != "!mount" {
@@ -317,5 +332,22 @@ async fn every_kind_of_decision_is_explained_as_the_gate_makes_it() {
     let told = admin.explain(Asks::Tool("query").query(&every, "POST", deep)).await.expect("an explanation");
     let says = told.steps.last().map(|step| step.says.as_str()).unwrap_or_default();
     assert!(says.contains("arguments.org") && says.contains("not known"), "{says}");
+    for (asks, method, path, stage, expected) in [
+        (Asks::From("https://app.test"), "GET", prometheus, "origin", "may call it and read"),
+        (Asks::From("https://evil.test"), "GET", prometheus, "origin", "not listed"),
+        (
+            Asks::Nothing,
+            "GET",
+            "/tight/rate",
+            "rates",
+            "100 at once and one every 100ms after that, for all of one; 2 at once and one every 5s after that, for ",
+        ),
+        (Asks::Nothing, "GET", "/tight/one", "rates", "1 at one time on this route"),
+        (Asks::Nothing, "POST", "/tight/small", "body", "10 bytes"),
+    ] {
+        let view = admin.explain(asks.query(&every, method, path)).await.expect("an explanation");
+        let says = view.steps.iter().find(|step| step.stage == stage).map(|step| step.says.as_str()).unwrap_or_default();
+        assert!(says.contains(expected), "{path} {asks:?}: {says}");
+    }
     gw.running.stop().await;
 }

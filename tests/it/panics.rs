@@ -35,6 +35,7 @@ fn beside(gw: &Gateway, local: Router, own_mcp: Router) -> (Listener, SocketAddr
         rates: Arc::default(),
         overload: Arc::new(Overload::new(&node.config.load().listen.limits)),
         own_api: Router::new(),
+        made: Arc::default(),
         strangers: Arc::default(),
         prepared: Arc::new(ArcSwap::from_pointee(Prepared::new(node.config.load_full()))),
     };

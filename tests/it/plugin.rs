@@ -231,3 +231,56 @@ async fn a_revocation_ends_what_an_application_forwards() {
     app.stop().await;
     gw.running.stop().await;
 }
+
+/// How a form is sent.
+#[derive(Clone, Copy)]
+enum Sends {
+    Whole,
+    InPieces,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_that_names_a_tenant_never_gets_through() {
+    let gw = Gateway::start().await;
+    let app = Running::start(&gw);
+    let caller = gw.caller("acme", &["reader"], "metrics:read").await;
+    let (plain, long) = ("query=up&time=1", format!("query=up&pad={}", "x".repeat(64 * 1024)));
+    let form = "application/x-www-form-urlencoded";
+    let query = "/prometheus/api/v1/query";
+    let cases = [
+        (query, form, None, plain, Sends::Whole, "allowed"),
+        (query, "Application/X-WWW-Form-URLencoded; charset=UTF-8", None, plain, Sends::Whole, "allowed"),
+        (query, "application/json", None, "tenant=x", Sends::Whole, "allowed"),
+        (query, form, None, "", Sends::Whole, "allowed"),
+        (query, form, None, "query=up&tenant=x", Sends::Whole, "other_organization_query"),
+        (query, form, None, "tenant", Sends::Whole, "other_organization_query"),
+        (query, form, None, "query=up&%74enant=x", Sends::Whole, "other_organization_query"),
+        (query, "text/plain, application/x-www-form-urlencoded", None, plain, Sends::Whole, "form_expected"),
+        (query, "multipart/form-data; boundary=x", None, plain, Sends::Whole, "form_expected"),
+        (query, form, Some("gzip"), plain, Sends::Whole, "form_expected"),
+        // What can't be read first is not let through unread.
+        (query, form, None, plain, Sends::InPieces, "body_not_sent"),
+        (query, form, None, "tenant=x", Sends::InPieces, "body_not_sent"),
+        (query, form, None, &long, Sends::Whole, "body_not_sent"),
+        ("/promethe%75s/api/v1/query", form, None, "tenant=x", Sends::Whole, "body_not_sent"),
+    ];
+    for (path, kind, coding, body, sends, expected) in cases {
+        let request = Request::new("POST", path).bearer(&caller.token).header("Content-Type", kind);
+        let request = coding.into_iter().fold(request, |request, coding| request.header("Content-Encoding", coding));
+        let request = match sends {
+            Sends::Whole => request.body(body),
+            Sends::InPieces => request.chunked(body.as_bytes(), 4),
+        };
+        let what = format!("{path} {kind} {}", &body[..body.len().min(40)]);
+        let before = gw.upstream.count();
+        let answer = Conn::open(app.address).await.ask(&request).await;
+        assert_eq!(reason(&gw.record_of(&answer).await), expected, "{what}: {answer:?}");
+        let arrived = gw.upstream.count() - before;
+        assert_eq!((arrived, answer.status == 200), (usize::from(expected == "allowed"), expected == "allowed"), "{what}");
+        if arrived == 1 {
+            assert_eq!(gw.upstream.last().body.as_slice(), body.as_bytes(), "{what}: it arrives whole");
+        }
+    }
+    app.stop().await;
+    gw.running.stop().await;
+}

@@ -8,6 +8,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
 
+use crate::harness::audit::outcome;
+use crate::harness::grpc::{Collector, frame};
 use crate::harness::http1::{Request, ask};
 use crate::harness::{Gateway, Setup, http2, within};
 
@@ -245,5 +247,85 @@ async fn plain_requests_reach_an_http2_upstream_too() {
     let gw = gateway(&slow, "http2").await;
     let response = ask(gw.running.public, &Request::new("PUT", "/slow/put").body("twelve bytes")).await;
     assert_eq!((response.status, response.text().as_str()), (200, "12"));
+    gw.running.stop().await;
+}
+
+/// A gateway that waits for bodies less long than for anything else.
+async fn impatient(put: SocketAddr, call: SocketAddr) -> Gateway {
+    let timeouts = r#"timeouts = { connect = "2s", read = "1h", stream_idle = "1h", write = "100ms" }"#;
+    let more = format!(
+        r#"
+[[upstreams]]
+name = "slow"
+endpoints = ["http://{put}"]
+{timeouts}
+[[upstreams]]
+name = "calls"
+endpoints = ["http://{call}"]
+protocol = "http2"
+{timeouts}
+[[apis]]
+name = "slow"
+mount = "/slow"
+upstream = "slow"
+[[apis.routes]]
+id = "slow.put"
+match = "/put"
+methods = ["PUT"]
+public = true
+[[apis]]
+name = "echo"
+mount = "/echo"
+services = ["test.v1.Echo"]
+upstream = "calls"
+[[apis.routes]]
+id = "echo.call"
+match = "/test.v1.Echo/Call"
+methods = ["POST"]
+public = true
+"#
+    );
+    Gateway::start_with(Setup { more, limits: "body_timeout = \"400ms\"", ..Setup::default() }).await
+}
+
+/// The id of a request in the head that an upstream got.
+fn request_id(head: &str) -> String {
+    let from = head.find("req_").expect("an id");
+    head[from..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_stops_sending_is_not_waited_for() {
+    let (collector, mut slow) = (Collector::start().await, Slow::http1("").await);
+    let gw = impatient(slow.address, collector.address).await;
+    let mut stream = TcpStream::connect(gw.running.public).await.expect("the gateway accepts");
+    stream.write_all(b"PUT /slow/put HTTP/1.1\r\nHost: gw.test\r\nContent-Length: 10\r\n\r\nfive.").await.expect("written");
+    let said = read_until(&mut stream, "\r\n\r\n").await;
+    assert!(said.starts_with("HTTP/1.1 408"), "{said}");
+    assert_eq!(outcome(&gw.record_of_request(&request_id(&slow.head().await)).await), "Client");
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_http2_client_that_stops_sending_is_not_waited_for() {
+    let (collector, mut slow) = (Collector::start().await, Slow::http1("").await);
+    let gw = impatient(slow.address, collector.address).await;
+    let mut conn = http2::Conn::open(gw.running.public).await;
+    let request = http2::request("PUT", "/slow/put", &[("content-length", "10")]);
+    let (mut send, answer) = conn.open_stream(request).await.expect("a stream");
+    send.send_data(Bytes::from_static(b"five."), false).expect("sent");
+    let head = slow.head().await;
+    assert!(answer.response().await.is_err_and(|e| e.is_reset()), "the stream ends");
+    assert_eq!(outcome(&gw.record_of_request(&request_id(&head)).await), "Client");
+
+    // A call of which nothing comes is no other request. One that has begun may pause.
+    let call = || http2::request("POST", "/test.v1.Echo/Call", &[("content-type", "application/grpc"), ("te", "trailers")]);
+    let (mut begun, answer) = conn.open_stream(call()).await.expect("a stream");
+    begun.send_data(frame(b"one"), false).expect("sent");
+    let (_silent, nothing) = conn.open_stream(call()).await.expect("a stream");
+    assert!(nothing.response().await.is_err_and(|e| e.is_reset()), "the call ends");
+    begun.send_data(frame(b"two"), true).expect("sent");
+    let response = answer.response().await.expect("an answer");
+    assert_eq!((response.status, collector.called(1).await.body), (200, [frame(b"one"), frame(b"two")].concat()));
     gw.running.stop().await;
 }

@@ -1,6 +1,6 @@
 //! Why the gate decides as it does.
 
-use http::Method;
+use http::{HeaderValue, Method};
 
 use super::Local;
 use super::audit::Told;
@@ -8,9 +8,9 @@ use crate::admin::error::AdminError;
 use crate::admin::model::{ExplainQuery, ExplanationView, LackView, RecordedView, StepView};
 use crate::gateway::explain::{self, Caller, Explained, Spoken, Supposed};
 use crate::record::{AuditRecord, Event, summary};
-use crate::store::{AuditFilter, GrantFacts, GrantSearch};
+use crate::store::{ApiKeyFacts, AuditFilter, GrantFacts, GrantSearch};
 use crate::token::standing;
-use crate::types::{ClientId, RequestId, ScopeSet};
+use crate::types::{ApiKeyId, ClientId, HashedToken, RequestId, ScopeSet};
 
 /// Records of one request that are looked at.
 const MOST: u32 = 20;
@@ -59,13 +59,35 @@ async fn supposed(local: &Local, method: &str, path: &str, query: &ExplainQuery)
         _ => return Err(wrong("name org, user and client, or none of them for a request without a token")),
     };
     let scopes = query.scopes.as_deref().map(ScopeSet::parse).transpose().map_err(|_| wrong("that is no list of scopes"))?;
-    let caller = match &facts {
-        Some(facts) => Caller::Grant(facts, scopes.as_ref().unwrap_or(&facts.grant.scopes)),
-        None => Caller::Nobody,
+    let key = match &query.key {
+        Some(key) => Some(key_of(local, key).await?),
+        None => None,
     };
-    let supposed =
-        Supposed { method: &method, target: path, caller, query_known: true, spoken, certificate: false, handshake: false };
+    let caller = match (&facts, &key) {
+        (None, None) => Caller::Nobody,
+        (Some(facts), None) => Caller::Grant(facts, scopes.as_ref().unwrap_or(&facts.grant.scopes)),
+        (None, Some((facts, hash))) => Caller::Key(facts, hash),
+        (Some(_), Some(_)) => return Err(wrong("name a key, or org, user and client, not both")),
+    };
+    let origin = query.origin.as_deref().map(HeaderValue::from_str).transpose().map_err(|_| wrong("that is no origin"))?;
+    let supposed = Supposed {
+        method: &method,
+        target: path,
+        caller,
+        query_known: true,
+        spoken,
+        certificate: false,
+        handshake: false,
+        origin: origin.as_ref(),
+        length: query.length,
+    };
     Ok(view(explain::explain(&local.node, &config, &supposed).await))
+}
+
+/// The API key with this id, whether it works or not.
+async fn key_of(local: &Local, id: &str) -> Result<(ApiKeyFacts, HashedToken), AdminError> {
+    let id = ApiKeyId::parse(id).map_err(|_| AdminError::not_found("API key", id))?;
+    explain::key(&local.node, &id).await?.ok_or_else(|| AdminError::not_found("API key", id.as_str()))
 }
 
 /// What the user gave to the client in the organization: what is live before what has ended.

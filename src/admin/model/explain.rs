@@ -31,6 +31,15 @@ pub struct ExplainQuery {
     /// What the token names, separated by spaces; everything that the grant has when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scopes: Option<String>,
+    /// The API key that is shown in place of a token, by id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The origin of the page that sends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+    /// How long its body is, bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub length: Option<u64>,
     /// The tool that is called, at an MCP server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool: Option<String>,
@@ -81,7 +90,8 @@ pub struct RecordedView {
 /// One part of a decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StepView {
-    /// `hygiene`, `mount`, `authenticate`, `audience`, `route`, `bind`, `authorize`, `connection`, `message` or `narrow`.
+    /// `hygiene`, `mount`, `origin`, `authenticate`, `audience`, `route`, `bind`, `authorize`, `connection`, `body`, `message`,
+    /// `rates` or `narrow`.
     pub stage: String,
     /// Whether it lets the request on.
     pub passed: bool,

@@ -103,7 +103,9 @@ fn limits(raw: &RawLimits, at: &KeyPath, found: &mut Findings<'_>) -> Limits {
             found.error(at.key(key), "is zero: every request would be refused", "allow some");
         }
     }
-    for (key, value) in [("header_timeout", raw.header_timeout.0), ("idle_timeout", raw.idle_timeout.0)] {
+    let spans =
+        [("header_timeout", &raw.header_timeout), ("idle_timeout", &raw.idle_timeout), ("body_timeout", &raw.body_timeout)];
+    for (key, value) in spans.map(|(key, span)| (key, span.0)) {
         between(value, (Duration::from_millis(1), 60 * MINUTE), &at.key(key), found);
     }
     between(raw.drain_timeout.0, (Duration::ZERO, DAY), &at.key("drain_timeout"), found);
@@ -128,6 +130,7 @@ fn limits(raw: &RawLimits, at: &KeyPath, found: &mut Findings<'_>) -> Limits {
         flood_penalty: between(raw.flood_penalty.0, (Duration::ZERO, DAY), &at.key("flood_penalty"), found),
         header_timeout: raw.header_timeout.0,
         idle_timeout: raw.idle_timeout.0,
+        body_timeout: raw.body_timeout.0,
         drain_timeout: raw.drain_timeout.0,
         max_local_body: raw.max_local_body.0.0,
         max_mcp_body: raw.max_mcp_body.0.0,

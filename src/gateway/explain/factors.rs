@@ -1,7 +1,7 @@
 //! Who takes a scope away, and who can give it.
 
 use crate::config::Config;
-use crate::store::GrantFacts;
+use crate::store::{ApiKeyFacts, GrantFacts};
 use crate::token::Factors;
 use crate::types::{RoleName, ScopeBits, ScopeSet, ScopeToken, Timestamp};
 
@@ -61,6 +61,13 @@ pub(super) fn lacks(config: &Config, facts: &GrantFacts, token: &ScopeSet, neede
         missing.iter().map(|scope| (scope.clone(), factor)).collect::<Vec<_>>()
     });
     lacking.map(|(scope, factor)| Lack { mend: mend(config, facts, &scope, factor), scope, factor }).collect()
+}
+
+/// What an API key lacks of `needed` by itself: it has what it was made with.
+pub(super) fn lacks_of_key(config: &Config, facts: &ApiKeyFacts, needed: &ScopeBits) -> Vec<Lack> {
+    let missing = config.catalogue.scopes(&needed.without(&config.catalogue.bits(&facts.key.scopes)));
+    let mend = |scope: &ScopeToken| format!("The key was made without {scope}: make another one that has it.");
+    missing.iter().map(|scope| Lack { scope: scope.clone(), factor: Factor::Token, mend: mend(scope) }).collect()
 }
 
 fn mend(config: &Config, facts: &GrantFacts, scope: &ScopeToken, factor: Factor) -> String {

@@ -38,6 +38,16 @@ impl Spoken<'_> {
         Spoken { method: "resources/read", target: Some(uri) }
     }
 
+    /// What it is about, as the gate names it.
+    pub(super) fn target(&self) -> Option<mcp::Target> {
+        let name = self.target?;
+        match self.method {
+            "tools/call" => mcp::Target::tool(name),
+            "prompts/get" => mcp::Target::prompt(name),
+            _ => mcp::Target::resource(name),
+        }
+    }
+
     fn body(&self) -> Vec<u8> {
         let target = self.target.unwrap_or_default();
         let params = match self.method {
@@ -76,6 +86,9 @@ pub(super) fn hear(
             target.kind(),
             target.as_str()
         ))),
+        Err(Denial::Task) => {
+            Ok(Some("A task is open to whose call became it, by the id that the call was answered with.".to_owned()))
+        }
         Err(denial) => Err(denial),
     }
 }

@@ -28,7 +28,7 @@ pub use names::{Addresses, Resolver, SystemResolver};
 pub use peer::{Coming, Spans};
 pub use places::Place;
 pub use pool::{Attempt, Pool, Tried};
-pub use watch::Watch;
+pub use watch::{Awaited, Pieces, Slow, Watch, Watched};
 
 use pingora::http::RequestHeader;
 

@@ -323,12 +323,43 @@ async fn a_watch_ends_what_takes_too_long() {
     use crate::gateway::streams::CutSwitch;
 
     let cut = Arc::new(CutSwitch::default());
-    let watch = Watch::start(Arc::clone(&cut), Some(Duration::from_secs(5)), None);
+    let watch = Watch::start(Arc::clone(&cut), Watched { total: Some(Duration::from_secs(5)), ..Watched::default() });
     watch.touch();
     cut.wait().await;
-    assert!(watch.has_fired());
+    assert!(watch.fired() == Some(Slow::Upstream));
     let other = Arc::new(CutSwitch::default());
-    drop(Watch::start(Arc::clone(&other), Some(Duration::from_secs(5)), None));
+    drop(Watch::start(Arc::clone(&other), Watched { total: Some(Duration::from_secs(5)), ..Watched::default() }));
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert!(!other.is_cut(), "nobody watches any more");
+}
+
+#[tokio::test]
+async fn a_body_that_stops_is_its_clients_fault_until_an_answer_begins() {
+    use crate::gateway::streams::CutSwitch;
+
+    let longest = Duration::from_millis(20);
+    let watch = |pieces: &Arc<Pieces>, pauses| {
+        let cut = Arc::new(CutSwitch::default());
+        let body = Some(Awaited { pieces: Arc::clone(pieces), longest, pauses });
+        (Watch::start(Arc::clone(&cut), Watched { body, ..Watched::default() }), cut)
+    };
+    let begun = || {
+        let pieces = Arc::new(Pieces::default());
+        pieces.piece(false);
+        pieces
+    };
+    let whole = begun();
+    whole.piece(true);
+    let answered = watch(&begun(), false);
+    answered.0.touch();
+    let ((_whole, whole), (_call, call)) = (watch(&whole, false), watch(&begun(), true));
+    // The last of them, so that the others had their time when this one has.
+    for (pieces, pauses) in [(begun(), false), (Arc::default(), true)] {
+        let (watch, cut) = watch(&pieces, pauses);
+        cut.wait().await;
+        assert_eq!(watch.fired(), Some(Slow::Client), "{pieces:?}");
+    }
+    for (what, cut) in [("it came whole", whole), ("the answer began", answered.1), ("a call may pause", call)] {
+        assert!(!cut.is_cut(), "{what}");
+    }
 }

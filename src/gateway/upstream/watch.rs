@@ -1,7 +1,8 @@
-//! Limits of an answer that pingora has no timer for: its end, and pauses shorter than the wait for its first byte.
+//! Limits that pingora has no timer for: the end of an answer, pauses shorter than the wait for its first byte, and clients that
+//! stop sending a body over HTTP/2.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
@@ -23,18 +24,93 @@ struct Shared {
     born: Instant,
     /// Microseconds after `born` at which the last piece of the answer came; 0 before the first.
     last: AtomicU64,
-    fired: AtomicBool,
+    fired: AtomicU8,
+}
+
+/// Who let the time pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slow {
+    /// The upstream, with its answer.
+    Upstream = 1,
+    /// The client, with its body.
+    Client = 2,
+}
+
+/// What a watch waits for.
+#[derive(Debug, Default)]
+pub struct Watched {
+    /// The end of the answer.
+    pub total: Option<Duration>,
+    /// The next piece of an answer that has begun.
+    pub idle: Option<Duration>,
+    /// The next piece of the body, until the answer begins.
+    pub body: Option<Awaited>,
+}
+
+/// What is waited for of a body.
+#[derive(Debug)]
+pub struct Awaited {
+    /// How it came so far.
+    pub pieces: Arc<Pieces>,
+    /// The longest pause.
+    pub longest: Duration,
+    /// Whether pauses are in its nature once it has begun: a call in both directions.
+    pub pauses: bool,
+}
+
+/// How a client sends its body.
+#[derive(Debug)]
+pub struct Pieces {
+    born: Instant,
+    /// Microseconds after `born` at which the last piece came.
+    last: AtomicU64,
+    /// Whether one came.
+    begun: AtomicBool,
+    /// Whether nothing more is waited for.
+    whole: AtomicBool,
+}
+
+impl Default for Pieces {
+    fn default() -> Self {
+        let [begun, whole] = [false, false].map(AtomicBool::new);
+        Self { born: Instant::now(), last: AtomicU64::new(0), begun, whole }
+    }
+}
+
+impl Pieces {
+    /// A piece came, perhaps the last.
+    pub fn piece(&self, end: bool) {
+        self.put(true, end);
+    }
+
+    /// It is sent from its start again.
+    pub fn restart(&self) {
+        self.put(false, false);
+    }
+
+    fn put(&self, begun: bool, whole: bool) {
+        self.last.store(u64::try_from(self.born.elapsed().as_micros()).unwrap_or(u64::MAX), Ordering::Release);
+        self.begun.store(begun, Ordering::Release);
+        self.whole.store(whole, Ordering::Release);
+    }
+
+    /// How long the client has sent nothing although its body has not ended.
+    #[must_use]
+    pub fn pause(&self) -> Option<Duration> {
+        let last = Duration::from_micros(self.last.load(Ordering::Acquire));
+        (!self.whole.load(Ordering::Acquire)).then(|| self.born.elapsed().saturating_sub(last))
+    }
 }
 
 impl Watch {
-    /// Throws `cut` when the answer does not end within `total`, or pauses for `idle` once it has begun.
+    /// Throws `cut` when one of these takes longer than it may.
     #[must_use]
-    pub fn start(cut: Arc<CutSwitch>, total: Option<Duration>, idle: Option<Duration>) -> Self {
-        let shared = Arc::new(Shared { born: Instant::now(), last: AtomicU64::new(0), fired: AtomicBool::new(false) });
+    pub fn start(cut: Arc<CutSwitch>, until: Watched) -> Self {
+        let shared = Arc::new(Shared { born: Instant::now(), last: AtomicU64::new(0), fired: AtomicU8::new(0) });
         let watched = Arc::clone(&shared);
         let task = tokio::spawn(async move {
-            watched.over(total, idle).await;
-            watched.fired.store(true, Ordering::Release);
+            let slow = watched.over(&until).await;
+            watched.fired.store(slow as u8, Ordering::Release);
             cut.cut();
         });
         Self { shared, task }
@@ -46,10 +122,11 @@ impl Watch {
         self.shared.last.store(now.max(1), Ordering::Release);
     }
 
-    /// Whether it ended the request.
+    /// Whose slowness ended the request, if any did.
     #[must_use]
-    pub fn has_fired(&self) -> bool {
-        self.shared.fired.load(Ordering::Acquire)
+    pub fn fired(&self) -> Option<Slow> {
+        let fired = self.shared.fired.load(Ordering::Acquire);
+        [Slow::Upstream, Slow::Client].into_iter().find(|slow| *slow as u8 == fired)
     }
 }
 
@@ -60,9 +137,9 @@ impl Drop for Watch {
 }
 
 impl Shared {
-    async fn over(&self, total: Option<Duration>, idle: Option<Duration>) {
+    async fn over(&self, until: &Watched) -> Slow {
         let end = async {
-            match total {
+            match until.total {
                 Some(total) => tokio::time::sleep(total).await,
                 None => std::future::pending().await,
             }
@@ -72,14 +149,34 @@ impl Shared {
             }
         };
         let pause = async {
-            match idle {
+            match until.idle {
                 Some(idle) => self.paused(idle).await,
                 None => std::future::pending().await,
             }
         };
+        let stop = async {
+            match &until.body {
+                Some(body) => self.stopped(body).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
-            () = end => {}
-            () = pause => {}
+            () = end => Slow::Upstream,
+            () = pause => Slow::Upstream,
+            () = stop => Slow::Client,
+        }
+    }
+
+    /// Ends when a client has sent nothing for too long. Once the answer has begun, it is the answer that is waited for.
+    async fn stopped(&self, Awaited { pieces, longest, pauses }: &Awaited) {
+        let longest = *longest;
+        loop {
+            let may_pause = || *pauses && pieces.begun.load(Ordering::Acquire);
+            let pause = pieces.pause().filter(|_| self.last.load(Ordering::Acquire) == 0 && !may_pause());
+            match pause.map_or(Some(longest), |pause| longest.checked_sub(pause).filter(|rest| !rest.is_zero())) {
+                Some(rest) => tokio::time::sleep(rest).await,
+                None => return,
+            }
         }
     }
 

@@ -9,6 +9,7 @@ mod lists;
 mod policy;
 mod request;
 mod sse;
+mod tasks;
 
 use crate::types::ScopeBits;
 

@@ -29,6 +29,9 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         ("operator-client-thawed", show(&client(false, Some(Switched::Thawed)))),
         ("operator-scopes", show(&OperatorScopesPage { frame: frame(), waiting: queue(&waiting), decided: decided() })),
         ("operator-scopes-empty", show(&OperatorScopesPage { frame: frame(), waiting: Vec::new(), decided: Vec::new() })),
+        ("operator-shadow", show(&shadow(shadow_rows(), &["prometheus", "wiki"]))),
+        ("operator-shadow-clean", show(&shadow(Vec::new(), &["wiki"]))),
+        ("operator-shadow-none", show(&shadow(Vec::new(), &[]))),
         ("operator-scope", show(&scope(waiting.clone(), false, None))),
         ("operator-scope-unsaid", show(&scope(waiting, false, Some(texts::operator::say_why())))),
         ("operator-scope-given", show(&scope(Approval::Given { until: ago(-60 * 24 * 90) }, false, None))),
@@ -40,6 +43,46 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
 
 fn frame() -> Frame {
     Frame { brand: brand(), viewer: Some(Viewer { operator: true, ..viewer() }), section: Section::Operator }
+}
+
+fn shadow(rows: Vec<OperatorShadowRow>, apis: &[&str]) -> OperatorShadowPage {
+    OperatorShadowPage {
+        frame: frame(),
+        org: String::new(),
+        api: String::new(),
+        span: "day".to_owned(),
+        no_such_org: false,
+        apis: apis.iter().map(|api| (*api).to_owned()).collect(),
+        requests: rows.iter().map(|row| row.count).sum(),
+        callers: rows.len() as u64,
+        truncated: false,
+        rows,
+        steps: Steps::default(),
+    }
+}
+
+fn shadow_rows() -> Vec<OperatorShadowRow> {
+    let row = |caller, reason: &str, missing: &[&str], count, minutes| OperatorShadowRow {
+        caller,
+        organization: missing.first().map(|_| "Acme Production".into()),
+        api: "prometheus".to_owned(),
+        route: "prometheus.query".to_owned(),
+        why: texts::denials::in_report(reason),
+        missing: missing.iter().map(|scope| (*scope).to_owned()).collect(),
+        count,
+        last: ago(minutes),
+    };
+    let grace = ShadowCaller::User {
+        href: "/operator/users/usr_2".to_owned(),
+        name: "grace@acme.example".into(),
+        client: Some("Grafana".into()),
+    };
+    let unknown = ShadowCaller::Unknown { address: Some("203.0.113.7".to_owned()), agent: Some(HOSTILE.into()) };
+    vec![
+        row(unknown, "no_token", &[], 120_413, 1),
+        row(grace, "insufficient_scope", &["metrics:read"], 38, 60),
+        row(ShadowCaller::Client("Nightly export".into()), "grant_expired", &[], 1, 60 * 20),
+    ]
 }
 
 const STAKE: AtStake = AtStake { grants: 1204, users: 38, orgs: 2 };

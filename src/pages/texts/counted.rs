@@ -21,6 +21,18 @@ pub fn organizations(number: u64) -> Text {
     count(number, "organization", "organizations")
 }
 
+/// Requests at the gate.
+#[must_use]
+pub fn requests(number: u64) -> Text {
+    count(number, "request", "requests")
+}
+
+/// Lines of a report: a caller at a route for a reason.
+#[must_use]
+pub fn callers(number: u64) -> Text {
+    count(number, "kind of caller", "kinds of callers")
+}
+
 /// Members of an organization.
 #[must_use]
 pub fn members(number: u64) -> Text {

@@ -67,9 +67,9 @@ pub fn by_reason(reason: &str, call: bool) -> (Text, Text) {
             "The message was about an MCP task, and the operator did not open tasks of this server.",
             "Call the tool without a task, or ask the operator to open them.",
         ),
-        "session_not_yours" => (
-            "The MCP session was opened for another user or organization, or not through this gateway.",
-            "Reconnect the application, so that it opens a session of its own. If it goes on, somebody else's session id is in use.",
+        "session_not_yours" | "task_not_yours" => (
+            "The MCP session or task was of another user or organization, or not made through this gateway.",
+            "Reconnect the application, so that it has its own. If it goes on, somebody else's session or task is in use.",
         ),
         "no_api" | "no_route" => {
             ("No API or route is open at this path.", "Check the path against the list of routes that the operator published.")
@@ -104,6 +104,16 @@ pub fn by_reason(reason: &str, call: bool) -> (Text, Text) {
         _ => ("What was asked for was refused.", "The reason says what was wrong."),
     };
     (Text::filled(format!("{why} (Reason: {})", reason.replace('_', " "))), Text::fixed(advice))
+}
+
+/// The same in a line of a report, which has the code beside it and the scopes that were missing.
+#[must_use]
+pub fn in_report(reason: &str) -> Text {
+    match reason {
+        "insufficient_scope" => Text::fixed("The token named no permission that the request needs."),
+        "permission_missing" => Text::fixed("The user or the application does not hold a permission that the request needs."),
+        other => by_reason(other, true).0,
+    }
 }
 
 /// A key that may not do something.

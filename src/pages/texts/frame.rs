@@ -88,6 +88,12 @@ pub const fn clients() -> Text {
 
 /// Tab of the operator.
 #[must_use]
+pub const fn shadow_mode() -> Text {
+    Text::fixed("Shadow mode")
+}
+
+/// Tab of the operator.
+#[must_use]
 pub const fn private_scopes() -> Text {
     Text::fixed("Private scopes")
 }

@@ -280,6 +280,18 @@ pub const fn known_since() -> Text {
 
 /// Label of a column or a value.
 #[must_use]
+pub const fn last_seen() -> Text {
+    Text::fixed("Last seen")
+}
+
+/// Label of a column or a value.
+#[must_use]
+pub const fn requests() -> Text {
+    Text::fixed("Requests")
+}
+
+/// Label of a column or a value.
+#[must_use]
 pub const fn last_used() -> Text {
     Text::fixed("Last used")
 }
@@ -378,6 +390,12 @@ pub const fn path_of_route() -> Text {
 #[must_use]
 pub const fn permission() -> Text {
     Text::fixed("Permission")
+}
+
+/// Label of a column.
+#[must_use]
+pub const fn why_refused() -> Text {
+    Text::fixed("Why")
 }
 
 /// Label of a column.

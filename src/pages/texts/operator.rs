@@ -81,6 +81,31 @@ pub const fn five_years() -> Text {
     Text::fixed("Five years")
 }
 
+/// How far back a report looks.
+#[must_use]
+pub const fn last_day() -> Text {
+    Text::fixed("24 hours")
+}
+
+/// How far back a report looks.
+#[must_use]
+pub const fn last_week() -> Text {
+    Text::fixed("7 days")
+}
+
+/// How far back a report looks.
+#[must_use]
+pub const fn last_month() -> Text {
+    Text::fixed("30 days")
+}
+
+/// What enforcement would have refused, over the list of it.
+#[must_use]
+pub fn would_be_refused(requests: u64, callers: u64) -> Text {
+    let (requests, callers) = (counted::requests(requests), counted::callers(callers));
+    Text::filled(format!("{requests} of {callers} would have been refused."))
+}
+
 /// A denial without a comment.
 #[must_use]
 pub const fn say_why() -> Text {

@@ -100,6 +100,24 @@ pub const fn no_authorization() -> Text {
     Text::fixed("Nobody's authorization is live")
 }
 
+/// Instead of a report.
+#[must_use]
+pub const fn no_such_organization() -> Text {
+    Text::fixed("No such organization")
+}
+
+/// Instead of a report.
+#[must_use]
+pub const fn no_shadow() -> Text {
+    Text::fixed("No API is in shadow mode")
+}
+
+/// Instead of a report.
+#[must_use]
+pub const fn nobody_refused() -> Text {
+    Text::fixed("Nobody would be refused")
+}
+
 /// Instead of what was searched for.
 #[must_use]
 pub const fn no_client_matches() -> Text {

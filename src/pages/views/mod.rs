@@ -60,8 +60,8 @@ pub use members::{AskedOfMember, InvitationLink, InvitationRow, MemberRow, Membe
 pub use operator::{
     Approval, AskedOfUser, AtStake, ClientOwner, ClientSwitched, EnteredOrg, OperatorClientPage, OperatorClientRow,
     OperatorClientsPage, OperatorMembership, OperatorOrgPage, OperatorOrgRow, OperatorOrgsPage, OperatorScopePage,
-    OperatorScopeRow, OperatorScopesPage, OperatorUserPage, OperatorUserRow, OperatorUsersPage, ScopeNotice, Steps, Switched,
-    UserNotice, UserStanding,
+    OperatorScopeRow, OperatorScopesPage, OperatorShadowPage, OperatorShadowRow, OperatorUserPage, OperatorUserRow,
+    OperatorUsersPage, ScopeNotice, ShadowCaller, Steps, Switched, UserNotice, UserStanding,
 };
 pub use org::{OrgTab, OrgTabs};
 pub use org_app::{

@@ -86,6 +86,7 @@ pub(crate) async fn a_key_comes_back_with_all_that_it_rests_on(store: SharedStor
     assert!(facts.approvals.admits(API_KEYS_WRITE, after(999)) && !facts.approvals.admits(API_KEYS_WRITE, after(1000)));
     assert_eq!((facts.approvals.next_end(after(1)), facts.approvals.next_end(after(1000))), (Some(after(1000)), None));
     assert_eq!(store.api_key(&key.id).await.expect("an answer"), Some(key.clone()));
+    assert_eq!(store.api_key_hash(&key.id).await.expect("an answer"), Some(hash));
     assert_eq!(store.api_keys(Some(&key.org)).await.expect("keys"), std::slice::from_ref(&key));
     let beta = org("beta");
     store.create_org(&beta, &cause(0)).await.expect("an organization");

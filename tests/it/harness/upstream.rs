@@ -221,6 +221,7 @@ fn answer(behave: &str, seen: &Seen) -> String {
         "prompts" => json("", "200 OK", PROMPTS),
         "resources" => json("", "200 OK", RESOURCES),
         "templates" => json("", "200 OK", TEMPLATES),
+        "say" => json("", "200 OK", &seen.header("x-say")),
         "session" => json("Mcp-Session-Id: up-1\r\n", "200 OK", "{}"),
         "sessions" => json("Mcp-Session-Id: up-1\r\nMcp-Session-Id: up-2\r\n", "200 OK", "{}"),
         _ if seen.method() == "GET" && seen.target().contains("/api/v2/silence/") => match seen.target().chars().last() {

@@ -5,11 +5,13 @@ use crate::pages::texts::{Text, frame, operator as texts};
 mod clients;
 mod orgs;
 mod scopes;
+mod shadow;
 mod users;
 
 pub use clients::{ClientOwner, ClientSwitched, OperatorClientPage, OperatorClientRow, OperatorClientsPage};
 pub use orgs::{EnteredOrg, OperatorOrgPage, OperatorOrgRow, OperatorOrgsPage};
 pub use scopes::{Approval, OperatorScopePage, OperatorScopeRow, OperatorScopesPage, ScopeNotice};
+pub use shadow::{OperatorShadowPage, OperatorShadowRow, ShadowCaller};
 pub use users::{
     AskedOfUser, OperatorMembership, OperatorUserPage, OperatorUserRow, OperatorUsersPage, UserNotice, UserStanding,
 };
@@ -25,6 +27,8 @@ pub(in crate::pages) enum OperatorTab {
     Clients,
     /// `/operator/scopes`.
     Scopes,
+    /// `/operator/shadow`.
+    Shadow,
 }
 
 impl OperatorTab {
@@ -35,6 +39,7 @@ impl OperatorTab {
             ("/operator/users", frame::users(), Self::Users),
             ("/operator/clients", frame::clients(), Self::Clients),
             ("/operator/scopes", frame::private_scopes(), Self::Scopes),
+            ("/operator/shadow", frame::shadow_mode(), Self::Shadow),
         ];
         all.into_iter().map(|(path, name, tab)| (path.to_owned(), name, tab == self)).collect()
     }

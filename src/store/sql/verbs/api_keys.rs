@@ -188,6 +188,15 @@ impl ApiKeyStore for Engine {
         }))
     }
 
+    async fn api_key_hash(&self, id: &ApiKeyId) -> Result<Option<HashedToken>, StoreError> {
+        let row = sqlx::query("SELECT id AS k_id, hash AS k_hash FROM api_keys WHERE id = $1")
+            .bind(id.as_str())
+            .fetch_optional(&mut *self.reader().await?)
+            .await
+            .doing("read an API key")?;
+        row.as_ref().map(|row| Fields::of(row, "api_keys", "k_id").hash("k_hash")).transpose()
+    }
+
     async fn api_key(&self, id: &ApiKeyId) -> Result<Option<ApiKey>, StoreError> {
         let row = sqlx::query(concat!("SELECT ", api_key_columns!(), " FROM api_keys k WHERE k.id = $1"))
             .bind(id.as_str())

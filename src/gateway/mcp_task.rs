@@ -1,0 +1,118 @@
+//! MCP tasks, bound to whose call became one.
+//!
+//! A server gives a task to whoever says its id, so a client carries that id with a seal, as it does that of a session
+//! ([`super::mcp_session`]): a MAC over id, organization, user and route, stored nowhere, good on every node and after a restart.
+//!
+//! A list is the other way round: its server names ids, and no MAC tells whose they are. So each node remembers the tasks that it
+//! saw being made, as many as [`REMEMBERED`]; a list has those and no others. It may be short, never too long.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::HeaderValue;
+use moka::sync::Cache;
+
+use super::authorize::Permit;
+use super::denial::Denial;
+use super::mcp_session::{bound, unbound};
+use crate::mcp::{self, Bared, Headers, Owned};
+use crate::token::KeyRing;
+
+const PURPOSE: &str = "mcp-task";
+/// Tasks that a node remembers.
+const REMEMBERED: u64 = 65_536;
+/// Longest id that is sealed, bytes.
+const LONGEST: usize = 1024;
+
+/// The tasks that this node saw being made, by the MAC of each: whose it is stands in it.
+#[derive(Debug)]
+pub struct Made(Cache<[u8; 32], ()>);
+
+impl Default for Made {
+    fn default() -> Self {
+        Self(Cache::new(REMEMBERED))
+    }
+}
+
+/// What a request says of tasks.
+#[derive(Debug)]
+pub struct Asked {
+    /// The bare ids that it names.
+    named: Vec<String>,
+    /// Whether its answers may be those that make a task.
+    makes: bool,
+    /// What goes to the server in place of the body.
+    pub body: Option<Bytes>,
+    /// And in place of `Mcp-Name`.
+    pub name: Option<HeaderValue>,
+}
+
+/// The tasks of a message without their seals.
+///
+/// # Errors
+/// [`Denial::Task`] when it asks for one that is not the caller's.
+pub fn opened(call: Option<&mcp::Call>, body: &[u8], keys: &KeyRing, permit: &Permit) -> Result<Asked, Denial> {
+    let text = std::str::from_utf8(body).map_err(|_| Denial::Task)?;
+    let open = |sealed: &str| unbound(PURPOSE, sealed, keys, permit).map(str::to_owned);
+    let Bared { body, named } = mcp::bare_tasks(text, &open).map_err(|_| Denial::Task)?;
+    let is_theirs = call.is_some_and(|call| call.tasks);
+    let name = named.first().filter(|_| is_theirs).and_then(|id| Headers::named(id));
+    Ok(Asked { named, makes: !is_theirs, body: body.map(Bytes::from), name })
+}
+
+impl Asked {
+    /// Of a stream: it may replay any answer of its session.
+    #[must_use]
+    pub const fn stream() -> Self {
+        Self { named: Vec::new(), makes: true, body: None, name: None }
+    }
+
+    /// What the answers are read by.
+    #[must_use]
+    pub fn owned(&self, made: &Arc<Made>, keys: &Arc<KeyRing>, permit: &Arc<Permit>) -> Arc<dyn Owned> {
+        let (made, keys, permit) = (Arc::clone(made), Arc::clone(keys), Arc::clone(permit));
+        Arc::new(Tasks { named: self.named.clone(), makes: self.makes, made, keys, permit })
+    }
+}
+
+/// One caller's tasks.
+struct Tasks {
+    named: Vec<String>,
+    makes: bool,
+    made: Arc<Made>,
+    keys: Arc<KeyRing>,
+    permit: Arc<Permit>,
+}
+
+impl std::fmt::Debug for Tasks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tasks").field("named", &self.named).field("makes", &self.makes).finish_non_exhaustive()
+    }
+}
+
+impl Tasks {
+    fn key(&self, id: &str) -> Option<[u8; 32]> {
+        super::mcp_session::mac(PURPOSE, id, &self.keys, &self.permit)
+    }
+}
+
+impl Owned for Tasks {
+    fn is_own(&self, id: &str) -> bool {
+        self.named.iter().any(|named| named == id) || self.key(id).is_some_and(|key| self.made.0.contains_key(&key))
+    }
+
+    fn made(&self, id: &str) {
+        if let Some(key) = self.key(id) {
+            self.made.0.insert(key, ());
+        }
+    }
+
+    fn makes(&self) -> bool {
+        self.makes
+    }
+
+    fn sealed(&self, id: &str) -> Option<String> {
+        let fits = (1..=LONGEST).contains(&id.len()) && !id.chars().any(char::is_control);
+        fits.then(|| bound(PURPOSE, id, &self.keys, &self.permit)).flatten()
+    }
+}
