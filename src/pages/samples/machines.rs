@@ -60,7 +60,13 @@ fn list(rows: Vec<MachineRow>) -> MachinesPage {
 }
 
 fn machine() -> MachinePage {
-    let scope = |scope: &str, text: &str, risk, note| MachineScope { scope: scope.to_owned(), text: text.to_owned(), risk, note };
+    let scope = |scope: &str, text: &str, risk, note| MachineScope {
+        scope: scope.to_owned(),
+        label: ScopeLabel::NONE,
+        text: text.to_owned(),
+        risk,
+        note,
+    };
     let secret = |id: &str, last4: &str, days: i64, ends| SecretRow {
         id: id.to_owned(),
         last4: last4.to_owned(),
@@ -127,9 +133,11 @@ fn flaws() -> Vec<FieldFlaw> {
 fn form(flaws: Vec<FieldFlaw>, subjects: Vec<SubjectChoice>) -> MachineFormPage {
     let choice = |scope: &str, text: &str, risk, requested| ScopeChoice {
         scope: scope.to_owned(),
+        label: ScopeLabel::NONE,
         text: text.to_owned(),
         risk,
         requested,
+        brings: Vec::new(),
     };
     let api = |name: &str, more: &[&str], chosen| MachineApi {
         name: name.to_owned(),

@@ -5,7 +5,7 @@ use askama::Template;
 use super::{Frame, OrgTabs, ScopeChoices, SecretRow, ShownSecret, Way, scope_icon};
 use crate::config::Risk;
 use crate::pages::texts::{self, Text, counted, machines as words};
-use crate::pages::views::FieldFlaw;
+use crate::pages::views::{FieldFlaw, ScopeLabel};
 use crate::pages::{DisplayName, When};
 
 /// `/orgs/{org}/machines`.
@@ -256,6 +256,8 @@ pub struct MachinePage {
 pub struct MachineScope {
     /// `metrics:read`.
     pub scope: String,
+    /// What else is said of it.
+    pub label: ScopeLabel,
     /// The catalogue's words.
     pub text: String,
     /// The catalogue's risk.

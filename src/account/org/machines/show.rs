@@ -16,7 +16,7 @@ use crate::apps::NewSecret;
 use crate::clients::{ClientError, Clients};
 use crate::config::{Config, Risk, Visibility};
 use crate::pages::texts::{Text, machines as texts};
-use crate::pages::views::{AskedOfMachine, MachinePage, MachineScope, OrgTab, SecretRow, ShownSecret};
+use crate::pages::views::{AskedOfMachine, MachinePage, MachineScope, OrgTab, ScopeLabel, SecretRow, ShownSecret};
 use crate::pages::{DisplayName, When};
 use crate::roster::MEMBERS_READ;
 use crate::store::{ClientState, Machine, UserKind};
@@ -146,6 +146,7 @@ fn scopes(config: &Config, machine: &Machine, approved: &ScopeSet) -> Vec<Machin
         };
         MachineScope {
             scope: scope.to_string(),
+            label: ScopeLabel::of(entry),
             text: entry.map_or_else(|| scope.to_string(), |e| e.description.clone()),
             risk: entry.map_or(Risk::High, |e| e.risk),
             note,
