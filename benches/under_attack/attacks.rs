@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -25,12 +25,16 @@ const HANGING: usize = 200;
 const PIECE: usize = 16 << 10;
 /// From one byte of a slow client to the next, and before a request that was answered is sent again.
 const SECOND: Duration = Duration::from_secs(1);
+/// How long the socket that is not the gate's takes to close a connection.
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// What is done to the gate beside its healthy client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Attack {
     /// Nothing: the attacker is busy with itself.
     Elsewhere,
+    /// Nothing: the attacker sends what floods send to a socket of its own, which closes at once.
+    OtherDoor,
     /// Requests that are refused, as fast as they are.
     Plain,
     /// HTTP/2 streams that are reset at once, by the client or by a fault that it makes.
@@ -48,8 +52,9 @@ pub(crate) enum Attack {
 }
 
 impl Attack {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Elsewhere,
+        Self::OtherDoor,
         Self::Plain,
         Self::Resets,
         Self::Frames,
@@ -62,6 +67,7 @@ impl Attack {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Elsewhere => "elsewhere",
+            Self::OtherDoor => "other-door",
             Self::Plain => "plain",
             Self::Resets => "resets",
             Self::Frames => "frames",
@@ -75,6 +81,7 @@ impl Attack {
     pub(crate) const fn title(self) -> &'static str {
         match self {
             Self::Elsewhere => "(an attacker that leaves the gate alone)",
+            Self::OtherDoor => "(the same frames as below, to a socket that is not the gate's and closes in a millisecond)",
             Self::Plain => "(plain requests without a token, 8 connections)",
             Self::Resets => "HTTP/2 rapid resets, 8 connections",
             Self::Frames => "HTTP/2 heads without end and empty frames, 8 connections",
@@ -86,7 +93,7 @@ impl Attack {
     }
 
     pub(crate) const fn touches_the_gate(self) -> bool {
-        !matches!(self, Self::Elsewhere)
+        !matches!(self, Self::Elsewhere | Self::OtherDoor)
     }
 
     pub(crate) fn named(name: &str) -> Option<Self> {
@@ -96,6 +103,7 @@ impl Attack {
     /// Attacks until it is stopped.
     pub(crate) async fn run(self, targets: Targets, tally: Arc<Tally>, stop: CancellationToken) {
         let tasks = TaskTracker::new();
+        let to = if self == Self::OtherDoor { closing(&tasks, &stop).await } else { targets.address };
         let clients: Vec<Client> = match self {
             Self::Elsewhere => {
                 tasks.spawn(until(stop.clone(), busy()));
@@ -106,7 +114,7 @@ impl Attack {
                 repeated(FLOODS, |_| Client { script: Arc::clone(&script), pace: Pace::Ask, reads: true })
             }
             Self::Resets => alternated(FLOODS, &scripts::resets(&targets)),
-            Self::Frames => alternated(FLOODS, &scripts::frames(&targets)),
+            Self::Frames | Self::OtherDoor => alternated(FLOODS, &scripts::frames(&targets)),
             Self::SlowClients => {
                 let scripts = scripts::slow(&targets);
                 repeated(SLOW, |i| Client {
@@ -133,7 +141,7 @@ impl Attack {
             }
         };
         for client in clients {
-            tasks.spawn(until(stop.clone(), client.run((targets.from, targets.address), Arc::clone(&tally))));
+            tasks.spawn(until(stop.clone(), client.run((targets.from, to), Arc::clone(&tally))));
         }
         tasks.close();
         tasks.wait().await;
@@ -252,6 +260,21 @@ impl Client {
             () = sends => {}
         }
     }
+}
+
+/// A socket that closes each connection a moment after it is there, as a busy program would.
+async fn closing(tasks: &TaskTracker, stop: &CancellationToken) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tasks.spawn(until(stop.clone(), async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                tokio::time::sleep(MOMENT).await;
+                drop(stream);
+            });
+        }
+    }));
+    address
 }
 
 async fn connect(from: IpAddr, to: SocketAddr) -> std::io::Result<TcpStream> {

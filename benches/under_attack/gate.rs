@@ -14,7 +14,7 @@ use super::attacks::Upstreams;
 mod support;
 
 /// Serves until it is killed; tells its address and a token first.
-pub(crate) fn serve(upstream: &str, hostile: &str) {
+pub(crate) fn serve(upstream: &str, hostile: &str, penalty: Option<&str>) {
     let hostile = Upstreams::parse(hostile).expect("the addresses of upstreams");
     // What the program itself does: as many workers as it has cores.
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -23,7 +23,7 @@ pub(crate) fn serve(upstream: &str, hostile: &str) {
         let bound = || TcpListener::bind("127.0.0.1:0").expect("a port");
         let (public, admin) = (bound(), bound());
         let address = public.local_addr().expect("an address");
-        let config = support::configuration(data.path(), &address.to_string(), &apis(upstream, &hostile));
+        let config = support::configuration(data.path(), &address.to_string(), &(apis(upstream, &hostile) + &limits(penalty)));
         let environment: Arc<dyn tollgate::config::Environment + Send + Sync> = Arc::new(tollgate::config::ProcessEnvironment);
         let (config, _) = Config::parse(&config, &*environment, 1).unwrap_or_else(|e| panic!("{e}"));
         let options = Options { sockets: Some((public, admin)), ..Options::new(config, None, environment) };
@@ -34,6 +34,10 @@ pub(crate) fn serve(upstream: &str, hostile: &str) {
         std::io::stdout().flush().expect("stdout is open");
         std::future::pending::<()>().await;
     });
+}
+
+fn limits(penalty: Option<&str>) -> String {
+    penalty.map(|penalty| format!("[limits]\nflood_penalty = \"{penalty}\"\n")).unwrap_or_default()
 }
 
 fn apis(upstream: &str, hostile: &Upstreams) -> String {

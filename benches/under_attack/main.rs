@@ -3,11 +3,12 @@
 //! `cargo bench --bench under_attack [-- --seconds N --rounds N --gate-cores LIST --only NAME --attack-from ADDRESS]`. The gate is a process of its own on
 //! one core. On the other one run the healthy client, which asks a healthy route 200 times a second, and at the lowest priority
 //! another process with everything that attacks. Before each attack the same client is measured without it: the ratio of the two
-//! says what the attack does, whatever else the machine is busy with. Two rows are no attacks: an attacker that leaves the gate
-//! alone tells what of the ratio is the machine's, plain requests without a token what it costs to share the gate's core.
+//! says what the attack does, whatever else the machine is busy with. Three rows are no attacks: an attacker that leaves the gate
+//! alone, and one that floods another socket, tell what of the ratio is the machine's; plain requests without a token what it costs
+//! to share the gate's core.
 //!
-//! Attacks come from an address of their own, 127.0.0.2; with `--attack-from 127.0.0.1` the healthy client is behind the same one, as
-//! behind one NAT.
+//! Attacks come from an address of their own, 127.0.0.2. With `--attack-from 127.0.0.1` the healthy client has the same one, as behind
+//! one NAT, and the gate refuses no address (`limits.flood_penalty = "0s"`).
 //!
 //! The gate's memory is what `/proc` says of it before, at its highest, and after. Nothing is asserted of any figure; the run fails
 //! when the healthy client gets a wrong answer or none, or when an attack did not happen.
@@ -26,7 +27,7 @@ mod report;
 mod upstream;
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 use std::time::Duration;
 
@@ -43,6 +44,8 @@ const GATE_CORE: &str = "0";
 const LOAD_CORE: &str = "1";
 /// Where attacks come from.
 const ATTACKER: &str = "127.0.0.2";
+/// Where the healthy client is.
+const HEALTHY: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// How long an attack runs before anything is measured, and how long its end is waited for.
 const BEGUN: Duration = Duration::from_secs(2);
 const OVER: Duration = Duration::from_secs(1);
@@ -52,7 +55,7 @@ fn main() -> ExitCode {
     let value = |name: &str| arguments.iter().position(|a| a == name).and_then(|i| arguments.get(i + 1)).map(String::as_str);
     match value("--role") {
         Some("gate") => {
-            gate::serve(value("--upstream").expect("--upstream"), value("--hostile").expect("--hostile"));
+            gate::serve(value("--upstream").expect("--upstream"), value("--hostile").expect("--hostile"), value("--penalty"));
             return ExitCode::SUCCESS;
         }
         Some("attacker") => {
@@ -112,7 +115,10 @@ fn drive((span, rounds): (Duration, u64), attacks: &[Attack], gate_cores: &str, 
     let upstream = runtime.block_on(upstream::start()).to_string();
     let mut attacker = Other::start(Command::new("nice").args(["-n", "19"]), "attacker", &[]);
     let hostile = attacker.line();
-    let more = ["--upstream", &upstream, "--hostile", &hostile];
+    let mut more = vec!["--upstream", &upstream, "--hostile", &hostile];
+    if from == HEALTHY {
+        more.extend(["--penalty", "0s"]);
+    }
     let mut gate = Other::start(Command::new("taskset").args(["-c", gate_cores]), "gate", &more);
     let up = gate.line();
     let mut words = up.split_whitespace();

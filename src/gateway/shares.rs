@@ -55,6 +55,12 @@ impl Shares {
         Ok(Some(Share { of: Arc::clone(self), network }))
     }
 
+    /// Whether the network of `from` holds as much as it may.
+    pub fn is_used_up(&self, from: Option<IpAddr>) -> bool {
+        let Some(network) = from.map(network) else { return false };
+        self.part(&network).lock().get(&network).is_some_and(|held| *held >= self.most)
+    }
+
     fn part(&self, network: &IpAddr) -> &Mutex<HashMap<IpAddr, u32>> {
         let hash = usize::try_from(self.hasher.hash_one(network) % PARTS as u64).unwrap_or(0);
         &self.parts[hash]
@@ -95,6 +101,7 @@ mod tests {
         let first = shares.take(at("2001:db8::1")).expect("the first");
         let _second = shares.take(at("2001:db8::2")).expect("the second of the same /64");
         assert!(shares.take(at("2001:db8::3")).is_err());
+        assert!(shares.is_used_up(at("2001:db8::4")) && !shares.is_used_up(at("2001:db8:0:1::1")) && !shares.is_used_up(None));
         assert!(shares.take(at("2001:db8:0:1::1")).is_ok(), "another network has its own");
         assert!((0..10).all(|_| shares.take(None).is_ok()), "who can't be told apart has none");
         drop(first);

@@ -45,7 +45,7 @@ impl Guard {
     }
 }
 
-/// Closes connections of those who flood, before anything is spent on them.
+/// Closes connections of those who flood before anything is spent on them, once enough of them are kept waiting.
 #[derive(Debug)]
 pub(super) struct Door {
     connections: Arc<Connections>,
@@ -64,9 +64,11 @@ impl Door {
 impl ConnectionFilter for Door {
     async fn should_accept(&self, peer: Option<&SocketAddr>) -> bool {
         let apart = self.prepared.load().config.listen.apart(peer.copied());
-        let refused = self.connections.floods.refuse(apart);
+        let refused = self.connections.floods.close_at_once(apart);
         if refused {
             self.metrics.connections_refused.inc();
+            // pingora goes on to the next at once: a crowd at the door must not keep those inside waiting.
+            tokio::task::yield_now().await;
         }
         !refused
     }
@@ -77,6 +79,11 @@ impl ServerApp for Guard {
     async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
         let peer = stream.get_socket_digest()?.peer_addr()?.as_inet().copied()?;
         let apart = self.prepared.load().config.listen.apart(Some(peer));
+        if self.connections.floods.refuse(apart) {
+            self.metrics.connections_refused.inc();
+            self.connections.floods.keep_waiting(apart).await;
+            return None;
+        }
         let Some(_admitted) = self.connections.admit(apart) else {
             self.metrics.connections_refused.inc();
             return None;

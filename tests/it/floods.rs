@@ -142,6 +142,7 @@ async fn an_address_that_floods_again_and_again_is_refused_for_a_while() {
     assert_eq!(status(&gw, other).await, Some(200));
     let forgiven = within("the end of the penalty", async {
         loop {
+            // One that is refused waits for its end.
             if let Some(status) = status(&gw, flooder).await {
                 return status;
             }
