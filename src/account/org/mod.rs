@@ -77,14 +77,14 @@ impl Here {
 
 /// The pages of an organization that the holder of `roles` may open.
 pub(super) fn tabs(config: &Config, org: &Org, roles: &[RoleName], open: OrgTab) -> OrgTabs {
-    OrgTabs {
-        slug: org.slug.to_string(),
-        open,
-        audit: may(config, roles, super::log::AUDIT_READ),
-        applications: may(config, roles, GRANTS_READ),
-        members: may(config, roles, MEMBERS_READ),
-        machines: may(config, roles, CLIENTS_READ),
-    }
+    let needed = |tab: &OrgTab| match tab {
+        OrgTab::Audit => super::log::AUDIT_READ,
+        OrgTab::Applications | OrgTab::Keys | OrgTab::Review => GRANTS_READ,
+        OrgTab::Members => MEMBERS_READ,
+        OrgTab::Machines => CLIENTS_READ,
+    };
+    let allowed = OrgTab::ALL.into_iter().filter(|tab| may(config, roles, needed(tab))).collect();
+    OrgTabs { slug: org.slug.to_string(), open, allowed }
 }
 
 fn may(config: &Config, roles: &[RoleName], needed: &str) -> bool {

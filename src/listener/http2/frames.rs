@@ -149,7 +149,7 @@ mod tests {
             (DATA, PADDED, &[9; 257], Frame::Body),
             (HEADERS, 0, b"", Frame::Headers),
             (6, 0, b"12345678", Frame::Control),
-            (9, 0, &[7; 20_000], Frame::Control),
+            (9, 0, &[7; 2_000], Frame::Control),
             (200, 255, b"unknown", Frame::Control),
             (GOAWAY, 0, &[0, 0, 0, 1, 0, 0, 0, 11, 1, 2, 3], Frame::Goaway(11)),
             (GOAWAY, 0, &[0, 0], Frame::Goaway(0)),

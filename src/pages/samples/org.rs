@@ -141,7 +141,7 @@ fn review(rows: Vec<ReviewRow>) -> ReviewPage {
 }
 
 pub(super) fn tabs(open: OrgTab) -> OrgTabs {
-    OrgTabs { slug: "acme".to_owned(), open, audit: true, applications: true, members: true, machines: true }
+    OrgTabs { slug: "acme".to_owned(), open, allowed: OrgTab::ALL.to_vec() }
 }
 
 fn known_client() -> Client {

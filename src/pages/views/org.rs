@@ -9,14 +9,8 @@ pub struct OrgTabs {
     pub slug: String,
     /// The one that is open.
     pub open: OrgTab,
-    /// Whether the audit log may be opened.
-    pub audit: bool,
-    /// Whether the applications, their API keys and the review of who authorized them may be opened.
-    pub applications: bool,
-    /// Whether the members may be opened.
-    pub members: bool,
-    /// Whether the machine clients may be opened.
-    pub machines: bool,
+    /// Those that may be opened, in order.
+    pub allowed: Vec<OrgTab>,
 }
 
 /// A page of an organization.
@@ -36,18 +30,34 @@ pub enum OrgTab {
     Machines,
 }
 
+impl OrgTab {
+    /// Every page, in order.
+    pub const ALL: [Self; 6] = [Self::Audit, Self::Applications, Self::Keys, Self::Review, Self::Members, Self::Machines];
+
+    fn words(self) -> (&'static str, Text) {
+        match self {
+            Self::Audit => ("audit", frame::audit_log()),
+            Self::Applications => ("applications", frame::third_party_access()),
+            Self::Keys => ("keys", frame::api_keys()),
+            Self::Review => ("review", frame::access_review()),
+            Self::Members => ("members", frame::members()),
+            Self::Machines => ("machines", frame::machine_clients()),
+        }
+    }
+}
+
 impl OrgTabs {
     /// Path, name and whether it is open, in order.
     pub(in crate::pages) fn list(&self) -> Vec<(String, Text, bool)> {
-        let all = [
-            (self.audit, "audit", frame::audit_log(), OrgTab::Audit),
-            (self.applications, "applications", frame::third_party_access(), OrgTab::Applications),
-            (self.applications, "keys", frame::api_keys(), OrgTab::Keys),
-            (self.applications, "review", frame::access_review(), OrgTab::Review),
-            (self.members, "members", frame::members(), OrgTab::Members),
-            (self.machines, "machines", frame::machine_clients(), OrgTab::Machines),
-        ];
-        let allowed = all.into_iter().filter(|(may, ..)| *may);
-        allowed.map(|(_, path, name, tab)| (format!("/orgs/{}/{path}", self.slug), name, tab == self.open)).collect()
+        let shown = |tab: &OrgTab| {
+            let (path, name) = tab.words();
+            (format!("/orgs/{}/{path}", self.slug), name, *tab == self.open)
+        };
+        self.allowed.iter().map(shown).collect()
+    }
+
+    /// Whether one of them may be opened.
+    pub(in crate::pages) fn may_open(&self, tab: OrgTab) -> bool {
+        self.allowed.contains(&tab)
     }
 }
