@@ -92,6 +92,8 @@ pub trait Administration: Send + Sync {
     async fn set_client_scopes(&self, client: &str, scopes: ClientScopes) -> Result<ClientView, AdminError>;
     /// Gives a client another secret.
     async fn add_secret(&self, client: &str, new: NewSecret) -> Result<CreatedSecret, AdminError>;
+    /// Removes a secret of a client, by its id or last four characters.
+    async fn remove_secret(&self, client: &str, secret: &str) -> Result<(), AdminError>;
     /// Removes a client and revokes its grants.
     async fn delete_client(&self, client: &str) -> Result<(), AdminError>;
 

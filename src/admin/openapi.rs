@@ -77,6 +77,7 @@ pub(super) fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(http::clients::switch_client))
         .routes(routes!(http::clients::set_client_scopes))
         .routes(routes!(http::clients::add_secret))
+        .routes(routes!(http::clients::remove_secret))
         .routes(routes!(http::apps::list_apps, http::apps::create_app))
         .routes(routes!(http::apps::show_app, http::apps::update_app, http::apps::delete_app))
         .routes(routes!(http::apps::mark_app))

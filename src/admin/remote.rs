@@ -211,6 +211,9 @@ impl Administration for Remote {
     async fn add_secret(&self, client: &str, new: NewSecret) -> Result<CreatedSecret, AdminError> {
         self.read(self.with_body(Method::POST, &["clients", client, "secrets"], &new)).await
     }
+    async fn remove_secret(&self, client: &str, secret: &str) -> Result<(), AdminError> {
+        self.done(self.request(Method::DELETE, &["clients", client, "secrets", secret]).timeout(ANSWER)).await
+    }
     async fn delete_client(&self, client: &str) -> Result<(), AdminError> {
         self.done(self.request(Method::DELETE, &["clients", client]).timeout(ANSWER)).await
     }

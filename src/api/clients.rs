@@ -124,3 +124,18 @@ pub(super) async fn add_secret(
     let path = format!("clients/{}/secrets", client.id);
     once(&caller, &headers, &path, &new, async { Ok(CreatedSecret::from(clients.add_secret(&client, new.into()).await?)) }).await
 }
+
+/// Ends a secret at once; never the only one that lives on.
+#[utoipa::path(
+    delete, path = "/api/v1/clients/{client}/secrets/{secret}", tag = "clients", security(("token" = ["clients:write"])),
+    params(
+        ("client" = String, Path, description = "`client_id`"),
+        ("secret" = String, Path, description = "Id or last four characters"),
+    ),
+    responses((status = 204, description = "Done"), Refusals)
+)]
+pub(super) async fn end_secret(caller: Caller, Named((client, secret)): Named<(String, String)>) -> Result<StatusCode, ApiError> {
+    let clients = caller.clients();
+    clients.remove_secret(&clients.find_to_change(&client).await?, &secret).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

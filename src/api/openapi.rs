@@ -84,6 +84,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(clients::list, clients::create))
         .routes(routes!(clients::show, clients::update, clients::delete))
         .routes(routes!(clients::add_secret))
+        .routes(routes!(clients::end_secret))
         .routes(routes!(apps::list_apps, apps::create_app))
         .routes(routes!(apps::import_app))
         .routes(routes!(apps::show_app, apps::update_app, apps::delete_app))

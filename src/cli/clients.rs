@@ -89,6 +89,13 @@ enum SecretAction {
         #[arg(long, value_name = "SECONDS")]
         lives: Option<u64>,
     },
+    /// Remove a secret; never the only one that lives on
+    Remove {
+        /// Its `client_id`
+        client: String,
+        /// The secret's id or last four characters
+        secret: String,
+    },
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -182,14 +189,7 @@ async fn act(admin: &dyn Administration, action: Action, json: bool) -> Result<(
             admin.delete_client(&client).await?;
             return if json { print("{}\n") } else { print("deleted; its grants are revoked\n") };
         }
-        Action::Secret(action) => {
-            let (client, others_live_seconds, lives_seconds) = match action {
-                SecretAction::Add { client, lives } => (client, None, lives),
-                SecretAction::Rotate { client, overlap, lives } => (client, Some(overlap), lives),
-            };
-            let new = NewSecret { others_live_seconds, lives_seconds };
-            return show(json, &admin.add_secret(&client, new).await?, made_secret);
-        }
+        Action::Secret(action) => return secret(admin, action, json).await,
         Action::Show { client } => admin.client(&client).await?,
         Action::Enable { client } => admin.switch_client(&client, ClientSwitch::Active).await?,
         Action::Disable { client } => admin.switch_client(&client, ClientSwitch::Disabled).await?,
@@ -197,6 +197,19 @@ async fn act(admin: &dyn Administration, action: Action, json: bool) -> Result<(
         Action::Scopes { client, scopes } => admin.set_client_scopes(&client, ClientScopes { scopes }).await?,
     };
     show(json, &one, details)
+}
+
+async fn secret(admin: &dyn Administration, action: SecretAction, json: bool) -> Result<(), CliError> {
+    let (client, others_live_seconds, lives_seconds) = match action {
+        SecretAction::Add { client, lives } => (client, None, lives),
+        SecretAction::Rotate { client, overlap, lives } => (client, Some(overlap), lives),
+        SecretAction::Remove { client, secret } => {
+            admin.remove_secret(&client, &secret).await?;
+            return print(if json { "{}\n" } else { "removed\n" });
+        }
+    };
+    let new = NewSecret { others_live_seconds, lives_seconds };
+    show(json, &admin.add_secret(&client, new).await?, made_secret)
 }
 
 fn list(clients: &[ClientView]) -> String {

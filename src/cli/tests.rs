@@ -45,6 +45,7 @@ fn what_there_is_can_be_typed() {
         "tollgate role list",
         "tollgate client create CI --kind machine --org acme --subject ci-bot --scopes metrics:read",
         "tollgate client secret rotate cl_1 --overlap 60 --lives 3600",
+        "tollgate client secret remove cl_1 1234",
         "tollgate client create Probe --kind public --device --org acme",
         "tollgate invitation list acme --json",
         "tollgate invitation create acme ann@example.com --role viewer --role admin",

@@ -38,7 +38,7 @@ const fn rule(id: &'static str, method: &'static str, pattern: &'static str, nee
 }
 
 /// Every rule.
-pub const RULES: [Rule; 65] = [
+pub const RULES: [Rule; 66] = [
     rule("openapi", "GET", "/openapi.json", Needs::Nothing),
     rule("me", "GET", "/me", Needs::Token),
     rule("applications.list", "GET", "/me/applications", Needs::Scope("applications:read")),
@@ -64,6 +64,7 @@ pub const RULES: [Rule; 65] = [
     rule("clients.update", "PATCH", "/clients/{client}", Needs::Scope("clients:write")),
     rule("clients.delete", "DELETE", "/clients/{client}", Needs::Scope("clients:write")),
     rule("clients.secret", "POST", "/clients/{client}/secrets", Needs::Scope("clients:write")),
+    rule("clients.secret_end", "DELETE", "/clients/{client}/secrets/{secret}", Needs::Scope("clients:write")),
     rule("apps.list", "GET", "/apps", Needs::Scope("clients:read")),
     rule("apps.create", "POST", "/apps", Needs::Scope("clients:write")),
     rule("apps.import", "POST", "/apps/import", Needs::Scope("clients:write")),

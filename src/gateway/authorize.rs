@@ -358,9 +358,10 @@ fn bind(asked: &Asked<'_>, route: &Route, captures: &Captures<'_, '_>, org: &Org
     Ok(())
 }
 
-/// Whether parameters, of a URL or of a form, have one of these names.
+/// Whether parameters, of a URL or of a form, have one of these names. OpenSearch takes `;` for a separator too.
 pub(super) fn names_tenant(parameters: &[u8], forbidden: &[String]) -> bool {
-    !forbidden.is_empty() && url::form_urlencoded::parse(parameters).any(|(key, _)| forbidden.iter().any(|f| *f == key))
+    let mut all = parameters.split(|b| matches!(b, b'&' | b';')).flat_map(url::form_urlencoded::parse);
+    !forbidden.is_empty() && all.any(|(key, _)| forbidden.iter().any(|f| *f == key))
 }
 
 /// What the upstream of `api` knows the organization by.

@@ -74,7 +74,8 @@ struct Things {
     /// A client that members authorized.
     known: String,
     app: String,
-    secret: String,
+    /// One of the app's draft, and one of `client`.
+    secrets: (String, String),
     invitation: String,
     robot: String,
     session: String,
@@ -88,6 +89,7 @@ impl Things {
         let made = world.post("/apps", admin, &json!({ "name": "Matrix" }), None).await.json();
         let app = text(&made["app"]["id"]);
         let details = world.get(&format!("/apps/{app}"), admin).await.json();
+        let client = world.get(&format!("/clients/{}", world.client), admin).await.json();
         let invited = json!({ "email": "grace@elsewhere.test" });
         let invited = world.post("/invitations", admin, &invited, None).await.json();
         let robot = world.post("/service-users", admin, &json!({ "name": "matrix" }), None).await.json();
@@ -100,7 +102,7 @@ impl Things {
         Self {
             client: world.client.clone(),
             known: known.id.to_string(),
-            secret: text(&details["clients"][0]["secrets"][0]["id"]),
+            secrets: (text(&details["clients"][0]["secrets"][0]["id"]), text(&client["secrets"][0]["id"])),
             app,
             invitation: text(&invited["invitation"]["id"]),
             robot: text(&robot["user"]["id"]),
@@ -114,7 +116,8 @@ impl Things {
         let client = if pattern.starts_with("/policy/") { &self.known } else { &self.client };
         let user = if pattern.starts_with("/service-users/") { &self.robot } else { &self.victim };
         let grant = if pattern.starts_with("/me/") { &self.grants.0 } else { &self.grants.1 };
-        let fields = [("client", client), ("user", user), ("grant", grant), ("app", &self.app), ("secret", &self.secret)];
+        let secret = if pattern.starts_with("/apps/") { &self.secrets.0 } else { &self.secrets.1 };
+        let fields = [("client", client), ("user", user), ("grant", grant), ("app", &self.app), ("secret", secret)];
         let more = [("invitation", &self.invitation), ("session", &self.session)];
         let path = pattern.replace("{stage}", "draft").replace("{name}", "denials").replace("{key}", "ak_nobody");
         let path = path.replace("{scope}", "api_keys:write");
@@ -248,6 +251,15 @@ async fn creations_are_repeated_without_harm() {
     let one = world.post(&secrets, &world.admin, &json!({}), Some("k-1")).await;
     let two = world.post(&secrets, &world.admin, &json!({}), None).await;
     assert_eq!((one.status, two.status, one.body == two.body), (201, 201, false));
+    let id = |made: &Response| made.json()["secret"]["id"].as_str().expect("an id").to_owned();
+    for (which, wanted) in [(id(&one), 204), (id(&one), 404), (id(&two), 204)] {
+        assert_eq!(world.delete(&format!("{secrets}/{which}"), &world.admin).await.status, wanted, "{which}");
+    }
+    let client = world.get(&format!("/clients/{}", world.client), &world.admin).await.json();
+    let left: Vec<_> = client["secrets"].as_array().expect("secrets").iter().map(|s| s["id"].clone()).collect();
+    assert_eq!(left.len(), 1, "{client}");
+    let last = left[0].as_str().expect("an id");
+    assert_eq!(world.delete(&format!("{secrets}/{last}"), &world.admin).await.status, 409, "nobody could get in");
     world.gw.running.stop().await;
 }
 

@@ -73,6 +73,8 @@ async fn paths_name_indices_of_the_caller_alone() {
         ("/search/_all/_search", (404, "no_route")),
         ("/search/acme.logs/_search?index=beta.logs", (403, "other_organization_query")),
         ("/search/acme.logs/_search?source=%7B%7D&source_content_type=application/json", (403, "other_organization_query")),
+        ("/search/acme.logs/_search?size=1;source=%7B%7D", (403, "other_organization_query")),
+        ("/search/acme.logs/_search?size=1;%69ndex=beta.logs", (403, "other_organization_query")),
     ] {
         let response = conn.ask(&get(path)).await;
         assert_eq!(said(&response), (wanted.0, Some(wanted.1.to_owned())), "{path} {response:?}");

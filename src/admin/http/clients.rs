@@ -102,3 +102,20 @@ pub(in crate::admin) async fn add_secret(
 ) -> Result<(StatusCode, Json<CreatedSecret>), AdminError> {
     Ok((StatusCode::CREATED, Json(local.add_secret(&client, body).await?)))
 }
+
+/// Removes a secret of a client; never the only one that lives on.
+#[utoipa::path(
+    delete, path = "/admin/v1/clients/{client}/secrets/{secret}", tag = "clients",
+    params(
+        ("client" = String, Path, description = "`client_id`"),
+        ("secret" = String, Path, description = "id or last four characters"),
+    ),
+    responses((status = 204, description = "Done"), Refusals)
+)]
+pub(in crate::admin) async fn remove_secret(
+    Operator(local): Operator,
+    Named((client, secret)): Named<(String, String)>,
+) -> Result<StatusCode, AdminError> {
+    local.remove_secret(&client, &secret).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -60,6 +60,11 @@ pub(super) async fn add_secret(local: &Local, id: &str, new: NewSecret) -> Resul
     Ok(clients.add_secret(&clients.find(id).await?, new.into()).await?.into())
 }
 
+pub(super) async fn remove_secret(local: &Local, id: &str, secret: &str) -> Result<(), AdminError> {
+    let clients = clients(local);
+    Ok(clients.remove_secret(&clients.find(id).await?, secret).await?)
+}
+
 pub(super) async fn delete(local: &Local, id: &str) -> Result<(), AdminError> {
     let clients = clients(local);
     Ok(clients.delete(&clients.find(id).await?).await?)

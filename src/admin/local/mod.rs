@@ -224,6 +224,9 @@ impl Administration for Local {
     async fn add_secret(&self, client: &str, new: NewSecret) -> Result<CreatedSecret, AdminError> {
         clients::add_secret(self, client, new).await
     }
+    async fn remove_secret(&self, client: &str, secret: &str) -> Result<(), AdminError> {
+        clients::remove_secret(self, client, secret).await
+    }
     async fn delete_client(&self, client: &str) -> Result<(), AdminError> {
         clients::delete(self, client).await
     }

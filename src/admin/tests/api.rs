@@ -35,6 +35,7 @@ fn the_document_names_every_route() {
         ("clients/{client}", "GET"),
         ("clients/{client}/scopes", "PUT"),
         ("clients/{client}/secrets", "POST"),
+        ("clients/{client}/secrets/{secret}", "DELETE"),
         ("clients/{client}/state", "PUT"),
         ("apps", "GET"),
         ("apps", "POST"),

@@ -167,6 +167,9 @@ async fn clients(admin: &dyn Administration, machine: NewClient, say: &mut impl 
     say("machine device", told(admin.create_client(NewClient { device_grant: true, ..machine }).await));
     say("secret", told(admin.add_secret(&id, NewSecret { others_live_seconds: Some(60), lives_seconds: None }).await));
     say("client", told(admin.client(&id).await));
+    let secrets = admin.client(&id).await.expect("a client").secrets;
+    say("first secret", told(admin.remove_secret(&id, &secrets[0].id).await));
+    say("last secret", told(admin.remove_secret(&id, &secrets[1].last4).await));
     policy(admin, &id, say).await;
     say("disable", told(admin.switch_client(&id, ClientSwitch::Frozen).await));
     say("clients", told(admin.clients(Within { org: Some("acme".to_owned()), user: None }).await));
@@ -238,11 +241,11 @@ async fn a_node_and_its_admin_api_answer_alike() {
     {
         assert_eq!(refused(what).as_deref(), Some("not_found"), "{what}");
     }
-    for what in ["taken", "taken user", "freeze what is off", "operator again", "not even before"] {
+    for what in ["taken", "taken user", "freeze what is off", "operator again", "not even before", "last secret"] {
         assert_eq!(refused(what).as_deref(), Some("conflict"), "{what}");
     }
     let fine = local.iter().filter(|(_, v)| v.get("refused").is_none()).count();
-    assert_eq!(fine, local.len() - invalid.len() - more.len() - 13, "{local:#?}");
+    assert_eq!(fine, local.len() - invalid.len() - more.len() - 14, "{local:#?}");
 }
 
 #[tokio::test]

@@ -224,6 +224,7 @@ fn the_matrix_shows_routes_scopes_and_warnings() {
     tollgate-api  tollgate-api.clients.update           PATCH            /api/v1/clients/{client}                     clients:write
     tollgate-api  tollgate-api.clients.delete           DELETE           /api/v1/clients/{client}                     clients:write
     tollgate-api  tollgate-api.clients.secret           POST             /api/v1/clients/{client}/secrets             clients:write
+    tollgate-api  tollgate-api.clients.secret_end       DELETE           /api/v1/clients/{client}/secrets/{secret}    clients:write
     tollgate-api  tollgate-api.apps.list                GET              /api/v1/apps                                 clients:read
     tollgate-api  tollgate-api.apps.create              POST             /api/v1/apps                                 clients:write
     tollgate-api  tollgate-api.apps.import              POST             /api/v1/apps/import                          clients:write
@@ -271,7 +272,7 @@ fn the_matrix_shows_routes_scopes_and_warnings() {
     applications:write   public      medium  admin         tollgate-api.applications.revoke tollgate-api.applications.update
     audit:read           public      medium  admin         tollgate:search_audit tollgate-api.audit.search tollgate-api.audit.export tollgate-api.searches.list tollgate-api.searches.save tollgate-api.searches.forget
     clients:read         public      medium  admin         tollgate-api.clients.list tollgate-api.clients.show tollgate-api.apps.list tollgate-api.apps.show tollgate-api.apps.versions tollgate-api.apps.difference tollgate-api.apps.manifest tollgate-api.apps.scopes
-    clients:write        public      high    admin         tollgate-api.clients.create tollgate-api.clients.update tollgate-api.clients.delete tollgate-api.clients.secret tollgate-api.apps.create tollgate-api.apps.import tollgate-api.apps.update tollgate-api.apps.delete tollgate-api.apps.stable tollgate-api.apps.state tollgate-api.apps.publish tollgate-api.apps.secret tollgate-api.apps.secret_end tollgate-api.apps.scope_request tollgate-api.apps.scope_cancel
+    clients:write        public      high    admin         tollgate-api.clients.create tollgate-api.clients.update tollgate-api.clients.delete tollgate-api.clients.secret tollgate-api.clients.secret_end tollgate-api.apps.create tollgate-api.apps.import tollgate-api.apps.update tollgate-api.apps.delete tollgate-api.apps.stable tollgate-api.apps.state tollgate-api.apps.publish tollgate-api.apps.secret tollgate-api.apps.secret_end tollgate-api.apps.scope_request tollgate-api.apps.scope_cancel
     grants:read          public      medium  admin         tollgate-api.grants.list tollgate-api.grants.show tollgate-api.keys.list tollgate-api.keys.show tollgate-api.installations.list tollgate-api.policy.show tollgate-api.policy.clients tollgate-api.policy.client tollgate-api.review.list
     grants:write         public      high    admin         tollgate-api.grants.revoke tollgate-api.keys.disable tollgate-api.installations.install tollgate-api.installations.uninstall tollgate-api.policy.set tollgate-api.policy.decide tollgate-api.policy.revoke
     mcp:tollgate:invoke  public      low     admin,viewer  tollgate.mcp
