@@ -73,7 +73,10 @@ pub fn judge(
         Ok(inspected) if permit.is_enforced() => Ok(inspected),
         Ok(inspected) => Ok(Inspected { filtered: false, listening: None, tasks: None, ..inspected }),
         Err(refused) if shadow::waives(permit.api(), &refused.denial) => {
-            shadow::note(permit, &refused.denial);
+            // Ids of tasks are bare as long as nothing is enforced, and sealed from the next call on.
+            if !matches!(refused.denial, Denial::Task) {
+                shadow::note(permit, &refused.denial);
+            }
             let Refused { id, call, target, .. } = refused;
             let session = mcp_session::named(headers, Era::Legacy, keys, permit).unwrap_or(McpSession::AsSent);
             Ok(Inspected {

@@ -291,7 +291,7 @@ async fn every_kind_of_decision_is_explained_as_the_gate_makes_it() {
         (&team, "GET", "/prometheus/api/v1/query?query=up", Asks::Nothing, "narrow", "allowed"),
         (&team, "GET", "/prometheus/api/v1/metadata", Asks::Nothing, "!narrow", "permission_narrowed"),
         (&torn, "GET", "/prometheus/api/v1/query?query=up", Asks::Nothing, "!narrow", "selectors_conflict"),
-        (&every, "GET", "/search/one.logs/_search", Asks::Nothing, "authorize", "allowed"),
+        (&every, "GET", "/search/one.logs/_search", Asks::Nothing, "body", "allowed"),
         (&every, "GET", "/search/two.logs/_search", Asks::Nothing, "!bind", "other_organization_index"),
         (&every, "GET", "/live/socket", Asks::Nothing, "!connection", "upgrade_required"),
         (&every, "POST", deep, Asks::Tool("query"), "message", "allowed"),
@@ -344,6 +344,7 @@ async fn every_kind_of_decision_is_explained_as_the_gate_makes_it() {
         ),
         (Asks::Nothing, "GET", "/tight/one", "rates", "1 at one time on this route"),
         (Asks::Nothing, "POST", "/tight/small", "body", "10 bytes"),
+        (Asks::Nothing, "POST", "/search/one.logs/_search", "body", "names indices of others is refused"),
     ] {
         let view = admin.explain(asks.query(&every, method, path)).await.expect("an explanation");
         let says = view.steps.iter().find(|step| step.stage == stage).map(|step| step.says.as_str()).unwrap_or_default();

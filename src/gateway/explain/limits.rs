@@ -39,12 +39,28 @@ pub(super) fn body(asked: &Asked<'_>, supposed: &Supposed<'_>, permit: &Permit) 
     if read {
         sizes::of_message(whole, supposed.length)?;
     }
+    let named = names_others(permit, asked.request.method());
     let most = [permit.rule().max_body, u64::try_from(whole).ok().filter(|_| read)].into_iter().flatten().min();
-    Ok(match (supposed.length, most) {
+    let long = match (supposed.length, most) {
         (None, _) if permit.rule().max_body.is_none() => None,
         (_, None) => Some("Its body may have any length.".to_owned()),
         (_, Some(most)) => Some(format!("Its body may have {most} bytes.")),
-    })
+    };
+    let says: Vec<_> = long.into_iter().chain(named.map(ToOwned::to_owned)).collect();
+    Ok((!says.is_empty()).then(|| says.join(" ")))
+}
+
+/// What is looked for in a body that nobody knows here.
+fn names_others(permit: &Permit, method: &Method) -> Option<&'static str> {
+    if matches!(*method, Method::GET | Method::HEAD) && permit.rule().index_body.is_none() {
+        None
+    } else if permit.rule().index_body.is_some() {
+        Some("A body that names indices of others is refused: what it names is not known here.")
+    } else if !permit.api().tenancy.forbidden_query.is_empty() {
+        Some("A form that names a tenant is refused: whether it is one is not known here.")
+    } else {
+        None
+    }
 }
 
 /// Which limits count it, and for whom; `None` where there are none.

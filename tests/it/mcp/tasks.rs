@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{INITIALIZE, agent, events, post};
-use crate::harness::audit::reason;
+use crate::harness::audit::{call, reason};
 use crate::harness::http1::{Conn, Request, Response};
 use crate::harness::{Caller, Gateway, Setup};
 
@@ -227,5 +227,20 @@ async fn closed_tasks_are_not_offered() {
     let mut conn = Conn::open(gw.running.public).await;
     let result = told(&mut conn, at("/mcp/long", &caller, INITIALIZE.to_owned()), &json!({"capabilities": capabilities})).await;
     assert_eq!(result["capabilities"], capabilities);
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_said_to_be_cut_off_for_a_task_that_was_not_sealed_yet() {
+    let more = LONG.replace("tasks = true\n[[apis]]", "tasks = true\nenforce = \"shadow\"\n[[apis]]");
+    let gw = Gateway::start_with(Setup { more, ..Setup::default() }).await;
+    let caller = gw.open_caller("acme", &["long"], HELD).await;
+    let mut conn = Conn::open(gw.running.public).await;
+    assert_eq!(made(&mut conn, &caller, "t-1").await, "t-1", "as it came, as long as nothing is enforced");
+    let asked = at("/mcp/long", &caller, asks("tasks/get", &json!({"taskId": "t-1"})));
+    let answer = json!({"jsonrpc": "2.0", "id": 1, "result": {"taskId": "t-1", "status": "working"}}).to_string();
+    let response = conn.ask(&asked.header("X-Behave", "say").header("X-Say", &answer)).await;
+    let record = gw.record_of(&response).await;
+    assert_eq!((reason(&record), call(&record).would_deny.is_none()), ("allowed", true), "{record:?}");
     gw.running.stop().await;
 }
