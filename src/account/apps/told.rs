@@ -79,6 +79,7 @@ pub(super) fn refusal(refusal: &Refusal) -> Text {
         Refusal::Unready(needs) => together(std::iter::once(texts::unready()).chain(needs.iter().map(|one| need(*one)))),
         Refusal::WrongUuid => texts::wrong_uuid(),
         Refusal::Full(number) => texts::full(*number),
+        Refusal::Frozen => texts::frozen(),
         Refusal::NoSecrets => texts::no_secrets(),
         Refusal::LastSecret => texts::last_secret(),
         Refusal::ManySecrets(number) => texts::many_secrets(*number),

@@ -41,6 +41,7 @@ impl From<AppError> for AdminError {
             | Refusal::Stale
             | Refusal::Unready(_)
             | Refusal::Full(_)
+            | Refusal::Frozen
             | Refusal::LastSecret
             | Refusal::ManySecrets(_)
             | Refusal::Unpublished => Self::conflict(detail),

@@ -266,6 +266,12 @@ pub fn full(number: u64) -> Text {
     Text::filled(format!("The organization has {clients}, as many as oauth.max_clients_per_org allows."))
 }
 
+/// The operator froze a client of the app.
+#[must_use]
+pub const fn frozen() -> Text {
+    Text::fixed("The operator of this gateway froze a client of this app; ask them to thaw it.")
+}
+
 /// A public client has none.
 #[must_use]
 pub const fn no_secrets() -> Text {
