@@ -6,8 +6,9 @@ use axum::response::IntoResponse;
 use http::StatusCode;
 
 use super::error::ApiError;
-use crate::apps::{AppError, Refusal};
+use crate::apps::{AppError, Need, Refusal};
 use crate::config::own_api::{MOUNT, Needs, RULES};
+use crate::types::ScopeSet;
 
 type Operations = BTreeMap<(String, String), Vec<String>>;
 
@@ -81,4 +82,13 @@ async fn what_is_frozen_is_a_conflict_told_in_words() {
     let (status, problem) = answered(Refusal::Frozen).await;
     assert_eq!((status, &problem["code"]), (StatusCode::CONFLICT, &"conflict".into()));
     assert!(problem["detail"].as_str().is_some_and(|d| d.contains("ask them to thaw it")), "{problem}");
+}
+
+#[tokio::test]
+async fn a_private_scope_without_approval_is_named_among_what_is_missing() {
+    let missing = Need::Approvals(ScopeSet::parse("api_keys:write").expect("a scope"));
+    let (status, problem) = answered(Refusal::Unready(vec![missing])).await;
+    let one = &problem["missing"][0];
+    assert_eq!((status, &one["need"], &one["met"]), (StatusCode::CONFLICT, &"approvals".into(), &false.into()));
+    assert!(one["sentence"].as_str().is_some_and(|s| s.contains("Not approved: api_keys:write.")), "{problem}");
 }

@@ -110,5 +110,5 @@ fn joined(flaws: &[Flaw]) -> String {
 }
 
 fn sentences(needs: &[Need]) -> String {
-    needs.iter().map(|n| n.sentence()).collect::<Vec<_>>().join(" ")
+    needs.iter().map(Need::sentence).collect::<Vec<_>>().join(" ")
 }

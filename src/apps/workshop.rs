@@ -161,7 +161,8 @@ impl<'a> Workshop<'a> {
     /// When the store fails or the app is gone.
     pub async fn conditions(&self, app: &App) -> Result<Vec<Condition>, AppError> {
         let last = self.node.store.app_versions(&app.id).await?.into_iter().next();
-        Ok(conditions(app, self.kind(app).await?, last.as_ref(), &self.config.catalogue))
+        let of = (self.kind(app).await?, &self.approved(app).await?);
+        Ok(conditions(app, of, last.as_ref(), &self.config.catalogue))
     }
 
     /// Publishes the draft as it was read: a version, and with the first one a client with a secret. Grants that lose scopes

@@ -339,3 +339,37 @@ async fn a_private_scope_is_asked_for_and_the_answer_stands_on_the_page() {
     let foreign = post(&world, &eve, &path, "request-scope=1&private_scope=api_keys%3Awrite&private_reason=x").await;
     assert_eq!(foreign.status, StatusCode::NOT_FOUND);
 }
+
+#[tokio::test]
+async fn nothing_is_published_that_asks_for_a_private_scope_whose_approval_does_not_count() {
+    let world = World::new().await;
+    let ada = world.sign_in(&world.ada).await;
+    let (path, _) = made(&world, &ada).await;
+    let app = only(&world, &world.acme).await;
+    let (store, cause, holder) = (&world.node.store, world.node.own_cause(), Holder::App(app.id.clone()));
+    let private = scopes("api_keys:write");
+    let scope = private.iter().next().expect("a scope");
+    let until = |hours| world.node.now().plus(Duration::from_hours(hours));
+    store.approve_scope(&holder, scope, until(1), None, &cause).await.expect("approved");
+    let form = format!("revision=1&{DEFINITION}&scopes=api_keys%3Awrite&save=1");
+    let edited = post(&world, &ada, &format!("{path}/edit"), &form).await;
+    assert_eq!(edited.status, StatusCode::SEE_OTHER, "{}", edited.body);
+    post(&world, &ada, &path, "mark-stable=1").await;
+
+    store.refuse_scope(&holder, scope, ScopeRefusal::Withdraw, None, &cause).await.expect("withdrawn");
+    let publish = format!("{path}/publish");
+    let told = "Not approved: api_keys:write. Ask the operator for what is missing on the app&#39;s page, or take it out";
+    for page in [&path, &publish] {
+        let page = world.get(Some(&ada), page).await;
+        assert!(page.body.contains(told), "{}", page.body);
+    }
+    let early = post(&world, &ada, &publish, "revision=2&publish=1").await;
+    assert!(early.status == StatusCode::CONFLICT && early.body.contains(told), "{}", early.body);
+    let operator = Workshop::new(&world.node, Author::Operator, cause.clone());
+    let refused = operator.publish(&only(&world, &world.acme).await, None).await.expect_err("it would be refused to customers");
+    assert!(refused.to_string().contains("Not approved: api_keys:write."), "{refused}");
+
+    store.approve_scope(&holder, scope, until(1), None, &cause).await.expect("approved");
+    let done = post(&world, &ada, &publish, "revision=2&publish=1").await;
+    assert!(done.body.contains("Version 1 is published."), "{}", done.body);
+}

@@ -80,6 +80,19 @@ pub const fn need_scopes() -> Text {
     Text::fixed("It asks for at least one permission, and every one exists here.")
 }
 
+/// A precondition of publishing, and what lacks it.
+#[must_use]
+pub fn need_approvals<'a>(missing: impl Iterator<Item = &'a str>) -> Text {
+    let missing = missing.collect::<Vec<_>>().join(", ");
+    if missing.is_empty() {
+        return Text::fixed("The operator has approved each private permission that it asks for.");
+    }
+    Text::filled(format!(
+        "The operator has approved each private permission that it asks for. Not approved: {missing}. Ask the operator for what is \
+         missing on the app's page, or take it out of the draft."
+    ))
+}
+
 /// A precondition of publishing.
 #[must_use]
 pub const fn need_stable() -> Text {
