@@ -180,6 +180,7 @@ impl From<AppError> for ApiError {
             | Refusal::NotWaiting(_)
             | Refusal::Stale
             | Refusal::Full(_)
+            | Refusal::Frozen
             | Refusal::LastSecret
             | Refusal::ManySecrets(_)
             | Refusal::Unpublished => Self::conflict(detail),

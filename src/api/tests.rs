@@ -2,7 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use axum::response::IntoResponse;
+use http::StatusCode;
+
+use super::error::ApiError;
+use crate::apps::{AppError, Need, Refusal};
 use crate::config::own_api::{MOUNT, Needs, RULES};
+use crate::types::ScopeSet;
 
 type Operations = BTreeMap<(String, String), Vec<String>>;
 
@@ -61,4 +67,28 @@ fn every_number_of_seconds_has_a_documented_end() {
             assert!(schema["maximum"].is_u64(), "{name}.{field}: {schema}");
         }
     }
+}
+
+/// What the API answers to a refusal of an app's.
+async fn answered(refusal: Refusal) -> (StatusCode, serde_json::Value) {
+    let response = ApiError::from(AppError::from(refusal)).into_response();
+    let status = response.status();
+    let body = axum::body::to_bytes(response.into_body(), 1 << 16).await.expect("a body");
+    (status, serde_json::from_slice(&body).expect("JSON"))
+}
+
+#[tokio::test]
+async fn what_is_frozen_is_a_conflict_told_in_words() {
+    let (status, problem) = answered(Refusal::Frozen).await;
+    assert_eq!((status, &problem["code"]), (StatusCode::CONFLICT, &"conflict".into()));
+    assert!(problem["detail"].as_str().is_some_and(|d| d.contains("ask them to thaw it")), "{problem}");
+}
+
+#[tokio::test]
+async fn a_private_scope_without_approval_is_named_among_what_is_missing() {
+    let missing = Need::Approvals(ScopeSet::parse("api_keys:write").expect("a scope"));
+    let (status, problem) = answered(Refusal::Unready(vec![missing])).await;
+    let one = &problem["missing"][0];
+    assert_eq!((status, &one["need"], &one["met"]), (StatusCode::CONFLICT, &"approvals".into(), &false.into()));
+    assert!(one["sentence"].as_str().is_some_and(|s| s.contains("Not approved: api_keys:write.")), "{problem}");
 }

@@ -49,6 +49,9 @@ pub enum Refusal {
     /// The organization has as many clients as it may.
     #[error("the organization has {0} clients, as many as oauth.max_clients_per_org allows")]
     Full(u64),
+    /// The operator froze one of its clients.
+    #[error("the operator of this gateway froze a client of this app; ask them to thaw it")]
+    Frozen,
     /// A public client has no secret.
     #[error("a public client has no secret; make a confidential one")]
     NoSecrets,
@@ -107,5 +110,5 @@ fn joined(flaws: &[Flaw]) -> String {
 }
 
 fn sentences(needs: &[Need]) -> String {
-    needs.iter().map(|n| n.sentence()).collect::<Vec<_>>().join(" ")
+    needs.iter().map(Need::sentence).collect::<Vec<_>>().join(" ")
 }

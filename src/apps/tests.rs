@@ -161,7 +161,11 @@ fn differences_are_by_field_and_entry() {
 #[test]
 fn each_unmet_precondition_is_named() {
     let unmet = |app: &App, kind, last: Option<&AppVersion>| {
-        conditions(app, kind, last, &catalogue()).into_iter().filter(|c| !c.met).map(|c| c.need).collect::<Vec<_>>()
+        conditions(app, (kind, &ScopeSet::default()), last, &catalogue())
+            .into_iter()
+            .filter(|c| !c.met)
+            .map(|c| c.need)
+            .collect::<Vec<_>>()
     };
     let ready = app(proved(&written()).expect("nothing is wrong"));
     assert!(unmet(&ready, ClientKind::Confidential, None).is_empty());
@@ -187,8 +191,24 @@ fn each_unmet_precondition_is_named() {
     let local = app(proved(&local).expect("fine for a draft"));
     assert_eq!(unmet(&local, ClientKind::Confidential, None), [Need::Onboarding, Need::RedirectUris]);
     assert_eq!(unmet(&local, ClientKind::Public, None), [Need::Onboarding]);
-    let gone = conditions(&ready, ClientKind::Confidential, None, &Catalogue::default());
+    let gone = conditions(&ready, (ClientKind::Confidential, &ScopeSet::default()), None, &Catalogue::default());
     assert_eq!(gone.into_iter().filter(|c| !c.met).map(|c| c.need).collect::<Vec<_>>(), [Need::Scopes]);
+}
+
+#[test]
+fn a_private_scope_that_was_not_approved_is_named() {
+    let private = ScopeSet::parse("logs:delete").expect("a scope");
+    let wanted = Written { scopes: vec!["logs:delete".to_owned(), "logs:read".to_owned()], ..written() };
+    let held = app(wanted.proved(&catalogue(), Author::Member, &private).expect("it was given once"));
+    let unmet = |approved: &ScopeSet| {
+        let all = conditions(&held, (ClientKind::Public, approved), None, &catalogue()).into_iter();
+        all.filter(|c| !c.met).map(|c| c.need).collect::<Vec<_>>()
+    };
+    assert_eq!(unmet(&private), []);
+    let missing = unmet(&ScopeSet::parse("logs:read").expect("a scope"));
+    assert_eq!(missing, [Need::Approvals(private)]);
+    let said = Refusal::Unready(missing).to_string();
+    assert!(said.contains("Not approved: logs:delete. Ask the operator for what is missing, or take it out"), "{said}");
 }
 
 #[test]

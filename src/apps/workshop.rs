@@ -122,12 +122,13 @@ impl<'a> Workshop<'a> {
     /// Changes the draft of an app that was seen at `revision`. Live grants of the draft client narrow before this returns.
     ///
     /// # Errors
-    /// When the definition is flawed, or somebody else changed it meanwhile.
+    /// When the definition is flawed, somebody else changed it meanwhile, or the draft client is frozen and the author is a member.
     pub async fn edit(&self, app: &App, revision: u64, written: &Written) -> Result<App, AppError> {
         self.change(app, revision, written, Via::Hand).await
     }
 
     async fn change(&self, app: &App, revision: u64, written: &Written, via: Via) -> Result<App, AppError> {
+        self.client_to_change(&app.draft_client).await?;
         let held = app.draft.scopes.union(&self.approved(app).await?).union(&self.carried(written, via));
         let draft = self.proved(written, &held)?;
         if revision == app.revision && draft == app.draft {
@@ -160,17 +161,23 @@ impl<'a> Workshop<'a> {
     /// When the store fails or the app is gone.
     pub async fn conditions(&self, app: &App) -> Result<Vec<Condition>, AppError> {
         let last = self.node.store.app_versions(&app.id).await?.into_iter().next();
-        Ok(conditions(app, self.kind(app).await?, last.as_ref(), &self.config.catalogue))
+        let of = (self.kind(app).await?, &self.approved(app).await?);
+        Ok(conditions(app, of, last.as_ref(), &self.config.catalogue))
     }
 
     /// Publishes the draft as it was read: a version, and with the first one a client with a secret. Grants that lose scopes
     /// have lost them when this returns.
     ///
     /// # Errors
-    /// When preconditions are not met (all of them are named), `uuid` is another app's, or the app was changed meanwhile.
+    /// When preconditions are not met (all of them are named), `uuid` is another app's, the app was changed meanwhile, or one of
+    /// its clients is frozen and the author is a member.
     pub async fn publish(&self, app: &App, uuid: Option<&str>) -> Result<Release, AppError> {
         if uuid.is_some_and(|u| !u.eq_ignore_ascii_case(app.uuid.as_str())) {
             return Err(Refusal::WrongUuid.into());
+        }
+        // The first version would be a client that works, in place of a draft client that may not.
+        for id in [Some(&app.draft_client), app.published_client.as_ref()].into_iter().flatten() {
+            self.client_to_change(id).await?;
         }
         let unmet: Vec<_> = self.conditions(app).await?.into_iter().filter(|c| !c.met).map(|c| c.need).collect();
         if !unmet.is_empty() {
@@ -226,18 +233,19 @@ impl<'a> Workshop<'a> {
     /// Gives one of the app's clients another secret.
     ///
     /// # Errors
-    /// When the client has none or too many, is not there, or an end is out of bounds.
+    /// When the client has none or too many, is not there, an end is out of bounds, or it is frozen and the author is a member.
     pub async fn add_secret(&self, app: &App, stage: Stage, new: NewSecret) -> Result<(PlainToken, ClientSecret), AppError> {
-        let client = self.node.store.client(client_id(app, stage)?).await?.ok_or(Refusal::Gone)?;
+        let client = self.client_to_change(client_id(app, stage)?).await?;
         secrets::add_secret(self.node, &client, new, &self.cause).await
     }
 
     /// Removes a secret of one of the app's clients, by its id or its last four characters.
     ///
     /// # Errors
-    /// When there is no such secret, or no other one.
+    /// When there is no such secret, or no other one, or the client is frozen and the author is a member.
     pub async fn remove_secret(&self, app: &App, stage: Stage, which: &str) -> Result<(), AppError> {
-        secrets::remove_secret(self.node, client_id(app, stage)?, which, &self.cause).await
+        let client = self.client_to_change(client_id(app, stage)?).await?;
+        secrets::remove_secret(self.node, &client.id, which, &self.cause).await
     }
 
     /// The manifest of the draft, or of a version. The export is on record.
@@ -342,6 +350,15 @@ impl<'a> Workshop<'a> {
 
     fn proved(&self, written: &Written, held: &ScopeSet) -> Result<Definition, AppError> {
         written.proved(&self.config.catalogue, self.author, held).map_err(|flaws| Refusal::Flawed(flaws).into())
+    }
+
+    /// One of the app's clients, to change it. What the operator froze is not its owner's to change; it can only be removed.
+    async fn client_to_change(&self, id: &ClientId) -> Result<Client, AppError> {
+        let client = self.node.store.client(id).await?.ok_or(Refusal::Gone)?;
+        match (self.author, client.state) {
+            (Author::Member, ClientState::Frozen) => Err(Refusal::Frozen.into()),
+            _ => Ok(client),
+        }
     }
 
     async fn again(&self, app: &App) -> Result<App, AppError> {

@@ -81,7 +81,11 @@ async fn answer(visit: &Visit<'_>, of: Option<&store::App>, entered: Entered, wr
             (texts::create(), Way { href: list, text: texts::apps() }, action)
         }
     };
-    let fine = wrong.flaws.is_empty() && wrong.problem.is_none();
+    let status = match (&wrong.problem, wrong.flaws.is_empty()) {
+        (Some(_), _) => StatusCode::CONFLICT,
+        (None, false) => StatusCode::UNPROCESSABLE_ENTITY,
+        (None, true) => StatusCode::OK,
+    };
     let view = AppFormPage {
         frame: visit.who.frame(&visit.config, Section::Apps { slug: visit.org.slug.to_string() }),
         title,
@@ -102,7 +106,7 @@ async fn answer(visit: &Visit<'_>, of: Option<&store::App>, entered: Entered, wr
         flaws: wrong.flaws,
         problem: wrong.problem,
     };
-    Ok(page(if fine { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY }, &view))
+    Ok(page(status, &view))
 }
 
 /// A refusal beside the form.

@@ -22,7 +22,7 @@ pub(super) const fn title(field: Field) -> Text {
 }
 
 /// A precondition of publishing.
-pub(super) const fn need(need: Need) -> Text {
+pub(super) fn need(need: &Need) -> Text {
     match need {
         Need::Description => texts::need_description(),
         Need::Documentation => texts::need_documentation(),
@@ -30,6 +30,7 @@ pub(super) const fn need(need: Need) -> Text {
         Need::Onboarding => texts::need_onboarding(),
         Need::RedirectUris => texts::need_redirect_uris(),
         Need::Scopes => texts::need_scopes(),
+        Need::Approvals(missing) => texts::need_approvals(missing.iter().map(ScopeToken::as_str)),
         Need::Stable => texts::need_stable(),
         Need::Active => texts::need_active(),
         Need::Change => texts::need_change(),
@@ -76,9 +77,10 @@ pub(super) fn refusal(refusal: &Refusal) -> Text {
         Refusal::Taken => texts::uuid_taken(),
         Refusal::Gone => texts::gone(),
         Refusal::Stale => texts::stale(),
-        Refusal::Unready(needs) => together(std::iter::once(texts::unready()).chain(needs.iter().map(|one| need(*one)))),
+        Refusal::Unready(needs) => together(std::iter::once(texts::unready()).chain(needs.iter().map(need))),
         Refusal::WrongUuid => texts::wrong_uuid(),
         Refusal::Full(number) => texts::full(*number),
+        Refusal::Frozen => texts::frozen(),
         Refusal::NoSecrets => texts::no_secrets(),
         Refusal::LastSecret => texts::last_secret(),
         Refusal::ManySecrets(number) => texts::many_secrets(*number),

@@ -27,8 +27,8 @@ pub(super) fn change(change: Change) -> FieldChange {
     FieldChange { title: told::title(change.field), removed: change.removed, added: change.added }
 }
 
-pub(super) const fn condition(condition: Condition) -> ConditionLine {
-    ConditionLine { sentence: told::need(condition.need), met: condition.met }
+pub(super) fn condition(condition: Condition) -> ConditionLine {
+    ConditionLine { sentence: told::need(&condition.need), met: condition.met }
 }
 
 /// Every field of a definition with its values.

@@ -5,7 +5,8 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::world::{Answer, Browser, START, World, scopes};
-use crate::store::{App, Holder, Org, ScopeRefusal};
+use crate::apps::{Author, Workshop};
+use crate::store::{App, ClientState, Holder, Org, ScopeRefusal, Stage};
 
 const DEFINITION: &str = "name=Acme+Sync&description=Copies+metrics.&documentation_url=https%3A%2F%2Facme.test%2Fdocs\
     &uninstall_instructions=Press+Uninstall.&onboarding_url=https%3A%2F%2Facme.test%2Fstart\
@@ -174,6 +175,48 @@ async fn secrets_are_added_and_removed_but_never_the_last() {
 }
 
 #[tokio::test]
+async fn what_the_operator_froze_is_not_changed_by_way_of_its_app() {
+    let world = World::new().await;
+    let ada = world.sign_in(&world.ada).await;
+    let (path, _) = made(&world, &ada).await;
+    post(&world, &ada, &path, "add-secret-draft=1").await;
+    post(&world, &ada, &path, "mark-stable=1").await;
+    let (store, cause) = (&world.node.store, world.node.own_cause());
+    let app = only(&world, &world.acme).await;
+    let first = store.live_secrets(&app.draft_client, world.node.now()).await.expect("secrets")[0].id();
+    let refuses = async |acts: &[(&str, &str)]| {
+        for (below, form) in acts {
+            let answer = post(&world, &ada, &format!("{path}{below}"), form).await;
+            assert_eq!(answer.status, StatusCode::CONFLICT, "{below} {form}: {}", answer.body);
+            assert!(answer.body.contains("froze a client of this app; ask them to thaw it"), "{below} {form}: {}", answer.body);
+        }
+    };
+    let remove = format!("remove-secret-draft={first}");
+    let renamed = format!("revision=1&{}&save=1", DEFINITION.replace("Sync", "Other"));
+    let publish = "revision=1&publish=1";
+
+    store.set_client_state(&app.draft_client, ClientState::Frozen, &cause).await.expect("frozen");
+    refuses(&[("", "add-secret-draft=1"), ("", &remove), ("/edit", &renamed), ("/publish", publish)]).await;
+    assert_eq!(only(&world, &world.acme).await, app, "nothing of it was done");
+    let operator = Workshop::new(&world.node, Author::Operator, cause.clone());
+    operator.remove_secret(&app, Stage::Draft, &first).await.expect("the operator may");
+
+    store.set_client_state(&app.draft_client, ClientState::Active, &cause).await.expect("thawed");
+    let done = post(&world, &ada, &path, "add-secret-draft=1").await;
+    assert_eq!(done.status, StatusCode::OK, "{}", done.body);
+    let done = post(&world, &ada, &format!("{path}/publish"), publish).await;
+    assert!(done.body.contains("Version 1 is published."), "{}", done.body);
+    let published = only(&world, &world.acme).await.published_client.expect("a client");
+    store.set_client_state(&published, ClientState::Frozen, &cause).await.expect("frozen");
+    let edited = post(&world, &ada, &format!("{path}/edit"), &renamed).await;
+    assert_eq!(edited.status, StatusCode::SEE_OTHER, "a draft is another client's: {}", edited.body);
+    post(&world, &ada, &path, "mark-stable=1").await;
+    refuses(&[("", "add-secret-published=1"), ("/publish", "revision=2&publish=1")]).await;
+    let kept = store.client(&published).await.expect("an answer").expect("it is there");
+    assert_eq!((kept.name.as_str(), kept.state), ("Acme Sync", ClientState::Frozen));
+}
+
+#[tokio::test]
 async fn a_new_secret_ends_when_its_maker_says() {
     let world = World::new().await;
     let ada = world.sign_in(&world.ada).await;
@@ -295,4 +338,38 @@ async fn a_private_scope_is_asked_for_and_the_answer_stands_on_the_page() {
     let eve = world.sign_in(&world.eve).await;
     let foreign = post(&world, &eve, &path, "request-scope=1&private_scope=api_keys%3Awrite&private_reason=x").await;
     assert_eq!(foreign.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn nothing_is_published_that_asks_for_a_private_scope_whose_approval_does_not_count() {
+    let world = World::new().await;
+    let ada = world.sign_in(&world.ada).await;
+    let (path, _) = made(&world, &ada).await;
+    let app = only(&world, &world.acme).await;
+    let (store, cause, holder) = (&world.node.store, world.node.own_cause(), Holder::App(app.id.clone()));
+    let private = scopes("api_keys:write");
+    let scope = private.iter().next().expect("a scope");
+    let until = |hours| world.node.now().plus(Duration::from_hours(hours));
+    store.approve_scope(&holder, scope, until(1), None, &cause).await.expect("approved");
+    let form = format!("revision=1&{DEFINITION}&scopes=api_keys%3Awrite&save=1");
+    let edited = post(&world, &ada, &format!("{path}/edit"), &form).await;
+    assert_eq!(edited.status, StatusCode::SEE_OTHER, "{}", edited.body);
+    post(&world, &ada, &path, "mark-stable=1").await;
+
+    store.refuse_scope(&holder, scope, ScopeRefusal::Withdraw, None, &cause).await.expect("withdrawn");
+    let publish = format!("{path}/publish");
+    let told = "Not approved: api_keys:write. Ask the operator for what is missing on the app&#39;s page, or take it out";
+    for page in [&path, &publish] {
+        let page = world.get(Some(&ada), page).await;
+        assert!(page.body.contains(told), "{}", page.body);
+    }
+    let early = post(&world, &ada, &publish, "revision=2&publish=1").await;
+    assert!(early.status == StatusCode::CONFLICT && early.body.contains(told), "{}", early.body);
+    let operator = Workshop::new(&world.node, Author::Operator, cause.clone());
+    let refused = operator.publish(&only(&world, &world.acme).await, None).await.expect_err("it would be refused to customers");
+    assert!(refused.to_string().contains("Not approved: api_keys:write."), "{refused}");
+
+    store.approve_scope(&holder, scope, until(1), None, &cause).await.expect("approved");
+    let done = post(&world, &ada, &publish, "revision=2&publish=1").await;
+    assert!(done.body.contains("Version 1 is published."), "{}", done.body);
 }

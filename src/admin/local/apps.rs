@@ -41,6 +41,7 @@ impl From<AppError> for AdminError {
             | Refusal::Stale
             | Refusal::Unready(_)
             | Refusal::Full(_)
+            | Refusal::Frozen
             | Refusal::LastSecret
             | Refusal::ManySecrets(_)
             | Refusal::Unpublished => Self::conflict(detail),
@@ -232,5 +233,5 @@ pub fn change_view(change: Change) -> ChangeView {
 #[must_use]
 pub fn condition_view(condition: Condition) -> ConditionView {
     let need = condition.need;
-    ConditionView { need: need.name().to_owned(), sentence: need.sentence().to_owned(), met: condition.met }
+    ConditionView { need: need.name().to_owned(), sentence: need.sentence().into_owned(), met: condition.met }
 }

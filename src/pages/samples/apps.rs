@@ -103,6 +103,7 @@ fn conditions(stable: bool) -> Vec<ConditionLine> {
         line(definition::need_description(), true),
         line(definition::need_uninstall(), true),
         line(definition::need_onboarding(), stable),
+        line(definition::need_approvals(["api_keys:write"].into_iter().filter(|_| !stable)), stable),
         line(definition::need_stable(), stable),
     ]
 }

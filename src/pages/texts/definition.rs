@@ -80,6 +80,19 @@ pub const fn need_scopes() -> Text {
     Text::fixed("It asks for at least one permission, and every one exists here.")
 }
 
+/// A precondition of publishing, and what lacks it.
+#[must_use]
+pub fn need_approvals<'a>(missing: impl Iterator<Item = &'a str>) -> Text {
+    let missing = missing.collect::<Vec<_>>().join(", ");
+    if missing.is_empty() {
+        return Text::fixed("The operator has approved each private permission that it asks for.");
+    }
+    Text::filled(format!(
+        "The operator has approved each private permission that it asks for. Not approved: {missing}. Ask the operator for what is \
+         missing on the app's page, or take it out of the draft."
+    ))
+}
+
 /// A precondition of publishing.
 #[must_use]
 pub const fn need_stable() -> Text {
@@ -264,6 +277,12 @@ pub const fn wrong_uuid() -> Text {
 pub fn full(number: u64) -> Text {
     let clients = counted::clients(number);
     Text::filled(format!("The organization has {clients}, as many as oauth.max_clients_per_org allows."))
+}
+
+/// The operator froze a client of the app.
+#[must_use]
+pub const fn frozen() -> Text {
+    Text::fixed("The operator of this gateway froze a client of this app; ask them to thaw it.")
 }
 
 /// A public client has none.
