@@ -291,7 +291,8 @@ fn keys(keys: Vec<ApiKeyRow>) -> OrgKeysPage {
         tabs: tabs(OrgTab::Keys),
         organization: "Acme Production".into(),
         may_change: true,
-        total: keys.len() * 80,
+        newer: None,
+        older: (!keys.is_empty()).then(|| "/orgs/acme/keys?after=1~ak_2".to_owned()),
         keys,
     }
 }
