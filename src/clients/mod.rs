@@ -130,7 +130,7 @@ impl<'a> Clients<'a> {
     /// When it is not.
     pub async fn may_create(&self, org: Option<&Org>, new: &New) -> Result<(), ClientError> {
         if let Some(text) = &new.scopes {
-            self.given_by_members(text)?;
+            self.given_by_members(text, &ScopeSet::default())?;
         }
         if let (By::Member { .. }, Some(org), Kind::Machine, Some(named)) = (&self.by, org, new.kind, &new.subject) {
             let user = self.user(named).await?.ok_or(Refusal::NoMember)?;
@@ -156,13 +156,22 @@ impl<'a> Clients<'a> {
         Ok(fit.map(|(user, _)| user).collect())
     }
 
+    /// What a client may be left with, private scopes too: what it names already, and what the operator approved for it.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn held(&self, client: &Client) -> Result<ScopeSet, StoreError> {
+        let approved = self.node.store.approvals(&client.id).await?.live(self.cause.at);
+        Ok(client.scopes.as_ref().map_or_else(|| approved.clone(), |scopes| scopes.union(&approved)))
+    }
+
     /// Sets what a client may ask for; live grants have narrowed when this returns.
     ///
     /// # Errors
     /// When it is not the caller's to give, or the client is an app's.
     pub async fn set_scopes(&self, client: &Client, text: Option<&str>) -> Result<(), ClientError> {
         if let Some(text) = text {
-            self.given_by_members(text)?;
+            self.given_by_members(text, &self.held(client).await?)?;
         }
         self.reaches(client.subject.as_ref()).await?;
         of_its_own(client)?;
@@ -282,12 +291,13 @@ impl<'a> Clients<'a> {
         Ok(Some(user.id))
     }
 
-    /// Private scopes are given by the operator, never taken (behind them are things that can't be undone).
-    fn given_by_members(&self, text: &str) -> Result<(), Refusal> {
+    /// Private scopes are given by the operator, never taken (behind them are things that can't be undone). What was given is
+    /// `held`, and may be named.
+    fn given_by_members(&self, text: &str, held: &ScopeSet) -> Result<(), Refusal> {
         let By::Member { .. } = self.by else { return Ok(()) };
         let scopes = ScopeSet::parse(text).map_err(|e| Refusal::Scopes(e.to_string()))?;
         let private = |visibility| visibility == Visibility::Private;
-        match scopes.iter().find(|s| self.config.catalogue.entry(s).is_some_and(|e| private(e.visibility))) {
+        match scopes.difference(held).iter().find(|s| self.config.catalogue.entry(s).is_some_and(|e| private(e.visibility))) {
             Some(scope) => Err(Refusal::PrivateScope(scope.clone())),
             None => Ok(()),
         }

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::account::tests::world::{World, scopes};
-use crate::store::{Membership, NewUser, UserKind};
+use crate::store::{Holder, Membership, NewUser, UserKind};
+use crate::types::ScopeToken;
 
 fn robot(subject: Option<&str>) -> New {
     New {
@@ -86,4 +87,28 @@ async fn members_have_the_clients_of_their_organization_and_give_no_private_scop
     assert_eq!(refusal(ada.switch(&made, ClientState::Active).await), Refusal::Frozen);
     ada.delete(&made).await.expect("only that");
     assert_eq!(refusal(ada.delete(&made).await), Refusal::NotOwn);
+}
+
+#[tokio::test]
+async fn what_the_operator_gave_a_client_its_organization_may_leave_with_it() {
+    let world = World::new().await;
+    let (ada, store, cause) = (of(&world, &world.ada), &world.node.store, world.node.own_cause());
+    let operator = Clients::new(&world.node, By::Operator, cause.clone());
+    let given = New { scopes: Some("metrics:read metrics:delete".to_owned()), ..robot(Some("ada@acme.test")) };
+    let made = operator.create(Some(&world.acme), &given).await.expect("the operator gives it").client;
+    let now = async || store.client(&made.id).await.expect("a store").expect("it is there");
+    ada.set_scopes(&now().await, Some("members:read metrics:delete")).await.expect("what it holds may stay");
+    assert_eq!(now().await.scopes, Some(scopes("members:read metrics:delete")));
+    let more = ada.set_scopes(&now().await, Some("metrics:delete upstream:inspect")).await;
+    assert_eq!(refusal(more), Refusal::PrivateScope(ScopeToken::parse("upstream:inspect").expect("a scope")));
+
+    let (delete, hour) = (ScopeToken::parse("metrics:delete").expect("a scope"), std::time::Duration::from_hours(1));
+    ada.set_scopes(&now().await, Some("members:read")).await.expect("left away");
+    let again = ada.set_scopes(&now().await, Some("members:read metrics:delete")).await;
+    assert_eq!(refusal(again), Refusal::PrivateScope(delete.clone()), "it was not approved, and is gone");
+    let holder = Holder::Client(made.id.clone());
+    assert!(store.approve_scope(&holder, &delete, cause.at.plus(hour), None, &cause).await.expect("an answer"));
+    ada.set_scopes(&now().await, Some("members:read metrics:delete")).await.expect("it was approved for this client");
+    let other = operator.create(Some(&world.acme), &robot(Some("ada@acme.test"))).await.expect("a machine").client;
+    assert_eq!(refusal(ada.set_scopes(&other, Some("metrics:delete")).await), Refusal::PrivateScope(delete), "and no other");
 }

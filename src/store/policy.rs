@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{Client, GrantFacts, StoreError};
+use super::{Client, StoreError};
 use crate::record::Cause;
 use crate::types::{ClientId, OrgId, ScopeSet, Timestamp, UserId};
 
@@ -133,12 +133,4 @@ pub trait PolicyStore {
     ) -> Result<Vec<ClientUse>, StoreError>;
     /// One of them; `None` when nobody there has authorized it nor decided about it.
     async fn client_of_org(&self, org: &OrgId, client: &ClientId, at: Timestamp) -> Result<Option<ClientUse>, StoreError>;
-    /// The live grants of a client in `org`, newest first, at most `limit`.
-    async fn grants_of_client(
-        &self,
-        org: &OrgId,
-        client: &ClientId,
-        at: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<GrantFacts>, StoreError>;
 }

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use http::StatusCode;
 
+use super::leaf::Leaf;
 use super::{GRANTS_READ, GRANTS_WRITE, Here};
 use crate::account::App;
 use crate::account::visitor::Visitor;
@@ -14,30 +15,31 @@ use crate::pages::views::{ApiKeyRow, KeyStanding, OrgKeysPage, OrgTab};
 use crate::pages::{DisplayName, When};
 use crate::store::{ApiKey, ApiKeyFacts, ApiKeyState, Approvals, Client, ClientPolicy, DisableReason, StoreError, User};
 use crate::token::{Refusal, standing_of_key};
-use crate::types::{ClientId, Timestamp, UserId};
+use crate::types::{ApiKeyId, ClientId, Timestamp, UserId};
 use crate::web::{Trouble, page};
 
-/// Keys on the page; one that works is among the newest of its app.
-const KEYS: usize = 200;
+/// Keys on one page.
+const PAGE: u32 = 50;
 
 /// `GET /orgs/{org}/keys`.
-pub async fn show(State(app): State<App>, Path(slug): Path<String>, visitor: Visitor) -> Response {
-    visitor.answer(list(&app, &visitor, &slug).await)
+pub async fn show(State(app): State<App>, Path(slug): Path<String>, RawQuery(query): RawQuery, visitor: Visitor) -> Response {
+    visitor.answer(list(&app, &visitor, &slug, query.as_deref()).await)
 }
 
-async fn list(app: &App, visitor: &Visitor, slug: &str) -> Result<Response, Trouble> {
+async fn list(app: &App, visitor: &Visitor, slug: &str, query: Option<&str>) -> Result<Response, Trouble> {
     let here = Here::find(visitor, slug, GRANTS_READ)?;
     let config = &visitor.config;
-    let mut keys = app.node.store.api_keys(Some(&here.org.id)).await?;
-    let total = keys.len();
-    keys.truncate(KEYS);
+    let (path, leaf) = (here.path("keys"), Leaf::read(query, ApiKeyId::parse));
+    let mut keys = app.node.store.find_api_keys(&here.org.id, leaf.last(), PAGE + 1).await?;
+    let older = leaf.cut(&path, &mut keys, PAGE as usize, |last| (last.created_at, last.id.clone()));
     let view = OrgKeysPage {
         frame: visitor.frame(here.section()),
         tabs: here.tabs(config, OrgTab::Keys),
         organization: DisplayName::new(&here.org.name),
         may_change: here.may(config, GRANTS_WRITE),
         keys: rows(app, &here, &keys, app.node.now()).await?,
-        total,
+        newer: leaf.newer(&path),
+        older,
     };
     Ok(page(StatusCode::OK, &view))
 }

@@ -6,6 +6,7 @@ use axum::response::Response;
 use http::StatusCode;
 
 use super::applications::standing;
+use super::leaf::Leaf;
 use super::{GRANTS_READ, GRANTS_WRITE, Here, asked, install};
 use crate::account::client::shown;
 use crate::account::form::Form;
@@ -17,12 +18,12 @@ use crate::pages::views::{
 };
 use crate::pages::{DisplayName, When};
 use crate::record::Cause;
-use crate::store::{ClientUse, GrantFacts, GrantState, RevokeReason, Stance, StoreError, Verdict};
+use crate::store::{ClientUse, GrantFacts, GrantSearch, GrantStanding, GrantState, RevokeReason, Stance, StoreError, Verdict};
 use crate::types::{ApiKeyId, ClientId, GrantId, RedirectUri, ScopeSet, ScopeToken, Timestamp};
 use crate::web::{Trouble, page, see_other};
 
-/// Grants on the page; an application with more is revoked whole, or found in the log.
-const GRANTS: u32 = 50;
+/// Grants on one page.
+const PAGE: u32 = 50;
 
 /// `GET /orgs/{org}/applications/{client}`.
 pub async fn show(
@@ -49,7 +50,15 @@ async fn one(app: &App, visitor: &Visitor, (slug, id): (&str, &str), query: Opti
     let config = &visitor.config;
     let Some(known) = lookup(app, &here, id).await? else { return install::page_of(app, &here, id).await };
     let now = app.node.now();
-    let grants = app.node.store.grants_of_client(&here.org.id, &known.client.id, now, GRANTS).await?;
+    let path = here.path(&format!("applications/{}", known.client.id));
+    let leaf = Leaf::read(query, GrantId::parse);
+    let live = GrantSearch {
+        client: Some(known.client.id.clone()),
+        standing: Some((GrantStanding::Live, now)),
+        ..GrantSearch::default()
+    };
+    let mut grants = app.node.store.find_grants(&here.org.id, &live, leaf.last(), PAGE + 1).await?;
+    let older = leaf.cut(&path, &mut grants, PAGE as usize, |last| (last.grant.created_at, last.grant.id.clone()));
     let may_change = here.may(config, GRANTS_WRITE);
     let confirm = asked::<String>(query, "confirm").filter(|_| may_change);
     let of_app = install::app_here(app, &here, &known.client, now).await?;
@@ -58,7 +67,6 @@ async fn one(app: &App, visitor: &Visitor, (slug, id): (&str, &str), query: Opti
         frame: visitor.frame(here.section()),
         tabs: here.tabs(config, OrgTab::Applications),
         organization: DisplayName::new(&here.org.name),
-        path: here.path(&format!("applications/{}", known.client.id)),
         back: here.path("applications"),
         csrf: visitor.csrf(),
         may_change,
@@ -66,7 +74,10 @@ async fn one(app: &App, visitor: &Visitor, (slug, id): (&str, &str), query: Opti
             Some(done) => notice(app, &here, &done, (&known, of_app.as_ref())).await?,
             None => None,
         },
-        confirm: confirm.and_then(|what| confirmation(&what, &known, &grants, of_app.as_ref())),
+        confirm: match confirm {
+            Some(what) => confirmation(app, &here, &what, (&known, of_app.as_ref())).await?,
+            None => None,
+        },
         id: known.client.id.to_string(),
         client: shown(app, &known.client, used).await?,
         standing: standing(&known),
@@ -80,6 +91,9 @@ async fn one(app: &App, visitor: &Visitor, (slug, id): (&str, &str), query: Opti
         restricted: known.policy.scopes.is_some(),
         scopes: scopes(config, &known),
         grants: grants.iter().map(|facts| row(facts, now)).collect(),
+        newer: leaf.newer(&path),
+        older,
+        path,
         activity: here.path(&format!("audit?client={}", known.client.id)),
         app: of_app,
     };
@@ -121,20 +135,34 @@ async fn notice(
     })
 }
 
-fn confirmation(what: &str, known: &ClientUse, grants: &[GrantFacts], of_app: Option<&AppHere>) -> Option<AskedToConfirm> {
+async fn confirmation(
+    app: &App,
+    here: &Here,
+    what: &str,
+    (known, of_app): (&ClientUse, Option<&AppHere>),
+) -> Result<Option<AskedToConfirm>, StoreError> {
     if let Some(id) = what.strip_prefix("disable-") {
-        let key = of_app?.keys.iter().find(|key| key.id == id && key.can_be_disabled())?;
-        return Some(AskedToConfirm::DisableKey { key: key.id.clone(), last4: key.last4.clone() });
+        let mut keys = of_app.iter().flat_map(|a| &a.keys);
+        let key = keys.find(|key| key.id == id && key.can_be_disabled());
+        return Ok(key.map(|key| AskedToConfirm::DisableKey { key: key.id.clone(), last4: key.last4.clone() }));
     }
-    match what {
+    Ok(match what {
         "block" if known.policy.stance != Stance::Blocked => Some(AskedToConfirm::Block { users: known.users }),
         "revoke-all" if known.grants > 0 => Some(AskedToConfirm::RevokeAll { users: known.users }),
         _ => {
-            let id = what.strip_prefix("revoke-")?;
-            let facts = grants.iter().find(|f| f.grant.id.as_str() == id)?;
-            Some(AskedToConfirm::Revoke { grant: id.to_owned(), user: facts.user.email.clone() })
+            let Some(id) = what.strip_prefix("revoke-").and_then(|id| GrantId::parse(id).ok()) else { return Ok(None) };
+            let now = app.node.now();
+            let lives = |f: &GrantFacts| f.grant.state == GrantState::Live && f.grant.expires_at.is_none_or(|end| end > now);
+            let facts = grant_here(app, here, known, &id).await?.filter(lives);
+            facts.map(|facts| AskedToConfirm::Revoke { grant: id.to_string(), user: facts.user.email })
         }
-    }
+    })
+}
+
+/// A grant of this application in this organization, whichever page it stands on.
+async fn grant_here(app: &App, here: &Here, known: &ClientUse, id: &GrantId) -> Result<Option<GrantFacts>, StoreError> {
+    let facts = app.node.store.grant_facts(id).await?;
+    Ok(facts.filter(|f| f.grant.org == here.org.id && f.grant.client == known.client.id))
 }
 
 /// What it holds in somebody's name, and what it was allowed to hold.
@@ -215,8 +243,7 @@ async fn decide(app: &App, here: &Here, known: &ClientUse, form: &Form, cause: &
         return disable(app, here, known, id, cause).await;
     }
     let id = form.pressed("revoke-").and_then(|id| GrantId::parse(id).ok()).ok_or_else(not_found)?;
-    let facts = store.grant_facts(&id).await?.filter(|f| f.grant.org == *org && f.grant.client == *client);
-    let facts = facts.ok_or_else(not_found)?;
+    let facts = grant_here(app, here, known, &id).await?.ok_or_else(not_found)?;
     if facts.grant.state == GrantState::Live && store.revoke_grant(&id, None, RevokeReason::Admin, cause).await? {
         app.node.metrics.grants_revoked.inc();
     }

@@ -4,6 +4,7 @@ mod api_keys;
 mod application;
 mod applications;
 mod install;
+mod leaf;
 mod machines;
 mod members;
 mod membership;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::world::{Answer, Browser, START, World, scopes};
+use super::world::{Answer, Browser, START, World, pager, scopes};
 use crate::store::{ApiKey, ApiKeyState, App, Client, DisableReason, Grant, Holder, Minted, NewClients, ScopeRefusal, Verdict};
 use crate::types::{API_KEYS_WRITE, ApiKeyId, PlainToken, ScopeToken, SystemEntropy, TokenKind};
 
@@ -262,4 +262,24 @@ async fn whoever_may_only_look_decides_nothing() {
     }
     assert!(world.is_live(&grant).await);
     assert_eq!(partner.state(&key).await, ApiKeyState::Live);
+}
+
+#[tokio::test]
+async fn every_key_is_reached() {
+    let partner = Partner::new().await;
+    let world = &partner.world;
+    let grant = world.consent(&world.bob, &world.acme, &partner.client, "metrics:read").await;
+    let mut made = Vec::new();
+    for _ in 0..51 {
+        let key = partner.key(&grant).await;
+        let disabled = world.node.store.disable_api_key(&key.id, None, &world.node.own_cause()).await;
+        assert!(disabled.expect("an answer"));
+        made.push(key.id);
+    }
+    let shown = |page: &Answer| made.iter().filter(|id| page.body.contains(&format!("id=\"key-{id}\""))).count();
+    let first = partner.get("/orgs/acme/keys").await;
+    assert_eq!((shown(&first), pager(&first.body, "prev")), (50, None));
+    let second = partner.get(&pager(&first.body, "next").expect("an older page")).await;
+    assert_eq!((shown(&second), pager(&second.body, "next")), (1, None), "{}", second.body);
+    assert_eq!(pager(&second.body, "prev").as_deref(), Some("/orgs/acme/keys"));
 }

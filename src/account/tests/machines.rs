@@ -212,3 +212,23 @@ async fn permissions_are_changed_on_a_page_of_their_own() {
     assert_eq!(set.status, StatusCode::SEE_OTHER, "{}", set.body);
     assert_eq!(only(&world).await.scopes, Some(super::world::scopes("members:read")));
 }
+
+#[tokio::test]
+async fn a_private_scope_that_was_given_stays_when_another_is_changed() {
+    let world = World::new().await;
+    let ada = world.sign_in(&world.ada).await;
+    let robot = robot(&world, &ada, "role=admin").await;
+    let fields = format!("name=Nightly&subject={}&scopes=metrics%3Aread&save=1", robot.id);
+    world.submit(&ada, &format!("{PATH}/new"), &fields).await;
+    let (client, given) = (only(&world).await, super::world::scopes("metrics:delete metrics:read"));
+    let set = world.node.store.set_client_scopes(&client.id, Some(&given), &world.node.own_cause()).await;
+    assert!(set.expect("the operator gave it"));
+    let path = format!("{PATH}/{}/scopes", client.id);
+    let form = world.get(Some(&ada), &path).await;
+    assert!(form.body.contains("value=\"metrics:delete\" aria-describedby=\"scopes-hint\" checked"), "{}", form.body);
+    let set = world.submit(&ada, &path, "scopes=metrics:delete&scopes=members:read&save=1").await;
+    assert_eq!(set.status, StatusCode::SEE_OTHER, "{}", set.body);
+    assert_eq!(only(&world).await.scopes, Some(super::world::scopes("members:read metrics:delete")));
+    let more = world.submit(&ada, &path, "scopes=metrics:delete&scopes=upstream:inspect&save=1").await;
+    assert_eq!(more.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", more.body);
+}

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use super::world::{Answer, Browser, START, World, call, scopes};
+use super::world::{Answer, Browser, START, World, call, pager, scopes};
 use crate::record::Decision;
 use crate::store::{Client, Grant, NewClients};
 use crate::types::ScopeSet;
@@ -167,4 +167,34 @@ async fn an_address_can_not_claim_what_did_not_happen() {
         let page = used.world.get(Some(&used.ada), &format!("{}?done={claim}", used.path())).await;
         assert!(!page.body.contains("role=\"status\""), "{claim}");
     }
+}
+
+#[tokio::test]
+async fn every_authorization_is_reached_and_revoked() {
+    let used = Used::new().await;
+    for _ in 0..50 {
+        used.world.clock.advance(std::time::Duration::from_secs(1));
+        used.world.consent(&used.world.ada, &used.world.acme, &used.client, "metrics:read").await;
+    }
+    let get = async |path: String| used.world.get(Some(&used.ada), &path).await.body;
+    let shown = |page: &str| page.matches("<tr role=\"row\" id=\"grant-").count();
+    let first = get(used.path()).await;
+    assert!(shown(&first) == 50 && !first.contains(used.grant.id.as_str()), "{first}");
+    assert_eq!(pager(&first, "prev"), None);
+    let second = get(pager(&first, "next").expect("an older page")).await;
+    let ask = format!("{}?confirm=revoke-{}", used.path(), used.grant.id);
+    assert!(shown(&second) == 1 && second.contains(&ask), "{second}");
+    assert_eq!((pager(&second, "prev"), pager(&second, "next")), (Some(used.path()), None));
+    let asked = get(ask.clone()).await;
+    let button = format!("name=\"revoke-{}\"", used.grant.id);
+    assert!(asked.contains(&button) && asked.contains("bob@acme.test"), "{asked}");
+    let done = used.press(&format!("revoke-{}=1", used.grant.id)).await;
+    assert!(get(location(&done).to_owned()).await.contains("next request in that person's name"));
+    assert!(!used.world.is_live(&used.grant).await);
+    assert_eq!(pager(&get(used.path()).await, "next"), None);
+    assert!(!get(ask).await.contains(&button), "what has ended is not asked for again");
+    let other = used.world.client("Other").await;
+    let elsewhere = used.world.consent(&used.world.bob, &used.world.acme, &other, "metrics:read").await;
+    let foreign = get(format!("{}?confirm=revoke-{}", used.path(), elsewhere.id)).await;
+    assert!(!foreign.contains(elsewhere.id.as_str()), "{foreign}");
 }

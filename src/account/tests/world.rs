@@ -58,6 +58,13 @@ impl Drop for World {
     }
 }
 
+/// Where the pager of a page leads: `next` to what is older, `prev` to what is newer.
+pub(crate) fn pager(body: &str, rel: &str) -> Option<String> {
+    let mark = format!("rel=\"{rel}\" href=\"");
+    let href = body.split(&mark).nth(1)?.split('"').next()?;
+    Some(href.replace("&#38;", "&"))
+}
+
 pub(crate) fn scopes(text: &str) -> ScopeSet {
     ScopeSet::parse(text).expect("valid scopes")
 }

@@ -237,7 +237,7 @@ fn client(notice: Option<ClientNotice>, confirm: Option<AskedToConfirm>) -> OrgC
         standing: ClientStanding::Allowed,
         redirects: vec!["127.0.0.1".to_owned(), "cli.grafana.example".to_owned()],
         users: 3,
-        grants_total: 3,
+        grants_total: 53,
         registered: ago(60 * 24 * 90),
         first_granted: Some(ago(60 * 24 * 41)),
         first_used: Some(ago(60 * 24 * 41)),
@@ -253,6 +253,8 @@ fn client(notice: Option<ClientNotice>, confirm: Option<AskedToConfirm>) -> OrgC
             grant("gr_2", "grace@acme.example", None),
             grant("gr_3", HOSTILE, None),
         ],
+        newer: None,
+        older: Some("/orgs/acme/applications/cl_1?after=1~gr_3".to_owned()),
         activity: "/orgs/acme/audit?client=cl_1".to_owned(),
         app: None,
     }
@@ -289,7 +291,8 @@ fn keys(keys: Vec<ApiKeyRow>) -> OrgKeysPage {
         tabs: tabs(OrgTab::Keys),
         organization: "Acme Production".into(),
         may_change: true,
-        total: keys.len() * 80,
+        newer: None,
+        older: (!keys.is_empty()).then(|| "/orgs/acme/keys?after=1~ak_2".to_owned()),
         keys,
     }
 }
@@ -313,7 +316,7 @@ fn asked_to_disable() -> AskedToConfirm {
 
 fn uninstalled_client() -> OrgClientPage {
     let app = AppHere { installed: None, on_offer: true, grants: 0, users: 0, live_keys: 0, keys: Vec::new() };
-    OrgClientPage { app: Some(app), grants: Vec::new(), users: 0, grants_total: 0, ..client(None, None) }
+    OrgClientPage { app: Some(app), grants: Vec::new(), users: 0, grants_total: 0, older: None, ..client(None, None) }
 }
 
 fn offered() -> OfferedApp {
@@ -373,5 +376,6 @@ fn blocked() -> OrgClientPage {
     page.restricted = true;
     page.scopes[0].allowed = false;
     page.grants.clear();
+    (page.grants_total, page.older) = (0, None);
     page
 }

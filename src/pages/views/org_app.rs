@@ -122,8 +122,10 @@ pub struct OrgKeysPage {
     pub may_change: bool,
     /// The keys, newest first.
     pub keys: Vec<ApiKeyRow>,
-    /// How many there are; more than are listed when there are many.
-    pub total: usize,
+    /// Address of the page before this one.
+    pub newer: Option<String>,
+    /// Address of the next page.
+    pub older: Option<String>,
 }
 
 /// `/orgs/{org}/install`. Its search asks with `app`; its form posts to `path` with the button `install`.

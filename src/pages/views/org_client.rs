@@ -41,7 +41,7 @@ pub struct OrgClientPage {
     pub redirects: Vec<String>,
     /// Users with a live grant.
     pub users: u64,
-    /// Live grants; more than are listed when there are many.
+    /// Live grants.
     pub grants_total: u64,
     /// When it became known.
     pub registered: When,
@@ -57,6 +57,10 @@ pub struct OrgClientPage {
     pub scopes: Vec<RestrictedScope>,
     /// Who authorized it, newest first.
     pub grants: Vec<OrgGrantRow>,
+    /// Address of the page before this one.
+    pub newer: Option<String>,
+    /// Address of the next page.
+    pub older: Option<String>,
     /// Its records in the audit log.
     pub activity: String,
     /// What the app has here, if the client is an app's.

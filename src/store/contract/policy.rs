@@ -4,10 +4,10 @@ use futures::future::join_all;
 
 use super::world::*;
 use crate::store::{
-    Client, ClientOrigin, ClientPolicy, ClientUse, ClientUseSearch, Grant, GrantState, Listed, NewClients, NewUser, RevokeReason,
-    SharedStore, Stance, Subject, Verdict,
+    Client, ClientOrigin, ClientPolicy, ClientUse, ClientUseSearch, Grant, GrantFacts, GrantSearch, GrantStanding, GrantState,
+    Listed, NewClients, NewUser, RevokeReason, SharedStore, Stance, Subject, Verdict,
 };
-use crate::types::ClientId;
+use crate::types::{ClientId, OrgId};
 
 const ALL: (u32, u32) = (0, 100);
 
@@ -25,9 +25,16 @@ impl World {
         grant
     }
 
+    /// The grants of a client that live at `seconds`.
+    async fn grants(&self, org: &OrgId, client: &ClientId, seconds: u64) -> Vec<GrantFacts> {
+        let live = Some((GrantStanding::Live, after(seconds)));
+        let search = GrantSearch { client: Some(client.clone()), standing: live, ..GrantSearch::default() };
+        self.store.find_grants(org, &search, None, 10).await.expect("grants")
+    }
+
     async fn policy(&self, client: &ClientId) -> ClientPolicy {
         let policy = self.store.client_policy(&self.org.id, client).await.expect("a policy");
-        for facts in self.store.grants_of_client(&self.org.id, client, after(1), 10).await.expect("grants") {
+        for facts in self.grants(&self.org.id, client, 1).await {
             assert_eq!(facts.policy, policy, "a grant's facts say the same");
         }
         policy
@@ -84,7 +91,7 @@ pub(crate) async fn a_decision_is_one_organizations_own(store: SharedStore) {
     store.set_new_clients(&beta.id, NewClients::Approval, &cause(2)).await.expect("an answer");
     assert_eq!(world.stance(&app.id).await, Stance::Allowed);
     assert_eq!(store.revoke_client(&beta.id, &app.id, &cause(3)).await.expect("an answer"), 0);
-    assert_eq!(store.grants_of_client(&beta.id, &app.id, after(3), 10).await.expect("grants").len(), 0);
+    assert_eq!(world.grants(&beta.id, &app.id, 3).await.len(), 0);
     assert!(store.client_of_org(&beta.id, &world.client.id, after(3)).await.expect("an answer").is_none());
     let seen = store.client_of_org(&beta.id, &app.id, after(3)).await.expect("an answer").expect("decided about there");
     assert_eq!((seen.users, seen.grants, seen.scopes.len(), seen.first_granted_at), (0, 0, 0, None));
@@ -174,7 +181,7 @@ pub(crate) async fn clients_are_listed_with_their_use(store: SharedStore) {
     assert_eq!((one.users, one.grants, &one.client), (2, 2, &app));
     assert_eq!(one.scopes, scopes("logs:read metrics:read"));
     assert_eq!((one.first_granted_at, one.first_used_at, one.last_used_at), (Some(after(1)), Some(START), Some(after(86_409))));
-    let grants = store.grants_of_client(org, &app.id, after(100), 10).await.expect("grants");
+    let grants = world.grants(org, &app.id, 100).await;
     assert_eq!(grants.iter().map(|f| &f.grant.id).collect::<Vec<_>>(), [&hers.id, &first.id]);
     let second = store.clients_of_org(org, Listed::Known, after(100), (1, 1)).await.expect("clients");
     assert_eq!(second.iter().map(|k| k.policy.stance).collect::<Vec<_>>(), [Stance::Blocked]);

@@ -105,7 +105,10 @@ async fn answer(
     wrong: Wrong,
 ) -> Result<Response, Trouble> {
     let config: &Config = &visitor.config;
-    let held = held(app, of).await?;
+    let held = match of {
+        Some(machine) => clients(app, visitor, here).held(&machine.client).await?,
+        None => ScopeSet::default(),
+    };
     let (scopes, hidden) = choices((&config.catalogue, GrantFlow::ClientCredentials), &entered.scopes, &held, &entered.find);
     let list = here.path("machines");
     let (title, lead, back, action) = match of {
@@ -134,13 +137,6 @@ async fn answer(
         problem: wrong.problem,
     };
     Ok(page(wrong.status, &view))
-}
-
-/// The private scopes that a client was given: its owner may leave them away.
-async fn held(app: &App, of: Option<&Machine>) -> Result<ScopeSet, StoreError> {
-    let Some(machine) = of else { return Ok(ScopeSet::default()) };
-    let approved = app.node.store.approvals(&machine.client.id).await?.live(app.node.now());
-    Ok(machine.client.scopes.as_ref().map_or_else(|| approved.clone(), |scopes| scopes.union(&approved)))
 }
 
 /// `GET /orgs/{org}/machines/new`.

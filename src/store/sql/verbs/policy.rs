@@ -14,8 +14,7 @@ use super::rows::{self, Fields};
 use super::{Connection, Db, Row};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
-    ClientPolicy, ClientUse, ClientUseSearch, GrantFacts, Listed, NewClients, PolicyStore, RevokeReason, Stance, StoreError,
-    Subject, Verdict,
+    ClientPolicy, ClientUse, ClientUseSearch, Listed, NewClients, PolicyStore, RevokeReason, Stance, StoreError, Subject, Verdict,
 };
 use crate::types::{ClientId, OrgId, ScopeSet, Timestamp, UserId};
 
@@ -376,26 +375,5 @@ impl PolicyStore for Engine {
             return Ok(None);
         }
         Ok(describe(self, org, std::slice::from_ref(client), at).await?.pop())
-    }
-
-    async fn grants_of_client(
-        &self,
-        org: &OrgId,
-        client: &ClientId,
-        at: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<GrantFacts>, StoreError> {
-        let rows = sqlx::query(select_facts!(
-            "WHERE g.org_id = $1 AND g.client_id = $2 AND g.revoked_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > $3) \
-             ORDER BY g.created_at DESC, g.id DESC LIMIT $4"
-        ))
-        .bind(org.as_str())
-        .bind(client.as_str())
-        .bind(at.millis())
-        .bind(i64::from(limit))
-        .fetch_all(&mut *self.reader().await?)
-        .await
-        .doing("list a client's grants")?;
-        rows.iter().map(rows::facts).collect()
     }
 }
