@@ -30,7 +30,7 @@ async fn answer(visit: &Visit<'_>, found: &store::App, problem: Option<Text>) ->
         name: DisplayName::new(&found.draft.name),
         revision: found.revision,
         number: found.version + 1,
-        conditions: bench.conditions(found).await.map_err(fault)?.into_iter().map(words::condition).collect(),
+        conditions: bench.conditions(found).await.map_err(fault)?.iter().map(words::condition).collect(),
         changes: changes.into_iter().map(words::change).collect(),
         narrows,
         problem,

@@ -122,7 +122,7 @@ pub(super) async fn one(visit: &Visit<'_>, found: &store::App, said: Said) -> Re
         clients,
         draft: words::fields(&found.draft),
         changes: bench.pending(found).await.map_err(fault)?.into_iter().map(words::change).collect(),
-        conditions: bench.conditions(found).await.map_err(fault)?.into_iter().map(words::condition).collect(),
+        conditions: bench.conditions(found).await.map_err(fault)?.iter().map(words::condition).collect(),
         stable: found.maturity == Maturity::Stable,
         versions: words::versions(visit, found, &versions).await?,
         uuid: found.uuid.to_string(),

@@ -27,7 +27,7 @@ pub(super) fn change(change: Change) -> FieldChange {
     FieldChange { title: told::title(change.field), removed: change.removed, added: change.added }
 }
 
-pub(super) fn condition(condition: Condition) -> ConditionLine {
+pub(super) fn condition(condition: &Condition) -> ConditionLine {
     ConditionLine { sentence: told::need(&condition.need), met: condition.met }
 }
 
