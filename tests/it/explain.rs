@@ -5,7 +5,7 @@ use tollgate::admin::{Administration as _, ClientPolicyChange, ExplainQuery, Exp
 
 use crate::harness::audit::reason;
 use crate::harness::http1::{Request, ask};
-use crate::harness::{Caller, Gateway, Setup, within};
+use crate::harness::{Caller, Gateway, Setup};
 
 async fn supposed(gw: &Gateway, caller: Option<&Caller>, scopes: &str, method: &str, path: &str) -> ExplanationView {
     let query = ExplainQuery {
@@ -127,7 +127,7 @@ async fn a_request_that_was_made_is_explained_as_it_was_and_as_it_would_be_now()
     let caller = gw.open_caller("acme", &["reader"], "dash:read").await;
     let answer = ask(gw.running.public, &Request::get("/prometheus/api/v1/query?query=up").bearer(&caller.token)).await;
     assert_eq!(answer.status, 403);
-    assert!(within("shipping", gw.running.journal.flush()).await);
+    gw.record_of(&answer).await;
     let admin = Local::new(gw.running.node.clone());
     let query = ExplainQuery { request: Some(answer.request_id().to_owned()), ..ExplainQuery::default() };
     let view = admin.explain(query.clone()).await.expect("an explanation");
