@@ -156,6 +156,11 @@ fn cell(answer: &Answer) -> &'static str {
     }
 }
 
+#[test]
+fn the_browser_is_told_of_every_page() {
+    assert_eq!(crate::pages::visited(&["/operator"], &[]), super::ROUTES.iter().map(|(path, _)| *path).collect());
+}
+
 #[tokio::test]
 async fn for_everybody_else_there_is_nothing() {
     let desk = Desk::new().await;

@@ -30,3 +30,7 @@ pub use words::{When, axis_label, duration_words, grouped};
 mod samples;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod visited;
+#[cfg(test)]
+pub(crate) use visited::visited;

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 import { assert, stack } from '../clients/checks.mjs';
 import { load } from '../clients/packages.mjs';
+import { visits } from './visits.mjs';
 
 const { default: playwright } = await load('playwright-core');
 const require = createRequire(new URL('../../target/tools/npm/package.json', import.meta.url));
@@ -20,6 +21,7 @@ const SMALLEST_WIDTH = 320;
 export const HTTPS_HOST = 'app.example.test';
 
 mkdirSync(SCREENSHOTS, { recursive: true });
+const lookedAt = visits();
 
 /** Starts Chromium; `httpsPort` is where its requests to `HTTPS_HOST` go. */
 export function launch(httpsPort) {
@@ -108,6 +110,7 @@ export class Window {
     assert.deepEqual([...new Set(found)], [], 'accessibility violations');
     assert.ok(sideways <= 0, `scrolls ${sideways} px sideways at ${SMALLEST_WIDTH} px`);
     this.assertClean();
+    lookedAt(this.mode, this.page.url());
   }
 
   // Headless Chromium now and then gives a page no frame to paint while others are open, and the picture waits for it in

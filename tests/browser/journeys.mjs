@@ -46,6 +46,9 @@ async function login(window, mode) {
     await t.check(`${mode}: the right password signs in`, async () => {
       await submitLogin(page, PASSWORD);
       await page.waitForSelector('#sign-out');
+      await window.goto('/password');
+      await window.inspect('password-chosen');
+      await window.goto('/');
     });
   }
 }
@@ -305,6 +308,8 @@ async function operator(window, mode) {
     await page.click('#freeze');
     await page.waitForSelector('[role=status]');
     await window.inspect('operator-organization-frozen');
+    await window.goto('/operator/shadow');
+    await window.inspect('operator-shadow');
   });
   await t.check(`${mode}: an operator freezes an application, and it goes on thawed`, async () => {
     const { access_token, resource } = await person('token', { name, path: stack.own_path });

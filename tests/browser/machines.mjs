@@ -62,6 +62,10 @@ export async function machines(t, window, mode) {
     await page.getByRole('link', { name: `Report ${mode}`, exact: true }).click();
     assert.ok(!(await page.content()).includes(client.secret), 'its secret is shown once');
     await window.inspect('machine');
+    await window.goto(`/orgs/default/machines/${client.id}/scopes`);
+    await tick(page, mode, stack.prometheus_scope);
+    await window.inspect('machine-scopes');
+    await window.goto(`/orgs/default/machines/${client.id}`);
   });
   await t.check(`${mode}: a secret takes the place of another`, async () => {
     await page.selectOption('#lives-machine', { label: 'in 30 days' });

@@ -129,6 +129,7 @@ async function makes(window, mode) {
     app.draft = await shownSecret(page);
     await window.inspect('app-made');
     await window.goto('/orgs/default/apps');
+    await window.inspect('apps');
     await page.getByRole('link', { name: app.name }).click();
     assert.ok(!(await page.content()).includes(app.draft.secret), 'the secret is on no later page');
     app.page = page.url();
@@ -254,6 +255,7 @@ async function partnerAddsAPermission(window, mode, app, customer) {
   await t.check(`${mode}: the partner changes it and publishes again; live grants hold no more than before`, async () => {
     await page.goto(`${app.page}/edit`);
     await page.check('input[name=scopes][value="rules:read"]');
+    await window.inspect('app-edit');
     await page.click('#save');
     await page.waitForURL(app.page);
     await page.click('#mark-stable');

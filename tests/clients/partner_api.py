@@ -207,7 +207,9 @@ def life(checks: Checks, stack, acts, people: dict[str, Person], second):
         equal((status(stack, token), status(stack, token, RULES)), (200, 403), "statuses")
         wider = authorized(stack, customer, first["client_id"], f"{READ} {OTHER}")
         equal(status(stack, wider.tokens["access_token"], RULES), 200, "status after authorizing again")
+    customer_ends(checks, stack, acts, customer, first["client_id"])
     with checks.check(f"{say}: a third asks for less, and live tokens lose it at once"):
+        wider = authorized(stack, customer, first["client_id"], f"{READ} {OTHER}")
         acts.edit("partner", app["id"], scopes=[READ])
         equal(acts.publish("partner", app["id"])["narrowed_grants"] >= 1, True, "grants that were narrowed")
         equal((status(stack, wider.tokens["access_token"]), status(stack, wider.tokens["access_token"], RULES)), (200, 403), "statuses")
@@ -225,25 +227,28 @@ def life(checks: Checks, stack, acts, people: dict[str, Person], second):
     machine(checks, stack, acts)
 
 
-def organization(checks: Checks, stack, acts, people, client: str):
-    """What the customer's side does."""
-    say, customer = acts.name, people["default"]
-    with checks.check(f"{say}: an administrator blocks it, everyone's tokens stop, and allows it again"):
-        token = authorized(stack, customer, client, READ).tokens["access_token"]
-        equal(status(stack, token), 200, "status before")
-        acts.decide("default", client, "block")
-        equal(status(stack, token) in (401, 403), True, "refused while blocked")
-        acts.decide("default", client, "allow")
-        equal(status(stack, token), 200, "status after")
-    with checks.check(f"{say}: the customer takes a scope, then everything"):
-        both = stack.client("Two scopes")
-        both.authorize(customer, stack.url(harness.PROMETHEUS_PATH), f"{READ} {OTHER}")
-        grant = acts.grant("default", both.client_id)
+def customer_ends(checks: Checks, stack, acts, customer: Person, client: str):
+    """What the customer takes from it, bit by bit."""
+    with checks.check(f"{acts.name}: the customer takes a scope, then everything"):
+        token = authorized(stack, customer, client, f"{READ} {OTHER}").tokens["access_token"]
+        equal((status(stack, token), status(stack, token, RULES)), (200, 200), "statuses before")
+        grant = acts.grant("default", client)
         acts.narrow("default", grant, OTHER)
-        token = both.tokens["access_token"]
         equal((status(stack, token), status(stack, token, RULES)), (403, 200), "statuses after narrowing")
         acts.revoke("default", grant)
         equal(status(stack, token, RULES), 401, "status after revoking")
+
+
+def organization(checks: Checks, stack, acts, people, client: str):
+    """What an administrator of the customer's does."""
+    with checks.check(f"{acts.name}: an administrator blocks it, everyone's tokens stop, and allows it again"):
+        tokens = [authorized(stack, people[who], client, READ).tokens["access_token"] for who in ("default", "colleague", "partner")]
+        statuses = lambda: [status(stack, token) for token in tokens]
+        equal(statuses(), [200, 200, 200], "statuses before")
+        acts.decide("default", client, "block")
+        equal(statuses(), [401, 401, 200], "statuses while blocked there, and nowhere else")
+        acts.decide("default", client, "allow")
+        equal(statuses(), [200, 200, 200], "statuses after")
 
 
 def push(stack, key: str) -> int:
@@ -339,10 +344,13 @@ def main() -> int:
         made = json.loads(stack.administer("user", "create", "pat@partner.test", "--json"))
         stack.administer("member", "set", "partner", "pat@partner.test", "--role", "admin")
         people = {"default": stack.person, "partner": Person(stack.public_url, "pat@partner.test", made["one_time_password"])}
+        hired = json.loads(stack.administer("user", "create", "cleo@default.test", "--json"))
+        stack.administer("member", "set", "default", "cleo@default.test", "--role", "viewer")
+        everybody = people | {"colleague": Person(stack.public_url, "cleo@default.test", hired["one_time_password"])}
         for way in (Api, Commands):
             acts = way(stack, people)
             there = way(site, {"default": site.person})
-            life(checks, stack, acts, people, (site, there))
+            life(checks, stack, acts, everybody, (site, there))
         invitations(checks, stack)
     return checks.finish()
 

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 use tollgate::config::own_api::{MOUNT, RULES};
-use tollgate::store::{ClientState, Grant, User};
-use tollgate::types::{ClientId, ScopeSet};
+use tollgate::store::{ApiKey, ApiKeyState, Client, ClientState, Grant, Holder, Minted, User};
+use tollgate::types::{API_KEYS_WRITE, ApiKeyId, ClientId, PlainToken, ScopeSet, ScopeToken, TokenKind};
 use tollgate::web::started_session;
 
 use crate::harness::http1::{Conn, Request, Response};
@@ -12,12 +12,14 @@ use crate::harness::{Caller, Gateway};
 pub const EVERYTHING: &str = "applications:read applications:write grants:read grants:write clients:read clients:write members:read \
                           members:write audit:read sessions:read sessions:write";
 
-/// Two organizations, each with an administrator, and a member of the first. All gave their applications everything.
+/// Two organizations, each with an administrator, and a member of the first; an administrator of the second looks after the gateway
+/// too. All gave their applications everything.
 pub struct World {
     pub gw: Gateway,
     pub admin: Caller,
     pub member: Caller,
     pub other: Caller,
+    pub operator: Caller,
     /// A client that belongs to the first organization.
     client: String,
 }
@@ -27,15 +29,19 @@ impl World {
         let gw = Gateway::start().await;
         let (acme, beta) = (gw.org("acme").await, gw.org("beta").await);
         let (ada, eve) = (gw.user("ada@acme.test").await, gw.user("eve@acme.test").await);
-        let bob = gw.user("bob@beta.test").await;
+        let (bob, oona) = (gw.user("bob@beta.test").await, gw.user("oona@beta.test").await);
         gw.member(&acme, &ada, &["admin"]).await;
         gw.member(&acme, &eve, &["viewer"]).await;
         gw.member(&beta, &bob, &["admin"]).await;
+        gw.member(&beta, &oona, &["admin"]).await;
+        let node = &gw.running.node;
+        assert!(node.store.add_operator(&oona.id, &node.own_cause()).await.expect("an answer"));
         let app = gw.client(None).await;
         let admin = gw.grant_to(&acme, &ada, &app, EVERYTHING).await;
         let member = gw.grant_to(&acme, &eve, &app, EVERYTHING).await;
         let other = gw.grant_to(&beta, &bob, &app, EVERYTHING).await;
-        let mut world = Self { gw, admin, member, other, client: String::new() };
+        let operator = gw.grant_to(&beta, &oona, &app, EVERYTHING).await;
+        let mut world = Self { gw, admin, member, other, operator, client: String::new() };
         let made = world.post("/clients", &world.admin, &new_client("Acme Sync"), None).await;
         assert_eq!(made.status, 201, "{made:?}");
         let id = made.json()["client"]["id"].as_str().map(ToOwned::to_owned);
@@ -80,13 +86,18 @@ struct Things {
     robot: String,
     session: String,
     victim: String,
+    /// An API key that the app minted.
+    key: String,
     grants: (String, String),
 }
 
 impl Things {
     async fn of(world: &World, victim: &User, (own, doomed): (&Grant, &Grant)) -> Self {
         let (gw, admin) = (&world.gw, &world.admin);
-        let made = world.post("/apps", admin, &json!({ "name": "Matrix" }), None).await.json();
+        let made = world
+            .post("/apps", admin, &json!({ "name": "Matrix", "redirect_uris": ["https://sync.test/cb"] }), None)
+            .await
+            .json();
         let app = text(&made["app"]["id"]);
         let details = world.get(&format!("/apps/{app}"), admin).await.json();
         let client = world.get(&format!("/clients/{}", world.client), admin).await.json();
@@ -99,7 +110,11 @@ impl Things {
         let (_, session) = started_session(node, &node.config.load(), &admin.user);
         node.store.start_session(&session, &node.own_cause()).await.expect("a session");
         let session = world.get("/me/sessions", admin).await.json();
+        let draft = ClientId::parse(&text(&details["app"]["draft_client"])).expect("an id");
+        let draft = node.store.client(&draft).await.expect("an answer").expect("a client");
+        let key = minted(gw, &gw.grant(&admin.org, &admin.user, &draft, "metrics:write").await, &draft).await;
         Self {
+            key: key.id.to_string(),
             client: world.client.clone(),
             known: known.id.to_string(),
             secrets: (text(&details["clients"][0]["secrets"][0]["id"]), text(&client["secrets"][0]["id"])),
@@ -119,7 +134,7 @@ impl Things {
         let secret = if pattern.starts_with("/apps/") { &self.secrets.0 } else { &self.secrets.1 };
         let fields = [("client", client), ("user", user), ("grant", grant), ("app", &self.app), ("secret", secret)];
         let more = [("invitation", &self.invitation), ("session", &self.session)];
-        let path = pattern.replace("{stage}", "draft").replace("{name}", "denials").replace("{key}", "ak_nobody");
+        let path = pattern.replace("{stage}", "draft").replace("{name}", "denials").replace("{key}", &self.key);
         let path = path.replace("{scope}", "api_keys:write");
         fields.into_iter().chain(more).fold(path, |path, (name, value)| path.replace(&format!("{{{name}}}"), value))
     }
@@ -151,6 +166,33 @@ impl Things {
     }
 }
 
+/// An API key of the organization's, made by an app on behalf of a user.
+async fn minted(gw: &Gateway, grant: &Grant, client: &Client) -> ApiKey {
+    let (node, app) = (&gw.running.node, client.app.as_ref().map(|part| part.app.clone()).expect("a client of an app"));
+    let (now, cause) = (node.now(), node.own_cause());
+    let mints = ScopeToken::parse(API_KEYS_WRITE).expect("a scope");
+    let until = now.plus(std::time::Duration::from_hours(1));
+    assert!(node.store.approve_scope(&Holder::App(app.clone()), &mints, until, None, &cause).await.expect("an answer"));
+    let value = PlainToken::generate(TokenKind::ApiKey, &*node.entropy);
+    let key = ApiKey {
+        id: ApiKeyId::generate(now, &*node.entropy),
+        last4: value.last4().to_owned(),
+        name: "Key of an app".to_owned(),
+        org: grant.org.clone(),
+        app,
+        client: client.id.clone(),
+        grant: grant.id.clone(),
+        user: grant.user.clone(),
+        scopes: ScopeSet::parse("metrics:write").expect("scopes"),
+        resources: Vec::new(),
+        created_at: now,
+        last_used_at: None,
+        state: ApiKeyState::Live,
+    };
+    assert_eq!(node.store.mint_api_key(&key, &value.hashed(), &cause).await.expect("an answer"), Minted::Done);
+    key
+}
+
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
 }
@@ -177,13 +219,14 @@ async fn each_caller_gets_what_is_theirs() {
     let mut rules = RULES.to_vec();
     // Whatever is removed goes before what it is a part of.
     rules.sort_by_key(|r| (r.method == "DELETE", if r.method == "DELETE" { last(r.pattern) } else { 0 }));
-    let mut table = format!("{:<48}{:>9}{:>8}{:>15}{:>7}\n", "", "stranger", "member", "other's admin", "admin");
-    let (admin, member, other) = (&world.admin, &world.member, &world.other);
+    let mut table =
+        format!("{:<48}{:>9}{:>8}{:>15}{:>10}{:>7}\n", "", "stranger", "member", "other's admin", "operator", "admin");
+    let (admin, member, other, operator) = (&world.admin, &world.member, &world.other, &world.operator);
     for rule in rules {
         let path = format!("{MOUNT}{}", things.path(rule.pattern));
         let body = Things::body(rule.method, rule.pattern);
         let mut row = Vec::new();
-        for caller in [None, Some(member), Some(other), Some(admin)] {
+        for caller in [None, Some(member), Some(other), Some(operator), Some(admin)] {
             let mut request = Request::new(rule.method, &path);
             if let Some(caller) = caller {
                 request = request.bearer(&caller.token);
@@ -197,7 +240,9 @@ async fn each_caller_gets_what_is_theirs() {
                 // The log of others names the paths that they asked for themselves, and those hold the two last ids.
                 let own_words = ["/audit", "/audit/export"].contains(&rule.pattern);
                 let never = [admin.org.id.as_str(), admin.user.id.as_str(), admin.grant.id.as_str(), "acme.test"];
-                let known = [world.client.as_str(), doomed.id.as_str(), things.app.as_str()].into_iter().filter(|_| !own_words);
+                let known = [world.client.as_str(), doomed.id.as_str(), things.app.as_str(), things.key.as_str()]
+                    .into_iter()
+                    .filter(|_| !own_words);
                 for secret in never.into_iter().chain(known) {
                     assert!(!text.contains(secret), "{} {path} shows {secret}: {text}", rule.method);
                 }
@@ -205,7 +250,7 @@ async fn each_caller_gets_what_is_theirs() {
             row.push(answer.status);
         }
         let name = format!("{} {}", rule.method, rule.pattern);
-        table.push_str(&format!("{name:<48}{:>9}{:>8}{:>15}{:>7}\n", row[0], row[1], row[2], row[3]));
+        table.push_str(&format!("{name:<48}{:>9}{:>8}{:>15}{:>10}{:>7}\n", row[0], row[1], row[2], row[3], row[4]));
     }
     insta::assert_snapshot!(table);
     world.gw.running.stop().await;

@@ -6,6 +6,7 @@ use http::StatusCode;
 
 use super::world::{Answer, Browser, START, World, call, scopes};
 use crate::account::ROUTES;
+use crate::pages::visited;
 use crate::record::Decision;
 use crate::store::{ApiKey, ApiKeyState, App, Grant, Holder, Minted, NewUser, User};
 use crate::types::{API_KEYS_WRITE, ApiKeyId, PlainToken, ScopeToken, SystemEntropy, TokenKind, UserId};
@@ -192,6 +193,11 @@ async fn the_tables_name_every_route_by_every_method_that_it_takes() {
     }
     assert_eq!(rows(PAGES.iter().map(|page| shape(page)).collect()), rows(gets), "pages");
     assert_eq!(rows(FORMS.iter().map(|(page, _)| shape(page)).collect()), rows(posts), "forms");
+}
+
+#[test]
+fn the_browser_is_told_of_every_page() {
+    assert_eq!(visited(&["/settings", "/orgs"], &[]), ROUTES.iter().map(|(path, _)| *path).collect());
 }
 
 const PAGES: [&str; 33] = [

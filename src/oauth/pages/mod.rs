@@ -13,7 +13,7 @@ mod password;
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use http::HeaderMap;
 
 use super::App;
@@ -23,17 +23,24 @@ use crate::store::{AuthRequest, StoreError};
 use crate::web::{FormToken, MAX_FORM, Params, Trouble, body_within, from_our_pages};
 use after::After;
 
+/// Where a page is, and what answers there.
+type Route = (&'static str, fn() -> MethodRouter<App>);
+
+/// Every page.
+pub(super) const ROUTES: [Route; 8] = [
+    ("/", || get(home::home)),
+    ("/assets/{file}", || get(home::asset)),
+    ("/invitations/{link}", || get(invitation::show).post(invitation::submit)),
+    ("/login", || get(login::show).post(login::submit)),
+    ("/logout", || post(logout::submit)),
+    ("/password", || get(password::show).post(password::submit)),
+    ("/consent", || get(consent::show).post(consent::submit)),
+    ("/device", || get(device::show).post(device::submit)),
+];
+
 /// The pages' routes.
 pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .route("/", get(home::home))
-        .route("/assets/{file}", get(home::asset))
-        .route("/invitations/{link}", get(invitation::show).post(invitation::submit))
-        .route("/login", get(login::show).post(login::submit))
-        .route("/logout", post(logout::submit))
-        .route("/password", get(password::show).post(password::submit))
-        .route("/consent", get(consent::show).post(consent::submit))
-        .route("/device", get(device::show).post(device::submit))
+    ROUTES.iter().fold(Router::new(), |pages, (path, methods)| pages.route(path, methods()))
 }
 
 /// Reads a form of one of our own pages; `None` when it carries another token than `token`, as an old page does.

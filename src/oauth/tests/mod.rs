@@ -8,6 +8,7 @@ mod discovery;
 mod flow;
 mod invitation;
 mod machine;
+mod matrix;
 mod policy;
 mod registration;
 mod rig;
