@@ -11,6 +11,7 @@ import urllib.parse
 import authorizer_bodies as bodies
 import authorizer_calls as calls
 import harness
+from anything import Anything
 from authorizer_doors import QUERY, Door, Proxies, Row, Table, reason
 from checks import Checks, contains, equal
 from processes import free_port
@@ -239,7 +240,7 @@ def main() -> int:
     doors = [Door("nginx", free_port()), Door("envoy_grpc", free_port()), Door("envoy_http", free_port())]
     unable = [Door(name, free_port(), frozenset(NOT_REMOVABLE)) for name in ("caddy", "traefik")]
     doors += unable
-    anything, collector = bodies.Anything(), calls.Collector()
+    anything, collector = Anything(), calls.Collector()
     with harness.Stack(everything=False) as stack:
         gate = Door("gate", urllib.parse.urlsplit(stack.public_url).port)
         hosts = ", ".join(f'"127.0.0.1:{door.port}"' for door in doors)
