@@ -2,10 +2,10 @@
 ALTER TABLE audit_records ADD COLUMN shadow TEXT COLLATE "C";
 UPDATE audit_records SET shadow = substr(
     COALESCE(org_id, '') || chr(10) || COALESCE(api, '') || chr(10) || operation || chr(10) || would_deny || chr(10)
-    || COALESCE(record::json #>> '{event,would_deny,missing}', '') || chr(10)
+    || replace(replace(replace(replace(COALESCE(record::json #>> '{event,would_deny,missing}', ''), '","', ' '), '["', ''), '"]', ''), '[]', '') || chr(10)
     || COALESCE(user_id, '') || chr(10) || COALESCE(client_id, '') || chr(10)
     || CASE WHEN user_id IS NULL AND client_id IS NULL
-        THEN rtrim(rtrim(COALESCE(record::json #>> '{origin,peer}', ''), '0123456789'), ':') || chr(10)
+        THEN btrim(rtrim(rtrim(COALESCE(record::json #>> '{origin,peer}', ''), '0123456789'), ':'), '[]') || chr(10)
             || COALESCE(record::json #>> '{origin,user_agent}', '')
         ELSE chr(10) END, 1, 400)
 WHERE would_deny IS NOT NULL;

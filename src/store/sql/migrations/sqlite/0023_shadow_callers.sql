@@ -2,10 +2,10 @@
 ALTER TABLE audit_records ADD COLUMN shadow TEXT;
 UPDATE audit_records SET shadow = substr(
     COALESCE(org_id, '') || char(10) || COALESCE(api, '') || char(10) || operation || char(10) || would_deny || char(10)
-    || COALESCE(json_extract(record, '$.event.would_deny.missing'), '') || char(10)
+    || replace(replace(replace(replace(COALESCE(json_extract(record, '$.event.would_deny.missing'), ''), '","', ' '), '["', ''), '"]', ''), '[]', '') || char(10)
     || COALESCE(user_id, '') || char(10) || COALESCE(client_id, '') || char(10)
     || CASE WHEN user_id IS NULL AND client_id IS NULL
-        THEN rtrim(rtrim(COALESCE(json_extract(record, '$.origin.peer'), ''), '0123456789'), ':') || char(10)
+        THEN trim(rtrim(rtrim(COALESCE(json_extract(record, '$.origin.peer'), ''), '0123456789'), ':'), '[]') || char(10)
             || COALESCE(json_extract(record, '$.origin.user_agent'), '')
         ELSE char(10) END, 1, 400)
 WHERE would_deny IS NOT NULL;
