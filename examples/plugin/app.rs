@@ -27,14 +27,15 @@ impl ProxyHttp for App {
     fn new_ctx(&self) -> Ctx {
         None
     }
-    async fn upstream_peer(&self, _: &mut Session, _: &mut Ctx) -> Result<Box<HttpPeer>> {
-        Ok(Box::new(HttpPeer::new(self.upstream, false, String::new())))
+    async fn upstream_peer(&self, _: &mut Session, pass: &mut Ctx) -> Result<Box<HttpPeer>> {
+        let mut peer = HttpPeer::new(self.upstream, false, String::new());
+        pass.iter_mut().for_each(|pass| pass.limit(&mut peer)); // of the gate too
+        Ok(Box::new(peer))
     }
 
     // The gate, from here
     async fn request_filter(&self, session: &mut Session, pass: &mut Ctx) -> Result<bool> {
-        *pass = self.gate.enter(session).await?;
-        Ok(pass.is_none())
+        self.gate.enter(session, pass).await
     }
     async fn upstream_request_filter(&self, _: &mut Session, head: &mut RequestHeader, pass: &mut Ctx) -> Result<()> {
         pass.as_ref().map_or(Ok(()), |pass| pass.prepare(head))
@@ -49,4 +50,9 @@ impl ProxyHttp for App {
         Pass::end(pass.take(), session, error);
     }
     // to here.
+
+    // Where bodies need looking at (`Gate::watching_bodies`), this as well
+    async fn request_body_filter(&self, _: &mut Session, body: &mut Option<Bytes>, end: bool, pass: &mut Ctx) -> Result<()> {
+        pass.as_mut().map_or(Ok(()), |pass| pass.body(body, end))
+    }
 }

@@ -25,7 +25,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (config, _) = Config::load(&file, &ProcessEnvironment, 1)?;
     let gateway = boot::start(Options::new(config, Some(file), Arc::new(ProcessEnvironment))).await?;
 
-    let app = app::App { gate: gateway.gate.clone(), upstream };
+    let app = app::App { gate: gateway.gate.clone().watching_bodies(), upstream };
     let mut service = Service::new("app".to_owned(), http_proxy(&Arc::new(ServerConf::default()), app));
     service.add_tcp(&listen.to_string());
     let (stop, stopped) = tokio::sync::watch::channel(false);

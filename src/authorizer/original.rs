@@ -85,10 +85,10 @@ fn only(headers: &mut HeaderMap, name: &'static str) -> Option<String> {
 /// What a proxy that asks in a dialect can be told.
 pub(super) fn able(dialect: Dialect, policy: &crate::config::AuthorizerPolicy) -> Able {
     match dialect {
-        Dialect::EnvoyGrpc => Able { strip: true, retarget: true },
-        Dialect::EnvoyHttp => Able { strip: true, retarget: false },
-        Dialect::Nginx => Able { strip: policy.strips_headers, retarget: policy.uses_target },
+        Dialect::EnvoyGrpc => Able { strip: true, retarget: true, watch: false },
+        Dialect::EnvoyHttp => Able { strip: true, retarget: false, watch: false },
+        Dialect::Nginx => Able { strip: policy.strips_headers, retarget: policy.uses_target, watch: false },
         // A rewrite from a header changes the path there and keeps the client's query.
-        Dialect::Caddy | Dialect::Traefik => Able { strip: policy.strips_headers, retarget: false },
+        Dialect::Caddy | Dialect::Traefik => Able { strip: policy.strips_headers, retarget: false, watch: false },
     }
 }

@@ -33,7 +33,7 @@ use crate::gateway::overload::Overload;
 use crate::gateway::prepared::Prepared;
 use crate::listener::{Front, Listener, Served};
 use crate::node::Node;
-use crate::plugin::Gate;
+use crate::plugin::{Bodies, Gate};
 use crate::store::{StoreError, sql};
 use crate::telemetry::Metrics;
 use crate::token::TokenFault;
@@ -188,6 +188,7 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
         overload: Arc::clone(&overload),
         strangers: Arc::default(),
         prepared: Arc::clone(&prepared),
+        bodies: Bodies::Unseen,
     };
     let front = front(&gate, address, served.clone())?;
     let stop = CancellationToken::new();

@@ -166,7 +166,7 @@ pub(super) async fn run(args: Audit) -> Result<(), CliError> {
         Action::Shadow { org, api, since, until } => {
             let since = Some(instant(&since)?);
             let until = until.as_deref().map(instant).transpose()?;
-            let query = ShadowQuery { org, api, since, until };
+            let query = ShadowQuery { org, api, since, until, ..ShadowQuery::default() };
             administer(&place, |admin| async move { show(json, &admin.shadow_report(query).await?, shadowed) }).await
         }
         Action::Tail { filter } => {
@@ -224,7 +224,8 @@ fn shadowed(report: &ShadowReport) -> String {
     });
     let mut text = table(["COUNT", "LAST", "CALLER", "THROUGH", "ROUTE", "WOULD BE REFUSED FOR", "LAST REQUEST"], rows);
     if report.truncated {
-        text.push_str("\nThere are more: narrow with --api, --org or --since.\n");
+        let more = report.kinds.saturating_sub(report.entries.len() as u64);
+        text.push_str(&format!("\nThere are {more} more: narrow with --api, --org or --since.\n"));
     }
     text
 }

@@ -3,36 +3,31 @@
 //! A server gives a task to whoever says its id, so a client carries that id with a seal, as it does that of a session
 //! ([`super::mcp_session`]): a MAC over id, organization, user and route, stored nowhere, good on every node and after a restart.
 //!
-//! A list is the other way round: its server names ids, and no MAC tells whose they are. So each node remembers the tasks that it
-//! saw being made, as many as [`REMEMBERED`]; a list has those and no others. It may be short, never too long.
+//! A list is the other way round: its server names ids, and no MAC tells whose they are: made on the spot, one would be good for
+//! whatever is listed. So each node remembers the tasks that it saw being made ([`Made`]); a list has those and no others. It may be
+//! short, never too long.
+
+mod made;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::HeaderValue;
-use moka::sync::Cache;
+
+pub use made::Made;
+use made::Mark;
 
 use super::authorize::Permit;
 use super::denial::Denial;
-use super::mcp_session::{bound, unbound};
+use super::mcp_session::{bound, mac, unbound};
 use crate::mcp::{self, Bared, Headers, Owned};
 use crate::token::KeyRing;
 
 const PURPOSE: &str = "mcp-task";
-/// Tasks that a node remembers.
-const REMEMBERED: u64 = 65_536;
+/// What marks an owner; no task is marked so.
+const OWNER: &str = "mcp-task-owner";
 /// Longest id that is sealed, bytes.
 const LONGEST: usize = 1024;
-
-/// The tasks that this node saw being made, by the MAC of each: whose it is stands in it.
-#[derive(Debug)]
-pub struct Made(Cache<[u8; 32], ()>);
-
-impl Default for Made {
-    fn default() -> Self {
-        Self(Cache::new(REMEMBERED))
-    }
-}
 
 /// What a request says of tasks.
 #[derive(Debug)]
@@ -91,19 +86,21 @@ impl std::fmt::Debug for Tasks {
 }
 
 impl Tasks {
-    fn key(&self, id: &str) -> Option<[u8; 32]> {
-        super::mcp_session::mac(PURPOSE, id, &self.keys, &self.permit)
+    /// Whose the task is, and which.
+    fn marks(&self, id: &str) -> Option<(Mark, Mark)> {
+        let mark = |purpose, id| mac(purpose, id, &self.keys, &self.permit).map(Mark);
+        mark(OWNER, "").zip(mark(PURPOSE, id))
     }
 }
 
 impl Owned for Tasks {
     fn is_own(&self, id: &str) -> bool {
-        self.named.iter().any(|named| named == id) || self.key(id).is_some_and(|key| self.made.0.contains_key(&key))
+        self.named.iter().any(|named| named == id) || self.marks(id).is_some_and(|(owner, task)| self.made.knows(owner, task))
     }
 
     fn made(&self, id: &str) {
-        if let Some(key) = self.key(id) {
-            self.made.0.insert(key, ());
+        if let Some((owner, task)) = self.marks(id) {
+            self.made.remember(owner, task);
         }
     }
 

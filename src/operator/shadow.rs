@@ -32,26 +32,26 @@ pub async fn list(State(app): State<App>, RawQuery(query): RawQuery, who: Operat
 async fn listed(app: &App, who: &Operating, asked: &Asked) -> Result<Response, Trouble> {
     let (slug, api, now) = (asked.text("org"), asked.text("api"), app.node.now());
     let (span, back) = SPANS.into_iter().find(|(word, _)| asked.is("span", word)).unwrap_or(SPANS[0]);
+    let (start, most) = asked.lines();
     let no_such_org = !slug.is_empty() && named_org(app, &slug).await?.is_none();
     let query = ShadowQuery {
         org: (!slug.is_empty()).then(|| slug.clone()),
         api: (!api.is_empty()).then(|| api.clone()),
         since: Some(now.minus(back).to_string()),
         until: None,
+        skip: Some(start),
+        limit: Some(most),
     };
     let report = if no_such_org { None } else { told(who.administration(app).shadow_report(query).await)?.ok() };
-    let ShadowReport { requests, truncated, mut entries } =
-        report.unwrap_or(ShadowReport { requests: 0, truncated: false, entries: Vec::new() });
-    let callers = entries.len() as u64;
-    let (start, most) = asked.lines();
-    entries = entries.into_iter().skip(start as usize).take(most as usize).collect();
+    let none = ShadowReport { requests: 0, kinds: 0, truncated: false, entries: Vec::new() };
+    let ShadowReport { requests, kinds: callers, mut entries, .. } = report.unwrap_or(none);
     let steps = asked.steps(&mut entries, PATH, &[("org", &slug), ("api", &api), ("span", span)]);
     let names = organizations(app, &entries).await?;
     let rows = entries.into_iter().map(|entry| row(entry, &names, now)).collect();
     let shadowed = who.config.apis.iter().filter(|api| api.enforcement == Enforcement::Shadow);
     let apis = shadowed.map(|api| api.name.to_string()).collect();
     let (frame, span) = (who.frame(), span.to_owned());
-    let view = OperatorShadowPage { frame, org: slug, api, span, no_such_org, apis, requests, callers, truncated, rows, steps };
+    let view = OperatorShadowPage { frame, org: slug, api, span, no_such_org, apis, requests, callers, rows, steps };
     Ok(page(StatusCode::OK, &view))
 }
 

@@ -5,8 +5,10 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::{Method, Version};
+use http::header::ACCEPT;
+use http::{HeaderMap, Method, Version};
 
+use super::body::Passing;
 use super::pass::Pass;
 use crate::audit::Journal;
 use crate::config::{ApiKind, Target, Tell};
@@ -27,10 +29,12 @@ use crate::gateway::respond::{self, Answer, Scene};
 use crate::gateway::seen::Seen;
 use crate::gateway::shadow;
 use crate::gateway::sizes;
-use crate::gateway::status::Form;
+use crate::gateway::status::{self, Form};
 use crate::gateway::strangers::Strangers;
 use crate::gateway::streams::{CutSwitch, OpenStream, OpenStreams};
 use crate::gateway::unfit::Unfit;
+use crate::gateway::upstream::{Coming, Spans};
+use crate::indices::Check;
 use crate::labels;
 use crate::mcp::{self, ServerPolicy};
 use crate::node::Node;
@@ -53,6 +57,17 @@ pub struct Gate {
     pub strangers: Arc<Strangers>,
     /// The configuration of the moment, prepared.
     pub prepared: Arc<ArcSwap<Prepared>>,
+    /// What becomes of bodies that an application passes on.
+    pub bodies: Bodies,
+}
+
+/// What becomes of bodies that an application passes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bodies {
+    /// Nobody looks at them: those that need it are refused.
+    Unseen,
+    /// Every piece comes by [`Pass::body`] before it goes on.
+    Watched,
 }
 
 /// A request that somebody asks about.
@@ -89,6 +104,8 @@ pub struct Able {
     pub strip: bool,
     /// To replace path and query.
     pub retarget: bool,
+    /// To let nothing of a body go on before it was looked at.
+    pub watch: bool,
 }
 
 /// A refusal, on record.
@@ -100,6 +117,12 @@ pub struct Refused {
 }
 
 impl Gate {
+    /// For an application that calls [`Pass::body`] for every piece of a body.
+    #[must_use]
+    pub fn watching_bodies(self) -> Self {
+        Self { bodies: Bodies::Watched, ..self }
+    }
+
     /// Decides about a request, under `prepared`. What is allowed is on record when this returns, and so is what is refused.
     ///
     /// # Errors
@@ -124,15 +147,15 @@ impl Gate {
             Decided::Preflight(_) => return Err(bare(Denial::Unfit(Unfit::Preflight), None)),
         };
         let Admitted { api, request, mut permit, origin } = admitted;
-        let fitting = fits(q, &request, &mut permit).map_err(Into::into);
-        let inspected = fitting.and_then(|()| self.inspect(prepared, q, &mut permit));
-        let inspected = inspected.map_err(|message::Refused { denial, id, call, target }| {
+        let fitting = fits(q, &request, &mut permit).map_err(message::Refused::from);
+        let looked = fitting.and_then(|indices| Ok((indices, self.inspect(prepared, q, &mut permit)?)));
+        let (indices, inspected) = looked.map_err(|message::Refused { denial, id, call, target }| {
             let about = About { rpc: id, call, target, ..About::permitted(&api, &request, &permit, origin.clone()) };
             Box::new(Refusal { denial, about })
         })?;
         let known = inspected.as_ref().map(|m| (m.id.clone(), m.call.clone()));
         let about = About::permitted(&api, &request, &permit, origin);
-        let opened = self.open(prepared, q, Allowed { request, permit, inspected, place, started }).await;
+        let opened = self.open(prepared, q, Allowed { request, permit, inspected, indices, place, started }).await;
         opened.map_err(|denial| {
             let (rpc, call) = known.unwrap_or_default();
             Box::new(Refusal { denial, about: About { rpc, call, ..about } })
@@ -170,7 +193,7 @@ impl Gate {
 
     /// Counts a permitted request, puts it on record and on the list of those that a revocation ends.
     async fn open(&self, prepared: &Arc<Prepared>, q: &Question<'_>, allowed: Allowed) -> Result<Pass, Denial> {
-        let Allowed { request, mut permit, inspected, place, started } = allowed;
+        let Allowed { request, mut permit, inspected, indices, place, started } = allowed;
         let (config, address) = (&prepared.config, q.seen.client.map(|c| c.ip()));
         let target = inspected.as_ref().and_then(|m| m.target.as_ref());
         let in_time = self.rates.admit(&permit, &Asking { address, target, now: q.seen.at });
@@ -194,6 +217,8 @@ impl Gate {
             Denial::Journal
         })?;
         Ok(Pass {
+            spans: spans(&permit, q.head.headers, inspected.is_some()),
+            passing: Passing::looking(indices),
             prepared: Arc::clone(prepared),
             node: Arc::clone(&self.node),
             seen: q.seen.clone(),
@@ -283,12 +308,22 @@ struct Allowed {
     request: CleanRequest,
     permit: Permit,
     inspected: Option<Inspected>,
+    indices: Option<Check>,
     place: Room,
     started: Instant,
 }
 
-/// Whether whoever forwards can do what this request needs on its way.
-fn fits(q: &Question<'_>, request: &CleanRequest, permit: &mut Permit) -> Result<(), Denial> {
+/// How long the exchange may take.
+fn spans(permit: &Permit, headers: &HeaderMap, is_message: bool) -> Option<Spans> {
+    let Target::Upstream(upstream) = &permit.api().target else { return None };
+    let events = headers.get(ACCEPT).is_some_and(|a| a.as_bytes().starts_with(b"text/event-stream"));
+    let pauses = events || is_message || permit.rule().upgrade.is_some() || status::is_grpc(headers);
+    let coming = if pauses { Coming::Events } else { Coming::Whole };
+    Some(Spans::of(&upstream.timeouts, &permit.rule().timeouts, coming))
+}
+
+/// Whether whoever forwards can do what this request needs on its way, and what has to look at its body there.
+fn fits(q: &Question<'_>, request: &CleanRequest, permit: &mut Permit) -> Result<Option<Check>, Denial> {
     let unfit = |unfit| Err(Denial::Unfit(unfit));
     if !matches!(permit.api().target, Target::Upstream(_)) {
         return unfit(Unfit::NoApi);
@@ -299,7 +334,7 @@ fn fits(q: &Question<'_>, request: &CleanRequest, permit: &mut Permit) -> Result
             shadow::tolerate(permit, unfit(Unfit::Label))?;
         }
     }
-    indices(q, permit)?;
+    let looks = indices(q, permit)?;
     tenants(q, permit)?;
     let only_ours = [Signals::SPOOFED_IDENTITY, Signals::METHOD_OVERRIDE, Signals::NOMINATED_IDENTITY];
     if !q.able.strip && only_ours.into_iter().any(|s| request.signals().contains(s)) {
@@ -310,15 +345,21 @@ fn fits(q: &Question<'_>, request: &CleanRequest, permit: &mut Permit) -> Result
         return unfit(Unfit::Target);
     }
     let length = if let Body::Whole(body) = q.body { u64::try_from(body.len()).ok() } else { q.length };
+    // What has no length is counted as it passes, or not at all.
+    let uncounted = q.forwarder.is_none() && !q.able.watch && length.is_none();
+    if uncounted && permit.is_enforced() && permit.rule().max_body.is_some() {
+        return Err(Denial::LengthRequired);
+    }
     let taken = sizes::of_route(permit, length);
-    shadow::tolerate(permit, taken).map(drop)
+    shadow::tolerate(permit, taken).map(|_| looks)
 }
 
-/// Whether the body names no index of somebody else, where its route says that it may name some.
-fn indices(q: &Question<'_>, permit: &mut Permit) -> Result<(), Denial> {
+/// Whether the body names no index of somebody else, where its route says that it may name some; gives what will see to it where
+/// the body is still to come.
+fn indices(q: &Question<'_>, permit: &mut Permit) -> Result<Option<Check>, Denial> {
     let empty = matches!(q.body, Body::Whole([]));
     let Some(mut check) = shadow::tolerate(permit, index::check(permit, q.head.headers, !empty))?.flatten() else {
-        return Ok(());
+        return Ok(None);
     };
     // Whoever forwards sends on what came, and nobody knows what their upstream makes of it.
     let compressed = || Err(Denial::Selector(labels::Refused::NotJson));
@@ -328,10 +369,11 @@ fn indices(q: &Question<'_>, permit: &mut Permit) -> Result<(), Denial> {
             let read = check.pass(Some(Bytes::copy_from_slice(body)), true);
             read.map(drop).map_err(|why| index::refused(why, check.prefix()))
         }
+        Body::Unsent if q.able.watch => return Ok(Some(check)),
         Body::Unsent => Err(Denial::Unfit(Unfit::Body)),
         Body::Cut => Err(Denial::BodyTooLarge),
     };
-    shadow::tolerate(permit, seen).map(drop)
+    shadow::tolerate(permit, seen).map(|_| None)
 }
 
 /// Whether the body is no form that names a tenant.

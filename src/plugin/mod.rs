@@ -5,20 +5,33 @@
 //!
 //! - `request_filter`: [`Gate::enter`] decides. It answers a refused request itself and gives a [`Pass`] for an allowed one, which
 //!   is on record by then.
+//! - `upstream_peer`: [`Pass::limit`] puts the timeouts of upstream and route onto the peer.
 //! - `upstream_request_filter`: [`Pass::prepare`] makes the head that the upstream may see: no credential of the client's, one tenant.
 //! - `response_filter`: [`Pass::answer`] makes the head that the client may see: no cookie of the upstream's, an MCP session that only
 //!   its caller can use.
+//! - `response_body_filter`: [`Pass::check`] ends an answer when what allowed it is revoked, or when it takes longer than its route allows.
+//! - `request_body_filter`: [`Pass::body`] counts what passes and looks for indices of others. An application that has this hook says so by
+//!   [`Gate::watching_bodies`]; without it, bodies that need looking at are refused.
 //! - `logging`: [`Pass::end`] closes the record with what became of the request. A pass that is dropped closes it as broken.
 //!
-//! `response_body_filter` may ask [`Pass::check`], so that a long answer ends when what allowed it is revoked. `examples/plugin/app.rs`
-//! is a whole application.
+//! `examples/plugin/app.rs` is a whole application.
 //!
 //! What needs the gateway's own listener is refused here, never let through: APIs whose upstream tells organizations apart by a label,
-//! MCP messages of more than 64 KiB, the gateway's own endpoints. Lists that an MCP server answers with are not filtered.
+//! MCP messages of more than 64 KiB, compressed bodies that may name indices, the gateway's own endpoints. Lists that an MCP server
+//! answers with are not filtered.
+//!
+//! What stays with the application, because no hook of pingora's runs while nothing comes:
+//!
+//! - A stream on which neither end says anything outlives a revocation, until its next byte or the read timeout that [`Pass::limit`]
+//!   set: `stream_idle` of the upstream or `idle` of the route, whichever applies. So does `total`.
+//! - pingora has one read timeout for the wait before an answer and for pauses in it: where `idle` is shorter than `first_byte`, pauses
+//!   may last as long as the first byte.
+//! - The upstreams are the application's: endpoints, retries, health, breakers and `max_concurrent` of an upstream are not the gate's.
 
+mod body;
 mod gate;
 mod pass;
 mod session;
 
-pub use gate::{Able, Body, Gate, Question, Refused};
+pub use gate::{Able, Bodies, Body, Gate, Question, Refused};
 pub use pass::{Pass, Told};

@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 use http::header::{AUTHORIZATION, COOKIE, HOST, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType, OkOrErr as _, OrErr as _, Result};
 
+use super::body::Passing;
 use crate::audit::OpenCall;
 use crate::config::{Endpoint, Target};
 use crate::gateway::authorize::Permit;
@@ -23,10 +25,11 @@ use crate::gateway::respond;
 use crate::gateway::seen::Seen;
 use crate::gateway::shadow;
 use crate::gateway::streams::{CutSwitch, Registered};
+use crate::gateway::upstream::Spans;
 use crate::node::Node;
-use crate::record::{BrokenBy, Measured, Outcome};
+use crate::record::{BrokenBy, Decision, Measured, Outcome, WouldDeny};
 use crate::telemetry::RouteMetrics;
-use crate::types::RequestId;
+use crate::types::{RequestId, ScopeSet};
 
 /// Proof that a request was allowed and is on record. Whoever holds it forwards the request and says how it ended.
 #[must_use = "a pass that is dropped is recorded as broken by a fault"]
@@ -36,6 +39,8 @@ pub struct Pass {
     pub(super) seen: Seen,
     pub(super) permit: Arc<Permit>,
     pub(super) request: CleanRequest,
+    pub(super) spans: Option<Spans>,
+    pub(super) passing: Passing,
     pub(super) message: Option<Inspected>,
     pub(super) identity: Identity,
     pub(super) metrics: Arc<RouteMetrics>,
@@ -70,6 +75,19 @@ impl Pass {
     #[must_use]
     pub const fn request_id(&self) -> &RequestId {
         &self.seen.request
+    }
+
+    /// Gives the exchange the time that upstream and route allow it (`upstream_peer`): to connect, to the first byte and between two
+    /// reads, to write. What is sent begins anew with every peer.
+    pub fn limit(&mut self, peer: &mut HttpPeer) {
+        self.passing.restart();
+        let Some(spans) = self.spans else { return };
+        let left = spans.total.map(|total| total.saturating_sub(self.started.elapsed()));
+        let options = &mut peer.options;
+        options.connection_timeout = Some(spans.connect);
+        options.total_connection_timeout = Some(spans.connect);
+        options.read_timeout = Some(left.map_or(spans.read, |left| left.min(spans.read)));
+        options.write_timeout = Some(spans.write);
     }
 
     /// Makes the head that the upstream may see of the client's, with the path and the credentials that the configuration has
@@ -157,12 +175,13 @@ impl Pass {
     /// Whether it may go on. Ask from time to time while a long answer passes.
     ///
     /// # Errors
-    /// When what allowed the request was revoked: it must end.
+    /// When what allowed the request was revoked, or it takes longer than its route allows: it must end.
     pub fn check(&self) -> Result<()> {
-        if self.cut.is_cut() {
-            Error::e_explain(ErrorType::HTTPStatus(401), "what allowed the request was revoked")
-        } else {
-            Ok(())
+        let late = self.spans.and_then(|spans| spans.total).is_some_and(|total| self.started.elapsed() > total);
+        match () {
+            () if self.cut.is_cut() => Error::e_explain(ErrorType::HTTPStatus(401), "what allowed the request was revoked"),
+            () if late => Err(Error::explain(ErrorType::HTTPStatus(504), "the exchange takes too long").into_up()),
+            () => Ok(()),
         }
     }
 
@@ -186,7 +205,15 @@ impl Pass {
 
     fn finish(&mut self, status: u16, outcome: Outcome) {
         if let Some(call) = self.call.take() {
-            call.close(outcome);
+            let missing = ScopeSet::default();
+            match (self.passing.found.map(str::to_owned), outcome) {
+                (None, outcome) => call.close(outcome),
+                // The refusal was the answer.
+                (Some(reason), Outcome::Completed(measured) | Outcome::Broken { measured, .. }) if self.permit.is_enforced() => {
+                    call.close_as(Decision::Denied { reason, missing }, Outcome::Completed(measured));
+                }
+                (Some(reason), outcome) => call.close_noting(WouldDeny { reason, missing }, outcome),
+            }
             self.metrics.ended(status, self.decided, None);
         }
     }

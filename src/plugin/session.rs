@@ -11,7 +11,7 @@ use pingora::{Error, ErrorSource, Result};
 use pingora_core::protocols::http::HttpTask;
 use pingora_core::protocols::http::v1::server::HttpSession;
 
-use super::gate::{Able, Body, Gate, Question, Refused};
+use super::gate::{Able, Bodies, Body, Gate, Question, Refused};
 use super::pass::Pass;
 use crate::config::{Api, ApiKind};
 use crate::gateway::decide::{About, Refusal};
@@ -29,13 +29,15 @@ const MESSAGE: usize = 64 * 1024;
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(20);
 
 impl Gate {
-    /// Decides about the request of a session (`request_filter`). A refused one is answered, and there is no pass.
+    /// Decides about the request of a session (`request_filter`): puts the pass of an allowed one into `entered`. Of a refused one there
+    /// is none, and it was answered: says so.
     ///
     /// # Errors
     /// When the client went away.
-    pub async fn enter(&self, session: &mut Session) -> Result<Option<Pass>> {
+    pub async fn enter(&self, session: &mut Session, entered: &mut Option<Pass>) -> Result<bool> {
         let prepared = self.prepared.load_full();
         let body = message(session, &prepared).await?;
+        let empty = session.as_mut().is_body_empty();
         let asked = {
             let head = session.req_header();
             let trusted = |ip| prepared.config.listen.is_trusted(ip);
@@ -53,13 +55,14 @@ impl Gate {
                 },
                 seen: &seen,
                 body: match &body {
+                    Message::Elsewhere if empty => Body::Whole(&[]),
                     Message::Elsewhere => Body::Unsent,
                     Message::TooLong | Message::Late => Body::Cut,
                     Message::Read(bytes) => Body::Whole(bytes),
                 },
                 length: head.headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok()),
                 forwarder: None,
-                able: Able { strip: true, retarget: true },
+                able: Able { strip: true, retarget: true, watch: self.bodies == Bodies::Watched },
             };
             if matches!(body, Message::Late) {
                 let refusal = Refusal { denial: Denial::BodyBroken, about: About::default() };
@@ -69,8 +72,11 @@ impl Gate {
             }
         };
         match asked {
-            Ok(pass) => Ok(Some(pass)),
-            Err(Refused { answer, .. }) => write(session, answer).await.map(|()| None),
+            Ok(pass) => {
+                *entered = Some(pass);
+                Ok(false)
+            }
+            Err(Refused { answer, .. }) => write(session, answer).await.map(|()| true),
         }
     }
 }

@@ -146,6 +146,39 @@ pub struct GrantUse {
     pub scopes_last_used: BTreeMap<ScopeToken, Timestamp>,
 }
 
+/// Whose calls an API in shadow mode let pass; every field narrows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShadowFilter {
+    /// The organization; `None` is everybody, also callers of whom none is known.
+    pub org: Option<OrgId>,
+    /// At which API.
+    pub api: Option<String>,
+    /// Not before.
+    pub from: Timestamp,
+    /// Before.
+    pub to: Option<Timestamp>,
+}
+
+/// Calls of one caller at one route that would have been refused for one reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShadowCount {
+    /// How many.
+    pub calls: u64,
+    /// The last of them.
+    pub last: AuditRecord,
+}
+
+/// Some of what would have been refused.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ShadowPage {
+    /// All calls.
+    pub calls: u64,
+    /// Callers, routes and reasons among them.
+    pub kinds: u64,
+    /// Those that were asked for, most calls first.
+    pub rows: Vec<ShadowCount>,
+}
+
 /// Verbs on the log.
 #[async_trait]
 pub trait AuditLogStore {
@@ -159,6 +192,8 @@ pub trait AuditLogStore {
     async fn audit_histogram(&self, filter: &AuditFilter, buckets: u32) -> Result<Vec<Bucket>, StoreError>;
     /// The values of `by` with the most records, at most `limit`; records without one are not counted.
     async fn audit_tallies(&self, filter: &AuditFilter, by: Facet, limit: u32) -> Result<Vec<Tally>, StoreError>;
+    /// What would have been refused, by caller, route and reason: at most `limit` of these after the first `skip`.
+    async fn shadow_calls(&self, filter: &ShadowFilter, skip: u32, limit: u32) -> Result<ShadowPage, StoreError>;
     /// How grants were used in the `days` before `at`.
     async fn grant_use(&self, grants: &[GrantId], at: Timestamp, days: u32) -> Result<Vec<(GrantId, GrantUse)>, StoreError>;
     /// Deletes records older than `before`; says how many.

@@ -38,7 +38,8 @@ pub use accounts::{AccountStore, Created, Membership, NewUser, Org, OrgState, Pa
 pub use api_keys::{ApiKey, ApiKeyFacts, ApiKeyState, ApiKeyStore, DisableReason, Minted};
 pub use apps::{App, AppState, AppStore, AppVersion, Definition, Edit, Maturity, Publication, Published, Via};
 pub use audit_log::{
-    AuditFilter, AuditLogStore, AuditPage, AuditRow, Bucket, Cursor, DecisionFilter, Facet, GrantUse, Statuses, Tally,
+    AuditFilter, AuditLogStore, AuditPage, AuditRow, Bucket, Cursor, DecisionFilter, Facet, GrantUse, ShadowCount, ShadowFilter,
+    ShadowPage, Statuses, Tally,
 };
 pub use clients::{
     Added, AppClient, Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, ClientStore, GrantType,

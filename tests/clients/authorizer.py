@@ -1,23 +1,21 @@
-"""The decision for proxies: nginx, Envoy (gRPC and HTTP), Caddy and Traefik before the same Prometheus allow and refuse what the gate itself does.
+"""The decision for proxies: nginx, Envoy (gRPC and HTTP), Caddy and Traefik before the same upstreams allow and refuse what the gate itself does.
 
-Their configuration files are those of `config/examples`, with other ports.
+Their configuration files are those of `config/examples`, with other ports. What a proxy of a kind can't carry is a refusal by name: a row of
+`authorizer_bodies` says which.
 """
 
-import http.client
 import json
-import pathlib
-import re
 import sys
 import urllib.parse
-from dataclasses import dataclass, field
 
+import authorizer_bodies as bodies
+import authorizer_calls as calls
 import harness
+from anything import Anything
+from authorizer_doors import QUERY, Door, Proxies, Row, Table, reason
 from checks import Checks, contains, equal
-from processes import REPO, Process, free_port
+from processes import free_port
 
-EXAMPLES = REPO / "config/examples"
-TOOLS = REPO / "target/tools"
-QUERY = "/prometheus/api/v1/query?query=up"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 CONFIGURATION = """
 [authorizer]
@@ -49,30 +47,16 @@ NOT_REMOVABLE = {
     "X-Original-URL", "X-Rewrite-URL", "X-Original-URI", "X-Original-Method", "X-Envoy-Original-Path", "X-Tollgate-User",
     "X-Tollgate-Target", "X-WEBAUTH-USER", "Remote-User", "X-HTTP-Method-Override", "X_Scope_OrgID", "X-Scope-OrgID",
 }  # fmt: skip
+# What a proxy answers before it asks, by the name of the row.
+BY_ITSELF = {
+    "nginx": dict.fromkeys(("the token twice", "the path /prometheus/api/v1/labels%00", "the path /prometheus/api/v1/%zz"), 400),
+    "caddy": {"the path /prometheus/api/v1/%zz": 400},
+    "traefik": {"the path /prometheus/api/v1/%zz": 400},
+}
+# What Caddy makes of a header that it shall copy and that no answer has.
+UNSET = "{http.reverse_proxy.header.X-Scope-Orgid}"
 # What a gateway in front sets; `Connection` must not take it away again, nor may another spelling stand beside it.
 INJECTED = ["X-Scope-OrgID", "X-Tollgate-User", "X-Forwarded-Uri", "X-Forwarded-Method", "X-Forwarded-Host", "X-Forwarded-For", "X-Real-IP", "Authorization"]
-
-
-@dataclass
-class Row:
-    """One request of the decision table."""
-
-    name: str
-    path: str = QUERY
-    token: str | None = "good"
-    method: str = "GET"
-    headers: list[tuple[str, str]] = field(default_factory=list)
-    body: str | None = None
-
-
-@dataclass
-class Door:
-    """A way to Prometheus: the gate itself or a proxy that asks."""
-
-    name: str
-    port: int
-    # What this proxy can't carry out and refuses, although the gate would do it.
-    refuses: frozenset = frozenset()
 
 
 def table() -> list[Row]:
@@ -113,65 +97,66 @@ def table() -> list[Row]:
     return rows
 
 
-class Table:
-    """Runs rows through a door and says what became of them."""
-
-    def __init__(self, stack):
-        self.stack = stack
-        base = stack.url(harness.PROMETHEUS_PATH)
-        client, other = stack.client("authorizer checks"), stack.client("other api")
-        good = client.authorize(stack.person, base, harness.PROMETHEUS_SCOPE)
-        own = other.authorize(stack.person, stack.url(harness.OWN_PATH), stack.default_scope(harness.OWN_PATH))
-        head, payload, signature = good.split(".")
-        changed = signature[:20] + ("A" if signature[20] != "A" else "B") + signature[21:]
-        self.tokens = {"good": good, "other": own, "noise": "AAAA.BBBB.CCCC", "resigned": f"{head}.{payload}.{changed}"}
-        self.tenant = ""
-
-    def send(self, door: Door, row: Row):
-        """The answer, and what Prometheus saw."""
-        seen = self.stack.recorder.requests
-        before = len(seen)
-        connection = http.client.HTTPConnection("127.0.0.1", door.port, timeout=30)
-        try:
-            host = next((v for n, v in row.headers if n == "Host"), f"127.0.0.1:{door.port}")
-            connection.putrequest(row.method, row.path, skip_host=True, skip_accept_encoding=True)
-            connection.putheader("Host", host)
-            if row.token:
-                connection.putheader("Authorization", f"Bearer {self.tokens[row.token]}")
-            for name, value in row.headers:
-                if name != "Host":
-                    connection.putheader(name, value.replace("{tenant}", self.tenant))
-            if row.body is not None:
-                connection.putheader("Content-Length", str(len(row.body)))
-            connection.endheaders(row.body.encode() if row.body else None)
-            answer = connection.getresponse()
-            text = answer.read().decode("utf-8", "replace")
-        finally:
-            connection.close()
-        return answer, text, seen[before:]
-
-
 def same_as_the_gate(checks: Checks, table_: Table, rows: list[Row], gate: Door, doors: list[Door]):
     """The decision table through every door."""
     for row in rows:
-        expected, _, arrived = table_.send(gate, row)
+        direct = table_.send(gate, row)
+        # The gate looks through some bodies as they pass, so that the beginning of what it refuses may have arrived.
+        arrived = reason(*direct[:2]) is None and direct[2]
         for door in doors:
             with checks.check(f"{door.name}: {row.name}"):
-                answer, text, seen = table_.send(door, row)
-                names = {name for name, _ in row.headers}
-                if arrived and not (names & door.refuses):
-                    equal(len(seen), len(arrived), f"requests that arrived ({answer.status} {text[:200]})")
-                    equal(seen[0][:2], arrived[0][:2], "method and path that arrived")
-                    equal(answer.status, expected.status, "status")
-                    _nothing_of_the_clients(table_, row, seen[0][2])
+                came = table_.send(door, row)
+                named = row.named.get(door.name)
+                if arrived and {name for name, _ in row.headers} & door.refuses:
+                    named = (400, "headers_not_removable")
+                if named:
+                    _refused_by_name(came, named)
+                elif by_itself := BY_ITSELF.get(door.name, {}).get(row.name):
+                    equal((came[0].status, came[2]), (by_itself, []), f"the proxy's own answer, {came[1][:200]}")
+                elif arrived:
+                    _passed(table_, row, came, direct)
                 else:
-                    equal(seen, [], "what arrived")
-                    equal(400 <= answer.status < 500, True, f"{answer.status} is a refusal")
-                if expected.status == 401:
-                    equal(answer.status, 401, "status")
-                    equal(answer.headers.get_all("WWW-Authenticate"), expected.headers.get_all("WWW-Authenticate"), "challenge")
-                elif expected.status in (403, 404, 405) and "X-Request-Id" in expected.headers and not arrived:
-                    contains([expected.status, 400], answer.status, "status")
+                    _refused(door, came, direct)
+
+
+def _passed(table_: Table, row: Row, came, direct):
+    """The same request arrives, and its answer comes back."""
+    (answer, text, seen), (expected, _, arrived) = came, direct
+    equal(len(seen), len(arrived), f"requests that arrived ({answer.status} {text[:200]})")
+    equal(seen[0][:2], arrived[0][:2], "method and path that arrived")
+    if row.path.startswith(bodies.MOUNTS):
+        equal(table_.bodies[-1], table_.bodies[-2], "body that arrived")
+    equal(answer.status, expected.status, "status")
+    _nothing_of_the_clients(seen[0][2], arrived[0][2])
+
+
+def _refused_by_name(came, named: tuple[int, str]):
+    """A refusal that the gate itself would not have given, for this reason and no other."""
+    answer, text, seen = came
+    equal(seen, [], "what arrived")
+    equal((answer.status, reason(answer, text)), named, f"refusal {text[:200]}")
+
+
+def _refused(door: Door, came, direct):
+    """Status, reason and challenge are those of the gate, and where the proxy hands on the body, that is too."""
+    (answer, text, seen), (expected, said, _) = came, direct
+    equal(seen, [], "what arrived")
+    equal(answer.status, expected.status, f"status, {text[:200]}, and the gate says {said[:200]}")
+    for name in ("WWW-Authenticate", "Retry-After"):
+        equal(answer.headers.get_all(name), expected.headers.get_all(name), name)
+    if door.name == "nginx":
+        # Of a 401 it hands on the challenge alone, and of everything else what the file makes of the reason.
+        equal(reason(answer, text), None if answer.status == 401 else reason(expected, said), "reason")
+    else:
+        equal(answer.headers["Content-Type"], expected.headers["Content-Type"], "content type")
+        equal(_lasting(text), _lasting(said), "body")
+
+
+def _lasting(text: str):
+    """A body without what each request has of its own."""
+    body = json.loads(text)
+    body.pop("request_id", None)
+    return body
 
 
 def tricks() -> list[Row]:
@@ -196,21 +181,36 @@ def never_more_than_the_gate(checks: Checks, table_: Table, gate: Door, doors: l
                 answer, _, seen = table_.send(door, row)
                 if seen:
                     equal([r[:2] for r in seen], [r[:2] for r in plain], f"{row.name}: what arrived")
-                    _nothing_of_the_clients(table_, row, seen[0][2])
+                    _nothing_of_the_clients(seen[0][2], plain[0][2])
                 else:
                     equal(400 <= answer.status < 500, True, f"{row.name}: {answer.status} is a refusal")
                 _, _, seen = table_.send(door, Row(row.name, "/prometheus/api/v1/rules", headers=row.headers))
                 equal(seen, [], f"{row.name} at a path that is not allowed")
 
 
-def _nothing_of_the_clients(table_: Table, row: Row, headers: list[tuple[str, str]]):
-    """One tenant, ours; no credential; nothing of what the client made up."""
+def _nothing_of_the_clients(headers: list[tuple[str, str]], at_the_gate: list[tuple[str, str]]):
+    """The tenant that the gate sets; no credential; nothing of what the client made up."""
     lower = [(name.lower(), value) for name, value in headers]
-    equal([v for n, v in lower if n == "x-scope-orgid"], [table_.tenant], "tenant")
+    tenants = [value for name, value in at_the_gate if name.lower() == "x-scope-orgid"]
+    equal([v for n, v in lower if n == "x-scope-orgid" and v != UNSET], tenants, "tenant")
     for name, _ in lower:
         equal(name in ("authorization", "cookie", "proxy-authorization", "dpop", "x_scope_orgid"), False, f"{name} arrived")
     made_up = [(n, v) for n, v in lower if v in ("/prometheus/-/quit", ALLOWED_PATH, "someone-else")]
     equal(made_up, [], "what the client made up and arrived")
+
+
+def rates(checks: Checks, table_: Table, gate: Door, doors: list[Door]):
+    """One caller has one rate, by whichever door it comes: what one of them counts, all of them refuse."""
+    for door in doors:
+        with checks.check(f"{door.name}: a rate that is used up"):
+            row = Row("rate", f"{bodies.LIMITED}/{door.name}", "limited")
+            first, _, seen = table_.send(door, row)
+            equal((first.status, len(seen)), (200, 1), "the first call")
+            for at in (gate, *doors):
+                answer, text, seen = table_.send(at, row)
+                equal((answer.status, seen), (429, []), f"the next at {at.name}")
+                equal(reason(answer, text), "rate_limited", f"reason at {at.name}")
+                equal(3500 < int(answer.headers["Retry-After"]) <= 3600, True, f"Retry-After at {at.name}: {answer.headers['Retry-After']}")
 
 
 def revocation(checks: Checks, table_: Table, doors: list[Door]):
@@ -233,82 +233,46 @@ def recorded(checks: Checks, stack, doors: list[Door]):
             equal({r["unmapped"]["forwarder.address"].split(":")[0] for r in mine}, {"127.0.0.1"}, "who asked")
 
 
-def example(name: str, ports: dict[str, int], home: pathlib.Path) -> pathlib.Path:
-    """A file of `config/examples` with the ports of this run."""
-    written = re.compile(r"(127\.0\.0\.1:|port_value: |http://:)(\d+)")
-    file = home / name
-    file.write_text(written.sub(lambda found: f"{found[1]}{ports[found[2]]}", (EXAMPLES / name).read_text()))
-    return file
-
-
-class Proxies:
-    """The proxies, each on a port of its own."""
-
-    def __init__(self, stack, authorizer: int):
-        self.stack = stack
-        self.owned: list[Process] = []
-        public = urllib.parse.urlsplit(stack.public_url).port
-        self.ports = {"8080": public, "9902": authorizer, "9090": stack.recorder.port}
-
-    def start(self, door: Door, file: str):
-        """Starts a proxy with its example file."""
-        home = self.stack.home / door.name
-        home.mkdir()
-        config = example(file, self.ports | {"8000": door.port}, home)
-        if door.name == "nginx":
-            command = ["nginx", "-p", home, "-c", config, "-e", home / "error.log", "-g", f"daemon off; pid {home}/pid;"]
-        elif door.name == "caddy":
-            command = ["caddy", "run", "--adapter", "caddyfile", "--config", config]
-        elif door.name == "traefik":
-            # The file names the routes beside it by their name alone.
-            static = example("traefik-static.yaml", self.ports | {"8000": door.port}, home)
-            command = [TOOLS / "traefik/bin/traefik", "--configFile", static]
-        else:
-            command = [next(TOOLS.glob("envoy/lib/python3*/site-packages/envoy/_bin/envoy")), "-c", config, "--use-dynamic-base-id", "--concurrency", "1", "-l", "warn"]
-        process = Process(door.name, command, home, {"XDG_DATA_HOME": str(home), "XDG_CONFIG_HOME": str(home), "HOME": str(home)})
-        self.owned.append(process)
-        process.await_answer(f"http://127.0.0.1:{door.port}/prometheus/api/v1/labels")
-
-    def stop(self):
-        """Ends them."""
-        for process in self.owned:
-            process.stop()
-
-
 def main() -> int:
     """One stack, every door."""
     checks = Checks("authorizer")
     authorizer = free_port()
     doors = [Door("nginx", free_port()), Door("envoy_grpc", free_port()), Door("envoy_http", free_port())]
-    files = {"nginx": "nginx.conf", "envoy_grpc": "envoy-grpc.yaml", "envoy_http": "envoy-http.yaml", "caddy": "Caddyfile", "traefik": "traefik.yaml"}
     unable = [Door(name, free_port(), frozenset(NOT_REMOVABLE)) for name in ("caddy", "traefik")]
     doors += unable
+    anything, collector = Anything(), calls.Collector()
     with harness.Stack(everything=False) as stack:
         gate = Door("gate", urllib.parse.urlsplit(stack.public_url).port)
         hosts = ", ".join(f'"127.0.0.1:{door.port}"' for door in doors)
         listen = f', authorizer = "127.0.0.1:{authorizer}", extra_hosts = [{hosts}]'
-        upstream = f"http://127.0.0.1:{stack.recorder.port}"
+        prometheus, below = stack.recorder.port, tuple(path.removeprefix(harness.PROMETHEUS_PATH) for path in bodies.MOUNTS)
+        stack.recorder.route = lambda path: (anything.port if path.startswith(below) else stack.recorder.upstream_port, path)
 
-        def configure(dialects: list[Door], strips: str):
-            names = '", "'.join(d.name for d in dialects)
-            stack.restart_with(CONFIGURATION.format(dialects=names, strips=strips, upstream=upstream), listen)
+        def configure(strips: str):
+            names = '", "'.join(door.name for door in doors)
+            written = CONFIGURATION.format(dialects=names, strips=strips, upstream=f"http://127.0.0.1:{prometheus}")
+            stack.restart_with(written + bodies.apis(prometheus) + calls.api(collector.port), listen)
 
-        configure(doors, "true")
-        proxies = Proxies(stack, authorizer)
+        configure("true")
+        proxies = Proxies(stack, authorizer, collector.port)
         try:
             for door in doors:
-                proxies.start(door, files[door.name])
-            table_ = Table(stack)
-            _, _, arrived = table_.send(gate, Row("who am I"))
-            table_.tenant = next(v for n, v in arrived[0][2] if n.lower() == "x-scope-orgid")
-            same_as_the_gate(checks, table_, table(), gate, [d for d in doors if d not in unable])
-            configure(doors, "false")
-            same_as_the_gate(checks, table_, table(), gate, unable)
+                proxies.start(door)
+            table_ = Table(stack, anything)
+            table_.tokens |= bodies.tokens(table_)
+            rows = table() + bodies.rows(stack.gateway.ready["organization"])
+            same_as_the_gate(checks, table_, rows, gate, [d for d in doors if d not in unable])
+            configure("false")
+            same_as_the_gate(checks, table_, rows, gate, unable)
             never_more_than_the_gate(checks, table_, gate, doors)
+            rates(checks, table_, gate, doors)
+            calls.same_as_the_gate(checks, stack, collector, gate, doors)
             revocation(checks, table_, doors)
             recorded(checks, stack, doors)
         finally:
             proxies.stop()
+            anything.stop()
+            collector.stop()
     return checks.finish()
 
 

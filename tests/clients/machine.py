@@ -11,14 +11,14 @@ from checks import equal
 class Machine:
     """A client with a service user behind it, that gets its tokens by its own credentials."""
 
-    def __init__(self, stack: harness.Stack, name: str, scopes: str):
+    def __init__(self, stack: harness.Stack, name: str, scopes: str, *options: str):
         organization = stack.gateway.ready["organization"]
         organization = organization["slug"] if isinstance(organization, dict) else organization
         user = f"{name}-robot"
         stack.administer("user", "create", user, "--service")
         stack.administer("member", "set", organization, user, "--role", "admin")
         made = stack.administer(
-            "client", "create", name, "--kind", "machine", "--org", organization, "--subject", user, "--scopes", scopes, "--auth", "post", "--json"
+            "client", "create", name, "--kind", "machine", "--org", organization, "--subject", user, "--scopes", scopes, "--auth", "post", "--json", *options
         )
         made = json.loads(made)
         self.client, self.secret = made["client"]["id"], made["client_secret"]

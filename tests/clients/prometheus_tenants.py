@@ -2,25 +2,20 @@
 
 import http.server
 import json
-import math
-import random
 import sys
 import threading
-import time
 import urllib.parse
 
 import harness
 import oauth
+import prometheus_history
 import tenants
 from checks import Checks, contains, equal
 from processes import await_true
 
-SMALL_TENANT, LARGE_TENANT = tenants.SLUGS
 SHARDS = range(4)
 METRICS = ("requests", "errors")
-# The other organization's values are so large that one of them in any sum is seen.
-SMALL, LARGE, LIMIT = 1, 10**12, 10**6
-QUERIES = 60
+SMALL, LARGE = 1, 10**12
 SCOPES = "metrics:read rules:read alerts:read"
 
 
@@ -94,68 +89,6 @@ class Side(tenants.Side):
         return self.unnamed(answer, f"{path} {query}").json()["data"]
 
 
-def kept(chance: random.Random, depth: int) -> str:
-    """A query whose every result keeps the label `tenant`."""
-    metric = chance.choice(METRICS)
-    matchers = chance.choice(["", '{shard!="1"}', '{shard=~"[0-2]"}', '{tenant=~".+",shard!~"3|"}', "{}"])
-    if depth == 0:
-        return chance.choice([f"{metric}{matchers}", f"max_over_time({metric}{matchers}[30s])", f"{metric}{matchers} offset 1s"])
-    below = kept(chance, depth - 1)
-    return chance.choice([
-        f"abs({below})",
-        f"({below}) + ({kept(chance, depth - 1)})",
-        f"({below}) and on(tenant, shard) ({kept(chance, depth - 1)})",
-        f"({below}) unless on(tenant, shard) ({metric} > 2)",
-        f"sum by (tenant, shard) ({below})",
-        f"label_replace({below}, 'copy', '$1', 'shard', '(.*)')",
-        f"max_over_time(({below})[10s:1s])",
-    ])
-
-
-def summed(chance: random.Random) -> str:
-    """A query whose results have lost the label, or that reaches for the other organization."""
-    below = kept(chance, 1)
-    return chance.choice([
-        f"sum({below})",
-        f"max without (tenant) ({below})",
-        f"topk(scalar(sum({below}) or vector(1)), {below})",
-        f"quantile(0.99, {below}) + scalar(max({below}))",
-        f"sum_over_time(sum({below})[10s:1s])",
-        f"count_values by (shard) ('v', {below})",
-        f"vector(scalar(sum({below}))) # {{tenant=\"x\"}}",
-    ])
-
-
-def answers(side: Side, stack, checks: Checks, chance: random.Random):
-    """Generated queries, here and at Prometheus itself."""
-    # Everything scraped up to here is already stored, so that the same query twice gives the same.
-    now = f"{time.time() - 1:.3f}"
-
-    def series(result):
-        return sorted((json.dumps(s["metric"], sort_keys=True), s["value"][1]) for s in result)
-
-    with checks.check(f"{side.slug}: {QUERIES} queries give all of its own and nothing else"):
-        full = 0
-        for number in range(QUERIES):
-            query = {"query": kept(chance, chance.randrange(3)), "time": now}
-            direct = oauth.request("GET", f"{stack.prometheus_url}/api/v1/query?{urllib.parse.urlencode(query)}")
-            equal(direct.status, 200, f"Prometheus' own status for {query['query']}: {direct.text[:300]}")
-            plain = direct.json()["data"]["result"]
-            ours = [s for s in plain if s["metric"].get("tenant") == side.slug]
-            equal(series(side.data("/api/v1/query", query, ("GET", "POST")[number % 2])["result"]), series(ours), query["query"])
-            full += bool(ours) and len(ours) < len(plain)
-        equal(full > QUERIES // 3, True, f"{full} of the queries would have given both organizations' samples")
-    if side.slug != SMALL_TENANT:
-        return
-    with checks.check(f"{side.slug}: {QUERIES} aggregations have nothing of the other in them"):
-        for number in range(QUERIES):
-            query = {"query": summed(chance), "time": now}
-            for sample in side.data("/api/v1/query", query, ("GET", "POST")[number % 2])["result"]:
-                value = max(float(sample["value"][1]), float(sample["metric"].get("v", 0)))
-                # NaN is what scalar() makes of no samples at all.
-                equal(math.isnan(value) or value < LIMIT, True, f"{query['query']} gives {value}")
-
-
 def lists(side: Side, checks: Checks):
     """Series, labels, federation, rules, alerts."""
     own = {"tenant": side.slug}
@@ -194,21 +127,24 @@ def lists(side: Side, checks: Checks):
 
 def main() -> int:
     """Both organizations on one stack."""
-    checks, chance = Checks("prometheus tenants"), random.Random(7)
+    checks = Checks("prometheus tenants")
     slugs = list(tenants.SLUGS)
     exporter = Exporter(slugs)
     scraped = f"- {{job_name: both, honor_labels: true, static_configs: [{{targets: ['127.0.0.1:{exporter.port}']}}]}}\n"
     with harness.Stack(everything=False, scraped=scraped, rules=alerting(slugs)) as stack:
         ids = tenants.organizations(stack)
-        stack.restart_with(configuration(stack))
+        history = prometheus_history.History(stack.home)
+        stack.restart_with(configuration(stack) + history.configuration())
         base = stack.prometheus_url
         # Old enough that every offset and range of the generated queries finds a sample.
         await_true("all series", lambda: len(oauth.request("GET", base + "/api/v1/query?query=requests+offset+5s").json()["data"]["result"]) == 8)
         await_true("both alerts", lambda: len(oauth.request("GET", base + "/api/v1/alerts").json()["data"]["alerts"]) == 2)
         for slug, other in (slugs, slugs[::-1]):
-            side = Side(stack, slug, other, ids[slug])
-            answers(side, stack, checks, chance)
-            lists(side, checks)
+            lists(Side(stack, slug, other, ids[slug]), checks)
+            past = tenants.Side(stack, prometheus_history.MOUNT, slug, other, ids[slug], "metrics:read")
+            prometheus_history.check(past, history, checks)
+            prometheus_history.quoted(past, checks)
+        history.stop()
     return checks.finish()
 
 

@@ -25,7 +25,7 @@ const ALLOWED: [(&str, &[&str]); 34] = [
         "gateway",
         &["config", "egress", "indices", "labels", "mcp", "node", "record", "routing", "store", "telemetry", "token", "types"],
     ),
-    ("plugin", &["audit", "config", "gateway", "labels", "mcp", "node", "record", "telemetry", "types"]),
+    ("plugin", &["audit", "config", "gateway", "indices", "labels", "mcp", "node", "record", "telemetry", "types"]),
     ("authorizer", &["config", "gateway", "plugin", "record", "types"]),
     ("pages", &["config", "types"]),
     ("hooks", &["config", "egress", "node", "pages", "record", "store", "types"]),

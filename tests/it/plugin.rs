@@ -12,6 +12,7 @@ use pingora_core::services::Service as _;
 use pingora_core::services::listening::Service;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tollgate::plugin::Gate;
 
 use crate::harness::audit::{call, outcome, reason};
 use crate::harness::http1::{Conn, Request};
@@ -25,8 +26,8 @@ fn the_gate_takes_fewer_than_twenty_lines() {
     let text = include_str!("../../examples/plugin/app.rs");
     let (_, rest) = text.split_once("// The gate, from here").expect("a beginning");
     let (hooks, _) = rest.split_once("// to here.").expect("an end");
-    // The field, the type of the context and the import come on top.
-    let lines = hooks.lines().filter(|l| !l.trim().is_empty()).count() + 3;
+    // The field, the type of the context, the import and the timeouts come on top.
+    let lines = hooks.lines().filter(|l| !l.trim().is_empty()).count() + 4;
     assert!((10..20).contains(&lines), "{lines} lines");
 }
 
@@ -39,10 +40,14 @@ struct Running {
 
 impl Running {
     fn start(gw: &Gateway) -> Self {
+        Self::with(gw, gw.running.gate.clone().watching_bodies())
+    }
+
+    fn with(gw: &Gateway, gate: Gate) -> Self {
         let socket = TcpListener::bind("127.0.0.1:0").expect("a free port");
         socket.set_nonblocking(true).expect("a socket option");
         let address = socket.local_addr().expect("an address");
-        let app = app::App { gate: gw.running.gate.clone(), upstream: gw.upstream.address };
+        let app = app::App { gate, upstream: gw.upstream.address };
         let mut service = Service::new("app".to_owned(), http_proxy(&Arc::new(ServerConf::default()), app));
         service.add_listener(ListenerConfig::tcp(address.to_string()));
         let mut fds = Fds::new();
@@ -281,6 +286,108 @@ async fn a_form_that_names_a_tenant_never_gets_through() {
             assert_eq!(gw.upstream.last().body.as_slice(), body.as_bytes(), "{what}: it arrives whole");
         }
     }
+    app.stop().await;
+    gw.running.stop().await;
+}
+
+const INDICES: &str = "[[apis]]\nname = \"search\"\nmount = \"/search\"\npack = \"opensearch\"\nupstream = \"plain\"\n\
+                       tenant = { mode = \"index\", value = \"{org.slug}.\" }\n\
+                       [[apis]]\nname = \"short\"\nmount = \"/short\"\nupstream = \"plain\"\n[[apis.routes]]\nid = \"short.any\"\n\
+                       match = \"/any\"\nmethods = [\"POST\"]\nscopes = [\"logs:read\"]\nmax_body = \"10B\"\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_are_looked_at_as_an_application_passes_them_on() {
+    let gw = Gateway::start_with(Setup { more: INDICES.to_owned(), ..Setup::default() }).await;
+    let (watching, blind) = (Running::start(&gw), Running::with(&gw, gw.running.gate.clone()));
+    let caller = gw.open_caller("acme", &["admin"], "logs:read logs:write").await;
+    let look_up = |index: &str| format!(r#"{{"query":{{"terms":{{"u":{{"index":"{index}","id":"1","path":"p"}}}}}}}}"#);
+    let bulk = |index: &str| format!("{{\"index\":{{\"_index\":\"{index}\"}}}}\n{{\"a\":1}}\n");
+    let (own, theirs) = (look_up("acme.users"), look_up("beta.users"));
+    let (search, many) = ("/search/acme.logs/_search", "/search/acme.logs/_bulk");
+    // Where, what, and what becomes of it with the hook and without.
+    let cases = [
+        (search, own.clone(), "allowed", "body_not_sent"),
+        (search, theirs, "other_organization_index", "body_not_sent"),
+        (search, "{".to_owned(), "selector_malformed", "body_not_sent"),
+        (many, bulk("acme.logs"), "allowed", "body_not_sent"),
+        (many, bulk("acme.logs") + &bulk("beta.logs"), "other_organization_index", "body_not_sent"),
+        ("/search/beta.logs/_search", own, "other_organization_index", "other_organization_index"),
+        ("/short/any", "123456789".to_owned(), "allowed", "length_required"),
+        ("/short/any", "12345678901".to_owned(), "body_too_large", "length_required"),
+    ];
+    for (path, body, watched, unwatched) in cases {
+        let kind = if path == many { "application/x-ndjson" } else { "application/json" };
+        let post = || Request::new("POST", path).bearer(&caller.token).header("Content-Type", kind);
+        for (app, expected) in [(&watching, watched), (&blind, unwatched)] {
+            gw.advance(1);
+            let request = post().chunked(body.as_bytes(), 5);
+            let answer = Conn::open(app.address).await.ask(&request).await;
+            assert_eq!(answer.status == 200, expected == "allowed", "{path} {body}: {answer:?}");
+            // What is refused on its way is answered by the application, which knows no id: it is the record of this second.
+            let now = gw.running.node.now();
+            let last = within("the record", async {
+                loop {
+                    if let Some(last) = gw.calls().await.pop().filter(|record| record.time == now) {
+                        break last;
+                    }
+                    tokio::task::yield_now().await;
+                }
+            })
+            .await;
+            assert_eq!(reason(&last), expected, "{path} {body}: {last:?}");
+            if expected == "allowed" {
+                assert_eq!(gw.upstream.last().body.as_slice(), body.as_bytes(), "it arrives whole");
+            }
+        }
+    }
+    let empty = Conn::open(blind.address).await.ask(&Request::get(search).bearer(&caller.token)).await;
+    assert_eq!(empty.status, 200, "nothing to look at: {empty:?}");
+    watching.stop().await;
+    blind.stop().await;
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exchange_takes_no_longer_than_its_route_allows() {
+    let slow = "[[apis]]\nname = \"slow\"\nmount = \"/slow\"\nupstream = \"plain\"\n[[apis.routes]]\nid = \"slow.silent\"\n\
+                match = \"/silent\"\nmethods = [\"GET\"]\npublic = true\ntimeouts = { idle = \"200ms\" }\n[[apis.routes]]\n\
+                id = \"slow.events\"\nmatch = \"/events\"\nmethods = [\"GET\"]\npublic = true\ntimeouts = { total = \"200ms\" }\n";
+    let gw = Gateway::start_with(Setup { more: slow.to_owned(), ..Setup::default() }).await;
+    let app = Running::start(&gw);
+    let silent = Request::get("/slow/silent").header("X-Behave", "silent");
+    let answer = within("an answer", async { Conn::open(app.address).await.ask(&silent).await }).await;
+    assert_eq!(answer.status, 502, "{answer:?}");
+    let mut conn = Conn::open(app.address).await;
+    conn.send(&Request::get("/slow/events").header("X-Behave", "events").bytes()).await;
+    assert_eq!(within("a response head", conn.head()).await.expect("a head").status, 200);
+    within("the end of the stream", async {
+        loop {
+            gw.upstream.emit("data: more\n\n");
+            if conn.chunk().await.is_none() {
+                return;
+            }
+        }
+    })
+    .await;
+    app.stop().await;
+    gw.running.stop().await;
+}
+
+/// What `tollgate::plugin` says that is left to the application: nothing runs while nothing comes, and the read timeout is the end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_stream_ends_with_its_read_timeout_at_the_latest() {
+    let quiet = "[[apis]]\nname = \"quiet\"\nmount = \"/quiet\"\nupstream = \"plain\"\n[[apis.routes]]\nid = \"quiet.events\"\n\
+                 match = \"/events\"\nmethods = [\"GET\"]\nscopes = [\"metrics:read\"]\ntimeouts = { idle = \"500ms\" }\n";
+    let gw = Gateway::start_with(Setup { more: quiet.to_owned(), ..Setup::default() }).await;
+    let app = Running::start(&gw);
+    let caller = gw.open_caller("acme", &["reader"], "metrics:read").await;
+    let mut conn = Conn::open(app.address).await;
+    conn.send(&Request::get("/quiet/events").bearer(&caller.token).header("X-Behave", "events").bytes()).await;
+    within("a response head", conn.head()).await.expect("a head");
+    gw.revoke(&caller.grant).await;
+    let id = gw.upstream.last().header("x-request-id");
+    within("the end of the silent stream", async { while conn.chunk().await.is_some() {} }).await;
+    assert_eq!(outcome(&gw.record_of_request(&id).await), "Revocation");
     app.stop().await;
     gw.running.stop().await;
 }

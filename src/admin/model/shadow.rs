@@ -22,6 +22,12 @@ pub struct ShadowQuery {
     /// Before: RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
+    /// How many entries to leave out at the beginning; none when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skip: Option<u32>,
+    /// How many entries to answer with: 1 to 10000, and so many when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
 }
 
 /// Whom APIs in shadow mode would refuse.
@@ -29,7 +35,9 @@ pub struct ShadowQuery {
 pub struct ShadowReport {
     /// Requests that were let pass.
     pub requests: u64,
-    /// Whether there are more kinds of them than are listed: narrow the query.
+    /// Callers, routes and reasons among them, whether listed here or not.
+    pub kinds: u64,
+    /// Whether some of these come after those that are listed.
     pub truncated: bool,
     /// Each caller, route and reason once; most requests first.
     pub entries: Vec<ShadowEntry>,

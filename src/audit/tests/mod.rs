@@ -17,7 +17,9 @@ use parking_lot::{Condvar, Mutex};
 use super::journal::{Disk, Sink};
 use super::*;
 use crate::record::{Actor, AuditRecord, Call, Caller, Decision, Event, Measured, Opening, Origin, Outcome};
-use crate::store::{AuditFilter, AuditLogStore, AuditPage, AuditRow, Bucket, Cursor, Facet, GrantUse, StoreError, Tally};
+use crate::store::{
+    AuditFilter, AuditLogStore, AuditPage, AuditRow, Bucket, Cursor, Facet, GrantUse, ShadowFilter, ShadowPage, StoreError, Tally,
+};
 use crate::types::{ApiName, GrantId, ManualClock, NodeId, OrgId, RecordId, RequestId, ScopeSet, Timestamp, UserId};
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_219_200_123);
@@ -256,6 +258,9 @@ impl AuditLogStore for MemoryStore {
         unreachable!("the shipper only appends")
     }
     async fn audit_histogram(&self, _: &AuditFilter, _: u32) -> Result<Vec<Bucket>, StoreError> {
+        unreachable!("the shipper only appends")
+    }
+    async fn shadow_calls(&self, _: &ShadowFilter, _: u32, _: u32) -> Result<ShadowPage, StoreError> {
         unreachable!("the shipper only appends")
     }
     async fn audit_tallies(&self, _: &AuditFilter, _: Facet, _: u32) -> Result<Vec<Tally>, StoreError> {

@@ -55,7 +55,6 @@ fn shadow(rows: Vec<OperatorShadowRow>, apis: &[&str]) -> OperatorShadowPage {
         apis: apis.iter().map(|api| (*api).to_owned()).collect(),
         requests: rows.iter().map(|row| row.count).sum(),
         callers: rows.len() as u64,
-        truncated: false,
         rows,
         steps: Steps::default(),
     }

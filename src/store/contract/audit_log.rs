@@ -1,8 +1,8 @@
 //! The audit log.
 
 use super::world::*;
-use crate::record::{AuditRecord, Decision, Event, Outcome};
-use crate::store::{AuditFilter, Bucket, DecisionFilter, Facet, SharedStore, Statuses, Tally};
+use crate::record::{AuditRecord, Decision, Event, Outcome, WouldDeny};
+use crate::store::{AuditFilter, Bucket, DecisionFilter, Facet, Grant, ShadowFilter, SharedStore, Statuses, Tally};
 use crate::types::RecordId;
 
 async fn found(store: &SharedStore, filter: &AuditFilter) -> Vec<RecordId> {
@@ -236,4 +236,63 @@ pub(crate) async fn records_are_tallied(store: SharedStore) {
     assert_eq!(tallies(Facet::User).await, [tally(world.user.id.as_str(), 7, 1)]);
     assert_eq!(tallies(Facet::Client).await, [tally(world.client.id.as_str(), 7, 1)]);
     assert_eq!(world.store.audit_tallies(&filter, Facet::Tool, 0).await.expect("tallies"), []);
+}
+
+/// A call that shadow mode let pass.
+fn waved(grant: Option<&Grant>, api: &str, reason: &str, seconds: u64) -> AuditRecord {
+    let mut record = call(grant, api, Decision::Allowed, seconds);
+    if let Event::Call(call) = &mut record.event {
+        call.would_deny =
+            Some(WouldDeny { reason: reason.into(), missing: scopes(if reason == "scope" { "logs:read" } else { "" }) });
+    }
+    record
+}
+
+pub(crate) async fn what_shadow_mode_let_pass_is_counted_page_by_page(store: SharedStore) {
+    let world = World::new(store).await;
+    let (grant, _) = world.consent(1).await;
+    let stranger = |agent: &str, seconds| {
+        let mut record = waved(None, "loki", "no_token", seconds);
+        record.origin.user_agent = Some(agent.to_owned());
+        record
+    };
+    let mut records: Vec<_> = (10..15).map(|n| waved(Some(&grant), "loki", "scope", n)).collect();
+    records.extend((20..24).map(|n| waved(Some(&grant), "loki", "rate", n)));
+    records.extend((30..33).map(|n| stranger("curl/8\0", n)));
+    records.extend((40..42).map(|n| stranger(&"wget \u{1F9ED}".repeat(90), n)));
+    records.extend([waved(Some(&grant), "tempo", "scope", 50), call(Some(&grant), "loki", Decision::Allowed, 60)]);
+    world.store.append_audit(&records).await.expect("stored");
+    let everybody = ShadowFilter { org: None, api: None, from: after(0), to: None };
+    let counted = async |filter: &ShadowFilter, skip, limit| {
+        let page = world.store.shadow_calls(filter, skip, limit).await.expect("a page");
+        (page.calls, page.kinds, page.rows.into_iter().map(|row| (row.calls, row.last)).collect::<Vec<_>>())
+    };
+    let last = |at: usize| records[at].clone();
+    let all = [(5, last(4)), (4, last(8)), (3, last(11)), (2, last(13)), (1, last(14))];
+    assert_eq!(counted(&everybody, 0, 10).await, (15, 5, all.to_vec()));
+    assert_eq!(counted(&everybody, 1, 2).await, (15, 5, all[1..3].to_vec()), "a page tells the whole");
+    let theirs = ShadowFilter { org: Some(grant.org.clone()), ..everybody.clone() };
+    assert_eq!(counted(&theirs, 0, 10).await, (10, 3, vec![all[0].clone(), all[1].clone(), all[4].clone()]));
+    let there = ShadowFilter { api: Some("tempo".into()), ..everybody.clone() };
+    assert_eq!(counted(&there, 0, 10).await, (1, 1, all[4..].to_vec()));
+    let then = ShadowFilter { from: after(12), to: Some(after(22)), ..everybody.clone() };
+    assert_eq!(counted(&then, 0, 10).await, (5, 2, vec![(3, last(4)), (2, last(6))]), "in these ten seconds");
+    // Whole days are counted as they arrive, the ends of a span when it is asked for; what arrives twice counts once.
+    let day = DAY.as_secs();
+    let later: Vec<_> = [day - 1, 2 * day, 3 * day + 7].map(|at| waved(Some(&grant), "loki", "scope", at)).into();
+    for _ in 0..2 {
+        world.store.append_audit(&later).await.expect("stored");
+    }
+    for (from, to, calls) in [(13, None, 5), (13, Some(3 * day + 7), 4), (13, Some(3 * day + 8), 5), (day, Some(3 * day), 1)] {
+        let span = ShadowFilter { api: Some("loki".into()), from: after(from), to: to.map(after), ..everybody.clone() };
+        let of_scope = counted(&span, 0, 10).await.2.into_iter().find(|(_, last)| reason(last) == "scope");
+        assert_eq!(of_scope.map(|(calls, _)| calls), Some(calls), "from {from} to {to:?}");
+    }
+    world.store.expire_audit(after(3 * day)).await.expect("a number");
+    assert_eq!(counted(&everybody, 0, 10).await, (1, 1, vec![(1, later[2].clone())]));
+}
+
+fn reason(record: &AuditRecord) -> &str {
+    let Event::Call(call) = &record.event else { return "" };
+    call.would_deny.as_ref().map_or("", |waived| waived.reason.as_str())
 }

@@ -234,6 +234,7 @@ contract! {
         histograms_count_every_record_once
         use_of_grants_is_counted
         records_are_tallied
+        what_shadow_mode_let_pass_is_counted_page_by_page
         old_records_expire
         large_batches_arrive_whole
     }

@@ -222,6 +222,10 @@ fn answer(behave: &str, seen: &Seen) -> String {
         "resources" => json("", "200 OK", RESOURCES),
         "templates" => json("", "200 OK", TEMPLATES),
         "say" => json("", "200 OK", &seen.header("x-say")),
+        "say-events" => {
+            let body = format!("event: message\ndata: {}\n\n", seen.header("x-say"));
+            format!("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+        }
         "session" => json("Mcp-Session-Id: up-1\r\n", "200 OK", "{}"),
         "sessions" => json("Mcp-Session-Id: up-1\r\nMcp-Session-Id: up-2\r\n", "200 OK", "{}"),
         _ if seen.method() == "GET" && seen.target().contains("/api/v2/silence/") => match seen.target().chars().last() {

@@ -1,6 +1,7 @@
 //! MCP servers behind the gate: which tool is called decides, and what passes passes byte for byte.
 
 mod eras;
+mod lists;
 mod tasks;
 
 use serde_json::{Value, json};

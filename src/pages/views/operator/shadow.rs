@@ -27,8 +27,6 @@ pub struct OperatorShadowPage {
     pub requests: u64,
     /// Callers, routes and reasons among them.
     pub callers: u64,
-    /// Whether there are more of these than were counted.
-    pub truncated: bool,
     /// One page of them, most requests first.
     pub rows: Vec<OperatorShadowRow>,
     /// Its neighbours.

@@ -12,16 +12,17 @@ use super::super::values::{like, storable};
 use super::among::among;
 use super::engine::Engine;
 use super::rows::Fields;
-use super::{BEGIN, Connection, Db, Row, hooks, usage};
+use super::{BEGIN, Connection, Db, Row, hooks, shadow, usage};
 use crate::record::AuditRecord;
 use crate::store::{
-    AuditFilter, AuditLogStore, AuditPage, AuditRow, Bucket, Cursor, DecisionFilter, Facet, GrantUse, StoreError, Tally,
+    AuditFilter, AuditLogStore, AuditPage, AuditRow, Bucket, Cursor, DecisionFilter, Facet, GrantUse, ShadowFilter, ShadowPage,
+    StoreError, Tally,
 };
 use crate::types::{ClientId, GrantId, OrgId, RecordId, RequestId, Timestamp, UserId};
 
-/// Rows in one INSERT: statements of these sizes stay prepared. SQLite takes 32 766 parameters, and a row has seventeen.
+/// Rows in one INSERT: statements of these sizes stay prepared. SQLite takes 32 766 parameters, and a row has eighteen.
 const SIZES: [usize; 5] = [256, 64, 16, 4, 1];
-const COLUMNS: usize = 17;
+const COLUMNS: usize = 18;
 
 /// The INSERT of so many rows; each size is made once.
 static INSERTS: LazyLock<[SqlStr; SIZES.len()]> = LazyLock::new(|| SIZES.map(statement));
@@ -35,7 +36,7 @@ const DENIED: i64 = 1 << 32;
 fn statement(rows: usize) -> SqlStr {
     let mut statement = QueryBuilder::<Db>::new(
         "INSERT INTO audit_records (id, time, org_id, user_id, client_id, grant_id, request_id, api, operation, tool, \
-         denied, reason, status, micros, search, record, would_deny) ",
+         denied, reason, status, micros, search, record, would_deny, shadow) ",
     );
     statement.push_values(0..rows, |mut row, _| {
         for _ in 0..COLUMNS {
@@ -83,6 +84,7 @@ fn bound<'q>(query: Query<'q>, columns: AuditColumns<'q>) -> Query<'q> {
         .bind(columns.search)
         .bind(columns.record)
         .bind(columns.would_deny)
+        .bind(columns.shadow)
 }
 
 /// Those of `records` that are not in the log, each once.
@@ -183,6 +185,7 @@ impl AuditLogStore for Engine {
         let mut tx = self.write.begin_with(BEGIN).await.doing("begin a transaction")?;
         if insert(&mut tx, records).await? == records.len() as u64 {
             usage::count(&mut tx, records.iter()).await?;
+            shadow::count(&mut tx, records.iter()).await?;
             return tx.commit().await.doing("commit audit records");
         }
         // Some came before, when nobody could tell whether they had been taken: what a grant did must not count twice.
@@ -190,7 +193,8 @@ impl AuditLogStore for Engine {
         let mut tx = self.write.begin_with(BEGIN).await.doing("begin a transaction")?;
         let missing = missing(&mut tx, records).await?;
         insert(&mut tx, records).await?;
-        usage::count(&mut tx, missing.into_iter()).await?;
+        usage::count(&mut tx, missing.iter().copied()).await?;
+        shadow::count(&mut tx, missing.into_iter()).await?;
         tx.commit().await.doing("commit audit records")
     }
 
@@ -265,6 +269,10 @@ impl AuditLogStore for Engine {
         rows.iter().map(tally).collect()
     }
 
+    async fn shadow_calls(&self, filter: &ShadowFilter, skip: u32, limit: u32) -> Result<ShadowPage, StoreError> {
+        shadow::calls(&mut *self.reader().await?, filter, skip, limit).await
+    }
+
     async fn grant_use(&self, grants: &[GrantId], at: Timestamp, days: u32) -> Result<Vec<(GrantId, GrantUse)>, StoreError> {
         let mut connection = self.reader().await?;
         usage::of_grants(&mut connection, grants, at, days).await
@@ -289,6 +297,7 @@ impl AuditLogStore for Engine {
         let mut connection = self.write.acquire().await.doing("take a connection")?;
         hooks::forget(&mut connection, before).await?;
         usage::forget(&mut connection, before).await?;
+        shadow::forget(&mut connection, before).await?;
         Ok(expired)
     }
 }
