@@ -175,7 +175,7 @@ impl ProxyHttp for Front {
         let (elapsed, http2, prepared) = (ctx.started.elapsed(), session.is_http2(), Arc::clone(&ctx.prepared));
         let Some(forwarding) = ctx.forwarding() else { return Ok(()) };
         forwarding.first_byte.get_or_insert(elapsed);
-        onward::answered(self, forwarding, head.status);
+        onward::answered(self, forwarding, head);
         let as_it_came = forwarding.permit.is_as_it_came();
         if protocol::refuses_us(head) && !as_it_came {
             forwarding.fault = Some(UpstreamFault::Credentials);
@@ -192,7 +192,7 @@ impl ProxyHttp for Front {
             head.append_header(http::header::SET_COOKIE, cookie)?;
         }
         head.insert_header(respond::REQUEST_ID, forwarding.seen.request.as_str())?;
-        let is_events = head.headers.get("content-type").is_some_and(|t| t.as_bytes().starts_with(b"text/event-stream"));
+        let is_events = protocol::is_events(head);
         if is_events {
             head.insert_header("x-accel-buffering", "no")?;
         }

@@ -220,6 +220,32 @@ async fn an_answer_takes_no_longer_than_its_route_allows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_client_says_of_itself_gives_it_no_more_time() {
+    let (gw, a, b) = two("timeouts = { connect = \"200ms\", read = \"300ms\" }").await;
+    let ask_for_events = || get().header("Accept", "application/json, text/event-stream");
+    let mut streaming = Conn::open(gw.running.public).await;
+    streaming.send(&ask_for_events().header("X-Behave", "events").bytes()).await;
+    assert_eq!(streaming.head().await.expect("a head").status, 200);
+    let (before_a, before_b) = (a.count(), b.count());
+    let mut conn = Conn::open(gw.running.public).await;
+    conn.send(&ask_for_events().header("X-Behave", "silent").bytes()).await;
+    assert!(within("the end", conn.try_response()).await.is_none(), "nobody is waited for longer than for any answer");
+    let seen = if a.count() > before_a { a.last() } else { b.last() };
+    assert_eq!(a.count() + b.count(), before_a + before_b + 1);
+    assert_eq!(outcome(&gw.record_of_request(&seen.header("x-request-id")).await), "Upstream");
+    let mut conn = http2::Conn::open(gw.running.public).await;
+    let call = http2::request("POST", "/pair/any/x", &[("content-type", "application/grpc"), ("x-behave", "silent")]);
+    let (mut body, begun) = conn.open_stream(call).await.expect("a stream");
+    body.send_data("all".into(), true).expect("room");
+    assert!(within("the end", begun.response()).await.is_err(), "a route that is for no calls has no long ones");
+    a.emit("data: late\n\n");
+    b.emit("data: late\n\n");
+    let event = within("an event after a pause", streaming.chunk()).await.flatten();
+    assert_eq!(event.as_deref(), Some(&b"data: late\n\n"[..]), "the answer is a stream and has its time");
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_black_hole_keeps_nobody_else_waiting() {
     let (gw, a, b) = two("limits = { in_flight = 4, pending = 0 }\nretries = { tries = 1 }").await;
     let mut lost = Vec::new();

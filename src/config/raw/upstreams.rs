@@ -62,7 +62,8 @@ pub struct RawTimeouts {
     pub connect: Written<Duration>,
     /// Between two reads of an answer.
     pub read: Written<Duration>,
-    /// Between two events of an event stream.
+    /// Between two reads of an answer that is a stream: on routes for MCP, gRPC or WebSocket, and where a client that asks for one
+    /// is answered with `text/event-stream` or `application/grpc`.
     pub stream_idle: Written<Duration>,
     /// To take what is sent.
     pub write: Written<Duration>,

@@ -25,7 +25,7 @@ use std::sync::Arc;
 pub use ask::{Answer, Unanswered};
 pub use member::{Condition, Member, Tally};
 pub use names::{Addresses, Resolver, SystemResolver};
-pub use peer::{Coming, Spans};
+pub use peer::{Coming, Spans, Stream};
 pub use places::Place;
 pub use pool::{Attempt, Pool, Tried};
 pub use watch::{Awaited, Pieces, Slow, Watch, Watched};
