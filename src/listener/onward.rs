@@ -14,7 +14,8 @@ use super::front::Front;
 use super::protocol;
 use crate::config::Upstream;
 use crate::gateway::denial::UpstreamFault;
-use crate::gateway::upstream::{Awaited, NoPeer, Spans, Stream, Watch, Watched};
+use crate::gateway::upstream::{Awaited, Circuit, NoPeer, Pool, Spans, Stream, Watch, Watched};
+use crate::types::Timestamp;
 
 /// The least that is waited for an answer, where hardly any of the whole time is left.
 const LEAST: Duration = Duration::from_millis(1);
@@ -32,9 +33,11 @@ pub(super) async fn peer(front: &Front, session: &mut Session, ctx: &mut Ctx) ->
     let mut attempt = match prepared.fleet.choose(&forwarding.permit, now, forwarding.tried) {
         Ok(attempt) => attempt,
         Err(error) => {
-            if matches!(error, NoPeer::Full { .. }) {
-                forwarding.fault = Some(UpstreamFault::Overloaded);
-            }
+            forwarding.fault = match &error {
+                NoPeer::Full { .. } => Some(UpstreamFault::Overloaded),
+                NoPeer::Circuit { refused, .. } => Some(UpstreamFault::Circuit { wait: refused.wait }),
+                NoPeer::Local | NoPeer::Name { .. } => forwarding.fault,
+            };
             return Err(Error::because(ErrorType::ConnectNoRoute, "no peer", error));
         }
     };
@@ -65,10 +68,10 @@ pub(super) async fn peer(front: &Front, session: &mut Session, ctx: &mut Ctx) ->
             Ok(Box::new(peer))
         }
         Err(error) => {
-            attempt.failed(now);
+            attempt.unconnected(now);
             forwarding.tried = forwarding.tried.and(attempt.index());
             let mut error = Error::because(ErrorType::ConnectNoRoute, "no peer", error);
-            error.set_retry(attempt.pool().may_retry(forwarding.tries));
+            error.set_retry(may_reconnect(attempt.pool(), forwarding.tries, now));
             Err(error)
         }
     }
@@ -105,14 +108,19 @@ pub(super) fn unreachable(front: &Front, peer: &HttpPeer, ctx: &mut Ctx, error: 
     let Some(forwarding) = ctx.forwarding() else { return };
     tracing::warn!(request = %forwarding.seen.request, %peer, %error, "an upstream can't be reached");
     let Some(attempt) = &mut forwarding.attempt else { return };
-    attempt.failed(now);
+    attempt.unconnected(now);
     if let Some(address) = peer.address().as_inet() {
         attempt.member().addresses().leave_out(*address, now);
     }
     forwarding.tried = forwarding.tried.and(attempt.index());
     let pool = attempt.pool();
     front.metrics.upstream_up.with_label_values(&[&pool.upstream().name]).set(0);
-    error.set_retry(pool.may_retry(forwarding.tries));
+    error.set_retry(may_reconnect(pool, forwarding.tries, now));
+}
+
+/// Whether a request that found no connection is tried again: what it would be told then is less than what it knows.
+fn may_reconnect(pool: &Pool, tries: u8, now: Timestamp) -> bool {
+    pool.circuit(now) == Circuit::Closed && pool.may_retry(tries)
 }
 
 /// Whose fault it is that an exchange broke before anything was answered and before the body of the request had ended.

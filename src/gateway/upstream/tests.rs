@@ -9,7 +9,7 @@ use pingora::upstreams::peer::Peer as _;
 
 use super::*;
 use crate::config::{
-    Checks, Ejection, Endpoint, Kind as _, Retries, RouteTimeouts, UpstreamLimits, UpstreamProtocol, UpstreamTimeouts,
+    Breaker, Checks, Ejection, Endpoint, Kind as _, Retries, RouteTimeouts, UpstreamLimits, UpstreamProtocol, UpstreamTimeouts,
     UpstreamTls,
 };
 
@@ -30,6 +30,7 @@ fn upstream(endpoints: Vec<Endpoint>) -> Upstream {
         health: None,
         checks: Checks { interval: seconds(10), timeout: seconds(3), healthy: 2, unhealthy: 3 },
         ejection: Ejection { failures: NonZeroU32::new(3), base: seconds(30), longest: seconds(300) },
+        breaker: Breaker { failures: NonZeroU32::new(4), base: seconds(1), longest: seconds(8) },
         retries: Retries { tries: 2, budget: 20, reserve: 10 },
         limits: UpstreamLimits { in_flight: 100, pending: 10, queue: seconds(1), connections: 100 },
         slow_start: seconds(30),
