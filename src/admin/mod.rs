@@ -54,7 +54,7 @@ pub use model::{ShadowEntry, ShadowQuery, ShadowReport, api_key_view, scope_requ
 pub use openapi::document;
 pub use remote::Remote;
 pub use secret::{read_secret, secret_path, write_secret};
-pub use upstreams::{EndpointCondition, EndpointView, UpstreamView, Upstreams};
+pub use upstreams::{CircuitCondition, EndpointCondition, EndpointView, UpstreamView, Upstreams};
 
 use crate::node::Node;
 use crate::telemetry::Metrics;

@@ -27,6 +27,13 @@ pub struct UpstreamView {
     pub retries: u64,
     /// Requests that were not sent again because the budget was used up.
     pub refused_retries: u64,
+    /// Whether requests may connect.
+    pub circuit: CircuitCondition,
+    /// Until when none may, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub circuit_open_until: Option<String>,
+    /// Requests that were refused because no connection could be had for a while.
+    pub short_circuited: u64,
     /// Its endpoints, in the order of the configuration.
     pub endpoints: Vec<EndpointView>,
 }
@@ -69,6 +76,18 @@ pub enum EndpointCondition {
     Unhealthy,
     /// It failed requests and is left out for a while.
     Ejected,
+}
+
+/// Whether requests may connect to an upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CircuitCondition {
+    /// They may.
+    Closed,
+    /// No connection could be had, and they may not for a while.
+    Open,
+    /// One at a time may, to find out whether the upstream can be reached again.
+    HalfOpen,
 }
 
 /// The upstreams as this node sees them; other nodes have their own view.

@@ -9,7 +9,7 @@ use pingora_core::connectors::http::Connector;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::admin::{EndpointCondition, EndpointView, UpstreamView, Upstreams};
+use crate::admin::{CircuitCondition, EndpointCondition, EndpointView, UpstreamView, Upstreams};
 use crate::gateway::prepared::Prepared;
 use crate::gateway::upstream::{self, Member, Pool, check};
 use crate::node::Node;
@@ -76,6 +76,10 @@ impl Tender {
                 shown.insert((upstream.to_owned(), endpoint));
             }
             metrics.upstream_waiting.with_label_values(&[upstream]).set(i64::from(pool.places().waiting()));
+            let open = pool.circuit(now) != upstream::Circuit::Closed;
+            metrics.upstream_circuit_open.with_label_values(&[upstream]).set(i64::from(open));
+            let refused = metrics.upstream_circuit_refused.with_label_values(&[upstream]);
+            refused.inc_by(pool.short_circuited().saturating_sub(refused.get()));
             let (made, refused) = pool.retries();
             for (outcome, total) in [("made", made), ("refused", refused)] {
                 let counter = metrics.upstream_retries.with_label_values(&[upstream, outcome]);
@@ -110,6 +114,9 @@ fn show(metrics: &Metrics, (upstream, endpoint): (&str, &str), member: &Member, 
 async fn ask(connector: Arc<Connector>, pool: Arc<Pool>, index: usize, node: Arc<Node>) {
     let (upstream, member) = (pool.upstream(), &pool.members()[index]);
     let checked = check::check(&connector, &pool, index, node.now()).await;
+    if checked.is_ok() {
+        pool.reached();
+    }
     if member.checked(checked.is_ok(), &upstream.checks, node.now()) {
         match &checked {
             Ok(()) => tracing::info!(upstream = %upstream.name, endpoint = %member.endpoint, "an endpoint is well"),
@@ -147,12 +154,20 @@ impl Upstreams for Condition {
 fn view(pool: &Pool, now: Timestamp) -> UpstreamView {
     let (retries, refused_retries) = pool.retries();
     let endpoints = pool.members().iter().zip(&pool.upstream().endpoints);
+    let (circuit, circuit_open_until) = match pool.circuit(now) {
+        upstream::Circuit::Closed => (CircuitCondition::Closed, None),
+        upstream::Circuit::Open(until) => (CircuitCondition::Open, Some(until.to_string())),
+        upstream::Circuit::HalfOpen => (CircuitCondition::HalfOpen, None),
+    };
     UpstreamView {
         name: pool.upstream().name.clone(),
         in_flight: pool.places().taken(),
         waiting: pool.places().waiting(),
         retries,
         refused_retries,
+        circuit,
+        circuit_open_until,
+        short_circuited: pool.short_circuited(),
         endpoints: endpoints.map(|(member, endpoint)| endpoint_view(pool, member, endpoint.weight, now)).collect(),
     }
 }

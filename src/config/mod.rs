@@ -32,10 +32,10 @@ pub use error::{ConfigError, ConfigErrors, Warning};
 pub use list::List;
 pub use matrix::Matrix;
 pub use model::{
-    Access, Api, ApiKind, Assertion, AuditPolicy, AuthorizerPolicy, Checks, Config, DeploymentSecret, Ejection, Endpoint,
-    Exchange, ExchangeAuth, Hook, HookTarget, InjectedHeader, Limits, Listen, OAuthPolicy, OrgName, Rate, Requirement, Retries,
-    RoleSelectors, Roles, Route, RouteMeta, RouteTimeouts, Site, SubjectTokenType, Target, Tell, TemplateHeader, Tenancy,
-    Upstream, UpstreamLimits, UpstreamTimeouts,
+    Access, Api, ApiKind, Assertion, AuditPolicy, AuthorizerPolicy, Breaker, Checks, Config, DeploymentSecret, Ejection,
+    Endpoint, Exchange, ExchangeAuth, Hook, HookTarget, InjectedHeader, Limits, Listen, OAuthPolicy, OrgName, Rate, Requirement,
+    Retries, RoleSelectors, Roles, Route, RouteMeta, RouteTimeouts, Site, SubjectTokenType, Target, Tell, TemplateHeader,
+    Tenancy, Upstream, UpstreamLimits, UpstreamTimeouts,
 };
 pub use quickstart::{Quickstart, ToolRule};
 pub use raw::{Enforce, Enforcement, HookEvent, IndexBody, Per, RouteErrors, RouteUpgrade, UpstreamProtocol};

@@ -19,7 +19,7 @@ use super::{Catalogue, Enforcement, HookEvent, ListenTls};
 pub use identity::{Assertion, Exchange, ExchangeAuth, SubjectTokenType, TemplateHeader};
 pub use routes::{Access, Rate, Route, RouteMeta, RouteTimeouts};
 pub use tenancy::{OrgName, Tell, Tenancy};
-pub use upstreams::{Checks, Ejection, Endpoint, InjectedHeader, Retries, Upstream, UpstreamLimits, UpstreamTimeouts};
+pub use upstreams::{Breaker, Checks, Ejection, Endpoint, InjectedHeader, Retries, Upstream, UpstreamLimits, UpstreamTimeouts};
 
 use crate::mcp::ServerPolicy;
 use crate::routing::{Lookup, MountTable, RouteTable};

@@ -146,6 +146,11 @@ pub enum UpstreamFault {
     Credentials,
     /// It has as many requests under way and waiting as it may have.
     Overloaded,
+    /// No connection to it could be had for a while, and it is not asked.
+    Circuit {
+        /// When it is tried again.
+        wait: Duration,
+    },
 }
 
 impl UpstreamFault {
@@ -154,7 +159,7 @@ impl UpstreamFault {
     pub const fn for_mcp(self) -> mcp::UpstreamFault {
         match self {
             Self::Timeout => mcp::UpstreamFault::Timeout,
-            Self::Overloaded => mcp::UpstreamFault::Unavailable,
+            Self::Overloaded | Self::Circuit { .. } => mcp::UpstreamFault::Unavailable,
             Self::Connect | Self::Broken | Self::Credentials => mcp::UpstreamFault::Unreachable,
         }
     }
@@ -219,6 +224,7 @@ impl Denial {
             Self::Upstream(UpstreamFault::Broken) => "upstream_broken",
             Self::Upstream(UpstreamFault::Credentials) => "upstream_refused_us",
             Self::Upstream(UpstreamFault::Overloaded) => "upstream_overloaded",
+            Self::Upstream(UpstreamFault::Circuit { .. }) => "upstream_circuit_open",
         }
     }
 
@@ -260,7 +266,7 @@ impl Denial {
             | Self::Panic
             | Self::SilenceUnread
             | Self::Identity(IdentityFault::Unavailable)
-            | Self::Upstream(UpstreamFault::Overloaded) => StatusCode::SERVICE_UNAVAILABLE,
+            | Self::Upstream(UpstreamFault::Overloaded | UpstreamFault::Circuit { .. }) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Upstream(UpstreamFault::Timeout) => StatusCode::GATEWAY_TIMEOUT,
             Self::Identity(IdentityFault::Misconfigured) | Self::Upstream(_) => StatusCode::BAD_GATEWAY,
         }
@@ -360,6 +366,10 @@ impl Denial {
             Self::Upstream(UpstreamFault::Overloaded) => {
                 "The service behind the gateway has as many requests under way as it may have. Try again shortly.".into()
             }
+            Self::Upstream(UpstreamFault::Circuit { wait }) => format!(
+                "The service behind the gateway can't be reached and is not asked for a while. Try again in {} s.",
+                whole_seconds(*wait)
+            ),
             Self::Upstream(_) => "The service behind the gateway can't be reached. Try again shortly.".into(),
         }
     }
@@ -368,7 +378,7 @@ impl Denial {
     #[must_use]
     pub fn retry_after(&self) -> Option<u64> {
         match self {
-            Self::Rate { wait } => Some(whole_seconds(*wait)),
+            Self::Rate { wait } | Self::Upstream(UpstreamFault::Circuit { wait }) => Some(whole_seconds(*wait)),
             Self::Concurrency
             | Self::Stale
             | Self::Store

@@ -178,6 +178,7 @@ fn unmatched() -> Route {
         max_concurrent: None,
         max_body: None,
         timeouts: RouteTimeouts::default(),
+        call: false,
         upgrade: None,
         client_certificate: false,
         errors: None,

@@ -87,7 +87,10 @@ impl Inquiry<'_> {
                 }
                 Err(error) => {
                     let denial = self.unread(&error);
-                    attempt.failed(self.now);
+                    match error {
+                        Unanswered::NoPeer(_) | Unanswered::Unreached(_) => attempt.unconnected(self.now),
+                        _ => attempt.failed(self.now),
+                    }
                     tried = tried.and(attempt.index());
                     if !attempt.pool().may_retry(tries) {
                         return Err(denial);

@@ -31,6 +31,7 @@ use crate::gateway::seen::{self, Seen};
 use crate::gateway::shadow;
 use crate::gateway::silence::Inquiry;
 use crate::gateway::streams::OpenStream;
+use crate::gateway::upstream::breaker::Refused;
 use crate::gateway::upstream::{Place, Tried};
 use crate::indices::Check;
 use crate::node::Node;
@@ -270,7 +271,11 @@ async fn silences(
 /// A place at the permit's upstream.
 async fn place(desk: &Desk<'_>, permit: &Permit) -> std::result::Result<Option<Place>, Denial> {
     match desk.prepared.fleet.pool(permit) {
-        Ok(pool) => pool.places().enter().await.map(Some).map_err(|_| Denial::Upstream(UpstreamFault::Overloaded)),
+        Ok(pool) => {
+            let circuit = |refused: Refused| Denial::Upstream(UpstreamFault::Circuit { wait: refused.wait });
+            pool.look(desk.front.node.now()).map_err(circuit)?;
+            pool.places().enter().await.map(Some).map_err(|_| Denial::Upstream(UpstreamFault::Overloaded))
+        }
         Err(_) => Ok(None),
     }
 }

@@ -10,6 +10,7 @@ use bytes::{Bytes, BytesMut};
 use futures::FutureExt as _;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::protocols::Digest;
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType, Result};
@@ -120,6 +121,21 @@ impl ProxyHttp for Front {
         onward::peer(self, session, ctx).await
     }
 
+    async fn connected_to_upstream(
+        &self,
+        _: &mut Session,
+        _: bool,
+        _: &HttpPeer,
+        _: std::os::unix::io::RawFd,
+        _: Option<&Digest>,
+        ctx: &mut Ctx,
+    ) -> Result<()> {
+        if let Some(attempt) = ctx.forwarding().and_then(|f| f.attempt.as_ref()) {
+            attempt.connected();
+        }
+        Ok(())
+    }
+
     async fn upstream_request_filter(&self, session: &mut Session, head: &mut RequestHeader, ctx: &mut Ctx) -> Result<()> {
         let prepared = Arc::clone(&ctx.prepared);
         let issuer = &prepared.config.issuer;
@@ -175,7 +191,7 @@ impl ProxyHttp for Front {
         let (elapsed, http2, prepared) = (ctx.started.elapsed(), session.is_http2(), Arc::clone(&ctx.prepared));
         let Some(forwarding) = ctx.forwarding() else { return Ok(()) };
         forwarding.first_byte.get_or_insert(elapsed);
-        onward::answered(self, forwarding, head.status);
+        onward::answered(self, forwarding, head);
         let as_it_came = forwarding.permit.is_as_it_came();
         if protocol::refuses_us(head) && !as_it_came {
             forwarding.fault = Some(UpstreamFault::Credentials);
@@ -192,7 +208,7 @@ impl ProxyHttp for Front {
             head.append_header(http::header::SET_COOKIE, cookie)?;
         }
         head.insert_header(respond::REQUEST_ID, forwarding.seen.request.as_str())?;
-        let is_events = head.headers.get("content-type").is_some_and(|t| t.as_bytes().starts_with(b"text/event-stream"));
+        let is_events = protocol::is_events(head);
         if is_events {
             head.insert_header("x-accel-buffering", "no")?;
         }

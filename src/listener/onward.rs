@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
+use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 use pingora::upstreams::peer::{HttpPeer, Peer as _};
 use pingora::{Error, ErrorSource, ErrorType, Result};
@@ -14,7 +14,8 @@ use super::front::Front;
 use super::protocol;
 use crate::config::Upstream;
 use crate::gateway::denial::UpstreamFault;
-use crate::gateway::upstream::{Awaited, Coming, NoPeer, Spans, Watch, Watched};
+use crate::gateway::upstream::{Awaited, Circuit, NoPeer, Pool, Spans, Stream, Watch, Watched};
+use crate::types::Timestamp;
 
 /// The least that is waited for an answer, where hardly any of the whole time is left.
 const LEAST: Duration = Duration::from_millis(1);
@@ -32,9 +33,11 @@ pub(super) async fn peer(front: &Front, session: &mut Session, ctx: &mut Ctx) ->
     let mut attempt = match prepared.fleet.choose(&forwarding.permit, now, forwarding.tried) {
         Ok(attempt) => attempt,
         Err(error) => {
-            if matches!(error, NoPeer::Full { .. }) {
-                forwarding.fault = Some(UpstreamFault::Overloaded);
-            }
+            forwarding.fault = match &error {
+                NoPeer::Full { .. } => Some(UpstreamFault::Overloaded),
+                NoPeer::Circuit { refused, .. } => Some(UpstreamFault::Circuit { wait: refused.wait }),
+                NoPeer::Local | NoPeer::Name { .. } => forwarding.fault,
+            };
             return Err(Error::because(ErrorType::ConnectNoRoute, "no peer", error));
         }
     };
@@ -44,24 +47,31 @@ pub(super) async fn peer(front: &Front, session: &mut Session, ctx: &mut Ctx) ->
     forwarding.restart();
     forwarding.tries += 1;
     let spans = spans(session, forwarding, attempt.pool().upstream());
-    let left = spans.total.map(|total| total.saturating_sub(elapsed).max(LEAST));
+    let left = |total: Option<Duration>| total.map(|total| total.saturating_sub(elapsed).max(LEAST));
+    // What pingora sees is the longest that any answer may take.
+    let (longest, stream) = (left(spans.stream.map_or(spans.total, |stream| stream.total)), spans.stream.is_some());
     let body = sending(session, forwarding, &spans, prepared.config.listen.limits.body_timeout);
-    if forwarding.watch.is_none() && (left.is_some() || spans.idle.is_some() || body.is_some()) {
-        forwarding.watch = cut.map(|cut| Watch::start(cut, Watched { total: left, idle: spans.idle, body }));
+    let watches = spans.total.is_some() || spans.idle.is_some() || body.is_some();
+    // The first byte is waited for at each endpoint anew.
+    if watches && (stream || forwarding.watch.is_none()) {
+        let first = spans.first.map(|first| spans.connect + first);
+        let stream = spans.stream.map(|stream| Stream { total: longest, ..stream });
+        let watched = Watched { first, total: left(spans.total), idle: spans.idle, stream, body };
+        forwarding.watch = cut.map(|cut| Watch::start(cut, watched));
     }
     match attempt.pool().peer(attempt.index(), forwarding.reached, &spans, now).await {
         Ok(mut peer) => {
             forwarding.reached = peer.address().as_inet().copied();
-            peer.options.read_timeout = Some(left.map_or(spans.read, |left| left.min(spans.read)));
+            peer.options.read_timeout = Some(longest.map_or(spans.read, |left| left.min(spans.read)));
             protocol::fit(&mut peer, forwarding, session.req_header());
             forwarding.attempt = Some(attempt);
             Ok(Box::new(peer))
         }
         Err(error) => {
-            attempt.failed(now);
+            attempt.unconnected(now);
             forwarding.tried = forwarding.tried.and(attempt.index());
             let mut error = Error::because(ErrorType::ConnectNoRoute, "no peer", error);
-            error.set_retry(attempt.pool().may_retry(forwarding.tries));
+            error.set_retry(may_reconnect(attempt.pool(), forwarding.tries, now));
             Err(error)
         }
     }
@@ -71,23 +81,24 @@ pub(super) async fn peer(front: &Front, session: &mut Session, ctx: &mut Ctx) ->
 /// takes nothing, nothing is read, and that has a deadline of its own.
 fn sending(session: &mut Session, forwarding: &Forwarding, spans: &Spans, longest: Duration) -> Option<Awaited> {
     let comes = session.is_http2() && forwarding.held.is_none() && !session.as_mut().is_body_empty();
-    let pauses = protocol::has_pauses(forwarding, session.req_header());
+    let pauses = protocol::is_call(forwarding, session.req_header());
     comes.then(|| Awaited { pieces: Arc::clone(&forwarding.sent), longest: longest.max(spans.write), pauses })
 }
 
 fn spans(session: &Session, forwarding: &Forwarding, upstream: &Upstream) -> Spans {
-    let events = protocol::has_pauses(forwarding, session.req_header());
-    let coming = if events { Coming::Events } else { Coming::Whole };
-    Spans::of(&upstream.timeouts, &forwarding.permit.rule().timeouts, coming)
+    Spans::of(&upstream.timeouts, &forwarding.permit.rule().timeouts, protocol::coming(forwarding, session.req_header()))
 }
 
 /// The head of an answer came.
-pub(super) fn answered(front: &Front, forwarding: &mut Forwarding, status: StatusCode) {
+pub(super) fn answered(front: &Front, forwarding: &mut Forwarding, head: &ResponseHeader) {
     if let Some(watch) = &forwarding.watch {
+        if protocol::has_pauses(head) {
+            watch.streams();
+        }
         watch.touch();
     }
     if let Some(attempt) = &mut forwarding.attempt {
-        attempt.answered(status.as_u16(), front.node.now());
+        attempt.answered(head.status.as_u16(), front.node.now());
     }
 }
 
@@ -97,14 +108,19 @@ pub(super) fn unreachable(front: &Front, peer: &HttpPeer, ctx: &mut Ctx, error: 
     let Some(forwarding) = ctx.forwarding() else { return };
     tracing::warn!(request = %forwarding.seen.request, %peer, %error, "an upstream can't be reached");
     let Some(attempt) = &mut forwarding.attempt else { return };
-    attempt.failed(now);
+    attempt.unconnected(now);
     if let Some(address) = peer.address().as_inet() {
         attempt.member().addresses().leave_out(*address, now);
     }
     forwarding.tried = forwarding.tried.and(attempt.index());
     let pool = attempt.pool();
     front.metrics.upstream_up.with_label_values(&[&pool.upstream().name]).set(0);
-    error.set_retry(pool.may_retry(forwarding.tries));
+    error.set_retry(may_reconnect(pool, forwarding.tries, now));
+}
+
+/// Whether a request that found no connection is tried again: what it would be told then is less than what it knows.
+fn may_reconnect(pool: &Pool, tries: u8, now: Timestamp) -> bool {
+    pool.circuit(now) == Circuit::Closed && pool.may_retry(tries)
 }
 
 /// Whose fault it is that an exchange broke before anything was answered and before the body of the request had ended.

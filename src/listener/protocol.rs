@@ -2,7 +2,7 @@
 
 use http::header::{
     ACCEPT, ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, EXPECT, SET_COOKIE, VARY,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, CONTENT_TYPE, EXPECT, SET_COOKIE, VARY,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use pingora::Result;
@@ -11,12 +11,15 @@ use pingora::proxy::Session;
 use pingora::upstreams::peer::HttpPeer;
 
 use super::ctx::Forwarding;
-use crate::config::{RouteUpgrade, UpstreamProtocol};
+use crate::config::{ApiKind, RouteUpgrade, UpstreamProtocol};
 use crate::gateway::denial::UpstreamFault;
 use crate::gateway::handshake;
 use crate::gateway::respond;
 use crate::gateway::status::{self, Code, GRPC_DETAILS, GRPC_MESSAGE, GRPC_STATUS};
-use crate::gateway::upstream::upgrade;
+use crate::gateway::upstream::{Coming, upgrade};
+
+/// The media type of event streams.
+const EVENTS: &[u8] = b"text/event-stream";
 
 /// What only we may say to pages.
 const CORS: [HeaderName; 6] = [
@@ -28,10 +31,42 @@ const CORS: [HeaderName; 6] = [
     ACCESS_CONTROL_MAX_AGE,
 ];
 
-/// Whether the answer may have long pauses: events, calls with messages in both directions.
-pub(super) fn has_pauses(forwarding: &Forwarding, head: &RequestHeader) -> bool {
-    let events = head.headers.get(ACCEPT).is_some_and(|a| a.as_bytes().starts_with(b"text/event-stream"));
-    events || forwarding.message.is_some() || is_websocket(forwarding) || status::is_grpc(&head.headers)
+/// How the answer comes. Only the route makes long pauses a matter of course: whatever a client says of itself, it could say on any
+/// route, and hold places there for as long as streams may. What it says it takes decides whether its answer is looked at.
+pub(super) fn coming(forwarding: &Forwarding, head: &RequestHeader) -> Coming {
+    let is_mcp = matches!(forwarding.permit.api().kind, ApiKind::Mcp(_));
+    if is_mcp || is_websocket(forwarding) || is_call(forwarding, head) {
+        Coming::Events
+    } else if takes_events(&head.headers) || status::is_grpc(&head.headers) {
+        Coming::Either
+    } else {
+        Coming::Whole
+    }
+}
+
+/// Whether this is a gRPC call of a method that the route is for: both sides may pause.
+pub(super) fn is_call(forwarding: &Forwarding, head: &RequestHeader) -> bool {
+    forwarding.permit.rule().call && status::is_grpc(&head.headers)
+}
+
+fn takes_events(headers: &HeaderMap) -> bool {
+    let types = headers.get_all(ACCEPT).iter().flat_map(|v| v.as_bytes().split(|b| *b == b','));
+    types.map(<[u8]>::trim_ascii).any(|kind| is(kind, EVENTS))
+}
+
+/// Whether an answer is a stream of events.
+pub(super) fn is_events(head: &ResponseHeader) -> bool {
+    head.headers.get(CONTENT_TYPE).is_some_and(|kind| is(kind.as_bytes(), EVENTS))
+}
+
+/// Whether an answer may have long pauses, whatever was asked.
+pub(super) fn has_pauses(head: &ResponseHeader) -> bool {
+    is_events(head) || status::is_grpc(&head.headers)
+}
+
+fn is(text: &[u8], kind: &[u8]) -> bool {
+    let (start, rest) = text.split_at_checked(kind.len()).unwrap_or_default();
+    start.eq_ignore_ascii_case(kind) && matches!(rest.trim_ascii_start(), [] | [b';', ..])
 }
 
 /// Lets a peer change protocols where the route is for that. In shadow mode anything may come on such a route.

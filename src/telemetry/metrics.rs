@@ -70,6 +70,10 @@ pub struct Metrics {
     pub endpoint_requests: IntCounterVec,
     /// How often endpoints were ejected.
     pub endpoint_ejections: IntCounterVec,
+    /// Whether requests to an upstream are refused because no connection could be had: 1 while they are.
+    pub upstream_circuit_open: IntGaugeVec,
+    /// Requests that were refused so.
+    pub upstream_circuit_refused: IntCounterVec,
     /// Requests that wait for a place at an upstream.
     pub upstream_waiting: IntGaugeVec,
     /// Failed requests by upstream and whether the budget let them be sent again.
@@ -210,6 +214,16 @@ impl Default for Metrics {
                 &["upstream", "endpoint", "outcome"],
             ),
             endpoint_ejections: b.counters("tollgate_upstream_ejections_total", "How often the endpoint was ejected", endpoint),
+            upstream_circuit_open: b.gauges(
+                "tollgate_upstream_circuit_open",
+                "1 while requests are refused because no connection could be had",
+                &["upstream"],
+            ),
+            upstream_circuit_refused: b.counters(
+                "tollgate_upstream_circuit_refused_total",
+                "Requests refused because no connection could be had for a while",
+                &["upstream"],
+            ),
             upstream_waiting: b.gauges("tollgate_upstream_waiting", "Requests that wait for a place", &["upstream"]),
             upstream_retries: b.counters(
                 "tollgate_upstream_retries_total",

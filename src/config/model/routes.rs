@@ -37,6 +37,8 @@ pub struct Route {
     pub max_body: Option<u64>,
     /// How long its answers may take.
     pub timeouts: RouteTimeouts,
+    /// Whether it is a method of a gRPC service: both sides of a call may pause.
+    pub call: bool,
     /// What its connections turn into; requests for anything else are refused there.
     pub upgrade: Option<RouteUpgrade>,
     /// How its refusals are written, where not as problem details.

@@ -21,6 +21,8 @@ pub struct Upstream {
     pub checks: Checks,
     /// When an endpoint is left out for a while.
     pub ejection: Ejection,
+    /// When it is not asked at all.
+    pub breaker: Breaker,
     /// When a request is sent again.
     pub retries: Retries,
     /// What it may hold at one time.
@@ -77,6 +79,17 @@ pub struct Checks {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ejection {
     /// Failures in a row; `None` when endpoints are never ejected.
+    pub failures: Option<std::num::NonZeroU32>,
+    /// How long the first time.
+    pub base: Duration,
+    /// How long at most.
+    pub longest: Duration,
+}
+
+/// When an upstream that can't be reached is not asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Breaker {
+    /// Connections in a row that could not be had; `None` when it is always asked.
     pub failures: Option<std::num::NonZeroU32>,
     /// How long the first time.
     pub base: Duration,

@@ -64,6 +64,10 @@ pub(super) fn http(
         let at = at.key("routes").index(i);
         drafts.extend(draft(route, (name, route.id.as_ref().map(|id| id.0.clone())), (&at, catalogue), found));
     }
+    let listed = services::listed(raw, pack);
+    for draft in &mut drafts {
+        draft.route.call = services::is_method(&draft.pattern, &draft.meta.methods, listed);
+    }
     tenancy::routes(tenancy, &drafts.iter().map(|d| (d.at.clone(), &d.route)).collect::<Vec<_>>(), found);
     let rules = rules(drafts, found);
     replaced(&removed, &of_pack, &rules, at, found);
@@ -160,6 +164,7 @@ const fn plain(id: RouteId, access: Access) -> Route {
         max_concurrent: None,
         max_body: None,
         timeouts: RouteTimeouts { connect: None, first_byte: None, idle: None, total: None },
+        call: false,
         upgrade: None,
         errors: None,
         headers: Vec::new(),
@@ -254,6 +259,7 @@ fn draft(
             max_concurrent: raw.max_concurrent,
             max_body: raw.max_body.as_ref().map(|size| u64::try_from(size.0.0).unwrap_or(u64::MAX)),
             timeouts: upstreams::route_timeouts(&raw.timeouts, &at.key("timeouts"), found),
+            call: false,
             upgrade: raw.upgrade,
             errors: raw.errors,
             headers: identity::headers(&raw.headers, &at.key("headers"), found),

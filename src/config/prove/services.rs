@@ -12,7 +12,7 @@ use crate::config::error::KeyPath;
 use crate::config::pack::RawPack;
 use crate::config::raw::{RawApi, RawKind, RawRoute};
 use crate::config::{Api, RouteUpgrade, Upstream, UpstreamProtocol};
-use crate::routing::RouteTable;
+use crate::routing::{Pattern, RouteTable, Segment};
 
 /// The services of an API: its own list, else its pack's.
 pub(super) fn of(
@@ -28,7 +28,7 @@ pub(super) fn of(
         let problem = format!("{} is a WebSocket, which an upstream with protocol = \"http2\" does not take", route.id);
         found.error(at.key("upstream"), problem, "name one with protocol = \"http1\", or take the route out");
     }
-    let listed = raw.services.as_ref().or_else(|| pack.map(|p| &p.services)).cloned().unwrap_or_default();
+    let listed = listed(raw, pack).to_vec();
     let at = at.key("services");
     if !listed.is_empty() && raw.kind == RawKind::Mcp {
         found.error(&at, "contradicts kind = \"mcp\"", "an MCP server has one URL; take services out");
@@ -40,6 +40,23 @@ pub(super) fn of(
         one(service, &at.index(i), found);
     }
     listed
+}
+
+/// The services that an API lists, or its pack does for it.
+pub(super) fn listed<'r>(raw: &'r RawApi, pack: Option<&'r RawPack>) -> &'r [String] {
+    raw.services.as_ref().or_else(|| pack.map(|p| &p.services)).map_or(&[], Vec::as_slice)
+}
+
+/// Whether a pattern is for methods of gRPC services: `/package.v1.Service/…`, by POST alone. A service that its package does not
+/// tell from a folder has to be listed.
+pub(super) fn is_method(pattern: &Pattern, methods: &[Method], listed: &[String]) -> bool {
+    let service = |text: &str| text.contains('.') || listed.iter().any(|one| one == text);
+    let services = match pattern.segments() {
+        [Segment::Literal(text), _] => service(text),
+        [Segment::Alternatives(texts), _] => texts.iter().all(|text| service(text)),
+        _ => false,
+    };
+    services && methods == [Method::POST]
 }
 
 /// `package.Service`, as it stands in the path of a call.

@@ -17,12 +17,13 @@ use crate::config::raw::{RawConfig, RawEndpoint, RawInject, RawRouteTimeouts, Ra
 use crate::config::read::top;
 use crate::config::written::Written;
 use crate::config::{
-    Checks, Ejection, Endpoint, InjectedHeader, Retries, RouteTimeouts, Target, Upstream, UpstreamLimits, UpstreamTimeouts,
-    UpstreamTls,
+    Breaker, Checks, Ejection, Endpoint, InjectedHeader, Retries, RouteTimeouts, Target, Upstream, UpstreamLimits,
+    UpstreamTimeouts, UpstreamTls,
 };
 
 /// Endpoints of one upstream: as many as a request can remember to have tried.
 const MOST_ENDPOINTS: usize = 64;
+const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 
 /// Every upstream that has a name of its own.
@@ -65,6 +66,7 @@ fn one(raw: &RawUpstream, at: &KeyPath, found: &mut Findings<'_>) -> Upstream {
         health: raw.health.clone(),
         checks: checks(raw, &at.key("checks"), found),
         ejection: ejection(raw, &at.key("ejection"), found),
+        breaker: breaker(raw, &at.key("breaker"), found),
         retries: retries(raw, &at.key("retries"), found),
         limits: limits(raw, &at.key("limits"), found),
         slow_start: between(raw.slow_start.0, (Duration::ZERO, DAY), &at.key("slow_start"), found),
@@ -164,6 +166,15 @@ fn ejection(raw: &RawUpstream, at: &KeyPath, found: &mut Findings<'_>) -> Ejecti
     let base = between(raw.ejection.base.0, (Duration::from_millis(1), DAY), &at.key("base"), found);
     let longest = between(raw.ejection.longest.0, (base, DAY), &at.key("longest"), found);
     Ejection { failures: NonZeroU32::new(raw.ejection.failures), base, longest }
+}
+
+fn breaker(raw: &RawUpstream, at: &KeyPath, found: &mut Findings<'_>) -> Breaker {
+    let base = between(raw.breaker.base.0, (Duration::from_millis(100), HOUR), &at.key("base"), found);
+    let longest = between(raw.breaker.longest.0, (base, HOUR), &at.key("longest"), found);
+    if raw.breaker.failures > 10_000 {
+        found.error(at.key("failures"), format!("{} is out of range", raw.breaker.failures), "keep it at most 10000");
+    }
+    Breaker { failures: NonZeroU32::new(raw.breaker.failures), base, longest }
 }
 
 fn retries(raw: &RawUpstream, at: &KeyPath, found: &mut Findings<'_>) -> Retries {

@@ -31,6 +31,9 @@ pub struct RawUpstream {
     /// When an endpoint that fails requests is left out for a while; never more than half of them.
     #[serde(default)]
     pub ejection: RawEjection,
+    /// When it is not asked for a while, because no connection to any of its endpoints can be had.
+    #[serde(default)]
+    pub breaker: RawBreaker,
     /// When a request that failed is sent again.
     #[serde(default)]
     pub retries: RawRetries,
@@ -62,7 +65,8 @@ pub struct RawTimeouts {
     pub connect: Written<Duration>,
     /// Between two reads of an answer.
     pub read: Written<Duration>,
-    /// Between two events of an event stream.
+    /// Between two reads of an answer that is a stream: on routes for MCP, gRPC or WebSocket, and where a client that asks for one
+    /// is answered with `text/event-stream` or `application/grpc`.
     pub stream_idle: Written<Duration>,
     /// To take what is sent.
     pub write: Written<Duration>,
@@ -116,6 +120,7 @@ impl RawUpstream {
             health: None,
             checks: RawChecks::default(),
             ejection: RawEjection::default(),
+            breaker: RawBreaker::default(),
             retries: RawRetries::default(),
             limits: RawUpstreamLimits::default(),
             slow_start: slow_start(),
@@ -198,6 +203,26 @@ pub struct RawEjection {
 impl Default for RawEjection {
     fn default() -> Self {
         Self { failures: 5, base: seconds(30), longest: seconds(300) }
+    }
+}
+
+/// When an upstream that can't be reached is not asked for a while.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawBreaker {
+    /// So many connections in a row that could not be had, at all endpoints together: refused, timed out, no TLS, no address.
+    /// Slow or failed answers don't count. 0 switches it off.
+    pub failures: u32,
+    /// How long requests are refused the first time, up to a quarter less; each further time doubles it. Then one request at a time
+    /// tries.
+    pub base: Written<Duration>,
+    /// The most that doubling comes to.
+    pub longest: Written<Duration>,
+}
+
+impl Default for RawBreaker {
+    fn default() -> Self {
+        Self { failures: 10, base: seconds(1), longest: seconds(30) }
     }
 }
 

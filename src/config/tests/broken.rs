@@ -222,6 +222,11 @@ fn mistakes_about_endpoints_have_their_path() {
         (upstream("7", "slow_start = \"1s\""), &["upstreams[0].endpoints[0]"]),
         (plain("checks.healthy = 0"), &["upstreams[0].checks.healthy"]),
         (plain("ejection = { base = \"1m\", longest = \"1s\" }"), &["upstreams[0].ejection.longest"]),
+        (plain("breaker = { base = \"1m\", longest = \"1s\" }"), &["upstreams[0].breaker.longest"]),
+        (
+            plain("breaker = { failures = 10001, base = \"1ms\" }"),
+            &["upstreams[0].breaker.base", "upstreams[0].breaker.failures"],
+        ),
         (plain("retries = { tries = 4, budget = 101 }"), &["upstreams[0].retries.tries", "upstreams[0].retries.budget"]),
         (plain("limits.in_flight = 0"), &["upstreams[0].limits.in_flight"]),
         (plain("timeouts.first_byte = \"1s\""), &["upstreams[0].timeouts.first_byte"]),

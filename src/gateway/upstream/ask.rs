@@ -34,6 +34,9 @@ pub enum Unanswered {
     /// The endpoint has no address.
     #[error(transparent)]
     NoPeer(#[from] NoPeer),
+    /// No connection to it could be had.
+    #[error("it can't be reached")]
+    Unreached(#[source] Box<pingora::Error>),
     /// It could not be asked.
     #[error("it can't be asked")]
     Exchange(#[source] Box<pingora::Error>),
@@ -94,7 +97,8 @@ async fn exchange(
     if attempt.pool().upstream().protocol == UpstreamProtocol::Http2 {
         absolute(&mut head, attempt)?;
     }
-    let (mut session, _) = connector.get_http_session(&peer).await?;
+    let (mut session, _) = connector.get_http_session(&peer).await.map_err(Unanswered::Unreached)?;
+    attempt.connected();
     session.set_read_timeout(Some(spans.read));
     session.write_request_header(Box::new(head)).await?;
     session.finish_request_body().await?;

@@ -49,7 +49,7 @@ pub async fn check(connector: &Connector, pool: &Pool, index: usize, now: Timest
     let mut tried: Option<SocketAddr> = None;
     let mut turn = 0;
     loop {
-        let spans = Spans { connect: most, read: most, idle: None, write: most, total: None };
+        let spans = Spans { connect: most, read: most, first: None, idle: None, write: most, total: None, stream: None };
         let peer = pool.peer(index, tried, &spans, now).await?;
         let address = peer.address().as_inet().copied();
         let asked = tokio::time::timeout(most, ask(connector, pool, index, peer, most)).await.unwrap_or(Err(Unwell::Late));

@@ -1,11 +1,12 @@
 //! From a permit to a connection: which endpoint, at which address, with which limits.
 //!
 //! A [`Fleet`] holds a [`Pool`] for each upstream of a configuration. What was learnt about an endpoint outlives the configuration:
-//! the next fleet takes it over. [`pool`] chooses, [`member`] remembers how an endpoint does, [`places`] and [`budget`] bound what an
-//! upstream can cost, [`names`] resolves in the background, [`check`] asks endpoints how they are,
+//! the next fleet takes it over. [`pool`] chooses, [`member`] remembers how an endpoint does, [`places`], [`budget`] and [`breaker`]
+//! bound what an upstream can cost, [`names`] resolves in the background, [`check`] asks endpoints how they are,
 //! and `ask` what only they know.
 
 mod ask;
+pub mod breaker;
 pub mod budget;
 pub mod check;
 pub mod member;
@@ -23,9 +24,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 pub use ask::{Answer, Unanswered};
+pub use breaker::Circuit;
 pub use member::{Condition, Member, Tally};
 pub use names::{Addresses, Resolver, SystemResolver};
-pub use peer::{Coming, Spans};
+pub use peer::{Coming, Spans, Stream};
 pub use places::Place;
 pub use pool::{Attempt, Pool, Tried};
 pub use watch::{Awaited, Pieces, Slow, Watch, Watched};
@@ -55,6 +57,15 @@ pub enum NoPeer {
     Full {
         /// Its name.
         upstream: String,
+    },
+    /// No connection to it could be had for a while.
+    #[error("the upstream {upstream} can't be reached and is not asked")]
+    Circuit {
+        /// Its name.
+        upstream: String,
+        /// When it is tried again.
+        #[source]
+        refused: breaker::Refused,
     },
     /// The name does not resolve.
     #[error("the upstream's name {host} can't be resolved")]
@@ -92,7 +103,8 @@ impl Fleet {
     /// An endpoint for a permit that was not tried before, if there is one.
     ///
     /// # Errors
-    /// When the permit is for a local target, or every endpoint has as many requests as it may have.
+    /// When the permit is for a local target, no connection could be had for a while, or every endpoint has as many requests as it
+    /// may have.
     pub fn choose(&self, permit: &Permit, now: Timestamp, tried: Tried) -> Result<Attempt, NoPeer> {
         self.pool(permit)?.choose(now, tried)
     }

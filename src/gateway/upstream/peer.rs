@@ -24,11 +24,24 @@ pub struct Spans {
     pub connect: Duration,
     /// To the first byte, and where nothing shorter is watched, between two reads.
     pub read: Duration,
+    /// To the first byte, where that is shorter than `read`.
+    pub first: Option<Duration>,
     /// Between two reads of the answer, where that is shorter than to the first byte.
     pub idle: Option<Duration>,
     /// To take what we write.
     pub write: Duration,
     /// To the end of the answer.
+    pub total: Option<Duration>,
+    /// What is in place of `idle` and `total` once the answer turns out to be a stream.
+    pub stream: Option<Stream>,
+}
+
+/// How long an answer may take that is a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stream {
+    /// Between two reads of it.
+    pub idle: Duration,
+    /// To its end.
     pub total: Option<Duration>,
 }
 
@@ -39,12 +52,17 @@ pub enum Coming {
     Whole,
     /// As events, with pauses.
     Events,
+    /// As the answer itself says once it has begun.
+    Either,
 }
 
 impl Spans {
     /// What the upstream allows, and the route in its place.
     #[must_use]
     pub fn of(upstream: &UpstreamTimeouts, route: &RouteTimeouts, coming: Coming) -> Self {
+        if coming == Coming::Either {
+            return Self::either(&Self::of(upstream, route, Coming::Whole), &Self::of(upstream, route, Coming::Events));
+        }
         let events = coming == Coming::Events;
         let idle = route.idle.unwrap_or(if events { upstream.stream_idle } else { upstream.read });
         // Before the first byte nothing is read, so that its limit is also the longest pause that pingora sees.
@@ -53,10 +71,22 @@ impl Spans {
         Self {
             connect: route.connect.unwrap_or(upstream.connect),
             read,
+            first: None,
             idle: (idle < read).then_some(idle),
             write: upstream.write,
             total: route.total.or_else(|| upstream.total.filter(|_| !events)),
+            stream: None,
         }
+    }
+
+    /// Those of a whole answer until it begins, and after that those of what it is. pingora has one limit for both.
+    fn either(whole: &Self, events: &Self) -> Self {
+        if whole == events {
+            return *whole;
+        }
+        let stream = Stream { idle: events.idle.unwrap_or(events.read), total: events.total };
+        let idle = whole.idle.unwrap_or(whole.read);
+        Self { read: whole.read.max(events.read), first: Some(whole.read), idle: Some(idle), stream: Some(stream), ..*whole }
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 
 use super::NoPeer;
+use super::breaker::{Breaker, Change, Circuit, Pass, Refused};
 use super::budget::Budget;
 use super::member::{Condition, Member};
 use super::names::Resolver;
@@ -29,6 +30,7 @@ pub struct Pool {
 struct Shared {
     places: Arc<Places>,
     budget: Arc<Budget>,
+    breaker: Arc<Breaker>,
     turn: AtomicU64,
     /// Held while it is decided who is ejected, so that never more than half are.
     ejecting: Mutex<()>,
@@ -61,15 +63,26 @@ impl Pool {
         let members = members.map(|e| known(e).unwrap_or_else(|| Arc::new(Member::new(e.clone(), resolver)))).collect();
         let places = before.map(|b| &b.shared.places).filter(|p| p.are_for(&upstream.limits)).map(Arc::clone);
         let budget = before.filter(|b| b.upstream.retries == upstream.retries).map(|b| Arc::clone(&b.shared.budget));
+        let breaker = before.filter(|b| b.is_reached_as(&upstream)).map(|b| Arc::clone(&b.shared.breaker));
+        let refused = before.map_or(0, |b| b.shared.breaker.refused());
         let shared = Arc::new(Shared {
             places: places.unwrap_or_else(|| Arc::new(Places::new(upstream.limits))),
             budget: budget.unwrap_or_else(|| Arc::new(Budget::new(&upstream.retries))),
+            breaker: breaker.unwrap_or_else(|| Arc::new(Breaker::new(upstream.breaker, refused))),
             turn: AtomicU64::new(0),
             ejecting: Mutex::new(()),
             retried: AtomicU64::new(before.map_or(0, |b| b.shared.retried.load(Ordering::Relaxed))),
             not_retried: AtomicU64::new(before.map_or(0, |b| b.shared.not_retried.load(Ordering::Relaxed))),
         });
         Self { upstream, members, shared }
+    }
+
+    /// Whether what is known of connections to it holds for `other` too.
+    fn is_reached_as(&self, other: &Upstream) -> bool {
+        let (of_self, of_other) = (&self.upstream.endpoints, &other.endpoints);
+        let same_places = of_self.len() == of_other.len() && of_self.iter().zip(of_other).all(|(a, b)| a.is_same_place(b));
+        let same_way = (self.upstream.protocol, self.upstream.tls.digest) == (other.protocol, other.tls.digest);
+        same_places && same_way && self.shared.breaker.is_for(&other.breaker)
     }
 
     /// The upstream.
@@ -88,6 +101,39 @@ impl Pool {
     #[must_use]
     pub fn places(&self) -> &Places {
         &self.shared.places
+    }
+
+    /// Says whether a request could connect, before anything is spent on it.
+    ///
+    /// # Errors
+    /// When no connection could be had for a while.
+    pub fn look(&self, now: Timestamp) -> Result<(), Refused> {
+        self.shared.breaker.look(now)
+    }
+
+    /// Whether requests may connect.
+    #[must_use]
+    pub fn circuit(&self, now: Timestamp) -> Circuit {
+        self.shared.breaker.circuit(now)
+    }
+
+    /// Requests that were refused because no connection could be had for a while.
+    #[must_use]
+    pub fn short_circuited(&self) -> u64 {
+        self.shared.breaker.refused()
+    }
+
+    /// The upstream was reached: by a request, or by a check of its health.
+    pub fn reached(&self) {
+        if self.shared.breaker.reached() == Change::Closed {
+            tracing::info!(upstream = %self.upstream.name, "an upstream can be reached again");
+        }
+    }
+
+    fn unreached(&self, pass: &Pass, now: Timestamp) {
+        if let Change::Opened(until) = self.shared.breaker.unreached(pass, now) {
+            tracing::warn!(upstream = %self.upstream.name, %until, "no connection to an upstream can be had; its requests are refused for a while");
+        }
     }
 
     /// Retries that were made, and that the budget refused.
@@ -117,25 +163,31 @@ impl Pool {
     /// an answer of an endpoint that seems ill is better than none.
     ///
     /// # Errors
-    /// When every endpoint has as many requests as it may have.
+    /// When no connection could be had for a while, or every endpoint has as many requests as it may have.
     pub fn choose(self: &Arc<Self>, now: Timestamp, tried: Tried) -> Result<Attempt, NoPeer> {
+        let refused = |refused| NoPeer::Circuit { upstream: self.upstream.name.clone(), refused };
+        let pass = self.shared.breaker.enter(now).map_err(refused)?;
         let up = |i: usize| self.members[i].condition(now) == Condition::Up;
         let fresh = |i: usize| !tried.has(i);
-        self.draw(now, |i| up(i) && fresh(i))
+        let index = self
+            .draw(now, |i| up(i) && fresh(i))
             .or_else(|| self.draw(now, up))
             .or_else(|| self.draw(now, fresh))
-            .or_else(|| self.draw(now, |_| true))
-            .ok_or_else(|| NoPeer::Full { upstream: self.upstream.name.clone() })
+            .or_else(|| self.draw(now, |_| true));
+        match index {
+            Some(index) => Ok(Attempt { pool: Arc::clone(self), index, pass, told: false }),
+            None => Err(NoPeer::Full { upstream: self.upstream.name.clone() }),
+        }
     }
 
-    /// Draws one of the endpoints that `fits` and has room.
-    fn draw(self: &Arc<Self>, now: Timestamp, fits: impl Fn(usize) -> bool) -> Option<Attempt> {
+    /// Draws one of the endpoints that `fits` and has room, and takes that room.
+    fn draw(&self, now: Timestamp, fits: impl Fn(usize) -> bool) -> Option<usize> {
         let most = self.upstream.limits.connections;
         let mut full = Tried::default();
         let taken = |index: usize, full: &mut Tried| {
             let taken = self.members[index].take(most);
             *full = full.and(index);
-            taken.then(|| Attempt { pool: Arc::clone(self), index, told: false })
+            taken.then_some(index)
         };
         loop {
             let weights = (0..self.members.len()).filter(|i| fits(*i) && !full.has(*i)).map(|i| (i, self.weight(i, now)));
@@ -149,8 +201,8 @@ impl Pool {
                 }
                 None => Some(i),
             })?;
-            if let Some(attempt) = taken(index, &mut full) {
-                return Some(attempt);
+            if let Some(index) = taken(index, &mut full) {
+                return Some(index);
             }
         }
     }
@@ -189,6 +241,8 @@ impl Pool {
 pub struct Attempt {
     pool: Arc<Pool>,
     index: usize,
+    /// What let it connect.
+    pass: Pass,
     /// Whether the endpoint's part in it is known.
     told: bool,
 }
@@ -216,6 +270,17 @@ impl Attempt {
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
         &self.pool.upstream.endpoints[self.index]
+    }
+
+    /// There is a connection to the endpoint. What comes over it is another matter.
+    pub fn connected(&self) {
+        self.pool.reached();
+    }
+
+    /// No connection to the endpoint could be had.
+    pub fn unconnected(&mut self, now: Timestamp) {
+        self.pool.unreached(&self.pass, now);
+        self.failed(now);
     }
 
     /// The endpoint answered with this status. Only the first word about an attempt counts.

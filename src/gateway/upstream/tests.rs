@@ -9,7 +9,7 @@ use pingora::upstreams::peer::Peer as _;
 
 use super::*;
 use crate::config::{
-    Checks, Ejection, Endpoint, Kind as _, Retries, RouteTimeouts, UpstreamLimits, UpstreamProtocol, UpstreamTimeouts,
+    Breaker, Checks, Ejection, Endpoint, Kind as _, Retries, RouteTimeouts, UpstreamLimits, UpstreamProtocol, UpstreamTimeouts,
     UpstreamTls,
 };
 
@@ -30,6 +30,7 @@ fn upstream(endpoints: Vec<Endpoint>) -> Upstream {
         health: None,
         checks: Checks { interval: seconds(10), timeout: seconds(3), healthy: 2, unhealthy: 3 },
         ejection: Ejection { failures: NonZeroU32::new(3), base: seconds(30), longest: seconds(300) },
+        breaker: Breaker { failures: NonZeroU32::new(4), base: seconds(1), longest: seconds(8) },
         retries: Retries { tries: 2, budget: 20, reserve: 10 },
         limits: UpstreamLimits { in_flight: 100, pending: 10, queue: seconds(1), connections: 100 },
         slow_start: seconds(30),
@@ -267,7 +268,7 @@ fn named(answer: Vec<SocketAddr>) -> Arc<Pool> {
 
 fn briefly() -> Spans {
     let second = Duration::from_secs(1);
-    Spans { connect: second, read: second, idle: None, write: second, total: None }
+    Spans { connect: second, read: second, first: None, idle: None, write: second, total: None, stream: None }
 }
 
 #[tokio::test]
@@ -362,4 +363,40 @@ async fn a_body_that_stops_is_its_clients_fault_until_an_answer_begins() {
     for (what, cut) in [("it came whole", whole), ("the answer began", answered.1), ("a call may pause", call)] {
         assert!(!cut.is_cut(), "{what}");
     }
+}
+
+#[test]
+fn an_answer_that_may_be_a_stream_begins_as_soon_as_any_other() {
+    let (plain, seconds) = (upstream(Vec::new()).timeouts, Duration::from_secs);
+    let of_upstream = UpstreamTimeouts { first_byte: Some(seconds(70)), total: Some(seconds(80)), ..plain };
+    let spans = Spans::of(&of_upstream, &RouteTimeouts::default(), Coming::Either);
+    assert_eq!((spans.first, spans.idle, spans.total), (Some(seconds(70)), Some(seconds(60)), Some(seconds(80))));
+    assert_eq!((spans.read, spans.stream), (seconds(3600), Some(Stream { idle: seconds(3600), total: None })));
+    let route = RouteTimeouts { idle: Some(seconds(5)), first_byte: Some(seconds(9)), ..RouteTimeouts::default() };
+    let spans = Spans::of(&plain, &route, Coming::Either);
+    assert_eq!(spans, Spans::of(&plain, &route, Coming::Whole), "a route's own limits are for streams too");
+}
+
+#[tokio::test]
+async fn only_an_answer_that_is_a_stream_has_the_time_of_one() {
+    use crate::gateway::streams::CutSwitch;
+
+    let (short, long) = (Duration::from_millis(40), Duration::from_secs(3600));
+    let watch = || {
+        let cut = Arc::new(CutSwitch::default());
+        let stream = Some(Stream { idle: long, total: None });
+        let until = Watched { first: Some(short), idle: Some(short), total: Some(short), stream, body: None };
+        (Watch::start(Arc::clone(&cut), until), cut)
+    };
+    let ((silent, unanswered), (plain, answered), (events, streaming)) = (watch(), watch(), watch());
+    plain.touch();
+    events.streams();
+    events.touch();
+    // The last began after the others: they had their time when it has had its own.
+    let (_last, last) = watch();
+    for cut in [unanswered, answered, last] {
+        cut.wait().await;
+    }
+    assert_eq!((silent.fired(), plain.fired()), (Some(Slow::Upstream), Some(Slow::Upstream)));
+    assert!(events.fired().is_none() && !streaming.is_cut());
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 
+use super::peer::Stream;
 use crate::gateway::streams::CutSwitch;
 
 /// How long an answer that says the limit was reached may take, where none has begun.
@@ -24,6 +25,8 @@ struct Shared {
     born: Instant,
     /// Microseconds after `born` at which the last piece of the answer came; 0 before the first.
     last: AtomicU64,
+    /// Whether the answer is a stream.
+    streams: AtomicBool,
     fired: AtomicU8,
 }
 
@@ -39,10 +42,14 @@ pub enum Slow {
 /// What a watch waits for.
 #[derive(Debug, Default)]
 pub struct Watched {
+    /// The first piece of the answer.
+    pub first: Option<Duration>,
     /// The end of the answer.
     pub total: Option<Duration>,
     /// The next piece of an answer that has begun.
     pub idle: Option<Duration>,
+    /// What is in place of these two once the answer turned out to be a stream.
+    pub stream: Option<Stream>,
     /// The next piece of the body, until the answer begins.
     pub body: Option<Awaited>,
 }
@@ -106,7 +113,12 @@ impl Watch {
     /// Throws `cut` when one of these takes longer than it may.
     #[must_use]
     pub fn start(cut: Arc<CutSwitch>, until: Watched) -> Self {
-        let shared = Arc::new(Shared { born: Instant::now(), last: AtomicU64::new(0), fired: AtomicU8::new(0) });
+        let shared = Arc::new(Shared {
+            born: Instant::now(),
+            last: AtomicU64::new(0),
+            streams: AtomicBool::new(false),
+            fired: AtomicU8::new(0),
+        });
         let watched = Arc::clone(&shared);
         let task = tokio::spawn(async move {
             let slow = watched.over(&until).await;
@@ -114,6 +126,11 @@ impl Watch {
             cut.cut();
         });
         Self { shared, task }
+    }
+
+    /// The answer is a stream. Said before its first piece is.
+    pub fn streams(&self) {
+        self.shared.streams.store(true, Ordering::Release);
     }
 
     /// A piece of the answer came.
@@ -138,19 +155,33 @@ impl Drop for Watch {
 
 impl Shared {
     async fn over(&self, until: &Watched) -> Slow {
+        let begin = async {
+            match until.first {
+                Some(first) => tokio::time::sleep(first).await,
+                None => std::future::pending().await,
+            }
+            if self.has_begun() {
+                std::future::pending().await
+            }
+        };
         let end = async {
             match until.total {
                 Some(total) => tokio::time::sleep(total).await,
                 None => std::future::pending().await,
             }
-            if self.last.load(Ordering::Acquire) == 0 {
+            match (until.total, self.stream_of(until)) {
+                (Some(past), Some(Stream { total: Some(total), .. })) => tokio::time::sleep(total.saturating_sub(past)).await,
+                (_, Some(Stream { total: None, .. })) => std::future::pending().await,
+                (_, _) => {}
+            }
+            if !self.has_begun() {
                 // The reading side has the same limit and says so with an answer.
                 tokio::time::sleep(ANSWER).await;
             }
         };
         let pause = async {
             match until.idle {
-                Some(idle) => self.paused(idle).await,
+                Some(idle) => self.paused(idle, until).await,
                 None => std::future::pending().await,
             }
         };
@@ -161,6 +192,7 @@ impl Shared {
             }
         };
         tokio::select! {
+            () = begin => Slow::Upstream,
             () = end => Slow::Upstream,
             () = pause => Slow::Upstream,
             () = stop => Slow::Client,
@@ -172,7 +204,7 @@ impl Shared {
         let longest = *longest;
         loop {
             let may_pause = || *pauses && pieces.begun.load(Ordering::Acquire);
-            let pause = pieces.pause().filter(|_| self.last.load(Ordering::Acquire) == 0 && !may_pause());
+            let pause = pieces.pause().filter(|_| !self.has_begun() && !may_pause());
             match pause.map_or(Some(longest), |pause| longest.checked_sub(pause).filter(|rest| !rest.is_zero())) {
                 Some(rest) => tokio::time::sleep(rest).await,
                 None => return,
@@ -180,8 +212,17 @@ impl Shared {
         }
     }
 
-    async fn paused(&self, idle: Duration) {
+    fn has_begun(&self) -> bool {
+        self.last.load(Ordering::Acquire) != 0
+    }
+
+    fn stream_of(&self, until: &Watched) -> Option<Stream> {
+        until.stream.filter(|_| self.streams.load(Ordering::Acquire))
+    }
+
+    async fn paused(&self, whole: Duration, until: &Watched) {
         loop {
+            let idle = self.stream_of(until).map_or(whole, |stream| stream.idle);
             let last = self.last.load(Ordering::Acquire);
             let since = self.born.elapsed().saturating_sub(Duration::from_micros(last));
             match idle.checked_sub(since) {
