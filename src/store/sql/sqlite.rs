@@ -46,6 +46,8 @@ mod scope_requests;
 mod searches;
 #[path = "verbs/sessions.rs"]
 mod sessions;
+#[path = "verbs/sought.rs"]
+mod sought;
 #[path = "verbs/tokens.rs"]
 mod tokens;
 #[path = "verbs/trials.rs"]
