@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::config::Config;
 use crate::node::Node;
 use crate::record::{Cause, ControlEvent, Operation, csv_row};
-use crate::store::{ClientOrigin, GrantFacts, GrantSearch, GrantStanding, Org, StoreError};
+use crate::store::{ClientOrigin, GrantFacts, GrantSearch, GrantStanding, Idle, Org, StoreError};
 use crate::token::{Refusal, effective, standing};
 use crate::types::{ClientId, GrantId, RoleName, ScopeSet, Timestamp, UserId, rfc3339};
 
@@ -102,13 +102,39 @@ pub async fn count(node: &Node, org: &Org) -> Result<(u64, u64), StoreError> {
     node.store.count_live_grants(&org.id, now, now.minus(STALE)).await
 }
 
-/// A page of the live grants of `org`, what was not used for longest first; at most `limit` after skipping `offset`.
+/// Which live grants are reviewed; every field narrows.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted<'a> {
+    /// Text that occurs in their user, client or scopes.
+    pub text: &'a str,
+    /// Whether they were not used for [`STALE`].
+    pub idle: Option<Idle>,
+}
+
+impl Wanted<'_> {
+    fn search(&self, now: Timestamp) -> GrantSearch {
+        GrantSearch {
+            standing: Some((GrantStanding::Live, now)),
+            idle: self.idle.map(|idle| (idle, now.minus(STALE))),
+            text: self.text.to_owned(),
+            ..GrantSearch::default()
+        }
+    }
+}
+
+/// A page of the live grants of `org` that are wanted, what was not used for longest first; at most `limit` after skipping `offset`.
 ///
 /// # Errors
 /// When the store fails.
-pub async fn page(node: &Node, config: &Config, org: &Org, page: (u32, u32)) -> Result<Vec<Entry>, StoreError> {
+pub async fn page(
+    node: &Node,
+    config: &Config,
+    org: &Org,
+    wanted: Wanted<'_>,
+    (offset, limit): (u32, u32),
+) -> Result<Vec<Entry>, StoreError> {
     let now = node.now();
-    let facts = node.store.idle_grants(&org.id, now, page).await?;
+    let facts = node.store.idle_grants(&org.id, &wanted.search(now), (offset, limit)).await?;
     described(node, config, &facts, now).await
 }
 
@@ -150,7 +176,7 @@ pub async fn entries(node: &Node, config: &Config, org: &Org) -> Result<Vec<Entr
     Ok(all)
 }
 
-/// The next live grants of `org`, newest first, behind `after`; at most `limit`.
+/// The next live grants of `org` that are wanted, newest first, behind `after`; at most `limit`.
 ///
 /// # Errors
 /// When the store fails.
@@ -158,12 +184,11 @@ pub async fn newest(
     node: &Node,
     config: &Config,
     org: &Org,
-    after: Option<&Place>,
-    limit: u32,
+    wanted: Wanted<'_>,
+    (after, limit): (Option<&Place>, u32),
 ) -> Result<Vec<Entry>, StoreError> {
     let now = node.now();
-    let live = GrantSearch { standing: Some((GrantStanding::Live, now)), ..GrantSearch::default() };
-    let facts = node.store.find_grants(&org.id, &live, after, limit).await?;
+    let facts = node.store.find_grants(&org.id, &wanted.search(now), after, limit).await?;
     described(node, config, &facts, now).await
 }
 

@@ -3,16 +3,17 @@
 use axum::Json;
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
-use super::answer::{Answer, Page, PageQuery};
+use super::answer::{Answer, Page, damaged, limit, one_more};
 use super::caller::{Body, Caller, Named, Params};
 use super::error::ApiError;
 use super::once::{Repeatable, once};
 use super::openapi::Refusals;
-use crate::admin::{Administration, ClientView, CreatedClient, CreatedSecret, NewClient, NewSecret, Switch, Within};
+use crate::admin::{Administration, ClientView, CreatedClient, CreatedSecret, NewClient, NewSecret, Switch, client_view};
 use crate::clients::New;
 use crate::store::ClientState;
+use crate::types::ClientId;
 
 /// A change of a client; what is absent stays.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
@@ -24,16 +25,33 @@ pub(super) struct ClientChange {
     scopes: Option<String>,
 }
 
+/// Which clients; every field narrows.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ClientQuery {
+    /// Text that occurs in the client's name or id, or in the name or the address of the user that it acts as, ignoring case (of the
+    /// letters A to Z where the store is SQLite).
+    text: Option<String>,
+    /// At most this many items, 1 to 1000; 100 when absent.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<usize>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+}
+
 /// Clients that belong to the organization, newest first.
 #[utoipa::path(
     get, path = "/api/v1/clients", tag = "clients", security(("token" = ["clients:read"])),
-    params(PageQuery),
+    params(ClientQuery),
     responses((status = 200, description = "Done", body = Page<ClientView>), Refusals)
 )]
-pub(super) async fn list(caller: Caller, Params(page): Params<PageQuery>) -> Answer<Page<ClientView>> {
-    let within = Within { org: Some(caller.org().id.to_string()), user: None };
-    let clients = caller.administration().clients(within).await?;
-    Ok(Json(Page::cut(clients, |c: &ClientView| c.id.to_string(), &page)?))
+pub(super) async fn list(caller: Caller, Params(query): Params<ClientQuery>) -> Answer<Page<ClientView>> {
+    let limit = limit(query.limit)?;
+    let after = query.cursor.as_deref().map(ClientId::parse).transpose().map_err(|_| damaged())?;
+    let text = query.text.unwrap_or_default();
+    let found = caller.node.store.find_own_clients(&caller.org().id, &text, after.as_ref(), one_more(limit)).await?;
+    Ok(Json(Page::found(found, limit, |last| last.id.to_string(), |client| client_view(client, &[]))))
 }
 
 /// One client, with what is known of its secrets.

@@ -22,6 +22,9 @@ pub(super) struct GrantQuery {
     user: Option<String>,
     /// Of a client, by `client_id`.
     client: Option<String>,
+    /// Text that occurs in the name or the address of the user, in the name or the id of the client, or in a scope, ignoring case (of
+    /// the letters A to Z where the store is SQLite).
+    text: Option<String>,
     /// `live`, `expired` or `revoked`.
     #[param(inline)]
     state: Option<GrantStateView>,
@@ -48,7 +51,9 @@ impl GrantQuery {
             GrantStateView::Expired => GrantStanding::Expired,
             GrantStateView::Revoked => GrantStanding::Revoked,
         });
-        Ok(Some(GrantSearch { user, client, standing: standing.map(|s| (s, caller.node.now())) }))
+        let text = self.text.clone().unwrap_or_default();
+        let standing = standing.map(|s| (s, caller.node.now()));
+        Ok(Some(GrantSearch { user, client, standing, text, idle: None }))
     }
 }
 

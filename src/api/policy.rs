@@ -4,12 +4,12 @@ use axum::Json;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::answer::{Answer, Page, PageQuery, damaged, limit, made, one_more, place};
+use super::answer::{Answer, Page, damaged, limit, made, one_more, place};
 use super::caller::{Body, Caller, Named, Params};
 use super::error::ApiError;
 use super::openapi::Refusals;
 use crate::admin::{Administration, ClientPolicyChange, ClientPolicyView, NewClientsChange, RevokedGrants, policy_view};
-use crate::review::{self, Entry};
+use crate::review::{self, Entry, Wanted};
 use crate::store::{ClientUseSearch, NewClients, Stance};
 use crate::types::{ClientId, GrantId};
 
@@ -29,7 +29,23 @@ pub(super) struct PolicyQuery {
     /// `allowed`, `blocked`, or `pending`: the queue of those that wait for an administrator.
     #[param(value_type = Option<String>)]
     stance: Option<Stance>,
-    /// Text that occurs in the client's name, ignoring case.
+    /// Text that occurs in the client's name or id, in the name or the address of somebody who authorized it, or in a scope that it
+    /// holds, ignoring case (of the letters A to Z where the store is SQLite).
+    text: Option<String>,
+    /// At most this many items, 1 to 1000; 100 when absent.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<usize>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+}
+
+/// Which live grants; every field narrows.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ReviewQuery {
+    /// Text that occurs in the name or the address of the user, in the name or the id of the client, or in a scope, ignoring case (of
+    /// the letters A to Z where the store is SQLite).
     text: Option<String>,
     /// At most this many items, 1 to 1000; 100 when absent.
     #[param(minimum = 1, maximum = 1000)]
@@ -68,7 +84,7 @@ pub(super) async fn set_policy(caller: Caller, Body(to): Body<NewClientsChange>)
 pub(super) async fn list_clients(caller: Caller, Params(query): Params<PolicyQuery>) -> Answer<Page<ClientPolicyView>> {
     let limit = limit(query.limit)?;
     let after = query.cursor.as_deref().map(ClientId::parse).transpose().map_err(|_| damaged())?;
-    let search = ClientUseSearch { stance: query.stance, text: query.text.unwrap_or_default() };
+    let search = ClientUseSearch { stance: query.stance, text: query.text.unwrap_or_default(), standing: None };
     let (org, now) = (&caller.org().id, caller.node.now());
     let found = caller.node.store.find_clients_of_org(org, &search, now, after.as_ref(), one_more(limit)).await?;
     Ok(Json(Page::found(found, limit, |last| last.client.id.to_string(), policy_view)))
@@ -116,13 +132,15 @@ pub(super) async fn revoke_all(caller: Caller, Named(client): Named) -> Answer<R
 /// Access review: every live grant with what was never used and a proposal, newest first. That it was read is on record, page by page.
 #[utoipa::path(
     get, path = "/api/v1/review", tag = "policy", security(("token" = ["grants:read"])),
-    params(PageQuery),
+    params(ReviewQuery),
     responses((status = 200, description = "Done", body = Page<Entry>), Refusals)
 )]
-pub(super) async fn review(caller: Caller, Params(page): Params<PageQuery>) -> Answer<Page<Entry>> {
-    let (limit, after) = (limit(page.limit)?, page.cursor.as_deref().map(|c| place(c, GrantId::parse)).transpose()?);
+pub(super) async fn review(caller: Caller, Params(query): Params<ReviewQuery>) -> Answer<Page<Entry>> {
+    let (limit, after) = (limit(query.limit)?, query.cursor.as_deref().map(|c| place(c, GrantId::parse)).transpose()?);
     caller.flush.flush().await;
-    let entries = review::newest(&caller.node, &caller.config, caller.org(), after.as_ref(), one_more(limit)).await?;
+    let wanted = Wanted { text: query.text.as_deref().unwrap_or_default(), idle: None };
+    let page = (after.as_ref(), one_more(limit));
+    let entries = review::newest(&caller.node, &caller.config, caller.org(), wanted, page).await?;
     review::noted(&caller.node, caller.org(), &caller.cause()).await?;
     Ok(Json(Page::found(entries, limit, |last| made(last.granted_at, &last.grant), |entry| entry)))
 }

@@ -19,6 +19,8 @@ pub struct Asset {
     pub content_type: &'static str,
     /// The file.
     pub body: &'static str,
+    /// For the `Content-Security-Policy` header, when the file is a program that may do more than any answer may.
+    pub policy: Option<&'static str>,
 }
 
 const SVG: &str = "image/svg+xml";
@@ -27,13 +29,18 @@ static STYLESHEET: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("tollgate", "css", "text/css; charset=utf-8", packed(include_str!("static/tollgate.css"))));
 static SCRIPT: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("tollgate", "js", "text/javascript; charset=utf-8", include_str!("static/tollgate.js")));
+/// A worker takes the policy of its own file: this one may ask this origin, and nothing else. So pages need not.
+static SEEK: LazyLock<Asset> = LazyLock::new(|| {
+    let file = Asset::new("seek", "js", "text/javascript; charset=utf-8", include_str!("static/seek.js"));
+    Asset { policy: Some("default-src 'none'; connect-src 'self'"), ..file }
+});
 static ICONS: LazyLock<Asset> = LazyLock::new(|| Asset::new("icons", "svg", SVG, include_str!("static/icons.svg")));
 static FAVICON: LazyLock<Asset> = LazyLock::new(|| Asset::new("favicon", "svg", SVG, include_str!("static/favicon.svg")));
 
 /// Every file there is.
 #[must_use]
-pub fn all() -> [&'static Asset; 4] {
-    [&STYLESHEET, &SCRIPT, &ICONS, &FAVICON]
+pub fn all() -> [&'static Asset; 5] {
+    [&STYLESHEET, &SCRIPT, &SEEK, &ICONS, &FAVICON]
 }
 
 /// The file at an absolute path such as `/assets/tollgate-0123456789ab.css`, if there is one.
@@ -48,6 +55,10 @@ pub(super) fn stylesheet() -> &'static str {
 
 pub(super) fn script() -> &'static str {
     &SCRIPT.path
+}
+
+pub(super) fn seek() -> &'static str {
+    &SEEK.path
 }
 
 pub(super) fn icons() -> &'static str {
@@ -76,7 +87,7 @@ impl Asset {
     fn new(stem: &str, extension: &str, content_type: &'static str, body: &'static str) -> Self {
         let hash = digest(&SHA256, body.as_bytes());
         let short = hash.as_ref().iter().take(6).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
-        Self { path: format!("/assets/{stem}-{short}.{extension}"), content_type, body }
+        Self { path: format!("/assets/{stem}-{short}.{extension}"), content_type, body, policy: None }
     }
 }
 
@@ -98,6 +109,7 @@ mod tests {
     fn the_stylesheet_stays_small() {
         assert!(STYLESHEET.body.len() < 12 * 1024, "{} bytes", STYLESHEET.body.len());
         assert!(SCRIPT.body.len() < 4 * 1024, "{} bytes", SCRIPT.body.len());
+        assert!(SEEK.body.len() < 1024, "{} bytes", SEEK.body.len());
     }
 
     #[test]
@@ -106,6 +118,12 @@ mod tests {
         assert_eq!(packed(css), "@media (max-width:1px){.a > b:is(c,d) + e{margin:0 !important;content:\"+ \"}}");
         let braces = |c: char| STYLESHEET.body.matches(c).count();
         assert!(braces('{') == braces('}') && braces('{') == include_str!("static/tollgate.css").matches('{').count());
+    }
+
+    #[test]
+    fn one_file_alone_may_connect_and_only_to_us() {
+        let programs: Vec<_> = all().into_iter().filter_map(|file| file.policy.map(|policy| (&file.path, policy))).collect();
+        assert_eq!(programs, [(&SEEK.path, "default-src 'none'; connect-src 'self'")]);
     }
 
     #[test]

@@ -82,7 +82,10 @@ fn every_file_and_icon_that_a_page_names_exists() {
     for (file, html) in samples::pages() {
         for (name, attributes) in tags(&html) {
             for (key, value) in attributes {
-                let fetched = matches!((name.as_str(), key.as_str()), ("link" | "use", "href") | ("script" | "img", "src"));
+                let fetched = matches!(
+                    (name.as_str(), key.as_str()),
+                    ("link" | "use", "href") | ("script" | "img", "src") | ("form", "data-seek")
+                );
                 if fetched {
                     let (path, id) = value.split_once('#').unwrap_or((&value, ""));
                     let asset = assets::asset(path).unwrap_or_else(|| panic!("{file}: {value} is not ours"));
@@ -311,13 +314,25 @@ fn a_record_shows_its_own_values() {
 
 #[test]
 fn long_lists_are_searched_while_typing() {
-    for name in ["applications", "audit", "members", "org-clients", "apps", "app-form", "machines", "machine-form"] {
+    for name in ["applications", "audit", "apps", "app-form", "machine-form"] {
         let html = page(name);
         let (_, list) = html.split_once("data-filtered").unwrap_or_else(|| panic!("{name}: nothing to search"));
         let (box_at, item_at) = (list.find("data-filter"), list.find("data-item"));
         assert!(box_at.is_some() && box_at < item_at, "{name}: a box above the items");
     }
     assert!(!page("applications-empty").contains("data-filter"), "there is nothing to search");
+    // Those that come in pages are searched where they are kept.
+    for name in ["members", "org-clients", "machines", "review", "members-search", "org-clients-search", "review-search"] {
+        let html = page(name);
+        let form = [("method", "get"), ("role", "search"), ("data-seek", assets::seek())];
+        assert!(has_element(&html, "form", &form) && has_element(&html, "input", &[("id", "text"), ("name", "text")]), "{name}");
+        let (search, found) = (html.find("role=\"search\""), html.find("id=\"found\""));
+        assert!(search.is_some() && search < found && !html.contains("data-filter"), "{name}: a form above the list");
+        assert_eq!(html.contains(">Clear</a>"), name.ends_with("-search"), "{name}");
+    }
+    for name in ["org-clients-empty", "machines-empty", "review-empty"] {
+        assert!(!page(name).contains("data-seek"), "{name}: there is nothing to search");
+    }
 }
 
 #[test]

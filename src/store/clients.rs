@@ -220,12 +220,22 @@ pub trait ClientStore {
     async fn client(&self, id: &ClientId) -> Result<Option<Client>, StoreError>;
     /// Clients of one organization, or all of them; newest first.
     async fn clients(&self, org: Option<&OrgId>) -> Result<Vec<Client>, StoreError>;
+    /// Clients of `org` by id, the last first, in whose name or id `text` occurs, or in the name or the address of whom they act as,
+    /// ignoring case; at most `limit` behind `after`.
+    async fn find_own_clients(
+        &self,
+        org: &OrgId,
+        text: &str,
+        after: Option<&ClientId>,
+        limit: u32,
+    ) -> Result<Vec<Client>, StoreError>;
     /// The clients that people may know by name: those of `orgs`, those that were published, and the operator's own.
     async fn known_clients(&self, orgs: &[OrgId]) -> Result<Vec<KnownClient>, StoreError>;
     /// The names of clients; those that were deleted or never were are left out.
     async fn client_names(&self, ids: &[ClientId]) -> Result<Vec<(ClientId, String)>, StoreError>;
-    /// The machine clients of an organization, newest first; at most `limit` after skipping `offset`.
-    async fn machines(&self, org: &OrgId, page: (u32, u32)) -> Result<Vec<Machine>, StoreError>;
+    /// The machine clients of an organization, newest first, in whose name or id `text` occurs, or in the name or the address of whom
+    /// they act as, ignoring case; at most `limit` after skipping `offset`.
+    async fn machines(&self, org: &OrgId, text: &str, page: (u32, u32)) -> Result<Vec<Machine>, StoreError>;
     /// One of them.
     async fn machine(&self, org: &OrgId, id: &ClientId) -> Result<Option<Machine>, StoreError>;
     /// Active members whom a machine could act as, by address: service users, and those who hold one of `roles`.

@@ -116,6 +116,20 @@ pub struct GrantSearch {
     pub client: Option<ClientId>,
     /// What has become of it at an instant.
     pub standing: Option<(GrantStanding, Timestamp)>,
+    /// Whether it idles.
+    pub idle: Option<(Idle, Timestamp)>,
+    /// Text that occurs in the name or the address of its user, in the name or the id of its client, or in a scope of it, ignoring
+    /// case.
+    pub text: String,
+}
+
+/// Whether a grant was neither used nor made since an instant; uses are known to the hour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Idle {
+    /// It was not.
+    Since,
+    /// It was.
+    Not,
 }
 
 /// Verbs on grants.

@@ -47,13 +47,13 @@ pub use clients::{
 };
 pub use devices::{DevicePoll, DeviceRequest, DeviceStore};
 pub use feed::{Change, FeedStore, Subject};
-pub use grants::{Grant, GrantFacts, GrantSearch, GrantStanding, GrantState, GrantStore, RevokeReason};
+pub use grants::{Grant, GrantFacts, GrantSearch, GrantStanding, GrantState, GrantStore, Idle, RevokeReason};
 pub use hooks::{HookDelivery, HookStore, NewDelivery};
 pub use installs::{Footing, Install, InstallStore};
 pub use keys::{KeyState, KeyStore, SealedKey};
 pub use operators::{ClientSearch, Counted, OperatorStore, OrgSummary, Resting, UserSearch, UserSummary};
 pub use people::{Accepted, Accepting, Bounds, Guarded, Invitation, MemberSearch, PeopleStore, Reach};
-pub use policy::{ClientPolicy, ClientUse, ClientUseSearch, Listed, NewClients, PolicyStore, Stance, Verdict};
+pub use policy::{ClientPolicy, ClientUse, ClientUseSearch, Listed, NewClients, PolicyStore, Stance, UseStanding, Verdict};
 pub use repeats::{Once, RepeatStore};
 pub use review::ReviewStore;
 pub use scope_requests::{

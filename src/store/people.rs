@@ -90,7 +90,12 @@ pub enum Guarded {
 #[async_trait]
 pub trait PeopleStore {
     /// Members with their roles by e-mail address, at most `limit` after skipping `offset`.
-    async fn member_page(&self, org: &OrgId, page: (u32, u32)) -> Result<Vec<(User, Vec<RoleName>)>, StoreError>;
+    async fn member_page(
+        &self,
+        org: &OrgId,
+        search: &MemberSearch,
+        (offset, limit): (u32, u32),
+    ) -> Result<Vec<(User, Vec<RoleName>)>, StoreError>;
     /// Members with their roles by id, the last first; at most `limit` behind `after`.
     async fn find_members(
         &self,

@@ -71,10 +71,12 @@ pub struct ClientUse {
 }
 
 /// Which clients of an organization to list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Listed {
+#[derive(Clone, Copy, Debug)]
+pub enum Listed<'a> {
     /// Those with a live grant, and those that were decided about.
     Known,
+    /// Those of them that match.
+    Matching(&'a ClientUseSearch),
     /// Those that wait for an administrator.
     Waiting,
 }
@@ -84,8 +86,24 @@ pub enum Listed {
 pub struct ClientUseSearch {
     /// With this stance; those that wait are those that somebody asked for.
     pub stance: Option<Stance>,
-    /// Text that occurs in the client's name, ignoring case.
+    /// That stand so.
+    pub standing: Option<UseStanding>,
+    /// Text that occurs in the client's name or id, in the name or the address of somebody who authorized it, or in a scope that it
+    /// holds, ignoring case.
     pub text: String,
+}
+
+/// Whether a client may be used, of those that do not wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UseStanding {
+    /// It may, with everything that it was given.
+    Allowed,
+    /// It may, within bounds.
+    Restricted,
+    /// It may not.
+    Blocked,
+    /// It may, and works nowhere: its owner switched it off, or the operator froze it.
+    Off,
 }
 
 /// Verbs on what organizations decide about clients. A decision reaches live grants and tokens at once, through the feed.
@@ -117,7 +135,7 @@ pub trait PolicyStore {
     async fn clients_of_org(
         &self,
         org: &OrgId,
-        listed: Listed,
+        listed: Listed<'_>,
         at: Timestamp,
         (offset, limit): (u32, u32),
     ) -> Result<Vec<ClientUse>, StoreError>;

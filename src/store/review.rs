@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 
-use super::{GrantFacts, StoreError};
+use super::{GrantFacts, GrantSearch, StoreError};
 use crate::types::{GrantId, OrgId, ScopeSet, Timestamp};
 
 /// Verbs on all live grants of an organization.
@@ -12,8 +12,14 @@ use crate::types::{GrantId, OrgId, ScopeSet, Timestamp};
 pub trait ReviewStore {
     /// How many there are at `at`, and how many of them were neither used nor made after `idle_since`; uses are known to the hour.
     async fn count_live_grants(&self, org: &OrgId, at: Timestamp, idle_since: Timestamp) -> Result<(u64, u64), StoreError>;
-    /// Those that were not used for longest first, to the hour; at most `limit` after skipping `offset`.
-    async fn idle_grants(&self, org: &OrgId, at: Timestamp, page: (u32, u32)) -> Result<Vec<GrantFacts>, StoreError>;
+    /// Those that `search` asks for, which may as well have ended: those that were not used for longest first, to the hour; at most
+    /// `limit` after skipping `offset`.
+    async fn idle_grants(
+        &self,
+        org: &OrgId,
+        search: &GrantSearch,
+        (offset, limit): (u32, u32),
+    ) -> Result<Vec<GrantFacts>, StoreError>;
     /// Those that were made first come first; at most `limit` behind `after`.
     async fn live_grants(
         &self,

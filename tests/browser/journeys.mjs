@@ -2,6 +2,7 @@
 import { assert, mcpInitialize, person, stack, suite } from '../clients/checks.mjs';
 import { HTTPS_HOST, launch, Window } from './browser.mjs';
 import { approvals, copying, devices, home, keyboard } from './corners.mjs';
+import { lists } from './lists.mjs';
 import { machines } from './machines.mjs';
 import { startTargets } from './targets.mjs';
 
@@ -531,6 +532,7 @@ for (const mode of ['scripts', 'no-scripts']) {
   await approvals(t, window, mode, targets.loopback);
   await members(browser, window, mode);
   await machines(t, window, mode);
+  await lists(t, window, mode);
   await copying(t, window, mode);
   if (mode === 'scripts') await keyboard(t, browser, mode, PASSWORD, targets.loopback);
   await operator(window, mode);

@@ -528,7 +528,24 @@ async fn members_keys_and_the_review_come_in_pages_of_the_store() {
     for (query, many) in [("kind=service", 0), ("role=viewer", 4), ("role=No+Role", 0), ("text=EXTRA1", 1), ("state=frozen", 0)] {
         assert_eq!(walked(&world, &format!("/members?{query}")).await.0.len(), many, "{query}");
     }
-    for wrong in ["/members?cursor=a+b", "/review?cursor=x", "/api_keys?cursor=x", "/members?limit=0", "/api_keys?limit=1001"] {
+    for (address, many) in [
+        ("/grants?text=EXTRA1", 1),
+        ("/grants?text=metrics%3Aread&limit=2", 5),
+        ("/review?text=extra2%40acme", 1),
+        ("/review?text=nobody", 0),
+        ("/policy/clients?text=extra1", 1),
+        ("/clients?text=no+such+client", 0),
+    ] {
+        assert_eq!(walked(&world, &format!("{address}&")).await.0.len(), many, "{address}");
+    }
+    for wrong in [
+        "/clients?cursor=a+b",
+        "/members?cursor=a+b",
+        "/review?cursor=x",
+        "/api_keys?cursor=x",
+        "/members?limit=0",
+        "/api_keys?limit=1001",
+    ] {
         assert_eq!(world.get(wrong, &world.admin).await.status, 400, "{wrong}");
     }
     let reviews = async || world.get("/audit?text=access.review", &world.admin).await.json()["data"].as_array().map(Vec::len);

@@ -5,14 +5,18 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use http::StatusCode;
 
+use super::place::Place;
 use super::{GRANTS_READ, GRANTS_WRITE, Here, asked};
 use crate::account::client::Owners;
 use crate::account::log::Names;
 use crate::account::visitor::Visitor;
 use crate::account::{App, not_found};
-use crate::pages::views::{ClientStanding, NewClientsChoice, OrgClientRow, OrgClientsPage, OrgTab, UsedHere, WaitingClient};
+use crate::pages::texts::{labels, org as texts};
+use crate::pages::views::{
+    ClientStanding, ListChoice, ListSearch, NewClientsChoice, OrgClientRow, OrgClientsPage, OrgTab, UsedHere, WaitingClient,
+};
 use crate::pages::{DisplayName, When};
-use crate::store::{ClientState, ClientUse, Listed, NewClients, Stance, StoreError, Verdict};
+use crate::store::{ClientState, ClientUse, ClientUseSearch, Listed, NewClients, Stance, StoreError, UseStanding, Verdict};
 use crate::types::{ClientId, Timestamp};
 use crate::web::{Trouble, page, see_other};
 
@@ -30,12 +34,10 @@ async fn list(app: &App, visitor: &Visitor, slug: &str, query: Option<&str>) -> 
     let here = Here::find(visitor, slug, GRANTS_READ)?;
     let config = &visitor.config;
     let (store, now) = (&app.node.store, app.node.now());
-    let start: u32 = asked(query, "from").unwrap_or(0);
+    let place = place(&here, query);
     let ((clients, more), new_clients, waiting) =
-        tokio::try_join!(known(app, &here, start, now), store.new_clients(&here.org.id), waiting(app, &here, now))?;
-    let path = here.path("applications");
-    let older = more.then(|| format!("{path}?from={}", start.saturating_add(PAGE)));
-    let newer = (start > 0).then(|| format!("{path}?from={}", start.saturating_sub(PAGE)));
+        tokio::try_join!(known(app, &here, &place, now), store.new_clients(&here.org.id), waiting(app, &here, now))?;
+    let search = search(&place, (clients.len(), more));
     let view = OrgClientsPage {
         frame: visitor.frame(here.section()),
         tabs: here.tabs(config, OrgTab::Applications),
@@ -48,19 +50,59 @@ async fn list(app: &App, visitor: &Visitor, slug: &str, query: Option<&str>) -> 
         },
         saved: asked::<String>(query, "done").is_some_and(|done| done == "saved"),
         waiting,
+        nothing_yet: clients.is_empty() && place.here() == place.path(),
+        here: place.here(),
+        search,
         clients,
-        path,
-        newer,
-        older,
+        newer: place.before(),
+        older: place.after(more),
+        path: place.path().to_owned(),
     };
     Ok(page(StatusCode::OK, &view))
 }
 
+/// Where an address leads in the list.
+fn place(here: &Here, query: Option<&str>) -> Place {
+    Place::read(here.path("applications"), query, &["text", "state"], PAGE)
+}
+
+/// How applications stand, as an address names it.
+const STANDINGS: [(&str, UseStanding); 4] = [
+    ("allowed", UseStanding::Allowed),
+    ("restricted", UseStanding::Restricted),
+    ("blocked", UseStanding::Blocked),
+    ("off", UseStanding::Off),
+];
+
+fn search(place: &Place, (found, more): (usize, bool)) -> ListSearch {
+    let standings = STANDINGS.map(|(name, standing)| {
+        let word = match standing {
+            UseStanding::Allowed => texts::allowed(),
+            UseStanding::Restricted => texts::restricted(),
+            UseStanding::Blocked => texts::blocked(),
+            UseStanding::Off => texts::switched_off(),
+        };
+        (name.to_owned(), word)
+    });
+    let options = std::iter::once((String::new(), labels::any_state())).chain(standings).collect();
+    let chosen = place.value("state").to_owned();
+    ListSearch {
+        path: place.path().to_owned(),
+        label: labels::find_access(),
+        text: place.value("text").to_owned(),
+        choice: Some(ListChoice { name: "state".to_owned(), label: labels::state(), options, chosen }),
+        found,
+        more,
+    }
+}
+
 /// The clients of one page, and whether there are more.
-async fn known(app: &App, here: &Here, start: u32, now: Timestamp) -> Result<(Vec<OrgClientRow>, bool), StoreError> {
-    let mut known = app.node.store.clients_of_org(&here.org.id, Listed::Known, now, (start, PAGE + 1)).await?;
-    let more = known.len() > PAGE as usize;
-    known.truncate(PAGE as usize);
+async fn known(app: &App, here: &Here, place: &Place, now: Timestamp) -> Result<(Vec<OrgClientRow>, bool), StoreError> {
+    let standing = STANDINGS.iter().find(|(name, _)| *name == place.value("state")).map(|(_, standing)| *standing);
+    let search = ClientUseSearch { text: place.value("text").to_owned(), standing, stance: None };
+    let listed = if search.text.is_empty() && standing.is_none() { Listed::Known } else { Listed::Matching(&search) };
+    let mut known = app.node.store.clients_of_org(&here.org.id, listed, now, place.range()).await?;
+    let more = place.cut(&mut known);
     let owners = Owners::of(app, known.iter().map(|one| &one.client)).await?;
     Ok((known.iter().map(|one| row(one, &owners, now)).collect(), more))
 }
@@ -108,11 +150,17 @@ pub(super) fn standing(one: &ClientUse) -> ClientStanding {
 }
 
 /// `POST /orgs/{org}/applications`: what happens with new applications, and the queue.
-pub async fn act(State(app): State<App>, Path(slug): Path<String>, visitor: Visitor, body: Body) -> Response {
-    visitor.answer(decide(&app, &visitor, &slug, body).await)
+pub async fn act(
+    State(app): State<App>,
+    Path(slug): Path<String>,
+    RawQuery(query): RawQuery,
+    visitor: Visitor,
+    body: Body,
+) -> Response {
+    visitor.answer(decide(&app, &visitor, (&slug, query.as_deref()), body).await)
 }
 
-async fn decide(app: &App, visitor: &Visitor, slug: &str, body: Body) -> Result<Response, Trouble> {
+async fn decide(app: &App, visitor: &Visitor, (slug, query): (&str, Option<&str>), body: Body) -> Result<Response, Trouble> {
     let form = visitor.form(body).await?;
     let here = Here::find(visitor, slug, GRANTS_WRITE)?;
     let (store, path) = (&app.node.store, here.path("applications"));
@@ -125,7 +173,7 @@ async fn decide(app: &App, visitor: &Visitor, slug: &str, body: Body) -> Result<
         };
         store.set_new_clients(&here.org.id, to, &cause).await?;
         app.node.settle().await?;
-        return Ok(see_other(&format!("{path}?done=saved")));
+        return Ok(see_other(&place(&here, query).with(&[("done", "saved")])));
     }
     let (id, verdict) = match (form.pressed("approve-"), form.pressed("block-")) {
         (Some(id), None) => (id, Verdict::Allow),

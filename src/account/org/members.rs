@@ -5,20 +5,22 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use http::StatusCode;
 
+use super::place::Place;
 use super::{Here, MEMBERS_READ, MEMBERS_WRITE, asked};
 use crate::account::App;
 use crate::account::log::Names;
 use crate::account::visitor::Visitor;
 use crate::config::Config;
-use crate::pages::texts::{Text, org as texts};
+use crate::pages::texts::{self as words, Text, labels, org as texts};
 use crate::pages::views::{
-    AskedOfMember, InvitationLink, InvitationRow, MemberRow, MemberStanding, MembersPage, OpenMember, OrgTab, RoleChoice,
+    AskedOfMember, InvitationLink, InvitationRow, ListChoice, ListSearch, MemberRow, MemberStanding, MembersPage, OpenMember,
+    OrgTab, RoleChoice, Steps,
 };
 use crate::pages::{DisplayName, When};
 use crate::roster::{RoleReach, is_own_service};
-use crate::store::{Invitation, Reach as _, StoreError, User, UserKind, UserState};
+use crate::store::{Invitation, MemberSearch, Reach as _, StoreError, User, UserKind, UserState};
 use crate::types::{RoleName, ScopeBits, Timestamp, UserId};
-use crate::web::{Trouble, page};
+use crate::web::{Trouble, page, see_other};
 
 /// Members on one page.
 const PAGE: u32 = 50;
@@ -42,15 +44,13 @@ pub async fn show(State(app): State<App>, Path(slug): Path<String>, RawQuery(que
 
 async fn list(app: &App, visitor: &Visitor, here: &Here, query: Option<&str>, said: Said) -> Result<Response, Trouble> {
     let (store, now, config) = (&app.node.store, app.node.now(), &visitor.config);
-    let start: u32 = asked(query, "from").unwrap_or(0);
-    let mut members = store.member_page(&here.org.id, (start, PAGE + 1)).await?;
-    let more = members.len() > PAGE as usize;
-    members.truncate(PAGE as usize);
+    let place = place(here, query);
+    let mut members = store.member_page(&here.org.id, &wanted(&place), place.range()).await?;
+    let more = place.cut(&mut members);
     let may_change = here.may(config, MEMBERS_WRITE);
-    let path = here.path("members");
     let mut rows = Vec::with_capacity(members.len());
     for (user, roles) in &members {
-        rows.push(row(app, here, user, roles).await?);
+        rows.push(row(app, here, &place, (user, roles)).await?);
     }
     let view = MembersPage {
         frame: visitor.frame(here.section()),
@@ -61,19 +61,47 @@ async fn list(app: &App, visitor: &Visitor, here: &Here, query: Option<&str>, sa
         saved: asked::<String>(query, "done").is_some(),
         problem: said.problem,
         invited: said.invited,
-        open: if may_change { open(app, config, here, query).await? } else { None },
+        open: if may_change { open(app, config, (here, &place), query).await? } else { None },
+        here: place.here(),
+        search: search(config, &place, (rows.len(), more)),
         members: rows,
         invitations: invitations(app, here, now).await?,
         roles: choices(config, here, &[]),
-        newer: (start > 0).then(|| format!("{path}?from={}", start.saturating_sub(PAGE))),
-        older: more.then(|| format!("{path}?from={}", start.saturating_add(PAGE))),
-        path,
+        steps: Steps { back: place.before(), on: place.after(more) },
     };
     Ok(page(said.status, &view))
 }
 
-async fn row(app: &App, here: &Here, user: &User, roles: &[RoleName]) -> Result<MemberRow, StoreError> {
+/// Where an address leads in the list.
+pub(super) fn place(here: &Here, query: Option<&str>) -> Place {
+    Place::read(here.path("members"), query, &["text", "role"], PAGE)
+}
+
+/// What a place is narrowed to. A role that nobody can have narrows nothing.
+fn wanted(place: &Place) -> MemberSearch {
+    let role = RoleName::parse(place.value("role")).ok();
+    MemberSearch { text: place.value("text").to_owned(), role, ..MemberSearch::default() }
+}
+
+fn search(config: &Config, place: &Place, (found, more): (usize, bool)) -> ListSearch {
+    let roles = config.roles.0.keys().map(|role| (role.to_string(), words::name(&DisplayName::new(role.as_str()))));
+    let options = std::iter::once((String::new(), labels::any_role())).chain(roles).collect();
+    let chosen = wanted(place).role.map(|role| role.to_string()).unwrap_or_default();
+    ListSearch {
+        path: place.path().to_owned(),
+        label: labels::find_a_member(),
+        text: place.value("text").to_owned(),
+        choice: Some(ListChoice { name: "role".to_owned(), label: labels::role(), options, chosen }),
+        found,
+        more,
+    }
+}
+
+async fn row(app: &App, here: &Here, place: &Place, (user, roles): (&User, &[RoleName])) -> Result<MemberRow, StoreError> {
+    let id = user.id.as_str();
     Ok(MemberRow {
+        href: place.with(&[("member", id)]),
+        deactivation: place.with(&[("member", id), ("confirm", "deactivate")]),
         id: user.id.to_string(),
         email: user.email.clone(),
         name: DisplayName::new(&user.name),
@@ -88,7 +116,12 @@ async fn row(app: &App, here: &Here, user: &User, roles: &[RoleName]) -> Result<
     })
 }
 
-async fn open(app: &App, config: &Config, here: &Here, query: Option<&str>) -> Result<Option<OpenMember>, StoreError> {
+async fn open(
+    app: &App,
+    config: &Config,
+    (here, place): (&Here, &Place),
+    query: Option<&str>,
+) -> Result<Option<OpenMember>, StoreError> {
     let Some(id) = asked::<String>(query, "member").and_then(|id| UserId::parse(&id).ok()) else { return Ok(None) };
     let store = &app.node.store;
     let (Some(user), Some(membership)) = (store.user(&id).await?, store.membership(&here.org.id, &id).await?) else {
@@ -97,6 +130,7 @@ async fn open(app: &App, config: &Config, here: &Here, query: Option<&str>) -> R
     let switchable = user.state == UserState::Active && is_own_service(&app.node, &here.org, &user).await?;
     Ok(Some(OpenMember {
         id: user.id.to_string(),
+        removal: place.with(&[("member", user.id.as_str()), ("confirm", "remove")]),
         email: user.email,
         roles: choices(config, here, &membership.roles),
         asked: match asked::<String>(query, "confirm").as_deref() {
@@ -159,13 +193,19 @@ async fn invitations(app: &App, here: &Here, now: Timestamp) -> Result<Vec<Invit
 }
 
 /// `POST /orgs/{org}/members`.
-pub async fn act(State(app): State<App>, Path(slug): Path<String>, visitor: Visitor, body: Body) -> Response {
+pub async fn act(
+    State(app): State<App>,
+    Path(slug): Path<String>,
+    RawQuery(query): RawQuery,
+    visitor: Visitor,
+    body: Body,
+) -> Response {
     let outcome = async {
         let form = visitor.form(body).await?;
         let here = Here::find(&visitor, &slug, MEMBERS_WRITE)?;
         match super::membership::decide(&app, &visitor, &here, &form).await? {
-            super::membership::Done::Changed(answer) => Ok(answer),
-            super::membership::Done::Told(said) => list(&app, &visitor, &here, None, said).await,
+            super::membership::Done::Changed => Ok(see_other(&place(&here, query.as_deref()).with(&[("done", "1")]))),
+            super::membership::Done::Told(said) => list(&app, &visitor, &here, query.as_deref(), said).await,
         }
     };
     visitor.answer(outcome.await)

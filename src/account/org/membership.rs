@@ -1,6 +1,5 @@
 //! What an administrator does about members: invite, change, remove, add and switch service users.
 
-use axum::response::Response;
 use http::StatusCode;
 
 use super::Here;
@@ -15,12 +14,12 @@ use crate::record::Cause;
 use crate::roster::{By, Refusal, Roster, RosterError};
 use crate::store::UserState;
 use crate::types::{InvitationId, RoleName, UserId};
-use crate::web::{Trouble, see_other};
+use crate::web::Trouble;
 
 /// What came of a form.
 pub(super) enum Done {
-    /// It was done; the browser is sent on.
-    Changed(Response),
+    /// It was done.
+    Changed,
     /// The page says more.
     Told(Said),
 }
@@ -49,7 +48,7 @@ pub(super) async fn decide(app: &App, visitor: &Visitor, here: &Here, form: &For
     if let Some(id) = form.pressed("withdraw-") {
         let id = InvitationId::parse(id).map_err(|_| not_found())?;
         app.node.store.withdraw_invitation(&here.org.id, &id, &act.cause).await?;
-        return Ok(act.done());
+        return Ok(Done::Changed);
     }
     match (form.pressed("deactivate-"), form.pressed("activate-")) {
         (Some(id), None) => act.switch(id, UserState::Disabled).await,
@@ -71,10 +70,6 @@ enum Wanted {
 }
 
 impl Act<'_> {
-    fn done(&self) -> Done {
-        Done::Changed(see_other(&format!("{}?done=1", self.here.path("members"))))
-    }
-
     /// The ticked roles, if they exist.
     fn roles(&self) -> Result<Vec<RoleName>, Trouble> {
         self.roster().roles(self.form.all("role")).map_err(|_| not_found())
@@ -122,7 +117,7 @@ impl Act<'_> {
         let removing = self.form.has("remove");
         let done = if removing { self.roster().remove(&id).await } else { self.roster().change(&id, self.roles()?).await };
         match done {
-            Ok(()) => Ok(self.done()),
+            Ok(()) => Ok(Done::Changed),
             Err(RosterError::Refused(Refusal::BeyondReach)) if removing => Ok(problem(StatusCode::FORBIDDEN, texts::mightier())),
             Err(error) => Self::told(error, Wanted::Change),
         }
@@ -131,7 +126,7 @@ impl Act<'_> {
     async fn add_service(&self) -> Result<Done, Trouble> {
         let (name, roles) = (self.form.one("service").unwrap_or_default(), self.roles()?);
         match self.roster().add_service(name, roles).await {
-            Ok(_) => Ok(self.done()),
+            Ok(_) => Ok(Done::Changed),
             Err(error) => Self::told(error, Wanted::Service),
         }
     }
@@ -139,7 +134,7 @@ impl Act<'_> {
     async fn switch(&self, id: &str, to: UserState) -> Result<Done, Trouble> {
         let id = UserId::parse(id).map_err(|_| not_found())?;
         match self.roster().switch_service(&id, to).await {
-            Ok(()) => Ok(self.done()),
+            Ok(()) => Ok(Done::Changed),
             Err(RosterError::Refused(_)) => Err(not_found()),
             Err(RosterError::Store(fault)) => Err(fault.into()),
         }

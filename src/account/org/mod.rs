@@ -8,6 +8,7 @@ mod leaf;
 mod machines;
 mod members;
 mod membership;
+mod place;
 mod review;
 
 use std::str::FromStr;

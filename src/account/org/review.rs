@@ -8,13 +8,15 @@ use futures::stream;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 
-use super::{GRANTS_READ, Here, asked, may};
+use super::place::Place;
+use super::{GRANTS_READ, Here, may};
 use crate::account::visitor::Visitor;
 use crate::account::{App, standing};
-use crate::pages::views::{OrgTab, ReviewPage, ReviewProposal, ReviewRow};
+use crate::pages::texts::labels;
+use crate::pages::views::{ListChoice, ListSearch, OrgTab, ReviewPage, ReviewProposal, ReviewRow};
 use crate::pages::{DisplayName, When};
-use crate::review::{self, Entry, Proposal};
-use crate::store::{Org, StoreError};
+use crate::review::{self, Entry, Proposal, Wanted};
+use crate::store::{Idle, Org, StoreError};
 use crate::types::{Timestamp, UserId};
 use crate::web::{Trouble, page};
 
@@ -37,13 +39,14 @@ async fn report(app: &App, visitor: &Visitor, slug: &str, query: Option<&str>) -
     let here = Here::find(visitor, slug, GRANTS_READ)?;
     let config = &visitor.config;
     app.flush.flush().await;
-    let start: u32 = asked(query, "from").unwrap_or(0);
-    let ((total, to_revoke), entries) =
-        tokio::try_join!(review::count(&app.node, &here.org), review::page(&app.node, config, &here.org, (start, PAGE)),)?;
+    let place = Place::read(here.path("review"), query, &["text", "use"], PAGE);
+    let wanted =
+        Wanted { text: place.value("text"), idle: USES.iter().find(|(name, _)| *name == place.value("use")).map(|u| u.1) };
+    let ((total, to_revoke), mut entries) =
+        tokio::try_join!(review::count(&app.node, &here.org), review::page(&app.node, config, &here.org, wanted, place.range()))?;
+    let more = place.cut(&mut entries);
     let to_narrow = entries.iter().filter(|e| e.proposal == Proposal::Narrow).count() as u64;
     let now = app.node.now();
-    let path = here.path("review");
-    let end = start.saturating_add(PAGE);
     let view = ReviewPage {
         frame: visitor.frame(here.section()),
         tabs: here.tabs(config, OrgTab::Review),
@@ -53,11 +56,35 @@ async fn report(app: &App, visitor: &Visitor, slug: &str, query: Option<&str>) -
         to_revoke,
         to_narrow: (entries.len() as u64 == total).then_some(to_narrow),
         rows: entries.iter().map(|entry| row(entry, now)).collect(),
-        newer: (start > 0).then(|| format!("{path}?from={}", start.saturating_sub(PAGE))),
-        older: (total > u64::from(end)).then(|| format!("{path}?from={end}")),
-        path,
+        search: search(&place, (entries.len(), more)),
+        newer: place.before(),
+        older: place.after(more),
+        path: place.path().to_owned(),
     };
     Ok(page(StatusCode::OK, &view))
+}
+
+/// How authorizations were used, as an address names it.
+const USES: [(&str, Idle); 2] = [("none", Idle::Since), ("some", Idle::Not)];
+
+fn search(place: &Place, (found, more): (usize, bool)) -> ListSearch {
+    let uses = USES.map(|(name, idle)| {
+        let word = match idle {
+            Idle::Since => labels::not_used_for_90_days(),
+            Idle::Not => labels::used_in_90_days(),
+        };
+        (name.to_owned(), word)
+    });
+    let options = std::iter::once((String::new(), labels::used_or_not())).chain(uses).collect();
+    let chosen = place.value("use").to_owned();
+    ListSearch {
+        path: place.path().to_owned(),
+        label: labels::find_access(),
+        text: place.value("text").to_owned(),
+        choice: Some(ListChoice { name: "use".to_owned(), label: labels::last_use(), options, chosen }),
+        found,
+        more,
+    }
 }
 
 fn row(entry: &Entry, now: Timestamp) -> ReviewRow {

@@ -25,7 +25,7 @@ fn shown(page: &Answer, id: &str) -> String {
 }
 
 async fn only(world: &World) -> Client {
-    let mut all = world.node.store.machines(&world.acme.id, (0, 10)).await.expect("a store");
+    let mut all = world.node.store.machines(&world.acme.id, "", (0, 10)).await.expect("a store");
     assert_eq!(all.len(), 1);
     all.remove(0).client
 }
@@ -143,7 +143,7 @@ async fn what_is_wrong_stands_beside_its_field_and_a_search_saves_nothing() {
     let found = world.submit(&ada, &new, &format!("name=Kept&subject={}&find=metrics&search=1", robot.id)).await;
     assert!(found.status == StatusCode::OK && found.body.contains("value=\"Kept\""), "{}", found.body);
     assert!(found.body.contains("more don&#39;t match") || found.body.contains("more don't match"), "{}", found.body);
-    assert_eq!(world.node.store.machines(&world.acme.id, (0, 1)).await.expect("a store").len(), 0);
+    assert_eq!(world.node.store.machines(&world.acme.id, "", (0, 1)).await.expect("a store").len(), 0);
 }
 
 #[tokio::test]

@@ -63,7 +63,7 @@ impl Acme {
         let bot = world.node.store.user_by_email("bot.acme").await.expect("read").expect("there");
         let robot = format!("name=Acme+robot&subject={}&scopes=metrics%3Aread&save=1", bot.id);
         assert_eq!(world.submit(&ada, "/orgs/acme/machines/new", &robot).await.status, StatusCode::OK);
-        let machine = world.node.store.machines(&world.acme.id, (0, 1)).await.expect("read").remove(0).client;
+        let machine = world.node.store.machines(&world.acme.id, "", (0, 1)).await.expect("read").remove(0).client;
         let secret = world.node.store.live_secrets(&machine.id, world.node.now()).await.expect("read").remove(0);
         let people = format!("csrf={}&email=grace%40acme.test&invite=1", ada.csrf);
         world.post(&ada, "/orgs/acme/members", &people, &[]).await;

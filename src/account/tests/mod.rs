@@ -9,6 +9,7 @@ mod matrix;
 mod members;
 mod org_applications;
 mod review;
+mod search;
 mod sessions;
 mod settings;
 mod trial;

@@ -94,7 +94,7 @@ async fn key_of(local: &Local, id: &str) -> Result<(ApiKeyFacts, HashedToken), A
 async fn grant(local: &Local, org: &str, user: &str, client: &str) -> Result<GrantFacts, AdminError> {
     let (org, user) = (local.find_org(org).await?, local.find_user(user).await?);
     let id = ClientId::parse(client).map_err(|_| AdminError::not_found("client", client))?;
-    let search = GrantSearch { user: Some(user.id.clone()), client: Some(id), standing: None };
+    let search = GrantSearch { user: Some(user.id.clone()), client: Some(id), ..GrantSearch::default() };
     let mut found = local.node.store.find_grants(&org.id, &search, None, u32::MAX).await?;
     let now = local.node.now();
     let at = found.iter().position(|f| standing(f, now).is_ok()).unwrap_or(0);

@@ -2,7 +2,7 @@
 
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 
 use super::super::App;
@@ -38,5 +38,8 @@ pub async fn asset(uri: Uri) -> Response {
     let mut response = asset.body.into_response();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(assets::CACHE_CONTROL));
+    if let Some(policy) = asset.policy {
+        response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    }
     response
 }

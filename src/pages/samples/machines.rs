@@ -2,7 +2,7 @@
 
 use super::super::texts;
 use super::super::views::*;
-use super::org::tabs;
+use super::org::{search, tabs};
 use super::{CSRF, HOSTILE, ago, frame, show};
 use crate::config::Risk;
 
@@ -53,6 +53,8 @@ fn list(rows: Vec<MachineRow>) -> MachinesPage {
         members: Some("/orgs/acme/members".to_owned()),
         may_change: true,
         notice: rows.is_empty().then(texts::machines::deleted),
+        nothing_yet: rows.is_empty(),
+        search: search("machines", "x", texts::machines::find(), None),
         newer: None,
         older: (!rows.is_empty()).then(|| "/orgs/acme/machines?from=50".to_owned()),
         rows,

@@ -7,7 +7,8 @@ use crate::config::Risk;
 
 /// Every sample, by the file name it gets when it is written out.
 pub(super) fn pages() -> Vec<(&'static str, String)> {
-    vec![
+    let mut pages = nothing_found();
+    pages.extend([
         ("org-clients", show(&clients(client_rows(), waiting()))),
         ("org-clients-empty", show(&clients(Vec::new(), Vec::new()))),
         ("org-client", show(&client(None, None))),
@@ -31,7 +32,8 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         ("members-invited", show(&members(None, Some(link())))),
         ("review", show(&review(review_rows()))),
         ("review-empty", show(&review(Vec::new()))),
-    ]
+    ]);
+    pages
 }
 
 fn roles(held: &[&str]) -> Vec<RoleChoice> {
@@ -49,7 +51,13 @@ fn roles(held: &[&str]) -> Vec<RoleChoice> {
 }
 
 fn open_member(asked: Option<AskedOfMember>) -> OpenMember {
-    OpenMember { id: "usr_2".to_owned(), email: "grace@acme.example".to_owned(), roles: roles(&["editor", "owner"]), asked }
+    OpenMember {
+        id: "usr_2".to_owned(),
+        email: "grace@acme.example".to_owned(),
+        roles: roles(&["editor", "owner"]),
+        asked,
+        removal: "/orgs/acme/members?from=50&member=usr_2&confirm=remove".to_owned(),
+    }
 }
 
 fn link() -> InvitationLink {
@@ -60,6 +68,8 @@ fn link() -> InvitationLink {
 fn members(open: Option<OpenMember>, invited: Option<InvitationLink>) -> MembersPage {
     let row = |n: u32, email: &str, name: &str, held: &[&str], standing, switchable| MemberRow {
         id: format!("usr_{n}"),
+        href: format!("/orgs/acme/members?from=50&member=usr_{n}"),
+        deactivation: format!("/orgs/acme/members?from=50&member=usr_{n}&confirm=deactivate"),
         email: email.to_owned(),
         name: name.into(),
         roles: held.iter().map(|r| (*r).to_owned()).collect(),
@@ -70,7 +80,8 @@ fn members(open: Option<OpenMember>, invited: Option<InvitationLink>) -> Members
         frame: frame(Section::Audit { slug: "acme".to_owned() }),
         tabs: tabs(OrgTab::Members),
         organization: "Acme Production".into(),
-        path: "/orgs/acme/members".to_owned(),
+        here: "/orgs/acme/members?from=50".to_owned(),
+        search: search("members", "", texts::labels::find_a_member(), Some(("role", texts::labels::any_role()))),
         csrf: CSRF.to_owned(),
         may_change: true,
         saved: open.is_none() && invited.is_none(),
@@ -91,9 +102,31 @@ fn members(open: Option<OpenMember>, invited: Option<InvitationLink>) -> Members
             ends: ago(-60 * 24 * 3),
         }],
         roles: roles(&[]),
-        newer: None,
-        older: None,
+        steps: Steps { back: Some("/orgs/acme/members".to_owned()), on: None },
     }
+}
+
+/// The search of a list, with one choice that is not made.
+pub(super) fn search(list: &str, text: &str, label: texts::Text, choice: Option<(&str, texts::Text)>) -> ListSearch {
+    let choice = choice.map(|(name, any)| ListChoice {
+        name: name.to_owned(),
+        label: texts::labels::state(),
+        options: vec![(String::new(), any), ("off".to_owned(), texts::org::switched_off())],
+        chosen: String::new(),
+    });
+    ListSearch { path: format!("/orgs/acme/{list}"), label, text: text.to_owned(), choice, found: 50, more: true }
+}
+
+/// A list in which nothing was found.
+fn nothing_found() -> Vec<(&'static str, String)> {
+    let hostile = |of: ListSearch| ListSearch { text: HOSTILE.to_owned(), found: 0, more: false, ..of };
+    let (all, found) = (members(None, None), review(review_rows()));
+    let apps = clients(client_rows(), Vec::new());
+    vec![
+        ("members-search", show(&MembersPage { search: hostile(all.search.clone()), members: Vec::new(), ..all })),
+        ("review-search", show(&ReviewPage { search: hostile(found.search.clone()), rows: Vec::new(), ..found })),
+        ("org-clients-search", show(&OrgClientsPage { search: hostile(apps.search.clone()), clients: Vec::new(), ..apps })),
+    ]
 }
 
 fn review_rows() -> Vec<ReviewRow> {
@@ -134,6 +167,7 @@ fn review(rows: Vec<ReviewRow>) -> ReviewPage {
         total: if rows.is_empty() { 0 } else { 1_204 },
         to_revoke: 12,
         to_narrow: None,
+        search: search("review", "", texts::labels::find_access(), Some(("use", texts::labels::used_or_not()))),
         newer: None,
         older: (!rows.is_empty()).then(|| "/orgs/acme/review?from=100".to_owned()),
         rows,
@@ -199,6 +233,9 @@ fn clients(clients: Vec<OrgClientRow>, waiting: Vec<WaitingClient>) -> OrgClient
         new_clients: if waiting.is_empty() { NewClientsChoice::Open } else { NewClientsChoice::Approval },
         saved: !waiting.is_empty(),
         older: (!clients.is_empty()).then(|| "/orgs/acme/applications?from=50".to_owned()),
+        here: "/orgs/acme/applications?from=25".to_owned(),
+        nothing_yet: clients.is_empty(),
+        search: search("applications", "", texts::labels::find_access(), Some(("state", texts::labels::any_state()))),
         waiting,
         clients,
         newer: None,

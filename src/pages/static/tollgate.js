@@ -1,21 +1,24 @@
-// Adds comfort to pages that work without it: local times, copy buttons, a filter for long lists.
-// The filter never hides what a person has to look closely at.
+// Adds comfort to pages that work without it: local times, copy buttons, a filter for long lists, a search that answers while
+// one types. The filter never hides what a person has to look closely at.
 "use strict";
 
 const local = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 
-for (const time of document.querySelectorAll("time[datetime]")) {
-  const at = new Date(time.dateTime);
-  if (Number.isNaN(at.getTime())) continue;
-  const words = local.format(at);
-  if ("exact" in time.dataset) {
-    time.textContent = words;
-  } else {
-    time.title = words;
-    const hidden = time.querySelector(".sr");
-    if (hidden) hidden.textContent = ` (${words})`;
+const localTimes = (part) => {
+  for (const time of part.querySelectorAll("time[datetime]")) {
+    const at = new Date(time.dateTime);
+    if (Number.isNaN(at.getTime())) continue;
+    const words = local.format(at);
+    if ("exact" in time.dataset) {
+      time.textContent = words;
+    } else {
+      time.title = words;
+      const hidden = time.querySelector(".sr");
+      if (hidden) hidden.textContent = ` (${words})`;
+    }
   }
-}
+};
+localTimes(document);
 
 if (navigator.clipboard) {
   for (const button of document.querySelectorAll("button[data-copy]")) {
@@ -39,5 +42,35 @@ for (const box of document.querySelectorAll("[data-filter]")) {
     const wanted = event.target.value.trim().toLowerCase();
     for (const item of items) item.hidden = !item.textContent.toLowerCase().includes(wanted);
     if (told) told.textContent = `${items.filter((item) => !item.hidden).length} / ${items.length}`;
+  });
+}
+
+for (const form of document.querySelectorAll("form[data-seek]")) {
+  const told = form.querySelector("output");
+  let seeker, timer, wanted;
+  const address = () => {
+    const query = new URLSearchParams([...new FormData(form)].filter(([, value]) => value.trim()));
+    return query.size ? `${form.action}?${query}` : form.action;
+  };
+  const show = ({ data: { href, page } }) => {
+    if (href !== wanted) return;
+    const fresh = new DOMParser().parseFromString(page, "text/html").getElementById("found");
+    if (!fresh) return location.assign(href);
+    localTimes(fresh);
+    document.getElementById("found").replaceWith(fresh);
+    history.replaceState(null, "", href);
+    told.textContent = fresh.dataset.count;
+  };
+  const seek = () => {
+    if (!seeker) {
+      seeker = new Worker(form.dataset.seek);
+      seeker.addEventListener("message", show);
+    }
+    wanted = address();
+    seeker.postMessage(wanted);
+  };
+  form.addEventListener("input", (event) => {
+    clearTimeout(timer);
+    if (!event.isComposing) timer = setTimeout(seek, 200);
   });
 }

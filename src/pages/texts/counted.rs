@@ -135,6 +135,18 @@ pub fn interval(start: &str, number: u64, denials: u64) -> Text {
     Text::filled(format!("{start}: {}, {} denied", calls(number), grouped(denials)))
 }
 
+/// What a search found, all of it on this page.
+#[must_use]
+pub fn found(number: u64) -> Text {
+    Text::filled(format!("{} found.", grouped(number)))
+}
+
+/// What a search found, with others on other pages.
+#[must_use]
+pub fn found_here(number: u64) -> Text {
+    Text::filled(format!("{} on this page; there are more.", grouped(number)))
+}
+
 /// Calls that were let pass, beside their colour.
 #[must_use]
 pub fn allowed(number: u64) -> Text {

@@ -149,7 +149,7 @@ pub const fn find_a_key() -> Text {
 /// Label of a field.
 #[must_use]
 pub const fn find_a_member() -> Text {
-    Text::fixed("Find a member")
+    Text::fixed("Find a member by name or address")
 }
 
 /// Label of a field.
@@ -168,6 +168,54 @@ pub const fn find_an_app() -> Text {
 #[must_use]
 pub const fn find_an_application() -> Text {
     Text::fixed("Find an application")
+}
+
+/// Label of a field.
+#[must_use]
+pub const fn find_access() -> Text {
+    Text::fixed("Find by application, user or permission")
+}
+
+/// Choice: everything.
+#[must_use]
+pub const fn any_role() -> Text {
+    Text::fixed("Any role")
+}
+
+/// Choice: everything.
+#[must_use]
+pub const fn any_state() -> Text {
+    Text::fixed("Any state")
+}
+
+/// Choice: everything.
+#[must_use]
+pub const fn used_or_not() -> Text {
+    Text::fixed("Used or not")
+}
+
+/// Choice.
+#[must_use]
+pub const fn not_used_for_90_days() -> Text {
+    Text::fixed("Not used for 90 days")
+}
+
+/// Choice.
+#[must_use]
+pub const fn used_in_90_days() -> Text {
+    Text::fixed("Used or made since")
+}
+
+/// Label of a field.
+#[must_use]
+pub const fn role() -> Text {
+    Text::fixed("Role")
+}
+
+/// Label of a field.
+#[must_use]
+pub const fn last_use() -> Text {
+    Text::fixed("Last use")
 }
 
 /// Label of a field.

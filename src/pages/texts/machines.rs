@@ -239,10 +239,16 @@ pub const fn token_endpoint() -> Text {
     Text::fixed("Token endpoint")
 }
 
+/// In the place of an empty list: of what a search found.
+#[must_use]
+pub const fn none_matches() -> Text {
+    Text::fixed("No machine client matches")
+}
+
 /// Label of the search.
 #[must_use]
 pub const fn find() -> Text {
-    Text::fixed("Find a machine client")
+    Text::fixed("Find a machine client by name, id or user")
 }
 
 /// Choice: nobody yet.

@@ -8,6 +8,24 @@ pub const fn applications_lead() -> Text {
     Text::fixed("Everything you allowed to work for you. Revoking ends an application's access at once, everywhere.")
 }
 
+/// In the place of an empty list: of what a search found.
+#[must_use]
+pub const fn no_member_matches() -> Text {
+    Text::fixed("No member matches")
+}
+
+/// In the place of an empty list: of what a search found.
+#[must_use]
+pub const fn no_application_matches() -> Text {
+    Text::fixed("No application matches")
+}
+
+/// In the place of an empty list: of what a search found.
+#[must_use]
+pub const fn no_authorization_matches() -> Text {
+    Text::fixed("No authorization matches")
+}
+
 /// Title.
 #[must_use]
 pub const fn change_password() -> Text {

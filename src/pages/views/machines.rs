@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{Frame, OrgTabs, ScopeChoices, SecretRow, ShownSecret, Way, scope_icon};
+use super::{Frame, ListSearch, OrgTabs, ScopeChoices, SecretRow, ShownSecret, Way, scope_icon};
 use crate::config::Risk;
 use crate::pages::texts::{self, Text, counted, machines as words};
 use crate::pages::views::{FieldFlaw, ScopeLabel};
@@ -26,6 +26,10 @@ pub struct MachinesPage {
     pub may_change: bool,
     /// What the last act did.
     pub notice: Option<Text>,
+    /// Whether there is none at all.
+    pub nothing_yet: bool,
+    /// The search.
+    pub search: ListSearch,
     /// One page of them, newest first.
     pub rows: Vec<MachineRow>,
     /// The page before.

@@ -2,11 +2,11 @@
 
 use askama::Template;
 
-use super::{Frame, OrgTabs};
+use super::{Frame, ListSearch, OrgTabs, Steps};
 use crate::pages::texts::{Text, org as texts};
 use crate::pages::{DisplayName, When};
 
-/// `/orgs/{org}/members`. Its forms post to `path` with one of the buttons `invite` (`email`, boxes `role`), `withdraw-{id}`,
+/// `/orgs/{org}/members`. Its forms post to `here` with one of the buttons `invite` (`email`, boxes `role`), `withdraw-{id}`,
 /// `save-roles` and `remove` (`user`, boxes `role`), `add-service` (`service`, boxes `role`), `deactivate-{user}` and
 /// `activate-{user}`. A member is opened with `?member={user}`, and asked for again before it is removed with `&confirm=remove`.
 #[derive(Clone, Debug, Template)]
@@ -18,8 +18,10 @@ pub struct MembersPage {
     pub tabs: OrgTabs,
     /// Organization name.
     pub organization: DisplayName,
-    /// `/orgs/{org}/members`.
-    pub path: String,
+    /// This page of the list, as it is narrowed: where its forms post and where a way out of an act leads.
+    pub here: String,
+    /// The search.
+    pub search: ListSearch,
     /// Value of the hidden field `csrf`.
     pub csrf: String,
     /// Whether the viewer may change anything.
@@ -38,10 +40,8 @@ pub struct MembersPage {
     pub invitations: Vec<InvitationRow>,
     /// The roles that the viewer may give.
     pub roles: Vec<RoleChoice>,
-    /// The page before.
-    pub newer: Option<String>,
-    /// The page after.
-    pub older: Option<String>,
+    /// The pages beside this one.
+    pub steps: Steps,
 }
 
 /// The link of an invitation.
@@ -66,6 +66,8 @@ pub struct OpenMember {
     pub roles: Vec<RoleChoice>,
     /// What it was asked to be done with it.
     pub asked: Option<AskedOfMember>,
+    /// Where its removal is asked about.
+    pub removal: String,
 }
 
 /// An act upon a member that stops what works for it.
@@ -105,6 +107,10 @@ pub struct MemberRow {
     pub standing: MemberStanding,
     /// Whether the viewer may switch this service user.
     pub switchable: bool,
+    /// Where its roles are changed.
+    pub href: String,
+    /// Where its deactivation is asked about.
+    pub deactivation: String,
 }
 
 /// What a member is and whether it may act.

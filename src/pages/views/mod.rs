@@ -24,6 +24,7 @@ mod password;
 mod record;
 mod review;
 mod scope;
+mod search;
 mod sessions;
 mod settings;
 
@@ -75,4 +76,5 @@ pub use record::{AuditRecordPage, Explanation, FieldGroup, FieldLink, FieldValue
 pub use review::{ReviewPage, ReviewProposal, ReviewRow};
 pub use scope::ScopeLabel;
 use scope::scope_icon;
+pub use search::{ListChoice, ListSearch};
 pub use sessions::{SessionRow, SessionsPage};

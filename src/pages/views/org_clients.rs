@@ -2,11 +2,11 @@
 
 use askama::Template;
 
-use super::{Client, Frame, OrgTabs};
+use super::{Client, Frame, ListSearch, OrgTabs};
 use crate::pages::texts::{Text, counted, org as texts};
 use crate::pages::{DisplayName, When};
 
-/// `/orgs/{org}/applications`. Its forms post to `path`: `save-new-clients` with the radio `new-clients`, and for each client that
+/// `/orgs/{org}/applications`. Its forms post to `here`: `save-new-clients` with the radio `new-clients`, and for each client that
 /// waits the buttons `approve-{id}` and `block-{id}`.
 #[derive(Clone, Debug, Template)]
 #[template(path = "org_clients.html")]
@@ -19,6 +19,8 @@ pub struct OrgClientsPage {
     pub organization: DisplayName,
     /// `/orgs/{org}/applications`; one of its clients is at `{path}/{id}`.
     pub path: String,
+    /// This page of the list, as it is narrowed.
+    pub here: String,
     /// Value of the hidden field `csrf`.
     pub csrf: String,
     /// Whether the viewer may decide; otherwise nothing on the page can be pressed.
@@ -29,6 +31,10 @@ pub struct OrgClientsPage {
     pub saved: bool,
     /// Applications that wait, those that came last first.
     pub waiting: Vec<WaitingClient>,
+    /// Whether there are no others at all.
+    pub nothing_yet: bool,
+    /// The search among the others.
+    pub search: ListSearch,
     /// One page of the others, those that were authorized last first.
     pub clients: Vec<OrgClientRow>,
     /// The page before.

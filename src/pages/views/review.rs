@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{Frame, OrgTabs};
+use super::{Frame, ListSearch, OrgTabs};
 use crate::pages::texts::{Text, org as texts};
 use crate::pages::{DisplayName, When};
 
@@ -26,6 +26,8 @@ pub struct ReviewPage {
     pub to_revoke: u64,
     /// Those with scopes that were never used; only when all of them are on this page.
     pub to_narrow: Option<u64>,
+    /// The search.
+    pub search: ListSearch,
     /// What was not used for longest comes first.
     pub rows: Vec<ReviewRow>,
     /// The page before.

@@ -66,17 +66,42 @@ pub(crate) async fn machines_come_with_what_they_rest_on(store: SharedStore) {
         created_at: after(seconds),
         ..client(Some(org), ClientOrigin::Administrator)
     };
-    let (old, young, gone) = (machine(1), machine(2), machine(3));
+    let old = Client { name: "Nightly 100% \u{DC}nion".to_owned(), ..machine(1) };
+    let (young, gone) = (machine(2), machine(3));
     for one in [&old, &young, &gone] {
         store.create_client(one, None, &cause(3)).await.expect("a client");
     }
     store.delete_client(&gone.id, &cause(4)).await.expect("deleted");
     let listed = async |page| {
-        let all = store.machines(org, page).await.expect("machines");
+        let all = store.machines(org, "", page).await.expect("machines");
         all.into_iter().map(|m| m.client.id).collect::<Vec<_>>()
     };
     assert_eq!(listed((0, 9)).await, [young.id.clone(), old.id.clone()], "and no client that users authorize");
     assert_eq!(listed((1, 1)).await, std::slice::from_ref(&old.id));
+    let found = async |text: &str| {
+        let machines = store.machines(org, text, (0, 9)).await.expect("machines");
+        let clients = store.find_own_clients(org, text, None, 9).await.expect("clients");
+        let (machines, clients): (Vec<_>, Vec<_>) =
+            (machines.into_iter().map(|m| m.client.id).collect(), clients.into_iter().map(|c| c.id).collect());
+        (machines, clients)
+    };
+    let one = |id: &ClientId| (vec![id.clone()], vec![id.clone()]);
+    for text in ["NIGHTLY", "100%", "\u{DC}nion", old.id.as_str()] {
+        assert_eq!(found(text).await, one(&old.id), "{text}");
+    }
+    assert_eq!(found("ROBOT").await.0.len(), 2, "by whom they act as");
+    assert_eq!(found("robot").await.1.len(), 2);
+    for text in ["_ightly", "100%%", "\0", "nobody"] {
+        assert_eq!(found(text).await, (Vec::new(), Vec::new()), "{text:?}");
+    }
+    let mut every = vec![young.id.clone(), old.id.clone(), world.client.id.clone()];
+    every.sort_by(|a, b| b.cmp(a));
+    let page = async |after, limit| {
+        let clients = store.find_own_clients(org, "", after, limit).await.expect("clients");
+        clients.into_iter().map(|c| c.id).collect::<Vec<_>>()
+    };
+    assert_eq!(page(None, 2).await, every[..2]);
+    assert_eq!(page(Some(&every[1]), 2).await, every[2..]);
     let read = async |id| store.machine(org, id).await.expect("an answer");
     let fresh = read(&old.id).await.expect("it is there");
     assert_eq!((fresh.client, fresh.subject, fresh.roles, fresh.last_used_at), (old.clone(), service.clone(), None, None));

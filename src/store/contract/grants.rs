@@ -4,7 +4,7 @@ use futures::future::join_all;
 
 use super::world::*;
 use crate::record::Decision;
-use crate::store::{ClientOrigin, Grant, GrantFacts, GrantSearch, GrantStanding, GrantState, RevokeReason, SharedStore};
+use crate::store::{ClientOrigin, Grant, GrantFacts, GrantSearch, GrantStanding, GrantState, Idle, RevokeReason, SharedStore};
 use crate::types::{GrantId, OrgId, Selectors, UserId};
 
 fn ids(facts: &[GrantFacts]) -> Vec<GrantId> {
@@ -171,8 +171,13 @@ pub(crate) async fn live_grants_are_counted_and_come_in_pages(store: SharedStore
     let at = after(9000);
     assert_eq!(s.count_live_grants(org, at, after(3)).await.expect("counts"), (5, 2), "one was used, two are younger");
     let idle = [&made[1], &made[2], &made[3], &made[4], &made[0]].map(Clone::clone);
-    assert_eq!(ids(&s.idle_grants(org, at, (0, 10)).await.expect("a page")), idle);
-    assert_eq!(ids(&s.idle_grants(org, at, (1, 2)).await.expect("a page")), idle[1..3]);
+    let live = || GrantSearch { standing: Some((GrantStanding::Live, at)), ..GrantSearch::default() };
+    let page = async |search: GrantSearch, page| ids(&s.idle_grants(org, &search, page).await.expect("a page"));
+    assert_eq!(page(live(), (0, 10)).await, idle);
+    assert_eq!(page(live(), (1, 2)).await, idle[1..3]);
+    let idling = |idle| GrantSearch { idle: Some((idle, after(3))), ..live() };
+    assert_eq!(page(idling(Idle::Since), (0, 10)).await, idle[..2]);
+    assert_eq!(page(idling(Idle::Not), (0, 10)).await, idle[2..]);
     let first = s.live_grants(org, at, None, 2).await.expect("a page");
     let place = (first[1].grant.created_at, first[1].grant.id.clone());
     assert_eq!(ids(&first), made[..2]);
@@ -241,4 +246,45 @@ pub(crate) async fn grants_are_found_page_by_page(store: SharedStore) {
     assert_eq!(ids(&find(theirs, None, 9).await), [wanted[1].id.clone()]);
     let nobody = OrgId::generate(START, &ENTROPY);
     assert!(s.find_grants(&nobody, &GrantSearch::default(), None, 9).await.expect("grants").is_empty());
+}
+
+pub(crate) async fn grants_are_found_by_who_holds_what(store: SharedStore) {
+    let world = World::new(store).await;
+    let (s, acme) = (&world.store, &world.org.id);
+    let other = crate::store::Client { name: "Mirror 100% \u{DC}ber".to_owned(), ..client(None, ClientOrigin::Administrator) };
+    s.create_client(&other, None, &cause(0)).await.expect("a client");
+    let grace = crate::store::NewUser {
+        user: crate::store::User { name: "Grace Hopper".to_owned(), ..user("grace@example.com") },
+        password: None,
+    };
+    s.create_user(&grace, &cause(0)).await.expect("a user");
+    let membership = crate::store::Membership { org: acme.clone(), user: grace.user.id.clone(), roles: Vec::new() };
+    s.set_membership(&membership, &cause(0)).await.expect("a membership");
+    let hers = Grant { user: grace.user.id.clone(), scopes: scopes("alerts:read metrics:read"), ..world.wanted(1) };
+    let mirrored = Grant { client: other.id.clone(), scopes: scopes("logs:read"), ..world.wanted(2) };
+    for grant in [&hers, &mirrored] {
+        world.consent_to(grant, 2).await;
+    }
+    let found = async |text: &str| {
+        let search = GrantSearch { text: text.to_owned(), ..GrantSearch::default() };
+        let newest = ids(&s.find_grants(acme, &search, None, 9).await.expect("grants"));
+        let mut idle = ids(&s.idle_grants(acme, &search, (0, 9)).await.expect("grants"));
+        idle.reverse();
+        assert_eq!(newest, idle, "{text:?}: both lists find the same");
+        newest
+    };
+    for text in ["GRACE@", "grace hopper", "Alerts:Read"] {
+        assert_eq!(found(text).await, std::slice::from_ref(&hers.id), "{text}");
+    }
+    for text in ["mirror 100%", "\u{DC}ber", other.id.as_str(), "logs:"] {
+        assert_eq!(found(text).await, std::slice::from_ref(&mirrored.id), "{text}");
+    }
+    assert_eq!(found("example.com").await.len(), 2);
+    for absent in ["_race", "100%%", "\"", "[", "\",\"", "\0", "nobody"] {
+        assert!(found(absent).await.is_empty(), "{absent:?}");
+    }
+    let beta = org("beta");
+    s.create_org(&beta, &cause(0)).await.expect("an organization");
+    let search = GrantSearch { text: "grace".to_owned(), ..GrantSearch::default() };
+    assert!(s.find_grants(&beta.id, &search, None, 9).await.expect("grants").is_empty());
 }

@@ -129,6 +129,7 @@ contract! {
         an_expired_grant_has_already_ended
         grants_are_listed_newest_first
         grants_are_found_page_by_page
+        grants_are_found_by_who_holds_what
         use_in_an_organization_is_known
         a_user_narrows_and_limits_a_grant
         scopes_of_a_grant_are_narrowed_to_selectors
@@ -219,6 +220,7 @@ contract! {
         the_queue_has_each_client_once
         clients_are_listed_with_their_use
         clients_are_found_page_by_page
+        known_clients_are_narrowed
     }
     feed {
         positions_follow_commits_without_gaps

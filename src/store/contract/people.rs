@@ -152,10 +152,11 @@ pub(crate) async fn somebody_always_administers(store: SharedStore) {
     assert_eq!(world.state_of(&grant).await, GrantState::Revoked { at: after(2), reason: RevokeReason::MembershipRemoved });
     assert_eq!(dismiss(&world.user).await, Guarded::Absent);
     assert_eq!(store.change_member(&ada, &unbound(&admin), &cause(3)).await.expect("an answer"), Guarded::Absent);
-    let listed = store.member_page(&world.org.id, (0, 10)).await.expect("members");
+    let listed = store.member_page(&world.org.id, &MemberSearch::default(), (0, 10)).await.expect("members");
     assert_eq!(listed.iter().map(|(u, _)| u.email.as_str()).collect::<Vec<_>>(), ["bot", "grace@example.com"]);
     assert_eq!(listed[1], (grace.clone(), roles(&["admin"])));
-    assert_eq!(store.member_page(&world.org.id, (1, 10)).await.expect("members").len(), 1);
+    let second = store.member_page(&world.org.id, &MemberSearch::default(), (1, 10)).await.expect("members");
+    assert_eq!(second.len(), 1);
 }
 
 /// Administrators reach everything, editors and viewers themselves.
@@ -248,6 +249,14 @@ pub(crate) async fn members_are_found_page_by_page(store: SharedStore) {
     ] {
         let found: Vec<_> = find(search.clone(), None, 9).await.into_iter().map(|(id, _)| id).collect();
         assert_eq!(found.iter().collect::<Vec<_>>(), wanted.into_iter().collect::<Vec<_>>(), "{search:?}");
+        let paged = world.store.member_page(&world.org.id, &search, (0, 9)).await.expect("members");
+        assert_eq!(paged.iter().map(|(user, _)| &user.id).collect::<Vec<_>>(), found.iter().collect::<Vec<_>>(), "{search:?}");
     }
     assert_eq!(find(text("bot"), None, 9).await, [(bot, roles(&["pusher"]))]);
+    let page = async |page| {
+        let found = world.store.member_page(&world.org.id, &text("EXAMPLE.com"), page).await.expect("members");
+        found.into_iter().map(|(user, _)| user.email).collect::<Vec<_>>()
+    };
+    assert_eq!(page((0, 2)).await, ["ada@example.com", "bob@example.com"], "by address");
+    assert_eq!(page((2, 2)).await, ["grace@example.com"]);
 }

@@ -5,7 +5,7 @@ use futures::future::join_all;
 use super::world::*;
 use crate::store::{
     Client, ClientOrigin, ClientPolicy, ClientUse, ClientUseSearch, Grant, GrantFacts, GrantSearch, GrantStanding, GrantState,
-    Listed, NewClients, NewUser, RevokeReason, SharedStore, Stance, Subject, Verdict,
+    Listed, NewClients, NewUser, RevokeReason, SharedStore, Stance, Subject, UseStanding, Verdict,
 };
 use crate::types::{ClientId, OrgId};
 
@@ -44,7 +44,7 @@ impl World {
         self.policy(client).await.stance
     }
 
-    async fn listed(&self, which: Listed) -> Vec<ClientUse> {
+    async fn listed(&self, which: Listed<'_>) -> Vec<ClientUse> {
         self.store.clients_of_org(&self.org.id, which, after(100), ALL).await.expect("clients")
     }
 }
@@ -228,11 +228,53 @@ pub(crate) async fn clients_are_found_page_by_page(store: SharedStore) {
     assert_eq!(find(stance(Stance::Allowed), None, 9).await.len(), 2);
     let text = |text: &str| ClientUseSearch { text: text.to_owned(), ..ClientUseSearch::default() };
     assert_eq!(find(text("bETA 100%"), None, 9).await, [all[1].id.clone()]);
-    for absent in ["nobody", "_", "\0"] {
+    assert_eq!(find(text(all[2].id.as_str()), None, 9).await, [all[2].id.clone()]);
+    assert_eq!(find(text("Ada@"), None, 9).await.len(), 3, "by who authorized them");
+    assert_eq!(find(text("LOGS:read"), None, 9).await.len(), 3, "by what they hold");
+    for absent in ["nobody", "_eta", "\0"] {
         assert!(find(text(absent), None, 9).await.is_empty(), "{absent:?}");
     }
     let one = store.find_clients_of_org(org, &text("alpha"), after_all(), None, 9).await.expect("clients");
     assert_eq!((one[0].users, one[0].grants), (1, 1), "each is described");
+}
+
+pub(crate) async fn known_clients_are_narrowed(store: SharedStore) {
+    let world = World::new(store).await;
+    let (store, org) = (&world.store, &world.org.id);
+    let (app, bound, blocked, off) =
+        (world.stranger().await, world.stranger().await, world.stranger().await, world.stranger().await);
+    for (one, scope, at) in [(&app, "logs:read", 1), (&bound, "metrics:read", 2), (&off, "logs:read", 3)] {
+        world.authorize(one, scope, at).await;
+    }
+    store.restrict_client(org, &bound.id, Some(&scopes("metrics:read")), &cause(4)).await.expect("an answer");
+    store.decide_client(org, &blocked.id, Verdict::Block, &cause(4)).await.expect("an answer");
+    store.set_client_state(&off.id, crate::store::ClientState::Disabled, &cause(4)).await.expect("an answer");
+    let waits = world.stranger().await;
+    store.set_new_clients(org, NewClients::Approval, &cause(5)).await.expect("an answer");
+    store.ask_for_client(org, &waits.id, &world.user.id, &cause(6)).await.expect("an answer");
+    let find = async |search: ClientUseSearch, page| {
+        let found = store.clients_of_org(org, Listed::Matching(&search), after_all(), page).await.expect("clients");
+        found.into_iter().map(|one| one.client.id).collect::<Vec<_>>()
+    };
+    let known: Vec<_> = world.listed(Listed::Known).await.into_iter().map(|one| one.client.id).collect();
+    assert_eq!(known.len(), 4);
+    assert_eq!(find(ClientUseSearch::default(), (0, 9)).await, known, "without words it is the same list");
+    assert_eq!(find(ClientUseSearch::default(), (1, 2)).await, known[1..3]);
+    for (standing, one) in [
+        (UseStanding::Allowed, &app),
+        (UseStanding::Restricted, &bound),
+        (UseStanding::Blocked, &blocked),
+        (UseStanding::Off, &off),
+    ] {
+        let search = ClientUseSearch { standing: Some(standing), ..ClientUseSearch::default() };
+        assert_eq!(find(search, (0, 9)).await, std::slice::from_ref(&one.id), "{standing:?}");
+    }
+    let text = |text: &str| ClientUseSearch { text: text.to_owned(), ..ClientUseSearch::default() };
+    assert_eq!(find(text("metrics:"), (0, 9)).await, std::slice::from_ref(&bound.id));
+    assert_eq!(find(text("ada@example"), (0, 9)).await, [off.id.clone(), bound.id.clone(), app.id.clone()]);
+    let both = ClientUseSearch { standing: Some(UseStanding::Off), ..text("logs:") };
+    assert_eq!(find(both, (0, 9)).await, [off.id]);
+    assert!(find(text("nobody"), (0, 9)).await.is_empty());
 }
 
 /// After everything here.

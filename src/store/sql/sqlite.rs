@@ -48,6 +48,8 @@ mod searches;
 mod sessions;
 #[path = "verbs/shadow.rs"]
 mod shadow;
+#[path = "verbs/sought.rs"]
+mod sought;
 #[path = "verbs/tokens.rs"]
 mod tokens;
 #[path = "verbs/trials.rs"]

@@ -11,13 +11,14 @@ use http::StatusCode;
 pub use form::{create, new_page, scopes_page, set_scopes};
 pub use show::{act, show};
 
+use super::place::Place;
 use super::{CLIENTS_READ, CLIENTS_WRITE, Here, MEMBERS_WRITE, asked};
 use crate::account::visitor::Visitor;
 use crate::account::{App, not_found};
 use crate::clients::{By, Clients};
 use crate::config::Config;
 use crate::pages::texts::machines as texts;
-use crate::pages::views::{MachineRow, MachineStanding, MachinesPage, OrgTab};
+use crate::pages::views::{ListSearch, MachineRow, MachineStanding, MachinesPage, OrgTab};
 use crate::pages::{DisplayName, When};
 use crate::store::{ClientState, Machine, Stance, UserState};
 use crate::token::{Unfit, fit_to_act};
@@ -73,11 +74,10 @@ pub async fn list(State(app): State<App>, Path(slug): Path<String>, RawQuery(que
 async fn listed(app: &App, visitor: &Visitor, slug: &str, query: Option<&str>) -> Result<Response, Trouble> {
     let here = Here::find(visitor, slug, CLIENTS_READ)?;
     let (config, now) = (&visitor.config, app.node.now());
-    let start: u32 = asked(query, "from").unwrap_or(0);
-    let mut machines = app.node.store.machines(&here.org.id, (start, PAGE + 1)).await?;
-    let more = machines.len() > PAGE as usize;
-    machines.truncate(PAGE as usize);
-    let path = here.path("machines");
+    let place = Place::read(here.path("machines"), query, &["text"], PAGE);
+    let text = place.value("text");
+    let mut machines = app.node.store.machines(&here.org.id, text, place.range()).await?;
+    let more = place.cut(&mut machines);
     let view = MachinesPage {
         frame: visitor.frame(here.section()),
         tabs: here.tabs(config, OrgTab::Machines),
@@ -85,10 +85,19 @@ async fn listed(app: &App, visitor: &Visitor, slug: &str, query: Option<&str>) -
         members: members(&here, config),
         may_change: here.may(config, CLIENTS_WRITE),
         notice: asked::<String>(query, "deleted").map(|_| texts::deleted()),
-        rows: machines.iter().map(|machine| row(config, &path, machine, now)).collect(),
-        newer: (start > 0).then(|| format!("{path}?from={}", start.saturating_sub(PAGE))),
-        older: more.then(|| format!("{path}?from={}", start.saturating_add(PAGE))),
-        path,
+        nothing_yet: machines.is_empty() && text.is_empty() && place.before().is_none(),
+        search: ListSearch {
+            path: place.path().to_owned(),
+            label: texts::find(),
+            text: text.to_owned(),
+            choice: None,
+            found: machines.len(),
+            more,
+        },
+        rows: machines.iter().map(|machine| row(config, place.path(), machine, now)).collect(),
+        newer: place.before(),
+        older: place.after(more),
+        path: place.path().to_owned(),
     };
     Ok(page(StatusCode::OK, &view))
 }

@@ -13,6 +13,7 @@ use super::among::among;
 use super::engine::{Engine, Tx};
 use super::revocation::{Ending, end};
 use super::rows::{self, Fields};
+use super::sought::Sought;
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
     Added, Client, ClientOrigin, ClientSecret, ClientState, ClientStore, KnownClient, MAX_SECRETS, Machine, RevokeReason,
@@ -248,6 +249,31 @@ impl ClientStore for Engine {
         rows.iter().map(rows::client).collect()
     }
 
+    async fn find_own_clients(
+        &self,
+        org: &OrgId,
+        text: &str,
+        after: Option<&ClientId>,
+        limit: u32,
+    ) -> Result<Vec<Client>, StoreError> {
+        let mut query = QueryBuilder::<Db>::new(concat!(
+            "SELECT ",
+            client_columns!(),
+            " FROM clients c LEFT JOIN users u ON u.id = c.subject_id WHERE c.deleted_at IS NULL AND c.org_id = "
+        ));
+        query.push_bind(org.as_str().to_owned());
+        if let Some(after) = after {
+            query.push(" AND c.id < ").push_bind(after.as_str().to_owned());
+        }
+        if !text.is_empty() {
+            query.push(" AND ");
+            Sought::of(text).within(&mut query, &["c.name", "c.id", "u.email", "u.name"]);
+        }
+        query.push(" ORDER BY c.id DESC LIMIT ").push_bind(i64::from(limit));
+        let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("search clients")?;
+        rows.iter().map(rows::client).collect()
+    }
+
     async fn known_clients(&self, orgs: &[OrgId]) -> Result<Vec<KnownClient>, StoreError> {
         let mut query = QueryBuilder::<Db>::new(
             "SELECT c.id, c.name, c.created_at, c.org_id, o.name AS owner FROM clients c LEFT JOIN orgs o ON o.id = c.org_id \
@@ -285,14 +311,21 @@ impl ClientStore for Engine {
         Ok(found)
     }
 
-    async fn machines(&self, org: &OrgId, (offset, limit): (u32, u32)) -> Result<Vec<Machine>, StoreError> {
-        let rows = sqlx::query(select_machines!("ORDER BY c.created_at DESC, c.id DESC LIMIT $2 OFFSET $3"))
-            .bind(org.as_str())
-            .bind(i64::from(limit))
-            .bind(i64::from(offset))
-            .fetch_all(&mut *self.reader().await?)
-            .await
-            .doing("list machine clients")?;
+    async fn machines(&self, org: &OrgId, text: &str, (offset, limit): (u32, u32)) -> Result<Vec<Machine>, StoreError> {
+        let sought = Sought::of(text);
+        let rows = sqlx::query(select_machines!(
+            r"AND ($2 = '%%' OR LOWER(c.name) LIKE $2 ESCAPE '\' OR c.name LIKE $3 ESCAPE '\' OR c.id LIKE $3 ESCAPE '\'
+              OR LOWER(u.email) LIKE $2 ESCAPE '\' OR LOWER(u.name) LIKE $2 ESCAPE '\' OR u.name LIKE $3 ESCAPE '\')
+              ORDER BY c.created_at DESC, c.id DESC LIMIT $4 OFFSET $5"
+        ))
+        .bind(org.as_str())
+        .bind(sought.small)
+        .bind(sought.written)
+        .bind(i64::from(limit))
+        .bind(i64::from(offset))
+        .fetch_all(&mut *self.reader().await?)
+        .await
+        .doing("list machine clients")?;
         rows.iter().map(machine).collect()
     }
 

@@ -9,9 +9,12 @@ use super::engine::{Engine, Tx};
 use super::installs;
 use super::revocation::{Ending, end};
 use super::rows::{self, Fields};
+use super::sought::{Sought, living};
 use super::{Db, Row};
 use crate::record::{Cause, ControlEvent, Operation};
-use crate::store::{Grant, GrantFacts, GrantSearch, GrantStanding, GrantState, GrantStore, RevokeReason, StoreError, Subject};
+use crate::store::{
+    Grant, GrantFacts, GrantSearch, GrantStanding, GrantState, GrantStore, Idle, RevokeReason, StoreError, Subject,
+};
 use crate::types::{ClientId, GrantId, OrgId, ScopeSet, Selectors, Timestamp, UserId};
 
 /// Writes a grant that somebody agreed to.
@@ -116,7 +119,7 @@ impl Engine {
 }
 
 /// Adds ` AND …` for everything that the search narrows by.
-fn narrow_search(query: &mut QueryBuilder<Db>, search: &GrantSearch) {
+pub(super) fn narrow_search(query: &mut QueryBuilder<Db>, org: &OrgId, search: &GrantSearch) {
     if let Some(user) = &search.user {
         query.push(" AND g.user_id = ").push_bind(user.as_str().to_owned());
     }
@@ -125,7 +128,7 @@ fn narrow_search(query: &mut QueryBuilder<Db>, search: &GrantSearch) {
     }
     match search.standing {
         Some((GrantStanding::Live, at)) => {
-            query.push(" AND g.revoked_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > ").push_bind(at.millis()).push(")");
+            living(query, at);
         }
         Some((GrantStanding::Expired, at)) => {
             query.push(" AND g.revoked_at IS NULL AND g.expires_at <= ").push_bind(at.millis());
@@ -134,6 +137,14 @@ fn narrow_search(query: &mut QueryBuilder<Db>, search: &GrantSearch) {
             query.push(" AND g.revoked_at IS NOT NULL");
         }
         None => {}
+    }
+    match search.idle {
+        Some((Idle::Since, at)) => drop(query.push(" AND g.idle_since <= ").push_bind(at.millis())),
+        Some((Idle::Not, at)) => drop(query.push(" AND g.idle_since > ").push_bind(at.millis())),
+        None => {}
+    }
+    if !search.text.is_empty() {
+        Sought::of(&search.text).of_grants(query, org);
     }
 }
 
@@ -237,7 +248,7 @@ impl GrantStore for Engine {
     ) -> Result<Vec<GrantFacts>, StoreError> {
         let mut query = QueryBuilder::<Db>::new(select_facts!("WHERE g.org_id = "));
         query.push_bind(org.as_str().to_owned());
-        narrow_search(&mut query, search);
+        narrow_search(&mut query, org, search);
         if let Some((time, id)) = after {
             query.push(" AND (g.created_at, g.id) < (").push_bind(time.millis());
             query.push(", ").push_bind(id.as_str().to_owned()).push(")");

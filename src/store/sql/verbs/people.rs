@@ -11,6 +11,7 @@ use super::accounts::{insert_membership, insert_user};
 use super::engine::{Engine, Tx};
 use super::revocation::{Ending, end};
 use super::rows::{self, Fields};
+use super::sought::Sought;
 use super::{Db, Row};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
@@ -155,14 +156,8 @@ fn member(row: &Row) -> Result<(User, Vec<RoleName>), StoreError> {
 /// Adds ` AND …` for everything that the search narrows by.
 fn narrow(query: &mut QueryBuilder<Db>, search: &MemberSearch) -> Result<(), StoreError> {
     if !search.text.is_empty() {
-        let pattern = like(&search.text.to_lowercase(), "%", "%");
-        query
-            .push(" AND (u.email LIKE ")
-            .push_bind(pattern.clone())
-            .push(r" ESCAPE '\' OR LOWER(u.name) LIKE ")
-            .push_bind(pattern);
-        // Of letters that SQLite has no lower case of, what is typed as it is written is found all the same.
-        query.push(r" ESCAPE '\' OR u.name LIKE ").push_bind(like(&search.text, "%", "%")).push(r" ESCAPE '\')");
+        query.push(" AND ");
+        Sought::of(&search.text).within(query, &["u.email", "u.name"]);
     }
     if let Some(kind) = &search.kind {
         query.push(" AND u.kind = ").push_bind(word(kind)?);
@@ -179,20 +174,23 @@ fn narrow(query: &mut QueryBuilder<Db>, search: &MemberSearch) -> Result<(), Sto
 
 #[async_trait]
 impl PeopleStore for Engine {
-    async fn member_page(&self, org: &OrgId, (offset, limit): (u32, u32)) -> Result<Vec<(User, Vec<RoleName>)>, StoreError> {
-        let rows = sqlx::query(concat!(
+    async fn member_page(
+        &self,
+        org: &OrgId,
+        search: &MemberSearch,
+        (offset, limit): (u32, u32),
+    ) -> Result<Vec<(User, Vec<RoleName>)>, StoreError> {
+        let mut query = QueryBuilder::<Db>::new(concat!(
             "SELECT ",
             user_columns!(),
-            ", m.roles AS m_roles FROM (SELECT i.id FROM memberships n JOIN users i ON i.id = n.user_id WHERE n.org_id = $1 \
-             ORDER BY i.email LIMIT $2 OFFSET $3) AS of_page JOIN users u ON u.id = of_page.id \
-             JOIN memberships m ON m.org_id = $1 AND m.user_id = u.id ORDER BY u.email"
-        ))
-        .bind(org.as_str())
-        .bind(i64::from(limit))
-        .bind(i64::from(offset))
-        .fetch_all(&mut *self.reader().await?)
-        .await
-        .doing("list members")?;
+            ", m.roles AS m_roles FROM (SELECT u.id FROM memberships m JOIN users u ON u.id = m.user_id WHERE m.org_id = "
+        ));
+        query.push_bind(org.as_str().to_owned());
+        narrow(&mut query, search)?;
+        query.push(" ORDER BY u.email LIMIT ").push_bind(i64::from(limit)).push(" OFFSET ").push_bind(i64::from(offset));
+        query.push(") AS of_page JOIN users u ON u.id = of_page.id JOIN memberships m ON m.user_id = u.id AND m.org_id = ");
+        query.push_bind(org.as_str().to_owned()).push(" ORDER BY u.email");
+        let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("list members")?;
         rows.iter().map(member).collect()
     }
 

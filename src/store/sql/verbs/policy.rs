@@ -6,15 +6,17 @@ use async_trait::async_trait;
 use sqlx::QueryBuilder;
 
 use super::super::fault::Doing;
-use super::super::values::{json, like, read_word, start_of, word};
+use super::super::values::{json, read_word, start_of, word};
 use super::among::among;
 use super::engine::{Engine, Tx};
 use super::revocation::{Ending, end};
 use super::rows::{self, Fields};
+use super::sought::{Sought, living};
 use super::{Connection, Db, Row};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
-    ClientPolicy, ClientUse, ClientUseSearch, Listed, NewClients, PolicyStore, RevokeReason, Stance, StoreError, Subject, Verdict,
+    ClientPolicy, ClientUse, ClientUseSearch, Listed, NewClients, PolicyStore, RevokeReason, Stance, StoreError, Subject,
+    UseStanding, Verdict,
 };
 use crate::types::{ClientId, OrgId, ScopeSet, Timestamp, UserId};
 
@@ -39,14 +41,17 @@ async fn new_clients(connection: &mut Connection, org: &OrgId) -> Result<NewClie
 async fn listed(
     engine: &Engine,
     org: &OrgId,
-    listed: Listed,
+    listed: Listed<'_>,
     at: Timestamp,
     (offset, limit): (u32, u32),
 ) -> Result<Vec<ClientId>, StoreError> {
+    if let Listed::Matching(search) = listed {
+        return matching(engine, org, search, at, (offset, limit)).await;
+    }
     let (limit, offset) = (i64::from(limit), i64::from(offset));
     let query = match listed {
         // What is deleted has no live grant; only what was decided about a client outlives it.
-        Listed::Known => sqlx::query(
+        Listed::Known | Listed::Matching(_) => sqlx::query(
             "SELECT o.client_id AS id, o.newest_at AS newest FROM org_clients o WHERE o.org_id = $1 AND EXISTS (SELECT 1 FROM grants g \
              WHERE g.org_id = $1 AND g.client_id = o.client_id AND g.revoked_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > $2)) \
              UNION ALL SELECT p.client_id, 0 FROM client_policies p JOIN clients c ON c.id = p.client_id AND c.deleted_at IS NULL \
@@ -71,6 +76,63 @@ async fn listed(
     rows.iter().map(|row| Fields::of(row, "clients", "id").parsed("id", ClientId::parse)).collect()
 }
 
+/// Adds the start of a statement that ends in ` AS s`: the clients that an organization knows or that wait there, with what was
+/// decided about them.
+fn known(org: &OrgId, search: &ClientUseSearch, at: Timestamp) -> QueryBuilder<Db> {
+    let org_id = || org.as_str().to_owned();
+    let mut query = QueryBuilder::<Db>::new(concat!(
+        "SELECT s.id, s.p_stance, s.newest FROM (SELECT c.id, c.state, k.newest, p.stance AS written, ",
+        policy_columns!("k.org_id"),
+        " FROM (SELECT o.org_id, o.client_id, o.newest_at AS newest FROM org_clients o WHERE o.org_id = "
+    ));
+    query.push_bind(org_id()).push(" AND EXISTS (SELECT 1 FROM grants g WHERE g.client_id = o.client_id AND g.org_id = ");
+    query.push_bind(org_id());
+    living(&mut query, at);
+    query.push(") UNION ALL SELECT d.org_id, d.client_id, 0 FROM client_policies d WHERE d.org_id = ").push_bind(org_id());
+    query.push(" AND (d.stance IS NOT NULL OR d.scopes IS NOT NULL) AND NOT EXISTS (SELECT 1 FROM grants g ");
+    query.push("WHERE g.client_id = d.client_id AND g.org_id = ").push_bind(org_id());
+    living(&mut query, at);
+    query.push(
+        ")) AS k JOIN clients c ON c.id = k.client_id AND c.deleted_at IS NULL \
+         LEFT JOIN client_policies p ON p.org_id = k.org_id AND p.client_id = k.client_id \
+         LEFT JOIN org_policies q ON q.org_id = k.org_id WHERE k.org_id = ",
+    );
+    query.push_bind(org_id());
+    if !search.text.is_empty() {
+        Sought::of(&search.text).of_clients(&mut query, org, at);
+    }
+    query.push(") AS s");
+    query
+}
+
+/// The clients of one page of those that match, in the order of those that are known.
+async fn matching(
+    engine: &Engine,
+    org: &OrgId,
+    search: &ClientUseSearch,
+    at: Timestamp,
+    (offset, limit): (u32, u32),
+) -> Result<Vec<ClientId>, StoreError> {
+    let mut query = known(org, search, at);
+    // Those that wait and hold nothing are in the queue alone.
+    query.push(" WHERE (s.newest > 0 OR s.p_scopes IS NOT NULL OR s.written <> 'pending')");
+    match search.standing {
+        Some(UseStanding::Allowed) => {
+            query.push(" AND s.p_stance = 'allowed' AND s.state = 'active' AND s.p_scopes IS NULL");
+        }
+        Some(UseStanding::Restricted) => {
+            query.push(" AND s.p_stance = 'allowed' AND s.state = 'active' AND s.p_scopes IS NOT NULL");
+        }
+        Some(UseStanding::Blocked) => drop(query.push(" AND s.p_stance = 'blocked'")),
+        Some(UseStanding::Off) => drop(query.push(" AND s.p_stance = 'allowed' AND s.state <> 'active'")),
+        None => {}
+    }
+    query.push(" ORDER BY s.newest DESC, s.id DESC LIMIT ").push_bind(i64::from(limit));
+    query.push(" OFFSET ").push_bind(i64::from(offset));
+    let rows = query.build().fetch_all(&mut *engine.reader().await?).await.doing("search an organization's clients")?;
+    rows.iter().map(|row| Fields::of(row, "clients", "id").parsed("id", ClientId::parse)).collect()
+}
+
 /// The clients of one page of a search, the last id first.
 async fn found(
     engine: &Engine,
@@ -79,29 +141,19 @@ async fn found(
     at: Timestamp,
     (after, limit): (Option<&ClientId>, u32),
 ) -> Result<Vec<ClientId>, StoreError> {
-    let rows = sqlx::query(concat!(
-        "SELECT s.id, s.p_stance FROM (SELECT c.id, c.name, p.stance AS written, ",
-        policy_columns!("k.org_id"),
-        " FROM (SELECT o.org_id, o.client_id FROM org_clients o WHERE o.org_id = $1 AND EXISTS (SELECT 1 FROM grants g \
-         WHERE g.org_id = $1 AND g.client_id = o.client_id AND g.revoked_at IS NULL \
-         AND (g.expires_at IS NULL OR g.expires_at > $2)) \
-         UNION SELECT d.org_id, d.client_id FROM client_policies d \
-         WHERE d.org_id = $1 AND (d.stance IS NOT NULL OR d.scopes IS NOT NULL)) AS k \
-         JOIN clients c ON c.id = k.client_id AND c.deleted_at IS NULL \
-         LEFT JOIN client_policies p ON p.org_id = k.org_id AND p.client_id = k.client_id \
-         LEFT JOIN org_policies q ON q.org_id = k.org_id) AS s \
-         WHERE ($3 = '' OR s.id < $3) AND LOWER(s.name) LIKE $4 ESCAPE '\\' \
-         AND ($5 = '' OR (s.p_stance = $5 AND ($5 <> 'pending' OR s.written = $5))) ORDER BY s.id DESC LIMIT $6"
-    ))
-    .bind(org.as_str())
-    .bind(at.millis())
-    .bind(after.map_or("", ClientId::as_str))
-    .bind(like(&search.text.to_lowercase(), "%", "%"))
-    .bind(search.stance.as_ref().map(word).transpose()?.unwrap_or_default())
-    .bind(i64::from(limit))
-    .fetch_all(&mut *engine.reader().await?)
-    .await
-    .doing("search an organization's clients")?;
+    let mut query = known(org, search, at);
+    query.push(" WHERE s.id IS NOT NULL");
+    if let Some(after) = after {
+        query.push(" AND s.id < ").push_bind(after.as_str().to_owned());
+    }
+    if let Some(stance) = &search.stance {
+        query.push(" AND s.p_stance = ").push_bind(word(stance)?);
+        if *stance == Stance::Pending {
+            query.push(" AND s.written = 'pending'");
+        }
+    }
+    query.push(" ORDER BY s.id DESC LIMIT ").push_bind(i64::from(limit));
+    let rows = query.build().fetch_all(&mut *engine.reader().await?).await.doing("search an organization's clients")?;
     rows.iter().map(|row| Fields::of(row, "clients", "id").parsed("id", ClientId::parse)).collect()
 }
 
@@ -341,7 +393,7 @@ impl PolicyStore for Engine {
     async fn clients_of_org(
         &self,
         org: &OrgId,
-        which: Listed,
+        which: Listed<'_>,
         at: Timestamp,
         page: (u32, u32),
     ) -> Result<Vec<ClientUse>, StoreError> {

@@ -9,8 +9,9 @@ use super::super::fault::Doing;
 use super::Db;
 use super::among::among;
 use super::engine::Engine;
+use super::grants::narrow_search;
 use super::rows::{self, Fields};
-use crate::store::{GrantFacts, ReviewStore, StoreError};
+use crate::store::{GrantFacts, GrantSearch, ReviewStore, StoreError};
 use crate::types::{GrantId, OrgId, ScopeSet, ScopeToken, Timestamp};
 
 #[async_trait]
@@ -31,20 +32,19 @@ impl ReviewStore for Engine {
         Ok((fields.count("total")?, fields.count("idle")?))
     }
 
-    async fn idle_grants(&self, org: &OrgId, at: Timestamp, (offset, limit): (u32, u32)) -> Result<Vec<GrantFacts>, StoreError> {
+    async fn idle_grants(
+        &self,
+        org: &OrgId,
+        search: &GrantSearch,
+        (offset, limit): (u32, u32),
+    ) -> Result<Vec<GrantFacts>, StoreError> {
         // The page is found in an index before anything is joined to it.
-        let rows = sqlx::query(select_facts!(
-            "WHERE g.id IN (SELECT i.id FROM grants i WHERE i.org_id = $1 AND i.revoked_at IS NULL \
-             AND (i.expires_at IS NULL OR i.expires_at > $2) ORDER BY i.idle_since, i.id LIMIT $3 OFFSET $4) \
-             ORDER BY g.idle_since, g.id"
-        ))
-        .bind(org.as_str())
-        .bind(at.millis())
-        .bind(i64::from(limit))
-        .bind(i64::from(offset))
-        .fetch_all(&mut *self.reader().await?)
-        .await
-        .doing("list an organization's idle grants")?;
+        let mut query = QueryBuilder::<Db>::new(select_facts!("WHERE g.id IN (SELECT g.id FROM grants g WHERE g.org_id = "));
+        query.push_bind(org.as_str().to_owned());
+        narrow_search(&mut query, org, search);
+        query.push(" ORDER BY g.idle_since, g.id LIMIT ").push_bind(i64::from(limit)).push(" OFFSET ");
+        query.push_bind(i64::from(offset)).push(") ORDER BY g.idle_since, g.id");
+        let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("list an organization's idle grants")?;
         rows.iter().map(rows::facts).collect()
     }
 

@@ -1,0 +1,72 @@
+// Lists of an organization: searched while one types where scripts run, by the same form where they don't.
+import { assert, person } from '../clients/checks.mjs';
+
+const LISTS = ['members', 'machines', 'applications', 'review'];
+
+/** The addresses in the list of members. */
+const listed = (page) => page.locator('#found tbody tr .strong').allTextContents();
+
+async function typed(window) {
+  const { page } = window;
+  await page.evaluate("document.querySelector('#found').dataset.first = 'yes'");
+  await page.focus('#text');
+  await page.keyboard.type('LISTED-two');
+  await page.waitForFunction(() => document.querySelector('#found').dataset.first === undefined);
+  assert.equal(await page.evaluate('document.activeElement.id'), 'text', 'the focus stays');
+  assert.equal(await page.inputValue('#text'), 'LISTED-two');
+  assert.equal(await page.textContent('form[role=search] output'), '1 found.', 'readers are told');
+  assert.equal(new URL(page.url()).searchParams.get('text'), 'LISTED-two', 'the address says what is looked for');
+}
+
+async function sent(window) {
+  const { page } = window;
+  await page.fill('#text', 'LISTED-two');
+  await page.locator('form[role=search] button').click();
+  await page.waitForURL(/text=LISTED-two/);
+}
+
+export async function lists(t, window, mode) {
+  const { page } = window;
+  const [one, two] = ['one', 'two'].map((name) => `listed-${name}-${mode}@example.test`);
+  await t.check(`${mode}: a list is searched, and its acts lead back to what was found`, async () => {
+    for (const email of [one, two]) {
+      await person('administer', { arguments: ['user', 'create', email] });
+      await person('administer', { arguments: ['member', 'set', 'default', email, '--role', 'viewer'] });
+    }
+    await window.goto('/orgs/default/members');
+    if (mode === 'scripts') await typed(window);
+    else await sent(window);
+    assert.deepEqual(await listed(page), [two]);
+    await window.inspect('members-found');
+    await page.locator('#found').getByRole('link', { name: 'Change' }).click();
+    await page.getByRole('link', { name: 'Cancel' }).click();
+    assert.deepEqual(await listed(page), [two], 'as it was before');
+    await page.locator('#found').getByRole('link', { name: 'Change' }).click();
+    await page.click('#ask-remove');
+    await page.click('#remove');
+    await page.waitForSelector('[role=status]');
+    assert.equal(await page.inputValue('#text'), 'LISTED-two');
+    assert.equal(await page.getByText('No member matches').count(), 1);
+    await window.inspect('members-not-found');
+    await page.getByRole('link', { name: 'Clear' }).click();
+    assert.ok((await listed(page)).includes(one));
+  });
+  await t.check(`${mode}: every list says when nothing matches`, async () => {
+    for (const list of LISTS) {
+      await window.goto(`/orgs/default/${list}?text=nothing+has+this+in+it`);
+      assert.match(await page.textContent('#found'), /matches/, list);
+      await window.inspect(`${list}-nothing-matches`);
+    }
+  });
+  if (mode !== 'scripts') return;
+  await t.check(`${mode}: a search after the session has ended leads to the sign-in page`, () =>
+    window.inTab(async (tab) => {
+      await tab.goto('/orgs/default/members');
+      const cookies = await tab.context.cookies();
+      await tab.context.clearCookies();
+      await tab.page.fill('#text', 'anybody');
+      await tab.page.waitForSelector('#sign-in');
+      await tab.context.addCookies(cookies);
+    }),
+  );
+}
