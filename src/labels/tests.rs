@@ -60,6 +60,8 @@ fn every_selector_of_a_query_is_narrowed() {
         ("up # {\n+ down", r#"up{tenant="a"} + down{tenant="a"}"#),
         ("sum", r#"sum{tenant="a"}"#),
         ("{\"odd.name\"}", r#"{__name__="odd.name",tenant="a"}"#),
+        (r#"{"my.metric","my.label"="x"}"#, r#"{"my.label"="x",__name__="my.metric",tenant="a"}"#),
+        (r#"up{"tenant"="b"}"#, r#"up{tenant="a",tenant="b"}"#),
     ] {
         assert_eq!(prom(query).as_deref(), Ok(expected), "{query}");
     }

@@ -14,7 +14,7 @@ const MOST: usize = 65_536;
 
 /// What tells one user at one server, or one of their tasks, from all others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Mark(pub [u8; 32]);
+pub(super) struct Mark(pub(super) [u8; 32]);
 
 /// The tasks that this node saw being made.
 #[derive(Debug)]
