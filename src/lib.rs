@@ -9,6 +9,7 @@ pub mod boot;
 pub mod cli;
 pub mod clients;
 pub mod config;
+pub mod counts;
 pub mod egress;
 pub mod gateway;
 pub mod hooks;

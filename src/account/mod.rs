@@ -31,7 +31,7 @@ use axum::routing::{MethodRouter, get, post};
 use http::StatusCode;
 
 pub use flush::AuditFlush;
-pub use stand_in::{Called, Refused, StandIn, Unanswered};
+pub use stand_in::{Called, Refused, Sent, StandIn, Unanswered};
 
 use crate::node::Node;
 use crate::pages::texts::troubles;

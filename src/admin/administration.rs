@@ -13,10 +13,11 @@ use super::model::{
     AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientSwitch, ClientView,
     CreatedClient, CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, ExplainQuery, ExplanationView, GrantChange,
     GrantView, InvitationView, KeyView, MemberRoles, MemberView, NewClient, NewClientsChange, NewInvitation, NewOrg, NewPassword,
-    NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, PolicyPage, RevokedGrants, RoleView, Rotation, ScopeQuery,
-    ScopeView, SessionView, ShadowQuery, ShadowReport, Switch, UserSwitch, UserView, Within,
+    NewSavedSearch, NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, PolicyPage, RevokedGrants, RoleView, Rotation,
+    SavedSearchView, ScopeQuery, ScopeView, SessionView, ShadowQuery, ShadowReport, Switch, UserSwitch, UserView, Within,
 };
 use crate::apps::Manifest;
+use crate::counts::Counts;
 use crate::review::Entry;
 use crate::store::Stage;
 
@@ -175,6 +176,14 @@ pub trait Administration: Send + Sync {
 
     /// One page of the audit log, newest first. The search itself is recorded.
     async fn search_audit(&self, query: AuditQuery) -> Result<AuditPageView, AdminError>;
+    /// How many records a search finds, over time and by what they share. The count is recorded as a search.
+    async fn count_audit(&self, query: AuditQuery) -> Result<Counts, AdminError>;
+    /// The searches that a member saved in an organization, by name.
+    async fn saved_searches(&self, org: &str, user: &str) -> Result<Vec<SavedSearchView>, AdminError>;
+    /// Saves a search for a member under a name, or replaces the one of that name.
+    async fn save_search(&self, org: &str, user: &str, name: &str, new: NewSavedSearch) -> Result<SavedSearchView, AdminError>;
+    /// Forgets a member's search.
+    async fn forget_search(&self, org: &str, user: &str, name: &str) -> Result<(), AdminError>;
     /// Why the gate decides as it does about a request that was made, or about one that nobody made.
     async fn explain(&self, query: ExplainQuery) -> Result<ExplanationView, AdminError>;
     /// Whom APIs in shadow mode would refuse. The search is recorded.

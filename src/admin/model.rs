@@ -19,7 +19,7 @@ pub use api_keys::{
     ApiKeyStateView, ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, ScopeVerdict,
     UninstalledApp, api_key_view, scope_request_view,
 };
-pub use audit::{AuditEntry, AuditPageView, AuditQuery, DecisionName};
+pub use audit::{AuditEntry, AuditPageView, AuditQuery, DecisionName, NewSavedSearch, SavedSearchView};
 pub use clients::{
     ClientScopes, ClientSwitch, ClientSwitchTo, ClientView, CreatedClient, CreatedSecret, NewClient, NewClientKind, NewSecret,
     SecretView,

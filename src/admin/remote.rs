@@ -20,10 +20,12 @@ use super::model::{
     AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientSwitch, ClientSwitchTo,
     ClientView, CreatedClient, CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, ExplainQuery, ExplanationView,
     GrantChange, GrantView, InvitationView, KeyView, MemberRoles, MemberView, NewClient, NewClientsChange, NewInvitation, NewOrg,
-    NewPassword, NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, PolicyPage, RevokedGrants, RoleView, Rotation,
-    ScopeQuery, ScopeView, SessionView, ShadowQuery, ShadowReport, Switch, SwitchTo, UserSwitch, UserSwitchTo, UserView, Within,
+    NewPassword, NewSavedSearch, NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, PolicyPage, RevokedGrants,
+    RoleView, Rotation, SavedSearchView, ScopeQuery, ScopeView, SessionView, ShadowQuery, ShadowReport, Switch, SwitchTo,
+    UserSwitch, UserSwitchTo, UserView, Within,
 };
 use crate::apps::Manifest;
+use crate::counts::Counts;
 use crate::review::Entry;
 use crate::store::Stage;
 use crate::types::PlainToken;
@@ -331,6 +333,19 @@ impl Administration for Remote {
 
     async fn search_audit(&self, query: AuditQuery) -> Result<AuditPageView, AdminError> {
         self.read(self.with_query(&["audit"], &query).timeout(ANSWER)).await
+    }
+    async fn count_audit(&self, query: AuditQuery) -> Result<Counts, AdminError> {
+        self.read(self.with_query(&["audit", "counts"], &query).timeout(ANSWER)).await
+    }
+    async fn saved_searches(&self, org: &str, user: &str) -> Result<Vec<SavedSearchView>, AdminError> {
+        self.read(self.get(&["orgs", org, "members", user, "searches"])).await
+    }
+    async fn save_search(&self, org: &str, user: &str, name: &str, new: NewSavedSearch) -> Result<SavedSearchView, AdminError> {
+        self.read(self.with_body(Method::PUT, &["orgs", org, "members", user, "searches", name], &new)).await
+    }
+    async fn forget_search(&self, org: &str, user: &str, name: &str) -> Result<(), AdminError> {
+        let path = ["orgs", org, "members", user, "searches", name];
+        self.done(self.request(Method::DELETE, &path).timeout(ANSWER)).await
     }
     async fn shadow_report(&self, query: ShadowQuery) -> Result<ShadowReport, AdminError> {
         self.read(self.with_query(&["audit", "shadow"], &query).timeout(ANSWER)).await

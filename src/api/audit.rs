@@ -13,12 +13,14 @@ use super::error::ApiError;
 use super::openapi::Refusals;
 use crate::account::log::{Member, Query, open_cursor, seal_cursor};
 use crate::admin::{AuditEntry, audit_entry};
+use crate::counts::{self, Asked, By, Counts};
 use crate::record::{ControlEvent, FileFormat, Operation};
 use crate::store::{AuditFilter, AuditPage};
+use crate::types::UserId;
 use crate::web::LogFile;
 
 /// What to look for; every field narrows. Without a time, grant or request the last day is searched.
-#[derive(Debug, Default, Deserialize, IntoParams)]
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default)]
 #[into_params(parameter_in = Query)]
 pub(super) struct LogQuery {
@@ -89,6 +91,17 @@ pub(super) struct ExportQuery {
     format: Option<FileFormat>,
 }
 
+/// What to count, and how.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CountedQuery {
+    #[serde(flatten)]
+    log: LogQuery,
+    by: Option<By>,
+    limit: Option<u32>,
+    buckets: Option<u32>,
+}
+
 /// Records, newest first, as OCSF with a line for people.
 #[utoipa::path(
     get, path = "/api/v1/audit", tag = "audit", security(("token" = ["audit:read"])),
@@ -112,6 +125,37 @@ pub(super) async fn search(caller: Caller, Params(asked): Params<AuditQuery>) ->
     };
     let next = page.next.map(|next| seal_cursor(&node.keys, org, &[next]));
     Ok(Json(Page { data: page.rows.iter().map(|row| audit_entry(&row.record)).collect(), next }))
+}
+
+/// How many records are found and how many of them are refusals: in all, over time, and by application, user, tool, route or decision.
+/// The last day when no time is said, and at most 31 days at once.
+#[utoipa::path(
+    get, path = "/api/v1/audit/counts", tag = "audit", security(("token" = ["audit:read"])),
+    params(
+        LogQuery,
+        ("by" = inline(Option<By>), Query, description = "What groups are made by; none are when it is absent"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "At most this many groups; 20 when absent"),
+        ("buckets" = Option<u32>, Query, minimum = 1, maximum = 200, description = "Into how many equal spans; 24 when absent"),
+    ),
+    responses((status = 200, description = "Done", body = Counts), Refusals)
+)]
+pub(super) async fn counts(caller: Caller, Params(asked): Params<CountedQuery>) -> Answer<Counts> {
+    let CountedQuery { log, by, limit, buckets } = asked;
+    caller.flush.flush().await;
+    let filter = match log.clone().filter(&caller).await? {
+        Some(filter) => filter,
+        None => nobody(log, &caller).await?,
+    };
+    let counted = counts::count(&caller.node, filter, Asked { by, groups: limit, buckets }).await?;
+    counted.map(Json).map_err(|why| ApiError::invalid(why.to_string()))
+}
+
+/// The same search of somebody who is nobody: a user whom the organization does not know did nothing in it.
+async fn nobody(log: LogQuery, caller: &Caller) -> Result<AuditFilter, ApiError> {
+    let anybody = LogQuery { user: String::new(), ..log }.filter(caller).await?.unwrap_or_default();
+    let org = Some(caller.org().id.clone());
+    let user = Some(UserId::generate(caller.node.now(), &*caller.node.entropy));
+    Ok(AuditFilter { org, user, ..anybody })
 }
 
 /// Every record that is found, newest first, as a file: OCSF objects on lines of their own, or CSV that a spreadsheet can't be tricked

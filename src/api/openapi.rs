@@ -110,6 +110,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(members::add_service))
         .routes(routes!(members::switch_service))
         .routes(routes!(audit::search))
+        .routes(routes!(audit::counts))
         .routes(routes!(audit::export))
         .routes(routes!(searches::list))
         .routes(routes!(searches::save, searches::forget))

@@ -9,7 +9,6 @@ use super::answer::{Answer, Page, PageQuery};
 use super::caller::{Body, Caller, Named, Params};
 use super::error::ApiError;
 use super::openapi::Refusals;
-use crate::account::log::saved;
 use crate::store::{MAX_SEARCHES, SavedSearch};
 
 /// A search that was saved under a name.
@@ -55,9 +54,8 @@ pub(super) async fn list(caller: Caller, Params(page): Params<PageQuery>) -> Ans
     responses((status = 200, description = "Done", body = SearchView), Refusals)
 )]
 pub(super) async fn save(caller: Caller, Named(name): Named, Body(new): Body<NewSearch>) -> Answer<SearchView> {
-    let name = saved::name(&name).ok_or_else(|| ApiError::invalid("a name has 1 to 60 characters and no line breaks"))?;
-    let query = saved::query(&new.query).ok_or_else(|| ApiError::invalid("query: it can't be read as a query string"))?;
-    let search = SavedSearch { user: caller.principal.user.id.clone(), org: caller.org().id.clone(), name, query };
+    let (user, org) = (caller.principal.user.id.clone(), caller.org().id.clone());
+    let search = SavedSearch::new(user, org, &name, &new.query).map_err(|why| ApiError::invalid(why.to_string()))?;
     if caller.node.store.save_search(&search, &caller.cause()).await? {
         return Ok(Json(search.into()));
     }

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use reqwest::header::{ACCEPT, AUTHORIZATION, HOST, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HOST, HeaderValue};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::account::{Called, Refused, StandIn, Unanswered};
+use crate::account::{Called, Refused, Sent, StandIn, Unanswered};
 use crate::config::{ServerCertificate, provider};
 use crate::listener::Served;
 use crate::node::Node;
@@ -58,13 +58,14 @@ impl Rehearsal {
         Ok(Self { node, trials, client, listener: reachable(bound), scheme })
     }
 
-    async fn ask(&self, target: &str, token: &SecretString) -> Result<Called, Box<dyn std::error::Error + Send + Sync>> {
+    async fn ask(&self, sent: Sent, token: &SecretString) -> Result<Called, Box<dyn std::error::Error + Send + Sync>> {
         let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))?;
         bearer.set_sensitive(true);
         let host = HeaderValue::from_str(self.node.config.load().issuer.authority())?;
-        let url = format!("{}://{}{target}", self.scheme, self.listener);
+        let url = format!("{}://{}{}", self.scheme, self.listener, sent.target);
         let begun = Instant::now();
-        let request = self.client.get(url).header(HOST, host).header(AUTHORIZATION, bearer).header(ACCEPT, "*/*");
+        let request = self.client.request(sent.method, url).headers(sent.headers.into_iter().collect());
+        let request = request.header(HOST, host).header(AUTHORIZATION, bearer).body(sent.body);
         let mut answer = request.send().await?;
         let (status, headers) = (answer.status(), std::mem::take(answer.headers_mut()));
         let (mut body, mut cut) = (Vec::new(), false);
@@ -154,8 +155,8 @@ impl StandIn for Rehearsal {
         self.trials.redeem(client, form, peer).await.map_err(refused)
     }
 
-    async fn call(&self, target: &str, token: &SecretString) -> Result<Called, Unanswered> {
-        self.ask(target, token).await.map_err(Unanswered)
+    async fn call(&self, sent: Sent, token: &SecretString) -> Result<Called, Unanswered> {
+        self.ask(sent, token).await.map_err(Unanswered)
     }
 }
 

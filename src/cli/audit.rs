@@ -7,7 +7,10 @@ use super::args::Place;
 use super::connect::administer;
 use super::failure::CliError;
 use super::output::{or_dash, plain, print, show, table, write};
-use crate::admin::{AuditEntry, AuditPageView, AuditQuery, DecisionName, ShadowEntry, ShadowQuery, ShadowReport};
+use crate::admin::{
+    AuditEntry, AuditPageView, AuditQuery, DecisionName, NewSavedSearch, SavedSearchView, ShadowEntry, ShadowQuery, ShadowReport,
+};
+use crate::counts::{self, By, Counts, Group, Span};
 use crate::record::FileFormat;
 use crate::types::{Clock as _, SystemClock};
 
@@ -34,6 +37,28 @@ enum Action {
         /// Where the page before ended
         #[arg(long)]
         cursor: Option<String>,
+    },
+    /// How many records a search finds, and how many of them are refusals: over time, or by what they share
+    Counts {
+        #[command(flatten)]
+        filter: Filter,
+        /// Before this instant: RFC 3339, or a span such as 15m, 24h or 7d ago [default: now]
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
+        /// By what; over time when it is left out
+        #[arg(long, value_enum)]
+        by: Option<By>,
+        /// At most this many lines by what they share
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=i64::from(counts::MOST_GROUPS)))]
+        limit: u32,
+        /// Into this many spans of time
+        #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=i64::from(counts::MOST_BUCKETS)))]
+        buckets: u32,
+    },
+    /// Searches that members saved for themselves; they are on the page of the log and in the API
+    Searches {
+        #[command(subcommand)]
+        action: SearchesAction,
     },
     /// Every record that a search finds, newest first, to standard output: OCSF on lines of their own (NDJSON), or CSV
     Export {
@@ -65,6 +90,37 @@ enum Action {
     Tail {
         #[command(flatten)]
         filter: Filter,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum SearchesAction {
+    /// Those of a member, by name
+    List {
+        /// Id or slug of the organization
+        org: String,
+        /// Id or e-mail address of the member
+        user: String,
+    },
+    /// Save one for a member, or replace the one of its name
+    Save {
+        /// Id or slug of the organization
+        org: String,
+        /// Id or e-mail address of the member
+        user: String,
+        /// Its name
+        name: String,
+        /// What it looks for, as in the address of the page: decision=denied&tool=echo
+        query: String,
+    },
+    /// Forget one of a member
+    Delete {
+        /// Id or slug of the organization
+        org: String,
+        /// Id or e-mail address of the member
+        user: String,
+        /// Its name
+        name: String,
     },
 }
 
@@ -150,6 +206,12 @@ pub(super) async fn run(args: Audit) -> Result<(), CliError> {
             let query = AuditQuery { until, limit: Some(limit), cursor, ..filter.query()? };
             administer(&place, |admin| async move { show(json, &admin.search_audit(query).await?, page) }).await
         }
+        Action::Counts { filter, until, by, limit, buckets } => {
+            let until = until.as_deref().map(instant).transpose()?;
+            let query = AuditQuery { until, by, limit: Some(limit), buckets: Some(buckets), ..filter.query()? };
+            administer(&place, |admin| async move { show(json, &admin.count_audit(query).await?, counted) }).await
+        }
+        Action::Searches { action } => searches(&place, action).await,
         Action::Export { filter, until, csv } => {
             let until = until.as_deref().map(instant).transpose()?;
             let format = Some(if csv { FileFormat::Csv } else { FileFormat::Ndjson });
@@ -186,6 +248,43 @@ pub(super) async fn run(args: Audit) -> Result<(), CliError> {
             .await
         }
     }
+}
+
+async fn searches(place: &Place, action: SearchesAction) -> Result<(), CliError> {
+    let json = place.json;
+    administer(place, |admin| async move {
+        match action {
+            SearchesAction::List { org, user } => show(json, &admin.saved_searches(&org, &user).await?, |all| saved(all)),
+            SearchesAction::Save { org, user, name, query } => {
+                let search = admin.save_search(&org, &user, &name, NewSavedSearch { query }).await?;
+                show(json, &search, |one| saved(std::slice::from_ref(one)))
+            }
+            SearchesAction::Delete { org, user, name } => {
+                admin.forget_search(&org, &user, &name).await?;
+                print("The search was forgotten.\n")
+            }
+        }
+    })
+    .await
+}
+
+fn saved(searches: &[SavedSearchView]) -> String {
+    table(["NAME", "QUERY"], searches.iter().map(|one| [one.name.clone(), one.query.clone()]))
+}
+
+fn counted(counts: &Counts) -> String {
+    let mut text = if counts.by.is_some() {
+        let row = |group: &Group| {
+            let id = if group.name == group.value { String::new() } else { group.value.clone() };
+            [group.total.to_string(), group.denied.to_string(), group.name.clone(), id]
+        };
+        table(["RECORDS", "DENIED", "NAME", "ID"], counts.groups.iter().map(row))
+    } else {
+        let row = |span: &Span| [span.start.to_string(), span.total.to_string(), span.denied.to_string()];
+        table(["FROM", "RECORDS", "DENIED"], counts.buckets.iter().map(row))
+    };
+    text.push_str(&format!("\n{} records, {} denied, from {} to {}\n", counts.total, counts.denied, counts.from, counts.to));
+    text
 }
 
 fn cells(entry: &AuditEntry) -> [String; 6] {

@@ -294,6 +294,20 @@ pub struct Api {
 }
 
 impl Api {
+    /// Of an MCP server that can be reached with `held`: the tools that the configuration names and that may be called with it. `None`
+    /// of anything else.
+    #[must_use]
+    pub fn tools_for(&self, held: &ScopeBits) -> Option<Vec<&str>> {
+        let ApiKind::Mcp(policy) = &self.kind else { return None };
+        if !held.covers(&policy.invoke) {
+            return None;
+        }
+        let named = policy.tools.listing().into_iter().filter_map(|(pattern, _)| pattern.filter(|p| !p.contains(['*', '?'])));
+        let open =
+            |name: &&str| policy.allows(&crate::mcp::Target::Tool((*name).to_owned()), held) == crate::mcp::Verdict::Allowed;
+        Some(named.filter(open).collect())
+    }
+
     /// What its routes match of a canonical path of it: what is below the mount, or all of the path of a gRPC service.
     #[must_use]
     pub fn below<'p>(&self, path: &'p str) -> &'p str {

@@ -38,7 +38,7 @@ const fn rule(id: &'static str, method: &'static str, pattern: &'static str, nee
 }
 
 /// Every rule.
-pub const RULES: [Rule; 66] = [
+pub const RULES: [Rule; 67] = [
     rule("openapi", "GET", "/openapi.json", Needs::Nothing),
     rule("me", "GET", "/me", Needs::Token),
     rule("applications.list", "GET", "/me/applications", Needs::Scope("applications:read")),
@@ -101,6 +101,7 @@ pub const RULES: [Rule; 66] = [
     rule("service_users.state", "PUT", "/service-users/{user}/state", Needs::Scope("members:write")),
     rule("audit.search", "GET", "/audit", Needs::Scope("audit:read")),
     rule("audit.export", "GET", "/audit/export", Needs::Scope("audit:read")),
+    rule("audit.counts", "GET", "/audit/counts", Needs::Scope("audit:read")),
     rule("searches.list", "GET", "/audit/searches", Needs::Scope("audit:read")),
     rule("searches.save", "PUT", "/audit/searches/{name}", Needs::Scope("audit:read")),
     rule("searches.forget", "DELETE", "/audit/searches/{name}", Needs::Scope("audit:read")),

@@ -120,12 +120,16 @@ pub enum Facet {
     User,
     /// The MCP tool, prompt or resource.
     Tool,
+    /// The route id or event name.
+    Operation,
+    /// What was decided: `allowed`, `denied`, `would_deny` or `unknown`.
+    Decision,
 }
 
 /// How many records share one value of a [`Facet`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tally {
-    /// The value: an id, or the name of a tool.
+    /// The value: an id, or the name of a tool, an operation or a decision.
     pub value: String,
     /// Records with it.
     pub total: u64,

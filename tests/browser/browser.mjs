@@ -18,6 +18,8 @@ const VIEWS = {
   'no-scripts': [['light', 'narrow'], ['dark', 'wide']],
 };
 const SMALLEST_WIDTH = 320;
+// A4 without its margins.
+const PAPER = 718;
 export const HTTPS_HOST = 'app.example.test';
 
 mkdirSync(SCREENSHOTS, { recursive: true });
@@ -111,6 +113,30 @@ export class Window {
     assert.ok(sideways <= 0, `scrolls ${sideways} px sideways at ${SMALLEST_WIDTH} px`);
     this.assertClean();
     lookedAt(this.mode, this.page.url());
+  }
+
+  /** Looks at the page as it is printed: what is pressed is gone, tables are tables, and every time says when it was. */
+  async inspectPrint(name) {
+    await this.page.emulateMedia({ media: 'print', colorScheme: 'light' });
+    await this.page.setViewportSize({ width: PAPER, height: 1000 });
+    await this.#photograph(`${SCREENSHOTS}${name}-${this.mode}-print.png`);
+    await this.#allowScripts(true);
+    const found = await this.page.evaluate(() => {
+      const seen = (element) => element.getClientRects().length > 0;
+      const shown = (selector) => [...document.querySelectorAll(selector)].filter(seen);
+      const said = (time) => ('exact' in time.dataset ? time.textContent : getComputedStyle(time, '::after').content);
+      return {
+        controls: shown('.bar, nav, .button, select, form:not(.card, :has(ul))').map((element) => element.outerHTML.slice(0, 80)),
+        cells: shown('td').filter((cell) => getComputedStyle(cell).display !== 'table-cell').length,
+        relative: shown('time').map(said).filter((words) => !/\d{4}/.test(words)),
+        sideways: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+      };
+    });
+    await this.#allowScripts(this.mode === 'scripts');
+    await this.page.emulateMedia({ media: 'screen' });
+    await this.page.setViewportSize({ width: WIDTHS.wide, height: 800 });
+    assert.deepEqual(found, { controls: [], cells: 0, relative: [], sideways: 0 }, 'as it is printed');
+    this.assertClean();
   }
 
   // Headless Chromium now and then gives a page no frame to paint while others are open, and the picture waits for it in

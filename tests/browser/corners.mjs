@@ -114,7 +114,7 @@ export async function approvals(t, window, mode, target) {
 }
 
 /** Goes on with the Tab key alone until the focus is on what is looked for; every stop must be seen. */
-async function tabTo(page, selector) {
+export async function tabTo(page, selector) {
   for (let presses = 0; presses < MOST_TABS; presses += 1) {
     await page.keyboard.press('Tab');
     const [there, seen] = await page.evaluate((wanted) => {

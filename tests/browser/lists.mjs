@@ -1,5 +1,6 @@
 // Lists of an organization: searched while one types where scripts run, by the same form where they don't.
 import { assert, person } from '../clients/checks.mjs';
+import { tabTo } from './corners.mjs';
 
 const LISTS = ['members', 'machines', 'applications', 'review'];
 
@@ -58,7 +59,25 @@ export async function lists(t, window, mode) {
       await window.inspect(`${list}-nothing-matches`);
     }
   });
+  await t.check(`${mode}: what is kept on paper prints without what is pressed, with the times`, async () => {
+    await window.goto('/orgs/default/review');
+    await window.inspectPrint('review');
+    await page.locator('#found a.name').first().click();
+    await page.waitForSelector('aside');
+    await window.inspectPrint('org-application');
+    await window.goto('/orgs/default/audit');
+    await window.inspectPrint('audit');
+  });
+  await t.check(`${mode}: what is pressed in a table is as large as its text`, async () => {
+    await window.goto('/orgs/default/members');
+    const size = (selector) => page.locator(selector).first().evaluate((element) => getComputedStyle(element).fontSize);
+    assert.equal(await size('td a'), await size('td'));
+  });
   if (mode !== 'scripts') return;
+  await t.check(`${mode}: the keyboard goes from the search through the list in its order`, async () => {
+    await window.goto('/orgs/default/members');
+    for (const stop of ['#text', '#role', 'form[role=search] button', '#found a']) await tabTo(page, stop);
+  });
   await t.check(`${mode}: a search after the session has ended leads to the sign-in page`, () =>
     window.inTab(async (tab) => {
       await tab.goto('/orgs/default/members');

@@ -68,6 +68,8 @@ export async function machines(t, window, mode) {
     await window.goto(`/orgs/default/machines/${client.id}`);
   });
   await t.check(`${mode}: a secret takes the place of another`, async () => {
+    const size = (selector) => page.locator(selector).evaluate((element) => getComputedStyle(element).fontSize);
+    assert.equal(await size('#lives-machine'), await size('label[for=lives-machine]'), 'a choice is as large as its label');
     await page.selectOption('#lives-machine', { label: 'in 30 days' });
     await page.click('#add-secret');
     const next = await page.textContent('#client-secret');

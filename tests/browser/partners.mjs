@@ -123,6 +123,7 @@ async function makes(window, mode) {
       await page.fill('#find', '');
     }
     await page.check(`input[name=scopes][value="${stack.prometheus_scope}"]`);
+    await page.check('input[name=scopes][value="mcp:tollgate:invoke"]');
     await window.inspect('app-form');
     await page.click('#save');
     await page.waitForSelector('#new-secret');
@@ -162,7 +163,7 @@ async function tests(window, mode, app) {
     await window.inspect('app-test-given');
   });
   await t.check(`${mode}: its first call goes through the gate and is on record`, async () => {
-    await page.locator('#route').selectOption({ label: `${stack.prometheus_path}/api/v1/query` });
+    await page.locator('#route').selectOption({ label: `GET ${stack.prometheus_path}/api/v1/query` });
     await page.fill('#query', 'query=up');
     await page.click('#call');
     await page.waitForSelector('#called');
@@ -173,6 +174,36 @@ async function tests(window, mode, app) {
     await page.click('#call-record');
     await page.waitForSelector('dl');
     assert.ok((await page.textContent('main')).includes(app.name), 'the record names the app');
+  });
+  await t.check(`${mode}: a first call may send a body`, async () => {
+    await page.goto(`${app.page}/test`);
+    await page.locator('#route').selectOption({ label: `POST ${stack.prometheus_path}/api/v1/query` });
+    await page.fill('#body', 'query=sum(up)');
+    await page.click('#call');
+    await page.waitForSelector('#called');
+    const answer = await page.textContent('#called');
+    assert.match(answer, /200 OK/);
+    assert.match(answer, /"resultType": "vector"/);
+    assert.equal(await page.inputValue('#body'), 'query=sum(up)');
+    await window.inspect('app-test-posted');
+  });
+  await t.check(`${mode}: a first call may list the tools of an MCP server and call one`, async () => {
+    await page.goto(`${app.page}/test`);
+    await page.locator('#server').selectOption(stack.own_path);
+    await page.click('#list-tools');
+    await page.waitForSelector('#called');
+    assert.match(await page.textContent('#called'), /200 OK[^]*"whoami"/);
+    await page.fill('#tool', 'whoami');
+    await page.click('#call-tool');
+    await page.waitForSelector('#called');
+    const answer = await page.textContent('#called');
+    assert.match(answer, /200 OK/);
+    assert.ok(answer.includes(stack.email), answer);
+    await window.inspect('app-test-tool');
+    await page.fill('#arguments', 'none');
+    await page.click('#call-tool');
+    await page.waitForSelector('[role=alert]');
+    await window.inspect('app-test-wrong-arguments');
   });
   await t.check(`${mode}: done, nothing is left of the test`, async () => {
     await page.goto(`${app.page}/test`);
@@ -510,8 +541,9 @@ async function serviceUser(window, mode) {
     const refused = await machine.token({ grant_type: 'client_credentials' });
     assert.equal(refused.error, 'unauthorized_client', 'and it gets no other');
     if (mode === 'scripts') {
-      await page.fill('#filter', name);
-      assert.equal(await page.locator('tbody tr:visible').count(), 1, 'typing finds the member');
+      await page.fill('#text', name);
+      await page.locator('#found').getByText('1 found.').waitFor();
+      assert.equal(await page.locator('#found tbody tr').count(), 1, 'typing finds the member');
     }
   });
 }

@@ -530,7 +530,7 @@ async fn members_keys_and_the_review_come_in_pages_of_the_store() {
     }
     for (address, many) in [
         ("/grants?text=EXTRA1", 1),
-        ("/grants?text=metrics%3Aread&limit=2", 5),
+        ("/grants?text=metrics%3Aread&limit=2", 3),
         ("/review?text=extra2%40acme", 1),
         ("/review?text=nobody", 0),
         ("/policy/clients?text=extra1", 1),

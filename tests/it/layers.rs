@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each layer may use. Nothing points up: `gateway` and `oauth` never meet below `listener` and `boot`.
-const ALLOWED: [(&str, &[&str]); 34] = [
+const ALLOWED: [(&str, &[&str]); 35] = [
     ("types", &[]),
     ("record", &["types"]),
     ("routing", &["types"]),
@@ -18,6 +18,7 @@ const ALLOWED: [(&str, &[&str]); 34] = [
     ("token", &["config", "record", "store", "types"]),
     ("node", &["config", "record", "store", "telemetry", "token", "types"]),
     ("review", &["config", "node", "record", "store", "token", "types"]),
+    ("counts", &["node", "store", "types"]),
     ("roster", &["config", "node", "record", "store", "types"]),
     ("labels", &["config"]),
     ("indices", &["config"]),
@@ -36,8 +37,8 @@ const ALLOWED: [(&str, &[&str]); 34] = [
     (
         "account",
         &[
-            "apps", "clients", "config", "node", "pages", "password", "record", "review", "roster", "store", "token", "types",
-            "web",
+            "apps", "clients", "config", "counts", "node", "pages", "password", "record", "review", "roster", "store", "token",
+            "types", "web",
         ],
     ),
     (
@@ -46,6 +47,7 @@ const ALLOWED: [(&str, &[&str]); 34] = [
             "apps",
             "clients",
             "config",
+            "counts",
             "gateway",
             "node",
             "oauth",
@@ -63,8 +65,8 @@ const ALLOWED: [(&str, &[&str]); 34] = [
     (
         "api",
         &[
-            "account", "admin", "apps", "clients", "config", "node", "record", "review", "roster", "store", "token", "types",
-            "web",
+            "account", "admin", "apps", "clients", "config", "counts", "node", "record", "review", "roster", "store", "token",
+            "types", "web",
         ],
     ),
     ("operator", &["admin", "config", "node", "pages", "record", "store", "types", "web"]),

@@ -8,6 +8,7 @@ mod api;
 mod api_keys;
 mod authorizer;
 mod cors;
+mod counts;
 mod crash;
 mod explain;
 mod floods;

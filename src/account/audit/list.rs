@@ -10,12 +10,15 @@ use super::{asked, org, path, shown, tabs, told, unreadable};
 use crate::account::App;
 use crate::account::log::{Names, Query, denial, open_cursor, seal_cursor};
 use crate::config::Config;
+use crate::counts::{self, Group};
 use crate::pages::texts::record as texts;
-use crate::pages::views::{AuditPage, AuditRow, Counts, Decision, SavedSearchLink, Section, Summary, SummaryLine, Through};
+use crate::pages::views::{
+    AuditPage, AuditRow, Counts, Decision, DecisionFilter, SavedSearchLink, Section, Summary, SummaryLine, Through,
+};
 use crate::pages::{Bin, DisplayName, Histogram, When, axis_label, duration_words, plain};
 use crate::record::{AuditRecord, Call, ControlEvent, Event, McpCall, Measured, Operation, Outcome, operation};
-use crate::store::{self, AuditFilter, Cursor, Facet, Org, SavedSearch, StoreError, Tally};
-use crate::types::{ClientId, Timestamp, UserId};
+use crate::store::{self, AuditFilter, Cursor, Facet, Org, SavedSearch, StoreError};
+use crate::types::Timestamp;
 use crate::web::{Params, Peer, SignedIn, Trouble, page};
 
 /// Records on one page.
@@ -106,6 +109,8 @@ impl Counted {
             (false, Some("application")) => Self::Asked(Facet::Client),
             (false, Some("user")) => Self::Asked(Facet::User),
             (false, Some("tool")) => Self::Asked(Facet::Tool),
+            (false, Some("operation")) => Self::Asked(Facet::Operation),
+            (false, Some("decision")) => Self::Asked(Facet::Decision),
             (false, _) => Self::Offered,
         }
     }
@@ -119,10 +124,11 @@ async fn fill(
     view: &mut AuditPage,
 ) -> Result<(), StoreError> {
     let (store, now) = (&app.node.store, app.node.now());
-    let tallies =
-        async { if let Counted::Asked(by) = counted { store.audit_tallies(filter, by, SUMMARY).await } else { Ok(Vec::new()) } };
-    let (found, bars, tallies) =
-        tokio::try_join!(store.search_audit(filter, behind.last(), PAGE), histogram(app, filter, now), tallies)?;
+    let groups = async {
+        if let Counted::Asked(by) = counted { counts::groups(&app.node, filter, by, SUMMARY).await } else { Ok(Vec::new()) }
+    };
+    let (found, bars, groups) =
+        tokio::try_join!(store.search_audit(filter, behind.last(), PAGE), histogram(app, filter, now), groups)?;
     let mut names = Names::default();
     names.learn(&app.node, found.rows.iter().filter_map(|r| r.record.actor.user.as_ref())).await?;
     names.learn_clients_of(&app.node, found.rows.iter().map(|r| &r.record)).await?;
@@ -134,7 +140,7 @@ async fn fill(
     view.histogram = bars;
     view.counts = match counted {
         _ if view.rows.is_empty() => Counts::Absent,
-        Counted::Asked(by) => Counts::Shown(summary(app, (by, tallies), &mut names, view).await?),
+        Counted::Asked(by) => Counts::Shown(summary(by, &groups, view)),
         Counted::Offered => Counts::Offered,
         Counted::Elsewhere => Counts::Absent,
     };
@@ -142,43 +148,27 @@ async fn fill(
 }
 
 /// Who or what the search is about most, each as a narrower search.
-async fn summary(
-    app: &App,
-    (by, tallies): (Facet, Vec<Tally>),
-    names: &mut Names,
-    view: &AuditPage,
-) -> Result<Summary, StoreError> {
-    let (client, user) = (|t: &Tally| ClientId::parse(&t.value).ok(), |t: &Tally| UserId::parse(&t.value).ok());
-    match by {
-        Facet::Client => names.learn_clients(&app.node, tallies.iter().filter_map(client).collect::<Vec<_>>().iter()).await?,
-        Facet::User => names.learn(&app.node, tallies.iter().filter_map(user).collect::<Vec<_>>().iter()).await?,
-        Facet::Tool => {}
-    }
-    let line = |tally: &Tally| {
+fn summary(by: Facet, groups: &[Group], view: &AuditPage) -> Summary {
+    let line = |group: &Group| {
         let mut narrowed = view.filter.clone();
-        let name = match by {
-            Facet::Client => {
-                narrowed.client.clone_from(&tally.value);
-                client(tally).map_or_else(|| tally.value.clone(), |id| names.of_client(&id).to_owned())
-            }
-            Facet::User => {
-                narrowed.user.clone_from(&tally.value);
-                user(tally).map_or_else(|| tally.value.clone(), |id| names.of(&id).to_owned())
-            }
-            Facet::Tool => {
-                narrowed.tool.clone_from(&tally.value);
-                tally.value.clone()
-            }
-        };
+        match by {
+            Facet::Client => narrowed.client.clone_from(&group.value),
+            Facet::User => narrowed.user.clone_from(&group.value),
+            Facet::Tool => narrowed.tool.clone_from(&group.value),
+            Facet::Operation => narrowed.operation.clone_from(&group.value),
+            Facet::Decision => narrowed.decision = DecisionFilter::parse(&group.value),
+        }
         let href = format!("{}?{}", view.path, narrowed.query(None));
-        SummaryLine { name: DisplayName::new(&name), href, total: tally.total, denied: tally.denied }
+        SummaryLine { name: DisplayName::new(&group.name), href, total: group.total, denied: group.denied }
     };
     let title = match by {
         Facet::Client => texts::by_application(),
         Facet::User => texts::by_user(),
         Facet::Tool => texts::by_tool(),
+        Facet::Operation => texts::by_operation(),
+        Facet::Decision => texts::by_decision(),
     };
-    Ok(Summary { title, lines: tallies.iter().map(line).collect() })
+    Summary { title, lines: groups.iter().map(line).collect() }
 }
 
 async fn histogram(app: &App, filter: &AuditFilter, now: Timestamp) -> Result<Histogram, StoreError> {

@@ -7,12 +7,11 @@ use http::HeaderMap;
 
 use super::{org, path, unreadable};
 use crate::account::form::Form;
-use crate::account::log::saved;
 use crate::account::{App, not_found};
 use crate::config::Config;
 use crate::pages::texts::audit as texts;
 use crate::record::Actor;
-use crate::store::{MAX_SEARCHES, SavedSearch};
+use crate::store::{MAX_SEARCHES, SavedSearch, Unsaveable};
 use crate::web::{Peer, SignedIn, Trouble, see_other};
 
 /// `POST /orgs/{org}/audit/searches`.
@@ -45,9 +44,12 @@ async fn change(
         app.node.store.forget_search(&who.user.id, &org.id, name, &cause).await?;
         return Ok(see_other(&path(org)));
     }
-    let name = saved::name(form.one("name").unwrap_or_default()).filter(|_| form.has("save-search")).ok_or_else(not_found)?;
-    let query = saved::query(form.one("query").unwrap_or_default()).ok_or_else(unreadable)?;
-    let search = SavedSearch { user: who.user.id.clone(), org: org.id.clone(), name, query };
+    let name = form.one("name").filter(|_| form.has("save-search")).ok_or_else(not_found)?;
+    let search = SavedSearch::new(who.user.id.clone(), org.id.clone(), name, form.one("query").unwrap_or_default());
+    let search = search.map_err(|why| match why {
+        Unsaveable::Name => not_found(),
+        Unsaveable::Query => unreadable(),
+    })?;
     if !app.node.store.save_search(&search, &cause).await? {
         return Err(Trouble::refused(texts::too_many_searches(MAX_SEARCHES)));
     }

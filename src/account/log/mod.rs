@@ -5,7 +5,6 @@ mod explain;
 mod member;
 mod names;
 mod query;
-pub mod saved;
 
 use crate::config::Config;
 use crate::node::Node;

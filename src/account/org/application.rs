@@ -93,6 +93,7 @@ async fn one(app: &App, visitor: &Visitor, (slug, id): (&str, &str), query: Opti
         grants: grants.iter().map(|facts| row(facts, now)).collect(),
         newer: leaf.newer(&path),
         older,
+        here: leaf.here(&path),
         path,
         activity: here.path(&format!("audit?client={}", known.client.id)),
         app: of_app,
@@ -199,14 +200,21 @@ fn row(facts: &GrantFacts, now: Timestamp) -> OrgGrantRow {
 }
 
 /// `POST /orgs/{org}/applications/{client}`: what an administrator decided.
-pub async fn act(State(app): State<App>, Path((slug, client)): Path<(String, String)>, visitor: Visitor, body: Body) -> Response {
+pub async fn act(
+    State(app): State<App>,
+    Path((slug, client)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+    visitor: Visitor,
+    body: Body,
+) -> Response {
     let outcome = async {
         let form = visitor.form(body).await?;
         let here = Here::find(&visitor, &slug, GRANTS_WRITE)?;
         let known = find(&app, &here, &client).await?;
         let done = decide(&app, &here, &known, &form, &visitor.cause(&app)).await?;
         app.node.settle().await?;
-        Ok(see_other(&format!("{}?done={done}", here.path(&format!("applications/{}", known.client.id)))))
+        let path = here.path(&format!("applications/{}", known.client.id));
+        Ok(see_other(&Leaf::read(query.as_deref(), GrantId::parse).with(&path, "done", &done)))
     };
     visitor.answer(outcome.await)
 }

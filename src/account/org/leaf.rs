@@ -44,6 +44,18 @@ impl<I: Display + Clone> Leaf<I> {
         Some(link(path, &ends[ends.len().saturating_sub(MOST)..]))
     }
 
+    /// This page.
+    pub(super) fn here(&self, path: &str) -> String {
+        link(path, &self.0)
+    }
+
+    /// This page, with something to say.
+    pub(super) fn with(&self, path: &str, name: &str, value: &str) -> String {
+        let here = self.here(path);
+        let mark = if here.contains('?') { '&' } else { '?' };
+        format!("{here}{mark}{name}={value}")
+    }
+
     /// Where newer ones are.
     pub(super) fn newer(&self, path: &str) -> Option<String> {
         self.0.split_last().map(|(_, before)| link(path, before))
@@ -90,6 +102,14 @@ mod tests {
         }
         assert_eq!(leaf(&href).0, [99, 98], "further back it is the first page");
         assert_eq!(leaf("/x?after=98~gr_98,96~gr_96").1.as_deref(), Some("/x?after=98~gr_98"));
+    }
+
+    #[test]
+    fn a_page_is_returned_to() {
+        let page = Leaf::read(Some("after=98~gr_98,96~gr_96&confirm=block"), GrantId::parse);
+        assert_eq!(page.here("/x"), "/x?after=98~gr_98,96~gr_96");
+        assert_eq!(page.with("/x", "done", "blocked"), "/x?after=98~gr_98,96~gr_96&done=blocked");
+        assert_eq!(Leaf::read(None, GrantId::parse).with("/x", "done", "blocked"), "/x?done=blocked");
     }
 
     #[test]

@@ -183,7 +183,7 @@ async fn every_authorization_is_reached_and_revoked() {
     assert_eq!(pager(&first, "prev"), None);
     let second = get(pager(&first, "next").expect("an older page")).await;
     let ask = format!("{}?confirm=revoke-{}", used.path(), used.grant.id);
-    assert!(shown(&second) == 1 && second.contains(&ask), "{second}");
+    assert!(shown(&second) == 1 && second.contains(&format!("&#38;confirm=revoke-{}", used.grant.id)), "{second}");
     assert_eq!((pager(&second, "prev"), pager(&second, "next")), (Some(used.path()), None));
     let asked = get(ask.clone()).await;
     let button = format!("name=\"revoke-{}\"", used.grant.id);
@@ -197,4 +197,19 @@ async fn every_authorization_is_reached_and_revoked() {
     let elsewhere = used.world.consent(&used.world.bob, &used.world.acme, &other, "metrics:read").await;
     let foreign = get(format!("{}?confirm=revoke-{}", used.path(), elsewhere.id)).await;
     assert!(!foreign.contains(elsewhere.id.as_str()), "{foreign}");
+}
+
+#[tokio::test]
+async fn an_act_leads_back_to_the_page_that_it_was_done_on() {
+    let used = Used::new().await;
+    let second = format!("{}?after={}~gr_99", used.path(), START.plus(std::time::Duration::from_secs(60)).millis());
+    let page = used.world.get(Some(&used.ada), &second).await;
+    for link in ["confirm=block", "confirm=revoke-all", &format!("confirm=revoke-{}", used.grant.id)] {
+        assert!(page.body.contains(&format!("href=\"{second}&#38;{link}\"")), "{link}: {}", page.body);
+    }
+    let asked = used.world.get(Some(&used.ada), &format!("{second}&confirm=block")).await;
+    assert!(asked.body.contains(&format!("<a href=\"{second}\">Cancel</a>")), "{}", asked.body);
+    assert!(asked.body.contains(&format!("action=\"{second}\"")), "{}", asked.body);
+    let done = used.world.submit(&used.ada, &second, "block=1").await;
+    assert_eq!(location(&done), format!("{second}&done=blocked"));
 }

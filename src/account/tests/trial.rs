@@ -30,9 +30,13 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
+        Self::of(DEFINITION).await
+    }
+
+    async fn of(definition: &str) -> Self {
         let world = World::new().await;
         let ada = world.sign_in(&world.ada).await;
-        let made = world.submit(&ada, "/orgs/acme/apps/new", DEFINITION).await;
+        let made = world.submit(&ada, "/orgs/acme/apps/new", definition).await;
         assert_eq!(made.status, StatusCode::OK, "{}", made.body);
         let app = world.node.store.apps(Some(&world.acme.id)).await.expect("apps").remove(0);
         let test = format!("/orgs/acme/apps/{}/test", app.id);
@@ -111,9 +115,9 @@ async fn a_member_goes_the_way_of_a_customer_and_sees_what_the_app_is_given() {
     let ends = scene.world.node.store.grant_facts(trial.grant.as_ref().expect("a grant")).await.expect("an answer");
     assert_eq!(ends.and_then(|f| f.grant.expires_at), Some(trial.expires_at), "the grant ends with the test");
 
-    let called = world.submit(ada, test, "route=%2Fprometheus%2Fapi%2Fv1%2Flabels&query=limit%3D1&call=1").await;
-    let (target, token) = world.stand_in.calls.lock().last().cloned().unwrap_or_else(|| panic!("no call: {}", called.body));
-    assert_eq!(target, "/prometheus/api/v1/labels?limit=1");
+    let called = world.submit(ada, test, "route=GET+%2Fprometheus%2Fapi%2Fv1%2Flabels&query=limit%3D1&call=1").await;
+    let (sent, token) = world.stand_in.calls.lock().last().cloned().unwrap_or_else(|| panic!("no call: {}", called.body));
+    assert_eq!((&sent.method, sent.target.as_str()), (&http::Method::GET, "/prometheus/api/v1/labels?limit=1"));
     assert!(called.body.contains("200 OK") && called.body.contains("GET /prometheus/api/v1/labels?limit=1"), "{}", called.body);
     assert!(called.body.contains("&#60;/code&#62;&#60;script&#62;x") && !called.body.contains("<script>x"), "{}", called.body);
     assert!(
@@ -128,9 +132,48 @@ async fn a_member_goes_the_way_of_a_customer_and_sees_what_the_app_is_given() {
     assert!(world.visit(ada, location(&done)).await.body.contains("The test has ended."));
     assert_ne!(scene.state_of_grant(&trial).await, GrantState::Live);
     assert!(world.node.verifier.principal(&token, &config, world.node.now()).await.is_err(), "nothing is left of it");
-    let after = world.submit(ada, test, "route=%2Fprometheus%2Fapi%2Fv1%2Flabels&call=1").await;
+    let after = world.submit(ada, test, "route=GET+%2Fprometheus%2Fapi%2Fv1%2Flabels&call=1").await;
     assert!(after.status == StatusCode::CONFLICT && after.body.contains("has ended"), "{}", after.body);
     assert_eq!(world.stand_in.calls.lock().len(), 1);
+}
+
+#[tokio::test]
+async fn a_first_call_may_send_a_body_or_call_a_tool() {
+    let scene = Scene::of(&format!("{DEFINITION}&scopes=mcp%3Atollgate%3Ainvoke")).await;
+    let (world, ada, test) = (&scene.world, &scene.ada, &scene.test);
+    let page = scene.given().await;
+    for offered in ["POST /prometheus/api/v1/query", "name=\"body\"", "id=\"mcp-call\"", "value=\"/mcp\""] {
+        assert!(page.body.contains(offered), "{offered}: {}", page.body);
+    }
+    assert!(!page.body.contains("/prometheus/api/v1/admin"), "what the token may not call is not offered");
+
+    let form = "route=POST+%2Fprometheus%2Fapi%2Fv1%2Fquery&body=query%3Dsum(up)%0D%0Atime%3D1&kind=fields&call=1";
+    let called = world.submit(ada, test, form).await;
+    let (sent, token) = world.stand_in.calls.lock().pop().unwrap_or_else(|| panic!("no call: {}", called.body));
+    assert_eq!((&sent.method, sent.body.as_str()), (&http::Method::POST, "query=sum%28up%29&time=1"));
+    assert!(sent.headers.contains(&(http::header::CONTENT_TYPE, "application/x-www-form-urlencoded".parse().expect("a value"))));
+    assert!(called.body.contains("POST /prometheus/api/v1/query") && called.body.contains("query=sum(up)"), "{}", called.body);
+    assert!(
+        called.body.contains("Bearer …") && !called.body.contains(&token),
+        "what echoes the token is masked: {}",
+        called.body
+    );
+    let broken = world.submit(ada, test, &form.replace("kind=fields", "kind=json")).await;
+    assert!(broken.status == StatusCode::CONFLICT && broken.body.contains("not JSON"), "{}", broken.body);
+    assert!(world.stand_in.calls.lock().is_empty(), "nothing was sent");
+
+    let tool = "server=%2Fmcp&tool=whoami&arguments=%7B%22a%22%3A1%7D&call=tool";
+    let called = world.submit(ada, test, tool).await;
+    let sent: Vec<_> = world.stand_in.calls.lock().drain(..).map(|(sent, _)| sent).collect();
+    let methods: Vec<_> = sent.iter().map(|s| serde_json::from_str::<serde_json::Value>(&s.body).unwrap_or_default()).collect();
+    let named: Vec<_> = methods.iter().map(|m| m["method"].as_str().unwrap_or("")).collect();
+    assert_eq!(named, ["initialize", "notifications/initialized", "tools/call", ""], "{}", called.body);
+    assert_eq!(methods[2]["params"], serde_json::json!({ "name": "whoami", "arguments": { "a": 1 } }));
+    assert!(sent.iter().all(|s| s.target == "/mcp") && sent[3].method == http::Method::DELETE, "{sent:?}");
+    assert!(sent[1..].iter().all(|s| s.headers.iter().any(|(name, _)| name == "mcp-session-id")), "{sent:?}");
+    assert!(called.body.contains("POST /mcp tools/call") && called.body.contains("200 OK"), "{}", called.body);
+    world.submit(ada, test, "server=%2Fmcp&call=list").await;
+    assert!(world.stand_in.calls.lock().iter().any(|(sent, _)| sent.body.contains("tools/list")));
 }
 
 #[tokio::test]
@@ -145,12 +188,16 @@ async fn what_the_test_would_not_be_given_is_told() {
     assert_eq!(scene.world.visit(&scene.ada, &path).await.status, StatusCode::BAD_REQUEST, "an answer counts once");
     let unanswered = {
         scene.given().await;
-        scene.world.submit(&scene.ada, &scene.test, "route=%2Fprometheus%2Fapi%2Fv1%2Flabels&query=unanswered&call=1").await
+        scene.world.submit(&scene.ada, &scene.test, "route=GET+%2Fprometheus%2Fapi%2Fv1%2Flabels&query=unanswered&call=1").await
     };
     assert!(unanswered.status == StatusCode::CONFLICT && unanswered.body.contains("no answer"), "{}", unanswered.body);
     for wrong in [
         "route=nothing&call=1",
-        "route=%2Fprometheus%2Fapi%2Fv1%2Fquery&path=%2Fsettings&query=&call=1&route=x",
+        "route=GET+%2Fprometheus%2Fapi%2Fv1%2Fquery&path=%2Fsettings&query=&call=1&route=x",
+        "server=%2Fmcp&call=list&call=tool",
+        "server=%2Fsettings&call=list",
+        "server=%2Fmcp&tool=&call=tool",
+        "server=%2Fmcp&tool=x&arguments=%5B%5D&call=tool",
         "begin=nobody",
         "x=1",
     ] {

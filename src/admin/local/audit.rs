@@ -10,6 +10,7 @@ use futures::stream::{self, BoxStream, StreamExt};
 use super::Local;
 use crate::admin::error::AdminError;
 use crate::admin::model::{AuditEntry, AuditPageView, AuditQuery, DecisionName};
+use crate::counts::{self, Asked, Counts};
 use crate::record::{AuditRecord, ControlEvent, Operation, json, summary};
 use crate::store::{AuditFilter, AuditRow, Cursor, DecisionFilter, Statuses, StoreError};
 use crate::types::{ClientId, GrantId, OrgId, RecordId, RequestId, Timestamp};
@@ -30,6 +31,7 @@ pub(super) async fn search(local: &Local, query: AuditQuery) -> Result<AuditPage
     if query.format.is_some() {
         return Err(AdminError::invalid("a page has no format: leave it out, or export"));
     }
+    not_counted(&query)?;
     let filter = filter(local, &query).await?;
     let after = query.cursor.as_deref().map(read_cursor).transpose()?;
     let limit = query.limit.unwrap_or(PAGE);
@@ -41,6 +43,25 @@ pub(super) async fn search(local: &Local, query: AuditQuery) -> Result<AuditPage
     told.before(orgs_of(page.rows.iter().map(|row| &row.record))).await?;
     let records = page.rows.iter().map(|row| entry(&row.record)).collect();
     Ok(AuditPageView { records, next: page.next.as_ref().map(write_cursor) })
+}
+
+/// What says how to count is for counts.
+fn not_counted(query: &AuditQuery) -> Result<(), AdminError> {
+    if query.by.is_some() || query.buckets.is_some() {
+        return Err(AdminError::invalid("by and buckets are for counts: leave them out, or count"));
+    }
+    Ok(())
+}
+
+/// How many records a search finds. That the operator counted is on record where they searched.
+pub(super) async fn count(local: &Local, query: AuditQuery) -> Result<Counts, AdminError> {
+    if query.cursor.is_some() || query.format.is_some() {
+        return Err(AdminError::invalid("counts are whole and have one form: leave cursor and format out"));
+    }
+    let filter = filter(local, &query).await?;
+    Told::reads(local, filter.org.as_ref()).await?;
+    let asked = Asked { by: query.by, groups: query.limit, buckets: query.buckets };
+    counts::count(&local.node, filter, asked).await?.map_err(|why| AdminError::invalid(why.to_string()))
 }
 
 /// The operator reads what belongs to organizations: the log of each says so, once, before the first of its records is shown.
@@ -128,6 +149,7 @@ pub(super) async fn export(
     if query.cursor.is_some() || query.limit.is_some() {
         return Err(AdminError::invalid("an export is whole: leave limit and cursor out"));
     }
+    not_counted(&query)?;
     let (filter, format) = (filter(local, &query).await?, query.format.unwrap_or_default());
     let org = filter.org.clone();
     let file = LogFile { format, filter: Some(filter), reader: () }.until(local.node.now());

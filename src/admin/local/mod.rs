@@ -11,6 +11,7 @@ mod keys;
 mod members;
 mod people;
 mod policy;
+mod searches;
 mod shadow;
 
 pub use apps::{change_view, condition_view, version_view, view as app_view};
@@ -36,11 +37,12 @@ use super::model::{
     AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientSwitch, ClientView,
     CreatedClient, CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, ExplainQuery, ExplanationView, GrantChange,
     GrantView, InvitationView, KeyView, MemberRoles, MemberView, NewClient, NewClientsChange, NewInvitation, NewOrg, NewPassword,
-    NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, PolicyPage, RevokedGrants, RoleView, Rotation, ScopeQuery,
-    ScopeView, SessionView, ShadowQuery, ShadowReport, Switch, UserSwitch, UserView, Within,
+    NewSavedSearch, NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, PolicyPage, RevokedGrants, RoleView, Rotation,
+    SavedSearchView, ScopeQuery, ScopeView, SessionView, ShadowQuery, ShadowReport, Switch, UserSwitch, UserView, Within,
 };
 use crate::apps::Manifest;
 use crate::clients::{MAX_NAME, Refusal, name_for_people};
+use crate::counts::Counts;
 use crate::node::Node;
 use crate::record::Cause;
 use crate::review::Entry;
@@ -342,6 +344,18 @@ impl Administration for Local {
 
     async fn search_audit(&self, query: AuditQuery) -> Result<AuditPageView, AdminError> {
         audit::search(self, query).await
+    }
+    async fn count_audit(&self, query: AuditQuery) -> Result<Counts, AdminError> {
+        audit::count(self, query).await
+    }
+    async fn saved_searches(&self, org: &str, user: &str) -> Result<Vec<SavedSearchView>, AdminError> {
+        searches::list(self, org, user).await
+    }
+    async fn save_search(&self, org: &str, user: &str, name: &str, new: NewSavedSearch) -> Result<SavedSearchView, AdminError> {
+        searches::save(self, (org, user), name, &new.query).await
+    }
+    async fn forget_search(&self, org: &str, user: &str, name: &str) -> Result<(), AdminError> {
+        searches::forget(self, (org, user), name).await
     }
     async fn shadow_report(&self, query: ShadowQuery) -> Result<ShadowReport, AdminError> {
         shadow::report(self, query).await

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::counts::By;
 use crate::record::FileFormat;
-use crate::types::{OrgId, RecordId, Timestamp, rfc3339};
+use crate::types::{OrgId, RecordId, Timestamp, UserId, rfc3339};
 
 /// What to look for in the audit log; every field narrows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
@@ -61,6 +62,36 @@ pub struct AuditQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(inline)]
     pub format: Option<FileFormat>,
+    /// What groups are counted by: `app`, `user`, `tool`, `route` or `decision`. For counts alone, of which `limit` is 1 to 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(inline)]
+    pub by: Option<By>,
+    /// Into how many equal spans of time is counted, 1 to 200; 24 when absent. For counts alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buckets: Option<u32>,
+}
+
+/// A search of an organization's log that one of its members saved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SavedSearchView {
+    /// The organization.
+    #[schema(value_type = String)]
+    pub org: OrgId,
+    /// Whose it is.
+    #[schema(value_type = String)]
+    pub user: UserId,
+    /// Its name.
+    pub name: String,
+    /// What it looks for, as the query string of the audit page.
+    pub query: String,
+}
+
+/// A search to be saved.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewSavedSearch {
+    /// What it looks for, as the query string of the audit page; what no search can say is left out.
+    pub query: String,
 }
 
 /// A decision by name.

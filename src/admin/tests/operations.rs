@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 use super::Fixture;
 use crate::admin::{
     AdminError, Administration, AuditQuery, ClientPolicyChange, ClientScopes, ClientSwitch, DecisionName, GrantChange,
-    MemberRoles, NewClient, NewClientKind, NewClientsChange, NewInvitation, NewOrg, NewPassword, NewSecret, NewUserRequest,
-    OrgChange, PolicyPage, RefusalCode, Rotation, ScopeQuery, Switch, UserSwitch, VerdictName, Within,
+    MemberRoles, NewClient, NewClientKind, NewClientsChange, NewInvitation, NewOrg, NewPassword, NewSavedSearch, NewSecret,
+    NewUserRequest, OrgChange, PolicyPage, RefusalCode, Rotation, ScopeQuery, Switch, UserSwitch, VerdictName, Within,
 };
+use crate::counts::By;
 use crate::record::FileFormat;
 use crate::store::{AuditFilter, GrantType, NewClients, UserKind};
 use crate::types::Slug;
@@ -127,6 +128,26 @@ async fn story(admin: &dyn Administration) -> Vec<(&'static str, Value)> {
     say("keys after", told(admin.keys().await));
     let query = AuditQuery { org: Some("acme".to_owned()), limit: Some(2), ..AuditQuery::default() };
     say("bad cursor", told(admin.search_audit(AuditQuery { cursor: Some("x".to_owned()), ..query.clone() }).await));
+    let counted = AuditQuery { by: Some(By::Route), buckets: Some(2), limit: None, ..query.clone() };
+    say(
+        "counts",
+        told(admin.count_audit(counted.clone()).await.map(|c| (c.by, c.buckets.len(), c.total > 0, c.groups.is_empty()))),
+    );
+    say(
+        "counts of a month and more",
+        told(admin.count_audit(AuditQuery { since: Some("2020-01-01T00:00:00Z".to_owned()), ..counted.clone() }).await),
+    );
+    say("no such counts", told(admin.count_audit(AuditQuery { buckets: Some(0), ..counted.clone() }).await));
+    say("a page is not counted", told(admin.search_audit(counted).await));
+    let viewer = MemberRoles { roles: vec!["viewer".to_owned()] };
+    say("set member", told(admin.set_member("acme", "ann+a@example.com", viewer).await));
+    let search = |query: &str| NewSavedSearch { query: query.to_owned() };
+    say("save a search", told(admin.save_search("acme", "ann+a@example.com", "denials", search("decision=denied&x=y")).await));
+    say("no name", told(admin.save_search("acme", "ann+a@example.com", " ", search("")).await));
+    say("searches", told(admin.saved_searches("acme", "ann+a@example.com").await));
+    say("searches of a stranger", told(admin.saved_searches("acme", "ci-bot").await));
+    say("forget a search", told(admin.forget_search("acme", "ann+a@example.com", "denials").await));
+    say("forgotten", told(admin.forget_search("acme", "ann+a@example.com", "denials").await));
     say("bad time", told(admin.search_audit(AuditQuery { since: Some("x".to_owned()), ..query }).await));
     said
 }
@@ -227,6 +248,10 @@ async fn a_node_and_its_admin_api_answer_alike() {
             "restrict and not",
             "no policy page",
             "policy lost",
+            "counts of a month and more",
+            "no such counts",
+            "a page is not counted",
+            "no name",
             "invite nobody",
             "invite emperor",
             "machine device",
@@ -236,16 +261,25 @@ async fn a_node_and_its_admin_api_answer_alike() {
     for what in invalid.into_iter().chain(more.iter().copied()) {
         assert_eq!(refused(what).as_deref(), Some("invalid"), "{what}");
     }
-    for what in
-        ["no org", "delete again", "remove again", "no grant", "block nobody", "withdraw again", "no session", "change no grant"]
-    {
+    for what in [
+        "no org",
+        "delete again",
+        "remove again",
+        "no grant",
+        "block nobody",
+        "withdraw again",
+        "no session",
+        "change no grant",
+        "searches of a stranger",
+        "forgotten",
+    ] {
         assert_eq!(refused(what).as_deref(), Some("not_found"), "{what}");
     }
     for what in ["taken", "taken user", "freeze what is off", "operator again", "not even before", "last secret"] {
         assert_eq!(refused(what).as_deref(), Some("conflict"), "{what}");
     }
     let fine = local.iter().filter(|(_, v)| v.get("refused").is_none()).count();
-    assert_eq!(fine, local.len() - invalid.len() - more.len() - 14, "{local:#?}");
+    assert_eq!(fine, local.len() - invalid.len() - more.len() - 16, "{local:#?}");
 }
 
 #[tokio::test]

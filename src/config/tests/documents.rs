@@ -261,6 +261,7 @@ fn the_matrix_shows_routes_scopes_and_warnings() {
     tollgate-api  tollgate-api.service_users.state      PUT              /api/v1/service-users/{user}/state           members:write
     tollgate-api  tollgate-api.audit.search             GET              /api/v1/audit                                audit:read
     tollgate-api  tollgate-api.audit.export             GET              /api/v1/audit/export                         audit:read
+    tollgate-api  tollgate-api.audit.counts             GET              /api/v1/audit/counts                         audit:read
     tollgate-api  tollgate-api.searches.list            GET              /api/v1/audit/searches                       audit:read
     tollgate-api  tollgate-api.searches.save            PUT              /api/v1/audit/searches/{name}                audit:read
     tollgate-api  tollgate-api.searches.forget          DELETE           /api/v1/audit/searches/{name}                audit:read
@@ -270,7 +271,7 @@ fn the_matrix_shows_routes_scopes_and_warnings() {
     api_keys:write       private     high    admin         tollgate-api.keys.mint
     applications:read    public      low     admin,viewer  tollgate-api.applications.list tollgate-api.applications.show
     applications:write   public      medium  admin         tollgate-api.applications.revoke tollgate-api.applications.update
-    audit:read           public      medium  admin         tollgate:search_audit tollgate-api.audit.search tollgate-api.audit.export tollgate-api.searches.list tollgate-api.searches.save tollgate-api.searches.forget
+    audit:read           public      medium  admin         tollgate:search_audit tollgate-api.audit.search tollgate-api.audit.export tollgate-api.audit.counts tollgate-api.searches.list tollgate-api.searches.save tollgate-api.searches.forget
     clients:read         public      medium  admin         tollgate-api.clients.list tollgate-api.clients.show tollgate-api.apps.list tollgate-api.apps.show tollgate-api.apps.versions tollgate-api.apps.difference tollgate-api.apps.manifest tollgate-api.apps.scopes
     clients:write        public      high    admin         tollgate-api.clients.create tollgate-api.clients.update tollgate-api.clients.delete tollgate-api.clients.secret tollgate-api.clients.secret_end tollgate-api.apps.create tollgate-api.apps.import tollgate-api.apps.update tollgate-api.apps.delete tollgate-api.apps.stable tollgate-api.apps.state tollgate-api.apps.publish tollgate-api.apps.secret tollgate-api.apps.secret_end tollgate-api.apps.scope_request tollgate-api.apps.scope_cancel
     grants:read          public      medium  admin         tollgate-api.grants.list tollgate-api.grants.show tollgate-api.keys.list tollgate-api.keys.show tollgate-api.installations.list tollgate-api.policy.show tollgate-api.policy.clients tollgate-api.policy.client tollgate-api.review.list

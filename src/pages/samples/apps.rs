@@ -328,8 +328,13 @@ fn given(called: Option<CallAnswer>) -> TestProgress {
         risk: Risk::Low,
         outcome,
     };
-    let route = |path: &str, chosen| TestRoute { path: path.to_owned(), chosen };
-    let routes = vec![route("/prometheus/api/v1/query", true), route("/prometheus/api/v1/label/{name}/values", false)];
+    let route = |name: &str, chosen| TestRoute { name: name.to_owned(), chosen };
+    let routes = vec![
+        route("GET /prometheus/api/v1/query", true),
+        route("GET /prometheus/api/v1/label/{name}/values", false),
+        route("POST /prometheus/api/v1/query", false),
+    ];
+    let tools = vec!["query_metrics".to_owned(), HOSTILE.to_owned()];
     TestProgress::Given(Box::new(TestedToken {
         organization: "Acme Production".into(),
         token_ends: ago(-60),
@@ -346,7 +351,8 @@ fn given(called: Option<CallAnswer>) -> TestProgress {
             scope("rules:read", HOSTILE, ScopeOutcome::Absent),
         ],
         routes: vec![TestRoutes { api: "prometheus".to_owned(), choices: routes }],
-        entered: EnteredCall { path: String::new(), query: "query=up".to_owned() },
+        servers: vec![TestServer { name: "tollgate".to_owned(), path: "/mcp".to_owned(), chosen: false, tools }],
+        entered: EnteredCall { query: "query=up".to_owned(), arguments: HOSTILE.to_owned(), ..EnteredCall::default() },
         called,
     }))
 }

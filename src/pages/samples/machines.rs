@@ -54,7 +54,7 @@ fn list(rows: Vec<MachineRow>) -> MachinesPage {
         may_change: true,
         notice: rows.is_empty().then(texts::machines::deleted),
         nothing_yet: rows.is_empty(),
-        search: search("machines", "x", texts::machines::find(), None),
+        search: search("machines", "", texts::machines::find(), None),
         newer: None,
         older: (!rows.is_empty()).then(|| "/orgs/acme/machines?from=50".to_owned()),
         rows,

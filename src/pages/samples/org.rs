@@ -264,6 +264,7 @@ fn client(notice: Option<ClientNotice>, confirm: Option<AskedToConfirm>) -> OrgC
         tabs: tabs(OrgTab::Applications),
         organization: "Acme Production".into(),
         path: "/orgs/acme/applications/cl_1".to_owned(),
+        here: "/orgs/acme/applications/cl_1".to_owned(),
         back: "/orgs/acme/applications".to_owned(),
         csrf: CSRF.to_owned(),
         may_change: true,

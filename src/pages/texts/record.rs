@@ -393,6 +393,18 @@ pub const fn by_tool() -> Text {
     Text::fixed("By tool")
 }
 
+/// What most records share.
+#[must_use]
+pub const fn by_operation() -> Text {
+    Text::fixed("By operation")
+}
+
+/// What most records share.
+#[must_use]
+pub const fn by_decision() -> Text {
+    Text::fixed("By decision")
+}
+
 /// How many records share something, and how many of them are refusals.
 #[must_use]
 pub fn share(total: u64, denied: u64) -> Text {

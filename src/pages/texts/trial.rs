@@ -42,6 +42,102 @@ pub const fn choose_route() -> Text {
     Text::fixed("Choose one of the routes.")
 }
 
+/// No server was chosen.
+#[must_use]
+pub const fn choose_server() -> Text {
+    Text::fixed("Choose one of the MCP servers.")
+}
+
+/// No tool was named.
+#[must_use]
+pub const fn choose_tool() -> Text {
+    Text::fixed("Name the tool. List the tools to see which there are.")
+}
+
+/// Arguments that no tool takes.
+#[must_use]
+pub const fn no_arguments() -> Text {
+    Text::fixed("Arguments are one JSON object, such as {\"query\": \"up\"}.")
+}
+
+/// A body that is not what it is said to be.
+#[must_use]
+pub const fn no_json() -> Text {
+    Text::fixed("The body is not JSON. Mend it, or send it as fields.")
+}
+
+/// A body that is not sent.
+#[must_use]
+pub const fn long_body() -> Text {
+    Text::fixed("That is too long: a test sends 8 KiB at most.")
+}
+
+/// Label of a field.
+#[must_use]
+pub const fn route() -> Text {
+    Text::fixed("Route")
+}
+
+/// Label of a field.
+#[must_use]
+pub const fn body() -> Text {
+    Text::fixed("Body of a POST")
+}
+
+/// Beside a field.
+#[must_use]
+pub const fn body_hint() -> Text {
+    Text::fixed("Fields one on a line, such as query=sum(up), or JSON.")
+}
+
+/// Label of a field.
+#[must_use]
+pub const fn kind() -> Text {
+    Text::fixed("The body is sent as")
+}
+
+/// Choice.
+#[must_use]
+pub const fn fields() -> Text {
+    Text::fixed("Fields of a form")
+}
+
+/// Choice.
+#[must_use]
+pub const fn json() -> Text {
+    Text::fixed("JSON")
+}
+
+/// Label of a field.
+#[must_use]
+pub const fn server() -> Text {
+    Text::fixed("MCP server")
+}
+
+/// Button.
+#[must_use]
+pub const fn list_tools() -> Text {
+    Text::fixed("List its tools")
+}
+
+/// Button.
+#[must_use]
+pub const fn call_tool() -> Text {
+    Text::fixed("Call the tool")
+}
+
+/// Label of a field.
+#[must_use]
+pub const fn arguments() -> Text {
+    Text::fixed("Arguments")
+}
+
+/// Beside a field.
+#[must_use]
+pub const fn arguments_hint() -> Text {
+    Text::fixed("One JSON object; leave it empty when the tool takes none.")
+}
+
 /// The test holds nothing.
 #[must_use]
 pub const fn no_token() -> Text {

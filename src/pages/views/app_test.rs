@@ -87,6 +87,8 @@ pub struct TestedToken {
     pub scopes: Vec<TestedScope>,
     /// Routes that the token may call, by API.
     pub routes: Vec<TestRoutes>,
+    /// MCP servers that it reaches.
+    pub servers: Vec<TestServer>,
     /// What was entered for a call.
     pub entered: EnteredCall,
     /// What the call came to.
@@ -144,19 +146,90 @@ pub struct TestRoutes {
 /// A route to call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestRoute {
-    /// Its path on this origin, with its captures; the value of the choice.
+    /// Its method and its path on this origin, with its captures; the value of the choice.
+    pub name: String,
+    /// Whether it is the one that was chosen.
+    pub chosen: bool,
+}
+
+/// An MCP server to call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestServer {
+    /// Its name.
+    pub name: String,
+    /// Its path on this origin; the value of the choice.
     pub path: String,
     /// Whether it is the one that was chosen.
     pub chosen: bool,
+    /// Tools that are known by name and may be called.
+    pub tools: Vec<String>,
+}
+
+/// What a body is written as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BodyKind {
+    /// Fields of a form, one on a line.
+    #[default]
+    Fields,
+    /// JSON.
+    Json,
+}
+
+impl BodyKind {
+    /// Every kind.
+    pub const ALL: [Self; 2] = [Self::Fields, Self::Json];
+
+    /// Reads the value of the choice; anything else is fields.
+    #[must_use]
+    pub fn parse(value: &str) -> Self {
+        if value == Self::Json.value() { Self::Json } else { Self::Fields }
+    }
+
+    /// The value of the choice.
+    #[must_use]
+    pub const fn value(self) -> &'static str {
+        match self {
+            Self::Fields => "fields",
+            Self::Json => "json",
+        }
+    }
+
+    /// What a request says of it.
+    #[must_use]
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Fields => "application/x-www-form-urlencoded",
+            Self::Json => "application/json",
+        }
+    }
+
+    fn word(self) -> Text {
+        match self {
+            Self::Fields => trial::fields(),
+            Self::Json => trial::json(),
+        }
+    }
 }
 
 /// What was entered for a call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EnteredCall {
+    /// The route, by method and path.
+    pub route: String,
     /// The whole path, for routes with captures.
     pub path: String,
     /// The query.
     pub query: String,
+    /// The body of a POST.
+    pub body: String,
+    /// What it is written as.
+    pub kind: BodyKind,
+    /// The MCP server, by its path.
+    pub server: String,
+    /// The tool to be called.
+    pub tool: String,
+    /// Its arguments, a JSON object.
+    pub arguments: String,
 }
 
 /// An answer to a call.
@@ -183,6 +256,21 @@ pub struct CallAnswer {
 impl AppTestPage {
     fn given(&self) -> bool {
         matches!(self.progress, TestProgress::Given(_))
+    }
+}
+
+impl TestedToken {
+    /// Whether a body can be sent.
+    fn posts(&self) -> bool {
+        self.routes.iter().flat_map(|group| &group.choices).any(|route| route.name.starts_with("POST "))
+    }
+
+    /// Tools that are known by name, once each.
+    fn tools(&self) -> Vec<&String> {
+        let mut tools: Vec<_> = self.servers.iter().flat_map(|server| &server.tools).collect();
+        tools.sort();
+        tools.dedup();
+        tools
     }
 }
 

@@ -312,11 +312,17 @@ impl AuditPage {
     }
 
     /// What can be counted, and where.
-    fn counts_links(&self) -> [(Text, String); 3] {
+    fn counts_links(&self) -> [(Text, String); 5] {
         let query = self.filter.query(None);
         let mark = if query.is_empty() { "" } else { "&" };
         let link = |name: &str| format!("{}?{query}{mark}counts={name}", self.path);
-        [(texts::by_application(), link("application")), (texts::by_user(), link("user")), (texts::by_tool(), link("tool"))]
+        [
+            (texts::by_application(), link("application")),
+            (texts::by_user(), link("user")),
+            (texts::by_tool(), link("tool")),
+            (texts::by_operation(), link("operation")),
+            (texts::by_decision(), link("decision")),
+        ]
     }
 
     fn older_link(&self) -> Option<String> {

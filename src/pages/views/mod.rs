@@ -29,8 +29,8 @@ mod sessions;
 mod settings;
 
 pub use app_test::{
-    AppTestPage, CallAnswer, ClaimLine, EnteredCall, LastTest, ScopeOutcome, TestProgress, TestRoute, TestRoutes, TestedClient,
-    TestedScope, TestedToken,
+    AppTestPage, BodyKind, CallAnswer, ClaimLine, EnteredCall, LastTest, ScopeOutcome, TestProgress, TestRoute, TestRoutes,
+    TestServer, TestedClient, TestedScope, TestedToken,
 };
 pub use applications::{ApplicationsNotice, ApplicationsPage, GrantRow, GrantedScope, LastUse};
 pub use apps::{

@@ -7,7 +7,7 @@ use crate::config::Risk;
 use crate::pages::texts::{Text, org as texts};
 use crate::pages::{DisplayName, When};
 
-/// `/orgs/{org}/applications/{client}`. Its forms post to `path` with one of the buttons `block`, `allow`, `restrict` (and the boxes
+/// `/orgs/{org}/applications/{client}`. Its forms post to `here` with one of the buttons `block`, `allow`, `restrict` (and the boxes
 /// `scope`), `unrestrict`, `revoke-all`, `revoke-{grant}`, `install`, `disable-{key}`; what breaks something for somebody is asked
 /// for again with `?confirm=…` first, and on `{path}/uninstall`.
 #[derive(Clone, Debug, Template)]
@@ -21,6 +21,8 @@ pub struct OrgClientPage {
     pub organization: DisplayName,
     /// Where the forms post.
     pub path: String,
+    /// This page of its authorizations: where its forms post and where a way out of an act leads.
+    pub here: String,
     /// `/orgs/{org}/applications`.
     pub back: String,
     /// Value of the hidden field `csrf`.
@@ -193,5 +195,13 @@ impl AskedToConfirm {
             Self::Revoke { .. } => texts::revoke(),
             Self::DisableKey { .. } => texts::disable_key(),
         }
+    }
+}
+
+impl OrgClientPage {
+    /// Where something is asked about before it is done.
+    fn asks(&self, what: &str) -> String {
+        let mark = if self.here.contains('?') { '&' } else { '?' };
+        format!("{}{mark}confirm={what}", self.here)
     }
 }

@@ -235,6 +235,11 @@ pub(crate) async fn records_are_tallied(store: SharedStore) {
     assert_eq!(tallies(Facet::Tool).await, [tally("query_logs", 6, 1)]);
     assert_eq!(tallies(Facet::User).await, [tally(world.user.id.as_str(), 7, 1)]);
     assert_eq!(tallies(Facet::Client).await, [tally(world.client.id.as_str(), 7, 1)]);
+    let decisions = tallies(Facet::Decision).await;
+    assert_eq!(decisions.iter().map(|t| t.total).sum::<u64>(), 7, "each record was decided: {decisions:?}");
+    assert!(decisions.contains(&tally("denied", 1, 1)) && decisions.contains(&tally("allowed", 6, 0)), "{decisions:?}");
+    let operations = tallies(Facet::Operation).await;
+    assert_eq!(operations.iter().map(|t| (t.total, t.denied)).fold((0, 0), |a, t| (a.0 + t.0, a.1 + t.1)), (7, 1));
     assert_eq!(world.store.audit_tallies(&filter, Facet::Tool, 0).await.expect("tallies"), []);
 }
 

@@ -1,7 +1,9 @@
 //! What an app was given in a test, for people.
 
+use http::Method;
+
 use super::super::Visit;
-use super::call::Made;
+use super::call::{Made, choice};
 use super::kept::Kept;
 use crate::account::applications::{Application, application};
 use crate::account::log::readable;
@@ -9,7 +11,8 @@ use crate::account::standing::not_now;
 use crate::config::{Api, ApiKind, Risk, RouteMeta};
 use crate::pages::texts::trial as texts;
 use crate::pages::views::{
-    CallAnswer, ClaimLine, EnteredCall, Link, ScopeLabel, ScopeOutcome, TestRoute, TestRoutes, TestedScope, TestedToken,
+    CallAnswer, ClaimLine, EnteredCall, Link, ScopeLabel, ScopeOutcome, TestRoute, TestRoutes, TestServer, TestedScope,
+    TestedToken,
 };
 use crate::pages::{DisplayName, When};
 use crate::store::{AuditFilter, Trial};
@@ -37,40 +40,51 @@ impl<'a> Given<'a> {
         Ok(found.map(|application| Self { visit, application, kept, claims }))
     }
 
-    /// Every path with a route that the token may call with GET.
-    pub(super) fn routes(&self) -> impl Iterator<Item = (&Api, &RouteMeta, String)> {
+    /// Every path with a route that the token may call, by method: what reads before what may change something.
+    pub(super) fn routes(&self) -> impl Iterator<Item = (&Api, &RouteMeta, Method, String)> {
         let config = &self.visit.config;
         let plain = config.apis.iter().filter(|api| matches!(api.kind, ApiKind::Http));
         let all = plain.flat_map(|api| api.listing.iter().map(move |route| (&**api, route)));
         let usable = all.filter(|(_, route)| {
             let needed = route.scopes.as_ref().map(|scopes| config.catalogue.bits(scopes));
-            route.methods.contains(&http::Method::GET) && needed.is_some_and(|bits| self.application.now.covers(&bits))
+            needed.is_some_and(|bits| self.application.now.covers(&bits))
         });
-        usable.flat_map(|(api, route)| {
-            spelled(&format!("{}{}", api.mount, route.pattern)).into_iter().map(move |path| (api, route, path))
+        let by_method = usable.flat_map(|(api, route)| {
+            let methods = [Method::GET, Method::POST].into_iter().filter(|method| route.methods.contains(method));
+            methods.map(move |method| (api, route, method))
+        });
+        by_method.flat_map(|(api, route, method)| {
+            let paths = spelled(&format!("{}{}", api.mount, route.pattern)).into_iter();
+            paths.map(move |path| (api, route, method.clone(), path))
         })
     }
 
+    /// Every MCP server that the token reaches: its name, its path, and the tools that the configuration names and the token may call.
+    pub(super) fn servers(&self) -> impl Iterator<Item = (&Api, String, Vec<&str>)> {
+        let apis = self.visit.config.apis.iter();
+        apis.filter_map(|api| Some((&**api, api.mount.clone(), api.tools_for(&self.application.now)?)))
+    }
+
     pub(super) fn shown(&self) -> TestedToken {
-        self.with(None, EnteredCall::default(), None)
+        self.with(EnteredCall::default(), None)
     }
 
     /// The same, with a call that was not made.
-    pub(super) fn instead(&self, (route, entered): (Option<String>, EnteredCall)) -> TestedToken {
-        self.with(route.as_deref(), entered, None)
+    pub(super) fn instead(&self, entered: EnteredCall) -> TestedToken {
+        self.with(entered, None)
     }
 
     /// The same, with a call that was made.
     pub(super) async fn after(&self, made: Made) -> Result<TestedToken, Trouble> {
-        let Made { route, entered, mut answer, request } = made;
+        let Made { entered, mut answer, request } = made;
         answer.record = match request {
             Some(request) => Some(self.record(&request).await?),
             None => None,
         };
-        Ok(self.with(Some(&route), entered, Some(answer)))
+        Ok(self.with(entered, Some(answer)))
     }
 
-    fn with(&self, chosen: Option<&str>, entered: EnteredCall, called: Option<CallAnswer>) -> TestedToken {
+    fn with(&self, entered: EnteredCall, called: Option<CallAnswer>) -> TestedToken {
         let now = self.visit.app.node.now();
         let facts = &self.application.facts;
         TestedToken {
@@ -80,7 +94,8 @@ impl<'a> Given<'a> {
             response: self.kept.masked(),
             claims: claims(&self.claims, (&facts.user.email, &facts.org.name), now),
             scopes: self.scopes(),
-            routes: self.choices(chosen),
+            routes: self.choices(&entered.route),
+            servers: self.servers().map(|one| server(one, &entered.server)).collect(),
             entered,
             called,
         }
@@ -111,10 +126,11 @@ impl<'a> Given<'a> {
         granted.chain(missing.iter().map(absent)).collect()
     }
 
-    fn choices(&self, chosen: Option<&str>) -> Vec<TestRoutes> {
+    fn choices(&self, chosen: &str) -> Vec<TestRoutes> {
         let mut groups: Vec<TestRoutes> = Vec::new();
-        for (api, _, path) in self.routes() {
-            let choice = TestRoute { chosen: chosen == Some(path.as_str()), path };
+        for (api, _, method, path) in self.routes() {
+            let name = choice(&method, &path);
+            let choice = TestRoute { chosen: chosen == name, name };
             match groups.iter_mut().find(|g| g.api == api.name.as_str()) {
                 Some(group) => group.choices.push(choice),
                 None => groups.push(TestRoutes { api: api.name.to_string(), choices: vec![choice] }),
@@ -141,6 +157,11 @@ impl<'a> Given<'a> {
         };
         Ok(Link { href, text: texts::record_of_call() })
     }
+}
+
+fn server((api, path, tools): (&Api, String, Vec<&str>), chosen: &str) -> TestServer {
+    let tools = tools.into_iter().map(ToOwned::to_owned).collect();
+    TestServer { name: api.name.to_string(), chosen: path == chosen, path, tools }
 }
 
 /// A pattern with each of its alternatives in a path of its own: `/a/{b,c}` is `/a/b` and `/a/c`.

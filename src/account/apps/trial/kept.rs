@@ -78,7 +78,7 @@ impl Kept {
 }
 
 /// The last four characters.
-fn mask(secret: &str) -> String {
+pub(super) fn mask(secret: &str) -> String {
     let hidden = secret.chars().count().saturating_sub(4);
     format!("…{}", secret.chars().skip(hidden).collect::<String>())
 }

@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode};
 use parking_lot::Mutex;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::account::{AuditFlush, Called, Refused, StandIn, Unanswered};
+use crate::account::{AuditFlush, Called, Refused, Sent, StandIn, Unanswered};
 use crate::oauth;
 use crate::store::Client;
 use crate::web::Peer;
@@ -26,7 +26,7 @@ impl AuditFlush for Counted {
 /// Stands in for apps as a running gateway does, but for the network: what is called is noted, and answered from memory.
 pub(crate) struct Rehearsed {
     trials: oauth::Trials,
-    pub(crate) calls: Mutex<Vec<(String, String)>>,
+    pub(crate) calls: Mutex<Vec<(Sent, String)>>,
 }
 
 impl Rehearsed {
@@ -43,13 +43,16 @@ impl StandIn for Rehearsed {
         self.trials.redeem(client, form, peer).await.map_err(refused)
     }
 
-    async fn call(&self, target: &str, token: &SecretString) -> Result<Called, Unanswered> {
-        self.calls.lock().push((target.to_owned(), token.expose_secret().to_owned()));
-        if target.contains("unanswered") {
+    async fn call(&self, sent: Sent, token: &SecretString) -> Result<Called, Unanswered> {
+        let token = token.expose_secret();
+        self.calls.lock().push((sent.clone(), token.to_owned()));
+        if sent.target.contains("unanswered") {
             return Err(Unanswered("nobody answers".into()));
         }
-        let headers = HeaderMap::from_iter([(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"))]);
-        let body = br#"{"status":"</code><script>x</script>"}"#.to_vec();
+        let mut headers =
+            HeaderMap::from_iter([(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"))]);
+        headers.insert("mcp-session-id", http::HeaderValue::from_static("a-session"));
+        let body = format!(r#"{{"status":"</code><script>x</script>","echo":"Bearer {token}"}}"#).into_bytes();
         Ok(Called { status: StatusCode::OK, headers, body, cut: false, millis: 7 })
     }
 }

@@ -256,6 +256,11 @@ impl AuditLogStore for Engine {
             Facet::Client => "client_id",
             Facet::User => "user_id",
             Facet::Tool => "tool",
+            Facet::Operation => "operation",
+            Facet::Decision => {
+                "CASE WHEN denied THEN 'denied' WHEN would_deny IS NOT NULL THEN 'would_deny' \
+                 WHEN api IS NOT NULL AND status IS NULL THEN 'unknown' ELSE 'allowed' END"
+            }
         };
         let mut query = QueryBuilder::<Db>::new("SELECT ");
         query.push(column).push(" AS value, COUNT(*) AS total, COUNT(*) FILTER (WHERE denied) AS denied FROM audit_records");
