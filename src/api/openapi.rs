@@ -12,7 +12,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::error::{GateProblem, Problem};
-use super::{Api, api_keys, applications, apps, audit, clients, grants, installations, members, policy, scopes, searches};
+use super::{
+    Api, activity, api_keys, applications, apps, audit, clients, grants, installations, members, policy, scopes, searches,
+};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -73,6 +75,8 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(applications::me))
         .routes(routes!(applications::list))
         .routes(routes!(applications::show, applications::update, applications::revoke))
+        .routes(routes!(activity::list))
+        .routes(routes!(activity::events))
         .routes(routes!(applications::sessions, applications::end_sessions))
         .routes(routes!(applications::end_session))
         .routes(routes!(grants::list))

@@ -38,13 +38,15 @@ const fn rule(id: &'static str, method: &'static str, pattern: &'static str, nee
 }
 
 /// Every rule.
-pub const RULES: [Rule; 66] = [
+pub const RULES: [Rule; 68] = [
     rule("openapi", "GET", "/openapi.json", Needs::Nothing),
     rule("me", "GET", "/me", Needs::Token),
     rule("applications.list", "GET", "/me/applications", Needs::Scope("applications:read")),
     rule("applications.revoke", "DELETE", "/me/applications/{grant}", Needs::Scope("applications:write")),
     rule("applications.show", "GET", "/me/applications/{grant}", Needs::Scope("applications:read")),
     rule("applications.update", "PATCH", "/me/applications/{grant}", Needs::Scope("applications:write")),
+    rule("applications.activity", "GET", "/me/applications/{grant}/activity", Needs::Scope("applications:read")),
+    rule("events.list", "GET", "/me/events", Needs::Scope("sessions:read")),
     rule("sessions.list", "GET", "/me/sessions", Needs::Scope("sessions:read")),
     rule("sessions.end_all", "DELETE", "/me/sessions", Needs::Scope("sessions:write")),
     rule("sessions.end", "DELETE", "/me/sessions/{session}", Needs::Scope("sessions:write")),

@@ -215,6 +215,25 @@ pub struct ControlEvent {
 }
 
 impl Operation {
+    /// What happens to a user's account, and to what a user authorized: what the user is shown of it.
+    pub const OF_ACCOUNTS: &[Self] = &[
+        Self::LoginOk,
+        Self::LoginNewPlace,
+        Self::Logout,
+        Self::PasswordChange,
+        Self::AuthorizeConsent,
+        Self::CodeReplayDetected,
+        Self::RefreshReuseDetected,
+        Self::GrantRevokeUser,
+        Self::GrantRevokeAdmin,
+        Self::GrantRevokeClient,
+        Self::GrantRevokeUserDeactivated,
+        Self::GrantRevokeUninstall,
+        Self::GrantRevokePolicy,
+        Self::GrantNarrow,
+        Self::GrantLimit,
+    ];
+
     /// Whether hooks may be told of it. Its records are put before them in the transaction that writes the record.
     #[must_use]
     pub const fn is_security_event(self) -> bool {

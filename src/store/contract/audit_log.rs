@@ -1,8 +1,10 @@
 //! The audit log.
 
 use super::world::*;
-use crate::record::{AuditRecord, Decision, Event, Outcome};
-use crate::store::{AuditFilter, Bucket, DecisionFilter, Facet, SharedStore, Statuses, Tally};
+use crate::record::{AuditRecord, ControlEvent, Decision, Event, Operation, Outcome, operation};
+use crate::store::{
+    AuditFilter, AuditPage, Bucket, Cursor, DecisionFilter, Facet, NewUser, RevokeReason, SharedStore, Statuses, Tally,
+};
 use crate::types::RecordId;
 
 async fn found(store: &SharedStore, filter: &AuditFilter) -> Vec<RecordId> {
@@ -236,4 +238,43 @@ pub(crate) async fn records_are_tallied(store: SharedStore) {
     assert_eq!(tallies(Facet::User).await, [tally(world.user.id.as_str(), 7, 1)]);
     assert_eq!(tallies(Facet::Client).await, [tally(world.client.id.as_str(), 7, 1)]);
     assert_eq!(world.store.audit_tallies(&filter, Facet::Tool, 0).await.expect("tallies"), []);
+}
+
+pub(crate) async fn a_user_reads_what_happened_to_their_account(store: SharedStore) {
+    let world = World::new(store).await;
+    let (s, ada) = (&world.store, &world.user.id);
+    let (beta, stranger) = (org("beta"), user("eve@example.com"));
+    s.create_org(&beta, &cause(0)).await.expect("an organization");
+    s.create_user(&NewUser { user: stranger.clone(), password: None }, &cause(0)).await.expect("a user");
+    let (grant, _) = world.consent(20).await;
+    s.append_audit(&[call(Some(&grant), "loki", Decision::Allowed, 25)]).await.expect("stored");
+    let by = |who: &crate::types::UserId, seconds| {
+        let mut cause = cause(seconds);
+        cause.actor.user = Some(who.clone());
+        cause
+    };
+    // Somebody else ends it, and does things of their own.
+    s.revoke_grant(&grant.id, None, RevokeReason::Admin, &by(&stranger.id, 30)).await.expect("done");
+    let note = async |org, operation, seconds| {
+        s.note(org, ControlEvent::done(operation), &by(ada, seconds)).await.expect("noted");
+    };
+    note(None, Operation::LoginOk, 10).await;
+    s.note(Some(&world.org.id), ControlEvent::done(Operation::GrantLimit), &by(&stranger.id, 32)).await.expect("noted");
+    note(Some(&beta.id), Operation::GrantNarrow, 35).await;
+    note(Some(&world.org.id), Operation::GrantNarrow, 40).await;
+    let names = |page: &AuditPage| page.rows.iter().map(|r| operation(&r.record).to_owned()).collect::<Vec<_>>();
+    let page = async |after: Option<&Cursor>| s.own_events(ada, &world.org.id, after, 2).await.expect("a page");
+    let first = page(None).await;
+    assert_eq!(names(&first), ["grant.narrow", "grant.revoke.admin"], "neither calls nor others' doings");
+    let second = page(first.next.as_ref()).await;
+    let mut rest = names(&second);
+    let mut next = second.next;
+    while let Some(end) = next {
+        let more = page(Some(&end)).await;
+        rest.extend(names(&more));
+        next = more.next;
+    }
+    assert_eq!(rest, ["authorize.consent", "login.ok"]);
+    let elsewhere = s.own_events(ada, &beta.id, None, 10).await.expect("a page");
+    assert_eq!(names(&elsewhere), ["grant.narrow", "login.ok"], "of the one organization and of none");
 }

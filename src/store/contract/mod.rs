@@ -234,6 +234,7 @@ contract! {
         histograms_count_every_record_once
         use_of_grants_is_counted
         records_are_tallied
+        a_user_reads_what_happened_to_their_account
         old_records_expire
         large_batches_arrive_whole
     }
