@@ -192,7 +192,7 @@ impl From<ClientError> for ApiError {
     fn from(error: ClientError) -> Self {
         let refusal = match error {
             ClientError::Store(fault) => return fault.into(),
-            ClientError::Secret(refusal) => return AppError::Refused(refusal).into(),
+            ClientError::Shared(refusal) => return AppError::Refused(refusal).into(),
             ClientError::Refused(refusal) => refusal,
         };
         let detail = refusal.to_string();

@@ -10,6 +10,7 @@ mod applications;
 mod apps;
 mod audit;
 mod caller;
+mod client_scopes;
 mod clients;
 mod error;
 mod grants;

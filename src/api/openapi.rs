@@ -13,7 +13,8 @@ use utoipa_axum::routes;
 
 use super::error::{GateProblem, Problem};
 use super::{
-    Api, activity, api_keys, applications, apps, audit, clients, grants, installations, members, policy, scopes, searches,
+    Api, activity, api_keys, applications, apps, audit, client_scopes, clients, grants, installations, members, policy, scopes,
+    searches,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -89,6 +90,8 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(clients::show, clients::update, clients::delete))
         .routes(routes!(clients::add_secret))
         .routes(routes!(clients::end_secret))
+        .routes(routes!(client_scopes::list_client_scopes, client_scopes::request_client_scope))
+        .routes(routes!(client_scopes::cancel_client_scope))
         .routes(routes!(apps::list_apps, apps::create_app))
         .routes(routes!(apps::import_app))
         .routes(routes!(apps::show_app, apps::update_app, apps::delete_app))

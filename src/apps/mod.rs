@@ -21,7 +21,7 @@ pub use difference::{Change, difference};
 pub use error::{AppError, Refusal};
 pub use manifest::{MANIFEST_VERSION, MAX_MANIFEST, Manifest, ManifestClient, ManifestFault};
 pub use offer::{on_offer, seen_from};
-pub use private::{MAX_REASON, private_scope, reason};
+pub use private::{MAX_REASON, PrivateScopes, private_scope, reason};
 pub use readiness::{Condition, Need, conditions};
 pub(crate) use secrets::make_secret;
 pub use secrets::{MAX_SECRET_LIFE, NewSecret, add_secret, remove_secret};

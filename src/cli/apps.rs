@@ -7,8 +7,9 @@ use std::fmt::Write as _;
 use std::io::Read as _;
 use std::path::Path;
 
-pub(super) use args::Apps;
 use args::{Action, Create, Edit, SecretAction, StageName};
+pub(super) use args::{Apps, ScopesAction};
+pub(super) use private::scopes as private_scopes;
 
 use super::connect::administer;
 use super::failure::CliError;

@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::apps::{ScopesAction, private_scopes};
 use super::args::Place;
 use super::connect::administer;
 use super::failure::CliError;
@@ -63,6 +64,9 @@ enum Action {
         /// Scopes separated by spaces; without any every public scope
         scopes: Option<String>,
     },
+    /// Private scopes of a client: asked for, given, taken back
+    #[command(subcommand)]
+    Private(ScopesAction),
     /// Secrets of a client
     #[command(subcommand)]
     Secret(SecretAction),
@@ -189,6 +193,7 @@ async fn act(admin: &dyn Administration, action: Action, json: bool) -> Result<(
             admin.delete_client(&client).await?;
             return if json { print("{}\n") } else { print("deleted; its grants are revoked\n") };
         }
+        Action::Private(action) => return private_scopes(admin, action, json).await,
         Action::Secret(action) => return secret(admin, action, json).await,
         Action::Show { client } => admin.client(&client).await?,
         Action::Enable { client } => admin.switch_client(&client, ClientSwitch::Active).await?,

@@ -5,6 +5,7 @@
 
 mod error;
 mod new;
+mod private;
 #[cfg(test)]
 mod tests;
 

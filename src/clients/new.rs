@@ -140,7 +140,7 @@ pub(super) fn scopes(config: &Config, client: &Client, text: Option<&str>) -> Re
 }
 
 /// Whether a client can be given a scope at all: what would be refused at each of its requests is refused here.
-fn fits(config: &Config, client: &Client, scope: &ScopeToken) -> Result<(), Refusal> {
+pub(super) fn fits(config: &Config, client: &Client, scope: &ScopeToken) -> Result<(), Refusal> {
     let Some(entry) = config.catalogue.entry(scope) else { return Ok(()) };
     if let Some(deprecation) = &entry.deprecated {
         return Err(Refusal::DeprecatedScope(scope.clone(), deprecation.way_out()));

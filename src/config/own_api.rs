@@ -38,7 +38,7 @@ const fn rule(id: &'static str, method: &'static str, pattern: &'static str, nee
 }
 
 /// Every rule.
-pub const RULES: [Rule; 68] = [
+pub const RULES: [Rule; 71] = [
     rule("openapi", "GET", "/openapi.json", Needs::Nothing),
     rule("me", "GET", "/me", Needs::Token),
     rule("applications.list", "GET", "/me/applications", Needs::Scope("applications:read")),
@@ -67,6 +67,9 @@ pub const RULES: [Rule; 68] = [
     rule("clients.delete", "DELETE", "/clients/{client}", Needs::Scope("clients:write")),
     rule("clients.secret", "POST", "/clients/{client}/secrets", Needs::Scope("clients:write")),
     rule("clients.secret_end", "DELETE", "/clients/{client}/secrets/{secret}", Needs::Scope("clients:write")),
+    rule("clients.scopes", "GET", "/clients/{client}/scope_requests", Needs::Scope("clients:read")),
+    rule("clients.scope_request", "POST", "/clients/{client}/scope_requests", Needs::Scope("clients:write")),
+    rule("clients.scope_cancel", "DELETE", "/clients/{client}/scope_requests/{scope}", Needs::Scope("clients:write")),
     rule("apps.list", "GET", "/apps", Needs::Scope("clients:read")),
     rule("apps.create", "POST", "/apps", Needs::Scope("clients:write")),
     rule("apps.import", "POST", "/apps/import", Needs::Scope("clients:write")),

@@ -116,13 +116,13 @@ operations! {
     AppInstall = "app.install",
     /// An app was uninstalled from an organization: its grants ended, its API keys were disabled.
     AppUninstall = "app.uninstall",
-    /// An app asked for a private scope.
+    /// An app, or a client that belongs to none, asked for a private scope.
     ScopeRequest = "scope.request",
-    /// An app took its request for a private scope back.
+    /// A request for a private scope was taken back.
     ScopeCancel = "scope.cancel",
-    /// The operator gave an app a private scope.
+    /// The operator gave a private scope.
     ScopeApprove = "scope.approve",
-    /// The operator did not give an app a private scope.
+    /// The operator did not give a private scope.
     ScopeDeny = "scope.deny",
     /// The operator took a private scope back.
     ScopeWithdraw = "scope.withdraw",

@@ -134,7 +134,9 @@ impl Things {
                 "client": { "kind": "public" },
             }),
             ("POST", "/apps/{app}/secrets") => json!({ "stage": "draft" }),
-            ("POST", "/apps/{app}/scope_requests") => json!({ "scope": "api_keys:write", "reason": "to push" }),
+            ("POST", "/apps/{app}/scope_requests" | "/clients/{client}/scope_requests") => {
+                json!({ "scope": "api_keys:write", "reason": "to push" })
+            }
             ("POST", "/invitations") => json!({ "email": "hedy@elsewhere.test", "roles": ["viewer"] }),
             ("POST", "/service-users") => json!({ "name": "another" }),
             ("PATCH", "/clients/{client}") | ("PUT", "/apps/{app}/state" | "/service-users/{user}/state") => {

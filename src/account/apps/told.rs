@@ -71,7 +71,7 @@ fn deprecated(scope: &ScopeToken, of: &Deprecation) -> Text {
 }
 
 /// Why something was not done.
-pub(super) fn refusal(refusal: &Refusal) -> Text {
+pub(in crate::account) fn refusal(refusal: &Refusal) -> Text {
     match refusal {
         Refusal::Flawed(flaws) => together(flaws.iter().map(flaw)),
         Refusal::Taken => texts::uuid_taken(),

@@ -114,16 +114,17 @@ pub(super) enum Action {
 }
 
 #[derive(Debug, Subcommand)]
-pub(super) enum ScopesAction {
+pub(in crate::cli) enum ScopesAction {
     /// What was asked for or given, what waits first
     List {
-        /// By apps of an organization: id or slug
+        /// By an organization: id or slug
         #[arg(long)]
         org: Option<String>,
     },
     /// Ask for a private scope
     Request {
         /// Id or `app_uuid` of an app, or a `client_id`
+        #[arg(value_name = "APP|CLIENT")]
         app: String,
         /// The scope
         scope: String,
@@ -134,6 +135,7 @@ pub(super) enum ScopesAction {
     /// Take a request back that waits; what was given before goes on
     Cancel {
         /// Id or `app_uuid` of an app, or a `client_id`
+        #[arg(value_name = "APP|CLIENT")]
         app: String,
         /// The scope
         scope: String,
@@ -153,8 +155,9 @@ pub(super) enum ScopesAction {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Private {
+pub(in crate::cli) struct Private {
     /// Id or `app_uuid` of an app, or a `client_id`
+    #[arg(value_name = "APP|CLIENT")]
     pub(super) app: String,
     /// The scope
     pub(super) scope: String,

@@ -205,8 +205,6 @@ fn the_matrix_shows_routes_scopes_and_warnings() {
     tollgate-api  tollgate-api.applications.revoke      DELETE           /api/v1/me/applications/{grant}              applications:write
     tollgate-api  tollgate-api.applications.show        GET              /api/v1/me/applications/{grant}              applications:read
     tollgate-api  tollgate-api.applications.update      PATCH            /api/v1/me/applications/{grant}              applications:write
-    tollgate-api  tollgate-api.applications.activity    GET              /api/v1/me/applications/{grant}/activity     applications:read
-    tollgate-api  tollgate-api.events.list              GET              /api/v1/me/events                            sessions:read
     tollgate-api  tollgate-api.sessions.list            GET              /api/v1/me/sessions                          sessions:read
     tollgate-api  tollgate-api.sessions.end_all         DELETE           /api/v1/me/sessions                          sessions:write
     tollgate-api  tollgate-api.sessions.end             DELETE           /api/v1/me/sessions/{session}                sessions:write
@@ -270,7 +268,7 @@ fn the_matrix_shows_routes_scopes_and_warnings() {
 
     SCOPE                VISIBILITY  RISK    ROLES         ROUTES
     api_keys:write       private     high    admin         tollgate-api.keys.mint
-    applications:read    public      low     admin,viewer  tollgate-api.applications.list tollgate-api.applications.show tollgate-api.applications.activity
+    applications:read    public      low     admin,viewer  tollgate-api.applications.list tollgate-api.applications.show
     applications:write   public      medium  admin         tollgate-api.applications.revoke tollgate-api.applications.update
     audit:read           public      medium  admin         tollgate:search_audit tollgate-api.audit.search tollgate-api.audit.export tollgate-api.searches.list tollgate-api.searches.save tollgate-api.searches.forget
     clients:read         public      medium  admin         tollgate-api.clients.list tollgate-api.clients.show tollgate-api.apps.list tollgate-api.apps.show tollgate-api.apps.versions tollgate-api.apps.difference tollgate-api.apps.manifest tollgate-api.apps.scopes
@@ -280,7 +278,7 @@ fn the_matrix_shows_routes_scopes_and_warnings() {
     mcp:tollgate:invoke  public      low     admin,viewer  tollgate.mcp
     members:read         public      medium  admin         tollgate-api.members.list tollgate-api.members.show tollgate-api.roles.list tollgate-api.invitations.list
     members:write        public      high    admin         tollgate-api.members.set tollgate-api.members.remove tollgate-api.invitations.create tollgate-api.invitations.withdraw tollgate-api.service_users.create tollgate-api.service_users.state
-    sessions:read        public      low     admin,viewer  tollgate-api.events.list tollgate-api.sessions.list
+    sessions:read        public      low     admin,viewer  tollgate-api.sessions.list
     sessions:write       public      medium  admin         tollgate-api.sessions.end_all tollgate-api.sessions.end
     things:burn          public      medium  admin
     things:read          public      medium  admin         things.get

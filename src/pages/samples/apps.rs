@@ -159,7 +159,7 @@ fn app() -> AppPage {
     }
 }
 
-fn private_scopes() -> Vec<PrivateScope> {
+pub(super) fn private_scopes() -> Vec<PrivateScope> {
     let one = |scope: &str, reason: &str, state, comment: Option<&str>| PrivateScope {
         scope: scope.to_owned(),
         label: ScopeLabel::NONE,

@@ -88,6 +88,8 @@ fn machine() -> MachinePage {
         name: "Nightly report".into(),
         standing: MachineStanding::Works,
         frozen: false,
+        private: super::apps::private_scopes(),
+        asking: ("logs:delete".to_owned(), HOSTILE.to_owned()),
         subject: "ci.acme".to_owned(),
         service: true,
         subject_href: Some("/orgs/acme/members?member=usr_3".to_owned()),

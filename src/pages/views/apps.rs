@@ -169,7 +169,7 @@ pub enum PrivateState {
 }
 
 impl PrivateState {
-    fn word(&self) -> Text {
+    pub(super) fn word(&self) -> Text {
         match self {
             Self::Waiting { .. } => words::waiting(),
             Self::Given(_) => words::approved(),
@@ -179,7 +179,7 @@ impl PrivateState {
         }
     }
 
-    fn tone(&self) -> &'static str {
+    pub(super) fn tone(&self) -> &'static str {
         match self {
             Self::Given(_) => "known",
             Self::Waiting { .. } | Self::Ended(_) => "caution",
