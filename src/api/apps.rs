@@ -69,6 +69,11 @@ pub(in crate::api) struct NewOwnApp {
     redirect_uris: Vec<String>,
     /// What it asks for.
     scopes: Vec<String>,
+    /// Lifetime of its clients' access tokens in seconds, when they have one of their own.
+    #[schema(minimum = 1, maximum = 86_400)]
+    access_token_ttl_seconds: Option<u64>,
+    /// Whether its clients' authorization requests must carry `state`.
+    require_state: bool,
 }
 
 /// An answer about a draft, with its revision as `ETag`.
@@ -156,6 +161,8 @@ pub(in crate::api) async fn create_app(
         onboarding_url: new.onboarding_url.unwrap_or_default(),
         redirect_uris: new.redirect_uris,
         scopes: new.scopes,
+        access_token_ttl: new.access_token_ttl_seconds,
+        require_state: new.require_state,
     };
     let made = async {
         let Made { app, secret } = caller.workshop().create(caller.org(), kind, &written).await?;

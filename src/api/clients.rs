@@ -13,6 +13,7 @@ use super::openapi::Refusals;
 use crate::admin::{Administration, ClientView, CreatedClient, CreatedSecret, NewClient, NewSecret, Switch, Within};
 use crate::clients::New;
 use crate::store::ClientState;
+use crate::types::Setting;
 
 /// A change of a client; what is absent stays.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
@@ -22,6 +23,12 @@ pub(super) struct ClientChange {
     state: Option<Switch>,
     /// What it may ask for, separated by spaces; live grants narrow at once.
     scopes: Option<String>,
+    /// Lifetime of its access tokens in seconds; `null` is the configuration's. Tokens that are out live on as they were issued.
+    #[serde(default)]
+    #[schema(value_type = Option<u64>, minimum = 1, maximum = 86_400)]
+    access_token_ttl_seconds: Setting<u64>,
+    /// Whether its authorization requests must carry `state`.
+    require_state: Option<bool>,
 }
 
 /// Clients that belong to the organization, newest first.
@@ -66,7 +73,7 @@ pub(super) async fn create(caller: Caller, headers: HeaderMap, Body(new): Body<N
     once(&caller, &headers, "clients", &new, async { Ok(CreatedClient::from(clients.create(Some(org), &wanted).await?)) }).await
 }
 
-/// Switches a client off or on, or sets what it may ask for.
+/// Switches a client off or on, sets what it may ask for, how long its tokens live, and whether its requests must carry `state`.
 #[utoipa::path(
     patch, path = "/api/v1/clients/{client}", tag = "clients", security(("token" = ["clients:write"])),
     params(("client" = String, Path, description = "`client_id`")),
@@ -80,6 +87,7 @@ pub(super) async fn update(caller: Caller, Named(client): Named, Body(change): B
     if let Some(scopes) = &change.scopes {
         clients.set_scopes(&client, Some(scopes)).await?;
     }
+    clients.set_terms(&client, change.access_token_ttl_seconds, change.require_state).await?;
     if let Some(state) = change.state {
         let state = match state {
             Switch::Active => ClientState::Active,

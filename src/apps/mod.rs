@@ -26,4 +26,4 @@ pub use readiness::{Condition, Need, conditions};
 pub(crate) use secrets::make_secret;
 pub use secrets::{MAX_SECRET_LIFE, NewSecret, add_secret, remove_secret};
 pub use workshop::{Author, Import, Imported, Made, Release, Workshop};
-pub use written::{Fault, Field, Flaw, MAX_NAME, MAX_SCOPES, MAX_URIS, MAX_URL, Written};
+pub use written::{Fault, Field, Flaw, MAX_NAME, MAX_SCOPES, MAX_TTL, MAX_URIS, MAX_URL, Written};

@@ -387,8 +387,8 @@ impl<'a> Workshop<'a> {
             scopes: Some(app.draft.scopes.clone()),
             subject: None,
             resources: Vec::new(),
-            require_state: false,
-            access_token_ttl: None,
+            require_state: app.draft.require_state,
+            access_token_ttl: app.draft.access_token_ttl(),
             state: ClientState::Active,
             created_at: self.cause.at,
         }

@@ -8,7 +8,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use args::{Action, Create, Edit, SecretAction, StageName};
-pub(super) use args::{Apps, ScopesAction};
+pub(super) use args::{Apps, ScopesAction, Terms};
 pub(super) use private::scopes as private_scopes;
 
 use super::connect::administer;
@@ -46,6 +46,8 @@ impl From<Create> for NewApp {
             onboarding_url: written.onboarding,
             redirect_uris: written.redirect_uris,
             scopes: listed(written.scopes.as_deref()).unwrap_or_default(),
+            access_token_ttl_seconds: written.terms.ttl().over(None),
+            require_state: written.terms.require_state.unwrap_or_default(),
         }
     }
 }
@@ -62,6 +64,8 @@ impl From<Edit> for AppChange {
             onboarding_url: written.onboarding,
             redirect_uris: Some(written.redirect_uris).filter(|u| !u.is_empty()),
             scopes: listed(written.scopes.as_deref()),
+            access_token_ttl_seconds: written.terms.ttl(),
+            require_state: written.terms.require_state,
         }
     }
 }

@@ -2,14 +2,14 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::apps::{ScopesAction, private_scopes};
+use super::apps::{ScopesAction, Terms, private_scopes};
 use super::args::Place;
 use super::connect::administer;
 use super::failure::CliError;
 use super::output::{card, name_of, or_dash, print, show, table};
 use crate::admin::{
-    Administration, ClientScopes, ClientSwitch, ClientView, CreatedClient, CreatedSecret, NewClient, NewClientKind, NewSecret,
-    SecretView, Within,
+    Administration, ClientScopes, ClientSwitch, ClientTerms, ClientView, CreatedClient, CreatedSecret, NewClient, NewClientKind,
+    NewSecret, SecretView, Within,
 };
 use crate::store::ClientAuth;
 
@@ -63,6 +63,13 @@ enum Action {
         client: String,
         /// Scopes separated by spaces; without any every public scope
         scopes: Option<String>,
+    },
+    /// Set how long a client's access tokens live, and whether its requests must carry state; tokens that are out stay as they are
+    Change {
+        /// Its `client_id`
+        client: String,
+        #[command(flatten)]
+        terms: Terms,
     },
     /// Private scopes of a client: asked for, given, taken back
     #[command(subcommand)]
@@ -199,6 +206,10 @@ async fn act(admin: &dyn Administration, action: Action, json: bool) -> Result<(
         Action::Enable { client } => admin.switch_client(&client, ClientSwitch::Active).await?,
         Action::Disable { client } => admin.switch_client(&client, ClientSwitch::Disabled).await?,
         Action::Freeze { client } => admin.switch_client(&client, ClientSwitch::Frozen).await?,
+        Action::Change { client, terms } => {
+            let terms = ClientTerms { access_token_ttl_seconds: terms.ttl(), require_state: terms.require_state };
+            admin.set_client_terms(&client, terms).await?
+        }
         Action::Scopes { client, scopes } => admin.set_client_scopes(&client, ClientScopes { scopes }).await?,
     };
     show(json, &one, details)

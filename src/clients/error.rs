@@ -1,7 +1,7 @@
 //! Why something was not done with a client.
 
-use super::new::{MAX_NAME, MAX_TTL, MAX_URIS};
-use crate::apps::{self, AppError};
+use super::new::{MAX_NAME, MAX_URIS};
+use crate::apps::{self, AppError, MAX_TTL};
 use crate::store::StoreError;
 use crate::token::LENDS_ITSELF;
 use crate::types::{AppId, ScopeToken, Slug, UriError};

@@ -12,15 +12,19 @@ mod tests;
 use std::sync::Arc;
 
 pub use error::{ClientError, Refusal, Sort};
-pub use new::{Kind, MAX_NAME, MAX_TTL, New, name_for_people};
+pub use new::{Kind, MAX_NAME, New, name_for_people};
+
+pub use crate::apps::MAX_TTL;
 
 use crate::apps::{self, NewSecret, make_secret};
 use crate::config::{Config, Visibility};
 use crate::node::Node;
 use crate::record::Cause;
-use crate::store::{Client, ClientKind, ClientOrigin, ClientSecret, ClientState, Org, StoreError, User, UserState};
+use crate::store::{
+    Client, ClientKind, ClientOrigin, ClientSecret, ClientState, ClientTerms, Hand, Org, StoreError, User, UserState,
+};
 use crate::token::{LENDS_ITSELF, may_be_subject};
-use crate::types::{ClientId, PlainToken, RoleName, ScopeBits, ScopeSet, UserId};
+use crate::types::{ClientId, PlainToken, RoleName, ScopeBits, ScopeSet, Setting, UserId};
 
 /// Who acts.
 #[derive(Clone, Debug)]
@@ -183,6 +187,25 @@ impl<'a> Clients<'a> {
         Ok(self.node.settle().await?)
     }
 
+    /// Sets how long a client's access tokens live, in seconds, and whether its authorization requests must carry `state`. New tokens
+    /// and requests follow; tokens that are out live on as they were issued.
+    ///
+    /// # Errors
+    /// When a lifetime is out of bounds, it is not the caller's to set, the client is an app's, or it is frozen and the caller is a
+    /// member.
+    pub async fn set_terms(&self, client: &Client, ttl: Setting<u64>, require_state: Option<bool>) -> Result<(), ClientError> {
+        self.reaches(client.subject.as_ref()).await?;
+        of_its_own(client)?;
+        let terms = ClientTerms { access_token_ttl: ttl.try_map(new::lifetime)?, require_state };
+        if terms == ClientTerms::default() {
+            return Ok(());
+        }
+        if !self.node.store.set_client_terms(&client.id, terms, self.hand(), &self.cause).await? {
+            return Err(self.not_changed(client).await?);
+        }
+        Ok(self.node.settle().await?)
+    }
+
     /// Switches a client off or on, or freezes it: off, no token of it works when this returns.
     ///
     /// # Errors
@@ -241,6 +264,20 @@ impl<'a> Clients<'a> {
             return Err(self.gone(client));
         }
         Ok(self.node.settle().await?)
+    }
+
+    const fn hand(&self) -> Hand {
+        match self.by {
+            By::Operator => Hand::Operator,
+            By::Member { .. } => Hand::Owner,
+        }
+    }
+
+    /// Why the store did not change a client that was there.
+    async fn not_changed(&self, client: &Client) -> Result<ClientError, StoreError> {
+        let now = self.node.store.client(&client.id).await?;
+        let frozen = now.is_some_and(|now| now.state == ClientState::Frozen) && self.hand() == Hand::Owner;
+        Ok(if frozen { Refusal::Frozen.into() } else { self.gone(client) })
     }
 
     fn gone(&self, client: &Client) -> ClientError {

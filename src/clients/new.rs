@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::error::Refusal;
+use crate::apps::MAX_TTL;
 use crate::config::{Config, Visibility};
 use crate::store::{Client, ClientAuth, GrantType};
 use crate::token::flows;
@@ -12,8 +13,6 @@ use crate::types::{RedirectUri, ResourceId, ScopeSet, ScopeToken};
 pub const MAX_NAME: usize = 100;
 /// Redirect URIs, and resources, that one client may have.
 pub const MAX_URIS: usize = 20;
-/// Longest lifetime of a client's access tokens, seconds: revocation is live, but keys are rotated.
-pub const MAX_TTL: u64 = 24 * 60 * 60;
 
 /// What kind of client shall be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,11 +118,13 @@ impl New {
     }
 
     pub(super) fn ttl(&self) -> Result<Option<Duration>, Refusal> {
-        match self.access_token_ttl {
-            Some(seconds) if !(1..=MAX_TTL).contains(&seconds) => Err(Refusal::Lifetime),
-            other => Ok(other.map(Duration::from_secs)),
-        }
+        self.access_token_ttl.map(lifetime).transpose()
     }
+}
+
+/// A lifetime of access tokens, in bounds.
+pub(super) fn lifetime(seconds: u64) -> Result<Duration, Refusal> {
+    if (1..=MAX_TTL).contains(&seconds) { Ok(Duration::from_secs(seconds)) } else { Err(Refusal::Lifetime) }
 }
 
 /// The scopes of a text, each of which the client may be given by name. What it was given before it may keep.

@@ -147,3 +147,24 @@ async fn a_client_asks_for_a_private_scope_and_has_it_until_it_is_taken_back() {
     let registered = Client { origin: ClientOrigin::Dynamic, ..made.clone() };
     assert_eq!(refusal(ada.request_scope(&registered, "metrics:delete", "why not").await), Refusal::RegisteredItself);
 }
+
+#[tokio::test]
+async fn terms_change_within_bounds_and_reach() {
+    let world = World::new().await;
+    let weak = service(&world, "weak", &["viewer"]).await;
+    let (ada, bob) = (of(&world, &world.ada), of(&world, &world.bob));
+    let made = ada.create(Some(&world.acme), &robot(Some("weak"))).await.expect("a machine").client;
+    let now = async || ada.find(made.id.as_str()).await.expect("it is there").access_token_ttl.map(|ttl| ttl.as_secs());
+    bob.set_terms(&made, Setting::To(60), Some(true)).await.expect("within reach");
+    assert_eq!(now().await, Some(60));
+    for wrong in [0, MAX_TTL + 1] {
+        assert_eq!(refusal(ada.set_terms(&made, Setting::To(wrong), None).await), Refusal::Lifetime, "{wrong}");
+    }
+    world.join(&weak, &world.acme, &["admin"]).await;
+    assert_eq!(refusal(bob.set_terms(&made, Setting::To(90), None).await), Refusal::BeyondReach);
+    let operator = Clients::new(&world.node, By::Operator, world.node.own_cause());
+    operator.switch(&made, ClientState::Frozen).await.expect("frozen");
+    assert_eq!(refusal(ada.set_terms(&made, Setting::Default, None).await), Refusal::Frozen, "also when it was read before");
+    operator.set_terms(&made, Setting::Default, None).await.expect("the operator may");
+    assert_eq!(now().await, None);
+}

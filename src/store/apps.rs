@@ -1,5 +1,7 @@
 //! Apps: what an organization makes clients of, in a draft that its members try, and in versions that everybody may authorize.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +55,20 @@ pub struct Definition {
     pub redirect_uris: Vec<RedirectUri>,
     /// What it asks for: all of it, from everybody.
     pub scopes: ScopeSet,
+    /// Lifetime of its clients' access tokens in seconds, when they have one of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_token_ttl_seconds: Option<u64>,
+    /// Whether its clients' authorization requests must carry `state`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub require_state: bool,
+}
+
+impl Definition {
+    /// The lifetime of its clients' access tokens, when they have one of their own.
+    #[must_use]
+    pub fn access_token_ttl(&self) -> Option<Duration> {
+        self.access_token_ttl_seconds.map(Duration::from_secs)
+    }
 }
 
 /// Whether a draft is finished.

@@ -1,5 +1,6 @@
 //! Clients and their secrets.
 
+use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -7,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{ClientPolicy, StoreError, User};
 use crate::record::Cause;
-use crate::types::{AppId, ClientId, HashedToken, OrgId, RedirectUri, ResourceId, RoleName, ScopeSet, Timestamp, UserId};
+use crate::types::{
+    AppId, ClientId, HashedToken, OrgId, RedirectUri, ResourceId, RoleName, ScopeSet, Setting, Timestamp, UserId,
+};
 
 /// A client (RFC 6749 §2).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -211,6 +214,39 @@ pub struct Machine {
     pub last_used_at: Option<Timestamp>,
 }
 
+/// Who changes a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hand {
+    /// The operator, who may change what is frozen.
+    Operator,
+    /// Its owner, who may not.
+    Owner,
+}
+
+/// What to change of a client's terms; what is absent stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClientTerms {
+    /// Lifetime of its access tokens; by default the configuration's.
+    pub access_token_ttl: Setting<Duration>,
+    /// Whether authorization requests must carry `state`.
+    pub require_state: Option<bool>,
+}
+
+impl fmt::Display for ClientTerms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let life = match self.access_token_ttl {
+            Setting::Stays => None,
+            Setting::Default => Some("its access tokens live as the configuration says".to_owned()),
+            Setting::To(life) => Some(format!("its access tokens live {} seconds", life.as_secs())),
+        };
+        let state = self.require_state.map(|needed| {
+            if needed { "its authorization requests must carry state" } else { "its authorization requests need no state" }
+                .to_owned()
+        });
+        f.write_str(&life.into_iter().chain(state).collect::<Vec<_>>().join(", "))
+    }
+}
+
 /// Verbs on clients.
 #[async_trait]
 pub trait ClientStore {
@@ -252,6 +288,9 @@ pub trait ClientStore {
     async fn set_unfrozen_client_state(&self, id: &ClientId, state: ClientState, cause: &Cause) -> Result<bool, StoreError>;
     /// Writes what the client may ask for; narrows live grants at once through the feed.
     async fn set_client_scopes(&self, id: &ClientId, scopes: Option<&ScopeSet>, cause: &Cause) -> Result<bool, StoreError>;
+    /// Writes the lifetime of a client's access tokens, and whether its requests must carry `state`; tokens that are out stay as they
+    /// are. `false` when there is none, it is an app's, or it is frozen and the hand its owner's.
+    async fn set_client_terms(&self, id: &ClientId, terms: ClientTerms, hand: Hand, cause: &Cause) -> Result<bool, StoreError>;
     /// Removes a client and revokes its grants.
     async fn delete_client(&self, id: &ClientId, cause: &Cause) -> Result<bool, StoreError>;
     /// Removes dynamic clients without a live grant that were made before `before`; says how many.

@@ -510,3 +510,36 @@ async fn nothing_of_the_api_is_given_to_who_asks_for_nothing_special() {
     assert_eq!((document.status, &document.json()["openapi"]), (200, &json!("3.1.0")));
     gw.running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_terms_of_clients_and_apps_are_changed() {
+    let world = World::new().await;
+    let path = format!("/clients/{}", world.client);
+    let patch = async |path: &str, change: Value| world.with_body("PATCH", path, &world.admin, &change, None).await;
+    let changed = patch(&path, json!({ "access_token_ttl_seconds": 90, "require_state": true })).await.json();
+    assert_eq!((&changed["access_token_ttl_seconds"], &changed["require_state"]), (&json!(90), &json!(true)), "{changed}");
+    let kept = patch(&path, json!({ "scopes": "metrics:read" })).await.json();
+    assert_eq!((&kept["access_token_ttl_seconds"], &kept["require_state"]), (&json!(90), &json!(true)), "what is absent stays");
+    let back = patch(&path, json!({ "access_token_ttl_seconds": null })).await.json();
+    assert_eq!((&back["access_token_ttl_seconds"], &back["require_state"]), (&Value::Null, &json!(true)), "{back}");
+    for wrong in [json!(0), json!(86_401), json!("soon")] {
+        assert_eq!(patch(&path, json!({ "access_token_ttl_seconds": wrong })).await.status, 400, "{wrong}");
+    }
+    let made = world.post("/apps", &world.admin, &json!({ "name": "Sync" }), None).await.json();
+    let app = format!("/apps/{}", text(&made["app"]["id"]));
+    let edited = patch(&app, json!({ "access_token_ttl_seconds": 60, "require_state": true })).await.json();
+    assert_eq!((&edited["access_token_ttl_seconds"], &edited["require_state"]), (&json!(60), &json!(true)), "{edited}");
+    let details = world.get(&app, &world.admin).await.json();
+    assert_eq!(details["clients"][0]["access_token_ttl_seconds"], json!(60), "the draft's client follows");
+    let fields: Vec<_> = details["changes"].as_array().expect("changes").iter().map(|c| text(&c["field"])).collect();
+    assert!(
+        fields.contains(&"access_token_ttl_seconds".to_owned()) && fields.contains(&"require_state".to_owned()),
+        "{fields:?}"
+    );
+    let wrong = patch(&app, json!({ "access_token_ttl_seconds": 0 })).await;
+    assert_eq!((wrong.status, &wrong.json()["flaws"][0]["field"]), (400, &json!("access_token_ttl_seconds")));
+    let client = text(&made["app"]["draft_client"]);
+    let direct = patch(&format!("/clients/{client}"), json!({ "access_token_ttl_seconds": 60 })).await;
+    assert_eq!(direct.status, 409, "an app's clients are what its draft and versions say");
+    world.gw.running.stop().await;
+}

@@ -271,3 +271,25 @@ async fn a_private_permission_is_asked_for_given_and_taken_back() {
     assert!(given.status == StatusCode::OK && !given.body.contains("metrics:delete"), "{}", given.body);
     assert!(world.get(Some(&ada), &path).await.body.contains("no longer"), "what the operator said");
 }
+
+#[tokio::test]
+async fn the_lifetime_of_tokens_is_set_for_those_to_come() {
+    let world = World::new().await;
+    let ada = world.sign_in(&world.ada).await;
+    let robot = robot(&world, &ada, "role=viewer").await;
+    let fields = format!("name=Nightly&subject={}&scopes=metrics%3Aread&save=1", robot.id);
+    let made = world.submit(&ada, &format!("{PATH}/new"), &fields).await;
+    let (client, secret) = (only(&world).await, shown(&made, "client-secret"));
+    let path = format!("{PATH}/{}", client.id);
+    for wrong in ["0", "86401", "soon"] {
+        let refused = world.submit(&ada, &path, &format!("lifetime={wrong}&set-lifetime=1")).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{wrong}");
+        assert!(refused.body.contains(&format!("value=\"{wrong}\"")), "what was entered stays: {}", refused.body);
+    }
+    for (entered, lives) in [("45", "\"expires_in\":45"), ("", "\"expires_in\":300")] {
+        let set = world.submit(&ada, &path, &format!("lifetime={entered}&set-lifetime=1")).await;
+        assert_eq!(set.status, StatusCode::SEE_OTHER, "{entered}: {}", set.body);
+        let given = token(&world, &client, &secret).await;
+        assert!(given.body.contains(lives), "{entered}: {}", given.body);
+    }
+}

@@ -3,7 +3,8 @@
 use super::Local;
 use crate::admin::error::{AdminError, RefusalCode};
 use crate::admin::model::{
-    ClientScopes, ClientSwitch, ClientView, CreatedClient, CreatedSecret, NewClient, NewClientKind, NewSecret, SecretView, Within,
+    ClientScopes, ClientSwitch, ClientTerms, ClientView, CreatedClient, CreatedSecret, NewClient, NewClientKind, NewSecret,
+    SecretView, Within,
 };
 use crate::apps::{self, AppError};
 use crate::clients::{By, ClientError, Clients, Kind, Made, New, Sort};
@@ -52,6 +53,12 @@ const fn state_of(to: ClientSwitch) -> ClientState {
 pub(super) async fn set_scopes(local: &Local, id: &str, wanted: ClientScopes) -> Result<ClientView, AdminError> {
     let clients = clients(local);
     clients.set_scopes(&clients.find(id).await?, wanted.scopes.as_deref()).await?;
+    show(local, id).await
+}
+
+pub(super) async fn set_terms(local: &Local, id: &str, terms: ClientTerms) -> Result<ClientView, AdminError> {
+    let clients = clients(local);
+    clients.set_terms(&clients.find(id).await?, terms.access_token_ttl_seconds, terms.require_state).await?;
     show(local, id).await
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::cli::args::Place;
+use crate::types::Setting;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Apps {
@@ -248,4 +249,30 @@ pub(super) struct Definition {
     /// What it asks for, separated by spaces
     #[arg(long)]
     pub(super) scopes: Option<String>,
+    #[command(flatten)]
+    pub(super) terms: Terms,
+}
+
+/// How long access tokens live, and what requests must carry.
+#[derive(Clone, Copy, Debug, Args)]
+pub(in crate::cli) struct Terms {
+    /// Lifetime of access tokens
+    #[arg(long, value_name = "SECONDS", conflicts_with = "default_token_ttl")]
+    access_token_ttl: Option<u64>,
+    /// Access tokens live as the configuration says
+    #[arg(long)]
+    default_token_ttl: bool,
+    /// Whether authorization requests must carry state
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub(in crate::cli) require_state: Option<bool>,
+}
+
+impl Terms {
+    pub(in crate::cli) fn ttl(self) -> Setting<u64> {
+        match (self.access_token_ttl, self.default_token_ttl) {
+            (Some(seconds), _) => Setting::To(seconds),
+            (None, true) => Setting::Default,
+            (None, false) => Setting::Stays,
+        }
+    }
 }

@@ -220,6 +220,9 @@ fn form() -> AppFormPage {
         uninstall_instructions: String::new(),
         onboarding_url: "https://sync.acme.example/start".to_owned(),
         redirect_uris: "https://sync.acme.example/oauth/callback\nhttps://sync.acme.example/oauth/callback/v2".to_owned(),
+        lifetime: "900".to_owned(),
+        lifetime_hint: definition::lifetime_hint(600, 86_400),
+        require_state: true,
         find: "logs".to_owned(),
         scopes: vec![
             ScopeChoices {

@@ -88,6 +88,8 @@ fn machine() -> MachinePage {
         name: "Nightly report".into(),
         standing: MachineStanding::Works,
         frozen: false,
+        own_lifetime: "90".to_owned(),
+        lifetime_hint: texts::machines::lifetime_hint(3600, 86_400),
         private: super::apps::private_scopes(),
         asking: ("logs:delete".to_owned(), HOSTILE.to_owned()),
         subject: "ci.acme".to_owned(),

@@ -452,3 +452,15 @@ pub const fn scope_asked() -> Text {
 pub const fn scope_cancelled() -> Text {
     Text::fixed("The request is withdrawn.")
 }
+
+/// Button.
+#[must_use]
+pub const fn set_lifetime() -> Text {
+    Text::fixed("Set the lifetime")
+}
+
+/// The lifetime was set.
+#[must_use]
+pub const fn lifetime_set() -> Text {
+    Text::fixed("Its next tokens live that long. Tokens that are out live on as they were issued.")
+}

@@ -196,7 +196,7 @@ impl MachineFormPage {
 
 /// `/orgs/{org}/machines/{client}`. Every act posts to `path`: the buttons `add-secret` (with `lives` and `overlap`),
 /// `retire-secret` (its value names the secret), `request-scope` (with `private_scope` and `private_reason`), `cancel-scope` (its value
-/// names the scope), `switch-off`, `switch-on` and `delete`. What stops something is asked about first:
+/// names the scope), `set-lifetime` (with `lifetime`), `switch-off`, `switch-on` and `delete`. What stops something is asked about first:
 /// `?confirm=off`, `?confirm=delete`, `?confirm=retire-{secret}`.
 #[derive(Clone, Debug, Template)]
 #[template(path = "machine.html")]
@@ -247,6 +247,10 @@ pub struct MachinePage {
     pub last_used: Option<When>,
     /// Its secrets that have not ended.
     pub secrets: Vec<SecretRow>,
+    /// Seconds that its tokens live, when that is its own; as it was entered, when that was refused.
+    pub own_lifetime: String,
+    /// What holds when that is empty, and the most.
+    pub lifetime_hint: Text,
     /// Private scopes that it asked for or was given.
     pub private: Vec<PrivateScope>,
     /// A request for one that was refused: the scope and the reason as they were entered.

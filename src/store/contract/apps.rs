@@ -18,6 +18,8 @@ pub(super) fn definition(asked: &str) -> Definition {
         onboarding_url: Some("https://acme.test/start".into()),
         redirect_uris: vec![RedirectUri::parse("https://acme.test/cb").expect("a valid URI")],
         scopes: scopes(asked),
+        access_token_ttl_seconds: Some(900),
+        require_state: true,
     }
 }
 
@@ -204,6 +206,26 @@ pub(crate) async fn publishing_has_one_winner(store: SharedStore) {
     assert_eq!(world.store.count_clients(&world.org.id).await.expect("a number"), 3);
     let log = world.log().await;
     assert_eq!(log.iter().filter(|(name, _)| name == "app.publish").count(), 1, "{log:?}");
+}
+
+pub(crate) async fn the_terms_of_a_draft_are_its_clients_at_once_and_the_published_ones_with_a_version(store: SharedStore) {
+    let world = World::new(store).await;
+    let made = made(&world, "logs:read").await;
+    let (first, ..) = publish(&world, &made, 1).await;
+    let published = first.published_client.clone().expect("a published client");
+    let terms = async |id: &ClientId| {
+        let client = world.store.client(id).await.expect("an answer").expect("it is there");
+        (client.access_token_ttl.map(|ttl| ttl.as_secs()), client.require_state)
+    };
+    assert_eq!(terms(&published).await, (Some(900), true));
+    let other = Definition { access_token_ttl_seconds: Some(60), require_state: false, ..definition("logs:read") };
+    edit(&world, &made, &other, 2).await;
+    assert_eq!((terms(&first.draft_client).await, terms(&published).await), ((Some(60), false), (Some(900), true)));
+    publish(&world, &made, 3).await;
+    assert_eq!(terms(&published).await, (Some(60), false));
+    edit(&world, &made, &Definition { access_token_ttl_seconds: None, ..other }, 4).await;
+    publish(&world, &made, 5).await;
+    assert_eq!(terms(&published).await, (None, false), "as the configuration says again");
 }
 
 pub(crate) async fn a_draft_that_is_not_stable_is_not_published(store: SharedStore) {

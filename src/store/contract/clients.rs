@@ -6,10 +6,11 @@ use futures::future::join_all;
 
 use super::world::*;
 use crate::store::{
-    Added, Client, ClientAuth, ClientKind, ClientOrigin, ClientPolicy, ClientSecret, ClientState, GrantState, GrantType,
-    KnownClient, MAX_SECRETS, Membership, NewUser, Org, RevokeReason, SharedStore, Stance, User, UserKind, UserState, Verdict,
+    Added, Client, ClientAuth, ClientKind, ClientOrigin, ClientPolicy, ClientSecret, ClientState, ClientTerms, GrantState,
+    GrantType, Hand, KnownClient, MAX_SECRETS, Membership, NewUser, Org, RevokeReason, SharedStore, Stance, Subject, User,
+    UserKind, UserState, Verdict,
 };
-use crate::types::{ClientId, OrgId, TokenKind};
+use crate::types::{ClientId, OrgId, Setting, TokenKind};
 
 fn secret(last4: &str) -> ClientSecret {
     ClientSecret { hash: hash(TokenKind::ClientSecret), last4: last4.into(), created_at: START, expires_at: None }
@@ -240,6 +241,33 @@ pub(crate) async fn clients_are_switched_and_narrowed(store: SharedStore) {
     let nobody = ClientId::generate(START, &ENTROPY);
     assert!(!store.set_client_scopes(&nobody, None, &cause(4)).await.expect("an answer"));
     assert!(!store.set_client_state(&nobody, ClientState::Disabled, &cause(4)).await.expect("an answer"));
+}
+
+pub(crate) async fn the_terms_of_a_client_change(store: SharedStore) {
+    let world = World::new(store).await;
+    let (s, id) = (&world.store, &world.client.id);
+    let set = async |terms: ClientTerms, hand| s.set_client_terms(id, terms, hand, &cause(5)).await.expect("an answer");
+    let now = async || {
+        let client = s.client(id).await.expect("an answer").expect("it is there");
+        (client.access_token_ttl.map(|ttl| ttl.as_secs()), client.require_state)
+    };
+    let minute = ClientTerms { access_token_ttl: Setting::To(MINUTE), require_state: None };
+    let (before, position) = (now().await, s.feed_position().await.expect("a position"));
+    assert!(set(minute, Hand::Owner).await);
+    assert_eq!(now().await, (Some(60), before.1));
+    assert!(world.feed_since(position).await.contains(&Subject::Client { id: id.clone() }));
+    let stateless = ClientTerms { require_state: Some(false), ..ClientTerms::default() };
+    assert!(set(stateless, Hand::Owner).await);
+    assert_eq!(now().await, (Some(60), false));
+    assert!(s.set_client_state(id, ClientState::Frozen, &cause(6)).await.expect("an answer"));
+    let back = ClientTerms { access_token_ttl: Setting::Default, require_state: Some(true) };
+    assert!(!set(back, Hand::Owner).await, "it is frozen");
+    assert_eq!(now().await, (Some(60), false));
+    assert!(set(back, Hand::Operator).await);
+    assert_eq!(now().await, (None, true));
+    let (_, draft) = super::apps::app(&world.org.id, "logs:read");
+    let nobody = s.set_client_terms(&draft.id, minute, Hand::Operator, &cause(7)).await;
+    assert!(!nobody.expect("an answer"), "there is none");
 }
 
 pub(crate) async fn what_the_operator_froze_its_owner_cant_switch(store: SharedStore) {

@@ -7,8 +7,9 @@ use super::apps::{app, definition, publication};
 use super::world::*;
 use crate::record::{ControlEvent, Operation};
 use crate::store::{
-    Accepting, App, AppState, AuthRequest, ClientOrigin, ClientSecret, ClientState, Holder, KeyState, Maturity, Membership,
-    NewClients, NewUser, OrgState, RevokeReason, SavedSearch, ScopeRefusal, SharedStore, UserState, Verdict, Via,
+    Accepting, App, AppState, AuthRequest, ClientOrigin, ClientSecret, ClientState, ClientTerms, Hand, Holder, KeyState,
+    Maturity, Membership, NewClients, NewUser, OrgState, RevokeReason, SavedSearch, ScopeRefusal, SharedStore, UserState,
+    Verdict, Via,
 };
 use crate::types::TokenKind;
 
@@ -91,6 +92,7 @@ pub(crate) async fn every_change_is_recorded_and_told(store: SharedStore) {
         verb!(Both, "set_client_state frozen", s.set_client_state(&doomed.id, ClientState::Frozen, &cause(1))),
         verb!(Both, "set_client_state thawed", s.set_client_state(&doomed.id, ClientState::Active, &cause(1))),
         verb!(Both, "set_unfrozen client", s.set_unfrozen_client_state(&doomed.id, ClientState::Disabled, &cause(1))),
+        verb!(Both, "set_client_terms", s.set_client_terms(&doomed.id, ClientTerms::default(), Hand::Operator, &cause(1))),
         verb!(Both, "set_client_scopes", s.set_client_scopes(&doomed.id, None, &cause(1))),
         verb!(Both, "delete_client", s.delete_client(&doomed.id, &cause(1))),
         verb!(Both, "purge_unused_dynamic_clients", s.purge_unused_dynamic_clients(after(1), &cause(1))),

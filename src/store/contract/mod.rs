@@ -88,6 +88,7 @@ contract! {
         no_race_gives_a_client_more_secrets_than_it_may_have
         the_last_secret_stays
         clients_are_switched_and_narrowed
+        the_terms_of_a_client_change
         what_the_operator_froze_its_owner_cant_switch
         removal_ends_grants_and_keeps_history
         unused_dynamic_clients_are_purged
@@ -98,6 +99,7 @@ contract! {
         drafts_are_changed_by_who_saw_them
         a_version_never_changes
         publishing_has_one_winner
+        the_terms_of_a_draft_are_its_clients_at_once_and_the_published_ones_with_a_version
         a_draft_that_is_not_stable_is_not_published
         what_a_version_drops_is_lost_for_good
         a_grant_that_keeps_nothing_ends

@@ -60,14 +60,16 @@ async fn follow(
     why: &str,
 ) -> Result<Option<(u64, u64)>, StoreError> {
     let client: Option<String> = sqlx::query_scalar(
-        "UPDATE clients SET name = $1, redirect_uris = $2, scopes = $3 WHERE app_id = $4 AND stage = $5 \
-         AND deleted_at IS NULL RETURNING id",
+        "UPDATE clients SET name = $1, redirect_uris = $2, scopes = $3, access_token_ttl = $6, require_state = $7 \
+         WHERE app_id = $4 AND stage = $5 AND deleted_at IS NULL RETURNING id",
     )
     .bind(&definition.name)
     .bind(json(&definition.redirect_uris)?)
     .bind(json(&definition.scopes)?)
     .bind(id.as_str())
     .bind(word(&stage)?)
+    .bind(definition.access_token_ttl().map(clients::millis))
+    .bind(definition.require_state)
     .fetch_optional(tx.connection())
     .await
     .doing("change a client of an app")?;
@@ -97,6 +99,8 @@ async fn insert_published(tx: &mut Tx<'_>, publication: &Publication, definition
         name: definition.name.clone(),
         redirect_uris: definition.redirect_uris.clone(),
         scopes: Some(definition.scopes.clone()),
+        access_token_ttl: definition.access_token_ttl(),
+        require_state: definition.require_state,
         ..publication.client.clone()
     };
     clients::insert(tx, &client).await?;

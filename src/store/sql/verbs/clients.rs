@@ -1,6 +1,7 @@
 //! Clients and their secrets.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::QueryBuilder;
@@ -15,14 +16,19 @@ use super::revocation::{Ending, end};
 use super::rows::{self, Fields};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
-    Added, Client, ClientOrigin, ClientSecret, ClientState, ClientStore, KnownClient, MAX_SECRETS, Machine, RevokeReason,
-    StoreError, Subject, User,
+    Added, Client, ClientOrigin, ClientSecret, ClientState, ClientStore, ClientTerms, Hand, KnownClient, MAX_SECRETS, Machine,
+    RevokeReason, StoreError, Subject, User,
 };
 use crate::types::{ClientId, HashedToken, OrgId, RoleName, ScopeSet, Timestamp, UserId};
 
+/// A lifetime as it is stored.
+pub(super) fn millis(ttl: Duration) -> i64 {
+    i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX)
+}
+
 /// Writes a client.
 pub(super) async fn insert(tx: &mut Tx<'_>, client: &Client) -> Result<(), StoreError> {
-    let ttl = client.access_token_ttl.map(|ttl| i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX));
+    let ttl = client.access_token_ttl.map(millis);
     sqlx::query(
         "INSERT INTO clients (id, org_id, name, kind, origin, auth, redirect_uris, grant_types, scopes, subject_id, resources, \
          require_state, access_token_ttl, state, created_at, app_id, stage) \
@@ -442,6 +448,28 @@ impl ClientStore for Engine {
         let event = ControlEvent::done(Operation::ClientUpdate).with_scopes(scopes.cloned().unwrap_or_default());
         let comment = if scopes.is_some() { "its allowed scopes" } else { "its allowed scopes: every public scope" };
         told(&mut tx, id, owner(&row)?, &event.on("client", id.as_str()).with_comment(comment)).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn set_client_terms(&self, id: &ClientId, terms: ClientTerms, hand: Hand, cause: &Cause) -> Result<bool, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        let row = sqlx::query(
+            "UPDATE clients SET access_token_ttl = CASE WHEN $1 THEN access_token_ttl ELSE $2 END, \
+             require_state = COALESCE($3, require_state) WHERE id = $4 AND deleted_at IS NULL AND app_id IS NULL \
+             AND ($5 OR state <> 'disabled' OR frozen_at IS NULL) RETURNING id, org_id",
+        )
+        .bind(terms.access_token_ttl.stays())
+        .bind(terms.access_token_ttl.over(None).map(millis))
+        .bind(terms.require_state)
+        .bind(id.as_str())
+        .bind(hand == Hand::Operator)
+        .fetch_optional(tx.connection())
+        .await
+        .doing("write the terms of a client")?;
+        let Some(row) = row else { return Ok(false) };
+        let event = ControlEvent::done(Operation::ClientUpdate).with_comment(terms.to_string());
+        changed(&mut tx, id, owner(&row)?.as_ref(), event);
         tx.commit().await?;
         Ok(true)
     }
