@@ -236,7 +236,9 @@ impl<'a> Workshop<'a> {
     /// When the client has none or too many, is not there, an end is out of bounds, or it is frozen and the author is a member.
     pub async fn add_secret(&self, app: &App, stage: Stage, new: NewSecret) -> Result<(PlainToken, ClientSecret), AppError> {
         let client = self.client_to_change(client_id(app, stage)?).await?;
-        secrets::add_secret(self.node, &client, new, &self.cause).await
+        let made = secrets::add_secret(self.node, &client, new, &self.cause).await?;
+        self.node.settle().await?;
+        Ok(made)
     }
 
     /// Removes a secret of one of the app's clients, by its id or its last four characters.
@@ -245,7 +247,8 @@ impl<'a> Workshop<'a> {
     /// When there is no such secret, or no other one, or the client is frozen and the author is a member.
     pub async fn remove_secret(&self, app: &App, stage: Stage, which: &str) -> Result<(), AppError> {
         let client = self.client_to_change(client_id(app, stage)?).await?;
-        secrets::remove_secret(self.node, &client.id, which, &self.cause).await
+        secrets::remove_secret(self.node, &client.id, which, &self.cause).await?;
+        Ok(self.node.settle().await?)
     }
 
     /// The manifest of the draft, or of a version. The export is on record.

@@ -26,6 +26,20 @@ impl From<Refusal> for ClientError {
     }
 }
 
+impl ClientError {
+    /// What sort of refusal it is, with its words.
+    ///
+    /// # Errors
+    /// What apps have too, and what the store said, as [`AppError`].
+    pub fn sorted(self) -> Result<(Sort, String), AppError> {
+        match self {
+            Self::Store(fault) => Err(fault.into()),
+            Self::Shared(refusal) => Err(refusal.into()),
+            Self::Refused(refusal) => Ok((refusal.sort(), refusal.to_string())),
+        }
+    }
+}
+
 impl From<AppError> for ClientError {
     fn from(error: AppError) -> Self {
         match error {

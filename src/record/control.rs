@@ -207,7 +207,7 @@ pub struct ControlEvent {
     pub target: Option<(String, String)>,
     /// The scopes it was about, if any.
     pub scopes: ScopeSet,
-    /// One line for people; never user-controlled text beyond names and ids.
+    /// One line for people; never user-controlled text beyond names and ids. What the operator says of a decision is the operator's.
     pub comment: Option<String>,
     /// Roles that a user has now and did not have before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

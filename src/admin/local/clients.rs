@@ -6,7 +6,7 @@ use crate::admin::model::{
     ClientScopes, ClientSwitch, ClientTerms, ClientView, CreatedClient, CreatedSecret, NewClient, NewClientKind, NewSecret,
     SecretView, Within,
 };
-use crate::apps::{self, AppError};
+use crate::apps;
 use crate::clients::{By, ClientError, Clients, Kind, Made, New, Sort};
 use crate::store::{Client, ClientSecret, ClientState};
 use crate::types::PlainToken;
@@ -83,13 +83,11 @@ fn clients(local: &Local) -> Clients<'_> {
 
 impl From<ClientError> for AdminError {
     fn from(error: ClientError) -> Self {
-        let refusal = match error {
-            ClientError::Store(fault) => return fault.into(),
-            ClientError::Shared(refusal) => return AppError::Refused(refusal).into(),
-            ClientError::Refused(refusal) => refusal,
+        let (sort, detail) = match error.sorted() {
+            Ok(sorted) => sorted,
+            Err(shared) => return shared.into(),
         };
-        let detail = refusal.to_string();
-        match refusal.sort() {
+        match sort {
             Sort::Absent => Self::Refused(crate::admin::Refusal { code: RefusalCode::NotFound, detail, rule: None }),
             Sort::Conflict => Self::conflict(detail),
             // The operator may do everything, and is never told so.

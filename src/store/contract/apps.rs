@@ -355,7 +355,12 @@ pub(crate) async fn removal_takes_clients_and_grants(store: SharedStore) {
     let (app, ..) = publish(&world, &made, 1).await;
     let published = app.published_client.clone().expect("a client");
     let grants = [granted(&world, &app.draft_client, "logs:read", 2).await, granted(&world, &published, "logs:read", 2).await];
+    let installed = async || world.store.installs(&world.org.id).await.expect("installs").len();
+    assert_eq!(installed().await, 1);
     assert!(world.store.delete_app(&app.id, &cause(3)).await.expect("an answer"));
+    assert_eq!(installed().await, 0, "nobody has what is no longer there");
+    let log = world.log().await;
+    assert!(log.contains(&("app.uninstall".to_owned(), Some(world.org.id.clone()))), "{log:?}");
     assert!(!world.store.delete_app(&app.id, &cause(3)).await.expect("an answer"));
     assert!(world.store.app(&app.id).await.expect("an answer").is_none());
     assert!(world.store.apps(None).await.expect("apps").is_empty());

@@ -110,6 +110,7 @@ contract! {
     }
     api_keys {
         a_request_is_taken_back_by_who_asked
+        what_the_operator_says_of_a_private_scope_is_on_record
         a_key_comes_back_with_all_that_it_rests_on
         a_key_has_one_maker
         a_key_needs_a_live_approval_and_grant

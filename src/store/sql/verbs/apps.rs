@@ -12,6 +12,7 @@ use super::api_keys::{Disabling, disable};
 use super::clients::{self, changed};
 use super::engine::{Engine, Tx};
 use super::grants::narrow;
+use super::installs;
 use super::rows::{self, Fields};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
@@ -341,6 +342,7 @@ impl AppStore for Engine {
             changed(&mut tx, &id, Some(&org), ControlEvent::done(Operation::ClientDelete));
         }
         disable(&mut tx, Disabling::App(id), DisableReason::AppDeleted).await?;
+        installs::forget(&mut tx, id).await?;
         told(&mut tx, id, &org, ControlEvent::done(Operation::AppDelete));
         tx.commit().await?;
         Ok(true)
