@@ -181,8 +181,8 @@ impl<'a> Clients<'a> {
         self.reaches(client.subject.as_ref()).await?;
         of_its_own(client)?;
         let scopes = new::named(client.subject.is_some(), new::scopes(&self.config, client, text)?)?;
-        if !self.node.store.set_client_scopes(&client.id, scopes.as_ref(), &self.cause).await? {
-            return Err(self.gone(client));
+        if !self.node.store.set_client_scopes(&client.id, scopes.as_ref(), self.hand(), &self.cause).await? {
+            return Err(self.not_changed(client).await?);
         }
         Ok(self.node.settle().await?)
     }
@@ -231,7 +231,7 @@ impl<'a> Clients<'a> {
     /// When it has none or too many, an end is out of bounds, or its subject holds more than the caller.
     pub async fn add_secret(&self, client: &Client, new: NewSecret) -> Result<(PlainToken, ClientSecret), ClientError> {
         self.may_hold_secret(client).await?;
-        let made = apps::add_secret(self.node, client, new, &self.cause).await?;
+        let made = apps::add_secret(self.node, client, new, (self.hand(), &self.cause)).await?;
         self.node.settle().await?;
         Ok(made)
     }
@@ -250,7 +250,7 @@ impl<'a> Clients<'a> {
     /// # Errors
     /// When there is no such secret, or no other one that lives on.
     pub async fn remove_secret(&self, client: &Client, which: &str) -> Result<(), ClientError> {
-        apps::remove_secret(self.node, &client.id, which, &self.cause).await?;
+        apps::remove_secret(self.node, &client.id, which, (self.hand(), &self.cause)).await?;
         Ok(self.node.settle().await?)
     }
 

@@ -197,6 +197,8 @@ pub enum Added {
     Full(u64),
     /// There is no such client.
     Absent,
+    /// The operator froze it, and the hand was its owner's.
+    Frozen,
 }
 
 /// A machine client of an organization, with what its tokens rest on.
@@ -277,17 +279,26 @@ pub trait ClientStore {
         id: &ClientId,
         secret: &ClientSecret,
         others_until: Option<Timestamp>,
+        hand: Hand,
         cause: &Cause,
     ) -> Result<Added, StoreError>;
-    /// Removes a secret, unless no other one would live on at the cause's time; `false` when it stays or is not there.
-    async fn remove_secret(&self, id: &ClientId, secret: &HashedToken, cause: &Cause) -> Result<bool, StoreError>;
+    /// Removes a secret, unless no other one would live on at the cause's time; `false` when it stays or is not there, or the client is
+    /// frozen and the hand its owner's.
+    async fn remove_secret(&self, id: &ClientId, secret: &HashedToken, hand: Hand, cause: &Cause) -> Result<bool, StoreError>;
     /// Switches a client off or on, or freezes it; `false` when there is none, it already was so, or its app is off. A frozen one
     /// is thawed by switching it on, and then is what its owner or its app made of it.
     async fn set_client_state(&self, id: &ClientId, state: ClientState, cause: &Cause) -> Result<bool, StoreError>;
     /// The same for those who can't undo the operator's freeze: a frozen client stays so.
     async fn set_unfrozen_client_state(&self, id: &ClientId, state: ClientState, cause: &Cause) -> Result<bool, StoreError>;
-    /// Writes what the client may ask for; narrows live grants at once through the feed.
-    async fn set_client_scopes(&self, id: &ClientId, scopes: Option<&ScopeSet>, cause: &Cause) -> Result<bool, StoreError>;
+    /// Writes what the client may ask for; narrows live grants at once through the feed. `false` when there is none, or it is frozen
+    /// and the hand its owner's.
+    async fn set_client_scopes(
+        &self,
+        id: &ClientId,
+        scopes: Option<&ScopeSet>,
+        hand: Hand,
+        cause: &Cause,
+    ) -> Result<bool, StoreError>;
     /// Writes the lifetime of a client's access tokens, and whether its requests must carry `state`; tokens that are out stay as they
     /// are. `false` when there is none, it is an app's, or it is frozen and the hand its owner's.
     async fn set_client_terms(&self, id: &ClientId, terms: ClientTerms, hand: Hand, cause: &Cause) -> Result<bool, StoreError>;

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::{Request, StatusCode};
 
 use super::world::{Answer, Browser, START, World};
-use crate::store::{Client, ClientState, Holder, ScopeRefusal, User, UserState, Verdict};
+use crate::store::{Client, ClientState, Hand, Holder, ScopeRefusal, User, UserState, Verdict};
 use crate::types::ScopeToken;
 
 const PATH: &str = "/orgs/acme/machines";
@@ -222,7 +222,7 @@ async fn a_private_scope_that_was_given_stays_when_another_is_changed() {
     let fields = format!("name=Nightly&subject={}&scopes=metrics%3Aread&save=1", robot.id);
     world.submit(&ada, &format!("{PATH}/new"), &fields).await;
     let (client, given) = (only(&world).await, super::world::scopes("metrics:delete metrics:read"));
-    let set = world.node.store.set_client_scopes(&client.id, Some(&given), &world.node.own_cause()).await;
+    let set = world.node.store.set_client_scopes(&client.id, Some(&given), Hand::Operator, &world.node.own_cause()).await;
     assert!(set.expect("the operator gave it"));
     let path = format!("{PATH}/{}/scopes", client.id);
     let form = world.get(Some(&ada), &path).await;

@@ -165,15 +165,24 @@ pub(crate) async fn secrets_overlap(store: SharedStore) {
         last4.sort();
         last4
     };
-    assert_eq!(store.add_secret(id, &secret("1111"), None, &cause(1)).await.expect("an answer"), Added::Done);
-    assert_eq!(store.add_secret(id, &secret("2222"), Some(after(10)), &cause(2)).await.expect("an answer"), Added::Done);
+    assert_eq!(store.add_secret(id, &secret("1111"), None, Hand::Operator, &cause(1)).await.expect("an answer"), Added::Done);
+    assert_eq!(
+        store.add_secret(id, &secret("2222"), Some(after(10)), Hand::Operator, &cause(2)).await.expect("an answer"),
+        Added::Done
+    );
     assert_eq!(last4(9).await, ["1111", "2222"]);
     assert_eq!(last4(10).await, ["2222"]);
     // What ends sooner stays so.
-    assert_eq!(store.add_secret(id, &secret("3333"), Some(after(20)), &cause(3)).await.expect("an answer"), Added::Done);
+    assert_eq!(
+        store.add_secret(id, &secret("3333"), Some(after(20)), Hand::Operator, &cause(3)).await.expect("an answer"),
+        Added::Done
+    );
     assert_eq!(last4(15).await, ["2222", "3333"]);
     let nobody = ClientId::generate(START, &ENTROPY);
-    assert_eq!(store.add_secret(&nobody, &secret("4444"), None, &cause(4)).await.expect("an answer"), Added::Absent);
+    assert_eq!(
+        store.add_secret(&nobody, &secret("4444"), None, Hand::Operator, &cause(4)).await.expect("an answer"),
+        Added::Absent
+    );
 }
 
 pub(crate) async fn no_race_gives_a_client_more_secrets_than_it_may_have(store: SharedStore) {
@@ -181,7 +190,7 @@ pub(crate) async fn no_race_gives_a_client_more_secrets_than_it_may_have(store: 
     let (store, id) = (&world.store, &world.client.id);
     let live = async |seconds| store.live_secrets(id, after(seconds)).await.expect("secrets").len() as u64;
     let add = async |name: &str, others_until, seconds| {
-        store.add_secret(id, &secret(name), others_until, &cause(seconds)).await.expect("an answer")
+        store.add_secret(id, &secret(name), others_until, Hand::Operator, &cause(seconds)).await.expect("an answer")
     };
     for name in ["0001", "0002", "0003"] {
         assert_eq!(add(name, None, 1).await, Added::Done);
@@ -202,13 +211,16 @@ pub(crate) async fn the_last_secret_stays(store: SharedStore) {
     let world = World::new(store).await;
     let (store, id) = (&world.store, &world.client.id);
     let (first, second) = (secret("1111"), secret("2222"));
-    assert_eq!(store.add_secret(id, &first, None, &cause(1)).await.expect("an answer"), Added::Done);
-    assert!(!store.remove_secret(id, &first.hash, &cause(1)).await.expect("an answer"));
-    assert_eq!(store.add_secret(id, &second, Some(after(10)), &cause(2)).await.expect("an answer"), Added::Done);
+    assert_eq!(store.add_secret(id, &first, None, Hand::Operator, &cause(1)).await.expect("an answer"), Added::Done);
+    assert!(!store.remove_secret(id, &first.hash, Hand::Operator, &cause(1)).await.expect("an answer"));
+    assert_eq!(store.add_secret(id, &second, Some(after(10)), Hand::Operator, &cause(2)).await.expect("an answer"), Added::Done);
     // The first ends in 10 seconds: it can still stand in for the second, and after that it can't.
-    assert!(!store.remove_secret(id, &second.hash, &cause(10)).await.expect("an answer"));
+    assert!(!store.remove_secret(id, &second.hash, Hand::Operator, &cause(10)).await.expect("an answer"));
     let at = cause(3);
-    let both = futures::join!(store.remove_secret(id, &first.hash, &at), store.remove_secret(id, &second.hash, &at));
+    let both = futures::join!(
+        store.remove_secret(id, &first.hash, Hand::Operator, &at),
+        store.remove_secret(id, &second.hash, Hand::Operator, &at)
+    );
     let removed = [both.0.expect("an answer"), both.1.expect("an answer")];
     assert_eq!(removed.iter().filter(|done| **done).count(), 1, "{removed:?}");
     assert_eq!(store.live_secrets(id, after(3)).await.expect("secrets").len(), 1);
@@ -228,18 +240,18 @@ pub(crate) async fn clients_are_switched_and_narrowed(store: SharedStore) {
     let elsewhere =
         crate::store::Grant { org: customer.id.clone(), id: crate::types::GrantId::generate(after(2), &ENTROPY), ..grant };
     store.machine_grant(&elsewhere, &cause(2)).await.expect("a grant");
-    assert!(store.set_client_scopes(id, Some(&scopes("logs:read")), &cause(2)).await.expect("an answer"));
+    assert!(store.set_client_scopes(id, Some(&scopes("logs:read")), Hand::Operator, &cause(2)).await.expect("an answer"));
     let log = world.log().await;
     for org in [&world.org.id, &customer.id] {
         assert_eq!(log.iter().filter(|told| **told == ("client.update".into(), Some(org.clone()))).count(), 1, "{log:?}");
     }
     let stored = store.client(id).await.expect("an answer").expect("the client is there");
     assert_eq!((stored.state, stored.scopes), (ClientState::Disabled, Some(scopes("logs:read"))));
-    assert!(store.set_client_scopes(id, None, &cause(3)).await.expect("an answer"));
+    assert!(store.set_client_scopes(id, None, Hand::Operator, &cause(3)).await.expect("an answer"));
     assert!(store.set_client_state(id, ClientState::Active, &cause(3)).await.expect("an answer"));
     assert_eq!(store.client(id).await.expect("an answer"), Some(Client { scopes: None, ..world.client.clone() }));
     let nobody = ClientId::generate(START, &ENTROPY);
-    assert!(!store.set_client_scopes(&nobody, None, &cause(4)).await.expect("an answer"));
+    assert!(!store.set_client_scopes(&nobody, None, Hand::Operator, &cause(4)).await.expect("an answer"));
     assert!(!store.set_client_state(&nobody, ClientState::Disabled, &cause(4)).await.expect("an answer"));
 }
 
@@ -262,6 +274,15 @@ pub(crate) async fn the_terms_of_a_client_change(store: SharedStore) {
     assert!(s.set_client_state(id, ClientState::Frozen, &cause(6)).await.expect("an answer"));
     let back = ClientTerms { access_token_ttl: Setting::Default, require_state: Some(true) };
     assert!(!set(back, Hand::Owner).await, "it is frozen");
+    assert!(!s.set_client_scopes(id, None, Hand::Owner, &cause(6)).await.expect("an answer"));
+    let new = secret("9999");
+    assert_eq!(s.add_secret(id, &new, None, Hand::Owner, &cause(6)).await.expect("an answer"), Added::Frozen);
+    for name in ["8888", "7777"] {
+        assert_eq!(s.add_secret(id, &secret(name), None, Hand::Operator, &cause(6)).await.expect("an answer"), Added::Done);
+    }
+    let one = s.live_secrets(id, after(6)).await.expect("secrets").remove(0).hash;
+    assert!(!s.remove_secret(id, &one, Hand::Owner, &cause(6)).await.expect("an answer"));
+    assert!(s.remove_secret(id, &one, Hand::Operator, &cause(6)).await.expect("an answer"));
     assert_eq!(now().await, (Some(60), false));
     assert!(set(back, Hand::Operator).await);
     assert_eq!(now().await, (None, true));
@@ -308,7 +329,7 @@ pub(crate) async fn what_the_operator_froze_its_owner_cant_switch(store: SharedS
 pub(crate) async fn removal_ends_grants_and_keeps_history(store: SharedStore) {
     let world = World::new(store).await;
     let (store, id) = (&world.store, &world.client.id);
-    store.add_secret(id, &secret("1111"), None, &cause(1)).await.expect("an answer");
+    store.add_secret(id, &secret("1111"), None, Hand::Operator, &cause(1)).await.expect("an answer");
     let (grant, _) = world.consent(1).await;
     let waiting = request(id);
     store.freeze_request(&waiting, &cause(1)).await.expect("a request");

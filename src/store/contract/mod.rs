@@ -100,6 +100,7 @@ contract! {
         a_version_never_changes
         publishing_has_one_winner
         the_terms_of_a_draft_are_its_clients_at_once_and_the_published_ones_with_a_version
+        what_the_operator_froze_its_owner_neither_edits_nor_publishes
         a_draft_that_is_not_stable_is_not_published
         what_a_version_drops_is_lost_for_good
         a_grant_that_keeps_nothing_ends

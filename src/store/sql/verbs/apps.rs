@@ -16,8 +16,8 @@ use super::installs;
 use super::rows::{self, Fields};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
-    App, AppState, AppStore, AppVersion, Client, ClientSecret, Created, Definition, DisableReason, Edit, Maturity, Publication,
-    Published, Stage, StoreError, Subject, Via,
+    App, AppState, AppStore, AppVersion, Client, ClientSecret, Created, Definition, DisableReason, Edit, Hand, Maturity,
+    Publication, Published, Stage, StoreError, Subject, Via,
 };
 use crate::types::{AppId, AppUuid, ClientId, OrgId, UserId};
 
@@ -197,7 +197,15 @@ impl AppStore for Engine {
         rows.iter().map(version).collect()
     }
 
-    async fn edit_app(&self, id: &AppId, revision: u64, draft: &Definition, via: Via, cause: &Cause) -> Result<Edit, StoreError> {
+    async fn edit_app(
+        &self,
+        id: &AppId,
+        revision: u64,
+        draft: &Definition,
+        via: Via,
+        hand: Hand,
+        cause: &Cause,
+    ) -> Result<Edit, StoreError> {
         let mut tx = self.begin(cause).await?;
         let row = sqlx::query(
             "UPDATE apps SET draft = $1, revision = revision + 1, stable = FALSE, changed_at = $2 \
@@ -211,6 +219,9 @@ impl AppStore for Engine {
         .await
         .doing("change the draft of an app")?;
         let Some(row) = row else { return Ok(Edit::Stale) };
+        if !clients::lock_those_of(&mut tx, id, &[Stage::Draft], hand).await? {
+            return Ok(Edit::Frozen);
+        }
         follow(&mut tx, id, Stage::Draft, draft, "its draft no longer asks for").await?;
         let operation = match via {
             Via::Hand => Operation::AppUpdate,
@@ -243,7 +254,13 @@ impl AppStore for Engine {
         Ok(Edit::Done)
     }
 
-    async fn publish_app(&self, id: &AppId, publication: &Publication, cause: &Cause) -> Result<Published, StoreError> {
+    async fn publish_app(
+        &self,
+        id: &AppId,
+        publication: &Publication,
+        hand: Hand,
+        cause: &Cause,
+    ) -> Result<Published, StoreError> {
         let mut tx = self.begin(cause).await?;
         let row = sqlx::query(
             "UPDATE apps SET version = $1 WHERE id = $2 AND revision = $3 AND version = $4 AND stable AND state = 'active' \
@@ -257,6 +274,10 @@ impl AppStore for Engine {
         .await
         .doing("publish an app")?;
         let Some(row) = row else { return Ok(Published::Stale) };
+        // The first version would be a client that works, in place of a draft client that may not.
+        if !clients::lock_those_of(&mut tx, id, &[Stage::Draft, Stage::Published], hand).await? {
+            return Ok(Published::Frozen);
+        }
         let version = AppVersion {
             number: publication.number,
             definition: Fields::of(&row, "apps", "id").json("draft")?,

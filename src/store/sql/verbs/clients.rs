@@ -17,9 +17,9 @@ use super::rows::{self, Fields};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
     Added, Client, ClientOrigin, ClientSecret, ClientState, ClientStore, ClientTerms, Hand, KnownClient, MAX_SECRETS, Machine,
-    RevokeReason, StoreError, Subject, User,
+    RevokeReason, Stage, StoreError, Subject, User,
 };
-use crate::types::{ClientId, HashedToken, OrgId, RoleName, ScopeSet, Timestamp, UserId};
+use crate::types::{AppId, ClientId, HashedToken, OrgId, RoleName, ScopeSet, Timestamp, UserId};
 
 /// A lifetime as it is stored.
 pub(super) fn millis(ttl: Duration) -> i64 {
@@ -71,13 +71,39 @@ pub(super) async fn insert_secret(tx: &mut Tx<'_>, id: &ClientId, secret: &Clien
         .map(drop)
 }
 
-/// Locks a client that is there, so that it isn't removed meanwhile; its row when there is one.
+/// Locks a client that is there, so that it is neither removed nor frozen meanwhile; its row when there is one.
 async fn lock(tx: &mut Tx<'_>, id: &ClientId) -> Result<Option<super::Row>, StoreError> {
-    sqlx::query("UPDATE clients SET state = state WHERE id = $1 AND deleted_at IS NULL RETURNING id, org_id")
-        .bind(id.as_str())
-        .fetch_optional(tx.connection())
-        .await
-        .doing("lock a client")
+    sqlx::query(
+        "UPDATE clients SET state = state WHERE id = $1 AND deleted_at IS NULL \
+         RETURNING id, org_id, (state = 'disabled' AND frozen_at IS NOT NULL) AS frozen",
+    )
+    .bind(id.as_str())
+    .fetch_optional(tx.connection())
+    .await
+    .doing("lock a client")
+}
+
+/// Whether a hand may change a locked client: what is frozen only the operator does.
+fn frees(row: &super::Row, hand: Hand) -> Result<bool, StoreError> {
+    Ok(hand == Hand::Operator || !Fields::of(row, "clients", "id").value::<bool>("frozen")?)
+}
+
+/// Locks the clients of an app; whether a hand may change the app, one of whose `stages` may be frozen.
+pub(super) async fn lock_those_of(tx: &mut Tx<'_>, app: &AppId, stages: &[Stage], hand: Hand) -> Result<bool, StoreError> {
+    let rows = sqlx::query(
+        "UPDATE clients SET state = state WHERE app_id = $1 AND deleted_at IS NULL \
+         RETURNING id, stage, (state = 'disabled' AND frozen_at IS NOT NULL) AS frozen",
+    )
+    .bind(app.as_str())
+    .fetch_all(tx.connection())
+    .await
+    .doing("lock the clients of an app")?;
+    for row in &rows {
+        if stages.contains(&Fields::of(row, "clients", "id").word("stage")?) && !frees(row, hand)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The secrets of a client that live at the cause's time.
@@ -364,11 +390,15 @@ impl ClientStore for Engine {
         id: &ClientId,
         secret: &ClientSecret,
         others_until: Option<Timestamp>,
+        hand: Hand,
         cause: &Cause,
     ) -> Result<Added, StoreError> {
         let mut tx = self.begin(cause).await?;
-        // Whoever adds one at the same time waits here, and counts this one.
+        // Whoever adds one or freezes the client at the same time waits here, and counts this one.
         let Some(row) = lock(&mut tx, id).await? else { return Ok(Added::Absent) };
+        if !frees(&row, hand)? {
+            return Ok(Added::Frozen);
+        }
         if let Some(until) = others_until {
             sqlx::query(
                 "UPDATE client_secrets SET expires_at = $1 WHERE client_id = $2 AND (expires_at IS NULL OR expires_at > $1)",
@@ -390,9 +420,12 @@ impl ClientStore for Engine {
         Ok(Added::Done)
     }
 
-    async fn remove_secret(&self, id: &ClientId, secret: &HashedToken, cause: &Cause) -> Result<bool, StoreError> {
+    async fn remove_secret(&self, id: &ClientId, secret: &HashedToken, hand: Hand, cause: &Cause) -> Result<bool, StoreError> {
         let mut tx = self.begin(cause).await?;
         let Some(row) = lock(&mut tx, id).await? else { return Ok(false) };
+        if !frees(&row, hand)? {
+            return Ok(false);
+        }
         let last4: Option<String> = sqlx::query_scalar(
             "DELETE FROM client_secrets WHERE client_id = $1 AND hash = $2 AND EXISTS (SELECT 1 FROM client_secrets o \
              WHERE o.client_id = $1 AND o.hash <> $2 AND (o.expires_at IS NULL OR o.expires_at > $3)) RETURNING last4",
@@ -436,14 +469,24 @@ impl ClientStore for Engine {
         Ok(true)
     }
 
-    async fn set_client_scopes(&self, id: &ClientId, scopes: Option<&ScopeSet>, cause: &Cause) -> Result<bool, StoreError> {
+    async fn set_client_scopes(
+        &self,
+        id: &ClientId,
+        scopes: Option<&ScopeSet>,
+        hand: Hand,
+        cause: &Cause,
+    ) -> Result<bool, StoreError> {
         let mut tx = self.begin(cause).await?;
-        let row = sqlx::query("UPDATE clients SET scopes = $1 WHERE id = $2 AND deleted_at IS NULL RETURNING id, org_id")
-            .bind(scopes.map(json).transpose()?)
-            .bind(id.as_str())
-            .fetch_optional(tx.connection())
-            .await
-            .doing("write a client's scopes")?;
+        let row = sqlx::query(
+            "UPDATE clients SET scopes = $1 WHERE id = $2 AND deleted_at IS NULL \
+             AND ($3 OR state <> 'disabled' OR frozen_at IS NULL) RETURNING id, org_id",
+        )
+        .bind(scopes.map(json).transpose()?)
+        .bind(id.as_str())
+        .bind(hand == Hand::Operator)
+        .fetch_optional(tx.connection())
+        .await
+        .doing("write a client's scopes")?;
         let Some(row) = row else { return Ok(false) };
         let event = ControlEvent::done(Operation::ClientUpdate).with_scopes(scopes.cloned().unwrap_or_default());
         let comment = if scopes.is_some() { "its allowed scopes" } else { "its allowed scopes: every public scope" };
