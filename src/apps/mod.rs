@@ -23,7 +23,7 @@ pub use manifest::{MANIFEST_VERSION, MAX_MANIFEST, Manifest, ManifestClient, Man
 pub use offer::{on_offer, seen_from};
 pub use private::{MAX_REASON, PrivateScopes, private_scope, reason};
 pub use readiness::{Condition, Need, conditions};
-pub(crate) use secrets::make_secret;
+pub(crate) use secrets::first_secret;
 pub use secrets::{MAX_SECRET_LIFE, NewSecret, add_secret, remove_secret};
 pub use workshop::{Author, Import, Imported, Made, Release, Workshop};
 pub use written::{Fault, Field, Flaw, MAX_NAME, MAX_SCOPES, MAX_TTL, MAX_URIS, MAX_URL, Written};

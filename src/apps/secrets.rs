@@ -45,12 +45,23 @@ impl NewSecret {
 }
 
 /// A new secret, and what is stored of it.
-pub(crate) fn make_secret(node: &Node, at: Timestamp) -> (PlainToken, ClientSecret) {
+pub(super) fn make_secret(node: &Node, at: Timestamp) -> (PlainToken, ClientSecret) {
     let plain = PlainToken::generate(TokenKind::ClientSecret, &*node.entropy);
     let text = plain.expose();
     let last4 = text[text.len() - 4..].to_owned();
     let secret = ClientSecret { hash: plain.hashed(), last4, created_at: at, expires_at: None };
     (plain, secret)
+}
+
+/// The first secret of a client, with an end when it shall have one.
+///
+/// # Errors
+/// When the end is out of bounds.
+pub(crate) fn first_secret(node: &Node, at: Timestamp, lives: Option<u64>) -> Result<(PlainToken, ClientSecret), Refusal> {
+    let new = NewSecret::of_seconds(None, lives);
+    new.check()?;
+    let (plain, secret) = make_secret(node, at);
+    Ok((plain, ClientSecret { expires_at: new.lifetime.map(|life| at.plus(life)), ..secret }))
 }
 
 /// Gives a client, an app's or one of its own, another secret.

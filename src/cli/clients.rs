@@ -156,6 +156,9 @@ struct Create {
     /// Lifetime of its access tokens
     #[arg(long, value_name = "SECONDS")]
     access_token_ttl: Option<u64>,
+    /// How long its first secret lives [default: for ever]
+    #[arg(long, value_name = "SECONDS")]
+    secret_lives: Option<u64>,
 }
 
 impl From<Create> for NewClient {
@@ -179,6 +182,7 @@ impl From<Create> for NewClient {
             device_grant: args.device,
             require_state: args.require_state,
             access_token_ttl_seconds: args.access_token_ttl,
+            secret_lives_seconds: args.secret_lives,
         }
     }
 }

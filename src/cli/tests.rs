@@ -43,7 +43,7 @@ fn what_there_is_can_be_typed() {
         "tollgate user create ci-bot --service",
         "tollgate member set acme ann@example.com --role admin --role viewer",
         "tollgate role list",
-        "tollgate client create CI --kind machine --org acme --subject ci-bot --scopes metrics:read",
+        "tollgate client create CI --kind machine --org acme --subject ci-bot --scopes metrics:read --secret-lives 86400",
         "tollgate client secret rotate cl_1 --overlap 60 --lives 3600",
         "tollgate client secret remove cl_1 1234",
         "tollgate client create Probe --kind public --device --org acme",

@@ -16,7 +16,7 @@ pub use new::{Kind, MAX_NAME, New, name_for_people};
 
 pub use crate::apps::MAX_TTL;
 
-use crate::apps::{self, NewSecret, make_secret};
+use crate::apps::{self, AppError, NewSecret, first_secret};
 use crate::config::{Config, Visibility};
 use crate::node::Node;
 use crate::record::Cause;
@@ -124,7 +124,11 @@ impl<'a> Clients<'a> {
         };
         let scopes = new::named(new.machine(), new::scopes(&self.config, &client, new.scopes.as_deref())?)?;
         let client = Client { scopes, ..client };
-        let secret = (client.kind == ClientKind::Confidential).then(|| make_secret(self.node, at));
+        let secret = match (client.kind, new.secret_lives) {
+            (ClientKind::Confidential, lives) => Some(first_secret(self.node, at, lives).map_err(AppError::from)?),
+            (ClientKind::Public, None) => None,
+            (ClientKind::Public, Some(_)) => return Err(Refusal::SecretOfPublic.into()),
+        };
         self.node.store.create_client(&client, secret.as_ref().map(|(_, stored)| stored), &self.cause).await?;
         Ok(Made { client, secret })
     }

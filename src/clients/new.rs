@@ -48,6 +48,8 @@ pub struct New {
     pub access_token_ttl: Option<u64>,
     /// Whether it may also use the device authorization grant.
     pub device_grant: bool,
+    /// How long its first secret lives, in seconds; for ever when absent.
+    pub secret_lives: Option<u64>,
 }
 
 /// A name for people: one line, not empty, bounded.

@@ -17,6 +17,7 @@ fn robot(subject: Option<&str>) -> New {
         require_state: false,
         access_token_ttl: None,
         device_grant: false,
+        secret_lives: None,
     }
 }
 
@@ -167,4 +168,24 @@ async fn terms_change_within_bounds_and_reach() {
     assert_eq!(refusal(ada.set_terms(&made, Setting::Default, None).await), Refusal::Frozen, "also when it was read before");
     operator.set_terms(&made, Setting::Default, None).await.expect("the operator may");
     assert_eq!(now().await, None);
+}
+
+#[tokio::test]
+async fn a_first_secret_has_an_end_when_it_shall_have_one() {
+    let world = World::new().await;
+    let ada = of(&world, &world.ada);
+    let lives = |seconds| New { secret_lives: seconds, ..robot(Some("ada@acme.test")) };
+    let ends = async |seconds| {
+        let made = ada.create(Some(&world.acme), &lives(seconds)).await.expect("a machine");
+        made.secret.expect("a secret").1.expires_at
+    };
+    assert_eq!(ends(None).await, None);
+    assert_eq!(ends(Some(60)).await, Some(world.node.now().plus(std::time::Duration::from_secs(60))));
+    for wrong in [0, crate::apps::MAX_SECRET_LIFE + 1] {
+        let refused = ada.create(Some(&world.acme), &lives(Some(wrong))).await;
+        assert!(matches!(refused, Err(ClientError::Shared(apps::Refusal::SecretLife))), "{wrong}");
+    }
+    let public =
+        New { kind: Kind::Public, subject: None, redirect_uris: vec!["https://a.example/cb".to_owned()], ..lives(Some(60)) };
+    assert_eq!(refusal(ada.create(Some(&world.acme), &public).await), Refusal::SecretOfPublic);
 }

@@ -112,6 +112,7 @@ impl From<&NewClient> for New {
             auth: new.auth,
             require_state: new.require_state,
             access_token_ttl: new.access_token_ttl_seconds,
+            secret_lives: new.secret_lives_seconds,
             device_grant: new.device_grant,
         }
     }

@@ -57,6 +57,10 @@ pub struct NewClient {
     /// redirect URIs can be left out.
     #[serde(default)]
     pub device_grant: bool,
+    /// Seconds that its first secret lives; for ever when absent. A public client has none.
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 316_224_000)]
+    pub secret_lives_seconds: Option<u64>,
 }
 
 /// A client.

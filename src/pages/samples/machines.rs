@@ -162,6 +162,7 @@ fn form(flaws: Vec<FieldFlaw>, subjects: Vec<SubjectChoice>) -> MachineFormPage 
             subjects,
             members: Some("/orgs/acme/members".to_owned()),
             apis: vec![api("prometheus", &["urn:acme:metrics"], true), api("loki", &[], false)],
+            lives: "2592000".to_owned(),
             lifetime: "3600".to_owned(),
             lifetime_hint: texts::machines::lifetime_hint(300, 86_400),
         }),

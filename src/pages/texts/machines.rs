@@ -464,3 +464,9 @@ pub const fn set_lifetime() -> Text {
 pub const fn lifetime_set() -> Text {
     Text::fixed("Its next tokens live that long. Tokens that are out live on as they were issued.")
 }
+
+/// When the first secret ends.
+#[must_use]
+pub const fn secret_ends() -> Text {
+    Text::fixed("Its first secret ends")
+}

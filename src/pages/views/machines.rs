@@ -142,6 +142,8 @@ pub struct MachineDraft {
     pub members: Option<String>,
     /// What it can be good for.
     pub apis: Vec<MachineApi>,
+    /// Seconds that its first secret lives; empty is for ever.
+    pub lives: String,
     /// Seconds that its tokens live.
     pub lifetime: String,
     /// What holds when that is empty, and the most.
