@@ -5,15 +5,15 @@ use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::answer::{Answer, Page, PageQuery};
+use super::answer::{Answer, Page, PageQuery, limit, made, one_more, place};
 use super::caller::{Body, Caller, Named, Params};
 use super::error::ApiError;
 use super::once::{Repeatable, once};
 use super::openapi::Refusals;
-use crate::admin::{Administration, ClientView, CreatedClient, CreatedSecret, NewClient, NewSecret, Switch, Within};
+use crate::admin::{Administration, ClientView, CreatedClient, CreatedSecret, NewClient, NewSecret, Switch, client_view};
 use crate::clients::New;
 use crate::store::ClientState;
-use crate::types::Setting;
+use crate::types::{ClientId, Setting};
 
 /// A change of a client; what is absent stays.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
@@ -38,9 +38,9 @@ pub(super) struct ClientChange {
     responses((status = 200, description = "Done", body = Page<ClientView>), Refusals)
 )]
 pub(super) async fn list(caller: Caller, Params(page): Params<PageQuery>) -> Answer<Page<ClientView>> {
-    let within = Within { org: Some(caller.org().id.to_string()), user: None };
-    let clients = caller.administration().clients(within).await?;
-    Ok(Json(Page::cut(clients, |c: &ClientView| c.id.to_string(), &page)?))
+    let (limit, after) = (limit(page.limit)?, page.cursor.as_deref().map(|c| place(c, ClientId::parse)).transpose()?);
+    let found = caller.node.store.find_org_clients(&caller.org().id, after.as_ref(), one_more(limit)).await?;
+    Ok(Json(Page::found(found, limit, |last| made(last.created_at, &last.id), |client| client_view(client, &[]))))
 }
 
 /// One client, with what is known of its secrets.

@@ -173,6 +173,8 @@ pub trait AppStore {
     async fn app_by_uuid(&self, org: &OrgId, uuid: &AppUuid) -> Result<Option<App>, StoreError>;
     /// Apps of one organization, or all of them; newest first.
     async fn apps(&self, org: Option<&OrgId>) -> Result<Vec<App>, StoreError>;
+    /// Apps of one organization, newest first; at most `limit` behind `after`.
+    async fn find_apps(&self, org: &OrgId, after: Option<&(Timestamp, AppId)>, limit: u32) -> Result<Vec<App>, StoreError>;
     /// The versions of an app, newest first.
     async fn app_versions(&self, id: &AppId) -> Result<Vec<AppVersion>, StoreError>;
     /// Replaces a draft, when it still is at `revision`; takes its stable mark away. The draft client follows, and live grants

@@ -258,6 +258,13 @@ pub trait ClientStore {
     async fn client(&self, id: &ClientId) -> Result<Option<Client>, StoreError>;
     /// Clients of one organization, or all of them; newest first.
     async fn clients(&self, org: Option<&OrgId>) -> Result<Vec<Client>, StoreError>;
+    /// Clients of one organization, newest first; at most `limit` behind `after`.
+    async fn find_org_clients(
+        &self,
+        org: &OrgId,
+        after: Option<&(Timestamp, ClientId)>,
+        limit: u32,
+    ) -> Result<Vec<Client>, StoreError>;
     /// The clients that people may know by name: those of `orgs`, those that were published, and the operator's own.
     async fn known_clients(&self, orgs: &[OrgId]) -> Result<Vec<KnownClient>, StoreError>;
     /// The names of clients; those that were deleted or never were are left out.

@@ -543,3 +543,36 @@ async fn the_terms_of_clients_and_apps_are_changed() {
     assert_eq!(direct.status, 409, "an app's clients are what its draft and versions say");
     world.gw.running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_go_on_where_a_page_ended() {
+    let world = World::new().await;
+    for n in 0..4 {
+        let app = json!({ "name": format!("{} {n}", if n % 2 == 0 { "Even" } else { "Odd" }) });
+        assert_eq!(world.post("/apps", &world.admin, &app, None).await.status, 201);
+        let address = json!({ "email": format!("guest{n}@elsewhere.test") });
+        assert_eq!(world.post("/invitations", &world.admin, &address, None).await.status, 201);
+    }
+    let walk = async |path: &str| {
+        let (mut ids, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = world.get(&format!("{path}limit=1{cursor}"), &world.admin).await.json();
+            ids.extend(page["data"].as_array().expect("a list").iter().map(|one| text(&one["id"])));
+            match page["next"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return ids,
+            }
+        }
+    };
+    for (path, many) in
+        [("/apps?", 4), ("/apps?text=even&", 2), ("/apps?published=true&", 0), ("/invitations?", 4), ("/clients?", 5)]
+    {
+        let ids = walk(path).await;
+        let mut each = ids.clone();
+        each.sort();
+        each.dedup();
+        assert_eq!((ids.len(), each.len()), (many, many), "{path}: {ids:?}");
+        assert_eq!(world.get(&format!("{path}cursor=nowhere"), &world.admin).await.status, 400, "{path}");
+    }
+    world.gw.running.stop().await;
+}

@@ -195,6 +195,25 @@ pub(crate) async fn a_version_never_changes(store: SharedStore) {
     assert_eq!(versions, [version(2, wider, 3), version(1, definition("logs:read"), 1)]);
 }
 
+pub(crate) async fn apps_are_listed_page_by_page(store: SharedStore) {
+    let world = World::new(store).await;
+    let mut all = Vec::new();
+    for n in 0..5 {
+        let (app, client) = app(&world.org.id, "logs:read");
+        let app = App { created_at: after(10 + n / 2), ..app };
+        world.store.create_app(&app, &client, None, Via::Hand, &cause(10)).await.expect("an app");
+        all.push((app.created_at, app.id));
+    }
+    all.sort_by(|a, b| b.cmp(a));
+    let mut seen = Vec::new();
+    for most in [2, 2, 1, 0] {
+        let page = world.store.find_apps(&world.org.id, seen.last(), 2).await.expect("apps");
+        assert_eq!(page.len(), most);
+        seen.extend(page.into_iter().map(|a| (a.created_at, a.id)));
+    }
+    assert_eq!(seen, all);
+}
+
 pub(crate) async fn publishing_has_one_winner(store: SharedStore) {
     let world = World::new(store).await;
     let made = made(&world, "logs:read").await;

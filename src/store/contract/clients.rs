@@ -55,6 +55,26 @@ pub(crate) async fn clients_are_listed_newest_first(store: SharedStore) {
     assert_eq!(world.store.count_clients(&world.org.id).await.expect("a number"), 0);
 }
 
+pub(crate) async fn clients_of_an_organization_are_listed_page_by_page(store: SharedStore) {
+    let world = World::new(store).await;
+    let mut made = vec![(world.client.created_at, world.client.id.clone())];
+    for n in 0..4 {
+        // Two of each instant: the id tells which comes first.
+        let one = Client { created_at: after(10 + n / 2), ..client(Some(&world.org.id), ClientOrigin::Administrator) };
+        world.store.create_client(&one, None, &cause(10)).await.expect("a client");
+        made.push((one.created_at, one.id));
+    }
+    world.store.create_client(&client(None, ClientOrigin::Dynamic), None, &cause(10)).await.expect("another's");
+    made.sort_by(|a, b| b.cmp(a));
+    let mut seen = Vec::new();
+    for most in [2, 2, 1, 0] {
+        let page = world.store.find_org_clients(&world.org.id, seen.last(), 2).await.expect("clients");
+        assert_eq!(page.len(), most);
+        seen.extend(page.into_iter().map(|c| (c.created_at, c.id)));
+    }
+    assert_eq!(seen, made);
+}
+
 pub(crate) async fn machines_come_with_what_they_rest_on(store: SharedStore) {
     let world = World::new(store).await;
     let (store, org) = (&world.store, &world.org.id);

@@ -19,7 +19,7 @@ use crate::store::{
     App, AppState, AppStore, AppVersion, Client, ClientSecret, Created, Definition, DisableReason, Edit, Hand, Maturity,
     Publication, Published, Stage, StoreError, Subject, Via,
 };
-use crate::types::{AppId, AppUuid, ClientId, OrgId, UserId};
+use crate::types::{AppId, AppUuid, ClientId, OrgId, Timestamp, UserId};
 
 /// Writes an app unless its UUID is taken in the organization.
 async fn insert(tx: &mut Tx<'_>, app: &App) -> Result<bool, StoreError> {
@@ -183,6 +183,24 @@ impl AppStore for Engine {
         .fetch_all(&mut *self.reader().await?)
         .await
         .doing("list apps")?;
+        rows.iter().map(rows::app).collect()
+    }
+
+    async fn find_apps(&self, org: &OrgId, after: Option<&(Timestamp, AppId)>, limit: u32) -> Result<Vec<App>, StoreError> {
+        let (time, id) = after.map_or((i64::MAX, ""), |(time, id)| (time.millis(), id.as_str()));
+        let rows = sqlx::query(concat!(
+            "SELECT ",
+            app_columns!(),
+            " FROM apps a WHERE a.org_id = $1 AND a.deleted_at IS NULL AND (a.created_at, a.id) < ($2, $3) \
+             ORDER BY a.created_at DESC, a.id DESC LIMIT $4"
+        ))
+        .bind(org.as_str())
+        .bind(time)
+        .bind(id)
+        .bind(i64::from(limit))
+        .fetch_all(&mut *self.reader().await?)
+        .await
+        .doing("list an organization's apps")?;
         rows.iter().map(rows::app).collect()
     }
 

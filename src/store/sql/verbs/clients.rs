@@ -280,6 +280,29 @@ impl ClientStore for Engine {
         rows.iter().map(rows::client).collect()
     }
 
+    async fn find_org_clients(
+        &self,
+        org: &OrgId,
+        after: Option<&(Timestamp, ClientId)>,
+        limit: u32,
+    ) -> Result<Vec<Client>, StoreError> {
+        let (time, id) = after.map_or((i64::MAX, ""), |(time, id)| (time.millis(), id.as_str()));
+        let rows = sqlx::query(concat!(
+            "SELECT ",
+            client_columns!(),
+            " FROM clients c WHERE c.org_id = $1 AND c.deleted_at IS NULL AND (c.created_at, c.id) < ($2, $3) \
+             ORDER BY c.created_at DESC, c.id DESC LIMIT $4"
+        ))
+        .bind(org.as_str())
+        .bind(time)
+        .bind(id)
+        .bind(i64::from(limit))
+        .fetch_all(&mut *self.reader().await?)
+        .await
+        .doing("list an organization's clients")?;
+        rows.iter().map(rows::client).collect()
+    }
+
     async fn known_clients(&self, orgs: &[OrgId]) -> Result<Vec<KnownClient>, StoreError> {
         let mut query = QueryBuilder::<Db>::new(
             "SELECT c.id, c.name, c.created_at, c.org_id, o.name AS owner FROM clients c LEFT JOIN orgs o ON o.id = c.org_id \
