@@ -48,6 +48,19 @@ pub enum NotNow {
     NotHeld,
 }
 
+impl NotNow {
+    /// The stable word for programs.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Idle(refusal) => refusal.code(),
+            Self::Gone => "scope_gone",
+            Self::NotAllowed => "client_not_allowed",
+            Self::NotHeld => "permission_not_held",
+        }
+    }
+}
+
 /// One scope of a grant in words.
 #[derive(Debug)]
 pub struct ScopeWords {
@@ -73,12 +86,21 @@ pub async fn applications(node: &Node, config: &Config, user: &UserId) -> Result
     let now = node.now();
     let mut live = node.store.grants_of_user(user, now).await?;
     live.retain(|f| f.grant.state == GrantState::Live && f.grant.expires_at.is_none_or(|end| now < end));
-    let mut usage = usage(node, &live, now).await?;
+    with_use(node, config, live).await
+}
+
+/// These grants with how they were used, in the same order.
+///
+/// # Errors
+/// When the store fails.
+pub async fn with_use(node: &Node, config: &Config, grants: Vec<GrantFacts>) -> Result<Vec<Application>, StoreError> {
+    let now = node.now();
+    let mut usage = usage(node, &grants, now).await?;
     let with_use = |facts: GrantFacts| {
         let usage = usage.remove(&facts.grant.id).unwrap_or_default();
         Application::new(config, facts, usage, now)
     };
-    Ok(live.into_iter().map(with_use).collect())
+    Ok(grants.into_iter().map(with_use).collect())
 }
 
 /// One live grant of `user`; `None` when there is no such grant, it has ended, or it is another's.
@@ -95,8 +117,7 @@ pub async fn application(
     let facts = node.store.grant_facts(grant).await?;
     let live = |f: &GrantFacts| f.grant.state == GrantState::Live && f.grant.expires_at.is_none_or(|end| now < end);
     let Some(facts) = facts.filter(|f| f.grant.user == *user && live(f)) else { return Ok(None) };
-    let usage = usage(node, std::slice::from_ref(&facts), now).await?.remove(grant).unwrap_or_default();
-    Ok(Some(Application::new(config, facts, usage, now)))
+    Ok(with_use(node, config, vec![facts]).await?.pop())
 }
 
 async fn usage(node: &Node, live: &[GrantFacts], now: Timestamp) -> Result<HashMap<GrantId, GrantUse>, StoreError> {

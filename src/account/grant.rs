@@ -9,6 +9,7 @@ use http::{HeaderMap, StatusCode};
 use jiff::tz::TimeZone;
 use url::form_urlencoded::Serializer;
 
+use super::activity;
 use super::applications::{Application, application};
 use super::client;
 use super::form::Form;
@@ -20,7 +21,7 @@ use crate::config::Config;
 use crate::pages::texts::{Text, account as texts};
 use crate::pages::views::{ActivityFilter, CalledFrom, DecisionFilter, GrantNotice, GrantPage, Section, UsedHere};
 use crate::pages::{DisplayName, When};
-use crate::record::{Actor, AuditRecord, Event};
+use crate::record::Actor;
 use crate::store::{self, AuditFilter, Cursor};
 use crate::types::{GrantId, ScopeSet, ScopeToken, Timestamp};
 use crate::web::{Params, Peer, SignedIn, Trouble, page, see_other};
@@ -28,8 +29,6 @@ use crate::web::{Params, Peer, SignedIn, Trouble, page, see_other};
 /// Records on one page.
 const PAGE: u32 = 25;
 const DAY: Duration = Duration::from_hours(24);
-/// What the times of two records differ by at least.
-const INSTANT: Duration = Duration::from_millis(1);
 
 /// `GET /settings/applications/{grant}`.
 pub async fn show(
@@ -78,11 +77,9 @@ impl Asked {
         Ok(Self { filter, behind, done })
     }
 
-    fn search(&self, grant: &Application) -> AuditFilter {
+    fn search(&self) -> AuditFilter {
         let some = |text: &String| (!text.is_empty()).then(|| text.clone());
         AuditFilter {
-            org: Some(grant.facts.org.id.clone()),
-            grant: Some(grant.facts.grant.id.clone()),
             api: some(&self.filter.api),
             tool: some(&self.filter.tool),
             decision: match self.filter.decision {
@@ -117,7 +114,7 @@ async fn shown(
     let asked = Asked::read(app, grant, query)?;
     let (facts, now) = (&grant.facts, app.node.now());
     let path = format!("{PATH}/{}", facts.grant.id);
-    let found = app.node.store.search_audit(&asked.search(grant), asked.behind.last(), PAGE).await?;
+    let found = activity::activity(&app.node, facts, asked.search(), (asked.behind.last(), PAGE)).await?;
     let mut names = Names::default();
     names.learn(&app.node, found.rows.iter().filter_map(|r| r.record.actor.user.as_ref())).await?;
     names.learn_clients_of(&app.node, found.rows.iter().map(|r| &r.record)).await?;
@@ -133,7 +130,7 @@ async fn shown(
         organization: DisplayName::new(&facts.org.name),
         granted: When::new(facts.grant.created_at, now),
         last_used: grant.usage.last_used_at.map(|at| When::new(at, now)),
-        last_from: last_from(app, grant).await?,
+        last_from: called_from(app, grant).await?,
         ends: facts.grant.expires_at.map(|at| When::new(at, now)),
         days: (day(now), facts.grant.expires_at.map(|end| day(end.minus(DAY)))),
         suspended: grant.idle.map(standing::idle),
@@ -148,24 +145,13 @@ async fn shown(
     Ok(page(status, &view))
 }
 
-/// From where it last called. The record is looked up by its time: there may be any number of refreshes behind it.
-async fn last_from(app: &App, grant: &Application) -> Result<Option<CalledFrom>, Trouble> {
-    let Some(last) = grant.usage.last_used_at else { return Ok(None) };
-    let calls = AuditFilter {
-        org: Some(grant.facts.org.id.clone()),
-        grant: Some(grant.facts.grant.id.clone()),
-        from: Some(last),
-        to: Some(last.plus(INSTANT)),
-        ..AuditFilter::default()
+/// From where it last called, as it is shown.
+async fn called_from(app: &App, grant: &Application) -> Result<Option<CalledFrom>, Trouble> {
+    let shown = |from: activity::CalledFrom| CalledFrom {
+        address: from.address,
+        user_agent: from.user_agent.as_deref().map(DisplayName::new),
     };
-    let then = app.node.store.search_audit(&calls, None, PAGE).await?;
-    let call = then.rows.iter().map(|row| &row.record).find(|record| matches!(record.event, Event::Call(_)));
-    Ok(call.and_then(from))
-}
-
-fn from(record: &AuditRecord) -> Option<CalledFrom> {
-    let address = record.origin.peer?.ip().to_canonical().to_string();
-    Some(CalledFrom { address, user_agent: record.origin.user_agent.as_deref().map(DisplayName::new) })
+    Ok(activity::last_from(&app.node, grant).await?.map(shown))
 }
 
 /// The UTC day of an instant, as a date field takes it.

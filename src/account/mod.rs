@@ -4,6 +4,7 @@
 //! What these pages put on record themselves: a revocation (`grant.revoke.user`, written by the store beside the change) and a
 //! download of the log (`audit.export`, written before its first byte). Looking at a page is not recorded.
 
+pub mod activity;
 pub mod applications;
 mod apps;
 mod audit;

@@ -10,11 +10,7 @@ use super::app_model::{
 use super::error::AdminError;
 use super::model::{ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, UninstalledApp};
 use super::model::{
-    AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientSwitch, ClientView,
-    CreatedClient, CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, ExplainQuery, ExplanationView, GrantChange,
-    GrantView, InvitationView, KeyView, MemberRoles, MemberView, NewClient, NewClientsChange, NewInvitation, NewOrg, NewPassword,
-    NewSavedSearch, NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, PolicyPage, RevokedGrants, RoleView, Rotation,
-    SavedSearchView, ScopeQuery, ScopeView, SessionView, ShadowQuery, ShadowReport, Switch, UserSwitch, UserView, Within,
+    AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientSwitch, ClientTerms, ClientView, CreatedClient, CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, ExplainQuery, ExplanationView, GrantChange, GrantView, InvitationView, KeyView, MemberRoles, MemberView, NewClient, NewClientsChange, NewInvitation, NewOrg, NewPassword, NewSavedSearch, NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, PolicyPage, RevokedGrants, RoleView, Rotation, SavedSearchView, ScopeQuery, ScopeView, SessionView, ShadowQuery, ShadowReport, Switch, UserSwitch, UserView, Within,
 };
 use crate::apps::Manifest;
 use crate::counts::Counts;
@@ -91,6 +87,8 @@ pub trait Administration: Send + Sync {
     async fn switch_client(&self, client: &str, to: ClientSwitch) -> Result<ClientView, AdminError>;
     /// Sets what a client may ask for; live grants narrow at once.
     async fn set_client_scopes(&self, client: &str, scopes: ClientScopes) -> Result<ClientView, AdminError>;
+    /// Sets how long a client's access tokens live, and whether its requests must carry `state`.
+    async fn set_client_terms(&self, client: &str, terms: ClientTerms) -> Result<ClientView, AdminError>;
     /// Gives a client another secret.
     async fn add_secret(&self, client: &str, new: NewSecret) -> Result<CreatedSecret, AdminError>;
     /// Removes a secret of a client, by its id or last four characters.

@@ -6,7 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::model::ClientView;
 use crate::apps::Written;
 use crate::store::{AppState, ClientKind, Maturity, Stage};
-use crate::types::{AppId, AppUuid, ClientId, OrgId, ScopeSet, Timestamp, UserId, rfc3339};
+use crate::types::{AppId, AppUuid, ClientId, OrgId, ScopeSet, Setting, Timestamp, UserId, rfc3339};
 
 /// An app.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -35,6 +35,13 @@ pub struct AppView {
     /// What it asks for.
     #[schema(value_type = Vec<String>)]
     pub scopes: ScopeSet,
+    /// Lifetime of its clients' access tokens in seconds, when they have one of their own.
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 86_400)]
+    pub access_token_ttl_seconds: Option<u64>,
+    /// Whether its clients' authorization requests must carry `state`.
+    #[serde(default)]
+    pub require_state: bool,
     /// Counts the changes of the draft.
     pub revision: u64,
     /// `in_work` or `stable`.
@@ -88,6 +95,13 @@ pub struct AppVersionView {
     /// What it asks for.
     #[schema(value_type = Vec<String>)]
     pub scopes: ScopeSet,
+    /// Lifetime of its clients' access tokens in seconds, when they have one of their own.
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 86_400)]
+    pub access_token_ttl_seconds: Option<u64>,
+    /// Whether its clients' authorization requests must carry `state`.
+    #[serde(default)]
+    pub require_state: bool,
     /// When it was published.
     #[serde(with = "rfc3339")]
     #[schema(value_type = String, format = DateTime)]
@@ -168,6 +182,13 @@ pub struct NewApp {
     /// What it asks for.
     #[serde(default)]
     pub scopes: Vec<String>,
+    /// Lifetime of its clients' access tokens in seconds, when they have one of their own.
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 86_400)]
+    pub access_token_ttl_seconds: Option<u64>,
+    /// Whether its clients' authorization requests must carry `state`.
+    #[serde(default)]
+    pub require_state: bool,
 }
 
 /// What to change of a draft; what is absent stays, an empty text or list takes away.
@@ -198,6 +219,13 @@ pub struct AppChange {
     /// What it asks for; replaces all of them.
     #[serde(default)]
     pub scopes: Option<Vec<String>>,
+    /// Lifetime of its clients' access tokens in seconds; `null` is the configuration's.
+    #[serde(default, skip_serializing_if = "Setting::stays")]
+    #[schema(value_type = Option<u64>, minimum = 1, maximum = 86_400)]
+    pub access_token_ttl_seconds: Setting<u64>,
+    /// Whether its clients' authorization requests must carry `state`.
+    #[serde(default)]
+    pub require_state: Option<bool>,
 }
 
 impl AppChange {
@@ -212,6 +240,8 @@ impl AppChange {
             onboarding_url: self.onboarding_url.unwrap_or(before.onboarding_url),
             redirect_uris: self.redirect_uris.unwrap_or(before.redirect_uris),
             scopes: self.scopes.unwrap_or(before.scopes),
+            access_token_ttl: self.access_token_ttl_seconds.over(before.access_token_ttl),
+            require_state: self.require_state.unwrap_or(before.require_state),
         }
     }
 }

@@ -21,8 +21,8 @@ pub use api_keys::{
 };
 pub use audit::{AuditEntry, AuditPageView, AuditQuery, DecisionName, NewSavedSearch, SavedSearchView};
 pub use clients::{
-    ClientScopes, ClientSwitch, ClientSwitchTo, ClientView, CreatedClient, CreatedSecret, NewClient, NewClientKind, NewSecret,
-    SecretView,
+    ClientScopes, ClientSwitch, ClientSwitchTo, ClientTerms, ClientView, CreatedClient, CreatedSecret, NewClient, NewClientKind,
+    NewSecret, SecretView,
 };
 pub use explain::{ExplainQuery, ExplanationView, LackView, RecordedView, StepView};
 pub use grants::{GrantStateView, GrantView, Within};

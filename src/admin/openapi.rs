@@ -73,7 +73,7 @@ pub(super) fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(http::people::end_session))
         .routes(routes!(http::people::list_scopes))
         .routes(routes!(http::clients::list_clients, http::clients::create_client))
-        .routes(routes!(http::clients::show_client, http::clients::delete_client))
+        .routes(routes!(http::clients::show_client, http::clients::delete_client, http::clients::set_client_terms))
         .routes(routes!(http::clients::switch_client))
         .routes(routes!(http::clients::set_client_scopes))
         .routes(routes!(http::clients::add_secret))

@@ -18,11 +18,7 @@ use super::error::{AdminError, Problem, Refusal};
 use super::model::{ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, UninstalledApp};
 use super::model::{
     AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientSwitch, ClientSwitchTo,
-    ClientView, CreatedClient, CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, ExplainQuery, ExplanationView,
-    GrantChange, GrantView, InvitationView, KeyView, MemberRoles, MemberView, NewClient, NewClientsChange, NewInvitation, NewOrg,
-    NewPassword, NewSavedSearch, NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, PolicyPage, RevokedGrants,
-    RoleView, Rotation, SavedSearchView, ScopeQuery, ScopeView, SessionView, ShadowQuery, ShadowReport, Switch, SwitchTo,
-    UserSwitch, UserSwitchTo, UserView, Within,
+    ClientTerms, ClientView, CreatedClient, CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, ExplainQuery, ExplanationView, GrantChange, GrantView, InvitationView, KeyView, MemberRoles, MemberView, NewClient, NewClientsChange, NewInvitation, NewOrg, NewPassword, NewSavedSearch, NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, PolicyPage, RevokedGrants, RoleView, Rotation, SavedSearchView, ScopeQuery, ScopeView, SessionView, ShadowQuery, ShadowReport, Switch, SwitchTo, UserSwitch, UserSwitchTo, UserView, Within,
 };
 use crate::apps::Manifest;
 use crate::counts::Counts;
@@ -209,6 +205,9 @@ impl Administration for Remote {
     }
     async fn set_client_scopes(&self, client: &str, scopes: ClientScopes) -> Result<ClientView, AdminError> {
         self.read(self.with_body(Method::PUT, &["clients", client, "scopes"], &scopes)).await
+    }
+    async fn set_client_terms(&self, client: &str, terms: ClientTerms) -> Result<ClientView, AdminError> {
+        self.read(self.with_body(Method::PATCH, &["clients", client], &terms)).await
     }
     async fn add_secret(&self, client: &str, new: NewSecret) -> Result<CreatedSecret, AdminError> {
         self.read(self.with_body(Method::POST, &["clients", client, "secrets"], &new)).await

@@ -9,8 +9,11 @@ use super::answer::{Answer, Page, PageQuery};
 use super::caller::{Body, Caller, Named, Params};
 use super::error::ApiError;
 use super::openapi::Refusals;
-use crate::admin::{Administration, EndedSessions, GrantChange, GrantView, SessionView, grant_view};
-use crate::store::RevokeReason;
+use super::own::{OwnApplication, Whence, own_application};
+use crate::account::activity::last_from;
+use crate::account::applications::with_use;
+use crate::admin::{Administration, EndedSessions, GrantChange, SessionView};
+use crate::store::{GrantFacts, RevokeReason};
 use crate::types::{GrantId, ScopeToken, Timestamp};
 
 /// Who a token speaks for.
@@ -64,29 +67,39 @@ pub(super) async fn me(caller: Caller) -> Json<Me> {
     })
 }
 
-/// The applications that you authorized in this organization: one grant each.
+/// The applications that you authorized in this organization: one grant each, with what each did and what it never used.
 #[utoipa::path(
     get, path = "/api/v1/me/applications", tag = "me", security(("token" = ["applications:read"])),
     params(PageQuery),
-    responses((status = 200, description = "Done", body = Page<GrantView>), Refusals)
+    responses((status = 200, description = "Done", body = Page<OwnApplication>), Refusals)
 )]
-pub(super) async fn list(caller: Caller, Params(page): Params<PageQuery>) -> Answer<Page<GrantView>> {
+pub(super) async fn list(caller: Caller, Params(page): Params<PageQuery>) -> Answer<Page<OwnApplication>> {
+    caller.flush.flush().await;
     let now = caller.node.now();
-    let facts = caller.node.store.grants_of_user(&caller.principal.user.id, now).await?;
-    let own = facts.iter().filter(|f| f.grant.org == caller.org().id);
-    let views = own.map(|f| grant_view(&caller.config, f, now)).collect();
-    Ok(Json(Page::cut(views, |g: &GrantView| g.id.to_string(), &page)?))
+    let mut facts = caller.node.store.grants_of_user(&caller.principal.user.id, now).await?;
+    facts.retain(|f| f.grant.org == caller.org().id);
+    let own = with_use(&caller.node, &caller.config, facts).await?;
+    let views = own.iter().map(|one| own_application(&caller.config, one, now)).collect();
+    Ok(Json(Page::cut(views, |own: &OwnApplication| own.grant.id.to_string(), &page)?))
 }
 
-/// One of them.
+/// One of them, with from where it last called.
 #[utoipa::path(
     get, path = "/api/v1/me/applications/{grant}", tag = "me", security(("token" = ["applications:read"])),
     params(("grant" = String, Path, description = "Id of a grant")),
-    responses((status = 200, description = "Done", body = GrantView), Refusals)
+    responses((status = 200, description = "Done", body = OwnApplication), Refusals)
 )]
-pub(super) async fn show(caller: Caller, Named(grant): Named) -> Answer<GrantView> {
-    let id = own(&caller, &grant).await?;
-    Ok(Json(caller.administration().grant(id.as_str()).await?))
+pub(super) async fn show(caller: Caller, Named(grant): Named) -> Answer<OwnApplication> {
+    let facts = own(&caller, &grant).await?;
+    caller.flush.flush().await;
+    detailed(&caller, facts).await
+}
+
+/// An application with everything that its user may know of it.
+async fn detailed(caller: &Caller, facts: GrantFacts) -> Answer<OwnApplication> {
+    let one = with_use(&caller.node, &caller.config, vec![facts]).await?.pop().ok_or_else(missing)?;
+    let last_called_from = last_from(&caller.node, &one).await?.map(Whence::from);
+    Ok(Json(OwnApplication { last_called_from, ..own_application(&caller.config, &one, caller.node.now()) }))
 }
 
 /// Takes scopes from what you authorized, or sets when it ends; the application's tokens follow before the answer.
@@ -94,11 +107,12 @@ pub(super) async fn show(caller: Caller, Named(grant): Named) -> Answer<GrantVie
     patch, path = "/api/v1/me/applications/{grant}", tag = "me", security(("token" = ["applications:write"])),
     params(("grant" = String, Path, description = "Id of a grant")),
     request_body = GrantChange,
-    responses((status = 200, description = "Done", body = GrantView), Refusals)
+    responses((status = 200, description = "Done", body = OwnApplication), Refusals)
 )]
-pub(super) async fn update(caller: Caller, Named(grant): Named, Body(change): Body<GrantChange>) -> Answer<GrantView> {
-    let id = own(&caller, &grant).await?;
-    Ok(Json(caller.administration().change_grant(id.as_str(), change).await?))
+pub(super) async fn update(caller: Caller, Named(grant): Named, Body(change): Body<GrantChange>) -> Answer<OwnApplication> {
+    let id = own(&caller, &grant).await?.grant.id;
+    caller.administration().change_grant(id.as_str(), change).await?;
+    detailed(&caller, own(&caller, &grant).await?).await
 }
 
 /// Ends what you authorized: the application's tokens stop working before the answer.
@@ -108,7 +122,7 @@ pub(super) async fn update(caller: Caller, Named(grant): Named, Body(change): Bo
     responses((status = 204, description = "Done"), Refusals)
 )]
 pub(super) async fn revoke(caller: Caller, Named(grant): Named) -> Result<StatusCode, ApiError> {
-    let id = own(&caller, &grant).await?;
+    let id = own(&caller, &grant).await?.grant.id;
     let (store, user) = (&caller.node.store, &caller.principal.user.id);
     if !store.revoke_grant(&id, Some(user), RevokeReason::User, &caller.cause()).await? {
         return Err(missing());
@@ -122,12 +136,12 @@ fn missing() -> ApiError {
     ApiError::not_found("you authorized no such application in this organization, or it has ended")
 }
 
-/// A grant of the caller in this organization.
-async fn own(caller: &Caller, grant: &str) -> Result<GrantId, ApiError> {
+/// A grant of the caller in this organization, with what it depends on.
+pub(super) async fn own(caller: &Caller, grant: &str) -> Result<GrantFacts, ApiError> {
     let id = GrantId::parse(grant).map_err(|_| missing())?;
     let facts = caller.node.store.grant_facts(&id).await?;
-    let known = facts.is_some_and(|f| f.grant.org == caller.org().id && f.grant.user == caller.principal.user.id);
-    if known { Ok(id) } else { Err(missing()) }
+    let known = |f: &GrantFacts| f.grant.org == caller.org().id && f.grant.user == caller.principal.user.id;
+    facts.filter(known).ok_or_else(missing)
 }
 
 /// The browsers in which you are signed in, newest first: in no organization and in all of yours.

@@ -17,7 +17,7 @@ pub(super) use private::*;
 pub(super) use secrets::*;
 pub(super) use versions::*;
 
-use super::answer::{Answer, Page, PageQuery};
+use super::answer::{Answer, Page, limit, made, one_more, place};
 use super::caller::{Body, Caller, Named, Params};
 use super::error::ApiError;
 use super::once::{Repeatable, once};
@@ -69,7 +69,15 @@ pub(in crate::api) struct NewOwnApp {
     redirect_uris: Vec<String>,
     /// What it asks for.
     scopes: Vec<String>,
+    /// Lifetime of its clients' access tokens in seconds, when they have one of their own.
+    #[schema(minimum = 1, maximum = 86_400)]
+    access_token_ttl_seconds: Option<u64>,
+    /// Whether its clients' authorization requests must carry `state`.
+    require_state: bool,
 }
+
+/// Apps that are read at once where a filter is looked through.
+const AT_ONCE: u32 = 100;
 
 /// An answer about a draft, with its revision as `ETag`.
 pub(in crate::api) struct Revised<T>(u64, T);
@@ -128,10 +136,20 @@ pub(in crate::api) async fn list_apps(caller: Caller, Params(query): Params<AppQ
             && state.is_none_or(|s| s == app.state)
             && query.published.is_none_or(|p| p == app.published_client.is_some())
     };
-    let apps = caller.node.store.apps(Some(&caller.org().id)).await?;
-    let views = apps.into_iter().filter(wanted).map(app_view).collect();
-    let page = PageQuery { limit: query.limit, cursor: query.cursor };
-    Ok(Json(Page::cut(views, |a: &AppView| a.id.to_string(), &page)?))
+    let limit = limit(query.limit)?;
+    let mut after = query.cursor.as_deref().map(|c| place(c, AppId::parse)).transpose()?;
+    let (mut found, at_once) = (Vec::new(), one_more(limit).max(AT_ONCE));
+    // What the filters leave of a page may be little: read on until there is enough, or no more.
+    loop {
+        let read = caller.node.store.find_apps(&caller.org().id, after.as_ref(), at_once).await?;
+        let all = read.len() < at_once as usize;
+        after = read.last().map(|last| (last.created_at, last.id.clone()));
+        found.extend(read.into_iter().filter(wanted));
+        if all || found.len() > limit {
+            break;
+        }
+    }
+    Ok(Json(Page::found(found, limit, |last| made(last.created_at, &last.id), app_view)))
 }
 
 /// Makes an app with its draft client. That client's secret is in this answer and nowhere else; repeating the request with the same
@@ -156,6 +174,8 @@ pub(in crate::api) async fn create_app(
         onboarding_url: new.onboarding_url.unwrap_or_default(),
         redirect_uris: new.redirect_uris,
         scopes: new.scopes,
+        access_token_ttl: new.access_token_ttl_seconds,
+        require_state: new.require_state,
     };
     let made = async {
         let Made { app, secret } = caller.workshop().create(caller.org(), kind, &written).await?;

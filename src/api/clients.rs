@@ -5,7 +5,7 @@ use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::answer::{Answer, Page, damaged, limit, one_more};
+use super::answer::{Answer, Page, limit, made, one_more, place};
 use super::caller::{Body, Caller, Named, Params};
 use super::error::ApiError;
 use super::once::{Repeatable, once};
@@ -13,7 +13,7 @@ use super::openapi::Refusals;
 use crate::admin::{Administration, ClientView, CreatedClient, CreatedSecret, NewClient, NewSecret, Switch, client_view};
 use crate::clients::New;
 use crate::store::ClientState;
-use crate::types::ClientId;
+use crate::types::{ClientId, Setting};
 
 /// A change of a client; what is absent stays.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
@@ -23,6 +23,12 @@ pub(super) struct ClientChange {
     state: Option<Switch>,
     /// What it may ask for, separated by spaces; live grants narrow at once.
     scopes: Option<String>,
+    /// Lifetime of its access tokens in seconds; `null` is the configuration's. Tokens that are out live on as they were issued.
+    #[serde(default)]
+    #[schema(value_type = Option<u64>, minimum = 1, maximum = 86_400)]
+    access_token_ttl_seconds: Setting<u64>,
+    /// Whether its authorization requests must carry `state`.
+    require_state: Option<bool>,
 }
 
 /// Which clients; every field narrows.
@@ -47,11 +53,10 @@ pub(super) struct ClientQuery {
     responses((status = 200, description = "Done", body = Page<ClientView>), Refusals)
 )]
 pub(super) async fn list(caller: Caller, Params(query): Params<ClientQuery>) -> Answer<Page<ClientView>> {
-    let limit = limit(query.limit)?;
-    let after = query.cursor.as_deref().map(ClientId::parse).transpose().map_err(|_| damaged())?;
+    let (limit, after) = (limit(query.limit)?, query.cursor.as_deref().map(|c| place(c, ClientId::parse)).transpose()?);
     let text = query.text.unwrap_or_default();
-    let found = caller.node.store.find_own_clients(&caller.org().id, &text, after.as_ref(), one_more(limit)).await?;
-    Ok(Json(Page::found(found, limit, |last| last.id.to_string(), |client| client_view(client, &[]))))
+    let found = caller.node.store.find_org_clients(&caller.org().id, &text, after.as_ref(), one_more(limit)).await?;
+    Ok(Json(Page::found(found, limit, |last| made(last.created_at, &last.id), |client| client_view(client, &[]))))
 }
 
 /// One client, with what is known of its secrets.
@@ -84,7 +89,7 @@ pub(super) async fn create(caller: Caller, headers: HeaderMap, Body(new): Body<N
     once(&caller, &headers, "clients", &new, async { Ok(CreatedClient::from(clients.create(Some(org), &wanted).await?)) }).await
 }
 
-/// Switches a client off or on, or sets what it may ask for.
+/// Switches a client off or on, sets what it may ask for, how long its tokens live, and whether its requests must carry `state`.
 #[utoipa::path(
     patch, path = "/api/v1/clients/{client}", tag = "clients", security(("token" = ["clients:write"])),
     params(("client" = String, Path, description = "`client_id`")),
@@ -98,6 +103,7 @@ pub(super) async fn update(caller: Caller, Named(client): Named, Body(change): B
     if let Some(scopes) = &change.scopes {
         clients.set_scopes(&client, Some(scopes)).await?;
     }
+    clients.set_terms(&client, change.access_token_ttl_seconds, change.require_state).await?;
     if let Some(state) = change.state {
         let state = match state {
             Switch::Active => ClientState::Active,

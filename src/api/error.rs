@@ -190,13 +190,11 @@ impl From<AppError> for ApiError {
 
 impl From<ClientError> for ApiError {
     fn from(error: ClientError) -> Self {
-        let refusal = match error {
-            ClientError::Store(fault) => return fault.into(),
-            ClientError::Secret(refusal) => return AppError::Refused(refusal).into(),
-            ClientError::Refused(refusal) => refusal,
+        let (sort, detail) = match error.sorted() {
+            Ok(sorted) => sorted,
+            Err(shared) => return shared.into(),
         };
-        let detail = refusal.to_string();
-        match refusal.sort() {
+        match sort {
             Sort::Invalid => Self::invalid(detail),
             Sort::Absent => Self::not_found(detail),
             Sort::Forbidden => Self::forbidden(detail),

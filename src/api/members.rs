@@ -5,7 +5,7 @@ use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::answer::{Answer, Page, PageQuery, damaged, limit, one_more};
+use super::answer::{Answer, Page, PageQuery, damaged, limit, made, one_more, place};
 use super::caller::{Body, Caller, Named, Params};
 use super::error::ApiError;
 use super::once::{Repeatable, once};
@@ -125,9 +125,10 @@ pub(super) async fn roles(caller: Caller) -> Answer<Vec<RoleView>> {
     responses((status = 200, description = "Done", body = Page<InvitationView>), Refusals)
 )]
 pub(super) async fn invitations(caller: Caller, Params(page): Params<PageQuery>) -> Answer<Page<InvitationView>> {
-    let open = caller.node.store.invitations(&caller.org().id, caller.node.now()).await?;
-    let views = open.into_iter().map(InvitationView::from).collect();
-    Ok(Json(Page::cut(views, |i: &InvitationView| i.id.to_string(), &page)?))
+    let (limit, after) = (limit(page.limit)?, page.cursor.as_deref().map(|c| place(c, InvitationId::parse)).transpose()?);
+    let (store, org, now) = (&caller.node.store, &caller.org().id, caller.node.now());
+    let open = store.find_invitations(org, now, after.as_ref(), one_more(limit)).await?;
+    Ok(Json(Page::found(open, limit, |last| made(last.created_at, &last.id), InvitationView::from)))
 }
 
 /// Invites an address: its owner becomes a member by opening the link and signing in, with an account or to a new one. The link is in

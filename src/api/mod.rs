@@ -3,12 +3,14 @@
 //! The gate has authenticated a request and held its route's rule ([`crate::config::own_api`]) before it comes here, and says for
 //! whom in an extension. Nothing in a request names an organization: what belongs to another one does not exist.
 
+mod activity;
 mod answer;
 mod api_keys;
 mod applications;
 mod apps;
 mod audit;
 mod caller;
+mod client_scopes;
 mod clients;
 mod error;
 mod grants;
@@ -16,6 +18,7 @@ mod installations;
 mod members;
 mod once;
 mod openapi;
+mod own;
 mod policy;
 mod scopes;
 mod searches;
@@ -34,6 +37,7 @@ use http::header::CACHE_CONTROL;
 
 pub use error::{GateProblem, Problem};
 pub use openapi::document;
+pub use own::{OwnApplication, OwnPermission, OwnRecord, Whence};
 
 use crate::account::AuditFlush;
 use crate::node::Node;

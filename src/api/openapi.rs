@@ -12,7 +12,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::error::{GateProblem, Problem};
-use super::{Api, api_keys, applications, apps, audit, clients, grants, installations, members, policy, scopes, searches};
+use super::{
+    Api, activity, api_keys, applications, apps, audit, client_scopes, clients, grants, installations, members, policy, scopes,
+    searches,
+};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -73,6 +76,8 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(applications::me))
         .routes(routes!(applications::list))
         .routes(routes!(applications::show, applications::update, applications::revoke))
+        .routes(routes!(activity::list))
+        .routes(routes!(activity::events))
         .routes(routes!(applications::sessions, applications::end_sessions))
         .routes(routes!(applications::end_session))
         .routes(routes!(grants::list))
@@ -85,6 +90,8 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(clients::show, clients::update, clients::delete))
         .routes(routes!(clients::add_secret))
         .routes(routes!(clients::end_secret))
+        .routes(routes!(client_scopes::list_client_scopes, client_scopes::request_client_scope))
+        .routes(routes!(client_scopes::cancel_client_scope))
         .routes(routes!(apps::list_apps, apps::create_app))
         .routes(routes!(apps::import_app))
         .routes(routes!(apps::show_app, apps::update_app, apps::delete_app))

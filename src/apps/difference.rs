@@ -23,6 +23,8 @@ fn values(written: &Written, field: Field) -> Vec<String> {
         Field::OnboardingUrl => &written.onboarding_url,
         Field::RedirectUris => return written.redirect_uris.clone(),
         Field::Scopes => return written.scopes.clone(),
+        Field::AccessTokenTtl => return written.access_token_ttl.iter().map(ToString::to_string).collect(),
+        Field::RequireState => return written.require_state.then(|| "true".to_owned()).into_iter().collect(),
     };
     Some(text).filter(|t| !t.is_empty()).into_iter().cloned().collect()
 }

@@ -125,6 +125,13 @@ pub struct ManifestClient {
     /// `confidential` or `public` (RFC 6749 §2.1).
     #[schema(value_type = String)]
     pub kind: ClientKind,
+    /// Lifetime of their access tokens in seconds, when they have one of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 86_400)]
+    pub access_token_ttl_seconds: Option<u64>,
+    /// Whether their authorization requests must carry `state`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub require_state: bool,
 }
 
 impl Manifest {
@@ -142,7 +149,11 @@ impl Manifest {
             onboarding_url: definition.onboarding_url.clone(),
             redirect_uris: written.redirect_uris,
             scopes: written.scopes,
-            client: ManifestClient { kind },
+            client: ManifestClient {
+                kind,
+                access_token_ttl_seconds: written.access_token_ttl,
+                require_state: written.require_state,
+            },
         }
     }
 
@@ -183,6 +194,8 @@ impl Manifest {
             onboarding_url: self.onboarding_url.clone().unwrap_or_default(),
             redirect_uris: self.redirect_uris.clone(),
             scopes: self.scopes.clone(),
+            access_token_ttl: self.client.access_token_ttl_seconds,
+            require_state: self.client.require_state,
         }
     }
 }

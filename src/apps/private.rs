@@ -1,11 +1,13 @@
-//! Private scopes: which there are, and how an app asks for one.
+//! Private scopes: which there are, and how an app, or a client that belongs to none, asks for one.
 
 use super::error::{AppError, Refusal};
 use super::workshop::Workshop;
 use crate::config::own_api::API_KEYS_WRITE_ALIAS;
 use crate::config::{Catalogue, Visibility};
+use crate::node::Node;
+use crate::record::Cause;
 use crate::store::{App, Holder, ScopeRequest, ScopeRequests};
-use crate::types::{API_KEYS_WRITE, ScopeToken};
+use crate::types::{API_KEYS_WRITE, ScopeSet, ScopeToken};
 
 /// Longest reason, in characters.
 pub const MAX_REASON: usize = 1000;
@@ -36,35 +38,89 @@ pub fn reason(written: &str) -> Result<&str, Refusal> {
     if fine { Ok(written) } else { Err(Refusal::UnfitReason) }
 }
 
-impl Workshop<'_> {
-    /// What the app asked for or was given, what waits first.
+/// Private scopes of one holder's clients, as whoever may change them asks for them.
+#[derive(Debug)]
+pub struct PrivateScopes<'a> {
+    node: &'a Node,
+    catalogue: &'a Catalogue,
+    cause: &'a Cause,
+    holder: Holder,
+}
+
+impl<'a> PrivateScopes<'a> {
+    /// Those of `holder`; records name what `cause` names.
+    #[must_use]
+    pub const fn new(node: &'a Node, catalogue: &'a Catalogue, cause: &'a Cause, holder: Holder) -> Self {
+        Self { node, catalogue, cause, holder }
+    }
+
+    /// What was asked for or given, what waits first.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn scope_requests(&self, app: &App) -> Result<Vec<ScopeRequest>, AppError> {
-        Ok(self.node.store.scope_requests(ScopeRequests::For(&Holder::App(app.id.clone()))).await?)
+    pub async fn requests(&self) -> Result<Vec<ScopeRequest>, AppError> {
+        Ok(self.node.store.scope_requests(ScopeRequests::For(&self.holder)).await?)
     }
 
-    /// Asks the operator for a private scope.
+    /// Asks the operator for a private scope. `held` is what was given before.
     ///
     /// # Errors
-    /// When there is no such private scope, it is deprecated and the app was not given it, there is no reason, or a request for
-    /// it waits.
-    pub async fn request_scope(&self, app: &App, scope: &str, why: &str) -> Result<ScopeRequest, AppError> {
-        let (scope, why) = (private_scope(&self.config.catalogue, scope)?, reason(why)?);
-        if let Some(deprecation) = self.config.catalogue.entry(&scope).and_then(|entry| entry.deprecated.clone())
-            && !self.approved(app).await?.contains(&scope)
+    /// When there is no such private scope, it is deprecated and not held, there is no reason, or a request for it waits.
+    pub async fn request(&self, scope: &str, why: &str, held: &ScopeSet) -> Result<ScopeRequest, AppError> {
+        let (scope, why) = (private_scope(self.catalogue, scope)?, reason(why)?);
+        if let Some(deprecation) = self.catalogue.entry(&scope).and_then(|entry| entry.deprecated.clone())
+            && !held.contains(&scope)
         {
             return Err(Refusal::DeprecatedScope(scope, deprecation).into());
         }
         if why.is_empty() {
             return Err(Refusal::NoReason.into());
         }
-        if !self.node.store.request_scope(&Holder::App(app.id.clone()), &scope, why, &self.cause).await? {
+        if !self.node.store.request_scope(&self.holder, &scope, why, self.cause).await? {
             return Err(Refusal::Waiting(scope).into());
         }
         self.node.settle().await?;
-        self.scope_request(app, &scope).await
+        self.one(&scope).await
+    }
+
+    /// Takes a request back that waits. What was given before goes on.
+    ///
+    /// # Errors
+    /// When none waits.
+    pub async fn cancel(&self, scope: &str) -> Result<ScopeRequest, AppError> {
+        let scope = private_scope(self.catalogue, scope)?;
+        if !self.node.store.cancel_scope_request(&self.holder, &scope, self.cause).await? {
+            return Err(Refusal::NotWaiting(scope).into());
+        }
+        self.node.settle().await?;
+        self.one(&scope).await
+    }
+
+    async fn one(&self, scope: &ScopeToken) -> Result<ScopeRequest, AppError> {
+        let found = self.requests().await?.into_iter().find(|r| r.scope == *scope);
+        Ok(found.ok_or(Refusal::Gone)?)
+    }
+}
+
+impl Workshop<'_> {
+    fn private(&self, app: &App) -> PrivateScopes<'_> {
+        PrivateScopes::new(self.node, &self.config.catalogue, &self.cause, Holder::App(app.id.clone()))
+    }
+
+    /// What the app asked for or was given, what waits first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn scope_requests(&self, app: &App) -> Result<Vec<ScopeRequest>, AppError> {
+        self.private(app).requests().await
+    }
+
+    /// Asks the operator for a private scope.
+    ///
+    /// # Errors
+    /// As [`PrivateScopes::request`].
+    pub async fn request_scope(&self, app: &App, scope: &str, why: &str) -> Result<ScopeRequest, AppError> {
+        self.private(app).request(scope, why, &self.approved(app).await?).await
     }
 
     /// Takes a request back that waits. What was given before goes on.
@@ -72,16 +128,6 @@ impl Workshop<'_> {
     /// # Errors
     /// When none waits.
     pub async fn cancel_scope_request(&self, app: &App, scope: &str) -> Result<ScopeRequest, AppError> {
-        let scope = private_scope(&self.config.catalogue, scope)?;
-        if !self.node.store.cancel_scope_request(&Holder::App(app.id.clone()), &scope, &self.cause).await? {
-            return Err(Refusal::NotWaiting(scope).into());
-        }
-        self.node.settle().await?;
-        self.scope_request(app, &scope).await
-    }
-
-    async fn scope_request(&self, app: &App, scope: &ScopeToken) -> Result<ScopeRequest, AppError> {
-        let found = self.scope_requests(app).await?.into_iter().find(|r| r.scope == *scope);
-        Ok(found.ok_or(Refusal::Gone)?)
+        self.private(app).cancel(scope).await
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::error::{AppError, Refusal};
 use crate::node::Node;
 use crate::record::Cause;
-use crate::store::{Added, Client, ClientKind, ClientSecret};
+use crate::store::{Added, Client, ClientKind, ClientSecret, ClientState, Hand};
 use crate::types::{ClientId, PlainToken, Timestamp, TokenKind};
 
 /// Longest that a secret with an end lives, seconds: ten years.
@@ -45,12 +45,23 @@ impl NewSecret {
 }
 
 /// A new secret, and what is stored of it.
-pub(crate) fn make_secret(node: &Node, at: Timestamp) -> (PlainToken, ClientSecret) {
+pub(super) fn make_secret(node: &Node, at: Timestamp) -> (PlainToken, ClientSecret) {
     let plain = PlainToken::generate(TokenKind::ClientSecret, &*node.entropy);
     let text = plain.expose();
     let last4 = text[text.len() - 4..].to_owned();
     let secret = ClientSecret { hash: plain.hashed(), last4, created_at: at, expires_at: None };
     (plain, secret)
+}
+
+/// The first secret of a client, with an end when it shall have one.
+///
+/// # Errors
+/// When the end is out of bounds.
+pub(crate) fn first_secret(node: &Node, at: Timestamp, lives: Option<u64>) -> Result<(PlainToken, ClientSecret), Refusal> {
+    let new = NewSecret::of_seconds(None, lives);
+    new.check()?;
+    let (plain, secret) = make_secret(node, at);
+    Ok((plain, ClientSecret { expires_at: new.lifetime.map(|life| at.plus(life)), ..secret }))
 }
 
 /// Gives a client, an app's or one of its own, another secret.
@@ -61,7 +72,7 @@ pub async fn add_secret(
     node: &Node,
     client: &Client,
     new: NewSecret,
-    cause: &Cause,
+    (hand, cause): (Hand, &Cause),
 ) -> Result<(PlainToken, ClientSecret), AppError> {
     if client.kind == ClientKind::Public {
         return Err(Refusal::NoSecrets.into());
@@ -71,10 +82,11 @@ pub async fn add_secret(
     secret.expires_at = new.lifetime.map(|l| cause.at.plus(l));
     let others_until = new.overlap.map(|o| cause.at.plus(o));
     // Others that end at once make room.
-    match node.store.add_secret(&client.id, &secret, others_until, cause).await? {
+    match node.store.add_secret(&client.id, &secret, others_until, hand, cause).await? {
         Added::Done => Ok((plain, secret)),
         Added::Full(live) => Err(Refusal::ManySecrets(live).into()),
         Added::Absent => Err(Refusal::Gone.into()),
+        Added::Frozen => Err(Refusal::Frozen.into()),
     }
 }
 
@@ -82,14 +94,18 @@ pub async fn add_secret(
 ///
 /// # Errors
 /// When there is no such secret, or it is the only one that lives on.
-pub async fn remove_secret(node: &Node, client: &ClientId, which: &str, cause: &Cause) -> Result<(), AppError> {
+pub async fn remove_secret(node: &Node, client: &ClientId, which: &str, (hand, cause): (Hand, &Cause)) -> Result<(), AppError> {
     let secrets = node.store.live_secrets(client, cause.at).await?;
     let hash = match secrets.iter().filter(|s| s.id() == which || s.last4 == which).collect::<Vec<_>>()[..] {
         [one] => one.hash,
         _ => return Err(Refusal::UnknownSecret.into()),
     };
-    let removed = node.store.remove_secret(client, &hash, cause).await?;
-    if removed { Ok(()) } else { Err(Refusal::LastSecret.into()) }
+    if node.store.remove_secret(client, &hash, hand, cause).await? {
+        return Ok(());
+    }
+    let now = node.store.client(client).await?.ok_or(Refusal::Gone)?;
+    let frozen = hand == Hand::Owner && now.state == ClientState::Frozen;
+    Err(if frozen { Refusal::Frozen } else { Refusal::LastSecret }.into())
 }
 
 #[cfg(test)]

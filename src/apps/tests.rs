@@ -26,6 +26,8 @@ fn written() -> Written {
         onboarding_url: "https://acme.test/start".to_owned(),
         redirect_uris: vec!["https://acme.test/cb".to_owned(), String::new(), "https://acme.test/cb".to_owned()],
         scopes: vec!["metrics:read".to_owned(), "logs:read".to_owned()],
+        access_token_ttl: Some(900),
+        require_state: true,
     }
 }
 
@@ -71,9 +73,12 @@ fn every_flaw_is_named_at_once() {
         onboarding_url: "javascript:alert(1)".to_owned(),
         redirect_uris: vec!["https://*.acme.test/cb".to_owned()],
         scopes: vec!["logs:write".to_owned()],
+        access_token_ttl: Some(0),
+        require_state: true,
     };
     let flaws = proved(&wrong).expect_err("everything is wrong");
-    assert_eq!(flaws.iter().map(|f| f.field).collect::<Vec<_>>(), Field::ALL);
+    let all: Vec<_> = Field::ALL.into_iter().filter(|field| *field != Field::RequireState).collect();
+    assert_eq!(flaws.iter().map(|f| f.field).collect::<Vec<_>>(), all, "whether state is required can't be wrong");
     let case = |change: &dyn Fn(&mut Written)| {
         let mut written = written();
         change(&mut written);
@@ -262,4 +267,23 @@ fn a_manifest_is_refused_for_what_is_wrong_with_it() {
     misfit["name"] = 7.into();
     assert!(matches!(fault(&misfit), Some(ManifestFault::Unfit { line: 1, .. })));
     assert!(matches!(Manifest::read("{\n  oops"), Err(Refusal::Manifest(ManifestFault::NoJson { line: 2, .. }))));
+}
+
+#[test]
+fn the_life_of_tokens_is_bounded_and_a_part_of_what_is_published() {
+    for wrong in [0, MAX_TTL + 1] {
+        let flaws = proved(&Written { access_token_ttl: Some(wrong), ..written() }).expect_err("out of bounds");
+        assert_eq!(flaws, [Flaw { field: Field::AccessTokenTtl, fault: Fault::Lifetime }], "{wrong}");
+    }
+    let before = proved(&Written { access_token_ttl: None, require_state: false, ..written() }).expect("a definition");
+    let after = proved(&Written { access_token_ttl: Some(MAX_TTL), ..written() }).expect("a definition");
+    let change = |field, added: &str| Change { field, removed: Vec::new(), added: vec![added.to_owned()] };
+    let wanted = [change(Field::AccessTokenTtl, "86400"), change(Field::RequireState, "true")];
+    assert_eq!(difference(&before, &after), wanted);
+    let uuid = AppUuid::generate(&SeededEntropy::new(1));
+    let plain = Manifest::of(&uuid, &before, ClientKind::Public);
+    let client = serde_json::to_value(&plain.client).expect("JSON");
+    assert_eq!(client, serde_json::json!({ "kind": "public" }), "gateways that don't know the fields read it");
+    let carried = Manifest::read(&Manifest::of(&uuid, &after, ClientKind::Public).to_text()).expect("a manifest");
+    assert_eq!(proved(&carried.written()), Ok(after));
 }

@@ -13,7 +13,7 @@ use crate::node::Node;
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
     App, AppClient, AppState, AppVersion, Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, Created,
-    Definition, Edit, GrantType, Maturity, Org, Publication, Published, Stage, Via,
+    Definition, Edit, GrantType, Hand, Maturity, Org, Publication, Published, Stage, Via,
 };
 use crate::types::{AppId, AppUuid, ClientId, OrgId, PlainToken, ScopeSet, ScopeToken};
 
@@ -134,9 +134,10 @@ impl<'a> Workshop<'a> {
         if revision == app.revision && draft == app.draft {
             return Ok(app.clone());
         }
-        match self.node.store.edit_app(&app.id, revision, &draft, via, &self.cause).await? {
+        match self.node.store.edit_app(&app.id, revision, &draft, via, self.hand(), &self.cause).await? {
             Edit::Done => self.node.settle().await?,
             Edit::Stale => return Err(Refusal::Stale.into()),
+            Edit::Frozen => return Err(Refusal::Frozen.into()),
         }
         self.again(app).await
     }
@@ -152,6 +153,7 @@ impl<'a> Workshop<'a> {
         match self.node.store.mark_app(&app.id, app.revision, maturity, &self.cause).await? {
             Edit::Done => self.again(app).await,
             Edit::Stale => Err(Refusal::Stale.into()),
+            Edit::Frozen => Err(Refusal::Frozen.into()),
         }
     }
 
@@ -192,8 +194,9 @@ impl<'a> Workshop<'a> {
         let (secret, stored) = self.first_secret(kind).filter(|_| first).unzip();
         let id = app.published_client.clone().unwrap_or_else(|| client.id.clone());
         let publication = Publication { revision: app.revision, number: app.version + 1, client, secret: stored };
-        match self.node.store.publish_app(&app.id, &publication, &self.cause).await? {
+        match self.node.store.publish_app(&app.id, &publication, self.hand(), &self.cause).await? {
             Published::Stale => Err(Refusal::Stale.into()),
+            Published::Frozen => Err(Refusal::Frozen.into()),
             Published::Done { version, narrowed, ended } => {
                 self.node.settle().await?;
                 Ok(Release { version: *version, client: id, secret, narrowed, ended })
@@ -236,7 +239,9 @@ impl<'a> Workshop<'a> {
     /// When the client has none or too many, is not there, an end is out of bounds, or it is frozen and the author is a member.
     pub async fn add_secret(&self, app: &App, stage: Stage, new: NewSecret) -> Result<(PlainToken, ClientSecret), AppError> {
         let client = self.client_to_change(client_id(app, stage)?).await?;
-        secrets::add_secret(self.node, &client, new, &self.cause).await
+        let made = secrets::add_secret(self.node, &client, new, (self.hand(), &self.cause)).await?;
+        self.node.settle().await?;
+        Ok(made)
     }
 
     /// Removes a secret of one of the app's clients, by its id or its last four characters.
@@ -245,7 +250,8 @@ impl<'a> Workshop<'a> {
     /// When there is no such secret, or no other one, or the client is frozen and the author is a member.
     pub async fn remove_secret(&self, app: &App, stage: Stage, which: &str) -> Result<(), AppError> {
         let client = self.client_to_change(client_id(app, stage)?).await?;
-        secrets::remove_secret(self.node, &client.id, which, &self.cause).await
+        secrets::remove_secret(self.node, &client.id, which, (self.hand(), &self.cause)).await?;
+        Ok(self.node.settle().await?)
     }
 
     /// The manifest of the draft, or of a version. The export is on record.
@@ -361,6 +367,13 @@ impl<'a> Workshop<'a> {
         }
     }
 
+    const fn hand(&self) -> Hand {
+        match self.author {
+            Author::Operator => Hand::Operator,
+            Author::Member => Hand::Owner,
+        }
+    }
+
     async fn again(&self, app: &App) -> Result<App, AppError> {
         Ok(self.node.store.app(&app.id).await?.ok_or(Refusal::Gone)?)
     }
@@ -387,8 +400,8 @@ impl<'a> Workshop<'a> {
             scopes: Some(app.draft.scopes.clone()),
             subject: None,
             resources: Vec::new(),
-            require_state: false,
-            access_token_ttl: None,
+            require_state: app.draft.require_state,
+            access_token_ttl: app.draft.access_token_ttl(),
             state: ClientState::Active,
             created_at: self.cause.at,
         }

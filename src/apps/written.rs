@@ -23,6 +23,9 @@ pub const MAX_URIS: usize = 20;
 /// Scopes that one app may ask for: as many as fit into one authorization request.
 pub const MAX_SCOPES: usize = 50;
 
+/// Longest lifetime of a client's access tokens, seconds: revocation is live, but keys are rotated.
+pub const MAX_TTL: u64 = 24 * 60 * 60;
+
 /// A definition that was not looked at yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Written {
@@ -40,6 +43,10 @@ pub struct Written {
     pub redirect_uris: Vec<String>,
     /// What it asks for.
     pub scopes: Vec<String>,
+    /// Lifetime of its clients' access tokens in seconds; none is the configuration's.
+    pub access_token_ttl: Option<u64>,
+    /// Whether its clients' authorization requests must carry `state`.
+    pub require_state: bool,
 }
 
 /// A part of a definition.
@@ -60,11 +67,15 @@ pub enum Field {
     RedirectUris,
     /// Its scopes.
     Scopes,
+    /// The lifetime of its clients' access tokens.
+    AccessTokenTtl,
+    /// Whether its clients' authorization requests must carry `state`.
+    RequireState,
 }
 
 impl Field {
     /// Every field, in the order in which pages show them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Name,
         Self::Description,
         Self::DocumentationUrl,
@@ -72,6 +83,8 @@ impl Field {
         Self::OnboardingUrl,
         Self::RedirectUris,
         Self::Scopes,
+        Self::AccessTokenTtl,
+        Self::RequireState,
     ];
 
     /// Its name in JSON, forms and options.
@@ -85,6 +98,8 @@ impl Field {
             Self::OnboardingUrl => "onboarding_url",
             Self::RedirectUris => "redirect_uris",
             Self::Scopes => "scopes",
+            Self::AccessTokenTtl => "access_token_ttl_seconds",
+            Self::RequireState => "require_state",
         }
     }
 
@@ -99,6 +114,8 @@ impl Field {
             Self::OnboardingUrl => "Onboarding URL",
             Self::RedirectUris => "Redirect URIs",
             Self::Scopes => "Permissions",
+            Self::AccessTokenTtl => "Seconds that access tokens live",
+            Self::RequireState => "Requests must carry state",
         }
     }
 }
@@ -167,6 +184,9 @@ pub enum Fault {
     /// Too many scopes.
     #[error("there are more than {MAX_SCOPES}; ask for less")]
     ManyScopes,
+    /// Tokens that would live too long, or not at all.
+    #[error("access tokens live 1 to {MAX_TTL} seconds; leave it empty for the default")]
+    Lifetime,
 }
 
 impl From<&Definition> for Written {
@@ -179,6 +199,8 @@ impl From<&Definition> for Written {
             onboarding_url: definition.onboarding_url.clone().unwrap_or_default(),
             redirect_uris: definition.redirect_uris.iter().map(|u| u.as_str().to_owned()).collect(),
             scopes: definition.scopes.iter().map(ToString::to_string).collect(),
+            access_token_ttl: definition.access_token_ttl_seconds,
+            require_state: definition.require_state,
         }
     }
 }
@@ -217,6 +239,13 @@ impl Findings {
             self.wrong(field, Fault::Address);
         }
         Some(text.to_owned())
+    }
+
+    fn lifetime(&mut self, written: Option<u64>) -> Option<u64> {
+        if written.is_some_and(|seconds| !(1..=MAX_TTL).contains(&seconds)) {
+            self.wrong(Field::AccessTokenTtl, Fault::Lifetime);
+        }
+        written
     }
 
     fn redirect_uris(&mut self, written: &[String]) -> Vec<RedirectUri> {
@@ -298,6 +327,8 @@ impl Written {
             onboarding_url: found.address(Field::OnboardingUrl, &self.onboarding_url),
             redirect_uris: found.redirect_uris(&self.redirect_uris),
             scopes: found.scopes(&self.scopes, catalogue, author, held),
+            access_token_ttl_seconds: found.lifetime(self.access_token_ttl),
+            require_state: self.require_state,
         };
         if found.0.is_empty() { Ok(definition) } else { Err(found.0) }
     }

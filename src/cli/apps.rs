@@ -7,8 +7,9 @@ use std::fmt::Write as _;
 use std::io::Read as _;
 use std::path::Path;
 
-pub(super) use args::Apps;
 use args::{Action, Create, Edit, SecretAction, StageName};
+pub(super) use args::{Apps, ScopesAction, Terms};
+pub(super) use private::scopes as private_scopes;
 
 use super::connect::administer;
 use super::failure::CliError;
@@ -45,6 +46,8 @@ impl From<Create> for NewApp {
             onboarding_url: written.onboarding,
             redirect_uris: written.redirect_uris,
             scopes: listed(written.scopes.as_deref()).unwrap_or_default(),
+            access_token_ttl_seconds: written.terms.ttl().over(None),
+            require_state: written.terms.require_state.unwrap_or_default(),
         }
     }
 }
@@ -61,6 +64,8 @@ impl From<Edit> for AppChange {
             onboarding_url: written.onboarding,
             redirect_uris: Some(written.redirect_uris).filter(|u| !u.is_empty()),
             scopes: listed(written.scopes.as_deref()),
+            access_token_ttl_seconds: written.terms.ttl(),
+            require_state: written.terms.require_state,
         }
     }
 }

@@ -51,6 +51,8 @@ pub(super) enum Command {
     Login(super::login::Login),
     /// Print an access token that works now: curl -H "Authorization: Bearer $(tollgate token)"
     Token(super::login::Token),
+    /// Your own, through a login: the applications that you authorized, what they did, where you are signed in
+    Me(super::me::Me),
     /// End a login: its tokens stop working
     Logout(super::login::Logout),
     /// The operator's manual

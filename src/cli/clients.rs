@@ -2,13 +2,14 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::apps::{ScopesAction, Terms, private_scopes};
 use super::args::Place;
 use super::connect::administer;
 use super::failure::CliError;
 use super::output::{card, name_of, or_dash, print, show, table};
 use crate::admin::{
-    Administration, ClientScopes, ClientSwitch, ClientView, CreatedClient, CreatedSecret, NewClient, NewClientKind, NewSecret,
-    SecretView, Within,
+    Administration, ClientScopes, ClientSwitch, ClientTerms, ClientView, CreatedClient, CreatedSecret, NewClient, NewClientKind,
+    NewSecret, SecretView, Within,
 };
 use crate::store::ClientAuth;
 
@@ -63,6 +64,16 @@ enum Action {
         /// Scopes separated by spaces; without any every public scope
         scopes: Option<String>,
     },
+    /// Set how long a client's access tokens live, and whether its requests must carry state; tokens that are out stay as they are
+    Change {
+        /// Its `client_id`
+        client: String,
+        #[command(flatten)]
+        terms: Terms,
+    },
+    /// Private scopes of a client: asked for, given, taken back
+    #[command(subcommand)]
+    Private(ScopesAction),
     /// Secrets of a client
     #[command(subcommand)]
     Secret(SecretAction),
@@ -145,6 +156,9 @@ struct Create {
     /// Lifetime of its access tokens
     #[arg(long, value_name = "SECONDS")]
     access_token_ttl: Option<u64>,
+    /// How long its first secret lives [default: for ever]
+    #[arg(long, value_name = "SECONDS")]
+    secret_lives: Option<u64>,
 }
 
 impl From<Create> for NewClient {
@@ -168,6 +182,7 @@ impl From<Create> for NewClient {
             device_grant: args.device,
             require_state: args.require_state,
             access_token_ttl_seconds: args.access_token_ttl,
+            secret_lives_seconds: args.secret_lives,
         }
     }
 }
@@ -189,11 +204,16 @@ async fn act(admin: &dyn Administration, action: Action, json: bool) -> Result<(
             admin.delete_client(&client).await?;
             return if json { print("{}\n") } else { print("deleted; its grants are revoked\n") };
         }
+        Action::Private(action) => return private_scopes(admin, action, json).await,
         Action::Secret(action) => return secret(admin, action, json).await,
         Action::Show { client } => admin.client(&client).await?,
         Action::Enable { client } => admin.switch_client(&client, ClientSwitch::Active).await?,
         Action::Disable { client } => admin.switch_client(&client, ClientSwitch::Disabled).await?,
         Action::Freeze { client } => admin.switch_client(&client, ClientSwitch::Frozen).await?,
+        Action::Change { client, terms } => {
+            let terms = ClientTerms { access_token_ttl_seconds: terms.ttl(), require_state: terms.require_state };
+            admin.set_client_terms(&client, terms).await?
+        }
         Action::Scopes { client, scopes } => admin.set_client_scopes(&client, ClientScopes { scopes }).await?,
     };
     show(json, &one, details)

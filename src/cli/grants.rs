@@ -138,16 +138,16 @@ fn narrowed(grant: &GrantView) -> String {
 }
 
 /// A scope, a label and its values.
-type Narrowed = (ScopeToken, String, BTreeSet<String>);
+pub(super) type Narrowed = (ScopeToken, String, BTreeSet<String>);
 
-fn selector(text: &str) -> Result<Narrowed, String> {
+pub(super) fn selector(text: &str) -> Result<Narrowed, String> {
     let parts = text.split_once('=').and_then(|(left, values)| Some((left.rsplit_once('/')?, values)));
     let ((scope, label), values) = parts.ok_or("write SCOPE/LABEL=VALUE, for example metrics:read/team=a")?;
     let scope = ScopeToken::parse(scope).map_err(|e| e.to_string())?;
     Ok((scope, label.to_owned(), values.split(',').map(ToOwned::to_owned).collect()))
 }
 
-fn together(all: Vec<Narrowed>) -> Result<Selectors, CliError> {
+pub(super) fn together(all: Vec<Narrowed>) -> Result<Selectors, CliError> {
     let mut labels: BTreeMap<ScopeToken, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
     for (scope, label, values) in all {
         labels.entry(scope).or_default().entry(label).or_default().extend(values);
@@ -157,7 +157,7 @@ fn together(all: Vec<Narrowed>) -> Result<Selectors, CliError> {
     selectors.map(Selectors).map_err(|e| CliError::usage(format!("--selector: {e}")))
 }
 
-fn details(grant: &GrantView) -> String {
+pub(super) fn details(grant: &GrantView) -> String {
     let resources: Vec<&str> = grant.resources.iter().map(crate::types::ResourceId::as_str).collect();
     card([
         ("id", grant.id.to_string()),

@@ -18,6 +18,7 @@ mod health;
 mod invitations;
 mod login;
 mod manual;
+mod me;
 mod members;
 mod orgs;
 mod output;
@@ -71,6 +72,7 @@ async fn run(command: Command) -> Result<(), CliError> {
         Command::Explain(args) => explain::run(args).await,
         Command::Login(args) => login::login(args).await,
         Command::Token(args) => login::token(args).await,
+        Command::Me(args) => me::run(args).await,
         Command::Logout(args) => login::logout(args).await,
         Command::Manual(args) => manual::run(&args),
         Command::Health(args) => health::run(&args).await,

@@ -152,6 +152,7 @@ mod tests {
                 auth: None,
                 require_state: false,
                 access_token_ttl_seconds: None,
+                secret_lives_seconds: None,
                 device_grant: false,
             };
             let id = admin.create_client(new).await.expect("a client").client.id;

@@ -39,7 +39,7 @@ pub(super) async fn run(admin: &dyn Administration, action: Sessions, json: bool
     }
 }
 
-fn list(live: &[SessionView]) -> String {
+pub(super) fn list(live: &[SessionView]) -> String {
     let row = |s: &SessionView| {
         let (address, browser) = (or_dash(s.address.as_ref()), or_dash(s.user_agent.as_ref()));
         [s.id.clone(), s.started_at.to_string(), s.seen_at.to_string(), address, browser]

@@ -1,7 +1,7 @@
 //! Why something was not done with a client.
 
-use super::new::{MAX_NAME, MAX_TTL, MAX_URIS};
-use crate::apps::{self, AppError};
+use super::new::{MAX_NAME, MAX_URIS};
+use crate::apps::{self, AppError, MAX_TTL};
 use crate::store::StoreError;
 use crate::token::LENDS_ITSELF;
 use crate::types::{AppId, ScopeToken, Slug, UriError};
@@ -12,9 +12,9 @@ pub enum ClientError {
     /// It can't be done; nothing was changed.
     #[error("{0}")]
     Refused(Refusal),
-    /// The same, of a secret.
+    /// The same, of what apps have too: secrets and private scopes.
     #[error("{0}")]
-    Secret(apps::Refusal),
+    Shared(apps::Refusal),
     /// The store failed.
     #[error("the store can't be used")]
     Store(#[from] StoreError),
@@ -26,10 +26,24 @@ impl From<Refusal> for ClientError {
     }
 }
 
+impl ClientError {
+    /// What sort of refusal it is, with its words.
+    ///
+    /// # Errors
+    /// What apps have too, and what the store said, as [`AppError`].
+    pub fn sorted(self) -> Result<(Sort, String), AppError> {
+        match self {
+            Self::Store(fault) => Err(fault.into()),
+            Self::Shared(refusal) => Err(refusal.into()),
+            Self::Refused(refusal) => Ok((refusal.sort(), refusal.to_string())),
+        }
+    }
+}
+
 impl From<AppError> for ClientError {
     fn from(error: AppError) -> Self {
         match error {
-            AppError::Refused(refusal) => Self::Secret(refusal),
+            AppError::Refused(refusal) => Self::Shared(refusal),
             AppError::Store(fault) => Self::Store(fault),
         }
     }
@@ -148,6 +162,9 @@ pub enum Refusal {
     /// It belongs to others, registered itself, or is none.
     #[error("the organization has no such client")]
     NotOwn,
+    /// Nobody vouches for a client that registered itself.
+    #[error("clients that registered themselves have no private scopes")]
+    RegisteredItself,
     /// A client of an app is what the app's draft or last version says, and goes with the app.
     #[error("this client belongs to the app {0}: use `tollgate app edit`, `app publish` or `app delete` on that")]
     OfApp(AppId),
@@ -202,6 +219,7 @@ impl Refusal {
             | Self::ManyResources
             | Self::UnknownResource(_)
             | Self::Resource { .. }
+            | Self::RegisteredItself
             | Self::Lifetime => Sort::Invalid,
         }
     }

@@ -5,21 +5,26 @@
 
 mod error;
 mod new;
+mod private;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
 pub use error::{ClientError, Refusal, Sort};
-pub use new::{Kind, MAX_NAME, MAX_TTL, New, name_for_people};
+pub use new::{Kind, MAX_NAME, New, name_for_people};
 
-use crate::apps::{self, NewSecret, make_secret};
+pub use crate::apps::MAX_TTL;
+
+use crate::apps::{self, AppError, NewSecret, first_secret};
 use crate::config::{Config, Visibility};
 use crate::node::Node;
 use crate::record::Cause;
-use crate::store::{Client, ClientKind, ClientOrigin, ClientSecret, ClientState, Org, StoreError, User, UserState};
+use crate::store::{
+    Client, ClientKind, ClientOrigin, ClientSecret, ClientState, ClientTerms, Hand, Org, StoreError, User, UserState,
+};
 use crate::token::{LENDS_ITSELF, may_be_subject};
-use crate::types::{ClientId, PlainToken, RoleName, ScopeBits, ScopeSet, UserId};
+use crate::types::{ClientId, PlainToken, RoleName, ScopeBits, ScopeSet, Setting, UserId};
 
 /// Who acts.
 #[derive(Clone, Debug)]
@@ -119,7 +124,11 @@ impl<'a> Clients<'a> {
         };
         let scopes = new::named(new.machine(), new::scopes(&self.config, &client, new.scopes.as_deref())?)?;
         let client = Client { scopes, ..client };
-        let secret = (client.kind == ClientKind::Confidential).then(|| make_secret(self.node, at));
+        let secret = match (client.kind, new.secret_lives) {
+            (ClientKind::Confidential, lives) => Some(first_secret(self.node, at, lives).map_err(AppError::from)?),
+            (ClientKind::Public, None) => None,
+            (ClientKind::Public, Some(_)) => return Err(Refusal::SecretOfPublic.into()),
+        };
         self.node.store.create_client(&client, secret.as_ref().map(|(_, stored)| stored), &self.cause).await?;
         Ok(Made { client, secret })
     }
@@ -176,8 +185,27 @@ impl<'a> Clients<'a> {
         self.reaches(client.subject.as_ref()).await?;
         of_its_own(client)?;
         let scopes = new::named(client.subject.is_some(), new::scopes(&self.config, client, text)?)?;
-        if !self.node.store.set_client_scopes(&client.id, scopes.as_ref(), &self.cause).await? {
-            return Err(self.gone(client));
+        if !self.node.store.set_client_scopes(&client.id, scopes.as_ref(), self.hand(), &self.cause).await? {
+            return Err(self.not_changed(client).await?);
+        }
+        Ok(self.node.settle().await?)
+    }
+
+    /// Sets how long a client's access tokens live, in seconds, and whether its authorization requests must carry `state`. New tokens
+    /// and requests follow; tokens that are out live on as they were issued.
+    ///
+    /// # Errors
+    /// When a lifetime is out of bounds, it is not the caller's to set, the client is an app's, or it is frozen and the caller is a
+    /// member.
+    pub async fn set_terms(&self, client: &Client, ttl: Setting<u64>, require_state: Option<bool>) -> Result<(), ClientError> {
+        self.reaches(client.subject.as_ref()).await?;
+        of_its_own(client)?;
+        let terms = ClientTerms { access_token_ttl: ttl.try_map(new::lifetime)?, require_state };
+        if terms == ClientTerms::default() {
+            return Ok(());
+        }
+        if !self.node.store.set_client_terms(&client.id, terms, self.hand(), &self.cause).await? {
+            return Err(self.not_changed(client).await?);
         }
         Ok(self.node.settle().await?)
     }
@@ -207,7 +235,7 @@ impl<'a> Clients<'a> {
     /// When it has none or too many, an end is out of bounds, or its subject holds more than the caller.
     pub async fn add_secret(&self, client: &Client, new: NewSecret) -> Result<(PlainToken, ClientSecret), ClientError> {
         self.may_hold_secret(client).await?;
-        let made = apps::add_secret(self.node, client, new, &self.cause).await?;
+        let made = apps::add_secret(self.node, client, new, (self.hand(), &self.cause)).await?;
         self.node.settle().await?;
         Ok(made)
     }
@@ -226,7 +254,7 @@ impl<'a> Clients<'a> {
     /// # Errors
     /// When there is no such secret, or no other one that lives on.
     pub async fn remove_secret(&self, client: &Client, which: &str) -> Result<(), ClientError> {
-        apps::remove_secret(self.node, &client.id, which, &self.cause).await?;
+        apps::remove_secret(self.node, &client.id, which, (self.hand(), &self.cause)).await?;
         Ok(self.node.settle().await?)
     }
 
@@ -240,6 +268,20 @@ impl<'a> Clients<'a> {
             return Err(self.gone(client));
         }
         Ok(self.node.settle().await?)
+    }
+
+    const fn hand(&self) -> Hand {
+        match self.by {
+            By::Operator => Hand::Operator,
+            By::Member { .. } => Hand::Owner,
+        }
+    }
+
+    /// Why the store did not change a client that was there.
+    async fn not_changed(&self, client: &Client) -> Result<ClientError, StoreError> {
+        let now = self.node.store.client(&client.id).await?;
+        let frozen = now.is_some_and(|now| now.state == ClientState::Frozen) && self.hand() == Hand::Owner;
+        Ok(if frozen { Refusal::Frozen.into() } else { self.gone(client) })
     }
 
     fn gone(&self, client: &Client) -> ClientError {

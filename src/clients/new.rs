@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::error::Refusal;
+use crate::apps::MAX_TTL;
 use crate::config::{Config, Visibility};
 use crate::store::{Client, ClientAuth, GrantType};
 use crate::token::flows;
@@ -12,8 +13,6 @@ use crate::types::{RedirectUri, ResourceId, ScopeSet, ScopeToken};
 pub const MAX_NAME: usize = 100;
 /// Redirect URIs, and resources, that one client may have.
 pub const MAX_URIS: usize = 20;
-/// Longest lifetime of a client's access tokens, seconds: revocation is live, but keys are rotated.
-pub const MAX_TTL: u64 = 24 * 60 * 60;
 
 /// What kind of client shall be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +48,8 @@ pub struct New {
     pub access_token_ttl: Option<u64>,
     /// Whether it may also use the device authorization grant.
     pub device_grant: bool,
+    /// How long its first secret lives, in seconds; for ever when absent.
+    pub secret_lives: Option<u64>,
 }
 
 /// A name for people: one line, not empty, bounded.
@@ -119,11 +120,13 @@ impl New {
     }
 
     pub(super) fn ttl(&self) -> Result<Option<Duration>, Refusal> {
-        match self.access_token_ttl {
-            Some(seconds) if !(1..=MAX_TTL).contains(&seconds) => Err(Refusal::Lifetime),
-            other => Ok(other.map(Duration::from_secs)),
-        }
+        self.access_token_ttl.map(lifetime).transpose()
     }
+}
+
+/// A lifetime of access tokens, in bounds.
+pub(super) fn lifetime(seconds: u64) -> Result<Duration, Refusal> {
+    if (1..=MAX_TTL).contains(&seconds) { Ok(Duration::from_secs(seconds)) } else { Err(Refusal::Lifetime) }
 }
 
 /// The scopes of a text, each of which the client may be given by name. What it was given before it may keep.
@@ -140,7 +143,7 @@ pub(super) fn scopes(config: &Config, client: &Client, text: Option<&str>) -> Re
 }
 
 /// Whether a client can be given a scope at all: what would be refused at each of its requests is refused here.
-fn fits(config: &Config, client: &Client, scope: &ScopeToken) -> Result<(), Refusal> {
+pub(super) fn fits(config: &Config, client: &Client, scope: &ScopeToken) -> Result<(), Refusal> {
     let Some(entry) = config.catalogue.entry(scope) else { return Ok(()) };
     if let Some(deprecation) = &entry.deprecated {
         return Err(Refusal::DeprecatedScope(scope.clone(), deprecation.way_out()));

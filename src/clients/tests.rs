@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::account::tests::world::{World, scopes};
-use crate::store::{Holder, Membership, NewUser, UserKind};
+use crate::store::{Holder, Membership, NewUser, ScopeRefusal, ScopeRequest, ScopeRequestState, ScopeRequests, UserKind};
 use crate::types::ScopeToken;
 
 fn robot(subject: Option<&str>) -> New {
@@ -17,6 +17,7 @@ fn robot(subject: Option<&str>) -> New {
         require_state: false,
         access_token_ttl: None,
         device_grant: false,
+        secret_lives: None,
     }
 }
 
@@ -111,4 +112,80 @@ async fn what_the_operator_gave_a_client_its_organization_may_leave_with_it() {
     ada.set_scopes(&now().await, Some("members:read metrics:delete")).await.expect("it was approved for this client");
     let other = operator.create(Some(&world.acme), &robot(Some("ada@acme.test"))).await.expect("a machine").client;
     assert_eq!(refusal(ada.set_scopes(&other, Some("metrics:delete")).await), Refusal::PrivateScope(delete), "and no other");
+}
+
+#[tokio::test]
+async fn a_client_asks_for_a_private_scope_and_has_it_until_it_is_taken_back() {
+    let world = World::new().await;
+    let (ada, store, cause) = (of(&world, &world.ada), &world.node.store, world.node.own_cause());
+    let made = ada.create(Some(&world.acme), &robot(Some("ada@acme.test"))).await.expect("a machine").client;
+    let (delete, hour) = (ScopeToken::parse("metrics:delete").expect("a scope"), std::time::Duration::from_hours(1));
+    let shared = |refused: Result<ScopeRequest, ClientError>| match refused {
+        Err(ClientError::Shared(refusal)) => refusal,
+        other => panic!("{other:?}"),
+    };
+    let ask = async |scope: &str, why: &str| ada.request_scope(&made, scope, why).await;
+    assert!(matches!(shared(ask("metrics:read", "to read").await), apps::Refusal::PublicScope(_)));
+    assert!(matches!(shared(ask("no:such", "to try").await), apps::Refusal::UnknownScope(_)));
+    assert_eq!(shared(ask("metrics:delete", "  ").await), apps::Refusal::NoReason);
+    let asked = ask("metrics:delete", "It tidies up.").await.expect("a request");
+    assert_eq!((asked.state, &asked.holder), (ScopeRequestState::Pending, &Holder::Client(made.id.clone())));
+    assert_eq!(shared(ask("metrics:delete", "again").await), apps::Refusal::Waiting(delete.clone()));
+    let queue = store.scope_requests(ScopeRequests::All).await.expect("the queue");
+    assert_eq!(queue.iter().map(|r| (&r.holder, &r.reason[..])).collect::<Vec<_>>(), [(&asked.holder, "It tidies up.")]);
+    let taken = ada.cancel_scope_request(&made, "metrics:delete").await.expect("taken back");
+    assert_eq!(taken.state, ScopeRequestState::Withdrawn);
+    assert_eq!(shared(ada.cancel_scope_request(&made, "metrics:delete").await), apps::Refusal::NotWaiting(delete.clone()));
+
+    ask("metrics:delete", "It tidies up.").await.expect("another request");
+    assert!(store.approve_scope(&asked.holder, &delete, cause.at.plus(hour), None, &cause).await.expect("an answer"));
+    ada.set_scopes(&made, Some("metrics:read metrics:delete")).await.expect("it may name what it was given");
+    let ended = store.refuse_scope(&asked.holder, &delete, ScopeRefusal::Withdraw, None, &cause).await.expect("an answer");
+    assert!(ended.is_some());
+    let listed = ada.scope_requests(&made).await.expect("requests");
+    assert_eq!(listed.iter().map(|r| r.state).collect::<Vec<_>>(), [ScopeRequestState::Withdrawn]);
+
+    let registered = Client { origin: ClientOrigin::Dynamic, ..made.clone() };
+    assert_eq!(refusal(ada.request_scope(&registered, "metrics:delete", "why not").await), Refusal::RegisteredItself);
+}
+
+#[tokio::test]
+async fn terms_change_within_bounds_and_reach() {
+    let world = World::new().await;
+    let weak = service(&world, "weak", &["viewer"]).await;
+    let (ada, bob) = (of(&world, &world.ada), of(&world, &world.bob));
+    let made = ada.create(Some(&world.acme), &robot(Some("weak"))).await.expect("a machine").client;
+    let now = async || ada.find(made.id.as_str()).await.expect("it is there").access_token_ttl.map(|ttl| ttl.as_secs());
+    bob.set_terms(&made, Setting::To(60), Some(true)).await.expect("within reach");
+    assert_eq!(now().await, Some(60));
+    for wrong in [0, MAX_TTL + 1] {
+        assert_eq!(refusal(ada.set_terms(&made, Setting::To(wrong), None).await), Refusal::Lifetime, "{wrong}");
+    }
+    world.join(&weak, &world.acme, &["admin"]).await;
+    assert_eq!(refusal(bob.set_terms(&made, Setting::To(90), None).await), Refusal::BeyondReach);
+    let operator = Clients::new(&world.node, By::Operator, world.node.own_cause());
+    operator.switch(&made, ClientState::Frozen).await.expect("frozen");
+    assert_eq!(refusal(ada.set_terms(&made, Setting::Default, None).await), Refusal::Frozen, "also when it was read before");
+    operator.set_terms(&made, Setting::Default, None).await.expect("the operator may");
+    assert_eq!(now().await, None);
+}
+
+#[tokio::test]
+async fn a_first_secret_has_an_end_when_it_shall_have_one() {
+    let world = World::new().await;
+    let ada = of(&world, &world.ada);
+    let lives = |seconds| New { secret_lives: seconds, ..robot(Some("ada@acme.test")) };
+    let ends = async |seconds| {
+        let made = ada.create(Some(&world.acme), &lives(seconds)).await.expect("a machine");
+        made.secret.expect("a secret").1.expires_at
+    };
+    assert_eq!(ends(None).await, None);
+    assert_eq!(ends(Some(60)).await, Some(world.node.now().plus(std::time::Duration::from_secs(60))));
+    for wrong in [0, crate::apps::MAX_SECRET_LIFE + 1] {
+        let refused = ada.create(Some(&world.acme), &lives(Some(wrong))).await;
+        assert!(matches!(refused, Err(ClientError::Shared(apps::Refusal::SecretLife))), "{wrong}");
+    }
+    let public =
+        New { kind: Kind::Public, subject: None, redirect_uris: vec!["https://a.example/cb".to_owned()], ..lives(Some(60)) };
+    assert_eq!(refusal(ada.create(Some(&world.acme), &public).await), Refusal::SecretOfPublic);
 }

@@ -38,13 +38,15 @@ const fn rule(id: &'static str, method: &'static str, pattern: &'static str, nee
 }
 
 /// Every rule.
-pub const RULES: [Rule; 67] = [
+pub const RULES: [Rule; 72] = [
     rule("openapi", "GET", "/openapi.json", Needs::Nothing),
     rule("me", "GET", "/me", Needs::Token),
     rule("applications.list", "GET", "/me/applications", Needs::Scope("applications:read")),
     rule("applications.revoke", "DELETE", "/me/applications/{grant}", Needs::Scope("applications:write")),
     rule("applications.show", "GET", "/me/applications/{grant}", Needs::Scope("applications:read")),
     rule("applications.update", "PATCH", "/me/applications/{grant}", Needs::Scope("applications:write")),
+    rule("applications.activity", "GET", "/me/applications/{grant}/activity", Needs::Scope("applications:read")),
+    rule("events.list", "GET", "/me/events", Needs::Scope("sessions:read")),
     rule("sessions.list", "GET", "/me/sessions", Needs::Scope("sessions:read")),
     rule("sessions.end_all", "DELETE", "/me/sessions", Needs::Scope("sessions:write")),
     rule("sessions.end", "DELETE", "/me/sessions/{session}", Needs::Scope("sessions:write")),
@@ -65,6 +67,9 @@ pub const RULES: [Rule; 67] = [
     rule("clients.delete", "DELETE", "/clients/{client}", Needs::Scope("clients:write")),
     rule("clients.secret", "POST", "/clients/{client}/secrets", Needs::Scope("clients:write")),
     rule("clients.secret_end", "DELETE", "/clients/{client}/secrets/{secret}", Needs::Scope("clients:write")),
+    rule("clients.scopes", "GET", "/clients/{client}/scope_requests", Needs::Scope("clients:read")),
+    rule("clients.scope_request", "POST", "/clients/{client}/scope_requests", Needs::Scope("clients:write")),
+    rule("clients.scope_cancel", "DELETE", "/clients/{client}/scope_requests/{scope}", Needs::Scope("clients:write")),
     rule("apps.list", "GET", "/apps", Needs::Scope("clients:read")),
     rule("apps.create", "POST", "/apps", Needs::Scope("clients:write")),
     rule("apps.import", "POST", "/apps/import", Needs::Scope("clients:write")),

@@ -35,7 +35,15 @@ struct In {
     api: Option<String>,
     /// Name of the MCP tool, prompt or resource.
     tool: Option<String>,
-    /// What was decided: allowed, denied, or unknown (let through and never seen to end).
+    /// Route id or event name; a trailing * matches any rest, as in grant.*
+    operation: Option<String>,
+    /// HTTP status such as 404, or a class of them such as 4xx; changes have none.
+    status: Option<String>,
+    /// In which request: an X-Request-Id.
+    request_id: Option<String>,
+    /// Under which grant.
+    grant_id: Option<String>,
+    /// What was decided: allowed, denied, unknown (let through and never seen to end), or would_deny (let through in shadow mode).
     decision: Option<Decided>,
     /// Text in operation, path, tool, application name or reason, ignoring case.
     text: Option<String>,
@@ -52,6 +60,7 @@ enum Decided {
     Allowed,
     Denied,
     Unknown,
+    WouldDeny,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -142,6 +151,7 @@ fn query(given: In) -> Query {
         Some(Decided::Allowed) => "allowed",
         Some(Decided::Denied) => "denied",
         Some(Decided::Unknown) => "unknown",
+        Some(Decided::WouldDeny) => "would_deny",
     };
     Query {
         from: given.from.unwrap_or_default(),
@@ -150,9 +160,12 @@ fn query(given: In) -> Query {
         client: given.client.unwrap_or_default(),
         api: given.api.unwrap_or_default(),
         tool: given.tool.unwrap_or_default(),
+        operation: given.operation.unwrap_or_default(),
+        status: given.status.unwrap_or_default(),
         decision: decision.to_owned(),
         text: given.text.unwrap_or_default(),
-        ..Query::default()
+        grant: given.grant_id.unwrap_or_default(),
+        request: given.request_id.unwrap_or_default(),
     }
 }
 

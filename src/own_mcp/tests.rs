@@ -195,6 +195,19 @@ async fn the_log_is_searched_by_who_may_and_in_one_organization() {
     let second = tool(&world, &ada, "search_audit", second).await;
     assert_eq!(second["structuredContent"]["records"][0]["id"], records[2].id.as_str());
 
+    let found = async |narrowed: Value| {
+        let answer = tool(&world, &ada, "search_audit", narrowed).await;
+        let records = answer["structuredContent"]["records"].as_array().unwrap_or_else(|| panic!("{answer}")).clone();
+        records.into_iter().map(|r| r["id"].clone()).collect::<Vec<_>>()
+    };
+    let bobs_grant = found(json!({ "grant_id": bobs.id.as_str(), "operation": "prometheus.*" })).await;
+    assert!(bobs_grant.contains(&json!(records[0].id.as_str())), "{bobs_grant:?}");
+    assert_eq!(found(json!({ "operation": "nothing.*" })).await, Vec::<Value>::new());
+    let one = json!({ "request_id": records[0].origin.request.as_str(), "status": "2xx" });
+    assert_eq!(found(one).await, [json!(records[0].id.as_str())]);
+    assert_eq!(found(json!({ "status": "5xx" })).await, Vec::<Value>::new());
+    assert_eq!(found(json!({ "decision": "would_deny" })).await, Vec::<Value>::new());
+
     let eve = world.principal(&eves).await;
     let foreign = tool(&world, &eve, "search_audit", json!({ "user": "bob@acme.test" })).await;
     assert_eq!(foreign["structuredContent"]["records"], json!([]));
@@ -203,7 +216,13 @@ async fn the_log_is_searched_by_who_may_and_in_one_organization() {
     let bob = world.principal(&bobs).await;
     let barred = tool(&world, &bob, "search_audit", json!({})).await;
     assert!(barred["isError"] == true && words(&barred).contains("audit:read"), "{barred}");
-    for bad in [json!({ "limit": 101 }), json!({ "from": "never" }), json!({ "cursor": "x" }), json!({ "colour": "red" })] {
+    for bad in [
+        json!({ "limit": 101 }),
+        json!({ "status": "4x" }),
+        json!({ "from": "never" }),
+        json!({ "cursor": "x" }),
+        json!({ "colour": "red" }),
+    ] {
         let refused = tool(&world, &ada, "search_audit", bad.clone()).await;
         assert!(refused["isError"] == true && refused.get("structuredContent").is_none(), "{bad} {refused}");
     }

@@ -116,13 +116,13 @@ operations! {
     AppInstall = "app.install",
     /// An app was uninstalled from an organization: its grants ended, its API keys were disabled.
     AppUninstall = "app.uninstall",
-    /// An app asked for a private scope.
+    /// An app, or a client that belongs to none, asked for a private scope.
     ScopeRequest = "scope.request",
-    /// An app took its request for a private scope back.
+    /// A request for a private scope was taken back.
     ScopeCancel = "scope.cancel",
-    /// The operator gave an app a private scope.
+    /// The operator gave a private scope.
     ScopeApprove = "scope.approve",
-    /// The operator did not give an app a private scope.
+    /// The operator did not give a private scope.
     ScopeDeny = "scope.deny",
     /// The operator took a private scope back.
     ScopeWithdraw = "scope.withdraw",
@@ -207,7 +207,7 @@ pub struct ControlEvent {
     pub target: Option<(String, String)>,
     /// The scopes it was about, if any.
     pub scopes: ScopeSet,
-    /// One line for people; never user-controlled text beyond names and ids.
+    /// One line for people; never user-controlled text beyond names and ids. What the operator says of a decision is the operator's.
     pub comment: Option<String>,
     /// Roles that a user has now and did not have before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -215,6 +215,25 @@ pub struct ControlEvent {
 }
 
 impl Operation {
+    /// What happens to a user's account, and to what a user authorized: what the user is shown of it.
+    pub const OF_ACCOUNTS: &[Self] = &[
+        Self::LoginOk,
+        Self::LoginNewPlace,
+        Self::Logout,
+        Self::PasswordChange,
+        Self::AuthorizeConsent,
+        Self::CodeReplayDetected,
+        Self::RefreshReuseDetected,
+        Self::GrantRevokeUser,
+        Self::GrantRevokeAdmin,
+        Self::GrantRevokeClient,
+        Self::GrantRevokeUserDeactivated,
+        Self::GrantRevokeUninstall,
+        Self::GrantRevokePolicy,
+        Self::GrantNarrow,
+        Self::GrantLimit,
+    ];
+
     /// Whether hooks may be told of it. Its records are put before them in the transaction that writes the record.
     #[must_use]
     pub const fn is_security_event(self) -> bool {

@@ -112,6 +112,8 @@ pub trait ApiKeyStore {
     async fn api_key(&self, id: &ApiKeyId) -> Result<Option<ApiKey>, StoreError>;
     /// Keys of one organization, or all of them; newest first.
     async fn api_keys(&self, org: Option<&OrgId>) -> Result<Vec<ApiKey>, StoreError>;
+    /// Keys of one app in one organization, newest first.
+    async fn api_keys_of_app(&self, org: &OrgId, app: &AppId) -> Result<Vec<ApiKey>, StoreError>;
     /// Keys of one organization, newest first; at most `limit` behind `after`.
     async fn find_api_keys(
         &self,

@@ -1,9 +1,11 @@
 //! Apps: what an organization makes clients of, in a draft that its members try, and in versions that everybody may authorize.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{Client, ClientSecret, Created, StoreError};
+use super::{Client, ClientSecret, Created, Hand, StoreError};
 use crate::record::Cause;
 use crate::types::{AppId, AppUuid, ClientId, OrgId, RedirectUri, ScopeSet, Timestamp, UserId};
 
@@ -53,6 +55,20 @@ pub struct Definition {
     pub redirect_uris: Vec<RedirectUri>,
     /// What it asks for: all of it, from everybody.
     pub scopes: ScopeSet,
+    /// Lifetime of its clients' access tokens in seconds, when they have one of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_token_ttl_seconds: Option<u64>,
+    /// Whether its clients' authorization requests must carry `state`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub require_state: bool,
+}
+
+impl Definition {
+    /// The lifetime of its clients' access tokens, when they have one of their own.
+    #[must_use]
+    pub fn access_token_ttl(&self) -> Option<Duration> {
+        self.access_token_ttl_seconds.map(Duration::from_secs)
+    }
 }
 
 /// Whether a draft is finished.
@@ -104,6 +120,8 @@ pub enum Edit {
     Done,
     /// It is not what its caller saw any more, or is gone; nothing was changed.
     Stale,
+    /// The operator froze its draft client, and the hand was its owner's.
+    Frozen,
 }
 
 /// A version to be published.
@@ -133,6 +151,8 @@ pub enum Published {
     },
     /// The app is not what its caller saw any more: nothing was published.
     Stale,
+    /// The operator froze one of its clients, and the hand was its owner's.
+    Frozen,
 }
 
 /// Verbs on apps.
@@ -153,17 +173,33 @@ pub trait AppStore {
     async fn app_by_uuid(&self, org: &OrgId, uuid: &AppUuid) -> Result<Option<App>, StoreError>;
     /// Apps of one organization, or all of them; newest first.
     async fn apps(&self, org: Option<&OrgId>) -> Result<Vec<App>, StoreError>;
+    /// Apps of one organization, newest first; at most `limit` behind `after`.
+    async fn find_apps(&self, org: &OrgId, after: Option<&(Timestamp, AppId)>, limit: u32) -> Result<Vec<App>, StoreError>;
     /// The versions of an app, newest first.
     async fn app_versions(&self, id: &AppId) -> Result<Vec<AppVersion>, StoreError>;
     /// Replaces a draft, when it still is at `revision`; takes its stable mark away. The draft client follows, and live grants
     /// of it lose the scopes that are no longer asked for.
-    async fn edit_app(&self, id: &AppId, revision: u64, draft: &Definition, via: Via, cause: &Cause) -> Result<Edit, StoreError>;
+    async fn edit_app(
+        &self,
+        id: &AppId,
+        revision: u64,
+        draft: &Definition,
+        via: Via,
+        hand: Hand,
+        cause: &Cause,
+    ) -> Result<Edit, StoreError>;
     /// Sets or takes away the stable mark of a draft that still is at `revision`; stale when it already is so.
     async fn mark_app(&self, id: &AppId, revision: u64, maturity: Maturity, cause: &Cause) -> Result<Edit, StoreError>;
     /// Copies a stable draft of an active app to a version that never changes. The published client is made with the first
     /// version and follows later ones; live grants of it lose at once, and for good, the scopes that the version does not ask
     /// for.
-    async fn publish_app(&self, id: &AppId, publication: &Publication, cause: &Cause) -> Result<Published, StoreError>;
+    async fn publish_app(
+        &self,
+        id: &AppId,
+        publication: &Publication,
+        hand: Hand,
+        cause: &Cause,
+    ) -> Result<Published, StoreError>;
     /// Switches an app off or on with both its clients; `false` when there is none or it already was so.
     async fn set_app_state(&self, id: &AppId, state: AppState, cause: &Cause) -> Result<bool, StoreError>;
     /// Removes an app with its clients and revokes their grants.

@@ -1,5 +1,6 @@
 //! Clients and their secrets.
 
+use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -7,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{ClientPolicy, StoreError, User};
 use crate::record::Cause;
-use crate::types::{AppId, ClientId, HashedToken, OrgId, RedirectUri, ResourceId, RoleName, ScopeSet, Timestamp, UserId};
+use crate::types::{
+    AppId, ClientId, HashedToken, OrgId, RedirectUri, ResourceId, RoleName, ScopeSet, Setting, Timestamp, UserId,
+};
 
 /// A client (RFC 6749 §2).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -194,6 +197,8 @@ pub enum Added {
     Full(u64),
     /// There is no such client.
     Absent,
+    /// The operator froze it, and the hand was its owner's.
+    Frozen,
 }
 
 /// A machine client of an organization, with what its tokens rest on.
@@ -211,6 +216,39 @@ pub struct Machine {
     pub last_used_at: Option<Timestamp>,
 }
 
+/// Who changes a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hand {
+    /// The operator, who may change what is frozen.
+    Operator,
+    /// Its owner, who may not.
+    Owner,
+}
+
+/// What to change of a client's terms; what is absent stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClientTerms {
+    /// Lifetime of its access tokens; by default the configuration's.
+    pub access_token_ttl: Setting<Duration>,
+    /// Whether authorization requests must carry `state`.
+    pub require_state: Option<bool>,
+}
+
+impl fmt::Display for ClientTerms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let life = match self.access_token_ttl {
+            Setting::Stays => None,
+            Setting::Default => Some("its access tokens live as the configuration says".to_owned()),
+            Setting::To(life) => Some(format!("its access tokens live {} seconds", life.as_secs())),
+        };
+        let state = self.require_state.map(|needed| {
+            if needed { "its authorization requests must carry state" } else { "its authorization requests need no state" }
+                .to_owned()
+        });
+        f.write_str(&life.into_iter().chain(state).collect::<Vec<_>>().join(", "))
+    }
+}
+
 /// Verbs on clients.
 #[async_trait]
 pub trait ClientStore {
@@ -220,13 +258,13 @@ pub trait ClientStore {
     async fn client(&self, id: &ClientId) -> Result<Option<Client>, StoreError>;
     /// Clients of one organization, or all of them; newest first.
     async fn clients(&self, org: Option<&OrgId>) -> Result<Vec<Client>, StoreError>;
-    /// Clients of `org` by id, the last first, in whose name or id `text` occurs, or in the name or the address of whom they act as,
-    /// ignoring case; at most `limit` behind `after`.
-    async fn find_own_clients(
+    /// Clients of one organization, newest first, in whose name or id `text` occurs, or in the name or the address of whom they act
+    /// as, ignoring case; at most `limit` behind `after`.
+    async fn find_org_clients(
         &self,
         org: &OrgId,
         text: &str,
-        after: Option<&ClientId>,
+        after: Option<&(Timestamp, ClientId)>,
         limit: u32,
     ) -> Result<Vec<Client>, StoreError>;
     /// The clients that people may know by name: those of `orgs`, those that were published, and the operator's own.
@@ -251,17 +289,29 @@ pub trait ClientStore {
         id: &ClientId,
         secret: &ClientSecret,
         others_until: Option<Timestamp>,
+        hand: Hand,
         cause: &Cause,
     ) -> Result<Added, StoreError>;
-    /// Removes a secret, unless no other one would live on at the cause's time; `false` when it stays or is not there.
-    async fn remove_secret(&self, id: &ClientId, secret: &HashedToken, cause: &Cause) -> Result<bool, StoreError>;
+    /// Removes a secret, unless no other one would live on at the cause's time; `false` when it stays or is not there, or the client is
+    /// frozen and the hand its owner's.
+    async fn remove_secret(&self, id: &ClientId, secret: &HashedToken, hand: Hand, cause: &Cause) -> Result<bool, StoreError>;
     /// Switches a client off or on, or freezes it; `false` when there is none, it already was so, or its app is off. A frozen one
     /// is thawed by switching it on, and then is what its owner or its app made of it.
     async fn set_client_state(&self, id: &ClientId, state: ClientState, cause: &Cause) -> Result<bool, StoreError>;
     /// The same for those who can't undo the operator's freeze: a frozen client stays so.
     async fn set_unfrozen_client_state(&self, id: &ClientId, state: ClientState, cause: &Cause) -> Result<bool, StoreError>;
-    /// Writes what the client may ask for; narrows live grants at once through the feed.
-    async fn set_client_scopes(&self, id: &ClientId, scopes: Option<&ScopeSet>, cause: &Cause) -> Result<bool, StoreError>;
+    /// Writes what the client may ask for; narrows live grants at once through the feed. `false` when there is none, or it is frozen
+    /// and the hand its owner's.
+    async fn set_client_scopes(
+        &self,
+        id: &ClientId,
+        scopes: Option<&ScopeSet>,
+        hand: Hand,
+        cause: &Cause,
+    ) -> Result<bool, StoreError>;
+    /// Writes the lifetime of a client's access tokens, and whether its requests must carry `state`; tokens that are out stay as they
+    /// are. `false` when there is none, it is an app's, or it is frozen and the hand its owner's.
+    async fn set_client_terms(&self, id: &ClientId, terms: ClientTerms, hand: Hand, cause: &Cause) -> Result<bool, StoreError>;
     /// Removes a client and revokes its grants.
     async fn delete_client(&self, id: &ClientId, cause: &Cause) -> Result<bool, StoreError>;
     /// Removes dynamic clients without a live grant that were made before `before`; says how many.

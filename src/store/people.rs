@@ -114,6 +114,14 @@ pub trait PeopleStore {
     async fn invite(&self, invitation: &Invitation, secret: &HashedToken, cause: &Cause) -> Result<(), StoreError>;
     /// The open invitations of an organization, newest first.
     async fn invitations(&self, org: &OrgId, at: Timestamp) -> Result<Vec<Invitation>, StoreError>;
+    /// The same page by page; at most `limit` behind `after`.
+    async fn find_invitations(
+        &self,
+        org: &OrgId,
+        at: Timestamp,
+        after: Option<&(Timestamp, InvitationId)>,
+        limit: u32,
+    ) -> Result<Vec<Invitation>, StoreError>;
     /// The open invitation of a link.
     async fn invitation(&self, secret: &HashedToken, at: Timestamp) -> Result<Option<Invitation>, StoreError>;
     /// Withdraws an open invitation; `false` when it is not open.

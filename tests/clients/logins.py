@@ -160,6 +160,28 @@ def without_browser(checks: Checks, stack):
             done = machine.program(sys.executable, HERE / "provider.py", api, "up", "1+1")
             equal((done.returncode, json.loads(done.stdout or "{}")), (0, {"up": "1", "1+1": "2"}), f"answer ({done.stderr})")
             time.sleep(TTL_SECONDS)
+    with checks.check("me: a user's commands without a scope say how to ask for it"):
+        machine.log_in_elsewhere(stack.url("/api/v1"), "--scope", "sessions:read")
+        equal(machine.code, 0, f"exit code ({machine.said})")
+        done = machine.run("me", "apps")
+        wanted = '--scope "applications:read"'
+        equal((done.returncode, wanted in done.stderr), (1, True), f"me apps ({done.stderr})")
+    with checks.check("me: a user reads what an application did, and ends it"):
+        machine.log_in_elsewhere(stack.url("/api/v1"), "--scope", "applications:read applications:write sessions:read")
+        equal(value(stack, machine.token("--resource", api)).status, 200, "a call of the login for the whole gateway")
+        own = json.loads(machine.run("me", "apps", "--json").stdout)
+        used = [one for one in own if any(p["scope"] == harness.PROMETHEUS_SCOPE and p["used"] for p in one["permissions"])]
+        equal(len(used) >= 1, True, f"applications that used {harness.PROMETHEUS_SCOPE}: {own}")
+        done = machine.run("me", "activity", used[0]["id"], "--api", "prometheus", "--limit", "1")
+        equal((done.returncode, "--cursor" in done.stdout), (0, True), f"me activity ({machine.said})")
+        shown = machine.run("me", "app", used[0]["id"])
+        contains(shown.stdout, "127.0.0.1", "from where it last called")
+        contains(machine.run("me", "events").stdout, "authorize.consent", "events")
+        equal(machine.run("me", "sessions").returncode, 0, "exit code of me sessions")
+        me = json.loads(machine.run("me", "show", "--json").stdout)
+        equal(machine.run("me", "revoke", me["grant"]).returncode, 0, "exit code of me revoke")
+        done = machine.run("me", "apps")
+        equal((done.returncode, "tollgate login" in done.stderr), (1, True), f"a login that ended itself ({done.stderr})")
     with checks.check("device: revoked on the page of applications, the program stops and says what to do"):
         stack.person.revoke("Tollgate command line")
         done = machine.program(sys.executable, HERE / "provider.py", api, "up")

@@ -149,7 +149,9 @@ impl Things {
                 "client": { "kind": "public" },
             }),
             ("POST", "/apps/{app}/secrets") => json!({ "stage": "draft" }),
-            ("POST", "/apps/{app}/scope_requests") => json!({ "scope": "api_keys:write", "reason": "to push" }),
+            ("POST", "/apps/{app}/scope_requests" | "/clients/{client}/scope_requests") => {
+                json!({ "scope": "api_keys:write", "reason": "to push" })
+            }
             ("POST", "/invitations") => json!({ "email": "hedy@elsewhere.test", "roles": ["viewer"] }),
             ("POST", "/service-users") => json!({ "name": "another" }),
             ("PATCH", "/clients/{client}") | ("PUT", "/apps/{app}/state" | "/service-users/{user}/state") => {
@@ -569,4 +571,70 @@ async fn nothing_of_the_api_is_given_to_who_asks_for_nothing_special() {
     let document = conn.ask(&Request::get("/api/v1/openapi.json")).await;
     assert_eq!((document.status, &document.json()["openapi"]), (200, &json!("3.1.0")));
     gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_terms_of_clients_and_apps_are_changed() {
+    let world = World::new().await;
+    let path = format!("/clients/{}", world.client);
+    let patch = async |path: &str, change: Value| world.with_body("PATCH", path, &world.admin, &change, None).await;
+    let changed = patch(&path, json!({ "access_token_ttl_seconds": 90, "require_state": true })).await.json();
+    assert_eq!((&changed["access_token_ttl_seconds"], &changed["require_state"]), (&json!(90), &json!(true)), "{changed}");
+    let kept = patch(&path, json!({ "scopes": "metrics:read" })).await.json();
+    assert_eq!((&kept["access_token_ttl_seconds"], &kept["require_state"]), (&json!(90), &json!(true)), "what is absent stays");
+    let back = patch(&path, json!({ "access_token_ttl_seconds": null })).await.json();
+    assert_eq!((&back["access_token_ttl_seconds"], &back["require_state"]), (&Value::Null, &json!(true)), "{back}");
+    for wrong in [json!(0), json!(86_401), json!("soon")] {
+        assert_eq!(patch(&path, json!({ "access_token_ttl_seconds": wrong })).await.status, 400, "{wrong}");
+    }
+    let made = world.post("/apps", &world.admin, &json!({ "name": "Sync" }), None).await.json();
+    let app = format!("/apps/{}", text(&made["app"]["id"]));
+    let edited = patch(&app, json!({ "access_token_ttl_seconds": 60, "require_state": true })).await.json();
+    assert_eq!((&edited["access_token_ttl_seconds"], &edited["require_state"]), (&json!(60), &json!(true)), "{edited}");
+    let details = world.get(&app, &world.admin).await.json();
+    assert_eq!(details["clients"][0]["access_token_ttl_seconds"], json!(60), "the draft's client follows");
+    let fields: Vec<_> = details["changes"].as_array().expect("changes").iter().map(|c| text(&c["field"])).collect();
+    assert!(
+        fields.contains(&"access_token_ttl_seconds".to_owned()) && fields.contains(&"require_state".to_owned()),
+        "{fields:?}"
+    );
+    let wrong = patch(&app, json!({ "access_token_ttl_seconds": 0 })).await;
+    assert_eq!((wrong.status, &wrong.json()["flaws"][0]["field"]), (400, &json!("access_token_ttl_seconds")));
+    let client = text(&made["app"]["draft_client"]);
+    let direct = patch(&format!("/clients/{client}"), json!({ "access_token_ttl_seconds": 60 })).await;
+    assert_eq!(direct.status, 409, "an app's clients are what its draft and versions say");
+    world.gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_go_on_where_a_page_ended() {
+    let world = World::new().await;
+    for n in 0..4 {
+        let app = json!({ "name": format!("{} {n}", if n % 2 == 0 { "Even" } else { "Odd" }) });
+        assert_eq!(world.post("/apps", &world.admin, &app, None).await.status, 201);
+        let address = json!({ "email": format!("guest{n}@elsewhere.test") });
+        assert_eq!(world.post("/invitations", &world.admin, &address, None).await.status, 201);
+    }
+    let walk = async |path: &str| {
+        let (mut ids, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = world.get(&format!("{path}limit=1{cursor}"), &world.admin).await.json();
+            ids.extend(page["data"].as_array().expect("a list").iter().map(|one| text(&one["id"])));
+            match page["next"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return ids,
+            }
+        }
+    };
+    for (path, many) in
+        [("/apps?", 4), ("/apps?text=even&", 2), ("/apps?published=true&", 0), ("/invitations?", 4), ("/clients?", 5)]
+    {
+        let ids = walk(path).await;
+        let mut each = ids.clone();
+        each.sort();
+        each.dedup();
+        assert_eq!((ids.len(), each.len()), (many, many), "{path}: {ids:?}");
+        assert_eq!(world.get(&format!("{path}cursor=nowhere"), &world.admin).await.status, 400, "{path}");
+    }
+    world.gw.running.stop().await;
 }

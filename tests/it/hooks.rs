@@ -17,7 +17,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tollgate::record::{Actor, Cause};
-use tollgate::store::{AuditFilter, ClientSecret, NewRefreshToken, Redeem, RevokeReason, Rotate};
+use tollgate::store::{AuditFilter, ClientSecret, Hand, NewRefreshToken, Redeem, RevokeReason, Rotate};
 use tollgate::types::{Clock as _, HashedToken, PlainToken, TokenKind};
 use tollgate::web::started_session;
 
@@ -147,7 +147,7 @@ async fn every_event(gw: &Gateway, caller: &Caller) {
     gw.member(&caller.org, &caller.user, &["reader", "admin"]).await;
     let secret =
         ClientSecret { hash: fresh(TokenKind::ClientSecret, gw), last4: "1111".into(), created_at: node.now(), expires_at: None };
-    assert!(store.add_secret(&caller.client.id, &secret, None, &node.own_cause()).await.is_ok());
+    assert!(store.add_secret(&caller.client.id, &secret, None, Hand::Operator, &node.own_cause()).await.is_ok());
     sign_in(gw, caller, "192.0.2.7:1").await;
     sign_in(gw, caller, "198.51.100.7:1").await;
     let code = gw.code(&caller.org, &caller.user, &caller.client, "metrics:read").await;

@@ -24,6 +24,7 @@ mod labels;
 mod layers;
 mod limits;
 mod mcp;
+mod me;
 mod organizations;
 mod outcomes;
 mod overload;

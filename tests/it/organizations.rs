@@ -1,6 +1,6 @@
 //! G1 and G2: never more than the user holds now, never another organization's data.
 
-use tollgate::store::{ClientState, OrgState, UserState, sql};
+use tollgate::store::{ClientState, Hand, OrgState, UserState, sql};
 use tollgate::types::NodeId;
 
 use crate::harness::audit::reason;
@@ -92,7 +92,7 @@ async fn a_role_taken_away_narrows_the_live_token_and_given_back_widens_it() {
     assert_eq!(conn.ask(&query).await.status, 200);
     let node = &gw.running.node;
     let narrow = crate::harness::world::scopes("dash:read");
-    node.store.set_client_scopes(&acme.client.id, Some(&narrow), &node.own_cause()).await.expect("a change");
+    node.store.set_client_scopes(&acme.client.id, Some(&narrow), Hand::Operator, &node.own_cause()).await.expect("a change");
     node.settle().await.expect("the change is applied");
     assert_eq!(conn.ask(&query).await.reason().as_deref(), Some("permission_missing"));
     gw.running.stop().await;

@@ -8,10 +8,10 @@ use http::{HeaderMap, StatusCode};
 use super::show::{Said, one};
 use super::{Visit, refused, told, words};
 use crate::account::App;
-use crate::apps::{Flaw, Made, Refusal, Written};
+use crate::apps::{Flaw, MAX_TTL, Made, Refusal, Written};
 use crate::config::GrantFlow;
 use crate::pages::DisplayName;
-use crate::pages::texts::{Text, apps as texts, name};
+use crate::pages::texts::{Text, apps as texts, definition, name};
 use crate::pages::views::{AppFormPage, FieldFlaw, Section, ShownSecret, Way};
 use crate::store::{self, ClientKind};
 use crate::types::ScopeSet;
@@ -22,6 +22,8 @@ struct Entered {
     written: Written,
     public: bool,
     revision: Option<u64>,
+    /// Seconds that tokens live, as they were entered.
+    lifetime: String,
     find: String,
     /// Whether the catalogue is to be searched, and nothing to be saved.
     searching: bool,
@@ -36,6 +38,7 @@ struct Wrong {
 
 fn entered(form: &Params) -> Result<Entered, Trouble> {
     let text = |name| form.one(name).map(|v| v.unwrap_or_default().to_owned());
+    let lifetime = text("access_token_ttl_seconds")?.trim().to_owned();
     let written = Written {
         name: text("name")?,
         description: text("description")?,
@@ -44,11 +47,15 @@ fn entered(form: &Params) -> Result<Entered, Trouble> {
         onboarding_url: text("onboarding_url")?,
         redirect_uris: text("redirect_uris")?.lines().map(ToOwned::to_owned).collect(),
         scopes: form.all("scopes").map(ToOwned::to_owned).collect(),
+        // What is no number is out of bounds, and refused like one that is.
+        access_token_ttl: (!lifetime.is_empty()).then(|| lifetime.parse().unwrap_or(u64::MAX)),
+        require_state: form.one("require_state")?.is_some(),
     };
     Ok(Entered {
         written,
         public: form.one("kind")? == Some("public"),
         revision: form.one("revision")?.and_then(|r| r.parse().ok()),
+        lifetime,
         find: text("find")?,
         searching: form.one("search")?.is_some(),
     })
@@ -100,6 +107,9 @@ async fn answer(visit: &Visit<'_>, of: Option<&store::App>, entered: Entered, wr
         uninstall_instructions: entered.written.uninstall_instructions,
         onboarding_url: entered.written.onboarding_url,
         redirect_uris: entered.written.redirect_uris.join("\n"),
+        lifetime: entered.lifetime,
+        lifetime_hint: definition::lifetime_hint(visit.config.oauth.access_token_ttl.as_secs(), MAX_TTL),
+        require_state: entered.written.require_state,
         find: entered.find,
         scopes,
         hidden,
@@ -132,7 +142,14 @@ pub(in crate::account) async fn new_page(
     let shown = async {
         let visit = Visit::to_change(&app, &config, &peer, &who, &org)?;
         let find = found_by(query.as_deref())?;
-        let entered = Entered { written: Written::default(), public: false, revision: None, find, searching: true };
+        let entered = Entered {
+            written: Written::default(),
+            public: false,
+            revision: None,
+            lifetime: String::new(),
+            find,
+            searching: true,
+        };
         answer(&visit, None, entered, Wrong::default()).await
     };
     shown.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
@@ -186,7 +203,8 @@ pub(in crate::account) async fn edit_page(
         let visit = Visit::to_change(&app, &config, &peer, &who, &org)?;
         let (found, find) = (visit.find(&id).await?, found_by(query.as_deref())?);
         let written = Written::from(&found.draft);
-        let entered = Entered { written, public: false, revision: None, find, searching: true };
+        let lifetime = written.access_token_ttl.map(|seconds| seconds.to_string()).unwrap_or_default();
+        let entered = Entered { written, public: false, revision: None, lifetime, find, searching: true };
         answer(&visit, Some(&found), entered, Wrong::default()).await
     };
     shown.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))

@@ -18,8 +18,9 @@ pub(super) use acts::{act, delete, delete_page, import, import_page, manifest};
 pub(super) use form::{create, edit, edit_page, new_page};
 pub(super) use publish::{publish, publish_page};
 pub(super) use show::{list, show};
+pub(super) use told::refusal as why_not;
 pub(super) use trial::{act as trial_act, callback as trial_callback, show as trial_page};
-pub(super) use words::{choices, secret_row};
+pub(super) use words::{choices, private, secret_row};
 
 use super::{App, not_found};
 use crate::apps::{AppError, Author, Refusal, Workshop};

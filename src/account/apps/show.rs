@@ -126,7 +126,7 @@ pub(super) async fn one(visit: &Visit<'_>, found: &store::App, said: Said) -> Re
         stable: found.maturity == Maturity::Stable,
         versions: words::versions(visit, found, &versions).await?,
         uuid: found.uuid.to_string(),
-        private: words::private(visit, bench.scope_requests(found).await.map_err(fault)?).await?,
+        private: words::private(&visit.app.node, &visit.config, bench.scope_requests(found).await.map_err(fault)?).await?,
         asking: said.asking,
         test: trial::onboarding(&visit.config, found.draft.onboarding_url.as_deref()),
     };

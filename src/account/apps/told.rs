@@ -1,8 +1,8 @@
 //! What the apps' pages say of what [`crate::apps`] found.
 
 use crate::apps::{
-    Fault, Field, Flaw, MANIFEST_VERSION, MAX_MANIFEST, MAX_NAME, MAX_REASON, MAX_SCOPES, MAX_URIS, MAX_URL, ManifestFault, Need,
-    Refusal,
+    Fault, Field, Flaw, MANIFEST_VERSION, MAX_MANIFEST, MAX_NAME, MAX_REASON, MAX_SCOPES, MAX_TTL, MAX_URIS, MAX_URL,
+    ManifestFault, Need, Refusal,
 };
 use crate::config::Deprecation;
 use crate::pages::texts::{Text, definition as texts, together};
@@ -18,6 +18,8 @@ pub(super) const fn title(field: Field) -> Text {
         Field::OnboardingUrl => texts::onboarding_url(),
         Field::RedirectUris => texts::redirect_uris(),
         Field::Scopes => texts::scopes(),
+        Field::AccessTokenTtl => texts::access_token_ttl(),
+        Field::RequireState => texts::require_state(),
     }
 }
 
@@ -62,6 +64,7 @@ pub(super) fn flaw(flaw: &Flaw) -> Text {
         (Fault::InternalScope(scope) | Fault::NotForApps(scope), _) => texts::not_for_apps(scope.as_str()),
         (Fault::DeprecatedScope(scope, of), _) => deprecated(scope, of),
         (Fault::UnknownScope(written), _) => texts::unknown_scope(written),
+        (Fault::Lifetime, _) => texts::unfit_lifetime(MAX_TTL),
         (Fault::ManyScopes, _) => texts::many_scopes(MAX_SCOPES),
     }
 }
@@ -71,7 +74,7 @@ fn deprecated(scope: &ScopeToken, of: &Deprecation) -> Text {
 }
 
 /// Why something was not done.
-pub(super) fn refusal(refusal: &Refusal) -> Text {
+pub(in crate::account) fn refusal(refusal: &Refusal) -> Text {
     match refusal {
         Refusal::Flawed(flaws) => together(flaws.iter().map(flaw)),
         Refusal::Taken => texts::uuid_taken(),

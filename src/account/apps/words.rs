@@ -3,7 +3,8 @@
 use super::{Visit, told};
 use crate::account::log::Names;
 use crate::apps::{Change, Condition, Field, difference};
-use crate::config::{Catalogue, GrantFlow};
+use crate::config::{Catalogue, Config, GrantFlow};
+use crate::node::Node;
 use crate::pages::texts::apps as texts;
 use crate::pages::views::{
     AppClientCard, ConditionLine, DraftField, FieldChange, PrivateScope, PrivateState, ScopeChoice, ScopeChoices, ScopeLabel,
@@ -124,13 +125,17 @@ pub(in crate::account) fn choices(
     (groups, hidden)
 }
 
-/// Requests for private scopes as the app's page shows them.
-pub(super) async fn private(visit: &Visit<'_>, requests: Vec<ScopeRequest>) -> Result<Vec<PrivateScope>, StoreError> {
-    let (node, now) = (&visit.app.node, visit.app.node.now());
+/// Requests for private scopes as pages show them.
+pub(in crate::account) async fn private(
+    node: &Node,
+    config: &Config,
+    requests: Vec<ScopeRequest>,
+) -> Result<Vec<PrivateScope>, StoreError> {
+    let now = node.now();
     let mut names = Names::default();
     names.learn(node, requests.iter().filter_map(|r| r.asked.as_ref().and_then(|(user, _)| user.as_ref()))).await?;
     let view = |request: ScopeRequest| {
-        let entry = visit.config.catalogue.entry(&request.scope);
+        let entry = config.catalogue.entry(&request.scope);
         let when = |at| When::new(at, now);
         PrivateScope {
             label: ScopeLabel::of(entry),

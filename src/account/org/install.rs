@@ -38,8 +38,7 @@ pub(super) async fn app_here(app: &App, here: &Here, client: &Client, now: Times
         None => None,
     };
     let footing = store.footing(org, &known.id, now).await?;
-    let mut keys = store.api_keys(Some(org)).await?;
-    keys.retain(|key| key.app == known.id);
+    let keys = store.api_keys_of_app(org, &known.id).await?;
     Ok(Some(AppHere {
         installed,
         on_offer: on_offer(&known, org),

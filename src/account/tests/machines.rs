@@ -6,7 +6,8 @@ use base64::engine::general_purpose::STANDARD;
 use http::{Request, StatusCode};
 
 use super::world::{Answer, Browser, START, World};
-use crate::store::{Client, ClientState, User, UserState, Verdict};
+use crate::store::{Client, ClientState, Hand, Holder, ScopeRefusal, User, UserState, Verdict};
+use crate::types::ScopeToken;
 
 const PATH: &str = "/orgs/acme/machines";
 
@@ -221,7 +222,7 @@ async fn a_private_scope_that_was_given_stays_when_another_is_changed() {
     let fields = format!("name=Nightly&subject={}&scopes=metrics%3Aread&save=1", robot.id);
     world.submit(&ada, &format!("{PATH}/new"), &fields).await;
     let (client, given) = (only(&world).await, super::world::scopes("metrics:delete metrics:read"));
-    let set = world.node.store.set_client_scopes(&client.id, Some(&given), &world.node.own_cause()).await;
+    let set = world.node.store.set_client_scopes(&client.id, Some(&given), Hand::Operator, &world.node.own_cause()).await;
     assert!(set.expect("the operator gave it"));
     let path = format!("{PATH}/{}/scopes", client.id);
     let form = world.get(Some(&ada), &path).await;
@@ -231,4 +232,64 @@ async fn a_private_scope_that_was_given_stays_when_another_is_changed() {
     assert_eq!(only(&world).await.scopes, Some(super::world::scopes("members:read metrics:delete")));
     let more = world.submit(&ada, &path, "scopes=metrics:delete&scopes=upstream:inspect&save=1").await;
     assert_eq!(more.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", more.body);
+}
+
+#[tokio::test]
+async fn a_private_permission_is_asked_for_given_and_taken_back() {
+    let world = World::new().await;
+    let ada = world.sign_in(&world.ada).await;
+    let robot = robot(&world, &ada, "role=admin").await;
+    let fields = format!("name=Tidy&subject={}&scopes=metrics%3Aread&save=1", robot.id);
+    let made = world.submit(&ada, &format!("{PATH}/new"), &fields).await;
+    let (client, secret) = (only(&world).await, shown(&made, "client-secret"));
+    let path = format!("{PATH}/{}", client.id);
+    let unsaid = world.submit(&ada, &path, "private_scope=metrics%3Adelete&private_reason=&request-scope=1").await;
+    assert_eq!(unsaid.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(unsaid.body.contains("value=\"metrics:delete\""), "what was entered stays: {}", unsaid.body);
+    let asked = world.submit(&ada, &path, "private_scope=metrics%3Adelete&private_reason=Tidies+up&request-scope=1").await;
+    assert_eq!(asked.status, StatusCode::SEE_OTHER, "{}", asked.body);
+    let page = world.get(Some(&ada), &path).await;
+    for said in ["private-metrics:delete", "Tidies up", "cancel-metrics:delete"] {
+        assert!(page.body.contains(said), "{said}: {}", page.body);
+    }
+    let early = world.submit(&ada, &format!("{path}/scopes"), "scopes=metrics%3Aread&scopes=metrics%3Adelete&save=1").await;
+    assert_eq!(early.status, StatusCode::UNPROCESSABLE_ENTITY, "it was not given yet");
+
+    let (holder, scope) = (Holder::Client(client.id.clone()), ScopeToken::parse("metrics:delete").expect("a scope"));
+    let (store, cause) = (&world.node.store, world.node.own_cause());
+    let until = cause.at.plus(std::time::Duration::from_hours(1));
+    assert!(store.approve_scope(&holder, &scope, until, None, &cause).await.expect("an answer"));
+    world.node.settle().await.expect("settled");
+    let ticked = world.submit(&ada, &format!("{path}/scopes"), "scopes=metrics%3Aread&scopes=metrics%3Adelete&save=1").await;
+    assert_eq!(ticked.status, StatusCode::SEE_OTHER, "{}", ticked.body);
+    let given = token(&world, &client, &secret).await;
+    assert!(given.body.contains("metrics:delete"), "{}", given.body);
+    let taken = store.refuse_scope(&holder, &scope, ScopeRefusal::Withdraw, Some("no longer"), &cause).await;
+    assert_eq!(taken.expect("an answer").map(|ended| ended.grants), Some(1), "its grant held it");
+    world.node.settle().await.expect("settled");
+    let given = token(&world, &client, &secret).await;
+    assert!(given.status == StatusCode::OK && !given.body.contains("metrics:delete"), "{}", given.body);
+    assert!(world.get(Some(&ada), &path).await.body.contains("no longer"), "what the operator said");
+}
+
+#[tokio::test]
+async fn the_lifetime_of_tokens_is_set_for_those_to_come() {
+    let world = World::new().await;
+    let ada = world.sign_in(&world.ada).await;
+    let robot = robot(&world, &ada, "role=viewer").await;
+    let fields = format!("name=Nightly&subject={}&scopes=metrics%3Aread&save=1", robot.id);
+    let made = world.submit(&ada, &format!("{PATH}/new"), &fields).await;
+    let (client, secret) = (only(&world).await, shown(&made, "client-secret"));
+    let path = format!("{PATH}/{}", client.id);
+    for wrong in ["0", "86401", "soon"] {
+        let refused = world.submit(&ada, &path, &format!("lifetime={wrong}&set-lifetime=1")).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{wrong}");
+        assert!(refused.body.contains(&format!("value=\"{wrong}\"")), "what was entered stays: {}", refused.body);
+    }
+    for (entered, lives) in [("45", "\"expires_in\":45"), ("", "\"expires_in\":300")] {
+        let set = world.submit(&ada, &path, &format!("lifetime={entered}&set-lifetime=1")).await;
+        assert_eq!(set.status, StatusCode::SEE_OTHER, "{entered}: {}", set.body);
+        let given = token(&world, &client, &secret).await;
+        assert!(given.body.contains(lives), "{entered}: {}", given.body);
+    }
 }

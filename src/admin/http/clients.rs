@@ -6,7 +6,9 @@ use axum::http::StatusCode;
 use crate::admin::Administration;
 use crate::admin::error::AdminError;
 use crate::admin::extract::{Body, Named, Operator, Params};
-use crate::admin::model::{ClientScopes, ClientSwitchTo, ClientView, CreatedClient, CreatedSecret, NewClient, NewSecret, Within};
+use crate::admin::model::{
+    ClientScopes, ClientSwitchTo, ClientTerms, ClientView, CreatedClient, CreatedSecret, NewClient, NewSecret, Within,
+};
 use crate::admin::openapi::Refusals;
 
 type Answer<T> = Result<Json<T>, AdminError>;
@@ -86,6 +88,22 @@ pub(in crate::admin) async fn set_client_scopes(
     Body(body): Body<ClientScopes>,
 ) -> Answer<ClientView> {
     Ok(Json(local.set_client_scopes(&client, body).await?))
+}
+
+/// Sets how long a client's access tokens live, and whether its authorization requests must carry `state`. New tokens and requests
+/// follow; tokens that are out live on as they were issued.
+#[utoipa::path(
+    patch, path = "/admin/v1/clients/{client}", tag = "clients",
+    params(("client" = String, Path, description = "client_id")),
+    request_body = ClientTerms,
+    responses((status = 200, description = "Done", body = ClientView), Refusals)
+)]
+pub(in crate::admin) async fn set_client_terms(
+    Operator(local): Operator,
+    Named(client): Named<String>,
+    Body(body): Body<ClientTerms>,
+) -> Answer<ClientView> {
+    Ok(Json(local.set_client_terms(&client, body).await?))
 }
 
 /// Gives a client another secret. The answer carries it, this once.

@@ -88,6 +88,8 @@ pub(super) async fn create(local: &Local, new: NewApp) -> Result<CreatedApp, Adm
         onboarding_url: new.onboarding_url.unwrap_or_default(),
         redirect_uris: new.redirect_uris,
         scopes: new.scopes,
+        access_token_ttl: new.access_token_ttl_seconds,
+        require_state: new.require_state,
     };
     let Made { app, secret } = workshop(local).create(&org, new.kind.into(), &written).await?;
     Ok(CreatedApp { app: view(app), client_secret: shown(secret.as_ref()) })
@@ -198,6 +200,8 @@ pub fn view(app: App) -> AppView {
         onboarding_url: app.draft.onboarding_url,
         redirect_uris: written.redirect_uris,
         scopes: app.draft.scopes,
+        access_token_ttl_seconds: written.access_token_ttl,
+        require_state: written.require_state,
         revision: app.revision,
         maturity: app.maturity,
         state: app.state,
@@ -218,6 +222,8 @@ pub fn version_view(version: AppVersion) -> AppVersionView {
         name: written.name,
         redirect_uris: written.redirect_uris,
         scopes: version.definition.scopes,
+        access_token_ttl_seconds: written.access_token_ttl,
+        require_state: written.require_state,
         published_at: version.published_at,
         published_by: version.published_by,
     }

@@ -3,9 +3,10 @@
 use super::Local;
 use crate::admin::error::{AdminError, RefusalCode};
 use crate::admin::model::{
-    ClientScopes, ClientSwitch, ClientView, CreatedClient, CreatedSecret, NewClient, NewClientKind, NewSecret, SecretView, Within,
+    ClientScopes, ClientSwitch, ClientTerms, ClientView, CreatedClient, CreatedSecret, NewClient, NewClientKind, NewSecret,
+    SecretView, Within,
 };
-use crate::apps::{self, AppError};
+use crate::apps;
 use crate::clients::{By, ClientError, Clients, Kind, Made, New, Sort};
 use crate::store::{Client, ClientSecret, ClientState};
 use crate::types::PlainToken;
@@ -55,6 +56,12 @@ pub(super) async fn set_scopes(local: &Local, id: &str, wanted: ClientScopes) ->
     show(local, id).await
 }
 
+pub(super) async fn set_terms(local: &Local, id: &str, terms: ClientTerms) -> Result<ClientView, AdminError> {
+    let clients = clients(local);
+    clients.set_terms(&clients.find(id).await?, terms.access_token_ttl_seconds, terms.require_state).await?;
+    show(local, id).await
+}
+
 pub(super) async fn add_secret(local: &Local, id: &str, new: NewSecret) -> Result<CreatedSecret, AdminError> {
     let clients = clients(local);
     Ok(clients.add_secret(&clients.find(id).await?, new.into()).await?.into())
@@ -76,13 +83,11 @@ fn clients(local: &Local) -> Clients<'_> {
 
 impl From<ClientError> for AdminError {
     fn from(error: ClientError) -> Self {
-        let refusal = match error {
-            ClientError::Store(fault) => return fault.into(),
-            ClientError::Secret(refusal) => return AppError::Refused(refusal).into(),
-            ClientError::Refused(refusal) => refusal,
+        let (sort, detail) = match error.sorted() {
+            Ok(sorted) => sorted,
+            Err(shared) => return shared.into(),
         };
-        let detail = refusal.to_string();
-        match refusal.sort() {
+        match sort {
             Sort::Absent => Self::Refused(crate::admin::Refusal { code: RefusalCode::NotFound, detail, rule: None }),
             Sort::Conflict => Self::conflict(detail),
             // The operator may do everything, and is never told so.
@@ -107,6 +112,7 @@ impl From<&NewClient> for New {
             auth: new.auth,
             require_state: new.require_state,
             access_token_ttl: new.access_token_ttl_seconds,
+            secret_lives: new.secret_lives_seconds,
             device_grant: new.device_grant,
         }
     }

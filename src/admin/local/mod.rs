@@ -34,11 +34,7 @@ use super::app_model::{
 use super::error::{AdminError, Rule};
 use super::model::{ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, UninstalledApp};
 use super::model::{
-    AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientSwitch, ClientView,
-    CreatedClient, CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, ExplainQuery, ExplanationView, GrantChange,
-    GrantView, InvitationView, KeyView, MemberRoles, MemberView, NewClient, NewClientsChange, NewInvitation, NewOrg, NewPassword,
-    NewSavedSearch, NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, PolicyPage, RevokedGrants, RoleView, Rotation,
-    SavedSearchView, ScopeQuery, ScopeView, SessionView, ShadowQuery, ShadowReport, Switch, UserSwitch, UserView, Within,
+    AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientSwitch, ClientTerms, ClientView, CreatedClient, CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, ExplainQuery, ExplanationView, GrantChange, GrantView, InvitationView, KeyView, MemberRoles, MemberView, NewClient, NewClientsChange, NewInvitation, NewOrg, NewPassword, NewSavedSearch, NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, PolicyPage, RevokedGrants, RoleView, Rotation, SavedSearchView, ScopeQuery, ScopeView, SessionView, ShadowQuery, ShadowReport, Switch, UserSwitch, UserView, Within,
 };
 use crate::apps::Manifest;
 use crate::clients::{MAX_NAME, Refusal, name_for_people};
@@ -222,6 +218,9 @@ impl Administration for Local {
     }
     async fn set_client_scopes(&self, client: &str, scopes: ClientScopes) -> Result<ClientView, AdminError> {
         clients::set_scopes(self, client, scopes).await
+    }
+    async fn set_client_terms(&self, client: &str, terms: ClientTerms) -> Result<ClientView, AdminError> {
+        clients::set_terms(self, client, terms).await
     }
     async fn add_secret(&self, client: &str, new: NewSecret) -> Result<CreatedSecret, AdminError> {
         clients::add_secret(self, client, new).await

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::store::{ClientAuth, ClientOrigin, ClientState, GrantType, Stage};
-use crate::types::{AppId, ClientId, OrgId, ResourceId, ScopeSet, Timestamp, UserId, rfc3339};
+use crate::types::{AppId, ClientId, OrgId, ResourceId, ScopeSet, Setting, Timestamp, UserId, rfc3339};
 
 /// What kind of client shall be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -57,6 +57,10 @@ pub struct NewClient {
     /// redirect URIs can be left out.
     #[serde(default)]
     pub device_grant: bool,
+    /// Seconds that its first secret lives; for ever when absent. A public client has none.
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 316_224_000)]
+    pub secret_lives_seconds: Option<u64>,
 }
 
 /// A client.
@@ -113,6 +117,19 @@ pub struct ClientView {
     pub created_at: Timestamp,
     /// Its live secrets, without the secrets. Empty in lists.
     pub secrets: Vec<SecretView>,
+}
+
+/// What to change of a client; what is absent stays. New tokens and requests follow, tokens that are out live on as they were issued.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClientTerms {
+    /// Lifetime of its access tokens in seconds; `null` is the configuration's.
+    #[serde(default, skip_serializing_if = "Setting::stays")]
+    #[schema(value_type = Option<u64>, minimum = 1, maximum = 86_400)]
+    pub access_token_ttl_seconds: Setting<u64>,
+    /// Whether its authorization requests must carry `state`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub require_state: Option<bool>,
 }
 
 /// What becomes of a client.

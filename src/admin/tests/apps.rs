@@ -24,6 +24,8 @@ fn whole() -> AppChange {
         onboarding_url: Some("https://acme.test/start".to_owned()),
         redirect_uris: Some(vec!["https://acme.test/cb".to_owned()]),
         scopes: Some(vec!["metrics:read".to_owned(), "audit:read".to_owned()]),
+        access_token_ttl_seconds: crate::types::Setting::To(900),
+        require_state: Some(true),
     }
 }
 

@@ -33,6 +33,7 @@ pub(super) fn client(kind: NewClientKind) -> NewClient {
         auth: None,
         require_state: false,
         access_token_ttl_seconds: None,
+        secret_lives_seconds: None,
         device_grant: false,
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::cli::args::Place;
+use crate::types::Setting;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Apps {
@@ -114,16 +115,17 @@ pub(super) enum Action {
 }
 
 #[derive(Debug, Subcommand)]
-pub(super) enum ScopesAction {
+pub(in crate::cli) enum ScopesAction {
     /// What was asked for or given, what waits first
     List {
-        /// By apps of an organization: id or slug
+        /// By an organization: id or slug
         #[arg(long)]
         org: Option<String>,
     },
     /// Ask for a private scope
     Request {
         /// Id or `app_uuid` of an app, or a `client_id`
+        #[arg(value_name = "APP|CLIENT")]
         app: String,
         /// The scope
         scope: String,
@@ -134,6 +136,7 @@ pub(super) enum ScopesAction {
     /// Take a request back that waits; what was given before goes on
     Cancel {
         /// Id or `app_uuid` of an app, or a `client_id`
+        #[arg(value_name = "APP|CLIENT")]
         app: String,
         /// The scope
         scope: String,
@@ -153,8 +156,9 @@ pub(super) enum ScopesAction {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Private {
+pub(in crate::cli) struct Private {
     /// Id or `app_uuid` of an app, or a `client_id`
+    #[arg(value_name = "APP|CLIENT")]
     pub(super) app: String,
     /// The scope
     pub(super) scope: String,
@@ -245,4 +249,30 @@ pub(super) struct Definition {
     /// What it asks for, separated by spaces
     #[arg(long)]
     pub(super) scopes: Option<String>,
+    #[command(flatten)]
+    pub(super) terms: Terms,
+}
+
+/// How long access tokens live, and what requests must carry.
+#[derive(Clone, Copy, Debug, Args)]
+pub(in crate::cli) struct Terms {
+    /// Lifetime of access tokens
+    #[arg(long, value_name = "SECONDS", conflicts_with = "default_token_ttl")]
+    access_token_ttl: Option<u64>,
+    /// Access tokens live as the configuration says
+    #[arg(long)]
+    default_token_ttl: bool,
+    /// Whether authorization requests must carry state
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub(in crate::cli) require_state: Option<bool>,
+}
+
+impl Terms {
+    pub(in crate::cli) fn ttl(self) -> Setting<u64> {
+        match (self.access_token_ttl, self.default_token_ttl) {
+            (Some(seconds), _) => Setting::To(seconds),
+            (None, true) => Setting::Default,
+            (None, false) => Setting::Stays,
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! `app scopes`, `app install`, `app uninstall`.
+//! `app scopes` and `client private`, `app install`, `app uninstall`.
 
 use super::args::{Private, ScopesAction};
 use crate::admin::{
@@ -7,7 +7,7 @@ use crate::admin::{
 use crate::cli::failure::CliError;
 use crate::cli::output::{name_of, or_dash, plain, show, table};
 
-pub(super) async fn scopes(admin: &dyn Administration, action: ScopesAction, json: bool) -> Result<(), CliError> {
+pub(in crate::cli) async fn scopes(admin: &dyn Administration, action: ScopesAction, json: bool) -> Result<(), CliError> {
     let (which, verdict, lives) = match action {
         ScopesAction::List { org } => {
             return show(json, &admin.scope_requests(Within { org, user: None }).await?, |all| requests(all));
@@ -41,7 +41,7 @@ fn requests(all: &[ScopeRequestView]) -> String {
         let until = or_dash(r.approved_until);
         [r.holder.clone(), r.name.clone(), r.scope.to_string(), name_of(&r.state), until, or_dash(r.asked_at), r.reason.clone()]
     };
-    table(["APP", "NAME", "SCOPE", "STATE", "COUNTS UNTIL", "ASKED", "REASON"], all.iter().map(row))
+    table(["APP OR CLIENT", "NAME", "SCOPE", "STATE", "COUNTS UNTIL", "ASKED", "REASON"], all.iter().map(row))
 }
 
 pub(super) async fn installed(admin: &dyn Administration, org: &str, json: bool) -> Result<(), CliError> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::{RequestBuilder, StatusCode, Url, header};
+use reqwest::{Method, RequestBuilder, StatusCode, Url, header};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -16,7 +16,7 @@ const MAX_ANSWER: usize = 1 << 20;
 
 /// An HTTP client that follows no redirects: what it sends is for the server that was named.
 #[derive(Debug)]
-pub(super) struct Http(reqwest::Client);
+pub(in crate::cli) struct Http(reqwest::Client);
 
 /// An OAuth error (RFC 6749 §5.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ struct ErrorBody {
 }
 
 impl Http {
-    pub(super) fn new() -> Result<Self, CliError> {
+    pub(in crate::cli) fn new() -> Result<Self, CliError> {
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT)
@@ -63,6 +63,17 @@ impl Http {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let request = self.0.post(url.clone()).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(body);
         answer(url, request).await
+    }
+
+    /// Asks an API, with a token, and gives the status with the answer.
+    pub(in crate::cli) async fn ask(
+        &self,
+        (method, url): (Method, &Url),
+        token: &str,
+        body: Option<&serde_json::Value>,
+    ) -> Result<(StatusCode, Vec<u8>), CliError> {
+        let request = self.0.request(method, url.clone()).bearer_auth(token).header(header::ACCEPT, "application/json");
+        send(url, if let Some(body) = body { request.json(body) } else { request }).await
     }
 
     /// Sends a JSON object.

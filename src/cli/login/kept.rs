@@ -26,8 +26,8 @@ impl fmt::Debug for Secret {
 
 /// An authorization server, and the logins there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Server {
-    pub(super) issuer: String,
+pub(in crate::cli) struct Server {
+    pub(in crate::cli) issuer: String,
     pub(super) client_id: String,
     /// What the client may use; a registration without devices is of no use to a login on one.
     pub(super) grant_types: Vec<String>,
@@ -61,7 +61,7 @@ pub(super) struct Access {
 
 /// The folder of all files.
 #[derive(Clone, Debug)]
-pub(super) struct Folder(PathBuf);
+pub(in crate::cli) struct Folder(PathBuf);
 
 /// One server's file, locked against other commands.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ impl Folder {
     }
 
     /// Every server that is remembered, in the order of their names.
-    pub(super) fn servers(&self) -> Result<Vec<Server>, CliError> {
+    pub(in crate::cli) fn servers(&self) -> Result<Vec<Server>, CliError> {
         let entries = match std::fs::read_dir(&self.0) {
             Ok(entries) => entries,
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),

@@ -3,12 +3,12 @@
 mod browser;
 mod device;
 mod grant;
-mod http;
-mod kept;
+pub(super) mod http;
+pub(super) mod kept;
 mod server;
 #[cfg(test)]
 mod tests;
-mod token;
+pub(super) mod token;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -28,13 +28,13 @@ use token::Wanted;
 
 /// Where logins are kept, and how to answer.
 #[derive(Clone, Debug, Args)]
-struct Common {
+pub(super) struct Common {
     /// Where logins are kept [default: tollgate/logins in the user's folder of configurations]
-    #[arg(long, value_name = "DIR", env = "TOLLGATE_LOGINS")]
+    #[arg(long, value_name = "DIR", env = "TOLLGATE_LOGINS", global = true)]
     logins: Option<PathBuf>,
     /// Answer in JSON
-    #[arg(long)]
-    json: bool,
+    #[arg(long, global = true)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -117,7 +117,7 @@ struct LoggedIn {
 }
 
 impl Common {
-    fn folder(&self) -> Result<Folder, CliError> {
+    pub(super) fn folder(&self) -> Result<Folder, CliError> {
         Folder::find(self.logins.as_deref(), |name| ProcessEnvironment.variable(name))
     }
 }

@@ -13,25 +13,25 @@ use crate::types::{Clock, Timestamp};
 
 /// What a token is wanted for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Wanted<'a> {
-    pub(super) resource: Option<&'a str>,
-    pub(super) scope: Option<&'a str>,
+pub(in crate::cli) struct Wanted<'a> {
+    pub(in crate::cli) resource: Option<&'a str>,
+    pub(in crate::cli) scope: Option<&'a str>,
     /// How long it must still work.
-    pub(super) valid_for: Duration,
+    pub(in crate::cli) valid_for: Duration,
 }
 
 /// A login by where it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Chosen {
-    pub(super) issuer: String,
+pub(in crate::cli) struct Chosen {
+    pub(in crate::cli) issuer: String,
     /// The resource of the login; `None` is everything that the server guards.
     pub(super) resource: Option<String>,
 }
 
 /// A token, as `--json` prints it.
 #[derive(Debug, Serialize)]
-pub(super) struct Printed {
-    pub(super) access_token: String,
+pub(in crate::cli) struct Printed {
+    pub(in crate::cli) access_token: String,
     pub(super) token_type: &'static str,
     pub(super) expires_in: u64,
     pub(super) expires_at: String,
@@ -41,7 +41,7 @@ pub(super) struct Printed {
 }
 
 /// The login for `at`: a server, one of its APIs, or nothing when there is only one login.
-pub(super) fn choose(servers: &[Server], at: Option<&str>) -> Result<Chosen, CliError> {
+pub(in crate::cli) fn choose(servers: &[Server], at: Option<&str>) -> Result<Chosen, CliError> {
     let all = servers.iter().flat_map(|s| s.logins.iter().map(move |l| (s, l)));
     let fitting: Vec<_> = match at {
         None => all.collect(),
@@ -75,7 +75,7 @@ fn lies_in(address: &str, base: &str) -> bool {
 
 /// A token that works long enough: one that is remembered, or a new one. Of several commands at once one refreshes, and the
 /// others wait and find what it got.
-pub(super) async fn fresh(
+pub(in crate::cli) async fn fresh(
     http: &Http,
     folder: &Folder,
     clock: &dyn Clock,

@@ -189,97 +189,102 @@ fn the_matrix_shows_routes_scopes_and_warnings() {
     .unwrap_or_else(|e| panic!("{e}"));
     let matrix = Matrix::new(&config, &warnings).to_string();
     insta::assert_snapshot!(matrix, @r##"
-    API           ROUTE                                 METHODS          PATH                                         NEEDS
-    things        things.get                            GET              /things/**                                   things:read
-    tollgate      tollgate.mcp                          POST,GET,DELETE  /mcp                                         mcp:tollgate:invoke
-    tollgate      tool                                                   explain_denial                               mcp:tollgate:invoke
-    tollgate      tool                                                   list_applications                            mcp:tollgate:invoke
-    tollgate      tool                                                   search_audit                                 audit:read mcp:tollgate:invoke
-    tollgate      tool                                                   whoami                                       mcp:tollgate:invoke
-    tollgate      tool                                                   (others)                                     (denied)
-    tollgate      prompt                                                 (others)                                     mcp:tollgate:invoke
-    tollgate      resource                                               (others)                                     mcp:tollgate:invoke
-    tollgate-api  tollgate-api.openapi                  GET              /api/v1/openapi.json                         (public)
-    tollgate-api  tollgate-api.me                       GET              /api/v1/me                                   (any token)
-    tollgate-api  tollgate-api.applications.list        GET              /api/v1/me/applications                      applications:read
-    tollgate-api  tollgate-api.applications.revoke      DELETE           /api/v1/me/applications/{grant}              applications:write
-    tollgate-api  tollgate-api.applications.show        GET              /api/v1/me/applications/{grant}              applications:read
-    tollgate-api  tollgate-api.applications.update      PATCH            /api/v1/me/applications/{grant}              applications:write
-    tollgate-api  tollgate-api.sessions.list            GET              /api/v1/me/sessions                          sessions:read
-    tollgate-api  tollgate-api.sessions.end_all         DELETE           /api/v1/me/sessions                          sessions:write
-    tollgate-api  tollgate-api.sessions.end             DELETE           /api/v1/me/sessions/{session}                sessions:write
-    tollgate-api  tollgate-api.grants.list              GET              /api/v1/grants                               grants:read
-    tollgate-api  tollgate-api.grants.show              GET              /api/v1/grants/{grant}                       grants:read
-    tollgate-api  tollgate-api.grants.revoke            DELETE           /api/v1/grants/{grant}                       grants:write
-    tollgate-api  tollgate-api.keys.list                GET              /api/v1/api_keys                             grants:read
-    tollgate-api  tollgate-api.keys.mint                POST             /api/v1/api_keys                             api_keys:write
-    tollgate-api  tollgate-api.keys.show                GET              /api/v1/api_keys/{key}                       grants:read
-    tollgate-api  tollgate-api.keys.disable             DELETE           /api/v1/api_keys/{key}                       grants:write
-    tollgate-api  tollgate-api.installations.list       GET              /api/v1/installations                        grants:read
-    tollgate-api  tollgate-api.installations.install    PUT              /api/v1/installations/{app}                  grants:write
-    tollgate-api  tollgate-api.installations.uninstall  DELETE           /api/v1/installations/{app}                  grants:write
-    tollgate-api  tollgate-api.clients.list             GET              /api/v1/clients                              clients:read
-    tollgate-api  tollgate-api.clients.create           POST             /api/v1/clients                              clients:write
-    tollgate-api  tollgate-api.clients.show             GET              /api/v1/clients/{client}                     clients:read
-    tollgate-api  tollgate-api.clients.update           PATCH            /api/v1/clients/{client}                     clients:write
-    tollgate-api  tollgate-api.clients.delete           DELETE           /api/v1/clients/{client}                     clients:write
-    tollgate-api  tollgate-api.clients.secret           POST             /api/v1/clients/{client}/secrets             clients:write
-    tollgate-api  tollgate-api.clients.secret_end       DELETE           /api/v1/clients/{client}/secrets/{secret}    clients:write
-    tollgate-api  tollgate-api.apps.list                GET              /api/v1/apps                                 clients:read
-    tollgate-api  tollgate-api.apps.create              POST             /api/v1/apps                                 clients:write
-    tollgate-api  tollgate-api.apps.import              POST             /api/v1/apps/import                          clients:write
-    tollgate-api  tollgate-api.apps.show                GET              /api/v1/apps/{app}                           clients:read
-    tollgate-api  tollgate-api.apps.update              PATCH            /api/v1/apps/{app}                           clients:write
-    tollgate-api  tollgate-api.apps.delete              DELETE           /api/v1/apps/{app}                           clients:write
-    tollgate-api  tollgate-api.apps.stable              PUT              /api/v1/apps/{app}/stable                    clients:write
-    tollgate-api  tollgate-api.apps.state               PUT              /api/v1/apps/{app}/state                     clients:write
-    tollgate-api  tollgate-api.apps.versions            GET              /api/v1/apps/{app}/versions                  clients:read
-    tollgate-api  tollgate-api.apps.publish             POST             /api/v1/apps/{app}/versions                  clients:write
-    tollgate-api  tollgate-api.apps.difference          GET              /api/v1/apps/{app}/difference                clients:read
-    tollgate-api  tollgate-api.apps.secret              POST             /api/v1/apps/{app}/secrets                   clients:write
-    tollgate-api  tollgate-api.apps.secret_end          DELETE           /api/v1/apps/{app}/secrets/{stage}/{secret}  clients:write
-    tollgate-api  tollgate-api.apps.manifest            GET              /api/v1/apps/{app}/manifest                  clients:read
-    tollgate-api  tollgate-api.apps.scopes              GET              /api/v1/apps/{app}/scope_requests            clients:read
-    tollgate-api  tollgate-api.apps.scope_request       POST             /api/v1/apps/{app}/scope_requests            clients:write
-    tollgate-api  tollgate-api.apps.scope_cancel        DELETE           /api/v1/apps/{app}/scope_requests/{scope}    clients:write
-    tollgate-api  tollgate-api.policy.show              GET              /api/v1/policy                               grants:read
-    tollgate-api  tollgate-api.policy.set               PUT              /api/v1/policy                               grants:write
-    tollgate-api  tollgate-api.policy.clients           GET              /api/v1/policy/clients                       grants:read
-    tollgate-api  tollgate-api.policy.client            GET              /api/v1/policy/clients/{client}              grants:read
-    tollgate-api  tollgate-api.policy.decide            PUT              /api/v1/policy/clients/{client}              grants:write
-    tollgate-api  tollgate-api.policy.revoke            DELETE           /api/v1/policy/clients/{client}/grants       grants:write
-    tollgate-api  tollgate-api.review.list              GET              /api/v1/review                               grants:read
-    tollgate-api  tollgate-api.members.list             GET              /api/v1/members                              members:read
-    tollgate-api  tollgate-api.members.show             GET              /api/v1/members/{user}                       members:read
-    tollgate-api  tollgate-api.members.set              PUT              /api/v1/members/{user}                       members:write
-    tollgate-api  tollgate-api.members.remove           DELETE           /api/v1/members/{user}                       members:write
-    tollgate-api  tollgate-api.roles.list               GET              /api/v1/roles                                members:read
-    tollgate-api  tollgate-api.invitations.list         GET              /api/v1/invitations                          members:read
-    tollgate-api  tollgate-api.invitations.create       POST             /api/v1/invitations                          members:write
-    tollgate-api  tollgate-api.invitations.withdraw     DELETE           /api/v1/invitations/{invitation}             members:write
-    tollgate-api  tollgate-api.service_users.create     POST             /api/v1/service-users                        members:write
-    tollgate-api  tollgate-api.service_users.state      PUT              /api/v1/service-users/{user}/state           members:write
-    tollgate-api  tollgate-api.audit.search             GET              /api/v1/audit                                audit:read
-    tollgate-api  tollgate-api.audit.export             GET              /api/v1/audit/export                         audit:read
-    tollgate-api  tollgate-api.audit.counts             GET              /api/v1/audit/counts                         audit:read
-    tollgate-api  tollgate-api.searches.list            GET              /api/v1/audit/searches                       audit:read
-    tollgate-api  tollgate-api.searches.save            PUT              /api/v1/audit/searches/{name}                audit:read
-    tollgate-api  tollgate-api.searches.forget          DELETE           /api/v1/audit/searches/{name}                audit:read
-    tollgate-api  tollgate-api.scopes.list              GET              /api/v1/scopes                               (any token)
+    API           ROUTE                                 METHODS          PATH                                             NEEDS
+    things        things.get                            GET              /things/**                                       things:read
+    tollgate      tollgate.mcp                          POST,GET,DELETE  /mcp                                             mcp:tollgate:invoke
+    tollgate      tool                                                   explain_denial                                   mcp:tollgate:invoke
+    tollgate      tool                                                   list_applications                                mcp:tollgate:invoke
+    tollgate      tool                                                   search_audit                                     audit:read mcp:tollgate:invoke
+    tollgate      tool                                                   whoami                                           mcp:tollgate:invoke
+    tollgate      tool                                                   (others)                                         (denied)
+    tollgate      prompt                                                 (others)                                         mcp:tollgate:invoke
+    tollgate      resource                                               (others)                                         mcp:tollgate:invoke
+    tollgate-api  tollgate-api.openapi                  GET              /api/v1/openapi.json                             (public)
+    tollgate-api  tollgate-api.me                       GET              /api/v1/me                                       (any token)
+    tollgate-api  tollgate-api.applications.list        GET              /api/v1/me/applications                          applications:read
+    tollgate-api  tollgate-api.applications.revoke      DELETE           /api/v1/me/applications/{grant}                  applications:write
+    tollgate-api  tollgate-api.applications.show        GET              /api/v1/me/applications/{grant}                  applications:read
+    tollgate-api  tollgate-api.applications.update      PATCH            /api/v1/me/applications/{grant}                  applications:write
+    tollgate-api  tollgate-api.applications.activity    GET              /api/v1/me/applications/{grant}/activity         applications:read
+    tollgate-api  tollgate-api.events.list              GET              /api/v1/me/events                                sessions:read
+    tollgate-api  tollgate-api.sessions.list            GET              /api/v1/me/sessions                              sessions:read
+    tollgate-api  tollgate-api.sessions.end_all         DELETE           /api/v1/me/sessions                              sessions:write
+    tollgate-api  tollgate-api.sessions.end             DELETE           /api/v1/me/sessions/{session}                    sessions:write
+    tollgate-api  tollgate-api.grants.list              GET              /api/v1/grants                                   grants:read
+    tollgate-api  tollgate-api.grants.show              GET              /api/v1/grants/{grant}                           grants:read
+    tollgate-api  tollgate-api.grants.revoke            DELETE           /api/v1/grants/{grant}                           grants:write
+    tollgate-api  tollgate-api.keys.list                GET              /api/v1/api_keys                                 grants:read
+    tollgate-api  tollgate-api.keys.mint                POST             /api/v1/api_keys                                 api_keys:write
+    tollgate-api  tollgate-api.keys.show                GET              /api/v1/api_keys/{key}                           grants:read
+    tollgate-api  tollgate-api.keys.disable             DELETE           /api/v1/api_keys/{key}                           grants:write
+    tollgate-api  tollgate-api.installations.list       GET              /api/v1/installations                            grants:read
+    tollgate-api  tollgate-api.installations.install    PUT              /api/v1/installations/{app}                      grants:write
+    tollgate-api  tollgate-api.installations.uninstall  DELETE           /api/v1/installations/{app}                      grants:write
+    tollgate-api  tollgate-api.clients.list             GET              /api/v1/clients                                  clients:read
+    tollgate-api  tollgate-api.clients.create           POST             /api/v1/clients                                  clients:write
+    tollgate-api  tollgate-api.clients.show             GET              /api/v1/clients/{client}                         clients:read
+    tollgate-api  tollgate-api.clients.update           PATCH            /api/v1/clients/{client}                         clients:write
+    tollgate-api  tollgate-api.clients.delete           DELETE           /api/v1/clients/{client}                         clients:write
+    tollgate-api  tollgate-api.clients.secret           POST             /api/v1/clients/{client}/secrets                 clients:write
+    tollgate-api  tollgate-api.clients.secret_end       DELETE           /api/v1/clients/{client}/secrets/{secret}        clients:write
+    tollgate-api  tollgate-api.clients.scopes           GET              /api/v1/clients/{client}/scope_requests          clients:read
+    tollgate-api  tollgate-api.clients.scope_request    POST             /api/v1/clients/{client}/scope_requests          clients:write
+    tollgate-api  tollgate-api.clients.scope_cancel     DELETE           /api/v1/clients/{client}/scope_requests/{scope}  clients:write
+    tollgate-api  tollgate-api.apps.list                GET              /api/v1/apps                                     clients:read
+    tollgate-api  tollgate-api.apps.create              POST             /api/v1/apps                                     clients:write
+    tollgate-api  tollgate-api.apps.import              POST             /api/v1/apps/import                              clients:write
+    tollgate-api  tollgate-api.apps.show                GET              /api/v1/apps/{app}                               clients:read
+    tollgate-api  tollgate-api.apps.update              PATCH            /api/v1/apps/{app}                               clients:write
+    tollgate-api  tollgate-api.apps.delete              DELETE           /api/v1/apps/{app}                               clients:write
+    tollgate-api  tollgate-api.apps.stable              PUT              /api/v1/apps/{app}/stable                        clients:write
+    tollgate-api  tollgate-api.apps.state               PUT              /api/v1/apps/{app}/state                         clients:write
+    tollgate-api  tollgate-api.apps.versions            GET              /api/v1/apps/{app}/versions                      clients:read
+    tollgate-api  tollgate-api.apps.publish             POST             /api/v1/apps/{app}/versions                      clients:write
+    tollgate-api  tollgate-api.apps.difference          GET              /api/v1/apps/{app}/difference                    clients:read
+    tollgate-api  tollgate-api.apps.secret              POST             /api/v1/apps/{app}/secrets                       clients:write
+    tollgate-api  tollgate-api.apps.secret_end          DELETE           /api/v1/apps/{app}/secrets/{stage}/{secret}      clients:write
+    tollgate-api  tollgate-api.apps.manifest            GET              /api/v1/apps/{app}/manifest                      clients:read
+    tollgate-api  tollgate-api.apps.scopes              GET              /api/v1/apps/{app}/scope_requests                clients:read
+    tollgate-api  tollgate-api.apps.scope_request       POST             /api/v1/apps/{app}/scope_requests                clients:write
+    tollgate-api  tollgate-api.apps.scope_cancel        DELETE           /api/v1/apps/{app}/scope_requests/{scope}        clients:write
+    tollgate-api  tollgate-api.policy.show              GET              /api/v1/policy                                   grants:read
+    tollgate-api  tollgate-api.policy.set               PUT              /api/v1/policy                                   grants:write
+    tollgate-api  tollgate-api.policy.clients           GET              /api/v1/policy/clients                           grants:read
+    tollgate-api  tollgate-api.policy.client            GET              /api/v1/policy/clients/{client}                  grants:read
+    tollgate-api  tollgate-api.policy.decide            PUT              /api/v1/policy/clients/{client}                  grants:write
+    tollgate-api  tollgate-api.policy.revoke            DELETE           /api/v1/policy/clients/{client}/grants           grants:write
+    tollgate-api  tollgate-api.review.list              GET              /api/v1/review                                   grants:read
+    tollgate-api  tollgate-api.members.list             GET              /api/v1/members                                  members:read
+    tollgate-api  tollgate-api.members.show             GET              /api/v1/members/{user}                           members:read
+    tollgate-api  tollgate-api.members.set              PUT              /api/v1/members/{user}                           members:write
+    tollgate-api  tollgate-api.members.remove           DELETE           /api/v1/members/{user}                           members:write
+    tollgate-api  tollgate-api.roles.list               GET              /api/v1/roles                                    members:read
+    tollgate-api  tollgate-api.invitations.list         GET              /api/v1/invitations                              members:read
+    tollgate-api  tollgate-api.invitations.create       POST             /api/v1/invitations                              members:write
+    tollgate-api  tollgate-api.invitations.withdraw     DELETE           /api/v1/invitations/{invitation}                 members:write
+    tollgate-api  tollgate-api.service_users.create     POST             /api/v1/service-users                            members:write
+    tollgate-api  tollgate-api.service_users.state      PUT              /api/v1/service-users/{user}/state               members:write
+    tollgate-api  tollgate-api.audit.search             GET              /api/v1/audit                                    audit:read
+    tollgate-api  tollgate-api.audit.export             GET              /api/v1/audit/export                             audit:read
+    tollgate-api  tollgate-api.audit.counts             GET              /api/v1/audit/counts                             audit:read
+    tollgate-api  tollgate-api.searches.list            GET              /api/v1/audit/searches                           audit:read
+    tollgate-api  tollgate-api.searches.save            PUT              /api/v1/audit/searches/{name}                    audit:read
+    tollgate-api  tollgate-api.searches.forget          DELETE           /api/v1/audit/searches/{name}                    audit:read
+    tollgate-api  tollgate-api.scopes.list              GET              /api/v1/scopes                                   (any token)
 
     SCOPE                VISIBILITY  RISK    ROLES         ROUTES
     api_keys:write       private     high    admin         tollgate-api.keys.mint
-    applications:read    public      low     admin,viewer  tollgate-api.applications.list tollgate-api.applications.show
+    applications:read    public      low     admin,viewer  tollgate-api.applications.list tollgate-api.applications.show tollgate-api.applications.activity
     applications:write   public      medium  admin         tollgate-api.applications.revoke tollgate-api.applications.update
     audit:read           public      medium  admin         tollgate:search_audit tollgate-api.audit.search tollgate-api.audit.export tollgate-api.audit.counts tollgate-api.searches.list tollgate-api.searches.save tollgate-api.searches.forget
-    clients:read         public      medium  admin         tollgate-api.clients.list tollgate-api.clients.show tollgate-api.apps.list tollgate-api.apps.show tollgate-api.apps.versions tollgate-api.apps.difference tollgate-api.apps.manifest tollgate-api.apps.scopes
-    clients:write        public      high    admin         tollgate-api.clients.create tollgate-api.clients.update tollgate-api.clients.delete tollgate-api.clients.secret tollgate-api.clients.secret_end tollgate-api.apps.create tollgate-api.apps.import tollgate-api.apps.update tollgate-api.apps.delete tollgate-api.apps.stable tollgate-api.apps.state tollgate-api.apps.publish tollgate-api.apps.secret tollgate-api.apps.secret_end tollgate-api.apps.scope_request tollgate-api.apps.scope_cancel
+    clients:read         public      medium  admin         tollgate-api.clients.list tollgate-api.clients.show tollgate-api.clients.scopes tollgate-api.apps.list tollgate-api.apps.show tollgate-api.apps.versions tollgate-api.apps.difference tollgate-api.apps.manifest tollgate-api.apps.scopes
+    clients:write        public      high    admin         tollgate-api.clients.create tollgate-api.clients.update tollgate-api.clients.delete tollgate-api.clients.secret tollgate-api.clients.secret_end tollgate-api.clients.scope_request tollgate-api.clients.scope_cancel tollgate-api.apps.create tollgate-api.apps.import tollgate-api.apps.update tollgate-api.apps.delete tollgate-api.apps.stable tollgate-api.apps.state tollgate-api.apps.publish tollgate-api.apps.secret tollgate-api.apps.secret_end tollgate-api.apps.scope_request tollgate-api.apps.scope_cancel
     grants:read          public      medium  admin         tollgate-api.grants.list tollgate-api.grants.show tollgate-api.keys.list tollgate-api.keys.show tollgate-api.installations.list tollgate-api.policy.show tollgate-api.policy.clients tollgate-api.policy.client tollgate-api.review.list
     grants:write         public      high    admin         tollgate-api.grants.revoke tollgate-api.keys.disable tollgate-api.installations.install tollgate-api.installations.uninstall tollgate-api.policy.set tollgate-api.policy.decide tollgate-api.policy.revoke
     mcp:tollgate:invoke  public      low     admin,viewer  tollgate.mcp
     members:read         public      medium  admin         tollgate-api.members.list tollgate-api.members.show tollgate-api.roles.list tollgate-api.invitations.list
     members:write        public      high    admin         tollgate-api.members.set tollgate-api.members.remove tollgate-api.invitations.create tollgate-api.invitations.withdraw tollgate-api.service_users.create tollgate-api.service_users.state
-    sessions:read        public      low     admin,viewer  tollgate-api.sessions.list
+    sessions:read        public      low     admin,viewer  tollgate-api.events.list tollgate-api.sessions.list
     sessions:write       public      medium  admin         tollgate-api.sessions.end_all tollgate-api.sessions.end
     things:burn          public      medium  admin
     things:read          public      medium  admin         things.get

@@ -16,6 +16,8 @@ fn written(scopes: &[&str]) -> Written {
         onboarding_url: "https://acme.test/start".to_owned(),
         redirect_uris: vec![CALLBACK.to_owned()],
         scopes: scopes.iter().map(|s| (*s).to_owned()).collect(),
+        access_token_ttl: None,
+        require_state: false,
     }
 }
 

@@ -232,6 +232,7 @@ async fn a_resource_is_the_same_by_each_of_its_names() {
         require_state: false,
         access_token_ttl: None,
         device_grant: false,
+        secret_lives: None,
     };
     let made = Clients::new(&rig.node, By::Operator, rig.cause()).create(Some(&rig.acme), &new).await.expect("a machine");
     assert_eq!(made.client.resources, [ResourceId::parse("https://gw.test/prometheus").expect("a resource")]);

@@ -159,7 +159,7 @@ fn app() -> AppPage {
     }
 }
 
-fn private_scopes() -> Vec<PrivateScope> {
+pub(super) fn private_scopes() -> Vec<PrivateScope> {
     let one = |scope: &str, reason: &str, state, comment: Option<&str>| PrivateScope {
         scope: scope.to_owned(),
         label: ScopeLabel::NONE,
@@ -220,6 +220,9 @@ fn form() -> AppFormPage {
         uninstall_instructions: String::new(),
         onboarding_url: "https://sync.acme.example/start".to_owned(),
         redirect_uris: "https://sync.acme.example/oauth/callback\nhttps://sync.acme.example/oauth/callback/v2".to_owned(),
+        lifetime: "900".to_owned(),
+        lifetime_hint: definition::lifetime_hint(600, 86_400),
+        require_state: true,
         find: "logs".to_owned(),
         scopes: vec![
             ScopeChoices {

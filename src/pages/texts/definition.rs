@@ -44,6 +44,32 @@ pub const fn scopes() -> Text {
     Text::fixed("Permissions")
 }
 
+/// Title of a field.
+#[must_use]
+pub const fn access_token_ttl() -> Text {
+    Text::fixed("Seconds that access tokens live")
+}
+
+/// Title of a field.
+#[must_use]
+pub const fn require_state() -> Text {
+    Text::fixed("Requests must carry state")
+}
+
+/// Beside the lifetime: what holds when it stays empty, and the most.
+#[must_use]
+pub fn lifetime_hint(default: u64, most: u64) -> Text {
+    Text::filled(format!(
+        "At most {most}. Empty, it is as for every app here: {default}. Tokens that are out live on as they were issued."
+    ))
+}
+
+/// A lifetime that does not fit.
+#[must_use]
+pub fn unfit_lifetime(most: u64) -> Text {
+    Text::filled(format!("Access tokens live 1 to {most} seconds. Leave it empty for the default."))
+}
+
 /// A precondition of publishing.
 #[must_use]
 pub const fn need_description() -> Text {

@@ -446,3 +446,33 @@ pub const fn retire_consequence() -> Text {
         "Whatever still asks for tokens with it is refused the next time. Tokens that it got before go on until they end. Make sure that another secret is in use everywhere.",
     )
 }
+
+/// The operator was asked for a private permission.
+#[must_use]
+pub const fn scope_asked() -> Text {
+    Text::fixed("The operator is asked. The answer will stand here.")
+}
+
+/// A request was taken back.
+#[must_use]
+pub const fn scope_cancelled() -> Text {
+    Text::fixed("The request is withdrawn.")
+}
+
+/// Button.
+#[must_use]
+pub const fn set_lifetime() -> Text {
+    Text::fixed("Set the lifetime")
+}
+
+/// The lifetime was set.
+#[must_use]
+pub const fn lifetime_set() -> Text {
+    Text::fixed("Its next tokens live that long. Tokens that are out live on as they were issued.")
+}
+
+/// When the first secret ends.
+#[must_use]
+pub const fn secret_ends() -> Text {
+    Text::fixed("Its first secret ends")
+}

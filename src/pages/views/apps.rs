@@ -169,7 +169,7 @@ pub enum PrivateState {
 }
 
 impl PrivateState {
-    fn word(&self) -> Text {
+    pub(super) fn word(&self) -> Text {
         match self {
             Self::Waiting { .. } => words::waiting(),
             Self::Given(_) => words::approved(),
@@ -179,7 +179,7 @@ impl PrivateState {
         }
     }
 
-    fn tone(&self) -> &'static str {
+    pub(super) fn tone(&self) -> &'static str {
         match self {
             Self::Given(_) => "known",
             Self::Waiting { .. } | Self::Ended(_) => "caution",
@@ -336,6 +336,12 @@ pub struct AppFormPage {
     pub onboarding_url: String,
     /// Where answers may go, one a line.
     pub redirect_uris: String,
+    /// Seconds that access tokens live.
+    pub lifetime: String,
+    /// What holds when that is empty, and the most.
+    pub lifetime_hint: Text,
+    /// Whether requests must carry `state`.
+    pub require_state: bool,
     /// What was looked for among the scopes.
     pub find: String,
     /// The scopes that are shown: all that are requested, and of the others those that match.

@@ -2,7 +2,8 @@
 
 use askama::Template;
 
-use super::{Frame, ListSearch, OrgTabs, ScopeChoices, SecretRow, ShownSecret, Way, scope_icon};
+use super::apps::PrivateState;
+use super::{Frame, ListSearch, OrgTabs, PrivateScope, ScopeChoices, SecretRow, ShownSecret, Way, scope_icon};
 use crate::config::Risk;
 use crate::pages::texts::{self, Text, counted, machines as words};
 use crate::pages::views::{FieldFlaw, ScopeLabel};
@@ -145,6 +146,8 @@ pub struct MachineDraft {
     pub members: Option<String>,
     /// What it can be good for.
     pub apis: Vec<MachineApi>,
+    /// Seconds that its first secret lives; empty is for ever.
+    pub lives: String,
     /// Seconds that its tokens live.
     pub lifetime: String,
     /// What holds when that is empty, and the most.
@@ -198,7 +201,8 @@ impl MachineFormPage {
 }
 
 /// `/orgs/{org}/machines/{client}`. Every act posts to `path`: the buttons `add-secret` (with `lives` and `overlap`),
-/// `retire-secret` (its value names the secret), `switch-off`, `switch-on` and `delete`. What stops something is asked about first:
+/// `retire-secret` (its value names the secret), `request-scope` (with `private_scope` and `private_reason`), `cancel-scope` (its value
+/// names the scope), `set-lifetime` (with `lifetime`), `switch-off`, `switch-on` and `delete`. What stops something is asked about first:
 /// `?confirm=off`, `?confirm=delete`, `?confirm=retire-{secret}`.
 #[derive(Clone, Debug, Template)]
 #[template(path = "machine.html")]
@@ -249,10 +253,24 @@ pub struct MachinePage {
     pub last_used: Option<When>,
     /// Its secrets that have not ended.
     pub secrets: Vec<SecretRow>,
+    /// Seconds that its tokens live, when that is its own; as it was entered, when that was refused.
+    pub own_lifetime: String,
+    /// What holds when that is empty, and the most.
+    pub lifetime_hint: Text,
+    /// Private scopes that it asked for or was given.
+    pub private: Vec<PrivateScope>,
+    /// A request for one that was refused: the scope and the reason as they were entered.
+    pub asking: (String, String),
     /// Where it asks for tokens.
     pub token_endpoint: String,
     /// Its part of the audit log, for those who may read it.
     pub activity: Option<String>,
+}
+
+impl MachinePage {
+    fn may_ask(&self) -> bool {
+        self.may_change && !self.frozen
+    }
 }
 
 /// A permission of a machine client.

@@ -4,9 +4,10 @@ use futures::future::join_all;
 
 use super::apps::app;
 use super::world::*;
+use crate::record::Event;
 use crate::store::{
-    ApiKey, ApiKeyState, App, Client, ClientState, DisableReason, Footing, Grant, GrantState, Holder, Minted, Refused,
-    RevokeReason, Rotate, ScopeRefusal, ScopeRequestState, ScopeRequests, SharedStore, Stance, Subject, Verdict, Via,
+    ApiKey, ApiKeyState, App, AuditFilter, Client, ClientState, DisableReason, Footing, Grant, GrantState, Holder, Minted,
+    Refused, RevokeReason, Rotate, ScopeRefusal, ScopeRequestState, ScopeRequests, SharedStore, Stance, Subject, Verdict, Via,
 };
 use crate::types::{API_KEYS_WRITE, ApiKeyId, HashedToken, ScopeToken, Timestamp, TokenKind};
 
@@ -381,4 +382,22 @@ pub(crate) async fn keys_are_listed_page_by_page(store: SharedStore) {
     let beta = super::world::org("beta");
     store.create_org(&beta, &cause(0)).await.expect("an organization");
     assert_eq!(store.find_api_keys(&beta.id, None, 9).await.expect("keys"), []);
+}
+
+pub(crate) async fn what_the_operator_says_of_a_private_scope_is_on_record(store: SharedStore) {
+    let world = World::new(store).await;
+    let (s, holder, scope) = (&world.store, Holder::Client(world.client.id.clone()), mints());
+    let said = async |operation: &str| {
+        let filter = AuditFilter { operation: Some(operation.to_owned()), ..AuditFilter::default() };
+        let found = s.search_audit(&filter, None, 1).await.expect("a page").rows.remove(0).record;
+        let Event::Control(event) = found.event else { panic!("no call") };
+        event.comment
+    };
+    assert!(s.approve_scope(&holder, &scope, after(60), Some("for the\nagent"), &cause(1)).await.expect("an answer"));
+    assert_eq!(said("scope.approve").await, Some(format!("until {}: for the agent", after(60))));
+    s.refuse_scope(&holder, &scope, ScopeRefusal::Withdraw, Some("no longer"), &cause(2)).await.expect("an answer");
+    assert_eq!(said("scope.withdraw").await.as_deref(), Some("no longer"));
+    assert!(s.request_scope(&holder, &scope, "please", &cause(3)).await.expect("an answer"));
+    s.refuse_scope(&holder, &scope, ScopeRefusal::Deny, None, &cause(4)).await.expect("an answer");
+    assert_eq!(said("scope.deny").await, None);
 }

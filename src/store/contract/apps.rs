@@ -5,7 +5,7 @@ use futures::future::join_all;
 use super::world::*;
 use crate::store::{
     App, AppClient, AppState, AppVersion, Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, Created,
-    Definition, Edit, Grant, GrantState, Maturity, Publication, Published, RevokeReason, SharedStore, Stage, Subject, Via,
+    Definition, Edit, Grant, GrantState, Hand, Maturity, Publication, Published, RevokeReason, SharedStore, Stage, Subject, Via,
 };
 use crate::types::{AppId, AppUuid, ClientId, OrgId, RedirectUri, TokenKind};
 
@@ -18,6 +18,8 @@ pub(super) fn definition(asked: &str) -> Definition {
         onboarding_url: Some("https://acme.test/start".into()),
         redirect_uris: vec![RedirectUri::parse("https://acme.test/cb").expect("a valid URI")],
         scopes: scopes(asked),
+        access_token_ttl_seconds: Some(900),
+        require_state: true,
     }
 }
 
@@ -83,15 +85,15 @@ async fn publish(world: &World, app: &App, seconds: u64) -> (App, u64, u64) {
     let marked = world.store.mark_app(&app.id, now(world, app).await.revision, Maturity::Stable, &cause(seconds)).await;
     assert_eq!(marked.expect("an answer"), Edit::Done);
     let seen = now(world, app).await;
-    match world.store.publish_app(&app.id, &publication(&seen), &cause(seconds)).await.expect("an answer") {
+    match world.store.publish_app(&app.id, &publication(&seen), Hand::Operator, &cause(seconds)).await.expect("an answer") {
         Published::Done { narrowed, ended, .. } => (now(world, app).await, narrowed, ended),
-        Published::Stale => panic!("{seen:?} was stable"),
+        other => panic!("{seen:?} was stable: {other:?}"),
     }
 }
 
 async fn edit(world: &World, app: &App, draft: &Definition, seconds: u64) {
     let seen = now(world, app).await;
-    let done = world.store.edit_app(&app.id, seen.revision, draft, Via::Hand, &cause(seconds)).await;
+    let done = world.store.edit_app(&app.id, seen.revision, draft, Via::Hand, Hand::Operator, &cause(seconds)).await;
     assert_eq!(done.expect("an answer"), Edit::Done);
 }
 
@@ -151,9 +153,9 @@ pub(crate) async fn drafts_are_changed_by_who_saw_them(store: SharedStore) {
     let grant = granted(&world, &made.draft_client, "logs:read metrics:read", 1).await;
     world.store.mark_app(&made.id, 1, Maturity::Stable, &cause(1)).await.expect("an answer");
     let narrower = Definition { name: "Acme Copy".into(), ..definition("logs:read") };
-    let edits = join_all(
-        (0..8).map(|_| async { world.store.edit_app(&made.id, 1, &narrower, Via::Hand, &cause(2)).await.expect("an answer") }),
-    );
+    let edits = join_all((0..8).map(|_| async {
+        world.store.edit_app(&made.id, 1, &narrower, Via::Hand, Hand::Operator, &cause(2)).await.expect("an answer")
+    }));
     assert_eq!(edits.await.iter().filter(|e| **e == Edit::Done).count(), 1);
     let seen = now(&world, &made).await;
     assert_eq!((seen.revision, seen.maturity, &seen.draft), (2, Maturity::InWork, &narrower));
@@ -163,7 +165,10 @@ pub(crate) async fn drafts_are_changed_by_who_saw_them(store: SharedStore) {
     let held = world.store.grant_facts(&grant.id).await.expect("an answer").expect("the grant").grant;
     assert_eq!(held.scopes, scopes("logs:read"));
     let nobody = AppId::generate(START, &ENTROPY);
-    assert_eq!(world.store.edit_app(&nobody, 1, &narrower, Via::Hand, &cause(3)).await.expect("an answer"), Edit::Stale);
+    assert_eq!(
+        world.store.edit_app(&nobody, 1, &narrower, Via::Hand, Hand::Operator, &cause(3)).await.expect("an answer"),
+        Edit::Stale
+    );
 }
 
 pub(crate) async fn a_version_never_changes(store: SharedStore) {
@@ -190,14 +195,33 @@ pub(crate) async fn a_version_never_changes(store: SharedStore) {
     assert_eq!(versions, [version(2, wider, 3), version(1, definition("logs:read"), 1)]);
 }
 
+pub(crate) async fn apps_are_listed_page_by_page(store: SharedStore) {
+    let world = World::new(store).await;
+    let mut all = Vec::new();
+    for n in 0..5 {
+        let (app, client) = app(&world.org.id, "logs:read");
+        let app = App { created_at: after(10 + n / 2), ..app };
+        world.store.create_app(&app, &client, None, Via::Hand, &cause(10)).await.expect("an app");
+        all.push((app.created_at, app.id));
+    }
+    all.sort_by(|a, b| b.cmp(a));
+    let mut seen = Vec::new();
+    for most in [2, 2, 1, 0] {
+        let page = world.store.find_apps(&world.org.id, seen.last(), 2).await.expect("apps");
+        assert_eq!(page.len(), most);
+        seen.extend(page.into_iter().map(|a| (a.created_at, a.id)));
+    }
+    assert_eq!(seen, all);
+}
+
 pub(crate) async fn publishing_has_one_winner(store: SharedStore) {
     let world = World::new(store).await;
     let made = made(&world, "logs:read").await;
     world.store.mark_app(&made.id, 1, Maturity::Stable, &cause(1)).await.expect("an answer");
     let seen = now(&world, &made).await;
-    let tries = join_all(
-        (0..8).map(|_| async { world.store.publish_app(&made.id, &publication(&seen), &cause(2)).await.expect("an answer") }),
-    );
+    let tries = join_all((0..8).map(|_| async {
+        world.store.publish_app(&made.id, &publication(&seen), Hand::Operator, &cause(2)).await.expect("an answer")
+    }));
     let won = tries.await.into_iter().filter(|p| *p != Published::Stale).count();
     assert_eq!(won, 1);
     assert_eq!(world.store.app_versions(&made.id).await.expect("versions").len(), 1);
@@ -206,12 +230,59 @@ pub(crate) async fn publishing_has_one_winner(store: SharedStore) {
     assert_eq!(log.iter().filter(|(name, _)| name == "app.publish").count(), 1, "{log:?}");
 }
 
+pub(crate) async fn the_terms_of_a_draft_are_its_clients_at_once_and_the_published_ones_with_a_version(store: SharedStore) {
+    let world = World::new(store).await;
+    let made = made(&world, "logs:read").await;
+    let (first, ..) = publish(&world, &made, 1).await;
+    let published = first.published_client.clone().expect("a published client");
+    let terms = async |id: &ClientId| {
+        let client = world.store.client(id).await.expect("an answer").expect("it is there");
+        (client.access_token_ttl.map(|ttl| ttl.as_secs()), client.require_state)
+    };
+    assert_eq!(terms(&published).await, (Some(900), true));
+    let other = Definition { access_token_ttl_seconds: Some(60), require_state: false, ..definition("logs:read") };
+    edit(&world, &made, &other, 2).await;
+    assert_eq!((terms(&first.draft_client).await, terms(&published).await), ((Some(60), false), (Some(900), true)));
+    publish(&world, &made, 3).await;
+    assert_eq!(terms(&published).await, (Some(60), false));
+    edit(&world, &made, &Definition { access_token_ttl_seconds: None, ..other }, 4).await;
+    publish(&world, &made, 5).await;
+    assert_eq!(terms(&published).await, (None, false), "as the configuration says again");
+}
+
+pub(crate) async fn what_the_operator_froze_its_owner_neither_edits_nor_publishes(store: SharedStore) {
+    let world = World::new(store).await;
+    let s = &world.store;
+    let made = made(&world, "logs:read").await;
+    let (first, ..) = publish(&world, &made, 1).await;
+    let published = first.published_client.clone().expect("a published client");
+    let freeze = async |id: &ClientId, state| s.set_client_state(id, state, &cause(2)).await.expect("an answer");
+    let edit = async |hand| {
+        let seen = now(&world, &made).await;
+        s.edit_app(&made.id, seen.revision, &definition("logs:read"), Via::Hand, hand, &cause(3)).await.expect("an answer")
+    };
+    let publish = async |hand| {
+        s.mark_app(&made.id, now(&world, &made).await.revision, Maturity::Stable, &cause(4)).await.expect("an answer");
+        let seen = now(&world, &made).await;
+        s.publish_app(&made.id, &publication(&seen), hand, &cause(4)).await.expect("an answer")
+    };
+    assert!(freeze(&published, ClientState::Frozen).await);
+    assert_eq!(edit(Hand::Owner).await, Edit::Done, "the draft of a frozen published client can be worked on");
+    assert_eq!(publish(Hand::Owner).await, Published::Frozen);
+    assert!(freeze(&published, ClientState::Active).await && freeze(&first.draft_client, ClientState::Frozen).await);
+    let seen = now(&world, &made).await;
+    assert_eq!((edit(Hand::Owner).await, publish(Hand::Owner).await), (Edit::Frozen, Published::Frozen));
+    assert_eq!(now(&world, &made).await, seen);
+    assert_eq!(edit(Hand::Operator).await, Edit::Done);
+    assert!(matches!(publish(Hand::Operator).await, Published::Done { .. }));
+}
+
 pub(crate) async fn a_draft_that_is_not_stable_is_not_published(store: SharedStore) {
     let world = World::new(store).await;
     let made = made(&world, "logs:read").await;
     let refused = async || {
         let seen = now(&world, &made).await;
-        let outcome = world.store.publish_app(&made.id, &publication(&seen), &cause(5)).await;
+        let outcome = world.store.publish_app(&made.id, &publication(&seen), Hand::Operator, &cause(5)).await;
         assert_eq!(outcome.expect("an answer"), Published::Stale);
         assert_eq!(now(&world, &made).await, seen);
     };
@@ -228,7 +299,7 @@ pub(crate) async fn a_draft_that_is_not_stable_is_not_published(store: SharedSto
     edit(&world, &made, &definition("metrics:read"), 3).await;
     assert_eq!(mark(Maturity::Stable).await, Edit::Stale, "the mark is for what was looked at");
     world.store.mark_app(&made.id, 2, Maturity::Stable, &cause(3)).await.expect("an answer");
-    let outcome = world.store.publish_app(&made.id, &publication(&seen), &cause(4)).await;
+    let outcome = world.store.publish_app(&made.id, &publication(&seen), Hand::Operator, &cause(4)).await;
     assert_eq!(outcome.expect("an answer"), Published::Stale, "the draft is another one");
 }
 
@@ -333,7 +404,12 @@ pub(crate) async fn removal_takes_clients_and_grants(store: SharedStore) {
     let (app, ..) = publish(&world, &made, 1).await;
     let published = app.published_client.clone().expect("a client");
     let grants = [granted(&world, &app.draft_client, "logs:read", 2).await, granted(&world, &published, "logs:read", 2).await];
+    let installed = async || world.store.installs(&world.org.id).await.expect("installs").len();
+    assert_eq!(installed().await, 1);
     assert!(world.store.delete_app(&app.id, &cause(3)).await.expect("an answer"));
+    assert_eq!(installed().await, 0, "nobody has what is no longer there");
+    let log = world.log().await;
+    assert!(log.contains(&("app.uninstall".to_owned(), Some(world.org.id.clone()))), "{log:?}");
     assert!(!world.store.delete_app(&app.id, &cause(3)).await.expect("an answer"));
     assert!(world.store.app(&app.id).await.expect("an answer").is_none());
     assert!(world.store.apps(None).await.expect("apps").is_empty());
@@ -346,7 +422,10 @@ pub(crate) async fn removal_takes_clients_and_grants(store: SharedStore) {
         assert_eq!(world.state_of(grant).await, ended);
     }
     assert!(!world.store.set_app_state(&app.id, AppState::Active, &cause(4)).await.expect("an answer"));
-    assert_eq!(world.store.publish_app(&app.id, &publication(&app), &cause(4)).await.expect("an answer"), Published::Stale);
+    assert_eq!(
+        world.store.publish_app(&app.id, &publication(&app), Hand::Operator, &cause(4)).await.expect("an answer"),
+        Published::Stale
+    );
 }
 
 pub(crate) async fn requests_for_published_clients_are_nobodys_to_read(store: SharedStore) {

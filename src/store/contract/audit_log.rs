@@ -1,8 +1,11 @@
 //! The audit log.
 
 use super::world::*;
-use crate::record::{AuditRecord, Decision, Event, Outcome, WouldDeny};
-use crate::store::{AuditFilter, Bucket, DecisionFilter, Facet, Grant, ShadowFilter, SharedStore, Statuses, Tally};
+use crate::record::{AuditRecord, ControlEvent, Decision, Event, Operation, Outcome, WouldDeny, operation};
+use crate::store::{
+    AuditFilter, AuditPage, Bucket, Cursor, DecisionFilter, Facet, Grant, NewUser, RevokeReason, ShadowFilter, SharedStore,
+    Statuses, Tally,
+};
 use crate::types::RecordId;
 
 async fn found(store: &SharedStore, filter: &AuditFilter) -> Vec<RecordId> {
@@ -300,4 +303,43 @@ pub(crate) async fn what_shadow_mode_let_pass_is_counted_page_by_page(store: Sha
 fn reason(record: &AuditRecord) -> &str {
     let Event::Call(call) = &record.event else { return "" };
     call.would_deny.as_ref().map_or("", |waived| waived.reason.as_str())
+}
+
+pub(crate) async fn a_user_reads_what_happened_to_their_account(store: SharedStore) {
+    let world = World::new(store).await;
+    let (s, ada) = (&world.store, &world.user.id);
+    let (beta, stranger) = (org("beta"), user("eve@example.com"));
+    s.create_org(&beta, &cause(0)).await.expect("an organization");
+    s.create_user(&NewUser { user: stranger.clone(), password: None }, &cause(0)).await.expect("a user");
+    let (grant, _) = world.consent(20).await;
+    s.append_audit(&[call(Some(&grant), "loki", Decision::Allowed, 25)]).await.expect("stored");
+    let by = |who: &crate::types::UserId, seconds| {
+        let mut cause = cause(seconds);
+        cause.actor.user = Some(who.clone());
+        cause
+    };
+    // Somebody else ends it, and does things of their own.
+    s.revoke_grant(&grant.id, None, RevokeReason::Admin, &by(&stranger.id, 30)).await.expect("done");
+    let note = async |org, operation, seconds| {
+        s.note(org, ControlEvent::done(operation), &by(ada, seconds)).await.expect("noted");
+    };
+    note(None, Operation::LoginOk, 10).await;
+    s.note(Some(&world.org.id), ControlEvent::done(Operation::GrantLimit), &by(&stranger.id, 32)).await.expect("noted");
+    note(Some(&beta.id), Operation::GrantNarrow, 35).await;
+    note(Some(&world.org.id), Operation::GrantNarrow, 40).await;
+    let names = |page: &AuditPage| page.rows.iter().map(|r| operation(&r.record).to_owned()).collect::<Vec<_>>();
+    let page = async |after: Option<&Cursor>| s.own_events(ada, &world.org.id, after, 2).await.expect("a page");
+    let first = page(None).await;
+    assert_eq!(names(&first), ["grant.narrow", "grant.revoke.admin"], "neither calls nor others' doings");
+    let second = page(first.next.as_ref()).await;
+    let mut rest = names(&second);
+    let mut next = second.next;
+    while let Some(end) = next {
+        let more = page(Some(&end)).await;
+        rest.extend(names(&more));
+        next = more.next;
+    }
+    assert_eq!(rest, ["authorize.consent", "login.ok"]);
+    let elsewhere = s.own_events(ada, &beta.id, None, 10).await.expect("a page");
+    assert_eq!(names(&elsewhere), ["grant.narrow", "login.ok"], "of the one organization and of none");
 }

@@ -6,10 +6,11 @@ use futures::future::join_all;
 
 use super::world::*;
 use crate::store::{
-    Added, Client, ClientAuth, ClientKind, ClientOrigin, ClientPolicy, ClientSecret, ClientState, GrantState, GrantType,
-    KnownClient, MAX_SECRETS, Membership, NewUser, Org, RevokeReason, SharedStore, Stance, User, UserKind, UserState, Verdict,
+    Added, Client, ClientAuth, ClientKind, ClientOrigin, ClientPolicy, ClientSecret, ClientState, ClientTerms, GrantState,
+    GrantType, Hand, KnownClient, MAX_SECRETS, Membership, NewUser, Org, RevokeReason, SharedStore, Stance, Subject, User,
+    UserKind, UserState, Verdict,
 };
-use crate::types::{ClientId, OrgId, TokenKind};
+use crate::types::{ClientId, OrgId, Setting, TokenKind};
 
 fn secret(last4: &str) -> ClientSecret {
     ClientSecret { hash: hash(TokenKind::ClientSecret), last4: last4.into(), created_at: START, expires_at: None }
@@ -54,6 +55,26 @@ pub(crate) async fn clients_are_listed_newest_first(store: SharedStore) {
     assert_eq!(world.store.count_clients(&world.org.id).await.expect("a number"), 0);
 }
 
+pub(crate) async fn clients_of_an_organization_are_listed_page_by_page(store: SharedStore) {
+    let world = World::new(store).await;
+    let mut made = vec![(world.client.created_at, world.client.id.clone())];
+    for n in 0..4 {
+        // Two of each instant: the id tells which comes first.
+        let one = Client { created_at: after(10 + n / 2), ..client(Some(&world.org.id), ClientOrigin::Administrator) };
+        world.store.create_client(&one, None, &cause(10)).await.expect("a client");
+        made.push((one.created_at, one.id));
+    }
+    world.store.create_client(&client(None, ClientOrigin::Dynamic), None, &cause(10)).await.expect("another's");
+    made.sort_by(|a, b| b.cmp(a));
+    let mut seen = Vec::new();
+    for most in [2, 2, 1, 0] {
+        let page = world.store.find_org_clients(&world.org.id, "", seen.last(), 2).await.expect("clients");
+        assert_eq!(page.len(), most);
+        seen.extend(page.into_iter().map(|c| (c.created_at, c.id)));
+    }
+    assert_eq!(seen, made);
+}
+
 pub(crate) async fn machines_come_with_what_they_rest_on(store: SharedStore) {
     let world = World::new(store).await;
     let (store, org) = (&world.store, &world.org.id);
@@ -80,7 +101,7 @@ pub(crate) async fn machines_come_with_what_they_rest_on(store: SharedStore) {
     assert_eq!(listed((1, 1)).await, std::slice::from_ref(&old.id));
     let found = async |text: &str| {
         let machines = store.machines(org, text, (0, 9)).await.expect("machines");
-        let clients = store.find_own_clients(org, text, None, 9).await.expect("clients");
+        let clients = store.find_org_clients(org, text, None, 9).await.expect("clients");
         let (machines, clients): (Vec<_>, Vec<_>) =
             (machines.into_iter().map(|m| m.client.id).collect(), clients.into_iter().map(|c| c.id).collect());
         (machines, clients)
@@ -94,14 +115,6 @@ pub(crate) async fn machines_come_with_what_they_rest_on(store: SharedStore) {
     for text in ["_ightly", "100%%", "\0", "nobody"] {
         assert_eq!(found(text).await, (Vec::new(), Vec::new()), "{text:?}");
     }
-    let mut every = vec![young.id.clone(), old.id.clone(), world.client.id.clone()];
-    every.sort_by(|a, b| b.cmp(a));
-    let page = async |after, limit| {
-        let clients = store.find_own_clients(org, "", after, limit).await.expect("clients");
-        clients.into_iter().map(|c| c.id).collect::<Vec<_>>()
-    };
-    assert_eq!(page(None, 2).await, every[..2]);
-    assert_eq!(page(Some(&every[1]), 2).await, every[2..]);
     let read = async |id| store.machine(org, id).await.expect("an answer");
     let fresh = read(&old.id).await.expect("it is there");
     assert_eq!((fresh.client, fresh.subject, fresh.roles, fresh.last_used_at), (old.clone(), service.clone(), None, None));
@@ -189,15 +202,24 @@ pub(crate) async fn secrets_overlap(store: SharedStore) {
         last4.sort();
         last4
     };
-    assert_eq!(store.add_secret(id, &secret("1111"), None, &cause(1)).await.expect("an answer"), Added::Done);
-    assert_eq!(store.add_secret(id, &secret("2222"), Some(after(10)), &cause(2)).await.expect("an answer"), Added::Done);
+    assert_eq!(store.add_secret(id, &secret("1111"), None, Hand::Operator, &cause(1)).await.expect("an answer"), Added::Done);
+    assert_eq!(
+        store.add_secret(id, &secret("2222"), Some(after(10)), Hand::Operator, &cause(2)).await.expect("an answer"),
+        Added::Done
+    );
     assert_eq!(last4(9).await, ["1111", "2222"]);
     assert_eq!(last4(10).await, ["2222"]);
     // What ends sooner stays so.
-    assert_eq!(store.add_secret(id, &secret("3333"), Some(after(20)), &cause(3)).await.expect("an answer"), Added::Done);
+    assert_eq!(
+        store.add_secret(id, &secret("3333"), Some(after(20)), Hand::Operator, &cause(3)).await.expect("an answer"),
+        Added::Done
+    );
     assert_eq!(last4(15).await, ["2222", "3333"]);
     let nobody = ClientId::generate(START, &ENTROPY);
-    assert_eq!(store.add_secret(&nobody, &secret("4444"), None, &cause(4)).await.expect("an answer"), Added::Absent);
+    assert_eq!(
+        store.add_secret(&nobody, &secret("4444"), None, Hand::Operator, &cause(4)).await.expect("an answer"),
+        Added::Absent
+    );
 }
 
 pub(crate) async fn no_race_gives_a_client_more_secrets_than_it_may_have(store: SharedStore) {
@@ -205,7 +227,7 @@ pub(crate) async fn no_race_gives_a_client_more_secrets_than_it_may_have(store: 
     let (store, id) = (&world.store, &world.client.id);
     let live = async |seconds| store.live_secrets(id, after(seconds)).await.expect("secrets").len() as u64;
     let add = async |name: &str, others_until, seconds| {
-        store.add_secret(id, &secret(name), others_until, &cause(seconds)).await.expect("an answer")
+        store.add_secret(id, &secret(name), others_until, Hand::Operator, &cause(seconds)).await.expect("an answer")
     };
     for name in ["0001", "0002", "0003"] {
         assert_eq!(add(name, None, 1).await, Added::Done);
@@ -226,13 +248,16 @@ pub(crate) async fn the_last_secret_stays(store: SharedStore) {
     let world = World::new(store).await;
     let (store, id) = (&world.store, &world.client.id);
     let (first, second) = (secret("1111"), secret("2222"));
-    assert_eq!(store.add_secret(id, &first, None, &cause(1)).await.expect("an answer"), Added::Done);
-    assert!(!store.remove_secret(id, &first.hash, &cause(1)).await.expect("an answer"));
-    assert_eq!(store.add_secret(id, &second, Some(after(10)), &cause(2)).await.expect("an answer"), Added::Done);
+    assert_eq!(store.add_secret(id, &first, None, Hand::Operator, &cause(1)).await.expect("an answer"), Added::Done);
+    assert!(!store.remove_secret(id, &first.hash, Hand::Operator, &cause(1)).await.expect("an answer"));
+    assert_eq!(store.add_secret(id, &second, Some(after(10)), Hand::Operator, &cause(2)).await.expect("an answer"), Added::Done);
     // The first ends in 10 seconds: it can still stand in for the second, and after that it can't.
-    assert!(!store.remove_secret(id, &second.hash, &cause(10)).await.expect("an answer"));
+    assert!(!store.remove_secret(id, &second.hash, Hand::Operator, &cause(10)).await.expect("an answer"));
     let at = cause(3);
-    let both = futures::join!(store.remove_secret(id, &first.hash, &at), store.remove_secret(id, &second.hash, &at));
+    let both = futures::join!(
+        store.remove_secret(id, &first.hash, Hand::Operator, &at),
+        store.remove_secret(id, &second.hash, Hand::Operator, &at)
+    );
     let removed = [both.0.expect("an answer"), both.1.expect("an answer")];
     assert_eq!(removed.iter().filter(|done| **done).count(), 1, "{removed:?}");
     assert_eq!(store.live_secrets(id, after(3)).await.expect("secrets").len(), 1);
@@ -252,19 +277,55 @@ pub(crate) async fn clients_are_switched_and_narrowed(store: SharedStore) {
     let elsewhere =
         crate::store::Grant { org: customer.id.clone(), id: crate::types::GrantId::generate(after(2), &ENTROPY), ..grant };
     store.machine_grant(&elsewhere, &cause(2)).await.expect("a grant");
-    assert!(store.set_client_scopes(id, Some(&scopes("logs:read")), &cause(2)).await.expect("an answer"));
+    assert!(store.set_client_scopes(id, Some(&scopes("logs:read")), Hand::Operator, &cause(2)).await.expect("an answer"));
     let log = world.log().await;
     for org in [&world.org.id, &customer.id] {
         assert_eq!(log.iter().filter(|told| **told == ("client.update".into(), Some(org.clone()))).count(), 1, "{log:?}");
     }
     let stored = store.client(id).await.expect("an answer").expect("the client is there");
     assert_eq!((stored.state, stored.scopes), (ClientState::Disabled, Some(scopes("logs:read"))));
-    assert!(store.set_client_scopes(id, None, &cause(3)).await.expect("an answer"));
+    assert!(store.set_client_scopes(id, None, Hand::Operator, &cause(3)).await.expect("an answer"));
     assert!(store.set_client_state(id, ClientState::Active, &cause(3)).await.expect("an answer"));
     assert_eq!(store.client(id).await.expect("an answer"), Some(Client { scopes: None, ..world.client.clone() }));
     let nobody = ClientId::generate(START, &ENTROPY);
-    assert!(!store.set_client_scopes(&nobody, None, &cause(4)).await.expect("an answer"));
+    assert!(!store.set_client_scopes(&nobody, None, Hand::Operator, &cause(4)).await.expect("an answer"));
     assert!(!store.set_client_state(&nobody, ClientState::Disabled, &cause(4)).await.expect("an answer"));
+}
+
+pub(crate) async fn the_terms_of_a_client_change(store: SharedStore) {
+    let world = World::new(store).await;
+    let (s, id) = (&world.store, &world.client.id);
+    let set = async |terms: ClientTerms, hand| s.set_client_terms(id, terms, hand, &cause(5)).await.expect("an answer");
+    let now = async || {
+        let client = s.client(id).await.expect("an answer").expect("it is there");
+        (client.access_token_ttl.map(|ttl| ttl.as_secs()), client.require_state)
+    };
+    let minute = ClientTerms { access_token_ttl: Setting::To(MINUTE), require_state: None };
+    let (before, position) = (now().await, s.feed_position().await.expect("a position"));
+    assert!(set(minute, Hand::Owner).await);
+    assert_eq!(now().await, (Some(60), before.1));
+    assert!(world.feed_since(position).await.contains(&Subject::Client { id: id.clone() }));
+    let stateless = ClientTerms { require_state: Some(false), ..ClientTerms::default() };
+    assert!(set(stateless, Hand::Owner).await);
+    assert_eq!(now().await, (Some(60), false));
+    assert!(s.set_client_state(id, ClientState::Frozen, &cause(6)).await.expect("an answer"));
+    let back = ClientTerms { access_token_ttl: Setting::Default, require_state: Some(true) };
+    assert!(!set(back, Hand::Owner).await, "it is frozen");
+    assert!(!s.set_client_scopes(id, None, Hand::Owner, &cause(6)).await.expect("an answer"));
+    let new = secret("9999");
+    assert_eq!(s.add_secret(id, &new, None, Hand::Owner, &cause(6)).await.expect("an answer"), Added::Frozen);
+    for name in ["8888", "7777"] {
+        assert_eq!(s.add_secret(id, &secret(name), None, Hand::Operator, &cause(6)).await.expect("an answer"), Added::Done);
+    }
+    let one = s.live_secrets(id, after(6)).await.expect("secrets").remove(0).hash;
+    assert!(!s.remove_secret(id, &one, Hand::Owner, &cause(6)).await.expect("an answer"));
+    assert!(s.remove_secret(id, &one, Hand::Operator, &cause(6)).await.expect("an answer"));
+    assert_eq!(now().await, (Some(60), false));
+    assert!(set(back, Hand::Operator).await);
+    assert_eq!(now().await, (None, true));
+    let (_, draft) = super::apps::app(&world.org.id, "logs:read");
+    let nobody = s.set_client_terms(&draft.id, minute, Hand::Operator, &cause(7)).await;
+    assert!(!nobody.expect("an answer"), "there is none");
 }
 
 pub(crate) async fn what_the_operator_froze_its_owner_cant_switch(store: SharedStore) {
@@ -305,7 +366,7 @@ pub(crate) async fn what_the_operator_froze_its_owner_cant_switch(store: SharedS
 pub(crate) async fn removal_ends_grants_and_keeps_history(store: SharedStore) {
     let world = World::new(store).await;
     let (store, id) = (&world.store, &world.client.id);
-    store.add_secret(id, &secret("1111"), None, &cause(1)).await.expect("an answer");
+    store.add_secret(id, &secret("1111"), None, Hand::Operator, &cause(1)).await.expect("an answer");
     let (grant, _) = world.consent(1).await;
     let waiting = request(id);
     store.freeze_request(&waiting, &cause(1)).await.expect("a request");

@@ -81,6 +81,7 @@ contract! {
     clients {
         clients_come_back_whole
         clients_are_listed_newest_first
+        clients_of_an_organization_are_listed_page_by_page
         machines_come_with_what_they_rest_on
         machines_act_as_service_users_and_those_of_some_roles
         clients_are_known_by_name
@@ -88,6 +89,7 @@ contract! {
         no_race_gives_a_client_more_secrets_than_it_may_have
         the_last_secret_stays
         clients_are_switched_and_narrowed
+        the_terms_of_a_client_change
         what_the_operator_froze_its_owner_cant_switch
         removal_ends_grants_and_keeps_history
         unused_dynamic_clients_are_purged
@@ -97,7 +99,10 @@ contract! {
         a_uuid_is_free_in_every_other_organization
         drafts_are_changed_by_who_saw_them
         a_version_never_changes
+        apps_are_listed_page_by_page
         publishing_has_one_winner
+        the_terms_of_a_draft_are_its_clients_at_once_and_the_published_ones_with_a_version
+        what_the_operator_froze_its_owner_neither_edits_nor_publishes
         a_draft_that_is_not_stable_is_not_published
         what_a_version_drops_is_lost_for_good
         a_grant_that_keeps_nothing_ends
@@ -108,6 +113,7 @@ contract! {
     }
     api_keys {
         a_request_is_taken_back_by_who_asked
+        what_the_operator_says_of_a_private_scope_is_on_record
         a_key_comes_back_with_all_that_it_rests_on
         a_key_has_one_maker
         a_key_needs_a_live_approval_and_grant
@@ -237,6 +243,7 @@ contract! {
         use_of_grants_is_counted
         records_are_tallied
         what_shadow_mode_let_pass_is_counted_page_by_page
+        a_user_reads_what_happened_to_their_account
         old_records_expire
         large_batches_arrive_whole
     }

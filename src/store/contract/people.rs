@@ -101,6 +101,12 @@ pub(crate) async fn invitations_end(store: SharedStore) {
     let (other, other_secret) = world.invited("b@example.com", 3).await;
     let open = async |at| world.store.invitations(&world.org.id, at).await.expect("invitations");
     assert_eq!(open(after(4)).await, [other.clone(), second.clone()]);
+    let page = async |behind: Option<&(crate::types::Timestamp, InvitationId)>| {
+        world.store.find_invitations(&world.org.id, after(4), behind, 1).await.expect("a page")
+    };
+    let (start, end) = ((other.created_at, other.id.clone()), (second.created_at, second.id.clone()));
+    assert_eq!((page(None).await, page(Some(&start)).await), (vec![other.clone()], vec![second.clone()]));
+    assert_eq!(page(Some(&end)).await, []);
     assert!(world.store.invitation(&first_secret, after(4)).await.expect("an answer").is_none(), "a newer one replaced it");
     let beta = org("beta");
     world.store.create_org(&beta, &cause(0)).await.expect("an organization");

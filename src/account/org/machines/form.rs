@@ -28,6 +28,8 @@ struct Entered {
     scopes: Vec<String>,
     resources: Vec<String>,
     lifetime: String,
+    /// Seconds that its first secret lives.
+    lives: String,
     find: String,
     /// Whether the catalogue is to be searched, and nothing to be saved.
     searching: bool,
@@ -42,6 +44,7 @@ fn entered(form: &Form) -> Entered {
         scopes: all("scopes"),
         resources: all("resources"),
         lifetime: text("lifetime"),
+        lives: text("lives"),
         find: text("find"),
         searching: form.has("search"),
     }
@@ -66,6 +69,7 @@ impl Entered {
             // What is no number is out of bounds, and refused like one that is.
             access_token_ttl: (!self.lifetime.is_empty()).then(|| self.lifetime.parse().unwrap_or(u64::MAX)),
             device_grant: false,
+            secret_lives: (!self.lives.is_empty()).then(|| self.lives.parse().unwrap_or(u64::MAX)),
         }
     }
 }
@@ -87,6 +91,7 @@ async fn draft(app: &App, visitor: &Visitor, here: &Here, entered: &Entered) -> 
         members: members(here, config),
         apis: config.apis.iter().map(|api| choice(api, &entered.resources)).collect(),
         lifetime: entered.lifetime.clone(),
+        lives: entered.lives.clone(),
         lifetime_hint: texts::lifetime_hint(config.oauth.machine_token_ttl.as_secs(), MAX_TTL),
     })
 }

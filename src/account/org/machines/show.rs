@@ -7,20 +7,20 @@ use http::StatusCode;
 
 use super::told::refused;
 use super::{CLIENTS_READ, CLIENTS_WRITE, Here, asked, clients, find, standing};
-use crate::account::apps::secret_row;
+use crate::account::apps::{private, secret_row};
 use crate::account::form::Form;
 use crate::account::log::AUDIT_READ;
 use crate::account::visitor::Visitor;
 use crate::account::{App, not_found};
 use crate::apps::NewSecret;
-use crate::clients::{ClientError, Clients};
+use crate::clients::{ClientError, Clients, MAX_TTL};
 use crate::config::{Config, Risk, Visibility};
 use crate::pages::texts::{Text, machines as texts};
 use crate::pages::views::{AskedOfMachine, MachinePage, MachineScope, OrgTab, ScopeLabel, SecretRow, ShownSecret};
 use crate::pages::{DisplayName, When};
 use crate::roster::MEMBERS_READ;
-use crate::store::{ClientState, Machine, UserKind};
-use crate::types::{PlainToken, ScopeSet, ScopeToken};
+use crate::store::{ClientState, Holder, Machine, ScopeRequests, UserKind};
+use crate::types::{PlainToken, ScopeSet, ScopeToken, Setting};
 use crate::web::{Trouble, page, see_other};
 
 /// What the page says about the act that led to it.
@@ -29,6 +29,10 @@ pub(super) struct Said {
     notice: Option<Text>,
     problem: Option<(StatusCode, Text)>,
     secret: Option<ShownSecret>,
+    /// A request for a private scope that was refused: the scope and the reason as they were entered.
+    asking: (String, String),
+    /// A lifetime that was refused, as it was entered.
+    lifetime: Option<String>,
     /// `confirm` of the address: what is asked about before it is done.
     confirm: Option<String>,
 }
@@ -69,6 +73,9 @@ fn notice(done: &str, machine: &Machine) -> Option<Text> {
         ("on", ClientState::Active) => Some(texts::on()),
         ("changed", _) => Some(texts::changed()),
         ("retired", _) => Some(texts::secret_retired()),
+        ("lifetime", _) => Some(texts::lifetime_set()),
+        ("asked", _) => Some(texts::scope_asked()),
+        ("cancelled", _) => Some(texts::scope_cancelled()),
         _ => None,
     }
 }
@@ -76,10 +83,11 @@ fn notice(done: &str, machine: &Machine) -> Option<Text> {
 /// The page of a machine client.
 pub(super) async fn one(app: &App, visitor: &Visitor, here: &Here, machine: &Machine, said: Said) -> Result<Response, Trouble> {
     let (store, now, config, client) = (&app.node.store, app.node.now(), &visitor.config, &machine.client);
+    let requests = store.scope_requests(ScopeRequests::For(&Holder::Client(client.id.clone()))).await?;
     let secrets = store.live_secrets(&client.id, now).await?;
     let approved = store.approvals(&client.id).await?.live(now);
     let secrets: Vec<_> = secrets.iter().map(|secret| secret_row(secret, now)).collect();
-    let ttl = config.oauth.machine_token_ttl.as_secs();
+    let (ttl, own) = (config.oauth.machine_token_ttl.as_secs(), client.access_token_ttl.map(|own| own.as_secs()));
     let (status, problem) = said.problem.map_or((StatusCode::OK, None), |(status, text)| (status, Some(text)));
     let may = |needed| here.may(config, needed);
     let view = MachinePage {
@@ -102,10 +110,14 @@ pub(super) async fn one(app: &App, visitor: &Visitor, here: &Here, machine: &Mac
         subject_href: may(MEMBERS_READ).then(|| format!("{}?member={}", here.path("members"), machine.subject.id)),
         scopes: scopes(config, machine, &approved),
         resources: client.resources.iter().map(ToString::to_string).collect(),
-        lifetime: client.access_token_ttl.map_or_else(|| texts::lifetime_as_default(ttl), |own| texts::lifetime(own.as_secs())),
+        lifetime: own.map_or_else(|| texts::lifetime_as_default(ttl), texts::lifetime),
         made: When::new(client.created_at, now),
         last_used: machine.last_used_at.map(|at| When::new(at, now)),
         secrets,
+        own_lifetime: said.lifetime.or_else(|| own.map(|own| own.to_string())).unwrap_or_default(),
+        lifetime_hint: texts::lifetime_hint(ttl, MAX_TTL),
+        private: private(&app.node, config, requests).await?,
+        asking: said.asking,
         token_endpoint: format!("{}/oauth2/token", config.issuer),
         activity: may(AUDIT_READ).then(|| here.path(&format!("audit?client={}", client.id))),
     };
@@ -176,7 +188,10 @@ pub async fn act(State(app): State<App>, Path((slug, id)): Path<(String, String)
             Ok(Done::Told(said)) => said,
             Err(error) => {
                 let wrong = refused(error)?;
-                Said { problem: wrong.told().map(|text| (wrong.status, text)), ..Said::default() }
+                let entered = |name| form.one(name).unwrap_or_default().to_owned();
+                let lifetime = form.one("lifetime").map(ToOwned::to_owned);
+                let asking = (entered("private_scope"), entered("private_reason"));
+                Said { problem: wrong.told().map(|text| (wrong.status, text)), asking, lifetime, ..Said::default() }
             }
         };
         let machine = find(&app, &here, &id).await?;
@@ -202,6 +217,15 @@ async fn pressed(
         switch(&clients, machine, ClientState::Disabled).await.map(|()| Done::Gone(format!("{path}?done=off")))
     } else if form.has("switch-on") {
         switch(&clients, machine, ClientState::Active).await.map(|()| Done::Gone(format!("{path}?done=on")))
+    } else if form.has("set-lifetime") {
+        set_lifetime(&clients, machine, form.one("lifetime").unwrap_or_default().trim())
+            .await
+            .map(|()| Done::Gone(format!("{path}?done=lifetime")))
+    } else if form.has("request-scope") {
+        let (scope, why) = (form.one("private_scope").unwrap_or_default(), form.one("private_reason").unwrap_or_default());
+        ask(&clients, machine, scope, why).await.map(|()| Done::Gone(format!("{path}?done=asked")))
+    } else if let Some(scope) = form.one("cancel-scope") {
+        cancel(&clients, machine, scope).await.map(|()| Done::Gone(format!("{path}?done=cancelled")))
     } else if form.has("delete") {
         clients.delete(&machine.client).await.map(|()| Done::Gone(format!("{}?deleted=1", here.path("machines"))))
     } else {
@@ -213,6 +237,23 @@ async fn pressed(
 async fn retire(clients: &Clients<'_>, machine: &Machine, which: &str) -> Result<(), ClientError> {
     let client = clients.find_to_change(machine.client.id.as_str()).await?;
     clients.remove_secret(&client, which).await
+}
+
+/// Empty it is as for every machine; what is no number is out of bounds, and refused like one that is.
+async fn set_lifetime(clients: &Clients<'_>, machine: &Machine, seconds: &str) -> Result<(), ClientError> {
+    let client = clients.find_to_change(machine.client.id.as_str()).await?;
+    let ttl = if seconds.is_empty() { Setting::Default } else { Setting::To(seconds.parse().unwrap_or(u64::MAX)) };
+    clients.set_terms(&client, ttl, None).await
+}
+
+async fn ask(clients: &Clients<'_>, machine: &Machine, scope: &str, why: &str) -> Result<(), ClientError> {
+    let client = clients.find_to_change(machine.client.id.as_str()).await?;
+    clients.request_scope(&client, scope, why).await.map(drop)
+}
+
+async fn cancel(clients: &Clients<'_>, machine: &Machine, scope: &str) -> Result<(), ClientError> {
+    let client = clients.find_to_change(machine.client.id.as_str()).await?;
+    clients.cancel_scope_request(&client, scope).await.map(drop)
 }
 
 async fn switch(clients: &Clients<'_>, machine: &Machine, to: ClientState) -> Result<(), ClientError> {

@@ -2,10 +2,11 @@
 
 use http::StatusCode;
 
+use crate::account::apps::why_not;
 use crate::account::not_found;
 use crate::apps;
 use crate::clients::{ClientError, MAX_NAME, MAX_TTL, Refusal, Sort};
-use crate::pages::texts::{Text, definition, machines as texts};
+use crate::pages::texts::{Text, machines as texts};
 use crate::pages::views::FieldFlaw;
 use crate::web::Trouble;
 
@@ -38,7 +39,7 @@ impl Wrong {
 pub(super) fn refused(error: ClientError) -> Result<Wrong, Trouble> {
     match error {
         ClientError::Store(fault) => Err(fault.into()),
-        ClientError::Secret(refusal) => secret(&refusal),
+        ClientError::Shared(refusal) => shared(&refusal),
         ClientError::Refused(refusal) => client(&refusal),
     }
 }
@@ -76,14 +77,19 @@ fn client(refusal: &Refusal) -> Result<Wrong, Trouble> {
     })
 }
 
-fn secret(refusal: &apps::Refusal) -> Result<Wrong, Trouble> {
-    let text = match refusal {
-        apps::Refusal::Gone => return Err(not_found()),
-        apps::Refusal::LastSecret => definition::last_secret(),
-        apps::Refusal::ManySecrets(number) => definition::many_secrets(*number),
-        apps::Refusal::SecretLife => definition::secret_life(),
-        apps::Refusal::UnknownSecret => definition::unknown_secret(),
-        _ => texts::not_done(),
+/// What of a client is as with apps: secrets and private scopes.
+fn shared(refusal: &apps::Refusal) -> Result<Wrong, Trouble> {
+    use apps::Refusal as R;
+    let status = match refusal {
+        R::Gone => return Err(not_found()),
+        R::UnknownScope(_) | R::PublicScope(_) | R::DeprecatedScope(..) | R::NoReason | R::UnfitReason => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
+        R::LastSecret | R::ManySecrets(_) | R::SecretLife | R::UnknownSecret | R::Waiting(_) | R::NotWaiting(_) => {
+            StatusCode::CONFLICT
+        }
+        // What no form of these pages can ask for.
+        _ => return Ok(Wrong::in_all(StatusCode::CONFLICT, texts::not_done())),
     };
-    Ok(Wrong::in_all(StatusCode::CONFLICT, text))
+    Ok(Wrong::in_all(status, why_not(refusal)))
 }

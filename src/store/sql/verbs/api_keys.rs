@@ -219,6 +219,20 @@ impl ApiKeyStore for Engine {
         rows.iter().map(rows::api_key).collect()
     }
 
+    async fn api_keys_of_app(&self, org: &OrgId, app: &AppId) -> Result<Vec<ApiKey>, StoreError> {
+        let rows = sqlx::query(concat!(
+            "SELECT ",
+            api_key_columns!(),
+            " FROM api_keys k WHERE k.org_id = $1 AND k.app_id = $2 ORDER BY k.created_at DESC, k.id DESC"
+        ))
+        .bind(org.as_str())
+        .bind(app.as_str())
+        .fetch_all(&mut *self.reader().await?)
+        .await
+        .doing("list the API keys of an app")?;
+        rows.iter().map(rows::api_key).collect()
+    }
+
     async fn find_api_keys(
         &self,
         org: &OrgId,

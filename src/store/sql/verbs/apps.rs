@@ -12,13 +12,14 @@ use super::api_keys::{Disabling, disable};
 use super::clients::{self, changed};
 use super::engine::{Engine, Tx};
 use super::grants::narrow;
+use super::installs;
 use super::rows::{self, Fields};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
-    App, AppState, AppStore, AppVersion, Client, ClientSecret, Created, Definition, DisableReason, Edit, Maturity, Publication,
-    Published, Stage, StoreError, Subject, Via,
+    App, AppState, AppStore, AppVersion, Client, ClientSecret, Created, Definition, DisableReason, Edit, Hand, Maturity,
+    Publication, Published, Stage, StoreError, Subject, Via,
 };
-use crate::types::{AppId, AppUuid, ClientId, OrgId, UserId};
+use crate::types::{AppId, AppUuid, ClientId, OrgId, Timestamp, UserId};
 
 /// Writes an app unless its UUID is taken in the organization.
 async fn insert(tx: &mut Tx<'_>, app: &App) -> Result<bool, StoreError> {
@@ -60,14 +61,16 @@ async fn follow(
     why: &str,
 ) -> Result<Option<(u64, u64)>, StoreError> {
     let client: Option<String> = sqlx::query_scalar(
-        "UPDATE clients SET name = $1, redirect_uris = $2, scopes = $3 WHERE app_id = $4 AND stage = $5 \
-         AND deleted_at IS NULL RETURNING id",
+        "UPDATE clients SET name = $1, redirect_uris = $2, scopes = $3, access_token_ttl = $6, require_state = $7 \
+         WHERE app_id = $4 AND stage = $5 AND deleted_at IS NULL RETURNING id",
     )
     .bind(&definition.name)
     .bind(json(&definition.redirect_uris)?)
     .bind(json(&definition.scopes)?)
     .bind(id.as_str())
     .bind(word(&stage)?)
+    .bind(definition.access_token_ttl().map(clients::millis))
+    .bind(definition.require_state)
     .fetch_optional(tx.connection())
     .await
     .doing("change a client of an app")?;
@@ -97,6 +100,8 @@ async fn insert_published(tx: &mut Tx<'_>, publication: &Publication, definition
         name: definition.name.clone(),
         redirect_uris: definition.redirect_uris.clone(),
         scopes: Some(definition.scopes.clone()),
+        access_token_ttl: definition.access_token_ttl(),
+        require_state: definition.require_state,
         ..publication.client.clone()
     };
     clients::insert(tx, &client).await?;
@@ -181,6 +186,24 @@ impl AppStore for Engine {
         rows.iter().map(rows::app).collect()
     }
 
+    async fn find_apps(&self, org: &OrgId, after: Option<&(Timestamp, AppId)>, limit: u32) -> Result<Vec<App>, StoreError> {
+        let (time, id) = after.map_or((i64::MAX, ""), |(time, id)| (time.millis(), id.as_str()));
+        let rows = sqlx::query(concat!(
+            "SELECT ",
+            app_columns!(),
+            " FROM apps a WHERE a.org_id = $1 AND a.deleted_at IS NULL AND (a.created_at, a.id) < ($2, $3) \
+             ORDER BY a.created_at DESC, a.id DESC LIMIT $4"
+        ))
+        .bind(org.as_str())
+        .bind(time)
+        .bind(id)
+        .bind(i64::from(limit))
+        .fetch_all(&mut *self.reader().await?)
+        .await
+        .doing("list an organization's apps")?;
+        rows.iter().map(rows::app).collect()
+    }
+
     async fn app_versions(&self, id: &AppId) -> Result<Vec<AppVersion>, StoreError> {
         let rows = sqlx::query(
             "SELECT number, definition, published_at, published_by FROM app_versions WHERE app_id = $1 ORDER BY number DESC",
@@ -192,7 +215,15 @@ impl AppStore for Engine {
         rows.iter().map(version).collect()
     }
 
-    async fn edit_app(&self, id: &AppId, revision: u64, draft: &Definition, via: Via, cause: &Cause) -> Result<Edit, StoreError> {
+    async fn edit_app(
+        &self,
+        id: &AppId,
+        revision: u64,
+        draft: &Definition,
+        via: Via,
+        hand: Hand,
+        cause: &Cause,
+    ) -> Result<Edit, StoreError> {
         let mut tx = self.begin(cause).await?;
         let row = sqlx::query(
             "UPDATE apps SET draft = $1, revision = revision + 1, stable = FALSE, changed_at = $2 \
@@ -206,6 +237,9 @@ impl AppStore for Engine {
         .await
         .doing("change the draft of an app")?;
         let Some(row) = row else { return Ok(Edit::Stale) };
+        if !clients::lock_those_of(&mut tx, id, &[Stage::Draft], hand).await? {
+            return Ok(Edit::Frozen);
+        }
         follow(&mut tx, id, Stage::Draft, draft, "its draft no longer asks for").await?;
         let operation = match via {
             Via::Hand => Operation::AppUpdate,
@@ -238,7 +272,13 @@ impl AppStore for Engine {
         Ok(Edit::Done)
     }
 
-    async fn publish_app(&self, id: &AppId, publication: &Publication, cause: &Cause) -> Result<Published, StoreError> {
+    async fn publish_app(
+        &self,
+        id: &AppId,
+        publication: &Publication,
+        hand: Hand,
+        cause: &Cause,
+    ) -> Result<Published, StoreError> {
         let mut tx = self.begin(cause).await?;
         let row = sqlx::query(
             "UPDATE apps SET version = $1 WHERE id = $2 AND revision = $3 AND version = $4 AND stable AND state = 'active' \
@@ -252,6 +292,10 @@ impl AppStore for Engine {
         .await
         .doing("publish an app")?;
         let Some(row) = row else { return Ok(Published::Stale) };
+        // The first version would be a client that works, in place of a draft client that may not.
+        if !clients::lock_those_of(&mut tx, id, &[Stage::Draft, Stage::Published], hand).await? {
+            return Ok(Published::Frozen);
+        }
         let version = AppVersion {
             number: publication.number,
             definition: Fields::of(&row, "apps", "id").json("draft")?,
@@ -337,6 +381,7 @@ impl AppStore for Engine {
             changed(&mut tx, &id, Some(&org), ControlEvent::done(Operation::ClientDelete));
         }
         disable(&mut tx, Disabling::App(id), DisableReason::AppDeleted).await?;
+        installs::forget(&mut tx, id).await?;
         told(&mut tx, id, &org, ControlEvent::done(Operation::AppDelete));
         tx.commit().await?;
         Ok(true)

@@ -13,7 +13,7 @@ use super::among::among;
 use super::engine::Engine;
 use super::rows::Fields;
 use super::{BEGIN, Connection, Db, Row, hooks, shadow, usage};
-use crate::record::AuditRecord;
+use crate::record::{AuditRecord, Operation};
 use crate::store::{
     AuditFilter, AuditLogStore, AuditPage, AuditRow, Bucket, Cursor, DecisionFilter, Facet, GrantUse, ShadowFilter, ShadowPage,
     StoreError, Tally,
@@ -159,6 +159,27 @@ fn record(row: &Row) -> Result<AuditRow, StoreError> {
     Ok(AuditRow { record: Fields::of(row, "audit_records", "id").json("record")? })
 }
 
+/// Goes on behind the last record of a page.
+fn behind(query: &mut QueryBuilder<Db>, after: Option<&Cursor>) {
+    if let Some(cursor) = after {
+        query.push(" AND (time, id) < (").push_bind(cursor.time.millis());
+        query.push(", ").push_bind(cursor.id.as_str().to_owned()).push(")");
+    }
+}
+
+/// Newest first. One more than asked for tells whether there is a next page.
+fn one_more(query: &mut QueryBuilder<Db>, limit: u32) -> &mut QueryBuilder<Db> {
+    query.push(" ORDER BY time DESC, id DESC LIMIT ").push_bind(i64::from(limit) + 1)
+}
+
+fn page(found: &[Row], limit: u32) -> Result<AuditPage, StoreError> {
+    let limit = limit as usize;
+    let rows = found.iter().take(limit).map(record).collect::<Result<Vec<_>, _>>()?;
+    let last = rows.last().filter(|_| found.len() > limit);
+    let next = last.map(|row| Cursor { time: row.record.time, id: row.record.id.clone() });
+    Ok(AuditPage { rows, next })
+}
+
 impl Engine {
     /// The span that a histogram covers; where the filter leaves an end open, the records give it.
     async fn span(&self, filter: &AuditFilter) -> Result<Option<(i64, i64)>, StoreError> {
@@ -201,18 +222,19 @@ impl AuditLogStore for Engine {
     async fn search_audit(&self, filter: &AuditFilter, after: Option<&Cursor>, limit: u32) -> Result<AuditPage, StoreError> {
         let mut query = QueryBuilder::<Db>::new("SELECT id, record FROM audit_records");
         narrow(&mut query, filter);
-        if let Some(cursor) = after {
-            query.push(" AND (time, id) < (").push_bind(cursor.time.millis());
-            query.push(", ").push_bind(cursor.id.as_str().to_owned()).push(")");
-        }
-        // One more than asked for tells whether there is a next page.
-        query.push(" ORDER BY time DESC, id DESC LIMIT ").push_bind(i64::from(limit) + 1);
-        let found = query.build().fetch_all(&mut *self.reader().await?).await.doing("search the log")?;
-        let limit = limit as usize;
-        let rows = found.iter().take(limit).map(record).collect::<Result<Vec<_>, _>>()?;
-        let last = rows.last().filter(|_| found.len() > limit);
-        let next = last.map(|row| Cursor { time: row.record.time, id: row.record.id.clone() });
-        Ok(AuditPage { rows, next })
+        behind(&mut query, after);
+        let found = one_more(&mut query, limit).build().fetch_all(&mut *self.reader().await?).await.doing("search the log")?;
+        page(&found, limit)
+    }
+
+    async fn own_events(&self, user: &UserId, org: &OrgId, after: Option<&Cursor>, limit: u32) -> Result<AuditPage, StoreError> {
+        let mut query = QueryBuilder::<Db>::new("SELECT id, record FROM audit_records WHERE api IS NULL AND (user_id = ");
+        query.push_bind(user.as_str()).push(" OR grant_id IN (SELECT id FROM grants WHERE user_id = ").push_bind(user.as_str());
+        query.push(")) AND (org_id IS NULL OR org_id = ").push_bind(org.as_str()).push(") AND operation IN ");
+        among(&mut query, Operation::OF_ACCOUNTS.iter().map(|operation| operation.name()));
+        behind(&mut query, after);
+        let found = one_more(&mut query, limit).build().fetch_all(&mut *self.reader().await?).await.doing("read own events")?;
+        page(&found, limit)
     }
 
     async fn audit_record(&self, id: &RecordId, org: Option<&OrgId>) -> Result<Option<AuditRow>, StoreError> {

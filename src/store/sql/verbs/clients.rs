@@ -1,6 +1,7 @@
 //! Clients and their secrets.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::QueryBuilder;
@@ -16,14 +17,19 @@ use super::rows::{self, Fields};
 use super::sought::Sought;
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
-    Added, Client, ClientOrigin, ClientSecret, ClientState, ClientStore, KnownClient, MAX_SECRETS, Machine, RevokeReason,
-    StoreError, Subject, User,
+    Added, Client, ClientOrigin, ClientSecret, ClientState, ClientStore, ClientTerms, Hand, KnownClient, MAX_SECRETS, Machine,
+    RevokeReason, Stage, StoreError, Subject, User,
 };
-use crate::types::{ClientId, HashedToken, OrgId, RoleName, ScopeSet, Timestamp, UserId};
+use crate::types::{AppId, ClientId, HashedToken, OrgId, RoleName, ScopeSet, Timestamp, UserId};
+
+/// A lifetime as it is stored.
+pub(super) fn millis(ttl: Duration) -> i64 {
+    i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX)
+}
 
 /// Writes a client.
 pub(super) async fn insert(tx: &mut Tx<'_>, client: &Client) -> Result<(), StoreError> {
-    let ttl = client.access_token_ttl.map(|ttl| i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX));
+    let ttl = client.access_token_ttl.map(millis);
     sqlx::query(
         "INSERT INTO clients (id, org_id, name, kind, origin, auth, redirect_uris, grant_types, scopes, subject_id, resources, \
          require_state, access_token_ttl, state, created_at, app_id, stage) \
@@ -66,13 +72,39 @@ pub(super) async fn insert_secret(tx: &mut Tx<'_>, id: &ClientId, secret: &Clien
         .map(drop)
 }
 
-/// Locks a client that is there, so that it isn't removed meanwhile; its row when there is one.
+/// Locks a client that is there, so that it is neither removed nor frozen meanwhile; its row when there is one.
 async fn lock(tx: &mut Tx<'_>, id: &ClientId) -> Result<Option<super::Row>, StoreError> {
-    sqlx::query("UPDATE clients SET state = state WHERE id = $1 AND deleted_at IS NULL RETURNING id, org_id")
-        .bind(id.as_str())
-        .fetch_optional(tx.connection())
-        .await
-        .doing("lock a client")
+    sqlx::query(
+        "UPDATE clients SET state = state WHERE id = $1 AND deleted_at IS NULL \
+         RETURNING id, org_id, (state = 'disabled' AND frozen_at IS NOT NULL) AS frozen",
+    )
+    .bind(id.as_str())
+    .fetch_optional(tx.connection())
+    .await
+    .doing("lock a client")
+}
+
+/// Whether a hand may change a locked client: what is frozen only the operator does.
+fn frees(row: &super::Row, hand: Hand) -> Result<bool, StoreError> {
+    Ok(hand == Hand::Operator || !Fields::of(row, "clients", "id").value::<bool>("frozen")?)
+}
+
+/// Locks the clients of an app; whether a hand may change the app, one of whose `stages` may be frozen.
+pub(super) async fn lock_those_of(tx: &mut Tx<'_>, app: &AppId, stages: &[Stage], hand: Hand) -> Result<bool, StoreError> {
+    let rows = sqlx::query(
+        "UPDATE clients SET state = state WHERE app_id = $1 AND deleted_at IS NULL \
+         RETURNING id, stage, (state = 'disabled' AND frozen_at IS NOT NULL) AS frozen",
+    )
+    .bind(app.as_str())
+    .fetch_all(tx.connection())
+    .await
+    .doing("lock the clients of an app")?;
+    for row in &rows {
+        if stages.contains(&Fields::of(row, "clients", "id").word("stage")?) && !frees(row, hand)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The secrets of a client that live at the cause's time.
@@ -249,11 +281,11 @@ impl ClientStore for Engine {
         rows.iter().map(rows::client).collect()
     }
 
-    async fn find_own_clients(
+    async fn find_org_clients(
         &self,
         org: &OrgId,
         text: &str,
-        after: Option<&ClientId>,
+        after: Option<&(Timestamp, ClientId)>,
         limit: u32,
     ) -> Result<Vec<Client>, StoreError> {
         let mut query = QueryBuilder::<Db>::new(concat!(
@@ -262,15 +294,16 @@ impl ClientStore for Engine {
             " FROM clients c LEFT JOIN users u ON u.id = c.subject_id WHERE c.deleted_at IS NULL AND c.org_id = "
         ));
         query.push_bind(org.as_str().to_owned());
-        if let Some(after) = after {
-            query.push(" AND c.id < ").push_bind(after.as_str().to_owned());
+        if let Some((time, id)) = after {
+            query.push(" AND (c.created_at, c.id) < (").push_bind(time.millis());
+            query.push(", ").push_bind(id.as_str().to_owned()).push(")");
         }
         if !text.is_empty() {
             query.push(" AND ");
             Sought::of(text).within(&mut query, &["c.name", "c.id", "u.email", "u.name"]);
         }
-        query.push(" ORDER BY c.id DESC LIMIT ").push_bind(i64::from(limit));
-        let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("search clients")?;
+        query.push(" ORDER BY c.created_at DESC, c.id DESC LIMIT ").push_bind(i64::from(limit));
+        let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("list an organization's clients")?;
         rows.iter().map(rows::client).collect()
     }
 
@@ -391,11 +424,15 @@ impl ClientStore for Engine {
         id: &ClientId,
         secret: &ClientSecret,
         others_until: Option<Timestamp>,
+        hand: Hand,
         cause: &Cause,
     ) -> Result<Added, StoreError> {
         let mut tx = self.begin(cause).await?;
-        // Whoever adds one at the same time waits here, and counts this one.
+        // Whoever adds one or freezes the client at the same time waits here, and counts this one.
         let Some(row) = lock(&mut tx, id).await? else { return Ok(Added::Absent) };
+        if !frees(&row, hand)? {
+            return Ok(Added::Frozen);
+        }
         if let Some(until) = others_until {
             sqlx::query(
                 "UPDATE client_secrets SET expires_at = $1 WHERE client_id = $2 AND (expires_at IS NULL OR expires_at > $1)",
@@ -417,9 +454,12 @@ impl ClientStore for Engine {
         Ok(Added::Done)
     }
 
-    async fn remove_secret(&self, id: &ClientId, secret: &HashedToken, cause: &Cause) -> Result<bool, StoreError> {
+    async fn remove_secret(&self, id: &ClientId, secret: &HashedToken, hand: Hand, cause: &Cause) -> Result<bool, StoreError> {
         let mut tx = self.begin(cause).await?;
         let Some(row) = lock(&mut tx, id).await? else { return Ok(false) };
+        if !frees(&row, hand)? {
+            return Ok(false);
+        }
         let last4: Option<String> = sqlx::query_scalar(
             "DELETE FROM client_secrets WHERE client_id = $1 AND hash = $2 AND EXISTS (SELECT 1 FROM client_secrets o \
              WHERE o.client_id = $1 AND o.hash <> $2 AND (o.expires_at IS NULL OR o.expires_at > $3)) RETURNING last4",
@@ -463,18 +503,50 @@ impl ClientStore for Engine {
         Ok(true)
     }
 
-    async fn set_client_scopes(&self, id: &ClientId, scopes: Option<&ScopeSet>, cause: &Cause) -> Result<bool, StoreError> {
+    async fn set_client_scopes(
+        &self,
+        id: &ClientId,
+        scopes: Option<&ScopeSet>,
+        hand: Hand,
+        cause: &Cause,
+    ) -> Result<bool, StoreError> {
         let mut tx = self.begin(cause).await?;
-        let row = sqlx::query("UPDATE clients SET scopes = $1 WHERE id = $2 AND deleted_at IS NULL RETURNING id, org_id")
-            .bind(scopes.map(json).transpose()?)
-            .bind(id.as_str())
-            .fetch_optional(tx.connection())
-            .await
-            .doing("write a client's scopes")?;
+        let row = sqlx::query(
+            "UPDATE clients SET scopes = $1 WHERE id = $2 AND deleted_at IS NULL \
+             AND ($3 OR state <> 'disabled' OR frozen_at IS NULL) RETURNING id, org_id",
+        )
+        .bind(scopes.map(json).transpose()?)
+        .bind(id.as_str())
+        .bind(hand == Hand::Operator)
+        .fetch_optional(tx.connection())
+        .await
+        .doing("write a client's scopes")?;
         let Some(row) = row else { return Ok(false) };
         let event = ControlEvent::done(Operation::ClientUpdate).with_scopes(scopes.cloned().unwrap_or_default());
         let comment = if scopes.is_some() { "its allowed scopes" } else { "its allowed scopes: every public scope" };
         told(&mut tx, id, owner(&row)?, &event.on("client", id.as_str()).with_comment(comment)).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn set_client_terms(&self, id: &ClientId, terms: ClientTerms, hand: Hand, cause: &Cause) -> Result<bool, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        let row = sqlx::query(
+            "UPDATE clients SET access_token_ttl = CASE WHEN $1 THEN access_token_ttl ELSE $2 END, \
+             require_state = COALESCE($3, require_state) WHERE id = $4 AND deleted_at IS NULL AND app_id IS NULL \
+             AND ($5 OR state <> 'disabled' OR frozen_at IS NULL) RETURNING id, org_id",
+        )
+        .bind(terms.access_token_ttl.stays())
+        .bind(terms.access_token_ttl.over(None).map(millis))
+        .bind(terms.require_state)
+        .bind(id.as_str())
+        .bind(hand == Hand::Operator)
+        .fetch_optional(tx.connection())
+        .await
+        .doing("write the terms of a client")?;
+        let Some(row) = row else { return Ok(false) };
+        let event = ControlEvent::done(Operation::ClientUpdate).with_comment(terms.to_string());
+        changed(&mut tx, id, owner(&row)?.as_ref(), event);
         tx.commit().await?;
         Ok(true)
     }

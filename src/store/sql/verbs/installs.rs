@@ -61,6 +61,21 @@ pub(super) async fn by_consent(tx: &mut Tx<'_>, grant: &Grant) -> Result<(), Sto
     hold(tx, &grant.org, &app).await.map(drop)
 }
 
+/// Takes an app that was removed from every organization that has it; the log of each says so.
+pub(super) async fn forget(tx: &mut Tx<'_>, app: &AppId) -> Result<(), StoreError> {
+    let rows = sqlx::query("DELETE FROM installs WHERE app_id = $1 RETURNING org_id, app_id")
+        .bind(app.as_str())
+        .fetch_all(tx.connection())
+        .await
+        .doing("take an app from where it is installed")?;
+    for row in &rows {
+        let org = Fields::of(row, "installs", "app_id").parsed("org_id", OrgId::parse)?;
+        let event = ControlEvent::done(Operation::AppUninstall).on("app", app.as_str());
+        tx.record(Some(&org), event.with_comment("its maker removed it"));
+    }
+    Ok(())
+}
+
 /// The clients of an app, whose tokens and keys nodes read again.
 async fn touch(tx: &mut Tx<'_>, app: &AppId) -> Result<(), StoreError> {
     let clients: Vec<String> = sqlx::query_scalar("SELECT id FROM clients WHERE app_id = $1")

@@ -290,6 +290,29 @@ impl PeopleStore for Engine {
         rows.iter().map(invitation).collect()
     }
 
+    async fn find_invitations(
+        &self,
+        org: &OrgId,
+        at: Timestamp,
+        after: Option<&(Timestamp, InvitationId)>,
+        limit: u32,
+    ) -> Result<Vec<Invitation>, StoreError> {
+        let (time, id) = after.map_or((i64::MAX, ""), |(time, id)| (time.millis(), id.as_str()));
+        let rows = sqlx::query(
+            "SELECT id, org_id, email, roles, invited_by, created_at, expires_at FROM invitations WHERE org_id = $1 \
+             AND closed_at IS NULL AND expires_at > $2 AND (created_at, id) < ($3, $4) ORDER BY created_at DESC, id DESC LIMIT $5",
+        )
+        .bind(org.as_str())
+        .bind(at.millis())
+        .bind(time)
+        .bind(id)
+        .bind(i64::from(limit))
+        .fetch_all(&mut *self.reader().await?)
+        .await
+        .doing("list invitations")?;
+        rows.iter().map(invitation).collect()
+    }
+
     async fn invitation(&self, secret: &HashedToken, at: Timestamp) -> Result<Option<Invitation>, StoreError> {
         let row = sqlx::query(
             "SELECT id, org_id, email, roles, invited_by, created_at, expires_at FROM invitations \

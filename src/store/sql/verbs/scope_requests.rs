@@ -48,6 +48,11 @@ async fn told(tx: &mut Tx<'_>, holder: &Holder, org: Option<&OrgId>, event: Cont
     Ok(())
 }
 
+/// What the operator said, as a record holds it.
+fn in_one_line(said: &str) -> String {
+    storable(said).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 fn owner(row: &Row) -> Result<Option<OrgId>, StoreError> {
     Fields::of(row, "scope_requests", "holder").maybe_parsed("org_id", OrgId::parse)
 }
@@ -137,7 +142,8 @@ impl ScopeRequestStore for Engine {
         .doing("give a scope")?;
         let Some(row) = row else { return Ok(false) };
         let event = ControlEvent::done(Operation::ScopeApprove).with_scopes(std::iter::once(scope.clone()).collect());
-        told(&mut tx, holder, owner(&row)?.as_ref(), event.with_comment(format!("until {until}"))).await?;
+        let said = comment.map_or_else(String::new, |said| format!(": {}", in_one_line(said)));
+        told(&mut tx, holder, owner(&row)?.as_ref(), event.with_comment(format!("until {until}{said}"))).await?;
         tx.commit().await?;
         Ok(true)
     }
@@ -177,6 +183,7 @@ impl ScopeRequestStore for Engine {
             _ => 0,
         };
         let event = ControlEvent::done(operation).with_scopes(std::iter::once(scope.clone()).collect());
+        let event = comment.map_or_else(|| event.clone(), |said| event.clone().with_comment(in_one_line(said)));
         told(&mut tx, holder, owner(&row)?.as_ref(), event).await?;
         tx.commit().await?;
         Ok(Some(Refused { grants, keys }))
