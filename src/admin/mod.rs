@@ -43,7 +43,11 @@ pub use model::{
 };
 pub use model::{
     AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientSwitch, ClientSwitchTo,
-    ClientTerms, ClientView, CreatedClient, CreatedInvitation, CreatedSecret, CreatedUser, DecisionName, EndedSessions, GrantChange, GrantStateView, GrantView, InvitationView, KeyView, MemberRoles, MemberView, NewClient, NewClientKind, NewClientsChange, NewInvitation, NewOrg, NewPassword, NewSavedSearch, NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, PolicyPage, RevokedGrants, RoleView, Rotation, SavedSearchView, ScopeQuery, ScopeView, SecretView, SessionView, Switch, SwitchTo, UserSwitch, UserSwitchTo, UserView, VerdictName, Within,
+    ClientTerms, ClientView, CreatedClient, CreatedInvitation, CreatedSecret, CreatedUser, DecisionName, EndedSessions,
+    GrantChange, GrantStateView, GrantView, InvitationView, KeyView, MemberRoles, MemberView, NewClient, NewClientKind,
+    NewClientsChange, NewInvitation, NewOrg, NewPassword, NewSavedSearch, NewSecret, NewUserRequest, OrgChange, OrgPolicyView,
+    OrgView, PolicyPage, RevokedGrants, RoleView, Rotation, SavedSearchView, ScopeQuery, ScopeView, SecretView, SessionView,
+    Switch, SwitchTo, UserSwitch, UserSwitchTo, UserView, VerdictName, Within,
 };
 pub use model::{ExplainQuery, ExplanationView, LackView, RecordedView, StepView};
 pub use model::{ShadowEntry, ShadowQuery, ShadowReport, api_key_view, scope_request_view};
