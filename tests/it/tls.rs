@@ -1,13 +1,16 @@
 //! TLS on both sides: who is shown what, who is believed, and that a change breaks nothing.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use reqwest::header::HOST;
 use rustls::pki_types::CertificateDer;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
 use tollgate::admin::{Administration as _, ExplainQuery, Local};
 
 use crate::harness::audit::call;
@@ -53,6 +56,10 @@ impl Rig {
 
     /// A client that believes the authority, with a new connection for each request.
     fn client(&self, identity: Option<&Leaf>) -> reqwest::Client {
+        self.builder(identity).build().expect("a client")
+    }
+
+    fn builder(&self, identity: Option<&Leaf>) -> reqwest::ClientBuilder {
         let root = reqwest::Certificate::from_pem(self.authority.0.pem().as_bytes()).expect("a root");
         let mut client = reqwest::Client::builder().no_proxy().tls_certs_only([root]).tls_info(true).pool_max_idle_per_host(0);
         for name in ["gw.test", "other.test", "a.apps.test"] {
@@ -62,7 +69,7 @@ impl Rig {
             let pem = format!("{}{}", leaf.cert, leaf.key);
             client = client.identity(reqwest::Identity::from_pem(pem.as_bytes()).expect("an identity"));
         }
-        client.build().expect("a client")
+        client
     }
 
     fn request(&self, client: &reqwest::Client, name: &str) -> reqwest::RequestBuilder {
@@ -163,6 +170,76 @@ async fn clients_show_certificates_of_the_authority_or_none() {
         assert_eq!(asked(None).await, without, "{more}");
         rig.gw.running.stop().await;
     }
+}
+
+/// A connection from there that begins with these bytes and says no more.
+async fn silent(from: [u8; 4], to: SocketAddr, begin: &[u8]) -> TcpStream {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind(SocketAddr::new(from.into(), 0)).expect("an address of this machine");
+    let mut stream = socket.connect(to).await.expect("the kernel accepts");
+    let _ = stream.write_all(begin).await;
+    stream
+}
+
+/// Whether it was closed within a moment that a served connection would not be.
+async fn closed(stream: &mut TcpStream) -> bool {
+    let read = tokio::time::timeout(Duration::from_millis(300), stream.read(&mut [0; 64])).await;
+    read.is_ok_and(|read| read.is_err() || read.is_ok_and(|n| n == 0))
+}
+
+/// The first bytes of a handshake (RFC 8446 §5.1), whose rest never comes.
+const HALF_A_HANDSHAKE: &[u8] = &[22, 3, 1, 2, 0, 1, 0, 1, 252];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn handshakes_that_stall_count_towards_the_share_of_their_address() {
+    let limits = "max_connections = 20\nmax_connections_per_address = 3";
+    let rig = Rig::set_up(Setup { limits, ..Setup::default() }, |_| String::new()).await;
+    let public = rig.gw.running.public;
+    for (stalling, begin) in [([127, 0, 0, 2], &b""[..]), ([127, 0, 0, 3], HALF_A_HANDSHAKE)] {
+        let mut stalled = Vec::new();
+        for _ in 0..3 {
+            stalled.push(silent(stalling, public, begin).await);
+        }
+        let before = rig.gw.running.metrics.connections_refused.get();
+        within("a refusal", async {
+            // The last of them may not have been looked at yet.
+            while !closed(&mut silent(stalling, public, begin).await).await {}
+        })
+        .await;
+        assert!(rig.gw.running.metrics.connections_refused.get() > before);
+        assert!(!closed(&mut stalled[0]).await, "what was admitted stays");
+        let answer = rig.request(&rig.client(None), "gw.test").send().await.expect("an answer");
+        assert_eq!(answer.status(), 200, "another address is served at once");
+        drop(stalled);
+    }
+    // Handshakes that fail or end free their places, many more times than there are places.
+    let stalling = [127, 0, 0, 2];
+    let from = |client: reqwest::ClientBuilder| client.local_address(Some(stalling.into())).build().expect("a client");
+    let client = from(rig.builder(None));
+    for round in 0..12 {
+        drop(silent(stalling, public, b"GET / HTTP/1.1\r\n\r\n").await);
+        let served = within("room for another", async {
+            loop {
+                if let Ok(answer) = rig.request(&client, "gw.test").send().await {
+                    return answer.status();
+                }
+            }
+        });
+        assert_eq!(served.await, 200, "{round}");
+    }
+    rig.gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_begin_a_handshake_is_not_waited_for() {
+    let limits = "header_timeout = \"200ms\"";
+    let rig = Rig::set_up(Setup { limits, ..Setup::default() }, |_| String::new()).await;
+    let mut stream = silent([127, 0, 0, 1], rig.gw.running.public, b"").await;
+    let read = within("its end", stream.read(&mut [0; 64])).await;
+    assert_eq!(read.expect("an end in order"), 0);
+    let read = rig.request(&rig.client(None), "gw.test").send().await.expect("an answer");
+    assert_eq!(read.status(), 200);
+    rig.gw.running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
