@@ -6,8 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use pingora_core::tls::{ClientTlsStream, TlsConnector};
 use reqwest::header::HOST;
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::version::{TLS12, TLS13};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
@@ -306,6 +309,94 @@ async fn a_route_wants_a_certificate_and_its_record_names_it() {
     assert_eq!(asked(Some(&known)).await, (200, Some(named), None));
     assert_eq!(asked(None).await, (403, None, Some("client_certificate_missing".to_owned())));
     rig.gw.running.stop().await;
+}
+
+/// A client that keeps its sessions, and shows a certificate.
+fn resuming(rig: &Rig, identity: &Leaf, version: &'static rustls::SupportedProtocolVersion) -> TlsConnector {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(rig.authority.0.der().clone()).expect("a root");
+    let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).expect("a key");
+    let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_protocol_versions(&[version])
+        .expect("a version")
+        .with_root_certificates(roots)
+        .with_client_auth_cert(vec![identity.der()], key)
+        .expect("an identity");
+    TlsConnector::from(Arc::new(config))
+}
+
+/// A connection over TLS, asked byte by byte.
+struct Asking {
+    stream: ClientTlsStream<TcpStream>,
+    resumed: bool,
+}
+
+impl Asking {
+    async fn connect(rig: &Rig, connector: &TlsConnector) -> Self {
+        let stream = TcpStream::connect(rig.gw.running.public).await.expect("a connection");
+        let name = ServerName::try_from("gw.test").expect("a name");
+        let mut this = Self { stream: connector.connect(name, stream).await.expect("a handshake"), resumed: false };
+        this.resumed = this.stream.get_ref().1.handshake_kind() == Some(rustls::HandshakeKind::Resumed);
+        this
+    }
+
+    /// The status of an answer, which is read whole, and with it what the session can be resumed with.
+    async fn status(&mut self, path: &str) -> u16 {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: gw.test\r\n\r\n");
+        self.stream.write_all(request.as_bytes()).await.expect("it is written");
+        let mut read = Vec::new();
+        loop {
+            let text = String::from_utf8_lossy(&read).to_ascii_lowercase();
+            if let Some((head, body)) = text.split_once("\r\n\r\n") {
+                let length = head.lines().find_map(|l| l.strip_prefix("content-length: ")).expect("a length");
+                if body.len() >= length.parse().expect("a number") {
+                    return head[9..12].parse().expect("a status");
+                }
+            }
+            assert_ne!(self.stream.read_buf(&mut read).await.expect("an answer"), 0, "{text}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_is_worth_nothing_once_its_authority_is_gone() {
+    let (theirs, others) = (Authority::new(), Authority::new());
+    let known = theirs.leaf(&["client.test"]);
+    let more = "[[apis]]\nname = \"sealed\"\nmount = \"/sealed\"\nupstream = \"plain\"\n\
+                [[apis.routes]]\nid = \"sealed.any\"\nmatch = \"/**\"\nmethods = [\"GET\"]\npublic = true\nclient_certificate = true\n";
+    for (version, required) in [(&TLS13, false), (&TLS12, false), (&TLS13, true)] {
+        let rig = Rig::start_with(more, |dir| {
+            write(&dir.join("clients.pem"), &theirs.0.pem());
+            format!(", client_ca = {:?}, client_required = {required}", dir.join("clients.pem"))
+        })
+        .await;
+        let change = |authorities: String| {
+            write(&rig.dir.path().join("clients.pem"), &authorities);
+            let _ = rig.gw.running.reload();
+        };
+        let connector = resuming(&rig, &known, version);
+        let mut living = Asking::connect(&rig, &connector).await;
+        assert_eq!(living.status("/sealed/x").await, 200);
+        let mut again = Asking::connect(&rig, &connector).await;
+        assert_eq!((again.resumed, again.status("/sealed/x").await), (true, 200));
+
+        change(others.0.pem());
+        let mut resumed = Asking::connect(&rig, &connector).await;
+        assert_eq!((resumed.resumed, resumed.status("/sealed/x").await), (true, 403), "{version:?}");
+        // Where everybody must show one, who shows none that counts is told so once.
+        assert_eq!(living.status("/sealed/x").await, 403, "{version:?}");
+        if !required {
+            assert_eq!((living.status("/open/x").await, resumed.status("/open/x").await), (200, 200));
+        }
+
+        change(theirs.0.pem() + &others.0.pem());
+        let mut back = Asking::connect(&rig, &connector).await;
+        assert_eq!(back.status("/sealed/x").await, 200, "its authority is back");
+        if !required {
+            assert_eq!(living.status("/sealed/x").await, 200, "a connection that lives on is judged anew as well");
+        }
+        rig.gw.running.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
