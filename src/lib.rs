@@ -10,6 +10,9 @@ pub mod cli;
 pub mod clients;
 pub mod config;
 pub mod egress;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod gateway;
 pub mod hooks;
 pub mod indices;

@@ -33,6 +33,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use front::Front;
+#[cfg(any(test, fuzzing))]
+pub(crate) use http2::fuzz;
 pub use tls::Served;
 
 use crate::config::Limits;
