@@ -11,6 +11,9 @@ pub mod clients;
 pub mod config;
 pub mod counts;
 pub mod egress;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod gateway;
 pub mod hooks;
 pub mod indices;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 /// What is asked.
@@ -144,7 +144,10 @@ async fn connection(
 }
 
 /// Sends a request and reads its answer whole; its status.
-pub(crate) async fn exchange(stream: &mut TcpStream, request: &[u8], read: &mut Vec<u8>) -> Option<u16> {
+pub(crate) async fn exchange<S>(stream: &mut S, request: &[u8], read: &mut Vec<u8>) -> Option<u16>
+where
+    S: AsyncRead + AsyncWrite + Unpin + ?Sized,
+{
     stream.write_all(request).await.ok()?;
     read.clear();
     let end = loop {
@@ -169,7 +172,15 @@ pub(crate) async fn exchange(stream: &mut TcpStream, request: &[u8], read: &mut 
 
 /// The status of one `GET`.
 pub(crate) async fn status(address: SocketAddr, path: &str, token: &str) -> u16 {
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\r\n");
     let mut stream = TcpStream::connect(address).await.expect("a connection");
-    exchange(&mut stream, request.as_bytes(), &mut Vec::new()).await.unwrap_or(0)
+    get(&mut stream, address, path, token).await
+}
+
+/// The same over a connection that is there.
+pub(crate) async fn get<S>(stream: &mut S, address: SocketAddr, path: &str, token: &str) -> u16
+where
+    S: AsyncRead + AsyncWrite + Unpin + ?Sized,
+{
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\r\n");
+    exchange(stream, request.as_bytes(), &mut Vec::new()).await.unwrap_or(0)
 }

@@ -3,6 +3,7 @@
 mod scripts;
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::load::exchange;
+use super::tls::Connector;
 use scripts::Script;
 
 /// Connections that flood.
@@ -49,10 +51,14 @@ pub(crate) enum Attack {
     BlackHole,
     /// Requests to an upstream that answers byte by byte.
     Drip,
+    /// TLS handshakes that are never begun, or never go on.
+    TlsSilence,
+    /// TLS handshakes, one after another, and nothing else.
+    TlsHandshakes,
 }
 
 impl Attack {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Elsewhere,
         Self::OtherDoor,
         Self::Plain,
@@ -62,6 +68,8 @@ impl Attack {
         Self::SlowReaders,
         Self::BlackHole,
         Self::Drip,
+        Self::TlsSilence,
+        Self::TlsHandshakes,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -75,6 +83,8 @@ impl Attack {
             Self::SlowReaders => "slow-readers",
             Self::BlackHole => "black-hole",
             Self::Drip => "drip",
+            Self::TlsSilence => "tls-silence",
+            Self::TlsHandshakes => "tls-handshakes",
         }
     }
 
@@ -89,11 +99,18 @@ impl Attack {
             Self::SlowReaders => "200 clients that read nothing",
             Self::BlackHole => "200 requests in black-holed upstreams",
             Self::Drip => "200 answers that drip",
+            Self::TlsSilence => "500 TLS handshakes that stall",
+            Self::TlsHandshakes => "TLS handshakes one after another, 8 connections",
         }
     }
 
     pub(crate) const fn touches_the_gate(self) -> bool {
         !matches!(self, Self::Elsewhere | Self::OtherDoor)
+    }
+
+    /// Whether it is done to a gate that speaks TLS, whose healthy client does too.
+    pub(crate) const fn is_over_tls(self) -> bool {
+        matches!(self, Self::TlsSilence | Self::TlsHandshakes)
     }
 
     pub(crate) fn named(name: &str) -> Option<Self> {
@@ -138,6 +155,17 @@ impl Attack {
             Self::Drip => {
                 let script = Arc::new(scripts::get(&targets, "/drip/x"));
                 repeated(HANGING, |i| Client { script: Arc::clone(&script), pace: Pace::Hang(share(i, HANGING)), reads: true })
+            }
+            Self::TlsSilence => {
+                let scripts = scripts::silent_handshakes();
+                repeated(SLOW, |i| Client { script: Arc::clone(&scripts[i % 2]), pace: Pace::Hang(share(i, SLOW)), reads: true })
+            }
+            Self::TlsHandshakes => {
+                let tls = Connector::of(targets.authority.as_deref().expect("an authority of a gate that speaks TLS"));
+                for _ in 0..FLOODS {
+                    tasks.spawn(until(stop.clone(), shake_hands((targets.from, to), tls.clone(), Arc::clone(&tally))));
+                }
+                Vec::new()
             }
         };
         for client in clients {
@@ -262,6 +290,19 @@ impl Client {
     }
 }
 
+/// One whole handshake after another.
+async fn shake_hands((from, to): (IpAddr, SocketAddr), tls: Connector, tally: Arc<Tally>) {
+    loop {
+        if let Ok(stream) = connect(from, to).await {
+            tally.connections.fetch_add(1, Ordering::Relaxed);
+            if tls.connect(stream).await.is_ok() {
+                tally.answers.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
 /// A socket that closes each connection a moment after it is there, as a busy program would.
 async fn closing(tasks: &TaskTracker, stop: &CancellationToken) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -308,17 +349,21 @@ pub(crate) struct Targets {
     pub(crate) from: IpAddr,
     pub(crate) address: SocketAddr,
     pub(crate) token: String,
+    /// Where the authority of its certificate is, when it speaks TLS.
+    pub(crate) authority: Option<PathBuf>,
 }
 
 impl Targets {
     pub(crate) fn line(&self) -> String {
-        format!("target {} {} {}", self.from, self.address, self.token)
+        let authority = self.authority.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
+        format!("target {} {} {} {authority}", self.from, self.address, self.token)
     }
 
     pub(crate) fn parse(line: &str) -> Option<Self> {
-        let mut words = line.strip_prefix("target ")?.split(' ');
-        let (from, address, token) = (words.next()?, words.next()?, words.next()?);
-        Some(Self { from: from.parse().ok()?, address: address.parse().ok()?, token: token.to_owned() })
+        let mut words = line.strip_prefix("target ")?.splitn(4, ' ');
+        let (from, address, token, authority) = (words.next()?, words.next()?, words.next()?, words.next()?);
+        let authority = (!authority.is_empty()).then(|| authority.into());
+        Some(Self { from: from.parse().ok()?, address: address.parse().ok()?, token: token.to_owned(), authority })
     }
 }
 

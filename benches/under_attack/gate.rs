@@ -9,12 +9,13 @@ use tollgate::boot::{self, Options};
 use tollgate::config::Config;
 
 use super::attacks::Upstreams;
+use super::tls;
 
 #[path = "../support/node.rs"]
 mod support;
 
 /// Serves until it is killed; tells its address and a token first.
-pub(crate) fn serve(upstream: &str, hostile: &str, penalty: Option<&str>) {
+pub(crate) fn serve(upstream: &str, hostile: &str, penalty: Option<&str>, authority: Option<&str>) {
     let hostile = Upstreams::parse(hostile).expect("the addresses of upstreams");
     // What the program itself does: as many workers as it has cores.
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -23,7 +24,9 @@ pub(crate) fn serve(upstream: &str, hostile: &str, penalty: Option<&str>) {
         let bound = || TcpListener::bind("127.0.0.1:0").expect("a port");
         let (public, admin) = (bound(), bound());
         let address = public.local_addr().expect("an address");
-        let config = support::configuration(data.path(), &address.to_string(), &(apis(upstream, &hostile) + &limits(penalty)));
+        let tls = authority.map(|authority| tls::listen(authority.as_ref())).unwrap_or_default();
+        let more = apis(upstream, &hostile) + &limits(penalty) + &tls;
+        let config = support::configuration(data.path(), &address.to_string(), &more);
         let environment: Arc<dyn tollgate::config::Environment + Send + Sync> = Arc::new(tollgate::config::ProcessEnvironment);
         let (config, _) = Config::parse(&config, &*environment, 1).unwrap_or_else(|e| panic!("{e}"));
         let options = Options { sockets: Some((public, admin)), ..Options::new(config, None, environment) };

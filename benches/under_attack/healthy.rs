@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
 
-use super::load::exchange;
+use super::load::{self, exchange};
+use super::tls::{Connector, Wire};
 
 /// Connections, each of which asks at its own turn.
 const CONNECTIONS: u32 = 8;
@@ -19,8 +20,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What is asked, and where.
 pub(crate) struct Healthy {
-    address: SocketAddr,
+    way: Way,
     request: Arc<[u8]>,
+}
+
+/// How the gate is reached.
+#[derive(Clone)]
+struct Way {
+    address: SocketAddr,
+    tls: Option<Connector>,
 }
 
 /// What came back.
@@ -32,12 +40,18 @@ pub(crate) struct Heard {
 }
 
 impl Healthy {
-    pub(crate) fn new(address: SocketAddr, token: &str) -> Self {
+    pub(crate) fn new(address: SocketAddr, token: &str, tls: Option<Connector>) -> Self {
         let request = format!(
             "GET /bench/q?query=up HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nUser-Agent: bench\r\n\
              Accept: application/json\r\n\r\n"
         );
-        Self { address, request: request.into_bytes().into() }
+        Self { way: Way { address, tls }, request: request.into_bytes().into() }
+    }
+
+    /// The status of one `GET`.
+    pub(crate) async fn status(&self, path: &str, token: &str) -> u16 {
+        let mut stream = self.way.connect().await.expect("a connection");
+        load::get(&mut *stream, self.way.address, path, token).await
     }
 
     /// Asks for so long.
@@ -47,7 +61,7 @@ impl Healthy {
             .map(|i| {
                 let turn = started + EACH * i / CONNECTIONS;
                 let keeps = i % ANEW != 0;
-                tokio::spawn(connection(self.address, Arc::clone(&self.request), (turn, started + span), keeps))
+                tokio::spawn(connection(self.way.clone(), Arc::clone(&self.request), (turn, started + span), keeps))
             })
             .collect();
         let mut all = Heard::default();
@@ -60,7 +74,7 @@ impl Healthy {
     }
 }
 
-async fn connection(address: SocketAddr, request: Arc<[u8]>, (mut due, until): (Instant, Instant), keeps: bool) -> Heard {
+async fn connection(way: Way, request: Arc<[u8]>, (mut due, until): (Instant, Instant), keeps: bool) -> Heard {
     let mut heard = Heard::default();
     let mut kept = None;
     let mut read = Vec::with_capacity(8192);
@@ -72,9 +86,9 @@ async fn connection(address: SocketAddr, request: Arc<[u8]>, (mut due, until): (
         let answer = async {
             let mut stream = match kept.take() {
                 Some(stream) => stream,
-                None => connect(address).await?,
+                None => way.connect().await?,
             };
-            let status = exchange(&mut stream, &request, &mut read).await?;
+            let status = exchange(&mut *stream, &request, &mut read).await?;
             Some((stream, status))
         };
         match tokio::time::timeout(PATIENCE, answer).await.ok().flatten() {
@@ -89,8 +103,13 @@ async fn connection(address: SocketAddr, request: Arc<[u8]>, (mut due, until): (
     heard
 }
 
-async fn connect(address: SocketAddr) -> Option<TcpStream> {
-    let stream = TcpStream::connect(address).await.ok()?;
-    stream.set_nodelay(true).ok()?;
-    Some(stream)
+impl Way {
+    async fn connect(&self) -> Option<Box<dyn Wire>> {
+        let stream = TcpStream::connect(self.address).await.ok()?;
+        stream.set_nodelay(true).ok()?;
+        Some(match &self.tls {
+            None => Box::new(stream),
+            Some(tls) => Box::new(tls.connect(stream).await.ok()?),
+        })
+    }
 }

@@ -5,7 +5,7 @@
 //! another process with everything that attacks. Before each attack the same client is measured without it: the ratio of the two
 //! says what the attack does, whatever else the machine is busy with. Three rows are no attacks: an attacker that leaves the gate
 //! alone, and one that floods another socket, tell what of the ratio is the machine's; plain requests without a token what it costs
-//! to share the gate's core.
+//! to share the gate's core. Attacks on TLS are done to another gate, whose healthy client speaks TLS too.
 //!
 //! Attacks come from an address of their own, 127.0.0.2. With `--attack-from 127.0.0.1` the healthy client has the same one, as behind
 //! one NAT, and the gate refuses no address (`limits.flood_penalty = "0s"`).
@@ -23,11 +23,13 @@ mod load;
 #[path = "../support/process.rs"]
 mod process;
 mod report;
+mod tls;
 #[path = "../request_path/upstream.rs"]
 mod upstream;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 use std::time::Duration;
 
@@ -55,7 +57,8 @@ fn main() -> ExitCode {
     let value = |name: &str| arguments.iter().position(|a| a == name).and_then(|i| arguments.get(i + 1)).map(String::as_str);
     match value("--role") {
         Some("gate") => {
-            gate::serve(value("--upstream").expect("--upstream"), value("--hostile").expect("--hostile"), value("--penalty"));
+            let (upstream, hostile) = (value("--upstream").expect("--upstream"), value("--hostile").expect("--hostile"));
+            gate::serve(upstream, hostile, value("--penalty"), value("--authority"));
             return ExitCode::SUCCESS;
         }
         Some("attacker") => {
@@ -109,33 +112,72 @@ impl Drop for Other {
     }
 }
 
+/// A gate that is attacked, and its healthy client.
+struct Gate {
+    other: Other,
+    healthy: Healthy,
+    targets: Targets,
+}
+
+impl Gate {
+    /// Starts one that speaks TLS where there is an authority.
+    fn start((upstream, hostile): (&str, &str), cores: &str, from: IpAddr, authority: Option<&Path>) -> Self {
+        let mut more = vec!["--upstream", upstream, "--hostile", hostile];
+        if from == HEALTHY {
+            more.extend(["--penalty", "0s"]);
+        }
+        if let Some(path) = authority {
+            more.extend(["--authority", path.to_str().expect("a path of plain text")]);
+        }
+        let mut other = Other::start(Command::new("taskset").args(["-c", cores]), "gate", &more);
+        let up = other.line();
+        let mut words = up.split_whitespace();
+        let address: SocketAddr = words.next().and_then(|a| a.parse().ok()).expect("the gate's address");
+        let token = words.next().expect("a token").to_owned();
+        let healthy = Healthy::new(address, &token, authority.map(tls::Connector::of));
+        Self { other, healthy, targets: Targets { from, address, token, authority: authority.map(Into::into) } }
+    }
+
+    /// The gate must refuse what it must refuse, before the attacks and after them.
+    async fn refuses(&self) {
+        let token = &*self.targets.token;
+        for (token, path) in [("x", "/bench/q"), (token, "/bench/../q"), (token, "/none")] {
+            let status = self.healthy.status(path, token).await;
+            assert!((400..500).contains(&status), "the gate answered {status} to {path}");
+        }
+        assert_eq!(self.healthy.status("/bench/q", token).await, 200);
+    }
+}
+
 fn drive((span, rounds): (Duration, u64), attacks: &[Attack], gate_cores: &str, from: IpAddr) -> Table {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     pin(LOAD_CORE);
+    let files = tempfile::tempdir().expect("a folder");
+    let authority = tls::write(files.path());
     let upstream = runtime.block_on(upstream::start()).to_string();
     let mut attacker = Other::start(Command::new("nice").args(["-n", "19"]), "attacker", &[]);
     let hostile = attacker.line();
-    let mut more = vec!["--upstream", &upstream, "--hostile", &hostile];
-    if from == HEALTHY {
-        more.extend(["--penalty", "0s"]);
+    let gate = |over_tls: bool| {
+        let wanted = attacks.iter().any(|attack| attack.is_over_tls() == over_tls);
+        wanted.then(|| Gate::start((&upstream, &hostile), gate_cores, from, over_tls.then_some(&*authority)))
+    };
+    let gates = [gate(false), gate(true)];
+    for gate in gates.iter().flatten() {
+        runtime.block_on(gate.refuses());
+        let _warm = runtime.block_on(gate.healthy.ask(Duration::from_secs(2)));
     }
-    let mut gate = Other::start(Command::new("taskset").args(["-c", gate_cores]), "gate", &more);
-    let up = gate.line();
-    let mut words = up.split_whitespace();
-    let address: SocketAddr = words.next().and_then(|a| a.parse().ok()).expect("the gate's address");
-    let token = words.next().expect("a token").to_owned();
-    attacker.tell(&Targets { from, address, token: token.clone() }.line());
-    runtime.block_on(refuses(address, &token));
-    let healthy = Healthy::new(address, &token);
-    let _warm = runtime.block_on(healthy.ask(Duration::from_secs(2)));
     let mut table = Table::default();
     for _ in 0..rounds {
         for attack in attacks {
-            let quiet = runtime.block_on(healthy.ask(span));
-            table.add(*attack, beside(&runtime, (&gate, &mut attacker), *attack, &healthy, span), quiet);
+            let gate = gates[usize::from(attack.is_over_tls())].as_ref().expect("a gate for each attack");
+            attacker.tell(&gate.targets.line());
+            let quiet = runtime.block_on(gate.healthy.ask(span));
+            table.add(*attack, beside(&runtime, (&gate.other, &mut attacker), *attack, &gate.healthy, span), quiet);
         }
     }
-    runtime.block_on(refuses(address, &token));
+    for gate in gates.iter().flatten() {
+        runtime.block_on(gate.refuses());
+    }
     table
 }
 
@@ -162,13 +204,4 @@ fn beside(
     std::thread::sleep(OVER);
     let busy = Duration::from_micros(used).as_secs_f64() / span.as_secs_f64();
     Measured { heard: Heard { latencies, wrong }, busy, memory: [before, most, memory(pid, "VmRSS:")], tally }
-}
-
-/// The gate must refuse what it must refuse, before the attacks and after them.
-async fn refuses(address: SocketAddr, token: &str) {
-    for (token, path) in [("x", "/bench/q"), (token, "/bench/../q"), (token, "/none")] {
-        let status = load::status(address, path, token).await;
-        assert!((400..500).contains(&status), "the gate answered {status} to {path}");
-    }
-    assert_eq!(load::status(address, "/bench/q", token).await, 200);
 }

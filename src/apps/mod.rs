@@ -6,6 +6,8 @@
 
 mod difference;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod manifest;
 mod offer;
 mod private;

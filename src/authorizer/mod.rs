@@ -7,6 +7,8 @@
 //! out is refused: a proxy that asks never does more than the gate itself would have done.
 
 mod answer;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod grpc;
 mod http;
 mod original;

@@ -8,6 +8,8 @@ mod catalogue;
 mod change;
 pub mod docs;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod list;
 mod load;
 pub mod matrix;

@@ -8,6 +8,8 @@ pub mod decide;
 pub mod denial;
 pub mod explain;
 pub mod forms;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 pub mod handshake;
 pub mod hygiene;
 pub mod identity;

@@ -2,6 +2,8 @@
 //! their indices start with. Names stand in the path and in bodies; whatever can't be read for certain is refused.
 
 mod body;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod gzip;
 mod names;
 

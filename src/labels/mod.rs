@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 pub mod answer;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod logql;
 mod params;
 mod promql;

@@ -6,6 +6,7 @@ use promql_parser::parser::{self, Expr};
 use proptest::prelude::*;
 
 use super::answer::Unfiltered;
+use super::fuzz::selectors;
 use super::*;
 use crate::config::Enforce;
 
@@ -317,31 +318,6 @@ fn answers_lose_what_is_not_the_organizations() {
         assert_eq!(filtered(Enforce::PromqlRules, odd), Err(Unfiltered::Form), "{odd}");
     }
     assert_eq!(filtered(Enforce::PromqlAlerts, &" ".repeat(17 << 20)), Err(Unfiltered::TooLarge));
-}
-
-/// Every selector of a parsed query, with its matchers.
-fn selectors(expr: &Expr, found: &mut Vec<Vec<String>>) {
-    let mut keep = |s: &parser::VectorSelector| {
-        let name = s.name.iter().cloned();
-        found.push(name.chain(s.matchers.matchers.iter().map(ToString::to_string)).collect());
-    };
-    match expr {
-        Expr::VectorSelector(s) => keep(s),
-        Expr::MatrixSelector(m) => keep(&m.vs),
-        Expr::Aggregate(a) => {
-            a.param.iter().for_each(|p| selectors(p, found));
-            selectors(&a.expr, found);
-        }
-        Expr::Binary(b) => {
-            selectors(&b.lhs, found);
-            selectors(&b.rhs, found);
-        }
-        Expr::Unary(u) => selectors(&u.expr, found),
-        Expr::Paren(p) => selectors(&p.expr, found),
-        Expr::Subquery(s) => selectors(&s.expr, found),
-        Expr::Call(c) => c.args.args.iter().for_each(|a| selectors(a, found)),
-        Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::Extension(_) => {}
-    }
 }
 
 fn vector() -> impl Strategy<Value = String> {

@@ -41,6 +41,16 @@ impl Connections {
         Some(Admitted { _room: room, _share: share })
     }
 
+    /// Whether connections from there take all that they may.
+    pub(super) fn has_its_share(&self, from: Option<IpAddr>) -> bool {
+        self.shares.is_used_up(from)
+    }
+
+    /// How long a connection may take to say something.
+    pub(super) fn header_timeout(&self) -> Duration {
+        self.limits.header_timeout
+    }
+
     pub(super) fn open(self: &Arc<Self>, peer: SocketAddr) -> OpenConnection {
         let connection = Arc::new(Connection {
             all: Arc::clone(self),

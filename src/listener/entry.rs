@@ -15,6 +15,7 @@ use super::bridge::Served;
 use super::ctx::{Ctx, Forwarding};
 use super::desk::Desk;
 use super::front::Front;
+use super::tls::{self, Worth};
 use crate::config::Target;
 use crate::gateway::authorize::Permit;
 use crate::gateway::decide::{self, About, Admitted, Decided, Refusal};
@@ -50,8 +51,7 @@ pub(super) fn see(node: &Node, session: &Session, prepared: &Prepared) -> Seen {
     let headers = &session.req_header().headers;
     let connected = session.client_addr().and_then(|a| a.as_inet()).copied();
     let client = connected.map(|c| seen::client(c, headers, |ip| prepared.config.listen.is_trusted(ip)));
-    let tls = session.digest().and_then(|d| d.ssl_digest.as_ref());
-    Seen::of(node, headers, client).showing(tls.map_or(&[], |d| d.cert_digest.as_slice()))
+    Seen::of(node, headers, client).showing(tls::worth(session).digest())
 }
 
 /// Decides about a request and answers it unless it is to be forwarded.
@@ -61,6 +61,10 @@ pub(super) async fn enter(front: &Front, session: &mut Session, ctx: &mut Ctx, s
     match front.overload.enter(prepared.config.listen.apart(seen.client)).await {
         Ok(place) => ctx.place = Some(place),
         Err(denial) => return desk.refuse(session, Refusal { denial, about: About::default() }).await,
+    }
+    if matches!(tls::worth(session), Worth::Outdated { required: true }) {
+        session.set_keepalive(None);
+        return desk.refuse(session, Refusal { denial: Denial::Certificate, about: About::default() }).await;
     }
     let raw = session.as_downstream().as_http1().map(HttpSession::get_headers_raw_bytes);
     let wire = Wire {

@@ -1,43 +1,37 @@
-//! What stands around pingora's proxy: the connection cap, the deadlines, and the switch that ends a request.
+//! What stands around pingora's proxy: the deadlines, and the switch that ends a request.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use pingora::proxy::HttpProxy;
 use pingora_core::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream, ServerApp};
-use pingora_core::listeners::ConnectionFilter;
 use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::server::ShutdownWatch;
 
 use super::connection::Connections;
+use super::entrance::Entrance;
 use super::exchange::{CONNECTION, EXCHANGE, Exchange};
 use super::front::Front;
 use super::http2::Watched;
 use super::turns::in_turns;
-use crate::gateway::prepared::Prepared;
 use crate::gateway::streams::CutSwitch;
-use crate::telemetry::Metrics;
 
 /// Accepts connections, or drops them at once when there are too many, and ends those that ask for nothing.
 pub(super) struct Guard {
     app: Arc<Dispatch>,
-    connections: Arc<Connections>,
-    metrics: Arc<Metrics>,
-    prepared: Arc<ArcSwap<Prepared>>,
+    entrance: Entrance,
 }
 
 impl Guard {
-    pub(super) fn new(app: Dispatch, connections: Arc<Connections>, front: (Arc<Metrics>, Arc<ArcSwap<Prepared>>)) -> Self {
-        let (metrics, prepared) = front;
-        Self { app: Arc::new(app), connections, metrics, prepared }
+    pub(super) fn new(app: Dispatch, entrance: Entrance) -> Self {
+        Self { app: Arc::new(app), entrance }
     }
 
     fn watched(&self, stream: Stream, from: Option<IpAddr>) -> Stream {
-        let (connections, metrics) = (Arc::clone(&self.connections), Arc::clone(&self.metrics));
+        let Entrance { connections, metrics, .. } = self.entrance.clone();
         Box::new(Watched::new(stream, move || {
             metrics.connections_thrown_out.inc();
             connections.floods.note(from);
@@ -45,50 +39,17 @@ impl Guard {
     }
 }
 
-/// Closes connections of those who flood before anything is spent on them, once enough of them are kept waiting.
-#[derive(Debug)]
-pub(super) struct Door {
-    connections: Arc<Connections>,
-    metrics: Arc<Metrics>,
-    prepared: Arc<ArcSwap<Prepared>>,
-}
-
-impl Door {
-    pub(super) fn new(connections: Arc<Connections>, front: (Arc<Metrics>, Arc<ArcSwap<Prepared>>)) -> Self {
-        let (metrics, prepared) = front;
-        Self { connections, metrics, prepared }
-    }
-}
-
-#[async_trait]
-impl ConnectionFilter for Door {
-    async fn should_accept(&self, peer: Option<&SocketAddr>) -> bool {
-        let apart = self.prepared.load().config.listen.apart(peer.copied());
-        let refused = self.connections.floods.close_at_once(apart);
-        if refused {
-            self.metrics.connections_refused.inc();
-            // pingora goes on to the next at once: a crowd at the door must not keep those inside waiting.
-            tokio::task::yield_now().await;
-        }
-        !refused
-    }
-}
-
 #[async_trait]
 impl ServerApp for Guard {
     async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
         let peer = stream.get_socket_digest()?.peer_addr()?.as_inet().copied()?;
-        let apart = self.prepared.load().config.listen.apart(Some(peer));
-        if self.connections.floods.refuse(apart) {
-            self.metrics.connections_refused.inc();
-            self.connections.floods.keep_waiting(apart).await;
-            return None;
-        }
-        let Some(_admitted) = self.connections.admit(apart) else {
-            self.metrics.connections_refused.inc();
-            return None;
+        let apart = self.entrance.apart(Some(peer));
+        // Over TLS it was admitted before its handshake, and holds its place itself.
+        let _admitted = match stream.get_ssl_digest() {
+            Some(_) => None,
+            None => Some(self.entrance.admit(apart).await?),
         };
-        let open = self.connections.open(peer);
+        let open = self.entrance.connections.open(peer);
         let connection = Arc::clone(&open.connection);
         let stream = self.watched(stream, apart);
         let serve = in_turns(CONNECTION.scope(Arc::clone(&connection), self.app.process_new(stream, shutdown)));

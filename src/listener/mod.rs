@@ -1,13 +1,14 @@
 //! The public socket: connections with limits, requests with a switch that ends them, and the bridge to local endpoints.
 //!
 //! pingora has no cap on connections, no deadline for a whole request head and keeps idle connections for ever; the
-//! [`guard`] adds what is missing around it.
+//! [`entrance`] and the [`guard`] add what is missing around it.
 
 mod body;
 mod bridge;
 mod connection;
 mod ctx;
 mod desk;
+mod entrance;
 mod entry;
 mod exchange;
 mod front;
@@ -22,7 +23,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pingora_core::listeners::ListenerConfig;
+use pingora_core::listeners::{ListenerConfig, Listeners};
 use pingora_core::protocols::l4::stream::L4BufferSettings;
 use pingora_core::server::Fds;
 use pingora_core::server::configuration::ServerConf;
@@ -32,11 +33,14 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use front::Front;
+#[cfg(any(test, fuzzing))]
+pub(crate) use http2::fuzz;
 pub use tls::Served;
 
 use crate::config::Limits;
 use connection::Connections;
-use guard::{Dispatch, Door, Guard};
+use entrance::{Door, Entrance, Threshold};
+use guard::{Dispatch, Guard};
 
 /// Bytes that pingora reads ahead on each connection. Its default of 64 KiB is most of what an idle connection costs.
 const READ_AHEAD: usize = 4 * 1024;
@@ -78,16 +82,18 @@ impl Listener {
         let proxy = pingora::proxy::http_proxy(&Arc::new(conf), front);
         let connections = Arc::new(Connections::new(limits));
         let dispatch = Dispatch::new(proxy, Arc::clone(&connections), limits.idle_timeout);
-        let filter = Arc::new(Door::new(Arc::clone(&connections), shared.clone()));
-        let guard = Guard::new(dispatch, Arc::clone(&connections), shared);
-        let mut service = Service::new("tollgate".to_owned(), guard);
+        let entrance = Entrance::new(Arc::clone(&connections), shared);
+        let mut listeners = Listeners::new();
+        listeners.set_pre_tls_callback(Arc::new(Threshold(entrance.clone())));
+        let guard = Guard::new(dispatch, entrance.clone());
+        let mut service = Service::with_listeners("tollgate".to_owned(), listeners, guard);
         let buffers = L4BufferSettings::default().read(READ_AHEAD);
         let mut listener = ListenerConfig::tcp(address.to_string()).l4_buffer(buffers);
         if let Some(served) = served {
             listener = listener.tls(tls::settings(served).map_err(std::io::Error::other)?);
         }
         service.add_listener(listener);
-        service.set_connection_filter(filter);
+        service.set_connection_filter(Arc::new(Door(entrance)));
         let mut fds = Fds::new();
         fds.add(address.to_string(), socket.into_raw_fd());
         let (stop, stopped) = watch::channel(false);

@@ -10,6 +10,8 @@
 mod answer;
 mod arguments;
 mod filter;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod headers;
 mod listening;
 mod policy;

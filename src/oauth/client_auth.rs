@@ -40,7 +40,7 @@ fn actor(client: &Client) -> Actor {
 }
 
 /// How a client presented itself. No `Debug`: it holds a secret.
-enum Presented {
+pub(super) enum Presented {
     /// By name alone.
     Name(ClientId),
     /// With a secret.
@@ -84,7 +84,7 @@ async fn form(headers: &HeaderMap, body: Body) -> Result<Params, OAuthError> {
     Ok(params)
 }
 
-fn presented(headers: &HeaderMap, params: &Params) -> Result<Presented, OAuthError> {
+pub(super) fn presented(headers: &HeaderMap, params: &Params) -> Result<Presented, OAuthError> {
     let (id, secret) = (params.one("client_id")?, params.one("client_secret")?);
     if params.one("client_assertion")?.is_some() || params.one("client_assertion_type")?.is_some() {
         let text = "Client assertions are not supported; use client_secret_basic, client_secret_post or none";

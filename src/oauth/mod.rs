@@ -8,6 +8,8 @@ mod client_auth;
 mod cors;
 mod endpoints;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod grants;
 mod pages;
 pub mod passwords;

@@ -9,6 +9,8 @@ mod cache;
 mod claims;
 mod common;
 mod effective;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod guesses;
 mod keys;
 mod narrowing;

@@ -481,7 +481,7 @@ pub fn looks_ours(authorization: &str, issuer: &Issuer) -> bool {
     credential.trim().starts_with(OUR_PREFIX) || payload.and_then(says_so).unwrap_or(false)
 }
 
-fn read_claims(payload: &str) -> Result<Claims, Refusal> {
+pub(super) fn read_claims(payload: &str) -> Result<Claims, Refusal> {
     let json = URL_SAFE_NO_PAD.decode(payload).map_err(|_| Refusal::Malformed)?;
     serde_json::from_slice(&json).map_err(|_| Refusal::Malformed)
 }

@@ -3,6 +3,8 @@
 mod clock;
 mod dialect;
 mod entropy;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod ids;
 mod network;
 pub mod rfc3339;

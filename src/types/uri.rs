@@ -172,6 +172,10 @@ impl ResourceId {
         if !authority.is_some_and(|a| !a.is_empty() && !a.contains(['/', '?'])) {
             return Err(UriError::Malformed);
         }
+        // Without one of its two slashes it would be another resource each time that it is read.
+        if url.path().ends_with("//") {
+            return Err(UriError::Malformed);
+        }
         let path = url.path().strip_suffix('/').unwrap_or(url.path());
         let query = url.query().map(|q| format!("?{q}")).unwrap_or_default();
         Ok(Self(format!("{}{path}{query}", url.origin().ascii_serialization()).into()))
@@ -308,7 +312,7 @@ mod tests {
         same("https://h.example:443/mcp/", "https://h.example/mcp");
         assert_ne!(ResourceId::parse("https://h/mcp"), ResourceId::parse("https://h/MCP"));
         assert_eq!(ResourceId::parse("urn:dtaccount:8d1e").map(|r| r.to_string()), Ok("urn:dtaccount:8d1e".to_owned()));
-        for bad in ["https://h/a#f", "/mcp", "https://u@h/", "https://h/a/../b", ""] {
+        for bad in ["https://h/a#f", "/mcp", "https://u@h/", "https://h/a/../b", "https://h//", "https://h/a//?x", ""] {
             assert!(ResourceId::parse(bad).is_err(), "{bad}");
         }
     }

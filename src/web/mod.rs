@@ -4,6 +4,8 @@
 mod cookies;
 mod forgery;
 mod form;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod harden;
 mod log_file;
 mod missing;

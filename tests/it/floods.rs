@@ -7,11 +7,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::task::JoinHandle;
 
 use crate::harness::frames::{
-    CONTINUATION, DATA, END_HEADERS, END_STREAM, Ended, Flood, HEADERS, PING, RST_STREAM, SETTINGS, WINDOW_UPDATE, fields, frame,
+    CONTINUATION, DATA, END_HEADERS, END_STREAM, Ended, Flood, HEADERS, PING, PRIORITIZED, PRIORITY, PRIORITY_UPDATE, RST_STREAM,
+    SETTINGS, WINDOW_UPDATE, fields, frame,
 };
 use crate::harness::http1::{Conn, Request};
 use crate::harness::{Gateway, Setup, within};
 
+const PROTOCOL_ERROR: u32 = 1;
+const FLOW_CONTROL_ERROR: u32 = 3;
+const FRAME_SIZE_ERROR: u32 = 6;
 const ENHANCE_YOUR_CALM: u32 = 11;
 
 /// Somebody else, who asks again and again until told to stop.
@@ -105,6 +109,65 @@ async fn frames_that_say_nothing_end_their_connection() {
     }
     let metrics = gw.running.metrics.text();
     assert!(metrics.contains("tollgate_connections_thrown_out_total 3"), "{metrics}");
+    neighbour.content().await;
+    gw.running.stop().await;
+}
+
+/// What a stream depends on, and with which weight (RFC 9113 §6.3).
+fn dependency(on: u32) -> [u8; 5] {
+    let [a, b, c, d] = on.to_be_bytes();
+    [a, b, c, d, 15]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frames_about_priorities_end_their_connection() {
+    let gw = Gateway::start().await;
+    let neighbour = Neighbour::of(&gw).await;
+    let prioritized = |i: u32, on: u32| {
+        let block = [&dependency(on)[..], &fields("GET", "/open/x", &[])].concat();
+        frame(HEADERS, END_HEADERS | END_STREAM | PRIORITIZED, stream(i), &block)
+    };
+    let update = |of: u32| [&of.to_be_bytes()[..], b"u=0, i"].concat();
+    // RFC 7540 §5.3.1 makes the first two a fault of their stream, of which there may not be any number either.
+    let floods: [(&str, &dyn Fn(u32) -> Vec<u8>); 7] = [
+        ("a stream that depends on itself", &|i| prioritized(i, stream(i))),
+        ("a priority of a stream after itself", &|i| frame(PRIORITY, 0, stream(i), &dependency(stream(i)))),
+        ("priorities of streams that never open", &|i| frame(PRIORITY, 0, stream(i), &dependency(0))),
+        ("priorities in a circle", &|i| frame(PRIORITY, 0, stream(i % 64), &dependency(stream((i + 1) % 64)))),
+        ("priorities of a stream that is there", &|i| {
+            if i == 0 { open(0, "/open/x", 0) } else { frame(PRIORITY, 0, 1, &dependency(3)) }
+        }),
+        ("updates of priorities (RFC 9218 §7.1)", &|i| frame(PRIORITY_UPDATE, 0, 0, &update(stream(i)))),
+        ("updates of priorities that nobody can read", &|_| frame(PRIORITY_UPDATE, 0, 0, &[0xff; 200])),
+    ];
+    for (name, frames) in floods {
+        let mut flood = Flood::open(gw.running.public, &[]).await;
+        flood.send(100_000, frames).await;
+        assert_ne!(flood.ended().await, Ended::Open, "{name}");
+    }
+    neighbour.content().await;
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frames_with_faults_end_their_connection_by_name() {
+    let gw = Gateway::start().await;
+    let neighbour = Neighbour::of(&gw).await;
+    let faults = [
+        ("a window that grows by nothing", frame(WINDOW_UPDATE, 0, 0, &[0; 4])),
+        ("a priority of no stream", frame(PRIORITY, 0, 0, &dependency(1))),
+        ("a priority of four bytes", frame(PRIORITY, 0, 1, &[0; 4])),
+        ("a window of a stream that is not there", frame(WINDOW_UPDATE, 0, 1, &1_u32.to_be_bytes())),
+        ("a window beyond all", frame(WINDOW_UPDATE, 0, 0, &0x7fff_ffff_u32.to_be_bytes())),
+    ];
+    for (name, bytes) in faults {
+        let mut flood = Flood::open(gw.running.public, &[]).await;
+        flood.send(1, |_| bytes.clone()).await;
+        // RFC 9113 §5.4 lets a receiver choose a name that says less.
+        let ended = flood.ended().await;
+        let named = [PROTOCOL_ERROR, FLOW_CONTROL_ERROR, FRAME_SIZE_ERROR].map(Ended::Goaway);
+        assert!(named.contains(&ended), "{name}: {ended:?}");
+    }
     neighbour.content().await;
     gw.running.stop().await;
 }

@@ -91,6 +91,8 @@ const ALLOWED: [(&str, &[&str]); 35] = [
     ),
     ("boot", &["*"]),
     ("cli", &["*"]),
+    // Seen by tests and fuzzers alone.
+    ("fuzz", &["*"]),
     ("manual", &[]),
     ("password", &["types"]),
 ];

@@ -1,13 +1,19 @@
 //! TLS on both sides: who is shown what, who is believed, and that a change breaks nothing.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
+use pingora_core::tls::{ClientTlsStream, TlsConnector};
 use reqwest::header::HOST;
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::version::{TLS12, TLS13};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
 use tollgate::admin::{Administration as _, ExplainQuery, Local};
 
 use crate::harness::audit::call;
@@ -53,6 +59,10 @@ impl Rig {
 
     /// A client that believes the authority, with a new connection for each request.
     fn client(&self, identity: Option<&Leaf>) -> reqwest::Client {
+        self.builder(identity).build().expect("a client")
+    }
+
+    fn builder(&self, identity: Option<&Leaf>) -> reqwest::ClientBuilder {
         let root = reqwest::Certificate::from_pem(self.authority.0.pem().as_bytes()).expect("a root");
         let mut client = reqwest::Client::builder().no_proxy().tls_certs_only([root]).tls_info(true).pool_max_idle_per_host(0);
         for name in ["gw.test", "other.test", "a.apps.test"] {
@@ -62,7 +72,7 @@ impl Rig {
             let pem = format!("{}{}", leaf.cert, leaf.key);
             client = client.identity(reqwest::Identity::from_pem(pem.as_bytes()).expect("an identity"));
         }
-        client.build().expect("a client")
+        client
     }
 
     fn request(&self, client: &reqwest::Client, name: &str) -> reqwest::RequestBuilder {
@@ -165,6 +175,76 @@ async fn clients_show_certificates_of_the_authority_or_none() {
     }
 }
 
+/// A connection from there that begins with these bytes and says no more.
+async fn silent(from: [u8; 4], to: SocketAddr, begin: &[u8]) -> TcpStream {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind(SocketAddr::new(from.into(), 0)).expect("an address of this machine");
+    let mut stream = socket.connect(to).await.expect("the kernel accepts");
+    let _ = stream.write_all(begin).await;
+    stream
+}
+
+/// Whether it was closed within a moment that a served connection would not be.
+async fn closed(stream: &mut TcpStream) -> bool {
+    let read = tokio::time::timeout(Duration::from_millis(300), stream.read(&mut [0; 64])).await;
+    read.is_ok_and(|read| read.is_err() || read.is_ok_and(|n| n == 0))
+}
+
+/// The first bytes of a handshake (RFC 8446 §5.1), whose rest never comes.
+const HALF_A_HANDSHAKE: &[u8] = &[22, 3, 1, 2, 0, 1, 0, 1, 252];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn handshakes_that_stall_count_towards_the_share_of_their_address() {
+    let limits = "max_connections = 20\nmax_connections_per_address = 3";
+    let rig = Rig::set_up(Setup { limits, ..Setup::default() }, |_| String::new()).await;
+    let public = rig.gw.running.public;
+    for (stalling, begin) in [([127, 0, 0, 2], &b""[..]), ([127, 0, 0, 3], HALF_A_HANDSHAKE)] {
+        let mut stalled = Vec::new();
+        for _ in 0..3 {
+            stalled.push(silent(stalling, public, begin).await);
+        }
+        let before = rig.gw.running.metrics.connections_refused.get();
+        within("a refusal", async {
+            // The last of them may not have been looked at yet.
+            while !closed(&mut silent(stalling, public, begin).await).await {}
+        })
+        .await;
+        assert!(rig.gw.running.metrics.connections_refused.get() > before);
+        assert!(!closed(&mut stalled[0]).await, "what was admitted stays");
+        let answer = rig.request(&rig.client(None), "gw.test").send().await.expect("an answer");
+        assert_eq!(answer.status(), 200, "another address is served at once");
+        drop(stalled);
+    }
+    // Handshakes that fail or end free their places, many more times than there are places.
+    let stalling = [127, 0, 0, 2];
+    let from = |client: reqwest::ClientBuilder| client.local_address(Some(stalling.into())).build().expect("a client");
+    let client = from(rig.builder(None));
+    for round in 0..12 {
+        drop(silent(stalling, public, b"GET / HTTP/1.1\r\n\r\n").await);
+        let served = within("room for another", async {
+            loop {
+                if let Ok(answer) = rig.request(&client, "gw.test").send().await {
+                    return answer.status();
+                }
+            }
+        });
+        assert_eq!(served.await, 200, "{round}");
+    }
+    rig.gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_begin_a_handshake_is_not_waited_for() {
+    let limits = "header_timeout = \"200ms\"";
+    let rig = Rig::set_up(Setup { limits, ..Setup::default() }, |_| String::new()).await;
+    let mut stream = silent([127, 0, 0, 1], rig.gw.running.public, b"").await;
+    let read = within("its end", stream.read(&mut [0; 64])).await;
+    assert_eq!(read.expect("an end in order"), 0);
+    let read = rig.request(&rig.client(None), "gw.test").send().await.expect("an answer");
+    assert_eq!(read.status(), 200);
+    rig.gw.running.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn whether_clients_are_asked_for_certificates_takes_a_restart() {
     let (theirs, others) = (Authority::new(), Authority::new());
@@ -229,6 +309,94 @@ async fn a_route_wants_a_certificate_and_its_record_names_it() {
     assert_eq!(asked(Some(&known)).await, (200, Some(named), None));
     assert_eq!(asked(None).await, (403, None, Some("client_certificate_missing".to_owned())));
     rig.gw.running.stop().await;
+}
+
+/// A client that keeps its sessions, and shows a certificate.
+fn resuming(rig: &Rig, identity: &Leaf, version: &'static rustls::SupportedProtocolVersion) -> TlsConnector {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(rig.authority.0.der().clone()).expect("a root");
+    let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).expect("a key");
+    let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_protocol_versions(&[version])
+        .expect("a version")
+        .with_root_certificates(roots)
+        .with_client_auth_cert(vec![identity.der()], key)
+        .expect("an identity");
+    TlsConnector::from(Arc::new(config))
+}
+
+/// A connection over TLS, asked byte by byte.
+struct Asking {
+    stream: ClientTlsStream<TcpStream>,
+    resumed: bool,
+}
+
+impl Asking {
+    async fn connect(rig: &Rig, connector: &TlsConnector) -> Self {
+        let stream = TcpStream::connect(rig.gw.running.public).await.expect("a connection");
+        let name = ServerName::try_from("gw.test").expect("a name");
+        let mut this = Self { stream: connector.connect(name, stream).await.expect("a handshake"), resumed: false };
+        this.resumed = this.stream.get_ref().1.handshake_kind() == Some(rustls::HandshakeKind::Resumed);
+        this
+    }
+
+    /// The status of an answer, which is read whole, and with it what the session can be resumed with.
+    async fn status(&mut self, path: &str) -> u16 {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: gw.test\r\n\r\n");
+        self.stream.write_all(request.as_bytes()).await.expect("it is written");
+        let mut read = Vec::new();
+        loop {
+            let text = String::from_utf8_lossy(&read).to_ascii_lowercase();
+            if let Some((head, body)) = text.split_once("\r\n\r\n") {
+                let length = head.lines().find_map(|l| l.strip_prefix("content-length: ")).expect("a length");
+                if body.len() >= length.parse().expect("a number") {
+                    return head[9..12].parse().expect("a status");
+                }
+            }
+            assert_ne!(self.stream.read_buf(&mut read).await.expect("an answer"), 0, "{text}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_is_worth_nothing_once_its_authority_is_gone() {
+    let (theirs, others) = (Authority::new(), Authority::new());
+    let known = theirs.leaf(&["client.test"]);
+    let more = "[[apis]]\nname = \"sealed\"\nmount = \"/sealed\"\nupstream = \"plain\"\n\
+                [[apis.routes]]\nid = \"sealed.any\"\nmatch = \"/**\"\nmethods = [\"GET\"]\npublic = true\nclient_certificate = true\n";
+    for (version, required) in [(&TLS13, false), (&TLS12, false), (&TLS13, true)] {
+        let rig = Rig::start_with(more, |dir| {
+            write(&dir.join("clients.pem"), &theirs.0.pem());
+            format!(", client_ca = {:?}, client_required = {required}", dir.join("clients.pem"))
+        })
+        .await;
+        let change = |authorities: String| {
+            write(&rig.dir.path().join("clients.pem"), &authorities);
+            let _ = rig.gw.running.reload();
+        };
+        let connector = resuming(&rig, &known, version);
+        let mut living = Asking::connect(&rig, &connector).await;
+        assert_eq!(living.status("/sealed/x").await, 200);
+        let mut again = Asking::connect(&rig, &connector).await;
+        assert_eq!((again.resumed, again.status("/sealed/x").await), (true, 200));
+
+        change(others.0.pem());
+        let mut resumed = Asking::connect(&rig, &connector).await;
+        assert_eq!((resumed.resumed, resumed.status("/sealed/x").await), (true, 403), "{version:?}");
+        // Where everybody must show one, who shows none that counts is told so once.
+        assert_eq!(living.status("/sealed/x").await, 403, "{version:?}");
+        if !required {
+            assert_eq!((living.status("/open/x").await, resumed.status("/open/x").await), (200, 200));
+        }
+
+        change(theirs.0.pem() + &others.0.pem());
+        let mut back = Asking::connect(&rig, &connector).await;
+        assert_eq!(back.status("/sealed/x").await, 200, "its authority is back");
+        if !required {
+            assert_eq!(living.status("/sealed/x").await, 200, "a connection that lives on is judged anew as well");
+        }
+        rig.gw.running.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

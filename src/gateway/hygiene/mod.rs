@@ -18,6 +18,8 @@ mod reason;
 mod request;
 mod target;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 #[cfg(test)]
 mod table;
 #[cfg(test)]

@@ -2,45 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
-use pingora_core::protocols::http::v1::server::HttpSession;
-use tokio::io::AsyncWriteExt;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
-use super::tests::policy;
+use super::fuzz::{parse, policy, with_head};
 use super::{Head, Inspected, Peer, Protocol, Unclean, inspect};
 
 #[path = "../../../tests/it/hygiene/rows.rs"]
 mod rows;
 
 use rows::{Expect, H2Row, Row};
-
-/// Parses `raw` as the gateway's listener does, or `None` when that refuses it.
-pub(super) async fn parse(raw: &[u8]) -> Option<HttpSession> {
-    let (mut client, server) = tokio::io::duplex(raw.len().max(1));
-    client.write_all(raw).await.ok()?;
-    client.shutdown().await.ok()?;
-    let mut session = HttpSession::new(Box::new(server));
-    session.read_request().await.ok().flatten().map(|_| session)
-}
-
-/// The head that the gateway would make of a parsed HTTP/1 request.
-pub(super) fn with_head<T>(session: &HttpSession, then: impl FnOnce(&Head<'_>) -> T) -> T {
-    let raw = session.get_headers_raw_bytes();
-    let header = session.req_header();
-    let target = String::from_utf8_lossy(header.raw_path());
-    then(&Head {
-        protocol: if header.version == Version::HTTP_10 { Protocol::Http10 } else { Protocol::Http11 },
-        peer: Peer::Direct,
-        raw: Some(&raw),
-        method: &header.method,
-        target: &target,
-        scheme: None,
-        authority: None,
-        headers: &header.headers,
-        tls: false,
-        has_body: false,
-    })
-}
 
 fn outcome(result: Result<Inspected<'_>, Unclean>) -> (Option<String>, Result<u16, Unclean>) {
     match result {

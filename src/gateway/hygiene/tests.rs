@@ -1,17 +1,8 @@
 use http::header::HeaderValue;
 use proptest::prelude::*;
 
-use super::table::{parse, with_head};
+use super::fuzz::{parse, policy, with_head};
 use super::*;
-
-pub(super) fn policy() -> HygienePolicy {
-    HygienePolicy {
-        hosts: AcceptedHosts::new(["gw.test"], true),
-        limits: Limits::default(),
-        identity_headers: IdentityHeaders::new(["X-Gw-User"]),
-        encoded_slash: SlashPolicy::Refuse,
-    }
-}
 
 fn request<'h>(target: &'h str, headers: &'h HeaderMap) -> Head<'h> {
     Head {

@@ -7,6 +7,8 @@
 mod allowance;
 pub(super) mod floods;
 mod frames;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod watched;
 
 pub(super) use watched::Watched;

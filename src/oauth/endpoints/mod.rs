@@ -9,6 +9,8 @@ mod revoke;
 mod token;
 
 pub use authorize::WayBack;
+#[cfg(any(test, fuzzing))]
+pub(super) use register::understood;
 pub(super) use token::redeem;
 
 use axum::Router;

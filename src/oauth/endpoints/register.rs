@@ -44,8 +44,7 @@ pub async fn register(State(app): State<App>, peer: Peer, body: Body) -> Result<
     }
     let body =
         body_within(body, MAX_FORM).await.ok_or_else(|| OAuthError::new(Code::TooLarge, "The body is larger than 64 KiB"))?;
-    let metadata: Metadata =
-        serde_json::from_slice(&body).map_err(|_| wrong("Send one JSON object of client metadata (RFC 7591 section 2)"))?;
+    let metadata = read(&body)?;
     still_given(&config, metadata.scope.as_deref().unwrap_or_default())?;
     let id = ClientId::generate(now, &*app.node.entropy);
     let client = client(id, &metadata, now)?;
@@ -60,6 +59,16 @@ pub async fn register(State(app): State<App>, peer: Peer, body: Body) -> Result<
     let actor = Actor { client: Some(client.id.clone()), client_name: Some(client.name.clone()), ..Actor::default() };
     app.node.store.create_client(&client, stored.as_ref(), &peer.cause(&app.node, actor)).await?;
     Ok(answer(&client, secret.as_ref(), metadata.scope.as_deref()))
+}
+
+fn read(body: &[u8]) -> Result<Metadata, OAuthError> {
+    serde_json::from_slice(body).map_err(|_| wrong("Send one JSON object of client metadata (RFC 7591 section 2)"))
+}
+
+/// The client that a body would make.
+#[cfg(any(test, fuzzing))]
+pub(in crate::oauth) fn understood(body: &[u8], now: crate::types::Timestamp) -> Result<Client, OAuthError> {
+    client(ClientId::parse("cl_1").map_err(|_| wrong("an id"))?, &read(body)?, now)
 }
 
 fn wrong(text: impl Into<std::borrow::Cow<'static, str>>) -> OAuthError {

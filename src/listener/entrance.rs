@@ -1,0 +1,104 @@
+//! The way in: who is refused before anything is spent on them, over TLS before the handshake.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use pingora::upstreams::peer::Tracer;
+use pingora::{Error, ErrorType};
+use pingora_core::listeners::{ConnectionFilter, PreTlsProcess};
+use pingora_core::protocols::l4::stream::Stream as Socket;
+use pingora_core::protocols::{GetSocketDigest as _, Peek as _};
+use pingora_core::upstreams::peer::Tracing;
+
+use super::connection::{Admitted, Connections};
+use crate::gateway::prepared::Prepared;
+use crate::telemetry::Metrics;
+
+/// What decides who comes in.
+#[derive(Clone, Debug)]
+pub(super) struct Entrance {
+    pub(super) connections: Arc<Connections>,
+    pub(super) metrics: Arc<Metrics>,
+    prepared: Arc<ArcSwap<Prepared>>,
+}
+
+impl Entrance {
+    pub(super) fn new(connections: Arc<Connections>, front: (Arc<Metrics>, Arc<ArcSwap<Prepared>>)) -> Self {
+        let (metrics, prepared) = front;
+        Self { connections, metrics, prepared }
+    }
+
+    /// The address that a peer's connections count as; none for those that many come through.
+    pub(super) fn apart(&self, peer: Option<SocketAddr>) -> Option<IpAddr> {
+        self.prepared.load().config.listen.apart(peer)
+    }
+
+    /// Room for one more connection from there, or `None` when it is to be closed.
+    pub(super) async fn admit(&self, from: Option<IpAddr>) -> Option<Admitted> {
+        let floods = &self.connections.floods;
+        let admitted = if floods.refuse(from) { None } else { self.connections.admit(from) };
+        if admitted.is_none() {
+            self.metrics.connections_refused.inc();
+            if floods.refuse(from) {
+                floods.keep_waiting(from).await;
+            }
+        }
+        admitted
+    }
+}
+
+/// Closes connections of those who flood before anything is spent on them, once enough of them are kept waiting, and those beyond
+/// the share of their address.
+#[derive(Debug)]
+pub(super) struct Door(pub(super) Entrance);
+
+#[async_trait]
+impl ConnectionFilter for Door {
+    async fn should_accept(&self, peer: Option<&SocketAddr>) -> bool {
+        let Entrance { connections, metrics, .. } = &self.0;
+        let apart = self.0.apart(peer.copied());
+        let refused = connections.floods.close_at_once(apart) || connections.has_its_share(apart);
+        if refused {
+            metrics.connections_refused.inc();
+            // pingora goes on to the next at once: a crowd at the door must not keep those inside waiting.
+            tokio::task::yield_now().await;
+        }
+        !refused
+    }
+}
+
+/// Admits connections before their TLS handshake. pingora gives a handshake a minute, and shows the connection to nobody until it is
+/// over: whoever was admitted only then could have any number of them under way.
+#[derive(Debug)]
+pub(super) struct Threshold(pub(super) Entrance);
+
+#[async_trait]
+impl PreTlsProcess for Threshold {
+    async fn process(&self, socket: &mut Socket) -> pingora::Result<()> {
+        let refused = || Error::explain(ErrorType::AcceptError, "not admitted");
+        let peer = socket.get_socket_digest().and_then(|d| d.peer_addr()?.as_inet().copied()).ok_or_else(refused)?;
+        let admitted = self.0.admit(self.0.apart(Some(peer))).await.ok_or_else(refused)?;
+        socket.tracer = Some(Tracer(Box::new(Held { _admitted: Arc::new(admitted) })));
+        // Whoever says nothing at all need not be given the minute.
+        let begun = tokio::time::timeout(self.0.connections.header_timeout(), socket.try_peek(&mut [0])).await;
+        begun.is_ok_and(|peeked| peeked.is_ok()).then_some(()).ok_or_else(refused)
+    }
+}
+
+/// What a connection takes, kept with its socket: however that ends, in the handshake or after it, the place is free again.
+#[derive(Clone, Debug)]
+struct Held {
+    _admitted: Arc<Admitted>,
+}
+
+impl Tracing for Held {
+    fn on_connected(&self) {}
+
+    fn on_disconnected(&self) {}
+
+    fn boxed_clone(&self) -> Box<dyn Tracing> {
+        Box::new(self.clone())
+    }
+}
