@@ -29,7 +29,7 @@ impl ProxyHttp for App {
     }
     async fn upstream_peer(&self, _: &mut Session, pass: &mut Ctx) -> Result<Box<HttpPeer>> {
         let mut peer = HttpPeer::new(self.upstream, false, String::new());
-        pass.iter_mut().for_each(|pass| pass.limit(&mut peer)); // of the gate too
+        Pass::limit(pass.as_mut(), &mut peer); // of the gate too
         Ok(Box::new(peer))
     }
 

@@ -79,10 +79,11 @@ impl Pass {
 
     /// Gives the exchange the time that upstream and route allow it (`upstream_peer`): to connect, to the first byte and between two
     /// reads, to write. What is sent begins anew with every peer.
-    pub fn limit(&mut self, peer: &mut HttpPeer) {
-        self.passing.restart();
-        let Some(spans) = self.spans else { return };
-        let left = spans.total.map(|total| total.saturating_sub(self.started.elapsed()));
+    pub fn limit(pass: Option<&mut Self>, peer: &mut HttpPeer) {
+        let Some(pass) = pass else { return };
+        pass.passing.restart();
+        let Some(spans) = pass.spans else { return };
+        let left = spans.total.map(|total| total.saturating_sub(pass.started.elapsed()));
         let options = &mut peer.options;
         options.connection_timeout = Some(spans.connect);
         options.total_connection_timeout = Some(spans.connect);
