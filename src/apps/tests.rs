@@ -234,7 +234,7 @@ fn a_manifest_goes_there_and_back_and_nothing_strange_comes_in() {
     assert!(refused(&text.replace(uuid.as_str(), "no-uuid")).contains("UUID"));
     assert!(refused(&format!("{text}{}", " ".repeat(64 << 10))).contains("bytes"));
     assert!(refused("{}").contains("manifest_version"));
-    assert!(refused(&text.replace("    \"kind\": \"confidential\"", "")).contains("`kind`"));
+    assert!(refused(&text.replace("    \"kind\": \"confidential\",\n", "")).contains("`kind`"));
 }
 
 #[test]

@@ -44,7 +44,7 @@ async fn what_an_application_did_is_its_users_to_read() {
 
     let activity = format!("{path}/activity");
     let all = world.get(&activity, eve).await.json();
-    assert_eq!(names(&all, "decision"), ["insufficient_scope", "allowed", "allowed"], "two calls and the consent: {all}");
+    assert_eq!(names(&all, "decision"), ["permission_missing", "allowed", "allowed"], "two calls and the consent: {all}");
     let call = &all["data"][1];
     assert_eq!((&call["api"], &call["status"], &call["client_name"]), (&json!("prometheus"), &json!(200), &json!("Test client")));
     assert_eq!((&call["user"], &call["from"]["address"]), (&json!("eve@acme.test"), &json!("127.0.0.1")));

@@ -33,6 +33,7 @@ fn the_document_names_every_route() {
         ("clients", "POST"),
         ("clients/{client}", "DELETE"),
         ("clients/{client}", "GET"),
+        ("clients/{client}", "PATCH"),
         ("clients/{client}/scopes", "PUT"),
         ("clients/{client}/secrets", "POST"),
         ("clients/{client}/secrets/{secret}", "DELETE"),

@@ -24,13 +24,14 @@ pub(super) struct AuditColumns<'r> {
 }
 
 impl<'r> AuditColumns<'r> {
-    /// The row of a record. A change that nobody's grant or client was used for is found under the one that it changed.
+    /// The row of a record. A change that nobody's client was used for is found under the one that it changed; a change of a grant
+    /// under that grant, whoever's grant it was done with: its user looks for it there.
     pub(super) fn of(record: &'r AuditRecord) -> Result<Self, StoreError> {
         let actor = &record.actor;
         let mut columns = Self {
             of: record,
             client: actor.client.as_ref().map(ClientId::as_str).or_else(|| target(record, "client")),
-            grant: actor.grant.as_ref().map(GrantId::as_str).or_else(|| target(record, "grant")),
+            grant: target(record, "grant").or_else(|| actor.grant.as_ref().map(GrantId::as_str)),
             api: None,
             operation: operation(record),
             tool: None,
