@@ -159,8 +159,9 @@ impl Desk<'_> {
     pub(super) async fn local(&self, session: &mut Session) -> Result<Entered> {
         let mut extensions = Extensions::new();
         extensions.insert(self.peer());
+        let memory = Arc::clone(&self.front.node.memory);
         let handover =
-            Handover { extensions, body: None, max_body: self.prepared.config.listen.limits.max_local_body, list: None };
+            Handover { extensions, body: None, max_body: self.prepared.config.listen.limits.max_local_body, memory, list: None };
         let serve = bridge::serve(session, &self.front.local, handover, &self.seen.request);
         let served = Snapshot::hold(Arc::clone(&self.prepared.config), serve).await?;
         if served == Served::Panicked {
@@ -201,7 +202,8 @@ impl Desk<'_> {
             Target::OwnApi => (&self.front.own_api, limits.max_local_body),
             Target::OwnMcp | Target::Upstream(_) => (&self.front.own_mcp, limits.max_mcp_body),
         };
-        let handover = Handover { extensions, body: forwarding.held.take(), max_body, list };
+        let memory = Arc::clone(&self.front.node.memory);
+        let handover = Handover { extensions, body: forwarding.held.take(), max_body, memory, list };
         let serve = bridge::serve(session, router, handover, &self.seen.request);
         let served = Snapshot::hold(Arc::clone(&self.prepared.config), serve).await?;
         if served == Served::Panicked {

@@ -35,6 +35,7 @@ use crate::labels;
 use crate::mcp::{self, ServerPolicy};
 use crate::node::Node;
 use crate::record::{Forwarder, McpCall, Measured};
+use crate::types::Memory;
 
 /// Everything that a decision needs. Clones share it.
 #[derive(Clone)]
@@ -80,6 +81,8 @@ pub enum Body<'a> {
     Whole(&'a [u8]),
     /// Its beginning.
     Cut,
+    /// Nothing: there was no memory for it.
+    Unread,
 }
 
 /// What whoever forwards can be told.
@@ -124,7 +127,7 @@ impl Gate {
             Decided::Preflight(_) => return Err(bare(Denial::Unfit(Unfit::Preflight), None)),
         };
         let Admitted { api, request, mut permit, origin } = admitted;
-        let fitting = fits(q, &request, &mut permit).map_err(Into::into);
+        let fitting = fits(q, &request, &mut permit, &self.node.memory).map_err(Into::into);
         let inspected = fitting.and_then(|()| self.inspect(prepared, q, &mut permit));
         let inspected = inspected.map_err(|message::Refused { denial, id, call, target }| {
             let about = About { rpc: id, call, target, ..About::permitted(&api, &request, &permit, origin.clone()) };
@@ -157,6 +160,7 @@ impl Gate {
             Body::Whole(body) => Ok(body),
             Body::Unsent => Err(Denial::Unfit(Unfit::Body)),
             Body::Cut => Err(Denial::BodyTooLarge),
+            Body::Unread => Err(Denial::Overloaded),
         };
         let Some(body) = shadow::tolerate(permit, body)? else { return Ok(None) };
         let limits = mcp::Limits { bytes: prepared.config.listen.limits.max_mcp_body, ..mcp::Limits::default() };
@@ -239,8 +243,8 @@ impl Gate {
 
     /// Refuses a question before any decision.
     #[must_use]
-    pub fn turn_away(&self, prepared: &Prepared, question: &Question<'_>, unfit: Unfit) -> Refused {
-        let refusal = Refusal { denial: Denial::Unfit(unfit), about: About::default() };
+    pub fn turn_away(&self, prepared: &Prepared, question: &Question<'_>, denial: Denial) -> Refused {
+        let refusal = Refusal { denial, about: About::default() };
         self.refuse(prepared, question, refusal, Instant::now())
     }
 
@@ -288,7 +292,7 @@ struct Allowed {
 }
 
 /// Whether whoever forwards can do what this request needs on its way.
-fn fits(q: &Question<'_>, request: &CleanRequest, permit: &mut Permit) -> Result<(), Denial> {
+fn fits(q: &Question<'_>, request: &CleanRequest, permit: &mut Permit, memory: &Arc<Memory>) -> Result<(), Denial> {
     let unfit = |unfit| Err(Denial::Unfit(unfit));
     if !matches!(permit.api().target, Target::Upstream(_)) {
         return unfit(Unfit::NoApi);
@@ -299,7 +303,7 @@ fn fits(q: &Question<'_>, request: &CleanRequest, permit: &mut Permit) -> Result
             shadow::tolerate(permit, unfit(Unfit::Label))?;
         }
     }
-    indices(q, permit)?;
+    indices(q, permit, memory)?;
     tenants(q, permit)?;
     let only_ours = [Signals::SPOOFED_IDENTITY, Signals::METHOD_OVERRIDE, Signals::NOMINATED_IDENTITY];
     if !q.able.strip && only_ours.into_iter().any(|s| request.signals().contains(s)) {
@@ -315,9 +319,9 @@ fn fits(q: &Question<'_>, request: &CleanRequest, permit: &mut Permit) -> Result
 }
 
 /// Whether the body names no index of somebody else, where its route says that it may name some.
-fn indices(q: &Question<'_>, permit: &mut Permit) -> Result<(), Denial> {
+fn indices(q: &Question<'_>, permit: &mut Permit, memory: &Arc<Memory>) -> Result<(), Denial> {
     let empty = matches!(q.body, Body::Whole([]));
-    let Some(mut check) = shadow::tolerate(permit, index::check(permit, q.head.headers, !empty))?.flatten() else {
+    let Some(mut check) = shadow::tolerate(permit, index::check(permit, q.head.headers, !empty, memory))?.flatten() else {
         return Ok(());
     };
     // Whoever forwards sends on what came, and nobody knows what their upstream makes of it.
@@ -330,6 +334,7 @@ fn indices(q: &Question<'_>, permit: &mut Permit) -> Result<(), Denial> {
         }
         Body::Unsent => Err(Denial::Unfit(Unfit::Body)),
         Body::Cut => Err(Denial::BodyTooLarge),
+        Body::Unread => Err(Denial::Overloaded),
     };
     shadow::tolerate(permit, seen).map(drop)
 }
@@ -347,6 +352,7 @@ fn tenants(q: &Question<'_>, permit: &mut Permit) -> Result<(), Denial> {
         Body::Whole(body) => forms::check(permit, body),
         Body::Unsent => Err(Denial::Unfit(Unfit::Body)),
         Body::Cut => Err(Denial::BodyTooLarge),
+        Body::Unread => Err(Denial::Overloaded),
     };
     shadow::tolerate(permit, seen).map(drop)
 }

@@ -4,6 +4,7 @@ mod clock;
 mod dialect;
 mod entropy;
 mod ids;
+mod memory;
 mod network;
 pub mod rfc3339;
 mod scope;
@@ -20,6 +21,7 @@ pub use ids::{
     ApiKeyId, ApiName, AppId, AppUuid, AuthRequestId, ClientId, GrantId, IdError, IdSource, InvitationId, KeyId, NodeId, OrgId,
     RecordId, RequestId, RoleName, RouteId, Slug, UserId,
 };
+pub use memory::{Buffer, Exhausted, Held, Memory};
 pub use network::network;
 pub use scope::{API_KEYS_WRITE, MAX_SCOPES, ScopeBits, ScopeError, ScopeSet, ScopeToken};
 pub use secret::{HashedToken, PlainToken, TokenKind};

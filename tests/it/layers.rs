@@ -19,8 +19,8 @@ const ALLOWED: [(&str, &[&str]); 34] = [
     ("node", &["config", "record", "store", "telemetry", "token", "types"]),
     ("review", &["config", "node", "record", "store", "token", "types"]),
     ("roster", &["config", "node", "record", "store", "types"]),
-    ("labels", &["config"]),
-    ("indices", &["config"]),
+    ("labels", &["config", "types"]),
+    ("indices", &["config", "types"]),
     (
         "gateway",
         &["config", "egress", "indices", "labels", "mcp", "node", "record", "routing", "store", "telemetry", "token", "types"],

@@ -36,7 +36,7 @@ use pingora::http::RequestHeader;
 
 use super::authorize::Permit;
 use crate::config::{Config, Target, Upstream};
-use crate::types::Timestamp;
+use crate::types::{Memory, Timestamp};
 
 /// Every upstream of one configuration.
 #[derive(Debug)]
@@ -113,8 +113,14 @@ impl Fleet {
     ///
     /// # Errors
     /// When it does not answer, or with more than such an answer has.
-    pub async fn ask(&self, attempt: &Attempt, head: RequestHeader, spans: &Spans, now: Timestamp) -> Result<Answer, Unanswered> {
-        self.asking.ask(attempt, head, spans, now).await
+    pub async fn ask(
+        &self,
+        attempt: &Attempt,
+        head: RequestHeader,
+        spans: &Spans,
+        (memory, now): (&Arc<Memory>, Timestamp),
+    ) -> Result<Answer, Unanswered> {
+        self.asking.ask(attempt, head, spans, (memory, now)).await
     }
 
     /// Every pool.
