@@ -21,7 +21,7 @@ use crate::gateway::message::{self, Inspected};
 use crate::gateway::narrow;
 use crate::gateway::overload::{Overload, Room};
 use crate::gateway::prepared::Prepared;
-use crate::gateway::rates::{Asking, Rates};
+use crate::gateway::rates::{Answered, Asking, Rates};
 use crate::gateway::record::{self, Basis, Known};
 use crate::gateway::respond::{self, Answer, Scene};
 use crate::gateway::seen::Seen;
@@ -219,14 +219,14 @@ impl Gate {
     /// Puts a refusal on record and makes its answer.
     pub(super) fn refuse(&self, prepared: &Prepared, q: &Question<'_>, refusal: Refusal, started: Instant) -> Refused {
         let Refusal { denial, about } = refusal;
+        let Answered { denial, recorded } = self.rates.refused(denial, &about, q.seen.at);
         let status = denial.status().as_u16();
         let api = about.api.as_ref().map_or("gateway", |a| a.name.as_str());
         let route = about.route.as_ref().map_or("none", |r| r.as_str());
         self.node.metrics.refused(api, route, denial.code(), status);
         tracing::debug!(request = %q.seen.request, api, route, reason = denial.code(), status, "refused");
-        let belongs = about.principal.is_some() || about.claims.is_some();
-        let recorded =
-            if belongs || self.strangers.admit(q.seen.at) { self.record(prepared, q, &denial, &about, started) } else { true };
+        let kept = recorded.unwrap_or_else(|| self.strangers.admit(q.seen.at));
+        let recorded = !kept || self.record(prepared, q, &denial, &about, started);
         let denial = if recorded { denial } else { Denial::Journal };
         let scene = Scene {
             config: &prepared.config,
