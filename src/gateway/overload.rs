@@ -63,6 +63,7 @@ impl Overload {
             pending: limits.max_pending,
             queue: limits.queue,
             connections: limits.max_in_flight,
+            idle: limits.max_in_flight,
         };
         let (places, shares) = (Places::new(places), Shares::new(limits.max_in_flight_per_address));
         let [backlog, store, memory] = [false; 3].map(AtomicBool::new);

@@ -38,6 +38,15 @@ use super::authorize::Permit;
 use crate::config::{Config, Target, Upstream};
 use crate::types::{Memory, Timestamp};
 
+/// As many connections as there can be to all of these.
+#[must_use]
+pub fn most_connections(upstreams: &[Arc<Upstream>]) -> usize {
+    let most = |upstream: &Arc<Upstream>| {
+        upstream.endpoints.len().saturating_mul(usize::try_from(upstream.limits.connections).unwrap_or(usize::MAX))
+    };
+    upstreams.iter().map(most).fold(0, usize::saturating_add)
+}
+
 /// Every upstream of one configuration.
 #[derive(Debug)]
 pub struct Fleet {
