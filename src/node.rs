@@ -14,7 +14,7 @@ use crate::record::{Actor, Cause, Origin};
 use crate::store::{SharedStore, StoreError};
 use crate::telemetry::Metrics;
 use crate::token::{KeyRing, TokenFault, Verifier, View};
-use crate::types::{Clock, Entropy, IdSource, NodeId, RequestId, Timestamp};
+use crate::types::{Clock, Entropy, IdSource, Memory, NodeId, RequestId, Timestamp};
 
 /// How old a node's view of the feed may be before it stops serving.
 const LEASE: Duration = Duration::from_secs(1);
@@ -39,6 +39,8 @@ pub struct Node {
     pub view: Arc<View>,
     /// Names for requests and records.
     pub ids: IdSource,
+    /// Memory for bodies that are read as a whole.
+    pub memory: Arc<Memory>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
 }
@@ -65,10 +67,11 @@ impl Node {
         let view = Arc::new(View::starting_at(store.feed_position().await?, LEASE));
         let capacity = config.listen.limits.max_token_cache as u64;
         let verifier = Arc::new(Verifier::new(Arc::clone(&keys), Arc::clone(&view), Arc::clone(&store), capacity));
+        let memory = Memory::new(config.listen.limits.buffer_memory);
         let ids = IdSource::new(&*entropy);
         let config = Snapshot::new(config);
         let metrics = Arc::new(Metrics::default());
-        let node = Arc::new(Self { id, config, store, clock, entropy, keys, verifier, view, ids, metrics });
+        let node = Arc::new(Self { id, config, store, clock, entropy, keys, verifier, view, ids, memory, metrics });
         node.keys.start(&node.store, &*node.entropy, &node.own_cause()).await?;
         Ok(node)
     }

@@ -1,6 +1,7 @@
 //! `envoy.service.auth.v3.Authorization/Check`: gRPC over cleartext HTTP/2, one message each way.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use ::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -10,23 +11,24 @@ use axum::response::Response;
 use bytes::{BufMut as _, Bytes, BytesMut};
 use futures::stream;
 use http_body::Frame;
-use http_body_util::{BodyExt as _, Limited, StreamBody};
+use http_body_util::StreamBody;
 use prost::Message as _;
 
 use super::answer::{self, REASON, TARGET};
-use super::http::{PARTIAL, Received};
+use super::http::{PARTIAL, Received, Unread, whole};
 use super::original::{Original, able};
 use super::proto::{
     AttributeContext, CheckRequest, CheckResponse, DeniedHttpResponse, HeaderOption, HeaderText, HttpAnswer, HttpRequest,
     HttpStatus, OkHttpResponse, RpcStatus,
 };
 use super::trust;
+use crate::gateway::denial::Denial;
 use crate::gateway::hygiene::Protocol;
 use crate::gateway::seen::Seen;
 use crate::gateway::unfit::Unfit;
 use crate::plugin::{Gate, Pass, Question, Refused, Told};
 use crate::record::Forwarder;
-use crate::types::Dialect;
+use crate::types::{Dialect, Exhausted, Held, Memory};
 
 /// The method.
 pub(super) const PATH: &str = "/envoy.service.auth.v3.Authorization/Check";
@@ -56,7 +58,9 @@ pub(super) async fn check(gate: &Gate, peer: SocketAddr, request: Request) -> Re
     let (parts, body) = request.into_parts();
     let believed = trust::believes(policy, peer, &parts.headers);
     let most = prepared.config.listen.limits.max_mcp_body + HEAD;
-    let asked = if believed { message(body, most).await } else { None };
+    let asked = if believed { message(body, most, &gate.node.memory).await } else { Ok(None) };
+    let no_room = asked.is_err();
+    let (asked, _held) = asked.unwrap_or_default().unzip();
     let http = asked.and_then(|a| a.attributes).map(|a| (client(&a, peer), a.request.and_then(|r| r.http)));
     let (from, http) = http.unwrap_or((peer, None));
     let (body, original) = http.map_or((Received::Unsent, None), read);
@@ -73,12 +77,13 @@ pub(super) async fn check(gate: &Gate, peer: SocketAddr, request: Request) -> Re
         able: able(Dialect::EnvoyGrpc, policy),
     };
     let unfit = match () {
-        () if !believed => Some(Unfit::Proxy),
-        () if original.is_none() => Some(Unfit::Question),
+        () if !believed => Some(Denial::Unfit(Unfit::Proxy)),
+        () if no_room => Some(Denial::Overloaded),
+        () if original.is_none() => Some(Denial::Unfit(Unfit::Question)),
         () => None,
     };
     let decided = match unfit {
-        Some(unfit) => Err(gate.turn_away(&prepared, &question, unfit)),
+        Some(denial) => Err(gate.turn_away(&prepared, &question, denial)),
         None => gate.ask(&prepared, &question).await,
     };
     match decided {
@@ -87,10 +92,16 @@ pub(super) async fn check(gate: &Gate, peer: SocketAddr, request: Request) -> Re
     }
 }
 
-/// The one message of a call; `None` when it is none.
-async fn message(body: Sent, most: usize) -> Option<CheckRequest> {
-    let whole = Limited::new(body, most).collect().await.ok()?.to_bytes();
-    decode(&whole)
+/// The one message of a call, with the memory that it takes; `None` when it is none.
+async fn message(body: Sent, most: usize, memory: &Arc<Memory>) -> Result<Option<(CheckRequest, Held)>, Exhausted> {
+    let whole = match whole(body, most, memory).await {
+        Ok(whole) => whole,
+        Err(Unread::Broken) => return Ok(None),
+        Err(Unread::NoRoom) => return Err(Exhausted),
+    };
+    // What is read from it is a copy.
+    let held = memory.take(whole.len())?;
+    Ok(decode(&whole).map(|message| (message, held)))
 }
 
 pub(super) fn decode(frame: &[u8]) -> Option<CheckRequest> {

@@ -1,6 +1,7 @@
 //! Questions that are one HTTP request each.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use ::http::{HeaderMap, Method, StatusCode};
 use axum::body::Body as Sent;
@@ -12,12 +13,13 @@ use http_body_util::{BodyExt as _, Limited};
 use super::original::{ENVOY_PREFIX, Original, able};
 use super::{answer, trust};
 use crate::config::AuthorizerPolicy;
+use crate::gateway::denial::Denial;
 use crate::gateway::hygiene::{Head, Peer, Protocol};
 use crate::gateway::seen::{self, Seen};
 use crate::gateway::unfit::Unfit;
 use crate::plugin::{Body, Gate, Question};
 use crate::record::Forwarder;
-use crate::types::Dialect;
+use crate::types::{Buffer, Dialect, Memory};
 
 /// What Envoy says when it sends the body: whether there is more of it.
 pub(super) const PARTIAL: &str = "x-envoy-auth-partial-body";
@@ -53,12 +55,12 @@ pub(super) async fn check(gate: &Gate, peer: SocketAddr, request: Request) -> Re
     };
     if !believed {
         tracing::warn!(%peer, dialect = dialect.as_str(), "a proxy that is not believed asks for a decision");
-        return answer::refused(dialect, gate.turn_away(&prepared, &unread, Unfit::Proxy));
+        return answer::refused(dialect, gate.turn_away(&prepared, &unread, Denial::Unfit(Unfit::Proxy)));
     }
     let Some(original) = Original::read(dialect, &parts.method, &parts.uri, parts.headers.clone()) else {
-        return answer::refused(dialect, gate.turn_away(&prepared, &unread, Unfit::Question));
+        return answer::refused(dialect, gate.turn_away(&prepared, &unread, Denial::Unfit(Unfit::Question)));
     };
-    let sent = body_of(dialect, &original, body, prepared.config.listen.limits.max_mcp_body).await;
+    let sent = body_of(dialect, &original, body, (prepared.config.listen.limits.max_mcp_body, &gate.node.memory)).await;
     let question = Question { head: original.head(), body: sent.as_body(), forwarder, ..unread };
     match gate.ask(&prepared, &question).await {
         Ok(pass) => answer::allowed(dialect, pass, &original.headers, policy),
@@ -92,6 +94,8 @@ fn seen(gate: &Gate, policy: &AuthorizerPolicy, (peer, believed): (SocketAddr, b
 pub(super) enum Received {
     Unsent,
     Cut,
+    /// There was no memory for it.
+    Unread,
     Whole(Bytes),
 }
 
@@ -100,6 +104,7 @@ impl Received {
         match self {
             Self::Unsent => Body::Unsent,
             Self::Cut => Body::Cut,
+            Self::Unread => Body::Unread,
             Self::Whole(bytes) => Body::Whole(bytes),
         }
     }
@@ -116,12 +121,33 @@ impl Received {
     }
 }
 
-async fn body_of(dialect: Dialect, original: &Original, body: Sent, max: usize) -> Received {
+async fn body_of(dialect: Dialect, original: &Original, body: Sent, (max, memory): (usize, &Arc<Memory>)) -> Received {
     if dialect != Dialect::EnvoyHttp || !original.headers.contains_key(PARTIAL) {
         return Received::Unsent;
     }
-    match Limited::new(body, max).collect().await {
-        Ok(whole) => Received::said(&original.headers, whole.to_bytes()),
-        Err(_) => Received::Cut,
+    match whole(body, max, memory).await {
+        Ok(whole) => Received::said(&original.headers, whole),
+        Err(Unread::Broken) => Received::Cut,
+        Err(Unread::NoRoom) => Received::Unread,
     }
+}
+
+/// Why a body was not read to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// It broke off, or is too long.
+    Broken,
+    /// There is no memory for it.
+    NoRoom,
+}
+
+/// Reads a body of at most so many bytes.
+pub(super) async fn whole(body: Sent, most: usize, memory: &Arc<Memory>) -> Result<Bytes, Unread> {
+    let (mut body, mut whole) = (Limited::new(body, most), Buffer::new(memory));
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame.map_err(|_| Unread::Broken)?.into_data() {
+            whole.push(&data).map_err(|_| Unread::NoRoom)?;
+        }
+    }
+    Ok(whole.freeze())
 }

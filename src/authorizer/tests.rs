@@ -119,7 +119,7 @@ fn what_envoy_says_of_a_body_is_what_is_read() {
     let kind = |headers: &[(&str, &str)], body: &[u8]| match grpc::read(asked(headers, body)).0 {
         Received::Whole(bytes) => format!("whole {}", bytes.len()),
         Received::Cut => "cut".to_owned(),
-        Received::Unsent => "unsent".to_owned(),
+        Received::Unsent | Received::Unread => "unsent".to_owned(),
     };
     assert_eq!(kind(&[("x-envoy-auth-partial-body", "false")], b"{}"), "whole 2");
     assert_eq!(kind(&[("x-envoy-auth-partial-body", "true")], b"{}"), "cut");

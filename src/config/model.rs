@@ -218,6 +218,8 @@ pub struct Limits {
     pub max_audit_backlog: u32,
     /// Bytes that what is known of tokens may take.
     pub max_token_cache: usize,
+    /// Bytes of bodies that may be held at one time.
+    pub buffer_memory: usize,
     /// How long the store may take to answer.
     pub max_store_latency: Duration,
 }
@@ -312,6 +314,13 @@ impl Api {
     #[must_use]
     pub fn below<'p>(&self, path: &'p str) -> &'p str {
         path.strip_prefix(self.mount.as_str()).filter(|rest| rest.is_empty() || rest.starts_with('/')).unwrap_or(path)
+    }
+
+    /// Whether bodies of its requests or answers may be read as a whole before they go on.
+    #[must_use]
+    pub fn holds_bodies(&self) -> bool {
+        let by_body = matches!(self.tenancy.tell, Some(Tell::Label { .. } | Tell::Index { .. }));
+        by_body || matches!(self.kind, ApiKind::Mcp(_)) || !self.tenancy.forbidden_query.is_empty()
     }
 
     /// The route of a canonical path below the mount.

@@ -169,6 +169,9 @@ pub struct RawLimits {
     pub max_audit_backlog: u32,
     /// Memory for who tokens speak for, about 1 KiB for each; tokens beyond it are read from the store at every use.
     pub max_token_cache: Written<ByteSize>,
+    /// Memory for bodies that are read as a whole before they go on: MCP messages, forms, queries, answers of which something is
+    /// taken out, and what is kept of a body to send it again. What finds none is refused with 503.
+    pub buffer_memory: Written<ByteSize>,
     /// How long the store may take to answer; when it takes longer, pages and the gateway's own endpoints are refused.
     pub max_store_latency: Written<Duration>,
 }
@@ -191,6 +194,7 @@ impl Default for RawLimits {
             queue: seconds(1),
             max_audit_backlog: 200_000,
             max_token_cache: Written(ByteSize(256 << 20)),
+            buffer_memory: Written(ByteSize(256 << 20)),
             max_store_latency: seconds(2),
         }
     }

@@ -9,7 +9,7 @@ use super::unfit::Unfit;
 use crate::labels;
 use crate::mcp;
 use crate::token::{Principal, Refusal};
-use crate::types::ScopeBits;
+use crate::types::{Exhausted, ScopeBits};
 
 /// Why a request was refused.
 #[derive(Debug)]
@@ -162,6 +162,12 @@ impl UpstreamFault {
             Self::Overloaded | Self::Circuit { .. } => mcp::UpstreamFault::Unavailable,
             Self::Connect | Self::Broken | Self::Credentials => mcp::UpstreamFault::Unreachable,
         }
+    }
+}
+
+impl From<Exhausted> for Denial {
+    fn from(_: Exhausted) -> Self {
+        Self::Overloaded
     }
 }
 

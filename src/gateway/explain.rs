@@ -22,7 +22,7 @@ use crate::node::Node;
 use crate::record::{AuditRecord, Decision, Event};
 use crate::store::{ApiKeyFacts, GrantFacts, StoreError};
 use crate::token::Claims;
-use crate::types::{ApiKeyId, HashedToken, ResourceId, RouteId, ScopeBits, ScopeSet};
+use crate::types::{ApiKeyId, HashedToken, Memory, ResourceId, RouteId, ScopeBits, ScopeSet};
 
 /// A part of the decision, in the order in which they are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -367,7 +367,7 @@ fn narrowed(asked: &Asked<'_>, supposed: &Supposed<'_>, permit: &Permit) -> Resu
     let Some(labels) = narrow::labels(permit)? else { return Ok(None) };
     // What a body asks for nobody knows here.
     if supposed.query_known && *asked.request.method() != Method::POST {
-        narrow::narrow(permit, &labels, &mut asked.request.clone(), asked.headers, None)?;
+        narrow::narrow(permit, &labels, &mut asked.request.clone(), asked.headers, (None, &Memory::unlimited()))?;
         return Ok(Some(format!("It is narrowed to {{{labels}}}.")));
     }
     Ok(Some(format!("It is narrowed to {{{labels}}}, if what it asks for can be: that is not known here.")))

@@ -1,5 +1,7 @@
 //! The stage that only index tenancy has: every index that a request names is its organization's.
 
+use std::sync::Arc;
+
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use pingora::http::RequestHeader;
@@ -11,6 +13,7 @@ use crate::indices::{self, Check, Coding, Prefix};
 use crate::labels;
 use crate::routing::Captures;
 use crate::store::Org;
+use crate::types::Memory;
 
 /// What the organization's indices start with; `None` where the API is not bound so.
 fn prefix(api: &Api, org: &Org) -> Result<Option<Prefix>, Denial> {
@@ -40,11 +43,11 @@ pub(super) fn bind(api: &Api, route: &Route, captures: &Captures<'_, '_>, org: &
 ///
 /// # Errors
 /// When it can't be looked at.
-pub fn check(permit: &Permit, headers: &HeaderMap, has_body: bool) -> Result<Option<Check>, Denial> {
+pub fn check(permit: &Permit, headers: &HeaderMap, has_body: bool, memory: &Arc<Memory>) -> Result<Option<Check>, Denial> {
     let (Some(kind), Some(principal), true) = (permit.rule().index_body, permit.principal(), has_body) else { return Ok(None) };
     let Some(prefix) = prefix(permit.api(), &principal.org)? else { return Ok(None) };
     let coding = Coding::of_json(headers).ok_or(Denial::Selector(labels::Refused::NotJson))?;
-    Ok(Some(Check::new(prefix, kind, coding)))
+    Ok(Some(Check::new(prefix, kind, coding, memory)))
 }
 
 /// What a body is refused for.
@@ -54,6 +57,7 @@ pub fn refused(why: indices::Refused, prefix: &Prefix) -> Denial {
         indices::Refused::Foreign => foreign(prefix),
         indices::Refused::Unreadable => Denial::Selector(labels::Refused::Malformed),
         indices::Refused::TooLong => Denial::Selector(labels::Refused::TooLarge),
+        indices::Refused::Exhausted(_) => Denial::Overloaded,
         indices::Refused::Coding => Denial::Selector(labels::Refused::NotGzip),
         indices::Refused::Grows => Denial::BodyTooLarge,
     }

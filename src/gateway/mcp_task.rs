@@ -11,7 +11,6 @@ mod made;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::HeaderValue;
 
 pub use made::Made;
@@ -37,7 +36,7 @@ pub struct Asked {
     /// Whether its answers may be those that make a task.
     makes: bool,
     /// What goes to the server in place of the body.
-    pub body: Option<Bytes>,
+    pub body: Option<String>,
     /// And in place of `Mcp-Name`.
     pub name: Option<HeaderValue>,
 }
@@ -52,7 +51,7 @@ pub fn opened(call: Option<&mcp::Call>, body: &[u8], keys: &KeyRing, permit: &Pe
     let Bared { body, named } = mcp::bare_tasks(text, &open).map_err(|_| Denial::Task)?;
     let is_theirs = call.is_some_and(|call| call.tasks);
     let name = named.first().filter(|_| is_theirs).and_then(|id| Headers::named(id));
-    Ok(Asked { named, makes: !is_theirs, body: body.map(Bytes::from), name })
+    Ok(Asked { named, makes: !is_theirs, body, name })
 }
 
 impl Asked {

@@ -1,5 +1,7 @@
 //! The stage that only label tenancy has: a request is narrowed to its organization before it is forwarded.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue};
@@ -13,6 +15,7 @@ use super::identity;
 use super::silence::Naming;
 use crate::config::{Enforce, Tell};
 use crate::labels::{self, AnswerFilter, Asked, Label, Labels, Refused};
+use crate::types::Memory;
 
 /// What became of a request that was narrowed.
 #[derive(Debug)]
@@ -64,14 +67,15 @@ pub fn narrow(
     labels: &Labels,
     request: &mut CleanRequest,
     headers: &HeaderMap,
-    body: Option<&Bytes>,
-) -> Result<(Option<Vec<u8>>, Narrowed), Denial> {
+    (body, memory): (Option<&Bytes>, &Arc<Memory>),
+) -> Result<(Option<Bytes>, Narrowed), Denial> {
     let asked = Asked {
         method: request.method(),
         path: permit.api().below(request.path()),
         query: request.query(),
         body: body.map(AsRef::as_ref),
         is_form: is_form(headers),
+        memory,
     };
     let done = labels::enforce(permit.rule().enforce, labels, &asked).map_err(Denial::Selector)?;
     if body.is_some() && headers.contains_key(CONTENT_ENCODING) {
@@ -81,7 +85,8 @@ pub fn narrow(
         |silence| Naming { silence, labels: labels.clone(), query: request.query().map(ToOwned::to_owned), body: body.cloned() };
     let silence = done.silence.map(naming);
     request.replace_query(done.query.as_deref());
-    Ok((done.body, Narrowed { answer: done.answer, silence }))
+    let body = done.body.map(|body| memory.keep(body)).transpose()?;
+    Ok((body, Narrowed { answer: done.answer, silence }))
 }
 
 /// A form, in the one spelling that every server reads alike.

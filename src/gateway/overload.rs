@@ -18,6 +18,7 @@ pub struct Overload {
     shares: Arc<Shares>,
     backlog: AtomicBool,
     store: AtomicBool,
+    memory: AtomicBool,
 }
 
 /// What a request takes of the node until it has ended.
@@ -34,11 +35,13 @@ pub enum Strain {
     AuditBacklog,
     /// The store answers slowly.
     StoreLatency,
+    /// Most of the memory for bodies is in use.
+    Memory,
 }
 
 impl Strain {
     /// Every signal.
-    pub const ALL: [Self; 2] = [Self::AuditBacklog, Self::StoreLatency];
+    pub const ALL: [Self; 3] = [Self::AuditBacklog, Self::StoreLatency, Self::Memory];
 
     /// The signal's name in metrics.
     #[must_use]
@@ -46,6 +49,7 @@ impl Strain {
         match self {
             Self::AuditBacklog => "audit_backlog",
             Self::StoreLatency => "store_latency",
+            Self::Memory => "memory",
         }
     }
 }
@@ -59,9 +63,11 @@ impl Overload {
             pending: limits.max_pending,
             queue: limits.queue,
             connections: limits.max_in_flight,
+            idle: limits.max_in_flight,
         };
         let (places, shares) = (Places::new(places), Shares::new(limits.max_in_flight_per_address));
-        Self { places, shares, backlog: AtomicBool::new(false), store: AtomicBool::new(false) }
+        let [backlog, store, memory] = [false; 3].map(AtomicBool::new);
+        Self { places, shares, backlog, store, memory }
     }
 
     /// Takes a place for a request of `from`, or waits for one for a short while. Nothing is known of who asks yet, so nobody may
@@ -76,13 +82,14 @@ impl Overload {
     }
 
     /// Refuses what would add to a strain: every call of an API adds to the backlog of the audit log; what is answered here asks
-    /// the store. `api` is `None` for pages and OAuth endpoints.
+    /// the store; some APIs have bodies read as a whole. `api` is `None` for pages and OAuth endpoints.
     ///
     /// # Errors
     /// When it would.
     pub fn admit(&self, api: Option<&Api>) -> Result<(), Denial> {
         let is_local = api.is_none_or(|api| !matches!(api.target, Target::Upstream(_)));
         let sheds = (api.is_some() && self.is(Strain::AuditBacklog)) || (is_local && self.is(Strain::StoreLatency));
+        let sheds = sheds || (api.is_some_and(Api::holds_bodies) && self.is(Strain::Memory));
         if sheds { Err(Denial::Overloaded) } else { Ok(()) }
     }
 
@@ -101,6 +108,7 @@ impl Overload {
         match strain {
             Strain::AuditBacklog => &self.backlog,
             Strain::StoreLatency => &self.store,
+            Strain::Memory => &self.memory,
         }
     }
 
@@ -116,6 +124,12 @@ impl Overload {
 #[must_use]
 pub const fn is_backlogged(depth: u64, limit: u64, before: bool) -> bool {
     if before { depth > limit / 2 } else { depth > limit }
+}
+
+/// Whether the memory for bodies is a strain: when more than three quarters are in use, and once it was, until half of it is left.
+#[must_use]
+pub const fn is_filled(held: usize, limit: usize, before: bool) -> bool {
+    if before { held > limit / 2 } else { held > limit / 4 * 3 }
 }
 
 /// Whether the store is slow: it took longer than the limit.
@@ -135,6 +149,16 @@ mod tests {
         for (depth, expected) in seen {
             before = is_backlogged(depth, 100, before);
             assert_eq!(before, expected, "{depth}");
+        }
+    }
+
+    #[test]
+    fn memory_has_to_be_half_free_before_it_is_over() {
+        let seen = [(750, false), (751, true), (600, true), (500, false), (700, false)];
+        let mut before = false;
+        for (held, expected) in seen {
+            before = is_filled(held, 1_000, before);
+            assert_eq!(before, expected, "{held}");
         }
     }
 

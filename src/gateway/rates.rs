@@ -10,9 +10,11 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::authorize::Permit;
+use super::decide::About;
 use super::denial::Denial;
 use crate::config::{Per, Rate};
 use crate::mcp;
+use crate::token::Claims;
 use crate::types::{RouteId, Timestamp, network};
 
 #[cfg(test)]
@@ -21,6 +23,12 @@ mod tests;
 /// Buckets of the table, each with a lock of its own, and what each holds: 65 536 callers in 1 MiB.
 const BUCKETS: usize = 8_192;
 const WAYS: usize = 8;
+
+/// Refusals of one caller that are answered as what they are: after so many at once, one every tenth of a second. Those beyond are
+/// answered 429. A page full of panels that its reader may not see has them all refused at once, and again in a few seconds.
+const REFUSALS: Rate = Rate { per: Per::User, interval: 100_000, burst: 300 };
+/// 429s of one caller that are put on record: after so many at once, one a second.
+const RECORDS: Rate = Rate { per: Per::User, interval: 1_000_000, burst: 60 };
 
 /// One caller under one rate: when it will have been idle long enough to have its whole burst again (GCRA's theoretical arrival
 /// time), microseconds.
@@ -56,6 +64,15 @@ pub struct Asking<'a> {
     pub now: Timestamp,
 }
 
+/// A refusal, once it is known how many its caller had before.
+#[derive(Debug)]
+pub struct Answered {
+    /// What the caller is told.
+    pub denial: Denial,
+    /// Whether it is put on record; `None` where nobody knows who called.
+    pub recorded: Option<bool>,
+}
+
 /// One of the requests that a route serves at a time; dropping it makes room for another.
 #[derive(Debug)]
 pub struct Running(Arc<AtomicU32>);
@@ -81,6 +98,25 @@ impl Rates {
             self.count(key.finish(), rate, asking.now).map_err(|wait| Denial::Rate { wait })?;
         }
         Ok(())
+    }
+
+    /// Counts a refusal of a caller who is known: by a token that is good, or was once. Whoever goes on asking for what they may not
+    /// have is told to wait, and of what they are told then not everything is kept. What they may have is not counted here.
+    #[must_use]
+    pub fn refused(&self, denial: Denial, about: &About, now: Timestamp) -> Answered {
+        let caller = |claims: &Claims| {
+            let mut key = self.hasher.build_hasher();
+            ("refused", claims.org.as_str(), claims.client_id.as_str(), claims.sub.as_str()).hash(&mut key);
+            key.finish()
+        };
+        let claims = about.principal.as_deref().map(|p| &p.claims).or(about.claims.as_deref());
+        let Some(caller) = claims.map(caller) else { return Answered { denial, recorded: None } };
+        let is_theirs = denial.status().is_client_error() && !matches!(denial, Denial::Rate { .. } | Denial::Concurrency);
+        let in_time = if is_theirs { self.count(caller, &REFUSALS, now) } else { Ok(()) };
+        let denial = in_time.map_or_else(|wait| Denial::Rate { wait }, |()| denial);
+        let limited = matches!(denial, Denial::Rate { .. } | Denial::Concurrency);
+        let recorded = !limited || self.count(!caller, &RECORDS, now).is_ok();
+        Answered { denial, recorded: Some(recorded) }
     }
 
     /// GCRA: a request is in time unless it comes so early that the burst is used up.

@@ -1,5 +1,7 @@
 //! Silences that a request names by id. Whose one is, only its Alertmanager knows: it is asked before anything is forwarded.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::Method;
 use http::header::ACCEPT;
@@ -14,7 +16,7 @@ use super::prepared::Prepared;
 use super::seen::Seen;
 use super::upstream::{Answer, Attempt, Coming, Spans, Tried, Unanswered};
 use crate::labels::{Labels, Named};
-use crate::types::Timestamp;
+use crate::types::{Memory, Timestamp};
 
 /// A silence that a narrowed request names, and the request as it came.
 #[derive(Debug)]
@@ -42,6 +44,8 @@ pub struct Inquiry<'a> {
     pub seen: &'a Seen,
     /// Who calls, as the upstream is told.
     pub identity: &'a Identity,
+    /// Where what is held of the answer is taken from.
+    pub memory: &'a Arc<Memory>,
     /// The time.
     pub now: Timestamp,
 }
@@ -80,7 +84,7 @@ impl Inquiry<'_> {
             let upstream = attempt.pool().upstream();
             let spans = Spans::of(&upstream.timeouts, &self.permit.rule().timeouts, Coming::Whole);
             let head = self.head(silence, &attempt).map_err(|e| self.unread(&Unanswered::from(e)))?;
-            match fleet.ask(&attempt, head, &spans, self.now).await {
+            match fleet.ask(&attempt, head, &spans, (self.memory, self.now)).await {
                 Ok(answer) => {
                     attempt.answered(answer.status, self.now);
                     return Ok(answer);
@@ -88,6 +92,10 @@ impl Inquiry<'_> {
                 Err(error) => {
                     let denial = self.unread(&error);
                     match error {
+                        Unanswered::Exhausted(_) => {
+                            attempt.forget();
+                            return Err(Denial::Overloaded);
+                        }
                         Unanswered::NoPeer(_) | Unanswered::Unreached(_) => attempt.unconnected(self.now),
                         _ => attempt.failed(self.now),
                     }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -13,6 +14,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess,
 use super::gzip::Gunzip;
 use super::{Prefix, Refused};
 use crate::config::IndexBody;
+use crate::types::{Buffer, Memory};
 
 /// Longest query, bytes.
 const QUERY: usize = 1 << 20;
@@ -66,7 +68,8 @@ fn is_json(headers: &HeaderMap) -> bool {
 pub struct Check {
     prefix: Prefix,
     kind: IndexBody,
-    held: Vec<u8>,
+    memory: Arc<Memory>,
+    held: Buffer,
     next: Line,
     gunzip: Option<Gunzip>,
 }
@@ -85,9 +88,9 @@ enum Line {
 impl Check {
     /// A check of a body of this kind.
     #[must_use]
-    pub fn new(prefix: Prefix, kind: IndexBody, coding: Coding) -> Self {
-        let gunzip = (coding == Coding::Gzip).then(Gunzip::new);
-        Self { prefix, kind, held: Vec::new(), next: Line::Head, gunzip }
+    pub fn new(prefix: Prefix, kind: IndexBody, coding: Coding, memory: &Arc<Memory>) -> Self {
+        let gunzip = (coding == Coding::Gzip).then(|| Gunzip::new(memory));
+        Self { prefix, kind, memory: Arc::clone(memory), held: Buffer::new(memory), next: Line::Head, gunzip }
     }
 
     /// Whether what goes on is not compressed any more.
@@ -100,7 +103,7 @@ impl Check {
     pub fn restart(&mut self) {
         self.held.clear();
         self.next = Line::Head;
-        self.gunzip = self.gunzip.take().map(|_| Gunzip::new());
+        self.gunzip = self.gunzip.take().map(|_| Gunzip::new(&self.memory));
     }
 
     /// The prefix that names must have.
@@ -148,8 +151,7 @@ impl Check {
         if self.held.len() + bytes.len() > most {
             return Err(Refused::TooLong);
         }
-        self.held.extend_from_slice(bytes);
-        Ok(())
+        Ok(self.held.push(bytes)?)
     }
 
     fn keep(&mut self, bytes: &[u8]) -> Result<(), Refused> {
@@ -161,15 +163,15 @@ impl Check {
     }
 
     fn query(&mut self) -> Result<Bytes, Refused> {
-        let query = std::mem::take(&mut self.held);
+        let query = self.held.take();
         if !query.is_empty() {
             refers(&self.prefix, &query)?;
         }
-        Ok(query.into())
+        Ok(query.freeze())
     }
 
     fn line(&mut self) -> Result<(), Refused> {
-        let line = std::mem::take(&mut self.held);
+        let line = self.held.take();
         self.next = match (self.next, self.kind) {
             (Line::Head, IndexBody::Bulk) if line.iter().all(u8::is_ascii_whitespace) => Line::Head,
             (Line::Head, IndexBody::Bulk) => action(&self.prefix, &line)?,

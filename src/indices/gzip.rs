@@ -1,9 +1,12 @@
 //! Bodies that come compressed (RFC 1952), inflated as they pass: what is looked at is what goes on.
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use std::sync::Arc;
+
+use bytes::{Buf as _, Bytes};
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::Refused;
+use crate::types::{Buffer, Memory};
 
 /// How much longer a body may become, on the whole.
 const GROWTH: u64 = 100;
@@ -24,6 +27,7 @@ const TEXT: u8 = 0b1;
 /// behind the first, heads with more than a name.
 #[derive(Debug)]
 pub(super) struct Gunzip {
+    memory: Arc<Memory>,
     part: Part,
     /// What of a head or tail has come.
     held: Vec<u8>,
@@ -43,13 +47,13 @@ enum Part {
 }
 
 impl Gunzip {
-    pub(super) fn new() -> Self {
-        Self { part: Part::Head, held: Vec::new(), inflate: Decompress::new(false), sum: 0 }
+    pub(super) fn new(memory: &Arc<Memory>) -> Self {
+        Self { memory: Arc::clone(memory), part: Part::Head, held: Vec::new(), inflate: Decompress::new(false), sum: 0 }
     }
 
     /// What a piece becomes. `end` says that it is the last one.
     pub(super) fn pass(&mut self, piece: &[u8], end: bool) -> Result<Bytes, Refused> {
-        let (mut rest, mut out) = (piece, BytesMut::new());
+        let (mut rest, mut out) = (piece, Buffer::new(&self.memory));
         while !rest.is_empty() {
             rest = match self.part {
                 Part::Head => self.head(rest)?,
@@ -94,7 +98,7 @@ impl Gunzip {
         Ok(&piece[end + 1..])
     }
 
-    fn data<'p>(&mut self, piece: &'p [u8], out: &mut BytesMut) -> Result<&'p [u8], Refused> {
+    fn data<'p>(&mut self, piece: &'p [u8], out: &mut Buffer) -> Result<&'p [u8], Refused> {
         let mut rest = piece;
         let mut block = [0; BLOCK];
         loop {
@@ -117,7 +121,7 @@ impl Gunzip {
         }
     }
 
-    fn give(&mut self, inflated: &[u8], out: &mut BytesMut) -> Result<(), Refused> {
+    fn give(&mut self, inflated: &[u8], out: &mut Buffer) -> Result<(), Refused> {
         // By what was read of the data, not by what has come: where a body is cut must not matter.
         if self.inflate.total_out() > self.inflate.total_in().saturating_mul(GROWTH).saturating_add(FREE) {
             return Err(Refused::Grows);
@@ -125,8 +129,7 @@ impl Gunzip {
         let mut sum = crc32fast::Hasher::new_with_initial(self.sum);
         sum.update(inflated);
         self.sum = sum.finalize();
-        out.extend_from_slice(inflated);
-        Ok(())
+        Ok(out.push(inflated)?)
     }
 
     fn tail<'p>(&mut self, piece: &'p [u8]) -> Result<&'p [u8], Refused> {

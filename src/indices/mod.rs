@@ -13,6 +13,8 @@ mod tests;
 pub use body::{Check, Coding};
 pub use names::Prefix;
 
+use crate::types::Exhausted;
+
 /// Why a request can't be bound to the organization's indices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
@@ -25,6 +27,9 @@ pub enum Refused {
     /// A query, or a line of many, that is longer than we hold.
     #[error("the query is too long")]
     TooLong,
+    /// The node holds as much of all bodies together as it may.
+    #[error(transparent)]
+    Exhausted(#[from] Exhausted),
     /// A compressed body that is not one member of gzip, whole and alone.
     #[error("the body is not compressed as it says")]
     Coding,

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use super::{Check, Coding, Prefix, Refused};
 use crate::config::IndexBody;
+use crate::types::Memory;
 
 fn acme() -> Prefix {
     Prefix::new("", "acme", ".").expect("a prefix")
@@ -67,7 +68,7 @@ fn names_are_the_organizations_or_none() {
 /// The verdict over a body that comes in one piece.
 fn whole(kind: IndexBody, body: &str) -> Result<(), Refused> {
     let bytes = Bytes::copy_from_slice(body.as_bytes());
-    Check::new(acme(), kind, Coding::Plain)
+    Check::new(acme(), kind, Coding::Plain, &Memory::unlimited())
         .pass(Some(bytes), true)
         .map(|sent| assert_eq!(sent.unwrap_or_default(), body.as_bytes()))
 }
@@ -200,7 +201,7 @@ fn gzip(text: &[u8]) -> Vec<u8> {
 
 /// The verdict over a compressed body that comes in pieces of this many bytes, and what went on.
 fn inflated(kind: IndexBody, body: &[u8], size: usize) -> (Result<(), Refused>, Vec<u8>) {
-    let mut check = Check::new(acme(), kind, Coding::Gzip);
+    let mut check = Check::new(acme(), kind, Coding::Gzip, &Memory::unlimited());
     let (mut sent, pieces) = (Vec::new(), body.chunks(size).count());
     for (n, piece) in body.chunks(size).enumerate() {
         match check.pass(Some(Bytes::copy_from_slice(piece)), n + 1 == pieces) {
@@ -299,7 +300,7 @@ proptest! {
             let mut at: Vec<usize> = cuts.iter().map(|c| c.index(body.len() + 1)).collect();
             at.extend([0, body.len()]);
             at.sort_unstable();
-            let mut check = Check::new(acme(), kind, Coding::Plain);
+            let mut check = Check::new(acme(), kind, Coding::Plain, &Memory::unlimited());
             let mut sent = Vec::new();
             let mut verdict = Ok(());
             for (n, pair) in at.windows(2).enumerate() {

@@ -1,9 +1,12 @@
 //! Answers that list everybody's rules, alerts or silences, and what is left of them.
 
-use bytes::{Bytes, BytesMut};
+use std::sync::Arc;
+
+use bytes::Bytes;
 use serde_json::Value;
 
 use super::{Label, Labels, silence};
+use crate::types::{Buffer, Exhausted, Memory};
 
 /// Largest answer that is held to be filtered, bytes.
 const MAX_ANSWER: usize = 16 * 1024 * 1024;
@@ -26,7 +29,8 @@ pub enum Listed {
 pub struct AnswerFilter {
     listed: Listed,
     labels: Labels,
-    held: BytesMut,
+    memory: Arc<Memory>,
+    held: Buffer,
 }
 
 /// Why an answer can't be filtered. Nothing of it is passed on then.
@@ -35,6 +39,9 @@ pub enum Unfiltered {
     /// More than is held.
     #[error("the answer has more than {MAX_ANSWER} bytes")]
     TooLarge,
+    /// As much as the node holds of all bodies together.
+    #[error(transparent)]
+    Exhausted(#[from] Exhausted),
     /// Not the JSON that the upstream documents.
     #[error("the answer is not a list of the documented form")]
     Form,
@@ -44,8 +51,16 @@ pub enum Unfiltered {
 }
 
 impl AnswerFilter {
-    pub(super) fn new(listed: Listed, labels: Labels) -> Self {
-        Self { listed, labels, held: BytesMut::new() }
+    pub(super) fn new(listed: Listed, labels: Labels, memory: &Arc<Memory>) -> Self {
+        Self { listed, labels, memory: Arc::clone(memory), held: Buffer::new(memory) }
+    }
+
+    /// Takes the memory for an answer of this length, before anything of it was passed on.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn expect(&mut self, length: usize) -> Result<(), Unfiltered> {
+        Ok(self.held.reserve(length.min(MAX_ANSWER))?)
     }
 
     /// Takes a part of the answer.
@@ -56,8 +71,7 @@ impl AnswerFilter {
         if self.held.len() + part.len() > MAX_ANSWER {
             return Err(Unfiltered::TooLarge);
         }
-        self.held.extend_from_slice(part);
-        Ok(())
+        Ok(self.held.push(part)?)
     }
 
     /// What is passed on.
@@ -65,7 +79,7 @@ impl AnswerFilter {
     /// # Errors
     /// When the answer has another form than it should.
     pub fn finish(&mut self) -> Result<Bytes, Unfiltered> {
-        let held = std::mem::take(&mut self.held);
+        let held = self.held.take();
         let mut answer: Value = serde_json::from_slice(&held).map_err(|_| Unfiltered::Form)?;
         match self.listed {
             Listed::Rules => self.groups(data(&mut answer)?)?,
@@ -77,7 +91,10 @@ impl AnswerFilter {
             Listed::Silence if silence::is_confined(&answer, &self.labels) => {}
             Listed::Silence => return Err(Unfiltered::Foreign),
         }
-        serde_json::to_vec(&answer).map(Bytes::from).map_err(|_| Unfiltered::Form)
+        let left = serde_json::to_vec(&answer).map_err(|_| Unfiltered::Form)?;
+        // What is left is hardly longer than what came, and takes its place.
+        drop(held);
+        Ok(self.memory.keep(left)?)
     }
 
     fn groups(&self, data: &mut Value) -> Result<(), Unfiltered> {

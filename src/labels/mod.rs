@@ -18,7 +18,7 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-pub use answer::AnswerFilter;
+pub use answer::{AnswerFilter, Unfiltered};
 pub use params::{Asked, Rewritten, enforce};
 pub use silence::Named;
 

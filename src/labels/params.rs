@@ -1,11 +1,14 @@
 //! Where a request names what it selects: parameters of its URL and of its form.
 
+use std::sync::Arc;
+
 use http::Method;
 use url::form_urlencoded::{Serializer, parse};
 
 use super::answer::{AnswerFilter, Listed};
 use super::{Labels, Named, Refused, logql, promql, silence};
 use crate::config::Enforce;
+use crate::types::Memory;
 
 /// Most parameters of a request.
 const MAX_PARAMETERS: usize = 1_000;
@@ -23,6 +26,8 @@ pub struct Asked<'a> {
     pub body: Option<&'a [u8]>,
     /// Whether the body is a form (`application/x-www-form-urlencoded`) of a POST.
     pub is_form: bool,
+    /// Where what is held of its answer is taken from.
+    pub memory: &'a Arc<Memory>,
 }
 
 /// What is forwarded instead.
@@ -51,7 +56,7 @@ pub fn enforce(how: Option<Enforce>, labels: &Labels, asked: &Asked<'_>) -> Resu
     }
     let mut pair = Both::read(asked)?;
     let (mut answer, mut silence) = (None, None);
-    let filter = |listed| Some(AnswerFilter::new(listed, labels.clone()));
+    let filter = |listed| Some(AnswerFilter::new(listed, labels.clone(), asked.memory));
     match how {
         Enforce::Nothing | Enforce::AlertmanagerSilence => {}
         Enforce::PromqlQuery => pair.query(|q| promql::query(q, labels))?.ok_or(Refused::Missing)?,

@@ -1,5 +1,7 @@
 //! Label enforcement, by tables of what is tricky and by generated queries.
 
+use std::sync::{Arc, LazyLock};
+
 use http::Method;
 use promql_parser::label::{MatchOp, Matcher};
 use promql_parser::parser::{self, Expr};
@@ -9,6 +11,7 @@ use super::answer::Unfiltered;
 use super::fuzz::selectors;
 use super::*;
 use crate::config::Enforce;
+use crate::types::Memory;
 
 fn label() -> Labels {
     Labels::of(vec![Label::new("tenant", "a".to_owned()).expect("a value")]).expect("a label")
@@ -180,7 +183,14 @@ fn asked<'a>(query: &'a str, body: Option<&'a str>) -> Asked<'a> {
         query: (!query.is_empty()).then_some(query),
         body: body.map(str::as_bytes),
         is_form: true,
+        memory: memory(),
     }
+}
+
+/// As much as any test wants.
+pub(super) fn memory() -> &'static Arc<Memory> {
+    static MEMORY: LazyLock<Arc<Memory>> = LazyLock::new(Memory::unlimited);
+    &MEMORY
 }
 
 fn decoded(query: &str) -> Vec<String> {

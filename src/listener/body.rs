@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, EXPECT};
 use http::{HeaderMap, Method, Version};
 use pingora::proxy::Session;
@@ -19,7 +19,8 @@ use crate::gateway::shadow;
 use crate::gateway::sizes;
 use crate::labels;
 use crate::mcp;
-use crate::token::KeyRing;
+use crate::node::Node;
+use crate::types::{Buffer, Memory};
 
 /// Longest message whose length need not be declared, bytes: what pingora replays of a body that was read to decide.
 const REPLAYED: usize = 64 * 1024;
@@ -29,7 +30,7 @@ const MESSAGE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Reads the message of an MCP request and widens the permit by what it needs.
 pub(super) async fn message(
     session: &mut Session,
-    (config, keys): (&Config, &KeyRing),
+    (config, node): (&Config, &Node),
     request: &CleanRequest,
     permit: &mut Permit,
 ) -> Result<(Option<Bytes>, Option<Inspected>), message::Refused> {
@@ -43,21 +44,28 @@ pub(super) async fn message(
     let policy = Arc::clone(policy);
     let limits = mcp::Limits { bytes: config.listen.limits.max_mcp_body, ..mcp::Limits::default() };
     let reads = *request.method() == Method::POST;
-    let body = if reads { read_whole(session, limits.bytes, permit).await? } else { Some(Bytes::new()) };
+    let body = if reads { read_whole(session, limits.bytes, permit, &node.memory).await? } else { Some(Bytes::new()) };
     let Some(body) = body else { return Ok((None, None)) };
-    let mut inspected = message::judge(&policy, &session.req_header().headers, request.method(), &body, &limits, keys, permit)?;
+    let mut inspected =
+        message::judge(&policy, &session.req_header().headers, request.method(), &body, &limits, &node.keys, permit)?;
     let sealed = inspected.tasks.as_mut().and_then(|tasks| tasks.body.take());
+    let sealed = sealed.map(|body| node.memory.keep(body.into_bytes())).transpose().map_err(Denial::from)?;
     inspected.rewritten = sealed.is_some();
     Ok((reads.then(|| sealed.unwrap_or(body)), Some(inspected)))
 }
 
 /// Reads a whole body; `None` when it is declared too long and passes unread.
-async fn read_whole(session: &mut Session, max: usize, permit: &mut Permit) -> Result<Option<Bytes>, Denial> {
+async fn read_whole(
+    session: &mut Session,
+    max: usize,
+    permit: &mut Permit,
+    memory: &Arc<Memory>,
+) -> Result<Option<Bytes>, Denial> {
     let fits = sizes::of_message(max, length(session));
     if shadow::tolerate(permit, fits)?.is_none() {
         return Ok(None);
     }
-    read(session, max).await.map(Some)
+    read(session, max, memory).await.map(Some)
 }
 
 /// Refuses a body that is declared longer than its route takes; one that is not declared is counted while it passes.
@@ -73,7 +81,7 @@ fn length(session: &Session) -> Option<u64> {
 /// tenant.
 pub(super) async fn selectors(
     session: &mut Session,
-    config: &Config,
+    (config, memory): (&Config, &Arc<Memory>),
     request: &mut CleanRequest,
     permit: &mut Permit,
 ) -> Result<(Option<Bytes>, Option<Narrowed>), Denial> {
@@ -82,7 +90,7 @@ pub(super) async fn selectors(
     }
     let labels = narrow::labels(permit);
     let Some(labels) = shadow::tolerate(permit, labels)?.flatten() else {
-        return form(session, config, permit).await.map(|body| (body, None));
+        return form(session, (config, memory), permit).await.map(|body| (body, None));
     };
     let empty = session.as_mut().is_body_empty();
     if !empty && *request.method() != Method::POST {
@@ -90,7 +98,7 @@ pub(super) async fn selectors(
         return Ok(refused.unwrap_or((None, None)));
     }
     let max = config.listen.limits.max_mcp_body;
-    let body = if empty { Some(Bytes::new()) } else { read_whole(session, max, permit).await? };
+    let body = if empty { Some(Bytes::new()) } else { read_whole(session, max, permit, memory).await? };
     let Some(body) = body else {
         // What can't be read can't be narrowed either.
         shadow::note(permit, &Denial::Selector(labels::Refused::NotAForm));
@@ -101,15 +109,19 @@ pub(super) async fn selectors(
     if shadow::tolerate(permit, fit)?.is_none() {
         return Ok((body, None));
     }
-    let narrowed = narrow::narrow(permit, &labels, request, &session.req_header().headers, body.as_ref());
+    let narrowed = narrow::narrow(permit, &labels, request, &session.req_header().headers, (body.as_ref(), memory));
     match shadow::tolerate(permit, narrowed)? {
-        Some((body, narrowed)) => Ok((body.map(Bytes::from), Some(narrowed))),
+        Some((body, narrowed)) => Ok((body, Some(narrowed))),
         None => Ok((body, None)),
     }
 }
 
 /// Reads a form that could name a tenant; every other body passes unread.
-async fn form(session: &mut Session, config: &Config, permit: &mut Permit) -> Result<Option<Bytes>, Denial> {
+async fn form(
+    session: &mut Session,
+    (config, memory): (&Config, &Arc<Memory>),
+    permit: &mut Permit,
+) -> Result<Option<Bytes>, Denial> {
     if permit.is_as_it_came() || session.as_mut().is_body_empty() {
         return Ok(None);
     }
@@ -117,7 +129,7 @@ async fn form(session: &mut Session, config: &Config, permit: &mut Permit) -> Re
     if shadow::tolerate(permit, decides)? != Some(true) {
         return Ok(None);
     }
-    let body = read_whole(session, config.listen.limits.max_mcp_body, permit).await?.filter(|body| !body.is_empty());
+    let body = read_whole(session, config.listen.limits.max_mcp_body, permit, memory).await?.filter(|body| !body.is_empty());
     let fit = unnamed(permit, &session.req_header().headers, body.as_ref());
     shadow::tolerate(permit, fit).map(|_| body)
 }
@@ -130,7 +142,7 @@ fn unnamed(permit: &Permit, headers: &HeaderMap, body: Option<&Bytes>) -> Result
 
 /// Reads a whole body in a way that lets pingora replay its end: only what is left once at most [`REPLAYED`] bytes are missing is
 /// kept by pingora, and `super::front` puts the whole in its place.
-async fn read(session: &mut Session, max: usize) -> Result<Bytes, Denial> {
+async fn read(session: &mut Session, max: usize, memory: &Arc<Memory>) -> Result<Bytes, Denial> {
     let headers = &session.req_header().headers;
     let declared = headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
     if declared.is_some_and(|n| n > max) {
@@ -141,7 +153,8 @@ async fn read(session: &mut Session, max: usize) -> Result<Bytes, Denial> {
         session.write_continue_response().await.map_err(|_| Denial::BodyBroken)?;
         session.set_keepalive(keepalive);
     }
-    let mut body = BytesMut::with_capacity(declared.unwrap_or(0).min(max));
+    // Not as much as is declared: what a client says that it will send is no reason to keep room for it.
+    let mut body = Buffer::new(memory);
     let read = async {
         loop {
             if declared.is_none_or(|n| n.saturating_sub(body.len()) <= REPLAYED) {
@@ -149,7 +162,7 @@ async fn read(session: &mut Session, max: usize) -> Result<Bytes, Denial> {
             }
             match session.read_request_body().await {
                 Ok(None) => return Ok(()),
-                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(Some(chunk)) => body.push(&chunk)?,
                 Err(_) => return Err(Denial::BodyBroken),
             }
             match declared {

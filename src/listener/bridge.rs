@@ -11,7 +11,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::FutureExt as _;
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING, UPGRADE};
 use http::{Extensions, HeaderName, HeaderValue, Method, StatusCode, Version};
@@ -26,7 +26,7 @@ use tower::ServiceExt as _;
 
 use crate::gateway::respond::REQUEST_ID;
 use crate::mcp::{Era, Framing, ListFilter, ServerPolicy};
-use crate::types::{RequestId, ScopeBits};
+use crate::types::{Buffer, Held, Memory, RequestId, ScopeBits};
 
 /// Longest that a local endpoint may take to start its answer, and a client to send its body.
 const HANDLER_TIMEOUT: Duration = Duration::from_mins(1);
@@ -47,6 +47,8 @@ pub(super) struct Handover {
     pub(super) body: Option<Bytes>,
     /// Largest body that is read, bytes.
     pub(super) max_body: usize,
+    /// Where what is held of bodies is taken from.
+    pub(super) memory: Arc<Memory>,
     /// How a list in the answer is filtered.
     pub(super) list: Option<ListRules>,
 }
@@ -79,6 +81,8 @@ pub(super) async fn serve(session: &mut Session, router: &Router, handover: Hand
         return Ok(Served::Answered);
     }
     let mut feed = None;
+    // What the handler is given, until it has answered.
+    let mut held = handover.memory.nothing();
     let body = match handover.body {
         Some(read) => Body::from(read),
         None if session.is_body_empty() => Body::empty(),
@@ -96,7 +100,7 @@ pub(super) async fn serve(session: &mut Session, router: &Router, handover: Hand
     }
     let mut request = Request::from_parts(parts, body);
     request.extensions_mut().extend(handover.extensions);
-    let (response, served) = run(session, router, request, &mut feed).await?;
+    let (response, served) = run(session, router, request, &mut feed, &mut held).await?;
     if let Some(feed) = feed {
         let _ = feed.tx.try_send(Err(io::Error::other("the answer has begun")));
         if declared.is_some_and(|n| n <= DRAIN) {
@@ -104,7 +108,7 @@ pub(super) async fn serve(session: &mut Session, router: &Router, handover: Hand
         }
     }
     let response = match handover.list {
-        Some(rules) => filtered(response, rules).await,
+        Some(rules) => filtered(response, rules, &handover.memory).await,
         None => response,
     };
     write(session, &method, version, named(response, id)).await?;
@@ -119,7 +123,7 @@ fn named(mut response: Response, id: &RequestId) -> Response {
 }
 
 /// The answer without the entries that its reader may not use; one that can't be filtered is not sent.
-async fn filtered(response: Response, rules: ListRules) -> Response {
+async fn filtered(response: Response, rules: ListRules, memory: &Arc<Memory>) -> Response {
     if !response.status().is_success() || response.status() == StatusCode::ACCEPTED {
         return response;
     }
@@ -127,9 +131,11 @@ async fn filtered(response: Response, rules: ListRules) -> Response {
     let list = async {
         let framing = Framing::of(&parts.headers).ok()?;
         let whole = axum::body::to_bytes(body, MAX_LIST).await.ok()?;
-        let mut filter = ListFilter::new(rules.policy, rules.held, rules.era, framing);
-        let mut out = BytesMut::from(&*filter.push(&whole).ok()?);
-        out.extend_from_slice(&filter.finish().ok()?);
+        let _held = memory.take(whole.len()).ok()?;
+        let mut filter = ListFilter::new(rules.policy, rules.held, rules.era, framing, memory);
+        let mut out = Buffer::new(memory);
+        out.push(&filter.push(&whole).ok()?).ok()?;
+        out.push(&filter.finish().ok()?).ok()?;
         Some(out.freeze())
     };
     match list.await {
@@ -147,7 +153,13 @@ struct Feed {
 }
 
 /// Runs the handler while feeding it the request body.
-async fn run(session: &mut Session, router: &Router, request: Request, feed: &mut Option<Feed>) -> Result<(Response, Served)> {
+async fn run(
+    session: &mut Session,
+    router: &Router,
+    request: Request,
+    feed: &mut Option<Feed>,
+    held: &mut Held,
+) -> Result<(Response, Served)> {
     let call = AssertUnwindSafe(router.clone().oneshot(request)).catch_unwind();
     let (deadline, body_deadline) = (tokio::time::sleep(HANDLER_TIMEOUT), tokio::time::sleep(BODY_TIMEOUT));
     tokio::pin!(call, deadline, body_deadline);
@@ -170,6 +182,9 @@ async fn run(session: &mut Session, router: &Router, request: Request, feed: &mu
                         return Ok((plain(StatusCode::PAYLOAD_TOO_LARGE), Served::Answered));
                     };
                     open.left = left;
+                    if held.grow(bytes.len()).is_err() {
+                        return Ok((plain(StatusCode::SERVICE_UNAVAILABLE), Served::Answered));
+                    }
                     if !bytes.is_empty() {
                         let _ = open.tx.try_send(Ok(bytes));
                     }

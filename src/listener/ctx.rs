@@ -27,7 +27,10 @@ use crate::indices::Check;
 use crate::mcp::ListFilter;
 use crate::record::{BrokenBy, Decision, Measured, Outcome, WouldDeny};
 use crate::telemetry::{Metrics, RouteMetrics};
-use crate::types::{RouteId, ScopeSet};
+use crate::types::{Held, RouteId, ScopeSet};
+
+/// How much of a body pingora keeps to send it again, bytes.
+const REPLAYED: usize = 64 * 1024;
 
 /// One request.
 pub struct Ctx {
@@ -107,6 +110,8 @@ pub(super) struct Forwarding {
     pub(super) received: u64,
     /// Bytes of it that went on, which are others where it was compressed.
     pub(super) inflated: u64,
+    /// What of the body pingora keeps, to send it again.
+    pub(super) replayed: Held,
     /// Looks for indices of others in the body.
     pub(super) indices: Option<Check>,
     /// The reason that was found in the body: for which it was refused, or would have been.
@@ -140,6 +145,20 @@ impl Forwarding {
 }
 
 impl Forwarding {
+    /// Takes memory for what pingora keeps of a piece of the body. What was read to decide has its own.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(super) fn keep(&mut self, metrics: &Metrics, piece: Option<&Bytes>) -> Result<(), Denial> {
+        let left = REPLAYED.saturating_sub(self.replayed.bytes());
+        let kept = piece.filter(|_| self.held.is_none()).map_or(0, |piece| piece.len().min(left));
+        self.replayed.grow(kept).map_err(|exhausted| {
+            let denial = exhausted.into();
+            self.find(metrics, &denial);
+            denial
+        })
+    }
+
     /// Looks at a piece of the body before it goes on. In shadow mode it goes on as it came, and the first thing for which
     /// enforcement would refuse it is noted.
     ///
@@ -197,6 +216,7 @@ impl Forwarding {
     pub(super) fn restart(&mut self) {
         self.received = 0;
         self.inflated = 0;
+        self.replayed.shrink(0);
         self.sent.restart();
         if let Some(check) = &mut self.indices {
             check.restart();

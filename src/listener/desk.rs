@@ -22,6 +22,7 @@ use crate::gateway::decide::{About, Refusal};
 use crate::gateway::denial::Denial;
 use crate::gateway::hygiene;
 use crate::gateway::prepared::Prepared;
+use crate::gateway::rates::Answered;
 use crate::gateway::record::{self, Basis, Known};
 use crate::gateway::respond::{self, Answer, Scene};
 use crate::gateway::seen::Seen;
@@ -73,14 +74,14 @@ impl Desk<'_> {
     /// Refuses: on record first, then on the wire.
     pub(super) async fn refuse(&self, session: &mut Session, refusal: Refusal) -> Result<Entered> {
         let Refusal { denial, about } = refusal;
+        let Answered { denial, recorded } = self.front.rates.refused(denial, &about, self.seen.at);
         let status = denial.status().as_u16();
         let api = about.api.as_ref().map_or("gateway", |a| a.name.as_str());
         let route = about.route.as_ref().map_or("none", |r| r.as_str());
         self.front.metrics.refused(api, route, denial.code(), status);
         tracing::debug!(request = %self.seen.request, api, route, reason = denial.code(), status, "refused");
-        let belongs = about.principal.is_some() || about.claims.is_some();
         // Refusals that no organization is known for are the operator's, and anybody can cause them: a bounded number is kept.
-        let kept = belongs || self.front.strangers.admit(self.seen.at);
+        let kept = recorded.unwrap_or_else(|| self.front.strangers.admit(self.seen.at));
         let recorded = !kept || self.record(session, &denial, &about, status);
         let denial = if recorded { denial } else { Denial::Journal };
         let scene = Scene {
@@ -159,8 +160,9 @@ impl Desk<'_> {
     pub(super) async fn local(&self, session: &mut Session) -> Result<Entered> {
         let mut extensions = Extensions::new();
         extensions.insert(self.peer());
+        let memory = Arc::clone(&self.front.node.memory);
         let handover =
-            Handover { extensions, body: None, max_body: self.prepared.config.listen.limits.max_local_body, list: None };
+            Handover { extensions, body: None, max_body: self.prepared.config.listen.limits.max_local_body, memory, list: None };
         let serve = bridge::serve(session, &self.front.local, handover, &self.seen.request);
         let served = Snapshot::hold(Arc::clone(&self.prepared.config), serve).await?;
         if served == Served::Panicked {
@@ -201,7 +203,8 @@ impl Desk<'_> {
             Target::OwnApi => (&self.front.own_api, limits.max_local_body),
             Target::OwnMcp | Target::Upstream(_) => (&self.front.own_mcp, limits.max_mcp_body),
         };
-        let handover = Handover { extensions, body: forwarding.held.take(), max_body, list };
+        let memory = Arc::clone(&self.front.node.memory);
+        let handover = Handover { extensions, body: forwarding.held.take(), max_body, memory, list };
         let serve = bridge::serve(session, router, handover, &self.seen.request);
         let served = Snapshot::hold(Arc::clone(&self.prepared.config), serve).await?;
         if served == Served::Panicked {

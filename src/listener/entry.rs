@@ -124,9 +124,7 @@ impl<'h> Wire<'h> {
 /// Reads the message where there is one, puts the call on record, and serves or forwards it.
 async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted: Admitted) -> Result<Entered> {
     let (held, inspected) =
-        match body::message(session, (&desk.prepared.config, &desk.front.node.keys), &admitted.request, &mut admitted.permit)
-            .await
-        {
+        match body::message(session, (&desk.prepared.config, &desk.front.node), &admitted.request, &mut admitted.permit).await {
             Ok(read) => read,
             Err(message::Refused { denial, id, call, target }) => {
                 let Admitted { api, request, permit, origin } = admitted;
@@ -195,6 +193,7 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
         sent: Arc::default(),
         received: 0,
         inflated: 0,
+        replayed: desk.front.node.memory.nothing(),
         _running: running,
         _place: place,
         _registered: registered,
@@ -241,9 +240,9 @@ async fn bound(
     shadow::tolerate(permit, in_time)?;
     let running = desk.front.rates.enter(permit);
     let running = shadow::tolerate(permit, running)?.flatten();
-    let (form, narrowed) = body::selectors(session, &desk.prepared.config, request, permit).await?;
+    let (form, narrowed) = body::selectors(session, (&desk.prepared.config, &desk.front.node.memory), request, permit).await?;
     let has_body = !session.as_mut().is_body_empty();
-    let indices = index::check(permit, &session.req_header().headers, has_body);
+    let indices = index::check(permit, &session.req_header().headers, has_body, &desk.front.node.memory);
     let indices = shadow::tolerate(permit, indices)?.flatten();
     let (node, prepared) = (&desk.front.node, desk.prepared);
     let told = prepared.identities.tell(node, &prepared.config, permit, &desk.seen.request).await;
@@ -264,7 +263,9 @@ async fn silences(
     let Admitted { request, permit, .. } = admitted;
     let (prepared, seen, now) = (desk.prepared, desk.seen, desk.front.node.now());
     // Rare, and large: every other request would carry it.
-    let judged = Box::pin(Inquiry { prepared, permit, request, seen, identity, now }.judge(&naming)).await;
+    let judged =
+        Box::pin(Inquiry { prepared, permit, request, seen, identity, memory: &desk.front.node.memory, now }.judge(&naming))
+            .await;
     if shadow::tolerate(permit, judged)?.is_some() {
         return Ok((form, narrowed));
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::FutureExt as _;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use pingora::http::{RequestHeader, ResponseHeader};
@@ -37,14 +37,19 @@ use crate::gateway::status::Form;
 use crate::gateway::strangers::Strangers;
 use crate::gateway::streams::OpenStreams;
 use crate::gateway::upstream::Attempt;
-use crate::mcp::{Framing, ListFilter};
+use crate::labels::Unfiltered;
+use crate::mcp::{FilterError, Framing, ListFilter};
 use crate::node::Node;
 use crate::record::BrokenBy;
 use crate::telemetry::Metrics;
 use crate::token::KeyRing;
+use crate::types::{Buffer, Exhausted, Memory};
 
 /// The body of a request that is forwarded already has what it may not have.
 const BODY_REFUSED: &str = "BodyRefused";
+
+/// Memory that is taken for an answer that does not say how long it is, bytes.
+const UNDECLARED: usize = 16 * 1024;
 
 /// How long a client may take to accept what we write.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -172,7 +177,8 @@ impl ProxyHttp for Front {
             forwarding.sent.piece(end);
         }
         if let Some(forwarding) = ctx.forwarding()
-            && let Err(denial) = forwarding.inspect(&self.metrics, body, end)
+            && let Err(denial) =
+                forwarding.keep(&self.metrics, body.as_ref()).and_then(|()| forwarding.inspect(&self.metrics, body, end))
         {
             forwarding.stopped = Some(denial);
             return Error::e_explain(ErrorType::Custom(BODY_REFUSED), "the body may not go on");
@@ -213,8 +219,8 @@ impl ProxyHttp for Front {
             head.insert_header("x-accel-buffering", "no")?;
         }
         bind_session(&self.node.keys, forwarding, head)?;
-        narrow_answer(forwarding, head, http2)?;
-        install_filter(self, forwarding, head, http2)?;
+        let fitted = narrow_answer(forwarding, head, http2).and_then(|()| install_filter(self, forwarding, head, http2));
+        fitted.inspect_err(|error| forwarding.stopped = forwarding.stopped.take().or_else(|| exhausted(error)))?;
         match listened(forwarding, head).filter(|_| is_events) {
             Some(events) => announce(session, head, events).await,
             None => Ok(()),
@@ -243,14 +249,11 @@ impl ProxyHttp for Front {
         }
         if let Some(filter) = &mut forwarding.filter {
             let unreadable = |e| Error::because(ErrorType::InternalError, "a list can't be filtered", e);
-            let mut out = BytesMut::new();
-            if let Some(chunk) = body.take() {
-                out.extend_from_slice(&filter.push(&chunk).map_err(unreadable)?);
-            }
-            if end {
-                out.extend_from_slice(&filter.finish().map_err(unreadable)?);
-            }
-            *body = (end || !out.is_empty()).then(|| out.freeze());
+            let first = body.take().map(|chunk| filter.push(&chunk)).transpose().map_err(unreadable)?.unwrap_or_default();
+            let last = if end { filter.finish().map_err(unreadable)? } else { Bytes::new() };
+            let out =
+                joined(first, last, &self.node.memory).map_err(|e| Error::because(ErrorType::InternalError, "no memory", e))?;
+            *body = (end || !out.is_empty()).then_some(out);
         }
         forwarding.bytes += body.as_ref().map_or(0, |b| u64::try_from(b.len()).unwrap_or(0));
         Ok(None)
@@ -340,6 +343,17 @@ impl ProxyHttp for Front {
     }
 }
 
+/// Two parts of an answer as one; mostly one of them is empty.
+fn joined(first: Bytes, last: Bytes, memory: &Arc<Memory>) -> std::result::Result<Bytes, Exhausted> {
+    if first.is_empty() || last.is_empty() {
+        return Ok(if first.is_empty() { last } else { first });
+    }
+    let mut both = Buffer::new(memory);
+    both.push(&first)?;
+    both.push(&last)?;
+    Ok(both.freeze())
+}
+
 /// A session that an MCP server opens is its caller's.
 fn bind_session(keys: &KeyRing, forwarding: &super::ctx::Forwarding, head: &mut ResponseHeader) -> Result<()> {
     // A session of somebody unknown, whom shadow mode lets pass, stays as its server made it.
@@ -362,11 +376,29 @@ fn narrow_answer(forwarding: &mut super::ctx::Forwarding, head: &mut ResponseHea
     if narrow::is_encoded(&head.headers) {
         return Error::e_explain(ErrorType::InternalError, "an answer that must be narrowed is compressed");
     }
+    if let Some(answer) = &mut narrowed.answer {
+        let unfit = |e| Error::because(ErrorType::InternalError, "an answer can't be narrowed", e);
+        answer.expect(length(head)).map_err(unfit)?;
+    }
     head.remove_header(&CONTENT_LENGTH);
     if !http2 {
         head.insert_header(TRANSFER_ENCODING, "chunked")?;
     }
     Ok(())
+}
+
+/// The length that an answer has, or the least that it is good to have room for: once its head is sent, there is no other answer.
+fn length(head: &ResponseHeader) -> usize {
+    let declared = head.headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
+    declared.unwrap_or(UNDECLARED)
+}
+
+/// The refusal of an answer for which there is no memory.
+fn exhausted(error: &Error) -> Option<Denial> {
+    let cause = error.cause.as_deref()?;
+    let of_list = matches!(cause.downcast_ref::<FilterError>(), Some(FilterError::Exhausted(_)));
+    let of_labels = matches!(cause.downcast_ref::<Unfiltered>(), Some(Unfiltered::Exhausted(_)));
+    (of_list || of_labels).then_some(Denial::Overloaded)
 }
 
 /// Answers to list requests lose what their reader may not use.
@@ -378,7 +410,8 @@ fn install_filter(front: &Front, forwarding: &mut super::ctx::Forwarding, head: 
     }
     let unreadable = |e| Error::because(ErrorType::InternalError, "a list can't be filtered", e);
     let framing = Framing::of(&head.headers).map_err(unreadable)?;
-    let filter = ListFilter::new(Arc::clone(policy), principal.effective.now, message.era, framing);
+    let mut filter = ListFilter::new(Arc::clone(policy), principal.effective.now, message.era, framing, &front.node.memory);
+    filter.expect(length(head)).map_err(unreadable)?;
     let tasks = message.tasks.as_ref().map(|tasks| tasks.owned(&front.made, &front.node.keys, &forwarding.permit));
     forwarding.filter = Some(filter.listening(message.listening.clone()).tasks(tasks));
     head.remove_header(&CONTENT_LENGTH);

@@ -38,12 +38,17 @@ pub(crate) use http2::fuzz;
 pub use tls::Served;
 
 use crate::config::Limits;
+use crate::gateway::upstream::most_connections;
 use connection::Connections;
 use entrance::{Door, Entrance, Threshold};
 use guard::{Dispatch, Guard};
 
 /// Bytes that pingora reads ahead on each connection. Its default of 64 KiB is most of what an idle connection costs.
 const READ_AHEAD: usize = 4 * 1024;
+/// Bounds of the pool of idle connections to upstreams, which is as large as all of them together may need: room for those that a
+/// reload adds, and no more than descriptors that anybody has.
+const LEAST_KEPT: usize = 4 * 1024;
+const MOST_KEPT: usize = 1 << 20;
 /// Bytes of an answer that wait in the kernel to be sent, besides those on their way. Left alone it takes megabytes for each client
 /// that reads nothing, and the time to copy them.
 #[cfg(target_os = "linux")]
@@ -77,7 +82,8 @@ impl Listener {
         #[cfg(target_os = "linux")]
         socket2::SockRef::from(&socket).set_tcp_notsent_lowat(UNSENT)?;
         let address = socket.local_addr()?;
-        let conf = ServerConf { max_retries: 3, upstream_keepalive_pool_size: 512, ..ServerConf::default() };
+        let kept = most_connections(&front.prepared.load().config.upstreams).clamp(LEAST_KEPT, MOST_KEPT);
+        let conf = ServerConf { max_retries: 3, upstream_keepalive_pool_size: kept, threads: 1, ..ServerConf::default() };
         let shared = (Arc::clone(&front.metrics), Arc::clone(&front.prepared));
         let proxy = pingora::proxy::http_proxy(&Arc::new(conf), front);
         let connections = Arc::new(Connections::new(limits));

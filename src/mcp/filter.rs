@@ -14,7 +14,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, header};
 
-use crate::types::ScopeBits;
+use crate::types::{Buffer, Exhausted, Memory, ScopeBits};
 
 use super::headers::Era;
 use super::listening::Listening;
@@ -32,6 +32,9 @@ pub enum FilterError {
     /// The answer, or one event of it, is longer than we hold.
     #[error("the list answer is longer than {0} bytes")]
     TooLong(usize),
+    /// As much as the node holds of all bodies together.
+    #[error(transparent)]
+    Exhausted(#[from] Exhausted),
     /// Not JSON that every reader understands alike.
     #[error("the list answer is not a readable JSON-RPC message")]
     Unreadable,
@@ -84,12 +87,13 @@ pub struct ListFilter {
     era: Era,
     listening: Option<Listening>,
     tasks: Option<Arc<dyn Owned>>,
+    memory: Arc<Memory>,
     state: State,
 }
 
 #[derive(Debug)]
 enum State {
-    Json { body: Vec<u8>, longest: usize },
+    Json { body: Buffer, longest: usize },
     Sse(Events),
     Failed(FilterError),
 }
@@ -97,18 +101,24 @@ enum State {
 impl ListFilter {
     /// A filter for a caller that holds `held`. In the modern era list results without a `cacheScope` get one.
     #[must_use]
-    pub fn new(policy: Arc<ServerPolicy>, held: ScopeBits, era: Era, framing: Framing) -> Self {
-        Self::with_limit(policy, held, era, framing, LONGEST)
+    pub fn new(policy: Arc<ServerPolicy>, held: ScopeBits, era: Era, framing: Framing, memory: &Arc<Memory>) -> Self {
+        Self::with_limit(policy, held, era, (framing, LONGEST), memory)
     }
 
     /// The same with another limit than 4 MiB for the JSON body or one event, in bytes.
     #[must_use]
-    pub fn with_limit(policy: Arc<ServerPolicy>, held: ScopeBits, era: Era, framing: Framing, longest: usize) -> Self {
+    pub fn with_limit(
+        policy: Arc<ServerPolicy>,
+        held: ScopeBits,
+        era: Era,
+        (framing, longest): (Framing, usize),
+        memory: &Arc<Memory>,
+    ) -> Self {
         let state = match framing {
-            Framing::Json => State::Json { body: Vec::new(), longest },
-            Framing::Sse => State::Sse(Events::new(longest)),
+            Framing::Json => State::Json { body: Buffer::new(memory), longest },
+            Framing::Sse => State::Sse(Events::new(longest, memory)),
         };
-        Self { policy, held, era, listening: None, tasks: None, state }
+        Self { policy, held, era, listening: None, tasks: None, memory: Arc::clone(memory), state }
     }
 
     /// The same for a stream of notifications: what the gate tells is told once the server has accepted it.
@@ -121,6 +131,17 @@ impl ListFilter {
     #[must_use]
     pub fn tasks(self, tasks: Option<Arc<dyn Owned>>) -> Self {
         Self { tasks, ..self }
+    }
+
+    /// Takes the memory for an answer of this length, before anything of it was passed on.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn expect(&mut self, length: usize) -> Result<(), FilterError> {
+        match &mut self.state {
+            State::Json { body, longest } => Ok(body.reserve(length.min(*longest))?),
+            State::Sse(_) | State::Failed(_) => Ok(()),
+        }
     }
 
     /// Goes on with other scopes: on a long stream the caller's may have been narrowed.
@@ -150,7 +171,7 @@ impl ListFilter {
         let tasks = self.tasks.as_deref();
         let rules = Rules { policy: &self.policy, held: &self.held, era: self.era, listening, accepted: &accepted, tasks };
         let ready = match &mut self.state {
-            State::Json { body, longest } => json(body, *longest, chunk, &rules),
+            State::Json { body, longest } => json((body, *longest), chunk, &rules, &self.memory),
             State::Sse(events) => {
                 let mut out = Vec::new();
                 let edit = |text: &str| rewrite(text, &rules);
@@ -161,7 +182,7 @@ impl ListFilter {
                 if let Some(listening) = listening.filter(|_| accepted.get()) {
                     out.extend_from_slice(listening.events().as_bytes());
                 }
-                done.map(|()| out.into())
+                done.and_then(|()| Ok(self.memory.keep(out)?))
             }
             State::Failed(e) => Err(*e),
         };
@@ -172,19 +193,30 @@ impl ListFilter {
     }
 }
 
-fn json(body: &mut Vec<u8>, longest: usize, chunk: Option<&[u8]>, rules: &Rules<'_>) -> Result<Bytes, FilterError> {
+fn json(
+    (body, longest): (&mut Buffer, usize),
+    chunk: Option<&[u8]>,
+    rules: &Rules<'_>,
+    memory: &Arc<Memory>,
+) -> Result<Bytes, FilterError> {
     let Some(chunk) = chunk else {
-        let body = std::mem::take(body);
+        let body = body.take();
         if body.is_empty() {
             return Ok(Bytes::new());
         }
-        let text = String::from_utf8(body).map_err(|_| FilterError::Unreadable)?;
-        let edited = rewrite(&text, rules)?;
-        return Ok(edited.unwrap_or(text).into());
+        let text = std::str::from_utf8(&body).map_err(|_| FilterError::Unreadable)?;
+        return match rewrite(text, rules)? {
+            Some(edited) => {
+                // What is left is hardly longer than what came, and takes its place.
+                drop(body);
+                Ok(memory.keep(edited.into_bytes())?)
+            }
+            None => Ok(body.freeze()),
+        };
     };
     if body.len() + chunk.len() > longest {
         return Err(FilterError::TooLong(longest));
     }
-    body.extend_from_slice(chunk);
+    body.push(chunk)?;
     Ok(Bytes::new())
 }

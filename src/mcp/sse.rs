@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::filter::FilterError;
+use crate::types::{Buffer, Memory};
 
 const CR: u8 = b'\r';
 const LF: u8 = b'\n';
@@ -12,7 +14,7 @@ const BOM: &[u8] = "\u{feff}".as_bytes();
 /// Cuts a stream into events. Holds at most one unfinished event.
 #[derive(Debug)]
 pub(super) struct Events {
-    held: Vec<u8>,
+    held: Buffer,
     longest: usize,
     /// The last byte was a carriage return: a line feed right after it belongs to the same line end.
     after_cr: bool,
@@ -24,8 +26,8 @@ pub(super) struct Events {
 
 impl Events {
     /// `longest` event in bytes.
-    pub fn new(longest: usize) -> Self {
-        Self { held: Vec::new(), longest, after_cr: false, line: 0, at_start: true }
+    pub fn new(longest: usize, memory: &Arc<Memory>) -> Self {
+        Self { held: Buffer::new(memory), longest, after_cr: false, line: 0, at_start: true }
     }
 
     /// Takes a chunk and appends to `out` all that is complete, each event as `rewrite` wants it.
@@ -41,7 +43,7 @@ impl Events {
                 if self.held.is_empty() {
                     out.push(LF);
                 } else {
-                    self.held.push(LF);
+                    self.held.push(&[LF])?;
                 }
                 self.line = self.held.len();
                 chunk = &chunk[1..];
@@ -52,7 +54,7 @@ impl Events {
             if self.held.len() + part.len() > self.longest {
                 return Err(FilterError::TooLong(self.longest));
             }
-            self.held.extend_from_slice(part);
+            self.held.push(part)?;
             chunk = rest;
             if end.is_some() {
                 self.line_ended(out, &mut rewrite)?;
@@ -91,7 +93,7 @@ impl Events {
         out: &mut Vec<u8>,
         rewrite: &mut impl FnMut(&str) -> Result<Option<String>, FilterError>,
     ) -> Result<(), FilterError> {
-        let event = std::mem::take(&mut self.held);
+        let mut event = self.held.take();
         self.line = 0;
         let at_start = self.at_start && !event.is_empty();
         self.at_start &= event.is_empty();
@@ -99,10 +101,8 @@ impl Events {
         out.extend_from_slice(&event[..lead]);
         append(&event[lead..], out, rewrite)?;
         // The allocation is worth keeping for the next event, unless one was huge.
-        if event.capacity() <= 64 * 1024 {
-            self.held = event;
-            self.held.clear();
-        }
+        event.clear();
+        self.held = event;
         Ok(())
     }
 }

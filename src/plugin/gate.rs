@@ -23,7 +23,7 @@ use crate::gateway::message::{self, Inspected};
 use crate::gateway::narrow;
 use crate::gateway::overload::{Overload, Room};
 use crate::gateway::prepared::Prepared;
-use crate::gateway::rates::{Asking, Rates};
+use crate::gateway::rates::{Answered, Asking, Rates};
 use crate::gateway::record::{self, Basis, Known};
 use crate::gateway::respond::{self, Answer, Scene};
 use crate::gateway::seen::Seen;
@@ -39,6 +39,7 @@ use crate::labels;
 use crate::mcp::{self, ServerPolicy};
 use crate::node::Node;
 use crate::record::{Forwarder, McpCall, Measured};
+use crate::types::Memory;
 
 /// Everything that a decision needs. Clones share it.
 #[derive(Clone)]
@@ -95,6 +96,8 @@ pub enum Body<'a> {
     Whole(&'a [u8]),
     /// Its beginning.
     Cut,
+    /// Nothing: there was no memory for it.
+    Unread,
 }
 
 /// What whoever forwards can be told.
@@ -147,7 +150,7 @@ impl Gate {
             Decided::Preflight(_) => return Err(bare(Denial::Unfit(Unfit::Preflight), None)),
         };
         let Admitted { api, request, mut permit, origin } = admitted;
-        let fitting = fits(q, &request, &mut permit).map_err(message::Refused::from);
+        let fitting = fits(q, &request, &mut permit, &self.node.memory).map_err(message::Refused::from);
         let looked = fitting.and_then(|indices| Ok((indices, self.inspect(prepared, q, &mut permit)?)));
         let (indices, inspected) = looked.map_err(|message::Refused { denial, id, call, target }| {
             let about = About { rpc: id, call, target, ..About::permitted(&api, &request, &permit, origin.clone()) };
@@ -180,6 +183,7 @@ impl Gate {
             Body::Whole(body) => Ok(body),
             Body::Unsent => Err(Denial::Unfit(Unfit::Body)),
             Body::Cut => Err(Denial::BodyTooLarge),
+            Body::Unread => Err(Denial::Overloaded),
         };
         let Some(body) = shadow::tolerate(permit, body)? else { return Ok(None) };
         let limits = mcp::Limits { bytes: prepared.config.listen.limits.max_mcp_body, ..mcp::Limits::default() };
@@ -240,14 +244,14 @@ impl Gate {
     /// Puts a refusal on record and makes its answer.
     pub(super) fn refuse(&self, prepared: &Prepared, q: &Question<'_>, refusal: Refusal, started: Instant) -> Refused {
         let Refusal { denial, about } = refusal;
+        let Answered { denial, recorded } = self.rates.refused(denial, &about, q.seen.at);
         let status = denial.status().as_u16();
         let api = about.api.as_ref().map_or("gateway", |a| a.name.as_str());
         let route = about.route.as_ref().map_or("none", |r| r.as_str());
         self.node.metrics.refused(api, route, denial.code(), status);
         tracing::debug!(request = %q.seen.request, api, route, reason = denial.code(), status, "refused");
-        let belongs = about.principal.is_some() || about.claims.is_some();
-        let recorded =
-            if belongs || self.strangers.admit(q.seen.at) { self.record(prepared, q, &denial, &about, started) } else { true };
+        let kept = recorded.unwrap_or_else(|| self.strangers.admit(q.seen.at));
+        let recorded = !kept || self.record(prepared, q, &denial, &about, started);
         let denial = if recorded { denial } else { Denial::Journal };
         let scene = Scene {
             config: &prepared.config,
@@ -264,8 +268,8 @@ impl Gate {
 
     /// Refuses a question before any decision.
     #[must_use]
-    pub fn turn_away(&self, prepared: &Prepared, question: &Question<'_>, unfit: Unfit) -> Refused {
-        let refusal = Refusal { denial: Denial::Unfit(unfit), about: About::default() };
+    pub fn turn_away(&self, prepared: &Prepared, question: &Question<'_>, denial: Denial) -> Refused {
+        let refusal = Refusal { denial, about: About::default() };
         self.refuse(prepared, question, refusal, Instant::now())
     }
 
@@ -313,17 +317,18 @@ struct Allowed {
     started: Instant,
 }
 
-/// How long the exchange may take.
+/// How long the exchange may take. Only the route makes long pauses a matter of course: a client could say on any that it waits for
+/// events.
 fn spans(permit: &Permit, headers: &HeaderMap, is_message: bool) -> Option<Spans> {
     let Target::Upstream(upstream) = &permit.api().target else { return None };
-    let events = headers.get(ACCEPT).is_some_and(|a| a.as_bytes().starts_with(b"text/event-stream"));
-    let pauses = events || is_message || permit.rule().upgrade.is_some() || status::is_grpc(headers);
+    let rule = permit.rule();
+    let pauses = is_message || rule.upgrade.is_some() || (rule.call && status::is_grpc(headers));
     let coming = if pauses { Coming::Events } else { Coming::Whole };
-    Some(Spans::of(&upstream.timeouts, &permit.rule().timeouts, coming))
+    Some(Spans::of(&upstream.timeouts, &rule.timeouts, coming))
 }
 
 /// Whether whoever forwards can do what this request needs on its way, and what has to look at its body there.
-fn fits(q: &Question<'_>, request: &CleanRequest, permit: &mut Permit) -> Result<Option<Check>, Denial> {
+fn fits(q: &Question<'_>, request: &CleanRequest, permit: &mut Permit, memory: &Arc<Memory>) -> Result<Option<Check>, Denial> {
     let unfit = |unfit| Err(Denial::Unfit(unfit));
     if !matches!(permit.api().target, Target::Upstream(_)) {
         return unfit(Unfit::NoApi);
@@ -334,7 +339,7 @@ fn fits(q: &Question<'_>, request: &CleanRequest, permit: &mut Permit) -> Result
             shadow::tolerate(permit, unfit(Unfit::Label))?;
         }
     }
-    let looks = indices(q, permit)?;
+    let looks = indices(q, permit, memory)?;
     tenants(q, permit)?;
     let only_ours = [Signals::SPOOFED_IDENTITY, Signals::METHOD_OVERRIDE, Signals::NOMINATED_IDENTITY];
     if !q.able.strip && only_ours.into_iter().any(|s| request.signals().contains(s)) {
@@ -356,9 +361,9 @@ fn fits(q: &Question<'_>, request: &CleanRequest, permit: &mut Permit) -> Result
 
 /// Whether the body names no index of somebody else, where its route says that it may name some; gives what will see to it where
 /// the body is still to come.
-fn indices(q: &Question<'_>, permit: &mut Permit) -> Result<Option<Check>, Denial> {
+fn indices(q: &Question<'_>, permit: &mut Permit, memory: &Arc<Memory>) -> Result<Option<Check>, Denial> {
     let empty = matches!(q.body, Body::Whole([]));
-    let Some(mut check) = shadow::tolerate(permit, index::check(permit, q.head.headers, !empty))?.flatten() else {
+    let Some(mut check) = shadow::tolerate(permit, index::check(permit, q.head.headers, !empty, memory))?.flatten() else {
         return Ok(None);
     };
     // Whoever forwards sends on what came, and nobody knows what their upstream makes of it.
@@ -372,6 +377,7 @@ fn indices(q: &Question<'_>, permit: &mut Permit) -> Result<Option<Check>, Denia
         Body::Unsent if q.able.watch => return Ok(Some(check)),
         Body::Unsent => Err(Denial::Unfit(Unfit::Body)),
         Body::Cut => Err(Denial::BodyTooLarge),
+        Body::Unread => Err(Denial::Overloaded),
     };
     shadow::tolerate(permit, seen).map(|_| None)
 }
@@ -389,6 +395,7 @@ fn tenants(q: &Question<'_>, permit: &mut Permit) -> Result<(), Denial> {
         Body::Whole(body) => forms::check(permit, body),
         Body::Unsent => Err(Denial::Unfit(Unfit::Body)),
         Body::Cut => Err(Denial::BodyTooLarge),
+        Body::Unread => Err(Denial::Overloaded),
     };
     shadow::tolerate(permit, seen).map(drop)
 }

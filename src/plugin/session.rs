@@ -1,8 +1,9 @@
 //! The gate in the hooks of somebody else's pingora application.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{Method, Version};
 use pingora::http::{RequestHeader, ResponseHeader};
@@ -22,6 +23,7 @@ use crate::gateway::prepared::Prepared;
 use crate::gateway::respond::Answer;
 use crate::gateway::seen::{self, Seen};
 use crate::record::BrokenBy;
+use crate::types::{Buffer, Memory};
 
 /// Longest body that is read to decide, bytes: what pingora replays to an upstream.
 const MESSAGE: usize = 64 * 1024;
@@ -36,7 +38,7 @@ impl Gate {
     /// When the client went away.
     pub async fn enter(&self, session: &mut Session, entered: &mut Option<Pass>) -> Result<bool> {
         let prepared = self.prepared.load_full();
-        let body = message(session, &prepared).await?;
+        let body = message(session, &prepared, &self.node.memory).await?;
         let empty = session.as_mut().is_body_empty();
         let asked = {
             let head = session.req_header();
@@ -58,6 +60,7 @@ impl Gate {
                     Message::Elsewhere if empty => Body::Whole(&[]),
                     Message::Elsewhere => Body::Unsent,
                     Message::TooLong | Message::Late => Body::Cut,
+                    Message::NoRoom => Body::Unread,
                     Message::Read(bytes) => Body::Whole(bytes),
                 },
                 length: head.headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok()),
@@ -122,13 +125,15 @@ enum Message {
     TooLong,
     /// It did not arrive in time.
     Late,
+    /// There is no memory for it.
+    NoRoom,
     /// All of it.
     Read(Bytes),
 }
 
 /// The message of a request to an MCP API, or a short form that could name a tenant, read so that pingora replays it. Any other
 /// body is left where it is.
-async fn message(session: &mut Session, prepared: &Prepared) -> Result<Message> {
+async fn message(session: &mut Session, prepared: &Prepared, memory: &Arc<Memory>) -> Result<Message> {
     let head = session.req_header();
     let declared = head.headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
     let form = declared.is_some_and(|n| n <= MESSAGE) && forms::is_one(&head.headers);
@@ -142,18 +147,20 @@ async fn message(session: &mut Session, prepared: &Prepared) -> Result<Message> 
     if declared.is_some_and(|n| n > MESSAGE) {
         return Ok(Message::TooLong);
     }
-    in_time(session).await
+    in_time(session, memory).await
 }
 
-async fn in_time(session: &mut Session) -> Result<Message> {
-    tokio::time::timeout(MESSAGE_TIMEOUT, read(session)).await.unwrap_or(Ok(Message::Late))
+async fn in_time(session: &mut Session, memory: &Arc<Memory>) -> Result<Message> {
+    tokio::time::timeout(MESSAGE_TIMEOUT, read(session, memory)).await.unwrap_or(Ok(Message::Late))
 }
 
-async fn read(session: &mut Session) -> Result<Message> {
+async fn read(session: &mut Session, memory: &Arc<Memory>) -> Result<Message> {
     session.as_mut().enable_retry_buffering();
-    let mut body = BytesMut::new();
+    let mut body = Buffer::new(memory);
     while let Some(chunk) = session.read_request_body().await? {
-        body.extend_from_slice(&chunk);
+        if body.push(&chunk).is_err() {
+            return Ok(Message::NoRoom);
+        }
         if body.len() > MESSAGE {
             return Ok(Message::TooLong);
         }
@@ -202,11 +209,11 @@ mod tests {
     async fn a_message_that_never_ends_is_waited_for_only_so_long() {
         let head = "POST /mcp/x HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n";
         let (mut whole, _client) = session(format!("{head}half").as_bytes()).await;
-        assert!(matches!(in_time(&mut whole).await, Ok(Message::Read(body)) if body == "half"));
+        assert!(matches!(in_time(&mut whole, &Memory::unlimited()).await, Ok(Message::Read(body)) if body == "half"));
         let (mut late, _client) = session(format!("{head}ha").as_bytes()).await;
         late.set_read_timeout(None);
         let began = tokio::time::Instant::now();
-        assert!(matches!(in_time(&mut late).await, Ok(Message::Late)));
+        assert!(matches!(in_time(&mut late, &Memory::unlimited()).await, Ok(Message::Late)));
         assert_eq!(began.elapsed().as_secs(), MESSAGE_TIMEOUT.as_secs());
     }
 }

@@ -100,6 +100,10 @@ pub struct Metrics {
     pub in_flight: IntGauge,
     /// Requests that wait for a place.
     pub waiting: IntGauge,
+    /// Bytes of bodies that are held.
+    pub buffer_bytes: IntGauge,
+    /// How often there was no memory for a body.
+    pub buffer_refused: IntCounter,
     /// What the node does not keep up with, by signal.
     pub strained: IntGaugeVec,
     /// Connections dropped because there were too many, or because their address floods.
@@ -261,6 +265,8 @@ impl Default for Metrics {
             streams_cut: b.counter("tollgate_streams_cut_total", "Requests under way that a revocation or an expiry ended"),
             in_flight: b.gauge("tollgate_requests_in_flight", "Requests under way on the public listener"),
             waiting: b.gauge("tollgate_requests_waiting", "Requests that wait for a place"),
+            buffer_bytes: b.gauge("tollgate_buffer_bytes", "Bytes of bodies that are held as a whole"),
+            buffer_refused: b.counter("tollgate_buffer_refused_total", "How often there was no memory for a body"),
             strained: b.gauges("tollgate_strained", "1 while requests are shed for this signal", &["signal"]),
             connections_refused: b.counter(
                 "tollgate_connections_refused_total",

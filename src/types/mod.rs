@@ -6,6 +6,7 @@ mod entropy;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod ids;
+mod memory;
 mod network;
 pub mod rfc3339;
 mod scope;
@@ -23,6 +24,7 @@ pub use ids::{
     ApiKeyId, ApiName, AppId, AppUuid, AuthRequestId, ClientId, GrantId, IdError, IdSource, InvitationId, KeyId, NodeId, OrgId,
     RecordId, RequestId, RoleName, RouteId, Slug, UserId,
 };
+pub use memory::{Buffer, Exhausted, Held, Memory};
 pub use network::network;
 pub use scope::{API_KEYS_WRITE, MAX_SCOPES, ScopeBits, ScopeError, ScopeSet, ScopeToken};
 pub use secret::{HashedToken, PlainToken, TokenKind};

@@ -20,8 +20,8 @@ const ALLOWED: [(&str, &[&str]); 36] = [
     ("review", &["config", "node", "record", "store", "token", "types"]),
     ("counts", &["node", "store", "types"]),
     ("roster", &["config", "node", "record", "store", "types"]),
-    ("labels", &["config"]),
-    ("indices", &["config"]),
+    ("labels", &["config", "types"]),
+    ("indices", &["config", "types"]),
     (
         "gateway",
         &["config", "egress", "indices", "labels", "mcp", "node", "record", "routing", "store", "telemetry", "token", "types"],

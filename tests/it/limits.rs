@@ -28,6 +28,38 @@ async fn a_client_over_its_rate_is_told_when_to_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_asks_on_for_what_they_may_not_have_is_told_to_wait() {
+    let gw = Gateway::start().await;
+    let caller = gw.caller("acme", &["reader"], "metrics:read").await;
+    let other = gw.grant_to(&caller.org, &caller.user, &gw.client(None).await, "metrics:read").await;
+    // A token that was good once is known too.
+    let revoked = gw.grant_to(&caller.org, &caller.user, &gw.client(None).await, "metrics:read").await;
+    gw.revoke(&revoked.grant).await;
+    let refused = |token: &str| Request::get("/prometheus/api/v1/rules").bearer(token);
+    let mut conn = Conn::open(gw.running.public).await;
+    for (token, status) in [(&caller.token, 403), (&revoked.token, 401)] {
+        for number in 1..=300 {
+            assert_eq!(conn.ask(&refused(token)).await.status, status, "{number}");
+        }
+        let mut last = None;
+        for _ in 0..100 {
+            let response = conn.ask(&refused(token)).await;
+            assert_eq!((response.status, response.reason().as_deref()), (429, Some("rate_limited")), "{response:?}");
+            assert_eq!(response.header("retry-after"), Some("1"));
+            last.get_or_insert(response);
+        }
+        assert_eq!(reason(&gw.record_of(&last.expect("a refusal")).await), "rate_limited");
+    }
+    assert_eq!(conn.ask(&Request::get("/prometheus/api/v1/query").bearer(&caller.token)).await.status, 200, "what it may have");
+    assert_eq!(conn.ask(&refused(&other.token)).await.status, 403, "another client of the same user");
+    let limited = gw.calls().await.iter().filter(|record| reason(record) == "rate_limited").count();
+    assert_eq!(limited, 2 * 60, "of what one caller is told over and over, not everything is kept");
+    gw.advance(1);
+    assert_eq!(conn.ask(&refused(&caller.token)).await.status, 403);
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_has_no_token_is_counted_by_address() {
     let gw = Gateway::start().await;
     let mut statuses = Vec::new();

@@ -174,6 +174,72 @@ async fn calls_are_shed_while_their_records_pile_up() {
     gw.running.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_that_are_held_have_one_budget() {
+    let limits = "buffer_memory = \"1MiB\"\nmax_mcp_body = \"64KiB\"";
+    let gw = Gateway::start_with(Setup { limits, ..Setup::default() }).await;
+    let caller = gw.open_caller("acme", &["operator"], "alerts:read metrics:read").await;
+    let memory = std::sync::Arc::clone(&gw.running.node.memory);
+    let alerts = |size: usize| {
+        let get = Request::get("/shared/api/v1/alerts").bearer(&caller.token).header("X-Behave", "half");
+        get.header("X-Size", &size.to_string()).bytes()
+    };
+    let mut held = Conn::open(gw.running.public).await;
+    held.send(&alerts(600_000)).await;
+    within("an answer that is held", async {
+        while memory.held() < 600_000 {
+            tokio::task::yield_now().await
+        }
+    })
+    .await;
+    for number in 1..=8 {
+        let mut refused = Conn::open(gw.running.public).await;
+        refused.send(&alerts(600_000)).await;
+        let refused = refused.response().await;
+        assert_eq!((refused.status, refused.reason().as_deref()), (503, Some("overloaded")), "{refused:?}");
+        assert_eq!(refused.header("retry-after"), Some("1"));
+        assert!(memory.held() <= 1 << 20 && memory.refused() >= number, "{memory:?}");
+    }
+    assert_eq!(ask(gw.running.public, &Request::get("/open/x")).await.status, 200, "what is not held needs none");
+    gw.upstream.emit("");
+    let answer = held.response().await;
+    assert_eq!(answer.status, 200);
+    assert!(answer.body.len() > 600_000 && answer.text().contains("tenant-acme"));
+    within("all that was given back", async {
+        while memory.held() > 0 {
+            tokio::task::yield_now().await
+        }
+    })
+    .await;
+    within("the gauge", async { while !metrics(&gw).await.contains("tollgate_buffer_bytes 0\n") {} }).await;
+    assert!(metrics(&gw).await.contains("tollgate_buffer_refused_total "));
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_would_be_held_is_shed_while_memory_is_short() {
+    let limits = "buffer_memory = \"1MiB\"\nmax_mcp_body = \"64KiB\"";
+    let gw = Gateway::start_with(Setup { limits, ..Setup::default() }).await;
+    let caller = gw.open_caller("acme", &["operator"], "alerts:read metrics:read").await;
+    let memory = std::sync::Arc::clone(&gw.running.node.memory);
+    let taken = memory.take(900_000).expect("room");
+    let is = async |up: &str| {
+        let line = format!("tollgate_strained{{signal=\"memory\"}} {up}\n");
+        within("the signal", async { while !metrics(&gw).await.contains(&line) {} }).await;
+    };
+    is("1").await;
+    let query = Request::get("/shared/api/v1/query?query=up").bearer(&caller.token);
+    let refused = ask(gw.running.public, &query).await;
+    assert_eq!((refused.status, refused.reason().as_deref()), (503, Some("overloaded")), "{refused:?}");
+    for path in ["/open/x", "/.well-known/oauth-authorization-server"] {
+        assert_eq!(ask(gw.running.public, &Request::get(path)).await.status, 200, "{path}");
+    }
+    drop(taken);
+    is("0").await;
+    assert_eq!(ask(gw.running.public, &query).await.status, 200);
+    gw.running.stop().await;
+}
+
 #[test]
 fn a_slow_store_closes_what_asks_it_and_nothing_else() {
     let gw = tokio::runtime::Runtime::new().expect("a runtime").block_on(async {

@@ -320,6 +320,44 @@ async fn an_upstream_that_can_be_reached_has_a_closed_circuit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_upstream_keeps_so_many_idle_connections_and_no_more() {
+    let (gw, a, b) = two("limits = { idle = 2 }").await;
+    let mut held = Vec::new();
+    for number in 1..=12 {
+        let mut conn = Conn::open(gw.running.public).await;
+        conn.send(&get().header("X-Behave", "hold").bytes()).await;
+        within("a request that is held", async {
+            while a.count() + b.count() < number {
+                tokio::task::yield_now().await
+            }
+        })
+        .await;
+        held.push(conn);
+    }
+    a.emit("");
+    b.emit("");
+    for conn in &mut held {
+        assert_eq!(conn.response().await.status, 200);
+    }
+    within("as many connections as are kept", async {
+        loop {
+            send(&gw, 2).await;
+            let pair = seen(&gw).await;
+            let open: Vec<_> =
+                pair["endpoints"].as_array().expect("endpoints").iter().filter_map(|e| e["connections"].as_i64()).collect();
+            if open.iter().all(|open| *open <= 3) {
+                return;
+            }
+        }
+    })
+    .await;
+    let made = a.connections() + b.connections();
+    send(&gw, 20).await;
+    assert!(a.connections() + b.connections() <= made + 2, "those that are kept are used");
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_black_hole_keeps_nobody_else_waiting() {
     let (gw, a, b) = two("limits = { in_flight = 4, pending = 0 }\nretries = { tries = 1 }").await;
     let mut lost = Vec::new();

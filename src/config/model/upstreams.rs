@@ -119,6 +119,8 @@ pub struct UpstreamLimits {
     pub queue: Duration,
     /// Requests under way at one endpoint; at least 1.
     pub connections: u32,
+    /// Connections to one endpoint that are kept while nobody uses them; at least 1.
+    pub idle: u32,
 }
 
 /// How long an upstream may take.

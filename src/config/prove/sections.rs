@@ -118,7 +118,14 @@ fn limits(raw: &RawLimits, at: &KeyPath, found: &mut Findings<'_>) -> Limits {
     if !((1 << 20)..=(64 << 30)).contains(&max_token_cache) {
         found.error(at.key("max_token_cache"), "is out of range", "keep it between 1MiB and 64GiB");
     }
+    let buffer_memory = raw.buffer_memory.0.0;
+    if !((1 << 20)..=(64 << 30)).contains(&buffer_memory) {
+        found.error(at.key("buffer_memory"), "is out of range", "keep it between 1MiB and 64GiB");
+    } else if buffer_memory < raw.max_mcp_body.0.0.max(raw.max_local_body.0.0) {
+        found.error(at.key("buffer_memory"), "is less than one body may have", "make it several times max_mcp_body");
+    }
     Limits {
+        buffer_memory,
         max_token_cache,
         max_connections: usize::try_from(raw.max_connections).unwrap_or(usize::MAX),
         max_connections_per_address: share(

@@ -191,7 +191,8 @@ fn retries(raw: &RawUpstream, at: &KeyPath, found: &mut Findings<'_>) -> Retries
 }
 
 fn limits(raw: &RawUpstream, at: &KeyPath, found: &mut Findings<'_>) -> UpstreamLimits {
-    for (key, value) in [("in_flight", raw.limits.in_flight), ("connections", raw.limits.connections)] {
+    for (key, value) in [("in_flight", raw.limits.in_flight), ("connections", raw.limits.connections), ("idle", raw.limits.idle)]
+    {
         if !(1..=1_000_000).contains(&value) {
             found.error(at.key(key), format!("{value} is out of range"), "keep it between 1 and 1000000");
         }
@@ -201,6 +202,7 @@ fn limits(raw: &RawUpstream, at: &KeyPath, found: &mut Findings<'_>) -> Upstream
         pending: raw.limits.pending,
         queue: between(raw.limits.queue.0, (Duration::ZERO, DAY), &at.key("queue"), found),
         connections: raw.limits.connections,
+        idle: raw.limits.idle,
     }
 }
 

@@ -257,11 +257,13 @@ pub struct RawUpstreamLimits {
     pub queue: Written<Duration>,
     /// Requests under way at one endpoint, and so its connections over HTTP/1.
     pub connections: u32,
+    /// Connections to one endpoint that are kept, for a minute, while nobody uses them.
+    pub idle: u32,
 }
 
 impl Default for RawUpstreamLimits {
     fn default() -> Self {
-        Self { in_flight: 2048, pending: 512, queue: seconds(1), connections: 2048 }
+        Self { in_flight: 2048, pending: 512, queue: seconds(1), connections: 2048, idle: 256 }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::Uri;
 use http::header::CONTENT_ENCODING;
 use pingora::http::RequestHeader;
@@ -14,7 +14,7 @@ use super::peer::Spans;
 use super::{Attempt, NoPeer};
 use crate::config::UpstreamProtocol;
 use crate::gateway::outbound::authority;
-use crate::types::Timestamp;
+use crate::types::{Buffer, Exhausted, Memory, Timestamp};
 
 /// Longest answer that is read, bytes.
 const MAX_ANSWER: usize = 1 << 20;
@@ -46,6 +46,9 @@ pub enum Unanswered {
     /// It answered with more than is read.
     #[error("it answered with more than {MAX_ANSWER} bytes")]
     TooLong,
+    /// The node holds as much of all bodies together as it may.
+    #[error(transparent)]
+    Exhausted(#[from] Exhausted),
     /// It answered in a coding that nobody asked for.
     #[error("its answer is compressed")]
     Encoded,
@@ -77,12 +80,14 @@ impl Asking {
         attempt: &Attempt,
         head: RequestHeader,
         spans: &Spans,
-        now: Timestamp,
+        (memory, now): (&Arc<Memory>, Timestamp),
     ) -> Result<Answer, Unanswered> {
         let connector = self.0.get_or_init(|| Connector::new(None));
         // Without an end to the whole, an answer could go on byte by byte.
         let whole = spans.total.unwrap_or(spans.connect + spans.read);
-        tokio::time::timeout(whole, exchange(connector, attempt, head, spans, now)).await.unwrap_or(Err(Unanswered::Late))
+        tokio::time::timeout(whole, exchange(connector, attempt, head, spans, (memory, now)))
+            .await
+            .unwrap_or(Err(Unanswered::Late))
     }
 }
 
@@ -91,7 +96,7 @@ async fn exchange(
     attempt: &Attempt,
     mut head: RequestHeader,
     spans: &Spans,
-    now: Timestamp,
+    (memory, now): (&Arc<Memory>, Timestamp),
 ) -> Result<Answer, Unanswered> {
     let peer = attempt.pool().peer(attempt.index(), None, spans, now).await?;
     if attempt.pool().upstream().protocol == UpstreamProtocol::Http2 {
@@ -103,7 +108,7 @@ async fn exchange(
     session.write_request_header(Box::new(head)).await?;
     session.finish_request_body().await?;
     session.read_response_header().await?;
-    let answer = read(&mut session).await;
+    let answer = read(&mut session, memory).await;
     // Not put back into the pool: so few are asked that none would be found there while it is any good.
     drop(session);
     answer
@@ -120,16 +125,16 @@ fn absolute(head: &mut RequestHeader, attempt: &Attempt) -> Result<(), Unanswere
     Ok(())
 }
 
-async fn read(session: &mut HttpSession) -> Result<Answer, Unanswered> {
+async fn read(session: &mut HttpSession, memory: &Arc<Memory>) -> Result<Answer, Unanswered> {
     let (status, encoded) = session.response_header().map_or((0, false), |head| {
         (head.status.as_u16(), head.headers.get_all(CONTENT_ENCODING).iter().any(|v| v != "identity"))
     });
-    let mut body = BytesMut::new();
+    let mut body = Buffer::new(memory);
     while let Some(piece) = session.read_response_body().await? {
         if body.len() + piece.len() > MAX_ANSWER {
             return Err(Unanswered::TooLong);
         }
-        body.extend_from_slice(&piece);
+        body.push(&piece)?;
     }
     if encoded { Err(Unanswered::Encoded) } else { Ok(Answer { status, body: body.freeze() }) }
 }

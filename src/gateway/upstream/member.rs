@@ -137,6 +137,11 @@ impl Member {
         self.in_flight.fetch_sub(1, Ordering::AcqRel);
     }
 
+    /// Whether fewer than `most` connections are open that no request uses. Requests that share one make it look like fewer.
+    pub(super) fn keeps_more(&self, most: u32) -> bool {
+        self.connections.load(Ordering::Relaxed) - i64::from(self.in_flight.load(Ordering::Relaxed)) < i64::from(most)
+    }
+
     /// It answered a request.
     pub(super) fn succeeded(&self) {
         self.answered.fetch_add(1, Ordering::Relaxed);

@@ -36,7 +36,16 @@ use pingora::http::RequestHeader;
 
 use super::authorize::Permit;
 use crate::config::{Config, Target, Upstream};
-use crate::types::Timestamp;
+use crate::types::{Memory, Timestamp};
+
+/// As many connections as there can be to all of these.
+#[must_use]
+pub fn most_connections(upstreams: &[Arc<Upstream>]) -> usize {
+    let most = |upstream: &Arc<Upstream>| {
+        upstream.endpoints.len().saturating_mul(usize::try_from(upstream.limits.connections).unwrap_or(usize::MAX))
+    };
+    upstreams.iter().map(most).fold(0, usize::saturating_add)
+}
 
 /// Every upstream of one configuration.
 #[derive(Debug)]
@@ -113,8 +122,14 @@ impl Fleet {
     ///
     /// # Errors
     /// When it does not answer, or with more than such an answer has.
-    pub async fn ask(&self, attempt: &Attempt, head: RequestHeader, spans: &Spans, now: Timestamp) -> Result<Answer, Unanswered> {
-        self.asking.ask(attempt, head, spans, now).await
+    pub async fn ask(
+        &self,
+        attempt: &Attempt,
+        head: RequestHeader,
+        spans: &Spans,
+        (memory, now): (&Arc<Memory>, Timestamp),
+    ) -> Result<Answer, Unanswered> {
+        self.asking.ask(attempt, head, spans, (memory, now)).await
     }
 
     /// Every pool.

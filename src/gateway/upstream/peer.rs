@@ -11,7 +11,8 @@ use super::{NoPeer, Pool};
 use crate::config::{RouteTimeouts, UpstreamProtocol, UpstreamTimeouts};
 use crate::types::Timestamp;
 
-/// How long a connection that nobody uses is kept.
+/// How long a connection that nobody uses is kept, where not too many are. pingora has one pool for all upstreams, which drops the
+/// oldest of any when it is full: so it is as large as all of them together may need, and each keeps to its own number here.
 const IDLE: Duration = Duration::from_mins(1);
 
 /// Requests at one time on one HTTP/2 connection to an upstream. What every server takes (RFC 9113 §6.5.2).
@@ -120,7 +121,7 @@ impl Pool {
         options.total_connection_timeout = Some(spans.connect);
         options.read_timeout = Some(spans.read);
         options.write_timeout = Some(spans.write);
-        options.idle_timeout = Some(IDLE);
+        options.idle_timeout = Some(if member.keeps_more(upstream.limits.idle) { IDLE } else { Duration::ZERO });
         if upstream.protocol == UpstreamProtocol::Http2 {
             options.set_http_version(2, 2);
             options.max_h2_streams = MAX_STREAMS;

@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     fn places(pending: u32, queue: Duration) -> Arc<Places> {
-        Arc::new(Places::new(UpstreamLimits { in_flight: 1, pending, queue, connections: 1 }))
+        Arc::new(Places::new(UpstreamLimits { in_flight: 1, pending, queue, connections: 1, idle: 1 }))
     }
 
     #[tokio::test]

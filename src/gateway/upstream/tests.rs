@@ -32,7 +32,7 @@ fn upstream(endpoints: Vec<Endpoint>) -> Upstream {
         ejection: Ejection { failures: NonZeroU32::new(3), base: seconds(30), longest: seconds(300) },
         breaker: Breaker { failures: NonZeroU32::new(4), base: seconds(1), longest: seconds(8) },
         retries: Retries { tries: 2, budget: 20, reserve: 10 },
-        limits: UpstreamLimits { in_flight: 100, pending: 10, queue: seconds(1), connections: 100 },
+        limits: UpstreamLimits { in_flight: 100, pending: 10, queue: seconds(1), connections: 100, idle: 2 },
         slow_start: seconds(30),
         resolve: seconds(30),
         tls: UpstreamTls::default(),
@@ -363,6 +363,32 @@ async fn a_body_that_stops_is_its_clients_fault_until_an_answer_begins() {
     for (what, cut) in [("it came whole", whole), ("the answer began", answered.1), ("a call may pause", call)] {
         assert!(!cut.is_cut(), "{what}");
     }
+}
+
+#[tokio::test]
+async fn a_connection_more_than_are_kept_is_closed_after_its_use() {
+    let pool = pool_of(Upstream {
+        retries: Retries { tries: 1, budget: 0, reserve: 0 },
+        ..upstream(vec![endpoint("http://127.0.0.1:80", 1)])
+    });
+    let member = &pool.members()[0];
+    let _attempt = pool.choose(at(0), Tried::default()).expect("an endpoint");
+    let counter = member.counter();
+    let kept = async || {
+        let peer = pool.peer(0, None, &briefly(), at(0)).await.expect("a peer");
+        peer.options.idle_timeout.is_some_and(|idle| !idle.is_zero())
+    };
+    for (open, expected) in [(0, true), (1, true), (2, true), (3, false), (4, false)] {
+        assert_eq!((member.tally().connections, kept().await), (open, expected));
+        pingora_core::upstreams::peer::Tracing::on_connected(&counter);
+    }
+}
+
+#[test]
+fn what_is_kept_has_room_for_every_upstream() {
+    let endpoints = || vec![endpoint("http://127.0.0.1:80", 1), endpoint("http://127.0.0.2:80", 1)];
+    let all = [Arc::new(upstream(endpoints())), Arc::new(upstream(Vec::new())), Arc::new(upstream(endpoints()))];
+    assert_eq!(most_connections(&all), 400);
 }
 
 #[test]

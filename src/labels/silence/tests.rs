@@ -17,7 +17,7 @@ fn labels() -> Labels {
 }
 
 fn asked<'a>(method: &'a Method, path: &'a str, query: Option<&'a str>) -> Asked<'a> {
-    Asked { method, path, query, body: None, is_form: false }
+    Asked { method, path, query, body: None, is_form: false, memory: crate::labels::tests::memory() }
 }
 
 fn decoded(query: &str) -> Vec<String> {

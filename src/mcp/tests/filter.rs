@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::bits;
 use crate::mcp::{Era, FilterError, Framing, ListFilter, ListKind, NamePolicy, Need, ServerPolicy, Target, Verdict};
-use crate::types::ScopeBits;
+use crate::types::{Memory, ScopeBits};
 
 fn policy() -> Arc<ServerPolicy> {
     let tools =
@@ -17,7 +17,7 @@ fn policy() -> Arc<ServerPolicy> {
 }
 
 fn run(era: Era, framing: Framing, chunks: &[&[u8]]) -> Result<String, FilterError> {
-    let mut filter = ListFilter::with_limit(policy(), bits([0]), era, framing, 1000);
+    let mut filter = ListFilter::with_limit(policy(), bits([0]), era, (framing, 1000), &Memory::unlimited());
     let mut out = Vec::new();
     for chunk in chunks {
         out.extend_from_slice(&filter.push(chunk)?);
@@ -88,7 +88,7 @@ fn every_list_is_filtered_by_its_key() {
     policy.prompts = NamePolicy::new([("p", Need::Denied)], Need::Scopes(ScopeBits::NONE)).unwrap();
     policy.resources = NamePolicy::new([("file:///secret*", Need::Denied)], Need::Scopes(ScopeBits::NONE)).unwrap();
     let body = r#"{"result":{"prompts":[{"name":"p"},{"name":"q"}],"resources":[{"uri":"file:///secret/a"},{"uri":"x:y"}],"resourceTemplates":[{"uriTemplate":"file:///secret/{a}"}]}}"#;
-    let mut filter = ListFilter::new(Arc::new(policy), bits([0]), Era::Legacy, Framing::Json);
+    let mut filter = ListFilter::new(Arc::new(policy), bits([0]), Era::Legacy, Framing::Json, &Memory::unlimited());
     assert!(filter.push(body.as_bytes()).unwrap().is_empty());
     let expected = r#"{"result":{"prompts":[{"name":"q"}],"resources":[{"uri":"x:y"}],"resourceTemplates":[]}}"#;
     assert_eq!(filter.finish().unwrap(), expected);
@@ -125,7 +125,7 @@ fn what_cannot_be_read_fails() {
 
 #[test]
 fn a_failed_filter_stays_failed() {
-    let mut filter = ListFilter::new(policy(), bits([0]), Era::Legacy, Framing::Sse);
+    let mut filter = ListFilter::new(policy(), bits([0]), Era::Legacy, Framing::Sse, &Memory::unlimited());
     assert_eq!(filter.push(b"data: {\n\n"), Err(FilterError::Unreadable));
     assert_eq!(filter.push(b"data: {}\n\n"), Err(FilterError::Unreadable));
     assert_eq!(filter.finish(), Err(FilterError::Unreadable));
@@ -133,7 +133,7 @@ fn a_failed_filter_stays_failed() {
 
 #[test]
 fn narrowed_scopes_count_from_then_on() {
-    let mut filter = ListFilter::new(policy(), bits([0, 1]), Era::Legacy, Framing::Sse);
+    let mut filter = ListFilter::new(policy(), bits([0, 1]), Era::Legacy, Framing::Sse, &Memory::unlimited());
     let event = b"data: {\"result\":{\"tools\":[{\"name\":\"get_a\"}]}}\n\n";
     assert_eq!(filter.push(event).unwrap(), &event[..]);
     filter.hold(bits([0]));
@@ -211,14 +211,14 @@ proptest! {
             .collect();
         let era = if modern { Era::Modern } else { Era::Legacy };
 
-        let mut filter = ListFilter::new(Arc::clone(&policy), held, era, Framing::Json);
+        let mut filter = ListFilter::new(Arc::clone(&policy), held, era, Framing::Json, &Memory::unlimited());
         prop_assert_eq!(&listed(&filtered(&mut filter, text.as_bytes(), &cuts)), &callable);
 
         let data: Vec<String> = text.lines().map(|line| format!("data: {line}{eol}")).collect();
         let progress = r#"{"jsonrpc":"2.0","method":"notifications/progress"}"#;
         let (before, after) = (format!("data:{progress}{eol}{eol}: alive{eol}id: 7{eol}"), format!("event: message{eol}{eol}:{eol}"));
         let stream = format!("{before}{}{after}", data.concat());
-        let mut filter = ListFilter::new(policy, held, era, Framing::Sse);
+        let mut filter = ListFilter::new(policy, held, era, Framing::Sse, &Memory::unlimited());
         let out = filtered(&mut filter, stream.as_bytes(), &cuts);
         let kept = out.strip_prefix(&before).and_then(|rest| rest.strip_suffix(&after)).unwrap();
         let payload: Vec<&str> = kept.split(eol).map(|line| line.strip_prefix("data: ").unwrap_or(line)).collect();
@@ -231,13 +231,13 @@ proptest! {
         cuts in prop::collection::vec(any::<usize>(), 0..20),
     ) {
         let stream = lines.concat();
-        let mut filter = ListFilter::new(policy(), ScopeBits::NONE, Era::Modern, Framing::Sse);
+        let mut filter = ListFilter::new(policy(), ScopeBits::NONE, Era::Modern, Framing::Sse, &Memory::unlimited());
         prop_assert_eq!(filtered(&mut filter, stream.as_bytes(), &cuts), stream);
     }
 
     #[test]
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), sse in any::<bool>()) {
-        let mut filter = ListFilter::new(policy(), ScopeBits::NONE, Era::Modern, if sse { Framing::Sse } else { Framing::Json });
+        let mut filter = ListFilter::new(policy(), ScopeBits::NONE, Era::Modern, if sse { Framing::Sse } else { Framing::Json }, &Memory::unlimited());
         let _ = filter.push(&bytes);
         let _ = filter.finish();
     }

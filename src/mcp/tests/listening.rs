@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use crate::mcp::{Era, Framing, ListFilter, Listening, Lists, NamePolicy, Need, RequestId, ServerPolicy, parse};
-use crate::types::ScopeBits;
+use crate::types::{Memory, ScopeBits};
 
 fn scope() -> ScopeBits {
     let mut bits = ScopeBits::NONE;
@@ -48,7 +48,8 @@ fn a_subscription_is_what_was_asked_for_and_depends_on_permissions() {
 
 /// What a filter makes of the answer of a server.
 fn filtered(text: &str, listening: Option<Listening>, framing: Framing) -> String {
-    let mut filter = ListFilter::new(std::sync::Arc::new(policy()), scope(), Era::Modern, framing).listening(listening);
+    let mut filter =
+        ListFilter::new(std::sync::Arc::new(policy()), scope(), Era::Modern, framing, &Memory::unlimited()).listening(listening);
     let mut out = filter.push(text.as_bytes()).expect("readable").to_vec();
     out.extend(filter.finish().expect("readable"));
     String::from_utf8(out).expect("text")

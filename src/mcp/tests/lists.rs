@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::bits;
 use crate::mcp::{Era, Framing, Limits, ListFilter, ListKind, NamePolicy, Need, ServerPolicy, Verdict, parse};
-use crate::types::ScopeBits;
+use crate::types::{Memory, ScopeBits};
 
 /// Names that meet the patterns, some with text that no message may carry.
 fn names() -> impl Strategy<Value = Vec<String>> {
@@ -114,7 +114,7 @@ proptest! {
             }
             let cursor = result["nextCursor"].clone();
             let message = json!({"jsonrpc": "2.0", "id": number, "result": result});
-            let mut filter = ListFilter::new(Arc::clone(&policy), held, era, framing);
+            let mut filter = ListFilter::new(Arc::clone(&policy), held, era, framing, &Memory::unlimited());
             let seen = page(&mut filter, framing, &message, size);
             // A page may come out empty: the cursor still leads on, or what stands on later pages would be lost.
             prop_assert_eq!(&seen["result"]["nextCursor"], &cursor);

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::bits;
 use crate::mcp::{Era, Framing, ListFilter, NamePolicy, Need, ServerPolicy};
+use crate::types::Memory;
 
 fn filter() -> ListFilter {
     let policy = ServerPolicy::for_tools(bits([]), NamePolicy::uniform(Need::Denied));
-    ListFilter::new(Arc::new(policy), bits([]), Era::Legacy, Framing::Sse)
+    ListFilter::new(Arc::new(policy), bits([]), Era::Legacy, Framing::Sse, &Memory::unlimited())
 }
 
 fn push(filter: &mut ListFilter, chunk: &str) -> String {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::mcp::{
     Bared, Era, Framing, ListFilter, NamePolicy, Need, NoTask, Owned, ServerPolicy, bare_tasks, is_open_task_method,
 };
-use crate::types::ScopeBits;
+use crate::types::{Memory, ScopeBits};
 
 /// Somebody whose tasks begin with an `a`.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ impl Owned for Ada {
 fn filter(makes: bool, framing: Framing) -> ListFilter {
     let policy = ServerPolicy::for_tools(ScopeBits::NONE, NamePolicy::uniform(Need::Scopes(ScopeBits::NONE)));
     let policy = Arc::new(ServerPolicy { tasks: true, ..policy });
-    ListFilter::new(policy, ScopeBits::NONE, Era::Legacy, framing).tasks(Some(Arc::new(Ada { makes })))
+    ListFilter::new(policy, ScopeBits::NONE, Era::Legacy, framing, &Memory::unlimited()).tasks(Some(Arc::new(Ada { makes })))
 }
 
 fn to_client(message: &str) -> String {
@@ -152,7 +152,7 @@ fn an_offer_is_taken_back_wherever_it_stands() {
         (r#"{"extensions":{"a":{},"io.modelcontextprotocol/tasks":{}},"tasks":{}}"#, r#"{"extensions":{"a":{}}}"#),
         (r#"{"tools":{"tasks":{}}}"#, r#"{"tools":{"tasks":{}}}"#),
     ] {
-        let mut filter = ListFilter::new(Arc::clone(&policy), ScopeBits::NONE, Era::Legacy, Framing::Json);
+        let mut filter = ListFilter::new(Arc::clone(&policy), ScopeBits::NONE, Era::Legacy, Framing::Json, &Memory::unlimited());
         let message = |capabilities: &str| format!(r#"{{"id":1,"result":{{"capabilities":{capabilities}}}}}"#);
         filter.push(message(said).as_bytes()).unwrap();
         assert_eq!(filter.finish().unwrap(), message(heard), "{said}");

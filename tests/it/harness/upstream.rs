@@ -175,6 +175,12 @@ async fn serve(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
                 _ = events.recv() => stream.write_all(answer.as_bytes()).await?,
                 n = stream.read_buf(&mut read) => if n? == 0 { return Ok(()) },
             },
+            "half" => {
+                let (first, second) = answer.split_at(answer.len() / 2);
+                stream.write_all(first.as_bytes()).await?;
+                let _ = events.recv().await;
+                stream.write_all(second.as_bytes()).await?;
+            }
             "events" => {
                 stream.write_all(answer.as_bytes()).await?;
                 return pour(stream, events).await;
@@ -220,6 +226,7 @@ fn answer(behave: &str, seen: &Seen) -> String {
         "events" => "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned(),
         "chunked" => "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n".to_owned(),
         "alerts" => json("", "200 OK", ALERTS),
+        "half" => json("", "200 OK", &large(&seen.header("x-size"))),
         "compressed" => json("Content-Encoding: gzip\r\n", "200 OK", ALERTS),
         "initialize" => json("", "200 OK", INITIALIZED),
         "tools" => json("", "200 OK", &tools()),
@@ -243,6 +250,12 @@ fn answer(behave: &str, seen: &Seen) -> String {
         },
         _ => json("", "200 OK", &format!("{{\"target\":{:?},\"body\":{}}}", seen.target(), seen.body.len())),
     }
+}
+
+/// One alert, with so many bytes of text.
+fn large(size: &str) -> String {
+    let text = "x".repeat(size.parse().expect("a size"));
+    format!(r#"{{"status":"success","data":{{"alerts":[{{"labels":{{"tenant":"tenant-acme"}},"text":"{text}"}}]}}}}"#)
 }
 
 /// The silence that a path ends in, as an Alertmanager shows one of this tenant.

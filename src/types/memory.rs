@@ -1,0 +1,327 @@
+//! Memory for what is read as a whole before it goes on: one amount for all of a process, taken before it is used.
+//!
+//! Whoever collects bytes does so in a [`Buffer`], which takes from the [`Memory`] what it allocates and gives it back when it is
+//! dropped, or when the last clone of what came of it is.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use bytes::Bytes;
+
+/// The least that a buffer allocates.
+const LEAST: usize = 1024;
+/// The most that an emptied buffer keeps for what comes next.
+const KEPT: usize = 64 * 1024;
+
+/// What may be held at one time, and what is.
+#[derive(Debug)]
+pub struct Memory {
+    limit: AtomicUsize,
+    held: AtomicUsize,
+    refused: AtomicU64,
+}
+
+/// There is no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the node holds as many bytes of bodies as it may")]
+pub struct Exhausted;
+
+impl Memory {
+    /// So many bytes, none of them taken.
+    #[must_use]
+    pub fn new(limit: usize) -> Arc<Self> {
+        Arc::new(Self { limit: AtomicUsize::new(limit), held: AtomicUsize::new(0), refused: AtomicU64::new(0) })
+    }
+
+    /// As much as anybody wants: for what handles no requests.
+    #[must_use]
+    pub fn unlimited() -> Arc<Self> {
+        Self::new(usize::MAX)
+    }
+
+    /// Takes so many bytes.
+    ///
+    /// # Errors
+    /// When there are not as many.
+    pub fn take(self: &Arc<Self>, bytes: usize) -> Result<Held, Exhausted> {
+        let mut held = self.nothing();
+        held.grow(bytes).map(|()| held)
+    }
+
+    /// Takes nothing, for something that will grow.
+    #[must_use]
+    pub fn nothing(self: &Arc<Self>) -> Held {
+        Held { memory: Arc::clone(self), bytes: 0 }
+    }
+
+    /// Takes what bytes use that are there already, until the last clone of them is dropped.
+    ///
+    /// # Errors
+    /// When there are not as many. The bytes are gone then.
+    pub fn keep(self: &Arc<Self>, bytes: Vec<u8>) -> Result<Bytes, Exhausted> {
+        let held = self.take(bytes.capacity())?;
+        Ok(Buffer { bytes, held }.freeze())
+    }
+
+    /// Bytes that may be held.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.limit.load(Ordering::Relaxed)
+    }
+
+    /// Allows another number of bytes. What is held beyond it stays until it is given back.
+    pub fn allow(&self, limit: usize) {
+        self.limit.store(limit, Ordering::Relaxed);
+    }
+
+    /// Bytes that are held.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    /// How often there were not as many as somebody wanted.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+}
+
+/// Leave to use some bytes. Dropping it gives them back.
+pub struct Held {
+    memory: Arc<Memory>,
+    bytes: usize,
+}
+
+impl Held {
+    /// Takes more.
+    ///
+    /// # Errors
+    /// When there are not as many; what was held before still is.
+    pub fn grow(&mut self, by: usize) -> Result<(), Exhausted> {
+        if by == 0 {
+            return Ok(());
+        }
+        let limit = self.memory.limit();
+        let more = |held: usize| held.checked_add(by).filter(|held| *held <= limit);
+        if self.memory.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_err() {
+            self.memory.refused.fetch_add(1, Ordering::Relaxed);
+            return Err(Exhausted);
+        }
+        self.bytes += by;
+        Ok(())
+    }
+
+    /// Gives back all but `left`.
+    pub fn shrink(&mut self, left: usize) {
+        let less = self.bytes.saturating_sub(left);
+        self.bytes -= less;
+        self.memory.held.fetch_sub(less, Ordering::Relaxed);
+    }
+
+    /// How many.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.shrink(0);
+    }
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Held").field(&self.bytes).finish()
+    }
+}
+
+/// Bytes that are collected.
+#[derive(Debug)]
+pub struct Buffer {
+    bytes: Vec<u8>,
+    /// As much as is allocated.
+    held: Held,
+}
+
+impl Buffer {
+    /// An empty one, which holds nothing yet.
+    #[must_use]
+    pub fn new(memory: &Arc<Memory>) -> Self {
+        Self { bytes: Vec::new(), held: memory.nothing() }
+    }
+
+    /// Adds a piece.
+    ///
+    /// # Errors
+    /// When there is no memory for it. What was collected before is kept.
+    pub fn push(&mut self, piece: &[u8]) -> Result<(), Exhausted> {
+        self.room(piece.len(), true)?;
+        self.bytes.extend_from_slice(piece);
+        Ok(())
+    }
+
+    /// Takes what so many more bytes need, before they come.
+    ///
+    /// # Errors
+    /// When there is not as much.
+    pub fn reserve(&mut self, more: usize) -> Result<(), Exhausted> {
+        self.room(more, false)
+    }
+
+    fn room(&mut self, more: usize, amply: bool) -> Result<(), Exhausted> {
+        let (has, needs) = (self.bytes.capacity(), self.bytes.len().saturating_add(more));
+        if needs <= has {
+            return Ok(());
+        }
+        // Twice as much each time, so that bytes are not copied with every piece; the bare need where that is not to be had.
+        let ample = if amply { needs.max(has.saturating_mul(2)).max(LEAST) } else { needs };
+        let wants = if self.held.grow(ample - has).is_ok() {
+            ample
+        } else {
+            self.held.grow(needs - has)?;
+            needs
+        };
+        self.bytes.reserve_exact(wants - self.bytes.len());
+        Ok(())
+    }
+
+    /// Removes what was collected.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        if self.bytes.capacity() > KEPT {
+            self.bytes = Vec::new();
+            self.held.shrink(0);
+        }
+    }
+
+    /// What was collected, leaving an empty buffer.
+    #[must_use]
+    pub fn take(&mut self) -> Self {
+        let empty = Self::new(&self.held.memory);
+        std::mem::replace(self, empty)
+    }
+
+    /// What was collected. The memory is held until the last clone is dropped.
+    #[must_use]
+    pub fn freeze(self) -> Bytes {
+        if self.bytes.is_empty() { Bytes::new() } else { Bytes::from_owner(self) }
+    }
+}
+
+impl Deref for Buffer {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl AsRef<[u8]> for Buffer {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_is_collected_is_held_until_nobody_has_it() {
+        let memory = Memory::new(10_000);
+        let mut buffer = Buffer::new(&memory);
+        assert_eq!(memory.held(), 0);
+        buffer.push(&[1; 3_000]).expect("room");
+        assert_eq!(memory.held(), 3_000);
+        let bytes = buffer.freeze();
+        let clone = bytes.slice(10..20);
+        drop(bytes);
+        assert_eq!(memory.held(), 3_000);
+        drop(clone);
+        assert_eq!(memory.held(), 0);
+    }
+
+    #[test]
+    fn nobody_gets_more_than_there_is() {
+        let memory = Memory::new(10_000);
+        let (mut a, mut b) = (Buffer::new(&memory), Buffer::new(&memory));
+        a.reserve(8_000).expect("room");
+        assert_eq!(b.push(&[0; 2_001]), Err(Exhausted));
+        b.push(&[0; 2_000]).expect("exactly as much as is left");
+        assert_eq!((memory.held(), memory.refused(), b.len()), (10_000, 3, 2_000));
+        assert_eq!(memory.keep(vec![0]), Err(Exhausted));
+        drop(a);
+        assert!(memory.keep(vec![0]).is_ok());
+        drop(b);
+        assert_eq!(memory.held(), 0);
+    }
+
+    #[test]
+    fn a_limit_that_shrinks_takes_nothing_away() {
+        let memory = Memory::new(10_000);
+        let held = memory.take(9_000).expect("room");
+        memory.allow(5_000);
+        assert!(memory.take(1).is_err());
+        drop(held);
+        assert!(memory.take(5_000).is_ok() && memory.take(5_001).is_err());
+    }
+
+    /// What is done with buffers.
+    #[derive(Clone, Debug)]
+    enum Act {
+        New,
+        Push(usize, usize),
+        Clear(usize),
+        Take(usize),
+        Freeze(usize),
+        Drop(usize),
+    }
+
+    fn act() -> impl Strategy<Value = Act> {
+        let which = 0_usize..4;
+        prop_oneof![
+            Just(Act::New),
+            (which.clone(), 0_usize..5_000).prop_map(|(which, size)| Act::Push(which, size)),
+            which.clone().prop_map(Act::Clear),
+            which.clone().prop_map(Act::Take),
+            which.clone().prop_map(Act::Freeze),
+            which.prop_map(Act::Drop),
+        ]
+    }
+
+    proptest! {
+        /// Whatever is done, what is allocated is held, it is never more than the limit, and nothing is left at the end.
+        #[test]
+        fn what_is_allocated_is_held(acts in proptest::collection::vec(act(), 0..200)) {
+            let memory = Memory::new(20_000);
+            let (mut buffers, mut frozen) = (Vec::<Buffer>::new(), Vec::<Bytes>::new());
+            for act in acts {
+                match act {
+                    Act::New => buffers.push(Buffer::new(&memory)),
+                    Act::Push(which, size) if which < buffers.len() => {
+                        let before = buffers[which].len();
+                        let pushed = buffers[which].push(&vec![7; size]).is_ok();
+                        prop_assert_eq!(buffers[which].len(), if pushed { before + size } else { before });
+                    }
+                    Act::Clear(which) if which < buffers.len() => buffers[which].clear(),
+                    Act::Take(which) if which < buffers.len() => { let taken = buffers[which].take(); buffers.push(taken); }
+                    Act::Freeze(which) if which < buffers.len() => frozen.push(buffers.swap_remove(which).freeze()),
+                    Act::Drop(which) if which < buffers.len() => drop(buffers.swap_remove(which)),
+                    _ => { frozen.pop(); }
+                }
+                let allocated: usize = buffers.iter().map(|b| b.bytes.capacity()).sum();
+                prop_assert!(memory.held() >= allocated && memory.held() <= memory.limit());
+                prop_assert_eq!(memory.held() - allocated >= frozen.iter().map(Bytes::len).sum(), true);
+            }
+            drop((buffers, frozen));
+            prop_assert_eq!(memory.held(), 0);
+        }
+    }
+}
