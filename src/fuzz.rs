@@ -18,8 +18,11 @@ pub use crate::web::fuzz::{cookies, form};
 #[cfg(test)]
 mod tests;
 
+/// A function with its name.
+pub type Target = (&'static str, fn(&[u8]));
+
 /// The functions with their names, which are those of the programs in `fuzz/fuzz_targets` and of the seeds in `fuzz/corpus`.
-pub const TARGETS: [(&str, fn(&[u8])); 26] = [
+pub const TARGETS: [Target; 26] = [
     ("authorizer_grpc", authorizer_grpc),
     ("authorizer_http", authorizer_http),
     ("client_authentication", client_authentication),

@@ -28,6 +28,8 @@ fn written(version: usize) -> Written {
         onboarding_url: "https://app.example/start".to_owned(),
         redirect_uris: vec!["https://app.example/callback".to_owned()],
         scopes: vec!["metrics:read".to_owned()],
+        access_token_ttl: None,
+        require_state: false,
     }
 }
 

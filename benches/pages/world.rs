@@ -8,7 +8,7 @@ use axum::Router;
 use secrecy::SecretString;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
-use tollgate::account::{self, AuditFlush, Called, Refused, StandIn, Unanswered};
+use tollgate::account::{self, AuditFlush, Called, Refused, Sent, StandIn, Unanswered};
 use tollgate::apps::NewSecret;
 use tollgate::clients::{By, Clients};
 use tollgate::config::{Config, Environment};
@@ -54,7 +54,7 @@ impl StandIn for Nobody {
         Err(Refused { code: "invalid_grant".to_owned(), description: "nothing is tried here".to_owned() })
     }
 
-    async fn call(&self, _: &str, _: &SecretString) -> Result<Called, Unanswered> {
+    async fn call(&self, _: Sent, _: &SecretString) -> Result<Called, Unanswered> {
         Err(Unanswered("nobody is called here".into()))
     }
 }

@@ -33,7 +33,7 @@ pub(crate) fn write(dir: &Path) -> PathBuf {
 /// What a gate's configuration says of the certificate beside the authority.
 pub(crate) fn listen(authority: &Path) -> String {
     let beside = |name: &str| authority.with_file_name(name);
-    format!("[listen.tls]\ncert = {:?}\nkey = {:?}\n", beside("gate.pem"), beside("gate.key"))
+    format!("[listen.tls]\ncert = \"{}\"\nkey = \"{}\"\n", beside("gate.pem").display(), beside("gate.key").display())
 }
 
 /// Connects to whoever has a certificate of the authority; each handshake is a whole one.

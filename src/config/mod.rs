@@ -37,7 +37,7 @@ pub use model::{
     Access, Api, ApiKind, Assertion, AuditPolicy, AuthorizerPolicy, Breaker, Checks, Config, DeploymentSecret, Ejection,
     Endpoint, Exchange, ExchangeAuth, Hook, HookTarget, InjectedHeader, Limits, Listen, OAuthPolicy, OrgName, Rate, Requirement,
     Retries, RoleSelectors, Roles, Route, RouteMeta, RouteTimeouts, Site, SubjectTokenType, Target, Tell, TemplateHeader,
-    Tenancy, Upstream, UpstreamLimits, UpstreamTimeouts,
+    Tenancy, Traffic, Upstream, UpstreamLimits, UpstreamTimeouts,
 };
 pub use quickstart::{Quickstart, ToolRule};
 pub use raw::{Enforce, Enforcement, HookEvent, IndexBody, Per, RouteErrors, RouteUpgrade, UpstreamProtocol};

@@ -17,7 +17,7 @@ use url::Url;
 
 use super::{Catalogue, Enforcement, HookEvent, ListenTls};
 pub use identity::{Assertion, Exchange, ExchangeAuth, SubjectTokenType, TemplateHeader};
-pub use routes::{Access, Rate, Route, RouteMeta, RouteTimeouts};
+pub use routes::{Access, Rate, Route, RouteMeta, RouteTimeouts, Traffic};
 pub use tenancy::{OrgName, Tell, Tenancy};
 pub use upstreams::{Breaker, Checks, Ejection, Endpoint, InjectedHeader, Retries, Upstream, UpstreamLimits, UpstreamTimeouts};
 

@@ -105,9 +105,7 @@ impl Rates {
     #[must_use]
     pub fn refused(&self, denial: Denial, about: &About, now: Timestamp) -> Answered {
         let caller = |claims: &Claims| {
-            let mut key = self.hasher.build_hasher();
-            ("refused", claims.org.as_str(), claims.client_id.as_str(), claims.sub.as_str()).hash(&mut key);
-            key.finish()
+            self.hasher.hash_one(("refused", claims.org.as_str(), claims.client_id.as_str(), claims.sub.as_str()))
         };
         let claims = about.principal.as_deref().map(|p| &p.claims).or(about.claims.as_deref());
         let Some(caller) = claims.map(caller) else { return Answered { denial, recorded: None } };

@@ -12,7 +12,7 @@ use super::authorize::{Asked, Permit, Refused};
 use super::denial::Denial;
 use super::hygiene::CleanRequest;
 use super::unfit::Unfit;
-use crate::config::{Access, Api, Config, Enforcement, Route, RouteTimeouts, Tell};
+use crate::config::{Access, Api, Config, Enforcement, Route, RouteTimeouts, Tell, Traffic};
 use crate::record::{Actor, Caller};
 use crate::routing::Lookup;
 use crate::token::{Claims, looks_ours};
@@ -178,7 +178,7 @@ fn unmatched() -> Route {
         max_concurrent: None,
         max_body: None,
         timeouts: RouteTimeouts::default(),
-        call: false,
+        traffic: Traffic::Requests,
         upgrade: None,
         client_certificate: false,
         errors: None,

@@ -7,10 +7,11 @@ use serde_json::Value;
 
 use super::{Check, Coding, Prefix, Refused};
 use crate::config::IndexBody;
+use crate::types::Memory;
 
 /// The verdict of a body, and what was sent of it, cut into pieces of this size.
 fn passed(kind: IndexBody, coding: Coding, body: &[u8], piece: usize) -> (Result<(), Refused>, Vec<u8>) {
-    let mut check = Check::new(Prefix::new("", "acme", ".").expect("a prefix"), kind, coding);
+    let mut check = Check::new(Prefix::new("", "acme", ".").expect("a prefix"), kind, coding, &Memory::unlimited());
     let mut sent = Vec::new();
     let mut pieces = body.chunks(piece).peekable();
     if pieces.peek().is_none() {

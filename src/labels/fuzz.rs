@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{Asked, Label, Labels, enforce, logql, promql, silence};
 use crate::config::Enforce;
+use crate::types::Memory;
 
 const OURS: &str = "tenant=\"a\"";
 
@@ -114,7 +115,7 @@ pub fn label_parameters(data: &[u8]) {
     let (query, form) = rest.iter().position(|b| *b == b'\n').map_or((rest, None), |at| (&rest[..at], Some(&rest[at + 1..])));
     let Ok(query) = std::str::from_utf8(query) else { return };
     let (method, is_form) = if form.is_some() { (Method::POST, true) } else { (Method::GET, false) };
-    let asked = Asked { method: &method, path: "/x", query: Some(query), body: form, is_form };
+    let asked = Asked { method: &method, path: "/x", query: Some(query), body: form, is_form, memory: &Memory::unlimited() };
     let Ok(made) = enforce(Some(how), &label(), &asked) else { return };
     let read = |text: &[u8]| url::form_urlencoded::parse(text).into_owned().collect::<Vec<_>>();
     let mut pairs = read(made.query.as_deref().unwrap_or_default().as_bytes());

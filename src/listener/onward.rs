@@ -56,8 +56,8 @@ pub(super) async fn peer(front: &Front, session: &mut Session, ctx: &mut Ctx) ->
     if watches && (stream || forwarding.watch.is_none()) {
         let first = spans.first.map(|first| spans.connect + first);
         let stream = spans.stream.map(|stream| Stream { total: longest, ..stream });
-        let watched = Watched { first, total: left(spans.total), idle: spans.idle, stream, body };
-        forwarding.watch = cut.map(|cut| Watch::start(cut, watched));
+        let until = Watched { first, total: left(spans.total), idle: spans.idle, stream, body };
+        forwarding.watch = cut.map(|cut| Watch::start(cut, until));
     }
     match attempt.pool().peer(attempt.index(), forwarding.reached, &spans, now).await {
         Ok(mut peer) => {

@@ -11,7 +11,7 @@ use pingora::proxy::Session;
 use pingora::upstreams::peer::HttpPeer;
 
 use super::ctx::Forwarding;
-use crate::config::{ApiKind, RouteUpgrade, UpstreamProtocol};
+use crate::config::{ApiKind, RouteUpgrade, Traffic, UpstreamProtocol};
 use crate::gateway::denial::UpstreamFault;
 use crate::gateway::handshake;
 use crate::gateway::respond;
@@ -46,7 +46,7 @@ pub(super) fn coming(forwarding: &Forwarding, head: &RequestHeader) -> Coming {
 
 /// Whether this is a gRPC call of a method that the route is for: both sides may pause.
 pub(super) fn is_call(forwarding: &Forwarding, head: &RequestHeader) -> bool {
-    forwarding.permit.rule().call && status::is_grpc(&head.headers)
+    forwarding.permit.rule().traffic == Traffic::Calls && status::is_grpc(&head.headers)
 }
 
 fn takes_events(headers: &HeaderMap) -> bool {

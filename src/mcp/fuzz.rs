@@ -10,7 +10,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::{Era, Framing, Limits, ListFilter, Message, NamePolicy, Need, ServerPolicy, bare_tasks, parse};
-use crate::types::ScopeBits;
+use crate::types::{Memory, ScopeBits};
 
 /// The members of an object in their order, none left out.
 struct Pairs(Vec<(String, Box<RawValue>)>);
@@ -129,7 +129,13 @@ fn filtered(framing: Framing, body: &[u8], piece: usize) -> Option<Vec<u8>> {
     held.set(0);
     let free = || Need::Scopes(ScopeBits::NONE);
     let tools = NamePolicy::new([("get_*", free()), ("echo", free())], Need::Denied).expect("a policy");
-    let mut filter = ListFilter::with_limit(Arc::new(ServerPolicy::for_tools(held, tools)), held, Era::Legacy, framing, 4096);
+    let mut filter = ListFilter::with_limit(
+        Arc::new(ServerPolicy::for_tools(held, tools)),
+        held,
+        Era::Legacy,
+        (framing, 4096),
+        &Memory::unlimited(),
+    );
     let mut made = Vec::new();
     for piece in body.chunks(piece) {
         made.extend_from_slice(&filter.push(piece).ok()?);

@@ -43,7 +43,7 @@ struct In {
     request_id: Option<String>,
     /// Under which grant.
     grant_id: Option<String>,
-    /// What was decided: allowed, denied, unknown (let through and never seen to end), or would_deny (let through in shadow mode).
+    /// What was decided: allowed, denied, unknown (let through and never seen to end), or `would_deny` (let through in shadow mode).
     decision: Option<Decided>,
     /// Text in operation, path, tool, application name or reason, ignoring case.
     text: Option<String>,

@@ -5,13 +5,12 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::header::ACCEPT;
 use http::{HeaderMap, Method, Version};
 
 use super::body::Passing;
 use super::pass::Pass;
 use crate::audit::Journal;
-use crate::config::{ApiKind, Target, Tell};
+use crate::config::{ApiKind, Target, Tell, Traffic};
 use crate::gateway::authorize::Permit;
 use crate::gateway::decide::{self, About, Admitted, Decided, Refusal};
 use crate::gateway::denial::Denial;
@@ -322,7 +321,7 @@ struct Allowed {
 fn spans(permit: &Permit, headers: &HeaderMap, is_message: bool) -> Option<Spans> {
     let Target::Upstream(upstream) = &permit.api().target else { return None };
     let rule = permit.rule();
-    let pauses = is_message || rule.upgrade.is_some() || (rule.call && status::is_grpc(headers));
+    let pauses = is_message || rule.upgrade.is_some() || (rule.traffic == Traffic::Calls && status::is_grpc(headers));
     let coming = if pauses { Coming::Events } else { Coming::Whole };
     Some(Spans::of(&upstream.timeouts, &rule.timeouts, coming))
 }

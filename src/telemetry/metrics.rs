@@ -174,7 +174,7 @@ impl Default for Metrics {
         let info = b.keep(IntGaugeVec::new(Opts::new("tollgate_build_info", "The running build"), &["version"]));
         info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let route = &["api", "route"];
-        let endpoint = &["upstream", "endpoint"];
+        let (of_upstream, endpoint) = (&["upstream"], &["upstream", "endpoint"]);
         Self {
             requests: b.counters(
                 "tollgate_requests_total",
@@ -201,10 +201,11 @@ impl Default for Metrics {
             audit_unknown: b.counter("tollgate_audit_outcome_unknown_total", "Calls whose outcome a crash hid"),
             store_errors: b.counter("tollgate_store_errors_total", "Store probes that failed"),
             store_seconds: b.histogram("tollgate_store_seconds", "Time of a store probe"),
-            upstream_up: b.keep(IntGaugeVec::new(
-                Opts::new("tollgate_upstream_up", "Whether the upstream's last connection or health check succeeded"),
-                &["upstream"],
-            )),
+            upstream_up: b.gauges(
+                "tollgate_upstream_up",
+                "Whether the upstream's last connection or health check succeeded",
+                of_upstream,
+            ),
             endpoint_up: b.gauges(
                 "tollgate_upstream_endpoint_up",
                 "Whether the endpoint is asked: its check does not fail and it is not ejected",
@@ -220,25 +221,21 @@ impl Default for Metrics {
             endpoint_ejections: b.counters("tollgate_upstream_ejections_total", "How often the endpoint was ejected", endpoint),
             upstream_circuit_open: b.gauges(
                 "tollgate_upstream_circuit_open",
-                "1 while requests are refused because no connection could be had",
-                &["upstream"],
+                "1 while it is not asked, as no connection could be had",
+                of_upstream,
             ),
             upstream_circuit_refused: b.counters(
                 "tollgate_upstream_circuit_refused_total",
-                "Requests refused because no connection could be had for a while",
-                &["upstream"],
+                "Requests refused while it was not asked",
+                of_upstream,
             ),
-            upstream_waiting: b.gauges("tollgate_upstream_waiting", "Requests that wait for a place", &["upstream"]),
+            upstream_waiting: b.gauges("tollgate_upstream_waiting", "Requests that wait for a place", of_upstream),
             upstream_retries: b.counters(
                 "tollgate_upstream_retries_total",
                 "Failed requests that could be sent again, by whether the budget allowed it",
                 &["upstream", "outcome"],
             ),
-            certificate_expiry: b.gauges(
-                "tollgate_certificate_expiry_seconds",
-                "Seconds until the certificate expires",
-                &["side", "file"],
-            ),
+            certificate_expiry: b.gauges("tollgate_certificate_expiry_seconds", "Seconds until it expires", &["side", "file"]),
             certificate_reloads: b.counters(
                 "tollgate_certificate_reloads_total",
                 "Readings of changed certificates of the listener by outcome",
@@ -257,21 +254,15 @@ impl Default for Metrics {
                 "Tokens asked for at the authorization servers of upstreams, by outcome",
                 &["api", "outcome"],
             ),
-            signals: b.counters(
-                "tollgate_hygiene_signals_total",
-                "Spoofed or misplaced things removed from request heads",
-                &["signal"],
-            ),
+            signals: b.counters("tollgate_hygiene_signals_total", "Spoofed or misplaced things removed from heads", &["signal"]),
             streams_cut: b.counter("tollgate_streams_cut_total", "Requests under way that a revocation or an expiry ended"),
             in_flight: b.gauge("tollgate_requests_in_flight", "Requests under way on the public listener"),
             waiting: b.gauge("tollgate_requests_waiting", "Requests that wait for a place"),
             buffer_bytes: b.gauge("tollgate_buffer_bytes", "Bytes of bodies that are held as a whole"),
             buffer_refused: b.counter("tollgate_buffer_refused_total", "How often there was no memory for a body"),
             strained: b.gauges("tollgate_strained", "1 while requests are shed for this signal", &["signal"]),
-            connections_refused: b.counter(
-                "tollgate_connections_refused_total",
-                "Connections dropped because there were too many, or because their address floods",
-            ),
+            connections_refused: b
+                .counter("tollgate_connections_refused_total", "Connections dropped: too many, or of an address that floods"),
             connections_thrown_out: b.counter("tollgate_connections_thrown_out_total", "Connections ended because they flooded"),
             panics: b.counter("tollgate_panics_total", "Requests whose handler panicked"),
             registry,

@@ -140,6 +140,15 @@ impl fmt::Debug for Held {
     }
 }
 
+/// How much a buffer takes when it is full.
+#[derive(Clone, Copy)]
+enum Room {
+    /// Twice what it had, where that is to be had.
+    Ample,
+    /// What is needed.
+    Bare,
+}
+
 /// Bytes that are collected.
 #[derive(Debug)]
 pub struct Buffer {
@@ -160,7 +169,7 @@ impl Buffer {
     /// # Errors
     /// When there is no memory for it. What was collected before is kept.
     pub fn push(&mut self, piece: &[u8]) -> Result<(), Exhausted> {
-        self.room(piece.len(), true)?;
+        self.room(piece.len(), Room::Ample)?;
         self.bytes.extend_from_slice(piece);
         Ok(())
     }
@@ -170,18 +179,21 @@ impl Buffer {
     /// # Errors
     /// When there is not as much.
     pub fn reserve(&mut self, more: usize) -> Result<(), Exhausted> {
-        self.room(more, false)
+        self.room(more, Room::Bare)
     }
 
-    fn room(&mut self, more: usize, amply: bool) -> Result<(), Exhausted> {
+    fn room(&mut self, more: usize, room: Room) -> Result<(), Exhausted> {
         let (has, needs) = (self.bytes.capacity(), self.bytes.len().saturating_add(more));
         if needs <= has {
             return Ok(());
         }
         // Twice as much each time, so that bytes are not copied with every piece; the bare need where that is not to be had.
-        let ample = if amply { needs.max(has.saturating_mul(2)).max(LEAST) } else { needs };
-        let wants = if self.held.grow(ample - has).is_ok() {
-            ample
+        let most = match room {
+            Room::Ample => needs.max(has.saturating_mul(2)).max(LEAST),
+            Room::Bare => needs,
+        };
+        let wants = if self.held.grow(most - has).is_ok() {
+            most
         } else {
             self.held.grow(needs - has)?;
             needs

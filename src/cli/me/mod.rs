@@ -114,7 +114,7 @@ struct Activity {
     /// HTTP status such as 404, or a class such as 4xx
     #[arg(long)]
     status: Option<String>,
-    /// allowed, denied, unknown or would_deny
+    /// allowed, denied, unknown or `would_deny`
     #[arg(long)]
     decision: Option<String>,
     /// Text in operation, path, tool or reason

@@ -37,14 +37,23 @@ pub struct Route {
     pub max_body: Option<u64>,
     /// How long its answers may take.
     pub timeouts: RouteTimeouts,
-    /// Whether it is a method of a gRPC service: both sides of a call may pause.
-    pub call: bool,
+    /// What goes over it.
+    pub traffic: Traffic,
     /// What its connections turn into; requests for anything else are refused there.
     pub upgrade: Option<RouteUpgrade>,
     /// How its refusals are written, where not as problem details.
     pub errors: Option<RouteErrors>,
     /// Headers that tell the upstream about the caller, besides those of the API and in their place.
     pub headers: Vec<TemplateHeader>,
+}
+
+/// What goes over a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Traffic {
+    /// Requests and their answers.
+    Requests,
+    /// Calls of methods of a gRPC service: both sides may pause.
+    Calls,
 }
 
 /// How long an answer may take on a route, where that differs from its upstream.

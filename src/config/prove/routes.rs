@@ -12,7 +12,7 @@ use crate::config::error::KeyPath;
 use crate::config::own_api::{self, Needs};
 use crate::config::pack::RawPack;
 use crate::config::raw::{RawApi, RawChange, RawOverride, RawRoute};
-use crate::config::{Access, Catalogue, Route, RouteMeta, RouteTimeouts, Tenancy};
+use crate::config::{Access, Catalogue, Route, RouteMeta, RouteTimeouts, Tenancy, Traffic};
 use crate::routing::{Lookup, MethodSet, Pattern, RouteTable, Segment, conflicts};
 use crate::types::{ApiName, RouteId, ScopeBits, ScopeSet};
 
@@ -66,7 +66,9 @@ pub(super) fn http(
     }
     let listed = services::listed(raw, pack);
     for draft in &mut drafts {
-        draft.route.call = services::is_method(&draft.pattern, &draft.meta.methods, listed);
+        if services::is_method(&draft.pattern, &draft.meta.methods, listed) {
+            draft.route.traffic = Traffic::Calls;
+        }
     }
     tenancy::routes(tenancy, &drafts.iter().map(|d| (d.at.clone(), &d.route)).collect::<Vec<_>>(), found);
     let rules = rules(drafts, found);
@@ -164,7 +166,7 @@ const fn plain(id: RouteId, access: Access) -> Route {
         max_concurrent: None,
         max_body: None,
         timeouts: RouteTimeouts { connect: None, first_byte: None, idle: None, total: None },
-        call: false,
+        traffic: Traffic::Requests,
         upgrade: None,
         errors: None,
         headers: Vec::new(),
@@ -259,7 +261,7 @@ fn draft(
             max_concurrent: raw.max_concurrent,
             max_body: raw.max_body.as_ref().map(|size| u64::try_from(size.0.0).unwrap_or(u64::MAX)),
             timeouts: upstreams::route_timeouts(&raw.timeouts, &at.key("timeouts"), found),
-            call: false,
+            traffic: Traffic::Requests,
             upgrade: raw.upgrade,
             errors: raw.errors,
             headers: identity::headers(&raw.headers, &at.key("headers"), found),

@@ -161,7 +161,7 @@ impl Shared {
                 None => std::future::pending().await,
             }
             if self.has_begun() {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         };
         let end = async {
