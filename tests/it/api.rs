@@ -576,16 +576,16 @@ async fn nothing_of_the_api_is_given_to_who_asks_for_nothing_special() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_terms_of_clients_and_apps_are_changed() {
     let world = World::new().await;
-    let path = format!("/clients/{}", world.client);
+    let client = format!("/clients/{}", world.client);
     let patch = async |path: &str, change: Value| world.with_body("PATCH", path, &world.admin, &change, None).await;
-    let changed = patch(&path, json!({ "access_token_ttl_seconds": 90, "require_state": true })).await.json();
+    let changed = patch(&client, json!({ "access_token_ttl_seconds": 90, "require_state": true })).await.json();
     assert_eq!((&changed["access_token_ttl_seconds"], &changed["require_state"]), (&json!(90), &json!(true)), "{changed}");
-    let kept = patch(&path, json!({ "scopes": "metrics:read" })).await.json();
+    let kept = patch(&client, json!({ "scopes": "metrics:read" })).await.json();
     assert_eq!((&kept["access_token_ttl_seconds"], &kept["require_state"]), (&json!(90), &json!(true)), "what is absent stays");
-    let back = patch(&path, json!({ "access_token_ttl_seconds": null })).await.json();
+    let back = patch(&client, json!({ "access_token_ttl_seconds": null })).await.json();
     assert_eq!((&back["access_token_ttl_seconds"], &back["require_state"]), (&Value::Null, &json!(true)), "{back}");
     for wrong in [json!(0), json!(86_401), json!("soon")] {
-        assert_eq!(patch(&path, json!({ "access_token_ttl_seconds": wrong })).await.status, 400, "{wrong}");
+        assert_eq!(patch(&client, json!({ "access_token_ttl_seconds": wrong })).await.status, 400, "{wrong}");
     }
     let made = world.post("/apps", &world.admin, &json!({ "name": "Sync" }), None).await.json();
     let app = format!("/apps/{}", text(&made["app"]["id"]));

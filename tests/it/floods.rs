@@ -119,6 +119,9 @@ fn dependency(on: u32) -> [u8; 5] {
     [a, b, c, d, 15]
 }
 
+/// The frames of a flood, by their number.
+type Frames<'f> = &'f dyn Fn(u32) -> Vec<u8>;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn frames_about_priorities_end_their_connection() {
     let gw = Gateway::start().await;
@@ -129,7 +132,7 @@ async fn frames_about_priorities_end_their_connection() {
     };
     let update = |of: u32| [&of.to_be_bytes()[..], b"u=0, i"].concat();
     // RFC 7540 §5.3.1 makes the first two a fault of their stream, of which there may not be any number either.
-    let floods: [(&str, &dyn Fn(u32) -> Vec<u8>); 7] = [
+    let floods: [(&str, Frames<'_>); 7] = [
         ("a stream that depends on itself", &|i| prioritized(i, stream(i))),
         ("a priority of a stream after itself", &|i| frame(PRIORITY, 0, stream(i), &dependency(stream(i)))),
         ("priorities of streams that never open", &|i| frame(PRIORITY, 0, stream(i), &dependency(0))),

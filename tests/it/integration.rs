@@ -43,7 +43,7 @@ struct Chain {
 
 impl Chain {
     async fn drafted() -> Self {
-        let world = World::new().await;
+        let world = Box::pin(World::new()).await;
         let made = world.post("/apps", &world.admin, &definition(), None).await;
         assert_eq!(made.status, 201, "{made:?}");
         let id = text(&made.json()["app"]["id"]);

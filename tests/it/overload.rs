@@ -188,7 +188,7 @@ async fn bodies_that_are_held_have_one_budget() {
     held.send(&alerts(600_000)).await;
     within("an answer that is held", async {
         while memory.held() < 600_000 {
-            tokio::task::yield_now().await
+            tokio::task::yield_now().await;
         }
     })
     .await;
@@ -207,7 +207,7 @@ async fn bodies_that_are_held_have_one_budget() {
     assert!(answer.body.len() > 600_000 && answer.text().contains("tenant-acme"));
     within("all that was given back", async {
         while memory.held() > 0 {
-            tokio::task::yield_now().await
+            tokio::task::yield_now().await;
         }
     })
     .await;

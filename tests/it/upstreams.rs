@@ -328,7 +328,7 @@ async fn an_upstream_keeps_so_many_idle_connections_and_no_more() {
         conn.send(&get().header("X-Behave", "hold").bytes()).await;
         within("a request that is held", async {
             while a.count() + b.count() < number {
-                tokio::task::yield_now().await
+                tokio::task::yield_now().await;
             }
         })
         .await;
