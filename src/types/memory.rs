@@ -60,7 +60,9 @@ impl Memory {
     ///
     /// # Errors
     /// When there are not as many. The bytes are gone then.
-    pub fn keep(self: &Arc<Self>, bytes: Vec<u8>) -> Result<Bytes, Exhausted> {
+    pub fn keep(self: &Arc<Self>, mut bytes: Vec<u8>) -> Result<Bytes, Exhausted> {
+        // What grew by and by may have taken twice of what it needs.
+        bytes.shrink_to_fit();
         let held = self.take(bytes.capacity())?;
         Ok(Buffer { bytes, held }.freeze())
     }
@@ -101,17 +103,20 @@ impl Held {
     /// # Errors
     /// When there are not as many; what was held before still is.
     pub fn grow(&mut self, by: usize) -> Result<(), Exhausted> {
-        if by == 0 {
+        if self.try_grow(by) {
             return Ok(());
         }
+        self.memory.refused.fetch_add(1, Ordering::Relaxed);
+        Err(Exhausted)
+    }
+
+    /// Takes more where there is more, which nobody counts as refused where there is not.
+    fn try_grow(&mut self, by: usize) -> bool {
         let limit = self.memory.limit();
         let more = |held: usize| held.checked_add(by).filter(|held| *held <= limit);
-        if self.memory.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_err() {
-            self.memory.refused.fetch_add(1, Ordering::Relaxed);
-            return Err(Exhausted);
-        }
-        self.bytes += by;
-        Ok(())
+        let grown = by == 0 || self.memory.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok();
+        self.bytes += if grown { by } else { 0 };
+        grown
     }
 
     /// Gives back all but `left`.
@@ -192,7 +197,7 @@ impl Buffer {
             Room::Ample => needs.max(has.saturating_mul(2)).max(LEAST),
             Room::Bare => needs,
         };
-        let wants = if self.held.grow(most - has).is_ok() {
+        let wants = if self.held.try_grow(most - has) {
             most
         } else {
             self.held.grow(needs - has)?;
@@ -267,7 +272,7 @@ mod tests {
         a.reserve(8_000).expect("room");
         assert_eq!(b.push(&[0; 2_001]), Err(Exhausted));
         b.push(&[0; 2_000]).expect("exactly as much as is left");
-        assert_eq!((memory.held(), memory.refused(), b.len()), (10_000, 3, 2_000));
+        assert_eq!((memory.held(), memory.refused(), b.len()), (10_000, 1, 2_000));
         assert_eq!(memory.keep(vec![0]), Err(Exhausted));
         drop(a);
         assert!(memory.keep(vec![0]).is_ok());

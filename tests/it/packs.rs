@@ -160,6 +160,8 @@ async fn every_row_of_every_table_holds_at_the_running_gate() {
             if row.is_allowed() {
                 let before = gw.upstream.count();
                 assert_eq!(send(&gw, pack, &row, &bob.token).await.status, 403, "{at}");
+                // Nobody is refused so often in one second.
+                gw.advance(u64::from(allowed % 10 == 0));
                 assert_eq!(gw.upstream.count(), before, "{at}: nothing arrives without its scope");
             }
         }

@@ -167,7 +167,19 @@ async fn every_page_for_everybody() {
         }
         line(&mut table, page, cells);
     }
-    insta::assert_snapshot!(table, @"");
+    insta::assert_snapshot!(table, @r"
+    page                                                 stranger  member    elsewhere operator
+    /                                                    shown     shown     shown     shown
+    /login                                               shown     done      done      done
+    /password                                            sign in   shown     shown     shown
+    /device                                              sign in   shown     shown     shown
+    /device?user_code={code}                             sign in   shown     shown     shown
+    /consent?request={own request}                       sign in   shown     forbidden forbidden
+    /consent?request={request}                           sign in   shown     shown     forbidden
+    /consent?request=req_nobody                          sign in   gone      gone      gone
+    /invitations/{link}                                  shown     shown     shown     shown
+    /invitations/nobody                                  not here  not here  not here  not here
+    ");
 }
 
 /// Each form in a world of its own, with the token that every form of its session carries.
@@ -196,5 +208,16 @@ async fn every_form_for_everybody() {
         }
         line(&mut table, &format!("{page} {}", form.rsplit('&').next().unwrap_or_default()), cells);
     }
-    insta::assert_snapshot!(table, @"");
+    insta::assert_snapshot!(table, @r"
+    form                                                 stranger  member    elsewhere operator
+    /consent?request={own request} approve=1             sign in   code      forbidden forbidden
+    /consent?request={request} approve=1                 sign in   code      said why  forbidden
+    /consent?request={request} deny=1                    sign in   done      done      forbidden
+    /device continue=1                                   sign in   shown     shown     forbidden
+    /device approve=1                                    sign in   shown     said why  forbidden
+    /password new-password=three+plain+words             sign in   done      done      done
+    /invitations/{link} accept=1                         said why  shown     shown     shown
+    /invitations/nobody accept=1                         not here  not here  not here  not here
+    /logout                                              done      done      done      done
+    ");
 }

@@ -40,7 +40,9 @@ fn sources(path: &Path, found: &mut Vec<PathBuf>) {
         for entry in &entries {
             sources(entry, found);
         }
-    } else if path.extension().is_some_and(|e| e == "rs") && !path.iter().any(|part| part == "tests" || part == "tests.rs") {
+    } else if path.extension().is_some_and(|e| e == "rs")
+        && !path.iter().any(|part| ["tests", "tests.rs", "fuzz.rs"].iter().any(|not| part == *not))
+    {
         found.push(path.to_owned());
     }
 }
