@@ -10,6 +10,7 @@ import harness
 from checks import Checks, equal
 from oauth import REDIRECT, OAuthClient, bearer, request
 from person import Person
+from processes import await_true
 
 READ, OTHER = harness.PROMETHEUS_SCOPE, harness.PROMETHEUS_OTHER_SCOPE
 WRITES, MINTS = "metrics:write", "api_keys:write"
@@ -62,6 +63,11 @@ class Api:
     def grant(self, org: str, client: str) -> str:
         live = self.ask(org, "GET", "/me/applications")["data"]
         return next(g["id"] for g in live if g["client"] == client and g["state"] == "live")
+
+    def done(self, org: str, client: str) -> set[str]:
+        """What a client did in an organization, as its user is told."""
+        records = self.ask(org, "GET", f"/me/applications/{self.grant(org, client)}/activity?decision=allowed")["data"]
+        return {record["operation"] for record in records}
 
     def narrow(self, org: str, grant: str, scopes: str):
         self.ask(org, "PATCH", f"/me/applications/{grant}", {"scopes": scopes})
@@ -135,6 +141,11 @@ class Commands:
         live = self.run("grant", "list", "--user", self.emails[org])
         return next(g["id"] for g in live if g["client"] == client and g["state"] == "live")
 
+    def done(self, org: str, client: str) -> set[str]:
+        """What a client did in an organization, as its log has it."""
+        records = self.run("audit", "search", "--org", org, "--client", client, "--decision", "allowed")["records"]
+        return {record["ocsf"]["api"]["operation"] for record in records}
+
     def narrow(self, org: str, grant: str, scopes: str):
         self.run("grant", "narrow", grant, "--scopes", scopes)
 
@@ -199,6 +210,8 @@ def life(checks: Checks, stack, acts, people: dict[str, Person], second):
         equal((first["version"], first["client_id"] != app["draft_client"]), (1, True), "the version")
         sold = authorized(stack, customer, first["client_id"], READ)
         equal(status(stack, sold.tokens["access_token"]), 200, "status")
+    with checks.check(f"{say}: the customer sees what it did"):
+        await_true("the call on record", lambda: "prometheus.query" in acts.done("default", first["client_id"]))
     with checks.check(f"{say}: a second version asks for more, which old grants don't have"):
         acts.edit("partner", app["id"], scopes=[READ, OTHER])
         again = acts.publish("partner", app["id"])
