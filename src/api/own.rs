@@ -132,7 +132,8 @@ pub(super) fn own_record(record: &AuditRecord, user: &UserId, names: &Names) -> 
         Event::Call(call) => (Some(call.api.to_string()), answered(&call.outcome)),
         Event::Control(_) => (None, None),
     };
-    let others = actor.user.as_ref().is_some_and(|other| other != user);
+    // What nobody is named for was done by the operator, whose address is nobody's business either.
+    let own = actor.user.as_ref().map_or(actor.client.is_some(), |who| who == user);
     OwnRecord {
         id: record.id.clone(),
         time: record.time,
@@ -146,7 +147,7 @@ pub(super) fn own_record(record: &AuditRecord, user: &UserId, names: &Names) -> 
         missing_scopes: missing(record),
         status,
         millis: row.millis,
-        from: if others { None } else { activity::from(record).map(Whence::from) },
+        from: activity::from(record).filter(|_| own).map(Whence::from),
         request: record.origin.request.clone(),
     }
 }

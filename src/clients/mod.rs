@@ -198,12 +198,12 @@ impl<'a> Clients<'a> {
     /// When a lifetime is out of bounds, it is not the caller's to set, the client is an app's, or it is frozen and the caller is a
     /// member.
     pub async fn set_terms(&self, client: &Client, ttl: Setting<u64>, require_state: Option<bool>) -> Result<(), ClientError> {
-        self.reaches(client.subject.as_ref()).await?;
-        of_its_own(client)?;
-        let terms = ClientTerms { access_token_ttl: ttl.try_map(new::lifetime)?, require_state };
+        let terms = terms(ttl, require_state)?;
         if terms == ClientTerms::default() {
             return Ok(());
         }
+        self.reaches(client.subject.as_ref()).await?;
+        of_its_own(client)?;
         if !self.node.store.set_client_terms(&client.id, terms, self.hand(), &self.cause).await? {
             return Err(self.not_changed(client).await?);
         }
@@ -362,6 +362,14 @@ impl<'a> Clients<'a> {
         }
         Err(Refusal::BeyondReach.into())
     }
+}
+
+/// What to change of a client's terms, before anything is changed.
+///
+/// # Errors
+/// When a lifetime is out of bounds.
+pub fn terms(ttl: Setting<u64>, require_state: Option<bool>) -> Result<ClientTerms, Refusal> {
+    Ok(ClientTerms { access_token_ttl: ttl.try_map(new::lifetime)?, require_state })
 }
 
 /// A client of an app is what the app's draft or last version says, and goes with the app.

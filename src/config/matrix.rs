@@ -86,6 +86,9 @@ impl<'a> Matrix<'a> {
 
     fn holders(&self, scope: &ScopeToken) -> String {
         let bits = self.bits(scope);
+        if self.config.roles.2.covers(&bits) {
+            return "everybody".to_owned();
+        }
         let roles = self.config.roles.0.iter().filter(|(_, r)| r.covers(&bits)).map(|(name, _)| name.as_str());
         let roles = roles.collect::<Vec<_>>().join(",");
         match self.config.catalogue.entry(scope).and_then(|entry| entry.requires.as_ref()) {

@@ -224,9 +224,9 @@ pub struct Limits {
     pub max_store_latency: Duration,
 }
 
-/// Every role and what it permits, and what some permissions take besides.
+/// Every role and what it permits, what some permissions take besides, and what every member may do whatever their roles.
 #[derive(Clone, Debug, Default)]
-pub struct Roles(pub BTreeMap<RoleName, ScopeBits>, pub Vec<Requirement>);
+pub struct Roles(pub BTreeMap<RoleName, ScopeBits>, pub Vec<Requirement>, pub ScopeBits);
 
 /// A permission that counts only together with others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -242,11 +242,11 @@ pub struct Requirement {
 pub struct RoleSelectors(pub BTreeMap<RoleName, Selectors>);
 
 impl Roles {
-    /// What the holder of these roles may do. A role that no longer exists permits nothing; a permission that requires another
+    /// What a member who has these roles may do. A role that no longer exists permits nothing; a permission that requires another
     /// counts when any of the roles has that one.
     #[must_use]
     pub fn permissions(&self, roles: &[RoleName]) -> ScopeBits {
-        let held = roles.iter().filter_map(|r| self.0.get(r)).fold(ScopeBits::NONE, |all, r| all | *r);
+        let held = roles.iter().filter_map(|r| self.0.get(r)).fold(self.2, |all, r| all | *r);
         let unmet = self.1.iter().filter(|required| !held.covers(&required.needs));
         unmet.fold(held, |left, required| left.without(&required.scope))
     }

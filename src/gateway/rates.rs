@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use http::StatusCode;
 use parking_lot::Mutex;
 
 use super::authorize::Permit;
@@ -101,7 +102,8 @@ impl Rates {
     }
 
     /// Counts a refusal of a caller who is known: by a token that is good, or was once. Whoever goes on asking for what they may not
-    /// have is told to wait, and of what they are told then not everything is kept. What they may have is not counted here.
+    /// have is told to wait, and of what they are told then not everything is kept. What they may have is not counted here. Whose
+    /// token has ended is never told to wait, as they would not learn then that they need another; that is only not kept each time.
     #[must_use]
     pub fn refused(&self, denial: Denial, about: &About, now: Timestamp) -> Answered {
         let caller = |claims: &Claims| {
@@ -109,6 +111,10 @@ impl Rates {
         };
         let claims = about.principal.as_deref().map(|p| &p.claims).or(about.claims.as_deref());
         let Some(caller) = claims.map(caller) else { return Answered { denial, recorded: None } };
+        if denial.status() == StatusCode::UNAUTHORIZED {
+            let recorded = self.count(caller.rotate_left(1), &REFUSALS, now).is_ok();
+            return Answered { denial, recorded: Some(recorded) };
+        }
         let is_theirs = denial.status().is_client_error() && !matches!(denial, Denial::Rate { .. } | Denial::Concurrency);
         let in_time = if is_theirs { self.count(caller, &REFUSALS, now) } else { Ok(()) };
         let denial = in_time.map_or_else(|wait| Denial::Rate { wait }, |()| denial);

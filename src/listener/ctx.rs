@@ -27,10 +27,36 @@ use crate::indices::Check;
 use crate::mcp::ListFilter;
 use crate::record::{BrokenBy, Decision, Measured, Outcome, WouldDeny};
 use crate::telemetry::{Metrics, RouteMetrics};
-use crate::types::{Held, RouteId, ScopeSet};
+use crate::types::{Exhausted, Held, RouteId, ScopeSet};
 
 /// How much of a body pingora keeps to send it again, bytes.
 const REPLAYED: usize = 64 * 1024;
+
+/// What pingora keeps of a body to send it again: all of it, and once it is longer than [`REPLAYED`] nothing.
+pub(super) struct Replayed {
+    held: Held,
+    came: usize,
+}
+
+impl Replayed {
+    pub(super) const fn new(nothing: Held) -> Self {
+        Self { held: nothing, came: 0 }
+    }
+
+    fn piece(&mut self, bytes: usize) -> Result<(), Exhausted> {
+        self.came = self.came.saturating_add(bytes);
+        if self.came > REPLAYED {
+            self.held.shrink(0);
+            return Ok(());
+        }
+        self.held.grow(bytes)
+    }
+
+    fn restart(&mut self) {
+        self.held.shrink(0);
+        self.came = 0;
+    }
+}
 
 /// One request.
 pub struct Ctx {
@@ -111,7 +137,7 @@ pub(super) struct Forwarding {
     /// Bytes of it that went on, which are others where it was compressed.
     pub(super) inflated: u64,
     /// What of the body pingora keeps, to send it again.
-    pub(super) replayed: Held,
+    pub(super) replayed: Replayed,
     /// Looks for indices of others in the body.
     pub(super) indices: Option<Check>,
     /// The reason that was found in the body: for which it was refused, or would have been.
@@ -150,13 +176,20 @@ impl Forwarding {
     /// # Errors
     /// When there is none.
     pub(super) fn keep(&mut self, metrics: &Metrics, piece: Option<&Bytes>) -> Result<(), Denial> {
-        let left = REPLAYED.saturating_sub(self.replayed.bytes());
-        let kept = piece.filter(|_| self.held.is_none()).map_or(0, |piece| piece.len().min(left));
-        self.replayed.grow(kept).map_err(|exhausted| {
+        let came = piece.filter(|_| self.held.is_none()).map_or(0, Bytes::len);
+        self.replayed.piece(came).map_err(|exhausted| {
             let denial = exhausted.into();
             self.find(metrics, &denial);
             denial
         })
+    }
+
+    /// The answer has begun: nothing is sent again, and a body that went on whole is not held any longer.
+    pub(super) fn let_go(&mut self) {
+        if self.sent.is_whole() {
+            self.held = None;
+            self.replayed.restart();
+        }
     }
 
     /// Looks at a piece of the body before it goes on. In shadow mode it goes on as it came, and the first thing for which
@@ -216,7 +249,7 @@ impl Forwarding {
     pub(super) fn restart(&mut self) {
         self.received = 0;
         self.inflated = 0;
-        self.replayed.shrink(0);
+        self.replayed.restart();
         self.sent.restart();
         if let Some(check) = &mut self.indices {
             check.restart();

@@ -12,7 +12,7 @@ use pingora_core::protocols::http::v1::server::HttpSession;
 
 use super::body;
 use super::bridge::Served;
-use super::ctx::{Ctx, Forwarding};
+use super::ctx::{Ctx, Forwarding, Replayed};
 use super::desk::Desk;
 use super::front::Front;
 use super::tls::{self, Worth};
@@ -193,7 +193,7 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
         sent: Arc::default(),
         received: 0,
         inflated: 0,
-        replayed: desk.front.node.memory.nothing(),
+        replayed: Replayed::new(desk.front.node.memory.nothing()),
         _running: running,
         _place: place,
         _registered: registered,

@@ -206,6 +206,7 @@ impl ProxyHttp for Front {
             return Err(Error::explain(ErrorType::InternalError, "the upstream refuses our credentials").into_up());
         }
         forwarding.status = head.status.as_u16();
+        forwarding.let_go();
         // Cookies of an upstream would be set for our own origin.
         let cookies = if as_it_came { shadow::admitted_cookies(&head.headers) } else { Vec::new() };
         protocol::disclose(head, forwarding)?;

@@ -271,6 +271,7 @@ async fn what_is_frozen_stops_and_thaws_and_its_log_says_who_did_it() {
     assert!(desk.get(&browser, "/operator/users/{bob}?confirm=end-sessions").await.body.contains("1 browser"));
     desk.post(&browser, "/operator/users/{bob}", "end-sessions=1").await;
     assert_eq!(desk.get(&signed_in, "/settings/sessions").await.status, StatusCode::SEE_OTHER);
+    assert_eq!(desk.logged("logout").await, acme, "and the organization can read who did it");
 }
 
 #[tokio::test]

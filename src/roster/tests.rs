@@ -30,7 +30,7 @@ fn roles_reach_as_far_as_what_they_permit() {
         ("metrics", "metrics:read"),
         ("both", "logs:read metrics:read"),
     ];
-    let roles = Roles(permits.map(|(name, text)| (role(name), bits(text))).into(), Vec::new());
+    let roles = Roles(permits.map(|(name, text)| (role(name), bits(text))).into(), Vec::new(), ScopeBits::NONE);
     let reach = RoleReach { roles: &roles, needed: bits(MEMBERS_WRITE) };
     let covers = |own: &[&str], moved: &[&str]| {
         let named = |names: &[&str]| names.iter().map(|n| role(n)).collect::<Vec<_>>();

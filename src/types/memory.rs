@@ -192,18 +192,17 @@ impl Buffer {
         if needs <= has {
             return Ok(());
         }
-        // Twice as much each time, so that bytes are not copied with every piece; the bare need where that is not to be had.
-        let most = match room {
-            Room::Ample => needs.max(has.saturating_mul(2)).max(LEAST),
-            Room::Bare => needs,
+        // Twice as much each time, so that bytes are not copied with every piece; a quarter more or the bare need where that is not to
+        // be had.
+        let ample = match room {
+            Room::Ample => [needs.max(has.saturating_mul(2)).max(LEAST), needs.saturating_add(needs / 4)],
+            Room::Bare => [needs; 2],
         };
-        let wants = if self.held.try_grow(most - has) {
-            most
-        } else {
+        let got = ample.into_iter().find(|wants| self.held.try_grow(wants - has));
+        if got.is_none() {
             self.held.grow(needs - has)?;
-            needs
-        };
-        self.bytes.reserve_exact(wants - self.bytes.len());
+        }
+        self.bytes.reserve_exact(got.unwrap_or(needs) - self.bytes.len());
         Ok(())
     }
 

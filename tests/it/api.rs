@@ -638,3 +638,41 @@ async fn lists_go_on_where_a_page_ended() {
     }
     world.gw.running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_look_after_their_own_account_whatever_their_roles() {
+    let world = World::new().await;
+    let (gw, acme) = (&world.gw, &world.admin.org);
+    for roles in [&["viewer"][..], &["reader"], &[]] {
+        let (user, app) = (gw.user(&format!("{}@acme.test", roles.join("-") + "x")).await, gw.client(None).await);
+        gw.member(acme, &user, roles).await;
+        let member = gw.grant_to(acme, &user, &world.admin.client, EVERYTHING).await;
+        let other = gw.grant(acme, &user, &app, "applications:read sessions:read").await;
+        let path = format!("/me/applications/{}", other.id);
+        let listed = world.get("/me/applications", &member).await.json();
+        assert_eq!(listed["data"].as_array().map(Vec::len), Some(2), "{roles:?}: {listed}");
+        let narrowed = world.with_body("PATCH", &path, &member, &json!({ "scopes": "sessions:read" }), None).await;
+        assert_eq!((narrowed.status, &narrowed.json()["scopes"]), (200, &json!("sessions:read")), "{roles:?}: {narrowed:?}");
+        assert_eq!(world.delete(&path, &member).await.status, 204, "{roles:?}");
+        assert_eq!(world.get("/me/sessions", &member).await.status, 200, "{roles:?}");
+        assert_eq!(world.delete("/me/sessions", &member).await.status, 200, "{roles:?}");
+        assert_eq!(world.get("/grants", &member).await.status, 403, "{roles:?}: what others gave is not theirs");
+    }
+    world.gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_of_an_app_is_switched_off_by_itself_and_a_change_is_whole_or_none() {
+    let world = World::new().await;
+    let admin = &world.admin;
+    let made = world.post("/apps", admin, &json!({ "name": "Leaky" }), None).await.json();
+    let client = format!("/clients/{}", text(&made["app"]["draft_client"]));
+    let off = world.with_body("PATCH", &client, admin, &json!({ "state": "disabled" }), None).await;
+    assert_eq!((off.status, &off.json()["state"]), (200, &json!("disabled")), "{off:?}");
+    let own = format!("/clients/{}", world.client);
+    let before = world.get(&own, admin).await.json();
+    let wrong = json!({ "scopes": "metrics:read", "access_token_ttl_seconds": 0 });
+    assert_eq!(world.with_body("PATCH", &own, admin, &wrong, None).await.status, 400);
+    assert_eq!(world.get(&own, admin).await.json()["scopes"], before["scopes"], "nothing of it was done");
+    world.gw.running.stop().await;
+}

@@ -37,23 +37,29 @@ async fn who_asks_on_for_what_they_may_not_have_is_told_to_wait() {
     gw.revoke(&revoked.grant).await;
     let refused = |token: &str| Request::get("/prometheus/api/v1/rules").bearer(token);
     let mut conn = Conn::open(gw.running.public).await;
-    for (token, status) in [(&caller.token, 403), (&revoked.token, 401)] {
-        for number in 1..=300 {
-            assert_eq!(conn.ask(&refused(token)).await.status, status, "{number}");
-        }
-        let mut last = None;
-        for _ in 0..100 {
-            let response = conn.ask(&refused(token)).await;
-            assert_eq!((response.status, response.reason().as_deref()), (429, Some("rate_limited")), "{response:?}");
-            assert_eq!(response.header("retry-after"), Some("1"));
-            last.get_or_insert(response);
-        }
-        assert_eq!(reason(&gw.record_of(&last.expect("a refusal")).await), "rate_limited");
+    for number in 1..=300 {
+        assert_eq!(conn.ask(&refused(&caller.token)).await.status, 403, "{number}");
+    }
+    let mut last = None;
+    for _ in 0..100 {
+        let response = conn.ask(&refused(&caller.token)).await;
+        assert_eq!((response.status, response.reason().as_deref()), (429, Some("rate_limited")), "{response:?}");
+        assert_eq!(response.header("retry-after"), Some("1"));
+        last.get_or_insert(response);
+    }
+    assert_eq!(reason(&gw.record_of(&last.expect("a refusal")).await), "rate_limited");
+    for number in 1..=400 {
+        let response = conn.ask(&refused(&revoked.token)).await;
+        assert_eq!(response.status, 401, "{number}: who needs another token is told so, however often");
+        assert!(response.header("www-authenticate").is_some(), "{response:?}");
     }
     assert_eq!(conn.ask(&Request::get("/prometheus/api/v1/query").bearer(&caller.token)).await.status, 200, "what it may have");
     assert_eq!(conn.ask(&refused(&other.token)).await.status, 403, "another client of the same user");
-    let limited = gw.calls().await.iter().filter(|record| reason(record) == "rate_limited").count();
-    assert_eq!(limited, 2 * 60, "of what one caller is told over and over, not everything is kept");
+    let calls = gw.calls().await;
+    let kept = |what: &dyn Fn(&str) -> bool| calls.iter().filter(|record| what(reason(record))).count();
+    assert_eq!(kept(&|reason| reason == "rate_limited"), 60, "of what one caller is told over and over, not everything is kept");
+    let ended = kept(&|reason| !["allowed", "rate_limited", "insufficient_scope"].contains(&reason));
+    assert_eq!(ended, 300, "nor of a token that has ended");
     gw.advance(1);
     assert_eq!(conn.ask(&refused(&caller.token)).await.status, 403);
     gw.running.stop().await;

@@ -481,5 +481,17 @@ async fn an_upstream_is_believed_for_its_authority_and_name_alone() {
         let response = ask(gw.running.public, &Request::get(&format!("/tls-{case}/x"))).await;
         assert_eq!(response.status, *status, "{case}: {response:?}");
     }
+    // Until the watcher has learned what to look at, a change is not one: it is told again.
+    within("another authority in the same file", async {
+        for turn in 0_u32.. {
+            if turn % 200 == 0 {
+                write(&dir.path().join("wrong.pem"), &format!("{}\n# {turn}\n", authority.0.pem()));
+            }
+            if ask(gw.running.public, &Request::get("/tls-otherca/x")).await.status == 200 {
+                break;
+            }
+        }
+    })
+    .await;
     gw.running.stop().await;
 }

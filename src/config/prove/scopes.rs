@@ -23,6 +23,9 @@ pub(in crate::config) const OWN_API: &str = "tollgate-api";
 /// Reads the organization's log.
 pub(super) const AUDIT_READ: &str = "audit:read";
 
+/// What every member may do, as on the pages of their account: it concerns nobody but them.
+const OWN_ACCOUNT: [&str; 4] = ["applications:read", "applications:write", "sessions:read", "sessions:write"];
+
 /// The scope that reaches an MCP server.
 pub(super) fn invoke_scope(api: &str) -> String {
     format!("mcp:{api}:invoke")
@@ -217,7 +220,8 @@ pub(super) fn roles(raw: &RawConfig, catalogue: &Catalogue, found: &mut Findings
         scope: catalogue.bits(&std::iter::once(entry.name.clone()).collect()),
         needs: catalogue.required(entry),
     });
-    Roles(roles, requirements.collect())
+    let own: ScopeSet = OWN_ACCOUNT.iter().filter_map(|name| ScopeToken::parse(name).ok()).collect();
+    Roles(roles, requirements.collect(), catalogue.bits(&own))
 }
 
 /// What a viewer holds: scopes that are neither private nor internal, of low risk that only read. Our own MCP server only reads.

@@ -126,6 +126,9 @@ pub(super) fn trust(keys: &RawUpstreamTls, plain: Option<(String, &str)>, at: &K
     if is_used && let Some((url, way_out)) = plain {
         found.error(at, format!("{url} is not reached over TLS"), way_out);
     }
+    for path in [&keys.ca, &keys.client_cert, &keys.client_key].into_iter().flatten() {
+        found.env.reading(path);
+    }
     if let Some(name) = keys.server_name.as_deref().filter(|n| ServerName::try_from(*n).is_err()) {
         found.error(at.key("server_name"), format!("{name:?} is no name that a certificate can have"), "write a host name");
         return UpstreamTls::default();

@@ -169,7 +169,10 @@ fn our_own_api_is_always_there_and_advertises_nothing() {
     assert_eq!(own.listing.len(), crate::config::own_api::RULES.len());
     let viewer = config.roles.permissions(&[RoleName::parse("viewer").expect("a name")]);
     let held = config.catalogue.scopes(&viewer).to_string();
-    assert_eq!(held, "applications:read mcp:tollgate:invoke sessions:read", "a viewer administers nothing");
+    assert_eq!(
+        held, "applications:read applications:write mcp:tollgate:invoke sessions:read sessions:write",
+        "a viewer administers nothing"
+    );
 }
 
 #[test]
@@ -274,8 +277,8 @@ fn the_matrix_shows_routes_scopes_and_warnings() {
 
     SCOPE                VISIBILITY  RISK    ROLES         ROUTES
     api_keys:write       private     high    admin         tollgate-api.keys.mint
-    applications:read    public      low     admin,viewer  tollgate-api.applications.list tollgate-api.applications.show tollgate-api.applications.activity
-    applications:write   public      medium  admin         tollgate-api.applications.revoke tollgate-api.applications.update
+    applications:read    public      low     everybody     tollgate-api.applications.list tollgate-api.applications.show tollgate-api.applications.activity
+    applications:write   public      medium  everybody     tollgate-api.applications.revoke tollgate-api.applications.update
     audit:read           public      medium  admin         tollgate:search_audit tollgate-api.audit.search tollgate-api.audit.export tollgate-api.audit.counts tollgate-api.searches.list tollgate-api.searches.save tollgate-api.searches.forget
     clients:read         public      medium  admin         tollgate-api.clients.list tollgate-api.clients.show tollgate-api.clients.scopes tollgate-api.apps.list tollgate-api.apps.show tollgate-api.apps.versions tollgate-api.apps.difference tollgate-api.apps.manifest tollgate-api.apps.scopes
     clients:write        public      high    admin         tollgate-api.clients.create tollgate-api.clients.update tollgate-api.clients.delete tollgate-api.clients.secret tollgate-api.clients.secret_end tollgate-api.clients.scope_request tollgate-api.clients.scope_cancel tollgate-api.apps.create tollgate-api.apps.import tollgate-api.apps.update tollgate-api.apps.delete tollgate-api.apps.stable tollgate-api.apps.state tollgate-api.apps.publish tollgate-api.apps.secret tollgate-api.apps.secret_end tollgate-api.apps.scope_request tollgate-api.apps.scope_cancel
@@ -284,8 +287,8 @@ fn the_matrix_shows_routes_scopes_and_warnings() {
     mcp:tollgate:invoke  public      low     admin,viewer  tollgate.mcp
     members:read         public      medium  admin         tollgate-api.members.list tollgate-api.members.show tollgate-api.roles.list tollgate-api.invitations.list
     members:write        public      high    admin         tollgate-api.members.set tollgate-api.members.remove tollgate-api.invitations.create tollgate-api.invitations.withdraw tollgate-api.service_users.create tollgate-api.service_users.state
-    sessions:read        public      low     admin,viewer  tollgate-api.events.list tollgate-api.sessions.list
-    sessions:write       public      medium  admin         tollgate-api.sessions.end_all tollgate-api.sessions.end
+    sessions:read        public      low     everybody     tollgate-api.events.list tollgate-api.sessions.list
+    sessions:write       public      medium  everybody     tollgate-api.sessions.end_all tollgate-api.sessions.end
     things:burn          public      medium  admin
     things:read          public      medium  admin         things.get
 

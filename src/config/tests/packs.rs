@@ -102,7 +102,10 @@ fn dangerous_scopes_are_private_and_unadvertised() {
     assert_eq!(advertised, "alerts:read metrics:read metrics:write rules:read");
     let viewer = RoleName::parse("viewer").expect("a name");
     let held = config.catalogue.scopes(&config.roles.permissions(&[viewer])).to_string();
-    assert_eq!(held, "alerts:read applications:read mcp:tollgate:invoke metrics:read rules:read sessions:read");
+    assert_eq!(
+        held,
+        "alerts:read applications:read applications:write mcp:tollgate:invoke metrics:read rules:read sessions:read sessions:write"
+    );
 }
 
 #[test]

@@ -101,6 +101,12 @@ impl Pieces {
         self.whole.store(whole, Ordering::Release);
     }
 
+    /// Whether all of it went on.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.whole.load(Ordering::Acquire)
+    }
+
     /// How long the client has sent nothing although its body has not ended.
     #[must_use]
     pub fn pause(&self) -> Option<Duration> {

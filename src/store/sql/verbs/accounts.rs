@@ -167,6 +167,17 @@ pub(super) fn record_in_each(tx: &mut Tx<'_>, orgs: &BTreeSet<OrgId>, event: &Co
     }
 }
 
+/// Writes what was done to a user's account: what somebody else did is for the log of each of their organizations to say.
+pub(super) async fn record_of_account(tx: &mut Tx<'_>, user: &UserId, event: ControlEvent) -> Result<(), StoreError> {
+    if tx.cause.actor.user.as_ref() == Some(user) {
+        tx.record(None, event);
+        return Ok(());
+    }
+    let concerned = orgs_concerned(tx, user).await?;
+    record_in_each(tx, &concerned, &event);
+    Ok(())
+}
+
 #[async_trait]
 impl AccountStore for Engine {
     async fn create_org(&self, org: &Org, cause: &Cause) -> Result<Created, StoreError> {
@@ -375,7 +386,7 @@ impl AccountStore for Engine {
             .await
             .doing("end a user's other sessions")?;
         tx.touch(Subject::User { id: id.clone() });
-        tx.record(None, ControlEvent::done(Operation::PasswordChange).on("user", id.as_str()));
+        record_of_account(&mut tx, id, ControlEvent::done(Operation::PasswordChange).on("user", id.as_str())).await?;
         tx.commit().await
     }
 

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 
 use super::super::fault::Doing;
 use super::super::values::{json, storable};
+use super::accounts::record_of_account;
 use super::engine::{Engine, Tx};
 use super::grants;
 use super::rows::{self, Fields};
@@ -218,13 +219,14 @@ impl SessionStore for Engine {
 
     async fn end_session(&self, hash: &HashedToken, cause: &Cause) -> Result<(), StoreError> {
         let mut tx = self.begin(cause).await?;
-        let user: Option<String> = sqlx::query_scalar("DELETE FROM sessions WHERE hash = $1 RETURNING user_id")
+        let ended = sqlx::query("DELETE FROM sessions WHERE hash = $1 RETURNING user_id")
             .bind(&hash.bytes()[..])
             .fetch_optional(tx.connection())
             .await
             .doing("end a session")?;
-        let Some(user) = user else { return Ok(()) };
-        tx.record(None, ControlEvent::done(Operation::Logout).on("user", user));
+        let Some(ended) = ended else { return Ok(()) };
+        let user = Fields::of(&ended, "sessions", "user_id").parsed("user_id", UserId::parse)?;
+        record_of_account(&mut tx, &user, ControlEvent::done(Operation::Logout).on("user", user.as_str())).await?;
         tx.commit().await
     }
 
@@ -262,10 +264,8 @@ impl SessionStore for Engine {
             .doing("end a user's other sessions")?;
         if done.rows_affected() > 0 {
             let event = ControlEvent::done(Operation::Logout).on("user", user.as_str());
-            tx.record(
-                None,
-                event.with_comment(format!("{} {}sessions", done.rows_affected(), if keep.is_some() { "other " } else { "" })),
-            );
+            let which = if keep.is_some() { "other " } else { "" };
+            record_of_account(&mut tx, user, event.with_comment(format!("{} {which}sessions", done.rows_affected()))).await?;
             tx.commit().await?;
         }
         Ok(done.rows_affected())
