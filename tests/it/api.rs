@@ -652,7 +652,7 @@ async fn members_look_after_their_own_account_whatever_their_roles() {
         let listed = world.get("/me/applications", &member).await.json();
         assert_eq!(listed["data"].as_array().map(Vec::len), Some(2), "{roles:?}: {listed}");
         let narrowed = world.with_body("PATCH", &path, &member, &json!({ "scopes": "sessions:read" }), None).await;
-        assert_eq!((narrowed.status, &narrowed.json()["scopes"]), (200, &json!("sessions:read")), "{roles:?}: {narrowed:?}");
+        assert_eq!((narrowed.status, &narrowed.json()["scopes"]), (200, &json!(["sessions:read"])), "{roles:?}: {narrowed:?}");
         assert_eq!(world.delete(&path, &member).await.status, 204, "{roles:?}");
         assert_eq!(world.get("/me/sessions", &member).await.status, 200, "{roles:?}");
         assert_eq!(world.delete("/me/sessions", &member).await.status, 200, "{roles:?}");
