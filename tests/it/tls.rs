@@ -476,7 +476,7 @@ async fn an_upstream_is_believed_for_its_authority_and_name_alone() {
              [[apis.routes]]\nid = \"{case}.any\"\nmatch = \"/**\"\nmethods = [\"GET\"]\npublic = true\n"
         );
     }
-    let gw = Gateway::start_with(Setup { more, ..Setup::default() }).await;
+    let gw = Gateway::start_with(Setup { more, file: true, ..Setup::default() }).await;
     for (case, _, status) in &cases {
         let response = ask(gw.running.public, &Request::get(&format!("/tls-{case}/x"))).await;
         assert_eq!(response.status, *status, "{case}: {response:?}");
