@@ -1,7 +1,9 @@
 //! How long each page takes to render in an organization with many grants, members, clients and audit records.
 //!
-//! `cargo bench --bench pages [-- --rounds N] [--only PART]`, where PART is a part of the names of those to be measured. The store is SQLite in a temporary directory. Each page is asked of its router in this
-//! process, without a socket: session, permissions, queries and HTML, nothing else. Printed are the median and the 99th percentile.
+//! `cargo bench --bench pages [-- --rounds N --only PART --within MS]`, where PART is a part of the names of those to be measured. The
+//! store is SQLite in a temporary directory. Each page is asked of its router in this process, without a socket: session, permissions,
+//! queries and HTML, nothing else. Printed are the median and the 99th percentile; the run fails when one of the latter is beyond
+//! `--within`.
 //!
 //! A figure in milliseconds says as much about the machine as about the page. So every run measures its own floor first: a fixed piece of
 //! work that no change here makes faster (SHA-256 over 1 MiB), and the page that shows nothing of the store, which is the price of a
@@ -15,6 +17,7 @@ mod support;
 mod world;
 
 use std::hint::black_box;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -39,10 +42,12 @@ const FLOOR_BYTES: usize = 1024 * 1024;
 const WARM_UP: usize = 10;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
-async fn main() {
+async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
-    let rounds = arguments.iter().position(|a| a == "--rounds").and_then(|i| arguments.get(i + 1)?.parse().ok()).unwrap_or(300);
-    let only = arguments.iter().position(|a| a == "--only").and_then(|i| arguments.get(i + 1)).map_or("", String::as_str);
+    let value = |name: &str| arguments.iter().position(|a| a == name).and_then(|i| arguments.get(i + 1)).map(String::as_str);
+    let rounds = value("--rounds").and_then(|v| v.parse().ok()).unwrap_or(300);
+    let within = value("--within").and_then(|v| v.parse().ok()).unwrap_or(f64::INFINITY);
+    let only = value("--only").unwrap_or_default();
     let begun = Instant::now();
     let world = World::fill().await;
     println!("{} in {:.0} s", world::SIZE, begun.elapsed().as_secs_f64());
@@ -51,10 +56,14 @@ async fn main() {
     let floor = measured(rounds, async || hashed(&block)).await;
     let unit = floor.at(50);
     floor.print("floor: SHA-256 over 1 MiB", unit);
+    let mut kept = true;
     for page in world.pages().into_iter().filter(|page| page.name.contains(only)) {
-        measured(rounds, async || render(&world, world.router(), &page).await).await.print(page.name, unit);
+        let times = measured(rounds, async || render(&world, world.router(), &page).await).await;
+        times.print(page.name, unit);
+        kept &= times.at(99) <= within;
     }
     world.end().await;
+    if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// How long one piece of work took, each time.

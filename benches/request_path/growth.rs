@@ -1,5 +1,6 @@
 //! Whether a request costs more the more there is.
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use super::load::{Plan, Shape};
@@ -12,8 +13,9 @@ const SIZES: [(u32, u32); 5] = [(10, 1), (1_000, 1), (10_000, 1), (10, 10_000), 
 /// What takes minutes to make and gigabytes to hold.
 const MILLION: (u32, u32) = (10, 1_000_000);
 
-/// Measures each size in turns with the first; `million` measures that many tokens alone.
-pub(crate) fn drive(span: Duration, rounds: u64, million: bool) {
+/// Measures each size in turns with the first; `million` measures that many tokens alone. Fails when one costs more than `within` times
+/// the smallest.
+pub(crate) fn drive(span: Duration, rounds: u64, million: bool, within: f64) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     pin(LOAD_CORE);
     let upstream = runtime.block_on(upstream::start());
@@ -24,6 +26,7 @@ pub(crate) fn drive(span: Duration, rounds: u64, million: bool) {
     let small = gate(SIZES[0]);
     println!("| routes | live tokens | CPU \u{b5}s/request | over the smallest | MiB resident |");
     println!("|---|---|---|---|---|");
+    let mut kept = true;
     for size in if million { vec![MILLION] } else { SIZES.to_vec() } {
         let large = gate(size);
         let ask = |contestant: &Contestant| {
@@ -43,5 +46,7 @@ pub(crate) fn drive(span: Duration, rounds: u64, million: bool) {
         let cost = median(&pairs.iter().map(|(_, large)| *large).collect::<Vec<_>>());
         let ratio = median(&pairs.iter().map(|(small, large)| large / small).collect::<Vec<_>>());
         println!("| {} | {} | {cost:.1} | {ratio:.2} | {} |", size.0, size.1, resident(large.process.id()));
+        kept &= ratio <= within;
     }
+    if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

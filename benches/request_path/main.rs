@@ -1,13 +1,13 @@
 //! A bare pingora pass-through and the gate with everything on, in one run, on one upstream, turn by turn.
 //!
-//! `cargo bench --profile dist --bench request_path [-- --seconds N --rounds N] [--growth [--million]]`. Each contestant is a process of its own with
-//! one worker on one core; the load and the upstream share the other core. CPU is user and system time of the contestant's whole
+//! `cargo bench --profile dist --bench request_path [-- --seconds N --rounds N] [--growth [--million] [--within TIMES]]`. Each contestant
+//! is a process of its own with one worker on one core; the load and the upstream share the other core. CPU is user and system time of the contestant's whole
 //! process per request, read from `/proc`, and beside it that of the thread that serves requests: the difference is what carries
 //! audit records into the store behind them. It hardly depends on how fast the load comes. Before anything is measured the gate is
 //! seen to refuse what it must refuse.
 //!
 //! `--growth` asks instead whether a request costs more with more routes and more live tokens: a gate of each size takes turns with a
-//! small one.
+//! small one, and the run fails where a large one costs more than `--within` times that.
 
 mod contestants;
 mod growth;
@@ -19,7 +19,7 @@ mod upstream;
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,24 +35,30 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const CONTESTANT_CORE: &str = "0";
 const LOAD_CORE: &str = "1";
 
-fn main() {
+fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
     let value = |name: &str| arguments.iter().position(|a| a == name).and_then(|i| arguments.get(i + 1));
     match value("--role").map(String::as_str) {
-        Some("pass") => return contestants::pass(value("--upstream").expect("--upstream").parse().expect("an address")),
+        Some("pass") => {
+            contestants::pass(value("--upstream").expect("--upstream").parse().expect("an address"));
+            return ExitCode::SUCCESS;
+        }
         Some("gate") => {
             let count = |name: &str| value(name).and_then(|v| v.parse().ok()).unwrap_or(1);
             let size = contestants::Size { routes: count("--routes"), tokens: count("--tokens") };
-            return contestants::gate(value("--upstream").expect("--upstream").parse().expect("an address"), size);
+            contestants::gate(value("--upstream").expect("--upstream").parse().expect("an address"), size);
+            return ExitCode::SUCCESS;
         }
         _ => {}
     }
     let number = |name: &str, default: u64| value(name).and_then(|v| v.parse().ok()).unwrap_or(default);
     let (span, rounds) = (Duration::from_secs(number("--seconds", 3)), number("--rounds", 7));
     if arguments.iter().any(|a| a == "--growth") {
-        return growth::drive(span, rounds, arguments.iter().any(|a| a == "--million"));
+        let within = value("--within").and_then(|v| v.parse().ok()).unwrap_or(f64::INFINITY);
+        return growth::drive(span, rounds, arguments.iter().any(|a| a == "--million"), within);
     }
     drive(span, rounds);
+    ExitCode::SUCCESS
 }
 
 /// A contestant that runs.

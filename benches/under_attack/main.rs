@@ -1,8 +1,8 @@
 //! What a healthy client feels of attacks on others: its latencies beside floods, slow clients and broken upstreams.
 //!
-//! `cargo bench --bench under_attack [-- --seconds N --rounds N --gate-cores LIST --only NAME --attack-from ADDRESS]`. The gate is a process of its own on
-//! one core. On the other one run the healthy client, which asks a healthy route 200 times a second, and at the lowest priority
-//! another process with everything that attacks. Before each attack the same client is measured without it: the ratio of the two
+//! `cargo bench --bench under_attack [-- --seconds N --rounds N --gate-cores LIST --only NAME --attack-from ADDRESS --within TIMES]`. The
+//! gate is a process of its own on one core. On the other one run the healthy client, which asks a healthy route 200 times a second, and
+//! at the lowest priority another process with everything that attacks. Before each attack the same client is measured without it: the ratio of the two
 //! says what the attack does, whatever else the machine is busy with. Three rows are no attacks: an attacker that leaves the gate
 //! alone, and one that floods another socket, tell what of the ratio is the machine's; plain requests without a token what it costs
 //! to share the gate's core. Attacks on TLS are done to another gate, whose healthy client speaks TLS too.
@@ -10,8 +10,8 @@
 //! Attacks come from an address of their own, 127.0.0.2. With `--attack-from 127.0.0.1` the healthy client has the same one, as behind
 //! one NAT, and the gate refuses no address (`limits.flood_penalty = "0s"`).
 //!
-//! The gate's memory is what `/proc` says of it before, at its highest, and after. Nothing is asserted of any figure; the run fails
-//! when the healthy client gets a wrong answer or none, or when an attack did not happen.
+//! The gate's memory is what `/proc` says of it before, at its highest, and after. The run fails when the healthy client gets a wrong
+//! answer or none, when an attack did not happen, or when the p99 beside one is beyond `--within` times the quiet one.
 
 mod attacker;
 mod attacks;
@@ -73,7 +73,8 @@ fn main() -> ExitCode {
     let from = value("--attack-from").unwrap_or(ATTACKER).parse().expect("an address");
     let table = drive((span, rounds), &attacks, value("--gate-cores").unwrap_or(GATE_CORE), from);
     table.print();
-    if table.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let within = value("--within").and_then(|v| v.parse().ok()).unwrap_or(f64::INFINITY);
+    if table.is_sound() && table.is_within(within) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Another process of this program.

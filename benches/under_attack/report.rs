@@ -36,6 +36,11 @@ impl Table {
         })
     }
 
+    /// Whether no attack makes the p99 more than so many times the quiet one.
+    pub(crate) fn is_within(&self, times: f64) -> bool {
+        self.0.iter().filter(|(attack, _)| attack.touches_the_gate()).all(|(_, rounds)| over_quiet(rounds, 990) <= times)
+    }
+
     pub(crate) fn print(&self) {
         println!(
             "| beside | p50 ms | p99 ms | p99.9 ms | p50 over quiet | p99 over quiet | gate's cores | MiB before, most, after | wrong |"
@@ -47,10 +52,6 @@ impl Table {
         println!("| nothing | {} | 1.0 | 1.0 | | | {wrong} |", times(&all));
         for (attack, rounds) in &self.0 {
             let latencies = pooled(rounds.iter().map(|(m, _)| &m.heard));
-            let ratio = |share| {
-                let each = rounds.iter().map(|(m, quiet)| at(&sorted(&m.heard), share) / at(&sorted(quiet), share));
-                median(each.collect())
-            };
             let busy = median(rounds.iter().map(|(m, _)| m.busy).collect());
             let memory = |i: usize, pick: fn(u64, u64) -> u64| {
                 rounds.iter().map(|(m, _)| m.memory[i]).reduce(pick).unwrap_or_default() / 1024
@@ -61,14 +62,19 @@ impl Table {
                 "| {} | {} | {:.1} | {:.1} | {busy:.2} | {before}, {most}, {after} | {wrong} |",
                 attack.title(),
                 times(&latencies),
-                ratio(500),
-                ratio(990),
+                over_quiet(rounds, 500),
+                over_quiet(rounds, 990),
             );
         }
         for (attack, rounds) in &self.0 {
             println!("{}: {}", attack.name(), rounds.last().map(|(m, _)| m.tally.as_str()).unwrap_or_default());
         }
     }
+}
+
+/// How many times the quiet latency that so many of a thousand stayed within is the one beside the attack: the median of the rounds.
+fn over_quiet(rounds: &[(Measured, Heard)], share: usize) -> f64 {
+    median(rounds.iter().map(|(m, quiet)| at(&sorted(&m.heard), share) / at(&sorted(quiet), share)).collect())
 }
 
 fn pooled<'h>(all: impl Iterator<Item = &'h Heard>) -> Vec<Duration> {
