@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
@@ -23,6 +25,10 @@ const ACTION: usize = 64 * 1024;
 
 /// What stands beside the name of an index where a query refers to documents.
 const REFERRING: [&str; 5] = ["id", "_id", "doc", "path", "query"];
+/// What has to name its index: without one, it is an index that is nobody's.
+const SHAPE: &str = "indexed_shape";
+/// A query that holds another one, as text.
+const WRAPPER: &str = "wrapper";
 /// Where a runtime field looks its values up.
 const LOOKED_UP: &str = "target_index";
 
@@ -216,8 +222,12 @@ enum Rule {
 
 /// Reads one JSON object, every member of it once; the names of its members.
 fn read(prefix: &Prefix, text: &[u8], rule: Rule) -> Result<Vec<String>, Refused> {
+    read_within(prefix, text, rule, Within::Nothing)
+}
+
+fn read_within(prefix: &Prefix, text: &[u8], rule: Rule, within: Within) -> Result<Vec<String>, Refused> {
     let (foreign, mut reader) = (Cell::new(false), serde_json::Deserializer::from_slice(text));
-    let walk = Walk { prefix, rule, foreign: &foreign };
+    let walk = Walk { prefix, rule, foreign: &foreign, within };
     let read = walk.deserialize(&mut reader).and_then(|seen| reader.end().map(|()| seen));
     match read {
         _ if foreign.get() => Err(Refused::Foreign),
@@ -246,14 +256,42 @@ impl Seen<'_> {
     }
 }
 
+/// What a value is the value of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Within {
+    Nothing,
+    /// A member that may be a query which holds another.
+    Wrapper,
+    /// Something of a query that another one held.
+    Wrapped,
+}
+
 #[derive(Clone, Copy)]
 struct Walk<'a> {
     prefix: &'a Prefix,
     rule: Rule,
     foreign: &'a Cell<bool>,
+    within: Within,
 }
 
 impl Walk<'_> {
+    /// The walk through the value of this member.
+    fn into(self, member: &str) -> Self {
+        let within = match self.within {
+            Within::Wrapped => Within::Wrapped,
+            _ if member == WRAPPER => Within::Wrapper,
+            _ => Within::Nothing,
+        };
+        Self { within, ..self }
+    }
+
+    /// Reads the query that another one holds: base64 of JSON, with no further one inside of it. Whatever else it may be is refused,
+    /// for OpenSearch reads YAML, CBOR and SMILE there too.
+    fn unwrap(self, text: &str) -> Result<(), Refused> {
+        let held = STANDARD.decode(text).map_err(|_| Refused::Unreadable)?;
+        read_within(self.prefix, &held, self.rule, Within::Wrapped).map(drop)
+    }
+
     /// Whether an object with these members names nothing foreign. What an action does is a member as well: its value is an
     /// object, whose own members name the index.
     fn is_fine(&self, members: &[(Cow<'_, str>, Seen<'_>)]) -> bool {
@@ -263,7 +301,9 @@ impl Walk<'_> {
             ("index" | "_index" | "indices", Rule::Documents) => refers,
             (name, _) => name == LOOKED_UP,
         });
-        counted.all(|(_, value)| value.is_covered(self.prefix))
+        let named = |value: &Seen<'_>| !matches!(value, Seen::Object(names) if !names.iter().any(|name| name == "index"));
+        let mut shapes = members.iter().filter(|(name, _)| name == SHAPE);
+        shapes.all(|(_, value)| named(value)) && counted.all(|(_, value)| value.is_covered(self.prefix))
     }
 }
 
@@ -312,7 +352,8 @@ impl<'de> Visitor<'de> for Walk<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Seen<'de>, A::Error> {
         let (mut texts, mut all) = (Vec::new(), true);
-        while let Some(item) = items.next_element_seed(self)? {
+        let within = if self.within == Within::Wrapped { Within::Wrapped } else { Within::Nothing };
+        while let Some(item) = items.next_element_seed(Self { within, ..self })? {
             match item {
                 Seen::Text(text) => texts.push(text),
                 _ => all = false,
@@ -324,7 +365,16 @@ impl<'de> Visitor<'de> for Walk<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Seen<'de>, A::Error> {
         let (mut members, mut names) = (Vec::new(), BTreeSet::new());
         while let Some(name) = map.next_key::<String>()? {
-            let value = map.next_value_seed(self)?;
+            let value = map.next_value_seed(self.into(&name))?;
+            if self.within == Within::Wrapped && name == WRAPPER {
+                return Err(A::Error::custom("a query in a query in a query"));
+            }
+            if let (Within::Wrapper, "query", Seen::Text(text)) = (self.within, name.as_str(), &value) {
+                match self.unwrap(text) {
+                    Err(Refused::Foreign) => self.foreign.set(true),
+                    held => held.map_err(A::Error::custom)?,
+                }
+            }
             if !names.insert(name.clone()) {
                 return Err(A::Error::custom("a member twice"));
             }

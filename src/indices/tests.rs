@@ -1,5 +1,7 @@
 use std::io::Write as _;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -96,6 +98,7 @@ fn queries_refer_to_documents_of_their_own_organization() {
         r#"{"query":{"more_like_this":{"like":{"_index":"*","doc":{}}}}}"#,
         r#"{"query":{"percolate":{"field":"q","index":"beta.a","id":"2"}}}"#,
         r#"{"query":{"geo_shape":{"l":{"indexed_shape":{"index":"beta.a","id":"d","path":"l"}}}}}"#,
+        r#"{"query":{"geo_shape":{"l":{"indexed_shape":{"id":"d","path":"l"}}}}}"#,
         r#"{"runtime_mappings":{"x":{"type":"lookup","target_index":"beta.a","input_field":"a","target_field":"b"}}}"#,
     ] {
         assert_eq!(query(foreign), Err(Refused::Foreign), "{foreign}");
@@ -104,6 +107,46 @@ fn queries_refer_to_documents_of_their_own_organization() {
         assert_eq!(query(unreadable), Err(Refused::Unreadable), "{unreadable}");
     }
     assert_eq!(query(&format!("{{\"q\":\"{}\"}}", "x".repeat(1 << 20))), Err(Refused::TooLong));
+}
+
+/// A query that holds another, as OpenSearch's Java clients send it.
+fn wrapped(inner: &str) -> String {
+    format!(r#"{{"query":{{"bool":{{"must":[{{"wrapper":{{"query":"{}"}}}}]}}}}}}"#, STANDARD.encode(inner))
+}
+
+#[test]
+fn a_query_that_another_one_holds_is_read_too() {
+    let query = |body: &str| whole(IndexBody::Query, body);
+    let own = r#"{"terms":{"u":{"index":"acme.users","id":"1","path":"p"}}}"#;
+    let theirs = r#"{"terms":{"u":{"index":"beta.users","id":"1","path":"p"}}}"#;
+    for fine in [
+        wrapped(r#"{"match_all":{}}"#),
+        wrapped(own),
+        r#"{"query":{"match":{"wrapper":"paper"}}}"#.to_owned(),
+        r#"{"aggs":{"wrapper":{"terms":{"field":"a"}}}}"#.to_owned(),
+    ] {
+        assert_eq!(query(&fine), Ok(()), "{fine}");
+    }
+    let within = format!(r#"{{"bool":{{"should":[{theirs}]}}}}"#);
+    for foreign in [wrapped(theirs), wrapped(&within), wrapped(&theirs.replace("index", r"\u0069ndex"))] {
+        assert_eq!(query(&foreign), Err(Refused::Foreign), "{foreign}");
+    }
+    let nested = |inner: &str| format!(r#"{{"wrapper":{{"query":"{}"}}}}"#, STANDARD.encode(inner));
+    for unreadable in [
+        wrapped(&nested(own)),
+        wrapped(&format!(r#"{{"bool":{{"must":[{}]}}}}"#, nested(own))),
+        wrapped("---\nterms:\n  u: {index: beta.users, id: '1', path: p}\n"),
+        wrapped("\u{bf}ajunk"),
+        wrapped("[]"),
+        wrapped(&format!("{own}{own}")),
+        r#"{"query":{"wrapper":{"query":"no base64"}}}"#.to_owned(),
+        r#"{"query":{"wrapper":{"query":"e30"}}}"#.to_owned(),
+    ] {
+        assert_eq!(query(&unreadable), Err(Refused::Unreadable), "{unreadable}");
+    }
+    let many = |inner: &str| format!("{{}}\n{}\n", wrapped(inner));
+    assert_eq!(whole(IndexBody::Searches, &many(own)), Ok(()));
+    assert_eq!(whole(IndexBody::Searches, &many(theirs)), Err(Refused::Foreign));
 }
 
 #[test]
