@@ -224,6 +224,7 @@ fn generic(raw: &mut RawConfig, api: &mut RawApi) {
             client_certificate: false,
             encoded_slash: false,
             org_captures: Vec::new(),
+            namespace_captures: Vec::new(),
             index_captures: Vec::new(),
             index_body: None,
             rates: List::default(),

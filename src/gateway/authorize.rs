@@ -9,14 +9,14 @@ use super::denial::{Denial, NamedBy};
 use super::hygiene::{CleanRequest, Credential};
 use super::index;
 use super::shadow::{Passage, Waived};
-use crate::config::{Access, Api, ApiKind, Config, Enforcement, Route, Tell};
+use crate::config::{Access, Api, ApiKind, Config, Enforce, Enforcement, Route, Tell};
 use crate::labels;
 use crate::node::Node;
 use crate::record::CallerRef;
 use crate::routing::{Captures, Lookup, MethodSet};
 use crate::store::Org;
 use crate::token::{Presented, Principal, Refusal, Rejected};
-use crate::types::{HashedToken, PlainToken, RouteId, ScopeBits, Timestamp, TokenKind};
+use crate::types::{ALL_TENANTS, HashedToken, PlainToken, RouteId, ScopeBits, Timestamp, TokenKind};
 
 /// Proof that a request was authorized. Without one nothing can be forwarded: it is what names the upstream.
 #[derive(Debug)]
@@ -160,15 +160,30 @@ impl Permit {
     #[must_use]
     pub fn shows_alike(&self, now: &Config, then: &Config, principal: &Principal) -> bool {
         let Some(before) = &self.principal else { return true };
+        let alike = self.usable(before) == self.usable(principal);
         if now.generation == then.generation {
-            return before.effective.now == principal.effective.now;
+            return alike;
         }
         let policy = |config: &Config| match config.apis.iter().find(|api| api.name == self.api.name).map(|api| &api.kind) {
             Some(ApiKind::Mcp(policy)) => Some(Arc::clone(policy)),
             Some(ApiKind::Http) | None => None,
         };
         let names = |config: &Config| config.catalogue.entries().iter().map(|entry| entry.name.clone()).collect::<Vec<_>>();
-        names(now) == names(then) && policy(now) == policy(then) && before.effective.now == principal.effective.now
+        names(now) == names(then) && policy(now) == policy(then) && alike
+    }
+
+    /// What the caller may use of an MCP server, and so what its lists show; `None` on public routes.
+    #[must_use]
+    pub fn shown(&self) -> Option<ScopeBits> {
+        self.principal.as_deref().map(|principal| self.usable(principal))
+    }
+
+    /// A scope that is narrowed by labels is of no use where nothing is narrowed by them.
+    fn usable(&self, principal: &Principal) -> ScopeBits {
+        if self.route.enforce == Some(Enforce::Nothing) {
+            return principal.effective.now;
+        }
+        principal.effective.now.without(&principal.narrowing.scopes())
     }
 
     /// Whether `needed`, which is what the permit needs in the catalogue of `principal`, is narrowed as it was.
@@ -331,16 +346,19 @@ fn covers(principal: &Principal, needed: &ScopeBits) -> Result<(), Denial> {
 fn bind(asked: &Asked<'_>, route: &Route, captures: &Captures<'_, '_>, org: &Org) -> Result<(), Denial> {
     let tenant = tenant_value(asked.api, org);
     let is_ours = |name: &str| name == org.slug.as_str() || name == org.id.as_str() || name == tenant;
-    for capture in &route.org_captures {
-        if !captures.value(capture).is_some_and(is_ours) {
-            return Err(Denial::Organization(NamedBy::Path));
-        }
+    let is_named = |capture: &String| captures.value(capture).is_some_and(is_ours);
+    let is_namespace = |capture: &String| captures.value(capture).is_some_and(|name| is_namespace(asked.api, tenant, name));
+    if !route.org_captures.iter().all(is_named) || !route.namespace_captures.iter().all(is_namespace) {
+        return Err(Denial::Organization(NamedBy::Path));
     }
     if route.index_captures.iter().any(|c| captures.value(c).is_some_and(|value| value.starts_with('_'))) {
         return Err(Denial::NoRoute);
     }
     index::bind(asked.api, route, captures, org)?;
     let tenancy = &asked.api.tenancy;
+    if matches!(tenancy.tell, Some(Tell::PathPrefix { .. })) && [tenant, org.slug.as_str()].contains(&ALL_TENANTS) {
+        return Err(Denial::Selector(labels::Refused::NoValue));
+    }
     if let Some(suffix) = &tenancy.host_suffix {
         let named = asked.request.host().strip_suffix(suffix.as_str());
         if named.is_some_and(|slug| slug != org.slug.as_str()) {
@@ -368,6 +386,13 @@ pub(super) fn names_tenant(parameters: &[u8], forbidden: &[String]) -> bool {
 #[must_use]
 pub fn tenant_value<'o>(api: &Api, org: &'o Org) -> &'o str {
     org.tenants.get(api.name.as_str()).unwrap_or(&org.tenant)
+}
+
+/// Whether Grafana takes `name` for the organization: its own are numbers, whose namespaces are `org-2` and so on, and `default` for
+/// the first. One that is not told the organization has one for all.
+fn is_namespace(api: &Api, tenant: &str, name: &str) -> bool {
+    let is_first = api.tenancy.tell.is_none() || tenant == "1";
+    (is_first && name == "default") || (api.tenancy.tell.is_some() && name.strip_prefix("org-") == Some(tenant))
 }
 
 fn list(methods: MethodSet) -> String {

@@ -56,6 +56,15 @@ impl From<Denial> for Refused {
     }
 }
 
+impl Refused {
+    /// What was refused after its message had been read.
+    #[must_use]
+    pub fn after(denial: Denial, inspected: Option<&Inspected>) -> Self {
+        let Some(Inspected { id, call, target, .. }) = inspected else { return denial.into() };
+        Self { denial, id: id.clone(), call: call.clone(), target: target.clone() }
+    }
+}
+
 /// As [`inspect`], but an API in shadow mode lets pass what it would refuse, and what its lists have.
 ///
 /// # Errors

@@ -170,6 +170,7 @@ fn unmatched() -> Route {
         keys: false,
         encoded_slash: false,
         org_captures: Vec::new(),
+        namespace_captures: Vec::new(),
         index_captures: Vec::new(),
         index_body: None,
         operation: None,

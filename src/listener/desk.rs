@@ -189,9 +189,9 @@ impl Desk<'_> {
     pub(super) async fn own(&self, session: &mut Session, forwarding: &mut Forwarding) -> Result<Served> {
         let mut extensions = Extensions::new();
         extensions.insert(self.peer());
-        let list = match (&forwarding.message, &forwarding.permit.api().kind, forwarding.permit.principal()) {
-            (Some(m), ApiKind::Mcp(policy), Some(p)) if m.filtered && forwarding.held.is_some() => {
-                Some(ListRules { policy: Arc::clone(policy), held: p.effective.now, era: m.era })
+        let list = match (&forwarding.message, &forwarding.permit.api().kind, forwarding.permit.shown()) {
+            (Some(m), ApiKind::Mcp(policy), Some(held)) if m.filtered && forwarding.held.is_some() => {
+                Some(ListRules { policy: Arc::clone(policy), held, era: m.era })
             }
             _ => None,
         };

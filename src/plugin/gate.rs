@@ -150,7 +150,12 @@ impl Gate {
         };
         let Admitted { api, request, mut permit, origin } = admitted;
         let fitting = fits(q, &request, &mut permit, &self.node.memory).map_err(message::Refused::from);
-        let looked = fitting.and_then(|indices| Ok((indices, self.inspect(prepared, q, &mut permit)?)));
+        let looked = fitting.and_then(|indices| {
+            let inspected = self.inspect(prepared, q, &mut permit)?;
+            // What a message needs may be narrowed as well.
+            unlabelled(&mut permit).map_err(|denial| message::Refused::after(denial, inspected.as_ref()))?;
+            Ok((indices, inspected))
+        });
         let (indices, inspected) = looked.map_err(|message::Refused { denial, id, call, target }| {
             let about = About { rpc: id, call, target, ..About::permitted(&api, &request, &permit, origin.clone()) };
             Box::new(Refusal { denial, about })
@@ -332,12 +337,6 @@ fn fits(q: &Question<'_>, request: &CleanRequest, permit: &mut Permit, memory: &
     if !matches!(permit.api().target, Target::Upstream(_)) {
         return unfit(Unfit::NoApi);
     }
-    if !permit.is_as_it_came() {
-        let labels = narrow::labels(permit);
-        if shadow::tolerate(permit, labels)?.flatten().is_some() {
-            shadow::tolerate(permit, unfit(Unfit::Label))?;
-        }
-    }
     let looks = indices(q, permit, memory)?;
     tenants(q, permit)?;
     let only_ours = [Signals::SPOOFED_IDENTITY, Signals::METHOD_OVERRIDE, Signals::NOMINATED_IDENTITY];
@@ -358,13 +357,29 @@ fn fits(q: &Question<'_>, request: &CleanRequest, permit: &mut Permit, memory: &
     shadow::tolerate(permit, taken).map(|_| looks)
 }
 
+/// Whether nothing has to be narrowed by labels, which only the gate itself can do.
+fn unlabelled(permit: &mut Permit) -> Result<(), Denial> {
+    if permit.is_as_it_came() {
+        return Ok(());
+    }
+    let labels = narrow::labels(permit);
+    if shadow::tolerate(permit, labels)?.flatten().is_some() {
+        shadow::tolerate(permit, Err::<(), _>(Denial::Unfit(Unfit::Label)))?;
+    }
+    Ok(())
+}
+
 /// Whether the body names no index of somebody else, where its route says that it may name some; gives what will see to it where
 /// the body is still to come.
 fn indices(q: &Question<'_>, permit: &mut Permit, memory: &Arc<Memory>) -> Result<Option<Check>, Denial> {
     let empty = matches!(q.body, Body::Whole([]));
-    let Some(mut check) = shadow::tolerate(permit, index::check(permit, q.head.headers, !empty, memory))?.flatten() else {
-        return Ok(None);
+    let unread = matches!(q.body, Body::Unsent) && !q.able.watch;
+    let check = match index::check(permit, q.head.headers, !empty, memory) {
+        // Of what is not sent here nobody knows whether it is there at all, whatever its head says.
+        Err(Denial::Selector(labels::Refused::NotJson)) if unread => Err(Denial::Unfit(Unfit::Body)),
+        check => check,
     };
+    let Some(mut check) = shadow::tolerate(permit, check)?.flatten() else { return Ok(None) };
     // Whoever forwards sends on what came, and nobody knows what their upstream makes of it.
     let compressed = || Err(Denial::Selector(labels::Refused::NotJson));
     let seen = match q.body {

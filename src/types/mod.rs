@@ -21,8 +21,8 @@ pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use dialect::Dialect;
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use ids::{
-    ApiKeyId, ApiName, AppId, AppUuid, AuthRequestId, ClientId, GrantId, IdError, IdSource, InvitationId, KeyId, NodeId, OrgId,
-    RecordId, RequestId, RoleName, RouteId, Slug, UserId,
+    ALL_TENANTS, ApiKeyId, ApiName, AppId, AppUuid, AuthRequestId, ClientId, GrantId, IdError, IdSource, InvitationId, KeyId,
+    NodeId, OrgId, RecordId, RequestId, RoleName, RouteId, Slug, UserId,
 };
 pub use memory::{Buffer, Exhausted, Held, Memory};
 pub use network::network;

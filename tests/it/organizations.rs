@@ -4,8 +4,8 @@ use tollgate::store::{ClientState, Hand, OrgState, UserState, sql};
 use tollgate::types::NodeId;
 
 use crate::harness::audit::reason;
-use crate::harness::http1::{Conn, Request};
-use crate::harness::{Caller, Gateway, within};
+use crate::harness::http1::{Conn, Request, ask};
+use crate::harness::{Caller, Gateway, Setup, within};
 
 const QUERY: &str = "/prometheus/api/v1/query";
 
@@ -225,4 +225,50 @@ async fn a_frozen_users_tokens_are_refused_at_once_and_work_again_thawed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frozen_users_tokens_are_refused_at_once_and_work_again_thawed_on_postgresql() {
     frozen(Gateway::start_on_postgres().await).await;
+}
+
+/// Grafana's own paths name its organizations too, and one path of VictoriaMetrics all of its tenants.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_path_means_the_organization_to_the_upstream_too() {
+    let more = r#"
+[[apis]]
+name = "shared-boards"
+mount = "/boards"
+pack = "grafana"
+upstream = "plain"
+tenant = { mode = "header", name = "X-Grafana-Org-Id", value = "{org.tenant}" }
+[[apis]]
+name = "own-boards"
+mount = "/own"
+pack = "grafana"
+upstream = "plain"
+[[apis]]
+name = "cluster"
+mount = "/vm"
+pack = "victoriametrics"
+upstream = "plain"
+tenant = { mode = "path_prefix", value = "/{operation}/{org.slug}" }
+[roles.all]
+permissions = ["dashboards:read", "metrics:read"]
+"#;
+    let gw = Gateway::start_with(Setup { more: more.to_owned(), ..Setup::default() }).await;
+    let acme = gw.open_caller("acme", &["all"], "dashboards:read metrics:read").await;
+    let everybody = gw.open_caller("multitenant", &["all"], "metrics:read").await;
+    let boards =
+        |mount: &str, namespace: &str| format!("{mount}/apis/dashboard.grafana.app/v1beta1/namespaces/{namespace}/dashboards");
+    let query = "/vm/prometheus/api/v1/query?query=up".to_owned();
+    for (caller, path, told) in [
+        (&acme, boards("/boards", "org-tenant-acme"), "allowed"),
+        (&acme, boards("/boards", "org-2"), "other_organization_path"),
+        (&acme, boards("/boards", "default"), "other_organization_path"),
+        (&acme, boards("/boards", "tenant-acme"), "other_organization_path"),
+        (&acme, boards("/own", "default"), "allowed"),
+        (&acme, boards("/own", "org-1"), "other_organization_path"),
+        (&acme, query.clone(), "allowed"),
+        (&everybody, query, "tenant_value_missing"),
+    ] {
+        let answer = ask(gw.running.public, &Request::get(&path).bearer(&caller.token)).await;
+        assert_eq!(reason(&gw.record_of(&answer).await), told, "{path}: {answer:?}");
+    }
+    gw.running.stop().await;
 }

@@ -10,7 +10,7 @@ use crate::admin::error::{AdminError, Rule};
 use crate::admin::model::{CreatedUser, NewOrg, NewPassword, NewUserRequest, OrgChange, OrgView, Switch, UserSwitch, UserView};
 use crate::password;
 use crate::store::{Created, NewUser, Org, OrgState, PasswordRecord, User, UserKind, UserState};
-use crate::types::{OrgId, PlainToken, Slug, TokenKind, UserId};
+use crate::types::{ALL_TENANTS, OrgId, PlainToken, Slug, TokenKind, UserId};
 
 /// Longest tenant value: what Mimir, Loki and Tempo take.
 const MAX_TENANT: usize = 150;
@@ -69,6 +69,11 @@ pub(super) async fn switch_org(local: &Local, org: &str, to: Switch) -> Result<O
 /// A tenant value goes into header values and paths as it is: nothing that could separate two of them, or two segments.
 fn tenant(value: &str) -> Result<String, AdminError> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"!-_.*'():".contains(&b);
+    if value == ALL_TENANTS {
+        let detail =
+            format!("{ALL_TENANTS} is what VictoriaMetrics calls all tenants together; give the organization another value");
+        return Err(AdminError::invalid(detail).of(Rule::Tenant(MAX_TENANT)));
+    }
     if (1..=MAX_TENANT).contains(&value.len()) && value.bytes().all(plain) && value != "." && value != ".." {
         return Ok(value.to_owned());
     }

@@ -77,6 +77,7 @@ async fn story(admin: &dyn Administration) -> Vec<(&'static str, Value)> {
     say("taken", told(admin.create_org(org("acme")).await));
     say("bad slug", told(admin.create_org(org("No Slug")).await));
     say("two tenants", told(admin.create_org(NewOrg { tenant: Some("a|b".to_owned()), ..org("beta") }).await));
+    say("everybody's tenant", told(admin.create_org(org("multitenant")).await));
     let tenants = Some([("prometheus".to_owned(), "team-1".to_owned())].into());
     say("update org", told(admin.update_org("acme", OrgChange { tenants, ..OrgChange::default() }).await));
     let unknown_api = Some([("nowhere".to_owned(), "x".to_owned())].into());
@@ -240,7 +241,16 @@ async fn a_node_and_its_admin_api_answer_alike() {
     assert_eq!(local, remote);
     let refused =
         |what: &str| local.iter().find(|(w, _)| *w == what).and_then(|(_, v)| v["refused"].as_str().map(ToOwned::to_owned));
-    let invalid = ["bad slug", "two tenants", "unknown api", "no address", "short", "service password", "no member yet"];
+    let invalid = [
+        "bad slug",
+        "two tenants",
+        "everybody's tenant",
+        "unknown api",
+        "no address",
+        "short",
+        "service password",
+        "no member yet",
+    ];
     let more = ["unknown role", "machine alone", "machine redirected", "public nowhere", "scope", "bad cursor", "bad time"];
     let more = more
         .into_iter()

@@ -21,6 +21,8 @@ pub struct Route {
     pub encoded_slash: bool,
     /// Names of captured segments that must name the token's organization.
     pub org_captures: Vec<String>,
+    /// Captured segments that must be the organization's namespace at Grafana.
+    pub namespace_captures: Vec<String>,
     /// Names of captured segments that must not start with `_`.
     pub index_captures: Vec<String>,
     /// How its bodies name indices.

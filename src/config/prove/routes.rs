@@ -158,6 +158,7 @@ const fn plain(id: RouteId, access: Access) -> Route {
         client_certificate: false,
         encoded_slash: false,
         org_captures: Vec::new(),
+        namespace_captures: Vec::new(),
         index_captures: Vec::new(),
         index_body: None,
         operation: None,
@@ -225,7 +226,12 @@ fn draft(
     }
     let way_out = "write /a/{name}/{b,c}, with /** at the end for everything below";
     let pattern = Pattern::parse(&raw.pattern).map_err(|e| found.error(at.key("match"), e, way_out)).ok()?;
-    for (key, captures) in [("org_captures", &raw.org_captures), ("index_captures", &raw.index_captures)] {
+    let named = [
+        ("org_captures", &raw.org_captures),
+        ("namespace_captures", &raw.namespace_captures),
+        ("index_captures", &raw.index_captures),
+    ];
+    for (key, captures) in named {
         for (i, capture) in captures.iter().enumerate().filter(|(_, c)| !pattern.captures().any(|p| p == c.as_str())) {
             let way_out = format!("write {{{capture}}} in match");
             found.error(at.key(key).index(i), format!("the pattern captures no {capture:?}"), way_out);
@@ -253,6 +259,7 @@ fn draft(
             client_certificate: raw.client_certificate,
             encoded_slash: raw.encoded_slash,
             org_captures: raw.org_captures.clone(),
+            namespace_captures: raw.namespace_captures.clone(),
             index_captures: raw.index_captures.clone(),
             index_body: raw.index_body,
             operation: raw.operation.clone(),

@@ -19,6 +19,8 @@ async fn a_body_that_names_indices_is_looked_through_or_not_let_pass() {
     for unsent in [query.nginx(), query.envoy(), claims(query.envoy()), claims(ask("GET", "/search/acme.logs/_search").envoy())] {
         assert_eq!(verdict(&asks.ask(&unsent).await), "body_not_sent");
     }
+    let bare = row("GET", "/search/acme.logs/_search").bearer(&acme.token);
+    assert_eq!(verdict(&asks.ask(&bare.nginx()).await), "body_not_sent", "nobody knows that there is none");
     for (index, told) in [("acme.users", "allowed"), ("beta.users", "other_organization_index")] {
         let body = format!(r#"{{"query":{{"terms":{{"u":{{"index":"{index}","id":"1","path":"p"}}}}}}}}"#);
         assert_eq!(verdict(&asks.ask(&claims(query.envoy()).body(body)).await), told);
@@ -61,9 +63,16 @@ async fn an_mcp_message_decides_when_it_is_sent() {
     assert_eq!(verdict(&asks.ask(&sent("echo", "true")).await), "body_too_large");
     let claimed = asks.ask(&post.envoy().header("X-Envoy-Auth-Partial-Body", "false")).await;
     assert_eq!(verdict(&claimed), "body_not_sent", "a client says so where its proxy sends no bodies");
+    let node = &gw.running.node;
+    let team = serde_json::from_value(serde_json::json!({"metrics:read": {"team": ["a"]}})).expect("selectors");
+    let narrowed = node.store.select_in_grant(&acme.grant.id, &acme.user.id, &team, &node.own_cause()).await;
+    assert!(narrowed.expect("an answer"));
+    node.settle().await.expect("it is seen");
+    assert_eq!(verdict(&asks.ask(&sent("echo", "false")).await), "allowed");
+    assert_eq!(verdict(&asks.ask(&sent("get-sum", "false")).await), "permission_narrowed", "by what the tool needs");
     let allowed = gw.calls().await;
     let tools: Vec<_> = allowed.iter().filter_map(tool_of).collect();
-    assert_eq!(tools, ["echo", "write-note", "forbidden"]);
+    assert_eq!(tools, ["echo", "write-note", "forbidden", "echo", "get-sum"]);
     gw.running.stop().await;
 }
 

@@ -37,6 +37,8 @@ struct World {
     resources: Names,
     permitted: Vec<&'static str>,
     granted: Vec<&'static str>,
+    /// What the role narrows by labels, which no server of tools knows.
+    narrowed: Vec<&'static str>,
     listed: Vec<String>,
     per_page: usize,
 }
@@ -58,16 +60,11 @@ fn names(pattern: &'static str, conditions: bool) -> impl Strategy<Value = Names
 fn world() -> impl Strategy<Value = World> {
     let policies =
         (names("[ab]{0,2}\\*|[ab]{1,3}", true), names("[ab]{0,2}\\*|[ab]{1,3}", true), names("x://[ab]{1,2}\\*?", false));
-    let held = (subsequence(&SCOPES[..], 0..=4), subsequence(&SCOPES[..], 0..=4));
+    let held = (subsequence(&SCOPES[..], 0..=4), subsequence(&SCOPES[..], 0..=4), subsequence(&SCOPES[..], 0..=2));
     let listed = prop::collection::btree_set("[ab]{1,3}", 1..8).prop_map(|names| names.into_iter().collect());
-    (policies, held, listed, 1..4_usize).prop_map(|((tools, prompts, resources), (permitted, granted), listed, per_page)| World {
-        tools,
-        prompts,
-        resources,
-        permitted,
-        granted,
-        listed,
-        per_page,
+    (policies, held, listed, 1..4_usize).prop_map(|(policies, (permitted, granted, narrowed), listed, per_page)| {
+        let (tools, prompts, resources) = policies;
+        World { tools, prompts, resources, permitted, granted, narrowed, listed, per_page }
     })
 }
 
@@ -95,14 +92,25 @@ impl World {
     fn configuration(&self) -> String {
         let scopes = SCOPES.map(|scope| format!("[scopes.{scope:?}]\ndescription = \"One of four\"\n")).concat();
         let permissions: Vec<_> = self.permitted.iter().chain(&["mcp:random:invoke"]).collect();
+        let narrowed = self.narrowed.iter().filter(|scope| self.permitted.contains(scope));
+        let selectors: String = narrowed.map(|scope| format!("selectors.{scope:?} = {{ team = \"a\" }}\n")).collect();
+        let metrics: String = SCOPES.iter().enumerate().map(|(i, scope)| series(i, scope)).collect();
         format!(
-            "{scopes}[roles.random]\npermissions = {permissions:?}\n[[apis]]\nname = \"random\"\nmount = \"{PATH}\"\nkind = \"mcp\"\n\
-             upstream = \"plain\"\ntools = {}\nprompts = {}\nresources = {}\n",
+            "{scopes}[roles.random]\npermissions = {permissions:?}\n{selectors}[[apis]]\nname = \"series\"\nmount = \"/series\"\n\
+             upstream = \"plain\"\n{metrics}[[apis]]\nname = \"random\"\nmount = \"{PATH}\"\nkind = \"mcp\"\nupstream = \"plain\"\ntools = {}\nprompts = {}\nresources = {}\n",
             self.tools.written(),
             self.prompts.written(),
             self.resources.written()
         )
     }
+}
+
+/// A route that reads labels: a scope may be narrowed where there is one.
+fn series(number: usize, scope: &str) -> String {
+    format!(
+        "[[apis.routes]]\nid = \"series.{number}\"\nmatch = \"/{number}\"\nmethods = [\"GET\"]\nscopes = [{scope:?}]\n\
+         enforce = \"promql_query\"\n"
+    )
 }
 
 /// How a kind is listed, and how an entry is used. A template is used by completing it.

@@ -423,6 +423,36 @@ async fn a_client_is_told_when_its_lists_change() {
     gw.running.stop().await;
 }
 
+/// What is narrowed by labels is of no use to a tool, so no list names it.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_narrowed_by_labels_is_told_too() {
+    let (gw, caller, mut conn) = agent().await;
+    let whole = conn.ask(&post(&caller, LIST).header("X-Behave", "tools")).await;
+    assert_eq!(names(&whole.json()), ["echo", "get-sum"]);
+    let (mut stream, _) = listening(&gw, &caller).await;
+    let node = &gw.running.node;
+    let team = serde_json::from_value(json!({"metrics:read": {"team": ["a"]}})).expect("selectors");
+    let selected = node.store.select_in_grant(&caller.grant.id, &caller.user.id, &team, &node.own_cause()).await;
+    assert!(selected.expect("an answer"));
+    node.settle().await.expect("it is seen");
+    assert_eq!(within("the end of the stream", stream.chunk()).await, None);
+    for behave in ["tools", "events"] {
+        let number = gw.upstream.count() + 1;
+        conn.send(&post(&caller, LIST).header("X-Behave", behave).bytes()).await;
+        gw.upstream.asked(number).await;
+        if behave == "events" {
+            gw.upstream.emit(&format!("event: message\ndata: {}\n\n", crate::harness::upstream::tools()));
+            gw.upstream.finish();
+        }
+        let answer = conn.response().await;
+        let list = if behave == "events" { events(&answer).remove(0) } else { answer.json() };
+        assert_eq!(names(&list), ["echo"], "{behave}");
+    }
+    let refused = conn.ask(&post(&caller, tool("get-sum"))).await;
+    assert_eq!(refused.reason().as_deref(), Some("permission_narrowed"), "{refused:?}");
+    gw.running.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn servers_offer_the_notifications_that_the_gate_sends() {
     let (gw, caller, mut conn) = agent().await;
