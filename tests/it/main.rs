@@ -41,6 +41,7 @@ mod shadow;
 mod silences;
 mod smoke;
 mod tls;
+mod trailers;
 mod uploads;
 mod upstreams;
 mod websocket;

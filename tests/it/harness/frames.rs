@@ -42,9 +42,14 @@ pub fn fields(method: &str, path: &str, more: &[(&str, &str)]) -> Vec<u8> {
 
 /// The same, of a request to another authority.
 pub fn fields_at(authority: &str, method: &str, path: &str, more: &[(&str, &str)]) -> Vec<u8> {
-    let mut block = Vec::new();
     let pseudo = [(":method", method), (":scheme", "http"), (":authority", authority), (":path", path)];
-    for (name, value) in pseudo.iter().chain(more) {
+    block(&[&pseudo, more].concat())
+}
+
+/// Fields as they stand, whatever they are.
+pub fn block(fields: &[(&str, &str)]) -> Vec<u8> {
+    let mut block = Vec::new();
+    for (name, value) in fields {
         block.push(0);
         text(&mut block, name);
         text(&mut block, value);

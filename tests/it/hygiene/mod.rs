@@ -1,5 +1,6 @@
 //! G7 over real sockets: what is ambiguous is refused before the upstream hears of it, and what passes is what was authorized.
 
+mod malformed;
 mod property;
 mod rows;
 

@@ -292,6 +292,8 @@ pub fn h2_rows() -> Vec<H2Row> {
         H2Row { authority: None, ..row("host instead of authority", "/", &[("host", HOST)], Pass("/")) },
         H2Row { authority: Some("evil.test"), ..row("another host", "/", &[], Refused(421, "host_unknown", false)) },
         row("host beside authority", "/", &[("host", HOST)], Pass("/")),
+        row("another host beside authority", "/", &[("host", "evil.test")], bad("host_mismatch")),
+        row("the host with its port beside authority", "/", &[("host", "gw.test:443")], bad("host_mismatch")),
         row("content-length twice", "/", &[("content-length", "2"), ("content-length", "2")], framing("content_length_repeated")),
         row("content-length list", "/", &[("content-length", "2, 2")], framing("content_length_repeated")),
         row("two cookies", "/", &[("cookie", "a=b"), ("cookie", "c=d")], Pass("/")),
