@@ -23,7 +23,7 @@ pub(super) fn trial(session: &HashedToken, app: &App) -> Trial {
 
 async fn made(world: &World) -> App {
     let (app, client) = app(&world.org.id, "logs:read");
-    world.store.create_app(&app, &client, None, Via::Hand, &cause(0)).await.expect("an app");
+    world.store.create_app(&app, &client, None, Via::Hand, MANY, &cause(0)).await.expect("an app");
     app
 }
 

@@ -21,6 +21,9 @@ pub(super) const ENTROPY: SystemEntropy = SystemEntropy;
 /// When the tests begin, at a UTC midnight.
 pub(super) const START: Timestamp = Timestamp::from_millis(1_795_219_200_000);
 
+/// More clients than a test makes.
+pub(super) const MANY: u64 = 1000;
+
 pub(super) const MINUTE: Duration = Duration::from_mins(1);
 pub(super) const HOUR: Duration = Duration::from_hours(1);
 pub(super) const DAY: Duration = Duration::from_hours(24);
