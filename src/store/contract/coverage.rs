@@ -56,6 +56,7 @@ pub(crate) async fn every_change_is_recorded_and_told(store: SharedStore) {
     let asked = AuthRequest { expires_at: after(9000), ..asked };
     let approved = crate::store::ApprovedRequest {
         grant: world.wanted(1),
+        trial: false,
         code: hash(TokenKind::AuthorizationCode),
         code_expires_at: after(9000),
     };

@@ -233,10 +233,15 @@ impl World {
 
     /// Consents at `seconds` to `grant`; the code lives a minute.
     pub(super) async fn consent_to(&self, grant: &Grant, seconds: u64) -> HashedToken {
+        self.consent_for(grant, seconds, false).await
+    }
+
+    /// The same, perhaps for a trial.
+    pub(super) async fn consent_for(&self, grant: &Grant, seconds: u64, trial: bool) -> HashedToken {
         let request = AuthRequest { expires_at: after(seconds + 600), ..request(&grant.client) };
         self.store.freeze_request(&request, &cause(seconds)).await.expect("a request");
         let code = hash(TokenKind::AuthorizationCode);
-        let approved = ApprovedRequest { grant: grant.clone(), code, code_expires_at: after(seconds + 60) };
+        let approved = ApprovedRequest { grant: grant.clone(), trial, code, code_expires_at: after(seconds + 60) };
         let outcome = self.store.approve_request(&request.id, &approved, &cause(seconds)).await.expect("a decision");
         assert_eq!(outcome, Approve::Done);
         code
