@@ -213,6 +213,7 @@ contract! {
     keys {
         one_node_makes_the_first_key
         keys_take_turns
+        no_key_outlives_the_overlap_of_a_later_one
     }
     people {
         an_invitation_has_one_winner
