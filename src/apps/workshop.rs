@@ -12,10 +12,10 @@ use crate::config::{Config, GrantFlow, ScopeEntry, Visibility};
 use crate::node::Node;
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
-    App, AppClient, AppState, AppVersion, Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, Created,
-    Definition, Edit, GrantType, Hand, Maturity, Org, Publication, Published, Stage, Via,
+    App, AppClient, AppState, AppVersion, Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, Definition,
+    Drafted, Edit, GrantType, Hand, Maturity, Org, Publication, Published, Stage, Via,
 };
-use crate::types::{AppId, AppUuid, ClientId, OrgId, PlainToken, ScopeSet, ScopeToken};
+use crate::types::{AppId, AppUuid, ClientId, PlainToken, ScopeSet, ScopeToken};
 
 /// Who writes definitions: decides about private scopes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +95,6 @@ impl<'a> Workshop<'a> {
 
     async fn make(&self, org: &Org, kind: ClientKind, written: &Written, (uuid, via): (AppUuid, Via)) -> Result<Made, AppError> {
         let draft = self.proved(written, &self.carried(written, via))?;
-        self.room(&org.id).await?;
         let (at, entropy) = (self.cause.at, &*self.node.entropy);
         let app = App {
             id: AppId::generate(at, entropy),
@@ -113,9 +112,11 @@ impl<'a> Workshop<'a> {
         };
         let client = self.client(&app, kind, Stage::Draft);
         let (secret, stored) = self.first_secret(kind).unzip();
-        match self.node.store.create_app(&app, &client, stored.as_ref(), via, &self.cause).await? {
-            Created::Done => Ok(Made { app, secret }),
-            Created::Taken => Err(Refusal::Taken.into()),
+        let most = self.config.oauth.max_clients_per_org;
+        match self.node.store.create_app(&app, &client, stored.as_ref(), via, most, &self.cause).await? {
+            Drafted::Done => Ok(Made { app, secret }),
+            Drafted::Taken => Err(Refusal::Taken.into()),
+            Drafted::Full => Err(Refusal::Full(most).into()),
         }
     }
 
@@ -187,16 +188,15 @@ impl<'a> Workshop<'a> {
         }
         let kind = self.kind(app).await?;
         let first = app.published_client.is_none();
-        if first {
-            self.room(&app.org).await?;
-        }
         let client = self.client(app, kind, Stage::Published);
         let (secret, stored) = self.first_secret(kind).filter(|_| first).unzip();
         let id = app.published_client.clone().unwrap_or_else(|| client.id.clone());
-        let publication = Publication { revision: app.revision, number: app.version + 1, client, secret: stored };
+        let most = self.config.oauth.max_clients_per_org;
+        let publication = Publication { revision: app.revision, number: app.version + 1, client, secret: stored, most };
         match self.node.store.publish_app(&app.id, &publication, self.hand(), &self.cause).await? {
             Published::Stale => Err(Refusal::Stale.into()),
             Published::Frozen => Err(Refusal::Frozen.into()),
+            Published::Full => Err(Refusal::Full(most).into()),
             Published::Done { version, narrowed, ended } => {
                 self.node.settle().await?;
                 Ok(Release { version: *version, client: id, secret, narrowed, ended })
@@ -376,11 +376,6 @@ impl<'a> Workshop<'a> {
 
     async fn again(&self, app: &App) -> Result<App, AppError> {
         Ok(self.node.store.app(&app.id).await?.ok_or(Refusal::Gone)?)
-    }
-
-    async fn room(&self, org: &OrgId) -> Result<(), AppError> {
-        let limit = self.config.oauth.max_clients_per_org;
-        if self.node.store.count_clients(org).await? < limit { Ok(()) } else { Err(Refusal::Full(limit).into()) }
     }
 
     fn client(&self, app: &App, kind: ClientKind, stage: Stage) -> Client {

@@ -131,6 +131,7 @@ async fn forget(node: &Node) -> Result<(), StoreError> {
         tracing::error!(error = &error as &dyn std::error::Error, "the signing keys can't be read; keeping those known");
     }
     node.store.forget_ended(now.minus(KEEP_ENDED)).await?;
+    node.store.end_trial_installs(&node.own_cause()).await?;
     node.store.forget_changes(now.minus(KEEP_CHANGES)).await?;
     node.store.purge_unused_dynamic_clients(now.minus(config.oauth.dynamic_client_ttl), &node.own_cause()).await?;
     node.store.expire_audit(now.minus(config.audit.retention)).await?;

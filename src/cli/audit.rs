@@ -261,7 +261,7 @@ async fn searches(place: &Place, action: SearchesAction) -> Result<(), CliError>
             }
             SearchesAction::Delete { org, user, name } => {
                 admin.forget_search(&org, &user, &name).await?;
-                print("The search was forgotten.\n")
+                print(if json { "{}\n" } else { "forgotten\n" })
             }
         }
     })

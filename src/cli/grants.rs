@@ -1,15 +1,13 @@
 //! `grant` and `key`.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use clap::{Args, Subcommand};
 
 use super::args::Place;
 use super::connect::administer;
 use super::failure::CliError;
+use super::narrowing::{End, Narrow, OneGrant};
 use super::output::{card, name_of, or_dash, show, table};
-use crate::admin::{GrantChange, GrantView, KeyView, Rotation, Within};
-use crate::types::{ScopeToken, Selector, SelectorError, Selectors};
+use crate::admin::{GrantView, KeyView, Rotation, Within};
 
 #[derive(Debug, Args)]
 pub(super) struct Grants {
@@ -31,34 +29,13 @@ enum Action {
         user: Option<String>,
     },
     /// One grant
-    Show {
-        /// Its id
-        grant: String,
-    },
+    Show(OneGrant),
     /// Take scopes from a grant, or narrow them to labels; its tokens narrow before this returns
-    Narrow {
-        /// Its id
-        grant: String,
-        /// The scopes that it keeps, separated by spaces
-        #[arg(long, required_unless_present = "selectors")]
-        scopes: Option<String>,
-        /// A scope and a label that it is narrowed to, with the label's values: metrics:read/team=a,b
-        #[arg(long = "selector", value_name = "SCOPE/LABEL=VALUES", value_parser = selector)]
-        selectors: Vec<Narrowed>,
-    },
+    Narrow(Narrow),
     /// Let a grant end at a time, earlier than it would anyway
-    End {
-        /// Its id
-        grant: String,
-        /// When: RFC 3339, for example 2026-12-31T00:00:00Z
-        #[arg(long)]
-        at: String,
-    },
+    End(End),
     /// End a grant: its tokens stop working before this returns
-    Revoke {
-        /// Its id
-        grant: String,
-    },
+    Revoke(OneGrant),
 }
 
 #[derive(Debug, Args)]
@@ -87,16 +64,16 @@ pub(super) async fn run(args: Grants) -> Result<(), CliError> {
     administer(&place, |admin| async move {
         match action {
             Action::List { org, user } => show(json, &admin.grants(Within { org, user }).await?, |grants| list(grants)),
-            Action::Show { grant } => show(json, &admin.grant(&grant).await?, details),
-            Action::Narrow { grant, scopes, selectors } => {
-                let change = GrantChange { scopes, selectors: Some(together(selectors)?), expires_at: None };
-                show(json, &admin.change_grant(&grant, change).await?, details)
+            Action::Show(OneGrant { grant }) => show(json, &admin.grant(&grant).await?, details),
+            Action::Narrow(narrow) => {
+                let grant = narrow.of.grant.clone();
+                show(json, &admin.change_grant(&grant, narrow.change()?).await?, details)
             }
-            Action::End { grant, at } => {
-                let change = GrantChange { expires_at: Some(at), ..GrantChange::default() };
-                show(json, &admin.change_grant(&grant, change).await?, details)
+            Action::End(end) => {
+                let grant = end.of.grant.clone();
+                show(json, &admin.change_grant(&grant, end.change()).await?, details)
             }
-            Action::Revoke { grant } => show(json, &admin.revoke_grant(&grant).await?, details),
+            Action::Revoke(OneGrant { grant }) => show(json, &admin.revoke_grant(&grant).await?, details),
         }
     })
     .await
@@ -135,26 +112,6 @@ fn list(grants: &[GrantView]) -> String {
 fn narrowed(grant: &GrantView) -> String {
     let lines: Vec<_> = grant.selectors.0.iter().map(|(scope, selector)| format!("{scope} where {selector}")).collect();
     if lines.is_empty() { "-".to_owned() } else { lines.join("; ") }
-}
-
-/// A scope, a label and its values.
-pub(super) type Narrowed = (ScopeToken, String, BTreeSet<String>);
-
-pub(super) fn selector(text: &str) -> Result<Narrowed, String> {
-    let parts = text.split_once('=').and_then(|(left, values)| Some((left.rsplit_once('/')?, values)));
-    let ((scope, label), values) = parts.ok_or("write SCOPE/LABEL=VALUE, for example metrics:read/team=a")?;
-    let scope = ScopeToken::parse(scope).map_err(|e| e.to_string())?;
-    Ok((scope, label.to_owned(), values.split(',').map(ToOwned::to_owned).collect()))
-}
-
-pub(super) fn together(all: Vec<Narrowed>) -> Result<Selectors, CliError> {
-    let mut labels: BTreeMap<ScopeToken, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
-    for (scope, label, values) in all {
-        labels.entry(scope).or_default().entry(label).or_default().extend(values);
-    }
-    let selectors = labels.into_iter().map(|(scope, labels)| Ok((scope, Selector::new(labels)?)));
-    let selectors: Result<_, SelectorError> = selectors.collect();
-    selectors.map(Selectors).map_err(|e| CliError::usage(format!("--selector: {e}")))
 }
 
 pub(super) fn details(grant: &GrantView) -> String {

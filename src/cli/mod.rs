@@ -20,6 +20,7 @@ mod login;
 mod manual;
 mod me;
 mod members;
+mod narrowing;
 mod orgs;
 mod output;
 mod password;

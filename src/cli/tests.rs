@@ -1,9 +1,13 @@
 //! What can be typed, and what comes of it.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
+use serde::Deserialize;
 
 use super::args::{Cli, Command};
 use super::failure::CliError;
@@ -21,6 +25,57 @@ fn code(line: &str) -> Option<i32> {
 #[test]
 fn the_commands_are_sound() {
     Cli::command().debug_assert();
+}
+
+/// `tests/commands.toml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Commands {
+    reads: BTreeSet<String>,
+    changes: BTreeMap<String, String>,
+}
+
+/// Every command that does something, as it is typed.
+fn leaves(command: &clap::Command, before: &[&str], into: &mut BTreeSet<String>) {
+    for one in command.get_subcommands() {
+        let words: Vec<_> = before.iter().copied().chain([one.get_name()]).collect();
+        if one.has_subcommands() {
+            leaves(one, &words, into);
+        } else {
+            into.insert(words.join(" "));
+        }
+    }
+}
+
+/// Why the test of a command is none: its check is missing, or its file never runs the command.
+fn not_run(command: &str, test: &str) -> Option<String> {
+    let (file, check) = test.split_once("::").unwrap_or((test, ""));
+    let Ok(text) = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)) else {
+        return Some(format!("{command}: there is no {file}"));
+    };
+    let quoted: Vec<_> = command.split(' ').map(|word| format!("\"{word}\"")).collect();
+    match (check.is_empty() || !text.contains(check), text.contains(&quoted.join(", "))) {
+        (true, _) => Some(format!("{command}: {file} has no check {check:?}")),
+        (false, false) => Some(format!("{command}: {file} does not run it")),
+        (false, true) => None,
+    }
+}
+
+#[test]
+fn every_command_that_changes_something_is_run_by_a_test() {
+    let mut typed = BTreeSet::new();
+    leaves(&Cli::command(), &[], &mut typed);
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/commands.toml")).expect("the table is there");
+    let table: Commands = toml::from_str(&text).unwrap_or_else(|e| panic!("the table can be read: {e}"));
+    let changes: BTreeSet<_> = table.changes.keys().cloned().collect();
+    let listed: BTreeSet<_> = table.reads.union(&changes).cloned().collect();
+    let mut faults: Vec<_> = typed.difference(&listed).map(|one| format!("{one} is not in the table")).collect();
+    faults.extend(listed.difference(&typed).map(|one| format!("{one} can't be typed")));
+    faults.extend(table.reads.intersection(&changes).map(|one| format!("{one} is there twice")));
+    faults.extend(table.changes.iter().filter_map(|(command, test)| not_run(command, test)));
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    assert!(not_run("me narrow", "tests/clients/commands.py::no such check").is_some());
+    assert!(not_run("org list", "tests/clients/commands.py::own: me revoke stops the token").is_some(), "it is not run there");
 }
 
 #[test]

@@ -102,7 +102,6 @@ impl<'a> Clients<'a> {
     /// When it can't be, the organization has no room, or it is not the caller's to make.
     pub async fn create(&self, org: Option<&Org>, new: &New) -> Result<Made, ClientError> {
         self.may_create(org, new).await?;
-        self.room(org).await?;
         let at = self.cause.at;
         let client = Client {
             id: ClientId::generate(at, &*self.node.entropy),
@@ -129,8 +128,11 @@ impl<'a> Clients<'a> {
             (ClientKind::Public, None) => None,
             (ClientKind::Public, Some(_)) => return Err(Refusal::SecretOfPublic.into()),
         };
-        self.node.store.create_client(&client, secret.as_ref().map(|(_, stored)| stored), &self.cause).await?;
-        Ok(Made { client, secret })
+        let (stored, most) = (secret.as_ref().map(|(_, stored)| stored), self.config.oauth.max_clients_per_org);
+        match (self.node.store.create_client_within(&client, stored, most, &self.cause).await?, org) {
+            (false, Some(org)) => Err(Refusal::Full { org: org.slug.clone(), limit: most }.into()),
+            _ => Ok(Made { client, secret }),
+        }
     }
 
     /// Whether such a client is the caller's to make, whatever else may be wrong with it.
@@ -289,15 +291,6 @@ impl<'a> Clients<'a> {
             By::Operator => Refusal::Absent(client.id.to_string()).into(),
             By::Member { .. } => Refusal::NotOwn.into(),
         }
-    }
-
-    async fn room(&self, org: Option<&Org>) -> Result<(), ClientError> {
-        let Some(org) = org else { return Ok(()) };
-        let limit = self.config.oauth.max_clients_per_org;
-        if self.node.store.count_clients(&org.id).await? < limit {
-            return Ok(());
-        }
-        Err(Refusal::Full { org: org.slug.clone(), limit }.into())
     }
 
     async fn user(&self, named: &str) -> Result<Option<User>, StoreError> {

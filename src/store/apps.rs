@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{Client, ClientSecret, Created, Hand, StoreError};
+use super::{Client, ClientSecret, Hand, StoreError};
 use crate::record::Cause;
 use crate::types::{AppId, AppUuid, ClientId, OrgId, RedirectUri, ScopeSet, Timestamp, UserId};
 
@@ -135,6 +135,19 @@ pub struct Publication {
     pub client: Client,
     /// The secret of that client.
     pub secret: Option<ClientSecret>,
+    /// How many clients the organization may have with that client.
+    pub most: u64,
+}
+
+/// The outcome of making an app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drafted {
+    /// It was made.
+    Done,
+    /// The organization has an app with its UUID; nothing was made.
+    Taken,
+    /// The organization has no room for another client; nothing was made.
+    Full,
 }
 
 /// The outcome of publishing.
@@ -153,20 +166,23 @@ pub enum Published {
     Stale,
     /// The operator froze one of its clients, and the hand was its owner's.
     Frozen,
+    /// The organization has no room for the published client.
+    Full,
 }
 
 /// Verbs on apps.
 #[async_trait]
 pub trait AppStore {
-    /// Makes an app with its draft client; its UUID must be free in the organization.
+    /// Makes an app with its draft client; its UUID must be free in the organization, which may have `most` clients with it.
     async fn create_app(
         &self,
         app: &App,
         client: &Client,
         secret: Option<&ClientSecret>,
         via: Via,
+        most: u64,
         cause: &Cause,
-    ) -> Result<Created, StoreError>;
+    ) -> Result<Drafted, StoreError>;
     /// One app.
     async fn app(&self, id: &AppId) -> Result<Option<App>, StoreError>;
     /// The app that an organization has under a UUID.

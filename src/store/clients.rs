@@ -254,6 +254,14 @@ impl fmt::Display for ClientTerms {
 pub trait ClientStore {
     /// Makes a client with its first secret. The event is `client.create` or `client.register_dynamic`, after its origin.
     async fn create_client(&self, client: &Client, secret: Option<&ClientSecret>, cause: &Cause) -> Result<(), StoreError>;
+    /// The same for a client of an organization that has fewer than `most`; `false` when it has no room.
+    async fn create_client_within(
+        &self,
+        client: &Client,
+        secret: Option<&ClientSecret>,
+        most: u64,
+        cause: &Cause,
+    ) -> Result<bool, StoreError>;
     /// One client.
     async fn client(&self, id: &ClientId) -> Result<Option<Client>, StoreError>;
     /// Clients of one organization, or all of them; newest first.
@@ -278,8 +286,6 @@ pub trait ClientStore {
     async fn machine(&self, org: &OrgId, id: &ClientId) -> Result<Option<Machine>, StoreError>;
     /// Active members whom a machine could act as, by address: service users, and those who hold one of `roles`.
     async fn possible_subjects(&self, org: &OrgId, roles: &[RoleName]) -> Result<Vec<(User, Vec<RoleName>)>, StoreError>;
-    /// How many clients an organization owns.
-    async fn count_clients(&self, org: &OrgId) -> Result<u64, StoreError>;
     /// The secrets of a client that have not ended at `at`.
     async fn live_secrets(&self, id: &ClientId, at: Timestamp) -> Result<Vec<ClientSecret>, StoreError>;
     /// Adds a secret; the others live until `others_until`. Of several callers no more win than leave [`MAX_SECRETS`] that live at the

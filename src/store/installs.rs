@@ -30,7 +30,8 @@ pub struct Footing {
     pub keys: u64,
 }
 
-/// Verbs on installations. The first consent to a client of an app installs it, in the transaction of the consent.
+/// Verbs on installations. The first consent to a client of an app installs it, in the transaction of the consent; one for a trial
+/// installs it until nothing of the trial lives, unless somebody consents for good, or an administrator installs it, meanwhile.
 #[async_trait]
 pub trait InstallStore {
     /// Installs an app before anybody consents, and lets its clients through the organization's approval; `false` when it is
@@ -39,6 +40,8 @@ pub trait InstallStore {
     /// Ends everything that an app has in an organization, at once: its grants, its API keys, the installation. `None` when it has
     /// nothing there.
     async fn uninstall_app(&self, org: &OrgId, app: &AppId, cause: &Cause) -> Result<Option<Footing>, StoreError>;
+    /// Uninstalls what trials installed that ended by themselves; how many installations that were.
+    async fn end_trial_installs(&self, cause: &Cause) -> Result<u64, StoreError>;
     /// The apps that an organization has, the latest first.
     async fn installs(&self, org: &OrgId) -> Result<Vec<Install>, StoreError>;
     /// What an app has in an organization.

@@ -43,7 +43,7 @@ pub trait KeyStore {
     async fn add_first_key(&self, key: &SealedKey, cause: &Cause) -> Result<bool, StoreError>;
     /// Adds a key that will sign later.
     async fn add_next_key(&self, key: &SealedKey, cause: &Cause) -> Result<(), StoreError>;
-    /// Makes `next` the active key; the one before it is retired and forgotten at `forget_at`. `false` when `next` is not a
-    /// next key.
+    /// Makes `next` the active key; the one before it is retired, and forgotten at `forget_at` with those retired earlier that would
+    /// live on longer. `false` when `next` is not a next key.
     async fn activate_key(&self, next: &KeyId, forget_at: Timestamp, cause: &Cause) -> Result<bool, StoreError>;
 }

@@ -90,6 +90,8 @@ pub struct AuthRequest {
 pub struct ApprovedRequest {
     /// The grant to be made.
     pub grant: Grant,
+    /// Whether it is for a trial: what it installs ends with that.
+    pub trial: bool,
     /// Hash of the code to be issued.
     pub code: HashedToken,
     /// When the code ends.

@@ -4,13 +4,14 @@ import { createHash, randomBytes } from 'node:crypto';
 
 import { assert, claims, person, stack, suite } from '../clients/checks.mjs';
 import { HTTPS_HOST, launch, Window } from './browser.mjs';
+import { fromOnboarding, publishedToo } from './onboarding.mjs';
+import { CONNECTED, ONBOARDING, PartnerSite } from './partner_site.mjs';
 import { startTargets } from './targets.mjs';
 
 const PASSWORD = 'a password of my own choosing 1';
 const t = suite('partners');
 
 const CALLBACK = `https://${HTTPS_HOST}/callback`;
-const ONBOARDING = `https://${HTTPS_HOST}/start`;
 
 async function administer(...words) {
   const { output } = await person('administer', { arguments: words });
@@ -116,7 +117,7 @@ async function makes(window, mode) {
     await page.fill('#documentation_url', `https://${HTTPS_HOST}/docs`);
     await page.fill('#uninstall_instructions', 'Press Disconnect in its settings.');
     await page.fill('#onboarding_url', ONBOARDING);
-    await page.fill('#redirect_uris', CALLBACK);
+    await page.fill('#redirect_uris', `${CALLBACK}\n${CONNECTED}`);
     if (mode === 'scripts') {
       await page.fill('#find', 'metrics:read');
       await page.waitForFunction(() => document.querySelector('[data-item] input[value="audit:read"]').closest('[data-item]').hidden);
@@ -561,7 +562,8 @@ async function printed(window, mode) {
   });
 }
 
-const { httpsPort, targets, stop } = await startTargets();
+const { httpsPort, website, targets, stop } = await startTargets();
+const site = new PartnerSite(website);
 const browser = await launch(httpsPort);
 let password = stack.one_time_password;
 for (const mode of ['scripts', 'no-scripts']) {
@@ -570,9 +572,11 @@ for (const mode of ['scripts', 'no-scripts']) {
   password = PASSWORD;
   const carol = await customer(browser, mode, `customers-${mode}`);
   const app = await makes(ada, mode);
+  await fromOnboarding(t, ada, mode, app, site);
   await tests(ada, mode, app);
   await strangerCannotAuthorizeDraft(carol, mode, app);
   await publishes(ada, mode, app);
+  await publishedToo(t, ada, mode, app, site);
   const used = await customerUses(carol, mode, app, targets.https);
   await partnerAddsAPermission(ada, mode, app, used);
   await customerNarrowsAndRevokes(carol, mode, app, targets.https, used);

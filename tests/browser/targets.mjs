@@ -11,17 +11,35 @@ import { HTTPS_HOST } from './browser.mjs';
 const LANDED = '<!doctype html><html lang="en"><title>Landed</title><main><h1>Landed</h1></main></html>';
 const ARRIVAL_SECONDS = 10;
 
-/** A server that keeps the URLs it was asked for. */
+/** A server that keeps the URLs it was asked for, and answers some paths as it was told to. */
 class Landing {
   arrivals = [];
+  #served = new Map();
 
   constructor(server) {
     this.server = server;
-    server.on('request', (request, response) => {
+    server.on('request', async (request, response) => {
       if (request.url !== '/favicon.ico') this.arrivals.push(request.url);
-      response.setHeader('Content-Type', 'text/html');
-      response.end(LANDED);
+      const { status, headers, body } = await this.#answer(request);
+      response.writeHead(status, { 'Content-Type': 'text/html; charset=utf-8', ...headers });
+      response.end(body);
     });
+  }
+
+  /** From now on `answer(url, cookies)` gives status, headers and body of a path. */
+  serve(path, answer) {
+    this.#served.set(path, answer);
+  }
+
+  async #answer(request) {
+    const url = new URL(request.url, `https://${HTTPS_HOST}`);
+    const served = this.#served.get(url.pathname);
+    if (!served) return { status: 200, headers: {}, body: LANDED };
+    try {
+      return await served(url, request.headers.cookie ?? '');
+    } catch (error) {
+      return { status: 500, headers: {}, body: String(error) };
+    }
   }
 
   async listen() {
@@ -41,7 +59,7 @@ function certificate() {
 }
 
 /**
- * Starts both servers. Each target has a `redirectUri` and `arrived(page, press)`, which presses the button and gives the
+ * Starts both servers; `website` is what answers at `HTTPS_HOST`. Each target has a `redirectUri` and `arrived(page, press)`, which presses the button and gives the
  * query that the target received.
  */
 export async function startTargets() {
@@ -50,6 +68,7 @@ export async function startTargets() {
   const [loopbackPort, httpsPort] = [await loopback.listen(), await website.listen()];
   return {
     httpsPort,
+    website,
     targets: {
       loopback: landingTarget(loopback, `http://127.0.0.1:${loopbackPort}/callback`),
       https: landingTarget(website, `https://${HTTPS_HOST}/callback`),

@@ -50,6 +50,8 @@ class Stack(contextlib.AbstractContextManager):
         end_cleanly()
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="tollgate-"))
         self.ttl = ttl
+        # What commands must be told to find this gateway.
+        self.place: tuple[str, ...] = ()
         self._scraped, self._rules = scraped, rules
         self.gates: dict[str, str] = {}
         self._owned = []
@@ -114,11 +116,13 @@ class Stack(contextlib.AbstractContextManager):
         await_true("the gateway", lambda: request("GET", f"http://127.0.0.1:{admin}/readyz").status == 200)
 
     def move_to_postgres(self):
-        """Starts the gateway anew on PostgreSQL, with an organization and a person like those of the quick start."""
+        """Starts the gateway anew on PostgreSQL, before the same Prometheus, with an organization and a person like those before."""
         cluster = Postgres()
         self._owned.append(cluster)
-        self.restart_with(f'store = {{ url = "{cluster.url}" }}\n')
-        place = ("--config", str(self.home / "gateway.toml"))
+        gate = f'[[upstreams]]\nname = "prometheus"\nendpoints = ["{self.gates["prometheus"]}"]\n'
+        gate += '[[apis]]\nname = "prometheus"\nmount = "/prometheus"\npack = "prometheus"\nupstream = "prometheus"\n'
+        self.restart_with(f'store = {{ url = "{cluster.url}" }}\n{gate}')
+        place = self.place = ("--config", str(self.home / "gateway.toml"))
         slug, email = self.gateway.ready.get("organization") or "default", self.person.email
         self.administer("org", "create", slug, *place)
         made = json.loads(self.administer("user", "create", email, "--json", *place))

@@ -24,8 +24,9 @@ OPENER = "import os, sys; open(sys.argv[1] + '.new', 'w').write(sys.argv[2]); os
 class Machine:
     """A user's machine: a home, an environment, and perhaps a browser."""
 
-    def __init__(self, stack, name: str, browser: bool):
+    def __init__(self, stack, name: str, browser: bool, person=None):
         self.stack = stack
+        self.person = person or stack.person
         self.home = stack.home / name
         self.home.mkdir()
         self.opened = self.home / "opened"
@@ -69,7 +70,7 @@ class Machine:
         self.opened.unlink(missing_ok=True)
         with self.logging_in(*arguments):
             await_true("the browser", self.opened.exists)
-            callback = self.stack.person.drive(self.opened.read_text(), decision)
+            callback = self.person.drive(self.opened.read_text(), decision)
             strangers = callback.split("?")[0] + "?code=stolen&state=guessed"
             equal(oauth.request("GET", strangers).status, 400, "a callback that nobody asked for")
             equal(oauth.request("GET", callback).status, 200, "the callback")
@@ -78,10 +79,10 @@ class Machine:
         """The person types the code on another machine."""
         with self.logging_in(*arguments) as log:
             code = await_true("a code", lambda: re.search(r"\b[B-Z]{4}-[B-Z]{4}\n", log.read_text()))
-            page = self.stack.person.sign_in("/device")
-            page = self.stack.person.press(page, "continue", user_code=code.group().strip().lower())
+            page = self.person.sign_in("/device")
+            page = self.person.press(page, "continue", user_code=code.group().strip().lower())
             contains(page.tree.text(), "127.0.0.1", "where the device is")
-            page = self.stack.person.press(page, decision)
+            page = self.person.press(page, decision)
             equal(page.status, 200, f"the decision: {page}")
 
     def token(self, *arguments: str) -> str:

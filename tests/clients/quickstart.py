@@ -1,5 +1,6 @@
 """The first of the README's two commands: what it prints on a fresh start, and that a second start resumes."""
 
+import http.server
 import json
 import re
 import shutil
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.parse
 from pathlib import Path
@@ -14,17 +16,18 @@ from pathlib import Path
 import harness
 import oauth
 from checks import Checks, contains, equal
+from person import Person
 from processes import GATEWAY, STOP_SECONDS, await_true, free_port
 
 
 class Plain:
     """A quick start as a person runs it, in an empty folder."""
 
-    def __init__(self):
+    def __init__(self, upstream: str = "http://127.0.0.1:9"):
         self.home = Path(tempfile.mkdtemp(prefix="tollgate-"))
         self.base = f"http://127.0.0.1:{free_port()}"
         command = [GATEWAY, "quickstart", "--listen", self.base.removeprefix("http://")]
-        command += ["--admin", f"127.0.0.1:{free_port()}", "--gate", "prometheus=http://127.0.0.1:9"]
+        command += ["--admin", f"127.0.0.1:{free_port()}", "--gate", f"prometheus={upstream}"]
         with open(self.home / "out", "wb") as out:
             self.child = subprocess.Popen([str(c) for c in command], cwd=self.home, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
 
@@ -68,6 +71,50 @@ def prints(checks: Checks):
     finally:
         if plain.child.poll() is None:
             plain.stop()
+
+
+class Answering(http.server.BaseHTTPRequestHandler):
+    """An API that is already there."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"status":"success"}')
+
+    def log_message(self, *_):
+        pass
+
+
+def leads_on(checks: Checks):
+    """What is printed, typed as it stands, leads to a first call through the gate."""
+    upstream = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    threading.Thread(target=upstream.serve_forever, daemon=True).start()
+    plain = Plain(f"http://127.0.0.1:{upstream.server_address[1]}")
+    try:
+        await_true("the printed text", lambda: "Ctrl-C stops" in plain.printed())
+        text = plain.printed()
+        value = lambda name: re.search(rf"^ +{name} +(\S+)", text, re.MULTILINE).group(1)
+        typed = [line.strip() for line in text.splitlines() if line.startswith("  curl ")]
+        said = [subprocess.run(line, shell=True, capture_output=True, text=True, timeout=20, check=False).stdout for line in typed]
+        with checks.check("the printed curl lines say what a client without a token is told, and where tokens come from"):
+            equal(len(typed), 2, f"lines {typed}")
+            contains(said[0], " 401 ", "status")
+            contains(said[0].lower(), "www-authenticate: bearer", "header")
+            equal(json.loads(said[1])["issuer"], plain.base, "issuer")
+        with checks.check("the printed address and password sign in, once, and a person allows the first program"):
+            person = Person(plain.base, value("as"), value("with"))
+            page = person.open(value("Sign in"))
+            page = person.follow(person.press(page, "sign-in", email=person.email, password=person.password))
+            equal(page.tree.named("new-password") is not None, True, "another password is asked for")
+            token = oauth.OAuthClient(plain.base, "First").authorize(person, value("API prometheus"), harness.PROMETHEUS_SCOPE)
+        with checks.check("its token makes the first call through the gate"):
+            answer = oauth.request("GET", value("API prometheus") + "/api/v1/query?query=up", oauth.bearer(token))
+            equal((answer.status, answer.json()), (200, {"status": "success"}), "answer")
+            metrics = oauth.request("GET", value("Metrics"))
+            contains(metrics.text, "tollgate_", "metrics")
+    finally:
+        plain.stop()
+        upstream.shutdown()
 
 
 def resumes(checks: Checks):
@@ -129,9 +176,10 @@ def _keys(client) -> list[str]:
 
 
 def main() -> int:
-    """Runs the three parts."""
+    """Runs the four parts."""
     checks = Checks("quickstart")
     prints(checks)
+    leads_on(checks)
     resumes(checks)
     wrong_use(checks)
     return checks.finish()

@@ -121,7 +121,7 @@ async fn app(gw: &Gateway, org: &Org) -> (App, Client) {
         scopes: Some(app.draft.scopes.clone()),
         ..plain
     };
-    node.store.create_app(&app, &client, None, Via::Hand, &node.own_cause()).await.expect("an app");
+    node.store.create_app(&app, &client, None, Via::Hand, u64::MAX, &node.own_cause()).await.expect("an app");
     (app, client)
 }
 

@@ -132,6 +132,7 @@ async fn a_member_goes_the_way_of_a_customer_and_sees_what_the_app_is_given() {
     assert!(world.visit(ada, location(&done)).await.body.contains("The test has ended."));
     assert_ne!(scene.state_of_grant(&trial).await, GrantState::Live);
     assert!(world.node.verifier.principal(&token, &config, world.node.now()).await.is_err(), "nothing is left of it");
+    assert_eq!(world.node.store.installs(&world.acme.id).await.expect("installs"), [], "nor an installation");
     let after = world.submit(ada, test, "route=GET+%2Fprometheus%2Fapi%2Fv1%2Flabels&call=1").await;
     assert!(after.status == StatusCode::CONFLICT && after.body.contains("has ended"), "{}", after.body);
     assert_eq!(world.stand_in.calls.lock().len(), 1);
@@ -311,6 +312,40 @@ async fn a_test_leaves_what_the_app_was_really_given() {
     assert!(second.state != first.state && second.grant.is_none());
     assert!(world.is_live(&real).await);
     assert_ne!(second.state, HashedToken::of(""));
+    assert_eq!(world.node.store.installs(&world.acme.id).await.expect("installs").len(), 1, "it was installed before");
+}
+
+#[tokio::test]
+async fn the_published_client_is_tested_the_same_way() {
+    let definition = format!(
+        "{DEFINITION}&description=Copies.&documentation_url=https%3A%2F%2Facme.test%2Fdocs&uninstall_instructions=Press+it."
+    );
+    let scene = Scene::of(&definition).await;
+    let (world, ada, test) = (&scene.world, &scene.ada, &scene.test);
+    let path = test.trim_end_matches("/test");
+    world.submit(ada, path, "mark-stable=1").await;
+    let done = world.submit(ada, &format!("{path}/publish"), "revision=1&publish=1").await;
+    assert!(done.body.contains("Version 1 is published."), "{}", done.body);
+    let published =
+        world.node.store.app(&scene.app.id).await.expect("an answer").and_then(|a| a.published_client).expect("a client");
+    let start = world.visit(ada, test).await;
+    for told in ["Published client", "id=\"begin-published\"", "id=\"onboarding-published\"", published.as_str()] {
+        assert!(start.body.contains(told), "{told}: {}", start.body);
+    }
+    let begun = world.submit(ada, test, "begin=published").await;
+    assert_eq!(sent(&begun, "client_id"), published.as_str());
+    let (at, _) = scene.consent(&begun).await;
+    let back = scene.decide(&at, "approve").await;
+    let answered = location(&back).strip_prefix("http://127.0.0.1:8080").unwrap_or_else(|| panic!("{}", back.body)).to_owned();
+    assert_eq!(location(&world.visit(ada, &answered).await), test);
+    let page = world.visit(ada, test).await;
+    assert!(page.body.contains("was allowed") && page.body.contains(published.as_str()), "{}", page.body);
+    let trial = scene.trial().await.expect("a trial");
+    assert_eq!(trial.client, published);
+    let called = world.submit(ada, test, "route=GET+%2Fprometheus%2Fapi%2Fv1%2Flabels&query=&call=1").await;
+    assert!(called.body.contains("200 OK"), "{}", called.body);
+    world.submit(ada, test, "end=1").await;
+    assert_ne!(scene.state_of_grant(&trial).await, GrantState::Live);
 }
 
 #[tokio::test]

@@ -207,7 +207,8 @@ impl World {
             last_used_at: None,
         };
         let code = PlainToken::generate(TokenKind::AuthorizationCode, &SystemEntropy).hashed();
-        let approved = ApprovedRequest { grant: grant.clone(), code, code_expires_at: now.plus(Duration::from_mins(1)) };
+        let approved =
+            ApprovedRequest { grant: grant.clone(), trial: false, code, code_expires_at: now.plus(Duration::from_mins(1)) };
         let (store, cause) = (&self.node.store, self.node.own_cause());
         store.freeze_request(&request, &cause).await.expect("a request");
         assert_eq!(store.approve_request(&request.id, &approved, &cause).await.expect("a decision"), Approve::Done);

@@ -21,7 +21,7 @@ pub struct ApiKeyView {
     #[schema(value_type = String, example = "live")]
     pub state: ApiKeyStateView,
     /// What it may be used for: as much of this as its application still may.
-    #[schema(value_type = String)]
+    #[schema(value_type = Vec<String>)]
     pub scopes: ScopeSet,
     /// The organization that it is bound to.
     #[schema(value_type = String)]

@@ -4,11 +4,12 @@ mod session;
 
 use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::failure::CliError;
-use super::grants::{Narrowed, details, selector, together};
+use super::grants::details;
 use super::login::Common;
+use super::narrowing::{End, Narrow, OneGrant};
 use super::output::{or_dash, print, show, table};
 use super::sessions::list as list_sessions;
 use crate::admin::{EndedSessions, SessionView};
@@ -36,36 +37,15 @@ enum Action {
     /// The applications that you authorized, with their last use and what they never used
     Apps,
     /// One of them: when each scope was last needed, calls per day, from where it last called
-    App {
-        /// Id of its grant
-        grant: String,
-    },
+    App(OneGrant),
     /// What an application did, record by record, newest first
     Activity(Activity),
     /// Take scopes from an application, or narrow them to labels; its tokens follow before this returns
-    Narrow {
-        /// Id of its grant
-        grant: String,
-        /// The scopes that it keeps, separated by spaces
-        #[arg(long, required_unless_present = "selectors")]
-        scopes: Option<String>,
-        /// A scope and a label that it is narrowed to, with the label's values: metrics:read/team=a,b
-        #[arg(long = "selector", value_name = "SCOPE/LABEL=VALUES", value_parser = selector)]
-        selectors: Vec<Narrowed>,
-    },
+    Narrow(Narrow),
     /// Let an application's access end at a time, earlier than it would anyway
-    End {
-        /// Id of its grant
-        grant: String,
-        /// When: RFC 3339, for example 2026-12-31T00:00:00Z
-        #[arg(long)]
-        at: String,
-    },
+    End(End),
     /// End an application's access: its tokens stop working before this returns
-    Revoke {
-        /// Id of its grant
-        grant: String,
-    },
+    Revoke(OneGrant),
     /// The browsers in which you are signed in
     Sessions,
     /// Sign out of one browser, or of all; applications keep what you authorized
@@ -94,8 +74,8 @@ struct Paged {
 
 #[derive(Debug, Args)]
 struct Activity {
-    /// Id of its grant
-    grant: String,
+    #[command(flatten)]
+    of: OneGrant,
     /// Not before: RFC 3339
     #[arg(long)]
     from: Option<String>,
@@ -165,18 +145,20 @@ pub(super) async fn run(args: Me) -> Result<(), CliError> {
     match action {
         Action::Show => show(json, &session.get::<Value>("/me", &[]).await?, who),
         Action::Apps => show(json, &all::<OwnApplication>(&session, "/me/applications").await?, |own| list(own)),
-        Action::App { grant } => show(json, &session.get(&application(&grant), &[]).await?, one),
+        Action::App(OneGrant { grant }) => show(json, &session.get(&application(&grant), &[]).await?, one),
         Action::Activity(asked) => {
-            let path = format!("{}/activity", application(&asked.grant));
+            let path = format!("{}/activity", application(&asked.of.grant));
             show(json, &session.get(&path, &asked.query()).await?, records)
         }
-        Action::Narrow { grant, scopes, selectors } => {
-            let selectors = together(selectors)?;
-            let change = json!({ "scopes": scopes, "selectors": selectors });
-            show(json, &session.patch(&application(&grant), &change).await?, one)
+        Action::Narrow(narrow) => {
+            let path = application(&narrow.of.grant);
+            show(json, &session.patch(&path, &narrow.change()?).await?, one)
         }
-        Action::End { grant, at } => show(json, &session.patch(&application(&grant), &json!({ "expires_at": at })).await?, one),
-        Action::Revoke { grant } => {
+        Action::End(end) => {
+            let path = application(&end.of.grant);
+            show(json, &session.patch(&path, &end.change()).await?, one)
+        }
+        Action::Revoke(OneGrant { grant }) => {
             session.delete::<()>(&application(&grant)).await?;
             print(if json { "{}\n" } else { "revoked\n" })
         }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode, Url};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::cli::failure::CliError;
 use crate::cli::login::Common;
@@ -56,9 +56,10 @@ impl Session {
     }
 
     /// Changes something.
-    pub(super) async fn patch<T: DeserializeOwned>(&self, path: &str, body: &serde_json::Value) -> Result<T, CliError> {
+    pub(super) async fn patch<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, CliError> {
         let url = self.url(path)?;
-        self.answer(&url, self.http.ask((Method::PATCH, &url), &self.token, Some(body)).await?)
+        let body = serde_json::to_value(body).map_err(|e| CliError::chain(&e))?;
+        self.answer(&url, self.http.ask((Method::PATCH, &url), &self.token, Some(&body)).await?)
     }
 
     /// Ends something.

@@ -185,7 +185,7 @@ async fn approve(
     cause.actor.grant = Some(grant.id.clone());
     let code = PlainToken::generate(TokenKind::AuthorizationCode, &*app.node.entropy);
     let code_expires_at = now.plus(config.oauth.code_ttl);
-    let approved = ApprovedRequest { grant: grant.clone(), code: code.hashed(), code_expires_at };
+    let approved = ApprovedRequest { grant: grant.clone(), trial: pending.trial.is_some(), code: code.hashed(), code_expires_at };
     match app.node.store.approve_request(&request.id, &approved, &cause).await? {
         Approve::Gone => return Err(gone()),
         Approve::Done => app.node.metrics.grants_issued.inc(),

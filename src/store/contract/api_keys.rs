@@ -28,7 +28,7 @@ impl Partner {
     async fn new(store: SharedStore) -> Self {
         let world = World::new(store).await;
         let (app, client) = app(&world.org.id, "logs:read api_keys:write");
-        world.store.create_app(&app, &client, None, Via::Hand, &cause(0)).await.expect("an app");
+        world.store.create_app(&app, &client, None, Via::Hand, MANY, &cause(0)).await.expect("an app");
         let holder = Holder::App(app.id.clone());
         assert!(world.store.approve_scope(&holder, &mints(), after(1000), None, &cause(0)).await.expect("an answer"));
         let grant = Self::authorize(&world, &client, 1).await;
@@ -251,7 +251,7 @@ pub(crate) async fn an_administrator_installs_ahead(store: SharedStore) {
     let (store, beta) = (&world.store, org("beta"));
     store.create_org(&beta, &cause(0)).await.expect("an organization");
     let (app, client) = app(&world.org.id, "logs:read");
-    store.create_app(&app, &client, None, Via::Hand, &cause(0)).await.expect("an app");
+    store.create_app(&app, &client, None, Via::Hand, MANY, &cause(0)).await.expect("an app");
     store.set_new_clients(&beta.id, crate::store::NewClients::Approval, &cause(0)).await.expect("an answer");
     let stance = async || store.client_policy(&beta.id, &client.id).await.expect("a policy").stance;
     assert_eq!(stance().await, Stance::Pending);

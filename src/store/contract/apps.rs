@@ -4,8 +4,8 @@ use futures::future::join_all;
 
 use super::world::*;
 use crate::store::{
-    App, AppClient, AppState, AppVersion, Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, Created,
-    Definition, Edit, Grant, GrantState, Hand, Maturity, Publication, Published, RevokeReason, SharedStore, Stage, Subject, Via,
+    App, AppClient, AppState, AppVersion, Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, Definition,
+    Drafted, Edit, Grant, GrantState, Hand, Maturity, Publication, Published, RevokeReason, SharedStore, Stage, Subject, Via,
 };
 use crate::types::{AppId, AppUuid, ClientId, OrgId, RedirectUri, TokenKind};
 
@@ -62,8 +62,8 @@ pub(super) fn app(org: &OrgId, asked: &str) -> (App, Client) {
 
 async fn made(world: &World, asked: &str) -> App {
     let (app, client) = app(&world.org.id, asked);
-    let done = world.store.create_app(&app, &client, Some(&secret("aaaa")), Via::Hand, &cause(0)).await;
-    assert_eq!(done.expect("an answer"), Created::Done);
+    let done = world.store.create_app(&app, &client, Some(&secret("aaaa")), Via::Hand, MANY, &cause(0)).await;
+    assert_eq!(done.expect("an answer"), Drafted::Done);
     app
 }
 
@@ -77,6 +77,7 @@ pub(super) fn publication(app: &App) -> Publication {
         number: app.version + 1,
         client: client_of(app, Stage::Published),
         secret: Some(secret("pppp")),
+        most: MANY,
     }
 }
 
@@ -113,7 +114,10 @@ pub(crate) async fn apps_come_back_whole(store: SharedStore) {
     assert_eq!(world.store.live_secrets(&draft.id, START).await.expect("secrets").len(), 1);
     let (late, client) = app(&world.org.id, "logs:read");
     let late = App { created_at: after(5), ..late };
-    assert_eq!(world.store.create_app(&late, &client, None, Via::Manifest, &cause(5)).await.expect("an answer"), Created::Done);
+    assert_eq!(
+        world.store.create_app(&late, &client, None, Via::Manifest, MANY, &cause(5)).await.expect("an answer"),
+        Drafted::Done
+    );
     let all = [late.clone(), made.clone()];
     assert_eq!(world.store.apps(None).await.expect("apps"), all);
     assert_eq!(world.store.apps(Some(&world.org.id)).await.expect("apps"), all);
@@ -130,13 +134,13 @@ pub(crate) async fn a_uuid_is_free_in_every_other_organization(store: SharedStor
     let first = made(&world, "logs:read").await;
     let (mut same, mut client) = app(&world.org.id, "logs:read");
     same.uuid = first.uuid.clone();
-    let again = world.store.create_app(&same, &client, None, Via::Hand, &cause(1)).await;
-    assert_eq!(again.expect("an answer"), Created::Taken);
+    let again = world.store.create_app(&same, &client, None, Via::Hand, MANY, &cause(1)).await;
+    assert_eq!(again.expect("an answer"), Drafted::Taken);
     assert_eq!(world.store.client(&client.id).await.expect("an answer"), None);
     let beta = org("beta");
     world.store.create_org(&beta, &cause(1)).await.expect("an organization");
     (same.org, client.org) = (beta.id.clone(), Some(beta.id.clone()));
-    assert_eq!(world.store.create_app(&same, &client, None, Via::Hand, &cause(1)).await.expect("an answer"), Created::Done);
+    assert_eq!(world.store.create_app(&same, &client, None, Via::Hand, MANY, &cause(1)).await.expect("an answer"), Drafted::Done);
     let found = async |org: &OrgId| world.store.app_by_uuid(org, &first.uuid).await.expect("an answer").map(|a| a.id);
     assert_eq!((found(&world.org.id).await, found(&beta.id).await), (Some(first.id.clone()), Some(same.id)));
     // A removed app gives its UUID back.
@@ -144,7 +148,10 @@ pub(crate) async fn a_uuid_is_free_in_every_other_organization(store: SharedStor
     assert_eq!(found(&world.org.id).await, None);
     let (mut third, client) = app(&world.org.id, "logs:read");
     third.uuid = first.uuid.clone();
-    assert_eq!(world.store.create_app(&third, &client, None, Via::Hand, &cause(3)).await.expect("an answer"), Created::Done);
+    assert_eq!(
+        world.store.create_app(&third, &client, None, Via::Hand, MANY, &cause(3)).await.expect("an answer"),
+        Drafted::Done
+    );
 }
 
 pub(crate) async fn drafts_are_changed_by_who_saw_them(store: SharedStore) {
@@ -195,13 +202,43 @@ pub(crate) async fn a_version_never_changes(store: SharedStore) {
     assert_eq!(versions, [version(2, wider, 3), version(1, definition("logs:read"), 1)]);
 }
 
+pub(crate) async fn no_race_gives_an_organization_more_clients_of_apps_than_it_may_have(store: SharedStore) {
+    let world = World::new(store).await;
+    let (store, acme) = (&world.store, &world.org.id);
+    let many = async || store.clients(Some(acme)).await.expect("clients").len();
+    let outcomes = join_all((0..6).map(|_| async {
+        let (app, client) = app(acme, "logs:read");
+        store.create_app(&app, &client, None, Via::Hand, 3, &cause(1)).await.expect("an answer")
+    }));
+    let outcomes = outcomes.await;
+    assert_eq!((outcomes.iter().filter(|o| **o == Drafted::Done).count(), many().await), (2, 3), "{outcomes:?}");
+    assert_eq!(outcomes.iter().filter(|o| **o == Drafted::Full).count(), 4, "{outcomes:?}");
+    let apps = store.apps(Some(acme)).await.expect("apps");
+    assert_eq!(apps.len(), 2, "what is refused leaves no app");
+    let publish = async |app: &App| {
+        store.mark_app(&app.id, app.revision, Maturity::Stable, &cause(2)).await.expect("an answer");
+        let publication = Publication { most: 4, ..publication(&now(&world, app).await) };
+        store.publish_app(&app.id, &publication, Hand::Operator, &cause(2)).await.expect("an answer")
+    };
+    let outcomes = join_all(apps.iter().map(publish)).await;
+    assert_eq!((outcomes.iter().filter(|o| **o == Published::Full).count(), many().await), (1, 4), "{outcomes:?}");
+    let refused = outcomes.iter().position(|o| *o == Published::Full).expect("one of them");
+    assert_eq!(now(&world, &apps[refused]).await.version, 0, "a refused version is none");
+    // The client is there already: a second version needs no room.
+    let published = now(&world, &apps[1 - refused]).await;
+    let next = Definition { description: "More.".into(), ..published.draft.clone() };
+    let edited = store.edit_app(&published.id, published.revision, &next, Via::Hand, Hand::Operator, &cause(3)).await;
+    assert_eq!(edited.expect("an answer"), Edit::Done);
+    assert!(matches!(publish(&now(&world, &published).await).await, Published::Done { .. }));
+}
+
 pub(crate) async fn apps_are_listed_page_by_page(store: SharedStore) {
     let world = World::new(store).await;
     let mut all = Vec::new();
     for n in 0..5 {
         let (app, client) = app(&world.org.id, "logs:read");
         let app = App { created_at: after(10 + n / 2), ..app };
-        world.store.create_app(&app, &client, None, Via::Hand, &cause(10)).await.expect("an app");
+        world.store.create_app(&app, &client, None, Via::Hand, MANY, &cause(10)).await.expect("an app");
         all.push((app.created_at, app.id));
     }
     all.sort_by(|a, b| b.cmp(a));
@@ -225,7 +262,7 @@ pub(crate) async fn publishing_has_one_winner(store: SharedStore) {
     let won = tries.await.into_iter().filter(|p| *p != Published::Stale).count();
     assert_eq!(won, 1);
     assert_eq!(world.store.app_versions(&made.id).await.expect("versions").len(), 1);
-    assert_eq!(world.store.count_clients(&world.org.id).await.expect("a number"), 3);
+    assert_eq!(world.store.clients(Some(&world.org.id)).await.expect("clients").len(), 3);
     let log = world.log().await;
     assert_eq!(log.iter().filter(|(name, _)| name == "app.publish").count(), 1, "{log:?}");
 }

@@ -56,6 +56,7 @@ pub(crate) async fn every_change_is_recorded_and_told(store: SharedStore) {
     let asked = AuthRequest { expires_at: after(9000), ..asked };
     let approved = crate::store::ApprovedRequest {
         grant: world.wanted(1),
+        trial: false,
         code: hash(TokenKind::AuthorizationCode),
         code_expires_at: after(9000),
     };
@@ -96,7 +97,7 @@ pub(crate) async fn every_change_is_recorded_and_told(store: SharedStore) {
         verb!(Both, "set_client_scopes", s.set_client_scopes(&doomed.id, None, Hand::Operator, &cause(1))),
         verb!(Both, "delete_client", s.delete_client(&doomed.id, &cause(1))),
         verb!(Both, "purge_unused_dynamic_clients", s.purge_unused_dynamic_clients(after(1), &cause(1))),
-        verb!(Both, "create_app", s.create_app(&app, &draft_client, None, Via::Hand, &cause(1))),
+        verb!(Both, "create_app", s.create_app(&app, &draft_client, None, Via::Hand, MANY, &cause(1))),
         verb!(Both, "edit_app", s.edit_app(&app.id, 1, &other, Via::Hand, Hand::Operator, &cause(1))),
         verb!(Record, "mark_app", s.mark_app(&app.id, 2, Maturity::Stable, &cause(1))),
         verb!(Both, "publish_app", s.publish_app(&app.id, &version, Hand::Operator, &cause(1))),
@@ -154,7 +155,7 @@ pub(crate) async fn what_people_decide_is_recorded_and_told(store: SharedStore) 
     let verbs = [
         verb!(Record, "save_search", s.save_search(&search, &cause(1))),
         verb!(Record, "forget_search", s.forget_search(ada, acme, "denials", &cause(1))),
-        verb!(Both, "create_app", s.create_app(&app, &draft, None, Via::Hand, &cause(1))),
+        verb!(Both, "create_app", s.create_app(&app, &draft, None, Via::Hand, MANY, &cause(1))),
         verb!(Record, "begin_trial", s.begin_trial(&trial, &cause(1))),
         verb!(Nothing, "finish_trial", s.finish_trial(&trial, &grant.id, &[2], after(2))),
         verb!(Record, "end_trial", s.end_trial(&trial, &cause(3))),

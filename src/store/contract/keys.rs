@@ -28,3 +28,24 @@ pub(crate) async fn keys_take_turns(store: SharedStore) {
     assert_eq!(store.signing_keys(after(8)).await.expect("keys"), [retired, active.clone()]);
     assert_eq!(store.signing_keys(after(9)).await.expect("keys"), [active]);
 }
+
+pub(crate) async fn no_key_outlives_the_overlap_of_a_later_one(store: SharedStore) {
+    let next = |seconds| SealedKey { created_at: after(seconds), ..key(KeyState::Next) };
+    let (first, second, third, fourth) = (key(KeyState::Active), next(1), next(2), next(3));
+    assert!(store.add_first_key(&first, &cause(0)).await.expect("an answer"));
+    let take_over = async |key: &SealedKey, forget_at, at| {
+        store.add_next_key(key, &cause(at)).await.expect("a key");
+        assert!(store.activate_key(&key.id, after(forget_at), &cause(at)).await.expect("an answer"));
+    };
+    let published = async |at| {
+        let keys = store.signing_keys(after(at)).await.expect("keys");
+        keys.into_iter().map(|key| (key.id, key.forget_at)).collect::<Vec<_>>()
+    };
+    take_over(&second, 600, 1).await;
+    take_over(&third, 900, 2).await;
+    let shorter = [(first.id, Some(after(600))), (second.id, Some(after(900))), (third.id.clone(), None)];
+    assert_eq!(published(2).await, shorter, "one that ends earlier does");
+    // A leaked key may be one that was retired already: none of them is published any more.
+    take_over(&fourth, 3, 3).await;
+    assert_eq!(published(3).await, [(fourth.id, None)]);
+}

@@ -81,6 +81,7 @@ contract! {
     clients {
         clients_come_back_whole
         clients_are_listed_newest_first
+        no_race_gives_an_organization_more_clients_than_it_may_have
         clients_of_an_organization_are_listed_page_by_page
         machines_come_with_what_they_rest_on
         machines_act_as_service_users_and_those_of_some_roles
@@ -100,6 +101,7 @@ contract! {
         drafts_are_changed_by_who_saw_them
         a_version_never_changes
         apps_are_listed_page_by_page
+        no_race_gives_an_organization_more_clients_of_apps_than_it_may_have
         publishing_has_one_winner
         the_terms_of_a_draft_are_its_clients_at_once_and_the_published_ones_with_a_version
         what_the_operator_froze_its_owner_neither_edits_nor_publishes
@@ -175,6 +177,8 @@ contract! {
         a_trial_belongs_to_one_session_and_one_app
         a_trial_is_given_one_answer
         a_trial_ends_with_its_session_and_its_time
+        what_a_trial_installs_ends_with_it
+        what_a_trial_installs_is_kept_by_a_consent_that_lasts
     }
     operators {
         operators_are_active_people
@@ -209,6 +213,7 @@ contract! {
     keys {
         one_node_makes_the_first_key
         keys_take_turns
+        no_key_outlives_the_overlap_of_a_later_one
     }
     people {
         an_invitation_has_one_winner

@@ -10,7 +10,7 @@ use crate::types::TokenKind;
 
 fn approval(world: &World, seconds: u64) -> ApprovedRequest {
     let code = hash(TokenKind::AuthorizationCode);
-    ApprovedRequest { grant: world.wanted(seconds), code, code_expires_at: after(seconds + 60) }
+    ApprovedRequest { grant: world.wanted(seconds), trial: false, code, code_expires_at: after(seconds + 60) }
 }
 
 pub(crate) async fn a_session_lives_until_it_ends(store: SharedStore) {

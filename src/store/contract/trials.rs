@@ -2,8 +2,8 @@
 
 use super::apps::app;
 use super::world::*;
-use crate::store::{App, SharedStore, Trial, Via};
-use crate::types::{GrantId, HashedToken, RedirectUri};
+use crate::store::{App, Grant, RevokeReason, SharedStore, Subject, Trial, Via};
+use crate::types::{AppId, GrantId, HashedToken, RedirectUri, Timestamp};
 
 /// A trial of the draft, which ends ten minutes after the start.
 pub(super) fn trial(session: &HashedToken, app: &App) -> Trial {
@@ -23,7 +23,7 @@ pub(super) fn trial(session: &HashedToken, app: &App) -> Trial {
 
 async fn made(world: &World) -> App {
     let (app, client) = app(&world.org.id, "logs:read");
-    world.store.create_app(&app, &client, None, Via::Hand, &cause(0)).await.expect("an app");
+    world.store.create_app(&app, &client, None, Via::Hand, MANY, &cause(0)).await.expect("an app");
     app
 }
 
@@ -106,4 +106,80 @@ pub(crate) async fn a_trial_ends_with_its_session_and_its_time(store: SharedStor
     assert!(begin(&world, &trial(&session, &app)).await);
     assert_eq!(world.store.forget_ended(after(600)).await.expect("a number"), 0);
     assert_eq!(world.store.forget_ended(after(601)).await.expect("a number"), 1);
+}
+
+/// A grant of the world's user to the app's draft, for a trial; it ends ten minutes after the start.
+async fn tried(world: &World, app: &App, seconds: u64) -> Grant {
+    let grant = Grant { client: app.draft_client.clone(), expires_at: Some(after(600)), ..world.wanted(seconds) };
+    world.consent_for(&grant, seconds, true).await;
+    grant
+}
+
+async fn revoke(world: &World, grant: &Grant, seconds: u64) {
+    let done = world.store.revoke_grant(&grant.id, None, RevokeReason::User, &cause(seconds)).await;
+    assert!(done.expect("an answer"));
+}
+
+async fn installed(world: &World) -> Vec<(AppId, Timestamp)> {
+    let installs = world.store.installs(&world.org.id).await.expect("installs");
+    installs.into_iter().map(|install| (install.app, install.at)).collect()
+}
+
+pub(crate) async fn what_a_trial_installs_ends_with_it(store: SharedStore) {
+    let world = World::new(store).await;
+    let (app, session) = (made(&world).await, world.sign_in(0).await);
+    let end = async |seconds| world.store.end_trial(&trial(&session, &app), &cause(seconds)).await.expect("an answer");
+    let swept = async |seconds| world.store.end_trial_installs(&cause(seconds)).await.expect("an answer");
+    assert!(begin(&world, &trial(&session, &app)).await);
+    let (first, colleagues) = (tried(&world, &app, 2).await, tried(&world, &app, 3).await);
+    assert_eq!(installed(&world).await, [(app.id.clone(), after(2))]);
+    assert_eq!(swept(4).await, 0, "it goes on");
+    revoke(&world, &first, 5).await;
+    assert!(end(5).await);
+    assert_eq!(installed(&world).await.len(), 1, "another's test of it goes on");
+    assert!(begin(&world, &trial(&session, &app)).await);
+    revoke(&world, &colleagues, 6).await;
+    assert!(end(6).await);
+    assert_eq!(installed(&world).await, []);
+
+    // A test that nobody ends has ended with its grant.
+    tried(&world, &app, 7).await;
+    assert_eq!((swept(599).await, installed(&world).await.len()), (0, 1));
+    let before = world.store.feed_position().await.expect("a position");
+    assert_eq!((swept(600).await, installed(&world).await), (1, vec![]));
+    assert_eq!(world.feed_since(before).await, [Subject::Client { id: app.draft_client.clone() }]);
+    assert_eq!(swept(601).await, 0);
+    let log = world.log().await;
+    let count = |name: &str| log.iter().filter(|(operation, _)| operation == name).count();
+    assert_eq!((count("app.install"), count("app.uninstall")), (2, 2), "{log:?}");
+}
+
+pub(crate) async fn what_a_trial_installs_is_kept_by_a_consent_that_lasts(store: SharedStore) {
+    let world = World::new(store).await;
+    let (first, second, third) = (made(&world).await, made(&world).await, made(&world).await);
+    let (org, session) = (&world.org.id, world.sign_in(0).await);
+    let real = |app: &App, seconds| Grant { client: app.draft_client.clone(), ..world.wanted(seconds) };
+    let (before, meanwhile) = (real(&first, 1), real(&second, 3));
+    world.consent_to(&before, 1).await;
+    for app in [&first, &second, &third] {
+        let grant = tried(&world, app, 2).await;
+        match app {
+            app if *app == second => drop(world.consent_to(&meanwhile, 3).await),
+            app if *app == third => {
+                assert!(world.store.install_app(org, &app.id, &cause(4)).await.expect("an answer"));
+                assert!(!world.store.install_app(org, &app.id, &cause(5)).await.expect("an answer"), "it is there");
+            }
+            _ => {}
+        }
+        assert!(begin(&world, &trial(&session, app)).await);
+        revoke(&world, &grant, 6).await;
+        assert!(world.store.end_trial(&trial(&session, app), &cause(6)).await.expect("an answer"));
+    }
+    for grant in [&before, &meanwhile] {
+        revoke(&world, grant, 7).await;
+    }
+    assert_eq!(world.store.end_trial_installs(&cause(8)).await.expect("an answer"), 0);
+    let mut kept = installed(&world).await;
+    kept.sort_by_key(|(_, at)| *at);
+    assert_eq!(kept, [(first.id, after(1)), (second.id, after(3)), (third.id, after(4))], "as ever after it was revoked");
 }

@@ -21,6 +21,9 @@ pub(super) const ENTROPY: SystemEntropy = SystemEntropy;
 /// When the tests begin, at a UTC midnight.
 pub(super) const START: Timestamp = Timestamp::from_millis(1_795_219_200_000);
 
+/// More clients than a test makes.
+pub(super) const MANY: u64 = 1000;
+
 pub(super) const MINUTE: Duration = Duration::from_mins(1);
 pub(super) const HOUR: Duration = Duration::from_hours(1);
 pub(super) const DAY: Duration = Duration::from_hours(24);
@@ -230,10 +233,15 @@ impl World {
 
     /// Consents at `seconds` to `grant`; the code lives a minute.
     pub(super) async fn consent_to(&self, grant: &Grant, seconds: u64) -> HashedToken {
+        self.consent_for(grant, seconds, false).await
+    }
+
+    /// The same, perhaps for a trial.
+    pub(super) async fn consent_for(&self, grant: &Grant, seconds: u64, trial: bool) -> HashedToken {
         let request = AuthRequest { expires_at: after(seconds + 600), ..request(&grant.client) };
         self.store.freeze_request(&request, &cause(seconds)).await.expect("a request");
         let code = hash(TokenKind::AuthorizationCode);
-        let approved = ApprovedRequest { grant: grant.clone(), code, code_expires_at: after(seconds + 60) };
+        let approved = ApprovedRequest { grant: grant.clone(), trial, code, code_expires_at: after(seconds + 60) };
         let outcome = self.store.approve_request(&request.id, &approved, &cause(seconds)).await.expect("a decision");
         assert_eq!(outcome, Approve::Done);
         code

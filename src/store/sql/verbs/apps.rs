@@ -16,7 +16,7 @@ use super::installs;
 use super::rows::{self, Fields};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
-    App, AppState, AppStore, AppVersion, Client, ClientSecret, Created, Definition, DisableReason, Edit, Hand, Maturity,
+    App, AppState, AppStore, AppVersion, Client, ClientSecret, Definition, DisableReason, Drafted, Edit, Hand, Maturity,
     Publication, Published, Stage, StoreError, Subject, Via,
 };
 use crate::types::{AppId, AppUuid, ClientId, OrgId, Timestamp, UserId};
@@ -130,11 +130,15 @@ impl AppStore for Engine {
         client: &Client,
         secret: Option<&ClientSecret>,
         via: Via,
+        most: u64,
         cause: &Cause,
-    ) -> Result<Created, StoreError> {
+    ) -> Result<Drafted, StoreError> {
         let mut tx = self.begin(cause).await?;
+        if clients::count_held(&mut tx, &app.org).await? >= most {
+            return Ok(Drafted::Full);
+        }
         if !insert(&mut tx, app).await? {
-            return Ok(Created::Taken);
+            return Ok(Drafted::Taken);
         }
         clients::insert(&mut tx, client).await?;
         if let Some(secret) = secret {
@@ -147,7 +151,7 @@ impl AppStore for Engine {
         told(&mut tx, &app.id, &app.org, ControlEvent::done(operation).with_scopes(app.draft.scopes.clone()));
         changed(&mut tx, &client.id, client.org.as_ref(), ControlEvent::done(Operation::ClientCreate));
         tx.commit().await?;
-        Ok(Created::Done)
+        Ok(Drafted::Done)
     }
 
     async fn app(&self, id: &AppId) -> Result<Option<App>, StoreError> {
@@ -307,6 +311,9 @@ impl AppStore for Engine {
         let (narrowed, ended) = match follow(&mut tx, id, Stage::Published, &version.definition, &why).await? {
             Some(counts) => counts,
             None => {
+                if clients::count_held(&mut tx, &owner(&row)?).await? >= publication.most {
+                    return Ok(Published::Full);
+                }
                 insert_published(&mut tx, publication, &version.definition).await?;
                 (0, 0)
             }

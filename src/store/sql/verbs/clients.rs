@@ -72,6 +72,35 @@ pub(super) async fn insert_secret(tx: &mut Tx<'_>, id: &ClientId, secret: &Clien
         .map(drop)
 }
 
+/// Writes a client with its first secret, and tells of it.
+async fn make(tx: &mut Tx<'_>, client: &Client, secret: Option<&ClientSecret>) -> Result<(), StoreError> {
+    insert(tx, client).await?;
+    if let Some(secret) = secret {
+        insert_secret(tx, &client.id, secret).await?;
+    }
+    let operation = match client.origin {
+        ClientOrigin::Administrator => Operation::ClientCreate,
+        ClientOrigin::Dynamic => Operation::ClientRegisterDynamic,
+    };
+    changed(tx, &client.id, client.org.as_ref(), ControlEvent::done(operation));
+    Ok(())
+}
+
+/// How many clients an organization has; nobody else makes one there until this transaction has ended.
+pub(super) async fn count_held(tx: &mut Tx<'_>, org: &OrgId) -> Result<u64, StoreError> {
+    sqlx::query("UPDATE orgs SET state = state WHERE id = $1")
+        .bind(org.as_str())
+        .execute(tx.connection())
+        .await
+        .doing("lock an organization")?;
+    let row = sqlx::query("SELECT COUNT(*) AS many FROM clients WHERE org_id = $1 AND deleted_at IS NULL")
+        .bind(org.as_str())
+        .fetch_one(tx.connection())
+        .await
+        .doing("count clients")?;
+    Fields::of(&row, "clients", "many").count("many")
+}
+
 /// Locks a client that is there, so that it is neither removed nor frozen meanwhile; its row when there is one.
 async fn lock(tx: &mut Tx<'_>, id: &ClientId) -> Result<Option<super::Row>, StoreError> {
     sqlx::query(
@@ -242,16 +271,26 @@ fn machine(row: &super::Row) -> Result<Machine, StoreError> {
 impl ClientStore for Engine {
     async fn create_client(&self, client: &Client, secret: Option<&ClientSecret>, cause: &Cause) -> Result<(), StoreError> {
         let mut tx = self.begin(cause).await?;
-        insert(&mut tx, client).await?;
-        if let Some(secret) = secret {
-            insert_secret(&mut tx, &client.id, secret).await?;
-        }
-        let operation = match client.origin {
-            ClientOrigin::Administrator => Operation::ClientCreate,
-            ClientOrigin::Dynamic => Operation::ClientRegisterDynamic,
-        };
-        changed(&mut tx, &client.id, client.org.as_ref(), ControlEvent::done(operation));
+        make(&mut tx, client, secret).await?;
         tx.commit().await
+    }
+
+    async fn create_client_within(
+        &self,
+        client: &Client,
+        secret: Option<&ClientSecret>,
+        most: u64,
+        cause: &Cause,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        if let Some(org) = &client.org
+            && count_held(&mut tx, org).await? >= most
+        {
+            return Ok(false);
+        }
+        make(&mut tx, client, secret).await?;
+        tx.commit().await?;
+        Ok(true)
     }
 
     async fn client(&self, id: &ClientId) -> Result<Option<Client>, StoreError> {
@@ -386,15 +425,6 @@ impl ClientStore for Engine {
         query.push(") ORDER BY u.email");
         let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("list whom machines may act as")?;
         rows.iter().map(|row| Ok((rows::user(row)?, Fields::of(row, "memberships", "u_id").json("m_roles")?))).collect()
-    }
-
-    async fn count_clients(&self, org: &OrgId) -> Result<u64, StoreError> {
-        let row = sqlx::query("SELECT COUNT(*) AS many FROM clients WHERE org_id = $1 AND deleted_at IS NULL")
-            .bind(org.as_str())
-            .fetch_one(&mut *self.reader().await?)
-            .await
-            .doing("count clients")?;
-        Fields::of(&row, "clients", "many").count("many")
     }
 
     async fn live_secrets(&self, id: &ClientId, at: Timestamp) -> Result<Vec<ClientSecret>, StoreError> {

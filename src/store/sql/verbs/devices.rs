@@ -191,7 +191,7 @@ impl DeviceStore for Engine {
         if !hold_member(&mut tx, &member).await? {
             return Ok(Approve::Gone);
         }
-        grants::insert(&mut tx, grant).await?;
+        grants::insert(&mut tx, grant, false).await?;
         let decided = sqlx::query(
             "UPDATE device_requests SET decided_at = $1, decision = 'approved', grant_id = $2 \
              WHERE user_code = $3 AND client_id = $4 AND decided_at IS NULL AND expires_at > $1",

@@ -17,9 +17,9 @@ use crate::store::{
 };
 use crate::types::{ClientId, GrantId, OrgId, ScopeSet, Selectors, Timestamp, UserId};
 
-/// Writes a grant that somebody agreed to.
-pub(super) async fn insert(tx: &mut Tx<'_>, grant: &Grant) -> Result<(), StoreError> {
-    installs::by_consent(tx, grant).await?;
+/// Writes a grant that somebody agreed to, perhaps for a trial.
+pub(super) async fn insert(tx: &mut Tx<'_>, grant: &Grant, trial: bool) -> Result<(), StoreError> {
+    installs::by_consent(tx, grant, trial).await?;
     sqlx::query(
         "INSERT INTO grants (id, org_id, user_id, client_id, scopes, resources, machine, created_at, idle_since, expires_at) \
          VALUES ($1, $2, $3, $4, $5, $6, FALSE, $7, $7, $8)",

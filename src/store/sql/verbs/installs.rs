@@ -24,10 +24,28 @@ pub(super) async fn hold(tx: &mut Tx<'_>, org: &OrgId, app: &AppId) -> Result<bo
     Ok(done.rows_affected() > 0)
 }
 
-async fn insert(tx: &mut Tx<'_>, org: &OrgId, app: &AppId, by: Option<&UserId>) -> Result<bool, StoreError> {
+/// Installs an app, perhaps for a trial, unless it is installed or gone.
+async fn insert(tx: &mut Tx<'_>, (org, app): (&OrgId, &AppId), by: Option<&UserId>, trial: bool) -> Result<bool, StoreError> {
     let done = sqlx::query(
-        "INSERT INTO installs (org_id, app_id, installed_at, installed_by) SELECT $1, a.id, $3, $4 FROM apps a \
+        "INSERT INTO installs (org_id, app_id, installed_at, installed_by, for_trial) SELECT $1, a.id, $3, $4, $5 FROM apps a \
          WHERE a.id = $2 AND a.deleted_at IS NULL ON CONFLICT (org_id, app_id) DO NOTHING",
+    )
+    .bind(org.as_str())
+    .bind(app.as_str())
+    .bind(tx.cause.at.millis())
+    .bind(by.map(UserId::as_str))
+    .bind(trial)
+    .execute(tx.connection())
+    .await
+    .doing("install an app")?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Keeps what a trial installed for good, as installed from now on; `false` when there is nothing of that kind.
+async fn keep(tx: &mut Tx<'_>, org: &OrgId, app: &AppId, by: Option<&UserId>) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "UPDATE installs SET for_trial = FALSE, installed_at = $3, installed_by = $4 \
+         WHERE org_id = $1 AND app_id = $2 AND for_trial",
     )
     .bind(org.as_str())
     .bind(app.as_str())
@@ -35,13 +53,44 @@ async fn insert(tx: &mut Tx<'_>, org: &OrgId, app: &AppId, by: Option<&UserId>) 
     .bind(by.map(UserId::as_str))
     .execute(tx.connection())
     .await
-    .doing("install an app")?;
+    .doing("keep what a trial installed")?;
     Ok(done.rows_affected() > 0)
 }
 
+/// Uninstalls what only trials installed, where nothing of them lives any more; how many installations that were.
+pub(super) async fn end_trials(tx: &mut Tx<'_>) -> Result<u64, StoreError> {
+    // Writes nothing; whoever consents at the same time either came first and is seen below, or waits and installs anew.
+    let locked = sqlx::query("UPDATE installs SET app_id = app_id WHERE for_trial")
+        .execute(tx.connection())
+        .await
+        .doing("lock what trials installed")?;
+    if locked.rows_affected() == 0 {
+        return Ok(0);
+    }
+    let at = tx.cause.at.millis();
+    let rows = sqlx::query(
+        "DELETE FROM installs WHERE for_trial AND NOT EXISTS (SELECT 1 FROM grants g JOIN clients c ON c.id = g.client_id \
+         WHERE g.org_id = installs.org_id AND c.app_id = installs.app_id AND g.revoked_at IS NULL \
+         AND (g.expires_at IS NULL OR g.expires_at > $1)) RETURNING org_id, app_id",
+    )
+    .bind(at)
+    .fetch_all(tx.connection())
+    .await
+    .doing("uninstall what trials installed")?;
+    for row in &rows {
+        let fields = Fields::of(row, "installs", "app_id");
+        let (org, app) = (fields.parsed("org_id", OrgId::parse)?, fields.parsed("app_id", AppId::parse)?);
+        disable(tx, Disabling::AppIn(&org, &app), DisableReason::Uninstall).await?;
+        touch(tx, &app).await?;
+        let event = ControlEvent::done(Operation::AppUninstall).on("app", app.as_str());
+        tx.record(Some(&org), event.with_comment("it was installed for a test, which ended"));
+    }
+    Ok(rows.len() as u64)
+}
+
 /// Installs the app of a client that somebody agrees to, unless it is installed. Before the grant is written: whoever uninstalls
-/// at the same time either came first, or waits and sees the grant.
-pub(super) async fn by_consent(tx: &mut Tx<'_>, grant: &Grant) -> Result<(), StoreError> {
+/// at the same time either came first, or waits and sees the grant. What a trial installed is kept by whoever agrees for good.
+pub(super) async fn by_consent(tx: &mut Tx<'_>, grant: &Grant, trial: bool) -> Result<(), StoreError> {
     let app: Option<Option<String>> = sqlx::query_scalar("SELECT app_id FROM clients WHERE id = $1")
         .bind(grant.client.as_str())
         .fetch_optional(tx.connection())
@@ -49,16 +98,17 @@ pub(super) async fn by_consent(tx: &mut Tx<'_>, grant: &Grant) -> Result<(), Sto
         .doing("read the app of a client")?;
     let Some(app) = app.flatten() else { return Ok(()) };
     let app = AppId::parse(&app).map_err(|_| StoreError::Inconsistent { table: "clients", column: "app_id", row: app })?;
-    if hold(tx, &grant.org, &app).await? {
-        return Ok(());
+    let mut installed = !hold(tx, &grant.org, &app).await? && insert(tx, (&grant.org, &app), Some(&grant.user), trial).await?;
+    if !installed {
+        // Somebody else's consent may have been quicker.
+        hold(tx, &grant.org, &app).await?;
+        installed = !trial && keep(tx, &grant.org, &app, Some(&grant.user)).await?;
     }
-    if insert(tx, &grant.org, &app, Some(&grant.user)).await? {
+    if installed {
         let event = ControlEvent::done(Operation::AppInstall).on("app", app.as_str());
-        tx.record(Some(&grant.org), event.with_comment("by its first consent"));
-        return Ok(());
+        tx.record(Some(&grant.org), event.with_comment(if trial { "for a test" } else { "by its first consent" }));
     }
-    // Somebody else's consent was quicker.
-    hold(tx, &grant.org, &app).await.map(drop)
+    Ok(())
 }
 
 /// Takes an app that was removed from every organization that has it; the log of each says so.
@@ -94,7 +144,8 @@ async fn touch(tx: &mut Tx<'_>, app: &AppId) -> Result<(), StoreError> {
 impl InstallStore for Engine {
     async fn install_app(&self, org: &OrgId, app: &AppId, cause: &Cause) -> Result<bool, StoreError> {
         let mut tx = self.begin(cause).await?;
-        if !insert(&mut tx, org, app, cause.actor.user.as_ref()).await? {
+        let by = cause.actor.user.as_ref();
+        if !insert(&mut tx, (org, app), by, false).await? && !keep(&mut tx, org, app, by).await? {
             return Ok(false);
         }
         sqlx::query(
@@ -133,6 +184,15 @@ impl InstallStore for Engine {
         tx.record(Some(org), ControlEvent::done(Operation::AppUninstall).on("app", app.as_str()).with_comment(comment));
         tx.commit().await?;
         Ok(Some(footing))
+    }
+
+    async fn end_trial_installs(&self, cause: &Cause) -> Result<u64, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        let ended = end_trials(&mut tx).await?;
+        if ended > 0 {
+            tx.commit().await?;
+        }
+        Ok(ended)
     }
 
     async fn installs(&self, org: &OrgId) -> Result<Vec<Install>, StoreError> {

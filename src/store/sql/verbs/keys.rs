@@ -81,7 +81,8 @@ impl KeyStore for Engine {
             .await
             .doing("lock the signing keys")?;
         let retired = sqlx::query(
-            "UPDATE signing_keys SET state = 'retired', forget_at = $1 WHERE state = 'active' \
+            "UPDATE signing_keys SET state = 'retired', forget_at = $1 \
+             WHERE (state = 'active' OR (state = 'retired' AND forget_at > $1)) \
              AND EXISTS (SELECT 1 FROM signing_keys n WHERE n.id = $2 AND n.state = 'next') RETURNING id",
         )
         .bind(forget_at.millis())

@@ -311,7 +311,7 @@ impl SessionStore for Engine {
         if !hold_member(&mut tx, &member).await? {
             return Ok(Approve::Gone);
         }
-        grants::insert(&mut tx, grant).await?;
+        grants::insert(&mut tx, grant, approved.trial).await?;
         insert_code(&mut tx, &request, approved).await?;
         let mut actor = cause.actor.clone();
         actor.user.get_or_insert_with(|| grant.user.clone());

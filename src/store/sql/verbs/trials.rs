@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use super::super::fault::Doing;
 use super::Row;
 use super::engine::Engine;
+use super::installs;
 use super::rows::Fields;
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{StoreError, Trial, TrialStore};
@@ -99,6 +100,7 @@ impl TrialStore for Engine {
         if done.rows_affected() == 0 {
             return Ok(false);
         }
+        installs::end_trials(&mut tx).await?;
         tx.record(Some(&trial.org), ControlEvent::done(Operation::AppTestEnd).on("client", trial.client.as_str()));
         tx.commit().await?;
         Ok(true)
