@@ -15,6 +15,7 @@ use crate::gateway::authorize::Permit;
 use crate::gateway::decide::{self, About, Admitted, Decided, Refusal};
 use crate::gateway::denial::Denial;
 use crate::gateway::forms;
+use crate::gateway::holds;
 use crate::gateway::hygiene::{CleanRequest, Head, Protocol, Signals};
 use crate::gateway::index;
 use crate::gateway::mcp_session::{LAST_EVENT_ID, McpSession, SESSION_ID};
@@ -149,7 +150,8 @@ impl Gate {
             Decided::Preflight(_) => return Err(bare(Denial::Unfit(Unfit::Preflight), None)),
         };
         let Admitted { api, request, mut permit, origin } = admitted;
-        let fitting = fits(q, &request, &mut permit, &self.node.memory).map_err(message::Refused::from);
+        let memory = holds::of(&permit, &self.node, &prepared.config, q.seen.client);
+        let fitting = fits(q, &request, &mut permit, &memory).map_err(message::Refused::from);
         let looked = fitting.and_then(|indices| Ok((indices, self.inspect(prepared, q, &mut permit)?)));
         let (indices, inspected) = looked.map_err(|message::Refused { denial, id, call, target }| {
             let about = About { rpc: id, call, target, ..About::permitted(&api, &request, &permit, origin.clone()) };

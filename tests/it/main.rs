@@ -7,6 +7,7 @@ mod answers;
 mod api;
 mod api_keys;
 mod authorizer;
+mod buffers;
 mod cors;
 mod counts;
 mod crash;
