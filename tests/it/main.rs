@@ -25,6 +25,7 @@ mod labels;
 mod layers;
 mod limits;
 mod mcp;
+mod logql;
 mod me;
 mod organizations;
 mod outcomes;
