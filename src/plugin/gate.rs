@@ -45,20 +45,28 @@ use crate::types::Memory;
 #[derive(Clone)]
 pub struct Gate {
     /// The process.
+    #[doc(hidden)]
     pub node: Arc<Node>,
     /// The journal.
+    #[doc(hidden)]
     pub journal: Journal,
     /// Requests under way.
+    #[doc(hidden)]
     pub streams: Arc<OpenStreams>,
     /// How often callers may call.
+    #[doc(hidden)]
     pub rates: Arc<Rates>,
     /// How much there is to do.
+    #[doc(hidden)]
     pub overload: Arc<Overload>,
     /// How many refusals of strangers are put on record.
+    #[doc(hidden)]
     pub strangers: Arc<Strangers>,
     /// The configuration of the moment, prepared.
+    #[doc(hidden)]
     pub prepared: Arc<ArcSwap<Prepared>>,
     /// What becomes of bodies that an application passes on.
+    #[doc(hidden)]
     pub bodies: Bodies,
 }
 
@@ -130,6 +138,7 @@ impl Gate {
     ///
     /// # Errors
     /// The refusal.
+    #[doc(hidden)]
     pub async fn ask(&self, prepared: &Arc<Prepared>, question: &Question<'_>) -> Result<Pass, Refused> {
         let started = Instant::now();
         match self.decide(prepared, question, started).await {
@@ -268,6 +277,7 @@ impl Gate {
     }
 
     /// Refuses a question before any decision.
+    #[doc(hidden)]
     #[must_use]
     pub fn turn_away(&self, prepared: &Prepared, question: &Question<'_>, denial: Denial) -> Refused {
         let refusal = Refusal { denial, about: About::default() };

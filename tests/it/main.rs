@@ -23,6 +23,7 @@ mod integration;
 mod keys;
 mod labels;
 mod layers;
+mod library;
 mod limits;
 mod mcp;
 mod logql;
