@@ -67,7 +67,8 @@ impl Node {
         let view = Arc::new(View::starting_at(store.feed_position().await?, LEASE));
         let capacity = config.listen.limits.max_token_cache as u64;
         let verifier = Arc::new(Verifier::new(Arc::clone(&keys), Arc::clone(&view), Arc::clone(&store), capacity));
-        let memory = Memory::new(config.listen.limits.buffer_memory);
+        let limits = &config.listen.limits;
+        let memory = Memory::shared(limits.buffer_memory, limits.buffer_memory_share);
         let ids = IdSource::new(&*entropy);
         let config = Snapshot::new(config);
         let metrics = Arc::new(Metrics::default());

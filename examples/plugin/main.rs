@@ -14,16 +14,18 @@ use pingora::proxy::http_proxy;
 use pingora_core::server::configuration::ServerConf;
 use pingora_core::services::Service as _;
 use pingora_core::services::listening::Service;
-use tollgate::boot::{self, Options};
-use tollgate::config::{Config, ProcessEnvironment};
+use tollgate::Options;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut words = std::env::args().skip(1);
     let mut word = || words.next().ok_or("usage: plugin CONFIG LISTEN UPSTREAM");
     let (file, listen, upstream): (PathBuf, SocketAddr, SocketAddr) = (word()?.into(), word()?.parse()?, word()?.parse()?);
-    let (config, _) = Config::load(&file, &ProcessEnvironment, 1)?;
-    let gateway = boot::start(Options::new(config, Some(file), Arc::new(ProcessEnvironment))).await?;
+    let (options, warnings) = Options::load(file)?;
+    for warning in warnings {
+        eprintln!("{warning}");
+    }
+    let gateway = tollgate::start(options).await?;
 
     let app = app::App { gate: gateway.gate.clone().watching_bodies(), upstream };
     let mut service = Service::new("app".to_owned(), http_proxy(&Arc::new(ServerConf::default()), app));
@@ -31,7 +33,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let serving = tokio::spawn(async move { service.start_service(None, stopped, 1).await });
 
-    boot::signalled(|| {
+    tollgate::signalled(|| {
         let _ = gateway.reload();
     })
     .await;

@@ -14,6 +14,7 @@ use super::original::{ENVOY_PREFIX, Original, able};
 use super::{answer, trust};
 use crate::config::AuthorizerPolicy;
 use crate::gateway::denial::Denial;
+use crate::gateway::holds;
 use crate::gateway::hygiene::{Head, Peer, Protocol};
 use crate::gateway::seen::{self, Seen};
 use crate::gateway::unfit::Unfit;
@@ -60,7 +61,10 @@ pub(super) async fn check(gate: &Gate, peer: SocketAddr, request: Request) -> Re
     let Some(original) = Original::read(dialect, &parts.method, &parts.uri, parts.headers.clone()) else {
         return answer::refused(dialect, gate.turn_away(&prepared, &unread, Denial::Unfit(Unfit::Question)));
     };
-    let sent = body_of(dialect, &original, body, (prepared.config.listen.limits.max_mcp_body, &gate.node.memory)).await;
+    // A proxy that names no client speaks for everybody behind it.
+    let client = seen.client.filter(|client| client.ip() != peer.ip());
+    let memory = holds::of_stranger(&gate.node, &prepared.config, client);
+    let sent = body_of(dialect, &original, body, (prepared.config.listen.limits.max_mcp_body, &memory)).await;
     let question = Question { head: original.head(), body: sent.as_body(), forwarder, ..unread };
     match gate.ask(&prepared, &question).await {
         Ok(pass) => answer::allowed(dialect, pass, &original.headers, policy),

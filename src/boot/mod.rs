@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use crate::account;
 use crate::admin;
 use crate::audit::{Disk, Durability, Files, Journal, JournalError, JournalOptions, Shipper};
-use crate::config::{Config, Environment};
+use crate::config::{Config, ConfigErrors, Environment, ProcessEnvironment, Warning};
 use crate::gateway::overload::Overload;
 use crate::gateway::prepared::Prepared;
 use crate::listener::{Front, Listener, Served};
@@ -83,23 +83,41 @@ pub enum BootError {
 /// What a gateway is started with.
 pub struct Options {
     /// The configuration.
+    #[doc(hidden)]
     pub config: Config,
     /// Where it came from, to read it again.
+    #[doc(hidden)]
     pub config_path: Option<PathBuf>,
     /// Where its secrets come from when it is read again.
+    #[doc(hidden)]
     pub environment: Arc<dyn Environment + Send + Sync>,
     /// The time.
+    #[doc(hidden)]
     pub clock: Arc<dyn Clock>,
     /// Randomness.
+    #[doc(hidden)]
     pub entropy: Arc<dyn Entropy>,
     /// Where the journal's files are made.
+    #[doc(hidden)]
     pub disk: Box<dyn Disk>,
     /// Sockets that are bound already; by default the configuration's addresses are bound.
+    #[doc(hidden)]
     pub sockets: Option<(TcpListener, TcpListener)>,
 }
 
 impl Options {
+    /// For the gateway of the file at `path`, with secrets from the files and the environment that it names. What is odd about the file
+    /// without being wrong comes as warnings.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the file, or that it can't be read.
+    pub fn load(path: PathBuf) -> Result<(Self, Vec<Warning>), ConfigErrors> {
+        let (config, warnings) = Config::load(&path, &ProcessEnvironment, 1)?;
+        Ok((Self::new(config, Some(path), Arc::new(ProcessEnvironment)), warnings))
+    }
+
     /// The machine's clock and randomness, the configuration's addresses.
+    #[doc(hidden)]
     #[must_use]
     pub fn new(config: Config, config_path: Option<PathBuf>, environment: Arc<dyn Environment + Send + Sync>) -> Self {
         Self {
@@ -121,12 +139,16 @@ pub struct Running {
     /// Metrics, health, administration.
     pub admin: SocketAddr,
     /// What its parts share.
+    #[doc(hidden)]
     pub node: Arc<Node>,
     /// The journal.
+    #[doc(hidden)]
     pub journal: Journal,
     /// The metrics.
+    #[doc(hidden)]
     pub metrics: Arc<Metrics>,
     /// The secret of its admin API.
+    #[doc(hidden)]
     pub admin_token: PlainToken,
     /// Where proxies ask for decisions.
     pub authorizer: Option<SocketAddr>,

@@ -34,12 +34,17 @@ async fn look(node: &Node, journal: &Journal, overload: &Overload) {
     let before = overload.is(Strain::AuditBacklog);
     let backlog = overload::is_backlogged(depth, u64::from(limits.max_audit_backlog), before);
     set(node, overload, Strain::AuditBacklog, backlog);
-    node.memory.allow(limits.buffer_memory);
+    node.memory.allow(limits.buffer_memory, limits.buffer_memory_share);
     let filled = overload::is_filled(node.memory.held(), limits.buffer_memory, overload.is(Strain::Memory));
     set(node, overload, Strain::Memory, filled);
     node.metrics.buffer_bytes.set(i64::try_from(node.memory.held()).unwrap_or(i64::MAX));
-    let refused = &node.metrics.buffer_refused;
-    refused.inc_by(node.memory.refused().saturating_sub(refused.get()));
+    let refused = [
+        (&node.metrics.buffer_refused, node.memory.refused()),
+        (&node.metrics.buffer_share_refused, node.memory.refused_shares()),
+    ];
+    for (counter, times) in refused {
+        counter.inc_by(times.saturating_sub(counter.get()));
+    }
     let begun = Instant::now();
     let answered = tokio::time::timeout(limits.max_store_latency, node.store.ping()).await;
     // A store that is gone is no matter of load: requests that need it say so themselves.

@@ -89,6 +89,7 @@ fn of_limits(before: &Limits, after: &Limits, found: &mut Found) {
         max_audit_backlog: _,
         max_store_latency: _,
         buffer_memory: _,
+        buffer_memory_share: _,
     } = *before;
     found.shown("limits.max_connections", &max_connections, &after.max_connections);
     let (key, most) = ("limits.max_connections_per_address", after.max_connections_per_address);

@@ -220,6 +220,8 @@ pub struct Limits {
     pub max_token_cache: usize,
     /// Bytes of bodies that may be held at one time.
     pub buffer_memory: usize,
+    /// Bytes of them that one organization may hold, or one network of which nobody knows more.
+    pub buffer_memory_share: usize,
     /// How long the store may take to answer.
     pub max_store_latency: Duration,
 }

@@ -172,6 +172,9 @@ pub struct RawLimits {
     /// Memory for bodies that are read as a whole before they go on: MCP messages, forms, queries, answers of which something is
     /// taken out, and what is kept of a body to send it again. What finds none is refused with 503.
     pub buffer_memory: Written<ByteSize>,
+    /// How much of it the requests of one organization hold at most, or, while nobody knows whose they are, of one client address
+    /// (IPv6: of one /64). Without it: a quarter, at least 16MiB or all of it.
+    pub buffer_memory_share: Option<Written<ByteSize>>,
     /// How long the store may take to answer; when it takes longer, pages and the gateway's own endpoints are refused.
     pub max_store_latency: Written<Duration>,
 }
@@ -195,6 +198,7 @@ impl Default for RawLimits {
             max_audit_backlog: 200_000,
             max_token_cache: Written(ByteSize(256 << 20)),
             buffer_memory: Written(ByteSize(256 << 20)),
+            buffer_memory_share: None,
             max_store_latency: seconds(2),
         }
     }

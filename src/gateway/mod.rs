@@ -11,6 +11,7 @@ pub mod forms;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 pub mod handshake;
+pub mod holds;
 pub mod hygiene;
 pub mod identity;
 pub mod index;

@@ -23,18 +23,18 @@ pub(super) fn query(query: &str, labels: &Labels) -> Result<String, Refused> {
 /// # Errors
 /// When it is something else.
 pub(super) fn selector(selector: &str, labels: &Labels) -> Result<String, Refused> {
-    let trimmed = selector.trim();
-    let (text, selectors) = narrowed(trimmed, labels)?;
-    if selectors == 1 && text.starts_with('{') && text.ends_with('}') { Ok(text) } else { Err(Refused::Malformed) }
+    let (text, selectors) = narrowed(selector, labels)?;
+    let text = text.trim();
+    if selectors == 1 && text.starts_with('{') && text.ends_with('}') { Ok(text.to_owned()) } else { Err(Refused::Malformed) }
 }
 
 fn narrowed(query: &str, labels: &Labels) -> Result<(String, usize), Refused> {
     let mut pieces = Pieces::of(query, QUOTES)?;
-    let (mut text, mut selectors) = (String::with_capacity(query.len() + 64), 0);
+    let (mut text, mut selectors, mut at) = (String::with_capacity(query.len() + 64), 0, 0);
     while let Some(piece) = pieces.next() {
         match piece? {
             Piece::Open => {
-                let matchers = matchers(&mut pieces)?;
+                let matchers = matchers(&mut pieces, at)?;
                 selectors += 1;
                 text.push('{');
                 for matcher in matchers {
@@ -43,46 +43,59 @@ fn narrowed(query: &str, labels: &Labels) -> Result<(String, usize), Refused> {
                 }
                 let _ = write!(text, "{labels}}}");
             }
-            Piece::Close => return Err(Refused::Malformed),
+            Piece::Close => return Err(pieces.wrong(at)),
             Piece::Comment => {}
-            // Go's scanner knows these, other readers do not.
-            Piece::Text(t) if t.contains("//") || t.contains("/*") => return Err(Refused::Malformed),
-            Piece::Text(t) | Piece::String(t) => text.push_str(t),
+            Piece::Text(t) => match foreign_comment(t) {
+                Some(within) => return Err(pieces.wrong(at + within)),
+                None => text.push_str(t),
+            },
+            Piece::String(t) => text.push_str(t),
         }
+        at = pieces.at();
     }
     Ok((text, selectors))
 }
 
-/// The matchers up to the closing brace: `name op string`, with commas between them.
-fn matchers(pieces: &mut Pieces<'_>) -> Result<Vec<String>, Refused> {
+/// Where a comment begins that Go's scanner knows and other readers do not.
+fn foreign_comment(text: &str) -> Option<usize> {
+    ["//", "/*"].iter().filter_map(|begin| text.find(begin)).min()
+}
+
+/// The matchers up to the closing brace: `name op string`, with commas between them. The brace was at `opened`.
+fn matchers(pieces: &mut Pieces<'_>, opened: usize) -> Result<Vec<String>, Refused> {
     let (mut matchers, mut before) = (Vec::new(), String::new());
-    let mut after_matcher = false;
-    for piece in pieces {
+    // Where that of which nothing is known yet begins.
+    let mut from = pieces.at();
+    while let Some(piece) = pieces.next() {
         match piece? {
             Piece::Text(text) => before.push_str(text),
             Piece::Comment => before.push(' '),
             Piece::String(value) => {
-                let head =
-                    if after_matcher { before.trim().strip_prefix(',').ok_or(Refused::Malformed)? } else { before.as_str() };
-                matchers.push(format!("{}{value}", name_and_operator(head)?));
-                (after_matcher, before) = (true, String::new());
+                let head = if matchers.is_empty() { Some(before.as_str()) } else { before.trim().strip_prefix(',') };
+                let Some(head) = head.and_then(name_and_operator) else { return Err(pieces.wrong(from)) };
+                matchers.push(format!("{head}{value}"));
+                before = String::new();
+                from = pieces.at();
             }
             Piece::Close => {
                 let end = before.trim();
                 // Loki takes a comma at the end.
-                let whole = end.is_empty() || (after_matcher && end == ",");
-                return if whole { Ok(matchers) } else { Err(Refused::Malformed) };
+                let whole = end.is_empty() || (!matchers.is_empty() && end == ",");
+                return if whole { Ok(matchers) } else { Err(pieces.wrong(from)) };
             }
-            Piece::Open => return Err(Refused::Malformed),
+            Piece::Open => return Err(pieces.wrong(from)),
         }
     }
-    Err(Refused::Malformed)
+    Err(pieces.wrong(opened))
 }
 
-fn name_and_operator(text: &str) -> Result<String, Refused> {
+fn name_and_operator(text: &str) -> Option<String> {
     let text = text.trim();
     let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
     let (name, operator) = (&text[..end], text[end..].trim());
     let starts = name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
-    if starts && matches!(operator, "=" | "!=" | "=~" | "!~") { Ok(format!("{name}{operator}")) } else { Err(Refused::Malformed) }
+    (starts && matches!(operator, "=" | "!=" | "=~" | "!~")).then(|| format!("{name}{operator}"))
 }
+
+#[cfg(test)]
+mod tests;

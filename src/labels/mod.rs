@@ -98,6 +98,14 @@ pub enum Refused {
     /// A query or selector that we can't read, or not in one way only.
     #[error("The query can't be read. Mend it, or leave out what only newer versions of the service know")]
     Malformed,
+    /// The same, where it is known which part can't be read.
+    #[error(
+        "The query can't be read from character {character} on. Mend it, or leave out what only newer versions of the service know"
+    )]
+    MalformedAt {
+        /// The first character of that part; the query starts with 1.
+        character: usize,
+    },
     /// A query that is read, and reads more than its selectors say.
     #[error("The query uses a function or selector that can't be narrowed to your organization. Write it without")]
     NotEnforceable,
@@ -142,6 +150,11 @@ pub enum Refused {
 }
 
 impl Refused {
+    /// `query` can't be read from this byte on.
+    fn malformed(query: &str, byte: usize) -> Self {
+        Self::MalformedAt { character: query.get(..byte).map_or(0, |before| before.chars().count()) + 1 }
+    }
+
     /// Every reason, for documentation.
     pub const ALL: [Self; 14] = [
         Self::Malformed,
@@ -164,7 +177,7 @@ impl Refused {
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
-            Self::Malformed => "selector_malformed",
+            Self::Malformed | Self::MalformedAt { .. } => "selector_malformed",
             Self::NotEnforceable => "selector_not_enforceable",
             Self::TooLarge => "selector_too_large",
             Self::Repeated => "parameter_repeated",

@@ -69,6 +69,7 @@ pub(super) enum Piece<'t> {
 
 /// The pieces of a query in order. Where two readers could disagree about where a string ends, there is an error instead.
 pub(super) struct Pieces<'t> {
+    whole: &'t str,
     rest: &'t str,
     quotes: &'static [char],
 }
@@ -83,7 +84,17 @@ impl<'t> Pieces<'t> {
             return Err(Refused::TooLarge);
         }
         let odd = |c: char| (c.is_control() && !matches!(c, '\n' | '\r' | '\t')) || c == '\u{feff}';
-        if text.contains(odd) { Err(Refused::Malformed) } else { Ok(Self { rest: text, quotes }) }
+        text.find(odd).map_or(Ok(Self { whole: text, rest: text, quotes }), |at| Err(Refused::malformed(text, at)))
+    }
+
+    /// Where the next piece begins.
+    pub(super) const fn at(&self) -> usize {
+        self.whole.len() - self.rest.len()
+    }
+
+    /// What is refused because of what begins at `byte`.
+    pub(super) fn wrong(&self, byte: usize) -> Refused {
+        Refused::malformed(self.whole, byte)
     }
 
     fn string(&mut self, quote: char) -> Result<Piece<'t>, Refused> {
@@ -92,7 +103,7 @@ impl<'t> Pieces<'t> {
             match c {
                 _ if escaped => escaped = false,
                 '\\' if quote != '`' => escaped = true,
-                '\n' | '\r' if quote != '`' => return Err(Refused::Malformed),
+                '\n' | '\r' if quote != '`' => break,
                 c if c == quote => {
                     let (string, rest) = self.rest.split_at(at + c.len_utf8());
                     self.rest = rest;
@@ -101,7 +112,7 @@ impl<'t> Pieces<'t> {
                 _ => {}
             }
         }
-        Err(Refused::Malformed)
+        Err(self.wrong(self.at()))
     }
 }
 
@@ -112,7 +123,7 @@ impl<'t> Iterator for Pieces<'t> {
         let first = self.rest.chars().next()?;
         Some(match first {
             '"' | '\'' | '`' if self.quotes.contains(&first) => self.string(first),
-            '"' | '\'' | '`' => Err(Refused::Malformed),
+            '"' | '\'' | '`' => Err(self.wrong(self.at())),
             '{' | '}' => {
                 self.rest = &self.rest[1..];
                 Ok(if first == '{' { Piece::Open } else { Piece::Close })

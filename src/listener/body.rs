@@ -30,7 +30,7 @@ const MESSAGE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Reads the message of an MCP request and widens the permit by what it needs.
 pub(super) async fn message(
     session: &mut Session,
-    (config, node): (&Config, &Node),
+    (config, node, memory): (&Config, &Node, &Arc<Memory>),
     request: &CleanRequest,
     permit: &mut Permit,
 ) -> Result<(Option<Bytes>, Option<Inspected>), message::Refused> {
@@ -44,12 +44,12 @@ pub(super) async fn message(
     let policy = Arc::clone(policy);
     let limits = mcp::Limits { bytes: config.listen.limits.max_mcp_body, ..mcp::Limits::default() };
     let reads = *request.method() == Method::POST;
-    let body = if reads { read_whole(session, limits.bytes, permit, &node.memory).await? } else { Some(Bytes::new()) };
+    let body = if reads { read_whole(session, limits.bytes, permit, memory).await? } else { Some(Bytes::new()) };
     let Some(body) = body else { return Ok((None, None)) };
     let mut inspected =
         message::judge(&policy, &session.req_header().headers, request.method(), &body, &limits, &node.keys, permit)?;
     let sealed = inspected.tasks.as_mut().and_then(|tasks| tasks.body.take());
-    let sealed = sealed.map(|body| node.memory.keep(body.into_bytes())).transpose().map_err(Denial::from)?;
+    let sealed = sealed.map(|body| memory.keep(body.into_bytes())).transpose().map_err(Denial::from)?;
     inspected.rewritten = sealed.is_some();
     Ok((reads.then(|| sealed.unwrap_or(body)), Some(inspected)))
 }

@@ -27,7 +27,7 @@ use crate::indices::Check;
 use crate::mcp::ListFilter;
 use crate::record::{BrokenBy, Decision, Measured, Outcome, WouldDeny};
 use crate::telemetry::{Metrics, RouteMetrics};
-use crate::types::{Exhausted, Held, RouteId, ScopeSet};
+use crate::types::{Exhausted, Held, Memory, RouteId, ScopeSet};
 
 /// How much of a body pingora keeps to send it again, bytes.
 const REPLAYED: usize = 64 * 1024;
@@ -138,6 +138,8 @@ pub(super) struct Forwarding {
     pub(super) inflated: u64,
     /// What of the body pingora keeps, to send it again.
     pub(super) replayed: Replayed,
+    /// Out of which its bodies are held.
+    pub(super) memory: Arc<Memory>,
     /// Looks for indices of others in the body.
     pub(super) indices: Option<Check>,
     /// The reason that was found in the body: for which it was refused, or would have been.

@@ -18,8 +18,10 @@ use super::ctx::Forwarding;
 use super::entry::Entered;
 use super::front::Front;
 use crate::config::{ApiKind, Target};
+use crate::gateway::authorize::Permit;
 use crate::gateway::decide::{About, Refusal};
 use crate::gateway::denial::Denial;
+use crate::gateway::holds;
 use crate::gateway::hygiene;
 use crate::gateway::prepared::Prepared;
 use crate::gateway::rates::Answered;
@@ -29,6 +31,7 @@ use crate::gateway::seen::Seen;
 use crate::gateway::status::Form;
 use crate::node::Snapshot;
 use crate::record::{Actor, ControlEvent, McpCall, Measured, Operation};
+use crate::types::Memory;
 use crate::web;
 
 /// A declared body up to this size is read and dropped before a refusal, so that the connection lives on and the answer is not
@@ -56,6 +59,12 @@ impl Desk<'_> {
             trace: Some(self.seen.trace.trace_id()),
             user_agent: self.seen.user_agent.clone(),
         }
+    }
+
+    /// Out of which bodies of the request are held.
+    pub(super) fn memory(&self, permit: Option<&Permit>) -> Arc<Memory> {
+        let (node, config, client) = (&self.front.node, &self.prepared.config, self.seen.client);
+        permit.map_or_else(|| holds::of_stranger(node, config, client), |permit| holds::of(permit, node, config, client))
     }
 
     pub(super) fn basis<'b>(&'b self, method: &'b str, path: &'b str, mcp: Option<McpCall>) -> Basis<'b> {
@@ -160,7 +169,7 @@ impl Desk<'_> {
     pub(super) async fn local(&self, session: &mut Session) -> Result<Entered> {
         let mut extensions = Extensions::new();
         extensions.insert(self.peer());
-        let memory = Arc::clone(&self.front.node.memory);
+        let memory = self.memory(None);
         let handover =
             Handover { extensions, body: None, max_body: self.prepared.config.listen.limits.max_local_body, memory, list: None };
         let serve = bridge::serve(session, &self.front.local, handover, &self.seen.request);
@@ -203,7 +212,7 @@ impl Desk<'_> {
             Target::OwnApi => (&self.front.own_api, limits.max_local_body),
             Target::OwnMcp | Target::Upstream(_) => (&self.front.own_mcp, limits.max_mcp_body),
         };
-        let memory = Arc::clone(&self.front.node.memory);
+        let memory = Arc::clone(&forwarding.memory);
         let handover = Handover { extensions, body: forwarding.held.take(), max_body, memory, list };
         let serve = bridge::serve(session, router, handover, &self.seen.request);
         let served = Snapshot::hold(Arc::clone(&self.prepared.config), serve).await?;

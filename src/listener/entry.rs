@@ -37,6 +37,7 @@ use crate::gateway::upstream::{Place, Tried};
 use crate::indices::Check;
 use crate::node::Node;
 use crate::record::BrokenBy;
+use crate::types::Memory;
 
 /// What became of a request.
 pub(super) enum Entered {
@@ -123,17 +124,18 @@ impl<'h> Wire<'h> {
 
 /// Reads the message where there is one, puts the call on record, and serves or forwards it.
 async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted: Admitted) -> Result<Entered> {
-    let (held, inspected) =
-        match body::message(session, (&desk.prepared.config, &desk.front.node), &admitted.request, &mut admitted.permit).await {
-            Ok(read) => read,
-            Err(message::Refused { denial, id, call, target }) => {
-                let Admitted { api, request, permit, origin } = admitted;
-                let about = About { rpc: id, call, target, ..About::permitted(&api, &request, &permit, origin) };
-                return desk.refuse(session, Refusal { denial, about }).await;
-            }
-        };
+    let memory = desk.memory(Some(&admitted.permit));
+    let with = (&*desk.prepared.config, &*desk.front.node, &memory);
+    let (held, inspected) = match body::message(session, with, &admitted.request, &mut admitted.permit).await {
+        Ok(read) => read,
+        Err(message::Refused { denial, id, call, target }) => {
+            let Admitted { api, request, permit, origin } = admitted;
+            let about = About { rpc: id, call, target, ..About::permitted(&api, &request, &permit, origin) };
+            return desk.refuse(session, Refusal { denial, about }).await;
+        }
+    };
     let Bounded { running, place, form, narrowed, indices, identity } =
-        match bound(desk, session, &mut admitted, inspected.as_ref()).await {
+        match bound(desk, session, (&mut admitted, &memory), inspected.as_ref()).await {
             Ok(bounded) => bounded,
             Err(denial) => {
                 let (rpc, call) = inspected.map_or((None, None), |m| (m.id, m.call));
@@ -193,7 +195,8 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
         sent: Arc::default(),
         received: 0,
         inflated: 0,
-        replayed: Replayed::new(desk.front.node.memory.nothing()),
+        replayed: Replayed::new(memory.nothing()),
+        memory,
         _running: running,
         _place: place,
         _registered: registered,
@@ -227,7 +230,7 @@ struct Bounded {
 async fn bound(
     desk: &Desk<'_>,
     session: &mut Session,
-    admitted: &mut Admitted,
+    (admitted, memory): (&mut Admitted, &Arc<Memory>),
     inspected: Option<&message::Inspected>,
 ) -> std::result::Result<Bounded, Denial> {
     let asking = Asking {
@@ -240,22 +243,22 @@ async fn bound(
     shadow::tolerate(permit, in_time)?;
     let running = desk.front.rates.enter(permit);
     let running = shadow::tolerate(permit, running)?.flatten();
-    let (form, narrowed) = body::selectors(session, (&desk.prepared.config, &desk.front.node.memory), request, permit).await?;
+    let (form, narrowed) = body::selectors(session, (&desk.prepared.config, memory), request, permit).await?;
     let has_body = !session.as_mut().is_body_empty();
-    let indices = index::check(permit, &session.req_header().headers, has_body, &desk.front.node.memory);
+    let indices = index::check(permit, &session.req_header().headers, has_body, memory);
     let indices = shadow::tolerate(permit, indices)?.flatten();
     let (node, prepared) = (&desk.front.node, desk.prepared);
     let told = prepared.identities.tell(node, &prepared.config, permit, &desk.seen.request).await;
     let identity = shadow::tolerate(permit, told)?.unwrap_or_default();
     let place = place(desk, permit).await?;
-    let (form, narrowed) = silences(desk, admitted, &identity, (form, narrowed)).await?;
+    let (form, narrowed) = silences(desk, (admitted, memory), &identity, (form, narrowed)).await?;
     Ok(Bounded { running, place, form, narrowed, indices, identity })
 }
 
 /// Finds out whose silence a narrowed request names. In shadow mode one that names somebody else's goes on as it came.
 async fn silences(
     desk: &Desk<'_>,
-    admitted: &mut Admitted,
+    (admitted, memory): (&mut Admitted, &Arc<Memory>),
     identity: &Identity,
     (form, mut narrowed): (Option<Bytes>, Option<Narrowed>),
 ) -> std::result::Result<(Option<Bytes>, Option<Narrowed>), Denial> {
@@ -263,9 +266,7 @@ async fn silences(
     let Admitted { request, permit, .. } = admitted;
     let (prepared, seen, now) = (desk.prepared, desk.seen, desk.front.node.now());
     // Rare, and large: every other request would carry it.
-    let judged =
-        Box::pin(Inquiry { prepared, permit, request, seen, identity, memory: &desk.front.node.memory, now }.judge(&naming))
-            .await;
+    let judged = Box::pin(Inquiry { prepared, permit, request, seen, identity, memory, now }.judge(&naming)).await;
     if shadow::tolerate(permit, judged)?.is_some() {
         return Ok((form, narrowed));
     }

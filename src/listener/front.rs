@@ -253,7 +253,7 @@ impl ProxyHttp for Front {
             let first = body.take().map(|chunk| filter.push(&chunk)).transpose().map_err(unreadable)?.unwrap_or_default();
             let last = if end { filter.finish().map_err(unreadable)? } else { Bytes::new() };
             let out =
-                joined(first, last, &self.node.memory).map_err(|e| Error::because(ErrorType::InternalError, "no memory", e))?;
+                joined(first, last, &forwarding.memory).map_err(|e| Error::because(ErrorType::InternalError, "no memory", e))?;
             *body = (end || !out.is_empty()).then_some(out);
         }
         forwarding.bytes += body.as_ref().map_or(0, |b| u64::try_from(b.len()).unwrap_or(0));
@@ -411,7 +411,7 @@ fn install_filter(front: &Front, forwarding: &mut super::ctx::Forwarding, head: 
     }
     let unreadable = |e| Error::because(ErrorType::InternalError, "a list can't be filtered", e);
     let framing = Framing::of(&head.headers).map_err(unreadable)?;
-    let mut filter = ListFilter::new(Arc::clone(policy), held, message.era, framing, &front.node.memory);
+    let mut filter = ListFilter::new(Arc::clone(policy), held, message.era, framing, &forwarding.memory);
     filter.expect(length(head)).map_err(unreadable)?;
     let tasks = message.tasks.as_ref().map(|tasks| tasks.owned(&front.made, &front.node.keys, &forwarding.permit));
     forwarding.filter = Some(filter.listening(message.listening.clone()).tasks(tasks));

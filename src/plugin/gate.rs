@@ -15,6 +15,7 @@ use crate::gateway::authorize::Permit;
 use crate::gateway::decide::{self, About, Admitted, Decided, Refusal};
 use crate::gateway::denial::Denial;
 use crate::gateway::forms;
+use crate::gateway::holds;
 use crate::gateway::hygiene::{CleanRequest, Head, Protocol, Signals};
 use crate::gateway::index;
 use crate::gateway::mcp_session::{LAST_EVENT_ID, McpSession, SESSION_ID};
@@ -44,20 +45,28 @@ use crate::types::Memory;
 #[derive(Clone)]
 pub struct Gate {
     /// The process.
+    #[doc(hidden)]
     pub node: Arc<Node>,
     /// The journal.
+    #[doc(hidden)]
     pub journal: Journal,
     /// Requests under way.
+    #[doc(hidden)]
     pub streams: Arc<OpenStreams>,
     /// How often callers may call.
+    #[doc(hidden)]
     pub rates: Arc<Rates>,
     /// How much there is to do.
+    #[doc(hidden)]
     pub overload: Arc<Overload>,
     /// How many refusals of strangers are put on record.
+    #[doc(hidden)]
     pub strangers: Arc<Strangers>,
     /// The configuration of the moment, prepared.
+    #[doc(hidden)]
     pub prepared: Arc<ArcSwap<Prepared>>,
     /// What becomes of bodies that an application passes on.
+    #[doc(hidden)]
     pub bodies: Bodies,
 }
 
@@ -129,6 +138,7 @@ impl Gate {
     ///
     /// # Errors
     /// The refusal.
+    #[doc(hidden)]
     pub async fn ask(&self, prepared: &Arc<Prepared>, question: &Question<'_>) -> Result<Pass, Refused> {
         let started = Instant::now();
         match self.decide(prepared, question, started).await {
@@ -149,7 +159,8 @@ impl Gate {
             Decided::Preflight(_) => return Err(bare(Denial::Unfit(Unfit::Preflight), None)),
         };
         let Admitted { api, request, mut permit, origin } = admitted;
-        let fitting = fits(q, &request, &mut permit, &self.node.memory).map_err(message::Refused::from);
+        let memory = holds::of(&permit, &self.node, &prepared.config, q.seen.client);
+        let fitting = fits(q, &request, &mut permit, &memory).map_err(message::Refused::from);
         let looked = fitting.and_then(|indices| {
             let inspected = self.inspect(prepared, q, &mut permit)?;
             // What a message needs may be narrowed as well.
@@ -271,6 +282,7 @@ impl Gate {
     }
 
     /// Refuses a question before any decision.
+    #[doc(hidden)]
     #[must_use]
     pub fn turn_away(&self, prepared: &Prepared, question: &Question<'_>, denial: Denial) -> Refused {
         let refusal = Refusal { denial, about: About::default() };

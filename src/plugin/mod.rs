@@ -1,7 +1,7 @@
 //! The gate without its listener, for an application that forwards by itself.
 //!
-//! A pingora application starts the gateway beside its own proxy ([`crate::boot::start`] gives [`crate::boot::Running::gate`]) and
-//! asks it in its hooks:
+//! A pingora application starts the gateway beside its own proxy ([`start`](crate::start) gives [`Running::gate`](crate::Running::gate))
+//! and asks it in its hooks:
 //!
 //! - `request_filter`: [`Gate::enter`] decides. It answers a refused request itself and gives a [`Pass`] for an allowed one, which
 //!   is on record by then.
@@ -33,5 +33,11 @@ mod gate;
 mod pass;
 mod session;
 
-pub use gate::{Able, Bodies, Body, Gate, Question, Refused};
-pub use pass::{Pass, Told};
+pub use gate::Gate;
+pub use pass::Pass;
+
+// Questions that are no sessions are the authorizer's to ask.
+#[doc(hidden)]
+pub use gate::{Able, Bodies, Body, Question, Refused};
+#[doc(hidden)]
+pub use pass::Told;

@@ -66,6 +66,7 @@ pub struct Told {
 
 impl Pass {
     /// What allows the request: API, route, who calls.
+    #[doc(hidden)]
     #[must_use]
     pub fn permit(&self) -> &Permit {
         &self.permit
@@ -128,6 +129,7 @@ impl Pass {
     ///
     /// # Errors
     /// As [`Self::prepare`].
+    #[doc(hidden)]
     pub fn told(&self, headers: &HeaderMap, credentials: bool) -> Result<Told> {
         let mut head = RequestHeader::build(self.request.method().clone(), b"/", None)?;
         self.prepare(&mut head)?;
@@ -187,6 +189,7 @@ impl Pass {
     }
 
     /// Closes the record: `bytes` of an answer with `status` were written, whole when `broken` is `None`.
+    #[doc(hidden)]
     pub fn close(mut self, status: u16, bytes: u64, broken: Option<BrokenBy>) {
         let broken = if self.cut.is_cut() { Some(BrokenBy::Revocation) } else { broken };
         let measured = Measured { status, bytes, micros: u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX) };
@@ -200,6 +203,7 @@ impl Pass {
     }
 
     /// Closes the record of a request that somebody else forwards: how it ends is not known here.
+    #[doc(hidden)]
     pub fn hand_over(mut self) {
         self.finish(0, Outcome::Unknown);
     }

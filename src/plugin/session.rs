@@ -1,5 +1,6 @@
 //! The gate in the hooks of somebody else's pingora application.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,7 @@ use crate::config::{Api, ApiKind};
 use crate::gateway::decide::{About, Refusal};
 use crate::gateway::denial::Denial;
 use crate::gateway::forms;
+use crate::gateway::holds;
 use crate::gateway::hygiene::{Head, Peer, Protocol};
 use crate::gateway::prepared::Prepared;
 use crate::gateway::respond::Answer;
@@ -38,13 +40,14 @@ impl Gate {
     /// When the client went away.
     pub async fn enter(&self, session: &mut Session, entered: &mut Option<Pass>) -> Result<bool> {
         let prepared = self.prepared.load_full();
-        let body = message(session, &prepared, &self.node.memory).await?;
+        let client = client(session, &prepared);
+        let memory = holds::of_stranger(&self.node, &prepared.config, client);
+        let body = message(session, &prepared, &memory).await?;
         let empty = session.as_mut().is_body_empty();
         let asked = {
             let head = session.req_header();
             let trusted = |ip| prepared.config.listen.is_trusted(ip);
             let peer = session.client_addr().and_then(|a| a.as_inet()).copied();
-            let client = peer.map(|p| seen::client(p, &head.headers, trusted));
             let tls = session.digest().and_then(|d| d.ssl_digest.as_ref());
             let seen = Seen::of(&self.node, &head.headers, client).showing(tls.map_or(&[], |d| d.cert_digest.as_slice()));
             let raw = session.as_downstream().as_http1().map(HttpSession::get_headers_raw_bytes);
@@ -129,6 +132,12 @@ enum Message {
     NoRoom,
     /// All of it.
     Read(Bytes),
+}
+
+/// Who asks, as far as the peer can be believed.
+fn client(session: &Session, prepared: &Prepared) -> Option<SocketAddr> {
+    let peer = session.client_addr().and_then(|a| a.as_inet()).copied()?;
+    Some(seen::client(peer, &session.req_header().headers, |ip| prepared.config.listen.is_trusted(ip)))
 }
 
 /// The message of a request to an MCP API, or a short form that could name a tenant, read so that pingora replays it. Any other

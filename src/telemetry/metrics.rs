@@ -105,6 +105,8 @@ pub struct Metrics {
     /// How often there was no memory for a body.
     pub buffer_refused: IntCounter,
     /// What the node does not keep up with, by signal.
+    /// How often that was because its owner held its share.
+    pub buffer_share_refused: IntCounter,
     pub strained: IntGaugeVec,
     /// Connections dropped because there were too many, or because their address floods.
     pub connections_refused: IntCounter,
@@ -266,6 +268,8 @@ impl Default for Metrics {
             connections_thrown_out: b.counter("tollgate_connections_thrown_out_total", "Connections ended because they flooded"),
             panics: b.counter("tollgate_panics_total", "Requests whose handler panicked"),
             registry,
+            buffer_share_refused: b
+                .counter("tollgate_buffer_share_refused_total", "How often an organization or address held its share"),
         }
     }
 }

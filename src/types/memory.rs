@@ -1,7 +1,8 @@
 //! Memory for what is read as a whole before it goes on: one amount for all of a process, taken before it is used.
 //!
 //! Whoever collects bytes does so in a [`Buffer`], which takes from the [`Memory`] what it allocates and gives it back when it is
-//! dropped, or when the last clone of what came of it is.
+//! dropped, or when the last clone of what came of it is. What is held for an organization, or for a network while nobody knows for
+//! which, comes out of its share.
 
 use std::fmt;
 use std::ops::Deref;
@@ -10,17 +11,39 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 
+pub use self::shares::Owner;
+use self::shares::Table;
+
+mod shares;
+
 /// The least that a buffer allocates.
 const LEAST: usize = 1024;
 /// The most that an emptied buffer keeps for what comes next.
 const KEPT: usize = 64 * 1024;
 
-/// What may be held at one time, and what is.
+/// What may be held at one time, and what is: by all together, or by one owner.
 #[derive(Debug)]
 pub struct Memory {
-    limit: AtomicUsize,
     held: AtomicUsize,
+    part: Part,
+}
+
+/// What a memory is of a process'.
+#[derive(Debug)]
+enum Part {
+    /// All of it.
+    Whole(Box<Whole>),
+    /// What one owner may hold of it.
+    Share { whole: Arc<Memory>, owner: Owner },
+}
+
+#[derive(Debug)]
+struct Whole {
+    limit: AtomicUsize,
+    share: AtomicUsize,
     refused: AtomicU64,
+    refused_shares: AtomicU64,
+    shares: Table,
 }
 
 /// There is no more.
@@ -29,10 +52,30 @@ pub struct Memory {
 pub struct Exhausted;
 
 impl Memory {
-    /// So many bytes, none of them taken.
+    /// So many bytes, none of them taken, and all of them for whoever comes.
     #[must_use]
     pub fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self { limit: AtomicUsize::new(limit), held: AtomicUsize::new(0), refused: AtomicU64::new(0) })
+        Self::shared(limit, limit)
+    }
+
+    /// So many bytes, none of them taken, of which no owner may hold more than `share`.
+    #[must_use]
+    pub fn shared(limit: usize, share: usize) -> Arc<Self> {
+        let [limit, share] = [limit, share].map(AtomicUsize::new);
+        let [refused, refused_shares] = [0; 2].map(AtomicU64::new);
+        let whole = Whole { limit, share, refused, refused_shares, shares: Table::new() };
+        Arc::new(Self { held: AtomicUsize::new(0), part: Part::Whole(Box::new(whole)) })
+    }
+
+    /// The share of `owner`: what is taken of it is taken of the whole, too.
+    #[must_use]
+    pub fn of(self: &Arc<Self>, owner: Owner) -> Arc<Self> {
+        let whole = self.all();
+        let Part::Whole(all) = &whole.part else { return Arc::clone(self) };
+        all.shares.of(&owner, || Self {
+            held: AtomicUsize::new(0),
+            part: Part::Share { whole: Arc::clone(whole), owner: owner.clone() },
+        })
     }
 
     /// As much as anybody wants: for what handles no requests.
@@ -70,12 +113,16 @@ impl Memory {
     /// Bytes that may be held.
     #[must_use]
     pub fn limit(&self) -> usize {
-        self.limit.load(Ordering::Relaxed)
+        let all = self.whole();
+        let limit = if matches!(self.part, Part::Whole(_)) { &all.limit } else { &all.share };
+        limit.load(Ordering::Relaxed)
     }
 
-    /// Allows another number of bytes. What is held beyond it stays until it is given back.
-    pub fn allow(&self, limit: usize) {
-        self.limit.store(limit, Ordering::Relaxed);
+    /// Allows another number of bytes, and another to each owner. What is held beyond them stays until it is given back.
+    pub fn allow(&self, limit: usize, share: usize) {
+        let all = self.whole();
+        all.limit.store(limit, Ordering::Relaxed);
+        all.share.store(share, Ordering::Relaxed);
     }
 
     /// Bytes that are held.
@@ -84,11 +131,79 @@ impl Memory {
         self.held.load(Ordering::Relaxed)
     }
 
-    /// How often there were not as many as somebody wanted.
+    /// How often there were not as many as somebody wanted, in the whole or in their share.
     #[must_use]
     pub fn refused(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
+        self.whole().refused.load(Ordering::Relaxed)
     }
+
+    /// How often that was for their share alone.
+    #[must_use]
+    pub fn refused_shares(&self) -> u64 {
+        self.whole().refused_shares.load(Ordering::Relaxed)
+    }
+
+    /// The memory that this is a part of, or is.
+    fn all(self: &Arc<Self>) -> &Arc<Self> {
+        match &self.part {
+            Part::Whole(_) => self,
+            Part::Share { whole, .. } => whole,
+        }
+    }
+
+    fn whole(&self) -> &Whole {
+        match &self.part {
+            Part::Whole(whole) => whole,
+            Part::Share { whole, .. } => whole.whole(),
+        }
+    }
+
+    fn add(&self, by: usize) -> Result<(), Short> {
+        let limit = self.limit();
+        let more = |held: usize| held.checked_add(by).filter(|held| *held <= limit);
+        let added = self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        match &self.part {
+            Part::Whole(_) => added.map(drop).map_err(|_| Short::Whole),
+            Part::Share { whole, .. } => {
+                added.map_err(|_| Short::Share)?;
+                whole.add(by).inspect_err(|_| {
+                    self.held.fetch_sub(by, Ordering::Relaxed);
+                })
+            }
+        }
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.held.fetch_sub(bytes, Ordering::Relaxed);
+        if let Part::Share { whole, .. } = &self.part {
+            whole.give_back(bytes);
+        }
+    }
+
+    fn count(&self, short: Short) {
+        let all = self.whole();
+        all.refused.fetch_add(1, Ordering::Relaxed);
+        if short == Short::Share {
+            all.refused_shares.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        if let Part::Share { whole, owner } = &self.part
+            && let Part::Whole(all) = &whole.part
+        {
+            all.shares.forget(owner);
+        }
+    }
+}
+
+/// What there is no more of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Short {
+    Whole,
+    Share,
 }
 
 /// Leave to use some bytes. Dropping it gives them back.
@@ -103,27 +218,26 @@ impl Held {
     /// # Errors
     /// When there are not as many; what was held before still is.
     pub fn grow(&mut self, by: usize) -> Result<(), Exhausted> {
-        if self.try_grow(by) {
-            return Ok(());
-        }
-        self.memory.refused.fetch_add(1, Ordering::Relaxed);
-        Err(Exhausted)
+        self.try_grow(by).map_err(|short| {
+            self.memory.count(short);
+            Exhausted
+        })
     }
 
     /// Takes more where there is more, which nobody counts as refused where there is not.
-    fn try_grow(&mut self, by: usize) -> bool {
-        let limit = self.memory.limit();
-        let more = |held: usize| held.checked_add(by).filter(|held| *held <= limit);
-        let grown = by == 0 || self.memory.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok();
-        self.bytes += if grown { by } else { 0 };
-        grown
+    fn try_grow(&mut self, by: usize) -> Result<(), Short> {
+        if by > 0 {
+            self.memory.add(by)?;
+            self.bytes += by;
+        }
+        Ok(())
     }
 
     /// Gives back all but `left`.
     pub fn shrink(&mut self, left: usize) {
         let less = self.bytes.saturating_sub(left);
         self.bytes -= less;
-        self.memory.held.fetch_sub(less, Ordering::Relaxed);
+        self.memory.give_back(less);
     }
 
     /// How many.
@@ -198,7 +312,7 @@ impl Buffer {
             Room::Ample => [needs.max(has.saturating_mul(2)).max(LEAST), needs.saturating_add(needs / 4)],
             Room::Bare => [needs; 2],
         };
-        let got = ample.into_iter().find(|wants| self.held.try_grow(wants - has));
+        let got = ample.into_iter().find(|wants| self.held.try_grow(wants - has).is_ok());
         if got.is_none() {
             self.held.grow(needs - has)?;
         }
@@ -248,6 +362,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::types::{OrgId, SeededEntropy, Timestamp};
 
     #[test]
     fn what_is_collected_is_held_until_nobody_has_it() {
@@ -283,10 +398,46 @@ mod tests {
     fn a_limit_that_shrinks_takes_nothing_away() {
         let memory = Memory::new(10_000);
         let held = memory.take(9_000).expect("room");
-        memory.allow(5_000);
+        memory.allow(5_000, 5_000);
         assert!(memory.take(1).is_err());
         drop(held);
         assert!(memory.take(5_000).is_ok() && memory.take(5_001).is_err());
+    }
+
+    fn owners(memory: &Memory) -> usize {
+        memory.whole().shares.owners()
+    }
+
+    #[test]
+    fn no_owner_holds_more_than_its_share() {
+        let memory = Memory::shared(10_000, 4_000);
+        let org = |seed| Owner::Organization(OrgId::generate(Timestamp::from_millis(0), &SeededEntropy::new(seed)));
+        let (ours, again, theirs) = (memory.of(org(1)), memory.of(org(1)), memory.of(org(2)));
+        let held = ours.take(3_000).expect("room");
+        assert!(again.take(1_001).is_err(), "all that somebody has is one share");
+        assert_eq!((memory.refused(), memory.refused_shares()), (1, 1));
+        let others = theirs.take(4_000).expect("another has its own");
+        let own = memory.take(3_000).expect("what nobody owns has no share");
+        assert_eq!((memory.held(), ours.held(), theirs.held()), (10_000, 3_000, 4_000));
+        assert!(again.take(1).is_err(), "all of it is held");
+        assert_eq!((memory.refused(), memory.refused_shares(), ours.held()), (2, 1, 3_000), "and nothing stays behind");
+        drop((held, own));
+        memory.allow(10_000, 2_000);
+        assert!(again.take(2_001).is_err() && again.take(2_000).is_ok(), "a share that changes counts at once");
+        drop(others);
+        assert_eq!(memory.held(), 0);
+    }
+
+    #[test]
+    fn who_holds_nothing_takes_no_memory() {
+        let memory = Memory::shared(1 << 20, 1 << 10);
+        let of = |n: u32| memory.of(Owner::Network(std::net::Ipv4Addr::from(n).into()));
+        let mut buffers: Vec<_> = (0..5_000).map(|n| Buffer::new(&of(n))).collect();
+        assert_eq!(owners(&memory), 5_000, "a buffer keeps its share");
+        buffers[0].push(&[0; 1_024]).expect("room");
+        assert!(of(0).take(1).is_err() && of(1).take(1_024).is_ok());
+        drop(buffers);
+        assert_eq!((owners(&memory), memory.held()), (0, 0));
     }
 
     /// What is done with buffers.
@@ -316,7 +467,8 @@ mod tests {
         /// Whatever is done, what is allocated is held, it is never more than the limit, and nothing is left at the end.
         #[test]
         fn what_is_allocated_is_held(acts in proptest::collection::vec(act(), 0..200)) {
-            let memory = Memory::new(20_000);
+            let whole = Memory::shared(30_000, 20_000);
+            let memory = whole.of(Owner::Network([127, 0, 0, 1].into()));
             let (mut buffers, mut frozen) = (Vec::<Buffer>::new(), Vec::<Bytes>::new());
             for act in acts {
                 match act {
@@ -334,10 +486,11 @@ mod tests {
                 }
                 let allocated: usize = buffers.iter().map(|b| b.bytes.capacity()).sum();
                 prop_assert!(memory.held() >= allocated && memory.held() <= memory.limit());
+                prop_assert_eq!(memory.held(), whole.held());
                 prop_assert_eq!(memory.held() - allocated >= frozen.iter().map(Bytes::len).sum(), true);
             }
             drop((buffers, frozen));
-            prop_assert_eq!(memory.held(), 0);
+            prop_assert_eq!((memory.held(), whole.held()), (0, 0));
         }
     }
 }

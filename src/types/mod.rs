@@ -24,7 +24,7 @@ pub use ids::{
     ALL_TENANTS, ApiKeyId, ApiName, AppId, AppUuid, AuthRequestId, ClientId, GrantId, IdError, IdSource, InvitationId, KeyId,
     NodeId, OrgId, RecordId, RequestId, RoleName, RouteId, Slug, UserId,
 };
-pub use memory::{Buffer, Exhausted, Held, Memory};
+pub use memory::{Buffer, Exhausted, Held, Memory, Owner};
 pub use network::network;
 pub use scope::{API_KEYS_WRITE, MAX_SCOPES, ScopeBits, ScopeError, ScopeSet, ScopeToken};
 pub use secret::{HashedToken, PlainToken, TokenKind};

@@ -3,12 +3,12 @@
 Each is an API below the mount of the example files, with a base path, so that these files lead there as they are.
 """
 
-import json
-
+import gated
 import harness
 from authorizer_doors import Row, Table
+from gated import call
 
-JSON = [("Content-Type", "application/json")]
+JSON = [*gated.JSON.items()]
 NDJSON = [("Content-Type", "application/x-ndjson")]
 FORM = [("Content-Type", "application/x-www-form-urlencoded")]
 # Who hands the body on with the question, and who has none.
@@ -39,24 +39,9 @@ def apis(port: int) -> str:
 description = "Use tools that change something"
 group = "MCP servers"
 {upstreams}
-[[apis]]
-name = "tools"
-mount = "{MCP}"
-kind = "mcp"
-upstream = "mcp"
-tools = {{ echo = [], "write-*" = ["mcp:tools:write"], default = "deny" }}
-[[apis]]
-name = "narrow"
-mount = "{NARROW}"
-pack = "prometheus"
-upstream = "narrow"
-tenant = {{ mode = "label", label = "tenant", value = "{{org.tenant}}" }}
-[[apis]]
-name = "search"
-mount = "{SEARCH}"
-pack = "opensearch"
-upstream = "search"
-tenant = {{ mode = "index", value = "{{org.slug}}." }}
+{gated.tools(MCP, "mcp", 'echo = [], "write-*" = ["mcp:tools:write"]')}
+{gated.narrow(NARROW, "narrow", "tenant", "{org.tenant}")}
+{gated.search(SEARCH, "search")}
 [[apis]]
 name = "limited"
 mount = "{LIMITED}"
@@ -74,11 +59,6 @@ def tokens(table: Table) -> dict[str, str]:
 def everywhere(refusal: tuple[int, str], doors=DOORS) -> dict[str, tuple[int, str]]:
     """The same refusal at each of these doors."""
     return dict.fromkeys(doors, refusal)
-
-
-def call(tool: str, **more) -> str:
-    """A message that calls a tool."""
-    return json.dumps({"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {"name": tool, "arguments": {}}} | more)
 
 
 def messages() -> list[Row]:

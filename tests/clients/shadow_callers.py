@@ -2,19 +2,19 @@
 
 import base64
 import hashlib
-import json
 import os
 import time
 from dataclasses import dataclass, field
 
+import gated
 import harness
 import oauth
+from gated import JSON, call
 from machine import Machine
 from processes import await_true
 
 QUERY = "/api/v1/query?query=up"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-JSON = {"Content-Type": "application/json"}
 PROMETHEUS, FEW, NARROW, TOOLS, SEARCH = harness.PROMETHEUS_PATH, "/few", "/narrow", "/mcp/tools", "/search"
 READ = harness.PROMETHEUS_SCOPE
 
@@ -36,27 +36,9 @@ upstream = "prometheus"
 enforce = "shadow"
 tenant = {{ mode = "header", name = "X-Scope-OrgID", value = "{{org.tenant}}" }}
 forbidden_query = ["tenant"]
-[[apis]]
-name = "narrow"
-mount = "{NARROW}"
-pack = "prometheus"
-upstream = "prometheus"
-enforce = "shadow"
-tenant = {{ mode = "label", label = "job", value = "prometheus" }}
-[[apis]]
-name = "tools"
-mount = "{TOOLS}"
-kind = "mcp"
-upstream = "anything"
-enforce = "shadow"
-tools = {{ echo = [], read = ["{READ}"], default = "deny" }}
-[[apis]]
-name = "search"
-mount = "{SEARCH}"
-pack = "opensearch"
-upstream = "anything"
-enforce = "shadow"
-tenant = {{ mode = "index", value = "{{org.slug}}." }}
+{gated.narrow(NARROW, "prometheus", "job", "prometheus", enforced=False)}
+{gated.tools(TOOLS, "anything", f'echo = [], read = ["{READ}"]', enforced=False)}
+{gated.search(SEARCH, "anything", enforced=False)}
 [[apis]]
 name = "few"
 mount = "{FEW}"
@@ -172,8 +154,3 @@ def api_key() -> str:
 
     key = f"tg_ak_{text(os.urandom(32))}"
     return key + text(hashlib.sha256(key.encode()).digest()[:4])
-
-
-def call(tool: str) -> str:
-    """A message that calls a tool."""
-    return json.dumps({"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {"name": tool, "arguments": {}}})

@@ -257,3 +257,80 @@ fn a_slow_store_closes_what_asks_it_and_nothing_else() {
     assert!(overload.set(Strain::StoreLatency, false) && overload.set(Strain::AuditBacklog, true));
     assert_eq!(refused(&overload), [false, true, true]);
 }
+
+/// Keeps the store busy until it is dropped: nobody else can write, or on PostgreSQL touch the heartbeat.
+async fn busy(gw: &Gateway) -> Box<dyn std::any::Any> {
+    use sqlx::{Connection as _, Executor as _};
+
+    if gw.store_url.starts_with("sqlite:") {
+        let mut conn = sqlx::SqliteConnection::connect(&gw.store_url).await.expect("the store opens");
+        conn.execute("BEGIN IMMEDIATE").await.expect("the lock");
+        return Box::new(conn);
+    }
+    let mut conn = sqlx::PgConnection::connect(&gw.store_url).await.expect("the store opens");
+    for lock in ["BEGIN", "LOCK TABLE heartbeat IN ACCESS EXCLUSIVE MODE"] {
+        conn.execute(lock).await.expect("the lock");
+    }
+    Box::new(conn)
+}
+
+async fn sheds_while_the_store_is_slow(store: Option<String>) {
+    let limits = "max_store_latency = \"100ms\"";
+    let gw = Gateway::start_with(Setup { limits, store, ..Setup::default() }).await;
+    let caller = gw.open_caller("acme", &["clerk"], "metrics:read members:read mcp:tollgate:invoke").await;
+    let is = async |up: &str| {
+        let line = format!("tollgate_strained{{signal=\"store_latency\"}} {up}\n");
+        within("the signal", async {
+            while !gw.running.metrics.text().contains(&line) {
+                tokio::task::yield_now().await
+            }
+        })
+        .await;
+    };
+    let query = Request::get(QUERY).bearer(&caller.token);
+    let listing = "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"tools/list\"}";
+    let tools = Request::new("POST", "/mcp").bearer(&caller.token).header("Content-Type", "application/json");
+    let asks = [
+        ("a page", Request::get("/login")),
+        ("an OAuth endpoint", Request::get("/.well-known/oauth-authorization-server")),
+        (
+            "a token endpoint",
+            Request::new("POST", "/oauth2/token").header("Content-Type", "application/x-www-form-urlencoded").body("a=b"),
+        ),
+        ("our own API", Request::get("/api/v1/members").bearer(&caller.token)),
+        ("our own MCP server", tools.header("Accept", "application/json, text/event-stream").body(listing)),
+    ];
+    is("0").await;
+    assert_eq!(ask(gw.running.public, &query).await.status, 200);
+    for (what, request) in &asks {
+        assert!(ask(gw.running.public, request).await.status < 500, "{what}");
+    }
+    let lock = busy(&gw).await;
+    is("1").await;
+    for (what, request) in &asks {
+        let refused = ask(gw.running.public, request).await;
+        assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")), "{what}: {refused:?}");
+        assert!(refused.text().contains("overloaded"), "{what}: {refused:?}");
+    }
+    for _ in 0..20 {
+        assert_eq!(ask(gw.running.public, &query).await.status, 200, "what needs no store goes on");
+    }
+    let health = ask(gw.running.admin, &Request::get("/healthz").host("127.0.0.1")).await;
+    assert_eq!(health.status, 200, "the admin listener has no part in it");
+    drop(lock);
+    is("0").await;
+    for (what, request) in &asks {
+        assert!(ask(gw.running.public, request).await.status < 500, "{what} is served again");
+    }
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_store_is_spared_and_asked_again_once_it_keeps_up() {
+    sheds_while_the_store_is_slow(None).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_store_on_postgres_is_spared_and_asked_again() {
+    sheds_while_the_store_is_slow(Some(crate::postgres::fresh_database().await)).await;
+}

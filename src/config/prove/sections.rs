@@ -85,6 +85,8 @@ pub(super) fn certificates(apis: &[Proved], listen: &Listen, found: &mut Finding
 
 /// Least that an address may have where the file does not say: with small limits a share of them is too little for anybody.
 const LEAST_SHARE: u32 = 100;
+/// The least memory that an owner has for bodies, unless the file says otherwise: one large answer.
+const LEAST_BUFFERS: usize = 16 << 20;
 
 /// What one address may have of `whole`.
 fn share(given: Option<u32>, whole: u32, at: &KeyPath, found: &mut Findings<'_>) -> u32 {
@@ -92,6 +94,25 @@ fn share(given: Option<u32>, whole: u32, at: &KeyPath, found: &mut Findings<'_>)
         found.error(at, "is zero: nobody could get anything", "allow each address some");
     }
     given.unwrap_or((whole / 4).max(LEAST_SHARE))
+}
+
+/// Memory for bodies that are held, and what of it one organization may have.
+fn buffers(raw: &RawLimits, at: &KeyPath, found: &mut Findings<'_>) -> (usize, usize) {
+    let (whole, one) = (raw.buffer_memory.0.0, raw.max_mcp_body.0.0.max(raw.max_local_body.0.0));
+    if !((1 << 20)..=(64 << 30)).contains(&whole) {
+        found.error(at.key("buffer_memory"), "is out of range", "keep it between 1MiB and 64GiB");
+    } else if whole < one {
+        found.error(at.key("buffer_memory"), "is less than one body may have", "make it several times max_mcp_body");
+    }
+    let Some(share) = raw.buffer_memory_share.as_ref().map(|share| share.0.0) else {
+        return (whole, (whole / 4).max(LEAST_BUFFERS).min(whole));
+    };
+    if share > whole {
+        found.error(at.key("buffer_memory_share"), "is more than buffer_memory", "leave something to others, or take it out");
+    } else if share < one {
+        found.error(at.key("buffer_memory_share"), "is less than one body may have", "make it several times max_mcp_body");
+    }
+    (whole, share)
 }
 
 fn limits(raw: &RawLimits, at: &KeyPath, found: &mut Findings<'_>) -> Limits {
@@ -118,14 +139,10 @@ fn limits(raw: &RawLimits, at: &KeyPath, found: &mut Findings<'_>) -> Limits {
     if !((1 << 20)..=(64 << 30)).contains(&max_token_cache) {
         found.error(at.key("max_token_cache"), "is out of range", "keep it between 1MiB and 64GiB");
     }
-    let buffer_memory = raw.buffer_memory.0.0;
-    if !((1 << 20)..=(64 << 30)).contains(&buffer_memory) {
-        found.error(at.key("buffer_memory"), "is out of range", "keep it between 1MiB and 64GiB");
-    } else if buffer_memory < raw.max_mcp_body.0.0.max(raw.max_local_body.0.0) {
-        found.error(at.key("buffer_memory"), "is less than one body may have", "make it several times max_mcp_body");
-    }
+    let (buffer_memory, buffer_memory_share) = buffers(raw, at, found);
     Limits {
         buffer_memory,
+        buffer_memory_share,
         max_token_cache,
         max_connections: usize::try_from(raw.max_connections).unwrap_or(usize::MAX),
         max_connections_per_address: share(

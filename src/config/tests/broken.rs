@@ -87,6 +87,8 @@ fn each_mistake_has_its_path() {
         ("limits.max_mcp_body = \"1 MB\"", &["limits.max_mcp_body"]),
         ("limits.max_token_cache = \"1KiB\"", &["limits.max_token_cache"]),
         ("limits.buffer_memory = \"1KiB\"", &["limits.buffer_memory"]),
+        ("limits.buffer_memory_share = \"257MiB\"", &["limits.buffer_memory_share"]),
+        ("limits.buffer_memory_share = \"1KiB\"", &["limits.buffer_memory_share"]),
         ("limits = { buffer_memory = \"1MiB\", max_mcp_body = \"2MiB\" }", &["limits.buffer_memory"]),
         ("limits.max_local_body = \"1B\"\nlimits.idle_timeout = \"0s\"", &["limits.idle_timeout", "limits.max_local_body"]),
         ("listen.admin = \"127.0.0.1:8080\"", &["listen.admin"]),

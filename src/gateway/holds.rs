@@ -1,0 +1,27 @@
+//! Out of whose share of the memory for bodies a request's are held.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::authorize::Permit;
+use crate::config::Config;
+use crate::node::Node;
+use crate::types::{Memory, Owner, network};
+
+/// The share of a permitted request: its organization's, or its network's where the permit names nobody.
+#[must_use]
+pub fn of(permit: &Permit, node: &Node, config: &Config, client: Option<SocketAddr>) -> Arc<Memory> {
+    match permit.principal() {
+        Some(principal) => node.memory.of(Owner::Organization(principal.org.id.clone())),
+        None => of_stranger(node, config, client),
+    }
+}
+
+/// The share of a request of which nobody knows more than where it comes from. Who can't be told from others has none.
+#[must_use]
+pub fn of_stranger(node: &Node, config: &Config, client: Option<SocketAddr>) -> Arc<Memory> {
+    match config.listen.apart(client) {
+        Some(address) => node.memory.of(Owner::Network(network(address))),
+        None => Arc::clone(&node.memory),
+    }
+}
