@@ -37,6 +37,7 @@ pub fn pages() -> Vec<(&'static str, String)> {
         ("invitation-unnamed", show(&invitation(unknown(), Some(InvitationProblem::Name)))),
         ("consent-trial", show(&consent_trial())),
         ("consent-device", show(&consent_device())),
+        ("consent-changed", show(&consent_changed())),
         ("device", show(&device("", None))),
         ("device-linked", show(&device("WDJB-MJHT", None))),
         ("device-unknown", show(&device("WDJB-MJHT", Some(DeviceProblem::Unknown)))),
@@ -139,7 +140,15 @@ fn invitation(guest: Guest, problem: Option<InvitationProblem>) -> InvitationPag
 }
 
 fn line(scope: &str, text: &str, risk: Risk, held: Held) -> ScopeLine {
-    ScopeLine { scope: scope.to_owned(), label: ScopeLabel::NONE, text: text.to_owned(), risk, held, comes_with: Vec::new() }
+    ScopeLine {
+        scope: scope.to_owned(),
+        label: ScopeLabel::NONE,
+        text: text.to_owned(),
+        risk,
+        held,
+        allowed: Allowed::First,
+        comes_with: Vec::new(),
+    }
 }
 
 fn group(api: &str, lines: Vec<ScopeLine>) -> ScopeGroup {
@@ -206,10 +215,39 @@ pub fn consent() -> ConsentPage {
 
 fn consent_trial() -> ConsentPage {
     let mut page = consent();
+        earlier: None,
     page.client = Client { name: "Acme Sync".into(), trust: Trust::Draft { by: "Acme Production".into() } };
     page.organizations.truncate(1);
     page.destination = Destination::Trial;
     page.lifetime = Lifetime { idle: None, absolute: Some(Duration::from_mins(59)) };
+    page
+}
+
+/// A new version asks for more, and for something less.
+fn consent_changed() -> ConsentPage {
+    let mut page = consent();
+    let allowed = [Allowed::Before, Allowed::BeforeIn(vec!["Acme Production".into()]), Allowed::TakenBack, Allowed::New];
+    for (line, allowed) in page.scopes.iter_mut().flat_map(|group| &mut group.lines).zip(allowed) {
+        line.allowed = allowed;
+    }
+    let traces =
+        ScopeLine { allowed: Allowed::New, ..line("traces:read", "Read your organization's traces", Risk::Low, Held::Now) };
+    page.scopes.push(group("Traces", vec![traces]));
+    let left = |scope: &str, text: &str, risk, stays| LeftScope {
+        scope: scope.to_owned(),
+        label: ScopeLabel::NONE,
+        text: text.to_owned(),
+        risk,
+        stays,
+    };
+    page.earlier = Some(Earlier {
+        since: ago(60 * 24 * 41),
+        organizations: vec!["Acme Production".into()],
+        left: vec![
+            left("alerts:read", "Read your organization's alerts", Risk::Low, false),
+            left("metrics:write", "Write metrics", Risk::Medium, true),
+        ],
+    });
     page
 }
 

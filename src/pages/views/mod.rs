@@ -43,8 +43,8 @@ pub use audit::{
 };
 pub use client::{Client, Trust, UsedHere};
 pub use consent::{
-    ConsentPage, ConsentProblem, Destination, DeviceFacts, Held, Lifetime, Likeness, Maker, Nearness, OrganizationChoice, Origin,
-    ScopeGroup, ScopeLine,
+    Allowed, ConsentPage, ConsentProblem, Destination, DeviceFacts, Earlier, Held, LeftScope, Lifetime, Likeness, Maker,
+    Nearness, OrganizationChoice, Origin, ScopeGroup, ScopeLine,
 };
 pub use device::{DeviceDonePage, DevicePage, DeviceProblem};
 pub use error::{ErrorPage, Link};
