@@ -22,6 +22,7 @@ pub const HOSTILE: &str = "\u{202E}<img src=x onerror=alert(1)>\"'&</title><scri
 pub fn pages() -> Vec<(&'static str, String)> {
     let mut pages = vec![
         ("login", show(&login(None))),
+        ("login-logo", show(&with_logo())),
         ("login-refused", show(&login(Some(LoginProblem::Refused)))),
         ("login-plain", show(&LoginPage::new(brand(), "/login".to_owned(), CSRF.to_owned()))),
         ("password", show(&password(None))),
@@ -90,6 +91,12 @@ pub fn brand() -> Brand {
 
 fn viewer() -> Viewer {
     let link = |slug: &str, name: &str, page| OrgLink { slug: slug.to_owned(), organization: name.into(), page };
+/// A page of somebody with a logo.
+fn with_logo() -> LoginPage {
+    let logo = Some(super::assets::favicon().to_owned());
+    LoginPage::new(Brand { logo, ..brand() }, "/login".to_owned(), CSRF.to_owned())
+}
+
     Viewer {
         email: "ada@acme.example".to_owned(),
         csrf: CSRF.to_owned(),
