@@ -44,6 +44,7 @@ impl World {
             ("/settings/applications", "/settings/applications".to_owned()),
             ("/settings/applications/{grant}", format!("/settings/applications/{}", self.own.id)),
             ("/settings/sessions", "/settings/sessions".to_owned()),
+            ("/settings/events", "/settings/events".to_owned()),
         ]);
         pages.push(Page { name: "/device, the decision", path: "/device".to_owned(), ask: device });
         for (name, path) in [

@@ -63,6 +63,8 @@ pub fn pages() -> Vec<(&'static str, String)> {
         ("grant", show(&grant(rows(), None))),
         ("grant-new", show(&grant(Vec::new(), Some(GrantNotice::Narrowed)))),
         ("sessions", show(&sessions())),
+        ("events", show(&events(event_rows()))),
+        ("events-empty", show(&events(Vec::new()))),
     ]);
     pages.extend(org::pages());
     pages.extend(machines::pages());
@@ -480,6 +482,37 @@ fn sessions() -> SessionsPage {
         seen: ago(minutes / 20),
         ends: ago(minutes - 60 * 24 * 7),
     };
+fn events(rows: Vec<EventRow>) -> EventsPage {
+    let older = (!rows.is_empty()).then(|| "/settings/events?after=1~rec_1".to_owned());
+    EventsPage { frame: frame(Section::Elsewhere), rows, newer: None, older }
+}
+
+fn event_rows() -> Vec<EventRow> {
+    let row = |minutes, happened, application: Option<&str>, scopes: &[&str]| EventRow {
+        at: ago(minutes),
+        happened,
+        application: application.map(Into::into),
+        scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+        organization: application.map(|_| "Acme Production".into()),
+        by: None,
+        from: Some("192.0.2.7".to_owned()),
+        program: Some("Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0".into()),
+    };
+    let others = EventRow {
+        by: Some("grace@acme.example".to_owned()),
+        from: None,
+        program: None,
+        ..row(90, Happened::RevokedByAdministrator, Some(HOSTILE), &[])
+    };
+    vec![
+        row(2, Happened::Allowed, Some("Grafana CLI"), &["logs:read", "metrics:read"]),
+        row(60, Happened::SignedInElsewhere, None, &[]),
+        others,
+        row(60 * 24, Happened::TokenReused, Some("Grafana CLI"), &[]),
+        row(60 * 48, Happened::SignedIn, None, &[]),
+    ]
+}
+
     let firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
     SessionsPage {
         frame: frame(Section::Elsewhere),

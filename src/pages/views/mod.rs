@@ -8,6 +8,7 @@ mod client;
 mod consent;
 mod device;
 mod error;
+mod events;
 mod frame;
 mod grant;
 mod home;
@@ -48,6 +49,7 @@ pub use consent::{
 };
 pub use device::{DeviceDonePage, DevicePage, DeviceProblem};
 pub use error::{ErrorPage, Link};
+pub use events::{EventRow, EventsPage, Happened};
 pub use frame::{Brand, Frame, OrgLink, Section, Viewer};
 pub use grant::{ActivityFilter, CalledFrom, GrantNotice, GrantPage};
 pub use home::{HomePage, Presence};
