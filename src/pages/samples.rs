@@ -37,8 +37,8 @@ pub fn pages() -> Vec<(&'static str, String)> {
         ("invitation-unknown", show(&invitation(unknown(), None))),
         ("invitation-unnamed", show(&invitation(unknown(), Some(InvitationProblem::Name)))),
         ("consent-trial", show(&consent_trial())),
-        ("consent-device", show(&consent_device())),
         ("consent-changed", show(&consent_changed())),
+        ("consent-device", show(&consent_device())),
         ("device", show(&device("", None))),
         ("device-linked", show(&device("WDJB-MJHT", None))),
         ("device-unknown", show(&device("WDJB-MJHT", Some(DeviceProblem::Unknown)))),
@@ -91,14 +91,14 @@ pub fn brand() -> Brand {
     Brand { name: "Acme Observability".to_owned(), logo: None }
 }
 
-fn viewer() -> Viewer {
-    let link = |slug: &str, name: &str, page| OrgLink { slug: slug.to_owned(), organization: name.into(), page };
 /// A page of somebody with a logo.
 fn with_logo() -> LoginPage {
     let logo = Some(super::assets::favicon().to_owned());
     LoginPage::new(Brand { logo, ..brand() }, "/login".to_owned(), CSRF.to_owned())
 }
 
+fn viewer() -> Viewer {
+    let link = |slug: &str, name: &str, page| OrgLink { slug: slug.to_owned(), organization: name.into(), page };
     Viewer {
         email: "ada@acme.example".to_owned(),
         csrf: CSRF.to_owned(),
@@ -215,21 +215,12 @@ pub fn consent() -> ConsentPage {
                 ],
             ),
         ],
+        earlier: None,
         destination: Destination::Site("cli.grafana.example".to_owned()),
         device: None,
         lifetime: Lifetime { idle: Some(Duration::from_hours(30 * 24)), absolute: Some(Duration::from_hours(90 * 24)) },
         problem: None,
     }
-}
-
-fn consent_trial() -> ConsentPage {
-    let mut page = consent();
-        earlier: None,
-    page.client = Client { name: "Acme Sync".into(), trust: Trust::Draft { by: "Acme Production".into() } };
-    page.organizations.truncate(1);
-    page.destination = Destination::Trial;
-    page.lifetime = Lifetime { idle: None, absolute: Some(Duration::from_mins(59)) };
-    page
 }
 
 /// A new version asks for more, and for something less.
@@ -257,6 +248,15 @@ fn consent_changed() -> ConsentPage {
             left("metrics:write", "Write metrics", Risk::Medium, true),
         ],
     });
+    page
+}
+
+fn consent_trial() -> ConsentPage {
+    let mut page = consent();
+    page.client = Client { name: "Acme Sync".into(), trust: Trust::Draft { by: "Acme Production".into() } };
+    page.organizations.truncate(1);
+    page.destination = Destination::Trial;
+    page.lifetime = Lifetime { idle: None, absolute: Some(Duration::from_mins(59)) };
     page
 }
 
@@ -468,20 +468,20 @@ fn grant(rows: Vec<AuditRow>, notice: Option<GrantNotice>) -> GrantPage {
     }
 }
 
+pub fn registration(how: Registered) -> Registration {
+    Registration {
+        how,
+        at: ago(60 * 24 * 3),
+        has_secret: how != Registered::ByItself,
+        grant_types: vec!["authorization_code".to_owned(), "refresh_token".to_owned()],
+        redirect_uris: vec!["http://127.0.0.1/callback".to_owned(), format!("https://app.example.com/{}", "callback/".repeat(9))],
+    }
+}
+
 fn known() -> Client {
     Client { name: "Grafana CLI".into(), trust: Trust::Published { by: "Grafana Labs".into() } }
 }
 
-fn sessions() -> SessionsPage {
-    let one = |handle: &str, current, browser: Option<&str>, minutes| SessionRow {
-        handle: handle.to_owned(),
-        current,
-        address: browser.map(|_| "192.0.2.7".to_owned()),
-        browser: browser.map(DisplayName::new),
-        started: ago(minutes),
-        seen: ago(minutes / 20),
-        ends: ago(minutes - 60 * 24 * 7),
-    };
 fn events(rows: Vec<EventRow>) -> EventsPage {
     let older = (!rows.is_empty()).then(|| "/settings/events?after=1~rec_1".to_owned());
     EventsPage { frame: frame(Section::Elsewhere), rows, newer: None, older }
@@ -513,6 +513,16 @@ fn event_rows() -> Vec<EventRow> {
     ]
 }
 
+fn sessions() -> SessionsPage {
+    let one = |handle: &str, current, browser: Option<&str>, minutes| SessionRow {
+        handle: handle.to_owned(),
+        current,
+        address: browser.map(|_| "192.0.2.7".to_owned()),
+        browser: browser.map(DisplayName::new),
+        started: ago(minutes),
+        seen: ago(minutes / 20),
+        ends: ago(minutes - 60 * 24 * 7),
+    };
     let firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
     SessionsPage {
         frame: frame(Section::Elsewhere),

@@ -343,7 +343,9 @@ fn long_lists_are_searched_while_typing() {
     }
     assert!(!page("applications-empty").contains("data-filter"), "there is nothing to search");
     // Those that come in pages are searched where they are kept.
-    for name in ["members", "org-clients", "machines", "review", "members-search", "org-clients-search", "review-search"] {
+    let paged =
+        ["members", "org-clients", "org-keys", "machines", "review", "operator-orgs", "operator-users", "operator-clients"];
+    for name in paged.into_iter().chain(["members-search", "org-clients-search", "review-search"]) {
         let html = page(name);
         let form = [("method", "get"), ("role", "search"), ("data-seek", assets::seek())];
         assert!(has_element(&html, "form", &form) && has_element(&html, "input", &[("id", "text"), ("name", "text")]), "{name}");
@@ -351,7 +353,7 @@ fn long_lists_are_searched_while_typing() {
         assert!(search.is_some() && search < found && !html.contains("data-filter"), "{name}: a form above the list");
         assert_eq!(html.contains(">Clear</a>"), name.ends_with("-search"), "{name}");
     }
-    for name in ["org-clients-empty", "machines-empty", "review-empty"] {
+    for name in ["org-clients-empty", "org-keys-empty", "machines-empty", "review-empty"] {
         assert!(!page(name).contains("data-seek"), "{name}: there is nothing to search");
     }
 }

@@ -42,7 +42,7 @@ pub use apps::{
 pub use audit::{
     AuditFilter, AuditPage, AuditRow, Counts, Decision, DecisionFilter, Proof, SavedSearchLink, Summary, SummaryLine, Through,
 };
-pub use client::{Client, Trust, UsedHere};
+pub use client::{Client, Registered, Registration, Trust, UsedHere};
 pub use consent::{
     Allowed, ConsentPage, ConsentProblem, Destination, DeviceFacts, Earlier, Held, LeftScope, Lifetime, Likeness, Maker,
     Nearness, OrganizationChoice, Origin, ScopeGroup, ScopeLine,
@@ -61,7 +61,7 @@ pub use machines::{
 };
 pub use members::{AskedOfMember, InvitationLink, InvitationRow, MemberRow, MemberStanding, MembersPage, OpenMember, RoleChoice};
 pub use operator::{
-    Approval, AskedOfUser, AtStake, ClientOwner, ClientSwitched, EnteredOrg, OperatorClientPage, OperatorClientRow,
+    Approval, AskedOfUser, AtStake, ClientHolder, ClientOwner, ClientSwitched, EnteredOrg, OperatorClientPage, OperatorClientRow,
     OperatorClientsPage, OperatorMembership, OperatorOrgPage, OperatorOrgRow, OperatorOrgsPage, OperatorScopePage,
     OperatorScopeRow, OperatorScopesPage, OperatorShadowPage, OperatorShadowRow, OperatorUserPage, OperatorUserRow,
     OperatorUsersPage, ScopeNotice, ShadowCaller, Steps, Switched, UserNotice, UserStanding,
@@ -78,5 +78,5 @@ pub use record::{AuditRecordPage, Explanation, FieldGroup, FieldLink, FieldValue
 pub use review::{ReviewPage, ReviewProposal, ReviewRow};
 pub use scope::ScopeLabel;
 use scope::scope_icon;
-pub use search::{ListChoice, ListSearch};
+pub use search::{ListChoice, ListField, ListSearch};
 pub use sessions::{SessionRow, SessionsPage};
