@@ -119,8 +119,11 @@ export async function tabTo(page, selector) {
     await page.keyboard.press('Tab');
     const [there, seen] = await page.evaluate((wanted) => {
       const at = document.activeElement;
-      const style = getComputedStyle(at);
-      const marked = style.outlineStyle !== 'none' || style.boxShadow !== 'none';
+      // A box is marked with the whole line that it stands in.
+      const marked = [at, at.closest('label') ?? at].some((element) => {
+        const style = getComputedStyle(element);
+        return style.outlineStyle !== 'none' || style.boxShadow !== 'none';
+      });
       return [at.matches(wanted), at === document.body || marked];
     }, selector);
     assert.ok(seen, 'the focus can be seen');

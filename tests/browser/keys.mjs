@@ -22,7 +22,7 @@ function stops() {
 function standing(index) {
   const { stops: all } = globalThis.walked;
   const at = document.activeElement;
-  const style = getComputedStyle(at);
+  const marked = (element) => getComputedStyle(element).outlineStyle !== 'none' || getComputedStyle(element).boxShadow !== 'none';
   const said = (element) => (element ? `<${element.localName}${element.id ? ` id=${element.id}` : ''}> ${(element.textContent || element.name || '').trim().slice(0, 40)}` : 'the end');
   return {
     there: at === all[index],
@@ -31,7 +31,8 @@ function standing(index) {
     out: at === document.body || (index === all.length && at === all[0]),
     // What scrolls is a stop of its own, so that the arrows can move it.
     scrolls: !all.includes(at) && (at.scrollWidth > at.clientWidth || at.scrollHeight > at.clientHeight),
-    seen: style.outlineStyle !== 'none' || style.boxShadow !== 'none',
+    // A box is marked with the whole line that it stands in.
+    seen: [at, at.closest('label') ?? at].some(marked),
     found: said(at),
     wanted: said(all[index]),
   };
