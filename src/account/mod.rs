@@ -9,6 +9,7 @@ pub mod applications;
 mod apps;
 mod audit;
 mod client;
+mod events;
 mod flush;
 mod form;
 mod grant;
@@ -56,10 +57,11 @@ impl FromRef<App> for Arc<Node> {
 type Route = (&'static str, fn() -> MethodRouter<App>);
 
 /// Every page. The tests try each of them, by every method that it takes, as everybody who could.
-const ROUTES: [Route; 31] = [
+const ROUTES: [Route; 32] = [
     ("/settings/applications", || get(settings::show).post(settings::revoke)),
     ("/settings/applications/{grant}", || get(grant::show).post(grant::act)),
     ("/settings/sessions", || get(sessions::show).post(sessions::act)),
+    ("/settings/events", || get(events::show)),
     ("/orgs/{org}/applications", || get(org::applications).post(org::applications_act)),
     ("/orgs/{org}/applications/{client}", || get(org::application).post(org::application_act)),
     ("/orgs/{org}/applications/{client}/uninstall", || get(org::leave_page).post(org::leave)),

@@ -90,7 +90,7 @@ pub(super) async fn list(caller: Caller, Named(grant): Named, Params(asked): Par
 pub(super) async fn events(caller: Caller, Params(asked): Params<PageQuery>) -> Answer<Page<OwnRecord>> {
     let (limit, after) = (most(asked.limit)?, place(&caller, asked.cursor.as_deref())?);
     let (user, org) = (&caller.principal.user.id, &caller.org().id);
-    let found = caller.node.store.own_events(user, org, after.as_ref(), limit).await?;
+    let found = caller.node.store.own_events(user, Some(org), after.as_ref(), limit).await?;
     page(&caller, &found).await
 }
 

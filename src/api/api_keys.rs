@@ -3,10 +3,10 @@
 use axum::Json;
 use http::{HeaderMap, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::{Serialize, Serializer};
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize, Serializer};
+use utoipa::{IntoParams, ToSchema};
 
-use super::answer::{Answer, Page, PageQuery, limit, made, one_more, place};
+use super::answer::{Answer, Page, limit, made, one_more, place};
 use super::caller::{Caller, Named, Params};
 use super::error::ApiError;
 use super::once::{Repeatable, once};
@@ -24,6 +24,21 @@ pub(super) struct MintedKey {
     #[serde(serialize_with = "exposed")]
     #[schema(value_type = String)]
     key: SecretString,
+}
+
+/// Which keys; every field narrows.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct KeyQuery {
+    /// Text that occurs in the name of the key or its client, in the name or the address of the user on whose behalf it was made, in
+    /// a scope, in its last four characters or its id, ignoring case.
+    text: Option<String>,
+    /// At most this many items, 1 to 1000; 100 when absent.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<usize>,
+    /// `next` of the page before.
+    cursor: Option<String>,
 }
 
 fn exposed<S: Serializer>(key: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
@@ -101,12 +116,13 @@ async fn taken(caller: &Caller, key: &ApiKey) -> Result<ApiError, ApiError> {
 /// API keys of the organization's applications, newest first, with those that were disabled.
 #[utoipa::path(
     get, path = "/api/v1/api_keys", tag = "API keys", security(("token" = ["grants:read"])),
-    params(PageQuery),
+    params(KeyQuery),
     responses((status = 200, description = "Done", body = Page<ApiKeyView>), Refusals)
 )]
-pub(super) async fn list(caller: Caller, Params(page): Params<PageQuery>) -> Answer<Page<ApiKeyView>> {
-    let (limit, after) = (limit(page.limit)?, page.cursor.as_deref().map(|c| place(c, ApiKeyId::parse)).transpose()?);
-    let keys = caller.node.store.find_api_keys(&caller.org().id, after.as_ref(), one_more(limit)).await?;
+pub(super) async fn list(caller: Caller, Params(query): Params<KeyQuery>) -> Answer<Page<ApiKeyView>> {
+    let (limit, after) = (limit(query.limit)?, query.cursor.as_deref().map(|c| place(c, ApiKeyId::parse)).transpose()?);
+    let text = query.text.unwrap_or_default();
+    let keys = caller.node.store.find_api_keys(&caller.org().id, &text, after.as_ref(), one_more(limit)).await?;
     Ok(Json(Page::found(keys, limit, |last| made(last.created_at, &last.id), |key| api_key_view(&key))))
 }
 

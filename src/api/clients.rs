@@ -36,8 +36,7 @@ pub(super) struct ClientChange {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ClientQuery {
-    /// Text that occurs in the client's name or id, or in the name or the address of the user that it acts as, ignoring case (of the
-    /// letters A to Z where the store is SQLite).
+    /// Text that occurs in the client's name or id, or in the name or the address of the user that it acts as, ignoring case.
     text: Option<String>,
     /// At most this many items, 1 to 1000; 100 when absent.
     #[param(minimum = 1, maximum = 1000)]

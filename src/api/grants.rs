@@ -22,8 +22,7 @@ pub(super) struct GrantQuery {
     user: Option<String>,
     /// Of a client, by `client_id`.
     client: Option<String>,
-    /// Text that occurs in the name or the address of the user, in the name or the id of the client, or in a scope, ignoring case (of
-    /// the letters A to Z where the store is SQLite).
+    /// Text that occurs in the name or the address of the user, in the name or the id of the client, or in a scope, ignoring case.
     text: Option<String>,
     /// `live`, `expired` or `revoked`.
     #[param(inline)]

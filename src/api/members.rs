@@ -21,7 +21,7 @@ use crate::types::{InvitationId, RoleName, UserId};
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct MemberQuery {
-    /// Text that occurs in name or e-mail address, ignoring case (of the letters A to Z where the store is SQLite).
+    /// Text that occurs in name or e-mail address, ignoring case.
     text: Option<String>,
     /// `person` or `service`.
     #[param(value_type = Option<String>)]

@@ -30,7 +30,7 @@ pub(super) struct PolicyQuery {
     #[param(value_type = Option<String>)]
     stance: Option<Stance>,
     /// Text that occurs in the client's name or id, in the name or the address of somebody who authorized it, or in a scope that it
-    /// holds, ignoring case (of the letters A to Z where the store is SQLite).
+    /// holds, ignoring case.
     text: Option<String>,
     /// At most this many items, 1 to 1000; 100 when absent.
     #[param(minimum = 1, maximum = 1000)]
@@ -44,8 +44,7 @@ pub(super) struct PolicyQuery {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ReviewQuery {
-    /// Text that occurs in the name or the address of the user, in the name or the id of the client, or in a scope, ignoring case (of
-    /// the letters A to Z where the store is SQLite).
+    /// Text that occurs in the name or the address of the user, in the name or the id of the client, or in a scope, ignoring case.
     text: Option<String>,
     /// At most this many items, 1 to 1000; 100 when absent.
     #[param(minimum = 1, maximum = 1000)]

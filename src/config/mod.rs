@@ -12,6 +12,7 @@ mod error;
 pub(crate) mod fuzz;
 mod list;
 mod load;
+mod logo;
 pub mod matrix;
 mod model;
 pub mod own_api;
@@ -32,6 +33,7 @@ pub use catalogue::{Catalogue, Deprecation, GrantFlow, Risk, ScopeEntry, Visibil
 pub use change::restart_needed;
 pub use error::{ConfigError, ConfigErrors, Warning};
 pub use list::List;
+pub use logo::Logo;
 pub use matrix::Matrix;
 pub use model::{
     Access, Api, ApiKind, Assertion, AuditPolicy, AuthorizerPolicy, Breaker, Checks, Config, DeploymentSecret, Ejection,

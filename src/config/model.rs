@@ -15,7 +15,7 @@ use ipnet::IpNet;
 use secrecy::{SecretSlice, SecretString};
 use url::Url;
 
-use super::{Catalogue, Enforcement, HookEvent, ListenTls};
+use super::{Catalogue, Enforcement, HookEvent, ListenTls, Logo};
 pub use identity::{Assertion, Exchange, ExchangeAuth, SubjectTokenType, TemplateHeader};
 pub use routes::{Access, Rate, Route, RouteMeta, RouteTimeouts, Traffic};
 pub use tenancy::{OrgName, Tell, Tenancy};
@@ -397,6 +397,8 @@ pub struct OAuthPolicy {
     pub max_clients_per_org: u64,
     /// The operator's name on every page.
     pub operator_name: String,
+    /// The operator's logo beside it.
+    pub operator_logo: Option<Logo>,
 }
 
 /// The audit log.

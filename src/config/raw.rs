@@ -271,8 +271,11 @@ pub struct RawOAuth {
     pub login_attempts: u32,
     /// Clients per organization.
     pub max_clients_per_org: u32,
-    /// The operator's name on every page.
+    /// The operator's name on every page, where clients read who runs this, and in what hooks are told.
     pub operator_name: String,
+    /// File of the operator's logo, a PNG or an SVG of at most 64 KiB, beside the name on every page. It is served by the gateway
+    /// itself, and read again when it changes. Without it: the built-in mark.
+    pub operator_logo: Option<PathBuf>,
 }
 
 impl Default for RawOAuth {
@@ -293,6 +296,7 @@ impl Default for RawOAuth {
             login_attempts: 10,
             max_clients_per_org: 100,
             operator_name: "Tollgate".to_owned(),
+            operator_logo: None,
         }
     }
 }

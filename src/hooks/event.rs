@@ -49,7 +49,7 @@ pub(super) async fn deliveries(node: &Node, config: &Config, record: &AuditRecor
     let mut body = None;
     for hook in config.hooks.iter().filter(|hook| hook.events.contains(&told.event)) {
         if told.concerns(node, hook).await? {
-            let body = body.get_or_insert_with(|| told.json().to_string()).clone();
+            let body = body.get_or_insert_with(|| told.json(config).to_string()).clone();
             deliveries.push(NewDelivery {
                 hook: hook.name.to_string(),
                 record: record.id.clone(),
@@ -108,7 +108,7 @@ impl<'r> Told<'r> {
         Ok(node.store.orgs_of(&user.id).await?.iter().any(|(org, _)| org.slug == *wanted))
     }
 
-    fn json(&self) -> Value {
+    fn json(&self, config: &Config) -> Value {
         let person = |user: &User| json!({ "id": user.id.as_str(), "email": user.email, "name": user.name });
         let origin = &self.record.origin;
         json!({
@@ -116,6 +116,7 @@ impl<'r> Told<'r> {
             "type": self.event.name(),
             "timestamp": self.record.time.to_string(),
             "data": {
+                "operator": config.oauth.operator_name,
                 "summary": self.summary(),
                 "organization": self.org.as_ref().map(|o| json!({ "id": o.id.as_str(), "slug": o.slug.as_str(), "name": o.name })),
                 "user": self.user.as_ref().map(person),

@@ -7,18 +7,28 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use http::StatusCode;
 
-use super::{App, Asked, FIRST, Operating, at_stake, named_org, nothing, told};
+use super::{App, Asked, FIRST, Operating, at_stake, named_org, nothing, org_field, search, told};
 use crate::admin::{Administration as _, ClientSwitch};
+use crate::pages::texts::{Text, labels, operator as texts, org};
 use crate::pages::views::{
-    Client as ClientView, ClientOwner, ClientSwitched, OperatorClientPage, OperatorClientRow, OperatorClientsPage, Trust,
-    UsedHere,
+    Client as ClientView, ClientHolder, ClientOwner, ClientSwitched, ListChoice, ListSearch, OperatorClientPage,
+    OperatorClientRow, OperatorClientsPage, Trust, UsedHere,
 };
 use crate::pages::{DisplayName, When};
-use crate::store::{Client, ClientOrigin, ClientSearch, ClientState, Counted, Stage, StoreError};
-use crate::types::{ClientId, OrgId, RedirectUri, Timestamp};
-use crate::web::{Form, Trouble, page, see_other};
+use crate::store::{Client, ClientOrigin, ClientSearch, ClientState, Counted, Holding, Stage, StoreError};
+use crate::types::{ClientId, OrgId, Timestamp};
+use crate::web::{Form, Trouble, page, registration, see_other};
 
 const PATH: &str = "/operator/clients";
+/// Organizations that are listed with a client.
+const HOLDERS: u32 = 50;
+
+/// How clients stand: as an address names it, as the store does, as people do.
+const STATES: [(&str, ClientState, Text); 3] = [
+    ("active", ClientState::Active, texts::active()),
+    ("disabled", ClientState::Disabled, org::switched_off()),
+    ("frozen", ClientState::Frozen, texts::frozen()),
+];
 
 /// `GET /operator/clients`.
 pub async fn list(State(app): State<App>, RawQuery(query): RawQuery, who: Operating) -> Response {
@@ -28,22 +38,27 @@ pub async fn list(State(app): State<App>, RawQuery(query): RawQuery, who: Operat
 
 async fn listed(app: &App, who: &Operating, asked: &Asked) -> Result<Response, Trouble> {
     let (text, slug, now) = (asked.text("text"), asked.text("org"), app.node.now());
-    let org = named_org(app, &slug).await?;
-    let no_such_org = !slug.is_empty() && org.is_none();
-    let (state, word) = match asked.text("state").as_str() {
-        "active" => (Some(ClientState::Active), "active"),
-        "disabled" => (Some(ClientState::Disabled), "disabled"),
-        "frozen" => (Some(ClientState::Frozen), "frozen"),
-        _ => (None, ""),
-    };
-    let search = ClientSearch { text: text.clone(), org: org.map(|o| o.id), state };
-    let mut found = if no_such_org { Vec::new() } else { app.node.store.find_clients(&search, asked.lines()).await? };
+    let owner = named_org(app, &slug).await?;
+    let no_such_org = !slug.is_empty() && owner.is_none();
+    let state = STATES.into_iter().find(|(word, ..)| asked.is("state", word));
+    let word = state.as_ref().map_or("", |(word, ..)| word);
+    let wanted = ClientSearch { text: text.clone(), org: owner.map(|o| o.id), state: state.as_ref().map(|(_, state, _)| *state) };
+    let mut found = if no_such_org { Vec::new() } else { app.node.store.find_clients(&wanted, asked.lines()).await? };
     let steps = asked.steps(&mut found, PATH, &[("text", &text), ("org", &slug), ("state", word)]);
     let owners = owners(app, &found).await?;
     let rows = found.iter().map(|client| row(client, owner_of(&owners, client), now)).collect();
-    let frame = who.frame();
-    let view = OperatorClientsPage { frame, text, org: slug, state: word.to_owned(), no_such_org, rows, steps };
-    Ok(page(StatusCode::OK, &view))
+    let search = ListSearch {
+        beside: Some(org_field(labels::of_organization(), &slug)),
+        choice: Some(states(word)),
+        ..search(PATH, labels::find_a_client(), &text, found.len(), &steps)
+    };
+    Ok(page(StatusCode::OK, &OperatorClientsPage { frame: who.frame(), search, no_such_org, rows, steps }))
+}
+
+fn states(chosen: &str) -> ListChoice {
+    let any = (String::new(), labels::any_state());
+    let options = std::iter::once(any).chain(STATES.map(|(word, _, name)| (word.to_owned(), name))).collect();
+    ListChoice { name: "state".to_owned(), label: labels::state(), options, chosen: chosen.to_owned() }
 }
 
 fn row(client: &Client, owner: Option<ClientOwner>, now: Timestamp) -> OperatorClientRow {
@@ -94,9 +109,7 @@ async fn shown(app: &App, who: &Operating, id: &str, asked: &Asked) -> Result<Re
     let now = app.node.now();
     let owner = owner_of(&owners(app, std::slice::from_ref(&client)).await?, &client);
     let frozen = client.state == ClientState::Frozen;
-    let mut redirects: Vec<_> = client.redirect_uris.iter().map(RedirectUri::display_host).collect();
-    redirects.sort();
-    redirects.dedup();
+    let holders = app.node.store.holders(&id, now, HOLDERS).await?;
     let view = OperatorClientPage {
         frame: who.frame(),
         csrf: who.csrf(),
@@ -105,7 +118,8 @@ async fn shown(app: &App, who: &Operating, id: &str, asked: &Asked) -> Result<Re
         owner,
         switched: switched(client.state),
         created: When::new(client.created_at, now),
-        redirects,
+        registration: registration(&client, now),
+        holders: holders.iter().map(holder).collect(),
         scopes: client.scopes.as_ref().map(|s| s.iter().map(ToString::to_string).collect()),
         stake: at_stake(app, Counted::Client(&id)).await?,
         asked: !frozen && asked.is("confirm", "freeze"),
@@ -113,6 +127,11 @@ async fn shown(app: &App, who: &Operating, id: &str, asked: &Asked) -> Result<Re
         id: id.to_string(),
     };
     Ok(page(StatusCode::OK, &view))
+}
+
+fn holder(one: &Holding) -> ClientHolder {
+    let Holding { org, grants, users } = one;
+    ClientHolder { href: format!("{FIRST}/{}", org.slug), name: DisplayName::new(&org.name), grants: *grants, users: *users }
 }
 
 const fn switched(state: ClientState) -> ClientSwitched {

@@ -30,7 +30,7 @@ use crate::config::Config;
 use crate::node::Node;
 use crate::pages::duration_words;
 use crate::pages::texts::{Text, operator as texts, troubles};
-use crate::pages::views::{AtStake, Frame, Section, Steps, Switched};
+use crate::pages::views::{AtStake, Frame, ListField, ListSearch, Section, Steps, Switched};
 use crate::record::Actor;
 use crate::store::{Counted, Org, StoreError};
 use crate::types::Slug;
@@ -224,6 +224,17 @@ impl Asked {
         };
         Steps { back: (start > 0).then(|| at(start.saturating_sub(PAGE))), on: more.then(|| at(start.saturating_add(PAGE))) }
     }
+}
+
+/// The search of a list of which so many are on this page.
+fn search(path: &str, label: Text, text: &str, found: usize, steps: &Steps) -> ListSearch {
+    let (path, text) = (path.to_owned(), text.to_owned());
+    ListSearch { path, label, text, beside: None, choice: None, found, more: steps.back.is_some() || steps.on.is_some() }
+}
+
+/// The field for the short name of an organization.
+fn org_field(label: Text, slug: &str) -> ListField {
+    ListField { name: "org".to_owned(), label, value: slug.to_owned() }
 }
 
 /// The organization of a short name that was searched for: `None` when there is none of it.

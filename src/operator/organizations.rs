@@ -5,9 +5,9 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use http::StatusCode;
 
-use super::{App, Asked, FIRST, Operating, PAGE, at_stake, nothing, told, why};
+use super::{App, Asked, FIRST, Operating, PAGE, at_stake, nothing, search, told, why};
 use crate::admin::{Administration as _, NewOrg, Switch};
-use crate::pages::texts::Text;
+use crate::pages::texts::{Text, labels};
 use crate::pages::views::{EnteredOrg, OperatorOrgPage, OperatorOrgRow, OperatorOrgsPage};
 use crate::pages::{DisplayName, When};
 use crate::store::{Counted, OrgState, OrgSummary};
@@ -34,7 +34,7 @@ async fn listed(app: &App, who: &Operating, asked: &Asked, refused: Option<Refus
     let view = OperatorOrgsPage {
         frame: who.frame(),
         csrf: who.csrf(),
-        text,
+        search: search(FIRST, labels::find_an_organization(), &text, found.len(), &steps),
         problem,
         entered,
         rows: found.iter().map(|one| row(one, now)).collect(),

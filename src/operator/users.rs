@@ -5,10 +5,12 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use http::StatusCode;
 
-use super::{App, Asked, Operating, at_stake, named_org, nothing, told};
+use super::{App, Asked, Operating, at_stake, named_org, nothing, org_field, search, told};
 use crate::admin::{Administration as _, UserSwitch};
+use crate::pages::texts::labels;
 use crate::pages::views::{
-    AskedOfUser, OperatorMembership, OperatorUserPage, OperatorUserRow, OperatorUsersPage, SessionRow, UserNotice, UserStanding,
+    AskedOfUser, ListSearch, OperatorMembership, OperatorUserPage, OperatorUserRow, OperatorUsersPage, SessionRow, UserNotice,
+    UserStanding,
 };
 use crate::pages::{DisplayName, When};
 use crate::store::{Counted, Org, OrgState, StoreError, UserKind, UserSearch, UserState, UserSummary};
@@ -27,13 +29,15 @@ async fn listed(app: &App, who: &Operating, asked: &Asked) -> Result<Response, T
     let (text, slug, now) = (asked.text("text"), asked.text("org"), app.node.now());
     let org = named_org(app, &slug).await?;
     let no_such_org = !slug.is_empty() && org.is_none();
-    let search = UserSearch { text: text.clone(), org: org.map(|o| o.id) };
-    let mut found = if no_such_org { Vec::new() } else { app.node.store.find_users(&search, asked.lines()).await? };
+    let wanted = UserSearch { text: text.clone(), org: org.map(|o| o.id) };
+    let mut found = if no_such_org { Vec::new() } else { app.node.store.find_users(&wanted, asked.lines()).await? };
     let steps = asked.steps(&mut found, PATH, &[("text", &text), ("org", &slug)]);
     let view = OperatorUsersPage {
         frame: who.frame(),
-        text,
-        org: slug,
+        search: ListSearch {
+            beside: Some(org_field(labels::in_organization(), &slug)),
+            ..search(PATH, labels::find_a_user(), &text, found.len(), &steps)
+        },
         no_such_org,
         rows: found.iter().map(|one| row(one, now)).collect(),
         steps,

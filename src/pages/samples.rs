@@ -22,6 +22,7 @@ pub const HOSTILE: &str = "\u{202E}<img src=x onerror=alert(1)>\"'&</title><scri
 pub fn pages() -> Vec<(&'static str, String)> {
     let mut pages = vec![
         ("login", show(&login(None))),
+        ("login-logo", show(&with_logo())),
         ("login-refused", show(&login(Some(LoginProblem::Refused)))),
         ("login-plain", show(&LoginPage::new(brand(), "/login".to_owned(), CSRF.to_owned()))),
         ("password", show(&password(None))),
@@ -36,6 +37,7 @@ pub fn pages() -> Vec<(&'static str, String)> {
         ("invitation-unknown", show(&invitation(unknown(), None))),
         ("invitation-unnamed", show(&invitation(unknown(), Some(InvitationProblem::Name)))),
         ("consent-trial", show(&consent_trial())),
+        ("consent-changed", show(&consent_changed())),
         ("consent-device", show(&consent_device())),
         ("device", show(&device("", None))),
         ("device-linked", show(&device("WDJB-MJHT", None))),
@@ -61,6 +63,8 @@ pub fn pages() -> Vec<(&'static str, String)> {
         ("grant", show(&grant(rows(), None))),
         ("grant-new", show(&grant(Vec::new(), Some(GrantNotice::Narrowed)))),
         ("sessions", show(&sessions())),
+        ("events", show(&events(event_rows()))),
+        ("events-empty", show(&events(Vec::new()))),
     ]);
     pages.extend(org::pages());
     pages.extend(machines::pages());
@@ -85,6 +89,12 @@ fn ago(minutes: i64) -> When {
 
 pub fn brand() -> Brand {
     Brand { name: "Acme Observability".to_owned(), logo: None }
+}
+
+/// A page of somebody with a logo.
+fn with_logo() -> LoginPage {
+    let logo = Some(super::assets::favicon().to_owned());
+    LoginPage::new(Brand { logo, ..brand() }, "/login".to_owned(), CSRF.to_owned())
 }
 
 fn viewer() -> Viewer {
@@ -139,7 +149,15 @@ fn invitation(guest: Guest, problem: Option<InvitationProblem>) -> InvitationPag
 }
 
 fn line(scope: &str, text: &str, risk: Risk, held: Held) -> ScopeLine {
-    ScopeLine { scope: scope.to_owned(), label: ScopeLabel::NONE, text: text.to_owned(), risk, held, comes_with: Vec::new() }
+    ScopeLine {
+        scope: scope.to_owned(),
+        label: ScopeLabel::NONE,
+        text: text.to_owned(),
+        risk,
+        held,
+        allowed: Allowed::First,
+        comes_with: Vec::new(),
+    }
 }
 
 fn group(api: &str, lines: Vec<ScopeLine>) -> ScopeGroup {
@@ -197,11 +215,40 @@ pub fn consent() -> ConsentPage {
                 ],
             ),
         ],
+        earlier: None,
         destination: Destination::Site("cli.grafana.example".to_owned()),
         device: None,
         lifetime: Lifetime { idle: Some(Duration::from_hours(30 * 24)), absolute: Some(Duration::from_hours(90 * 24)) },
         problem: None,
     }
+}
+
+/// A new version asks for more, and for something less.
+fn consent_changed() -> ConsentPage {
+    let mut page = consent();
+    let allowed = [Allowed::Before, Allowed::BeforeIn(vec!["Acme Production".into()]), Allowed::TakenBack, Allowed::New];
+    for (line, allowed) in page.scopes.iter_mut().flat_map(|group| &mut group.lines).zip(allowed) {
+        line.allowed = allowed;
+    }
+    let traces =
+        ScopeLine { allowed: Allowed::New, ..line("traces:read", "Read your organization's traces", Risk::Low, Held::Now) };
+    page.scopes.push(group("Traces", vec![traces]));
+    let left = |scope: &str, text: &str, risk, stays| LeftScope {
+        scope: scope.to_owned(),
+        label: ScopeLabel::NONE,
+        text: text.to_owned(),
+        risk,
+        stays,
+    };
+    page.earlier = Some(Earlier {
+        since: ago(60 * 24 * 41),
+        organizations: vec!["Acme Production".into()],
+        left: vec![
+            left("alerts:read", "Read your organization's alerts", Risk::Low, false),
+            left("metrics:write", "Write metrics", Risk::Medium, true),
+        ],
+    });
+    page
 }
 
 fn consent_trial() -> ConsentPage {
@@ -421,8 +468,49 @@ fn grant(rows: Vec<AuditRow>, notice: Option<GrantNotice>) -> GrantPage {
     }
 }
 
+pub fn registration(how: Registered) -> Registration {
+    Registration {
+        how,
+        at: ago(60 * 24 * 3),
+        has_secret: how != Registered::ByItself,
+        grant_types: vec!["authorization_code".to_owned(), "refresh_token".to_owned()],
+        redirect_uris: vec!["http://127.0.0.1/callback".to_owned(), format!("https://app.example.com/{}", "callback/".repeat(9))],
+    }
+}
+
 fn known() -> Client {
     Client { name: "Grafana CLI".into(), trust: Trust::Published { by: "Grafana Labs".into() } }
+}
+
+fn events(rows: Vec<EventRow>) -> EventsPage {
+    let older = (!rows.is_empty()).then(|| "/settings/events?after=1~rec_1".to_owned());
+    EventsPage { frame: frame(Section::Elsewhere), rows, newer: None, older }
+}
+
+fn event_rows() -> Vec<EventRow> {
+    let row = |minutes, happened, application: Option<&str>, scopes: &[&str]| EventRow {
+        at: ago(minutes),
+        happened,
+        application: application.map(Into::into),
+        scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+        organization: application.map(|_| "Acme Production".into()),
+        by: None,
+        from: Some("192.0.2.7".to_owned()),
+        program: Some("Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0".into()),
+    };
+    let others = EventRow {
+        by: Some("grace@acme.example".to_owned()),
+        from: None,
+        program: None,
+        ..row(90, Happened::RevokedByAdministrator, Some(HOSTILE), &[])
+    };
+    vec![
+        row(2, Happened::Allowed, Some("Grafana CLI"), &["logs:read", "metrics:read"]),
+        row(60, Happened::SignedInElsewhere, None, &[]),
+        others,
+        row(60 * 24, Happened::TokenReused, Some("Grafana CLI"), &[]),
+        row(60 * 48, Happened::SignedIn, None, &[]),
+    ]
 }
 
 fn sessions() -> SessionsPage {

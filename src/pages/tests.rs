@@ -214,6 +214,27 @@ fn consent_lists_every_scope_once_with_the_riskiest_first() {
 }
 
 #[test]
+fn what_is_new_is_marked_in_words_before_it_is_said() {
+    let html = page("consent-changed");
+    for fact in [
+        "<strong>2 permissions are new and marked below; the other 3 are not.</strong> You allowed this application before in Acme Production, last <time",
+        "<p><span class=\"badge caution\">New</span> Delete logs for good</p>",
+        "<p><span class=\"badge caution\">New</span> Read your organization&#39;s traces</p>",
+        "You allowed this before in Acme Production, not elsewhere",
+        "You allowed this once; it was taken back since",
+        "<h3>No longer asked for</h3>",
+        "It lost this already",
+        "It keeps this until you revoke what you allowed before",
+    ] {
+        assert!(html.contains(fact), "{fact}");
+    }
+    let (changes, list) = html.split_once("It will be able to").expect("the list");
+    assert!(changes.contains("id=\"changes\"") && list.matches(">New</span>").count() == 2 && !changes.contains(">New</span>"));
+    let first = page("consent");
+    assert!(!first.contains("What changes") && !first.contains(">New</span>") && !first.contains("allowed this before"));
+}
+
+#[test]
 fn an_unknown_client_is_called_so_and_its_lookalike_named() {
     let html = page("consent-unknown");
     for fact in [
@@ -322,7 +343,9 @@ fn long_lists_are_searched_while_typing() {
     }
     assert!(!page("applications-empty").contains("data-filter"), "there is nothing to search");
     // Those that come in pages are searched where they are kept.
-    for name in ["members", "org-clients", "machines", "review", "members-search", "org-clients-search", "review-search"] {
+    let paged =
+        ["members", "org-clients", "org-keys", "machines", "review", "operator-orgs", "operator-users", "operator-clients"];
+    for name in paged.into_iter().chain(["members-search", "org-clients-search", "review-search"]) {
         let html = page(name);
         let form = [("method", "get"), ("role", "search"), ("data-seek", assets::seek())];
         assert!(has_element(&html, "form", &form) && has_element(&html, "input", &[("id", "text"), ("name", "text")]), "{name}");
@@ -330,7 +353,7 @@ fn long_lists_are_searched_while_typing() {
         assert!(search.is_some() && search < found && !html.contains("data-filter"), "{name}: a form above the list");
         assert_eq!(html.contains(">Clear</a>"), name.ends_with("-search"), "{name}");
     }
-    for name in ["org-clients-empty", "machines-empty", "review-empty"] {
+    for name in ["org-clients-empty", "org-keys-empty", "machines-empty", "review-empty"] {
         assert!(!page(name).contains("data-seek"), "{name}: there is nothing to search");
     }
 }

@@ -114,10 +114,12 @@ pub trait ApiKeyStore {
     async fn api_keys(&self, org: Option<&OrgId>) -> Result<Vec<ApiKey>, StoreError>;
     /// Keys of one app in one organization, newest first.
     async fn api_keys_of_app(&self, org: &OrgId, app: &AppId) -> Result<Vec<ApiKey>, StoreError>;
-    /// Keys of one organization, newest first; at most `limit` behind `after`.
+    /// Keys of one organization, newest first; at most `limit` behind `after`. `text` occurs in the name of the key or its client,
+    /// in the name or address of its user, in a scope, its last four characters or its id, ignoring case; empty is every key.
     async fn find_api_keys(
         &self,
         org: &OrgId,
+        text: &str,
         after: Option<&(Timestamp, ApiKeyId)>,
         limit: u32,
     ) -> Result<Vec<ApiKey>, StoreError>;

@@ -190,11 +190,17 @@ pub trait AuditLogStore {
     async fn append_audit(&self, records: &[AuditRecord]) -> Result<(), StoreError>;
     /// One page of at most `limit` records, newest first.
     async fn search_audit(&self, filter: &AuditFilter, after: Option<&Cursor>, limit: u32) -> Result<AuditPage, StoreError>;
-    /// What happened to a user's account and to what they authorized in `org`, newest first ([`Operation::OF_ACCOUNTS`]): what is in
-    /// the log of no organization is every user's own.
+    /// What happened to a user's account and to what they authorized, newest first ([`Operation::OF_ACCOUNTS`]): in `org` and in
+    /// none, or everywhere. What is in the log of no organization is every user's own.
     ///
     /// [`Operation::OF_ACCOUNTS`]: crate::record::Operation::OF_ACCOUNTS
-    async fn own_events(&self, user: &UserId, org: &OrgId, after: Option<&Cursor>, limit: u32) -> Result<AuditPage, StoreError>;
+    async fn own_events(
+        &self,
+        user: &UserId,
+        org: Option<&OrgId>,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<AuditPage, StoreError>;
     /// One record, in `org`'s log when given.
     async fn audit_record(&self, id: &RecordId, org: Option<&OrgId>) -> Result<Option<AuditRow>, StoreError>;
     /// Counts over `[filter.from, filter.to)` in `buckets` equal spans.

@@ -51,7 +51,7 @@ pub use grants::{Grant, GrantFacts, GrantSearch, GrantStanding, GrantState, Gran
 pub use hooks::{HookDelivery, HookStore, NewDelivery};
 pub use installs::{Footing, Install, InstallStore};
 pub use keys::{KeyState, KeyStore, SealedKey};
-pub use operators::{ClientSearch, Counted, OperatorStore, OrgSummary, Resting, UserSearch, UserSummary};
+pub use operators::{ClientSearch, Counted, Holding, OperatorStore, OrgSummary, Resting, UserSearch, UserSummary};
 pub use people::{Accepted, Accepting, Bounds, Guarded, Invitation, MemberSearch, PeopleStore, Reach};
 pub use policy::{ClientPolicy, ClientUse, ClientUseSearch, Listed, NewClients, PolicyStore, Stance, UseStanding, Verdict};
 pub use repeats::{Once, RepeatStore};

@@ -72,6 +72,17 @@ pub struct Resting {
     pub orgs: u64,
 }
 
+/// What a client holds in one organization.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holding {
+    /// The organization.
+    pub org: Org,
+    /// Live grants.
+    pub grants: u64,
+    /// Users who gave them.
+    pub users: u64,
+}
+
 /// Verbs on operators, and searches over all organizations. A page is `(offset, limit)`.
 #[async_trait]
 pub trait OperatorStore {
@@ -92,6 +103,8 @@ pub trait OperatorStore {
     async fn find_clients(&self, search: &ClientSearch, page: (u32, u32)) -> Result<Vec<Client>, StoreError>;
     /// Every organization that a user is in, whatever its state, by slug.
     async fn every_org_of(&self, user: &UserId) -> Result<Vec<(Org, Vec<crate::types::RoleName>)>, StoreError>;
+    /// The organizations in which a client holds something at `at`, at most `limit`: those with the most grants first.
+    async fn holders(&self, client: &ClientId, at: Timestamp, limit: u32) -> Result<Vec<Holding>, StoreError>;
     /// What rests on something at `at`.
     async fn resting(&self, on: Counted<'_>, at: Timestamp) -> Result<Resting, StoreError>;
 }

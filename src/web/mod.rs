@@ -11,6 +11,7 @@ mod log_file;
 mod missing;
 mod params;
 mod peer;
+mod registered;
 mod session;
 mod trouble;
 mod whole;
@@ -23,6 +24,7 @@ pub use log_file::{Cut, LogFile, LogReader};
 pub use missing::missing;
 pub use params::{ParamError, Params, decode_component};
 pub use peer::{Peer, network};
+pub use registered::registration;
 pub use session::{
     AnySession, FRESH, SESSION_COOKIE, SignedIn, ended_session_cookie, session_cookie, signed_in, started_session,
 };

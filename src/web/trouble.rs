@@ -25,7 +25,7 @@ pub struct Trouble {
 /// Whose gateway this is.
 #[must_use]
 pub fn brand(config: &Config) -> Brand {
-    Brand { name: config.oauth.operator_name.clone(), logo: None }
+    Brand { name: config.oauth.operator_name.clone(), logo: config.oauth.operator_logo.as_ref().map(|logo| logo.path.clone()) }
 }
 
 /// The frame of a page outside the menu that nobody needs to be signed in for.

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 import { assert, stack } from '../clients/checks.mjs';
 import { load } from '../clients/packages.mjs';
+import { walk } from './keys.mjs';
 import { visits } from './visits.mjs';
 
 const { default: playwright } = await load('playwright-core');
@@ -97,7 +98,7 @@ export class Window {
     assert.deepEqual(this.foreign, [], 'requests to other sites');
   }
 
-  /** Looks at the page in every scheme and width: accessible, not scrolling sideways, photographed. */
+  /** Looks at the page in every scheme and width: accessible, not scrolling sideways, photographed; and goes through it with Tab. */
   async inspect(name) {
     const found = [];
     for (const [colorScheme, width] of VIEWS[this.mode]) {
@@ -109,7 +110,9 @@ export class Window {
     await this.page.setViewportSize({ width: SMALLEST_WIDTH, height: 640 });
     const sideways = await this.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     await this.page.setViewportSize({ width: WIDTHS.wide, height: 800 });
+    const unreached = this.mode === 'scripts' ? await walk(this.page) : [];
     assert.deepEqual([...new Set(found)], [], 'accessibility violations');
+    assert.deepEqual(unreached, [], 'out of the reach of the keyboard or a screen reader');
     assert.ok(sideways <= 0, `scrolls ${sideways} px sideways at ${SMALLEST_WIDTH} px`);
     this.assertClean();
     lookedAt(this.mode, this.page.url());

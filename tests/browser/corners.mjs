@@ -119,8 +119,11 @@ export async function tabTo(page, selector) {
     await page.keyboard.press('Tab');
     const [there, seen] = await page.evaluate((wanted) => {
       const at = document.activeElement;
-      const style = getComputedStyle(at);
-      const marked = style.outlineStyle !== 'none' || style.boxShadow !== 'none';
+      // A box is marked with the whole line that it stands in.
+      const marked = [at, at.closest('label') ?? at].some((element) => {
+        const style = getComputedStyle(element);
+        return style.outlineStyle !== 'none' || style.boxShadow !== 'none';
+      });
       return [at.matches(wanted), at === document.body || marked];
     }, selector);
     assert.ok(seen, 'the focus can be seen');
@@ -157,6 +160,74 @@ export async function keyboard(t, browser, mode, password, target) {
     await page.keyboard.press('Enter');
     await page.waitForSelector('[role=status]');
     assert.equal(await entry.count(), 0, 'the entry is gone');
+    window.assertClean();
+    await window.close();
+  });
+  await decidedByKeys(t, browser, mode, password, target);
+}
+
+/** What happened to an account is on a page of its own, from the applications and the sessions. */
+export async function events(t, window, mode) {
+  const { page } = window;
+  await t.check(`${mode}: a person reads what happened to their account`, async () => {
+    for (const from of ['applications', 'sessions']) {
+      await window.goto(`/settings/${from}`);
+      await page.getByRole('link', { name: 'Security events' }).first().click();
+      await page.waitForURL(/\/settings\/events$/);
+    }
+    const words = await page.textContent('main');
+    for (const told of ['You signed in', 'You allowed an application', stack.prometheus_scope]) assert.ok(words.includes(told), `the page tells ${told}`);
+    await window.inspect('events');
+  });
+}
+
+/** An administrator decides by keys alone: links and buttons by Enter, boxes by Space. */
+async function decidedByKeys(t, browser, mode, password, target) {
+  const name = `by keys ${mode}`;
+  const window = await Window.open(browser, mode);
+  const { page } = window;
+  const press = async (selector, key = 'Enter') => {
+    await tabTo(page, selector);
+    await page.keyboard.press(key);
+  };
+  const told = () => page.waitForSelector('.notice.done[role=status]');
+  await t.check(`${mode}: the keyboard alone restricts, blocks, allows and revokes an application`, async () => {
+    await window.goto('/login');
+    await tabTo(page, '#email');
+    await page.keyboard.type(stack.email);
+    await tabTo(page, '#password');
+    await page.keyboard.type(password);
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('#sign-out');
+    const { authorize_url } = await person('client', { name, redirect_uri: target.redirectUri });
+    await window.inTab(async (tab) => {
+      await tab.page.goto(authorize_url);
+      await chooseFirst(tab.page);
+      await target.arrived(tab.page, () => tab.page.click('#approve', { noWaitAfter: true }));
+    });
+    await window.goto(`/orgs/default/applications?text=${encodeURIComponent(name)}`);
+    await press('#found a.name');
+    await page.waitForSelector('#ask-block');
+    const box = page.locator('input[name=scope]').first();
+    await press('input[name=scope]', 'Space');
+    assert.equal(await box.isChecked(), false, 'Space unticks a box');
+    await press('#restrict');
+    await told();
+    await press('#unrestrict');
+    await told();
+    await press('#ask-block');
+    await page.waitForSelector('[role=alert] #block');
+    // What asks once more is left by its link; nothing keeps the focus.
+    await press('[role=alert] a');
+    await page.waitForURL((url) => !url.search.includes('confirm'));
+    await press('#ask-block');
+    await press('#block');
+    await told();
+    await press('#allow');
+    await told();
+    await press('#ask-revoke-all');
+    await press('#revoke-all');
+    await told();
     window.assertClean();
     await window.close();
   });

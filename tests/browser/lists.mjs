@@ -1,8 +1,10 @@
 // Lists of an organization: searched while one types where scripts run, by the same form where they don't.
-import { assert, person } from '../clients/checks.mjs';
-import { tabTo } from './corners.mjs';
+import { assert, person, stack } from '../clients/checks.mjs';
+import { events, tabTo } from './corners.mjs';
 
-const LISTS = ['members', 'machines', 'applications', 'review'];
+const LISTS = ['members', 'machines', 'applications', 'review', 'keys'];
+/** The operator's lists, each with something that is in it. */
+const OPERATORS = { organizations: 'default', users: 'listed-one', clients: 'loopback app' };
 
 /** The addresses in the list of members. */
 const listed = (page) => page.locator('#found tbody tr .strong').allTextContents();
@@ -59,6 +61,28 @@ export async function lists(t, window, mode) {
       await window.inspect(`${list}-nothing-matches`);
     }
   });
+  await t.check(`${mode}: the operator's lists are searched as the others are`, async () => {
+    await person('administer', { arguments: ['user', 'operator', 'add', stack.email] });
+    for (const [list, known] of Object.entries(OPERATORS)) {
+      await window.goto(`/operator/${list}`);
+      if (mode === 'scripts') {
+        await page.focus('#text');
+        await page.keyboard.type(known);
+        await page.waitForFunction('document.querySelector("form[role=search] output").textContent !== ""');
+        assert.equal(await page.evaluate('document.activeElement.id'), 'text', 'the focus stays');
+      } else {
+        await page.fill('#text', known);
+        await page.locator('form[role=search] button').click();
+        await page.waitForURL(/text=/);
+      }
+      assert.ok((await page.textContent('#found')).includes(known), list);
+      await window.inspect(`operator-${list}-found`);
+      await window.goto(`/operator/${list}?text=nothing+has+this+in+it`);
+      assert.match(await page.textContent('#found'), /matches/, list);
+      await window.inspect(`operator-${list}-nothing-matches`);
+    }
+    await person('administer', { arguments: ['user', 'operator', 'remove', stack.email] });
+  });
   await t.check(`${mode}: what is kept on paper prints without what is pressed, with the times`, async () => {
     await window.goto('/orgs/default/review');
     await window.inspectPrint('review');
@@ -68,6 +92,7 @@ export async function lists(t, window, mode) {
     await window.goto('/orgs/default/audit');
     await window.inspectPrint('audit');
   });
+  await events(t, window, mode);
   await t.check(`${mode}: what is pressed in a table is as large as its text`, async () => {
     await window.goto('/orgs/default/members');
     const size = (selector) => page.locator(selector).first().evaluate((element) => getComputedStyle(element).fontSize);

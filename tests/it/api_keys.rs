@@ -219,6 +219,10 @@ async fn an_organization_and_an_app_have_one_key() {
     let list = |caller: &Caller| Request::get("/api/v1/api_keys").bearer(&caller.token);
     assert_eq!(partner.send(&list(&admin)).await.json()["data"][0]["disabled_because"], "hand");
     assert_eq!(partner.send(&list(&stranger)).await.json()["data"], serde_json::json!([]));
+    for (text, many) in [("METRICS%3Awrite", 1), ("nobody", 0)] {
+        let found = Request::get(&format!("/api/v1/api_keys?text={text}")).bearer(&admin.token);
+        assert_eq!(partner.send(&found).await.json()["data"].as_array().map(Vec::len), Some(many), "{text}");
+    }
     assert_eq!(partner.mint(&partner.caller, None).await.status, 201, "there is room for the next one");
     partner.gw.running.stop().await;
 }

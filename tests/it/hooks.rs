@@ -228,6 +228,7 @@ async fn what_is_told_says_who_what_and_where() {
     let data = &told["data"];
     assert_eq!(told["type"], "app_authorized");
     assert_eq!(data["summary"], "ada@acme.test authorized Test client in acme: metrics:read.");
+    assert_eq!(data["operator"], "Tollgate", "who a mail can say that it comes from");
     assert_eq!((&data["organization"]["slug"], &data["client"]["id"]), (&"acme".into(), &ada.client.id.as_str().into()));
     assert_eq!((&data["grant"], &data["scopes"]), (&ada.grant.id.as_str().into(), &serde_json::json!(["metrics:read"])));
     assert!(!got.body.contains(&ada.token));

@@ -243,3 +243,53 @@ async fn a_stream_outlives_a_change_that_leaves_it_its_scopes_and_no_other() {
     assert_eq!(ask(gw.running.public, &Request::get(QUERY).bearer(&caller.token)).await.status, 403);
     gw.running.stop().await;
 }
+
+/// Where a page says that the operator's logo is.
+async fn logo(gw: &Gateway) -> Option<String> {
+    let page = ask(gw.running.public, &Request::get("/login")).await;
+    assert_eq!(page.status, 200);
+    let html = page.text();
+    let (_, rest) = html.split_once("<img src=\"")?;
+    rest.split('"').next().map(ToOwned::to_owned)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operators_logo_is_served_and_changes_with_its_file() {
+    let gw = gateway().await;
+    assert_eq!(logo(&gw).await, None, "the built-in mark");
+    let svg = |fill: &str| {
+        format!("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 9 9\"><path d=\"M0 0h9v9z\" fill=\"{fill}\"/></svg>")
+    };
+    let file = gw.dir.path().join("logo.svg");
+    std::fs::write(&file, svg("#06c")).expect("a file");
+    let keys = format!("operator_name = \"Acme Observability\"\noperator_logo = \"{}\"\n", file.display());
+    let text = gw.text();
+    let named = if text.contains("[oauth]\n") {
+        text.replacen("[oauth]\n", &format!("[oauth]\n{keys}"), 1)
+    } else {
+        format!("{text}\n[oauth]\n{keys}")
+    };
+    gw.rewrite(&named);
+    assert!(gw.running.reload());
+    let first = logo(&gw).await.expect("a logo");
+    let served = ask(gw.running.public, &Request::get(&first)).await;
+    assert_eq!((served.status, served.text()), (200, svg("#06c")), "{first}");
+    assert_eq!(served.header("content-type"), Some("image/svg+xml"));
+    assert_eq!(served.header("content-security-policy"), Some("default-src 'none'; style-src 'unsafe-inline'; sandbox"));
+    assert_eq!(served.header("x-content-type-options"), Some("nosniff"));
+    let page = ask(gw.running.public, &Request::get("/login")).await;
+    assert!(page.text().contains("<span>Acme Observability</span>"), "{}", page.text());
+    assert!(page.header("content-security-policy").is_some_and(|policy| policy.contains("img-src 'self'")));
+    // Another picture has another name, so that no browser keeps the old one.
+    gw.replace("logo.svg", &svg("#c60"));
+    assert!(gw.running.reload());
+    let second = logo(&gw).await.expect("a logo");
+    assert_ne!(second, first);
+    assert_eq!(ask(gw.running.public, &Request::get(&first)).await.status, 404);
+    // What is no picture is refused, and the one before stays.
+    gw.replace("logo.svg", "<script>alert(1)</script>");
+    assert!(!gw.running.reload());
+    assert!(ready(&gw).await.json()["configuration"]["refused"]["errors"].to_string().contains("oauth.operator_logo"));
+    assert_eq!(logo(&gw).await, Some(second));
+    gw.running.stop().await;
+}

@@ -7,11 +7,12 @@ use axum::response::Response;
 use http::StatusCode;
 
 use super::leaf::Leaf;
+use super::place::Place;
 use super::{GRANTS_READ, GRANTS_WRITE, Here};
 use crate::account::App;
 use crate::account::visitor::Visitor;
-use crate::pages::texts::{Text, org as texts};
-use crate::pages::views::{ApiKeyRow, KeyStanding, OrgKeysPage, OrgTab};
+use crate::pages::texts::{Text, labels, org as texts};
+use crate::pages::views::{ApiKeyRow, KeyStanding, ListSearch, OrgKeysPage, OrgTab};
 use crate::pages::{DisplayName, When};
 use crate::store::{ApiKey, ApiKeyFacts, ApiKeyState, Approvals, Client, ClientPolicy, DisableReason, StoreError, User};
 use crate::token::{Refusal, standing_of_key};
@@ -29,14 +30,26 @@ pub async fn show(State(app): State<App>, Path(slug): Path<String>, RawQuery(que
 async fn list(app: &App, visitor: &Visitor, slug: &str, query: Option<&str>) -> Result<Response, Trouble> {
     let here = Here::find(visitor, slug, GRANTS_READ)?;
     let config = &visitor.config;
-    let (path, leaf) = (here.path("keys"), Leaf::read(query, ApiKeyId::parse));
-    let mut keys = app.node.store.find_api_keys(&here.org.id, leaf.last(), PAGE + 1).await?;
+    let (place, leaf) = (Place::read(here.path("keys"), query, &["text"], PAGE), Leaf::read(query, ApiKeyId::parse));
+    let (path, text) = (place.first(), place.value("text"));
+    let mut keys = app.node.store.find_api_keys(&here.org.id, text, leaf.last(), PAGE + 1).await?;
     let older = leaf.cut(&path, &mut keys, PAGE as usize, |last| (last.created_at, last.id.clone()));
+    let search = ListSearch {
+        path: place.path().to_owned(),
+        label: labels::find_a_key(),
+        text: text.to_owned(),
+        beside: None,
+        choice: None,
+        found: keys.len(),
+        more: older.is_some() || leaf.last().is_some(),
+    };
     let view = OrgKeysPage {
         frame: visitor.frame(here.section()),
         tabs: here.tabs(config, OrgTab::Keys),
         organization: DisplayName::new(&here.org.name),
         may_change: here.may(config, GRANTS_WRITE),
+        nothing_yet: keys.is_empty() && text.is_empty() && leaf.last().is_none(),
+        search,
         keys: rows(app, &here, &keys, app.node.now()).await?,
         newer: leaf.newer(&path),
         older,

@@ -20,7 +20,7 @@ use crate::pages::{DisplayName, When};
 use crate::record::Cause;
 use crate::store::{ClientUse, GrantFacts, GrantSearch, GrantStanding, GrantState, RevokeReason, Stance, StoreError, Verdict};
 use crate::types::{ApiKeyId, ClientId, GrantId, RedirectUri, ScopeSet, ScopeToken, Timestamp};
-use crate::web::{Trouble, page, see_other};
+use crate::web::{Trouble, page, registration, see_other};
 
 /// Grants on one page.
 const PAGE: u32 = 50;
@@ -82,6 +82,7 @@ async fn one(app: &App, visitor: &Visitor, (slug, id): (&str, &str), query: Opti
         client: shown(app, &known.client, used).await?,
         standing: standing(&known),
         redirects: redirects(&known),
+        registration: registration(&known.client, now),
         users: known.users,
         grants_total: known.grants,
         registered: When::new(known.client.created_at, now),

@@ -90,6 +90,7 @@ fn search(place: &Place, (found, more): (usize, bool)) -> ListSearch {
         path: place.path().to_owned(),
         label: labels::find_access(),
         text: place.value("text").to_owned(),
+        beside: None,
         choice: Some(ListChoice { name: "state".to_owned(), label: labels::state(), options, chosen }),
         found,
         more,

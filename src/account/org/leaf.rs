@@ -11,11 +11,11 @@ const MOST: usize = 16;
 
 /// One page, by the ends of those that were left behind, oldest first. Only the last few are kept.
 #[derive(Debug)]
-pub(super) struct Leaf<I>(Vec<(Timestamp, I)>);
+pub(in crate::account) struct Leaf<I>(Vec<(Timestamp, I)>);
 
 impl<I: Display + Clone> Leaf<I> {
     /// Those in `after` of an address; a damaged address is the first page.
-    pub(super) fn read<E>(query: Option<&str>, parse: impl Fn(&str) -> Result<I, E>) -> Self {
+    pub(in crate::account) fn read<E>(query: Option<&str>, parse: impl Fn(&str) -> Result<I, E>) -> Self {
         let place = |text: &str| {
             let (time, id) = text.split_once('~')?;
             Some((Timestamp::from_millis(time.parse().ok()?), parse(id).ok()?))
@@ -25,12 +25,12 @@ impl<I: Display + Clone> Leaf<I> {
     }
 
     /// Where the page begins; `None` is the start.
-    pub(super) fn last(&self) -> Option<&(Timestamp, I)> {
+    pub(in crate::account) fn last(&self) -> Option<&(Timestamp, I)> {
         self.0.last()
     }
 
     /// Cuts a page of `size` out of what the store found when it was asked for one more, and says where older ones are.
-    pub(super) fn cut<T>(
+    pub(in crate::account) fn cut<T>(
         &self,
         path: &str,
         found: &mut Vec<T>,
@@ -45,26 +45,27 @@ impl<I: Display + Clone> Leaf<I> {
     }
 
     /// This page.
-    pub(super) fn here(&self, path: &str) -> String {
+    pub(in crate::account) fn here(&self, path: &str) -> String {
         link(path, &self.0)
     }
 
     /// This page, with something to say.
-    pub(super) fn with(&self, path: &str, name: &str, value: &str) -> String {
+    pub(in crate::account) fn with(&self, path: &str, name: &str, value: &str) -> String {
         let here = self.here(path);
         let mark = if here.contains('?') { '&' } else { '?' };
         format!("{here}{mark}{name}={value}")
     }
 
     /// Where newer ones are.
-    pub(super) fn newer(&self, path: &str) -> Option<String> {
+    pub(in crate::account) fn newer(&self, path: &str) -> Option<String> {
         self.0.split_last().map(|(_, before)| link(path, before))
     }
 }
 
 fn link<I: Display>(path: &str, ends: &[(Timestamp, I)]) -> String {
     let ends: Vec<_> = ends.iter().map(|(time, id)| format!("{}~{id}", time.millis())).collect();
-    if ends.is_empty() { path.to_owned() } else { format!("{path}?after={}", ends.join(",")) }
+    let mark = if path.contains('?') { '&' } else { '?' };
+    if ends.is_empty() { path.to_owned() } else { format!("{path}{mark}after={}", ends.join(",")) }
 }
 
 #[cfg(test)]
@@ -102,6 +103,8 @@ mod tests {
         }
         assert_eq!(leaf(&href).0, [99, 98], "further back it is the first page");
         assert_eq!(leaf("/x?after=98~gr_98,96~gr_96").1.as_deref(), Some("/x?after=98~gr_98"));
+        let page = Leaf::read(Some("after=98~gr_98"), GrantId::parse);
+        assert_eq!(page.here("/x?text=a"), "/x?text=a&after=98~gr_98", "what is looked for stays");
     }
 
     #[test]

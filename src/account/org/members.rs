@@ -91,6 +91,7 @@ fn search(config: &Config, place: &Place, (found, more): (usize, bool)) -> ListS
         path: place.path().to_owned(),
         label: labels::find_a_member(),
         text: place.value("text").to_owned(),
+        beside: None,
         choice: Some(ListChoice { name: "role".to_owned(), label: labels::role(), options, chosen }),
         found,
         more,

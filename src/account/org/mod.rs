@@ -4,7 +4,7 @@ mod api_keys;
 mod application;
 mod applications;
 mod install;
-mod leaf;
+pub(super) mod leaf;
 mod machines;
 mod members;
 mod membership;

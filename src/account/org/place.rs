@@ -62,6 +62,11 @@ impl Place {
         more.then(|| self.link(self.from.saturating_add(self.size), &[]))
     }
 
+    /// The first page.
+    pub(super) fn first(&self) -> String {
+        self.link(0, &[])
+    }
+
     /// This page.
     pub(super) fn here(&self) -> String {
         self.link(self.from, &[])
@@ -98,6 +103,7 @@ mod tests {
         let here = place("text=+a%26b%20&role=admin&from=50&other=1");
         assert_eq!((here.value("text"), here.value("role"), here.range()), ("a&b", "admin", (50, 51)));
         assert_eq!(here.here(), "/x?text=a%26b&role=admin&from=50");
+        assert_eq!(here.first(), "/x?text=a%26b&role=admin");
         assert_eq!(here.before().as_deref(), Some("/x?text=a%26b&role=admin"));
         assert_eq!(here.after(true).as_deref(), Some("/x?text=a%26b&role=admin&from=100"));
         assert_eq!((here.after(false), place("").before()), (None, None));

@@ -81,6 +81,7 @@ fn search(place: &Place, (found, more): (usize, bool)) -> ListSearch {
         path: place.path().to_owned(),
         label: labels::find_access(),
         text: place.value("text").to_owned(),
+        beside: None,
         choice: Some(ListChoice { name: "use".to_owned(), label: labels::last_use(), options, chosen }),
         found,
         more,

@@ -200,11 +200,12 @@ fn the_browser_is_told_of_every_page() {
     assert_eq!(visited(&["/settings", "/orgs"], &[]), ROUTES.iter().map(|(path, _)| *path).collect());
 }
 
-const PAGES: [&str; 33] = [
+const PAGES: [&str; 34] = [
     "/settings/applications",
     "/settings/applications/{ada's grant}",
     "/settings/applications/{bob's grant}",
     "/settings/sessions",
+    "/settings/events",
     "/orgs/acme/applications",
     "/orgs/acme/applications/{client}",
     "/orgs/acme/applications/{app client}/uninstall",
@@ -263,6 +264,7 @@ async fn every_page_for_everybody() {
     /settings/applications/{ada's grant}                     sign in   not here  not here         not here  shown
     /settings/applications/{bob's grant}                     sign in   shown     not here         not here  not here
     /settings/sessions                                       sign in   shown     shown            shown     shown
+    /settings/events                                         sign in   shown     shown            shown     shown
     /orgs/acme/applications                                  sign in   not here  not here         not here  shown
     /orgs/acme/applications/{client}                         sign in   not here  not here         not here  shown
     /orgs/acme/applications/{app client}/uninstall           sign in   not here  not here         not here  shown

@@ -13,6 +13,50 @@ fn handles(body: &str) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn what_happened_to_an_account_is_its_owners_to_read() {
+    let world = World::new().await;
+    let bob = world.sign_in(&world.bob).await;
+    let events = "/settings/events";
+    assert!(world.get(Some(&bob), PATH).await.body.contains(&format!("href=\"{events}\"")), "from the sessions");
+    assert!(world.get(Some(&bob), "/settings/applications").await.body.contains(&format!("href=\"{events}\"")));
+    let client = world.client("Mirror").await;
+    let grant = world.consent(&world.bob, &world.acme, &client, "metrics:read").await;
+    let page = world.get(Some(&bob), events).await;
+    for fact in ["You allowed an application", "Mirror", "<code>metrics:read</code>", "The acme company"] {
+        assert!(page.body.contains(fact), "{fact}: {}", page.body);
+    }
+    // What somebody else did says who, and not from where.
+    let ada = world.sign_in(&world.ada).await;
+    let form = format!("revoke-{}=1", grant.id);
+    world.submit(&ada, &format!("/orgs/acme/applications/{}", client.id), &form).await;
+    let page = world.get(Some(&bob), events).await;
+    let (_, row) = page.body.split_once("An administrator revoked").unwrap_or_else(|| panic!("{}", page.body));
+    let (row, _) = row.split_once("</tr>").expect("a row");
+    assert!(row.contains("by ada@acme.test") && row.contains("Mirror") && row.contains("Not said"), "{row}");
+    for other in [&world.eve, &world.ada] {
+        let other = world.sign_in(other).await;
+        assert!(!world.get(Some(&other), events).await.body.contains("You allowed an application"));
+    }
+    assert_eq!(world.get(None, events).await.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn events_come_in_pages() {
+    let world = World::new().await;
+    let bob = world.sign_in(&world.bob).await;
+    let client = world.client("Mirror").await;
+    for _ in 0..30 {
+        world.consent(&world.bob, &world.acme, &client, "metrics:read").await;
+    }
+    let first = world.get(Some(&bob), "/settings/events").await;
+    assert_eq!(first.body.matches("You allowed an application").count(), 25, "{}", first.body);
+    let older = super::world::pager(&first.body, "next").expect("a page");
+    let second = world.get(Some(&bob), &older).await;
+    assert_eq!(second.body.matches("You allowed an application").count(), 5, "{}", second.body);
+    assert_eq!(super::world::pager(&second.body, "prev").as_deref(), Some("/settings/events"));
+}
+
+#[tokio::test]
 async fn a_user_ends_one_session_or_all_others() {
     let world = World::new().await;
     let (mine, phone, tablet) =

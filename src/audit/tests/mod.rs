@@ -254,7 +254,7 @@ impl AuditLogStore for MemoryStore {
     async fn search_audit(&self, _: &AuditFilter, _: Option<&Cursor>, _: u32) -> Result<AuditPage, StoreError> {
         unreachable!("the shipper only appends")
     }
-    async fn own_events(&self, _: &UserId, _: &OrgId, _: Option<&Cursor>, _: u32) -> Result<AuditPage, StoreError> {
+    async fn own_events(&self, _: &UserId, _: Option<&OrgId>, _: Option<&Cursor>, _: u32) -> Result<AuditPage, StoreError> {
         unreachable!("the shipper only appends")
     }
     async fn audit_record(&self, _: &RecordId, _: Option<&OrgId>) -> Result<Option<AuditRow>, StoreError> {

@@ -13,7 +13,7 @@ use crate::config::error::KeyPath;
 use crate::config::raw::{Durability, RawAudit, RawConfig, RawLimits, RawOAuth};
 use crate::config::read::top;
 use crate::config::written::Kind;
-use crate::config::{AuditPolicy, CertificateFiles, DeploymentSecret, Limits, Listen, ListenTls, OAuthPolicy, secrets};
+use crate::config::{AuditPolicy, CertificateFiles, DeploymentSecret, Limits, Listen, ListenTls, Logo, OAuthPolicy, secrets};
 
 const MINUTE: Duration = Duration::from_mins(1);
 const DAY: Duration = Duration::from_hours(24);
@@ -284,6 +284,10 @@ pub(super) fn oauth(raw: &RawOAuth, at: &KeyPath, found: &mut Findings<'_>) -> O
         login_attempts: raw.login_attempts,
         max_clients_per_org: u64::from(raw.max_clients_per_org),
         operator_name: name.to_owned(),
+        operator_logo: raw.operator_logo.as_deref().and_then(|path| {
+            found.env.reading(path);
+            found.keep(Logo::read(path, &at.key("operator_logo")))
+        }),
     }
 }
 

@@ -58,7 +58,7 @@ fn everything_is_said_at_once() {
     apis[0].routes[0].methods[0]: "get" is not a method that can be routed (expected GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS, in capitals)
     apis[0].tenant.mode: "heder" is not known here (use "header" or "path_prefix" or "label" or "index" or "none")
     listen.public: "everywhere" is not a socket address (expected an address and a port, for example "0.0.0.0:8443")
-    oauth.acess_token_ttl: unknown key (known here: access_token_ttl, code_ttl, dynamic_client_ttl, dynamic_registration, grant_ttl, login_attempts, machine_token_ttl, max_clients_per_org, operator_name, refresh_grace, refresh_idle, registrations_per_hour, request_ttl, session_idle, session_ttl)
+    oauth.acess_token_ttl: unknown key (known here: access_token_ttl, code_ttl, dynamic_client_ttl, dynamic_registration, grant_ttl, login_attempts, machine_token_ttl, max_clients_per_org, operator_logo, operator_name, refresh_grace, refresh_idle, registrations_per_hour, request_ttl, session_idle, session_ttl)
     oops: unknown key (known here: apis, audit, authorizer, data, hooks, keys, limits, listen, oauth, public_url, roles, scopes, sites, store, upstreams)
     upstreams[0].endpoints[0]: "ftp://h" is neither http nor https (expected an http or https URL without user, query and fragment, for example "http://127.0.0.1:9090")
     upstreams[0].inject[1].header: "Host" is reserved (expected the name of a header that may be set, for example "X-Scope-OrgID")

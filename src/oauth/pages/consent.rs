@@ -11,6 +11,7 @@ use url::Url;
 use super::super::endpoints::WayBack;
 use super::super::{App, Code, OAuthError, ask, trial};
 use super::after::{After, chosen};
+use super::before::Before;
 use super::offer::{Offer, lifetime, takes_sign_in};
 use super::own_form;
 use crate::config::{Config, GrantFlow};
@@ -93,6 +94,8 @@ async fn consent_page(
     problem: Option<ConsentProblem>,
 ) -> Result<Response, Trouble> {
     let Pending { request, offer, trial, chosen } = pending;
+    // What is allowed for a trial ends with it, and is nothing that the person gave before.
+    let before = if trial.is_some() { Before::default() } else { offer.before(app, who).await? };
     let until = trial.as_ref().map(|t| t.expires_at.since(app.node.now()));
     let view = ConsentPage {
         frame: who.frame(config, Section::Elsewhere),
@@ -103,7 +106,8 @@ async fn consent_page(
         client: offer.shown(app).await?,
         resembles: offer.resembles(app).await?,
         organizations: offer.choices(chosen.as_ref()),
-        scopes: offer.scope_groups(config, &request.scopes),
+        scopes: offer.scope_groups(config, &request.scopes, &before),
+        earlier: offer.earlier(config, &before, &request.scopes, app.node.now()),
         destination: if trial.is_some() { Destination::Trial } else { destination(&request.redirect_uri) },
         lifetime: until.map_or_else(|| lifetime(config), |most| Lifetime { idle: None, absolute: Some(most) }),
         device: None,

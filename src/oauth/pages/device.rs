@@ -128,6 +128,7 @@ impl Visit<'_> {
 
     async fn ask(&self, waiting: &Waiting, problem: Option<ConsentProblem>) -> Result<Response, Trouble> {
         let (Waiting { request, offer, chosen }, Self { app, config, who, .. }) = (waiting, self);
+        let before = offer.before(app, who).await?;
         let view = ConsentPage {
             frame: who.frame(config, Section::Elsewhere),
             action: DEVICE.to_owned(),
@@ -137,7 +138,8 @@ impl Visit<'_> {
             client: offer.shown(app).await?,
             resembles: offer.resembles(app).await?,
             organizations: offer.choices(chosen.as_ref()),
-            scopes: offer.scope_groups(config, &request.scopes),
+            scopes: offer.scope_groups(config, &request.scopes, &before),
+            earlier: offer.earlier(config, &before, &request.scopes, app.node.now()),
             destination: Destination::Device,
             lifetime: lifetime(config),
             device: Some(self.facts(request)),

@@ -6,7 +6,7 @@ use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 
 use super::super::App;
-use crate::config::{Config, Target};
+use crate::config::{Config, Logo, Target};
 use crate::pages::assets;
 use crate::pages::views::{HomePage, Presence, Section};
 use crate::web::{Peer, Trouble, frame, page, signed_in};
@@ -33,13 +33,22 @@ async fn show(app: &App, config: &Config, out: bool, headers: &HeaderMap) -> Res
 }
 
 /// `GET /assets/{file}`: named by content, so kept for ever.
-pub async fn asset(uri: Uri) -> Response {
-    let Some(asset) = assets::asset(uri.path()) else { return StatusCode::NOT_FOUND.into_response() };
-    let mut response = asset.body.into_response();
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(assets::CACHE_CONTROL));
-    if let Some(policy) = asset.policy {
-        response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+pub async fn asset(State(app): State<App>, uri: Uri) -> Response {
+    if let Some(asset) = assets::asset(uri.path()) {
+        return kept(asset.body.into_response(), asset.content_type, asset.policy);
+    }
+    match &app.node.config.load().oauth.operator_logo {
+        Some(logo) if logo.path == uri.path() => kept(logo.body.clone().into_response(), logo.content_type, Some(Logo::POLICY)),
+        _ => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+fn kept(mut response: Response, content_type: &'static str, policy: Option<&'static str>) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(assets::CACHE_CONTROL));
+    if let Some(policy) = policy {
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     }
     response
 }

@@ -1,6 +1,7 @@
 //! The pages of signing in and consenting.
 
 mod after;
+mod before;
 mod consent;
 mod device;
 mod home;

@@ -3,11 +3,12 @@
 use http::StatusCode;
 
 use super::super::App;
+use super::before::Before;
 use crate::config::{Config, Risk};
 use crate::pages::texts::{Explained, consent, sign_in as texts};
 use crate::pages::views::{
-    Client as ClientView, Held, Lifetime, Likeness, Maker, OrganizationChoice, Origin, ScopeGroup, ScopeLabel, ScopeLine, Trust,
-    UsedHere,
+    Client as ClientView, Earlier, Held, Lifetime, Likeness, Maker, OrganizationChoice, Origin, ScopeGroup, ScopeLabel,
+    ScopeLine, Trust, UsedHere,
 };
 use crate::pages::{DisplayName, When, skeleton};
 use crate::record::Cause;
@@ -166,8 +167,18 @@ impl Offer {
         }
     }
 
+    /// What this person allowed the client before.
+    pub(super) async fn before(&self, app: &App, who: &SignedIn) -> Result<Before, StoreError> {
+        Before::of(app, &self.client.id, &self.places, who).await
+    }
+
+    /// When and where that was, and what of it is no longer asked for.
+    pub(super) fn earlier(&self, config: &Config, before: &Before, asked: &ScopeSet, now: Timestamp) -> Option<Earlier> {
+        before.shown(config, &self.places, asked, now)
+    }
+
     /// Every scope that would be granted, with what the person holds now: the same question that the gate asks at each request.
-    pub(super) fn scope_groups(&self, config: &Config, scopes: &ScopeSet) -> Vec<ScopeGroup> {
+    pub(super) fn scope_groups(&self, config: &Config, scopes: &ScopeSet, before: &Before) -> Vec<ScopeGroup> {
         let mut groups: Vec<ScopeGroup> = Vec::new();
         let other = consent::no_group();
         for scope in scopes.iter() {
@@ -179,6 +190,7 @@ impl Offer {
                 text: entry.map_or_else(|| scope.to_string(), |e| e.description.clone()),
                 risk: risk(config, scope),
                 held: self.held(config, scope),
+                allowed: before.allowed(&self.places, scope),
                 comes_with: config.catalogue.bringers(scope, scopes).iter().map(ToString::to_string).collect(),
             };
             match groups.iter_mut().find(|g| g.api == api) {
@@ -219,7 +231,7 @@ impl Offer {
 }
 
 /// What nobody knows any more is as dangerous as anything.
-fn risk(config: &Config, scope: &ScopeToken) -> Risk {
+pub(super) fn risk(config: &Config, scope: &ScopeToken) -> Risk {
     config.catalogue.entry(scope).map_or(Risk::High, |entry| entry.risk)
 }
 

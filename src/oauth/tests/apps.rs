@@ -118,6 +118,41 @@ async fn the_last_version_decides_what_may_be_asked_and_what_is_kept() {
 }
 
 #[tokio::test]
+async fn consent_to_another_version_marks_what_is_new() {
+    let rig = Rig::new().await;
+    let app = made(&rig, &["logs:read", "metrics:read"]).await;
+    let client = publish(&rig, &app, &["logs:read", "metrics:read"]).await.client.to_string();
+    let mut ada = Browser::new(&rig);
+    ada.sign_in("ada@acme.test", PASSWORD).await;
+    let (at, page) = ada.consent_page(&client, &[]).await;
+    assert!(!page.body.contains("What changes") && !page.body.contains(">New</span>"), "{}", page.body);
+    ada.approve(&at, &page).await;
+    let (_, page) = ada.consent_page(&client, &[]).await;
+    assert!(page.body.contains("It asks for nothing new.") && page.body.contains("in acme Inc"), "{}", page.body);
+    assert_eq!(page.body.matches("You allowed this before in acme Inc, not elsewhere").count(), 2, "{}", page.body);
+    // One of two is dropped, and another one added.
+    publish(&rig, &app, &["alerts:read", "metrics:read"]).await;
+    let (at, page) = ada.consent_page(&client, &[]).await;
+    let (changes, list) = page.body.split_once("It will be able to").expect("the list");
+    assert!(changes.contains("1 permission is new and marked below; the other one is not."), "{changes}");
+    assert!(changes.contains("<code>logs:read</code>") && changes.contains("It lost this already"), "{changes}");
+    let new = list.split("<li").find(|line| line.contains(">New</span>")).unwrap_or_else(|| panic!("nothing is new: {list}"));
+    assert!(new.contains("<code>alerts:read</code>"), "{new}");
+    assert_eq!(list.matches(">New</span>").count(), 1, "{list}");
+    // What was revoked was never allowed, as far as another consent goes.
+    ada.approve(&at, &page).await;
+    for facts in rig.node.store.grants_of_user(&rig.ada.id, rig.node.now()).await.expect("grants") {
+        rig.node
+            .store
+            .revoke_grant(&facts.grant.id, None, crate::store::RevokeReason::User, &rig.cause())
+            .await
+            .expect("revoked");
+    }
+    let (_, page) = ada.consent_page(&client, &[]).await;
+    assert!(!page.body.contains("What changes"), "{}", page.body);
+}
+
+#[tokio::test]
 async fn a_request_that_waited_for_an_older_version_is_no_longer_open() {
     let rig = Rig::new().await;
     let app = made(&rig, &["logs:read", "metrics:read"]).await;

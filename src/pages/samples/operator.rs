@@ -91,7 +91,7 @@ fn orgs(rows: Vec<OperatorOrgRow>, text: &str) -> OperatorOrgsPage {
     OperatorOrgsPage {
         frame: frame(),
         csrf: CSRF.to_owned(),
-        text: text.to_owned(),
+        search: search("organizations", text, texts::labels::find_an_organization()),
         problem: refused.then(|| texts::operator::slug_taken("acme")),
         entered: EnteredOrg { slug: if refused { HOSTILE.to_owned() } else { String::new() }, ..EnteredOrg::default() },
         steps: Steps { back: None, on: (!rows.is_empty()).then(|| "/operator/organizations?from=50".to_owned()) },
@@ -139,8 +139,10 @@ fn users(rows: Vec<OperatorUserRow>) -> OperatorUsersPage {
     let filter = if none { "nowhere" } else { "" };
     OperatorUsersPage {
         frame: frame(),
-        text: String::new(),
-        org: filter.to_owned(),
+        search: ListSearch {
+            beside: Some(field(texts::labels::in_organization(), filter)),
+            ..search("users", "", texts::labels::find_a_user())
+        },
         no_such_org: none,
         rows,
         steps: Steps::default(),
@@ -206,9 +208,22 @@ fn user(standing: UserStanding, asked: Option<AskedOfUser>, notice: Option<UserN
 }
 
 fn clients(rows: Vec<OperatorClientRow>) -> OperatorClientsPage {
-    let state = if rows.is_empty() { "disabled" } else { "" }.to_owned();
-    let (text, org) = (String::new(), String::new());
-    OperatorClientsPage { frame: frame(), text, org, state, no_such_org: false, rows, steps: Steps::default() }
+    let chosen = if rows.is_empty() { "disabled" } else { "" }.to_owned();
+    let options = vec![(String::new(), texts::labels::any_state()), ("disabled".to_owned(), texts::org::switched_off())];
+    let search = ListSearch {
+        beside: Some(field(texts::labels::of_organization(), "")),
+        choice: Some(ListChoice { name: "state".to_owned(), label: texts::labels::state(), options, chosen }),
+        ..search("clients", "", texts::labels::find_a_client())
+    };
+    OperatorClientsPage { frame: frame(), search, no_such_org: false, rows, steps: Steps::default() }
+}
+
+fn search(list: &str, text: &str, label: texts::Text) -> ListSearch {
+    ListSearch { path: format!("/operator/{list}"), ..super::org::search("", text, label, None) }
+}
+
+fn field(label: texts::Text, value: &str) -> ListField {
+    ListField { name: "org".to_owned(), label, value: value.to_owned() }
 }
 
 fn owner() -> ClientOwner {
@@ -249,7 +264,18 @@ fn client(asked: bool, notice: Option<Switched>) -> OperatorClientPage {
         owner: notice.is_some().then(owner),
         switched: ClientSwitched::On,
         created: ago(60 * 24 * 3),
-        redirects: vec!["an application on this computer".to_owned(), "app.example.com".to_owned()],
+        registration: super::registration(if notice.is_some() { Registered::ByOwner } else { Registered::ByItself }),
+        holders: if asked {
+            Vec::new()
+        } else {
+            let one = |n: u32, name: &str| ClientHolder {
+                href: format!("/operator/organizations/org-{n}"),
+                name: name.into(),
+                grants: u64::from(n) * 37,
+                users: u64::from(n),
+            };
+            vec![one(3, "Acme Production"), one(1, HOSTILE)]
+        },
         scopes: notice.is_some().then(|| vec!["metrics:read".to_owned(), "logs:read".to_owned()]),
         stake: STAKE,
         asked,

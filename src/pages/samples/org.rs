@@ -114,7 +114,7 @@ pub(super) fn search(list: &str, text: &str, label: texts::Text, choice: Option<
         options: vec![(String::new(), any), ("off".to_owned(), texts::org::switched_off())],
         chosen: String::new(),
     });
-    ListSearch { path: format!("/orgs/acme/{list}"), label, text: text.to_owned(), choice, found: 50, more: true }
+    ListSearch { path: format!("/orgs/acme/{list}"), label, text: text.to_owned(), beside: None, choice, found: 50, more: true }
 }
 
 /// A list in which nothing was found.
@@ -271,6 +271,7 @@ fn client(notice: Option<ClientNotice>, confirm: Option<AskedToConfirm>) -> OrgC
         notice,
         confirm,
         id: "cl_1".to_owned(),
+        registration: super::registration(Registered::ByItself),
         client: known_client(),
         standing: ClientStanding::Allowed,
         redirects: vec!["127.0.0.1".to_owned(), "cli.grafana.example".to_owned()],
@@ -329,6 +330,8 @@ fn keys(keys: Vec<ApiKeyRow>) -> OrgKeysPage {
         tabs: tabs(OrgTab::Keys),
         organization: "Acme Production".into(),
         may_change: true,
+        nothing_yet: keys.is_empty(),
+        search: search("keys", "", texts::labels::find_a_key(), None),
         newer: None,
         older: (!keys.is_empty()).then(|| "/orgs/acme/keys?after=1~ak_2".to_owned()),
         keys,

@@ -26,8 +26,68 @@ pub fn comes_with(scopes: &[String]) -> Text {
 /// The person holds the permission in some of the organizations.
 #[must_use]
 pub fn held_only_in(organizations: &[DisplayName]) -> Text {
-    let names = organizations.iter().map(DisplayName::as_str).collect::<Vec<_>>().join(", ");
+    let names = listed(organizations);
     Text::filled(format!("You hold this in {names} only; elsewhere it takes effect if you are given it"))
+}
+
+/// A mark: the application never asked for this before.
+#[must_use]
+pub const fn new() -> Text {
+    Text::fixed("New")
+}
+
+/// The person allowed it wherever they may.
+#[must_use]
+pub const fn allowed_before() -> Text {
+    Text::fixed("You allowed this before")
+}
+
+/// The person allowed it in some of the organizations.
+#[must_use]
+pub fn allowed_before_in(organizations: &[DisplayName]) -> Text {
+    Text::filled(format!("You allowed this before in {}, not elsewhere", listed(organizations)))
+}
+
+/// The person allowed it, and the application lost it since.
+#[must_use]
+pub const fn taken_back() -> Text {
+    Text::fixed("You allowed this once; it was taken back since")
+}
+
+/// Where something was allowed before.
+#[must_use]
+pub fn in_organizations(organizations: &[DisplayName]) -> Text {
+    Text::filled(format!("in {}", listed(organizations)))
+}
+
+/// What is not asked for, and yet stays with what was allowed before.
+#[must_use]
+pub const fn stays_allowed() -> Text {
+    Text::fixed("It keeps this until you revoke what you allowed before")
+}
+
+/// What is not asked for, and is gone from what was allowed before.
+#[must_use]
+pub const fn lost_already() -> Text {
+    Text::fixed("It lost this already")
+}
+
+/// How what is asked for differs from what was allowed before.
+#[must_use]
+pub fn changes(new: usize, before: usize) -> Text {
+    Text::filled(match (new, before) {
+        (0, _) => "It asks for nothing new.".to_owned(),
+        (1, 0) => "What it asks for is new.".to_owned(),
+        (_, 0) => "All that it asks for is new.".to_owned(),
+        (1, 1) => "1 permission is new and marked below; the other one is not.".to_owned(),
+        (1, before) => format!("1 permission is new and marked below; the other {before} are not."),
+        (new, 1) => format!("{new} permissions are new and marked below; the other one is not."),
+        (new, before) => format!("{new} permissions are new and marked below; the other {before} are not."),
+    })
+}
+
+fn listed(organizations: &[DisplayName]) -> String {
+    organizations.iter().map(DisplayName::as_str).collect::<Vec<_>>().join(", ")
 }
 
 /// Label of where the browser goes.

@@ -68,6 +68,12 @@ pub const fn sessions() -> Text {
     Text::fixed("Sessions and devices")
 }
 
+/// Tab: what happened to a person's account.
+#[must_use]
+pub const fn events() -> Text {
+    Text::fixed("Security events")
+}
+
 /// Tab: the password of a person.
 #[must_use]
 pub const fn password() -> Text {

@@ -2,12 +2,6 @@
 
 use super::Text;
 
-/// Label of a field.
-#[must_use]
-pub const fn address_name_or_id() -> Text {
-    Text::fixed("Address, name or id")
-}
-
 /// Label of a column.
 #[must_use]
 pub const fn allowed_by() -> Text {
@@ -142,8 +136,14 @@ pub const fn ends() -> Text {
 
 /// Label of a field.
 #[must_use]
+pub const fn find_a_client() -> Text {
+    Text::fixed("Find a client by name or id")
+}
+
+/// Label of a field.
+#[must_use]
 pub const fn find_a_key() -> Text {
-    Text::fixed("Find a key")
+    Text::fixed("Find a key by application, user or permission")
 }
 
 /// Label of a field.
@@ -156,6 +156,12 @@ pub const fn find_a_member() -> Text {
 #[must_use]
 pub const fn find_a_permission() -> Text {
     Text::fixed("Find a permission")
+}
+
+/// Label of a field.
+#[must_use]
+pub const fn find_a_user() -> Text {
+    Text::fixed("Find a user by address, name or id")
 }
 
 /// Label of a field.
@@ -221,7 +227,7 @@ pub const fn last_use() -> Text {
 /// Label of a field.
 #[must_use]
 pub const fn find_an_organization() -> Text {
-    Text::fixed("Find an organization")
+    Text::fixed("Find an organization by name, short name or id")
 }
 
 /// Label of a field.
@@ -384,18 +390,6 @@ pub const fn member() -> Text {
 #[must_use]
 pub const fn name() -> Text {
     Text::fixed("Name")
-}
-
-/// Label of a field.
-#[must_use]
-pub const fn name_or_id() -> Text {
-    Text::fixed("Name or id")
-}
-
-/// Label of a field.
-#[must_use]
-pub const fn name_slug_or_id() -> Text {
-    Text::fixed("Name, short name or id")
 }
 
 /// Label of a field.
@@ -588,4 +582,28 @@ pub const fn who() -> Text {
 #[must_use]
 pub const fn your_name() -> Text {
     Text::fixed("Your name")
+}
+
+/// Label of a value.
+#[must_use]
+pub const fn how_registered() -> Text {
+    Text::fixed("How it came here")
+}
+
+/// Label of a value.
+#[must_use]
+pub const fn client_kind() -> Text {
+    Text::fixed("Kind")
+}
+
+/// Label of a value.
+#[must_use]
+pub const fn grant_types() -> Text {
+    Text::fixed("Asks by")
+}
+
+/// Label of a value.
+#[must_use]
+pub const fn redirect_uris() -> Text {
+    Text::fixed("Answers may go to")
 }

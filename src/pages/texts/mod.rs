@@ -17,6 +17,7 @@ pub mod consent;
 pub mod counted;
 pub mod definition;
 pub mod denials;
+pub mod events;
 pub mod frame;
 pub mod hints;
 pub mod labels;

@@ -160,6 +160,12 @@ pub const fn no_keys() -> Text {
     Text::fixed("No app has made an API key")
 }
 
+/// Title of a list that holds nothing.
+#[must_use]
+pub const fn no_key_matches() -> Text {
+    Text::fixed("No API key matches")
+}
+
 /// Instead of what was searched for.
 #[must_use]
 pub const fn no_organization_matches() -> Text {
@@ -232,4 +238,10 @@ pub const fn welcome_lead() -> Text {
     Text::fixed(
         "Applications and agents reach your organization's data through this gate, with your consent and never more than you may do yourself.",
     )
+}
+
+/// Title of what is known of a client.
+#[must_use]
+pub const fn how_it_signs_in() -> Text {
+    Text::fixed("How it signs in")
 }

@@ -33,6 +33,42 @@ pub const fn added() -> Text {
     Text::fixed("Added by your administrator")
 }
 
+/// How a client came here.
+#[must_use]
+pub const fn came_by_itself() -> Text {
+    Text::fixed("It registered itself")
+}
+
+/// How a client came here.
+#[must_use]
+pub const fn came_by_operator() -> Text {
+    Text::fixed("The operator of this gateway added it")
+}
+
+/// How a client came here.
+#[must_use]
+pub const fn came_by_owner() -> Text {
+    Text::fixed("The organization that owns it added it")
+}
+
+/// How a client came here.
+#[must_use]
+pub const fn came_with_app() -> Text {
+    Text::fixed("It came with its app")
+}
+
+/// A confidential client.
+#[must_use]
+pub const fn has_a_secret() -> Text {
+    Text::fixed("Confidential: it proves itself with a secret")
+}
+
+/// A public client.
+#[must_use]
+pub const fn has_no_secret() -> Text {
+    Text::fixed("Public: it has no secret, so anybody can claim to be it")
+}
+
 /// What a draft is.
 #[must_use]
 pub const fn is_a_draft() -> Text {

@@ -297,6 +297,11 @@ pub struct VersionRow {
 }
 
 impl AppPage {
+    /// Whether private scopes may be asked for here.
+    const fn may_ask(&self) -> bool {
+        self.may_write
+    }
+
     fn disabled(&self) -> bool {
         self.standing == Standing::Disabled
     }

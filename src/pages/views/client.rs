@@ -1,7 +1,7 @@
 //! Who is asking, and how much we know about them.
 
-use crate::pages::DisplayName;
 use crate::pages::texts::{Text, trust};
+use crate::pages::{DisplayName, When};
 
 /// A client as a person sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,6 +10,55 @@ pub struct Client {
     pub name: DisplayName,
     /// How far that name can be believed.
     pub trust: Trust,
+}
+
+/// How a client signs in and where it is answered, for those who decide about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// How it came here.
+    pub how: Registered,
+    /// When.
+    pub at: When,
+    /// Whether it has a secret of its own.
+    pub has_secret: bool,
+    /// The `grant_type` values that it may use.
+    pub grant_types: Vec<String>,
+    /// Every address that its answers may go to, whole.
+    pub redirect_uris: Vec<String>,
+}
+
+/// How a client came here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registered {
+    /// By itself (RFC 7591).
+    ByItself,
+    /// By the operator.
+    ByOperator,
+    /// By the organization that owns it.
+    ByOwner,
+    /// With the app that it is a client of.
+    WithApp,
+}
+
+impl Registered {
+    const fn words(self) -> Text {
+        match self {
+            Self::ByItself => trust::came_by_itself(),
+            Self::ByOperator => trust::came_by_operator(),
+            Self::ByOwner => trust::came_by_owner(),
+            Self::WithApp => trust::came_with_app(),
+        }
+    }
+}
+
+impl Registration {
+    pub(in crate::pages) const fn came(&self) -> Text {
+        self.how.words()
+    }
+
+    pub(in crate::pages) const fn kind(&self) -> Text {
+        if self.has_secret { trust::has_a_secret() } else { trust::has_no_secret() }
+    }
 }
 
 /// How a client came to be known here.

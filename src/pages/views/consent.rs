@@ -33,6 +33,8 @@ pub struct ConsentPage {
     pub organizations: Vec<OrganizationChoice>,
     /// Everything that would be granted, by API; order does not matter.
     pub scopes: Vec<ScopeGroup>,
+    /// What the person allowed this application before, if they did.
+    pub earlier: Option<Earlier>,
     /// Where the browser goes after the decision.
     pub destination: Destination,
     /// How long the grant lasts.
@@ -41,6 +43,32 @@ pub struct ConsentPage {
     pub device: Option<DeviceFacts>,
     /// Why the last answer could not be taken.
     pub problem: Option<ConsentProblem>,
+}
+
+/// What somebody allowed an application before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Earlier {
+    /// When last.
+    pub since: When,
+    /// In which of the organizations offered; empty when in each.
+    pub organizations: Vec<DisplayName>,
+    /// What they agreed to and it does not ask for now.
+    pub left: Vec<LeftScope>,
+}
+
+/// A scope that an application once was allowed and does not ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftScope {
+    /// `metrics:read`.
+    pub scope: String,
+    /// What else is said of it.
+    pub label: ScopeLabel,
+    /// What it lets an application do.
+    pub text: String,
+    /// The catalogue's risk.
+    pub risk: Risk,
+    /// Whether an earlier authorization still has it.
+    pub stays: bool,
 }
 
 /// Another application with a name that can be taken for this one's.
@@ -113,6 +141,8 @@ pub struct ScopeLine {
     pub risk: Risk,
     /// Whether the person holds it.
     pub held: Held,
+    /// Whether they allowed it before.
+    pub allowed: Allowed,
     /// The other requested scopes that bring this one with them.
     pub comes_with: Vec<String>,
 }
@@ -128,6 +158,21 @@ pub enum Held {
     Only(Vec<DisplayName>),
     /// Wherever they could say yes, the organization does not let this application hold it.
     Barred,
+}
+
+/// Whether somebody allowed an application a scope before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Allowed {
+    /// They never allowed it anything.
+    First,
+    /// It asks for this for the first time.
+    New,
+    /// Wherever they can say yes now.
+    Before,
+    /// In the named organizations, of several.
+    BeforeIn(Vec<DisplayName>),
+    /// They did, and it no longer has it.
+    TakenBack,
 }
 
 /// Where the browser is sent.
@@ -204,7 +249,7 @@ impl ConsentPage {
             .iter()
             .map(|group| {
                 let mut lines: Vec<_> = group.lines.iter().filter(|line| line.risk != Risk::High).collect();
-                lines.sort_by_key(|line| std::cmp::Reverse(line.risk));
+                lines.sort_by_key(|line| (std::cmp::Reverse(line.risk), line.allowed != Allowed::New));
                 (group.api.as_str(), lines)
             })
             .filter(|(_, lines)| !lines.is_empty())
@@ -217,6 +262,13 @@ impl ConsentPage {
         self.scopes.iter().map(|group| group.lines.len()).sum()
     }
 
+    /// What changes against what was allowed before, in a sentence.
+    fn changes(&self) -> Text {
+        let lines = self.scopes.iter().flat_map(|group| &group.lines);
+        let new = lines.filter(|line| line.allowed == Allowed::New).count();
+        texts::changes(new, self.scope_count() - new)
+    }
+
     /// Whether this site stands in for the application.
     fn is_trial(&self) -> bool {
         self.destination == Destination::Trial
@@ -225,6 +277,42 @@ impl ConsentPage {
     /// Long lists get a filter when scripts run.
     fn filterable(&self) -> bool {
         self.scope_count() > 12
+    }
+}
+
+impl Earlier {
+    /// In which organizations it was, when that is not each.
+    fn places(&self) -> Text {
+        if self.organizations.is_empty() { Text::NONE } else { texts::in_organizations(&self.organizations) }
+    }
+}
+
+impl LeftScope {
+    fn icon(&self) -> &'static str {
+        scope_icon(&self.scope, self.risk)
+    }
+
+    const fn note(&self) -> Text {
+        if self.stays { texts::stays_allowed() } else { texts::lost_already() }
+    }
+}
+
+impl Allowed {
+    /// The mark before a line.
+    const fn mark(&self) -> Text {
+        match self {
+            Self::New => texts::new(),
+            Self::First | Self::Before | Self::BeforeIn(_) | Self::TakenBack => Text::NONE,
+        }
+    }
+
+    fn note(&self) -> Text {
+        match self {
+            Self::First | Self::New => Text::NONE,
+            Self::Before => texts::allowed_before(),
+            Self::BeforeIn(organizations) => texts::allowed_before_in(organizations),
+            Self::TakenBack => texts::taken_back(),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod client;
 mod consent;
 mod device;
 mod error;
+mod events;
 mod frame;
 mod grant;
 mod home;
@@ -41,13 +42,14 @@ pub use apps::{
 pub use audit::{
     AuditFilter, AuditPage, AuditRow, Counts, Decision, DecisionFilter, Proof, SavedSearchLink, Summary, SummaryLine, Through,
 };
-pub use client::{Client, Trust, UsedHere};
+pub use client::{Client, Registered, Registration, Trust, UsedHere};
 pub use consent::{
-    ConsentPage, ConsentProblem, Destination, DeviceFacts, Held, Lifetime, Likeness, Maker, Nearness, OrganizationChoice, Origin,
-    ScopeGroup, ScopeLine,
+    Allowed, ConsentPage, ConsentProblem, Destination, DeviceFacts, Earlier, Held, LeftScope, Lifetime, Likeness, Maker,
+    Nearness, OrganizationChoice, Origin, ScopeGroup, ScopeLine,
 };
 pub use device::{DeviceDonePage, DevicePage, DeviceProblem};
 pub use error::{ErrorPage, Link};
+pub use events::{EventRow, EventsPage, Happened};
 pub use frame::{Brand, Frame, OrgLink, Section, Viewer};
 pub use grant::{ActivityFilter, CalledFrom, GrantNotice, GrantPage};
 pub use home::{HomePage, Presence};
@@ -59,7 +61,7 @@ pub use machines::{
 };
 pub use members::{AskedOfMember, InvitationLink, InvitationRow, MemberRow, MemberStanding, MembersPage, OpenMember, RoleChoice};
 pub use operator::{
-    Approval, AskedOfUser, AtStake, ClientOwner, ClientSwitched, EnteredOrg, OperatorClientPage, OperatorClientRow,
+    Approval, AskedOfUser, AtStake, ClientHolder, ClientOwner, ClientSwitched, EnteredOrg, OperatorClientPage, OperatorClientRow,
     OperatorClientsPage, OperatorMembership, OperatorOrgPage, OperatorOrgRow, OperatorOrgsPage, OperatorScopePage,
     OperatorScopeRow, OperatorScopesPage, OperatorShadowPage, OperatorShadowRow, OperatorUserPage, OperatorUserRow,
     OperatorUsersPage, ScopeNotice, ShadowCaller, Steps, Switched, UserNotice, UserStanding,
@@ -76,5 +78,5 @@ pub use record::{AuditRecordPage, Explanation, FieldGroup, FieldLink, FieldValue
 pub use review::{ReviewPage, ReviewProposal, ReviewRow};
 pub use scope::ScopeLabel;
 use scope::scope_icon;
-pub use search::{ListChoice, ListSearch};
+pub use search::{ListChoice, ListField, ListSearch};
 pub use sessions::{SessionRow, SessionsPage};

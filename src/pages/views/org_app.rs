@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{Client, Frame, OrgTabs, ScopeLabel, Way, scope_icon};
+use super::{Client, Frame, ListSearch, OrgTabs, ScopeLabel, Way, scope_icon};
 use crate::config::Risk;
 use crate::pages::texts::{Text, counted, org as texts};
 use crate::pages::{DisplayName, When};
@@ -120,6 +120,10 @@ pub struct OrgKeysPage {
     pub organization: DisplayName,
     /// Whether the viewer may disable keys, on the pages of their applications.
     pub may_change: bool,
+    /// Whether no app ever made one.
+    pub nothing_yet: bool,
+    /// What is looked for.
+    pub search: ListSearch,
     /// The keys, newest first.
     pub keys: Vec<ApiKeyRow>,
     /// Address of the page before this one.

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{AppHere, Client, ClientStanding, Frame, KeyStanding, OrgTabs, ScopeLabel, scope_icon};
+use super::{AppHere, Client, ClientStanding, Frame, KeyStanding, OrgTabs, Registration, ScopeLabel, scope_icon};
 use crate::config::Risk;
 use crate::pages::texts::{Text, org as texts};
 use crate::pages::{DisplayName, When};
@@ -41,6 +41,8 @@ pub struct OrgClientPage {
     pub standing: ClientStanding,
     /// Hosts or schemes where it receives its answers.
     pub redirects: Vec<String>,
+    /// How it came here and signs in.
+    pub registration: Registration,
     /// Users with a live grant.
     pub users: u64,
     /// Live grants.

@@ -11,12 +11,25 @@ pub struct ListSearch {
     pub label: Text,
     /// What is looked for.
     pub text: String,
+    /// What else is looked for, in a field of its own.
+    pub beside: Option<ListField>,
     /// What the list may be narrowed to besides.
     pub choice: Option<ListChoice>,
     /// How many are on this page.
     pub found: usize,
     /// Whether there are others on another page.
     pub more: bool,
+}
+
+/// Another text that is looked for, such as the organization that something belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListField {
+    /// Name of the field.
+    pub name: String,
+    /// Its label.
+    pub label: Text,
+    /// What was entered.
+    pub value: String,
 }
 
 /// One of a few, beside the text that is looked for.
@@ -35,7 +48,9 @@ pub struct ListChoice {
 impl ListSearch {
     /// Whether the list is narrowed.
     pub(in crate::pages) fn narrows(&self) -> bool {
-        !self.text.is_empty() || self.choice.as_ref().is_some_and(|choice| !choice.chosen.is_empty())
+        !self.text.is_empty()
+            || self.beside.as_ref().is_some_and(|field| !field.value.is_empty())
+            || self.choice.as_ref().is_some_and(|choice| !choice.chosen.is_empty())
     }
 
     /// How many were found.

@@ -9,6 +9,8 @@ pub(in crate::pages) enum SettingsTab {
     Applications,
     /// `/settings/sessions`.
     Sessions,
+    /// `/settings/events`.
+    Events,
 }
 
 impl SettingsTab {
@@ -17,6 +19,7 @@ impl SettingsTab {
         let all = [
             ("/settings/applications", frame::applications(), Some(Self::Applications)),
             ("/settings/sessions", frame::sessions(), Some(Self::Sessions)),
+            ("/settings/events", frame::events(), Some(Self::Events)),
             ("/password", frame::password(), None),
         ];
         all.into_iter().map(|(path, name, tab)| (path.to_owned(), name, tab == Some(self))).collect()

@@ -374,14 +374,26 @@ pub(crate) async fn keys_are_listed_page_by_page(store: SharedStore) {
     made.sort_by(|a, b| b.cmp(a));
     let mut seen: Vec<(Timestamp, ApiKeyId)> = Vec::new();
     for most in [2, 2, 1, 0] {
-        let page = store.find_api_keys(org, seen.last(), 2).await.expect("keys");
+        let page = store.find_api_keys(org, "", seen.last(), 2).await.expect("keys");
         assert_eq!(page.len(), most);
         seen.extend(page.into_iter().map(|key| (key.created_at, key.id)));
     }
     assert_eq!(seen, made);
     let beta = super::world::org("beta");
     store.create_org(&beta, &cause(0)).await.expect("an organization");
-    assert_eq!(store.find_api_keys(&beta.id, None, 9).await.expect("keys"), []);
+    assert_eq!(store.find_api_keys(&beta.id, "", None, 9).await.expect("keys"), []);
+
+    let found = async |text: &str| store.find_api_keys(org, text, None, 9).await.expect("keys").len();
+    let last4 = partner.key().last4;
+    for text in ["ADA@", "LOGS:W", last4.as_str(), &partner.key().name.to_uppercase()] {
+        assert_eq!(found(text).await, 5, "{text}");
+    }
+    assert_eq!(found(made[1].1.as_str()).await, 1, "by its id");
+    for text in ["nobody", "\"", "[", "%", "_"] {
+        assert_eq!(found(text).await, 0, "{text}");
+    }
+    let rest = store.find_api_keys(org, "logs:", Some(&made[3]), 9).await.expect("keys");
+    assert_eq!(rest.iter().map(|key| &key.id).collect::<Vec<_>>(), [&made[4].1]);
 }
 
 pub(crate) async fn what_the_operator_says_of_a_private_scope_is_on_record(store: SharedStore) {

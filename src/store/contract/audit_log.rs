@@ -328,7 +328,7 @@ pub(crate) async fn a_user_reads_what_happened_to_their_account(store: SharedSto
     note(Some(&beta.id), Operation::GrantNarrow, 35).await;
     note(Some(&world.org.id), Operation::GrantNarrow, 40).await;
     let names = |page: &AuditPage| page.rows.iter().map(|r| operation(&r.record).to_owned()).collect::<Vec<_>>();
-    let page = async |after: Option<&Cursor>| s.own_events(ada, &world.org.id, after, 2).await.expect("a page");
+    let page = async |after: Option<&Cursor>| s.own_events(ada, Some(&world.org.id), after, 2).await.expect("a page");
     let first = page(None).await;
     assert_eq!(names(&first), ["grant.narrow", "grant.revoke.admin"], "neither calls nor others' doings");
     let second = page(first.next.as_ref()).await;
@@ -340,6 +340,8 @@ pub(crate) async fn a_user_reads_what_happened_to_their_account(store: SharedSto
         next = more.next;
     }
     assert_eq!(rest, ["authorize.consent", "login.ok"]);
-    let elsewhere = s.own_events(ada, &beta.id, None, 10).await.expect("a page");
+    let elsewhere = s.own_events(ada, Some(&beta.id), None, 10).await.expect("a page");
     assert_eq!(names(&elsewhere), ["grant.narrow", "login.ok"], "of the one organization and of none");
+    let everywhere = s.own_events(ada, None, None, 10).await.expect("a page");
+    assert_eq!(names(&everywhere), ["grant.narrow", "grant.narrow", "grant.revoke.admin", "authorize.consent", "login.ok"]);
 }

@@ -127,7 +127,7 @@ pub(crate) async fn machines_come_with_what_they_rest_on(store: SharedStore) {
         (machines, clients)
     };
     let one = |id: &ClientId| (vec![id.clone()], vec![id.clone()]);
-    for text in ["NIGHTLY", "100%", "\u{DC}nion", old.id.as_str()] {
+    for text in ["NIGHTLY", "100%", "\u{DC}nion", "nightly 100% \u{FC}NION", old.id.as_str()] {
         assert_eq!(found(text).await, one(&old.id), "{text}");
     }
     assert_eq!(found("ROBOT").await.0.len(), 2, "by whom they act as");

@@ -280,6 +280,20 @@ pub(crate) async fn grants_are_found_by_who_holds_what(store: SharedStore) {
         assert_eq!(found(text).await, std::slice::from_ref(&mirrored.id), "{text}");
     }
     assert_eq!(found("example.com").await.len(), 2);
+    for text in ["mirror 100% \u{FC}BER", "\u{FC}b"] {
+        assert_eq!(found(text).await, std::slice::from_ref(&mirrored.id), "{text}: every letter has its case");
+    }
+    // More of them than are gathered before they are sorted.
+    for n in 0..3 {
+        world.consent_to(&Grant { scopes: scopes("logs:read"), ..world.wanted(3 + n) }, 6).await;
+    }
+    for (text, many) in [("example.com", 5), ("LOGS:", 4), ("ada@", 4), ("grace", 1), ("alerts:", 1), ("mirror", 1)] {
+        assert_eq!(found(text).await.len(), many, "{text}");
+    }
+    // What a grant no longer holds it is not found by.
+    assert!(s.narrow_grant(&hers.id, &grace.user.id, &scopes("alerts:read"), &cause(7)).await.expect("an answer"));
+    assert!(found("alerts:").await.is_empty());
+    assert_eq!(found("metrics:").await, std::slice::from_ref(&hers.id));
     for absent in ["_race", "100%%", "\"", "[", "\",\"", "\0", "nobody"] {
         assert!(found(absent).await.is_empty(), "{absent:?}");
     }

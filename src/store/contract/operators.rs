@@ -37,7 +37,7 @@ pub(crate) async fn everything_is_found_across_organizations(store: SharedStore)
     let world = World::new(store).await;
     let s = &world.store;
     let mut beta = org("beta");
-    beta.name = "Beta 100% GmbH".into();
+    beta.name = "Beta 100% GmbH \u{D6}st".into();
     s.create_org(&beta, &cause(0)).await.expect("an organization");
     s.set_org_state(&beta.id, OrgState::Disabled, &cause(0)).await.expect("done");
     let bob = user("bob_b@example.com");
@@ -50,6 +50,7 @@ pub(crate) async fn everything_is_found_across_organizations(store: SharedStore)
     };
     assert_eq!(orgs("").await, [("acme".to_owned(), 1), ("beta".to_owned(), 1)]);
     assert_eq!(orgs("0% g").await, [("beta".to_owned(), 1)]);
+    assert_eq!(orgs("MBH \u{F6}ST").await, [("beta".to_owned(), 1)]);
     assert_eq!(orgs(beta.id.as_str()).await, [("beta".to_owned(), 1)]);
     for nothing in ["0_%", "\0", "%%"] {
         assert!(orgs(nothing).await.is_empty(), "{nothing:?} is no pattern");
@@ -98,6 +99,9 @@ pub(crate) async fn what_rests_on_something_is_counted(store: SharedStore) {
     assert_eq!(count(Counted::Org(&world.org.id)).await, all);
     assert_eq!(count(Counted::User(&world.user.id)).await, all);
     assert_eq!(count(Counted::Client(&world.client.id)).await, all);
+    let holders = s.holders(&world.client.id, at, 9).await.expect("an answer");
+    assert_eq!(holders, [crate::store::Holding { org: world.org.clone(), grants: 2, users: 1 }]);
+    assert_eq!(s.holders(&world.client.id, at, 0).await.expect("an answer"), []);
     assert_eq!(count(Counted::Holding(&holder, &held)).await, all);
     assert_eq!(count(Counted::Holding(&holder, &never)).await, Resting::default());
     s.revoke_grant(&first.id, None, crate::store::RevokeReason::Admin, &cause(2)).await.expect("revoked");

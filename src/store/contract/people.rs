@@ -244,6 +244,7 @@ pub(crate) async fn members_are_found_page_by_page(store: SharedStore) {
         (text("GRACE@"), Some(&grace)),
         (text("grace 100%"), Some(&grace)),
         (text("_\u{DC}na"), Some(&bob)),
+        (text("_\u{FC}NA"), Some(&bob)),
         (text("_race"), None),
         (text("\0"), None),
         (MemberSearch { kind: Some(UserKind::Service), ..text("") }, Some(&bot)),

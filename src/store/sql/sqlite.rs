@@ -30,6 +30,9 @@ mod keys;
 mod operators;
 #[path = "verbs/people.rs"]
 mod people;
+#[cfg(test)]
+#[path = "plans.rs"]
+mod plans;
 #[path = "verbs/policy.rs"]
 mod policy;
 #[path = "verbs/repeats.rs"]

@@ -90,6 +90,7 @@ async fn listed(app: &App, visitor: &Visitor, slug: &str, query: Option<&str>) -
             path: place.path().to_owned(),
             label: texts::find(),
             text: text.to_owned(),
+            beside: None,
             choice: None,
             found: machines.len(),
             more,

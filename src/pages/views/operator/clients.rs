@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::{AtStake, OperatorTab, Steps, Switched};
 use crate::pages::texts::{Text, operator as texts, org};
-use crate::pages::views::{Client, Frame};
+use crate::pages::views::{Client, Frame, ListSearch, Registration};
 use crate::pages::{DisplayName, When};
 
 /// `/operator/clients`. The search is a GET form with `text`, `org` and `state`.
@@ -13,12 +13,8 @@ use crate::pages::{DisplayName, When};
 pub struct OperatorClientsPage {
     /// The surrounding page, with a viewer.
     pub frame: Frame,
-    /// What is searched for; empty is everything.
-    pub text: String,
-    /// Short name of the organization that owns them; empty is any or none.
-    pub org: String,
-    /// `active`, `disabled`, `frozen`, or empty for all.
-    pub state: String,
+    /// What is searched for, and whose clients, and how they stand.
+    pub search: ListSearch,
     /// Whether there is no such organization.
     pub no_such_org: bool,
     /// One page of clients, newest first.
@@ -70,6 +66,19 @@ impl ClientSwitched {
     }
 }
 
+/// An organization in which a client was authorized.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientHolder {
+    /// Its page.
+    pub href: String,
+    /// Its name.
+    pub name: DisplayName,
+    /// Live authorizations there.
+    pub grants: u64,
+    /// Users who gave them.
+    pub users: u64,
+}
+
 /// The organization that owns a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientOwner {
@@ -100,8 +109,10 @@ pub struct OperatorClientPage {
     pub switched: ClientSwitched,
     /// Since when it is here.
     pub created: When,
-    /// Hosts that its answers go to, each once.
-    pub redirects: Vec<String>,
+    /// How it came here and signs in.
+    pub registration: Registration,
+    /// Who authorized it: organizations with the most authorizations first, some of them when there are many.
+    pub holders: Vec<ClientHolder>,
     /// What it may ask for; `None` is every public scope.
     pub scopes: Option<Vec<String>>,
     /// What it was given.
@@ -113,17 +124,12 @@ pub struct OperatorClientPage {
 }
 
 impl OperatorClientPage {
+    /// Organizations that are not listed.
+    fn others(&self) -> u64 {
+        self.stake.orgs.saturating_sub(u64::try_from(self.holders.len()).unwrap_or(u64::MAX))
+    }
+
     fn freezing(&self) -> Text {
         texts::freeze_client(self.stake.users, self.stake.orgs)
-    }
-}
-
-impl OperatorClientsPage {
-    /// What the filter offers besides "Any": value and name.
-    const STATES: [(&'static str, Text); 3] =
-        [("active", texts::active()), ("disabled", org::switched_off()), ("frozen", texts::frozen())];
-
-    fn is_filtered(&self) -> bool {
-        !(self.text.is_empty() && self.org.is_empty() && self.state.is_empty())
     }
 }

@@ -8,7 +8,7 @@ mod scopes;
 mod shadow;
 mod users;
 
-pub use clients::{ClientOwner, ClientSwitched, OperatorClientPage, OperatorClientRow, OperatorClientsPage};
+pub use clients::{ClientHolder, ClientOwner, ClientSwitched, OperatorClientPage, OperatorClientRow, OperatorClientsPage};
 pub use orgs::{EnteredOrg, OperatorOrgPage, OperatorOrgRow, OperatorOrgsPage};
 pub use scopes::{Approval, OperatorScopePage, OperatorScopeRow, OperatorScopesPage, ScopeNotice};
 pub use shadow::{OperatorShadowPage, OperatorShadowRow, ShadowCaller};

@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::{AtStake, OperatorTab, Steps, Switched};
 use crate::pages::texts::{Text, counted, operator as texts};
-use crate::pages::views::Frame;
+use crate::pages::views::{Frame, ListSearch};
 use crate::pages::{DisplayName, When};
 
 /// `/operator/organizations`. The search is a GET form with `text`; `create` posts `slug`, `name` and `tenant`.
@@ -15,8 +15,8 @@ pub struct OperatorOrgsPage {
     pub frame: Frame,
     /// Value of the hidden field `csrf`.
     pub csrf: String,
-    /// What is searched for; empty is everything.
-    pub text: String,
+    /// What is searched for.
+    pub search: ListSearch,
     /// Why nothing was made.
     pub problem: Option<Text>,
     /// What was entered to be made.

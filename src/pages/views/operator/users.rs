@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::{AtStake, OperatorTab, Steps, Switched};
 use crate::pages::texts::{Text, counted, operator as texts};
-use crate::pages::views::{Frame, SessionRow};
+use crate::pages::views::{Frame, ListSearch, SessionRow};
 use crate::pages::{DisplayName, When};
 
 /// `/operator/users`. The search is a GET form with `text` and `org`.
@@ -13,10 +13,8 @@ use crate::pages::{DisplayName, When};
 pub struct OperatorUsersPage {
     /// The surrounding page, with a viewer.
     pub frame: Frame,
-    /// What is searched for; empty is everybody.
-    pub text: String,
-    /// Short name of the organization that they are in; empty is any.
-    pub org: String,
+    /// Who is searched for, and among whom.
+    pub search: ListSearch,
     /// Whether there is no such organization.
     pub no_such_org: bool,
     /// One page of users, by address.

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use sqlx::QueryBuilder;
 
 use super::super::fault::Doing;
 use super::super::values::{json, word};
 use super::engine::{Engine, Tx};
 use super::rows::{self, Fields};
-use super::{installs, scope_requests};
+use super::sought::Sought;
+use super::{Db, installs, scope_requests};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{ApiKey, ApiKeyFacts, ApiKeyStore, DisableReason, Holder, Minted, StoreError, Subject};
 use crate::types::{API_KEYS_WRITE, ApiKeyId, AppId, ClientId, HashedToken, OrgId, Timestamp};
@@ -236,22 +238,34 @@ impl ApiKeyStore for Engine {
     async fn find_api_keys(
         &self,
         org: &OrgId,
+        text: &str,
         after: Option<&(Timestamp, ApiKeyId)>,
         limit: u32,
     ) -> Result<Vec<ApiKey>, StoreError> {
-        let (time, id) = after.map_or((i64::MAX, ""), |(time, id)| (time.millis(), id.as_str()));
-        let rows = sqlx::query(concat!(
-            "SELECT ",
-            api_key_columns!(),
-            " FROM api_keys k WHERE k.org_id = $1 AND (k.created_at, k.id) < ($2, $3) ORDER BY k.created_at DESC, k.id DESC LIMIT $4"
-        ))
-        .bind(org.as_str())
-        .bind(time)
-        .bind(id)
-        .bind(i64::from(limit))
-        .fetch_all(&mut *self.reader().await?)
-        .await
-        .doing("list an organization's API keys")?;
+        let mut query = QueryBuilder::<Db>::new(concat!("SELECT ", api_key_columns!(), " FROM api_keys k WHERE k.org_id = "));
+        query.push_bind(org.as_str().to_owned());
+        if let Some((time, id)) = after {
+            query.push(" AND (k.created_at, k.id) < (").push_bind(time.millis());
+            query.push(", ").push_bind(id.as_str().to_owned()).push(")");
+        }
+        if !text.is_empty() {
+            let sought = Sought::of(text);
+            query.push(" AND (");
+            sought.within(&mut query, &["k.name", "k.last4", "k.id"]);
+            query.push(" OR EXISTS (SELECT 1 FROM clients c WHERE c.id = k.client_id AND ");
+            sought.within(&mut query, &["c.name"]);
+            query.push(") OR EXISTS (SELECT 1 FROM users u WHERE u.id = k.user_id AND ");
+            sought.within(&mut query, &["u.email", "u.name"]);
+            query.push(")");
+            // Scopes are a list in JSON, whose own characters are none of theirs.
+            if !text.contains(['"', '[', ']', ',', ' ']) {
+                query.push(" OR ");
+                sought.within(&mut query, &["k.scopes"]);
+            }
+            query.push(")");
+        }
+        query.push(" ORDER BY k.created_at DESC, k.id DESC LIMIT ").push_bind(i64::from(limit));
+        let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("list an organization's API keys")?;
         rows.iter().map(rows::api_key).collect()
     }
 

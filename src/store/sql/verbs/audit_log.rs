@@ -227,10 +227,20 @@ impl AuditLogStore for Engine {
         page(&found, limit)
     }
 
-    async fn own_events(&self, user: &UserId, org: &OrgId, after: Option<&Cursor>, limit: u32) -> Result<AuditPage, StoreError> {
+    async fn own_events(
+        &self,
+        user: &UserId,
+        org: Option<&OrgId>,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<AuditPage, StoreError> {
         let mut query = QueryBuilder::<Db>::new("SELECT id, record FROM audit_records WHERE api IS NULL AND (user_id = ");
         query.push_bind(user.as_str()).push(" OR grant_id IN (SELECT id FROM grants WHERE user_id = ").push_bind(user.as_str());
-        query.push(")) AND (org_id IS NULL OR org_id = ").push_bind(org.as_str()).push(") AND operation IN ");
+        query.push("))");
+        if let Some(org) = org {
+            query.push(" AND (org_id IS NULL OR org_id = ").push_bind(org.as_str()).push(")");
+        }
+        query.push(" AND operation IN ");
         among(&mut query, Operation::OF_ACCOUNTS.iter().map(|operation| operation.name()));
         behind(&mut query, after);
         let found = one_more(&mut query, limit).build().fetch_all(&mut *self.reader().await?).await.doing("read own events")?;

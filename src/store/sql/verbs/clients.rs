@@ -236,7 +236,7 @@ fn owner(row: &super::Row) -> Result<Option<OrgId>, StoreError> {
     Fields::of(row, "clients", "id").maybe_parsed("org_id", OrgId::parse)
 }
 
-/// Machine clients of `$1` with what their tokens rest on; a condition follows.
+/// Machine clients with what their tokens rest on, on a condition; their organization follows.
 macro_rules! select_machines {
     ($rest:literal) => {
         concat!(
@@ -250,8 +250,9 @@ macro_rules! select_machines {
              WHERE g.client_id = c.id AND g.org_id = c.org_id) AS last_used_at FROM clients c JOIN users u ON u.id = c.subject_id \
              LEFT JOIN memberships m ON m.org_id = c.org_id AND m.user_id = c.subject_id \
              LEFT JOIN client_policies p ON p.org_id = c.org_id AND p.client_id = c.id \
-             LEFT JOIN org_policies q ON q.org_id = c.org_id WHERE c.org_id = $1 AND c.deleted_at IS NULL ",
-            $rest
+             LEFT JOIN org_policies q ON q.org_id = c.org_id WHERE c.deleted_at IS NULL ",
+            $rest,
+            " AND c.org_id = "
         )
     };
 }
@@ -384,27 +385,22 @@ impl ClientStore for Engine {
     }
 
     async fn machines(&self, org: &OrgId, text: &str, (offset, limit): (u32, u32)) -> Result<Vec<Machine>, StoreError> {
-        let sought = Sought::of(text);
-        let rows = sqlx::query(select_machines!(
-            r"AND ($2 = '%%' OR LOWER(c.name) LIKE $2 ESCAPE '\' OR c.name LIKE $3 ESCAPE '\' OR c.id LIKE $3 ESCAPE '\'
-              OR LOWER(u.email) LIKE $2 ESCAPE '\' OR LOWER(u.name) LIKE $2 ESCAPE '\' OR u.name LIKE $3 ESCAPE '\')
-              ORDER BY c.created_at DESC, c.id DESC LIMIT $4 OFFSET $5"
-        ))
-        .bind(org.as_str())
-        .bind(sought.small)
-        .bind(sought.written)
-        .bind(i64::from(limit))
-        .bind(i64::from(offset))
-        .fetch_all(&mut *self.reader().await?)
-        .await
-        .doing("list machine clients")?;
+        let mut query = QueryBuilder::<Db>::new(select_machines!(""));
+        query.push_bind(org.as_str().to_owned());
+        if !text.is_empty() {
+            query.push(" AND ");
+            Sought::of(text).within(&mut query, &["c.name", "c.id", "u.email", "u.name"]);
+        }
+        query.push(" ORDER BY c.created_at DESC, c.id DESC LIMIT ").push_bind(i64::from(limit)).push(" OFFSET ");
+        query.push_bind(i64::from(offset));
+        let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("list machine clients")?;
         rows.iter().map(machine).collect()
     }
 
     async fn machine(&self, org: &OrgId, id: &ClientId) -> Result<Option<Machine>, StoreError> {
-        let row = sqlx::query(select_machines!("AND c.id = $2"))
-            .bind(org.as_str())
+        let row = sqlx::query(concat!(select_machines!("AND c.id = $1"), "$2"))
             .bind(id.as_str())
+            .bind(org.as_str())
             .fetch_optional(&mut *self.reader().await?)
             .await
             .doing("read a machine client")?;

@@ -9,7 +9,7 @@ use super::engine::{Engine, Tx};
 use super::installs;
 use super::revocation::{Ending, end};
 use super::rows::{self, Fields};
-use super::sought::{Sought, living};
+use super::sought::{Reach, Sought, living};
 use super::{Db, Row};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
@@ -118,8 +118,21 @@ impl Engine {
     }
 }
 
-/// Adds ` AND …` for everything that the search narrows by.
-pub(super) fn narrow_search(query: &mut QueryBuilder<Db>, org: &OrgId, search: &GrantSearch) {
+/// How the grants are read that the search's text is found in, if it has one.
+pub(super) async fn reach(engine: &Engine, org: &OrgId, search: &GrantSearch) -> Result<Option<Reach>, StoreError> {
+    if search.text.is_empty() {
+        return Ok(None);
+    }
+    Sought::of(&search.text).reach(engine, org).await.map(Some)
+}
+
+/// Adds the condition on an organization's grants, known as `g`, with everything that the search narrows them by; its text reaches
+/// so far.
+pub(super) fn narrow_search(query: &mut QueryBuilder<Db>, org: &OrgId, search: &GrantSearch, reach: Option<Reach>) {
+    match reach {
+        Some(reach) => Sought::of(&search.text).of_grants(query, org, reach),
+        None => drop(query.push("g.org_id = ").push_bind(org.as_str().to_owned())),
+    }
     if let Some(user) = &search.user {
         query.push(" AND g.user_id = ").push_bind(user.as_str().to_owned());
     }
@@ -143,9 +156,23 @@ pub(super) fn narrow_search(query: &mut QueryBuilder<Db>, org: &OrgId, search: &
         Some((Idle::Not, at)) => drop(query.push(" AND g.idle_since > ").push_bind(at.millis())),
         None => {}
     }
-    if !search.text.is_empty() {
-        Sought::of(&search.text).of_grants(query, org);
+}
+
+/// A page of the grants that a search finds, newest first.
+pub(super) fn newest_page(
+    org: &OrgId,
+    (search, reach): (&GrantSearch, Option<Reach>),
+    after: Option<&(Timestamp, GrantId)>,
+    limit: u32,
+) -> QueryBuilder<Db> {
+    let mut query = QueryBuilder::<Db>::new(select_facts!("WHERE "));
+    narrow_search(&mut query, org, search, reach);
+    if let Some((time, id)) = after {
+        query.push(" AND (g.created_at, g.id) < (").push_bind(time.millis());
+        query.push(", ").push_bind(id.as_str().to_owned()).push(")");
     }
+    query.push(" ORDER BY g.created_at DESC, g.id DESC LIMIT ").push_bind(i64::from(limit));
+    query
 }
 
 fn all(rows: &[Row]) -> Result<Vec<GrantFacts>, StoreError> {
@@ -246,14 +273,8 @@ impl GrantStore for Engine {
         after: Option<&(Timestamp, GrantId)>,
         limit: u32,
     ) -> Result<Vec<GrantFacts>, StoreError> {
-        let mut query = QueryBuilder::<Db>::new(select_facts!("WHERE g.org_id = "));
-        query.push_bind(org.as_str().to_owned());
-        narrow_search(&mut query, org, search);
-        if let Some((time, id)) = after {
-            query.push(" AND (g.created_at, g.id) < (").push_bind(time.millis());
-            query.push(", ").push_bind(id.as_str().to_owned()).push(")");
-        }
-        query.push(" ORDER BY g.created_at DESC, g.id DESC LIMIT ").push_bind(i64::from(limit));
+        let reach = reach(self, org, search).await?;
+        let mut query = newest_page(org, (search, reach), after, limit);
         let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("search an organization's grants")?;
         all(&rows)
     }

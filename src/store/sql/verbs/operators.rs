@@ -1,21 +1,25 @@
 //! Operators, and searches over all organizations.
 
 use async_trait::async_trait;
+use sqlx::QueryBuilder;
 
 use super::super::fault::Doing;
-use super::super::values::{like, storable, word};
-use super::Row;
+use super::super::values::{storable, word};
 use super::engine::{Engine, Tx};
 use super::rows::{self, Fields};
+use super::sought::Sought;
+use super::{Db, Row};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
-    Client, ClientSearch, Counted, OperatorStore, Org, OrgSummary, Resting, StoreError, User, UserSearch, UserSummary,
+    Client, ClientSearch, Counted, Holding, OperatorStore, Org, OrgSummary, Resting, StoreError, User, UserSearch, UserSummary,
 };
-use crate::types::{OrgId, RoleName, Timestamp, UserId};
+use crate::types::{ClientId, RoleName, Timestamp, UserId};
 
-/// A text as it is searched for: anywhere, ignoring case. Empty is everything.
-fn anywhere(text: &str) -> String {
-    like(&text.to_lowercase(), "%", "%")
+/// Adds `(… OR …)`: a text occurs in one of these columns, or is the id in `id`. An empty one is found everywhere.
+fn anywhere(query: &mut QueryBuilder<Db>, text: &str, columns: &[&'static str], id: &'static str) {
+    query.push("(");
+    Sought::of(text).within(query, columns);
+    query.push(" OR ").push(id).push(" = ").push_bind(storable(text)).push(")");
 }
 
 /// Takes the operator's pages from a user; `false` when they were not theirs.
@@ -105,63 +109,49 @@ impl OperatorStore for Engine {
     }
 
     async fn find_orgs(&self, text: &str, (offset, limit): (u32, u32)) -> Result<Vec<OrgSummary>, StoreError> {
-        let rows = sqlx::query(concat!(
+        let mut query = QueryBuilder::<Db>::new(concat!(
             "SELECT ",
             org_columns!(),
             ", (SELECT COUNT(*) FROM memberships m WHERE m.org_id = o.id) AS members, \
-             (SELECT COUNT(*) FROM clients c WHERE c.org_id = o.id AND c.deleted_at IS NULL) AS clients FROM orgs o \
-             WHERE o.slug LIKE $1 ESCAPE '\\' OR LOWER(o.name) LIKE $1 ESCAPE '\\' OR o.id = $2 \
-             ORDER BY o.slug LIMIT $3 OFFSET $4"
-        ))
-        .bind(anywhere(text))
-        .bind(storable(text))
-        .bind(i64::from(limit))
-        .bind(i64::from(offset))
-        .fetch_all(&mut *self.reader().await?)
-        .await
-        .doing("search organizations")?;
+             (SELECT COUNT(*) FROM clients c WHERE c.org_id = o.id AND c.deleted_at IS NULL) AS clients FROM orgs o WHERE "
+        ));
+        anywhere(&mut query, text, &["o.slug", "o.name"], "o.id");
+        query.push(" ORDER BY o.slug LIMIT ").push_bind(i64::from(limit)).push(" OFFSET ").push_bind(i64::from(offset));
+        let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("search organizations")?;
         rows.iter().map(org_summary).collect()
     }
 
     async fn find_users(&self, search: &UserSearch, (offset, limit): (u32, u32)) -> Result<Vec<UserSummary>, StoreError> {
-        let rows = sqlx::query(concat!(
+        let mut query = QueryBuilder::<Db>::new(concat!(
             "SELECT ",
             user_columns!(),
             ", (SELECT COUNT(*) FROM memberships m WHERE m.user_id = u.id) AS orgs, \
-             (SELECT COUNT(*) FROM operators p WHERE p.user_id = u.id) AS operates FROM users u \
-             WHERE (u.email LIKE $1 ESCAPE '\\' OR LOWER(u.name) LIKE $1 ESCAPE '\\' OR u.id = $2) \
-             AND ($3 = '' OR EXISTS (SELECT 1 FROM memberships m WHERE m.org_id = $3 AND m.user_id = u.id)) \
-             ORDER BY u.email LIMIT $4 OFFSET $5"
-        ))
-        .bind(anywhere(&search.text))
-        .bind(storable(&search.text))
-        .bind(search.org.as_ref().map_or("", OrgId::as_str))
-        .bind(i64::from(limit))
-        .bind(i64::from(offset))
-        .fetch_all(&mut *self.reader().await?)
-        .await
-        .doing("search users")?;
+             (SELECT COUNT(*) FROM operators p WHERE p.user_id = u.id) AS operates FROM users u WHERE "
+        ));
+        anywhere(&mut query, &search.text, &["u.email", "u.name"], "u.id");
+        if let Some(org) = &search.org {
+            query.push(" AND EXISTS (SELECT 1 FROM memberships m WHERE m.user_id = u.id AND m.org_id = ");
+            query.push_bind(org.as_str().to_owned()).push(")");
+        }
+        query.push(" ORDER BY u.email LIMIT ").push_bind(i64::from(limit)).push(" OFFSET ").push_bind(i64::from(offset));
+        let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("search users")?;
         rows.iter().map(user_summary).collect()
     }
 
     async fn find_clients(&self, search: &ClientSearch, (offset, limit): (u32, u32)) -> Result<Vec<Client>, StoreError> {
-        let rows = sqlx::query(concat!(
-            "SELECT ",
-            client_columns!(),
-            " FROM clients c WHERE c.deleted_at IS NULL AND (LOWER(c.name) LIKE $1 ESCAPE '\\' OR c.id = $2) \
-             AND ($3 = '' OR c.org_id = $3) AND ($4 = '' OR \
-             CASE WHEN c.state = 'disabled' AND c.frozen_at IS NOT NULL THEN 'frozen' ELSE c.state END = $4) \
-             ORDER BY c.created_at DESC, c.id DESC LIMIT $5 OFFSET $6"
-        ))
-        .bind(anywhere(&search.text))
-        .bind(storable(&search.text))
-        .bind(search.org.as_ref().map_or("", OrgId::as_str))
-        .bind(search.state.as_ref().map(word).transpose()?.unwrap_or_default())
-        .bind(i64::from(limit))
-        .bind(i64::from(offset))
-        .fetch_all(&mut *self.reader().await?)
-        .await
-        .doing("search clients")?;
+        let mut query =
+            QueryBuilder::<Db>::new(concat!("SELECT ", client_columns!(), " FROM clients c WHERE c.deleted_at IS NULL AND "));
+        anywhere(&mut query, &search.text, &["c.name"], "c.id");
+        if let Some(org) = &search.org {
+            query.push(" AND c.org_id = ").push_bind(org.as_str().to_owned());
+        }
+        if let Some(state) = &search.state {
+            query.push(" AND CASE WHEN c.state = 'disabled' AND c.frozen_at IS NOT NULL THEN 'frozen' ELSE c.state END = ");
+            query.push_bind(word(state)?);
+        }
+        query.push(" ORDER BY c.created_at DESC, c.id DESC LIMIT ").push_bind(i64::from(limit)).push(" OFFSET ");
+        query.push_bind(i64::from(offset));
+        let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("search clients")?;
         rows.iter().map(rows::client).collect()
     }
 
@@ -176,6 +166,27 @@ impl OperatorStore for Engine {
         .await
         .doing("list a user's organizations")?;
         rows.iter().map(|row| Ok((rows::org(row)?, Fields::of(row, "memberships", "o_id").json("m_roles")?))).collect()
+    }
+
+    async fn holders(&self, client: &ClientId, at: Timestamp, limit: u32) -> Result<Vec<Holding>, StoreError> {
+        let rows = sqlx::query(concat!(
+            "SELECT ",
+            org_columns!(),
+            ", h.grants, h.users FROM (SELECT org_id, COUNT(*) AS grants, COUNT(DISTINCT user_id) AS users FROM grants \
+             WHERE client_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2) GROUP BY org_id) AS h \
+             JOIN orgs o ON o.id = h.org_id ORDER BY h.grants DESC, o.slug LIMIT $3"
+        ))
+        .bind(client.as_str())
+        .bind(at.millis())
+        .bind(i64::from(limit))
+        .fetch_all(&mut *self.reader().await?)
+        .await
+        .doing("list who authorized a client")?;
+        let holding = |row| {
+            let fields = Fields::of(row, "grants", "o_id");
+            Ok(Holding { org: rows::org(row)?, grants: fields.count("grants")?, users: fields.count("users")? })
+        };
+        rows.iter().map(holding).collect()
     }
 
     async fn resting(&self, on: Counted<'_>, at: Timestamp) -> Result<Resting, StoreError> {

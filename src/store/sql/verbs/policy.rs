@@ -78,7 +78,7 @@ async fn listed(
 
 /// Adds the start of a statement that ends in ` AS s`: the clients that an organization knows or that wait there, with what was
 /// decided about them.
-fn known(org: &OrgId, search: &ClientUseSearch, at: Timestamp) -> QueryBuilder<Db> {
+pub(super) fn known(org: &OrgId, search: &ClientUseSearch, at: Timestamp) -> QueryBuilder<Db> {
     let org_id = || org.as_str().to_owned();
     let mut query = QueryBuilder::<Db>::new(concat!(
         "SELECT s.id, s.p_stance, s.newest FROM (SELECT c.id, c.state, k.newest, p.stance AS written, ",

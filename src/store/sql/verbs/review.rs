@@ -9,10 +9,25 @@ use super::super::fault::Doing;
 use super::Db;
 use super::among::among;
 use super::engine::Engine;
-use super::grants::narrow_search;
+use super::grants::{narrow_search, reach};
 use super::rows::{self, Fields};
+use super::sought::Reach;
 use crate::store::{GrantFacts, GrantSearch, ReviewStore, StoreError};
 use crate::types::{GrantId, OrgId, ScopeSet, ScopeToken, Timestamp};
+
+/// A page of the grants that a search finds, those that idled for longest first. It is found in an index before anything is joined
+/// to it.
+pub(super) fn idle_page(
+    org: &OrgId,
+    (search, reach): (&GrantSearch, Option<Reach>),
+    (offset, limit): (u32, u32),
+) -> QueryBuilder<Db> {
+    let mut query = QueryBuilder::<Db>::new(select_facts!("WHERE g.id IN (SELECT g.id FROM grants g WHERE "));
+    narrow_search(&mut query, org, search, reach);
+    query.push(" ORDER BY g.idle_since, g.id LIMIT ").push_bind(i64::from(limit)).push(" OFFSET ");
+    query.push_bind(i64::from(offset)).push(") ORDER BY g.idle_since, g.id");
+    query
+}
 
 #[async_trait]
 impl ReviewStore for Engine {
@@ -38,12 +53,8 @@ impl ReviewStore for Engine {
         search: &GrantSearch,
         (offset, limit): (u32, u32),
     ) -> Result<Vec<GrantFacts>, StoreError> {
-        // The page is found in an index before anything is joined to it.
-        let mut query = QueryBuilder::<Db>::new(select_facts!("WHERE g.id IN (SELECT g.id FROM grants g WHERE g.org_id = "));
-        query.push_bind(org.as_str().to_owned());
-        narrow_search(&mut query, org, search);
-        query.push(" ORDER BY g.idle_since, g.id LIMIT ").push_bind(i64::from(limit)).push(" OFFSET ");
-        query.push_bind(i64::from(offset)).push(") ORDER BY g.idle_since, g.id");
+        let reach = reach(self, org, search).await?;
+        let mut query = idle_page(org, (search, reach), (offset, limit));
         let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("list an organization's idle grants")?;
         rows.iter().map(rows::facts).collect()
     }

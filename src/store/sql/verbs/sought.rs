@@ -1,69 +1,178 @@
 //! A text that people look for.
 
+use std::collections::BTreeMap;
+
 use sqlx::QueryBuilder;
 
+use super::super::fault::Doing;
 use super::super::values::like;
 use super::Db;
+use super::engine::Engine;
+use crate::store::StoreError;
 use crate::types::{OrgId, Timestamp};
 
-/// A text as the patterns that find it wherever it occurs, ignoring case; SQLite knows the case of A to Z alone.
+/// Grants up to which those that match are gathered and sorted. Beyond, a page of them is soon full along the order that the list
+/// is in.
+const FEW: i64 = if cfg!(test) { 2 } else { 2_000 };
+
+/// Different letters beyond ASCII whose case is ignored; the rest of a text that has more are found as they are in small. SQLite
+/// takes no expression that is a thousand calls deep.
+const MOST_CAPITALS: usize = 100;
+
+/// How the grants that match are read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Reach {
+    /// No grant matches.
+    Nothing,
+    /// Those that match, then the order.
+    Few,
+    /// In the order, as far as the page needs.
+    Many,
+}
+
+/// A text as the pattern that finds it wherever it occurs, ignoring case.
+///
+/// `LOWER` knows the letters A to Z alone, on SQLite and in the collation "C" of PostgreSQL. So each other letter of the text that
+/// has a capital is made small in the column too, and both engines find the same.
 pub(super) struct Sought {
     /// In small letters.
-    pub(super) small: String,
-    /// As it was written: so SQLite finds letters that it has no small ones for.
-    pub(super) written: String,
+    pattern: String,
+    /// Its small letters beyond ASCII, each by its capital.
+    capitals: BTreeMap<char, char>,
+}
+
+/// The capital of a small letter, where it is one character that this letter alone belongs to.
+fn capital(small: char) -> Option<char> {
+    let mut capitals = small.to_uppercase();
+    let (capital, rest) = (capitals.next()?, capitals.next());
+    (rest.is_none() && capital != small && capital.to_lowercase().eq([small])).then_some(capital)
 }
 
 impl Sought {
-    /// The patterns of a text. Those of none match everything.
+    /// The pattern of a text. That of none matches everything.
     pub(super) fn of(text: &str) -> Self {
-        Self { small: like(&text.to_lowercase(), "%", "%"), written: like(text, "%", "%") }
+        // Letter by letter: a text in small letters as a whole would end its words in a sigma that no capital is small as.
+        let small: String = text.chars().flat_map(char::to_lowercase).collect();
+        let mut capitals: BTreeMap<char, char> =
+            small.chars().filter(|c| !c.is_ascii()).filter_map(|c| Some((capital(c)?, c))).collect();
+        while capitals.len() > MOST_CAPITALS {
+            capitals.pop_last();
+        }
+        Self { pattern: like(&small, "%", "%"), capitals }
     }
 
     /// Adds `(… OR …)`: it occurs in one of these columns.
     pub(super) fn within(&self, query: &mut QueryBuilder<Db>, columns: &[&'static str]) {
         for (n, column) in columns.iter().enumerate() {
-            query.push(if n == 0 { "(LOWER(" } else { " OR LOWER(" }).push(column).push(") LIKE ").push_bind(self.small.clone());
-            query.push(r" ESCAPE '\'");
-            if !self.written.is_ascii() {
-                query.push(" OR ").push(column).push(" LIKE ").push_bind(self.written.clone()).push(r" ESCAPE '\'");
-            }
+            query.push(if n == 0 { "(" } else { " OR " });
+            self.matches(query, column);
         }
         query.push(")");
     }
 
-    /// Adds `(… OR …)`: a grant, known as `g`, of a member in whose name or address it occurs, or of a scope that it occurs in.
-    fn within_grant(&self, query: &mut QueryBuilder<Db>, org: &OrgId) {
-        query.push("(g.user_id IN (SELECT u.id FROM memberships m JOIN users u ON u.id = m.user_id WHERE m.org_id = ");
+    fn matches(&self, query: &mut QueryBuilder<Db>, column: &'static str) {
+        query.push("REPLACE(".repeat(self.capitals.len())).push("LOWER(").push(column).push(")");
+        for (capital, small) in &self.capitals {
+            query.push(", ").push_bind(capital.to_string()).push(", ").push_bind(small.to_string()).push(")");
+        }
+        query.push(" LIKE ").push_bind(self.pattern.clone()).push(r" ESCAPE '\'");
+    }
+
+    /// Adds `(…)`: the members in whose name or address it occurs.
+    fn members(&self, query: &mut QueryBuilder<Db>, org: &OrgId) {
+        query.push("(SELECT u.id FROM memberships m JOIN users u ON u.id = m.user_id WHERE m.org_id = ");
         query.push_bind(org.as_str().to_owned()).push(" AND ");
         self.within(query, &["u.email", "u.name"]);
         query.push(")");
-        // Scopes are a list in JSON, whose own characters are none of theirs.
-        if !self.written.contains(['"', '[', ']', ',', ' ']) {
-            query.push(" OR ");
-            self.within(query, &["g.scopes"]);
-        }
+    }
+
+    /// Adds `(…)`: the clients that the organization ever authorized in whose name or id it occurs.
+    fn clients(&self, query: &mut QueryBuilder<Db>, org: &OrgId) {
+        query.push("(SELECT c.id FROM org_clients o JOIN clients c ON c.id = o.client_id WHERE o.org_id = ");
+        query.push_bind(org.as_str().to_owned()).push(" AND ");
+        self.within(query, &["c.name", "c.id"]);
         query.push(")");
     }
 
-    /// Adds ` AND (…)`: grants, known as `g`, in whose user, client or scopes it occurs.
-    pub(super) fn of_grants(&self, query: &mut QueryBuilder<Db>, org: &OrgId) {
-        query.push(" AND (g.client_id IN (SELECT c.id FROM org_clients o JOIN clients c ON c.id = o.client_id WHERE o.org_id = ");
-        query.push_bind(org.as_str().to_owned()).push(" AND ");
-        self.within(query, &["c.name", "c.id"]);
-        query.push(") OR ");
-        self.within_grant(query, org);
+    /// Adds `(…)`: the scopes of the organization's grants that it occurs in. Each name is one step along the key, however many
+    /// grants have it.
+    fn scopes(&self, query: &mut QueryBuilder<Db>, org: &OrgId) {
+        query.push("(WITH RECURSIVE n(scope) AS (SELECT MIN(x.scope) FROM granted_scopes x WHERE x.org_id = ");
+        query.push_bind(org.as_str().to_owned());
+        query.push(" UNION ALL SELECT (SELECT MIN(y.scope) FROM granted_scopes y WHERE y.org_id = ");
+        query.push_bind(org.as_str().to_owned());
+        query.push(
+            " AND y.scope > n.scope) FROM n WHERE n.scope IS NOT NULL) SELECT n.scope FROM n WHERE n.scope IS NOT NULL AND ",
+        );
+        self.matches(query, "n.scope");
         query.push(")");
+    }
+
+    /// Adds `SELECT …`: the ids of the grants in whose user, client or scopes it occurs, some of them repeatedly.
+    fn grants(&self, query: &mut QueryBuilder<Db>, org: &OrgId) {
+        query.push("SELECT f.id FROM grants f WHERE f.org_id = ").push_bind(org.as_str().to_owned()).push(" AND f.user_id IN ");
+        self.members(query, org);
+        query.push(" UNION ALL SELECT f.id FROM grants f WHERE f.org_id = ").push_bind(org.as_str().to_owned());
+        query.push(" AND f.client_id IN ");
+        self.clients(query, org);
+        query.push(" UNION ALL SELECT s.grant_id FROM granted_scopes s WHERE s.org_id = ").push_bind(org.as_str().to_owned());
+        query.push(" AND s.scope IN ");
+        self.scopes(query, org);
+    }
+
+    /// How the grants that match are best read.
+    pub(super) async fn reach(&self, engine: &Engine, org: &OrgId) -> Result<Reach, StoreError> {
+        let mut query = QueryBuilder::<Db>::new("SELECT COUNT(*) FROM (");
+        self.grants(&mut query, org);
+        query.push(" LIMIT ").push_bind(FEW + 1).push(") AS found");
+        let many: i64 =
+            query.build_query_scalar().fetch_one(&mut *engine.reader().await?).await.doing("count what a text is found in")?;
+        Ok(if many == 0 {
+            Reach::Nothing
+        } else if many <= FEW {
+            Reach::Few
+        } else {
+            Reach::Many
+        })
+    }
+
+    /// Adds the condition on grants of the organization, known as `g`, in whose user, client or scopes it occurs. Those that are few
+    /// are not said to be the organization's besides: that would lead an engine to all of its grants.
+    pub(super) fn of_grants(&self, query: &mut QueryBuilder<Db>, org: &OrgId, reach: Reach) {
+        match reach {
+            Reach::Nothing => drop(query.push("1 = 0")),
+            Reach::Few => {
+                query.push("g.id IN (");
+                self.grants(query, org);
+                query.push(")");
+            }
+            Reach::Many => {
+                query.push("g.org_id = ").push_bind(org.as_str().to_owned()).push(" AND (g.user_id IN ");
+                self.members(query, org);
+                query.push(" OR g.client_id IN ");
+                self.clients(query, org);
+                query.push(" OR EXISTS (SELECT 1 FROM granted_scopes s WHERE s.org_id = ").push_bind(org.as_str().to_owned());
+                query.push(" AND s.client_id = g.client_id AND s.grant_id = g.id AND s.scope IN ");
+                self.scopes(query, org);
+                query.push("))");
+            }
+        }
     }
 
     /// Adds ` AND (…)`: clients, known as `c`, in whose name or id it occurs, or in the user or the scopes of a live grant.
     pub(super) fn of_clients(&self, query: &mut QueryBuilder<Db>, org: &OrgId, at: Timestamp) {
         query.push(" AND (");
         self.within(query, &["c.name", "c.id"]);
-        query.push(" OR c.id IN (SELECT g.client_id FROM grants g WHERE g.org_id = ").push_bind(org.as_str().to_owned());
+        query.push(" OR EXISTS (SELECT 1 FROM grants g WHERE g.org_id = ").push_bind(org.as_str().to_owned());
+        query.push(" AND g.client_id = c.id");
         living(query, at);
-        query.push(" AND ");
-        self.within_grant(query, org);
+        query.push(" AND g.user_id IN ");
+        self.members(query, org);
+        query.push(") OR EXISTS (SELECT 1 FROM granted_scopes s JOIN grants g ON g.id = s.grant_id WHERE s.org_id = ");
+        query.push_bind(org.as_str().to_owned()).push(" AND s.client_id = c.id");
+        living(query, at);
+        query.push(" AND s.scope IN ");
+        self.scopes(query, org);
         query.push("))");
     }
 }
@@ -71,4 +180,21 @@ impl Sought {
 /// Adds ` AND …`: grants, known as `g`, that live.
 pub(super) fn living(query: &mut QueryBuilder<Db>, at: Timestamp) {
     query.push(" AND g.revoked_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > ").push_bind(at.millis()).push(")");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_have_their_capitals_where_one_is_theirs_alone() {
+        assert_eq!(
+            [capital('\u{e4}'), capital('\u{3c3}'), capital('\u{df}'), capital('\u{3c2}')],
+            [Some('\u{c4}'), Some('\u{3a3}'), None, None]
+        );
+        let sought = Sought::of("\u{c4}nd \u{e4}ND \u{df}");
+        assert_eq!((sought.pattern.as_str(), sought.capitals.len()), ("%\u{e4}nd \u{e4}nd \u{df}%", 1));
+        let endless: String = ('\u{100}'..'\u{24f}').collect();
+        assert_eq!(Sought::of(&endless).capitals.len(), MOST_CAPITALS);
+    }
 }

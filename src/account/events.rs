@@ -1,0 +1,113 @@
+//! `/settings/events`: what happened to the account of the person who looks, and to what they authorized.
+
+use std::collections::{BTreeSet, HashMap};
+
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use http::StatusCode;
+
+use super::App;
+use super::activity;
+use super::log::Names;
+use super::org::leaf::Leaf;
+use super::visitor::Visitor;
+use crate::pages::views::{EventRow, EventsPage, Happened, Section};
+use crate::pages::{DisplayName, When};
+use crate::record::{AuditRecord, ControlEvent, Event, Operation};
+use crate::store::{AuditRow, Cursor, GrantFacts, StoreError};
+use crate::types::{GrantId, OrgId, RecordId, Timestamp};
+use crate::web::{Trouble, page};
+
+const PATH: &str = "/settings/events";
+/// Events on one page.
+const PAGE: u32 = 25;
+
+/// `GET /settings/events`.
+pub async fn show(State(app): State<App>, RawQuery(query): RawQuery, visitor: Visitor) -> Response {
+    visitor.answer(list(&app, &visitor, query.as_deref()).await)
+}
+
+async fn list(app: &App, visitor: &Visitor, query: Option<&str>) -> Result<Response, Trouble> {
+    let user = &visitor.who.user.id;
+    let leaf = Leaf::read(query, RecordId::parse);
+    let after = leaf.last().map(|(time, id)| Cursor { time: *time, id: id.clone() });
+    let mut found = app.node.store.own_events(user, None, after.as_ref(), PAGE + 1).await?.rows;
+    let older = leaf.cut(PATH, &mut found, PAGE as usize, |row| (row.record.time, row.record.id.clone()));
+    let known = Known::of(app, visitor, &found).await?;
+    let now = app.node.now();
+    let rows = found.iter().filter_map(|row| match &row.record.event {
+        Event::Control(event) => Some(known.shown(visitor, &row.record, event, now)),
+        Event::Call(_) => None,
+    });
+    let view = EventsPage { frame: visitor.frame(Section::Elsewhere), rows: rows.collect(), newer: leaf.newer(PATH), older };
+    Ok(page(StatusCode::OK, &view))
+}
+
+/// What records name by id alone.
+struct Known {
+    users: Names,
+    orgs: HashMap<OrgId, String>,
+    /// The person's own grants.
+    grants: HashMap<GrantId, GrantFacts>,
+}
+
+/// The grant that an event is about.
+fn grant_of(record: &AuditRecord) -> Option<GrantId> {
+    let Event::Control(event) = &record.event else { return None };
+    let target = event.target.as_ref().filter(|(kind, _)| kind == "grant").and_then(|(_, id)| GrantId::parse(id).ok());
+    target.or_else(|| record.actor.grant.clone())
+}
+
+impl Known {
+    async fn of(app: &App, visitor: &Visitor, rows: &[AuditRow]) -> Result<Self, StoreError> {
+        let (store, records) = (&app.node.store, || rows.iter().map(|row| &row.record));
+        let mut users = Names::default();
+        users.learn(&app.node, records().filter_map(|record| record.actor.user.as_ref())).await?;
+        let orgs: BTreeSet<_> = records().filter_map(|record| record.org.clone()).collect();
+        let orgs = store.org_names(&orgs.into_iter().collect::<Vec<_>>()).await?.into_iter().collect();
+        let mut grants = HashMap::new();
+        for id in records().filter_map(grant_of).collect::<BTreeSet<_>>() {
+            let own = store.grant_facts(&id).await?.filter(|facts| facts.grant.user == visitor.who.user.id);
+            grants.extend(own.map(|facts| (id, facts)));
+        }
+        Ok(Self { users, orgs, grants })
+    }
+
+    fn shown(&self, visitor: &Visitor, record: &AuditRecord, event: &ControlEvent, now: Timestamp) -> EventRow {
+        let own = &visitor.who.user.id;
+        let grant = grant_of(record).and_then(|id| self.grants.get(&id));
+        let named = record.actor.client_name.as_deref().or(grant.map(|facts| facts.client.name.as_str()));
+        // What nobody is named for was done by the operator, whose address is nobody's business.
+        let theirs = record.actor.user.as_ref().map_or(record.actor.client.is_some(), |who| who == own);
+        EventRow {
+            at: When::new(record.time, now),
+            happened: happened(event.operation),
+            application: named.map(DisplayName::new),
+            scopes: event.scopes.iter().map(ToString::to_string).collect(),
+            organization: record.org.as_ref().and_then(|org| self.orgs.get(org)).map(|name| DisplayName::new(name)),
+            by: record.actor.user.as_ref().filter(|who| *who != own).map(|who| self.users.of(who).to_owned()),
+            from: activity::from(record).filter(|_| theirs).map(|from| from.address),
+            program: record.origin.user_agent.as_deref().filter(|_| theirs).map(DisplayName::new),
+        }
+    }
+}
+
+const fn happened(operation: Operation) -> Happened {
+    match operation {
+        Operation::LoginOk => Happened::SignedIn,
+        Operation::LoginNewPlace => Happened::SignedInElsewhere,
+        Operation::Logout => Happened::SignedOut,
+        Operation::PasswordChange => Happened::PasswordChanged,
+        Operation::AuthorizeConsent => Happened::Allowed,
+        Operation::CodeReplayDetected => Happened::CodeReused,
+        Operation::RefreshReuseDetected => Happened::TokenReused,
+        Operation::GrantNarrow => Happened::Narrowed,
+        Operation::GrantLimit => Happened::Limited,
+        Operation::GrantRevokeUser => Happened::RevokedByYou,
+        Operation::GrantRevokeAdmin => Happened::RevokedByAdministrator,
+        Operation::GrantRevokeUninstall => Happened::Uninstalled,
+        Operation::GrantRevokePolicy => Happened::EndedByPolicy,
+        // What else ends a grant, and what else may be among a user's events one day.
+        _ => Happened::Ended,
+    }
+}

@@ -1,0 +1,57 @@
+//! What SQLite reads to answer a search: never every grant of an organization.
+
+use sqlx::{Connection as _, Execute as _, QueryBuilder, Row as _, SqliteConnection};
+
+use super::sought::Reach;
+use super::{Db, grants, policy, review};
+use crate::store::{ClientUseSearch, GrantSearch, GrantStanding};
+use crate::types::{OrgId, SystemEntropy, Timestamp};
+
+const AT: Timestamp = Timestamp::from_millis(1_795_219_200_000);
+
+/// How the engine means to run a statement, step by step.
+async fn plan(connection: &mut SqliteConnection, mut query: QueryBuilder<Db>) -> Vec<String> {
+    let mut statement = query.build();
+    let arguments = statement.take_arguments().expect("arguments that fit").expect("arguments");
+    let text = format!("EXPLAIN QUERY PLAN {}", statement.sql().as_str());
+    let rows = sqlx::query_with(sqlx::AssertSqlSafe(text), arguments).fetch_all(connection).await.expect("a plan");
+    rows.iter().map(|row| row.get("detail")).collect()
+}
+
+#[tokio::test]
+async fn a_search_reads_the_grants_that_match() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = format!("sqlite:{}/store.db", folder.path().display());
+    let node = crate::types::NodeId::parse("node_1").expect("an id");
+    let store = super::super::open(&url, &node, std::sync::Arc::new(SystemEntropy)).await.expect("a store");
+    let mut connection = SqliteConnection::connect(&url).await.expect("a connection");
+    let org = OrgId::generate(AT, &SystemEntropy);
+    let every = GrantSearch { text: "some".to_owned(), ..GrantSearch::default() };
+    let live = GrantSearch { standing: Some((GrantStanding::Live, AT)), ..every.clone() };
+    let clients = ClientUseSearch { text: "some".to_owned(), ..ClientUseSearch::default() };
+    let few = Some(Reach::Few);
+    for (what, query) in [
+        ("grants, newest first", grants::newest_page(&org, (&every, few), None, 9)),
+        ("live grants, newest first", grants::newest_page(&org, (&live, few), None, 9)),
+        ("grants that idle", review::idle_page(&org, (&every, few), (0, 9))),
+        ("live grants that idle", review::idle_page(&org, (&live, few), (0, 9))),
+        ("clients", policy::known(&org, &clients, AT)),
+    ] {
+        let steps = plan(&mut connection, query).await;
+        // Grants are `f` and `g`, their scopes `s`, `x` and `y`.
+        let reads = steps.iter().filter(|s| ["f", "g", "s", "x", "y"].iter().any(|t| s.starts_with(&format!("SEARCH {t} "))));
+        let narrow = |step: &&String| {
+            ["user_id=?", "client_id=?", "(id=?", "scope=?", "scope>?", "grant_id=?", "holder=?"].iter().any(|c| step.contains(c))
+        };
+        // The first name of the scopes is one step at the start of the organization's.
+        let wide: Vec<_> = reads.filter(|s| !narrow(s) && !s.starts_with("SEARCH x ")).collect();
+        assert!(wide.is_empty(), "{what}: {wide:?} in {steps:#?}");
+        assert!(
+            !steps.iter().any(|s| ["SCAN f", "SCAN g", "SCAN s "].iter().any(|t| s.starts_with(t)) && !s.contains("SUBQUERY")),
+            "{what}: {steps:#?}"
+        );
+        assert!(steps.iter().any(|s| s.contains("user_id=?") || s.contains("client_id=?")), "{what}: {steps:#?}");
+    }
+    connection.close().await.expect("closed");
+    store.close().await;
+}
