@@ -262,14 +262,14 @@ impl Default for Metrics {
             waiting: b.gauge("tollgate_requests_waiting", "Requests that wait for a place"),
             buffer_bytes: b.gauge("tollgate_buffer_bytes", "Bytes of bodies that are held as a whole"),
             buffer_refused: b.counter("tollgate_buffer_refused_total", "How often there was no memory for a body"),
+            buffer_share_refused: b
+                .counter("tollgate_buffer_share_refused_total", "How often an organization or address held its share"),
             strained: b.gauges("tollgate_strained", "1 while requests are shed for this signal", &["signal"]),
             connections_refused: b
                 .counter("tollgate_connections_refused_total", "Connections dropped: too many, or of an address that floods"),
             connections_thrown_out: b.counter("tollgate_connections_thrown_out_total", "Connections ended because they flooded"),
             panics: b.counter("tollgate_panics_total", "Requests whose handler panicked"),
             registry,
-            buffer_share_refused: b
-                .counter("tollgate_buffer_share_refused_total", "How often an organization or address held its share"),
         }
     }
 }
