@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 
-use super::denial::{Denial, NamedBy};
+use super::denial::{Counting, Denial, NamedBy};
 use super::hygiene::{CleanRequest, Credential};
 use super::index;
 use super::shadow::{Passage, Waived};
@@ -330,7 +330,7 @@ fn takes_keys(lookup: &Lookup<'_, '_, Arc<Route>>) -> bool {
 pub(super) fn unresolved(rejected: Rejected) -> Refused {
     match rejected {
         Rejected::Refused { refusal, claims } => Refused { denial: Denial::Token(refusal), route: None, principal: None, claims },
-        Rejected::Guessing { wait } => refused(Denial::Rate { wait }, None, None),
+        Rejected::Guessing { wait } => refused(Denial::Rate { of: Counting::Guesses, wait }, None, None),
         Rejected::Fault(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "a token can't be resolved");
             refused(Denial::Store, None, None)

@@ -7,7 +7,7 @@ use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
 use http::{HeaderValue, Method};
 
 use super::authorize::{self, Asked, Permit, Refused};
-use super::denial::Denial;
+use super::denial::{Counting, Denial};
 use super::handshake;
 use super::hygiene::{self, CleanRequest, Head, Inspected, Protocol, Upgrade};
 use super::overload::Overload;
@@ -191,10 +191,12 @@ fn refused(denial: Denial, about: About) -> Decided {
 #[must_use]
 pub fn counted(metrics: &Metrics, permit: &Permit) -> Arc<RouteMetrics> {
     let api = &permit.api().name;
-    match permit.would_deny() {
-        None => metrics.route(api, permit.route()),
-        Some(waived) => metrics.waived(api.as_str(), permit.matched().map_or("none", |r| r.as_str()), waived.reason),
+    let Some(waived) = permit.would_deny() else { return metrics.route(api, permit.route()) };
+    let route = permit.matched().map_or("none", |r| r.as_str());
+    if let Some(of) = waived.counting {
+        metrics.rate_limited(api.as_str(), route, of.name());
     }
+    metrics.waived(api.as_str(), route, waived.reason)
 }
 
 /// Asks again when something behind the permit has changed since it was given.
@@ -207,7 +209,7 @@ pub async fn still_allowed(node: &Node, config: &Config, permit: &Permit) -> Res
             match node.verifier.again(principal, config, node.now()).await {
                 Ok(now) => permit.check_again(&now),
                 Err(Rejected::Refused { refusal, .. }) => Err(Denial::Token(refusal)),
-                Err(Rejected::Guessing { wait }) => Err(Denial::Rate { wait }),
+                Err(Rejected::Guessing { wait }) => Err(Denial::Rate { of: Counting::Guesses, wait }),
                 Err(Rejected::Fault(error)) => {
                     tracing::error!(error = &error as &dyn std::error::Error, "a token can't be resolved");
                     Err(Denial::Store)

@@ -8,6 +8,7 @@ use super::hygiene::Unclean;
 use super::unfit::Unfit;
 use crate::labels;
 use crate::mcp;
+use crate::telemetry::Metrics;
 use crate::token::{Principal, Refusal};
 use crate::types::{Exhausted, ScopeBits};
 
@@ -80,6 +81,8 @@ pub enum Denial {
     SilenceUnread,
     /// A rate is used up.
     Rate {
+        /// What it counts.
+        of: Counting,
         /// When the next request would be in time.
         wait: Duration,
     },
@@ -107,6 +110,54 @@ pub enum Denial {
     Overloaded,
     /// A fault of ours.
     Panic,
+}
+
+/// What a rate counts together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counting {
+    /// Everybody's requests of an organization.
+    Organization,
+    /// A client's in an organization.
+    Client,
+    /// A user's in an organization.
+    User,
+    /// An organization's of one tool.
+    Tool,
+    /// Those of a network.
+    Address,
+    /// What was refused to one caller, beyond every rate of the configuration.
+    Refusals,
+    /// API keys of a network that are none.
+    Guesses,
+}
+
+impl Counting {
+    /// The name in metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Organization => "organization",
+            Self::Client => "client",
+            Self::User => "user",
+            Self::Tool => "tool",
+            Self::Address => "address",
+            Self::Refusals => "refusals",
+            Self::Guesses => "guesses",
+        }
+    }
+
+    /// Which requests were too many, for whoever sent them.
+    const fn which(self) -> &'static str {
+        match self {
+            Self::Organization => "of your organization",
+            Self::Client => "of this application",
+            Self::User => "of yours",
+            Self::Tool => "for this tool",
+            Self::Address => "from your address",
+            Self::Refusals => "that you may not make",
+            Self::Guesses => "with keys that are not known",
+        }
+    }
 }
 
 /// Where a request names an organization.
@@ -234,6 +285,23 @@ impl Denial {
         }
     }
 
+    /// Counts the refusal of a request.
+    pub fn count(&self, metrics: &Metrics, api: &str, route: &str) {
+        metrics.refused(api, route, self.code(), self.status().as_u16());
+        if let Some(of) = self.counting() {
+            metrics.rate_limited(api, route, of.name());
+        }
+    }
+
+    /// What the rate counts that is used up.
+    #[must_use]
+    pub const fn counting(&self) -> Option<Counting> {
+        match self {
+            Self::Rate { of, .. } => Some(*of),
+            _ => None,
+        }
+    }
+
     /// The status of the answer.
     #[must_use]
     pub fn status(&self) -> StatusCode {
@@ -341,7 +409,9 @@ impl Denial {
             Self::SilenceUnread => {
                 "The service behind the gateway can't be asked whose silence this is at the moment. Try again shortly.".into()
             }
-            Self::Rate { wait } => format!("Too many requests. The next one is in time in {} s.", whole_seconds(*wait)),
+            Self::Rate { of, wait } => {
+                format!("Too many requests {}. The next one is in time in {} s.", of.which(), whole_seconds(*wait))
+            }
             Self::Concurrency => "Too many requests are under way here. Try again when one has ended.".into(),
             Self::BodyTooLarge => "The body is larger than this gateway accepts here. Send less.".into(),
             Self::LengthRequired => "Messages over 64 KiB must declare their Content-Length.".into(),
@@ -384,7 +454,7 @@ impl Denial {
     #[must_use]
     pub fn retry_after(&self) -> Option<u64> {
         match self {
-            Self::Rate { wait } | Self::Upstream(UpstreamFault::Circuit { wait }) => Some(whole_seconds(*wait)),
+            Self::Rate { wait, .. } | Self::Upstream(UpstreamFault::Circuit { wait }) => Some(whole_seconds(*wait)),
             Self::Concurrency
             | Self::Stale
             | Self::Store

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 
 use super::authorize::Permit;
 use super::decide::About;
-use super::denial::Denial;
+use super::denial::{Counting, Denial};
 use crate::config::{Per, Rate};
 use crate::mcp;
 use crate::token::Claims;
@@ -96,7 +96,7 @@ impl Rates {
             if !subject(permit, asking, rate.per, &mut key) {
                 continue;
             }
-            self.count(key.finish(), rate, asking.now).map_err(|wait| Denial::Rate { wait })?;
+            self.count(key.finish(), rate, asking.now).map_err(|wait| Denial::Rate { of: counting(permit, rate.per), wait })?;
         }
         Ok(())
     }
@@ -117,7 +117,7 @@ impl Rates {
         }
         let is_theirs = denial.status().is_client_error() && !matches!(denial, Denial::Rate { .. } | Denial::Concurrency);
         let in_time = if is_theirs { self.count(caller, &REFUSALS, now) } else { Ok(()) };
-        let denial = in_time.map_or_else(|wait| Denial::Rate { wait }, |()| denial);
+        let denial = in_time.map_or_else(|wait| Denial::Rate { of: Counting::Refusals, wait }, |()| denial);
         let limited = matches!(denial, Denial::Rate { .. } | Denial::Concurrency);
         let recorded = !limited || self.count(!caller, &RECORDS, now).is_ok();
         Answered { denial, recorded: Some(recorded) }
@@ -159,6 +159,17 @@ fn rates(permit: &Permit) -> impl Iterator<Item = (&str, usize, &Rate)> {
     let of_api = permit.api().rates.iter().enumerate().map(|(i, rate)| (permit.api().name.as_str(), i, rate));
     let of_route = permit.rule().rates.iter().enumerate().map(|(i, rate)| (permit.route().as_str(), i, rate));
     of_api.chain(of_route)
+}
+
+/// What a rate counts this request with. Without a token there is only the address.
+const fn counting(permit: &Permit, per: Per) -> Counting {
+    match (per, permit.principal()) {
+        (Per::Tool, _) => Counting::Tool,
+        (Per::Address, _) | (_, None) => Counting::Address,
+        (Per::Organization, Some(_)) => Counting::Organization,
+        (Per::Client, Some(_)) => Counting::Client,
+        (Per::User, Some(_)) => Counting::User,
+    }
 }
 
 /// The rates that count a request, and whom each of them counts it for.

@@ -9,7 +9,7 @@ use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::authorize::{Asked, Permit, Refused};
-use super::denial::Denial;
+use super::denial::{Counting, Denial};
 use super::hygiene::CleanRequest;
 use super::unfit::Unfit;
 use crate::config::{Access, Api, Config, Enforcement, Route, RouteTimeouts, Tell, Traffic};
@@ -25,6 +25,8 @@ pub struct Waived {
     pub reason: &'static str,
     /// The scopes that were missing, when that was the reason.
     pub missing: ScopeBits,
+    /// What the rate counts that was used up, when that was the reason.
+    pub counting: Option<Counting>,
     /// How the request is forwarded.
     pub passage: Passage,
     /// Whether a route matched.
@@ -45,7 +47,7 @@ pub enum Passage {
 impl Waived {
     fn of(denial: &Denial, passage: Passage) -> Self {
         let missing = if let Denial::Scopes { missing, .. } = denial { *missing } else { ScopeBits::NONE };
-        Self { reason: denial.code(), missing, passage, matched: true, caller: None }
+        Self { reason: denial.code(), missing, counting: denial.counting(), passage, matched: true, caller: None }
     }
 
     /// As the record says it.

@@ -87,7 +87,7 @@ impl Desk<'_> {
         let status = denial.status().as_u16();
         let api = about.api.as_ref().map_or("gateway", |a| a.name.as_str());
         let route = about.route.as_ref().map_or("none", |r| r.as_str());
-        self.front.metrics.refused(api, route, denial.code(), status);
+        denial.count(&self.front.metrics, api, route);
         tracing::debug!(request = %self.seen.request, api, route, reason = denial.code(), status, "refused");
         // Refusals that no organization is known for are the operator's, and anybody can cause them: a bounded number is kept.
         let kept = recorded.unwrap_or_else(|| self.front.strangers.admit(self.seen.at));

@@ -181,7 +181,8 @@ impl ProxyHttp for Front {
                 forwarding.keep(&self.metrics, body.as_ref()).and_then(|()| forwarding.inspect(&self.metrics, body, end))
         {
             forwarding.stopped = Some(denial);
-            return Error::e_explain(ErrorType::Custom(BODY_REFUSED), "the body may not go on");
+            // For an error of any other side pingora waits until an HTTP/2 upstream answers to half a body.
+            return Err(Error::explain(ErrorType::Custom(BODY_REFUSED), "the body may not go on").into_down());
         }
         if let Some(held) = ctx.forwarding().and_then(|f| f.held.clone()) {
             // The body was read to decide: what was parsed is what is sent, whole, when pingora replays its last part.
@@ -469,7 +470,6 @@ fn broken_by(error: &Error) -> BrokenBy {
             ErrorType::ConnectRefused | ErrorType::ConnectNoRoute | ErrorType::ConnectError | ErrorType::ConnectTimedout => {
                 BrokenBy::Upstream
             }
-            ErrorType::Custom(BODY_REFUSED) => BrokenBy::Client,
             _ => BrokenBy::Fault,
         },
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::answer::{Answer, Fault, arguments};
 use super::search::{Item, item, line};
 use super::server::Asking;
+use super::supposed::{self, Decided, Given, Lack, Step, in_words};
 use crate::account::log::{Names, audit_read, denial, explain};
 use crate::gateway::explain as decision;
 use crate::record::AuditRecord;
@@ -21,14 +22,19 @@ const MOST: u32 = 20;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct In {
-    /// The request's id, as the answer carried it in `X-Request-Id`.
-    request_id: String,
+    /// The id of a request that was made, as the answer carried it in `X-Request-Id`.
+    request_id: Option<String>,
+    /// A request that nobody made, in place of an id: as if you had made it now, with this application.
+    supposed: Option<Given>,
 }
 
 #[derive(Serialize, JsonSchema)]
 struct Out {
-    /// Every refusal of this request; nearly always one.
+    /// Every refusal of the request that was made; nearly always one.
     denials: Vec<Denial>,
+    /// The decision about the request that nobody made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    supposed: Option<Decided>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -50,40 +56,35 @@ struct Denial {
 
 impl Denial {
     fn as_things_are(&self) -> String {
-        let mark = |passed: bool| if passed { "passes" } else { "refuses" };
-        let steps = self.decided_now.iter().map(|s| format!("- {} {}: {}", s.stage, mark(s.passed), s.says));
-        let lacks = self.missing_now.iter().map(|l| format!("- {} ({}): {}", l.scope, l.factor, l.mend));
-        let lines: Vec<_> = std::iter::once("\nAs things are now:".to_owned()).chain(steps).chain(lacks).collect();
-        lines.join("\n")
+        let steps = in_words(&self.decided_now, &self.missing_now);
+        std::iter::once("\nAs things are now:".to_owned()).chain(steps).collect::<Vec<_>>().join("\n")
     }
 }
 
-#[derive(Serialize, JsonSchema)]
-struct Step {
-    /// `hygiene`, `mount`, `authenticate`, `audience`, `route`, `bind`, `authorize`, `connection`, `message` or `narrow`.
-    stage: &'static str,
-    passed: bool,
-    says: String,
-}
-
-#[derive(Serialize, JsonSchema)]
-struct Lack {
-    scope: String,
-    /// `token`, `grant`, `client`, `policy` or `user`.
-    factor: &'static str,
-    mend: String,
-}
-
 pub(super) fn tool() -> Tool {
-    let description = "Why was a request refused? Give the X-Request-Id of the answer; tells the reason, which scope or permission \
-                       was missing, and what would let the next request through. Your own requests; with the scope audit:read \
-                       those of the whole organization.";
+    let description = "Why was a request refused, or would one be? Give the X-Request-Id of the answer; tells the reason, which \
+                       scope or permission was missing, and what would let the next request through. Your own requests; with the \
+                       scope audit:read those of the whole organization. Or describe a request that nobody made (method and path, \
+                       perhaps a tool and the token's scopes): tells step by step what the gate would decide if you made it.";
     super::answer::tool::<In, Out>(NAME, "Explain a refusal", description)
 }
 
 pub(super) async fn answer(asking: &Asking<'_>, given: Option<JsonObject>) -> Result<Answer, Fault> {
-    let given: In = arguments(given)?;
-    let Ok(request) = RequestId::parse(given.request_id.trim()) else { return Err(unknown()) };
+    match arguments(given)? {
+        In { request_id: Some(id), supposed: None } => made(asking, &id).await,
+        In { request_id: None, supposed: Some(given) } => {
+            let decided = supposed::decided(asking, &given).await?;
+            Ok(Answer::new(decided.as_words(), &Out { denials: Vec::new(), supposed: Some(decided) }))
+        }
+        _ => Err(Fault::Refused(
+            "Give either request_id, or supposed with the method and path of a request that nobody made.".into(),
+        )),
+    }
+}
+
+/// Why a request that was made was refused.
+async fn made(asking: &Asking<'_>, id: &str) -> Result<Answer, Fault> {
+    let Ok(request) = RequestId::parse(id.trim()) else { return Err(unknown()) };
     let (p, config, node) = (asking.principal, asking.config, asking.node);
     asking.flush.flush().await;
     let whole_log = audit_read(config).is_some_and(|needed| p.effective.now.covers(&needed));
@@ -103,7 +104,7 @@ pub(super) async fn answer(asking: &Asking<'_>, given: Option<JsonObject>) -> Re
     for row in &found.rows {
         denials.extend(one(asking, &row.record, &names).await?);
     }
-    let out = Out { denials };
+    let out = Out { denials, supposed: None };
     let told = out.denials.iter().map(|d| {
         let missing =
             if d.missing_scopes.is_empty() { String::new() } else { format!("\nMissing: {}", d.missing_scopes.join(", ")) };
@@ -122,16 +123,14 @@ async fn one(asking: &Asking<'_>, record: &AuditRecord, names: &Names) -> Result
     };
     let explained = explain(asking.config, record, facts.as_ref(), asking.node.now());
     let now = decision::again(asking.node, asking.config, record).await?.unwrap_or_default();
-    let step = |s: decision::Step| Step { stage: s.stage.name(), passed: s.passed, says: s.says };
-    let lack = |l: decision::Lack| Lack { scope: l.scope.to_string(), factor: l.factor.name(), mend: l.mend };
     Ok(explained.map(|explained| Denial {
         record: item(record, names),
         reason: reason.to_owned(),
         why: explained.why.to_string(),
         missing_scopes: missing.iter().map(ToString::to_string).collect(),
         what_to_do: explained.advice.to_string(),
-        decided_now: now.steps.into_iter().map(step).collect(),
-        missing_now: now.lacks.into_iter().map(lack).collect(),
+        decided_now: now.steps.into_iter().map(Into::into).collect(),
+        missing_now: now.lacks.into_iter().map(Into::into).collect(),
     }))
 }
 

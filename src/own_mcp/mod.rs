@@ -10,6 +10,7 @@ mod applications;
 mod denial;
 mod search;
 mod server;
+mod supposed;
 mod whoami;
 
 #[cfg(test)]

@@ -114,7 +114,7 @@ async fn both_eras_find_the_same_tools_without_a_session() {
             }
         }
         assert_eq!(tools[2]["inputSchema"]["additionalProperties"], false);
-        assert_eq!(tools[3]["inputSchema"]["required"], json!(["request_id"]));
+        assert!(tools[3]["inputSchema"]["required"].is_null(), "one of two: {}", tools[3]);
     }
 }
 
@@ -259,6 +259,50 @@ async fn a_refusal_is_explained_to_those_it_concerns() {
     }
     let told = tool(&world, &admin, "explain_denial", about(&refused)).await;
     assert!(words(&told).contains("bob@acme.test through Bob's CLI"), "{told}");
+}
+
+#[tokio::test]
+async fn a_request_that_nobody_made_is_decided_about_for_who_asks_alone() {
+    let world = World::new().await;
+    let client = world.client("Bob's CLI").await;
+    let bobs = world.consent(&world.bob, &world.acme, &client, "metrics:read mcp:tollgate:invoke").await;
+    let bob = world.principal(&bobs).await;
+    let suppose = async |given: Value| tool(&world, &bob, "explain_denial", json!({ "supposed": given })).await;
+    let own = suppose(json!({ "method": "post", "path": "/mcp", "tool": "whoami" })).await;
+    let decided = &own["structuredContent"]["supposed"];
+    assert_eq!((&decided["allowed"], &decided["reason"], &decided["missing"]), (&true.into(), &Value::Null, &json!([])), "{own}");
+    assert!(
+        words(&own).starts_with("The gate would let this request through.") && words(&own).contains("bob@acme.test"),
+        "{own}"
+    );
+    let log = suppose(json!({ "method": "POST", "path": "/mcp", "tool": "search_audit" })).await;
+    let decided = &log["structuredContent"]["supposed"];
+    assert_eq!((&decided["allowed"], &decided["reason"]), (&false.into(), &"permission_missing".into()), "{log}");
+    assert_eq!(decided["steps"].as_array().and_then(|s| s.last()).map(|s| &s["stage"]), Some(&"message".into()), "{log}");
+    assert_eq!(decided["missing"][0]["scope"], "audit:read", "{log}");
+    let narrow = suppose(json!({ "method": "POST", "path": "/mcp", "scopes": "metrics:read" })).await;
+    let decided = &narrow["structuredContent"]["supposed"];
+    assert_eq!(
+        (&decided["reason"], &decided["missing"][0]["factor"]),
+        (&"insufficient_scope".into(), &"token".into()),
+        "{narrow}"
+    );
+    assert_eq!(narrow["structuredContent"]["denials"], json!([]));
+    for bad in [
+        json!({}),
+        json!({ "request_id": "req_never", "supposed": { "method": "GET", "path": "/" } }),
+        json!({ "supposed": { "method": "GET" } }),
+        json!({ "supposed": { "method": "G T", "path": "/" } }),
+        json!({ "supposed": { "method": "GET", "path": "/", "scopes": "a\"b" } }),
+        json!({ "supposed": { "method": "GET", "path": "/", "tool": "a", "prompt": "b" } }),
+        json!({ "supposed": { "method": "GET", "path": "/", "org": "evil" } }),
+        json!({ "supposed": { "method": "GET", "path": "/", "user": "eve@evil.test" } }),
+        json!({ "supposed": { "method": "GET", "path": "/", "client": "cl_1" } }),
+        json!({ "supposed": { "method": "GET", "path": "/", "key": "key_1" } }),
+    ] {
+        let refused = tool(&world, &bob, "explain_denial", bad.clone()).await;
+        assert!(refused["isError"] == true && refused.get("structuredContent").is_none(), "{bad} {refused}");
+    }
 }
 
 #[tokio::test]

@@ -63,7 +63,8 @@ impl Pass {
                 self.find(&denial);
                 if enforced {
                     let status = ErrorType::HTTPStatus(denial.status().as_u16());
-                    return Error::e_explain(status, denial.code());
+                    // For an error of any other side pingora waits until an HTTP/2 upstream answers to half a body.
+                    return Err(Error::explain(status, denial.code()).into_down());
                 }
             }
         }

@@ -263,7 +263,7 @@ impl Gate {
         let status = denial.status().as_u16();
         let api = about.api.as_ref().map_or("gateway", |a| a.name.as_str());
         let route = about.route.as_ref().map_or("none", |r| r.as_str());
-        self.node.metrics.refused(api, route, denial.code(), status);
+        denial.count(&self.node.metrics, api, route);
         tracing::debug!(request = %q.seen.request, api, route, reason = denial.code(), status, "refused");
         let kept = recorded.unwrap_or_else(|| self.strangers.admit(q.seen.at));
         let recorded = !kept || self.record(prepared, q, &denial, &about, started);

@@ -182,7 +182,9 @@ impl Pass {
     pub fn check(&self) -> Result<()> {
         let late = self.spans.and_then(|spans| spans.total).is_some_and(|total| self.started.elapsed() > total);
         match () {
-            () if self.cut.is_cut() => Error::e_explain(ErrorType::HTTPStatus(401), "what allowed the request was revoked"),
+            () if self.cut.is_cut() => {
+                Err(Error::explain(ErrorType::HTTPStatus(401), "what allowed the request was revoked").into_down())
+            }
             () if late => Err(Error::explain(ErrorType::HTTPStatus(504), "the exchange takes too long").into_up()),
             () => Ok(()),
         }

@@ -23,6 +23,7 @@ const SECONDS: [f64; 14] =
 pub struct Metrics {
     registry: Registry,
     requests: IntCounterVec,
+    rate_limited: IntCounterVec,
     gate: HistogramVec,
     upstream: HistogramVec,
     routes: ArcSwap<HashMap<(ApiName, RouteId), Arc<RouteMetrics>>>,
@@ -104,9 +105,9 @@ pub struct Metrics {
     pub buffer_bytes: IntGauge,
     /// How often there was no memory for a body.
     pub buffer_refused: IntCounter,
-    /// What the node does not keep up with, by signal.
     /// How often that was because its owner held its share.
     pub buffer_share_refused: IntCounter,
+    /// What the node does not keep up with, by signal.
     pub strained: IntGaugeVec,
     /// Connections dropped because there were too many, or because their address floods.
     pub connections_refused: IntCounter,
@@ -182,6 +183,11 @@ impl Default for Metrics {
                 "tollgate_requests_total",
                 "Requests that ended, by decision and outcome",
                 &["api", "route", "decision", "reason", "status_class"],
+            ),
+            rate_limited: b.counters(
+                "tollgate_rate_limited_total",
+                "Requests over a rate, by what the rate counts",
+                &["api", "route", "per"],
             ),
             gate: b.histograms("tollgate_gate_seconds", "Time that the gate took before forwarding", route),
             upstream: b.histograms("tollgate_upstream_seconds", "From forwarding to the first byte of the answer", route),
@@ -322,6 +328,11 @@ impl Metrics {
     pub fn refused(&self, api: &str, route: &str, reason: &str, status: u16) {
         let class = format!("{}xx", status / 100);
         self.requests.with_label_values(&[api, route, "denied", reason, &class]).inc();
+    }
+
+    /// A request was over a rate that counts `per`.
+    pub fn rate_limited(&self, api: &str, route: &str, per: &str) {
+        self.rate_limited.with_label_values(&[api, route, per]).inc();
     }
 
     /// Everything in Prometheus' text format.

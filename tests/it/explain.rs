@@ -352,3 +352,70 @@ async fn every_kind_of_decision_is_explained_as_the_gate_makes_it() {
     }
     gw.running.stop().await;
 }
+
+/// What the gateway's own MCP server says about a request that nobody made.
+async fn told(gw: &Gateway, token: &str, supposed: serde_json::Value) -> serde_json::Value {
+    let params = json!({"name": "explain_denial", "arguments": {"supposed": supposed}});
+    let message = json!({"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params}).to_string();
+    let post = Request::new("POST", "/mcp").bearer(token).header("Content-Type", "application/json");
+    let answer = ask(gw.running.public, &post.header("Accept", "application/json, text/event-stream").body(message)).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let result = answer.json()["result"].clone();
+    assert_ne!(result["isError"], true, "{result}");
+    result["structuredContent"]["supposed"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callers_are_told_what_they_would_be_answered_and_nothing_of_others() {
+    let more = "\n[roles.asker]\npermissions = [\"mcp:tollgate:invoke\"]\n".to_owned();
+    let gw = Gateway::start_with(Setup { more, ..Setup::default() }).await;
+    let granted = "metrics:read dash:read mcp:tools:invoke mcp:tollgate:invoke";
+    let caller = gw.open_caller("acme", &["reader", "agent", "asker"], granted).await;
+    let other = gw.open_caller("other", &["operator"], "alerts:read metrics:read").await;
+    let call = |tool: &str| {
+        json!({"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {"name": tool, "arguments": {}}}).to_string()
+    };
+    for (method, path, tool) in [
+        ("GET", "/prometheus/api/v1/query", None),
+        ("GET", "/prometheus/api/v1/rules", None),
+        ("GET", "/prometheus/none", None),
+        ("DELETE", "/prometheus/api/v1/query", None),
+        ("GET", "/prometheus/api/v1/query?tenant=x", None),
+        ("GET", "/shared/api/v1/query?query=up", None),
+        ("GET", "/shared/api/v1/query?query=up%7B", None),
+        ("GET", "/dash/api/acme/dashboards/1", None),
+        ("GET", "/dash/api/other/dashboards/1", None),
+        ("POST", "/mcp/tools", Some("echo")),
+        ("POST", "/mcp/tools", Some("get-it")),
+        ("POST", "/mcp/tools", Some("write-it")),
+        ("POST", "/mcp/tools", Some("drop")),
+    ] {
+        let supposed = match tool {
+            Some(tool) => json!({"method": method, "path": path, "tool": tool}),
+            None => json!({"method": method, "path": path}),
+        };
+        let told = told(&gw, &caller.token, supposed).await;
+        let request = Request::new(method, path).bearer(&caller.token);
+        let request = match tool {
+            Some(tool) => request.header("Content-Type", "application/json").body(call(tool)),
+            None => request,
+        };
+        let answer = ask(gw.running.public, &request).await;
+        assert_eq!(answer.status < 400, told["allowed"] == true, "{method} {path} {tool:?}: {told} {answer:?}");
+        if told["allowed"] != true {
+            let record = gw.record_of(&answer).await;
+            assert_eq!(told["reason"], reason(&record), "{method} {path} {tool:?}: {told}");
+        }
+        for theirs in [other.org.id.as_str(), other.org.tenant.as_str(), &other.user.email, other.client.id.as_str()] {
+            assert!(!told.to_string().contains(theirs), "{told}");
+        }
+    }
+    // Whether there is such an organization makes no difference.
+    let there = told(&gw, &caller.token, json!({"method": "GET", "path": "/dash/api/other/dashboards/1"})).await;
+    let none = told(&gw, &caller.token, json!({"method": "GET", "path": "/dash/api/never/dashboards/1"})).await;
+    assert_eq!(there.to_string().replace("other/", "never/"), none.to_string());
+    let narrow =
+        told(&gw, &caller.token, json!({"method": "GET", "path": "/prometheus/api/v1/query", "scopes": "dash:read"})).await;
+    assert_eq!((&narrow["reason"], &narrow["missing"][0]["factor"]), (&json!("insufficient_scope"), &json!("token")), "{narrow}");
+    gw.running.stop().await;
+}

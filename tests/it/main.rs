@@ -35,6 +35,7 @@ mod packs;
 mod panics;
 mod partner;
 mod plugin;
+mod rates;
 mod reload;
 mod requirements;
 mod revocation;

@@ -1,6 +1,6 @@
 //! An HTTP/2 client with prior knowledge.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use h2::RecvStream;
@@ -37,7 +37,17 @@ pub fn request(method: &str, target: &str, headers: &[(&str, &str)]) -> Request<
 
 impl Conn {
     pub async fn open(to: SocketAddr) -> Self {
-        let stream = TcpStream::connect(to).await.expect("the gateway accepts");
+        Self::over(TcpStream::connect(to).await.expect("the gateway accepts")).await
+    }
+
+    /// From another address of this machine than usual.
+    pub async fn open_from(from: IpAddr, to: SocketAddr) -> Self {
+        let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+        socket.bind(SocketAddr::new(from, 0)).expect("an address of this machine");
+        Self::over(socket.connect(to).await.expect("the gateway accepts")).await
+    }
+
+    async fn over(stream: TcpStream) -> Self {
         let (send, connection) = within("a handshake", h2::client::handshake(stream)).await.expect("HTTP/2");
         let driver = tokio::spawn(async move {
             let _ = connection.await;
