@@ -10,6 +10,7 @@ mod authorizer;
 mod cors;
 mod counts;
 mod crash;
+mod creations;
 mod explain;
 mod floods;
 mod grpc;
