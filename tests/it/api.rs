@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tollgate::config::own_api::{MOUNT, RULES};
 use tollgate::store::{ApiKey, ApiKeyState, Client, ClientState, Grant, Holder, Minted, User};
-use tollgate::types::{API_KEYS_WRITE, ApiKeyId, ClientId, PlainToken, ScopeSet, ScopeToken, TokenKind};
+use tollgate::types::{API_KEYS_WRITE, ApiKeyId, AppId, ClientId, PlainToken, ScopeSet, ScopeToken, TokenKind};
 use tollgate::web::started_session;
 
 use crate::harness::http1::{Conn, Request, Response};
@@ -195,7 +195,23 @@ async fn minted(gw: &Gateway, grant: &Grant, client: &Client) -> ApiKey {
     key
 }
 
-fn text(value: &Value) -> String {
+/// An app of the first organization that makes API keys, as its administrator authorized it: it holds nothing else.
+pub async fn minter(world: &World) -> Caller {
+    let (gw, admin) = (&world.gw, &world.admin);
+    let made = world.post("/apps", admin, &json!({ "name": "Minter", "redirect_uris": ["https://mint.test/cb"] }), None).await;
+    let app = text(&made.json()["app"]["id"]);
+    let (node, scopes) = (&gw.running.node, ["metrics:write", API_KEYS_WRITE]);
+    let holder = Holder::App(AppId::parse(&app).expect("an id"));
+    let (until, mints) =
+        (node.now().plus(std::time::Duration::from_hours(1)), ScopeToken::parse(API_KEYS_WRITE).expect("a scope"));
+    assert!(node.store.approve_scope(&holder, &mints, until, None, &node.own_cause()).await.expect("an answer"));
+    let edited = world.with_body("PATCH", &format!("/apps/{app}"), admin, &json!({ "scopes": scopes }), None).await.json();
+    let draft = ClientId::parse(&text(&edited["draft_client"])).expect("an id");
+    let draft = node.store.client(&draft).await.expect("an answer").expect("a client");
+    gw.grant_to(&admin.org, &admin.user, &draft, &scopes.join(" ")).await
+}
+
+pub fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
 }
 
@@ -208,7 +224,7 @@ fn new_client(name: &str) -> Value {
     json!({ "kind": "confidential", "name": name, "redirect_uris": ["https://sync.test/cb"] })
 }
 
-/// Every operation as each caller, on things of the first organization. What would remove something comes last, and is tried by
+/// Every operation as each caller, on things of the first organization, and as an app that holds little more than `api_keys:write`. What would remove something comes last, and is tried by
 /// those who may not before the one who may.
 #[tokio::test(flavor = "multi_thread")]
 async fn each_caller_gets_what_is_theirs() {
@@ -221,14 +237,17 @@ async fn each_caller_gets_what_is_theirs() {
     let mut rules = RULES.to_vec();
     // Whatever is removed goes before what it is a part of.
     rules.sort_by_key(|r| (r.method == "DELETE", if r.method == "DELETE" { last(r.pattern) } else { 0 }));
-    let mut table =
-        format!("{:<48}{:>9}{:>8}{:>15}{:>10}{:>7}\n", "", "stranger", "member", "other's admin", "operator", "admin");
+    let mut table = format!(
+        "{:<48}{:>9}{:>8}{:>15}{:>10}{:>7}{:>8}\n",
+        "", "stranger", "member", "other's admin", "operator", "admin", "minter"
+    );
     let (admin, member, other, operator) = (&world.admin, &world.member, &world.other, &world.operator);
+    let minter = minter(&world).await;
     for rule in rules {
         let path = format!("{MOUNT}{}", things.path(rule.pattern));
         let body = Things::body(rule.method, rule.pattern);
         let mut row = Vec::new();
-        for caller in [None, Some(member), Some(other), Some(operator), Some(admin)] {
+        for caller in [None, Some(member), Some(other), Some(operator), Some(admin), Some(&minter)] {
             let mut request = Request::new(rule.method, &path);
             if let Some(caller) = caller {
                 request = request.bearer(&caller.token);
@@ -252,7 +271,8 @@ async fn each_caller_gets_what_is_theirs() {
             row.push(answer.status);
         }
         let name = format!("{} {}", rule.method, rule.pattern);
-        table.push_str(&format!("{name:<48}{:>9}{:>8}{:>15}{:>10}{:>7}\n", row[0], row[1], row[2], row[3], row[4]));
+        let [stranger, member, other, operator, admin, minter] = row[..] else { panic!("{name}: {row:?}") };
+        table.push_str(&format!("{name:<48}{stranger:>9}{member:>8}{other:>15}{operator:>10}{admin:>7}{minter:>8}\n"));
     }
     insta::assert_snapshot!(table);
     world.gw.running.stop().await;

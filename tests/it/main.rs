@@ -11,6 +11,7 @@ mod buffers;
 mod cors;
 mod counts;
 mod crash;
+mod creations;
 mod explain;
 mod floods;
 mod grpc;

@@ -1,4 +1,5 @@
-//! `tests/requirements.toml`: every requirement of the source documents has tests that show it, and they are there.
+//! `tests/requirements.toml` and `tests/journeys.toml`: every requirement of the source documents and every way of every journey
+//! has tests that show it, and they are there.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,6 +22,15 @@ struct Requirement {
     missing: Option<String>,
 }
 
+/// A journey, and the tests that go it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Journey {
+    pages: Vec<String>,
+    api: Vec<String>,
+    commands: Vec<String>,
+}
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -41,6 +51,12 @@ fn is_test(text: &str, name: &str) -> bool {
     })
 }
 
+/// Whether `text` of a suite that is not Rust has a check of this name, behind who or what it is checked for.
+fn is_check(text: &str, name: &str) -> bool {
+    let ends: Vec<_> = ['"', '\'', '`'].iter().map(|quote| format!("{name}{quote}")).collect();
+    text.lines().any(|line| line.contains("check(") && ends.iter().any(|end| line.contains(end.as_str())))
+}
+
 /// Why a test of the table is not one.
 fn wrong(test: &str) -> Option<String> {
     let Some((file, name)) = test.split_once("::") else { return Some(format!("{test}: write FILE::NAME")) };
@@ -52,7 +68,7 @@ fn wrong(test: &str) -> Option<String> {
     } else if Path::new(file).extension().is_some_and(|e| e == "rs") {
         is_test(&source, name)
     } else {
-        source.contains(name)
+        is_check(&source, name)
     };
     (!there).then(|| format!("{test}: no such test"))
 }
@@ -82,10 +98,30 @@ fn every_requirement_is_shown_or_said_to_be_missing() {
 }
 
 #[test]
+fn every_journey_is_gone_on_the_pages_through_the_api_and_by_commands() {
+    let text = fs::read_to_string(root().join("tests/journeys.toml")).expect("the table is there");
+    let table: BTreeMap<String, Journey> = toml::from_str(&text).unwrap_or_else(|e| panic!("the table can be read: {e}"));
+    let mut faults = Vec::new();
+    for (journey, Journey { pages, api, commands }) in &table {
+        for (way, tests) in [("pages", pages), ("api", api), ("commands", commands)] {
+            if tests.is_empty() {
+                faults.push(format!("{journey}: nothing goes it by {way}"));
+            }
+            faults.extend(tests.iter().filter_map(|test| wrong(test)).map(|fault| format!("{journey}: {fault}")));
+        }
+    }
+    assert!(faults.is_empty() && table.len() >= 8, "{} journeys\n{}", table.len(), faults.join("\n"));
+}
+
+#[test]
 fn the_table_finds_tests_and_only_tests() {
     let text = "#[test]\n/// About it.\nfn one() {}\n    #[tokio::test(flavor = \"multi_thread\")]\n    async fn two() {}\nfn three() {}\n";
     assert!(is_test(text, "one") && is_test(text, "two"));
     assert!(!is_test(text, "three") && !is_test(text, "on") && !is_test(text, "four"));
+    let suite =
+        "  await t.check(`${mode}: it works`, async () => {\n    with checks.check(f\"{say}: they're right\"):\n // it fails";
+    assert!(is_check(suite, "it works") && is_check(suite, "they're right"));
+    assert!(!is_check(suite, "it fails") && !is_check(suite, "it"));
     assert!(wrong("src/store/contract/grants.rs::ids").is_some(), "a helper is no test");
     assert!(wrong("src/nothing.rs::one").is_some() && wrong("one").is_some());
 }

@@ -133,6 +133,7 @@ async fn the_catalogue_is_searched_without_losing_what_was_entered() {
         "value=\"audit:read\"",
         "value=\"metrics:read\" aria-describedby=\"scopes-hint\" checked",
         "Copies metrics.",
+        "ask for the least; more can be added with a later version",
     ] {
         assert!(page.body.contains(kept), "{kept}: {}", page.body);
     }

@@ -42,7 +42,9 @@ async fn registration_login_consent_code_token_refresh() {
 
     rig.later(601);
     assert!(!rig.works(&access).await, "no leeway on our own tokens");
-    let (access, again) = pair_of(&rig.refresh(&client, &refresh, &[]).await);
+    let renewed = rig.refresh(&client, &refresh, &[]).await;
+    assert_eq!(renewed.json()["expires_in"], 600, "as long as the first one");
+    let (access, again) = pair_of(&renewed);
     assert!(rig.works(&access).await && again != refresh);
 }
 
@@ -66,6 +68,42 @@ async fn an_organization_must_be_chosen_and_be_ones_own() {
     assert!(!page.body.contains("acme Inc"), "Bob is not in Acme");
     let refused = bob.approve(&at, &page).await;
     assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "Acme is not Bob's to give");
+}
+
+#[tokio::test]
+async fn each_organization_has_a_token_of_its_own() {
+    let rig = Rig::new().await;
+    let client = rig.registered().await;
+    let mut browser = Browser::new(&rig);
+    browser.sign_in("ada@acme.test", PASSWORD).await;
+    let config = rig.node.config.load_full();
+    let mut tokens = Vec::new();
+    for org in [&rig.acme, &rig.beta] {
+        let (at, page) = browser.consent_page(&client, &[]).await;
+        let (csrf, id) = (page.csrf("/consent"), org.id.to_string());
+        let back = browser.post(&at, &[("csrf", &csrf), ("approve", "1"), ("org", &id)]).await;
+        let (access, _) = pair_of(&rig.exchange(&client, &back.sent("code").expect("a code")).await);
+        tokens.push((access, &org.id));
+    }
+    for (access, org) in &tokens {
+        let principal = rig.node.verifier.principal(access, &config, rig.node.now()).await.expect("both live");
+        assert_eq!(principal.claims.org, **org);
+    }
+}
+
+#[tokio::test]
+async fn all_that_was_asked_for_is_given_or_nothing() {
+    let rig = Rig::new().await;
+    let client = rig.registered().await;
+    let mut browser = Browser::new(&rig);
+    browser.sign_in("ada@acme.test", PASSWORD).await;
+    let (at, page) = browser.consent_page(&client, &[("scope", "logs:read metrics:read")]).await;
+    assert!(!page.body.contains("type=\"checkbox\""), "nothing is optional: {}", page.body);
+    let (csrf, org) = (page.csrf("/consent"), rig.acme.id.to_string());
+    let part = [("csrf", csrf.as_str()), ("org", &org), ("scope", "logs:read"), ("scopes", "logs:read"), ("approve", "1")];
+    let back = browser.post(&at, &part).await;
+    let answer = rig.exchange(&client, &back.sent("code").expect("a code")).await;
+    assert_eq!(answer.json()["scope"], "logs:read metrics:read", "a form that says less is not asked");
 }
 
 #[tokio::test]

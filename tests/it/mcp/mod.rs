@@ -2,6 +2,7 @@
 
 mod eras;
 mod lists;
+mod named;
 mod tasks;
 
 use serde_json::{Value, json};
