@@ -68,8 +68,8 @@ export async function lists(t, window, mode) {
       if (mode === 'scripts') {
         await page.focus('#text');
         await page.keyboard.type(known);
-        await page.waitForFunction('document.querySelector("form[role=search] output").textContent !== ""');
-        assert.equal(await page.evaluate('document.activeElement.id'), 'text', 'the focus stays');
+        await page.waitForFunction(() => document.querySelector('form[role=search] output').textContent !== '');
+        assert.equal(await page.evaluate(() => document.activeElement.id), 'text', 'the focus stays');
       } else {
         await page.fill('#text', known);
         await page.locator('form[role=search] button').click();

@@ -158,20 +158,21 @@ pub(super) fn narrow_search(query: &mut QueryBuilder<Db>, org: &OrgId, search: &
     }
 }
 
-/// A page of the grants that a search finds, newest first.
+/// A page of the grants that a search finds, newest first. It is found before anything is joined to it.
 pub(super) fn newest_page(
     org: &OrgId,
     (search, reach): (&GrantSearch, Option<Reach>),
     after: Option<&(Timestamp, GrantId)>,
     limit: u32,
 ) -> QueryBuilder<Db> {
-    let mut query = QueryBuilder::<Db>::new(select_facts!("WHERE "));
+    let mut query = QueryBuilder::<Db>::new(select_facts!("WHERE g.id IN (SELECT g.id FROM grants g WHERE "));
     narrow_search(&mut query, org, search, reach);
     if let Some((time, id)) = after {
         query.push(" AND (g.created_at, g.id) < (").push_bind(time.millis());
         query.push(", ").push_bind(id.as_str().to_owned()).push(")");
     }
     query.push(" ORDER BY g.created_at DESC, g.id DESC LIMIT ").push_bind(i64::from(limit));
+    query.push(") ORDER BY g.created_at DESC, g.id DESC");
     query
 }
 
