@@ -176,7 +176,7 @@ async fn authorized(node: &Node, own: &Grant, users: &[User]) -> (Vec<Client>, V
         for user in (0..USERS_OF_CLIENT).map(|m| &users[(n * 37 + m * 40) % USERS]) {
             let id = GrantId::generate(node.now(), &SystemEntropy);
             let grant = Grant { id, user: user.id.clone(), client: client.id.clone(), created_at: cause.at, ..own.clone() };
-            grants.push(node.store.machine_grant(&grant, &cause).await.expect("a grant"));
+            grants.push(node.store.machine_grant(&grant, &cause).await.expect("a store").expect("a grant"));
         }
         clients.push(client);
     }
@@ -206,7 +206,7 @@ async fn machines(node: &Node, own: &Grant) -> ClientId {
         node.store.create_client(&client, None, &node.own_cause()).await.expect("a client");
         let id = GrantId::generate(node.now(), &SystemEntropy);
         let grant = Grant { id, user: robot.id, client: client.id.clone(), created_at: node.now(), ..own.clone() };
-        node.store.machine_grant(&grant, &node.own_cause()).await.expect("a grant");
+        node.store.machine_grant(&grant, &node.own_cause()).await.expect("a store").expect("a grant");
         last = Some(client);
     }
     let last = last.expect("there are machines");

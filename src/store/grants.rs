@@ -137,8 +137,9 @@ pub enum Idle {
 pub trait GrantStore {
     /// A grant and what it depends on, in one read.
     async fn grant_facts(&self, id: &GrantId) -> Result<Option<GrantFacts>, StoreError>;
-    /// The live grant of a machine client, made when there is none. `scopes` replaces the grant's own.
-    async fn machine_grant(&self, wanted: &Grant, cause: &Cause) -> Result<Grant, StoreError>;
+    /// The live grant of a machine client, made when there is none. `scopes` replaces the grant's own. `None` when its user or an
+    /// administrator revoked the last one, and nobody has enabled the client since.
+    async fn machine_grant(&self, wanted: &Grant, cause: &Cause) -> Result<Option<Grant>, StoreError>;
     /// The grants of a user, newest first, with those revoked after `revoked_since`.
     async fn grants_of_user(&self, user: &UserId, revoked_since: Timestamp) -> Result<Vec<GrantFacts>, StoreError>;
     /// The grants in an organization, newest first.

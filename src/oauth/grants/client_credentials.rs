@@ -44,11 +44,17 @@ pub async fn client_credentials(app: &App, config: &Config, caller: &Authenticat
         expires_at: None,
         last_used_at: None,
     };
-    let grant = app.node.store.machine_grant(&grant, &cause).await?;
+    let grant = app.node.store.machine_grant(&grant, &cause).await?.ok_or_else(revoked)?;
     standing_grant(app, &grant, cause.at).await?;
     let ttl = caller.client.access_token_ttl.unwrap_or(config.oauth.machine_token_ttl);
     let wanted = Wanted { grant: &grant, scopes, resources, ttl, refresh: None, refreshed: false, resource: Some(resource) };
     issue(app, config, wanted, cause).await
+}
+
+/// Its authorization was revoked, and is not undone by asking again.
+fn revoked() -> OAuthError {
+    let text = "What this client held was revoked; it gets tokens again when an administrator of its organization enables it";
+    OAuthError::new(Code::UnauthorizedClient, text)
 }
 
 /// The organization and user that the client acts in and as, when both may act now.

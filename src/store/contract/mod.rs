@@ -131,6 +131,7 @@ contract! {
     grants {
         facts_are_read_at_once
         a_machine_client_has_one_grant
+        what_was_revoked_of_a_machine_stays_so_until_it_is_allowed
         only_the_owner_revokes_and_only_once
         an_expired_grant_has_already_ended
         grants_are_listed_newest_first

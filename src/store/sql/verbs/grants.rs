@@ -101,6 +101,33 @@ fn serves(grant: &Grant, wanted: &Grant) -> bool {
         && grant.expires_at == wanted.expires_at
 }
 
+/// Whether a machine client may not be given a grant, because the last one was revoked. Whoever makes, revokes or allows one at the
+/// same time either came first, or waits: for the client's row, or for that of the grant.
+async fn is_barred(tx: &mut Tx<'_>, wanted: &Grant) -> Result<bool, StoreError> {
+    sqlx::query("UPDATE clients SET state = state WHERE id = $1")
+        .bind(wanted.client.as_str())
+        .execute(tx.connection())
+        .await
+        .doing("lock a machine client")?;
+    sqlx::query(
+        "UPDATE grants SET scopes = scopes WHERE client_id = $1 AND user_id = $2 AND org_id = $3 AND machine \
+         AND revoked_at IS NULL",
+    )
+    .bind(wanted.client.as_str())
+    .bind(wanted.user.as_str())
+    .bind(wanted.org.as_str())
+    .execute(tx.connection())
+    .await
+    .doing("lock a machine client's grant")?;
+    sqlx::query_scalar(concat!("SELECT ", barred!("$1", "$2", "$3")))
+        .bind(wanted.client.as_str())
+        .bind(wanted.user.as_str())
+        .bind(wanted.org.as_str())
+        .fetch_one(tx.connection())
+        .await
+        .doing("look whether a machine client's grant was revoked")
+}
+
 impl Engine {
     async fn machine_grant_now(&self, wanted: &Grant) -> Result<Option<Grant>, StoreError> {
         let row = sqlx::query(concat!(
@@ -182,12 +209,15 @@ impl GrantStore for Engine {
         row.as_ref().map(rows::facts).transpose()
     }
 
-    async fn machine_grant(&self, wanted: &Grant, cause: &Cause) -> Result<Grant, StoreError> {
+    async fn machine_grant(&self, wanted: &Grant, cause: &Cause) -> Result<Option<Grant>, StoreError> {
         // Nearly every token of a machine client finds its grant as it should be, and writes nothing.
         if let Some(grant) = self.machine_grant_now(wanted).await?.filter(|g| serves(g, wanted)) {
-            return Ok(grant);
+            return Ok(Some(grant));
         }
         let mut tx = self.begin(cause).await?;
+        if is_barred(&mut tx, wanted).await? {
+            return Ok(None);
+        }
         let id: String = sqlx::query_scalar(
             "INSERT INTO grants (id, org_id, user_id, client_id, scopes, resources, machine, created_at, idle_since, expires_at) \
              VALUES ($1, $2, $3, $4, $5, $6, TRUE, $7, $7, $8) \
@@ -215,7 +245,7 @@ impl GrantStore for Engine {
         tx.touch(Subject::Grant { id: grant.id.clone() });
         tx.record(Some(&grant.org), event.with_scopes(grant.scopes.clone()).with_comment("a machine client's own grant"));
         tx.commit().await?;
-        Ok(grant)
+        Ok(Some(grant))
     }
 
     async fn grants_of_user(&self, user: &UserId, revoked_since: Timestamp) -> Result<Vec<GrantFacts>, StoreError> {
