@@ -132,6 +132,30 @@ pub enum Idle {
     Not,
 }
 
+/// What to take from a grant; what is absent stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Narrowing {
+    /// Scopes that it loses.
+    pub without: ScopeSet,
+    /// What scopes are narrowed to, besides what they are narrowed to already.
+    pub selectors: Selectors,
+    /// When it ends.
+    pub until: Option<Timestamp>,
+}
+
+/// What came of taking something from a grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Narrowed {
+    /// All of it was taken.
+    Done,
+    /// It holds none of these scopes, or is not there to be narrowed; nothing was changed.
+    NoScopes,
+    /// The selectors narrow nothing or leave nothing, or it is not there to be narrowed; nothing was changed.
+    NoSelectors,
+    /// It ends before that anyway, or is not there to be limited; nothing was changed.
+    NoEnd,
+}
+
 /// Verbs on grants.
 #[async_trait]
 pub trait GrantStore {
@@ -163,6 +187,14 @@ pub trait GrantStore {
         reason: RevokeReason,
         cause: &Cause,
     ) -> Result<bool, StoreError>;
+    /// Takes several things from a user's own live grant: all of them or none. Each as the verb below does it alone.
+    async fn take_from_grant(
+        &self,
+        id: &GrantId,
+        owner: &UserId,
+        narrowing: &Narrowing,
+        cause: &Cause,
+    ) -> Result<Narrowed, StoreError>;
     /// Takes scopes from a user's own live grant; its tokens narrow at once. `false` when there is no such grant, or it held none
     /// of them. The grant of a machine client is its administrator's to change.
     async fn narrow_grant(&self, id: &GrantId, owner: &UserId, without: &ScopeSet, cause: &Cause) -> Result<bool, StoreError>;

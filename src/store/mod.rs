@@ -47,7 +47,9 @@ pub use clients::{
 };
 pub use devices::{DevicePoll, DeviceRequest, DeviceStore};
 pub use feed::{Change, FeedStore, Subject};
-pub use grants::{Grant, GrantFacts, GrantSearch, GrantStanding, GrantState, GrantStore, Idle, RevokeReason};
+pub use grants::{
+    Grant, GrantFacts, GrantSearch, GrantStanding, GrantState, GrantStore, Idle, Narrowed, Narrowing, RevokeReason,
+};
 pub use hooks::{HookDelivery, HookStore, NewDelivery};
 pub use installs::{Footing, Install, InstallStore};
 pub use keys::{KeyState, KeyStore, SealedKey};

@@ -8,8 +8,8 @@ use super::world::*;
 use crate::record::{ControlEvent, Operation};
 use crate::store::{
     Accepting, App, AppState, AuthRequest, ClientOrigin, ClientSecret, ClientState, ClientTerms, Hand, Holder, KeyState,
-    Maturity, Membership, NewClients, NewUser, OrgState, RevokeReason, SavedSearch, ScopeRefusal, SharedStore, UserState,
-    Verdict, Via,
+    Maturity, Membership, Narrowing, NewClients, NewUser, OrgState, RevokeReason, SavedSearch, ScopeRefusal, SharedStore,
+    UserState, Verdict, Via,
 };
 use crate::types::TokenKind;
 
@@ -144,6 +144,7 @@ pub(crate) async fn what_people_decide_is_recorded_and_told(store: SharedStore) 
     let (name, query) = ("denials".to_owned(), "decision=denied".to_owned());
     let search = SavedSearch { user: ada.clone(), org: acme.clone(), name, query };
     let (most, (grant, _)) = (scopes("logs:read"), world.consent(1).await);
+    let sooner = Narrowing { until: Some(after(500)), ..Narrowing::default() };
     let team = serde_json::from_str(r#"{"logs:read":{"team":"a"}}"#).expect("selectors");
     let session = world.sign_in(0).await;
     world.sign_in(0).await;
@@ -166,6 +167,7 @@ pub(crate) async fn what_people_decide_is_recorded_and_told(store: SharedStore) 
         verb!(Both, "dismiss_member", s.dismiss_member(acme, &bob.user.id, &unbound(&[]), &cause(1))),
         verb!(Both, "select_in_grant", s.select_in_grant(&grant.id, ada, &team, &cause(1))),
         verb!(Both, "narrow_grant", s.narrow_grant(&grant.id, ada, &most, &cause(1))),
+        verb!(Both, "take_from_grant", s.take_from_grant(&grant.id, ada, &sooner, &cause(1))),
         verb!(Both, "limit_grant", s.limit_grant(&grant.id, ada, after(99), &cause(1))),
         verb!(Both, "decide_client", s.decide_client(acme, known, Verdict::Block, &cause(1))),
         verb!(Both, "restrict_client", s.restrict_client(acme, known, Some(&most), &cause(1))),
@@ -208,6 +210,7 @@ pub(crate) async fn a_refused_change_leaves_nothing(store: SharedStore) {
     let stranger = client(None, ClientOrigin::Dynamic);
     let (grant, code) = world.consent(1).await;
     let nobody = crate::types::InvitationId::generate(START, &ENTROPY);
+    let sooner = Narrowing { until: Some(after(500)), ..Narrowing::default() };
     let team = serde_json::from_str(r#"{"metrics:read":{"team":"a"}}"#).expect("selectors");
     let demoted = Membership { org: world.org.id.clone(), user: world.user.id.clone(), roles: Vec::new() };
     let (app, _) = app(&world.org.id, "logs:read");
@@ -237,6 +240,7 @@ pub(crate) async fn a_refused_change_leaves_nothing(store: SharedStore) {
         verb!(Nothing, "revoke_grant", s.revoke_grant(&grant.id, Some(&taken.user.id), RevokeReason::User, &cause(2))),
         verb!(Nothing, "narrow_grant", s.narrow_grant(&grant.id, &world.user.id, &scopes("metrics:read"), &cause(2))),
         verb!(Nothing, "select_in_grant", s.select_in_grant(&grant.id, &world.user.id, &team, &cause(2))),
+        verb!(Nothing, "take_from_grant", s.take_from_grant(&grant.id, &taken.user.id, &sooner, &cause(2))),
         verb!(Nothing, "limit_grant", s.limit_grant(&grant.id, &taken.user.id, after(9), &cause(2))),
         verb!(Nothing, "redeem_code", s.redeem_code(&code, &stranger.id, None, MINUTE, &cause(2))),
         verb!(Nothing, "decide_client", s.decide_client(&world.org.id, &stranger.id, Verdict::Block, &cause(2))),

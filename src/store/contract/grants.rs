@@ -5,7 +5,8 @@ use futures::future::join_all;
 use super::world::*;
 use crate::record::Decision;
 use crate::store::{
-    Client, ClientOrigin, ClientState, Grant, GrantFacts, GrantSearch, GrantStanding, GrantState, Idle, RevokeReason, SharedStore,
+    Client, ClientOrigin, ClientState, Grant, GrantFacts, GrantSearch, GrantStanding, GrantState, Idle, Narrowed, Narrowing,
+    RevokeReason, SharedStore,
 };
 use crate::types::{GrantId, OrgId, Selectors, UserId};
 
@@ -199,6 +200,37 @@ pub(crate) async fn scopes_of_a_grant_are_narrowed_to_selectors(store: SharedSto
     let machine = store.machine_grant(&world.wanted(7), &cause(7)).await.expect("an answer").expect("a grant");
     let to: Selectors = serde_json::from_str(r#"{"metrics:read":{"team":"a"}}"#).expect("selectors");
     assert!(!store.select_in_grant(&machine.id, ada, &to, &cause(8)).await.expect("an answer"));
+}
+
+pub(crate) async fn all_is_taken_from_a_grant_or_nothing(store: SharedStore) {
+    let world = World::new(store).await;
+    let (s, ada) = (&world.store, &world.user.id);
+    let wanted = Grant { scopes: scopes("logs:read metrics:read"), expires_at: Some(after(500)), ..world.wanted(1) };
+    world.consent_to(&wanted, 1).await;
+    let selectors = |text: &str| serde_json::from_str::<Selectors>(text).expect("selectors");
+    let all = || Narrowing {
+        without: scopes("logs:read"),
+        selectors: selectors(r#"{"metrics:read":{"team":"a"}}"#),
+        until: Some(after(400)),
+    };
+    let take = async |narrowing: Narrowing| s.take_from_grant(&wanted.id, ada, &narrowing, &cause(2)).await.expect("an answer");
+    let before = (world.log().await, s.feed_position().await.expect("a position"));
+    let (nothing, gone) = (selectors(r#"{"other:read":{"team":"a"}}"#), selectors(r#"{"logs:read":{"team":"a"}}"#));
+    for (narrowing, refused) in [
+        (Narrowing { without: scopes("other:read"), ..all() }, Narrowed::NoScopes),
+        (Narrowing { selectors: nothing, ..all() }, Narrowed::NoSelectors),
+        (Narrowing { selectors: gone, ..all() }, Narrowed::NoSelectors),
+        (Narrowing { until: Some(after(500)), ..all() }, Narrowed::NoEnd),
+    ] {
+        assert_eq!(take(narrowing.clone()).await, refused, "{narrowing:?}");
+        let facts = s.grant_facts(&wanted.id).await.expect("an answer").expect("the grant is there");
+        assert_eq!(facts.grant, wanted, "{narrowing:?} changed nothing");
+        assert_eq!((world.log().await, s.feed_position().await.expect("a position")), before);
+    }
+    assert_eq!(take(all()).await, Narrowed::Done);
+    let left = s.grant_facts(&wanted.id).await.expect("an answer").expect("the grant is there").grant;
+    assert_eq!((left.scopes, left.selectors, left.expires_at), (scopes("metrics:read"), all().selectors, all().until));
+    assert_eq!(take(all()).await, Narrowed::NoScopes);
 }
 
 pub(crate) async fn live_grants_are_counted_and_come_in_pages(store: SharedStore) {

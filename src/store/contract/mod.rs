@@ -140,6 +140,7 @@ contract! {
         use_in_an_organization_is_known
         a_user_narrows_and_limits_a_grant
         scopes_of_a_grant_are_narrowed_to_selectors
+        all_is_taken_from_a_grant_or_nothing
         live_grants_are_counted_and_come_in_pages
     }
     tokens {
