@@ -174,6 +174,19 @@ impl<'a> Workshop<'a> {
     /// When preconditions are not met (all of them are named), `uuid` is another app's, the app was changed meanwhile, or one of
     /// its clients is frozen and the author is a member.
     pub async fn publish(&self, app: &App, uuid: Option<&str>) -> Result<Release, AppError> {
+        let release = self.release(app, uuid).await?;
+        // Nobody holds anything of a client that is new, and its secret is told this once, whatever the feed does.
+        if app.published_client.is_some() {
+            self.node.settle().await?;
+        }
+        Ok(release)
+    }
+
+    /// The same without waiting: grants that lose scopes lose them when this node has settled.
+    ///
+    /// # Errors
+    /// As for [`Self::publish`].
+    pub async fn release(&self, app: &App, uuid: Option<&str>) -> Result<Release, AppError> {
         if uuid.is_some_and(|u| !u.eq_ignore_ascii_case(app.uuid.as_str())) {
             return Err(Refusal::WrongUuid.into());
         }
@@ -198,7 +211,6 @@ impl<'a> Workshop<'a> {
             Published::Stale => Err(Refusal::Stale.into()),
             Published::Frozen => Err(Refusal::Frozen.into()),
             Published::Done { version, narrowed, ended } => {
-                self.node.settle().await?;
                 Ok(Release { version: *version, client: id, secret, narrowed, ended })
             }
         }
@@ -239,9 +251,8 @@ impl<'a> Workshop<'a> {
     /// When the client has none or too many, is not there, an end is out of bounds, or it is frozen and the author is a member.
     pub async fn add_secret(&self, app: &App, stage: Stage, new: NewSecret) -> Result<(PlainToken, ClientSecret), AppError> {
         let client = self.client_to_change(client_id(app, stage)?).await?;
-        let made = secrets::add_secret(self.node, &client, new, (self.hand(), &self.cause)).await?;
-        self.node.settle().await?;
-        Ok(made)
+        // Nothing to wait for: secrets are looked up where they are stored, and this one is told once.
+        secrets::add_secret(self.node, &client, new, (self.hand(), &self.cause)).await
     }
 
     /// Removes a secret of one of the app's clients, by its id or its last four characters.

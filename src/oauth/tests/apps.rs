@@ -4,8 +4,8 @@ use http::StatusCode;
 use serde_json::json;
 
 use super::rig::{Browser, CALLBACK, PASSWORD, Rig, pair_of};
-use crate::apps::{Author, Made, Release, Workshop, Written};
-use crate::store::{App, AppState, ClientKind, Maturity};
+use crate::apps::{Author, Made, NewSecret, Release, Workshop, Written};
+use crate::store::{App, AppState, ClientKind, Maturity, Stage};
 
 fn written(scopes: &[&str]) -> Written {
     Written {
@@ -247,4 +247,19 @@ async fn names_that_look_alike_are_told_apart_at_the_decision() {
         assert!(page.body.contains(fact), "{fact}: {}", page.body);
     }
     assert!(!page.body.contains("This is not"), "{}", page.body);
+}
+
+#[tokio::test]
+async fn a_secret_is_told_though_the_feed_lags() {
+    let mut rig = Rig::new().await;
+    let made = bench(&rig).create(&rig.acme, ClientKind::Confidential, &written(&["logs:read"])).await.expect("an app");
+    let app = bench(&rig).mark(&made.app, Maturity::Stable).await.expect("marked");
+    rig.lag();
+    let release = bench(&rig).publish(&app, None).await.expect("published");
+    let secret = release.secret.expect("the first version's secret");
+    let live = async |id| rig.node.store.live_secrets(id, rig.node.now()).await.expect("secrets");
+    assert_eq!(live(&release.client).await[0].hash, secret.hashed());
+    let app = read(&rig, &app).await;
+    let (plain, _) = bench(&rig).add_secret(&app, Stage::Published, NewSecret::default()).await.expect("another");
+    assert!(live(&release.client).await.iter().any(|s| s.hash == plain.hashed()));
 }
