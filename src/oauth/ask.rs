@@ -60,6 +60,13 @@ pub fn allowed_scopes(config: &Config, Asking { client, approved, flow }: Asking
     scopes.intersection(&given)
 }
 
+/// Whether a request that waited may still be made: a new version of an app, an administrator or the operator may have taken
+/// something from the client since.
+#[must_use]
+pub fn still_allowed(config: &Config, asking: Asking<'_>, scopes: &ScopeSet) -> bool {
+    scopes.is_subset(&allowed_scopes(config, asking))
+}
+
 /// Reads `scope`, without `offline_access`; `None` when nothing is asked for.
 ///
 /// # Errors

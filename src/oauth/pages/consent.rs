@@ -78,7 +78,7 @@ async fn pending(app: &App, query: Option<&str>, who: &SignedIn) -> Result<Pendi
 fn still_asks(config: &Config, (client, approved): (&Client, &ScopeSet), request: &AuthRequest, trial: Option<&Trial>) -> bool {
     let answered = trial.is_some() || client.redirect_uris.iter().any(|r| r.admits(&request.redirect_uri));
     let asking = ask::Asking { client, approved, flow: GrantFlow::AuthorizationCode };
-    answered && request.scopes.is_subset(&ask::allowed_scopes(config, asking))
+    answered && ask::still_allowed(config, asking, &request.scopes)
 }
 
 fn gone() -> Trouble {
