@@ -62,7 +62,7 @@ pub use scope_requests::{
     Approvals, Holder, Refused, ScopeRefusal, ScopeRequest, ScopeRequestState, ScopeRequestStore, ScopeRequests,
 };
 pub use searches::{MAX_SEARCHES, SavedSearch, SearchStore, Unsaveable};
-pub use sessions::{Approve, ApprovedRequest, AuthRequest, Session, SessionDetails, SessionFacts, SessionStore};
+pub use sessions::{Approve, ApprovedRequest, AuthRequest, Session, SessionDetails, SessionFacts, SessionStore, StillAsks};
 pub use tokens::{CodeRecord, NewRefreshToken, Redeem, RefreshState, Rotate, TokenStore};
 pub use trials::{Trial, TrialStore};
 

@@ -210,7 +210,10 @@ impl World {
         let approved = ApprovedRequest { grant: grant.clone(), code, code_expires_at: now.plus(Duration::from_mins(1)) };
         let (store, cause) = (&self.node.store, self.node.own_cause());
         store.freeze_request(&request, &cause).await.expect("a request");
-        assert_eq!(store.approve_request(&request.id, &approved, &cause).await.expect("a decision"), Approve::Done);
+        assert_eq!(
+            store.approve_request(&request.id, &approved, &|_: &_, _: &_| true, &cause).await.expect("a decision"),
+            Approve::Done
+        );
         grant
     }
 

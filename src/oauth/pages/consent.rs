@@ -18,8 +18,8 @@ use crate::pages::texts::sign_in as texts;
 use crate::pages::views::{ConsentPage, ConsentProblem, Destination, Lifetime, Section};
 use crate::record::{Actor, Cause};
 use crate::store::{
-    Approve, ApprovedRequest, AuthRequest, Client, ClientKind, ClientOrigin, ClientState, Grant, GrantState, Org, RevokeReason,
-    StoreError, Trial,
+    Approvals, Approve, ApprovedRequest, AuthRequest, Client, ClientKind, ClientOrigin, ClientState, Grant, GrantState, Org,
+    RevokeReason, StoreError, Trial,
 };
 use crate::types::{
     AuthRequestId, ClientId, GrantId, OrgId, PlainToken, RedirectUri, ResourceId, ScopeSet, Selectors, TokenKind,
@@ -186,7 +186,10 @@ async fn approve(
     let code = PlainToken::generate(TokenKind::AuthorizationCode, &*app.node.entropy);
     let code_expires_at = now.plus(config.oauth.code_ttl);
     let approved = ApprovedRequest { grant: grant.clone(), code: code.hashed(), code_expires_at };
-    match app.node.store.approve_request(&request.id, &approved, &cause).await? {
+    let still = |client: &Client, approvals: &Approvals| {
+        still_asks(config, (client, &approvals.live(now)), request, pending.trial.as_ref())
+    };
+    match app.node.store.approve_request(&request.id, &approved, &still, &cause).await? {
         Approve::Gone => return Err(gone()),
         Approve::Done => app.node.metrics.grants_issued.inc(),
     }

@@ -21,7 +21,7 @@ use crate::pages::views::{
 };
 use crate::pages::{DisplayName, When, duration_words};
 use crate::record::{Actor, Cause};
-use crate::store::{Approve, Client, ClientState, DeviceRequest, GrantType, Org};
+use crate::store::{Approvals, Approve, Client, ClientState, DeviceRequest, GrantType, Org};
 use crate::types::{OrgId, ScopeSet, UserCode};
 use crate::web::{Params, Peer, SignedIn, Trouble, network, page, see_other};
 
@@ -193,7 +193,8 @@ impl Visit<'_> {
         let grant = new_grant(app, config, who, org, (&request.client, &request.scopes, &request.resources));
         let mut cause = self.cause(client);
         cause.actor.grant = Some(grant.id.clone());
-        if app.node.store.approve_device(&request.user_code, &grant, &cause).await? == Approve::Gone {
+        let still = |client: &Client, approvals: &Approvals| still_asks(config, (client, &approvals.live(cause.at)), request);
+        if app.node.store.approve_device(&request.user_code, &grant, &still, &cause).await? == Approve::Gone {
             return Ok(self.entry(("", None), Some(DeviceProblem::Unknown)));
         }
         app.node.metrics.grants_issued.inc();

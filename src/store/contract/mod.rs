@@ -171,6 +171,7 @@ contract! {
         a_request_waits_as_it_came
         one_decision_counts
         approval_needs_an_active_member
+        nobody_agrees_to_what_a_client_may_no_longer_ask_for
         a_user_sees_and_ends_sessions
     }
     trials {

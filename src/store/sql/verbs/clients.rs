@@ -18,7 +18,7 @@ use super::sought::Sought;
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
     Added, Client, ClientOrigin, ClientSecret, ClientState, ClientStore, ClientTerms, Hand, KnownClient, MAX_SECRETS, Machine,
-    RevokeReason, Stage, StoreError, Subject, User,
+    RevokeReason, Stage, StillAsks, StoreError, Subject, User,
 };
 use crate::types::{AppId, ClientId, HashedToken, OrgId, RoleName, ScopeSet, Timestamp, UserId};
 
@@ -82,6 +82,30 @@ async fn lock(tx: &mut Tx<'_>, id: &ClientId) -> Result<Option<super::Row>, Stor
     .fetch_optional(tx.connection())
     .await
     .doing("lock a client")
+}
+
+/// Keeps a client and the private scopes that it was given as they are until this transaction has ended; whether it is active and
+/// `still` asks.
+pub(super) async fn hold(tx: &mut Tx<'_>, id: &ClientId, still: &dyn StillAsks) -> Result<bool, StoreError> {
+    for statement in [
+        "UPDATE clients SET state = state WHERE id = $1",
+        "UPDATE scope_requests SET scope = scope WHERE holder = (SELECT COALESCE(c.app_id, c.id) FROM clients c WHERE c.id = $1)",
+    ] {
+        sqlx::query(statement).bind(id.as_str()).execute(tx.connection()).await.doing("hold a client")?;
+    }
+    let row = sqlx::query(concat!(
+        "SELECT ",
+        client_columns!(),
+        ", ",
+        approvals_column!(),
+        " FROM clients c WHERE c.id = $1 AND c.deleted_at IS NULL AND c.state = 'active'"
+    ))
+    .bind(id.as_str())
+    .fetch_optional(tx.connection())
+    .await
+    .doing("read a held client")?;
+    let Some(row) = row else { return Ok(false) };
+    Ok(still.still_asks(&rows::client(&row)?, &rows::approvals(&row)?))
 }
 
 /// Whether a hand may change a locked client: what is frozen only the operator does.
