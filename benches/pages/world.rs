@@ -18,8 +18,8 @@ use tollgate::operator;
 use tollgate::record::{Actor, AuditRecord, Call, Cause, Decision, Event, McpCall, Measured, Origin, Outcome};
 use tollgate::roster::{self, Roster};
 use tollgate::store::{
-    AuthRequest, Client, ClientAuth, ClientKind, Created, DeviceRequest, Grant, GrantType, Invitation, Membership, NewUser, User,
-    sql,
+    AuthRequest, Bounds, Client, ClientAuth, ClientKind, Created, DeviceRequest, Grant, GrantType, Invitation, Membership,
+    NewUser, User, sql,
 };
 use tollgate::types::{
     ApiName, AuthRequestId, ClientId, GrantId, InvitationId, NodeId, PlainToken, RecordId, RedirectUri, RequestId, RoleName,
@@ -326,6 +326,7 @@ async fn invited(node: &Node, own: &Grant) -> String {
         created_at: now,
         expires_at: now.plus(Duration::from_hours(24)),
     };
-    node.store.invite(&invitation, &secret.hashed(), &node.own_cause()).await.expect("invited");
+    let bounds = Bounds { administrators: &[], changer: None };
+    node.store.invite(&invitation, &secret.hashed(), &bounds, &node.own_cause()).await.expect("invited");
     format!("/invitations/{}", secret.expose())
 }

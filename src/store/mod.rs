@@ -54,7 +54,9 @@ pub use hooks::{HookDelivery, HookStore, NewDelivery};
 pub use installs::{Footing, Install, InstallStore};
 pub use keys::{KeyState, KeyStore, SealedKey};
 pub use operators::{ClientSearch, Counted, OperatorStore, OrgSummary, Resting, UserSearch, UserSummary};
-pub use people::{Accepted, Accepting, Bounds, Guarded, Invitation, MemberSearch, PeopleStore, Reach};
+pub use people::{
+    Accepted, Accepting, Bounds, Guarded, Invitation, MemberSearch, PeopleStore, Reach, ServiceMade, ServiceSwitched,
+};
 pub use policy::{ClientPolicy, ClientUse, ClientUseSearch, Listed, NewClients, PolicyStore, Stance, UseStanding, Verdict};
 pub use repeats::{Once, RepeatStore};
 pub use review::ReviewStore;

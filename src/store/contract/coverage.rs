@@ -8,8 +8,8 @@ use super::world::*;
 use crate::record::{ControlEvent, Operation};
 use crate::store::{
     Accepting, App, AppState, AuthRequest, ClientOrigin, ClientSecret, ClientState, ClientTerms, Hand, Holder, KeyState,
-    Maturity, Membership, Narrowing, NewClients, NewUser, OrgState, RevokeReason, SavedSearch, ScopeRefusal, SharedStore,
-    UserState, Verdict, Via,
+    Maturity, Membership, Narrowing, NewClients, NewUser, OrgState, RevokeReason, SavedSearch, ScopeRefusal, SharedStore, User,
+    UserKind, UserState, Verdict, Via,
 };
 use crate::types::TokenKind;
 
@@ -139,6 +139,8 @@ pub(crate) async fn what_people_decide_is_recorded_and_told(store: SharedStore) 
     s.create_user(&bob, &cause(0)).await.expect("a user");
     s.create_client(&fresh, None, &cause(0)).await.expect("a client");
     let guest = Membership { org: acme.clone(), user: bob.user.id.clone(), roles: roles(&["viewer"]) };
+    let robot = User { kind: UserKind::Service, ..user("bot.acme") };
+    let serves = Membership { org: acme.clone(), user: robot.id.clone(), roles: Vec::new() };
     let (invited, invitation) = (world.invitation("bob@example.com", 1), hash(TokenKind::Invitation));
     let (withdrawn, accepting) = (world.invitation("eve@example.com", 1), Accepting::Known(bob.user.id.clone()));
     let (name, query) = ("denials".to_owned(), "decision=denied".to_owned());
@@ -159,10 +161,12 @@ pub(crate) async fn what_people_decide_is_recorded_and_told(store: SharedStore) 
         verb!(Record, "begin_trial", s.begin_trial(&trial, &cause(1))),
         verb!(Nothing, "finish_trial", s.finish_trial(&trial, &grant.id, &[2], after(2))),
         verb!(Record, "end_trial", s.end_trial(&trial, &cause(3))),
-        verb!(Record, "invite", s.invite(&invited, &invitation, &cause(1))),
+        verb!(Record, "invite", s.invite(&invited, &invitation, &unbound(&[]), &cause(1))),
         verb!(Both, "accept_invitation", s.accept_invitation(&invitation, &accepting, &cause(1))),
-        verb!(Record, "invite again", s.invite(&withdrawn, &hash(TokenKind::Invitation), &cause(1))),
+        verb!(Record, "invite again", s.invite(&withdrawn, &hash(TokenKind::Invitation), &unbound(&[]), &cause(1))),
         verb!(Record, "withdraw_invitation", s.withdraw_invitation(acme, &withdrawn.id, &cause(1))),
+        verb!(Both, "add_service", s.add_service(&robot, &serves, &unbound(&[]), &cause(1))),
+        verb!(Both, "switch_service", s.switch_service(acme, &robot.id, UserState::Disabled, &unbound(&[]), &cause(1))),
         verb!(Both, "change_member", s.change_member(&guest, &unbound(&[]), &cause(1))),
         verb!(Both, "dismiss_member", s.dismiss_member(acme, &bob.user.id, &unbound(&[]), &cause(1))),
         verb!(Both, "select_in_grant", s.select_in_grant(&grant.id, ada, &team, &cause(1))),
@@ -224,6 +228,7 @@ pub(crate) async fn a_refused_change_leaves_nothing(store: SharedStore) {
         verb!(Nothing, "remove_membership", s.remove_membership(&world.org.id, &taken.user.id, &cause(2))),
         verb!(Nothing, "forget_search", s.forget_search(&world.user.id, &world.org.id, "denials", &cause(2))),
         verb!(Nothing, "withdraw_invitation", s.withdraw_invitation(&world.org.id, &nobody, &cause(2))),
+        verb!(Nothing, "add_service", s.add_service(&taken.user, &demoted, &unbound(&[]), &cause(2))),
         verb!(Nothing, "change_member", s.change_member(&demoted, &unbound(&roles(&["viewer"])), &cause(2))),
         verb!(
             Nothing,

@@ -219,6 +219,7 @@ contract! {
         invitations_end
         somebody_always_administers
         nobody_moves_what_is_beyond_their_reach
+        a_service_user_is_made_and_switched_whole_and_within_reach
         members_are_found_page_by_page
     }
     policy {
