@@ -389,7 +389,7 @@ pub struct OAuthPolicy {
     pub registrations_per_hour: u32,
     /// A dynamic client without a live grant is removed after this.
     pub dynamic_client_ttl: Duration,
-    /// Failed sign-ins per account, and per address, in fifteen minutes.
+    /// Failed sign-ins per account, and per address, in fifteen minutes; wrong secrets per client and address.
     pub login_attempts: u32,
     /// Clients per organization.
     pub max_clients_per_org: u64,

@@ -263,7 +263,7 @@ pub struct RawOAuth {
     pub registrations_per_hour: u32,
     /// A client that registered itself is removed when it had no live grant for this long.
     pub dynamic_client_ttl: Written<Duration>,
-    /// Failed sign-ins per account, and per address, in fifteen minutes.
+    /// Failed sign-ins per account, and per address, in fifteen minutes; wrong secrets per client and address.
     pub login_attempts: u32,
     /// Clients per organization.
     pub max_clients_per_org: u32,
