@@ -17,6 +17,9 @@ use crate::store::{
 };
 use crate::types::{AppId, AppUuid, ClientId, OrgId, PlainToken, ScopeSet, ScopeToken};
 
+/// How often an import that others overtook begins anew.
+const IMPORT_TRIES: usize = 4;
+
 /// Who writes definitions: decides about private scopes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Author {
@@ -289,6 +292,16 @@ impl<'a> Workshop<'a> {
     /// # Errors
     /// When the manifest is flawed, or its clients are of another kind than the app's.
     pub async fn import(&self, org: &Org, manifest: &Manifest) -> Result<Import, AppError> {
+        let mut outcome = self.import_now(org, manifest).await;
+        for _ in 0..IMPORT_TRIES {
+            // Somebody else's import of it was quicker: what there is now is what this one finds.
+            let Err(AppError::Refused(Refusal::Taken | Refusal::Stale)) = &outcome else { break };
+            outcome = self.import_now(org, manifest).await;
+        }
+        outcome
+    }
+
+    async fn import_now(&self, org: &Org, manifest: &Manifest) -> Result<Import, AppError> {
         let (mut written, kind) = (manifest.written(), manifest.client.kind);
         let Some(app) = self.node.store.app_by_uuid(&org.id, &manifest.app_uuid).await? else {
             let left_out = self.leave_out(&mut written, &ScopeSet::default());
