@@ -284,6 +284,7 @@ async fn asked(node: &Node, client: &Client) -> AuthRequestId {
         redirect_uri: client.redirect_uris[0].clone(),
         scopes: ScopeSet::parse("metrics:read").expect("scopes"),
         resources: Vec::new(),
+        org: None,
         state: None,
         challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".into(),
         created_at: now,

@@ -34,9 +34,9 @@ pub use upstreams::{
 };
 
 use super::list::List;
-use super::written::{ByteSize, Origin, Written};
+use super::written::{Alias, ByteSize, Origin, Written};
 use super::{GrantFlow, Risk, Visibility};
-use crate::types::{ApiName, Issuer, LabelValues, ResourceId, ScopeToken};
+use crate::types::{ApiName, Issuer, LabelValues, ScopeToken};
 
 /// Configuration of a Tollgate gateway. Relative paths start at the working directory.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -402,9 +402,9 @@ pub struct RawApi {
     /// Whether what is not allowed is refused.
     #[serde(default)]
     pub enforce: Enforcement,
-    /// Other resource identifiers for the same API, URNs for example.
+    /// Other resource identifiers for the same API, URNs for example. With the organization in it, one is accepted where that is the token's.
     #[serde(default)]
-    pub aliases: List<Written<ResourceId>>,
+    pub aliases: List<Written<Alias>>,
     /// `{org}.apps.example.com`: requests may name their organization by host. Another organization's host is refused.
     pub host: Option<String>,
     /// How the upstream is told which organization it serves.

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Approvals, Client, Grant, Org, StoreError, User};
 use crate::record::Cause;
-use crate::types::{AuthRequestId, ClientId, HashedToken, RedirectUri, ResourceId, RoleName, ScopeSet, Timestamp, UserId};
+use crate::types::{
+    AuthRequestId, ClientId, HashedToken, OrgNamed, RedirectUri, ResourceId, RoleName, ScopeSet, Timestamp, UserId,
+};
 
 /// A signed-in browser.
 #[derive(Clone, Debug)]
@@ -75,6 +77,9 @@ pub struct AuthRequest {
     pub scopes: ScopeSet,
     /// For which resources; empty when none was named.
     pub resources: Vec<ResourceId>,
+    /// The organization that a resource named: nobody can say yes to it elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub org: Option<OrgNamed>,
     /// `state`, returned byte for byte.
     pub state: Option<String>,
     /// `code_challenge`, S256.

@@ -188,6 +188,7 @@ impl World {
             redirect_uri: RedirectUri::parse("http://127.0.0.1:4711/callback").expect("a valid URI"),
             scopes: scopes(wanted),
             resources: Vec::new(),
+            org: None,
             state: None,
             challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".to_owned(),
             created_at: now,

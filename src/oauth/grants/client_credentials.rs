@@ -19,7 +19,7 @@ pub async fn client_credentials(app: &App, config: &Config, caller: &Authenticat
     let asked = ask::scope_param(caller.params.one("scope")?)?;
     let asked = Some(asked.unwrap_or_else(|| allowed.clone()));
     let scopes = ask::authorize_scopes(config, asking, asked, &[])?;
-    let resources = ask::resources(config, caller.params.all("resource"))?;
+    let resources = ask::targets(config, caller.params.all("resource"))?.within(&app.node, &org).await?;
     let resources = ask::narrowed_resources(config, &caller.client.resources, resources)?;
     let echoed: Vec<&str> = caller.params.all("resource").collect();
     let resource = match echoed.as_slice() {

@@ -71,7 +71,12 @@ async fn pending(app: &App, query: Option<&str>, who: &SignedIn) -> Result<Pendi
     if !still_asks(&config, (&client, &approved), &request, trial.as_ref()) {
         return Err(gone());
     }
-    Ok(Pending { request, offer: Offer::to(app, client, who).await?, trial, chosen: chosen(&params) })
+    let offer = Offer::to(app, client, who).await?;
+    let offer = match &request.org {
+        Some(named) => offer.only(named)?,
+        None => offer,
+    };
+    Ok(Pending { request, offer, trial, chosen: chosen(&params) })
 }
 
 /// Whether the client may still ask for this and be answered there: a new version of an app may have changed both meanwhile.

@@ -289,3 +289,27 @@ async fn wrong_secrets_are_bounded_by_client_and_address_and_so_are_their_record
     assert_eq!(from("192.0.2.1", "tg_cs_wrong", true).await.error(), "invalid_client");
     assert_eq!(refusals().await, 101);
 }
+
+#[tokio::test]
+async fn a_resource_may_name_the_organization_that_the_machine_acts_in() {
+    let rig = Rig::new().await;
+    let who = machine(&rig).await;
+    let config = rig.node.config.load_full();
+    for resource in [format!("urn:test:org:{}", rig.acme.id), format!("urn:test:{}:metrics", rig.acme.slug)] {
+        let answer = token(&rig, &who, &[("resource", &resource)]).await;
+        assert_eq!(answer.status, StatusCode::OK, "{resource}: {}", answer.body);
+        assert_eq!(answer.json()["resource"], resource, "as it was asked for");
+        let access = answer.json()["access_token"].as_str().expect("a token").to_owned();
+        let principal = rig.node.verifier.principal(&access, &config, rig.node.now()).await.expect("it works");
+        let audience: Vec<_> = principal.claims.aud.iter().map(ToString::to_string).collect();
+        assert_eq!(audience, ["https://gw.test/prometheus"], "tokens name the API, whatever it was asked for by");
+    }
+    let both = format!("urn:test:org:{}", rig.beta.id);
+    for wrong in
+        [both.as_str(), "urn:test:beta:metrics", "urn:test:org:", "urn:test:org:acme", "urn:test:no-such:metrics", "urn:test:org"]
+    {
+        assert_eq!(token(&rig, &who, &[("resource", wrong)]).await.error(), "invalid_target", "{wrong}");
+    }
+    let two = [("resource", "urn:test:acme:metrics"), ("resource", "urn:test:beta:metrics")];
+    assert_eq!(token(&rig, &who, &two).await.error(), "invalid_target");
+}

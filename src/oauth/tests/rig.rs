@@ -59,7 +59,7 @@ name = "prometheus"
 mount = "/prometheus"
 pack = "prometheus"
 upstream = "up"
-aliases = ["urn:test:metrics"]
+aliases = ["urn:test:metrics", "urn:test:org:{org.id}", "urn:test:{org.slug}:metrics"]
 [[apis]]
 name = "logs"
 mount = "/logs"

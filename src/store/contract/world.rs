@@ -136,6 +136,7 @@ pub(super) fn request(client: &ClientId) -> AuthRequest {
         redirect_uri: RedirectUri::parse("http://127.0.0.1:4711/callback").expect("a valid URI"),
         scopes: scopes("logs:read"),
         resources: vec![resource("https://gw.test/loki")],
+        org: None,
         state: Some("a b\u{0}\"%00".into()),
         challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".into(),
         created_at: START,

@@ -132,6 +132,7 @@ impl Gateway {
             redirect_uri: client.redirect_uris[0].clone(),
             scopes: grant.scopes.clone(),
             resources: Vec::new(),
+            org: None,
             state: None,
             challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".into(),
             created_at: now,
