@@ -54,7 +54,7 @@ pub async fn in_use(node: &Node, own: &Grant, users: &[User]) -> InUse {
     for user in users {
         let id = GrantId::generate(node.now(), &SystemEntropy);
         let grant = Grant { id, user: user.id.clone(), client: client.clone(), created_at: node.now(), ..own.clone() };
-        let made = node.store.machine_grant(&grant, &node.own_cause()).await.expect("a grant");
+        let made = node.store.machine_grant(&grant, &node.own_cause()).await.expect("a store").expect("a grant");
         first.get_or_insert(made);
     }
     node.store.install_app(&own.org, &app.id, &node.own_cause()).await.expect("installed");

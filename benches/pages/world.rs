@@ -18,8 +18,8 @@ use tollgate::operator;
 use tollgate::record::{Actor, AuditRecord, Call, Cause, Decision, Event, McpCall, Measured, Origin, Outcome};
 use tollgate::roster::{self, Roster};
 use tollgate::store::{
-    AuthRequest, Client, ClientAuth, ClientKind, Created, DeviceRequest, Grant, GrantType, Invitation, Membership, NewUser, User,
-    sql,
+    AuthRequest, Bounds, Client, ClientAuth, ClientKind, Created, DeviceRequest, Grant, GrantType, Invitation, Membership,
+    NewUser, User, sql,
 };
 use tollgate::types::{
     ApiName, AuthRequestId, ClientId, GrantId, InvitationId, NodeId, PlainToken, RecordId, RedirectUri, RequestId, RoleName,
@@ -176,7 +176,7 @@ async fn authorized(node: &Node, own: &Grant, users: &[User]) -> (Vec<Client>, V
         for user in (0..USERS_OF_CLIENT).map(|m| &users[(n * 37 + m * 40) % USERS]) {
             let id = GrantId::generate(node.now(), &SystemEntropy);
             let grant = Grant { id, user: user.id.clone(), client: client.id.clone(), created_at: cause.at, ..own.clone() };
-            grants.push(node.store.machine_grant(&grant, &cause).await.expect("a grant"));
+            grants.push(node.store.machine_grant(&grant, &cause).await.expect("a store").expect("a grant"));
         }
         clients.push(client);
     }
@@ -206,7 +206,7 @@ async fn machines(node: &Node, own: &Grant) -> ClientId {
         node.store.create_client(&client, None, &node.own_cause()).await.expect("a client");
         let id = GrantId::generate(node.now(), &SystemEntropy);
         let grant = Grant { id, user: robot.id, client: client.id.clone(), created_at: node.now(), ..own.clone() };
-        node.store.machine_grant(&grant, &node.own_cause()).await.expect("a grant");
+        node.store.machine_grant(&grant, &node.own_cause()).await.expect("a store").expect("a grant");
         last = Some(client);
     }
     let last = last.expect("there are machines");
@@ -284,6 +284,7 @@ async fn asked(node: &Node, client: &Client) -> AuthRequestId {
         redirect_uri: client.redirect_uris[0].clone(),
         scopes: ScopeSet::parse("metrics:read").expect("scopes"),
         resources: Vec::new(),
+        org: None,
         state: None,
         challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".into(),
         created_at: now,
@@ -326,6 +327,7 @@ async fn invited(node: &Node, own: &Grant) -> String {
         created_at: now,
         expires_at: now.plus(Duration::from_hours(24)),
     };
-    node.store.invite(&invitation, &secret.hashed(), &node.own_cause()).await.expect("invited");
+    let bounds = Bounds { administrators: &[], changer: None };
+    node.store.invite(&invitation, &secret.hashed(), &bounds, &node.own_cause()).await.expect("invited");
     format!("/invitations/{}", secret.expose())
 }

@@ -104,5 +104,5 @@ pub async fn grant(node: &Node) -> Grant {
     store.create_user(&NewUser { user: user.clone(), password: None }, &cause).await.expect("a user");
     store.set_membership(&Membership { org: org.id, user: user.id, roles }, &cause).await.expect("a membership");
     store.create_client(&client, None, &cause).await.expect("a client");
-    store.machine_grant(&grant, &cause).await.expect("a grant")
+    store.machine_grant(&grant, &cause).await.expect("a store").expect("a grant")
 }

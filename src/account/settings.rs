@@ -1,20 +1,23 @@
 //! `/settings/applications`: what works for the person who is signed in, and the button that ends it.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 
+use super::activity::activity;
 use super::applications::{Application, ScopeWords, applications};
 use super::client::Owners;
 use super::form::Form;
 use super::{App, not_found, standing};
 use crate::config::Config;
-use crate::pages::texts::account as texts;
+use crate::pages::texts::{Text, account as texts};
 use crate::pages::views::{ApplicationsNotice, ApplicationsPage, GrantRow, GrantedScope, LastUse, Section, UsedHere};
 use crate::pages::{DisplayName, Sparkline, When};
 use crate::record::Actor;
-use crate::store::{GrantState, RevokeReason, StoreError};
+use crate::store::{AuditFilter, DecisionFilter, GrantFacts, GrantState, RevokeReason, StoreError};
 use crate::types::{GrantId, Timestamp};
 use crate::web::{Params, Peer, SignedIn, Trouble, page, see_other};
 
@@ -59,7 +62,16 @@ async fn notice(app: &App, query: &str, who: &SignedIn) -> Result<Option<Applica
         return Ok(Some(ApplicationsNotice::AlreadyGone));
     }
     let (application, organization) = (DisplayName::new(&ended.client.name), DisplayName::new(&ended.org.name));
-    Ok(Some(ApplicationsNotice::Revoked { application, organization }))
+    let refused = last_refusal(app, &ended).await?.map_or(Text::NONE, texts::refused_later);
+    Ok(Some(ApplicationsNotice::Revoked { application, organization, refused }))
+}
+
+/// How long after its end a grant was last tried, when that is on record.
+async fn last_refusal(app: &App, ended: &GrantFacts) -> Result<Option<Duration>, StoreError> {
+    let GrantState::Revoked { at, .. } = ended.grant.state else { return Ok(None) };
+    let since = AuditFilter { from: Some(at), decision: Some(DecisionFilter::Denied), ..AuditFilter::default() };
+    let found = activity(&app.node, ended, since, (None, 1)).await?;
+    Ok(found.rows.first().map(|row| row.record.time.since(at)))
 }
 
 fn row(config: &Config, application: &Application, owners: &Owners, now: Timestamp) -> GrantRow {

@@ -19,7 +19,8 @@ use crate::types::{ClientId, Setting};
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ClientChange {
-    /// Switches it off (no token of it works) or on.
+    /// Switches it off (no token of it works) or on. `active` also lets a machine be given tokens again whose authorization was
+    /// revoked.
     state: Option<Switch>,
     /// What it may ask for, separated by spaces; live grants narrow at once.
     scopes: Option<String>,

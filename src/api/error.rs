@@ -68,7 +68,7 @@ pub struct FlawView {
     pub text: String,
 }
 
-/// Why a request was not carried out; nothing was changed.
+/// Why a request was not carried out. Nothing was changed, unless it broke off: see [`ApiError::is_refusal`].
 #[derive(Debug)]
 pub(super) struct ApiError {
     status: StatusCode,
@@ -110,6 +110,11 @@ impl ApiError {
 
     pub(super) fn unavailable() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "a part of this service can't be reached; try again")
+    }
+
+    /// Whether the request was refused for what it is, and so changed nothing. What broke off may have been done.
+    pub(super) fn is_refusal(&self) -> bool {
+        self.status.is_client_error()
     }
 
     const fn title(&self) -> &'static str {

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::caller::Caller;
 use super::error::ApiError;
+use crate::node::Node;
 use crate::store::Once;
 use crate::types::HashedToken;
 
@@ -66,8 +67,17 @@ pub(super) async fn once<T: Serialize>(
     let p = &caller.principal;
     let key = HashedToken::of(&[p.org.id.as_str(), p.user.id.as_str(), p.client.id.as_str(), path, name].join("\n"));
     let digest = HashedToken::of(&serde_json::to_string(request).map_err(|_| ApiError::unavailable())?);
-    let (store, keys, now) = (&caller.node.store, &caller.node.keys, caller.node.now());
-    match store.begin_once(&key, &digest, now, now.plus(KEPT)).await? {
+    answered(&caller.node, (&key, &digest), work).await
+}
+
+/// The same for a key and the digest of what is asked for with it.
+async fn answered<T: Serialize>(
+    node: &Node,
+    (key, digest): (&HashedToken, &HashedToken),
+    work: impl Future<Output = Result<T, ApiError>> + Send,
+) -> Result<Repeatable, ApiError> {
+    let (store, keys, now) = (&node.store, &node.keys, node.now());
+    match store.begin_once(key, digest, now, now.plus(KEPT)).await? {
         Once::Mine => {}
         Once::Done(sealed) => {
             let body = keys.reveal(PURPOSE, key.bytes(), &sealed).ok_or_else(ApiError::unavailable)?;
@@ -83,17 +93,56 @@ pub(super) async fn once<T: Serialize>(
         Ok(done) => {
             let body = written(&done)?;
             let sealed = keys.protect(PURPOSE, key.bytes(), body.clone()).map_err(|_| ApiError::unavailable())?;
-            store.finish_once(&key, &sealed).await?;
+            // It is done: that it can't be told again is no reason not to tell it now.
+            if let Err(error) = store.finish_once(key, &sealed).await {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "an answer could not be kept for whoever repeats a request"
+                );
+            }
             Ok(Repeatable { body, replayed: false })
         }
         // What was refused changed nothing, so the key is free again.
-        Err(refused) => {
-            store.abandon_once(&key).await?;
+        Err(refused) if refused.is_refusal() => {
+            store.abandon_once(key).await?;
             Err(refused)
         }
+        // What broke off may have been done: with a free key the repeated request would do it once more.
+        Err(broken) => Err(broken),
     }
 }
 
 fn written(value: &impl Serialize) -> Result<Vec<u8>, ApiError> {
     serde_json::to_vec(value).map_err(|_| ApiError::unavailable())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admin::tests::Fixture;
+    use crate::types::{SystemEntropy, TokenKind};
+
+    #[tokio::test]
+    async fn only_a_refusal_gives_the_key_back() {
+        let fixture = Fixture::start().await;
+        let name = || crate::types::PlainToken::generate(TokenKind::Csrf, &SystemEntropy).hashed();
+        let (key, digest) = (name(), name());
+        let ask = async |outcome: Result<&'static str, ApiError>| {
+            answered(&fixture.node, (&key, &digest), async { outcome }).await.map(|done| (done.body, done.replayed))
+        };
+        let status = |error: ApiError| error.into_response().status();
+        for _ in 0..2 {
+            assert_eq!(ask(Err(ApiError::conflict("taken"))).await.map_err(status), Err(StatusCode::CONFLICT));
+        }
+        assert_eq!(ask(Ok("secret")).await.map_err(status), Ok((b"\"secret\"".to_vec(), false)));
+        assert_eq!(ask(Ok("another")).await.map_err(status), Ok((b"\"secret\"".to_vec(), true)));
+
+        let key = name();
+        let ask = async |outcome: Result<&'static str, ApiError>| {
+            answered(&fixture.node, (&key, &digest), async { outcome }).await.map(|done| done.body)
+        };
+        assert_eq!(ask(Err(ApiError::unavailable())).await.map_err(status), Err(StatusCode::SERVICE_UNAVAILABLE));
+        // It may have been done: nobody does it once more unasked.
+        assert_eq!(ask(Ok("once more")).await.map_err(status), Err(StatusCode::CONFLICT));
+    }
 }

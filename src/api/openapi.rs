@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
-use utoipa::openapi::schema::AnyOfBuilder;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::schema::{AnyOfBuilder, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder, Schema};
+use utoipa::openapi::{ContentBuilder, ObjectBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder, Schema};
 use utoipa::{IntoResponses, Modify, OpenApi as _};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -49,11 +50,32 @@ impl IntoResponses for Stale {
 }
 
 fn problem(text: &str) -> RefOr<Response> {
+    RefOr::T(answer(text).build())
+}
+
+fn answer(text: &str) -> ResponseBuilder {
     // The gate refuses before the API sees a request, and says why in its own members.
     let either = AnyOfBuilder::new().item(Ref::from_schema_name("Problem")).item(Ref::from_schema_name("GateProblem"));
     let content = ContentBuilder::new().schema(Some(Schema::AnyOf(either.build()))).build();
-    RefOr::T(ResponseBuilder::new().description(text).content("application/problem+json", content).build())
+    ResponseBuilder::new().description(text).content("application/problem+json", content)
 }
+
+/// The same where `Retry-After` says when to come again.
+fn later(text: &str, description: &str) -> RefOr<Response> {
+    let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).build();
+    let header = HeaderBuilder::new().schema(Some(Schema::Object(seconds))).description(Some(description)).build();
+    RefOr::T(answer(text).header("Retry-After", header).build())
+}
+
+/// What the gate in front refuses before the API sees a request.
+const OF_THE_GATE: [(&str, &str); 6] = [
+    ("408", "The body broke off or took too long"),
+    ("411", "The length of a body that is no stream was not declared"),
+    ("413", "The body is larger than the gate takes"),
+    ("414", "The URL is longer than the gate takes"),
+    ("421", "This server does not answer for that host"),
+    ("431", "The header, or the token in it, is larger than the gate takes"),
+];
 
 impl IntoResponses for Refusals {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
@@ -64,9 +86,13 @@ impl IntoResponses for Refusals {
             ("404", "There is no such thing in the token's organization"),
             ("409", "It is taken or already so"),
             ("422", "The Idempotency-Key was used for another request"),
-            ("503", "This can't be done now"),
         ];
-        codes.into_iter().map(|(code, text)| (code.to_owned(), problem(text))).collect()
+        let mut all: BTreeMap<_, _> =
+            codes.into_iter().chain(OF_THE_GATE).map(|(code, text)| (code.to_owned(), problem(text))).collect();
+        let many = later("You ask too often, or were refused too often", "Seconds to wait");
+        let busy = later("This can't be done now", "Seconds to wait, when that is known");
+        all.extend([("429".to_owned(), many), ("503".to_owned(), busy)]);
+        all
     }
 }
 

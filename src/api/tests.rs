@@ -69,6 +69,40 @@ fn every_number_of_seconds_has_a_documented_end() {
     }
 }
 
+#[test]
+fn every_operation_documents_what_the_gate_may_answer_for_it() {
+    use crate::gateway::denial::Denial;
+    use crate::gateway::hygiene::Reason;
+
+    let denials = [
+        Denial::NoToken,
+        Denial::Rate { wait: std::time::Duration::from_secs(1) },
+        Denial::Concurrency,
+        Denial::BodyTooLarge,
+        Denial::LengthRequired,
+        Denial::BodyBroken,
+        Denial::Stale,
+        Denial::Journal,
+        Denial::Overloaded,
+    ];
+    let heads =
+        [Reason::HostUnknown, Reason::TargetTooLong, Reason::HeadersTooLarge, Reason::CredentialTooLong, Reason::HostMissing];
+    let codes: Vec<_> = denials.iter().map(Denial::status).chain(heads.map(Reason::status)).collect();
+    let document = serde_json::to_value(super::document()).expect("a document");
+    for (path, methods) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in methods.as_object().expect("methods") {
+            let responses = &operation["responses"];
+            for code in &codes {
+                assert!(responses[code.as_str()].is_object(), "{method} {path}: {code}");
+            }
+            for code in ["429", "503"] {
+                let wait = &responses[code]["headers"]["Retry-After"]["schema"];
+                assert_eq!(wait["type"], "integer", "{method} {path}: {code}");
+            }
+        }
+    }
+}
+
 /// What the API answers to a refusal of an app's.
 async fn answered(refusal: Refusal) -> (StatusCode, serde_json::Value) {
     let response = ApiError::from(AppError::from(refusal)).into_response();

@@ -17,6 +17,9 @@ use crate::store::{
 };
 use crate::types::{AppId, AppUuid, ClientId, PlainToken, ScopeSet, ScopeToken};
 
+/// How often an import that others overtook begins anew.
+const IMPORT_TRIES: usize = 4;
+
 /// Who writes definitions: decides about private scopes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Author {
@@ -175,6 +178,19 @@ impl<'a> Workshop<'a> {
     /// When preconditions are not met (all of them are named), `uuid` is another app's, the app was changed meanwhile, or one of
     /// its clients is frozen and the author is a member.
     pub async fn publish(&self, app: &App, uuid: Option<&str>) -> Result<Release, AppError> {
+        let release = self.release(app, uuid).await?;
+        // Nobody holds anything of a client that is new, and its secret is told this once, whatever the feed does.
+        if app.published_client.is_some() {
+            self.node.settle().await?;
+        }
+        Ok(release)
+    }
+
+    /// The same without waiting: grants that lose scopes lose them when this node has settled.
+    ///
+    /// # Errors
+    /// As for [`Self::publish`].
+    pub async fn release(&self, app: &App, uuid: Option<&str>) -> Result<Release, AppError> {
         if uuid.is_some_and(|u| !u.eq_ignore_ascii_case(app.uuid.as_str())) {
             return Err(Refusal::WrongUuid.into());
         }
@@ -198,7 +214,6 @@ impl<'a> Workshop<'a> {
             Published::Frozen => Err(Refusal::Frozen.into()),
             Published::Full => Err(Refusal::Full(most).into()),
             Published::Done { version, narrowed, ended } => {
-                self.node.settle().await?;
                 Ok(Release { version: *version, client: id, secret, narrowed, ended })
             }
         }
@@ -239,9 +254,8 @@ impl<'a> Workshop<'a> {
     /// When the client has none or too many, is not there, an end is out of bounds, or it is frozen and the author is a member.
     pub async fn add_secret(&self, app: &App, stage: Stage, new: NewSecret) -> Result<(PlainToken, ClientSecret), AppError> {
         let client = self.client_to_change(client_id(app, stage)?).await?;
-        let made = secrets::add_secret(self.node, &client, new, (self.hand(), &self.cause)).await?;
-        self.node.settle().await?;
-        Ok(made)
+        // Nothing to wait for: secrets are looked up where they are stored, and this one is told once.
+        secrets::add_secret(self.node, &client, new, (self.hand(), &self.cause)).await
     }
 
     /// Removes a secret of one of the app's clients, by its id or its last four characters.
@@ -278,6 +292,16 @@ impl<'a> Workshop<'a> {
     /// # Errors
     /// When the manifest is flawed, or its clients are of another kind than the app's.
     pub async fn import(&self, org: &Org, manifest: &Manifest) -> Result<Import, AppError> {
+        let mut outcome = self.import_now(org, manifest).await;
+        for _ in 0..IMPORT_TRIES {
+            // Somebody else's import of it was quicker: what there is now is what this one finds.
+            let Err(AppError::Refused(Refusal::Taken | Refusal::Stale)) = &outcome else { break };
+            outcome = self.import_now(org, manifest).await;
+        }
+        outcome
+    }
+
+    async fn import_now(&self, org: &Org, manifest: &Manifest) -> Result<Import, AppError> {
         let (mut written, kind) = (manifest.written(), manifest.client.kind);
         let Some(app) = self.node.store.app_by_uuid(&org.id, &manifest.app_uuid).await? else {
             let left_out = self.leave_out(&mut written, &ScopeSet::default());

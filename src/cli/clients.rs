@@ -36,7 +36,7 @@ enum Action {
     },
     /// Make a client; its secret is shown this once
     Create(Create),
-    /// Let a client be used again; a frozen one is what its owner made of it
+    /// Let a client be used again, a machine whose authorization was revoked too; a frozen one is what its owner made of it
     #[command(visible_alias = "thaw")]
     Enable {
         /// Its `client_id`

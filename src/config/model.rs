@@ -23,7 +23,7 @@ pub use upstreams::{Breaker, Checks, Ejection, Endpoint, InjectedHeader, Retries
 
 use crate::mcp::ServerPolicy;
 use crate::routing::{Lookup, MountTable, RouteTable};
-use crate::types::{ApiName, Dialect, Issuer, ResourceId, RoleName, ScopeBits, ScopeSet, Selectors, Slug};
+use crate::types::{ApiName, Dialect, Issuer, OrgNamed, OrgResource, ResourceId, RoleName, ScopeBits, ScopeSet, Selectors, Slug};
 
 /// One whole configuration. A request sees one, from its first stage to its last.
 #[derive(Debug)]
@@ -76,6 +76,12 @@ impl Config {
             let (service, _method) = path.strip_prefix('/')?.split_once('/')?;
             self.services.get(service).map(|api| (api, path))
         })
+    }
+
+    /// The API that a resource identifier with an organization in it stands for, and that organization.
+    #[must_use]
+    pub fn api_in_org(&self, resource: &ResourceId) -> Option<(&Arc<Api>, OrgNamed)> {
+        self.apis.iter().find_map(|api| Some((api, api.org_aliases.iter().find_map(|alias| alias.names(resource))?)))
     }
 
     /// The API that owns a resource identifier.
@@ -267,6 +273,8 @@ pub struct Api {
     pub resource: ResourceId,
     /// Other identifiers for the same resource, URNs for example.
     pub aliases: Vec<ResourceId>,
+    /// The same with an organization in them, for tokens that act in it.
+    pub org_aliases: Vec<OrgResource>,
     /// What it speaks.
     pub kind: ApiKind,
     /// Who answers.
@@ -391,7 +399,7 @@ pub struct OAuthPolicy {
     pub registrations_per_hour: u32,
     /// A dynamic client without a live grant is removed after this.
     pub dynamic_client_ttl: Duration,
-    /// Failed sign-ins per account, and per address, in fifteen minutes.
+    /// Failed sign-ins per account, and per address, in fifteen minutes; wrong secrets per client and address.
     pub login_attempts: u32,
     /// Clients per organization.
     pub max_clients_per_org: u64,

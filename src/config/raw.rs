@@ -34,9 +34,9 @@ pub use upstreams::{
 };
 
 use super::list::List;
-use super::written::{ByteSize, Origin, Written};
+use super::written::{Alias, ByteSize, Origin, Written};
 use super::{GrantFlow, Risk, Visibility};
-use crate::types::{ApiName, Issuer, LabelValues, ResourceId, ScopeToken};
+use crate::types::{ApiName, Issuer, LabelValues, ScopeToken};
 
 /// Configuration of a Tollgate gateway. Relative paths start at the working directory.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -267,7 +267,7 @@ pub struct RawOAuth {
     pub registrations_per_hour: u32,
     /// A client that registered itself is removed when it had no live grant for this long.
     pub dynamic_client_ttl: Written<Duration>,
-    /// Failed sign-ins per account, and per address, in fifteen minutes.
+    /// Failed sign-ins per account, and per address, in fifteen minutes; wrong secrets per client and address.
     pub login_attempts: u32,
     /// Clients per organization.
     pub max_clients_per_org: u32,
@@ -410,9 +410,9 @@ pub struct RawApi {
     /// Whether what is not allowed is refused.
     #[serde(default)]
     pub enforce: Enforcement,
-    /// Other resource identifiers for the same API, URNs for example.
+    /// Other resource identifiers for the same API, URNs for example. With the organization in it, one is accepted where that is the token's.
     #[serde(default)]
-    pub aliases: List<Written<ResourceId>>,
+    pub aliases: List<Written<Alias>>,
     /// `{org}.apps.example.com`: requests may name their organization by host. Another organization's host is refused.
     pub host: Option<String>,
     /// How the upstream is told which organization it serves.

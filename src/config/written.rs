@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use url::Url;
 
 use super::{Endpoint, GrantFlow};
-use crate::types::{ApiName, Issuer, ResourceId, RoleName, RouteId, ScopeToken};
+use crate::types::{ApiName, Issuer, OrgResource, ResourceId, RoleName, RouteId, ScopeToken};
 
 /// A kind of value that the file writes as text.
 pub trait Kind: Sized {
@@ -77,7 +77,7 @@ pub(super) fn check(format: &str, text: &str) -> Option<Result<(), (String, &'st
         .or_else(|| of::<RoleName>(format, text))
         .or_else(|| of::<RouteId>(format, text))
         .or_else(|| of::<Issuer>(format, text))
-        .or_else(|| of::<ResourceId>(format, text))
+        .or_else(|| of::<Alias>(format, text))
         .or_else(|| of::<HeaderName>(format, text))
         .or_else(|| of::<Method>(format, text))
         .or_else(|| of::<Endpoint>(format, text))
@@ -288,9 +288,35 @@ parsed!(RouteId, "route-id", "1 to 127 characters of a-z 0-9 . _ : -", |t| {
 parsed!(Issuer, "issuer", "an https origin, or http on a loopback address, for example \"https://gw.example.com\"", |t| {
     Self::parse(t).map_err(|e| e.to_string())
 });
-parsed!(ResourceId, "resource", "an absolute URI without fragment, for example \"urn:example:metrics\"", |t| {
-    Self::parse(t).map_err(|e| e.to_string())
-});
+parsed!(
+    Alias,
+    "resource",
+    "an absolute URI without fragment, for example \"urn:example:metrics\", or one with {org.id} or {org.slug} in it",
+    |t| {
+        if t.contains(['{', '}']) {
+            return OrgResource::parse(t).map(Self::OfOrg);
+        }
+        ResourceId::parse(t).map(Self::One).map_err(|e| e.to_string())
+    }
+);
+
+/// Another identifier of an API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Alias {
+    /// One.
+    One(ResourceId),
+    /// One for each organization, accepted where that is the token's.
+    OfOrg(OrgResource),
+}
+
+impl fmt::Display for Alias {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::One(resource) => fmt::Display::fmt(resource, f),
+            Self::OfOrg(template) => fmt::Display::fmt(template, f),
+        }
+    }
+}
 parsed!(HeaderName, "header", "the name of a header that may be set, for example \"X-Scope-OrgID\"", |t| header(t));
 
 /// Headers that frame or route the message, or carry credentials of the caller: setting them would break what was decided.

@@ -4,7 +4,7 @@ use crate::config::own_api::API_KEYS_WRITE_ALIAS;
 use crate::config::{Config, GrantFlow};
 use crate::node::Node;
 use crate::store::{Client, ClientOrigin, StoreError};
-use crate::types::{API_KEYS_WRITE, ResourceId, ScopeSet, ScopeToken};
+use crate::types::{API_KEYS_WRITE, OrgId, OrgNamed, ResourceId, ScopeSet, ScopeToken};
 
 use super::{Code, OAuthError};
 
@@ -58,6 +58,13 @@ pub fn allowed_scopes(config: &Config, Asking { client, approved, flow }: Asking
         (ClientOrigin::Dynamic, _) => config.catalogue.public(),
     };
     scopes.intersection(&given)
+}
+
+/// Whether a request that waited may still be made: a new version of an app, an administrator or the operator may have taken
+/// something from the client since.
+#[must_use]
+pub fn still_allowed(config: &Config, asking: Asking<'_>, scopes: &ScopeSet) -> bool {
+    scopes.is_subset(&allowed_scopes(config, asking))
 }
 
 /// Reads `scope`, without `offline_access`; `None` when nothing is asked for.
@@ -155,26 +162,63 @@ pub fn is_everywhere(config: &Config, resources: &[ResourceId]) -> bool {
     resources.is_empty() || resources.iter().any(|r| r.as_str() == config.issuer.as_str())
 }
 
-/// Reads `resource` parameters (RFC 8707 §2) into the identifiers of our APIs, or this gateway's root, which stands for all of them.
+/// What `resource` parameters ask for.
+#[derive(Debug)]
+pub struct Targets {
+    /// The identifiers of our APIs, or this gateway's root, which stands for all of them.
+    resources: Vec<ResourceId>,
+    /// The organization that some of them named.
+    org: Option<OrgNamed>,
+}
+
+impl Targets {
+    /// Before anybody has chosen an organization: what is asked for, and the only one that may be chosen.
+    #[must_use]
+    pub fn anywhere(self) -> (Vec<ResourceId>, Option<OrgNamed>) {
+        (self.resources, self.org)
+    }
+
+    /// For a token that acts in this organization.
+    ///
+    /// # Errors
+    /// `invalid_target` when another one was named.
+    pub async fn within(self, node: &Node, org: &OrgId) -> Result<Vec<ResourceId>, OAuthError> {
+        let Some(named) = self.org else { return Ok(self.resources) };
+        let known = node.store.org(org).await?;
+        if known.is_some_and(|org| named.is(&org.id, &org.slug)) {
+            return Ok(self.resources);
+        }
+        Err(OAuthError::new(Code::InvalidTarget, "The resource names another organization than the one that this client acts in"))
+    }
+}
+
+/// Reads `resource` parameters (RFC 8707 §2).
 ///
 /// # Errors
-/// `invalid_target` for anything else.
-pub fn resources<'a>(config: &Config, asked: impl Iterator<Item = &'a str>) -> Result<Vec<ResourceId>, OAuthError> {
+/// `invalid_target` for what is none of ours, or when two organizations are named.
+pub fn targets<'a>(config: &Config, asked: impl Iterator<Item = &'a str>) -> Result<Targets, OAuthError> {
     let wrong =
         |why: &str| OAuthError::new(Code::InvalidTarget, format!("The resource {why}; use the URL that its metadata publishes"));
-    let mut out = Vec::new();
+    let mut targets = Targets { resources: Vec::new(), org: None };
     for text in asked {
         let named = ResourceId::parse(text).map_err(|e| wrong(&e.to_string()))?;
         let known = if named.as_str() == config.issuer.as_str() {
             named
+        } else if let Some(api) = config.api_of(&named) {
+            api.resource.clone()
         } else {
-            config.api_of(&named).map(|api| api.resource.clone()).ok_or_else(|| wrong("is not one of this gateway's"))?
+            let (api, org) = config.api_in_org(&named).ok_or_else(|| wrong("is not one of this gateway's"))?;
+            if targets.org.as_ref().is_some_and(|other| *other != org) {
+                return Err(OAuthError::new(Code::InvalidTarget, "The resources name two organizations; a token is for one"));
+            }
+            targets.org = Some(org);
+            api.resource.clone()
         };
-        if !out.contains(&known) {
-            out.push(known);
+        if !targets.resources.contains(&known) {
+            targets.resources.push(known);
         }
     }
-    Ok(out)
+    Ok(targets)
 }
 
 /// The resources of a token: those asked for, or all that were granted.

@@ -7,14 +7,17 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 
+use super::throttle::Attempt;
 use super::{App, Code, OAuthError};
 use crate::record::{Actor, ControlEvent, Operation};
 use crate::store::{Client, ClientKind, ClientState};
-use crate::types::{ClientId, HashedToken};
+use crate::types::{ClientId, HashedToken, Timestamp};
 use crate::web::{MAX_FORM, Params, Peer, body_within, decode_component};
 
 /// Longest client secret that is compared, bytes.
 const MAX_SECRET: usize = 512;
+/// Records of one client that could not prove who it is, in a quarter of an hour.
+const RECORDS: u32 = 100;
 
 /// A client that proved who it is, or a public one that said so, and what it sent.
 #[derive(Debug)]
@@ -141,12 +144,53 @@ fn basic(header: &HeaderValue) -> Result<(ClientId, String), OAuthError> {
     Ok((ClientId::parse(&id).map_err(|_| unknown().challenging_basic())?, secret))
 }
 
+/// Wrong secrets of one client from one network. Counted when they turned out to be wrong, never before: a client that has the right one
+/// may ask for as many tokens at the same time as it likes. Others of its network that guess are kept from it; from elsewhere they
+/// don't keep it from anything.
+struct Guesses<'a> {
+    app: &'a App,
+    key: String,
+    limit: u32,
+    now: Timestamp,
+}
+
+impl<'a> Guesses<'a> {
+    fn of(app: &'a App, id: &ClientId, peer: &Peer) -> Self {
+        let limit = app.node.config.load().oauth.login_attempts.max(1);
+        Self { app, key: format!("{id} from {}", peer.network()), limit, now: app.node.now() }
+    }
+
+    /// Refuses before anything is looked up, when there were too many.
+    fn check(&self) -> Result<(), OAuthError> {
+        let Some(left) = self.app.secrets.used_up(&self.key, self.limit, self.now) else { return Ok(()) };
+        let text = "Too many wrong secrets of this client came from this address; wait before trying again";
+        Err(OAuthError::new(Code::TooManyRequests, text).retry_after(left.as_secs().max(1)))
+    }
+
+    fn count(&self) {
+        let _ = self.app.secrets.attempt(&self.key, self.limit, self.now);
+    }
+}
+
+/// Puts a refusal into the log, if there are not many already: whoever knows the name of a client can be refused in it.
+async fn note(app: &App, peer: &Peer, client: &Client, refusal: &OAuthError) -> Result<(), OAuthError> {
+    if app.secrets.attempt(&format!("records of {}", client.id), RECORDS, app.node.now()) != Attempt::Allowed {
+        return Ok(());
+    }
+    let event = ControlEvent::refused(Operation::TokenRefuse, refusal.code().wire().0).on("client", client.id.as_str());
+    Ok(app.node.store.note(client.private_to(), event, &peer.cause(&app.node, actor(client))).await?)
+}
+
 async fn prove(app: &App, peer: &Peer, presented: Presented) -> Result<Client, OAuthError> {
     let (id, used_basic) = match &presented {
         Presented::Name(id) => (id, false),
         Presented::Secret { id, basic, .. } => (id, *basic),
     };
     let challenge = |e: OAuthError| if used_basic { e.challenging_basic() } else { e };
+    let guesses = Guesses::of(app, id, peer);
+    if let Presented::Secret { .. } = &presented {
+        guesses.check()?;
+    }
     let client = app.node.store.client(id).await?.ok_or_else(|| challenge(unknown()))?;
     let refusal = match (client.kind, &presented) {
         _ if client.state != ClientState::Active => {
@@ -164,12 +208,14 @@ async fn prove(app: &App, peer: &Peer, presented: Presented) -> Result<Client, O
             let hash = HashedToken::of(secret);
             let live = app.node.store.live_secrets(&client.id, app.node.now()).await?;
             let right = secret.len() <= MAX_SECRET && live.iter().any(|s| s.hash == hash);
+            if !right {
+                guesses.count();
+            }
             (!right).then(|| OAuthError::new(Code::InvalidClient, "The client secret is wrong or has ended"))
         }
     };
     let Some(refusal) = refusal else { return Ok(client) };
-    let event = ControlEvent::refused(Operation::TokenRefuse, refusal.code().wire().0).on("client", client.id.as_str());
-    app.node.store.note(client.private_to(), event, &peer.cause(&app.node, actor(&client))).await?;
+    note(app, peer, &client, &refusal).await?;
     Err(challenge(refusal))
 }
 

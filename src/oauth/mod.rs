@@ -41,6 +41,9 @@ const REGISTRATION_WINDOW: Duration = Duration::from_hours(1);
 /// Requests of devices, and wrong user codes, are counted over this span.
 const DEVICE_WINDOW: Duration = Duration::from_mins(15);
 
+/// Wrong client secrets, and the records of refused clients, are counted over this span.
+const SECRET_WINDOW: Duration = Duration::from_mins(15);
+
 /// What the endpoints share beyond the node: counters that may be forgotten at a restart.
 #[derive(Clone, Debug)]
 struct App {
@@ -50,6 +53,7 @@ struct App {
     registrations: Arc<Throttle>,
     devices: Arc<Throttle>,
     user_codes: Arc<Throttle>,
+    secrets: Arc<Throttle>,
 }
 
 impl FromRef<App> for Arc<Node> {
@@ -72,6 +76,7 @@ impl Server {
             registrations: Arc::new(Throttle::new(REGISTRATION_WINDOW)),
             devices: Arc::new(Throttle::new(DEVICE_WINDOW)),
             user_codes: Arc::new(Throttle::new(DEVICE_WINDOW)),
+            secrets: Arc::new(Throttle::new(SECRET_WINDOW)),
             node,
         })
     }

@@ -48,8 +48,15 @@ impl Throttle {
             return Attempt::Allowed;
         }
         counter.fetch_sub(1, Ordering::AcqRel);
-        let end = Timestamp::from_millis((span + 1).saturating_mul(self.span_millis()));
-        Attempt::Wait(end.since(now))
+        Attempt::Wait(self.left(span, now))
+    }
+
+    /// How long nothing more may be tried, when that is so; counts nothing.
+    #[must_use]
+    pub fn used_up(&self, key: &str, limit: u32, now: Timestamp) -> Option<Duration> {
+        let span = self.span_of(now);
+        let counter = self.counters.get(&(key.to_owned(), span))?;
+        (counter.load(Ordering::Acquire) >= limit).then(|| self.left(span, now))
     }
 
     /// Takes an attempt back that turned out not to count.
@@ -62,8 +69,17 @@ impl Throttle {
         i64::try_from(self.span.as_millis()).unwrap_or(i64::MAX).max(1)
     }
 
+    fn span_of(&self, now: Timestamp) -> i64 {
+        now.millis().div_euclid(self.span_millis())
+    }
+
+    /// What is left of a span.
+    fn left(&self, span: i64, now: Timestamp) -> Duration {
+        Timestamp::from_millis((span + 1).saturating_mul(self.span_millis())).since(now)
+    }
+
     fn counter(&self, key: &str, now: Timestamp) -> (i64, Arc<AtomicU32>) {
-        let span = now.millis().div_euclid(self.span_millis());
+        let span = self.span_of(now);
         (span, self.counters.get_with((key.to_owned(), span), Arc::default))
     }
 }
@@ -81,6 +97,16 @@ mod tests {
         assert_eq!(throttle.attempt("a", 2, at(50)), Attempt::Wait(Duration::from_secs(10)));
         assert_eq!(throttle.attempt("b", 2, at(50)), Attempt::Allowed);
         assert_eq!(throttle.attempt("a", 2, at(60)), Attempt::Allowed);
+    }
+
+    #[test]
+    fn what_is_used_up_is_known_without_counting() {
+        let throttle = Throttle::new(Duration::from_mins(1));
+        let at = |s: i64| Timestamp::from_millis(s * 1000);
+        assert_eq!(throttle.used_up("a", 1, at(0)), None);
+        assert_eq!(throttle.attempt("a", 1, at(0)), Attempt::Allowed);
+        assert_eq!(throttle.used_up("a", 1, at(50)), Some(Duration::from_secs(10)));
+        assert_eq!((throttle.used_up("b", 1, at(50)), throttle.used_up("a", 1, at(60))), (None, None));
     }
 
     #[test]

@@ -378,7 +378,8 @@ pub fn applications(grants: Vec<GrantRow>, notice: Option<ApplicationsNotice>) -
 }
 
 fn revoked() -> ApplicationsNotice {
-    ApplicationsNotice::Revoked { application: "Grafana CLI".into(), organization: "Acme Production".into() }
+    let refused = texts::account::refused_later(Duration::from_millis(300));
+    ApplicationsNotice::Revoked { application: "Grafana CLI".into(), organization: "Acme Production".into(), refused }
 }
 
 pub fn grants() -> Vec<GrantRow> {

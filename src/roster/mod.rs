@@ -16,7 +16,7 @@ use crate::config::{Config, Roles};
 use crate::node::Node;
 use crate::record::Cause;
 use crate::store::{
-    Bounds, Created, Guarded, Invitation, Membership, NewUser, Org, Reach, StoreError, User, UserKind, UserState,
+    Bounds, Guarded, Invitation, Membership, Org, Reach, ServiceMade, ServiceSwitched, StoreError, User, UserKind, UserState,
 };
 use crate::types::{InvitationId, PlainToken, RoleName, ScopeBits, ScopeSet, Slug, TokenKind, UserId};
 
@@ -142,7 +142,6 @@ impl<'a> Roster<'a> {
         if !is_address(&email) {
             return Err(Refusal::Address.into());
         }
-        self.reaching(&roles).await?;
         let (entropy, at) = (&*self.node.entropy, self.cause.at);
         let secret = PlainToken::generate(TokenKind::Invitation, entropy);
         let invitation = Invitation {
@@ -157,8 +156,10 @@ impl<'a> Roster<'a> {
             created_at: at,
             expires_at: at.plus(INVITATION),
         };
-        self.node.store.invite(&invitation, &secret.hashed(), &self.cause).await?;
-        Ok(Invited { invitation, secret })
+        let (administrators, reach) = (self.administrators(), RoleReach::new(&self.config));
+        let bounds = self.bounds(&administrators, &reach);
+        let invited = self.node.store.invite(&invitation, &secret.hashed(), &bounds, &self.cause).await?;
+        if invited { Ok(Invited { invitation, secret }) } else { Err(Refusal::BeyondReach.into()) }
     }
 
     /// Withdraws an open invitation.
@@ -197,7 +198,6 @@ impl<'a> Roster<'a> {
     /// When the name is none or taken, or the roles are not the caller's to give.
     pub async fn add_service(&self, name: &str, roles: Vec<RoleName>) -> Result<(User, Membership), RosterError> {
         let name = Slug::parse(name.trim()).map_err(|_| Refusal::ServiceName)?;
-        self.reaching(&roles).await?;
         let at = self.cause.at;
         let user = User {
             id: UserId::generate(at, &*self.node.entropy),
@@ -209,12 +209,13 @@ impl<'a> Roster<'a> {
             created_at: at,
         };
         let membership = Membership { org: self.org.id.clone(), user: user.id.clone(), roles };
-        let store = &self.node.store;
-        if store.create_user(&NewUser { user: user.clone(), password: None }, &self.cause).await? == Created::Taken {
-            return Err(Refusal::ServiceTaken.into());
+        let (administrators, reach) = (self.administrators(), RoleReach::new(&self.config));
+        let bounds = self.bounds(&administrators, &reach);
+        match self.node.store.add_service(&user, &membership, &bounds, &self.cause).await? {
+            ServiceMade::Done => Ok((user, membership)),
+            ServiceMade::Taken => Err(Refusal::ServiceTaken.into()),
+            ServiceMade::BeyondReach => Err(Refusal::BeyondReach.into()),
         }
-        store.set_membership(&membership, &self.cause).await?;
-        Ok((user, membership))
     }
 
     /// Switches a service user of this organization off or on. Off, whatever acts as it has stopped when this returns.
@@ -222,25 +223,15 @@ impl<'a> Roster<'a> {
     /// # Errors
     /// When it is no service user of this organization alone, is frozen by the operator, or holds more than the caller.
     pub async fn switch_service(&self, user: &UserId, to: UserState) -> Result<(), RosterError> {
-        let store = &self.node.store;
-        let (found, member) = (store.user(user).await?, store.membership(&self.org.id, user).await?);
-        let (Some(found), Some(member)) = (found, member) else { return Err(Refusal::Absent.into()) };
-        if !is_own_service(self.node, self.org, &found).await? {
-            return Err(Refusal::NotOwnService.into());
+        let (administrators, reach) = (self.administrators(), RoleReach::new(&self.config));
+        let bounds = self.bounds(&administrators, &reach);
+        match self.node.store.switch_service(&self.org.id, user, to, &bounds, &self.cause).await? {
+            ServiceSwitched::Done => Ok(self.node.settle().await?),
+            ServiceSwitched::Absent => Err(Refusal::Absent.into()),
+            ServiceSwitched::NotOwn => Err(Refusal::NotOwnService.into()),
+            ServiceSwitched::BeyondReach => Err(Refusal::BeyondReach.into()),
+            ServiceSwitched::Frozen => Err(Refusal::Frozen.into()),
         }
-        self.reaching(&member.roles).await?;
-        let done = store.set_unfrozen_user_state(user, to, &self.cause).await?;
-        if !done && store.user(user).await?.is_some_and(|now| now.state == UserState::Frozen) {
-            return Err(Refusal::Frozen.into());
-        }
-        Ok(self.node.settle().await?)
-    }
-
-    /// Whether the caller may give and take these roles.
-    async fn reaching(&self, roles: &[RoleName]) -> Result<(), RosterError> {
-        let By::Member(user) = &self.by else { return Ok(()) };
-        let own = self.node.store.membership(&self.org.id, user).await?.map(|m| m.roles).unwrap_or_default();
-        if RoleReach::new(&self.config).covers(&own, roles) { Ok(()) } else { Err(Refusal::BeyondReach.into()) }
     }
 
     /// The roles that let somebody administer members.

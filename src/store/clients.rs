@@ -214,6 +214,8 @@ pub struct Machine {
     pub policy: ClientPolicy,
     /// When it was last used at the gate, as far back as use is remembered.
     pub last_used_at: Option<Timestamp>,
+    /// Whether somebody revoked its authorization, so that it gets no token until it is enabled.
+    pub barred: bool,
 }
 
 /// Who changes a client.
@@ -302,7 +304,8 @@ pub trait ClientStore {
     /// frozen and the hand its owner's.
     async fn remove_secret(&self, id: &ClientId, secret: &HashedToken, hand: Hand, cause: &Cause) -> Result<bool, StoreError>;
     /// Switches a client off or on, or freezes it; `false` when there is none, it already was so, or its app is off. A frozen one
-    /// is thawed by switching it on, and then is what its owner or its app made of it.
+    /// is thawed by switching it on, and then is what its owner or its app made of it. Switching on one that is not frozen also lifts
+    /// the revocation of a machine's own authorization.
     async fn set_client_state(&self, id: &ClientId, state: ClientState, cause: &Cause) -> Result<bool, StoreError>;
     /// The same for those who can't undo the operator's freeze: a frozen client stays so.
     async fn set_unfrozen_client_state(&self, id: &ClientId, state: ClientState, cause: &Cause) -> Result<bool, StoreError>;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{Approve, Created, Grant, NewRefreshToken, StoreError};
+use super::{Approve, Created, Grant, NewRefreshToken, StillAsks, StoreError};
 use crate::record::Cause;
 use crate::types::{AuthRequestId, ClientId, HashedToken, ResourceId, ScopeSet, Timestamp, UserCode};
 
@@ -60,8 +60,15 @@ pub trait DeviceStore {
     async fn waiting_device(&self, code: &UserCode, at: Timestamp) -> Result<Option<DeviceRequest>, StoreError>;
     /// The request of a device code, whatever became of it.
     async fn device_request(&self, device: &HashedToken) -> Result<Option<DeviceRequest>, StoreError>;
-    /// Agrees: makes the grant, which must be the request's client's. One decision counts.
-    async fn approve_device(&self, code: &UserCode, grant: &Grant, cause: &Cause) -> Result<Approve, StoreError>;
+    /// Agrees: makes the grant, which must be the request's client's. One decision counts, and only while the client is active and
+    /// `still` asks.
+    async fn approve_device(
+        &self,
+        code: &UserCode,
+        grant: &Grant,
+        still: &dyn StillAsks,
+        cause: &Cause,
+    ) -> Result<Approve, StoreError>;
     /// Declines. One decision counts.
     async fn deny_device(&self, code: &UserCode, cause: &Cause) -> Result<Approve, StoreError>;
     /// The device asks. Of all that ask for an approved request exactly one wins, and `refresh` is stored with that, ending with

@@ -132,13 +132,38 @@ pub enum Idle {
     Not,
 }
 
+/// What to take from a grant; what is absent stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Narrowing {
+    /// Scopes that it loses.
+    pub without: ScopeSet,
+    /// What scopes are narrowed to, besides what they are narrowed to already.
+    pub selectors: Selectors,
+    /// When it ends.
+    pub until: Option<Timestamp>,
+}
+
+/// What came of taking something from a grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Narrowed {
+    /// All of it was taken.
+    Done,
+    /// It holds none of these scopes, or is not there to be narrowed; nothing was changed.
+    NoScopes,
+    /// The selectors narrow nothing or leave nothing, or it is not there to be narrowed; nothing was changed.
+    NoSelectors,
+    /// It ends before that anyway, or is not there to be limited; nothing was changed.
+    NoEnd,
+}
+
 /// Verbs on grants.
 #[async_trait]
 pub trait GrantStore {
     /// A grant and what it depends on, in one read.
     async fn grant_facts(&self, id: &GrantId) -> Result<Option<GrantFacts>, StoreError>;
-    /// The live grant of a machine client, made when there is none. `scopes` replaces the grant's own.
-    async fn machine_grant(&self, wanted: &Grant, cause: &Cause) -> Result<Grant, StoreError>;
+    /// The live grant of a machine client, made when there is none. `scopes` replaces the grant's own. `None` when its user or an
+    /// administrator revoked the last one, and nobody has enabled the client since.
+    async fn machine_grant(&self, wanted: &Grant, cause: &Cause) -> Result<Option<Grant>, StoreError>;
     /// The grants of a user, newest first, with those revoked after `revoked_since`.
     async fn grants_of_user(&self, user: &UserId, revoked_since: Timestamp) -> Result<Vec<GrantFacts>, StoreError>;
     /// The grants in an organization, newest first.
@@ -162,6 +187,14 @@ pub trait GrantStore {
         reason: RevokeReason,
         cause: &Cause,
     ) -> Result<bool, StoreError>;
+    /// Takes several things from a user's own live grant: all of them or none. Each as the verb below does it alone.
+    async fn take_from_grant(
+        &self,
+        id: &GrantId,
+        owner: &UserId,
+        narrowing: &Narrowing,
+        cause: &Cause,
+    ) -> Result<Narrowed, StoreError>;
     /// Takes scopes from a user's own live grant; its tokens narrow at once. `false` when there is no such grant, or it held none
     /// of them. The grant of a machine client is its administrator's to change.
     async fn narrow_grant(&self, id: &GrantId, owner: &UserId, without: &ScopeSet, cause: &Cause) -> Result<bool, StoreError>;

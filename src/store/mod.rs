@@ -47,12 +47,16 @@ pub use clients::{
 };
 pub use devices::{DevicePoll, DeviceRequest, DeviceStore};
 pub use feed::{Change, FeedStore, Subject};
-pub use grants::{Grant, GrantFacts, GrantSearch, GrantStanding, GrantState, GrantStore, Idle, RevokeReason};
+pub use grants::{
+    Grant, GrantFacts, GrantSearch, GrantStanding, GrantState, GrantStore, Idle, Narrowed, Narrowing, RevokeReason,
+};
 pub use hooks::{HookDelivery, HookStore, NewDelivery};
 pub use installs::{Footing, Install, InstallStore};
 pub use keys::{KeyState, KeyStore, SealedKey};
 pub use operators::{ClientSearch, Counted, Holding, OperatorStore, OrgSummary, Resting, UserSearch, UserSummary};
-pub use people::{Accepted, Accepting, Bounds, Guarded, Invitation, MemberSearch, PeopleStore, Reach};
+pub use people::{
+    Accepted, Accepting, Bounds, Guarded, Invitation, MemberSearch, PeopleStore, Reach, ServiceMade, ServiceSwitched,
+};
 pub use policy::{ClientPolicy, ClientUse, ClientUseSearch, Listed, NewClients, PolicyStore, Stance, UseStanding, Verdict};
 pub use repeats::{Once, RepeatStore};
 pub use review::ReviewStore;
@@ -60,7 +64,7 @@ pub use scope_requests::{
     Approvals, Holder, Refused, ScopeRefusal, ScopeRequest, ScopeRequestState, ScopeRequestStore, ScopeRequests,
 };
 pub use searches::{MAX_SEARCHES, SavedSearch, SearchStore, Unsaveable};
-pub use sessions::{Approve, ApprovedRequest, AuthRequest, Session, SessionDetails, SessionFacts, SessionStore};
+pub use sessions::{Approve, ApprovedRequest, AuthRequest, Session, SessionDetails, SessionFacts, SessionStore, StillAsks};
 pub use tokens::{CodeRecord, NewRefreshToken, Redeem, RefreshState, Rotate, TokenStore};
 pub use trials::{Trial, TrialStore};
 

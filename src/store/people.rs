@@ -86,6 +86,32 @@ pub enum Guarded {
     LastAdministrator,
 }
 
+/// The outcome of making a service user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServiceMade {
+    /// It is made, and a member.
+    Done,
+    /// The name is taken; nothing was changed.
+    Taken,
+    /// Whoever makes it may not give these roles; nothing was changed.
+    BeyondReach,
+}
+
+/// The outcome of switching a service user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServiceSwitched {
+    /// It is so now.
+    Done,
+    /// There is no such member.
+    Absent,
+    /// It is a person, or another organization has a say in it too.
+    NotOwn,
+    /// It holds more than whoever would switch it.
+    BeyondReach,
+    /// The operator froze it.
+    Frozen,
+}
+
 /// Verbs on who belongs to an organization.
 #[async_trait]
 pub trait PeopleStore {
@@ -110,8 +136,34 @@ pub trait PeopleStore {
     async fn dismiss_member(&self, org: &OrgId, user: &UserId, bounds: &Bounds<'_>, cause: &Cause)
     -> Result<Guarded, StoreError>;
 
-    /// Invites; an open invitation of the same address into the same organization is withdrawn.
-    async fn invite(&self, invitation: &Invitation, secret: &HashedToken, cause: &Cause) -> Result<(), StoreError>;
+    /// Makes a service user and puts it into an organization with these roles, within these bounds: both or neither.
+    async fn add_service(
+        &self,
+        user: &User,
+        membership: &Membership,
+        bounds: &Bounds<'_>,
+        cause: &Cause,
+    ) -> Result<ServiceMade, StoreError>;
+    /// Switches a service user off or on that belongs to this organization alone, unless it is frozen, within these bounds: what it
+    /// holds must be within reach.
+    async fn switch_service(
+        &self,
+        org: &OrgId,
+        user: &UserId,
+        to: UserState,
+        bounds: &Bounds<'_>,
+        cause: &Cause,
+    ) -> Result<ServiceSwitched, StoreError>;
+
+    /// Invites within these bounds; an open invitation of the same address into the same organization is withdrawn. `false` when these
+    /// roles are not to be given by whoever invites.
+    async fn invite(
+        &self,
+        invitation: &Invitation,
+        secret: &HashedToken,
+        bounds: &Bounds<'_>,
+        cause: &Cause,
+    ) -> Result<bool, StoreError>;
     /// The open invitations of an organization, newest first.
     async fn invitations(&self, org: &OrgId, at: Timestamp) -> Result<Vec<Invitation>, StoreError>;
     /// The same page by page; at most `limit` behind `after`.

@@ -6,9 +6,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{Grant, Org, StoreError, User};
+use super::{Approvals, Client, Grant, Org, StoreError, User};
 use crate::record::Cause;
-use crate::types::{AuthRequestId, ClientId, HashedToken, RedirectUri, ResourceId, RoleName, ScopeSet, Timestamp, UserId};
+use crate::types::{
+    AuthRequestId, ClientId, HashedToken, OrgNamed, RedirectUri, ResourceId, RoleName, ScopeSet, Timestamp, UserId,
+};
 
 /// A signed-in browser.
 #[derive(Clone, Debug)]
@@ -75,6 +77,9 @@ pub struct AuthRequest {
     pub scopes: ScopeSet,
     /// For which resources; empty when none was named.
     pub resources: Vec<ResourceId>,
+    /// The organization that a resource named: nobody can say yes to it elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub org: Option<OrgNamed>,
     /// `state`, returned byte for byte.
     pub state: Option<String>,
     /// `code_challenge`, S256.
@@ -107,6 +112,19 @@ pub enum Approve {
     Gone,
 }
 
+/// Whether a client, with the private scopes that it was given, is still one that somebody can say yes to. Asked in the transaction
+/// that writes the yes and holds both: what is published, edited or taken back at the same time came before, or sees the grant.
+pub trait StillAsks: Send + Sync {
+    /// Whether it is.
+    fn still_asks(&self, client: &Client, approvals: &Approvals) -> bool;
+}
+
+impl<F: Fn(&Client, &Approvals) -> bool + Send + Sync> StillAsks for F {
+    fn still_asks(&self, client: &Client, approvals: &Approvals) -> bool {
+        self(client, approvals)
+    }
+}
+
 /// Verbs on sessions and authorization requests.
 #[async_trait]
 pub trait SessionStore {
@@ -129,9 +147,15 @@ pub trait SessionStore {
     /// A request that waits for its decision.
     async fn pending_request(&self, id: &AuthRequestId, at: Timestamp) -> Result<Option<AuthRequest>, StoreError>;
     /// Agrees: makes the grant (superseding the same user's live grant for this organization and client is the caller's
-    /// choice through [`super::GrantStore::revoke_grant`]) and its code. One decision counts.
-    async fn approve_request(&self, id: &AuthRequestId, approved: &ApprovedRequest, cause: &Cause)
-    -> Result<Approve, StoreError>;
+    /// choice through [`super::GrantStore::revoke_grant`]) and its code. One decision counts, and only while the client is active and
+    /// `still` asks.
+    async fn approve_request(
+        &self,
+        id: &AuthRequestId,
+        approved: &ApprovedRequest,
+        still: &dyn StillAsks,
+        cause: &Cause,
+    ) -> Result<Approve, StoreError>;
     /// Declines. One decision counts.
     async fn deny_request(&self, id: &AuthRequestId, cause: &Cause) -> Result<Approve, StoreError>;
 }

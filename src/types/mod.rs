@@ -8,6 +8,7 @@ pub(crate) mod fuzz;
 mod ids;
 mod memory;
 mod network;
+mod org_resource;
 pub mod rfc3339;
 mod scope;
 mod secret;
@@ -26,6 +27,7 @@ pub use ids::{
 };
 pub use memory::{Buffer, Exhausted, Held, Memory, Owner};
 pub use network::network;
+pub use org_resource::{OrgNamed, OrgResource};
 pub use scope::{API_KEYS_WRITE, MAX_SCOPES, ScopeBits, ScopeError, ScopeSet, ScopeToken};
 pub use secret::{HashedToken, PlainToken, TokenKind};
 pub use selector::{LabelValues, Selector, SelectorError, Selectors};

@@ -671,6 +671,14 @@ async fn members_look_after_their_own_account_whatever_their_roles() {
         let path = format!("/me/applications/{}", other.id);
         let listed = world.get("/me/applications", &member).await.json();
         assert_eq!(listed["data"].as_array().map(Vec::len), Some(2), "{roles:?}: {listed}");
+        let end = |year: u32| format!("{year}-01-01T00:00:00Z");
+        let ends = world.with_body("PATCH", &path, &member, &json!({ "expires_at": end(2098) }), None).await;
+        assert_eq!(ends.status, 200, "{roles:?}: {ends:?}");
+        let both = json!({ "scopes": "sessions:read", "expires_at": end(2099) });
+        let refused = world.with_body("PATCH", &path, &member, &both, None).await;
+        assert_eq!((refused.status, &refused.json()["code"]), (409, &json!("conflict")), "{roles:?}: it ends before that");
+        let whole = world.get(&path, &member).await.json();
+        assert_eq!(whole["scopes"], json!(["applications:read", "sessions:read"]), "{roles:?}: nothing of it was done: {whole}");
         let narrowed = world.with_body("PATCH", &path, &member, &json!({ "scopes": "sessions:read" }), None).await;
         assert_eq!((narrowed.status, &narrowed.json()["scopes"]), (200, &json!(["sessions:read"])), "{roles:?}: {narrowed:?}");
         assert_eq!(world.delete(&path, &member).await.status, 204, "{roles:?}");

@@ -293,3 +293,29 @@ async fn the_lifetime_of_tokens_is_set_for_those_to_come() {
         assert!(given.body.contains(lives), "{entered}: {}", given.body);
     }
 }
+
+#[tokio::test]
+async fn what_was_revoked_of_a_client_stays_so_until_it_is_allowed_again() {
+    let world = World::new().await;
+    let ada = world.sign_in(&world.ada).await;
+    let robot = robot(&world, &ada, "role=viewer").await;
+    let fields = format!("name=Nightly&subject={}&scopes=metrics%3Aread&save=1", robot.id);
+    let secret = shown(&world.submit(&ada, &format!("{PATH}/new"), &fields).await, "client-secret");
+    let client = only(&world).await;
+    let path = format!("{PATH}/{}", client.id);
+    assert_eq!(token(&world, &client, &secret).await.status, StatusCode::OK);
+    let revoked = world.submit(&ada, &format!("/orgs/acme/applications/{}", client.id), "revoke-all=1").await;
+    assert_eq!(revoked.status, StatusCode::SEE_OTHER, "{}", revoked.body);
+    for _ in 0..2 {
+        let refused = token(&world, &client, &secret).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+        assert!(refused.body.contains("unauthorized_client") && refused.body.contains("was revoked"), "{}", refused.body);
+    }
+    let stopped = world.get(Some(&ada), &path).await.body;
+    assert!(stopped.contains("Its authorization was revoked") && stopped.contains("Allow it again"), "{stopped}");
+    assert!(world.get(Some(&ada), PATH).await.body.contains("Stopped"));
+    world.submit(&ada, &path, "switch-on=1").await;
+    assert_eq!(token(&world, &client, &secret).await.status, StatusCode::OK);
+    let works = world.get(Some(&ada), &path).await.body;
+    assert!(works.contains("Works") && !works.contains("Allow it again"), "{works}");
+}

@@ -33,6 +33,12 @@ async fn a_user_sees_what_an_application_may_do_and_ends_it() {
     assert!(!world.is_live(&grant).await);
     let page = world.get(Some(&ada), location(&done)).await;
     assert!(page.body.contains("Revoked.") && page.body.contains("No applications yet"), "{}", page.body);
+    assert!(!page.body.contains("Its last request"), "it did not try: {}", page.body);
+    let denied = || Decision::Denied { reason: "revoked".into(), missing: crate::types::ScopeSet::default() };
+    let tried = |after| call(&grant, &client, world.node.now().plus(std::time::Duration::from_millis(after)), denied());
+    world.happened(&[tried(100), tried(340)]).await;
+    let page = world.get(Some(&ada), location(&done)).await;
+    assert!(page.body.contains("Its last request was refused 0.3 s later."), "{}", page.body);
     let again = world.post(&ada, PATH, &form, &[]).await;
     assert_eq!(location(&again), format!("{PATH}?ended={}", grant.id));
     assert!(world.get(Some(&ada), location(&again)).await.body.contains("had already ended"));

@@ -188,6 +188,7 @@ impl World {
             redirect_uri: RedirectUri::parse("http://127.0.0.1:4711/callback").expect("a valid URI"),
             scopes: scopes(wanted),
             resources: Vec::new(),
+            org: None,
             state: None,
             challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".to_owned(),
             created_at: now,
@@ -211,7 +212,10 @@ impl World {
             ApprovedRequest { grant: grant.clone(), trial: false, code, code_expires_at: now.plus(Duration::from_mins(1)) };
         let (store, cause) = (&self.node.store, self.node.own_cause());
         store.freeze_request(&request, &cause).await.expect("a request");
-        assert_eq!(store.approve_request(&request.id, &approved, &cause).await.expect("a decision"), Approve::Done);
+        assert_eq!(
+            store.approve_request(&request.id, &approved, &|_: &_, _: &_| true, &cause).await.expect("a decision"),
+            Approve::Done
+        );
         grant
     }
 

@@ -4,7 +4,7 @@ use super::{Local, still_there};
 use crate::admin::error::AdminError;
 use crate::admin::model::{GrantChange, GrantStateView, GrantView, Within};
 use crate::config::Config;
-use crate::store::{GrantFacts, GrantState, RevokeReason};
+use crate::store::{GrantFacts, GrantState, Narrowed, Narrowing, RevokeReason};
 use crate::token::{effective, standing};
 use crate::types::{GrantId, ScopeSet, Selectors, Timestamp};
 
@@ -37,7 +37,7 @@ pub(super) async fn show(local: &Local, id: &str) -> Result<GrantView, AdminErro
     Ok(view(&local.node.config.load(), &facts, local.node.now()))
 }
 
-/// Takes from a grant; everything that can be wrong with the request is known before the first change.
+/// Takes from a grant: all that is asked for, or nothing.
 pub(super) async fn change(local: &Local, id: &str, change: GrantChange) -> Result<GrantView, AdminError> {
     let grant = show(local, id).await?;
     if grant.state != GrantStateView::Live {
@@ -46,24 +46,28 @@ pub(super) async fn change(local: &Local, id: &str, change: GrantChange) -> Resu
     let cause = local.cause();
     let without = change.scopes.as_deref().map(|text| taken(&grant, text)).transpose()?;
     let until = change.expires_at.as_deref().map(|text| end(text, cause.at)).transpose()?;
-    let selectors = change.selectors.filter(|s| !s.0.is_empty());
-    selectors.as_ref().map_or(Ok(()), |selectors| narrowable(&local.node.config.load(), selectors))?;
-    let store = &local.node.store;
-    if let Some(without) = without.filter(|w| !w.is_empty())
-        && !store.narrow_grant(&grant.id, &grant.user, &without, &cause).await?
-    {
-        return Err(AdminError::conflict("it changed meanwhile, or is a machine's, which has what its client has"));
+    change.selectors.as_ref().map_or(Ok(()), |selectors| narrowable(&local.node.config.load(), selectors))?;
+    let narrowing = Narrowing {
+        without: without.unwrap_or_default(),
+        selectors: change.selectors.unwrap_or_default(),
+        until: until.filter(|until| grant.expires_at != Some(*until)),
+    };
+    if narrowing == Narrowing::default() {
+        return Ok(grant);
     }
-    if let Some(selectors) = selectors
-        && !store.select_in_grant(&grant.id, &grant.user, &selectors, &cause).await?
-    {
-        return Err(AdminError::conflict("that narrows nothing, leaves nothing, or the grant is a machine's"));
-    }
-    if let Some(until) = until
-        && grant.expires_at != Some(until)
-        && !store.limit_grant(&grant.id, &grant.user, until, &cause).await?
-    {
-        return Err(AdminError::conflict("it ends before that anyway, or is a machine's, which ends with its client"));
+    match local.node.store.take_from_grant(&grant.id, &grant.user, &narrowing, &cause).await? {
+        Narrowed::Done => {}
+        Narrowed::NoScopes => {
+            return Err(AdminError::conflict("scopes: it changed meanwhile, or is a machine's, which has what its client has"));
+        }
+        Narrowed::NoSelectors => {
+            return Err(AdminError::conflict("selectors: that narrows nothing, leaves nothing, or the grant is a machine's"));
+        }
+        Narrowed::NoEnd => {
+            return Err(AdminError::conflict(
+                "expires_at: it ends before that anyway, or is a machine's, which ends with its client",
+            ));
+        }
     }
     local.settled(()).await?;
     show(local, id).await

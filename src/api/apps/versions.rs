@@ -60,11 +60,12 @@ pub(in crate::api) async fn publish_app(
     headers: HeaderMap,
     Body(publish): Body<Publish>,
 ) -> Result<Repeatable, ApiError> {
-    let id = caller.app(&app).await?.id;
+    let found = caller.app(&app).await?;
+    let id = found.id;
     let release = async {
         // Inside, because the second request with an Idempotency-Key finds another revision than the first.
         let app = caller.app_seen(id.as_str(), &headers).await?;
-        let release = caller.workshop().publish(&app, publish.app_uuid.as_deref()).await?;
+        let release = caller.workshop().release(&app, publish.app_uuid.as_deref()).await?;
         Ok(PublishedApp {
             version: release.version.number,
             app_uuid: app.uuid,
@@ -74,7 +75,12 @@ pub(in crate::api) async fn publish_app(
             ended_grants: release.ended,
         })
     };
-    once(&caller, &headers, &format!("apps/{id}/versions"), &publish, release).await
+    let answer = once(&caller, &headers, &format!("apps/{id}/versions"), &publish, release).await?;
+    // The answer is kept by now: when this fails, the repeated request gets it. With a first version nobody loses anything.
+    if found.published_client.is_some() {
+        caller.node.settle().await?;
+    }
+    Ok(answer)
 }
 
 /// What one state of an app changes over another: what publishing the draft would change, unless versions are named.

@@ -11,6 +11,7 @@ use crate::config::own_api;
 use crate::config::pack::{self, RawPack};
 use crate::config::raw::{RawApi, RawConfig, RawKind, RawTenant};
 use crate::config::read::top;
+use crate::config::written::Alias;
 use crate::config::{Api, ApiKind, Catalogue, Enforcement, Target, Tenancy, Upstream, Visibility};
 use crate::routing::RouteTable;
 use crate::types::{ApiName, Issuer, ResourceId, ScopeBits, ScopeSet, ScopeToken};
@@ -72,8 +73,9 @@ fn unique_resources(apis: &[Proved], found: &mut Findings<'_>) {
     // Ours is the last: its identifier is never the one to change.
     for proved in apis.iter().rev() {
         let api = &proved.api;
-        for id in std::iter::once(&api.resource).chain(&api.aliases) {
-            if let Some(other) = seen.insert(id, &api.name).filter(|other| **other != api.name) {
+        let fixed = std::iter::once(&api.resource).chain(&api.aliases).map(ToString::to_string);
+        for id in fixed.chain(api.org_aliases.iter().map(ToString::to_string)) {
+            if let Some(other) = seen.insert(id.clone(), &api.name).filter(|other| **other != api.name) {
                 let problem = format!("{id} already identifies the API {other}");
                 found.error(proved.at.key("aliases"), problem, "give each API identifiers of its own");
             }
@@ -122,7 +124,12 @@ impl Prover<'_> {
             resource: self.resource(&mount, at, found)?,
             mount,
             services,
-            aliases: raw.aliases.iter().map(|a| a.0.clone()).collect(),
+            aliases: raw.aliases.iter().filter_map(|a| if let Alias::One(id) = &a.0 { Some(id.clone()) } else { None }).collect(),
+            org_aliases: raw
+                .aliases
+                .iter()
+                .filter_map(|a| if let Alias::OfOrg(template) = &a.0 { Some(template.clone()) } else { None })
+                .collect(),
             kind,
             target: Target::Upstream(upstream),
             enforcement: raw.enforce,
@@ -220,6 +227,7 @@ impl Prover<'_> {
             resource: self.resource(mounts::OWN_MCP_MOUNT, &at, found)?,
             services: Vec::new(),
             aliases: Vec::new(),
+            org_aliases: Vec::new(),
             kind: ApiKind::Mcp(Arc::new(proved.policy)),
             target: Target::OwnMcp,
             enforcement: Enforcement::On,
@@ -251,6 +259,7 @@ impl Prover<'_> {
             resource: self.resource(own_api::MOUNT, &at, found)?,
             services: Vec::new(),
             aliases: Vec::new(),
+            org_aliases: Vec::new(),
             kind: ApiKind::Http,
             target: Target::OwnApi,
             enforcement: Enforcement::On,

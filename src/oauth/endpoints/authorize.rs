@@ -188,7 +188,7 @@ fn check(
         return Err(invalid("This client must send state"));
     }
     let challenge = challenge(params)?;
-    let resources = ask::resources(config, params.all("resource"))?;
+    let (resources, org) = ask::targets(config, params.all("resource"))?.anywhere();
     let asking = ask::Asking { client, approved, flow: GrantFlow::AuthorizationCode };
     let scopes = ask::authorize_scopes(config, asking, ask::scope_param(params.one("scope")?)?, &resources)?;
     let now = app.node.now();
@@ -198,6 +198,7 @@ fn check(
         redirect_uri: client.redirect_uris.first().cloned().ok_or_else(|| invalid("This client has no redirect URI"))?,
         scopes,
         resources,
+        org,
         state: None,
         challenge,
         created_at: now,

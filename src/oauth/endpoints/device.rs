@@ -30,7 +30,7 @@ pub async fn begin(State(app): State<App>, caller: AuthenticatedClient) -> Resul
         let text = "This client is not set up for device authorization; register it with that grant type";
         return Err(OAuthError::new(Code::UnauthorizedClient, text));
     }
-    let resources = ask::resources(&config, caller.params.all("resource"))?;
+    let resources = unbound(ask::targets(&config, caller.params.all("resource"))?)?;
     let asked = ask::scope_param(caller.params.one("scope")?)?;
     let approved = ask::approved_scopes(&app.node, &config, &caller.client).await?;
     let asking = ask::Asking { client: &caller.client, approved: &approved, flow: GrantFlow::DeviceCode };
@@ -45,6 +45,20 @@ pub async fn begin(State(app): State<App>, caller: AuthenticatedClient) -> Resul
     let request = freeze(&app, &config, &caller, (scopes, resources), (&code, &cause)).await?;
     app.node.metrics.devices.with_label_values(&["requested"]).inc();
     Ok(answer(&config, &request, &code))
+}
+
+/// A device has nobody before it who could be told that they chose another organization than it asks for.
+///
+/// # Errors
+/// `invalid_target` when an organization is named.
+pub fn unbound(targets: ask::Targets) -> Result<Vec<ResourceId>, OAuthError> {
+    match targets.anywhere() {
+        (resources, None) => Ok(resources),
+        (_, Some(_)) => {
+            let text = "A device can't ask for an organization; name the resource by the URL that its metadata publishes";
+            Err(OAuthError::new(Code::InvalidTarget, text))
+        }
+    }
 }
 
 /// Writes the request down under a user code that no other request has.

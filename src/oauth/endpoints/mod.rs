@@ -9,6 +9,7 @@ mod revoke;
 mod token;
 
 pub use authorize::WayBack;
+pub(super) use device::unbound;
 #[cfg(any(test, fuzzing))]
 pub(super) use register::understood;
 pub(super) use token::redeem;

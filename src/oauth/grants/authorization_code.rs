@@ -20,7 +20,7 @@ pub async fn authorization_code(app: &App, config: &Config, caller: &Authenticat
     let code = PlainToken::presented(TokenKind::AuthorizationCode, presented).ok_or_else(dead)?;
     let record = app.node.store.code(&code.hashed()).await?.filter(|c| c.client == caller.client.id).ok_or_else(dead)?;
     fits(caller, &record)?;
-    let asked = ask::resources(config, caller.params.all("resource"))?;
+    let asked = ask::targets(config, caller.params.all("resource"))?.within(&app.node, &record.grant.org).await?;
     let resources = ask::narrowed_resources(config, &record.resources, asked)?;
 
     let mut cause = caller.peer.cause(&app.node, caller.actor());

@@ -19,7 +19,7 @@ pub async fn client_credentials(app: &App, config: &Config, caller: &Authenticat
     let asked = ask::scope_param(caller.params.one("scope")?)?;
     let asked = Some(asked.unwrap_or_else(|| allowed.clone()));
     let scopes = ask::authorize_scopes(config, asking, asked, &[])?;
-    let resources = ask::resources(config, caller.params.all("resource"))?;
+    let resources = ask::targets(config, caller.params.all("resource"))?.within(&app.node, &org).await?;
     let resources = ask::narrowed_resources(config, &caller.client.resources, resources)?;
     let echoed: Vec<&str> = caller.params.all("resource").collect();
     let resource = match echoed.as_slice() {
@@ -44,11 +44,17 @@ pub async fn client_credentials(app: &App, config: &Config, caller: &Authenticat
         expires_at: None,
         last_used_at: None,
     };
-    let grant = app.node.store.machine_grant(&grant, &cause).await?;
+    let grant = app.node.store.machine_grant(&grant, &cause).await?.ok_or_else(revoked)?;
     standing_grant(app, &grant, cause.at).await?;
     let ttl = caller.client.access_token_ttl.unwrap_or(config.oauth.machine_token_ttl);
     let wanted = Wanted { grant: &grant, scopes, resources, ttl, refresh: None, refreshed: false, resource: Some(resource) };
     issue(app, config, wanted, cause).await
+}
+
+/// Its authorization was revoked, and is not undone by asking again.
+fn revoked() -> OAuthError {
+    let text = "What this client held was revoked; it gets tokens again when an administrator of its organization enables it";
+    OAuthError::new(Code::UnauthorizedClient, text)
 }
 
 /// The organization and user that the client acts in and as, when both may act now.

@@ -1,6 +1,7 @@
 //! `grant_type=urn:ietf:params:oauth:grant-type:device_code` (RFC 8628 §3.4): a device asks whether its user has decided.
 
 use super::super::client_auth::AuthenticatedClient;
+use super::super::endpoints::unbound;
 use super::super::{App, Code, OAuthError, ask};
 use super::{Issued, Wanted, access_ttl, issue, standing_grant};
 use crate::config::Config;
@@ -14,7 +15,7 @@ pub async fn device_code(app: &App, config: &Config, caller: &AuthenticatedClien
     let code = PlainToken::presented(TokenKind::DeviceCode, presented).ok_or_else(dead)?;
     let request = app.node.store.device_request(&code.hashed()).await?;
     let request = request.filter(|r| r.client == caller.client.id).ok_or_else(dead)?;
-    let asked = ask::resources(config, caller.params.all("resource"))?;
+    let asked = unbound(ask::targets(config, caller.params.all("resource"))?)?;
     let resources = ask::narrowed_resources(config, &request.resources, asked)?;
 
     let mut cause = caller.peer.cause(&app.node, caller.actor());

@@ -21,7 +21,7 @@ pub async fn refresh_token(app: &App, config: &Config, caller: &AuthenticatedCli
     let (grant, state) = known.filter(|(g, _)| g.client == caller.client.id).ok_or_else(dead)?;
     // What the request asks for is judged before the token is used up: a mistake must not cost the client its authorization.
     let scopes = ask::narrowed_scopes(config, &grant.scopes, ask::scope_param(caller.params.one("scope")?)?)?;
-    let asked = ask::resources(config, caller.params.all("resource"))?;
+    let asked = ask::targets(config, caller.params.all("resource"))?.within(&app.node, &grant.org).await?;
     let resources = ask::narrowed_resources(config, &grant.resources, asked)?;
 
     let mut cause = caller.peer.cause(&app.node, caller.actor());

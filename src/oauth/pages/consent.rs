@@ -19,8 +19,8 @@ use crate::pages::texts::sign_in as texts;
 use crate::pages::views::{ConsentPage, ConsentProblem, Destination, Lifetime, Section};
 use crate::record::{Actor, Cause};
 use crate::store::{
-    Approve, ApprovedRequest, AuthRequest, Client, ClientKind, ClientOrigin, ClientState, Grant, GrantState, Org, RevokeReason,
-    StoreError, Trial,
+    Approvals, Approve, ApprovedRequest, AuthRequest, Client, ClientKind, ClientOrigin, ClientState, Grant, GrantState, Org,
+    RevokeReason, StoreError, Trial,
 };
 use crate::types::{
     AuthRequestId, ClientId, GrantId, OrgId, PlainToken, RedirectUri, ResourceId, ScopeSet, Selectors, TokenKind,
@@ -72,14 +72,19 @@ async fn pending(app: &App, query: Option<&str>, who: &SignedIn) -> Result<Pendi
     if !still_asks(&config, (&client, &approved), &request, trial.as_ref()) {
         return Err(gone());
     }
-    Ok(Pending { request, offer: Offer::to(app, client, who).await?, trial, chosen: chosen(&params) })
+    let offer = Offer::to(app, client, who).await?;
+    let offer = match &request.org {
+        Some(named) => offer.only(named)?,
+        None => offer,
+    };
+    Ok(Pending { request, offer, trial, chosen: chosen(&params) })
 }
 
 /// Whether the client may still ask for this and be answered there: a new version of an app may have changed both meanwhile.
 fn still_asks(config: &Config, (client, approved): (&Client, &ScopeSet), request: &AuthRequest, trial: Option<&Trial>) -> bool {
     let answered = trial.is_some() || client.redirect_uris.iter().any(|r| r.admits(&request.redirect_uri));
     let asking = ask::Asking { client, approved, flow: GrantFlow::AuthorizationCode };
-    answered && request.scopes.is_subset(&ask::allowed_scopes(config, asking))
+    answered && ask::still_allowed(config, asking, &request.scopes)
 }
 
 fn gone() -> Trouble {
@@ -190,7 +195,10 @@ async fn approve(
     let code = PlainToken::generate(TokenKind::AuthorizationCode, &*app.node.entropy);
     let code_expires_at = now.plus(config.oauth.code_ttl);
     let approved = ApprovedRequest { grant: grant.clone(), trial: pending.trial.is_some(), code: code.hashed(), code_expires_at };
-    match app.node.store.approve_request(&request.id, &approved, &cause).await? {
+    let still = |client: &Client, approvals: &Approvals| {
+        still_asks(config, (client, &approvals.live(now)), request, pending.trial.as_ref())
+    };
+    match app.node.store.approve_request(&request.id, &approved, &still, &cause).await? {
         Approve::Gone => return Err(gone()),
         Approve::Done => app.node.metrics.grants_issued.inc(),
     }

@@ -9,20 +9,20 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 
-use super::super::App;
 use super::super::throttle::Attempt;
+use super::super::{App, ask};
 use super::after::{After, DEVICE, chosen};
 use super::consent::{new_grant, supersede};
 use super::offer::{Offer, lifetime, takes_sign_in};
 use super::own_form;
-use crate::config::Config;
+use crate::config::{Config, GrantFlow};
 use crate::pages::views::{
     ConsentPage, ConsentProblem, Destination, DeviceDonePage, DeviceFacts, DevicePage, DeviceProblem, Nearness, Section,
 };
 use crate::pages::{DisplayName, When, duration_words};
 use crate::record::{Actor, Cause};
-use crate::store::{Approve, Client, ClientState, DeviceRequest, Org};
-use crate::types::{OrgId, UserCode};
+use crate::store::{Approvals, Approve, Client, ClientState, DeviceRequest, GrantType, Org};
+use crate::types::{OrgId, ScopeSet, UserCode};
 use crate::web::{Params, Peer, SignedIn, Trouble, network, page, see_other};
 
 /// Wrong codes from one address at all accounts, over those of one account.
@@ -66,6 +66,12 @@ pub async fn submit(State(app): State<App>, peer: Peer, headers: HeaderMap, who:
 /// somebody.
 fn once_more(code: &str, org: &Org) -> String {
     After::Page(format!("{DEVICE}?user_code={code}&org={}", org.id)).once_more()
+}
+
+/// Whether the client is still one for devices, and may still ask for this.
+fn still_asks(config: &Config, (client, approved): (&Client, &ScopeSet), request: &DeviceRequest) -> bool {
+    let asking = ask::Asking { client, approved, flow: GrantFlow::DeviceCode };
+    client.grant_types.contains(&GrantType::DeviceCode) && ask::still_allowed(config, asking, &request.scopes)
 }
 
 impl Visit<'_> {
@@ -123,6 +129,10 @@ impl Visit<'_> {
         let Some(request) = store.waiting_device(&code, self.app.node.now()).await? else { return Ok(None) };
         let client = store.client(&request.client).await?.filter(|c| c.state == ClientState::Active);
         let Some(client) = client else { return Ok(None) };
+        let approved = ask::approved_scopes(&self.app.node, self.config, &client).await?;
+        if !still_asks(self.config, (&client, &approved), &request) {
+            return Ok(None);
+        }
         Ok(Some(Waiting { request, offer: Offer::to(self.app, client, self.who).await?, chosen }))
     }
 
@@ -185,7 +195,8 @@ impl Visit<'_> {
         let grant = new_grant(app, config, who, org, (&request.client, &request.scopes, &request.resources));
         let mut cause = self.cause(client);
         cause.actor.grant = Some(grant.id.clone());
-        if app.node.store.approve_device(&request.user_code, &grant, &cause).await? == Approve::Gone {
+        let still = |client: &Client, approvals: &Approvals| still_asks(config, (client, &approvals.live(cause.at)), request);
+        if app.node.store.approve_device(&request.user_code, &grant, &still, &cause).await? == Approve::Gone {
             return Ok(self.entry(("", None), Some(DeviceProblem::Unknown)));
         }
         app.node.metrics.grants_issued.inc();

@@ -13,7 +13,7 @@ use crate::pages::views::{
 use crate::pages::{DisplayName, When, skeleton};
 use crate::record::Cause;
 use crate::store::{Client, ClientOrigin, ClientPolicy, KnownClient, Org, Stage, Stance, StoreError};
-use crate::types::{OrgId, RoleName, ScopeSet, ScopeToken, Timestamp};
+use crate::types::{OrgId, OrgNamed, RoleName, ScopeSet, ScopeToken, Timestamp};
 use crate::web::{SignedIn, Trouble};
 
 /// A client, and the organizations where a person may say yes to it; at least one.
@@ -82,6 +82,12 @@ impl Offer {
             return Err(forbidden(texts::blocked_application()));
         }
         Ok(Self { client, places })
+    }
+
+    /// The same where only the organization that a resource names may be chosen.
+    pub(super) fn only(mut self, named: &OrgNamed) -> Result<Self, Trouble> {
+        self.places.retain(|place| named.is(&place.org.id, &place.org.slug));
+        if self.places.is_empty() { Err(forbidden(texts::another_organization())) } else { Ok(self) }
     }
 
     /// The organization that a form names, if it was offered.

@@ -4,8 +4,8 @@ use http::StatusCode;
 use serde_json::json;
 
 use super::rig::{Browser, CALLBACK, PASSWORD, Rig, pair_of};
-use crate::apps::{Author, Made, Release, Workshop, Written};
-use crate::store::{App, AppState, ClientKind, Maturity};
+use crate::apps::{Author, Imported, Made, NewSecret, Release, Workshop, Written};
+use crate::store::{App, AppState, ClientKind, Maturity, Stage};
 
 fn written(scopes: &[&str]) -> Written {
     Written {
@@ -282,4 +282,38 @@ async fn names_that_look_alike_are_told_apart_at_the_decision() {
         assert!(page.body.contains(fact), "{fact}: {}", page.body);
     }
     assert!(!page.body.contains("This is not"), "{}", page.body);
+}
+
+#[tokio::test]
+async fn a_secret_is_told_though_the_feed_lags() {
+    let mut rig = Rig::new().await;
+    let made = bench(&rig).create(&rig.acme, ClientKind::Confidential, &written(&["logs:read"])).await.expect("an app");
+    let app = bench(&rig).mark(&made.app, Maturity::Stable).await.expect("marked");
+    rig.lag();
+    let release = bench(&rig).publish(&app, None).await.expect("published");
+    let secret = release.secret.expect("the first version's secret");
+    let live = async |id| rig.node.store.live_secrets(id, rig.node.now()).await.expect("secrets");
+    assert_eq!(live(&release.client).await[0].hash, secret.hashed());
+    let app = read(&rig, &app).await;
+    let (plain, _) = bench(&rig).add_secret(&app, Stage::Published, NewSecret::default()).await.expect("another");
+    assert!(live(&release.client).await.iter().any(|s| s.hash == plain.hashed()));
+}
+
+#[tokio::test]
+async fn of_first_imports_at_the_same_time_one_makes_the_app_and_the_others_find_it() {
+    let rig = Rig::new().await;
+    let manifest = bench(&rig).export(&made(&rig, &["logs:read"]).await, None).await.expect("a manifest");
+    let imports = (0..6).map(|_| async { bench(&rig).import(&rig.beta, &manifest).await.expect("imported").did });
+    let (mut makers, mut apps) = (0, Vec::new());
+    for did in futures::future::join_all(imports).await {
+        match did {
+            Imported::Made(made) => {
+                makers += 1;
+                apps.push(made.app.id);
+            }
+            Imported::Changed(app) => apps.push(app.id),
+        }
+    }
+    apps.dedup();
+    assert_eq!((makers, apps.len()), (1, 1));
 }

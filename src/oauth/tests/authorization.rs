@@ -252,3 +252,44 @@ async fn a_dead_store_is_a_page_and_not_a_wrong_answer() {
     let revoke = rig.form("/oauth2/revoke", None, &[("token", "tg_rt_x"), ("client_id", &client)]).await;
     assert_eq!(revoke.status, StatusCode::SERVICE_UNAVAILABLE, "an unknown fate is not a success");
 }
+
+#[tokio::test]
+async fn a_resource_that_names_an_organization_is_for_nobody_elsewhere() {
+    let rig = Rig::new().await;
+    let client = rig.registered().await;
+    let mut ada = Browser::new(&rig);
+    ada.sign_in("ada@acme.test", PASSWORD).await;
+    let (at, page) = ada.consent_page(&client, &[("resource", "urn:test:acme:metrics"), ("scope", "metrics:read")]).await;
+    assert!(page.body.contains("acme Inc") && !page.body.contains("beta Inc"), "she is in both: {}", page.body);
+    let (csrf, beta) = (page.csrf("/consent"), rig.beta.id.to_string());
+    let elsewhere = ada.post(&at, &[("csrf", &csrf), ("org", &beta), ("approve", "1")]).await;
+    assert_eq!(elsewhere.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", elsewhere.body);
+    let back = ada.approve(&at, &page).await;
+    let code = back.sent("code").expect("a code");
+    let fields = [
+        ("grant_type", "authorization_code"),
+        ("code", code.as_str()),
+        ("redirect_uri", CALLBACK),
+        ("client_id", client.as_str()),
+        ("code_verifier", VERIFIER),
+    ];
+    let with = |resource: &'static str| [fields.as_slice(), &[("resource", resource)]].concat();
+    let other = rig.form("/oauth2/token", None, &with("urn:test:beta:metrics")).await;
+    assert_eq!(other.error(), "invalid_target", "and the code is not used up");
+    let (_, refresh) = super::rig::pair_of(&rig.form("/oauth2/token", None, &with("urn:test:acme:metrics")).await);
+    let wrong = rig.refresh(&client, &refresh, &[("resource", "urn:test:beta:metrics")]).await;
+    assert_eq!(wrong.error(), "invalid_target");
+    let right = format!("urn:test:org:{}", rig.acme.id);
+    assert_eq!(rig.refresh(&client, &refresh, &[("resource", &right)]).await.status, StatusCode::OK);
+
+    let mut bob = Browser::new(&rig);
+    bob.sign_in("bob@beta.test", PASSWORD).await;
+    let (_, page) = bob.consent_page(&client, &[("resource", "urn:test:acme:metrics"), ("scope", "metrics:read")]).await;
+    assert_eq!(page.status, StatusCode::FORBIDDEN, "{}", page.body);
+    assert!(page.body.contains("asks for another organization"), "{}", page.body);
+    let (_, page) = bob.consent_page(&client, &[("resource", "urn:test:metrics"), ("scope", "metrics:read")]).await;
+    assert_eq!(page.status, StatusCode::OK, "an alias without an organization is for every one");
+    let two = [("resource", "urn:test:acme:metrics"), ("resource", "urn:test:beta:metrics")];
+    let sent = authorize(&rig, &Rig::query(&client, &two)).await;
+    assert_eq!(sent.sent("error").as_deref(), Some("invalid_target"));
+}

@@ -9,7 +9,7 @@ use http::{Request, StatusCode};
 use serde_json::{Value, json};
 
 use super::rig::{Answer, Browser, ISSUER, PASSWORD, Rig, encoded, pair_of};
-use crate::store::{AuditFilter, ClientState, GrantType, Listed, NewClients, Verdict};
+use crate::store::{AuditFilter, ClientAuth, ClientKind, ClientState, GrantType, Hand, Listed, NewClients, Verdict};
 use crate::types::{ClientId, RequestId, ScopeSet};
 use crate::web::Peer;
 
@@ -419,4 +419,33 @@ async fn what_is_dangerous_takes_a_sign_in_of_this_moment_also_for_devices() {
     assert!(done.body.contains("Device connected"), "{}", done.body);
     rig.later(5);
     assert_eq!(rig.form("/oauth2/token", None, &fields).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_device_is_given_nothing_that_its_client_may_no_longer_ask_for() {
+    let rig = Rig::new().await;
+    let (client, _) = rig
+        .made(|c| {
+            c.kind = ClientKind::Public;
+            c.auth = ClientAuth::None;
+            c.grant_types = vec![GrantType::DeviceCode, GrantType::RefreshToken];
+            c.scopes = Some(ScopeSet::parse("logs:read metrics:read").expect("scopes"));
+            c.redirect_uris = Vec::new();
+        })
+        .await;
+    let (id, store) = (client.id.to_string(), &rig.node.store);
+    let (device, user) = waiting(&rig, &id).await;
+    let mut browser = ada(&rig).await;
+    let page = typed(&mut browser, &user).await;
+    assert!(page.body.contains("logs:read"), "{}", page.body);
+    let less = ScopeSet::parse("metrics:read").expect("scopes");
+    store.set_client_scopes(&client.id, Some(&less), Hand::Operator, &rig.cause()).await.expect("narrowed");
+    let (csrf, org) = (page.csrf("/device"), rig.acme.id.to_string());
+    let late = browser.post("/device", &[("csrf", &csrf), ("user_code", &user), ("org", &org), ("approve", "1")]).await;
+    assert_eq!(late.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", late.body);
+    assert_eq!(typed(&mut browser, &user).await.status, StatusCode::UNPROCESSABLE_ENTITY, "it is not shown any more");
+    assert_eq!(told(&rig, &id, &device).await, refused("authorization_pending"));
+    assert!(store.grants_of_org(&rig.acme.id).await.expect("grants").is_empty());
+    store.set_client_scopes(&client.id, None, Hand::Operator, &rig.cause()).await.expect("widened");
+    assert_eq!(decide(&rig, &mut browser, &user, "approve").await.status, StatusCode::OK, "it may ask again");
 }

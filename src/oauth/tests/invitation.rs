@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::rig::{Browser, PASSWORD, Rig};
-use crate::store::Invitation;
+use crate::store::{Bounds, Invitation};
 use crate::types::{InvitationId, PlainToken, RoleName, TokenKind};
 
 /// Invites an address into Beta as a reader: where the link leads.
@@ -21,7 +21,8 @@ async fn invited(rig: &Rig, email: &str) -> String {
         created_at: now,
         expires_at: now.plus(Duration::from_hours(24)),
     };
-    rig.node.store.invite(&invitation, &secret.hashed(), &rig.cause()).await.expect("done");
+    let bounds = Bounds { administrators: &[], changer: None };
+    assert!(rig.node.store.invite(&invitation, &secret.hashed(), &bounds, &rig.cause()).await.expect("done"));
     format!("/invitations/{}", secret.expose())
 }
 

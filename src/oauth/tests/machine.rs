@@ -1,11 +1,14 @@
 //! `client_credentials`.
 
-use http::StatusCode;
+use axum::body::Body;
+use http::header::CONTENT_TYPE;
+use http::{Request, StatusCode};
 
-use super::rig::{Rig, person};
+use super::rig::{Rig, encoded, person};
 use crate::clients::{By, Clients, Kind, New};
-use crate::store::{ClientAuth, GrantType, Holder, Membership, UserKind, UserState};
-use crate::types::{ClientId, ResourceId, ScopeSet, ScopeToken};
+use crate::store::{AuditFilter, ClientAuth, GrantType, Holder, Membership, UserKind, UserState};
+use crate::types::{ClientId, RequestId, ResourceId, ScopeSet, ScopeToken};
+use crate::web::Peer;
 
 async fn machine(rig: &Rig) -> (String, String, crate::store::User) {
     let robot = person(&rig.node, "robot", UserKind::Service, false).await;
@@ -242,4 +245,71 @@ async fn a_resource_is_the_same_by_each_of_its_names() {
         assert_eq!(token(&rig, &bound, &[("resource", name)]).await.status, StatusCode::OK, "{name}");
     }
     assert_eq!(token(&rig, &bound, &[("resource", "https://gw.test/logs")]).await.error(), "invalid_target");
+}
+
+#[tokio::test]
+async fn wrong_secrets_are_bounded_by_client_and_address_and_so_are_their_records() {
+    let rig = Rig::new().await;
+    let who = machine(&rig).await;
+    let from = async |address: &str, secret: &str, token: bool| {
+        let peer = Peer {
+            addr: Some(format!("{address}:1").parse().expect("an address")),
+            request: RequestId::generate(rig.node.now(), &*rig.node.entropy),
+            trace: None,
+            user_agent: None,
+        };
+        let path = if token { "/oauth2/token" } else { "/oauth2/introspect" };
+        let fields = [("grant_type", "client_credentials"), ("token", "x"), ("client_id", &who.0), ("client_secret", secret)];
+        let request = Request::post(path).header(CONTENT_TYPE, "application/x-www-form-urlencoded").extension(peer);
+        rig.send(request.body(Body::from(encoded(&fields))).expect("a request")).await
+    };
+    let refusals = async || {
+        let page = rig.node.store.search_audit(&AuditFilter::default(), None, 1000).await.expect("a page");
+        page.rows.iter().filter(|row| crate::record::operation(&row.record) == "token.refuse").count()
+    };
+    for token in [true, false, true] {
+        assert_eq!(from("192.0.2.1", "tg_cs_wrong", token).await.error(), "invalid_client");
+    }
+    for (secret, token) in [("tg_cs_wrong", true), (who.1.as_str(), true), (&who.1, false)] {
+        let late = from("192.0.2.1", secret, token).await;
+        assert_eq!((late.status, late.error().as_str()), (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"));
+        assert_eq!(late.headers["retry-after"], "900", "three is this gateway's limit");
+    }
+    assert_eq!(refusals().await, 3, "what was not looked at is not on record");
+    let many = (0..20).map(|_| from("198.51.100.1", &who.1, true));
+    assert!(futures::future::join_all(many).await.iter().all(|a| a.status == StatusCode::OK), "the client itself is elsewhere");
+    for address in 0..60 {
+        for _ in 0..2 {
+            assert_eq!(from(&format!("203.0.113.{address}"), "tg_cs_wrong", true).await.error(), "invalid_client");
+        }
+    }
+    assert_eq!(refusals().await, 100, "its owner can still read the log");
+    rig.later(15 * 60);
+    assert_eq!(from("192.0.2.1", &who.1, true).await.status, StatusCode::OK);
+    assert_eq!(from("192.0.2.1", "tg_cs_wrong", true).await.error(), "invalid_client");
+    assert_eq!(refusals().await, 101);
+}
+
+#[tokio::test]
+async fn a_resource_may_name_the_organization_that_the_machine_acts_in() {
+    let rig = Rig::new().await;
+    let who = machine(&rig).await;
+    let config = rig.node.config.load_full();
+    for resource in [format!("urn:test:org:{}", rig.acme.id), format!("urn:test:{}:metrics", rig.acme.slug)] {
+        let answer = token(&rig, &who, &[("resource", &resource)]).await;
+        assert_eq!(answer.status, StatusCode::OK, "{resource}: {}", answer.body);
+        assert_eq!(answer.json()["resource"], resource, "as it was asked for");
+        let access = answer.json()["access_token"].as_str().expect("a token").to_owned();
+        let principal = rig.node.verifier.principal(&access, &config, rig.node.now()).await.expect("it works");
+        let audience: Vec<_> = principal.claims.aud.iter().map(ToString::to_string).collect();
+        assert_eq!(audience, ["https://gw.test/prometheus"], "tokens name the API, whatever it was asked for by");
+    }
+    let both = format!("urn:test:org:{}", rig.beta.id);
+    for wrong in
+        [both.as_str(), "urn:test:beta:metrics", "urn:test:org:", "urn:test:org:acme", "urn:test:no-such:metrics", "urn:test:org"]
+    {
+        assert_eq!(token(&rig, &who, &[("resource", wrong)]).await.error(), "invalid_target", "{wrong}");
+    }
+    let two = [("resource", "urn:test:acme:metrics"), ("resource", "urn:test:beta:metrics")];
+    assert_eq!(token(&rig, &who, &two).await.error(), "invalid_target");
 }

@@ -8,7 +8,7 @@ use http::StatusCode;
 use serde_json::json;
 
 use super::rig::{Answer, Browser, PASSWORD, Rig, person};
-use crate::store::{Invitation, UserKind};
+use crate::store::{Bounds, Invitation, UserKind};
 use crate::types::{InvitationId, PlainToken, TokenKind};
 
 /// Who tries, in the order of the columns: nobody, Ada of Acme and Beta, Bob of Beta alone, and Oona, who looks after the gateway and
@@ -96,7 +96,8 @@ async fn invited(rig: &Rig) -> String {
         created_at: now,
         expires_at: now.plus(Duration::from_hours(24)),
     };
-    rig.node.store.invite(&invitation, &secret.hashed(), &rig.cause()).await.expect("done");
+    let bounds = Bounds { administrators: &[], changer: None };
+    assert!(rig.node.store.invite(&invitation, &secret.hashed(), &bounds, &rig.cause()).await.expect("done"));
     secret.expose().to_owned()
 }
 

@@ -59,7 +59,7 @@ name = "prometheus"
 mount = "/prometheus"
 pack = "prometheus"
 upstream = "up"
-aliases = ["urn:test:metrics"]
+aliases = ["urn:test:metrics", "urn:test:org:{org.id}", "urn:test:{org.slug}:metrics"]
 [[apis]]
 name = "logs"
 mount = "/logs"
@@ -85,7 +85,7 @@ pub(super) struct Rig {
     pub beta: Org,
     pub ada: User,
     pub bob: User,
-    _follow: DropGuard,
+    follow: Option<DropGuard>,
     _folder: tempfile::TempDir,
 }
 
@@ -175,7 +175,12 @@ impl Rig {
         people.member(&beta, &ada, &[]).await;
         people.member(&beta, &bob, &["reader"]).await;
         let router = crate::oauth::router(Arc::clone(&node));
-        Self { node, router, clock, acme, beta, ada, bob, _follow: stop.drop_guard(), _folder: folder }
+        Self { node, router, clock, acme, beta, ada, bob, follow: Some(stop.drop_guard()), _folder: folder }
+    }
+
+    /// From now on this node does not learn of changes: whatever waits for them fails.
+    pub fn lag(&mut self) {
+        self.follow = None;
     }
 
     pub fn cause(&self) -> Cause {

@@ -9,6 +9,7 @@ use crate::config::Risk;
 /// Every sample, by the file name it gets when it is written out.
 pub(super) fn pages() -> Vec<(&'static str, String)> {
     let stopped = MachineStanding::Stopped { why: texts::machines::why_subject_off() };
+    let revoked = MachineStanding::Stopped { why: texts::machines::why_revoked() };
     let retire = AskedOfMachine::Retirement { id: "0a1b2c3d4e5f".to_owned(), last4: "x7Qa".to_owned() };
     vec![
         ("machines", show(&list(rows()))),
@@ -19,6 +20,7 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         ("machine-delete", show(&MachinePage { confirm: Some(AskedOfMachine::Deletion), ..machine() })),
         ("machine-retire", show(&MachinePage { confirm: Some(retire), ..machine() })),
         ("machine-stopped", show(&MachinePage { standing: stopped, secrets: Vec::new(), ..machine() })),
+        ("machine-revoked", show(&MachinePage { standing: revoked, revoked: true, ..machine() })),
         ("machine-switched-off", show(&MachinePage { standing: MachineStanding::Off, ..machine() })),
         ("machine-form", show(&form(Vec::new(), subjects()))),
         ("machine-form-wrong", show(&form(flaws(), subjects()))),
@@ -90,6 +92,7 @@ fn machine() -> MachinePage {
         name: "Nightly report".into(),
         standing: MachineStanding::Works,
         frozen: false,
+        revoked: false,
         own_lifetime: "90".to_owned(),
         lifetime_hint: texts::machines::lifetime_hint(3600, 86_400),
         private: super::apps::private_scopes(),

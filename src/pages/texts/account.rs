@@ -1,6 +1,9 @@
 //! A person's own applications and sessions.
 
+use std::time::Duration;
+
 use super::{Explained, Text};
+use crate::pages::duration_words;
 
 /// A revocation that this node could not see take effect.
 #[must_use]
@@ -22,6 +25,16 @@ pub const fn nothing_unticked() -> Text {
 #[must_use]
 pub const fn nothing_left() -> Text {
     Text::fixed("Nothing was left ticked. To end its access, revoke it.")
+}
+
+/// An application that was revoked tried again.
+#[must_use]
+pub fn refused_later(span: Duration) -> Text {
+    let after = match span.as_millis() {
+        millis @ ..10_000 => format!("{}.{} s", millis / 1000, millis % 1000 / 100),
+        _ => duration_words(span),
+    };
+    Text::filled(format!("Its last request was refused {after} later."))
 }
 
 /// An end date that has passed.

@@ -97,6 +97,12 @@ pub const fn why_unnamed() -> Text {
 
 /// Why one does not work.
 #[must_use]
+pub const fn why_revoked() -> Text {
+    Text::fixed("Its authorization was revoked: it gets no token until it is allowed again.")
+}
+
+/// Why one does not work.
+#[must_use]
 pub const fn why_no_secret() -> Text {
     Text::fixed("Every secret of it has ended: it gets no token until it has a new one.")
 }
@@ -171,6 +177,12 @@ pub const fn switch_off() -> Text {
 #[must_use]
 pub const fn switch_on() -> Text {
     Text::fixed("Switch it on")
+}
+
+/// Button: what was revoked is allowed again.
+#[must_use]
+pub const fn allow_again() -> Text {
+    Text::fixed("Allow it again")
 }
 
 /// Link.

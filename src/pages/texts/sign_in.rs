@@ -181,6 +181,16 @@ pub const fn private_application() -> Explained {
     )
 }
 
+/// An application that asks for an organization of its own choice.
+#[must_use]
+pub const fn another_organization() -> Explained {
+    Explained::fixed(
+        "This application asks for another organization",
+        "It asks for access to an organization that you aren't a member of, or where you can't authorize it.",
+        "Ask the application's maker to name your organization, or sign in as a member of the one that it asks for.",
+    )
+}
+
 /// An application that the organization blocked.
 #[must_use]
 pub const fn blocked_application() -> Explained {

@@ -84,6 +84,8 @@ pub enum ApplicationsNotice {
         application: DisplayName,
         /// The organization it worked in.
         organization: DisplayName,
+        /// How long after that it was last refused, when it tried.
+        refused: Text,
     },
     /// There was no such live grant: revoked before, or never the viewer's.
     AlreadyGone,

@@ -235,6 +235,8 @@ pub struct MachinePage {
     pub standing: MachineStanding,
     /// Whether the operator froze it, so that it can only be deleted.
     pub frozen: bool,
+    /// Whether somebody revoked its authorization, so that it gets no token until it is allowed again.
+    pub revoked: bool,
     /// The user that it acts as.
     pub subject: String,
     /// Whether that is a service user.

@@ -290,8 +290,8 @@ pub(crate) async fn clients_are_switched_and_narrowed(store: SharedStore) {
     let world = World::new(store).await;
     let (store, id) = (&world.store, &world.client.id);
     assert!(!store.set_client_state(id, ClientState::Active, &cause(1)).await.expect("an answer"));
-    assert!(store.set_client_state(id, ClientState::Disabled, &cause(1)).await.expect("an answer"));
     let (grant, _) = world.consent(1).await;
+    assert!(store.set_client_state(id, ClientState::Disabled, &cause(1)).await.expect("an answer"));
     let customer = org("customer");
     store.create_org(&customer, &cause(0)).await.expect("an organization");
     let elsewhere =

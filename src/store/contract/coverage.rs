@@ -8,8 +8,8 @@ use super::world::*;
 use crate::record::{ControlEvent, Operation};
 use crate::store::{
     Accepting, App, AppState, AuthRequest, ClientOrigin, ClientSecret, ClientState, ClientTerms, Hand, Holder, KeyState,
-    Maturity, Membership, NewClients, NewUser, OrgState, RevokeReason, SavedSearch, ScopeRefusal, SharedStore, UserState,
-    Verdict, Via,
+    Maturity, Membership, Narrowing, NewClients, NewUser, OrgState, RevokeReason, SavedSearch, ScopeRefusal, SharedStore, User,
+    UserKind, UserState, Verdict, Via,
 };
 use crate::types::TokenKind;
 
@@ -105,7 +105,7 @@ pub(crate) async fn every_change_is_recorded_and_told(store: SharedStore) {
         verb!(Both, "set_app_state on", s.set_app_state(&app.id, AppState::Active, &cause(1))),
         verb!(Both, "delete_app", s.delete_app(&app.id, &cause(1))),
         verb!(Record, "freeze_request", s.freeze_request(&asked, &cause(1))),
-        verb!(Both, "approve_request", s.approve_request(&asked.id, &approved, &cause(1))),
+        verb!(Both, "approve_request", s.approve_request(&asked.id, &approved, &as_ever, &cause(1))),
         verb!(Record, "freeze_request again", s.freeze_request(&refused, &cause(1))),
         verb!(Record, "deny_request", s.deny_request(&refused.id, &cause(1))),
         verb!(Nothing, "redeem_code", s.redeem_code(&approved.code, client_id, Some(&token), MINUTE, &cause(1))),
@@ -118,7 +118,7 @@ pub(crate) async fn every_change_is_recorded_and_told(store: SharedStore) {
         verb!(Both, "rotate_refresh reuse", s.rotate_refresh(&token.hash, client_id, &successor, MINUTE, &cause(99))),
         verb!(Record, "begin_device", s.begin_device(&device, &device_code, &cause(1))),
         verb!(Nothing, "poll_device early", s.poll_device(&device_code, client_id, None, &cause(1))),
-        verb!(Both, "approve_device", s.approve_device(&device.user_code, &given, &cause(1))),
+        verb!(Both, "approve_device", s.approve_device(&device.user_code, &given, &as_ever, &cause(1))),
         verb!(Nothing, "poll_device", s.poll_device(&device_code, client_id, Some(&refresh_token(2)), &cause(2))),
         verb!(Record, "begin_device again", s.begin_device(&declined, &hash(TokenKind::DeviceCode), &cause(1))),
         verb!(Record, "deny_device", s.deny_device(&declined.user_code, &cause(1))),
@@ -140,11 +140,14 @@ pub(crate) async fn what_people_decide_is_recorded_and_told(store: SharedStore) 
     s.create_user(&bob, &cause(0)).await.expect("a user");
     s.create_client(&fresh, None, &cause(0)).await.expect("a client");
     let guest = Membership { org: acme.clone(), user: bob.user.id.clone(), roles: roles(&["viewer"]) };
+    let robot = User { kind: UserKind::Service, ..user("bot.acme") };
+    let serves = Membership { org: acme.clone(), user: robot.id.clone(), roles: Vec::new() };
     let (invited, invitation) = (world.invitation("bob@example.com", 1), hash(TokenKind::Invitation));
     let (withdrawn, accepting) = (world.invitation("eve@example.com", 1), Accepting::Known(bob.user.id.clone()));
     let (name, query) = ("denials".to_owned(), "decision=denied".to_owned());
     let search = SavedSearch { user: ada.clone(), org: acme.clone(), name, query };
     let (most, (grant, _)) = (scopes("logs:read"), world.consent(1).await);
+    let sooner = Narrowing { until: Some(after(500)), ..Narrowing::default() };
     let team = serde_json::from_str(r#"{"logs:read":{"team":"a"}}"#).expect("selectors");
     let session = world.sign_in(0).await;
     world.sign_in(0).await;
@@ -159,14 +162,17 @@ pub(crate) async fn what_people_decide_is_recorded_and_told(store: SharedStore) 
         verb!(Record, "begin_trial", s.begin_trial(&trial, &cause(1))),
         verb!(Nothing, "finish_trial", s.finish_trial(&trial, &grant.id, &[2], after(2))),
         verb!(Record, "end_trial", s.end_trial(&trial, &cause(3))),
-        verb!(Record, "invite", s.invite(&invited, &invitation, &cause(1))),
+        verb!(Record, "invite", s.invite(&invited, &invitation, &unbound(&[]), &cause(1))),
         verb!(Both, "accept_invitation", s.accept_invitation(&invitation, &accepting, &cause(1))),
-        verb!(Record, "invite again", s.invite(&withdrawn, &hash(TokenKind::Invitation), &cause(1))),
+        verb!(Record, "invite again", s.invite(&withdrawn, &hash(TokenKind::Invitation), &unbound(&[]), &cause(1))),
         verb!(Record, "withdraw_invitation", s.withdraw_invitation(acme, &withdrawn.id, &cause(1))),
+        verb!(Both, "add_service", s.add_service(&robot, &serves, &unbound(&[]), &cause(1))),
+        verb!(Both, "switch_service", s.switch_service(acme, &robot.id, UserState::Disabled, &unbound(&[]), &cause(1))),
         verb!(Both, "change_member", s.change_member(&guest, &unbound(&[]), &cause(1))),
         verb!(Both, "dismiss_member", s.dismiss_member(acme, &bob.user.id, &unbound(&[]), &cause(1))),
         verb!(Both, "select_in_grant", s.select_in_grant(&grant.id, ada, &team, &cause(1))),
         verb!(Both, "narrow_grant", s.narrow_grant(&grant.id, ada, &most, &cause(1))),
+        verb!(Both, "take_from_grant", s.take_from_grant(&grant.id, ada, &sooner, &cause(1))),
         verb!(Both, "limit_grant", s.limit_grant(&grant.id, ada, after(99), &cause(1))),
         verb!(Both, "decide_client", s.decide_client(acme, known, Verdict::Block, &cause(1))),
         verb!(Both, "restrict_client", s.restrict_client(acme, known, Some(&most), &cause(1))),
@@ -209,6 +215,7 @@ pub(crate) async fn a_refused_change_leaves_nothing(store: SharedStore) {
     let stranger = client(None, ClientOrigin::Dynamic);
     let (grant, code) = world.consent(1).await;
     let nobody = crate::types::InvitationId::generate(START, &ENTROPY);
+    let sooner = Narrowing { until: Some(after(500)), ..Narrowing::default() };
     let team = serde_json::from_str(r#"{"metrics:read":{"team":"a"}}"#).expect("selectors");
     let demoted = Membership { org: world.org.id.clone(), user: world.user.id.clone(), roles: Vec::new() };
     let (app, _) = app(&world.org.id, "logs:read");
@@ -222,6 +229,7 @@ pub(crate) async fn a_refused_change_leaves_nothing(store: SharedStore) {
         verb!(Nothing, "remove_membership", s.remove_membership(&world.org.id, &taken.user.id, &cause(2))),
         verb!(Nothing, "forget_search", s.forget_search(&world.user.id, &world.org.id, "denials", &cause(2))),
         verb!(Nothing, "withdraw_invitation", s.withdraw_invitation(&world.org.id, &nobody, &cause(2))),
+        verb!(Nothing, "add_service", s.add_service(&taken.user, &demoted, &unbound(&[]), &cause(2))),
         verb!(Nothing, "change_member", s.change_member(&demoted, &unbound(&roles(&["viewer"])), &cause(2))),
         verb!(
             Nothing,
@@ -238,6 +246,7 @@ pub(crate) async fn a_refused_change_leaves_nothing(store: SharedStore) {
         verb!(Nothing, "revoke_grant", s.revoke_grant(&grant.id, Some(&taken.user.id), RevokeReason::User, &cause(2))),
         verb!(Nothing, "narrow_grant", s.narrow_grant(&grant.id, &world.user.id, &scopes("metrics:read"), &cause(2))),
         verb!(Nothing, "select_in_grant", s.select_in_grant(&grant.id, &world.user.id, &team, &cause(2))),
+        verb!(Nothing, "take_from_grant", s.take_from_grant(&grant.id, &taken.user.id, &sooner, &cause(2))),
         verb!(Nothing, "limit_grant", s.limit_grant(&grant.id, &taken.user.id, after(9), &cause(2))),
         verb!(Nothing, "redeem_code", s.redeem_code(&code, &stranger.id, None, MINUTE, &cause(2))),
         verb!(Nothing, "decide_client", s.decide_client(&world.org.id, &stranger.id, Verdict::Block, &cause(2))),

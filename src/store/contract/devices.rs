@@ -22,7 +22,7 @@ async fn begun(world: &World) -> (DeviceRequest, HashedToken) {
 /// The same, approved.
 async fn approved(world: &World) -> (Grant, HashedToken) {
     let ((request, device), grant) = (begun(world).await, world.wanted(1));
-    let outcome = world.store.approve_device(&request.user_code, &grant, &cause(1)).await.expect("an answer");
+    let outcome = world.store.approve_device(&request.user_code, &grant, &as_ever, &cause(1)).await.expect("an answer");
     assert_eq!(outcome, Approve::Done);
     (grant, device)
 }
@@ -112,7 +112,7 @@ pub(crate) async fn one_decision_counts(store: SharedStore) {
     for round in 0..20 {
         let ((request, device), grant) = (begun(&world).await, world.wanted(round));
         let user = cause(1);
-        let approve = world.store.approve_device(&request.user_code, &grant, &user);
+        let approve = world.store.approve_device(&request.user_code, &grant, &as_ever, &user);
         let (approve, deny) = join(approve, world.store.deny_device(&request.user_code, &user)).await;
         let made = world.store.grant_facts(&grant.id).await.expect("an answer").map(|f| f.grant);
         let told = poll(&world, &device, &world.client.id, 2).await;
@@ -129,8 +129,9 @@ pub(crate) async fn approval_needs_an_active_member_and_the_right_client(store: 
     let stranger = client(Some(&world.org.id), ClientOrigin::Administrator);
     world.store.create_client(&stranger, None, &cause(0)).await.expect("a client");
     let (request, _) = begun(&world).await;
-    let approve =
-        async |grant: Grant| world.store.approve_device(&request.user_code, &grant, &cause(2)).await.expect("an answer");
+    let approve = async |grant: Grant| {
+        world.store.approve_device(&request.user_code, &grant, &as_ever, &cause(2)).await.expect("an answer")
+    };
     assert_eq!(approve(Grant { client: stranger.id.clone(), ..world.wanted(1) }).await, Approve::Gone);
     world.store.set_user_state(&world.user.id, UserState::Disabled, &cause(1)).await.expect("an answer");
     assert_eq!(approve(world.wanted(1)).await, Approve::Gone);
@@ -164,7 +165,7 @@ pub(crate) async fn a_refresh_token_ends_with_its_grant(store: SharedStore) {
     let world = World::new(store).await;
     let (request, device) = begun(&world).await;
     let grant = Grant { expires_at: Some(after(90)), ..world.wanted(1) };
-    world.store.approve_device(&request.user_code, &grant, &cause(1)).await.expect("an answer");
+    world.store.approve_device(&request.user_code, &grant, &as_ever, &cause(1)).await.expect("an answer");
     let token = refresh_token(2);
     let won = world.store.poll_device(&device, &grant.client, Some(&token), &cause(2)).await.expect("an answer");
     assert!(matches!(won, DevicePoll::Won(_)), "{won:?}");

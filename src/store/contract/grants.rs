@@ -4,7 +4,10 @@ use futures::future::join_all;
 
 use super::world::*;
 use crate::record::Decision;
-use crate::store::{ClientOrigin, Grant, GrantFacts, GrantSearch, GrantStanding, GrantState, Idle, RevokeReason, SharedStore};
+use crate::store::{
+    Client, ClientOrigin, ClientState, Grant, GrantFacts, GrantSearch, GrantStanding, GrantState, Idle, Narrowed, Narrowing,
+    RevokeReason, SharedStore,
+};
 use crate::types::{GrantId, OrgId, Selectors, UserId};
 
 fn ids(facts: &[GrantFacts]) -> Vec<GrantId> {
@@ -28,20 +31,64 @@ pub(crate) async fn a_machine_client_has_one_grant(store: SharedStore) {
     let store = &world.store;
     let (consented, _) = world.consent(1).await;
     let asked =
-        join_all((0..20).map(|_| async { store.machine_grant(&world.wanted(1), &cause(1)).await.expect("a grant") })).await;
+        join_all((0..20).map(|_| async { store.machine_grant(&world.wanted(1), &cause(1)).await.expect("an answer") })).await;
+    let asked: Vec<_> = asked.into_iter().map(|grant| grant.expect("a grant")).collect();
     let first = &asked[0];
     assert!(asked.iter().all(|g| g.id == first.id), "{asked:?}");
     assert_ne!(first.id, consented.id);
     let more = Grant { scopes: scopes("logs:read metrics:read"), ..world.wanted(2) };
-    let widened = store.machine_grant(&more, &cause(2)).await.expect("a grant");
+    let widened = store.machine_grant(&more, &cause(2)).await.expect("an answer").expect("a grant");
     assert_eq!((&widened.id, &widened.scopes), (&first.id, &more.scopes));
     let before = store.feed_position().await.expect("a position");
-    assert_eq!(store.machine_grant(&more, &cause(3)).await.expect("a grant"), widened);
+    assert_eq!(store.machine_grant(&more, &cause(3)).await.expect("an answer"), Some(widened));
     assert_eq!(store.feed_position().await.expect("a position"), before);
-    assert!(store.revoke_grant(&first.id, None, RevokeReason::Admin, &cause(4)).await.expect("an answer"));
-    let next = store.machine_grant(&more, &cause(5)).await.expect("a grant");
+    assert!(store.revoke_grant(&first.id, None, RevokeReason::Client, &cause(4)).await.expect("an answer"));
+    let next = store.machine_grant(&more, &cause(5)).await.expect("an answer").expect("it gave the last one back itself");
     assert_ne!(next.id, first.id);
     assert_eq!(next.state, GrantState::Live);
+}
+
+pub(crate) async fn what_was_revoked_of_a_machine_stays_so_until_it_is_allowed(store: SharedStore) {
+    let world = World::new(store).await;
+    let (s, acme) = (&world.store, &world.org.id);
+    let machine = Client { subject: Some(world.user.id.clone()), ..client(Some(acme), ClientOrigin::Administrator) };
+    s.create_client(&machine, None, &cause(0)).await.expect("a client");
+    let ask = async |at| {
+        let wanted = Grant { client: machine.id.clone(), ..world.wanted(at) };
+        s.machine_grant(&wanted, &cause(at)).await.expect("an answer")
+    };
+    let switch = async |to, at| s.set_unfrozen_client_state(&machine.id, to, &cause(at)).await.expect("an answer");
+    let barred = async || s.machine(acme, &machine.id).await.expect("an answer").expect("it is there").barred;
+    let mut at = 1;
+    for reason in [RevokeReason::Admin, RevokeReason::User] {
+        let first = ask(at).await.expect("a grant");
+        assert!(!barred().await);
+        // Of many that ask while it is revoked, none has it afterwards.
+        let more = Grant { client: machine.id.clone(), scopes: scopes("logs:read metrics:read"), ..world.wanted(at + 1) };
+        let asked = (0..8).map(|_| async { s.machine_grant(&more, &cause(at + 1)).await.expect("an answer") });
+        let (revoked, _) =
+            futures::join!(async { s.revoke_grant(&first.id, None, reason, &cause(at + 1)).await }, join_all(asked));
+        assert!(revoked.expect("an answer"));
+        assert_eq!((ask(at + 2).await, barred().await), (None, true));
+        let position = s.feed_position().await.expect("a position");
+        assert_eq!((ask(at + 3).await, s.feed_position().await.expect("a position")), (None, position));
+        // To thaw it says nothing about that.
+        for to in [ClientState::Frozen, ClientState::Active] {
+            assert!(s.set_client_state(&machine.id, to, &cause(at + 4)).await.expect("an answer"));
+        }
+        assert!(barred().await);
+        assert!(switch(ClientState::Active, at + 5).await && !switch(ClientState::Active, at + 5).await);
+        assert!(!barred().await);
+        assert!(ask(at + 6).await.is_some_and(|next| next.id != first.id));
+        at += 10;
+    }
+    assert!(s.revoke_client(acme, &machine.id, &cause(at)).await.expect("an answer") > 0);
+    assert_eq!(ask(at + 1).await, None);
+    assert!(switch(ClientState::Disabled, at + 2).await && switch(ClientState::Active, at + 3).await);
+    assert!(ask(at + 4).await.is_some());
+    let log = world.log().await;
+    let enabled = log.iter().filter(|told| **told == ("client.enable".into(), Some(acme.clone()))).count();
+    assert_eq!(enabled, 6, "two thaws, two that were on already, one that was off and revoked: {log:?}");
 }
 
 pub(crate) async fn only_the_owner_revokes_and_only_once(store: SharedStore) {
@@ -123,7 +170,7 @@ pub(crate) async fn a_user_narrows_and_limits_a_grant(store: SharedStore) {
     assert_eq!(facts().await.expires_at, Some(after(100)));
     assert!(!limit(ada, 50, 100).await, "it has ended");
     assert!(!narrow(ada, "metrics:read", 100).await);
-    let machine = store.machine_grant(&world.wanted(7), &cause(7)).await.expect("a grant");
+    let machine = store.machine_grant(&world.wanted(7), &cause(7)).await.expect("an answer").expect("a grant");
     assert!(!store.narrow_grant(&machine.id, ada, &machine.scopes, &cause(8)).await.expect("an answer"));
     assert!(!store.limit_grant(&machine.id, ada, after(99), &cause(8)).await.expect("an answer"));
 }
@@ -150,9 +197,40 @@ pub(crate) async fn scopes_of_a_grant_are_narrowed_to_selectors(store: SharedSto
     assert_eq!((facts().await.selectors, facts().await.scopes), (left, wanted.scopes.clone()));
     assert!(select(ada, r#"{"metrics:read":{"team":"z"}}"#, 5).await, "nothing is left to select");
     assert_eq!((facts().await.selectors, facts().await.scopes), (Selectors::default(), scopes("logs:read")));
-    let machine = store.machine_grant(&world.wanted(7), &cause(7)).await.expect("a grant");
+    let machine = store.machine_grant(&world.wanted(7), &cause(7)).await.expect("an answer").expect("a grant");
     let to: Selectors = serde_json::from_str(r#"{"metrics:read":{"team":"a"}}"#).expect("selectors");
     assert!(!store.select_in_grant(&machine.id, ada, &to, &cause(8)).await.expect("an answer"));
+}
+
+pub(crate) async fn all_is_taken_from_a_grant_or_nothing(store: SharedStore) {
+    let world = World::new(store).await;
+    let (s, ada) = (&world.store, &world.user.id);
+    let wanted = Grant { scopes: scopes("logs:read metrics:read"), expires_at: Some(after(500)), ..world.wanted(1) };
+    world.consent_to(&wanted, 1).await;
+    let selectors = |text: &str| serde_json::from_str::<Selectors>(text).expect("selectors");
+    let all = || Narrowing {
+        without: scopes("logs:read"),
+        selectors: selectors(r#"{"metrics:read":{"team":"a"}}"#),
+        until: Some(after(400)),
+    };
+    let take = async |narrowing: Narrowing| s.take_from_grant(&wanted.id, ada, &narrowing, &cause(2)).await.expect("an answer");
+    let before = (world.log().await, s.feed_position().await.expect("a position"));
+    let (nothing, gone) = (selectors(r#"{"other:read":{"team":"a"}}"#), selectors(r#"{"logs:read":{"team":"a"}}"#));
+    for (narrowing, refused) in [
+        (Narrowing { without: scopes("other:read"), ..all() }, Narrowed::NoScopes),
+        (Narrowing { selectors: nothing, ..all() }, Narrowed::NoSelectors),
+        (Narrowing { selectors: gone, ..all() }, Narrowed::NoSelectors),
+        (Narrowing { until: Some(after(500)), ..all() }, Narrowed::NoEnd),
+    ] {
+        assert_eq!(take(narrowing.clone()).await, refused, "{narrowing:?}");
+        let facts = s.grant_facts(&wanted.id).await.expect("an answer").expect("the grant is there");
+        assert_eq!(facts.grant, wanted, "{narrowing:?} changed nothing");
+        assert_eq!((world.log().await, s.feed_position().await.expect("a position")), before);
+    }
+    assert_eq!(take(all()).await, Narrowed::Done);
+    let left = s.grant_facts(&wanted.id).await.expect("an answer").expect("the grant is there").grant;
+    assert_eq!((left.scopes, left.selectors, left.expires_at), (scopes("metrics:read"), all().selectors, all().until));
+    assert_eq!(take(all()).await, Narrowed::NoScopes);
 }
 
 pub(crate) async fn live_grants_are_counted_and_come_in_pages(store: SharedStore) {
@@ -209,7 +287,7 @@ pub(crate) async fn grants_are_found_page_by_page(store: SharedStore) {
         world.wanted(4),
     ];
     for grant in &wanted {
-        s.machine_grant(grant, &cause(0)).await.expect("a grant");
+        world.consent_to(grant, 0).await;
         s.revoke_grant(&grant.id, None, RevokeReason::User, &cause(0)).await.expect("an answer");
     }
     let live = [world.consent(5).await.0, world.consent(6).await.0];

@@ -133,6 +133,7 @@ contract! {
     grants {
         facts_are_read_at_once
         a_machine_client_has_one_grant
+        what_was_revoked_of_a_machine_stays_so_until_it_is_allowed
         only_the_owner_revokes_and_only_once
         an_expired_grant_has_already_ended
         grants_are_listed_newest_first
@@ -141,6 +142,7 @@ contract! {
         use_in_an_organization_is_known
         a_user_narrows_and_limits_a_grant
         scopes_of_a_grant_are_narrowed_to_selectors
+        all_is_taken_from_a_grant_or_nothing
         live_grants_are_counted_and_come_in_pages
     }
     tokens {
@@ -171,6 +173,7 @@ contract! {
         a_request_waits_as_it_came
         one_decision_counts
         approval_needs_an_active_member
+        nobody_agrees_to_what_a_client_may_no_longer_ask_for
         a_user_sees_and_ends_sessions
     }
     trials {
@@ -221,6 +224,7 @@ contract! {
         invitations_end
         somebody_always_administers
         nobody_moves_what_is_beyond_their_reach
+        a_service_user_is_made_and_switched_whole_and_within_reach
         members_are_found_page_by_page
     }
     policy {

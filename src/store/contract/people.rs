@@ -7,7 +7,7 @@ use futures::future::{join, join_all};
 use super::world::*;
 use crate::store::{
     Accepted, Accepting, Bounds, Created, GrantState, Guarded, Invitation, MemberSearch, Membership, NewUser, Reach,
-    RevokeReason, SharedStore, User, UserKind, UserState,
+    RevokeReason, ServiceMade, ServiceSwitched, SharedStore, User, UserKind, UserState,
 };
 use crate::types::{HashedToken, InvitationId, RoleName, TokenKind, UserId};
 
@@ -44,7 +44,7 @@ impl World {
 
     async fn invited(&self, email: &str, seconds: u64) -> (Invitation, HashedToken) {
         let (invitation, secret) = (self.invitation(email, seconds), hash(TokenKind::Invitation));
-        self.store.invite(&invitation, &secret, &cause(seconds)).await.expect("done");
+        assert!(self.store.invite(&invitation, &secret, &unbound(&[]), &cause(seconds)).await.expect("done"));
         (invitation, secret)
     }
 }
@@ -206,6 +206,71 @@ pub(crate) async fn nobody_moves_what_is_beyond_their_reach(store: SharedStore) 
     assert_eq!(dismiss(&edith, &by(&stranger)).await, Guarded::BeyondReach, "who is no member reaches nothing");
     assert_eq!(world.roles_of(&grace).await, Some(roles(&["editor", "viewer"])));
     assert_eq!(dismiss(&grace, &by(&world.user.id)).await, Guarded::Done);
+}
+
+pub(crate) async fn a_service_user_is_made_and_switched_whole_and_within_reach(store: SharedStore) {
+    let world = World::new(store).await;
+    let (s, acme, admin) = (&world.store, &world.org.id, roles(&["admin"]));
+    let ada = world.member(&world.user, &["admin"]).await;
+    let boss = world.user("boss@example.com").await;
+    world.member(&boss, &["admin"]).await;
+    let by = |who| Bounds { administrators: &admin, changer: Some((who, &Ranks as &dyn Reach)) };
+    let robot = |email: &str| User { kind: UserKind::Service, ..user(email) };
+    let within = |user: &User, names: &[&str]| Membership { org: acme.clone(), user: user.id.clone(), roles: roles(names) };
+    let there = async |user: &User| {
+        let made = s.user(&user.id).await.expect("an answer").is_some();
+        assert_eq!(made, world.roles_of(user).await.is_some(), "a user without a membership, or the other way round");
+        made
+    };
+    // Who loses their role at the same time made the service user before, or not at all.
+    for round in 0..10 {
+        world.member(&world.user, &["admin"]).await;
+        let bot = robot(&format!("bot{round}.acme"));
+        let invitation = world.invitation(&format!("guest{round}@example.com"), 1);
+        let (bounds, at, secret) = (by(&world.user.id), cause(1), hash(TokenKind::Invitation));
+        let (membership, operator, demoted) = (within(&bot, &["admin"]), unbound(&admin), with(&ada, &[]));
+        let (made, invited, demotion) = futures::join!(
+            s.add_service(&bot, &membership, &bounds, &at),
+            s.invite(&invitation, &secret, &bounds, &at),
+            s.change_member(&demoted, &operator, &at)
+        );
+        assert_eq!(demotion.expect("an answer"), Guarded::Done);
+        assert_eq!(made.expect("an answer") == ServiceMade::Done, there(&bot).await);
+        let open = s.invitation(&secret, after(2)).await.expect("an answer").is_some();
+        assert_eq!(invited.expect("an answer"), open);
+        let late = robot(&format!("late{round}.acme"));
+        let refused = s.add_service(&late, &within(&late, &["editor"]), &bounds, &at).await.expect("an answer");
+        assert_eq!((refused, there(&late).await), (ServiceMade::BeyondReach, false), "{round}");
+        let secret = hash(TokenKind::Invitation);
+        assert!(!s.invite(&invitation, &secret, &bounds, &at).await.expect("an answer"));
+        assert_eq!(s.invitation(&secret, after(2)).await.expect("an answer"), None);
+    }
+    let (bot, twin) = (robot("bot.acme"), robot("bot.acme"));
+    let (operator, hers) = (unbound(&admin), by(&boss.id));
+    assert_eq!(s.add_service(&bot, &within(&bot, &["admin"]), &hers, &cause(2)).await.expect("an answer"), ServiceMade::Done);
+    assert_eq!(s.add_service(&twin, &within(&twin, &[]), &operator, &cause(2)).await.expect("an answer"), ServiceMade::Taken);
+    assert!(!there(&twin).await);
+
+    let switch = async |who: &User, to, bounds: &Bounds<'_>| s.switch_service(acme, &who.id, to, bounds, &cause(3)).await;
+    let state = async || s.user(&bot.id).await.expect("an answer").expect("it is there").state;
+    let (off, on) = (UserState::Disabled, UserState::Active);
+    let powerless = by(&world.user.id);
+    assert_eq!(switch(&bot, off, &powerless).await.expect("an answer"), ServiceSwitched::BeyondReach);
+    assert_eq!(switch(&boss, off, &operator).await.expect("an answer"), ServiceSwitched::NotOwn);
+    assert_eq!(switch(&twin, off, &operator).await.expect("an answer"), ServiceSwitched::Absent);
+    assert_eq!(state().await, on);
+    assert_eq!(switch(&bot, off, &hers).await.expect("an answer"), ServiceSwitched::Done);
+    assert_eq!(switch(&bot, off, &hers).await.expect("an answer"), ServiceSwitched::Done, "it is so already");
+    assert_eq!(state().await, off);
+    s.set_user_state(&bot.id, on, &cause(4)).await.expect("switched");
+    s.set_user_state(&bot.id, UserState::Frozen, &cause(4)).await.expect("frozen");
+    assert_eq!(switch(&bot, on, &hers).await.expect("an answer"), ServiceSwitched::Frozen);
+    s.set_user_state(&bot.id, on, &cause(5)).await.expect("thawed");
+    let beta = org("beta");
+    s.create_org(&beta, &cause(5)).await.expect("an organization");
+    let there_too = Membership { org: beta.id.clone(), user: bot.id.clone(), roles: Vec::new() };
+    s.set_membership(&there_too, &cause(5)).await.expect("a membership");
+    assert_eq!(switch(&bot, off, &hers).await.expect("an answer"), ServiceSwitched::NotOwn);
 }
 
 pub(crate) async fn members_are_found_page_by_page(store: SharedStore) {

@@ -4,9 +4,10 @@ use futures::future::join;
 
 use super::world::*;
 use crate::store::{
-    Approve, ApprovedRequest, GrantState, Membership, OrgState, PasswordRecord, SessionFacts, SharedStore, UserState,
+    Approvals, Approve, ApprovedRequest, Client, ClientState, Grant, GrantState, Hand, Holder, Membership, OrgState,
+    PasswordRecord, ScopeRefusal, SessionFacts, SharedStore, UserState,
 };
-use crate::types::TokenKind;
+use crate::types::{GrantId, ScopeToken, TokenKind};
 
 fn approval(world: &World, seconds: u64) -> ApprovedRequest {
     let code = hash(TokenKind::AuthorizationCode);
@@ -90,7 +91,7 @@ pub(crate) async fn a_request_waits_as_it_came(store: SharedStore) {
     world.store.freeze_request(&asked, &cause(0)).await.expect("a request");
     assert_eq!(world.store.pending_request(&asked.id, after(599)).await.expect("an answer"), Some(asked.clone()));
     assert_eq!(world.store.pending_request(&asked.id, after(600)).await.expect("an answer"), None);
-    let late = world.store.approve_request(&asked.id, &approval(&world, 600), &cause(600)).await;
+    let late = world.store.approve_request(&asked.id, &approval(&world, 600), &as_ever, &cause(600)).await;
     assert_eq!(late.expect("an answer"), Approve::Gone);
     assert_eq!(world.store.deny_request(&asked.id, &cause(600)).await.expect("an answer"), Approve::Gone);
     assert_eq!(world.store.deny_request(&asked.id, &cause(599)).await.expect("an answer"), Approve::Done);
@@ -104,7 +105,7 @@ pub(crate) async fn one_decision_counts(store: SharedStore) {
         world.store.freeze_request(&asked, &cause(0)).await.expect("a request");
         let approved = approval(&world, round);
         let user = cause(1);
-        let approve = world.store.approve_request(&asked.id, &approved, &user);
+        let approve = world.store.approve_request(&asked.id, &approved, &as_ever, &user);
         let (approve, deny) = join(approve, world.store.deny_request(&asked.id, &cause(1))).await;
         let outcome = (approve.expect("an answer"), deny.expect("an answer"));
         let grant = world.store.grant_facts(&approved.grant.id).await.expect("an answer");
@@ -126,7 +127,7 @@ pub(crate) async fn approval_needs_an_active_member(store: SharedStore) {
     world.store.freeze_request(&asked, &cause(0)).await.expect("a request");
     let approve = async || {
         let approved = approval(&world, 1);
-        world.store.approve_request(&asked.id, &approved, &cause(2)).await.expect("an answer")
+        world.store.approve_request(&asked.id, &approved, &as_ever, &cause(2)).await.expect("an answer")
     };
     world.store.set_user_state(&world.user.id, UserState::Disabled, &cause(1)).await.expect("an answer");
     assert_eq!(approve().await, Approve::Gone);
@@ -137,6 +138,65 @@ pub(crate) async fn approval_needs_an_active_member(store: SharedStore) {
     let back = crate::store::Membership { org: world.org.id.clone(), user: world.user.id.clone(), roles: Vec::new() };
     world.store.set_membership(&back, &cause(1)).await.expect("a membership");
     assert_eq!(approve().await, Approve::Done);
+}
+
+pub(crate) async fn nobody_agrees_to_what_a_client_may_no_longer_ask_for(store: SharedStore) {
+    let world = World::new(store).await;
+    let (s, id) = (&world.store, &world.client.id);
+    let private = ScopeToken::parse("logs:delete").expect("a scope");
+    let holder = Holder::Client(id.clone());
+    let grant = Grant { scopes: scopes("logs:read logs:delete"), ..world.wanted(1) };
+    // As it is decided outside of the store: what the client names, and of what is private what it was given.
+    let still = |client: &Client, approvals: &Approvals| {
+        let open = scopes("logs:read metrics:read").union(&approvals.live(after(1)));
+        client.scopes.as_ref().is_none_or(|named| grant.scopes.is_subset(named)) && grant.scopes.is_subset(&open)
+    };
+    let at = cause(1);
+    for round in 0..20 {
+        s.set_client_scopes(id, None, Hand::Operator, &at).await.expect("widened");
+        s.approve_scope(&holder, &private, after(900), None, &at).await.expect("given");
+        let (asked, device) = (request(id), device_request(id));
+        s.freeze_request(&asked, &at).await.expect("a request");
+        s.begin_device(&device, &hash(TokenKind::DeviceCode), &at).await.expect("a request");
+        let of = |id| Grant { id, ..grant.clone() };
+        let (first, second) = (of(GrantId::generate(after(1), &ENTROPY)), of(GrantId::generate(after(1), &ENTROPY)));
+        let code = hash(TokenKind::AuthorizationCode);
+        let approved = ApprovedRequest { grant: first.clone(), code, code_expires_at: after(60) };
+        let take = async {
+            if round % 2 == 0 {
+                assert!(s.refuse_scope(&holder, &private, ScopeRefusal::Withdraw, None, &at).await.expect("taken").is_some());
+            } else {
+                assert!(s.set_client_state(id, ClientState::Disabled, &at).await.expect("switched"));
+            }
+        };
+        let (by_browser, by_device, ()) = futures::join!(
+            s.approve_request(&asked.id, &approved, &still, &at),
+            s.approve_device(&device.user_code, &second, &still, &at),
+            take
+        );
+        for (outcome, grant) in [(by_browser, &first), (by_device, &second)] {
+            let made = s.grant_facts(&grant.id).await.expect("an answer").map(|facts| facts.grant.state);
+            match (outcome.expect("an answer"), made) {
+                (Approve::Gone, None) => {}
+                // It came first: then whoever withdraws the scope has ended it, and whoever switches the client off stops it.
+                (Approve::Done, Some(state)) => assert_eq!(state == GrantState::Live, round % 2 == 1, "{round}: {state:?}"),
+                other => panic!("{round}: {other:?}"),
+            }
+        }
+        let late = ApprovedRequest { grant: of(GrantId::generate(after(1), &ENTROPY)), ..approved };
+        assert_eq!(s.approve_request(&asked.id, &late, &still, &at).await.expect("an answer"), Approve::Gone, "{round}");
+        s.set_client_state(id, ClientState::Active, &at).await.expect("switched");
+    }
+    s.approve_scope(&holder, &private, after(900), None, &at).await.expect("given");
+    let asked = request(id);
+    s.freeze_request(&asked, &at).await.expect("a request");
+    s.set_client_scopes(id, Some(&scopes("logs:read")), Hand::Operator, &at).await.expect("narrowed");
+    let code = hash(TokenKind::AuthorizationCode);
+    let id = GrantId::generate(after(1), &ENTROPY);
+    let approved = ApprovedRequest { grant: Grant { id, ..grant.clone() }, code, code_expires_at: after(60) };
+    let outcome = s.approve_request(&asked.id, &approved, &still, &at).await;
+    assert_eq!(outcome.expect("an answer"), Approve::Gone);
+    assert!(s.pending_request(&asked.id, after(2)).await.expect("an answer").is_some(), "and nothing was decided");
 }
 
 pub(crate) async fn a_user_sees_and_ends_sessions(store: SharedStore) {

@@ -7,9 +7,9 @@ use secrecy::SecretString;
 
 use crate::record::{Actor, AuditRecord, Call, Cause, Decision, Event, McpCall, Measured, Origin, Outcome};
 use crate::store::{
-    Approve, ApprovedRequest, AuditFilter, AuthRequest, Bounds, Client, ClientAuth, ClientKind, ClientOrigin, ClientState,
-    Created, DeviceRequest, Grant, GrantState, GrantType, KeyState, Membership, NewRefreshToken, NewUser, Org, OrgState,
-    PasswordRecord, Redeem, SealedKey, Session, SharedStore, Subject, User, UserKind, UserState,
+    Approvals, Approve, ApprovedRequest, AuditFilter, AuthRequest, Bounds, Client, ClientAuth, ClientKind, ClientOrigin,
+    ClientState, Created, DeviceRequest, Grant, GrantState, GrantType, KeyState, Membership, NewRefreshToken, NewUser, Org,
+    OrgState, PasswordRecord, Redeem, SealedKey, Session, SharedStore, Subject, User, UserKind, UserState,
 };
 use crate::types::{
     ApiName, AuthRequestId, ClientId, GrantId, HashedToken, KeyId, NodeId, OrgId, PlainToken, RecordId, RedirectUri, RequestId,
@@ -64,6 +64,11 @@ pub(super) fn roles(names: &[&str]) -> Vec<RoleName> {
 /// A change of a member by the operator, where these roles administer.
 pub(super) fn unbound(administrators: &[RoleName]) -> Bounds<'_> {
     Bounds { administrators, changer: None }
+}
+
+/// A client that still asks for what it asked for.
+pub(super) fn as_ever(_: &Client, _: &Approvals) -> bool {
+    true
 }
 
 /// A secret's hash that nobody has used yet.
@@ -134,6 +139,7 @@ pub(super) fn request(client: &ClientId) -> AuthRequest {
         redirect_uri: RedirectUri::parse("http://127.0.0.1:4711/callback").expect("a valid URI"),
         scopes: scopes("logs:read"),
         resources: vec![resource("https://gw.test/loki")],
+        org: None,
         state: Some("a b\u{0}\"%00".into()),
         challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".into(),
         created_at: START,
@@ -242,7 +248,7 @@ impl World {
         self.store.freeze_request(&request, &cause(seconds)).await.expect("a request");
         let code = hash(TokenKind::AuthorizationCode);
         let approved = ApprovedRequest { grant: grant.clone(), trial, code, code_expires_at: after(seconds + 60) };
-        let outcome = self.store.approve_request(&request.id, &approved, &cause(seconds)).await.expect("a decision");
+        let outcome = self.store.approve_request(&request.id, &approved, &as_ever, &cause(seconds)).await.expect("a decision");
         assert_eq!(outcome, Approve::Done);
         code
     }

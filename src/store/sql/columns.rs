@@ -54,6 +54,25 @@ macro_rules! grant_columns {
     };
 }
 
+/// Whether somebody revoked what a machine client holds, and nobody lifted that since. What ended for another reason (its subject
+/// was deactivated, the client gave it back) keeps nothing from being made again.
+macro_rules! barred {
+    ($client:literal, $user:literal, $org:literal) => {
+        concat!(
+            "EXISTS (SELECT 1 FROM grants b WHERE b.client_id = ",
+            $client,
+            " AND b.user_id = ",
+            $user,
+            " AND b.org_id = ",
+            $org,
+            " AND b.machine AND b.revoked_at IS NOT NULL AND b.revoke_reason IN ('user', 'admin') AND b.revoke_detail IS NULL \
+             AND b.lifted_at IS NULL AND NOT EXISTS (SELECT 1 FROM grants l WHERE l.client_id = b.client_id \
+             AND l.user_id = b.user_id AND l.org_id = b.org_id AND l.machine \
+             AND (l.revoked_at IS NULL OR l.created_at > b.created_at)))"
+        )
+    };
+}
+
 /// What an organization decided about a client; `$org` names the organization. The organization's own clients need no approval.
 macro_rules! policy_columns {
     ($org:literal) => {

@@ -57,6 +57,7 @@ fn standing(config: &Config, machine: &Machine) -> MachineStanding {
         return stopped(texts::why_blocked());
     }
     match fit_to_act(config, &machine.client, Some(&machine.subject), machine.roles.as_deref()) {
+        Ok(()) if machine.barred => stopped(texts::why_revoked()),
         Ok(()) => MachineStanding::Works,
         Err(Unfit::Inactive) if machine.subject.state == UserState::Frozen => stopped(texts::why_subject_frozen()),
         Err(Unfit::Inactive) => stopped(texts::why_subject_off()),

@@ -105,6 +105,7 @@ pub(super) async fn one(app: &App, visitor: &Visitor, here: &Here, machine: &Mac
         name: DisplayName::new(&client.name),
         standing: standing(config, machine),
         frozen: client.state == ClientState::Frozen,
+        revoked: machine.barred && client.state == ClientState::Active,
         subject: machine.subject.email.clone(),
         service: machine.subject.kind == UserKind::Service,
         subject_href: may(MEMBERS_READ).then(|| format!("{}?member={}", here.path("members"), machine.subject.id)),

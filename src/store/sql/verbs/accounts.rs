@@ -107,8 +107,18 @@ async fn held_roles(tx: &mut Tx<'_>, org: &OrgId, user: &UserId) -> Result<Vec<R
     Ok(row.as_ref().map(rows::membership).transpose()?.map(|m| m.roles).unwrap_or_default())
 }
 
+/// Holds a user that is there and not frozen: whoever freezes or thaws at the same time waits for this row.
+pub(super) async fn hold_unfrozen(tx: &mut Tx<'_>, id: &UserId) -> Result<bool, StoreError> {
+    let held = sqlx::query("UPDATE users SET state = state WHERE id = $1 AND (state <> 'disabled' OR frozen_at IS NULL)")
+        .bind(id.as_str())
+        .execute(tx.connection())
+        .await
+        .doing("lock a user")?;
+    Ok(held.rows_affected() > 0)
+}
+
 /// Switches a user with all that follows from it, unless it already is so.
-async fn switch_user(tx: &mut Tx<'_>, id: &UserId, state: UserState) -> Result<bool, StoreError> {
+pub(super) async fn switch_user(tx: &mut Tx<'_>, id: &UserId, state: UserState) -> Result<bool, StoreError> {
     let Some(operation) = write_user_state(tx, id, state).await? else { return Ok(false) };
     let mut concerned = orgs_concerned(tx, id).await?;
     if state == UserState::Disabled {
@@ -344,13 +354,7 @@ impl AccountStore for Engine {
 
     async fn set_unfrozen_user_state(&self, id: &UserId, state: UserState, cause: &Cause) -> Result<bool, StoreError> {
         let mut tx = self.begin(cause).await?;
-        // Whoever freezes or thaws at the same time waits for this row.
-        let held = sqlx::query("UPDATE users SET state = state WHERE id = $1 AND (state <> 'disabled' OR frozen_at IS NULL)")
-            .bind(id.as_str())
-            .execute(tx.connection())
-            .await
-            .doing("lock a user")?;
-        if held.rows_affected() == 0 || !switch_user(&mut tx, id, state).await? {
+        if !hold_unfrozen(&mut tx, id).await? || !switch_user(&mut tx, id, state).await? {
             return Ok(false);
         }
         tx.commit().await?;

@@ -18,7 +18,7 @@ use super::sought::Sought;
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
     Added, Client, ClientOrigin, ClientSecret, ClientState, ClientStore, ClientTerms, Hand, KnownClient, MAX_SECRETS, Machine,
-    RevokeReason, Stage, StoreError, Subject, User,
+    RevokeReason, Stage, StillAsks, StoreError, Subject, User,
 };
 use crate::types::{AppId, ClientId, HashedToken, OrgId, RoleName, ScopeSet, Timestamp, UserId};
 
@@ -111,6 +111,30 @@ async fn lock(tx: &mut Tx<'_>, id: &ClientId) -> Result<Option<super::Row>, Stor
     .fetch_optional(tx.connection())
     .await
     .doing("lock a client")
+}
+
+/// Keeps a client and the private scopes that it was given as they are until this transaction has ended; whether it is active and
+/// `still` asks.
+pub(super) async fn hold(tx: &mut Tx<'_>, id: &ClientId, still: &dyn StillAsks) -> Result<bool, StoreError> {
+    for statement in [
+        "UPDATE clients SET state = state WHERE id = $1",
+        "UPDATE scope_requests SET scope = scope WHERE holder = (SELECT COALESCE(c.app_id, c.id) FROM clients c WHERE c.id = $1)",
+    ] {
+        sqlx::query(statement).bind(id.as_str()).execute(tx.connection()).await.doing("hold a client")?;
+    }
+    let row = sqlx::query(concat!(
+        "SELECT ",
+        client_columns!(),
+        ", ",
+        approvals_column!(),
+        " FROM clients c WHERE c.id = $1 AND c.deleted_at IS NULL AND c.state = 'active'"
+    ))
+    .bind(id.as_str())
+    .fetch_optional(tx.connection())
+    .await
+    .doing("read a held client")?;
+    let Some(row) = row else { return Ok(false) };
+    Ok(still.still_asks(&rows::client(&row)?, &rows::approvals(&row)?))
 }
 
 /// Whether a hand may change a locked client: what is frozen only the operator does.
@@ -222,6 +246,31 @@ async fn switch(tx: &mut Tx<'_>, id: &ClientId, state: ClientState) -> Result<bo
     Ok(true)
 }
 
+/// Lets a machine client be given tokens again whose authorization was revoked; whether it was. To thaw a client is not to say
+/// anything about that.
+async fn lift(tx: &mut Tx<'_>, id: &ClientId) -> Result<bool, StoreError> {
+    let Some(row) = lock(tx, id).await? else { return Ok(false) };
+    if Fields::of(&row, "clients", "id").value::<bool>("frozen")? {
+        return Ok(false);
+    }
+    let at = tx.cause.at.millis();
+    let done = sqlx::query(concat!(
+        "UPDATE grants SET lifted_at = $1 WHERE client_id = $2 AND machine AND revoked_at IS NOT NULL AND lifted_at IS NULL AND ",
+        barred!("grants.client_id", "grants.user_id", "grants.org_id")
+    ))
+    .bind(at)
+    .bind(id.as_str())
+    .execute(tx.connection())
+    .await
+    .doing("lift the revocation of a machine client's grant")?;
+    if done.rows_affected() == 0 {
+        return Ok(false);
+    }
+    let event = ControlEvent::done(Operation::ClientEnable).on("client", id.as_str());
+    told(tx, id, owner(&row)?, &event.with_comment("what it held was revoked; it may be given tokens again")).await?;
+    Ok(true)
+}
+
 /// Tells nodes, and the logs of the client's organization and of all that use it.
 async fn told(tx: &mut Tx<'_>, id: &ClientId, owner: Option<OrgId>, event: &ControlEvent) -> Result<(), StoreError> {
     let mut concerned = orgs_using(tx, id).await?;
@@ -247,7 +296,9 @@ macro_rules! select_machines {
             ", ",
             policy_columns!("c.org_id"),
             ", m.roles AS m_roles, (SELECT MAX(x.last_at) FROM grants g JOIN grant_use x ON x.grant_id = g.id \
-             WHERE g.client_id = c.id AND g.org_id = c.org_id) AS last_used_at FROM clients c JOIN users u ON u.id = c.subject_id \
+             WHERE g.client_id = c.id AND g.org_id = c.org_id) AS last_used_at, ",
+            barred!("c.id", "c.subject_id", "c.org_id"),
+            " AS barred FROM clients c JOIN users u ON u.id = c.subject_id \
              LEFT JOIN memberships m ON m.org_id = c.org_id AND m.user_id = c.subject_id \
              LEFT JOIN client_policies p ON p.org_id = c.org_id AND p.client_id = c.id \
              LEFT JOIN org_policies q ON q.org_id = c.org_id WHERE c.deleted_at IS NULL ",
@@ -265,6 +316,7 @@ fn machine(row: &super::Row) -> Result<Machine, StoreError> {
         roles: fields.maybe_json("m_roles")?,
         policy: rows::policy(row)?,
         last_used_at: fields.maybe_time("last_used_at")?,
+        barred: fields.value("barred")?,
     })
 }
 
@@ -506,7 +558,8 @@ impl ClientStore for Engine {
     async fn set_client_state(&self, id: &ClientId, state: ClientState, cause: &Cause) -> Result<bool, StoreError> {
         let mut tx = self.begin(cause).await?;
         lock_app_of(&mut tx, id).await?;
-        if !switch(&mut tx, id, state).await? {
+        let lifted = state == ClientState::Active && lift(&mut tx, id).await?;
+        if !switch(&mut tx, id, state).await? && !lifted {
             return Ok(false);
         }
         tx.commit().await?;
@@ -522,7 +575,11 @@ impl ClientStore for Engine {
             .execute(tx.connection())
             .await
             .doing("lock a client")?;
-        if held.rows_affected() == 0 || !switch(&mut tx, id, state).await? {
+        if held.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let lifted = state == ClientState::Active && lift(&mut tx, id).await?;
+        if !switch(&mut tx, id, state).await? && !lifted {
             return Ok(false);
         }
         tx.commit().await?;

@@ -6,15 +6,15 @@ use async_trait::async_trait;
 
 use super::super::fault::Doing;
 use super::super::values::{json, storable};
-use super::Row;
 use super::engine::{Engine, Tx};
 use super::grants::{self, live};
 use super::rows::Fields;
 use super::sessions::{hold_member, owner_of};
 use super::tokens::insert_refresh;
+use super::{Row, clients};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
-    Approve, Created, DevicePoll, DeviceRequest, DeviceStore, Grant, Membership, NewRefreshToken, StoreError, Subject,
+    Approve, Created, DevicePoll, DeviceRequest, DeviceStore, Grant, Membership, NewRefreshToken, StillAsks, StoreError, Subject,
 };
 use crate::types::{AuthRequestId, ClientId, HashedToken, ScopeSet, Timestamp, UserCode};
 
@@ -184,8 +184,17 @@ impl DeviceStore for Engine {
         row.as_ref().map(request).transpose()
     }
 
-    async fn approve_device(&self, code: &UserCode, grant: &Grant, cause: &Cause) -> Result<Approve, StoreError> {
+    async fn approve_device(
+        &self,
+        code: &UserCode,
+        grant: &Grant,
+        still: &dyn StillAsks,
+        cause: &Cause,
+    ) -> Result<Approve, StoreError> {
         let mut tx = self.begin(cause).await?;
+        if !clients::hold(&mut tx, &grant.client, still).await? {
+            return Ok(Approve::Gone);
+        }
         // A deactivation that runs at the same time must not miss the grant that is being made.
         let member = Membership { org: grant.org.clone(), user: grant.user.clone(), roles: Vec::new() };
         if !hold_member(&mut tx, &member).await? {

@@ -13,7 +13,8 @@ use super::sought::{Reach, Sought, living};
 use super::{Db, Row};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
-    Grant, GrantFacts, GrantSearch, GrantStanding, GrantState, GrantStore, Idle, RevokeReason, StoreError, Subject,
+    Grant, GrantFacts, GrantSearch, GrantStanding, GrantState, GrantStore, Idle, Narrowed, Narrowing, RevokeReason, StoreError,
+    Subject,
 };
 use crate::types::{ClientId, GrantId, OrgId, ScopeSet, Selectors, Timestamp, UserId};
 
@@ -99,6 +100,33 @@ fn serves(grant: &Grant, wanted: &Grant) -> bool {
         && grant.scopes == wanted.scopes
         && grant.resources == wanted.resources
         && grant.expires_at == wanted.expires_at
+}
+
+/// Whether a machine client may not be given a grant, because the last one was revoked. Whoever makes, revokes or allows one at the
+/// same time either came first, or waits: for the client's row, or for that of the grant.
+async fn is_barred(tx: &mut Tx<'_>, wanted: &Grant) -> Result<bool, StoreError> {
+    sqlx::query("UPDATE clients SET state = state WHERE id = $1")
+        .bind(wanted.client.as_str())
+        .execute(tx.connection())
+        .await
+        .doing("lock a machine client")?;
+    sqlx::query(
+        "UPDATE grants SET scopes = scopes WHERE client_id = $1 AND user_id = $2 AND org_id = $3 AND machine \
+         AND revoked_at IS NULL",
+    )
+    .bind(wanted.client.as_str())
+    .bind(wanted.user.as_str())
+    .bind(wanted.org.as_str())
+    .execute(tx.connection())
+    .await
+    .doing("lock a machine client's grant")?;
+    sqlx::query_scalar(concat!("SELECT ", barred!("$1", "$2", "$3")))
+        .bind(wanted.client.as_str())
+        .bind(wanted.user.as_str())
+        .bind(wanted.org.as_str())
+        .fetch_one(tx.connection())
+        .await
+        .doing("look whether a machine client's grant was revoked")
 }
 
 impl Engine {
@@ -199,6 +227,90 @@ fn selected(grant: &Grant, to: &Selectors) -> (ScopeSet, Selectors) {
     (scopes, selectors)
 }
 
+/// Takes scopes from a live grant of a user; whether there was one, and it held some of them.
+async fn take(tx: &mut Tx<'_>, (id, owner): (&GrantId, &UserId), without: &ScopeSet) -> Result<bool, StoreError> {
+    let at = tx.cause.at.millis();
+    let Some(grant) = live(tx, id.as_str()).await?.filter(|g| g.user == *owner) else { return Ok(false) };
+    let kept = grant.scopes.difference(without);
+    if kept == grant.scopes {
+        return Ok(false);
+    }
+    // Whoever changed the scopes since they were read has won.
+    let done = sqlx::query(
+        "UPDATE grants SET scopes = $1 WHERE id = $2 AND scopes = $3 AND revoked_at IS NULL AND NOT machine \
+         AND (expires_at IS NULL OR expires_at > $4)",
+    )
+    .bind(json(&kept)?)
+    .bind(id.as_str())
+    .bind(json(&grant.scopes)?)
+    .bind(at)
+    .execute(tx.connection())
+    .await
+    .doing("narrow a grant")?;
+    if done.rows_affected() == 0 {
+        return Ok(false);
+    }
+    tx.touch(Subject::Grant { id: id.clone() });
+    let event = ControlEvent::done(Operation::GrantNarrow).on("grant", id.as_str()).with_scopes(kept);
+    tx.record(Some(&grant.org), event.with_comment("what is left of it"));
+    Ok(true)
+}
+
+/// Narrows scopes of a live grant of a user to selectors; whether that left something, and less.
+async fn select(tx: &mut Tx<'_>, (id, owner): (&GrantId, &UserId), to: &Selectors) -> Result<bool, StoreError> {
+    let at = tx.cause.at.millis();
+    let Some(grant) = live(tx, id.as_str()).await?.filter(|g| g.user == *owner) else { return Ok(false) };
+    let (scopes, selectors) = selected(&grant, to);
+    if (&scopes, &selectors) == (&grant.scopes, &grant.selectors) || scopes.is_empty() {
+        return Ok(false);
+    }
+    let stored = |selectors: &Selectors| if selectors.0.is_empty() { Ok(None) } else { json(selectors).map(Some) };
+    // Whoever changed it since it was read has won.
+    let done = sqlx::query(
+        "UPDATE grants SET scopes = $1, selectors = $2 WHERE id = $3 AND scopes = $4 AND selectors IS NOT DISTINCT FROM $5 \
+         AND revoked_at IS NULL AND NOT machine AND (expires_at IS NULL OR expires_at > $6)",
+    )
+    .bind(json(&scopes)?)
+    .bind(stored(&selectors)?)
+    .bind(id.as_str())
+    .bind(json(&grant.scopes)?)
+    .bind(stored(&grant.selectors)?)
+    .bind(at)
+    .execute(tx.connection())
+    .await
+    .doing("narrow a grant to selectors")?;
+    if done.rows_affected() == 0 {
+        return Ok(false);
+    }
+    tx.touch(Subject::Grant { id: id.clone() });
+    let narrowed: Vec<_> = selectors.0.iter().map(|(scope, selector)| format!("{scope} where {selector}")).collect();
+    let event = ControlEvent::done(Operation::GrantNarrow).on("grant", id.as_str()).with_scopes(scopes);
+    tx.record(Some(&grant.org), event.with_comment(format!("what is left of it: {}", narrowed.join("; "))));
+    Ok(true)
+}
+
+/// Lets a live grant of a user end sooner; whether it did not anyway.
+async fn limit(tx: &mut Tx<'_>, (id, owner): (&GrantId, &UserId), until: Timestamp) -> Result<bool, StoreError> {
+    let at = tx.cause.at.millis();
+    let row = sqlx::query(
+        "UPDATE grants SET expires_at = $1 WHERE id = $2 AND user_id = $3 AND revoked_at IS NULL AND NOT machine \
+         AND (expires_at IS NULL OR (expires_at > $1 AND expires_at > $4)) RETURNING id, org_id",
+    )
+    .bind(until.millis())
+    .bind(id.as_str())
+    .bind(owner.as_str())
+    .bind(at)
+    .fetch_optional(tx.connection())
+    .await
+    .doing("set the end of a grant")?;
+    let Some(row) = row else { return Ok(false) };
+    let org = Fields::of(&row, "grants", "id").parsed("org_id", OrgId::parse)?;
+    tx.touch(Subject::Grant { id: id.clone() });
+    let event = ControlEvent::done(Operation::GrantLimit).on("grant", id.as_str());
+    tx.record(Some(&org), event.with_comment(format!("ends at {until}")));
+    Ok(true)
+}
+
 #[async_trait]
 impl GrantStore for Engine {
     async fn grant_facts(&self, id: &GrantId) -> Result<Option<GrantFacts>, StoreError> {
@@ -210,12 +322,15 @@ impl GrantStore for Engine {
         row.as_ref().map(rows::facts).transpose()
     }
 
-    async fn machine_grant(&self, wanted: &Grant, cause: &Cause) -> Result<Grant, StoreError> {
+    async fn machine_grant(&self, wanted: &Grant, cause: &Cause) -> Result<Option<Grant>, StoreError> {
         // Nearly every token of a machine client finds its grant as it should be, and writes nothing.
         if let Some(grant) = self.machine_grant_now(wanted).await?.filter(|g| serves(g, wanted)) {
-            return Ok(grant);
+            return Ok(Some(grant));
         }
         let mut tx = self.begin(cause).await?;
+        if is_barred(&mut tx, wanted).await? {
+            return Ok(None);
+        }
         let id: String = sqlx::query_scalar(
             "INSERT INTO grants (id, org_id, user_id, client_id, scopes, resources, machine, created_at, idle_since, expires_at) \
              VALUES ($1, $2, $3, $4, $5, $6, TRUE, $7, $7, $8) \
@@ -243,7 +358,7 @@ impl GrantStore for Engine {
         tx.touch(Subject::Grant { id: grant.id.clone() });
         tx.record(Some(&grant.org), event.with_scopes(grant.scopes.clone()).with_comment("a machine client's own grant"));
         tx.commit().await?;
-        Ok(grant)
+        Ok(Some(grant))
     }
 
     async fn grants_of_user(&self, user: &UserId, revoked_since: Timestamp) -> Result<Vec<GrantFacts>, StoreError> {
@@ -304,86 +419,53 @@ impl GrantStore for Engine {
         Ok(true)
     }
 
+    async fn take_from_grant(
+        &self,
+        id: &GrantId,
+        owner: &UserId,
+        narrowing: &Narrowing,
+        cause: &Cause,
+    ) -> Result<Narrowed, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        let Narrowing { without, selectors, until } = narrowing;
+        if !without.is_empty() && !take(&mut tx, (id, owner), without).await? {
+            return Ok(Narrowed::NoScopes);
+        }
+        if !selectors.0.is_empty() && !select(&mut tx, (id, owner), selectors).await? {
+            return Ok(Narrowed::NoSelectors);
+        }
+        if let Some(until) = until
+            && !limit(&mut tx, (id, owner), *until).await?
+        {
+            return Ok(Narrowed::NoEnd);
+        }
+        tx.commit().await?;
+        Ok(Narrowed::Done)
+    }
+
     async fn narrow_grant(&self, id: &GrantId, owner: &UserId, without: &ScopeSet, cause: &Cause) -> Result<bool, StoreError> {
         let mut tx = self.begin(cause).await?;
-        let Some(grant) = live(&mut tx, id.as_str()).await?.filter(|g| g.user == *owner) else { return Ok(false) };
-        let kept = grant.scopes.difference(without);
-        if kept == grant.scopes {
+        if !take(&mut tx, (id, owner), without).await? {
             return Ok(false);
         }
-        // Whoever changed the scopes since they were read has won.
-        let done = sqlx::query(
-            "UPDATE grants SET scopes = $1 WHERE id = $2 AND scopes = $3 AND revoked_at IS NULL AND NOT machine \
-             AND (expires_at IS NULL OR expires_at > $4)",
-        )
-        .bind(json(&kept)?)
-        .bind(id.as_str())
-        .bind(json(&grant.scopes)?)
-        .bind(cause.at.millis())
-        .execute(tx.connection())
-        .await
-        .doing("narrow a grant")?;
-        if done.rows_affected() == 0 {
-            return Ok(false);
-        }
-        tx.touch(Subject::Grant { id: id.clone() });
-        let event = ControlEvent::done(Operation::GrantNarrow).on("grant", id.as_str()).with_scopes(kept);
-        tx.record(Some(&grant.org), event.with_comment("what is left of it"));
         tx.commit().await?;
         Ok(true)
     }
 
     async fn select_in_grant(&self, id: &GrantId, owner: &UserId, to: &Selectors, cause: &Cause) -> Result<bool, StoreError> {
         let mut tx = self.begin(cause).await?;
-        let Some(grant) = live(&mut tx, id.as_str()).await?.filter(|g| g.user == *owner) else { return Ok(false) };
-        let (scopes, selectors) = selected(&grant, to);
-        if (&scopes, &selectors) == (&grant.scopes, &grant.selectors) || scopes.is_empty() {
+        if !select(&mut tx, (id, owner), to).await? {
             return Ok(false);
         }
-        let stored = |selectors: &Selectors| if selectors.0.is_empty() { Ok(None) } else { json(selectors).map(Some) };
-        // Whoever changed it since it was read has won.
-        let done = sqlx::query(
-            "UPDATE grants SET scopes = $1, selectors = $2 WHERE id = $3 AND scopes = $4 AND selectors IS NOT DISTINCT FROM $5 \
-             AND revoked_at IS NULL AND NOT machine AND (expires_at IS NULL OR expires_at > $6)",
-        )
-        .bind(json(&scopes)?)
-        .bind(stored(&selectors)?)
-        .bind(id.as_str())
-        .bind(json(&grant.scopes)?)
-        .bind(stored(&grant.selectors)?)
-        .bind(cause.at.millis())
-        .execute(tx.connection())
-        .await
-        .doing("narrow a grant to selectors")?;
-        if done.rows_affected() == 0 {
-            return Ok(false);
-        }
-        tx.touch(Subject::Grant { id: id.clone() });
-        let narrowed: Vec<_> = selectors.0.iter().map(|(scope, selector)| format!("{scope} where {selector}")).collect();
-        let event = ControlEvent::done(Operation::GrantNarrow).on("grant", id.as_str()).with_scopes(scopes);
-        tx.record(Some(&grant.org), event.with_comment(format!("what is left of it: {}", narrowed.join("; "))));
         tx.commit().await?;
         Ok(true)
     }
 
     async fn limit_grant(&self, id: &GrantId, owner: &UserId, until: Timestamp, cause: &Cause) -> Result<bool, StoreError> {
         let mut tx = self.begin(cause).await?;
-        let row = sqlx::query(
-            "UPDATE grants SET expires_at = $1 WHERE id = $2 AND user_id = $3 AND revoked_at IS NULL AND NOT machine \
-             AND (expires_at IS NULL OR (expires_at > $1 AND expires_at > $4)) RETURNING id, org_id",
-        )
-        .bind(until.millis())
-        .bind(id.as_str())
-        .bind(owner.as_str())
-        .bind(cause.at.millis())
-        .fetch_optional(tx.connection())
-        .await
-        .doing("set the end of a grant")?;
-        let Some(row) = row else { return Ok(false) };
-        let org = Fields::of(&row, "grants", "id").parsed("org_id", OrgId::parse)?;
-        tx.touch(Subject::Grant { id: id.clone() });
-        let event = ControlEvent::done(Operation::GrantLimit).on("grant", id.as_str());
-        tx.record(Some(&org), event.with_comment(format!("ends at {until}")));
+        if !limit(&mut tx, (id, owner), until).await? {
+            return Ok(false);
+        }
         tx.commit().await?;
         Ok(true)
     }

@@ -7,7 +7,7 @@ use sqlx::QueryBuilder;
 
 use super::super::fault::Doing;
 use super::super::values::{json, like, word};
-use super::accounts::{insert_membership, insert_user};
+use super::accounts::{hold_unfrozen, insert_membership, insert_user, switch_user};
 use super::engine::{Engine, Tx};
 use super::revocation::{Ending, end};
 use super::rows::{self, Fields};
@@ -15,8 +15,8 @@ use super::sought::Sought;
 use super::{Db, Row};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
-    Accepted, Accepting, Bounds, Created, Guarded, Invitation, MemberSearch, Membership, PeopleStore, RevokeReason, StoreError,
-    Subject, User, UserKind, UserState,
+    Accepted, Accepting, Bounds, Created, Guarded, Invitation, MemberSearch, Membership, NewUser, PeopleStore, RevokeReason,
+    ServiceMade, ServiceSwitched, StoreError, Subject, User, UserKind, UserState,
 };
 use crate::types::{HashedToken, InvitationId, OrgId, RoleName, Timestamp, UserId};
 
@@ -60,15 +60,33 @@ fn guard(members: &[Known], user: &UserId, roles: &[RoleName], bounds: &Bounds<'
     let holds = |roles: &[RoleName]| roles.iter().any(|role| bounds.administrators.contains(role));
     let administers = |known: &&Known| known.person && holds(&known.roles);
     let Some(member) = members.iter().find(|known| known.user == *user) else { return Guarded::Absent };
-    if let Some((changer, reach)) = bounds.changer {
-        let own = members.iter().find(|known| known.user == *changer).map_or(&[][..], |known| &known.roles);
-        let (given, taken) = (without(roles, &member.roles), without(&member.roles, roles));
-        if !reach.covers(own, &[given, taken].concat()) {
-            return Guarded::BeyondReach;
-        }
+    let (given, taken) = (without(roles, &member.roles), without(&member.roles, roles));
+    if !is_within(members, &[given, taken].concat(), bounds) {
+        return Guarded::BeyondReach;
     }
     let others = members.iter().filter(administers).any(|known| known.user != *user);
     if others || !administers(&member) || holds(roles) { Guarded::Done } else { Guarded::LastAdministrator }
+}
+
+/// Whether whoever makes a change may give and take these roles, by those that they have themselves.
+fn is_within(members: &[Known], moved: &[RoleName], bounds: &Bounds<'_>) -> bool {
+    let Some((changer, reach)) = bounds.changer else { return true };
+    let own = members.iter().find(|known| known.user == *changer).map_or(&[][..], |known| &known.roles);
+    reach.covers(own, moved)
+}
+
+/// Whether a user is a service user that no other active organization has.
+async fn is_own_service(tx: &mut Tx<'_>, org: &OrgId, user: &UserId) -> Result<bool, StoreError> {
+    let row = sqlx::query(
+        "SELECT COUNT(*) AS many FROM users u WHERE u.id = $1 AND u.kind = 'service' AND NOT EXISTS (SELECT 1 FROM memberships m \
+         JOIN orgs o ON o.id = m.org_id WHERE m.user_id = u.id AND m.org_id <> $2 AND o.state = 'active')",
+    )
+    .bind(user.as_str())
+    .bind(org.as_str())
+    .fetch_one(tx.connection())
+    .await
+    .doing("look whose a service user is")?;
+    Ok(Fields::of(&row, "users", "many").count("many")? > 0)
 }
 
 fn without(roles: &[RoleName], others: &[RoleName]) -> Vec<RoleName> {
@@ -252,9 +270,65 @@ impl PeopleStore for Engine {
         Ok(guarded)
     }
 
-    async fn invite(&self, invitation: &Invitation, secret: &HashedToken, cause: &Cause) -> Result<(), StoreError> {
+    async fn add_service(
+        &self,
+        user: &User,
+        membership: &Membership,
+        bounds: &Bounds<'_>,
+        cause: &Cause,
+    ) -> Result<ServiceMade, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        let members = hold_members(&mut tx, &membership.org).await?;
+        if !is_within(&members, &membership.roles, bounds) {
+            return Ok(ServiceMade::BeyondReach);
+        }
+        if insert_user(&mut tx, &NewUser { user: user.clone(), password: None }).await? == Created::Taken {
+            return Ok(ServiceMade::Taken);
+        }
+        insert_membership(&mut tx, membership).await?;
+        tx.commit().await?;
+        Ok(ServiceMade::Done)
+    }
+
+    async fn switch_service(
+        &self,
+        org: &OrgId,
+        user: &UserId,
+        to: UserState,
+        bounds: &Bounds<'_>,
+        cause: &Cause,
+    ) -> Result<ServiceSwitched, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        let members = hold_members(&mut tx, org).await?;
+        let Some(member) = members.iter().find(|known| known.user == *user) else { return Ok(ServiceSwitched::Absent) };
+        if !is_own_service(&mut tx, org, user).await? {
+            return Ok(ServiceSwitched::NotOwn);
+        }
+        if !is_within(&members, &member.roles, bounds) {
+            return Ok(ServiceSwitched::BeyondReach);
+        }
+        if !hold_unfrozen(&mut tx, user).await? {
+            return Ok(ServiceSwitched::Frozen);
+        }
+        if switch_user(&mut tx, user, to).await? {
+            tx.commit().await?;
+        }
+        Ok(ServiceSwitched::Done)
+    }
+
+    async fn invite(
+        &self,
+        invitation: &Invitation,
+        secret: &HashedToken,
+        bounds: &Bounds<'_>,
+        cause: &Cause,
+    ) -> Result<bool, StoreError> {
         let roles: BTreeSet<&RoleName> = invitation.roles.iter().collect();
         let mut tx = self.begin(cause).await?;
+        let members = hold_members(&mut tx, &invitation.org).await?;
+        if !is_within(&members, &invitation.roles, bounds) {
+            return Ok(false);
+        }
         withdraw(&mut tx, &invitation.org, (None, Some(&invitation.email))).await?;
         sqlx::query(
             "INSERT INTO invitations (hash, id, org_id, email, roles, invited_by, created_at, expires_at) \
@@ -274,7 +348,8 @@ impl PeopleStore for Engine {
         let event = ControlEvent::done(Operation::InvitationCreate).on("invitation", invitation.id.as_str());
         let names: Vec<_> = roles.iter().map(|role| role.as_str()).collect();
         tx.record(Some(&invitation.org), event.with_comment(format!("roles: {}", names.join(" "))));
-        tx.commit().await
+        tx.commit().await?;
+        Ok(true)
     }
 
     async fn invitations(&self, org: &OrgId, at: Timestamp) -> Result<Vec<Invitation>, StoreError> {

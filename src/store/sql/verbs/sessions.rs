@@ -9,11 +9,12 @@ use super::super::fault::Doing;
 use super::super::values::{json, storable};
 use super::accounts::record_of_account;
 use super::engine::{Engine, Tx};
-use super::grants;
 use super::rows::{self, Fields};
+use super::{clients, grants};
 use crate::record::{Cause, ControlEvent, Operation, Origin};
 use crate::store::{
-    Approve, ApprovedRequest, AuthRequest, Membership, Session, SessionDetails, SessionFacts, SessionStore, StoreError, Subject,
+    Approve, ApprovedRequest, AuthRequest, Membership, Session, SessionDetails, SessionFacts, SessionStore, StillAsks,
+    StoreError, Subject,
 };
 use crate::types::{AuthRequestId, ClientId, HashedToken, OrgId, Timestamp, UserId};
 
@@ -301,10 +302,15 @@ impl SessionStore for Engine {
         &self,
         id: &AuthRequestId,
         approved: &ApprovedRequest,
+        still: &dyn StillAsks,
         cause: &Cause,
     ) -> Result<Approve, StoreError> {
         let grant = &approved.grant;
         let mut tx = self.begin(cause).await?;
+        // First of all: whoever removes a client locks it before what waits for it.
+        if !clients::hold(&mut tx, &grant.client, still).await? {
+            return Ok(Approve::Gone);
+        }
         let Some(request) = decide(&mut tx, id, "approved").await? else { return Ok(Approve::Gone) };
         // A deactivation that runs at the same time must not miss the grant that is being made.
         let member = Membership { org: grant.org.clone(), user: grant.user.clone(), roles: Vec::new() };

@@ -1,0 +1,2 @@
+-- A machine client whose authorization somebody revoked gets no token until it is enabled again: since then, its revocation is lifted.
+ALTER TABLE grants ADD COLUMN lifted_at INTEGER;
