@@ -13,6 +13,7 @@ mod entry;
 mod exchange;
 mod front;
 mod guard;
+mod handshakes;
 mod http2;
 mod onward;
 mod protocol;

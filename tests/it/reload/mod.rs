@@ -163,6 +163,7 @@ async fn what_takes_a_restart_is_refused_by_name() {
         ("limits.header_timeout", limits("header_timeout = \"7s\"")),
         ("limits.max_in_flight", limits("max_in_flight = 10001\nmax_in_flight_per_address = 2500")),
         ("limits.max_connections_per_address", limits("max_connections_per_address = 7")),
+        ("limits.max_handshakes_per_address", limits("max_handshakes_per_address = 7")),
         ("limits.max_in_flight_per_address", limits("max_in_flight_per_address = 7")),
         ("limits.max_pending", limits("max_pending = 7")),
         ("limits.queue", limits("queue = \"7s\"")),
