@@ -1,5 +1,7 @@
 //! A changed configuration is in force whole or not at all, and nobody who calls notices the change itself.
 
+mod mixed;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
