@@ -19,16 +19,40 @@ pub struct Leaf {
 
 impl Authority {
     pub fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::<String>::new()).expect("parameters");
+        Self::made(Self::named(&[]))
+    }
+
+    /// One that is believed until midnight before a day of UTC.
+    pub fn until((year, month, day): (i32, u8, u8)) -> Self {
+        let mut params = Self::named(&[]);
+        params.not_after = rcgen::date_time_ymd(year, month, day);
+        Self::made(params)
+    }
+
+    fn made(mut params: CertificateParams) -> Self {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().expect("a key");
         Self(CertifiedIssuer::self_signed(params, key).expect("an authority"))
     }
 
     pub fn leaf(&self, names: &[&str]) -> Leaf {
-        let names: Vec<_> = names.iter().map(|n| (*n).to_owned()).collect();
+        self.leaf_of(Self::named(names))
+    }
+
+    /// One that is good until midnight before a day of UTC.
+    pub fn leaf_until(&self, names: &[&str], (year, month, day): (i32, u8, u8)) -> Leaf {
+        let mut params = Self::named(names);
+        params.not_after = rcgen::date_time_ymd(year, month, day);
+        self.leaf_of(params)
+    }
+
+    fn named(names: &[&str]) -> CertificateParams {
+        CertificateParams::new(names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>()).expect("parameters")
+    }
+
+    fn leaf_of(&self, params: CertificateParams) -> Leaf {
         let key = KeyPair::generate().expect("a key");
-        let cert = CertificateParams::new(names).expect("parameters").signed_by(&key, &self.0).expect("a certificate");
+        let cert = params.signed_by(&key, &self.0).expect("a certificate");
         Leaf { cert: cert.pem(), key: key.serialize_pem() }
     }
 

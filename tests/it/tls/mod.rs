@@ -1,6 +1,7 @@
 //! TLS on both sides: who is shown what, who is believed, and that a change breaks nothing.
 
 mod clients;
+mod expiry;
 mod handshakes;
 mod http2;
 mod upstream;
