@@ -9,6 +9,7 @@ use http::HeaderValue;
 
 use super::connection::Busy;
 use super::exchange;
+use super::length::Length;
 use crate::audit::OpenCall;
 use crate::gateway::authorize::Permit;
 use crate::gateway::denial::{Denial, UpstreamFault};
@@ -132,6 +133,8 @@ pub(super) struct Forwarding {
     pub(super) open: Option<OpenCall>,
     /// How much of the body came.
     pub(super) sent: Arc<Pieces>,
+    /// How much of it was promised.
+    pub(super) length: Length,
     /// Bytes of the body so far.
     pub(super) received: u64,
     /// Bytes of it that went on, which are others where it was compressed.
@@ -249,6 +252,7 @@ impl Forwarding {
     pub(super) fn restart(&mut self) {
         self.received = 0;
         self.inflated = 0;
+        self.length.restart();
         self.replayed.restart();
         self.sent.restart();
         if let Some(check) = &mut self.indices {

@@ -15,6 +15,7 @@ use super::bridge::Served;
 use super::ctx::{Ctx, Forwarding, Replayed};
 use super::desk::Desk;
 use super::front::Front;
+use super::length::Length;
 use super::tls::{self, Worth};
 use crate::config::Target;
 use crate::gateway::authorize::Permit;
@@ -191,6 +192,7 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
         found: None,
         stopped: None,
         sent: Arc::default(),
+        length: Length::of(session),
         received: 0,
         inflated: 0,
         replayed: Replayed::new(desk.front.node.memory.nothing()),

@@ -15,6 +15,7 @@ mod front;
 mod guard;
 mod handshakes;
 mod http2;
+mod length;
 mod onward;
 mod protocol;
 mod tls;

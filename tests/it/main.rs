@@ -22,6 +22,7 @@ mod integration;
 mod keys;
 mod labels;
 mod layers;
+mod lengths;
 mod limits;
 mod mcp;
 mod me;
