@@ -59,7 +59,10 @@ async fn a_request_of_another_length_than_it_says_is_no_request() {
     let bodiless = |seen: &Seen| seen.target() == "/x" && seen.body.is_empty() && no_length(seen);
     let targets: Vec<_> = gw.upstream.seen().iter().filter(|seen| !bodiless(seen)).map(Seen::target).collect();
     assert_eq!(targets, ["/good"], "nothing of the others was whole, and nothing began another request");
-    assert_eq!(collector.count(), 0);
+    assert!(collector.count() <= 1, "{}", collector.count());
+    if collector.count() == 1 {
+        assert!(collector.called(1).await.body.is_empty());
+    }
     gw.running.stop().await;
 }
 
