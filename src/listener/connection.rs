@@ -13,7 +13,7 @@ use super::handshakes::Handshakes;
 use super::http2::floods::Floods;
 use crate::config::Limits;
 use crate::gateway::shares::{Share, Shares};
-use crate::gateway::streams::CutSwitch;
+use crate::gateway::streams::{CutSwitch, HangUp};
 
 /// Every connection of one listener.
 #[derive(Debug)]
@@ -62,6 +62,7 @@ impl Connections {
             born: Instant::now(),
             deadline: AtomicU64::new(micros(self.limits.header_timeout)),
             cut: CutSwitch::default(),
+            hang_up: Arc::default(),
         });
         self.open.lock().insert(peer, Arc::clone(&connection));
         OpenConnection { peer, connection }
@@ -136,6 +137,8 @@ pub(super) struct Connection {
     /// Microseconds after `born` at which it ends unless a request is under way.
     deadline: AtomicU64,
     cut: CutSwitch,
+    /// Ends what is read of it.
+    pub(super) hang_up: Arc<HangUp>,
 }
 
 impl Connection {

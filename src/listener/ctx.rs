@@ -28,7 +28,7 @@ use crate::indices::Check;
 use crate::mcp::ListFilter;
 use crate::record::{BrokenBy, Decision, Measured, Outcome, WouldDeny};
 use crate::telemetry::{Metrics, RouteMetrics};
-use crate::types::{Exhausted, Held, RouteId, ScopeSet};
+use crate::types::{Clock, Exhausted, Held, RouteId, ScopeSet};
 
 /// How much of a body pingora keeps to send it again, bytes.
 const REPLAYED: usize = 64 * 1024;
@@ -114,6 +114,8 @@ pub(super) struct Forwarding {
     /// The body, when it was read to decide.
     pub(super) held: Option<Bytes>,
     pub(super) origin: Option<HeaderValue>,
+    /// The time, for what is learnt about an endpoint after pingora's hooks.
+    pub(super) clock: Arc<dyn Clock>,
     /// The endpoint that it is at.
     pub(super) attempt: Option<Attempt>,
     /// Endpoints that it was at.
@@ -260,6 +262,13 @@ impl Forwarding {
         }
     }
 
+    /// The endpoint was given up before it answered; not where it may have waited for the rest of the body.
+    fn unanswered(&mut self) {
+        if let Some(attempt) = self.attempt.as_mut().filter(|_| self.first_byte.is_none() && self.sent.is_whole()) {
+            attempt.failed(self.clock.now());
+        }
+    }
+
     fn log(&self, micros: u64, broken: Option<BrokenBy>) {
         let (request, api, route) = (&self.seen.request, &self.permit.api().name, self.permit.route());
         let status = self.status;
@@ -292,6 +301,9 @@ impl Drop for Ctx {
                 () if cut => Some(BrokenBy::Revocation),
                 () => Some(BrokenBy::Shutdown),
             };
+            if slow == Some(Slow::Upstream) {
+                forwarding.unanswered();
+            }
             forwarding.end(micros, by);
         }
     }

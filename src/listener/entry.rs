@@ -176,6 +176,7 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
         identity,
         held: held.or(form),
         origin,
+        clock: Arc::clone(&desk.front.node.clock),
         attempt: None,
         tried: Tried::default(),
         reached: None,

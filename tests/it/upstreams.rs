@@ -229,7 +229,8 @@ async fn what_a_client_says_of_itself_gives_it_no_more_time() {
     let (before_a, before_b) = (a.count(), b.count());
     let mut conn = Conn::open(gw.running.public).await;
     conn.send(&ask_for_events().header("X-Behave", "silent").bytes()).await;
-    assert!(within("the end", conn.try_response()).await.is_none(), "nobody is waited for longer than for any answer");
+    let silent = conn.response().await;
+    assert_eq!((silent.status, silent.reason().as_deref()), (504, Some("upstream_timeout")), "no longer than for any answer");
     let seen = if a.count() > before_a { a.last() } else { b.last() };
     assert_eq!(a.count() + b.count(), before_a + before_b + 1);
     assert_eq!(outcome(&gw.record_of_request(&seen.header("x-request-id")).await), "Upstream");
@@ -400,5 +401,40 @@ async fn the_metrics_name_endpoints_and_the_view_needs_the_secret() {
     .await;
     let stranger = ask(gw.running.admin, &Request::get("/admin/v1/upstreams").host("127.0.0.1")).await;
     assert_eq!(stranger.status, 401);
+    gw.running.stop().await;
+}
+
+/// What the endpoints of `pair` say of their failures, all together.
+async fn failures(gw: &Gateway) -> u64 {
+    let seen = seen(gw).await;
+    seen["endpoints"].as_array().expect("endpoints").iter().filter_map(|e| e["failed"].as_u64()).sum()
+}
+
+/// Who asks for a stream on a route that is for none waits for its first byte no longer than others, and is told so; the endpoint that
+/// said nothing is to blame. Over HTTP/2 the stream ends, as nobody else's may.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_does_not_begin_is_an_endpoint_that_does_not_answer() {
+    let timeouts = "timeouts = { connect = \"2s\", read = \"300ms\", stream_idle = \"1h\", write = \"30s\" }";
+    let (gw, a, b) = two(timeouts).await;
+    let events = get().header("Accept", "text/event-stream");
+    let asked = ask(gw.running.public, &events).await;
+    assert_eq!(asked.status, 200, "{asked:?}");
+    a.force(Some("silent"));
+    b.force(Some("silent"));
+    let answer = ask(gw.running.public, &events).await;
+    assert_eq!((answer.status, answer.reason().as_deref()), (504, Some("upstream_timeout")), "{answer:?}");
+    assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+    assert_eq!(outcome(&gw.record_of(&answer).await), "Upstream");
+    assert_eq!(failures(&gw).await, 1);
+
+    let mut conn = http2::Conn::open(gw.running.public).await;
+    let accept = [("accept", "text/event-stream")];
+    let ended = conn.ask(http2::request("GET", "/pair/any/x", &accept), None).await;
+    assert!(ended.as_ref().is_err_and(h2::Error::is_reset), "{ended:?}");
+    within("its count", async { while failures(&gw).await < 2 {} }).await;
+    a.force(None);
+    b.force(None);
+    let answer = conn.ask(http2::request("GET", "/pair/any/x", &accept), None).await.expect("an answer");
+    assert_eq!(answer.status, 200, "the connection lives on");
     gw.running.stop().await;
 }
