@@ -1,5 +1,13 @@
 //! Several endpoints: which gets a request, what is tried again, what an upstream may hold, how long it may take.
 
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use tollgate::gateway::upstream::Resolver;
+
 use crate::harness::audit::outcome;
 use crate::harness::gateway::free_port;
 use crate::harness::http1::{Conn, Request, ask};
@@ -436,5 +444,67 @@ async fn a_stream_that_does_not_begin_is_an_endpoint_that_does_not_answer() {
     b.force(None);
     let answer = conn.ask(http2::request("GET", "/pair/any/x", &accept), None).await.expect("an answer");
     assert_eq!(answer.status, 200, "the connection lives on");
+    gw.running.stop().await;
+}
+
+/// Names whose addresses a test changes.
+#[derive(Debug, Default)]
+struct Names(Mutex<Vec<SocketAddr>>);
+
+impl Names {
+    fn are(&self, of: &[&Upstream]) {
+        *self.0.lock() = of.iter().map(|upstream| upstream.address).collect();
+    }
+}
+
+#[async_trait]
+impl Resolver for Names {
+    async fn resolve(&self, _: &str, _: u16) -> io::Result<Vec<SocketAddr>> {
+        let known = self.0.lock().clone();
+        if known.is_empty() { Err(io::ErrorKind::NotFound.into()) } else { Ok(known) }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_moves_is_followed_and_what_is_under_way_ends_where_it_began() {
+    let (a, b, names) = (Upstream::start().await, Upstream::start().await, Arc::new(Names::default()));
+    names.are(&[&a]);
+    let setup = pair(&["moving.test:80".to_owned()], "resolve = \"10s\"");
+    let gw = Gateway::start_with(Setup { resolver: Some(Arc::clone(&names) as _), ..setup }).await;
+    assert_eq!(send(&gw, 3).await, [200; 3]);
+    assert_eq!((a.count(), b.count()), (3, 0));
+    let mut held = Conn::open(gw.running.public).await;
+    held.send(&get().header("X-Behave", "hold").bytes()).await;
+    a.asked(4).await;
+
+    names.are(&[&b]);
+    assert_eq!(send(&gw, 3).await, [200; 3]);
+    assert_eq!((a.count(), b.count()), (7, 0), "what is known is believed for a while");
+    gw.advance(11);
+    within("the new address", async {
+        // Whoever asks in the meantime is answered, here or there.
+        while b.count() == 0 {
+            assert_eq!(send(&gw, 1).await, [200]);
+        }
+    })
+    .await;
+    let before = a.count();
+    assert_eq!(send(&gw, 20).await, [200; 20]);
+    assert_eq!(a.count(), before, "nothing new comes to the old address");
+    a.emit("");
+    assert_eq!(held.response().await.status, 200, "what was under way there ends well");
+
+    names.are(&[]);
+    gw.advance(11);
+    assert_eq!(send(&gw, 20).await, [200; 20], "a name that is gone keeps its last address");
+    assert_eq!(a.count(), before);
+    names.are(&[&a, &b]);
+    gw.advance(11);
+    within("both addresses", async {
+        while a.count() == before {
+            assert_eq!(send(&gw, 1).await, [200]);
+        }
+    })
+    .await;
     gw.running.stop().await;
 }
