@@ -43,6 +43,8 @@ pub(crate) enum Attack {
     Resets,
     /// HTTP/2 heads that never end, and frames that say nothing.
     Frames,
+    /// HTTP/2 answers without end, of which a byte is taken at a time.
+    Windows,
     /// Clients that send a byte of a head or a body each second.
     SlowClients,
     /// Clients that read nothing of an answer without end.
@@ -58,12 +60,13 @@ pub(crate) enum Attack {
 }
 
 impl Attack {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Elsewhere,
         Self::OtherDoor,
         Self::Plain,
         Self::Resets,
         Self::Frames,
+        Self::Windows,
         Self::SlowClients,
         Self::SlowReaders,
         Self::BlackHole,
@@ -79,6 +82,7 @@ impl Attack {
             Self::Plain => "plain",
             Self::Resets => "resets",
             Self::Frames => "frames",
+            Self::Windows => "windows",
             Self::SlowClients => "slow-clients",
             Self::SlowReaders => "slow-readers",
             Self::BlackHole => "black-hole",
@@ -95,6 +99,7 @@ impl Attack {
             Self::Plain => "(plain requests without a token, 8 connections)",
             Self::Resets => "HTTP/2 rapid resets, 8 connections",
             Self::Frames => "HTTP/2 heads without end and empty frames, 8 connections",
+            Self::Windows => "HTTP/2 windows of one byte, 100 answers on each of 8 connections",
             Self::SlowClients => "500 clients that send a byte a second",
             Self::SlowReaders => "200 clients that read nothing",
             Self::BlackHole => "200 requests in black-holed upstreams",
@@ -132,6 +137,7 @@ impl Attack {
             }
             Self::Resets => alternated(FLOODS, &scripts::resets(&targets)),
             Self::Frames | Self::OtherDoor => alternated(FLOODS, &scripts::frames(&targets)),
+            Self::Windows => alternated(FLOODS, &[scripts::windows(&targets)]),
             Self::SlowClients => {
                 let scripts = scripts::slow(&targets);
                 repeated(SLOW, |i| Client {

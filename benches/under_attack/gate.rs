@@ -39,8 +39,10 @@ pub(crate) fn serve(upstream: &str, hostile: &str, penalty: Option<&str>, author
     });
 }
 
+/// Where a penalty is named, the healthy client has the attacker's address: nothing that counts by address may hit it.
 fn limits(penalty: Option<&str>) -> String {
-    penalty.map(|penalty| format!("[limits]\nflood_penalty = \"{penalty}\"\n")).unwrap_or_default()
+    let apart = |penalty| format!("[limits]\nflood_penalty = \"{penalty}\"\nmax_handshakes_per_address = 100000\n");
+    penalty.map(apart).unwrap_or_default()
 }
 
 fn apis(upstream: &str, hostile: &Upstreams) -> String {

@@ -8,7 +8,7 @@
 //! to share the gate's core. Attacks on TLS are done to another gate, whose healthy client speaks TLS too.
 //!
 //! Attacks come from an address of their own, 127.0.0.2. With `--attack-from 127.0.0.1` the healthy client has the same one, as behind
-//! one NAT, and the gate refuses no address (`limits.flood_penalty = "0s"`).
+//! one NAT, and the gate refuses no address (`limits.flood_penalty = "0s"`) and lets each begin as many handshakes as it wants.
 //!
 //! The gate's memory is what `/proc` says of it before, at its highest, and after. The run fails when the healthy client gets a wrong
 //! answer or none, when an attack did not happen, or when the p99 beside one is beyond `--within` times the quiet one.

@@ -31,6 +31,7 @@ use crate::audit::{Disk, Durability, Files, Journal, JournalError, JournalOption
 use crate::config::{Config, ConfigErrors, Environment, ProcessEnvironment, Warning};
 use crate::gateway::overload::Overload;
 use crate::gateway::prepared::Prepared;
+use crate::gateway::upstream::{Resolver, SystemResolver};
 use crate::listener::{Front, Listener, Served};
 use crate::node::Node;
 use crate::plugin::{Bodies, Gate};
@@ -97,6 +98,8 @@ pub struct Options {
     /// Randomness.
     #[doc(hidden)]
     pub entropy: Arc<dyn Entropy>,
+    /// What turns the names of upstreams into addresses.
+    pub resolver: Arc<dyn Resolver>,
     /// Where the journal's files are made.
     #[doc(hidden)]
     pub disk: Box<dyn Disk>,
@@ -126,6 +129,7 @@ impl Options {
             environment,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
+            resolver: Arc::new(SystemResolver),
             disk: Box::new(Files),
             sockets: None,
         }
@@ -175,7 +179,7 @@ fn make_data_dir(path: &Path) -> Result<(), BootError> {
 /// # Errors
 /// When a socket, the store, the keys or the journal can't be had.
 pub async fn start(options: Options) -> Result<Running, BootError> {
-    let Options { config, config_path, environment, clock, entropy, disk, sockets } = options;
+    let Options { config, config_path, environment, clock, entropy, resolver, disk, sockets } = options;
     let (public, admin_socket) = match sockets {
         Some(bound) => bound,
         None => (bind(config.listen.public)?, bind(config.listen.admin)?),
@@ -197,7 +201,7 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
         clock,
         Arc::new(meters::JournalMeter(Arc::clone(&metrics))),
     )?;
-    let prepared = Arc::new(ArcSwap::from_pointee(Prepared::new(node.config.load_full())));
+    let prepared = Arc::new(ArcSwap::from_pointee(Prepared::resolving(node.config.load_full(), resolver)));
     let overload = Arc::new(Overload::new(&limits));
     let served = node.config.load().listen.tls.as_ref().map(|tls| Served::new(Arc::clone(&tls.material)));
     let certificates = Arc::new(certificates::Certificates::new(Arc::clone(&node), served.clone()));

@@ -74,6 +74,7 @@ fn of_limits(before: &Limits, after: &Limits, found: &mut Found) {
     let Limits {
         max_connections,
         max_connections_per_address,
+        max_handshakes_per_address,
         flood_penalty,
         header_timeout,
         idle_timeout,
@@ -94,6 +95,8 @@ fn of_limits(before: &Limits, after: &Limits, found: &mut Found) {
     found.shown("limits.max_connections", &max_connections, &after.max_connections);
     let (key, most) = ("limits.max_connections_per_address", after.max_connections_per_address);
     found.shown(key, &max_connections_per_address, &most);
+    let (key, most) = ("limits.max_handshakes_per_address", after.max_handshakes_per_address);
+    found.shown(key, &max_handshakes_per_address, &most);
     found.written("limits.flood_penalty", &flood_penalty, &after.flood_penalty);
     found.shown("limits.max_in_flight", &max_in_flight, &after.max_in_flight);
     found.shown("limits.max_in_flight_per_address", &max_in_flight_per_address, &after.max_in_flight_per_address);

@@ -198,6 +198,8 @@ pub struct Limits {
     pub max_connections: usize,
     /// Connections of one client address at one time; at least 1.
     pub max_connections_per_address: u32,
+    /// TLS handshakes that one client address may begin in a second, in the long run; at least 1.
+    pub max_handshakes_per_address: u32,
     /// How long an address is refused that floods; zero for never.
     pub flood_penalty: Duration,
     /// From accepting a connection, or from the first byte of a request, to the whole request head.

@@ -141,6 +141,9 @@ pub struct RawLimits {
     /// Connections of one client address (IPv6: of one /64) at one time; peers in `listen.trusted_proxies` have no such cap.
     /// Without it: a quarter of `max_connections`, at least 100.
     pub max_connections_per_address: Option<u32>,
+    /// TLS handshakes that one client address (IPv6: one /64) may begin in a second, in the long run: five seconds' worth come at once,
+    /// more wait up to five seconds for their turn, and what goes beyond is closed; peers in `listen.trusted_proxies` have no such cap.
+    pub max_handshakes_per_address: u32,
     /// How long an address (IPv6: a /64) is refused after five of its connections were thrown out for flooding, counted from the first of
     /// them; peers in `listen.trusted_proxies` are not, and with `0s` nobody is.
     pub flood_penalty: Written<Duration>,
@@ -184,6 +187,7 @@ impl Default for RawLimits {
         Self {
             max_connections: 10_000,
             max_connections_per_address: None,
+            max_handshakes_per_address: 200,
             flood_penalty: seconds(30),
             header_timeout: seconds(10),
             idle_timeout: seconds(60),

@@ -52,6 +52,8 @@ pub struct ListenMaterial {
     certificates: Vec<ServerCertificate>,
     /// Proves client certificates.
     pub clients: Option<Arc<dyn ClientCertVerifier>>,
+    /// The file of whom it believes, and when the first of them expires.
+    authorities: Option<(PathBuf, Timestamp)>,
 }
 
 /// A certificate that the listener can show.
@@ -61,7 +63,7 @@ pub struct ServerCertificate {
     pub path: PathBuf,
     /// Names that it is for, in lower case; `*.` stands for one label.
     pub names: Vec<String>,
-    /// When it expires.
+    /// When it expires, or the first of its chain does.
     pub expires: Timestamp,
     /// The certificate with its key.
     pub key: Arc<CertifiedKey>,
@@ -76,7 +78,7 @@ pub struct UpstreamTls {
     pub server_name: Option<String>,
     /// What the gateway shows.
     pub client: Option<Arc<CertKey>>,
-    /// Files with the expiry of the first certificate in each.
+    /// Files, and when the first certificate in each of them expires.
     pub expiries: Vec<(PathBuf, Timestamp)>,
     /// Tells connections made under other material apart.
     pub digest: u64,
@@ -135,6 +137,12 @@ impl ListenMaterial {
     pub fn certificates(&self) -> &[ServerCertificate] {
         &self.certificates
     }
+
+    /// Every file, and when the first certificate in each of them expires.
+    pub fn expiries(&self) -> impl Iterator<Item = (&Path, Timestamp)> {
+        let authorities = self.authorities.as_ref().map(|(path, expires)| (path.as_path(), *expires));
+        self.certificates.iter().map(|c| (c.path.as_path(), c.expires)).chain(authorities)
+    }
 }
 
 /// Reads what a listener shows and accepts.
@@ -153,14 +161,17 @@ pub(super) fn read(
     }
     let clients = client_ca.map(|ca| verifier(ca, required, &at.key("client_ca"))).transpose().map_err(|e| errors.push(e));
     match clients {
-        Ok(clients) if errors.is_empty() => Ok((ListenMaterial { certificates, clients }, warnings)),
+        Ok(clients) if errors.is_empty() => {
+            let (clients, authorities) = clients.unzip();
+            Ok((ListenMaterial { certificates, clients, authorities }, warnings))
+        }
         _ => Err(errors),
     }
 }
 
 fn certificate(files: &CertificateFiles, at: &KeyPath, warnings: &mut Vec<Warning>) -> Result<ServerCertificate, ConfigError> {
     let chain = chain(&files.cert, &at.key("cert"))?;
-    let (names, expires) = facts(&chain, &files.cert, &at.key("cert"))?;
+    let (names, expires) = (names(&chain), expiry(&chain, &files.cert, &at.key("cert"))?);
     let key = key(&files.key, &at.key("key"), warnings)?;
     let key = CertifiedKey::from_der(chain, key, &provider()).map_err(|e| {
         let problem = format!("{} is no key of {}: {e}", files.key.display(), files.cert.display());
@@ -169,17 +180,20 @@ fn certificate(files: &CertificateFiles, at: &KeyPath, warnings: &mut Vec<Warnin
     Ok(ServerCertificate { path: files.cert.clone(), names, expires, key: Arc::new(key) })
 }
 
-fn verifier(ca: &Path, required: bool, at: &KeyPath) -> Result<Arc<dyn ClientCertVerifier>, ConfigError> {
+/// Whom a client certificate has to be from; the file of these authorities, and when the first of them expires.
+fn verifier(ca: &Path, required: bool, at: &KeyPath) -> Result<(Arc<dyn ClientCertVerifier>, (PathBuf, Timestamp)), ConfigError> {
     let unusable = |e: &dyn std::fmt::Display| {
         ConfigError::new(at, format!("{} can't be used: {e}", ca.display()), "name a file of certificates of authorities, PEM")
     };
     let mut roots = RootCertStore::empty();
-    for authority in chain(ca, at)? {
+    let authorities = chain(ca, at)?;
+    let expires = expiry(&authorities, ca, at)?;
+    for authority in authorities {
         roots.add(authority).map_err(|e| unusable(&e))?;
     }
     let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
     let builder = if required { builder } else { builder.allow_unauthenticated() };
-    builder.build().map_err(|e| unusable(&e))
+    Ok((builder.build().map_err(|e| unusable(&e))?, (ca.to_owned(), expires)))
 }
 
 /// Reads what a gateway shows to an upstream and believes of it.
@@ -204,7 +218,7 @@ pub(super) fn upstream(
                     ConfigError::new(&at, format!("{} can't be used: {e}", path.display()), "name certificates of authorities")
                 })?;
             }
-            expiries.push((path.to_owned(), facts(&authorities, path, &at)?.1));
+            expiries.push((path.to_owned(), expiry(&authorities, path, &at)?));
             Some(authorities.iter().map(|a| WrappedX509::new(a.to_vec(), parse_x509)).collect())
         }
     };
@@ -219,7 +233,7 @@ pub(super) fn upstream(
                 let problem = format!("{} is no key of {}: {e}", files.key.display(), files.cert.display());
                 ConfigError::new(at.key("client_key"), problem, "name the key that the certificate was made for")
             })?;
-            expiries.push((cert.to_owned(), facts(&chain, cert, &at.key("client_cert"))?.1));
+            expiries.push((cert.to_owned(), expiry(&chain, cert, &at.key("client_cert"))?));
             let chain = chain.iter().map(|c| c.to_vec()).collect();
             Some(Arc::new(CertKey::new(chain, key.secret_der().to_vec())))
         }
@@ -260,18 +274,22 @@ fn key(path: &Path, at: &KeyPath, warnings: &mut Vec<Warning>) -> Result<Private
         .map_err(|e| ConfigError::new(at, format!("{} holds no private key: {e}", path.display()), "write one key in PEM"))
 }
 
-/// The names and the end of the first certificate.
-fn facts(chain: &[CertificateDer<'_>], path: &Path, at: &KeyPath) -> Result<(Vec<String>, Timestamp), ConfigError> {
-    let parsed = chain.first().and_then(|first| X509Certificate::from_der(first).ok());
-    let Some((_, certificate)) = parsed else {
-        return Err(ConfigError::new(at, format!("{} holds no certificate", path.display()), "write certificates in PEM"));
-    };
-    let alternatives = certificate.subject_alternative_name().ok().flatten();
+/// The names of the first certificate.
+fn names(chain: &[CertificateDer<'_>]) -> Vec<String> {
+    let first = chain.first().and_then(|first| X509Certificate::from_der(first).ok());
+    let alternatives = first.as_ref().and_then(|(_, certificate)| certificate.subject_alternative_name().ok().flatten());
     let general = alternatives.iter().flat_map(|a| a.value.general_names.iter());
     let names = general.filter_map(|n| match n {
         GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
         _ => None,
     });
-    let expires = Timestamp::from_millis(certificate.validity().not_after.timestamp().saturating_mul(1_000));
-    Ok((names.collect(), expires))
+    names.collect()
+}
+
+/// When the first of the certificates expires: a chain is good for no longer, and a file of authorities does not stand for all of
+/// them any more.
+fn expiry(all: &[CertificateDer<'_>], path: &Path, at: &KeyPath) -> Result<Timestamp, ConfigError> {
+    let ends = all.iter().filter_map(|der| Some(X509Certificate::from_der(der).ok()?.1.validity().not_after.timestamp()));
+    let first = ends.min().map(|seconds| Timestamp::from_millis(seconds.saturating_mul(1_000)));
+    first.ok_or_else(|| ConfigError::new(at, format!("{} holds no certificate", path.display()), "write certificates in PEM"))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::hygiene::{AcceptedHosts, HygienePolicy, IdentityHeaders, Limits, SlashPolicy};
 use super::identity::Identities;
-use super::upstream::Fleet;
+use super::upstream::{Fleet, Resolver, SystemResolver};
 use crate::config::{Config, Tell};
 
 /// A configuration with what follows from it.
@@ -24,16 +24,24 @@ impl Prepared {
     /// Prepares a configuration.
     #[must_use]
     pub fn new(config: Arc<Config>) -> Self {
-        Self::after(config, None)
+        Self::resolving(config, Arc::new(SystemResolver))
+    }
+
+    /// Prepares a configuration whose upstreams' names this resolver knows.
+    #[must_use]
+    pub fn resolving(config: Arc<Config>, resolver: Arc<dyn Resolver>) -> Self {
+        let (fleet, identities) = (Fleet::of(&config, resolver), Identities::of(&config, None));
+        Self::with(config, fleet, identities)
     }
 
     /// Prepares the configuration that takes the place of `before`: what was learnt about upstreams stays known.
     #[must_use]
     pub fn following(config: Arc<Config>, before: &Self) -> Self {
-        Self::after(config, Some(before))
+        let (fleet, identities) = (Fleet::following(&config, &before.fleet), Identities::of(&config, Some(&before.identities)));
+        Self::with(config, fleet, identities)
     }
 
-    fn after(config: Arc<Config>, before: Option<&Self>) -> Self {
+    fn with(config: Arc<Config>, fleet: Fleet, identities: Identities) -> Self {
         let authorities = std::iter::once(config.issuer.authority()).chain(config.listen.extra_hosts.iter().map(String::as_str));
         let suffixes = config.apis.iter().filter_map(|a| a.tenancy.host_suffix.as_deref());
         let told = |api: &crate::config::Api| match &api.tenancy.tell {
@@ -52,8 +60,6 @@ impl Prepared {
             identity_headers: IdentityHeaders::new(identity.iter().map(String::as_str)),
             encoded_slash: if slashes { SlashPolicy::PerRoute } else { SlashPolicy::Refuse },
         };
-        let fleet = Fleet::of(&config, before.map(|b| &b.fleet));
-        let identities = Identities::of(&config, before.map(|b| &b.identities));
         Self { config, hygiene, fleet, identities }
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use http::StatusCode;
 use parking_lot::Mutex;
 
+pub use self::buckets::Buckets;
 use super::authorize::Permit;
 use super::decide::About;
 use super::denial::{Counting, Denial};
@@ -18,12 +19,12 @@ use crate::mcp;
 use crate::token::Claims;
 use crate::types::{RouteId, Timestamp, network};
 
+mod buckets;
 #[cfg(test)]
 mod tests;
 
-/// Buckets of the table, each with a lock of its own, and what each holds: 65 536 callers in 1 MiB.
-const BUCKETS: usize = 8_192;
-const WAYS: usize = 8;
+/// Sets of the table, each with a lock of its own: 65 536 callers in 1 MiB.
+const SETS: usize = 8_192;
 
 /// Refusals of one caller that are answered as what they are: after so many at once, one every tenth of a second. Those beyond are
 /// answered 429. A page full of panels that its reader may not see has them all refused at once, and again in a few seconds.
@@ -31,26 +32,16 @@ const REFUSALS: Rate = Rate { per: Per::User, interval: 100_000, burst: 300 };
 /// 429s of one caller that are put on record: after so many at once, one a second.
 const RECORDS: Rate = Rate { per: Per::User, interval: 1_000_000, burst: 60 };
 
-/// One caller under one rate: when it will have been idle long enough to have its whole burst again (GCRA's theoretical arrival
-/// time), microseconds.
-#[derive(Clone, Copy, Default)]
-struct Way {
-    caller: u64,
-    idle_at: i64,
-}
-
-/// Counts requests by rate and caller. A full bucket forgets the caller who is closest to having its whole burst anyway, and where a
-/// caller lands depends on a key of this process, so that nobody can aim at another's count.
+/// Counts requests by rate and caller.
 pub struct Rates {
     hasher: RandomState,
-    buckets: Box<[Mutex<[Way; WAYS]>]>,
+    buckets: Buckets,
     running: Mutex<HashMap<RouteId, Arc<AtomicU32>>>,
 }
 
 impl Default for Rates {
     fn default() -> Self {
-        let buckets = std::iter::repeat_with(|| Mutex::new([Way::default(); WAYS])).take(BUCKETS).collect();
-        Self { hasher: RandomState::new(), buckets, running: Mutex::default() }
+        Self { hasher: RandomState::new(), buckets: Buckets::new(SETS), running: Mutex::default() }
     }
 }
 
@@ -126,19 +117,7 @@ impl Rates {
     /// GCRA: a request is in time unless it comes so early that the burst is used up.
     fn count(&self, caller: u64, rate: &Rate, now: Timestamp) -> Result<(), Duration> {
         let now = now.millis().saturating_mul(1_000);
-        let bucket = usize::try_from(caller).unwrap_or(usize::MAX) % self.buckets.len();
-        let mut ways = self.buckets[bucket].lock();
-        let known = ways.iter().position(|w| w.caller == caller);
-        let at = known.or_else(|| (0..WAYS).min_by_key(|i| ways[*i].idle_at)).unwrap_or(0);
-        let way = &mut ways[at];
-        let idle_at = if known.is_some() { way.idle_at.max(now) } else { now };
-        let next = idle_at.saturating_add(rate.interval);
-        let early = next - now - rate.interval.saturating_mul(i64::from(rate.burst));
-        if early > 0 {
-            return Err(Duration::from_micros(early.unsigned_abs()));
-        }
-        *way = Way { caller, idle_at: next };
-        Ok(())
+        self.buckets.take(caller, (rate.interval, rate.burst), now).map(|_idle_after| ())
     }
 
     /// Takes one of the places that a route has for requests at one time; `None` when the route has no cap.

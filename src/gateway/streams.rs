@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::Context;
 
+use futures::task::AtomicWaker;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -51,6 +53,35 @@ impl CutSwitch {
             }
             notified.await;
         }
+    }
+}
+
+/// Ends what is read of a client, while it may still be written to: whoever waits for an upstream and for the client at once gets the
+/// turn to answer.
+#[derive(Debug, Default)]
+pub struct HangUp {
+    thrown: AtomicBool,
+    reader: AtomicWaker,
+}
+
+impl HangUp {
+    /// Nothing more is read.
+    pub fn throw(&self) {
+        self.thrown.store(true, Ordering::Release);
+        self.reader.wake();
+    }
+
+    /// Whether nothing more is read.
+    #[must_use]
+    pub fn is_thrown(&self) -> bool {
+        self.thrown.load(Ordering::Acquire)
+    }
+
+    /// The same for a reader that waits; it is woken when that changes.
+    #[must_use]
+    pub fn wait(&self, cx: &Context<'_>) -> bool {
+        self.reader.register(cx.waker());
+        self.is_thrown()
     }
 }
 

@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
+use super::handshakes::Handshakes;
 use super::http2::floods::Floods;
 use crate::config::Limits;
 use crate::gateway::shares::{Share, Shares};
-use crate::gateway::streams::CutSwitch;
+use crate::gateway::streams::{CutSwitch, HangUp};
 
 /// Every connection of one listener.
 #[derive(Debug)]
@@ -21,6 +22,7 @@ pub(super) struct Connections {
     room: Arc<Semaphore>,
     shares: Arc<Shares>,
     pub(super) floods: Floods,
+    pub(super) handshakes: Handshakes,
     busy: AtomicUsize,
     quiet: Notify,
     limits: Limits,
@@ -31,14 +33,16 @@ impl Connections {
         let room = Arc::new(Semaphore::new(limits.max_connections));
         let shares = Shares::new(limits.max_connections_per_address);
         let floods = Floods::new(limits.flood_penalty);
-        Self { open: Mutex::default(), room, shares, floods, busy: AtomicUsize::new(0), quiet: Notify::new(), limits }
+        let handshakes = Handshakes::new(limits.max_handshakes_per_address, Instant::now());
+        let (open, busy, quiet) = (Mutex::default(), AtomicUsize::new(0), Notify::new());
+        Self { open, room, shares, floods, handshakes, busy, quiet, limits }
     }
 
-    /// Room for one more connection of `from`, or `None` when its cap or that of all is reached.
-    pub(super) fn admit(&self, from: Option<IpAddr>) -> Option<Admitted> {
-        let share = self.shares.take(from).ok()?;
-        let room = Arc::clone(&self.room).try_acquire_owned().ok()?;
-        Some(Admitted { _room: room, _share: share })
+    /// Room for one more connection of `from`, unless its cap or that of all is reached.
+    pub(super) fn admit(&self, from: Option<IpAddr>) -> Result<Admitted, Refusal> {
+        let share = self.shares.take(from).map_err(|_used_up| Refusal::Address)?;
+        let room = Arc::clone(&self.room).try_acquire_owned().map_err(|_none| Refusal::All)?;
+        Ok(Admitted { _room: room, _share: share })
     }
 
     /// Whether connections from there take all that they may.
@@ -58,6 +62,7 @@ impl Connections {
             born: Instant::now(),
             deadline: AtomicU64::new(micros(self.limits.header_timeout)),
             cut: CutSwitch::default(),
+            hang_up: Arc::default(),
         });
         self.open.lock().insert(peer, Arc::clone(&connection));
         OpenConnection { peer, connection }
@@ -91,6 +96,31 @@ impl Connections {
     }
 }
 
+/// Why a connection is closed before anything is spent on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// There are as many as there may be.
+    All,
+    /// Its address has as many as it may have.
+    Address,
+    /// Its address floods.
+    Flood,
+    /// Its address begins too many TLS handshakes.
+    Handshakes,
+}
+
+impl Refusal {
+    /// What metrics call it.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Address => "address",
+            Self::Flood => "flood",
+            Self::Handshakes => "handshakes",
+        }
+    }
+}
+
 /// What a connection takes until it ends.
 #[derive(Debug)]
 pub(super) struct Admitted {
@@ -107,6 +137,8 @@ pub(super) struct Connection {
     /// Microseconds after `born` at which it ends unless a request is under way.
     deadline: AtomicU64,
     cut: CutSwitch,
+    /// Ends what is read of it.
+    pub(super) hang_up: Arc<HangUp>,
 }
 
 impl Connection {

@@ -9,6 +9,7 @@ use http::HeaderValue;
 
 use super::connection::Busy;
 use super::exchange;
+use super::length::Length;
 use crate::audit::OpenCall;
 use crate::gateway::authorize::Permit;
 use crate::gateway::denial::{Denial, UpstreamFault};
@@ -27,7 +28,7 @@ use crate::indices::Check;
 use crate::mcp::ListFilter;
 use crate::record::{BrokenBy, Decision, Measured, Outcome, WouldDeny};
 use crate::telemetry::{Metrics, RouteMetrics};
-use crate::types::{Exhausted, Held, Memory, RouteId, ScopeSet};
+use crate::types::{Clock, Exhausted, Held, Memory, RouteId, ScopeSet};
 
 /// How much of a body pingora keeps to send it again, bytes.
 const REPLAYED: usize = 64 * 1024;
@@ -113,6 +114,8 @@ pub(super) struct Forwarding {
     /// The body, when it was read to decide.
     pub(super) held: Option<Bytes>,
     pub(super) origin: Option<HeaderValue>,
+    /// The time, for what is learnt about an endpoint after pingora's hooks.
+    pub(super) clock: Arc<dyn Clock>,
     /// The endpoint that it is at.
     pub(super) attempt: Option<Attempt>,
     /// Endpoints that it was at.
@@ -132,6 +135,8 @@ pub(super) struct Forwarding {
     pub(super) open: Option<OpenCall>,
     /// How much of the body came.
     pub(super) sent: Arc<Pieces>,
+    /// How much of it was promised.
+    pub(super) length: Length,
     /// Bytes of the body so far.
     pub(super) received: u64,
     /// Bytes of it that went on, which are others where it was compressed.
@@ -251,10 +256,18 @@ impl Forwarding {
     pub(super) fn restart(&mut self) {
         self.received = 0;
         self.inflated = 0;
+        self.length.restart();
         self.replayed.restart();
         self.sent.restart();
         if let Some(check) = &mut self.indices {
             check.restart();
+        }
+    }
+
+    /// The endpoint was given up before it answered; not where it may have waited for the rest of the body.
+    fn unanswered(&mut self) {
+        if let Some(attempt) = self.attempt.as_mut().filter(|_| self.first_byte.is_none() && self.sent.is_whole()) {
+            attempt.failed(self.clock.now());
         }
     }
 
@@ -290,6 +303,9 @@ impl Drop for Ctx {
                 () if cut => Some(BrokenBy::Revocation),
                 () => Some(BrokenBy::Shutdown),
             };
+            if slow == Some(Slow::Upstream) {
+                forwarding.unanswered();
+            }
             forwarding.end(micros, by);
         }
     }

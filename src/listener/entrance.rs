@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
@@ -12,7 +13,8 @@ use pingora_core::protocols::l4::stream::Stream as Socket;
 use pingora_core::protocols::{GetSocketDigest as _, Peek as _};
 use pingora_core::upstreams::peer::Tracing;
 
-use super::connection::{Admitted, Connections};
+use super::connection::{Admitted, Connections, Refusal};
+use super::handshakes::TooMany;
 use crate::gateway::prepared::Prepared;
 use crate::telemetry::Metrics;
 
@@ -38,34 +40,65 @@ impl Entrance {
     /// Room for one more connection from there, or `None` when it is to be closed.
     pub(super) async fn admit(&self, from: Option<IpAddr>) -> Option<Admitted> {
         let floods = &self.connections.floods;
-        let admitted = if floods.refuse(from) { None } else { self.connections.admit(from) };
-        if admitted.is_none() {
-            self.metrics.connections_refused.inc();
-            if floods.refuse(from) {
-                floods.keep_waiting(from).await;
+        let admitted = if floods.refuse(from) { Err(Refusal::Flood) } else { self.connections.admit(from) };
+        match admitted {
+            Ok(admitted) => Some(admitted),
+            Err(refusal) => {
+                self.count(refusal);
+                if refusal == Refusal::Flood {
+                    floods.keep_waiting(from).await;
+                }
+                None
             }
         }
-        admitted
+    }
+
+    /// Waits for the turn of a handshake from there, or gives `None` when it is to be closed.
+    async fn turn(&self, from: Option<IpAddr>) -> Option<()> {
+        match self.connections.handshakes.take(from, Instant::now()) {
+            Ok(wait) if wait.is_zero() => {}
+            Ok(wait) => {
+                self.metrics.handshakes_delayed.inc();
+                tokio::time::sleep(wait).await;
+            }
+            Err(TooMany) => {
+                self.count(Refusal::Handshakes);
+                self.connections.floods.keep_waiting(from).await;
+                return None;
+            }
+        }
+        Some(())
+    }
+
+    /// Why a connection from there is closed at once. Of those that would be kept waiting only so many are.
+    fn refusal(&self, from: Option<IpAddr>) -> Option<Refusal> {
+        let Connections { floods, handshakes, .. } = &*self.connections;
+        let refusals = [
+            (Refusal::Address, self.connections.has_its_share(from)),
+            (Refusal::Flood, floods.refuse(from) && floods.enough_wait(from)),
+            (Refusal::Handshakes, handshakes.refuse(from, Instant::now()) && floods.enough_wait(from)),
+        ];
+        refusals.into_iter().find(|(_, refused)| *refused).map(|(refusal, _)| refusal)
+    }
+
+    fn count(&self, refusal: Refusal) {
+        self.metrics.connections_refused.with_label_values(&[refusal.name()]).inc();
     }
 }
 
-/// Closes connections of those who flood before anything is spent on them, once enough of them are kept waiting, and those beyond
-/// the share of their address.
+/// Closes connections before anything is spent on them: those beyond the share of their address, and those of who floods or begins
+/// too many handshakes, once enough of them are kept waiting.
 #[derive(Debug)]
 pub(super) struct Door(pub(super) Entrance);
 
 #[async_trait]
 impl ConnectionFilter for Door {
     async fn should_accept(&self, peer: Option<&SocketAddr>) -> bool {
-        let Entrance { connections, metrics, .. } = &self.0;
-        let apart = self.0.apart(peer.copied());
-        let refused = connections.floods.close_at_once(apart) || connections.has_its_share(apart);
-        if refused {
-            metrics.connections_refused.inc();
-            // pingora goes on to the next at once: a crowd at the door must not keep those inside waiting.
-            tokio::task::yield_now().await;
-        }
-        !refused
+        let Some(refusal) = self.0.refusal(self.0.apart(peer.copied())) else { return true };
+        self.0.count(refusal);
+        // pingora goes on to the next at once: a crowd at the door must not keep those inside waiting.
+        tokio::task::yield_now().await;
+        false
     }
 }
 
@@ -79,11 +112,13 @@ impl PreTlsProcess for Threshold {
     async fn process(&self, socket: &mut Socket) -> pingora::Result<()> {
         let refused = || Error::explain(ErrorType::AcceptError, "not admitted");
         let peer = socket.get_socket_digest().and_then(|d| d.peer_addr()?.as_inet().copied()).ok_or_else(refused)?;
-        let admitted = self.0.admit(self.0.apart(Some(peer))).await.ok_or_else(refused)?;
+        let apart = self.0.apart(Some(peer));
+        let admitted = self.0.admit(apart).await.ok_or_else(refused)?;
         socket.tracer = Some(Tracer(Box::new(Held { _admitted: Arc::new(admitted) })));
         // Whoever says nothing at all need not be given the minute.
         let begun = tokio::time::timeout(self.0.connections.header_timeout(), socket.try_peek(&mut [0])).await;
-        begun.is_ok_and(|peeked| peeked.is_ok()).then_some(()).ok_or_else(refused)
+        begun.is_ok_and(|peeked| peeked.is_ok()).then_some(()).ok_or_else(refused)?;
+        self.0.turn(apart).await.ok_or_else(refused)
     }
 }
 

@@ -15,6 +15,7 @@ use super::bridge::Served;
 use super::ctx::{Ctx, Forwarding, Replayed};
 use super::desk::Desk;
 use super::front::Front;
+use super::length::Length;
 use super::tls::{self, Worth};
 use crate::config::Target;
 use crate::gateway::authorize::Permit;
@@ -177,6 +178,7 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
         identity,
         held: held.or(form),
         origin,
+        clock: Arc::clone(&desk.front.node.clock),
         attempt: None,
         tried: Tried::default(),
         reached: None,
@@ -193,6 +195,7 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
         found: None,
         stopped: None,
         sent: Arc::default(),
+        length: Length::of(session),
         received: 0,
         inflated: 0,
         replayed: Replayed::new(memory.nothing()),

@@ -173,18 +173,16 @@ impl ProxyHttp for Front {
     }
 
     async fn request_body_filter(&self, _: &mut Session, body: &mut Option<Bytes>, end: bool, ctx: &mut Ctx) -> Result<()> {
-        if let Some(forwarding) = ctx.forwarding() {
-            forwarding.sent.piece(end);
-        }
-        if let Some(forwarding) = ctx.forwarding()
-            && let Err(denial) =
-                forwarding.keep(&self.metrics, body.as_ref()).and_then(|()| forwarding.inspect(&self.metrics, body, end))
-        {
+        let Some(forwarding) = ctx.forwarding() else { return Ok(()) };
+        forwarding.sent.piece(end);
+        let kept = forwarding.keep(&self.metrics, body.as_ref());
+        forwarding.length.pass(body, end);
+        if let Err(denial) = kept.and_then(|()| forwarding.inspect(&self.metrics, body, end)) {
             forwarding.stopped = Some(denial);
             // For an error of any other side pingora waits until an HTTP/2 upstream answers to half a body.
             return Err(Error::explain(ErrorType::Custom(BODY_REFUSED), "the body may not go on").into_down());
         }
-        if let Some(held) = ctx.forwarding().and_then(|f| f.held.clone()) {
+        if let Some(held) = forwarding.held.clone() {
             // The body was read to decide: what was parsed is what is sent, whole, when pingora replays its last part.
             *body = Some(if end { held } else { Bytes::new() });
         }

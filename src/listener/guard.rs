@@ -11,7 +11,7 @@ use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::server::ShutdownWatch;
 
-use super::connection::Connections;
+use super::connection::{Connection, Connections};
 use super::entrance::Entrance;
 use super::exchange::{CONNECTION, EXCHANGE, Exchange};
 use super::front::Front;
@@ -30,9 +30,9 @@ impl Guard {
         Self { app: Arc::new(app), entrance }
     }
 
-    fn watched(&self, stream: Stream, from: Option<IpAddr>) -> Stream {
+    fn watched(&self, stream: Stream, from: Option<IpAddr>, connection: &Connection) -> Stream {
         let Entrance { connections, metrics, .. } = self.entrance.clone();
-        Box::new(Watched::new(stream, move || {
+        Box::new(Watched::new(stream, Arc::clone(&connection.hang_up), move || {
             metrics.connections_thrown_out.inc();
             connections.floods.note(from);
         }))
@@ -51,7 +51,7 @@ impl ServerApp for Guard {
         };
         let open = self.entrance.connections.open(peer);
         let connection = Arc::clone(&open.connection);
-        let stream = self.watched(stream, apart);
+        let stream = self.watched(stream, apart, &connection);
         let serve = in_turns(CONNECTION.scope(Arc::clone(&connection), self.app.process_new(stream, shutdown)));
         tokio::select! {
             reusable = serve => reusable,

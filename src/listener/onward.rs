@@ -10,11 +10,13 @@ use pingora::{Error, ErrorSource, ErrorType, Result};
 use pingora_core::RetryType;
 
 use super::ctx::{Ctx, Forwarding};
+use super::exchange;
 use super::front::Front;
 use super::protocol;
 use crate::config::Upstream;
 use crate::gateway::denial::UpstreamFault;
-use crate::gateway::upstream::{Awaited, Circuit, NoPeer, Pool, Spans, Stream, Watch, Watched};
+use crate::gateway::streams::HangUp;
+use crate::gateway::upstream::{Awaited, Circuit, NoPeer, Pool, Slow, Spans, Stream, Watch, Watched};
 use crate::types::Timestamp;
 
 /// The least that is waited for an answer, where hardly any of the whole time is left.
@@ -26,7 +28,7 @@ const PAUSE: Duration = Duration::from_secs(3);
 /// The endpoint whose turn it is. pingora asks again for each retry.
 pub(super) async fn peer(front: &Front, session: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
     let (prepared, now, elapsed) = (Arc::clone(&ctx.prepared), front.node.now(), ctx.started.elapsed());
-    let cut = ctx.cut.clone();
+    let (cut, hang_up) = (ctx.cut.clone(), hang_up(session));
     let Some(forwarding) = ctx.forwarding() else { return Err(Error::new(ErrorType::InternalError)) };
     // The endpoint before is let go first: its place may be the one that is free.
     forwarding.attempt = None;
@@ -57,7 +59,7 @@ pub(super) async fn peer(front: &Front, session: &mut Session, ctx: &mut Ctx) ->
         let first = spans.first.map(|first| spans.connect + first);
         let stream = spans.stream.map(|stream| Stream { total: longest, ..stream });
         let until = Watched { first, total: left(spans.total), idle: spans.idle, stream, body };
-        forwarding.watch = cut.map(|cut| Watch::start(cut, until));
+        forwarding.watch = cut.map(|cut| Watch::start(cut, hang_up, until));
     }
     match attempt.pool().peer(attempt.index(), forwarding.reached, &spans, now).await {
         Ok(mut peer) => {
@@ -75,6 +77,12 @@ pub(super) async fn peer(front: &Front, session: &mut Session, ctx: &mut Ctx) ->
             Err(error)
         }
     }
+}
+
+/// What ends the reading of a client. Over HTTP/2 that would end what others ask of the same connection.
+fn hang_up(session: &Session) -> Option<Arc<HangUp>> {
+    let connection = exchange::current()?.connection.clone()?;
+    (!session.is_http2()).then(|| Arc::clone(&connection.hang_up))
 }
 
 /// The body that a client sends over HTTP/2, and how long it may pause: pingora has a deadline over HTTP/1 only. While the upstream
@@ -146,10 +154,21 @@ impl Stalled {
     }
 }
 
+/// Whether the watch ended an exchange of which nothing was answered: what broke it is that its client was read no more.
+fn is_late(session: &Session, ctx: &mut Ctx) -> bool {
+    let Some(forwarding) = ctx.forwarding() else { return false };
+    let fired = forwarding.watch.as_ref().and_then(Watch::fired);
+    fired == Some(Slow::Upstream) && forwarding.first_byte.is_none() && session.response_written().is_none()
+}
+
 /// An exchange broke. It is tried again only when that can't do anything twice: the method is idempotent, there is no body, and no
 /// byte was answered. An upstream that is slow is not asked twice.
 pub(super) fn broke(front: &Front, session: &mut Session, ctx: &mut Ctx, error: &mut Error, reused: bool) {
     let now = front.node.now();
+    if is_late(session, ctx) {
+        error.as_up();
+        error.etype = ErrorType::ReadTimedout;
+    }
     let stalled = ctx.forwarding().and_then(|forwarding| Stalled::of(session, forwarding, error));
     if stalled == Some(Stalled::Late) {
         error.as_down();

@@ -109,8 +109,10 @@ pub struct Metrics {
     pub buffer_share_refused: IntCounter,
     /// What the node does not keep up with, by signal.
     pub strained: IntGaugeVec,
-    /// Connections dropped because there were too many, or because their address floods.
-    pub connections_refused: IntCounter,
+    /// Connections closed before anything was spent on them, by reason.
+    pub connections_refused: IntCounterVec,
+    /// TLS handshakes that waited for their turn.
+    pub handshakes_delayed: IntCounter,
     /// Connections ended because they flooded.
     pub connections_thrown_out: IntCounter,
     /// Handlers that panicked.
@@ -271,8 +273,13 @@ impl Default for Metrics {
             buffer_share_refused: b
                 .counter("tollgate_buffer_share_refused_total", "How often an organization or address held its share"),
             strained: b.gauges("tollgate_strained", "1 while requests are shed for this signal", &["signal"]),
-            connections_refused: b
-                .counter("tollgate_connections_refused_total", "Connections dropped: too many, or of an address that floods"),
+            connections_refused: b.counters(
+                "tollgate_connections_refused_total",
+                "Connections closed before anything was spent on them",
+                &["reason"],
+            ),
+            handshakes_delayed: b
+                .counter("tollgate_handshakes_delayed_total", "TLS handshakes that waited because their address begins many"),
             connections_thrown_out: b.counter("tollgate_connections_thrown_out_total", "Connections ended because they flooded"),
             panics: b.counter("tollgate_panics_total", "Requests whose handler panicked"),
             registry,

@@ -1,14 +1,17 @@
 //! Floods of HTTP/2 frames (CVE-2023-44487 and its kin): the connection that sends them ends or is throttled, the others live on.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use crate::harness::frames::{
-    CONTINUATION, DATA, END_HEADERS, END_STREAM, Ended, Flood, HEADERS, PING, PRIORITIZED, PRIORITY, PRIORITY_UPDATE, RST_STREAM,
-    SETTINGS, WINDOW_UPDATE, fields, frame,
+    CONTINUATION, DATA, END_HEADERS, END_STREAM, Ended, Flood, HEADERS, INITIAL_WINDOW_SIZE, PING, PRIORITIZED, PRIORITY,
+    PRIORITY_UPDATE, RST_STREAM, SETTINGS, WINDOW_UPDATE, fields, frame,
 };
 use crate::harness::http1::{Conn, Request};
 use crate::harness::{Gateway, Setup, within};
@@ -227,5 +230,82 @@ async fn a_proxy_is_not_refused_for_what_comes_through_it() {
     let proxy = [127, 0, 0, 2].into();
     floods(&gw, proxy).await;
     assert_eq!(status(&gw, proxy).await, Some(200));
+    gw.running.stop().await;
+}
+
+/// Answers without end, as fast as they are taken.
+async fn pour(mut stream: TcpStream, poured: &AtomicU64) -> std::io::Result<()> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_buf(&mut head).await?;
+    }
+    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n").await?;
+    let piece = vec![b'x'; 64 << 10];
+    loop {
+        let taken = stream.write(&piece).await?;
+        poured.fetch_add(u64::try_from(taken).expect("a length"), Ordering::AcqRel);
+    }
+}
+
+/// An upstream of such answers, and how much of them was taken.
+async fn hose() -> (SocketAddr, Arc<AtomicU64>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let poured = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&poured);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let count = Arc::clone(&count);
+            tokio::spawn(async move { pour(stream, &count).await });
+        }
+    });
+    (address, poured)
+}
+
+/// Who gives room for a byte, or for one after another, takes answers for as long as a write may take, and nothing of memory: what
+/// the upstream has to say waits there.
+#[tokio::test(flavor = "multi_thread")]
+async fn windows_of_one_byte_hold_back_their_own_answers_alone() {
+    const ANSWERS: u32 = 50;
+    let (address, poured) = hose().await;
+    let more = format!(
+        "[[upstreams]]\nname = \"hose\"\nendpoints = [\"http://{address}\"]\n\
+         [[apis]]\nname = \"hose\"\nmount = \"/hose\"\nupstream = \"hose\"\n\
+         [[apis.routes]]\nid = \"hose.any\"\nmatch = \"/**\"\nmethods = [\"GET\"]\npublic = true\n"
+    );
+    let gw = Gateway::start_with(Setup { more, limits: "idle_timeout = \"1s\"", ..Setup::default() }).await;
+    let neighbour = Neighbour::of(&gw).await;
+    let (mut stalled, mut trickling) = (
+        Flood::open(gw.running.public, &[(INITIAL_WINDOW_SIZE, 1)]).await,
+        Flood::open(gw.running.public, &[(INITIAL_WINDOW_SIZE, 1)]).await,
+    );
+    for flood in [&mut stalled, &mut trickling] {
+        flood.send(ANSWERS, |i| open(i, "/hose/x", END_STREAM)).await;
+    }
+    let byte = 1_u32.to_be_bytes();
+    trickling.send(200_000, |i| [0, stream(i % ANSWERS)].map(|of| frame(WINDOW_UPDATE, 0, of, &byte)).concat()).await;
+    within("an upstream that is held back", async {
+        loop {
+            let before = poured.load(Ordering::Acquire);
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            if before > 0 && poured.load(Ordering::Acquire) == before {
+                return;
+            }
+        }
+    })
+    .await;
+    let held_back = poured.load(Ordering::Acquire);
+    // Both are cut when a write took its 30 s, and have nothing to do then.
+    for flood in [stalled, trickling] {
+        assert_ne!(flood.over().await, Ended::Open);
+    }
+    assert_eq!(poured.load(Ordering::Acquire), held_back, "nothing more was taken in the meantime");
+    within("the end of their requests", async {
+        while gw.running.metrics.in_flight.get() > 1 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    neighbour.content().await;
     gw.running.stop().await;
 }

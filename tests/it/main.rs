@@ -24,6 +24,7 @@ mod integration;
 mod keys;
 mod labels;
 mod layers;
+mod lengths;
 mod library;
 mod limits;
 mod logql;

@@ -113,7 +113,7 @@ async fn one_address_has_no_more_connections_than_its_share() {
         let mut third = Conn::open(gw.running.public).await;
         third.send(&get.bytes()).await;
         assert_eq!(third.try_response().await.is_some(), trusted, "a proxy has as many as it wants");
-        let refused = gw.running.metrics.text().contains("tollgate_connections_refused_total 1");
+        let refused = gw.running.metrics.text().contains("tollgate_connections_refused_total{reason=\"address\"} 1");
         assert_eq!(refused, !trusted);
         let mut other = Conn::open_from([127, 0, 0, 2].into(), gw.running.public).await;
         assert_eq!(other.ask(&get).await.status, 200, "another address is served");

@@ -27,7 +27,7 @@ async fn connections_beyond_the_cap_are_dropped_until_there_is_room() {
     let mut c = Conn::open(gw.running.public).await;
     c.send(&Request::get("/open/x").bytes()).await;
     assert!(c.closed().await, "the third connection was served");
-    assert!(gw.running.metrics.text().contains("tollgate_connections_refused_total 1"));
+    assert!(gw.running.metrics.text().contains("tollgate_connections_refused_total{reason=\"all\"} 1"));
     drop(a);
     let again = within("room for another connection", async {
         loop {

@@ -1,5 +1,13 @@
 //! Several endpoints: which gets a request, what is tried again, what an upstream may hold, how long it may take.
 
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use tollgate::gateway::upstream::Resolver;
+
 use crate::harness::audit::outcome;
 use crate::harness::gateway::free_port;
 use crate::harness::http1::{Conn, Request, ask};
@@ -229,7 +237,8 @@ async fn what_a_client_says_of_itself_gives_it_no_more_time() {
     let (before_a, before_b) = (a.count(), b.count());
     let mut conn = Conn::open(gw.running.public).await;
     conn.send(&ask_for_events().header("X-Behave", "silent").bytes()).await;
-    assert!(within("the end", conn.try_response()).await.is_none(), "nobody is waited for longer than for any answer");
+    let silent = conn.response().await;
+    assert_eq!((silent.status, silent.reason().as_deref()), (504, Some("upstream_timeout")), "no longer than for any answer");
     let seen = if a.count() > before_a { a.last() } else { b.last() };
     assert_eq!(a.count() + b.count(), before_a + before_b + 1);
     assert_eq!(outcome(&gw.record_of_request(&seen.header("x-request-id")).await), "Upstream");
@@ -400,5 +409,102 @@ async fn the_metrics_name_endpoints_and_the_view_needs_the_secret() {
     .await;
     let stranger = ask(gw.running.admin, &Request::get("/admin/v1/upstreams").host("127.0.0.1")).await;
     assert_eq!(stranger.status, 401);
+    gw.running.stop().await;
+}
+
+/// What the endpoints of `pair` say of their failures, all together.
+async fn failures(gw: &Gateway) -> u64 {
+    let seen = seen(gw).await;
+    seen["endpoints"].as_array().expect("endpoints").iter().filter_map(|e| e["failed"].as_u64()).sum()
+}
+
+/// Who asks for a stream on a route that is for none waits for its first byte no longer than others, and is told so; the endpoint that
+/// said nothing is to blame. Over HTTP/2 the stream ends, as nobody else's may.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_does_not_begin_is_an_endpoint_that_does_not_answer() {
+    let timeouts = "timeouts = { connect = \"2s\", read = \"300ms\", stream_idle = \"1h\", write = \"30s\" }";
+    let (gw, a, b) = two(timeouts).await;
+    let events = get().header("Accept", "text/event-stream");
+    let asked = ask(gw.running.public, &events).await;
+    assert_eq!(asked.status, 200, "{asked:?}");
+    a.force(Some("silent"));
+    b.force(Some("silent"));
+    let answer = ask(gw.running.public, &events).await;
+    assert_eq!((answer.status, answer.reason().as_deref()), (504, Some("upstream_timeout")), "{answer:?}");
+    assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+    assert_eq!(outcome(&gw.record_of(&answer).await), "Upstream");
+    assert_eq!(failures(&gw).await, 1);
+
+    let mut conn = http2::Conn::open(gw.running.public).await;
+    let accept = [("accept", "text/event-stream")];
+    let ended = conn.ask(http2::request("GET", "/pair/any/x", &accept), None).await;
+    assert!(ended.as_ref().is_err_and(h2::Error::is_reset), "{ended:?}");
+    within("its count", async { while failures(&gw).await < 2 {} }).await;
+    a.force(None);
+    b.force(None);
+    let answer = conn.ask(http2::request("GET", "/pair/any/x", &accept), None).await.expect("an answer");
+    assert_eq!(answer.status, 200, "the connection lives on");
+    gw.running.stop().await;
+}
+
+/// Names whose addresses a test changes.
+#[derive(Debug, Default)]
+struct Names(Mutex<Vec<SocketAddr>>);
+
+impl Names {
+    fn are(&self, of: &[&Upstream]) {
+        *self.0.lock() = of.iter().map(|upstream| upstream.address).collect();
+    }
+}
+
+#[async_trait]
+impl Resolver for Names {
+    async fn resolve(&self, _: &str, _: u16) -> io::Result<Vec<SocketAddr>> {
+        let known = self.0.lock().clone();
+        if known.is_empty() { Err(io::ErrorKind::NotFound.into()) } else { Ok(known) }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_moves_is_followed_and_what_is_under_way_ends_where_it_began() {
+    let (a, b, names) = (Upstream::start().await, Upstream::start().await, Arc::new(Names::default()));
+    names.are(&[&a]);
+    let setup = pair(&["moving.test:80".to_owned()], "resolve = \"10s\"");
+    let gw = Gateway::start_with(Setup { resolver: Some(Arc::clone(&names) as _), ..setup }).await;
+    assert_eq!(send(&gw, 3).await, [200; 3]);
+    assert_eq!((a.count(), b.count()), (3, 0));
+    let mut held = Conn::open(gw.running.public).await;
+    held.send(&get().header("X-Behave", "hold").bytes()).await;
+    a.asked(4).await;
+
+    names.are(&[&b]);
+    assert_eq!(send(&gw, 3).await, [200; 3]);
+    assert_eq!((a.count(), b.count()), (7, 0), "what is known is believed for a while");
+    gw.advance(11);
+    within("the new address", async {
+        // Whoever asks in the meantime is answered, here or there.
+        while b.count() == 0 {
+            assert_eq!(send(&gw, 1).await, [200]);
+        }
+    })
+    .await;
+    let before = a.count();
+    assert_eq!(send(&gw, 20).await, [200; 20]);
+    assert_eq!(a.count(), before, "nothing new comes to the old address");
+    a.emit("");
+    assert_eq!(held.response().await.status, 200, "what was under way there ends well");
+
+    names.are(&[]);
+    gw.advance(11);
+    assert_eq!(send(&gw, 20).await, [200; 20], "a name that is gone keeps its last address");
+    assert_eq!(a.count(), before);
+    names.are(&[&a, &b]);
+    gw.advance(11);
+    within("both addresses", async {
+        while a.count() == before {
+            assert_eq!(send(&gw, 1).await, [200]);
+        }
+    })
+    .await;
     gw.running.stop().await;
 }

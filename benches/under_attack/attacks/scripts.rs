@@ -9,7 +9,8 @@ use tokio::net::tcp::OwnedWriteHalf;
 
 use super::{PIECE, SECOND, Tally, Targets};
 use frames::{
-    CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PING, PREFACE, RST_STREAM, SETTINGS, WINDOW_UPDATE, fields_at, frame,
+    CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, INITIAL_WINDOW_SIZE, PING, PREFACE, RST_STREAM, SETTINGS,
+    WINDOW_UPDATE, fields_at, frame,
 };
 
 #[expect(dead_code, reason = "only the frames are used here, not the tests' way to send them")]
@@ -18,6 +19,8 @@ mod frames;
 
 /// Streams of one connection that are reset: more than any gate takes.
 const STREAMS: u32 = 20_000;
+/// Answers that are asked for on one connection.
+const ANSWERS: u32 = 100;
 /// Why (RFC 9113 §7).
 const CANCEL: [u8; 4] = 8_u32.to_be_bytes();
 
@@ -113,6 +116,18 @@ pub(super) fn frames(targets: &Targets) -> [Arc<Script>; 4] {
         Script::shared(http2(&[head("POST", END_HEADERS)]), many(&frame(DATA, 0, 1, &[]))),
         Script::shared(http2(&[]), many(&asking)),
     ]
+}
+
+/// Answers without end, all at once, for which there is room for one byte at a time (RFC 9113 §6.5.2, §6.9).
+pub(super) fn windows(targets: &Targets) -> Arc<Script> {
+    let bearer = format!("Bearer {}", targets.token);
+    let block = fields_at(&targets.address.to_string(), "GET", "/hose/x", &[("authorization", &bearer)]);
+    let settings = [&INITIAL_WINDOW_SIZE.to_be_bytes()[..], &1_u32.to_be_bytes()].concat();
+    let of_all = |one: &dyn Fn(u32) -> Vec<u8>| (0..ANSWERS).flat_map(|i| one(2 * i + 1)).collect::<Vec<u8>>();
+    let ask = of_all(&|stream| frame(HEADERS, END_HEADERS | END_STREAM, stream, &block));
+    let more = of_all(&|stream| frame(WINDOW_UPDATE, 0, stream, &1_u32.to_be_bytes()));
+    let begin = [PREFACE, &frame(SETTINGS, 0, 0, &settings), &ask].concat();
+    Script::shared(begin, [frame(WINDOW_UPDATE, 0, 0, &ANSWERS.to_be_bytes()), more].concat())
 }
 
 /// Heads, bodies that go on to an upstream, and messages that are read to be judged.

@@ -135,6 +135,9 @@ fn limits(raw: &RawLimits, at: &KeyPath, found: &mut Findings<'_>) -> Limits {
             found.error(at.key(key), "is out of range", "keep it between 1KiB and 64MiB");
         }
     }
+    if !(1..=100_000).contains(&raw.max_handshakes_per_address) {
+        found.error(at.key("max_handshakes_per_address"), "is out of range", "keep it between 1 and 100000");
+    }
     let max_token_cache = raw.max_token_cache.0.0;
     if !((1 << 20)..=(64 << 30)).contains(&max_token_cache) {
         found.error(at.key("max_token_cache"), "is out of range", "keep it between 1MiB and 64GiB");
@@ -151,6 +154,7 @@ fn limits(raw: &RawLimits, at: &KeyPath, found: &mut Findings<'_>) -> Limits {
             &at.key("max_connections_per_address"),
             found,
         ),
+        max_handshakes_per_address: raw.max_handshakes_per_address,
         flood_penalty: between(raw.flood_penalty.0, (Duration::ZERO, DAY), &at.key("flood_penalty"), found),
         header_timeout: raw.header_timeout.0,
         idle_timeout: raw.idle_timeout.0,

@@ -84,6 +84,7 @@ fn each_mistake_has_its_path() {
             "limits.max_connections_per_address = 0\nlimits.max_in_flight_per_address = 0",
             &["limits.max_connections_per_address", "limits.max_in_flight_per_address"],
         ),
+        ("limits.max_handshakes_per_address = 0", &["limits.max_handshakes_per_address"]),
         ("limits.max_mcp_body = \"1 MB\"", &["limits.max_mcp_body"]),
         ("limits.max_token_cache = \"1KiB\"", &["limits.max_token_cache"]),
         ("limits.buffer_memory = \"1KiB\"", &["limits.buffer_memory"]),

@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::buckets::{WAYS, Way};
 use super::*;
 
 fn rate(interval: i64, burst: u32) -> Rate {
@@ -39,11 +40,11 @@ fn hostile_callers_take_no_memory_and_few_counts() {
         assert_eq!(rates.count(7, &rate, at(0)), Ok(()));
     }
     // As many callers as fit: each is idle again sooner than the one who used up its burst, and so goes first.
-    for caller in 0..u64::try_from(4 * BUCKETS * WAYS).expect("it fits") {
+    for caller in 0..u64::try_from(4 * SETS * WAYS).expect("it fits") {
         let _ = rates.count(caller.wrapping_mul(0x9E37_79B9_7F4A_7C15) | (1 << 63), &rate, at(0));
     }
     assert!(rates.count(7, &rate, at(0)).is_err(), "the count of a caller at its limit survives");
-    assert_eq!(size_of::<Way>() * WAYS * BUCKETS, 1 << 20);
+    assert_eq!(size_of::<Way>() * WAYS * SETS, 1 << 20);
 }
 
 proptest! {

@@ -88,10 +88,19 @@ pub enum NoPeer {
 }
 
 impl Fleet {
+    /// The upstreams of `config`, whose names this resolver knows.
+    #[must_use]
+    pub fn of(config: &Config, resolver: Arc<dyn Resolver>) -> Self {
+        Self::after(config, resolver, None)
+    }
+
     /// The upstreams of `config`, with what `before` knows of those that it has too.
     #[must_use]
-    pub fn of(config: &Config, before: Option<&Self>) -> Self {
-        let resolver = before.map_or_else(|| Arc::new(SystemResolver) as Arc<dyn Resolver>, |b| Arc::clone(&b.resolver));
+    pub fn following(config: &Config, before: &Self) -> Self {
+        Self::after(config, Arc::clone(&before.resolver), Some(before))
+    }
+
+    fn after(config: &Config, resolver: Arc<dyn Resolver>, before: Option<&Self>) -> Self {
         let pool = |upstream: &Arc<Upstream>| {
             let known = before.and_then(|b| b.pools.get(&upstream.name));
             (upstream.name.clone(), Arc::new(Pool::new(Arc::clone(upstream), &resolver, known.map(Arc::as_ref))))

@@ -324,12 +324,12 @@ async fn a_watch_ends_what_takes_too_long() {
     use crate::gateway::streams::CutSwitch;
 
     let cut = Arc::new(CutSwitch::default());
-    let watch = Watch::start(Arc::clone(&cut), Watched { total: Some(Duration::from_secs(5)), ..Watched::default() });
+    let watch = Watch::start(Arc::clone(&cut), None, Watched { total: Some(Duration::from_secs(5)), ..Watched::default() });
     watch.touch();
     cut.wait().await;
     assert!(watch.fired() == Some(Slow::Upstream));
     let other = Arc::new(CutSwitch::default());
-    drop(Watch::start(Arc::clone(&other), Watched { total: Some(Duration::from_secs(5)), ..Watched::default() }));
+    drop(Watch::start(Arc::clone(&other), None, Watched { total: Some(Duration::from_secs(5)), ..Watched::default() }));
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert!(!other.is_cut(), "nobody watches any more");
 }
@@ -342,7 +342,7 @@ async fn a_body_that_stops_is_its_clients_fault_until_an_answer_begins() {
     let watch = |pieces: &Arc<Pieces>, pauses| {
         let cut = Arc::new(CutSwitch::default());
         let body = Some(Awaited { pieces: Arc::clone(pieces), longest, pauses });
-        (Watch::start(Arc::clone(&cut), Watched { body, ..Watched::default() }), cut)
+        (Watch::start(Arc::clone(&cut), None, Watched { body, ..Watched::default() }), cut)
     };
     let begun = || {
         let pieces = Arc::new(Pieces::default());
@@ -412,7 +412,7 @@ async fn only_an_answer_that_is_a_stream_has_the_time_of_one() {
         let cut = Arc::new(CutSwitch::default());
         let stream = Some(Stream { idle: long, total: None });
         let until = Watched { first: Some(short), idle: Some(short), total: Some(short), stream, body: None };
-        (Watch::start(Arc::clone(&cut), until), cut)
+        (Watch::start(Arc::clone(&cut), None, until), cut)
     };
     let ((silent, unanswered), (plain, answered), (events, streaming)) = (watch(), watch(), watch());
     plain.touch();

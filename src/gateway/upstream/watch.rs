@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
 use super::peer::Stream;
-use crate::gateway::streams::CutSwitch;
+use crate::gateway::streams::{CutSwitch, HangUp};
 
 /// How long an answer that says the limit was reached may take, where none has begun.
 const ANSWER: Duration = Duration::from_millis(500);
@@ -116,9 +116,10 @@ impl Pieces {
 }
 
 impl Watch {
-    /// Throws `cut` when one of these takes longer than it may.
+    /// Throws `cut` when one of these takes longer than it may. An answer that does not begin in time hangs up first, where that is
+    /// possible: then there is time to say so.
     #[must_use]
-    pub fn start(cut: Arc<CutSwitch>, until: Watched) -> Self {
+    pub fn start(cut: Arc<CutSwitch>, hang_up: Option<Arc<HangUp>>, until: Watched) -> Self {
         let shared = Arc::new(Shared {
             born: Instant::now(),
             last: AtomicU64::new(0),
@@ -129,6 +130,10 @@ impl Watch {
         let task = tokio::spawn(async move {
             let slow = watched.over(&until).await;
             watched.fired.store(slow as u8, Ordering::Release);
+            if let Some(hang_up) = hang_up.filter(|_| slow == Slow::Upstream && !watched.has_begun()) {
+                hang_up.throw();
+                tokio::time::sleep(ANSWER).await;
+            }
             cut.cut();
         });
         Self { shared, task }

@@ -41,9 +41,9 @@ impl Floods {
         known.is_some_and(|thrown_out| thrown_out.load(Ordering::Relaxed) >= LENIENCE)
     }
 
-    /// Whether connections from there are closed without a wait, because enough of them wait already.
-    pub(in crate::listener) fn close_at_once(&self, from: Option<IpAddr>) -> bool {
-        self.refuse(from) && self.waiting.is_used_up(from)
+    /// Whether a refused connection from there is closed without a wait, because enough of them wait already.
+    pub(in crate::listener) fn enough_wait(&self, from: Option<IpAddr>) -> bool {
+        self.waiting.is_used_up(from)
     }
 
     /// Lets a connection wait that is refused, where there is room for it.
@@ -93,14 +93,14 @@ mod tests {
         let begun = tokio::time::Instant::now();
         let all = futures::future::join_all((0..KEPT_WAITING).map(|_| floods.keep_waiting(from)));
         let more = async {
-            assert!(floods.close_at_once(from) && !floods.close_at_once(at("192.0.2.2")));
+            assert!(floods.enough_wait(from) && !floods.enough_wait(at("192.0.2.2")));
             floods.keep_waiting(from).await;
             assert_eq!(begun.elapsed(), Duration::ZERO);
         };
         // The first future is polled first.
         tokio::join!(all, more);
         assert_eq!(begun.elapsed(), WAIT);
-        assert!(!floods.close_at_once(from), "there is room again");
+        assert!(!floods.enough_wait(from), "there is room again");
     }
 
     #[test]

@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::allowance::Allowance;
 use super::frames::{Frame, Frames, Speaks};
+use crate::gateway::streams::HangUp;
 
 /// Why somebody is thrown out (RFC 9113 §7).
 const ENHANCE_YOUR_CALM: u32 = 11;
@@ -33,6 +34,7 @@ pub(in crate::listener) struct Watched {
     inner: Stream,
     speaks: Speaks,
     watch: Watch,
+    hang_up: Arc<HangUp>,
 }
 
 struct Watch {
@@ -43,15 +45,19 @@ struct Watch {
 }
 
 impl Watched {
-    /// Tells when the connection is thrown out, whoever does it.
-    pub(in crate::listener) fn new(inner: Stream, thrown_out: impl FnOnce() + Send + Sync + 'static) -> Self {
+    /// Tells when the connection is thrown out, whoever does it; reads nothing more once `hang_up` is thrown.
+    pub(in crate::listener) fn new(
+        inner: Stream,
+        hang_up: Arc<HangUp>,
+        thrown_out: impl FnOnce() + Send + Sync + 'static,
+    ) -> Self {
         let watch = Watch {
             received: Frames::default(),
             sent: Frames::default(),
             allowance: Allowance::new(Instant::now()),
             thrown_out: Some(Box::new(thrown_out)),
         };
-        Self { inner, speaks: Speaks::NOTHING, watch }
+        Self { inner, speaks: Speaks::NOTHING, watch, hang_up }
     }
 
     fn received(&mut self, piece: &[u8]) -> io::Result<()> {
@@ -119,7 +125,11 @@ impl AsyncRead for Watched {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buf.filled().len();
-        ready!(Pin::new(&mut this.inner).poll_read(cx, buf))?;
+        match Pin::new(&mut this.inner).poll_read(cx, buf) {
+            Poll::Ready(read) => read?,
+            Poll::Pending if this.hang_up.wait(cx) => return Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending => return Poll::Pending,
+        }
         if this.speaks == Speaks::Other {
             return Poll::Ready(Ok(()));
         }

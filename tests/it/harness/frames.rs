@@ -23,6 +23,9 @@ pub const END_STREAM: u8 = 1;
 pub const END_HEADERS: u8 = 4;
 pub const PRIORITIZED: u8 = 32;
 
+/// The setting that says how much may be sent on a stream that was not updated (RFC 9113 §6.5.2).
+pub const INITIAL_WINDOW_SIZE: u16 = 4;
+
 /// What a client begins with (RFC 9113 §3.4).
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -123,6 +126,12 @@ impl Flood {
         let _ = self.write.write_all(&frame(PING, 0, 0, b"allread.")).await;
         let ended = tokio::time::timeout(Duration::from_secs(60), self.reader).await;
         ended.expect("an answer or an end").expect("a reader")
+    }
+
+    /// Waits until the other side has ended the connection, without a word.
+    pub async fn over(self) -> Ended {
+        let ended = tokio::time::timeout(Duration::from_secs(120), self.reader).await;
+        ended.expect("an end").expect("a reader")
     }
 }
 

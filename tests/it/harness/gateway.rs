@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use tollgate::audit::Disk;
 use tollgate::boot::{self, Options, Running};
 use tollgate::config::Config;
+use tollgate::gateway::upstream::Resolver;
 use tollgate::types::{ManualClock, SeededEntropy, Timestamp};
 
 use super::Upstream;
@@ -185,6 +186,8 @@ pub struct Setup {
     pub store: Option<String>,
     /// Where the clock stands at the start; a fixed instant when `None`.
     pub at: Option<Timestamp>,
+    /// What knows the names of upstreams, when that is not the system.
+    pub resolver: Option<Arc<dyn Resolver>>,
     /// What the journal is written to, when not to files as they are.
     pub disk: Option<Box<dyn Disk>>,
     /// What the configuration has at its end.
@@ -265,6 +268,7 @@ async fn boot(setup: Setup, dir: &TempDir, upstream: &Upstream, store: &str, clo
     }
     let fresh = Options::new(config, file, Arc::new(environment));
     let options = Options {
+        resolver: setup.resolver.unwrap_or(fresh.resolver),
         disk: setup.disk.unwrap_or(fresh.disk),
         sockets: Some((socket(), socket())),
         clock: Arc::clone(clock) as _,

@@ -9,7 +9,9 @@ use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
 use http::{HeaderMap, Request, Response};
 use parking_lot::Mutex;
-use tokio::net::{TcpListener, TcpStream};
+use pingora_core::tls::TlsAcceptor;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::{broadcast, watch};
 
 use super::http2::data;
@@ -66,6 +68,15 @@ pub struct Collector {
 
 impl Collector {
     pub async fn start() -> Self {
+        Self::serve(None).await
+    }
+
+    /// One that speaks TLS.
+    pub async fn start_over(tls: TlsAcceptor) -> Self {
+        Self::serve(Some(tls)).await
+    }
+
+    async fn serve(tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let (messages, _) = broadcast::channel(64);
@@ -73,7 +84,17 @@ impl Collector {
         let accept = Arc::clone(&shared);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(connection(stream, Arc::clone(&accept)));
+                let (tls, shared) = (tls.clone(), Arc::clone(&accept));
+                tokio::spawn(async move {
+                    match tls {
+                        None => connection(stream, shared).await,
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                connection(stream, shared).await;
+                            }
+                        }
+                    }
+                });
             }
         });
         Self { address, shared }
@@ -112,7 +133,7 @@ impl Collector {
     }
 }
 
-async fn connection(stream: TcpStream, shared: Arc<Shared>) {
+async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, shared: Arc<Shared>) {
     let Ok(mut connection) = h2::server::handshake(stream).await else { return };
     while let Some(Ok((request, respond))) = connection.accept().await {
         let shared = Arc::clone(&shared);

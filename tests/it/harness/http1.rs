@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::within;
@@ -106,9 +106,14 @@ enum Framing {
     Close,
 }
 
+/// What requests are sent over.
+pub trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Wire for S {}
+
 /// One connection.
 pub struct Conn {
-    stream: TcpStream,
+    stream: Box<dyn Wire>,
     read: Vec<u8>,
 }
 
@@ -116,7 +121,12 @@ impl Conn {
     pub async fn open(to: SocketAddr) -> Self {
         let stream = TcpStream::connect(to).await.expect("the gateway accepts");
         stream.set_nodelay(true).expect("a socket option");
-        Self { stream, read: Vec::new() }
+        Self::over(stream)
+    }
+
+    /// On a connection that is there.
+    pub fn over(stream: impl Wire + 'static) -> Self {
+        Self { stream: Box::new(stream), read: Vec::new() }
     }
 
     /// From another address of this machine than usual.
@@ -125,7 +135,7 @@ impl Conn {
         socket.bind(SocketAddr::new(from, 0)).expect("an address of this machine");
         let stream = socket.connect(to).await.expect("the gateway accepts");
         stream.set_nodelay(true).expect("a socket option");
-        Self { stream, read: Vec::new() }
+        Self::over(stream)
     }
 
     pub async fn send(&mut self, bytes: &[u8]) {

@@ -1,4 +1,4 @@
-//! An HTTP/2 client with prior knowledge.
+//! An HTTP/2 client, with prior knowledge or over TLS.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -6,6 +6,7 @@ use bytes::Bytes;
 use h2::RecvStream;
 use h2::client::{ResponseFuture, SendRequest};
 use http::{Method, Request, Uri, Version};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
@@ -26,7 +27,12 @@ impl Drop for Conn {
 
 /// A request for `target` at the gateway.
 pub fn request(method: &str, target: &str, headers: &[(&str, &str)]) -> Request<()> {
-    let uri = Uri::builder().scheme("http").authority("gw.test").path_and_query(target).build().expect("a URI");
+    request_at("http://gw.test", method, target, headers)
+}
+
+/// The same for another scheme and authority.
+pub fn request_at(origin: &str, method: &str, target: &str, headers: &[(&str, &str)]) -> Request<()> {
+    let uri: Uri = format!("{origin}{target}").parse().expect("a URI");
     let method = Method::from_bytes(method.as_bytes()).expect("a method");
     let mut request = Request::builder().method(method).uri(uri).version(Version::HTTP_2);
     for (name, value) in headers {
@@ -47,7 +53,8 @@ impl Conn {
         Self::over(socket.connect(to).await.expect("the gateway accepts")).await
     }
 
-    async fn over(stream: TcpStream) -> Self {
+    /// On a connection that is there.
+    pub async fn over(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
         let (send, connection) = within("a handshake", h2::client::handshake(stream)).await.expect("HTTP/2");
         let driver = tokio::spawn(async move {
             let _ = connection.await;

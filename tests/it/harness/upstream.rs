@@ -109,6 +109,11 @@ impl Upstream {
         self.shared.log.lock().seen.clone()
     }
 
+    /// What came after so many.
+    pub fn seen_after(&self, count: usize) -> Vec<Seen> {
+        self.shared.log.lock().seen[count..].to_vec()
+    }
+
     /// How many requests came so far.
     pub fn count(&self) -> usize {
         self.shared.log.lock().seen.len()

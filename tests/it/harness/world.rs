@@ -140,7 +140,8 @@ impl Gateway {
         };
         node.store.freeze_request(&request, &cause).await.expect("a request");
         let code = PlainToken::generate(TokenKind::AuthorizationCode, &*node.entropy).hashed();
-        let approved = ApprovedRequest { grant: grant.clone(), trial: false, code, code_expires_at: now.plus(Duration::from_mins(1)) };
+        let approved =
+            ApprovedRequest { grant: grant.clone(), trial: false, code, code_expires_at: now.plus(Duration::from_mins(1)) };
         let decided = node.store.approve_request(&request.id, &approved, &|_: &_, _: &_| true, &cause).await.expect("a decision");
         assert_eq!(decided, Approve::Done);
         node.settle().await.expect("the change is applied");

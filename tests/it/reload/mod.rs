@@ -1,5 +1,7 @@
 //! A changed configuration is in force whole or not at all, and nobody who calls notices the change itself.
 
+mod mixed;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -163,6 +165,7 @@ async fn what_takes_a_restart_is_refused_by_name() {
         ("limits.header_timeout", limits("header_timeout = \"7s\"")),
         ("limits.max_in_flight", limits("max_in_flight = 10001\nmax_in_flight_per_address = 2500")),
         ("limits.max_connections_per_address", limits("max_connections_per_address = 7")),
+        ("limits.max_handshakes_per_address", limits("max_handshakes_per_address = 7")),
         ("limits.max_in_flight_per_address", limits("max_in_flight_per_address = 7")),
         ("limits.max_pending", limits("max_pending = 7")),
         ("limits.queue", limits("queue = \"7s\"")),

@@ -1,0 +1,82 @@
+//! TLS towards upstreams: whom the gateway believes, and what it shows.
+
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::harness::certificates::{Authority, Leaf, write};
+use crate::harness::http1::{Request, ask};
+use crate::harness::{Gateway, Setup, within};
+
+/// An upstream over TLS that wants client certificates of an authority and answers everything with 200.
+async fn tls_upstream(leaf: &Leaf, clients: &Authority) -> std::net::SocketAddr {
+    let acceptor = leaf.acceptor(clients);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let mut stream = acceptor.accept(stream).await?;
+                let mut read = Vec::new();
+                while !read.ends_with(b"\r\n\r\n") {
+                    if stream.read_buf(&mut read).await? == 0 {
+                        return Ok(());
+                    }
+                }
+                stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}").await?;
+                stream.shutdown().await
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upstream_is_believed_for_its_authority_and_name_alone() {
+    let (authority, ours, dir) = (Authority::new(), Authority::new(), tempfile::tempdir().expect("a directory"));
+    let address = tls_upstream(&authority.leaf(&["inner.test"]), &ours).await;
+    write(&dir.path().join("ca.pem"), &authority.0.pem());
+    write(&dir.path().join("wrong.pem"), &ours.0.pem());
+    let (cert, key) = ours.leaf(&["gateway.test"]).write(dir.path(), "client");
+    let ca = |file: &str| format!("ca = {:?}", dir.path().join(file));
+    let client = format!("client_cert = {cert:?}, client_key = {key:?}");
+    let name = |name: &str| format!("server_name = \"{name}\"");
+    let cases = [
+        ("right", format!("{}, {}, {client}", ca("ca.pem"), name("inner.test")), 200),
+        ("otherca", format!("{}, {}, {client}", ca("wrong.pem"), name("inner.test")), 502),
+        ("system", format!("{}, {client}", name("inner.test")), 502),
+        ("othername", format!("{}, {}, {client}", ca("ca.pem"), name("other.test")), 502),
+        ("noname", format!("{}, {client}", ca("ca.pem")), 502),
+        ("noclient", format!("{}, {}", ca("ca.pem"), name("inner.test")), 502),
+    ];
+    let mut more = String::new();
+    for (case, tls, _) in &cases {
+        more += &format!(
+            "[[upstreams]]\nname = \"{case}\"\nendpoints = [\"https://{address}\"]\ntls = {{ {tls} }}\n\
+             [[apis]]\nname = \"{case}\"\nmount = \"/tls-{case}\"\nupstream = \"{case}\"\n\
+             [[apis.routes]]\nid = \"{case}.any\"\nmatch = \"/**\"\nmethods = [\"GET\"]\npublic = true\n"
+        );
+    }
+    let gw = Gateway::start_with(Setup { more, file: true, ..Setup::default() }).await;
+    for (case, _, status) in &cases {
+        let response = ask(gw.running.public, &Request::get(&format!("/tls-{case}/x"))).await;
+        assert_eq!(response.status, *status, "{case}: {response:?}");
+    }
+    // Until the watcher has learned what to look at, a change is not one: it is told again, but not while it waits for the file to
+    // stand still.
+    within("another authority in the same file", async {
+        let mut told: Option<Instant> = None;
+        for turn in 0_u32.. {
+            if told.is_none_or(|told| told.elapsed() > Duration::from_secs(2)) {
+                write(&dir.path().join("wrong.pem"), &format!("{}\n# {turn}\n", authority.0.pem()));
+                told = Some(Instant::now());
+            }
+            if ask(gw.running.public, &Request::get("/tls-otherca/x")).await.status == 200 {
+                break;
+            }
+        }
+    })
+    .await;
+    gw.running.stop().await;
+}
