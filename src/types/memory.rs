@@ -72,10 +72,8 @@ impl Memory {
     pub fn of(self: &Arc<Self>, owner: Owner) -> Arc<Self> {
         let whole = self.all();
         let Part::Whole(all) = &whole.part else { return Arc::clone(self) };
-        all.shares.of(&owner, || Self {
-            held: AtomicUsize::new(0),
-            part: Part::Share { whole: Arc::clone(whole), owner: owner.clone() },
-        })
+        let share = |owner| Self { held: AtomicUsize::new(0), part: Part::Share { whole: Arc::clone(whole), owner } };
+        all.shares.of(owner, share)
     }
 
     /// As much as anybody wants: for what handles no requests.

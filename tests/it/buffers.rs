@@ -86,9 +86,9 @@ async fn an_organization_holds_its_share_and_the_next_is_served() {
 async fn an_address_has_a_share_while_nobody_knows_more() {
     let (gw, memory) = start().await;
     let caller = gw.open_caller("acme", &["operator"], "alerts:read metrics:read").await;
-    let piece = [b'x'; 60_000];
+    let piece = "x".repeat(60_000);
     let upload = format!("POST /open/x HTTP/1.1\r\nHost: gw.test\r\nContent-Length: {}\r\n\r\n", piece.len() + 1);
-    let upload = [upload.as_bytes(), &piece].concat();
+    let upload = [upload.as_bytes(), piece.as_bytes()].concat();
     let mut held_open = Vec::new();
     for number in 1..=17 {
         let mut conn = Conn::open(gw.running.public).await;

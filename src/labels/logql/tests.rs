@@ -151,8 +151,8 @@ fn logs() -> impl Strategy<Value = Made> {
     let bare = select(vec!["| json", "| logfmt --strict", "| decolorize", "| status >= 500", "| drop a, b", "| unpack"]);
     let stages = prop::collection::vec((gap(), prop_oneof![with, bare.prop_map(str::to_owned)]), 0..4);
     (selector(), stages).prop_map(|(made, stages)| {
-        let stages: String = stages.into_iter().map(|(gap, stage)| format!(" {gap}{stage}")).collect();
-        made.within("", &stages)
+        let stages: Vec<_> = stages.into_iter().map(|(gap, stage)| format!(" {gap}{stage}")).collect();
+        made.within("", &stages.concat())
     })
 }
 

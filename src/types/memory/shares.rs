@@ -36,13 +36,13 @@ impl Table {
     }
 
     /// The share of `owner`, the same one for as long as somebody has it.
-    pub(super) fn of(&self, owner: &Owner, make: impl FnOnce() -> Memory) -> Arc<Memory> {
-        let mut part = self.part(owner).lock();
-        if let Some(known) = part.get(owner).and_then(Weak::upgrade) {
+    pub(super) fn of(&self, owner: Owner, make: impl FnOnce(Owner) -> Memory) -> Arc<Memory> {
+        let mut part = self.part(&owner).lock();
+        if let Some(known) = part.get(&owner).and_then(Weak::upgrade) {
             return known;
         }
-        let made = Arc::new(make());
-        part.insert(owner.clone(), Arc::downgrade(&made));
+        let made = Arc::new(make(owner.clone()));
+        part.insert(owner, Arc::downgrade(&made));
         made
     }
 
