@@ -162,7 +162,7 @@ pub(super) fn read(
     let clients = client_ca.map(|ca| verifier(ca, required, &at.key("client_ca"))).transpose().map_err(|e| errors.push(e));
     match clients {
         Ok(clients) if errors.is_empty() => {
-            let (clients, authorities) = clients.unzip();
+            let (clients, authorities) = clients.map(|a| (a.verifier, (a.path, a.expires))).unzip();
             Ok((ListenMaterial { certificates, clients, authorities }, warnings))
         }
         _ => Err(errors),
@@ -180,8 +180,15 @@ fn certificate(files: &CertificateFiles, at: &KeyPath, warnings: &mut Vec<Warnin
     Ok(ServerCertificate { path: files.cert.clone(), names, expires, key: Arc::new(key) })
 }
 
-/// Whom a client certificate has to be from; the file of these authorities, and when the first of them expires.
-fn verifier(ca: &Path, required: bool, at: &KeyPath) -> Result<(Arc<dyn ClientCertVerifier>, (PathBuf, Timestamp)), ConfigError> {
+/// Whom a client certificate has to be from.
+struct Authorities {
+    verifier: Arc<dyn ClientCertVerifier>,
+    path: PathBuf,
+    /// When the first of them expires.
+    expires: Timestamp,
+}
+
+fn verifier(ca: &Path, required: bool, at: &KeyPath) -> Result<Authorities, ConfigError> {
     let unusable = |e: &dyn std::fmt::Display| {
         ConfigError::new(at, format!("{} can't be used: {e}", ca.display()), "name a file of certificates of authorities, PEM")
     };
@@ -193,7 +200,8 @@ fn verifier(ca: &Path, required: bool, at: &KeyPath) -> Result<(Arc<dyn ClientCe
     }
     let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
     let builder = if required { builder } else { builder.allow_unauthenticated() };
-    Ok((builder.build().map_err(|e| unusable(&e))?, (ca.to_owned(), expires)))
+    let verifier = builder.build().map_err(|e| unusable(&e))?;
+    Ok(Authorities { verifier, path: ca.to_owned(), expires })
 }
 
 /// Reads what a gateway shows to an upstream and believes of it.
