@@ -50,11 +50,11 @@ fn leaves(command: &clap::Command, before: &[&str], into: &mut BTreeSet<String>)
 /// Why the test of a command is none: its check is missing, or its file never runs the command.
 fn not_run(command: &str, test: &str) -> Option<String> {
     let (file, check) = test.split_once("::").unwrap_or((test, ""));
-    let Ok(text) = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)) else {
+    let Ok(source) = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)) else {
         return Some(format!("{command}: there is no {file}"));
     };
     let quoted: Vec<_> = command.split(' ').map(|word| format!("\"{word}\"")).collect();
-    match (check.is_empty() || !text.contains(check), text.contains(&quoted.join(", "))) {
+    match (check.is_empty() || !source.contains(check), source.contains(&quoted.join(", "))) {
         (true, _) => Some(format!("{command}: {file} has no check {check:?}")),
         (false, false) => Some(format!("{command}: {file} does not run it")),
         (false, true) => None,
@@ -65,8 +65,9 @@ fn not_run(command: &str, test: &str) -> Option<String> {
 fn every_command_that_changes_something_is_run_by_a_test() {
     let mut typed = BTreeSet::new();
     leaves(&Cli::command(), &[], &mut typed);
-    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/commands.toml")).expect("the table is there");
-    let table: Commands = toml::from_str(&text).unwrap_or_else(|e| panic!("the table can be read: {e}"));
+    let written =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/commands.toml")).expect("the table is there");
+    let table: Commands = toml::from_str(&written).unwrap_or_else(|e| panic!("the table can be read: {e}"));
     let changes: BTreeSet<_> = table.changes.keys().cloned().collect();
     let listed: BTreeSet<_> = table.reads.union(&changes).cloned().collect();
     let mut faults: Vec<_> = typed.difference(&listed).map(|one| format!("{one} is not in the table")).collect();

@@ -99,8 +99,8 @@ fn every_requirement_is_shown_or_said_to_be_missing() {
 
 #[test]
 fn every_journey_is_gone_on_the_pages_through_the_api_and_by_commands() {
-    let text = fs::read_to_string(root().join("tests/journeys.toml")).expect("the table is there");
-    let table: BTreeMap<String, Journey> = toml::from_str(&text).unwrap_or_else(|e| panic!("the table can be read: {e}"));
+    let written = fs::read_to_string(root().join("tests/journeys.toml")).expect("the table is there");
+    let table: BTreeMap<String, Journey> = toml::from_str(&written).unwrap_or_else(|e| panic!("the table can be read: {e}"));
     let mut faults = Vec::new();
     for (journey, Journey { pages, api, commands }) in &table {
         for (way, tests) in [("pages", pages), ("api", api), ("commands", commands)] {
