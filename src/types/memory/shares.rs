@@ -41,9 +41,9 @@ impl Table {
         if let Some(known) = part.get(&owner).and_then(Weak::upgrade) {
             return known;
         }
-        let made = Arc::new(make(owner.clone()));
-        part.insert(owner, Arc::downgrade(&made));
-        made
+        let share = Arc::new(make(owner.clone()));
+        part.insert(owner, Arc::downgrade(&share));
+        share
     }
 
     /// Forgets the share of `owner`, unless somebody has another by now.
