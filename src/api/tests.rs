@@ -76,7 +76,7 @@ fn every_operation_documents_what_the_gate_may_answer_for_it() {
 
     let denials = [
         Denial::NoToken,
-        Denial::Rate { wait: std::time::Duration::from_secs(1) },
+        Denial::Rate { of: crate::gateway::denial::Counting::User, wait: std::time::Duration::from_secs(1) },
         Denial::Concurrency,
         Denial::BodyTooLarge,
         Denial::LengthRequired,

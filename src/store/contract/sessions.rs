@@ -161,7 +161,7 @@ pub(crate) async fn nobody_agrees_to_what_a_client_may_no_longer_ask_for(store: 
         let of = |id| Grant { id, ..grant.clone() };
         let (first, second) = (of(GrantId::generate(after(1), &ENTROPY)), of(GrantId::generate(after(1), &ENTROPY)));
         let code = hash(TokenKind::AuthorizationCode);
-        let approved = ApprovedRequest { grant: first.clone(), code, code_expires_at: after(60) };
+        let approved = ApprovedRequest { grant: first.clone(), trial: false, code, code_expires_at: after(60) };
         let take = async {
             if round % 2 == 0 {
                 assert!(s.refuse_scope(&holder, &private, ScopeRefusal::Withdraw, None, &at).await.expect("taken").is_some());
@@ -193,7 +193,7 @@ pub(crate) async fn nobody_agrees_to_what_a_client_may_no_longer_ask_for(store: 
     s.set_client_scopes(id, Some(&scopes("logs:read")), Hand::Operator, &at).await.expect("narrowed");
     let code = hash(TokenKind::AuthorizationCode);
     let id = GrantId::generate(after(1), &ENTROPY);
-    let approved = ApprovedRequest { grant: Grant { id, ..grant.clone() }, code, code_expires_at: after(60) };
+    let approved = ApprovedRequest { grant: Grant { id, ..grant.clone() }, trial: false, code, code_expires_at: after(60) };
     let outcome = s.approve_request(&asked.id, &approved, &still, &at).await;
     assert_eq!(outcome.expect("an answer"), Approve::Gone);
     assert!(s.pending_request(&asked.id, after(2)).await.expect("an answer").is_some(), "and nothing was decided");
