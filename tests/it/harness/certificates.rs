@@ -46,6 +46,13 @@ impl Authority {
         self.leaf_of(params)
     }
 
+    /// One that is good from midnight before a day of UTC on.
+    pub fn leaf_from(&self, names: &[&str], (year, month, day): (i32, u8, u8)) -> Leaf {
+        let mut params = Self::named(names);
+        params.not_before = rcgen::date_time_ymd(year, month, day);
+        self.leaf_of(params)
+    }
+
     fn named(names: &[&str]) -> CertificateParams {
         CertificateParams::new(names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>()).expect("parameters")
     }

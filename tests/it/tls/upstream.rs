@@ -36,6 +36,8 @@ async fn tls_upstream(leaf: &Leaf, clients: &Authority) -> std::net::SocketAddr 
 async fn an_upstream_is_believed_for_its_authority_and_name_alone() {
     let (authority, ours, dir) = (Authority::new(), Authority::new(), tempfile::tempdir().expect("a directory"));
     let address = tls_upstream(&authority.leaf(&["inner.test"]), &ours).await;
+    let expired = tls_upstream(&authority.leaf_until(&["inner.test"], (2026, 1, 1)), &ours).await;
+    let early = tls_upstream(&authority.leaf_from(&["inner.test"], (2100, 1, 1)), &ours).await;
     write(&dir.path().join("ca.pem"), &authority.0.pem());
     write(&dir.path().join("wrong.pem"), &ours.0.pem());
     let (cert, key) = ours.leaf(&["gateway.test"]).write(dir.path(), "client");
@@ -44,6 +46,8 @@ async fn an_upstream_is_believed_for_its_authority_and_name_alone() {
     let name = |name: &str| format!("server_name = \"{name}\"");
     let cases = [
         ("right", format!("{}, {}, {client}", ca("ca.pem"), name("inner.test")), 200),
+        ("expired", format!("{}, {}, {client}", ca("ca.pem"), name("inner.test")), 502),
+        ("early", format!("{}, {}, {client}", ca("ca.pem"), name("inner.test")), 502),
         ("otherca", format!("{}, {}, {client}", ca("wrong.pem"), name("inner.test")), 502),
         ("system", format!("{}, {client}", name("inner.test")), 502),
         ("othername", format!("{}, {}, {client}", ca("ca.pem"), name("other.test")), 502),
@@ -52,6 +56,11 @@ async fn an_upstream_is_believed_for_its_authority_and_name_alone() {
     ];
     let mut more = String::new();
     for (case, tls, _) in &cases {
+        let address = match *case {
+            "expired" => expired,
+            "early" => early,
+            _ => address,
+        };
         more += &format!(
             "[[upstreams]]\nname = \"{case}\"\nendpoints = [\"https://{address}\"]\ntls = {{ {tls} }}\n\
              [[apis]]\nname = \"{case}\"\nmount = \"/tls-{case}\"\nupstream = \"{case}\"\n\
