@@ -46,7 +46,7 @@ async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
     let value = |name: &str| arguments.iter().position(|a| a == name).and_then(|i| arguments.get(i + 1)).map(String::as_str);
     let rounds = value("--rounds").and_then(|v| v.parse().ok()).unwrap_or(300);
-    let within = value("--within").and_then(|v| v.parse().ok()).unwrap_or(f64::INFINITY);
+    let within = value("--within").map_or(f64::INFINITY, |v| v.parse().expect("--within takes a number"));
     let only = value("--only").unwrap_or_default();
     let begun = Instant::now();
     let world = World::fill().await;
@@ -56,13 +56,15 @@ async fn main() -> ExitCode {
     let floor = measured(rounds, async || hashed(&block)).await;
     let unit = floor.at(50);
     floor.print("floor: SHA-256 over 1 MiB", unit);
-    let mut kept = true;
+    let (mut kept, mut any) = (true, false);
     for page in world.pages().into_iter().filter(|page| page.name.contains(only)) {
+        any = true;
         let times = measured(rounds, async || render(&world, world.router(), &page).await).await;
         times.print(page.name, unit);
         kept &= times.at(99) <= within;
     }
     world.end().await;
+    assert!(any, "no page's name has {only:?} in it");
     if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

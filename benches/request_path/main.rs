@@ -54,7 +54,7 @@ fn main() -> ExitCode {
     let number = |name: &str, default: u64| value(name).and_then(|v| v.parse().ok()).unwrap_or(default);
     let (span, rounds) = (Duration::from_secs(number("--seconds", 3)), number("--rounds", 7));
     if arguments.iter().any(|a| a == "--growth") {
-        let within = value("--within").and_then(|v| v.parse().ok()).unwrap_or(f64::INFINITY);
+        let within = value("--within").map_or(f64::INFINITY, |v| v.parse().expect("--within takes a number"));
         return growth::drive(span, rounds, arguments.iter().any(|a| a == "--million"), within);
     }
     drive(span, rounds);

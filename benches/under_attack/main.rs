@@ -70,10 +70,11 @@ fn main() -> ExitCode {
     let number = |name: &str, default: u64| value(name).and_then(|v| v.parse().ok()).unwrap_or(default);
     let (span, rounds) = (Duration::from_secs(number("--seconds", 6)), number("--rounds", 3));
     let attacks: Vec<_> = Attack::ALL.into_iter().filter(|a| value("--only").is_none_or(|only| a.name() == only)).collect();
+    assert!(!attacks.is_empty(), "no attack has the name that --only says");
     let from = value("--attack-from").unwrap_or(ATTACKER).parse().expect("an address");
+    let within = value("--within").map_or(f64::INFINITY, |v| v.parse().expect("--within takes a number"));
     let table = drive((span, rounds), &attacks, value("--gate-cores").unwrap_or(GATE_CORE), from);
     table.print();
-    let within = value("--within").and_then(|v| v.parse().ok()).unwrap_or(f64::INFINITY);
     if table.is_sound() && table.is_within(within) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

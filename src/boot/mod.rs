@@ -99,6 +99,7 @@ pub struct Options {
     #[doc(hidden)]
     pub entropy: Arc<dyn Entropy>,
     /// What turns the names of upstreams into addresses.
+    #[doc(hidden)]
     pub resolver: Arc<dyn Resolver>,
     /// Where the journal's files are made.
     #[doc(hidden)]

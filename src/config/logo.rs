@@ -92,8 +92,11 @@ fn svg(text: &str) -> Result<(), String> {
 
 /// An attribute that runs something, such as `onload`.
 fn handler(small: &str) -> Option<&str> {
-    small.split(|c: char| c.is_ascii_whitespace() || matches!(c, '"' | '\'' | '/')).find_map(|word| {
-        let (name, _) = word.split_once('=')?;
+    // White space may stand before the sign.
+    let (before_signs, _) = small.rsplit_once('=')?;
+    before_signs.split('=').find_map(|before| {
+        let before = before.trim_ascii_end();
+        let name = before.rsplit(|c: char| c.is_ascii_whitespace() || matches!(c, '"' | '\'' | '/')).next()?;
         let event = name.strip_prefix("on")?;
         (!event.is_empty() && event.bytes().all(|b| b.is_ascii_lowercase())).then_some(name)
     })
@@ -149,6 +152,8 @@ mod tests {
             (with("<a href=\"javascript:x\"/>"), "\"javascript:\""),
             (with("<g onload=\"x\"/>"), "\"onload\""),
             (with("<g id='a'onclick='x'/>"), "\"onclick\""),
+            (with("<g onload =\"x\"/>"), "\"onload\""),
+            (with("<g id='a' onclick\n\t= 'x'/>"), "\"onclick\""),
             (with("<image href=\"https://elsewhere.example/x.png\"/>"), "another site"),
             (with("<image xlink:href='//elsewhere.example/x.png'/>"), "another site"),
             (format!("<!DOCTYPE svg [<!ENTITY a 'b'>]>{SVG}").into_bytes(), "\"<!entity\""),

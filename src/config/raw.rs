@@ -176,7 +176,7 @@ pub struct RawLimits {
     /// taken out, and what is kept of a body to send it again. What finds none is refused with 503.
     pub buffer_memory: Written<ByteSize>,
     /// How much of it the requests of one organization hold at most, or, while nobody knows whose they are, of one client address
-    /// (IPv6: of one /64). Without it: a quarter, at least 16MiB or all of it.
+    /// (IPv6: of one /64). Without it: a quarter, at least 16MiB and what one body may have, or all of it.
     pub buffer_memory_share: Option<Written<ByteSize>>,
     /// How long the store may take to answer; when it takes longer, pages and the gateway's own endpoints are refused.
     pub max_store_latency: Written<Duration>,

@@ -25,9 +25,10 @@ const ACTION: usize = 64 * 1024;
 
 /// What stands beside the name of an index where a query refers to documents.
 const REFERRING: [&str; 5] = ["id", "_id", "doc", "path", "query"];
-/// What has to name its index: without one, it is an index that is nobody's.
+/// What has to be an object that names its index: without one, it is an index that is nobody's.
 const SHAPE: &str = "indexed_shape";
-/// A query that holds another one, as text.
+/// A query that holds another one, as text. A field of this name looks the same below `match`, and so does a query in a bucket that
+/// somebody calls `match`: it counts as a query wherever it is.
 const WRAPPER: &str = "wrapper";
 /// Where a runtime field looks its values up.
 const LOOKED_UP: &str = "target_index";
@@ -301,7 +302,7 @@ impl Walk<'_> {
             ("index" | "_index" | "indices", Rule::Documents) => refers,
             (name, _) => name == LOOKED_UP,
         });
-        let named = |value: &Seen<'_>| !matches!(value, Seen::Object(names) if !names.iter().any(|name| name == "index"));
+        let named = |value: &Seen<'_>| matches!(value, Seen::Object(names) if names.iter().any(|name| name == "index"));
         let mut shapes = members.iter().filter(|(name, _)| name == SHAPE);
         shapes.all(|(_, value)| named(value)) && counted.all(|(_, value)| value.is_covered(self.prefix))
     }

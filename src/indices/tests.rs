@@ -84,6 +84,7 @@ fn queries_refer_to_documents_of_their_own_organization() {
         r#"{"query":{"term":{"index":"whatever"}},"size":3}"#,
         r#"{"query":{"match":{"_index":{"query":"x"}}}}"#,
         r#"{"query":{"terms":{"user":{"index":"acme.users","id":"2","path":"followers"}}}}"#,
+        r#"{"query":{"geo_shape":{"l":{"indexed_shape":{"index":"acme.a","id":"d","path":"l"}}}}}"#,
         r#"{"query":{"more_like_this":{"like":[{"_index":"acme.a","_id":"1"},"text"]}}}"#,
         r#"{"query":{"ids":{"values":["1"]}},"aggs":{"a":{"terms":{"field":"index"}}}}"#,
     ] {
@@ -99,6 +100,11 @@ fn queries_refer_to_documents_of_their_own_organization() {
         r#"{"query":{"percolate":{"field":"q","index":"beta.a","id":"2"}}}"#,
         r#"{"query":{"geo_shape":{"l":{"indexed_shape":{"index":"beta.a","id":"d","path":"l"}}}}}"#,
         r#"{"query":{"geo_shape":{"l":{"indexed_shape":{"id":"d","path":"l"}}}}}"#,
+        r#"{"query":{"geo_shape":{"l":{"indexed_shape":"d"}}}}"#,
+        r#"{"query":{"geo_shape":{"l":{"indexed_shape":["index","d"]}}}}"#,
+        r#"{"query":{"geo_shape":{"l":{"indexed_shape":[{"index":"acme.a","id":"d"}]}}}}"#,
+        r#"{"query":{"geo_shape":{"l":{"indexed_shape":7}}}}"#,
+        r#"{"query":{"term":{"indexed_shape":"a field's name"}}}"#,
         r#"{"runtime_mappings":{"x":{"type":"lookup","target_index":"beta.a","input_field":"a","target_field":"b"}}}"#,
     ] {
         assert_eq!(query(foreign), Err(Refused::Foreign), "{foreign}");
@@ -128,7 +134,13 @@ fn a_query_that_another_one_holds_is_read_too() {
         assert_eq!(query(&fine), Ok(()), "{fine}");
     }
     let within = format!(r#"{{"bool":{{"should":[{theirs}]}}}}"#);
-    for foreign in [wrapped(theirs), wrapped(&within), wrapped(&theirs.replace("index", r"\u0069ndex"))] {
+    // The bucket of an aggregation may have any name, also that of a query whose members are fields.
+    let bucket = |name: &str| {
+        let held = STANDARD.encode(theirs);
+        format!(r#"{{"aggs":{{"a":{{"filters":{{"filters":{{"{name}":{{"wrapper":{{"query":"{held}"}}}}}}}}}}}}}}"#)
+    };
+    let escaped = theirs.replace("index", r"\u0069ndex");
+    for foreign in [wrapped(theirs), wrapped(&within), wrapped(&escaped), bucket("b"), bucket("match"), bucket("match_phrase")] {
         assert_eq!(query(&foreign), Err(Refused::Foreign), "{foreign}");
     }
     let nested = |inner: &str| format!(r#"{{"wrapper":{{"query":"{}"}}}}"#, STANDARD.encode(inner));
@@ -141,6 +153,7 @@ fn a_query_that_another_one_holds_is_read_too() {
         wrapped(&format!("{own}{own}")),
         r#"{"query":{"wrapper":{"query":"no base64"}}}"#.to_owned(),
         r#"{"query":{"wrapper":{"query":"e30"}}}"#.to_owned(),
+        r#"{"query":{"match":{"wrapper":{"query":"red paper"}}}}"#.to_owned(),
     ] {
         assert_eq!(query(&unreadable), Err(Refused::Unreadable), "{unreadable}");
     }

@@ -24,12 +24,14 @@ pub(super) struct Entrance {
     pub(super) connections: Arc<Connections>,
     pub(super) metrics: Arc<Metrics>,
     prepared: Arc<ArcSwap<Prepared>>,
+    /// Whether connections begin with a handshake.
+    tls: bool,
 }
 
 impl Entrance {
-    pub(super) fn new(connections: Arc<Connections>, front: (Arc<Metrics>, Arc<ArcSwap<Prepared>>)) -> Self {
+    pub(super) fn new(connections: Arc<Connections>, front: (Arc<Metrics>, Arc<ArcSwap<Prepared>>), tls: bool) -> Self {
         let (metrics, prepared) = front;
-        Self { connections, metrics, prepared }
+        Self { connections, metrics, prepared, tls }
     }
 
     /// The address that a peer's connections count as; none for those that many come through.
@@ -73,12 +75,15 @@ impl Entrance {
     /// Why a connection from there is closed at once. Of those that would be kept waiting only so many are.
     fn refusal(&self, from: Option<IpAddr>) -> Option<Refusal> {
         let Connections { floods, handshakes, .. } = &*self.connections;
-        let refusals = [
-            (Refusal::Address, self.connections.has_its_share(from)),
-            (Refusal::Flood, floods.refuse(from) && floods.enough_wait(from)),
-            (Refusal::Handshakes, handshakes.refuse(from, Instant::now()) && floods.enough_wait(from)),
-        ];
-        refusals.into_iter().find(|(_, refused)| *refused).map(|(refusal, _)| refusal)
+        if self.connections.has_its_share(from) {
+            Some(Refusal::Address)
+        } else if floods.refuse(from) && floods.enough_wait(from) {
+            Some(Refusal::Flood)
+        } else if self.tls && handshakes.refuse(from, Instant::now()) && floods.enough_wait(from) {
+            Some(Refusal::Handshakes)
+        } else {
+            None
+        }
     }
 
     fn count(&self, refusal: Refusal) {

@@ -90,7 +90,7 @@ impl Listener {
         let proxy = pingora::proxy::http_proxy(&Arc::new(conf), front);
         let connections = Arc::new(Connections::new(limits));
         let dispatch = Dispatch::new(proxy, Arc::clone(&connections), limits.idle_timeout);
-        let entrance = Entrance::new(Arc::clone(&connections), shared);
+        let entrance = Entrance::new(Arc::clone(&connections), shared, served.is_some());
         let mut listeners = Listeners::new();
         listeners.set_pre_tls_callback(Arc::new(Threshold(entrance.clone())));
         let guard = Guard::new(dispatch, entrance.clone());

@@ -28,7 +28,7 @@ const PAUSE: Duration = Duration::from_secs(3);
 /// The endpoint whose turn it is. pingora asks again for each retry.
 pub(super) async fn peer(front: &Front, session: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
     let (prepared, now, elapsed) = (Arc::clone(&ctx.prepared), front.node.now(), ctx.started.elapsed());
-    let (cut, hang_up) = (ctx.cut.clone(), hang_up(session));
+    let cut = ctx.cut.clone();
     let Some(forwarding) = ctx.forwarding() else { return Err(Error::new(ErrorType::InternalError)) };
     // The endpoint before is let go first: its place may be the one that is free.
     forwarding.attempt = None;
@@ -59,7 +59,7 @@ pub(super) async fn peer(front: &Front, session: &mut Session, ctx: &mut Ctx) ->
         let first = spans.first.map(|first| spans.connect + first);
         let stream = spans.stream.map(|stream| Stream { total: longest, ..stream });
         let until = Watched { first, total: left(spans.total), idle: spans.idle, stream, body };
-        forwarding.watch = cut.map(|cut| Watch::start(cut, hang_up, until));
+        forwarding.watch = cut.map(|cut| Watch::start(cut, hang_up(session), until));
     }
     match attempt.pool().peer(attempt.index(), forwarding.reached, &spans, now).await {
         Ok(mut peer) => {

@@ -45,7 +45,7 @@ const STREAMS: [(&str, &str); 4] =
 async fn start() -> (Gateway, Caller) {
     let more = "
 [roles.log-reader]
-permissions = [\"logs:read\", \"rules:read\", \"alerts:read\"]
+permissions = [\"logs:read\", \"rules:read\"]
 [[apis]]
 name = \"logs\"
 mount = \"/logs\"
@@ -55,7 +55,7 @@ tenant = { mode = \"label\", label = \"tenant\", value = \"{org.tenant}\" }
 "
     .to_owned();
     let gw = Gateway::start_with(Setup { more, ..Setup::default() }).await;
-    let caller = gw.open_caller("acme", &["log-reader"], "logs:read rules:read alerts:read").await;
+    let caller = gw.open_caller("acme", &["log-reader"], "logs:read rules:read").await;
     (gw, caller)
 }
 

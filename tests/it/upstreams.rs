@@ -422,7 +422,7 @@ async fn failures(gw: &Gateway) -> u64 {
 /// said nothing is to blame. Over HTTP/2 the stream ends, as nobody else's may.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_does_not_begin_is_an_endpoint_that_does_not_answer() {
-    let timeouts = "timeouts = { connect = \"2s\", read = \"300ms\", stream_idle = \"1h\", write = \"30s\" }";
+    let timeouts = "timeouts = { connect = \"2s\", read = \"2s\", stream_idle = \"1h\", write = \"30s\" }";
     let (gw, a, b) = two(timeouts).await;
     let events = get().header("Accept", "text/event-stream");
     let asked = ask(gw.running.public, &events).await;

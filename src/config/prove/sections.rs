@@ -105,7 +105,7 @@ fn buffers(raw: &RawLimits, at: &KeyPath, found: &mut Findings<'_>) -> (usize, u
         found.error(at.key("buffer_memory"), "is less than one body may have", "make it several times max_mcp_body");
     }
     let Some(share) = raw.buffer_memory_share.as_ref().map(|share| share.0.0) else {
-        return (whole, (whole / 4).max(LEAST_BUFFERS).min(whole));
+        return (whole, (whole / 4).max(LEAST_BUFFERS).max(one).min(whole));
     };
     if share > whole {
         found.error(at.key("buffer_memory_share"), "is more than buffer_memory", "leave something to others, or take it out");

@@ -141,6 +141,22 @@ fn defaults_are_the_documented_ones() {
 }
 
 #[test]
+fn a_share_of_the_memory_is_enough_for_one_body() {
+    const MIB: usize = 1 << 20;
+    for (limits, share) in [
+        ("", 64),
+        ("limits.buffer_memory = \"8MiB\"", 8),
+        ("limits.buffer_memory = \"32MiB\"", 16),
+        ("limits = { buffer_memory = \"64MiB\", max_mcp_body = \"32MiB\" }", 32),
+        ("limits = { buffer_memory = \"64MiB\", max_local_body = \"24MiB\" }", 24),
+        ("limits = { buffer_memory = \"256MiB\", max_mcp_body = \"32MiB\" }", 64),
+        ("limits = { buffer_memory = \"64MiB\", max_mcp_body = \"64MiB\" }", 64),
+    ] {
+        assert_eq!(proved(limits).listen.limits.buffer_memory_share, share * MIB, "{limits}");
+    }
+}
+
+#[test]
 fn our_own_mcp_server_is_always_there() {
     let config = proved("");
     let own = &config.apis[0];

@@ -45,7 +45,8 @@ struct Watch {
 }
 
 impl Watched {
-    /// Tells when the connection is thrown out, whoever does it; reads nothing more once `hang_up` is thrown.
+    /// Tells when the connection is thrown out, whoever does it; reads nothing more once `hang_up` is thrown, unless it
+    /// speaks HTTP/2.
     pub(in crate::listener) fn new(
         inner: Stream,
         hang_up: Arc<HangUp>,
@@ -127,7 +128,10 @@ impl AsyncRead for Watched {
         let before = buf.filled().len();
         match Pin::new(&mut this.inner).poll_read(cx, buf) {
             Poll::Ready(read) => read?,
-            Poll::Pending if this.hang_up.wait(cx) => return Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            // Over HTTP/2 nobody throws it.
+            Poll::Pending if this.speaks != Speaks::Http2 && this.hang_up.wait(cx) => {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
             Poll::Pending => return Poll::Pending,
         }
         if this.speaks == Speaks::Other {

@@ -15,9 +15,15 @@ const SCHEME: Field = (":scheme", "http");
 const AUTHORITY: Field = (":authority", "gw.test");
 const PATH: Field = (":path", "/open/a");
 
+/// `:status: 200`, as the first field of an answer (RFC 7541 appendix A).
+const OK: u8 = 0x88;
+
 /// How a stream went on.
 #[derive(Debug, PartialEq, Eq)]
 enum Outcome {
+    /// With 200.
+    Served,
+    /// With another status.
     Answered,
     Reset,
     Goaway,
@@ -36,8 +42,10 @@ async fn sent(to: SocketAddr, fields: &[Field]) -> Outcome {
             return Outcome::Closed;
         }
         let length = usize::try_from(u32::from_be_bytes([0, head[0], head[1], head[2]])).expect("a length");
-        stream.read_exact(&mut vec![0; length]).await.expect("a whole frame");
+        let mut payload = vec![0; length];
+        stream.read_exact(&mut payload).await.expect("a whole frame");
         match head[3] {
+            HEADERS if payload.first() == Some(&OK) => return Outcome::Served,
             HEADERS => return Outcome::Answered,
             RST_STREAM => return Outcome::Reset,
             GOAWAY => return Outcome::Goaway,
@@ -50,7 +58,7 @@ async fn sent(to: SocketAddr, fields: &[Field]) -> Outcome {
 async fn a_malformed_request_ends_its_stream_unheard() {
     let gw = Gateway::start().await;
     let sound = [METHOD, SCHEME, AUTHORITY, PATH];
-    assert_eq!(within("an answer", sent(gw.running.public, &sound)).await, Outcome::Answered);
+    assert_eq!(within("an answer", sent(gw.running.public, &sound)).await, Outcome::Served);
     assert_eq!(gw.upstream.count(), 1, "what is sound arrives");
     let with = |field: Field| [&sound[..], &[field]].concat();
     let rows: Vec<(&str, Vec<Field>)> = vec![
@@ -81,7 +89,11 @@ async fn a_malformed_request_ends_its_stream_unheard() {
     ];
     for (name, fields) in rows {
         let outcome = within(name, sent(gw.running.public, &fields)).await;
-        let refused = outcome != Outcome::Answered || name == "a path that is none";
+        let refused = match outcome {
+            Outcome::Served => false,
+            Outcome::Answered => name == "a path that is none",
+            Outcome::Reset | Outcome::Goaway | Outcome::Closed => true,
+        };
         assert!(refused, "{name}: {outcome:?}");
         assert_eq!(gw.upstream.count(), 1, "{name}: nobody heard of it");
     }
@@ -94,7 +106,8 @@ async fn an_authority_with_a_user_is_nobodys() {
     let gw = Gateway::start().await;
     for authority in ["user@gw.test", "gw.test:443@evil.test", "evil.test", "gw.test/", "gw.test?"] {
         let fields = [METHOD, SCHEME, (":authority", authority), PATH];
-        within(authority, sent(gw.running.public, &fields)).await;
+        let outcome = within(authority, sent(gw.running.public, &fields)).await;
+        assert_ne!(outcome, Outcome::Served, "{authority}");
         assert_eq!(gw.upstream.count(), 0, "{authority}");
     }
     gw.running.stop().await;
