@@ -215,13 +215,12 @@ pub struct ControlEvent {
 }
 
 impl Operation {
-    /// What happens to a user's account, and to what a user authorized: what the user is shown of it.
-    pub const OF_ACCOUNTS: &[Self] = &[
-        Self::LoginOk,
-        Self::LoginNewPlace,
-        Self::Logout,
-        Self::PasswordChange,
-        Self::AuthorizeConsent,
+    /// What people do to their own account: it is theirs when they did it.
+    pub const OF_ACCOUNTS: &[Self] =
+        &[Self::LoginOk, Self::LoginNewPlace, Self::Logout, Self::PasswordChange, Self::AuthorizeConsent];
+
+    /// What happens to what a user authorized: it is theirs when the grant is, whoever did it.
+    pub const OF_GRANTS: &[Self] = &[
         Self::CodeReplayDetected,
         Self::RefreshReuseDetected,
         Self::GrantRevokeUser,
@@ -252,6 +251,13 @@ impl Operation {
 }
 
 impl ControlEvent {
+    /// Why a grant ended that no administrator revoked.
+    pub const USER_LEFT: &str = "its user left the organization";
+    /// The same.
+    pub const CLIENT_REMOVED: &str = "its client was removed";
+    /// Why a grant ended that its user did not revoke.
+    pub const SUPERSEDED: &str = "a newer consent took its place";
+
     /// Something that was done.
     #[must_use]
     pub fn done(operation: Operation) -> Self {

@@ -190,10 +190,13 @@ pub trait AuditLogStore {
     async fn append_audit(&self, records: &[AuditRecord]) -> Result<(), StoreError>;
     /// One page of at most `limit` records, newest first.
     async fn search_audit(&self, filter: &AuditFilter, after: Option<&Cursor>, limit: u32) -> Result<AuditPage, StoreError>;
-    /// What happened to a user's account and to what they authorized, newest first ([`Operation::OF_ACCOUNTS`]): in `org` and in
-    /// none, or everywhere. What is in the log of no organization is every user's own.
+    /// What happened to a user's account and to what they authorized, newest first: in `org` and in none, or everywhere. What they
+    /// did to their own account ([`Operation::OF_ACCOUNTS`]), who else signed them out or gave them a password, each once although
+    /// every organization of theirs has a record of it, and what anybody did to their grants ([`Operation::OF_GRANTS`]). What they
+    /// did to others is not among it.
     ///
     /// [`Operation::OF_ACCOUNTS`]: crate::record::Operation::OF_ACCOUNTS
+    /// [`Operation::OF_GRANTS`]: crate::record::Operation::OF_GRANTS
     async fn own_events(
         &self,
         user: &UserId,

@@ -31,6 +31,7 @@ pub const fn nothing_left() -> Text {
 #[must_use]
 pub fn refused_later(span: Duration) -> Text {
     let after = match span.as_millis() {
+        ..100 => return Text::fixed("Its last request was refused at once."),
         millis @ ..10_000 => format!("{}.{} s", millis / 1000, millis % 1000 / 100),
         _ => duration_words(span),
     };

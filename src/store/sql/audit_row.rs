@@ -134,14 +134,12 @@ pub(super) fn revoked(reason: RevokeReason) -> ControlEvent {
             ControlEvent::refused(Operation::RefreshReuseDetected, "refresh_reuse").with_comment("the grant was revoked")
         }
         RevokeReason::UserDeactivated => ControlEvent::done(Operation::GrantRevokeUserDeactivated),
-        RevokeReason::MembershipRemoved => {
-            ControlEvent::done(Operation::GrantRevokeAdmin).with_comment("its user left the organization")
-        }
-        RevokeReason::ClientDeleted => ControlEvent::done(Operation::GrantRevokeAdmin).with_comment("its client was removed"),
+        RevokeReason::MembershipRemoved => ControlEvent::done(Operation::GrantRevokeAdmin).with_comment(ControlEvent::USER_LEFT),
+        RevokeReason::ClientDeleted => ControlEvent::done(Operation::GrantRevokeAdmin).with_comment(ControlEvent::CLIENT_REMOVED),
         RevokeReason::Uninstalled => ControlEvent::done(Operation::GrantRevokeUninstall),
         RevokeReason::Policy => {
             ControlEvent::done(Operation::GrantRevokePolicy).with_comment("a private scope that it held was taken back")
         }
-        RevokeReason::Superseded => ControlEvent::done(Operation::GrantRevokeUser).with_comment("a newer consent took its place"),
+        RevokeReason::Superseded => ControlEvent::done(Operation::GrantRevokeUser).with_comment(ControlEvent::SUPERSEDED),
     }
 }
