@@ -313,4 +313,15 @@ async fn a_resource_may_name_the_organization_that_the_machine_acts_in() {
     }
     let two = [("resource", "urn:test:acme:metrics"), ("resource", "urn:test:beta:metrics")];
     assert_eq!(token(&rig, &who, &two).await.error(), "invalid_target");
+    let (acme, beta) = (format!("urn:test:org:{}", rig.acme.id), format!("urn:test:org:{}", rig.beta.id));
+    for same in [["urn:test:acme:metrics", acme.as_str()], [acme.as_str(), "urn:test:acme:metrics"]] {
+        let answer = token(&rig, &who, &same.map(|name| ("resource", name))).await;
+        assert_eq!(answer.status, StatusCode::OK, "{same:?} is one organization: {}", answer.body);
+    }
+    for differing in
+        [["urn:test:acme:metrics", beta.as_str()], [acme.as_str(), "urn:test:beta:metrics"], [acme.as_str(), beta.as_str()]]
+    {
+        let answer = token(&rig, &who, &differing.map(|name| ("resource", name))).await;
+        assert_eq!(answer.error(), "invalid_target", "{differing:?}");
+    }
 }
