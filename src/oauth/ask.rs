@@ -195,7 +195,8 @@ impl Targets {
 /// Reads `resource` parameters (RFC 8707 §2).
 ///
 /// # Errors
-/// `invalid_target` for what is none of ours, or when two organizations are named.
+/// `invalid_target` for what is none of ours, or when two organizations are named in the same way; in different ways it shows where
+/// the organization is chosen.
 pub fn targets<'a>(config: &Config, asked: impl Iterator<Item = &'a str>) -> Result<Targets, OAuthError> {
     let wrong =
         |why: &str| OAuthError::new(Code::InvalidTarget, format!("The resource {why}; use the URL that its metadata publishes"));
@@ -208,10 +209,11 @@ pub fn targets<'a>(config: &Config, asked: impl Iterator<Item = &'a str>) -> Res
             api.resource.clone()
         } else {
             let (api, org) = config.api_in_org(&named).ok_or_else(|| wrong("is not one of this gateway's"))?;
-            if targets.org.as_ref().is_some_and(|other| *other != org) {
-                return Err(OAuthError::new(Code::InvalidTarget, "The resources name two organizations; a token is for one"));
-            }
-            targets.org = Some(org);
+            let two = || OAuthError::new(Code::InvalidTarget, "The resources name two organizations; a token is for one");
+            targets.org = Some(match targets.org.take() {
+                Some(before) => before.and(org).ok_or_else(two)?,
+                None => org,
+            });
             api.resource.clone()
         };
         if !targets.resources.contains(&known) {

@@ -145,8 +145,8 @@ fn basic(header: &HeaderValue) -> Result<(ClientId, String), OAuthError> {
 }
 
 /// Wrong secrets of one client from one network. Counted when they turned out to be wrong, never before: a client that has the right one
-/// may ask for as many tokens at the same time as it likes. Others of its network that guess are kept from it; from elsewhere they
-/// don't keep it from anything.
+/// may ask for as many tokens at the same time as it likes, and nobody who guesses keeps it from any. A right secret is 256 random bits,
+/// so there is nothing to hide from whoever tries many; they are told to wait, and leave no more records.
 struct Guesses<'a> {
     app: &'a App,
     key: String,
@@ -160,15 +160,11 @@ impl<'a> Guesses<'a> {
         Self { app, key: format!("{id} from {}", peer.network()), limit, now: app.node.now() }
     }
 
-    /// Refuses before anything is looked up, when there were too many.
-    fn check(&self) -> Result<(), OAuthError> {
-        let Some(left) = self.app.secrets.used_up(&self.key, self.limit, self.now) else { return Ok(()) };
+    /// Counts one that was wrong; refuses it when there were too many before it.
+    fn count(&self) -> Result<(), OAuthError> {
+        let Attempt::Wait(left) = self.app.secrets.attempt(&self.key, self.limit, self.now) else { return Ok(()) };
         let text = "Too many wrong secrets of this client came from this address; wait before trying again";
         Err(OAuthError::new(Code::TooManyRequests, text).retry_after(left.as_secs().max(1)))
-    }
-
-    fn count(&self) {
-        let _ = self.app.secrets.attempt(&self.key, self.limit, self.now);
     }
 }
 
@@ -187,10 +183,6 @@ async fn prove(app: &App, peer: &Peer, presented: Presented) -> Result<Client, O
         Presented::Secret { id, basic, .. } => (id, *basic),
     };
     let challenge = |e: OAuthError| if used_basic { e.challenging_basic() } else { e };
-    let guesses = Guesses::of(app, id, peer);
-    if let Presented::Secret { .. } = &presented {
-        guesses.check()?;
-    }
     let client = app.node.store.client(id).await?.ok_or_else(|| challenge(unknown()))?;
     let refusal = match (client.kind, &presented) {
         _ if client.state != ClientState::Active => {
@@ -209,7 +201,7 @@ async fn prove(app: &App, peer: &Peer, presented: Presented) -> Result<Client, O
             let live = app.node.store.live_secrets(&client.id, app.node.now()).await?;
             let right = secret.len() <= MAX_SECRET && live.iter().any(|s| s.hash == hash);
             if !right {
-                guesses.count();
+                Guesses::of(app, id, peer).count()?;
             }
             (!right).then(|| OAuthError::new(Code::InvalidClient, "The client secret is wrong or has ended"))
         }

@@ -51,14 +51,6 @@ impl Throttle {
         Attempt::Wait(self.left(span, now))
     }
 
-    /// How long nothing more may be tried, when that is so; counts nothing.
-    #[must_use]
-    pub fn used_up(&self, key: &str, limit: u32, now: Timestamp) -> Option<Duration> {
-        let span = self.span_of(now);
-        let counter = self.counters.get(&(key.to_owned(), span))?;
-        (counter.load(Ordering::Acquire) >= limit).then(|| self.left(span, now))
-    }
-
     /// Takes an attempt back that turned out not to count.
     pub fn forgive(&self, key: &str, now: Timestamp) {
         let (_, counter) = self.counter(key, now);
@@ -97,16 +89,6 @@ mod tests {
         assert_eq!(throttle.attempt("a", 2, at(50)), Attempt::Wait(Duration::from_secs(10)));
         assert_eq!(throttle.attempt("b", 2, at(50)), Attempt::Allowed);
         assert_eq!(throttle.attempt("a", 2, at(60)), Attempt::Allowed);
-    }
-
-    #[test]
-    fn what_is_used_up_is_known_without_counting() {
-        let throttle = Throttle::new(Duration::from_mins(1));
-        let at = |s: i64| Timestamp::from_millis(s * 1000);
-        assert_eq!(throttle.used_up("a", 1, at(0)), None);
-        assert_eq!(throttle.attempt("a", 1, at(0)), Attempt::Allowed);
-        assert_eq!(throttle.used_up("a", 1, at(50)), Some(Duration::from_secs(10)));
-        assert_eq!((throttle.used_up("b", 1, at(50)), throttle.used_up("a", 1, at(60))), (None, None));
     }
 
     #[test]

@@ -77,7 +77,7 @@ pub struct AuthRequest {
     pub scopes: ScopeSet,
     /// For which resources; empty when none was named.
     pub resources: Vec<ResourceId>,
-    /// The organization that a resource named: nobody can say yes to it elsewhere.
+    /// The organization that resources named: nobody can say yes to it elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub org: Option<OrgNamed>,
     /// `state`, returned byte for byte.

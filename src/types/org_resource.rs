@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{OrgId, ResourceId, Slug};
 
-/// An organization as a resource names it.
+/// An organization as resources name it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OrgNamed {
@@ -14,6 +14,8 @@ pub enum OrgNamed {
     Id(OrgId),
     /// By its short name.
     Slug(Slug),
+    /// By both, each in a resource of its own.
+    Both(OrgId, Slug),
 }
 
 impl OrgNamed {
@@ -23,6 +25,21 @@ impl OrgNamed {
         match self {
             Self::Id(named) => named == id,
             Self::Slug(named) => named == slug,
+            Self::Both(named, short) => named == id && short == slug,
+        }
+    }
+
+    /// What two resources name together; `None` when that can't be one organization. Whether an id and a short name are the same one's
+    /// shows only where it is chosen.
+    #[must_use]
+    pub fn and(self, other: Self) -> Option<Self> {
+        match (self, other) {
+            (Self::Id(id), Self::Slug(slug)) | (Self::Slug(slug), Self::Id(id)) => Some(Self::Both(id, slug)),
+            (Self::Both(id, slug), named) | (named, Self::Both(id, slug)) => {
+                let fits = named.is(&id, &slug);
+                fits.then_some(Self::Both(id, slug))
+            }
+            (one, other) => (one == other).then_some(one),
         }
     }
 }
@@ -108,6 +125,29 @@ mod tests {
             let Ok(resource) = ResourceId::parse(other) else { continue };
             assert_eq!(OrgResource::parse("urn:o:{org.slug}").expect("a template").names(&resource), None, "{other}");
         }
+    }
+
+    #[test]
+    fn resources_name_an_organization_together() {
+        let id = |last: &str| OrgId::parse(&format!("org_0192f0c1aaaa7bbb8cccddddeeeeff{last}")).expect("an id");
+        let slug = |text| Slug::parse(text).expect("a slug");
+        let (by_id, by_slug, both) =
+            (OrgNamed::Id(id("01")), OrgNamed::Slug(slug("acme")), OrgNamed::Both(id("01"), slug("acme")));
+        for named in [&by_id, &by_slug, &both] {
+            assert_eq!(named.clone().and(named.clone()).as_ref(), Some(named), "once more");
+            assert_eq!(both.clone().and(named.clone()).as_ref(), Some(&both));
+            assert_eq!(named.clone().and(both.clone()).as_ref(), Some(&both));
+        }
+        assert_eq!(by_id.clone().and(by_slug.clone()).as_ref(), Some(&both));
+        assert_eq!(by_slug.clone().and(by_id.clone()).as_ref(), Some(&both));
+        for other in [OrgNamed::Id(id("02")), OrgNamed::Slug(slug("beta")), OrgNamed::Both(id("01"), slug("beta"))] {
+            assert_eq!(both.clone().and(other.clone()), None, "{other:?}");
+            assert_eq!(other.clone().and(both.clone()), None, "{other:?}");
+        }
+        assert_eq!(by_id.and(OrgNamed::Id(id("02"))), None);
+        assert_eq!(by_slug.and(OrgNamed::Slug(slug("beta"))), None);
+        assert!(both.is(&id("01"), &slug("acme")));
+        assert!(!both.is(&id("01"), &slug("beta")) && !both.is(&id("02"), &slug("acme")));
     }
 
     #[test]

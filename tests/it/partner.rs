@@ -134,9 +134,11 @@ async fn a_partner_makes_an_app_publishes_it_changes_it_and_publishes_again() {
     assert_eq!(world.delete(&format!("{secrets}/published/{}", text(&listed[1]["id"])), admin).await.status, 409);
     assert_eq!(world.delete(&format!("{secrets}/published/none"), admin).await.status, 404);
 
+    // Before it is disabled: nobody can say yes to it after that.
+    let dash = world.gw.grant_to(&world.other.org, &customer.user, &client, "dash:read").await;
+    assert_eq!(world.opens(&dash).await, 403, "a token that works, of another API");
     let off = json!({ "state": "disabled" });
     assert_eq!(world.with_body("PUT", &format!("{path}/state"), admin, &off, None).await.status, 200);
-    let dash = world.gw.grant_to(&world.other.org, &customer.user, &client, "dash:read").await;
     assert_eq!(world.opens(&dash).await, 401, "no token of a disabled app works");
     let only = world.get("/apps?state=disabled&published=true&text=SYNC", admin).await.json();
     assert_eq!(names(&only["data"], "name"), ["Acme Sync"]);

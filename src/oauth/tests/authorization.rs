@@ -259,6 +259,13 @@ async fn a_resource_that_names_an_organization_is_for_nobody_elsewhere() {
     let client = rig.registered().await;
     let mut ada = Browser::new(&rig);
     ada.sign_in("ada@acme.test", PASSWORD).await;
+    let (acme, other) = (format!("urn:test:org:{}", rig.acme.id), format!("urn:test:org:{}", rig.beta.id));
+    let named = [("resource", "urn:test:acme:metrics"), ("resource", other.as_str()), ("scope", "metrics:read")];
+    let (_, page) = ada.consent_page(&client, &named).await;
+    assert_eq!(page.status, StatusCode::FORBIDDEN, "she is in both, and neither has both names: {}", page.body);
+    let named = [("resource", "urn:test:acme:metrics"), ("resource", acme.as_str()), ("scope", "metrics:read")];
+    let (_, page) = ada.consent_page(&client, &named).await;
+    assert!(page.body.contains("acme Inc") && !page.body.contains("beta Inc"), "one by both its names: {}", page.body);
     let (at, page) = ada.consent_page(&client, &[("resource", "urn:test:acme:metrics"), ("scope", "metrics:read")]).await;
     assert!(page.body.contains("acme Inc") && !page.body.contains("beta Inc"), "she is in both: {}", page.body);
     let (csrf, beta) = (page.csrf("/consent"), rig.beta.id.to_string());

@@ -182,6 +182,7 @@ contract! {
         a_trial_ends_with_its_session_and_its_time
         what_a_trial_installs_ends_with_it
         what_a_trial_installs_is_kept_by_a_consent_that_lasts
+        who_ends_a_trial_uninstalls_nothing_of_others
     }
     operators {
         operators_are_active_people

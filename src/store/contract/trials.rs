@@ -2,8 +2,9 @@
 
 use super::apps::app;
 use super::world::*;
-use crate::store::{App, Grant, RevokeReason, SharedStore, Subject, Trial, Via};
-use crate::types::{AppId, GrantId, HashedToken, RedirectUri, Timestamp};
+use crate::record::{Actor, Cause, operation};
+use crate::store::{App, AuditFilter, Grant, Membership, RevokeReason, SharedStore, Subject, Trial, Via};
+use crate::types::{AppId, GrantId, HashedToken, OrgId, RedirectUri, Timestamp, UserId};
 
 /// A trial of the draft, which ends ten minutes after the start.
 pub(super) fn trial(session: &HashedToken, app: &App) -> Trial {
@@ -182,4 +183,44 @@ pub(crate) async fn what_a_trial_installs_is_kept_by_a_consent_that_lasts(store:
     let mut kept = installed(&world).await;
     kept.sort_by_key(|(_, at)| *at);
     assert_eq!(kept, [(first.id, after(1)), (second.id, after(3)), (third.id, after(4))], "as ever after it was revoked");
+}
+
+/// Where apps were uninstalled and by whom, oldest first.
+async fn uninstalled(world: &World) -> Vec<(Option<OrgId>, Option<UserId>)> {
+    let page = world.store.search_audit(&AuditFilter::default(), None, 1000).await.expect("a page");
+    let found = page.rows.into_iter().rev().filter(|row| operation(&row.record) == "app.uninstall");
+    found.map(|row| (row.record.org, row.record.actor.user)).collect()
+}
+
+pub(crate) async fn who_ends_a_trial_uninstalls_nothing_of_others(store: SharedStore) {
+    let world = World::new(store).await;
+    let (tested, other, session) = (made(&world).await, made(&world).await, world.sign_in(0).await);
+    let beta = org("beta");
+    world.store.create_org(&beta, &cause(0)).await.expect("an organization");
+    let membership = Membership { org: beta.id.clone(), user: world.user.id.clone(), roles: roles(&["viewer"]) };
+    world.store.set_membership(&membership, &cause(0)).await.expect("a membership");
+    let (theirs, client) = app(&beta.id, "logs:read");
+    world.store.create_app(&theirs, &client, None, Via::Hand, MANY, &cause(0)).await.expect("an app");
+    assert!(begin(&world, &trial(&session, &tested)).await);
+    for tried_here in [&tested, &other] {
+        tried(&world, tried_here, 2).await;
+    }
+    for tried_there in [&tested, &theirs] {
+        let there = Grant { client: tried_there.draft_client.clone(), org: beta.id.clone(), ..world.wanted(2) };
+        world.consent_for(&Grant { expires_at: Some(after(600)), ..there }, 2, true).await;
+    }
+
+    // All four have ended; the organization that ends one has its own user on record for that one, and for nothing else.
+    let ada = Some(world.user.id.clone());
+    let by_ada = Cause { actor: Actor { user: ada.clone(), ..Actor::default() }, ..cause(700) };
+    assert!(world.store.end_trial(&trial(&session, &tested), &by_ada).await.expect("an answer"));
+    let of_ada = (Some(world.org.id.clone()), ada);
+    assert_eq!(uninstalled(&world).await, [of_ada.clone()]);
+    assert_eq!(installed(&world).await, [(other.id.clone(), after(2))]);
+    assert_eq!(world.store.installs(&beta.id).await.expect("installs").len(), 2);
+
+    assert_eq!(world.store.end_trial_installs(&cause(701)).await.expect("an answer"), 3, "the node ends the others itself");
+    let log = uninstalled(&world).await;
+    assert_eq!((log.len(), log.iter().filter(|line| **line == of_ada).count()), (4, 1), "{log:?}");
+    assert!(installed(&world).await.is_empty());
 }

@@ -382,13 +382,14 @@ impl AppStore for Engine {
         .fetch_all(tx.connection())
         .await
         .doing("remove the clients of an app")?;
+        // Installations before grants and keys, as whoever consents, mints a key or uninstalls locks them.
+        installs::forget(&mut tx, id).await?;
         for client in &gone {
             let id = Fields::of(client, "clients", "id").parsed("id", ClientId::parse)?;
             clients::strip(&mut tx, &id).await?;
             changed(&mut tx, &id, Some(&org), ControlEvent::done(Operation::ClientDelete));
         }
         disable(&mut tx, Disabling::App(id), DisableReason::AppDeleted).await?;
-        installs::forget(&mut tx, id).await?;
         told(&mut tx, id, &org, ControlEvent::done(Operation::AppDelete));
         tx.commit().await?;
         Ok(true)

@@ -144,6 +144,17 @@ impl Engine {
         .doing("read a machine client's grant")?;
         row.as_ref().map(rows::grant).transpose()
     }
+
+    /// The same as [`is_barred`] without its locks: right when it was asked.
+    async fn is_barred_now(&self, wanted: &Grant) -> Result<bool, StoreError> {
+        sqlx::query_scalar(concat!("SELECT ", barred!("$1", "$2", "$3")))
+            .bind(wanted.client.as_str())
+            .bind(wanted.user.as_str())
+            .bind(wanted.org.as_str())
+            .fetch_one(&mut *self.reader().await?)
+            .await
+            .doing("look for a machine client's revoked grant")
+    }
 }
 
 /// How the grants are read that the search's text is found in, if it has one.
@@ -327,7 +338,12 @@ impl GrantStore for Engine {
         if let Some(grant) = self.machine_grant_now(wanted).await?.filter(|g| serves(g, wanted)) {
             return Ok(Some(grant));
         }
+        // A machine that goes on asking after it was revoked keeps no writer waiting.
+        if self.is_barred_now(wanted).await? {
+            return Ok(None);
+        }
         let mut tx = self.begin(cause).await?;
+        // Asked again: somebody may have revoked it meanwhile.
         if is_barred(&mut tx, wanted).await? {
             return Ok(None);
         }

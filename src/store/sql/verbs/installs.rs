@@ -57,22 +57,31 @@ async fn keep(tx: &mut Tx<'_>, org: &OrgId, app: &AppId, by: Option<&UserId>) ->
     Ok(done.rows_affected() > 0)
 }
 
-/// Uninstalls what only trials installed, where nothing of them lives any more; how many installations that were.
-pub(super) async fn end_trials(tx: &mut Tx<'_>) -> Result<u64, StoreError> {
+/// Uninstalls what only trials installed, where nothing of them lives any more: of one app in one organization, when somebody of it
+/// ends a trial, since the records name them; of all, when the node does. How many installations that were.
+pub(super) async fn end_trials(tx: &mut Tx<'_>, only: Option<(&OrgId, &AppId)>) -> Result<u64, StoreError> {
+    let (in_org, of_app) = (only.map(|(org, _)| org.as_str()), only.map(|(_, app)| app.as_str()));
     // Writes nothing; whoever consents at the same time either came first and is seen below, or waits and installs anew.
-    let locked = sqlx::query("UPDATE installs SET app_id = app_id WHERE for_trial")
-        .execute(tx.connection())
-        .await
-        .doing("lock what trials installed")?;
+    let locked = sqlx::query(
+        "UPDATE installs SET app_id = app_id WHERE for_trial AND org_id = COALESCE($1, org_id) AND app_id = COALESCE($2, app_id)",
+    )
+    .bind(in_org)
+    .bind(of_app)
+    .execute(tx.connection())
+    .await
+    .doing("lock what trials installed")?;
     if locked.rows_affected() == 0 {
         return Ok(0);
     }
     let at = tx.cause.at.millis();
     let rows = sqlx::query(
-        "DELETE FROM installs WHERE for_trial AND NOT EXISTS (SELECT 1 FROM grants g JOIN clients c ON c.id = g.client_id \
+        "DELETE FROM installs WHERE for_trial AND org_id = COALESCE($1, org_id) AND app_id = COALESCE($2, app_id) \
+         AND NOT EXISTS (SELECT 1 FROM grants g JOIN clients c ON c.id = g.client_id \
          WHERE g.org_id = installs.org_id AND c.app_id = installs.app_id AND g.revoked_at IS NULL \
-         AND (g.expires_at IS NULL OR g.expires_at > $1)) RETURNING org_id, app_id",
+         AND (g.expires_at IS NULL OR g.expires_at > $3)) RETURNING org_id, app_id",
     )
+    .bind(in_org)
+    .bind(of_app)
     .bind(at)
     .fetch_all(tx.connection())
     .await
@@ -188,7 +197,7 @@ impl InstallStore for Engine {
 
     async fn end_trial_installs(&self, cause: &Cause) -> Result<u64, StoreError> {
         let mut tx = self.begin(cause).await?;
-        let ended = end_trials(&mut tx).await?;
+        let ended = end_trials(&mut tx, None).await?;
         if ended > 0 {
             tx.commit().await?;
         }

@@ -100,7 +100,7 @@ impl TrialStore for Engine {
         if done.rows_affected() == 0 {
             return Ok(false);
         }
-        installs::end_trials(&mut tx).await?;
+        installs::end_trials(&mut tx, Some((&trial.org, &trial.app))).await?;
         tx.record(Some(&trial.org), ControlEvent::done(Operation::AppTestEnd).on("client", trial.client.as_str()));
         tx.commit().await?;
         Ok(true)
