@@ -10,7 +10,7 @@ use crate::store::{AuditFilter, Grant, GrantState, StoreError};
 use crate::types::{ClientId, ScopeSet, ScopeToken, Timestamp};
 use crate::web::SignedIn;
 
-/// Live grants that are looked at, newest first: a program that is on many machines has one for each.
+/// Live grants, newest first, that the log is asked about: a program that is on many machines has one for each.
 const MOST: usize = 8;
 
 /// Live grants of one person to one client; none when it asks for the first time.
@@ -20,7 +20,7 @@ pub(super) struct Before(Vec<Consented>);
 /// One of them.
 struct Consented {
     grant: Grant,
-    /// What the person agreed to, whatever of it is left. As long as the log goes back.
+    /// What the person agreed to, whatever of it is left: as long as the log goes back, and for the newest of many grants.
     once: ScopeSet,
 }
 
@@ -32,8 +32,8 @@ impl Before {
         let own = app.node.store.grants_of_user(&who.user.id, now).await?.into_iter().map(|facts| facts.grant);
         let here = own.filter(|g| g.client == *client && lives(g) && places.iter().any(|p| p.org.id == g.org));
         let mut earlier = Vec::new();
-        for grant in here.take(MOST) {
-            let once = agreed(app, &grant).await?.union(&grant.scopes);
+        for (place, grant) in here.enumerate() {
+            let once = if place < MOST { agreed(app, &grant).await?.union(&grant.scopes) } else { grant.scopes.clone() };
             earlier.push(Consented { grant, once });
         }
         Ok(Self(earlier))
