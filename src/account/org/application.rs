@@ -19,7 +19,7 @@ use crate::pages::views::{
 use crate::pages::{DisplayName, When};
 use crate::record::Cause;
 use crate::store::{ClientUse, GrantFacts, GrantSearch, GrantStanding, GrantState, RevokeReason, Stance, StoreError, Verdict};
-use crate::types::{ApiKeyId, ClientId, GrantId, RedirectUri, ScopeSet, ScopeToken, Timestamp};
+use crate::types::{ApiKeyId, ClientId, GrantId, ScopeSet, ScopeToken, Timestamp};
 use crate::web::{Trouble, page, registration, see_other};
 
 /// Grants on one page.
@@ -81,11 +81,9 @@ async fn one(app: &App, visitor: &Visitor, (slug, id): (&str, &str), query: Opti
         id: known.client.id.to_string(),
         client: shown(app, &known.client, used).await?,
         standing: standing(&known),
-        redirects: redirects(&known),
         registration: registration(&known.client, now),
         users: known.users,
         grants_total: known.grants,
-        registered: When::new(known.client.created_at, now),
         first_granted: known.first_granted_at.map(|at| When::new(at, now)),
         first_used: known.first_used_at.map(|day| When::of_day(day, now)),
         last_used: known.last_used_at.map(|at| When::new(at, now)),
@@ -100,14 +98,6 @@ async fn one(app: &App, visitor: &Visitor, (slug, id): (&str, &str), query: Opti
         app: of_app,
     };
     Ok(page(StatusCode::OK, &view))
-}
-
-/// Where its answers go, each once.
-fn redirects(known: &ClientUse) -> Vec<String> {
-    let mut hosts: Vec<_> = known.client.redirect_uris.iter().map(RedirectUri::display_host).collect();
-    hosts.sort();
-    hosts.dedup();
-    hosts
 }
 
 /// What the address says was done, as far as it is true.
