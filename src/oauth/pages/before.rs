@@ -38,8 +38,8 @@ impl Before {
             here.retain(|grant| !tried.contains(&grant.id));
         }
         let mut earlier = Vec::with_capacity(here.len());
-        for (place, grant) in here.into_iter().enumerate() {
-            let once = if place < MOST { agreed(app, &grant).await?.union(&grant.scopes) } else { grant.scopes.clone() };
+        for (nth, grant) in here.into_iter().enumerate() {
+            let once = if nth < MOST { agreed(app, &grant).await?.union(&grant.scopes) } else { grant.scopes.clone() };
             earlier.push(Consented { grant, once });
         }
         Ok(Self(earlier))
