@@ -144,11 +144,11 @@ pub(crate) async fn the_grants_of_trials_are_known(store: SharedStore) {
     };
     assert!(known().await.is_empty(), "what lasts is no trial's");
     let given = tried(&world, &app, 3).await;
-    assert_eq!(known().await, [given.id.clone()].into(), "before its code is redeemed");
+    assert_eq!(known().await, BTreeSet::from([given.id.clone()]), "before its code is redeemed");
     // Its end may come sooner; then the trial says which it is.
     assert!(world.store.finish_trial(&begun, &given.id, &[2], after(4)).await.expect("an answer"));
     assert!(world.store.limit_grant(&given.id, &world.user.id, after(99), &cause(5)).await.expect("an answer"));
-    assert_eq!(known().await, [given.id.clone()].into());
+    assert_eq!(known().await, BTreeSet::from([given.id.clone()]));
     let stranger = world.store.trial_grants(&UserId::generate(after(0), &ENTROPY), &app.draft_client).await;
     assert!(stranger.expect("an answer").is_empty());
     assert!(world.store.end_trial(&begun, &cause(6)).await.expect("an answer"));
