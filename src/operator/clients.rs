@@ -117,7 +117,6 @@ async fn shown(app: &App, who: &Operating, id: &str, asked: &Asked) -> Result<Re
         client: view_of(&client, owner.as_ref(), now),
         owner,
         switched: switched(client.state),
-        created: When::new(client.created_at, now),
         registration: registration(&client, now),
         holders: holders.iter().map(holder).collect(),
         scopes: client.scopes.as_ref().map(|s| s.iter().map(ToString::to_string).collect()),

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 
 use super::StoreError;
 use crate::record::Cause;
-use crate::types::{AppId, ClientId, GrantId, HashedToken, OrgId, RedirectUri, Timestamp};
+use crate::types::{AppId, ClientId, GrantId, HashedToken, OrgId, RedirectUri, Timestamp, UserId};
 
 /// A trial, which belongs to the browser session that began it and to nobody else.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +40,9 @@ pub trait TrialStore {
     async fn begin_trial(&self, trial: &Trial, cause: &Cause) -> Result<bool, StoreError>;
     /// The trial of a session.
     async fn trial(&self, session: &HashedToken, at: Timestamp) -> Result<Option<Trial>, StoreError>;
+    /// The grants of a user to a client that the trials of their sessions made: those that were redeemed, and those that end when
+    /// such a trial does.
+    async fn trial_grants(&self, user: &UserId, client: &ClientId) -> Result<Vec<GrantId>, StoreError>;
     /// Writes down what the trial with this `state` was given; once. The records are those of the grant and the token.
     async fn finish_trial(&self, trial: &Trial, grant: &GrantId, sealed: &[u8], at: Timestamp) -> Result<bool, StoreError>;
     /// Forgets the trial with this `state` and uninstalls its app from its organization, where only trials installed it and nothing of

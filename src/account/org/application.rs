@@ -18,8 +18,10 @@ use crate::pages::views::{
 };
 use crate::pages::{DisplayName, When};
 use crate::record::Cause;
-use crate::store::{ClientUse, GrantFacts, GrantSearch, GrantStanding, GrantState, RevokeReason, Stance, StoreError, Verdict};
-use crate::types::{ApiKeyId, ClientId, GrantId, RedirectUri, ScopeSet, ScopeToken, Timestamp};
+use crate::store::{
+    Client, ClientUse, GrantFacts, GrantSearch, GrantStanding, GrantState, RevokeReason, Stance, StoreError, Verdict,
+};
+use crate::types::{ApiKeyId, ClientId, GrantId, ScopeSet, ScopeToken, Timestamp};
 use crate::web::{Trouble, page, registration, see_other};
 
 /// Grants on one page.
@@ -35,20 +37,66 @@ pub async fn show(
     visitor.answer(one(&app, &visitor, (&slug, &client), query.as_deref()).await)
 }
 
-/// The client of this id, if the organization has anything to do with it.
+/// The client of this id, if the organization has anything to do with it or owns it.
 pub(super) async fn find(app: &App, here: &Here, id: &str) -> Result<ClientUse, Trouble> {
     lookup(app, here, id).await?.ok_or_else(not_found)
 }
 
 async fn lookup(app: &App, here: &Here, id: &str) -> Result<Option<ClientUse>, StoreError> {
     let Ok(id) = ClientId::parse(id) else { return Ok(None) };
-    app.node.store.client_of_org(&here.org.id, &id, app.node.now()).await
+    match app.node.store.client_of_org(&here.org.id, &id, app.node.now()).await? {
+        Some(known) => Ok(Some(known)),
+        None => unused(app, here, &id).await,
+    }
+}
+
+/// A client of the organization's own that nobody authorized yet. Apps and machines have pages of their own.
+async fn unused(app: &App, here: &Here, id: &ClientId) -> Result<Option<ClientUse>, StoreError> {
+    let Some(client) = own(app, here, id).await?.filter(|client| elsewhere(here, client).is_none()) else { return Ok(None) };
+    let policy = app.node.store.client_policy(&here.org.id, id).await?;
+    let scopes = ScopeSet::default();
+    let (first_granted_at, first_used_at, last_used_at) = (None, None, None);
+    Ok(Some(ClientUse {
+        client,
+        policy,
+        users: 0,
+        grants: 0,
+        scopes,
+        first_granted_at,
+        first_used_at,
+        last_used_at,
+        asked: None,
+    }))
+}
+
+/// The client of this id, if the organization owns it.
+async fn own(app: &App, here: &Here, id: &ClientId) -> Result<Option<Client>, StoreError> {
+    Ok(app.node.store.client(id).await?.filter(|client| client.org.as_ref() == Some(&here.org.id)))
+}
+
+/// Where the page of an app or of a machine is.
+fn elsewhere(here: &Here, client: &Client) -> Option<String> {
+    let machine = || client.subject.is_some().then(|| here.path(&format!("machines/{}", client.id)));
+    client.app.as_ref().map(|of| here.path(&format!("apps/{}", of.app))).or_else(machine)
+}
+
+/// Where somebody is led who asks for what has no page here: to that of the organization's app or machine, or of an app that it
+/// may have.
+async fn led_on(app: &App, here: &Here, id: &str) -> Result<Response, Trouble> {
+    let own = match ClientId::parse(id) {
+        Ok(id) => own(app, here, &id).await?,
+        Err(_) => None,
+    };
+    match own.and_then(|client| elsewhere(here, &client)) {
+        Some(page) => Ok(see_other(&page)),
+        None => install::page_of(app, here, id).await,
+    }
 }
 
 async fn one(app: &App, visitor: &Visitor, (slug, id): (&str, &str), query: Option<&str>) -> Result<Response, Trouble> {
     let here = Here::find(visitor, slug, GRANTS_READ)?;
     let config = &visitor.config;
-    let Some(known) = lookup(app, &here, id).await? else { return install::page_of(app, &here, id).await };
+    let Some(known) = lookup(app, &here, id).await? else { return led_on(app, &here, id).await };
     let now = app.node.now();
     let path = here.path(&format!("applications/{}", known.client.id));
     let leaf = Leaf::read(query, GrantId::parse);
@@ -81,11 +129,9 @@ async fn one(app: &App, visitor: &Visitor, (slug, id): (&str, &str), query: Opti
         id: known.client.id.to_string(),
         client: shown(app, &known.client, used).await?,
         standing: standing(&known),
-        redirects: redirects(&known),
         registration: registration(&known.client, now),
         users: known.users,
         grants_total: known.grants,
-        registered: When::new(known.client.created_at, now),
         first_granted: known.first_granted_at.map(|at| When::new(at, now)),
         first_used: known.first_used_at.map(|day| When::of_day(day, now)),
         last_used: known.last_used_at.map(|at| When::new(at, now)),
@@ -100,14 +146,6 @@ async fn one(app: &App, visitor: &Visitor, (slug, id): (&str, &str), query: Opti
         app: of_app,
     };
     Ok(page(StatusCode::OK, &view))
-}
-
-/// Where its answers go, each once.
-fn redirects(known: &ClientUse) -> Vec<String> {
-    let mut hosts: Vec<_> = known.client.redirect_uris.iter().map(RedirectUri::display_host).collect();
-    hosts.sort();
-    hosts.dedup();
-    hosts
 }
 
 /// What the address says was done, as far as it is true.

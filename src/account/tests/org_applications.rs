@@ -4,8 +4,8 @@ use http::StatusCode;
 
 use super::world::{Answer, Browser, START, World, call, pager, scopes};
 use crate::record::Decision;
-use crate::store::{Client, Grant, NewClients};
-use crate::types::ScopeSet;
+use crate::store::{Client, ClientOrigin, Grant, NewClients};
+use crate::types::{ClientId, ScopeSet, SystemEntropy};
 
 const PATH: &str = "/orgs/acme/applications";
 
@@ -157,6 +157,58 @@ async fn nobody_else_decides_and_no_other_site() {
     let unknown = used.world.client("Not used here").await;
     for id in [unknown.id.as_str(), "cl_unknown", "a%20b"] {
         assert_eq!(used.world.get(Some(&used.ada), &format!("{PATH}/{id}")).await.status, StatusCode::NOT_FOUND, "{id}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_of_its_own_is_shown_before_anybody_authorized_it() {
+    let used = Used::new().await;
+    let (world, ada) = (&used.world, &used.ada);
+    let own = Client {
+        id: ClientId::generate(START, &SystemEntropy),
+        org: Some(world.acme.id.clone()),
+        name: "Acme's own".to_owned(),
+        origin: ClientOrigin::Administrator,
+        scopes: Some(scopes("metrics:read")),
+        ..used.client.clone()
+    };
+    world.node.store.create_client(&own, None, &world.node.own_cause()).await.expect("a client");
+    let path = format!("{PATH}/{}", own.id);
+    let page = world.get(Some(ada), &path).await;
+    assert_eq!(page.status, StatusCode::OK, "{}", page.body);
+    for shown in ["Those who authorize it appear here.", "http://127.0.0.1/callback", "metrics:read", "The acme company"] {
+        assert!(page.body.contains(shown), "{shown}: {}", page.body);
+    }
+    let eve = world.sign_in(&world.eve).await;
+    let foreign = format!("/orgs/evil/applications/{}", own.id);
+    assert_eq!(world.get(Some(&eve), &foreign).await.status, StatusCode::NOT_FOUND, "another's");
+    // What the page offers can be done, ahead of the first who authorizes it.
+    let done = world.submit(ada, &path, "block=1").await;
+    assert_eq!(location(&done), format!("{path}?done=blocked"));
+    assert!(world.get(Some(ada), location(&done)).await.body.contains("<strong>Blocked.</strong>"));
+}
+
+#[tokio::test]
+async fn apps_and_machines_of_its_own_have_pages_elsewhere() {
+    let used = Used::new().await;
+    let (world, ada) = (&used.world, &used.ada);
+    let app = "name=Acme+Sync&onboarding_url=https%3A%2F%2Facme.test%2Fstart&redirect_uris=https%3A%2F%2Facme.test%2Fcb\
+        &scopes=metrics%3Aread&kind=public&save=1";
+    world.submit(ada, "/orgs/acme/apps/new", app).await;
+    let app = world.node.store.apps(Some(&world.acme.id)).await.expect("apps").remove(0);
+    world.submit(ada, "/orgs/acme/members", "service=ci&role=viewer&add-service=1").await;
+    let robot = world.node.store.user_by_email("ci.acme").await.expect("a store").expect("it is there");
+    let fields = format!("name=Nightly&subject={}&scopes=metrics%3Aread&save=1", robot.id);
+    world.submit(ada, "/orgs/acme/machines/new", &fields).await;
+    let machine = world.node.store.machines(&world.acme.id, "", (0, 10)).await.expect("machines").remove(0).client;
+    let pages = [
+        (&app.draft_client, format!("/orgs/acme/apps/{}", app.id)),
+        (&machine.id, format!("/orgs/acme/machines/{}", machine.id)),
+    ];
+    for (client, page) in pages {
+        let led = world.get(Some(ada), &format!("{PATH}/{client}")).await;
+        assert_eq!((led.status, location(&led)), (StatusCode::SEE_OTHER, page.as_str()), "{}", led.body);
+        assert_eq!(world.get(Some(ada), &page).await.status, StatusCode::OK, "{page}");
     }
 }
 

@@ -369,3 +369,35 @@ async fn a_test_of_something_dangerous_begins_anew_after_another_sign_in() {
     let (at, _) = scene.consent(&scene.begin().await).await;
     assert!(location(&scene.decide(&at, "approve").await).contains("code="));
 }
+
+#[tokio::test]
+async fn a_test_is_nothing_that_was_allowed_before() {
+    let scene = Scene::new().await;
+    let (world, ada) = (&scene.world, &scene.ada);
+    let query = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("response_type", "code")
+        .append_pair("client_id", scene.app.draft_client.as_str())
+        .append_pair("redirect_uri", "https://acme.test/cb")
+        .append_pair("scope", "metrics:read")
+        .append_pair("state", "s-1")
+        .append_pair("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM")
+        .append_pair("code_challenge_method", "S256")
+        .finish();
+    let asked = async || {
+        let frozen = world.visit(ada, &format!("/oauth2/authorize?{query}")).await;
+        assert!(location(&frozen).starts_with("/consent?request="), "{} {}", frozen.status, frozen.body);
+        (location(&frozen).to_owned(), world.visit(ada, location(&frozen)).await)
+    };
+    let callback = scene.callback().await;
+    let (_, page) = asked().await;
+    assert!(page.body.contains("It will be able to") && !page.body.contains("What changes"), "{}", page.body);
+    world.visit(ada, &callback).await;
+    let (at, page) = asked().await;
+    assert_eq!(scene.state_of_grant(&scene.trial().await.expect("a trial")).await, GrantState::Live);
+    assert!(page.body.contains("It will be able to") && !page.body.contains("What changes"), "{}", page.body);
+    // What is allowed to the app itself is another matter, and nothing of the test is counted as dropped.
+    let allowed = scene.decide(&at, "approve").await;
+    assert!(location(&allowed).starts_with("https://acme.test/cb?"), "{}", allowed.body);
+    let (_, page) = asked().await;
+    assert!(page.body.contains("It asks for nothing new.") && !page.body.contains("No longer asked for"), "{}", page.body);
+}

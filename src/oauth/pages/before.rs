@@ -10,7 +10,7 @@ use crate::store::{AuditFilter, Grant, GrantState, StoreError};
 use crate::types::{ClientId, ScopeSet, ScopeToken, Timestamp};
 use crate::web::SignedIn;
 
-/// Live grants that are looked at, newest first: a program that is on many machines has one for each.
+/// Live grants, newest first, that the log is asked about: a program that is on many machines has one for each.
 const MOST: usize = 8;
 
 /// Live grants of one person to one client; none when it asks for the first time.
@@ -20,7 +20,7 @@ pub(super) struct Before(Vec<Consented>);
 /// One of them.
 struct Consented {
     grant: Grant,
-    /// What the person agreed to, whatever of it is left. As long as the log goes back.
+    /// What the person agreed to, whatever of it is left: as long as the log goes back, and for the newest of many grants.
     once: ScopeSet,
 }
 
@@ -31,9 +31,15 @@ impl Before {
         let lives = |grant: &Grant| grant.state == GrantState::Live && grant.expires_at.is_none_or(|end| end > now);
         let own = app.node.store.grants_of_user(&who.user.id, now).await?.into_iter().map(|facts| facts.grant);
         let here = own.filter(|g| g.client == *client && lives(g) && places.iter().any(|p| p.org.id == g.org));
-        let mut earlier = Vec::new();
-        for grant in here.take(MOST) {
-            let once = agreed(app, &grant).await?.union(&grant.scopes);
+        let mut here: Vec<_> = here.collect();
+        // What a test of an app was given ends with it, and was never given to the app.
+        if !here.is_empty() {
+            let tried = app.node.store.trial_grants(&who.user.id, client).await?;
+            here.retain(|grant| !tried.contains(&grant.id));
+        }
+        let mut earlier = Vec::with_capacity(here.len());
+        for (nth, grant) in here.into_iter().enumerate() {
+            let once = if nth < MOST { agreed(app, &grant).await?.union(&grant.scopes) } else { grant.scopes.clone() };
             earlier.push(Consented { grant, once });
         }
         Ok(Self(earlier))

@@ -5,7 +5,8 @@ use serde_json::json;
 
 use super::rig::{Browser, CALLBACK, PASSWORD, Rig, pair_of};
 use crate::apps::{Author, Imported, Made, NewSecret, Release, Workshop, Written};
-use crate::store::{App, AppState, ClientKind, Maturity, Stage};
+use crate::store::{App, AppState, ClientAuth, ClientKind, Maturity, Stage};
+use crate::types::ScopeSet;
 
 fn written(scopes: &[&str]) -> Written {
     Written {
@@ -150,6 +151,33 @@ async fn consent_to_another_version_marks_what_is_new() {
     }
     let (_, page) = ada.consent_page(&client, &[]).await;
     assert!(!page.body.contains("What changes"), "{}", page.body);
+}
+
+#[tokio::test]
+async fn what_the_oldest_of_many_grants_allows_is_not_new() {
+    let rig = Rig::new().await;
+    // One client on many machines: a consent ends none of the others.
+    let (client, _) = rig
+        .made(|client| {
+            (client.org, client.kind, client.auth) = (None, ClientKind::Public, ClientAuth::None);
+            client.scopes = Some(ScopeSet::parse("logs:read metrics:read").expect("scopes"));
+        })
+        .await;
+    let client = client.id.to_string();
+    let mut ada = Browser::new(&rig);
+    ada.sign_in("ada@acme.test", PASSWORD).await;
+    let (at, page) = ada.consent_page(&client, &[("scope", "logs:read metrics:read")]).await;
+    let (csrf, org) = (page.csrf("/consent"), rig.beta.id.to_string());
+    let first = ada.post(&at, &[("csrf", &csrf), ("org", &org), ("approve", "1")]).await;
+    assert!(first.sent("code").is_some(), "{} {}", first.status, first.body);
+    for _ in 0..8 {
+        rig.later(1);
+        ada.code(&client, &[("scope", "logs:read")]).await;
+    }
+    let (_, page) = ada.consent_page(&client, &[("scope", "logs:read metrics:read")]).await;
+    assert!(page.body.contains("It asks for nothing new.") && !page.body.contains(">New</span>"), "{}", page.body);
+    assert_eq!(page.body.matches("You allowed this before in beta Inc, not elsewhere").count(), 1, "{}", page.body);
+    assert!(!page.body.contains("You allowed this before in acme Inc"), "the other one is allowed in both: {}", page.body);
 }
 
 #[tokio::test]

@@ -263,7 +263,6 @@ fn client(asked: bool, notice: Option<Switched>) -> OperatorClientPage {
         },
         owner: notice.is_some().then(owner),
         switched: ClientSwitched::On,
-        created: ago(60 * 24 * 3),
         registration: super::registration(if notice.is_some() { Registered::ByOwner } else { Registered::ByItself }),
         holders: if asked {
             Vec::new()

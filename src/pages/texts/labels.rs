@@ -14,12 +14,6 @@ pub const fn among() -> Text {
     Text::fixed("In")
 }
 
-/// Label of a value.
-#[must_use]
-pub const fn answers_go_to() -> Text {
-    Text::fixed("Answers go to")
-}
-
 /// Label of a field.
 #[must_use]
 pub const fn api() -> Text {
@@ -324,12 +318,6 @@ pub const fn it_calls_itself() -> Text {
 #[must_use]
 pub const fn key() -> Text {
     Text::fixed("Key")
-}
-
-/// Label of a value.
-#[must_use]
-pub const fn known_since() -> Text {
-    Text::fixed("Known since")
 }
 
 /// Label of a column or a value.

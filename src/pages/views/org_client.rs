@@ -39,16 +39,12 @@ pub struct OrgClientPage {
     pub client: Client,
     /// Whether it may be used.
     pub standing: ClientStanding,
-    /// Hosts or schemes where it receives its answers.
-    pub redirects: Vec<String>,
     /// How it came here and signs in.
     pub registration: Registration,
     /// Users with a live grant.
     pub users: u64,
     /// Live grants.
     pub grants_total: u64,
-    /// When it became known.
-    pub registered: When,
     /// When somebody here first authorized it.
     pub first_granted: Option<When>,
     /// When it first called.

@@ -180,6 +180,7 @@ contract! {
         a_trial_belongs_to_one_session_and_one_app
         a_trial_is_given_one_answer
         a_trial_ends_with_its_session_and_its_time
+        the_grants_of_trials_are_known
         what_a_trial_installs_ends_with_it
         what_a_trial_installs_is_kept_by_a_consent_that_lasts
         who_ends_a_trial_uninstalls_nothing_of_others

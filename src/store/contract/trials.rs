@@ -1,5 +1,7 @@
 //! Trial authorizations.
 
+use std::collections::BTreeSet;
+
 use super::apps::app;
 use super::world::*;
 use crate::record::{Actor, Cause, operation};
@@ -124,6 +126,34 @@ async fn revoke(world: &World, grant: &Grant, seconds: u64) {
 async fn installed(world: &World) -> Vec<(AppId, Timestamp)> {
     let installs = world.store.installs(&world.org.id).await.expect("installs");
     installs.into_iter().map(|install| (install.app, install.at)).collect()
+}
+
+pub(crate) async fn the_grants_of_trials_are_known(store: SharedStore) {
+    let world = World::new(store).await;
+    let (app, other, session) = (made(&world).await, made(&world).await, world.sign_in(0).await);
+    let begun = trial(&session, &app);
+    assert!(begin(&world, &begun).await);
+    let of_draft = |seconds| Grant { client: app.draft_client.clone(), ..world.wanted(seconds) };
+    let lasting = [of_draft(2), Grant { expires_at: Some(after(900)), ..of_draft(2) }];
+    for grant in &lasting {
+        world.consent_to(grant, 2).await;
+    }
+    tried(&world, &other, 2).await;
+    let known = async || {
+        let found = world.store.trial_grants(&world.user.id, &app.draft_client).await.expect("an answer");
+        found.into_iter().collect::<BTreeSet<_>>()
+    };
+    assert!(known().await.is_empty(), "what lasts is no trial's");
+    let given = tried(&world, &app, 3).await;
+    assert_eq!(known().await, BTreeSet::from([given.id.clone()]), "before its code is redeemed");
+    // Its end may come sooner; then the trial says which it is.
+    assert!(world.store.finish_trial(&begun, &given.id, &[2], after(4)).await.expect("an answer"));
+    assert!(world.store.limit_grant(&given.id, &world.user.id, after(99), &cause(5)).await.expect("an answer"));
+    assert_eq!(known().await, BTreeSet::from([given.id.clone()]));
+    let stranger = world.store.trial_grants(&UserId::generate(after(0), &ENTROPY), &app.draft_client).await;
+    assert!(stranger.expect("an answer").is_empty());
+    assert!(world.store.end_trial(&begun, &cause(6)).await.expect("an answer"));
+    assert!(known().await.is_empty());
 }
 
 pub(crate) async fn what_a_trial_installs_ends_with_it(store: SharedStore) {

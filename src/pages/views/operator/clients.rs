@@ -107,9 +107,7 @@ pub struct OperatorClientPage {
     pub owner: Option<ClientOwner>,
     /// Whether it may be used.
     pub switched: ClientSwitched,
-    /// Since when it is here.
-    pub created: When,
-    /// How it came here and signs in.
+    /// How it came here, since when, and how it signs in.
     pub registration: Registration,
     /// Who authorized it: organizations with the most authorizations first, some of them when there are many.
     pub holders: Vec<ClientHolder>,

@@ -9,7 +9,7 @@ use super::installs;
 use super::rows::Fields;
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{StoreError, Trial, TrialStore};
-use crate::types::{AppId, ClientId, GrantId, HashedToken, OrgId, RedirectUri, Timestamp};
+use crate::types::{AppId, ClientId, GrantId, HashedToken, OrgId, RedirectUri, Timestamp, UserId};
 
 fn trial(row: &Row) -> Result<Trial, StoreError> {
     let f = Fields::of(row, "trials", "app_id");
@@ -71,6 +71,20 @@ impl TrialStore for Engine {
         .await
         .doing("read a trial")?;
         row.as_ref().map(self::trial).transpose()
+    }
+
+    async fn trial_grants(&self, user: &UserId, client: &ClientId) -> Result<Vec<GrantId>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT DISTINCT g.id FROM grants g JOIN sessions s ON s.user_id = g.user_id \
+             JOIN trials t ON t.session = s.hash AND t.client_id = g.client_id \
+             WHERE g.user_id = $1 AND g.client_id = $2 AND (t.grant_id = g.id OR t.expires_at = g.expires_at)",
+        )
+        .bind(user.as_str())
+        .bind(client.as_str())
+        .fetch_all(&mut *self.reader().await?)
+        .await
+        .doing("list the grants of trials")?;
+        rows.iter().map(|row| Fields::of(row, "grants", "id").parsed("id", GrantId::parse)).collect()
     }
 
     async fn finish_trial(&self, trial: &Trial, grant: &GrantId, sealed: &[u8], at: Timestamp) -> Result<bool, StoreError> {
