@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::account::activity::{self, CalledFrom};
 use crate::account::applications::{Application, ScopeWords};
-use crate::account::log::Names;
+use crate::account::log::Doers;
 use crate::admin::{GrantView, grant_view};
 use crate::config::{Config, Risk};
 use crate::record::{AuditRecord, Decision, Event, Outcome, operation, summary};
@@ -126,7 +126,7 @@ pub(super) fn own_application(config: &Config, application: &Application, now: T
 }
 
 /// A record as `user` is shown it: of what others did, that they did it.
-pub(super) fn own_record(record: &AuditRecord, user: &UserId, names: &Names) -> OwnRecord {
+pub(super) fn own_record(record: &AuditRecord, user: &UserId, doers: &Doers) -> OwnRecord {
     let (actor, row) = (&record.actor, summary(record));
     let (api, status) = match &record.event {
         Event::Call(call) => (Some(call.api.to_string()), answered(&call.outcome)),
@@ -137,7 +137,7 @@ pub(super) fn own_record(record: &AuditRecord, user: &UserId, names: &Names) -> 
     OwnRecord {
         id: record.id.clone(),
         time: record.time,
-        user: actor.user.as_ref().map(|id| names.of(id).to_owned()),
+        user: doers.who(record).map(|who| who.words().to_owned()),
         client: actor.client.clone(),
         client_name: actor.client_name.clone(),
         operation: operation(record).to_owned(),
