@@ -3,8 +3,8 @@
 use super::world::*;
 use crate::record::{AuditRecord, ControlEvent, Decision, Event, Operation, Outcome, WouldDeny, operation};
 use crate::store::{
-    AuditFilter, AuditPage, Bucket, Cursor, DecisionFilter, Facet, Grant, Membership, NewUser, RevokeReason, ShadowFilter, SharedStore,
-    Statuses, Tally,
+    AuditFilter, AuditPage, Bucket, Cursor, DecisionFilter, Facet, Grant, Membership, NewUser, RevokeReason, ShadowFilter,
+    SharedStore, Statuses, Tally,
 };
 use crate::types::RecordId;
 
