@@ -8,7 +8,7 @@ use http::StatusCode;
 
 use super::App;
 use super::activity;
-use super::log::Names;
+use super::log::{Doer, Doers};
 use super::org::leaf::Leaf;
 use super::visitor::Visitor;
 use crate::pages::views::{EventRow, EventsPage, Happened, Section};
@@ -45,7 +45,7 @@ async fn list(app: &App, visitor: &Visitor, query: Option<&str>) -> Result<Respo
 
 /// What records name by id alone.
 struct Known {
-    users: Names,
+    doers: Doers,
     orgs: HashMap<OrgId, String>,
     /// The person's own grants.
     grants: HashMap<GrantId, GrantFacts>,
@@ -61,8 +61,7 @@ fn grant_of(record: &AuditRecord) -> Option<GrantId> {
 impl Known {
     async fn of(app: &App, visitor: &Visitor, rows: &[AuditRow]) -> Result<Self, StoreError> {
         let (store, records) = (&app.node.store, || rows.iter().map(|row| &row.record));
-        let mut users = Names::default();
-        users.learn(&app.node, records().filter_map(|record| record.actor.user.as_ref())).await?;
+        let doers = Doers::of(&app.node, &visitor.who.user.id, rows).await?;
         let orgs: BTreeSet<_> = records().filter_map(|record| record.org.clone()).collect();
         let orgs = store.org_names(&orgs.into_iter().collect::<Vec<_>>()).await?.into_iter().collect();
         let mut grants = HashMap::new();
@@ -70,7 +69,7 @@ impl Known {
             let own = store.grant_facts(&id).await?.filter(|facts| facts.grant.user == visitor.who.user.id);
             grants.extend(own.map(|facts| (id, facts)));
         }
-        Ok(Self { users, orgs, grants })
+        Ok(Self { doers, orgs, grants })
     }
 
     fn shown(&self, visitor: &Visitor, record: &AuditRecord, event: &ControlEvent, now: Timestamp) -> EventRow {
@@ -79,34 +78,51 @@ impl Known {
         let named = record.actor.client_name.as_deref().or(grant.map(|facts| facts.client.name.as_str()));
         // What nobody is named for was done by the operator, whose address is nobody's business.
         let theirs = record.actor.user.as_ref().map_or(record.actor.client.is_some(), |who| who == own);
+        let doer = self.doers.who(record);
+        let happened = happened(event, doer, theirs);
+        // Of what was done to the account every organization has a record: it is about none of them.
+        let org = record.org.as_ref().filter(|_| !happened.of_account());
         EventRow {
             at: When::new(record.time, now),
-            happened: happened(event.operation),
+            happened,
             application: named.map(DisplayName::new),
             scopes: event.scopes.iter().map(ToString::to_string).collect(),
-            organization: record.org.as_ref().and_then(|org| self.orgs.get(org)).map(|name| DisplayName::new(name)),
-            by: record.actor.user.as_ref().filter(|who| *who != own).map(|who| self.users.of(who).to_owned()),
+            organization: org.and_then(|org| self.orgs.get(org)).map(|name| DisplayName::new(name)),
+            by: match doer {
+                Some(Doer::Known(address)) if !theirs && happened != Happened::EndedByPolicy => Some(address.to_owned()),
+                _ => None,
+            },
             from: activity::from(record).filter(|_| theirs).map(|from| from.address),
             program: record.origin.user_agent.as_deref().filter(|_| theirs).map(DisplayName::new),
         }
     }
 }
 
-const fn happened(operation: Operation) -> Happened {
-    match operation {
+fn happened(event: &ControlEvent, doer: Option<Doer<'_>>, theirs: bool) -> Happened {
+    let comment = event.comment.as_deref();
+    match event.operation {
         Operation::LoginOk => Happened::SignedIn,
         Operation::LoginNewPlace => Happened::SignedInElsewhere,
-        Operation::Logout => Happened::SignedOut,
+        Operation::Logout if doer == Some(Doer::Operator) && !theirs => Happened::SessionsEndedByOperator,
+        // The records of one session don't tell which one.
+        Operation::Logout if comment.is_none() => Happened::SessionEnded,
+        Operation::Logout => Happened::SessionsEnded,
+        Operation::PasswordChange if doer == Some(Doer::Operator) && !theirs => Happened::PasswordChangedByOperator,
         Operation::PasswordChange => Happened::PasswordChanged,
         Operation::AuthorizeConsent => Happened::Allowed,
         Operation::CodeReplayDetected => Happened::CodeReused,
         Operation::RefreshReuseDetected => Happened::TokenReused,
+        Operation::GrantNarrow if doer == Some(Doer::Maker) => Happened::NarrowedByMaker,
         Operation::GrantNarrow => Happened::Narrowed,
         Operation::GrantLimit => Happened::Limited,
+        Operation::GrantRevokeUser if comment == Some(ControlEvent::SUPERSEDED) => Happened::Replaced,
         Operation::GrantRevokeUser => Happened::RevokedByYou,
+        Operation::GrantRevokeAdmin if comment == Some(ControlEvent::USER_LEFT) => Happened::LeftOrganization,
+        Operation::GrantRevokeAdmin if comment == Some(ControlEvent::CLIENT_REMOVED) => Happened::ApplicationRemoved,
         Operation::GrantRevokeAdmin => Happened::RevokedByAdministrator,
         Operation::GrantRevokeUninstall => Happened::Uninstalled,
         Operation::GrantRevokePolicy => Happened::EndedByPolicy,
+        Operation::GrantRevokeClient if doer == Some(Doer::Maker) => Happened::EndedByMaker,
         // What else ends a grant, and what else may be among a user's events one day.
         _ => Happened::Ended,
     }

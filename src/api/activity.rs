@@ -11,7 +11,7 @@ use super::error::ApiError;
 use super::openapi::Refusals;
 use super::own::{OwnRecord, own_record};
 use crate::account::activity::activity;
-use crate::account::log::{Names, Query, open_cursor, seal_cursor};
+use crate::account::log::{Doers, Query, open_cursor, seal_cursor};
 use crate::store::{AuditPage, Cursor};
 
 /// What to look for; every field narrows.
@@ -106,8 +106,7 @@ fn place(caller: &Caller, cursor: Option<&str>) -> Result<Option<Cursor>, ApiErr
 
 async fn page(caller: &Caller, found: &AuditPage) -> Answer<Page<OwnRecord>> {
     let (node, user) = (&caller.node, &caller.principal.user.id);
-    let mut names = Names::default();
-    names.learn(node, found.rows.iter().filter_map(|row| row.record.actor.user.as_ref())).await?;
+    let doers = Doers::of(node, user, &found.rows).await?;
     let next = found.next.clone().map(|next| seal_cursor(&node.keys, &caller.org().id, &[next]));
-    Ok(Json(Page { data: found.rows.iter().map(|row| own_record(&row.record, user, &names)).collect(), next }))
+    Ok(Json(Page { data: found.rows.iter().map(|row| own_record(&row.record, user, &doers)).collect(), next }))
 }

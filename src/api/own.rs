@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::account::activity::{self, CalledFrom};
 use crate::account::applications::{Application, ScopeWords};
-use crate::account::log::Names;
+use crate::account::log::Doers;
 use crate::admin::{GrantView, grant_view};
 use crate::config::{Config, Risk};
 use crate::record::{AuditRecord, Decision, Event, Outcome, operation, summary};
@@ -68,7 +68,8 @@ pub struct OwnRecord {
     #[serde(with = "rfc3339")]
     #[schema(value_type = String, format = DateTime)]
     pub time: Timestamp,
-    /// On whose behalf: an e-mail address, or an id.
+    /// On whose behalf: an e-mail address, or an id; of whoever is no member of the organization, `the application's maker` or
+    /// `the operator`.
     pub user: Option<String>,
     /// The client that acted.
     #[schema(value_type = Option<String>)]
@@ -126,7 +127,7 @@ pub(super) fn own_application(config: &Config, application: &Application, now: T
 }
 
 /// A record as `user` is shown it: of what others did, that they did it.
-pub(super) fn own_record(record: &AuditRecord, user: &UserId, names: &Names) -> OwnRecord {
+pub(super) fn own_record(record: &AuditRecord, user: &UserId, doers: &Doers) -> OwnRecord {
     let (actor, row) = (&record.actor, summary(record));
     let (api, status) = match &record.event {
         Event::Call(call) => (Some(call.api.to_string()), answered(&call.outcome)),
@@ -137,7 +138,7 @@ pub(super) fn own_record(record: &AuditRecord, user: &UserId, names: &Names) -> 
     OwnRecord {
         id: record.id.clone(),
         time: record.time,
-        user: actor.user.as_ref().map(|id| names.of(id).to_owned()),
+        user: doers.who(record).map(|who| who.words().to_owned()),
         client: actor.client.clone(),
         client_name: actor.client_name.clone(),
         operation: operation(record).to_owned(),

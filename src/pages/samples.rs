@@ -510,6 +510,7 @@ fn event_rows() -> Vec<EventRow> {
         row(60, Happened::SignedInElsewhere, None, &[]),
         others,
         row(60 * 24, Happened::TokenReused, Some("Grafana CLI"), &[]),
+        EventRow { from: None, program: None, ..row(60 * 36, Happened::PasswordChangedByOperator, None, &[]) },
         row(60 * 48, Happened::SignedIn, None, &[]),
     ]
 }

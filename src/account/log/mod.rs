@@ -1,6 +1,7 @@
 //! What a person may see of an organization's log, however it is asked for.
 
 mod cursor;
+mod doers;
 mod explain;
 mod member;
 mod names;
@@ -12,6 +13,7 @@ use crate::store::{Org, StoreError};
 use crate::types::{RoleName, ScopeBits, ScopeSet, UserId};
 
 pub use cursor::{open_cursor, seal_cursor};
+pub use doers::{Doer, Doers};
 pub use explain::{Explanation, denial, explain};
 pub use member::Member;
 pub use names::Names;

@@ -3,6 +3,8 @@
 use http::StatusCode;
 
 use super::world::World;
+use crate::record::{ControlEvent, Operation};
+use crate::store::RevokeReason;
 
 const PATH: &str = "/settings/sessions";
 
@@ -38,6 +40,41 @@ async fn what_happened_to_an_account_is_its_owners_to_read() {
         assert!(!world.get(Some(&other), events).await.body.contains("You allowed an application"));
     }
     assert_eq!(world.get(None, events).await.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn events_are_neither_of_customers_nor_of_colleagues() {
+    let world = World::new().await;
+    let (ada, bob) = (world.sign_in(&world.ada).await, world.sign_in(&world.bob).await);
+    let (store, events) = (&world.node.store, "/settings/events");
+    let client = world.client("Mirror").await;
+    let ours = world.consent(&world.bob, &world.acme, &client, "metrics:read").await;
+    let customers = world.consent(&world.eve, &world.evil, &client, "metrics:read").await;
+    let by = |user: &crate::store::User| {
+        let mut cause = world.node.own_cause();
+        cause.actor.user = Some(user.id.clone());
+        cause
+    };
+    // Ada publishes what drops a scope of a customer, and revokes what is Bob's; Eve publishes what drops one of his.
+    let narrowed = |grant: &crate::store::Grant| ControlEvent::done(Operation::GrantNarrow).on("grant", grant.id.as_str());
+    store.note(Some(&world.evil.id), narrowed(&customers), &by(&world.ada)).await.expect("noted");
+    store.note(Some(&world.acme.id), narrowed(&ours), &by(&world.eve)).await.expect("noted");
+    store.revoke_grant(&ours.id, None, RevokeReason::Admin, &by(&world.ada)).await.expect("an answer");
+    let page = world.get(Some(&ada), events).await.body;
+    for other in ["The evil company", "An application lost", "An administrator revoked"] {
+        assert!(!page.contains(other), "{other}: {page}");
+    }
+    let page = world.get(Some(&bob), events).await.body;
+    assert!(page.contains("its maker no longer asks for") && page.contains("by ada@acme.test"), "{page}");
+    assert!(!page.contains("eve@evil.test"), "{page}");
+    // The operator's doings are told once, and nobody's address with them.
+    world.join(&world.bob, &world.evil, &["viewer"]).await;
+    let ended = store.end_other_sessions(&world.bob.id, None, &by(&world.eve)).await.expect("done");
+    assert_eq!(ended, 1);
+    let bob = world.sign_in(&world.bob).await;
+    let page = world.get(Some(&bob), events).await.body;
+    assert_eq!(page.matches("The operator ended your sessions").count(), 1, "{page}");
+    assert!(!page.contains("eve@evil.test") && !page.contains("You signed out"), "{page}");
 }
 
 #[tokio::test]

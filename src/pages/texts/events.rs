@@ -16,8 +16,8 @@ pub const fn signed_in_elsewhere() -> Text {
 
 /// What happened.
 #[must_use]
-pub const fn signed_out() -> Text {
-    Text::fixed("You signed out")
+pub const fn session_ended() -> Text {
+    Text::fixed("A session was ended")
 }
 
 /// What happened.
@@ -77,13 +77,61 @@ pub const fn uninstalled() -> Text {
 /// What happened.
 #[must_use]
 pub const fn ended_by_policy() -> Text {
-    Text::fixed("Your organization took an application's last permission")
+    Text::fixed("The operator took back a permission that an application needed; its access ended")
 }
 
 /// What happened.
 #[must_use]
 pub const fn ended() -> Text {
     Text::fixed("An application's access ended")
+}
+
+/// What happened.
+#[must_use]
+pub const fn sessions_ended() -> Text {
+    Text::fixed("Sessions were ended")
+}
+
+/// What happened.
+#[must_use]
+pub const fn sessions_ended_by_operator() -> Text {
+    Text::fixed("The operator ended your sessions")
+}
+
+/// What happened.
+#[must_use]
+pub const fn password_changed_by_operator() -> Text {
+    Text::fixed("The operator changed your password")
+}
+
+/// What happened.
+#[must_use]
+pub const fn narrowed_by_maker() -> Text {
+    Text::fixed("An application lost permissions that its maker no longer asks for")
+}
+
+/// What happened.
+#[must_use]
+pub const fn replaced() -> Text {
+    Text::fixed("Replaced by what you allowed since")
+}
+
+/// What happened.
+#[must_use]
+pub const fn left_organization() -> Text {
+    Text::fixed("You are no longer in the organization; an application's access ended")
+}
+
+/// What happened.
+#[must_use]
+pub const fn application_removed() -> Text {
+    Text::fixed("An application was removed; its access ended")
+}
+
+/// What happened.
+#[must_use]
+pub const fn ended_by_maker() -> Text {
+    Text::fixed("An application's maker no longer asks for what it held; its access ended")
 }
 
 /// What to do about it.

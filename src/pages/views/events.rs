@@ -49,10 +49,16 @@ pub enum Happened {
     SignedIn,
     /// From a network or with a program that is new to them.
     SignedInElsewhere,
-    /// They signed out, or a session was ended.
-    SignedOut,
+    /// They signed out, or ended one session.
+    SessionEnded,
+    /// They ended several.
+    SessionsEnded,
+    /// The operator ended all of them.
+    SessionsEndedByOperator,
     /// They have another password.
     PasswordChanged,
+    /// The operator gave them another one.
+    PasswordChangedByOperator,
     /// They allowed an application something.
     Allowed,
     /// An authorization code came a second time.
@@ -61,36 +67,60 @@ pub enum Happened {
     TokenReused,
     /// An application lost permissions.
     Narrowed,
+    /// An application lost permissions that a new version of it no longer asks for.
+    NarrowedByMaker,
     /// An application got an end date.
     Limited,
     /// They revoked it.
     RevokedByYou,
+    /// They allowed it anew, and that took its place.
+    Replaced,
+    /// It ended as they left the organization.
+    LeftOrganization,
+    /// There is no such application any more.
+    ApplicationRemoved,
     /// An administrator did.
     RevokedByAdministrator,
     /// The organization uninstalled it.
     Uninstalled,
-    /// A decision of the organization left it nothing.
+    /// The operator took back a private scope that it held.
     EndedByPolicy,
+    /// A new version of it asks for nothing that it held.
+    EndedByMaker,
     /// It ended for another reason.
     Ended,
 }
 
 impl Happened {
+    /// Whether the operator did it to the account, which is of no one organization.
+    #[must_use]
+    pub const fn of_account(self) -> bool {
+        matches!(self, Self::SessionsEndedByOperator | Self::PasswordChangedByOperator)
+    }
+
     const fn words(self) -> Text {
         match self {
             Self::SignedIn => texts::signed_in(),
             Self::SignedInElsewhere => texts::signed_in_elsewhere(),
-            Self::SignedOut => texts::signed_out(),
+            Self::SessionEnded => texts::session_ended(),
+            Self::SessionsEnded => texts::sessions_ended(),
+            Self::SessionsEndedByOperator => texts::sessions_ended_by_operator(),
             Self::PasswordChanged => texts::password_changed(),
+            Self::PasswordChangedByOperator => texts::password_changed_by_operator(),
             Self::Allowed => texts::allowed(),
             Self::CodeReused => texts::code_reused(),
             Self::TokenReused => texts::token_reused(),
             Self::Narrowed => texts::narrowed(),
+            Self::NarrowedByMaker => texts::narrowed_by_maker(),
             Self::Limited => texts::limited(),
             Self::RevokedByYou => texts::revoked(),
+            Self::Replaced => texts::replaced(),
+            Self::LeftOrganization => texts::left_organization(),
+            Self::ApplicationRemoved => texts::application_removed(),
             Self::RevokedByAdministrator => texts::revoked_by_administrator(),
             Self::Uninstalled => texts::uninstalled(),
             Self::EndedByPolicy => texts::ended_by_policy(),
+            Self::EndedByMaker => texts::ended_by_maker(),
             Self::Ended => texts::ended(),
         }
     }

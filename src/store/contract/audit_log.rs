@@ -3,8 +3,8 @@
 use super::world::*;
 use crate::record::{AuditRecord, ControlEvent, Decision, Event, Operation, Outcome, WouldDeny, operation};
 use crate::store::{
-    AuditFilter, AuditPage, Bucket, Cursor, DecisionFilter, Facet, Grant, NewUser, RevokeReason, ShadowFilter, SharedStore,
-    Statuses, Tally,
+    AuditFilter, AuditPage, Bucket, Cursor, DecisionFilter, Facet, Grant, Membership, NewUser, RevokeReason, ShadowFilter,
+    SharedStore, Statuses, Tally,
 };
 use crate::types::RecordId;
 
@@ -320,15 +320,22 @@ pub(crate) async fn a_user_reads_what_happened_to_their_account(store: SharedSto
     };
     // Somebody else ends it, and does things of their own.
     s.revoke_grant(&grant.id, None, RevokeReason::Admin, &by(&stranger.id, 30)).await.expect("done");
-    let note = async |org, operation, seconds| {
-        s.note(org, ControlEvent::done(operation), &by(ada, seconds)).await.expect("noted");
+    let note = async |org, event: ControlEvent, who, seconds| {
+        s.note(org, event, &by(who, seconds)).await.expect("noted");
     };
-    note(None, Operation::LoginOk, 10).await;
-    s.note(Some(&world.org.id), ControlEvent::done(Operation::GrantLimit), &by(&stranger.id, 32)).await.expect("noted");
-    note(Some(&beta.id), Operation::GrantNarrow, 35).await;
-    note(Some(&world.org.id), Operation::GrantNarrow, 40).await;
+    let (ours, theirs) = (Some(&world.org.id), Some(&beta.id));
+    let about = |operation, who: &crate::types::UserId| ControlEvent::done(operation).on("user", who.as_str());
+    note(None, ControlEvent::done(Operation::LoginOk), ada, 10).await;
+    note(ours, ControlEvent::done(Operation::GrantLimit), &stranger.id, 32).await;
+    // As a publisher and as an administrator she changes what is others'; as an operator she signs one of them out.
+    let narrowed = ControlEvent::done(Operation::GrantNarrow);
+    note(theirs, narrowed.clone().on("grant", crate::types::GrantId::generate(START, &ENTROPY).as_str()), ada, 35).await;
+    note(ours, ControlEvent::done(Operation::GrantRevokeAdmin).on("grant", "gr_of_bob"), ada, 36).await;
+    note(theirs, about(Operation::Logout, &stranger.id), ada, 37).await;
+    // Another publisher narrows her grant.
+    note(ours, narrowed.on("grant", grant.id.as_str()), &stranger.id, 40).await;
     let names = |page: &AuditPage| page.rows.iter().map(|r| operation(&r.record).to_owned()).collect::<Vec<_>>();
-    let page = async |after: Option<&Cursor>| s.own_events(ada, Some(&world.org.id), after, 2).await.expect("a page");
+    let page = async |after: Option<&Cursor>| s.own_events(ada, ours, after, 2).await.expect("a page");
     let first = page(None).await;
     assert_eq!(names(&first), ["grant.narrow", "grant.revoke.admin"], "neither calls nor others' doings");
     let second = page(first.next.as_ref()).await;
@@ -340,8 +347,35 @@ pub(crate) async fn a_user_reads_what_happened_to_their_account(store: SharedSto
         next = more.next;
     }
     assert_eq!(rest, ["authorize.consent", "login.ok"]);
-    let elsewhere = s.own_events(ada, Some(&beta.id), None, 10).await.expect("a page");
-    assert_eq!(names(&elsewhere), ["grant.narrow", "login.ok"], "of the one organization and of none");
+    let elsewhere = s.own_events(ada, theirs, None, 10).await.expect("a page");
+    assert_eq!(names(&elsewhere), ["login.ok"], "of the one organization and of none");
     let everywhere = s.own_events(ada, None, None, 10).await.expect("a page");
-    assert_eq!(names(&everywhere), ["grant.narrow", "grant.narrow", "grant.revoke.admin", "authorize.consent", "login.ok"]);
+    assert_eq!(names(&everywhere), ["grant.narrow", "grant.revoke.admin", "authorize.consent", "login.ok"]);
+}
+
+pub(crate) async fn a_user_reads_once_what_the_operator_did_to_their_account(store: SharedStore) {
+    let world = World::new(store).await;
+    let (s, ada) = (&world.store, &world.user.id);
+    let beta = org("beta");
+    s.create_org(&beta, &cause(0)).await.expect("an organization");
+    let membership = Membership { org: beta.id.clone(), user: ada.clone(), roles: roles(&["viewer"]) };
+    s.set_membership(&membership, &cause(0)).await.expect("a membership");
+    let operator = user("root@example.com");
+    s.create_user(&NewUser { user: operator.clone(), password: None }, &cause(0)).await.expect("a user");
+    world.sign_in(10).await;
+    let mut signed_out = cause(20);
+    signed_out.actor.user = Some(operator.id.clone());
+    assert_eq!(s.end_other_sessions(ada, None, &signed_out).await.expect("done"), 1);
+    s.set_password(ada, &password("$argon2id$2"), None, &cause(30)).await.expect("done");
+    for org in [None, Some(&world.org.id), Some(&beta.id)] {
+        let page = s.own_events(ada, org, None, 10).await.expect("a page");
+        let names: Vec<_> = page.rows.iter().map(|row| operation(&row.record)).collect();
+        assert_eq!(names, ["password.change", "logout"], "{org:?}");
+    }
+    // Page by page as well.
+    let first = s.own_events(ada, None, None, 1).await.expect("a page");
+    let second = s.own_events(ada, None, first.next.as_ref(), 1).await.expect("a page");
+    assert_eq!((operation(&second.rows[0].record), &second.next), ("logout", &None));
+    let others = s.own_events(&operator.id, None, None, 10).await.expect("a page");
+    assert!(others.rows.is_empty(), "{others:?}");
 }

@@ -255,6 +255,7 @@ contract! {
         records_are_tallied
         what_shadow_mode_let_pass_is_counted_page_by_page
         a_user_reads_what_happened_to_their_account
+        a_user_reads_once_what_the_operator_did_to_their_account
         old_records_expire
         large_batches_arrive_whole
     }
