@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::account::activity::{self, CalledFrom};
 use crate::account::applications::{Application, ScopeWords};
-use crate::account::log::Doers;
+use crate::account::log::{Doer, Doers};
 use crate::admin::{GrantView, grant_view};
 use crate::config::{Config, Risk};
 use crate::record::{AuditRecord, Decision, Event, Outcome, operation, summary};
@@ -126,6 +126,15 @@ pub(super) fn own_application(config: &Config, application: &Application, now: T
     }
 }
 
+/// Who did something, as records name them.
+const fn named(doer: Doer<'_>) -> &str {
+    match doer {
+        Doer::Known(address) => address,
+        Doer::Maker => "the application's maker",
+        Doer::Operator => "the operator",
+    }
+}
+
 /// A record as `user` is shown it: of what others did, that they did it.
 pub(super) fn own_record(record: &AuditRecord, user: &UserId, doers: &Doers) -> OwnRecord {
     let (actor, row) = (&record.actor, summary(record));
@@ -138,7 +147,7 @@ pub(super) fn own_record(record: &AuditRecord, user: &UserId, doers: &Doers) -> 
     OwnRecord {
         id: record.id.clone(),
         time: record.time,
-        user: doers.who(record).map(|who| who.words().to_owned()),
+        user: doers.who(record).map(|who| named(who).to_owned()),
         client: actor.client.clone(),
         client_name: actor.client_name.clone(),
         operation: operation(record).to_owned(),

@@ -1,7 +1,5 @@
 //! Manifests, for whoever looks for one that is not what it says.
 
-#![expect(clippy::missing_panics_doc, reason = "a panic is how a finding is told")]
-
 use super::{Manifest, Refusal};
 
 /// A manifest is what it writes; what is none is told why.

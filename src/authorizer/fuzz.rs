@@ -1,7 +1,5 @@
 //! What proxies say of a request, for whoever looks for words that mean another request to them.
 
-#![expect(clippy::missing_panics_doc, reason = "a panic is how a finding is told")]
-
 use ::http::header::HOST;
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use prost::Message as _;

@@ -1,7 +1,5 @@
 //! Configuration files, for whoever looks for one that stops the program in place of being refused.
 
-#![expect(clippy::missing_panics_doc, reason = "a panic is how a finding is told")]
-
 use super::{Config, Environment};
 
 /// An environment in which nothing is set.

@@ -1,7 +1,5 @@
 //! What the gate reads of requests, for whoever looks for bytes that fool it.
 
-#![expect(clippy::missing_panics_doc, reason = "a panic is how a finding is told")]
-
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use http::{HeaderMap, HeaderValue};

@@ -1,7 +1,5 @@
 //! Bodies that name indices, for whoever looks for one that names somebody else's.
 
-#![expect(clippy::missing_panics_doc, reason = "a panic is how a finding is told")]
-
 use bytes::Bytes;
 use serde_json::Value;
 

@@ -1,7 +1,5 @@
 //! Queries that are narrowed, for whoever looks for one that selects what it may not.
 
-#![expect(clippy::missing_panics_doc, reason = "a panic is how a finding is told")]
-
 use http::Method;
 use promql_parser::parser::{self, Expr};
 use serde_json::Value;

@@ -404,13 +404,13 @@ fn exhausted(error: &Error) -> Option<Denial> {
 /// Answers to list requests lose what their reader may not use.
 fn install_filter(front: &Front, forwarding: &mut super::ctx::Forwarding, head: &mut ResponseHeader, http2: bool) -> Result<()> {
     let (Some(message), ApiKind::Mcp(policy)) = (&forwarding.message, &forwarding.permit.api().kind) else { return Ok(()) };
-    let Some(held) = forwarding.permit.shown() else { return Ok(()) };
+    let Some(shown) = forwarding.permit.shown() else { return Ok(()) };
     if !message.filtered || !head.status.is_success() || head.status == http::StatusCode::ACCEPTED {
         return Ok(());
     }
     let unreadable = |e| Error::because(ErrorType::InternalError, "a list can't be filtered", e);
     let framing = Framing::of(&head.headers).map_err(unreadable)?;
-    let mut filter = ListFilter::new(Arc::clone(policy), held, message.era, framing, &forwarding.memory);
+    let mut filter = ListFilter::new(Arc::clone(policy), shown, message.era, framing, &forwarding.memory);
     filter.expect(length(head)).map_err(unreadable)?;
     let tasks = message.tasks.as_ref().map(|tasks| tasks.owned(&front.made, &front.node.keys, &forwarding.permit));
     forwarding.filter = Some(filter.listening(message.listening.clone()).tasks(tasks));

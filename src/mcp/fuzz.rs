@@ -1,7 +1,5 @@
 //! Messages of MCP, for whoever looks for bodies that the gate and a server read differently.
 
-#![expect(clippy::missing_panics_doc, reason = "a panic is how a finding is told")]
-
 use std::fmt;
 use std::sync::Arc;
 

@@ -1,7 +1,5 @@
 //! What clients say to the authorization server, for whoever looks for bytes that fool it.
 
-#![expect(clippy::missing_panics_doc, reason = "a panic is how a finding is told")]
-
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http::header::AUTHORIZATION;

@@ -173,6 +173,7 @@ impl Build<'_> {
 }
 
 impl Default for Metrics {
+    #[expect(clippy::too_many_lines, reason = "a list of all there are")]
     fn default() -> Self {
         let registry = Registry::new();
         let b = Build(&registry);

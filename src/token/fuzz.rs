@@ -1,7 +1,5 @@
 //! Tokens and assertions, for whoever looks for one that is ours to some and not to others.
 
-#![expect(clippy::missing_panics_doc, reason = "a panic is how a finding is told")]
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 

@@ -1,7 +1,5 @@
 //! Names and addresses that strangers write, for whoever looks for texts that fool what reads them.
 
-#![expect(clippy::missing_panics_doc, reason = "a panic is how a finding is told")]
-
 use url::Url;
 
 use super::{Issuer, Placeholder, RedirectUri, ResourceId, ScopeSet, Template, UserCode};

@@ -1,7 +1,5 @@
 //! What browsers and clients send to our own endpoints, for whoever looks for bytes that are read in two ways.
 
-#![expect(clippy::missing_panics_doc, reason = "a panic is how a finding is told")]
-
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
 

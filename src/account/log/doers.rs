@@ -19,18 +19,6 @@ pub enum Doer<'a> {
     Operator,
 }
 
-impl<'a> Doer<'a> {
-    /// As records name them.
-    #[must_use]
-    pub const fn words(self) -> &'a str {
-        match self {
-            Self::Known(address) => address,
-            Self::Maker => "the application's maker",
-            Self::Operator => "the operator",
-        }
-    }
-}
-
 /// Those who did what some records say. Addresses are told of members alone: others, who publish an application or operate the
 /// gateway, are strangers to whoever reads.
 #[derive(Debug)]

@@ -1,7 +1,5 @@
 //! Heads as bytes, parsed by the very library that parses them in production, for tests and for whoever looks for bytes that fool it.
 
-#![expect(clippy::missing_panics_doc, reason = "a panic is how a finding is told")]
-
 use http::Version;
 use http::header::{CONNECTION, HOST, HeaderMap};
 use pingora_core::protocols::http::v1::server::HttpSession;

@@ -1,7 +1,5 @@
 //! The frames of a connection, for whoever looks for bytes that make us lose count.
 
-#![expect(clippy::missing_panics_doc, reason = "a panic is how a finding is told")]
-
 use super::frames::{Frames, Speaks};
 
 /// Where bytes are cut makes no difference, and another reading finds the same number of frames. The first byte says how they are cut.

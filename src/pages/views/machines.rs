@@ -233,10 +233,8 @@ pub struct MachinePage {
     pub name: DisplayName,
     /// Whether it works.
     pub standing: MachineStanding,
-    /// Whether the operator froze it, so that it can only be deleted.
-    pub frozen: bool,
-    /// Whether somebody revoked its authorization, so that it gets no token until it is allowed again.
-    pub revoked: bool,
+    /// What somebody else decided about it.
+    pub held: HeldBack,
     /// The user that it acts as.
     pub subject: String,
     /// Whether that is a service user.
@@ -271,8 +269,27 @@ pub struct MachinePage {
 
 impl MachinePage {
     fn may_ask(&self) -> bool {
-        self.may_change && !self.frozen
+        self.may_change && !self.is_frozen()
     }
+
+    fn is_frozen(&self) -> bool {
+        self.held == HeldBack::Frozen
+    }
+
+    fn is_revoked(&self) -> bool {
+        self.held == HeldBack::Revoked
+    }
+}
+
+/// What keeps a machine client from tokens, whatever its own switch says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeldBack {
+    /// Nothing.
+    Nothing,
+    /// The operator froze it: it can only be deleted.
+    Frozen,
+    /// Somebody revoked its authorization: it gets no token until it is allowed again.
+    Revoked,
 }
 
 /// A permission of a machine client.

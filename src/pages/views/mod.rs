@@ -56,7 +56,7 @@ pub use home::{HomePage, Presence};
 pub use invitation::{Guest, InvitationPage, InvitationProblem};
 pub use login::{LoginPage, LoginProblem, Provider};
 pub use machines::{
-    AskedOfMachine, MachineApi, MachineDraft, MachineFormPage, MachinePage, MachineRow, MachineScope, MachineStanding,
+    AskedOfMachine, HeldBack, MachineApi, MachineDraft, MachineFormPage, MachinePage, MachineRow, MachineScope, MachineStanding,
     MachinesPage, SubjectChoice,
 };
 pub use members::{AskedOfMember, InvitationLink, InvitationRow, MemberRow, MemberStanding, MembersPage, OpenMember, RoleChoice};

@@ -245,7 +245,7 @@ pub(crate) async fn who_ends_a_trial_uninstalls_nothing_of_others(store: SharedS
     let by_ada = Cause { actor: Actor { user: ada.clone(), ..Actor::default() }, ..cause(700) };
     assert!(world.store.end_trial(&trial(&session, &tested), &by_ada).await.expect("an answer"));
     let of_ada = (Some(world.org.id.clone()), ada);
-    assert_eq!(uninstalled(&world).await, [of_ada.clone()]);
+    assert_eq!(uninstalled(&world).await, std::slice::from_ref(&of_ada));
     assert_eq!(installed(&world).await, [(other.id.clone(), after(2))]);
     assert_eq!(world.store.installs(&beta.id).await.expect("installs").len(), 2);
 

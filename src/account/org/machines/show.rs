@@ -16,7 +16,7 @@ use crate::apps::NewSecret;
 use crate::clients::{ClientError, Clients, MAX_TTL};
 use crate::config::{Config, Risk, Visibility};
 use crate::pages::texts::{Text, machines as texts};
-use crate::pages::views::{AskedOfMachine, MachinePage, MachineScope, OrgTab, ScopeLabel, SecretRow, ShownSecret};
+use crate::pages::views::{AskedOfMachine, HeldBack, MachinePage, MachineScope, OrgTab, ScopeLabel, SecretRow, ShownSecret};
 use crate::pages::{DisplayName, When};
 use crate::roster::MEMBERS_READ;
 use crate::store::{ClientState, Holder, Machine, ScopeRequests, UserKind};
@@ -104,8 +104,11 @@ pub(super) async fn one(app: &App, visitor: &Visitor, here: &Here, machine: &Mac
         id: client.id.to_string(),
         name: DisplayName::new(&client.name),
         standing: standing(config, machine),
-        frozen: client.state == ClientState::Frozen,
-        revoked: machine.barred && client.state == ClientState::Active,
+        held: match client.state {
+            ClientState::Frozen => HeldBack::Frozen,
+            ClientState::Active if machine.barred => HeldBack::Revoked,
+            ClientState::Active | ClientState::Disabled => HeldBack::Nothing,
+        },
         subject: machine.subject.email.clone(),
         service: machine.subject.kind == UserKind::Service,
         subject_href: may(MEMBERS_READ).then(|| format!("{}?member={}", here.path("members"), machine.subject.id)),
