@@ -69,7 +69,7 @@ async fn an_organization_holds_its_share_and_the_next_is_served() {
     let refused = "tollgate_buffer_share_refused_total 2\n";
     within("the counter", async {
         while !gw.running.metrics.text().contains(refused) {
-            tokio::task::yield_now().await
+            tokio::task::yield_now().await;
         }
     })
     .await;

@@ -82,7 +82,7 @@ fn takes_a_key(operation: &Value) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_creation_may_be_repeated() {
-    let scene = Scene::new().await;
+    let scene = Box::pin(Scene::new()).await;
     let document = scene.world.get("/openapi.json", &scene.world.admin).await.json();
     let mut seen = 0;
     for (path, item) in document["paths"].as_object().expect("paths") {

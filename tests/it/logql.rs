@@ -196,7 +196,7 @@ async fn queries_of_any_shape_are_narrowed_and_what_is_none_is_refused_with_the_
         (r#"{app="web}"#, 6),
         (r#"{app="web"} } or {tenant="tenant-beta"}"#, 13),
         (r#"{app="web"} // {"#, 13),
-        (r#"{app=web}"#, 2),
+        (r"{app=web}", 2),
         (r#"{app="web"} |= 'x'"#, 16),
     ] {
         for (path, parameter, _) in QUERIES {

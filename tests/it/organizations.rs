@@ -227,7 +227,7 @@ async fn a_frozen_users_tokens_are_refused_at_once_and_work_again_thawed_on_post
     frozen(Gateway::start_on_postgres().await).await;
 }
 
-/// Grafana's own paths name its organizations too, and one path of VictoriaMetrics all of its tenants.
+/// Grafana's own paths name its organizations too, and one path of `VictoriaMetrics` all of its tenants.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_path_means_the_organization_to_the_upstream_too() {
     let more = r#"

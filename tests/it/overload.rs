@@ -283,7 +283,7 @@ async fn sheds_while_the_store_is_slow(store: Option<String>) {
         let line = format!("tollgate_strained{{signal=\"store_latency\"}} {up}\n");
         within("the signal", async {
             while !gw.running.metrics.text().contains(&line) {
-                tokio::task::yield_now().await
+                tokio::task::yield_now().await;
             }
         })
         .await;

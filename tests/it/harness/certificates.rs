@@ -36,28 +36,28 @@ impl Authority {
     }
 
     pub fn leaf(&self, names: &[&str]) -> Leaf {
-        self.leaf_of(Self::named(names))
+        self.leaf_of(&Self::named(names))
     }
 
     /// One that is good until midnight before a day of UTC.
     pub fn leaf_until(&self, names: &[&str], (year, month, day): (i32, u8, u8)) -> Leaf {
         let mut params = Self::named(names);
         params.not_after = rcgen::date_time_ymd(year, month, day);
-        self.leaf_of(params)
+        self.leaf_of(&params)
     }
 
     /// One that is good from midnight before a day of UTC on.
     pub fn leaf_from(&self, names: &[&str], (year, month, day): (i32, u8, u8)) -> Leaf {
         let mut params = Self::named(names);
         params.not_before = rcgen::date_time_ymd(year, month, day);
-        self.leaf_of(params)
+        self.leaf_of(&params)
     }
 
     fn named(names: &[&str]) -> CertificateParams {
         CertificateParams::new(names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>()).expect("parameters")
     }
 
-    fn leaf_of(&self, params: CertificateParams) -> Leaf {
+    fn leaf_of(&self, params: &CertificateParams) -> Leaf {
         let key = KeyPair::generate().expect("a key");
         let cert = params.signed_by(&key, &self.0).expect("a certificate");
         Leaf { cert: cert.pem(), key: key.serialize_pem() }

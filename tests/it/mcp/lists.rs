@@ -93,7 +93,8 @@ impl World {
         let scopes = SCOPES.map(|scope| format!("[scopes.{scope:?}]\ndescription = \"One of four\"\n")).concat();
         let permissions: Vec<_> = self.permitted.iter().chain(&["mcp:random:invoke"]).collect();
         let narrowed = self.narrowed.iter().filter(|scope| self.permitted.contains(scope));
-        let selectors: String = narrowed.map(|scope| format!("selectors.{scope:?} = {{ team = \"a\" }}\n")).collect();
+        let selectors: Vec<_> = narrowed.map(|scope| format!("selectors.{scope:?} = {{ team = \"a\" }}\n")).collect();
+        let selectors = selectors.concat();
         let metrics: String = SCOPES.iter().enumerate().map(|(i, scope)| series(i, scope)).collect();
         format!(
             "{scopes}[roles.random]\npermissions = {permissions:?}\n{selectors}[[apis]]\nname = \"series\"\nmount = \"/series\"\n\

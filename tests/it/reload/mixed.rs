@@ -41,7 +41,7 @@ impl World {
     async fn start() -> Arc<Self> {
         let (authority, dir) = (Authority::new(), tempfile::tempdir().expect("a directory"));
         let (cert, key) = authority.leaf(&["gw.test"]).write(dir.path(), "listener");
-        let listen = format!("tls = {{ cert = {cert:?}, key = {key:?} }}");
+        let listen = format!("tls = {{ cert = \"{}\", key = \"{}\" }}", cert.display(), key.display());
         let more = format!(
             "[roles.tailer]\npermissions = [\"logs:read\"]\n\
              [[upstreams]]\nname = \"collector\"\nendpoints = [\"http://{}\"]\nprotocol = \"http2\"\n\
@@ -84,7 +84,7 @@ impl World {
     }
 }
 
-/// A server of WebSockets that sends back what it gets.
+/// A server of `WebSockets` that sends back what it gets.
 async fn echoing() -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
@@ -203,7 +203,7 @@ async fn tail(world: Arc<World>) -> usize {
     let mut request = target.into_client_request().expect("a request");
     request.headers_mut().insert("authorization", format!("Bearer {}", world.tailer.token).parse().expect("a value"));
     let stream = world.connect("http/1.1").await;
-    let (mut socket, accepted) = within("a handshake", client_async(request, stream)).await.expect("a WebSocket");
+    let (mut socket, accepted) = Box::pin(within("a handshake", client_async(request, stream))).await.expect("a WebSocket");
     assert_eq!(accepted.status(), 101);
     let mut count = 0;
     while world.goes_on() {
@@ -242,7 +242,7 @@ async fn change(world: &World, first: &str, n: usize) {
     let next = world.authority.leaf(&["gw.test"]);
     next.write(world.dir.path(), "listener");
     gw.replace(SECRET, &format!("Bearer secret-{n}"));
-    gw.rewrite(&format!("{text}\n{}", if n % 2 == 0 { scope } else { String::new() }));
+    gw.rewrite(&format!("{text}\n{}", if n.is_multiple_of(2) { scope } else { String::new() }));
     assert!(gw.running.reload(), "change {n} is in force");
     assert_eq!(world.shown().await, next.der(), "change {n}");
     let before = gw.upstream.count();

@@ -112,7 +112,7 @@ fn sealed(upstream: &str) -> String {
 async fn with_clients(theirs: &Authority, more: &str) -> Rig {
     Rig::start_with(more, |dir: &Path| {
         write(&dir.join("clients.pem"), &theirs.0.pem());
-        format!(", client_ca = {:?}", dir.join("clients.pem"))
+        format!(", client_ca = \"{}\"", dir.join("clients.pem").display())
     })
     .await
 }
