@@ -46,9 +46,9 @@ pub fn promql(data: &[u8]) {
     for narrow in [promql::query, promql::selector] {
         let Ok(narrowed) = narrow(text, &labels) else { continue };
         let mut found = Vec::new();
-        selectors(&parser::parse(&narrowed).expect("it is PromQL still"), &mut found);
+        selectors(&promql::read(&narrowed, &labels).expect("it is PromQL still"), &mut found);
         assert!(found.iter().all(|s| s.iter().any(|m| m == OURS)), "{narrowed}");
-        assert!(parser::parse(text).is_ok_and(|sent| {
+        assert!(promql::read(text, &labels).is_some_and(|sent| {
             let mut before = Vec::new();
             selectors(&sent, &mut before);
             before.len() == found.len()

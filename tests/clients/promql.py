@@ -14,7 +14,10 @@ TENANT_MATCHERS = [
     'tenant="{own}"', 'tenant="{other}"', 'tenant=~"{own}|{other}"', 'tenant=~".+"', 'tenant=~".*"', 'tenant!="{own}"', 'tenant!="{other}"',
     'tenant!~"{own}"', 'tenant!~"x"', 'tenant!=""', "tenant=~'{other}.*'", "tenant=~`.*(a|o).*`", 'tenant="{own}",tenant="{other}"', 'tenant=""',
 ]  # fmt: skip
-SHARD_MATCHERS = ['shard!="1"', 'shard=~"[0-2]"', "shard!~'3|'", 'shard="0"', 'nosuch=""', 'shard=~"0|1",shard!="1"']
+SHARD_MATCHERS = [
+    'shard!="1"', 'shard=~"[0-2]"', "shard!~'3|'", 'shard="0"', 'nosuch=""', 'shard=~"0|1",shard!="1"', r'shard="\x31"', r"shard!='\061'", r"shard=~`[\d]`",
+    r'shard=~"\\Q1\\E|\\x{{32}}"', r"shard!~'(\\d{{2,9}}){{2,90}}'",
+]  # fmt: skip
 
 
 class Promql:
