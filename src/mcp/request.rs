@@ -289,6 +289,10 @@ const CARRIERS: [(&str, Carrier); 12] = [
     ("tasks/list", Carrier::Task),
 ];
 
+/// Methods that name nothing, whose answers are narrowed: a server that took another spelling for one of them would answer in full.
+const EXACT: [&str; 6] =
+    ["initialize", "server/discover", "tools/list", "prompts/list", "resources/list", "resources/templates/list"];
+
 /// Methods that name a resource and are gone in the modern era (MCP 2026-07-28 "Key Changes").
 const GONE: [&str; 2] = ["resources/subscribe", "resources/unsubscribe"];
 
@@ -343,7 +347,8 @@ fn call(found: &Found<'_>, method: &str) -> Result<Call, BadReason> {
         return Err(BadReason::Method);
     }
     let carrier = CARRIERS.iter().find(|(name, _)| name.eq_ignore_ascii_case(method));
-    if carrier.is_some_and(|(name, _)| *name != method) {
+    let is_twin = |name: &str| name != method && name.eq_ignore_ascii_case(method);
+    if carrier.is_some_and(|(name, _)| *name != method) || EXACT.into_iter().any(is_twin) {
         return Err(BadReason::Method);
     }
     let carrier = carrier.map(|(_, carrier)| *carrier);
