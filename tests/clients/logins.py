@@ -143,6 +143,16 @@ def with_browser(checks: Checks, stack):
         equal(value(stack, token).status, 401, "status of the token from before")
         done = machine.run("token")
         equal((done.returncode, "tollgate login" in done.stderr), (1, True), f"token ({done.stderr})")
+    with checks.check("browser: a client that was switched off does not come back under another name"):
+        known = oauth.claims(token)["client_id"]
+        count = stack.administer("client", "list", "--json").count("\"id\"")
+        stack.administer("client", "disable", known)
+        done = machine.run("login", "--browser", api)
+        equal((done.returncode, "switched this client off" in done.stderr), (1, True), f"login ({done.stderr})")
+        equal(stack.administer("client", "list", "--json").count("\"id\""), count, "clients")
+        stack.administer("client", "enable", known)
+        machine.log_in_with_browser(api)
+        equal(oauth.claims(machine.token())["client_id"], known, "client_id")
 
 
 def without_browser(checks: Checks, stack):

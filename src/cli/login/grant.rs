@@ -50,20 +50,35 @@ struct Registered {
 }
 
 /// The client of this user at a server: the one that is remembered if the server still knows it, or a new one.
+///
+/// # Errors
+/// When the server can't say whether it knows the client, or refuses it: a client that was switched off is not to be back under
+/// another name.
 pub(super) async fn client(http: &Http, metadata: &Metadata, file: &Locked, given: Option<&str>) -> Result<Server, CliError> {
-    let kept = file.read()?.filter(|s| given.is_none_or(|id| id == s.client_id));
+    let kept = file.read()?;
     let wanted = grant_types(metadata);
-    let fits = |s: &Server| given.is_some() || wanted.iter().all(|w| s.grant_types.contains(w));
-    if let Some(kept) = kept.filter(fits)
-        && is_known(http, metadata, &kept.client_id).await?
-    {
-        return Ok(kept);
+    let mut server = kept.unwrap_or_else(|| Server {
+        issuer: metadata.issuer.clone(),
+        client_id: String::new(),
+        grant_types: Vec::new(),
+        logins: Vec::new(),
+    });
+    let fits = match given {
+        Some(id) => id == server.client_id,
+        None => !server.client_id.is_empty() && wanted.iter().all(|w| server.grant_types.contains(w)),
+    };
+    if fits && is_known(http, metadata, &server.client_id).await? {
+        return Ok(server);
+    }
+    if fits {
+        // A client that is gone took its logins along.
+        server.logins.retain(|login| login.client_id.is_some());
     }
     let client_id = match given {
         Some(id) => id.to_owned(),
         None => register(http, metadata, &wanted).await?,
     };
-    let server = Server { issuer: metadata.issuer.clone(), client_id, grant_types: wanted, logins: Vec::new() };
+    let server = server.with_client(client_id, wanted);
     file.write(&server)?;
     Ok(server)
 }
@@ -76,11 +91,14 @@ fn grant_types(metadata: &Metadata) -> Vec<String> {
     names
 }
 
-/// Asks about a token that nobody has: only a client that is not known is refused (RFC 7009 §2.2).
+/// Asks about a token that nobody has: a client that is not known is refused as such (RFC 7009 §2.2).
 async fn is_known(http: &Http, metadata: &Metadata, client_id: &str) -> Result<bool, CliError> {
     let Some(url) = &metadata.revocation_endpoint else { return Ok(true) };
-    let answer = http.form::<serde_json::Value>(url, &[("client_id", client_id), ("token", "none")]).await?;
-    Ok(answer.is_ok_and(|_| true))
+    match http.form::<serde_json::Value>(url, &[("client_id", client_id), ("token", "none")]).await? {
+        Ok(_) => Ok(true),
+        Err(Refusal { error, .. }) if error == "invalid_client" => Ok(false),
+        Err(refused) => Err(CliError::failed(refused.text)),
+    }
 }
 
 /// RFC 7591 §3.1: a public native client (RFC 8252 §8.4).

@@ -42,6 +42,9 @@ pub(super) struct Login {
     pub(super) resource: Option<String>,
     pub(super) scope: String,
     pub(super) refresh_token: Option<Secret>,
+    /// The client that it was given to, when that is not the server's present one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) client_id: Option<String>,
     /// Access tokens that may still work.
     #[serde(default)]
     pub(super) access: Vec<Access>,
@@ -131,7 +134,30 @@ impl Locked {
 }
 
 impl Server {
+    /// The client whose `login` it is.
+    pub(super) fn client_of<'a>(&'a self, login: &'a Login) -> &'a str {
+        login.client_id.as_deref().unwrap_or(&self.client_id)
+    }
+
+    /// The same server with another client for the logins to come. Those that are there stay those of theirs.
+    pub(super) fn with_client(mut self, client_id: String, grant_types: Vec<String>) -> Self {
+        if client_id != self.client_id {
+            let before = std::mem::replace(&mut self.client_id, client_id);
+            for login in &mut self.logins {
+                let owner = login.client_id.take().unwrap_or_else(|| before.clone());
+                login.client_id = Some(owner).filter(|owner| *owner != self.client_id);
+            }
+        }
+        self.grant_types = grant_types;
+        self
+    }
+
     /// The login for exactly this resource.
+    pub(super) fn login(&self, resource: Option<&str>) -> Option<&Login> {
+        self.logins.iter().find(|l| l.resource.as_deref() == resource)
+    }
+
+    /// The same, to be changed.
     pub(super) fn login_mut(&mut self, resource: Option<&str>) -> Option<&mut Login> {
         self.logins.iter_mut().find(|l| l.resource.as_deref() == resource)
     }

@@ -177,8 +177,15 @@ async fn keep(
     (tokens, asked): (&Tokens, Option<&str>),
 ) -> Result<LoggedIn, CliError> {
     let usable = tokens.usable(asked.unwrap_or_default(), &SystemClock)?;
-    let mut server = file.read()?.filter(|s| s.client_id == known.client_id).unwrap_or(known);
-    let before = server.login_mut(place.resource.as_deref()).and_then(|l| l.refresh_token.take());
+    let mut server = match file.read()? {
+        // Another command may have got another client meanwhile.
+        Some(server) => server.with_client(known.client_id, known.grant_types),
+        None => known,
+    };
+    let before = server.login(place.resource.as_deref()).and_then(|l| {
+        let token = l.refresh_token.clone()?;
+        Some((server.client_of(l).to_owned(), token))
+    });
     server.logins.retain(|l| l.resource != place.resource);
     let access = Access {
         resource: None,
@@ -191,12 +198,13 @@ async fn keep(
         resource: place.resource.clone(),
         scope: usable.scope.clone(),
         refresh_token: tokens.refresh_token.clone(),
+        client_id: None,
         access: vec![access],
     });
     file.write(&server)?;
-    if let Some(before) = before {
+    if let Some((client_id, before)) = before {
         // The server may have ended it already, or not answer: the new login stands either way.
-        let _ = grant::revoke(http, &place.metadata, &server.client_id, &before).await;
+        let _ = grant::revoke(http, &place.metadata, &client_id, &before).await;
     }
     Ok(LoggedIn {
         issuer: server.issuer,
@@ -238,11 +246,12 @@ pub(super) async fn logout(args: Logout) -> Result<(), CliError> {
 async fn end(http: &Http, folder: &Folder, login: &token::Chosen, force: bool) -> Result<(), CliError> {
     let file = folder.lock(&login.issuer)?;
     let Some(mut server) = file.read()? else { return Ok(()) };
-    let refresh = server.login_mut(login.resource.as_deref()).and_then(|l| l.refresh_token.clone());
-    if let Some(refresh) = refresh {
+    let ended = server.login(login.resource.as_deref());
+    let refresh = ended.and_then(|l| Some((server.client_of(l), l.refresh_token.clone()?)));
+    if let Some((client_id, refresh)) = refresh {
         let revoked = async {
             let metadata = server::metadata(http, &server::address(&server.issuer)?).await?;
-            grant::revoke(http, &metadata, &server.client_id, &refresh).await
+            grant::revoke(http, &metadata, client_id, &refresh).await
         };
         match revoked.await {
             Err(error) if !force => return Err(error),

@@ -25,12 +25,26 @@ fn login(resource: Option<&str>) -> KeptLogin {
         expires_at: 1_800_000_000,
     };
     let refresh_token = Some(Secret("tg_rt_hidden".into()));
-    KeptLogin { resource: resource.map(ToOwned::to_owned), scope: "logs:read".into(), refresh_token, access: vec![access] }
+    let resource = resource.map(ToOwned::to_owned);
+    KeptLogin { resource, scope: "logs:read".into(), refresh_token, client_id: None, access: vec![access] }
 }
 
 fn server(issuer: &str, resources: &[Option<&str>]) -> Server {
     let logins = resources.iter().map(|r| login(*r)).collect();
     Server { issuer: issuer.into(), client_id: "cl_1".into(), grant_types: vec!["refresh_token".into()], logins }
+}
+
+#[test]
+fn a_login_stays_its_clients() {
+    let before = server("https://gw.test", &[None, Some("https://gw.test/a")]);
+    let after = before.clone().with_client("cl_2".into(), vec!["refresh_token".into()]);
+    let clients = |server: &Server| server.logins.iter().map(|l| server.client_of(l).to_owned()).collect::<Vec<_>>();
+    assert_eq!((after.client_id.as_str(), clients(&after)), ("cl_2", vec!["cl_1".to_owned(); 2]));
+    let mut more = after.clone();
+    more.logins.push(login(Some("https://gw.test/b")));
+    let back = more.with_client("cl_1".into(), vec![]);
+    assert_eq!(clients(&back), ["cl_1", "cl_1", "cl_2"]);
+    assert_eq!(after.with_client("cl_1".into(), before.grant_types.clone()), before);
 }
 
 #[test]

@@ -85,7 +85,8 @@ pub(in crate::cli) async fn fresh(
     let file = folder.lock(&chosen.issuer)?;
     let gone = || CliError::failed("the login was ended by another command");
     let mut server = file.read()?.ok_or_else(gone)?;
-    let (issuer, client_id) = (server.issuer.clone(), server.client_id.clone());
+    let issuer = server.issuer.clone();
+    let client_id = server.login(chosen.resource.as_deref()).map(|l| server.client_of(l).to_owned()).ok_or_else(gone)?;
     let login = server.login_mut(chosen.resource.as_deref()).ok_or_else(gone)?;
     let resource = narrower(wanted.resource, chosen.resource.as_deref());
     let now = clock.now();
