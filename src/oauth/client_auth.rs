@@ -168,9 +168,14 @@ impl<'a> Guesses<'a> {
     }
 }
 
-/// Puts a refusal into the log, if there are not many already: whoever knows the name of a client can be refused in it.
+/// Whether one more refusal of a client goes into the log: whoever knows its name can be refused in it.
+pub(super) fn records(app: &App, client: &Client) -> bool {
+    app.secrets.attempt(&format!("records of {}", client.id), RECORDS, app.node.now()) == Attempt::Allowed
+}
+
+/// Puts a refusal into the log, if there are not many already.
 async fn note(app: &App, peer: &Peer, client: &Client, refusal: &OAuthError) -> Result<(), OAuthError> {
-    if app.secrets.attempt(&format!("records of {}", client.id), RECORDS, app.node.now()) != Attempt::Allowed {
+    if !records(app, client) {
         return Ok(());
     }
     let event = ControlEvent::refused(Operation::TokenRefuse, refusal.code().wire().0).on("client", client.id.as_str());

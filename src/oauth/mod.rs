@@ -40,7 +40,8 @@ const SIGN_IN_WINDOW: Duration = Duration::from_mins(15);
 const REGISTRATION_WINDOW: Duration = Duration::from_hours(1);
 /// Requests of devices, and wrong user codes, are counted over this span.
 const DEVICE_WINDOW: Duration = Duration::from_mins(15);
-
+/// Requests for authorization are counted over this span.
+const AUTHORIZATION_WINDOW: Duration = Duration::from_mins(15);
 /// Wrong client secrets, and the records of refused clients, are counted over this span.
 const SECRET_WINDOW: Duration = Duration::from_mins(15);
 
@@ -51,6 +52,7 @@ struct App {
     passwords: Arc<Passwords>,
     sign_ins: Arc<Throttle>,
     registrations: Arc<Throttle>,
+    authorizations: Arc<Throttle>,
     devices: Arc<Throttle>,
     user_codes: Arc<Throttle>,
     secrets: Arc<Throttle>,
@@ -74,6 +76,7 @@ impl Server {
             passwords: Arc::new(Passwords::new(&*node.entropy)),
             sign_ins: Arc::new(Throttle::new(SIGN_IN_WINDOW)),
             registrations: Arc::new(Throttle::new(REGISTRATION_WINDOW)),
+            authorizations: Arc::new(Throttle::new(AUTHORIZATION_WINDOW)),
             devices: Arc::new(Throttle::new(DEVICE_WINDOW)),
             user_codes: Arc::new(Throttle::new(DEVICE_WINDOW)),
             secrets: Arc::new(Throttle::new(SECRET_WINDOW)),

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, StatusCode};
 
+use super::super::client_auth::records;
+use super::super::throttle::Attempt;
 use super::super::{App, Code, OAuthError, ask, pkce, trial};
 use crate::config::{Config, GrantFlow};
 use crate::node::Node;
@@ -16,6 +18,9 @@ use crate::record::{Actor, ControlEvent, Operation};
 use crate::store::{AuthRequest, Client, ClientState, GrantType};
 use crate::types::{AuthRequestId, ClientId, Issuer, RedirectUri, ScopeSet};
 use crate::web::{MAX_FORM, Params, Peer, Trouble, body_within, see_other, signed_in};
+
+/// Requests of one network that are kept, in a quarter of an hour: a large office, and no flood of rows.
+const REQUESTS: u32 = 1000;
 
 /// The way back to a client whose redirect target was proved: the only way to send anything there.
 #[derive(Clone, Debug)]
@@ -113,6 +118,9 @@ async fn authorize(
         let error = OAuthError::new(code, "The user has to be asked; send the request without prompt=none");
         return refuse(app, &client, &back, &error, &cause).await;
     }
+    if app.authorizations.attempt(&peer.network(), REQUESTS, app.node.now()) != Attempt::Allowed {
+        return Err(Trouble::at(StatusCode::TOO_MANY_REQUESTS, troubles::too_many_requests()));
+    }
     app.node.store.freeze_request(&request, &cause).await?;
     // A form from elsewhere arrives without our cookie; the GET that follows brings it.
     let may_be_signed_in = signed_in || *method == Method::POST;
@@ -127,8 +135,10 @@ async fn refuse(
     error: &OAuthError,
     cause: &crate::record::Cause,
 ) -> Result<Response, Trouble> {
-    let event = ControlEvent::refused(Operation::AuthorizeError, error.code().wire().0).on("client", client.id.as_str());
-    app.node.store.note(client.private_to(), event, cause).await?;
+    if records(app, client) {
+        let event = ControlEvent::refused(Operation::AuthorizeError, error.code().wire().0).on("client", client.id.as_str());
+        app.node.store.note(client.private_to(), event, cause).await?;
+    }
     Ok(back.error(error))
 }
 

@@ -3,11 +3,11 @@
 use axum::extract::State;
 use axum::response::Response;
 
-use super::super::client_auth::AuthenticatedClient;
+use super::super::client_auth::{AuthenticatedClient, records};
 use super::super::grants::{self, Issued};
 use super::super::{App, Code, OAuthError};
 use crate::record::{ControlEvent, Operation};
-use crate::store::GrantType;
+use crate::store::{ClientKind, GrantType};
 
 /// `POST /oauth2/token`.
 pub async fn exchange(State(app): State<App>, caller: AuthenticatedClient) -> Result<Response, OAuthError> {
@@ -50,9 +50,11 @@ async fn grant(app: &App, config: &crate::config::Config, caller: &Authenticated
 }
 
 /// Refusals of known clients are in the log; when the store is down there is nothing to write to, and the answer says so already.
-/// A device that asks whether its user has decided was not refused anything.
+/// A device that asks whether its user has decided was not refused anything. Whoever knows a public client's name can be refused in it,
+/// so only so many are.
 async fn note_refusal(app: &App, caller: &AuthenticatedClient, error: &OAuthError) -> Result<(), OAuthError> {
-    if matches!(error.code(), Code::TemporarilyUnavailable | Code::AuthorizationPending | Code::SlowDown) {
+    let passing = matches!(error.code(), Code::TemporarilyUnavailable | Code::AuthorizationPending | Code::SlowDown);
+    if passing || (caller.client.kind == ClientKind::Public && !records(app, &caller.client)) {
         return Ok(());
     }
     let event = ControlEvent::refused(Operation::TokenRefuse, error.code().wire().0)

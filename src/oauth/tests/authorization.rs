@@ -7,7 +7,7 @@ use http::header::CONTENT_TYPE;
 use http::{Request, StatusCode};
 
 use super::rig::{Browser, CALLBACK, CHALLENGE, ISSUER, PASSWORD, Rig, VERIFIER};
-use crate::store::{ClientState, Holder};
+use crate::store::{AuditFilter, ClientState, Holder};
 use crate::types::{AuthRequestId, ScopeSet, ScopeToken};
 
 async fn authorize(rig: &Rig, query: &str) -> super::rig::Answer {
@@ -46,6 +46,29 @@ async fn rfc6749_s4_1_2_1_an_unproved_target_is_never_redirected_to() {
         assert!(answer.headers[CONTENT_TYPE].to_str().is_ok_and(|t| t.starts_with("text/html")), "{query}");
         assert!(!answer.body.contains("alert(1)") && answer.body.contains("req_"), "{query}");
     }
+}
+
+#[tokio::test]
+async fn strangers_fill_neither_the_store_nor_the_log_of_an_organization() {
+    let rig = Rig::new().await;
+    let client = rig.registered().await;
+    let (good, bad) = (Rig::query(&client, &[]), Rig::query(&client, &[("response_type", "token")]));
+    let records = async |operation: &str| {
+        let page = rig.node.store.search_audit(&AuditFilter::default(), None, 1000).await.expect("a page");
+        page.rows.iter().filter(|row| crate::record::operation(&row.record) == operation).count()
+    };
+    for _ in 0..60 {
+        assert!(authorize(&rig, &bad).await.location().contains("error="), "the client is told every time");
+        assert_eq!(rig.exchange(&client, "tg_ac_wrong").await.error(), "invalid_grant");
+    }
+    assert_eq!((records("authorize.error").await, records("token.refuse").await), (50, 50), "a hundred of one client");
+    for _ in 0..1000 {
+        assert_eq!(authorize(&rig, &good).await.status, StatusCode::SEE_OTHER);
+    }
+    let late = authorize(&rig, &good).await;
+    assert_eq!((late.status, late.location()), (StatusCode::TOO_MANY_REQUESTS, ""));
+    rig.later(15 * 60);
+    assert_eq!(authorize(&rig, &good).await.status, StatusCode::SEE_OTHER);
 }
 
 #[tokio::test]

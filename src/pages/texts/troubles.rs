@@ -68,6 +68,16 @@ pub fn repeated_parameter(name: &str) -> Explained {
     unreadable(Text::filled(format!("It is malformed: the parameter {name} is given more than once (RFC 6749 section 3.1).")))
 }
 
+/// More requests for authorization than people make.
+#[must_use]
+pub const fn too_many_requests() -> Explained {
+    Explained {
+        title: Text::fixed("Too many requests"),
+        happened: Text::fixed("Very many requests to authorize an application came from your network. This one was not kept."),
+        advice: Text::fixed("Wait some minutes, then start again from the application that sent you here."),
+    }
+}
+
 /// A form of an authorization request that is longer than any is.
 #[must_use]
 pub const fn unusual_request() -> Explained {
