@@ -14,7 +14,7 @@ use crate::record::{Actor, Cause, Origin};
 use crate::store::{SharedStore, StoreError};
 use crate::telemetry::Metrics;
 use crate::token::{KeyRing, TokenFault, Verifier, View};
-use crate::types::{Clock, Entropy, IdSource, Memory, NodeId, RequestId, Timestamp};
+use crate::types::{Clock, Entropy, IdSource, KeyId, Memory, NodeId, RequestId, Timestamp};
 
 /// How old a node's view of the feed may be before it stops serving.
 const LEASE: Duration = Duration::from_secs(1);
@@ -97,6 +97,18 @@ impl Node {
     pub async fn settle(&self) -> Result<(), StoreError> {
         let _timer = self.metrics.revocation_seconds.start_timer();
         self.view.settle(&self.store).await
+    }
+
+    /// Makes a key that signs from now on. The one before stays published for `overlap`. The new one is known to every node before the
+    /// first token is signed with it.
+    ///
+    /// # Errors
+    /// When the store fails, or can't say what this node has to know.
+    pub async fn rotate_keys(&self, overlap: Duration, cause: &Cause) -> Result<KeyId, TokenFault> {
+        let next = self.keys.prepare(&self.store, &*self.entropy, cause).await?;
+        self.settle().await?;
+        self.keys.activate(&self.store, &next, overlap, cause).await?;
+        Ok(next)
     }
 
     /// The cause of what the node does by itself.

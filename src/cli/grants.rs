@@ -52,7 +52,7 @@ enum KeyAction {
     List,
     /// Make a key that signs from now on; the one before stays published for a while
     Rotate {
-        /// How long it stays published [default: until its last access token has ended]. 0 ends every access token at once
+        /// How long it stays published [default: a day and a minute, longer than any access token lives]. 0 ends every access token at once
         #[arg(long, value_name = "SECONDS")]
         overlap: Option<u64>,
     },

@@ -154,23 +154,28 @@ impl KeyRing {
         Ok(())
     }
 
-    /// Makes a key and lets it sign from now on. The one before it stays published until the last token that it signed has
+    /// Makes the key that is to sign next, or finds the one that was made before, and publishes it. No node may sign with it before
+    /// every node can have read of it: one that has not refuses its tokens.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn prepare(&self, store: &SharedStore, entropy: &dyn Entropy, cause: &Cause) -> Result<KeyId, TokenFault> {
+        if let Some(made) = store.signing_keys(cause.at).await?.into_iter().find(|k| k.state == KeyState::Next) {
+            return Ok(made.id);
+        }
+        let next = self.make(KeyState::Next, entropy, cause.at)?;
+        store.add_next_key(&next, cause).await?;
+        Ok(next.id)
+    }
+
+    /// Lets a key that was prepared sign from now on. The one before it stays published until the last token that it signed has
     /// ended (`overlap`).
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn rotate(
-        &self,
-        store: &SharedStore,
-        entropy: &dyn Entropy,
-        overlap: Duration,
-        cause: &Cause,
-    ) -> Result<KeyId, TokenFault> {
-        let next = self.make(KeyState::Next, entropy, cause.at)?;
-        store.add_next_key(&next, cause).await?;
-        store.activate_key(&next.id, cause.at.plus(overlap), cause).await?;
-        self.reload(store, cause.at).await?;
-        Ok(next.id)
+    pub async fn activate(&self, store: &SharedStore, next: &KeyId, overlap: Duration, cause: &Cause) -> Result<(), TokenFault> {
+        store.activate_key(next, cause.at.plus(overlap), cause).await?;
+        self.reload(store, cause.at).await
     }
 
     /// The published key set (RFC 7517 §5), as JSON text.

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use tollgate::types::SeededEntropy;
-
 use crate::harness::Gateway;
 use crate::harness::http1::{Request, ask};
 
@@ -17,9 +15,7 @@ async fn a_rotated_key_verifies_until_its_overlap_ends() {
     assert_eq!(ask(gw.running.public, &before).await.status, 200);
     let node = &gw.running.node;
     let rotate = async |overlap: u64| {
-        let entropy = SeededEntropy::new(overlap);
-        let overlap = Duration::from_secs(overlap);
-        node.keys.rotate(&node.store, &entropy, overlap, &node.own_cause()).await.expect("a new key")
+        node.rotate_keys(Duration::from_secs(overlap), &node.own_cause()).await.expect("a new key");
     };
     let later = async |seconds| {
         gw.advance(seconds);

@@ -5,13 +5,14 @@ use std::time::Duration;
 use super::Local;
 use crate::admin::error::AdminError;
 use crate::admin::model::{KeyView, Rotation};
+use crate::clients::MAX_TTL;
 use crate::store::SealedKey;
 use crate::token::ASSERTION_AHEAD;
 
 /// The longest that a key stays published after its turn, seconds: a year.
 const LONGEST: u64 = 366 * 24 * 60 * 60;
 
-/// What is added to the longest lifetime of an access token: clocks of verifiers differ.
+/// What is added to the longest lifetime of any access token, whatever it is today: clocks of verifiers differ.
 const SKEW: Duration = Duration::from_secs(60);
 
 pub(super) async fn list(local: &Local) -> Result<Vec<KeyView>, AdminError> {
@@ -25,19 +26,12 @@ pub(super) async fn rotate(local: &Local, rotation: Rotation) -> Result<KeyView,
             return Err(AdminError::invalid(format!("the key before stays published for {LONGEST} seconds at most")));
         }
         Some(seconds) => Duration::from_secs(seconds),
-        None => longest_token(local).await?.max(longest_assertion(local)) + SKEW,
+        None => Duration::from_secs(MAX_TTL).max(longest_assertion(local)) + SKEW,
     };
-    let id = node.keys.rotate(&node.store, &*node.entropy, overlap, &local.cause()).await?;
+    let id = node.rotate_keys(overlap, &local.cause()).await?;
     let keys = list(local).await?;
     let made = keys.into_iter().find(|k| k.id == id).ok_or_else(|| AdminError::not_found("key", id.as_str()))?;
     local.settled(made).await
-}
-
-/// The longest that any access token may still be presented.
-async fn longest_token(local: &Local) -> Result<Duration, AdminError> {
-    let policy = local.node.config.load_full();
-    let own = local.node.store.clients(None).await?.into_iter().filter_map(|c| c.access_token_ttl);
-    Ok(own.chain([policy.oauth.access_token_ttl, policy.oauth.machine_token_ttl]).max().unwrap_or_default())
 }
 
 /// How long an assertion's key must stay: until its successor is known, and what it signed last has ended. What is exchanged

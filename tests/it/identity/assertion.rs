@@ -174,7 +174,7 @@ async fn keys_are_rotated_without_a_gap_and_are_the_same_on_every_node() {
     gw.advance(400);
     let before = assertion_keys(&gw).await;
     let first = sent(&gw, &mut conn, &caller.token).await;
-    node.keys.rotate(&node.store, &*node.entropy, Duration::from_mins(12), &node.own_cause()).await.expect("a new key");
+    node.rotate_keys(Duration::from_mins(12), &node.own_cause()).await.expect("a new key");
     let after = assertion_keys(&gw).await;
     assert_eq!((before.keys.len(), after.keys.len()), (1, 2));
     assert!(verified(&after, &first, AUDIENCE).is_ok());
