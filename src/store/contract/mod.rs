@@ -224,6 +224,7 @@ contract! {
         an_invitation_has_one_winner
         an_invitation_is_for_one_address
         invitations_end
+        invitations_end_with_what_their_maker_had
         somebody_always_administers
         nobody_moves_what_is_beyond_their_reach
         a_service_user_is_made_and_switched_whole_and_within_reach

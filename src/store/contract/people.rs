@@ -6,8 +6,8 @@ use futures::future::{join, join_all};
 
 use super::world::*;
 use crate::store::{
-    Accepted, Accepting, Bounds, Created, GrantState, Guarded, Invitation, MemberSearch, Membership, NewUser, Reach,
-    RevokeReason, ServiceMade, ServiceSwitched, SharedStore, User, UserKind, UserState,
+    Accepted, Accepting, AuditFilter, Bounds, Created, GrantState, Guarded, Invitation, MemberSearch, Membership, NewUser, Org,
+    Reach, RevokeReason, ServiceMade, ServiceSwitched, SharedStore, User, UserKind, UserState,
 };
 use crate::types::{HashedToken, InvitationId, RoleName, TokenKind, UserId};
 
@@ -122,6 +122,59 @@ pub(crate) async fn invitations_end(store: SharedStore) {
     assert_eq!(world.store.accept_invitation(&other_secret, &new, &cause(8)).await.expect("an answer"), Accepted::Gone);
     assert!(world.store.user_by_email("b@example.com").await.expect("an answer").is_none());
     world.store.forget_ended(late.plus(DAY)).await.expect("done");
+}
+
+pub(crate) async fn invitations_end_with_what_their_maker_had(store: SharedStore) {
+    let world = World::new(store).await;
+    let store = &world.store;
+    let (beta, grace) = (org("beta"), world.user("grace@example.com").await);
+    store.create_org(&beta, &cause(0)).await.expect("an organization");
+    world.member(&grace, &["admin"]).await;
+    let open = async |org: &Org| {
+        let open = store.invitations(&org.id, after(9)).await.expect("invitations");
+        open.into_iter().map(|i| i.email).collect::<Vec<_>>()
+    };
+    let invite = async || {
+        for (org, email, by) in [
+            (&world.org, "friend@example.com", &world.user),
+            (&world.org, &*world.user.email, &grace),
+            (&world.org, "other@example.com", &grace),
+            (&beta, "far@example.com", &world.user),
+        ] {
+            let invitation = Invitation { org: org.id.clone(), invited_by: Some(by.id.clone()), ..world.invitation(email, 1) };
+            let secret = hash(TokenKind::Invitation);
+            assert!(store.invite(&invitation, &secret, &unbound(&[]), &cause(1)).await.expect("done"));
+        }
+    };
+    let (theirs, far) = (["other@example.com"], ["far@example.com"]);
+    world.member(&world.user, &["admin", "viewer"]).await;
+    invite().await;
+    world.member(&world.user, &["admin", "viewer", "editor"]).await;
+    assert_eq!(open(&world.org).await.len(), 3, "nothing was lost");
+    world.member(&world.user, &["admin"]).await;
+    assert_eq!(
+        (open(&world.org).await, open(&beta).await),
+        (theirs.map(ToOwned::to_owned).to_vec(), far.map(ToOwned::to_owned).to_vec())
+    );
+    invite().await;
+    let dismissed = store.dismiss_member(&world.org.id, &world.user.id, &unbound(&[]), &cause(2)).await.expect("done");
+    assert_eq!((dismissed, open(&world.org).await), (Guarded::Done, theirs.map(ToOwned::to_owned).to_vec()));
+    world.member(&world.user, &["admin"]).await;
+    invite().await;
+    assert!(store.remove_membership(&world.org.id, &world.user.id, &cause(3)).await.expect("done"));
+    assert_eq!(open(&world.org).await, theirs);
+    invite().await;
+    store.set_user_state(&world.user.id, UserState::Disabled, &cause(4)).await.expect("done");
+    let (mut left, none) = (open(&world.org).await, open(&beta).await);
+    left.sort();
+    assert_eq!(
+        (left, none),
+        ([&*world.user.email, "other@example.com"].map(ToOwned::to_owned).to_vec(), vec![]),
+        "theirs anywhere"
+    );
+    let page = store.search_audit(&AuditFilter::default(), None, 1000).await.expect("a page");
+    let withdrawn = page.rows.iter().filter(|row| crate::record::operation(&row.record) == "invitation.withdraw").count();
+    assert!(withdrawn >= 8, "each is on record: {withdrawn}");
 }
 
 pub(crate) async fn somebody_always_administers(store: SharedStore) {

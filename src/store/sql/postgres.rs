@@ -26,6 +26,8 @@ mod grants;
 mod hooks;
 #[path = "verbs/installs.rs"]
 mod installs;
+#[path = "verbs/invited.rs"]
+mod invited;
 #[path = "verbs/keys.rs"]
 mod keys;
 #[path = "verbs/operators.rs"]

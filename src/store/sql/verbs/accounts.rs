@@ -11,6 +11,7 @@ use super::super::values::{json, storable, word};
 use super::Db;
 use super::among::among;
 use super::engine::{Engine, Tx};
+use super::invited;
 use super::operators;
 use super::revocation::{Ending, end};
 use super::rows::{self, Fields};
@@ -71,7 +72,17 @@ pub(super) async fn insert_user(tx: &mut Tx<'_>, new: &NewUser) -> Result<Create
     Ok(Created::Done)
 }
 
-/// Writes a membership with its record and feed line.
+/// Holds an organization: whoever else changes its members waits.
+pub(super) async fn hold_org(tx: &mut Tx<'_>, org: &OrgId) -> Result<(), StoreError> {
+    sqlx::query("UPDATE orgs SET state = state WHERE id = $1")
+        .bind(org.as_str())
+        .execute(tx.connection())
+        .await
+        .doing("lock an organization")
+        .map(drop)
+}
+
+/// Writes a membership with its record and feed line. Who loses a role loses the invitations with it.
 pub(super) async fn insert_membership(tx: &mut Tx<'_>, membership: &Membership) -> Result<(), StoreError> {
     let (org, user) = (&membership.org, &membership.user);
     let roles: BTreeSet<&RoleName> = membership.roles.iter().collect();
@@ -86,6 +97,9 @@ pub(super) async fn insert_membership(tx: &mut Tx<'_>, membership: &Membership) 
     .execute(tx.connection())
     .await
     .doing("write a membership")?;
+    if before.iter().any(|role| !roles.contains(role)) {
+        invited::withdraw_of(tx, org, user).await?;
+    }
     let names: Vec<_> = roles.iter().map(|r| r.as_str()).collect();
     let event = ControlEvent::done(Operation::MembershipSet).on("user", user.as_str());
     tx.touch(Subject::Membership { org: org.clone(), user: user.clone() });
@@ -130,6 +144,9 @@ pub(super) async fn switch_user(tx: &mut Tx<'_>, id: &UserId, state: UserState) 
         let ended = end(tx, Ending::User(id), RevokeReason::UserDeactivated).await?;
         concerned.extend(ended.into_iter().map(|grant| grant.org));
         operators::remove(tx, id).await?;
+    }
+    if state != UserState::Active {
+        invited::withdraw_by(tx, id).await?;
     }
     tx.touch(Subject::User { id: id.clone() });
     record_in_each(tx, &concerned, &ControlEvent::done(operation).on("user", id.as_str()));
@@ -396,12 +413,14 @@ impl AccountStore for Engine {
 
     async fn set_membership(&self, membership: &Membership, cause: &Cause) -> Result<(), StoreError> {
         let mut tx = self.begin(cause).await?;
+        hold_org(&mut tx, &membership.org).await?;
         insert_membership(&mut tx, membership).await?;
         tx.commit().await
     }
 
     async fn remove_membership(&self, org: &OrgId, user: &UserId, cause: &Cause) -> Result<bool, StoreError> {
         let mut tx = self.begin(cause).await?;
+        hold_org(&mut tx, org).await?;
         let done = sqlx::query("DELETE FROM memberships WHERE org_id = $1 AND user_id = $2")
             .bind(org.as_str())
             .bind(user.as_str())
@@ -412,6 +431,7 @@ impl AccountStore for Engine {
             return Ok(false);
         }
         end(&mut tx, Ending::Member(org, user), RevokeReason::MembershipRemoved).await?;
+        invited::withdraw_of(&mut tx, org, user).await?;
         tx.touch(Subject::Membership { org: org.clone(), user: user.clone() });
         tx.record(Some(org), ControlEvent::done(Operation::MembershipRemove).on("user", user.as_str()));
         tx.commit().await?;

@@ -7,8 +7,9 @@ use sqlx::QueryBuilder;
 
 use super::super::fault::Doing;
 use super::super::values::{json, like, word};
-use super::accounts::{hold_unfrozen, insert_membership, insert_user, switch_user};
+use super::accounts::{hold_org, hold_unfrozen, insert_membership, insert_user, switch_user};
 use super::engine::{Engine, Tx};
+use super::invited;
 use super::revocation::{Ending, end};
 use super::rows::{self, Fields};
 use super::sought::Sought;
@@ -29,11 +30,7 @@ struct Known {
 
 /// Every member, with the organization locked: whoever else takes something from its members waits.
 async fn hold_members(tx: &mut Tx<'_>, org: &OrgId) -> Result<Vec<Known>, StoreError> {
-    sqlx::query("UPDATE orgs SET state = state WHERE id = $1")
-        .bind(org.as_str())
-        .execute(tx.connection())
-        .await
-        .doing("lock an organization")?;
+    hold_org(tx, org).await?;
     let rows = sqlx::query(
         "SELECT m.user_id AS user_id, m.roles AS roles, u.kind AS kind, u.state AS state FROM memberships m \
          JOIN users u ON u.id = m.user_id WHERE m.org_id = $1",
@@ -106,6 +103,16 @@ fn invitation(row: &Row) -> Result<Invitation, StoreError> {
     })
 }
 
+/// Where an invitation is into.
+async fn place(tx: &mut Tx<'_>, secret: &HashedToken) -> Result<Option<OrgId>, StoreError> {
+    let row = sqlx::query("SELECT id, org_id FROM invitations WHERE hash = $1")
+        .bind(&secret.bytes()[..])
+        .fetch_optional(tx.connection())
+        .await
+        .doing("read an invitation")?;
+    row.map(|row| Fields::of(&row, "invitations", "id").parsed("org_id", OrgId::parse)).transpose()
+}
+
 /// Takes an invitation out of those that are open; of all callers one gets it.
 async fn close(tx: &mut Tx<'_>, secret: &HashedToken) -> Result<Option<Invitation>, StoreError> {
     let row = sqlx::query(
@@ -124,7 +131,7 @@ async fn close(tx: &mut Tx<'_>, secret: &HashedToken) -> Result<Option<Invitatio
 async fn withdraw(tx: &mut Tx<'_>, org: &OrgId, (id, email): (Option<&InvitationId>, Option<&str>)) -> Result<bool, StoreError> {
     let rows = sqlx::query(
         "UPDATE invitations SET closed_at = $1 WHERE org_id = $2 AND (id = $3 OR email = $4) AND closed_at IS NULL \
-         AND expires_at > $1 RETURNING id",
+         AND expires_at > $1 RETURNING id, org_id",
     )
     .bind(tx.cause.at.millis())
     .bind(org.as_str())
@@ -133,10 +140,7 @@ async fn withdraw(tx: &mut Tx<'_>, org: &OrgId, (id, email): (Option<&Invitation
     .fetch_all(tx.connection())
     .await
     .doing("withdraw an invitation")?;
-    for row in &rows {
-        let id: String = Fields::of(row, "invitations", "id").value("id")?;
-        tx.record(Some(org), ControlEvent::done(Operation::InvitationWithdraw).on("invitation", id));
-    }
+    invited::record(tx, &rows)?;
     Ok(!rows.is_empty())
 }
 
@@ -263,6 +267,7 @@ impl PeopleStore for Engine {
                 .await
                 .doing("remove a membership")?;
             end(&mut tx, Ending::Member(org, user), RevokeReason::MembershipRemoved).await?;
+            invited::withdraw_of(&mut tx, org, user).await?;
             tx.touch(Subject::Membership { org: org.clone(), user: user.clone() });
             tx.record(Some(org), ControlEvent::done(Operation::MembershipRemove).on("user", user.as_str()));
             tx.commit().await?;
@@ -412,6 +417,9 @@ impl PeopleStore for Engine {
 
     async fn accept_invitation(&self, secret: &HashedToken, who: &Accepting, cause: &Cause) -> Result<Accepted, StoreError> {
         let mut tx = self.begin(cause).await?;
+        // The organization before the invitation, as whoever takes something from a member does: roles that go meanwhile are gone.
+        let Some(org) = place(&mut tx, secret).await? else { return Ok(Accepted::Gone) };
+        hold_org(&mut tx, &org).await?;
         let Some(invitation) = close(&mut tx, secret).await? else { return Ok(Accepted::Gone) };
         let user = match who {
             Accepting::Known(user) => {
