@@ -116,7 +116,7 @@ impl World {
         assert!(node.store.add_operator(&own.user, &node.own_cause()).await.expect("an operator"));
         let config = node.config.load_full();
         let (secret, session) = started_session(&node, &config, &admin);
-        node.store.start_session(&session, &node.own_cause()).await.expect("a session");
+        node.store.start_session(&session, None, &node.own_cause()).await.expect("a session");
         let router = oauth::router(Arc::clone(&node))
             .merge(account::router(Arc::clone(&node), Arc::new(Flushed), Arc::new(Nobody)))
             .merge(operator::router(Arc::clone(&node)));

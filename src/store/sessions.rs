@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::{Approvals, Client, Grant, Org, StoreError, User};
@@ -129,8 +130,10 @@ impl<F: Fn(&Client, &Approvals) -> bool + Send + Sync> StillAsks for F {
 #[async_trait]
 pub trait SessionStore {
     /// Starts a session, from where the cause says; writes `login.ok`, and `login.new_place` when the user never signed in from
-    /// there but did from elsewhere. Where they signed in from is forgotten after a year without.
-    async fn start_session(&self, session: &Session, cause: &Cause) -> Result<(), StoreError>;
+    /// there but did from elsewhere. Where they signed in from is forgotten after a year without. `password` is the hash of the one
+    /// that was proved: the user must have it still and be active, as both may have changed meanwhile to keep a thief out. Says
+    /// whether it did.
+    async fn start_session(&self, session: &Session, password: Option<&SecretString>, cause: &Cause) -> Result<bool, StoreError>;
     /// The live session of a cookie with everything that pages depend on, and notes that it was seen (at most once a minute). One
     /// that was not seen for `idle` has ended.
     async fn session(&self, hash: &HashedToken, at: Timestamp, idle: Duration) -> Result<Option<SessionFacts>, StoreError>;

@@ -108,7 +108,7 @@ impl Things {
         gw.grant(&admin.org, victim, &known, "metrics:read").await;
         let node = &gw.running.node;
         let (_, session) = started_session(node, &node.config.load(), &admin.user);
-        node.store.start_session(&session, &node.own_cause()).await.expect("a session");
+        node.store.start_session(&session, None, &node.own_cause()).await.expect("a session");
         let session = world.get("/me/sessions", admin).await.json();
         let draft = ClientId::parse(&text(&details["app"]["draft_client"])).expect("an id");
         let draft = node.store.client(&draft).await.expect("an answer").expect("a client");

@@ -133,7 +133,7 @@ async fn sign_in(gw: &Gateway, caller: &Caller, from: &str) {
     let mut cause = node.own_cause();
     cause.origin.peer = Some(from.parse().expect("an address"));
     cause.origin.user_agent = Some("Browser/1".into());
-    node.store.start_session(&session, &cause).await.expect("a session");
+    node.store.start_session(&session, None, &cause).await.expect("a session");
 }
 
 fn fresh(kind: TokenKind, gw: &Gateway) -> HashedToken {

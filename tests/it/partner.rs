@@ -308,7 +308,7 @@ async fn searches_sessions_and_scopes_are_the_callers() {
     let (node, config) = (&world.gw.running.node, world.gw.running.node.config.load_full());
     for _ in 0..3 {
         let (_, session) = tollgate::web::started_session(node, &config, &admin.user);
-        node.store.start_session(&session, &node.own_cause()).await.expect("a session");
+        node.store.start_session(&session, None, &node.own_cause()).await.expect("a session");
     }
     let sessions = world.get("/me/sessions", admin).await.json();
     assert_eq!(sessions["data"].as_array().map(Vec::len), Some(3));

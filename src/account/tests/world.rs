@@ -248,7 +248,7 @@ impl World {
     pub(crate) async fn sign_in(&self, user: &User) -> Browser {
         let config = self.node.config.load_full();
         let (secret, session) = started_session(&self.node, &config, user);
-        self.node.store.start_session(&session, &self.node.own_cause()).await.expect("a session");
+        self.node.store.start_session(&session, None, &self.node.own_cause()).await.expect("a session");
         let csrf = FormToken::of_session(&self.node.keys, &secret).as_str().to_owned();
         Browser { cookie: format!("tollgate={}", secret.expose()), csrf }
     }

@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
+use secrecy::SecretString;
 
 use super::super::throttle::Attempt;
 use super::super::{App, passwords::PasswordFault};
@@ -16,7 +17,7 @@ use crate::pages::duration_words;
 use crate::pages::views::{LoginPage, LoginProblem};
 use crate::record::{Actor, ControlEvent, Operation};
 use crate::store::{StoreError, User, UserKind, UserState};
-use crate::types::{PlainToken, TokenKind};
+use crate::types::{PlainToken, TokenKind, UserId};
 use crate::web::{
     FormToken, Params, Peer, Trouble, brand, cookie, new_cookie, page, see_other, session_cookie, signed_in, started_session,
 };
@@ -129,34 +130,43 @@ async fn sign_in(
         return form.page(app, config, &email, Some(problem)).await;
     }
     let password = fields.one("password")?.unwrap_or_default().to_owned();
-    let Some(user) = proved(app, &email, password).await? else {
-        let event = ControlEvent::refused(Operation::LoginFail, "credentials");
-        app.node.store.note(None, event, &peer.cause(&app.node, Actor::default())).await?;
-        return form.page(app, config, &email, Some(LoginProblem::Refused)).await;
+    let Some((user, proof)) = proved(app, &email, password).await? else {
+        return refused(app, config, peer, form, &email).await;
     };
+    let cause = |user: &UserId| peer.cause(&app.node, Actor { user: Some(user.clone()), ..Actor::default() });
+    let (secret, session) = started_session(&app.node, config, &user);
+    if !app.node.store.start_session(&session, Some(&proof), &cause(&user.id)).await? {
+        return refused(app, config, peer, form, &email).await;
+    }
     for (key, _) in throttle_keys(config, peer, &email) {
         app.sign_ins.forgive(&key, app.node.now());
     }
-    let cause = peer.cause(&app.node, Actor { user: Some(user.id.clone()), ..Actor::default() });
     if let Some(before) = signed_in(&app.node, config, headers).await? {
-        app.node.store.end_session(&before.session.hash, &cause).await?;
+        // Whoever signs in over somebody else's session signs them out, and is no stranger in their log.
+        app.node.store.end_session(&before.session.hash, &cause(&before.user.id)).await?;
     }
-    let (secret, session) = started_session(&app.node, config, &user);
-    app.node.store.start_session(&session, &cause).await?;
     let one_time = app.node.store.password(&user.id).await?.is_some_and(|p| p.one_time);
     let to = if one_time { form.after.through("/password") } else { form.after.location() };
     Ok(with_cookie(see_other(&to), session_cookie(config, &secret)))
 }
 
-/// The user whose address and password these are, if they may sign in. Takes as long for everybody else.
-async fn proved(app: &App, email: &str, password: String) -> Result<Option<User>, Trouble> {
+async fn refused(app: &App, config: &Config, peer: &Peer, form: &Form, email: &str) -> Result<Response, Trouble> {
+    let event = ControlEvent::refused(Operation::LoginFail, "credentials");
+    app.node.store.note(None, event, &peer.cause(&app.node, Actor::default())).await?;
+    form.page(app, config, email, Some(LoginProblem::Refused)).await
+}
+
+/// The user whose address and password these are, if they may sign in, with the hash that was compared. Takes as long for everybody else.
+async fn proved(app: &App, email: &str, password: String) -> Result<Option<(User, SecretString)>, Trouble> {
     let user = if email.len() <= MAX_EMAIL { app.node.store.user_by_email(email).await? } else { None };
     let record = match &user {
         Some(user) => app.node.store.password(&user.id).await?,
         None => None,
     };
-    let right = app.passwords.verify(password.into(), record.map(|r| r.phc)).await?;
-    Ok(user.filter(|u| right && u.state == UserState::Active && u.kind == UserKind::Person))
+    let hash = record.map(|r| r.phc);
+    let right = app.passwords.verify(password.into(), hash.clone()).await?;
+    let user = user.filter(|u| right && u.state == UserState::Active && u.kind == UserKind::Person);
+    Ok(user.zip(hash))
 }
 
 fn throttle_keys(config: &Config, peer: &Peer, email: &str) -> [(String, u32); 3] {

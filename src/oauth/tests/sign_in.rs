@@ -4,7 +4,7 @@ use http::StatusCode;
 use http::header::SET_COOKIE;
 
 use super::rig::{Browser, PASSWORD, Rig, person};
-use crate::store::{UserKind, UserState};
+use crate::store::{AuditFilter, UserKind, UserState};
 
 const SESSION: &str = "__Host-tollgate";
 
@@ -113,6 +113,22 @@ async fn successes_do_not_count_against_the_account() {
     for _ in 0..5 {
         Browser::new(&rig).sign_in("ada@acme.test", PASSWORD).await;
     }
+}
+
+#[tokio::test]
+async fn who_signs_in_over_a_session_is_no_stranger_in_its_users_log() {
+    let rig = Rig::new().await;
+    let client = rig.registered().await;
+    let mut browser = Browser::new(&rig);
+    browser.sign_in("ada@acme.test", PASSWORD).await;
+    let start = browser.get(&format!("/oauth2/authorize?{}", Rig::query(&client, &[("prompt", "login")]))).await;
+    let over = browser.try_sign_in(start.location(), "bob@beta.test", PASSWORD).await;
+    assert!(over.location().starts_with("/consent?request="), "{}", over.body);
+    let page = rig.node.store.search_audit(&AuditFilter::default(), None, 1000).await.expect("a page");
+    let ends = page.rows.iter().filter(|row| crate::record::ocsf::operation(&row.record) == "logout");
+    let actors: Vec<_> = ends.map(|row| row.record.actor.user.clone()).collect();
+    let ada = rig.node.store.user_by_email("ada@acme.test").await.expect("an answer").expect("Ada").id;
+    assert_eq!(actors, [Some(ada)]);
 }
 
 #[tokio::test]

@@ -130,7 +130,7 @@ pub(crate) async fn a_place_is_new_once(store: SharedStore) {
             expires_at: after(at).plus(HOUR),
             seen_at: after(at),
         };
-        world.store.start_session(&session, &cause).await.expect("a session");
+        world.store.start_session(&session, None, &cause).await.expect("a session");
         world.log().await[before..].iter().any(|(name, _)| name == "login.new_place")
     };
     assert!(!sign_in(1, "192.0.2.7:1", "Browser/100 (X)").await, "the first place of all");

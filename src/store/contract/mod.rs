@@ -167,6 +167,7 @@ contract! {
     }
     sessions {
         a_session_lives_until_it_ends
+        no_session_starts_by_a_password_that_has_gone
         a_session_is_seen_once_a_minute
         a_session_that_idles_ends
         a_session_knows_what_its_user_may_see

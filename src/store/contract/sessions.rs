@@ -5,7 +5,7 @@ use futures::future::join;
 use super::world::*;
 use crate::store::{
     Approvals, Approve, ApprovedRequest, Client, ClientState, Grant, GrantState, Hand, Holder, Membership, OrgState,
-    PasswordRecord, ScopeRefusal, SessionFacts, SharedStore, UserState,
+    PasswordRecord, ScopeRefusal, Session, SessionFacts, SharedStore, UserState,
 };
 use crate::types::{GrantId, ScopeToken, TokenKind};
 
@@ -29,6 +29,36 @@ pub(crate) async fn a_session_lives_until_it_ends(store: SharedStore) {
     let log = world.log().await;
     let count = |name: &str| log.iter().filter(|(n, _)| n == name).count();
     assert_eq!((count("login.ok"), count("logout")), (2, 1), "{log:?}");
+}
+
+pub(crate) async fn no_session_starts_by_a_password_that_has_gone(store: SharedStore) {
+    let world = World::new(store).await;
+    let (store, ada) = (&world.store, &world.user.id);
+    let start = async |phc: &str, seconds: u64| {
+        let session = Session {
+            hash: hash(TokenKind::Session),
+            user: ada.clone(),
+            authenticated_at: after(seconds),
+            expires_at: after(seconds).plus(HOUR),
+            seen_at: after(seconds),
+        };
+        let started = store.start_session(&session, Some(&phc.into()), &cause(seconds)).await.expect("an answer");
+        let lives = store.session(&session.hash, after(seconds), HOUR).await.expect("an answer").is_some();
+        assert_eq!(started, lives);
+        started
+    };
+    let set = async |phc: &str, seconds: u64| {
+        let record = PasswordRecord { phc: phc.into(), one_time: false };
+        store.set_password(ada, &record, None, &cause(seconds)).await.expect("done");
+    };
+    assert!(!start("first", 1).await, "there is none");
+    set("first", 2).await;
+    assert!(start("first", 3).await);
+    set("second", 4).await;
+    assert!(!start("first", 5).await, "it was compared before the change");
+    assert!(start("second", 6).await);
+    store.set_user_state(ada, UserState::Disabled, &cause(7)).await.expect("done");
+    assert!(!start("second", 8).await);
 }
 
 pub(crate) async fn a_session_knows_what_its_user_may_see(store: SharedStore) {

@@ -277,7 +277,7 @@ impl World {
             expires_at: after(seconds).plus(HOUR),
             seen_at: after(seconds),
         };
-        self.store.start_session(&session, &cause(seconds)).await.expect("a session");
+        self.store.start_session(&session, None, &cause(seconds)).await.expect("a session");
         session.hash
     }
 

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::super::fault::Doing;
 use super::super::values::{json, storable};
@@ -159,10 +160,32 @@ fn session_facts(rows: &[super::Row]) -> Result<Option<SessionFacts>, StoreError
     }))
 }
 
+/// Whether this is the password of an active user, and stays so until this transaction commits: who changes either ends sessions after
+/// it.
+async fn hold_password(tx: &mut Tx<'_>, user: &UserId, password: &SecretString) -> Result<bool, StoreError> {
+    let active = sqlx::query("UPDATE users SET state = state WHERE id = $1 AND state = 'active'")
+        .bind(user.as_str())
+        .execute(tx.connection())
+        .await
+        .doing("lock a user")?;
+    let same = sqlx::query("UPDATE passwords SET phc = phc WHERE user_id = $1 AND phc = $2")
+        .bind(user.as_str())
+        .bind(password.expose_secret())
+        .execute(tx.connection())
+        .await
+        .doing("lock a password")?;
+    Ok(active.rows_affected() > 0 && same.rows_affected() > 0)
+}
+
 #[async_trait]
 impl SessionStore for Engine {
-    async fn start_session(&self, session: &Session, cause: &Cause) -> Result<(), StoreError> {
+    async fn start_session(&self, session: &Session, password: Option<&SecretString>, cause: &Cause) -> Result<bool, StoreError> {
         let mut tx = self.begin(cause).await?;
+        if let Some(password) = password
+            && !hold_password(&mut tx, &session.user, password).await?
+        {
+            return Ok(false);
+        }
         let origin = &cause.origin;
         sqlx::query(
             "INSERT INTO sessions (hash, user_id, authenticated_at, expires_at, seen_at, address, user_agent) \
@@ -182,7 +205,8 @@ impl SessionStore for Engine {
         if is_new_place(&mut tx, &session.user).await? {
             tx.record(None, ControlEvent::done(Operation::LoginNewPlace).on("user", session.user.as_str()));
         }
-        tx.commit().await
+        tx.commit().await?;
+        Ok(true)
     }
 
     async fn session(&self, hash: &HashedToken, at: Timestamp, idle: Duration) -> Result<Option<SessionFacts>, StoreError> {
