@@ -125,7 +125,7 @@ async fn who_signs_in_over_a_session_is_no_stranger_in_its_users_log() {
     let over = browser.try_sign_in(start.location(), "bob@beta.test", PASSWORD).await;
     assert!(over.location().starts_with("/consent?request="), "{}", over.body);
     let page = rig.node.store.search_audit(&AuditFilter::default(), None, 1000).await.expect("a page");
-    let ends = page.rows.iter().filter(|row| crate::record::ocsf::operation(&row.record) == "logout");
+    let ends = page.rows.iter().filter(|row| crate::record::operation(&row.record) == "logout");
     let actors: Vec<_> = ends.map(|row| row.record.actor.user.clone()).collect();
     let ada = rig.node.store.user_by_email("ada@acme.test").await.expect("an answer").expect("Ada").id;
     assert_eq!(actors, [Some(ada)]);
