@@ -5,12 +5,13 @@ use std::time::Duration;
 use futures::future::join_all;
 
 use super::world::*;
+use crate::record::Actor;
 use crate::store::{
-    Added, Client, ClientAuth, ClientKind, ClientOrigin, ClientPolicy, ClientSecret, ClientState, ClientTerms, GrantState,
-    GrantType, Hand, KnownClient, MAX_SECRETS, Membership, NewUser, Org, RevokeReason, SharedStore, Stance, Subject, User,
-    UserKind, UserState, Verdict,
+    Added, AuditFilter, Client, ClientAuth, ClientKind, ClientOrigin, ClientPolicy, ClientSecret, ClientState, ClientTerms,
+    Grant, GrantState, GrantType, Hand, KnownClient, MAX_SECRETS, Membership, NewUser, Org, RevokeReason, SharedStore, Stance,
+    Subject, User, UserKind, UserState, Verdict,
 };
-use crate::types::{ClientId, OrgId, Setting, TokenKind};
+use crate::types::{ClientId, OrgId, Setting, TokenKind, UserId};
 
 fn secret(last4: &str) -> ClientSecret {
     ClientSecret { hash: hash(TokenKind::ClientSecret), last4: last4.into(), created_at: START, expires_at: None }
@@ -421,4 +422,43 @@ pub(crate) async fn unused_dynamic_clients_are_purged(store: SharedStore) {
     assert!([&young.id, &used.id, &world.client.id].iter().all(|id| kept.contains(id)), "{kept:?}");
     let history = store.grant_facts(&ended.id).await.expect("an answer").expect("its history stays");
     assert_eq!(history.client.name, "Acme CLI");
+}
+
+pub(crate) async fn a_log_names_no_strangers(store: SharedStore) {
+    let world = World::new(store).await;
+    let store = &world.store;
+    let (beta, maker) = (org("beta"), user("maker@beta.example"));
+    store.create_org(&beta, &cause(0)).await.expect("an organization");
+    store.create_user(&NewUser { user: maker.clone(), password: None }, &cause(0)).await.expect("a user");
+    let member = |org: &OrgId, user: &User| Membership { org: org.clone(), user: user.id.clone(), roles: roles(&["viewer"]) };
+    store.set_membership(&member(&beta.id, &maker), &cause(0)).await.expect("a membership");
+    store.set_membership(&member(&world.org.id, &world.user), &cause(0)).await.expect("a membership");
+    let theirs = client(Some(&beta.id), ClientOrigin::Administrator);
+    store.create_client(&theirs, None, &cause(0)).await.expect("a client");
+    let grant = Grant { client: theirs.id.clone(), ..world.wanted(1) };
+    world.consent_to(&grant, 1).await;
+    let actors = async |by: &UserId, seconds: u64, state: ClientState| {
+        let mut by_them = cause(seconds);
+        by_them.actor = Actor { user: Some(by.clone()), token: Some("jti".into()), ..Actor::default() };
+        assert!(store.set_client_state(&theirs.id, state, &by_them).await.expect("an answer"));
+        let page = store.search_audit(&AuditFilter::default(), None, 1000).await.expect("a page");
+        let of = |org: &OrgId| {
+            let mut rows =
+                page.rows.iter().filter(|row| row.record.org.as_ref() == Some(org) && row.record.time == after(seconds));
+            let record = rows.next().map(|row| row.record.clone()).expect("a record");
+            (record.actor, record.origin.peer.is_some(), record.origin.user_agent.is_some())
+        };
+        (of(&beta.id), of(&world.org.id))
+    };
+    let full = |user: &UserId| (Actor { user: Some(user.clone()), token: Some("jti".into()), ..Actor::default() }, true, true);
+    let app = Actor { client: Some(theirs.id.clone()), client_name: Some(theirs.name.clone()), ..Actor::default() };
+    let (own, customers) = actors(&maker.id, 2, ClientState::Disabled).await;
+    assert_eq!((own, customers), (full(&maker.id), (app, false, false)));
+    store.set_membership(&member(&world.org.id, &maker), &cause(3)).await.expect("a membership");
+    let (_, customers) = actors(&maker.id, 4, ClientState::Active).await;
+    assert_eq!(customers, full(&maker.id), "a member is known");
+    assert!(store.remove_membership(&world.org.id, &maker.id, &cause(5)).await.expect("an answer"));
+    store.add_operator(&maker.id, &cause(6)).await.expect("an answer");
+    let (_, customers) = actors(&maker.id, 7, ClientState::Disabled).await;
+    assert_eq!(customers, full(&maker.id), "what the operator does is told everywhere");
 }

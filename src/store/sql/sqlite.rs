@@ -55,6 +55,8 @@ mod sessions;
 mod shadow;
 #[path = "verbs/sought.rs"]
 mod sought;
+#[path = "verbs/strangers.rs"]
+mod strangers;
 #[path = "verbs/tokens.rs"]
 mod tokens;
 #[path = "verbs/trials.rs"]

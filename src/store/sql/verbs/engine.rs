@@ -7,7 +7,7 @@ use sqlx::{Pool, Transaction};
 
 use super::super::audit_row::control;
 use super::super::fault::Doing;
-use super::{BEGIN, Connection, Db, Reader, Readers, audit_log, feed, hooks};
+use super::{BEGIN, Connection, Db, Reader, Readers, audit_log, feed, hooks, strangers};
 use crate::record::{Actor, AuditRecord, Cause, ControlEvent};
 use crate::store::{Store, StoreError, Subject};
 use crate::types::{Entropy, OrgId};
@@ -67,6 +67,7 @@ impl Tx<'_> {
     /// Writes records and feed lines, and commits. The feed comes last: the lock on its head orders the commits, so it must
     /// be held only while nothing else can make this transaction wait.
     pub(super) async fn commit(mut self) -> Result<(), StoreError> {
+        strangers::hide(&mut self.inner, self.cause.actor.user.as_ref(), &self.subjects, &mut self.records).await?;
         audit_log::insert(&mut self.inner, &self.records).await?;
         hooks::announce(&mut self.inner, &self.records).await?;
         feed::append(&mut self.inner, &self.subjects, self.cause.at).await?;
