@@ -135,7 +135,7 @@ async fn usage(node: &Node, live: &[GrantFacts], now: Timestamp) -> Result<HashM
 
 impl Application {
     fn new(config: &Config, facts: GrantFacts, usage: GrantUse, at: Timestamp) -> Self {
-        let idle = standing(&facts, at).err();
+        let idle = standing(config, &facts, at).err();
         let held = effective(config, &facts, &facts.grant.scopes, at);
         let now = match idle {
             None => held.now,

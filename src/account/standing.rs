@@ -14,6 +14,7 @@ pub(super) const fn idle(refusal: Refusal) -> Text {
         Refusal::UserDisabled => texts::user_disabled(),
         Refusal::OrgDisabled => texts::org_disabled(),
         Refusal::NotAMember => texts::not_a_member(),
+        Refusal::SubjectUnfit => texts::subject_unfit(),
         // What ends an authorization for good, and what is said of tokens alone.
         _ => texts::idle(),
     }

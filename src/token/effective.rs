@@ -7,6 +7,7 @@ use crate::store::{
 };
 use crate::types::{API_KEYS_WRITE, ScopeBits, ScopeSet, Timestamp};
 
+use super::subject::may_be_subject;
 use super::verify::Refusal;
 
 /// The parts of the intersection that decides (G1).
@@ -118,7 +119,7 @@ pub fn flows(client: &Client) -> Vec<GrantFlow> {
 ///
 /// # Errors
 /// What has ended.
-pub fn standing(facts: &GrantFacts, at: Timestamp) -> Result<(), Refusal> {
+pub fn standing(config: &Config, facts: &GrantFacts, at: Timestamp) -> Result<(), Refusal> {
     let ended = facts.grant.expires_at.is_some_and(|end| end <= at);
     match facts {
         f if !matches!(f.grant.state, GrantState::Live) => Err(Refusal::GrantRevoked),
@@ -128,7 +129,13 @@ pub fn standing(facts: &GrantFacts, at: Timestamp) -> Result<(), Refusal> {
         f if f.policy.stance == Stance::Pending => Err(Refusal::ClientNotApproved),
         f if f.user.state != UserState::Active => Err(Refusal::UserDisabled),
         f if f.org.state != OrgState::Active => Err(Refusal::OrgDisabled),
-        f if f.roles.is_none() => Err(Refusal::NotAMember),
+        GrantFacts { roles: None, .. } => Err(Refusal::NotAMember),
+        // A machine acts as its subject while it may, and not as long as its token lives.
+        GrantFacts { roles: Some(roles), user, client, .. }
+            if client.subject.is_some() && !may_be_subject(config, user, roles) =>
+        {
+            Err(Refusal::SubjectUnfit)
+        }
         _ => Ok(()),
     }
 }

@@ -67,6 +67,9 @@ pub enum Refusal {
     /// Its user is no longer in the organization.
     #[error("the user is no longer a member of the organization")]
     NotAMember,
+    /// It is a machine's, whose user is a person who no longer lends their name to machines.
+    #[error("the user that the machine acts as may no longer be one's")]
+    SubjectUnfit,
     /// No API key of ours.
     #[error("the API key was not issued by this gateway")]
     KeyUnknown,
@@ -99,6 +102,7 @@ impl Refusal {
             Self::UserDisabled => "user_disabled",
             Self::OrgDisabled => "org_disabled",
             Self::NotAMember => "not_a_member",
+            Self::SubjectUnfit => "subject_unfit",
             Self::KeyUnknown => "key_unknown",
             Self::KeyDisabled => "key_disabled",
             Self::KeyNotApproved => "key_not_approved",
@@ -356,7 +360,7 @@ impl Verifier {
             Some(f) if f.grant.user != claims.sub || f.grant.org != claims.org || f.grant.client != claims.client_id => {
                 Err(Refusal::Foreign)
             }
-            Some(f) => standing(f, now),
+            Some(f) => standing(config, f, now),
         };
         let facts = match (verdict, facts) {
             (Ok(()), Some(facts)) => facts,

@@ -46,7 +46,7 @@ fn scopes(config: &Config, reason: &str, missing: &ScopeSet, facts: Option<&Gran
         "insufficient_scope" => texts::not_in_token(),
         _ => texts::not_held(),
     };
-    let live = facts.filter(|f| standing(f, now).is_ok());
+    let live = facts.filter(|f| standing(config, f, now).is_ok());
     let advice = match live {
         None => texts::grant_ended(),
         Some(facts) => remedy(config, missing, facts, now),

@@ -97,7 +97,8 @@ async fn grant(local: &Local, org: &str, user: &str, client: &str) -> Result<Gra
     let search = GrantSearch { user: Some(user.id.clone()), client: Some(id), ..GrantSearch::default() };
     let mut found = local.node.store.find_grants(&org.id, &search, None, u32::MAX).await?;
     let now = local.node.now();
-    let at = found.iter().position(|f| standing(f, now).is_ok()).unwrap_or(0);
+    let config = local.node.config.load_full();
+    let at = found.iter().position(|f| standing(&config, f, now).is_ok()).unwrap_or(0);
     if at < found.len() {
         return Ok(found.swap_remove(at));
     }

@@ -118,7 +118,7 @@ pub fn view(config: &Config, facts: &GrantFacts, now: Timestamp) -> GrantView {
         GrantState::Live => (GrantStateView::Live, None),
     };
     let effective_now = match state {
-        GrantStateView::Live if standing(facts, now).is_ok() => {
+        GrantStateView::Live if standing(config, facts, now).is_ok() => {
             config.catalogue.scopes(&effective(config, facts, &grant.scopes, now).now)
         }
         GrantStateView::Live | GrantStateView::Expired | GrantStateView::Revoked => ScopeSet::default(),

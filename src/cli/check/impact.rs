@@ -74,7 +74,7 @@ fn without(all: &ScopeSet, taken: &ScopeSet) -> ScopeSet {
 /// Everything that `after` in the place of `before` would touch, the worst first.
 pub(super) fn impacts(before: &Config, after: &Config, stored: &Stored, at: Timestamp) -> Vec<Impact> {
     let mut found = Vec::new();
-    found.extend(stored.grants.iter().filter(|f| standing(f, at).is_ok()).filter_map(|f| grant(before, after, f, at)));
+    found.extend(stored.grants.iter().filter(|f| standing(before, f, at).is_ok()).filter_map(|f| grant(before, after, f, at)));
     found.extend(stored.keys.iter().filter(|k| k.state == ApiKeyState::Live).filter_map(|k| key(before, after, k)));
     found.extend(stored.clients.iter().filter_map(|c| client(before, after, c)));
     found.extend(roles(before, after));

@@ -61,7 +61,8 @@ async fn of_refresh(app: &App, caller: &Client, token: &PlainToken) -> Result<Op
     let Some((grant, RefreshState::Live { expires_at })) = app.node.store.refresh_grant(&token.hashed(), now).await? else {
         return Ok(None);
     };
-    let standing = app.node.store.grant_facts(&grant.id).await?.is_some_and(|f| crate::token::standing(&f, now).is_ok());
+    let config = app.node.config.load_full();
+    let standing = app.node.store.grant_facts(&grant.id).await?.is_some_and(|f| crate::token::standing(&config, &f, now).is_ok());
     if grant.client != caller.id || !standing {
         return Ok(None);
     }

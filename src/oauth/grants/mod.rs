@@ -108,7 +108,7 @@ fn shortest(config: &Config, wanted: &Wanted<'_>) -> Duration {
 async fn standing_grant(app: &App, grant: &Grant, now: Timestamp) -> Result<GrantFacts, OAuthError> {
     let ended = |why: String| OAuthError::new(Code::InvalidGrant, why);
     let facts = app.node.store.grant_facts(&grant.id).await?.ok_or_else(|| ended("The authorization has ended".to_owned()))?;
-    match standing(&facts, now) {
+    match standing(&app.node.config.load(), &facts, now) {
         Ok(()) => Ok(facts),
         Err(refusal) => Err(ended(format!("The authorization has ended: {refusal}"))),
     }

@@ -7,6 +7,7 @@ use http::{Request, StatusCode};
 use super::rig::{Rig, encoded, person};
 use crate::clients::{By, Clients, Kind, New};
 use crate::store::{AuditFilter, ClientAuth, GrantType, Holder, Membership, UserKind, UserState};
+use crate::token::Refusal;
 use crate::types::{ClientId, RequestId, ResourceId, ScopeSet, ScopeToken};
 use crate::web::Peer;
 
@@ -199,6 +200,39 @@ async fn a_person_is_impersonated_by_no_machine() {
         .await;
     let who = (client.id.to_string(), secret, eve);
     assert_eq!(token(&rig, &who, &[]).await.error(), "unauthorized_client");
+}
+
+#[tokio::test]
+async fn a_machine_acts_as_a_person_for_as_long_as_they_lend_themselves() {
+    let rig = Rig::new().await;
+    let eve = person(&rig.node, "eve@acme.test", UserKind::Person, false).await;
+    let is = async |roles: &[&str]| {
+        let roles = roles.iter().map(|role| crate::types::RoleName::parse(role).expect("a role")).collect();
+        let membership = Membership { org: rig.acme.id.clone(), user: eve.id.clone(), roles };
+        rig.node.store.set_membership(&membership, &rig.cause()).await.expect("done");
+        rig.node.settle().await.expect("settled");
+    };
+    is(&["admin", "reader"]).await;
+    let subject = eve.id.clone();
+    let (client, secret) = rig
+        .made(|c| {
+            c.grant_types = vec![GrantType::ClientCredentials];
+            c.subject = Some(subject);
+            c.scopes = Some(ScopeSet::parse("metrics:read").expect("scopes"));
+            c.redirect_uris = Vec::new();
+        })
+        .await;
+    let who = (client.id.to_string(), secret, eve.clone());
+    let access = token(&rig, &who, &[]).await.json()["access_token"].as_str().expect("a token").to_owned();
+    assert!(rig.works(&access).await);
+    is(&["reader"]).await;
+    let config = rig.node.config.load_full();
+    let refused =
+        rig.node.verifier.principal(&access, &config, rig.node.now()).await.expect_err("they are impersonated no longer");
+    assert_eq!(refused.to_string(), Refusal::SubjectUnfit.to_string());
+    assert_eq!(token(&rig, &who, &[]).await.error(), "unauthorized_client");
+    is(&["admin", "reader"]).await;
+    assert!(rig.works(&access).await);
 }
 
 #[tokio::test]

@@ -47,6 +47,10 @@ pub fn by_reason(reason: &str, call: bool) -> (Text, Text) {
             "The user was no longer a member of the organization.",
             "Ask an administrator of the organization to add the user again.",
         ),
+        "subject_unfit" => (
+            "The machine acts as a person who may no longer manage the members of the organization.",
+            "Give the machine a service user, or ask an administrator to give the person the role again.",
+        ),
         "wrong_audience" => (
             "The token was issued for another API.",
             "Connect the application to this API's own address, so that it asks for a token for it.",

@@ -44,6 +44,14 @@ pub const fn not_a_member() -> Text {
     Text::fixed("It can do nothing at the moment: the user is no longer a member of the organization.")
 }
 
+/// Its user may no longer be a machine's.
+#[must_use]
+pub const fn subject_unfit() -> Text {
+    Text::fixed(
+        "It can do nothing at the moment: the person that the machine acts as no longer manages the members of the organization.",
+    )
+}
+
 /// It does nothing, for a reason that ends it.
 #[must_use]
 pub const fn idle() -> Text {
