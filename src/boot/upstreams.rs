@@ -1,6 +1,6 @@
 //! What a node does about its upstreams by itself: asks endpoints how they are, resolves their names, counts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +23,8 @@ const CARRY: u32 = 10;
 
 /// Checks endpoints and resolves names as they are due, until `stop`.
 pub(super) async fn tend(node: Arc<Node>, prepared: Arc<ArcSwap<Prepared>>, stop: CancellationToken) {
-    let mut tender = Tender { node, connector: None, under_way: JoinSet::new(), shown: BTreeSet::new() };
+    let mut tender =
+        Tender { node, connector: None, under_way: JoinSet::new(), shown: BTreeSet::new(), carried: Carried::default() };
     for tick in 0_u32.. {
         let now = tender.node.now();
         let current = prepared.load_full();
@@ -48,6 +49,7 @@ struct Tender {
     under_way: JoinSet<()>,
     /// Endpoints that the metrics show, with their upstreams.
     shown: BTreeSet<(String, String)>,
+    carried: Carried,
 }
 
 impl Tender {
@@ -72,42 +74,74 @@ impl Tender {
             let upstream = pool.upstream().name.as_str();
             for member in pool.members() {
                 let endpoint = member.endpoint.to_string();
-                show(metrics, (upstream, &endpoint), member, now);
+                show(metrics, &mut self.carried, (upstream, &endpoint), member, now);
                 shown.insert((upstream.to_owned(), endpoint));
             }
             metrics.upstream_waiting.with_label_values(&[upstream]).set(i64::from(pool.places().waiting()));
             let open = pool.circuit(now) != upstream::Circuit::Closed;
             metrics.upstream_circuit_open.with_label_values(&[upstream]).set(i64::from(open));
-            let refused = metrics.upstream_circuit_refused.with_label_values(&[upstream]);
-            refused.inc_by(pool.short_circuited().saturating_sub(refused.get()));
+            let refused = self.carried.more((upstream, WHOLE, "refused by its circuit"), pool.short_circuited());
+            metrics.upstream_circuit_refused.with_label_values(&[upstream]).inc_by(refused);
             let (made, refused) = pool.retries();
             for (outcome, total) in [("made", made), ("refused", refused)] {
-                let counter = metrics.upstream_retries.with_label_values(&[upstream, outcome]);
-                counter.inc_by(total.saturating_sub(counter.get()));
+                let more = self.carried.more((upstream, WHOLE, outcome), total);
+                metrics.upstream_retries.with_label_values(&[upstream, outcome]).inc_by(more);
             }
         }
-        for (upstream, endpoint) in self.shown.difference(&shown) {
+        self.forget(&shown);
+        self.shown = shown;
+    }
+
+    /// Takes the gauges of what is gone away, and begins to count anew should it come back. Only what was shown is taken away, so
+    /// that nothing can fail.
+    fn forget(&mut self, shown: &BTreeSet<(String, String)>) {
+        let metrics = &self.node.metrics;
+        for (upstream, endpoint) in self.shown.difference(shown) {
             for gauges in [&metrics.endpoint_up, &metrics.endpoint_in_flight, &metrics.endpoint_connections] {
-                // Only what was shown is taken away.
                 let _ = gauges.remove_label_values(&[upstream, endpoint]);
             }
+            self.carried.forget(upstream, endpoint);
+            if !shown.iter().any(|(left, _)| left == upstream) {
+                for gauges in [&metrics.upstream_up, &metrics.upstream_waiting, &metrics.upstream_circuit_open] {
+                    let _ = gauges.remove_label_values(&[upstream]);
+                }
+                self.carried.forget(upstream, WHOLE);
+            }
         }
-        self.shown = shown;
     }
 }
 
-fn show(metrics: &Metrics, (upstream, endpoint): (&str, &str), member: &Member, now: Timestamp) {
+/// Stands where an upstream as a whole is counted, and no endpoint of it.
+const WHOLE: &str = "";
+
+/// How far totals were carried into the metrics: of an upstream, an endpoint, and what is counted.
+#[derive(Debug, Default)]
+struct Carried(BTreeMap<(String, String, &'static str), u64>);
+
+impl Carried {
+    /// How much a total has grown since the last time. One that begins anew, since its endpoint was away, has grown from nothing.
+    fn more(&mut self, (upstream, endpoint, what): (&str, &str, &'static str), total: u64) -> u64 {
+        let before = self.0.insert((upstream.to_owned(), endpoint.to_owned(), what), total).unwrap_or(0);
+        total.checked_sub(before).unwrap_or(total)
+    }
+
+    fn forget(&mut self, upstream: &str, endpoint: &str) {
+        self.0.retain(|(u, e, _), _| u != upstream || e != endpoint);
+    }
+}
+
+fn show(metrics: &Metrics, carried: &mut Carried, (upstream, endpoint): (&str, &str), member: &Member, now: Timestamp) {
     let tally = member.tally();
     let labels = &[upstream, endpoint];
     let up = member.condition(now) == upstream::Condition::Up;
     metrics.endpoint_up.with_label_values(labels).set(i64::from(up));
     metrics.endpoint_in_flight.with_label_values(labels).set(i64::from(tally.in_flight));
     metrics.endpoint_connections.with_label_values(labels).set(tally.connections);
-    let ejections = metrics.endpoint_ejections.with_label_values(labels);
-    ejections.inc_by(tally.ejections.saturating_sub(ejections.get()));
+    let ejected = carried.more((upstream, endpoint, "ejected"), tally.ejections);
+    metrics.endpoint_ejections.with_label_values(labels).inc_by(ejected);
     for (outcome, total) in [("answered", tally.answered), ("failed", tally.failed)] {
-        let counter = metrics.endpoint_requests.with_label_values(&[upstream, endpoint, outcome]);
-        counter.inc_by(total.saturating_sub(counter.get()));
+        let more = carried.more((upstream, endpoint, outcome), total);
+        metrics.endpoint_requests.with_label_values(&[upstream, endpoint, outcome]).inc_by(more);
     }
 }
 
@@ -191,5 +225,20 @@ fn endpoint_view(pool: &Pool, member: &Member, weight: u32, now: Timestamp) -> E
         ejections: tally.ejections,
         in_flight: tally.in_flight,
         connections: tally.connections,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_total_that_begins_anew_is_counted_from_nothing() {
+        let mut carried = Carried::default();
+        let (one, two) = (("u", "http://a.test", "answered"), ("u", "http://b.test", "answered"));
+        assert_eq!([carried.more(one, 5), carried.more(one, 8), carried.more(two, 2)], [5, 3, 2]);
+        assert_eq!(carried.more(one, 2), 2, "it was away");
+        carried.forget("u", "http://a.test");
+        assert_eq!([carried.more(one, 7), carried.more(two, 3)], [7, 1]);
     }
 }

@@ -14,8 +14,7 @@ pub use spoken::Spoken;
 
 use super::authorize::{self, Asked, Permit, Refused};
 use super::denial::Denial;
-use super::hygiene::{self, Credential, Head, Inspected, Peer, Protocol};
-use super::prepared::Prepared;
+use super::hygiene::{self, Credential, Head, HygienePolicy, Inspected, Peer, Protocol};
 use super::{decide, handshake, narrow, shadow};
 use crate::config::{Access, Api, Config, RouteMeta};
 use crate::node::Node;
@@ -194,7 +193,7 @@ impl Supposed<'_> {
 
 /// Decides about a request that nobody sent, as things are now.
 pub async fn explain(node: &Node, config: &Arc<Config>, supposed: &Supposed<'_>) -> Explained {
-    let prepared = Prepared::new(Arc::clone(config));
+    let policy = HygienePolicy::of(config);
     let mut told = Explained::default();
     let headers = supposed.headers();
     let head = Head {
@@ -209,7 +208,7 @@ pub async fn explain(node: &Node, config: &Arc<Config>, supposed: &Supposed<'_>)
         tls: config.issuer.is_https(),
         has_body: supposed.spoken.is_some() || supposed.length.is_some_and(|length| length > 0),
     };
-    let request = match hygiene::inspect(&head, &prepared.hygiene) {
+    let request = match hygiene::inspect(&head, &policy) {
         Ok(Inspected::Request { request, .. }) => request,
         Ok(Inspected::OptionsAsterisk) => {
             told.pass(Stage::Hygiene, "OPTIONS * is about the server and is answered to everybody.");

@@ -42,6 +42,14 @@ impl Prepared {
     }
 
     fn with(config: Arc<Config>, fleet: Fleet, identities: Identities) -> Self {
+        Self { hygiene: HygienePolicy::of(&config), config, fleet, identities }
+    }
+}
+
+impl HygienePolicy {
+    /// What a configuration asks of every request.
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
         let authorities = std::iter::once(config.issuer.authority()).chain(config.listen.extra_hosts.iter().map(String::as_str));
         let suffixes = config.apis.iter().filter_map(|a| a.tenancy.host_suffix.as_deref());
         let told = |api: &crate::config::Api| match &api.tenancy.tell {
@@ -54,12 +62,11 @@ impl Prepared {
             .flat_map(|api| api.identity_headers.iter().map(|h| h.as_str().to_owned()).chain(told(api)))
             .collect();
         let slashes = config.apis.iter().any(|a| a.routes.iter().any(|(_, _, route)| route.encoded_slash));
-        let hygiene = HygienePolicy {
+        Self {
             hosts: AcceptedHosts::new(authorities, config.issuer.is_https()).with_suffixes(suffixes),
             limits: Limits::default(),
             identity_headers: IdentityHeaders::new(identity.iter().map(String::as_str)),
             encoded_slash: if slashes { SlashPolicy::PerRoute } else { SlashPolicy::Refuse },
-        };
-        Self { config, hygiene, fleet, identities }
+        }
     }
 }

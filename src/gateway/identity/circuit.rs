@@ -24,7 +24,8 @@ impl Circuit {
     pub(super) fn admits(&mut self, now: Timestamp) -> bool {
         match self.open_until {
             None => true,
-            Some(until) if now < until => false,
+            // A clock that went back makes no pause longer.
+            Some(until) if now < until && until.since(now) <= self.pause => false,
             Some(_) => {
                 // Whoever comes before that request is answered finds the pause renewed.
                 self.open_until = Some(now.plus(self.pause));
@@ -50,6 +51,16 @@ impl Circuit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_goes_back_makes_no_pause_longer() {
+        let at = |s: i64| Timestamp::from_millis(s * 1000);
+        let mut circuit = Circuit::default();
+        (0..FAULTS).for_each(|_| circuit.heard(false, at(7200)));
+        assert!(!circuit.admits(at(7200)));
+        assert!(circuit.admits(at(3600)));
+        assert!(!circuit.admits(at(3600)), "one request finds out");
+    }
 
     #[test]
     fn it_opens_after_faults_in_a_row_and_closes_with_an_answer() {

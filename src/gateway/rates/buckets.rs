@@ -35,10 +35,13 @@ impl Buckets {
         let known = ways.iter().position(|w| w.key == key);
         let at = known.or_else(|| (0..WAYS).min_by_key(|i| ways[*i].idle_at)).unwrap_or(0);
         let way = &mut ways[at];
-        let idle_at = if known.is_some() { way.idle_at.max(now) } else { now };
+        let whole = interval.saturating_mul(i64::from(burst));
+        // Nobody owes more than a burst: what looks so was counted by a clock that went back since.
+        let idle_at = if known.is_some() { way.idle_at.clamp(now, now.saturating_add(whole)) } else { now };
         let next = idle_at.saturating_add(interval);
-        let early = next - now - interval.saturating_mul(i64::from(burst));
+        let early = next - now - whole;
         if early > 0 {
+            way.idle_at = idle_at;
             return Err(Duration::from_micros(early.unsigned_abs()));
         }
         *way = Way { key, idle_at: next };
@@ -49,8 +52,9 @@ impl Buckets {
     #[must_use]
     pub fn is_empty(&self, key: u64, (interval, burst): (i64, u32), now: i64) -> bool {
         let ways = self.set(key).lock();
-        let idle_at = ways.iter().find(|w| w.key == key).map_or(now, |w| w.idle_at.max(now));
-        idle_at.saturating_add(interval) - now > interval.saturating_mul(i64::from(burst))
+        let whole = interval.saturating_mul(i64::from(burst));
+        let idle_at = ways.iter().find(|w| w.key == key).map_or(now, |w| w.idle_at.clamp(now, now.saturating_add(whole)));
+        idle_at.saturating_add(interval) - now > whole
     }
 
     fn set(&self, key: u64) -> &Mutex<[Way; WAYS]> {

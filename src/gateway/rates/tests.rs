@@ -29,8 +29,11 @@ fn a_burst_passes_and_then_the_rate() {
 fn a_clock_that_goes_back_locks_nobody_out_for_longer() {
     let (rates, rate) = (Rates::default(), rate(1_000_000, 1));
     assert_eq!(rates.count(1, &rate, at(5_000)), Ok(()));
-    assert_eq!(rates.count(1, &rate, at(4_000)), Err(Duration::from_secs(2)));
-    assert_eq!(rates.count(1, &rate, at(6_000)), Ok(()));
+    assert_eq!(rates.count(1, &rate, at(4_000)), Err(Duration::from_secs(1)));
+    assert_eq!(rates.count(1, &rate, at(5_000)), Ok(()));
+    assert_eq!(rates.count(1, &rate, at(-3_600_000)), Err(Duration::from_secs(1)), "an hour is not waited for");
+    assert_eq!(rates.count(1, &rate, at(-3_599_500)), Err(Duration::from_millis(500)));
+    assert_eq!(rates.count(1, &rate, at(-3_599_000)), Ok(()));
 }
 
 #[test]

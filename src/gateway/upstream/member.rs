@@ -27,6 +27,7 @@ pub struct Member {
     connections: Arc<AtomicI64>,
     failures: AtomicU32,
     ejected_until: AtomicI64,
+    ejected_for: AtomicI64,
     doublings: AtomicU32,
     health: AtomicU8,
     streak: AtomicU32,
@@ -79,6 +80,7 @@ impl Member {
             connections: Arc::default(),
             failures: AtomicU32::new(0),
             ejected_until: AtomicI64::new(NEVER),
+            ejected_for: AtomicI64::new(0),
             doublings: AtomicU32::new(0),
             health: AtomicU8::new(UNKNOWN),
             streak: AtomicU32::new(0),
@@ -96,7 +98,7 @@ impl Member {
         let until = self.ejected_until.load(Ordering::Acquire);
         if self.health.load(Ordering::Acquire) == ILL {
             Condition::Unhealthy
-        } else if now.millis() < until {
+        } else if self.is_ejected(now) {
             Condition::Ejected(Timestamp::from_millis(until))
         } else {
             Condition::Up
@@ -107,7 +109,7 @@ impl Member {
     #[must_use]
     pub fn share(&self, slow_start: Duration, now: Timestamp) -> u64 {
         let back = self.back_at.load(Ordering::Acquire).max(self.ejected_until.load(Ordering::Acquire));
-        if back == NEVER {
+        if back == NEVER || back > now.millis() {
             return WHOLE_SHARE;
         }
         let (since, whole) = (now.since(Timestamp::from_millis(back)).as_millis(), slow_start.as_millis().max(1));
@@ -159,7 +161,9 @@ impl Member {
     }
 
     pub(super) fn is_ejected(&self, now: Timestamp) -> bool {
-        now.millis() < self.ejected_until.load(Ordering::Acquire)
+        let left = self.ejected_until.load(Ordering::Acquire).saturating_sub(now.millis());
+        // A clock that went back makes no ejection longer.
+        left > 0 && left <= self.ejected_for.load(Ordering::Acquire)
     }
 
     /// Leaves it out for a while, longer each time unless the last time is long ago.
@@ -170,6 +174,7 @@ impl Member {
         self.doublings.store(doublings, Ordering::Release);
         let until = now.plus((ejection.base * 2_u32.pow(doublings)).min(ejection.longest));
         self.failures.store(0, Ordering::Release);
+        self.ejected_for.store(until.millis() - now.millis(), Ordering::Release);
         self.ejected_until.store(until.millis(), Ordering::Release);
         self.ejections.fetch_add(1, Ordering::Relaxed);
         until

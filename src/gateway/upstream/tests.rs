@@ -94,6 +94,7 @@ fn an_ejected_endpoint_gets_nothing_and_comes_back_slowly() {
     let pool = pool(&[1, 1]);
     fail(&pool, 0, at(0));
     assert_eq!(pool.members()[0].condition(at(0)), Condition::Ejected(at(30)));
+    assert_eq!(pool.members()[0].condition(at(-3600)), Condition::Up, "a clock that went back makes it no longer");
     assert_eq!(shares(&pool, at(0)), [0, 100]);
     assert_eq!(shares(&pool, at(29)), [0, 100]);
     let first = shares(&pool, at(30))[0];
