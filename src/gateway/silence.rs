@@ -67,7 +67,7 @@ impl Inquiry<'_> {
             404 => Err(Denial::Silence),
             status => {
                 if status == 401 {
-                    self.prepared.identities.refused(self.permit);
+                    self.prepared.identities.refused(self.permit, self.now);
                 }
                 tracing::warn!(request = %self.seen.request, api = %self.permit.api().name, status, "an upstream does not show a silence");
                 Err(Denial::SilenceUnread)

@@ -200,7 +200,7 @@ impl ProxyHttp for Front {
         let as_it_came = forwarding.permit.is_as_it_came();
         if protocol::refuses_us(head) && !as_it_came {
             forwarding.fault = Some(UpstreamFault::Credentials);
-            prepared.identities.refused(&forwarding.permit);
+            prepared.identities.refused(&forwarding.permit, self.node.now());
             tracing::error!(request = %forwarding.seen.request, api = %forwarding.permit.api().name, "an upstream refuses our credentials");
             return Err(Error::explain(ErrorType::InternalError, "the upstream refuses our credentials").into_up());
         }
@@ -269,7 +269,7 @@ impl ProxyHttp for Front {
         if let Some(forwarding) = ctx.forwarding() {
             protocol::trailers(trailers, forwarding);
             if forwarding.fault == Some(UpstreamFault::Credentials) {
-                prepared.identities.refused(&forwarding.permit);
+                prepared.identities.refused(&forwarding.permit, self.node.now());
             }
         }
         Ok(None)

@@ -56,6 +56,8 @@ pub(super) struct Exchanger {
 struct Kept {
     outcome: Outcome,
     until: Timestamp,
+    /// When the upstream last refused what there was.
+    forgotten_at: Option<Timestamp>,
 }
 
 impl Exchanger {
@@ -103,9 +105,13 @@ impl Exchanger {
         tokio::time::timeout(patience, flight).await.unwrap_or(Err(IdentityFault::Unavailable))
     }
 
-    /// Forgets the token of a caller: the upstream did not take it.
-    pub(super) fn forget(&self, principal: &Principal) {
-        self.kept.invalidate(&principal.fingerprint());
+    /// Forgets the token of a caller: the upstream did not take it. Not twice in short time: a caller who can make the upstream
+    /// refuse them would have a token asked for with each request.
+    pub(super) fn forget(&self, principal: &Principal, now: Timestamp) {
+        let Some(kept) = self.kept.get(&principal.fingerprint()) else { return };
+        if kept.forgotten_at.is_none_or(|before| now < before || now.since(before) >= REFUSED) {
+            self.kept.insert(principal.fingerprint(), Kept { until: now, forgotten_at: Some(now), ..kept });
+        }
     }
 
     fn known(&self, caller: Fingerprint, now: Timestamp) -> Option<Outcome> {
@@ -143,7 +149,8 @@ impl Exchanger {
     }
 
     fn keep(&self, principal: &Principal, outcome: Outcome, until: Timestamp) {
-        self.kept.insert(principal.fingerprint(), Kept { outcome, until });
+        let forgotten_at = self.kept.get(&principal.fingerprint()).and_then(|before| before.forgotten_at);
+        self.kept.insert(principal.fingerprint(), Kept { outcome, until, forgotten_at });
     }
 
     fn count(&self, node: &Node, outcome: &str) {

@@ -23,7 +23,7 @@ use crate::config::{Api, Config, Exchange, TemplateHeader};
 use crate::egress::{self, Place};
 use crate::node::Node;
 use crate::token::Principal;
-use crate::types::{ApiName, RequestId};
+use crate::types::{ApiName, RequestId, Timestamp};
 use assertion::Assertions;
 use exchange::Exchanger;
 
@@ -117,10 +117,10 @@ impl Identities {
     }
 
     /// The upstream refused what it was told: the next request has a new token.
-    pub fn refused(&self, permit: &Permit) {
+    pub fn refused(&self, permit: &Permit, now: Timestamp) {
         let exchanger = self.apis.get(&permit.api().name).and_then(|t| t.exchanger.as_ref());
         if let Some((exchanger, principal)) = exchanger.zip(permit.principal()) {
-            exchanger.forget(principal);
+            exchanger.forget(principal, now);
         }
     }
 }

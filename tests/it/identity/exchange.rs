@@ -153,6 +153,19 @@ async fn a_token_is_renewed_before_its_end_when_its_caller_changes_and_when_the_
     gw.upstream.force(None);
     let mut conn = Conn::open(gw.running.public).await;
     assert_eq!(shown(&gw, &mut conn, &caller.token).await, "Bearer upstream-5");
+    for _ in 0..5 {
+        gw.upstream.force(Some("unauthorized"));
+        let refused = Conn::open(gw.running.public).await.ask(&Request::get(ECHO).bearer(&caller.token)).await;
+        assert_eq!(refused.status, 502);
+    }
+    gw.upstream.force(None);
+    assert_eq!(server.count(), 5, "no token for each request that the upstream refuses");
+    gw.advance(5);
+    gw.upstream.force(Some("unauthorized"));
+    assert_eq!(Conn::open(gw.running.public).await.ask(&Request::get(ECHO).bearer(&caller.token)).await.status, 502);
+    gw.upstream.force(None);
+    let mut conn = Conn::open(gw.running.public).await;
+    assert_eq!(shown(&gw, &mut conn, &caller.token).await, "Bearer upstream-6");
     gw.running.stop().await;
 }
 
