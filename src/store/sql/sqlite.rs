@@ -26,6 +26,8 @@ mod hooks;
 mod installs;
 #[path = "verbs/keys.rs"]
 mod keys;
+#[path = "verbs/nodes.rs"]
+mod nodes;
 #[path = "verbs/operators.rs"]
 mod operators;
 #[path = "verbs/people.rs"]
