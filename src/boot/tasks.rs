@@ -94,7 +94,7 @@ async fn again(node: &Node, stream: &OpenStream) -> Again {
     }
 }
 
-/// Carries the verifier's counts over into the metrics.
+/// Carries what the verifier and the view count over into the metrics.
 pub(super) async fn measure(node: Arc<Node>, metrics: Arc<Metrics>, stop: CancellationToken) {
     let cache = |result: &str| metrics.token_cache.with_label_values(&[result]);
     let (hit, miss) = (cache("hit"), cache("miss"));
@@ -105,6 +105,7 @@ pub(super) async fn measure(node: Arc<Node>, metrics: Arc<Metrics>, stop: Cancel
         {
             counter.inc_by(total.saturating_sub(counter.get()));
         }
+        metrics.feed_forked.set(i64::from(node.view.is_forked()));
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(SWEEP) => {}

@@ -37,6 +37,8 @@ pub struct Metrics {
     pub grants_revoked: IntCounter,
     /// From a revocation's commit until no node serves from before it.
     pub revocation_seconds: Histogram,
+    /// 1 once the store was seen to have lost changes that this node had applied.
+    pub feed_forked: IntGauge,
     /// Device authorization by what happened.
     pub devices: IntCounterVec,
     /// Journal: records waiting to be shipped.
@@ -202,6 +204,7 @@ impl Default for Metrics {
             devices: b.counters("tollgate_device_authorizations_total", "Device authorization by what happened", &["outcome"]),
             revocation_seconds: b
                 .histogram("tollgate_revocation_seconds", "From a change's commit until no node serves from before it"),
+            feed_forked: b.gauge("tollgate_feed_forked", "1 once the store has lost changes that were applied here"),
             audit_depth: b.gauge("tollgate_audit_queue_depth", "Journal records not in the store yet"),
             audit_written: b.counter("tollgate_audit_written_total", "Journal lines written"),
             audit_fsync: b.histogram("tollgate_audit_fsync_seconds", "Time of a group commit"),

@@ -3,7 +3,7 @@
 //! The view holds no facts, only counters: one per subject that somebody here depends on. A change moves its subject's
 //! counter, and whatever was computed before is seen to be stale by comparing numbers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -25,6 +25,8 @@ const POLL_IN_COMPANY: Duration = Duration::from_millis(10);
 const SETTLE_LIMIT: Duration = Duration::from_secs(5);
 /// Changes taken in one read.
 const BATCH: u32 = 1000;
+/// Changes that are remembered, to name them should the store lose them.
+const REMEMBERED: usize = 1000;
 /// Clocks of two machines may run apart by less than this part of what they measure. A node ends its lease that much earlier than
 /// others count on.
 const CLOCK_DRIFT: u32 = 100;
@@ -39,6 +41,8 @@ pub struct View {
     lease: Duration,
     wake: Notify,
     peers: Peers,
+    recent: Mutex<VecDeque<Change>>,
+    forked: AtomicBool,
     over: AtomicBool,
 }
 
@@ -79,6 +83,8 @@ impl View {
             lease,
             wake: Notify::new(),
             peers,
+            recent: Mutex::default(),
+            forked: AtomicBool::new(false),
             over: AtomicBool::new(false),
         }
     }
@@ -99,8 +105,15 @@ impl View {
     #[must_use]
     pub fn is_fresh(&self) -> bool {
         let confirmed = Duration::from_micros(self.confirmed.load(Ordering::Acquire));
-        !self.over.load(Ordering::Acquire)
-            && self.born.elapsed().saturating_sub(confirmed) <= self.lease.saturating_sub(self.lease / CLOCK_DRIFT)
+        let ended = self.is_forked() || self.over.load(Ordering::Acquire);
+        !ended && self.born.elapsed().saturating_sub(confirmed) <= self.lease.saturating_sub(self.lease / CLOCK_DRIFT)
+    }
+
+    /// Whether the store was seen to have lost changes that this node had applied. It stays so: what was revoked by them may be
+    /// live again, and only people can tell.
+    #[must_use]
+    pub fn is_forked(&self) -> bool {
+        self.forked.load(Ordering::Acquire)
     }
 
     /// A receiver that sees every point that was applied.
@@ -202,7 +215,10 @@ impl View {
                 next(from, store.changes_after(from.position.saturating_sub(1), BATCH).await?)
             };
             match next {
-                Next::Parted => self.part(from, head.point),
+                Next::Parted => {
+                    self.part(head.point);
+                    self.tell_what_is_lost(store, from, head.point).await;
+                }
                 Next::Changes { changes, gapless } => self.take(store, keys, clock, head.point, (&changes[..], gapless)).await?,
             }
             // Where changes never stop coming, the end of a moment ago is the end.
@@ -240,6 +256,7 @@ impl View {
                 }
             }
         }
+        self.remember(changes);
         if gapless {
             self.apply(changes);
         } else {
@@ -249,15 +266,34 @@ impl View {
         Ok(())
     }
 
+    fn remember(&self, changes: &[Change]) {
+        let mut recent = self.recent.lock();
+        recent.extend(changes.iter().cloned());
+        let too_many = recent.len().saturating_sub(REMEMBERED);
+        recent.drain(..too_many);
+    }
+
     /// The store is no longer the one that this node followed.
-    fn part(&self, from: Point, head: Point) {
+    fn part(&self, head: Point) {
+        self.forked.store(true, Ordering::Release);
+        self.doubt_everything();
+        self.applied.send_replace(head);
+    }
+
+    /// Names what this node had applied and the store does not have any more, as far as both remember.
+    async fn tell_what_is_lost(&self, store: &SharedStore, from: Point, head: Point) {
+        let known = Vec::from(std::mem::take(&mut *self.recent.lock()));
+        let first = known.first().map_or(0, |change| change.position.saturating_sub(1));
+        // Where the store does not answer, rather too many than none.
+        let there = store.changes_after(first, BATCH).await.unwrap_or_default();
+        let lost = serde_json::to_string(&missing(&known, &there)).unwrap_or_default();
         tracing::error!(
             applied = from.position,
             found = head.position,
-            "the store has lost changes that were applied here, as after a fail-over to a server that was behind"
+            lost = lost.as_str(),
+            "the store has lost changes that were applied here, as after a fail-over to a server that was behind: what they \
+             revoked may be live again; refusing every token until a restart, see the runbook"
         );
-        self.doubt_everything();
-        self.applied.send_replace(head);
     }
 
     fn apply(&self, changes: &[Change]) {
@@ -295,6 +331,23 @@ fn has_parted(from: Point, head: Point) -> bool {
 /// Whether two points of one position are of different histories. Where a mark is missing nobody knows.
 fn is_another(one: Point, other: Point) -> bool {
     one.mark.zip(other.mark).is_some_and(|(one, other)| one != other)
+}
+
+/// Whom those of the `known` changes touch that are not `there`, each once. What is older than everything there was forgotten,
+/// not lost.
+fn missing(known: &[Change], there: &[Change]) -> Vec<Subject> {
+    let oldest = there.first().map_or(0, |change| change.position);
+    let is_there = |change: &Change| {
+        let found = there.binary_search_by_key(&change.position, |c| c.position);
+        found.is_ok_and(|at| there[at].mark == change.mark)
+    };
+    let mut lost = Vec::new();
+    for change in known.iter().filter(|change| change.position >= oldest && !is_there(change)) {
+        if !lost.contains(&change.subject) {
+            lost.push(change.subject.clone());
+        }
+    }
+    lost
 }
 
 /// What the feed has after `from`, of its lines from there on.
@@ -374,12 +427,34 @@ mod tests {
     }
 
     #[test]
-    fn a_node_whose_store_lost_changes_doubts_everything() {
+    fn a_node_whose_store_lost_changes_serves_no_more() {
         let view = view(Duration::from_secs(60));
         let b = view.watch([grant("b")]);
-        view.part(at(7), at(5));
-        assert!(!b.is_current());
+        assert!(view.is_fresh());
+        view.part(at(5));
+        assert!(view.is_forked() && !view.is_fresh() && !b.is_current());
         assert_eq!(*view.applied().borrow(), at(5), "it goes on reading");
+    }
+
+    #[test]
+    fn what_the_store_lost_is_named_once() {
+        let known = [change(5, "a"), change(6, "b"), change(7, "c"), change(8, "b"), change(9, "d")];
+        let other = |position| Change { mark: Mark(-1), ..change(position, "x") };
+        assert!(missing(&known, &known).is_empty());
+        assert!(missing(&known, &known[1..]).is_empty(), "5 was forgotten");
+        assert_eq!(missing(&known, &known[..3]), [grant("b"), grant("d")]);
+        let overtaken = [change(5, "a"), other(6), other(7), other(8), other(9), other(10)];
+        assert_eq!(missing(&known, &overtaken), [grant("b"), grant("c"), grant("d")]);
+    }
+
+    #[test]
+    fn a_view_remembers_what_came_last() {
+        let view = view(Duration::from_secs(1));
+        for position in 8..2000 {
+            view.remember(&[change(position, "a")]);
+        }
+        let recent = view.recent.lock();
+        assert_eq!((recent.len(), recent.back()), (REMEMBERED, Some(&change(1999, "a"))));
     }
 
     #[test]

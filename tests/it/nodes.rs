@@ -1,7 +1,9 @@
-//! G3 on several nodes: once a revocation is acknowledged, no node serves what it took.
+//! G3 on several nodes: once a revocation is acknowledged, no node serves what it took; and a store that forgot revocations is
+//! served from by nobody who knew of them.
 
 use std::time::Duration;
 
+use sqlx::{Connection as _, Executor as _};
 use tollgate::store::{NodeRole, NodeRow, SharedStore, sql};
 use tollgate::types::NodeId;
 
@@ -150,6 +152,63 @@ async fn a_command_on_the_store_waits_for_a_gateway_that_hears_nothing() {
     assert!(refused.header("www-authenticate").unwrap_or_default().contains("invalid_token"));
     command.close().await;
     gw.running.stop().await;
+}
+
+/// What a fail-over to a server that was behind leaves of the feed, told by its statements.
+const BEHIND: &str = "BEGIN; UPDATE feed_head SET position = position - 2; \
+     DELETE FROM changes WHERE position > (SELECT position FROM feed_head); COMMIT";
+/// The same, when as much happened there since.
+const LEVEL: &str = "BEGIN; UPDATE changes SET mark = mark + 1 WHERE position = (SELECT position FROM feed_head); COMMIT";
+/// The same, when more happened there since.
+const AHEAD: &str = "BEGIN; UPDATE changes SET mark = mark + 1 WHERE position = (SELECT position FROM feed_head); \
+     INSERT INTO changes (position, subject, changed_at) \
+     SELECT position + 1, subject, changed_at FROM changes WHERE position = (SELECT position FROM feed_head); \
+     UPDATE feed_head SET position = position + 1; COMMIT";
+
+async fn execute(url: &str, statements: &'static str) {
+    if url.starts_with("sqlite:") {
+        let mut conn = sqlx::SqliteConnection::connect(url).await.expect("the store opens");
+        conn.execute(statements).await.expect("it was changed");
+        conn.close().await.expect("closed");
+    } else {
+        let mut conn = sqlx::PgConnection::connect(url).await.expect("the store opens");
+        conn.execute(statements).await.expect("it was changed");
+        conn.close().await.expect("closed");
+    }
+}
+
+async fn parted(mut gw: Gateway) {
+    for (n, statements) in [BEHIND, LEVEL, AHEAD].into_iter().enumerate() {
+        let caller = gw.caller(&format!("org{n}"), &["reader"], "metrics:read").await;
+        let query = Request::get(QUERY).bearer(&caller.token);
+        until(&gw, &query, 200).await;
+        execute(&gw.store_url, statements).await;
+        let refused = until(&gw, &query, 503).await;
+        assert_eq!(refused.reason().as_deref(), Some("node_stale"), "{statements}");
+        let ready = ask(gw.running.admin, &Request::get("/readyz").host("127.0.0.1")).await;
+        assert_eq!(ready.status, 503);
+        assert!(ready.text().contains("feed_forked") && !ready.text().contains("feed_stale"), "{ready:?}");
+        // It goes on knowing what it can: but what it knew counts for nothing until people have looked.
+        gw.member(&caller.org, &caller.user, &["reader"]).await;
+        assert_eq!(ask(gw.running.public, &query).await.status, 503);
+        let Gateway { running, dir, store_url, .. } = gw;
+        running.stop().await;
+        gw = on(&store_url).await;
+        until(&gw, &query, 200).await;
+        drop(dir);
+    }
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_lost_changes_is_served_from_by_nobody_who_knew_of_them() {
+    parted(on(&crate::postgres::fresh_database().await).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_lost_changes_is_served_from_by_nobody_who_knew_of_them() {
+    let dir = tempfile::tempdir().expect("a directory");
+    parted(on(&format!("sqlite:{}/shared.db", dir.path().display())).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
