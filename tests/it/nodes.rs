@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use sqlx::{Connection as _, Executor as _};
-use tollgate::store::{NodeRole, NodeRow, SharedStore, sql};
+use tollgate::store::{NodeRole, NodeRow, RevokeReason, SharedStore, sql};
 use tollgate::types::NodeId;
 
 use crate::harness::http1::{Request, Response, ask};
@@ -137,13 +137,9 @@ async fn a_command_on_the_store_waits_for_a_gateway_that_hears_nothing() {
     until(&gw, &query, 200).await;
     let command = Command::on(&gw, &database).await;
     line.hold();
-    let revoked = command.node.store.revoke_grant(
-        &caller.grant.id,
-        None,
-        tollgate::store::RevokeReason::Admin,
-        &gw.running.node.own_cause(),
-    );
-    assert!(revoked.await.expect("a revocation"));
+    let cause = command.node.own_cause();
+    let revoked = command.node.store.revoke_grant(&caller.grant.id, None, RevokeReason::Admin, &cause).await;
+    assert!(revoked.expect("a revocation"), "the grant was live");
     command.node.settle().await.expect("nobody serves it");
     let refused = ask(gw.running.public, &query).await;
     line.release();
