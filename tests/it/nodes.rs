@@ -184,6 +184,11 @@ async fn parted(mut gw: Gateway) {
         let ready = ask(gw.running.admin, &Request::get("/readyz").host("127.0.0.1")).await;
         assert_eq!(ready.status, 503);
         assert!(ready.text().contains("feed_forked") && !ready.text().contains("feed_stale"), "{ready:?}");
+        // What was used up in the lost part looks unused.
+        let form = format!("grant_type=authorization_code&code=any&client_id={}", caller.client.id);
+        let redeem = Request::new("POST", "/oauth2/token").header("Content-Type", "application/x-www-form-urlencoded").body(form);
+        let answer = ask(gw.running.public, &redeem).await;
+        assert_eq!((answer.status, answer.json()["error"].as_str()), (503, Some("temporarily_unavailable")), "{answer:?}");
         // It goes on knowing what it can: but what it knew counts for nothing until people have looked.
         gw.member(&caller.org, &caller.user, &["reader"]).await;
         assert_eq!(ask(gw.running.public, &query).await.status, 503);
