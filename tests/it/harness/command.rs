@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tollgate::config::Config;
@@ -17,12 +18,14 @@ pub struct Command {
     pub node: Arc<Node>,
     stop: CancellationToken,
     following: JoinHandle<()>,
+    _dir: TempDir,
 }
 
 impl Command {
     /// With the gateway's configuration, secret and clock, on its store as `url` leads there.
     pub async fn on(gw: &Gateway, url: &str) -> Self {
-        let text = config_text(gw.dir.path(), gw.upstream.address, &Setup::default(), "");
+        let dir = tempfile::tempdir().expect("a directory");
+        let text = config_text(dir.path(), gw.upstream.address, &Setup::default(), "");
         let store_url = url.to_owned();
         let environment = move |name: &str| match name {
             "SECRET" => Some(secret()),
@@ -36,7 +39,7 @@ impl Command {
         let node = Node::start_beside(id, config, store, Arc::clone(&gw.clock) as _, entropy).await.expect("a node");
         let stop = CancellationToken::new();
         let following = tokio::spawn(Arc::clone(&node).follow(stop.clone()));
-        Self { node, stop, following }
+        Self { node, stop, following, _dir: dir }
     }
 
     /// Ends it as commands end.

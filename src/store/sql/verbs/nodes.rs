@@ -29,7 +29,7 @@ impl NodeStore for Engine {
 
     async fn feed_head(&self, id: &NodeId) -> Result<FeedHead, StoreError> {
         let row = sqlx::query(
-            "SELECT h.position, c.mark, n.fenced, (SELECT COUNT(*) FROM nodes o WHERE o.id <> $1) AS others FROM feed_head h \
+            "SELECT h.position, c.mark, n.fenced, (SELECT COUNT(*) FROM nodes o WHERE o.id <> $1) AS company FROM feed_head h \
              LEFT JOIN changes c ON c.position = h.position LEFT JOIN nodes n ON n.id = $1 WHERE h.one = 1",
         )
         .bind(id.as_str())
@@ -41,7 +41,7 @@ impl NodeStore for Engine {
         Ok(FeedHead {
             point: Point { position: fields.count("position")?, mark: fields.value::<Option<i64>>("mark")?.map(Mark) },
             listing: if fenced == Some(false) { Listing::Stands } else { Listing::Gone },
-            others: fields.count("others")?,
+            others: fields.count("company")?,
         })
     }
 
