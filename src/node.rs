@@ -11,7 +11,7 @@ pub use snapshot::Snapshot;
 
 use crate::config::Config;
 use crate::record::{Actor, Cause, Origin};
-use crate::store::{SharedStore, StoreError};
+use crate::store::{NodeRole, SharedStore, StoreError};
 use crate::telemetry::Metrics;
 use crate::token::{KeyRing, TokenFault, Verifier, View};
 use crate::types::{Clock, Entropy, IdSource, KeyId, Memory, NodeId, RequestId, Timestamp};
@@ -52,7 +52,7 @@ impl std::fmt::Debug for Node {
 }
 
 impl Node {
-    /// A node on an open store: keys read or made, nothing followed yet (see [`Node::follow`]).
+    /// A node that serves, on an open store: keys read or made, nothing followed yet (see [`Node::follow`]).
     ///
     /// # Errors
     /// When the store fails or the signing keys can't be opened.
@@ -63,8 +63,33 @@ impl Node {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Arc<Self>, TokenFault> {
+        Self::start_as(NodeRole::Serves, (id, config), store, clock, entropy).await
+    }
+
+    /// The same for one that changes things and answers nobody: no revocation waits for it, while its own wait for those that
+    /// serve.
+    ///
+    /// # Errors
+    /// As [`Node::start`].
+    pub async fn start_beside(
+        id: NodeId,
+        config: Config,
+        store: SharedStore,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Arc<Self>, TokenFault> {
+        Self::start_as(NodeRole::Commands, (id, config), store, clock, entropy).await
+    }
+
+    async fn start_as(
+        role: NodeRole,
+        (id, config): (NodeId, Config),
+        store: SharedStore,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Arc<Self>, TokenFault> {
         let keys = Arc::new(KeyRing::empty(Arc::clone(&config.secret)));
-        let view = Arc::new(View::starting_at(store.feed_position().await?, LEASE));
+        let view = Arc::new(View::open(id.clone(), role, LEASE, &store).await?);
         let capacity = config.listen.limits.max_token_cache as u64;
         let verifier = Arc::new(Verifier::new(Arc::clone(&keys), Arc::clone(&view), Arc::clone(&store), capacity));
         let limits = &config.listen.limits;
@@ -89,8 +114,8 @@ impl Node {
         self.clock.now()
     }
 
-    /// Waits until this node has applied every change that was committed so far. Call it after a change that takes something
-    /// away and before saying that it was done.
+    /// Waits until no node serves from before what was committed so far: this one has applied it, and each other has confirmed
+    /// that or its lease has run out. Call it after a change that takes something away and before saying that it was done.
     ///
     /// # Errors
     /// When the store can't be asked.
@@ -109,6 +134,20 @@ impl Node {
         self.settle().await?;
         self.keys.activate(&self.store, &next, overlap, cause).await?;
         Ok(next)
+    }
+
+    /// Waits until this node has applied every change that was committed so far.
+    ///
+    /// # Errors
+    /// When the store can't be asked.
+    pub async fn catch_up(&self) -> Result<(), StoreError> {
+        self.view.catch_up(&self.store).await.map(drop)
+    }
+
+    /// Serves no more, and lets go of the store. Nobody waits for this node from then on.
+    pub async fn leave(&self) {
+        self.view.leave(&self.store).await;
+        self.store.close().await;
     }
 
     /// The cause of what the node does by itself.

@@ -30,7 +30,7 @@ pub async fn open(config: Config) -> Result<Direct, BootError> {
     let now: Timestamp = crate::types::Clock::now(&*clock);
     let id = NodeId::generate(now, &*entropy);
     let store = sql::open(config.store_url.expose_secret(), &id, Arc::clone(&entropy) as Arc<dyn Entropy>).await?;
-    let node = Node::start(id, config, store, clock, entropy).await?;
+    let node = Node::start_beside(id, config, store, clock, entropy).await?;
     let stop = CancellationToken::new();
     let following = tokio::spawn(Arc::clone(&node).follow(stop.clone()));
     Ok(Direct { node, stop, following })
@@ -41,6 +41,6 @@ impl Direct {
     pub async fn close(self) {
         self.stop.cancel();
         let _ = self.following.await;
-        self.node.store.close().await;
+        self.node.leave().await;
     }
 }

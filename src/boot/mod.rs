@@ -245,7 +245,7 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
         tokio::spawn(hooks::run(Arc::clone(&node), stop.clone())),
         tokio::spawn(reload::watch(Arc::clone(&reloader), stop.clone())),
     ];
-    node.settle().await?;
+    node.catch_up().await?;
     let admin = serve_admin(admin_socket, admin::router(admin_state), stop.clone(), &mut running)?;
     let authorizer = authorizer::serve(&gate, stop.clone(), &mut running)?;
     let listener =
@@ -311,7 +311,7 @@ impl Running {
         }
         self.stop_shipping.cancel();
         let _ = self.shipping.await;
-        self.node.store.close().await;
+        self.node.leave().await;
     }
 }
 

@@ -44,7 +44,8 @@ impl Readiness for Ready {
             self.metrics.store_errors.inc();
         }
         unless(store.is_ok(), "store_unavailable");
-        unless(self.node.view.is_fresh(), "feed_stale");
+        unless(self.node.view.is_fresh() || self.node.view.is_forked(), "feed_stale");
+        unless(!self.node.view.is_forked(), "feed_forked");
         unless(self.node.keys.is_ready(), "no_signing_key");
         unless(!self.journal.is_failing(), "journal_failing");
         unless(!self.draining.load(Ordering::Acquire), "draining");

@@ -36,7 +36,8 @@ impl AuditFlush for Flush {
 }
 
 /// Ends requests under way whose permit has gone: after every change that this node applies, when tokens end, and when the node
-/// can't know of changes any more. A revocation is acknowledged once the lease of such a node has run out, so nothing outlives it.
+/// can't know of changes any more. A revocation waits for every node to confirm it, and for the lease of one that does not; what is
+/// under way there ends at the second look after that.
 pub(super) async fn sweep(node: Arc<Node>, streams: Arc<OpenStreams>, metrics: Arc<Metrics>, stop: CancellationToken) {
     let mut applied = node.view.applied();
     let (mut swept, mut was_lost) = (Instant::now(), false);
@@ -93,7 +94,7 @@ async fn again(node: &Node, stream: &OpenStream) -> Again {
     }
 }
 
-/// Carries the verifier's counts over into the metrics.
+/// Carries what the verifier and the view count over into the metrics.
 pub(super) async fn measure(node: Arc<Node>, metrics: Arc<Metrics>, stop: CancellationToken) {
     let cache = |result: &str| metrics.token_cache.with_label_values(&[result]);
     let (hit, miss) = (cache("hit"), cache("miss"));
@@ -104,6 +105,7 @@ pub(super) async fn measure(node: Arc<Node>, metrics: Arc<Metrics>, stop: Cancel
         {
             counter.inc_by(total.saturating_sub(counter.get()));
         }
+        metrics.feed_forked.set(i64::from(node.view.is_forked()));
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(SWEEP) => {}

@@ -199,12 +199,13 @@ pub fn counted(metrics: &Metrics, permit: &Permit) -> Arc<RouteMetrics> {
     metrics.waived(api.as_str(), route, waived.reason)
 }
 
-/// Asks again when something behind the permit has changed since it was given.
+/// Asks again when something behind the permit has changed since it was given, or when nobody here can know that it has.
 ///
 /// # Errors
 /// When it holds no more.
 pub async fn still_allowed(node: &Node, config: &Config, permit: &Permit) -> Result<(), Denial> {
     match permit.principal() {
+        Some(_) if permit.is_enforced() && !node.view.is_fresh() => Err(Denial::Stale),
         Some(principal) if permit.is_enforced() && !principal.is_current(config, node.now()) => {
             match node.verifier.again(principal, config, node.now()).await {
                 Ok(now) => permit.check_again(&now),

@@ -41,13 +41,36 @@ pub enum Subject {
     Keys,
 }
 
+/// Random, given to each change by the store: two histories that parted have different ones at the same position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark(pub i64);
+
+/// A place in the feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Point {
+    /// The position of its change; 0 before the first.
+    pub position: u64,
+    /// Which change that is; `None` when there is none.
+    pub mark: Option<Mark>,
+}
+
 /// One line of the feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// Its position; positions are given out in the order of commits.
     pub position: u64,
+    /// Which change of this position it is.
+    pub mark: Mark,
     /// Whom it touches.
     pub subject: Subject,
+}
+
+impl Change {
+    /// Where it stands.
+    #[must_use]
+    pub const fn point(&self) -> Point {
+        Point { position: self.position, mark: Some(self.mark) }
+    }
 }
 
 /// Verbs on the feed.

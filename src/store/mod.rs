@@ -18,6 +18,7 @@ mod grants;
 mod hooks;
 mod installs;
 mod keys;
+mod nodes;
 mod operators;
 mod people;
 mod policy;
@@ -46,13 +47,14 @@ pub use clients::{
     GrantType, Hand, KnownClient, MAX_SECRETS, Machine, Stage,
 };
 pub use devices::{DevicePoll, DeviceRequest, DeviceStore};
-pub use feed::{Change, FeedStore, Subject};
+pub use feed::{Change, FeedStore, Mark, Point, Subject};
 pub use grants::{
     Grant, GrantFacts, GrantSearch, GrantStanding, GrantState, GrantStore, Idle, Narrowed, Narrowing, RevokeReason,
 };
 pub use hooks::{HookDelivery, HookStore, NewDelivery};
 pub use installs::{Footing, Install, InstallStore};
 pub use keys::{KeyState, KeyStore, SealedKey};
+pub use nodes::{FeedHead, Listing, NodeRole, NodeRow, NodeStore};
 pub use operators::{ClientSearch, Counted, Holding, OperatorStore, OrgSummary, Resting, UserSearch, UserSummary};
 pub use people::{
     Accepted, Accepting, Bounds, Guarded, Invitation, MemberSearch, PeopleStore, Reach, ServiceMade, ServiceSwitched,
@@ -119,6 +121,7 @@ pub trait Store:
     + KeyStore
     + AuditLogStore
     + FeedStore
+    + NodeStore
     + Send
     + Sync
     + 'static

@@ -35,8 +35,10 @@ pub struct Metrics {
     pub grants_issued: IntCounter,
     /// Grants revoked.
     pub grants_revoked: IntCounter,
-    /// From a revocation's commit to its effect on this node.
+    /// From a revocation's commit until no node serves from before it.
     pub revocation_seconds: Histogram,
+    /// 1 once the store was seen to have lost changes that this node had applied.
+    pub feed_forked: IntGauge,
     /// Device authorization by what happened.
     pub devices: IntCounterVec,
     /// Journal: records waiting to be shipped.
@@ -200,7 +202,9 @@ impl Default for Metrics {
             grants_issued: b.counter("tollgate_grants_issued_total", "Grants issued by consent"),
             grants_revoked: b.counter("tollgate_grants_revoked_total", "Grants revoked through this node"),
             devices: b.counters("tollgate_device_authorizations_total", "Device authorization by what happened", &["outcome"]),
-            revocation_seconds: b.histogram("tollgate_revocation_seconds", "From a change's request to its effect on this node"),
+            revocation_seconds: b
+                .histogram("tollgate_revocation_seconds", "From a change's commit until no node serves from before it"),
+            feed_forked: b.gauge("tollgate_feed_forked", "1 once the store has lost changes that were applied here"),
             audit_depth: b.gauge("tollgate_audit_queue_depth", "Journal records not in the store yet"),
             audit_written: b.counter("tollgate_audit_written_total", "Journal lines written"),
             audit_fsync: b.histogram("tollgate_audit_fsync_seconds", "Time of a group commit"),

@@ -14,6 +14,7 @@ pub(crate) mod fuzz;
 mod guesses;
 mod keys;
 mod narrowing;
+mod peers;
 mod principal;
 mod subject;
 mod verify;

@@ -30,6 +30,7 @@ mod limits;
 mod logql;
 mod mcp;
 mod me;
+mod nodes;
 mod organizations;
 mod outcomes;
 mod overload;

@@ -1,11 +1,10 @@
 //! G1 and G2: never more than the user holds now, never another organization's data.
 
-use tollgate::store::{ClientState, Hand, OrgState, UserState, sql};
-use tollgate::types::NodeId;
+use tollgate::store::{ClientState, Hand, OrgState, UserState};
 
 use crate::harness::audit::reason;
 use crate::harness::http1::{Conn, Request, ask};
-use crate::harness::{Caller, Gateway, Setup, within};
+use crate::harness::{Caller, Command, Gateway, Setup, within};
 
 const QUERY: &str = "/prometheus/api/v1/query";
 
@@ -152,21 +151,17 @@ async fn whatever_ends_behind_a_token_the_next_call_is_refused_on_postgresql() {
 }
 
 async fn elsewhere(gw: Gateway) {
-    let id = NodeId::parse("node_elsewhere").expect("an id");
-    let node = &gw.running.node;
-    let store = sql::open(&gw.store_url, &id, node.entropy.clone()).await.expect("another process's handle");
+    let command = Command::on(&gw, &gw.store_url).await;
     let mut conn = Conn::open(gw.running.public).await;
     for (n, what) in ENDS.into_iter().enumerate() {
         let caller = gw.caller(&format!("org{n}"), &["reader"], "metrics:read").await;
         let query = Request::get(QUERY).bearer(&caller.token);
         assert_eq!(conn.ask(&query).await.status, 200);
-        let mut applied = node.view.applied();
-        end(&store, what, &caller, &node.own_cause()).await;
-        let position = store.feed_position().await.expect("a position");
-        within("the change at the gateway", applied.wait_for(|p| *p >= position)).await.expect("a running view");
+        end(&command.node.store, what, &caller, &command.node.own_cause()).await;
+        command.node.settle().await.expect("the change is applied everywhere");
         assert_eq!(conn.ask(&query).await.status, 401, "{what:?}");
     }
-    store.close().await;
+    command.close().await;
     gw.running.stop().await;
 }
 

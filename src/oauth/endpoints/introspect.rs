@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::super::client_auth::AuthenticatedClient;
 use super::super::{App, Code, OAuthError};
+use super::token::lost;
 use crate::config::Config;
 use crate::store::{Client, ClientKind, ClientOrigin, RefreshState};
 use crate::token::Rejected;
@@ -20,6 +21,7 @@ pub async fn introspect(State(app): State<App>, caller: AuthenticatedClient) -> 
     }
     let missing = || OAuthError::new(Code::InvalidRequest, "token is missing");
     let token = caller.params.one("token")?.ok_or_else(missing)?;
+    lost(&app)?;
     let config = app.node.config.load_full();
     let found = match PlainToken::presented(TokenKind::RefreshToken, token) {
         Some(refresh) => of_refresh(&app, &caller.client, &refresh).await?,
@@ -38,6 +40,10 @@ fn may_ask(caller: &Client, holder: &ClientId, org: &OrgId) -> bool {
 }
 
 async fn of_access(app: &App, config: &Config, caller: &Client, token: &str) -> Result<Option<Value>, OAuthError> {
+    // What this node remembers may have been revoked elsewhere: it has to hear of that first.
+    if !app.node.view.is_fresh() {
+        app.node.catch_up().await?;
+    }
     let principal = match app.node.verifier.principal(token, config, app.node.now()).await {
         Ok(principal) => principal,
         Err(Rejected::Refused { .. } | Rejected::Guessing { .. }) => return Ok(None),

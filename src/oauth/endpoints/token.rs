@@ -27,6 +27,7 @@ pub async fn redeem(app: &App, caller: &AuthenticatedClient) -> Result<Issued, O
 }
 
 async fn grant(app: &App, config: &crate::config::Config, caller: &AuthenticatedClient) -> Result<Issued, OAuthError> {
+    lost(app)?;
     let kind = match caller.params.one("grant_type")? {
         Some("authorization_code") => GrantType::AuthorizationCode,
         Some("refresh_token") => GrantType::RefreshToken,
@@ -47,6 +48,15 @@ async fn grant(app: &App, config: &crate::config::Config, caller: &Authenticated
         GrantType::ClientCredentials => grants::client_credentials(app, config, caller).await,
         GrantType::DeviceCode => grants::device_code(app, config, caller).await,
     }
+}
+
+/// Refuses while the store has lost changes: what was used up or revoked before looks as if it were not.
+pub(super) fn lost(app: &App) -> Result<(), OAuthError> {
+    if !app.node.view.is_forked() {
+        return Ok(());
+    }
+    let why = "The store of this service has lost changes; its operator has to look after it";
+    Err(OAuthError::new(Code::TemporarilyUnavailable, why).retry_after(1))
 }
 
 /// Refusals of known clients are in the log; when the store is down there is nothing to write to, and the answer says so already.

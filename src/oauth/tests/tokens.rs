@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -319,4 +320,23 @@ async fn rfc7662_s2_introspection_says_what_holds_now_and_only_to_whom_it_concer
     assert_eq!(public.status, StatusCode::UNAUTHORIZED);
     rig.form("/oauth2/revoke", None, &[("token", &refresh), ("client_id", &client)]).await;
     assert_eq!(ask(server.id.as_str(), &secret, &access).await.json(), inactive);
+}
+
+#[tokio::test]
+async fn a_node_that_does_not_learn_of_a_revocation_does_not_call_the_token_active() {
+    let mut rig = Rig::new().await;
+    let client = rig.registered().await;
+    let (access, _) = rig.pair(&client, &[]).await;
+    let (server, secret) = rig.made(|_| {}).await;
+    rig.lag();
+    let fields = [("token", access.as_str()), ("client_id", server.id.as_str()), ("client_secret", secret.as_str())];
+    // Within the lease it is known; not a moment longer.
+    while rig.node.view.is_fresh() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let answer = rig.form("/oauth2/introspect", None, &fields).await;
+    assert_eq!(answer.json()["active"], true, "nothing has changed since");
+    rig.node.store.remove_membership(&rig.acme.id, &rig.ada.id, &rig.cause()).await.expect("done");
+    let answer = rig.form("/oauth2/introspect", None, &fields).await;
+    assert_eq!((answer.status, answer.error().as_str()), (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"));
 }

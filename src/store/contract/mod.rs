@@ -11,6 +11,7 @@ mod feed;
 mod grants;
 mod hooks;
 mod keys;
+mod nodes;
 mod operators;
 mod people;
 mod policy;
@@ -246,6 +247,12 @@ contract! {
         positions_follow_commits_without_gaps
         one_change_may_touch_several
         old_changes_are_forgotten_but_the_last
+    }
+    nodes {
+        a_node_is_listed_until_it_leaves
+        a_node_confirms_only_what_this_store_has
+        a_silent_node_is_fenced_before_it_is_forgotten
+        a_change_is_told_from_another_at_its_position
     }
     audit_log {
         a_record_that_arrives_twice_is_kept_once

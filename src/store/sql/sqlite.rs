@@ -28,6 +28,8 @@ mod installs;
 mod invited;
 #[path = "verbs/keys.rs"]
 mod keys;
+#[path = "verbs/nodes.rs"]
+mod nodes;
 #[path = "verbs/operators.rs"]
 mod operators;
 #[path = "verbs/people.rs"]

@@ -2,17 +2,20 @@
 
 pub mod audit;
 pub mod certificates;
+pub mod command;
 pub mod frames;
 pub mod gateway;
 pub mod grpc;
 pub mod http1;
 pub mod http2;
+pub mod line;
 pub mod upstream;
 pub mod world;
 
 use std::future::Future;
 use std::time::Duration;
 
+pub use command::Command;
 pub use gateway::{Gateway, Setup, UPSTREAM_SECRET};
 pub use upstream::Upstream;
 pub use world::Caller;

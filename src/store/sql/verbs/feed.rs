@@ -7,7 +7,7 @@ use super::super::values::json;
 use super::Connection;
 use super::engine::Engine;
 use super::rows::Fields;
-use crate::store::{Change, FeedStore, StoreError, Subject};
+use crate::store::{Change, FeedStore, Mark, StoreError, Subject};
 use crate::types::Timestamp;
 
 /// Gives each subject a position and writes its line.
@@ -44,7 +44,7 @@ impl FeedStore for Engine {
     }
 
     async fn changes_after(&self, position: u64, limit: u32) -> Result<Vec<Change>, StoreError> {
-        let rows = sqlx::query("SELECT position, subject FROM changes WHERE position > $1 ORDER BY position LIMIT $2")
+        let rows = sqlx::query("SELECT position, mark, subject FROM changes WHERE position > $1 ORDER BY position LIMIT $2")
             .bind(i64::try_from(position).unwrap_or(i64::MAX))
             .bind(i64::from(limit))
             .fetch_all(&mut *self.reader().await?)
@@ -52,7 +52,8 @@ impl FeedStore for Engine {
             .doing("read the feed")?;
         let line = |row| {
             let fields = Fields::of(row, "changes", "position");
-            Ok(Change { position: fields.count("position")?, subject: fields.json("subject")? })
+            let mark = fields.value("mark").map(Mark)?;
+            Ok(Change { position: fields.count("position")?, mark, subject: fields.json("subject")? })
         };
         rows.iter().map(line).collect()
     }
