@@ -6,7 +6,7 @@ use super::world::*;
 use crate::record::Decision;
 use crate::store::{
     Client, ClientOrigin, ClientState, Grant, GrantFacts, GrantSearch, GrantStanding, GrantState, Idle, Narrowed, Narrowing,
-    RevokeReason, SharedStore,
+    RevokeReason, SharedStore, Subject, UserState,
 };
 use crate::types::{GrantId, OrgId, Selectors, UserId};
 
@@ -379,4 +379,36 @@ pub(crate) async fn grants_are_found_by_who_holds_what(store: SharedStore) {
     s.create_org(&beta, &cause(0)).await.expect("an organization");
     let search = GrantSearch { text: "grace".to_owned(), ..GrantSearch::default() };
     assert!(s.find_grants(&beta.id, &search, None, 9).await.expect("grants").is_empty());
+}
+
+pub(crate) async fn the_end_of_many_grants_is_told_in_one_line(store: SharedStore) {
+    // More than are told one by one.
+    const GRANTS: u64 = 65;
+    let world = World::new(store).await;
+    let (s, acme, ada, client) = (&world.store, &world.org.id, &world.user.id, &world.client.id);
+    let consents = async |seconds| {
+        for _ in 0..GRANTS {
+            world.consent(seconds).await;
+        }
+        s.feed_position().await.expect("a position")
+    };
+    let before = consents(1).await;
+    assert_eq!(s.revoke_client(acme, client, &cause(2)).await.expect("an answer"), GRANTS);
+    assert_eq!(world.feed_since(before).await, [Subject::Client { id: client.clone() }]);
+    let before = consents(3).await;
+    assert!(s.remove_membership(acme, ada, &cause(4)).await.expect("an answer"));
+    assert_eq!(world.feed_since(before).await, [Subject::Membership { org: acme.clone(), user: ada.clone() }]);
+    let member = crate::store::Membership { org: acme.clone(), user: ada.clone(), roles: roles(&["viewer"]) };
+    s.set_membership(&member, &cause(4)).await.expect("an answer");
+    let before = consents(5).await;
+    assert!(s.set_user_state(ada, UserState::Disabled, &cause(6)).await.expect("an answer"));
+    assert_eq!(world.feed_since(before).await, [Subject::User { id: ada.clone() }]);
+    let all = s.grants_of_org(acme).await.expect("grants");
+    for (at, reason) in [(2, RevokeReason::Admin), (4, RevokeReason::MembershipRemoved), (6, RevokeReason::UserDeactivated)] {
+        let revoked = GrantState::Revoked { at: after(at), reason };
+        assert_eq!(all.iter().filter(|f| f.grant.state == revoked).count() as u64, GRANTS, "{reason:?}");
+    }
+    let log = world.log().await;
+    let told = |name: &str| log.iter().filter(|(n, org)| n == name && org.as_ref() == Some(acme)).count() as u64;
+    assert_eq!([told("grant.revoke.admin"), told("grant.revoke.user_deactivated")], [2 * GRANTS, GRANTS]);
 }

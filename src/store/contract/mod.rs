@@ -144,6 +144,7 @@ contract! {
         scopes_of_a_grant_are_narrowed_to_selectors
         all_is_taken_from_a_grant_or_nothing
         live_grants_are_counted_and_come_in_pages
+        the_end_of_many_grants_is_told_in_one_line
     }
     tokens {
         a_code_has_one_winner

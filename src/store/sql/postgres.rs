@@ -79,6 +79,10 @@ type Reader = PoolConnection<Db>;
 
 const BEGIN: &str = "BEGIN";
 
+/// Ends a SELECT whose rows nobody else may change until the transaction has ended. Rows are locked in the order that it reads
+/// them in: who sorts them by their key never waits for somebody who waits for them.
+const HOLD: &str = " FOR NO KEY UPDATE";
+
 /// How long a verb waits for a free connection.
 const ACQUIRE: Duration = Duration::from_secs(5);
 

@@ -80,6 +80,9 @@ type Row = sqlx::sqlite::SqliteRow;
 /// A transaction that starts to read can't become one that writes while another writes: take the lock first.
 const BEGIN: &str = "BEGIN IMMEDIATE";
 
+/// Ends a SELECT whose rows nobody else may change until the transaction has ended: nobody else writes meanwhile.
+const HOLD: &str = "";
+
 /// How long a statement waits for another process, such as the command line's, to finish writing.
 const BUSY: Duration = Duration::from_secs(5);
 
