@@ -20,6 +20,7 @@ mod searches;
 mod sessions;
 mod tokens;
 mod trials;
+mod upgrades;
 mod world;
 
 #[path = "../../../tests/support/postgres.rs"]
