@@ -87,6 +87,8 @@ pub struct Metrics {
     pub reloads: IntCounterVec,
     /// 1 while the configuration's files are not what is in force, because they were refused.
     pub config_stale: IntGauge,
+    /// Steps of the housekeeping that failed, by step.
+    pub housekeeping_failures: IntCounterVec,
     /// Attempts to tell hooks, by hook and outcome.
     pub hook_deliveries: IntCounterVec,
     /// Assertions signed for upstreams, by API.
@@ -254,6 +256,11 @@ impl Default for Metrics {
             ),
             reloads: b.counters("tollgate_config_reloads_total", "Configuration reloads by outcome", &["outcome"]),
             config_stale: b.gauge("tollgate_config_stale", "Whether the configuration's files were refused and are not in force"),
+            housekeeping_failures: b.counters(
+                "tollgate_housekeeping_failures_total",
+                "Steps of the housekeeping that failed, and are tried again",
+                &["step"],
+            ),
             hook_deliveries: b.counters(
                 "tollgate_hook_deliveries_total",
                 "Attempts to tell hooks of security events, by outcome",

@@ -166,6 +166,7 @@ contract! {
         dead_tokens_do_not_rotate
         revocation_beats_rotation
         a_token_knows_its_state
+        a_rotated_token_is_known_as_long_as_it_would_have_lived
     }
     sessions {
         a_session_lives_until_it_ends

@@ -20,6 +20,8 @@ mod devices;
 mod engine;
 #[path = "verbs/feed.rs"]
 mod feed;
+#[path = "verbs/forgetting.rs"]
+mod forgetting;
 #[path = "verbs/grants.rs"]
 mod grants;
 #[path = "verbs/hooks.rs"]
@@ -61,6 +63,7 @@ mod usage;
 
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use sqlx::migrate::MigrateError;
@@ -84,6 +87,9 @@ const BEGIN: &str = "BEGIN";
 /// them in: who sorts them by their key never waits for somebody who waits for them.
 const HOLD: &str = " FOR NO KEY UPDATE";
 
+/// Ends a SELECT of rows that are to be deleted: those that somebody else holds are left to them.
+const TAKE: &str = " FOR UPDATE SKIP LOCKED";
+
 /// How long a verb waits for a free connection.
 const ACQUIRE: Duration = Duration::from_secs(5);
 
@@ -106,7 +112,7 @@ const TRIES: u32 = 60;
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// The indexes that migrations make without stopping who writes. One whose making was interrupted stays, and is of no use.
-const CONCURRENT: [&str; 2] = ["grants_by_org_user", "audit_records_about"];
+const CONCURRENT: [&str; 3] = ["grants_by_org_user", "audit_records_about", "grant_use_by_day"];
 
 /// Connects and brings the schema up to date.
 pub(super) async fn open(url: &str, node: &NodeId, entropy: Arc<dyn Entropy>) -> Result<SharedStore, StoreError> {
@@ -126,7 +132,7 @@ pub(super) async fn open(url: &str, node: &NodeId, entropy: Arc<dyn Entropy>) ->
         .connect_with(options.options(LIMITS))
         .await
         .doing("connect to PostgreSQL")?;
-    Ok(Arc::new(engine::Engine { write: pool.clone(), read: Readers(pool), entropy }))
+    Ok(Arc::new(engine::Engine { write: pool.clone(), read: Readers(pool), entropy, forgot: AtomicI64::new(i64::MIN) }))
 }
 
 /// Whether a connection still works. One that did a moment ago is not asked: that is a round trip before each statement, and

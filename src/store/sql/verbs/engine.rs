@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use async_trait::async_trait;
 use sqlx::{Pool, Transaction};
@@ -18,6 +19,8 @@ pub(super) struct Engine {
     pub(super) write: Pool<Db>,
     pub(super) read: Readers,
     pub(super) entropy: Arc<dyn Entropy>,
+    /// The day up to which the use of grants was last forgotten.
+    pub(super) forgot: AtomicI64,
 }
 
 impl Engine {

@@ -1,6 +1,7 @@
 //! How grants are used, counted as their records arrive.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::Ordering;
 
 use sqlx::QueryBuilder;
 
@@ -8,6 +9,8 @@ use super::super::fault::Doing;
 use super::super::values::{day, start_of};
 use super::among::among;
 use super::api_keys;
+use super::engine::Engine;
+use super::forgetting::Old;
 use super::rows::Fields;
 use super::{Connection, Db, Row};
 use crate::record::{AuditRecord, Event};
@@ -184,15 +187,22 @@ fn scope(row: &Row) -> Result<(ScopeToken, Timestamp), StoreError> {
     Ok((fields.parsed("scope", ScopeToken::parse)?, start_of(fields.value("last_day")?)))
 }
 
-/// Forgets the days before `before`, but keeps each grant's last one: it says when the grant was last used.
-pub(super) async fn forget(connection: &mut Connection, before: Timestamp) -> Result<(), StoreError> {
-    sqlx::query(
-        "DELETE FROM grant_use WHERE day < $1 \
-         AND EXISTS (SELECT 1 FROM grant_use n WHERE n.grant_id = grant_use.grant_id AND n.day > grant_use.day)",
-    )
-    .bind(day(before))
-    .execute(connection)
-    .await
-    .doing("forget the use of grants")
-    .map(drop)
+/// The days before `$1`, but for each grant's last one: it says when the grant was last used.
+const OLD_DAYS: Old = Old {
+    table: "grant_use",
+    key: "grant_id, day",
+    which: "t.day < $1 AND EXISTS (SELECT 1 FROM grant_use n WHERE n.grant_id = t.grant_id AND n.day > t.day)",
+};
+
+/// Forgets the days before `before`, once a day: the last days of grants that nobody uses stay, and are looked at each time.
+pub(super) async fn forget(engine: &Engine, before: Timestamp) -> Result<(), StoreError> {
+    let first = day(before);
+    if engine.forgot.load(Ordering::Relaxed) >= first {
+        return Ok(());
+    }
+    // Until nothing is left: there may be more than are forgotten at once.
+    if engine.forget(&OLD_DAYS, &[first]).await? == 0 {
+        engine.forgot.store(first, Ordering::Relaxed);
+    }
+    Ok(())
 }
