@@ -234,6 +234,7 @@ contract! {
     }
     policy {
         a_decision_reaches_every_grant_and_node
+        a_client_is_allowed_and_restricted_in_one_change
         a_decision_is_one_organizations_own
         nobody_decides_about_a_client_that_is_not_there
         approval_spares_what_is_in_use
