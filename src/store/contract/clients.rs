@@ -422,3 +422,27 @@ pub(crate) async fn unused_dynamic_clients_are_purged(store: SharedStore) {
     let history = store.grant_facts(&ended.id).await.expect("an answer").expect("its history stays");
     assert_eq!(history.client.name, "Acme CLI");
 }
+
+pub(crate) async fn a_client_is_not_purged_under_a_consent(store: SharedStore) {
+    let world = World::new(store).await;
+    let s = &world.store;
+    for round in 1..17 {
+        let guest = client(None, ClientOrigin::Dynamic);
+        s.create_client(&guest, None, &cause(0)).await.expect("a client");
+        let asked = request(&guest.id);
+        s.freeze_request(&asked, &cause(round)).await.expect("a request");
+        let approved = crate::store::ApprovedRequest {
+            grant: crate::store::Grant { client: guest.id.clone(), ..world.wanted(round) },
+            trial: false,
+            code: hash(TokenKind::AuthorizationCode),
+            code_expires_at: after(round + 60),
+        };
+        let at = cause(round);
+        let consent = s.approve_request(&asked.id, &approved, &as_ever, &at);
+        let (consent, purged) = futures::join!(consent, s.purge_unused_dynamic_clients(after(1), &at));
+        purged.expect("a number");
+        // One of them came first, and the other saw it. A client whose row is gone takes the request with it.
+        let there = s.client(&guest.id).await.expect("an answer").is_some();
+        assert_eq!(consent.is_ok_and(|outcome| outcome == crate::store::Approve::Done), there, "round {round}");
+    }
+}

@@ -95,6 +95,7 @@ contract! {
         what_the_operator_froze_its_owner_cant_switch
         removal_ends_grants_and_keeps_history
         unused_dynamic_clients_are_purged
+        a_client_is_not_purged_under_a_consent
     }
     apps {
         apps_come_back_whole
