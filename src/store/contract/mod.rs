@@ -178,6 +178,7 @@ contract! {
         one_decision_counts
         approval_needs_an_active_member
         nobody_agrees_to_what_a_client_may_no_longer_ask_for
+        of_two_consents_at_once_one_stays
         a_user_sees_and_ends_sessions
     }
     trials {

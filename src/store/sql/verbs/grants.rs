@@ -16,8 +16,8 @@ use super::sought::{Reach, Sought, living};
 use super::{Db, HOLD, Row};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
-    Grant, GrantFacts, GrantSearch, GrantStanding, GrantState, GrantStore, Idle, Narrowed, Narrowing, RevokeReason, StoreError,
-    Subject,
+    Grant, GrantFacts, GrantSearch, GrantStanding, GrantState, GrantStore, Idle, Narrowed, Narrowing, RevokeReason, StillAsks,
+    StoreError, Subject,
 };
 use crate::types::{ClientId, GrantId, OrgId, ScopeSet, Selectors, Timestamp, UserId};
 
@@ -40,6 +40,24 @@ pub(super) async fn insert(tx: &mut Tx<'_>, grant: &Grant, trial: bool) -> Resul
     .await
     .doing("write a grant")
     .map(drop)
+}
+
+/// Ends the grants that a new one replaces. Whoever agrees to the same client holds it until they are done: each sees what those before
+/// made, and no two end each other.
+pub(super) async fn supersede(tx: &mut Tx<'_>, new: &Grant, still: &dyn StillAsks) -> Result<(), StoreError> {
+    let at = tx.cause.at;
+    let mut query =
+        QueryBuilder::<Db>::new(concat!("SELECT ", grant_columns!(), " FROM grants g WHERE NOT g.machine AND g.user_id = "));
+    query.push_bind(new.user.as_str()).push(" AND g.client_id = ").push_bind(new.client.as_str());
+    query.push(" AND g.org_id = ").push_bind(new.org.as_str()).push(" AND g.id <> ").push_bind(new.id.as_str());
+    living(&mut query, at);
+    let found = query.build().fetch_all(tx.connection()).await.doing("read the grants before this one")?;
+    let old = found.iter().map(rows::grant).collect::<Result<Vec<_>, _>>()?;
+    let replaced: Vec<_> = old.into_iter().filter(|old| still.replaces(old)).map(|old| old.id).collect();
+    for some in replaced.chunks(AT_ONCE) {
+        end(tx, Ending::These(some), RevokeReason::Superseded).await?;
+    }
+    Ok(())
 }
 
 /// A grant as this transaction sees it, when it lives at the cause's time.
