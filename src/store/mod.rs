@@ -42,8 +42,8 @@ pub use audit_log::{
     ShadowPage, Statuses, Tally,
 };
 pub use clients::{
-    Added, AppClient, Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, ClientStore, ClientTerms,
-    GrantType, Hand, KnownClient, MAX_SECRETS, Machine, Stage,
+    Added, AppClient, Client, ClientAuth, ClientChange, ClientKind, ClientOrigin, ClientSecret, ClientState, ClientStore,
+    ClientTerms, GrantType, Hand, KnownClient, MAX_SECRETS, Machine, Stage,
 };
 pub use devices::{DevicePoll, DeviceRequest, DeviceStore};
 pub use feed::{Change, FeedStore, Subject};

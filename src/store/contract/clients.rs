@@ -6,9 +6,9 @@ use futures::future::join_all;
 
 use super::world::*;
 use crate::store::{
-    Added, Client, ClientAuth, ClientKind, ClientOrigin, ClientPolicy, ClientSecret, ClientState, ClientTerms, GrantState,
-    GrantType, Hand, KnownClient, MAX_SECRETS, Membership, NewUser, Org, RevokeReason, SharedStore, Stance, Subject, User,
-    UserKind, UserState, Verdict,
+    Added, Client, ClientAuth, ClientChange, ClientKind, ClientOrigin, ClientPolicy, ClientSecret, ClientState, ClientTerms,
+    GrantState, GrantType, Hand, KnownClient, MAX_SECRETS, Membership, NewUser, Org, RevokeReason, SharedStore, Stance, Subject,
+    User, UserKind, UserState, Verdict,
 };
 use crate::types::{ClientId, OrgId, Setting, TokenKind};
 
@@ -445,4 +445,28 @@ pub(crate) async fn a_client_is_not_purged_under_a_consent(store: SharedStore) {
         let there = s.client(&guest.id).await.expect("an answer").is_some();
         assert_eq!(consent.is_ok_and(|outcome| outcome == crate::store::Approve::Done), there, "round {round}");
     }
+}
+
+pub(crate) async fn a_client_changes_whole_or_not_at_all(store: SharedStore) {
+    let world = World::new(store).await;
+    let (s, id) = (&world.store, &world.client.id);
+    let terms = ClientTerms { require_state: Some(false), ..ClientTerms::default() };
+    let change = ClientChange { scopes: Setting::To(scopes("logs:read")), terms, state: Some(ClientState::Disabled) };
+    let set = async |change: &ClientChange, hand| s.change_client(id, change, hand, &cause(2)).await.expect("an answer");
+    let now = async || {
+        let client = s.client(id).await.expect("an answer").expect("it is there");
+        (client.scopes, client.require_state, client.state)
+    };
+    let before = s.feed_position().await.expect("a position");
+    assert!(set(&change, Hand::Owner).await);
+    assert_eq!(world.feed_since(before).await.len(), 1, "one change");
+    let changed = (Some(scopes("logs:read")), false, ClientState::Disabled);
+    assert_eq!(now().await, changed);
+    assert!(set(&change, Hand::Owner).await, "what is off already is no fault");
+    // What is frozen its owner changes in nothing.
+    s.set_client_state(id, ClientState::Frozen, &cause(3)).await.expect("an answer");
+    let back = ClientChange { scopes: Setting::Default, state: Some(ClientState::Active), ..ClientChange::default() };
+    assert!(!set(&back, Hand::Owner).await);
+    assert!(!set(&ClientChange { state: Some(ClientState::Active), ..ClientChange::default() }, Hand::Owner).await);
+    assert_eq!(now().await, (changed.0, changed.1, ClientState::Frozen));
 }

@@ -92,6 +92,7 @@ contract! {
         the_last_secret_stays
         clients_are_switched_and_narrowed
         the_terms_of_a_client_change
+        a_client_changes_whole_or_not_at_all
         what_the_operator_froze_its_owner_cant_switch
         removal_ends_grants_and_keeps_history
         unused_dynamic_clients_are_purged

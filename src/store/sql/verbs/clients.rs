@@ -17,8 +17,8 @@ use super::sought::{Sought, living};
 use super::{Db, TAKE};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
-    Added, Client, ClientOrigin, ClientSecret, ClientState, ClientStore, ClientTerms, Hand, KnownClient, MAX_SECRETS, Machine,
-    RevokeReason, Stage, StillAsks, StoreError, Subject, User,
+    Added, Client, ClientChange, ClientOrigin, ClientSecret, ClientState, ClientStore, ClientTerms, Hand, KnownClient,
+    MAX_SECRETS, Machine, RevokeReason, Stage, StillAsks, StoreError, Subject, User,
 };
 use crate::types::{AppId, ClientId, HashedToken, OrgId, RoleName, ScopeSet, Timestamp, UserId};
 
@@ -246,6 +246,74 @@ async fn switch(tx: &mut Tx<'_>, id: &ClientId, state: ClientState) -> Result<bo
         None => event,
     };
     told(tx, id, owner(&row)?, &event).await?;
+    Ok(true)
+}
+
+/// The same by a hand, which may not undo the operator's freeze; what is switched on may be given tokens again. The client's app, if it
+/// has one, is locked.
+async fn set_state(tx: &mut Tx<'_>, id: &ClientId, state: ClientState, hand: Hand) -> Result<bool, StoreError> {
+    if hand == Hand::Owner {
+        // Whoever freezes or thaws at the same time waits for this row.
+        let held = sqlx::query("UPDATE clients SET state = state WHERE id = $1 AND (state <> 'disabled' OR frozen_at IS NULL)")
+            .bind(id.as_str())
+            .execute(tx.connection())
+            .await
+            .doing("lock a client")?;
+        if held.rows_affected() == 0 {
+            return Ok(false);
+        }
+    }
+    let lifted = state == ClientState::Active && lift(tx, id).await?;
+    Ok(switch(tx, id, state).await? || lifted)
+}
+
+/// Whether a client is there and in a state.
+async fn is_so(tx: &mut Tx<'_>, id: &ClientId, state: ClientState) -> Result<bool, StoreError> {
+    let row = sqlx::query(concat!("SELECT ", client_columns!(), " FROM clients c WHERE c.id = $1 AND c.deleted_at IS NULL"))
+        .bind(id.as_str())
+        .fetch_optional(tx.connection())
+        .await
+        .doing("read a client")?;
+    Ok(row.as_ref().map(rows::client).transpose()?.is_some_and(|client| client.state == state))
+}
+
+/// Writes what a client may ask for, with its records, unless it is gone, or frozen and the hand its owner's.
+async fn write_scopes(tx: &mut Tx<'_>, id: &ClientId, scopes: Option<&ScopeSet>, hand: Hand) -> Result<bool, StoreError> {
+    let row = sqlx::query(
+        "UPDATE clients SET scopes = $1 WHERE id = $2 AND deleted_at IS NULL \
+         AND ($3 OR state <> 'disabled' OR frozen_at IS NULL) RETURNING id, org_id",
+    )
+    .bind(scopes.map(json).transpose()?)
+    .bind(id.as_str())
+    .bind(hand == Hand::Operator)
+    .fetch_optional(tx.connection())
+    .await
+    .doing("write a client's scopes")?;
+    let Some(row) = row else { return Ok(false) };
+    let event = ControlEvent::done(Operation::ClientUpdate).with_scopes(scopes.cloned().unwrap_or_default());
+    let comment = if scopes.is_some() { "its allowed scopes" } else { "its allowed scopes: every public scope" };
+    told(tx, id, owner(&row)?, &event.on("client", id.as_str()).with_comment(comment)).await?;
+    Ok(true)
+}
+
+/// Writes the terms of a client, with its records, unless it is gone or an app's, or frozen and the hand its owner's.
+async fn write_terms(tx: &mut Tx<'_>, id: &ClientId, terms: ClientTerms, hand: Hand) -> Result<bool, StoreError> {
+    let row = sqlx::query(
+        "UPDATE clients SET access_token_ttl = CASE WHEN $1 THEN access_token_ttl ELSE $2 END, \
+         require_state = COALESCE($3, require_state) WHERE id = $4 AND deleted_at IS NULL AND app_id IS NULL \
+         AND ($5 OR state <> 'disabled' OR frozen_at IS NULL) RETURNING id, org_id",
+    )
+    .bind(terms.access_token_ttl.stays())
+    .bind(terms.access_token_ttl.over(None).map(millis))
+    .bind(terms.require_state)
+    .bind(id.as_str())
+    .bind(hand == Hand::Operator)
+    .fetch_optional(tx.connection())
+    .await
+    .doing("write the terms of a client")?;
+    let Some(row) = row else { return Ok(false) };
+    let event = ControlEvent::done(Operation::ClientUpdate).with_comment(terms.to_string());
+    changed(tx, id, owner(&row)?.as_ref(), event);
     Ok(true)
 }
 
@@ -605,8 +673,7 @@ impl ClientStore for Engine {
     async fn set_client_state(&self, id: &ClientId, state: ClientState, cause: &Cause) -> Result<bool, StoreError> {
         let mut tx = self.begin(cause).await?;
         lock_app_of(&mut tx, id).await?;
-        let lifted = state == ClientState::Active && lift(&mut tx, id).await?;
-        if !switch(&mut tx, id, state).await? && !lifted {
+        if !set_state(&mut tx, id, state, Hand::Operator).await? {
             return Ok(false);
         }
         tx.commit().await?;
@@ -616,17 +683,7 @@ impl ClientStore for Engine {
     async fn set_unfrozen_client_state(&self, id: &ClientId, state: ClientState, cause: &Cause) -> Result<bool, StoreError> {
         let mut tx = self.begin(cause).await?;
         lock_app_of(&mut tx, id).await?;
-        // Whoever freezes or thaws at the same time waits for this row.
-        let held = sqlx::query("UPDATE clients SET state = state WHERE id = $1 AND (state <> 'disabled' OR frozen_at IS NULL)")
-            .bind(id.as_str())
-            .execute(tx.connection())
-            .await
-            .doing("lock a client")?;
-        if held.rows_affected() == 0 {
-            return Ok(false);
-        }
-        let lifted = state == ClientState::Active && lift(&mut tx, id).await?;
-        if !switch(&mut tx, id, state).await? && !lifted {
+        if !set_state(&mut tx, id, state, Hand::Owner).await? {
             return Ok(false);
         }
         tx.commit().await?;
@@ -641,42 +698,38 @@ impl ClientStore for Engine {
         cause: &Cause,
     ) -> Result<bool, StoreError> {
         let mut tx = self.begin(cause).await?;
-        let row = sqlx::query(
-            "UPDATE clients SET scopes = $1 WHERE id = $2 AND deleted_at IS NULL \
-             AND ($3 OR state <> 'disabled' OR frozen_at IS NULL) RETURNING id, org_id",
-        )
-        .bind(scopes.map(json).transpose()?)
-        .bind(id.as_str())
-        .bind(hand == Hand::Operator)
-        .fetch_optional(tx.connection())
-        .await
-        .doing("write a client's scopes")?;
-        let Some(row) = row else { return Ok(false) };
-        let event = ControlEvent::done(Operation::ClientUpdate).with_scopes(scopes.cloned().unwrap_or_default());
-        let comment = if scopes.is_some() { "its allowed scopes" } else { "its allowed scopes: every public scope" };
-        told(&mut tx, id, owner(&row)?, &event.on("client", id.as_str()).with_comment(comment)).await?;
+        if !write_scopes(&mut tx, id, scopes, hand).await? {
+            return Ok(false);
+        }
         tx.commit().await?;
         Ok(true)
     }
 
     async fn set_client_terms(&self, id: &ClientId, terms: ClientTerms, hand: Hand, cause: &Cause) -> Result<bool, StoreError> {
         let mut tx = self.begin(cause).await?;
-        let row = sqlx::query(
-            "UPDATE clients SET access_token_ttl = CASE WHEN $1 THEN access_token_ttl ELSE $2 END, \
-             require_state = COALESCE($3, require_state) WHERE id = $4 AND deleted_at IS NULL AND app_id IS NULL \
-             AND ($5 OR state <> 'disabled' OR frozen_at IS NULL) RETURNING id, org_id",
-        )
-        .bind(terms.access_token_ttl.stays())
-        .bind(terms.access_token_ttl.over(None).map(millis))
-        .bind(terms.require_state)
-        .bind(id.as_str())
-        .bind(hand == Hand::Operator)
-        .fetch_optional(tx.connection())
-        .await
-        .doing("write the terms of a client")?;
-        let Some(row) = row else { return Ok(false) };
-        let event = ControlEvent::done(Operation::ClientUpdate).with_comment(terms.to_string());
-        changed(&mut tx, id, owner(&row)?.as_ref(), event);
+        if !write_terms(&mut tx, id, terms, hand).await? {
+            return Ok(false);
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn change_client(&self, id: &ClientId, change: &ClientChange, hand: Hand, cause: &Cause) -> Result<bool, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        lock_app_of(&mut tx, id).await?;
+        let scopes = change.scopes.clone().over(None);
+        if !change.scopes.stays() && !write_scopes(&mut tx, id, scopes.as_ref(), hand).await? {
+            return Ok(false);
+        }
+        if change.terms != ClientTerms::default() && !write_terms(&mut tx, id, change.terms, hand).await? {
+            return Ok(false);
+        }
+        if let Some(state) = change.state
+            && !set_state(&mut tx, id, state, hand).await?
+            && !is_so(&mut tx, id, state).await?
+        {
+            return Ok(false);
+        }
         tx.commit().await?;
         Ok(true)
     }
