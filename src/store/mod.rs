@@ -50,7 +50,7 @@ pub use feed::{Change, FeedStore, Subject};
 pub use grants::{
     Grant, GrantFacts, GrantSearch, GrantStanding, GrantState, GrantStore, Idle, Narrowed, Narrowing, RevokeReason,
 };
-pub use hooks::{HookDelivery, HookStore, NewDelivery};
+pub use hooks::{HookDelivery, HookStore, NewDelivery, WaitingRecord};
 pub use installs::{Footing, Install, InstallStore};
 pub use keys::{KeyState, KeyStore, SealedKey};
 pub use operators::{ClientSearch, Counted, Holding, OperatorStore, OrgSummary, Resting, UserSearch, UserSummary};
