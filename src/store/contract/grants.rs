@@ -412,3 +412,21 @@ pub(crate) async fn the_end_of_many_grants_is_told_in_one_line(store: SharedStor
     let told = |name: &str| log.iter().filter(|(n, org)| n == name && org.as_ref() == Some(acme)).count() as u64;
     assert_eq!([told("grant.revoke.admin"), told("grant.revoke.user_deactivated")], [2 * GRANTS, GRANTS]);
 }
+
+pub(crate) async fn grants_end_while_their_use_is_noted(store: SharedStore) {
+    let world = World::new(store).await;
+    let s = &world.store;
+    for round in 0..6 {
+        // The other way round than their ids: who locks them as they were written meets who notes their use.
+        let mut grants = Vec::new();
+        for n in (0..20).rev() {
+            grants.push(world.consent(round * 100 + n).await.0);
+        }
+        let calls: Vec<_> = grants.iter().map(|g| call(Some(g), "loki", Decision::Allowed, 9000)).collect();
+        let at = cause(9000);
+        let ended = s.revoke_client(&world.org.id, &world.client.id, &at);
+        let (noted, ended) = futures::join!(s.append_audit(&calls), ended);
+        noted.expect("stored");
+        assert_eq!(ended.expect("an answer"), 20);
+    }
+}

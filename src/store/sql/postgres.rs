@@ -87,6 +87,9 @@ const BEGIN: &str = "BEGIN";
 /// them in: who sorts them by their key never waits for somebody who waits for them.
 const HOLD: &str = " FOR NO KEY UPDATE";
 
+/// Ends a SELECT of rows that are to be changed, but for those that somebody else changes.
+const PASS: &str = " FOR NO KEY UPDATE SKIP LOCKED";
+
 /// Ends a SELECT of rows that are to be deleted: those that somebody else holds are left to them.
 const TAKE: &str = " FOR UPDATE SKIP LOCKED";
 

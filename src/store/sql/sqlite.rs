@@ -86,6 +86,9 @@ const BEGIN: &str = "BEGIN IMMEDIATE";
 /// Ends a SELECT whose rows nobody else may change until the transaction has ended: nobody else writes meanwhile.
 const HOLD: &str = "";
 
+/// Ends a SELECT of rows that are to be changed.
+const PASS: &str = "";
+
 /// Ends a SELECT of rows that are to be deleted.
 const TAKE: &str = "";
 
