@@ -210,7 +210,7 @@ async fn described(node: &Node, config: &Config, facts: &[GrantFacts], now: Time
 impl Entry {
     fn of(config: &Config, facts: &GrantFacts, used: &ScopeSet, now: Timestamp) -> Self {
         let grant = &facts.grant;
-        let suspended = standing(facts, now).err();
+        let suspended = standing(config, facts, now).err();
         let works = effective(config, facts, &grant.scopes, now).now;
         let roles = facts.roles.iter().flatten().map(RoleName::as_str).collect::<Vec<_>>().join(" ");
         let mut entry = Self {

@@ -11,7 +11,7 @@ use super::error::ApiError;
 use super::once::{Repeatable, once};
 use super::openapi::Refusals;
 use crate::admin::{Administration, ClientView, CreatedClient, CreatedSecret, NewClient, NewSecret, Switch, client_view};
-use crate::clients::{ClientError, New, terms};
+use crate::clients::New;
 use crate::store::ClientState;
 use crate::types::{ClientId, Setting};
 
@@ -100,19 +100,12 @@ pub(super) async fn update(caller: Caller, Named(client): Named, Body(change): B
     let clients = caller.clients();
     let client = clients.find_to_change(&client).await?;
     let id = &client.id;
-    // All of it or nothing: what is out of bounds is refused before anything is changed.
-    terms(change.access_token_ttl_seconds, change.require_state).map_err(ClientError::from)?;
-    if let Some(scopes) = &change.scopes {
-        clients.set_scopes(&client, Some(scopes)).await?;
-    }
-    clients.set_terms(&client, change.access_token_ttl_seconds, change.require_state).await?;
-    if let Some(state) = change.state {
-        let state = match state {
-            Switch::Active => ClientState::Active,
-            Switch::Disabled => ClientState::Disabled,
-        };
-        clients.switch(&client, state).await?;
-    }
+    let state = change.state.map(|state| match state {
+        Switch::Active => ClientState::Active,
+        Switch::Disabled => ClientState::Disabled,
+    });
+    let terms = (change.access_token_ttl_seconds, change.require_state);
+    clients.change(&client, change.scopes.as_deref(), terms, state).await?;
     Ok(Json(caller.administration().client(id.as_str()).await?))
 }
 

@@ -22,6 +22,8 @@ const LEASE_CHECK: Duration = Duration::from_millis(100);
 const HOUSEKEEPING: Duration = Duration::from_mins(1);
 /// How long codes, tokens and requests that have ended are kept, to tell a replay from a stranger.
 const KEEP_ENDED: Duration = Duration::from_hours(7 * 24);
+/// How long refresh tokens that have expired are kept: longer than `oauth.refresh_grace` may be, in which a lost answer is repaired.
+const KEEP_REFRESH_TOKENS: Duration = Duration::from_hours(1);
 /// How long changes are kept for nodes that fell behind.
 const KEEP_CHANGES: Duration = Duration::from_hours(1);
 
@@ -120,22 +122,28 @@ pub(super) async fn keep_house(node: Arc<Node>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(HOUSEKEEPING) => {}
         }
-        if let Err(error) = forget(&node).await {
-            tracing::warn!(error = &error as &(dyn std::error::Error + 'static), "housekeeping failed; it is tried again");
-        }
+        forget(&node).await;
     }
 }
 
-async fn forget(node: &Node) -> Result<(), StoreError> {
-    let (config, now) = (node.config.load_full(), node.now());
+/// One thing after the other; what fails is tried again the next time, and keeps nothing else from being done.
+async fn forget(node: &Node) {
+    let (config, now, store) = (node.config.load_full(), node.now(), &node.store);
     // Keys whose time is over leave the set without anybody changing them.
-    if let Err(error) = node.keys.reload(&node.store, now).await {
+    if let Err(error) = node.keys.reload(store, now).await {
         tracing::error!(error = &error as &dyn std::error::Error, "the signing keys can't be read; keeping those known");
     }
-    node.store.forget_ended(now.minus(KEEP_ENDED)).await?;
-    node.store.end_trial_installs(&node.own_cause()).await?;
-    node.store.forget_changes(now.minus(KEEP_CHANGES)).await?;
-    node.store.purge_unused_dynamic_clients(now.minus(config.oauth.dynamic_client_ttl), &node.own_cause()).await?;
-    node.store.expire_audit(now.minus(config.audit.retention)).await?;
-    Ok(())
+    let done = |step: &'static str, outcome: Result<u64, StoreError>| {
+        let Err(error) = outcome else { return };
+        node.metrics.housekeeping_failures.with_label_values(&[step]).inc();
+        let error = &error as &(dyn std::error::Error + 'static);
+        tracing::warn!(error, step, "housekeeping failed; it is tried again");
+    };
+    done("ended", store.forget_ended(now.minus(KEEP_ENDED)).await);
+    done("refresh_tokens", store.forget_refresh_tokens(now.minus(KEEP_REFRESH_TOKENS)).await);
+    done("trials", store.end_trial_installs(&node.own_cause()).await);
+    done("changes", store.forget_changes(now.minus(KEEP_CHANGES)).await);
+    let unused = now.minus(config.oauth.dynamic_client_ttl);
+    done("clients", store.purge_unused_dynamic_clients(unused, &node.own_cause()).await);
+    done("audit", store.expire_audit(now.minus(config.audit.retention)).await);
 }

@@ -21,7 +21,8 @@ use crate::config::{Config, Visibility};
 use crate::node::Node;
 use crate::record::Cause;
 use crate::store::{
-    Client, ClientKind, ClientOrigin, ClientSecret, ClientState, ClientTerms, Hand, Org, StoreError, User, UserState,
+    Client, ClientChange, ClientKind, ClientOrigin, ClientSecret, ClientState, ClientTerms, Hand, Org, StoreError, User,
+    UserState,
 };
 use crate::token::{LENDS_ITSELF, may_be_subject};
 use crate::types::{ClientId, PlainToken, RoleName, ScopeBits, ScopeSet, Setting, UserId};
@@ -181,12 +182,7 @@ impl<'a> Clients<'a> {
     /// # Errors
     /// When it is not the caller's to give, or the client is an app's.
     pub async fn set_scopes(&self, client: &Client, text: Option<&str>) -> Result<(), ClientError> {
-        if let Some(text) = text {
-            self.given_by_members(text, &self.held(client).await?)?;
-        }
-        self.reaches(client.subject.as_ref()).await?;
-        of_its_own(client)?;
-        let scopes = new::named(client.subject.is_some(), new::scopes(&self.config, client, text)?)?;
+        let scopes = self.scopes_for(client, text).await?;
         if !self.node.store.set_client_scopes(&client.id, scopes.as_ref(), self.hand(), &self.cause).await? {
             return Err(self.not_changed(client).await?);
         }
@@ -200,16 +196,70 @@ impl<'a> Clients<'a> {
     /// When a lifetime is out of bounds, it is not the caller's to set, the client is an app's, or it is frozen and the caller is a
     /// member.
     pub async fn set_terms(&self, client: &Client, ttl: Setting<u64>, require_state: Option<bool>) -> Result<(), ClientError> {
-        let terms = terms(ttl, require_state)?;
+        let terms = self.terms_for(client, ttl, require_state).await?;
         if terms == ClientTerms::default() {
             return Ok(());
         }
-        self.reaches(client.subject.as_ref()).await?;
-        of_its_own(client)?;
         if !self.node.store.set_client_terms(&client.id, terms, self.hand(), &self.cause).await? {
             return Err(self.not_changed(client).await?);
         }
         Ok(self.node.settle().await?)
+    }
+
+    /// Changes what a client may ask for, its terms and its state, all of it or nothing; what is absent stays.
+    ///
+    /// # Errors
+    /// Those of each change alone.
+    pub async fn change(
+        &self,
+        client: &Client,
+        scopes: Option<&str>,
+        (ttl, require_state): (Setting<u64>, Option<bool>),
+        state: Option<ClientState>,
+    ) -> Result<(), ClientError> {
+        let terms = self.terms_for(client, ttl, require_state).await?;
+        let scopes = match scopes {
+            Some(text) => self.scopes_for(client, Some(text)).await?.map_or(Setting::Default, Setting::To),
+            None => Setting::Stays,
+        };
+        let change = ClientChange { scopes, terms, state };
+        if change == ClientChange::default() {
+            return Ok(());
+        }
+        if !self.node.store.change_client(&client.id, &change, self.hand(), &self.cause).await? {
+            let now = self.node.store.client(&client.id).await?.ok_or_else(|| self.gone(client))?;
+            return Err(match now.state {
+                ClientState::Frozen => Refusal::Frozen.into(),
+                _ if state == Some(ClientState::Active) => Refusal::AppIsOff.into(),
+                _ => self.gone(client),
+            });
+        }
+        Ok(self.node.settle().await?)
+    }
+
+    /// The scopes that the caller may let a client ask for.
+    async fn scopes_for(&self, client: &Client, text: Option<&str>) -> Result<Option<ScopeSet>, ClientError> {
+        if let Some(text) = text {
+            self.given_by_members(text, &self.held(client).await?)?;
+        }
+        self.reaches(client.subject.as_ref()).await?;
+        of_its_own(client)?;
+        Ok(new::named(client.subject.is_some(), new::scopes(&self.config, client, text)?)?)
+    }
+
+    /// The terms that the caller may set for a client.
+    async fn terms_for(
+        &self,
+        client: &Client,
+        ttl: Setting<u64>,
+        require_state: Option<bool>,
+    ) -> Result<ClientTerms, ClientError> {
+        let terms = terms(ttl, require_state)?;
+        if terms != ClientTerms::default() {
+            self.reaches(client.subject.as_ref()).await?;
+            of_its_own(client)?;
+        }
+        Ok(terms)
     }
 
     /// Switches a client off or on, or freezes it: off, no token of it works when this returns.

@@ -24,7 +24,7 @@ pub use schedule::GIVE_UP;
 
 use crate::config::Hook;
 use crate::node::Node;
-use crate::store::{HookDelivery, StoreError};
+use crate::store::{HookDelivery, StoreError, WaitingRecord};
 
 /// How often the store is asked for something to tell.
 const POLL: Duration = Duration::from_millis(250);
@@ -32,6 +32,8 @@ const POLL: Duration = Duration::from_millis(250);
 const RETRY: Duration = Duration::from_secs(5);
 /// Records that are looked at in one go.
 const LOOK: u32 = 100;
+/// How long a record waits for somebody who can read it.
+const PATIENCE: Duration = Duration::from_hours(1);
 /// Deliveries of one hook that one node attempts at one time.
 const AT_ONCE: u32 = 8;
 /// How long a claimed delivery is nobody else's. Longer than any attempt takes.
@@ -100,17 +102,31 @@ impl Courier {
 
 /// Turns waiting records into deliveries; says how many it took.
 async fn look(node: &Node) -> Result<u64, StoreError> {
-    let records = node.store.hook_events(LOOK).await?;
-    if records.is_empty() {
+    let waiting = node.store.hook_events(LOOK).await?;
+    if waiting.is_empty() {
         return Ok(0);
     }
     let config = node.config.load_full();
-    let mut deliveries = Vec::new();
-    for record in &records {
-        deliveries.extend(event::deliveries(node, &config, record).await?);
+    let (mut ids, mut deliveries) = (Vec::new(), Vec::new());
+    for WaitingRecord { id, at, record } in waiting {
+        let found = match &record {
+            Ok(record) => event::deliveries(node, &config, record).await,
+            Err(_) => Ok(Vec::new()),
+        };
+        match (record.and(found), node.now().since(at) >= PATIENCE) {
+            (Ok(found), _) => deliveries.extend(found),
+            // A node of the next version may know how to read it.
+            (Err(StoreError::Inconsistent { .. }), false) => continue,
+            (Err(error @ StoreError::Inconsistent { .. }), true) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(error, record = %id, "no hook is told of a record: what it is about can't be read");
+                node.metrics.hook_records_unread.inc();
+            }
+            (Err(error), _) => return Err(error),
+        }
+        ids.push(id);
     }
-    let ids: Vec<_> = records.into_iter().map(|record| record.id).collect();
-    node.store.queue_hooks(&ids, &deliveries, node.now()).await
+    if ids.is_empty() { Ok(0) } else { node.store.queue_hooks(&ids, &deliveries, node.now()).await }
 }
 
 async fn attempt_all(node: Arc<Node>, client: reqwest::Client, hook: Arc<Hook>, claimed: Vec<HookDelivery>, ended: Arc<Notify>) {

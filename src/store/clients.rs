@@ -236,6 +236,17 @@ pub struct ClientTerms {
     pub require_state: Option<bool>,
 }
 
+/// What to change of a client at once; what is absent stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientChange {
+    /// What it may ask for; by default every public scope.
+    pub scopes: Setting<ScopeSet>,
+    /// Its terms.
+    pub terms: ClientTerms,
+    /// Whether it is on.
+    pub state: Option<ClientState>,
+}
+
 impl fmt::Display for ClientTerms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let life = match self.access_token_ttl {
@@ -321,6 +332,9 @@ pub trait ClientStore {
     /// Writes the lifetime of a client's access tokens, and whether its requests must carry `state`; tokens that are out stay as they
     /// are. `false` when there is none, it is an app's, or it is frozen and the hand its owner's.
     async fn set_client_terms(&self, id: &ClientId, terms: ClientTerms, hand: Hand, cause: &Cause) -> Result<bool, StoreError>;
+    /// Writes what it may ask for, its terms and its state in one change, each as its own verb does. `false`, and nothing is written, when
+    /// one of them can't be; a state that already is so can.
+    async fn change_client(&self, id: &ClientId, change: &ClientChange, hand: Hand, cause: &Cause) -> Result<bool, StoreError>;
     /// Removes a client and revokes its grants.
     async fn delete_client(&self, id: &ClientId, cause: &Cause) -> Result<bool, StoreError>;
     /// Removes dynamic clients without a live grant that were made before `before`; says how many.

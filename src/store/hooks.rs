@@ -19,6 +19,17 @@ pub struct NewDelivery {
     pub body: String,
 }
 
+/// A record that waits to be looked at.
+#[derive(Debug)]
+pub struct WaitingRecord {
+    /// Which.
+    pub id: RecordId,
+    /// Since when.
+    pub at: Timestamp,
+    /// The record, or why it can't be read: one like that keeps no other from being looked at.
+    pub record: Result<AuditRecord, StoreError>,
+}
+
 /// A delivery that is being attempted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HookDelivery {
@@ -34,7 +45,7 @@ pub struct HookDelivery {
 #[async_trait]
 pub trait HookStore {
     /// Records that nobody has looked at yet, oldest first, at most `limit`.
-    async fn hook_events(&self, limit: u32) -> Result<Vec<AuditRecord>, StoreError>;
+    async fn hook_events(&self, limit: u32) -> Result<Vec<WaitingRecord>, StoreError>;
     /// Takes `looked_at` out of those that wait, and keeps what is to be delivered about them, due at once. Of several callers one
     /// takes each record: what the others want to deliver about it is left out. Says how many records were taken.
     async fn queue_hooks(&self, looked_at: &[RecordId], deliveries: &[NewDelivery], at: Timestamp) -> Result<u64, StoreError>;

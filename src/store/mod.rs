@@ -43,15 +43,15 @@ pub use audit_log::{
     ShadowPage, Statuses, Tally,
 };
 pub use clients::{
-    Added, AppClient, Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, ClientStore, ClientTerms,
-    GrantType, Hand, KnownClient, MAX_SECRETS, Machine, Stage,
+    Added, AppClient, Client, ClientAuth, ClientChange, ClientKind, ClientOrigin, ClientSecret, ClientState, ClientStore,
+    ClientTerms, GrantType, Hand, KnownClient, MAX_SECRETS, Machine, Stage,
 };
 pub use devices::{DevicePoll, DeviceRequest, DeviceStore};
 pub use feed::{Change, FeedStore, Mark, Point, Subject};
 pub use grants::{
     Grant, GrantFacts, GrantSearch, GrantStanding, GrantState, GrantStore, Idle, Narrowed, Narrowing, RevokeReason,
 };
-pub use hooks::{HookDelivery, HookStore, NewDelivery};
+pub use hooks::{HookDelivery, HookStore, NewDelivery, WaitingRecord};
 pub use installs::{Footing, Install, InstallStore};
 pub use keys::{KeyState, KeyStore, SealedKey};
 pub use nodes::{FeedHead, Listing, NodeRole, NodeRow, NodeStore};

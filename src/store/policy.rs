@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Client, StoreError};
 use crate::record::Cause;
-use crate::types::{ClientId, OrgId, ScopeSet, Timestamp, UserId};
+use crate::types::{ClientId, OrgId, ScopeSet, Setting, Timestamp, UserId};
 
 /// What an organization decided about one client. A part of what a grant may do at every moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,6 +124,16 @@ pub trait PolicyStore {
         org: &OrgId,
         client: &ClientId,
         scopes: Option<&ScopeSet>,
+        cause: &Cause,
+    ) -> Result<bool, StoreError>;
+    /// Does both in one change, as far as they are said: nobody finds a client allowed that is to be restricted as well. `false` when
+    /// there is no such client or nothing changed.
+    async fn set_client_policy(
+        &self,
+        org: &OrgId,
+        client: &ClientId,
+        verdict: Option<Verdict>,
+        most: Setting<&ScopeSet>,
         cause: &Cause,
     ) -> Result<bool, StoreError>;
     /// Puts a client that nobody has decided about before the administrators, on behalf of `user`; `false` when it already is

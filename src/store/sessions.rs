@@ -118,6 +118,11 @@ pub enum Approve {
 pub trait StillAsks: Send + Sync {
     /// Whether it is.
     fn still_asks(&self, client: &Client, approvals: &Approvals) -> bool;
+
+    /// Whether the yes replaces `old`, a live grant of the same user to the same client in the same organization.
+    fn replaces(&self, _old: &Grant) -> bool {
+        false
+    }
 }
 
 impl<F: Fn(&Client, &Approvals) -> bool + Send + Sync> StillAsks for F {

@@ -100,8 +100,11 @@ pub trait TokenStore {
     async fn revoke_access_token(&self, jti: &str, grant: &GrantId, until: Timestamp, cause: &Cause) -> Result<(), StoreError>;
     /// Whether an access token was revoked by its `jti`.
     async fn access_token_revoked(&self, jti: &str) -> Result<bool, StoreError>;
-    /// Forgets codes, tokens and requests that ended before `before`; says how many.
+    /// Forgets codes, sessions and requests that ended before `before`; says how many. Of very many some are left for the next time.
     async fn forget_ended(&self, before: Timestamp) -> Result<u64, StoreError>;
+    /// The same for refresh tokens that expired before `before`, and those of grants that were revoked in the day before that. One that
+    /// was rotated is known as long as it would have lived: that it comes again ends its grant.
+    async fn forget_refresh_tokens(&self, before: Timestamp) -> Result<u64, StoreError>;
 }
 
 /// Where a refresh token is in its life.

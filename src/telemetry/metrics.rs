@@ -89,6 +89,10 @@ pub struct Metrics {
     pub reloads: IntCounterVec,
     /// 1 while the configuration's files are not what is in force, because they were refused.
     pub config_stale: IntGauge,
+    /// Records that no hook was told of, because they could not be read.
+    pub hook_records_unread: IntCounter,
+    /// Steps of the housekeeping that failed, by step.
+    pub housekeeping_failures: IntCounterVec,
     /// Attempts to tell hooks, by hook and outcome.
     pub hook_deliveries: IntCounterVec,
     /// Assertions signed for upstreams, by API.
@@ -258,6 +262,15 @@ impl Default for Metrics {
             ),
             reloads: b.counters("tollgate_config_reloads_total", "Configuration reloads by outcome", &["outcome"]),
             config_stale: b.gauge("tollgate_config_stale", "Whether the configuration's files were refused and are not in force"),
+            hook_records_unread: b.counter(
+                "tollgate_hook_records_unread_total",
+                "Records that no hook was told of, because they could not be read",
+            ),
+            housekeeping_failures: b.counters(
+                "tollgate_housekeeping_failures_total",
+                "Steps of the housekeeping that failed, and are tried again",
+                &["step"],
+            ),
             hook_deliveries: b.counters(
                 "tollgate_hook_deliveries_total",
                 "Attempts to tell hooks of security events, by outcome",

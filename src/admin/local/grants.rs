@@ -4,11 +4,11 @@ use super::{Local, still_there};
 use crate::admin::error::AdminError;
 use crate::admin::model::{GrantChange, GrantStateView, GrantView, Within};
 use crate::config::Config;
-use crate::store::{GrantFacts, GrantState, Narrowed, Narrowing, RevokeReason};
+use crate::store::{GrantFacts, GrantSearch, GrantState, Narrowed, Narrowing, RevokeReason, SharedStore, StoreError};
 use crate::token::{effective, standing};
-use crate::types::{GrantId, ScopeSet, Selectors, Timestamp};
+use crate::types::{GrantId, OrgId, ScopeSet, Selectors, Timestamp, UserId};
 
-/// Grants in one answer, when neither organization nor user narrows it.
+/// Grants that are read at once, and those in one answer when neither organization nor user narrows it.
 const MOST: u32 = 1000;
 
 pub(super) async fn list(local: &Local, within: Within) -> Result<Vec<GrantView>, AdminError> {
@@ -22,13 +22,27 @@ pub(super) async fn list(local: &Local, within: Within) -> Result<Vec<GrantView>
         None => None,
     };
     let facts = match (&org, &user) {
-        (Some(org), _) => store.grants_of_org(org).await?,
+        (Some(org), user) => of_org(store, org, user.as_ref()).await?,
         (None, Some(user)) => store.grants_of_user(user, Timestamp::from_millis(0)).await?,
         (None, None) => store.grants(MOST).await?,
     };
     let (config, now) = (local.node.config.load(), local.node.now());
-    let wanted = facts.iter().filter(|f| user.as_ref().is_none_or(|u| f.grant.user == *u));
-    Ok(wanted.map(|f| view(&config, f, now)).collect())
+    Ok(facts.iter().map(|facts| view(&config, facts, now)).collect())
+}
+
+/// The grants of an organization, perhaps only those of a user there: page by page, so that no statement reads all of them.
+async fn of_org(store: &SharedStore, org: &OrgId, user: Option<&UserId>) -> Result<Vec<GrantFacts>, StoreError> {
+    let search = GrantSearch { user: user.cloned(), ..GrantSearch::default() };
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.find_grants(org, &search, after.as_ref(), MOST).await?;
+        let more = page.len() >= MOST as usize;
+        after = page.last().map(|facts| (facts.grant.created_at, facts.grant.id.clone()));
+        all.extend(page);
+        if !more {
+            return Ok(all);
+        }
+    }
 }
 
 pub(super) async fn show(local: &Local, id: &str) -> Result<GrantView, AdminError> {

@@ -7,7 +7,7 @@ use crate::admin::model::{
 };
 use crate::review::{self, Entry};
 use crate::store::{ClientUse, ClientUseSearch, Org, Verdict};
-use crate::types::{ClientId, ScopeSet};
+use crate::types::{ClientId, ScopeSet, Setting};
 
 /// Clients of a page when the query doesn't say, and the most that it may say.
 const PAGE: u32 = 100;
@@ -51,16 +51,16 @@ pub(super) async fn set_client(
     let store = &local.node.store;
     // Everything that can be wrong with the request is known before the first change.
     let most = change.scopes.as_deref().map(|text| scopes(local, text)).transpose()?;
-    if let Some(verdict) = change.verdict {
-        let verdict = match verdict {
-            VerdictName::Allow => Verdict::Allow,
-            VerdictName::Block => Verdict::Block,
-        };
-        store.decide_client(&org.id, &id, verdict, &local.cause()).await?;
-    }
-    if most.is_some() || change.unrestricted {
-        store.restrict_client(&org.id, &id, most.as_ref(), &local.cause()).await?;
-    }
+    let verdict = change.verdict.map(|verdict| match verdict {
+        VerdictName::Allow => Verdict::Allow,
+        VerdictName::Block => Verdict::Block,
+    });
+    let most = match &most {
+        Some(most) => Setting::To(most),
+        None if change.unrestricted => Setting::Default,
+        None => Setting::Stays,
+    };
+    store.set_client_policy(&org.id, &id, verdict, most, &local.cause()).await?;
     let now = store.client_of_org(&org.id, &id, local.node.now()).await?;
     let now = now.ok_or_else(|| AdminError::not_found("client", client))?;
     local.settled(view(now)).await

@@ -1,6 +1,7 @@
 //! The decision on an authorization request: in which organization, and yes or no.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
@@ -20,7 +21,7 @@ use crate::pages::views::{ConsentPage, ConsentProblem, Destination, Lifetime, Se
 use crate::record::{Actor, Cause};
 use crate::store::{
     Approvals, Approve, ApprovedRequest, AuthRequest, Client, ClientKind, ClientOrigin, ClientState, Grant, GrantState, Org,
-    RevokeReason, StoreError, Trial,
+    StillAsks, StoreError, Trial,
 };
 use crate::types::{
     AuthRequestId, ClientId, GrantId, OrgId, PlainToken, RedirectUri, ResourceId, ScopeSet, Selectors, TokenKind,
@@ -198,14 +199,13 @@ async fn approve(
     let still = |client: &Client, approvals: &Approvals| {
         still_asks(config, (client, &approvals.live(now)), request, pending.trial.as_ref())
     };
-    match app.node.store.approve_request(&request.id, &approved, &still, &cause).await? {
+    let agreed = Agreed::to(config, &pending.offer.client, &grant, still);
+    let agreed = if pending.trial.is_some() { agreed.beside() } else { agreed };
+    match app.node.store.approve_request(&request.id, &approved, &agreed, &cause).await? {
         Approve::Gone => return Err(gone()),
         Approve::Done => app.node.metrics.grants_issued.inc(),
     }
-    // What the person gave the app itself goes on beside a trial.
-    if pending.trial.is_none() {
-        supersede(app, config, &pending.offer.client, &grant, &cause).await?;
-    }
+    agreed.settle(app).await?;
     Ok(code)
 }
 
@@ -233,23 +233,48 @@ pub(super) fn new_grant(
     }
 }
 
-/// Ends the grants that the new one replaces: those of the same user, organization and client that it covers whole.
-///
-/// A public client that an administrator made has one `client_id` on many machines, and signing in on one must not sign out the
-/// others; clients that register themselves do so once per installation, and confidential ones are one installation.
-pub(super) async fn supersede(app: &App, config: &Config, client: &Client, new: &Grant, cause: &Cause) -> Result<(), StoreError> {
-    if client.origin == ClientOrigin::Administrator && client.kind == ClientKind::Public {
-        return Ok(());
+/// What is asked while a consent is written: whether the client still asks for it, and which grants it replaces.
+pub(super) struct Agreed<'a, F> {
+    config: &'a Config,
+    new: &'a Grant,
+    still: F,
+    /// Whether it replaces any.
+    may_replace: bool,
+    /// Whether it did.
+    replaced: AtomicBool,
+}
+
+impl<'a, F> Agreed<'a, F> {
+    /// A consent to `client`. It replaces the grants of the same user, organization and client that it covers whole.
+    ///
+    /// A public client that an administrator made has one `client_id` on many machines, and signing in on one must not sign out the
+    /// others; clients that register themselves do so once per installation, and confidential ones are one installation.
+    pub(super) fn to(config: &'a Config, client: &Client, new: &'a Grant, still: F) -> Self {
+        let shared = client.origin == ClientOrigin::Administrator && client.kind == ClientKind::Public;
+        Self { config, new, still, may_replace: !shared, replaced: AtomicBool::new(false) }
     }
-    let mut ended = false;
-    for old in app.node.store.grants_of_user(&new.user, cause.at).await? {
-        let old = old.grant;
-        let same = old.id != new.id && old.org == new.org && old.client == new.client && old.state == GrantState::Live;
-        if same && covers(config, new, &old) {
-            ended |= app.node.store.revoke_grant(&old.id, Some(&new.user), RevokeReason::Superseded, cause).await?;
-        }
+
+    /// The same for a trial: what the person gave the app itself goes on beside it.
+    fn beside(self) -> Self {
+        Self { may_replace: false, ..self }
     }
-    if ended { app.node.settle().await } else { Ok(()) }
+
+    /// Waits until what was replaced works nowhere.
+    pub(super) async fn settle(&self, app: &App) -> Result<(), StoreError> {
+        if self.replaced.load(Ordering::Relaxed) { app.node.settle().await } else { Ok(()) }
+    }
+}
+
+impl<F: Fn(&Client, &Approvals) -> bool + Send + Sync> StillAsks for Agreed<'_, F> {
+    fn still_asks(&self, client: &Client, approvals: &Approvals) -> bool {
+        (self.still)(client, approvals)
+    }
+
+    fn replaces(&self, old: &Grant) -> bool {
+        let replaced = self.may_replace && covers(self.config, self.new, old);
+        self.replaced.fetch_or(replaced, Ordering::Relaxed);
+        replaced
+    }
 }
 
 fn covers(config: &Config, new: &Grant, old: &Grant) -> bool {

@@ -12,7 +12,7 @@ use http::{HeaderMap, StatusCode};
 use super::super::throttle::Attempt;
 use super::super::{App, ask};
 use super::after::{After, DEVICE, chosen};
-use super::consent::{new_grant, supersede};
+use super::consent::{Agreed, new_grant};
 use super::offer::{Offer, lifetime, takes_sign_in};
 use super::own_form;
 use crate::config::{Config, GrantFlow};
@@ -196,11 +196,12 @@ impl Visit<'_> {
         let mut cause = self.cause(client);
         cause.actor.grant = Some(grant.id.clone());
         let still = |client: &Client, approvals: &Approvals| still_asks(config, (client, &approvals.live(cause.at)), request);
-        if app.node.store.approve_device(&request.user_code, &grant, &still, &cause).await? == Approve::Gone {
+        let agreed = Agreed::to(config, client, &grant, still);
+        if app.node.store.approve_device(&request.user_code, &grant, &agreed, &cause).await? == Approve::Gone {
             return Ok(self.entry(("", None), Some(DeviceProblem::Unknown)));
         }
         app.node.metrics.grants_issued.inc();
-        supersede(app, config, client, &grant, &cause).await?;
+        agreed.settle(app).await?;
         Ok(self.done(client, true))
     }
 

@@ -7,9 +7,9 @@ use futures::future::join_all;
 use super::world::*;
 use crate::record::Actor;
 use crate::store::{
-    Added, AuditFilter, Client, ClientAuth, ClientKind, ClientOrigin, ClientPolicy, ClientSecret, ClientState, ClientTerms,
-    Grant, GrantState, GrantType, Hand, KnownClient, MAX_SECRETS, Membership, NewUser, Org, RevokeReason, SharedStore, Stance,
-    Subject, User, UserKind, UserState, Verdict,
+    Added, AuditFilter, Client, ClientAuth, ClientChange, ClientKind, ClientOrigin, ClientPolicy, ClientSecret, ClientState,
+    ClientTerms, Grant, GrantState, GrantType, Hand, KnownClient, MAX_SECRETS, Membership, NewUser, Org, RevokeReason,
+    SharedStore, Stance, Subject, User, UserKind, UserState, Verdict,
 };
 use crate::types::{ClientId, OrgId, Setting, TokenKind, UserId};
 
@@ -461,4 +461,52 @@ pub(crate) async fn a_log_names_no_strangers(store: SharedStore) {
     store.add_operator(&maker.id, &cause(6)).await.expect("an answer");
     let (_, customers) = actors(&maker.id, 7, ClientState::Disabled).await;
     assert_eq!(customers, full(&maker.id), "what the operator does is told everywhere");
+}
+
+pub(crate) async fn a_client_is_not_purged_under_a_consent(store: SharedStore) {
+    let world = World::new(store).await;
+    let s = &world.store;
+    for round in 1..17 {
+        let guest = client(None, ClientOrigin::Dynamic);
+        s.create_client(&guest, None, &cause(0)).await.expect("a client");
+        let asked = request(&guest.id);
+        s.freeze_request(&asked, &cause(round)).await.expect("a request");
+        let approved = crate::store::ApprovedRequest {
+            grant: crate::store::Grant { client: guest.id.clone(), ..world.wanted(round) },
+            trial: false,
+            code: hash(TokenKind::AuthorizationCode),
+            code_expires_at: after(round + 60),
+        };
+        let at = cause(round);
+        let consent = s.approve_request(&asked.id, &approved, &as_ever, &at);
+        let (consent, purged) = futures::join!(consent, s.purge_unused_dynamic_clients(after(1), &at));
+        purged.expect("a number");
+        // One of them came first, and the other saw it. A client whose row is gone takes the request with it.
+        let there = s.client(&guest.id).await.expect("an answer").is_some();
+        assert_eq!(consent.is_ok_and(|outcome| outcome == crate::store::Approve::Done), there, "round {round}");
+    }
+}
+
+pub(crate) async fn a_client_changes_whole_or_not_at_all(store: SharedStore) {
+    let world = World::new(store).await;
+    let (s, id) = (&world.store, &world.client.id);
+    let terms = ClientTerms { require_state: Some(false), ..ClientTerms::default() };
+    let change = ClientChange { scopes: Setting::To(scopes("logs:read")), terms, state: Some(ClientState::Disabled) };
+    let set = async |change: &ClientChange, hand| s.change_client(id, change, hand, &cause(2)).await.expect("an answer");
+    let now = async || {
+        let client = s.client(id).await.expect("an answer").expect("it is there");
+        (client.scopes, client.require_state, client.state)
+    };
+    let before = s.feed_position().await.expect("a position");
+    assert!(set(&change, Hand::Owner).await);
+    assert_eq!(world.feed_since(before).await.len(), 1, "one change");
+    let changed = (Some(scopes("logs:read")), false, ClientState::Disabled);
+    assert_eq!(now().await, changed);
+    assert!(set(&change, Hand::Owner).await, "what is off already is no fault");
+    // What is frozen its owner changes in nothing.
+    s.set_client_state(id, ClientState::Frozen, &cause(3)).await.expect("an answer");
+    let back = ClientChange { scopes: Setting::Default, state: Some(ClientState::Active), ..ClientChange::default() };
+    assert!(!set(&back, Hand::Owner).await);
+    assert!(!set(&ClientChange { state: Some(ClientState::Active), ..ClientChange::default() }, Hand::Owner).await);
+    assert_eq!(now().await, (changed.0, changed.1, ClientState::Frozen));
 }

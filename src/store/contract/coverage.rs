@@ -7,9 +7,9 @@ use super::apps::{app, definition, publication};
 use super::world::*;
 use crate::record::{ControlEvent, Operation};
 use crate::store::{
-    Accepting, App, AppState, AuthRequest, ClientOrigin, ClientSecret, ClientState, ClientTerms, Hand, Holder, KeyState,
-    Maturity, Membership, Narrowing, NewClients, NewUser, OrgState, RevokeReason, SavedSearch, ScopeRefusal, SharedStore, User,
-    UserKind, UserState, Verdict, Via,
+    Accepting, App, AppState, AuthRequest, ClientChange, ClientOrigin, ClientSecret, ClientState, ClientTerms, Hand, Holder,
+    KeyState, Maturity, Membership, Narrowing, NewClients, NewUser, OrgState, RevokeReason, SavedSearch, ScopeRefusal,
+    SharedStore, User, UserKind, UserState, Verdict, Via,
 };
 use crate::types::TokenKind;
 
@@ -47,6 +47,7 @@ pub(crate) async fn every_change_is_recorded_and_told(store: SharedStore) {
     let guest = Membership { org: acme.clone(), user: bob.user.id.clone(), roles: roles(&["viewer"]) };
     let secret = ClientSecret { hash: hash(TokenKind::ClientSecret), last4: "1111".into(), created_at: START, expires_at: None };
     let (dynamic, doomed) = (client(None, ClientOrigin::Dynamic), client(Some(acme), ClientOrigin::Administrator));
+    let on = ClientChange { state: Some(ClientState::Active), ..ClientChange::default() };
     let next_secret = ClientSecret { hash: hash(TokenKind::ClientSecret), ..secret.clone() };
     let (app, draft_client) = app(acme, "logs:read");
     let other = definition("metrics:read");
@@ -95,6 +96,7 @@ pub(crate) async fn every_change_is_recorded_and_told(store: SharedStore) {
         verb!(Both, "set_unfrozen client", s.set_unfrozen_client_state(&doomed.id, ClientState::Disabled, &cause(1))),
         verb!(Both, "set_client_terms", s.set_client_terms(&doomed.id, ClientTerms::default(), Hand::Operator, &cause(1))),
         verb!(Both, "set_client_scopes", s.set_client_scopes(&doomed.id, None, Hand::Operator, &cause(1))),
+        verb!(Both, "change_client", s.change_client(&doomed.id, &on, Hand::Operator, &cause(1))),
         verb!(Both, "delete_client", s.delete_client(&doomed.id, &cause(1))),
         verb!(Both, "purge_unused_dynamic_clients", s.purge_unused_dynamic_clients(after(1), &cause(1))),
         verb!(Both, "create_app", s.create_app(&app, &draft_client, None, Via::Hand, MANY, &cause(1))),

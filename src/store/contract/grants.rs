@@ -6,7 +6,7 @@ use super::world::*;
 use crate::record::Decision;
 use crate::store::{
     Client, ClientOrigin, ClientState, Grant, GrantFacts, GrantSearch, GrantStanding, GrantState, Idle, Narrowed, Narrowing,
-    RevokeReason, SharedStore,
+    RevokeReason, SharedStore, Subject, UserState,
 };
 use crate::types::{GrantId, OrgId, Selectors, UserId};
 
@@ -379,4 +379,54 @@ pub(crate) async fn grants_are_found_by_who_holds_what(store: SharedStore) {
     s.create_org(&beta, &cause(0)).await.expect("an organization");
     let search = GrantSearch { text: "grace".to_owned(), ..GrantSearch::default() };
     assert!(s.find_grants(&beta.id, &search, None, 9).await.expect("grants").is_empty());
+}
+
+pub(crate) async fn the_end_of_many_grants_is_told_in_one_line(store: SharedStore) {
+    // More than are told one by one.
+    const GRANTS: u64 = 65;
+    let world = World::new(store).await;
+    let (s, acme, ada, client) = (&world.store, &world.org.id, &world.user.id, &world.client.id);
+    let consents = async |seconds| {
+        for _ in 0..GRANTS {
+            world.consent(seconds).await;
+        }
+        s.feed_position().await.expect("a position")
+    };
+    let before = consents(1).await;
+    assert_eq!(s.revoke_client(acme, client, &cause(2)).await.expect("an answer"), GRANTS);
+    assert_eq!(world.feed_since(before).await, [Subject::Client { id: client.clone() }]);
+    let before = consents(3).await;
+    assert!(s.remove_membership(acme, ada, &cause(4)).await.expect("an answer"));
+    assert_eq!(world.feed_since(before).await, [Subject::Membership { org: acme.clone(), user: ada.clone() }]);
+    let member = crate::store::Membership { org: acme.clone(), user: ada.clone(), roles: roles(&["viewer"]) };
+    s.set_membership(&member, &cause(4)).await.expect("an answer");
+    let before = consents(5).await;
+    assert!(s.set_user_state(ada, UserState::Disabled, &cause(6)).await.expect("an answer"));
+    assert_eq!(world.feed_since(before).await, [Subject::User { id: ada.clone() }]);
+    let all = s.grants_of_org(acme).await.expect("grants");
+    for (at, reason) in [(2, RevokeReason::Admin), (4, RevokeReason::MembershipRemoved), (6, RevokeReason::UserDeactivated)] {
+        let revoked = GrantState::Revoked { at: after(at), reason };
+        assert_eq!(all.iter().filter(|f| f.grant.state == revoked).count() as u64, GRANTS, "{reason:?}");
+    }
+    let log = world.log().await;
+    let told = |name: &str| log.iter().filter(|(n, org)| n == name && org.as_ref() == Some(acme)).count() as u64;
+    assert_eq!([told("grant.revoke.admin"), told("grant.revoke.user_deactivated")], [2 * GRANTS, GRANTS]);
+}
+
+pub(crate) async fn grants_end_while_their_use_is_noted(store: SharedStore) {
+    let world = World::new(store).await;
+    let s = &world.store;
+    for round in 0..6 {
+        // The other way round than their ids: who locks them as they were written meets who notes their use.
+        let mut grants = Vec::new();
+        for n in (0..20).rev() {
+            grants.push(world.consent(round * 100 + n).await.0);
+        }
+        let calls: Vec<_> = grants.iter().map(|g| call(Some(g), "loki", Decision::Allowed, 9000)).collect();
+        let at = cause(9000);
+        let ended = s.revoke_client(&world.org.id, &world.client.id, &at);
+        let (noted, ended) = futures::join!(s.append_audit(&calls), ended);
+        noted.expect("stored");
+        assert_eq!(ended.expect("an answer"), 20);
+    }
 }

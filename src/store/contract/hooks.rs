@@ -12,7 +12,7 @@ use crate::types::{RecordId, TokenKind};
 /// What waits to be looked at: operations and records.
 async fn waiting(store: &SharedStore) -> Vec<(Operation, RecordId)> {
     let records = store.hook_events(100).await.expect("records");
-    let told = |r: crate::record::AuditRecord| match r.event {
+    let told = |r: crate::store::WaitingRecord| match r.record.expect("a record").event {
         Event::Control(event) => (event.operation, r.id),
         Event::Call(_) => panic!("a call is no event"),
     };

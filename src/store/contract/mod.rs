@@ -21,6 +21,7 @@ mod searches;
 mod sessions;
 mod tokens;
 mod trials;
+mod upgrades;
 mod world;
 
 #[path = "../../../tests/support/postgres.rs"]
@@ -93,9 +94,11 @@ contract! {
         clients_are_switched_and_narrowed
         the_terms_of_a_client_change
         a_log_names_no_strangers
+        a_client_changes_whole_or_not_at_all
         what_the_operator_froze_its_owner_cant_switch
         removal_ends_grants_and_keeps_history
         unused_dynamic_clients_are_purged
+        a_client_is_not_purged_under_a_consent
     }
     apps {
         apps_come_back_whole
@@ -146,6 +149,8 @@ contract! {
         scopes_of_a_grant_are_narrowed_to_selectors
         all_is_taken_from_a_grant_or_nothing
         live_grants_are_counted_and_come_in_pages
+        the_end_of_many_grants_is_told_in_one_line
+        grants_end_while_their_use_is_noted
     }
     tokens {
         a_code_has_one_winner
@@ -166,6 +171,7 @@ contract! {
         dead_tokens_do_not_rotate
         revocation_beats_rotation
         a_token_knows_its_state
+        a_rotated_token_is_known_as_long_as_it_would_have_lived
     }
     sessions {
         a_session_lives_until_it_ends
@@ -177,6 +183,7 @@ contract! {
         one_decision_counts
         approval_needs_an_active_member
         nobody_agrees_to_what_a_client_may_no_longer_ask_for
+        of_two_consents_at_once_one_stays
         a_user_sees_and_ends_sessions
     }
     trials {
@@ -235,6 +242,7 @@ contract! {
     }
     policy {
         a_decision_reaches_every_grant_and_node
+        a_client_is_allowed_and_restricted_in_one_change
         a_decision_is_one_organizations_own
         nobody_decides_about_a_client_that_is_not_there
         approval_spares_what_is_in_use

@@ -7,7 +7,7 @@ use crate::store::{
     Client, ClientOrigin, ClientPolicy, ClientUse, ClientUseSearch, Grant, GrantFacts, GrantSearch, GrantStanding, GrantState,
     Listed, NewClients, NewUser, RevokeReason, SharedStore, Stance, Subject, UseStanding, Verdict,
 };
-use crate::types::{ClientId, OrgId};
+use crate::types::{ClientId, OrgId, Setting};
 
 const ALL: (u32, u32) = (0, 100);
 
@@ -78,6 +78,28 @@ pub(crate) async fn a_decision_reaches_every_grant_and_node(store: SharedStore) 
     for name in ["org.policy.client_block", "org.policy.client_allow"] {
         assert_eq!(log.iter().filter(|(n, o)| n == name && o.as_ref() == Some(org)).count(), 1, "{name}: {log:?}");
     }
+}
+
+pub(crate) async fn a_client_is_allowed_and_restricted_in_one_change(store: SharedStore) {
+    let world = World::new(store).await;
+    let (store, org, app) = (&world.store, &world.org.id, world.stranger().await);
+    let most = scopes("logs:read");
+    let set = async |verdict, most: Setting<&crate::types::ScopeSet>| {
+        let before = store.feed_position().await.expect("a position");
+        let changed = store.set_client_policy(org, &app.id, verdict, most, &cause(2)).await.expect("an answer");
+        (changed, world.feed_since(before).await.len())
+    };
+    store.set_new_clients(org, NewClients::Approval, &cause(1)).await.expect("an answer");
+    // One line: whoever sees the client allowed sees what it is restricted to.
+    assert_eq!(set(Some(Verdict::Allow), Setting::To(&most)).await, (true, 1));
+    let policy = store.client_policy(org, &app.id).await.expect("a policy");
+    assert_eq!(policy, ClientPolicy { stance: Stance::Allowed, scopes: Some(most.clone()) });
+    assert_eq!(set(Some(Verdict::Allow), Setting::To(&most)).await, (false, 0));
+    assert_eq!(set(Some(Verdict::Block), Setting::Stays).await, (true, 1));
+    assert_eq!(set(Some(Verdict::Block), Setting::Default).await, (true, 1));
+    let policy = store.client_policy(org, &app.id).await.expect("a policy");
+    assert_eq!(policy, ClientPolicy { stance: Stance::Blocked, scopes: None });
+    assert_eq!(set(None, Setting::Stays).await, (false, 0));
 }
 
 pub(crate) async fn a_decision_is_one_organizations_own(store: SharedStore) {

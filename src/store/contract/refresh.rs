@@ -119,3 +119,15 @@ pub(crate) async fn a_token_knows_its_state(store: SharedStore) {
     world.store.revoke_grant(&grant.id, None, RevokeReason::Client, &cause(5)).await.expect("an answer");
     assert!(matches!(state(&second, after(6)).await, Some((_, RefreshState::Dead))));
 }
+
+pub(crate) async fn a_rotated_token_is_known_as_long_as_it_would_have_lived(store: SharedStore) {
+    let world = World::new(store).await;
+    let (grant, first) = world.family(1).await;
+    let (successor, end) = (refresh_token(600), after(1).plus(30 * DAY));
+    let rotated = world.store.rotate_refresh(&first, &grant.client, &successor, MINUTE, &cause(2)).await;
+    assert!(matches!(rotated.expect("an answer"), Rotate::Won(_)));
+    assert_eq!(world.store.forget_refresh_tokens(end).await.expect("a number"), 0);
+    assert_eq!(world.store.forget_refresh_tokens(end.plus(MINUTE)).await.expect("a number"), 1);
+    assert!(world.store.refresh_grant(&first, after(3)).await.expect("an answer").is_none());
+    assert!(world.store.refresh_grant(&successor.hash, after(3)).await.expect("an answer").is_some());
+}

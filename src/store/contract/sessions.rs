@@ -247,3 +247,40 @@ pub(crate) async fn a_user_sees_and_ends_sessions(store: SharedStore) {
     assert_eq!(store.end_other_sessions(ada, None, &cause(51)).await.expect("an answer"), 1, "none is kept");
     assert_eq!(of(52).await.len(), 0);
 }
+
+/// A consent that replaces whatever there was.
+struct Replacing;
+
+impl crate::store::StillAsks for Replacing {
+    fn still_asks(&self, _: &crate::store::Client, _: &crate::store::Approvals) -> bool {
+        true
+    }
+
+    fn replaces(&self, _: &crate::store::Grant) -> bool {
+        true
+    }
+}
+
+pub(crate) async fn of_two_consents_at_once_one_stays(store: SharedStore) {
+    let world = World::new(store).await;
+    let s = &world.store;
+    for round in 1..9 {
+        let at = cause(round);
+        let agree = async || {
+            let asked = request(&world.client.id);
+            s.freeze_request(&asked, &at).await.expect("a request");
+            let approved = ApprovedRequest {
+                grant: world.wanted(round),
+                trial: false,
+                code: hash(TokenKind::AuthorizationCode),
+                code_expires_at: after(round + 60),
+            };
+            assert_eq!(s.approve_request(&asked.id, &approved, &Replacing, &at).await.expect("a decision"), Approve::Done);
+        };
+        futures::join!(agree(), agree());
+        let all = s.grants_of_org(&world.org.id).await.expect("grants");
+        let live: Vec<_> = all.iter().filter(|f| f.grant.state == crate::store::GrantState::Live).collect();
+        assert_eq!(live.len(), 1, "round {round}: {live:?}");
+        assert_eq!(all.len() as u64, 2 * round);
+    }
+}

@@ -146,8 +146,9 @@ pub(crate) async fn what_ended_is_forgotten(store: SharedStore) {
     assert!(store.session(&session, after(10), HOUR).await.expect("an answer").is_none());
     assert!(store.pending_request(&waiting.id, after(10)).await.expect("an answer").is_none());
     assert!(store.refresh_grant(&refresh, after(4000)).await.expect("an answer").is_some());
+    assert_eq!(store.forget_refresh_tokens(after(4001)).await.expect("a number"), 0);
     store.revoke_grant(&grant.id, None, RevokeReason::User, &cause(4000)).await.expect("an answer");
-    assert_eq!(store.forget_ended(after(4001)).await.expect("a number"), 1);
+    assert_eq!(store.forget_refresh_tokens(after(4001)).await.expect("a number"), 1);
     assert!(store.refresh_grant(&refresh, after(4001)).await.expect("an answer").is_none());
     assert!(store.grant_facts(&grant.id).await.expect("an answer").is_some());
 }

@@ -20,6 +20,8 @@ mod devices;
 mod engine;
 #[path = "verbs/feed.rs"]
 mod feed;
+#[path = "verbs/forgetting.rs"]
+mod forgetting;
 #[path = "verbs/grants.rs"]
 mod grants;
 #[path = "verbs/hooks.rs"]
@@ -67,11 +69,13 @@ mod usage;
 
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
+use sqlx::migrate::MigrateError;
 use sqlx::pool::{PoolConnection, PoolConnectionMetadata};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
-use sqlx::{Connection as _, PgPool};
+use sqlx::{Connection as _, PgPool, QueryBuilder};
 
 use super::fault::Doing;
 use super::unusable;
@@ -85,6 +89,16 @@ type Reader = PoolConnection<Db>;
 
 const BEGIN: &str = "BEGIN";
 
+/// Ends a SELECT whose rows nobody else may change until the transaction has ended. Rows are locked in the order that it reads
+/// them in: who sorts them by their key never waits for somebody who waits for them.
+const HOLD: &str = " FOR NO KEY UPDATE";
+
+/// Ends a SELECT of rows that are to be changed, but for those that somebody else changes.
+const PASS: &str = " FOR NO KEY UPDATE SKIP LOCKED";
+
+/// Ends a SELECT of rows that are to be deleted: those that somebody else holds are left to them.
+const TAKE: &str = " FOR UPDATE SKIP LOCKED";
+
 /// How long a verb waits for a free connection.
 const ACQUIRE: Duration = Duration::from_secs(5);
 
@@ -94,6 +108,20 @@ const RESTED: Duration = Duration::from_secs(1);
 /// Bounds what one verb can hold up when the server or a peer hangs.
 const LIMITS: [(&str, &str); 3] =
     [("statement_timeout", "10s"), ("lock_timeout", "5s"), ("idle_in_transaction_session_timeout", "15s")];
+
+/// What the connection that migrates has in their place, whatever the server's defaults are.
+const UNHURRIED: [(&str, &str); 3] =
+    [("statement_timeout", "0"), ("lock_timeout", "0"), ("idle_in_transaction_session_timeout", "0")];
+
+/// The advisory lock of the node that migrates: the first letters of this program's name.
+const MIGRATING: i64 = 0x746f_6c6c;
+
+/// How often a migration is tried that others are in the way of, and how long others are left alone in between.
+const TRIES: u32 = 60;
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// The indexes that migrations make without stopping who writes. One whose making was interrupted stays, and is of no use.
+const CONCURRENT: [&str; 3] = ["grants_by_org_user", "audit_records_about", "grant_use_by_day"];
 
 /// Connects and brings the schema up to date.
 pub(super) async fn open(url: &str, node: &NodeId, entropy: Arc<dyn Entropy>) -> Result<SharedStore, StoreError> {
@@ -113,7 +141,7 @@ pub(super) async fn open(url: &str, node: &NodeId, entropy: Arc<dyn Entropy>) ->
         .connect_with(options.options(LIMITS))
         .await
         .doing("connect to PostgreSQL")?;
-    Ok(Arc::new(engine::Engine { write: pool.clone(), read: Readers(pool), entropy }))
+    Ok(Arc::new(engine::Engine { write: pool.clone(), read: Readers(pool), entropy, forgot: AtomicI64::new(i64::MIN) }))
 }
 
 /// Whether a connection still works. One that did a moment ago is not asked: that is a round trip before each statement, and
@@ -138,18 +166,75 @@ impl Readers {
     }
 }
 
-/// Runs on a connection of its own: a change of the schema may take longer than any verb.
+/// Brings the schema up to date on a connection of its own, which nothing hurries: other nodes serve meanwhile, and a step may take
+/// longer than any verb. Whatever needs a table for itself waits for it briefly, and is tried again.
 async fn migrate(options: &PgConnectOptions) -> Result<(), StoreError> {
     let pool = PgPoolOptions::new()
         .max_connections(1)
+        // Its lock is the connection's: there must be no other one.
+        .idle_timeout(None)
+        .max_lifetime(None)
         .acquire_timeout(ACQUIRE)
-        .connect_with(options.clone())
+        .connect_with(options.clone().options(UNHURRIED))
         .await
         .doing("connect to PostgreSQL within 5 s (does it run, and is store.url right?)")?;
+    let migrated = migrate_alone(&pool).await;
+    pool.close().await;
+    migrated
+}
+
+/// Migrates while no other node does.
+async fn migrate_alone(pool: &PgPool) -> Result<(), StoreError> {
+    // A statement that waits for a lock is one that whatever is built CONCURRENTLY waits for: two nodes would wait for each other.
+    // So whoever comes second asks now and then, and the lock that sqlx would wait for is not used.
+    while !sqlx::query_scalar::<_, bool>("SELECT pg_try_advisory_lock($1)")
+        .bind(MIGRATING)
+        .fetch_one(pool)
+        .await
+        .doing("ask whether another node migrates")?
+    {
+        tokio::time::sleep(PAUSE).await;
+    }
     let mut migrations = sqlx::migrate!("src/store/sql/migrations/postgres");
+    migrations.set_locking(false);
     // A node of the next version may have added to the schema: what it added is not in this one's way.
     migrations.set_ignore_missing(true);
-    migrations.run(&pool).await.map_err(|e| unusable(format!("the schema can't be brought up to date: {e}")))?;
-    pool.close().await;
+    let mut tries = 1;
+    loop {
+        drop_broken(pool).await?;
+        match migrations.run(pool).await {
+            Err(error) if tries < TRIES && is_contended(&error) => {
+                tracing::info!(
+                    error = &error as &dyn std::error::Error,
+                    tries,
+                    "a change of the schema waited too long; it is tried again"
+                );
+                tries += 1;
+                tokio::time::sleep(PAUSE).await;
+            }
+            done => return done.map_err(|e| unusable(format!("the schema can't be brought up to date: {e}"))),
+        }
+    }
+}
+
+/// Removes what is left of an index whose making was interrupted: its migration makes it again.
+async fn drop_broken(pool: &PgPool) -> Result<(), StoreError> {
+    let mut broken = QueryBuilder::<Db>::new(
+        "SELECT c.relname::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid \
+         WHERE NOT i.indisvalid AND pg_table_is_visible(c.oid) AND c.relname::text IN ",
+    );
+    among::among(&mut broken, CONCURRENT.into_iter());
+    let names: Vec<String> = broken.build_query_scalar().fetch_all(pool).await.doing("look for broken indexes")?;
+    for name in CONCURRENT.into_iter().filter(|name| names.iter().any(|n| n == name)) {
+        let statement = sqlx::AssertSqlSafe(format!("DROP INDEX CONCURRENTLY IF EXISTS {name}"));
+        sqlx::raw_sql(statement).execute(pool).await.doing("drop a broken index")?;
+    }
     Ok(())
+}
+
+/// Whether a migration only found others in its way: `lock_not_available`, `deadlock_detected`.
+fn is_contended(error: &MigrateError) -> bool {
+    let MigrateError::ExecuteMigration(error, _) = error else { return false };
+    let Some(fault) = error.as_database_error() else { return false };
+    fault.code().is_some_and(|code| ["55P03", "40P01"].contains(&&*code))
 }

@@ -18,6 +18,8 @@ mod devices;
 mod engine;
 #[path = "verbs/feed.rs"]
 mod feed;
+#[path = "verbs/forgetting.rs"]
+mod forgetting;
 #[path = "verbs/grants.rs"]
 mod grants;
 #[path = "verbs/hooks.rs"]
@@ -68,6 +70,7 @@ mod usage;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use sqlx::SqlitePool;
@@ -85,6 +88,15 @@ type Row = sqlx::sqlite::SqliteRow;
 
 /// A transaction that starts to read can't become one that writes while another writes: take the lock first.
 const BEGIN: &str = "BEGIN IMMEDIATE";
+
+/// Ends a SELECT whose rows nobody else may change until the transaction has ended: nobody else writes meanwhile.
+const HOLD: &str = "";
+
+/// Ends a SELECT of rows that are to be changed.
+const PASS: &str = "";
+
+/// Ends a SELECT of rows that are to be deleted.
+const TAKE: &str = "";
 
 /// How long a statement waits for another process, such as the command line's, to finish writing.
 const BUSY: Duration = Duration::from_secs(5);
@@ -122,7 +134,7 @@ pub(super) async fn open(path: &str, entropy: Arc<dyn Entropy>) -> Result<Shared
         connect(&options).await.map_err(|e| unusable(format!("{file} is not a SQLite database that can be used: {e}")))?;
     migrate(&write).await.map_err(|e| unusable(format!("the schema of {file} can't be brought up to date: {e}")))?;
     let read = Readers::open(options.read_only(true).pragma("mmap_size", MAPPED), BUSY).await?;
-    Ok(Arc::new(engine::Engine { write, read, entropy }))
+    Ok(Arc::new(engine::Engine { write, read, entropy, forgot: AtomicI64::new(i64::MIN) }))
 }
 
 /// The connection that writes. Turning a new file to WAL fails at once, whatever the busy timeout, while another store does the

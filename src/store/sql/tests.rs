@@ -150,3 +150,27 @@ async fn an_impossible_row_is_a_named_fault() {
     }
     store.close().await;
 }
+
+#[tokio::test]
+async fn a_record_that_cant_be_read_keeps_no_other_from_hooks() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("store.db");
+    let store = opened(&format!("sqlite:{}", path.display())).await.expect("the store opens");
+    add_user(&store).await;
+    let mut vandal = raw(&path).await;
+    for statement in [
+        "DELETE FROM hook_events",
+        "INSERT INTO hook_events (record_id, at) SELECT id, time FROM audit_records",
+        "INSERT INTO audit_records (id, time, request_id, operation, denied, search, record) \
+         VALUES ('rec_broken', 0, 'q', 'password.change', 0, '', '{}')",
+        "INSERT INTO hook_events (record_id, at) VALUES ('rec_broken', 0)",
+    ] {
+        sqlx::query(statement).execute(&mut vandal).await.expect(statement);
+    }
+    let waiting = store.hook_events(9).await.expect("what waits");
+    let readable: Vec<_> = waiting.iter().map(|one| one.record.is_ok()).collect();
+    assert_eq!(readable, [false, true]);
+    assert_eq!(waiting[0].id.as_str(), "rec_broken");
+    vandal.close().await.expect("closed");
+    store.close().await;
+}

@@ -10,7 +10,7 @@ use super::super::values::{json, word};
 use super::engine::{Engine, Tx};
 use super::rows::{self, Fields};
 use super::sought::Sought;
-use super::{Db, installs, scope_requests};
+use super::{Db, HOLD, installs, scope_requests};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{ApiKey, ApiKeyFacts, ApiKeyStore, DisableReason, Holder, Minted, StoreError, Subject};
 use crate::types::{API_KEYS_WRITE, ApiKeyId, AppId, ClientId, HashedToken, OrgId, Timestamp};
@@ -39,6 +39,12 @@ macro_rules! disabling {
 /// Disables keys that work, each with a record in its own organization. Nodes forget what they know of the clients that made
 /// them.
 pub(super) async fn disable(tx: &mut Tx<'_>, which: Disabling<'_>, reason: DisableReason) -> Result<u64, StoreError> {
+    if let Disabling::App(app) = which {
+        // In the order in which their use is noted: nobody waits for each other.
+        let mut query = QueryBuilder::<Db>::new("SELECT id FROM api_keys WHERE disabled_at IS NULL AND app_id = ");
+        query.push_bind(app.as_str()).push(" ORDER BY id").push(HOLD);
+        query.build().fetch_all(tx.connection()).await.doing("lock the API keys of an app")?;
+    }
     let statement = match which {
         Disabling::One(..) => disabling!("id = $3 AND org_id = COALESCE($4, org_id)"),
         Disabling::App(_) => disabling!("app_id = $3"),

@@ -364,9 +364,12 @@ impl AuditLogStore for Engine {
             }
         }
         let mut connection = self.write.acquire().await.doing("take a connection")?;
-        hooks::forget(&mut connection, before).await?;
-        usage::forget(&mut connection, before).await?;
-        shadow::forget(&mut connection, before).await?;
+        let hooks = hooks::forget(&mut connection, before).await;
+        let shadow = shadow::forget(&mut connection, before).await;
+        // SQLite has this one connection.
+        drop(connection);
+        let used = usage::forget(self, before).await;
+        hooks.and(shadow).and(used)?;
         Ok(expired)
     }
 }

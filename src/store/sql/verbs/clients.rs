@@ -8,19 +8,22 @@ use sqlx::QueryBuilder;
 
 use super::super::fault::Doing;
 use super::super::values::{json, word};
-use super::Db;
 use super::accounts::record_in_each;
 use super::among::among;
 use super::engine::{Engine, Tx};
 use super::revocation::{Ending, end};
 use super::rows::{self, Fields};
-use super::sought::Sought;
+use super::sought::{Sought, living};
+use super::{Db, TAKE};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
-    Added, Client, ClientOrigin, ClientSecret, ClientState, ClientStore, ClientTerms, Hand, KnownClient, MAX_SECRETS, Machine,
-    RevokeReason, Stage, StillAsks, StoreError, Subject, User,
+    Added, Client, ClientChange, ClientOrigin, ClientSecret, ClientState, ClientStore, ClientTerms, Hand, KnownClient,
+    MAX_SECRETS, Machine, RevokeReason, Stage, StillAsks, StoreError, Subject, User,
 };
 use crate::types::{AppId, ClientId, HashedToken, OrgId, RoleName, ScopeSet, Timestamp, UserId};
+
+/// Clients that are purged in one change.
+const PURGED_AT_ONCE: usize = 500;
 
 /// A lifetime as it is stored.
 pub(super) fn millis(ttl: Duration) -> i64 {
@@ -246,6 +249,74 @@ async fn switch(tx: &mut Tx<'_>, id: &ClientId, state: ClientState) -> Result<bo
     Ok(true)
 }
 
+/// The same by a hand, which may not undo the operator's freeze; what is switched on may be given tokens again. The client's app, if it
+/// has one, is locked.
+async fn set_state(tx: &mut Tx<'_>, id: &ClientId, state: ClientState, hand: Hand) -> Result<bool, StoreError> {
+    if hand == Hand::Owner {
+        // Whoever freezes or thaws at the same time waits for this row.
+        let held = sqlx::query("UPDATE clients SET state = state WHERE id = $1 AND (state <> 'disabled' OR frozen_at IS NULL)")
+            .bind(id.as_str())
+            .execute(tx.connection())
+            .await
+            .doing("lock a client")?;
+        if held.rows_affected() == 0 {
+            return Ok(false);
+        }
+    }
+    let lifted = state == ClientState::Active && lift(tx, id).await?;
+    Ok(switch(tx, id, state).await? || lifted)
+}
+
+/// Whether a client is there and in a state.
+async fn is_so(tx: &mut Tx<'_>, id: &ClientId, state: ClientState) -> Result<bool, StoreError> {
+    let row = sqlx::query(concat!("SELECT ", client_columns!(), " FROM clients c WHERE c.id = $1 AND c.deleted_at IS NULL"))
+        .bind(id.as_str())
+        .fetch_optional(tx.connection())
+        .await
+        .doing("read a client")?;
+    Ok(row.as_ref().map(rows::client).transpose()?.is_some_and(|client| client.state == state))
+}
+
+/// Writes what a client may ask for, with its records, unless it is gone, or frozen and the hand its owner's.
+async fn write_scopes(tx: &mut Tx<'_>, id: &ClientId, scopes: Option<&ScopeSet>, hand: Hand) -> Result<bool, StoreError> {
+    let row = sqlx::query(
+        "UPDATE clients SET scopes = $1 WHERE id = $2 AND deleted_at IS NULL \
+         AND ($3 OR state <> 'disabled' OR frozen_at IS NULL) RETURNING id, org_id",
+    )
+    .bind(scopes.map(json).transpose()?)
+    .bind(id.as_str())
+    .bind(hand == Hand::Operator)
+    .fetch_optional(tx.connection())
+    .await
+    .doing("write a client's scopes")?;
+    let Some(row) = row else { return Ok(false) };
+    let event = ControlEvent::done(Operation::ClientUpdate).with_scopes(scopes.cloned().unwrap_or_default());
+    let comment = if scopes.is_some() { "its allowed scopes" } else { "its allowed scopes: every public scope" };
+    told(tx, id, owner(&row)?, &event.on("client", id.as_str()).with_comment(comment)).await?;
+    Ok(true)
+}
+
+/// Writes the terms of a client, with its records, unless it is gone or an app's, or frozen and the hand its owner's.
+async fn write_terms(tx: &mut Tx<'_>, id: &ClientId, terms: ClientTerms, hand: Hand) -> Result<bool, StoreError> {
+    let row = sqlx::query(
+        "UPDATE clients SET access_token_ttl = CASE WHEN $1 THEN access_token_ttl ELSE $2 END, \
+         require_state = COALESCE($3, require_state) WHERE id = $4 AND deleted_at IS NULL AND app_id IS NULL \
+         AND ($5 OR state <> 'disabled' OR frozen_at IS NULL) RETURNING id, org_id",
+    )
+    .bind(terms.access_token_ttl.stays())
+    .bind(terms.access_token_ttl.over(None).map(millis))
+    .bind(terms.require_state)
+    .bind(id.as_str())
+    .bind(hand == Hand::Operator)
+    .fetch_optional(tx.connection())
+    .await
+    .doing("write the terms of a client")?;
+    let Some(row) = row else { return Ok(false) };
+    let event = ControlEvent::done(Operation::ClientUpdate).with_comment(terms.to_string());
+    changed(tx, id, owner(&row)?.as_ref(), event);
+    Ok(true)
+}
+
 /// Lets a machine client be given tokens again whose authorization was revoked; whether it was. To thaw a client is not to say
 /// anything about that.
 async fn lift(tx: &mut Tx<'_>, id: &ClientId) -> Result<bool, StoreError> {
@@ -278,6 +349,50 @@ async fn told(tx: &mut Tx<'_>, id: &ClientId, owner: Option<OrgId>, event: &Cont
     tx.touch(Subject::Client { id: id.clone() });
     record_in_each(tx, &concerned, event);
     Ok(())
+}
+
+/// Locks clients that registered themselves before an instant and have no live grant. Whoever consents to one at this moment holds it:
+/// that one is left alone.
+async fn take_unused(tx: &mut Tx<'_>, before: Timestamp) -> Result<Vec<ClientId>, StoreError> {
+    let at = tx.cause.at;
+    let mut query = QueryBuilder::<Db>::new("SELECT c.id AS id FROM clients c WHERE c.origin = 'dynamic' AND c.created_at < ");
+    query.push_bind(before.millis());
+    query.push(" AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.client_id = c.id");
+    living(&mut query, at);
+    query.push(") AND (c.deleted_at IS NULL OR NOT EXISTS (SELECT 1 FROM grants g WHERE g.client_id = c.id))");
+    query.push(" ORDER BY c.created_at, c.id LIMIT ").push(PURGED_AT_ONCE).push(TAKE);
+    let rows = query.build().fetch_all(tx.connection()).await.doing("look for unused clients")?;
+    rows.iter().map(|row| Fields::of(row, "clients", "id").parsed("id", ClientId::parse)).collect()
+}
+
+/// Removes those of locked clients that still have no live grant; says how many. A statement of its own sees what was committed before
+/// they were locked.
+async fn purge(tx: &mut Tx<'_>, clients: &[ClientId]) -> Result<u64, StoreError> {
+    let at = tx.cause.at;
+    // Rows that no grant ever named go for good, so that registering is no way to fill the disk.
+    let mut query = QueryBuilder::<Db>::new(
+        "DELETE FROM clients WHERE NOT EXISTS (SELECT 1 FROM grants g WHERE g.client_id = clients.id) AND id IN ",
+    );
+    among(&mut query, clients.iter().map(ClientId::as_str));
+    query.push(" RETURNING id, org_id");
+    let gone = query.build().fetch_all(tx.connection()).await.doing("purge clients")?;
+    let mut query = QueryBuilder::<Db>::new("UPDATE clients SET state = 'disabled', deleted_at = ");
+    query
+        .push_bind(at.millis())
+        .push(" WHERE deleted_at IS NULL AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.client_id = clients.id");
+    living(&mut query, at);
+    query.push(") AND id IN ");
+    among(&mut query, clients.iter().map(ClientId::as_str));
+    query.push(" RETURNING id, org_id");
+    let hidden = query.build().fetch_all(tx.connection()).await.doing("purge clients")?;
+    let mut purged = 0;
+    for row in gone.iter().chain(&hidden) {
+        let id = Fields::of(row, "clients", "id").parsed("id", ClientId::parse)?;
+        let event = ControlEvent::done(Operation::ClientDelete).with_comment("it registered itself and was not used");
+        changed(tx, &id, owner(row)?.as_ref(), event);
+        purged += 1;
+    }
+    Ok(purged)
 }
 
 /// The organization that a changed client's row names.
@@ -558,8 +673,7 @@ impl ClientStore for Engine {
     async fn set_client_state(&self, id: &ClientId, state: ClientState, cause: &Cause) -> Result<bool, StoreError> {
         let mut tx = self.begin(cause).await?;
         lock_app_of(&mut tx, id).await?;
-        let lifted = state == ClientState::Active && lift(&mut tx, id).await?;
-        if !switch(&mut tx, id, state).await? && !lifted {
+        if !set_state(&mut tx, id, state, Hand::Operator).await? {
             return Ok(false);
         }
         tx.commit().await?;
@@ -569,17 +683,7 @@ impl ClientStore for Engine {
     async fn set_unfrozen_client_state(&self, id: &ClientId, state: ClientState, cause: &Cause) -> Result<bool, StoreError> {
         let mut tx = self.begin(cause).await?;
         lock_app_of(&mut tx, id).await?;
-        // Whoever freezes or thaws at the same time waits for this row.
-        let held = sqlx::query("UPDATE clients SET state = state WHERE id = $1 AND (state <> 'disabled' OR frozen_at IS NULL)")
-            .bind(id.as_str())
-            .execute(tx.connection())
-            .await
-            .doing("lock a client")?;
-        if held.rows_affected() == 0 {
-            return Ok(false);
-        }
-        let lifted = state == ClientState::Active && lift(&mut tx, id).await?;
-        if !switch(&mut tx, id, state).await? && !lifted {
+        if !set_state(&mut tx, id, state, Hand::Owner).await? {
             return Ok(false);
         }
         tx.commit().await?;
@@ -594,42 +698,38 @@ impl ClientStore for Engine {
         cause: &Cause,
     ) -> Result<bool, StoreError> {
         let mut tx = self.begin(cause).await?;
-        let row = sqlx::query(
-            "UPDATE clients SET scopes = $1 WHERE id = $2 AND deleted_at IS NULL \
-             AND ($3 OR state <> 'disabled' OR frozen_at IS NULL) RETURNING id, org_id",
-        )
-        .bind(scopes.map(json).transpose()?)
-        .bind(id.as_str())
-        .bind(hand == Hand::Operator)
-        .fetch_optional(tx.connection())
-        .await
-        .doing("write a client's scopes")?;
-        let Some(row) = row else { return Ok(false) };
-        let event = ControlEvent::done(Operation::ClientUpdate).with_scopes(scopes.cloned().unwrap_or_default());
-        let comment = if scopes.is_some() { "its allowed scopes" } else { "its allowed scopes: every public scope" };
-        told(&mut tx, id, owner(&row)?, &event.on("client", id.as_str()).with_comment(comment)).await?;
+        if !write_scopes(&mut tx, id, scopes, hand).await? {
+            return Ok(false);
+        }
         tx.commit().await?;
         Ok(true)
     }
 
     async fn set_client_terms(&self, id: &ClientId, terms: ClientTerms, hand: Hand, cause: &Cause) -> Result<bool, StoreError> {
         let mut tx = self.begin(cause).await?;
-        let row = sqlx::query(
-            "UPDATE clients SET access_token_ttl = CASE WHEN $1 THEN access_token_ttl ELSE $2 END, \
-             require_state = COALESCE($3, require_state) WHERE id = $4 AND deleted_at IS NULL AND app_id IS NULL \
-             AND ($5 OR state <> 'disabled' OR frozen_at IS NULL) RETURNING id, org_id",
-        )
-        .bind(terms.access_token_ttl.stays())
-        .bind(terms.access_token_ttl.over(None).map(millis))
-        .bind(terms.require_state)
-        .bind(id.as_str())
-        .bind(hand == Hand::Operator)
-        .fetch_optional(tx.connection())
-        .await
-        .doing("write the terms of a client")?;
-        let Some(row) = row else { return Ok(false) };
-        let event = ControlEvent::done(Operation::ClientUpdate).with_comment(terms.to_string());
-        changed(&mut tx, id, owner(&row)?.as_ref(), event);
+        if !write_terms(&mut tx, id, terms, hand).await? {
+            return Ok(false);
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn change_client(&self, id: &ClientId, change: &ClientChange, hand: Hand, cause: &Cause) -> Result<bool, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        lock_app_of(&mut tx, id).await?;
+        let scopes = change.scopes.clone().over(None);
+        if !change.scopes.stays() && !write_scopes(&mut tx, id, scopes.as_ref(), hand).await? {
+            return Ok(false);
+        }
+        if change.terms != ClientTerms::default() && !write_terms(&mut tx, id, change.terms, hand).await? {
+            return Ok(false);
+        }
+        if let Some(state) = change.state
+            && !set_state(&mut tx, id, state, hand).await?
+            && !is_so(&mut tx, id, state).await?
+        {
+            return Ok(false);
+        }
         tx.commit().await?;
         Ok(true)
     }
@@ -652,34 +752,18 @@ impl ClientStore for Engine {
     }
 
     async fn purge_unused_dynamic_clients(&self, before: Timestamp, cause: &Cause) -> Result<u64, StoreError> {
-        let mut tx = self.begin(cause).await?;
-        // Rows that no grant ever named go for good, so that registering is no way to fill the disk.
-        let gone = sqlx::query(
-            "DELETE FROM clients WHERE origin = 'dynamic' AND created_at < $1 \
-             AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.client_id = clients.id) RETURNING id, org_id",
-        )
-        .bind(before.millis())
-        .fetch_all(tx.connection())
-        .await
-        .doing("purge clients")?;
-        let hidden = sqlx::query(
-            "UPDATE clients SET deleted_at = $2, state = 'disabled' WHERE origin = 'dynamic' AND created_at < $1 \
-             AND deleted_at IS NULL AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.client_id = clients.id \
-             AND g.revoked_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > $2)) RETURNING id, org_id",
-        )
-        .bind(before.millis())
-        .bind(cause.at.millis())
-        .fetch_all(tx.connection())
-        .await
-        .doing("purge clients")?;
         let mut purged = 0;
-        for row in gone.iter().chain(&hidden) {
-            let id = Fields::of(row, "clients", "id").parsed("id", ClientId::parse)?;
-            let event = ControlEvent::done(Operation::ClientDelete).with_comment("it registered itself and was not used");
-            changed(&mut tx, &id, owner(row)?.as_ref(), event);
-            purged += 1;
+        loop {
+            let mut tx = self.begin(cause).await?;
+            let unused = take_unused(&mut tx, before).await?;
+            if unused.is_empty() {
+                return Ok(purged);
+            }
+            purged += purge(&mut tx, &unused).await?;
+            tx.commit().await?;
+            if unused.len() < PURGED_AT_ONCE {
+                return Ok(purged);
+            }
         }
-        tx.commit().await?;
-        Ok(purged)
     }
 }

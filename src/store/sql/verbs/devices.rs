@@ -215,6 +215,7 @@ impl DeviceStore for Engine {
         if decided.rows_affected() == 0 {
             return Ok(Approve::Gone);
         }
+        grants::supersede(&mut tx, grant, still).await?;
         let mut actor = cause.actor.clone();
         actor.user.get_or_insert_with(|| grant.user.clone());
         actor.client.get_or_insert_with(|| grant.client.clone());

@@ -1,6 +1,8 @@
 //! The store on one engine, and the transaction that every change runs in.
 
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use async_trait::async_trait;
 use sqlx::{Pool, Transaction};
@@ -17,6 +19,8 @@ pub(super) struct Engine {
     pub(super) write: Pool<Db>,
     pub(super) read: Readers,
     pub(super) entropy: Arc<dyn Entropy>,
+    /// The day up to which the use of grants was last forgotten.
+    pub(super) forgot: AtomicI64,
 }
 
 impl Engine {
@@ -28,7 +32,7 @@ impl Engine {
     /// Starts a change. Dropping it without [`Tx::commit`] undoes it.
     pub(super) async fn begin<'c>(&'c self, cause: &'c Cause) -> Result<Tx<'c>, StoreError> {
         let inner = self.write.begin_with(BEGIN).await.doing("begin a transaction")?;
-        Ok(Tx { inner, cause, entropy: &*self.entropy, records: Vec::new(), subjects: Vec::new() })
+        Ok(Tx { inner, cause, entropy: &*self.entropy, records: Vec::new(), subjects: Vec::new(), touched: HashSet::new() })
     }
 }
 
@@ -39,6 +43,7 @@ pub(super) struct Tx<'c> {
     entropy: &'c dyn Entropy,
     records: Vec<AuditRecord>,
     subjects: Vec<Subject>,
+    touched: HashSet<Subject>,
 }
 
 impl Tx<'_> {
@@ -49,7 +54,7 @@ impl Tx<'_> {
 
     /// Tells every node that `subject` changed.
     pub(super) fn touch(&mut self, subject: Subject) {
-        if !self.subjects.contains(&subject) {
+        if self.touched.insert(subject.clone()) {
             self.subjects.push(subject);
         }
     }

@@ -1,34 +1,39 @@
 //! The change feed.
 
 use async_trait::async_trait;
+use sqlx::QueryBuilder;
 
 use super::super::fault::Doing;
 use super::super::values::json;
-use super::Connection;
 use super::engine::Engine;
 use super::rows::Fields;
+use super::{Connection, Db};
 use crate::store::{Change, FeedStore, Mark, StoreError, Subject};
 use crate::types::Timestamp;
 
-/// Gives each subject a position and writes its line.
+/// Lines in one INSERT.
+const AT_ONCE: usize = 500;
+
+/// Gives each subject a position and writes its line. Every other change waits meanwhile: what can be made ready before is.
 pub(super) async fn append(connection: &mut Connection, subjects: &[Subject], at: Timestamp) -> Result<(), StoreError> {
     if subjects.is_empty() {
         return Ok(());
     }
-    let count = i64::try_from(subjects.len()).doing("count changes")?;
+    let lines = subjects.iter().map(json).collect::<Result<Vec<_>, _>>()?;
+    let count = i64::try_from(lines.len()).doing("count changes")?;
     let last: i64 = sqlx::query_scalar("UPDATE feed_head SET position = position + $1 WHERE one = 1 RETURNING position")
         .bind(count)
         .fetch_one(&mut *connection)
         .await
         .doing("take positions in the feed")?;
-    for (position, subject) in (last - count + 1..).zip(subjects) {
-        sqlx::query("INSERT INTO changes (position, subject, changed_at) VALUES ($1, $2, $3)")
-            .bind(position)
-            .bind(json(subject)?)
-            .bind(at.millis())
-            .execute(&mut *connection)
-            .await
-            .doing("write to the feed")?;
+    for (some, first) in lines.chunks(AT_ONCE).zip((last - count + 1..).step_by(AT_ONCE)) {
+        let mut query = QueryBuilder::<Db>::new("INSERT INTO changes (position, subject, changed_at) ");
+        query.push_values(some.iter().zip(first..), |mut row, (line, position)| {
+            row.push_bind(position).push_bind(line.as_str()).push_bind(at.millis());
+        });
+        // Most changes touch few: those statements stay prepared.
+        let query = query.build().persistent(some.len() <= 4);
+        query.execute(&mut *connection).await.doing("write to the feed")?;
     }
     Ok(())
 }

@@ -1,20 +1,23 @@
 //! Grants.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use sqlx::QueryBuilder;
 
 use super::super::fault::Doing;
 use super::super::values::json;
+use super::among::among;
 use super::engine::{Engine, Tx};
 use super::installs;
-use super::revocation::{Ending, end};
+use super::revocation::{AT_ONCE, Ending, FEW, end};
 use super::rows::{self, Fields};
 use super::sought::{Reach, Sought, living};
-use super::{Db, Row};
+use super::{Db, HOLD, Row};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
-    Grant, GrantFacts, GrantSearch, GrantStanding, GrantState, GrantStore, Idle, Narrowed, Narrowing, RevokeReason, StoreError,
-    Subject,
+    Grant, GrantFacts, GrantSearch, GrantStanding, GrantState, GrantStore, Idle, Narrowed, Narrowing, RevokeReason, StillAsks,
+    StoreError, Subject,
 };
 use crate::types::{ClientId, GrantId, OrgId, ScopeSet, Selectors, Timestamp, UserId};
 
@@ -39,6 +42,24 @@ pub(super) async fn insert(tx: &mut Tx<'_>, grant: &Grant, trial: bool) -> Resul
     .map(drop)
 }
 
+/// Ends the grants that a new one replaces. Whoever agrees to the same client holds it until they are done: each sees what those before
+/// made, and no two end each other.
+pub(super) async fn supersede(tx: &mut Tx<'_>, new: &Grant, still: &dyn StillAsks) -> Result<(), StoreError> {
+    let at = tx.cause.at;
+    let mut query =
+        QueryBuilder::<Db>::new(concat!("SELECT ", grant_columns!(), " FROM grants g WHERE NOT g.machine AND g.user_id = "));
+    query.push_bind(new.user.as_str()).push(" AND g.client_id = ").push_bind(new.client.as_str());
+    query.push(" AND g.org_id = ").push_bind(new.org.as_str()).push(" AND g.id <> ").push_bind(new.id.as_str());
+    living(&mut query, at);
+    let found = query.build().fetch_all(tx.connection()).await.doing("read the grants before this one")?;
+    let old = found.iter().map(rows::grant).collect::<Result<Vec<_>, _>>()?;
+    let replaced: Vec<_> = old.into_iter().filter(|old| still.replaces(old)).map(|old| old.id).collect();
+    for some in replaced.chunks(AT_ONCE) {
+        end(tx, Ending::These(some), RevokeReason::Superseded).await?;
+    }
+    Ok(())
+}
+
 /// A grant as this transaction sees it, when it lives at the cause's time.
 pub(super) async fn live(tx: &mut Tx<'_>, id: &str) -> Result<Option<Grant>, StoreError> {
     let at = tx.cause.at.millis();
@@ -59,39 +80,54 @@ pub(super) async fn live(tx: &mut Tx<'_>, id: &str) -> Result<Option<Grant>, Sto
 /// again. Each that changes leaves a record in its own organization, and one that keeps nothing ends. How many were narrowed,
 /// and how many ended.
 pub(super) async fn narrow(tx: &mut Tx<'_>, client: &ClientId, allowed: &ScopeSet, why: &str) -> Result<(u64, u64), StoreError> {
-    // Writes nothing; locks the grants as they now are.
-    let rows =
-        sqlx::query("UPDATE grants SET scopes = scopes WHERE client_id = $1 AND revoked_at IS NULL RETURNING id, org_id, scopes")
-            .bind(client.as_str())
-            .fetch_all(tx.connection())
-            .await
-            .doing("lock the grants of a client")?;
-    let (mut narrowed, mut ended) = (0, 0);
+    let mut query = QueryBuilder::<Db>::new("SELECT id, org_id, scopes FROM grants WHERE revoked_at IS NULL AND client_id = ");
+    query.push_bind(client.as_str()).push(" ORDER BY id").push(HOLD);
+    let rows = query.build().fetch_all(tx.connection()).await.doing("lock the grants of a client")?;
+    let mut lose: HashMap<(ScopeSet, ScopeSet), Vec<(GrantId, OrgId)>> = HashMap::new();
     for row in &rows {
         let fields = Fields::of(row, "grants", "id");
-        let (id, held): (GrantId, ScopeSet) = (fields.parsed("id", GrantId::parse)?, fields.json("scopes")?);
+        let held: ScopeSet = fields.json("scopes")?;
         let (kept, lost) = (held.intersection(allowed), held.difference(allowed));
-        if lost.is_empty() {
-            continue;
+        if !lost.is_empty() {
+            let grant = (fields.parsed("id", GrantId::parse)?, fields.parsed("org_id", OrgId::parse)?);
+            lose.entry((kept, lost)).or_default().push(grant);
         }
-        if kept.is_empty() {
-            end(tx, Ending::One(&id, None), RevokeReason::Client).await?;
-            ended += 1;
-            continue;
-        }
-        sqlx::query("UPDATE grants SET scopes = $1 WHERE id = $2")
-            .bind(json(&kept)?)
-            .bind(id.as_str())
-            .execute(tx.connection())
-            .await
-            .doing("narrow a grant")?;
-        let org = fields.parsed("org_id", OrgId::parse)?;
-        let event = ControlEvent::done(Operation::GrantNarrow).on("grant", id.as_str()).with_scopes(kept);
-        tx.touch(Subject::Grant { id });
-        tx.record(Some(&org), event.with_comment(format!("{why}: {lost}")));
-        narrowed += 1;
     }
-    Ok((narrowed, ended))
+    let (mut narrowed, mut ended) = (Vec::new(), 0);
+    for ((kept, lost), grants) in lose {
+        for some in grants.chunks(AT_ONCE) {
+            let ids: Vec<_> = some.iter().map(|(id, _)| id.clone()).collect();
+            if kept.is_empty() {
+                end(tx, Ending::These(&ids), RevokeReason::Client).await?;
+                ended += ids.len() as u64;
+                continue;
+            }
+            leave(tx, &ids, &kept).await?;
+            for (id, org) in some {
+                let event = ControlEvent::done(Operation::GrantNarrow).on("grant", id.as_str()).with_scopes(kept.clone());
+                tx.record(Some(org), event.with_comment(format!("{why}: {lost}")));
+            }
+            narrowed.extend(ids);
+        }
+    }
+    let many = narrowed.len() as u64;
+    if narrowed.len() > FEW {
+        // As when many end: one line in place of one for each.
+        tx.touch(Subject::Client { id: client.clone() });
+    } else {
+        for id in narrowed {
+            tx.touch(Subject::Grant { id });
+        }
+    }
+    Ok((many, ended))
+}
+
+/// Leaves grants that this transaction holds nothing but `kept`.
+async fn leave(tx: &mut Tx<'_>, grants: &[GrantId], kept: &ScopeSet) -> Result<(), StoreError> {
+    let mut query = QueryBuilder::<Db>::new("UPDATE grants SET scopes = ");
+    query.push_bind(json(kept)?).push(" WHERE id IN ");
+    among(&mut query, grants.iter().map(GrantId::as_str));
+    query.build().execute(tx.connection()).await.doing("narrow grants").map(drop)
 }
 
 /// Whether a machine client's grant already is what is wanted.

@@ -8,7 +8,7 @@ use super::engine::Engine;
 use super::rows::Fields;
 use super::{BEGIN, Connection, Db, Row};
 use crate::record::{AuditRecord, Cause, ControlEvent, Event, Operation};
-use crate::store::{HookDelivery, HookStore, NewDelivery, StoreError};
+use crate::store::{HookDelivery, HookStore, NewDelivery, StoreError, WaitingRecord};
 use crate::types::{OrgId, RecordId, Timestamp};
 
 /// Records in one INSERT.
@@ -70,16 +70,21 @@ async fn insert(connection: &mut Connection, delivery: &NewDelivery, at: Timesta
 
 #[async_trait]
 impl HookStore for Engine {
-    async fn hook_events(&self, limit: u32) -> Result<Vec<AuditRecord>, StoreError> {
+    async fn hook_events(&self, limit: u32) -> Result<Vec<WaitingRecord>, StoreError> {
         let rows = sqlx::query(
-            "SELECT r.id AS id, r.record AS record FROM hook_events e JOIN audit_records r ON r.id = e.record_id \
+            "SELECT r.id AS id, e.at AS at, r.record AS record FROM hook_events e JOIN audit_records r ON r.id = e.record_id \
              ORDER BY e.at, e.record_id LIMIT $1",
         )
         .bind(i64::from(limit))
         .fetch_all(&mut *self.reader().await?)
         .await
         .doing("read records before hooks")?;
-        rows.iter().map(|row| Fields::of(row, "audit_records", "id").json("record")).collect()
+        let waiting = |row| {
+            let fields = Fields::of(row, "audit_records", "id");
+            let id = fields.parsed("id", RecordId::parse)?;
+            Ok(WaitingRecord { id, at: fields.time("at")?, record: fields.json("record") })
+        };
+        rows.iter().map(waiting).collect()
     }
 
     async fn queue_hooks(&self, looked_at: &[RecordId], deliveries: &[NewDelivery], at: Timestamp) -> Result<u64, StoreError> {

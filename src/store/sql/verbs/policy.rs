@@ -18,12 +18,59 @@ use crate::store::{
     ClientPolicy, ClientUse, ClientUseSearch, Listed, NewClients, PolicyStore, RevokeReason, Stance, StoreError, Subject,
     UseStanding, Verdict,
 };
-use crate::types::{ClientId, OrgId, ScopeSet, Timestamp, UserId};
+use crate::types::{ClientId, OrgId, ScopeSet, Setting, Timestamp, UserId};
 
 /// Writes the record of a decision about a client, and tells the nodes that hold tokens of it.
 fn decided(tx: &mut Tx<'_>, org: &OrgId, client: &ClientId, event: ControlEvent) {
     tx.touch(Subject::Client { id: client.clone() });
     tx.record(Some(org), event.on("client", client.as_str()));
+}
+
+/// Allows or blocks a client, unless it already is.
+async fn decide(tx: &mut Tx<'_>, (org, client): (&OrgId, &ClientId), verdict: Verdict) -> Result<bool, StoreError> {
+    let (stance, operation) = match verdict {
+        Verdict::Allow => (Stance::Allowed, Operation::OrgPolicyClientAllow),
+        Verdict::Block => (Stance::Blocked, Operation::OrgPolicyClientBlock),
+    };
+    let done = sqlx::query(
+        "INSERT INTO client_policies (org_id, client_id, stance) SELECT $1, c.id, $3 FROM clients c \
+         WHERE c.id = $2 AND c.deleted_at IS NULL ON CONFLICT (org_id, client_id) DO UPDATE SET stance = excluded.stance, \
+         asked_by = NULL, asked_at = NULL WHERE client_policies.stance IS DISTINCT FROM excluded.stance",
+    )
+    .bind(org.as_str())
+    .bind(client.as_str())
+    .bind(word(&stance)?)
+    .execute(tx.connection())
+    .await
+    .doing("decide about a client")?;
+    if done.rows_affected() == 0 {
+        return Ok(false);
+    }
+    decided(tx, org, client, ControlEvent::done(operation));
+    Ok(true)
+}
+
+/// Sets the most that a client may hold, or lifts it, unless it already is so.
+async fn restrict(tx: &mut Tx<'_>, (org, client): (&OrgId, &ClientId), most: Option<&ScopeSet>) -> Result<bool, StoreError> {
+    // A row that says nothing is not worth making: lifting what was never restricted changes nothing.
+    let done = sqlx::query(
+        "INSERT INTO client_policies (org_id, client_id, scopes) SELECT $1, c.id, $3 FROM clients c \
+         WHERE c.id = $2 AND c.deleted_at IS NULL AND ($3 IS NOT NULL OR EXISTS (SELECT 1 FROM client_policies x \
+         WHERE x.org_id = $1 AND x.client_id = $2)) ON CONFLICT (org_id, client_id) DO UPDATE SET scopes = excluded.scopes \
+         WHERE client_policies.scopes IS DISTINCT FROM excluded.scopes",
+    )
+    .bind(org.as_str())
+    .bind(client.as_str())
+    .bind(most.map(json).transpose()?)
+    .execute(tx.connection())
+    .await
+    .doing("restrict a client")?;
+    if done.rows_affected() == 0 {
+        return Ok(false);
+    }
+    let event = ControlEvent::done(Operation::OrgPolicyScopeRestrict).with_scopes(most.cloned().unwrap_or_default());
+    decided(tx, org, client, event.with_comment(if most.is_some() { "the most it may hold" } else { "no longer restricted" }));
+    Ok(true)
 }
 
 /// What happens with new clients; without a decision they are open.
@@ -303,28 +350,7 @@ impl PolicyStore for Engine {
     }
 
     async fn decide_client(&self, org: &OrgId, client: &ClientId, verdict: Verdict, cause: &Cause) -> Result<bool, StoreError> {
-        let (stance, operation) = match verdict {
-            Verdict::Allow => (Stance::Allowed, Operation::OrgPolicyClientAllow),
-            Verdict::Block => (Stance::Blocked, Operation::OrgPolicyClientBlock),
-        };
-        let mut tx = self.begin(cause).await?;
-        let done = sqlx::query(
-            "INSERT INTO client_policies (org_id, client_id, stance) SELECT $1, c.id, $3 FROM clients c \
-             WHERE c.id = $2 AND c.deleted_at IS NULL ON CONFLICT (org_id, client_id) DO UPDATE SET stance = excluded.stance, \
-             asked_by = NULL, asked_at = NULL WHERE client_policies.stance IS DISTINCT FROM excluded.stance",
-        )
-        .bind(org.as_str())
-        .bind(client.as_str())
-        .bind(word(&stance)?)
-        .execute(tx.connection())
-        .await
-        .doing("decide about a client")?;
-        if done.rows_affected() == 0 {
-            return Ok(false);
-        }
-        decided(&mut tx, org, client, ControlEvent::done(operation));
-        tx.commit().await?;
-        Ok(true)
+        self.set_client_policy(org, client, Some(verdict), Setting::Stays, cause).await
     }
 
     async fn restrict_client(
@@ -334,28 +360,29 @@ impl PolicyStore for Engine {
         scopes: Option<&ScopeSet>,
         cause: &Cause,
     ) -> Result<bool, StoreError> {
+        self.set_client_policy(org, client, None, scopes.map_or(Setting::Default, Setting::To), cause).await
+    }
+
+    async fn set_client_policy(
+        &self,
+        org: &OrgId,
+        client: &ClientId,
+        verdict: Option<Verdict>,
+        most: Setting<&ScopeSet>,
+        cause: &Cause,
+    ) -> Result<bool, StoreError> {
         let mut tx = self.begin(cause).await?;
-        // A row that says nothing is not worth making: lifting what was never restricted changes nothing.
-        let done = sqlx::query(
-            "INSERT INTO client_policies (org_id, client_id, scopes) SELECT $1, c.id, $3 FROM clients c \
-             WHERE c.id = $2 AND c.deleted_at IS NULL AND ($3 IS NOT NULL OR EXISTS (SELECT 1 FROM client_policies x \
-             WHERE x.org_id = $1 AND x.client_id = $2)) ON CONFLICT (org_id, client_id) DO UPDATE SET scopes = excluded.scopes \
-             WHERE client_policies.scopes IS DISTINCT FROM excluded.scopes",
-        )
-        .bind(org.as_str())
-        .bind(client.as_str())
-        .bind(scopes.map(json).transpose()?)
-        .execute(tx.connection())
-        .await
-        .doing("restrict a client")?;
-        if done.rows_affected() == 0 {
-            return Ok(false);
+        let mut changed = false;
+        if let Some(verdict) = verdict {
+            changed |= decide(&mut tx, (org, client), verdict).await?;
         }
-        let event = ControlEvent::done(Operation::OrgPolicyScopeRestrict).with_scopes(scopes.cloned().unwrap_or_default());
-        let comment = if scopes.is_some() { "the most it may hold" } else { "no longer restricted" };
-        decided(&mut tx, org, client, event.with_comment(comment));
-        tx.commit().await?;
-        Ok(true)
+        if !most.stays() {
+            changed |= restrict(&mut tx, (org, client), most.over(None)).await?;
+        }
+        if changed {
+            tx.commit().await?;
+        }
+        Ok(changed)
     }
 
     async fn ask_for_client(&self, org: &OrgId, client: &ClientId, user: &UserId, cause: &Cause) -> Result<bool, StoreError> {

@@ -1,19 +1,31 @@
 //! How grants end, whoever ends them.
 
+use std::collections::BTreeSet;
+
+use sqlx::QueryBuilder;
+
 use super::super::audit_row::revoked;
 use super::super::fault::Doing;
 use super::super::values::word;
-use super::Row;
+use super::among::among;
 use super::engine::Tx;
 use super::rows::Fields;
+use super::{Db, HOLD, Row};
 use crate::store::{Holder, RevokeReason, StoreError, Subject};
 use crate::types::{AppId, ClientId, GrantId, OrgId, ScopeToken, UserId};
+
+/// Grants that one statement changes, so that none of them comes near what a statement may take.
+pub(super) const AT_ONCE: usize = 500;
+/// Grants that nodes are told of one by one.
+pub(super) const FEW: usize = 64;
 
 /// Which grants end.
 #[derive(Clone, Copy)]
 pub(super) enum Ending<'a> {
     /// One, unless it has ended by itself; with an owner, only that user's.
     One(&'a GrantId, Option<&'a UserId>),
+    /// These, as many as fit into one statement, unless they have ended by themselves.
+    These(&'a [GrantId]),
     /// Every grant of a user.
     User(&'a UserId),
     /// Every grant of a user in an organization.
@@ -36,25 +48,50 @@ pub(super) struct Ended {
     pub(super) org: OrgId,
     /// Whose.
     pub(super) user: UserId,
+    /// By whom it was held.
+    client: ClientId,
 }
 
-/// Ends grants that live, with a record and a feed line for each. Codes and refresh tokens end with their grant: every verb
-/// that takes one asks for a live grant in the same statement.
+/// Ends grants that live, with a record for each, and tells nodes. Codes and refresh tokens end with their grant: every verb that
+/// takes one asks for a live grant in the same statement.
 pub(super) async fn end(tx: &mut Tx<'_>, which: Ending<'_>, reason: RevokeReason) -> Result<Vec<Ended>, StoreError> {
-    let rows = update(tx, which, reason).await?;
-    let mut ended = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let fields = Fields::of(row, "grants", "id");
-        let grant = Ended {
-            id: fields.parsed("id", GrantId::parse)?,
-            org: fields.parsed("org_id", OrgId::parse)?,
-            user: fields.parsed("user_id", UserId::parse)?,
-        };
-        tx.touch(Subject::Grant { id: grant.id.clone() });
-        tx.record(Some(&grant.org), revoked(reason).on("grant", grant.id.as_str()));
-        ended.push(grant);
+    let ids = hold(tx, which).await?;
+    let mut ended = Vec::with_capacity(ids.len());
+    for some in ids.chunks(AT_ONCE) {
+        for row in &update(tx, some, reason).await? {
+            let fields = Fields::of(row, "grants", "id");
+            let grant = Ended {
+                id: fields.parsed("id", GrantId::parse)?,
+                org: fields.parsed("org_id", OrgId::parse)?,
+                user: fields.parsed("user_id", UserId::parse)?,
+                client: fields.parsed("client_id", ClientId::parse)?,
+            };
+            tx.record(Some(&grant.org), revoked(reason).on("grant", grant.id.as_str()));
+            ended.push(grant);
+        }
     }
+    tell(tx, which, &ended);
     Ok(ended)
+}
+
+/// Tells nodes of grants that ended. Whatever a token rests on is looked at again when its grant changed, and also when its client,
+/// its user or the membership did: of many grants one line says it, in place of one for each that every other change waits for.
+fn tell(tx: &mut Tx<'_>, which: Ending<'_>, ended: &[Ended]) {
+    if ended.len() <= FEW {
+        for grant in ended {
+            tx.touch(Subject::Grant { id: grant.id.clone() });
+        }
+        return;
+    }
+    match which {
+        Ending::User(user) => tx.touch(Subject::User { id: user.clone() }),
+        Ending::Member(org, user) => tx.touch(Subject::Membership { org: org.clone(), user: user.clone() }),
+        _ => {
+            for client in ended.iter().map(|grant| &grant.client).collect::<BTreeSet<_>>() {
+                tx.touch(Subject::Client { id: client.clone() });
+            }
+        }
+    }
 }
 
 /// The words of a reason. Those that were not there from the first are a detail of what stands for them.
@@ -65,39 +102,53 @@ fn words(reason: RevokeReason) -> Result<(String, Option<String>), StoreError> {
     }
 }
 
-macro_rules! ending {
-    ($which:literal) => {
-        concat!(
-            "UPDATE grants SET revoked_at = $1, revoke_reason = $2, revoke_detail = $3 WHERE revoked_at IS NULL AND ",
-            $which,
-            " RETURNING id, org_id, user_id"
-        )
-    };
+/// Locks the grants that end, in the order of their ids.
+async fn hold(tx: &mut Tx<'_>, which: Ending<'_>) -> Result<Vec<GrantId>, StoreError> {
+    let at = tx.cause.at.millis();
+    let mut query = QueryBuilder::<Db>::new("SELECT id FROM grants WHERE revoked_at IS NULL");
+    match which {
+        Ending::One(id, owner) => {
+            query.push(" AND id = ").push_bind(id.as_str());
+            query.push(" AND (expires_at IS NULL OR expires_at > ").push_bind(at).push(")");
+            if let Some(owner) = owner {
+                query.push(" AND user_id = ").push_bind(owner.as_str());
+            }
+        }
+        Ending::These(ids) => {
+            query.push(" AND (expires_at IS NULL OR expires_at > ").push_bind(at).push(") AND id IN ");
+            among(&mut query, ids.iter().map(GrantId::as_str));
+        }
+        Ending::User(user) => drop(query.push(" AND user_id = ").push_bind(user.as_str())),
+        Ending::Member(org, user) => {
+            query.push(" AND user_id = ").push_bind(user.as_str()).push(" AND org_id = ").push_bind(org.as_str());
+        }
+        Ending::Client(client) => drop(query.push(" AND client_id = ").push_bind(client.as_str())),
+        Ending::ClientIn(org, client) => {
+            query.push(" AND client_id = ").push_bind(client.as_str()).push(" AND org_id = ").push_bind(org.as_str());
+        }
+        Ending::AppIn(org, app) => {
+            query.push(" AND client_id IN (SELECT c.id FROM clients c WHERE c.app_id = ").push_bind(app.as_str());
+            query.push(") AND org_id = ").push_bind(org.as_str());
+        }
+        Ending::Holding(holder, scope) => {
+            query.push(" AND client_id IN (SELECT c.id FROM clients c WHERE c.app_id = ").push_bind(holder.as_str());
+            query.push(" OR c.id = ").push_bind(holder.as_str());
+            // A scope has no character that JSON escapes: it stands there as it is, in quotation marks.
+            query.push(") AND REPLACE(scopes, ").push_bind(format!("\"{scope}\"")).push(", '') <> scopes");
+        }
+    }
+    query.push(" ORDER BY id").push(HOLD);
+    let rows = query.build().fetch_all(tx.connection()).await.doing("lock the grants that end")?;
+    rows.iter().map(|row| Fields::of(row, "grants", "id").parsed("id", GrantId::parse)).collect()
 }
 
-async fn update(tx: &mut Tx<'_>, which: Ending<'_>, reason: RevokeReason) -> Result<Vec<Row>, StoreError> {
+/// Ends grants that this transaction holds.
+async fn update(tx: &mut Tx<'_>, grants: &[GrantId], reason: RevokeReason) -> Result<Vec<Row>, StoreError> {
     let (at, (reason, detail)) = (tx.cause.at.millis(), words(reason)?);
-    let statement = match which {
-        Ending::One(..) => ending!("id = $4 AND (expires_at IS NULL OR expires_at > $1) AND user_id = COALESCE($5, user_id)"),
-        Ending::User(_) => ending!("user_id = $4"),
-        Ending::Member(..) => ending!("user_id = $4 AND org_id = $5"),
-        Ending::Client(_) => ending!("client_id = $4"),
-        Ending::ClientIn(..) => ending!("client_id = $4 AND org_id = $5"),
-        Ending::AppIn(..) => ending!("client_id IN (SELECT id FROM clients WHERE app_id = $4) AND org_id = $5"),
-        // A scope has no character that JSON escapes: it stands there as it is, in quotation marks.
-        Ending::Holding(..) => {
-            ending!("client_id IN (SELECT id FROM clients WHERE app_id = $4 OR id = $4) AND REPLACE(scopes, $5, '') <> scopes")
-        }
-    };
-    let query = sqlx::query(statement).bind(at).bind(reason).bind(detail);
-    let query = match which {
-        Ending::One(id, owner) => query.bind(id.as_str()).bind(owner.map(|o| o.as_str().to_owned())),
-        Ending::User(user) => query.bind(user.as_str()),
-        Ending::Member(org, user) => query.bind(user.as_str()).bind(org.as_str()),
-        Ending::Client(client) => query.bind(client.as_str()),
-        Ending::ClientIn(org, client) => query.bind(client.as_str()).bind(org.as_str()),
-        Ending::AppIn(org, app) => query.bind(app.as_str()).bind(org.as_str()),
-        Ending::Holding(holder, scope) => query.bind(holder.as_str()).bind(format!("\"{scope}\"")),
-    };
-    query.fetch_all(tx.connection()).await.doing("revoke grants")
+    let mut query = QueryBuilder::<Db>::new("UPDATE grants SET revoked_at = ");
+    query.push_bind(at).push(", revoke_reason = ").push_bind(reason).push(", revoke_detail = ").push_bind(detail);
+    query.push(" WHERE revoked_at IS NULL AND id IN ");
+    among(&mut query, grants.iter().map(GrantId::as_str));
+    query.push(" RETURNING id, org_id, user_id, client_id");
+    query.build().fetch_all(tx.connection()).await.doing("revoke grants")
 }

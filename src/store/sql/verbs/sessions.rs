@@ -342,6 +342,7 @@ impl SessionStore for Engine {
             return Ok(Approve::Gone);
         }
         grants::insert(&mut tx, grant, approved.trial).await?;
+        grants::supersede(&mut tx, grant, still).await?;
         insert_code(&mut tx, &request, approved).await?;
         let mut actor = cause.actor.clone();
         actor.user.get_or_insert_with(|| grant.user.clone());

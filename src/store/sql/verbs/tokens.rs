@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use super::super::audit_row::revoked;
 use super::super::fault::Doing;
 use super::engine::{Engine, Tx};
+use super::forgetting::Old;
 use super::grants::live;
 use super::revocation::{Ending, end};
 use super::rows::{self, Fields};
@@ -21,6 +22,35 @@ use crate::types::{ClientId, GrantId, HashedToken, RedirectUri, ScopeSet, Timest
 
 /// How long a place is remembered that a user no longer signs in from.
 const KEEP_PLACES: Duration = Duration::from_hours(365 * 24);
+
+/// How far back grants are looked at whose refresh tokens are of no use any more.
+const LOOK_BACK: Duration = Duration::from_hours(24);
+
+macro_rules! ended {
+    ($table:literal, $key:literal, $end:literal) => {
+        Old { table: $table, key: $key, which: concat!("t.", $end, " < $1 ORDER BY t.", $end) }
+    };
+}
+
+/// What ends by itself, codes of grants that were revoked among it.
+const ENDED: [Old; 9] = [
+    ended!("codes", "hash", "expires_at"),
+    ended!("auth_requests", "id", "expires_at"),
+    ended!("trials", "session", "expires_at"),
+    ended!("device_requests", "device", "expires_at"),
+    ended!("repeatable_requests", "key", "expires_at"),
+    ended!("revoked_access_tokens", "jti", "until_at"),
+    ended!("sessions", "hash", "expires_at"),
+    ended!("invitations", "hash", "expires_at"),
+    ended!("client_secrets", "hash", "expires_at"),
+];
+const PLACES: Old = ended!("sign_in_places", "user_id, place", "seen_at");
+const EXPIRED: Old = ended!("refresh_tokens", "hash", "expires_at");
+const REVOKED: Old = Old {
+    table: "refresh_tokens",
+    key: "hash",
+    which: "t.grant_id IN (SELECT g.id FROM grants g WHERE g.revoked_at < $1 AND g.revoked_at >= $2)",
+};
 
 pub(super) async fn insert_refresh(tx: &mut Tx<'_>, grant: &GrantId, token: &NewRefreshToken) -> Result<(), StoreError> {
     let at = tx.cause.at.millis();
@@ -233,27 +263,15 @@ impl TokenStore for Engine {
     }
 
     async fn forget_ended(&self, before: Timestamp) -> Result<u64, StoreError> {
-        let mut forgotten = 0;
-        for statement in [
-            "DELETE FROM codes WHERE expires_at < $1 OR grant_id IN (SELECT id FROM grants WHERE revoked_at < $1)",
-            "DELETE FROM refresh_tokens WHERE expires_at < $1 OR grant_id IN (SELECT id FROM grants WHERE revoked_at < $1)",
-            "DELETE FROM auth_requests WHERE expires_at < $1",
-            "DELETE FROM trials WHERE expires_at < $1",
-            "DELETE FROM device_requests WHERE expires_at < $1",
-            "DELETE FROM repeatable_requests WHERE expires_at < $1",
-            "DELETE FROM revoked_access_tokens WHERE until_at < $1",
-            "DELETE FROM sessions WHERE expires_at < $1",
-            "DELETE FROM invitations WHERE expires_at < $1",
-            "DELETE FROM client_secrets WHERE expires_at < $1",
-        ] {
-            let done = sqlx::query(statement).bind(before.millis()).execute(&self.write).await.doing("forget what ended")?;
-            forgotten += done.rows_affected();
-        }
-        let done = sqlx::query("DELETE FROM sign_in_places WHERE seen_at < $1")
-            .bind(before.minus(KEEP_PLACES).millis())
-            .execute(&self.write)
-            .await
-            .doing("forget places")?;
-        Ok(forgotten + done.rows_affected())
+        let ended = self.forget_each(&ENDED, &[before.millis()]).await;
+        let places = self.forget(&PLACES, &[before.minus(KEEP_PLACES).millis()]).await;
+        Ok(ended? + places?)
+    }
+
+    async fn forget_refresh_tokens(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let expired = self.forget(&EXPIRED, &[before.millis()]).await;
+        // A token of a grant that ended earlier, and was not looked at then, goes when it expires itself.
+        let revoked = self.forget(&REVOKED, &[before.millis(), before.minus(LOOK_BACK).millis()]).await;
+        Ok(expired? + revoked?)
     }
 }

@@ -1,6 +1,7 @@
 //! How grants are used, counted as their records arrive.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::Ordering;
 
 use sqlx::QueryBuilder;
 
@@ -8,8 +9,10 @@ use super::super::fault::Doing;
 use super::super::values::{day, start_of};
 use super::among::among;
 use super::api_keys;
+use super::engine::Engine;
+use super::forgetting::Old;
 use super::rows::Fields;
-use super::{Connection, Db, Row};
+use super::{Connection, Db, PASS, Row};
 use crate::record::{AuditRecord, Event};
 use crate::store::{GrantUse, StoreError};
 use crate::types::{ApiKeyId, ClientId, GrantId, OrgId, ScopeToken, Timestamp};
@@ -81,16 +84,14 @@ async fn write_days(connection: &mut Connection, days: &BTreeMap<(&GrantId, i64)
     statement.build().persistent(false).execute(connection).await.doing("count the use of grants").map(drop)
 }
 
-/// Notes on the grants themselves when they were last used; once an hour is enough for lists.
+/// Notes on the grants themselves when they were last used; once an hour is enough for lists. A grant that somebody is changing is left
+/// out: who ends a hundred thousand of them keeps no record from arriving, and its next call notes it.
 async fn write_idling(connection: &mut Connection, days: &BTreeMap<(&GrantId, i64), Added>) -> Result<(), StoreError> {
     for ((grant, _), added) in days {
-        sqlx::query("UPDATE grants SET idle_since = $1 WHERE id = $2 AND idle_since < $3")
-            .bind(added.last_at)
-            .bind(grant.as_str())
-            .bind(added.last_at - HOUR)
-            .execute(&mut *connection)
-            .await
-            .doing("note the last use of a grant")?;
+        let mut query = QueryBuilder::<Db>::new("UPDATE grants SET idle_since = ");
+        query.push_bind(added.last_at).push(" WHERE id = (SELECT g.id FROM grants g WHERE g.id = ").push_bind(grant.as_str());
+        query.push(" AND g.idle_since < ").push_bind(added.last_at - HOUR).push(PASS).push(")");
+        query.build().execute(&mut *connection).await.doing("note the last use of a grant")?;
     }
     Ok(())
 }
@@ -184,15 +185,22 @@ fn scope(row: &Row) -> Result<(ScopeToken, Timestamp), StoreError> {
     Ok((fields.parsed("scope", ScopeToken::parse)?, start_of(fields.value("last_day")?)))
 }
 
-/// Forgets the days before `before`, but keeps each grant's last one: it says when the grant was last used.
-pub(super) async fn forget(connection: &mut Connection, before: Timestamp) -> Result<(), StoreError> {
-    sqlx::query(
-        "DELETE FROM grant_use WHERE day < $1 \
-         AND EXISTS (SELECT 1 FROM grant_use n WHERE n.grant_id = grant_use.grant_id AND n.day > grant_use.day)",
-    )
-    .bind(day(before))
-    .execute(connection)
-    .await
-    .doing("forget the use of grants")
-    .map(drop)
+/// The days before `$1`, but for each grant's last one: it says when the grant was last used.
+const OLD_DAYS: Old = Old {
+    table: "grant_use",
+    key: "grant_id, day",
+    which: "t.day < $1 AND EXISTS (SELECT 1 FROM grant_use n WHERE n.grant_id = t.grant_id AND n.day > t.day)",
+};
+
+/// Forgets the days before `before`, once a day: the last days of grants that nobody uses stay, and are looked at each time.
+pub(super) async fn forget(engine: &Engine, before: Timestamp) -> Result<(), StoreError> {
+    let first = day(before);
+    if engine.forgot.load(Ordering::Relaxed) >= first {
+        return Ok(());
+    }
+    // Until nothing is left: there may be more than are forgotten at once.
+    if engine.forget(&OLD_DAYS, &[first]).await? == 0 {
+        engine.forgot.store(first, Ordering::Relaxed);
+    }
+    Ok(())
 }

@@ -1,6 +1,10 @@
 -- The scopes of every grant, one a row: who looks for a part of a scope's name reads the few names that an organization's grants
 -- have, and finds the grants by them, in place of reading the list of every grant. Kept by the database, so that whatever writes a
--- grant keeps it, a node of the version before included.
+-- grant keeps it, a node of the version before included. What was granted before follows in 0026.
+
+-- A trigger needs the table for a moment. While it waits, everybody else waits behind it: it rather tries again.
+SET LOCAL lock_timeout = '2s';
+
 CREATE TABLE granted_scopes (
     org_id    TEXT COLLATE "C" NOT NULL,
     scope     TEXT COLLATE "C" NOT NULL,
@@ -23,9 +27,3 @@ $$;
 CREATE TRIGGER grants_note_scopes AFTER INSERT ON grants FOR EACH ROW EXECUTE FUNCTION note_scopes();
 CREATE TRIGGER grants_change_scopes AFTER UPDATE OF scopes ON grants FOR EACH ROW
     WHEN (OLD.scopes IS DISTINCT FROM NEW.scopes) EXECUTE FUNCTION note_scopes();
-
-INSERT INTO granted_scopes (org_id, scope, client_id, grant_id)
-SELECT g.org_id, s.value, g.client_id, g.id FROM grants g, json_array_elements_text(g.scopes::json) s ON CONFLICT DO NOTHING;
-
--- The grants of a member, without a look at those of everybody else.
-CREATE INDEX grants_by_org_user ON grants (org_id, user_id, id);

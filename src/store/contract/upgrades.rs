@@ -1,0 +1,70 @@
+//! How a schema from before follows on PostgreSQL, where nodes of the version before go on meanwhile.
+
+use futures::future::join_all;
+use sqlx::{PgPool, Row as _};
+
+use super::{cluster, open};
+
+/// A database as the last version left it, with a grant and what was done to an account.
+async fn from_before() -> (String, PgPool) {
+    let url = cluster::fresh_database().await;
+    let pool = PgPool::connect(&url).await.expect("a connection");
+    sqlx::migrate!("src/store/sql/migrations/postgres").run_to(24, &pool).await.expect("the schema of before");
+    for statement in [
+        "INSERT INTO orgs (id, slug, name, tenant, tenants, state, created_at) VALUES ('o', 'acme', '', 'acme', '{}', 'active', 0)",
+        "INSERT INTO users (id, email, name, kind, state, created_at) VALUES ('u', 'ada@example.com', '', 'person', 'active', 0)",
+        "INSERT INTO clients (id, name, kind, origin, auth, redirect_uris, grant_types, resources, require_state, state, \
+         created_at) VALUES ('c', '', 'public', 'dynamic', 'none', '[]', '[]', '[]', TRUE, 'active', 0)",
+        "INSERT INTO grants (id, org_id, user_id, client_id, scopes, resources, machine, created_at, idle_since) \
+         SELECT 'g' || n, 'o', 'u', 'c', '[\"logs:read\",\"logs:write\"]', '[]', FALSE, 0, 0 FROM generate_series(1, 2500) n",
+        "INSERT INTO audit_records (id, time, request_id, operation, denied, search, record) \
+         VALUES ('r1', 0, 'q', 'logout', FALSE, '', '{\"event\":{\"target\":[\"user\",\"u\"]}}'), \
+         ('r2', 0, 'q', 'token.issue', FALSE, '', '{\"event\":{\"target\":[\"grant\",\"g1\"]}}')",
+    ] {
+        sqlx::query(statement).execute(&pool).await.expect(statement);
+    }
+    (url, pool)
+}
+
+async fn count(pool: &PgPool, statement: &'static str) -> i64 {
+    sqlx::query(statement).fetch_one(pool).await.expect(statement).get(0)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_there_before_is_found_after_an_upgrade() {
+    let (url, pool) = from_before().await;
+    // What an interrupted upgrade leaves: an index that is in the way of its own making.
+    let broken = "CREATE UNIQUE INDEX CONCURRENTLY grants_by_org_user ON grants (org_id)";
+    sqlx::raw_sql(broken).execute(&pool).await.expect_err("not unique");
+    // Nodes that start together wait for each other, and not for ever.
+    for store in join_all((0..3).map(|_| open(&url))).await {
+        store.close().await;
+    }
+    assert_eq!(count(&pool, "SELECT COUNT(*) FROM granted_scopes").await, 5000);
+    assert_eq!(count(&pool, "SELECT COUNT(*) FROM audit_records WHERE about = 'u' AND id = 'r1'").await, 1);
+    assert_eq!(count(&pool, "SELECT COUNT(*) FROM audit_records WHERE about IS NOT NULL").await, 1);
+    assert_eq!(count(&pool, "SELECT COUNT(*) FROM pg_index WHERE NOT indisvalid").await, 0);
+    let whole =
+        "SELECT COUNT(*) FROM pg_indexes WHERE indexname = 'grants_by_org_user' AND indexdef LIKE '%(org_id, user_id, id)'";
+    assert_eq!(count(&pool, whole).await, 1);
+    pool.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upgrade_lets_others_pass_while_it_waits() {
+    let (url, pool) = from_before().await;
+    // Somebody's long transaction: a change of the table waits for it.
+    let mut long = pool.begin().await.expect("a transaction");
+    sqlx::query("UPDATE grants SET idle_since = 1 WHERE id = 'g1'").execute(&mut *long).await.expect("a change");
+    let upgrade = tokio::spawn(async move { open(&url).await });
+    // It waits for the table, gives up, and waits again; whoever writes comes in between.
+    let waits = "SELECT COUNT(*) FROM pg_locks WHERE NOT granted AND relation = 'grants'::regclass";
+    while count(&pool, waits).await == 0 {
+        tokio::task::yield_now().await;
+    }
+    sqlx::query("UPDATE grants SET idle_since = 1 WHERE id = 'g2'").execute(&pool).await.expect("another's change");
+    assert!(!upgrade.is_finished());
+    long.commit().await.expect("the end of it");
+    upgrade.await.expect("no panic").close().await;
+    pool.close().await;
+}
