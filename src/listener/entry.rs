@@ -150,7 +150,7 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
     let cut = ctx.cut.clone().unwrap_or_default();
     let config = Arc::clone(&desk.prepared.config);
     let listens = inspected.as_ref().is_some_and(|m| m.listening.is_some());
-    let registered = desk.front.streams.register(OpenStream { permit: Arc::clone(&permit), config, listens, cut });
+    let registered = desk.front.streams.register(OpenStream::new(Arc::clone(&permit), config, listens, cut));
     // A change between the decision and the registration was told to nobody.
     if let Err(denial) = decide::still_allowed(&desk.front.node, &desk.prepared.config, &permit).await {
         let about = About::permitted(&api, &request, &permit, origin);

@@ -222,8 +222,7 @@ impl Gate {
         let told = prepared.identities.tell(&self.node, config, &permit, &q.seen.request).await;
         let identity = shadow::tolerate(&mut permit, told)?.unwrap_or_default();
         let (permit, cut) = (Arc::new(permit), Arc::new(CutSwitch::default()));
-        let stream =
-            OpenStream { permit: Arc::clone(&permit), config: Arc::clone(config), listens: false, cut: Arc::clone(&cut) };
+        let stream = OpenStream::new(Arc::clone(&permit), Arc::clone(config), false, Arc::clone(&cut));
         let registered = self.streams.register(stream);
         // A change between the decision and the registration was told to nobody.
         decide::still_allowed(&self.node, config, &permit).await?;
