@@ -129,20 +129,28 @@ impl View {
     async fn catch_up(&self, store: &SharedStore, keys: &KeyRing, clock: &dyn Clock) -> Result<(), StoreError> {
         loop {
             let from = *self.applied.borrow();
-            if store.feed_position().await? <= from {
+            if self.in_time(store.feed_position()).await? <= from {
                 return Ok(());
             }
-            let changes = store.changes_after(from, BATCH).await?;
+            let changes = self.in_time(store.changes_after(from, BATCH)).await?;
             let Some(last) = changes.last().map(|c| c.position) else { return Ok(()) };
             // Keys first: whoever waits for this position may issue a token right after.
             if changes.iter().any(|c| c.subject == Subject::Keys)
-                && let Err(error) = keys.reload(store, clock.now()).await
+                && let Err(error) = self.in_time(keys.reload(store, clock.now())).await
             {
                 tracing::error!(error = &error as &dyn std::error::Error, "the signing keys can't be read; keeping those known");
             }
             self.apply(from, &changes);
             self.applied.send_replace(last);
         }
+    }
+
+    /// What `read` gives, unless that takes so long that it would be worth nothing: a store that says nothing must not end the attempts.
+    async fn in_time<T, E: From<StoreError>>(&self, read: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        let late = |e: tokio::time::error::Elapsed| {
+            E::from(StoreError::Unavailable { what: "reading the change feed in time", source: Box::new(e) })
+        };
+        tokio::time::timeout(self.lease * 9 / 10, read).await.map_err(late)?
     }
 
     fn apply(&self, from: u64, changes: &[Change]) {

@@ -35,6 +35,7 @@ mod outcomes;
 mod overload;
 mod packs;
 mod panics;
+mod partitions;
 mod partner;
 mod plugin;
 mod rates;

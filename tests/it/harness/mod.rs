@@ -8,6 +8,7 @@ pub mod grpc;
 pub mod http1;
 pub mod http2;
 pub mod upstream;
+pub mod way;
 pub mod world;
 
 use std::future::Future;

@@ -246,12 +246,16 @@ impl TokenStore for Engine {
             "DELETE FROM invitations WHERE expires_at < $1",
             "DELETE FROM client_secrets WHERE expires_at < $1",
         ] {
-            let done = sqlx::query(statement).bind(before.millis()).execute(&self.write).await.doing("forget what ended")?;
+            let done = sqlx::query(statement)
+                .bind(before.millis())
+                .execute(&mut *self.writer().await?)
+                .await
+                .doing("forget what ended")?;
             forgotten += done.rows_affected();
         }
         let done = sqlx::query("DELETE FROM sign_in_places WHERE seen_at < $1")
             .bind(before.minus(KEEP_PLACES).millis())
-            .execute(&self.write)
+            .execute(&mut *self.writer().await?)
             .await
             .doing("forget places")?;
         Ok(forgotten + done.rows_affected())
