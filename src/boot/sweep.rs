@@ -1,8 +1,8 @@
 //! Ends requests under way whose permission has gone.
 //!
-//! A revocation is acknowledged when this node has applied it, or once the lease of a node that can't has run out. So two tasks look
-//! at what is under way: one that never asks the store, and ends what nobody can vouch for; and one that asks who calls now, for what
-//! a change or another configuration has made doubtful.
+//! A revocation is acknowledged when this node has applied it, or once the lease of a node that can't has run out. So two tasks
+//! look at what is under way: one that never asks the store, and ends what nobody can vouch for; and one that asks who calls now,
+//! for what a change or another configuration has made doubtful.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::gateway::streams::{OpenStream, OpenStreams, Picked};
+use crate::gateway::terms::Terms;
 use crate::node::Node;
 use crate::token::{Principal, Rejected};
 
@@ -43,15 +44,19 @@ pub(super) async fn lease(node: Arc<Node>, streams: Arc<OpenStreams>, stop: Canc
         }
         swept = Instant::now();
         let now = node.now();
-        let is_over = |stream: &OpenStream| is_bound(stream) && stream.principal().is_some_and(|p| stale || p.is_expired(now));
+        let is_over = |stream: &OpenStream| {
+            let has_ended = |p: &Arc<Principal>| stale || p.is_expired(now);
+            let is_refused = stream.terms().bound && stream.principal().is_some_and(has_ended);
+            !stream.cut.is_cut() && (is_refused || stream.terms().lack_certificate(&stream.came))
+        };
         for picked in streams.pick(is_over) {
             cut(&node, &picked.stream);
         }
     }
 }
 
-/// Asks again about what a change or another configuration has made doubtful, each caller once. Those whom a change names come first,
-/// and are ended as soon as they are known to be refused.
+/// Asks again about what a change or another configuration has made doubtful, each caller once. Those whom a change names come
+/// first, and are ended as soon as they are known to be refused.
 pub(super) async fn changes(node: Arc<Node>, streams: Arc<OpenStreams>, stop: CancellationToken) {
     let mut applied = node.view.applied();
     let (mut swept, mut generation) = (Instant::now(), node.config.load().generation);
@@ -101,18 +106,26 @@ struct Found {
     config: Arc<Config>,
 }
 
-/// Whether a request ends when its permission does.
-fn is_bound(stream: &OpenStream) -> bool {
-    stream.permit.is_enforced() && !stream.cut.is_cut()
-}
-
-/// What has to be asked about, by token; those whom a change names at the end. What is under way is left out.
+/// What has to be asked about, by token; those whom a change names at the end. What is under way is left out. Where nobody has to
+/// be known another configuration is asked at once.
 fn doubtful(node: &Node, streams: &OpenStreams, under_way: &HashSet<String>) -> Vec<Call> {
     let (config, now) = (node.config.load_full(), node.now());
-    let is_doubtful = |stream: &OpenStream| is_bound(stream) && stream.principal().is_some_and(|p| !p.is_current(&config, now));
+    let is_doubtful = |stream: &OpenStream| {
+        let has_changed = |p: &Arc<Principal>| !p.is_current(&config, now);
+        let is_unsure = stream.terms().bound && stream.principal().is_some_and(has_changed);
+        !stream.cut.is_cut() && (is_unsure || stream.terms().generation != config.generation)
+    };
     let mut calls = HashMap::<String, Call>::new();
     for picked in streams.pick(is_doubtful) {
-        let Some(who) = picked.stream.principal().cloned() else { continue };
+        let stream = &picked.stream;
+        let bound = stream.terms().binds(&config, &stream.came);
+        let Some(who) = stream.principal().filter(|_| bound).cloned() else {
+            match Terms::under(&config, &stream.permit, &stream.came, None) {
+                Some(terms) => streams.renew(&picked, terms, None),
+                None => cut(node, stream),
+            }
+            continue;
+        };
         if !under_way.contains(&who.claims.jti) {
             let token = who.claims.jti.clone();
             let call = calls.entry(token.clone()).or_insert_with(|| Call { token, who, streams: Vec::new() });
@@ -136,18 +149,31 @@ async fn ask(node: &Node, call: Call) -> (Call, Found) {
     (call, Found { who: who.filter(|_| node.view.is_fresh()), config })
 }
 
-/// Ends the requests of a call that are not allowed any more, and keeps with the others who calls now.
+/// Ends the requests of a call that are not allowed any more, and keeps what was found with the others.
 fn judge(node: &Node, streams: &OpenStreams, call: &Call, found: &Found) {
     for picked in &call.streams {
         let stream = &picked.stream;
-        match &found.who {
-            Some(who) if !stream.permit.holds_under(&found.config, &stream.config, who) => cut(node, stream),
-            // Lists that its client was told of may have changed.
-            Some(who) if stream.listens && !stream.permit.shows_alike(&found.config, &stream.config, who) => stream.cut.end(),
-            Some(who) => streams.renew(picked, who),
+        let terms = found.who.as_ref().and_then(|who| Some((who, terms_of(stream, &found.config, who)?)));
+        match terms {
             None => cut(node, stream),
+            // Lists that its client was told of may have changed.
+            Some((who, _)) if stream.listens && !stream.permit.shows_alike(&found.config, &stream.config, who) => {
+                stream.cut.end();
+            }
+            Some((who, terms)) => streams.renew(picked, terms, Some(who)),
         }
     }
+}
+
+/// What holds for a request under `config`, where it may go on.
+fn terms_of(stream: &OpenStream, config: &Config, who: &Principal) -> Option<Terms> {
+    if !stream.permit.holds_under(config, &stream.config, who) {
+        return None;
+    }
+    if stream.terms().generation == config.generation {
+        return Some(stream.terms());
+    }
+    Terms::under(config, &stream.permit, &stream.came, Some(who))
 }
 
 fn cut(node: &Node, stream: &OpenStream) {

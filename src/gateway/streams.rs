@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::authorize::Permit;
+use super::terms::{Came, Terms};
 use crate::config::Config;
 use crate::token::Principal;
 
@@ -57,8 +58,8 @@ impl CutSwitch {
     }
 }
 
-/// Ends what is read of a client, while it may still be written to: whoever waits for an upstream and for the client at once gets the
-/// turn to answer.
+/// Ends what is read of a client, while it may still be written to: whoever waits for an upstream and for the client at once gets
+/// the turn to answer.
 #[derive(Debug, Default)]
 pub struct HangUp {
     thrown: AtomicBool,
@@ -120,6 +121,10 @@ pub struct OpenStream {
     pub listens: bool,
     /// How to end it.
     pub cut: Arc<CutSwitch>,
+    /// How it came.
+    pub came: Came,
+    /// What holds for it, as found last.
+    terms: Terms,
     /// Who calls, where that was read again since.
     again: Option<Arc<Principal>>,
 }
@@ -127,8 +132,15 @@ pub struct OpenStream {
 impl OpenStream {
     /// A request that has just been allowed.
     #[must_use]
-    pub const fn new(permit: Arc<Permit>, config: Arc<Config>, listens: bool, cut: Arc<CutSwitch>) -> Self {
-        Self { permit, config, listens, cut, again: None }
+    pub fn new(permit: Arc<Permit>, config: Arc<Config>, listens: bool, cut: Arc<CutSwitch>, came: Came) -> Self {
+        let terms = Terms::at_first(&config, &permit);
+        Self { permit, config, listens, cut, came, terms, again: None }
+    }
+
+    /// What holds for it, as found last.
+    #[must_use]
+    pub const fn terms(&self) -> Terms {
+        self.terms
     }
 
     /// Who calls, as read last; `None` on public routes.
@@ -180,14 +192,16 @@ impl OpenStreams {
         picked
     }
 
-    /// Keeps who calls, read again, with a request that goes on: it is asked about again when something behind that has changed.
-    pub fn renew(&self, picked: &Picked, principal: &Arc<Principal>) {
+    /// Keeps what was found with a request that goes on, and who calls, where that was read again: it is asked about again when
+    /// something behind that has changed.
+    pub fn renew(&self, picked: &Picked, terms: Terms, principal: Option<&Arc<Principal>>) {
         let mut kept = self.shards[picked.place.shard].lock();
         // The place may be another request's by now.
         if let Some(Some(stream)) = kept.slots.get_mut(picked.place.slot)
             && Arc::ptr_eq(&stream.permit, &picked.stream.permit)
         {
-            stream.again = Some(Arc::clone(principal));
+            stream.terms = terms;
+            stream.again = principal.cloned().or_else(|| stream.again.take());
         }
     }
 }

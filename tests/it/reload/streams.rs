@@ -2,7 +2,7 @@
 
 use super::{QUERY, gateway};
 use crate::harness::http1::{Conn, Request, ask};
-use crate::harness::{Caller, Gateway, within};
+use crate::harness::{Caller, Gateway, Setup, within};
 
 /// How often a caller of open streams was read again.
 fn again(gw: &Gateway) -> u64 {
@@ -20,9 +20,12 @@ async fn read_again(gw: &Gateway, times: u64) {
 }
 
 async fn stream(gw: &Gateway, caller: &Caller) -> Conn {
+    stream_of(gw, Request::get(QUERY).bearer(&caller.token)).await
+}
+
+async fn stream_of(gw: &Gateway, request: Request) -> Conn {
     let mut conn = Conn::open(gw.running.public).await;
-    let request = Request::get(QUERY).bearer(&caller.token).header("X-Behave", "events").header("Accept", "text/event-stream");
-    conn.send(&request.bytes()).await;
+    conn.send(&request.header("X-Behave", "events").header("Accept", "text/event-stream").bytes()).await;
     assert_eq!(within("a response head", conn.head()).await.expect("a head").status, 200);
     conn
 }
@@ -76,5 +79,84 @@ async fn after_a_change_each_caller_of_open_streams_is_read_once() {
     for stream in &mut calls[2].1 {
         assert_eq!(within("an event", stream.chunk()).await, Some(Some(b"data: on\n\n".to_vec())));
     }
+    gw.running.stop().await;
+}
+
+const STEPS: &str = r#"
+[[apis]]
+name = "steps"
+mount = "/steps"
+upstream = "plain"
+[[apis.routes]]
+id = "steps.one"
+match = "/one"
+methods = ["GET"]
+scopes = ["metrics:read"]
+[[apis.routes]]
+id = "steps.kept"
+match = "/kept"
+methods = ["GET"]
+scopes = ["metrics:read"]
+[[apis.routes]]
+id = "steps.open"
+match = "/open"
+methods = ["GET"]
+public = true
+[[apis]]
+name = "dim"
+mount = "/dim"
+upstream = "plain"
+enforce = "shadow"
+[[apis.routes]]
+id = "dim.any"
+match = "/**"
+methods = ["GET"]
+scopes = ["metrics:read"]
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_ends_when_its_route_is_closed_or_narrowed_and_no_other_does() {
+    let gw = Gateway::start_with(Setup { more: STEPS.to_owned(), file: true, ..Setup::default() }).await;
+    let caller = gw.caller("acme", &["reader"], "metrics:read").await;
+    let first = gw.text();
+    let one = "match = \"/one\"\nmethods = [\"GET\"]\nscopes = [\"metrics:read\"]";
+    let open = "match = \"/open\"\nmethods = [\"GET\"]\npublic = true";
+    let mut kept = stream_of(&gw, Request::get("/steps/kept").bearer(&caller.token)).await;
+    for (what, path, known, before, after) in [
+        ("the route is gone", "/steps/one", true, one, one.replace("/one", "/two")),
+        ("another method", "/steps/one", true, one, one.replace("GET", "POST")),
+        ("one scope more", "/steps/one", true, one, one.replace("\"metrics:read\"", "\"metrics:read\", \"dash:read\"")),
+        ("public no more", "/steps/open", false, open, open.replace("public = true", "scopes = [\"metrics:read\"]")),
+        ("enforced", "/dim/x", false, "enforce = \"shadow\"\n", String::new()),
+        ("elsewhere", "/dim/x", false, "mount = \"/dim\"", "mount = \"/dark\"".to_owned()),
+    ] {
+        gw.rewrite(&first);
+        assert!(gw.running.reload(), "{what}");
+        let request = Request::get(path);
+        let request = if known { request.bearer(&caller.token) } else { request };
+        let mut narrowed = stream_of(&gw, request).await;
+        assert!(first.contains(before), "{what}");
+        gw.rewrite(&first.replace(before, &after));
+        assert!(gw.running.reload(), "{what}");
+        assert_eq!(within(what, narrowed.chunk()).await, None, "{what}");
+    }
+    gw.upstream.emit("data: on\n\n");
+    assert_eq!(within("an event", kept.chunk()).await, Some(Some(b"data: on\n\n".to_vec())));
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_was_only_observed_is_bound_once_its_api_enforces() {
+    let gw = Gateway::start_with(Setup { more: STEPS.to_owned(), file: true, ..Setup::default() }).await;
+    let caller = gw.caller("acme", &["reader"], "metrics:read").await;
+    let mut known = stream_of(&gw, Request::get("/dim/x").bearer(&caller.token)).await;
+    let before = again(&gw);
+    gw.rewrite(&gw.text().replace("enforce = \"shadow\"\n", ""));
+    assert!(gw.running.reload());
+    read_again(&gw, before + 1).await;
+    gw.upstream.emit("data: on\n\n");
+    assert_eq!(within("an event", known.chunk()).await, Some(Some(b"data: on\n\n".to_vec())), "it may go on");
+    gw.revoke(&caller.grant).await;
+    assert_eq!(within("the end of the stream", known.chunk()).await, None);
     gw.running.stop().await;
 }
