@@ -145,7 +145,8 @@ impl View {
         }
     }
 
-    /// What `read` gives, unless that takes so long that it would be worth nothing: a store that says nothing must not end the attempts.
+    /// What `read` gives, unless that takes so long that it would be worth nothing: a store that says nothing must not end the
+    /// attempts.
     async fn in_time<T, E: From<StoreError>>(&self, read: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         let late = |e: tokio::time::error::Elapsed| {
             E::from(StoreError::Unavailable { what: "reading the change feed in time", source: Box::new(e) })

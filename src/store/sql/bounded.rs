@@ -1,9 +1,10 @@
 //! Connections to PostgreSQL whose answers nobody waits for without end.
 //!
-//! A network that loses packets closes nothing: a connection stays, and nothing comes. The server's own limits are of no use then, and the
-//! kernel gives up after a quarter of an hour. So every statement has a limit here, and a connection that missed one, or that somebody
-//! gave up, is closed and not used again. Where silence means something, as at the feed, it puts all connections of before under suspicion
-//! long before that: they are not taken again, and as soon as a newer one has answered, nobody waits for them any more.
+//! A network that loses packets closes nothing: a connection stays, and nothing comes. The server's own limits are of no use
+//! then, and the kernel gives up after a quarter of an hour. So every statement has a limit here, and a connection that missed
+//! one, or that somebody gave up, is closed and not used again. Where silence means something, as at the feed, it puts all
+//! connections of before under suspicion long before that: they are not taken again, and as soon as a newer one has answered,
+//! nobody waits for them any more.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -54,8 +55,8 @@ impl Health {
         Arc::new(Self(watch::Sender::new(Doubt::default())))
     }
 
-    /// Whether a connection that rests in a pool may be used. One that worked a moment ago is not asked: that is a round trip before each
-    /// statement, and there is one after each already.
+    /// Whether a connection that rests in a pool may be used. One that worked a moment ago is not asked: that is a round trip
+    /// before each statement, and there is one after each already.
     pub(super) async fn admits(&self, connection: &mut PgConnection, about: PoolConnectionMetadata) -> Result<bool, Error> {
         if Instant::now().checked_sub(about.age).is_none_or(|opened| self.suspects(opened)) {
             return Ok(false);
@@ -81,8 +82,8 @@ impl Health {
         self.0.send_modify(|doubt| doubt.suspected = Some(Instant::now()));
     }
 
-    /// A connection that was taken then has answered: when that was after the suspicion, the server is there, and it is the others that are
-    /// lost.
+    /// A connection that was taken then has answered: when that was after the suspicion, the server is there, and it is the
+    /// others that are lost.
     fn answered(&self, taken: Instant) {
         let Doubt { suspected, condemned } = *self.0.borrow();
         if suspected.is_some_and(|at| at < taken) && condemned != suspected {
@@ -90,8 +91,8 @@ impl Health {
         }
     }
 
-    /// Completes when nobody should wait any longer for a statement that begins now, on a connection that was taken then; it is suspect
-    /// when it has said nothing for as long as `alarm`.
+    /// Completes when nobody should wait any longer for a statement that begins now, on a connection that was taken then; it is
+    /// suspect when it has said nothing for as long as `alarm`.
     async fn patience(self: Arc<Self>, alarm: Duration, taken: Instant) {
         let mut doubts = self.0.subscribe();
         let given_up = async {
@@ -249,7 +250,8 @@ impl Drop for Bounded {
     fn drop(&mut self) {
         let Some(mut connection) = self.connection.take() else { return };
         if self.busy {
-            // Whoever came next would read the rest of an answer that is not theirs, or wait for it. The server undoes what was begun.
+            // Whoever came next would read the rest of an answer that is not theirs, or wait for it. The server undoes what was
+            // begun.
             drop(connection.detach());
             return;
         }
