@@ -77,7 +77,9 @@ pub(super) async fn changes(node: Arc<Node>, streams: Arc<OpenStreams>, stop: Ca
                 under_way.remove(&call.token);
                 judge(&node, &streams, &call, &found);
                 // What has changed since is asked about again at once: it was left out while this was under way.
-                if found.who.is_some_and(|who| !who.is_current(&node.config.load(), node.now())) {
+                if let Again::Known(who) = &found.who
+                    && !who.is_current(&node.config.load(), node.now())
+                {
                     waiting.extend(doubtful(&node, &streams, &under_way).into_iter().filter(|other| other.token == call.token));
                 }
                 continue;
@@ -100,9 +102,19 @@ struct Call {
     streams: Vec<Picked>,
 }
 
-/// Who calls with a token now, under which configuration; `None` when it is worth nothing, or nobody knows.
+/// Who calls with a token now.
+enum Again {
+    /// Somebody.
+    Known(Arc<Principal>),
+    /// The token is worth nothing.
+    Refused,
+    /// Nobody can say.
+    Unknown,
+}
+
+/// Who calls with a token now, and under which configuration.
 struct Found {
-    who: Option<Arc<Principal>>,
+    who: Again,
     config: Arc<Config>,
 }
 
@@ -133,7 +145,7 @@ fn doubtful(node: &Node, streams: &OpenStreams, under_way: &HashSet<String>) -> 
         }
     }
     let mut calls: Vec<_> = calls.into_values().collect();
-    calls.sort_by_key(|call| !call.who.is_unchanged());
+    calls.sort_by_key(|call| !call.who.is_unchanged(now));
     calls
 }
 
@@ -142,25 +154,34 @@ async fn ask(node: &Node, call: Call) -> (Call, Found) {
     let config = node.config.load_full();
     let again = node.verifier.again(&call.who, &config, node.now());
     let who = match tokio::time::timeout(PATIENCE, again).await {
-        Ok(Ok(who)) => Some(who),
-        // Nobody knows: a stream that may have been revoked must not go on.
-        Ok(Err(Rejected::Refused { .. } | Rejected::Guessing { .. } | Rejected::Fault(_))) | Err(_) => None,
+        Ok(Ok(who)) if node.view.is_fresh() => Again::Known(who),
+        Ok(Err(Rejected::Refused { .. })) => Again::Refused,
+        Ok(Ok(_) | Err(Rejected::Guessing { .. } | Rejected::Fault(_))) | Err(_) => Again::Unknown,
     };
-    (call, Found { who: who.filter(|_| node.view.is_fresh()), config })
+    (call, Found { who, config })
 }
 
 /// Ends the requests of a call that are not allowed any more, and keeps what was found with the others.
 fn judge(node: &Node, streams: &OpenStreams, call: &Call, found: &Found) {
+    let now = node.now();
     for picked in &call.streams {
         let stream = &picked.stream;
-        let terms = found.who.as_ref().and_then(|who| Some((who, terms_of(stream, &found.config, who)?)));
-        match terms {
+        let who = match &found.who {
+            Again::Known(who) => who,
+            // Nothing was taken away, or this node would know: only the configuration is another. It is asked about at the next
+            // look.
+            Again::Unknown if stream.principal().is_some_and(|p| p.is_unchanged(now)) => continue,
+            // What may have been revoked must not go on.
+            Again::Unknown | Again::Refused => {
+                cut(node, stream);
+                continue;
+            }
+        };
+        match terms_of(stream, &found.config, who) {
             None => cut(node, stream),
             // Lists that its client was told of may have changed.
-            Some((who, _)) if stream.listens && !stream.permit.shows_alike(&found.config, &stream.config, who) => {
-                stream.cut.end();
-            }
-            Some((who, terms)) => streams.renew(picked, terms, Some(who)),
+            Some(_) if stream.listens && !stream.permit.shows_alike(&found.config, &stream.config, who) => stream.cut.end(),
+            Some(terms) => streams.renew(picked, terms, Some(who)),
         }
     }
 }
