@@ -120,9 +120,9 @@ struct Shown {
 }
 
 impl Certified for Shown {
-    /// That an authority stood for it in the handshake proves nothing here: a resumed session brings back what was shown long ago, to authorities
-    /// that may be gone, and a connection lives on when they change. So each connection is judged by itself, at its first request
-    /// and at the first after a change.
+    /// That an authority stood for it in the handshake proves nothing here: a resumed session brings back what was shown long
+    /// ago, to authorities that may be gone, and a connection lives on when they change. So each connection is judged by itself,
+    /// at its first request and at the first after a change, and while requests of it are under way.
     fn is_believed(&self) -> bool {
         let material = self.clients.served.material();
         let mut judged = self.judged.lock();
