@@ -9,6 +9,7 @@ mod overload;
 mod ready;
 mod reload;
 mod stand_in;
+mod sweep;
 mod tasks;
 mod upstreams;
 
@@ -236,7 +237,8 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
     };
     let mut running = vec![
         tokio::spawn(Arc::clone(&node).follow(stop.clone())),
-        tokio::spawn(tasks::sweep(Arc::clone(&node), Arc::clone(&gate.streams), Arc::clone(&metrics), stop.clone())),
+        tokio::spawn(sweep::lease(Arc::clone(&node), Arc::clone(&gate.streams), stop.clone())),
+        tokio::spawn(sweep::changes(Arc::clone(&node), Arc::clone(&gate.streams), stop.clone())),
         tokio::spawn(tasks::measure(Arc::clone(&node), Arc::clone(&metrics), stop.clone())),
         tokio::spawn(tasks::keep_house(Arc::clone(&node), stop.clone())),
         tokio::spawn(upstreams::tend(Arc::clone(&node), Arc::clone(&prepared), stop.clone())),

@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::reload::Status;
 use crate::admin::Readiness;
 use crate::audit::Journal;
 use crate::node::Node;
 use crate::telemetry::Metrics;
+
+/// How long the store may take to say that it is there: whoever asks waits for an answer too.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Whether this node should be sent requests, and why not.
 pub struct Ready {
@@ -38,12 +42,13 @@ impl Readiness for Ready {
             }
         };
         let timer = self.metrics.store_seconds.start_timer();
-        let store = self.node.store.ping().await;
+        let asked = tokio::time::timeout(PATIENCE, self.node.store.ping()).await;
         timer.observe_duration();
-        if store.is_err() {
+        let is_there = matches!(asked, Ok(Ok(())));
+        if !is_there {
             self.metrics.store_errors.inc();
         }
-        unless(store.is_ok(), "store_unavailable");
+        unless(is_there, "store_unavailable");
         unless(self.node.view.is_fresh() || self.node.view.is_forked(), "feed_stale");
         unless(!self.node.view.is_forked(), "feed_forked");
         unless(self.node.keys.is_ready(), "no_signing_key");

@@ -1,23 +1,19 @@
 //! What a node does by itself.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::AuditFlush;
 use crate::audit::Journal;
-use crate::gateway::streams::{OpenStream, OpenStreams};
 use crate::node::Node;
 use crate::store::StoreError;
 use crate::telemetry::Metrics;
-use crate::token::{Principal, Rejected};
 
-/// How often streams are looked at for tokens that have ended.
-const SWEEP: Duration = Duration::from_secs(1);
-/// How often the sweep asks whether this node still learns of revocations.
-const LEASE_CHECK: Duration = Duration::from_millis(100);
+/// How often counts are carried over.
+const MEASURE: Duration = Duration::from_secs(1);
 /// How often what has ended is forgotten.
 const HOUSEKEEPING: Duration = Duration::from_mins(1);
 /// How long codes, tokens and requests that have ended are kept, to tell a replay from a stranger.
@@ -37,65 +33,6 @@ impl AuditFlush for Flush {
     }
 }
 
-/// Ends requests under way whose permit has gone: after every change that this node applies, when tokens end, and when the node
-/// can't know of changes any more. A revocation waits for every node to confirm it, and for the lease of one that does not; what is
-/// under way there ends at the second look after that.
-pub(super) async fn sweep(node: Arc<Node>, streams: Arc<OpenStreams>, metrics: Arc<Metrics>, stop: CancellationToken) {
-    let mut applied = node.view.applied();
-    let (mut swept, mut was_lost) = (Instant::now(), false);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            changed = applied.changed() => if changed.is_err() { return },
-            () = tokio::time::sleep(LEASE_CHECK) => if node.view.is_fresh() && swept.elapsed() < SWEEP { continue },
-        }
-        swept = Instant::now();
-        let (config, now, lost) = (node.config.load_full(), node.now(), !node.view.is_fresh());
-        // What ends before the next look is no stream.
-        let stale = lost && was_lost;
-        was_lost = lost;
-        let doubtful = streams.select(|permit| {
-            let ended = |p: &Principal| stale || p.is_expired(now) || !p.is_current(&config, now);
-            permit.is_enforced() && permit.principal().is_some_and(|p| ended(p))
-        });
-        for stream in doubtful {
-            match again(&node, &stream).await {
-                Again::Alike => {}
-                Again::Otherwise => stream.cut.end(),
-                Again::Refused => {
-                    stream.cut.cut();
-                    metrics.streams_cut.inc();
-                }
-            }
-        }
-    }
-}
-
-/// What became of a stream's permission.
-enum Again {
-    /// It is there, and shows what it showed.
-    Alike,
-    /// It is there, but lists that its client was told of may have changed.
-    Otherwise,
-    /// It has gone.
-    Refused,
-}
-
-async fn again(node: &Node, stream: &OpenStream) -> Again {
-    let Some(principal) = stream.permit.principal() else { return Again::Alike };
-    if !node.view.is_fresh() {
-        return Again::Refused;
-    }
-    let config = node.config.load_full();
-    match node.verifier.again(principal, &config, node.now()).await {
-        Ok(now) if !stream.permit.holds_under(&config, &stream.config, &now) => Again::Refused,
-        Ok(now) if stream.listens && !stream.permit.shows_alike(&config, &stream.config, &now) => Again::Otherwise,
-        Ok(_) => Again::Alike,
-        // Nobody knows: a stream that may have been revoked must not go on.
-        Err(Rejected::Refused { .. } | Rejected::Guessing { .. } | Rejected::Fault(_)) => Again::Refused,
-    }
-}
-
 /// Carries what the verifier and the view count over into the metrics.
 pub(super) async fn measure(node: Arc<Node>, metrics: Arc<Metrics>, stop: CancellationToken) {
     let cache = |result: &str| metrics.token_cache.with_label_values(&[result]);
@@ -110,7 +47,7 @@ pub(super) async fn measure(node: Arc<Node>, metrics: Arc<Metrics>, stop: Cancel
         metrics.feed_forked.set(i64::from(node.view.is_forked()));
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(SWEEP) => {}
+            () = tokio::time::sleep(MEASURE) => {}
         }
     }
 }

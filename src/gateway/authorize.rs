@@ -345,10 +345,8 @@ fn covers(principal: &Principal, needed: &ScopeBits) -> Result<(), Denial> {
 /// The organization of the token is the only one that a request may name (G2).
 fn bind(asked: &Asked<'_>, route: &Route, captures: &Captures<'_, '_>, org: &Org) -> Result<(), Denial> {
     let tenant = tenant_value(asked.api, org);
-    let is_ours = |name: &str| name == org.slug.as_str() || name == org.id.as_str() || name == tenant;
-    let is_named = |capture: &String| captures.value(capture).is_some_and(is_ours);
-    let is_namespace = |capture: &String| captures.value(capture).is_some_and(|name| is_namespace(asked.api, tenant, name));
-    if !route.org_captures.iter().all(is_named) || !route.namespace_captures.iter().all(is_namespace) {
+    let is_ours = |name: &str| is_name(org, tenant, name);
+    if !names_own(asked.api, route, captures, org) {
         return Err(Denial::Organization(NamedBy::Path));
     }
     if route.index_captures.iter().any(|c| captures.value(c).is_some_and(|value| value.starts_with('_'))) {
@@ -374,6 +372,19 @@ fn bind(asked: &Asked<'_>, route: &Route, captures: &Captures<'_, '_>, org: &Org
         return Err(Denial::Organization(NamedBy::Query));
     }
     Ok(())
+}
+
+/// Whether every segment of a path that has to name the organization does.
+pub(super) fn names_own(api: &Api, route: &Route, captures: &Captures<'_, '_>, org: &Org) -> bool {
+    let tenant = tenant_value(api, org);
+    let is_named = |capture: &String| captures.value(capture).is_some_and(|name| is_name(org, tenant, name));
+    let is_namespace = |capture: &String| captures.value(capture).is_some_and(|name| is_namespace(api, tenant, name));
+    route.org_captures.iter().all(is_named) && route.namespace_captures.iter().all(is_namespace)
+}
+
+/// Whether `name` is one of the organization's, which an upstream knows as `tenant`.
+fn is_name(org: &Org, tenant: &str, name: &str) -> bool {
+    name == org.slug.as_str() || name == org.id.as_str() || name == tenant
 }
 
 /// Whether parameters, of a URL or of a form, have one of these names. OpenSearch takes `;` for a separator too.

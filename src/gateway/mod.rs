@@ -34,5 +34,6 @@ pub mod sizes;
 pub mod status;
 pub mod strangers;
 pub mod streams;
+pub mod terms;
 pub mod unfit;
 pub mod upstream;

@@ -9,7 +9,9 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::authorize::Permit;
+use super::terms::{Came, Terms};
 use crate::config::Config;
+use crate::token::Principal;
 
 /// Ends a request from outside, whatever it is waiting for.
 #[derive(Debug, Default)]
@@ -56,8 +58,8 @@ impl CutSwitch {
     }
 }
 
-/// Ends what is read of a client, while it may still be written to: whoever waits for an upstream and for the client at once gets the
-/// turn to answer.
+/// Ends what is read of a client, while it may still be written to: whoever waits for an upstream and for the client at once gets
+/// the turn to answer.
 #[derive(Debug, Default)]
 pub struct HangUp {
     thrown: AtomicBool,
@@ -101,6 +103,13 @@ struct Shard {
     free: Vec<usize>,
 }
 
+/// Where a request is on the list.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    shard: usize,
+    slot: usize,
+}
+
 /// A request that is under way.
 #[derive(Clone, Debug)]
 pub struct OpenStream {
@@ -112,14 +121,48 @@ pub struct OpenStream {
     pub listens: bool,
     /// How to end it.
     pub cut: Arc<CutSwitch>,
+    /// How it came.
+    pub came: Came,
+    /// What holds for it, as found last.
+    terms: Terms,
+    /// Who calls, where that was read again since.
+    again: Option<Arc<Principal>>,
+}
+
+impl OpenStream {
+    /// A request that has just been allowed.
+    #[must_use]
+    pub fn new(permit: Arc<Permit>, config: Arc<Config>, listens: bool, cut: Arc<CutSwitch>, came: Came) -> Self {
+        let terms = Terms::at_first(&config, &permit);
+        Self { permit, config, listens, cut, came, terms, again: None }
+    }
+
+    /// What holds for it, as found last.
+    #[must_use]
+    pub const fn terms(&self) -> Terms {
+        self.terms
+    }
+
+    /// Who calls, as read last; `None` on public routes.
+    #[must_use]
+    pub fn principal(&self) -> Option<&Arc<Principal>> {
+        self.again.as_ref().or_else(|| self.permit.principal())
+    }
+}
+
+/// A request that was picked from the list.
+#[derive(Debug)]
+pub struct Picked {
+    /// The request.
+    pub stream: OpenStream,
+    place: Place,
 }
 
 /// Takes the request off the list when it is dropped.
 #[derive(Debug)]
 pub struct Registered {
     all: Arc<OpenStreams>,
-    shard: usize,
-    slot: usize,
+    place: Place,
 }
 
 impl OpenStreams {
@@ -133,24 +176,43 @@ impl OpenStreams {
             Some(empty) => *empty = Some(stream),
             None => kept.slots.push(Some(stream)),
         }
-        Registered { all: Arc::clone(self), shard, slot }
+        Registered { all: Arc::clone(self), place: Place { shard, slot } }
     }
 
     /// The requests that `wanted` picks.
     #[must_use]
-    pub fn select(&self, wanted: impl Fn(&Permit) -> bool) -> Vec<OpenStream> {
-        let pick =
-            |shard: &Mutex<Shard>| shard.lock().slots.iter().flatten().filter(|s| wanted(&s.permit)).cloned().collect::<Vec<_>>();
-        self.shards.iter().flat_map(pick).collect()
+    pub fn pick(&self, wanted: impl Fn(&OpenStream) -> bool) -> Vec<Picked> {
+        let mut picked = Vec::new();
+        for (shard, kept) in self.shards.iter().enumerate() {
+            let kept = kept.lock();
+            let filled = kept.slots.iter().enumerate().filter_map(|(slot, stream)| Some((slot, stream.as_ref()?)));
+            let wanted = filled.filter(|(_, stream)| wanted(stream));
+            picked.extend(wanted.map(|(slot, stream)| Picked { stream: stream.clone(), place: Place { shard, slot } }));
+        }
+        picked
+    }
+
+    /// Keeps what was found with a request that goes on, and who calls, where that was read again: it is asked about again when
+    /// something behind that has changed.
+    pub fn renew(&self, picked: &Picked, terms: Terms, principal: Option<&Arc<Principal>>) {
+        let mut kept = self.shards[picked.place.shard].lock();
+        // The place may be another request's by now.
+        if let Some(Some(stream)) = kept.slots.get_mut(picked.place.slot)
+            && Arc::ptr_eq(&stream.permit, &picked.stream.permit)
+        {
+            stream.terms = terms;
+            stream.again = principal.cloned().or_else(|| stream.again.take());
+        }
     }
 }
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        let mut kept = self.all.shards[self.shard].lock();
-        if let Some(slot) = kept.slots.get_mut(self.slot) {
-            *slot = None;
-            kept.free.push(self.slot);
+        let Place { shard, slot } = self.place;
+        let mut kept = self.all.shards[shard].lock();
+        if let Some(taken) = kept.slots.get_mut(slot) {
+            *taken = None;
+            kept.free.push(slot);
         }
     }
 }

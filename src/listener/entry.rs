@@ -33,6 +33,7 @@ use crate::gateway::seen::{self, Seen};
 use crate::gateway::shadow;
 use crate::gateway::silence::Inquiry;
 use crate::gateway::streams::OpenStream;
+use crate::gateway::terms::Came;
 use crate::gateway::upstream::breaker::Refused;
 use crate::gateway::upstream::{Place, Tried};
 use crate::indices::Check;
@@ -150,7 +151,9 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
     let cut = ctx.cut.clone().unwrap_or_default();
     let config = Arc::clone(&desk.prepared.config);
     let listens = inspected.as_ref().is_some_and(|m| m.listening.is_some());
-    let registered = desk.front.streams.register(OpenStream { permit: Arc::clone(&permit), config, listens, cut });
+    let target = inspected.as_ref().and_then(|m| m.target.clone());
+    let came = Came::of(&request, tls::certificate(session), target);
+    let registered = desk.front.streams.register(OpenStream::new(Arc::clone(&permit), config, listens, cut, came));
     // A change between the decision and the registration was told to nobody.
     if let Err(denial) = decide::still_allowed(&desk.front.node, &desk.prepared.config, &permit).await {
         let about = About::permitted(&api, &request, &permit, origin);

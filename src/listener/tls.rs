@@ -18,6 +18,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{DigitallySignedStruct, DistinguishedName, SignatureScheme};
 
 use crate::config::ListenMaterial;
+use crate::gateway::terms::{Certificate, Certified};
 
 /// What the listener shows and accepts at the moment.
 #[derive(Debug)]
@@ -118,12 +119,10 @@ struct Shown {
     judged: Mutex<Option<(Weak<ListenMaterial>, bool)>>,
 }
 
-impl Shown {
-    /// Whether an authority of the moment stands for it.
-    ///
-    /// That one did in the handshake proves nothing here: a resumed session brings back what was shown long ago, to authorities
-    /// that may be gone, and a connection lives on when they change. So each connection is judged by itself, at its first request
-    /// and at the first after a change.
+impl Certified for Shown {
+    /// That an authority stood for it in the handshake proves nothing here: a resumed session brings back what was shown long
+    /// ago, to authorities that may be gone, and a connection lives on when they change. So each connection is judged by itself,
+    /// at its first request and at the first after a change, and while requests of it are under way.
     fn is_believed(&self) -> bool {
         let material = self.clients.served.material();
         let mut judged = self.judged.lock();
@@ -138,6 +137,10 @@ impl Shown {
         *judged = Some((Arc::downgrade(&material), believed));
         believed
     }
+
+    fn is_required(&self) -> bool {
+        self.clients.client_auth_mandatory()
+    }
 }
 
 /// Keeps what a client showed with its connection.
@@ -147,7 +150,9 @@ struct Keeper(Arc<Clients>);
 impl TlsAccept for Keeper {
     async fn handshake_complete_callback(&self, tls: &TlsRef) -> Option<Arc<dyn Any + Send + Sync>> {
         let chain = tls.peer_cert_chain_der()?.to_vec();
-        Some(Arc::new(Shown { chain, clients: Arc::clone(&self.0), judged: Mutex::default() }))
+        let shown = Arc::new(Shown { chain, clients: Arc::clone(&self.0), judged: Mutex::default() });
+        // Requests under way keep it too, and what is kept here is only lent.
+        Some(Arc::new(shown))
     }
 }
 
@@ -178,11 +183,18 @@ impl<'s> Worth<'s> {
 /// Judges the certificate that a request came with.
 pub(super) fn worth(session: &Session) -> Worth<'_> {
     let Some(tls) = session.digest().and_then(|d| d.ssl_digest.as_ref()) else { return Worth::Nothing };
-    let Some(shown) = tls.extension.get::<Shown>() else { return Worth::Nothing };
+    let Some(shown) = tls.extension.get::<Arc<Shown>>() else { return Worth::Nothing };
     if shown.is_believed() {
         return Worth::Proved(&tls.cert_digest);
     }
-    Worth::Outdated { required: shown.clients.client_auth_mandatory() }
+    Worth::Outdated { required: shown.is_required() }
+}
+
+/// The certificate that a request came with, to be judged again while it is under way.
+pub(super) fn certificate(session: &Session) -> Certificate {
+    let tls = session.digest().and_then(|d| d.ssl_digest.as_ref());
+    let shown = tls.and_then(|tls| tls.extension.get::<Arc<Shown>>());
+    shown.map_or(Certificate::Missing, |shown| Certificate::Shown(Arc::clone(shown) as _))
 }
 
 /// What pingora is told.

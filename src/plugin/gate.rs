@@ -32,6 +32,7 @@ use crate::gateway::sizes;
 use crate::gateway::status::{self, Form};
 use crate::gateway::strangers::Strangers;
 use crate::gateway::streams::{CutSwitch, OpenStream, OpenStreams};
+use crate::gateway::terms::{Came, Certificate};
 use crate::gateway::unfit::Unfit;
 use crate::gateway::upstream::{Coming, Spans};
 use crate::indices::Check;
@@ -222,8 +223,9 @@ impl Gate {
         let told = prepared.identities.tell(&self.node, config, &permit, &q.seen.request).await;
         let identity = shadow::tolerate(&mut permit, told)?.unwrap_or_default();
         let (permit, cut) = (Arc::new(permit), Arc::new(CutSwitch::default()));
-        let stream =
-            OpenStream { permit: Arc::clone(&permit), config: Arc::clone(config), listens: false, cut: Arc::clone(&cut) };
+        let certificate = if q.seen.certificate.is_some() { Certificate::Told } else { Certificate::Missing };
+        let came = Came::of(&request, certificate, target.cloned());
+        let stream = OpenStream::new(Arc::clone(&permit), Arc::clone(config), false, Arc::clone(&cut), came);
         let registered = self.streams.register(stream);
         // A change between the decision and the registration was told to nobody.
         decide::still_allowed(&self.node, config, &permit).await?;

@@ -78,6 +78,12 @@ impl Principal {
         self.generation == config.generation && self.holds_until.is_none_or(|end| now < end) && self.watch.is_current()
     }
 
+    /// The same but for the configuration: whether all that the store said is still as it was.
+    #[must_use]
+    pub fn is_unchanged(&self, now: Timestamp) -> bool {
+        self.holds_until.is_none_or(|end| now < end) && self.watch.is_current()
+    }
+
     /// What it is, in short: another one as soon as anything about the caller has changed.
     #[must_use]
     pub const fn fingerprint(&self) -> Fingerprint {

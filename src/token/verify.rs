@@ -146,6 +146,7 @@ pub struct VerifierCounts {
     misses: AtomicU64,
     signatures: AtomicU64,
     keys: AtomicU64,
+    again: AtomicU64,
 }
 
 impl VerifierCounts {
@@ -171,6 +172,12 @@ impl VerifierCounts {
     #[must_use]
     pub fn keys(&self) -> u64 {
         self.keys.load(Ordering::Relaxed)
+    }
+
+    /// Principals that were read again.
+    #[must_use]
+    pub fn again(&self) -> u64 {
+        self.again.load(Ordering::Relaxed)
     }
 }
 
@@ -306,13 +313,15 @@ impl Verifier {
     /// # Errors
     /// As [`Verifier::principal`].
     pub async fn again(&self, before: &Principal, config: &Config, now: Timestamp) -> Result<Arc<Principal>, Rejected> {
-        if let Presented::ApiKey(hash) = &before.presented {
-            return self.resolve_key(hash, config, now).await;
-        }
         if before.is_expired(now) {
             return Err(Refusal::Expired.into());
         }
-        self.resolve(before.claims.clone(), config, now, before.keys).await
+        let found = match &before.presented {
+            Presented::ApiKey(hash) => self.resolve_key(hash, config, now).await,
+            Presented::AccessToken => self.resolve(before.claims.clone(), config, now, before.keys).await,
+        };
+        self.counts.again.fetch_add(1, Ordering::Relaxed);
+        found
     }
 
     /// Who a token with these claims would speak for, had we issued it.

@@ -195,14 +195,14 @@ impl View {
         let mut anew = false;
         loop {
             let asked = self.born.elapsed();
-            let head = store.feed_head(self.peers.id()).await?;
+            let head = self.in_time(store.feed_head(self.peers.id())).await?;
             self.peers.met(head.others);
             if head.listing == Listing::Gone {
                 // Others no longer wait for this node: only what is read after it is listed again counts.
                 if anew {
                     return Ok(());
                 }
-                self.peers.enlist(store).await?;
+                self.in_time(self.peers.enlist(store)).await?;
                 anew = true;
                 continue;
             }
@@ -215,7 +215,7 @@ impl View {
                 Next::Parted
             } else {
                 // With the change that was applied last, to see that it is still the same.
-                next(from, store.changes_after(from.position.saturating_sub(1), BATCH).await?)
+                next(from, self.in_time(store.changes_after(from.position.saturating_sub(1), BATCH)).await?)
             };
             match next {
                 Next::Parted => {
@@ -230,6 +230,15 @@ impl View {
                 return Ok(());
             }
         }
+    }
+
+    /// What `read` gives, unless that takes so long that it would be worth nothing: a store that says nothing must not end the
+    /// attempts.
+    async fn in_time<T, E: From<StoreError>>(&self, read: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        let late = |e: tokio::time::error::Elapsed| {
+            E::from(StoreError::Unavailable { what: "reading the change feed in time", source: Box::new(e) })
+        };
+        tokio::time::timeout(self.lease * 9 / 10, read).await.map_err(late)?
     }
 
     /// Everything that was committed by `asked`, counted from the start, is applied.
@@ -247,7 +256,7 @@ impl View {
     ) -> Result<(), StoreError> {
         // Keys first: whoever waits for this position may issue a token right after.
         if !gapless || changes.iter().any(|c| c.subject == Subject::Keys) {
-            match keys.reload(store, clock.now()).await {
+            match self.in_time(keys.reload(store, clock.now())).await {
                 Ok(()) => {}
                 // Not applied: others must not believe that a key is gone here while it is not.
                 Err(TokenFault::Store(error)) => return Err(error),

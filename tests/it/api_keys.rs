@@ -13,7 +13,7 @@ use tollgate::types::{API_KEYS_WRITE, ApiKeyId, AppId, AppUuid, ClientId, PlainT
 
 use crate::harness::audit::{call, reason};
 use crate::harness::http1::{Conn, Request, Response};
-use crate::harness::{Caller, Gateway};
+use crate::harness::{Caller, Gateway, Setup, within};
 
 const SCOPES: &str = "metrics:read metrics:write api_keys:write";
 const PUSH: &str = "/prometheus/api/v1/write";
@@ -30,7 +30,10 @@ struct Partner {
 
 impl Partner {
     async fn new() -> Self {
-        let gw = Gateway::start().await;
+        Self::on(Gateway::start().await).await
+    }
+
+    async fn on(gw: Gateway) -> Self {
         let acme = gw.org("acme").await;
         let (app, client) = app(&gw, &acme).await;
         let partner = Self { caller: member(&gw, &acme, &client).await, gw, app, client };
@@ -418,5 +421,22 @@ async fn a_key_is_explained_as_it_is_answered() {
         (partner.refused(&key).await.as_str(), explained(PUSH, None).await.reason.as_deref()),
         ("key_disabled", Some("key_disabled"))
     );
+    partner.gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_keys_stream_ends_when_its_route_takes_no_keys_any_more() {
+    let partner = Partner::on(Gateway::start_with(Setup { file: true, ..Setup::default() }).await).await;
+    let gw = &partner.gw;
+    let (key, _) = partner.key(&partner.caller).await;
+    let mut stream = Conn::open(gw.running.public).await;
+    stream.send(&Request::new("POST", PUSH).bearer(&key).header("X-Behave", "events").body("samples").bytes()).await;
+    assert_eq!(within("a response head", stream.head()).await.expect("a head").status, 200);
+    let aliases = "aliases = [\"urn:test:metrics\"]\n";
+    let without = format!("{aliases}overrides = {{ remote_write = {{ keys = false }} }}\n");
+    assert!(gw.text().contains(aliases));
+    gw.rewrite(&gw.text().replace(aliases, &without));
+    assert!(gw.running.reload());
+    assert_eq!(within("the end of the stream", stream.chunk()).await, None);
     partner.gw.running.stop().await;
 }

@@ -36,6 +36,7 @@ mod outcomes;
 mod overload;
 mod packs;
 mod panics;
+mod partitions;
 mod partner;
 mod plugin;
 mod rates;

@@ -3,7 +3,7 @@
 use crate::types::Template;
 
 /// How requests and the upstream are bound to the organization.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tenancy {
     /// `{org}.apps.example.com`: what stands behind the organization's slug in the host.
     pub host_suffix: Option<String>,

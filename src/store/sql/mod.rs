@@ -7,6 +7,7 @@
 mod columns;
 
 mod audit_row;
+mod bounded;
 mod fault;
 mod postgres;
 mod readers;

@@ -73,19 +73,20 @@ use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use sqlx::migrate::MigrateError;
-use sqlx::pool::{PoolConnection, PoolConnectionMetadata};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{Connection as _, PgPool, QueryBuilder};
 
+use super::bounded::{Bounded, Health, STATEMENT, Taken, Transaction, URGENT};
 use super::fault::Doing;
 use super::unusable;
 use crate::store::{SharedStore, StoreError};
 use crate::types::{Entropy, NodeId};
 
 type Db = sqlx::Postgres;
-type Connection = sqlx::PgConnection;
+type Connection = Bounded;
 type Row = sqlx::postgres::PgRow;
-type Reader = PoolConnection<Db>;
+type Reader = Taken;
+type Writer = Taken;
 
 const BEGIN: &str = "BEGIN";
 
@@ -102,8 +103,12 @@ const TAKE: &str = " FOR UPDATE SKIP LOCKED";
 /// How long a verb waits for a free connection.
 const ACQUIRE: Duration = Duration::from_secs(5);
 
-/// How long a connection may rest before it is asked whether it still works.
-const RESTED: Duration = Duration::from_secs(1);
+/// How long a connection for the feed may take to be made, before another is tried.
+const ACQUIRE_URGENT: Duration = Duration::from_secs(2);
+
+/// Connections for all verbs, and those beside them that the feed is read with: it is read however busy the others are.
+const CONNECTIONS: u32 = 8;
+const URGENT_CONNECTIONS: u32 = 2;
 
 /// Bounds what one verb can hold up when the server or a peer hangs.
 const LIMITS: [(&str, &str); 3] =
@@ -133,36 +138,66 @@ pub(super) async fn open(url: &str, node: &NodeId, entropy: Arc<dyn Entropy>) ->
         })?
         .application_name(&format!("tollgate {node}"));
     migrate(&options).await?;
-    let pool = PgPoolOptions::new()
-        .max_connections(8)
-        .acquire_timeout(ACQUIRE)
-        .test_before_acquire(false)
-        .before_acquire(|connection, metadata| Box::pin(is_alive(connection, metadata)))
-        .connect_with(options.options(LIMITS))
-        .await
-        .doing("connect to PostgreSQL")?;
-    Ok(Arc::new(engine::Engine { write: pool.clone(), read: Readers(pool), entropy, forgot: AtomicI64::new(i64::MIN) }))
+    let (health, options) = (Health::sound(), options.options(LIMITS));
+    let urgent = bounded(&health, URGENT_CONNECTIONS, ACQUIRE_URGENT).connect_lazy_with(options.clone());
+    let pool = bounded(&health, CONNECTIONS, ACQUIRE).connect_with(options).await.doing("connect to PostgreSQL")?;
+    let read = Readers { pool: pool.clone(), urgent, health: Arc::clone(&health) };
+    Ok(Arc::new(engine::Engine { write: Writers { pool, health }, read, entropy, forgot: AtomicI64::new(i64::MIN) }))
 }
 
-/// Whether a connection still works. One that did a moment ago is not asked: that is a round trip before each statement, and
-/// there is one after each already.
-async fn is_alive(connection: &mut PgConnection, metadata: PoolConnectionMetadata) -> Result<bool, sqlx::Error> {
-    if metadata.idle_for >= RESTED {
-        connection.ping().await?;
+/// A pool that lends nothing that is thought to be lost.
+fn bounded(health: &Arc<Health>, connections: u32, wait: Duration) -> PgPoolOptions {
+    let health = Arc::clone(health);
+    PgPoolOptions::new().max_connections(connections).acquire_timeout(wait).test_before_acquire(false).before_acquire(
+        move |connection, about| {
+            let health = Arc::clone(&health);
+            Box::pin(async move { health.admits(connection, about).await })
+        },
+    )
+}
+
+/// Connections to write with.
+struct Writers {
+    pool: PgPool,
+    health: Arc<Health>,
+}
+
+impl Writers {
+    async fn acquire(&self) -> Result<Writer, sqlx::Error> {
+        Ok(Taken(Bounded::new(self.pool.acquire().await?, STATEMENT, &self.health)))
     }
-    Ok(true)
-}
 
-/// Connections to read with: the same that write.
-struct Readers(PgPool);
-
-impl Readers {
-    async fn get(&self) -> Result<Reader, StoreError> {
-        self.0.acquire().await.doing("take a connection")
+    async fn begin_with(&self, statement: &'static str) -> Result<Transaction, sqlx::Error> {
+        Transaction::begin(self.acquire().await?.0, statement).await
     }
 
     async fn close(&self) {
-        self.0.close().await;
+        self.pool.close().await;
+    }
+}
+
+/// Connections to read with: the same that write, and those for what must not wait behind anything.
+struct Readers {
+    pool: PgPool,
+    urgent: PgPool,
+    health: Arc<Health>,
+}
+
+impl Readers {
+    async fn get(&self) -> Result<Reader, StoreError> {
+        let connection = self.pool.acquire().await.doing("take a connection")?;
+        Ok(Taken(Bounded::new(connection, STATEMENT, &self.health)))
+    }
+
+    /// For what is read all the time. A connection that is being made is made to its end: whoever comes next has it.
+    async fn urgent(&self) -> Result<Reader, StoreError> {
+        let made = tokio::spawn(self.urgent.acquire()).await.doing("take a connection for the feed")?;
+        Ok(Taken(Bounded::new(made.doing("take a connection for the feed")?, URGENT, &self.health)))
+    }
+
+    async fn close(&self) {
+        self.urgent.close().await;
+        self.pool.close().await;
     }
 }
 

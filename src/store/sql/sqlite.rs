@@ -85,6 +85,9 @@ use crate::types::Entropy;
 type Db = sqlx::Sqlite;
 type Connection = sqlx::SqliteConnection;
 type Row = sqlx::sqlite::SqliteRow;
+type Transaction = sqlx::Transaction<'static, Db>;
+type Writer = sqlx::pool::PoolConnection<Db>;
+type Writers = SqlitePool;
 
 /// A transaction that starts to read can't become one that writes while another writes: take the lock first.
 const BEGIN: &str = "BEGIN IMMEDIATE";

@@ -10,6 +10,7 @@ pub mod http1;
 pub mod http2;
 pub mod line;
 pub mod upstream;
+pub mod way;
 pub mod world;
 
 use std::future::Future;

@@ -1,6 +1,7 @@
 //! A changed configuration is in force whole or not at all, and nobody who calls notices the change itself.
 
 mod mixed;
+mod streams;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -214,36 +215,6 @@ async fn a_change_of_a_file_or_of_its_secrets_needs_no_signal() {
     until("another file", &|| gw.running.node.config.load().generation > generation).await;
     gw.rewrite("nonsense");
     until("a refusal", &|| stale(&gw)).await;
-    gw.running.stop().await;
-}
-
-async fn stream(gw: &Gateway, caller: &Caller) -> Conn {
-    let mut conn = Conn::open(gw.running.public).await;
-    let request = Request::get(QUERY).bearer(&caller.token).header("X-Behave", "events").header("Accept", "text/event-stream");
-    conn.send(&request.bytes()).await;
-    assert_eq!(within("a response head", conn.head()).await.expect("a head").status, 200);
-    conn
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stream_outlives_a_change_that_leaves_it_its_scopes_and_no_other() {
-    let gw = gateway().await;
-    let caller = gw.caller("acme", &["reader"], "metrics:read").await;
-    let other = gw.caller("other", &["operator"], "metrics:read").await;
-    let (mut kept, mut revoked) = (stream(&gw, &caller).await, stream(&gw, &other).await);
-    let first = gw.text();
-    let scope = "\n[scopes.\"aa:first\"]\ndescription = \"Moves every other\"\ngroup = \"X\"\nrisk = \"low\"\n";
-    gw.rewrite(&format!("{first}{scope}"));
-    assert!(gw.running.reload());
-    // The second stream is looked at behind the first: when it was cut, the first had been looked at.
-    gw.revoke(&other.grant).await;
-    assert_eq!(within("the end of the other stream", revoked.chunk()).await, None);
-    gw.upstream.emit("data: on\n\n");
-    assert_eq!(within("an event", kept.chunk()).await, Some(Some(b"data: on\n\n".to_vec())));
-    gw.rewrite(&first.replace("permissions = [\"metrics:read\", \"dash:read\"]", "permissions = [\"dash:read\"]"));
-    assert!(gw.running.reload());
-    assert_eq!(within("the end of the stream", kept.chunk()).await, None, "its user no longer holds the scope");
-    assert_eq!(ask(gw.running.public, &Request::get(QUERY).bearer(&caller.token)).await.status, 403);
     gw.running.stop().await;
 }
 

@@ -16,7 +16,7 @@ use super::{Rig, metrics};
 use crate::harness::audit::call;
 use crate::harness::certificates::{Authority, Leaf, write};
 use crate::harness::http1::{Request, ask};
-use crate::harness::{Setup, UPSTREAM_SECRET};
+use crate::harness::{Setup, UPSTREAM_SECRET, within};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_show_certificates_of_the_authority_or_none() {
@@ -217,5 +217,35 @@ async fn shadow_mode_lets_pass_who_shows_no_certificate_and_lends_them_nothing()
         assert_eq!(call(&record).would_deny.as_ref().map(|w| w.reason.as_str()), wanted);
         assert_eq!(record.actor.client.as_ref(), Some(&caller.client.id), "whom it would hit is known");
     }
+    rig.gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_ends_when_the_authority_of_its_certificate_is_gone() {
+    let (theirs, others) = (Authority::new(), Authority::new());
+    let known = theirs.leaf(&["client.test"]);
+    let more = "[[apis]]\nname = \"sealed\"\nmount = \"/sealed\"\nupstream = \"plain\"\n\
+                [[apis.routes]]\nid = \"sealed.any\"\nmatch = \"/**\"\nmethods = [\"GET\"]\npublic = true\nclient_certificate = true\n";
+    let rig = Rig::start_with(more, |dir| {
+        write(&dir.join("clients.pem"), &theirs.0.pem());
+        format!(", client_ca = {:?}", dir.join("clients.pem"))
+    })
+    .await;
+    let client = rig.client(Some(&known));
+    let stream = async |path: &str| {
+        let url = format!("https://gw.test:{}{path}", rig.gw.running.public.port());
+        let request = client.get(&url).header(HOST, "gw.test").header("X-Behave", "events").header("Accept", "text/event-stream");
+        let answer = request.send().await.expect("an answer");
+        assert_eq!(answer.status(), 200, "{path}");
+        answer
+    };
+    let (mut sealed, mut open) = (stream("/sealed/x").await, stream("/open/x").await);
+    write(&rig.dir.path().join("clients.pem"), &others.0.pem());
+    let _ = rig.gw.running.reload();
+    assert!(within("the end of the stream", sealed.chunk()).await.is_err(), "cut, not ended");
+    rig.gw.upstream.emit("data: on\n\n");
+    let event = within("an event", open.chunk()).await.expect("no end").expect("an event");
+    assert_eq!(event.as_ref(), b"data: on\n\n", "it needs no certificate");
+    drop(open);
     rig.gw.running.stop().await;
 }

@@ -355,7 +355,7 @@ impl AuditLogStore for Engine {
             )
             .bind(before.millis())
             .bind(EXPIRE_BATCH)
-            .execute(&self.write)
+            .execute(&mut *self.writer().await?)
             .await
             .doing("expire audit records")?;
             expired += done.rows_affected();
@@ -363,7 +363,7 @@ impl AuditLogStore for Engine {
                 break;
             }
         }
-        let mut connection = self.write.acquire().await.doing("take a connection")?;
+        let mut connection = self.writer().await?;
         let hooks = hooks::forget(&mut connection, before).await;
         let shadow = shadow::forget(&mut connection, before).await;
         // SQLite has this one connection.

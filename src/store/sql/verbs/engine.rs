@@ -5,18 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
 use async_trait::async_trait;
-use sqlx::{Pool, Transaction};
 
 use super::super::audit_row::control;
 use super::super::fault::Doing;
-use super::{BEGIN, Connection, Db, Reader, Readers, audit_log, feed, hooks, strangers};
+use super::{BEGIN, Connection, Reader, Readers, Transaction, Writer, Writers, audit_log, feed, hooks, strangers};
 use crate::record::{Actor, AuditRecord, Cause, ControlEvent};
 use crate::store::{Store, StoreError, Subject};
 use crate::types::{Entropy, OrgId};
 
 /// The store.
 pub(super) struct Engine {
-    pub(super) write: Pool<Db>,
+    pub(super) write: Writers,
     pub(super) read: Readers,
     pub(super) entropy: Arc<dyn Entropy>,
     /// The day up to which the use of grants was last forgotten.
@@ -29,6 +28,16 @@ impl Engine {
         self.read.get().await
     }
 
+    /// The same for what is read all the time, and must not wait behind anything.
+    pub(super) async fn urgent_reader(&self) -> Result<Reader, StoreError> {
+        self.read.urgent().await
+    }
+
+    /// A connection for one statement that changes something, until it is dropped.
+    pub(super) async fn writer(&self) -> Result<Writer, StoreError> {
+        self.write.acquire().await.doing("take a connection")
+    }
+
     /// Starts a change. Dropping it without [`Tx::commit`] undoes it.
     pub(super) async fn begin<'c>(&'c self, cause: &'c Cause) -> Result<Tx<'c>, StoreError> {
         let inner = self.write.begin_with(BEGIN).await.doing("begin a transaction")?;
@@ -38,7 +47,7 @@ impl Engine {
 
 /// A change under way, with the records and the feed lines that will be committed with it.
 pub(super) struct Tx<'c> {
-    inner: Transaction<'static, Db>,
+    inner: Transaction,
     pub(super) cause: &'c Cause,
     entropy: &'c dyn Entropy,
     records: Vec<AuditRecord>,
@@ -88,7 +97,7 @@ impl Store for Engine {
             .await
             .doing("read the heartbeat")?;
         sqlx::query("UPDATE heartbeat SET beats = beats + 1 WHERE one = 1")
-            .execute(&self.write)
+            .execute(&mut *self.writer().await?)
             .await
             .doing("write the heartbeat")
             .map(drop)

@@ -42,7 +42,7 @@ pub(super) async fn append(connection: &mut Connection, subjects: &[Subject], at
 impl FeedStore for Engine {
     async fn feed_position(&self) -> Result<u64, StoreError> {
         let row = sqlx::query("SELECT position FROM feed_head WHERE one = 1")
-            .fetch_one(&mut *self.reader().await?)
+            .fetch_one(&mut *self.urgent_reader().await?)
             .await
             .doing("read the feed's position")?;
         Fields::of(&row, "feed_head", "position").count("position")
@@ -52,7 +52,7 @@ impl FeedStore for Engine {
         let rows = sqlx::query("SELECT position, mark, subject FROM changes WHERE position > $1 ORDER BY position LIMIT $2")
             .bind(i64::try_from(position).unwrap_or(i64::MAX))
             .bind(i64::from(limit))
-            .fetch_all(&mut *self.reader().await?)
+            .fetch_all(&mut *self.urgent_reader().await?)
             .await
             .doing("read the feed")?;
         let line = |row| {
@@ -66,7 +66,7 @@ impl FeedStore for Engine {
     async fn forget_changes(&self, before: Timestamp) -> Result<u64, StoreError> {
         sqlx::query("DELETE FROM changes WHERE changed_at < $1 AND position < (SELECT MAX(position) FROM changes)")
             .bind(before.millis())
-            .execute(&self.write)
+            .execute(&mut *self.writer().await?)
             .await
             .doing("forget old changes")
             .map(|done| done.rows_affected())

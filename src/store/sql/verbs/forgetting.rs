@@ -45,7 +45,7 @@ impl Engine {
             for bound in bounds {
                 query = query.bind(*bound);
             }
-            let done = query.execute(&self.write).await.doing("forget what ended")?.rows_affected();
+            let done = query.execute(&mut *self.writer().await?).await.doing("forget what ended")?.rows_affected();
             forgotten += done;
             if done < AT_ONCE {
                 break;

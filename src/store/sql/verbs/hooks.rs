@@ -136,7 +136,7 @@ impl HookStore for Engine {
         .bind(hook)
         .bind(at.millis())
         .bind(i64::from(limit))
-        .fetch_all(&self.write)
+        .fetch_all(&mut *self.writer().await?)
         .await
         .doing("claim deliveries")?;
         rows.iter().map(delivery).collect()
@@ -147,7 +147,7 @@ impl HookStore for Engine {
             .bind(&delivery.what.hook)
             .bind(delivery.what.record.as_str())
             .bind(i64::from(delivery.attempts))
-            .execute(&self.write)
+            .execute(&mut *self.writer().await?)
             .await
             .doing("finish a delivery")?;
         Ok(done.rows_affected() > 0)
@@ -159,7 +159,7 @@ impl HookStore for Engine {
             .bind(delivery.what.record.as_str())
             .bind(i64::from(delivery.attempts))
             .bind(due.millis())
-            .execute(&self.write)
+            .execute(&mut *self.writer().await?)
             .await
             .doing("postpone a delivery")?;
         Ok(done.rows_affected() > 0)

@@ -21,7 +21,7 @@ impl NodeStore for Engine {
         )
         .bind(id.as_str())
         .bind(role == NodeRole::Serves)
-        .execute(&self.write)
+        .execute(&mut *self.writer().await?)
         .await
         .doing("list this node")
         .map(drop)
@@ -33,7 +33,7 @@ impl NodeStore for Engine {
              LEFT JOIN changes c ON c.position = h.position LEFT JOIN nodes n ON n.id = $1 WHERE h.one = 1",
         )
         .bind(id.as_str())
-        .fetch_one(&mut *self.reader().await?)
+        .fetch_one(&mut *self.urgent_reader().await?)
         .await
         .doing("read the feed's position")?;
         let fields = Fields::of(&row, "feed_head", "position");
@@ -54,7 +54,7 @@ impl NodeStore for Engine {
         .bind(id.as_str())
         .bind(number(point.position))
         .bind(point.mark.map(|m| m.0))
-        .execute(&self.write)
+        .execute(&mut *self.writer().await?)
         .await
         .doing("confirm what was applied")
         .map(|done| done.rows_affected() > 0)
@@ -62,7 +62,7 @@ impl NodeStore for Engine {
 
     async fn nodes(&self) -> Result<Vec<NodeRow>, StoreError> {
         let rows = sqlx::query("SELECT id, serves, position, beats, fenced FROM nodes ORDER BY id")
-            .fetch_all(&mut *self.reader().await?)
+            .fetch_all(&mut *self.urgent_reader().await?)
             .await
             .doing("read what nodes there are")?;
         let node = |row| {
@@ -82,7 +82,7 @@ impl NodeStore for Engine {
         sqlx::query("UPDATE nodes SET fenced = TRUE WHERE id = $1 AND beats = $2 AND NOT fenced")
             .bind(seen.id.as_str())
             .bind(number(seen.beats))
-            .execute(&self.write)
+            .execute(&mut *self.writer().await?)
             .await
             .doing("give up a silent node")
             .map(|done| done.rows_affected() > 0)
@@ -92,7 +92,7 @@ impl NodeStore for Engine {
         sqlx::query("DELETE FROM nodes WHERE id = $1 AND beats = $2 AND fenced")
             .bind(seen.id.as_str())
             .bind(number(seen.beats))
-            .execute(&self.write)
+            .execute(&mut *self.writer().await?)
             .await
             .doing("forget a silent node")
             .map(|done| done.rows_affected() > 0)
@@ -101,7 +101,7 @@ impl NodeStore for Engine {
     async fn unlist_node(&self, id: &NodeId) -> Result<(), StoreError> {
         sqlx::query("DELETE FROM nodes WHERE id = $1")
             .bind(id.as_str())
-            .execute(&self.write)
+            .execute(&mut *self.writer().await?)
             .await
             .doing("take this node off the list")
             .map(drop)

@@ -26,7 +26,7 @@ impl RepeatStore for Engine {
         .bind(&request.bytes()[..])
         .bind(at.millis())
         .bind(until.millis())
-        .execute(&self.write)
+        .execute(&mut *self.writer().await?)
         .await
         .doing("claim a request")?;
         if claimed.rows_affected() > 0 {
@@ -35,7 +35,7 @@ impl RepeatStore for Engine {
         // The connection that writes: the claim that beat this one may be newer than what readers see.
         let row = sqlx::query("SELECT request, answer, expires_at FROM repeatable_requests WHERE key = $1")
             .bind(&key.bytes()[..])
-            .fetch_optional(&self.write)
+            .fetch_optional(&mut *self.writer().await?)
             .await
             .doing("read a request")?;
         let Some(row) = row else { return Ok(Once::Busy) };
@@ -52,7 +52,7 @@ impl RepeatStore for Engine {
         sqlx::query("UPDATE repeatable_requests SET answer = $2 WHERE key = $1")
             .bind(&key.bytes()[..])
             .bind(answer)
-            .execute(&self.write)
+            .execute(&mut *self.writer().await?)
             .await
             .doing("remember an answer")
             .map(drop)
@@ -61,7 +61,7 @@ impl RepeatStore for Engine {
     async fn abandon_once(&self, key: &HashedToken) -> Result<(), StoreError> {
         sqlx::query("DELETE FROM repeatable_requests WHERE key = $1 AND answer IS NULL")
             .bind(&key.bytes()[..])
-            .execute(&self.write)
+            .execute(&mut *self.writer().await?)
             .await
             .doing("give a request back")
             .map(drop)

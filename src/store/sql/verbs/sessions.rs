@@ -234,7 +234,7 @@ impl SessionStore for Engine {
             sqlx::query("UPDATE sessions SET seen_at = $1 WHERE hash = $2 AND seen_at < $1")
                 .bind(at.millis())
                 .bind(&hash.bytes()[..])
-                .execute(&self.write)
+                .execute(&mut *self.writer().await?)
                 .await
                 .doing("note a session's use")?;
             session.seen_at = at;

@@ -97,7 +97,7 @@ impl TrialStore for Engine {
         .bind(grant.as_str())
         .bind(sealed)
         .bind(at.millis())
-        .execute(&self.write)
+        .execute(&mut *self.writer().await?)
         .await
         .doing("finish a trial")?;
         Ok(done.rows_affected() > 0)

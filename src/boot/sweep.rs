@@ -1,0 +1,205 @@
+//! Ends requests under way whose permission has gone.
+//!
+//! A revocation is acknowledged when this node has applied it, or once the lease of a node that can't has run out. So two tasks
+//! look at what is under way: one that never asks the store, and ends what nobody can vouch for; and one that asks who calls now,
+//! for what a change or another configuration has made doubtful.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::gateway::streams::{OpenStream, OpenStreams, Picked};
+use crate::gateway::terms::Terms;
+use crate::node::Node;
+use crate::token::{Principal, Rejected};
+
+/// How often everything under way is looked at, whether or not anything has changed.
+const SWEEP: Duration = Duration::from_secs(1);
+/// How often it is asked whether this node still learns of revocations, and whether another configuration is in force.
+const LOOK: Duration = Duration::from_millis(100);
+/// Callers that are read again at one time: others need the store as well.
+const ABREAST: usize = 4;
+/// How long reading a caller again may take: as long as anything holds that nobody vouches for.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Ends what has ended by itself, and everything while this node can't know of changes. Waits for nobody: the store may hang.
+pub(super) async fn lease(node: Arc<Node>, streams: Arc<OpenStreams>, stop: CancellationToken) {
+    let (mut swept, mut was_lost) = (Instant::now(), false);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(LOOK) => {}
+        }
+        let lost = !node.view.is_fresh();
+        // What ends before the next look is no stream.
+        let stale = lost && was_lost;
+        was_lost = lost;
+        if !stale && swept.elapsed() < SWEEP {
+            continue;
+        }
+        swept = Instant::now();
+        let now = node.now();
+        let is_over = |stream: &OpenStream| {
+            let has_ended = |p: &Arc<Principal>| stale || p.is_expired(now);
+            let is_refused = stream.terms().bound && stream.principal().is_some_and(has_ended);
+            !stream.cut.is_cut() && (is_refused || stream.terms().lack_certificate(&stream.came))
+        };
+        for picked in streams.pick(is_over) {
+            cut(&node, &picked.stream);
+        }
+    }
+}
+
+/// Asks again about what a change or another configuration has made doubtful, each caller once. Those whom a change names come
+/// first, and are ended as soon as they are known to be refused.
+pub(super) async fn changes(node: Arc<Node>, streams: Arc<OpenStreams>, stop: CancellationToken) {
+    let mut applied = node.view.applied();
+    let (mut swept, mut generation) = (Instant::now(), node.config.load().generation);
+    let (mut waiting, mut asked) = (Vec::<Call>::new(), FuturesUnordered::new());
+    // Tokens that are being asked about.
+    let mut under_way = HashSet::new();
+    loop {
+        while asked.len() < ABREAST
+            && let Some(call) = waiting.pop()
+        {
+            under_way.insert(call.token.clone());
+            asked.push(ask(&node, call));
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            changed = applied.changed() => if changed.is_err() { return },
+            Some((call, found)) = asked.next() => {
+                under_way.remove(&call.token);
+                judge(&node, &streams, &call, &found);
+                // What has changed since is asked about again at once: it was left out while this was under way.
+                if let Again::Known(who) = &found.who
+                    && !who.is_current(&node.config.load(), node.now())
+                {
+                    waiting.extend(doubtful(&node, &streams, &under_way).into_iter().filter(|other| other.token == call.token));
+                }
+                continue;
+            }
+            () = tokio::time::sleep(LOOK) => {
+                if node.config.load().generation == generation && swept.elapsed() < SWEEP {
+                    continue;
+                }
+            }
+        }
+        (swept, generation) = (Instant::now(), node.config.load().generation);
+        waiting = doubtful(&node, &streams, &under_way);
+    }
+}
+
+/// Requests under way with one token.
+struct Call {
+    token: String,
+    who: Arc<Principal>,
+    streams: Vec<Picked>,
+}
+
+/// Who calls with a token now.
+enum Again {
+    /// Somebody.
+    Known(Arc<Principal>),
+    /// The token is worth nothing.
+    Refused,
+    /// Nobody can say.
+    Unknown,
+}
+
+/// Who calls with a token now, and under which configuration.
+struct Found {
+    who: Again,
+    config: Arc<Config>,
+}
+
+/// What has to be asked about, by token; those whom a change names at the end. What is under way is left out. Where nobody has to
+/// be known another configuration is asked at once.
+fn doubtful(node: &Node, streams: &OpenStreams, under_way: &HashSet<String>) -> Vec<Call> {
+    let (config, now) = (node.config.load_full(), node.now());
+    let is_doubtful = |stream: &OpenStream| {
+        let has_changed = |p: &Arc<Principal>| !p.is_current(&config, now);
+        let is_unsure = stream.terms().bound && stream.principal().is_some_and(has_changed);
+        !stream.cut.is_cut() && (is_unsure || stream.terms().generation != config.generation)
+    };
+    let mut calls = HashMap::<String, Call>::new();
+    for picked in streams.pick(is_doubtful) {
+        let stream = &picked.stream;
+        let bound = stream.terms().binds(&config, &stream.came);
+        let Some(who) = stream.principal().filter(|_| bound).cloned() else {
+            match Terms::under(&config, &stream.permit, &stream.came, None) {
+                Some(terms) => streams.renew(&picked, terms, None),
+                None => cut(node, stream),
+            }
+            continue;
+        };
+        if !under_way.contains(&who.claims.jti) {
+            let token = who.claims.jti.clone();
+            let call = calls.entry(token.clone()).or_insert_with(|| Call { token, who, streams: Vec::new() });
+            call.streams.push(picked);
+        }
+    }
+    let mut calls: Vec<_> = calls.into_values().collect();
+    calls.sort_by_key(|call| !call.who.is_unchanged(now));
+    calls
+}
+
+/// Asks who calls now. A store that doesn't answer is one that nobody can ask.
+async fn ask(node: &Node, call: Call) -> (Call, Found) {
+    let config = node.config.load_full();
+    let again = node.verifier.again(&call.who, &config, node.now());
+    let who = match tokio::time::timeout(PATIENCE, again).await {
+        Ok(Ok(who)) if node.view.is_fresh() => Again::Known(who),
+        Ok(Err(Rejected::Refused { .. })) => Again::Refused,
+        Ok(Ok(_) | Err(Rejected::Guessing { .. } | Rejected::Fault(_))) | Err(_) => Again::Unknown,
+    };
+    (call, Found { who, config })
+}
+
+/// Ends the requests of a call that are not allowed any more, and keeps what was found with the others.
+fn judge(node: &Node, streams: &OpenStreams, call: &Call, found: &Found) {
+    let now = node.now();
+    for picked in &call.streams {
+        let stream = &picked.stream;
+        let who = match &found.who {
+            Again::Known(who) => who,
+            // Nothing was taken away, or this node would know: only the configuration is another. It is asked about at the next
+            // look.
+            Again::Unknown if stream.principal().is_some_and(|p| p.is_unchanged(now)) => continue,
+            // What may have been revoked must not go on.
+            Again::Unknown | Again::Refused => {
+                cut(node, stream);
+                continue;
+            }
+        };
+        match terms_of(stream, &found.config, who) {
+            None => cut(node, stream),
+            // Lists that its client was told of may have changed.
+            Some(_) if stream.listens && !stream.permit.shows_alike(&found.config, &stream.config, who) => stream.cut.end(),
+            Some(terms) => streams.renew(picked, terms, Some(who)),
+        }
+    }
+}
+
+/// What holds for a request under `config`, where it may go on.
+fn terms_of(stream: &OpenStream, config: &Config, who: &Principal) -> Option<Terms> {
+    if !stream.permit.holds_under(config, &stream.config, who) {
+        return None;
+    }
+    if stream.terms().generation == config.generation {
+        return Some(stream.terms());
+    }
+    Terms::under(config, &stream.permit, &stream.came, Some(who))
+}
+
+fn cut(node: &Node, stream: &OpenStream) {
+    if !stream.cut.is_cut() {
+        stream.cut.cut();
+        node.metrics.streams_cut.inc();
+    }
+}

@@ -1,0 +1,162 @@
+//! What a change of the configuration means for requests that are under way.
+
+use super::{QUERY, gateway};
+use crate::harness::http1::{Conn, Request, ask};
+use crate::harness::{Caller, Gateway, Setup, within};
+
+/// How often a caller of open streams was read again.
+fn again(gw: &Gateway) -> u64 {
+    gw.running.node.verifier.counts.again()
+}
+
+/// Waits until that was so many times.
+async fn read_again(gw: &Gateway, times: u64) {
+    within("a caller read again", async {
+        while again(gw) < times {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+async fn stream(gw: &Gateway, caller: &Caller) -> Conn {
+    stream_of(gw, Request::get(QUERY).bearer(&caller.token)).await
+}
+
+async fn stream_of(gw: &Gateway, request: Request) -> Conn {
+    let mut conn = Conn::open(gw.running.public).await;
+    conn.send(&request.header("X-Behave", "events").header("Accept", "text/event-stream").bytes()).await;
+    assert_eq!(within("a response head", conn.head()).await.expect("a head").status, 200);
+    conn
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_outlives_a_change_that_leaves_it_its_scopes_and_no_other() {
+    let gw = gateway().await;
+    let caller = gw.caller("acme", &["reader"], "metrics:read").await;
+    let other = gw.caller("other", &["operator"], "metrics:read").await;
+    let (mut kept, mut revoked) = (stream(&gw, &caller).await, stream(&gw, &other).await);
+    let first = gw.text();
+    let scope = "\n[scopes.\"aa:first\"]\ndescription = \"Moves every other\"\ngroup = \"X\"\nrisk = \"low\"\n";
+    gw.rewrite(&format!("{first}{scope}"));
+    assert!(gw.running.reload());
+    read_again(&gw, 2).await;
+    gw.revoke(&other.grant).await;
+    assert_eq!(within("the end of the other stream", revoked.chunk()).await, None);
+    gw.upstream.emit("data: on\n\n");
+    assert_eq!(within("an event", kept.chunk()).await, Some(Some(b"data: on\n\n".to_vec())));
+    gw.rewrite(&first.replace("permissions = [\"metrics:read\", \"dash:read\"]", "permissions = [\"dash:read\"]"));
+    assert!(gw.running.reload());
+    assert_eq!(within("the end of the stream", kept.chunk()).await, None, "its user no longer holds the scope");
+    assert_eq!(ask(gw.running.public, &Request::get(QUERY).bearer(&caller.token)).await.status, 403);
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_change_each_caller_of_open_streams_is_read_once() {
+    let gw = gateway().await;
+    let mut calls = Vec::new();
+    for slug in ["acme", "beta", "gamma"] {
+        let caller = gw.caller(slug, &["reader"], "metrics:read").await;
+        let mut streams = Vec::new();
+        for _ in 0..6 {
+            streams.push(stream(&gw, &caller).await);
+        }
+        calls.push((caller, streams));
+    }
+    let before = again(&gw);
+    gw.rewrite(&gw.text().replace("read = \"60s\"", "read = \"59s\""));
+    assert!(gw.running.reload());
+    read_again(&gw, before + 3).await;
+    for (revoked, (caller, streams)) in (1..).zip(calls.iter_mut().take(2)) {
+        gw.revoke(&caller.grant).await;
+        for stream in streams {
+            assert_eq!(within("the end of a stream", stream.chunk()).await, None);
+        }
+        assert_eq!(again(&gw), before + 3 + revoked, "whom the change named, once, and nobody else");
+    }
+    gw.upstream.emit("data: on\n\n");
+    for stream in &mut calls[2].1 {
+        assert_eq!(within("an event", stream.chunk()).await, Some(Some(b"data: on\n\n".to_vec())));
+    }
+    gw.running.stop().await;
+}
+
+const STEPS: &str = r#"
+[[apis]]
+name = "steps"
+mount = "/steps"
+upstream = "plain"
+[[apis.routes]]
+id = "steps.one"
+match = "/one"
+methods = ["GET"]
+scopes = ["metrics:read"]
+[[apis.routes]]
+id = "steps.kept"
+match = "/kept"
+methods = ["GET"]
+scopes = ["metrics:read"]
+[[apis.routes]]
+id = "steps.open"
+match = "/open"
+methods = ["GET"]
+public = true
+[[apis]]
+name = "dim"
+mount = "/dim"
+upstream = "plain"
+enforce = "shadow"
+[[apis.routes]]
+id = "dim.any"
+match = "/**"
+methods = ["GET"]
+scopes = ["metrics:read"]
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_ends_when_its_route_is_closed_or_narrowed_and_no_other_does() {
+    let gw = Gateway::start_with(Setup { more: STEPS.to_owned(), file: true, ..Setup::default() }).await;
+    let caller = gw.caller("acme", &["reader"], "metrics:read").await;
+    let first = gw.text();
+    let one = "match = \"/one\"\nmethods = [\"GET\"]\nscopes = [\"metrics:read\"]";
+    let open = "match = \"/open\"\nmethods = [\"GET\"]\npublic = true";
+    let mut kept = stream_of(&gw, Request::get("/steps/kept").bearer(&caller.token)).await;
+    for (what, path, known, before, after) in [
+        ("the route is gone", "/steps/one", true, one, one.replace("/one", "/two")),
+        ("another method", "/steps/one", true, one, one.replace("GET", "POST")),
+        ("one scope more", "/steps/one", true, one, one.replace("\"metrics:read\"", "\"metrics:read\", \"dash:read\"")),
+        ("public no more", "/steps/open", false, open, open.replace("public = true", "scopes = [\"metrics:read\"]")),
+        ("enforced", "/dim/x", false, "enforce = \"shadow\"\n", String::new()),
+        ("elsewhere", "/dim/x", false, "mount = \"/dim\"", "mount = \"/dark\"".to_owned()),
+    ] {
+        gw.rewrite(&first);
+        assert!(gw.running.reload(), "{what}");
+        let request = Request::get(path);
+        let request = if known { request.bearer(&caller.token) } else { request };
+        let mut narrowed = stream_of(&gw, request).await;
+        assert!(first.contains(before), "{what}");
+        gw.rewrite(&first.replace(before, &after));
+        assert!(gw.running.reload(), "{what}");
+        assert_eq!(within(what, narrowed.chunk()).await, None, "{what}");
+    }
+    gw.upstream.emit("data: on\n\n");
+    assert_eq!(within("an event", kept.chunk()).await, Some(Some(b"data: on\n\n".to_vec())));
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_was_only_observed_is_bound_once_its_api_enforces() {
+    let gw = Gateway::start_with(Setup { more: STEPS.to_owned(), file: true, ..Setup::default() }).await;
+    let caller = gw.caller("acme", &["reader"], "metrics:read").await;
+    let mut known = stream_of(&gw, Request::get("/dim/x").bearer(&caller.token)).await;
+    let before = again(&gw);
+    gw.rewrite(&gw.text().replace("enforce = \"shadow\"\n", ""));
+    assert!(gw.running.reload());
+    read_again(&gw, before + 1).await;
+    gw.upstream.emit("data: on\n\n");
+    assert_eq!(within("an event", known.chunk()).await, Some(Some(b"data: on\n\n".to_vec())), "it may go on");
+    gw.revoke(&caller.grant).await;
+    assert_eq!(within("the end of the stream", known.chunk()).await, None);
+    gw.running.stop().await;
+}
