@@ -20,6 +20,7 @@ use super::desk;
 use super::entry::{self, Entered};
 use super::onward;
 use super::protocol;
+use super::waiting;
 use crate::audit::Journal;
 use crate::config::ApiKind;
 use crate::gateway::denial::{Denial, UpstreamFault};
@@ -163,6 +164,7 @@ impl ProxyHttp for Front {
         protocol::go_ahead(session, head, forwarding).await?;
         if forwarding.inflates() {
             index::fit(head);
+        waiting::keep_te(session, head)?;
         }
         let rewritten = forwarding.message.as_ref().is_some_and(|m| m.rewritten);
         match &forwarding.narrowed {
@@ -193,7 +195,7 @@ impl ProxyHttp for Front {
         if head.status.is_informational() && head.status != 101 {
             return Ok(());
         }
-        let (elapsed, http2, prepared) = (ctx.started.elapsed(), session.is_http2(), Arc::clone(&ctx.prepared));
+        let (elapsed, http2, prepared) = (ctx.started.elapsed(), waiting::is_http2(session), Arc::clone(&ctx.prepared));
         let Some(forwarding) = ctx.forwarding() else { return Ok(()) };
         forwarding.first_byte.get_or_insert(elapsed);
         onward::answered(self, forwarding, head);

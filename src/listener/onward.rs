@@ -14,6 +14,7 @@ use super::exchange;
 use super::front::Front;
 use super::protocol;
 use crate::config::Upstream;
+use super::waiting::{is_http2, wait};
 use crate::gateway::denial::UpstreamFault;
 use crate::gateway::streams::HangUp;
 use crate::gateway::upstream::{Awaited, Circuit, NoPeer, Pool, Slow, Spans, Stream, Watch, Watched};
@@ -59,7 +60,8 @@ pub(super) async fn peer(front: &Front, session: &mut Session, ctx: &mut Ctx) ->
         let first = spans.first.map(|first| spans.connect + first);
         let stream = spans.stream.map(|stream| Stream { total: longest, ..stream });
         let until = Watched { first, total: left(spans.total), idle: spans.idle, stream, body };
-        forwarding.watch = cut.map(|cut| Watch::start(cut, hang_up(session), until));
+        let stream_may_come = stream;
+        forwarding.watch = cut.map(|cut| Watch::start(cut, hang_up(session, stream_may_come), until));
     }
     match attempt.pool().peer(attempt.index(), forwarding.reached, &spans, now).await {
         Ok(mut peer) => {
@@ -79,16 +81,23 @@ pub(super) async fn peer(front: &Front, session: &mut Session, ctx: &mut Ctx) ->
     }
 }
 
-/// What ends the reading of a client. Over HTTP/2 that would end what others ask of the same connection.
-fn hang_up(session: &Session) -> Option<Arc<HangUp>> {
-    let connection = exchange::current()?.connection.clone()?;
-    (!session.is_http2()).then(|| Arc::clone(&connection.hang_up))
+/// What ends the reading of a client, where a limit can pass that pingora does not watch. Over HTTP/2 others are read from the same
+/// connection, so that it ends that of one request.
+fn hang_up(session: &mut Session, stream_may_come: bool) -> Option<Arc<HangUp>> {
+    let exchange = exchange::current()?;
+    if !is_http2(session) {
+        return exchange.connection.as_ref().map(|connection| Arc::clone(&connection.hang_up));
+    }
+    stream_may_come.then(|| {
+        wait(session, &exchange.hang_up);
+        Arc::clone(&exchange.hang_up)
+    })
 }
 
 /// The body that a client sends over HTTP/2, and how long it may pause: pingora has a deadline over HTTP/1 only. While the upstream
 /// takes nothing, nothing is read, and that has a deadline of its own.
 fn sending(session: &mut Session, forwarding: &Forwarding, spans: &Spans, longest: Duration) -> Option<Awaited> {
-    let comes = session.is_http2() && forwarding.held.is_none() && !session.as_mut().is_body_empty();
+    let comes = is_http2(session) && forwarding.held.is_none() && !session.as_mut().is_body_empty();
     let pauses = protocol::is_call(forwarding, session.req_header());
     comes.then(|| Awaited { pieces: Arc::clone(&forwarding.sent), longest: longest.max(spans.write), pauses })
 }

@@ -246,7 +246,8 @@ async fn what_a_client_says_of_itself_gives_it_no_more_time() {
     let call = http2::request("POST", "/pair/any/x", &[("content-type", "application/grpc"), ("x-behave", "silent")]);
     let (mut body, begun) = conn.open_stream(call).await.expect("a stream");
     body.send_data("all".into(), true).expect("room");
-    assert!(within("the end", begun.response()).await.is_err(), "a route that is for no calls has no long ones");
+    let (told, _) = within("an answer", begun.head()).await.expect("a route that is for no calls has no long ones");
+    assert_eq!((told.status, told.header("grpc-status")), (200, Some("4")), "{told:?}");
     a.emit("data: late\n\n");
     b.emit("data: late\n\n");
     let event = within("an event after a pause", streaming.chunk()).await.flatten();
@@ -419,7 +420,7 @@ async fn failures(gw: &Gateway) -> u64 {
 }
 
 /// Who asks for a stream on a route that is for none waits for its first byte no longer than others, and is told so; the endpoint that
-/// said nothing is to blame. Over HTTP/2 the stream ends, as nobody else's may.
+/// said nothing is to blame. Over HTTP/2 only it is told, in its own form: the others of its connection go on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_does_not_begin_is_an_endpoint_that_does_not_answer() {
     let timeouts = "timeouts = { connect = \"2s\", read = \"2s\", stream_idle = \"1h\", write = \"30s\" }";
@@ -437,9 +438,17 @@ async fn a_stream_that_does_not_begin_is_an_endpoint_that_does_not_answer() {
 
     let mut conn = http2::Conn::open(gw.running.public).await;
     let accept = [("accept", "text/event-stream")];
-    let ended = conn.ask(http2::request("GET", "/pair/any/x", &accept), None).await;
-    assert!(ended.as_ref().is_err_and(h2::Error::is_reset), "{ended:?}");
-    within("its count", async { while failures(&gw).await < 2 {} }).await;
+    let late = conn.ask(http2::request("GET", "/pair/any/x", &accept), None).await.expect("an answer");
+    assert_eq!((late.status, late.reason().as_deref()), (504, Some("upstream_timeout")), "{late:?}");
+    assert_eq!(late.header("content-type"), Some("application/problem+json"));
+    assert_eq!(outcome(&gw.record_of(&late).await), "Upstream");
+    assert_eq!(failures(&gw).await, 2);
+    let grpc = [("content-type", "application/grpc"), ("te", "trailers")];
+    let late = conn.ask(http2::request("POST", "/pair/any/x", &grpc), Some("all".into())).await.expect("an answer");
+    let status = |name| late.header(name).unwrap_or_default().to_owned();
+    assert_eq!((late.status, status("grpc-status"), status("content-type")), (200, "4".into(), "application/grpc".into()));
+    assert_eq!(outcome(&gw.record_of(&late).await), "Upstream");
+    assert_eq!(failures(&gw).await, 3);
     a.force(None);
     b.force(None);
     let answer = conn.ask(http2::request("GET", "/pair/any/x", &accept), None).await.expect("an answer");
