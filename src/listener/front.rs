@@ -148,6 +148,10 @@ impl ProxyHttp for Front {
         let Some(forwarding) = ctx.forwarding() else { return Err(Error::new(ErrorType::InternalError)) };
         let Some(endpoint) = forwarding.attempt.as_ref().map(Attempt::endpoint) else {
             return Err(Error::new(ErrorType::InternalError));
+        if let Err(other) = onward::spoken(&self.metrics, forwarding, head.version) {
+            forwarding.fault = Some(UpstreamFault::Protocol);
+            return Err(Error::because(ErrorType::ConnectError, "not asked", other).into_up());
+        }
         };
         let facts = Facts {
             endpoint,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Version;
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 use pingora::upstreams::peer::{HttpPeer, Peer as _};
@@ -17,7 +18,8 @@ use crate::config::Upstream;
 use super::waiting::{is_http2, wait};
 use crate::gateway::denial::UpstreamFault;
 use crate::gateway::streams::HangUp;
-use crate::gateway::upstream::{Awaited, Circuit, NoPeer, Pool, Slow, Spans, Stream, Watch, Watched};
+use crate::gateway::upstream::{Awaited, Circuit, NoPeer, OtherProtocol, Pool, Slow, Spans, Stream, Watch, Watched};
+use crate::telemetry::Metrics;
 use crate::types::Timestamp;
 
 /// The least that is waited for an answer, where hardly any of the whole time is left.
@@ -133,6 +135,19 @@ pub(super) fn unreachable(front: &Front, peer: &HttpPeer, ctx: &mut Ctx, error: 
     let pool = attempt.pool();
     front.metrics.upstream_up.with_label_values(&[&pool.upstream().name]).set(0);
     error.set_retry(may_reconnect(pool, forwarding.tries, now));
+}
+
+/// Whether the endpoint that was reached speaks what its upstream is configured for. Nothing was sent to it yet.
+pub(super) fn spoken(metrics: &Metrics, forwarding: &Forwarding, version: Version) -> std::result::Result<(), OtherProtocol> {
+    let Some(attempt) = &forwarding.attempt else { return Ok(()) };
+    let upstream = attempt.pool().upstream();
+    let spoken = OtherProtocol::refuse(upstream.protocol, version);
+    if let Err(other) = spoken {
+        let (host, port) = (&attempt.endpoint().host, attempt.endpoint().port);
+        tracing::error!(request = %forwarding.seen.request, upstream = %upstream.name, host, port, error = %other, "an endpoint is not asked");
+        metrics.upstream_up.with_label_values(&[&upstream.name]).set(0);
+    }
+    spoken
 }
 
 /// Whether a request that found no connection is tried again: what it would be told then is less than what it knows.
