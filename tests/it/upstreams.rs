@@ -10,6 +10,7 @@ use tollgate::gateway::upstream::Resolver;
 
 use crate::harness::audit::outcome;
 use crate::harness::gateway::free_port;
+use crate::harness::grpc::{Collector, frame, rest};
 use crate::harness::http1::{Conn, Request, ask};
 use crate::harness::http2;
 use crate::harness::{Gateway, Setup, Upstream, within};
@@ -462,7 +463,11 @@ struct Names(Mutex<Vec<SocketAddr>>);
 
 impl Names {
     fn are(&self, of: &[&Upstream]) {
-        *self.0.lock() = of.iter().map(|upstream| upstream.address).collect();
+        self.at(of.iter().map(|upstream| upstream.address).collect());
+    }
+
+    fn at(&self, addresses: Vec<SocketAddr>) {
+        *self.0.lock() = addresses;
     }
 }
 
@@ -515,5 +520,46 @@ async fn a_name_that_moves_is_followed_and_what_is_under_way_ends_where_it_began
         }
     })
     .await;
+    gw.running.stop().await;
+}
+
+/// The same over HTTP/2, where the connection to the old address has room for more requests and one is under way on it.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_call_goes_to_an_address_that_its_name_no_longer_has() {
+    let (a, b, names) = (Collector::start().await, Collector::start().await, Arc::new(Names::default()));
+    names.at(vec![a.address]);
+    let more = "[[upstreams]]\nname = \"calls\"\nendpoints = [\"http://moving.test:80\"]\nprotocol = \"http2\"\nresolve = \"10s\"\n\
+                [[apis]]\nname = \"calls\"\nmount = \"/calls\"\nupstream = \"calls\"\nservices = [\"test.v1.Calls\"]\n\
+                [[apis.routes]]\nid = \"calls.any\"\nmatch = \"/test.v1.Calls/Call\"\nmethods = [\"POST\"]\npublic = true\n";
+    let setup = Setup { more: more.to_owned(), resolver: Some(Arc::clone(&names) as _), ..Setup::default() };
+    let gw = Gateway::start_with(setup).await;
+    let call = |behave| {
+        let headers = [("content-type", "application/grpc"), ("te", "trailers"), ("x-behave", behave)];
+        http2::request("POST", "/test.v1.Calls/Call", &headers)
+    };
+    let mut conn = http2::Conn::open(gw.running.public).await;
+    let (mut sending, begun) = conn.open_stream(call("echo")).await.expect("a stream");
+    let (head, mut echoed) = begun.head().await.expect("a head");
+    a.called(1).await;
+    assert_eq!(head.status, 200);
+
+    names.at(vec![b.address]);
+    gw.advance(11);
+    let message = || Some(frame(b"a call"));
+    within("the new address", async {
+        // Whoever asks in the meantime is answered, here or there.
+        while b.count() == 0 {
+            assert_eq!(conn.ask(call(""), message()).await.expect("an answer").status, 200);
+        }
+    })
+    .await;
+    let (before_a, before_b) = (a.count(), b.count());
+    for _ in 0..20 {
+        assert_eq!(conn.ask(call(""), message()).await.expect("an answer").status, 200);
+    }
+    assert_eq!((a.count(), b.count()), (before_a, before_b + 20), "nothing new comes to the old address");
+    sending.send_data(frame(b"still here"), true).expect("room");
+    let (said, trailers) = rest(&mut echoed).await;
+    assert_eq!((said, &trailers["grpc-status"]), (frame(b"still here").to_vec(), &"0".parse().expect("0")));
     gw.running.stop().await;
 }
