@@ -164,10 +164,10 @@ impl ProxyHttp for Front {
             issuer,
         };
         outbound::prepare(head, &forwarding.permit, &forwarding.request, &facts)?;
+        waiting::keep_te(session, head)?;
         protocol::go_ahead(session, head, forwarding).await?;
         if forwarding.inflates() {
             index::fit(head);
-        waiting::keep_te(session, head)?;
         }
         let rewritten = forwarding.message.as_ref().is_some_and(|m| m.rewritten);
         match &forwarding.narrowed {

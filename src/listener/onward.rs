@@ -14,8 +14,8 @@ use super::ctx::{Ctx, Forwarding};
 use super::exchange;
 use super::front::Front;
 use super::protocol;
-use crate::config::Upstream;
 use super::waiting::{is_http2, wait};
+use crate::config::Upstream;
 use crate::gateway::denial::UpstreamFault;
 use crate::gateway::streams::HangUp;
 use crate::gateway::upstream::{Awaited, Circuit, NoPeer, OtherProtocol, Pool, Slow, Spans, Stream, Watch, Watched};
@@ -60,10 +60,10 @@ pub(super) async fn peer(front: &Front, session: &mut Session, ctx: &mut Ctx) ->
     // The first byte is waited for at each endpoint anew.
     if watches && (stream || forwarding.watch.is_none()) {
         let first = spans.first.map(|first| spans.connect + first);
+        let hang_up = hang_up(session, stream);
         let stream = spans.stream.map(|stream| Stream { total: longest, ..stream });
         let until = Watched { first, total: left(spans.total), idle: spans.idle, stream, body };
-        let stream_may_come = stream;
-        forwarding.watch = cut.map(|cut| Watch::start(cut, hang_up(session, stream_may_come), until));
+        forwarding.watch = cut.map(|cut| Watch::start(cut, hang_up, until));
     }
     match attempt.pool().peer(attempt.index(), forwarding.reached, &spans, now).await {
         Ok(mut peer) => {
