@@ -43,14 +43,8 @@ impl ProxyHttp for App {
     async fn response_filter(&self, _: &mut Session, head: &mut ResponseHeader, pass: &mut Ctx) -> Result<()> {
         pass.as_mut().map_or(Ok(()), |pass| pass.answer(head))
     }
-    fn response_body_filter(
-        &self,
-        _: &mut Session,
-        b: &mut Option<Bytes>,
-        end: bool,
-        pass: &mut Ctx,
-    ) -> Result<Option<Duration>> {
-        pass.as_mut().map_or(Ok(None), |pass| pass.piece(b, end).map(|()| None))
+    fn response_body_filter(&self, _: &mut Session, b: &mut Option<Bytes>, end: bool, ctx: &mut Ctx) -> Result<Option<Duration>> {
+        ctx.as_mut().map_or(Ok(None), |pass| pass.piece(b, end).map(|()| None))
     }
     async fn logging(&self, session: &mut Session, error: Option<&Error>, pass: &mut Ctx) {
         Pass::end(pass.take(), session, error);
