@@ -190,7 +190,7 @@ async fn an_application_sends_on_what_the_gate_would() {
             let answer = ask(at, &request).await;
             let seen = gw.upstream.last();
             assert_eq!(answer.status, 200, "{name}: {answer:?}");
-            assert_eq!(seen.header("upgrade"), "", "{name} at {at}");
+            assert!(seen.values("upgrade").is_empty(), "{name} at {at}: {}", seen.text());
             let cors = ["access-control-allow-origin", "access-control-allow-credentials", "vary"];
             let cors: Vec<_> = cors.iter().map(|header| answer.header(header).map(str::to_owned)).collect();
             told.push((seen.target().to_owned(), seen.body.clone(), cors));
