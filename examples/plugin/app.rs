@@ -41,10 +41,10 @@ impl ProxyHttp for App {
         pass.as_ref().map_or(Ok(()), |pass| pass.prepare(head))
     }
     async fn response_filter(&self, _: &mut Session, head: &mut ResponseHeader, pass: &mut Ctx) -> Result<()> {
-        pass.as_ref().map_or(Ok(()), |pass| pass.answer(head))
+        pass.as_mut().map_or(Ok(()), |pass| pass.answer(head))
     }
-    fn response_body_filter(&self, _: &mut Session, _: &mut Option<Bytes>, _: bool, pass: &mut Ctx) -> Result<Option<Duration>> {
-        pass.as_ref().map_or(Ok(None), |pass| pass.check().map(|()| None))
+    fn response_body_filter(&self, _: &mut Session, b: &mut Option<Bytes>, end: bool, ctx: &mut Ctx) -> Result<Option<Duration>> {
+        ctx.as_mut().map_or(Ok(None), |pass| pass.piece(b, end).map(|()| None))
     }
     async fn logging(&self, session: &mut Session, error: Option<&Error>, pass: &mut Ctx) {
         Pass::end(pass.take(), session, error);

@@ -133,6 +133,7 @@ pub(super) fn prove(raw: &RawConfig, around: &Surroundings<'_>) -> Result<(Confi
     let audit = sections::audit(&raw.audit, &root.key("audit"), &mut found);
     let hooks = hooks::all(raw, &mut found);
     let authorizer = authorizer::policy(raw, &mut found);
+    authorizer::unfiltered(&authorizer, &apis, &mut found);
     let sites = sites::all(raw, &mut found);
     scopes::unused(raw, &packs, (&catalogue, &apis), &mut found);
     links::fading(&catalogue, &apis, &mut found);

@@ -400,10 +400,13 @@ pub fn tenant_value<'o>(api: &Api, org: &'o Org) -> &'o str {
 }
 
 /// Whether Grafana takes `name` for the organization: its own are numbers, whose namespaces are `org-2` and so on, and `default` for
-/// the first. One that is not told the organization has one for all.
+/// the first. One that is not told the organization has one for all, which a stack of Grafana Cloud calls by its own number.
 fn is_namespace(api: &Api, tenant: &str, name: &str) -> bool {
-    let is_first = api.tenancy.tell.is_none() || tenant == "1";
-    (is_first && name == "default") || (api.tenancy.tell.is_some() && name.strip_prefix("org-") == Some(tenant))
+    if api.tenancy.tell.is_some() {
+        return (tenant == "1" && name == "default") || name.strip_prefix("org-") == Some(tenant);
+    }
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    name == "default" || name.strip_prefix("stacks-").is_some_and(is_number)
 }
 
 fn list(methods: MethodSet) -> String {

@@ -193,6 +193,8 @@ pub enum UpstreamFault {
     Timeout,
     /// It broke off before its answer began.
     Broken,
+    /// It does not speak the version of HTTP that it is asked in.
+    Protocol,
     /// It does not accept our credentials.
     Credentials,
     /// It has as many requests under way and waiting as it may have.
@@ -211,7 +213,7 @@ impl UpstreamFault {
         match self {
             Self::Timeout => mcp::UpstreamFault::Timeout,
             Self::Overloaded | Self::Circuit { .. } => mcp::UpstreamFault::Unavailable,
-            Self::Connect | Self::Broken | Self::Credentials => mcp::UpstreamFault::Unreachable,
+            Self::Connect | Self::Broken | Self::Protocol | Self::Credentials => mcp::UpstreamFault::Unreachable,
         }
     }
 }
@@ -279,6 +281,7 @@ impl Denial {
             Self::Upstream(UpstreamFault::Connect) => "upstream_unreachable",
             Self::Upstream(UpstreamFault::Timeout) => "upstream_timeout",
             Self::Upstream(UpstreamFault::Broken) => "upstream_broken",
+            Self::Upstream(UpstreamFault::Protocol) => "upstream_protocol",
             Self::Upstream(UpstreamFault::Credentials) => "upstream_refused_us",
             Self::Upstream(UpstreamFault::Overloaded) => "upstream_overloaded",
             Self::Upstream(UpstreamFault::Circuit { .. }) => "upstream_circuit_open",
@@ -436,6 +439,10 @@ impl Denial {
                     .into()
             }
             Self::Upstream(UpstreamFault::Timeout) => "The service behind the gateway took too long. Try again.".into(),
+            Self::Upstream(UpstreamFault::Protocol) => {
+                "The service behind the gateway does not speak the version of HTTP that it is asked in. Tell your operator."
+                    .into()
+            }
             Self::Upstream(UpstreamFault::Credentials) => {
                 "The service behind the gateway does not accept the gateway's own credentials. Tell your operator.".into()
             }

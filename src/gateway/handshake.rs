@@ -20,6 +20,17 @@ pub fn check(permit: &Permit, request: &CleanRequest, headers: &HeaderMap) -> Re
     }
 }
 
+/// Whether a permitted request offers to change protocols in a way that its route does not take. Whoever took it would get a
+/// connection that nobody decides about any more.
+#[must_use]
+pub fn is_idle(permit: &Permit, request: &CleanRequest) -> bool {
+    match request.upgrade() {
+        Upgrade::None => false,
+        Upgrade::WebSocket => permit.rule().upgrade != Some(RouteUpgrade::Websocket),
+        Upgrade::Other => true,
+    }
+}
+
 /// Whether a request is such a handshake.
 #[must_use]
 pub fn asks(request: &CleanRequest, headers: &HeaderMap) -> bool {

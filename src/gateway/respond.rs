@@ -3,9 +3,15 @@
 use std::fmt::Write as _;
 
 use bytes::Bytes;
-use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, SET_COOKIE, VARY,
+    WWW_AUTHENTICATE,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use pingora::http::ResponseHeader;
 
+use super::authorize::Permit;
 use super::denial::Denial;
 use super::status::{self, Form};
 use crate::config::{Api, ApiKind, Config};
@@ -15,6 +21,16 @@ use crate::types::{RequestId, ScopeSet};
 
 /// `X-Request-Id`, on every answer.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What only we may say to pages.
+const CORS: [HeaderName; 6] = [
+    ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_ALLOW_CREDENTIALS,
+    ACCESS_CONTROL_ALLOW_HEADERS,
+    ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_EXPOSE_HEADERS,
+    ACCESS_CONTROL_MAX_AGE,
+];
 
 /// What an answer is about.
 pub struct Scene<'a> {
@@ -86,9 +102,39 @@ pub fn cors(headers: &mut HeaderMap, origin: &HeaderValue) {
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
     headers.append(VARY, HeaderValue::from_static("Origin"));
     headers.insert(
-        http::header::ACCESS_CONTROL_EXPOSE_HEADERS,
+        ACCESS_CONTROL_EXPOSE_HEADERS,
         HeaderValue::from_static("WWW-Authenticate, Retry-After, Mcp-Session-Id, MCP-Protocol-Version, X-Request-Id"),
     );
+}
+
+/// Says which pages may read an answer of an upstream's: we do, not the upstream. Its cookies would be set for our own origin.
+///
+/// # Errors
+/// When a value can't be written as a header.
+pub fn disclose(head: &mut ResponseHeader, permit: &Permit, origin: Option<&HeaderValue>) -> pingora::Result<()> {
+    head.remove_header(&SET_COOKIE);
+    if permit.is_as_it_came() {
+        // Without a gate the upstream says it.
+        return Ok(());
+    }
+    for name in &CORS {
+        head.remove_header(name);
+    }
+    match origin {
+        Some(origin) => {
+            let mut headers = HeaderMap::new();
+            cors(&mut headers, origin);
+            for (name, value) in &headers {
+                head.append_header(name.clone(), value.clone())?;
+            }
+        }
+        // Another page gets another answer: no cache may give this one to it.
+        None if !permit.api().allowed_origins.is_empty() => {
+            head.append_header(VARY, "Origin")?;
+        }
+        None => {}
+    }
+    Ok(())
 }
 
 /// RFC 6750 §3 and RFC 9728 §5.1: one challenge, every value quoted, ASCII only.

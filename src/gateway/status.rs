@@ -69,7 +69,7 @@ fn media_type(headers: &HeaderMap) -> &str {
 pub enum Code {
     /// The request is wrong, whoever sends it.
     InvalidArgument = 3,
-    /// It took too long to come.
+    /// It took too long to come, or to be answered.
     DeadlineExceeded = 4,
     /// The caller may not do this.
     PermissionDenied = 7,
@@ -91,7 +91,7 @@ impl Code {
             401 => Self::Unauthenticated,
             403 => Self::PermissionDenied,
             404 | 405 | 501 => Self::Unimplemented,
-            408 => Self::DeadlineExceeded,
+            408 | 504 => Self::DeadlineExceeded,
             429 => Self::ResourceExhausted,
             400..=499 | 505 => Self::InvalidArgument,
             _ => Self::Unavailable,

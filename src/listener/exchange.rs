@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::connection::Connection;
-use crate::gateway::streams::CutSwitch;
+use crate::gateway::streams::{CutSwitch, HangUp};
 
 /// One request with its surroundings, from before its head was read.
 #[derive(Debug)]
@@ -12,6 +12,8 @@ pub(super) struct Exchange {
     pub(super) connection: Option<Arc<Connection>>,
     /// Ends it, whatever it is waiting for.
     pub(super) cut: Arc<CutSwitch>,
+    /// Ends what is read of its client, where it waits over HTTP/2.
+    pub(super) hang_up: Arc<HangUp>,
 }
 
 tokio::task_local! {

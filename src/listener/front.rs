@@ -20,6 +20,7 @@ use super::desk;
 use super::entry::{self, Entered};
 use super::onward;
 use super::protocol;
+use super::waiting;
 use crate::audit::Journal;
 use crate::config::ApiKind;
 use crate::gateway::denial::{Denial, UpstreamFault};
@@ -43,7 +44,6 @@ use crate::node::Node;
 use crate::record::BrokenBy;
 use crate::telemetry::Metrics;
 use crate::token::KeyRing;
-use crate::types::{Buffer, Exhausted, Memory};
 
 /// The body of a request that is forwarded already has what it may not have.
 const BODY_REFUSED: &str = "BodyRefused";
@@ -148,6 +148,10 @@ impl ProxyHttp for Front {
         let Some(endpoint) = forwarding.attempt.as_ref().map(Attempt::endpoint) else {
             return Err(Error::new(ErrorType::InternalError));
         };
+        if let Err(other) = onward::spoken(&self.metrics, forwarding, head.version) {
+            forwarding.fault = Some(UpstreamFault::Protocol);
+            return Err(Error::because(ErrorType::ConnectError, "not asked", other).into_up());
+        }
         let facts = Facts {
             endpoint,
             request_id: forwarding.seen.request.as_str(),
@@ -160,6 +164,7 @@ impl ProxyHttp for Front {
             issuer,
         };
         outbound::prepare(head, &forwarding.permit, &forwarding.request, &facts)?;
+        waiting::keep_te(session, head)?;
         protocol::go_ahead(session, head, forwarding).await?;
         if forwarding.inflates() {
             index::fit(head);
@@ -193,7 +198,7 @@ impl ProxyHttp for Front {
         if head.status.is_informational() && head.status != 101 {
             return Ok(());
         }
-        let (elapsed, http2, prepared) = (ctx.started.elapsed(), session.is_http2(), Arc::clone(&ctx.prepared));
+        let (elapsed, http2, prepared) = (ctx.started.elapsed(), waiting::is_http2(session), Arc::clone(&ctx.prepared));
         let Some(forwarding) = ctx.forwarding() else { return Ok(()) };
         forwarding.first_byte.get_or_insert(elapsed);
         onward::answered(self, forwarding, head);
@@ -208,7 +213,7 @@ impl ProxyHttp for Front {
         forwarding.let_go();
         // Cookies of an upstream would be set for our own origin.
         let cookies = if as_it_came { shadow::admitted_cookies(&head.headers) } else { Vec::new() };
-        protocol::disclose(head, forwarding)?;
+        respond::disclose(head, &forwarding.permit, forwarding.origin.as_ref())?;
         protocol::upgraded(session, head);
         for cookie in cookies {
             head.append_header(http::header::SET_COOKIE, cookie)?;
@@ -249,11 +254,7 @@ impl ProxyHttp for Front {
         }
         if let Some(filter) = &mut forwarding.filter {
             let unreadable = |e| Error::because(ErrorType::InternalError, "a list can't be filtered", e);
-            let first = body.take().map(|chunk| filter.push(&chunk)).transpose().map_err(unreadable)?.unwrap_or_default();
-            let last = if end { filter.finish().map_err(unreadable)? } else { Bytes::new() };
-            let out =
-                joined(first, last, &forwarding.memory).map_err(|e| Error::because(ErrorType::InternalError, "no memory", e))?;
-            *body = (end || !out.is_empty()).then_some(out);
+            filter.pass(body, end).map_err(unreadable)?;
         }
         forwarding.bytes += body.as_ref().map_or(0, |b| u64::try_from(b.len()).unwrap_or(0));
         Ok(None)
@@ -341,17 +342,6 @@ impl ProxyHttp for Front {
     fn suppress_error_log(&self, _: &Session, _: &Ctx, _: &Error) -> bool {
         true
     }
-}
-
-/// Two parts of an answer as one; mostly one of them is empty.
-fn joined(first: Bytes, last: Bytes, memory: &Arc<Memory>) -> std::result::Result<Bytes, Exhausted> {
-    if first.is_empty() || last.is_empty() {
-        return Ok(if first.is_empty() { last } else { first });
-    }
-    let mut both = Buffer::new(memory);
-    both.push(&first)?;
-    both.push(&last)?;
-    Ok(both.freeze())
 }
 
 /// A session that an MCP server opens is its caller's.

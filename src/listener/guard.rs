@@ -17,7 +17,6 @@ use super::exchange::{CONNECTION, EXCHANGE, Exchange};
 use super::front::Front;
 use super::http2::Watched;
 use super::turns::in_turns;
-use crate::gateway::streams::CutSwitch;
 
 /// Accepts connections, or drops them at once when there are too many, and ends those that ask for nothing.
 pub(super) struct Guard {
@@ -87,7 +86,7 @@ impl HttpServerApp for Dispatch {
             let peer = session.client_addr()?.as_inet()?;
             self.connections.of(peer)
         });
-        let exchange = Arc::new(Exchange { connection, cut: Arc::new(CutSwitch::default()) });
+        let exchange = Arc::new(Exchange { connection, cut: Arc::default(), hang_up: Arc::default() });
         let cut = Arc::clone(&exchange.cut);
         let serve = EXCHANGE.scope(exchange, self.proxy.process_new_http(session, shutdown));
         tokio::select! {

@@ -20,6 +20,7 @@ mod onward;
 mod protocol;
 mod tls;
 mod turns;
+mod waiting;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

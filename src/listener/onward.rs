@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Version;
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 use pingora::upstreams::peer::{HttpPeer, Peer as _};
@@ -13,10 +14,12 @@ use super::ctx::{Ctx, Forwarding};
 use super::exchange;
 use super::front::Front;
 use super::protocol;
+use super::waiting::{is_http2, wait};
 use crate::config::Upstream;
 use crate::gateway::denial::UpstreamFault;
 use crate::gateway::streams::HangUp;
-use crate::gateway::upstream::{Awaited, Circuit, NoPeer, Pool, Slow, Spans, Stream, Watch, Watched};
+use crate::gateway::upstream::{Awaited, Circuit, NoPeer, OtherProtocol, Pool, Slow, Spans, Stream, Watch, Watched};
+use crate::telemetry::Metrics;
 use crate::types::Timestamp;
 
 /// The least that is waited for an answer, where hardly any of the whole time is left.
@@ -57,9 +60,10 @@ pub(super) async fn peer(front: &Front, session: &mut Session, ctx: &mut Ctx) ->
     // The first byte is waited for at each endpoint anew.
     if watches && (stream || forwarding.watch.is_none()) {
         let first = spans.first.map(|first| spans.connect + first);
+        let hang_up = hang_up(session, stream);
         let stream = spans.stream.map(|stream| Stream { total: longest, ..stream });
         let until = Watched { first, total: left(spans.total), idle: spans.idle, stream, body };
-        forwarding.watch = cut.map(|cut| Watch::start(cut, hang_up(session), until));
+        forwarding.watch = cut.map(|cut| Watch::start(cut, hang_up, until));
     }
     match attempt.pool().peer(attempt.index(), forwarding.reached, &spans, now).await {
         Ok(mut peer) => {
@@ -79,16 +83,23 @@ pub(super) async fn peer(front: &Front, session: &mut Session, ctx: &mut Ctx) ->
     }
 }
 
-/// What ends the reading of a client. Over HTTP/2 that would end what others ask of the same connection.
-fn hang_up(session: &Session) -> Option<Arc<HangUp>> {
-    let connection = exchange::current()?.connection.clone()?;
-    (!session.is_http2()).then(|| Arc::clone(&connection.hang_up))
+/// What ends the reading of a client, where a limit can pass that pingora does not watch. Over HTTP/2 others are read from the same
+/// connection, so that it ends that of one request.
+fn hang_up(session: &mut Session, stream_may_come: bool) -> Option<Arc<HangUp>> {
+    let exchange = exchange::current()?;
+    if !is_http2(session) {
+        return exchange.connection.as_ref().map(|connection| Arc::clone(&connection.hang_up));
+    }
+    stream_may_come.then(|| {
+        wait(session, &exchange.hang_up);
+        Arc::clone(&exchange.hang_up)
+    })
 }
 
 /// The body that a client sends over HTTP/2, and how long it may pause: pingora has a deadline over HTTP/1 only. While the upstream
 /// takes nothing, nothing is read, and that has a deadline of its own.
 fn sending(session: &mut Session, forwarding: &Forwarding, spans: &Spans, longest: Duration) -> Option<Awaited> {
-    let comes = session.is_http2() && forwarding.held.is_none() && !session.as_mut().is_body_empty();
+    let comes = is_http2(session) && forwarding.held.is_none() && !session.as_mut().is_body_empty();
     let pauses = protocol::is_call(forwarding, session.req_header());
     comes.then(|| Awaited { pieces: Arc::clone(&forwarding.sent), longest: longest.max(spans.write), pauses })
 }
@@ -124,6 +135,19 @@ pub(super) fn unreachable(front: &Front, peer: &HttpPeer, ctx: &mut Ctx, error: 
     let pool = attempt.pool();
     front.metrics.upstream_up.with_label_values(&[&pool.upstream().name]).set(0);
     error.set_retry(may_reconnect(pool, forwarding.tries, now));
+}
+
+/// Whether the endpoint that was reached speaks what its upstream is configured for. Nothing was sent to it yet.
+pub(super) fn spoken(metrics: &Metrics, forwarding: &Forwarding, version: Version) -> std::result::Result<(), OtherProtocol> {
+    let Some(attempt) = &forwarding.attempt else { return Ok(()) };
+    let upstream = attempt.pool().upstream();
+    let spoken = OtherProtocol::refuse(upstream.protocol, version);
+    if let Err(other) = spoken {
+        let (host, port) = (&attempt.endpoint().host, attempt.endpoint().port);
+        tracing::error!(request = %forwarding.seen.request, upstream = %upstream.name, host, port, error = %other, "an endpoint is not asked");
+        metrics.upstream_up.with_label_values(&[&upstream.name]).set(0);
+    }
+    spoken
 }
 
 /// Whether a request that found no connection is tried again: what it would be told then is less than what it knows.

@@ -1,10 +1,7 @@
 //! What the protocol of a request asks of its way to the upstream and back: gRPC, WebSocket, event streams, `100 Continue`, CORS.
 
-use http::header::{
-    ACCEPT, ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, CONTENT_TYPE, EXPECT, SET_COOKIE, VARY,
-};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
+use http::header::{ACCEPT, CONTENT_TYPE, EXPECT, SET_COOKIE};
+use http::{HeaderMap, HeaderValue, StatusCode, Version};
 use pingora::Result;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
@@ -14,22 +11,11 @@ use super::ctx::Forwarding;
 use crate::config::{ApiKind, RouteUpgrade, Traffic, UpstreamProtocol};
 use crate::gateway::denial::UpstreamFault;
 use crate::gateway::handshake;
-use crate::gateway::respond;
 use crate::gateway::status::{self, Code, GRPC_DETAILS, GRPC_MESSAGE, GRPC_STATUS};
 use crate::gateway::upstream::{Coming, upgrade};
 
 /// The media type of event streams.
 const EVENTS: &[u8] = b"text/event-stream";
-
-/// What only we may say to pages.
-const CORS: [HeaderName; 6] = [
-    ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_ALLOW_CREDENTIALS,
-    ACCESS_CONTROL_ALLOW_HEADERS,
-    ACCESS_CONTROL_ALLOW_METHODS,
-    ACCESS_CONTROL_EXPOSE_HEADERS,
-    ACCESS_CONTROL_MAX_AGE,
-];
 
 /// How the answer comes. Only the route makes long pauses a matter of course: whatever a client says of itself, it could say on any
 /// route, and hold places there for as long as streams may. What it says it takes decides whether its answer is looked at.
@@ -108,33 +94,6 @@ pub(super) fn upgraded(session: &mut Session, head: &ResponseHeader) {
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
         session.set_read_timeout(None);
     }
-}
-
-/// Says which pages may read an answer: we do, not the upstream. Cookies of an upstream would be set for our own origin.
-pub(super) fn disclose(head: &mut ResponseHeader, forwarding: &Forwarding) -> Result<()> {
-    if forwarding.permit.is_as_it_came() {
-        // Without a gate the upstream says it.
-        head.remove_header(&SET_COOKIE);
-        return Ok(());
-    }
-    for name in CORS.iter().chain([&SET_COOKIE]) {
-        head.remove_header(name);
-    }
-    match &forwarding.origin {
-        Some(origin) => {
-            let mut headers = HeaderMap::new();
-            respond::cors(&mut headers, origin);
-            for (name, value) in &headers {
-                head.append_header(name.clone(), value.clone())?;
-            }
-        }
-        // Another page gets another answer: no cache may give this one to it.
-        None if !forwarding.permit.api().allowed_origins.is_empty() => {
-            head.append_header(VARY, "Origin")?;
-        }
-        None => {}
-    }
-    Ok(())
 }
 
 /// The end of a gRPC call. As in [`refuses_us`], a refusal of our credentials is no matter of the client's.

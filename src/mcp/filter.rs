@@ -165,6 +165,29 @@ impl ListFilter {
         self.step(None)
     }
 
+    /// Takes a piece of an answer, perhaps the last, and leaves in its place what is ready.
+    ///
+    /// # Errors
+    /// As for [`Self::push`].
+    pub fn pass(&mut self, piece: &mut Option<Bytes>, end: bool) -> Result<(), FilterError> {
+        let first = piece.take().map(|chunk| self.push(&chunk)).transpose()?.unwrap_or_default();
+        let last = if end { self.finish()? } else { Bytes::new() };
+        let out = self.joined(first, last)?;
+        *piece = (end || !out.is_empty()).then_some(out);
+        Ok(())
+    }
+
+    /// Two parts of an answer as one; mostly one of them is empty.
+    fn joined(&self, first: Bytes, last: Bytes) -> Result<Bytes, Exhausted> {
+        if first.is_empty() || last.is_empty() {
+            return Ok(if first.is_empty() { last } else { first });
+        }
+        let mut both = Buffer::new(&self.memory);
+        both.push(&first)?;
+        both.push(&last)?;
+        Ok(both.freeze())
+    }
+
     fn step(&mut self, chunk: Option<&[u8]>) -> Result<Bytes, FilterError> {
         let accepted = Cell::new(false);
         let listening = self.listening.as_ref();

@@ -256,6 +256,15 @@ impl ServerPolicy {
         Self { invoke, tools, prompts: open.clone(), resources: open, tasks: false }
     }
 
+    /// Whether lists may show more than their reader may use, were they not filtered.
+    #[must_use]
+    pub fn hides(&self) -> bool {
+        let open = Rule::from(Need::Scopes(ScopeBits::NONE));
+        [&self.tools, &self.prompts, &self.resources]
+            .into_iter()
+            .any(|names| names.default != open || !names.globs.is_empty() || !names.exact.is_empty())
+    }
+
     /// Everything that `target` needs, reaching the server included.
     #[must_use]
     pub fn needed(&self, target: &Target) -> Need {

@@ -5,9 +5,10 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::{HeaderMap, Method, Version};
+use http::{HeaderMap, HeaderValue, Method, Version};
 
 use super::body::Passing;
+use super::lists::{self, Lists};
 use super::pass::Pass;
 use crate::audit::Journal;
 use crate::config::{ApiKind, Target, Tell, Traffic};
@@ -15,6 +16,7 @@ use crate::gateway::authorize::Permit;
 use crate::gateway::decide::{self, About, Admitted, Decided, Refusal};
 use crate::gateway::denial::Denial;
 use crate::gateway::forms;
+use crate::gateway::handshake;
 use crate::gateway::holds;
 use crate::gateway::hygiene::{CleanRequest, Head, Protocol, Signals};
 use crate::gateway::index;
@@ -37,7 +39,7 @@ use crate::gateway::unfit::Unfit;
 use crate::gateway::upstream::{Coming, Spans};
 use crate::indices::Check;
 use crate::labels;
-use crate::mcp::{self, ServerPolicy};
+use crate::mcp;
 use crate::node::Node;
 use crate::record::{Forwarder, McpCall, Measured};
 use crate::types::Memory;
@@ -173,8 +175,9 @@ impl Gate {
             Box::new(Refusal { denial, about })
         })?;
         let known = inspected.as_ref().map(|m| (m.id.clone(), m.call.clone()));
-        let about = About::permitted(&api, &request, &permit, origin);
-        let opened = self.open(prepared, q, Allowed { request, permit, inspected, indices, place, started }).await;
+        let about = About::permitted(&api, &request, &permit, origin.clone());
+        let allowed = Allowed { request, permit, origin, inspected, indices, place, memory, started };
+        let opened = self.open(prepared, q, allowed).await;
         opened.map_err(|denial| {
             let (rpc, call) = known.unwrap_or_default();
             Box::new(Refusal { denial, about: About { rpc, call, ..about } })
@@ -188,12 +191,7 @@ impl Gate {
         if permit.is_as_it_came() {
             return Ok(None);
         }
-        // The ids of tasks can't be sealed in bodies that somebody else forwards.
-        let policy = if policy.tasks {
-            Arc::new(ServerPolicy { tasks: false, ..ServerPolicy::clone(policy) })
-        } else {
-            Arc::clone(policy)
-        };
+        let policy = lists::without_tasks(policy);
         let body = match q.body {
             _ if *q.head.method != Method::POST => Ok(&[][..]),
             Body::Whole(body) => Ok(body),
@@ -213,7 +211,7 @@ impl Gate {
 
     /// Counts a permitted request, puts it on record and on the list of those that a revocation ends.
     async fn open(&self, prepared: &Arc<Prepared>, q: &Question<'_>, allowed: Allowed) -> Result<Pass, Denial> {
-        let Allowed { request, mut permit, inspected, indices, place, started } = allowed;
+        let Allowed { request, mut permit, origin, inspected, indices, place, memory, started } = allowed;
         let (config, address) = (&prepared.config, q.seen.client.map(|c| c.ip()));
         let target = inspected.as_ref().and_then(|m| m.target.as_ref());
         let in_time = self.rates.admit(&permit, &Asking { address, target, now: q.seen.at });
@@ -246,8 +244,10 @@ impl Gate {
             metrics: decide::counted(&self.node.metrics, &permit),
             permit,
             request,
+            lists: Lists::of(memory, q.head.protocol),
             message: inspected,
             identity,
+            origin,
             started,
             decided: started.elapsed(),
             call: Some(call),
@@ -329,9 +329,11 @@ impl Gate {
 struct Allowed {
     request: CleanRequest,
     permit: Permit,
+    origin: Option<HeaderValue>,
     inspected: Option<Inspected>,
     indices: Option<Check>,
     place: Room,
+    memory: Arc<Memory>,
     started: Instant,
 }
 
@@ -353,8 +355,10 @@ fn fits(q: &Question<'_>, request: &CleanRequest, permit: &mut Permit, memory: &
     }
     let looks = indices(q, permit, memory)?;
     tenants(q, permit)?;
+    // A proxy may hand on an offer to change protocols that the gate itself would not take.
+    let offers = q.forwarder.is_some() && handshake::is_idle(permit, request);
     let only_ours = [Signals::SPOOFED_IDENTITY, Signals::METHOD_OVERRIDE, Signals::NOMINATED_IDENTITY];
-    if !q.able.strip && only_ours.into_iter().any(|s| request.signals().contains(s)) {
+    if !q.able.strip && (offers || only_ours.into_iter().any(|s| request.signals().contains(s))) {
         return unfit(Unfit::Headers);
     }
     let moved = matches!(permit.api().tenancy.tell, Some(Tell::PathPrefix { .. })) && permit.principal().is_some();

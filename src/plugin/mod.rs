@@ -9,7 +9,8 @@
 //! - `upstream_request_filter`: [`Pass::prepare`] makes the head that the upstream may see: no credential of the client's, one tenant.
 //! - `response_filter`: [`Pass::answer`] makes the head that the client may see: no cookie of the upstream's, an MCP session that only
 //!   its caller can use.
-//! - `response_body_filter`: [`Pass::check`] ends an answer when what allowed it is revoked, or when it takes longer than its route allows.
+//! - `response_body_filter`: [`Pass::piece`] takes out of the lists of an MCP server what their reader may not use, and ends an answer
+//!   when what allowed it is revoked, or when it takes longer than its route allows.
 //! - `request_body_filter`: [`Pass::body`] counts what passes and looks for indices of others. An application that has this hook says so by
 //!   [`Gate::watching_bodies`]; without it, bodies that need looking at are refused.
 //! - `logging`: [`Pass::end`] closes the record with what became of the request. A pass that is dropped closes it as broken.
@@ -17,8 +18,7 @@
 //! `examples/plugin/app.rs` is a whole application.
 //!
 //! What needs the gateway's own listener is refused here, never let through: APIs whose upstream tells organizations apart by a label,
-//! MCP messages of more than 64 KiB, compressed bodies that may name indices, the gateway's own endpoints. Lists that an MCP server
-//! answers with are not filtered.
+//! MCP messages of more than 64 KiB, compressed bodies that may name indices, the gateway's own endpoints.
 //!
 //! What stays with the application, because no hook of pingora's runs while nothing comes:
 //!
@@ -30,6 +30,7 @@
 
 mod body;
 mod gate;
+mod lists;
 mod pass;
 mod session;
 

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::header::{AUTHORIZATION, COOKIE, HOST, SET_COOKIE};
+use http::header::{AUTHORIZATION, CONNECTION, COOKIE, HOST, SET_COOKIE, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType, OkOrErr as _, OrErr as _, Result};
 
 use super::body::Passing;
+use super::lists::Lists;
 use crate::audit::OpenCall;
 use crate::config::{Endpoint, Target};
 use crate::gateway::authorize::Permit;
+use crate::gateway::handshake;
 use crate::gateway::hygiene::{CREDENTIAL_HEADERS, CleanRequest};
 use crate::gateway::identity::Identity;
 use crate::gateway::mcp_session::{self, LAST_EVENT_ID, McpSession, SESSION_ID};
@@ -42,7 +44,9 @@ pub struct Pass {
     pub(super) spans: Option<Spans>,
     pub(super) passing: Passing,
     pub(super) message: Option<Inspected>,
+    pub(super) lists: Lists,
     pub(super) identity: Identity,
+    pub(super) origin: Option<HeaderValue>,
     pub(super) metrics: Arc<RouteMetrics>,
     pub(super) started: Instant,
     pub(super) decided: Duration,
@@ -103,21 +107,27 @@ impl Pass {
         for (name, value) in self.identity()? {
             head.insert_header(name, value)?;
         }
+        if handshake::is_idle(&self.permit, &self.request) {
+            head.remove_header(&UPGRADE);
+            head.remove_header(&CONNECTION);
+        }
         Ok(())
     }
 
-    /// Makes the head that the client may see of the upstream's (`response_filter`): the request id, no cookies of the upstream's, and
-    /// the MCP session that was opened in the form that only its caller can use.
+    /// Makes the head that the client may see of the upstream's (`response_filter`): the request id, no cookies of the upstream's,
+    /// which pages may read it, and the MCP session that was opened in the form that only its caller can use. Where the answer has lists of an MCP server,
+    /// [`Self::piece`] filters them.
     ///
     /// # Errors
-    /// When a value can't be written as a header.
-    pub fn answer(&self, head: &mut ResponseHeader) -> Result<()> {
+    /// When a value can't be written as a header, or a list is in a form that can't be filtered: the answer must not be passed on.
+    pub fn answer(&mut self, head: &mut ResponseHeader) -> Result<()> {
         head.insert_header(respond::REQUEST_ID, self.seen.request.as_str())?;
         let cookies = if self.permit.is_as_it_came() { shadow::admitted_cookies(&head.headers) } else { Vec::new() };
-        head.remove_header(&SET_COOKIE);
+        respond::disclose(head, &self.permit, self.origin.as_ref())?;
         for cookie in cookies {
             head.append_header(SET_COOKIE, cookie)?;
         }
+        self.install(head)?;
         let Some(message) = &self.message else { return Ok(()) };
         let bound = mcp_session::bind(&head.headers, message.era, &self.node.keys, &self.permit);
         head.remove_header(&SESSION_ID);
@@ -150,6 +160,7 @@ impl Pass {
             let named = self.request.remove().iter().chain(&self.permit.api().identity_headers).cloned();
             CREDENTIAL_HEADERS.into_iter().chain(named).chain(self.sessionless()).collect()
         };
+        remove.extend([UPGRADE].into_iter().filter(|_| handshake::is_idle(&self.permit, &self.request)));
         remove.retain(|name| !set.contains_key(name));
         remove.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
         remove.dedup();
@@ -175,11 +186,8 @@ impl Pass {
         [SESSION_ID, LAST_EVENT_ID].into_iter().filter(move |_| none)
     }
 
-    /// Whether it may go on. Ask from time to time while a long answer passes.
-    ///
-    /// # Errors
-    /// When what allowed the request was revoked, or it takes longer than its route allows: it must end.
-    pub fn check(&self) -> Result<()> {
+    /// Whether it may go on.
+    pub(super) fn check(&self) -> Result<()> {
         let late = self.spans.and_then(|spans| spans.total).is_some_and(|total| self.started.elapsed() > total);
         match () {
             () if self.cut.is_cut() => {

@@ -21,6 +21,7 @@ use crate::gateway::denial::Denial;
 use crate::gateway::forms;
 use crate::gateway::holds;
 use crate::gateway::hygiene::{Head, Peer, Protocol};
+use crate::gateway::path::canonicalize;
 use crate::gateway::prepared::Prepared;
 use crate::gateway::respond::Answer;
 use crate::gateway::seen::{self, Seen};
@@ -150,7 +151,9 @@ async fn message(session: &mut Session, prepared: &Prepared, memory: &Arc<Memory
         ApiKind::Mcp(_) => head.method == Method::POST,
         ApiKind::Http => form && !api.tenancy.forbidden_query.is_empty(),
     };
-    if !prepared.config.mounts.lookup(head.uri.path()).is_some_and(|(api, _)| decides(api)) {
+    // The path that the decision is about: one that has none is refused there.
+    let Ok(path) = canonicalize(head.uri.path()) else { return Ok(Message::Elsewhere) };
+    if !prepared.config.api_at(path.as_str()).is_some_and(|(api, _)| decides(api)) {
         return Ok(Message::Elsewhere);
     }
     if declared.is_some_and(|n| n > MESSAGE) {

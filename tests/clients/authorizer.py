@@ -49,6 +49,8 @@ NOT_REMOVABLE = {
 }  # fmt: skip
 # What a proxy answers before it asks, by the name of the row.
 BY_ITSELF = {
+    "envoy_grpc": {"an offer of a WebSocket": 403},
+    "envoy_http": {"an offer of a WebSocket": 403},
     "nginx": dict.fromkeys(("the token twice", "the path /prometheus/api/v1/labels%00", "the path /prometheus/api/v1/%zz"), 400),
     "caddy": {"the path /prometheus/api/v1/%zz": 400},
     "traefik": {"the path /prometheus/api/v1/%zz": 400},
@@ -83,6 +85,11 @@ def table() -> list[Row]:
         Row("Connection names the tenant", headers=[("Connection", "X-Scope-OrgID")]),
         Row("a user agent of a health check", token=None, headers=[("User-Agent", "GoogleHC/1.0")]),
         Row("another host", headers=[("Host", "evil.test")]),
+        Row("an offer of HTTP/2", headers=[("Connection", "Upgrade, HTTP2-Settings"), ("Upgrade", "h2c"), ("HTTP2-Settings", "AAMAAABk")]),
+        Row("an offer of a WebSocket", headers=[
+            ("Connection", "Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"),
+            ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ]),  # fmt: skip
     ]
     for path in (
         "//prometheus/api/v1/labels", "/prometheus//api/v1/labels", "/prometheus/./api/v1/labels", "/prometheus/x/../api/v1/labels",
@@ -127,6 +134,7 @@ def _passed(table_: Table, row: Row, came, direct):
     if row.path.startswith(bodies.MOUNTS):
         equal(table_.bodies[-1], table_.bodies[-2], "body that arrived")
     equal(answer.status, expected.status, "status")
+    equal(answer.headers.get_all("Set-Cookie"), None, "cookies of the upstream")
     _nothing_of_the_clients(seen[0][2], arrived[0][2])
 
 
@@ -194,7 +202,7 @@ def _nothing_of_the_clients(headers: list[tuple[str, str]], at_the_gate: list[tu
     tenants = [value for name, value in at_the_gate if name.lower() == "x-scope-orgid"]
     equal([v for n, v in lower if n == "x-scope-orgid" and v != UNSET], tenants, "tenant")
     for name, _ in lower:
-        equal(name in ("authorization", "cookie", "proxy-authorization", "dpop", "x_scope_orgid"), False, f"{name} arrived")
+        equal(name in ("authorization", "cookie", "proxy-authorization", "dpop", "x_scope_orgid", "upgrade"), False, f"{name} arrived")
     made_up = [(n, v) for n, v in lower if v in ("/prometheus/-/quit", ALLOWED_PATH, "someone-else")]
     equal(made_up, [], "what the client made up and arrived")
 

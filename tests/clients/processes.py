@@ -132,6 +132,7 @@ class Recorder:
                 self.send_response(answer.status)
                 self.send_header("Content-Type", answer.headers.get("Content-Type", "text/plain"))
                 self.send_header("Content-Length", str(len(payload)))
+                self.send_header("Set-Cookie", "session=of the upstream; Path=/")
                 self.end_headers()
                 self.wfile.write(payload)
 

@@ -258,7 +258,12 @@ permissions = ["dashboards:read", "metrics:read"]
         (&acme, boards("/boards", "default"), "other_organization_path"),
         (&acme, boards("/boards", "tenant-acme"), "other_organization_path"),
         (&acme, boards("/own", "default"), "allowed"),
+        (&acme, boards("/own", "stacks-123"), "allowed"),
+        (&acme, boards("/own", "stacks-"), "other_organization_path"),
+        (&acme, boards("/own", "stacks-1x"), "other_organization_path"),
         (&acme, boards("/own", "org-1"), "other_organization_path"),
+        (&acme, boards("/boards", "stacks-123"), "other_organization_path"),
+        (&acme, boards("/boards", "*"), "other_organization_path"),
         (&acme, query.clone(), "allowed"),
         (&everybody, query, "tenant_value_missing"),
     ] {

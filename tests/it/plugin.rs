@@ -5,6 +5,7 @@ use std::os::fd::IntoRawFd as _;
 use std::sync::Arc;
 
 use pingora::proxy::http_proxy;
+use pingora_core::apps::HttpServerOptions;
 use pingora_core::listeners::ListenerConfig;
 use pingora_core::server::Fds;
 use pingora_core::server::configuration::ServerConf;
@@ -15,8 +16,8 @@ use tokio::task::JoinHandle;
 use tollgate::plugin::Gate;
 
 use crate::harness::audit::{call, outcome, reason};
-use crate::harness::http1::{Conn, Request};
-use crate::harness::{Gateway, Setup, UPSTREAM_SECRET, within};
+use crate::harness::http1::{Conn, Request, ask};
+use crate::harness::{Gateway, Setup, UPSTREAM_SECRET, http2, within};
 
 #[path = "../../examples/plugin/app.rs"]
 mod app;
@@ -48,7 +49,11 @@ impl Running {
         socket.set_nonblocking(true).expect("a socket option");
         let address = socket.local_addr().expect("an address");
         let app = app::App { gate, upstream: gw.upstream.address };
-        let mut service = Service::new("app".to_owned(), http_proxy(&Arc::new(ServerConf::default()), app));
+        let mut proxy = http_proxy(&Arc::new(ServerConf::default()), app);
+        let mut options = HttpServerOptions::default();
+        options.h2c = true;
+        proxy.server_options = Some(options);
+        let mut service = Service::new("app".to_owned(), proxy);
         service.add_listener(ListenerConfig::tcp(address.to_string()));
         let mut fds = Fds::new();
         fds.add(address.to_string(), socket.into_raw_fd());
@@ -157,6 +162,88 @@ async fn an_mcp_message_is_read_to_decide_and_arrives_whole() {
     let long = Conn::open(app.address).await.ask(&post(format!("{}{}", " ".repeat(64 * 1024), tool("echo")))).await;
     assert_eq!(long.status, 413, "{long:?}");
     assert_eq!(gw.upstream.count(), 1);
+    app.stop().await;
+    gw.running.stop().await;
+}
+
+/// What is done about a request is done about the path that it is decided about, and no offer to change protocols gets through that
+/// the gate would not take; of the answer pages see what the gate lets them.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_sends_on_what_the_gate_would() {
+    let gw = Gateway::start().await;
+    let app = Running::start(&gw);
+    let caller = gw.caller("acme", &["agent"], "mcp:tools:invoke metrics:read").await;
+    let call = r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","arguments":{}}}"#;
+    let spelt = Request::new("POST", "/mcp/t%6Fols").bearer(&caller.token).header("Content-Type", "application/json").body(call);
+    let query = || Request::get("/prometheus/api/v1/query?query=up").bearer(&caller.token);
+    let websocket = query()
+        .header("Connection", "Upgrade")
+        .header("Upgrade", "websocket")
+        .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+        .header("Sec-WebSocket-Version", "13");
+    let h2c =
+        query().header("Connection", "Upgrade, HTTP2-Settings").header("Upgrade", "h2c").header("HTTP2-Settings", "AAMAAABk");
+    let open = query().header("Origin", "https://evil.test").header("X-Behave", "open");
+    for (name, request) in [("spelt", spelt), ("websocket", websocket), ("h2c", h2c), ("open", open)] {
+        let mut told = Vec::new();
+        for at in [gw.running.public, app.address] {
+            let answer = ask(at, &request).await;
+            let seen = gw.upstream.last();
+            assert_eq!(answer.status, 200, "{name}: {answer:?}");
+            assert!(seen.values("upgrade").is_empty(), "{name} at {at}: {}", seen.text());
+            let cors = ["access-control-allow-origin", "access-control-allow-credentials", "vary"];
+            let cors: Vec<_> = cors.iter().map(|header| answer.header(header).map(str::to_owned)).collect();
+            told.push((seen.target().to_owned(), seen.body.clone(), cors));
+        }
+        assert_eq!(told[0], told[1], "{name}");
+    }
+    app.stop().await;
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_lists_what_the_gate_lists_and_that_can_be_called() {
+    let gw = Gateway::start().await;
+    let app = Running::start(&gw);
+    let reader = gw.caller("acme", &["agent"], "mcp:tools:invoke metrics:read").await;
+    let bare = gw.grant_to(&reader.org, &reader.user, &reader.client, "mcp:tools:invoke").await;
+    let post = |token: &str, method: &str, params: &str| {
+        let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#);
+        let request = Request::new("POST", "/mcp/tools").bearer(token).header("Content-Type", "application/json").body(body);
+        request.header("Accept", "application/json, text/event-stream")
+    };
+    let said = crate::harness::upstream::tools();
+    let mut seen = Vec::new();
+    for token in [&reader.token, &bare.token] {
+        for behave in ["say", "say-events"] {
+            let list = || post(token, "tools/list", "{}").header("X-Behave", behave).header("X-Say", &said);
+            let by_gate = ask(gw.running.public, &list()).await;
+            let by_app = ask(app.address, &list()).await;
+            assert_eq!((by_app.status, by_app.text()), (200, by_gate.text()), "{behave}");
+            let mut conn = http2::Conn::open(app.address).await;
+            let bearer = format!("Bearer {token}");
+            let more =
+                [("authorization", &*bearer), ("content-type", "application/json"), ("x-behave", behave), ("x-say", &*said)];
+            let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{}}"#;
+            let over_h2 = conn.ask(http2::request("POST", "/mcp/tools", &more), Some(body.into())).await.expect("an answer");
+            assert_eq!((over_h2.status, over_h2.text()), (200, by_gate.text()), "{behave} over HTTP/2");
+            for name in ["echo", "get-sum", "write-note", "forbidden"] {
+                let listed = by_app.text().contains(&format!("\"name\":\"{name}\""));
+                let call = post(token, "tools/call", &format!(r#"{{"name":"{name}","arguments":{{}}}}"#));
+                let status = ask(app.address, &call).await.status;
+                assert_eq!(status == 200, listed, "{name}: {status}");
+                seen.push(listed);
+            }
+        }
+    }
+    assert!(seen.contains(&true) && seen.contains(&false), "{seen:?}");
+    for (behave, said) in [("compressed", ""), ("say", "[not json")] {
+        let list = post(&reader.token, "tools/list", "{}").header("X-Behave", behave).header("X-Say", said);
+        let mut conn = Conn::open(app.address).await;
+        conn.send(&list.bytes()).await;
+        let answer = within("an end", conn.try_response()).await;
+        assert!(answer.as_ref().is_none_or(|a| a.status >= 500), "{behave}: what can't be filtered is not passed on: {answer:?}");
+    }
     app.stop().await;
     gw.running.stop().await;
 }

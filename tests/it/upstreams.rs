@@ -10,6 +10,7 @@ use tollgate::gateway::upstream::Resolver;
 
 use crate::harness::audit::outcome;
 use crate::harness::gateway::free_port;
+use crate::harness::grpc::{Collector, frame, rest};
 use crate::harness::http1::{Conn, Request, ask};
 use crate::harness::http2;
 use crate::harness::{Gateway, Setup, Upstream, within};
@@ -246,7 +247,8 @@ async fn what_a_client_says_of_itself_gives_it_no_more_time() {
     let call = http2::request("POST", "/pair/any/x", &[("content-type", "application/grpc"), ("x-behave", "silent")]);
     let (mut body, begun) = conn.open_stream(call).await.expect("a stream");
     body.send_data("all".into(), true).expect("room");
-    assert!(within("the end", begun.response()).await.is_err(), "a route that is for no calls has no long ones");
+    let (told, _) = within("an answer", begun.head()).await.expect("a route that is for no calls has no long ones");
+    assert_eq!((told.status, told.header("grpc-status")), (200, Some("4")), "{told:?}");
     a.emit("data: late\n\n");
     b.emit("data: late\n\n");
     let event = within("an event after a pause", streaming.chunk()).await.flatten();
@@ -419,7 +421,7 @@ async fn failures(gw: &Gateway) -> u64 {
 }
 
 /// Who asks for a stream on a route that is for none waits for its first byte no longer than others, and is told so; the endpoint that
-/// said nothing is to blame. Over HTTP/2 the stream ends, as nobody else's may.
+/// said nothing is to blame. Over HTTP/2 only it is told, in its own form: the others of its connection go on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_does_not_begin_is_an_endpoint_that_does_not_answer() {
     let timeouts = "timeouts = { connect = \"2s\", read = \"2s\", stream_idle = \"1h\", write = \"30s\" }";
@@ -437,9 +439,17 @@ async fn a_stream_that_does_not_begin_is_an_endpoint_that_does_not_answer() {
 
     let mut conn = http2::Conn::open(gw.running.public).await;
     let accept = [("accept", "text/event-stream")];
-    let ended = conn.ask(http2::request("GET", "/pair/any/x", &accept), None).await;
-    assert!(ended.as_ref().is_err_and(h2::Error::is_reset), "{ended:?}");
-    within("its count", async { while failures(&gw).await < 2 {} }).await;
+    let late = conn.ask(http2::request("GET", "/pair/any/x", &accept), None).await.expect("an answer");
+    assert_eq!((late.status, late.reason().as_deref()), (504, Some("upstream_timeout")), "{late:?}");
+    assert_eq!(late.header("content-type"), Some("application/problem+json"));
+    assert_eq!(outcome(&gw.record_of(&late).await), "Upstream");
+    assert_eq!(failures(&gw).await, 2);
+    let grpc = [("content-type", "application/grpc"), ("te", "trailers")];
+    let late = conn.ask(http2::request("POST", "/pair/any/x", &grpc), Some("all".into())).await.expect("an answer");
+    let status = |name| late.header(name).unwrap_or_default().to_owned();
+    assert_eq!((late.status, status("grpc-status"), status("content-type")), (200, "4".into(), "application/grpc".into()));
+    assert_eq!(outcome(&gw.record_of(&late).await), "Upstream");
+    assert_eq!(failures(&gw).await, 3);
     a.force(None);
     b.force(None);
     let answer = conn.ask(http2::request("GET", "/pair/any/x", &accept), None).await.expect("an answer");
@@ -453,7 +463,11 @@ struct Names(Mutex<Vec<SocketAddr>>);
 
 impl Names {
     fn are(&self, of: &[&Upstream]) {
-        *self.0.lock() = of.iter().map(|upstream| upstream.address).collect();
+        self.at(of.iter().map(|upstream| upstream.address).collect());
+    }
+
+    fn at(&self, addresses: Vec<SocketAddr>) {
+        *self.0.lock() = addresses;
     }
 }
 
@@ -506,5 +520,46 @@ async fn a_name_that_moves_is_followed_and_what_is_under_way_ends_where_it_began
         }
     })
     .await;
+    gw.running.stop().await;
+}
+
+/// The same over HTTP/2, where the connection to the old address has room for more requests and one is under way on it.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_call_goes_to_an_address_that_its_name_no_longer_has() {
+    let (a, b, names) = (Collector::start().await, Collector::start().await, Arc::new(Names::default()));
+    names.at(vec![a.address]);
+    let more = "[[upstreams]]\nname = \"calls\"\nendpoints = [\"http://moving.test:80\"]\nprotocol = \"http2\"\nresolve = \"10s\"\n\
+                [[apis]]\nname = \"calls\"\nmount = \"/calls\"\nupstream = \"calls\"\nservices = [\"test.v1.Calls\"]\n\
+                [[apis.routes]]\nid = \"calls.any\"\nmatch = \"/test.v1.Calls/Call\"\nmethods = [\"POST\"]\npublic = true\n";
+    let setup = Setup { more: more.to_owned(), resolver: Some(Arc::clone(&names) as _), ..Setup::default() };
+    let gw = Gateway::start_with(setup).await;
+    let call = |behave| {
+        let headers = [("content-type", "application/grpc"), ("te", "trailers"), ("x-behave", behave)];
+        http2::request("POST", "/test.v1.Calls/Call", &headers)
+    };
+    let mut conn = http2::Conn::open(gw.running.public).await;
+    let (mut sending, begun) = conn.open_stream(call("echo")).await.expect("a stream");
+    let (head, mut echoed) = begun.head().await.expect("a head");
+    a.called(1).await;
+    assert_eq!(head.status, 200);
+
+    names.at(vec![b.address]);
+    gw.advance(11);
+    let message = || Some(frame(b"a call"));
+    within("the new address", async {
+        // Whoever asks in the meantime is answered, here or there.
+        while b.count() == 0 {
+            assert_eq!(conn.ask(call(""), message()).await.expect("an answer").status, 200);
+        }
+    })
+    .await;
+    let (before_a, before_b) = (a.count(), b.count());
+    for _ in 0..20 {
+        assert_eq!(conn.ask(call(""), message()).await.expect("an answer").status, 200);
+    }
+    assert_eq!((a.count(), b.count()), (before_a, before_b + 20), "nothing new comes to the old address");
+    sending.send_data(frame(b"still here"), true).expect("room");
+    let (said, trailers) = rest(&mut echoed).await;
+    assert_eq!((said, &trailers["grpc-status"]), (frame(b"still here").to_vec(), &"0".parse().expect("0")));
     gw.running.stop().await;
 }

@@ -3,9 +3,11 @@
 use secrecy::ExposeSecret as _;
 
 use super::Findings;
-use crate::config::AuthorizerPolicy;
+use super::apis::Proved;
 use crate::config::raw::RawConfig;
 use crate::config::read::top;
+use crate::config::{ApiKind, AuthorizerPolicy, Target};
+use crate::types::Dialect;
 
 /// Shortest secret of a proxy, characters.
 const LEAST_SECRET: usize = 24;
@@ -50,5 +52,24 @@ pub(super) fn policy(raw: &RawConfig, found: &mut Findings<'_>) -> AuthorizerPol
         strips_headers: said.strips_headers,
         uses_target: said.uses_target,
         upstream_credentials: said.upstream_credentials,
+    }
+}
+
+/// Proxies that ask before they forward show nobody what comes back. Only Envoy's bring messages of MCP at all.
+pub(super) fn unfiltered(policy: &AuthorizerPolicy, apis: &[Proved], found: &mut Findings<'_>) {
+    if !policy.dialects.iter().any(|dialect| matches!(dialect, Dialect::EnvoyHttp | Dialect::EnvoyGrpc)) {
+        return;
+    }
+    for api in apis.iter().map(|proved| &*proved.api) {
+        let (ApiKind::Mcp(server), Target::Upstream(_)) = (&api.kind, &api.target) else { continue };
+        if !server.hides() {
+            continue;
+        }
+        let text = format!(
+            "{}: Envoy hands on the lists of this MCP server unfiltered: tools that a caller may not use are shown, and refused when called; \
+             send its clients to listen.public",
+            api.name
+        );
+        found.warn(top("authorizer").key("dialects"), text);
     }
 }

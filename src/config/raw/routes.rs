@@ -43,8 +43,8 @@ pub struct RawRoute {
     /// Names of captured segments that must name the token's organization, by id, slug or tenant value.
     #[serde(default)]
     pub org_captures: Vec<String>,
-    /// Names of captured segments that must be the organization's namespace at Grafana: `org-` and its tenant value, `default` for `1`
-    /// and where Grafana is not told the organization.
+    /// Names of captured segments that must be the organization's namespace at Grafana: `org-` and its tenant value, `default` for `1`;
+    /// where Grafana is not told the organization, `default` or a stack of Grafana Cloud (`stacks-` and a number).
     #[serde(default)]
     pub namespace_captures: Vec<String>,
     /// Names of captured segments that must each name one thing of the caller's: none that starts with `_`, which the

@@ -300,6 +300,27 @@ fn mistakes_about_the_authorizer_have_their_path() {
     }
 }
 
+/// A proxy that asks never sees lists; only where Envoy may ask does an MCP server get any messages.
+#[test]
+fn lists_that_nobody_filters_are_warned_of() {
+    let warned = |dialects: &str, tools: &str| {
+        let file = format!(
+            "listen = {{ authorizer = \"127.0.0.1:9902\" }}\nauthorizer = {{ dialects = {dialects}, trusted_proxies = [\"127.0.0.1/32\"] }}\n\
+             [[upstreams]]\nname = \"u\"\nendpoints = [\"http://127.0.0.1:9\"]\n\
+             [[apis]]\nname = \"tools\"\nmount = \"/mcp/x\"\nkind = \"mcp\"\nupstream = \"u\"\n{tools}\n"
+        );
+        let (_, warnings) = parse(&file).unwrap_or_else(|e| panic!("{file}: {e}"));
+        warnings.iter().any(|warning| warning.to_string().starts_with("authorizer.dialects: tools: Envoy"))
+    };
+    let (some, all) = (
+        "tools = { default = [], drop = \"deny\" }",
+        "tools = { default = [] }\nprompts = { default = [] }\nresources = { default = [] }",
+    );
+    assert!(warned("[\"envoy_grpc\"]", some) && warned("[\"nginx\", \"envoy_http\"]", some));
+    assert!(!warned("[\"nginx\", \"caddy\", \"traefik\"]", some), "no message gets through there");
+    assert!(!warned("[\"envoy_grpc\"]", all), "there is nothing to hide");
+}
+
 #[test]
 fn mistakes_inside_an_api_have_their_path() {
     assert_eq!(paths(&api("")), [""; 0]);

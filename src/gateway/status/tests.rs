@@ -40,6 +40,7 @@ fn every_status_has_a_code() {
         (429, 8),
         (502, 14),
         (503, 14),
+        (504, 4),
     ] {
         let status = StatusCode::from_u16(status).expect("a status");
         assert_eq!(Code::of(status) as u8, code, "{status}");

@@ -10,7 +10,7 @@ use pingora::http::RequestHeader;
 use pingora::protocols::http::client::HttpSession;
 use pingora_core::connectors::http::Connector;
 
-use super::peer::Spans;
+use super::peer::{OtherProtocol, Spans};
 use super::{Attempt, NoPeer};
 use crate::config::UpstreamProtocol;
 use crate::gateway::outbound::authority;
@@ -37,6 +37,9 @@ pub enum Unanswered {
     /// No connection to it could be had.
     #[error("it can't be reached")]
     Unreached(#[source] Box<pingora::Error>),
+    /// It speaks another version of HTTP.
+    #[error(transparent)]
+    Protocol(#[from] OtherProtocol),
     /// It could not be asked.
     #[error("it can't be asked")]
     Exchange(#[source] Box<pingora::Error>),
@@ -103,6 +106,7 @@ async fn exchange(
         absolute(&mut head, attempt)?;
     }
     let (mut session, _) = connector.get_http_session(&peer).await.map_err(Unanswered::Unreached)?;
+    OtherProtocol::refuse_session(attempt.pool().upstream().protocol, &session)?;
     attempt.connected();
     session.set_read_timeout(Some(spans.read));
     session.write_request_header(Box::new(head)).await?;

@@ -8,7 +8,7 @@ use pingora::http::RequestHeader;
 use pingora::upstreams::peer::{HttpPeer, Peer as _};
 use pingora_core::connectors::http::Connector;
 
-use super::peer::Spans;
+use super::peer::{OtherProtocol, Spans};
 use super::{NoPeer, Pool};
 use crate::gateway::outbound::authority;
 use crate::types::Timestamp;
@@ -19,6 +19,9 @@ pub enum Unwell {
     /// It has no address.
     #[error(transparent)]
     NoPeer(#[from] NoPeer),
+    /// It speaks another version of HTTP.
+    #[error(transparent)]
+    Protocol(#[from] OtherProtocol),
     /// It could not be asked.
     #[error("it can't be asked")]
     Exchange(#[source] Box<pingora::Error>),
@@ -75,6 +78,7 @@ async fn ask(connector: &Connector, pool: &Pool, index: usize, mut peer: HttpPee
     head.insert_header(HOST, authority(endpoint))?;
     head.insert_header(USER_AGENT, concat!("tollgate/", env!("CARGO_PKG_VERSION"), " (health check)"))?;
     let (mut session, _) = connector.get_http_session(&peer).await?;
+    OtherProtocol::refuse_session(upstream.protocol, &session)?;
     session.set_read_timeout(Some(most));
     session.write_request_header(Box::new(head)).await?;
     session.finish_request_body().await?;

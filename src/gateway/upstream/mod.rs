@@ -27,7 +27,7 @@ pub use ask::{Answer, Unanswered};
 pub use breaker::Circuit;
 pub use member::{Condition, Member, Tally};
 pub use names::{Addresses, Resolver, SystemResolver};
-pub use peer::{Coming, Spans, Stream};
+pub use peer::{Coming, OtherProtocol, Spans, Stream};
 pub use places::Place;
 pub use pool::{Attempt, Pool, Tried};
 pub use watch::{Awaited, Pieces, Slow, Watch, Watched};

@@ -4,6 +4,8 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use http::Version;
+use pingora::protocols::http::client::HttpSession;
 use pingora::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
 use pingora_core::upstreams::peer::Tracer;
 
@@ -88,6 +90,28 @@ impl Spans {
         let stream = Stream { idle: events.idle.unwrap_or(events.read), total: events.total };
         let idle = whole.idle.unwrap_or(whole.read);
         Self { read: whole.read.max(events.read), first: Some(whole.read), idle: Some(idle), stream: Some(stream), ..*whole }
+    }
+}
+
+/// An endpoint does not speak the version of HTTP that its upstream is configured for. Over TLS pingora takes HTTP/1.1 where no `h2`
+/// is negotiated, whatever it was told: calls of gRPC would lose their trailers without a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it negotiated no HTTP/2 (ALPN h2), which protocol = \"http2\" asks for")]
+pub struct OtherProtocol;
+
+impl OtherProtocol {
+    /// Whether what a connection speaks is what was configured.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn refuse(configured: UpstreamProtocol, spoken: Version) -> Result<(), Self> {
+        if configured == UpstreamProtocol::Http2 && spoken != Version::HTTP_2 { Err(Self) } else { Ok(()) }
+    }
+
+    /// The same of a connection for a request of our own.
+    pub(super) fn refuse_session(configured: UpstreamProtocol, session: &HttpSession) -> Result<(), Self> {
+        let spoken = if matches!(session, HttpSession::H2(_)) { Version::HTTP_2 } else { Version::HTTP_11 };
+        Self::refuse(configured, spoken)
     }
 }
 

@@ -128,7 +128,7 @@ impl AsyncRead for Watched {
         let before = buf.filled().len();
         match Pin::new(&mut this.inner).poll_read(cx, buf) {
             Poll::Ready(read) => read?,
-            // Over HTTP/2 nobody throws it.
+            // Over HTTP/2 each request has its own: see `super::super::waiting`.
             Poll::Pending if this.speaks != Speaks::Http2 && this.hang_up.wait(cx) => {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }

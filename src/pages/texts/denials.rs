@@ -97,7 +97,7 @@ pub fn by_reason(reason: &str, call: bool) -> (Text, Text) {
             "The gateway could not do its part and refused to be safe.",
             "Try again. If it goes on, tell the operator the request id.",
         ),
-        "upstream_unreachable" | "upstream_timeout" | "upstream_broken" | "upstream_refused_us" => (
+        "upstream_unreachable" | "upstream_protocol" | "upstream_timeout" | "upstream_broken" | "upstream_refused_us" => (
             "The service behind the gateway did not answer as it should.",
             "Try again. If it goes on, tell the operator the request id.",
         ),

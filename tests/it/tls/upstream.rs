@@ -4,9 +4,11 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use crate::harness::audit::outcome;
 use crate::harness::certificates::{Authority, Leaf, write};
+use crate::harness::grpc::{Collector, frame};
 use crate::harness::http1::{Request, ask};
-use crate::harness::{Gateway, Setup, within};
+use crate::harness::{Gateway, Setup, http2, within};
 
 /// An upstream over TLS that wants client certificates of an authority and answers everything with 200.
 async fn tls_upstream(leaf: &Leaf, clients: &Authority) -> std::net::SocketAddr {
@@ -82,6 +84,62 @@ async fn an_upstream_is_believed_for_its_authority_and_name_alone() {
                 told = Some(Instant::now());
             }
             if ask(gw.running.public, &Request::get("/tls-otherca/x")).await.status == 200 {
+                break;
+            }
+        }
+    })
+    .await;
+    gw.running.stop().await;
+}
+
+/// An upstream of `protocol = "http2"` that negotiates none gets nothing: in HTTP/1.1 a call of gRPC would lose its end.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_to_speak_http2_and_negotiates_none_is_not_asked() {
+    let (authority, ours, dir) = (Authority::new(), Authority::new(), tempfile::tempdir().expect("a directory"));
+    write(&dir.path().join("ca.pem"), &authority.0.pem());
+    let (cert, key) = ours.leaf(&["gateway.test"]).write(dir.path(), "client");
+    let leaf = || authority.leaf(&["inner.test"]);
+    let silent = tls_upstream(&leaf(), &ours).await;
+    let other = Collector::start_over(leaf().acceptor_of(&ours, &["http/1.1"])).await;
+    let right = Collector::start_over(leaf().acceptor_of(&ours, &["h2", "http/1.1"])).await;
+    let mut more = String::new();
+    for (case, address, health) in [
+        ("silent", silent, ""),
+        ("checked", silent, "health = \"/\"\n"),
+        ("other", other.address, ""),
+        ("right", right.address, ""),
+    ] {
+        more += &format!(
+            "[[upstreams]]\nname = \"{case}\"\nendpoints = [\"https://{address}\"]\nprotocol = \"http2\"\n{health}\
+             tls = {{ ca = {:?}, server_name = \"inner.test\", client_cert = {cert:?}, client_key = {key:?} }}\n\
+             [[apis]]\nname = \"{case}\"\nmount = \"/{case}\"\nupstream = \"{case}\"\nservices = [\"test.v1.{case}\"]\n\
+             [[apis.routes]]\nid = \"{case}.call\"\nmatch = \"/test.v1.{case}/Call\"\nmethods = [\"POST\"]\npublic = true\n\
+             [[apis.routes]]\nid = \"{case}.any\"\nmatch = \"/x\"\nmethods = [\"GET\"]\npublic = true\n",
+            dir.path().join("ca.pem"),
+        );
+    }
+    let gw = Gateway::start_with(Setup { more, ..Setup::default() }).await;
+    for (case, status, reason) in
+        [("silent", 502, Some("upstream_protocol")), ("other", 502, Some("upstream_unreachable")), ("right", 200, None)]
+    {
+        let answer = ask(gw.running.public, &Request::get(&format!("/{case}/x"))).await;
+        assert_eq!((answer.status, answer.reason().as_deref()), (status, reason), "{case}: {answer:?}");
+        let outcome = outcome(&gw.record_of(&answer).await);
+        assert_eq!(outcome, if status == 200 { "200" } else { "Upstream" }, "{case}");
+    }
+    let mut conn = http2::Conn::open(gw.running.public).await;
+    let call = http2::request("POST", "/test.v1.silent/Call", &[("content-type", "application/grpc"), ("te", "trailers")]);
+    let told = conn.ask(call, Some(frame(b"a call"))).await.expect("an answer");
+    assert_eq!((told.status, told.header("grpc-status")), (200, Some("14")), "{told:?}");
+    assert!(told.header("grpc-message").is_some_and(|text| text.contains("version of HTTP")), "{told:?}");
+    let metrics = ask(gw.running.admin, &Request::get("/metrics").host("127.0.0.1")).await.text();
+    assert!(metrics.contains("tollgate_upstream_up{upstream=\"silent\"} 0"), "{metrics}");
+    within("a check that fails", async {
+        let well = "tollgate_upstream_endpoint_up{";
+        loop {
+            gw.advance(1);
+            let metrics = ask(gw.running.admin, &Request::get("/metrics").host("127.0.0.1")).await.text();
+            if metrics.lines().any(|l| l.starts_with(well) && l.contains("upstream=\"checked\"") && l.ends_with(" 0")) {
                 break;
             }
         }
