@@ -12,7 +12,7 @@ use super::log::{Doer, Doers};
 use super::org::leaf::Leaf;
 use super::visitor::Visitor;
 use crate::pages::views::{EventRow, EventsPage, Happened, Section};
-use crate::pages::{DisplayName, When};
+use crate::pages::{DisplayName, When, program};
 use crate::record::{AuditRecord, ControlEvent, Event, Operation};
 use crate::store::{AuditRow, Cursor, GrantFacts, StoreError};
 use crate::types::{GrantId, OrgId, RecordId, Timestamp};
@@ -93,7 +93,7 @@ impl Known {
                 _ => None,
             },
             from: activity::from(record).filter(|_| theirs).map(|from| from.address),
-            program: record.origin.user_agent.as_deref().filter(|_| theirs).map(DisplayName::new),
+            program: record.origin.user_agent.as_deref().filter(|_| theirs).map(program),
         }
     }
 }

@@ -20,7 +20,7 @@ use super::{App, audit, not_found};
 use crate::config::Config;
 use crate::pages::texts::{Text, account as texts};
 use crate::pages::views::{ActivityFilter, CalledFrom, DecisionFilter, GrantNotice, GrantPage, Section, UsedHere};
-use crate::pages::{DisplayName, When};
+use crate::pages::{DisplayName, When, program};
 use crate::record::Actor;
 use crate::store::{self, AuditFilter, Cursor};
 use crate::types::{GrantId, ScopeSet, ScopeToken, Timestamp};
@@ -147,10 +147,8 @@ async fn shown(
 
 /// From where it last called, as it is shown.
 async fn called_from(app: &App, grant: &Application) -> Result<Option<CalledFrom>, Trouble> {
-    let shown = |from: activity::CalledFrom| CalledFrom {
-        address: from.address,
-        user_agent: from.user_agent.as_deref().map(DisplayName::new),
-    };
+    let shown =
+        |from: activity::CalledFrom| CalledFrom { address: from.address, user_agent: from.user_agent.as_deref().map(program) };
     Ok(activity::last_from(&app.node, grant).await?.map(shown))
 }
 

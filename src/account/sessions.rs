@@ -9,7 +9,7 @@ use super::form::Form;
 use super::{App, not_found};
 use crate::config::Config;
 use crate::pages::views::{Section, SessionRow, SessionsPage};
-use crate::pages::{DisplayName, When};
+use crate::pages::{When, program};
 use crate::record::Actor;
 use crate::web::{Peer, SignedIn, Trouble, page, see_other};
 
@@ -29,7 +29,7 @@ async fn list(app: &App, config: &Config, saved: bool, who: &SignedIn) -> Result
         handle: one.handle(),
         current: one.session.hash == who.session.hash,
         address: one.address.clone(),
-        browser: one.user_agent.as_deref().map(DisplayName::new),
+        browser: one.user_agent.as_deref().map(program),
         started: When::new(one.session.authenticated_at, now),
         seen: When::new(one.session.seen_at, now),
         ends: When::new(one.session.expires_at, now),

@@ -280,7 +280,7 @@ async fn organizations_are_made_and_everything_is_found() {
     let browser = desk.world.sign_in(&desk.oona).await;
     let taken = desk.post(&browser, "/operator/organizations", "create=1&slug=acme&name=Second").await;
     assert_eq!(taken.status, StatusCode::CONFLICT);
-    assert!(taken.body.contains("The slug acme is taken") && taken.body.contains("value=\"Second\""), "{}", taken.body);
+    assert!(taken.body.contains("The short name acme is taken") && taken.body.contains("value=\"Second\""), "{}", taken.body);
     let long = "n".repeat(200);
     for (entered, said) in [
         ("slug=No+Slug".to_owned(), "The short name has 1 to 63 characters"),

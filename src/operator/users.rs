@@ -12,7 +12,7 @@ use crate::pages::views::{
     AskedOfUser, ListSearch, OperatorMembership, OperatorUserPage, OperatorUserRow, OperatorUsersPage, SessionRow, UserNotice,
     UserStanding,
 };
-use crate::pages::{DisplayName, When};
+use crate::pages::{DisplayName, When, program};
 use crate::store::{Counted, Org, OrgState, StoreError, UserKind, UserSearch, UserState, UserSummary};
 use crate::types::{RoleName, Timestamp, UserId};
 use crate::web::{Form, Trouble, page, see_other};
@@ -123,7 +123,7 @@ async fn sessions(app: &App, who: &Operating, id: &UserId, now: Timestamp) -> Re
         handle: one.handle(),
         current: one.session.hash == who.session.session.hash,
         address: one.address.clone(),
-        browser: one.user_agent.as_deref().map(DisplayName::new),
+        browser: one.user_agent.as_deref().map(program),
         started: When::new(one.session.authenticated_at, now),
         seen: When::new(one.session.seen_at, now),
         ends: When::new(one.session.expires_at, now),

@@ -17,6 +17,7 @@ mod chart;
 mod foreign;
 mod name;
 pub mod policy;
+mod program;
 pub mod texts;
 pub mod views;
 mod words;
@@ -24,6 +25,7 @@ mod words;
 pub use chart::{Bar, Bin, Histogram, Sparkline};
 pub use foreign::{plain, plain_lines};
 pub use name::{DisplayName, display_name, skeleton};
+pub use program::program;
 pub use words::{When, axis_label, duration_words, grouped};
 
 #[cfg(test)]

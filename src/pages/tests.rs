@@ -169,11 +169,22 @@ fn both_ways_into_an_invitation_have_equal_headings() {
     }
 }
 
+/// A person decides for themselves: what went wrong and what is asked once more are where they begin to read, never a button.
 #[test]
-fn nothing_is_focused_for_the_person_who_decides() {
+fn nothing_has_the_focus_but_what_has_to_be_read_first() {
+    let mut focused = 0;
     for (file, html) in samples::pages() {
-        assert!(!html.contains("autofocus"), "{file}");
+        let tags = tags(&html);
+        let has =
+            |attributes: &[(String, String)], key: &str, value: &str| attributes.iter().any(|(k, v)| k == key && v == value);
+        let alerts: Vec<_> = tags.iter().filter(|(_, attributes)| has(attributes, "role", "alert")).collect();
+        let first: Vec<_> = tags.iter().filter(|(_, attributes)| has(attributes, "autofocus", "")).collect();
+        assert_eq!(first, alerts, "{file}");
+        assert!(first.len() <= 1, "{file}: one place to begin at");
+        assert!(first.iter().all(|(_, attributes)| has(attributes, "tabindex", "-1")), "{file}: Tab does not stop there");
+        focused += first.len();
     }
+    assert!(focused > 10, "{focused} samples have something to read first");
 }
 
 #[test]

@@ -26,6 +26,19 @@ export const HTTPS_HOST = 'app.example.test';
 mkdirSync(SCREENSHOTS, { recursive: true });
 const lookedAt = visits();
 
+/** In the page: what a field says while it is empty, where the field is too narrow for it. */
+function cutOff() {
+  const pen = document.createElement('canvas').getContext('2d');
+  const told = [];
+  for (const field of document.querySelectorAll('input[placeholder]')) {
+    const { font, paddingLeft, paddingRight } = getComputedStyle(field);
+    pen.font = font;
+    const room = field.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight);
+    if (field.checkVisibility() && pen.measureText(field.placeholder).width > room) told.push(field.placeholder);
+  }
+  return told;
+}
+
 /** Starts Chromium; `httpsPort` is where its requests to `HTTPS_HOST` go. */
 export function launch(httpsPort) {
   return playwright.chromium.launch({
@@ -107,12 +120,15 @@ export class Window {
       await this.#photograph(`${SCREENSHOTS}${name}-${this.mode}-${colorScheme}-${width}.png`);
       for (const problem of await this.#axe()) found.push(`${colorScheme} ${width}: ${problem}`);
     }
+    await this.page.setViewportSize({ width: WIDTHS.narrow, height: 800 });
+    const cut = await this.page.evaluate(cutOff);
     await this.page.setViewportSize({ width: SMALLEST_WIDTH, height: 640 });
     const sideways = await this.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     await this.page.setViewportSize({ width: WIDTHS.wide, height: 800 });
     const unreached = this.mode === 'scripts' ? await walk(this.page) : [];
     assert.deepEqual([...new Set(found)], [], 'accessibility violations');
     assert.deepEqual(unreached, [], 'out of the reach of the keyboard or a screen reader');
+    assert.deepEqual(cut, [], 'hints that do not fit into their fields');
     assert.ok(sideways <= 0, `scrolls ${sideways} px sideways at ${SMALLEST_WIDTH} px`);
     this.assertClean();
     lookedAt(this.mode, this.page.url());

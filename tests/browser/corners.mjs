@@ -116,19 +116,19 @@ export async function approvals(t, window, mode, target) {
 }
 
 /** Goes on with the Tab key alone until the focus is on what is looked for; every stop must be seen. */
-export async function tabTo(page, selector) {
-  for (let presses = 0; presses < MOST_TABS; presses += 1) {
+export async function tabTo(page, selector, most = MOST_TABS) {
+  for (let presses = 0; presses < most; presses += 1) {
     await page.keyboard.press('Tab');
-    const [there, seen] = await page.evaluate((wanted) => {
+    const [there, seen, what] = await page.evaluate((wanted) => {
       const at = document.activeElement;
       // A box is marked with the whole line that it stands in.
       const marked = [at, at.closest('label') ?? at].some((element) => {
         const style = getComputedStyle(element);
         return style.outlineStyle !== 'none' || style.boxShadow !== 'none';
       });
-      return [at.matches(wanted), at === document.body || marked];
+      return [at.matches(wanted), at === document.body || marked, at.outerHTML.slice(0, 120)];
     }, selector);
-    assert.ok(seen, 'the focus can be seen');
+    assert.ok(seen, `the focus can be seen on ${what}`);
     if (there) return;
   }
   throw new Error(`${selector} is out of the keyboard's reach on ${page.url()}`);

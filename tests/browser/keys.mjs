@@ -49,6 +49,27 @@ function unusable() {
   list('dialog, [aria-modal=true]', 'a dialog, which would have to give the focus back');
   list('.notice.done:not([role=status])', 'an outcome that is not announced');
   list('[aria-live]', 'announced in another way than by its role');
+  // Whoever jumps from heading to heading misses no level, and begins with the page's name.
+  const levels = [...document.querySelectorAll('h1, h2, h3, h4, h5, h6')].filter((e) => e.checkVisibility()).map((e) => [Number(e.localName[1]), e.textContent.trim()]);
+  levels.forEach(([level, words], at) => {
+    if (level > (at === 0 ? 0 : levels[at - 1][0]) + 1) problems.push(`a heading of level ${level} behind one of level ${levels[at - 1]?.[0] ?? 0}: ${words.slice(0, 40)}`);
+  });
+  if (levels.filter(([level]) => level === 1).length !== 1) problems.push('not one heading that names the page');
+  // Landmarks: what is on the page is in one, and those of one kind are told apart by their names.
+  if (document.querySelectorAll('main').length !== 1) problems.push('not one main part');
+  for (const kind of ['nav', 'aside', '[role=search]']) {
+    const names = [...document.querySelectorAll(kind)].map((e) => e.getAttribute('aria-label') ?? document.getElementById(e.getAttribute('aria-labelledby'))?.textContent ?? '');
+    if (names.includes('') || new Set(names).size < names.length) problems.push(`${kind}: ${names.join(', ')}`);
+  }
+  // Read in the order in which it is seen: nothing is moved about by styles.
+  for (const element of document.querySelectorAll('body *')) {
+    const { order, flexDirection, float } = getComputedStyle(element);
+    // A legend floats so that it stands inside its frame, where it was.
+    const moved = order !== '0' || flexDirection.endsWith('-reverse') || (float !== 'none' && element.localName !== 'legend');
+    if (moved) problems.push(`moved by its style: ${element.outerHTML.slice(0, 80)}`);
+  }
+  const alert = document.querySelector('[role=alert]');
+  if (alert && document.querySelectorAll('[autofocus]').length !== 1) problems.push('what went wrong does not have the focus');
   const unnamed = [...document.querySelectorAll('button, a[href]')].filter((e) => e.checkVisibility() && !e.textContent.trim() && !e.getAttribute('aria-label'));
   for (const element of unnamed) problems.push(`without a name: ${element.outerHTML.slice(0, 80)}`);
   return problems;
@@ -65,6 +86,7 @@ export async function walk(page) {
     for (let parts = 0; parts < MOST_PARTS; parts += 1) {
       await page.keyboard.press('Tab');
       at = await page.evaluate(standing, index);
+      if (at.before && !at.seen) problems.push(`the focus can't be seen within ${at.found}`);
       if (at.there || at.out || !(at.before || at.scrolls)) break;
     }
     if (index === count ? !at.out : !at.there) return [...problems, `Tab leads to ${at.found}, not to ${at.wanted}`];

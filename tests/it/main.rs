@@ -3,6 +3,7 @@
 #[path = "../support/postgres.rs"]
 mod postgres;
 
+mod accounts;
 mod answers;
 mod api;
 mod api_keys;

@@ -96,6 +96,20 @@ async fn a_partner_makes_an_app_publishes_it_changes_it_and_publishes_again() {
     let client = text(&release.json()["client_id"]);
     assert!(release.json()["client_secret"].is_string());
 
+    // What is published is changed by publishing again, and in no other way.
+    let before = world.stored(&client).await;
+    let by_hand = format!("/clients/{client}");
+    for (method, path, body) in [
+        ("PATCH", by_hand.clone(), json!({ "scopes": "dash:read" })),
+        ("PATCH", by_hand.clone(), json!({ "access_token_ttl_seconds": 60 })),
+        ("PATCH", by_hand.clone(), json!({ "require_state": true })),
+        ("DELETE", by_hand.clone(), json!({})),
+    ] {
+        let refused = world.ask(method, &path, &[], &body).await;
+        assert_eq!(refused.status, 409, "{method} {path} {body}: {refused:?}");
+    }
+    assert_eq!(world.stored(&client).await, before);
+
     // A customer elsewhere authorizes it; the next version asks for less, and the customer's token can less at once.
     let customer = world.gw.user("carl@beta.test").await;
     world.gw.member(&world.other.org, &customer, &["admin"]).await;

@@ -15,7 +15,11 @@ const LAST: u32 = 44;
 #[serde(deny_unknown_fields)]
 struct Requirement {
     says: String,
+    #[serde(default)]
     tests: Vec<String>,
+    /// Each thing that it says, with the tests that show that.
+    #[serde(default)]
+    sentences: BTreeMap<String, Vec<String>>,
     /// What stands in for what a gateway can't do.
     equivalent: Option<String>,
     /// What is not yet shown.
@@ -29,6 +33,18 @@ struct Journey {
     pages: Vec<String>,
     api: Vec<String>,
     commands: Vec<String>,
+}
+
+impl Requirement {
+    /// What its sentences and itself name.
+    fn all(&self) -> impl Iterator<Item = &String> {
+        self.tests.iter().chain(self.sentences.values().flatten())
+    }
+
+    /// The sentences that nothing shows.
+    fn bare(&self) -> impl Iterator<Item = &String> {
+        self.sentences.iter().filter(|(_, tests)| tests.is_empty()).map(|(said, _)| said)
+    }
 }
 
 fn root() -> &'static Path {
@@ -82,8 +98,11 @@ fn every_requirement_is_shown_or_said_to_be_missing() {
         match table.get(&id) {
             None => faults.push(format!("{id} is not in the table")),
             Some(r) if r.says.is_empty() => faults.push(format!("{id} says nothing")),
-            Some(r) if r.tests.is_empty() && r.missing.is_none() => faults.push(format!("{id}: nothing shows it")),
-            Some(r) => faults.extend(r.tests.iter().filter_map(|t| wrong(t)).map(|fault| format!("{id}: {fault}"))),
+            Some(r) if r.all().next().is_none() && r.missing.is_none() => faults.push(format!("{id}: nothing shows it")),
+            Some(r) => {
+                faults.extend(r.bare().map(|said| format!("{id}: nothing shows {said:?}")));
+                faults.extend(r.all().filter_map(|t| wrong(t)).map(|fault| format!("{id}: {fault}")));
+            }
         }
     }
     let known = |id: &str| id.strip_prefix('R').and_then(|n| n.parse().ok()).is_some_and(|n: u32| (1..=LAST).contains(&n));

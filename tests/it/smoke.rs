@@ -48,6 +48,38 @@ async fn a_query_passes_and_what_the_client_may_not_say_does_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_taken_from_the_authorization_header_alone() {
+    let gw = Gateway::start().await;
+    let caller = gw.caller("acme", &["reader"], "metrics:read").await;
+    let query = "/prometheus/api/v1/query";
+    let token = &caller.token;
+    let form = |body: String| {
+        Request::new("POST", query).header("Content-Type", "application/x-www-form-urlencoded").body(body.into_bytes())
+    };
+    let before = gw.upstream.count();
+    let mut conn = Conn::open(gw.running.public).await;
+    for elsewhere in [
+        Request::get(&format!("{query}?query=up&access_token={token}")),
+        Request::get(&format!("{query}?query=up&token={token}")),
+        form(format!("query=up&access_token={token}")),
+        Request::get(query).header("Cookie", &format!("access_token={token}")),
+        Request::get(query).header("X-Access-Token", token),
+        Request::get(query).header("Proxy-Authorization", &format!("Bearer {token}")),
+    ] {
+        let refused = conn.ask(&elsewhere).await;
+        assert_eq!(refused.status, 401, "{refused:?}");
+        assert!(refused.header("www-authenticate").is_some_and(|said| said.starts_with("Bearer")), "{refused:?}");
+    }
+    for no_bearer in [token.clone(), format!("Token {token}"), format!("Bearer  {token}")] {
+        let refused = conn.ask(&Request::get(query).header("Authorization", &no_bearer)).await;
+        assert!([400, 401].contains(&refused.status), "{refused:?}");
+    }
+    assert_eq!(gw.upstream.count(), before);
+    assert_eq!(conn.ask(&Request::get(query).bearer(token)).await.status, 200);
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn answers_of_the_upstream_lose_what_would_be_ours() {
     let gw = Gateway::start().await;
     let caller = gw.caller("acme", &["reader"], "metrics:read").await;

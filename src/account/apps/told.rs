@@ -23,6 +23,15 @@ pub(super) const fn title(field: Field) -> Text {
     }
 }
 
+/// What holds where a draft says nothing.
+pub(super) const fn absent(field: Field) -> Text {
+    match field {
+        Field::AccessTokenTtl => texts::as_the_gateway_says(),
+        Field::RequireState => texts::not_required(),
+        _ => texts::nothing_yet(),
+    }
+}
+
 /// A precondition of publishing.
 pub(super) fn need(need: &Need) -> Text {
     match need {

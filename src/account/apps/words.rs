@@ -36,7 +36,8 @@ pub(super) fn condition(condition: &Condition) -> ConditionLine {
 pub(super) fn fields(definition: &Definition) -> Vec<DraftField> {
     let all = difference(&Definition::default(), definition);
     let values = |field| all.iter().find(|c| c.field == field).map(|c| c.added.clone()).unwrap_or_default();
-    Field::ALL.into_iter().map(|field| DraftField { title: told::title(field), values: values(field) }).collect()
+    let field = |field| DraftField { title: told::title(field), values: values(field), absent: told::absent(field) };
+    Field::ALL.into_iter().map(field).collect()
 }
 
 /// A secret, without the secret.

@@ -50,6 +50,9 @@ async fn a_partner_makes_an_app_publishes_it_changes_it_and_publishes_again() {
     assert!(first.starts_with("tg_cs_"), "{first}");
     let again = world.get(Some(&ada), &path).await;
     assert!(!again.body.contains(&first) && again.body.contains(&first[first.len() - 4..]), "a secret is shown once");
+    for told in ["As this gateway is set up", "<span class=\"muted\">No</span>"] {
+        assert!(again.body.contains(told), "what is not set has a meaning: {told}: {}", again.body);
+    }
     assert!(again.body.contains("Its draft is marked stable."), "what is missing is named: {}", again.body);
 
     let publish = format!("{path}/publish");
@@ -63,8 +66,13 @@ async fn a_partner_makes_an_app_publishes_it_changes_it_and_publishes_again() {
     assert!(done.body.contains("Version 1 is published."), "{}", done.body);
     let second = secret(&done);
     assert!(second.starts_with("tg_cs_") && second != first);
-
     let app = only(&world, &world.acme).await;
+    assert!(done.body.contains(app.uuid.as_str()), "what the integration's manifest must carry stands on the page");
+    for later in [path.clone(), format!("{path}/publish"), format!("{path}/edit"), format!("{path}/manifest.json")] {
+        let later = world.get(Some(&ada), &later).await;
+        assert!(later.status == StatusCode::OK && !later.body.contains(&second), "published credentials are shown once");
+    }
+    let uuid = app.uuid.clone();
     let client = world.node.store.client(&app.published_client.expect("a client")).await.expect("read").expect("there");
     let grant = world.consent(&world.eve, &world.evil, &client, "metrics:read").await;
     let edited =
@@ -78,6 +86,7 @@ async fn a_partner_makes_an_app_publishes_it_changes_it_and_publishes_again() {
     let done = post(&world, &ada, &publish, "revision=2&publish=1").await;
     assert!(done.body.contains("Version 2 is published.") && !done.body.contains("id=\"client-secret\""), "{}", done.body);
     assert!(done.body.contains("ada@acme.test published it"), "{}", done.body);
+    assert!(done.body.contains(uuid.as_str()) && only(&world, &world.acme).await.uuid == uuid, "a later version keeps it");
     assert!(world.is_live(&grant).await);
 
     let gone = post(&world, &ada, &format!("{path}/delete"), "delete=1").await;

@@ -178,6 +178,24 @@ async fn a_first_call_may_send_a_body_or_call_a_tool() {
 }
 
 #[tokio::test]
+async fn what_a_later_version_adds_is_tried_before_it_is_published() {
+    let whole = format!(
+        "{DEFINITION}&description=Copies.&documentation_url=https%3A%2F%2Facme.test%2Fdocs&uninstall_instructions=Press+it."
+    );
+    let scene = Scene::of(&whole).await;
+    let (world, ada, path) = (&scene.world, &scene.ada, scene.test.trim_end_matches("/test"));
+    world.submit(ada, path, "mark-stable=1").await;
+    world.submit(ada, &format!("{path}/publish"), "revision=1&publish=1").await;
+    let edited = world.submit(ada, &format!("{path}/edit"), &format!("revision=1&{whole}&scopes=alerts%3Aread")).await;
+    assert_eq!((edited.status, location(&edited)), (StatusCode::SEE_OTHER, path), "{}", edited.body);
+    let page = scene.given().await;
+    assert!(page.body.contains("alerts:read") && page.body.contains("Granted, works now"), "{}", page.body);
+    let begun = world.submit(ada, &scene.test, "begin=published").await;
+    let (_, consent) = scene.consent(&begun).await;
+    assert!(consent.body.contains("rules:read") && !consent.body.contains("alerts:read"), "customers are not asked for it yet");
+}
+
+#[tokio::test]
 async fn what_the_test_would_not_be_given_is_told() {
     let scene = Scene::new().await;
     let (at, _) = scene.consent(&scene.begin().await).await;

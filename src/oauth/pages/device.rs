@@ -19,7 +19,7 @@ use crate::config::{Config, GrantFlow};
 use crate::pages::views::{
     ConsentPage, ConsentProblem, Destination, DeviceDonePage, DeviceFacts, DevicePage, DeviceProblem, Nearness, Section,
 };
-use crate::pages::{DisplayName, When, duration_words};
+use crate::pages::{DisplayName, When, duration_words, program};
 use crate::record::{Actor, Cause};
 use crate::store::{Approvals, Approve, Client, ClientState, DeviceRequest, GrantType, Org};
 use crate::types::{OrgId, ScopeSet, UserCode};
@@ -166,7 +166,7 @@ impl Visit<'_> {
             code: request.user_code.to_string(),
             from: request.from.map(|a| a.to_string()),
             nearness: if same { Nearness::SameNetwork } else { Nearness::Elsewhere },
-            program: request.user_agent.as_deref().map(DisplayName::new),
+            program: request.user_agent.as_deref().map(program),
             asked: When::new(request.created_at, self.app.node.now()),
         }
     }

@@ -88,6 +88,37 @@ async fn a_published_client_is_for_everybody_and_has_grants_of_its_own() {
 }
 
 #[tokio::test]
+async fn credentials_of_a_draft_are_for_trying_it_and_stay_so() {
+    let rig = Rig::new().await;
+    let Made { app, secret } =
+        bench(&rig).create(&rig.acme, ClientKind::Confidential, &written(&["logs:read"])).await.expect("an app");
+    let release = publish(&rig, &app, &["logs:read"]).await;
+    let (draft, published) = (app.draft_client.to_string(), release.client.to_string());
+    let (of_draft, of_published) = (secret.expect("a secret"), release.secret.expect("another secret"));
+    let asked = async |id: &str, secret: &crate::types::PlainToken| {
+        let fields =
+            [("grant_type", "refresh_token"), ("refresh_token", "x"), ("client_id", id), ("client_secret", secret.expose())];
+        rig.form("/oauth2/token", None, &fields).await.error()
+    };
+    for (id, own, other) in [(&draft, &of_draft, &of_published), (&published, &of_published, &of_draft)] {
+        assert_eq!((asked(id, own).await.as_str(), asked(id, other).await.as_str()), ("invalid_grant", "invalid_client"));
+    }
+    // Published or not, the draft stays for those who make it: not even a form that was never shown authorizes it.
+    let mut bob = Browser::new(&rig);
+    bob.sign_in("bob@beta.test", PASSWORD).await;
+    let (_, open) = bob.consent_page(&published, &[]).await;
+    let (csrf, beta, acme) = (open.csrf("/consent"), rig.beta.id.to_string(), rig.acme.id.to_string());
+    let (at, page) = bob.consent_page(&draft, &[]).await;
+    assert_eq!((page.status, page.location()), (StatusCode::FORBIDDEN, ""), "{}", page.body);
+    for org in [&beta, &acme] {
+        let forged = bob.post(&at, &[("csrf", &csrf), ("org", org), ("approve", "1")]).await;
+        assert!(forged.status.is_client_error() && forged.location().is_empty(), "{} {}", forged.status, forged.location());
+    }
+    let granted = rig.node.store.grants_of_user(&rig.bob.id, rig.node.now()).await.expect("grants");
+    assert!(granted.is_empty(), "{granted:?}");
+}
+
+#[tokio::test]
 async fn the_last_version_decides_what_may_be_asked_and_what_is_kept() {
     let rig = Rig::new().await;
     let app = made(&rig, &["logs:read", "metrics:read"]).await;

@@ -130,14 +130,70 @@ async fn rfc6749_s3_1_repeated_parameters_are_refused_but_for_resource() {
     assert!(authorize(&rig, &both).await.location().starts_with("/login?request="));
 }
 
+/// The query of a good request without one of its parameters.
+fn without(client: &str, name: &str) -> String {
+    let query = Rig::query(client, &[]);
+    let kept: Vec<_> = query.split('&').filter(|pair| !pair.starts_with(&format!("{name}="))).collect();
+    assert!(kept.len() < query.split('&').count(), "{name} is none");
+    kept.join("&")
+}
+
+#[tokio::test]
+async fn rfc6749_s4_1_1_a_request_needs_each_of_its_parameters() {
+    let rig = Rig::new().await;
+    let (confidential, _) = rig.made(|_| {}).await;
+    for client in [rig.registered().await, confidential.id.to_string()] {
+        for name in ["response_type", "code_challenge", "code_challenge_method"] {
+            let answer = authorize(&rig, &without(&client, name)).await;
+            assert_eq!(answer.sent("error").as_deref(), Some("invalid_request"), "{client} without {name}");
+            assert!(answer.location().starts_with(CALLBACK) && answer.sent("code").is_none(), "{name}: {}", answer.location());
+        }
+        let answer = authorize(&rig, &without(&client, "client_id")).await;
+        assert_eq!((answer.status, answer.location()), (StatusCode::BAD_REQUEST, ""), "nobody to go back to");
+    }
+}
+
+#[tokio::test]
+async fn rfc6749_s3_1_2_3_a_redirect_target_may_be_left_out_when_there_is_one() {
+    let rig = Rig::new().await;
+    let (several, _) = rig
+        .made(|c| {
+            let another = crate::types::RedirectUri::parse("https://app.test/other").expect("a URI");
+            c.redirect_uris.push(another);
+        })
+        .await;
+    let answer = authorize(&rig, &without(several.id.as_str(), "redirect_uri")).await;
+    assert_eq!((answer.status, answer.location()), (StatusCode::BAD_REQUEST, ""), "none of them is meant");
+    let (one, _) = rig.made(|_| {}).await;
+    let answer = authorize(&rig, &without(one.id.as_str(), "redirect_uri")).await;
+    assert!(answer.location().starts_with("/login?request="), "{}", answer.location());
+    for uri in ["https://app.test/cb", "https://app.test/other"] {
+        let answer = authorize(&rig, &Rig::query(several.id.as_str(), &[("redirect_uri", uri)])).await;
+        assert!(answer.location().starts_with("/login?request="), "{uri}");
+    }
+}
+
 #[tokio::test]
 async fn state_comes_back_byte_for_byte() {
     let rig = Rig::new().await;
     let client = rig.registered().await;
+    let mut browser = Browser::new(&rig);
+    browser.sign_in("ada@acme.test", PASSWORD).await;
     for state in ["\0 &+%=?#é\u{1F600}", &"x".repeat(1500)] {
         let answer = authorize(&rig, &Rig::query(&client, &[("state", state), ("scope", "no:such")])).await;
         assert_eq!(answer.sent("state").as_deref(), Some(state));
+        // A decision comes later, from what was kept until then.
+        let (at, page) = browser.consent_page(&client, &[("state", state)]).await;
+        let allowed = browser.approve(&at, &page).await;
+        assert!(allowed.sent("code").is_some(), "{}", allowed.location());
+        assert_eq!(allowed.sent("state").as_deref(), Some(state));
+        let (at, page) = browser.consent_page(&client, &[("state", state)]).await;
+        let denied = browser.post(&at, &[("csrf", &page.csrf("/consent")), ("deny", "1")]).await;
+        assert_eq!((denied.sent("error").as_deref(), denied.sent("state").as_deref()), (Some("access_denied"), Some(state)));
     }
+    let (at, page) = browser.consent_page(&client, &[("state", "")]).await;
+    let allowed = browser.approve(&at, &page).await;
+    assert!(allowed.sent("code").is_some() && !allowed.location().contains("state="), "{}", allowed.location());
 }
 
 #[tokio::test]
@@ -246,8 +302,16 @@ async fn a_scope_may_have_another_name() {
 async fn a_client_may_have_to_send_state() {
     let rig = Rig::new().await;
     let (client, _) = rig.made(|c| c.require_state = true).await;
-    let answer = authorize(&rig, &Rig::query(client.id.as_str(), &[("state", "")])).await;
-    assert_eq!(answer.sent("error").as_deref(), Some("invalid_request"));
+    for query in [Rig::query(client.id.as_str(), &[("state", "")]), without(client.id.as_str(), "state")] {
+        assert_eq!(authorize(&rig, &query).await.sent("error").as_deref(), Some("invalid_request"), "{query}");
+    }
+    let sent = authorize(&rig, &Rig::query(client.id.as_str(), &[])).await;
+    assert!(sent.location().starts_with("/login?request="), "{}", sent.location());
+    let (other, _) = rig.made(|_| {}).await;
+    for free in [other.id.to_string(), rig.registered().await] {
+        let sent = authorize(&rig, &without(&free, "state")).await;
+        assert!(sent.location().starts_with("/login?request="), "nobody asked it to: {}", sent.location());
+    }
 }
 
 #[tokio::test]

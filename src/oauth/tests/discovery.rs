@@ -30,6 +30,39 @@ async fn rfc8414_s3_metadata_names_only_what_answers() {
 }
 
 #[tokio::test]
+async fn rfc8414_s2_registration_grant_types_and_scopes_are_published() {
+    let rig = Rig::new().await;
+    let document = rig.get("/.well-known/oauth-authorization-server").await.json();
+    for (name, path) in [
+        ("authorization_endpoint", "/oauth2/authorize"),
+        ("token_endpoint", "/oauth2/token"),
+        ("registration_endpoint", "/oauth2/register"),
+        ("revocation_endpoint", "/oauth2/revoke"),
+    ] {
+        assert_eq!(document[name], format!("{ISSUER}{path}"), "{name}");
+    }
+    let device = "urn:ietf:params:oauth:grant-type:device_code";
+    let published = ["authorization_code", "refresh_token", "client_credentials", device];
+    assert_eq!(document["grant_types_supported"], serde_json::json!(published));
+    let client = rig.registered().await;
+    for (grant, served) in published.map(|g| (g, true)).into_iter().chain([("password", false), ("implicit", false)]) {
+        let answer = rig.form("/oauth2/token", None, &[("grant_type", grant), ("client_id", &client)]).await;
+        assert_eq!(answer.error() != "unsupported_grant_type", served, "{grant}: {}", answer.body);
+    }
+    let scopes: Vec<_> = document["scopes_supported"].as_array().expect("a list").iter().filter_map(|s| s.as_str()).collect();
+    let config = rig.node.config.load_full();
+    let (public, others): (Vec<_>, Vec<_>) =
+        config.catalogue.entries().iter().partition(|entry| entry.visibility == crate::config::Visibility::Public);
+    assert!(public.len() > 5 && others.iter().any(|entry| entry.name.as_str() == "logs:delete"));
+    for entry in public {
+        let unused = rig.get(&format!("/oauth2/authorize?{}", Rig::query(&client, &[("scope", entry.name.as_str())]))).await;
+        let asked = unused.sent("error").as_deref() != Some("invalid_scope");
+        assert_eq!(scopes.contains(&entry.name.as_str()), asked, "{}: what is published may be asked for", entry.name);
+    }
+    assert!(others.iter().all(|entry| !scopes.contains(&entry.name.as_str())), "{scopes:?}");
+}
+
+#[tokio::test]
 async fn rfc9728_s3_1_each_api_describes_itself() {
     let rig = Rig::new().await;
     let at = async |path: &str| rig.get(&format!("/.well-known/oauth-protected-resource{path}")).await;

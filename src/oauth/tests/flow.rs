@@ -82,8 +82,9 @@ async fn each_organization_has_a_token_of_its_own() {
         let (at, page) = browser.consent_page(&client, &[]).await;
         let (csrf, id) = (page.csrf("/consent"), org.id.to_string());
         let back = browser.post(&at, &[("csrf", &csrf), ("approve", "1"), ("org", &id)]).await;
-        let (access, _) = pair_of(&rig.exchange(&client, &back.sent("code").expect("a code")).await);
+        let (access, refresh) = pair_of(&rig.exchange(&client, &back.sent("code").expect("a code")).await);
         tokens.push((access, &org.id));
+        tokens.push((pair_of(&rig.refresh(&client, &refresh, &[]).await).0, &org.id));
     }
     for (access, org) in &tokens {
         let principal = rig.node.verifier.principal(access, &config, rig.node.now()).await.expect("both live");

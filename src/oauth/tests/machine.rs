@@ -44,6 +44,8 @@ async fn rfc6749_s4_4_3_the_answer_has_every_field() {
     assert_eq!((body["token_type"].as_str(), body["expires_in"].as_u64()), (Some("Bearer"), Some(300)));
     assert_eq!((body["scope"].as_str(), body["resource"].as_str()), (Some("metrics:read"), Some("urn:test:metrics")));
     assert!(body.get("refresh_token").is_none());
+    let both = token(&rig, &who, &[("scope", "metrics:read logs:read"), ("resource", "https://gw.test")]).await.json();
+    assert_eq!(both["scope"], "logs:read metrics:read", "a list of scopes");
     let access = body["access_token"].as_str().expect("a token");
     assert!(rig.works(access).await);
     rig.later(300);
@@ -144,6 +146,35 @@ async fn a_client_may_have_a_lifetime_of_its_own() {
     let access = answer.json()["access_token"].as_str().expect("a token").to_owned();
     assert!(rig.works(&access).await);
     rig.later(45);
+    assert!(!rig.works(&access).await);
+}
+
+#[tokio::test]
+async fn users_and_machines_have_lifetimes_of_their_own() {
+    let rig = Rig::with_oauth("access_token_ttl = \"7m\"\nmachine_token_ttl = \"2m\"").await;
+    let client = rig.registered().await;
+    let lives = |answer: &super::rig::Answer| answer.json()["expires_in"].as_u64();
+    let first = rig.exchange(&client, &rig.code(&client, &[]).await).await;
+    assert_eq!(lives(&first), Some(420));
+    let (access, refresh) = super::rig::pair_of(&first);
+    assert_eq!(lives(&rig.refresh(&client, &refresh, &[]).await), Some(420));
+    let who = machine(&rig).await;
+    assert_eq!(lives(&token(&rig, &who, &[]).await), Some(120));
+    // One client's own, of a user's tokens too.
+    let (own, secret) = rig.made(|c| c.access_token_ttl = Some(std::time::Duration::from_secs(90))).await;
+    let code = rig.code(own.id.as_str(), &[("scope", "logs:read")]).await;
+    let fields = [
+        ("grant_type", "authorization_code"),
+        ("code", code.as_str()),
+        ("redirect_uri", super::rig::CALLBACK),
+        ("client_id", own.id.as_str()),
+        ("client_secret", secret.as_str()),
+        ("code_verifier", super::rig::VERIFIER),
+    ];
+    assert_eq!(lives(&rig.form("/oauth2/token", None, &fields).await), Some(90));
+    rig.later(419);
+    assert!(rig.works(&access).await);
+    rig.later(1);
     assert!(!rig.works(&access).await);
 }
 

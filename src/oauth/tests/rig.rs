@@ -142,6 +142,11 @@ impl Rig {
         Self::configured(&Self::file(logs, end)).await
     }
 
+    /// A gateway whose `[oauth]` says more.
+    pub async fn with_oauth(more: &str) -> Self {
+        Self::configured(&CONFIG.replace("[oauth]\n", &format!("[oauth]\n{more}\n"))).await
+    }
+
     /// Puts another configuration in place, as a reload does: the file of [`Self::with`].
     pub fn reload(&self, logs: &str, end: &str) {
         let text = Self::file(logs, end);

@@ -109,7 +109,11 @@ fn conditions(stable: bool) -> Vec<ConditionLine> {
 }
 
 fn app() -> AppPage {
-    let field = |title, values: &[&str]| DraftField { title, values: values.iter().map(|v| (*v).to_owned()).collect() };
+    let field = |title, values: &[&str]| DraftField {
+        title,
+        values: values.iter().map(|v| (*v).to_owned()).collect(),
+        absent: definition::nothing_yet(),
+    };
     let version = |number, changes| VersionRow {
         number,
         published: ago(60 * 24 * i64::from(4 - number)),

@@ -85,7 +85,7 @@ fn members(open: Option<OpenMember>, invited: Option<InvitationLink>) -> Members
         csrf: CSRF.to_owned(),
         may_change: true,
         saved: open.is_none() && invited.is_none(),
-        problem: open.as_ref().map(|_| texts::org::last_administrator()),
+        problem: open.as_ref().filter(|member| member.asked.is_none()).map(|_| texts::org::last_administrator()),
         invited,
         open,
         members: vec![

@@ -20,6 +20,18 @@ const localTimes = (part) => {
 };
 localTimes(document);
 
+// A menu that lies over the page closes by Escape, and when the person goes elsewhere.
+for (const menu of document.querySelectorAll("details.drop")) {
+  menu.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !menu.open) return;
+    menu.open = false;
+    menu.firstElementChild.focus();
+  });
+  const leave = (where) => { if (where && !menu.contains(where)) menu.open = false; };
+  menu.addEventListener("focusout", (event) => leave(event.relatedTarget));
+  addEventListener("pointerdown", (event) => leave(event.target));
+}
+
 if (navigator.clipboard) {
   for (const button of document.querySelectorAll("button[data-copy]")) {
     const label = button.querySelector("span");

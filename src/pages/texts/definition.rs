@@ -56,6 +56,24 @@ pub const fn require_state() -> Text {
     Text::fixed("Requests must carry state")
 }
 
+/// In the place of a value that a draft still has none of.
+#[must_use]
+pub const fn nothing_yet() -> Text {
+    Text::fixed("Nothing yet")
+}
+
+/// In the place of a lifetime that nobody set.
+#[must_use]
+pub const fn as_the_gateway_says() -> Text {
+    Text::fixed("As this gateway is set up")
+}
+
+/// In the place of what is not required.
+#[must_use]
+pub const fn not_required() -> Text {
+    Text::fixed("No")
+}
+
 /// Beside the lifetime: what holds when it stays empty, and the most.
 #[must_use]
 pub fn lifetime_hint(default: u64, most: u64) -> Text {

@@ -137,7 +137,7 @@ pub const fn find_a_client() -> Text {
 /// Label of a field.
 #[must_use]
 pub const fn find_a_key() -> Text {
-    Text::fixed("Find a key by application, user or permission")
+    Text::fixed("Application, user or permission")
 }
 
 /// Label of a field.
@@ -155,7 +155,7 @@ pub const fn find_a_permission() -> Text {
 /// Label of a field.
 #[must_use]
 pub const fn find_a_user() -> Text {
-    Text::fixed("Find a user by address, name or id")
+    Text::fixed("Address, name or id of a user")
 }
 
 /// Label of a field.
@@ -173,7 +173,7 @@ pub const fn find_an_application() -> Text {
 /// Label of a field.
 #[must_use]
 pub const fn find_access() -> Text {
-    Text::fixed("Find by application, user or permission")
+    Text::fixed("Application, user or permission")
 }
 
 /// Choice: everything.
@@ -221,7 +221,7 @@ pub const fn last_use() -> Text {
 /// Label of a field.
 #[must_use]
 pub const fn find_an_organization() -> Text {
-    Text::fixed("Find an organization by name, short name or id")
+    Text::fixed("Name, short name or id")
 }
 
 /// Label of a field.

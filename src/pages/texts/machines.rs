@@ -260,7 +260,7 @@ pub const fn none_matches() -> Text {
 /// Label of the search.
 #[must_use]
 pub const fn find() -> Text {
-    Text::fixed("Find a machine client by name, id or user")
+    Text::fixed("Client's name, id or user")
 }
 
 /// Choice: nobody yet.

@@ -127,7 +127,7 @@ pub const fn unfit_slug() -> Text {
 /// A short name that another organization has.
 #[must_use]
 pub fn slug_taken(slug: &str) -> Text {
-    Text::filled(format!("The slug {slug} is taken; choose another one."))
+    Text::filled(format!("The short name {slug} is taken; choose another one."))
 }
 
 /// A name that is none.

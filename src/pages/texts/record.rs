@@ -333,6 +333,12 @@ pub const fn browser() -> Text {
     Text::fixed("Browser")
 }
 
+/// A browser, by its name and its system's.
+#[must_use]
+pub fn browser_on(browser: &str, system: &str) -> Text {
+    Text::filled(format!("{browser} on {system}"))
+}
+
 /// Through what something was done.
 #[must_use]
 pub const fn admin_api() -> Text {

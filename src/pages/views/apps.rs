@@ -257,8 +257,10 @@ pub struct SecretRow {
 pub struct DraftField {
     /// Its name for people.
     pub title: Text,
-    /// Its values; none is shown as missing.
+    /// Its values.
     pub values: Vec<String>,
+    /// What holds where there is none.
+    pub absent: Text,
 }
 
 /// What a field loses and gains.
