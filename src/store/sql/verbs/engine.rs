@@ -8,7 +8,7 @@ use sqlx::{Pool, Transaction};
 use super::super::audit_row::control;
 use super::super::fault::Doing;
 use super::{BEGIN, Connection, Db, Reader, Readers, audit_log, feed, hooks};
-use crate::record::{Actor, AuditRecord, Cause, ControlEvent};
+use crate::record::{Actor, AuditRecord, Cause, ControlEvent, Written};
 use crate::store::{Store, StoreError, Subject};
 use crate::types::{Entropy, OrgId};
 
@@ -67,7 +67,7 @@ impl Tx<'_> {
     /// Writes records and feed lines, and commits. The feed comes last: the lock on its head orders the commits, so it must
     /// be held only while nothing else can make this transaction wait.
     pub(super) async fn commit(mut self) -> Result<(), StoreError> {
-        audit_log::insert(&mut self.inner, &self.records).await?;
+        audit_log::insert(&mut self.inner, &Written::all(&self.records).doing("write records as JSON")?).await?;
         hooks::announce(&mut self.inner, &self.records).await?;
         feed::append(&mut self.inner, &self.subjects, self.cause.at).await?;
         self.inner.commit().await.doing("commit")
