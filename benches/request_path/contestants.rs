@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -79,19 +80,19 @@ pub(crate) struct Size {
 }
 
 /// The gate with everything on: a verified token from the cache, organization, scopes, journal, metrics.
-pub(crate) fn gate(upstream: SocketAddr, size: Size) {
+/// Keeps what it has in `data`, which is the driver's: this process is killed.
+pub(crate) fn gate(upstream: SocketAddr, size: Size, data: &Path) {
     runtime().block_on(async {
-        let data = tempfile::tempdir().expect("a folder");
         let bound = || TcpListener::bind("127.0.0.1:0").expect("a port");
         let (public, admin) = (bound(), bound());
         let address = public.local_addr().expect("an address");
-        let config = support::configuration(data.path(), &address.to_string(), &apis(upstream, size.routes));
+        let config = support::configuration(data, &address.to_string(), &apis(upstream, size.routes));
         let environment: Arc<dyn tollgate::config::Environment + Send + Sync> = Arc::new(tollgate::config::ProcessEnvironment);
         let (config, _) = Config::parse(&config, &*environment, 1).unwrap_or_else(|e| panic!("{e}"));
         let options = Options { sockets: Some((public, admin)), ..Options::new(config, None, environment) };
         let running = boot::start(options).await.unwrap_or_else(|e| panic!("{e}"));
         let grant = support::grant(&running.node).await;
-        let file = data.path().join("tokens");
+        let file = data.join("tokens");
         let mut lines = std::io::BufWriter::new(std::fs::File::create(&file).expect("a file"));
         let config = running.node.config.load_full();
         for number in 0..size.tokens {

@@ -26,6 +26,7 @@ use std::time::Duration;
 use load::{Plan, Shape};
 use process::{cpu_micros, memory, pin};
 use report::{Measured, Table};
+use tempfile::TempDir;
 
 /// Both contestants and the load generator allocate alike.
 #[global_allocator]
@@ -46,7 +47,8 @@ fn main() -> ExitCode {
         Some("gate") => {
             let count = |name: &str| value(name).and_then(|v| v.parse().ok()).unwrap_or(1);
             let size = contestants::Size { routes: count("--routes"), tokens: count("--tokens") };
-            contestants::gate(value("--upstream").expect("--upstream").parse().expect("an address"), size);
+            let upstream = value("--upstream").expect("--upstream").parse().expect("an address");
+            contestants::gate(upstream, size, value("--data").expect("--data").as_ref());
             return ExitCode::SUCCESS;
         }
         _ => {}
@@ -70,6 +72,8 @@ struct Contestant {
     address: SocketAddr,
     tokens: Arc<[String]>,
     mount: &'static str,
+    /// Where it keeps what it has; removed behind it.
+    _data: TempDir,
 }
 
 impl Drop for Contestant {
@@ -80,11 +84,14 @@ impl Drop for Contestant {
 }
 
 fn start(name: &'static str, mount: &'static str, upstream: SocketAddr, more: &[String]) -> Contestant {
+    let data = tempfile::tempdir().expect("a folder");
     let own = std::env::current_exe().expect("the bench knows its own path");
     let mut process = Command::new("taskset")
         .args(["-c", CONTESTANT_CORE])
         .arg(own)
         .args(["--role", name, "--upstream", &upstream.to_string()])
+        .arg("--data")
+        .arg(data.path())
         .args(more)
         .stdout(Stdio::piped())
         .spawn()
@@ -102,7 +109,7 @@ fn start(name: &'static str, mount: &'static str, upstream: SocketAddr, more: &[
         }
         None => Arc::from(["none".to_owned()]),
     };
-    Contestant { name, process, worker, address, tokens, mount }
+    Contestant { name, process, worker, address, tokens, mount, _data: data }
 }
 
 fn drive(span: Duration, rounds: u64) {

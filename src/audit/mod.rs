@@ -4,7 +4,7 @@
 //! [`Shipper`] carries finished records to the store. The journal is what survives `kill -9`: at the next start the shipper
 //! reads what earlier runs left behind, and a call that was opened and never closed becomes a record whose outcome is unknown.
 //!
-//! `Journal::open_call → (the request) → OpenCall::close → Shipper → AuditLogStore::append_audit`
+//! `Journal::open_call → (the request) → OpenCall::close → Shipper → AuditLogStore::append_written`
 
 mod journal;
 mod metrics;

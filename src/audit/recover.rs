@@ -36,7 +36,7 @@ pub fn recover(dir: &Path) -> io::Result<Recovered> {
         all.unknown += step.unknown;
         all.damage.torn += step.damage.torn;
         all.damage.corrupt += step.damage.corrupt;
-        all.records.extend(step.ready.into_iter().map(|ready| ready.record));
+        all.records.extend(step.ready.into_iter().map(|ready| ready.written.record));
         if step.caught_up {
             return Ok(all);
         }

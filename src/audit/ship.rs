@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::journal::{Backlog, Journal};
 use super::tail::{Damage, Ready, Step, Tail};
-use crate::record::AuditRecord;
+use crate::record::Written;
 use crate::store::AuditLogStore;
 
 /// Most records in one batch.
@@ -126,9 +126,9 @@ impl<S: AuditLogStore + Send + Sync + ?Sized> Shipper<S> {
 
     /// Hands a batch to the store until it is taken; `false` when it is time to stop first.
     async fn store(&mut self, ready: Vec<Ready>, stop: &CancellationToken) -> bool {
-        let (records, needs): (Vec<AuditRecord>, Vec<_>) = ready.into_iter().map(|r| (r.record, r.needs)).unzip();
+        let (records, needs): (Vec<Written>, Vec<_>) = ready.into_iter().map(|r| (r.written, r.needs)).unzip();
         let mut pause = BACKOFF.0;
-        while let Err(error) = self.store.append_audit(&records).await {
+        while let Err(error) = self.store.append_written(&records).await {
             self.journal.metrics().retried();
             tracing::warn!(%error, records = records.len(), "the store does not take audit records; they stay in the journal");
             if stop.is_cancelled() {
@@ -143,7 +143,7 @@ impl<S: AuditLogStore + Send + Sync + ?Sized> Shipper<S> {
         }
         let metrics = self.journal.metrics();
         metrics.shipped(records.len() as u64);
-        if let Some(oldest) = records.iter().map(|r| r.time).min() {
+        if let Some(oldest) = records.iter().map(|r| r.record.time).min() {
             metrics.lag(self.journal.clock().now().since(oldest));
         }
         if let Some(tail) = &mut self.tail {

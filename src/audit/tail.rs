@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::journal::{Journal, Line, MAX_LINE, Segment, Writing, decode};
 use super::pairing::{Body, Finished, Needs, Pairing, SegmentKey, end};
-use crate::record::{AuditRecord, Callers};
+use crate::record::{AuditRecord, Callers, Written};
 
 /// How many files that were read to the end may wait for calls that still run, before these are written again.
 const MAX_HELD: usize = 4;
@@ -28,7 +28,7 @@ pub struct Damage {
 /// A finished record, and what must stay until it is in the store.
 #[derive(Debug)]
 pub(super) struct Ready {
-    pub(super) record: AuditRecord,
+    pub(super) written: Written,
     pub(super) needs: Needs,
 }
 
@@ -220,8 +220,18 @@ impl Tail {
                 (Body::OnDisk(..), None) => continue,
             };
             end(&mut record, finished.ending);
-            step.of_this_run += u64::from(self.last_live > 0);
-            step.ready.push(Ready { record, needs: finished.needs });
+            // Written here, on a thread that serves no requests.
+            match Written::text_of(&record) {
+                Ok(text) => {
+                    step.of_this_run += u64::from(self.last_live > 0);
+                    step.ready.push(Ready { written: Written { record, text }, needs: finished.needs });
+                }
+                Err(error) => {
+                    let body = Body::Here(Box::new(record));
+                    self.finished.push_front(Finished { body, ending: None, needs: finished.needs });
+                    return Err(error.into());
+                }
+            }
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use crate::types::{Memory, Owner, network};
 #[must_use]
 pub fn of(permit: &Permit, node: &Node, config: &Config, client: Option<SocketAddr>) -> Arc<Memory> {
     match permit.principal() {
-        Some(principal) => node.memory.of(Owner::Organization(principal.org.id.clone())),
+        Some(principal) => node.memory.of_later(Owner::Organization(principal.org.id.clone())),
         None => of_stranger(node, config, client),
     }
 }
@@ -21,7 +21,7 @@ pub fn of(permit: &Permit, node: &Node, config: &Config, client: Option<SocketAd
 #[must_use]
 pub fn of_stranger(node: &Node, config: &Config, client: Option<SocketAddr>) -> Arc<Memory> {
     match config.listen.apart(client) {
-        Some(address) => node.memory.of(Owner::Network(network(address))),
+        Some(address) => node.memory.of_later(Owner::Network(network(address))),
         None => Arc::clone(&node.memory),
     }
 }

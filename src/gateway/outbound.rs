@@ -13,7 +13,7 @@ use super::mcp_session::{LAST_EVENT_ID, McpSession, SESSION_ID};
 use super::shadow;
 use crate::config::{ApiKind, Endpoint, Target, Tell};
 use crate::mcp;
-use crate::types::Issuer;
+use crate::types::{Digits, Issuer, push_ip};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -60,7 +60,7 @@ pub(super) fn located(permit: &Permit, below: &str, endpoint: &Endpoint) -> Stri
         (Some(Tell::PathPrefix { template }), Some(principal)) => identity::of_org(template, permit, &principal.org),
         _ => String::new(),
     };
-    let target = format!("{}{prefix}{below}", endpoint.base_path);
+    let target = [endpoint.base_path.as_str(), prefix.as_str(), below].concat();
     if target.is_empty() { "/".to_owned() } else { target }
 }
 
@@ -117,7 +117,11 @@ fn describe(headers: &mut HeaderMap, request: &CleanRequest, facts: &Facts<'_>) 
     headers.insert(FORWARDED_HOST, value(request.host())?);
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static(facts.scheme));
     match facts.client {
-        Some(address) => headers.insert(FORWARDED_FOR, value(&address.to_string())?),
+        Some(address) => {
+            let mut text = String::with_capacity(40);
+            push_ip(&mut text, address);
+            headers.insert(FORWARDED_FOR, value(&text)?)
+        }
         None => headers.remove(FORWARDED_FOR),
     };
     Ok(())
@@ -150,9 +154,36 @@ fn inject(headers: &mut HeaderMap, permit: &Permit) -> Result<()> {
 
 /// What `Host` says at an endpoint.
 pub(super) fn authority(endpoint: &Endpoint) -> String {
-    let host = if endpoint.host.contains(':') { format!("[{}]", endpoint.host) } else { endpoint.host.clone() };
-    match (endpoint.tls, endpoint.port) {
-        (true, 443) | (false, 80) => host,
-        (_, port) => format!("{host}:{port}"),
+    let mut authority = String::with_capacity(endpoint.host.len() + 8);
+    let is_literal = endpoint.host.contains(':');
+    authority.push_str(if is_literal { "[" } else { "" });
+    authority.push_str(&endpoint.host);
+    authority.push_str(if is_literal { "]" } else { "" });
+    if !matches!((endpoint.tls, endpoint.port), (true, 443) | (false, 80)) {
+        authority.push(':');
+        Digits::of(u64::from(endpoint.port)).push_to(&mut authority);
+    }
+    authority
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Kind as _;
+
+    #[test]
+    fn a_host_names_the_port_that_is_not_its_scheme_s() {
+        let table = [
+            ("http://a.example", "a.example"),
+            ("http://a.example:443", "a.example:443"),
+            ("https://a.example:443", "a.example"),
+            ("https://a.example:80", "a.example:80"),
+            ("http://127.0.0.1:65535", "127.0.0.1:65535"),
+            ("http://[2001:db8::1]:9090", "[2001:db8::1]:9090"),
+            ("http://[2001:db8::1]", "[2001:db8::1]"),
+        ];
+        for (url, expected) in table {
+            assert_eq!(authority(&Endpoint::read(url).expect("an endpoint")), expected, "{url}");
+        }
     }
 }

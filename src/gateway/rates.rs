@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use http::StatusCode;
-use parking_lot::Mutex;
 
 pub use self::buckets::Buckets;
 use super::authorize::Permit;
@@ -36,12 +36,13 @@ const RECORDS: Rate = Rate { per: Per::User, interval: 1_000_000, burst: 60 };
 pub struct Rates {
     hasher: RandomState,
     buckets: Buckets,
-    running: Mutex<HashMap<RouteId, Arc<AtomicU32>>>,
+    /// Requests of each route with a cap. Only the first of a route changes the map.
+    running: ArcSwap<HashMap<RouteId, Arc<AtomicU32>>>,
 }
 
 impl Default for Rates {
     fn default() -> Self {
-        Self { hasher: RandomState::new(), buckets: Buckets::new(SETS), running: Mutex::default() }
+        Self { hasher: RandomState::new(), buckets: Buckets::new(SETS), running: ArcSwap::default() }
     }
 }
 
@@ -126,10 +127,26 @@ impl Rates {
     /// When all are taken.
     pub fn enter(&self, permit: &Permit) -> Result<Option<Running>, Denial> {
         let Some(most) = permit.rule().max_concurrent else { return Ok(None) };
-        // Only routes of the configuration get here, so that this map is as bounded as the file.
-        let running = Arc::clone(self.running.lock().entry(permit.route().clone()).or_default());
+        let running = self.running(permit.route());
         let entered = running.fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| (n < most).then_some(n + 1));
         if entered.is_ok() { Ok(Some(Running(running))) } else { Err(Denial::Concurrency) }
+    }
+}
+
+impl Rates {
+    /// How many requests of a route run. Only routes of the configuration get here, so that the map is as bounded as the file.
+    fn running(&self, route: &RouteId) -> Arc<AtomicU32> {
+        if let Some(known) = self.running.load().get(route) {
+            return Arc::clone(known);
+        }
+        let made = Arc::<AtomicU32>::default();
+        self.running.rcu(|all| {
+            let mut all = HashMap::clone(all);
+            all.entry(route.clone()).or_insert_with(|| Arc::clone(&made));
+            all
+        });
+        // Two that came at once agree on the one that was first.
+        self.running.load().get(route).map_or(made, Arc::clone)
     }
 }
 

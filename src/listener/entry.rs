@@ -63,11 +63,11 @@ pub(super) async fn enter(front: &Front, session: &mut Session, ctx: &mut Ctx, s
     let desk = Desk { front, prepared: &prepared, seen, started: ctx.started };
     match front.overload.enter(prepared.config.listen.apart(seen.client)).await {
         Ok(place) => ctx.place = Some(place),
-        Err(denial) => return desk.refuse(session, Refusal { denial, about: About::default() }).await,
+        Err(denial) => return refuse(&desk, session, Refusal { denial, about: About::default() }).await,
     }
     if matches!(tls::worth(session), Worth::Outdated { required: true }) {
         session.set_keepalive(None);
-        return desk.refuse(session, Refusal { denial: Denial::Certificate, about: About::default() }).await;
+        return refuse(&desk, session, Refusal { denial: Denial::Certificate, about: About::default() }).await;
     }
     let raw = session.as_downstream().as_http1().map(HttpSession::get_headers_raw_bytes);
     let wire = Wire {
@@ -76,14 +76,14 @@ pub(super) async fn enter(front: &Front, session: &mut Session, ctx: &mut Ctx, s
         trusted: session.client_addr().and_then(|a| a.as_inet()).is_some_and(|a| prepared.config.listen.is_trusted(a.ip())),
     };
     match decide::decide(&front.node, &front.overload, &prepared, &wire.head(session.req_header()), seen).await {
-        Decided::Refused(refusal) => desk.refuse(session, *refusal).await,
-        Decided::Options => desk.options(session).await,
-        Decided::Preflight(origin) => desk.preflight(session, origin.as_ref()).await,
+        Decided::Refused(refusal) => refuse(&desk, session, *refusal).await,
+        Decided::Options => Box::pin(desk.options(session)).await,
+        Decided::Preflight(origin) => Box::pin(desk.preflight(session, origin.as_ref())).await,
         Decided::Local(request) => {
             if request.close() {
                 session.set_keepalive(None);
             }
-            desk.local(session).await
+            Box::pin(desk.local(session)).await
         }
         Decided::Admitted(admitted) => {
             if admitted.request.close() {
@@ -92,6 +92,11 @@ pub(super) async fn enter(front: &Front, session: &mut Session, ctx: &mut Ctx, s
             go(&desk, session, ctx, *admitted).await
         }
     }
+}
+
+/// Refuses a request. Answering here is large, and what is forwarded would carry it: every request's future is made whole and copied.
+async fn refuse(desk: &Desk<'_>, session: &mut Session, refusal: Refusal) -> Result<Entered> {
+    Box::pin(desk.refuse(session, refusal)).await
 }
 
 /// What the connection tells about a request.
@@ -133,7 +138,7 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
         Err(message::Refused { denial, id, call, target }) => {
             let Admitted { api, request, permit, origin } = admitted;
             let about = About { rpc: id, call, target, ..About::permitted(&api, &request, &permit, origin) };
-            return desk.refuse(session, Refusal { denial, about }).await;
+            return refuse(desk, session, Refusal { denial, about }).await;
         }
     };
     let Bounded { running, place, form, narrowed, indices, identity } =
@@ -143,7 +148,7 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
                 let (rpc, call) = inspected.map_or((None, None), |m| (m.id, m.call));
                 let Admitted { api, request, permit, origin } = admitted;
                 let about = About { rpc, call, ..About::permitted(&api, &request, &permit, origin) };
-                return desk.refuse(session, Refusal { denial, about }).await;
+                return refuse(desk, session, Refusal { denial, about }).await;
             }
         };
     let Admitted { api, request, permit, origin } = admitted;
@@ -157,7 +162,7 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
     // A change between the decision and the registration was told to nobody.
     if let Err(denial) = decide::still_allowed(&desk.front.node, &desk.prepared.config, &permit).await {
         let about = About::permitted(&api, &request, &permit, origin);
-        return desk.refuse(session, Refusal { denial, about }).await;
+        return refuse(desk, session, Refusal { denial, about }).await;
     }
     let mcp = inspected.as_ref().and_then(|m| m.call.clone());
     let needed = desk.prepared.config.catalogue.scopes(permit.needed());
@@ -168,7 +173,7 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "the journal refused a record");
             let about = About::permitted(&api, &request, &permit, origin);
-            return desk.refuse(session, Refusal { denial: Denial::Journal, about }).await;
+            return refuse(desk, session, Refusal { denial: Denial::Journal, about }).await;
         }
     };
     let mut forwarding = Box::new(Forwarding {
@@ -210,7 +215,7 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
     if matches!(api.target, Target::Upstream(_)) {
         return Ok(Entered::Forward(forwarding));
     }
-    let served = desk.own(session, &mut forwarding).await;
+    let served = Box::pin(desk.own(session, &mut forwarding)).await;
     forwarding.status = session.response_written().map_or(0, |r| r.status.as_u16());
     forwarding.bytes = u64::try_from(session.body_bytes_sent()).unwrap_or(0);
     let broken = match &served {
@@ -298,5 +303,5 @@ pub(super) async fn panicked(front: &Front, session: &mut Session, ctx: &Ctx, se
     tracing::error!(request = %seen.request, "a request ended in a panic; the process goes on");
     let desk = Desk { front, prepared: &ctx.prepared, seen, started: ctx.started };
     session.set_keepalive(None);
-    desk.refuse(session, Refusal { denial: Denial::Panic, about: About::default() }).await.map(drop)
+    refuse(&desk, session, Refusal { denial: Denial::Panic, about: About::default() }).await.map(drop)
 }

@@ -7,6 +7,7 @@ mod file;
 mod ocsf;
 mod opening;
 mod table;
+mod text;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -20,6 +21,7 @@ use ocsf::samples;
 pub use ocsf::{json, json_line, operation};
 pub use opening::{ActorRef, Caller, CallerRef, Callers, Opened, Opening};
 pub use table::{Summary, csv_header, csv_line, row as csv_row, summary};
+pub use text::{Written, write_opening, write_outcome, write_record};
 
 use crate::types::{
     ApiName, ClientId, Dialect, GrantId, NodeId, OrgId, RecordId, RequestId, ResourceId, RouteId, ScopeSet, Timestamp, UserId,

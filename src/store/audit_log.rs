@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::record::AuditRecord;
+use crate::record::{AuditRecord, Written};
 use crate::types::{ClientId, GrantId, OrgId, RecordId, RequestId, ScopeSet, ScopeToken, Timestamp, UserId};
 
 /// What to search for; every field narrows.
@@ -187,7 +187,15 @@ pub struct ShadowPage {
 #[async_trait]
 pub trait AuditLogStore {
     /// Stores records from a journal; one that is already there is left alone. Also counts each grant's use.
-    async fn append_audit(&self, records: &[AuditRecord]) -> Result<(), StoreError>;
+    async fn append_written(&self, records: &[Written]) -> Result<(), StoreError>;
+    /// The same for records of which nobody has the text yet.
+    async fn append_audit(&self, records: &[AuditRecord]) -> Result<(), StoreError>
+    where
+        Self: Sync,
+    {
+        let unwritable = |e: serde_json::Error| StoreError::Unavailable { what: "write a record as JSON", source: e.into() };
+        self.append_written(&Written::all(records).map_err(unwritable)?).await
+    }
     /// One page of at most `limit` records, newest first.
     async fn search_audit(&self, filter: &AuditFilter, after: Option<&Cursor>, limit: u32) -> Result<AuditPage, StoreError>;
     /// What happened to a user's account and to what they authorized, newest first: in `org` and in none, or everywhere. What they

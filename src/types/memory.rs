@@ -6,8 +6,8 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
@@ -35,6 +35,8 @@ enum Part {
     Whole(Box<Whole>),
     /// What one owner may hold of it.
     Share { whole: Arc<Memory>, owner: Owner },
+    /// The same, looked up when something is taken of it: most requests hold nothing.
+    Later { whole: Arc<Memory>, owner: Owner, share: OnceLock<Arc<Memory>> },
 }
 
 #[derive(Debug)]
@@ -74,6 +76,13 @@ impl Memory {
         let Part::Whole(all) = &whole.part else { return Arc::clone(self) };
         let share = |owner| Self { held: AtomicUsize::new(0), part: Part::Share { whole: Arc::clone(whole), owner } };
         all.shares.of(owner, share)
+    }
+
+    /// The same, which is looked up when something is taken of it. Nobody's share is counted before.
+    #[must_use]
+    pub fn of_later(self: &Arc<Self>, owner: Owner) -> Arc<Self> {
+        let part = Part::Later { whole: Arc::clone(self.all()), owner, share: OnceLock::new() };
+        Arc::new(Self { held: AtomicUsize::new(0), part })
     }
 
     /// As much as anybody wants: for what handles no requests.
@@ -126,7 +135,7 @@ impl Memory {
     /// Bytes that are held.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.held.load(Ordering::Relaxed)
+        self.counter().held.load(Ordering::Relaxed)
     }
 
     /// How often there were not as many as somebody wanted, in the whole or in their share.
@@ -145,35 +154,44 @@ impl Memory {
     fn all(self: &Arc<Self>) -> &Arc<Self> {
         match &self.part {
             Part::Whole(_) => self,
-            Part::Share { whole, .. } => whole,
+            Part::Share { whole, .. } | Part::Later { whole, .. } => whole,
+        }
+    }
+
+    /// What counts the bytes that are taken of this.
+    fn counter(&self) -> &Self {
+        match &self.part {
+            Part::Later { whole, owner, share } => share.get_or_init(|| whole.of(owner.clone())),
+            Part::Whole(_) | Part::Share { .. } => self,
         }
     }
 
     fn whole(&self) -> &Whole {
         match &self.part {
             Part::Whole(whole) => whole,
-            Part::Share { whole, .. } => whole.whole(),
+            Part::Share { whole, .. } | Part::Later { whole, .. } => whole.whole(),
         }
     }
 
     fn add(&self, by: usize) -> Result<(), Short> {
+        let counter = self.counter();
         let limit = self.limit();
         let more = |held: usize| held.checked_add(by).filter(|held| *held <= limit);
-        let added = self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
-        match &self.part {
-            Part::Whole(_) => added.map(drop).map_err(|_| Short::Whole),
-            Part::Share { whole, .. } => {
-                added.map_err(|_| Short::Share)?;
-                whole.add(by).inspect_err(|_| {
-                    self.held.fetch_sub(by, Ordering::Relaxed);
-                })
-            }
-        }
+        let added = counter.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        let Part::Share { whole, .. } = &counter.part else { return added.map(drop).map_err(|_| Short::Whole) };
+        added.map_err(|_| Short::Share)?;
+        whole.add(by).inspect_err(|_| {
+            counter.held.fetch_sub(by, Ordering::Relaxed);
+        })
     }
 
     fn give_back(&self, bytes: usize) {
-        self.held.fetch_sub(bytes, Ordering::Relaxed);
-        if let Part::Share { whole, .. } = &self.part {
+        if bytes == 0 {
+            return;
+        }
+        let counter = self.counter();
+        counter.held.fetch_sub(bytes, Ordering::Relaxed);
+        if let Part::Share { whole, .. } = &counter.part {
             whole.give_back(bytes);
         }
     }
@@ -436,6 +454,24 @@ mod tests {
         assert!(of(0).take(1).is_err() && of(1).take(1_024).is_ok());
         drop(buffers);
         assert_eq!((owners(&memory), memory.held()), (0, 0));
+    }
+
+    #[test]
+    fn a_share_is_looked_up_when_something_is_taken_of_it() {
+        let memory = Memory::shared(10_000, 4_000);
+        let owner = || Owner::Network([127, 0, 0, 1].into());
+        let later = memory.of_later(owner());
+        let mut held = later.nothing();
+        held.grow(0).expect("nothing");
+        held.shrink(0);
+        assert_eq!((owners(&memory), later.limit()), (0, 4_000), "nobody looked");
+        let other = memory.of(owner()).take(3_000).expect("room");
+        assert_eq!((held.grow(1_001), held.grow(1_000)), (Err(Exhausted), Ok(())), "it is the one that others have");
+        assert_eq!((owners(&memory), later.held(), memory.held(), memory.refused_shares()), (1, 4_000, 4_000, 1));
+        drop((other, held));
+        assert_eq!((later.held(), memory.held()), (0, 0));
+        drop(later);
+        assert_eq!(owners(&memory), 0, "nothing stays behind");
     }
 
     /// What is done with buffers.

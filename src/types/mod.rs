@@ -2,6 +2,7 @@
 
 mod clock;
 mod dialect;
+mod digits;
 mod entropy;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
@@ -20,6 +21,7 @@ mod user_code;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use dialect::Dialect;
+pub use digits::{Digits, push_ip};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use ids::{
     ALL_TENANTS, ApiKeyId, ApiName, AppId, AppUuid, AuthRequestId, ClientId, GrantId, IdError, IdSource, InvitationId, KeyId,

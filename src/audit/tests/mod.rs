@@ -16,7 +16,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::journal::{Disk, Sink};
 use super::*;
-use crate::record::{Actor, AuditRecord, Call, Caller, Decision, Event, Measured, Opening, Origin, Outcome};
+use crate::record::{Actor, AuditRecord, Call, Caller, Decision, Event, Measured, Opening, Origin, Outcome, Written};
 use crate::store::{
     AuditFilter, AuditLogStore, AuditPage, AuditRow, Bucket, Cursor, Facet, GrantUse, ShadowFilter, ShadowPage, StoreError, Tally,
 };
@@ -240,13 +240,13 @@ impl MemoryStore {
 
 #[async_trait]
 impl AuditLogStore for MemoryStore {
-    async fn append_audit(&self, records: &[AuditRecord]) -> Result<(), StoreError> {
+    async fn append_written(&self, records: &[Written]) -> Result<(), StoreError> {
         if self.failures.fetch_sub(1, Ordering::SeqCst) > 0 {
             return Err(StoreError::Unusable("down".into()));
         }
         self.appended.fetch_add(records.len() as u64, Ordering::SeqCst);
         let mut stored = self.records.lock();
-        for record in records {
+        for Written { record, .. } in records {
             stored.entry(record.id.clone()).or_insert_with(|| record.clone());
         }
         Ok(())

@@ -170,7 +170,7 @@ async fn more_running_calls_than_memory_are_read_again() {
         assert!(step.failure.is_none(), "{:?}", step.failure);
         for ready in step.ready {
             tail.stored(ready.needs);
-            records.push(ready.record);
+            records.push(ready.written.record);
         }
         tail.sweep();
         if step.caught_up {

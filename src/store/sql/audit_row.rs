@@ -1,8 +1,8 @@
 //! Audit records as rows: what searches narrow by, beside the whole record.
 
-use super::values::{json, storable};
-use crate::record::{Actor, AuditRecord, Cause, ControlEvent, Event, Operation, Outcome, operation};
-use crate::store::{RevokeReason, StoreError};
+use super::values::storable;
+use crate::record::{Actor, AuditRecord, Cause, ControlEvent, Event, Operation, Outcome, Written, operation};
+use crate::store::RevokeReason;
 use crate::types::{ClientId, Entropy, GrantId, OrgId, RecordId, UserId};
 
 /// One row of `audit_records`.
@@ -18,7 +18,7 @@ pub(super) struct AuditColumns<'r> {
     pub(super) status: Option<i64>,
     pub(super) micros: Option<i64>,
     pub(super) search: String,
-    pub(super) record: String,
+    pub(super) record: &'r str,
     pub(super) would_deny: Option<&'r str>,
     pub(super) shadow: Option<String>,
 }
@@ -26,7 +26,8 @@ pub(super) struct AuditColumns<'r> {
 impl<'r> AuditColumns<'r> {
     /// The row of a record. A change that nobody's client was used for is found under the one that it changed; a change of a grant
     /// under that grant, whoever's grant it was done with: its user looks for it there.
-    pub(super) fn of(record: &'r AuditRecord) -> Result<Self, StoreError> {
+    pub(super) fn of(written: &'r Written) -> Self {
+        let Written { record, text } = written;
         let actor = &record.actor;
         let mut columns = Self {
             of: record,
@@ -40,7 +41,7 @@ impl<'r> AuditColumns<'r> {
             status: None,
             micros: None,
             search: String::new(),
-            record: json(record)?,
+            record: text,
             would_deny: None,
             shadow: None,
         };
@@ -69,7 +70,7 @@ impl<'r> AuditColumns<'r> {
         let reason = columns.reason.or(columns.would_deny);
         let parts = [Some(columns.operation), Some(path), columns.tool.as_deref(), actor.client_name.as_deref(), reason];
         columns.search = storable(&parts.into_iter().flatten().collect::<Vec<_>>().join("\n").to_lowercase());
-        Ok(columns)
+        columns
     }
 }
 

@@ -13,7 +13,7 @@ use super::among::among;
 use super::engine::Engine;
 use super::rows::Fields;
 use super::{BEGIN, Connection, Db, Row, hooks, shadow, usage};
-use crate::record::{AuditRecord, Operation};
+use crate::record::{AuditRecord, Operation, Written};
 use crate::store::{
     AuditFilter, AuditLogStore, AuditPage, AuditRow, Bucket, Cursor, DecisionFilter, Facet, GrantUse, ShadowFilter, ShadowPage,
     StoreError, Tally,
@@ -48,14 +48,14 @@ fn statement(rows: usize) -> SqlStr {
 }
 
 /// Writes records, leaves those alone that are there, and says how many are new.
-pub(super) async fn insert(connection: &mut Connection, records: &[AuditRecord]) -> Result<u64, StoreError> {
+pub(super) async fn insert(connection: &mut Connection, records: &[Written]) -> Result<u64, StoreError> {
     let (mut rest, mut new) = (records, 0);
     for (size, statement) in SIZES.iter().zip(&*INSERTS) {
         while let Some((batch, others)) = rest.split_at_checked(*size) {
             rest = others;
             let mut query = sqlx::query(statement.clone());
             for record in batch {
-                query = bound(query, AuditColumns::of(record)?);
+                query = bound(query, AuditColumns::of(record));
             }
             new += query.execute(&mut *connection).await.doing("write audit records")?.rows_affected();
         }
@@ -88,8 +88,8 @@ fn bound<'q>(query: Query<'q>, columns: AuditColumns<'q>) -> Query<'q> {
 }
 
 /// Those of `records` that are not in the log, each once.
-async fn missing<'r>(connection: &mut Connection, records: &'r [AuditRecord]) -> Result<Vec<&'r AuditRecord>, StoreError> {
-    let mut missing: BTreeMap<&RecordId, &AuditRecord> = records.iter().map(|r| (&r.id, r)).collect();
+async fn missing<'r>(connection: &mut Connection, records: &'r [Written]) -> Result<Vec<&'r AuditRecord>, StoreError> {
+    let mut missing: BTreeMap<&RecordId, &AuditRecord> = records.iter().map(|w| (&w.record.id, &w.record)).collect();
     let ids: Vec<RecordId> = missing.keys().map(|id| (*id).clone()).collect();
     for batch in ids.chunks(SIZES[0]) {
         let mut query = QueryBuilder::<Db>::new("SELECT id FROM audit_records WHERE id IN ");
@@ -239,14 +239,14 @@ impl Engine {
 
 #[async_trait]
 impl AuditLogStore for Engine {
-    async fn append_audit(&self, records: &[AuditRecord]) -> Result<(), StoreError> {
+    async fn append_written(&self, records: &[Written]) -> Result<(), StoreError> {
         if records.is_empty() {
             return Ok(());
         }
         let mut tx = self.write.begin_with(BEGIN).await.doing("begin a transaction")?;
         if insert(&mut tx, records).await? == records.len() as u64 {
-            usage::count(&mut tx, records.iter()).await?;
-            shadow::count(&mut tx, records.iter()).await?;
+            usage::count(&mut tx, records.iter().map(|w| &w.record)).await?;
+            shadow::count(&mut tx, records.iter().map(|w| &w.record)).await?;
             return tx.commit().await.doing("commit audit records");
         }
         // Some came before, when nobody could tell whether they had been taken: what a grant did must not count twice.

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use super::super::audit_row::control;
 use super::super::fault::Doing;
 use super::{BEGIN, Connection, Reader, Readers, Transaction, Writer, Writers, audit_log, feed, hooks, strangers};
-use crate::record::{Actor, AuditRecord, Cause, ControlEvent};
+use crate::record::{Actor, AuditRecord, Cause, ControlEvent, Written};
 use crate::store::{Store, StoreError, Subject};
 use crate::types::{Entropy, OrgId};
 
@@ -82,7 +82,7 @@ impl Tx<'_> {
     /// be held only while nothing else can make this transaction wait.
     pub(super) async fn commit(mut self) -> Result<(), StoreError> {
         strangers::hide(&mut self.inner, self.cause.actor.user.as_ref(), &self.subjects, &mut self.records).await?;
-        audit_log::insert(&mut self.inner, &self.records).await?;
+        audit_log::insert(&mut self.inner, &Written::all(&self.records).doing("write records as JSON")?).await?;
         hooks::announce(&mut self.inner, &self.records).await?;
         feed::append(&mut self.inner, &self.subjects, self.cause.at).await?;
         self.inner.commit().await.doing("commit")
