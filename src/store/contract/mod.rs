@@ -238,6 +238,7 @@ contract! {
         clients_are_listed_with_their_use
         clients_are_found_page_by_page
         known_clients_are_narrowed
+        clients_are_found_by_what_lives
     }
     feed {
         positions_follow_commits_without_gaps
