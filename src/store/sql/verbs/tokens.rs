@@ -239,6 +239,7 @@ impl TokenStore for Engine {
             "DELETE FROM refresh_tokens WHERE expires_at < $1 OR grant_id IN (SELECT id FROM grants WHERE revoked_at < $1)",
             "DELETE FROM auth_requests WHERE expires_at < $1",
             "DELETE FROM trials WHERE expires_at < $1",
+            "DELETE FROM trial_grants WHERE ends_at < $1",
             "DELETE FROM device_requests WHERE expires_at < $1",
             "DELETE FROM repeatable_requests WHERE expires_at < $1",
             "DELETE FROM revoked_access_tokens WHERE until_at < $1",
