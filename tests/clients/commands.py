@@ -268,7 +268,10 @@ def apps(checks: Checks, stack, run: Commands, ann: Person):
         token = authorized(stack, ann, draft, f"{READ} {WRITES} {MINTS}", "").tokens["access_token"]
         made = request("POST", stack.url("/api/v1/api_keys"), bearer(token)).json()
         equal(push(stack, made["key"]), 204, "push")
+        keys = lambda state: [k["id"] for k in run("api-key", "list", "--app", app, "--state", state)]
+        equal((keys("live"), keys("disabled")), ([made["id"]], []), "its keys")
         run("api-key", "disable", made["id"])
+        equal((keys("live"), keys("disabled")), ([], [made["id"]]), "its keys after")
         equal((push(stack, made["key"]), status(stack, token)), (401, 200), "push and call after")
     with checks.check("a withdrawn private scope ends what holds it, a removed app everything"):
         run("app", "scopes", "withdraw", app, MINTS)
