@@ -228,6 +228,7 @@ contract! {
         nobody_moves_what_is_beyond_their_reach
         a_service_user_is_made_and_switched_whole_and_within_reach
         members_are_found_page_by_page
+        letters_are_found_whatever_their_case
     }
     policy {
         a_decision_reaches_every_grant_and_node

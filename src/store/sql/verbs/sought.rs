@@ -43,6 +43,9 @@ pub(super) enum Authorized {
     Many,
 }
 
+/// Letters that are small as others are, beside their capitals.
+const ALIKE: &[(char, &str)] = &[('\u{1e9e}', "\u{df}"), ('\u{3c2}', "\u{3c3}"), ('\u{130}', "i\u{307}")];
+
 /// A text as the pattern that finds it wherever it occurs, ignoring case.
 ///
 /// `LOWER` knows the letters A to Z alone, on SQLite and in the collation "C" of PostgreSQL. So each other letter of the text that
@@ -50,8 +53,8 @@ pub(super) enum Authorized {
 pub(super) struct Sought {
     /// In small letters.
     pattern: String,
-    /// Its small letters beyond ASCII, each by its capital.
-    capitals: BTreeMap<char, char>,
+    /// What its small letters beyond ASCII are, each by its capital or whatever else is small as they are.
+    capitals: BTreeMap<char, String>,
 }
 
 /// The capital of a small letter, where it is one character that this letter alone belongs to.
@@ -65,9 +68,13 @@ impl Sought {
     /// The pattern of a text. That of none matches everything.
     pub(super) fn of(text: &str) -> Self {
         // Letter by letter: a text in small letters as a whole would end its words in a sigma that no capital is small as.
-        let small: String = text.chars().flat_map(char::to_lowercase).collect();
-        let mut capitals: BTreeMap<char, char> =
-            small.chars().filter(|c| !c.is_ascii()).filter_map(|c| Some((capital(c)?, c))).collect();
+        let mut small: String = text.chars().flat_map(char::to_lowercase).collect();
+        for (letter, as_small) in ALIKE {
+            small = small.replace(*letter, as_small);
+        }
+        let mut capitals: BTreeMap<char, String> =
+            small.chars().filter(|c| !c.is_ascii()).filter_map(|c| Some((capital(c)?, c.to_string()))).collect();
+        capitals.extend(ALIKE.iter().filter(|(_, as_small)| small.contains(as_small)).map(|(c, s)| (*c, (*s).to_owned())));
         while capitals.len() > MOST_CAPITALS {
             capitals.pop_last();
         }
@@ -86,7 +93,7 @@ impl Sought {
     fn matches(&self, query: &mut QueryBuilder<Db>, column: &'static str) {
         query.push("REPLACE(".repeat(self.capitals.len())).push("LOWER(").push(column).push(")");
         for (capital, small) in &self.capitals {
-            query.push(", ").push_bind(capital.to_string()).push(", ").push_bind(small.to_string()).push(")");
+            query.push(", ").push_bind(capital.to_string()).push(", ").push_bind(small.clone()).push(")");
         }
         query.push(" LIKE ").push_bind(self.pattern.clone()).push(r" ESCAPE '\'");
     }
@@ -247,8 +254,13 @@ mod tests {
             [capital('\u{e4}'), capital('\u{3c3}'), capital('\u{df}'), capital('\u{3c2}')],
             [Some('\u{c4}'), Some('\u{3a3}'), None, None]
         );
-        let sought = Sought::of("\u{c4}nd \u{e4}ND \u{df}");
-        assert_eq!((sought.pattern.as_str(), sought.capitals.len()), ("%\u{e4}nd \u{e4}nd \u{df}%", 1));
+        let sought = Sought::of("\u{c4}nd \u{e4}ND");
+        assert_eq!((sought.pattern.as_str(), sought.capitals.len()), ("%\u{e4}nd \u{e4}nd%", 1));
+        for (one, other, more) in [("\u{df}", "\u{1e9e}", 1), ("\u{3c3}", "\u{3c2}", 2), ("i\u{307}", "\u{130}", 1)] {
+            let (one, other) = (Sought::of(one), Sought::of(other));
+            assert_eq!((&one.pattern, &one.capitals), (&other.pattern, &other.capitals), "the same is found");
+            assert_eq!(one.capitals.len(), more, "{:?}", one.capitals);
+        }
         let endless: String = ('\u{100}'..'\u{24f}').collect();
         assert_eq!(Sought::of(&endless).capitals.len(), MOST_CAPITALS);
     }
