@@ -8,7 +8,7 @@ use http::StatusCode;
 
 use super::App;
 use super::activity;
-use super::log::{Doer, Doers};
+use super::log::{Doer, Doers, grant_of};
 use super::org::leaf::Leaf;
 use super::visitor::Visitor;
 use crate::pages::views::{EventRow, EventsPage, Happened, Section};
@@ -49,13 +49,6 @@ struct Known {
     orgs: HashMap<OrgId, String>,
     /// The person's own grants.
     grants: HashMap<GrantId, GrantFacts>,
-}
-
-/// The grant that an event is about.
-fn grant_of(record: &AuditRecord) -> Option<GrantId> {
-    let Event::Control(event) = &record.event else { return None };
-    let target = event.target.as_ref().filter(|(kind, _)| kind == "grant").and_then(|(_, id)| GrantId::parse(id).ok());
-    target.or_else(|| record.actor.grant.clone())
 }
 
 impl Known {

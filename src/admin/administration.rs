@@ -8,7 +8,9 @@ use super::app_model::{
     AppChange, AppDetails, AppSecret, AppView, CreatedApp, ImportedApp, NewApp, Publish, PublishedApp, StableMark,
 };
 use super::error::AdminError;
-use super::model::{ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, UninstalledApp};
+use super::model::{
+    ApiKeyQuery, ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, UninstalledApp,
+};
 use super::model::{
     AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientSwitch, ClientTerms,
     ClientView, CreatedClient, CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, ExplainQuery, ExplanationView,
@@ -136,7 +138,7 @@ pub trait Administration: Send + Sync {
     async fn revoke_grant(&self, grant: &str) -> Result<GrantView, AdminError>;
 
     /// API keys, newest first.
-    async fn api_keys(&self, within: Within) -> Result<Vec<ApiKeyView>, AdminError>;
+    async fn api_keys(&self, query: ApiKeyQuery) -> Result<Vec<ApiKeyView>, AdminError>;
     /// One API key.
     async fn api_key(&self, key: &str) -> Result<ApiKeyView, AdminError>;
     /// Disables an API key for good.

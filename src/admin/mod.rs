@@ -38,7 +38,7 @@ pub use local::{
     Local, app_view, audit_entry, change_view, client_view, condition_view, grant_view, policy_view, secret_view, version_view,
 };
 pub use model::{
-    ApiKeyStateView, ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, ScopeVerdict,
+    ApiKeyQuery, ApiKeyStateView, ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, ScopeVerdict,
     UninstalledApp,
 };
 pub use model::{

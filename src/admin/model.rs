@@ -16,7 +16,7 @@ pub use accounts::{
     UserSwitch, UserSwitchTo, UserView,
 };
 pub use api_keys::{
-    ApiKeyStateView, ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, ScopeVerdict,
+    ApiKeyQuery, ApiKeyStateView, ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, ScopeVerdict,
     UninstalledApp, api_key_view, scope_request_view,
 };
 pub use audit::{AuditEntry, AuditPageView, AuditQuery, DecisionName, NewSavedSearch, SavedSearchView};

@@ -15,7 +15,9 @@ use super::app_model::{
     AppChange, AppDetails, AppSecret, AppView, CreatedApp, ImportedApp, NewApp, Publish, PublishedApp, StableMark,
 };
 use super::error::{AdminError, Problem, Refusal};
-use super::model::{ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, UninstalledApp};
+use super::model::{
+    ApiKeyQuery, ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, UninstalledApp,
+};
 use super::model::{
     AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientSwitch, ClientSwitchTo,
     ClientTerms, ClientView, CreatedClient, CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, ExplainQuery,
@@ -275,8 +277,8 @@ impl Administration for Remote {
         self.read(self.request(Method::POST, &["grants", grant, "revoke"]).timeout(ANSWER)).await
     }
 
-    async fn api_keys(&self, within: Within) -> Result<Vec<ApiKeyView>, AdminError> {
-        self.read(self.with_query(&["api-keys"], &within).timeout(ANSWER)).await
+    async fn api_keys(&self, query: ApiKeyQuery) -> Result<Vec<ApiKeyView>, AdminError> {
+        self.read(self.with_query(&["api-keys"], &query).timeout(ANSWER)).await
     }
     async fn api_key(&self, key: &str) -> Result<ApiKeyView, AdminError> {
         self.read(self.get(&["api-keys", key])).await

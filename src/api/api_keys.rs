@@ -11,9 +11,9 @@ use super::caller::{Caller, Named, Params};
 use super::error::ApiError;
 use super::once::{Repeatable, once};
 use super::openapi::Refusals;
-use crate::admin::{ApiKeyView, api_key_view};
-use crate::store::{ApiKey, ApiKeyState, Minted};
-use crate::types::{ApiKeyId, PlainToken, TokenKind};
+use crate::admin::{ApiKeyStateView, ApiKeyView, api_key_view};
+use crate::store::{ApiKey, ApiKeySearch, ApiKeyStanding, ApiKeyState, Minted};
+use crate::types::{ApiKeyId, AppId, PlainToken, TokenKind};
 
 /// An API key that was just made.
 #[derive(Debug, Serialize, ToSchema)]
@@ -34,6 +34,11 @@ pub(super) struct KeyQuery {
     /// Text that occurs in the name of the key or its client, in the name or the address of the user on whose behalf it was made, in
     /// a scope, in its last four characters or its id, ignoring case.
     text: Option<String>,
+    /// `live` or `disabled`.
+    #[param(inline)]
+    state: Option<ApiKeyStateView>,
+    /// Of an app, by its id.
+    app: Option<String>,
     /// At most this many items, 1 to 1000; 100 when absent.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
@@ -121,8 +126,12 @@ async fn taken(caller: &Caller, key: &ApiKey) -> Result<ApiError, ApiError> {
 )]
 pub(super) async fn list(caller: Caller, Params(query): Params<KeyQuery>) -> Answer<Page<ApiKeyView>> {
     let (limit, after) = (limit(query.limit)?, query.cursor.as_deref().map(|c| place(c, ApiKeyId::parse)).transpose()?);
-    let text = query.text.unwrap_or_default();
-    let keys = caller.node.store.find_api_keys(&caller.org().id, &text, after.as_ref(), one_more(limit)).await?;
+    let Ok(app) = query.app.as_deref().map(AppId::parse).transpose() else {
+        return Ok(Json(Page { data: Vec::new(), next: None }));
+    };
+    let standing = query.state.map(ApiKeyStanding::from);
+    let search = ApiKeySearch { org: Some(caller.org().id.clone()), app, standing, text: query.text.unwrap_or_default() };
+    let keys = caller.node.store.find_api_keys(&search, after.as_ref(), one_more(limit)).await?;
     Ok(Json(Page::found(keys, limit, |last| made(last.created_at, &last.id), |key| api_key_view(&key))))
 }
 

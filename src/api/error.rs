@@ -177,6 +177,7 @@ impl From<AppError> for ApiError {
             | Refusal::UnknownScope(_)
             | Refusal::PublicScope(_)
             | Refusal::DeprecatedScope(..)
+            | Refusal::NotForApps(_)
             | Refusal::NoReason
             | Refusal::UnfitReason
             | Refusal::Manifest(_) => Self::invalid(detail),

@@ -68,8 +68,8 @@ pub struct OwnRecord {
     #[serde(with = "rfc3339")]
     #[schema(value_type = String, format = DateTime)]
     pub time: Timestamp,
-    /// On whose behalf: an e-mail address, or an id; of whoever is no member of the organization, `the application's maker` or
-    /// `the operator`.
+    /// On whose behalf: an e-mail address, or an id; of whoever is no member of the organization, `the application's maker` (who
+    /// is one where that is owned), `the operator`, or `null`.
     pub user: Option<String>,
     /// The client that acted.
     #[schema(value_type = Option<String>)]

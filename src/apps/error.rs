@@ -3,7 +3,7 @@
 use super::manifest::ManifestFault;
 use super::private::MAX_REASON;
 use super::readiness::Need;
-use super::written::Flaw;
+use super::written::{Fault, Flaw};
 use crate::config::Deprecation;
 use crate::store::StoreError;
 use crate::types::ScopeToken;
@@ -88,6 +88,9 @@ pub enum Refusal {
     /// The scope is going away, and nobody is given it any more.
     #[error("{0} is deprecated{way_out}", way_out = .1.way_out())]
     DeprecatedScope(ScopeToken, Deprecation),
+    /// The scope is not given by an authorization code, which is how apps are authorized.
+    #[error("{}", Fault::NotForApps(.0.clone()))]
+    NotForApps(ScopeToken),
     /// A reason that is missing.
     #[error("the reason is missing: say what the scope is wanted for")]
     NoReason,

@@ -2,12 +2,11 @@
 
 use super::error::{AppError, Refusal};
 use super::workshop::Workshop;
-use crate::config::own_api::API_KEYS_WRITE_ALIAS;
-use crate::config::{Catalogue, Visibility};
+use crate::config::{Catalogue, GrantFlow, Visibility};
 use crate::node::Node;
 use crate::record::Cause;
 use crate::store::{App, Holder, ScopeRequest, ScopeRequests};
-use crate::types::{API_KEYS_WRITE, ScopeSet, ScopeToken};
+use crate::types::{ScopeSet, ScopeToken};
 
 /// Longest reason, in characters.
 pub const MAX_REASON: usize = 1000;
@@ -18,9 +17,8 @@ pub const MAX_REASON: usize = 1000;
 /// When there is none, or anybody may ask for it.
 pub fn private_scope(catalogue: &Catalogue, text: &str) -> Result<ScopeToken, Refusal> {
     let text = text.trim();
-    let text = if text == API_KEYS_WRITE_ALIAS { API_KEYS_WRITE } else { text };
     let unknown = || Refusal::UnknownScope(text.chars().take(100).collect());
-    let scope = ScopeToken::parse(text).map_err(|_| unknown())?;
+    let scope = ScopeToken::asked(text).map_err(|_| unknown())?;
     match catalogue.entry(&scope).map(|entry| entry.visibility) {
         Some(Visibility::Private) => Ok(scope),
         Some(Visibility::Public | Visibility::Managed) => Err(Refusal::PublicScope(scope)),
@@ -118,9 +116,15 @@ impl Workshop<'_> {
     /// Asks the operator for a private scope.
     ///
     /// # Errors
-    /// As [`PrivateScopes::request`].
+    /// As [`PrivateScopes::request`], and when no app can have it.
     pub async fn request_scope(&self, app: &App, scope: &str, why: &str) -> Result<ScopeRequest, AppError> {
-        self.private(app).request(scope, why, &self.approved(app).await?).await
+        let held = self.approved(app).await?;
+        let named = private_scope(&self.config.catalogue, scope)?;
+        let entry = self.config.catalogue.entry(&named);
+        if !held.contains(&named) && entry.is_some_and(|e| !e.given_by.contains(&GrantFlow::AuthorizationCode)) {
+            return Err(Refusal::NotForApps(named).into());
+        }
+        self.private(app).request(scope, why, &held).await
     }
 
     /// Takes a request back that waits. What was given before goes on.

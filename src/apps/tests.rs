@@ -3,7 +3,7 @@
 use super::*;
 use crate::config::{Catalogue, Deprecation, GrantFlow, Risk, ScopeEntry, Visibility};
 use crate::store::{App, AppState, AppVersion, ClientKind, Definition, Maturity};
-use crate::types::{AppId, AppUuid, ClientId, OrgId, ScopeSet, ScopeToken, SeededEntropy, Timestamp};
+use crate::types::{API_KEYS_WRITE, AppId, AppUuid, ClientId, OrgId, ScopeSet, ScopeToken, SeededEntropy, Timestamp};
 
 const AT: Timestamp = Timestamp::from_millis(1_795_219_200_000);
 
@@ -102,6 +102,22 @@ fn private_scopes_are_given_and_kept_but_not_taken() {
     assert!(asked(Author::Member, &ScopeSet::default()).is_err());
     assert_eq!(asked(Author::Operator, &ScopeSet::default()), Ok(private.clone()));
     assert_eq!(asked(Author::Member, &private), Ok(private));
+}
+
+#[test]
+fn a_scope_has_two_names_and_is_listed_once() {
+    let entry = |name: &str, visibility| {
+        let words = ("Words".to_owned(), "Things".to_owned());
+        ScopeEntry::new(ScopeToken::parse(name).expect("a scope"), words, Risk::High, visibility)
+    };
+    let catalogue = Catalogue::new(vec![entry(API_KEYS_WRITE, Visibility::Private)]).expect("one scope");
+    let wanted = Written { scopes: vec![" api_keys_write ".to_owned(), API_KEYS_WRITE.to_owned()], ..written() };
+    let held = ScopeSet::parse(API_KEYS_WRITE).expect("a scope");
+    for (author, before) in [(Author::Operator, &ScopeSet::default()), (Author::Member, &held)] {
+        assert_eq!(wanted.proved(&catalogue, author, before).map(|d| d.scopes).as_ref(), Ok(&held), "{author:?}");
+    }
+    let flaws = wanted.proved(&catalogue, Author::Member, &ScopeSet::default()).expect_err("it is private by either name");
+    assert!(flaws.iter().all(|f| matches!(&f.fault, Fault::PrivateScope(s) if s.as_str() == API_KEYS_WRITE)), "{flaws:?}");
 }
 
 #[test]

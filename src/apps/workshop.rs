@@ -325,7 +325,7 @@ impl<'a> Workshop<'a> {
             Visibility::Internal => true,
         };
         written.scopes.retain(|text| {
-            let Ok(scope) = ScopeToken::parse(text.trim()) else { return true };
+            let Ok(scope) = ScopeToken::asked(text.trim()) else { return true };
             let closed = self.config.catalogue.entry(&scope).is_some_and(|e| closed(e.visibility));
             if !closed || held.contains(&scope) {
                 return true;
@@ -341,7 +341,7 @@ impl<'a> Workshop<'a> {
         if via != Via::Manifest {
             return ScopeSet::default();
         }
-        let named = written.scopes.iter().filter_map(|text| ScopeToken::parse(text.trim()).ok());
+        let named = written.scopes.iter().filter_map(|text| ScopeToken::asked(text.trim()).ok());
         let is_carried = |scope: &ScopeToken| self.config.catalogue.entry(scope).is_some_and(Self::is_carried);
         named.filter(is_carried).collect()
     }

@@ -267,7 +267,7 @@ impl Findings {
     fn scopes(&mut self, written: &[String], catalogue: &Catalogue, author: Author, held: &ScopeSet) -> ScopeSet {
         let mut scopes = ScopeSet::default();
         for text in written.iter().map(|t| t.trim()).filter(|t| !t.is_empty()) {
-            let scope = ScopeToken::parse(text).ok();
+            let scope = ScopeToken::asked(text).ok();
             let entry = scope.as_ref().and_then(|s| catalogue.entry(s));
             match (scope, entry) {
                 (Some(scope), Some(entry)) => {

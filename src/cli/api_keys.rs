@@ -6,7 +6,7 @@ use super::args::Place;
 use super::connect::administer;
 use super::failure::CliError;
 use super::output::{card, name_of, or_dash, show, table};
-use crate::admin::{ApiKeyView, Within};
+use crate::admin::{ApiKeyQuery, ApiKeyStateView, ApiKeyView};
 
 #[derive(Debug, Args)]
 pub(super) struct ApiKeys {
@@ -23,6 +23,12 @@ enum Action {
         /// Of an organization: id or slug
         #[arg(long)]
         org: Option<String>,
+        /// Of an app: its id
+        #[arg(long)]
+        app: Option<String>,
+        /// What has become of them
+        #[arg(long, value_enum)]
+        state: Option<ApiKeyStateView>,
     },
     /// One API key
     Show {
@@ -41,7 +47,9 @@ pub(super) async fn run(args: ApiKeys) -> Result<(), CliError> {
     let json = place.json;
     administer(&place, |admin| async move {
         match action {
-            Action::List { org } => show(json, &admin.api_keys(Within { org, user: None }).await?, |keys| list(keys)),
+            Action::List { org, app, state } => {
+                show(json, &admin.api_keys(ApiKeyQuery { org, app, state }).await?, |keys| list(keys))
+            }
             Action::Show { key } => show(json, &admin.api_key(&key).await?, details),
             Action::Disable { key } => show(json, &admin.disable_api_key(&key).await?, details),
         }

@@ -32,6 +32,7 @@ fn the_commands_are_sound() {
 #[serde(deny_unknown_fields)]
 struct Commands {
     reads: BTreeSet<String>,
+    tables: BTreeMap<String, Vec<String>>,
     changes: BTreeMap<String, String>,
 }
 
@@ -74,6 +75,9 @@ fn every_command_that_changes_something_is_run_by_a_test() {
     faults.extend(listed.difference(&typed).map(|one| format!("{one} can't be typed")));
     faults.extend(table.reads.intersection(&changes).map(|one| format!("{one} is there twice")));
     faults.extend(table.changes.iter().filter_map(|(command, test)| not_run(command, test)));
+    faults.extend(table.tables.keys().filter(|one| !table.reads.contains(*one)).map(|one| format!("{one} reads nothing")));
+    let untold = table.reads.iter().filter(|one| one.ends_with(" list") && !table.tables.contains_key(*one));
+    faults.extend(untold.map(|one| format!("{one} prints a table that no test looks at")));
     assert!(faults.is_empty(), "{}", faults.join("\n"));
     assert!(not_run("me narrow", "tests/clients/commands.py::no such check").is_some());
     assert!(not_run("org list", "tests/clients/commands.py::own: me revoke stops the token").is_some(), "it is not run there");

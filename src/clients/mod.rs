@@ -379,7 +379,7 @@ impl<'a> Clients<'a> {
     /// `held`, and may be named.
     fn given_by_members(&self, text: &str, held: &ScopeSet) -> Result<(), Refusal> {
         let By::Member { .. } = self.by else { return Ok(()) };
-        let scopes = ScopeSet::parse(text).map_err(|e| Refusal::Scopes(e.to_string()))?;
+        let scopes = ScopeSet::asked(text).map_err(|e| Refusal::Scopes(e.to_string()))?;
         let private = |visibility| visibility == Visibility::Private;
         match scopes.difference(held).iter().find(|s| self.config.catalogue.entry(s).is_some_and(|e| private(e.visibility))) {
             Some(scope) => Err(Refusal::PrivateScope(scope.clone())),

@@ -132,7 +132,7 @@ pub(super) fn lifetime(seconds: u64) -> Result<Duration, Refusal> {
 /// The scopes of a text, each of which the client may be given by name. What it was given before it may keep.
 pub(super) fn scopes(config: &Config, client: &Client, text: Option<&str>) -> Result<Option<ScopeSet>, Refusal> {
     let Some(text) = text else { return Ok(None) };
-    let scopes = ScopeSet::parse(text).map_err(|e| Refusal::Scopes(e.to_string()))?;
+    let scopes = ScopeSet::asked(text).map_err(|e| Refusal::Scopes(e.to_string()))?;
     let unknown = scopes.iter().find(|s| config.catalogue.entry(s).is_none()).cloned();
     if let Some(unknown) = unknown {
         return Err(Refusal::UnknownScope(unknown));

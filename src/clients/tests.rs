@@ -3,7 +3,7 @@
 use super::*;
 use crate::account::tests::world::{World, scopes};
 use crate::store::{Holder, Membership, NewUser, ScopeRefusal, ScopeRequest, ScopeRequestState, ScopeRequests, UserKind};
-use crate::types::ScopeToken;
+use crate::types::{API_KEYS_WRITE, ScopeToken};
 
 fn robot(subject: Option<&str>) -> New {
     New {
@@ -112,6 +112,22 @@ async fn what_the_operator_gave_a_client_its_organization_may_leave_with_it() {
     ada.set_scopes(&now().await, Some("members:read metrics:delete")).await.expect("it was approved for this client");
     let other = operator.create(Some(&world.acme), &robot(Some("ada@acme.test"))).await.expect("a machine").client;
     assert_eq!(refusal(ada.set_scopes(&other, Some("metrics:delete")).await), Refusal::PrivateScope(delete), "and no other");
+}
+
+#[tokio::test]
+async fn a_machine_names_a_scope_by_either_name() {
+    let world = World::new().await;
+    let (ada, cause) = (of(&world, &world.ada), world.node.own_cause());
+    let operator = Clients::new(&world.node, By::Operator, cause);
+    let new = |named: &str| New { scopes: Some(named.to_owned()), ..robot(Some("ada@acme.test")) };
+    let scope = ScopeToken::parse(API_KEYS_WRITE).expect("a scope");
+    for named in ["api_keys_write", "api_keys:write", "api_keys_write api_keys:write"] {
+        let made = operator.create(Some(&world.acme), &new(named)).await.expect("a machine").client;
+        assert_eq!(made.scopes, Some(scopes(API_KEYS_WRITE)), "{named}");
+        operator.set_scopes(&made, Some(&format!("metrics:read {named}"))).await.expect("changed");
+        let refused = ada.create(Some(&world.acme), &new(named)).await;
+        assert_eq!(refusal(refused), Refusal::PrivateScope(scope.clone()), "{named}");
+    }
 }
 
 #[tokio::test]

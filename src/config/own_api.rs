@@ -6,9 +6,6 @@ pub const MOUNT: &str = "/api/v1";
 
 use crate::types::API_KEYS_WRITE;
 
-/// The name that [`API_KEYS_WRITE`] has elsewhere; taken where an application asks for it.
-pub const API_KEYS_WRITE_ALIAS: &str = "api_keys_write";
-
 /// One rule of the API.
 #[derive(Clone, Copy, Debug)]
 pub struct Rule {

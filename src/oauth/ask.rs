@@ -1,10 +1,9 @@
 //! What a client may ask for: scopes and resources, decided in one place for every grant.
 
-use crate::config::own_api::API_KEYS_WRITE_ALIAS;
 use crate::config::{Config, GrantFlow};
 use crate::node::Node;
 use crate::store::{Client, ClientOrigin, StoreError};
-use crate::types::{API_KEYS_WRITE, OrgId, OrgNamed, ResourceId, ScopeSet, ScopeToken};
+use crate::types::{OrgId, OrgNamed, ResourceId, ScopeSet, ScopeToken};
 
 use super::{Code, OAuthError};
 
@@ -72,16 +71,11 @@ pub fn still_allowed(config: &Config, asking: Asking<'_>, scopes: &ScopeSet) -> 
 /// # Errors
 /// `invalid_scope` when it breaks the grammar or is too long.
 pub fn scope_param(text: Option<&str>) -> Result<Option<ScopeSet>, OAuthError> {
-    let parsed = text.map(ScopeSet::parse).transpose().map_err(|e| OAuthError::new(Code::InvalidScope, e.to_string()))?;
+    let parsed = text.map(ScopeSet::asked).transpose().map_err(|e| OAuthError::new(Code::InvalidScope, e.to_string()))?;
     Ok(parsed
         .filter(|s| !s.is_empty())
         .map(|mut scopes| {
             scopes.remove(OFFLINE_ACCESS);
-            if scopes.remove(API_KEYS_WRITE_ALIAS)
-                && let Ok(scope) = ScopeToken::parse(API_KEYS_WRITE)
-            {
-                scopes.insert(scope);
-            }
             scopes
         })
         .filter(|s| !s.is_empty()))

@@ -104,7 +104,7 @@ pub(super) async fn decided(asking: &Asking<'_>, given: &Given) -> Result<Decide
         (None, None, Some(uri)) => Some(Spoken::resource(uri)),
         _ => return Err(wrong("Name a tool, a prompt or a resource, not several.")),
     };
-    let scopes = given.scopes.as_deref().map(ScopeSet::parse).transpose().map_err(|_| wrong("That is no list of scopes."))?;
+    let scopes = given.scopes.as_deref().map(ScopeSet::asked).transpose().map_err(|_| wrong("That is no list of scopes."))?;
     let origin = given.origin.as_deref().map(HeaderValue::from_str).transpose().map_err(|_| wrong("That is no origin."))?;
     let facts = own(asking).await?;
     let supposed = Supposed {

@@ -614,7 +614,6 @@ pub fn audit(filter: AuditFilter, rows: Vec<AuditRow>) -> AuditPage {
         rows,
         older: Some("b2xkZXI=".to_owned()),
         newer: None,
-        proof: Some(Proof { up_to: ago(0), href: None }),
     }
 }
 

@@ -52,6 +52,29 @@ pub enum ApiKeyState {
     },
 }
 
+/// What has become of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApiKeyStanding {
+    /// It works, as far as it is concerned.
+    Live,
+    /// It was disabled.
+    Disabled,
+}
+
+/// Which keys; every field narrows.
+#[derive(Clone, Debug, Default)]
+pub struct ApiKeySearch {
+    /// Of an organization.
+    pub org: Option<OrgId>,
+    /// Of an app.
+    pub app: Option<AppId>,
+    /// What has become of it.
+    pub standing: Option<ApiKeyStanding>,
+    /// Text that occurs in the name of the key or its client, in the name or address of its user, in a scope, its last four
+    /// characters or its id, ignoring case; empty is every key.
+    pub text: String,
+}
+
 /// Why a key was disabled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -114,12 +137,10 @@ pub trait ApiKeyStore {
     async fn api_keys(&self, org: Option<&OrgId>) -> Result<Vec<ApiKey>, StoreError>;
     /// Keys of one app in one organization, newest first.
     async fn api_keys_of_app(&self, org: &OrgId, app: &AppId) -> Result<Vec<ApiKey>, StoreError>;
-    /// Keys of one organization, newest first; at most `limit` behind `after`. `text` occurs in the name of the key or its client,
-    /// in the name or address of its user, in a scope, its last four characters or its id, ignoring case; empty is every key.
+    /// Keys, newest first; at most `limit` behind `after`.
     async fn find_api_keys(
         &self,
-        org: &OrgId,
-        text: &str,
+        search: &ApiKeySearch,
         after: Option<&(Timestamp, ApiKeyId)>,
         limit: u32,
     ) -> Result<Vec<ApiKey>, StoreError>;

@@ -36,7 +36,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use accounts::{AccountStore, Created, Membership, NewUser, Org, OrgState, PasswordRecord, User, UserKind, UserState};
-pub use api_keys::{ApiKey, ApiKeyFacts, ApiKeyState, ApiKeyStore, DisableReason, Minted};
+pub use api_keys::{ApiKey, ApiKeyFacts, ApiKeySearch, ApiKeyStanding, ApiKeyState, ApiKeyStore, DisableReason, Minted};
 pub use apps::{App, AppState, AppStore, AppVersion, Definition, Drafted, Edit, Maturity, Publication, Published, Via};
 pub use audit_log::{
     AuditFilter, AuditLogStore, AuditPage, AuditRow, Bucket, Cursor, DecisionFilter, Facet, GrantUse, ShadowCount, ShadowFilter,

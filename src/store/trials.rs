@@ -40,8 +40,7 @@ pub trait TrialStore {
     async fn begin_trial(&self, trial: &Trial, cause: &Cause) -> Result<bool, StoreError>;
     /// The trial of a session.
     async fn trial(&self, session: &HashedToken, at: Timestamp) -> Result<Option<Trial>, StoreError>;
-    /// The grants of a user to a client that the trials of their sessions made: those that were redeemed, and those that end when
-    /// such a trial does.
+    /// The grants of a user to a client that trials made, whatever became of the trial: they were never given to the app.
     async fn trial_grants(&self, user: &UserId, client: &ClientId) -> Result<Vec<GrantId>, StoreError>;
     /// Writes down what the trial with this `state` was given; once. The records are those of the grant and the token.
     async fn finish_trial(&self, trial: &Trial, grant: &GrantId, sealed: &[u8], at: Timestamp) -> Result<bool, StoreError>;

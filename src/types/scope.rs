@@ -12,6 +12,8 @@ pub const MAX_SCOPES: usize = 512;
 
 /// The private scope that makes API keys.
 pub const API_KEYS_WRITE: &str = "api_keys:write";
+/// The name that [`API_KEYS_WRITE`] has elsewhere: taken wherever somebody asks for it, and known by its own name from there on.
+const API_KEYS_WRITE_ALIAS: &str = "api_keys_write";
 
 /// Longest scope and longest set that anybody may send, in bytes and in scopes. A long scope must not cost us anything.
 const MAX_TOKEN_BYTES: usize = 100;
@@ -51,6 +53,14 @@ impl ScopeToken {
             return Err(ScopeError::Grammar);
         }
         Ok(Self(text.into()))
+    }
+
+    /// Reads one scope that somebody asks for, by any of its names.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn asked(text: &str) -> Result<Self, ScopeError> {
+        Self::parse(if text == API_KEYS_WRITE_ALIAS { API_KEYS_WRITE } else { text })
     }
 
     /// The scope as text.
@@ -99,6 +109,18 @@ impl ScopeSet {
         }
         let set = text.split(' ').filter(|t| !t.is_empty()).map(ScopeToken::parse).collect::<Result<BTreeSet<_>, _>>()?;
         if set.len() > MAX_SET_TOKENS { Err(ScopeError::TooLong) } else { Ok(Self(Arc::new(set))) }
+    }
+
+    /// Reads a list of what somebody asks for, each by any of its names.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn asked(text: &str) -> Result<Self, ScopeError> {
+        let mut set = Self::parse(text)?;
+        if set.remove(API_KEYS_WRITE_ALIAS) {
+            set.insert(ScopeToken::asked(API_KEYS_WRITE_ALIAS)?);
+        }
+        Ok(set)
     }
 
     /// Whether there is no scope.
@@ -281,6 +303,15 @@ mod tests {
         assert_eq!(ScopeSet::parse(&many.join(" ")), Err(ScopeError::TooLong));
         assert_eq!(ScopeSet::parse(&"a".repeat(5000)), Err(ScopeError::TooLong));
         assert_eq!(ScopeSet::parse("b  a b").map(|s| s.to_string()), Ok("a b".to_owned()));
+        let asked = |text: &str| ScopeSet::asked(text).map(|s| s.to_string());
+        assert_eq!(asked("z api_keys_write api_keys:write"), Ok("api_keys:write z".to_owned()), "one scope, by its own name");
+        assert_eq!(asked(&many.join(" ")), Err(ScopeError::TooLong));
+        assert_eq!(ScopeToken::asked("api_keys_write").as_ref().map(ScopeToken::as_str), Ok(API_KEYS_WRITE));
+        assert_eq!(
+            ScopeSet::parse("api_keys_write").map(|s| s.to_string()),
+            Ok("api_keys_write".to_owned()),
+            "nothing else is read so"
+        );
     }
 
     #[test]

@@ -12,6 +12,7 @@ from oauth import REDIRECT, bearer, claims, request
 from partner_api import authorized, basic, delete_series, push, status
 from person import Person
 from processes import await_true
+from tables import tables
 
 READ, OTHER, PRIVATE = harness.PROMETHEUS_SCOPE, harness.PROMETHEUS_OTHER_SCOPE, harness.PROMETHEUS_PRIVATE_SCOPE
 RULES = "/api/v1/rules"
@@ -268,7 +269,10 @@ def apps(checks: Checks, stack, run: Commands, ann: Person):
         token = authorized(stack, ann, draft, f"{READ} {WRITES} {MINTS}", "").tokens["access_token"]
         made = request("POST", stack.url("/api/v1/api_keys"), bearer(token)).json()
         equal(push(stack, made["key"]), 204, "push")
+        keys = lambda state: [k["id"] for k in run("api-key", "list", "--app", app, "--state", state)]
+        equal((keys("live"), keys("disabled")), ([made["id"]], []), "its keys")
         run("api-key", "disable", made["id"])
+        equal((keys("live"), keys("disabled")), ([], [made["id"]]), "its keys after")
         equal((push(stack, made["key"]), status(stack, token)), (401, 200), "push and call after")
     with checks.check("a withdrawn private scope ends what holds it, a removed app everything"):
         run("app", "scopes", "withdraw", app, MINTS)
@@ -392,6 +396,15 @@ def own(checks: Checks, stack, run: Commands, ann: Person):
         refused("me", "revoke", theirs)
         do("me", "revoke", run.grant(ann.email, client))
         equal((status(stack, token), status(stack, others)), (401, 200), "statuses")
+    ann.sign_in()
+
+    def printed(*words: str) -> str:
+        """What a command of the machine prints."""
+        done = desk.run(*words)
+        equal(done.returncode, 0, f"exit code of {words} ({done.stderr})")
+        return done.stdout
+
+    tables(checks, printed, True, grant=grant)
     with checks.check("own: me sign-out ends one session, then all, and leaves what was authorized"):
         token = run.token(ann, client)
         away = Person(stack.public_url, ann.email, ann.password)
@@ -425,6 +438,7 @@ def main() -> int:
         policy(checks, stack, run, ann)
         own(checks, stack, run, ann)
         grants(checks, stack, run, ann)
+        tables(checks, stack.administer, False, user=ann.email)
     return checks.finish()
 
 

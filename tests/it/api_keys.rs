@@ -227,6 +227,26 @@ async fn an_organization_and_an_app_have_one_key() {
         assert_eq!(partner.send(&found).await.json()["data"].as_array().map(Vec::len), Some(many), "{text}");
     }
     assert_eq!(partner.mint(&partner.caller, None).await.status, 201, "there is room for the next one");
+    let ours = format!("app={}", partner.app.id);
+    let unknown = "app=app_00000000000000000000000000".to_owned();
+    for (query, many) in [
+        ("state=live".to_owned(), 1),
+        ("state=disabled".to_owned(), 1),
+        (ours.clone(), 2),
+        (format!("{ours}&state=disabled&text=key"), 1),
+        (format!("{ours}&limit=1"), 1),
+        (unknown, 0),
+        ("app=nothing".to_owned(), 0),
+    ] {
+        let found = Request::get(&format!("/api/v1/api_keys?{query}")).bearer(&admin.token);
+        let page = partner.send(&found).await.json();
+        assert_eq!(page["data"].as_array().map(Vec::len), Some(many), "{query}: {page}");
+        assert_eq!(page["next"].is_string(), query.contains("limit"), "{query}: {page}");
+    }
+    let first = partner.send(&Request::get("/api/v1/api_keys?state=live").bearer(&admin.token)).await.json();
+    assert_eq!((&first["data"][0]["state"], first["data"][0]["id"] == id), (&"live".into(), false), "{first}");
+    let wrong = partner.send(&Request::get("/api/v1/api_keys?state=gone").bearer(&admin.token)).await;
+    assert_eq!(wrong.status, 400, "{wrong:?}");
     partner.gw.running.stop().await;
 }
 

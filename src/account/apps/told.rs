@@ -105,6 +105,7 @@ pub(in crate::account) fn refusal(refusal: &Refusal) -> Text {
         Refusal::UnknownScope(written) => texts::no_such_scope(written),
         Refusal::PublicScope(scope) => texts::public_scope(scope.as_str()),
         Refusal::DeprecatedScope(scope, of) => deprecated(scope, of),
+        Refusal::NotForApps(scope) => texts::not_for_apps(scope.as_str()),
         Refusal::NoReason => texts::no_reason(),
         Refusal::UnfitReason => texts::unfit_reason(MAX_REASON),
         Refusal::Waiting(scope) => texts::already_asked(scope.as_str()),

@@ -66,7 +66,6 @@ async fn show(app: &App, config: &Config, slug: &str, query: &str, who: &SignedI
         rows: Vec::new(),
         older: None,
         newer: None,
-        proof: None,
     };
     match query.filter(&app.node, &org.id).await? {
         Err(problem) => view.problem = Some(told(problem)),

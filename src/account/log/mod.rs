@@ -13,7 +13,7 @@ use crate::store::{Org, StoreError};
 use crate::types::{RoleName, ScopeBits, ScopeSet, UserId};
 
 pub use cursor::{open_cursor, seal_cursor};
-pub use doers::{Doer, Doers};
+pub use doers::{Doer, Doers, grant_of};
 pub use explain::{Explanation, denial, explain};
 pub use member::Member;
 pub use names::Names;

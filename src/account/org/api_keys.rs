@@ -14,7 +14,9 @@ use crate::account::visitor::Visitor;
 use crate::pages::texts::{Text, labels, org as texts};
 use crate::pages::views::{ApiKeyRow, KeyStanding, ListSearch, OrgKeysPage, OrgTab};
 use crate::pages::{DisplayName, When};
-use crate::store::{ApiKey, ApiKeyFacts, ApiKeyState, Approvals, Client, ClientPolicy, DisableReason, StoreError, User};
+use crate::store::{
+    ApiKey, ApiKeyFacts, ApiKeySearch, ApiKeyState, Approvals, Client, ClientPolicy, DisableReason, StoreError, User,
+};
 use crate::token::{Refusal, standing_of_key};
 use crate::types::{ApiKeyId, ClientId, Timestamp, UserId};
 use crate::web::{Trouble, page};
@@ -32,7 +34,8 @@ async fn list(app: &App, visitor: &Visitor, slug: &str, query: Option<&str>) -> 
     let config = &visitor.config;
     let (place, leaf) = (Place::read(here.path("keys"), query, &["text"], PAGE), Leaf::read(query, ApiKeyId::parse));
     let (path, text) = (place.first(), place.value("text"));
-    let mut keys = app.node.store.find_api_keys(&here.org.id, text, leaf.last(), PAGE + 1).await?;
+    let found = ApiKeySearch { org: Some(here.org.id.clone()), text: text.to_owned(), ..ApiKeySearch::default() };
+    let mut keys = app.node.store.find_api_keys(&found, leaf.last(), PAGE + 1).await?;
     let older = leaf.cut(&path, &mut keys, PAGE as usize, |last| (last.created_at, last.id.clone()));
     let search = ListSearch {
         path: place.path().to_owned(),

@@ -1,8 +1,11 @@
 //! `/settings/sessions`.
 
+use std::time::Duration;
+
 use http::StatusCode;
 
 use super::world::World;
+use crate::account::log::{Doer, Doers};
 use crate::record::{ControlEvent, Operation};
 use crate::store::RevokeReason;
 
@@ -47,7 +50,7 @@ async fn events_are_neither_of_customers_nor_of_colleagues() {
     let world = World::new().await;
     let (ada, bob) = (world.sign_in(&world.ada).await, world.sign_in(&world.bob).await);
     let (store, events) = (&world.node.store, "/settings/events");
-    let client = world.client("Mirror").await;
+    let client = world.client_of("Mirror", Some(&world.evil)).await;
     let ours = world.consent(&world.bob, &world.acme, &client, "metrics:read").await;
     let customers = world.consent(&world.eve, &world.evil, &client, "metrics:read").await;
     let by = |user: &crate::store::User| {
@@ -75,6 +78,52 @@ async fn events_are_neither_of_customers_nor_of_colleagues() {
     let page = world.get(Some(&bob), events).await.body;
     assert_eq!(page.matches("The operator ended your sessions").count(), 1, "{page}");
     assert!(!page.contains("eve@evil.test") && !page.contains("You signed out"), "{page}");
+}
+
+#[tokio::test]
+async fn only_who_makes_an_application_is_told_as_its_maker() {
+    let world = World::new().await;
+    let (node, bob) = (&world.node, &world.bob);
+    let client = world.client_of("Mirror", Some(&world.evil)).await;
+    let of_nobody = world.client("Lens").await;
+    let grant = world.consent(bob, &world.acme, &client, "metrics:read").await;
+    let other = world.consent(bob, &world.acme, &of_nobody, "metrics:read").await;
+    let (operator, gone, stranger) =
+        (world.person("olga@gate.test").await, world.person("gus@acme.test").await, world.person("sam@else.test").await);
+    assert!(node.store.add_operator(&operator.id, &node.own_cause()).await.expect("an answer"));
+    world.join(&gone, &world.acme, &["viewer"]).await;
+    assert!(node.store.remove_membership(&world.acme.id, &gone.id, &node.own_cause()).await.expect("an answer"));
+    let narrowed = || ControlEvent::done(Operation::GrantNarrow);
+    let given_up = || ControlEvent::done(Operation::GrantRevokeClient);
+    let removed = || ControlEvent::done(Operation::GrantRevokeAdmin).with_comment(ControlEvent::CLIENT_REMOVED);
+    let said = async |event: ControlEvent, user: &crate::store::User, grant: &crate::store::Grant| {
+        world.clock.advance(Duration::from_secs(1));
+        let mut cause = node.own_cause();
+        cause.actor.user = Some(user.id.clone());
+        node.store.note(Some(&world.acme.id), event.on("grant", grant.id.as_str()), &cause).await.expect("noted");
+        let rows = node.store.own_events(&bob.id, None, None, 9).await.expect("events").rows;
+        let row = rows.iter().find(|r| r.record.actor.user.as_ref() == Some(&user.id)).expect("the newest of theirs");
+        let doers = Doers::of(node, &bob.id, &rows).await.expect("a store");
+        doers.who(&row.record).map(|who| match who {
+            Doer::Known(address) => address.to_owned(),
+            Doer::Maker => "maker".to_owned(),
+            Doer::Operator => "operator".to_owned(),
+        })
+    };
+    let told = |who: &str| Some(who.to_owned());
+    for event in [narrowed, given_up, removed] {
+        assert_eq!(said(event(), &world.eve, &grant).await, told("maker"));
+        assert_eq!(said(event(), &world.eve, &other).await, None, "it is not hers");
+        assert_eq!(said(event(), &operator, &grant).await, told("operator"));
+        assert_eq!(said(event(), &gone, &grant).await, None, "who left is nobody's maker");
+        assert_eq!(said(event(), &stranger, &grant).await, None);
+        assert_eq!(said(event(), &world.ada, &grant).await, told("ada@acme.test"));
+        assert_eq!(said(event(), bob, &grant).await, told("bob@acme.test"));
+    }
+    let page = world.get(Some(&world.sign_in(bob).await), "/settings/events").await.body;
+    for other in ["olga@", "gus@", "sam@", "eve@"] {
+        assert!(!page.contains(other), "{other}: {page}");
+    }
 }
 
 #[tokio::test]

@@ -388,10 +388,8 @@ async fn a_test_of_something_dangerous_begins_anew_after_another_sign_in() {
     assert!(location(&scene.decide(&at, "approve").await).contains("code="));
 }
 
-#[tokio::test]
-async fn a_test_is_nothing_that_was_allowed_before() {
-    let scene = Scene::new().await;
-    let (world, ada) = (&scene.world, &scene.ada);
+/// The consent page of the draft client itself, as this browser is shown it, and where it is.
+async fn asks(scene: &Scene, who: &Browser) -> (String, Answer) {
     let query = url::form_urlencoded::Serializer::new(String::new())
         .append_pair("response_type", "code")
         .append_pair("client_id", scene.app.draft_client.as_str())
@@ -401,11 +399,36 @@ async fn a_test_is_nothing_that_was_allowed_before() {
         .append_pair("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM")
         .append_pair("code_challenge_method", "S256")
         .finish();
-    let asked = async || {
-        let frozen = world.visit(ada, &format!("/oauth2/authorize?{query}")).await;
-        assert!(location(&frozen).starts_with("/consent?request="), "{} {}", frozen.status, frozen.body);
-        (location(&frozen).to_owned(), world.visit(ada, location(&frozen)).await)
-    };
+    let frozen = scene.world.visit(who, &format!("/oauth2/authorize?{query}")).await;
+    assert!(location(&frozen).starts_with("/consent?request="), "{} {}", frozen.status, frozen.body);
+    (location(&frozen).to_owned(), scene.world.visit(who, location(&frozen)).await)
+}
+
+#[tokio::test]
+async fn a_test_that_is_gone_is_nothing_that_was_allowed_before() {
+    let scene = Scene::new().await;
+    let (world, ada) = (&scene.world, &scene.ada);
+    let first = |page: &Answer| page.body.contains("It will be able to") && !page.body.contains("What changes");
+    // Allowed, and never called for; the next test takes its place.
+    scene.callback().await;
+    let callback = scene.callback().await;
+    world.visit(ada, &callback).await;
+    let (_, page) = asks(&scene, ada).await;
+    assert!(first(&page), "{}", page.body);
+    let live = || world.node.store.grants_of_user(&world.ada.id, world.node.now());
+    assert_eq!(live().await.expect("grants").len(), 2);
+    // Its session ends, and what it was given lives for the rest of its hour.
+    world.node.store.end_other_sessions(&world.ada.id, None, &world.node.own_cause()).await.expect("done");
+    assert_eq!(live().await.expect("grants").len(), 2);
+    let (_, page) = asks(&scene, &world.sign_in(&world.ada).await).await;
+    assert!(first(&page), "{}", page.body);
+}
+
+#[tokio::test]
+async fn a_test_is_nothing_that_was_allowed_before() {
+    let scene = Scene::new().await;
+    let (world, ada) = (&scene.world, &scene.ada);
+    let asked = async || asks(&scene, ada).await;
     let callback = scene.callback().await;
     let (_, page) = asked().await;
     assert!(page.body.contains("It will be able to") && !page.body.contains("What changes"), "{}", page.body);

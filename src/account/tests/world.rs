@@ -141,11 +141,22 @@ impl World {
         for (user, org, role) in
             [(&world.ada, &world.acme, "admin"), (&world.bob, &world.acme, "viewer"), (&world.eve, &world.evil, "admin")]
         {
-            let new = NewUser { user: user.clone(), password: None };
-            assert_eq!(world.node.store.create_user(&new, &world.node.own_cause()).await.expect("a store"), Created::Done);
+            world.add(user).await;
             world.join(user, org, &[role]).await;
         }
         world
+    }
+
+    async fn add(&self, user: &User) {
+        let new = NewUser { user: user.clone(), password: None };
+        assert_eq!(self.node.store.create_user(&new, &self.node.own_cause()).await.expect("a store"), Created::Done);
+    }
+
+    /// Somebody who belongs to no organization.
+    pub(crate) async fn person(&self, email: &str) -> User {
+        let user = user(email);
+        self.add(&user).await;
+        user
     }
 
     /// Gives a user these roles.
@@ -157,9 +168,14 @@ impl World {
     }
 
     pub(crate) async fn client(&self, name: &str) -> Client {
+        self.client_of(name, None).await
+    }
+
+    /// One that this organization makes, or nobody here.
+    pub(crate) async fn client_of(&self, name: &str, owner: Option<&Org>) -> Client {
         let client = Client {
             id: ClientId::generate(START, &SystemEntropy),
-            org: None,
+            org: owner.map(|org| org.id.clone()),
             name: name.to_owned(),
             kind: ClientKind::Public,
             origin: ClientOrigin::Dynamic,

@@ -6,7 +6,7 @@ use crate::admin::Administration;
 use crate::admin::error::AdminError;
 use crate::admin::extract::{Body, Named, Operator, Params};
 use crate::admin::model::{
-    ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, UninstalledApp, Within,
+    ApiKeyQuery, ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, UninstalledApp, Within,
 };
 use crate::admin::openapi::Refusals;
 
@@ -14,14 +14,14 @@ type Answer<T> = Result<Json<T>, AdminError>;
 
 /// API keys, newest first, with those that were disabled.
 #[utoipa::path(
-    get, path = "/admin/v1/api-keys", tag = "API keys", params(Within),
+    get, path = "/admin/v1/api-keys", tag = "API keys", params(ApiKeyQuery),
     responses((status = 200, description = "Done", body = Vec<ApiKeyView>), Refusals)
 )]
 pub(in crate::admin) async fn list_api_keys(
     Operator(local): Operator,
-    Params(within): Params<Within>,
+    Params(query): Params<ApiKeyQuery>,
 ) -> Answer<Vec<ApiKeyView>> {
-    Ok(Json(local.api_keys(within).await?))
+    Ok(Json(local.api_keys(query).await?))
 }
 
 /// One API key.

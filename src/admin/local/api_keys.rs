@@ -5,23 +5,34 @@ use std::time::Duration;
 use super::{Local, apps, still_there};
 use crate::admin::error::{AdminError, Rule};
 use crate::admin::model::{
-    ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, ScopeVerdict, UninstalledApp, Within,
-    api_key_view, scope_request_view,
+    ApiKeyQuery, ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, ScopeVerdict, UninstalledApp,
+    Within, api_key_view, scope_request_view,
 };
 use crate::apps::{AppError, on_offer, private_scope, reason, seen_from};
-use crate::store::{App, ClientOrigin, Holder, Install, Refused, ScopeRefusal, ScopeRequests};
-use crate::types::{ApiKeyId, ClientId, OrgId, ScopeToken};
+use crate::store::{ApiKey, ApiKeySearch, App, ClientOrigin, Holder, Install, Refused, ScopeRefusal, ScopeRequests};
+use crate::types::{ApiKeyId, AppId, ClientId, OrgId, ScopeToken};
 
 /// How long a private scope counts when the operator does not say, and at most.
 const USUAL: u64 = 365 * 24 * 60 * 60;
 const LONGEST: u64 = 5 * USUAL;
+/// Keys that are read in one go.
+const AT_ONCE: u32 = 1_000;
 
-pub(super) async fn keys(local: &Local, within: Within) -> Result<Vec<ApiKeyView>, AdminError> {
-    if within.user.is_some() {
-        return Err(AdminError::invalid("API keys belong to organizations; use org"));
+pub(super) async fn keys(local: &Local, query: ApiKeyQuery) -> Result<Vec<ApiKeyView>, AdminError> {
+    let org = org_of(local, Within { org: query.org, user: None }).await?;
+    let named = |id: &str| AppId::parse(id).map_err(|_| AdminError::not_found("app", id));
+    let app = query.app.as_deref().map(named).transpose()?;
+    let search = ApiKeySearch { org, app, standing: query.state.map(Into::into), text: String::new() };
+    let mut keys: Vec<ApiKey> = Vec::new();
+    loop {
+        let last = keys.last().map(|key| (key.created_at, key.id.clone()));
+        let more = local.node.store.find_api_keys(&search, last.as_ref(), AT_ONCE).await?;
+        let whole = more.len() < AT_ONCE as usize;
+        keys.extend(more);
+        if whole {
+            return Ok(keys.iter().map(api_key_view).collect());
+        }
     }
-    let org = org_of(local, within).await?;
-    Ok(local.node.store.api_keys(org.as_ref()).await?.iter().map(api_key_view).collect())
 }
 
 pub(super) async fn key(local: &Local, id: &str) -> Result<ApiKeyView, AdminError> {

@@ -31,6 +31,7 @@ impl From<AppError> for AdminError {
             | Refusal::UnknownScope(_)
             | Refusal::PublicScope(_)
             | Refusal::DeprecatedScope(..)
+            | Refusal::NotForApps(_)
             | Refusal::NoReason
             | Refusal::UnfitReason
             | Refusal::Manifest(_) => Self::invalid(detail),

@@ -58,7 +58,7 @@ async fn supposed(local: &Local, method: &str, path: &str, query: &ExplainQuery)
         (Some(org), Some(user), Some(client)) => Some(grant(local, org, user, client).await?),
         _ => return Err(wrong("name org, user and client, or none of them for a request without a token")),
     };
-    let scopes = query.scopes.as_deref().map(ScopeSet::parse).transpose().map_err(|_| wrong("that is no list of scopes"))?;
+    let scopes = query.scopes.as_deref().map(ScopeSet::asked).transpose().map_err(|_| wrong("that is no list of scopes"))?;
     let key = match &query.key {
         Some(key) => Some(key_of(local, key).await?),
         None => None,

@@ -89,7 +89,7 @@ pub(super) async fn change(local: &Local, id: &str, change: GrantChange) -> Resu
 
 /// What a grant loses when it keeps these scopes.
 fn taken(grant: &GrantView, keep: &str) -> Result<ScopeSet, AdminError> {
-    let keep = ScopeSet::parse(keep).map_err(|e| AdminError::invalid(format!("scopes: {e}")))?;
+    let keep = ScopeSet::asked(keep).map_err(|e| AdminError::invalid(format!("scopes: {e}")))?;
     if keep.is_empty() {
         return Err(AdminError::invalid("scopes: nothing would be left; revoke the grant instead"));
     }

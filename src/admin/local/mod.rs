@@ -32,7 +32,9 @@ use super::app_model::{
     AppChange, AppDetails, AppSecret, AppView, CreatedApp, ImportedApp, NewApp, Publish, PublishedApp, StableMark,
 };
 use super::error::{AdminError, Rule};
-use super::model::{ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, UninstalledApp};
+use super::model::{
+    ApiKeyQuery, ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, UninstalledApp,
+};
 use super::model::{
     AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientSwitch, ClientTerms,
     ClientView, CreatedClient, CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, ExplainQuery, ExplanationView,
@@ -287,8 +289,8 @@ impl Administration for Local {
         grants::revoke(self, grant).await
     }
 
-    async fn api_keys(&self, within: Within) -> Result<Vec<ApiKeyView>, AdminError> {
-        api_keys::keys(self, within).await
+    async fn api_keys(&self, query: ApiKeyQuery) -> Result<Vec<ApiKeyView>, AdminError> {
+        api_keys::keys(self, query).await
     }
     async fn api_key(&self, key: &str) -> Result<ApiKeyView, AdminError> {
         api_keys::key(self, key).await

@@ -92,7 +92,7 @@ async fn find(local: &Local, org: &str, client: &str) -> Result<(Org, ClientId),
 
 /// Scopes that exist.
 fn scopes(local: &Local, text: &str) -> Result<ScopeSet, AdminError> {
-    let set = ScopeSet::parse(text).map_err(|e| AdminError::invalid(e.to_string()))?;
+    let set = ScopeSet::asked(text).map_err(|e| AdminError::invalid(e.to_string()))?;
     let config = local.node.config.load();
     if let Some(unknown) = set.iter().find(|scope| config.catalogue.entry(scope).is_none()) {
         return Err(AdminError::invalid(format!("there is no scope {unknown}")));

@@ -1,9 +1,9 @@
 //! API keys, private scopes and installations.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
-use crate::store::{ApiKey, ApiKeyState, DisableReason, ScopeRequest, ScopeRequestState};
+use crate::store::{ApiKey, ApiKeyStanding, ApiKeyState, DisableReason, ScopeRequest, ScopeRequestState};
 use crate::types::rfc3339;
 use crate::types::{ApiKeyId, AppId, ClientId, GrantId, OrgId, ScopeSet, ScopeToken, Timestamp, UserId};
 
@@ -56,13 +56,39 @@ pub struct ApiKeyView {
 }
 
 /// Whether a key works, as far as it is concerned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum ApiKeyStateView {
     /// It does.
     Live,
     /// It does not, and never will again.
     Disabled,
+}
+
+impl From<ApiKeyStateView> for ApiKeyStanding {
+    fn from(state: ApiKeyStateView) -> Self {
+        match state {
+            ApiKeyStateView::Live => Self::Live,
+            ApiKeyStateView::Disabled => Self::Disabled,
+        }
+    }
+}
+
+/// Which API keys to list; every field narrows.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ApiKeyQuery {
+    /// Of an organization, by id or slug.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub org: Option<String>,
+    /// Of an app, by its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app: Option<String>,
+    /// `live` or `disabled`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(inline)]
+    pub state: Option<ApiKeyStateView>,
 }
 
 /// A key as it is shown.

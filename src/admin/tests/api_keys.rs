@@ -1,7 +1,10 @@
 //! Private scopes and installations, told to a node and to its admin API.
 
 use super::Fixture;
-use crate::admin::{AdminError, Administration, NewApp, NewOrg, RefusalCode, ScopeAsk, ScopeDecision, ScopeVerdict, Within};
+use crate::admin::{
+    AdminError, Administration, ApiKeyQuery, ApiKeyStateView, NewApp, NewOrg, RefusalCode, ScopeAsk, ScopeDecision, ScopeVerdict,
+    Within,
+};
 use crate::store::ScopeRequestState;
 
 fn code<T: std::fmt::Debug>(answer: Result<T, AdminError>) -> RefusalCode {
@@ -57,7 +60,11 @@ async fn story(admin: &dyn Administration, slug: &str) {
     let gone = admin.uninstall_app(slug, &app).await.expect("uninstalled");
     assert_eq!((gone.grants, gone.users, gone.keys), (0, 0, 0));
     assert_eq!(code(admin.uninstall_app(slug, &app).await), RefusalCode::Conflict);
-    assert_eq!(admin.api_keys(Within::default()).await.expect("a list"), []);
+    assert_eq!(admin.api_keys(ApiKeyQuery::default()).await.expect("a list"), []);
+    let of_app = ApiKeyQuery { org: Some(slug.to_owned()), app: Some(app.clone()), state: Some(ApiKeyStateView::Live) };
+    assert_eq!(admin.api_keys(of_app).await.expect("a list"), []);
+    let nothing = ApiKeyQuery { app: Some("nothing".to_owned()), ..ApiKeyQuery::default() };
+    assert_eq!(code(admin.api_keys(nothing).await), RefusalCode::NotFound);
     assert_eq!(code(admin.api_key("ak_nobody").await), RefusalCode::NotFound);
     assert_eq!(code(admin.disable_api_key("ak_nobody").await), RefusalCode::NotFound);
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Fixture;
 use super::operations::{client, told};
-use crate::admin::{Administration, ClientScopes, NewClient, NewClientKind, NewOrg, ScopeQuery};
+use crate::admin::{Administration, ClientScopes, NewApp, NewClient, NewClientKind, NewOrg, ScopeAsk, ScopeQuery};
 use crate::apps::Manifest;
 use crate::config::Config;
 use crate::types::ScopeToken;
@@ -21,6 +21,14 @@ grants_allowed = ["client_credentials"]
 description = "Read logs"
 deprecated = true
 replaced_by = "logs:read"
+[scopes."logs:ship"]
+description = "Ship logs"
+visibility = "private"
+grants_allowed = ["client_credentials"]
+[scopes."logs:erase"]
+description = "Erase logs"
+visibility = "private"
+deprecated = true
 [scopes."logs:read"]
 description = "Read logs"
 requires_permission = "audit:read"
@@ -71,6 +79,35 @@ async fn clients_are_given_only_what_they_could_use() {
     let (config, _) = Config::parse(&text, &|_: &str| Some("00".repeat(32)), 3).unwrap_or_else(|e| panic!("{e}"));
     fixture.node.config.store(Arc::new(config));
     admin.set_client_scopes(&made, to("logs:read audit:read")).await.expect("it is asked for already");
+}
+
+#[tokio::test]
+async fn nobody_asks_for_a_private_scope_that_could_not_be_used() {
+    let fixture = fixture().await;
+    let admin = fixture.local();
+    let app = NewApp { org: "acme".to_owned(), name: "Agent".to_owned(), ..NewApp::default() };
+    let app = admin.create_app(app).await.expect("an app").app.id.to_string();
+    let ask = |scope: &str| ScopeAsk { scope: scope.to_owned(), reason: "it ships".to_owned() };
+    for (scope, why) in [("logs:ship", "logs:ship is not given to apps"), ("logs:erase", "logs:erase is deprecated")] {
+        let answer = told(admin.request_scope(&app, ask(scope)).await);
+        assert_eq!(answer["refused"], "invalid", "{scope}");
+        assert!(answer["detail"].as_str().is_some_and(|detail| detail.contains(why)), "{answer}");
+    }
+    admin.request_scope(&app, ask("api_keys_write")).await.expect("asked by its other name");
+}
+
+#[tokio::test]
+async fn a_manifest_names_a_scope_by_either_name() {
+    let fixture = fixture().await;
+    let admin = fixture.local();
+    let uuid = "0193f2a0-c0ff-4eee-8bad-0123456789ad";
+    let scopes = r#""api_keys_write","api_keys:write""#;
+    let text =
+        format!(r#"{{"manifest_version":1,"app_uuid":"{uuid}","name":"Keys","scopes":[{scopes}],"client":{{"kind":"public"}}}}"#);
+    for _ in 0..2 {
+        let made = admin.import_app("acme", Manifest::read(&text).expect("a manifest")).await.expect("an app");
+        assert_eq!((made.app.scopes.to_string().as_str(), made.left_out.len()), ("api_keys:write", 0));
+    }
 }
 
 #[tokio::test]

@@ -107,7 +107,7 @@ fn client(id: ClientId, metadata: &Metadata, now: crate::types::Timestamp) -> Re
 /// What a client says that it will ask for is nearly all the same to us, but nobody takes up a scope that is going away: who
 /// registers can still be told.
 fn still_given(config: &Config, scope: &str) -> Result<(), OAuthError> {
-    for name in scope.split(' ').filter_map(|name| ScopeToken::parse(name).ok()) {
+    for name in scope.split(' ').filter_map(|name| ScopeToken::asked(name).ok()) {
         if let Some(deprecation) = config.catalogue.entry(&name).and_then(|entry| entry.deprecated.as_ref()) {
             return Err(wrong(format!("{name} is deprecated{}", deprecation.way_out())));
         }

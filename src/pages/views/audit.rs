@@ -41,8 +41,6 @@ pub struct AuditPage {
     pub older: Option<String>,
     /// Cursor of the previous (newer) page.
     pub newer: Option<String>,
-    /// How far the log was proved.
-    pub proof: Option<Proof>,
 }
 
 /// The filter as it stands in the address; empty strings filter nothing.
@@ -198,15 +196,6 @@ pub enum Decision {
     Denied(Text),
     /// Opened, never closed: the process ended in between.
     Unknown,
-}
-
-/// How far the log was proved.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Proof {
-    /// Time of the last checkpoint that was checked.
-    pub up_to: When,
-    /// Path of the checkpoint, if it has a page.
-    pub href: Option<String>,
 }
 
 impl DecisionFilter {

@@ -6,10 +6,11 @@ use super::apps::app;
 use super::world::*;
 use crate::record::Event;
 use crate::store::{
-    ApiKey, ApiKeyState, App, AuditFilter, Client, ClientState, DisableReason, Footing, Grant, GrantState, Holder, Minted,
-    Refused, RevokeReason, Rotate, ScopeRefusal, ScopeRequestState, ScopeRequests, SharedStore, Stance, Subject, Verdict, Via,
+    ApiKey, ApiKeySearch, ApiKeyStanding, ApiKeyState, App, AuditFilter, Client, ClientState, DisableReason, Footing, Grant,
+    GrantState, Holder, Minted, Refused, RevokeReason, Rotate, ScopeRefusal, ScopeRequestState, ScopeRequests, SharedStore,
+    Stance, Subject, Verdict, Via,
 };
-use crate::types::{API_KEYS_WRITE, ApiKeyId, HashedToken, ScopeToken, Timestamp, TokenKind};
+use crate::types::{API_KEYS_WRITE, ApiKeyId, AppId, HashedToken, ScopeToken, Timestamp, TokenKind};
 
 fn mints() -> ScopeToken {
     ScopeToken::parse(API_KEYS_WRITE).expect("a scope")
@@ -372,18 +373,22 @@ pub(crate) async fn keys_are_listed_page_by_page(store: SharedStore) {
         made.push((key.created_at, key.id));
     }
     made.sort_by(|a, b| b.cmp(a));
+    let here = |text: &str| ApiKeySearch { org: Some(org.clone()), text: text.to_owned(), ..ApiKeySearch::default() };
     let mut seen: Vec<(Timestamp, ApiKeyId)> = Vec::new();
     for most in [2, 2, 1, 0] {
-        let page = store.find_api_keys(org, "", seen.last(), 2).await.expect("keys");
+        let page = store.find_api_keys(&here(""), seen.last(), 2).await.expect("keys");
         assert_eq!(page.len(), most);
         seen.extend(page.into_iter().map(|key| (key.created_at, key.id)));
     }
     assert_eq!(seen, made);
     let beta = super::world::org("beta");
     store.create_org(&beta, &cause(0)).await.expect("an organization");
-    assert_eq!(store.find_api_keys(&beta.id, "", None, 9).await.expect("keys"), []);
+    let there = ApiKeySearch { org: Some(beta.id), ..here("") };
+    assert_eq!(store.find_api_keys(&there, None, 9).await.expect("keys"), []);
+    let anywhere = ApiKeySearch { org: None, ..here("") };
+    assert_eq!(store.find_api_keys(&anywhere, None, 9).await.expect("keys").len(), 5);
 
-    let found = async |text: &str| store.find_api_keys(org, text, None, 9).await.expect("keys").len();
+    let found = async |text: &str| store.find_api_keys(&here(text), None, 9).await.expect("keys").len();
     let last4 = partner.key().last4;
     for text in ["ADA@", "LOGS:W", last4.as_str(), &partner.key().name.to_uppercase()] {
         assert_eq!(found(text).await, 5, "{text}");
@@ -392,8 +397,29 @@ pub(crate) async fn keys_are_listed_page_by_page(store: SharedStore) {
     for text in ["nobody", "\"", "[", "%", "_ogs"] {
         assert_eq!(found(text).await, 0, "{text}");
     }
-    let rest = store.find_api_keys(org, "logs:", Some(&made[3]), 9).await.expect("keys");
+    let rest = store.find_api_keys(&here("logs:"), Some(&made[3]), 9).await.expect("keys");
     assert_eq!(rest.iter().map(|key| &key.id).collect::<Vec<_>>(), [&made[4].1]);
+
+    // One that works, and what its app has.
+    let live = ApiKey { created_at: after(5), ..partner.key() };
+    let minted = store.mint_api_key(&live, &hash(TokenKind::ApiKey), &cause(12)).await.expect("an answer");
+    assert_eq!(minted, Minted::Done);
+    let ids = async |search: ApiKeySearch, after: Option<&(Timestamp, ApiKeyId)>, limit| {
+        let found = store.find_api_keys(&search, after, limit).await.expect("keys");
+        found.into_iter().map(|key| key.id).collect::<Vec<_>>()
+    };
+    let of_app = ApiKeySearch { app: Some(live.app.clone()), ..here("") };
+    let standing = |standing, of: &ApiKeySearch| ApiKeySearch { standing: Some(standing), ..of.clone() };
+    assert_eq!(ids(standing(ApiKeyStanding::Live, &of_app), None, 9).await, std::slice::from_ref(&live.id));
+    let disabled = standing(ApiKeyStanding::Disabled, &of_app);
+    assert_eq!(ids(disabled.clone(), None, 3).await, made[..3].iter().map(|(_, id)| id.clone()).collect::<Vec<_>>());
+    assert_eq!(ids(disabled, Some(&made[2]), 3).await, made[3..].iter().map(|(_, id)| id.clone()).collect::<Vec<_>>());
+    assert_eq!(ids(of_app, None, 9).await.len(), 6);
+    let another = AppId::generate(START, &ENTROPY);
+    assert!(ids(ApiKeySearch { app: Some(another), ..here("") }, None, 9).await.is_empty());
+    assert!(
+        ids(ApiKeySearch { text: "nobody".to_owned(), ..standing(ApiKeyStanding::Live, &here("")) }, None, 9).await.is_empty()
+    );
 }
 
 pub(crate) async fn what_the_operator_says_of_a_private_scope_is_on_record(store: SharedStore) {

@@ -239,6 +239,7 @@ contract! {
         nobody_moves_what_is_beyond_their_reach
         a_service_user_is_made_and_switched_whole_and_within_reach
         members_are_found_page_by_page
+        letters_are_found_whatever_their_case
     }
     policy {
         a_decision_reaches_every_grant_and_node
@@ -250,6 +251,7 @@ contract! {
         clients_are_listed_with_their_use
         clients_are_found_page_by_page
         known_clients_are_narrowed
+        clients_are_found_by_what_lives
     }
     feed {
         positions_follow_commits_without_gaps

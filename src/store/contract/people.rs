@@ -326,6 +326,36 @@ pub(crate) async fn a_service_user_is_made_and_switched_whole_and_within_reach(s
     assert_eq!(switch(&bot, off, &hers).await.expect("an answer"), ServiceSwitched::NotOwn);
 }
 
+pub(crate) async fn letters_are_found_whatever_their_case(store: SharedStore) {
+    let world = World::new(store).await;
+    for (email, name) in [
+        ("a@example.com", "Stra\u{df}e"),
+        ("b@example.com", "STRA\u{1e9e}E"),
+        ("c@example.com", "\u{39f}\u{3b4}\u{3c5}\u{3c3}\u{3c3}\u{3ad}\u{3b1}\u{3c2}"),
+        ("d@example.com", "\u{130}stanbul"),
+        ("e@example.com", "i\u{307}stanbul"),
+    ] {
+        let one = User { name: name.to_owned(), ..user(email) };
+        let new = NewUser { user: one.clone(), password: None };
+        assert_eq!(world.store.create_user(&new, &cause(0)).await.expect("a user"), Created::Done);
+        world.member(&one, &["viewer"]).await;
+    }
+    for (text, wanted) in [
+        ("stra\u{1e9e}E", &["a@example.com", "b@example.com"][..]),
+        ("STRA\u{df}e", &["a@example.com", "b@example.com"]),
+        ("\u{39f}\u{394}\u{3a5}\u{3a3}\u{3a3}\u{388}\u{391}\u{3a3}", &["c@example.com"]),
+        ("\u{3ad}\u{3b1}\u{3c2}", &["c@example.com"]),
+        ("\u{130}STAN", &["d@example.com", "e@example.com"]),
+        ("strasse", &[]),
+    ] {
+        let search = MemberSearch { text: text.to_owned(), ..MemberSearch::default() };
+        let found = world.store.member_page(&world.org.id, &search, (0, 9)).await.expect("members");
+        let mut found: Vec<_> = found.into_iter().map(|(user, _)| user.email).collect();
+        found.sort();
+        assert_eq!(found, wanted, "{text}");
+    }
+}
+
 pub(crate) async fn members_are_found_page_by_page(store: SharedStore) {
     let world = World::new(store).await;
     let mut all = vec![world.user.id.clone()];

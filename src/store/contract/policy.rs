@@ -299,6 +299,63 @@ pub(crate) async fn known_clients_are_narrowed(store: SharedStore) {
     assert!(find(text("nobody"), (0, 9)).await.is_empty());
 }
 
+pub(crate) async fn clients_are_found_by_what_lives(store: SharedStore) {
+    let world = World::new(store).await;
+    let (store, org) = (&world.store, &world.org.id);
+    let grace = NewUser { user: user("grace@example.com"), password: None };
+    store.create_user(&grace, &cause(0)).await.expect("a user");
+    let membership = crate::store::Membership { org: org.clone(), user: grace.user.id.clone(), roles: Vec::new() };
+    store.set_membership(&membership, &cause(0)).await.expect("a membership");
+    let text = |text: &str| ClientUseSearch { text: text.to_owned(), ..ClientUseSearch::default() };
+    let find = async |words: &str, at| {
+        let found = store.find_clients_of_org(org, &text(words), after(at), None, 9).await.expect("clients");
+        let found: Vec<_> = found.into_iter().map(|one| one.client.id).collect();
+        let mut known = store.clients_of_org(org, Listed::Matching(&text(words)), after(at), ALL).await.expect("clients");
+        known.sort_by(|a, b| b.client.id.cmp(&a.client.id));
+        assert_eq!(found, known.into_iter().map(|one| one.client.id).collect::<Vec<_>>(), "{words} at {at}");
+        found
+    };
+    // Each is known by a grant of ada's that lives; what grace allowed is revoked, has an end, or lives.
+    let (revoked, ends, lives) = (world.stranger().await, world.stranger().await, world.stranger().await);
+    let mut hers = Vec::new();
+    for (client, end) in [(&revoked, None), (&ends, Some(after(50))), (&lives, None)] {
+        world.authorize(client, "metrics:read", 1).await;
+        let grant = Grant { user: grace.user.id.clone(), client: client.id.clone(), expires_at: end, ..world.wanted(2) };
+        world.consent_to(&Grant { scopes: scopes("logs:read"), ..grant.clone() }, 2).await;
+        hers.push(grant.id);
+    }
+    let most_first = |mut ids: Vec<ClientId>| {
+        ids.sort_by(|a, b| b.cmp(a));
+        ids
+    };
+    let all = most_first([&revoked, &ends, &lives].map(|one| one.id.clone()).to_vec());
+    for words in ["grace@", "logs:", "ada@", "metrics:"] {
+        assert_eq!(find(words, 10).await, all, "{words}");
+    }
+    store.revoke_grant(&hers[0], None, RevokeReason::User, &cause(20)).await.expect("an answer");
+    for words in ["grace@", "logs:"] {
+        assert_eq!(find(words, 30).await, most_first(vec![ends.id.clone(), lives.id.clone()]), "{words}");
+        assert_eq!(find(words, 60).await, std::slice::from_ref(&lives.id), "{words}");
+    }
+    store.revoke_grant(&hers[2], None, RevokeReason::User, &cause(61)).await.expect("an answer");
+    for words in ["grace@", "logs:"] {
+        assert!(find(words, 70).await.is_empty(), "{words}");
+    }
+    assert_eq!(find("ada@", 70).await, all, "what somebody else allowed lives");
+    // Whose grants are few, and none of whom lives.
+    let bob = NewUser { user: user("bob@example.com"), password: None };
+    store.create_user(&bob, &cause(0)).await.expect("a user");
+    let membership = crate::store::Membership { org: org.clone(), user: bob.user.id.clone(), roles: Vec::new() };
+    store.set_membership(&membership, &cause(0)).await.expect("a membership");
+    let his = Grant { user: bob.user.id.clone(), client: lives.id.clone(), ..world.wanted(3) };
+    world.consent_to(&his, 3).await;
+    assert_eq!(find("bob@", 70).await, std::slice::from_ref(&lives.id));
+    store.revoke_grant(&his.id, None, RevokeReason::User, &cause(71)).await.expect("an answer");
+    assert!(find("bob@", 72).await.is_empty());
+    store.remove_membership(org, &grace.user.id, &cause(73)).await.expect("an answer");
+    assert!(find("grace@", 74).await.is_empty(), "who left is no member");
+}
+
 /// After everything here.
 fn after_all() -> crate::types::Timestamp {
     after(100)

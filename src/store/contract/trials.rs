@@ -152,8 +152,19 @@ pub(crate) async fn the_grants_of_trials_are_known(store: SharedStore) {
     assert_eq!(known().await, BTreeSet::from([given.id.clone()]));
     let stranger = world.store.trial_grants(&UserId::generate(after(0), &ENTROPY), &app.draft_client).await;
     assert!(stranger.expect("an answer").is_empty());
-    assert!(world.store.end_trial(&begun, &cause(6)).await.expect("an answer"));
-    assert!(known().await.is_empty());
+    // Whatever becomes of the trial, what it was given stays a trial's.
+    let again = Trial { state: HashedToken::of("again"), ..begun.clone() };
+    assert!(begin(&world, &again).await, "in place of the last");
+    let second = tried(&world, &app, 6).await;
+    let both = BTreeSet::from([given.id.clone(), second.id.clone()]);
+    assert_eq!(known().await, both);
+    assert!(world.store.end_trial(&again, &cause(6)).await.expect("an answer"));
+    assert_eq!(known().await, both);
+    world.store.end_session(&session, &cause(7)).await.expect("done");
+    assert_eq!(known().await, both);
+    assert_eq!(world.store.trial_grants(&world.user.id, &other.draft_client).await.expect("an answer").len(), 1);
+    world.store.forget_ended(after(601)).await.expect("a number");
+    assert!(known().await.is_empty(), "what has ended is nobody's question");
 }
 
 pub(crate) async fn what_a_trial_installs_ends_with_it(store: SharedStore) {

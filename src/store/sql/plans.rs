@@ -2,10 +2,10 @@
 
 use sqlx::{Connection as _, Execute as _, QueryBuilder, Row as _, SqliteConnection};
 
-use super::sought::Reach;
+use super::sought::{Authorized, Reach, Sought};
 use super::{Db, audit_log, grants, policy, review};
 use crate::store::{ClientUseSearch, Cursor, GrantSearch, GrantStanding};
-use crate::types::{OrgId, RecordId, SystemEntropy, Timestamp, UserId};
+use crate::types::{ClientId, OrgId, RecordId, SystemEntropy, Timestamp, UserId};
 
 const AT: Timestamp = Timestamp::from_millis(1_795_219_200_000);
 
@@ -29,13 +29,15 @@ async fn a_search_reads_the_grants_that_match() {
     let every = GrantSearch { text: "some".to_owned(), ..GrantSearch::default() };
     let live = GrantSearch { standing: Some((GrantStanding::Live, AT)), ..every.clone() };
     let clients = ClientUseSearch { text: "some".to_owned(), ..ClientUseSearch::default() };
-    let few = Some(Reach::Few);
+    let (few, client) = (Some(Reach::Few), ClientId::generate(AT, &SystemEntropy));
     for (what, query) in [
         ("grants, newest first", grants::newest_page(&org, (&every, few), None, 9)),
         ("live grants, newest first", grants::newest_page(&org, (&live, few), None, 9)),
         ("grants that idle", review::idle_page(&org, (&every, few), (0, 9))),
         ("live grants that idle", review::idle_page(&org, (&live, few), (0, 9))),
-        ("clients", policy::known(&org, &clients, AT)),
+        ("clients of users", Sought::of("some").authorizing(&org, AT)),
+        ("clients, some of users", policy::known(&org, &clients, AT, Some(&Authorized::Few(vec![client])))),
+        ("clients, many of users", policy::known(&org, &clients, AT, Some(&Authorized::Many))),
     ] {
         let steps = plan(&mut connection, query).await;
         // Grants are `f` and `g`, their scopes `s`, `x` and `y`.

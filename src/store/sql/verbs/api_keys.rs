@@ -12,7 +12,9 @@ use super::rows::{self, Fields};
 use super::sought::Sought;
 use super::{Db, HOLD, installs, scope_requests};
 use crate::record::{Cause, ControlEvent, Operation};
-use crate::store::{ApiKey, ApiKeyFacts, ApiKeyStore, DisableReason, Holder, Minted, StoreError, Subject};
+use crate::store::{
+    ApiKey, ApiKeyFacts, ApiKeySearch, ApiKeyStanding, ApiKeyStore, DisableReason, Holder, Minted, StoreError, Subject,
+};
 use crate::types::{API_KEYS_WRITE, ApiKeyId, AppId, ClientId, HashedToken, OrgId, Timestamp};
 
 /// Which keys are disabled.
@@ -243,13 +245,23 @@ impl ApiKeyStore for Engine {
 
     async fn find_api_keys(
         &self,
-        org: &OrgId,
-        text: &str,
+        search: &ApiKeySearch,
         after: Option<&(Timestamp, ApiKeyId)>,
         limit: u32,
     ) -> Result<Vec<ApiKey>, StoreError> {
-        let mut query = QueryBuilder::<Db>::new(concat!("SELECT ", api_key_columns!(), " FROM api_keys k WHERE k.org_id = "));
-        query.push_bind(org.as_str().to_owned());
+        let ApiKeySearch { org, app, standing, text } = search;
+        let mut query = QueryBuilder::<Db>::new(concat!("SELECT ", api_key_columns!(), " FROM api_keys k WHERE TRUE"));
+        if let Some(org) = org {
+            query.push(" AND k.org_id = ").push_bind(org.as_str().to_owned());
+        }
+        if let Some(app) = app {
+            query.push(" AND k.app_id = ").push_bind(app.as_str().to_owned());
+        }
+        match standing {
+            Some(ApiKeyStanding::Live) => drop(query.push(" AND k.disabled_at IS NULL")),
+            Some(ApiKeyStanding::Disabled) => drop(query.push(" AND k.disabled_at IS NOT NULL")),
+            None => {}
+        }
         if let Some((time, id)) = after {
             query.push(" AND (k.created_at, k.id) < (").push_bind(time.millis());
             query.push(", ").push_bind(id.as_str().to_owned()).push(")");
@@ -271,7 +283,7 @@ impl ApiKeyStore for Engine {
             query.push(")");
         }
         query.push(" ORDER BY k.created_at DESC, k.id DESC LIMIT ").push_bind(i64::from(limit));
-        let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("list an organization's API keys")?;
+        let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("search API keys")?;
         rows.iter().map(rows::api_key).collect()
     }
 

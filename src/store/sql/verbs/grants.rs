@@ -38,8 +38,19 @@ pub(super) async fn insert(tx: &mut Tx<'_>, grant: &Grant, trial: bool) -> Resul
     .bind(grant.expires_at.map(Timestamp::millis))
     .execute(tx.connection())
     .await
-    .doing("write a grant")
-    .map(drop)
+    .doing("write a grant")?;
+    if trial { note_trial(tx, grant).await } else { Ok(()) }
+}
+
+/// Notes that a grant is for a trial, as long as it may live.
+async fn note_trial(tx: &mut Tx<'_>, grant: &Grant) -> Result<(), StoreError> {
+    sqlx::query("INSERT INTO trial_grants (grant_id, ends_at) VALUES ($1, $2)")
+        .bind(grant.id.as_str())
+        .bind(grant.expires_at.map(Timestamp::millis))
+        .execute(tx.connection())
+        .await
+        .doing("note the grant of a trial")
+        .map(drop)
 }
 
 /// Ends the grants that a new one replaces. Whoever agrees to the same client holds it until they are done: each sees what those before

@@ -11,7 +11,7 @@ use super::among::among;
 use super::engine::{Engine, Tx};
 use super::revocation::{Ending, end};
 use super::rows::{self, Fields};
-use super::sought::{Sought, living};
+use super::sought::{Authorized, Sought, living};
 use super::{Connection, Db, Row};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
@@ -124,8 +124,8 @@ async fn listed(
 }
 
 /// Adds the start of a statement that ends in ` AS s`: the clients that an organization knows or that wait there, with what was
-/// decided about them.
-pub(super) fn known(org: &OrgId, search: &ClientUseSearch, at: Timestamp) -> QueryBuilder<Db> {
+/// decided about them. A search for a text comes with the clients that its users have authorized.
+pub(super) fn known(org: &OrgId, search: &ClientUseSearch, at: Timestamp, authorized: Option<&Authorized>) -> QueryBuilder<Db> {
     let org_id = || org.as_str().to_owned();
     let mut query = QueryBuilder::<Db>::new(concat!(
         "SELECT s.id, s.p_stance, s.newest FROM (SELECT c.id, c.state, k.newest, p.stance AS written, ",
@@ -145,11 +145,25 @@ pub(super) fn known(org: &OrgId, search: &ClientUseSearch, at: Timestamp) -> Que
          LEFT JOIN org_policies q ON q.org_id = k.org_id WHERE k.org_id = ",
     );
     query.push_bind(org_id());
-    if !search.text.is_empty() {
-        Sought::of(&search.text).of_clients(&mut query, org, at);
+    if let Some(authorized) = authorized {
+        Sought::of(&search.text).of_clients(&mut query, org, at, authorized);
     }
     query.push(") AS s");
     query
+}
+
+/// [`known`], once it is known what the users have authorized that a text is found in.
+async fn known_now(
+    engine: &Engine,
+    org: &OrgId,
+    search: &ClientUseSearch,
+    at: Timestamp,
+) -> Result<QueryBuilder<Db>, StoreError> {
+    if search.text.is_empty() {
+        return Ok(known(org, search, at, None));
+    }
+    let authorized = Sought::of(&search.text).authorized(engine, org, at).await?;
+    Ok(known(org, search, at, Some(&authorized)))
 }
 
 /// The clients of one page of those that match, in the order of those that are known.
@@ -160,7 +174,7 @@ async fn matching(
     at: Timestamp,
     (offset, limit): (u32, u32),
 ) -> Result<Vec<ClientId>, StoreError> {
-    let mut query = known(org, search, at);
+    let mut query = known_now(engine, org, search, at).await?;
     // Those that wait and hold nothing are in the queue alone.
     query.push(" WHERE (s.newest > 0 OR s.p_scopes IS NOT NULL OR s.written <> 'pending')");
     match search.standing {
@@ -188,7 +202,7 @@ async fn found(
     at: Timestamp,
     (after, limit): (Option<&ClientId>, u32),
 ) -> Result<Vec<ClientId>, StoreError> {
-    let mut query = known(org, search, at);
+    let mut query = known_now(engine, org, search, at).await?;
     query.push(" WHERE s.id IS NOT NULL");
     if let Some(after) = after {
         query.push(" AND s.id < ").push_bind(after.as_str().to_owned());

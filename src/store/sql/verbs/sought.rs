@@ -7,13 +7,18 @@ use sqlx::QueryBuilder;
 use super::super::fault::Doing;
 use super::super::values::like;
 use super::Db;
+use super::among::among;
 use super::engine::Engine;
+use super::rows::Fields;
 use crate::store::StoreError;
-use crate::types::{OrgId, Timestamp};
+use crate::types::{ClientId, OrgId, Timestamp};
 
 /// Grants up to which those that match are gathered and sorted. Beyond, a page of them is soon full along the order that the list
 /// is in.
 const FEW: i64 = if cfg!(test) { 2 } else { 2_000 };
+
+/// Grants of the users that match up to which their clients are gathered. Beyond, a look at each client is soon over.
+const MOST_OF_USERS: i64 = if cfg!(test) { 2 } else { 1_000 };
 
 /// Different letters beyond ASCII whose case is ignored; the rest of a text that has more are found as they are in small. SQLite
 /// takes no expression that is a thousand calls deep.
@@ -30,6 +35,17 @@ pub(super) enum Reach {
     Many,
 }
 
+/// The clients that the users who match have authorized.
+pub(super) enum Authorized {
+    /// These, which are all.
+    Few(Vec<ClientId>),
+    /// More grants match than are gathered.
+    Many,
+}
+
+/// Letters that are small as others are, beside their capitals.
+const ALIKE: &[(char, &str)] = &[('\u{1e9e}', "\u{df}"), ('\u{3c2}', "\u{3c3}"), ('\u{130}', "i\u{307}")];
+
 /// A text as the pattern that finds it wherever it occurs, ignoring case.
 ///
 /// `LOWER` knows the letters A to Z alone, on SQLite and in the collation "C" of PostgreSQL. So each other letter of the text that
@@ -37,8 +53,8 @@ pub(super) enum Reach {
 pub(super) struct Sought {
     /// In small letters.
     pattern: String,
-    /// Its small letters beyond ASCII, each by its capital.
-    capitals: BTreeMap<char, char>,
+    /// What its small letters beyond ASCII are, each by its capital or whatever else is small as they are.
+    capitals: BTreeMap<char, String>,
 }
 
 /// The capital of a small letter, where it is one character that this letter alone belongs to.
@@ -52,9 +68,13 @@ impl Sought {
     /// The pattern of a text. That of none matches everything.
     pub(super) fn of(text: &str) -> Self {
         // Letter by letter: a text in small letters as a whole would end its words in a sigma that no capital is small as.
-        let small: String = text.chars().flat_map(char::to_lowercase).collect();
-        let mut capitals: BTreeMap<char, char> =
-            small.chars().filter(|c| !c.is_ascii()).filter_map(|c| Some((capital(c)?, c))).collect();
+        let mut small: String = text.chars().flat_map(char::to_lowercase).collect();
+        for (letter, as_small) in ALIKE {
+            small = small.replace(*letter, as_small);
+        }
+        let mut capitals: BTreeMap<char, String> =
+            small.chars().filter(|c| !c.is_ascii()).filter_map(|c| Some((capital(c)?, c.to_string()))).collect();
+        capitals.extend(ALIKE.iter().filter(|(_, as_small)| small.contains(as_small)).map(|(c, s)| (*c, (*s).to_owned())));
         while capitals.len() > MOST_CAPITALS {
             capitals.pop_last();
         }
@@ -73,7 +93,7 @@ impl Sought {
     fn matches(&self, query: &mut QueryBuilder<Db>, column: &'static str) {
         query.push("REPLACE(".repeat(self.capitals.len())).push("LOWER(").push(column).push(")");
         for (capital, small) in &self.capitals {
-            query.push(", ").push_bind(capital.to_string()).push(", ").push_bind(small.to_string()).push(")");
+            query.push(", ").push_bind(capital.to_string()).push(", ").push_bind(small.clone()).push(")");
         }
         query.push(" LIKE ").push_bind(self.pattern.clone()).push(r" ESCAPE '\'");
     }
@@ -159,21 +179,63 @@ impl Sought {
         }
     }
 
-    /// Adds ` AND (…)`: clients, known as `c`, in whose name or id it occurs, or in the user or the scopes of a live grant.
-    pub(super) fn of_clients(&self, query: &mut QueryBuilder<Db>, org: &OrgId, at: Timestamp) {
+    /// The clients of the living grants in whose user it occurs, gathered from those users' grants in one go. They are not looked
+    /// for where the users have many: each client is soon found to have one of those then.
+    pub(super) async fn authorized(&self, engine: &Engine, org: &OrgId, at: Timestamp) -> Result<Authorized, StoreError> {
+        let rows = self.authorizing(org, at).build().fetch_all(&mut *engine.reader().await?).await;
+        let (mut many, mut clients) = (0, Vec::new());
+        for row in &rows.doing("gather the clients of users")? {
+            let fields = Fields::of(row, "grants", "id");
+            many += fields.count("many")?;
+            if fields.count("living")? > 0 {
+                clients.push(fields.parsed("id", ClientId::parse)?);
+            }
+        }
+        Ok(if many > MOST_OF_USERS.unsigned_abs() { Authorized::Many } else { Authorized::Few(clients) })
+    }
+
+    /// The clients of the first grants of the users in whose name or address it occurs: how many of those each has, and how many of
+    /// them live. The joins say the order: users as long as there is room for grants, each with theirs.
+    pub(super) fn authorizing(&self, org: &OrgId, at: Timestamp) -> QueryBuilder<Db> {
+        let mut query = QueryBuilder::<Db>::new("SELECT g.client_id AS id, COUNT(*) AS many, COUNT(*) FILTER (WHERE TRUE");
+        living(&mut query, at);
+        query.push(
+            ") AS living FROM (SELECT f.id FROM memberships m CROSS JOIN users u CROSS JOIN grants f \
+             WHERE u.id = m.user_id AND f.user_id = m.user_id AND m.org_id = ",
+        );
+        query.push_bind(org.as_str().to_owned()).push(" AND f.org_id = ").push_bind(org.as_str().to_owned()).push(" AND ");
+        self.within(&mut query, &["u.email", "u.name"]);
+        query.push(" LIMIT ").push_bind(MOST_OF_USERS + 1).push(") AS t JOIN grants g ON g.id = t.id GROUP BY g.client_id");
+        query
+    }
+
+    /// Adds ` AND (…)`: clients, known as `c`, in whose name or id it occurs, or in the user or the scopes of a live grant. Each
+    /// scope of a client is one step along its key, so these are asked about before any grant is read.
+    pub(super) fn of_clients(&self, query: &mut QueryBuilder<Db>, org: &OrgId, at: Timestamp, authorized: &Authorized) {
         query.push(" AND (");
         self.within(query, &["c.name", "c.id"]);
-        query.push(" OR EXISTS (SELECT 1 FROM grants g WHERE g.org_id = ").push_bind(org.as_str().to_owned());
-        query.push(" AND g.client_id = c.id");
-        living(query, at);
-        query.push(" AND g.user_id IN ");
-        self.members(query, org);
-        query.push(") OR EXISTS (SELECT 1 FROM granted_scopes s JOIN grants g ON g.id = s.grant_id WHERE s.org_id = ");
+        query.push(" OR EXISTS (SELECT 1 FROM granted_scopes s JOIN grants g ON g.id = s.grant_id WHERE s.org_id = ");
         query.push_bind(org.as_str().to_owned()).push(" AND s.client_id = c.id");
         living(query, at);
         query.push(" AND s.scope IN ");
         self.scopes(query, org);
-        query.push("))");
+        query.push(")");
+        match authorized {
+            Authorized::Few(clients) if clients.is_empty() => {}
+            Authorized::Few(clients) => {
+                query.push(" OR c.id IN ");
+                among(query, clients.iter().map(ClientId::as_str));
+            }
+            Authorized::Many => {
+                query.push(" OR EXISTS (SELECT 1 FROM grants g WHERE g.org_id = ").push_bind(org.as_str().to_owned());
+                query.push(" AND g.client_id = c.id");
+                living(query, at);
+                query.push(" AND g.user_id IN ");
+                self.members(query, org);
+                query.push(")");
+            }
+        }
+        query.push(")");
     }
 }
 
@@ -192,8 +254,13 @@ mod tests {
             [capital('\u{e4}'), capital('\u{3c3}'), capital('\u{df}'), capital('\u{3c2}')],
             [Some('\u{c4}'), Some('\u{3a3}'), None, None]
         );
-        let sought = Sought::of("\u{c4}nd \u{e4}ND \u{df}");
-        assert_eq!((sought.pattern.as_str(), sought.capitals.len()), ("%\u{e4}nd \u{e4}nd \u{df}%", 1));
+        let sought = Sought::of("\u{c4}nd \u{e4}ND");
+        assert_eq!((sought.pattern.as_str(), sought.capitals.len()), ("%\u{e4}nd \u{e4}nd%", 1));
+        for (one, other, more) in [("\u{df}", "\u{1e9e}", 1), ("\u{3c3}", "\u{3c2}", 2), ("i\u{307}", "\u{130}", 1)] {
+            let (one, other) = (Sought::of(one), Sought::of(other));
+            assert_eq!((&one.pattern, &one.capitals), (&other.pattern, &other.capitals), "the same is found");
+            assert_eq!(one.capitals.len(), more, "{:?}", one.capitals);
+        }
         let endless: String = ('\u{100}'..'\u{24f}').collect();
         assert_eq!(Sought::of(&endless).capitals.len(), MOST_CAPITALS);
     }

@@ -33,10 +33,11 @@ macro_rules! ended {
 }
 
 /// What ends by itself, codes of grants that were revoked among it.
-const ENDED: [Old; 9] = [
+const ENDED: [Old; 10] = [
     ended!("codes", "hash", "expires_at"),
     ended!("auth_requests", "id", "expires_at"),
     ended!("trials", "session", "expires_at"),
+    ended!("trial_grants", "grant_id", "ends_at"),
     ended!("device_requests", "device", "expires_at"),
     ended!("repeatable_requests", "key", "expires_at"),
     ended!("revoked_access_tokens", "jti", "until_at"),

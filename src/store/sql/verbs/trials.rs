@@ -74,8 +74,10 @@ impl TrialStore for Engine {
     }
 
     async fn trial_grants(&self, user: &UserId, client: &ClientId) -> Result<Vec<GrantId>, StoreError> {
+        // What a node of the version before wrote is known by its trial alone.
         let rows = sqlx::query(
-            "SELECT DISTINCT g.id FROM grants g JOIN sessions s ON s.user_id = g.user_id \
+            "SELECT g.id FROM trial_grants n JOIN grants g ON g.id = n.grant_id WHERE g.user_id = $1 AND g.client_id = $2 \
+             UNION SELECT g.id FROM grants g JOIN sessions s ON s.user_id = g.user_id \
              JOIN trials t ON t.session = s.hash AND t.client_id = g.client_id \
              WHERE g.user_id = $1 AND g.client_id = $2 AND (t.grant_id = g.id OR t.expires_at = g.expires_at)",
         )
