@@ -47,20 +47,25 @@ pub fn token(node: &Node, grant: &Grant, jti: &str) -> SecretString {
 
 /// An organization, a user in it, a client, and the user's grant to the client.
 pub async fn grant(node: &Node) -> Grant {
+    grant_of(node, "bench").await
+}
+
+/// The same with an organization of that name.
+pub async fn grant_of(node: &Node, name: &str) -> Grant {
     let entropy = SystemEntropy;
     let (at, cause) = (node.now(), node.own_cause());
     let org = Org {
         id: OrgId::generate(at, &entropy),
-        slug: Slug::parse("bench").expect("a slug"),
+        slug: Slug::parse(name).expect("a slug"),
         name: "Bench".into(),
-        tenant: "bench".into(),
+        tenant: name.into(),
         tenants: BTreeMap::new(),
         state: OrgState::Active,
         created_at: at,
     };
     let user = User {
         id: UserId::generate(at, &entropy),
-        email: "bench@example.com".into(),
+        email: format!("{name}@example.com"),
         name: "Bench".into(),
         kind: UserKind::Person,
         state: UserState::Active,

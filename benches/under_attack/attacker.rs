@@ -28,12 +28,12 @@ pub(crate) fn serve() {
             let targets: Targets = targets.clone().expect("a target before an attack");
             let (tally, stop) = (Tally::shared(), CancellationToken::new());
             let task = runtime.spawn(attack.run(targets, std::sync::Arc::clone(&tally), stop.clone()));
-            under_way = Some((tally, stop, task));
+            under_way = Some((attack, tally, stop, task));
             answer("started");
-        } else if let Some((tally, stop, task)) = under_way.take() {
+        } else if let Some((attack, tally, stop, task)) = under_way.take() {
             stop.cancel();
             runtime.block_on(task).expect("an attack ends by itself");
-            answer(&tally.line());
+            answer(&if attack.is_counted() { tally.served() } else { tally.line() });
         }
     }
 }

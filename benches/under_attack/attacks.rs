@@ -19,6 +19,8 @@ use scripts::Script;
 
 /// Connections that flood.
 const FLOODS: usize = 8;
+/// Connections of more clients than the gate can serve: sixteen keep it busy.
+const CROWD: usize = 1_000;
 /// Clients that send one byte a second.
 const SLOW: usize = 500;
 /// Requests that hang in an upstream.
@@ -39,6 +41,10 @@ pub(crate) enum Attack {
     OtherDoor,
     /// Requests that are refused, as fast as they are.
     Plain,
+    /// More good requests than the gate gets done.
+    Overload,
+    /// The same, each on a connection of its own.
+    OverloadAnew,
     /// HTTP/2 streams that are reset at once, by the client or by a fault that it makes.
     Resets,
     /// HTTP/2 heads that never end, and frames that say nothing.
@@ -60,10 +66,12 @@ pub(crate) enum Attack {
 }
 
 impl Attack {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Elsewhere,
         Self::OtherDoor,
         Self::Plain,
+        Self::Overload,
+        Self::OverloadAnew,
         Self::Resets,
         Self::Frames,
         Self::Windows,
@@ -80,6 +88,8 @@ impl Attack {
             Self::Elsewhere => "elsewhere",
             Self::OtherDoor => "other-door",
             Self::Plain => "plain",
+            Self::Overload => "overload",
+            Self::OverloadAnew => "overload-anew",
             Self::Resets => "resets",
             Self::Frames => "frames",
             Self::Windows => "windows",
@@ -97,6 +107,8 @@ impl Attack {
             Self::Elsewhere => "(an attacker that leaves the gate alone)",
             Self::OtherDoor => "(the same frames as below, to a socket that is not the gate's and closes in a millisecond)",
             Self::Plain => "(plain requests without a token, 8 connections)",
+            Self::Overload => "requests of another organization, 1000 connections",
+            Self::OverloadAnew => "requests of another organization, 100 clients that connect for each",
             Self::Resets => "HTTP/2 rapid resets, 8 connections",
             Self::Frames => "HTTP/2 heads without end and empty frames, 8 connections",
             Self::Windows => "HTTP/2 windows of one byte, 100 answers on each of 8 connections",
@@ -118,6 +130,11 @@ impl Attack {
         matches!(self, Self::TlsSilence | Self::TlsHandshakes)
     }
 
+    /// Whether it is told what became of its requests.
+    pub(crate) const fn is_counted(self) -> bool {
+        matches!(self, Self::Overload | Self::OverloadAnew)
+    }
+
     pub(crate) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|a| a.name() == name)
     }
@@ -134,6 +151,11 @@ impl Attack {
             Self::Plain => {
                 let script = Arc::new(scripts::plain(&targets));
                 repeated(FLOODS, |_| Client { script: Arc::clone(&script), pace: Pace::Ask, reads: true })
+            }
+            Self::Overload | Self::OverloadAnew => {
+                let script = Arc::new(scripts::get_with(&targets, &targets.others, "/bench/q"));
+                let (times, pace) = if self == Self::Overload { (CROWD, Pace::Ask) } else { (CROWD / 10, Pace::AskAnew) };
+                repeated(times, |_| Client { script: Arc::clone(&script), pace, reads: true })
             }
             Self::Resets => alternated(FLOODS, &scripts::resets(&targets)),
             Self::Frames | Self::OtherDoor => alternated(FLOODS, &scripts::frames(&targets)),
@@ -225,6 +247,8 @@ struct Client {
 enum Pace {
     /// Again as soon as it is answered.
     Ask,
+    /// The same, on another connection.
+    AskAnew,
     /// As fast as it is taken.
     Flood,
     /// Its beginning at once, the rest a byte a second; begins after this.
@@ -246,13 +270,13 @@ impl Client {
             if let Ok(stream) = connect(from, to).await {
                 tally.connections.fetch_add(1, Ordering::Relaxed);
                 match self.pace {
-                    Pace::Ask => self.ask(stream, &tally).await,
+                    Pace::Ask | Pace::AskAnew => self.ask(stream, &tally).await,
                     _ => self.once(stream, &tally).await,
                 }
             }
             // A flood comes back at once; others are patient.
             match self.pace {
-                Pace::Ask | Pace::Flood => tokio::task::yield_now().await,
+                Pace::Ask | Pace::AskAnew | Pace::Flood => tokio::task::yield_now().await,
                 Pace::Slow(_) | Pace::Hang(_) => tokio::time::sleep(SECOND).await,
             }
         }
@@ -261,8 +285,12 @@ impl Client {
     /// One connection with one request after another.
     async fn ask(&self, mut stream: TcpStream, tally: &Tally) {
         let mut read = Vec::with_capacity(8192);
-        while exchange(&mut stream, &self.script.begin, &mut read).await.is_some() {
-            tally.answers.fetch_add(1, Ordering::Relaxed);
+        while let Some(status) = exchange(&mut stream, &self.script.begin, &mut read).await {
+            let of = if status == 503 { &tally.shed } else { &tally.answers };
+            of.fetch_add(1, Ordering::Relaxed);
+            if matches!(self.pace, Pace::AskAnew) {
+                return;
+            }
         }
     }
 
@@ -282,7 +310,7 @@ impl Client {
             let sent = match self.pace {
                 Pace::Flood => self.script.pour(&mut write, tally).await,
                 Pace::Slow(_) => self.script.trickle(&mut write, tally).await,
-                Pace::Ask | Pace::Hang(_) => write.write_all(&self.script.begin).await,
+                Pace::Ask | Pace::AskAnew | Pace::Hang(_) => write.write_all(&self.script.begin).await,
             };
             // What was sent whole is waited for.
             if sent.is_ok() {
@@ -336,6 +364,7 @@ pub(crate) struct Tally {
     connections: AtomicU64,
     answers: AtomicU64,
     bytes: AtomicU64,
+    shed: AtomicU64,
 }
 
 impl Tally {
@@ -347,6 +376,12 @@ impl Tally {
         let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
         format!("{} connections, {} KiB sent, {} pieces read", of(&self.connections), of(&self.bytes) / 1024, of(&self.answers))
     }
+
+    /// What became of requests.
+    pub(crate) fn served(&self) -> String {
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        format!("{} connections, {} served, {} shed", of(&self.connections), of(&self.answers), of(&self.shed))
+    }
 }
 
 /// Whom to attack, and from where.
@@ -355,6 +390,8 @@ pub(crate) struct Targets {
     pub(crate) from: IpAddr,
     pub(crate) address: SocketAddr,
     pub(crate) token: String,
+    /// A token of another organization.
+    pub(crate) others: String,
     /// Where the authority of its certificate is, when it speaks TLS.
     pub(crate) authority: Option<PathBuf>,
 }
@@ -362,14 +399,16 @@ pub(crate) struct Targets {
 impl Targets {
     pub(crate) fn line(&self) -> String {
         let authority = self.authority.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
-        format!("target {} {} {} {authority}", self.from, self.address, self.token)
+        format!("target {} {} {} {} {authority}", self.from, self.address, self.token, self.others)
     }
 
     pub(crate) fn parse(line: &str) -> Option<Self> {
-        let mut words = line.strip_prefix("target ")?.splitn(4, ' ');
-        let (from, address, token, authority) = (words.next()?, words.next()?, words.next()?, words.next()?);
+        let mut words = line.strip_prefix("target ")?.splitn(5, ' ');
+        let (from, address) = (words.next()?, words.next()?);
+        let (token, others, authority) = (words.next()?, words.next()?, words.next()?);
         let authority = (!authority.is_empty()).then(|| authority.into());
-        Some(Self { from: from.parse().ok()?, address: address.parse().ok()?, token: token.to_owned(), authority })
+        let (token, others) = (token.to_owned(), others.to_owned());
+        Some(Self { from: from.parse().ok()?, address: address.parse().ok()?, token, others, authority })
     }
 }
 

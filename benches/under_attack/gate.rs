@@ -14,7 +14,7 @@ use super::tls;
 #[path = "../support/node.rs"]
 mod support;
 
-/// Serves until it is killed; tells its address and a token first.
+/// Serves until it is killed; tells its address, a token, and one of another organization first.
 pub(crate) fn serve(upstream: &str, hostile: &str, penalty: Option<&str>, authority: Option<&str>) {
     let hostile = Upstreams::parse(hostile).expect("the addresses of upstreams");
     // What the program itself does: as many workers as it has cores.
@@ -33,7 +33,9 @@ pub(crate) fn serve(upstream: &str, hostile: &str, penalty: Option<&str>, author
         let running = boot::start(options).await.unwrap_or_else(|e| panic!("{e}"));
         let grant = support::grant(&running.node).await;
         let token = support::token(&running.node, &grant, "bench");
-        println!("{address} {}", token.expose_secret());
+        let others = support::grant_of(&running.node, "others").await;
+        let others = support::token(&running.node, &others, "others");
+        println!("{address} {} {}", token.expose_secret(), others.expose_secret());
         std::io::stdout().flush().expect("stdout is open");
         std::future::pending::<()>().await;
     });

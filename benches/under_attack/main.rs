@@ -10,6 +10,10 @@
 //! Attacks come from an address of their own, 127.0.0.2. With `--attack-from 127.0.0.1` the healthy client has the same one, as behind
 //! one NAT, and the gate refuses no address (`limits.flood_penalty = "0s"`) and lets each begin as many handshakes as it wants.
 //!
+//! The rows of `overload` are ten times as many requests at one time as the gate gets done, and more: good ones, of another
+//! organization and address, from clients that ask again at once whatever they are told. Below the table stands what became of them, and
+//! what each cost the gate at most: all of its CPU, over all that was asked.
+//!
 //! The gate's memory is what `/proc` says of it before, at its highest, and after. The run fails when the healthy client gets a wrong
 //! answer or none, when an attack did not happen, or when the p99 beside one is beyond `--within` times the quiet one.
 
@@ -69,7 +73,9 @@ fn main() -> ExitCode {
     }
     let number = |name: &str, default: u64| value(name).and_then(|v| v.parse().ok()).unwrap_or(default);
     let (span, rounds) = (Duration::from_secs(number("--seconds", 6)), number("--rounds", 3));
-    let attacks: Vec<_> = Attack::ALL.into_iter().filter(|a| value("--only").is_none_or(|only| a.name() == only)).collect();
+    let is_meant =
+        |a: &Attack, only: &str| a.name().strip_prefix(only).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+    let attacks: Vec<_> = Attack::ALL.into_iter().filter(|a| value("--only").is_none_or(|only| is_meant(a, only))).collect();
     assert!(!attacks.is_empty(), "no attack has the name that --only says");
     let from = value("--attack-from").unwrap_or(ATTACKER).parse().expect("an address");
     let within = value("--within").map_or(f64::INFINITY, |v| v.parse().expect("--within takes a number"));
@@ -135,9 +141,9 @@ impl Gate {
         let up = other.line();
         let mut words = up.split_whitespace();
         let address: SocketAddr = words.next().and_then(|a| a.parse().ok()).expect("the gate's address");
-        let token = words.next().expect("a token").to_owned();
+        let [token, others] = [(); 2].map(|()| words.next().expect("a token").to_owned());
         let healthy = Healthy::new(address, &token, authority.map(tls::Connector::of));
-        Self { other, healthy, targets: Targets { from, address, token, authority: authority.map(Into::into) } }
+        Self { other, healthy, targets: Targets { from, address, token, others, authority: authority.map(Into::into) } }
     }
 
     /// The gate must refuse what it must refuse, before the attacks and after them.
@@ -205,5 +211,16 @@ fn beside(
     let most = memory(pid, "VmHWM:");
     std::thread::sleep(OVER);
     let busy = Duration::from_micros(used).as_secs_f64() / span.as_secs_f64();
+    let tally = attack.is_counted().then(|| costs(&tally, busy, BEGUN + span)).unwrap_or(tally);
     Measured { heard: Heard { latencies, wrong }, busy, memory: [before, most, memory(pid, "VmRSS:")], tally }
+}
+
+/// What an attacker counted in so long, with what each request cost a gate that was so busy.
+fn costs(tally: &str, busy: f64, span: Duration) -> String {
+    let asked: u32 = tally
+        .split(", ")
+        .filter_map(|part| part.strip_suffix(" served").or(part.strip_suffix(" shed"))?.parse::<u32>().ok())
+        .sum();
+    let each = f64::from(asked) / span.as_secs_f64();
+    format!("{tally}, {each:.0} a second, {:.0} µs of CPU each", busy / each * 1e6)
 }

@@ -31,6 +31,7 @@ impl Table {
         self.0.iter().all(|(attack, rounds)| {
             rounds.iter().all(|(m, quiet)| {
                 let happened = !attack.touches_the_gate() || !m.tally.starts_with("0 connections");
+                let happened = happened && !(*attack == Attack::Overload && m.tally.contains(" 0 shed"));
                 happened && m.heard.wrong + quiet.wrong == 0 && !m.heard.latencies.is_empty()
             })
         })

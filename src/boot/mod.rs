@@ -242,6 +242,7 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
         tokio::spawn(tasks::measure(Arc::clone(&node), Arc::clone(&metrics), stop.clone())),
         tokio::spawn(tasks::keep_house(Arc::clone(&node), stop.clone())),
         tokio::spawn(upstreams::tend(Arc::clone(&node), Arc::clone(&prepared), stop.clone())),
+        tokio::spawn(overload::hurry(Arc::clone(&node), Arc::clone(&overload), stop.clone())),
         tokio::spawn(overload::watch(Arc::clone(&node), journal.clone(), overload, stop.clone())),
         tokio::spawn(Arc::clone(&certificates).watch(stop.clone())),
         tokio::spawn(hooks::run(Arc::clone(&node), stop.clone())),

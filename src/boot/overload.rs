@@ -1,12 +1,15 @@
-//! Looks for what the node does not keep up with.
+//! Looks for what the node does not keep up with, and how late it is itself.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::Journal;
-use crate::gateway::overload::{self, Overload, Strain};
+use crate::gateway::admission::{TICK, Waited};
+use crate::gateway::overload::{self, Overload, Shed, Strain};
 use crate::node::Node;
 
 /// How often it is looked.
@@ -50,6 +53,11 @@ async fn look(node: &Node, journal: &Journal, overload: &Overload) {
     // A store that is gone is no matter of load: requests that need it say so themselves.
     let took = answered.ok().map(|_| begun.elapsed());
     set(node, overload, Strain::StoreLatency, overload::is_slow(took, limits.max_store_latency));
+    for shed in Shed::ALL {
+        let counter = node.metrics.shed.with_label_values(&[shed.name()]);
+        counter.inc_by(overload.shed(shed).saturating_sub(counter.get()));
+    }
+    node.metrics.strained.with_label_values(&[Strain::Late.name()]).set(i64::from(overload.is(Strain::Late)));
     let (in_flight, waiting) = overload.load();
     node.metrics.in_flight.set(i64::from(in_flight));
     node.metrics.waiting.set(i64::from(waiting));
@@ -64,4 +72,97 @@ fn set(node: &Node, overload: &Overload, strain: Strain, up: bool) {
         }
     }
     node.metrics.strained.with_label_values(&[strain.name()]).set(i64::from(up));
+}
+
+/// How late the node is: a thread of its own wakes a task again and again, which tells when it had its turn. What is woken from
+/// outside of the runtime waits behind all that is ready to run; a task that wakes itself, or a timer, may be let in before it.
+#[derive(Debug)]
+struct Lateness {
+    started: Instant,
+    wake: Notify,
+    /// Microseconds after `started` at which the task was woken last, and at which it had its turn; 0 for never.
+    woken: AtomicU64,
+    ran: AtomicU64,
+}
+
+impl Lateness {
+    fn now(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX).max(1)
+    }
+
+    /// How long the task waited for its turn, and wakes it for the next time when it has had it.
+    fn look(&self) -> Waited {
+        let (woken, ran) = (self.woken.load(Ordering::Acquire), self.ran.load(Ordering::Acquire));
+        if ran < woken {
+            return Waited::Still(Duration::from_micros(self.now().saturating_sub(woken)));
+        }
+        self.woken.store(self.now(), Ordering::Release);
+        self.wake.notify_one();
+        Waited::For(Duration::from_micros(ran - woken))
+    }
+
+    async fn answer(&self) {
+        loop {
+            self.wake.notified().await;
+            self.ran.store(self.now(), Ordering::Release);
+        }
+    }
+}
+
+/// Measures how late the node is, and has requests shed while it is too late, until `stop`.
+pub(super) async fn hurry(node: Arc<Node>, overload: Arc<Overload>, stop: CancellationToken) {
+    let (woken, ran) = (AtomicU64::new(0), AtomicU64::new(0));
+    let lateness = Arc::new(Lateness { started: Instant::now(), wake: Notify::new(), woken, ran });
+    let measured = (Arc::downgrade(&lateness), Arc::downgrade(&node), overload);
+    // A task of the runtime could not tell: it would be as late as what it measures.
+    let thread = std::thread::Builder::new().name("lateness".to_owned()).spawn(move || measure(&measured));
+    if let Err(error) = thread {
+        tracing::error!(%error, "nobody measures how late the node is; nothing is shed for it");
+    }
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = lateness.answer() => {}
+    }
+}
+
+fn measure((lateness, node, overload): &(Weak<Lateness>, Weak<Node>, Arc<Overload>)) {
+    while let (Some(lateness), Some(node)) = (lateness.upgrade(), node.upgrade()) {
+        let most = node.config.load().listen.limits.max_delay;
+        let late = overload.admission.tick(lateness.look(), most);
+        if overload.set(Strain::Late, late) {
+            if late {
+                tracing::warn!(signal = Strain::Late.name(), "the node does not keep up; requests are shed");
+            } else {
+                tracing::info!(signal = Strain::Late.name(), "the node keeps up again");
+            }
+        }
+        drop((lateness, node));
+        std::thread::sleep(TICK);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_waits_for_its_turn_is_late() {
+        let (woken, ran) = (AtomicU64::new(0), AtomicU64::new(0));
+        let lateness = Lateness { started: Instant::now(), wake: Notify::new(), woken, ran };
+        assert_eq!(lateness.look(), Waited::For(Duration::ZERO), "nothing was measured yet");
+        assert!(matches!(lateness.look(), Waited::Still(_)), "nobody ran since");
+        let seen = async {
+            loop {
+                if let Waited::For(wait) = lateness.look() {
+                    return wait;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let seen = tokio::select! {
+            seen = seen => seen,
+            () = lateness.answer() => Duration::MAX,
+        };
+        assert!(seen < Duration::MAX);
+    }
 }

@@ -87,6 +87,8 @@ fn of_limits(before: &Limits, after: &Limits, found: &mut Found) {
         body_timeout: _,
         max_local_body: _,
         max_mcp_body: _,
+        write_timeout: _,
+        max_delay: _,
         max_audit_backlog: _,
         max_store_latency: _,
         buffer_memory: _,

@@ -208,6 +208,8 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// A client that sends nothing of a body that has not ended.
     pub body_timeout: Duration,
+    /// A client that accepts nothing of an answer.
+    pub write_timeout: Duration,
     /// How long a stop waits for requests to end.
     pub drain_timeout: Duration,
     /// Largest body that a local endpoint reads, bytes.
@@ -222,6 +224,8 @@ pub struct Limits {
     pub max_pending: u32,
     /// How long they wait.
     pub queue: Duration,
+    /// How long what is ready to run may wait for its turn.
+    pub max_delay: Duration,
     /// Audit records that may wait for the store; at least 1.
     pub max_audit_backlog: u32,
     /// Bytes that what is known of tokens may take.

@@ -153,6 +153,8 @@ pub struct RawLimits {
     pub idle_timeout: Written<Duration>,
     /// How long a client may send nothing of a body that has not ended.
     pub body_timeout: Written<Duration>,
+    /// How long a client may accept nothing of an answer before it is cut.
+    pub write_timeout: Written<Duration>,
     /// How long a stop waits for running requests.
     pub drain_timeout: Written<Duration>,
     /// Largest request body that the gateway's own endpoints read.
@@ -168,6 +170,9 @@ pub struct RawLimits {
     pub max_pending: u32,
     /// How long they wait.
     pub queue: Written<Duration>,
+    /// How long what is ready to run may wait for its turn: when it is longer for a tenth of a second, more comes than the node gets done,
+    /// and only as many requests are begun as it keeps up with; the others are refused with 503, those of who asks for most first.
+    pub max_delay: Written<Duration>,
     /// Audit records that may wait for the store; with more, calls of APIs are refused until half of them are left.
     pub max_audit_backlog: u32,
     /// Memory for who tokens speak for, about 1 KiB for each; tokens beyond it are read from the store at every use.
@@ -192,6 +197,7 @@ impl Default for RawLimits {
             header_timeout: seconds(10),
             idle_timeout: seconds(60),
             body_timeout: seconds(60),
+            write_timeout: seconds(30),
             drain_timeout: seconds(30),
             max_local_body: Written(ByteSize(64 << 10)),
             max_mcp_body: Written(ByteSize(1 << 20)),
@@ -199,6 +205,7 @@ impl Default for RawLimits {
             max_in_flight_per_address: None,
             max_pending: 1_000,
             queue: seconds(1),
+            max_delay: Written(Duration::from_millis(20)),
             max_audit_backlog: 200_000,
             max_token_cache: Written(ByteSize(256 << 20)),
             buffer_memory: Written(ByteSize(256 << 20)),

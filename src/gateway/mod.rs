@@ -3,6 +3,7 @@
 //! `hygiene → route → authenticate → bind organization → authorize → (message, narrow, identity) → forward`, each stage a file; a refusal at any
 //! of them is a [`denial::Denial`], and [`respond`] is the one place that turns those into answers.
 
+pub mod admission;
 pub mod authorize;
 pub mod decide;
 pub mod denial;

@@ -1,11 +1,12 @@
-//! Load that is shed before the store or the memory suffers: a bounded number of requests under way, a short queue before it, and
-//! signals that something behind the gate does not keep up. The admin listener has no part in this.
+//! Load that is shed before the store or the memory suffers: a bounded number of requests under way, a short queue before it, fewer
+//! while the node itself is late, and signals that something behind the gate does not keep up. The admin listener has no part in this.
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::admission::Admission;
 use super::denial::Denial;
 use super::shares::{Share, Shares};
 use super::upstream::places::{Place, Places};
@@ -16,6 +17,12 @@ use crate::config::{Api, Limits, Target, UpstreamLimits};
 pub struct Overload {
     places: Places,
     shares: Arc<Shares>,
+    /// Places that only urgent requests take.
+    kept: (Places, Arc<Shares>),
+    /// What is begun while the node is late.
+    pub admission: Admission,
+    shed: [AtomicU64; Shed::ALL.len()],
+    late: AtomicBool,
     backlog: AtomicBool,
     store: AtomicBool,
     memory: AtomicBool,
@@ -28,6 +35,73 @@ pub struct Room {
     _share: Option<Share>,
 }
 
+/// Places for what ends trouble, and how many of them one address may have.
+const KEPT: u32 = 64;
+const KEPT_PER_ADDRESS: u32 = 16;
+
+/// Whether a request can wait for better times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Urgency {
+    /// It can.
+    Usual,
+    /// It takes something away from somebody, or is what an administrator does: there are places that nobody else takes.
+    Urgent,
+}
+
+impl Urgency {
+    /// Of a request for a path: revocation, and the pages where organizations, operators and users take back what they gave.
+    #[must_use]
+    pub fn of(path: &str) -> Self {
+        let below = |page: &str| path.strip_prefix(page).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let urgent = path == "/oauth2/revoke" || ["/settings", "/orgs", "/operator"].into_iter().any(below);
+        if urgent { Self::Urgent } else { Self::Usual }
+    }
+}
+
+/// Why a request was shed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shed {
+    /// As many are under way and waiting as may be.
+    All,
+    /// Its address has as many as it may have.
+    Address,
+    /// It would have added to a strain.
+    Strain(Strain),
+}
+
+impl Shed {
+    /// Every reason.
+    pub const ALL: [Self; 6] = [
+        Self::All,
+        Self::Address,
+        Self::Strain(Strain::AuditBacklog),
+        Self::Strain(Strain::StoreLatency),
+        Self::Strain(Strain::Memory),
+        Self::Strain(Strain::Late),
+    ];
+
+    /// What metrics call it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Address => "address",
+            Self::Strain(strain) => strain.name(),
+        }
+    }
+
+    const fn index(self) -> usize {
+        match self {
+            Self::All => 0,
+            Self::Address => 1,
+            Self::Strain(Strain::AuditBacklog) => 2,
+            Self::Strain(Strain::StoreLatency) => 3,
+            Self::Strain(Strain::Memory) => 4,
+            Self::Strain(Strain::Late) => 5,
+        }
+    }
+}
+
 /// Something that does not keep up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strain {
@@ -37,11 +111,13 @@ pub enum Strain {
     StoreLatency,
     /// Most of the memory for bodies is in use.
     Memory,
+    /// What is ready to run waits for its turn.
+    Late,
 }
 
 impl Strain {
     /// Every signal.
-    pub const ALL: [Self; 3] = [Self::AuditBacklog, Self::StoreLatency, Self::Memory];
+    pub const ALL: [Self; 4] = [Self::AuditBacklog, Self::StoreLatency, Self::Memory, Self::Late];
 
     /// The signal's name in metrics.
     #[must_use]
@@ -50,6 +126,7 @@ impl Strain {
             Self::AuditBacklog => "audit_backlog",
             Self::StoreLatency => "store_latency",
             Self::Memory => "memory",
+            Self::Late => "late",
         }
     }
 }
@@ -65,20 +142,47 @@ impl Overload {
             connections: limits.max_in_flight,
             idle: limits.max_in_flight,
         };
+        let none = UpstreamLimits { pending: 0, queue: Duration::ZERO, ..places };
+        let kept = (Places::new(UpstreamLimits { in_flight: KEPT, ..none }), Shares::new(KEPT_PER_ADDRESS));
         let (places, shares) = (Places::new(places), Shares::new(limits.max_in_flight_per_address));
-        let [backlog, store, memory] = [false; 3].map(AtomicBool::new);
-        Self { places, shares, backlog, store, memory }
+        let (admission, shed) = (Admission::default(), Shed::ALL.map(|_| AtomicU64::new(0)));
+        let [backlog, store, memory, late] = [false; 4].map(AtomicBool::new);
+        Self { places, shares, kept, admission, shed, backlog, store, memory, late }
     }
 
     /// Takes a place for a request of `from`, or waits for one for a short while. Nothing is known of who asks yet, so nobody may
-    /// take more than a share.
+    /// take more than a share. What is urgent takes one that is kept for it, if there is one, and is not shed.
     ///
     /// # Errors
     /// When there is none, or `from` has its share.
-    pub async fn enter(&self, from: Option<IpAddr>) -> Result<Room, Denial> {
-        let share = self.shares.take(from).map_err(|_| Denial::Overloaded)?;
-        let place = self.places.enter().await.map_err(|_| Denial::Overloaded)?;
+    pub async fn enter(&self, from: Option<IpAddr>, urgency: Urgency) -> Result<Room, Shed> {
+        if urgency == Urgency::Urgent
+            && let Some(room) = self.kept(from).await
+        {
+            return Ok(room);
+        }
+        self.admission.begin(from).map_err(|_late| self.count(Shed::Strain(Strain::Late)))?;
+        let share = self.shares.take(from).map_err(|_| self.count(Shed::Address))?;
+        let place = self.places.enter().await.map_err(|_| self.count(Shed::All))?;
         Ok(Room { _place: place, _share: share })
+    }
+
+    async fn kept(&self, from: Option<IpAddr>) -> Option<Room> {
+        let (places, shares) = &self.kept;
+        let share = shares.take(from).ok()?;
+        let place = places.enter().await.ok()?;
+        Some(Room { _place: place, _share: share })
+    }
+
+    fn count(&self, shed: Shed) -> Shed {
+        self.shed[shed.index()].fetch_add(1, Ordering::Relaxed);
+        shed
+    }
+
+    /// How many requests were shed for a reason.
+    #[must_use]
+    pub fn shed(&self, shed: Shed) -> u64 {
+        self.shed[shed.index()].load(Ordering::Relaxed)
     }
 
     /// Refuses what would add to a strain: every call of an API adds to the backlog of the audit log; what is answered here asks
@@ -88,9 +192,15 @@ impl Overload {
     /// When it would.
     pub fn admit(&self, api: Option<&Api>) -> Result<(), Denial> {
         let is_local = api.is_none_or(|api| !matches!(api.target, Target::Upstream(_)));
-        let sheds = (api.is_some() && self.is(Strain::AuditBacklog)) || (is_local && self.is(Strain::StoreLatency));
-        let sheds = sheds || (api.is_some_and(Api::holds_bodies) && self.is(Strain::Memory));
-        if sheds { Err(Denial::Overloaded) } else { Ok(()) }
+        let adds = [
+            (Strain::AuditBacklog, api.is_some()),
+            (Strain::StoreLatency, is_local),
+            (Strain::Memory, api.is_some_and(Api::holds_bodies)),
+        ];
+        match adds.into_iter().find(|(strain, adds)| *adds && self.is(*strain)) {
+            None => Ok(()),
+            Some((strain, _)) => Err(self.count(Shed::Strain(strain)).into()),
+        }
     }
 
     /// Whether a signal is up.
@@ -109,13 +219,20 @@ impl Overload {
             Strain::AuditBacklog => &self.backlog,
             Strain::StoreLatency => &self.store,
             Strain::Memory => &self.memory,
+            Strain::Late => &self.late,
         }
     }
 
     /// Requests under way, and requests that wait.
     #[must_use]
     pub fn load(&self) -> (u32, u32) {
-        (self.places.taken(), self.places.waiting())
+        (self.places.taken() + self.kept.0.taken(), self.places.waiting())
+    }
+}
+
+impl From<Shed> for Denial {
+    fn from(_: Shed) -> Self {
+        Self::Overloaded
     }
 }
 
@@ -141,6 +258,22 @@ pub fn is_slow(took: Option<Duration>, limit: Duration) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_takes_something_away_is_urgent() {
+        for urgent in ["/oauth2/revoke", "/settings/applications", "/orgs/acme/members", "/operator"] {
+            assert_eq!(Urgency::of(urgent), Urgency::Urgent, "{urgent}");
+        }
+        for usual in ["/", "/oauth2/revoke/x", "/oauth2/token", "/login", "/settingsx", "/orgsx/y", "/prometheus/orgs"] {
+            assert_eq!(Urgency::of(usual), Urgency::Usual, "{usual}");
+        }
+    }
+
+    #[test]
+    fn every_reason_has_a_count_of_its_own() {
+        let places: Vec<_> = Shed::ALL.into_iter().map(Shed::index).collect();
+        assert_eq!(places, [0, 1, 2, 3, 4, 5]);
+    }
 
     #[test]
     fn a_backlog_has_to_halve_before_it_is_over() {

@@ -230,7 +230,9 @@ fn rpc(denial: &Denial, scene: &Scene<'_>) -> Option<mcp::Answer> {
         }
         Denial::Scopes { .. } => mcp::Answer::denied(scene.rpc, scene.target?),
         Denial::Rate { .. } | Denial::Concurrency => mcp::Answer::too_many(scene.rpc, denial.code(), denial.detail()),
-        Denial::Identity(_) => mcp::Answer::unidentified(scene.rpc, denial.status(), denial.code(), denial.detail()),
+        Denial::Overloaded | Denial::Identity(_) => {
+            mcp::Answer::unidentified(scene.rpc, denial.status(), denial.code(), denial.detail())
+        }
         Denial::Upstream(fault) => mcp::Answer::upstream(scene.rpc, fault.for_mcp()),
         _ => return None,
     })

@@ -11,6 +11,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::handshakes::Handshakes;
 use super::http2::floods::Floods;
+use super::rest::Rest;
 use crate::config::Limits;
 use crate::gateway::shares::{Share, Shares};
 use crate::gateway::streams::{CutSwitch, HangUp};
@@ -63,6 +64,7 @@ impl Connections {
             deadline: AtomicU64::new(micros(self.limits.header_timeout)),
             cut: CutSwitch::default(),
             hang_up: Arc::default(),
+            rest: Arc::default(),
         });
         self.open.lock().insert(peer, Arc::clone(&connection));
         OpenConnection { peer, connection }
@@ -139,6 +141,8 @@ pub(super) struct Connection {
     cut: CutSwitch,
     /// Ends what is read of it.
     pub(super) hang_up: Arc<HangUp>,
+    /// Until when nothing is read of it.
+    pub(super) rest: Arc<Rest>,
 }
 
 impl Connection {

@@ -1,6 +1,7 @@
 //! From a request head to a decision: hygiene, then a local endpoint or the gate, then an answer or a forwarding.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Version;
@@ -14,10 +15,11 @@ use super::body;
 use super::bridge::Served;
 use super::ctx::{Ctx, Forwarding, Replayed};
 use super::desk::Desk;
+use super::exchange;
 use super::front::Front;
 use super::length::Length;
 use super::tls::{self, Worth};
-use crate::config::Target;
+use crate::config::{Config, Target};
 use crate::gateway::authorize::Permit;
 use crate::gateway::decide::{self, About, Admitted, Decided, Refusal};
 use crate::gateway::denial::{Denial, UpstreamFault};
@@ -26,6 +28,7 @@ use crate::gateway::identity::Identity;
 use crate::gateway::index;
 use crate::gateway::message;
 use crate::gateway::narrow::Narrowed;
+use crate::gateway::overload::{Shed, Strain, Urgency};
 use crate::gateway::prepared::Prepared;
 use crate::gateway::rates::{Asking, Running};
 use crate::gateway::record;
@@ -40,6 +43,9 @@ use crate::indices::Check;
 use crate::node::Node;
 use crate::record::BrokenBy;
 use crate::types::Memory;
+
+/// What those are told that are shed, in `Retry-After`.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// What became of a request.
 pub(super) enum Entered {
@@ -61,9 +67,10 @@ pub(super) fn see(node: &Node, session: &Session, prepared: &Prepared) -> Seen {
 pub(super) async fn enter(front: &Front, session: &mut Session, ctx: &mut Ctx, seen: &Seen) -> Result<Entered> {
     let prepared = Arc::clone(&ctx.prepared);
     let desk = Desk { front, prepared: &prepared, seen, started: ctx.started };
-    match front.overload.enter(prepared.config.listen.apart(seen.client)).await {
+    let apart = prepared.config.listen.apart(seen.client);
+    match front.overload.enter(apart, Urgency::of(session.req_header().uri.path())).await {
         Ok(place) => ctx.place = Some(place),
-        Err(denial) => return refuse(&desk, session, Refusal { denial, about: About::default() }).await,
+        Err(shed) => return Box::pin(turn_away(&desk, session, shed)).await,
     }
     if matches!(tls::worth(session), Worth::Outdated { required: true }) {
         session.set_keepalive(None);
@@ -89,6 +96,9 @@ pub(super) async fn enter(front: &Front, session: &mut Session, ctx: &mut Ctx, s
             if admitted.request.close() {
                 session.set_keepalive(None);
             }
+            if let Some(principal) = admitted.permit.principal() {
+                front.overload.admission.know(apart, &principal.org.id);
+            }
             go(&desk, session, ctx, *admitted).await
         }
     }
@@ -97,6 +107,32 @@ pub(super) async fn enter(front: &Front, session: &mut Session, ctx: &mut Ctx, s
 /// Refuses a request. Answering here is large, and what is forwarded would carry it: every request's future is made whole and copied.
 async fn refuse(desk: &Desk<'_>, session: &mut Session, refusal: Refusal) -> Result<Entered> {
     Box::pin(desk.refuse(session, refusal)).await
+}
+
+/// Refuses what is too much. Where the node itself is late, the connection is read again when its client may come back.
+async fn turn_away(desk: &Desk<'_>, session: &mut Session, shed: Shed) -> Result<Entered> {
+    let about = reached(&desk.prepared.config, session.req_header().uri.path());
+    let entered = desk.refuse(session, Refusal { denial: shed.into(), about }).await?;
+    // Behind a proxy there may be others on the same connection.
+    let peer = session.client_addr().and_then(|a| a.as_inet()).copied();
+    if shed == Shed::Strain(Strain::Late)
+        && desk.prepared.config.listen.apart(peer).is_some()
+        && let Some(connection) = exchange::current().and_then(|e| e.connection.clone())
+    {
+        // Not all of them at the same moment.
+        let spread = Duration::from_millis(desk.front.overload.shed(shed).wrapping_mul(619) % 1_000);
+        connection.rest.take(RETRY / 2 + spread);
+    }
+    Ok(entered)
+}
+
+/// The API that a request is for, when that can be told without looking at more than a plain path: its protocol says what a refusal
+/// looks like.
+fn reached(config: &Config, path: &str) -> About {
+    let plain = path.bytes().all(|b| b.is_ascii_alphanumeric() || b"/-_.".contains(&b));
+    let plain = plain && path.starts_with('/') && !path.contains("//") && !path.contains("/.");
+    let api = plain.then(|| config.api_at(path)).flatten().map(|(api, _)| Arc::clone(api));
+    About { path: api.is_some().then(|| path.to_owned()), api, ..About::default() }
 }
 
 /// What the connection tells about a request.

@@ -51,9 +51,6 @@ const BODY_REFUSED: &str = "BodyRefused";
 /// Memory that is taken for an answer that does not say how long it is, bytes.
 const UNDECLARED: usize = 16 * 1024;
 
-/// How long a client may take to accept what we write.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// Everything that the hooks need.
 pub struct Front {
     /// The process.
@@ -95,8 +92,9 @@ impl ProxyHttp for Front {
             let idle = ctx.prepared.config.listen.limits.idle_timeout;
             session.set_keepalive(Some(idle.as_secs().max(1)));
         }
-        session.set_read_timeout(Some(ctx.prepared.config.listen.limits.body_timeout));
-        session.set_write_timeout(Some(WRITE_TIMEOUT));
+        let limits = &ctx.prepared.config.listen.limits;
+        session.set_read_timeout(Some(limits.body_timeout));
+        session.set_write_timeout(Some(limits.write_timeout));
         session.set_total_drain_timeout(Some(Duration::from_secs(5)));
         Ok(())
     }

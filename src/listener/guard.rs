@@ -9,6 +9,7 @@ use pingora::proxy::HttpProxy;
 use pingora_core::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream, ServerApp};
 use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::ServerSession;
+use pingora_core::protocols::http::v2::server::{H2Options, default_h2_options};
 use pingora_core::server::ShutdownWatch;
 
 use super::connection::{Connection, Connections};
@@ -17,6 +18,9 @@ use super::exchange::{CONNECTION, EXCHANGE, Exchange};
 use super::front::Front;
 use super::http2::Watched;
 use super::turns::in_turns;
+
+/// Bytes of an HTTP/2 answer that wait for its client: `h2` takes 400 KiB for each stream, however little is read of it.
+const UNSENT: usize = 64 * 1024;
 
 /// Accepts connections, or drops them at once when there are too many, and ends those that ask for nothing.
 pub(super) struct Guard {
@@ -31,7 +35,7 @@ impl Guard {
 
     fn watched(&self, stream: Stream, from: Option<IpAddr>, connection: &Connection) -> Stream {
         let Entrance { connections, metrics, .. } = self.entrance.clone();
-        Box::new(Watched::new(stream, Arc::clone(&connection.hang_up), move || {
+        Box::new(Watched::new(stream, (Arc::clone(&connection.hang_up), Arc::clone(&connection.rest)), move || {
             metrics.connections_thrown_out.inc();
             connections.floods.note(from);
         }))
@@ -61,6 +65,12 @@ impl ServerApp for Guard {
     async fn cleanup(&self) {
         self.app.cleanup().await;
     }
+}
+
+fn http2() -> H2Options {
+    let mut options = default_h2_options();
+    options.max_send_buffer_size(UNSENT);
+    options
 }
 
 /// Gives every request its switch before pingora reads its head.
@@ -96,11 +106,26 @@ impl HttpServerApp for Dispatch {
         }
     }
 
+    fn h2_options(&self) -> Option<H2Options> {
+        Some(http2())
+    }
+
     fn server_options(&self) -> Option<&HttpServerOptions> {
         Some(&self.options)
     }
 
     async fn http_cleanup(&self) {
         self.proxy.http_cleanup().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_waits_in_a_small_buffer() {
+        let options = format!("{:?}", http2());
+        assert!(options.contains("max_send_buffer_size: 65536"), "{options}");
     }
 }

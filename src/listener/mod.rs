@@ -18,6 +18,7 @@ mod http2;
 mod length;
 mod onward;
 mod protocol;
+mod rest;
 mod tls;
 mod turns;
 mod waiting;

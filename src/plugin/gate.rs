@@ -23,7 +23,7 @@ use crate::gateway::index;
 use crate::gateway::mcp_session::{LAST_EVENT_ID, McpSession, SESSION_ID};
 use crate::gateway::message::{self, Inspected};
 use crate::gateway::narrow;
-use crate::gateway::overload::{Overload, Room};
+use crate::gateway::overload::{Overload, Room, Urgency};
 use crate::gateway::prepared::Prepared;
 use crate::gateway::rates::{Answered, Asking, Rates};
 use crate::gateway::record::{self, Basis, Known};
@@ -152,8 +152,11 @@ impl Gate {
 
     async fn decide(&self, prepared: &Arc<Prepared>, q: &Question<'_>, started: Instant) -> Result<Pass, Box<Refusal>> {
         let bare = |denial, path| Box::new(Refusal { denial, about: About { path, ..About::default() } });
-        let place =
-            self.overload.enter(prepared.config.listen.apart(q.seen.client)).await.map_err(|denial| bare(denial, None))?;
+        let place = self
+            .overload
+            .enter(prepared.config.listen.apart(q.seen.client), Urgency::Usual)
+            .await
+            .map_err(|shed| bare(shed.into(), None))?;
         let admitted = match decide::decide(&self.node, &self.overload, prepared, &q.head, q.seen).await {
             Decided::Admitted(admitted) => *admitted,
             Decided::Refused(refusal) => return Err(refusal),

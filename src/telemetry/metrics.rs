@@ -113,6 +113,8 @@ pub struct Metrics {
     pub buffer_refused: IntCounter,
     /// How often that was because its owner held its share.
     pub buffer_share_refused: IntCounter,
+    /// Requests that were shed, by reason.
+    pub shed: IntCounterVec,
     /// What the node does not keep up with, by signal.
     pub strained: IntGaugeVec,
     /// Connections closed before anything was spent on them, by reason.
@@ -290,6 +292,7 @@ impl Default for Metrics {
             buffer_refused: b.counter("tollgate_buffer_refused_total", "How often there was no memory for a body"),
             buffer_share_refused: b
                 .counter("tollgate_buffer_share_refused_total", "How often an organization or address held its share"),
+            shed: b.counters("tollgate_requests_shed_total", "Requests refused because there was too much to do", &["reason"]),
             strained: b.gauges("tollgate_strained", "1 while requests are shed for this signal", &["signal"]),
             connections_refused: b.counters(
                 "tollgate_connections_refused_total",

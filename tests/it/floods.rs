@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
+use crate::harness::audit::outcome;
 use crate::harness::frames::{
     CONTINUATION, DATA, END_HEADERS, END_STREAM, Ended, Flood, HEADERS, INITIAL_WINDOW_SIZE, PING, PRIORITIZED, PRIORITY,
     PRIORITY_UPDATE, RST_STREAM, SETTINGS, WINDOW_UPDATE, fields, frame,
@@ -262,18 +263,42 @@ async fn hose() -> (SocketAddr, Arc<AtomicU64>) {
     (address, poured)
 }
 
+/// An API in front of it that is open to everybody.
+fn to_the_hose(address: SocketAddr) -> String {
+    format!(
+        "[[upstreams]]\nname = \"hose\"\nendpoints = [\"http://{address}\"]\n\
+         [[apis]]\nname = \"hose\"\nmount = \"/hose\"\nupstream = \"hose\"\n\
+         [[apis.routes]]\nid = \"hose.any\"\nmatch = \"/**\"\nmethods = [\"GET\"]\npublic = true\n"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reads_nothing_is_cut_when_a_write_takes_too_long() {
+    let (address, _) = hose().await;
+    let gw =
+        Gateway::start_with(Setup { more: to_the_hose(address), limits: "write_timeout = \"1s\"", ..Setup::default() }).await;
+    let neighbour = Neighbour::of(&gw).await;
+    let mut conn = Conn::open(gw.running.public).await;
+    conn.send(&Request::get("/hose/x").bytes()).await;
+    let head = conn.head().await.expect("an answer that has begun");
+    assert_eq!(head.status, 200);
+    // It ends although its client is still there.
+    let record = gw.record_of(&head).await;
+    assert_eq!(outcome(&record), "Client", "{record:?}");
+    drop(conn);
+    neighbour.content().await;
+    gw.running.stop().await;
+}
+
 /// Who gives room for a byte, or for one after another, takes answers for as long as a write may take, and nothing of memory: what
 /// the upstream has to say waits there.
 #[tokio::test(flavor = "multi_thread")]
 async fn windows_of_one_byte_hold_back_their_own_answers_alone() {
     const ANSWERS: u32 = 50;
     let (address, poured) = hose().await;
-    let more = format!(
-        "[[upstreams]]\nname = \"hose\"\nendpoints = [\"http://{address}\"]\n\
-         [[apis]]\nname = \"hose\"\nmount = \"/hose\"\nupstream = \"hose\"\n\
-         [[apis.routes]]\nid = \"hose.any\"\nmatch = \"/**\"\nmethods = [\"GET\"]\npublic = true\n"
-    );
-    let gw = Gateway::start_with(Setup { more, limits: "idle_timeout = \"1s\"", ..Setup::default() }).await;
+    let more = to_the_hose(address);
+    let gw =
+        Gateway::start_with(Setup { more, limits: "idle_timeout = \"1s\"\nwrite_timeout = \"5s\"", ..Setup::default() }).await;
     let neighbour = Neighbour::of(&gw).await;
     let (mut stalled, mut trickling) = (
         Flood::open(gw.running.public, &[(INITIAL_WINDOW_SIZE, 1)]).await,
@@ -296,7 +321,7 @@ async fn windows_of_one_byte_hold_back_their_own_answers_alone() {
     })
     .await;
     let held_back = poured.load(Ordering::Acquire);
-    // Both are cut when a write took its 30 s, and have nothing to do then.
+    // Both are cut when a write took as long as it may, and have nothing to do then.
     for flood in [stalled, trickling] {
         assert_ne!(flood.over().await, Ended::Open);
     }

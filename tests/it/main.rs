@@ -49,6 +49,7 @@ mod secrets;
 mod shadow;
 mod silences;
 mod smoke;
+mod tenfold;
 mod tls;
 mod trailers;
 mod uploads;

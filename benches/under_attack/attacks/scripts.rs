@@ -80,7 +80,12 @@ fn http2(frames: &[Vec<u8>]) -> Vec<u8> {
 
 /// A request with a token.
 pub(super) fn get(targets: &Targets, path: &str) -> Script {
-    let Targets { address, token, .. } = targets;
+    get_with(targets, &targets.token, path)
+}
+
+/// A request with that token.
+pub(super) fn get_with(targets: &Targets, token: &str, path: &str) -> Script {
+    let address = targets.address;
     let text = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\r\n");
     Script { begin: text.into_bytes(), again: Vec::new() }
 }

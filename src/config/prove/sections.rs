@@ -124,9 +124,14 @@ fn limits(raw: &RawLimits, at: &KeyPath, found: &mut Findings<'_>) -> Limits {
             found.error(at.key(key), "is zero: every request would be refused", "allow some");
         }
     }
-    let spans =
-        [("header_timeout", &raw.header_timeout), ("idle_timeout", &raw.idle_timeout), ("body_timeout", &raw.body_timeout)];
-    for (key, value) in spans.map(|(key, span)| (key, span.0)) {
+    let spans = [
+        ("header_timeout", raw.header_timeout.0),
+        ("idle_timeout", raw.idle_timeout.0),
+        ("body_timeout", raw.body_timeout.0),
+        ("write_timeout", raw.write_timeout.0),
+        ("max_delay", raw.max_delay.0),
+    ];
+    for (key, value) in spans {
         between(value, (Duration::from_millis(1), 60 * MINUTE), &at.key(key), found);
     }
     between(raw.drain_timeout.0, (Duration::ZERO, DAY), &at.key("drain_timeout"), found);
@@ -159,6 +164,7 @@ fn limits(raw: &RawLimits, at: &KeyPath, found: &mut Findings<'_>) -> Limits {
         header_timeout: raw.header_timeout.0,
         idle_timeout: raw.idle_timeout.0,
         body_timeout: raw.body_timeout.0,
+        write_timeout: raw.write_timeout.0,
         drain_timeout: raw.drain_timeout.0,
         max_local_body: raw.max_local_body.0.0,
         max_mcp_body: raw.max_mcp_body.0.0,
@@ -171,6 +177,7 @@ fn limits(raw: &RawLimits, at: &KeyPath, found: &mut Findings<'_>) -> Limits {
         ),
         max_pending: raw.max_pending,
         queue: between(raw.queue.0, (Duration::ZERO, 60 * MINUTE), &at.key("queue"), found),
+        max_delay: raw.max_delay.0,
         max_audit_backlog: raw.max_audit_backlog,
         max_store_latency: between(
             raw.max_store_latency.0,

@@ -18,6 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::allowance::Allowance;
 use super::frames::{Frame, Frames, Speaks};
 use crate::gateway::streams::HangUp;
+use crate::listener::rest::{Rest, Resting};
 
 /// Why somebody is thrown out (RFC 9113 §7).
 const ENHANCE_YOUR_CALM: u32 = 11;
@@ -35,6 +36,8 @@ pub(in crate::listener) struct Watched {
     speaks: Speaks,
     watch: Watch,
     hang_up: Arc<HangUp>,
+    rest: Arc<Rest>,
+    resting: Resting,
 }
 
 struct Watch {
@@ -46,10 +49,10 @@ struct Watch {
 
 impl Watched {
     /// Tells when the connection is thrown out, whoever does it; reads nothing more once `hang_up` is thrown, unless it
-    /// speaks HTTP/2.
+    /// speaks HTTP/2, and nothing while it rests.
     pub(in crate::listener) fn new(
         inner: Stream,
-        hang_up: Arc<HangUp>,
+        (hang_up, rest): (Arc<HangUp>, Arc<Rest>),
         thrown_out: impl FnOnce() + Send + Sync + 'static,
     ) -> Self {
         let watch = Watch {
@@ -58,7 +61,7 @@ impl Watched {
             allowance: Allowance::new(Instant::now()),
             thrown_out: Some(Box::new(thrown_out)),
         };
-        Self { inner, speaks: Speaks::NOTHING, watch, hang_up }
+        Self { inner, speaks: Speaks::NOTHING, watch, hang_up, rest, resting: Resting::default() }
     }
 
     fn received(&mut self, piece: &[u8]) -> io::Result<()> {
@@ -125,6 +128,9 @@ impl Watch {
 impl AsyncRead for Watched {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.resting.poll(&this.rest, cx) {
+            return Poll::Pending;
+        }
         let before = buf.filled().len();
         match Pin::new(&mut this.inner).poll_read(cx, buf) {
             Poll::Ready(read) => read?,

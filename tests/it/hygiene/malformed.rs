@@ -15,16 +15,11 @@ const SCHEME: Field = (":scheme", "http");
 const AUTHORITY: Field = (":authority", "gw.test");
 const PATH: Field = (":path", "/open/a");
 
-/// `:status: 200`, as the first field of an answer (RFC 7541 appendix A).
-const OK: u8 = 0x88;
-
 /// How a stream went on.
 #[derive(Debug, PartialEq, Eq)]
 enum Outcome {
-    /// With 200.
-    Served,
-    /// With another status.
-    Answered,
+    /// With this status.
+    Answered(u16),
     Reset,
     Goaway,
     Closed,
@@ -45,8 +40,7 @@ async fn sent(to: SocketAddr, fields: &[Field]) -> Outcome {
         let mut payload = vec![0; length];
         stream.read_exact(&mut payload).await.expect("a whole frame");
         match head[3] {
-            HEADERS if payload.first() == Some(&OK) => return Outcome::Served,
-            HEADERS => return Outcome::Answered,
+            HEADERS => return Outcome::Answered(status(&payload)),
             RST_STREAM => return Outcome::Reset,
             GOAWAY => return Outcome::Goaway,
             _ => {}
@@ -54,11 +48,62 @@ async fn sent(to: SocketAddr, fields: &[Field]) -> Outcome {
     }
 }
 
+/// `:status`, which is the first field of an answer: one of those with a number of their own (RFC 7541 appendix A), or a text.
+fn status(block: &[u8]) -> u16 {
+    let [first, length, rest @ ..] = block else { panic!("an answer without a status: {block:?}") };
+    let known = [200, 204, 206, 304, 400, 404, 500];
+    match first {
+        0x88..=0x8e => known[usize::from(first - 0x88)],
+        // A text under the name of entry 8, remembered or not.
+        0x48 | 0x08 | 0x18 => {
+            let text = &rest[..usize::from(length & 0x7f)];
+            let digits = if length & 0x80 == 0 { String::from_utf8_lossy(text).into_owned() } else { digits(text) };
+            digits.parse().unwrap_or_else(|_| panic!("a status: {digits}"))
+        }
+        _ => panic!("an answer that does not begin with its status: {block:?}"),
+    }
+}
+
+/// Digits in the code of RFC 7541 appendix B: 0 to 2 in five bits, the others in six, then ones to the end of the byte.
+fn digits(coded: &[u8]) -> String {
+    let bits: Vec<u32> = coded.iter().flat_map(|byte| (0..8).rev().map(move |at| u32::from(byte >> at & 1))).collect();
+    let number = |bits: &[u32]| bits.iter().fold(0, |number, bit| number * 2 + bit);
+    let (mut rest, mut digits) = (&bits[..], String::new());
+    while rest.len() >= 5 {
+        let (length, digit) = match number(&rest[..5]) {
+            short @ 0..=2 => (5, short),
+            _ if rest.len() < 6 => break,
+            _ => match number(&rest[..6]) {
+                long @ 0b01_1001..=0b01_1111 => (6, long - 0b01_1001 + 3),
+                _ => break,
+            },
+        };
+        digits += &digit.to_string();
+        rest = &rest[length..];
+    }
+    digits
+}
+
+#[test]
+fn a_status_is_read_however_it_is_written() {
+    for (block, wanted) in [
+        (&[0x88, 0][..], 200),
+        (&[0x8c, 0], 400),
+        (&[0x48, 3, b'4', b'2', b'1'], 421),
+        // 421 in sixteen bits: 011010 00010 00001 and nothing left.
+        (&[0x48, 0x82, 0b0110_1000, 0b0100_0001], 421),
+        // 431: 011010 011001 00001, and seven ones.
+        (&[0x48, 0x83, 0b0110_1001, 0b1001_0000, 0b1111_1111], 431),
+    ] {
+        assert_eq!(status(block), wanted, "{block:x?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_malformed_request_ends_its_stream_unheard() {
     let gw = Gateway::start().await;
     let sound = [METHOD, SCHEME, AUTHORITY, PATH];
-    assert_eq!(within("an answer", sent(gw.running.public, &sound)).await, Outcome::Served);
+    assert_eq!(within("an answer", sent(gw.running.public, &sound)).await, Outcome::Answered(200));
     assert_eq!(gw.upstream.count(), 1, "what is sound arrives");
     let with = |field: Field| [&sound[..], &[field]].concat();
     let rows: Vec<(&str, Vec<Field>)> = vec![
@@ -90,8 +135,7 @@ async fn a_malformed_request_ends_its_stream_unheard() {
     for (name, fields) in rows {
         let outcome = within(name, sent(gw.running.public, &fields)).await;
         let refused = match outcome {
-            Outcome::Served => false,
-            Outcome::Answered => name == "a path that is none",
+            Outcome::Answered(status) => status == 400 && name == "a path that is none",
             Outcome::Reset | Outcome::Goaway | Outcome::Closed => true,
         };
         assert!(refused, "{name}: {outcome:?}");
@@ -107,7 +151,12 @@ async fn an_authority_with_a_user_is_nobodys() {
     for authority in ["user@gw.test", "gw.test:443@evil.test", "evil.test", "gw.test/", "gw.test?"] {
         let fields = [METHOD, SCHEME, (":authority", authority), PATH];
         let outcome = within(authority, sent(gw.running.public, &fields)).await;
-        assert_ne!(outcome, Outcome::Served, "{authority}");
+        let refused = match outcome {
+            // What names no host, and what is no host of ours (RFC 9110 §15.5.20).
+            Outcome::Answered(status) => matches!(status, 400 | 421),
+            Outcome::Reset | Outcome::Goaway | Outcome::Closed => true,
+        };
+        assert!(refused, "{authority}: {outcome:?}");
         assert_eq!(gw.upstream.count(), 0, "{authority}");
     }
     gw.running.stop().await;

@@ -1,0 +1,309 @@
+//! Requests that are shed because the node itself is late: more come than its cores get done, so that whatever is ready to run waits.
+//!
+//! Counts of requests under way do not see this: each may be short. What is measured is how long a task that is ready waits for its
+//! turn. When it is longer than `limits.max_delay` for a while (as in CoDel: not once, but never less), only so many requests are begun
+//! in each [`TICK`] as leave hardly any wait, and fewer or more of them from tick to tick. Who asks for little is served before who
+//! asks for much: each caller has an equal part of them, and what others leave of theirs.
+//!
+//! A caller is an address (IPv6: a /64) of which nobody knows more, or the organization that was last known behind it: nothing is
+//! looked up to find out.
+
+use std::hash::{BuildHasher as _, Hash, RandomState};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use crate::types::{OrgId, network};
+
+/// How often requests are allotted, and the wait is measured.
+pub const TICK: Duration = Duration::from_millis(10);
+/// How many ticks it must have been late, without an exception, before anything is shed; and how often it must have been measured in
+/// them, since one long computation is no load.
+const LATE: u32 = 10;
+const SEEN: u32 = 3;
+/// How many ticks without a request that is shed end it: longer than who was shed may be made to wait.
+const OVER: u32 = 300;
+/// The wait that is left to those who are served, while others are shed.
+const GOAL: Duration = Duration::from_millis(1);
+/// Requests that are begun in a tick at the least.
+const LEAST: f64 = 2.0;
+/// What becomes of their number with each tick that is late, and with each that is not.
+const LESS: f64 = 0.95;
+const MORE: f64 = 1.01;
+/// Callers that are told apart. Two that fall together share a part.
+const CALLERS: usize = 1024;
+/// As many are begun as come.
+const ALL: u32 = u32::MAX;
+
+/// Who is begun while the node is late.
+#[derive(Debug)]
+pub struct Admission {
+    /// Requests that are begun in a tick, or [`ALL`].
+    quota: AtomicU32,
+    /// Those of this tick: asked for by each caller, begun, and shed.
+    asked: Box<[AtomicU32; CALLERS]>,
+    begun: AtomicU32,
+    shed: AtomicU32,
+    /// Callers of the tick before.
+    callers: AtomicU32,
+    /// The caller that is behind an address, plus one; 0 where that is the address itself.
+    behind: Box<[AtomicU32; CALLERS]>,
+    hasher: RandomState,
+    pace: Mutex<Pace>,
+}
+
+/// The node is late, and the caller has had its part.
+#[derive(Debug, thiserror::Error)]
+#[error("the node is late")]
+pub struct Late;
+
+/// How long tasks waited for their turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waited {
+    /// One had its turn after this.
+    For(Duration),
+    /// One that waits since then has not had it yet.
+    Still(Duration),
+}
+
+impl Default for Admission {
+    fn default() -> Self {
+        let counts = || Box::new([const { AtomicU32::new(0) }; CALLERS]);
+        let [begun, shed, callers] = [0; 3].map(AtomicU32::new);
+        let (asked, behind) = (counts(), counts());
+        let (quota, hasher, pace) = (AtomicU32::new(ALL), RandomState::new(), Mutex::default());
+        Self { quota, asked, begun, shed, callers, behind, hasher, pace }
+    }
+}
+
+impl Admission {
+    /// Whether a request of `from` is begun. Those who can't be told from each other are one caller.
+    ///
+    /// # Errors
+    /// When it is shed.
+    pub fn begin(&self, from: Option<IpAddr>) -> Result<(), Late> {
+        let quota = self.quota.load(Ordering::Relaxed);
+        let begun = self.begun.fetch_add(1, Ordering::Relaxed);
+        if quota == ALL {
+            return Ok(());
+        }
+        let asked = self.asked[self.caller(from)].fetch_add(1, Ordering::Relaxed);
+        let part = (quota / self.callers.load(Ordering::Relaxed).max(1)).max(1);
+        // What every caller has a part of can be more than the quota while who asks for much uses up the rest; never twice as much.
+        if begun < quota || (asked < part && begun / 2 < quota) {
+            return Ok(());
+        }
+        self.begun.fetch_sub(1, Ordering::Relaxed);
+        self.shed.fetch_add(1, Ordering::Relaxed);
+        Err(Late)
+    }
+
+    /// Remembers that the organization is behind an address.
+    pub fn know(&self, from: Option<IpAddr>, org: &OrgId) {
+        let place = &self.behind[self.slot(&from.map(network))];
+        let caller = u32::try_from(self.slot(org)).map_or(0, |slot| slot + 1);
+        // Mostly it is known: cores do not take the line from each other for that.
+        if place.load(Ordering::Relaxed) != caller {
+            place.store(caller, Ordering::Relaxed);
+        }
+    }
+
+    /// Begins the next tick; says whether requests are shed from now on.
+    pub fn tick(&self, waited: Waited, most: Duration) -> bool {
+        let begun = self.begun.swap(0, Ordering::Relaxed);
+        let shed = self.shed.swap(0, Ordering::Relaxed);
+        let quota = self.pace.lock().tick(waited, most, (begun, shed));
+        if quota.is_some() {
+            let callers = self.asked.iter().map(|asked| u32::from(asked.swap(0, Ordering::Relaxed) > 0)).sum();
+            self.callers.store(callers, Ordering::Relaxed);
+        }
+        self.quota.store(quota.unwrap_or(ALL), Ordering::Relaxed);
+        quota.is_some()
+    }
+
+    fn caller(&self, from: Option<IpAddr>) -> usize {
+        let slot = self.slot(&from.map(network));
+        let known = self.behind[slot].load(Ordering::Relaxed);
+        usize::try_from(known).ok().and_then(|known| known.checked_sub(1)).unwrap_or(slot)
+    }
+
+    fn slot(&self, of: &impl Hash) -> usize {
+        usize::try_from(self.hasher.hash_one(of) % CALLERS as u64).unwrap_or(0)
+    }
+}
+
+/// How many requests are begun in a tick.
+#[derive(Debug, Default)]
+struct Pace {
+    /// While requests are shed: how many, and for how many ticks none was.
+    shedding: Option<(f64, u32)>,
+    /// Begun in a tick lately, while none is shed.
+    usual: f64,
+    /// Ticks in which it was late, without an exception, and how often it was measured in them.
+    late: u32,
+    seen: u32,
+}
+
+impl Pace {
+    fn tick(&mut self, waited: Waited, most: Duration, (begun, shed): (u32, u32)) -> Option<u32> {
+        let (wait, seen) = match waited {
+            Waited::For(wait) => (wait, 1),
+            Waited::Still(wait) => (wait, 0),
+        };
+        self.shedding = match self.shedding {
+            None => self.begins(wait > most, seen, begun).then_some((self.usual, 0)),
+            Some((_, quiet)) if quiet >= OVER => None,
+            Some((quota, quiet)) => {
+                let quota = if wait > GOAL { quota * LESS } else { quota * MORE };
+                // What nobody asks for is not saved up.
+                let quota = quota.clamp(LEAST, f64::from(begun.max(shed)).mul_add(4.0, LEAST * 32.0));
+                Some((quota, if shed > 0 { 0 } else { quiet + 1 }))
+            }
+        };
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small positive number")]
+        let whole = |(quota, _): (f64, u32)| quota as u32;
+        self.shedding.map(whole)
+    }
+
+    fn begins(&mut self, late: bool, seen: u32, begun: u32) -> bool {
+        self.usual = self.usual.mul_add(0.9, f64::from(begun) * 0.1).max(LEAST);
+        (self.late, self.seen) = if late { (self.late + 1, self.seen + seen) } else { (0, 0) };
+        let begins = self.late >= LATE && self.seen >= SEEN;
+        if begins {
+            (self.late, self.seen) = (0, 0);
+        }
+        begins
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{SeededEntropy, Timestamp};
+
+    const MOST: Duration = Duration::from_millis(20);
+    const LONG: Waited = Waited::For(Duration::from_millis(21));
+    const SHORT: Waited = Waited::For(Duration::from_micros(100));
+
+    fn at(text: &str) -> Option<IpAddr> {
+        text.parse().ok()
+    }
+
+    fn asks(admission: &Admission, from: Option<IpAddr>, times: u32) -> usize {
+        (0..times).filter(|_| admission.begin(from).is_ok()).count()
+    }
+
+    /// Another address, which no other of these is taken for.
+    fn other(admission: &Admission, than: &[usize]) -> Option<IpAddr> {
+        let mut addresses = (0..).map(|n| at(&format!("203.0.113.{n}")));
+        addresses.find(|from| !than.contains(&admission.slot(&from.map(network)))).flatten()
+    }
+
+    /// One of which so many are begun in each tick, and that is late.
+    fn late(each: u32) -> Admission {
+        let admission = Admission::default();
+        for _ in 0..200 {
+            asks(&admission, at("192.0.2.1"), each);
+            admission.tick(SHORT, MOST);
+        }
+        for tick in 1..=LATE {
+            asks(&admission, at("192.0.2.1"), each);
+            assert_eq!(admission.tick(LONG, MOST), tick == LATE, "{tick}");
+        }
+        admission
+    }
+
+    #[test]
+    fn nothing_is_shed_before_it_was_late_for_a_while() {
+        let admission = Admission::default();
+        for _ in 0..20 {
+            for _ in 1..LATE {
+                assert!(!admission.tick(LONG, MOST));
+                assert_eq!(asks(&admission, at("192.0.2.1"), 10_000), 10_000);
+            }
+            assert!(!admission.tick(SHORT, MOST));
+        }
+    }
+
+    #[test]
+    fn one_long_computation_is_no_load() {
+        let admission = Admission::default();
+        for wait in 1..100 {
+            assert!(!admission.tick(Waited::Still(TICK * wait), MOST));
+        }
+        assert!(!admission.tick(LONG, MOST) && !admission.tick(LONG, MOST));
+        assert!(admission.tick(LONG, MOST), "three in a row are load");
+    }
+
+    #[test]
+    fn who_asks_for_little_is_served_before_who_asks_for_much() {
+        let admission = late(100);
+        let greedy = at("192.0.2.1");
+        let modest = other(&admission, &[admission.caller(greedy)]);
+        for _ in 0..20 {
+            assert!(asks(&admission, greedy, 1_000) <= 150);
+            assert_eq!(asks(&admission, modest, 5), 5, "its part is left, whoever came first");
+            assert!(admission.tick(SHORT, MOST));
+        }
+    }
+
+    #[test]
+    fn addresses_of_an_organization_have_one_part() {
+        let admission = late(100);
+        let org = OrgId::generate(Timestamp::from_millis(0), &SeededEntropy::new(7));
+        let theirs: Vec<_> = (1..=50).map(|n| at(&format!("198.51.100.{n}"))).collect();
+        for from in &theirs {
+            admission.know(*from, &org);
+        }
+        let modest = other(&admission, &[admission.slot(&org)]);
+        for _ in 0..3 {
+            let served: usize = theirs.iter().map(|from| asks(&admission, *from, 100)).sum();
+            assert!(served <= 110, "{served}");
+            assert_eq!(asks(&admission, modest, 5), 5);
+            admission.tick(SHORT, MOST);
+        }
+        assert!(admission.callers.load(Ordering::Relaxed) <= 2);
+    }
+
+    #[test]
+    fn fewer_are_begun_while_it_is_late_and_never_none() {
+        let admission = late(100);
+        let mut served = usize::MAX;
+        for _ in 0..200 {
+            let now = asks(&admission, at("192.0.2.1"), 1_000);
+            assert!(now <= served && now >= 2, "{now} after {served}");
+            served = now;
+            admission.tick(LONG, MOST);
+        }
+        assert_eq!(served, 2);
+        for _ in 0..500 {
+            asks(&admission, at("192.0.2.1"), 1_000);
+            admission.tick(SHORT, MOST);
+        }
+        assert!(asks(&admission, at("192.0.2.1"), 1_000) > 50, "it recovers");
+    }
+
+    #[test]
+    fn many_callers_get_no_more_than_twice_the_quota() {
+        let admission = late(100);
+        for _ in 0..3 {
+            let callers = (0..5_000_u32).map(|n| Some(std::net::Ipv4Addr::from(n).into()));
+            let served: usize = callers.map(|from| asks(&admission, from, 1)).sum();
+            assert!(served <= 210, "{served}");
+            admission.tick(SHORT, MOST);
+        }
+    }
+
+    #[test]
+    fn it_ends_when_nothing_was_shed_for_a_while() {
+        let admission = late(100);
+        for _ in 0..OVER {
+            assert!(admission.tick(SHORT, MOST));
+            asks(&admission, at("192.0.2.1"), 2);
+        }
+        assert!(!admission.tick(SHORT, MOST));
+        assert_eq!(asks(&admission, at("192.0.2.1"), 10_000), 10_000);
+    }
+}
