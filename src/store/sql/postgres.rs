@@ -73,8 +73,8 @@ use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use sqlx::migrate::MigrateError;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
-use sqlx::{Connection as _, PgPool, QueryBuilder};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{PgPool, QueryBuilder};
 
 use super::bounded::{Bounded, Health, STATEMENT, Taken, Transaction, URGENT};
 use super::fault::Doing;
