@@ -6,6 +6,7 @@ use http::StatusCode;
 
 use super::hygiene::Unclean;
 use super::unfit::Unfit;
+use super::upstream::places::NoPlace;
 use crate::labels;
 use crate::mcp;
 use crate::telemetry::Metrics;
@@ -197,6 +198,8 @@ pub enum UpstreamFault {
     Credentials,
     /// It has as many requests under way and waiting as it may have.
     Overloaded,
+    /// Few of its places are left, and the caller holds many.
+    Share,
     /// No connection to it could be had for a while, and it is not asked.
     Circuit {
         /// When it is tried again.
@@ -210,8 +213,17 @@ impl UpstreamFault {
     pub const fn for_mcp(self) -> mcp::UpstreamFault {
         match self {
             Self::Timeout => mcp::UpstreamFault::Timeout,
-            Self::Overloaded | Self::Circuit { .. } => mcp::UpstreamFault::Unavailable,
+            Self::Overloaded | Self::Share | Self::Circuit { .. } => mcp::UpstreamFault::Unavailable,
             Self::Connect | Self::Broken | Self::Credentials => mcp::UpstreamFault::Unreachable,
+        }
+    }
+}
+
+impl From<NoPlace> for UpstreamFault {
+    fn from(why: NoPlace) -> Self {
+        match why {
+            NoPlace::Full(_) => Self::Overloaded,
+            NoPlace::TooMany(_) => Self::Share,
         }
     }
 }
@@ -281,6 +293,7 @@ impl Denial {
             Self::Upstream(UpstreamFault::Broken) => "upstream_broken",
             Self::Upstream(UpstreamFault::Credentials) => "upstream_refused_us",
             Self::Upstream(UpstreamFault::Overloaded) => "upstream_overloaded",
+            Self::Upstream(UpstreamFault::Share) => "upstream_share_used",
             Self::Upstream(UpstreamFault::Circuit { .. }) => "upstream_circuit_open",
         }
     }
@@ -291,6 +304,12 @@ impl Denial {
         if let Some(of) = self.counting() {
             metrics.rate_limited(api, route, of.name());
         }
+    }
+
+    /// Whether the caller asks more often or for more at one time than may be, and for nothing else that is wrong.
+    #[must_use]
+    pub const fn is_of_limit(&self) -> bool {
+        matches!(self, Self::Rate { .. } | Self::Concurrency | Self::Upstream(UpstreamFault::Share))
     }
 
     /// What the rate counts that is used up.
@@ -328,7 +347,7 @@ impl Denial {
             Self::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
             Self::Selector(refused) if refused.is_final() => StatusCode::FORBIDDEN,
             Self::Message(_) | Self::Mismatch(_) | Self::Selector(_) | Self::Task => StatusCode::BAD_REQUEST,
-            Self::Rate { .. } | Self::Concurrency => StatusCode::TOO_MANY_REQUESTS,
+            Self::Rate { .. } | Self::Concurrency | Self::Upstream(UpstreamFault::Share) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unfit(unfit) => unfit.status(),
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::LengthRequired => StatusCode::LENGTH_REQUIRED,
@@ -442,6 +461,11 @@ impl Denial {
             Self::Upstream(UpstreamFault::Overloaded) => {
                 "The service behind the gateway has as many requests under way as it may have. Try again shortly.".into()
             }
+            Self::Upstream(UpstreamFault::Share) => {
+                "The service behind the gateway has few places left, and you or your organization hold many of them. Close streams \
+                 that you do not need, or try again shortly."
+                    .into()
+            }
             Self::Upstream(UpstreamFault::Circuit { wait }) => format!(
                 "The service behind the gateway can't be reached and is not asked for a while. Try again in {} s.",
                 whole_seconds(*wait)
@@ -462,7 +486,7 @@ impl Denial {
             | Self::Overloaded
             | Self::SilenceUnread
             | Self::Identity(IdentityFault::Unavailable)
-            | Self::Upstream(UpstreamFault::Overloaded) => Some(1),
+            | Self::Upstream(UpstreamFault::Overloaded | UpstreamFault::Share) => Some(1),
             _ => None,
         }
     }
