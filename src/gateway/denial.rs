@@ -64,6 +64,8 @@ pub enum Denial {
     Tasks(mcp::Era),
     /// A browser page of an origin that may not call this API.
     Origin,
+    /// A browser that wants a script of the API to stand between our pages and us.
+    ServiceWorker,
     /// A gRPC call in a version of HTTP that has no trailers.
     Http2Required,
     /// The route is a WebSocket, and the request asks for none, or not as RFC 6455 §4.1 says.
@@ -266,6 +268,7 @@ impl Denial {
             Self::Task => "task_not_yours",
             Self::Tasks(_) => "tasks_closed",
             Self::Origin => "origin_not_allowed",
+            Self::ServiceWorker => "service_worker",
             Self::Http2Required => "http2_required",
             Self::UpgradeRequired => "upgrade_required",
             Self::Certificate => "client_certificate_missing",
@@ -341,6 +344,7 @@ impl Denial {
             | Self::Argument { .. }
             | Self::Tasks(mcp::Era::Legacy)
             | Self::Origin
+            | Self::ServiceWorker
             | Self::Certificate
             | Self::Identity(IdentityFault::Refused) => StatusCode::FORBIDDEN,
             Self::Http2Required => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
@@ -414,6 +418,7 @@ impl Denial {
             Self::Task => "There is no such task of yours in this organization at this server.".into(),
             Self::Tasks(_) => "Tasks are not available here. Make the call without one, or ask the operator to open them.".into(),
             Self::Origin => "Pages of this origin may not call this API. The operator lists allowed origins.".into(),
+            Self::ServiceWorker => "A script of this API can't be a service worker: it would stand before the gateway's own pages.".into(),
             Self::Http2Required => "gRPC needs HTTP/2 all the way. Send it without a proxy that speaks HTTP/1 in between.".into(),
             Self::UpgradeRequired => {
                 "This route is a WebSocket. Open it over HTTP/1.1 with a handshake of version 13 (RFC 6455).".into()
