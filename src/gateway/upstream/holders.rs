@@ -29,7 +29,7 @@ pub enum Who<'a> {
 }
 
 /// Who holds a part of it that others are to have.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("few places are left, and whoever asks holds many")]
 pub struct TooMany;
 
