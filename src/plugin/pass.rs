@@ -19,6 +19,7 @@ use crate::gateway::mcp_session::{self, LAST_EVENT_ID, McpSession, SESSION_ID};
 use crate::gateway::message::Inspected;
 use crate::gateway::outbound::{self, Facts};
 use crate::gateway::overload::Room;
+use crate::gateway::pages;
 use crate::gateway::prepared::Prepared;
 use crate::gateway::rates::Running;
 use crate::gateway::respond;
@@ -106,8 +107,9 @@ impl Pass {
         Ok(())
     }
 
-    /// Makes the head that the client may see of the upstream's (`response_filter`): the request id, no cookies of the upstream's, and
-    /// the MCP session that was opened in the form that only its caller can use.
+    /// Makes the head that the client may see of the upstream's (`response_filter`): the request id, no cookies of the upstream's,
+    /// nothing that speaks for the origin, pages in a sandbox, and the MCP session that was opened in the form that only its caller can
+    /// use.
     ///
     /// # Errors
     /// When a value can't be written as a header.
@@ -118,6 +120,7 @@ impl Pass {
         for cookie in cookies {
             head.append_header(SET_COOKIE, cookie)?;
         }
+        pages::fence(head, pages::is_apart(self.permit.api(), self.request.host(), &self.prepared.config))?;
         let Some(message) = &self.message else { return Ok(()) };
         let bound = mcp_session::bind(&head.headers, message.era, &self.node.keys, &self.permit);
         head.remove_header(&SESSION_ID);
