@@ -70,7 +70,8 @@ impl Known {
         let grant = grant_of(record).and_then(|id| self.grants.get(&id));
         let named = record.actor.client_name.as_deref().or(grant.map(|facts| facts.client.name.as_str()));
         // What nobody is named for was done by the operator, whose address is nobody's business.
-        let theirs = record.actor.user.as_ref().map_or(record.actor.client.is_some(), |who| who == own);
+        let theirs =
+            record.actor.user.as_ref().map_or(record.actor.client.is_some() && !record.hides_its_actor(), |who| who == own);
         let doer = self.doers.who(record);
         let happened = happened(event, doer, theirs);
         // Of what was done to the account every organization has a record: it is about none of them.

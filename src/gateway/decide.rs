@@ -11,6 +11,7 @@ use super::denial::{Counting, Denial};
 use super::handshake;
 use super::hygiene::{self, CleanRequest, Head, Inspected, Protocol, Upgrade};
 use super::overload::Overload;
+use super::pages;
 use super::prepared::Prepared;
 use super::seen::Seen;
 use super::shadow;
@@ -113,6 +114,9 @@ pub async fn decide(node: &Node, overload: &Overload, prepared: &Prepared, head:
         }
         return match request.admit_encoded_slash(false) {
             // A call can't read the page of a local endpoint.
+            Ok(()) if pages::is_closed(request.path(), request.host(), config) => {
+                refused(Denial::NoRoute, About { path: Some(request.path().to_owned()), ..About::default() })
+            }
             Ok(()) if grpc && head.protocol == Protocol::Http2 => refused(Denial::NoRoute, About::default()),
             Ok(()) => Decided::Local(request),
             Err(unclean) => refused(Denial::Unclean(unclean), About::default()),
@@ -120,6 +124,9 @@ pub async fn decide(node: &Node, overload: &Overload, prepared: &Prepared, head:
     };
     let from = config.listen.apart(seen.client);
     let asked = Asked { config, api, path, request: &request, credential, headers: head.headers, from, now: seen.at };
+    if head.headers.contains_key(pages::SERVICE_WORKER) {
+        return refused(Denial::ServiceWorker, reached(&asked, None));
+    }
     if grpc && head.protocol != Protocol::Http2 {
         return refused(Denial::Http2Required, reached(&asked, None));
     }

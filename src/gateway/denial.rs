@@ -6,6 +6,7 @@ use http::StatusCode;
 
 use super::hygiene::Unclean;
 use super::unfit::Unfit;
+use super::upstream::places::NoPlace;
 use crate::labels;
 use crate::mcp;
 use crate::telemetry::Metrics;
@@ -63,6 +64,8 @@ pub enum Denial {
     Tasks(mcp::Era),
     /// A browser page of an origin that may not call this API.
     Origin,
+    /// A browser that wants a script of the API to stand between our pages and us.
+    ServiceWorker,
     /// A gRPC call in a version of HTTP that has no trailers.
     Http2Required,
     /// The route is a WebSocket, and the request asks for none, or not as RFC 6455 §4.1 says.
@@ -199,6 +202,8 @@ pub enum UpstreamFault {
     Credentials,
     /// It has as many requests under way and waiting as it may have.
     Overloaded,
+    /// Few of its places are left, and the caller holds many.
+    Share,
     /// No connection to it could be had for a while, and it is not asked.
     Circuit {
         /// When it is tried again.
@@ -212,8 +217,17 @@ impl UpstreamFault {
     pub const fn for_mcp(self) -> mcp::UpstreamFault {
         match self {
             Self::Timeout => mcp::UpstreamFault::Timeout,
-            Self::Overloaded | Self::Circuit { .. } => mcp::UpstreamFault::Unavailable,
+            Self::Overloaded | Self::Share | Self::Circuit { .. } => mcp::UpstreamFault::Unavailable,
             Self::Connect | Self::Broken | Self::Protocol | Self::Credentials => mcp::UpstreamFault::Unreachable,
+        }
+    }
+}
+
+impl From<NoPlace> for UpstreamFault {
+    fn from(why: NoPlace) -> Self {
+        match why {
+            NoPlace::Full(_) => Self::Overloaded,
+            NoPlace::TooMany(_) => Self::Share,
         }
     }
 }
@@ -256,6 +270,7 @@ impl Denial {
             Self::Task => "task_not_yours",
             Self::Tasks(_) => "tasks_closed",
             Self::Origin => "origin_not_allowed",
+            Self::ServiceWorker => "service_worker",
             Self::Http2Required => "http2_required",
             Self::UpgradeRequired => "upgrade_required",
             Self::Certificate => "client_certificate_missing",
@@ -284,6 +299,7 @@ impl Denial {
             Self::Upstream(UpstreamFault::Protocol) => "upstream_protocol",
             Self::Upstream(UpstreamFault::Credentials) => "upstream_refused_us",
             Self::Upstream(UpstreamFault::Overloaded) => "upstream_overloaded",
+            Self::Upstream(UpstreamFault::Share) => "upstream_share_used",
             Self::Upstream(UpstreamFault::Circuit { .. }) => "upstream_circuit_open",
         }
     }
@@ -294,6 +310,12 @@ impl Denial {
         if let Some(of) = self.counting() {
             metrics.rate_limited(api, route, of.name());
         }
+    }
+
+    /// Whether the caller asks more often or for more at one time than may be, and for nothing else that is wrong.
+    #[must_use]
+    pub const fn is_of_limit(&self) -> bool {
+        matches!(self, Self::Rate { .. } | Self::Concurrency | Self::Upstream(UpstreamFault::Share))
     }
 
     /// What the rate counts that is used up.
@@ -325,13 +347,14 @@ impl Denial {
             | Self::Argument { .. }
             | Self::Tasks(mcp::Era::Legacy)
             | Self::Origin
+            | Self::ServiceWorker
             | Self::Certificate
             | Self::Identity(IdentityFault::Refused) => StatusCode::FORBIDDEN,
             Self::Http2Required => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
             Self::Selector(refused) if refused.is_final() => StatusCode::FORBIDDEN,
             Self::Message(_) | Self::Mismatch(_) | Self::Selector(_) | Self::Task => StatusCode::BAD_REQUEST,
-            Self::Rate { .. } | Self::Concurrency => StatusCode::TOO_MANY_REQUESTS,
+            Self::Rate { .. } | Self::Concurrency | Self::Upstream(UpstreamFault::Share) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unfit(unfit) => unfit.status(),
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::LengthRequired => StatusCode::LENGTH_REQUIRED,
@@ -398,6 +421,7 @@ impl Denial {
             Self::Task => "There is no such task of yours in this organization at this server.".into(),
             Self::Tasks(_) => "Tasks are not available here. Make the call without one, or ask the operator to open them.".into(),
             Self::Origin => "Pages of this origin may not call this API. The operator lists allowed origins.".into(),
+            Self::ServiceWorker => "A script of this API can't be a service worker: it would stand before the gateway's own pages.".into(),
             Self::Http2Required => "gRPC needs HTTP/2 all the way. Send it without a proxy that speaks HTTP/1 in between.".into(),
             Self::UpgradeRequired => {
                 "This route is a WebSocket. Open it over HTTP/1.1 with a handshake of version 13 (RFC 6455).".into()
@@ -449,6 +473,11 @@ impl Denial {
             Self::Upstream(UpstreamFault::Overloaded) => {
                 "The service behind the gateway has as many requests under way as it may have. Try again shortly.".into()
             }
+            Self::Upstream(UpstreamFault::Share) => {
+                "The service behind the gateway has few places left, and you or your organization hold many of them. Close streams \
+                 that you do not need, or try again shortly."
+                    .into()
+            }
             Self::Upstream(UpstreamFault::Circuit { wait }) => format!(
                 "The service behind the gateway can't be reached and is not asked for a while. Try again in {} s.",
                 whole_seconds(*wait)
@@ -469,7 +498,7 @@ impl Denial {
             | Self::Overloaded
             | Self::SilenceUnread
             | Self::Identity(IdentityFault::Unavailable)
-            | Self::Upstream(UpstreamFault::Overloaded) => Some(1),
+            | Self::Upstream(UpstreamFault::Overloaded | UpstreamFault::Share) => Some(1),
             _ => None,
         }
     }

@@ -1,9 +1,10 @@
-//! Out of whose share of the memory for bodies a request's are held.
+//! Out of whose share of the memory for bodies a request's are held, and who holds its place at an upstream.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::authorize::Permit;
+use super::upstream::holders::Who;
 use crate::config::Config;
 use crate::node::Node;
 use crate::types::{Memory, Owner, network};
@@ -14,6 +15,15 @@ pub fn of(permit: &Permit, node: &Node, config: &Config, client: Option<SocketAd
     match permit.principal() {
         Some(principal) => node.memory.of_later(Owner::Organization(principal.org.id.clone())),
         None => of_stranger(node, config, client),
+    }
+}
+
+/// Who holds the place of a permitted request.
+#[must_use]
+pub fn holder<'p>(permit: &'p Permit, config: &Config, client: Option<SocketAddr>) -> Who<'p> {
+    match permit.principal() {
+        Some(principal) => Who::User { org: principal.org.id.as_str(), user: principal.user.id.as_str() },
+        None => Who::Stranger(config.listen.apart(client)),
     }
 }
 

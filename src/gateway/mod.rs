@@ -22,6 +22,7 @@ pub mod message;
 pub mod narrow;
 pub mod outbound;
 pub mod overload;
+pub mod pages;
 pub mod path;
 pub mod prepared;
 pub mod rates;

@@ -107,10 +107,10 @@ impl Rates {
             let recorded = self.count(caller.rotate_left(1), &REFUSALS, now).is_ok();
             return Answered { denial, recorded: Some(recorded) };
         }
-        let is_theirs = denial.status().is_client_error() && !matches!(denial, Denial::Rate { .. } | Denial::Concurrency);
+        let is_theirs = denial.status().is_client_error() && !denial.is_of_limit();
         let in_time = if is_theirs { self.count(caller, &REFUSALS, now) } else { Ok(()) };
         let denial = in_time.map_or_else(|wait| Denial::Rate { of: Counting::Refusals, wait }, |()| denial);
-        let limited = matches!(denial, Denial::Rate { .. } | Denial::Concurrency);
+        let limited = denial.is_of_limit();
         let recorded = !limited || self.count(!caller, &RECORDS, now).is_ok();
         Answered { denial, recorded: Some(recorded) }
     }

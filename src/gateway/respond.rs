@@ -229,7 +229,7 @@ fn rpc(denial: &Denial, scene: &Scene<'_>) -> Option<mcp::Answer> {
             mcp::Answer::insufficient_scope(scene.rpc, scene.target?, &scopes, &page())
         }
         Denial::Scopes { .. } => mcp::Answer::denied(scene.rpc, scene.target?),
-        Denial::Rate { .. } | Denial::Concurrency => mcp::Answer::too_many(scene.rpc, denial.code(), denial.detail()),
+        limit if limit.is_of_limit() => mcp::Answer::too_many(scene.rpc, denial.code(), denial.detail()),
         Denial::Overloaded | Denial::Identity(_) => {
             mcp::Answer::unidentified(scene.rpc, denial.status(), denial.code(), denial.detail())
         }

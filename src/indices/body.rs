@@ -30,6 +30,8 @@ const SHAPE: &str = "indexed_shape";
 /// A query that holds another one, as text. A field of this name looks the same below `match`, and so does a query in a bucket that
 /// somebody calls `match`: it counts as a query wherever it is.
 const WRAPPER: &str = "wrapper";
+/// What the line before a document can send it through: a pipeline may give it another index.
+const PIPELINE: &str = "pipeline";
 /// Where a runtime field looks its values up.
 const LOOKED_UP: &str = "target_index";
 
@@ -304,7 +306,8 @@ impl Walk<'_> {
         });
         let named = |value: &Seen<'_>| matches!(value, Seen::Object(names) if names.iter().any(|name| name == "index"));
         let mut shapes = members.iter().filter(|(name, _)| name == SHAPE);
-        shapes.all(|(_, value)| named(value)) && counted.all(|(_, value)| value.is_covered(self.prefix))
+        let is_led = self.rule == Rule::Every && members.iter().any(|(name, _)| name == PIPELINE);
+        !is_led && shapes.all(|(_, value)| named(value)) && counted.all(|(_, value)| value.is_covered(self.prefix))
     }
 }
 

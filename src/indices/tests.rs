@@ -194,6 +194,7 @@ fn every_action_of_a_bulk_names_its_index() {
         "{\"index\":{}}\n{\"index\":\"beta.a\",\"id\":1}\n",
         "{\"create\":{\"_index\":\"acme.a\",\"_id\":\"1\"}}\nanything at all\n\n{\"delete\":{\"_id\":\"1\"}}\n{\"update\":{\"_id\":\"2\"}}\n{\"doc\":{}}\n",
         "\n{\"index\":{}}\n\n",
+        "{\"index\":{}}\n{\"pipeline\":\"of a document\"}\n",
     ] {
         assert_eq!(bulk(fine), Ok(()), "{fine}");
     }
@@ -202,6 +203,8 @@ fn every_action_of_a_bulk_names_its_index() {
         ("{\"delete\":{\"_id\":\"1\"}}\n{\"delete\":{\"_index\":\"beta.a\",\"_id\":\"1\"}}\n", Refused::Foreign),
         ("{\"index\":{}}\n{}\n{\"index\":{\"_index\":\"acme.a,beta.b\"}}\n{}\n", Refused::Foreign),
         ("{\"index\":{\"_index\":1}}\n{}\n", Refused::Foreign),
+        ("{\"index\":{\"_id\":\"1\",\"pipeline\":\"moves\"}}\n{}\n", Refused::Foreign),
+        ("{\"index\":{}}\n{}\n{\"create\":{\"_index\":\"acme.a\",\"pipe\\u006cine\":null}}\n{}\n", Refused::Foreign),
         ("{\"index\":{\"_index\":\"acme.a\",\"_index\":\"beta.a\"}}\n{}\n", Refused::Unreadable),
         ("{\"index\":{},\"delete\":{}}\n{}\n", Refused::Unreadable),
         ("{\"reindex\":{}}\n{}\n", Refused::Unreadable),

@@ -90,8 +90,8 @@ fn what_the_parser_must_not_read_stays_as_it_was_sent() {
         assert_eq!(prom(query).as_deref(), Ok(expected), "{query}");
         assert_eq!(prom(expected).as_deref(), Ok(expected), "{query}");
     }
-    let many: Vec<String> = (0..2_000).map(|n| format!(r#"a=~"\\w{{40}}{n}""#)).collect();
-    assert_eq!(prom(&format!("up{{{}}}", many.join(","))).map(|text| text.matches("=~").count()), Ok(2_000));
+    let many: Vec<String> = (0..1_500).map(|n| format!(r#"a=~"\\w{{40}}{n}""#)).collect();
+    assert_eq!(prom(&format!("up{{{}}}", many.join(","))).map(|text| text.matches("=~").count()), Ok(1_500));
     for query in
         [r#"up{"\x61"="b"}"#, r#"{"\141"}"#, r#"sum by ("\x61") (up)"#, r#"up{a=~"\q"}"#, r#"up{a=~"x" "y"}"#, "up{=~'x'}"]
     {

@@ -23,6 +23,7 @@ use crate::config::{Config, Target};
 use crate::gateway::authorize::Permit;
 use crate::gateway::decide::{self, About, Admitted, Decided, Refusal};
 use crate::gateway::denial::{Denial, UpstreamFault};
+use crate::gateway::holds;
 use crate::gateway::hygiene::{Head, Peer, Protocol};
 use crate::gateway::identity::Identity;
 use crate::gateway::index;
@@ -327,7 +328,8 @@ async fn place(desk: &Desk<'_>, permit: &Permit) -> std::result::Result<Option<P
         Ok(pool) => {
             let circuit = |refused: Refused| Denial::Upstream(UpstreamFault::Circuit { wait: refused.wait });
             pool.look(desk.front.node.now()).map_err(circuit)?;
-            pool.places().enter().await.map(Some).map_err(|_| Denial::Upstream(UpstreamFault::Overloaded))
+            let who = holds::holder(permit, &desk.prepared.config, desk.seen.client);
+            pool.places().enter_as(&who).await.map(Some).map_err(|why| Denial::Upstream(why.into()))
         }
         Err(_) => Ok(None),
     }

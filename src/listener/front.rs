@@ -30,6 +30,7 @@ use crate::gateway::mcp_task::Made;
 use crate::gateway::narrow;
 use crate::gateway::outbound::{self, Facts};
 use crate::gateway::overload::Overload;
+use crate::gateway::pages;
 use crate::gateway::prepared::Prepared;
 use crate::gateway::rates::Rates;
 use crate::gateway::respond::{self, Scene};
@@ -212,6 +213,8 @@ impl ProxyHttp for Front {
         // Cookies of an upstream would be set for our own origin.
         let cookies = if as_it_came { shadow::admitted_cookies(&head.headers) } else { Vec::new() };
         respond::disclose(head, &forwarding.permit, forwarding.origin.as_ref())?;
+        let apart = pages::is_apart(forwarding.permit.api(), forwarding.request.host(), &prepared.config);
+        pages::fence(head, apart)?;
         protocol::upgraded(session, head);
         for cookie in cookies {
             head.append_header(http::header::SET_COOKIE, cookie)?;

@@ -87,7 +87,7 @@ impl Server {
     /// Its endpoints and pages. Requests must carry a [`crate::web::Peer`] extension.
     pub fn router(&self) -> Router {
         let harden = from_fn_with_state(Arc::clone(&self.0.node), crate::web::harden);
-        let pages = pages::routes().layer(from_fn(crate::web::whole_form));
+        let pages = pages::routes().layer(from_fn(crate::web::whole_form)).layer(from_fn(crate::web::opened));
         endpoints::routes().merge(pages).with_state(self.0.clone()).layer(harden)
     }
 

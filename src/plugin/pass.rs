@@ -21,6 +21,7 @@ use crate::gateway::mcp_session::{self, LAST_EVENT_ID, McpSession, SESSION_ID};
 use crate::gateway::message::Inspected;
 use crate::gateway::outbound::{self, Facts};
 use crate::gateway::overload::Room;
+use crate::gateway::pages;
 use crate::gateway::prepared::Prepared;
 use crate::gateway::rates::Running;
 use crate::gateway::respond;
@@ -115,8 +116,8 @@ impl Pass {
     }
 
     /// Makes the head that the client may see of the upstream's (`response_filter`): the request id, no cookies of the upstream's,
-    /// which pages may read it, and the MCP session that was opened in the form that only its caller can use. Where the answer has lists of an MCP server,
-    /// [`Self::piece`] filters them.
+    /// which pages may read it, nothing that speaks for the origin, pages in a sandbox, and the MCP session that was opened in the form
+    /// that only its caller can use. Where the answer has lists of an MCP server, [`Self::piece`] filters them.
     ///
     /// # Errors
     /// When a value can't be written as a header, or a list is in a form that can't be filtered: the answer must not be passed on.
@@ -127,6 +128,7 @@ impl Pass {
         for cookie in cookies {
             head.append_header(SET_COOKIE, cookie)?;
         }
+        pages::fence(head, pages::is_apart(self.permit.api(), self.request.host(), &self.prepared.config))?;
         self.install(head)?;
         let Some(message) = &self.message else { return Ok(()) };
         let bound = mcp_session::bind(&head.headers, message.era, &self.node.keys, &self.permit);

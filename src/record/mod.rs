@@ -44,6 +44,15 @@ pub struct AuditRecord {
     pub event: Event,
 }
 
+impl AuditRecord {
+    /// Whether the organization in whose log it is is not told who did it, since they are a stranger there: an application stands in
+    /// their place, which did not act itself.
+    #[must_use]
+    pub const fn hides_its_actor(&self) -> bool {
+        self.org.is_some() && self.actor.user.is_none() && self.actor.client.is_some() && self.origin.peer.is_none()
+    }
+}
+
 /// On whose behalf, and through what.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {

@@ -12,10 +12,12 @@ class Checks:
         self.suite = suite
         self.passed = 0
         self.failed = 0
+        self.begun = []
 
     @contextlib.contextmanager
     def check(self, name: str):
         """One check: passes unless its body raises; the suite goes on either way."""
+        self.begun.append(name)
         try:
             yield
         except Exception as error:  # noqa: BLE001: every failure of a check is reported, none ends the suite
@@ -25,6 +27,10 @@ class Checks:
         else:
             self.passed += 1
             print(f"ok {self.suite}: {name}", flush=True)
+
+    def told(self, who: str) -> list[str]:
+        """What was checked for somebody, or in some way: checks say it in front of their names."""
+        return [name.removeprefix(f"{who}: ") for name in self.begun if name.startswith(f"{who}: ")]
 
     def finish(self) -> int:
         """Prints the count and gives the exit code of the suite."""

@@ -256,6 +256,8 @@ def main() -> int:
             acts = way(stack, people)
             there = way(site, {"default": site.person})
             life(checks, stack, acts, everybody, (site, there))
+        with checks.check("what was checked in one way was checked in the other"):
+            equal((checks.told(Commands.name), len(checks.told(Api.name)) >= 15), (checks.told(Api.name), True), "checks by commands")
     return checks.finish()
 
 

@@ -74,3 +74,49 @@ async fn the_gate_says_which_pages_may_read_an_answer_and_the_upstream_does_not(
     }
     gw.running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_an_upstream_is_none_of_ours() {
+    let gw = Gateway::start().await;
+    let open = |host: &str, path: &str| Request::get(path).host(host).header("X-Behave", "page");
+    let page = ask(gw.running.public, &open("gw.test", "/open/page")).await;
+    assert_eq!((page.status, page.header("content-type")), (200, Some("text/html")), "{page:?}");
+    assert_eq!(values(&page, "content-security-policy"), ["script-src 'self'", "sandbox"]);
+    let own = ask(gw.running.public, &open("acme.apps.test", "/dash/health")).await;
+    assert_eq!(
+        (own.status, values(&own, "content-security-policy")),
+        (200, vec!["script-src 'self'"]),
+        "a host of the API's own"
+    );
+    for answer in [&page, &own] {
+        for name in ["service-worker-allowed", "clear-site-data", "alt-svc", "strict-transport-security"] {
+            assert_eq!(answer.header(name), None, "{name}");
+        }
+    }
+    let data = ask(gw.running.public, &Request::get("/open/data")).await;
+    assert_eq!((data.status, data.header("content-security-policy")), (200, None), "{data:?}");
+    let before = gw.upstream.count();
+    let worker = ask(gw.running.public, &Request::get("/open/worker.js").header("Service-Worker", "script")).await;
+    assert_eq!((worker.status, worker.reason().as_deref()), (403, Some("service_worker")), "{worker:?}");
+    assert_eq!(gw.upstream.count(), before);
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn our_pages_are_for_windows_at_our_own_host() {
+    let gw = Gateway::start().await;
+    let sign_in = || Request::get("/login");
+    let window = |mode: &str, dest: &str| sign_in().header("Sec-Fetch-Mode", mode).header("Sec-Fetch-Dest", dest);
+    for opened in [sign_in(), window("navigate", "document")] {
+        assert_eq!(ask(gw.running.public, &opened).await.status, 200);
+    }
+    for fetched in [window("cors", "empty"), window("same-origin", "empty"), window("navigate", "iframe")] {
+        let refused = ask(gw.running.public, &fetched).await;
+        assert_eq!((refused.status, refused.text()), (403, String::new()), "{refused:?}");
+    }
+    let elsewhere = ask(gw.running.public, &sign_in().host("acme.apps.test")).await;
+    assert_eq!(elsewhere.status, 404, "{elsewhere:?}");
+    let metadata = Request::get("/.well-known/oauth-authorization-server").host("acme.apps.test");
+    assert_eq!(ask(gw.running.public, &metadata).await.status, 200, "clients look there");
+    gw.running.stop().await;
+}

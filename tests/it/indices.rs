@@ -73,6 +73,10 @@ async fn paths_name_indices_of_the_caller_alone() {
         ("/search/_all/_search", (404, "no_route")),
         ("/search/acme.logs/_search?index=beta.logs", (403, "other_organization_query")),
         ("/search/acme.logs/_search?source=%7B%7D&source_content_type=application/json", (403, "other_organization_query")),
+        ("/search/acme.logs/_search?scroll=1m", (403, "other_organization_query")),
+        ("/search/acme.logs/_search?keep_alive=1m", (403, "other_organization_query")),
+        ("/search/acme.logs/_async_search", (404, "no_route")),
+        ("/search/_async_search/x", (404, "no_route")),
         ("/search/acme.logs/_search?size=1;source=%7B%7D", (403, "other_organization_query")),
         ("/search/acme.logs/_search?size=1;%69ndex=beta.logs", (403, "other_organization_query")),
     ] {
@@ -112,6 +116,7 @@ async fn bodies_name_indices_of_the_caller_alone() {
         assert!(gw.upstream.last().body == body.as_bytes(), "{path}: it arrives as it was sent");
     }
     let last = format!("{many}{{\"index\":{{\"_index\":\"beta.logs\"}}}}\n{{}}\n");
+    let piped = format!("{many}{{\"index\":{{\"pipeline\":\"moves\"}}}}\n{{}}\n");
     let before = gw.upstream.count();
     let gzip = post("/search/acme.logs/_bulk", lines, "x").header("Content-Encoding", "gzip");
     let deflate = post("/search/acme.logs/_bulk", lines, "x").header("Content-Encoding", "deflate");
@@ -119,6 +124,10 @@ async fn bodies_name_indices_of_the_caller_alone() {
         (post("/search/acme.logs/_search", json, &foreign), (403, "other_organization_index")),
         (post("/search/acme.logs/_msearch", lines, "{\"index\":\"*\"}\n{}\n"), (403, "other_organization_index")),
         (post("/search/acme.logs/_bulk", lines, &last), (403, "other_organization_index")),
+        (post("/search/acme.logs/_bulk", lines, &piped), (403, "other_organization_index")),
+        (post("/search/acme.logs/_bulk?pipeline=moves", lines, &many), (403, "other_organization_query")),
+        (post("/search/acme.logs/_doc?pipeline=moves", json, "{}"), (403, "other_organization_query")),
+        (post("/search/acme.logs/_pit", json, "{}"), (404, "no_route")),
         (post("/search/acme.logs/_search", json, "{"), (400, "selector_malformed")),
         (post("/search/acme.logs/_search", "application/yaml", "query: {}"), (400, "json_expected")),
         (gzip, (400, "gzip_malformed")),

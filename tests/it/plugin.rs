@@ -98,6 +98,18 @@ async fn an_application_forwards_what_the_gate_allows_and_nothing_of_the_clients
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_application_shows_pages_of_its_upstream_in_a_sandbox() {
+    let gw = Gateway::start().await;
+    let app = Running::start(&gw);
+    let page = Conn::open(app.address).await.ask(&Request::get("/open/page").header("X-Behave", "page")).await;
+    let policies: Vec<_> = page.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("content-security-policy")).collect();
+    assert_eq!((page.status, policies.len(), policies[1].1.as_str()), (200, 2, "sandbox"), "{page:?}");
+    assert_eq!((page.header("service-worker-allowed"), page.header("clear-site-data")), (None, None));
+    app.stop().await;
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_application_answers_as_the_gate_where_it_refuses() {
     let gw = Gateway::start().await;
     let app = Running::start(&gw);

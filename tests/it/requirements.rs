@@ -73,6 +73,25 @@ fn is_check(text: &str, name: &str) -> bool {
     text.lines().any(|line| line.contains("check(") && ends.iter().any(|end| line.contains(end.as_str())))
 }
 
+/// The ways in which a suite makes each of its checks, where it does so in more than one: the names of the classes that its loop lists,
+/// which are in the text of `classes`.
+fn ways(suite: &str, classes: &str) -> Vec<String> {
+    let listed = suite.lines().find_map(|line| line.trim().strip_prefix("for way in (")?.strip_suffix("):"));
+    let name = |class: &str| {
+        let (_, rest) = classes.split_once(&format!("\nclass {}:\n", class.trim()))?;
+        let body = rest.split("\nclass ").next()?;
+        body.lines().find_map(|line| line.trim().strip_prefix("name = \"")?.strip_suffix('"').map(ToOwned::to_owned))
+    };
+    listed.into_iter().flat_map(|all| all.split(',')).filter_map(name).collect()
+}
+
+/// Whether a suite that makes its checks in these ways prints this name: the way, and a check that says it of whichever way goes.
+fn is_check_by(ways: &[String], text: &str, name: &str) -> bool {
+    let Some((_, check)) = name.split_once(": ").filter(|(way, _)| ways.iter().any(|known| known == way)) else { return false };
+    let written = ["say", "acts.name"].map(|says| format!("check(f\"{{{says}}}: {check}\")"));
+    text.lines().any(|line| written.iter().any(|w| line.contains(w.as_str())))
+}
+
 /// Why a test of the table is not one.
 fn wrong(test: &str) -> Option<String> {
     let Some((file, name)) = test.split_once("::") else { return Some(format!("{test}: write FILE::NAME")) };
@@ -84,7 +103,8 @@ fn wrong(test: &str) -> Option<String> {
     } else if Path::new(file).extension().is_some_and(|e| e == "rs") {
         is_test(&source, name)
     } else {
-        is_check(&source, name)
+        let classes = fs::read_to_string(root().join("tests/clients/ways.py")).expect("the ways are there");
+        is_check(&source, name) || is_check_by(&ways(&source, &classes), &source, name)
     };
     (!there).then(|| format!("{test}: no such test"))
 }
@@ -116,6 +136,11 @@ fn every_requirement_is_shown_or_said_to_be_missing() {
     }
 }
 
+/// The way that a check of a suite with several says of itself.
+fn by(name: &str) -> Option<&str> {
+    name.split_once(": ").map(|(way, _)| way)
+}
+
 #[test]
 fn every_journey_is_gone_on_the_pages_through_the_api_and_by_commands() {
     let written = fs::read_to_string(root().join("tests/journeys.toml")).expect("the table is there");
@@ -127,6 +152,11 @@ fn every_journey_is_gone_on_the_pages_through_the_api_and_by_commands() {
                 faults.push(format!("{journey}: nothing goes it by {way}"));
             }
             faults.extend(tests.iter().filter_map(|test| wrong(test)).map(|fault| format!("{journey}: {fault}")));
+            let of_both = |test: &&String| test.split_once("partner_api.py::").is_some_and(|(_, name)| by(name) != Some(way));
+            faults.extend(tests.iter().filter(of_both).map(|test| format!("{journey}: {test} is not said to go by {way}")));
+        }
+        for test in api.iter().filter(|test| commands.contains(test)) {
+            faults.push(format!("{journey}: {test} stands for both ways"));
         }
     }
     assert!(faults.is_empty() && table.len() >= 8, "{} journeys\n{}", table.len(), faults.join("\n"));
@@ -141,6 +171,18 @@ fn the_table_finds_tests_and_only_tests() {
         "  await t.check(`${mode}: it works`, async () => {\n    with checks.check(f\"{say}: they're right\"):\n // it fails";
     assert!(is_check(suite, "it works") && is_check(suite, "they're right"));
     assert!(!is_check(suite, "it fails") && !is_check(suite, "it"));
+    let (loops, classes) = ("for way in (A, B):", "import x\n\n\nclass A:\n    name = \"a\"\n\n\nclass B:\n    name = \"b\"\n");
+    let both = ways(loops, classes);
+    assert_eq!(both, ["a", "b"]);
+    assert!(ways("for way in (A,):", classes) == ["a"] && ways("", classes).is_empty());
+    let suite = "with checks.check(f\"{say}: it works\"):\nwith checks.check(\"b: alone\"):";
+    assert!(is_check_by(&both, suite, "a: it works") && is_check_by(&both, suite, "b: it works"));
+    assert!(!is_check_by(&both[..1], suite, "b: it works"), "one way is left");
+    assert!(
+        !is_check_by(&both, suite, "c: it works")
+            && !is_check_by(&both, suite, "it works")
+            && !is_check_by(&both, suite, "b: alone")
+    );
     assert!(wrong("src/store/contract/grants.rs::ids").is_some(), "a helper is no test");
     assert!(wrong("src/nothing.rs::one").is_some() && wrong("one").is_some());
 }

@@ -8,10 +8,10 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use tollgate::gateway::upstream::Resolver;
 
-use crate::harness::audit::outcome;
+use crate::harness::audit::{outcome, reason};
 use crate::harness::gateway::free_port;
 use crate::harness::grpc::{Collector, frame, rest};
-use crate::harness::http1::{Conn, Request, ask};
+use crate::harness::http1::{Conn, Request, Response, ask};
 use crate::harness::http2;
 use crate::harness::{Gateway, Setup, Upstream, within};
 
@@ -178,6 +178,66 @@ async fn an_upstream_holds_as_many_requests_as_it_may() {
     b.emit("");
     assert_eq!(held.response().await.status, 200);
     assert_eq!(waits.response().await.status, 200, "who waited is served");
+    gw.running.stop().await;
+}
+
+/// Opens streams until one is refused; gives how many there were, and the refusal.
+async fn open_streams(gw: &Gateway, upstream: &Upstream, token: &str, held: &mut Vec<Conn>) -> (usize, Response) {
+    let before = held.len();
+    loop {
+        let mut conn = Conn::open(gw.running.public).await;
+        conn.send(&Request::get("/wide/tail").bearer(token).header("X-Behave", "events").bytes()).await;
+        let head = within("a head", conn.head()).await.expect("a head");
+        if head.status != 200 {
+            return (held.len() - before, head);
+        }
+        held.push(conn);
+        assert_eq!(upstream.count(), held.len());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_alone_holds_all_places_of_an_upstream() {
+    let wide = Upstream::start().await;
+    let more = format!(
+        "[[upstreams]]\nname = \"wide\"\nendpoints = [\"http://{}\"]\nlimits = {{ in_flight = 64, pending = 0 }}\n\
+         [[apis]]\nname = \"wide\"\nmount = \"/wide\"\nupstream = \"wide\"\n\
+         [[apis.routes]]\nid = \"wide.tail\"\nmatch = \"/tail\"\nmethods = [\"GET\"]\nscopes = [\"metrics:read\"]\n",
+        wide.address
+    );
+    let gw = Gateway::start_with(Setup { more, ..Setup::default() }).await;
+    let ada = gw.caller("acme", &["reader"], "metrics:read").await;
+    let eve = gw.user("eve@acme.test").await;
+    gw.member(&ada.org, &eve, &["reader"]).await;
+    let eve = gw.grant_to(&ada.org, &eve, &ada.client, "metrics:read").await;
+    let bob = gw.caller("beta", &["reader"], "metrics:read").await;
+    let carl = gw.caller("gamma", &["reader"], "metrics:read").await;
+    let mut held = Vec::new();
+    for (caller, places, refusal) in
+        [(&ada, 48, "upstream_share_used"), (&eve, 8, "upstream_share_used"), (&bob, 8, "upstream_share_used")]
+    {
+        let (opened, refused) = open_streams(&gw, &wide, &caller.token, &mut held).await;
+        let seen = (opened, refused.status, refused.header("retry-after"));
+        assert_eq!(seen, (places, 429, Some("1")), "{}: {refused:?}", caller.user.email);
+        assert_eq!(reason(&gw.record_of(&refused).await), refusal);
+    }
+    let (opened, refused) = open_streams(&gw, &wide, &carl.token, &mut held).await;
+    assert_eq!((opened, refused.status), (0, 503), "all are taken: {refused:?}");
+    assert_eq!(reason(&gw.record_of(&refused).await), "upstream_overloaded");
+    wide.finish();
+    for conn in &mut held {
+        assert_eq!(within("the end of a stream", conn.chunk()).await, Some(None));
+    }
+    within("free places", async {
+        loop {
+            let answer = ask(gw.running.public, &Request::get("/wide/tail").bearer(&ada.token)).await;
+            if answer.status == 200 {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     gw.running.stop().await;
 }
 

@@ -109,7 +109,8 @@ impl Doers {
     fn nobody_else<'a>(&'a self, record: &'a AuditRecord) -> Option<Doer<'a>> {
         match &record.actor.user {
             Some(reader) => Some(Doer::Known(self.names.of(reader))),
-            None => of_account(record).then_some(Doer::Operator),
+            None if of_account(record) => Some(Doer::Operator),
+            None => (record.hides_its_actor() && of_makers(record)).then_some(Doer::Maker),
         }
     }
 }

@@ -102,7 +102,7 @@ async fn only_who_makes_an_application_is_told_as_its_maker() {
         cause.actor.user = Some(user.id.clone());
         node.store.note(Some(&world.acme.id), event.on("grant", grant.id.as_str()), &cause).await.expect("noted");
         let rows = node.store.own_events(&bob.id, None, None, 9).await.expect("events").rows;
-        let row = rows.iter().find(|r| r.record.actor.user.as_ref() == Some(&user.id)).expect("the newest of theirs");
+        let row = rows.iter().find(|r| r.record.time == cause.at).expect("the newest");
         let doers = Doers::of(node, &bob.id, &rows).await.expect("a store");
         doers.who(&row.record).map(|who| match who {
             Doer::Known(address) => address.to_owned(),

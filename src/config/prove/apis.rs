@@ -94,7 +94,14 @@ impl Prover<'_> {
     fn api(&self, raw: &RawApi, at: &KeyPath, found: &mut Findings<'_>) -> Option<Proved> {
         let mount = mounts::mount(&raw.mount, &at.key("mount"), found);
         if raw.enforce == Enforcement::Shadow {
-            found.warn(at.key("enforce"), "shadow lets pass what is not allowed; take it out once nobody would be cut off");
+            let pages = if raw.host.is_none() {
+                ". People who open pages of its upstream find them sandboxed, as they would have the origin of the gateway's own: give it a `host` \
+                 for them"
+            } else {
+                ""
+            };
+            let lets = "shadow lets pass what is not allowed; take it out once nobody would be cut off";
+            found.warn(at.key("enforce"), format!("{lets}{pages}"));
         }
         let upstream = self.upstream(raw, at, found);
         let pack = raw.pack.as_ref().and_then(|name| self.packs.get(name));

@@ -9,8 +9,9 @@ use crate::config::raw::{RawApi, RawTenant};
 use crate::config::{Access, Enforce, OrgName, Route, Tell, Tenancy};
 use crate::types::{Placeholder, Template};
 
-/// Parameters by which OpenSearch takes an index or a body that is then in neither.
-const BESIDE_THE_PATH: [&str; 3] = ["index", "source", "source_content_type"];
+/// Parameters by which OpenSearch takes an index or a body that is then in neither, sends a document through a pipeline that may
+/// give it another index, or keeps something open under an id that says nothing of whose it is.
+const BESIDE_THE_PATH: [&str; 6] = ["index", "source", "source_content_type", "pipeline", "scroll", "keep_alive"];
 
 /// The tenancy of an API.
 pub(super) fn tenancy(raw: &RawApi, pack: Option<&RawPack>, at: &KeyPath, found: &mut Findings<'_>) -> Tenancy {

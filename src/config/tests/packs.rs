@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use http::Method;
+use serde_json::json;
 
 use super::super::pack::{self, PACKS, RawPack};
 use super::super::raw::RawKind;
 use super::super::{Access, ApiKind, Config, ConfigErrors, Matrix, Tell};
 use super::{parse, proved};
-use crate::mcp::{Target, Verdict};
+use crate::mcp::{self, Message, ServerPolicy, Target, Verdict};
 use crate::routing::Lookup;
-use crate::types::{RoleName, RouteId};
+use crate::types::{RoleName, RouteId, ScopeBits};
 
 /// A file that mounts one pack at `/x`, with `keys` in the table of its API.
 fn mounted(pack: &str, keys: &str) -> String {
@@ -92,6 +93,93 @@ fn packs_let_through_what_their_tables_say() {
         let all: BTreeSet<_> = config.apis[0].listing.iter().map(|r| r.id.clone()).collect();
         assert_eq!(seen, all, "{name}: each route has a line in {name}.txt");
         assert!(refused >= 2 && pack.routes.iter().count() == all.len(), "{name}: what is refused is in the table too");
+    }
+}
+
+/// A request of MCP with this method, about something where the method is.
+fn message(method: &str, about: &str) -> String {
+    let params = match method.to_ascii_lowercase().as_str() {
+        "tools/call" | "prompts/get" => json!({ "name": about }),
+        "resources/read" | "resources/subscribe" | "resources/unsubscribe" => json!({ "uri": about }),
+        "completion/complete" if about.contains(':') => json!({ "ref": { "type": "ref/resource", "uri": about } }),
+        "completion/complete" => json!({ "ref": { "type": "ref/prompt", "name": about } }),
+        "subscriptions/listen" => json!({ "notifications": { "resourceSubscriptions": [about] } }),
+        tasks if tasks.starts_with("tasks/") => json!({ "taskId": about }),
+        _ => json!({}),
+    };
+    json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string()
+}
+
+/// What a request needs beyond reaching its server, or why it is refused.
+fn asks(config: &Config, policy: &ServerPolicy, body: &str) -> String {
+    let Ok(Message::Request { call, .. }) = mcp::parse(body.as_bytes(), &mcp::Limits::default()) else { return "unread".into() };
+    if call.tasks && !policy.tasks {
+        return "tasks".into();
+    }
+    let mut beyond = ScopeBits::NONE;
+    for target in call.targets() {
+        match policy.allows(target, &policy.invoke) {
+            Verdict::Allowed => {}
+            Verdict::Missing(bits) => beyond = beyond | bits,
+            Verdict::Denied => return "denied".into(),
+        }
+    }
+    if beyond.is_empty() { "-".into() } else { config.catalogue.scopes(&beyond).to_string() }
+}
+
+/// The same for packs of MCP servers: each line is a message, and each pattern of a pack is met by one.
+#[test]
+fn packs_of_mcp_servers_let_through_what_their_tables_say() {
+    let tables = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config/tests/packs");
+    let mut packs_seen = 0;
+    for (name, pack) in packs(RawKind::Mcp) {
+        packs_seen += 1;
+        let table = std::fs::read_to_string(tables.join(format!("{name}.txt"))).unwrap_or_else(|e| panic!("{name}.txt: {e}"));
+        let config = proved(&mounted(name, "kind = \"mcp\""));
+        let ApiKind::Mcp(policy) = &config.apis[0].kind else { panic!("{name}: an MCP server") };
+        let (mut seen, mut refused) = (BTreeSet::new(), 0);
+        for line in table.lines().filter(|l| !l.is_empty() && !l.starts_with('#')) {
+            let words: Vec<_> = line.split_whitespace().collect();
+            let [method, about, expected] = words[..] else { panic!("{name}.txt: {line}") };
+            assert_eq!(asks(&config, policy, &message(method, about)), expected, "{name}: {method} {about}");
+            refused += usize::from(matches!(expected, "tasks" | "unread"));
+            seen.insert((method, about));
+        }
+        let of = |method: &str, pattern: &str| {
+            let start = pattern.trim_end_matches('*');
+            seen.iter().any(|(m, about)| *m == method && (pattern == "default" || about.starts_with(start)))
+        };
+        for (method, patterns) in
+            [("tools/call", &pack.tools), ("prompts/get", &pack.prompts), ("resources/read", &pack.resources)]
+        {
+            let missing: Vec<_> = patterns.keys().filter(|pattern| !of(method, pattern)).collect();
+            assert!(missing.is_empty(), "{name}: {method} of {missing:?} has no line in {name}.txt");
+        }
+        assert!(refused >= 2, "{name}: what is refused is in the table too");
+    }
+    assert!(packs_seen > 0, "there is a pack of MCP servers");
+}
+
+#[test]
+fn exceptions_of_an_operator_stand_before_the_mcp_pack() {
+    let keys = "kind = \"mcp\"\ntools = { get_secret = \"deny\" }\nprompts = { \"ask-*\" = [\"mcp:x:write\"] }\n\
+                resources = { \"file:///private/*\" = \"deny\" }";
+    let config = proved(&mounted("mcp", keys));
+    let ApiKind::Mcp(policy) = &config.apis[0].kind else { panic!("an MCP server") };
+    for (method, about, expected) in [
+        ("tools/call", "get_secret", "denied"),
+        ("tools/call", "get_me", "-"),
+        ("prompts/get", "ask-org", "mcp:x:write"),
+        ("prompts/get", "greet", "-"),
+        ("completion/complete", "ask-org", "mcp:x:write"),
+        ("resources/read", "file:///private/a", "denied"),
+        ("resources/subscribe", "file:///private/a", "denied"),
+        ("subscriptions/listen", "file:///private/a", "denied"),
+        ("completion/complete", "file:///private/{name}", "denied"),
+        ("resources/read", "file:///x/../private/a", "denied"),
+        ("resources/read", "file:///public/a", "-"),
+    ] {
+        assert_eq!(asks(&config, policy, &message(method, about)), expected, "{method} {about}");
     }
 }
 

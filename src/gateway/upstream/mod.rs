@@ -2,13 +2,14 @@
 //!
 //! A [`Fleet`] holds a [`Pool`] for each upstream of a configuration. What was learnt about an endpoint outlives the configuration:
 //! the next fleet takes it over. [`pool`] chooses, [`member`] remembers how an endpoint does, [`places`], [`budget`] and [`breaker`]
-//! bound what an upstream can cost, [`names`] resolves in the background, [`check`] asks endpoints how they are,
-//! and `ask` what only they know.
+//! bound what an upstream can cost, [`holders`] what one caller may hold of it, [`names`] resolves in the background, [`check`] asks
+//! endpoints how they are, and `ask` what only they know.
 
 mod ask;
 pub mod breaker;
 pub mod budget;
 pub mod check;
+pub mod holders;
 pub mod member;
 pub mod names;
 mod peer;

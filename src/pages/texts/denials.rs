@@ -85,6 +85,10 @@ pub fn by_reason(reason: &str, call: bool) -> (Text, Text) {
             "A browser page of an origin that may not call this API sent the request.",
             "Ask the operator to list the origin, if the page should work.",
         ),
+        "service_worker" => (
+            "A browser asked for a script of the API to be a service worker, which would stand before the gateway's own pages.",
+            "Nothing needs to be done: pages behind the gateway work without one.",
+        ),
         "message_malformed" | "header_mismatch" => (
             "The body was not one JSON-RPC message, or its headers said something else.",
             "Update the application: it does not speak the protocol as it should.",

@@ -220,6 +220,7 @@ fn answer(behave: &str, seen: &Seen) -> String {
     match behave {
         "unauthorized" => json("WWW-Authenticate: Basic realm=\"inner\"\r\n", "401 Unauthorized", "{}"),
         "cookie" => json("Set-Cookie: a=b; Path=/\r\nX-Upstream: yes\r\nX-Request-Id: theirs\r\n", "200 OK", "{}"),
+        "page" => PAGE.replace("{length}", &SCRIPT.len().to_string()) + SCRIPT,
         "fail" => json("", "500 Internal Server Error", "{}"),
         "open" => json(
             "Access-Control-Allow-Origin: *\r\nAccess-Control-Allow-Credentials: true\r\nVary: Accept-Encoding\r\n",
@@ -270,6 +271,12 @@ fn silence(seen: &Seen, tenant: &str) -> String {
     let matcher = format!(r#"{{"isEqual":true,"isRegex":false,"name":"tenant","value":"{tenant}"}}"#);
     format!(r#"{{"id":"{id}","matchers":[{matcher}],"status":{{"state":"active"}}}}"#)
 }
+
+/// A page that says all that it can for its origin.
+const PAGE: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {length}\r\n\
+    Content-Security-Policy: script-src 'self'\r\nService-Worker-Allowed: /\r\nClear-Site-Data: \"*\"\r\n\
+    Alt-Svc: h3=\":444\"\r\nStrict-Transport-Security: max-age=0\r\n\r\n";
+const SCRIPT: &str = "<script>fetch('/consent')</script>";
 
 /// Alerts of two tenants.
 const ALERTS: &str =

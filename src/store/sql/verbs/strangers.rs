@@ -31,7 +31,7 @@ pub(super) async fn hide(
     if !records.iter().any(is_strange) || operates(connection, user).await? {
         return Ok(());
     }
-    let actor = application(connection, records.iter().filter(|record| is_strange(record))).await?;
+    let actor = application(connection, &own, records.iter().filter(|record| is_strange(record))).await?;
     for record in records.iter_mut().filter(|record| is_strange(record)) {
         record.actor = actor.clone();
         let origin = &mut record.origin;
@@ -65,9 +65,11 @@ async fn operates(connection: &mut Connection, user: &UserId) -> Result<bool, St
     Ok(row.is_some())
 }
 
-/// The application that records are about, by the first grant or client among them.
+/// The application that records are about, by the first grant or client among them, if it belongs to one of the actor's own
+/// organizations. Otherwise nobody is named.
 async fn application<'r>(
     connection: &mut Connection,
+    own: &BTreeSet<OrgId>,
     records: impl Iterator<Item = &'r AuditRecord>,
 ) -> Result<Actor, StoreError> {
     let mut targets = records.filter_map(|record| match &record.event {
@@ -76,7 +78,7 @@ async fn application<'r>(
     });
     let Some((_, id)) = targets.next() else { return Ok(Actor::default()) };
     let row = sqlx::query(
-        "SELECT c.id AS id, c.name AS name FROM clients c WHERE c.id = $1 OR c.id = (SELECT g.client_id FROM grants g WHERE g.id = $1)",
+        "SELECT c.id AS id, c.name AS name, c.org_id AS org_id FROM clients c WHERE c.id = $1 OR c.id = (SELECT g.client_id FROM grants g WHERE g.id = $1)",
     )
     .bind(id)
     .fetch_optional(&mut *connection)
@@ -84,6 +86,9 @@ async fn application<'r>(
     .doing("read a client")?;
     let Some(row) = row else { return Ok(Actor::default()) };
     let fields = Fields::of(&row, "clients", "id");
+    if fields.maybe_parsed("org_id", OrgId::parse)?.is_none_or(|org| !own.contains(&org)) {
+        return Ok(Actor::default());
+    }
     let (client, name) = (fields.parsed("id", ClientId::parse)?, fields.value("name")?);
     Ok(Actor { client: Some(client), client_name: Some(name), ..Actor::default() })
 }
