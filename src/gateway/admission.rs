@@ -1,7 +1,7 @@
 //! Requests that are shed because the node itself is late: more come than its cores get done, so that whatever is ready to run waits.
 //!
 //! Counts of requests under way do not see this: each may be short. What is measured is how long a task that is ready waits for its
-//! turn. When it is longer than `limits.max_delay` for a while (as in CoDel: not once, but never less), only so many requests are begun
+//! turn. When it is longer than `limits.max_delay` for a while (as in `CoDel`: not once, but never less), only so many requests are begun
 //! in each [`TICK`] as leave hardly any wait, and fewer or more of them from tick to tick. Who asks for little is served before who
 //! asks for much: each caller has an equal part of them, and what others leave of theirs.
 //!

@@ -221,6 +221,33 @@ impl UpstreamFault {
             Self::Connect | Self::Broken | Self::Protocol | Self::Credentials => mcp::UpstreamFault::Unreachable,
         }
     }
+
+    /// The same for whoever called.
+    fn detail(self) -> String {
+        match self {
+            Self::Timeout => "The service behind the gateway took too long. Try again.".into(),
+            Self::Protocol => {
+                "The service behind the gateway does not speak the version of HTTP that it is asked in. Tell your operator."
+                    .into()
+            }
+            Self::Credentials => {
+                "The service behind the gateway does not accept the gateway's own credentials. Tell your operator.".into()
+            }
+            Self::Overloaded => {
+                "The service behind the gateway has as many requests under way as it may have. Try again shortly.".into()
+            }
+            Self::Share => {
+                "The service behind the gateway has few places left, and you or your organization hold many of them. Close streams \
+                 that you do not need, or try again shortly."
+                    .into()
+            }
+            Self::Circuit { wait } => format!(
+                "The service behind the gateway can't be reached and is not asked for a while. Try again in {} s.",
+                whole_seconds(wait)
+            ),
+            Self::Connect | Self::Broken => "The service behind the gateway can't be reached. Try again shortly.".into(),
+        }
+    }
 }
 
 impl From<NoPlace> for UpstreamFault {
@@ -421,7 +448,9 @@ impl Denial {
             Self::Task => "There is no such task of yours in this organization at this server.".into(),
             Self::Tasks(_) => "Tasks are not available here. Make the call without one, or ask the operator to open them.".into(),
             Self::Origin => "Pages of this origin may not call this API. The operator lists allowed origins.".into(),
-            Self::ServiceWorker => "A script of this API can't be a service worker: it would stand before the gateway's own pages.".into(),
+            Self::ServiceWorker => {
+                "A script of this API can't be a service worker: it would stand before the gateway's own pages.".into()
+            }
             Self::Http2Required => "gRPC needs HTTP/2 all the way. Send it without a proxy that speaks HTTP/1 in between.".into(),
             Self::UpgradeRequired => {
                 "This route is a WebSocket. Open it over HTTP/1.1 with a handshake of version 13 (RFC 6455).".into()
@@ -462,27 +491,7 @@ impl Denial {
                 "The authorization server of the service behind the gateway takes no requests of the gateway. Tell your operator."
                     .into()
             }
-            Self::Upstream(UpstreamFault::Timeout) => "The service behind the gateway took too long. Try again.".into(),
-            Self::Upstream(UpstreamFault::Protocol) => {
-                "The service behind the gateway does not speak the version of HTTP that it is asked in. Tell your operator."
-                    .into()
-            }
-            Self::Upstream(UpstreamFault::Credentials) => {
-                "The service behind the gateway does not accept the gateway's own credentials. Tell your operator.".into()
-            }
-            Self::Upstream(UpstreamFault::Overloaded) => {
-                "The service behind the gateway has as many requests under way as it may have. Try again shortly.".into()
-            }
-            Self::Upstream(UpstreamFault::Share) => {
-                "The service behind the gateway has few places left, and you or your organization hold many of them. Close streams \
-                 that you do not need, or try again shortly."
-                    .into()
-            }
-            Self::Upstream(UpstreamFault::Circuit { wait }) => format!(
-                "The service behind the gateway can't be reached and is not asked for a while. Try again in {} s.",
-                whole_seconds(*wait)
-            ),
-            Self::Upstream(_) => "The service behind the gateway can't be reached. Try again shortly.".into(),
+            Self::Upstream(fault) => fault.detail(),
         }
     }
 

@@ -147,7 +147,7 @@ impl Overload {
         let (places, shares) = (Places::new(places), Shares::new(limits.max_in_flight_per_address));
         let (admission, shed) = (Admission::default(), Shed::ALL.map(|_| AtomicU64::new(0)));
         let [backlog, store, memory, late] = [false; 4].map(AtomicBool::new);
-        Self { places, shares, kept, admission, shed, backlog, store, memory, late }
+        Self { places, shares, kept, admission, shed, late, backlog, store, memory }
     }
 
     /// Takes a place for a request of `from`, or waits for one for a short while. Nothing is known of who asks yet, so nobody may

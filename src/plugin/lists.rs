@@ -53,7 +53,7 @@ impl Pass {
         self.check()?;
         let has_lists = self.has_lists();
         match &mut self.lists.seen {
-            Seen::Lists(filter) => filter.pass(body, end).map_err(unreadable),
+            Seen::Lists(filter) => ended(filter.pass(body, end)),
             // Nobody looked whether there are lists in it.
             Seen::Nothing if has_lists => {
                 Err(Error::explain(ErrorType::InternalError, "an answer with lists passes without its head: Pass::answer"))
@@ -82,9 +82,9 @@ impl Pass {
         if !has_lists {
             return Ok(());
         }
-        let framing = Framing::of(&head.headers).map_err(unreadable)?;
+        let framing = ended(Framing::of(&head.headers))?;
         let mut filter = ListFilter::new(without_tasks(policy), shown, message.era, framing, &self.lists.memory);
-        filter.expect(declared(&head.headers)).map_err(unreadable)?;
+        ended(filter.expect(declared(&head.headers)))?;
         self.lists.seen = Seen::Lists(Box::new(filter));
         head.remove_header(&CONTENT_LENGTH);
         match self.lists.protocol {
@@ -94,11 +94,12 @@ impl Pass {
     }
 }
 
+/// Ends an answer whose lists can't be filtered.
+fn ended<T>(filtered: std::result::Result<T, FilterError>) -> Result<T> {
+    filtered.map_err(|error| Error::because(ErrorType::InternalError, "a list can't be filtered", error).into_up())
+}
+
 /// How long the answer says that it is.
 fn declared(headers: &HeaderMap) -> usize {
     headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok()).unwrap_or(0)
-}
-
-fn unreadable(error: FilterError) -> Box<Error> {
-    Error::because(ErrorType::InternalError, "a list can't be filtered", error).into_up()
 }

@@ -235,6 +235,7 @@ fn text(out: &mut Vec<u8>, before: &str, value: &str) {
 }
 
 /// Whether every character stands for itself. Looks at all of them, so that many are looked at at once.
+#[expect(clippy::needless_bitwise_bool, reason = "one that stops early looks at one character at a time")]
 fn is_plain(value: &str) -> bool {
     value.bytes().fold(true, |plain, b| plain & (b >= 0x20) & (b != b'"') & (b != b'\\'))
 }

@@ -5,7 +5,65 @@ use super::Text;
 /// Why, and what to do, by reason code. `call` is a request at the gate, in contrast to a change that was refused.
 #[must_use]
 pub fn by_reason(reason: &str, call: bool) -> (Text, Text) {
-    let (why, advice) = match reason {
+    let (why, advice) = of_caller(reason).unwrap_or_else(|| match reason {
+        "target_denied" => (
+            "The operator opened this tool, prompt or resource to nobody.",
+            "Ask the operator to name it in the server's policy.",
+        ),
+        "argument_denied" => (
+            "An argument of the call had a value that the operator does not allow, or was missing.",
+            "Call it with a value that is allowed; the answer named the argument, and the operator knows its values.",
+        ),
+        "tasks_closed" => (
+            "The message was about an MCP task, and the operator did not open tasks of this server.",
+            "Call the tool without a task, or ask the operator to open them.",
+        ),
+        "session_not_yours" | "task_not_yours" => (
+            "The MCP session or task was of another user or organization, or not made through this gateway.",
+            "Reconnect the application, so that it has its own. If it goes on, somebody else's session or task is in use.",
+        ),
+        "no_api" | "no_route" => {
+            ("No API or route is open at this path.", "Check the path against the list of routes that the operator published.")
+        }
+        "method_not_allowed" => {
+            ("The route exists, but not with this method.", "Use one of the methods that the answer's Allow header named.")
+        }
+        "origin_not_allowed" => (
+            "A browser page of an origin that may not call this API sent the request.",
+            "Ask the operator to list the origin, if the page should work.",
+        ),
+        "service_worker" => (
+            "A browser asked for a script of the API to be a service worker, which would stand before the gateway's own pages.",
+            "Nothing needs to be done: pages behind the gateway work without one.",
+        ),
+        "message_malformed" | "header_mismatch" => (
+            "The body was not one JSON-RPC message, or its headers said something else.",
+            "Update the application: it does not speak the protocol as it should.",
+        ),
+        "body_too_large" | "length_required" | "body_broken" => (
+            "The body was too large, of undeclared length, or did not arrive whole.",
+            "Send less at once, and declare the length.",
+        ),
+        "node_stale" | "store_unavailable" | "journal_unavailable" | "panic" => (
+            "The gateway could not do its part and refused to be safe.",
+            "Try again. If it goes on, tell the operator the request id.",
+        ),
+        "upstream_unreachable" | "upstream_protocol" | "upstream_timeout" | "upstream_broken" | "upstream_refused_us" => (
+            "The service behind the gateway did not answer as it should.",
+            "Try again. If it goes on, tell the operator the request id.",
+        ),
+        _ if call => (
+            "The request could be read in more than one way, so it was refused before anybody else could read it differently.",
+            "Update the application, or look at the proxies in front of the gateway; the reason says what was doubtful.",
+        ),
+        _ => ("What was asked for was refused.", "The reason says what was wrong."),
+    });
+    (Text::filled(format!("{why} (Reason: {})", reason.replace('_', " "))), Text::fixed(advice))
+}
+
+/// The same where it was about who called, and what they may see at all.
+fn of_caller(reason: &str) -> Option<(&'static str, &'static str)> {
+    Some(match reason {
         "no_token" => (
             "The request carried no access token.",
             "Send one in the Authorization header; connect the application again if it has none.",
@@ -59,59 +117,8 @@ pub fn by_reason(reason: &str, call: bool) -> (Text, Text) {
             "The request named an organization that the token is not bound to.",
             "Authorize the application again and choose that organization.",
         ),
-        "target_denied" => (
-            "The operator opened this tool, prompt or resource to nobody.",
-            "Ask the operator to name it in the server's policy.",
-        ),
-        "argument_denied" => (
-            "An argument of the call had a value that the operator does not allow, or was missing.",
-            "Call it with a value that is allowed; the answer named the argument, and the operator knows its values.",
-        ),
-        "tasks_closed" => (
-            "The message was about an MCP task, and the operator did not open tasks of this server.",
-            "Call the tool without a task, or ask the operator to open them.",
-        ),
-        "session_not_yours" | "task_not_yours" => (
-            "The MCP session or task was of another user or organization, or not made through this gateway.",
-            "Reconnect the application, so that it has its own. If it goes on, somebody else's session or task is in use.",
-        ),
-        "no_api" | "no_route" => {
-            ("No API or route is open at this path.", "Check the path against the list of routes that the operator published.")
-        }
-        "method_not_allowed" => {
-            ("The route exists, but not with this method.", "Use one of the methods that the answer's Allow header named.")
-        }
-        "origin_not_allowed" => (
-            "A browser page of an origin that may not call this API sent the request.",
-            "Ask the operator to list the origin, if the page should work.",
-        ),
-        "service_worker" => (
-            "A browser asked for a script of the API to be a service worker, which would stand before the gateway's own pages.",
-            "Nothing needs to be done: pages behind the gateway work without one.",
-        ),
-        "message_malformed" | "header_mismatch" => (
-            "The body was not one JSON-RPC message, or its headers said something else.",
-            "Update the application: it does not speak the protocol as it should.",
-        ),
-        "body_too_large" | "length_required" | "body_broken" => (
-            "The body was too large, of undeclared length, or did not arrive whole.",
-            "Send less at once, and declare the length.",
-        ),
-        "node_stale" | "store_unavailable" | "journal_unavailable" | "panic" => (
-            "The gateway could not do its part and refused to be safe.",
-            "Try again. If it goes on, tell the operator the request id.",
-        ),
-        "upstream_unreachable" | "upstream_protocol" | "upstream_timeout" | "upstream_broken" | "upstream_refused_us" => (
-            "The service behind the gateway did not answer as it should.",
-            "Try again. If it goes on, tell the operator the request id.",
-        ),
-        _ if call => (
-            "The request could be read in more than one way, so it was refused before anybody else could read it differently.",
-            "Update the application, or look at the proxies in front of the gateway; the reason says what was doubtful.",
-        ),
-        _ => ("What was asked for was refused.", "The reason says what was wrong."),
-    };
-    (Text::filled(format!("{why} (Reason: {})", reason.replace('_', " "))), Text::fixed(advice))
+        _ => return None,
+    })
 }
 
 /// The same in a line of a report, which has the code beside it and the scopes that were missing.

@@ -94,28 +94,28 @@ pub(super) async fn narrow(tx: &mut Tx<'_>, client: &ClientId, allowed: &ScopeSe
     let mut query = QueryBuilder::<Db>::new("SELECT id, org_id, scopes FROM grants WHERE revoked_at IS NULL AND client_id = ");
     query.push_bind(client.as_str()).push(" ORDER BY id").push(HOLD);
     let rows = query.build().fetch_all(tx.connection()).await.doing("lock the grants of a client")?;
-    let mut lose: HashMap<(ScopeSet, ScopeSet), Vec<(GrantId, OrgId)>> = HashMap::new();
+    let mut losers: HashMap<(ScopeSet, ScopeSet), Vec<(GrantId, OrgId)>> = HashMap::new();
     for row in &rows {
         let fields = Fields::of(row, "grants", "id");
         let held: ScopeSet = fields.json("scopes")?;
-        let (kept, lost) = (held.intersection(allowed), held.difference(allowed));
+        let (left, lost) = (held.intersection(allowed), held.difference(allowed));
         if !lost.is_empty() {
             let grant = (fields.parsed("id", GrantId::parse)?, fields.parsed("org_id", OrgId::parse)?);
-            lose.entry((kept, lost)).or_default().push(grant);
+            losers.entry((left, lost)).or_default().push(grant);
         }
     }
     let (mut narrowed, mut ended) = (Vec::new(), 0);
-    for ((kept, lost), grants) in lose {
+    for ((left, lost), grants) in losers {
         for some in grants.chunks(AT_ONCE) {
             let ids: Vec<_> = some.iter().map(|(id, _)| id.clone()).collect();
-            if kept.is_empty() {
+            if left.is_empty() {
                 end(tx, Ending::These(&ids), RevokeReason::Client).await?;
                 ended += ids.len() as u64;
                 continue;
             }
-            leave(tx, &ids, &kept).await?;
+            leave(tx, &ids, &left).await?;
             for (id, org) in some {
-                let event = ControlEvent::done(Operation::GrantNarrow).on("grant", id.as_str()).with_scopes(kept.clone());
+                let event = ControlEvent::done(Operation::GrantNarrow).on("grant", id.as_str()).with_scopes(left.clone());
                 tx.record(Some(org), event.with_comment(format!("{why}: {lost}")));
             }
             narrowed.extend(ids);
