@@ -98,8 +98,12 @@ impl Node {
         let config = Snapshot::new(config);
         let metrics = Arc::new(Metrics::default());
         let node = Arc::new(Self { id, config, store, clock, entropy, keys, verifier, view, ids, memory, metrics });
-        node.keys.start(&node.store, &*node.entropy, &node.own_cause()).await?;
-        Ok(node)
+        let started = node.keys.start(&node.store, &*node.entropy, &node.own_cause()).await;
+        if started.is_err() {
+            // It will serve nobody: no revocation may wait for it.
+            node.view.leave(&node.store).await;
+        }
+        started.map(|()| node)
     }
 
     /// Follows the change feed until `stop`.

@@ -195,14 +195,19 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
     let durability = if config.audit.power_safe { Durability::Power } else { Durability::Process };
     let node = Node::start(id.clone(), config, store, Arc::clone(&clock), entropy).await?;
     let metrics = Arc::clone(&node.metrics);
-    let (journal, backlog) = Journal::open_on(
+    let opened = Journal::open_on(
         disk,
         &data_dir.join("journal"),
         &id,
         JournalOptions { durability, ..JournalOptions::default() },
         clock,
         Arc::new(meters::JournalMeter(Arc::clone(&metrics))),
-    )?;
+    );
+    if opened.is_err() {
+        // It will serve nobody: no revocation may wait for it.
+        node.leave().await;
+    }
+    let (journal, backlog) = opened?;
     let prepared = Arc::new(ArcSwap::from_pointee(Prepared::resolving(node.config.load_full(), resolver)));
     let overload = Arc::new(Overload::new(&limits));
     let served = node.config.load().listen.tls.as_ref().map(|tls| Served::new(Arc::clone(&tls.material)));

@@ -59,7 +59,11 @@ pub(super) async fn keep_house(node: Arc<Node>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(HOUSEKEEPING) => {}
         }
-        forget(&node).await;
+        // Whatever is under way is a statement or a transaction, and may be given up.
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = forget(&node) => {}
+        }
     }
 }
 

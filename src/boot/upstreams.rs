@@ -23,8 +23,14 @@ const CARRY: u32 = 10;
 
 /// Checks endpoints and resolves names as they are due, until `stop`.
 pub(super) async fn tend(node: Arc<Node>, prepared: Arc<ArcSwap<Prepared>>, stop: CancellationToken) {
-    let mut tender =
-        Tender { node, connector: None, under_way: JoinSet::new(), shown: BTreeSet::new(), carried: Carried::default() };
+    let mut tender = Tender {
+        node,
+        connector: None,
+        under_way: JoinSet::new(),
+        shown: BTreeSet::new(),
+        carried: Carried::default(),
+        gone: BTreeSet::new(),
+    };
     for tick in 0_u32.. {
         let now = tender.node.now();
         let current = prepared.load_full();
@@ -50,6 +56,8 @@ struct Tender {
     /// Endpoints that the metrics show, with their upstreams.
     shown: BTreeSet<(String, String)>,
     carried: Carried,
+    /// Upstreams that are gone: the end of what was under way may tell of one once more.
+    gone: BTreeSet<String>,
 }
 
 impl Tender {
@@ -102,11 +110,16 @@ impl Tender {
             }
             self.carried.forget(upstream, endpoint);
             if !shown.iter().any(|(left, _)| left == upstream) {
-                for gauges in [&metrics.upstream_up, &metrics.upstream_waiting, &metrics.upstream_circuit_open] {
+                for gauges in [&metrics.upstream_waiting, &metrics.upstream_circuit_open] {
                     let _ = gauges.remove_label_values(&[upstream]);
                 }
                 self.carried.forget(upstream, WHOLE);
+                self.gone.insert(upstream.clone());
             }
+        }
+        self.gone.retain(|upstream| !shown.iter().any(|(left, _)| left == upstream));
+        for upstream in &self.gone {
+            let _ = metrics.upstream_up.remove_label_values(&[upstream]);
         }
     }
 }

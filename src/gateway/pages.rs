@@ -39,9 +39,8 @@ pub fn fence(head: &mut ResponseHeader, apart: bool) -> Result<()> {
     if apart || matches!(head.status, StatusCode::SWITCHING_PROTOCOLS | StatusCode::NO_CONTENT) {
         return Ok(());
     }
-    if !head.headers.contains_key(CONTENT_TYPE) {
-        head.insert_header(X_CONTENT_TYPE_OPTIONS, "nosniff")?;
-    }
+    // What is not said, or not so that it can be read, is nobody's to guess.
+    head.insert_header(X_CONTENT_TYPE_OPTIONS, "nosniff")?;
     if may_script(&head.headers) {
         // One more policy: what the upstream's own forbids stays forbidden.
         head.append_header(CONTENT_SECURITY_POLICY, "sandbox")?;
@@ -90,8 +89,18 @@ fn runs(kind: &[u8]) -> bool {
             .is_some_and(|at| essence.get(at..).is_some_and(|rest| rest.eq_ignore_ascii_case(end)))
     };
     let begins = |start: &[u8]| essence.get(..start.len()).is_some_and(|first| first.eq_ignore_ascii_case(start));
-    let is_known = essence.contains(&b'/') && !essence.contains(&b'*') && !is("unknown/unknown") && !is("application/unknown");
+    let is_known = is_type(essence) && !essence.contains(&b'*') && !is("unknown/unknown") && !is("application/unknown");
     !is_known || is("text/html") || ends(b"+xml") || ends(b"/xml") || is("text/xsl") || begins(b"multipart/")
+}
+
+/// Whether it is `type/subtype` (RFC 9110 §8.3.1). A browser takes anything else for no type at all.
+fn is_type(essence: &[u8]) -> bool {
+    let mut halves = essence.split(|b| *b == b'/');
+    let is_token = |half: &[u8]| {
+        let is_part = |b: &u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(b);
+        !half.is_empty() && half.iter().all(is_part)
+    };
+    matches!((halves.next(), halves.next(), halves.next()), (Some(kind), Some(sub), None) if is_token(kind) && is_token(sub))
 }
 
 #[cfg(test)]
@@ -125,6 +134,11 @@ mod tests {
             "multipart/x-mixed-replace; boundary=a",
             "text",
             "*/*",
+            "text/",
+            "/html",
+            "x y/html",
+            "a(b)/c",
+            "text/plain/x",
             "",
         ] {
             let head = fenced(200, &[("content-type", kind), ("content-security-policy", "default-src 'self'")], false);

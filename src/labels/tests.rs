@@ -84,6 +84,12 @@ fn what_the_parser_must_not_read_stays_as_it_was_sent() {
         // Bytes, which are not characters.
         (r#"up{a="\xc3\xa9",b!='\303\251'}"#, r#"up{a="\xc3\xa9",b!="\303\251",tenant="a"}"#),
         (r#"label_replace(up, "a", "\xc3\xa9", "b", "")"#, r#"label_replace(up{tenant="a"}, "a", "\xc3\xa9", "b", "")"#),
+        (r#"up{b=~"x",a="\u007e0~00000"}"#, r#"up{a="\u007e0~00000",b=~"x",tenant="a"}"#),
+        (
+            r#"label_replace(up, "a", "\u007e0~00000", "b", "\x41")"#,
+            r#"label_replace(up{tenant="a"}, "a", "\u007e0~00000", "b", "\x41")"#,
+        ),
+        (r#"up{a="\u007e0~zz"}"#, r#"up{a="\u007e0~zz",tenant="a"}"#),
         // What stands for it meanwhile.
         (r#"up{a=~"x",b="~0~00000",c="~1~"}"#, r#"up{a=~"x",b="~0~00000",c="~1~",tenant="a"}"#),
     ] {
@@ -92,9 +98,15 @@ fn what_the_parser_must_not_read_stays_as_it_was_sent() {
     }
     let many: Vec<String> = (0..1_500).map(|n| format!(r#"a=~"\\w{{40}}{n}""#)).collect();
     assert_eq!(prom(&format!("up{{{}}}", many.join(","))).map(|text| text.matches("=~").count()), Ok(1_500));
-    for query in
-        [r#"up{"\x61"="b"}"#, r#"{"\141"}"#, r#"sum by ("\x61") (up)"#, r#"up{a=~"\q"}"#, r#"up{a=~"x" "y"}"#, "up{=~'x'}"]
-    {
+    for query in [
+        r#"up{b="\x74enant","\u007e0~00000"!="a"}"#,
+        r#"up{"\x61"="b"}"#,
+        r#"{"\141"}"#,
+        r#"sum by ("\x61") (up)"#,
+        r#"up{a=~"\q"}"#,
+        r#"up{a=~"x" "y"}"#,
+        "up{=~'x'}",
+    ] {
         assert_eq!(prom(query), Err(Refused::Malformed), "{query}");
     }
 }

@@ -86,6 +86,8 @@ struct KeySet {
 pub struct KeyRing {
     set: ArcSwap<KeySet>,
     secret: Arc<DeploymentSecret>,
+    /// Held while keys are read again: what was read first must not take the place of what was read later.
+    reading: tokio::sync::Mutex<()>,
 }
 
 impl std::fmt::Debug for KeyRing {
@@ -105,7 +107,7 @@ impl KeyRing {
             jwks: r#"{"keys":[]}"#.into(),
             assertions: AssertionKeys::default(),
         };
-        Self { set: ArcSwap::from_pointee(none), secret }
+        Self { set: ArcSwap::from_pointee(none), secret, reading: tokio::sync::Mutex::new(()) }
     }
 
     /// Reads the keys, making the first one when there is none.
@@ -125,6 +127,7 @@ impl KeyRing {
     /// # Errors
     /// When the store fails or a key can't be opened; the keys known before stay.
     pub async fn reload(&self, store: &SharedStore, at: Timestamp) -> Result<(), TokenFault> {
+        let _alone = self.reading.lock().await;
         let stored = store.signing_keys(at).await?;
         let generation = self.generation() + 1;
         let assertions = AssertionKeys::default();
@@ -174,7 +177,9 @@ impl KeyRing {
     /// # Errors
     /// When the store fails.
     pub async fn activate(&self, store: &SharedStore, next: &KeyId, overlap: Duration, cause: &Cause) -> Result<(), TokenFault> {
-        store.activate_key(next, cause.at.plus(overlap), cause).await?;
+        // Gone at once is gone by whatever clock another node goes.
+        let forget_at = if overlap.is_zero() { Timestamp::from_millis(0) } else { cause.at.plus(overlap) };
+        store.activate_key(next, forget_at, cause).await?;
         self.reload(store, cause.at).await
     }
 

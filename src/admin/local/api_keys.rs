@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Local, apps, still_there};
+use super::{Local, apps, clients, still_there};
 use crate::admin::error::{AdminError, Rule};
 use crate::admin::model::{
     ApiKeyQuery, ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, ScopeVerdict, UninstalledApp,
@@ -56,12 +56,15 @@ pub(super) async fn requests(local: &Local, within: Within) -> Result<Vec<ScopeR
 
 pub(super) async fn request(local: &Local, holder: &str, ask: ScopeAsk) -> Result<ScopeRequestView, AdminError> {
     let (scope, holder) = (scope_named(local, &ask.scope)?, find_holder(local, holder).await?);
-    let why = text(&ask.reason)?;
-    if why.is_empty() {
-        return Err(AdminError::invalid("say why the scope is wanted"));
-    }
-    if !local.node.store.request_scope(&holder, &scope, why, &local.cause()).await? {
-        return Err(AdminError::conflict(format!("a request for {scope} waits already")));
+    match &holder {
+        Holder::App(id) => {
+            let app = apps::find(local, id.as_str()).await?;
+            apps::workshop(local).request_scope(&app, &ask.scope, &ask.reason).await?;
+        }
+        Holder::Client(id) => {
+            let client = still_there(local.node.store.client(id).await, "client", id.as_str())?;
+            clients::clients(local).request_scope(&client, &ask.scope, &ask.reason).await?;
+        }
     }
     shown(local, &holder, &scope).await
 }

@@ -50,7 +50,7 @@ impl From<AppError> for AdminError {
     }
 }
 
-fn workshop(local: &Local) -> Workshop<'_> {
+pub(super) fn workshop(local: &Local) -> Workshop<'_> {
     Workshop::new(&local.node, Author::Operator, local.cause())
 }
 

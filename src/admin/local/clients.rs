@@ -77,7 +77,7 @@ pub(super) async fn delete(local: &Local, id: &str) -> Result<(), AdminError> {
     Ok(clients.delete(&clients.find(id).await?).await?)
 }
 
-fn clients(local: &Local) -> Clients<'_> {
+pub(super) fn clients(local: &Local) -> Clients<'_> {
     Clients::new(&local.node, By::Operator, local.cause())
 }
 

@@ -21,6 +21,14 @@ grants_allowed = ["client_credentials"]
 description = "Read logs"
 deprecated = true
 replaced_by = "logs:read"
+[scopes."logs:ship"]
+description = "Ship logs"
+visibility = "private"
+grants_allowed = ["client_credentials"]
+[scopes."logs:erase"]
+description = "Erase logs"
+visibility = "private"
+deprecated = true
 [scopes."logs:read"]
 description = "Read logs"
 requires_permission = "audit:read"
@@ -74,14 +82,18 @@ async fn clients_are_given_only_what_they_could_use() {
 }
 
 #[tokio::test]
-async fn a_private_scope_is_asked_for_by_its_other_name() {
+async fn nobody_asks_for_a_private_scope_that_could_not_be_used() {
     let fixture = fixture().await;
     let admin = fixture.local();
     let app = NewApp { org: "acme".to_owned(), name: "Agent".to_owned(), ..NewApp::default() };
     let app = admin.create_app(app).await.expect("an app").app.id.to_string();
     let ask = |scope: &str| ScopeAsk { scope: scope.to_owned(), reason: "it ships".to_owned() };
-    let asked = admin.request_scope(&app, ask("api_keys_write")).await.expect("asked by its other name");
-    assert_eq!(asked.scope.as_str(), "api_keys:write");
+    for (scope, why) in [("logs:ship", "logs:ship is not given to apps"), ("logs:erase", "logs:erase is deprecated")] {
+        let answer = told(admin.request_scope(&app, ask(scope)).await);
+        assert_eq!(answer["refused"], "invalid", "{scope}");
+        assert!(answer["detail"].as_str().is_some_and(|detail| detail.contains(why)), "{answer}");
+    }
+    admin.request_scope(&app, ask("api_keys_write")).await.expect("asked by its other name");
 }
 
 #[tokio::test]

@@ -97,7 +97,7 @@ impl Masked {
     /// Takes a string. `matcher` is what stands before it inside of braces.
     fn string(&mut self, literal: &str, matcher: Option<&str>, ours: &Range<usize>) -> Result<(), Refused> {
         let operator = matcher.map_or(Operator::AsItIs, Operator::ending);
-        if operator == Operator::AsItIs && !has_bytes(literal) {
+        if operator == Operator::AsItIs && !has_numbers(literal) {
             self.text.push_str(literal);
             return Ok(());
         }
@@ -166,12 +166,13 @@ fn unused(query: &str, labels: &Labels) -> String {
     marks.next().unwrap_or_default()
 }
 
-/// Whether a string has an escape that means a byte (`\xNN`, `\NNN`).
-fn has_bytes(literal: &str) -> bool {
+/// Whether a string has an escape by number: of a byte (`\xNN`, `\NNN`), which is no character, or of a character (`\uNNNN`), which could
+/// be one of a stand-in.
+fn has_numbers(literal: &str) -> bool {
     let mut escaped = false;
     !literal.starts_with('`')
         && literal.chars().any(|c| {
-            let found = escaped && matches!(c, 'x' | '0'..='7');
+            let found = escaped && matches!(c, 'x' | 'u' | 'U' | '0'..='7');
             escaped = c == '\\' && !escaped;
             found
         })

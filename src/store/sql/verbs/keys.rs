@@ -39,7 +39,7 @@ impl KeyStore for Engine {
              ORDER BY created_at, id",
         )
         .bind(at.millis())
-        .fetch_all(&mut *self.reader().await?)
+        .fetch_all(&mut *self.urgent_reader().await?)
         .await
         .doing("read signing keys")?;
         let key = |row| {

@@ -1,5 +1,6 @@
 -- The grants of tests of apps, however the test itself ends: with its session, with its time, or for the next one. Nobody was given
 -- them for good, so a consent page does not count them.
+SET LOCAL lock_timeout = '2s';
 CREATE TABLE trial_grants (
     grant_id TEXT COLLATE "C" PRIMARY KEY REFERENCES grants (id) ON DELETE CASCADE,
     ends_at  BIGINT

@@ -1,4 +1,5 @@
 -- The processes on this store. A revocation is acknowledged when each that serves has confirmed it, or its lease has run out.
+SET LOCAL lock_timeout = '2s';
 CREATE TABLE nodes (
     id       TEXT COLLATE "C" PRIMARY KEY,
     serves   BOOLEAN NOT NULL,
