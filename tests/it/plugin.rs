@@ -206,7 +206,7 @@ async fn an_application_sends_on_what_the_gate_would() {
             let cors = ["access-control-allow-origin", "access-control-allow-credentials", "vary"];
             let named = |(name, _): &&(String, String)| cors.iter().any(|header| name.eq_ignore_ascii_case(header));
             let cors: Vec<_> = answer.headers.iter().filter(named).map(|(n, v)| (n.to_lowercase(), v.clone())).collect();
-            told.push((seen.target().to_owned(), seen.body.clone(), cors));
+            told.push((seen.target().clone(), seen.body.clone(), cors));
         }
         assert_eq!(told[0], told[1], "{name}");
     }

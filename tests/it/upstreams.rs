@@ -187,9 +187,9 @@ async fn open_streams(gw: &Gateway, upstream: &Upstream, token: &str, held: &mut
     loop {
         let mut conn = Conn::open(gw.running.public).await;
         conn.send(&Request::get("/wide/tail").bearer(token).header("X-Behave", "events").bytes()).await;
-        let head = within("a head", conn.head()).await.expect("a head");
-        if head.status != 200 {
-            return (held.len() - before, head);
+        let answer = within("a head", conn.head()).await.expect("a head");
+        if answer.status != 200 {
+            return (held.len() - before, answer);
         }
         held.push(conn);
         assert_eq!(upstream.count(), held.len());

@@ -5,7 +5,13 @@ use super::Text;
 /// Why, and what to do, by reason code. `call` is a request at the gate, in contrast to a change that was refused.
 #[must_use]
 pub fn by_reason(reason: &str, call: bool) -> (Text, Text) {
-    let (why, advice) = of_caller(reason).unwrap_or_else(|| match reason {
+    let (why, advice) = of_caller(reason).unwrap_or_else(|| of_request(reason, call));
+    (Text::filled(format!("{why} (Reason: {})", reason.replace('_', " "))), Text::fixed(advice))
+}
+
+/// The same where it was about what was asked.
+fn of_request(reason: &str, call: bool) -> (&'static str, &'static str) {
+    match reason {
         "target_denied" => (
             "The operator opened this tool, prompt or resource to nobody.",
             "Ask the operator to name it in the server's policy.",
@@ -57,8 +63,7 @@ pub fn by_reason(reason: &str, call: bool) -> (Text, Text) {
             "Update the application, or look at the proxies in front of the gateway; the reason says what was doubtful.",
         ),
         _ => ("What was asked for was refused.", "The reason says what was wrong."),
-    });
-    (Text::filled(format!("{why} (Reason: {})", reason.replace('_', " "))), Text::fixed(advice))
+    }
 }
 
 /// The same where it was about who called, and what they may see at all.
