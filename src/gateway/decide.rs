@@ -213,7 +213,7 @@ pub fn counted(metrics: &Metrics, permit: &Permit) -> Arc<RouteMetrics> {
 pub async fn still_allowed(node: &Node, config: &Config, permit: &Permit) -> Result<(), Denial> {
     match permit.principal() {
         Some(_) if permit.is_enforced() && !node.view.is_fresh() => Err(Denial::Stale),
-        Some(principal) if permit.is_enforced() && !principal.is_current(config, node.now()) => {
+        Some(principal) if permit.is_enforced() && !node.verifier.is_current(principal, config, node.now()) => {
             match node.verifier.again(principal, config, node.now()).await {
                 Ok(now) => permit.check_again(&now),
                 Err(Rejected::Refused { refusal, .. }) => Err(Denial::Token(refusal)),
