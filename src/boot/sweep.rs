@@ -122,10 +122,11 @@ struct Found {
 /// left out. Where nobody has to be known another configuration is asked at once.
 fn doubtful(node: &Node, streams: &OpenStreams, under_way: &HashSet<String>) -> Vec<Call> {
     let (config, now) = (node.config.load_full(), node.now());
+    // A stream may be newer than the configuration that was just read: it is not asked about under one that has gone.
     let is_doubtful = |stream: &OpenStream| {
         let has_changed = |p: &Arc<Principal>| !node.verifier.is_current(p, &config, now);
         let is_unsure = stream.terms().bound && stream.principal().is_some_and(has_changed);
-        !stream.cut.is_cut() && (is_unsure || stream.terms().generation != config.generation)
+        !stream.cut.is_cut() && (is_unsure || stream.terms().generation < config.generation)
     };
     let mut calls = HashMap::<String, Call>::new();
     for picked in streams.pick(is_doubtful) {
