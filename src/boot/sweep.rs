@@ -78,7 +78,7 @@ pub(super) async fn changes(node: Arc<Node>, streams: Arc<OpenStreams>, stop: Ca
                 judge(&node, &streams, &call, &found);
                 // What has changed since is asked about again at once: it was left out while this was under way.
                 if let Again::Known(who) = &found.who
-                    && !who.is_current(&node.config.load(), node.now())
+                    && !node.verifier.is_current(who, &node.config.load(), node.now())
                 {
                     waiting.extend(doubtful(&node, &streams, &under_way).into_iter().filter(|other| other.token == call.token));
                 }
@@ -118,14 +118,15 @@ struct Found {
     config: Arc<Config>,
 }
 
-/// What has to be asked about, by token; those whom a change names at the end. What is under way is left out. Where nobody has to
-/// be known another configuration is asked at once.
+/// What has to be asked about, by token; those whom a change names, and those whose key is gone, at the end. What is under way is
+/// left out. Where nobody has to be known another configuration is asked at once.
 fn doubtful(node: &Node, streams: &OpenStreams, under_way: &HashSet<String>) -> Vec<Call> {
     let (config, now) = (node.config.load_full(), node.now());
+    // A stream may be newer than the configuration that was just read: it is not asked about under one that has gone.
     let is_doubtful = |stream: &OpenStream| {
-        let has_changed = |p: &Arc<Principal>| !p.is_current(&config, now);
+        let has_changed = |p: &Arc<Principal>| !node.verifier.is_current(p, &config, now);
         let is_unsure = stream.terms().bound && stream.principal().is_some_and(has_changed);
-        !stream.cut.is_cut() && (is_unsure || stream.terms().generation != config.generation)
+        !stream.cut.is_cut() && (is_unsure || stream.terms().generation < config.generation)
     };
     let mut calls = HashMap::<String, Call>::new();
     for picked in streams.pick(is_doubtful) {
@@ -145,7 +146,7 @@ fn doubtful(node: &Node, streams: &OpenStreams, under_way: &HashSet<String>) -> 
         }
     }
     let mut calls: Vec<_> = calls.into_values().collect();
-    calls.sort_by_key(|call| !call.who.is_unchanged(now));
+    calls.sort_by_key(|call| !(call.who.is_unchanged(now) && node.verifier.has_key_of(&call.who)));
     calls
 }
 

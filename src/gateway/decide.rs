@@ -213,7 +213,7 @@ pub fn counted(metrics: &Metrics, permit: &Permit) -> Arc<RouteMetrics> {
 pub async fn still_allowed(node: &Node, config: &Config, permit: &Permit) -> Result<(), Denial> {
     match permit.principal() {
         Some(_) if permit.is_enforced() && !node.view.is_fresh() => Err(Denial::Stale),
-        Some(principal) if permit.is_enforced() && !principal.is_current(config, node.now()) => {
+        Some(principal) if permit.is_enforced() && !node.verifier.is_current(principal, config, node.now()) => {
             match node.verifier.again(principal, config, node.now()).await {
                 Ok(now) => permit.check_again(&now),
                 Err(Rejected::Refused { refusal, .. }) => Err(Denial::Token(refusal)),
@@ -231,11 +231,22 @@ pub async fn still_allowed(node: &Node, config: &Config, permit: &Permit) -> Res
 /// The origin of a browser's page, when it may read our answers. MCP servers must refuse pages of other origins.
 pub(super) fn origin(asked: &Asked<'_>) -> Result<Option<HeaderValue>, Denial> {
     let Some(origin) = asked.headers.get(ORIGIN) else { return Ok(None) };
-    let allowed = |o: &str| o == asked.config.issuer.as_str() || asked.api.allowed_origins.iter().any(|a| a == o);
-    match origin.to_str() {
-        Ok(text) if allowed(text) => Ok(Some(origin.clone())),
-        // Nothing asks a page's server before a WebSocket is opened: it is refused here or never.
-        _ if matches!(asked.api.kind, ApiKind::Mcp(_)) || asked.request.upgrade() == Upgrade::WebSocket => Err(Denial::Origin),
-        _ => Ok(None),
+    if allows_origin(asked.config, asked.api, origin) {
+        Ok(Some(origin.clone()))
+    } else if refuses_others(asked.api, asked.request.upgrade()) {
+        Err(Denial::Origin)
+    } else {
+        Ok(None)
     }
+}
+
+/// Whether pages of an origin may read the answers of an API.
+pub(super) fn allows_origin(config: &Config, api: &Api, origin: &HeaderValue) -> bool {
+    origin.to_str().is_ok_and(|o| o == config.issuer.as_str() || api.allowed_origins.iter().any(|a| a == o))
+}
+
+/// Whether pages of other origins are refused. Nothing asks a page's server before a WebSocket is opened: it is refused here or
+/// never.
+pub(super) fn refuses_others(api: &Api, upgrade: Upgrade) -> bool {
+    matches!(api.kind, ApiKind::Mcp(_)) || upgrade == Upgrade::WebSocket
 }

@@ -3,12 +3,14 @@
 //! Its scopes are compared where its caller is read again ([`Permit::holds_under`]); here its method and path are looked up in
 //! the new routes, as if it came again.
 
+use std::mem::discriminant;
 use std::sync::Arc;
 
-use http::Method;
+use http::{HeaderValue, Method};
 
 use super::authorize::{Permit, names_own};
-use super::hygiene::CleanRequest;
+use super::decide::{allows_origin, refuses_others};
+use super::hygiene::{CleanRequest, Upgrade};
 use super::index;
 use crate::config::{Access, Api, ApiKind, Config, Enforcement, Route};
 use crate::mcp::{Need, Target};
@@ -51,18 +53,23 @@ pub struct Came {
     method: Method,
     path: Box<str>,
     encoded_slash: bool,
+    upgrade: Upgrade,
+    origin: Option<HeaderValue>,
     certificate: Certificate,
     target: Option<Target>,
 }
 
 impl Came {
-    /// What is kept of a request; `target` is the tool, prompt or resource that it is about.
+    /// What is kept of a request; `origin` is that of a browser's page, when it may read the answer, and `target` the tool, prompt
+    /// or resource that it is about.
     #[must_use]
-    pub fn of(request: &CleanRequest, certificate: Certificate, target: Option<Target>) -> Self {
+    pub fn of(request: &CleanRequest, origin: Option<HeaderValue>, certificate: Certificate, target: Option<Target>) -> Self {
         Self {
             method: request.method().clone(),
             path: request.path().into(),
             encoded_slash: request.admit_encoded_slash(false).is_err(),
+            upgrade: request.upgrade(),
+            origin,
             certificate,
             target,
         }
@@ -105,10 +112,15 @@ impl Terms {
         if permit.would_deny().is_some() || api.tenancy != before.tenancy {
             return None;
         }
+        // What an MCP server is asked was read before it went on; what an HTTP API is asked was not.
+        if discriminant(&api.kind) != discriminant(&before.kind) || !hears(now, api, came) {
+            return None;
+        }
         let Lookup::Found { route, captures } = api.routes.lookup(path, &came.method) else { return None };
         let fits = (route.encoded_slash || !came.encoded_slash)
             && (!route.client_certificate || came.certificate.is_believed())
             && route.enforce == permit.rule().enforce
+            && route.upgrade == permit.rule().upgrade
             && admits(now, api, route, &captures, came, principal);
         fits.then_some(Self { bound: true, sealed: route.client_certificate, ..terms })
     }
@@ -125,6 +137,11 @@ impl Terms {
         let Certificate::Shown(shown) = &came.certificate else { return false };
         ((self.bound && self.sealed) || shown.is_required()) && !shown.is_believed()
     }
+}
+
+/// Whether an API takes what comes from the page that a request came from.
+fn hears(now: &Config, api: &Api, came: &Came) -> bool {
+    came.origin.as_ref().is_none_or(|origin| allows_origin(now, api, origin) || !refuses_others(api, came.upgrade))
 }
 
 /// Whether a route lets a caller in.

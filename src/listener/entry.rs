@@ -194,7 +194,7 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
     let config = Arc::clone(&desk.prepared.config);
     let listens = inspected.as_ref().is_some_and(|m| m.listening.is_some());
     let target = inspected.as_ref().and_then(|m| m.target.clone());
-    let came = Came::of(&request, tls::certificate(session), target);
+    let came = Came::of(&request, origin.clone(), tls::certificate(session), target);
     let registered = desk.front.streams.register(OpenStream::new(Arc::clone(&permit), config, listens, cut, came));
     // A change between the decision and the registration was told to nobody.
     if let Err(denial) = decide::still_allowed(&desk.front.node, &desk.prepared.config, &permit).await {

@@ -225,7 +225,7 @@ impl Gate {
         let identity = shadow::tolerate(&mut permit, told)?.unwrap_or_default();
         let (permit, cut) = (Arc::new(permit), Arc::new(CutSwitch::default()));
         let certificate = if q.seen.certificate.is_some() { Certificate::Told } else { Certificate::Missing };
-        let came = Came::of(&request, certificate, target.cloned());
+        let came = Came::of(&request, origin.clone(), certificate, target.cloned());
         let stream = OpenStream::new(Arc::clone(&permit), Arc::clone(config), false, Arc::clone(&cut), came);
         let registered = self.streams.register(stream);
         // A change between the decision and the registration was told to nobody.

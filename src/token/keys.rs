@@ -77,7 +77,7 @@ struct KeySet {
     generation: u64,
     signer: Option<(Header, EncodingKey)>,
     /// The exact header segment of every token that we may have issued: anything else was not issued by us.
-    verifiers: HashMap<String, VerifyingKey>,
+    verifiers: HashMap<Arc<str>, VerifyingKey>,
     jwks: Arc<str>,
     assertions: AssertionKeys,
 }
@@ -142,7 +142,7 @@ impl KeyRing {
             jwk.common.public_key_use = Some(jsonwebtoken::jwk::PublicKeyUse::Signature);
             let decoding = DecodingKey::from_jwk(&jwk).map_err(crypto)?;
             let header = header(&key.id);
-            set.verifiers.insert(segment(&header)?, VerifyingKey { key: decoding });
+            set.verifiers.insert(segment(&header)?.into(), VerifyingKey { key: decoding });
             if key.state == KeyState::Active {
                 set.signer = Some((header, encoding));
             }
@@ -225,8 +225,14 @@ impl KeyRing {
     }
 
     /// Runs `check` with the key whose header segment this is; `None` when no key of ours makes such a header.
-    pub(super) fn with_verifier<R>(&self, header: &str, check: impl FnOnce(&VerifyingKey) -> R) -> Option<R> {
-        self.set.load().verifiers.get(header).map(check)
+    pub(super) fn with_verifier<R>(&self, header: &str, check: impl FnOnce(&Arc<str>, &VerifyingKey) -> R) -> Option<R> {
+        self.set.load().verifiers.get_key_value(header).map(|(header, key)| check(header, key))
+    }
+
+    /// Which set of keys is known, where a key of it makes this header segment.
+    pub(super) fn generation_with(&self, header: &str) -> Option<u64> {
+        let set = self.set.load();
+        set.verifiers.contains_key(header).then_some(set.generation)
     }
 
     /// Runs `work` with the keys of assertions.

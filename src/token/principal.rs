@@ -44,6 +44,8 @@ pub struct Principal {
     pub(super) generation: u64,
     /// The key set that its token was verified under.
     pub(super) keys: u64,
+    /// The header segment of its token, which names the key that signed it; `None` where nobody has signed anything.
+    pub(super) signed: Option<Arc<str>>,
     pub(super) fingerprint: Fingerprint,
     /// Bytes that keeping it takes, roughly.
     pub(super) weight: u32,

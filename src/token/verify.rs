@@ -212,13 +212,18 @@ impl Verifier {
     /// # Errors
     /// The cheap reasons come first: shape, key, expiry; the signature last.
     pub fn verify(&self, token: &str, issuer: &Issuer, now: Timestamp) -> Result<Claims, Refusal> {
+        self.verified(token, issuer, now).map(|(claims, _)| claims)
+    }
+
+    /// The same, with the header segment that names the key.
+    fn verified(&self, token: &str, issuer: &Issuer, now: Timestamp) -> Result<(Claims, Arc<str>), Refusal> {
         if token.len() > MAX_TOKEN {
             return Err(Refusal::Malformed);
         }
         let (message, signature) = token.rsplit_once('.').ok_or(Refusal::Malformed)?;
         let (header, payload) = message.split_once('.').ok_or(Refusal::Malformed)?;
         self.keys
-            .with_verifier(header, |key| {
+            .with_verifier(header, |signed, key| {
                 let claims = read_claims(payload)?;
                 if claims.iss != issuer.as_str() {
                     return Err(Refusal::Foreign);
@@ -228,7 +233,7 @@ impl Verifier {
                 }
                 self.counts.signatures.fetch_add(1, Ordering::Relaxed);
                 match jsonwebtoken::crypto::verify(signature, message.as_bytes(), &key.key, Algorithm::ES256) {
-                    Ok(true) => Ok(claims),
+                    Ok(true) => Ok((claims, Arc::clone(signed))),
                     Ok(false) | Err(_) => Err(Refusal::Signature),
                 }
             })
@@ -246,8 +251,9 @@ impl Verifier {
         let is_token = |p: &Arc<Principal>| p.keys == keys && p.presented == Presented::AccessToken;
         let Some(known) = self.cache.find(&digest).filter(is_token) else {
             self.counts.misses.fetch_add(1, Ordering::Relaxed);
-            let claims = self.verify(token, &config.issuer, now)?;
-            return self.keep(digest, self.resolve(claims, config, now, keys).await, now);
+            let (claims, signed) = self.verified(token, &config.issuer, now)?;
+            let signature = Signature { keys, signed: Some(signed) };
+            return self.keep(digest, self.resolve(claims, config, now, signature).await, now);
         };
         if known.is_expired(now) {
             self.cache.forget(&digest);
@@ -258,7 +264,8 @@ impl Verifier {
             return Ok(known);
         }
         self.counts.misses.fetch_add(1, Ordering::Relaxed);
-        let resolved = self.resolve(known.claims.clone(), config, now, keys).await;
+        let signature = Signature { keys, signed: known.signed.clone() };
+        let resolved = self.resolve(known.claims.clone(), config, now, signature).await;
         if resolved.is_err() {
             self.cache.forget(&digest);
         }
@@ -308,6 +315,23 @@ impl Verifier {
         None
     }
 
+    /// Whether everything that a principal was computed from is still as it was, and its token still one of ours.
+    #[must_use]
+    pub fn is_current(&self, who: &Principal, config: &Config, now: Timestamp) -> bool {
+        self.has_key_of(who) && who.is_current(config, now)
+    }
+
+    /// Whether the key that signed a principal's token still verifies; also where there is no token.
+    #[must_use]
+    pub fn has_key_of(&self, who: &Principal) -> bool {
+        who.presented != Presented::AccessToken || who.keys == self.keys.generation() || self.keys_with(who).is_some()
+    }
+
+    /// The set of keys in which the key is that signed a principal's token.
+    fn keys_with(&self, who: &Principal) -> Option<u64> {
+        who.signed.as_deref().and_then(|header| self.keys.generation_with(header))
+    }
+
     /// Who a principal is now that something behind it has changed.
     ///
     /// # Errors
@@ -318,7 +342,14 @@ impl Verifier {
         }
         let found = match &before.presented {
             Presented::ApiKey(hash) => self.resolve_key(hash, config, now).await,
-            Presented::AccessToken => self.resolve(before.claims.clone(), config, now, before.keys).await,
+            // What its key has signed is worth nothing once the key is gone: the store need not be asked.
+            Presented::AccessToken => match self.keys_with(before) {
+                Some(keys) => {
+                    let signature = Signature { keys, signed: before.signed.clone() };
+                    self.resolve(before.claims.clone(), config, now, signature).await
+                }
+                None => Err(Refusal::Foreign.into()),
+            },
         };
         self.counts.again.fetch_add(1, Ordering::Relaxed);
         found
@@ -329,7 +360,8 @@ impl Verifier {
     /// # Errors
     /// As [`Verifier::principal`].
     pub async fn suppose(&self, claims: Claims, config: &Config, now: Timestamp) -> Result<Arc<Principal>, Rejected> {
-        self.resolve(claims, config, now, self.keys.generation()).await
+        let signature = Signature { keys: self.keys.generation(), signed: None };
+        self.resolve(claims, config, now, signature).await
     }
 
     /// Who the API key with this hash speaks for, of which nobody has shown the value.
@@ -351,8 +383,13 @@ impl Verifier {
         Ok(principal)
     }
 
-    /// `keys` is the set that the signature was checked under.
-    async fn resolve(&self, claims: Claims, config: &Config, now: Timestamp, keys: u64) -> Result<Arc<Principal>, Rejected> {
+    async fn resolve(
+        &self,
+        claims: Claims,
+        config: &Config,
+        now: Timestamp,
+        signature: Signature,
+    ) -> Result<Arc<Principal>, Rejected> {
         // Counters before facts: a change that commits between the two is then seen as a change.
         let watch = self.view.watch([
             Subject::Grant { id: claims.grant.clone() },
@@ -380,7 +417,7 @@ impl Verifier {
         let narrowing = narrowing(config, &facts);
         let holds_until = facts.grant.expires_at.into_iter().chain(facts.approvals.next_end(now)).min();
         let (people, presented) = ((facts.user, facts.org, facts.client), Presented::AccessToken);
-        Ok(self.principal_of(config, Found { claims, people, effective, narrowing, presented, holds_until, watch, keys }))
+        Ok(self.principal_of(config, Found { claims, people, effective, narrowing, presented, holds_until, watch, signature }))
     }
 
     async fn resolve_key(&self, hash: &HashedToken, config: &Config, now: Timestamp) -> Result<Arc<Principal>, Rejected> {
@@ -402,13 +439,16 @@ impl Verifier {
         }
         let effective = effective_of_key(config, &facts, now);
         let (narrowing, holds_until) = (Narrowing::default(), facts.approvals.next_end(now));
-        let (people, presented, keys) = ((facts.user, facts.org, facts.client), Presented::ApiKey(*hash), self.keys.generation());
-        Ok(self.principal_of(config, Found { claims, people, effective, narrowing, presented, holds_until, watch, keys }))
+        let (people, presented) = ((facts.user, facts.org, facts.client), Presented::ApiKey(*hash));
+        let signature = Signature { keys: self.keys.generation(), signed: None };
+        Ok(self.principal_of(config, Found { claims, people, effective, narrowing, presented, holds_until, watch, signature }))
     }
 
     /// A principal that shares what it can with those before.
     fn principal_of(&self, config: &Config, found: Found) -> Arc<Principal> {
-        let Found { mut claims, people: (user, org, client), effective, narrowing, presented, holds_until, watch, keys } = found;
+        let Found { mut claims, people: (user, org, client), effective, narrowing, presented, holds_until, watch, signature } =
+            found;
+        let Signature { keys, signed } = signature;
         let generation = config.generation;
         let fingerprint = Fingerprint::of(&claims, (&user, &org, &client), &effective, generation);
         let Shared { user, org, client, weight } = self.common.people(user, org, client);
@@ -432,6 +472,7 @@ impl Verifier {
             watch,
             generation,
             keys,
+            signed,
             fingerprint,
         })
     }
@@ -446,7 +487,15 @@ struct Found {
     presented: Presented,
     holds_until: Option<Timestamp>,
     watch: Watch<5>,
+    signature: Signature,
+}
+
+/// What the signature of a token was checked with.
+struct Signature {
+    /// The set of keys.
     keys: u64,
+    /// The header segment that names the key; `None` where there is no signature.
+    signed: Option<Arc<str>>,
 }
 
 /// Takes the shared one where it is the same.

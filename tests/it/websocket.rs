@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use futures::{SinkExt as _, StreamExt as _};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -88,10 +88,21 @@ mount = "/shared-loki"
 pack = "loki"
 upstream = "logs"
 tenant = {{ mode = "label", label = "tenant", value = "{{org.tenant}}" }}
+[[apis]]
+name = "ticks"
+mount = "/ticks"
+upstream = "logs"
+allowed_origins = ["https://ticks.test"]
+[[apis.routes]]
+id = "ticks.tail"
+match = "/tail"
+methods = ["GET"]
+scopes = ["logs:read"]
+upgrade = "websocket"
 "#,
         server.address
     );
-    let gw = Gateway::start_with(Setup { more, ..Setup::default() }).await;
+    let gw = Gateway::start_with(Setup { more, file: true, ..Setup::default() }).await;
     let caller = gw.open_caller("acme", &["tailer"], "logs:read").await;
     (gw, server, caller)
 }
@@ -276,11 +287,41 @@ async fn what_is_no_handshake_or_not_allowed_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_that_is_allowed_may_open_one() {
     let (gw, _server, caller) = start().await;
-    let mut request = format!("ws://gw.test{TAIL}").into_client_request().expect("a request");
-    request.headers_mut().insert("authorization", format!("Bearer {}", caller.token).parse().expect("a value"));
-    request.headers_mut().insert("origin", "https://app.test".parse().expect("a value"));
+    open_from_page(&gw, TAIL, &caller.token, "https://app.test").await;
+    gw.running.stop().await;
+}
+
+/// Opens a WebSocket as a page does, past its greeting.
+async fn open_from_page(gw: &Gateway, target: &str, token: &str, origin: &'static str) -> Socket {
+    let mut request = format!("ws://gw.test{target}").into_client_request().expect("a request");
+    request.headers_mut().insert("authorization", format!("Bearer {token}").parse().expect("a value"));
+    request.headers_mut().insert("origin", HeaderValue::from_static(origin));
     let stream = TcpStream::connect(gw.running.public).await.expect("the gateway accepts");
     let (mut socket, _) = within("a handshake", client_async(request, stream)).await.expect("a WebSocket");
     greeted(&mut socket).await;
+    socket
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_websocket_ends_when_its_route_or_its_page_may_have_none_any_more() {
+    let (gw, _server, caller) = start().await;
+    let first = gw.text();
+    for (what, kept, line) in [
+        ("another page's", "/ticks/tail", "allowed_origins = [\"https://ticks.test\"]\n"),
+        ("no WebSocket any more", TAIL, "upgrade = \"websocket\"\n"),
+    ] {
+        gw.rewrite(&first);
+        assert!(gw.running.reload(), "{what}");
+        let mut ended = open_from_page(&gw, "/ticks/tail", &caller.token, "https://ticks.test").await;
+        let (mut kept, _) = open(&gw, kept, &caller.token).await.expect("a WebSocket");
+        greeted(&mut kept).await;
+        assert!(first.contains(line), "{what}");
+        gw.rewrite(&first.replace(line, ""));
+        assert!(gw.running.reload(), "{what}");
+        let end = next(&mut ended).await;
+        assert!(matches!(end, None | Some(Err(_))), "{what}: {end:?}");
+        kept.send(Message::text("on")).await.expect("sent");
+        assert_eq!(next(&mut kept).await.expect("open").expect("a message"), Message::text("on"), "{what}");
+    }
     gw.running.stop().await;
 }

@@ -160,3 +160,53 @@ async fn a_stream_that_was_only_observed_is_bound_once_its_api_enforces() {
     assert_eq!(within("the end of the stream", known.chunk()).await, None);
     gw.running.stop().await;
 }
+
+const SWAP: &str = r#"
+[scopes."mcp:swap:invoke"]
+description = "Use what is swapped"
+group = "X"
+risk = "low"
+[roles.swapper]
+permissions = ["mcp:swap:invoke"]
+[[apis]]
+name = "swap"
+mount = "/mcp/swap"
+upstream = "plain"
+"#;
+const AS_HTTP: &str = "[[apis.routes]]\nid = \"swap.mcp\"\nmatch = \"/\"\nmethods = [\"GET\"]\nscopes = [\"mcp:swap:invoke\"]\n";
+const AS_MCP: &str = "kind = \"mcp\"\ntools = { default = [] }\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_ends_when_its_api_speaks_something_else() {
+    let gw = Gateway::start_with(Setup { more: format!("{SWAP}{AS_HTTP}"), file: true, ..Setup::default() }).await;
+    let caller = gw.open_caller("acme", &["swapper"], "mcp:swap:invoke").await;
+    let mut swapped = stream_of(&gw, Request::get("/mcp/swap").bearer(&caller.token)).await;
+    gw.rewrite(&gw.text().replace(AS_HTTP, AS_MCP));
+    assert!(gw.running.reload());
+    assert_eq!(within("the end of the stream", swapped.chunk()).await, None);
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_mcp_stream_ends_when_the_origin_of_its_page_is_taken_out() {
+    let gw = gateway().await;
+    let caller = gw.caller("acme", &["agent"], "mcp:tools:invoke metrics:read").await;
+    let (first, mount) = (gw.text(), "mount = \"/mcp/tools\"\n");
+    assert!(first.contains(mount));
+    gw.rewrite(&first.replace(mount, &format!("{mount}allowed_origins = [\"https://page.test\"]\n")));
+    assert!(gw.running.reload());
+    let request = || Request::get("/mcp/tools").bearer(&caller.token);
+    let mut kept = stream_of(&gw, request()).await;
+    let mut ended = stream_of(&gw, request().header("Origin", "https://page.test")).await;
+    for stream in [&mut kept, &mut ended] {
+        let event = within("what a stream begins with", stream.chunk()).await.expect("more").expect("bytes");
+        assert!(String::from_utf8_lossy(&event).contains("list_changed"), "{event:?}");
+    }
+    gw.rewrite(&first);
+    assert!(gw.running.reload());
+    assert_eq!(within("the end of the page's stream", ended.chunk()).await, None);
+    gw.upstream.emit("data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\"}\n\n");
+    let event = within("an event", kept.chunk()).await.expect("more").expect("bytes");
+    assert!(String::from_utf8_lossy(&event).contains("notifications/message"), "{event:?}");
+    gw.running.stop().await;
+}
