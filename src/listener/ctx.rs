@@ -254,6 +254,8 @@ impl Forwarding {
 
     /// The body is sent from its start: to the first endpoint, or to another one.
     pub(super) fn restart(&mut self) {
+        // What was wrong with the endpoint before says nothing of this one.
+        self.fault = None;
         self.received = 0;
         self.inflated = 0;
         self.length.restart();
