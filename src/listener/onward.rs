@@ -194,7 +194,9 @@ pub(super) fn broke(front: &Front, session: &mut Session, ctx: &mut Ctx, error: 
         error.etype = ErrorType::ReadTimedout;
     }
     let stalled = ctx.forwarding().and_then(|forwarding| Stalled::of(session, forwarding, error));
-    if stalled == Some(Stalled::Late) {
+    // Clients of calls may leave their half open: who is late is the upstream, though it may have waited for more.
+    let may_pause = ctx.forwarding().is_some_and(|forwarding| protocol::is_call(forwarding, session.req_header()));
+    if stalled == Some(Stalled::Late) && !may_pause {
         error.as_down();
     }
     let stale = reused && matches!(error.retry, RetryType::ReusedOnly);

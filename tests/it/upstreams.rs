@@ -623,3 +623,24 @@ async fn no_call_goes_to_an_address_that_its_name_no_longer_has() {
     assert_eq!((said, &trailers["grpc-status"]), (frame(b"still here").to_vec(), &"0".parse().expect("0")));
     gw.running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_not_answered_is_the_upstreams_to_explain() {
+    let server = Collector::start().await;
+    let more = format!(
+        "[[upstreams]]\nname = \"calls\"\nendpoints = [\"http://{}\"]\nprotocol = \"http2\"\n\
+         [[apis]]\nname = \"calls\"\nmount = \"/calls\"\nupstream = \"calls\"\nservices = [\"test.v1.Calls\"]\n\
+         [[apis.routes]]\nid = \"calls.any\"\nmatch = \"/test.v1.Calls/Call\"\nmethods = [\"POST\"]\npublic = true\n\
+         timeouts = {{ first_byte = \"300ms\" }}\n",
+        server.address
+    );
+    let gw = Gateway::start_with(Setup { more, ..Setup::default() }).await;
+    let mut conn = http2::Conn::open(gw.running.public).await;
+    let call = http2::request("POST", "/test.v1.Calls/Call", &[("content-type", "application/grpc"), ("te", "trailers")]);
+    let (mut sending, begun) = conn.open_stream(call).await.expect("a stream");
+    sending.send_data(frame(b"one of many"), false).expect("room");
+    let (told, _) = within("an answer", begun.head()).await.expect("a head");
+    assert_eq!((told.status, told.header("grpc-status")), (200, Some("4")), "{told:?}");
+    assert_eq!(outcome(&gw.record_of(&told).await), "Upstream");
+    gw.running.stop().await;
+}

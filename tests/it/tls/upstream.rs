@@ -147,3 +147,43 @@ async fn what_is_to_speak_http2_and_negotiates_none_is_not_asked() {
     .await;
     gw.running.stop().await;
 }
+
+/// What one endpoint was not asked for is not what a request is told that timed out at the next.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_is_told_what_was_wrong_with_the_endpoint_that_it_was_at_last() {
+    let (authority, ours, dir) = (Authority::new(), Authority::new(), tempfile::tempdir().expect("a directory"));
+    write(&dir.path().join("ca.pem"), &authority.0.pem());
+    let (cert, key) = ours.leaf(&["gateway.test"]).write(dir.path(), "client");
+    let leaf = || authority.leaf(&["inner.test"]);
+    let other = tls_upstream(&leaf(), &ours).await;
+    // It takes everything and says nothing.
+    let acceptor = leaf().acceptor_of(&ours, &["h2"]);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let mute = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                if let Ok(mut stream) = acceptor.accept(stream).await {
+                    let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+                }
+            });
+        }
+    });
+    let more = format!(
+        "[[upstreams]]\nname = \"both\"\nendpoints = [\"https://{other}\", \"https://{mute}\"]\nprotocol = \"http2\"\n\
+         ejection = {{ failures = 0 }}\nretries = {{ tries = 2, reserve = 100 }}\n\
+         timeouts = {{ connect = \"5s\", read = \"500ms\" }}\n\
+         tls = {{ ca = {:?}, server_name = \"inner.test\", client_cert = {cert:?}, client_key = {key:?} }}\n\
+         [[apis]]\nname = \"both\"\nmount = \"/both\"\nupstream = \"both\"\n\
+         [[apis.routes]]\nid = \"both.any\"\nmatch = \"/x\"\nmethods = [\"GET\"]\npublic = true\n",
+        dir.path().join("ca.pem"),
+    );
+    let gw = Gateway::start_with(Setup { more, ..Setup::default() }).await;
+    // Whichever is asked first: who is late is not asked twice.
+    for _ in 0..2 {
+        let answer = ask(gw.running.public, &Request::get("/both/x")).await;
+        assert_eq!((answer.status, answer.reason().as_deref()), (504, Some("upstream_timeout")), "{answer:?}");
+    }
+    gw.running.stop().await;
+}
