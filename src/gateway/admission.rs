@@ -95,7 +95,7 @@ impl Admission {
         if begun < quota || (asked < part && begun / 2 < quota) {
             return Ok(());
         }
-        self.begun.fetch_sub(1, Ordering::Relaxed);
+        less(&self.begun);
         self.shed.fetch_add(1, Ordering::Relaxed);
         Err(Late)
     }
@@ -132,6 +132,11 @@ impl Admission {
     fn slot(&self, of: &impl Hash) -> usize {
         usize::try_from(self.hasher.hash_one(of) % CALLERS as u64).unwrap_or(0)
     }
+}
+
+/// Takes one away, unless a tick that began meanwhile took them all.
+fn less(count: &AtomicU32) {
+    let _ = count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
 }
 
 /// How many requests are begun in a tick.
@@ -235,6 +240,15 @@ mod tests {
         }
         assert!(!admission.tick(LONG, MOST) && !admission.tick(LONG, MOST));
         assert!(admission.tick(LONG, MOST), "three in a row are load");
+    }
+
+    #[test]
+    fn what_a_tick_took_is_not_taken_again() {
+        let count = AtomicU32::new(1);
+        for _ in 0..2 {
+            less(&count);
+            assert_eq!(count.load(Ordering::Relaxed), 0);
+        }
     }
 
     #[test]
