@@ -123,6 +123,12 @@ impl Admission {
         quota.is_some()
     }
 
+    /// Sheds nothing any more: nobody measures.
+    pub fn end(&self) {
+        *self.pace.lock() = Pace::default();
+        self.quota.store(ALL, Ordering::Relaxed);
+    }
+
     fn caller(&self, from: Option<IpAddr>) -> usize {
         let slot = self.slot(&from.map(network));
         let known = self.behind[slot].load(Ordering::Relaxed);
@@ -297,6 +303,15 @@ mod tests {
             admission.tick(SHORT, MOST);
         }
         assert!(asks(&admission, at("192.0.2.1"), 1_000) > 50, "it recovers");
+    }
+
+    #[test]
+    fn nothing_is_shed_when_nobody_measures() {
+        let admission = late(100);
+        assert!(asks(&admission, at("192.0.2.1"), 10_000) < 10_000);
+        admission.end();
+        assert_eq!(asks(&admission, at("192.0.2.1"), 10_000), 10_000);
+        assert!(!admission.tick(LONG, MOST), "it begins anew");
     }
 
     #[test]
