@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use http::Method;
+
 use super::admission::Admission;
 use super::denial::Denial;
 use super::shares::{Share, Shares};
 use super::upstream::places::{Place, Places};
-use crate::config::{Api, Limits, Target, UpstreamLimits};
+use crate::config::{Api, Limits, Target, UpstreamLimits, own_api};
 
 /// Requests under way on the public listener, and what strains the node.
 #[derive(Debug)]
@@ -49,13 +51,21 @@ pub enum Urgency {
 }
 
 impl Urgency {
-    /// Of a request for a path: revocation, and the pages where organizations, operators and users take back what they gave.
+    /// Of a request: what takes something away, and the pages where organizations, operators and users take back what they gave.
     #[must_use]
-    pub fn of(path: &str) -> Self {
-        let below = |page: &str| path.strip_prefix(page).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        let urgent = path == "/oauth2/revoke" || ["/settings", "/orgs", "/operator"].into_iter().any(below);
+    pub fn of(method: &Method, path: &str) -> Self {
+        let urgent = takes_away(method, path) || ["/settings", "/orgs", "/operator"].into_iter().any(|page| is_below(path, page));
         if urgent { Self::Urgent } else { Self::Usual }
     }
+}
+
+/// Whether a request does nothing but take something away: a revocation, or a deletion by our own API.
+fn takes_away(method: &Method, path: &str) -> bool {
+    path == "/oauth2/revoke" || (*method == Method::DELETE && is_below(path, own_api::MOUNT))
+}
+
+fn is_below(path: &str, base: &str) -> bool {
+    path.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Why a request was shed.
@@ -186,11 +196,15 @@ impl Overload {
     }
 
     /// Refuses what would add to a strain: every call of an API adds to the backlog of the audit log; what is answered here asks
-    /// the store; some APIs have bodies read as a whole. `api` is `None` for pages and OAuth endpoints.
+    /// the store; some APIs have bodies read as a whole. `api` is `None` for pages and OAuth endpoints. What only takes something away
+    /// is not refused.
     ///
     /// # Errors
     /// When it would.
-    pub fn admit(&self, api: Option<&Api>) -> Result<(), Denial> {
+    pub fn admit(&self, api: Option<&Api>, method: &Method, path: &str) -> Result<(), Denial> {
+        if takes_away(method, path) {
+            return Ok(());
+        }
         let is_local = api.is_none_or(|api| !matches!(api.target, Target::Upstream(_)));
         let adds = [
             (Strain::AuditBacklog, api.is_some()),
@@ -262,10 +276,17 @@ mod tests {
     #[test]
     fn what_takes_something_away_is_urgent() {
         for urgent in ["/oauth2/revoke", "/settings/applications", "/orgs/acme/members", "/operator"] {
-            assert_eq!(Urgency::of(urgent), Urgency::Urgent, "{urgent}");
+            assert_eq!(Urgency::of(&Method::GET, urgent), Urgency::Urgent, "{urgent}");
+        }
+        for gone in ["/api/v1/grants/g", "/api/v1/api_keys/k", "/api/v1/me/sessions", "/api/v1/policy/clients/c/grants"] {
+            assert_eq!(Urgency::of(&Method::DELETE, gone), Urgency::Urgent, "{gone}");
+            assert_eq!(Urgency::of(&Method::GET, gone), Urgency::Usual, "{gone}");
         }
         for usual in ["/", "/oauth2/revoke/x", "/oauth2/token", "/login", "/settingsx", "/orgsx/y", "/prometheus/orgs"] {
-            assert_eq!(Urgency::of(usual), Urgency::Usual, "{usual}");
+            assert_eq!(Urgency::of(&Method::GET, usual), Urgency::Usual, "{usual}");
+        }
+        for theirs in ["/prometheus/api/v1/x", "/api/v1x", "/x"] {
+            assert_eq!(Urgency::of(&Method::DELETE, theirs), Urgency::Usual, "{theirs}");
         }
     }
 

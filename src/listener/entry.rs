@@ -70,7 +70,9 @@ pub(super) async fn enter(front: &Front, session: &mut Session, ctx: &mut Ctx, s
     let prepared = Arc::clone(&ctx.prepared);
     let desk = Desk { front, prepared: &prepared, seen, started: ctx.started };
     let apart = prepared.config.listen.apart(seen.client);
-    match front.overload.enter(apart, Urgency::of(session.req_header().uri.path())).await {
+    let head = session.req_header();
+    let urgency = Urgency::of(&head.method, head.uri.path());
+    match front.overload.enter(apart, urgency).await {
         Ok(place) => ctx.place = Some(place),
         Err(shed) => return Box::pin(turn_away(&desk, session, shed)).await,
     }
