@@ -39,6 +39,8 @@ const CALLERS: usize = 1024;
 /// hardly anybody else is taken for it.
 const KNOWN: usize = 1 << 14;
 const NAME: u32 = 11;
+/// Urgent requests that an address has begun in a tick besides its part.
+const URGENT: u32 = 4;
 /// As many are begun as come.
 const ALL: u32 = u32::MAX;
 
@@ -47,13 +49,16 @@ const ALL: u32 = u32::MAX;
 pub struct Admission {
     /// Requests that are begun in a tick, or [`ALL`].
     quota: AtomicU32,
-    /// Those of this tick: begun, begun for strangers, and shed.
+    /// Those of this tick: begun, begun for strangers, begun because they are urgent, and shed.
     begun: AtomicU32,
     strange: AtomicU32,
+    pressed: AtomicU32,
     shed: AtomicU32,
     /// Organizations, and networks of which nobody knows more.
     known: Callers,
     strangers: Callers,
+    /// Networks, whoever is behind them, that have urgent requests shed.
+    pressing: Callers,
     /// The caller that is behind an address, plus one, and bits of the address; 0 for nobody.
     behind: Box<[AtomicU32]>,
     hasher: RandomState,
@@ -85,11 +90,11 @@ pub enum Waited {
 
 impl Default for Admission {
     fn default() -> Self {
-        let [begun, strange, shed] = [0; 3].map(AtomicU32::new);
-        let (known, strangers) = (Callers::default(), Callers::default());
+        let [begun, strange, pressed, shed] = [0; 4].map(AtomicU32::new);
+        let [known, strangers, pressing] = [(); 3].map(|()| Callers::default());
         let behind = (0..KNOWN).map(|_| AtomicU32::new(0)).collect();
         let (quota, hasher, pace) = (AtomicU32::new(ALL), RandomState::new(), Mutex::default());
-        Self { quota, begun, strange, shed, known, strangers, behind, hasher, pace }
+        Self { quota, begun, strange, pressed, shed, known, strangers, pressing, behind, hasher, pace }
     }
 }
 
@@ -138,28 +143,43 @@ impl Admission {
         Err(Late)
     }
 
+    /// Whether an urgent request of `from` that was shed is begun all the same: a few of each address are in a tick.
+    pub fn press(&self, from: Option<IpAddr>) -> bool {
+        let few = self.pressing.ask(self.slot(&from.map(network))) < URGENT;
+        if few {
+            self.pressed.fetch_add(1, Ordering::Relaxed);
+            self.begun.fetch_add(1, Ordering::Relaxed);
+        }
+        few
+    }
+
     fn fits_known(&self, org: usize, quota: u32, begun: u32) -> bool {
         let asked = self.known.ask(org);
         let (known, strangers) = (self.known.before(), self.strangers.before());
-        // What every caller has a part of can be more than the quota while who asks for much uses up the rest; never twice as much.
-        begun < quota || (asked < part(quota, known + strangers.min(known)) && begun / 2 < quota)
+        begun < quota || (asked < part(quota, known + strangers.min(known)) && self.leaves_parts(quota, begun))
     }
 
     fn fits_stranger(&self, network: usize, quota: u32, begun: u32) -> bool {
         let asked = self.strangers.ask(network);
         let (known, strangers) = (self.known.before(), self.strangers.before());
         if known == 0 {
-            return begun < quota || (asked < part(quota, strangers) && begun / 2 < quota);
+            return begun < quota || (asked < part(quota, strangers) && self.leaves_parts(quota, begun));
         }
         // A quarter for whoever comes first, and a quarter in equal parts.
         let (half, part) = ((quota / 2).max(1), part(quota, strangers + known.max(strangers * 3)));
         let strange = self.strange.fetch_add(1, Ordering::Relaxed);
         let first = strange < half.div_ceil(2) && begun < quota;
-        let fits = strange < half && (first || (asked < part && begun / 2 < quota));
+        let fits = strange < half && (first || (asked < part && self.leaves_parts(quota, begun)));
         if !fits {
             less(&self.strange);
         }
         fits
+    }
+
+    /// What every caller has a part of can be more than the quota while who asks for much uses up the rest; never twice as much. What
+    /// is urgent takes nobody's part.
+    fn leaves_parts(&self, quota: u32, begun: u32) -> bool {
+        begun.saturating_sub(self.pressed.load(Ordering::Relaxed)) / 2 < quota
     }
 
     /// Remembers that the organization is behind an address.
@@ -176,11 +196,13 @@ impl Admission {
     pub fn tick(&self, waited: Waited, most: Duration) -> bool {
         let begun = self.begun.swap(0, Ordering::Relaxed);
         self.strange.store(0, Ordering::Relaxed);
+        self.pressed.store(0, Ordering::Relaxed);
         let shed = self.shed.swap(0, Ordering::Relaxed);
         let quota = self.pace.lock().tick(waited, most, (begun, shed));
         if quota.is_some() {
             self.known.tick();
             self.strangers.tick();
+            self.pressing.tick();
         }
         self.quota.store(quota.unwrap_or(ALL), Ordering::Relaxed);
         quota.is_some()
@@ -393,6 +415,22 @@ mod tests {
             assert!(served <= 210, "{served}");
             let part = asks(&admission, modest, 5);
             assert!(part == 5 || round == 0, "{part} in tick {round}");
+            admission.tick(SHORT, MOST);
+        }
+    }
+
+    #[test]
+    fn a_few_urgent_ones_are_begun_for_each_address_and_counted() {
+        let admission = late(100);
+        let greedy = at("192.0.2.1");
+        let modest = other(&admission, &[admission.slot(&greedy.map(network))]);
+        for _ in 0..3 {
+            asks(&admission, greedy, 1_000);
+            let begun = admission.begun.load(Ordering::Relaxed);
+            assert_eq!((0..1_000).filter(|_| admission.press(greedy)).count(), 4);
+            assert_eq!(admission.begun.load(Ordering::Relaxed), begun + 4);
+            assert!(admission.press(modest), "another has its own");
+            assert_eq!(asks(&admission, modest, 5), 5, "and its part");
             admission.tick(SHORT, MOST);
         }
     }
