@@ -139,6 +139,9 @@ fn measure((lateness, node, overload): &(Weak<Lateness>, Weak<Node>, Arc<Overloa
         drop((lateness, node));
         std::thread::sleep(TICK);
     }
+    // What is still served goes on without anybody who would change the quota.
+    overload.admission.end();
+    overload.set(Strain::Late, false);
 }
 
 #[cfg(test)]

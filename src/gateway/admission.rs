@@ -3,7 +3,8 @@
 //! Counts of requests under way do not see this: each may be short. What is measured is how long a task that is ready waits for its
 //! turn. When it is longer than `limits.max_delay` for a while (as in `CoDel`: not once, but never less), only so many requests are begun
 //! in each [`TICK`] as leave hardly any wait, and fewer or more of them from tick to tick. Who asks for little is served before who
-//! asks for much: each caller has an equal part of them, and what others leave of theirs.
+//! asks for much: each caller has an equal part of them, and what others leave of theirs. Networks are cheap to have, so that those of
+//! which nobody knows more have no more than half of it together while anybody else asks.
 //!
 //! A caller is an address (IPv6: a /64) of which nobody knows more, or the organization that was last known behind it: nothing is
 //! looked up to find out.
@@ -32,8 +33,14 @@ const LEAST: f64 = 2.0;
 /// What becomes of their number with each tick that is late, and with each that is not.
 const LESS: f64 = 0.95;
 const MORE: f64 = 1.01;
-/// Callers that are told apart. Two that fall together share a part.
+/// Callers of one kind that are told apart. Two that fall together share a part.
 const CALLERS: usize = 1024;
+/// Addresses that are known, and the bits of what is known of one that name its caller; the others are of the address itself, so that
+/// hardly anybody else is taken for it.
+const KNOWN: usize = 1 << 14;
+const NAME: u32 = 11;
+/// Urgent requests that an address has begun in a tick besides its part.
+const URGENT: u32 = 4;
 /// As many are begun as come.
 const ALL: u32 = u32::MAX;
 
@@ -42,16 +49,29 @@ const ALL: u32 = u32::MAX;
 pub struct Admission {
     /// Requests that are begun in a tick, or [`ALL`].
     quota: AtomicU32,
-    /// Those of this tick: asked for by each caller, begun, and shed.
-    asked: Box<[AtomicU32; CALLERS]>,
+    /// Those of this tick: begun, begun for strangers, begun because they are urgent, and shed.
     begun: AtomicU32,
+    strange: AtomicU32,
+    pressed: AtomicU32,
     shed: AtomicU32,
-    /// Callers of the tick before.
-    callers: AtomicU32,
-    /// The caller that is behind an address, plus one; 0 where that is the address itself.
-    behind: Box<[AtomicU32; CALLERS]>,
+    /// Organizations, and networks of which nobody knows more.
+    known: Callers,
+    strangers: Callers,
+    /// Networks, whoever is behind them, that have urgent requests shed.
+    pressing: Callers,
+    /// The caller that is behind an address, plus one, and bits of the address; 0 for nobody.
+    behind: Box<[AtomicU32]>,
     hasher: RandomState,
     pace: Mutex<Pace>,
+}
+
+/// Callers of one kind.
+#[derive(Debug)]
+struct Callers {
+    /// What each asked for in this tick.
+    asked: Box<[AtomicU32; CALLERS]>,
+    /// How many of them asked in the tick before.
+    before: AtomicU32,
 }
 
 /// The node is late, and the caller has had its part.
@@ -70,11 +90,33 @@ pub enum Waited {
 
 impl Default for Admission {
     fn default() -> Self {
-        let counts = || Box::new([const { AtomicU32::new(0) }; CALLERS]);
-        let [begun, shed, callers] = [0; 3].map(AtomicU32::new);
-        let (asked, behind) = (counts(), counts());
+        let [begun, strange, pressed, shed] = [0; 4].map(AtomicU32::new);
+        let [known, strangers, pressing] = [(); 3].map(|()| Callers::default());
+        let behind = (0..KNOWN).map(|_| AtomicU32::new(0)).collect();
         let (quota, hasher, pace) = (AtomicU32::new(ALL), RandomState::new(), Mutex::default());
-        Self { quota, asked, begun, shed, callers, behind, hasher, pace }
+        Self { quota, begun, strange, pressed, shed, known, strangers, pressing, behind, hasher, pace }
+    }
+}
+
+impl Default for Callers {
+    fn default() -> Self {
+        Self { asked: Box::new([const { AtomicU32::new(0) }; CALLERS]), before: AtomicU32::new(0) }
+    }
+}
+
+impl Callers {
+    /// One more that a caller asks for; says how many were before it in this tick.
+    fn ask(&self, caller: usize) -> u32 {
+        self.asked[caller].fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn before(&self) -> u32 {
+        self.before.load(Ordering::Relaxed)
+    }
+
+    fn tick(&self) {
+        let callers = self.asked.iter().map(|asked| u32::from(asked.swap(0, Ordering::Relaxed) > 0)).sum();
+        self.before.store(callers, Ordering::Relaxed);
     }
 }
 
@@ -89,21 +131,61 @@ impl Admission {
         if quota == ALL {
             return Ok(());
         }
-        let asked = self.asked[self.caller(from)].fetch_add(1, Ordering::Relaxed);
-        let part = (quota / self.callers.load(Ordering::Relaxed).max(1)).max(1);
-        // What every caller has a part of can be more than the quota while who asks for much uses up the rest; never twice as much.
-        if begun < quota || (asked < part && begun / 2 < quota) {
+        let fits = match self.org_behind(from) {
+            Some(org) => self.fits_known(org, quota, begun),
+            None => self.fits_stranger(self.slot(&from.map(network)), quota, begun),
+        };
+        if fits {
             return Ok(());
         }
-        self.begun.fetch_sub(1, Ordering::Relaxed);
+        less(&self.begun);
         self.shed.fetch_add(1, Ordering::Relaxed);
         Err(Late)
     }
 
+    /// Whether an urgent request of `from` that was shed is begun all the same: a few of each address are in a tick.
+    pub fn press(&self, from: Option<IpAddr>) -> bool {
+        let few = self.pressing.ask(self.slot(&from.map(network))) < URGENT;
+        if few {
+            self.pressed.fetch_add(1, Ordering::Relaxed);
+            self.begun.fetch_add(1, Ordering::Relaxed);
+        }
+        few
+    }
+
+    fn fits_known(&self, org: usize, quota: u32, begun: u32) -> bool {
+        let asked = self.known.ask(org);
+        let (known, strangers) = (self.known.before(), self.strangers.before());
+        begun < quota || (asked < part(quota, known + strangers.min(known)) && self.leaves_parts(quota, begun))
+    }
+
+    fn fits_stranger(&self, network: usize, quota: u32, begun: u32) -> bool {
+        let asked = self.strangers.ask(network);
+        let (known, strangers) = (self.known.before(), self.strangers.before());
+        if known == 0 {
+            return begun < quota || (asked < part(quota, strangers) && self.leaves_parts(quota, begun));
+        }
+        // A quarter for whoever comes first, and a quarter in equal parts.
+        let (half, part) = ((quota / 2).max(1), part(quota, strangers + known.max(strangers * 3)));
+        let strange = self.strange.fetch_add(1, Ordering::Relaxed);
+        let first = strange < half.div_ceil(2) && begun < quota;
+        let fits = strange < half && (first || (asked < part && self.leaves_parts(quota, begun)));
+        if !fits {
+            less(&self.strange);
+        }
+        fits
+    }
+
+    /// What every caller has a part of can be more than the quota while who asks for much uses up the rest; never twice as much. What
+    /// is urgent takes nobody's part.
+    fn leaves_parts(&self, quota: u32, begun: u32) -> bool {
+        begun.saturating_sub(self.pressed.load(Ordering::Relaxed)) / 2 < quota
+    }
+
     /// Remembers that the organization is behind an address.
     pub fn know(&self, from: Option<IpAddr>, org: &OrgId) {
-        let place = &self.behind[self.slot(&from.map(network))];
-        let caller = u32::try_from(self.slot(org)).map_or(0, |slot| slot + 1);
+        let (place, bits) = self.place(from);
+        let caller = u32::try_from(self.slot(org)).map_or(0, |slot| bits | (slot + 1));
         // Mostly it is known: cores do not take the line from each other for that.
         if place.load(Ordering::Relaxed) != caller {
             place.store(caller, Ordering::Relaxed);
@@ -113,25 +195,53 @@ impl Admission {
     /// Begins the next tick; says whether requests are shed from now on.
     pub fn tick(&self, waited: Waited, most: Duration) -> bool {
         let begun = self.begun.swap(0, Ordering::Relaxed);
+        self.strange.store(0, Ordering::Relaxed);
+        self.pressed.store(0, Ordering::Relaxed);
         let shed = self.shed.swap(0, Ordering::Relaxed);
         let quota = self.pace.lock().tick(waited, most, (begun, shed));
         if quota.is_some() {
-            let callers = self.asked.iter().map(|asked| u32::from(asked.swap(0, Ordering::Relaxed) > 0)).sum();
-            self.callers.store(callers, Ordering::Relaxed);
+            self.known.tick();
+            self.strangers.tick();
+            self.pressing.tick();
         }
         self.quota.store(quota.unwrap_or(ALL), Ordering::Relaxed);
         quota.is_some()
     }
 
-    fn caller(&self, from: Option<IpAddr>) -> usize {
-        let slot = self.slot(&from.map(network));
-        let known = self.behind[slot].load(Ordering::Relaxed);
-        usize::try_from(known).ok().and_then(|known| known.checked_sub(1)).unwrap_or(slot)
+    /// Sheds nothing any more: nobody measures.
+    pub fn end(&self) {
+        *self.pace.lock() = Pace::default();
+        self.quota.store(ALL, Ordering::Relaxed);
+    }
+
+    fn org_behind(&self, from: Option<IpAddr>) -> Option<usize> {
+        let (place, bits) = self.place(from);
+        let known = place.load(Ordering::Relaxed);
+        let caller = known.checked_sub(bits).filter(|caller| caller >> NAME == 0)?;
+        usize::try_from(caller).ok()?.checked_sub(1)
+    }
+
+    /// Where it is known who is behind an address, and the address's bits there.
+    fn place(&self, from: Option<IpAddr>) -> (&AtomicU32, u32) {
+        let hash = self.hasher.hash_one(from.map(network));
+        let place = usize::try_from(hash % KNOWN as u64).unwrap_or(0);
+        let bits = u32::try_from(hash >> (32 + NAME)).unwrap_or(0) << NAME;
+        (&self.behind[place], bits)
     }
 
     fn slot(&self, of: &impl Hash) -> usize {
         usize::try_from(self.hasher.hash_one(of) % CALLERS as u64).unwrap_or(0)
     }
+}
+
+/// The part that each of so many has.
+fn part(quota: u32, callers: u32) -> u32 {
+    (quota / callers.max(1)).max(1)
+}
+
+/// Takes one away, unless a tick that began meanwhile took them all.
+fn less(count: &AtomicU32) {
+    let _ = count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
 }
 
 /// How many requests are begun in a tick.
@@ -238,10 +348,19 @@ mod tests {
     }
 
     #[test]
+    fn what_a_tick_took_is_not_taken_again() {
+        let count = AtomicU32::new(1);
+        for _ in 0..2 {
+            less(&count);
+            assert_eq!(count.load(Ordering::Relaxed), 0);
+        }
+    }
+
+    #[test]
     fn who_asks_for_little_is_served_before_who_asks_for_much() {
         let admission = late(100);
         let greedy = at("192.0.2.1");
-        let modest = other(&admission, &[admission.caller(greedy)]);
+        let modest = other(&admission, &[admission.slot(&greedy.map(network))]);
         for _ in 0..20 {
             assert!(asks(&admission, greedy, 1_000) <= 150);
             assert_eq!(asks(&admission, modest, 5), 5, "its part is left, whoever came first");
@@ -264,7 +383,69 @@ mod tests {
             assert_eq!(asks(&admission, modest, 5), 5);
             admission.tick(SHORT, MOST);
         }
-        assert!(admission.callers.load(Ordering::Relaxed) <= 2);
+        assert_eq!((admission.known.before(), admission.strangers.before()), (1, 1));
+    }
+
+    #[test]
+    fn strangers_of_many_networks_leave_half_to_who_is_known() {
+        let admission = late(100);
+        let org = OrgId::generate(Timestamp::from_millis(0), &SeededEntropy::new(7));
+        let home = at("198.51.100.1");
+        admission.know(home, &org);
+        asks(&admission, home, 100);
+        admission.tick(SHORT, MOST);
+        for _ in 0..5 {
+            let strangers = (0..5_000).map(|n| at(&format!("2001:db8:0:{n:x}::1")));
+            let served: usize = strangers.map(|from| asks(&admission, from, 1)).sum();
+            assert!((20..=60).contains(&served), "{served}");
+            assert_eq!(asks(&admission, home, 40), 40, "whoever came first");
+            admission.tick(SHORT, MOST);
+        }
+    }
+
+    #[test]
+    fn a_modest_stranger_has_a_part_of_what_strangers_have() {
+        let admission = late(100);
+        let org = OrgId::generate(Timestamp::from_millis(0), &SeededEntropy::new(7));
+        let (home, greedy) = (at("198.51.100.1"), at("192.0.2.1"));
+        admission.know(home, &org);
+        let modest = other(&admission, &[admission.slot(&greedy.map(network))]);
+        for round in 0..5 {
+            let served = asks(&admission, greedy, 1_000) + asks(&admission, home, 1_000);
+            assert!(served <= 210, "{served}");
+            let part = asks(&admission, modest, 5);
+            assert!(part == 5 || round == 0, "{part} in tick {round}");
+            admission.tick(SHORT, MOST);
+        }
+    }
+
+    #[test]
+    fn a_few_urgent_ones_are_begun_for_each_address_and_counted() {
+        let admission = late(100);
+        let greedy = at("192.0.2.1");
+        let modest = other(&admission, &[admission.slot(&greedy.map(network))]);
+        for _ in 0..3 {
+            asks(&admission, greedy, 1_000);
+            let begun = admission.begun.load(Ordering::Relaxed);
+            assert_eq!((0..1_000).filter(|_| admission.press(greedy)).count(), 4);
+            assert_eq!(admission.begun.load(Ordering::Relaxed), begun + 4);
+            assert!(admission.press(modest), "another has its own");
+            assert_eq!(asks(&admission, modest, 5), 5, "and its part");
+            admission.tick(SHORT, MOST);
+        }
+    }
+
+    #[test]
+    fn nobody_is_taken_for_another_whose_place_it_has() {
+        let admission = Admission::default();
+        let org = OrgId::generate(Timestamp::from_millis(0), &SeededEntropy::new(7));
+        let home = at("198.51.100.1");
+        assert_eq!(admission.org_behind(home), None);
+        admission.know(home, &org);
+        assert_eq!(admission.org_behind(home), Some(admission.slot(&org)));
+        let mut addresses = (0..).map(|n| Some(IpAddr::from(std::net::Ipv4Addr::from(0x0a00_0000_u32 + n))));
+        let there = addresses.find(|from| std::ptr::eq(admission.place(*from).0, admission.place(home).0)).flatten();
+        assert!(there.is_some() && admission.org_behind(there).is_none());
     }
 
     #[test]
@@ -283,6 +464,15 @@ mod tests {
             admission.tick(SHORT, MOST);
         }
         assert!(asks(&admission, at("192.0.2.1"), 1_000) > 50, "it recovers");
+    }
+
+    #[test]
+    fn nothing_is_shed_when_nobody_measures() {
+        let admission = late(100);
+        assert!(asks(&admission, at("192.0.2.1"), 10_000) < 10_000);
+        admission.end();
+        assert_eq!(asks(&admission, at("192.0.2.1"), 10_000), 10_000);
+        assert!(!admission.tick(LONG, MOST), "it begins anew");
     }
 
     #[test]

@@ -109,7 +109,7 @@ pub async fn decide(node: &Node, overload: &Overload, prepared: &Prepared, head:
     }
     let grpc = status::is_grpc(head.headers);
     let Some((api, path)) = config.api_at(request.path()) else {
-        if let Err(denial) = overload.admit(None) {
+        if let Err(denial) = overload.admit(None, request.method(), request.path()) {
             return refused(denial, About { path: Some(request.path().to_owned()), ..About::default() });
         }
         return match request.admit_encoded_slash(false) {
@@ -142,7 +142,7 @@ pub async fn decide(node: &Node, overload: &Overload, prepared: &Prepared, head:
         let theirs = origin.is_none().then(|| shadow::waive(&asked, shadow::bare(Denial::Origin)).ok()).flatten();
         return theirs.map_or(Decided::Preflight(origin), |permit| admitted(api, permit, None, request));
     }
-    if let Err(denial) = overload.admit(Some(api)) {
+    if let Err(denial) = overload.admit(Some(api), request.method(), request.path()) {
         return refused(denial, reached(&asked, origin));
     }
     match permitted(node, &asked, seen).await {

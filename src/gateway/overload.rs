@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use http::Method;
+
 use super::admission::Admission;
 use super::denial::Denial;
 use super::shares::{Share, Shares};
 use super::upstream::places::{Place, Places};
-use crate::config::{Api, Limits, Target, UpstreamLimits};
+use crate::config::{Api, Limits, Target, UpstreamLimits, own_api};
 
 /// Requests under way on the public listener, and what strains the node.
 #[derive(Debug)]
@@ -49,13 +51,21 @@ pub enum Urgency {
 }
 
 impl Urgency {
-    /// Of a request for a path: revocation, and the pages where organizations, operators and users take back what they gave.
+    /// Of a request: what takes something away, and the pages where organizations, operators and users take back what they gave.
     #[must_use]
-    pub fn of(path: &str) -> Self {
-        let below = |page: &str| path.strip_prefix(page).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        let urgent = path == "/oauth2/revoke" || ["/settings", "/orgs", "/operator"].into_iter().any(below);
+    pub fn of(method: &Method, path: &str) -> Self {
+        let urgent = takes_away(method, path) || ["/settings", "/orgs", "/operator"].into_iter().any(|page| is_below(path, page));
         if urgent { Self::Urgent } else { Self::Usual }
     }
+}
+
+/// Whether a request does nothing but take something away: a revocation, or a deletion by our own API.
+fn takes_away(method: &Method, path: &str) -> bool {
+    path == "/oauth2/revoke" || (*method == Method::DELETE && is_below(path, own_api::MOUNT))
+}
+
+fn is_below(path: &str, base: &str) -> bool {
+    path.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Why a request was shed.
@@ -151,27 +161,24 @@ impl Overload {
     }
 
     /// Takes a place for a request of `from`, or waits for one for a short while. Nothing is known of who asks yet, so nobody may
-    /// take more than a share. What is urgent takes one that is kept for it, if there is one, and is not shed.
+    /// take more than a share. What is urgent and would be shed or wait takes one that is kept for it, if there is one; while the node
+    /// is late, a few of each address do.
     ///
     /// # Errors
     /// When there is none, or `from` has its share.
     pub async fn enter(&self, from: Option<IpAddr>, urgency: Urgency) -> Result<Room, Shed> {
-        if urgency == Urgency::Urgent
-            && let Some(room) = self.kept(from).await
-        {
+        let urgent = urgency == Urgency::Urgent;
+        let (kept, kept_shares) = &self.kept;
+        if self.admission.begin(from).is_err() {
+            let room = urgent.then(|| at_once(kept, kept_shares, from)).flatten();
+            return room.filter(|_| self.admission.press(from)).ok_or_else(|| self.count(Shed::Strain(Strain::Late)));
+        }
+        if urgent && let Some(room) = at_once(&self.places, &self.shares, from).or_else(|| at_once(kept, kept_shares, from)) {
             return Ok(room);
         }
-        self.admission.begin(from).map_err(|_late| self.count(Shed::Strain(Strain::Late)))?;
         let share = self.shares.take(from).map_err(|_| self.count(Shed::Address))?;
         let place = self.places.enter().await.map_err(|_| self.count(Shed::All))?;
         Ok(Room { _place: place, _share: share })
-    }
-
-    async fn kept(&self, from: Option<IpAddr>) -> Option<Room> {
-        let (places, shares) = &self.kept;
-        let share = shares.take(from).ok()?;
-        let place = places.enter().await.ok()?;
-        Some(Room { _place: place, _share: share })
     }
 
     fn count(&self, shed: Shed) -> Shed {
@@ -186,11 +193,15 @@ impl Overload {
     }
 
     /// Refuses what would add to a strain: every call of an API adds to the backlog of the audit log; what is answered here asks
-    /// the store; some APIs have bodies read as a whole. `api` is `None` for pages and OAuth endpoints.
+    /// the store; some APIs have bodies read as a whole. `api` is `None` for pages and OAuth endpoints. What only takes something away
+    /// is not refused.
     ///
     /// # Errors
     /// When it would.
-    pub fn admit(&self, api: Option<&Api>) -> Result<(), Denial> {
+    pub fn admit(&self, api: Option<&Api>, method: &Method, path: &str) -> Result<(), Denial> {
+        if takes_away(method, path) {
+            return Ok(());
+        }
         let is_local = api.is_none_or(|api| !matches!(api.target, Target::Upstream(_)));
         let adds = [
             (Strain::AuditBacklog, api.is_some()),
@@ -230,6 +241,13 @@ impl Overload {
     }
 }
 
+/// A place that is free, within the share of `from`.
+fn at_once(places: &Places, shares: &Arc<Shares>, from: Option<IpAddr>) -> Option<Room> {
+    let share = shares.take(from).ok()?;
+    let place = places.at_once()?;
+    Some(Room { _place: place, _share: share })
+}
+
 impl From<Shed> for Denial {
     fn from(_: Shed) -> Self {
         Self::Overloaded
@@ -258,15 +276,80 @@ pub fn is_slow(took: Option<Duration>, limit: Duration) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gateway::admission::Waited;
 
     #[test]
     fn what_takes_something_away_is_urgent() {
         for urgent in ["/oauth2/revoke", "/settings/applications", "/orgs/acme/members", "/operator"] {
-            assert_eq!(Urgency::of(urgent), Urgency::Urgent, "{urgent}");
+            assert_eq!(Urgency::of(&Method::GET, urgent), Urgency::Urgent, "{urgent}");
+        }
+        for gone in ["/api/v1/grants/g", "/api/v1/api_keys/k", "/api/v1/me/sessions", "/api/v1/policy/clients/c/grants"] {
+            assert_eq!(Urgency::of(&Method::DELETE, gone), Urgency::Urgent, "{gone}");
+            assert_eq!(Urgency::of(&Method::GET, gone), Urgency::Usual, "{gone}");
         }
         for usual in ["/", "/oauth2/revoke/x", "/oauth2/token", "/login", "/settingsx", "/orgsx/y", "/prometheus/orgs"] {
-            assert_eq!(Urgency::of(usual), Urgency::Usual, "{usual}");
+            assert_eq!(Urgency::of(&Method::GET, usual), Urgency::Usual, "{usual}");
         }
+        for theirs in ["/prometheus/api/v1/x", "/api/v1x", "/x"] {
+            assert_eq!(Urgency::of(&Method::DELETE, theirs), Urgency::Usual, "{theirs}");
+        }
+    }
+
+    /// Two requests may be under way, one of an address.
+    fn small() -> Overload {
+        let (second, bytes) = (Duration::from_secs(1), 1 << 20);
+        Overload::new(&Limits {
+            max_connections: 10,
+            max_connections_per_address: 10,
+            max_handshakes_per_address: 10,
+            flood_penalty: Duration::ZERO,
+            header_timeout: second,
+            idle_timeout: second,
+            body_timeout: second,
+            write_timeout: second,
+            drain_timeout: second,
+            max_local_body: bytes,
+            max_mcp_body: bytes,
+            max_in_flight: 2,
+            max_in_flight_per_address: 1,
+            max_pending: 0,
+            queue: Duration::ZERO,
+            max_delay: second,
+            max_audit_backlog: 10,
+            max_token_cache: bytes,
+            buffer_memory: bytes,
+            buffer_memory_share: bytes,
+            max_store_latency: second,
+        })
+    }
+
+    #[tokio::test]
+    async fn what_is_urgent_takes_a_kept_place_only_for_want_of_another() {
+        let overload = small();
+        let [here, there, elsewhere] = [1_u8, 2, 3].map(|n| Some(IpAddr::from([192, 0, 2, n])));
+        let _first = overload.enter(here, Urgency::Urgent).await.expect("a place");
+        assert_eq!((overload.places.taken(), overload.kept.0.taken()), (1, 0), "the usual way first");
+        let _second = overload.enter(here, Urgency::Urgent).await.expect("a kept one, its share is used up");
+        assert_eq!(overload.enter(here, Urgency::Usual).await.err(), Some(Shed::Address));
+        let _third = overload.enter(there, Urgency::Usual).await.expect("a place");
+        let _fourth = overload.enter(elsewhere, Urgency::Urgent).await.expect("a kept one, all are taken");
+        assert_eq!((overload.places.taken(), overload.kept.0.taken()), (2, 2));
+        assert_eq!((overload.shed(Shed::Address), overload.shed(Shed::All)), (1, 0));
+    }
+
+    #[tokio::test]
+    async fn a_late_node_begins_a_few_urgent_ones_of_an_address() {
+        let overload = small();
+        let late = Waited::For(Duration::from_secs(2));
+        while !overload.admission.tick(late, Duration::from_secs(1)) {}
+        let from = Some(IpAddr::from([192, 0, 2, 1]));
+        while overload.admission.begin(from).is_ok() {}
+        let mut begun = 0;
+        for _ in 0..100 {
+            assert_eq!(overload.enter(from, Urgency::Usual).await.err(), Some(Shed::Strain(Strain::Late)));
+            begun += usize::from(overload.enter(from, Urgency::Urgent).await.is_ok());
+        }
+        assert_eq!((begun, overload.kept.0.taken()), (4, 0));
     }
 
     #[test]

@@ -19,6 +19,7 @@ use super::exchange;
 use super::front::Front;
 use super::length::Length;
 use super::tls::{self, Worth};
+use super::waiting::is_http2;
 use crate::config::{Config, Target};
 use crate::gateway::authorize::Permit;
 use crate::gateway::decide::{self, About, Admitted, Decided, Refusal};
@@ -69,7 +70,9 @@ pub(super) async fn enter(front: &Front, session: &mut Session, ctx: &mut Ctx, s
     let prepared = Arc::clone(&ctx.prepared);
     let desk = Desk { front, prepared: &prepared, seen, started: ctx.started };
     let apart = prepared.config.listen.apart(seen.client);
-    match front.overload.enter(apart, Urgency::of(session.req_header().uri.path())).await {
+    let head = session.req_header();
+    let urgency = Urgency::of(&head.method, head.uri.path());
+    match front.overload.enter(apart, urgency).await {
         Ok(place) => ctx.place = Some(place),
         Err(shed) => return Box::pin(turn_away(&desk, session, shed)).await,
     }
@@ -114,10 +117,9 @@ async fn refuse(desk: &Desk<'_>, session: &mut Session, refusal: Refusal) -> Res
 async fn turn_away(desk: &Desk<'_>, session: &mut Session, shed: Shed) -> Result<Entered> {
     let about = reached(&desk.prepared.config, session.req_header().uri.path());
     let entered = desk.refuse(session, Refusal { denial: shed.into(), about }).await?;
-    // Behind a proxy there may be others on the same connection.
     let peer = session.client_addr().and_then(|a| a.as_inet()).copied();
-    if shed == Shed::Strain(Strain::Late)
-        && desk.prepared.config.listen.apart(peer).is_some()
+    let apart = desk.prepared.config.listen.apart(peer).is_some();
+    if rests(shed, apart, is_http2(session))
         && let Some(connection) = exchange::current().and_then(|e| e.connection.clone())
     {
         // Not all of them at the same moment.
@@ -125,6 +127,12 @@ async fn turn_away(desk: &Desk<'_>, session: &mut Session, shed: Shed) -> Result
         connection.rest.take(RETRY / 2 + spread);
     }
     Ok(entered)
+}
+
+/// Whether a connection is not read for a moment. Behind a proxy there may be others on it, and over HTTP/2 other requests, whose
+/// bodies and cancellations are read from it.
+fn rests(shed: Shed, apart: bool, http2: bool) -> bool {
+    shed == Shed::Strain(Strain::Late) && apart && !http2
 }
 
 /// The API that a request is for, when that can be told without looking at more than a plain path: its protocol says what a refusal
@@ -342,4 +350,18 @@ pub(super) async fn panicked(front: &Front, session: &mut Session, ctx: &Ctx, se
     let desk = Desk { front, prepared: &ctx.prepared, seen, started: ctx.started };
     session.set_keepalive(None);
     refuse(&desk, session, Refusal { denial: Denial::Panic, about: About::default() }).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_connections_of_one_client_and_one_request_rest() {
+        let late = Shed::Strain(Strain::Late);
+        assert!(rests(late, true, false));
+        assert!(!rests(late, false, false), "behind a proxy are others");
+        assert!(!rests(late, true, true), "other streams go on");
+        assert!(!rests(Shed::All, true, false) && !rests(Shed::Address, true, false));
+    }
 }

@@ -1,5 +1,6 @@
 //! More than the node may do at one time: refused early, with a reason, and never on the admin listener.
 
+use http::Method;
 use tollgate::gateway::overload::{Overload, Strain};
 
 use crate::harness::http1::{Conn, Request, ask};
@@ -250,12 +251,20 @@ fn a_slow_store_closes_what_asks_it_and_nothing_else() {
     });
     let overload = Overload::new(&gw.listen.limits);
     let api = |name: &str| gw.apis.iter().find(|a| a.name.as_str() == name).map(AsRef::as_ref);
-    let refused = |overload: &Overload| [None, api("tollgate"), api("prometheus")].map(|api| overload.admit(api).is_err());
+    let refused = |overload: &Overload| {
+        [None, api("tollgate"), api("prometheus")].map(|api| overload.admit(api, &Method::DELETE, "/x").is_err())
+    };
+    let revoked = |overload: &Overload| {
+        let revoked = overload.admit(None, &Method::POST, "/oauth2/revoke").is_ok();
+        revoked && overload.admit(api("tollgate"), &Method::DELETE, "/api/v1/grants/g").is_ok()
+    };
     assert_eq!(refused(&overload), [false, false, false]);
     assert!(overload.set(Strain::StoreLatency, true));
     assert_eq!(refused(&overload), [true, true, false]);
+    assert!(revoked(&overload), "what takes something away goes on");
     assert!(overload.set(Strain::StoreLatency, false) && overload.set(Strain::AuditBacklog, true));
     assert_eq!(refused(&overload), [false, true, true]);
+    assert!(revoked(&overload), "what takes something away goes on");
 }
 
 /// Keeps the store busy until it is dropped: nobody else can write, or on PostgreSQL touch the heartbeat.

@@ -71,6 +71,12 @@ impl Places {
         self.room().await.map(|room| Place { _room: room, _held: None })
     }
 
+    /// Takes a place that is free.
+    #[must_use]
+    pub fn at_once(&self) -> Option<Place> {
+        Arc::clone(&self.room).try_acquire_owned().ok().map(|room| Place { _room: room, _held: None })
+    }
+
     /// Takes a place for `who`, or waits for one. When few are left, those who hold many get no more: neither they nor those of their
     /// organization wait then, as others do, so that the queue is for others too.
     ///
