@@ -211,7 +211,7 @@ fn beside(
     let most = memory(pid, "VmHWM:");
     std::thread::sleep(OVER);
     let busy = Duration::from_micros(used).as_secs_f64() / span.as_secs_f64();
-    let tally = attack.is_counted().then(|| costs(&tally, busy, BEGUN + span)).unwrap_or(tally);
+    let tally = if attack.is_counted() { costs(&tally, busy, BEGUN + span) } else { tally };
     Measured { heard: Heard { latencies, wrong }, busy, memory: [before, most, memory(pid, "VmRSS:")], tally }
 }
 
