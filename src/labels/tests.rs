@@ -90,6 +90,7 @@ fn what_the_parser_must_not_read_stays_as_it_was_sent() {
             r#"label_replace(up{tenant="a"}, "a", "\u007e0~00000", "b", "\x41")"#,
         ),
         (r#"up{a="\u007e0~zz"}"#, r#"up{a="\u007e0~zz",tenant="a"}"#),
+        (r#"sum by ("\x61") (up)"#, r#"sum by ("\x61") (up{tenant="a"})"#),
         // What stands for it meanwhile.
         (r#"up{a=~"x",b="~0~00000",c="~1~"}"#, r#"up{a=~"x",b="~0~00000",c="~1~",tenant="a"}"#),
     ] {
@@ -102,7 +103,6 @@ fn what_the_parser_must_not_read_stays_as_it_was_sent() {
         r#"up{b="\x74enant","\u007e0~00000"!="a"}"#,
         r#"up{"\x61"="b"}"#,
         r#"{"\141"}"#,
-        r#"sum by ("\x61") (up)"#,
         r#"up{a=~"\q"}"#,
         r#"up{a=~"x" "y"}"#,
         "up{=~'x'}",

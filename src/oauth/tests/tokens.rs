@@ -377,6 +377,7 @@ async fn a_node_that_does_not_learn_of_a_revocation_does_not_call_the_token_acti
     let client = rig.registered().await;
     let (access, _) = rig.pair(&client, &[]).await;
     let (server, secret) = rig.made(|_| {}).await;
+    rig.node.settle().await.expect("settled");
     rig.lag();
     let fields = [("token", access.as_str()), ("client_id", server.id.as_str()), ("client_secret", secret.as_str())];
     // Within the lease it is known; not a moment longer.
