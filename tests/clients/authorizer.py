@@ -52,7 +52,8 @@ BY_ITSELF = {
     "envoy_grpc": {"an offer of a WebSocket": 403},
     "envoy_http": {"an offer of a WebSocket": 403},
     "nginx": dict.fromkeys(("the token twice", "the path /prometheus/api/v1/labels%00", "the path /prometheus/api/v1/%zz"), 400),
-    "caddy": {"the path /prometheus/api/v1/%zz": 400},
+    # It takes up an offer of HTTP/2, which it speaks itself there, and then asks about what comes in it.
+    "caddy": {"the path /prometheus/api/v1/%zz": 400, "an offer of HTTP/2": 101},
     "traefik": {"the path /prometheus/api/v1/%zz": 400},
 }
 # What Caddy makes of a header that it shall copy and that no answer has.

@@ -631,7 +631,7 @@ async fn a_call_that_is_not_answered_is_the_upstreams_to_explain() {
         "[[upstreams]]\nname = \"calls\"\nendpoints = [\"http://{}\"]\nprotocol = \"http2\"\n\
          [[apis]]\nname = \"calls\"\nmount = \"/calls\"\nupstream = \"calls\"\nservices = [\"test.v1.Calls\"]\n\
          [[apis.routes]]\nid = \"calls.any\"\nmatch = \"/test.v1.Calls/Call\"\nmethods = [\"POST\"]\npublic = true\n\
-         timeouts = {{ first_byte = \"300ms\" }}\n",
+         timeouts = {{ idle = \"300ms\", first_byte = \"300ms\" }}\n",
         server.address
     );
     let gw = Gateway::start_with(Setup { more, ..Setup::default() }).await;
