@@ -109,12 +109,14 @@ async function lists(t, { page, goto }) {
   await t.check("keys: what is in a table's row is pressed, asked about, left and done", async () => {
     await goto('/orgs/default/members');
     await follow(page, '#found tbody a[id^=ask-deactivate-]');
+    await page.waitForSelector('[role=alert]:focus');
     const asked = await focused(page);
     assert.equal(asked.role, 'alert', 'the question has the focus');
     assert.match(asked.words, /^Deactivate /);
     await follow(page, '[role=alert] a');
     assert.equal(await page.locator('[role=alert]').count(), 0, 'left, and nothing was done');
     await follow(page, '#found tbody a[id^=ask-deactivate-]');
+    await page.waitForSelector('[role=alert]:focus');
     await page.keyboard.press('Tab');
     assert.equal((await focused(page)).id, 'deactivate', 'what it asks about comes first');
     await enter(page);
