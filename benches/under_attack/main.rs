@@ -35,7 +35,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use attacks::{Attack, Targets};
 use healthy::{Healthy, Heard};
@@ -204,14 +204,15 @@ fn beside(
     let _ = std::fs::write(format!("/proc/{pid}/clear_refs"), "5");
     attacker.tell(&format!("start {}", attack.name()));
     std::thread::sleep(BEGUN);
-    let used = cpu_micros(&stat);
+    let (used, asked) = (cpu_micros(&stat), Instant::now());
     let Heard { latencies, wrong } = runtime.block_on(healthy.ask(span));
-    let used = cpu_micros(&stat) - used;
+    // Answers may come long after the last was asked for, and the attack goes on until then.
+    let (used, lasted) = (cpu_micros(&stat) - used, asked.elapsed());
     let tally = attacker.tell("stop");
     let most = memory(pid, "VmHWM:");
     std::thread::sleep(OVER);
-    let busy = Duration::from_micros(used).as_secs_f64() / span.as_secs_f64();
-    let tally = if attack.is_counted() { costs(&tally, busy, BEGUN + span) } else { tally };
+    let busy = Duration::from_micros(used).as_secs_f64() / lasted.as_secs_f64();
+    let tally = if attack.is_counted() { costs(&tally, busy, BEGUN + lasted) } else { tally };
     Measured { heard: Heard { latencies, wrong }, busy, memory: [before, most, memory(pid, "VmRSS:")], tally }
 }
 
