@@ -82,6 +82,15 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The database is well and does not take this: asked again, it says the same.
+    #[error("the store does not take it: {what}")]
+    Rejected {
+        /// What was being done.
+        what: &'static str,
+        /// Why it is not taken.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A row holds what no version of this program writes.
     #[error("the store holds an impossible value in {table}.{column} of {row}")]
     Inconsistent {

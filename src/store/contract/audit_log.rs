@@ -6,7 +6,7 @@ use crate::store::{
     AuditFilter, AuditPage, Bucket, Cursor, DecisionFilter, Facet, Grant, Membership, NewUser, RevokeReason, ShadowFilter,
     SharedStore, Statuses, Tally,
 };
-use crate::types::RecordId;
+use crate::types::{RecordId, SeededEntropy};
 
 async fn found(store: &SharedStore, filter: &AuditFilter) -> Vec<RecordId> {
     let page = store.search_audit(filter, None, 100).await.expect("a page");
@@ -73,6 +73,23 @@ pub(crate) async fn every_filter_narrows(store: SharedStore) {
     assert_eq!(found(&world.store, &allowed).await.len(), 2);
     let strange = AuditFilter { operation: Some("loki".into()), ..everything };
     assert!(found(&world.store, &strange).await.is_empty());
+}
+
+pub(crate) async fn a_target_of_any_length_is_kept(store: SharedStore) {
+    let entropy = SeededEntropy::new(3);
+    let random = std::iter::repeat_with(|| RecordId::generate(after(1), &entropy).to_string());
+    let long = format!("{}é", random.take(250).collect::<String>());
+    let mut record = call(None, "mcp", Decision::Allowed, 1);
+    if let Event::Call(call) = &mut record.event {
+        call.mcp.as_mut().expect("it has one").target = Some(long.clone());
+    }
+    let behind = call(None, "loki", Decision::Allowed, 2);
+    store.append_audit(&[record.clone(), behind.clone()]).await.expect("both are stored");
+    let stored = store.audit_record(&record.id, None).await.expect("an answer").expect("it is there");
+    assert_eq!(stored.record, record);
+    assert_eq!(found(&store, &AuditFilter { tool: Some(long.clone()), ..AuditFilter::default() }).await, [record.id.clone()]);
+    let end = long[long.len() - 40..].to_owned();
+    assert_eq!(found(&store, &AuditFilter { text: Some(end), ..AuditFilter::default() }).await, [record.id]);
 }
 
 pub(crate) async fn text_is_taken_literally(store: SharedStore) {

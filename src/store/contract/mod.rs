@@ -268,6 +268,7 @@ contract! {
         a_record_that_arrives_twice_is_kept_once
         every_filter_narrows
         text_is_taken_literally
+        a_target_of_any_length_is_kept
         pages_are_stable_while_records_arrive
         records_are_found_by_id_in_their_log
         histograms_count_every_record_once

@@ -1,6 +1,6 @@
 //! Audit records as rows: what searches narrow by, beside the whole record.
 
-use super::values::storable;
+use super::values::{indexed, storable};
 use crate::record::{Actor, AuditRecord, Cause, ControlEvent, Event, Operation, Outcome, Written, operation};
 use crate::store::RevokeReason;
 use crate::types::{ClientId, Entropy, GrantId, OrgId, RecordId, UserId};
@@ -45,12 +45,13 @@ impl<'r> AuditColumns<'r> {
             would_deny: None,
             shadow: None,
         };
-        let mut path = "";
+        let (mut path, mut target) = ("", None);
         match &record.event {
             Event::Call(call) => {
                 path = &call.path;
                 columns.api = Some(call.api.as_str());
-                columns.tool = call.mcp.as_ref().and_then(|m| m.target.as_deref()).map(storable);
+                target = call.mcp.as_ref().and_then(|m| m.target.as_deref());
+                columns.tool = target.map(indexed);
                 if let crate::record::Decision::Denied { reason, .. } = &call.decision {
                     columns.denied = true;
                     columns.reason = Some(reason);
@@ -68,14 +69,11 @@ impl<'r> AuditColumns<'r> {
             }
         }
         let reason = columns.reason.or(columns.would_deny);
-        let parts = [Some(columns.operation), Some(path), columns.tool.as_deref(), actor.client_name.as_deref(), reason];
+        let parts = [Some(columns.operation), Some(path), target, actor.client_name.as_deref(), reason];
         columns.search = storable(&parts.into_iter().flatten().collect::<Vec<_>>().join("\n").to_lowercase());
         columns
     }
 }
-
-/// Longest text of [`kind`], characters: PostgreSQL's index takes no entry over 2704 bytes.
-const LONGEST_KIND: usize = 400;
 
 /// What the report on shadow mode counts a call under, if it let it pass: who called, where, and why it would have been refused.
 /// Callers whom no token names are told apart by address and agent.
@@ -96,7 +94,7 @@ pub(super) fn kind(record: &AuditRecord) -> Option<String> {
         &address,
         origin.user_agent.as_deref().filter(|_| nameless).unwrap_or_default(),
     ];
-    Some(storable(&parts.join("\n")).chars().take(LONGEST_KIND).collect())
+    Some(indexed(&parts.join("\n")))
 }
 
 fn target<'r>(record: &'r AuditRecord, wanted: &str) -> Option<&'r str> {

@@ -57,6 +57,14 @@ pub(super) fn storable(text: &str) -> String {
     text.replace('\0', "\u{FFFD}")
 }
 
+/// Longest text in an index, characters: PostgreSQL takes no entry of more than 2704 bytes.
+const LONGEST_INDEXED: usize = 400;
+
+/// What an index has of a text.
+pub(super) fn indexed(text: &str) -> String {
+    storable(text).chars().take(LONGEST_INDEXED).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

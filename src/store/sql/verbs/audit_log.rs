@@ -8,7 +8,7 @@ use sqlx::{QueryBuilder, SqlStr};
 
 use super::super::audit_row::AuditColumns;
 use super::super::fault::Doing;
-use super::super::values::{like, storable};
+use super::super::values::{indexed, like, storable};
 use super::among::among;
 use super::engine::Engine;
 use super::rows::Fields;
@@ -104,6 +104,7 @@ async fn missing<'r>(connection: &mut Connection, records: &'r [Written]) -> Res
 /// Adds ` WHERE …` for everything that the filter narrows by.
 fn narrow(query: &mut QueryBuilder<Db>, filter: &AuditFilter) {
     query.push(" WHERE 1 = 1");
+    let tool = filter.tool.as_deref().map(indexed);
     let same = [
         (" AND org_id = ", filter.org.as_ref().map(OrgId::as_str)),
         (" AND user_id = ", filter.user.as_ref().map(UserId::as_str)),
@@ -111,7 +112,7 @@ fn narrow(query: &mut QueryBuilder<Db>, filter: &AuditFilter) {
         (" AND grant_id = ", filter.grant.as_ref().map(GrantId::as_str)),
         (" AND request_id = ", filter.request.as_ref().map(RequestId::as_str)),
         (" AND api = ", filter.api.as_deref()),
-        (" AND tool = ", filter.tool.as_deref()),
+        (" AND tool = ", tool.as_deref()),
     ];
     for (condition, value) in same.into_iter().filter_map(|(c, v)| Some((c, v?))) {
         query.push(condition).push_bind(storable(value));
