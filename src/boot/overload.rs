@@ -1,10 +1,12 @@
 //! Looks for what the node does not keep up with, and how late it is itself.
 
+use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Notify;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::Journal;
@@ -74,61 +76,77 @@ fn set(node: &Node, overload: &Overload, strain: Strain, up: bool) {
     node.metrics.strained.with_label_values(&[strain.name()]).set(i64::from(up));
 }
 
-/// How late the node is: a thread of its own wakes a task again and again, which tells when it had its turn. What is woken from
-/// outside of the runtime waits behind all that is ready to run; a task that wakes itself, or a timer, may be let in before it.
+/// How late the node is: a thread of its own writes into a socket again and again, and a task tells when it had its turn to read.
+///
+/// It has to be a socket, since that is what requests come by: a task that is woken by another, by a timer or from outside of the
+/// runtime is let in before most of those whose sockets are ready.
 #[derive(Debug)]
 struct Lateness {
     started: Instant,
-    wake: Notify,
-    /// Microseconds after `started` at which the task was woken last, and at which it had its turn; 0 for never.
-    woken: AtomicU64,
-    ran: AtomicU64,
+    /// Microseconds after `started` at which was written last, and at which it was read; 0 for never.
+    written: AtomicU64,
+    read: AtomicU64,
 }
 
 impl Lateness {
+    fn new() -> Self {
+        Self { started: Instant::now(), written: AtomicU64::new(0), read: AtomicU64::new(0) }
+    }
+
     fn now(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX).max(1)
     }
 
-    /// How long the task waited for its turn, and wakes it for the next time when it has had it.
-    fn look(&self) -> Waited {
-        let (woken, ran) = (self.woken.load(Ordering::Acquire), self.ran.load(Ordering::Acquire));
-        if ran < woken {
-            return Waited::Still(Duration::from_micros(self.now().saturating_sub(woken)));
+    /// How long the task waited for its turn, and writes the next time when it has had it.
+    fn look(&self, socket: &mut impl Write) -> Waited {
+        let (written, read) = (self.written.load(Ordering::Acquire), self.read.load(Ordering::Acquire));
+        if read < written {
+            return Waited::Still(Duration::from_micros(self.now().saturating_sub(written)));
         }
-        self.woken.store(self.now(), Ordering::Release);
-        self.wake.notify_one();
-        Waited::For(Duration::from_micros(ran - woken))
+        self.written.store(self.now(), Ordering::Release);
+        // When the task has gone, so has what is measured, and the thread is about to see that.
+        let _ = socket.write(&[0]);
+        Waited::For(Duration::from_micros(read - written))
     }
 
-    async fn answer(&self) {
-        loop {
-            self.wake.notified().await;
-            self.ran.store(self.now(), Ordering::Release);
+    /// Reads until the socket is closed or fails.
+    async fn answer(&self, mut socket: impl AsyncRead + Unpin) -> io::Result<()> {
+        while socket.read(&mut [0; 8]).await? > 0 {
+            self.read.store(self.now(), Ordering::Release);
         }
+        Ok(())
     }
 }
 
 /// Measures how late the node is, and has requests shed while it is too late, until `stop`.
 pub(super) async fn hurry(node: Arc<Node>, overload: Arc<Overload>, stop: CancellationToken) {
-    let (woken, ran) = (AtomicU64::new(0), AtomicU64::new(0));
-    let lateness = Arc::new(Lateness { started: Instant::now(), wake: Notify::new(), woken, ran });
+    let lateness = Arc::new(Lateness::new());
     let measured = (Arc::downgrade(&lateness), Arc::downgrade(&node), overload);
-    // A task of the runtime could not tell: it would be as late as what it measures.
-    let thread = std::thread::Builder::new().name("lateness".to_owned()).spawn(move || measure(&measured));
-    if let Err(error) = thread {
-        tracing::error!(%error, "nobody measures how late the node is; nothing is shed for it");
-    }
-    tokio::select! {
-        () = stop.cancelled() => {}
-        () = lateness.answer() => {}
+    let failed = tokio::select! {
+        () = stop.cancelled() => return,
+        read = async { lateness.answer(begin(measured)?).await } => read,
+    };
+    if let Err(error) = failed {
+        tracing::error!(%error, "nobody measures how late the node is any more; nothing is shed for it");
     }
 }
 
-fn measure((lateness, node, overload): &(Weak<Lateness>, Weak<Node>, Arc<Overload>)) {
+/// What is measured, for whom, and who sheds.
+type Measured = (Weak<Lateness>, Weak<Node>, Arc<Overload>);
+
+/// Starts the thread; gives what it writes into.
+fn begin(measured: Measured) -> io::Result<UnixStream> {
+    let (socket, ours) = std::os::unix::net::UnixStream::pair()?;
+    ours.set_nonblocking(true)?;
+    // A task of the runtime could not tell: it would be as late as what it measures.
+    std::thread::Builder::new().name("lateness".to_owned()).spawn(move || measure(&measured, socket))?;
+    UnixStream::from_std(ours)
+}
+
+fn measure((lateness, node, overload): &Measured, mut socket: impl Write) {
     while let (Some(lateness), Some(node)) = (lateness.upgrade(), node.upgrade()) {
         let most = node.config.load().listen.limits.max_delay;
-        let late = overload.admission.tick(lateness.look(), most);
+        let late = overload.admission.tick(lateness.look(&mut socket), most);
         if overload.set(Strain::Late, late) {
             if late {
                 tracing::warn!(signal = Strain::Late.name(), "the node does not keep up; requests are shed");
@@ -146,26 +164,55 @@ fn measure((lateness, node, overload): &(Weak<Lateness>, Weak<Node>, Arc<Overloa
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::runtime;
+
     use super::*;
 
     #[tokio::test]
     async fn who_waits_for_its_turn_is_late() {
-        let (woken, ran) = (AtomicU64::new(0), AtomicU64::new(0));
-        let lateness = Lateness { started: Instant::now(), wake: Notify::new(), woken, ran };
-        assert_eq!(lateness.look(), Waited::For(Duration::ZERO), "nothing was measured yet");
-        assert!(matches!(lateness.look(), Waited::Still(_)), "nobody ran since");
-        let seen = async {
-            loop {
-                if let Waited::For(wait) = lateness.look() {
-                    return wait;
+        let (lateness, mut socket) = (Lateness::new(), Vec::new());
+        assert_eq!(lateness.look(&mut socket), Waited::For(Duration::ZERO), "nothing was measured yet");
+        assert!(matches!(lateness.look(&mut socket), Waited::Still(_)), "nobody read since");
+        assert_eq!(socket.len(), 1, "it is written once");
+        lateness.answer(&*socket).await.unwrap();
+        assert!(matches!(lateness.look(&mut socket), Waited::For(_)));
+    }
+
+    /// As many as are served, each of which has something to read again as soon as it had its turn.
+    const BUSY: usize = 250;
+
+    #[test]
+    fn it_waits_behind_everybody_whose_socket_is_ready() {
+        let runtime = runtime::Builder::new_multi_thread().worker_threads(1).enable_io().build().unwrap();
+        let turns = Arc::new(AtomicUsize::new(0));
+        for _ in 0..BUSY {
+            let turns = Arc::clone(&turns);
+            runtime.spawn(async move {
+                let (mut one, mut other) = UnixStream::pair().unwrap();
+                loop {
+                    other.write_all(&[0]).await.unwrap();
+                    one.read(&mut [0; 8]).await.unwrap();
+                    turns.fetch_add(1, Ordering::Relaxed);
                 }
-                tokio::task::yield_now().await;
+            });
+        }
+        let lateness = Arc::new(Lateness::new());
+        let (mut socket, ours) = std::os::unix::net::UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let reader = Arc::clone(&lateness);
+        runtime.spawn(async move { reader.answer(UnixStream::from_std(ours).unwrap()).await });
+        let mut waits = (0..50).map(|_| {
+            let before = turns.load(Ordering::Relaxed);
+            lateness.look(&mut socket);
+            while lateness.read.load(Ordering::Acquire) < lateness.written.load(Ordering::Acquire) {
+                std::thread::yield_now();
             }
-        };
-        let seen = tokio::select! {
-            seen = seen => seen,
-            () = lateness.answer() => Duration::MAX,
-        };
-        assert!(seen < Duration::MAX);
+            turns.load(Ordering::Relaxed) - before
+        });
+        let longest = waits.by_ref().max().unwrap();
+        assert!(longest >= BUSY / 2, "{longest} had their turn before it at the most");
     }
 }

@@ -2,17 +2,17 @@
 //!
 //! Counts of requests under way do not see this: each may be short. What is measured is how long a task that is ready waits for its
 //! turn. When it is longer than `limits.max_delay` for a while (as in `CoDel`: not once, but never less), only so many requests are begun
-//! in each [`TICK`] as leave hardly any wait, and fewer or more of them from tick to tick. Who asks for little is served before who
-//! asks for much: each caller has an equal part of them, and what others leave of theirs. Networks are cheap to have, so that those of
-//! which nobody knows more have no more than half of it together while anybody else asks.
+//! in each [`TICK`] as leave hardly any wait, spread over it, and fewer or more of them from tick to tick. Who asks for little is served
+//! before who asks for much: each caller has an equal part of them, and what others leave of theirs. Networks are cheap to have, so that
+//! those of which nobody knows more have no more than half of it together while anybody else asks.
 //!
 //! A caller is an address (IPv6: a /64) of which nobody knows more, or the organization that was last known behind it: nothing is
 //! looked up to find out.
 
 use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -39,6 +39,8 @@ const CALLERS: usize = 1024;
 /// hardly anybody else is taken for it.
 const KNOWN: usize = 1 << 14;
 const NAME: u32 = 11;
+/// What a caller has of its part at the beginning of a tick: who asks for little may ask for it at once.
+const AT_ONCE: u32 = 4;
 /// Urgent requests that an address has begun in a tick besides its part.
 const URGENT: u32 = 4;
 /// As many are begun as come.
@@ -49,6 +51,9 @@ const ALL: u32 = u32::MAX;
 pub struct Admission {
     /// Requests that are begun in a tick, or [`ALL`].
     quota: AtomicU32,
+    /// When this tick began, in microseconds after `born`.
+    tick: AtomicU64,
+    born: Instant,
     /// Those of this tick: begun, begun for strangers, begun because they are urgent, and shed.
     begun: AtomicU32,
     strange: AtomicU32,
@@ -94,7 +99,8 @@ impl Default for Admission {
         let [known, strangers, pressing] = [(); 3].map(|()| Callers::default());
         let behind = (0..KNOWN).map(|_| AtomicU32::new(0)).collect();
         let (quota, hasher, pace) = (AtomicU32::new(ALL), RandomState::new(), Mutex::default());
-        Self { quota, begun, strange, pressed, shed, known, strangers, pressing, behind, hasher, pace }
+        let (tick, born) = (AtomicU64::new(0), Instant::now());
+        Self { quota, tick, born, begun, strange, pressed, shed, known, strangers, pressing, behind, hasher, pace }
     }
 }
 
@@ -126,11 +132,22 @@ impl Admission {
     /// # Errors
     /// When it is shed.
     pub fn begin(&self, from: Option<IpAddr>) -> Result<(), Late> {
+        if self.quota.load(Ordering::Relaxed) == ALL {
+            // No clock is read for that.
+            return self.begin_after(from, TICK);
+        }
+        let began = self.tick.load(Ordering::Relaxed);
+        self.begin_after(from, Duration::from_micros(self.micros().saturating_sub(began)))
+    }
+
+    /// The same, so long after the tick began.
+    fn begin_after(&self, from: Option<IpAddr>, passed: Duration) -> Result<(), Late> {
         let quota = self.quota.load(Ordering::Relaxed);
         let begun = self.begun.fetch_add(1, Ordering::Relaxed);
         if quota == ALL {
             return Ok(());
         }
+        let quota = Quota::at(quota, passed);
         let fits = match self.org_behind(from) {
             Some(org) => self.fits_known(org, quota, begun),
             None => self.fits_stranger(self.slot(&from.map(network)), quota, begun),
@@ -153,23 +170,27 @@ impl Admission {
         few
     }
 
-    fn fits_known(&self, org: usize, quota: u32, begun: u32) -> bool {
-        let asked = self.known.ask(org);
-        let (known, strangers) = (self.known.before(), self.strangers.before());
-        begun < quota || (asked < part(quota, known + strangers.min(known)) && self.leaves_parts(quota, begun))
+    fn micros(&self) -> u64 {
+        u64::try_from(self.born.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    fn fits_stranger(&self, network: usize, quota: u32, begun: u32) -> bool {
+    fn fits_known(&self, org: usize, quota: Quota, begun: u32) -> bool {
+        let asked = self.known.ask(org);
+        let (known, strangers) = (self.known.before(), self.strangers.before());
+        begun < quota.due || (asked < quota.part(known + strangers.min(known)) && self.leaves_parts(quota.whole, begun))
+    }
+
+    fn fits_stranger(&self, network: usize, quota: Quota, begun: u32) -> bool {
         let asked = self.strangers.ask(network);
         let (known, strangers) = (self.known.before(), self.strangers.before());
         if known == 0 {
-            return begun < quota || (asked < part(quota, strangers) && self.leaves_parts(quota, begun));
+            return begun < quota.due || (asked < quota.part(strangers) && self.leaves_parts(quota.whole, begun));
         }
         // A quarter for whoever comes first, and a quarter in equal parts.
-        let (half, part) = ((quota / 2).max(1), part(quota, strangers + known.max(strangers * 3)));
+        let (half, part) = ((quota.whole / 2).max(1), quota.part(strangers + known.max(strangers * 3)));
         let strange = self.strange.fetch_add(1, Ordering::Relaxed);
-        let first = strange < half.div_ceil(2) && begun < quota;
-        let fits = strange < half && (first || (asked < part && self.leaves_parts(quota, begun)));
+        let first = strange < half.div_ceil(2) && begun < quota.due;
+        let fits = strange < half && (first || (asked < part && self.leaves_parts(quota.whole, begun)));
         if !fits {
             less(&self.strange);
         }
@@ -204,6 +225,7 @@ impl Admission {
             self.strangers.tick();
             self.pressing.tick();
         }
+        self.tick.store(self.micros(), Ordering::Relaxed);
         self.quota.store(quota.unwrap_or(ALL), Ordering::Relaxed);
         quota.is_some()
     }
@@ -234,9 +256,26 @@ impl Admission {
     }
 }
 
-/// The part that each of so many has.
-fn part(quota: u32, callers: u32) -> u32 {
-    (quota / callers.max(1)).max(1)
+/// How many requests are begun in a tick, and how many of them may have been by now: all at once would make each other wait.
+#[derive(Clone, Copy, Debug)]
+struct Quota {
+    whole: u32,
+    due: u32,
+}
+
+impl Quota {
+    /// So long after the tick began.
+    fn at(whole: u32, passed: Duration) -> Self {
+        let (passed, tick) = (passed.min(TICK).as_micros(), TICK.as_micros());
+        let due = u32::try_from(u128::from(whole) * passed / tick).unwrap_or(whole);
+        Self { whole, due: due.max(1) }
+    }
+
+    /// What each of so many callers may have had of its part by now.
+    fn part(self, callers: u32) -> u32 {
+        let part = |of: u32| (of / callers.max(1)).max(1);
+        part(self.due).max(part(self.whole).min(AT_ONCE))
+    }
 }
 
 /// Takes one away, unless a tick that began meanwhile took them all.
@@ -258,14 +297,11 @@ struct Pace {
 
 impl Pace {
     fn tick(&mut self, waited: Waited, most: Duration, (begun, shed): (u32, u32)) -> Option<u32> {
-        let (wait, seen) = match waited {
-            Waited::For(wait) => (wait, 1),
-            Waited::Still(wait) => (wait, 0),
-        };
         self.shedding = match self.shedding {
-            None => self.begins(wait > most, seen, begun).then_some((self.usual, 0)),
+            None => self.begins(waited, most, begun).then_some((self.usual, 0)),
             Some((_, quiet)) if quiet >= OVER => None,
             Some((quota, quiet)) => {
+                let (Waited::For(wait) | Waited::Still(wait)) = waited;
                 let quota = if wait > GOAL { quota * LESS } else { quota * MORE };
                 // What nobody asks for is not saved up.
                 let quota = quota.clamp(LEAST, f64::from(begun.max(shed)).mul_add(4.0, LEAST * 32.0));
@@ -277,9 +313,15 @@ impl Pace {
         self.shedding.map(whole)
     }
 
-    fn begins(&mut self, late: bool, seen: u32, begun: u32) -> bool {
+    fn begins(&mut self, waited: Waited, most: Duration, begun: u32) -> bool {
         self.usual = self.usual.mul_add(0.9, f64::from(begun) * 0.1).max(LEAST);
-        (self.late, self.seen) = if late { (self.late + 1, self.seen + seen) } else { (0, 0) };
+        match waited {
+            Waited::For(wait) if wait > most => (self.late, self.seen) = (self.late + 1, self.seen + 1),
+            Waited::For(_) => (self.late, self.seen) = (0, 0),
+            Waited::Still(wait) if wait > most => self.late += 1,
+            // It may become late yet: this tick says nothing.
+            Waited::Still(_) => {}
+        }
         let begins = self.late >= LATE && self.seen >= SEEN;
         if begins {
             (self.late, self.seen) = (0, 0);
@@ -301,8 +343,13 @@ mod tests {
         text.parse().ok()
     }
 
+    /// How many are begun at the end of a tick.
     fn asks(admission: &Admission, from: Option<IpAddr>, times: u32) -> usize {
-        (0..times).filter(|_| admission.begin(from).is_ok()).count()
+        asks_after(TICK, admission, from, times)
+    }
+
+    fn asks_after(passed: Duration, admission: &Admission, from: Option<IpAddr>, times: u32) -> usize {
+        (0..times).filter(|_| admission.begin_after(from, passed).is_ok()).count()
     }
 
     /// Another address, which no other of these is taken for.
@@ -348,6 +395,16 @@ mod tests {
     }
 
     #[test]
+    fn who_has_not_waited_long_yet_does_not_say_that_it_is_not_late() {
+        let admission = Admission::default();
+        let waits = [Waited::Still(TICK), Waited::Still(TICK * 2), Waited::For(TICK * 3)];
+        assert!(waits.into_iter().cycle().take(30).any(|waited| admission.tick(waited, MOST)));
+        let on_time = [Waited::Still(TICK), Waited::For(MOST)];
+        let admission = Admission::default();
+        assert!(!on_time.into_iter().cycle().take(1000).any(|waited| admission.tick(waited, MOST)));
+    }
+
+    #[test]
     fn what_a_tick_took_is_not_taken_again() {
         let count = AtomicU32::new(1);
         for _ in 0..2 {
@@ -366,6 +423,23 @@ mod tests {
             assert_eq!(asks(&admission, modest, 5), 5, "its part is left, whoever came first");
             assert!(admission.tick(SHORT, MOST));
         }
+    }
+
+    #[test]
+    fn what_is_begun_is_spread_over_the_tick() {
+        let admission = late(100);
+        let greedy = at("192.0.2.1");
+        let modest = other(&admission, &[admission.slot(&greedy.map(network))]);
+        let [mut begun, mut little] = [0, 0];
+        for tenth in 0..=10_usize {
+            begun += asks_after(TICK / 10 * u32::try_from(tenth).unwrap_or(0), &admission, greedy, 1_000);
+            assert!((tenth * 9..=tenth * 10 + 4).contains(&begun), "{begun} in {tenth} tenths");
+        }
+        admission.tick(SHORT, MOST);
+        asks_after(Duration::ZERO, &admission, greedy, 1_000);
+        little += asks_after(Duration::ZERO, &admission, modest, 4);
+        assert_eq!(little, 4, "who asks for little is served at once");
+        assert!(admission.begin_after(greedy, Duration::ZERO).is_err(), "the tick has only begun");
     }
 
     #[test]
