@@ -1,7 +1,7 @@
 //! Requests that are shed because the node itself is late: more come than its cores get done, so that whatever is ready to run waits.
 //!
 //! Counts of requests under way do not see this: each may be short. What is measured is how long a task that is ready waits for its
-//! turn. When it is longer than `limits.max_delay` for a while (as in `CoDel`: not once, but never less), only so many requests are begun
+//! turn. When it is longer than `limits.max_delay` for most of a while (as in `CoDel`: not once), only so many requests are begun
 //! in each [`TICK`] as leave hardly any wait, spread over it, and fewer or more of them from tick to tick. Who asks for little is served
 //! before who asks for much: each caller has an equal part of them, and what others leave of theirs. Networks are cheap to have, so that
 //! those of which nobody knows more have no more than half of it together while anybody else asks.
@@ -20,9 +20,11 @@ use crate::types::{OrgId, network};
 
 /// How often requests are allotted, and the wait is measured.
 pub const TICK: Duration = Duration::from_millis(10);
-/// How many ticks it must have been late, without an exception, before anything is shed; and how often it must have been measured in
-/// them, since one long computation is no load.
-const LATE: u32 = 10;
+/// The ticks that are looked back on: a fifth of a second.
+const TICKS: u32 = (1 << 20) - 1;
+/// In how many of them it must have been late before anything is shed; not in all, since of those who wait some are let in before the
+/// others. And how often that must have been measured in them, since one long computation is no load.
+const LATE: u32 = 15;
 const SEEN: u32 = 3;
 /// How many ticks without a request that is shed end it: longer than who was shed may be made to wait.
 const OVER: u32 = 300;
@@ -290,7 +292,7 @@ struct Pace {
     shedding: Option<(f64, u32)>,
     /// Begun in a tick lately, while none is shed.
     usual: f64,
-    /// Ticks in which it was late, without an exception, and how often it was measured in them.
+    /// In which of the last ticks it was late, and in which it was measured to have been; a bit each, of [`TICKS`].
     late: u32,
     seen: u32,
 }
@@ -316,17 +318,21 @@ impl Pace {
     fn begins(&mut self, waited: Waited, most: Duration, begun: u32) -> bool {
         self.usual = self.usual.mul_add(0.9, f64::from(begun) * 0.1).max(LEAST);
         match waited {
-            Waited::For(wait) if wait > most => (self.late, self.seen) = (self.late + 1, self.seen + 1),
-            Waited::For(_) => (self.late, self.seen) = (0, 0),
-            Waited::Still(wait) if wait > most => self.late += 1,
+            Waited::For(wait) => self.note(wait > most, wait > most),
+            Waited::Still(wait) if wait > most => self.note(true, false),
             // It may become late yet: this tick says nothing.
             Waited::Still(_) => {}
         }
-        let begins = self.late >= LATE && self.seen >= SEEN;
+        let begins = self.late.count_ones() >= LATE && self.seen.count_ones() >= SEEN;
         if begins {
             (self.late, self.seen) = (0, 0);
         }
         begins
+    }
+
+    fn note(&mut self, late: bool, seen: bool) {
+        self.late = (self.late << 1 | u32::from(late)) & TICKS;
+        self.seen = (self.seen << 1 | u32::from(seen)) & TICKS;
     }
 }
 
@@ -376,12 +382,19 @@ mod tests {
     fn nothing_is_shed_before_it_was_late_for_a_while() {
         let admission = Admission::default();
         for _ in 0..20 {
-            for _ in 1..LATE {
-                assert!(!admission.tick(LONG, MOST));
+            for wait in [LONG; 14].into_iter().chain([SHORT; 6]) {
+                assert!(!admission.tick(wait, MOST));
                 assert_eq!(asks(&admission, at("192.0.2.1"), 10_000), 10_000);
             }
-            assert!(!admission.tick(SHORT, MOST));
         }
+    }
+
+    #[test]
+    fn who_is_let_in_before_others_does_not_hide_them() {
+        let admission = Admission::default();
+        let unlucky = (1..15).map(|n| Waited::Still(TICK * n)).chain([Waited::For(TICK * 15)]);
+        let waits = unlucky.chain([SHORT; 3]).cycle().take(80);
+        assert!(waits.into_iter().any(|waited| admission.tick(waited, MOST)));
     }
 
     #[test]
@@ -398,7 +411,7 @@ mod tests {
     fn who_has_not_waited_long_yet_does_not_say_that_it_is_not_late() {
         let admission = Admission::default();
         let waits = [Waited::Still(TICK), Waited::Still(TICK * 2), Waited::For(TICK * 3)];
-        assert!(waits.into_iter().cycle().take(30).any(|waited| admission.tick(waited, MOST)));
+        assert!(waits.into_iter().cycle().take(60).any(|waited| admission.tick(waited, MOST)));
         let on_time = [Waited::Still(TICK), Waited::For(MOST)];
         let admission = Admission::default();
         assert!(!on_time.into_iter().cycle().take(1000).any(|waited| admission.tick(waited, MOST)));
