@@ -14,6 +14,7 @@ pub(super) use private::scopes as private_scopes;
 use super::connect::administer;
 use super::failure::CliError;
 use super::output::{card, name_of, or_dash, plain, print, show, table};
+use super::pages;
 use crate::admin::{
     Administration, AppChange, AppDetails, AppSecret, AppView, ChangeView, ClientView, CreatedApp, CreatedSecret, ImportedApp,
     NewApp, NewAppKind, Publish, PublishedApp, SecretView, StableMark, Switch, Within,
@@ -82,7 +83,10 @@ pub(super) async fn run(args: Apps) -> Result<(), CliError> {
 
 async fn act(admin: &dyn Administration, action: Action, json: bool) -> Result<(), CliError> {
     let one = match action {
-        Action::List { org } => return show(json, &admin.apps(Within { org, user: None }).await?, |apps| list(apps)),
+        Action::List { org, page } => {
+            let ask = async |page| admin.apps(Within::of(org.clone(), None, page)).await;
+            return pages::list(json, page, ask, list).await;
+        }
         Action::Show { app } => return show(json, &admin.app(&app).await?, details),
         Action::Diff { app } => return show(json, &admin.app(&app).await?.changes, |changes| differences(changes)),
         Action::Create(args) => return show(json, &admin.create_app(args.into()).await?, made),
@@ -95,7 +99,7 @@ async fn act(admin: &dyn Administration, action: Action, json: bool) -> Result<(
         }
         Action::Secret(action) => return secret(admin, action, json).await,
         Action::Scopes(action) => return private::scopes(admin, action, json).await,
-        Action::Installed { org } => return private::installed(admin, &org, json).await,
+        Action::Installed { org, page } => return private::installed(admin, &org, page, json).await,
         Action::Install { app, org } => return private::install(admin, (&app, &org), json).await,
         Action::Uninstall { app, org } => return private::uninstall(admin, (&app, &org), json).await,
         Action::Export { app, version } => return print(&admin.export_app(&app, version).await?.to_text()),

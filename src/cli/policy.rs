@@ -4,8 +4,9 @@ use clap::{Subcommand, ValueEnum};
 
 use super::failure::CliError;
 use super::output::{name_of, or_dash, print, show, table};
+use super::pages::{self, Paged};
 use crate::admin::{
-    Administration, ClientPolicyChange, ClientPolicyView, NewClientsChange, OrgPolicyView, PolicyPage, RevokedGrants, VerdictName,
+    Administration, ClientPolicyChange, ClientPolicyView, NewClientsChange, OrgPolicyView, PageQuery, RevokedGrants, VerdictName,
 };
 use crate::review::{self, Entry};
 use crate::store::{NewClients, Stance};
@@ -82,8 +83,8 @@ pub(super) async fn run(admin: &dyn Administration, action: Policy, json: bool) 
 }
 
 /// The largest page there is.
-const fn page(cursor: Option<String>) -> PolicyPage {
-    PolicyPage { limit: Some(1000), cursor }
+const fn page(cursor: Option<String>) -> PageQuery {
+    PageQuery { limit: Some(1000), cursor }
 }
 
 /// Every page behind the first one, those that wait for approval first.
@@ -111,8 +112,18 @@ fn rows(clients: &[ClientPolicyView]) -> String {
     table(["CLIENT ID", "NAME", "STANCE", "USERS", "LAST USED", "AT MOST"], clients.iter().map(row))
 }
 
-pub(super) async fn review(admin: &dyn Administration, org: &str, (csv, json): (bool, bool)) -> Result<(), CliError> {
-    let entries = admin.review(org).await?;
+pub(super) async fn review(
+    admin: &dyn Administration,
+    org: &str,
+    paged: Paged,
+    (csv, json): (bool, bool),
+) -> Result<(), CliError> {
+    let ask = async |page| admin.review(org, page).await;
+    if paged.is_one() {
+        return pages::list(json, paged, ask, reviewed).await;
+    }
+    let mut entries = pages::every(ask).await?;
+    entries.sort_by_key(|e| e.last_used_at.unwrap_or(e.granted_at));
     if csv {
         return print(&review::csv(&entries));
     }
@@ -160,7 +171,7 @@ mod tests {
             admin.set_client_policy("acme", id.as_str(), block).await.expect("a decision");
             made.push(id);
         }
-        let first = admin.policy("acme", PolicyPage { limit: Some(2), cursor: None }).await.expect("a page");
+        let first = admin.policy("acme", PageQuery { limit: Some(2), cursor: None }).await.expect("a page");
         assert_eq!((first.clients.len(), first.next.is_some()), (2, true));
         let all = whole(&admin, "acme", first).await.expect("every page");
         let mut listed: Vec<_> = all.clients.iter().map(|one| one.client.clone()).collect();

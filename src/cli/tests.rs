@@ -13,8 +13,8 @@ use super::args::{Cli, Command};
 use super::failure::CliError;
 use super::output::{plain, table};
 use super::quickstart::prepare;
-use crate::admin::Administration;
 use crate::admin::tests::Fixture;
+use crate::admin::{Administration, PageQuery};
 use crate::manual::TOPICS;
 use crate::types::RoleName;
 
@@ -295,7 +295,8 @@ async fn a_quick_start_resumes() {
     assert!(first.password.is_some());
     assert!(!format!("{first:?}").contains(first.password.as_deref().unwrap_or_default()));
     let admin = fixture.local();
-    let roles: Vec<_> = admin.members("default").await.expect("members").into_iter().flat_map(|m| m.roles).collect();
+    let roles: Vec<_> =
+        admin.members("default", PageQuery::default()).await.expect("members").data.into_iter().flat_map(|m| m.roles).collect();
     assert_eq!(roles.iter().map(RoleName::as_str).collect::<Vec<_>>(), ["admin"]);
     let record = fixture.node.store.password(&admin.user(&first.email).await.expect("a user").id).await.expect("read");
     assert!(record.is_some_and(|r| r.one_time));

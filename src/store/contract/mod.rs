@@ -11,6 +11,7 @@ mod feed;
 mod grants;
 mod hooks;
 mod keys;
+mod lists;
 mod nodes;
 mod operators;
 mod people;
@@ -229,6 +230,13 @@ contract! {
         one_node_makes_the_first_key
         keys_take_turns
         no_key_outlives_the_overlap_of_a_later_one
+    }
+    lists {
+        organizations_are_listed_page_by_page
+        users_are_listed_page_by_page
+        clients_of_all_are_listed_page_by_page
+        apps_of_all_are_listed_page_by_page
+        grants_of_all_are_listed_page_by_page
     }
     people {
         an_invitation_has_one_winner

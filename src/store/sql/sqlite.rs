@@ -30,6 +30,8 @@ mod installs;
 mod invited;
 #[path = "verbs/keys.rs"]
 mod keys;
+#[path = "verbs/lists.rs"]
+mod lists;
 #[path = "verbs/nodes.rs"]
 mod nodes;
 #[path = "verbs/operators.rs"]
