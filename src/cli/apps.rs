@@ -21,6 +21,7 @@ use crate::admin::{
 };
 use crate::apps::Manifest;
 use crate::store::{Maturity, Stage};
+use crate::types::ScopeSet;
 
 /// Largest manifest that is read, bytes; a larger one is refused anyway.
 const MAX_MANIFEST: u64 = 1 << 20;
@@ -91,6 +92,9 @@ async fn act(admin: &dyn Administration, action: Action, json: bool) -> Result<(
         Action::Diff { app } => return show(json, &admin.app(&app).await?.changes, |changes| differences(changes)),
         Action::Create(args) => return show(json, &admin.create_app(args.into()).await?, made),
         Action::Publish { app, app_uuid } => {
+            if let Some(warning) = untried(&admin.app(&app).await?.untried_scopes) {
+                eprintln!("warning: {warning}");
+            }
             return show(json, &admin.publish_app(&app, Publish { app_uuid }).await?, published);
         }
         Action::Delete { app } => {
@@ -205,7 +209,15 @@ fn details(all: &AppDetails) -> String {
         // Writing to a string can't fail.
         let _ = writeln!(text, "  {mark}  {}", condition.sentence);
     }
+    if let Some(warning) = untried(&all.untried_scopes) {
+        let _ = writeln!(text, "\nwarning: {warning}");
+    }
     text
+}
+
+/// What to say of scopes that are published without having been tried.
+fn untried(scopes: &ScopeSet) -> Option<String> {
+    (!scopes.is_empty()).then(|| format!("never tried in a test authorization of the draft: {scopes}"))
 }
 
 fn differences(changes: &[ChangeView]) -> String {

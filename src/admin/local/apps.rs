@@ -79,7 +79,8 @@ pub(super) async fn show(local: &Local, name: &str) -> Result<AppDetails, AdminE
     let versions = local.node.store.app_versions(&app.id).await?.into_iter().map(version_view).collect();
     let changes = bench.pending(&app).await?.into_iter().map(change_view).collect();
     let conditions = bench.conditions(&app).await?.into_iter().map(condition_view).collect();
-    Ok(AppDetails { app: view(app), clients, versions, changes, conditions })
+    let untried_scopes = bench.untried(&app).await?;
+    Ok(AppDetails { app: view(app), clients, versions, changes, conditions, untried_scopes })
 }
 
 pub(super) async fn create(local: &Local, new: NewApp) -> Result<CreatedApp, AdminError> {
@@ -120,6 +121,7 @@ pub(super) async fn publish(local: &Local, name: &str, publish: Publish) -> Resu
         client_secret: shown(release.secret.as_ref()),
         narrowed_grants: release.narrowed,
         ended_grants: release.ended,
+        untried_scopes: release.untried,
     })
 }
 

@@ -48,7 +48,8 @@ pub(super) enum Action {
         /// Its id or `app_uuid`
         app: String,
     },
-    /// Publish the draft as a new version; the first one makes the published client, whose secret is shown this once
+    /// Publish the draft as a new version; the first one makes the published client, whose secret is shown this once. What was
+    /// never tried in a test authorization is named before, and published
     Publish {
         /// Its id or `app_uuid`
         app: String,

@@ -188,6 +188,7 @@ contract! {
         a_user_sees_and_ends_sessions
     }
     trials {
+        what_a_client_was_ever_given_was_tried
         a_trial_belongs_to_one_session_and_one_app
         a_trial_is_given_one_answer
         a_trial_ends_with_its_session_and_its_time
