@@ -151,6 +151,7 @@ contract! {
         all_is_taken_from_a_grant_or_nothing
         live_grants_are_counted_and_come_in_pages
         the_end_of_many_grants_is_told_in_one_line
+        each_of_many_grants_that_end_is_on_record
         grants_end_while_their_use_is_noted
     }
     tokens {
