@@ -27,6 +27,16 @@ impl Paged {
     pub(super) const fn is_one(&self) -> bool {
         self.limit.is_some() || self.cursor.is_some()
     }
+
+    /// The page that is wanted; `None` is all of them.
+    pub(super) fn one(self) -> Option<PageQuery> {
+        self.is_one().then_some(PageQuery { limit: self.limit, cursor: self.cursor })
+    }
+}
+
+/// What to say below a page that is not the last one.
+pub(super) fn more(next: Option<&str>) -> String {
+    next.map_or_else(String::new, |next| format!("\nmore: --cursor {next}\n"))
 }
 
 /// Prints a list: without `--limit` and `--cursor` all of it, in JSON an array; with one of them that page, in JSON
@@ -37,14 +47,10 @@ pub(super) async fn list<T: Serialize + ToSchema>(
     ask: impl AsyncFn(PageQuery) -> Result<Page<T>, AdminError>,
     human: impl Fn(&[T]) -> String,
 ) -> Result<(), CliError> {
-    if !paged.is_one() {
-        return show(json, &every(ask).await?, |all| human(all));
+    match paged.one() {
+        None => show(json, &every(ask).await?, |all| human(all)),
+        Some(page) => show(json, &ask(page).await?, |page| human(&page.data) + &more(page.next.as_deref())),
     }
-    let Paged { limit, cursor } = paged;
-    show(json, &ask(PageQuery { limit, cursor }).await?, |page| {
-        let more = page.next.as_ref().map_or_else(String::new, |next| format!("\nmore: --cursor {next}\n"));
-        human(&page.data) + &more
-    })
 }
 
 /// Every page of a list.

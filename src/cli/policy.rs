@@ -4,7 +4,7 @@ use clap::{Subcommand, ValueEnum};
 
 use super::failure::CliError;
 use super::output::{name_of, or_dash, print, show, table};
-use super::pages::{self, Paged};
+use super::pages::{self, Paged, more};
 use crate::admin::{
     Administration, ClientPolicyChange, ClientPolicyView, NewClientsChange, OrgPolicyView, PageQuery, RevokedGrants, VerdictName,
 };
@@ -13,10 +13,12 @@ use crate::store::{NewClients, Stance};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Policy {
-    /// What it decided about clients, those that wait for approval first
+    /// What it decided about clients: those that wait for approval first; in pages, those made last first
     Show {
         /// Id or slug of the organization
         org: String,
+        #[command(flatten)]
+        page: Paged,
     },
     /// Decide what happens with clients that nobody decided about
     NewClients {
@@ -60,7 +62,12 @@ pub(super) enum NewClientsName {
 
 pub(super) async fn run(admin: &dyn Administration, action: Policy, json: bool) -> Result<(), CliError> {
     let (which, change) = match action {
-        Policy::Show { org } => return show(json, &whole(admin, &org, admin.policy(&org, page(None)).await?).await?, list),
+        Policy::Show { org, page: paged } => {
+            let Some(one) = paged.one() else {
+                return show(json, &whole(admin, &org, admin.policy(&org, page(None)).await?).await?, list);
+            };
+            return show(json, &admin.policy(&org, one).await?, |one| list(one) + &more(one.next.as_deref()));
+        }
         Policy::NewClients { org, to } => {
             let new_clients = match to {
                 NewClientsName::Open => NewClients::Open,

@@ -53,7 +53,7 @@ pub(super) fn made(at: Timestamp, id: &impl Display) -> String {
 
 /// Reads what [`made`] wrote.
 pub(super) fn place<I, E>(parse: impl Fn(&str) -> Result<I, E>) -> impl Fn(&str) -> Option<(Timestamp, I)> {
-    move |cursor| {
+    move |cursor: &str| {
         let (time, id) = cursor.split_once('~')?;
         Some((Timestamp::from_millis(time.parse().ok()?), parse(id).ok()?))
     }

@@ -130,6 +130,7 @@ contract! {
         withdrawal_beats_what_runs_at_the_same_time
         the_first_consent_installs
         an_administrator_installs_ahead
+        installations_are_listed_with_what_each_has
         uninstalling_ends_everything_at_once
         nothing_outlives_uninstalling
         removing_an_app_disables_its_keys
