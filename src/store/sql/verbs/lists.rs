@@ -13,7 +13,7 @@ use crate::types::{AppId, ClientId, GrantId, Slug, Timestamp, UserId};
 
 /// Where a page of what was made begins: behind everything that is newer.
 fn place<I: Borrow<str>>(after: Option<&(Timestamp, I)>) -> (i64, &str) {
-    after.map_or((i64::MAX, ""), |(time, id)| (time.millis(), id.borrow()))
+    after.map_or((i64::MAX, ""), |(time, id)| (time.millis(), Borrow::<str>::borrow(id)))
 }
 
 #[async_trait]
