@@ -170,6 +170,31 @@ fn installed(row: &Row) -> Result<Installed, StoreError> {
     Ok(Installed { install: install(row)?, name: seen.unwrap_or_default().name, footing: footing(&fields)? })
 }
 
+/// A page of an organization's installations, with what each has there at an instant.
+pub(super) fn page(org: &OrgId, at: Timestamp, after: Option<&AppId>, limit: u32) -> QueryBuilder<Db> {
+    let mut query = QueryBuilder::<Db>::new(
+        "SELECT i.org_id, i.app_id, i.installed_at, i.installed_by, CASE WHEN a.org_id = i.org_id THEN a.draft ELSE \
+         (SELECT v.definition FROM app_versions v WHERE v.app_id = a.id ORDER BY v.number DESC LIMIT 1) END AS definition",
+    );
+    for (counted, name) in [("COUNT(*)", "grants"), ("COUNT(DISTINCT g.user_id)", "users")] {
+        // The join says the order: the clients of the app, each with its grants there, and no others of the organization.
+        query.push(", (SELECT ").push(counted).push(" FROM clients c CROSS JOIN grants g ");
+        query.push("WHERE c.app_id = i.app_id AND g.org_id = i.org_id AND g.client_id = c.id");
+        living(&mut query, at);
+        query.push(") AS ").push(name);
+    }
+    query.push(
+        ", (SELECT COUNT(*) FROM api_keys k WHERE k.org_id = i.org_id AND k.app_id = i.app_id AND k.disabled_at IS NULL) \
+         AS api_keys FROM installs i JOIN apps a ON a.id = i.app_id WHERE a.deleted_at IS NULL AND i.org_id = ",
+    );
+    query.push_bind(org.as_str().to_owned());
+    if let Some(after) = after {
+        query.push(" AND i.app_id < ").push_bind(after.as_str().to_owned());
+    }
+    query.push(" ORDER BY i.app_id DESC LIMIT ").push_bind(i64::from(limit));
+    query
+}
+
 fn footing(fields: &Fields<'_>) -> Result<Footing, StoreError> {
     Ok(Footing { grants: fields.count("grants")?, users: fields.count("users")?, keys: fields.count("api_keys")? })
 }
@@ -248,28 +273,7 @@ impl InstallStore for Engine {
         after: Option<&AppId>,
         limit: u32,
     ) -> Result<Vec<Installed>, StoreError> {
-        let mut query = QueryBuilder::<Db>::new(
-            "SELECT i.org_id, i.app_id, i.installed_at, i.installed_by, CASE WHEN a.org_id = i.org_id THEN a.draft ELSE \
-             (SELECT v.definition FROM app_versions v WHERE v.app_id = a.id ORDER BY v.number DESC LIMIT 1) END AS definition",
-        );
-        for (counted, name) in [("COUNT(*)", "grants"), ("COUNT(DISTINCT g.user_id)", "users")] {
-            query
-                .push(", (SELECT ")
-                .push(counted)
-                .push(" FROM clients c JOIN grants g ON g.client_id = c.id AND g.org_id = i.org_id");
-            query.push(" WHERE c.app_id = i.app_id");
-            living(&mut query, at);
-            query.push(") AS ").push(name);
-        }
-        query.push(
-            ", (SELECT COUNT(*) FROM api_keys k WHERE k.org_id = i.org_id AND k.app_id = i.app_id AND k.disabled_at IS NULL) \
-             AS api_keys FROM installs i JOIN apps a ON a.id = i.app_id WHERE a.deleted_at IS NULL AND i.org_id = ",
-        );
-        query.push_bind(org.as_str().to_owned());
-        if let Some(after) = after {
-            query.push(" AND i.app_id < ").push_bind(after.as_str().to_owned());
-        }
-        query.push(" ORDER BY i.app_id DESC LIMIT ").push_bind(i64::from(limit));
+        let mut query = page(org, at, after, limit);
         let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("list installations with what each has")?;
         rows.iter().map(installed).collect()
     }
