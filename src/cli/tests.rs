@@ -182,6 +182,33 @@ fn what_there_is_can_be_typed() {
     }
 }
 
+#[test]
+fn every_list_that_can_grow_has_pages() {
+    for list in [
+        "org list",
+        "org review acme",
+        "org policy show acme",
+        "user list",
+        "user operator list",
+        "user sessions list ann@example.com",
+        "member list acme",
+        "invitation list acme",
+        "client list --org acme",
+        "client private list",
+        "grant list --user ann@example.com",
+        "api-key list --state live",
+        "app list",
+        "app scopes list",
+        "app installed --org acme",
+    ] {
+        assert_eq!(code(&format!("tollgate {list} --limit 1000 --cursor waits,1,app_1,a:b --json")), None, "{list}");
+        for wrong in ["--limit 0", "--limit 1001"] {
+            assert_eq!(code(&format!("tollgate {list} {wrong}")), Some(2), "{list} {wrong}");
+        }
+    }
+    assert_eq!(code("tollgate org review acme --csv --limit 5"), Some(2), "a file is whole");
+}
+
 /// The words of a line as a shell reads them, up to a comment or a redirection.
 fn shell_words(line: &str) -> Vec<String> {
     let (mut words, mut quote) = (vec![String::new()], None);
