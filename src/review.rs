@@ -158,24 +158,6 @@ pub async fn batch(
     Ok((described(node, config, &facts, now).await?, place))
 }
 
-/// Every live grant of `org`; what was not used for longest comes first.
-///
-/// # Errors
-/// When the store fails.
-pub async fn entries(node: &Node, config: &Config, org: &Org) -> Result<Vec<Entry>, StoreError> {
-    let (mut all, mut place) = (Vec::new(), None);
-    loop {
-        let (some, next) = batch(node, config, org, place.as_ref()).await?;
-        all.extend(some);
-        if next.is_none() {
-            break;
-        }
-        place = next;
-    }
-    all.sort_by_key(|e| e.last_used_at.unwrap_or(e.granted_at));
-    Ok(all)
-}
-
 /// The next live grants of `org` that are wanted, newest first, behind `after`; at most `limit`.
 ///
 /// # Errors

@@ -15,7 +15,7 @@ use super::model::{
     AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientSwitch, ClientTerms,
     ClientView, CreatedClient, CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, ExplainQuery, ExplanationView,
     GrantChange, GrantView, InvitationView, KeyView, MemberRoles, MemberView, NewClient, NewClientsChange, NewInvitation, NewOrg,
-    NewPassword, NewSavedSearch, NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, PolicyPage, RevokedGrants,
+    NewPassword, NewSavedSearch, NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, Page, PageQuery, RevokedGrants,
     RoleView, Rotation, SavedSearchView, ScopeQuery, ScopeView, SessionView, ShadowQuery, ShadowReport, Switch, UserSwitch,
     UserView, Within,
 };
@@ -33,8 +33,8 @@ use crate::store::Stage;
 /// Each operation gives [`AdminError::Refused`] when it can't be done, and any other [`AdminError`] when nobody knows.
 #[async_trait]
 pub trait Administration: Send + Sync {
-    /// Every organization, by slug.
-    async fn orgs(&self) -> Result<Vec<OrgView>, AdminError>;
+    /// Organizations, by slug. Lists come in pages.
+    async fn orgs(&self, page: PageQuery) -> Result<Page<OrgView>, AdminError>;
     /// One organization.
     async fn org(&self, org: &str) -> Result<OrgView, AdminError>;
     /// Makes an organization.
@@ -44,8 +44,8 @@ pub trait Administration: Send + Sync {
     /// Switches an organization off or on.
     async fn switch_org(&self, org: &str, to: Switch) -> Result<OrgView, AdminError>;
 
-    /// Every user, by e-mail address.
-    async fn users(&self) -> Result<Vec<UserView>, AdminError>;
+    /// Users, by e-mail address.
+    async fn users(&self, page: PageQuery) -> Result<Page<UserView>, AdminError>;
     /// One user.
     async fn user(&self, user: &str) -> Result<UserView, AdminError>;
     /// Makes a user.
@@ -53,7 +53,7 @@ pub trait Administration: Send + Sync {
     /// Switches a user off or on, or freezes it; off also ends its sessions and revokes its grants.
     async fn switch_user(&self, user: &str, to: UserSwitch) -> Result<UserView, AdminError>;
     /// Who may open the operator's pages, by e-mail address.
-    async fn operators(&self) -> Result<Vec<UserView>, AdminError>;
+    async fn operators(&self, page: PageQuery) -> Result<Page<UserView>, AdminError>;
     /// Lets an active person open the operator's pages.
     async fn add_operator(&self, user: &str) -> Result<UserView, AdminError>;
     /// Takes that away, at their next request.
@@ -61,20 +61,20 @@ pub trait Administration: Send + Sync {
     /// Sets a person's password and ends its sessions.
     async fn set_password(&self, user: &str, new: NewPassword) -> Result<CreatedUser, AdminError>;
 
-    /// The members of an organization.
-    async fn members(&self, org: &str) -> Result<Vec<MemberView>, AdminError>;
+    /// The members of an organization, the newest users first.
+    async fn members(&self, org: &str, page: PageQuery) -> Result<Page<MemberView>, AdminError>;
     /// Puts a user into an organization, or replaces its roles there.
     async fn set_member(&self, org: &str, user: &str, roles: MemberRoles) -> Result<MemberView, AdminError>;
     /// Takes a user out of an organization and revokes its grants there.
     async fn remove_member(&self, org: &str, user: &str) -> Result<(), AdminError>;
     /// The open invitations into an organization, newest first.
-    async fn invitations(&self, org: &str) -> Result<Vec<InvitationView>, AdminError>;
+    async fn invitations(&self, org: &str, page: PageQuery) -> Result<Page<InvitationView>, AdminError>;
     /// Invites an address into an organization.
     async fn invite(&self, org: &str, new: NewInvitation) -> Result<CreatedInvitation, AdminError>;
     /// Withdraws an open invitation.
     async fn withdraw_invitation(&self, org: &str, invitation: &str) -> Result<(), AdminError>;
-    /// The browsers in which a user is signed in, seen last first.
-    async fn sessions(&self, user: &str) -> Result<Vec<SessionView>, AdminError>;
+    /// The browsers in which a user is signed in, newest first.
+    async fn sessions(&self, user: &str, page: PageQuery) -> Result<Page<SessionView>, AdminError>;
     /// Ends one of them.
     async fn end_session(&self, user: &str, session: &str) -> Result<(), AdminError>;
     /// Ends all of them.
@@ -85,7 +85,7 @@ pub trait Administration: Send + Sync {
     async fn scopes(&self, query: ScopeQuery) -> Result<Vec<ScopeView>, AdminError>;
 
     /// Clients, newest first.
-    async fn clients(&self, within: Within) -> Result<Vec<ClientView>, AdminError>;
+    async fn clients(&self, within: Within) -> Result<Page<ClientView>, AdminError>;
     /// One client, with what is known of its secrets.
     async fn client(&self, client: &str) -> Result<ClientView, AdminError>;
     /// Makes a client.
@@ -104,7 +104,7 @@ pub trait Administration: Send + Sync {
     async fn delete_client(&self, client: &str) -> Result<(), AdminError>;
 
     /// Apps, newest first.
-    async fn apps(&self, within: Within) -> Result<Vec<AppView>, AdminError>;
+    async fn apps(&self, within: Within) -> Result<Page<AppView>, AdminError>;
     /// One app, by id or `app_uuid`, with its clients, versions, and what publishing would change and still needs.
     async fn app(&self, app: &str) -> Result<AppDetails, AdminError>;
     /// Makes an app with its draft client.
@@ -129,7 +129,7 @@ pub trait Administration: Send + Sync {
     async fn import_app(&self, org: &str, manifest: Manifest) -> Result<ImportedApp, AdminError>;
 
     /// Grants, newest first.
-    async fn grants(&self, within: Within) -> Result<Vec<GrantView>, AdminError>;
+    async fn grants(&self, within: Within) -> Result<Page<GrantView>, AdminError>;
     /// One grant.
     async fn grant(&self, grant: &str) -> Result<GrantView, AdminError>;
     /// Takes scopes from a grant, or sets when it ends; live tokens follow before this returns.
@@ -138,13 +138,13 @@ pub trait Administration: Send + Sync {
     async fn revoke_grant(&self, grant: &str) -> Result<GrantView, AdminError>;
 
     /// API keys, newest first.
-    async fn api_keys(&self, query: ApiKeyQuery) -> Result<Vec<ApiKeyView>, AdminError>;
+    async fn api_keys(&self, query: ApiKeyQuery) -> Result<Page<ApiKeyView>, AdminError>;
     /// One API key.
     async fn api_key(&self, key: &str) -> Result<ApiKeyView, AdminError>;
     /// Disables an API key for good.
     async fn disable_api_key(&self, key: &str) -> Result<ApiKeyView, AdminError>;
     /// Private scopes that were asked for or given, those that wait first.
-    async fn scope_requests(&self, within: Within) -> Result<Vec<ScopeRequestView>, AdminError>;
+    async fn scope_requests(&self, within: Within) -> Result<Page<ScopeRequestView>, AdminError>;
     /// Asks for a private scope, for an app or for a client that belongs to none.
     async fn request_scope(&self, holder: &str, ask: ScopeAsk) -> Result<ScopeRequestView, AdminError>;
     /// Takes a request back that waits; what was given before goes on.
@@ -152,14 +152,14 @@ pub trait Administration: Send + Sync {
     /// Approves, denies or withdraws a private scope.
     async fn decide_scope(&self, holder: &str, decision: ScopeDecision) -> Result<DecidedScope, AdminError>;
     /// The apps that an organization has.
-    async fn installs(&self, org: &str) -> Result<Vec<InstallView>, AdminError>;
+    async fn installs(&self, org: &str, page: PageQuery) -> Result<Page<InstallView>, AdminError>;
     /// Installs an app in an organization before anybody consents.
     async fn install_app(&self, org: &str, app: &str) -> Result<InstallView, AdminError>;
     /// Uninstalls an app from an organization: ends its grants and API keys there.
     async fn uninstall_app(&self, org: &str, app: &str) -> Result<UninstalledApp, AdminError>;
 
     /// What an organization decided about clients, those that were made last first, in pages.
-    async fn policy(&self, org: &str, page: PolicyPage) -> Result<OrgPolicyView, AdminError>;
+    async fn policy(&self, org: &str, page: PageQuery) -> Result<OrgPolicyView, AdminError>;
     /// Decides what happens with new clients; answers with the first page of [`Self::policy`].
     async fn set_new_clients(&self, org: &str, to: NewClientsChange) -> Result<OrgPolicyView, AdminError>;
     /// Allows, blocks or restricts a client in an organization; reaches live tokens at once.
@@ -171,8 +171,8 @@ pub trait Administration: Send + Sync {
     ) -> Result<ClientPolicyView, AdminError>;
     /// Ends every grant of a client in an organization.
     async fn revoke_client(&self, org: &str, client: &str) -> Result<RevokedGrants, AdminError>;
-    /// Who authorized what in an organization, what was not used for longest first.
-    async fn review(&self, org: &str) -> Result<Vec<Entry>, AdminError>;
+    /// Who authorized what in an organization, newest first. That it was read is on record, page by page.
+    async fn review(&self, org: &str, page: PageQuery) -> Result<Page<Entry>, AdminError>;
 
     /// The signing keys.
     async fn keys(&self) -> Result<Vec<KeyView>, AdminError>;

@@ -81,6 +81,11 @@ pub struct AppDetails {
     pub changes: Vec<ChangeView>,
     /// What must be so before the draft is published.
     pub conditions: Vec<ConditionView>,
+    /// Scopes that publishing the draft would add, and that nobody was ever given in a test authorization of it: try them first.
+    /// They can be published all the same.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    pub untried_scopes: ScopeSet,
 }
 
 /// A version of an app, which never changes.
@@ -281,6 +286,10 @@ pub struct PublishedApp {
     pub narrowed_grants: u64,
     /// Live grants that had nothing left and ended.
     pub ended_grants: u64,
+    /// Scopes that the version adds, and that were never tried in a test authorization.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    pub untried_scopes: ScopeSet,
 }
 
 impl std::fmt::Debug for PublishedApp {

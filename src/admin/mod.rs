@@ -35,7 +35,8 @@ pub use app_model::{
 pub use error::{AdminError, Problem, Refusal, RefusalCode, Rule};
 pub use health::Readiness;
 pub use local::{
-    Local, app_view, audit_entry, change_view, client_view, condition_view, grant_view, policy_view, secret_view, version_view,
+    Local, app_view, audit_entry, change_view, client_view, condition_view, grant_view, install_view, policy_view, secret_view,
+    version_view,
 };
 pub use model::{
     ApiKeyQuery, ApiKeyStateView, ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, ScopeVerdict,
@@ -46,7 +47,7 @@ pub use model::{
     ClientTerms, ClientView, CreatedClient, CreatedInvitation, CreatedSecret, CreatedUser, DecisionName, EndedSessions,
     GrantChange, GrantStateView, GrantView, InvitationView, KeyView, MemberRoles, MemberView, NewClient, NewClientKind,
     NewClientsChange, NewInvitation, NewOrg, NewPassword, NewSavedSearch, NewSecret, NewUserRequest, OrgChange, OrgPolicyView,
-    OrgView, PolicyPage, RevokedGrants, RoleView, Rotation, SavedSearchView, ScopeQuery, ScopeView, SecretView, SessionView,
+    OrgView, Page, PageQuery, RevokedGrants, RoleView, Rotation, SavedSearchView, ScopeQuery, ScopeView, SecretView, SessionView,
     Switch, SwitchTo, UserSwitch, UserSwitchTo, UserView, VerdictName, Within,
 };
 pub use model::{ExplainQuery, ExplanationView, LackView, RecordedView, StepView};

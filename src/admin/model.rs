@@ -7,6 +7,7 @@ mod clients;
 mod explain;
 mod grants;
 mod keys;
+mod page;
 mod people;
 mod policy;
 mod shadow;
@@ -27,8 +28,9 @@ pub use clients::{
 pub use explain::{ExplainQuery, ExplanationView, LackView, RecordedView, StepView};
 pub use grants::{GrantStateView, GrantView, Within};
 pub use keys::{KeyView, Rotation};
+pub use page::{MOST, Page, PageQuery, USUAL};
 pub use people::{
     CreatedInvitation, EndedSessions, GrantChange, InvitationView, NewInvitation, ScopeQuery, ScopeView, SessionView,
 };
-pub use policy::{ClientPolicyChange, ClientPolicyView, NewClientsChange, OrgPolicyView, PolicyPage, RevokedGrants, VerdictName};
+pub use policy::{ClientPolicyChange, ClientPolicyView, NewClientsChange, OrgPolicyView, RevokedGrants, VerdictName};
 pub use shadow::{ShadowEntry, ShadowQuery, ShadowReport};

@@ -22,9 +22,9 @@ use super::model::{
     AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientSwitch, ClientSwitchTo,
     ClientTerms, ClientView, CreatedClient, CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, ExplainQuery,
     ExplanationView, GrantChange, GrantView, InvitationView, KeyView, MemberRoles, MemberView, NewClient, NewClientsChange,
-    NewInvitation, NewOrg, NewPassword, NewSavedSearch, NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, PolicyPage,
-    RevokedGrants, RoleView, Rotation, SavedSearchView, ScopeQuery, ScopeView, SessionView, ShadowQuery, ShadowReport, Switch,
-    SwitchTo, UserSwitch, UserSwitchTo, UserView, Within,
+    NewInvitation, NewOrg, NewPassword, NewSavedSearch, NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, Page,
+    PageQuery, RevokedGrants, RoleView, Rotation, SavedSearchView, ScopeQuery, ScopeView, SessionView, ShadowQuery, ShadowReport,
+    Switch, SwitchTo, UserSwitch, UserSwitchTo, UserView, Within,
 };
 use crate::apps::Manifest;
 use crate::counts::Counts;
@@ -122,8 +122,8 @@ impl Remote {
 
 #[async_trait]
 impl Administration for Remote {
-    async fn orgs(&self) -> Result<Vec<OrgView>, AdminError> {
-        self.read(self.get(&["orgs"])).await
+    async fn orgs(&self, page: PageQuery) -> Result<Page<OrgView>, AdminError> {
+        self.read(self.with_query(&["orgs"], &page).timeout(ANSWER)).await
     }
     async fn org(&self, org: &str) -> Result<OrgView, AdminError> {
         self.read(self.get(&["orgs", org])).await
@@ -138,8 +138,8 @@ impl Administration for Remote {
         self.read(self.with_body(Method::PUT, &["orgs", org, "state"], &SwitchTo { state: to })).await
     }
 
-    async fn users(&self) -> Result<Vec<UserView>, AdminError> {
-        self.read(self.get(&["users"])).await
+    async fn users(&self, page: PageQuery) -> Result<Page<UserView>, AdminError> {
+        self.read(self.with_query(&["users"], &page).timeout(ANSWER)).await
     }
     async fn user(&self, user: &str) -> Result<UserView, AdminError> {
         self.read(self.get(&["users", user])).await
@@ -150,8 +150,8 @@ impl Administration for Remote {
     async fn switch_user(&self, user: &str, to: UserSwitch) -> Result<UserView, AdminError> {
         self.read(self.with_body(Method::PUT, &["users", user, "state"], &UserSwitchTo { state: to })).await
     }
-    async fn operators(&self) -> Result<Vec<UserView>, AdminError> {
-        self.read(self.get(&["operators"])).await
+    async fn operators(&self, page: PageQuery) -> Result<Page<UserView>, AdminError> {
+        self.read(self.with_query(&["operators"], &page).timeout(ANSWER)).await
     }
     async fn add_operator(&self, user: &str) -> Result<UserView, AdminError> {
         self.read(self.request(Method::PUT, &["operators", user]).timeout(ANSWER)).await
@@ -163,8 +163,8 @@ impl Administration for Remote {
         self.read(self.with_body(Method::POST, &["users", user, "password"], &new)).await
     }
 
-    async fn members(&self, org: &str) -> Result<Vec<MemberView>, AdminError> {
-        self.read(self.get(&["orgs", org, "members"])).await
+    async fn members(&self, org: &str, page: PageQuery) -> Result<Page<MemberView>, AdminError> {
+        self.read(self.with_query(&["orgs", org, "members"], &page).timeout(ANSWER)).await
     }
     async fn set_member(&self, org: &str, user: &str, roles: MemberRoles) -> Result<MemberView, AdminError> {
         self.read(self.with_body(Method::PUT, &["orgs", org, "members", user], &roles)).await
@@ -172,8 +172,8 @@ impl Administration for Remote {
     async fn remove_member(&self, org: &str, user: &str) -> Result<(), AdminError> {
         self.done(self.request(Method::DELETE, &["orgs", org, "members", user]).timeout(ANSWER)).await
     }
-    async fn invitations(&self, org: &str) -> Result<Vec<InvitationView>, AdminError> {
-        self.read(self.get(&["orgs", org, "invitations"])).await
+    async fn invitations(&self, org: &str, page: PageQuery) -> Result<Page<InvitationView>, AdminError> {
+        self.read(self.with_query(&["orgs", org, "invitations"], &page).timeout(ANSWER)).await
     }
     async fn invite(&self, org: &str, new: NewInvitation) -> Result<CreatedInvitation, AdminError> {
         self.read(self.with_body(Method::POST, &["orgs", org, "invitations"], &new)).await
@@ -181,8 +181,8 @@ impl Administration for Remote {
     async fn withdraw_invitation(&self, org: &str, invitation: &str) -> Result<(), AdminError> {
         self.done(self.request(Method::DELETE, &["orgs", org, "invitations", invitation]).timeout(ANSWER)).await
     }
-    async fn sessions(&self, user: &str) -> Result<Vec<SessionView>, AdminError> {
-        self.read(self.get(&["users", user, "sessions"])).await
+    async fn sessions(&self, user: &str, page: PageQuery) -> Result<Page<SessionView>, AdminError> {
+        self.read(self.with_query(&["users", user, "sessions"], &page).timeout(ANSWER)).await
     }
     async fn end_session(&self, user: &str, session: &str) -> Result<(), AdminError> {
         self.done(self.request(Method::DELETE, &["users", user, "sessions", session]).timeout(ANSWER)).await
@@ -197,7 +197,7 @@ impl Administration for Remote {
         self.read(self.with_query(&["scopes"], &query).timeout(ANSWER)).await
     }
 
-    async fn clients(&self, within: Within) -> Result<Vec<ClientView>, AdminError> {
+    async fn clients(&self, within: Within) -> Result<Page<ClientView>, AdminError> {
         self.read(self.with_query(&["clients"], &within).timeout(ANSWER)).await
     }
     async fn client(&self, client: &str) -> Result<ClientView, AdminError> {
@@ -225,7 +225,7 @@ impl Administration for Remote {
         self.done(self.request(Method::DELETE, &["clients", client]).timeout(ANSWER)).await
     }
 
-    async fn apps(&self, within: Within) -> Result<Vec<AppView>, AdminError> {
+    async fn apps(&self, within: Within) -> Result<Page<AppView>, AdminError> {
         self.read(self.with_query(&["apps"], &within).timeout(ANSWER)).await
     }
     async fn app(&self, app: &str) -> Result<AppDetails, AdminError> {
@@ -264,7 +264,7 @@ impl Administration for Remote {
         self.read(self.with_body(Method::POST, &["orgs", org, "apps", "import"], &manifest)).await
     }
 
-    async fn grants(&self, within: Within) -> Result<Vec<GrantView>, AdminError> {
+    async fn grants(&self, within: Within) -> Result<Page<GrantView>, AdminError> {
         self.read(self.with_query(&["grants"], &within).timeout(ANSWER)).await
     }
     async fn grant(&self, grant: &str) -> Result<GrantView, AdminError> {
@@ -277,7 +277,7 @@ impl Administration for Remote {
         self.read(self.request(Method::POST, &["grants", grant, "revoke"]).timeout(ANSWER)).await
     }
 
-    async fn api_keys(&self, query: ApiKeyQuery) -> Result<Vec<ApiKeyView>, AdminError> {
+    async fn api_keys(&self, query: ApiKeyQuery) -> Result<Page<ApiKeyView>, AdminError> {
         self.read(self.with_query(&["api-keys"], &query).timeout(ANSWER)).await
     }
     async fn api_key(&self, key: &str) -> Result<ApiKeyView, AdminError> {
@@ -286,7 +286,7 @@ impl Administration for Remote {
     async fn disable_api_key(&self, key: &str) -> Result<ApiKeyView, AdminError> {
         self.read(self.request(Method::POST, &["api-keys", key, "disable"]).timeout(ANSWER)).await
     }
-    async fn scope_requests(&self, within: Within) -> Result<Vec<ScopeRequestView>, AdminError> {
+    async fn scope_requests(&self, within: Within) -> Result<Page<ScopeRequestView>, AdminError> {
         self.read(self.with_query(&["scope-requests"], &within).timeout(ANSWER)).await
     }
     async fn request_scope(&self, holder: &str, ask: ScopeAsk) -> Result<ScopeRequestView, AdminError> {
@@ -298,8 +298,8 @@ impl Administration for Remote {
     async fn decide_scope(&self, holder: &str, decision: ScopeDecision) -> Result<DecidedScope, AdminError> {
         self.read(self.with_body(Method::PUT, &["scope-requests", holder], &decision)).await
     }
-    async fn installs(&self, org: &str) -> Result<Vec<InstallView>, AdminError> {
-        self.read(self.get(&["orgs", org, "installations"])).await
+    async fn installs(&self, org: &str, page: PageQuery) -> Result<Page<InstallView>, AdminError> {
+        self.read(self.with_query(&["orgs", org, "installations"], &page).timeout(ANSWER)).await
     }
     async fn install_app(&self, org: &str, app: &str) -> Result<InstallView, AdminError> {
         self.read(self.request(Method::PUT, &["orgs", org, "installations", app]).timeout(ANSWER)).await
@@ -308,7 +308,7 @@ impl Administration for Remote {
         self.read(self.request(Method::DELETE, &["orgs", org, "installations", app]).timeout(ANSWER)).await
     }
 
-    async fn policy(&self, org: &str, page: PolicyPage) -> Result<OrgPolicyView, AdminError> {
+    async fn policy(&self, org: &str, page: PageQuery) -> Result<OrgPolicyView, AdminError> {
         self.read(self.with_query(&["orgs", org, "policy"], &page).timeout(ANSWER)).await
     }
     async fn set_new_clients(&self, org: &str, to: NewClientsChange) -> Result<OrgPolicyView, AdminError> {
@@ -325,8 +325,8 @@ impl Administration for Remote {
     async fn revoke_client(&self, org: &str, client: &str) -> Result<RevokedGrants, AdminError> {
         self.read(self.request(Method::POST, &["orgs", org, "policy", "clients", client, "revoke"]).timeout(ANSWER)).await
     }
-    async fn review(&self, org: &str) -> Result<Vec<Entry>, AdminError> {
-        self.read(self.get(&["orgs", org, "review"])).await
+    async fn review(&self, org: &str, page: PageQuery) -> Result<Page<Entry>, AdminError> {
+        self.read(self.with_query(&["orgs", org, "review"], &page).timeout(ANSWER)).await
     }
 
     async fn keys(&self) -> Result<Vec<KeyView>, AdminError> {

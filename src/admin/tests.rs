@@ -4,6 +4,7 @@ mod api;
 mod api_keys;
 mod apps;
 mod catalogue;
+mod lists;
 mod operations;
 
 use std::net::SocketAddr;

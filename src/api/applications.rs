@@ -5,14 +5,14 @@ use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::answer::{Answer, Page, PageQuery};
+use super::answer::{Answer, Page, PageQuery, limit};
 use super::caller::{Body, Caller, Named, Params};
 use super::error::ApiError;
 use super::openapi::Refusals;
 use super::own::{OwnApplication, Whence, own_application};
 use crate::account::activity::last_from;
 use crate::account::applications::with_use;
-use crate::admin::{Administration, EndedSessions, GrantChange, SessionView};
+use crate::admin::{self, Administration, EndedSessions, GrantChange, SessionView};
 use crate::store::{GrantFacts, RevokeReason};
 use crate::types::{GrantId, ScopeToken, Timestamp};
 
@@ -151,8 +151,9 @@ pub(super) async fn own(caller: &Caller, grant: &str) -> Result<GrantFacts, ApiE
     responses((status = 200, description = "Done", body = Page<SessionView>), Refusals)
 )]
 pub(super) async fn sessions(caller: Caller, Params(page): Params<PageQuery>) -> Answer<Page<SessionView>> {
-    let sessions = caller.administration().sessions(caller.principal.user.id.as_str()).await?;
-    Ok(Json(Page::cut(sessions, |s: &SessionView| format!("{} {}", s.started_at, s.id), &page)?))
+    let asked = admin::PageQuery { limit: u32::try_from(limit(page.limit)?).ok(), cursor: page.cursor };
+    let admin::Page { data, next } = caller.administration().sessions(caller.principal.user.id.as_str(), asked).await?;
+    Ok(Json(Page { data, next }))
 }
 
 /// Signs you out everywhere. Applications keep what you authorized.

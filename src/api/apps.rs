@@ -203,6 +203,7 @@ pub(in crate::api) async fn show_app(caller: Caller, Named(app): Named) -> Revis
         versions: caller.node.store.app_versions(&app.id).await?.into_iter().map(version_view).collect(),
         changes: bench.pending(&app).await?.into_iter().map(change_view).collect(),
         conditions: bench.conditions(&app).await?.into_iter().map(condition_view).collect(),
+        untried_scopes: bench.untried(&app).await?,
         app: app_view(app),
     };
     Ok(Revised(details.app.revision, details))

@@ -2,23 +2,26 @@
 
 use axum::Json;
 
-use super::answer::{Answer, Page, PageQuery};
+use super::answer::{Answer, Page, PageQuery, damaged, limit, one_more};
 use super::caller::{Caller, Named, Params};
 use super::error::ApiError;
 use super::openapi::Refusals;
-use crate::admin::{Administration, InstallView, UninstalledApp};
+use crate::admin::{Administration, InstallView, UninstalledApp, install_view};
 use crate::apps::on_offer;
 use crate::types::AppId;
 
-/// The apps that the organization has, with what each holds there.
+/// The apps that the organization has, with what each holds there; the newest apps first.
 #[utoipa::path(
     get, path = "/api/v1/installations", tag = "installations", security(("token" = ["grants:read"])),
     params(PageQuery),
     responses((status = 200, description = "Done", body = Page<InstallView>), Refusals)
 )]
 pub(super) async fn list(caller: Caller, Params(page): Params<PageQuery>) -> Answer<Page<InstallView>> {
-    let installs = caller.administration().installs(caller.org().id.as_str()).await?;
-    Ok(Json(Page::cut(installs, |i: &InstallView| i.app.to_string(), &page)?))
+    let limit = limit(page.limit)?;
+    let after = page.cursor.as_deref().map(AppId::parse).transpose().map_err(|_| damaged())?;
+    let (store, org, now) = (&caller.node.store, &caller.org().id, caller.node.now());
+    let found = store.installs_behind(org, now, after.as_ref(), one_more(limit)).await?;
+    Ok(Json(Page::found(found, limit, |last| last.install.app.to_string(), install_view)))
 }
 
 /// Installs a published app, or one of the organization's own, before anybody authorizes it, and lets it through the

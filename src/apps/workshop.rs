@@ -78,6 +78,8 @@ pub struct Release {
     pub narrowed: u64,
     /// Live grants that had nothing left and ended.
     pub ended: u64,
+    /// Scopes that it added, and that were never tried in a test authorization.
+    pub untried: ScopeSet,
 }
 
 impl<'a> Workshop<'a> {
@@ -171,6 +173,21 @@ impl<'a> Workshop<'a> {
         Ok(conditions(app, of, last.as_ref(), &self.config.catalogue))
     }
 
+    /// The scopes that publishing the draft would add, and that nobody was ever given in a test authorization of it. They can be
+    /// published all the same.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn untried(&self, app: &App) -> Result<ScopeSet, AppError> {
+        let last = self.node.store.app_versions(&app.id).await?.into_iter().next();
+        let before = last.map(|version| version.definition.scopes).unwrap_or_default();
+        let more = app.draft.scopes.difference(&before);
+        if more.is_empty() {
+            return Ok(more);
+        }
+        Ok(more.difference(&self.node.store.scopes_tried(&app.draft_client).await?))
+    }
+
     /// Publishes the draft as it was read: a version, and with the first one a client with a secret. Grants that lose scopes
     /// have lost them when this returns.
     ///
@@ -202,7 +219,7 @@ impl<'a> Workshop<'a> {
         if !unmet.is_empty() {
             return Err(Refusal::Unready(unmet).into());
         }
-        let kind = self.kind(app).await?;
+        let (kind, untried) = (self.kind(app).await?, self.untried(app).await?);
         let first = app.published_client.is_none();
         let client = self.client(app, kind, Stage::Published);
         let (secret, stored) = self.first_secret(kind).filter(|_| first).unzip();
@@ -214,7 +231,7 @@ impl<'a> Workshop<'a> {
             Published::Frozen => Err(Refusal::Frozen.into()),
             Published::Full => Err(Refusal::Full(most).into()),
             Published::Done { version, narrowed, ended } => {
-                Ok(Release { version: *version, client: id, secret, narrowed, ended })
+                Ok(Release { version: *version, client: id, secret, narrowed, ended, untried })
             }
         }
     }

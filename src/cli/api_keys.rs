@@ -6,7 +6,8 @@ use super::args::Place;
 use super::connect::administer;
 use super::failure::CliError;
 use super::output::{card, name_of, or_dash, show, table};
-use crate::admin::{ApiKeyQuery, ApiKeyStateView, ApiKeyView};
+use super::pages::{self, Paged};
+use crate::admin::{ApiKeyQuery, ApiKeyStateView, ApiKeyView, PageQuery};
 
 #[derive(Debug, Args)]
 pub(super) struct ApiKeys {
@@ -29,6 +30,8 @@ enum Action {
         /// What has become of them
         #[arg(long, value_enum)]
         state: Option<ApiKeyStateView>,
+        #[command(flatten)]
+        page: Paged,
     },
     /// One API key
     Show {
@@ -47,8 +50,11 @@ pub(super) async fn run(args: ApiKeys) -> Result<(), CliError> {
     let json = place.json;
     administer(&place, |admin| async move {
         match action {
-            Action::List { org, app, state } => {
-                show(json, &admin.api_keys(ApiKeyQuery { org, app, state }).await?, |keys| list(keys))
+            Action::List { org, app, state, page } => {
+                let ask = async |PageQuery { limit, cursor }| {
+                    admin.api_keys(ApiKeyQuery { org: org.clone(), app: app.clone(), state, limit, cursor }).await
+                };
+                pages::list(json, page, ask, list).await
             }
             Action::Show { key } => show(json, &admin.api_key(&key).await?, details),
             Action::Disable { key } => show(json, &admin.disable_api_key(&key).await?, details),

@@ -14,12 +14,14 @@ pub(super) use private::scopes as private_scopes;
 use super::connect::administer;
 use super::failure::CliError;
 use super::output::{card, name_of, or_dash, plain, print, show, table};
+use super::pages;
 use crate::admin::{
     Administration, AppChange, AppDetails, AppSecret, AppView, ChangeView, ClientView, CreatedApp, CreatedSecret, ImportedApp,
     NewApp, NewAppKind, Publish, PublishedApp, SecretView, StableMark, Switch, Within,
 };
 use crate::apps::Manifest;
 use crate::store::{Maturity, Stage};
+use crate::types::ScopeSet;
 
 /// Largest manifest that is read, bytes; a larger one is refused anyway.
 const MAX_MANIFEST: u64 = 1 << 20;
@@ -82,11 +84,17 @@ pub(super) async fn run(args: Apps) -> Result<(), CliError> {
 
 async fn act(admin: &dyn Administration, action: Action, json: bool) -> Result<(), CliError> {
     let one = match action {
-        Action::List { org } => return show(json, &admin.apps(Within { org, user: None }).await?, |apps| list(apps)),
+        Action::List { org, page } => {
+            let ask = async |page| admin.apps(Within::of(org.clone(), None, page)).await;
+            return pages::list(json, page, ask, list).await;
+        }
         Action::Show { app } => return show(json, &admin.app(&app).await?, details),
         Action::Diff { app } => return show(json, &admin.app(&app).await?.changes, |changes| differences(changes)),
         Action::Create(args) => return show(json, &admin.create_app(args.into()).await?, made),
         Action::Publish { app, app_uuid } => {
+            if let Some(warning) = untried(&admin.app(&app).await?.untried_scopes) {
+                eprintln!("warning: {warning}");
+            }
             return show(json, &admin.publish_app(&app, Publish { app_uuid }).await?, published);
         }
         Action::Delete { app } => {
@@ -95,7 +103,7 @@ async fn act(admin: &dyn Administration, action: Action, json: bool) -> Result<(
         }
         Action::Secret(action) => return secret(admin, action, json).await,
         Action::Scopes(action) => return private::scopes(admin, action, json).await,
-        Action::Installed { org } => return private::installed(admin, &org, json).await,
+        Action::Installed { org, page } => return private::installed(admin, &org, page, json).await,
         Action::Install { app, org } => return private::install(admin, (&app, &org), json).await,
         Action::Uninstall { app, org } => return private::uninstall(admin, (&app, &org), json).await,
         Action::Export { app, version } => return print(&admin.export_app(&app, version).await?.to_text()),
@@ -201,7 +209,15 @@ fn details(all: &AppDetails) -> String {
         // Writing to a string can't fail.
         let _ = writeln!(text, "  {mark}  {}", condition.sentence);
     }
+    if let Some(warning) = untried(&all.untried_scopes) {
+        let _ = writeln!(text, "\nwarning: {warning}");
+    }
     text
+}
+
+/// What to say of scopes that are published without having been tried.
+fn untried(scopes: &ScopeSet) -> Option<String> {
+    (!scopes.is_empty()).then(|| format!("never tried in a test authorization of the draft: {scopes}"))
 }
 
 fn differences(changes: &[ChangeView]) -> String {

@@ -7,6 +7,7 @@ use super::args::Place;
 use super::connect::administer;
 use super::failure::CliError;
 use super::output::{card, name_of, or_dash, print, show, table};
+use super::pages::{self, Paged};
 use crate::admin::{
     Administration, ClientScopes, ClientSwitch, ClientTerms, ClientView, CreatedClient, CreatedSecret, NewClient, NewClientKind,
     NewSecret, SecretView, Within,
@@ -28,6 +29,8 @@ enum Action {
         /// Of an organization: id or slug
         #[arg(long)]
         org: Option<String>,
+        #[command(flatten)]
+        page: Paged,
     },
     /// One client
     Show {
@@ -195,9 +198,9 @@ pub(super) async fn run(args: Clients) -> Result<(), CliError> {
 
 async fn act(admin: &dyn Administration, action: Action, json: bool) -> Result<(), CliError> {
     let one = match action {
-        Action::List { org } => {
-            let clients = admin.clients(Within { org, user: None }).await?;
-            return show(json, &clients, |clients| list(clients));
+        Action::List { org, page } => {
+            let ask = async |page| admin.clients(Within::of(org.clone(), None, page)).await;
+            return pages::list(json, page, ask, list).await;
         }
         Action::Create(args) => return show(json, &admin.create_client(args.into()).await?, made),
         Action::Delete { client } => {

@@ -7,6 +7,7 @@ use super::connect::administer;
 use super::failure::CliError;
 use super::narrowing::{End, Narrow, OneGrant};
 use super::output::{card, name_of, or_dash, show, table};
+use super::pages::{self, Paged};
 use crate::admin::{GrantView, KeyView, Rotation, Within};
 
 #[derive(Debug, Args)]
@@ -27,6 +28,8 @@ enum Action {
         /// Of a user: id or e-mail address
         #[arg(long)]
         user: Option<String>,
+        #[command(flatten)]
+        page: Paged,
     },
     /// One grant
     Show(OneGrant),
@@ -63,7 +66,10 @@ pub(super) async fn run(args: Grants) -> Result<(), CliError> {
     let json = place.json;
     administer(&place, |admin| async move {
         match action {
-            Action::List { org, user } => show(json, &admin.grants(Within { org, user }).await?, |grants| list(grants)),
+            Action::List { org, user, page } => {
+                let ask = async |page| admin.grants(Within::of(org.clone(), user.clone(), page)).await;
+                pages::list(json, page, ask, list).await
+            }
             Action::Show(OneGrant { grant }) => show(json, &admin.grant(&grant).await?, details),
             Action::Narrow(narrow) => {
                 let grant = narrow.of.grant.clone();

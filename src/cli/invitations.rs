@@ -6,6 +6,7 @@ use super::args::Place;
 use super::connect::administer;
 use super::failure::CliError;
 use super::output::{name_of, or_dash, print, show, table};
+use super::pages::{self, Paged};
 use crate::admin::{CreatedInvitation, InvitationView, NewInvitation, ScopeQuery, ScopeView};
 use crate::types::RoleName;
 
@@ -23,6 +24,8 @@ enum Action {
     List {
         /// Id or slug
         org: String,
+        #[command(flatten)]
+        page: Paged,
     },
     /// Invite an address; the link is shown this once, works once and within seven days
     Create {
@@ -65,7 +68,7 @@ pub(super) async fn run(args: Invitations) -> Result<(), CliError> {
     let json = place.json;
     administer(&place, |admin| async move {
         match action {
-            Action::List { org } => show(json, &admin.invitations(&org).await?, |open| list(open)),
+            Action::List { org, page } => pages::list(json, page, async |page| admin.invitations(&org, page).await, list).await,
             Action::Create { org, email, roles } => show(json, &admin.invite(&org, NewInvitation { email, roles }).await?, made),
             Action::Withdraw { org, invitation } => {
                 admin.withdraw_invitation(&org, &invitation).await?;

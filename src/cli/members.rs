@@ -6,6 +6,7 @@ use super::args::Place;
 use super::connect::administer;
 use super::failure::CliError;
 use super::output::{print, show, table};
+use super::pages::{self, Paged};
 use crate::admin::{MemberRoles, MemberView, RoleView};
 use crate::types::RoleName;
 
@@ -19,10 +20,12 @@ pub(super) struct Members {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// The members of an organization
+    /// The members of an organization, the newest users first
     List {
         /// Id or slug
         org: String,
+        #[command(flatten)]
+        page: Paged,
     },
     /// Put a user into an organization, or replace its roles there
     Set {
@@ -62,7 +65,7 @@ pub(super) async fn run(args: Members) -> Result<(), CliError> {
     let json = place.json;
     administer(&place, |admin| async move {
         match action {
-            Action::List { org } => show(json, &admin.members(&org).await?, |members| list(members)),
+            Action::List { org, page } => pages::list(json, page, async |page| admin.members(&org, page).await, list).await,
             Action::Set { org, user, roles } => {
                 let member = admin.set_member(&org, &user, MemberRoles { roles }).await?;
                 show(json, &member, |member| list(std::slice::from_ref(member)))

@@ -23,6 +23,7 @@ mod members;
 mod narrowing;
 mod orgs;
 mod output;
+mod pages;
 mod password;
 mod policy;
 pub mod quickstart;

@@ -6,6 +6,7 @@ use super::args::Place;
 use super::connect::administer;
 use super::failure::CliError;
 use super::output::{card, name_of, show, table};
+use super::pages::{self, Paged};
 use crate::admin::{NewOrg, OrgChange, OrgView, Switch};
 
 #[derive(Debug, Args)]
@@ -18,8 +19,8 @@ pub(super) struct Orgs {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Every organization
-    List,
+    /// Organizations, by slug
+    List(Paged),
     /// One organization
     Show {
         /// Id or slug
@@ -42,13 +43,15 @@ enum Action {
     /// What it decided about clients: allow, block, restrict, revoke
     #[command(subcommand)]
     Policy(super::policy::Policy),
-    /// Who authorized what in it, what was not used for longest first
+    /// Who authorized what in it: what was not used for longest first; in pages, newest first
     Review {
         /// Id or slug
         org: String,
         /// Answer in CSV
-        #[arg(long)]
+        #[arg(long, conflicts_with_all = ["limit", "cursor"])]
         csv: bool,
+        #[command(flatten)]
+        page: Paged,
     },
     /// Let it act again
     #[command(visible_alias = "thaw")]
@@ -86,9 +89,9 @@ pub(super) async fn run(args: Orgs) -> Result<(), CliError> {
     let json = place.json;
     administer(&place, |admin| async move {
         let one = match action {
-            Action::List => return show(json, &admin.orgs().await?, |orgs| list(orgs)),
+            Action::List(paged) => return pages::list(json, paged, async |page| admin.orgs(page).await, list).await,
             Action::Policy(action) => return super::policy::run(&*admin, action, json).await,
-            Action::Review { org, csv } => return super::policy::review(&*admin, &org, (csv, json)).await,
+            Action::Review { org, csv, page } => return super::policy::review(&*admin, &org, page, (csv, json)).await,
             Action::Show { org } => admin.org(&org).await?,
             Action::Create { slug, values } => {
                 let Values { name, tenant, tenants } = values;

@@ -4,18 +4,21 @@ use clap::{Subcommand, ValueEnum};
 
 use super::failure::CliError;
 use super::output::{name_of, or_dash, print, show, table};
+use super::pages::{self, Paged, more};
 use crate::admin::{
-    Administration, ClientPolicyChange, ClientPolicyView, NewClientsChange, OrgPolicyView, PolicyPage, RevokedGrants, VerdictName,
+    Administration, ClientPolicyChange, ClientPolicyView, NewClientsChange, OrgPolicyView, PageQuery, RevokedGrants, VerdictName,
 };
 use crate::review::{self, Entry};
 use crate::store::{NewClients, Stance};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Policy {
-    /// What it decided about clients, those that wait for approval first
+    /// What it decided about clients: those that wait for approval first; in pages, those made last first
     Show {
         /// Id or slug of the organization
         org: String,
+        #[command(flatten)]
+        page: Paged,
     },
     /// Decide what happens with clients that nobody decided about
     NewClients {
@@ -59,7 +62,12 @@ pub(super) enum NewClientsName {
 
 pub(super) async fn run(admin: &dyn Administration, action: Policy, json: bool) -> Result<(), CliError> {
     let (which, change) = match action {
-        Policy::Show { org } => return show(json, &whole(admin, &org, admin.policy(&org, page(None)).await?).await?, list),
+        Policy::Show { org, page: paged } => {
+            let Some(one) = paged.one() else {
+                return show(json, &whole(admin, &org, admin.policy(&org, page(None)).await?).await?, list);
+            };
+            return show(json, &admin.policy(&org, one).await?, |one| list(one) + &more(one.next.as_deref()));
+        }
         Policy::NewClients { org, to } => {
             let new_clients = match to {
                 NewClientsName::Open => NewClients::Open,
@@ -82,8 +90,8 @@ pub(super) async fn run(admin: &dyn Administration, action: Policy, json: bool) 
 }
 
 /// The largest page there is.
-const fn page(cursor: Option<String>) -> PolicyPage {
-    PolicyPage { limit: Some(1000), cursor }
+const fn page(cursor: Option<String>) -> PageQuery {
+    PageQuery { limit: Some(1000), cursor }
 }
 
 /// Every page behind the first one, those that wait for approval first.
@@ -111,8 +119,18 @@ fn rows(clients: &[ClientPolicyView]) -> String {
     table(["CLIENT ID", "NAME", "STANCE", "USERS", "LAST USED", "AT MOST"], clients.iter().map(row))
 }
 
-pub(super) async fn review(admin: &dyn Administration, org: &str, (csv, json): (bool, bool)) -> Result<(), CliError> {
-    let entries = admin.review(org).await?;
+pub(super) async fn review(
+    admin: &dyn Administration,
+    org: &str,
+    paged: Paged,
+    (csv, json): (bool, bool),
+) -> Result<(), CliError> {
+    let ask = async |page| admin.review(org, page).await;
+    if paged.is_one() {
+        return pages::list(json, paged, ask, reviewed).await;
+    }
+    let mut entries = pages::every(ask).await?;
+    entries.sort_by_key(|e| e.last_used_at.unwrap_or(e.granted_at));
     if csv {
         return print(&review::csv(&entries));
     }
@@ -160,7 +178,7 @@ mod tests {
             admin.set_client_policy("acme", id.as_str(), block).await.expect("a decision");
             made.push(id);
         }
-        let first = admin.policy("acme", PolicyPage { limit: Some(2), cursor: None }).await.expect("a page");
+        let first = admin.policy("acme", PageQuery { limit: Some(2), cursor: None }).await.expect("a page");
         assert_eq!((first.clients.len(), first.next.is_some()), (2, true));
         let all = whole(&admin, "acme", first).await.expect("every page");
         let mut listed: Vec<_> = all.clients.iter().map(|one| one.client.clone()).collect();

@@ -64,8 +64,7 @@ pub async fn prepare(node: &Arc<Node>) -> Result<Prepared, AdminError> {
         }
     };
     // A first start that was cut short may have left the user without its place; what an operator changed later stays.
-    let member = admin.members(ORG).await?.iter().any(|m| m.user.id == user.id);
-    if !member {
+    if node.store.membership(&org.id, &user.id).await?.is_none() {
         admin.set_member(ORG, EMAIL, MemberRoles { roles: vec![ROLE.to_owned()] }).await?;
     }
     Ok(Prepared { org: org.slug, email: user.email, password })

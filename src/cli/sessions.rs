@@ -4,14 +4,17 @@ use clap::Subcommand;
 
 use super::failure::CliError;
 use super::output::{or_dash, print, show, table};
+use super::pages::{self, Paged};
 use crate::admin::{Administration, EndedSessions, SessionView};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Sessions {
-    /// The browsers in which a user is signed in
+    /// The browsers in which a user is signed in, newest first
     List {
         /// Id or e-mail address
         user: String,
+        #[command(flatten)]
+        page: Paged,
     },
     /// Sign a user out of one browser, or of all
     End {
@@ -28,7 +31,7 @@ pub(super) enum Sessions {
 
 pub(super) async fn run(admin: &dyn Administration, action: Sessions, json: bool) -> Result<(), CliError> {
     match action {
-        Sessions::List { user } => show(json, &admin.sessions(&user).await?, |live| list(live)),
+        Sessions::List { user, page } => pages::list(json, page, async |page| admin.sessions(&user, page).await, list).await,
         Sessions::End { user, session: Some(session), .. } => {
             admin.end_session(&user, &session).await?;
             print(if json { "{}\n" } else { "ended\n" })

@@ -13,8 +13,8 @@ use super::args::{Cli, Command};
 use super::failure::CliError;
 use super::output::{plain, table};
 use super::quickstart::prepare;
-use crate::admin::Administration;
 use crate::admin::tests::Fixture;
+use crate::admin::{Administration, PageQuery};
 use crate::manual::TOPICS;
 use crate::types::RoleName;
 
@@ -182,6 +182,33 @@ fn what_there_is_can_be_typed() {
     }
 }
 
+#[test]
+fn every_list_that_can_grow_has_pages() {
+    for list in [
+        "org list",
+        "org review acme",
+        "org policy show acme",
+        "user list",
+        "user operator list",
+        "user sessions list ann@example.com",
+        "member list acme",
+        "invitation list acme",
+        "client list --org acme",
+        "client private list",
+        "grant list --user ann@example.com",
+        "api-key list --state live",
+        "app list",
+        "app scopes list",
+        "app installed --org acme",
+    ] {
+        assert_eq!(code(&format!("tollgate {list} --limit 1000 --cursor waits,1,app_1,a:b --json")), None, "{list}");
+        for wrong in ["--limit 0", "--limit 1001"] {
+            assert_eq!(code(&format!("tollgate {list} {wrong}")), Some(2), "{list} {wrong}");
+        }
+    }
+    assert_eq!(code("tollgate org review acme --csv --limit 5"), Some(2), "a file is whole");
+}
+
 /// The words of a line as a shell reads them, up to a comment or a redirection.
 fn shell_words(line: &str) -> Vec<String> {
     let (mut words, mut quote) = (vec![String::new()], None);
@@ -295,7 +322,8 @@ async fn a_quick_start_resumes() {
     assert!(first.password.is_some());
     assert!(!format!("{first:?}").contains(first.password.as_deref().unwrap_or_default()));
     let admin = fixture.local();
-    let roles: Vec<_> = admin.members("default").await.expect("members").into_iter().flat_map(|m| m.roles).collect();
+    let roles: Vec<_> =
+        admin.members("default", PageQuery::default()).await.expect("members").data.into_iter().flat_map(|m| m.roles).collect();
     assert_eq!(roles.iter().map(RoleName::as_str).collect::<Vec<_>>(), ["admin"]);
     let record = fixture.node.store.password(&admin.user(&first.email).await.expect("a user").id).await.expect("read");
     assert!(record.is_some_and(|r| r.one_time));

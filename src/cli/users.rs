@@ -6,6 +6,7 @@ use super::args::Place;
 use super::connect::administer;
 use super::failure::CliError;
 use super::output::{card, name_of, print, show, table};
+use super::pages::{self, Paged};
 use super::password::PasswordSource;
 use crate::admin::{Administration, CreatedUser, NewPassword, NewUserRequest, UserSwitch, UserView};
 use crate::store::UserKind;
@@ -20,8 +21,8 @@ pub(super) struct Users {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Every user
-    List,
+    /// Users, by e-mail address
+    List(Paged),
     /// One user
     Show {
         /// Id or e-mail address
@@ -74,7 +75,7 @@ enum Action {
 #[derive(Debug, Subcommand)]
 enum Operators {
     /// Everybody who may
-    List,
+    List(Paged),
     /// Let an active person open them
     Add {
         /// Id or e-mail address
@@ -89,7 +90,7 @@ enum Operators {
 
 async fn operators(admin: &dyn Administration, action: Operators, json: bool) -> Result<(), CliError> {
     match action {
-        Operators::List => show(json, &admin.operators().await?, |users| list(users)),
+        Operators::List(paged) => pages::list(json, paged, async |page| admin.operators(page).await, list).await,
         Operators::Add { user } => show(json, &admin.add_operator(&user).await?, details),
         Operators::Remove { user } => {
             admin.remove_operator(&user).await?;
@@ -103,7 +104,7 @@ pub(super) async fn run(args: Users) -> Result<(), CliError> {
     let json = place.json;
     administer(&place, |admin| async move {
         let one = match action {
-            Action::List => return show(json, &admin.users().await?, |users| list(users)),
+            Action::List(paged) => return pages::list(json, paged, async |page| admin.users(page).await, list).await,
             Action::Create { email, name, service, password } => {
                 let kind = if service { UserKind::Service } else { UserKind::Person };
                 let new = NewUserRequest { email, name, kind, password: password.read()? };

@@ -74,6 +74,8 @@ pub struct Histogram {
     pub every: String,
     /// Intervals, oldest first, without gaps.
     pub bins: Vec<Bin>,
+    /// End of the last interval in words, "15:00"; empty where there is none.
+    pub end: String,
 }
 
 impl Histogram {
@@ -166,7 +168,7 @@ mod tests {
     fn nothing_at_all_divides_by_nothing() {
         assert_eq!(Sparkline { days: vec![] }.bars(), vec![]);
         assert_eq!(Sparkline { days: vec![0; 30] }.summary().as_str(), "0 calls in 30 days");
-        let empty = Histogram { every: "1 hour".to_owned(), bins: vec![] };
+        let empty = Histogram { every: "1 hour".to_owned(), bins: vec![], end: String::new() };
         assert_eq!((empty.width(), empty.bars().len()), (Histogram::STEP, 0));
     }
 
@@ -176,7 +178,7 @@ mod tests {
             Bin { label: "14:00".to_owned(), allowed: 90_000, denied: 1 },
             Bin { label: "14:05".to_owned(), allowed: u32::MAX, denied: u32::MAX },
         ];
-        let histogram = Histogram { every: "5 minutes".to_owned(), bins };
+        let histogram = Histogram { every: "5 minutes".to_owned(), bins, end: "14:10".to_owned() };
         for (bin, allowed, denied) in histogram.bars() {
             assert!(denied.height >= 2, "{bin:?}");
             assert_eq!(denied.y + denied.height, allowed.y);

@@ -607,7 +607,7 @@ pub fn audit(filter: AuditFilter, rows: Vec<AuditRow>) -> AuditPage {
         path: "/orgs/acme/audit".to_owned(),
         filter,
         problem: None,
-        histogram: Histogram { every: "5 minutes".to_owned(), bins: (0..72).map(bin).collect() },
+        histogram: Histogram { every: "5 minutes".to_owned(), bins: (0..72).map(bin).collect(), end: "23:00".to_owned() },
         csrf: CSRF.to_owned(),
         saved: vec![SavedSearchLink { name: HOSTILE.to_owned(), href: "/orgs/acme/audit?decision=denied".to_owned() }],
         counts: Counts::Shown(summary(texts::record::by_application(), &["Grafana CLI", HOSTILE])),

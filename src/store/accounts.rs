@@ -142,8 +142,6 @@ pub trait AccountStore {
     async fn user_by_email(&self, email: &str) -> Result<Option<User>, StoreError>;
     /// The e-mail addresses of users; those that there are not are left out.
     async fn emails(&self, ids: &[UserId]) -> Result<Vec<(UserId, String)>, StoreError>;
-    /// Every user, by e-mail address.
-    async fn users(&self) -> Result<Vec<User>, StoreError>;
     /// Switches a user off or on, or freezes it while it is on. Off also ends its sessions, revokes its grants and
     /// takes the operator's pages from it, in the same transaction; frozen, it keeps them. `false` when there is no such user, or it already was so.
     async fn set_user_state(&self, id: &UserId, state: UserState, cause: &Cause) -> Result<bool, StoreError>;

@@ -30,6 +30,17 @@ pub struct Footing {
     pub keys: u64,
 }
 
+/// An app in an organization, as the organization sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Installed {
+    /// That it has it.
+    pub install: Install,
+    /// The app's name: of its draft where it was made, elsewhere of its last version.
+    pub name: String,
+    /// What it has there.
+    pub footing: Footing,
+}
+
 /// Verbs on installations. The first consent to a client of an app installs it, in the transaction of the consent; one for a trial
 /// installs it until nothing of the trial lives, unless somebody consents for good, or an administrator installs it, meanwhile.
 #[async_trait]
@@ -44,6 +55,15 @@ pub trait InstallStore {
     async fn end_trial_installs(&self, cause: &Cause) -> Result<u64, StoreError>;
     /// The apps that an organization has, the latest first.
     async fn installs(&self, org: &OrgId) -> Result<Vec<Install>, StoreError>;
+    /// The apps that an organization has and what each has there at `at`, the newest apps first: at most `limit` behind `after`, in one
+    /// read.
+    async fn installs_behind(
+        &self,
+        org: &OrgId,
+        at: Timestamp,
+        after: Option<&AppId>,
+        limit: u32,
+    ) -> Result<Vec<Installed>, StoreError>;
     /// What an app has in an organization.
     async fn footing(&self, org: &OrgId, app: &AppId, at: Timestamp) -> Result<Footing, StoreError>;
 }

@@ -18,6 +18,7 @@ mod grants;
 mod hooks;
 mod installs;
 mod keys;
+mod lists;
 mod nodes;
 mod operators;
 mod people;
@@ -52,8 +53,9 @@ pub use grants::{
     Grant, GrantFacts, GrantSearch, GrantStanding, GrantState, GrantStore, Idle, Narrowed, Narrowing, RevokeReason,
 };
 pub use hooks::{HookDelivery, HookStore, NewDelivery, WaitingRecord};
-pub use installs::{Footing, Install, InstallStore};
+pub use installs::{Footing, Install, InstallStore, Installed};
 pub use keys::{KeyState, KeyStore, SealedKey};
+pub use lists::ListStore;
 pub use nodes::{FeedHead, Listing, NodeRole, NodeRow, NodeStore};
 pub use operators::{ClientSearch, Counted, Holding, OperatorStore, OrgSummary, Resting, UserSearch, UserSummary};
 pub use people::{
@@ -116,6 +118,7 @@ pub trait Store:
     + GrantStore
     + HookStore
     + InstallStore
+    + ListStore
     + OperatorStore
     + PeopleStore
     + PolicyStore

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 
 use super::StoreError;
 use crate::record::Cause;
-use crate::types::{AppId, ClientId, GrantId, HashedToken, OrgId, RedirectUri, Timestamp, UserId};
+use crate::types::{AppId, ClientId, GrantId, HashedToken, OrgId, RedirectUri, ScopeSet, Timestamp, UserId};
 
 /// A trial, which belongs to the browser session that began it and to nobody else.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +42,9 @@ pub trait TrialStore {
     async fn trial(&self, session: &HashedToken, at: Timestamp) -> Result<Option<Trial>, StoreError>;
     /// The grants of a user to a client that trials made, whatever became of the trial: they were never given to the app.
     async fn trial_grants(&self, user: &UserId, client: &ClientId) -> Result<Vec<GrantId>, StoreError>;
+    /// The scopes that a client was ever given, whatever became of them. Only those who make an app authorize its draft client,
+    /// so these are the ones that they tried.
+    async fn scopes_tried(&self, client: &ClientId) -> Result<ScopeSet, StoreError>;
     /// Writes down what the trial with this `state` was given; once. The records are those of the grant and the token.
     async fn finish_trial(&self, trial: &Trial, grant: &GrantId, sealed: &[u8], at: Timestamp) -> Result<bool, StoreError>;
     /// Forgets the trial with this `state` and uninstalls its app from its organization, where only trials installed it and nothing of

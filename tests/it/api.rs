@@ -662,6 +662,18 @@ async fn lists_go_on_where_a_page_ended() {
         assert_eq!((ids.len(), each.len()), (many, many), "{path}: {ids:?}");
         assert_eq!(world.get(&format!("{path}cursor=nowhere"), &world.admin).await.status, 400, "{path}");
     }
+    let mut apps = walk("/apps?").await;
+    for app in &apps {
+        let path = format!("/installations/{app}");
+        assert_eq!(world.with_body("PUT", &path, &world.admin, &json!({}), None).await.status, 200, "{app}");
+    }
+    let (installed, pages) = walked(&world, "/installations?limit=3").await;
+    let names: Vec<_> = installed.iter().map(|one| text(&one["app"])).collect();
+    apps.sort();
+    apps.reverse();
+    assert_eq!((names, pages), (apps, 2), "{installed:?}");
+    assert!(installed.iter().all(|one| one["name"].as_str().is_some_and(|name| name.len() > 3)), "{installed:?}");
+    assert_eq!(world.get("/installations?cursor=a+b", &world.admin).await.status, 400);
     world.gw.running.stop().await;
 }
 

@@ -87,6 +87,8 @@ async fn a_partner_makes_an_app_publishes_it_changes_it_and_publishes_again() {
 
     let matured = json!({ "maturity": "stable" });
     assert_eq!(world.with_body("PUT", &format!("{path}/stable"), admin, &matured, None).await.status, 200);
+    let untried = json!(["dash:read", "metrics:read"]);
+    assert_eq!(world.get(&path, admin).await.json()["untried_scopes"], untried, "nobody tried them, and that forbids nothing");
     let publish = format!("{path}/versions");
     let wrong = world.post(&publish, admin, &json!({ "app_uuid": "6f1c1f0e-27ab-4a44-9c0e-0f5f4b0a7c11" }), None).await;
     assert_eq!(wrong.status, 400, "{wrong:?}");
@@ -95,6 +97,8 @@ async fn a_partner_makes_an_app_publishes_it_changes_it_and_publishes_again() {
     assert_eq!(world.post(&publish, admin, &json!({}), Some("v1")).await.body, release.body, "credentials once, told twice");
     let client = text(&release.json()["client_id"]);
     assert!(release.json()["client_secret"].is_string());
+    assert_eq!(release.json()["untried_scopes"], untried);
+    assert_eq!(world.get(&path, admin).await.json()["untried_scopes"], json!([]), "the version adds nothing any more");
 
     // What is published is changed by publishing again, and in no other way.
     let before = world.stored(&client).await;

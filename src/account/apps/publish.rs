@@ -25,6 +25,7 @@ async fn answer(visit: &Visit<'_>, found: &store::App, problem: Option<Text>) ->
     let view = AppPublishPage {
         frame: visit.who.frame(&visit.config, Section::Apps { slug: visit.org.slug.to_string() }),
         action: format!("{path}/publish"),
+        test: format!("{path}/test"),
         back: Way { href: path, text: name(&DisplayName::new(&found.draft.name)) },
         csrf: visit.who.csrf.as_str().to_owned(),
         name: DisplayName::new(&found.draft.name),
@@ -33,6 +34,7 @@ async fn answer(visit: &Visit<'_>, found: &store::App, problem: Option<Text>) ->
         conditions: bench.conditions(found).await.map_err(fault)?.iter().map(words::condition).collect(),
         changes: changes.into_iter().map(words::change).collect(),
         narrows,
+        untried: bench.untried(found).await.map_err(fault)?.iter().map(ToString::to_string).collect(),
         problem,
     };
     Ok(page(status, &view))

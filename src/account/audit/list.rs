@@ -61,7 +61,7 @@ async fn show(app: &App, config: &Config, slug: &str, query: &str, who: &SignedI
         problem: None,
         csrf: who.csrf.as_str().to_owned(),
         saved: saved(app, org, who).await?,
-        histogram: Histogram { every: String::new(), bins: Vec::new() },
+        histogram: Histogram { every: String::new(), bins: Vec::new(), end: String::new() },
         counts: Counts::Absent,
         rows: Vec::new(),
         older: None,
@@ -178,8 +178,11 @@ async fn histogram(app: &App, filter: &AuditFilter, now: Timestamp) -> Result<Hi
         [first, second, ..] => second.start.since(first.start),
         _ => Duration::ZERO,
     };
-    let bins = buckets.iter().map(|b| bin(b, width * BARS)).collect();
-    Ok(Histogram { every: duration_words(width.max(Duration::from_secs(1))), bins })
+    let span = width * BARS;
+    // Without bounds of its own a search ends where the log does, in its last interval.
+    let end = buckets.last().map(|last| axis_label(to.unwrap_or_else(|| last.start.plus(width)), span));
+    let bins = buckets.iter().map(|b| bin(b, span)).collect();
+    Ok(Histogram { every: duration_words(width.max(Duration::from_secs(1))), bins, end: end.unwrap_or_default() })
 }
 
 fn bin(bucket: &store::Bucket, span: Duration) -> Bin {

@@ -80,6 +80,7 @@ async fn a_partner_makes_an_app_publishes_it_changes_it_and_publishes_again() {
     assert_eq!((edited.status, location(&edited)), (StatusCode::SEE_OTHER, path.as_str()), "{}", edited.body);
     let page = world.get(Some(&ada), &format!("{path}/publish")).await;
     assert!(page.body.contains("<ins>audit:read</ins>") && page.body.contains("Publish version 2"), "{}", page.body);
+    assert!(page.body.contains("<code>audit:read</code>"), "it was never tried, and is published below: {}", page.body);
     post(&world, &ada, &path, "mark-stable=1").await;
     let stale = post(&world, &ada, &publish, "revision=1&publish=1").await;
     assert!(stale.status == StatusCode::CONFLICT && stale.body.contains("changed by somebody else"), "{}", stale.body);

@@ -161,6 +161,23 @@ async fn the_filter_narrows() {
 }
 
 #[tokio::test]
+async fn the_chart_says_where_it_begins_and_ends() {
+    let log = Log::new().await;
+    log.call(60, Decision::Allowed).await;
+    let ada = log.world.sign_in(&log.world.ada).await;
+    for (query, begin, end) in [
+        ("from=2026-11-20T12:00&to=2026-11-21T00:00", "12:00", "00:00"),
+        ("from=2026-11-18&to=2026-11-21", "18 Nov 00:00", "21 Nov 00:00"),
+    ] {
+        let page = log.world.get(Some(&ada), &format!("/orgs/acme/audit?{query}")).await.body;
+        let (_, caption) = page.split_once("<figcaption>").expect("a chart");
+        let (caption, _) = caption.split_once("</figcaption>").expect("its end");
+        let whole = caption.starts_with(&format!("<span>{begin}</span>")) && caption.ends_with(&format!("<span>{end}</span>"));
+        assert!(whole, "{query}: {caption}");
+    }
+}
+
+#[tokio::test]
 async fn a_record_says_why_and_what_helps() {
     let log = Log::new().await;
     let refused = log.call(60, denied("insufficient_scope", "audit:read")).await;

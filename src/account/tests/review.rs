@@ -7,7 +7,7 @@ use http::StatusCode;
 
 use super::world::{START, World, call};
 use crate::record::Decision;
-use crate::review::{Proposal, STALE, entries};
+use crate::review::{Proposal, STALE, Wanted, newest};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -28,7 +28,8 @@ async fn the_review_proposes_what_use_suggests() {
     world.clock.advance(DAY);
 
     let config = world.node.config.load_full();
-    let found = entries(&world.node, &config, &world.acme).await.expect("a store");
+    let mut found = newest(&world.node, &config, &world.acme, Wanted::default(), (None, 9)).await.expect("a store");
+    found.sort_by_key(|e| e.last_used_at.unwrap_or(e.granted_at));
     let told: Vec<_> = found.iter().map(|e| (&e.grant, e.proposal, e.unused_scopes.to_string())).collect();
     let expected = [
         (&old.id, Proposal::Revoke, "metrics:read".to_owned()),

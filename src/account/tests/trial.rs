@@ -139,6 +139,20 @@ async fn a_member_goes_the_way_of_a_customer_and_sees_what_the_app_is_given() {
 }
 
 #[tokio::test]
+async fn who_publishes_what_was_never_tried_is_told_before() {
+    let scene = Scene::new().await;
+    let (world, ada) = (&scene.world, &scene.ada);
+    let publish = scene.test.replace("/test", "/publish");
+    let before = world.visit(ada, &publish).await.body;
+    for told in ["Some permissions were never tried.", "<code>metrics:read</code>", "<code>rules:read</code>", &scene.test] {
+        assert!(before.contains(told), "{told}: {before}");
+    }
+    scene.given().await;
+    let after = world.visit(ada, &publish).await.body;
+    assert!(!after.contains("never tried") && !after.contains("id=\"untried\""), "{after}");
+}
+
+#[tokio::test]
 async fn a_first_call_may_send_a_body_or_call_a_tool() {
     let scene = Scene::of(&format!("{DEFINITION}&scopes=mcp%3Atollgate%3Ainvoke")).await;
     let (world, ada, test) = (&scene.world, &scene.ada, &scene.test);

@@ -5,21 +5,21 @@ use axum::http::StatusCode;
 
 use crate::admin::Administration;
 use crate::admin::error::AdminError;
-use crate::admin::extract::{Body, Named, Operator};
+use crate::admin::extract::{Body, Named, Operator, Params};
 use crate::admin::model::{
-    CreatedUser, NewOrg, NewPassword, NewUserRequest, OrgChange, OrgView, SwitchTo, UserSwitchTo, UserView,
+    CreatedUser, NewOrg, NewPassword, NewUserRequest, OrgChange, OrgView, Page, PageQuery, SwitchTo, UserSwitchTo, UserView,
 };
 use crate::admin::openapi::Refusals;
 
 type Answer<T> = Result<Json<T>, AdminError>;
 
-/// Every organization, by slug.
+/// Organizations, by slug.
 #[utoipa::path(
-    get, path = "/admin/v1/orgs", tag = "organizations",
-    responses((status = 200, description = "Done", body = Vec<OrgView>), Refusals)
+    get, path = "/admin/v1/orgs", tag = "organizations", params(PageQuery),
+    responses((status = 200, description = "Done", body = Page<OrgView>), Refusals)
 )]
-pub(in crate::admin) async fn list_orgs(Operator(local): Operator) -> Answer<Vec<OrgView>> {
-    Ok(Json(local.orgs().await?))
+pub(in crate::admin) async fn list_orgs(Operator(local): Operator, Params(page): Params<PageQuery>) -> Answer<Page<OrgView>> {
+    Ok(Json(local.orgs(page).await?))
 }
 
 /// Makes an organization.
@@ -75,13 +75,13 @@ pub(in crate::admin) async fn switch_org(
     Ok(Json(local.switch_org(&org, body.state).await?))
 }
 
-/// Every user, by e-mail address.
+/// Users, by e-mail address.
 #[utoipa::path(
-    get, path = "/admin/v1/users", tag = "users",
-    responses((status = 200, description = "Done", body = Vec<UserView>), Refusals)
+    get, path = "/admin/v1/users", tag = "users", params(PageQuery),
+    responses((status = 200, description = "Done", body = Page<UserView>), Refusals)
 )]
-pub(in crate::admin) async fn list_users(Operator(local): Operator) -> Answer<Vec<UserView>> {
-    Ok(Json(local.users().await?))
+pub(in crate::admin) async fn list_users(Operator(local): Operator, Params(page): Params<PageQuery>) -> Answer<Page<UserView>> {
+    Ok(Json(local.users(page).await?))
 }
 
 /// Makes a user. The answer may carry a one-time password.

@@ -6,7 +6,8 @@ use crate::admin::Administration;
 use crate::admin::error::AdminError;
 use crate::admin::extract::{Body, Named, Operator, Params};
 use crate::admin::model::{
-    ApiKeyQuery, ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, UninstalledApp, Within,
+    ApiKeyQuery, ApiKeyView, DecidedScope, InstallView, Page, PageQuery, ScopeAsk, ScopeDecision, ScopeRequestView,
+    UninstalledApp, Within,
 };
 use crate::admin::openapi::Refusals;
 
@@ -15,12 +16,12 @@ type Answer<T> = Result<Json<T>, AdminError>;
 /// API keys, newest first, with those that were disabled.
 #[utoipa::path(
     get, path = "/admin/v1/api-keys", tag = "API keys", params(ApiKeyQuery),
-    responses((status = 200, description = "Done", body = Vec<ApiKeyView>), Refusals)
+    responses((status = 200, description = "Done", body = Page<ApiKeyView>), Refusals)
 )]
 pub(in crate::admin) async fn list_api_keys(
     Operator(local): Operator,
     Params(query): Params<ApiKeyQuery>,
-) -> Answer<Vec<ApiKeyView>> {
+) -> Answer<Page<ApiKeyView>> {
     Ok(Json(local.api_keys(query).await?))
 }
 
@@ -47,12 +48,12 @@ pub(in crate::admin) async fn disable_api_key(Operator(local): Operator, Named(k
 /// Private scopes that were asked for or given, those that wait first.
 #[utoipa::path(
     get, path = "/admin/v1/scope-requests", tag = "private scopes", params(Within),
-    responses((status = 200, description = "Done", body = Vec<ScopeRequestView>), Refusals)
+    responses((status = 200, description = "Done", body = Page<ScopeRequestView>), Refusals)
 )]
 pub(in crate::admin) async fn list_scope_requests(
     Operator(local): Operator,
     Params(within): Params<Within>,
-) -> Answer<Vec<ScopeRequestView>> {
+) -> Answer<Page<ScopeRequestView>> {
     Ok(Json(local.scope_requests(within).await?))
 }
 
@@ -102,14 +103,18 @@ pub(in crate::admin) async fn decide_scope(
     Ok(Json(local.decide_scope(&holder, body).await?))
 }
 
-/// The apps that an organization has, the latest first.
+/// The apps that an organization has, the newest apps first.
 #[utoipa::path(
     get, path = "/admin/v1/orgs/{org}/installations", tag = "installations",
-    params(("org" = String, Path, description = "Id or slug of an organization")),
-    responses((status = 200, description = "Done", body = Vec<InstallView>), Refusals)
+    params(("org" = String, Path, description = "Id or slug of an organization"), PageQuery),
+    responses((status = 200, description = "Done", body = Page<InstallView>), Refusals)
 )]
-pub(in crate::admin) async fn list_installs(Operator(local): Operator, Named(org): Named<String>) -> Answer<Vec<InstallView>> {
-    Ok(Json(local.installs(&org).await?))
+pub(in crate::admin) async fn list_installs(
+    Operator(local): Operator,
+    Named(org): Named<String>,
+    Params(page): Params<PageQuery>,
+) -> Answer<Page<InstallView>> {
+    Ok(Json(local.installs(&org, page).await?))
 }
 
 /// Installs an app before anybody consents, and lets it through the organization's approval.

@@ -9,7 +9,7 @@ use crate::admin::app_model::{
 };
 use crate::admin::error::AdminError;
 use crate::admin::extract::{Body, Named, Operator, Params};
-use crate::admin::model::{CreatedSecret, SwitchTo, Within};
+use crate::admin::model::{CreatedSecret, Page, SwitchTo, Within};
 use crate::admin::openapi::Refusals;
 use crate::apps::Manifest;
 use crate::store::Stage;
@@ -21,9 +21,9 @@ type Made<T> = Result<(StatusCode, Json<T>), AdminError>;
 #[utoipa::path(
     get, path = "/admin/v1/apps", tag = "apps",
     params(Within),
-    responses((status = 200, description = "Done", body = Vec<AppView>), Refusals)
+    responses((status = 200, description = "Done", body = Page<AppView>), Refusals)
 )]
-pub(in crate::admin) async fn list_apps(Operator(local): Operator, Params(query): Params<Within>) -> Answer<Vec<AppView>> {
+pub(in crate::admin) async fn list_apps(Operator(local): Operator, Params(query): Params<Within>) -> Answer<Page<AppView>> {
     Ok(Json(local.apps(query).await?))
 }
 

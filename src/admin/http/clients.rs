@@ -7,7 +7,7 @@ use crate::admin::Administration;
 use crate::admin::error::AdminError;
 use crate::admin::extract::{Body, Named, Operator, Params};
 use crate::admin::model::{
-    ClientScopes, ClientSwitchTo, ClientTerms, ClientView, CreatedClient, CreatedSecret, NewClient, NewSecret, Within,
+    ClientScopes, ClientSwitchTo, ClientTerms, ClientView, CreatedClient, CreatedSecret, NewClient, NewSecret, Page, Within,
 };
 use crate::admin::openapi::Refusals;
 
@@ -17,9 +17,9 @@ type Answer<T> = Result<Json<T>, AdminError>;
 #[utoipa::path(
     get, path = "/admin/v1/clients", tag = "clients",
     params(Within),
-    responses((status = 200, description = "Done", body = Vec<ClientView>), Refusals)
+    responses((status = 200, description = "Done", body = Page<ClientView>), Refusals)
 )]
-pub(in crate::admin) async fn list_clients(Operator(local): Operator, Params(query): Params<Within>) -> Answer<Vec<ClientView>> {
+pub(in crate::admin) async fn list_clients(Operator(local): Operator, Params(query): Params<Within>) -> Answer<Page<ClientView>> {
     Ok(Json(local.clients(query).await?))
 }
 

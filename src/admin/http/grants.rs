@@ -5,7 +5,7 @@ use axum::Json;
 use crate::admin::Administration;
 use crate::admin::error::AdminError;
 use crate::admin::extract::{Body, Named, Operator, Params};
-use crate::admin::model::{GrantChange, GrantView, KeyView, Rotation, Within};
+use crate::admin::model::{GrantChange, GrantView, KeyView, Page, Rotation, Within};
 use crate::admin::openapi::Refusals;
 
 type Answer<T> = Result<Json<T>, AdminError>;
@@ -14,9 +14,9 @@ type Answer<T> = Result<Json<T>, AdminError>;
 #[utoipa::path(
     get, path = "/admin/v1/grants", tag = "grants",
     params(Within),
-    responses((status = 200, description = "Done", body = Vec<GrantView>), Refusals)
+    responses((status = 200, description = "Done", body = Page<GrantView>), Refusals)
 )]
-pub(in crate::admin) async fn list_grants(Operator(local): Operator, Params(query): Params<Within>) -> Answer<Vec<GrantView>> {
+pub(in crate::admin) async fn list_grants(Operator(local): Operator, Params(query): Params<Within>) -> Answer<Page<GrantView>> {
     Ok(Json(local.grants(query).await?))
 }
 

@@ -5,20 +5,24 @@ use axum::http::StatusCode;
 
 use crate::admin::Administration;
 use crate::admin::error::AdminError;
-use crate::admin::extract::{Body, Named, Operator};
-use crate::admin::model::{MemberRoles, MemberView, RoleView};
+use crate::admin::extract::{Body, Named, Operator, Params};
+use crate::admin::model::{MemberRoles, MemberView, Page, PageQuery, RoleView};
 use crate::admin::openapi::Refusals;
 
 type Answer<T> = Result<Json<T>, AdminError>;
 
-/// The members of an organization.
+/// The members of an organization, the newest users first.
 #[utoipa::path(
     get, path = "/admin/v1/orgs/{org}/members", tag = "members",
-    params(("org" = String, Path, description = "Id or slug of an organization")),
-    responses((status = 200, description = "Done", body = Vec<MemberView>), Refusals)
+    params(("org" = String, Path, description = "Id or slug of an organization"), PageQuery),
+    responses((status = 200, description = "Done", body = Page<MemberView>), Refusals)
 )]
-pub(in crate::admin) async fn list_members(Operator(local): Operator, Named(org): Named<String>) -> Answer<Vec<MemberView>> {
-    Ok(Json(local.members(&org).await?))
+pub(in crate::admin) async fn list_members(
+    Operator(local): Operator,
+    Named(org): Named<String>,
+    Params(page): Params<PageQuery>,
+) -> Answer<Page<MemberView>> {
+    Ok(Json(local.members(&org, page).await?))
 }
 
 /// Puts a user into an organization, or replaces its roles there.

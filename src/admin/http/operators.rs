@@ -5,17 +5,20 @@ use axum::http::StatusCode;
 
 use crate::admin::Administration;
 use crate::admin::error::AdminError;
-use crate::admin::extract::{Named, Operator};
-use crate::admin::model::UserView;
+use crate::admin::extract::{Named, Operator, Params};
+use crate::admin::model::{Page, PageQuery, UserView};
 use crate::admin::openapi::Refusals;
 
 /// Who may open the operator's pages, by e-mail address.
 #[utoipa::path(
-    get, path = "/admin/v1/operators", tag = "users",
-    responses((status = 200, description = "Done", body = Vec<UserView>), Refusals)
+    get, path = "/admin/v1/operators", tag = "users", params(PageQuery),
+    responses((status = 200, description = "Done", body = Page<UserView>), Refusals)
 )]
-pub(in crate::admin) async fn list_operators(Operator(local): Operator) -> Result<Json<Vec<UserView>>, AdminError> {
-    Ok(Json(local.operators().await?))
+pub(in crate::admin) async fn list_operators(
+    Operator(local): Operator,
+    Params(page): Params<PageQuery>,
+) -> Result<Json<Page<UserView>>, AdminError> {
+    Ok(Json(local.operators(page).await?))
 }
 
 /// Lets an active person open the operator's pages.

@@ -6,7 +6,9 @@ use axum::http::StatusCode;
 use crate::admin::Administration;
 use crate::admin::error::AdminError;
 use crate::admin::extract::{Body, Named, Operator, Params};
-use crate::admin::model::{CreatedInvitation, EndedSessions, InvitationView, NewInvitation, ScopeQuery, ScopeView, SessionView};
+use crate::admin::model::{
+    CreatedInvitation, EndedSessions, InvitationView, NewInvitation, Page, PageQuery, ScopeQuery, ScopeView, SessionView,
+};
 use crate::admin::openapi::Refusals;
 
 type Answer<T> = Result<Json<T>, AdminError>;
@@ -14,14 +16,15 @@ type Answer<T> = Result<Json<T>, AdminError>;
 /// The open invitations into an organization, newest first.
 #[utoipa::path(
     get, path = "/admin/v1/orgs/{org}/invitations", tag = "members",
-    params(("org" = String, Path, description = "Id or slug of an organization")),
-    responses((status = 200, description = "Done", body = Vec<InvitationView>), Refusals)
+    params(("org" = String, Path, description = "Id or slug of an organization"), PageQuery),
+    responses((status = 200, description = "Done", body = Page<InvitationView>), Refusals)
 )]
 pub(in crate::admin) async fn list_invitations(
     Operator(local): Operator,
     Named(org): Named<String>,
-) -> Answer<Vec<InvitationView>> {
-    Ok(Json(local.invitations(&org).await?))
+    Params(page): Params<PageQuery>,
+) -> Answer<Page<InvitationView>> {
+    Ok(Json(local.invitations(&org, page).await?))
 }
 
 /// Invites an address into an organization. The answer carries the link, this once.
@@ -56,14 +59,18 @@ pub(in crate::admin) async fn withdraw_invitation(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The browsers in which a user is signed in, seen last first.
+/// The browsers in which a user is signed in, newest first.
 #[utoipa::path(
     get, path = "/admin/v1/users/{user}/sessions", tag = "users",
-    params(("user" = String, Path, description = "Id or e-mail address of a user")),
-    responses((status = 200, description = "Done", body = Vec<SessionView>), Refusals)
+    params(("user" = String, Path, description = "Id or e-mail address of a user"), PageQuery),
+    responses((status = 200, description = "Done", body = Page<SessionView>), Refusals)
 )]
-pub(in crate::admin) async fn list_sessions(Operator(local): Operator, Named(user): Named<String>) -> Answer<Vec<SessionView>> {
-    Ok(Json(local.sessions(&user).await?))
+pub(in crate::admin) async fn list_sessions(
+    Operator(local): Operator,
+    Named(user): Named<String>,
+    Params(page): Params<PageQuery>,
+) -> Answer<Page<SessionView>> {
+    Ok(Json(local.sessions(&user, page).await?))
 }
 
 /// Ends every session of a user.

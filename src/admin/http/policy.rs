@@ -5,7 +5,9 @@ use axum::Json;
 use crate::admin::Administration;
 use crate::admin::error::AdminError;
 use crate::admin::extract::{Body, Named, Operator, Params};
-use crate::admin::model::{ClientPolicyChange, ClientPolicyView, NewClientsChange, OrgPolicyView, PolicyPage, RevokedGrants};
+use crate::admin::model::{
+    ClientPolicyChange, ClientPolicyView, NewClientsChange, OrgPolicyView, Page, PageQuery, RevokedGrants,
+};
 use crate::admin::openapi::Refusals;
 use crate::review::Entry;
 
@@ -14,13 +16,13 @@ type Answer<T> = Result<Json<T>, AdminError>;
 /// What an organization decided about clients.
 #[utoipa::path(
     get, path = "/admin/v1/orgs/{org}/policy", tag = "policy",
-    params(("org" = String, Path, description = "Id or slug of an organization"), PolicyPage),
+    params(("org" = String, Path, description = "Id or slug of an organization"), PageQuery),
     responses((status = 200, description = "Done", body = OrgPolicyView), Refusals)
 )]
 pub(in crate::admin) async fn show_policy(
     Operator(local): Operator,
     Named(org): Named<String>,
-    Params(page): Params<PolicyPage>,
+    Params(page): Params<PageQuery>,
 ) -> Answer<OrgPolicyView> {
     Ok(Json(local.policy(&org, page).await?))
 }
@@ -68,12 +70,16 @@ pub(in crate::admin) async fn revoke_client(
     Ok(Json(local.revoke_client(&org, &client).await?))
 }
 
-/// Who authorized what, what was not used for longest first.
+/// Who authorized what, newest first. That it was read is on record, page by page.
 #[utoipa::path(
     get, path = "/admin/v1/orgs/{org}/review", tag = "policy",
-    params(("org" = String, Path, description = "Id or slug of an organization")),
-    responses((status = 200, description = "Done", body = Vec<Entry>), Refusals)
+    params(("org" = String, Path, description = "Id or slug of an organization"), PageQuery),
+    responses((status = 200, description = "Done", body = Page<Entry>), Refusals)
 )]
-pub(in crate::admin) async fn review(Operator(local): Operator, Named(org): Named<String>) -> Answer<Vec<Entry>> {
-    Ok(Json(local.review(&org).await?))
+pub(in crate::admin) async fn review(
+    Operator(local): Operator,
+    Named(org): Named<String>,
+    Params(page): Params<PageQuery>,
+) -> Answer<Page<Entry>> {
+    Ok(Json(local.review(&org, page).await?))
 }

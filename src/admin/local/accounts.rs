@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
+use super::pages::Wanted;
 use super::{Local, display_name, still_there};
 use crate::admin::error::{AdminError, Rule};
-use crate::admin::model::{CreatedUser, NewOrg, NewPassword, NewUserRequest, OrgChange, OrgView, Switch, UserSwitch, UserView};
+use crate::admin::model::{
+    CreatedUser, NewOrg, NewPassword, NewUserRequest, OrgChange, OrgView, Page, PageQuery, Switch, UserSwitch, UserView,
+};
 use crate::password;
 use crate::store::{Created, NewUser, Org, OrgState, PasswordRecord, User, UserKind, UserState};
 use crate::types::{ALL_TENANTS, OrgId, PlainToken, Slug, TokenKind, UserId};
@@ -16,6 +19,26 @@ use crate::types::{ALL_TENANTS, OrgId, PlainToken, Slug, TokenKind, UserId};
 const MAX_TENANT: usize = 150;
 /// Longest e-mail address (RFC 5321 §4.5.3.1).
 const MAX_EMAIL: usize = 254;
+
+pub(super) async fn orgs(local: &Local, page: &PageQuery) -> Result<Page<OrgView>, AdminError> {
+    let wanted = Wanted::new(page.limit, page.cursor.as_deref(), |cursor| Slug::parse(cursor).ok())?;
+    let found = local.node.store.orgs_behind(wanted.after.as_ref(), wanted.one_more()).await?;
+    Ok(wanted.page(found, |last| last.slug.to_string(), OrgView::from))
+}
+
+pub(super) async fn users(local: &Local, page: &PageQuery) -> Result<Page<UserView>, AdminError> {
+    let wanted = Wanted::new(page.limit, page.cursor.as_deref(), |cursor| Some(cursor.to_owned()))?;
+    let found = local.node.store.users_behind(wanted.after.as_deref(), wanted.one_more()).await?;
+    Ok(wanted.page(found, |last| last.email.clone(), UserView::from))
+}
+
+/// Few of all users: a page is cut from all of them.
+pub(super) async fn operators(local: &Local, page: &PageQuery) -> Result<Page<UserView>, AdminError> {
+    let wanted = Wanted::new(page.limit, page.cursor.as_deref(), |cursor| Some(cursor.to_owned()))?;
+    let mut all = local.node.store.operators().await?;
+    all.retain(|one| wanted.after.as_ref().is_none_or(|after| one.email > *after));
+    Ok(wanted.page(all, |last| last.email.clone(), UserView::from))
+}
 
 pub(super) async fn create_org(local: &Local, new: NewOrg) -> Result<OrgView, AdminError> {
     let slug = Slug::parse(&new.slug).map_err(|e| AdminError::invalid(format!("slug: {e}")).of(Rule::Slug))?;

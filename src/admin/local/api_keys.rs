@@ -1,38 +1,34 @@
 //! API keys, private scopes and installations.
 
+use std::cmp::Reverse;
+use std::fmt;
 use std::time::Duration;
 
+use super::pages::{Wanted, made, place};
 use super::{Local, apps, clients, still_there};
 use crate::admin::error::{AdminError, Rule};
 use crate::admin::model::{
-    ApiKeyQuery, ApiKeyView, DecidedScope, InstallView, ScopeAsk, ScopeDecision, ScopeRequestView, ScopeVerdict, UninstalledApp,
-    Within, api_key_view, scope_request_view,
+    ApiKeyQuery, ApiKeyView, DecidedScope, InstallView, Page, PageQuery, ScopeAsk, ScopeDecision, ScopeRequestView, ScopeVerdict,
+    UninstalledApp, Within, api_key_view, scope_request_view,
 };
 use crate::apps::{AppError, on_offer, private_scope, reason, seen_from};
-use crate::store::{ApiKey, ApiKeySearch, App, ClientOrigin, Holder, Install, Refused, ScopeRefusal, ScopeRequests};
-use crate::types::{ApiKeyId, AppId, ClientId, OrgId, ScopeToken};
+use crate::store::{
+    ApiKeySearch, ClientOrigin, Holder, Installed, Refused, ScopeRefusal, ScopeRequest, ScopeRequestState, ScopeRequests,
+};
+use crate::types::{ApiKeyId, AppId, ClientId, OrgId, ScopeToken, Timestamp};
 
 /// How long a private scope counts when the operator does not say, and at most.
 const USUAL: u64 = 365 * 24 * 60 * 60;
 const LONGEST: u64 = 5 * USUAL;
-/// Keys that are read in one go.
-const AT_ONCE: u32 = 1_000;
 
-pub(super) async fn keys(local: &Local, query: ApiKeyQuery) -> Result<Vec<ApiKeyView>, AdminError> {
-    let org = org_of(local, Within { org: query.org, user: None }).await?;
+pub(super) async fn keys(local: &Local, query: ApiKeyQuery) -> Result<Page<ApiKeyView>, AdminError> {
+    let wanted = Wanted::new(query.limit, query.cursor.as_deref(), place(ApiKeyId::parse))?;
+    let org = org_of(local, query.org).await?;
     let named = |id: &str| AppId::parse(id).map_err(|_| AdminError::not_found("app", id));
     let app = query.app.as_deref().map(named).transpose()?;
     let search = ApiKeySearch { org, app, standing: query.state.map(Into::into), text: String::new() };
-    let mut keys: Vec<ApiKey> = Vec::new();
-    loop {
-        let last = keys.last().map(|key| (key.created_at, key.id.clone()));
-        let more = local.node.store.find_api_keys(&search, last.as_ref(), AT_ONCE).await?;
-        let whole = more.len() < AT_ONCE as usize;
-        keys.extend(more);
-        if whole {
-            return Ok(keys.iter().map(api_key_view).collect());
-        }
-    }
+    let keys = local.node.store.find_api_keys(&search, wanted.after.as_ref(), wanted.one_more()).await?;
+    Ok(wanted.page(keys, |last| made(last.created_at, &last.id), |key| api_key_view(&key)))
 }
 
 pub(super) async fn key(local: &Local, id: &str) -> Result<ApiKeyView, AdminError> {
@@ -48,10 +44,57 @@ pub(super) async fn disable(local: &Local, id: &str) -> Result<ApiKeyView, Admin
     local.settled(now).await
 }
 
-pub(super) async fn requests(local: &Local, within: Within) -> Result<Vec<ScopeRequestView>, AdminError> {
-    let org = org_of(local, within).await?;
+/// A page is cut from all of them, in the order in which the store has them.
+pub(super) async fn requests(local: &Local, within: Within) -> Result<Page<ScopeRequestView>, AdminError> {
+    let wanted = Wanted::new(within.limit, within.cursor.as_deref(), Turn::read)?;
+    let org = org_of(local, within.org).await?;
     let which = org.as_ref().map_or(ScopeRequests::All, ScopeRequests::Of);
-    Ok(local.node.store.scope_requests(which).await?.into_iter().map(scope_request_view).collect())
+    let mut all = local.node.store.scope_requests(which).await?;
+    all.retain(|one| wanted.after.as_ref().is_none_or(|after| Turn::of(one) > *after));
+    Ok(wanted.page(all, |last| Turn::of(last).to_string(), scope_request_view))
+}
+
+/// Where a request is in the list: those that wait come first, and of each kind what happened last.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Turn {
+    decided: bool,
+    at: Reverse<i64>,
+    holder: String,
+    scope: String,
+}
+
+impl Turn {
+    fn of(one: &ScopeRequest) -> Self {
+        let at = one.decided_at.or_else(|| one.asked.as_ref().map(|(_, at)| *at));
+        Self {
+            decided: one.state != ScopeRequestState::Pending,
+            at: Reverse(at.map_or(0, Timestamp::millis)),
+            holder: one.holder.as_str().to_owned(),
+            scope: one.scope.to_string(),
+        }
+    }
+
+    fn read(cursor: &str) -> Option<Self> {
+        // Neither ids nor scopes have a comma before the scope begins.
+        let mut parts = cursor.splitn(4, ',');
+        Some(Self {
+            decided: match parts.next()? {
+                "decided" => true,
+                "waits" => false,
+                _ => return None,
+            },
+            at: Reverse(parts.next()?.parse().ok()?),
+            holder: parts.next()?.to_owned(),
+            scope: parts.next()?.to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for Turn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { decided, at: Reverse(at), holder, scope } = self;
+        write!(f, "{},{at},{holder},{scope}", if *decided { "decided" } else { "waits" })
+    }
 }
 
 pub(super) async fn request(local: &Local, holder: &str, ask: ScopeAsk) -> Result<ScopeRequestView, AdminError> {
@@ -116,15 +159,11 @@ async fn decided(local: &Local, holder: &Holder, scope: &ScopeToken, ended: Refu
     local.settled(DecidedScope { request, revoked_grants: ended.grants, disabled_keys: ended.keys }).await
 }
 
-pub(super) async fn installs(local: &Local, org: &str) -> Result<Vec<InstallView>, AdminError> {
-    let org = local.find_org(org).await?;
-    let mut views = Vec::new();
-    for install in local.node.store.installs(&org.id).await? {
-        if let Some(app) = local.node.store.app(&install.app).await? {
-            views.push(install_view(local, install, &app).await?);
-        }
-    }
-    Ok(views)
+pub(super) async fn installs(local: &Local, org: &str, page: &PageQuery) -> Result<Page<InstallView>, AdminError> {
+    let wanted = Wanted::new(page.limit, page.cursor.as_deref(), |cursor| AppId::parse(cursor).ok())?;
+    let (store, org) = (&local.node.store, local.find_org(org).await?.id);
+    let found = store.installs_behind(&org, local.node.now(), wanted.after.as_ref(), wanted.one_more()).await?;
+    Ok(wanted.page(found, |last| last.install.app.to_string(), install_view))
 }
 
 pub(super) async fn install(local: &Local, org: &str, app: &str) -> Result<InstallView, AdminError> {
@@ -134,8 +173,10 @@ pub(super) async fn install(local: &Local, org: &str, app: &str) -> Result<Insta
     }
     local.node.store.install_app(&org.id, &app.id, &local.cause()).await?;
     let found = local.node.store.installs(&org.id).await?.into_iter().find(|i| i.app == app.id);
-    let view = install_view(local, found.ok_or_else(|| AdminError::not_found("app", app.id.as_str()))?, &app).await?;
-    local.settled(view).await
+    let found = found.ok_or_else(|| AdminError::not_found("app", app.id.as_str()))?;
+    let footing = local.node.store.footing(&org.id, &app.id, local.node.now()).await?;
+    let name = seen_from(&local.node.store, &org.id, &app).await?.name;
+    local.settled(install_view(Installed { install: found, name, footing })).await
 }
 
 pub(super) async fn uninstall(local: &Local, org: &str, app: &str) -> Result<UninstalledApp, AdminError> {
@@ -148,21 +189,22 @@ pub(super) async fn uninstall(local: &Local, org: &str, app: &str) -> Result<Uni
     local.settled(done).await
 }
 
-async fn install_view(local: &Local, install: Install, app: &App) -> Result<InstallView, AdminError> {
-    let (footing, org) = (local.node.store.footing(&install.org, &install.app, local.node.now()).await?, install.org);
-    Ok(InstallView {
+/// An installation as it is shown.
+#[must_use]
+pub fn install_view(Installed { install, name, footing }: Installed) -> InstallView {
+    InstallView {
         app: install.app,
-        name: seen_from(&local.node.store, &org, app).await?.name,
+        name,
         installed_at: install.at,
         installed_by: install.by,
         grants: footing.grants,
         users: footing.users,
         keys: footing.keys,
-    })
+    }
 }
 
-async fn org_of(local: &Local, within: Within) -> Result<Option<OrgId>, AdminError> {
-    match within.org {
+async fn org_of(local: &Local, named: Option<String>) -> Result<Option<OrgId>, AdminError> {
+    match named {
         Some(name) => Ok(Some(local.find_org(&name).await?.id)),
         None => Ok(None),
     }

@@ -1,13 +1,14 @@
 //! Apps: the operator's way to them. What can be done with them is decided in [`crate::apps`].
 
 use super::clients::{secret_view, view as client_view};
+use super::pages::{Wanted, made, place};
 use super::{Local, still_there};
 use crate::admin::app_model::{
     AppChange, AppDetails, AppSecret, AppVersionView, AppView, ChangeView, ConditionView, CreatedApp, ImportedApp, NewApp,
     Publish, PublishedApp, StableMark,
 };
 use crate::admin::error::AdminError;
-use crate::admin::model::{CreatedSecret, Switch, Within};
+use crate::admin::model::{CreatedSecret, Page, Switch, Within};
 use crate::apps::{AppError, Author, Change, Condition, Import, Imported, Made, Manifest, NewSecret, Refusal, Workshop, Written};
 use crate::store::{App, AppState, AppVersion, Stage};
 use crate::types::{AppId, AppUuid, PlainToken};
@@ -54,15 +55,17 @@ pub(super) fn workshop(local: &Local) -> Workshop<'_> {
     Workshop::new(&local.node, Author::Operator, local.cause())
 }
 
-pub(super) async fn list(local: &Local, within: Within) -> Result<Vec<AppView>, AdminError> {
+pub(super) async fn list(local: &Local, within: Within) -> Result<Page<AppView>, AdminError> {
     if within.user.is_some() {
         return Err(AdminError::invalid("apps belong to organizations; use org"));
     }
-    let org = match within.org {
-        Some(name) => Some(local.find_org(&name).await?.id),
-        None => None,
+    let wanted = Wanted::new(within.limit, within.cursor.as_deref(), place(AppId::parse))?;
+    let (store, after, limit) = (&local.node.store, wanted.after.as_ref(), wanted.one_more());
+    let found = match within.org {
+        Some(name) => store.find_apps(&local.find_org(&name).await?.id, after, limit).await?,
+        None => store.apps_behind(after, limit).await?,
     };
-    Ok(local.node.store.apps(org.as_ref()).await?.into_iter().map(view).collect())
+    Ok(wanted.page(found, |last| made(last.created_at, &last.id), view))
 }
 
 pub(super) async fn show(local: &Local, name: &str) -> Result<AppDetails, AdminError> {
@@ -76,7 +79,8 @@ pub(super) async fn show(local: &Local, name: &str) -> Result<AppDetails, AdminE
     let versions = local.node.store.app_versions(&app.id).await?.into_iter().map(version_view).collect();
     let changes = bench.pending(&app).await?.into_iter().map(change_view).collect();
     let conditions = bench.conditions(&app).await?.into_iter().map(condition_view).collect();
-    Ok(AppDetails { app: view(app), clients, versions, changes, conditions })
+    let untried_scopes = bench.untried(&app).await?;
+    Ok(AppDetails { app: view(app), clients, versions, changes, conditions, untried_scopes })
 }
 
 pub(super) async fn create(local: &Local, new: NewApp) -> Result<CreatedApp, AdminError> {
@@ -117,6 +121,7 @@ pub(super) async fn publish(local: &Local, name: &str, publish: Publish) -> Resu
         client_secret: shown(release.secret.as_ref()),
         narrowed_grants: release.narrowed,
         ended_grants: release.ended,
+        untried_scopes: release.untried,
     })
 }
 

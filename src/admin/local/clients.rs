@@ -1,25 +1,28 @@
 //! Clients and their secrets.
 
 use super::Local;
+use super::pages::{Wanted, made, place};
 use crate::admin::error::{AdminError, RefusalCode};
 use crate::admin::model::{
-    ClientScopes, ClientSwitch, ClientTerms, ClientView, CreatedClient, CreatedSecret, NewClient, NewClientKind, NewSecret,
+    ClientScopes, ClientSwitch, ClientTerms, ClientView, CreatedClient, CreatedSecret, NewClient, NewClientKind, NewSecret, Page,
     SecretView, Within,
 };
 use crate::apps;
 use crate::clients::{By, ClientError, Clients, Kind, Made, New, Sort};
 use crate::store::{Client, ClientSecret, ClientState};
-use crate::types::PlainToken;
+use crate::types::{ClientId, PlainToken};
 
-pub(super) async fn list(local: &Local, within: Within) -> Result<Vec<ClientView>, AdminError> {
+pub(super) async fn list(local: &Local, within: Within) -> Result<Page<ClientView>, AdminError> {
     if within.user.is_some() {
         return Err(AdminError::invalid("clients belong to organizations; use org"));
     }
-    let org = match within.org {
-        Some(name) => Some(local.find_org(&name).await?.id),
-        None => None,
+    let wanted = Wanted::new(within.limit, within.cursor.as_deref(), place(ClientId::parse))?;
+    let (store, after, limit) = (&local.node.store, wanted.after.as_ref(), wanted.one_more());
+    let found = match within.org {
+        Some(name) => store.find_org_clients(&local.find_org(&name).await?.id, "", after, limit).await?,
+        None => store.clients_behind(after, limit).await?,
     };
-    Ok(local.node.store.clients(org.as_ref()).await?.into_iter().map(|c| view(c, &[])).collect())
+    Ok(wanted.page(found, |last| made(last.created_at, &last.id), |client| view(client, &[])))
 }
 
 pub(super) async fn show(local: &Local, id: &str) -> Result<ClientView, AdminError> {

@@ -1,18 +1,16 @@
 //! Grants.
 
+use super::pages::{Wanted, made, place};
 use super::{Local, still_there};
 use crate::admin::error::AdminError;
-use crate::admin::model::{GrantChange, GrantStateView, GrantView, Within};
+use crate::admin::model::{GrantChange, GrantStateView, GrantView, Page, Within};
 use crate::config::Config;
-use crate::store::{GrantFacts, GrantSearch, GrantState, Narrowed, Narrowing, RevokeReason, SharedStore, StoreError};
+use crate::store::{GrantFacts, GrantSearch, GrantState, Narrowed, Narrowing, RevokeReason};
 use crate::token::{effective, standing};
-use crate::types::{GrantId, OrgId, ScopeSet, Selectors, Timestamp, UserId};
+use crate::types::{GrantId, ScopeSet, Selectors, Timestamp};
 
-/// Grants that are read at once, and those in one answer when neither organization nor user narrows it.
-const MOST: u32 = 1000;
-
-pub(super) async fn list(local: &Local, within: Within) -> Result<Vec<GrantView>, AdminError> {
-    let store = &local.node.store;
+pub(super) async fn list(local: &Local, within: Within) -> Result<Page<GrantView>, AdminError> {
+    let wanted = Wanted::new(within.limit, within.cursor.as_deref(), place(GrantId::parse))?;
     let org = match within.org {
         Some(name) => Some(local.find_org(&name).await?.id),
         None => None,
@@ -21,28 +19,14 @@ pub(super) async fn list(local: &Local, within: Within) -> Result<Vec<GrantView>
         Some(name) => Some(local.find_user(&name).await?.id),
         None => None,
     };
-    let facts = match (&org, &user) {
-        (Some(org), user) => of_org(store, org, user.as_ref()).await?,
-        (None, Some(user)) => store.grants_of_user(user, Timestamp::from_millis(0)).await?,
-        (None, None) => store.grants(MOST).await?,
+    let (store, after, limit) = (&local.node.store, wanted.after.as_ref(), wanted.one_more());
+    let facts = match org {
+        Some(org) => store.find_grants(&org, &GrantSearch { user, ..GrantSearch::default() }, after, limit).await?,
+        None => store.grants_behind(user.as_ref(), after, limit).await?,
     };
     let (config, now) = (local.node.config.load(), local.node.now());
-    Ok(facts.iter().map(|facts| view(&config, facts, now)).collect())
-}
-
-/// The grants of an organization, perhaps only those of a user there: page by page, so that no statement reads all of them.
-async fn of_org(store: &SharedStore, org: &OrgId, user: Option<&UserId>) -> Result<Vec<GrantFacts>, StoreError> {
-    let search = GrantSearch { user: user.cloned(), ..GrantSearch::default() };
-    let (mut all, mut after) = (Vec::new(), None);
-    loop {
-        let page = store.find_grants(org, &search, after.as_ref(), MOST).await?;
-        let more = page.len() >= MOST as usize;
-        after = page.last().map(|facts| (facts.grant.created_at, facts.grant.id.clone()));
-        all.extend(page);
-        if !more {
-            return Ok(all);
-        }
-    }
+    let cursor = |last: &GrantFacts| made(last.grant.created_at, &last.grant.id);
+    Ok(wanted.page(facts, cursor, |facts| view(&config, &facts, now)))
 }
 
 pub(super) async fn show(local: &Local, id: &str) -> Result<GrantView, AdminError> {

@@ -1,18 +1,18 @@
 //! Who belongs where, with which roles.
 
+use super::pages::Wanted;
 use super::{Local, still_there};
 use crate::admin::error::AdminError;
-use crate::admin::model::{MemberRoles, MemberView, RoleView};
-use crate::store::Membership;
-use crate::types::RoleName;
+use crate::admin::model::{MemberRoles, MemberView, Page, PageQuery, RoleView};
+use crate::store::{MemberSearch, Membership, User};
+use crate::types::{RoleName, UserId};
 
-pub(super) async fn list(local: &Local, org: &str) -> Result<Vec<MemberView>, AdminError> {
-    let org = local.find_org(org).await?;
-    let mut members = Vec::new();
-    for member in local.node.store.members(&org.id).await? {
-        members.push(view(local, member).await?);
-    }
-    Ok(members)
+pub(super) async fn list(local: &Local, org: &str, page: &PageQuery) -> Result<Page<MemberView>, AdminError> {
+    let wanted = Wanted::new(page.limit, page.cursor.as_deref(), |cursor| UserId::parse(cursor).ok())?;
+    let (org, every) = (local.find_org(org).await?.id, MemberSearch::default());
+    let found = local.node.store.find_members(&org, &every, wanted.after.as_ref(), wanted.one_more()).await?;
+    let cursor = |(last, _): &(User, Vec<RoleName>)| last.id.to_string();
+    Ok(wanted.page(found, cursor, |(user, roles)| MemberView { org: org.clone(), user: user.into(), roles }))
 }
 
 pub(super) async fn set(local: &Local, org: &str, user: &str, wanted: MemberRoles) -> Result<MemberView, AdminError> {

@@ -9,11 +9,13 @@ mod explain;
 mod grants;
 mod keys;
 mod members;
+mod pages;
 mod people;
 mod policy;
 mod searches;
 mod shadow;
 
+pub use api_keys::install_view;
 pub use apps::{change_view, condition_view, version_view, view as app_view};
 pub use audit::entry as audit_entry;
 pub use clients::{secret_view, view as client_view};
@@ -39,7 +41,7 @@ use super::model::{
     AuditEntry, AuditPageView, AuditQuery, ClientPolicyChange, ClientPolicyView, ClientScopes, ClientSwitch, ClientTerms,
     ClientView, CreatedClient, CreatedInvitation, CreatedSecret, CreatedUser, EndedSessions, ExplainQuery, ExplanationView,
     GrantChange, GrantView, InvitationView, KeyView, MemberRoles, MemberView, NewClient, NewClientsChange, NewInvitation, NewOrg,
-    NewPassword, NewSavedSearch, NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, PolicyPage, RevokedGrants,
+    NewPassword, NewSavedSearch, NewSecret, NewUserRequest, OrgChange, OrgPolicyView, OrgView, Page, PageQuery, RevokedGrants,
     RoleView, Rotation, SavedSearchView, ScopeQuery, ScopeView, SessionView, ShadowQuery, ShadowReport, Switch, UserSwitch,
     UserView, Within,
 };
@@ -136,8 +138,8 @@ fn still_there<T>(found: Result<Option<T>, StoreError>, what: &str, which: &str)
 
 #[async_trait]
 impl Administration for Local {
-    async fn orgs(&self) -> Result<Vec<OrgView>, AdminError> {
-        Ok(self.node.store.orgs().await?.into_iter().map(OrgView::from).collect())
+    async fn orgs(&self, page: PageQuery) -> Result<Page<OrgView>, AdminError> {
+        accounts::orgs(self, &page).await
     }
     async fn org(&self, org: &str) -> Result<OrgView, AdminError> {
         Ok(self.find_org(org).await?.into())
@@ -152,8 +154,8 @@ impl Administration for Local {
         accounts::switch_org(self, org, to).await
     }
 
-    async fn users(&self) -> Result<Vec<UserView>, AdminError> {
-        Ok(self.node.store.users().await?.into_iter().map(UserView::from).collect())
+    async fn users(&self, page: PageQuery) -> Result<Page<UserView>, AdminError> {
+        accounts::users(self, &page).await
     }
     async fn user(&self, user: &str) -> Result<UserView, AdminError> {
         Ok(self.find_user(user).await?.into())
@@ -164,8 +166,8 @@ impl Administration for Local {
     async fn switch_user(&self, user: &str, to: UserSwitch) -> Result<UserView, AdminError> {
         accounts::switch_user(self, user, to).await
     }
-    async fn operators(&self) -> Result<Vec<UserView>, AdminError> {
-        Ok(self.node.store.operators().await?.into_iter().map(UserView::from).collect())
+    async fn operators(&self, page: PageQuery) -> Result<Page<UserView>, AdminError> {
+        accounts::operators(self, &page).await
     }
     async fn add_operator(&self, user: &str) -> Result<UserView, AdminError> {
         accounts::add_operator(self, user).await
@@ -177,8 +179,8 @@ impl Administration for Local {
         accounts::set_password(self, user, new).await
     }
 
-    async fn members(&self, org: &str) -> Result<Vec<MemberView>, AdminError> {
-        members::list(self, org).await
+    async fn members(&self, org: &str, page: PageQuery) -> Result<Page<MemberView>, AdminError> {
+        members::list(self, org, &page).await
     }
     async fn set_member(&self, org: &str, user: &str, roles: MemberRoles) -> Result<MemberView, AdminError> {
         members::set(self, org, user, roles).await
@@ -186,8 +188,8 @@ impl Administration for Local {
     async fn remove_member(&self, org: &str, user: &str) -> Result<(), AdminError> {
         members::remove(self, org, user).await
     }
-    async fn invitations(&self, org: &str) -> Result<Vec<InvitationView>, AdminError> {
-        people::invitations(self, org).await
+    async fn invitations(&self, org: &str, page: PageQuery) -> Result<Page<InvitationView>, AdminError> {
+        people::invitations(self, org, &page).await
     }
     async fn invite(&self, org: &str, new: NewInvitation) -> Result<CreatedInvitation, AdminError> {
         people::invite(self, org, new).await
@@ -195,8 +197,8 @@ impl Administration for Local {
     async fn withdraw_invitation(&self, org: &str, invitation: &str) -> Result<(), AdminError> {
         people::withdraw(self, org, invitation).await
     }
-    async fn sessions(&self, user: &str) -> Result<Vec<SessionView>, AdminError> {
-        people::sessions(self, user).await
+    async fn sessions(&self, user: &str, page: PageQuery) -> Result<Page<SessionView>, AdminError> {
+        people::sessions(self, user, &page).await
     }
     async fn end_session(&self, user: &str, session: &str) -> Result<(), AdminError> {
         people::end_session(self, user, session).await
@@ -211,7 +213,7 @@ impl Administration for Local {
         Ok(people::scopes(self, &query))
     }
 
-    async fn clients(&self, within: Within) -> Result<Vec<ClientView>, AdminError> {
+    async fn clients(&self, within: Within) -> Result<Page<ClientView>, AdminError> {
         clients::list(self, within).await
     }
     async fn client(&self, client: &str) -> Result<ClientView, AdminError> {
@@ -239,7 +241,7 @@ impl Administration for Local {
         clients::delete(self, client).await
     }
 
-    async fn apps(&self, within: Within) -> Result<Vec<AppView>, AdminError> {
+    async fn apps(&self, within: Within) -> Result<Page<AppView>, AdminError> {
         apps::list(self, within).await
     }
     async fn app(&self, app: &str) -> Result<AppDetails, AdminError> {
@@ -276,7 +278,7 @@ impl Administration for Local {
         apps::import(self, org, &manifest).await
     }
 
-    async fn grants(&self, within: Within) -> Result<Vec<GrantView>, AdminError> {
+    async fn grants(&self, within: Within) -> Result<Page<GrantView>, AdminError> {
         grants::list(self, within).await
     }
     async fn grant(&self, grant: &str) -> Result<GrantView, AdminError> {
@@ -289,7 +291,7 @@ impl Administration for Local {
         grants::revoke(self, grant).await
     }
 
-    async fn api_keys(&self, query: ApiKeyQuery) -> Result<Vec<ApiKeyView>, AdminError> {
+    async fn api_keys(&self, query: ApiKeyQuery) -> Result<Page<ApiKeyView>, AdminError> {
         api_keys::keys(self, query).await
     }
     async fn api_key(&self, key: &str) -> Result<ApiKeyView, AdminError> {
@@ -298,7 +300,7 @@ impl Administration for Local {
     async fn disable_api_key(&self, key: &str) -> Result<ApiKeyView, AdminError> {
         api_keys::disable(self, key).await
     }
-    async fn scope_requests(&self, within: Within) -> Result<Vec<ScopeRequestView>, AdminError> {
+    async fn scope_requests(&self, within: Within) -> Result<Page<ScopeRequestView>, AdminError> {
         api_keys::requests(self, within).await
     }
     async fn request_scope(&self, holder: &str, ask: ScopeAsk) -> Result<ScopeRequestView, AdminError> {
@@ -310,8 +312,8 @@ impl Administration for Local {
     async fn decide_scope(&self, holder: &str, decision: ScopeDecision) -> Result<DecidedScope, AdminError> {
         api_keys::decide(self, holder, decision).await
     }
-    async fn installs(&self, org: &str) -> Result<Vec<InstallView>, AdminError> {
-        api_keys::installs(self, org).await
+    async fn installs(&self, org: &str, page: PageQuery) -> Result<Page<InstallView>, AdminError> {
+        api_keys::installs(self, org, &page).await
     }
     async fn install_app(&self, org: &str, app: &str) -> Result<InstallView, AdminError> {
         api_keys::install(self, org, app).await
@@ -320,7 +322,7 @@ impl Administration for Local {
         api_keys::uninstall(self, org, app).await
     }
 
-    async fn policy(&self, org: &str, page: PolicyPage) -> Result<OrgPolicyView, AdminError> {
+    async fn policy(&self, org: &str, page: PageQuery) -> Result<OrgPolicyView, AdminError> {
         policy::show(self, org, page).await
     }
     async fn set_new_clients(&self, org: &str, to: NewClientsChange) -> Result<OrgPolicyView, AdminError> {
@@ -337,8 +339,8 @@ impl Administration for Local {
     async fn revoke_client(&self, org: &str, client: &str) -> Result<RevokedGrants, AdminError> {
         policy::revoke(self, org, client).await
     }
-    async fn review(&self, org: &str) -> Result<Vec<Entry>, AdminError> {
-        policy::review(self, org).await
+    async fn review(&self, org: &str, page: PageQuery) -> Result<Page<Entry>, AdminError> {
+        policy::review(self, org, &page).await
     }
 
     async fn keys(&self) -> Result<Vec<KeyView>, AdminError> {

@@ -1,10 +1,16 @@
 //! Invitations, sessions and the scope catalogue.
 
+use std::cmp::Reverse;
+use std::convert::Infallible;
+
 use super::Local;
+use super::pages::{Wanted, made, place};
 use crate::admin::error::AdminError;
-use crate::admin::model::{CreatedInvitation, EndedSessions, InvitationView, NewInvitation, ScopeQuery, ScopeView, SessionView};
+use crate::admin::model::{
+    CreatedInvitation, EndedSessions, InvitationView, NewInvitation, Page, PageQuery, ScopeQuery, ScopeView, SessionView,
+};
 use crate::roster::{By, Refusal, Roster, RosterError};
-use crate::store::SessionDetails;
+use crate::store::{Invitation, SessionDetails};
 use crate::types::{InvitationId, UserId};
 
 impl From<RosterError> for AdminError {
@@ -28,10 +34,11 @@ impl From<RosterError> for AdminError {
     }
 }
 
-pub(super) async fn invitations(local: &Local, org: &str) -> Result<Vec<InvitationView>, AdminError> {
-    let org = local.find_org(org).await?;
-    let open = local.node.store.invitations(&org.id, local.node.now()).await?;
-    Ok(open.into_iter().map(InvitationView::from).collect())
+pub(super) async fn invitations(local: &Local, org: &str, page: &PageQuery) -> Result<Page<InvitationView>, AdminError> {
+    let wanted = Wanted::new(page.limit, page.cursor.as_deref(), place(InvitationId::parse))?;
+    let (org, now) = (local.find_org(org).await?.id, local.node.now());
+    let open = local.node.store.find_invitations(&org, now, wanted.after.as_ref(), wanted.one_more()).await?;
+    Ok(wanted.page(open, |last: &Invitation| made(last.created_at, &last.id), InvitationView::from))
 }
 
 pub(super) async fn invite(local: &Local, org: &str, new: NewInvitation) -> Result<CreatedInvitation, AdminError> {
@@ -49,9 +56,15 @@ pub(super) async fn withdraw(local: &Local, org: &str, invitation: &str) -> Resu
     Ok(Roster::new(&local.node, &org, By::Operator, local.cause()).withdraw(&id).await?)
 }
 
-pub(super) async fn sessions(local: &Local, user: &str) -> Result<Vec<SessionView>, AdminError> {
+/// One person's, and few: a page is cut from all of them. When they were seen last changes all the time, so it orders no pages.
+pub(super) async fn sessions(local: &Local, user: &str, page: &PageQuery) -> Result<Page<SessionView>, AdminError> {
+    let wanted = Wanted::new(page.limit, page.cursor.as_deref(), place(|id| Ok::<_, Infallible>(id.to_owned())))?;
     let user = local.find_user(user).await?;
-    Ok(live(local, &user.id).await?.into_iter().map(SessionView::from).collect())
+    let started = |one: &SessionView| (one.started_at, one.id.clone());
+    let mut all: Vec<_> = live(local, &user.id).await?.into_iter().map(SessionView::from).collect();
+    all.retain(|one| wanted.after.as_ref().is_none_or(|after| started(one) < *after));
+    all.sort_by_key(|one| Reverse(started(one)));
+    Ok(wanted.page(all, |last| made(last.started_at, &last.id), |one| one))
 }
 
 pub(super) async fn end_session(local: &Local, user: &str, session: &str) -> Result<(), AdminError> {

@@ -1,40 +1,30 @@
 //! What organizations decided about clients.
 
 use super::Local;
+use super::pages::{Wanted, made, place};
 use crate::admin::error::AdminError;
 use crate::admin::model::{
-    ClientPolicyChange, ClientPolicyView, NewClientsChange, OrgPolicyView, PolicyPage, RevokedGrants, VerdictName,
+    ClientPolicyChange, ClientPolicyView, NewClientsChange, OrgPolicyView, Page, PageQuery, RevokedGrants, VerdictName,
 };
 use crate::review::{self, Entry};
 use crate::store::{ClientUse, ClientUseSearch, Org, Verdict};
-use crate::types::{ClientId, ScopeSet, Setting};
+use crate::types::{ClientId, GrantId, ScopeSet, Setting};
 
-/// Clients of a page when the query doesn't say, and the most that it may say.
-const PAGE: u32 = 100;
-const MOST: u32 = 1000;
-
-pub(super) async fn show(local: &Local, org: &str, page: PolicyPage) -> Result<OrgPolicyView, AdminError> {
-    let limit = page.limit.unwrap_or(PAGE);
-    if !(1..=MOST).contains(&limit) {
-        return Err(AdminError::invalid(format!("limit is 1 to {MOST}")));
-    }
-    let wrong = |_| AdminError::invalid("cursor: use `next` of the page before");
-    let after = page.cursor.as_deref().map(ClientId::parse).transpose().map_err(wrong)?;
+pub(super) async fn show(local: &Local, org: &str, page: PageQuery) -> Result<OrgPolicyView, AdminError> {
+    let wanted = Wanted::new(page.limit, page.cursor.as_deref(), |cursor| ClientId::parse(cursor).ok())?;
     let org = local.find_org(org).await?;
     let (store, all) = (&local.node.store, ClientUseSearch::default());
-    // One more than asked for tells whether there is a next page.
-    let mut found = store.find_clients_of_org(&org.id, &all, local.node.now(), after.as_ref(), limit + 1).await?;
-    let more = found.len() > limit as usize;
-    found.truncate(limit as usize);
-    let next = found.last().filter(|_| more).map(|last| last.client.id.to_string());
+    let (after, limit) = (wanted.after.as_ref(), wanted.one_more());
+    let found = store.find_clients_of_org(&org.id, &all, local.node.now(), after, limit).await?;
     let new_clients = store.new_clients(&org.id).await?;
-    Ok(OrgPolicyView { new_clients, clients: found.into_iter().map(view).collect(), next })
+    let Page { data, next } = wanted.page(found, |last| last.client.id.to_string(), view);
+    Ok(OrgPolicyView { new_clients, clients: data, next })
 }
 
 pub(super) async fn set_new_clients(local: &Local, org: &str, to: NewClientsChange) -> Result<OrgPolicyView, AdminError> {
     let found = local.find_org(org).await?;
     local.node.store.set_new_clients(&found.id, to.new_clients, &local.cause()).await?;
-    let now = show(local, org, PolicyPage::default()).await?;
+    let now = show(local, org, PageQuery::default()).await?;
     local.settled(now).await
 }
 
@@ -73,12 +63,14 @@ pub(super) async fn revoke(local: &Local, org: &str, client: &str) -> Result<Rev
     local.settled(RevokedGrants { revoked }).await
 }
 
-/// Every live grant with a proposal. That it was read is on record, whoever read it.
-pub(super) async fn review(local: &Local, org: &str) -> Result<Vec<Entry>, AdminError> {
-    let org = local.find_org(org).await?;
-    let entries = review::entries(&local.node, &local.node.config.load(), &org).await?;
-    review::noted(&local.node, &org, &local.cause()).await?;
-    Ok(entries)
+/// Live grants with a proposal. That a page was read is on record, whoever read it.
+pub(super) async fn review(local: &Local, org: &str, page: &PageQuery) -> Result<Page<Entry>, AdminError> {
+    let wanted = Wanted::new(page.limit, page.cursor.as_deref(), place(GrantId::parse))?;
+    let (org, every) = (local.find_org(org).await?, review::Wanted::default());
+    let (node, which) = (&local.node, (wanted.after.as_ref(), wanted.one_more()));
+    let found = review::newest(node, &node.config.load(), &org, every, which).await?;
+    review::noted(node, &org, &local.cause()).await?;
+    Ok(wanted.page(found, |last| made(last.granted_at, &last.grant), |entry| entry))
 }
 
 async fn find(local: &Local, org: &str, client: &str) -> Result<(Org, ClientId), AdminError> {

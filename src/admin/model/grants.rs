@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::page::PageQuery;
 use crate::store::RevokeReason;
 use crate::types::{ClientId, GrantId, OrgId, ResourceId, ScopeSet, Selectors, Slug, Timestamp, UserId, rfc3339};
 
-/// Which clients or grants to list; everything without a filter.
+/// Which page of the clients, apps, grants or requests to list; without a filter of all of them.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -17,6 +18,21 @@ pub struct Within {
     /// A user, by id or e-mail address; for grants alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
+    /// At most this many items, 1 to 1000; 100 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(minimum = 1, maximum = 1000)]
+    pub limit: Option<u32>,
+    /// `next` of the page before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+impl Within {
+    /// A page of those of an organization, of a user, or of all.
+    #[must_use]
+    pub fn of(org: Option<String>, user: Option<String>, PageQuery { limit, cursor }: PageQuery) -> Self {
+        Self { org, user, limit, cursor }
+    }
 }
 
 /// A grant: what consent created and revocation ends.

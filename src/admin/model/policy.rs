@@ -1,7 +1,7 @@
 //! What an organization decided about clients, and who authorized what in it.
 
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use crate::store::{NewClients, Stance};
 use crate::types::rfc3339;
@@ -17,20 +17,6 @@ pub struct OrgPolicyView {
     pub clients: Vec<ClientPolicyView>,
     /// Where to go on (`cursor`); `null` at the end.
     pub next: Option<String>,
-}
-
-/// Which page of the clients.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct PolicyPage {
-    /// At most this many clients, 1 to 1000; 100 when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[param(minimum = 1, maximum = 1000)]
-    pub limit: Option<u32>,
-    /// `next` of the page before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cursor: Option<String>,
 }
 
 /// A client in an organization.

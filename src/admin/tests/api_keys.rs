@@ -48,23 +48,28 @@ async fn story(admin: &dyn Administration, slug: &str) {
     admin.request_scope(&app, ask("api_keys:write", "for another year")).await.expect("a renewal");
     let kept = admin.cancel_scope_request(&app, "api_keys:write").await.expect("taken back");
     assert_eq!((kept.state, kept.approved_until), (ScopeRequestState::Approved, given.request.approved_until), "it goes on");
-    let listed = admin.scope_requests(Within { org: Some(slug.to_owned()), user: None }).await.expect("a list");
-    assert_eq!(listed, [kept]);
+    let listed = admin.scope_requests(Within { org: Some(slug.to_owned()), ..Within::default() }).await.expect("a list");
+    assert_eq!(listed.data, [kept]);
     assert_eq!(code(admin.decide_scope(&app, decision(ScopeVerdict::Deny)).await), RefusalCode::Conflict);
     let taken = admin.decide_scope(&app, decision(ScopeVerdict::Withdraw)).await.expect("taken back");
     assert_eq!((taken.request.state, taken.revoked_grants, taken.disabled_keys), (ScopeRequestState::Withdrawn, 0, 0));
 
     assert_eq!(code(admin.install_app(&format!("{slug}-two"), &app).await), RefusalCode::Conflict, "a draft of another");
     let installed = admin.install_app(slug, &app).await.expect("installed");
-    assert_eq!(admin.installs(slug).await.expect("a list"), [installed]);
+    assert_eq!(admin.installs(slug, PageQuery::default()).await.expect("a list").data, [installed]);
     let gone = admin.uninstall_app(slug, &app).await.expect("uninstalled");
     assert_eq!((gone.grants, gone.users, gone.keys), (0, 0, 0));
     assert_eq!(code(admin.uninstall_app(slug, &app).await), RefusalCode::Conflict);
-    assert_eq!(admin.api_keys(ApiKeyQuery::default()).await.expect("a list"), []);
-    let of_app = ApiKeyQuery { org: Some(slug.to_owned()), app: Some(app.clone()), state: Some(ApiKeyStateView::Live) };
-    assert_eq!(admin.api_keys(of_app).await.expect("a list"), []);
+    assert_eq!(admin.api_keys(ApiKeyQuery::default()).await.expect("a list").data, []);
+    let of_app = ApiKeyQuery {
+        org: Some(slug.to_owned()),
+        app: Some(app.clone()),
+        state: Some(ApiKeyStateView::Live),
+        ..ApiKeyQuery::default()
+    };
+    assert_eq!(admin.api_keys(of_app).await.expect("a list").data, []);
     let nothing = ApiKeyQuery { app: Some("nothing".to_owned()), ..ApiKeyQuery::default() };
-    assert_eq!(admin.api_keys(nothing).await.expect("a list"), [], "an app that there is not has none");
+    assert_eq!(admin.api_keys(nothing).await.expect("a list").data, [], "an app that there is not has none");
     assert_eq!(code(admin.api_key("ak_nobody").await), RefusalCode::NotFound);
     assert_eq!(code(admin.disable_api_key("ak_nobody").await), RefusalCode::NotFound);
 }

@@ -96,8 +96,8 @@ async fn story(admin: &dyn Administration) -> Said {
     say("format", told(admin.import_app("beta", crate::apps::Manifest { manifest_version: 2, ..manifest }).await));
 
     say("disable", told(admin.switch_app(&id, Switch::Disabled).await));
-    say("clients", told(admin.clients(Within { org: Some("acme".to_owned()), user: None }).await));
-    say("apps", told(admin.apps(Within { org: Some("acme".to_owned()), user: None }).await));
+    say("clients", told(admin.clients(Within { org: Some("acme".to_owned()), ..Within::default() }).await));
+    say("apps", told(admin.apps(Within { org: Some("acme".to_owned()), ..Within::default() }).await));
     say("delete", told(admin.delete_app(&id).await));
     say("delete again", told(admin.delete_app(&id).await.map_err(|e| without(e, &id))));
     said

@@ -73,6 +73,7 @@ pub(in crate::api) async fn publish_app(
             client_secret: release.secret.map(|s| s.expose().to_owned()),
             narrowed_grants: release.narrowed,
             ended_grants: release.ended,
+            untried_scopes: release.untried,
         })
     };
     let answer = once(&caller, &headers, &format!("apps/{id}/versions"), &publish, release).await?;

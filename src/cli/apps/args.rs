@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::cli::args::Place;
+use crate::cli::pages::Paged;
 use crate::types::Setting;
 
 #[derive(Debug, Args)]
@@ -22,6 +23,8 @@ pub(super) enum Action {
         /// Of an organization: id or slug
         #[arg(long)]
         org: Option<String>,
+        #[command(flatten)]
+        page: Paged,
     },
     /// One app, with its clients, versions, and what it takes to publish it
     Show {
@@ -45,7 +48,8 @@ pub(super) enum Action {
         /// Its id or `app_uuid`
         app: String,
     },
-    /// Publish the draft as a new version; the first one makes the published client, whose secret is shown this once
+    /// Publish the draft as a new version; the first one makes the published client, whose secret is shown this once. What was
+    /// never tried in a test authorization is named before, and published
     Publish {
         /// Its id or `app_uuid`
         app: String,
@@ -74,11 +78,13 @@ pub(super) enum Action {
     /// Private scopes of an app: asked for, given, taken back
     #[command(subcommand)]
     Scopes(ScopesAction),
-    /// The apps that an organization has
+    /// The apps that an organization has, the newest apps first
     Installed {
         /// The organization: id or slug
         #[arg(long)]
         org: String,
+        #[command(flatten)]
+        page: Paged,
     },
     /// Install an app in an organization before anybody consents, and let it through the organization's approval
     Install {
@@ -121,6 +127,8 @@ pub(in crate::cli) enum ScopesAction {
         /// By an organization: id or slug
         #[arg(long)]
         org: Option<String>,
+        #[command(flatten)]
+        page: Paged,
     },
     /// Ask for a private scope
     Request {

@@ -6,11 +6,13 @@ use crate::admin::{
 };
 use crate::cli::failure::CliError;
 use crate::cli::output::{name_of, or_dash, plain, show, table};
+use crate::cli::pages::{self, Paged};
 
 pub(in crate::cli) async fn scopes(admin: &dyn Administration, action: ScopesAction, json: bool) -> Result<(), CliError> {
     let (which, verdict, lives) = match action {
-        ScopesAction::List { org } => {
-            return show(json, &admin.scope_requests(Within { org, user: None }).await?, |all| requests(all));
+        ScopesAction::List { org, page } => {
+            let ask = async |page| admin.scope_requests(Within::of(org.clone(), None, page)).await;
+            return pages::list(json, page, ask, requests).await;
         }
         ScopesAction::Request { app, scope, reason } => {
             let asked = admin.request_scope(&app, ScopeAsk { scope, reason }).await?;
@@ -44,8 +46,8 @@ fn requests(all: &[ScopeRequestView]) -> String {
     table(["APP OR CLIENT", "NAME", "SCOPE", "STATE", "COUNTS UNTIL", "ASKED", "REASON"], all.iter().map(row))
 }
 
-pub(super) async fn installed(admin: &dyn Administration, org: &str, json: bool) -> Result<(), CliError> {
-    show(json, &admin.installs(org).await?, |all| installs(all))
+pub(super) async fn installed(admin: &dyn Administration, org: &str, paged: Paged, json: bool) -> Result<(), CliError> {
+    pages::list(json, paged, async |page| admin.installs(org, page).await, installs).await
 }
 
 pub(super) async fn install(admin: &dyn Administration, (app, org): (&str, &str), json: bool) -> Result<(), CliError> {

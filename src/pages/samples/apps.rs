@@ -21,7 +21,10 @@ pub fn pages() -> Vec<(&'static str, String)> {
         ),
         ("app-form-refused", show(&refused())),
         ("app-publish", show(&publish())),
-        ("app-publish-first", show(&AppPublishPage { number: 1, narrows: false, conditions: conditions(false), ..publish() })),
+        (
+            "app-publish-first",
+            show(&AppPublishPage { number: 1, narrows: false, untried: Vec::new(), conditions: conditions(false), ..publish() }),
+        ),
         ("app-delete", show(&delete())),
         ("app-import", show(&import())),
         ("app-test", show(&test(ready(None)))),
@@ -272,6 +275,8 @@ fn publish() -> AppPublishPage {
         conditions: conditions(true),
         changes: changes(),
         narrows: true,
+        untried: vec!["logs:read".to_owned(), "metrics:read".to_owned()],
+        test: "/orgs/acme/apps/app_7/test".to_owned(),
         problem: None,
     }
 }

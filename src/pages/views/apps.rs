@@ -450,6 +450,10 @@ pub struct AppPublishPage {
     pub changes: Vec<FieldChange>,
     /// Whether live grants lose permissions.
     pub narrows: bool,
+    /// Permissions that the version adds, and that nobody was given in a test authorization.
+    pub untried: Vec<String>,
+    /// Where one begins.
+    pub test: String,
     /// Why it was not published.
     pub problem: Option<Text>,
 }

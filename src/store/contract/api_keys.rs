@@ -7,8 +7,8 @@ use super::world::*;
 use crate::record::Event;
 use crate::store::{
     ApiKey, ApiKeySearch, ApiKeyStanding, ApiKeyState, App, AuditFilter, Client, ClientState, DisableReason, Footing, Grant,
-    GrantState, Holder, Minted, Refused, RevokeReason, Rotate, ScopeRefusal, ScopeRequestState, ScopeRequests, SharedStore,
-    Stance, Subject, Verdict, Via,
+    GrantState, Holder, Installed, Minted, Refused, RevokeReason, Rotate, ScopeRefusal, ScopeRequestState, ScopeRequests,
+    SharedStore, Stance, Subject, Verdict, Via,
 };
 use crate::types::{API_KEYS_WRITE, ApiKeyId, AppId, HashedToken, ScopeToken, Timestamp, TokenKind};
 
@@ -267,6 +267,37 @@ pub(crate) async fn an_administrator_installs_ahead(store: SharedStore) {
     store.delete_app(&app.id, &cause(7)).await.expect("an answer");
     store.uninstall_app(&beta.id, &app.id, &cause(8)).await.expect("an answer");
     assert!(!store.install_app(&beta.id, &app.id, &cause(9)).await.expect("an answer"), "it is gone");
+}
+
+pub(crate) async fn installations_are_listed_with_what_each_has(store: SharedStore) {
+    let partner = Partner::new(store).await;
+    let (store, acme, beta) = (&partner.world.store, &partner.world.org.id, super::world::org("beta"));
+    store.create_org(&beta, &cause(0)).await.expect("an organization");
+    Partner::authorize(&partner.world, &partner.client, 2).await;
+    partner.mint(3).await;
+    let (own, foreign) = (app(acme, "logs:read"), app(&beta.id, "logs:read"));
+    for (made, client) in [&own, &foreign] {
+        store.create_app(made, client, None, Via::Hand, MANY, &cause(3)).await.expect("an app");
+        assert!(store.install_app(acme, &made.id, &cause(4)).await.expect("an answer"));
+    }
+    let mut seen: Vec<Installed> = Vec::new();
+    for most in [2, 1, 0] {
+        let behind = seen.last().map(|last| last.install.app.clone());
+        let page = store.installs_behind(acme, after(5), behind.as_ref(), 2).await.expect("installations");
+        assert_eq!(page.len(), most, "{seen:?}");
+        seen.extend(page);
+    }
+    assert!(seen.is_sorted_by(|one, next| one.install.app > next.install.app), "the newest apps first, none twice: {seen:?}");
+    let installs = store.installs(acme).await.expect("installs");
+    for Installed { install, name, footing } in &seen {
+        assert!(installs.contains(install), "{install:?}");
+        assert_eq!(*footing, store.footing(acme, &install.app, after(5)).await.expect("counts"));
+        // What another organization drafts is nobody else's to read.
+        let known = if install.app == foreign.0.id { "" } else { own.0.draft.name.as_str() };
+        assert_eq!(name, known);
+    }
+    assert!(seen.iter().any(|one| one.footing == Footing { grants: 2, users: 1, keys: 1 }), "{seen:?}");
+    assert_eq!(store.installs_behind(&beta.id, after(5), None, 9).await.expect("installations"), []);
 }
 
 pub(crate) async fn uninstalling_ends_everything_at_once(store: SharedStore) {

@@ -1,12 +1,14 @@
 //! Grants.
 
+use std::collections::BTreeSet;
+
 use futures::future::join_all;
 
 use super::world::*;
-use crate::record::Decision;
+use crate::record::{Decision, Event};
 use crate::store::{
-    Client, ClientOrigin, ClientState, Grant, GrantFacts, GrantSearch, GrantStanding, GrantState, Idle, Narrowed, Narrowing,
-    RevokeReason, SharedStore, Subject, UserState,
+    AuditFilter, Client, ClientOrigin, ClientState, Grant, GrantFacts, GrantSearch, GrantStanding, GrantState, Idle, Narrowed,
+    Narrowing, RevokeReason, SharedStore, Subject, UserState,
 };
 use crate::types::{GrantId, OrgId, Selectors, UserId};
 
@@ -411,6 +413,27 @@ pub(crate) async fn the_end_of_many_grants_is_told_in_one_line(store: SharedStor
     let log = world.log().await;
     let told = |name: &str| log.iter().filter(|(n, org)| n == name && org.as_ref() == Some(acme)).count() as u64;
     assert_eq!([told("grant.revoke.admin"), told("grant.revoke.user_deactivated")], [2 * GRANTS, GRANTS]);
+}
+
+pub(crate) async fn each_of_many_grants_that_end_is_on_record(store: SharedStore) {
+    // More than one statement writes.
+    const GRANTS: u64 = 260;
+    let world = World::new(store).await;
+    for _ in 0..GRANTS {
+        world.consent(1).await;
+    }
+    let (s, acme) = (&world.store, &world.org.id);
+    assert_eq!(s.revoke_client(acme, &world.client.id, &cause(2)).await.expect("an answer"), GRANTS);
+    let ended = AuditFilter { operation: Some("grant.revoke.admin".to_owned()), ..AuditFilter::default() };
+    let told = s.search_audit(&ended, None, 1000).await.expect("a page").rows;
+    let targets: BTreeSet<_> = told
+        .iter()
+        .filter_map(|row| match &row.record.event {
+            Event::Control(event) => event.target.clone(),
+            Event::Call(_) => None,
+        })
+        .collect();
+    assert_eq!((told.len() as u64, targets.len() as u64), (GRANTS, GRANTS), "one each");
 }
 
 pub(crate) async fn grants_end_while_their_use_is_noted(store: SharedStore) {

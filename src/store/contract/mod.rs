@@ -11,6 +11,7 @@ mod feed;
 mod grants;
 mod hooks;
 mod keys;
+mod lists;
 mod nodes;
 mod operators;
 mod people;
@@ -129,6 +130,7 @@ contract! {
         withdrawal_beats_what_runs_at_the_same_time
         the_first_consent_installs
         an_administrator_installs_ahead
+        installations_are_listed_with_what_each_has
         uninstalling_ends_everything_at_once
         nothing_outlives_uninstalling
         removing_an_app_disables_its_keys
@@ -150,6 +152,7 @@ contract! {
         all_is_taken_from_a_grant_or_nothing
         live_grants_are_counted_and_come_in_pages
         the_end_of_many_grants_is_told_in_one_line
+        each_of_many_grants_that_end_is_on_record
         grants_end_while_their_use_is_noted
     }
     tokens {
@@ -187,6 +190,7 @@ contract! {
         a_user_sees_and_ends_sessions
     }
     trials {
+        what_a_client_was_ever_given_was_tried
         a_trial_belongs_to_one_session_and_one_app
         a_trial_is_given_one_answer
         a_trial_ends_with_its_session_and_its_time
@@ -229,6 +233,13 @@ contract! {
         one_node_makes_the_first_key
         keys_take_turns
         no_key_outlives_the_overlap_of_a_later_one
+    }
+    lists {
+        organizations_are_listed_page_by_page
+        users_are_listed_page_by_page
+        clients_of_all_are_listed_page_by_page
+        apps_of_all_are_listed_page_by_page
+        grants_of_all_are_listed_page_by_page
     }
     people {
         an_invitation_has_one_winner

@@ -38,6 +38,19 @@ async fn begin(world: &World, trial: &Trial) -> bool {
     world.store.begin_trial(trial, &cause(1)).await.expect("an answer")
 }
 
+pub(crate) async fn what_a_client_was_ever_given_was_tried(store: SharedStore) {
+    let world = World::new(store).await;
+    let (app, other) = (made(&world).await, made(&world).await);
+    let given = async |app: &App| world.store.scopes_tried(&app.draft_client).await.expect("scopes").to_string();
+    assert_eq!(given(&app).await, "");
+    for (seconds, some) in [(1, "metrics:read"), (2, "logs:read metrics:write")] {
+        let grant = Grant { client: app.draft_client.clone(), scopes: scopes(some), ..world.wanted(seconds) };
+        world.consent_for(&Grant { expires_at: Some(after(600)), ..grant.clone() }, seconds, true).await;
+        world.store.revoke_grant(&grant.id, None, RevokeReason::User, &cause(seconds + 1)).await.expect("an answer");
+    }
+    assert_eq!((given(&app).await.as_str(), given(&other).await.as_str()), ("logs:read metrics:read metrics:write", ""));
+}
+
 pub(crate) async fn a_trial_belongs_to_one_session_and_one_app(store: SharedStore) {
     let world = World::new(store).await;
     let (app, other) = (made(&world).await, made(&world).await);

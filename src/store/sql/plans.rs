@@ -3,9 +3,9 @@
 use sqlx::{Connection as _, Execute as _, QueryBuilder, Row as _, SqliteConnection};
 
 use super::sought::{Authorized, Reach, Sought};
-use super::{Db, audit_log, grants, policy, review};
+use super::{Db, audit_log, grants, installs, policy, review};
 use crate::store::{ClientUseSearch, Cursor, GrantSearch, GrantStanding};
-use crate::types::{ClientId, OrgId, RecordId, SystemEntropy, Timestamp, UserId};
+use crate::types::{AppId, ClientId, OrgId, RecordId, SystemEntropy, Timestamp, UserId};
 
 const AT: Timestamp = Timestamp::from_millis(1_795_219_200_000);
 
@@ -80,6 +80,24 @@ async fn a_page_of_own_events_reads_what_is_of_their_user() {
             scans || (step.starts_with("SEARCH r ") && !own.iter().any(|index| step.contains(index)))
         };
         assert_eq!(steps.iter().find(wide), None, "{steps:#?}");
+    }
+    connection.close().await.expect("closed");
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_page_of_installations_reads_the_grants_of_its_apps() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = format!("sqlite:{}/store.db", folder.path().display());
+    let node = crate::types::NodeId::parse("node_1").expect("an id");
+    let store = super::super::open(&url, &node, std::sync::Arc::new(SystemEntropy)).await.expect("a store");
+    let mut connection = SqliteConnection::connect(&url).await.expect("a connection");
+    let (org, app) = (OrgId::generate(AT, &SystemEntropy), AppId::generate(AT, &SystemEntropy));
+    for after in [None, Some(&app)] {
+        let steps = plan(&mut connection, installs::page(&org, AT, after, 9)).await;
+        let of_grants: Vec<_> = steps.iter().filter(|s| s.starts_with("SEARCH g ") || s.starts_with("SCAN g")).collect();
+        assert!(of_grants.len() == 2 && of_grants.iter().all(|s| s.contains("client_id=?")), "{steps:#?}");
+        assert!(!steps.iter().any(|s| ["SCAN i", "SCAN a", "SCAN c"].iter().any(|t| s.starts_with(t))), "{steps:#?}");
     }
     connection.close().await.expect("closed");
     store.close().await;

@@ -12,6 +12,12 @@ mod api_keys;
 mod apps;
 #[path = "verbs/audit_log.rs"]
 mod audit_log;
+#[path = "verbs/client_changes.rs"]
+mod client_changes;
+#[path = "verbs/client_purge.rs"]
+mod client_purge;
+#[path = "verbs/client_secrets.rs"]
+mod client_secrets;
 #[path = "verbs/clients.rs"]
 mod clients;
 #[path = "verbs/devices.rs"]
@@ -32,6 +38,8 @@ mod installs;
 mod invited;
 #[path = "verbs/keys.rs"]
 mod keys;
+#[path = "verbs/lists.rs"]
+mod lists;
 #[path = "verbs/nodes.rs"]
 mod nodes;
 #[path = "verbs/operators.rs"]

@@ -352,14 +352,6 @@ impl AccountStore for Engine {
         Ok(found)
     }
 
-    async fn users(&self) -> Result<Vec<User>, StoreError> {
-        let rows = sqlx::query(concat!("SELECT ", user_columns!(), " FROM users u ORDER BY u.email"))
-            .fetch_all(&mut *self.reader().await?)
-            .await
-            .doing("list users")?;
-        rows.iter().map(rows::user).collect()
-    }
-
     async fn set_user_state(&self, id: &UserId, state: UserState, cause: &Cause) -> Result<bool, StoreError> {
         let mut tx = self.begin(cause).await?;
         if !switch_user(&mut tx, id, state).await? {

@@ -9,6 +9,7 @@ use super::super::values::{json, word};
 use super::Row;
 use super::accounts::record_in_each;
 use super::api_keys::{Disabling, disable};
+use super::client_secrets;
 use super::clients::{self, changed};
 use super::engine::{Engine, Tx};
 use super::grants::narrow;
@@ -106,7 +107,7 @@ async fn insert_published(tx: &mut Tx<'_>, publication: &Publication, definition
     };
     clients::insert(tx, &client).await?;
     if let Some(secret) = &publication.secret {
-        clients::insert_secret(tx, &client.id, secret).await?;
+        client_secrets::insert(tx, &client.id, secret).await?;
     }
     changed(tx, &client.id, client.org.as_ref(), ControlEvent::done(Operation::ClientCreate));
     Ok(())
@@ -142,7 +143,7 @@ impl AppStore for Engine {
         }
         clients::insert(&mut tx, client).await?;
         if let Some(secret) = secret {
-            clients::insert_secret(&mut tx, &client.id, secret).await?;
+            client_secrets::insert(&mut tx, &client.id, secret).await?;
         }
         let operation = match via {
             Via::Hand => Operation::AppCreate,

@@ -24,6 +24,9 @@ use crate::types::{ClientId, GrantId, OrgId, RecordId, RequestId, Timestamp, Use
 const SIZES: [usize; 5] = [256, 64, 16, 4, 1];
 const COLUMNS: usize = 18;
 
+/// Records that one change has as JSON at a time, however many it writes: as many as one INSERT takes.
+pub(super) const AT_ONCE: usize = SIZES[0];
+
 /// The INSERT of so many rows; each size is made once.
 static INSERTS: LazyLock<[SqlStr; SIZES.len()]> = LazyLock::new(|| SIZES.map(statement));
 

@@ -1,4 +1,4 @@
-//! Clients and their secrets.
+//! Clients.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,22 +8,18 @@ use sqlx::QueryBuilder;
 
 use super::super::fault::Doing;
 use super::super::values::{json, word};
-use super::accounts::record_in_each;
 use super::among::among;
 use super::engine::{Engine, Tx};
 use super::revocation::{Ending, end};
 use super::rows::{self, Fields};
-use super::sought::{Sought, living};
-use super::{Db, TAKE};
+use super::sought::Sought;
+use super::{Db, client_changes, client_purge, client_secrets};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
-    Added, Client, ClientChange, ClientOrigin, ClientSecret, ClientState, ClientStore, ClientTerms, Hand, KnownClient,
-    MAX_SECRETS, Machine, RevokeReason, Stage, StillAsks, StoreError, Subject, User,
+    Added, Client, ClientChange, ClientOrigin, ClientSecret, ClientState, ClientStore, ClientTerms, Hand, KnownClient, Machine,
+    RevokeReason, Stage, StillAsks, StoreError, Subject, User,
 };
 use crate::types::{AppId, ClientId, HashedToken, OrgId, RoleName, ScopeSet, Timestamp, UserId};
-
-/// Clients that are purged in one change.
-const PURGED_AT_ONCE: usize = 500;
 
 /// A lifetime as it is stored.
 pub(super) fn millis(ttl: Duration) -> i64 {
@@ -61,25 +57,11 @@ pub(super) async fn insert(tx: &mut Tx<'_>, client: &Client) -> Result<(), Store
     .map(drop)
 }
 
-/// Writes a secret of a client.
-pub(super) async fn insert_secret(tx: &mut Tx<'_>, id: &ClientId, secret: &ClientSecret) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO client_secrets (hash, client_id, last4, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)")
-        .bind(&secret.hash.bytes()[..])
-        .bind(id.as_str())
-        .bind(&secret.last4)
-        .bind(secret.created_at.millis())
-        .bind(secret.expires_at.map(Timestamp::millis))
-        .execute(tx.connection())
-        .await
-        .doing("write a client's secret")
-        .map(drop)
-}
-
 /// Writes a client with its first secret, and tells of it.
 async fn make(tx: &mut Tx<'_>, client: &Client, secret: Option<&ClientSecret>) -> Result<(), StoreError> {
     insert(tx, client).await?;
     if let Some(secret) = secret {
-        insert_secret(tx, &client.id, secret).await?;
+        client_secrets::insert(tx, &client.id, secret).await?;
     }
     let operation = match client.origin {
         ClientOrigin::Administrator => Operation::ClientCreate,
@@ -105,7 +87,7 @@ pub(super) async fn count_held(tx: &mut Tx<'_>, org: &OrgId) -> Result<u64, Stor
 }
 
 /// Locks a client that is there, so that it is neither removed nor frozen meanwhile; its row when there is one.
-async fn lock(tx: &mut Tx<'_>, id: &ClientId) -> Result<Option<super::Row>, StoreError> {
+pub(super) async fn lock(tx: &mut Tx<'_>, id: &ClientId) -> Result<Option<super::Row>, StoreError> {
     sqlx::query(
         "UPDATE clients SET state = state WHERE id = $1 AND deleted_at IS NULL \
          RETURNING id, org_id, (state = 'disabled' AND frozen_at IS NOT NULL) AS frozen",
@@ -141,7 +123,7 @@ pub(super) async fn hold(tx: &mut Tx<'_>, id: &ClientId, still: &dyn StillAsks) 
 }
 
 /// Whether a hand may change a locked client: what is frozen only the operator does.
-fn frees(row: &super::Row, hand: Hand) -> Result<bool, StoreError> {
+pub(super) fn frees(row: &super::Row, hand: Hand) -> Result<bool, StoreError> {
     Ok(hand == Hand::Operator || !Fields::of(row, "clients", "id").value::<bool>("frozen")?)
 }
 
@@ -161,20 +143,6 @@ pub(super) async fn lock_those_of(tx: &mut Tx<'_>, app: &AppId, stages: &[Stage]
         }
     }
     Ok(true)
-}
-
-/// The secrets of a client that live at the cause's time.
-async fn count_secrets(tx: &mut Tx<'_>, id: &ClientId) -> Result<u64, StoreError> {
-    let at = tx.cause.at.millis();
-    let row = sqlx::query(
-        "SELECT COUNT(*) AS many FROM client_secrets WHERE client_id = $1 AND (expires_at IS NULL OR expires_at > $2)",
-    )
-    .bind(id.as_str())
-    .bind(at)
-    .fetch_one(tx.connection())
-    .await
-    .doing("count a client's secrets")?;
-    Fields::of(&row, "client_secrets", "many").count("many")
 }
 
 /// Takes the secrets and the waiting requests of a client away and ends its grants.
@@ -201,202 +169,8 @@ pub(super) async fn orgs_using(tx: &mut Tx<'_>, id: &ClientId) -> Result<BTreeSe
     rows.iter().map(|row| Fields::of(row, "grants", "org_id").parsed("org_id", OrgId::parse)).collect()
 }
 
-/// Locks the app of a client, if it has one, so that nobody switches it meanwhile. Apps are locked before their clients.
-async fn lock_app_of(tx: &mut Tx<'_>, id: &ClientId) -> Result<(), StoreError> {
-    sqlx::query("UPDATE apps SET state = state WHERE id = (SELECT c.app_id FROM clients c WHERE c.id = $1)")
-        .bind(id.as_str())
-        .execute(tx.connection())
-        .await
-        .doing("lock the app of a client")
-        .map(drop)
-}
-
-/// Writes the state of a client, with its records, unless it already is so.
-async fn switch(tx: &mut Tx<'_>, id: &ClientId, state: ClientState) -> Result<bool, StoreError> {
-    // A client of an app that is off is on again with its app, and not alone.
-    let (statement, operation, comment) = match state {
-        ClientState::Active => (
-            "UPDATE clients SET frozen_at = NULL, thawed_state = NULL, \
-             state = CASE WHEN frozen_at IS NULL THEN 'active' ELSE COALESCE(thawed_state, 'active') END \
-             WHERE id = $1 AND state = 'disabled' AND deleted_at IS NULL AND (frozen_at IS NOT NULL OR NOT EXISTS \
-             (SELECT 1 FROM apps a WHERE a.id = clients.app_id AND a.state = 'disabled')) RETURNING id, org_id",
-            Operation::ClientEnable,
-            None,
-        ),
-        ClientState::Disabled => (
-            "UPDATE clients SET state = 'disabled', frozen_at = NULL, thawed_state = NULL \
-             WHERE id = $1 AND (state = 'active' OR frozen_at IS NOT NULL) AND deleted_at IS NULL RETURNING id, org_id",
-            Operation::ClientDisable,
-            None,
-        ),
-        ClientState::Frozen => (
-            "UPDATE clients SET thawed_state = state, state = 'disabled', frozen_at = $2 \
-             WHERE id = $1 AND (state = 'active' OR frozen_at IS NULL) AND deleted_at IS NULL RETURNING id, org_id",
-            Operation::ClientDisable,
-            Some("frozen by the operator"),
-        ),
-    };
-    let at = tx.cause.at.millis();
-    let query = sqlx::query(statement).bind(id.as_str());
-    let query = if state == ClientState::Frozen { query.bind(at) } else { query };
-    let Some(row) = query.fetch_optional(tx.connection()).await.doing("switch a client")? else { return Ok(false) };
-    let event = ControlEvent::done(operation).on("client", id.as_str());
-    let event = match comment {
-        Some(comment) => event.with_comment(comment),
-        None => event,
-    };
-    told(tx, id, owner(&row)?, &event).await?;
-    Ok(true)
-}
-
-/// The same by a hand, which may not undo the operator's freeze; what is switched on may be given tokens again. The client's app, if it
-/// has one, is locked.
-async fn set_state(tx: &mut Tx<'_>, id: &ClientId, state: ClientState, hand: Hand) -> Result<bool, StoreError> {
-    if hand == Hand::Owner {
-        // Whoever freezes or thaws at the same time waits for this row.
-        let held = sqlx::query("UPDATE clients SET state = state WHERE id = $1 AND (state <> 'disabled' OR frozen_at IS NULL)")
-            .bind(id.as_str())
-            .execute(tx.connection())
-            .await
-            .doing("lock a client")?;
-        if held.rows_affected() == 0 {
-            return Ok(false);
-        }
-    }
-    let lifted = state == ClientState::Active && lift(tx, id).await?;
-    Ok(switch(tx, id, state).await? || lifted)
-}
-
-/// Whether a client is there and in a state.
-async fn is_so(tx: &mut Tx<'_>, id: &ClientId, state: ClientState) -> Result<bool, StoreError> {
-    let row = sqlx::query(concat!("SELECT ", client_columns!(), " FROM clients c WHERE c.id = $1 AND c.deleted_at IS NULL"))
-        .bind(id.as_str())
-        .fetch_optional(tx.connection())
-        .await
-        .doing("read a client")?;
-    Ok(row.as_ref().map(rows::client).transpose()?.is_some_and(|client| client.state == state))
-}
-
-/// Writes what a client may ask for, with its records, unless it is gone, or frozen and the hand its owner's.
-async fn write_scopes(tx: &mut Tx<'_>, id: &ClientId, scopes: Option<&ScopeSet>, hand: Hand) -> Result<bool, StoreError> {
-    let row = sqlx::query(
-        "UPDATE clients SET scopes = $1 WHERE id = $2 AND deleted_at IS NULL \
-         AND ($3 OR state <> 'disabled' OR frozen_at IS NULL) RETURNING id, org_id",
-    )
-    .bind(scopes.map(json).transpose()?)
-    .bind(id.as_str())
-    .bind(hand == Hand::Operator)
-    .fetch_optional(tx.connection())
-    .await
-    .doing("write a client's scopes")?;
-    let Some(row) = row else { return Ok(false) };
-    let event = ControlEvent::done(Operation::ClientUpdate).with_scopes(scopes.cloned().unwrap_or_default());
-    let comment = if scopes.is_some() { "its allowed scopes" } else { "its allowed scopes: every public scope" };
-    told(tx, id, owner(&row)?, &event.on("client", id.as_str()).with_comment(comment)).await?;
-    Ok(true)
-}
-
-/// Writes the terms of a client, with its records, unless it is gone or an app's, or frozen and the hand its owner's.
-async fn write_terms(tx: &mut Tx<'_>, id: &ClientId, terms: ClientTerms, hand: Hand) -> Result<bool, StoreError> {
-    let row = sqlx::query(
-        "UPDATE clients SET access_token_ttl = CASE WHEN $1 THEN access_token_ttl ELSE $2 END, \
-         require_state = COALESCE($3, require_state) WHERE id = $4 AND deleted_at IS NULL AND app_id IS NULL \
-         AND ($5 OR state <> 'disabled' OR frozen_at IS NULL) RETURNING id, org_id",
-    )
-    .bind(terms.access_token_ttl.stays())
-    .bind(terms.access_token_ttl.over(None).map(millis))
-    .bind(terms.require_state)
-    .bind(id.as_str())
-    .bind(hand == Hand::Operator)
-    .fetch_optional(tx.connection())
-    .await
-    .doing("write the terms of a client")?;
-    let Some(row) = row else { return Ok(false) };
-    let event = ControlEvent::done(Operation::ClientUpdate).with_comment(terms.to_string());
-    changed(tx, id, owner(&row)?.as_ref(), event);
-    Ok(true)
-}
-
-/// Lets a machine client be given tokens again whose authorization was revoked; whether it was. To thaw a client is not to say
-/// anything about that.
-async fn lift(tx: &mut Tx<'_>, id: &ClientId) -> Result<bool, StoreError> {
-    let Some(row) = lock(tx, id).await? else { return Ok(false) };
-    if Fields::of(&row, "clients", "id").value::<bool>("frozen")? {
-        return Ok(false);
-    }
-    let at = tx.cause.at.millis();
-    let done = sqlx::query(concat!(
-        "UPDATE grants SET lifted_at = $1 WHERE client_id = $2 AND machine AND revoked_at IS NOT NULL AND lifted_at IS NULL AND ",
-        barred!("grants.client_id", "grants.user_id", "grants.org_id")
-    ))
-    .bind(at)
-    .bind(id.as_str())
-    .execute(tx.connection())
-    .await
-    .doing("lift the revocation of a machine client's grant")?;
-    if done.rows_affected() == 0 {
-        return Ok(false);
-    }
-    let event = ControlEvent::done(Operation::ClientEnable).on("client", id.as_str());
-    told(tx, id, owner(&row)?, &event.with_comment("what it held was revoked; it may be given tokens again")).await?;
-    Ok(true)
-}
-
-/// Tells nodes, and the logs of the client's organization and of all that use it.
-async fn told(tx: &mut Tx<'_>, id: &ClientId, owner: Option<OrgId>, event: &ControlEvent) -> Result<(), StoreError> {
-    let mut concerned = orgs_using(tx, id).await?;
-    concerned.extend(owner);
-    tx.touch(Subject::Client { id: id.clone() });
-    record_in_each(tx, &concerned, event);
-    Ok(())
-}
-
-/// Locks clients that registered themselves before an instant and have no live grant. Whoever consents to one at this moment holds it:
-/// that one is left alone.
-async fn take_unused(tx: &mut Tx<'_>, before: Timestamp) -> Result<Vec<ClientId>, StoreError> {
-    let at = tx.cause.at;
-    let mut query = QueryBuilder::<Db>::new("SELECT c.id AS id FROM clients c WHERE c.origin = 'dynamic' AND c.created_at < ");
-    query.push_bind(before.millis());
-    query.push(" AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.client_id = c.id");
-    living(&mut query, at);
-    query.push(") AND (c.deleted_at IS NULL OR NOT EXISTS (SELECT 1 FROM grants g WHERE g.client_id = c.id))");
-    query.push(" ORDER BY c.created_at, c.id LIMIT ").push(PURGED_AT_ONCE).push(TAKE);
-    let rows = query.build().fetch_all(tx.connection()).await.doing("look for unused clients")?;
-    rows.iter().map(|row| Fields::of(row, "clients", "id").parsed("id", ClientId::parse)).collect()
-}
-
-/// Removes those of locked clients that still have no live grant; says how many. A statement of its own sees what was committed before
-/// they were locked.
-async fn purge(tx: &mut Tx<'_>, clients: &[ClientId]) -> Result<u64, StoreError> {
-    let at = tx.cause.at;
-    // Rows that no grant ever named go for good, so that registering is no way to fill the disk.
-    let mut query = QueryBuilder::<Db>::new(
-        "DELETE FROM clients WHERE NOT EXISTS (SELECT 1 FROM grants g WHERE g.client_id = clients.id) AND id IN ",
-    );
-    among(&mut query, clients.iter().map(ClientId::as_str));
-    query.push(" RETURNING id, org_id");
-    let gone = query.build().fetch_all(tx.connection()).await.doing("purge clients")?;
-    let mut query = QueryBuilder::<Db>::new("UPDATE clients SET state = 'disabled', deleted_at = ");
-    query
-        .push_bind(at.millis())
-        .push(" WHERE deleted_at IS NULL AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.client_id = clients.id");
-    living(&mut query, at);
-    query.push(") AND id IN ");
-    among(&mut query, clients.iter().map(ClientId::as_str));
-    query.push(" RETURNING id, org_id");
-    let hidden = query.build().fetch_all(tx.connection()).await.doing("purge clients")?;
-    let mut purged = 0;
-    for row in gone.iter().chain(&hidden) {
-        let id = Fields::of(row, "clients", "id").parsed("id", ClientId::parse)?;
-        let event = ControlEvent::done(Operation::ClientDelete).with_comment("it registered itself and was not used");
-        changed(tx, &id, owner(row)?.as_ref(), event);
-        purged += 1;
-    }
-    Ok(purged)
-}
-
 /// The organization that a changed client's row names.
-fn owner(row: &super::Row) -> Result<Option<OrgId>, StoreError> {
+pub(super) fn owner(row: &super::Row) -> Result<Option<OrgId>, StoreError> {
     Fields::of(row, "clients", "id").maybe_parsed("org_id", OrgId::parse)
 }
 
@@ -591,25 +365,7 @@ impl ClientStore for Engine {
     }
 
     async fn live_secrets(&self, id: &ClientId, at: Timestamp) -> Result<Vec<ClientSecret>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT client_id, hash, last4, created_at, expires_at FROM client_secrets \
-             WHERE client_id = $1 AND (expires_at IS NULL OR expires_at > $2) ORDER BY created_at, hash",
-        )
-        .bind(id.as_str())
-        .bind(at.millis())
-        .fetch_all(&mut *self.reader().await?)
-        .await
-        .doing("read a client's secrets")?;
-        let secret = |row| {
-            let fields = Fields::of(row, "client_secrets", "client_id");
-            Ok(ClientSecret {
-                hash: fields.hash("hash")?,
-                last4: fields.value("last4")?,
-                created_at: fields.time("created_at")?,
-                expires_at: fields.maybe_time("expires_at")?,
-            })
-        };
-        rows.iter().map(secret).collect()
+        client_secrets::live(self, id, at).await
     }
 
     async fn add_secret(
@@ -620,60 +376,17 @@ impl ClientStore for Engine {
         hand: Hand,
         cause: &Cause,
     ) -> Result<Added, StoreError> {
-        let mut tx = self.begin(cause).await?;
-        // Whoever adds one or freezes the client at the same time waits here, and counts this one.
-        let Some(row) = lock(&mut tx, id).await? else { return Ok(Added::Absent) };
-        if !frees(&row, hand)? {
-            return Ok(Added::Frozen);
-        }
-        if let Some(until) = others_until {
-            sqlx::query(
-                "UPDATE client_secrets SET expires_at = $1 WHERE client_id = $2 AND (expires_at IS NULL OR expires_at > $1)",
-            )
-            .bind(until.millis())
-            .bind(id.as_str())
-            .execute(tx.connection())
-            .await
-            .doing("end a client's other secrets")?;
-        }
-        let live = count_secrets(&mut tx, id).await?;
-        if live >= MAX_SECRETS {
-            return Ok(Added::Full(live));
-        }
-        insert_secret(&mut tx, id, secret).await?;
-        let event = ControlEvent::done(Operation::ClientSecretCreate);
-        changed(&mut tx, id, owner(&row)?.as_ref(), event.with_comment(format!("the one that ends in {}", secret.last4)));
-        tx.commit().await?;
-        Ok(Added::Done)
+        client_secrets::add(self, (id, secret), others_until, hand, cause).await
     }
 
     async fn remove_secret(&self, id: &ClientId, secret: &HashedToken, hand: Hand, cause: &Cause) -> Result<bool, StoreError> {
-        let mut tx = self.begin(cause).await?;
-        let Some(row) = lock(&mut tx, id).await? else { return Ok(false) };
-        if !frees(&row, hand)? {
-            return Ok(false);
-        }
-        let last4: Option<String> = sqlx::query_scalar(
-            "DELETE FROM client_secrets WHERE client_id = $1 AND hash = $2 AND EXISTS (SELECT 1 FROM client_secrets o \
-             WHERE o.client_id = $1 AND o.hash <> $2 AND (o.expires_at IS NULL OR o.expires_at > $3)) RETURNING last4",
-        )
-        .bind(id.as_str())
-        .bind(&secret.bytes()[..])
-        .bind(cause.at.millis())
-        .fetch_optional(tx.connection())
-        .await
-        .doing("remove a client's secret")?;
-        let Some(last4) = last4 else { return Ok(false) };
-        let event = ControlEvent::done(Operation::ClientSecretDelete);
-        changed(&mut tx, id, owner(&row)?.as_ref(), event.with_comment(format!("the one that ends in {last4}")));
-        tx.commit().await?;
-        Ok(true)
+        client_secrets::remove(self, (id, secret), hand, cause).await
     }
 
     async fn set_client_state(&self, id: &ClientId, state: ClientState, cause: &Cause) -> Result<bool, StoreError> {
         let mut tx = self.begin(cause).await?;
-        lock_app_of(&mut tx, id).await?;
-        if !set_state(&mut tx, id, state, Hand::Operator).await? {
+        client_changes::lock_app_of(&mut tx, id).await?;
+        if !client_changes::set_state(&mut tx, id, state, Hand::Operator).await? {
             return Ok(false);
         }
         tx.commit().await?;
@@ -682,8 +395,8 @@ impl ClientStore for Engine {
 
     async fn set_unfrozen_client_state(&self, id: &ClientId, state: ClientState, cause: &Cause) -> Result<bool, StoreError> {
         let mut tx = self.begin(cause).await?;
-        lock_app_of(&mut tx, id).await?;
-        if !set_state(&mut tx, id, state, Hand::Owner).await? {
+        client_changes::lock_app_of(&mut tx, id).await?;
+        if !client_changes::set_state(&mut tx, id, state, Hand::Owner).await? {
             return Ok(false);
         }
         tx.commit().await?;
@@ -698,7 +411,7 @@ impl ClientStore for Engine {
         cause: &Cause,
     ) -> Result<bool, StoreError> {
         let mut tx = self.begin(cause).await?;
-        if !write_scopes(&mut tx, id, scopes, hand).await? {
+        if !client_changes::write_scopes(&mut tx, id, scopes, hand).await? {
             return Ok(false);
         }
         tx.commit().await?;
@@ -707,7 +420,7 @@ impl ClientStore for Engine {
 
     async fn set_client_terms(&self, id: &ClientId, terms: ClientTerms, hand: Hand, cause: &Cause) -> Result<bool, StoreError> {
         let mut tx = self.begin(cause).await?;
-        if !write_terms(&mut tx, id, terms, hand).await? {
+        if !client_changes::write_terms(&mut tx, id, terms, hand).await? {
             return Ok(false);
         }
         tx.commit().await?;
@@ -716,17 +429,17 @@ impl ClientStore for Engine {
 
     async fn change_client(&self, id: &ClientId, change: &ClientChange, hand: Hand, cause: &Cause) -> Result<bool, StoreError> {
         let mut tx = self.begin(cause).await?;
-        lock_app_of(&mut tx, id).await?;
+        client_changes::lock_app_of(&mut tx, id).await?;
         let scopes = change.scopes.clone().over(None);
-        if !change.scopes.stays() && !write_scopes(&mut tx, id, scopes.as_ref(), hand).await? {
+        if !change.scopes.stays() && !client_changes::write_scopes(&mut tx, id, scopes.as_ref(), hand).await? {
             return Ok(false);
         }
-        if change.terms != ClientTerms::default() && !write_terms(&mut tx, id, change.terms, hand).await? {
+        if change.terms != ClientTerms::default() && !client_changes::write_terms(&mut tx, id, change.terms, hand).await? {
             return Ok(false);
         }
         if let Some(state) = change.state
-            && !set_state(&mut tx, id, state, hand).await?
-            && !is_so(&mut tx, id, state).await?
+            && !client_changes::set_state(&mut tx, id, state, hand).await?
+            && !client_changes::is_so(&mut tx, id, state).await?
         {
             return Ok(false);
         }
@@ -752,18 +465,6 @@ impl ClientStore for Engine {
     }
 
     async fn purge_unused_dynamic_clients(&self, before: Timestamp, cause: &Cause) -> Result<u64, StoreError> {
-        let mut purged = 0;
-        loop {
-            let mut tx = self.begin(cause).await?;
-            let unused = take_unused(&mut tx, before).await?;
-            if unused.is_empty() {
-                return Ok(purged);
-            }
-            purged += purge(&mut tx, &unused).await?;
-            tx.commit().await?;
-            if unused.len() < PURGED_AT_ONCE {
-                return Ok(purged);
-            }
-        }
+        client_purge::unused(self, before, cause).await
     }
 }

@@ -3,14 +3,19 @@
 use std::collections::HashSet;
 
 use async_trait::async_trait;
+use sqlx::QueryBuilder;
 
 use super::super::fault::Doing;
 use super::api_keys::{Disabling, disable};
 use super::engine::{Engine, Tx};
 use super::revocation::{Ending, end};
 use super::rows::Fields;
+use super::sought::living;
+use super::{Db, Row};
 use crate::record::{Cause, ControlEvent, Operation};
-use crate::store::{DisableReason, Footing, Grant, Install, InstallStore, RevokeReason, StoreError, Subject};
+use crate::store::{
+    Definition, DisableReason, Footing, Grant, Install, InstallStore, Installed, RevokeReason, StoreError, Subject,
+};
 use crate::types::{AppId, ClientId, OrgId, Timestamp, UserId};
 
 /// Keeps an app from being uninstalled until this transaction has ended; `false` when it is not installed.
@@ -149,6 +154,51 @@ async fn touch(tx: &mut Tx<'_>, app: &AppId) -> Result<(), StoreError> {
     Ok(())
 }
 
+fn install(row: &Row) -> Result<Install, StoreError> {
+    let fields = Fields::of(row, "installs", "app_id");
+    Ok(Install {
+        org: fields.parsed("org_id", OrgId::parse)?,
+        app: fields.parsed("app_id", AppId::parse)?,
+        at: fields.time("installed_at")?,
+        by: fields.maybe_parsed("installed_by", UserId::parse)?,
+    })
+}
+
+fn installed(row: &Row) -> Result<Installed, StoreError> {
+    let fields = Fields::of(row, "installs", "app_id");
+    let seen: Option<Definition> = fields.maybe_json("definition")?;
+    Ok(Installed { install: install(row)?, name: seen.unwrap_or_default().name, footing: footing(&fields)? })
+}
+
+/// A page of an organization's installations, with what each has there at an instant.
+pub(super) fn page(org: &OrgId, at: Timestamp, after: Option<&AppId>, limit: u32) -> QueryBuilder<Db> {
+    let mut query = QueryBuilder::<Db>::new(
+        "SELECT i.org_id, i.app_id, i.installed_at, i.installed_by, CASE WHEN a.org_id = i.org_id THEN a.draft ELSE \
+         (SELECT v.definition FROM app_versions v WHERE v.app_id = a.id ORDER BY v.number DESC LIMIT 1) END AS definition",
+    );
+    for (counted, name) in [("COUNT(*)", "grants"), ("COUNT(DISTINCT g.user_id)", "users")] {
+        // The join says the order: the clients of the app, each with its grants there, and no others of the organization.
+        query.push(", (SELECT ").push(counted).push(" FROM clients c CROSS JOIN grants g ");
+        query.push("WHERE c.app_id = i.app_id AND g.org_id = i.org_id AND g.client_id = c.id");
+        living(&mut query, at);
+        query.push(") AS ").push(name);
+    }
+    query.push(
+        ", (SELECT COUNT(*) FROM api_keys k WHERE k.org_id = i.org_id AND k.app_id = i.app_id AND k.disabled_at IS NULL) \
+         AS api_keys FROM installs i JOIN apps a ON a.id = i.app_id WHERE a.deleted_at IS NULL AND i.org_id = ",
+    );
+    query.push_bind(org.as_str().to_owned());
+    if let Some(after) = after {
+        query.push(" AND i.app_id < ").push_bind(after.as_str().to_owned());
+    }
+    query.push(" ORDER BY i.app_id DESC LIMIT ").push_bind(i64::from(limit));
+    query
+}
+
+fn footing(fields: &Fields<'_>) -> Result<Footing, StoreError> {
+    Ok(Footing { grants: fields.count("grants")?, users: fields.count("users")?, keys: fields.count("api_keys")? })
+}
+
 #[async_trait]
 impl InstallStore for Engine {
     async fn install_app(&self, org: &OrgId, app: &AppId, cause: &Cause) -> Result<bool, StoreError> {
@@ -213,16 +263,19 @@ impl InstallStore for Engine {
         .fetch_all(&mut *self.reader().await?)
         .await
         .doing("list installations")?;
-        let install = |row| {
-            let fields = Fields::of(row, "installs", "app_id");
-            Ok(Install {
-                org: fields.parsed("org_id", OrgId::parse)?,
-                app: fields.parsed("app_id", AppId::parse)?,
-                at: fields.time("installed_at")?,
-                by: fields.maybe_parsed("installed_by", UserId::parse)?,
-            })
-        };
         rows.iter().map(install).collect()
+    }
+
+    async fn installs_behind(
+        &self,
+        org: &OrgId,
+        at: Timestamp,
+        after: Option<&AppId>,
+        limit: u32,
+    ) -> Result<Vec<Installed>, StoreError> {
+        let mut query = page(org, at, after, limit);
+        let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("list installations with what each has")?;
+        rows.iter().map(installed).collect()
     }
 
     async fn footing(&self, org: &OrgId, app: &AppId, at: Timestamp) -> Result<Footing, StoreError> {
@@ -238,7 +291,6 @@ impl InstallStore for Engine {
         .fetch_one(&mut *self.reader().await?)
         .await
         .doing("count what an app has")?;
-        let fields = Fields::of(&row, "installs", "grants");
-        Ok(Footing { grants: fields.count("grants")?, users: fields.count("users")?, keys: fields.count("api_keys")? })
+        footing(&Fields::of(&row, "installs", "grants"))
     }
 }

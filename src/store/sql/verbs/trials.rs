@@ -9,7 +9,7 @@ use super::installs;
 use super::rows::Fields;
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{StoreError, Trial, TrialStore};
-use crate::types::{AppId, ClientId, GrantId, HashedToken, OrgId, RedirectUri, Timestamp, UserId};
+use crate::types::{AppId, ClientId, GrantId, HashedToken, OrgId, RedirectUri, ScopeSet, Timestamp, UserId};
 
 fn trial(row: &Row) -> Result<Trial, StoreError> {
     let f = Fields::of(row, "trials", "app_id");
@@ -87,6 +87,20 @@ impl TrialStore for Engine {
         .await
         .doing("list the grants of trials")?;
         rows.iter().map(|row| Fields::of(row, "grants", "id").parsed("id", GrantId::parse)).collect()
+    }
+
+    async fn scopes_tried(&self, client: &ClientId) -> Result<ScopeSet, StoreError> {
+        let rows = sqlx::query("SELECT DISTINCT scopes FROM grants WHERE client_id = $1")
+            .bind(client.as_str())
+            .fetch_all(&mut *self.reader().await?)
+            .await
+            .doing("read what a client was ever given")?;
+        let mut tried = ScopeSet::default();
+        for row in &rows {
+            let scopes: ScopeSet = Fields::of(row, "grants", "scopes").json("scopes")?;
+            tried = tried.union(&scopes);
+        }
+        Ok(tried)
     }
 
     async fn finish_trial(&self, trial: &Trial, grant: &GrantId, sealed: &[u8], at: Timestamp) -> Result<bool, StoreError> {
