@@ -67,7 +67,7 @@ pub use scope_requests::{
 };
 pub use searches::{MAX_SEARCHES, SavedSearch, SearchStore, Unsaveable};
 pub use sessions::{Approve, ApprovedRequest, AuthRequest, Session, SessionDetails, SessionFacts, SessionStore, StillAsks};
-pub use tokens::{CodeRecord, NewRefreshToken, Redeem, RefreshState, Rotate, TokenStore};
+pub use tokens::{CodeRecord, NewAccess, NewRefreshToken, Redeem, RefreshState, Rotate, TokenStore};
 pub use trials::{Trial, TrialStore};
 
 /// A fault of the store: nothing is known about what was asked.

@@ -12,6 +12,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use http::{HeaderMap, Method, Request, StatusCode};
 use parking_lot::Mutex;
 use serde_json::Value;
+use sqlx::{Connection as _, SqliteConnection};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tower::ServiceExt;
 
@@ -86,7 +87,7 @@ pub(super) struct Rig {
     pub ada: User,
     pub bob: User,
     follow: Option<DropGuard>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// An answer, read whole.
@@ -180,12 +181,23 @@ impl Rig {
         people.member(&beta, &ada, &[]).await;
         people.member(&beta, &bob, &["reader"]).await;
         let router = crate::oauth::router(Arc::clone(&node));
-        Self { node, router, clock, acme, beta, ada, bob, follow: Some(stop.drop_guard()), _folder: folder }
+        Self { node, router, clock, acme, beta, ada, bob, follow: Some(stop.drop_guard()), folder }
     }
 
     /// From now on this node does not learn of changes: whatever waits for them fails.
     pub fn lag(&mut self) {
         self.follow = None;
+    }
+
+    /// From now on no change can be put on record; or every one can again.
+    pub async fn lose_log(&self, lost: bool) {
+        let url = format!("sqlite:{}/store.db", self.folder.path().display());
+        let mut raw = SqliteConnection::connect(&url).await.expect("a connection");
+        let (broken, mended) =
+            ("ALTER TABLE audit_records RENAME TO lost_records", "ALTER TABLE lost_records RENAME TO audit_records");
+        let statement = if lost { broken } else { mended };
+        sqlx::query(statement).execute(&mut raw).await.expect(statement);
+        raw.close().await.expect("closed");
     }
 
     pub fn cause(&self) -> Cause {

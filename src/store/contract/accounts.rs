@@ -124,10 +124,12 @@ pub(crate) async fn deactivation_ends_sessions_and_grants(store: SharedStore) {
     assert_eq!((count("user.disable"), count("grant.revoke.user_deactivated")), (1, 2), "{log:?}");
     // Nothing comes back with the user.
     assert!(world.store.set_user_state(&world.user.id, UserState::Active, &cause(7)).await.expect("an answer"));
-    let redeemed = world.store.redeem_code(&code, &grant.client, None, MINUTE, &cause(8)).await.expect("an answer");
+    let (new, at) = (access("jti_8"), cause(8));
+    let redeemed = world.store.redeem_code(&code, &grant.client, Some(&new), None, MINUTE, &at).await.expect("an answer");
     assert!(matches!(redeemed, crate::store::Redeem::Unknown), "{redeemed:?}");
     let next = refresh_token(8);
-    let rotated = world.store.rotate_refresh(&refresh, &family.client, &next, MINUTE, &cause(8)).await.expect("an answer");
+    let rotated = world.store.rotate_refresh(&refresh, &family.client, Some(&new), &next, MINUTE, &at).await;
+    let rotated = rotated.expect("an answer");
     assert!(matches!(rotated, crate::store::Rotate::Unknown), "{rotated:?}");
     assert!(world.store.session(&session, after(9), HOUR).await.expect("an answer").is_none());
     let nobody = UserId::generate(START, &ENTROPY);

@@ -62,7 +62,8 @@ pub(crate) async fn every_change_is_recorded_and_told(store: SharedStore) {
         code_expires_at: after(9000),
     };
     let (client_id, grant) = (&world.client.id, &approved.grant);
-    let (token, successor) = (refresh_token(1), refresh_token(1));
+    let (token, successor, signed) = (refresh_token(1), refresh_token(1), access("jti_1"));
+    let new = Some(&signed);
     let session = world.sign_in(0).await;
     let (device, declined) = (device_request(&world.client.id), device_request(&world.client.id));
     let (device_code, given) = (hash(TokenKind::DeviceCode), world.wanted(1));
@@ -110,18 +111,17 @@ pub(crate) async fn every_change_is_recorded_and_told(store: SharedStore) {
         verb!(Both, "approve_request", s.approve_request(&asked.id, &approved, &as_ever, &cause(1))),
         verb!(Record, "freeze_request again", s.freeze_request(&refused, &cause(1))),
         verb!(Record, "deny_request", s.deny_request(&refused.id, &cause(1))),
-        verb!(Nothing, "redeem_code", s.redeem_code(&approved.code, client_id, Some(&token), MINUTE, &cause(1))),
-        verb!(Record, "note_token", s.note_token(grant, &grant.scopes, false, &cause(1))),
-        verb!(Record, "redeem_code replay", s.redeem_code(&approved.code, client_id, None, MINUTE, &cause(2))),
-        verb!(Nothing, "rotate_refresh", s.rotate_refresh(&token.hash, client_id, &successor, MINUTE, &cause(2))),
-        verb!(Record, "note_token refreshed", s.note_token(grant, &grant.scopes, true, &cause(2))),
-        verb!(Nothing, "rotate_refresh again", s.rotate_refresh(&token.hash, client_id, &successor, MINUTE, &cause(3))),
+        verb!(Record, "redeem_code", s.redeem_code(&approved.code, client_id, new, Some(&token), MINUTE, &cause(1))),
+        verb!(Record, "note_token", s.note_token(grant, &signed, &cause(1))),
+        verb!(Record, "redeem_code replay", s.redeem_code(&approved.code, client_id, new, None, MINUTE, &cause(2))),
+        verb!(Record, "rotate_refresh", s.rotate_refresh(&token.hash, client_id, new, &successor, MINUTE, &cause(2))),
+        verb!(Record, "rotate_refresh again", s.rotate_refresh(&token.hash, client_id, new, &successor, MINUTE, &cause(3))),
         verb!(Both, "revoke_access_token", s.revoke_access_token("jti", &grant.id, after(9), &cause(3))),
-        verb!(Both, "rotate_refresh reuse", s.rotate_refresh(&token.hash, client_id, &successor, MINUTE, &cause(99))),
+        verb!(Both, "rotate_refresh reuse", s.rotate_refresh(&token.hash, client_id, new, &successor, MINUTE, &cause(99))),
         verb!(Record, "begin_device", s.begin_device(&device, &device_code, &cause(1))),
-        verb!(Nothing, "poll_device early", s.poll_device(&device_code, client_id, None, &cause(1))),
+        verb!(Nothing, "poll_device early", s.poll_device(&device_code, client_id, None, None, &cause(1))),
         verb!(Both, "approve_device", s.approve_device(&device.user_code, &given, &as_ever, &cause(1))),
-        verb!(Nothing, "poll_device", s.poll_device(&device_code, client_id, Some(&refresh_token(2)), &cause(2))),
+        verb!(Record, "poll_device", s.poll_device(&device_code, client_id, new, Some(&refresh_token(2)), &cause(2))),
         verb!(Record, "begin_device again", s.begin_device(&declined, &hash(TokenKind::DeviceCode), &cause(1))),
         verb!(Record, "deny_device", s.deny_device(&declined.user_code, &cause(1))),
         verb!(Both, "machine_grant", s.machine_grant(&world.wanted(2), &cause(2))),
@@ -250,7 +250,7 @@ pub(crate) async fn a_refused_change_leaves_nothing(store: SharedStore) {
         verb!(Nothing, "select_in_grant", s.select_in_grant(&grant.id, &world.user.id, &team, &cause(2))),
         verb!(Nothing, "take_from_grant", s.take_from_grant(&grant.id, &taken.user.id, &sooner, &cause(2))),
         verb!(Nothing, "limit_grant", s.limit_grant(&grant.id, &taken.user.id, after(9), &cause(2))),
-        verb!(Nothing, "redeem_code", s.redeem_code(&code, &stranger.id, None, MINUTE, &cause(2))),
+        verb!(Nothing, "redeem_code", s.redeem_code(&code, &stranger.id, Some(&access("jti_1")), None, MINUTE, &cause(2))),
         verb!(Nothing, "decide_client", s.decide_client(&world.org.id, &stranger.id, Verdict::Block, &cause(2))),
         verb!(Nothing, "restrict_client", s.restrict_client(&world.org.id, &world.client.id, None, &cause(2))),
         verb!(Nothing, "set_new_clients", s.set_new_clients(&world.org.id, NewClients::Open, &cause(2))),

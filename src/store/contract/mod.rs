@@ -11,6 +11,7 @@ mod feed;
 mod grants;
 mod hooks;
 mod keys;
+mod mended;
 mod nodes;
 mod operators;
 mod people;
@@ -161,6 +162,7 @@ contract! {
         a_code_comes_back_whole
         access_tokens_are_revoked_one_by_one
         issued_tokens_are_noted
+        nothing_is_used_up_for_nothing
         what_ended_is_forgotten
     }
     refresh {
@@ -212,6 +214,7 @@ contract! {
         one_decision_counts
         approval_needs_an_active_member_and_the_right_client
         a_device_learns_what_became_of_it
+        a_device_with_nothing_to_be_given_waits
         a_refresh_token_ends_with_its_grant
     }
     repeats {
