@@ -157,7 +157,7 @@ pub(super) async fn set_password(local: &Local, user: &str, new: NewPassword) ->
         return Err(AdminError::invalid("a service user never signs in and has no password"));
     }
     let (record, shown) = hashed(local, new.password).await?;
-    local.node.store.set_password(&found.id, &record, None, &local.cause()).await?;
+    local.node.store.set_password(&found.id, &record, &local.cause()).await?;
     local.settled(CreatedUser { user: found.into(), one_time_password: shown }).await
 }
 

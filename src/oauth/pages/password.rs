@@ -87,8 +87,8 @@ async fn change(
         }
         return Err(Trouble::at(StatusCode::TOO_MANY_REQUESTS, texts::password_locked()));
     }
-    let record = app.node.store.password(&session.user.id).await?;
-    if !app.passwords.verify(current.clone().into(), record.map(|r| r.phc)).await? {
+    let before = app.node.store.password(&session.user.id).await?.map(|r| r.phc);
+    if !app.passwords.verify(current.clone().into(), before.clone()).await? {
         note_failure(app, peer, actor, "current_password").await?;
         return form(app, config, after, &session, Some(PasswordProblem::CurrentWrong)).await;
     }
@@ -99,7 +99,14 @@ async fn change(
     let phc: SecretString = app.passwords.hash(new.into(), app.node.entropy.clone()).await?;
     let cause = peer.cause(&app.node, actor);
     let record = PasswordRecord { phc, one_time: false };
-    app.node.store.set_password(&session.user.id, &record, Some(&session.session.hash), &cause).await?;
+    let changed = match &before {
+        Some(before) => app.node.store.change_password(&session.user.id, before, &record, &session.session.hash, &cause).await?,
+        None => false,
+    };
+    if !changed {
+        // Somebody else changed it, or ended this session, since the form was sent.
+        return form(app, config, after, &session, Some(PasswordProblem::Expired)).await;
+    }
     Ok(see_other(&after.location()))
 }
 

@@ -1,10 +1,12 @@
 //! Sessions, passwords, throttling.
 
+use futures::future::join;
 use http::StatusCode;
 use http::header::SET_COOKIE;
+use secrecy::ExposeSecret;
 
 use super::rig::{Browser, PASSWORD, Rig, person};
-use crate::store::{AuditFilter, UserKind, UserState};
+use crate::store::{AuditFilter, PasswordRecord, UserKind, UserState};
 
 const SESSION: &str = "__Host-tollgate";
 
@@ -141,6 +143,22 @@ async fn a_lock_of_an_account_or_a_network_is_on_record_once() {
     }
     let reasons = rig.refusals("login.fail").await;
     assert_eq!((reasons.len(), reasons.first().map(String::as_str)), (31, Some("account_locked")));
+}
+
+#[tokio::test]
+async fn a_reset_is_not_undone_by_a_change_under_way() {
+    let rig = Rig::new().await;
+    let mut browser = Browser::new(&rig);
+    browser.sign_in("ada@acme.test", PASSWORD).await;
+    let csrf = browser.get("/password").await.csrf("/password");
+    let fields = [("csrf", csrf.as_str()), ("current-password", PASSWORD), ("new-password", "another long password")];
+    let (reset, cause) = (PasswordRecord { phc: "$reset".into(), one_time: true }, rig.cause());
+    // The change hashes twice; the reset is done long before that.
+    let change = browser.post("/password", &fields);
+    let (_, done) = join(change, rig.node.store.set_password(&rig.ada.id, &reset, &cause)).await;
+    done.expect("a reset");
+    let left = rig.node.store.password(&rig.ada.id).await.expect("an answer").expect("there is one");
+    assert_eq!((left.phc.expose_secret(), left.one_time), ("$reset", true));
 }
 
 #[tokio::test]

@@ -1,13 +1,13 @@
 //! Organizations, users, memberships.
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::world::*;
 use crate::record::{ControlEvent, Operation};
 use crate::store::{
-    Created, GrantState, Membership, NewUser, Org, OrgState, RevokeReason, SharedStore, Subject, User, UserState,
+    Created, GrantState, Membership, NewUser, Org, OrgState, PasswordRecord, RevokeReason, SharedStore, Subject, User, UserState,
 };
-use crate::types::{OrgId, TokenKind, UserId};
+use crate::types::{HashedToken, OrgId, TokenKind, UserId};
 
 pub(crate) async fn organizations_have_one_slug(store: SharedStore) {
     let (acme, zeta, other) = (org("acme"), org("zeta"), org("acme"));
@@ -55,13 +55,41 @@ pub(crate) async fn a_new_password_ends_other_sessions(store: SharedStore) {
     let world = World::new(store).await;
     let (kept, other) = (world.sign_in(1).await, world.sign_in(1).await);
     let store = &world.store;
-    store.set_password(&world.user.id, &password("$argon2id$2"), Some(&kept), &cause(2)).await.expect("a password");
+    let (own, first) = (password("$argon2id$2"), SecretString::from("$argon2id$1"));
+    assert!(store.change_password(&world.user.id, &first, &own, &kept, &cause(2)).await.expect("an answer"));
     assert!(store.session(&kept, after(3), HOUR).await.expect("an answer").is_some());
     assert!(store.session(&other, after(3), HOUR).await.expect("an answer").is_none());
-    store.set_password(&world.user.id, &password("$argon2id$3"), None, &cause(4)).await.expect("a password");
+    store.set_password(&world.user.id, &password("$argon2id$3"), &cause(4)).await.expect("a password");
     assert!(store.session(&kept, after(5), HOUR).await.expect("an answer").is_none());
     let stored = store.password(&world.user.id).await.expect("an answer").expect("there is one");
     assert_eq!(stored.phc.expose_secret(), "$argon2id$3");
+}
+
+pub(crate) async fn a_change_under_way_undoes_no_reset(store: SharedStore) {
+    let world = World::new(store).await;
+    let (store, ada) = (&world.store, &world.user.id);
+    let (first, second) = (SecretString::from("$argon2id$1"), SecretString::from("$argon2id$2"));
+    let change = async |before: &SecretString, session: &HashedToken, seconds: u64| {
+        let own = PasswordRecord { phc: format!("$argon2id$own{seconds}").into(), one_time: false };
+        store.change_password(ada, before, &own, session, &cause(seconds)).await.expect("an answer")
+    };
+    let phc = async || store.password(ada).await.expect("an answer").expect("there is one").phc;
+    let session = world.sign_in(1).await;
+    store.set_password(ada, &password("$argon2id$2"), &cause(2)).await.expect("a password");
+    let (log, position) = (world.log().await, store.feed_position().await.expect("a position"));
+    assert!(!change(&first, &session, 3).await, "both are gone");
+    assert!(!change(&second, &session, 3).await, "its session has ended");
+    let session = world.sign_in(4).await;
+    assert!(!change(&first, &session, 5).await, "another password was proved");
+    let strange = hash(TokenKind::Session);
+    assert!(!change(&second, &strange, 5).await);
+    assert_eq!(phc().await.expose_secret(), "$argon2id$2");
+    assert_eq!((world.log().await.len(), store.feed_position().await.expect("a position")), (log.len() + 1, position));
+    assert!(!change(&second, &session, 4 + 3600).await, "it has ended by itself");
+    assert!(change(&second, &session, 6).await);
+    assert_eq!(phc().await.expose_secret(), "$argon2id$own6");
+    store.set_user_state(ada, UserState::Frozen, &cause(7)).await.expect("an answer");
+    assert!(!change(&"$argon2id$own6".into(), &session, 8).await, "who is frozen changes nothing");
 }
 
 pub(crate) async fn memberships_hold_sorted_roles(store: SharedStore) {

@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use secrecy::SecretString;
+
 use super::apps::{app, definition, publication};
 use super::world::*;
 use crate::record::{ControlEvent, Operation};
@@ -64,7 +66,7 @@ pub(crate) async fn every_change_is_recorded_and_told(store: SharedStore) {
     let (client_id, grant) = (&world.client.id, &approved.grant);
     let (token, successor, signed) = (refresh_token(1), refresh_token(1), access("jti_1"));
     let new = Some(&signed);
-    let session = world.sign_in(0).await;
+    let (session, first_phc) = (world.sign_in(0).await, SecretString::from("$argon2id$1"));
     let (device, declined) = (device_request(&world.client.id), device_request(&world.client.id));
     let (device_code, given) = (hash(TokenKind::DeviceCode), world.wanted(1));
     let verbs = [
@@ -73,7 +75,7 @@ pub(crate) async fn every_change_is_recorded_and_told(store: SharedStore) {
         verb!(Both, "set_org_state off", s.set_org_state(&beta.id, OrgState::Disabled, &cause(1))),
         verb!(Both, "set_org_state on", s.set_org_state(&beta.id, OrgState::Active, &cause(1))),
         verb!(Both, "create_user", s.create_user(&bob, &cause(1))),
-        verb!(Both, "set_password", s.set_password(&bob.user.id, &password("$x"), None, &cause(1))),
+        verb!(Both, "set_password", s.set_password(&bob.user.id, &password("$x"), &cause(1))),
         verb!(Both, "set_membership", s.set_membership(&guest, &cause(1))),
         verb!(Both, "remove_membership", s.remove_membership(acme, &bob.user.id, &cause(1))),
         verb!(Both, "set_user_state frozen", s.set_user_state(&bob.user.id, UserState::Frozen, &cause(1))),
@@ -125,6 +127,7 @@ pub(crate) async fn every_change_is_recorded_and_told(store: SharedStore) {
         verb!(Record, "begin_device again", s.begin_device(&declined, &hash(TokenKind::DeviceCode), &cause(1))),
         verb!(Record, "deny_device", s.deny_device(&declined.user_code, &cause(1))),
         verb!(Both, "machine_grant", s.machine_grant(&world.wanted(2), &cause(2))),
+        verb!(Both, "change_password", s.change_password(ada, &first_phc, &password("$y"), &session, &cause(2))),
         verb!(Record, "end_session", s.end_session(&session, &cause(2))),
         verb!(Both, "add_first_key", s.add_first_key(&first, &cause(1))),
         verb!(Both, "add_next_key", s.add_next_key(&next, &cause(1))),

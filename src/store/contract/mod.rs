@@ -74,6 +74,7 @@ contract! {
         organizations_change
         users_have_one_address
         a_new_password_ends_other_sessions
+        a_change_under_way_undoes_no_reset
         memberships_hold_sorted_roles
         leaving_an_organization_ends_its_grants
         deactivation_ends_sessions_and_grants

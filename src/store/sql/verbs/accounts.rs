@@ -15,6 +15,7 @@ use super::invited;
 use super::operators;
 use super::revocation::{Ending, end};
 use super::rows::{self, Fields};
+use super::sessions::{hold_password, hold_session};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
     AccountStore, Created, Membership, NewUser, Org, OrgState, PasswordRecord, RevokeReason, StoreError, Subject, User, UserState,
@@ -43,6 +44,25 @@ async fn write_password(tx: &mut Tx<'_>, user: &UserId, password: &PasswordRecor
     .await
     .doing("write a password")
     .map(drop)
+}
+
+/// Writes a password, and ends every session of the user but `keep`.
+async fn replace_password(
+    tx: &mut Tx<'_>,
+    id: &UserId,
+    password: &PasswordRecord,
+    keep: Option<&HashedToken>,
+) -> Result<(), StoreError> {
+    write_password(tx, id, password).await?;
+    // No session's hash is empty: without one to keep, all of them end.
+    sqlx::query("DELETE FROM sessions WHERE user_id = $1 AND hash <> $2")
+        .bind(id.as_str())
+        .bind(keep.map_or(&[][..], |hash| hash.bytes()))
+        .execute(tx.connection())
+        .await
+        .doing("end a user's other sessions")?;
+    tx.touch(Subject::User { id: id.clone() });
+    record_of_account(tx, id, ControlEvent::done(Operation::PasswordChange).on("user", id.as_str())).await
 }
 
 /// Makes a user, unless its address is taken; with its record and feed line.
@@ -390,25 +410,27 @@ impl AccountStore for Engine {
         Ok(Some(PasswordRecord { phc: SecretString::from(phc), one_time: fields.value("one_time")? }))
     }
 
-    async fn set_password(
+    async fn set_password(&self, id: &UserId, password: &PasswordRecord, cause: &Cause) -> Result<(), StoreError> {
+        let mut tx = self.begin(cause).await?;
+        replace_password(&mut tx, id, password, None).await?;
+        tx.commit().await
+    }
+
+    async fn change_password(
         &self,
         id: &UserId,
+        before: &SecretString,
         password: &PasswordRecord,
-        keep: Option<&HashedToken>,
+        session: &HashedToken,
         cause: &Cause,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let mut tx = self.begin(cause).await?;
-        write_password(&mut tx, id, password).await?;
-        // No session's hash is empty: without one to keep, all of them end.
-        sqlx::query("DELETE FROM sessions WHERE user_id = $1 AND hash <> $2")
-            .bind(id.as_str())
-            .bind(keep.map_or(&[][..], |hash| hash.bytes()))
-            .execute(tx.connection())
-            .await
-            .doing("end a user's other sessions")?;
-        tx.touch(Subject::User { id: id.clone() });
-        record_of_account(&mut tx, id, ControlEvent::done(Operation::PasswordChange).on("user", id.as_str())).await?;
-        tx.commit().await
+        if !hold_password(&mut tx, id, before).await? || !hold_session(&mut tx, id, session).await? {
+            return Ok(false);
+        }
+        replace_password(&mut tx, id, password, Some(session)).await?;
+        tx.commit().await?;
+        Ok(true)
     }
 
     async fn set_membership(&self, membership: &Membership, cause: &Cause) -> Result<(), StoreError> {
