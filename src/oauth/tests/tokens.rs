@@ -367,6 +367,19 @@ async fn rfc7009_s2_revocation_holds_when_it_is_answered() {
 }
 
 #[tokio::test]
+async fn a_clock_that_is_ahead_revokes_what_another_takes() {
+    let rig = Rig::new().await;
+    let client = rig.registered().await;
+    let (access, _) = rig.pair(&client, &[]).await;
+    let right = rig.node.now();
+    rig.later(600 + 30);
+    let revoked = rig.form("/oauth2/revoke", None, &[("token", &access), ("client_id", &client)]).await;
+    assert_eq!(revoked.status, StatusCode::OK);
+    rig.clock.set(right);
+    assert!(!rig.works(&access).await, "nowhere does it live on");
+}
+
+#[tokio::test]
 async fn rfc7662_s2_introspection_says_what_holds_now_and_only_to_whom_it_concerns() {
     let rig = Rig::new().await;
     let client = rig.registered().await;

@@ -142,7 +142,7 @@ contract! {
         a_machine_client_has_one_grant
         what_was_revoked_of_a_machine_stays_so_until_it_is_allowed
         only_the_owner_revokes_and_only_once
-        an_expired_grant_has_already_ended
+        an_expired_grant_is_revoked_all_the_same
         grants_are_listed_newest_first
         grants_are_found_page_by_page
         grants_are_found_by_who_holds_what

@@ -112,6 +112,10 @@ pub(crate) async fn access_tokens_are_revoked_one_by_one(store: SharedStore) {
     assert!(!world.store.access_token_revoked("jti_2").await.expect("an answer"));
     assert_eq!(world.feed_since(before).await, [Subject::Grant { id: grant.id.clone() }]);
     assert_eq!(world.state_of(&grant).await, GrantState::Live);
+    world.store.revoke_grant(&grant.id, None, RevokeReason::Client, &cause(3)).await.expect("an answer");
+    world.store.revoke_access_token("jti_3", &grant.id, after(100), &cause(4)).await.expect("done");
+    let told = ("token.revoke".to_owned(), Some(world.org.id.clone()));
+    assert_eq!(world.log().await.iter().filter(|record| **record == told).count(), 2, "in the log of its organization");
     world.store.forget_ended(after(100)).await.expect("a number");
     assert!(world.store.access_token_revoked("jti_1").await.expect("an answer"));
     world.store.forget_ended(after(101)).await.expect("a number");

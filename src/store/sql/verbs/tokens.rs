@@ -19,7 +19,7 @@ use crate::store::{
     CodeRecord, Grant, GrantState, NewAccess, NewRefreshToken, Redeem, RefreshState, RevokeReason, Rotate, StoreError, Subject,
     TokenStore,
 };
-use crate::types::{ClientId, GrantId, HashedToken, RedirectUri, Timestamp};
+use crate::types::{ClientId, GrantId, HashedToken, OrgId, RedirectUri, Timestamp};
 
 /// How long a place is remembered that a user no longer signs in from.
 const KEEP_PLACES: Duration = Duration::from_hours(365 * 24);
@@ -280,7 +280,13 @@ impl TokenStore for Engine {
         if done.rows_affected() == 0 {
             return Ok(());
         }
-        let org = live(&mut tx, grant.as_str()).await?.map(|g| g.org);
+        // Wherever its grant was: it may have ended by now.
+        let row = sqlx::query("SELECT id, org_id FROM grants WHERE id = $1")
+            .bind(grant.as_str())
+            .fetch_optional(tx.connection())
+            .await
+            .doing("read a grant")?;
+        let org = row.map(|row| Fields::of(&row, "grants", "id").parsed("org_id", OrgId::parse)).transpose()?;
         tx.touch(Subject::Grant { id: grant.clone() });
         tx.record(org.as_ref(), ControlEvent::done(Operation::TokenRevoke).on("grant", grant.as_str()));
         tx.commit().await
