@@ -78,6 +78,17 @@ pub enum UserState {
     Disabled,
 }
 
+/// What changes of an organization. What is absent stays as it is when the change is made, and not as its maker saw it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OrgUpdate {
+    /// Its name for people.
+    pub name: Option<String>,
+    /// What upstreams know it by.
+    pub tenant: Option<String>,
+    /// Values of its own for some APIs, in place of all of them.
+    pub tenants: Option<BTreeMap<String, String>>,
+}
+
 /// A user in an organization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Membership {
@@ -129,8 +140,8 @@ pub trait AccountStore {
     async fn org_by_slug(&self, slug: &Slug) -> Result<Option<Org>, StoreError>;
     /// Every organization, by slug.
     async fn orgs(&self) -> Result<Vec<Org>, StoreError>;
-    /// Writes name and tenant values; `false` when there is no such organization.
-    async fn update_org(&self, org: &Org, cause: &Cause) -> Result<bool, StoreError>;
+    /// Writes what changes, and says what there is then; `None` when there is no such organization.
+    async fn update_org(&self, id: &OrgId, change: &OrgUpdate, cause: &Cause) -> Result<Option<Org>, StoreError>;
     /// Switches an organization off or on; `false` when there is none or it already was so.
     async fn set_org_state(&self, id: &OrgId, state: OrgState, cause: &Cause) -> Result<bool, StoreError>;
 

@@ -35,7 +35,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-pub use accounts::{AccountStore, Created, Membership, NewUser, Org, OrgState, PasswordRecord, User, UserKind, UserState};
+pub use accounts::{
+    AccountStore, Created, Membership, NewUser, Org, OrgState, OrgUpdate, PasswordRecord, User, UserKind, UserState,
+};
 pub use api_keys::{ApiKey, ApiKeyFacts, ApiKeySearch, ApiKeyStanding, ApiKeyState, ApiKeyStore, DisableReason, Minted};
 pub use apps::{App, AppState, AppStore, AppVersion, Definition, Drafted, Edit, Maturity, Publication, Published, Via};
 pub use audit_log::{

@@ -9,7 +9,7 @@ use super::{Local, display_name, still_there};
 use crate::admin::error::{AdminError, Rule};
 use crate::admin::model::{CreatedUser, NewOrg, NewPassword, NewUserRequest, OrgChange, OrgView, Switch, UserSwitch, UserView};
 use crate::password;
-use crate::store::{Created, NewUser, Org, OrgState, PasswordRecord, User, UserKind, UserState};
+use crate::store::{Created, NewUser, Org, OrgState, OrgUpdate, PasswordRecord, User, UserKind, UserState};
 use crate::types::{ALL_TENANTS, OrgId, PlainToken, Slug, TokenKind, UserId};
 
 /// Longest tenant value: what Mimir, Loki and Tempo take.
@@ -39,20 +39,15 @@ pub(super) async fn create_org(local: &Local, new: NewOrg) -> Result<OrgView, Ad
 }
 
 pub(super) async fn update_org(local: &Local, org: &str, change: OrgChange) -> Result<OrgView, AdminError> {
-    let mut wanted = local.find_org(org).await?;
-    if let Some(name) = change.name {
-        wanted.name = display_name(&name)?;
-    }
-    if let Some(value) = change.tenant {
-        wanted.tenant = tenant(&value)?;
-    }
-    if let Some(values) = change.tenants {
-        wanted.tenants = tenants(local, values)?;
-    }
-    if !local.node.store.update_org(&wanted, &local.cause()).await? {
-        return Err(AdminError::not_found("organization", org));
-    }
-    local.settled(wanted.into()).await
+    let found = local.find_org(org).await?;
+    let change = OrgUpdate {
+        name: change.name.as_deref().map(display_name).transpose()?,
+        tenant: change.tenant.as_deref().map(tenant).transpose()?,
+        tenants: change.tenants.map(|values| tenants(local, values)).transpose()?,
+    };
+    let now = local.node.store.update_org(&found.id, &change, &local.cause()).await?;
+    let now = now.ok_or_else(|| AdminError::not_found("organization", org))?;
+    local.settled(now.into()).await
 }
 
 pub(super) async fn switch_org(local: &Local, org: &str, to: Switch) -> Result<OrgView, AdminError> {

@@ -1,11 +1,14 @@
 //! Organizations, users, memberships.
 
+use std::collections::BTreeMap;
+
 use secrecy::{ExposeSecret, SecretString};
 
 use super::world::*;
 use crate::record::{ControlEvent, Operation};
 use crate::store::{
-    Created, GrantState, Membership, NewUser, Org, OrgState, PasswordRecord, RevokeReason, SharedStore, Subject, User, UserState,
+    Created, GrantState, Membership, NewUser, Org, OrgState, OrgUpdate, PasswordRecord, RevokeReason, SharedStore, Subject, User,
+    UserState,
 };
 use crate::types::{HashedToken, OrgId, TokenKind, UserId};
 
@@ -24,12 +27,30 @@ pub(crate) async fn organizations_change(store: SharedStore) {
     let acme = org("acme");
     store.create_org(&acme, &cause(0)).await.expect("an organization");
     let renamed = Org { name: "Acme & Söhne".into(), tenant: "7".into(), ..acme.clone() };
-    assert!(store.update_org(&renamed, &cause(1)).await.expect("an answer"));
-    assert!(!store.update_org(&org("nobody"), &cause(1)).await.expect("an answer"));
+    let change = OrgUpdate { name: Some(renamed.name.clone()), tenant: Some(renamed.tenant.clone()), tenants: None };
+    assert_eq!(store.update_org(&acme.id, &change, &cause(1)).await.expect("an answer"), Some(renamed.clone()));
+    assert_eq!(store.update_org(&org("nobody").id, &change, &cause(1)).await.expect("an answer"), None);
     assert!(store.set_org_state(&acme.id, OrgState::Disabled, &cause(2)).await.expect("an answer"));
     assert!(!store.set_org_state(&acme.id, OrgState::Disabled, &cause(3)).await.expect("an answer"));
     let stored = store.org(&acme.id).await.expect("an answer");
     assert_eq!(stored, Some(Org { state: OrgState::Disabled, ..renamed }));
+}
+
+pub(crate) async fn two_changes_of_an_organization_both_stand(store: SharedStore) {
+    let acme = org("acme");
+    store.create_org(&acme, &cause(0)).await.expect("an organization");
+    // Both saw the same, and neither saw what the other made of it.
+    let name = OrgUpdate { name: Some("Acme & Söhne".into()), ..OrgUpdate::default() };
+    let tenant = OrgUpdate { tenant: Some("7".into()), ..OrgUpdate::default() };
+    let own = BTreeMap::from([("tempo".to_owned(), "acme-traces".to_owned())]);
+    let tenants = OrgUpdate { tenants: Some(own.clone()), ..OrgUpdate::default() };
+    for change in [name, tenant, tenants] {
+        assert!(store.update_org(&acme.id, &change, &cause(1)).await.expect("an answer").is_some());
+    }
+    let all = Org { name: "Acme & Söhne".into(), tenant: "7".into(), tenants: own, ..acme.clone() };
+    assert_eq!(store.org(&acme.id).await.expect("an answer"), Some(all.clone()));
+    let nothing = store.update_org(&acme.id, &OrgUpdate::default(), &cause(2)).await.expect("an answer");
+    assert_eq!(nothing, Some(all));
 }
 
 pub(crate) async fn users_have_one_address(store: SharedStore) {

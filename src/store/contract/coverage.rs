@@ -10,7 +10,7 @@ use super::world::*;
 use crate::record::{ControlEvent, Operation};
 use crate::store::{
     Accepting, App, AppState, AuthRequest, ClientChange, ClientOrigin, ClientSecret, ClientState, ClientTerms, Hand, Holder,
-    KeyState, Maturity, Membership, Narrowing, NewClients, NewUser, OrgState, RevokeReason, SavedSearch, ScopeRefusal,
+    KeyState, Maturity, Membership, Narrowing, NewClients, NewUser, OrgState, OrgUpdate, RevokeReason, SavedSearch, ScopeRefusal,
     SharedStore, User, UserKind, UserState, Verdict, Via,
 };
 use crate::types::TokenKind;
@@ -71,7 +71,7 @@ pub(crate) async fn every_change_is_recorded_and_told(store: SharedStore) {
     let (device_code, given) = (hash(TokenKind::DeviceCode), world.wanted(1));
     let verbs = [
         verb!(Both, "create_org", s.create_org(&beta, &cause(1))),
-        verb!(Both, "update_org", s.update_org(&beta, &cause(1))),
+        verb!(Both, "update_org", s.update_org(&beta.id, &OrgUpdate::default(), &cause(1))),
         verb!(Both, "set_org_state off", s.set_org_state(&beta.id, OrgState::Disabled, &cause(1))),
         verb!(Both, "set_org_state on", s.set_org_state(&beta.id, OrgState::Active, &cause(1))),
         verb!(Both, "create_user", s.create_user(&bob, &cause(1))),
@@ -226,7 +226,7 @@ pub(crate) async fn a_refused_change_leaves_nothing(store: SharedStore) {
     let (app, _) = app(&world.org.id, "logs:read");
     let verbs = [
         verb!(Nothing, "create_org", s.create_org(&org("acme"), &cause(2))),
-        verb!(Nothing, "update_org", s.update_org(&org("beta"), &cause(2))),
+        verb!(Nothing, "update_org", s.update_org(&org("beta").id, &OrgUpdate::default(), &cause(2))),
         verb!(Nothing, "set_org_state", s.set_org_state(&world.org.id, OrgState::Active, &cause(2))),
         verb!(Nothing, "create_user", s.create_user(&taken, &cause(2))),
         verb!(Nothing, "set_user_state", s.set_user_state(&world.user.id, UserState::Active, &cause(2))),

@@ -72,6 +72,7 @@ contract! {
     accounts {
         organizations_have_one_slug
         organizations_change
+        two_changes_of_an_organization_both_stand
         users_have_one_address
         a_new_password_ends_other_sessions
         a_change_under_way_undoes_no_reset

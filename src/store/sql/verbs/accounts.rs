@@ -18,7 +18,8 @@ use super::rows::{self, Fields};
 use super::sessions::{hold_password, hold_session};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
-    AccountStore, Created, Membership, NewUser, Org, OrgState, PasswordRecord, RevokeReason, StoreError, Subject, User, UserState,
+    AccountStore, Created, Membership, NewUser, Org, OrgState, OrgUpdate, PasswordRecord, RevokeReason, StoreError, Subject,
+    User, UserState,
 };
 use crate::types::{HashedToken, OrgId, RoleName, Slug, UserId};
 
@@ -278,23 +279,29 @@ impl AccountStore for Engine {
         rows.iter().map(rows::org).collect()
     }
 
-    async fn update_org(&self, org: &Org, cause: &Cause) -> Result<bool, StoreError> {
+    async fn update_org(&self, id: &OrgId, change: &OrgUpdate, cause: &Cause) -> Result<Option<Org>, StoreError> {
         let mut tx = self.begin(cause).await?;
-        let done = sqlx::query("UPDATE orgs SET name = $1, tenant = $2, tenants = $3 WHERE id = $4")
-            .bind(&org.name)
-            .bind(&org.tenant)
-            .bind(json(&org.tenants)?)
-            .bind(org.id.as_str())
-            .execute(tx.connection())
+        sqlx::query(
+            "UPDATE orgs SET name = COALESCE($1, name), tenant = COALESCE($2, tenant), tenants = COALESCE($3, tenants) \
+             WHERE id = $4",
+        )
+        .bind(change.name.as_deref())
+        .bind(change.tenant.as_deref())
+        .bind(change.tenants.as_ref().map(json).transpose()?)
+        .bind(id.as_str())
+        .execute(tx.connection())
+        .await
+        .doing("change an organization")?;
+        let row = sqlx::query(concat!("SELECT ", org_columns!(), " FROM orgs o WHERE o.id = $1"))
+            .bind(id.as_str())
+            .fetch_optional(tx.connection())
             .await
-            .doing("change an organization")?;
-        if done.rows_affected() == 0 {
-            return Ok(false);
-        }
-        tx.touch(Subject::Org { id: org.id.clone() });
-        tx.record(Some(&org.id), ControlEvent::done(Operation::OrgUpdate).on("org", org.id.as_str()));
+            .doing("read an organization")?;
+        let Some(org) = row.as_ref().map(rows::org).transpose()? else { return Ok(None) };
+        tx.touch(Subject::Org { id: id.clone() });
+        tx.record(Some(id), ControlEvent::done(Operation::OrgUpdate).on("org", id.as_str()));
         tx.commit().await?;
-        Ok(true)
+        Ok(Some(org))
     }
 
     async fn set_org_state(&self, id: &OrgId, state: OrgState, cause: &Cause) -> Result<bool, StoreError> {
