@@ -233,6 +233,7 @@ contract! {
     keys {
         one_node_makes_the_first_key
         keys_take_turns
+        the_shortest_overlap_holds_whoever_was_first
         no_key_outlives_the_overlap_of_a_later_one
     }
     people {
