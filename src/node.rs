@@ -134,10 +134,14 @@ impl Node {
     /// # Errors
     /// When the store fails, or can't say what this node has to know.
     pub async fn rotate_keys(&self, overlap: Duration, cause: &Cause) -> Result<KeyId, TokenFault> {
-        let next = self.keys.prepare(&self.store, &*self.entropy, cause).await?;
-        self.settle().await?;
-        self.keys.activate(&self.store, &next, overlap, cause).await?;
-        Ok(next)
+        loop {
+            let next = self.keys.prepare(&self.store, &*self.entropy, cause).await?;
+            self.settle().await?;
+            // Where others rotated past it meanwhile, the keys before are as they left them: it takes another one.
+            if self.keys.activate(&self.store, &next, overlap, cause).await? {
+                return Ok(next);
+            }
+        }
     }
 
     /// Waits until this node has applied every change that was committed so far.

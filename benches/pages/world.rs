@@ -308,6 +308,7 @@ async fn waits(node: &Node, client: &Client) -> UserCode {
         interval: Duration::from_secs(5),
         created_at: now,
         expires_at: now.plus(Duration::from_hours(1)),
+        grant: None,
     };
     let device = PlainToken::generate(TokenKind::DeviceCode, &SystemEntropy).hashed();
     let begun = node.store.begin_device(&request, &device, &node.own_cause()).await.expect("a store");

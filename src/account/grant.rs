@@ -206,10 +206,11 @@ async fn take(
     } else {
         return Err(not_found());
     };
+    // Also when nothing changed: another request may just have done it.
+    app.node.settle().await?;
     if !changed {
         return shown(app, config, grant, (None, who), Some(texts::ends_before())).await;
     }
-    app.node.settle().await?;
     Ok(see_other(&format!("{PATH}/{}?done={done}", facts.id)))
 }
 

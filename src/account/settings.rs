@@ -139,8 +139,9 @@ pub(super) async fn revoke_own(app: &App, peer: &Peer, id: &GrantId, who: &Signe
     let ended = app.node.store.revoke_grant(id, Some(&who.user.id), RevokeReason::User, &cause).await?;
     if ended {
         app.node.metrics.grants_revoked.inc();
-        app.node.settle().await.map_err(|error| unsettled(&error))?;
     }
+    // Also when it had ended before: another request may just be revoking it.
+    app.node.settle().await.map_err(|error| unsettled(&error))?;
     Ok(see_other(&format!("{PATH}?{}={id}", if ended { REVOKED } else { ENDED })))
 }
 

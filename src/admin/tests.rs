@@ -26,6 +26,7 @@ pub(crate) struct Fixture {
     pub(crate) node: Arc<Node>,
     pub(crate) admin: SocketAddr,
     pub(crate) secret: PlainToken,
+    stop: CancellationToken,
     _stop: DropGuard,
     _dir: TempDir,
 }
@@ -83,7 +84,15 @@ impl Fixture {
         let admin = socket.local_addr().expect("an address");
         let service = router(state).into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(socket, service).await });
-        Self { node, admin, secret, _stop: stop.drop_guard(), _dir: dir }
+        Self { node, admin, secret, stop: stop.clone(), _stop: stop.drop_guard(), _dir: dir }
+    }
+
+    /// From now on this node does not learn of changes: whatever waits for them fails.
+    pub(crate) async fn lag(&self) {
+        self.stop.cancel();
+        while self.node.view.is_fresh() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
     }
 
     pub(crate) fn local(&self) -> Local {

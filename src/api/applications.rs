@@ -124,11 +124,13 @@ pub(super) async fn update(caller: Caller, Named(grant): Named, Body(change): Bo
 pub(super) async fn revoke(caller: Caller, Named(grant): Named) -> Result<StatusCode, ApiError> {
     let id = own(&caller, &grant).await?.grant.id;
     let (store, user) = (&caller.node.store, &caller.principal.user.id);
-    if !store.revoke_grant(&id, Some(user), RevokeReason::User, &caller.cause()).await? {
+    let ended = store.revoke_grant(&id, Some(user), RevokeReason::User, &caller.cause()).await?;
+    // Also when it had ended before: another request may just be revoking it.
+    caller.node.settle().await?;
+    if !ended {
         return Err(missing());
     }
     caller.node.metrics.grants_revoked.inc();
-    caller.node.settle().await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

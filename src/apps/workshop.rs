@@ -251,10 +251,10 @@ impl<'a> Workshop<'a> {
     /// # Errors
     /// When the app is gone.
     pub async fn delete(&self, app: &App) -> Result<(), AppError> {
-        if !self.node.store.delete_app(&app.id, &self.cause).await? {
-            return Err(Refusal::Gone.into());
-        }
-        Ok(self.node.settle().await?)
+        let deleted = self.node.store.delete_app(&app.id, &self.cause).await?;
+        // Also when it had gone before: another request may just be removing it.
+        self.node.settle().await?;
+        if deleted { Ok(()) } else { Err(Refusal::Gone.into()) }
     }
 
     /// The secrets of one of the app's clients that have not ended.

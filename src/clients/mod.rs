@@ -315,10 +315,10 @@ impl<'a> Clients<'a> {
     /// When it is an app's, or gone.
     pub async fn delete(&self, client: &Client) -> Result<(), ClientError> {
         of_its_own(client)?;
-        if !self.node.store.delete_client(&client.id, &self.cause).await? {
-            return Err(self.gone(client));
-        }
-        Ok(self.node.settle().await?)
+        let deleted = self.node.store.delete_client(&client.id, &self.cause).await?;
+        // Also when it had gone before: another request may just be removing it.
+        self.node.settle().await?;
+        if deleted { Ok(()) } else { Err(self.gone(client)) }
     }
 
     const fn hand(&self) -> Hand {

@@ -34,7 +34,7 @@ use crate::node::Node;
 use passwords::Passwords;
 use throttle::Throttle;
 
-/// Failed sign-ins are counted over this span.
+/// Failed sign-ins, and accounts that invitations are answered with, are counted over this span.
 const SIGN_IN_WINDOW: Duration = Duration::from_mins(15);
 /// Registrations are counted over this span.
 const REGISTRATION_WINDOW: Duration = Duration::from_hours(1);
@@ -55,6 +55,7 @@ struct App {
     authorizations: Arc<Throttle>,
     devices: Arc<Throttle>,
     user_codes: Arc<Throttle>,
+    invitations: Arc<Throttle>,
     secrets: Arc<Throttle>,
 }
 
@@ -79,6 +80,7 @@ impl Server {
             authorizations: Arc::new(Throttle::new(AUTHORIZATION_WINDOW)),
             devices: Arc::new(Throttle::new(DEVICE_WINDOW)),
             user_codes: Arc::new(Throttle::new(DEVICE_WINDOW)),
+            invitations: Arc::new(Throttle::new(SIGN_IN_WINDOW)),
             secrets: Arc::new(Throttle::new(SECRET_WINDOW)),
             node,
         })

@@ -1,7 +1,7 @@
 //! Counters that bound how often something may be tried. Kept in memory, bounded, forgotten at a restart.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use moka::policy::EvictionPolicy;
@@ -15,7 +15,35 @@ const CAPACITY: u64 = 100_000;
 /// Attempts per key and span of time. The spans are fixed, so no clock but the caller's is asked.
 pub struct Throttle {
     span: Duration,
-    counters: Cache<(String, i64), Arc<AtomicU32>>,
+    counters: Cache<(String, i64), Arc<Counter>>,
+}
+
+/// Attempts under one key in one span.
+#[derive(Default)]
+struct Counter {
+    made: AtomicU32,
+    /// Whether one was refused.
+    refused: AtomicBool,
+}
+
+/// A key that counts attempts.
+#[derive(Debug)]
+pub struct Bound {
+    /// What it counts for.
+    pub key: String,
+    /// Attempts in a span.
+    pub limit: u32,
+    /// What its lock is called in the log.
+    pub lock: &'static str,
+}
+
+/// What keeps an attempt from being made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lock {
+    /// For how long.
+    pub left: Duration,
+    /// Its name, when this is the first attempt that it refuses in its span: those after it tell nobody anything new.
+    pub news: Option<&'static str>,
 }
 
 impl std::fmt::Debug for Throttle {
@@ -44,17 +72,42 @@ impl Throttle {
     #[must_use]
     pub fn attempt(&self, key: &str, limit: u32, now: Timestamp) -> Attempt {
         let (span, counter) = self.counter(key, now);
-        if counter.fetch_add(1, Ordering::AcqRel) < limit {
-            return Attempt::Allowed;
+        if counter.take(limit) { Attempt::Allowed } else { Attempt::Wait(self.left(span, now)) }
+    }
+
+    /// Counts an attempt under several keys, the narrowest first. What one of them refuses counts under none: whoever is locked
+    /// out alone can't lock others out by going on.
+    ///
+    /// # Errors
+    /// What keeps it from being made.
+    pub fn attempt_under(&self, bounds: &[Bound], now: Timestamp) -> Result<(), Lock> {
+        // Looked at first: an attempt that is refused makes no counter, which would push another out.
+        for bound in bounds {
+            if let Some(counter) = self.known(&bound.key, now).filter(|counter| counter.is_full(bound.limit)) {
+                return Err(self.lock(bound, &counter, now));
+            }
         }
-        counter.fetch_sub(1, Ordering::AcqRel);
-        Attempt::Wait(self.left(span, now))
+        for (place, bound) in bounds.iter().enumerate() {
+            let (_, counter) = self.counter(&bound.key, now);
+            if !counter.take(bound.limit) {
+                for narrower in bounds.iter().take(place) {
+                    self.forgive(&narrower.key, now);
+                }
+                return Err(self.lock(bound, &counter, now));
+            }
+        }
+        Ok(())
+    }
+
+    fn lock(&self, bound: &Bound, counter: &Counter, now: Timestamp) -> Lock {
+        let first = !counter.refused.swap(true, Ordering::AcqRel);
+        Lock { left: self.left(self.span_of(now), now), news: first.then_some(bound.lock) }
     }
 
     /// Takes an attempt back that turned out not to count.
     pub fn forgive(&self, key: &str, now: Timestamp) {
-        let (_, counter) = self.counter(key, now);
-        let _ = counter.fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| n.checked_sub(1));
+        let Some(counter) = self.known(key, now) else { return };
+        let _ = counter.made.fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| n.checked_sub(1));
     }
 
     fn span_millis(&self) -> i64 {
@@ -70,9 +123,28 @@ impl Throttle {
         Timestamp::from_millis((span + 1).saturating_mul(self.span_millis())).since(now)
     }
 
-    fn counter(&self, key: &str, now: Timestamp) -> (i64, Arc<AtomicU32>) {
+    fn known(&self, key: &str, now: Timestamp) -> Option<Arc<Counter>> {
+        self.counters.get(&(key.to_owned(), self.span_of(now)))
+    }
+
+    fn counter(&self, key: &str, now: Timestamp) -> (i64, Arc<Counter>) {
         let span = self.span_of(now);
         (span, self.counters.get_with((key.to_owned(), span), Arc::default))
+    }
+}
+
+impl Counter {
+    /// Counts one, if there is room.
+    fn take(&self, limit: u32) -> bool {
+        if self.made.fetch_add(1, Ordering::AcqRel) < limit {
+            return true;
+        }
+        self.made.fetch_sub(1, Ordering::AcqRel);
+        false
+    }
+
+    fn is_full(&self, limit: u32) -> bool {
+        self.made.load(Ordering::Acquire) >= limit
     }
 }
 
@@ -89,6 +161,41 @@ mod tests {
         assert_eq!(throttle.attempt("a", 2, at(50)), Attempt::Wait(Duration::from_secs(10)));
         assert_eq!(throttle.attempt("b", 2, at(50)), Attempt::Allowed);
         assert_eq!(throttle.attempt("a", 2, at(60)), Attempt::Allowed);
+    }
+
+    fn bounds(narrow: &str) -> [Bound; 2] {
+        let bound = |key: &str, limit, lock| Bound { key: key.to_owned(), limit, lock };
+        [bound(narrow, 2, "narrow"), bound("wide", 3, "wide")]
+    }
+
+    #[test]
+    fn a_wider_key_counts_what_a_narrower_let_through() {
+        let throttle = Throttle::new(Duration::from_mins(1));
+        let now = Timestamp::from_millis(0);
+        let attempt = |narrow| throttle.attempt_under(&bounds(narrow), now);
+        assert_eq!([attempt("a"), attempt("a")], [Ok(()), Ok(())]);
+        let left = Duration::from_mins(1);
+        assert_eq!(attempt("a"), Err(Lock { left, news: Some("narrow") }));
+        for _ in 0..100 {
+            assert_eq!(attempt("a"), Err(Lock { left, news: None }), "told once");
+        }
+        assert_eq!(attempt("b"), Ok(()), "one is left");
+        assert_eq!(attempt("b"), Err(Lock { left, news: Some("wide") }));
+        throttle.forgive("wide", now);
+        assert_eq!(attempt("b"), Ok(()), "what the wider one refused did not count under the narrower");
+    }
+
+    #[test]
+    fn who_is_refused_makes_no_counter() {
+        let throttle = Throttle::new(Duration::from_mins(1));
+        let now = Timestamp::from_millis(0);
+        for narrow in ["a", "b", "c", "d", "e"] {
+            let _ = throttle.attempt_under(&bounds(narrow), now);
+        }
+        let known = |narrow: &str| throttle.known(narrow, now).is_some();
+        assert_eq!(["a", "b", "c", "d", "e"].map(known), [true, true, true, false, false]);
+        throttle.forgive("f", now);
+        assert!(!known("f"));
     }
 
     #[test]

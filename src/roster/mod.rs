@@ -249,8 +249,12 @@ impl<'a> Roster<'a> {
     }
 
     async fn guarded(&self, outcome: Guarded) -> Result<(), RosterError> {
+        if matches!(outcome, Guarded::Done | Guarded::Absent) {
+            // Also when there was no such member: another request may just be removing it.
+            self.node.settle().await?;
+        }
         match outcome {
-            Guarded::Done => Ok(self.node.settle().await?),
+            Guarded::Done => Ok(()),
             Guarded::Absent => Err(Refusal::Absent.into()),
             Guarded::BeyondReach => Err(Refusal::BeyondReach.into()),
             Guarded::LastAdministrator => Err(Refusal::LastAdministrator.into()),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::StoreError;
 use crate::record::{Cause, ControlEvent};
-use crate::types::{OrgId, RoleName, Slug, Timestamp, UserId};
+use crate::types::{HashedToken, OrgId, RoleName, Slug, Timestamp, UserId};
 
 /// An organization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +78,17 @@ pub enum UserState {
     Disabled,
 }
 
+/// What changes of an organization. What is absent stays as it is when the change is made, and not as its maker saw it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OrgUpdate {
+    /// Its name for people.
+    pub name: Option<String>,
+    /// What upstreams know it by.
+    pub tenant: Option<String>,
+    /// Values of its own for some APIs, in place of all of them.
+    pub tenants: Option<BTreeMap<String, String>>,
+}
+
 /// A user in an organization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Membership {
@@ -129,8 +140,8 @@ pub trait AccountStore {
     async fn org_by_slug(&self, slug: &Slug) -> Result<Option<Org>, StoreError>;
     /// Every organization, by slug.
     async fn orgs(&self) -> Result<Vec<Org>, StoreError>;
-    /// Writes name and tenant values; `false` when there is no such organization.
-    async fn update_org(&self, org: &Org, cause: &Cause) -> Result<bool, StoreError>;
+    /// Writes what changes, and says what there is then; `None` when there is no such organization.
+    async fn update_org(&self, id: &OrgId, change: &OrgUpdate, cause: &Cause) -> Result<Option<Org>, StoreError>;
     /// Switches an organization off or on; `false` when there is none or it already was so.
     async fn set_org_state(&self, id: &OrgId, state: OrgState, cause: &Cause) -> Result<bool, StoreError>;
 
@@ -149,14 +160,19 @@ pub trait AccountStore {
     async fn set_unfrozen_user_state(&self, id: &UserId, state: UserState, cause: &Cause) -> Result<bool, StoreError>;
     /// The password of a user, if there is one.
     async fn password(&self, id: &UserId) -> Result<Option<PasswordRecord>, StoreError>;
-    /// Sets a password. Every session of the user but `keep` ends.
-    async fn set_password(
+    /// Sets a password, whatever it was. Every session of the user ends.
+    async fn set_password(&self, id: &UserId, password: &PasswordRecord, cause: &Cause) -> Result<(), StoreError>;
+    /// Changes a password as its user does, in a session that stays; every other one ends. `before` is the hash of the password that
+    /// was proved. `false` when the user has another by now, may not sign in, or the session has ended: somebody may have seen to
+    /// that meanwhile, to keep a thief out.
+    async fn change_password(
         &self,
         id: &UserId,
+        before: &SecretString,
         password: &PasswordRecord,
-        keep: Option<&crate::types::HashedToken>,
+        session: &HashedToken,
         cause: &Cause,
-    ) -> Result<(), StoreError>;
+    ) -> Result<bool, StoreError>;
 
     /// Puts a user into an organization, or replaces its roles there. Empty roles keep a member without permissions.
     async fn set_membership(&self, membership: &Membership, cause: &Cause) -> Result<(), StoreError>;

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{Approve, Created, Grant, NewRefreshToken, StillAsks, StoreError};
+use super::{Approve, Created, Grant, NewAccess, NewRefreshToken, StillAsks, StoreError};
 use crate::record::Cause;
-use crate::types::{AuthRequestId, ClientId, HashedToken, ResourceId, ScopeSet, Timestamp, UserCode};
+use crate::types::{AuthRequestId, ClientId, GrantId, HashedToken, ResourceId, ScopeSet, Timestamp, UserCode};
 
 /// A request that a device made, frozen as it came, with what a person needs to recognise it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub struct DeviceRequest {
     pub created_at: Timestamp,
     /// When it ends.
     pub expires_at: Timestamp,
+    /// What its user agreed to, once they did.
+    pub grant: Option<GrantId>,
 }
 
 /// The outcome of a device asking whether its user has decided (RFC 8628 §3.5).
@@ -71,12 +73,13 @@ pub trait DeviceStore {
     ) -> Result<Approve, StoreError>;
     /// Declines. One decision counts.
     async fn deny_device(&self, code: &UserCode, cause: &Cause) -> Result<Approve, StoreError>;
-    /// The device asks. Of all that ask for an approved request exactly one wins, and `refresh` is stored with that, ending with
-    /// its grant at the latest.
+    /// The device asks. Of all that ask for an approved request exactly one wins: `access` goes on record and `refresh` is stored
+    /// with that, ending with its grant at the latest. Without `access` nobody wins, and an approved request waits as before.
     async fn poll_device(
         &self,
         device: &HashedToken,
         client: &ClientId,
+        access: Option<&NewAccess>,
         refresh: Option<&NewRefreshToken>,
         cause: &Cause,
     ) -> Result<DevicePoll, StoreError>;

@@ -178,7 +178,8 @@ pub trait GrantStore {
     ) -> Result<Vec<GrantFacts>, StoreError>;
     /// Every grant, newest first, at most `limit`.
     async fn grants(&self, limit: u32) -> Result<Vec<GrantFacts>, StoreError>;
-    /// Ends a grant and every refresh token and code of it; `false` when it had already ended or there is none. With `owner`,
+    /// Ends a grant and every refresh token and code of it, also one that has expired by the cause's clock: another's may be behind.
+    /// `false` when it was revoked before or there is none. With `owner`,
     /// only that user's grant.
     async fn revoke_grant(
         &self,

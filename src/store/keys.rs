@@ -44,6 +44,7 @@ pub trait KeyStore {
     /// Adds a key that will sign later.
     async fn add_next_key(&self, key: &SealedKey, cause: &Cause) -> Result<(), StoreError>;
     /// Makes `next` the active key; the one before it is retired, and forgotten at `forget_at` with those retired earlier that would
-    /// live on longer. `false` when `next` is not a next key.
+    /// live on longer. When `next` signs already, because another caller was first, those before it are forgotten at the earlier of
+    /// the two times. `false` when `next` is not a next key, nor the active one.
     async fn activate_key(&self, next: &KeyId, forget_at: Timestamp, cause: &Cause) -> Result<bool, StoreError>;
 }

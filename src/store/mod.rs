@@ -36,7 +36,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-pub use accounts::{AccountStore, Created, Membership, NewUser, Org, OrgState, PasswordRecord, User, UserKind, UserState};
+pub use accounts::{
+    AccountStore, Created, Membership, NewUser, Org, OrgState, OrgUpdate, PasswordRecord, User, UserKind, UserState,
+};
 pub use api_keys::{ApiKey, ApiKeyFacts, ApiKeySearch, ApiKeyStanding, ApiKeyState, ApiKeyStore, DisableReason, Minted};
 pub use apps::{App, AppState, AppStore, AppVersion, Definition, Drafted, Edit, Maturity, Publication, Published, Via};
 pub use audit_log::{
@@ -69,7 +71,7 @@ pub use scope_requests::{
 };
 pub use searches::{MAX_SEARCHES, SavedSearch, SearchStore, Unsaveable};
 pub use sessions::{Approve, ApprovedRequest, AuthRequest, Session, SessionDetails, SessionFacts, SessionStore, StillAsks};
-pub use tokens::{CodeRecord, NewRefreshToken, Redeem, RefreshState, Rotate, TokenStore};
+pub use tokens::{CodeRecord, NewAccess, NewRefreshToken, Redeem, RefreshState, Rotate, TokenStore};
 pub use trials::{Trial, TrialStore};
 
 /// A fault of the store: nothing is known about what was asked.

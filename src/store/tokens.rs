@@ -34,6 +34,15 @@ pub struct NewRefreshToken {
     pub expires_at: Timestamp,
 }
 
+/// An access token that is signed, and handed out once it is on record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewAccess {
+    /// Its `jti`.
+    pub jti: String,
+    /// What it may be used for.
+    pub scopes: ScopeSet,
+}
+
 /// The outcome of presenting a code.
 #[derive(Clone, Debug)]
 pub enum Redeem {
@@ -73,29 +82,33 @@ pub enum Rotate {
 pub trait TokenStore {
     /// A code, whether or not it still lives.
     async fn code(&self, hash: &HashedToken) -> Result<Option<CodeRecord>, StoreError>;
-    /// Redeems a code for its client, and stores the first refresh token of the family when one is given. Exactly one caller
-    /// wins. A replay within `grace` of the redemption is refused and nothing more; a later one revokes the grant.
+    /// Redeems a code for its client: puts `access` on record, and stores the first refresh token of the family when one is given.
+    /// Exactly one caller wins; without `access` nobody does. A replay within `grace` of the redemption is refused and nothing
+    /// more; a later one revokes the grant.
     async fn redeem_code(
         &self,
         hash: &HashedToken,
         client: &ClientId,
+        access: Option<&NewAccess>,
         refresh: Option<&NewRefreshToken>,
         grace: Duration,
         cause: &Cause,
     ) -> Result<Redeem, StoreError>;
-    /// Replaces a refresh token of `client` by its successor. Exactly one caller wins.
+    /// Replaces a refresh token of `client` by its successor, and puts `access` on record, as it does when the token was rotated
+    /// within the grace and its successor lives. Exactly one caller wins; without `access` nobody does.
     async fn rotate_refresh(
         &self,
         presented: &HashedToken,
         client: &ClientId,
+        access: Option<&NewAccess>,
         successor: &NewRefreshToken,
         grace: Duration,
         cause: &Cause,
     ) -> Result<Rotate, StoreError>;
     /// The grant of a refresh token, whether or not the token lives at `at`.
     async fn refresh_grant(&self, hash: &HashedToken, at: Timestamp) -> Result<Option<(Grant, RefreshState)>, StoreError>;
-    /// Notes that an access token was issued (`token.issue` or `token.refresh`).
-    async fn note_token(&self, grant: &Grant, scopes: &ScopeSet, refreshed: bool, cause: &Cause) -> Result<(), StoreError>;
+    /// Notes that an access token was issued (`token.issue`) for which nothing was used up.
+    async fn note_token(&self, grant: &Grant, access: &NewAccess, cause: &Cause) -> Result<(), StoreError>;
     /// Revokes one access token by its `jti`; remembered until `until`. The feed names its grant.
     async fn revoke_access_token(&self, jti: &str, grant: &GrantId, until: Timestamp, cause: &Cause) -> Result<(), StoreError>;
     /// Whether an access token was revoked by its `jti`.

@@ -172,15 +172,22 @@ impl KeyRing {
     }
 
     /// Lets a key that was prepared sign from now on. The one before it stays published until the last token that it signed has
-    /// ended (`overlap`).
+    /// ended (`overlap`), also when another caller let this key sign before. `false` when a later key has taken its place already.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn activate(&self, store: &SharedStore, next: &KeyId, overlap: Duration, cause: &Cause) -> Result<(), TokenFault> {
+    pub async fn activate(
+        &self,
+        store: &SharedStore,
+        next: &KeyId,
+        overlap: Duration,
+        cause: &Cause,
+    ) -> Result<bool, TokenFault> {
         // Gone at once is gone by whatever clock another node goes.
         let forget_at = if overlap.is_zero() { Timestamp::from_millis(0) } else { cause.at.plus(overlap) };
-        store.activate_key(next, forget_at, cause).await?;
-        self.reload(store, cause.at).await
+        let done = store.activate_key(next, forget_at, cause).await?;
+        self.reload(store, cause.at).await?;
+        Ok(done)
     }
 
     /// The published key set (RFC 7517 §5), as JSON text.

@@ -17,8 +17,8 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tollgate::record::{Actor, Cause};
-use tollgate::store::{AuditFilter, ClientSecret, Hand, NewRefreshToken, Redeem, RevokeReason, Rotate};
-use tollgate::types::{Clock as _, HashedToken, PlainToken, TokenKind};
+use tollgate::store::{AuditFilter, ClientSecret, Hand, NewAccess, NewRefreshToken, Redeem, RevokeReason, Rotate};
+use tollgate::types::{Clock as _, HashedToken, PlainToken, ScopeSet, TokenKind};
 use tollgate::web::started_session;
 
 use crate::harness::{Caller, Gateway, Setup, within};
@@ -153,14 +153,17 @@ async fn every_event(gw: &Gateway, caller: &Caller) {
     let code = gw.code(&caller.org, &caller.user, &caller.client, "metrics:read").await;
     let client = &caller.client.id;
     let token = NewRefreshToken { hash: fresh(TokenKind::RefreshToken, gw), expires_at: until };
-    let won = store.redeem_code(&code, client, Some(&token), minute, &node.own_cause()).await.expect("an answer");
+    let new = NewAccess { jti: "jti_1".to_owned(), scopes: ScopeSet::parse("metrics:read").expect("a scope") };
+    let won = store.redeem_code(&code, client, Some(&new), Some(&token), minute, &node.own_cause()).await.expect("an answer");
     assert!(matches!(won, Redeem::Won(_)), "{won:?}");
-    let again = store.redeem_code(&code, client, None, minute, &node.own_cause()).await.expect("an answer");
+    let again = store.redeem_code(&code, client, Some(&new), None, minute, &node.own_cause()).await.expect("an answer");
     assert!(matches!(again, Redeem::Replayed { revoked: false, .. }), "{again:?}");
     let next = NewRefreshToken { hash: fresh(TokenKind::RefreshToken, gw), expires_at: until };
-    let won = store.rotate_refresh(&token.hash, client, &next, minute, &node.own_cause()).await.expect("an answer");
+    let at = node.own_cause();
+    let won = store.rotate_refresh(&token.hash, client, Some(&new), &next, minute, &at).await.expect("an answer");
     assert!(matches!(won, Rotate::Won(_)), "{won:?}");
-    let reused = store.rotate_refresh(&token.hash, client, &next, Duration::ZERO, &node.own_cause()).await.expect("an answer");
+    let at = node.own_cause();
+    let reused = store.rotate_refresh(&token.hash, client, Some(&new), &next, Duration::ZERO, &at).await.expect("an answer");
     assert!(matches!(reused, Rotate::Reused(_)), "{reused:?}");
     revoke_as(gw, caller, None).await;
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use sqlx::{Connection as _, Executor as _};
 use tollgate::store::{NodeRole, NodeRow, RevokeReason, SharedStore, sql};
 use tollgate::types::NodeId;
+use tollgate::web::{FormToken, started_session};
 
 use crate::harness::http1::{Request, Response, ask};
 use crate::harness::line::Line;
@@ -63,6 +64,36 @@ async fn what_one_node_says_is_revoked_no_other_serves_even_if_it_hears_nothing(
         }
         assert_eq!(there.upstream.count(), before, "round {round}");
     }
+    here.running.stop().await;
+    there.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_presses_second_is_not_answered_before_it_holds() {
+    let database = crate::postgres::fresh_database().await;
+    let line = Line::to(&database).await;
+    let (here, there) = (on(&database).await, on(&line.url).await);
+    let caller = here.caller("acme", &["reader"], "metrics:read").await;
+    let query = Request::get(QUERY).bearer(&caller.token);
+    until(&there, &query, 200).await;
+    let node = &here.running.node;
+    let (secret, session) = started_session(node, &node.config.load(), &caller.user);
+    node.store.start_session(&session, None, &node.own_cause()).await.expect("a session");
+    let csrf = FormToken::of_session(&node.keys, &secret);
+    let form = Request::new("POST", "/settings/applications")
+        .header("Cookie", &format!("__Host-tollgate={}", secret.expose()))
+        .header("Content-Type", "application/x-www-form-urlencoded")
+        .body(format!("csrf={}&grant_id={}", csrf.as_str(), caller.grant.id));
+    line.hold();
+    let answer = tokio::select! {
+        one = ask(here.running.public, &form) => one,
+        other = ask(here.running.public, &form) => other,
+    };
+    let refused = ask(there.running.public, &query).await;
+    line.release();
+    let to = answer.header("location").unwrap_or_default();
+    assert!(answer.status == 303 && to.starts_with("/settings/applications?"), "{answer:?}");
+    assert!(matches!(refused.status, 401 | 503), "the other node still serves: {refused:?}");
     here.running.stop().await;
     there.running.stop().await;
 }

@@ -4,6 +4,7 @@ use http::StatusCode;
 
 use super::world::{START, World, call};
 use crate::record::Decision;
+use crate::store::RevokeReason;
 
 const PATH: &str = "/settings/applications";
 
@@ -42,6 +43,20 @@ async fn a_user_sees_what_an_application_may_do_and_ends_it() {
     let again = world.post(&ada, PATH, &form, &[]).await;
     assert_eq!(location(&again), format!("{PATH}?ended={}", grant.id));
     assert!(world.get(Some(&ada), location(&again)).await.body.contains("had already ended"));
+}
+
+#[tokio::test]
+async fn what_somebody_else_is_just_ending_is_waited_for() {
+    let world = World::new().await;
+    let client = world.client("CLI").await;
+    let grant = world.consent(&world.bob, &world.acme, &client, "metrics:read").await;
+    let bob = world.sign_in(&world.bob).await;
+    world.lag().await;
+    let (store, cause) = (&world.node.store, world.node.own_cause());
+    assert!(store.revoke_grant(&grant.id, None, RevokeReason::User, &cause).await.expect("an answer"));
+    let form = format!("csrf={}&grant_id={}", bob.csrf, grant.id);
+    let pressed = world.post(&bob, PATH, &form, &[]).await;
+    assert_eq!(pressed.status, StatusCode::SERVICE_UNAVAILABLE, "it does not hold here yet: {}", location(&pressed));
 }
 
 #[tokio::test]

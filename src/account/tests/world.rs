@@ -52,6 +52,16 @@ pub(crate) struct World {
     _dir: tempfile::TempDir,
 }
 
+impl World {
+    /// From now on this node does not learn of changes: whatever waits for them fails.
+    pub(crate) async fn lag(&self) {
+        self.stop.cancel();
+        while self.node.view.is_fresh() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
 impl Drop for World {
     fn drop(&mut self) {
         self.stop.cancel();

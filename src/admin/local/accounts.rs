@@ -12,7 +12,7 @@ use crate::admin::model::{
     CreatedUser, NewOrg, NewPassword, NewUserRequest, OrgChange, OrgView, Page, PageQuery, Switch, UserSwitch, UserView,
 };
 use crate::password;
-use crate::store::{Created, NewUser, Org, OrgState, PasswordRecord, User, UserKind, UserState};
+use crate::store::{Created, NewUser, Org, OrgState, OrgUpdate, PasswordRecord, User, UserKind, UserState};
 use crate::types::{ALL_TENANTS, OrgId, PlainToken, Slug, TokenKind, UserId};
 
 /// Longest tenant value: what Mimir, Loki and Tempo take.
@@ -62,20 +62,15 @@ pub(super) async fn create_org(local: &Local, new: NewOrg) -> Result<OrgView, Ad
 }
 
 pub(super) async fn update_org(local: &Local, org: &str, change: OrgChange) -> Result<OrgView, AdminError> {
-    let mut wanted = local.find_org(org).await?;
-    if let Some(name) = change.name {
-        wanted.name = display_name(&name)?;
-    }
-    if let Some(value) = change.tenant {
-        wanted.tenant = tenant(&value)?;
-    }
-    if let Some(values) = change.tenants {
-        wanted.tenants = tenants(local, values)?;
-    }
-    if !local.node.store.update_org(&wanted, &local.cause()).await? {
-        return Err(AdminError::not_found("organization", org));
-    }
-    local.settled(wanted.into()).await
+    let found = local.find_org(org).await?;
+    let change = OrgUpdate {
+        name: change.name.as_deref().map(display_name).transpose()?,
+        tenant: change.tenant.as_deref().map(tenant).transpose()?,
+        tenants: change.tenants.map(|values| tenants(local, values)).transpose()?,
+    };
+    let now = local.node.store.update_org(&found.id, &change, &local.cause()).await?;
+    let now = now.ok_or_else(|| AdminError::not_found("organization", org))?;
+    local.settled(now.into()).await
 }
 
 pub(super) async fn switch_org(local: &Local, org: &str, to: Switch) -> Result<OrgView, AdminError> {
@@ -180,7 +175,7 @@ pub(super) async fn set_password(local: &Local, user: &str, new: NewPassword) ->
         return Err(AdminError::invalid("a service user never signs in and has no password"));
     }
     let (record, shown) = hashed(local, new.password).await?;
-    local.node.store.set_password(&found.id, &record, None, &local.cause()).await?;
+    local.node.store.set_password(&found.id, &record, &local.cause()).await?;
     local.settled(CreatedUser { user: found.into(), one_time_password: shown }).await
 }
 

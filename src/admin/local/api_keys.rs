@@ -149,6 +149,7 @@ pub(super) async fn decide(local: &Local, holder: &str, decision: ScopeDecision)
         ScopeRefusal::Deny => ("no request for it waits", Rule::NotWaiting),
         ScopeRefusal::Withdraw => ("it was not given, or was taken back", Rule::NotGiven),
     };
+    let refused = local.settled(refused).await?;
     let refused = refused.ok_or_else(|| AdminError::conflict(format!("{scope}: {nothing}")).of(rule))?;
     local.node.metrics.grants_revoked.inc_by(refused.grants);
     decided(local, &holder, &scope, refused).await
@@ -182,11 +183,12 @@ pub(super) async fn install(local: &Local, org: &str, app: &str) -> Result<Insta
 pub(super) async fn uninstall(local: &Local, org: &str, app: &str) -> Result<UninstalledApp, AdminError> {
     let (org, app) = (local.find_org(org).await?, apps::find(local, app).await?);
     let ended = local.node.store.uninstall_app(&org.id, &app.id, &local.cause()).await?;
-    let ended = ended.ok_or_else(|| AdminError::conflict("the organization does not have this app"))?;
+    // Also when it had gone before: another request may just be uninstalling it.
+    let ended = local.settled(ended).await?.ok_or_else(|| AdminError::conflict("the organization does not have this app"))?;
     local.node.metrics.grants_revoked.inc_by(ended.grants);
     let instructions = seen_from(&local.node.store, &org.id, &app).await?.uninstall_instructions;
     let done = UninstalledApp { app: app.id, grants: ended.grants, users: ended.users, keys: ended.keys, instructions };
-    local.settled(done).await
+    Ok(done)
 }
 
 /// An installation as it is shown.

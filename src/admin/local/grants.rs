@@ -53,7 +53,9 @@ pub(super) async fn change(local: &Local, id: &str, change: GrantChange) -> Resu
     if narrowing == Narrowing::default() {
         return Ok(grant);
     }
-    match local.node.store.take_from_grant(&grant.id, &grant.user, &narrowing, &cause).await? {
+    let taken = local.node.store.take_from_grant(&grant.id, &grant.user, &narrowing, &cause).await?;
+    // Also when nothing was: another request may just have taken it.
+    match local.settled(taken).await? {
         Narrowed::Done => {}
         Narrowed::NoScopes => {
             return Err(AdminError::conflict("scopes: it changed meanwhile, or is a machine's, which has what its client has"));
@@ -67,7 +69,6 @@ pub(super) async fn change(local: &Local, id: &str, change: GrantChange) -> Resu
             ));
         }
     }
-    local.settled(()).await?;
     show(local, id).await
 }
 

@@ -25,10 +25,9 @@ pub(super) async fn set(local: &Local, org: &str, user: &str, wanted: MemberRole
 
 pub(super) async fn remove(local: &Local, org: &str, user: &str) -> Result<(), AdminError> {
     let (org, found) = (local.find_org(org).await?, local.find_user(user).await?);
-    if !local.node.store.remove_membership(&org.id, &found.id, &local.cause()).await? {
-        return Err(AdminError::not_found("member", user));
-    }
-    local.settled(()).await
+    let removed = local.node.store.remove_membership(&org.id, &found.id, &local.cause()).await?;
+    // Also when there was none: another request may just be removing it.
+    if local.settled(removed).await? { Ok(()) } else { Err(AdminError::not_found("member", user)) }
 }
 
 pub(super) fn roles(local: &Local) -> Vec<RoleView> {

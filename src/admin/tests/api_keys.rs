@@ -80,3 +80,18 @@ async fn private_scopes_and_installations_are_the_same_either_way() {
     story(&fixture.local(), "near").await;
     story(&fixture.remote(), "far").await;
 }
+
+#[tokio::test]
+async fn what_somebody_else_is_just_taking_away_is_waited_for() {
+    let fixture = Fixture::start().await;
+    let (admin, store) = (fixture.local(), &fixture.node.store);
+    let org = admin.create_org(NewOrg { slug: "acme".to_owned(), ..NewOrg::default() }).await.expect("an organization").id;
+    let new = NewApp { org: "acme".to_owned(), name: "Agent".to_owned(), ..NewApp::default() };
+    let app = admin.create_app(new).await.expect("an app").app.id;
+    admin.install_app("acme", app.as_str()).await.expect("installed");
+    fixture.lag().await;
+    let ended = store.uninstall_app(&org, &app, &fixture.node.own_cause()).await.expect("an answer");
+    assert!(ended.is_some());
+    let again = admin.uninstall_app("acme", app.as_str()).await;
+    assert!(matches!(again, Err(AdminError::Store(_))), "it does not hold here yet: {again:?}");
+}

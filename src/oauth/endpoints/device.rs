@@ -80,6 +80,7 @@ async fn freeze(
         interval: INTERVAL,
         created_at: cause.at,
         expires_at: cause.at.plus(config.oauth.request_ttl),
+        grant: None,
     };
     for _ in 0..TRIES {
         if app.node.store.begin_device(&request, &code.hashed(), cause).await? == Created::Done {

@@ -40,8 +40,8 @@ async fn revoke_refresh(app: &App, caller: &AuthenticatedClient, token: &PlainTo
 
 async fn revoke_access(app: &App, caller: &AuthenticatedClient, token: &str) -> Result<bool, StoreError> {
     let config = app.node.config.load();
-    let now = app.node.now();
-    let Ok(claims) = app.node.verifier.verify(token, &config.issuer, now) else { return Ok(false) };
+    // Not asked whether it has expired: another node's clock may be behind this one's, and takes it still.
+    let Ok(claims) = app.node.verifier.signed(token, &config.issuer) else { return Ok(false) };
     if claims.client_id != caller.client.id {
         return Ok(false);
     }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::super::client_auth::AuthenticatedClient;
 use super::super::{App, Code, OAuthError, ask, pkce};
-use super::{Issued, Wanted, access_ttl, issue, refresh_record, standing_grant};
+use super::{Issued, Wanted, access_ttl, refresh_record, sign, standing_grant};
 use crate::config::Config;
-use crate::store::{CodeRecord, GrantType, Redeem};
+use crate::record::Cause;
+use crate::store::{CodeRecord, GrantType, NewAccess, NewRefreshToken, Redeem};
 use crate::types::{PlainToken, TokenKind};
 
 /// A second redemption this soon after the first is a client that asked twice, not a thief: it is refused, and nothing is revoked.
@@ -29,20 +30,33 @@ pub async fn authorization_code(app: &App, config: &Config, caller: &Authenticat
     let refreshes = caller.client.grant_types.contains(&GrantType::RefreshToken);
     let refresh = refreshes.then(|| PlainToken::generate(TokenKind::RefreshToken, &*app.node.entropy));
     let stored = refresh.as_ref().map(|r| refresh_record(config, r, &record.grant, cause.at));
-    let redeemed = app.node.store.redeem_code(&code.hashed(), &caller.client.id, stored.as_ref(), REPLAY_GRACE, &cause).await?;
-    let grant = match redeemed {
-        Redeem::Won(grant) => grant,
-        Redeem::Replayed { revoked: true, .. } => {
-            app.node.settle().await?;
-            return Err(dead());
-        }
-        Redeem::Replayed { revoked: false, .. } | Redeem::Unknown => return Err(dead()),
-    };
-    standing_grant(app, &grant, cause.at).await?;
-    let scopes = grant.scopes.clone();
-    let ttl = access_ttl(config, caller);
-    let wanted = Wanted { grant: &grant, scopes, resources, ttl, refresh, refreshed: false, resource: None };
-    issue(app, config, wanted, cause).await
+    // What stands behind the code is asked before it is used up. One that was used already tells of a thief all the same.
+    if let Err(refusal) = standing_grant(app, &record.grant.id, cause.at).await {
+        redeem(app, &code, caller, (None, None), &cause).await?;
+        return Err(refusal);
+    }
+    let (scopes, ttl) = (record.grant.scopes.clone(), access_ttl(config, caller));
+    let signed = sign(app, config, Wanted { grant: &record.grant, scopes, resources: &resources, ttl }, cause.at)?;
+    match redeem(app, &code, caller, (Some(&signed.record), stored.as_ref()), &cause).await? {
+        Redeem::Won(_) => Ok(signed.with(refresh, None)),
+        Redeem::Replayed { .. } | Redeem::Unknown => Err(dead()),
+    }
+}
+
+/// Uses a code up for what is handed out; with nothing to hand out, only a replay is looked for.
+async fn redeem(
+    app: &App,
+    code: &PlainToken,
+    caller: &AuthenticatedClient,
+    (access, refresh): (Option<&NewAccess>, Option<&NewRefreshToken>),
+    cause: &Cause,
+) -> Result<Redeem, OAuthError> {
+    let store = &app.node.store;
+    let told = store.redeem_code(&code.hashed(), &caller.client.id, access, refresh, REPLAY_GRACE, cause).await?;
+    if matches!(told, Redeem::Replayed { revoked: true, .. }) {
+        app.node.settle().await?;
+    }
+    Ok(told)
 }
 
 /// RFC 6749 §4.1.3, RFC 7636 §4.6: the request that redeems is the one that asked.

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::super::client_auth::AuthenticatedClient;
 use super::super::{App, Code, OAuthError, ask};
-use super::{Issued, Wanted, issue, standing_grant};
+use super::{Issued, Wanted, sign, standing_grant};
 use crate::config::{Config, GrantFlow};
 use crate::store::{ClientKind, Grant, GrantState, OrgState};
 use crate::token::{Unfit, fit_to_act};
@@ -29,7 +29,7 @@ pub async fn client_credentials(app: &App, config: &Config, caller: &Authenticat
         many => json!(many),
     };
 
-    let cause = caller.peer.cause(&app.node, caller.actor());
+    let mut cause = caller.peer.cause(&app.node, caller.actor());
     // The grant holds all that the client may do; each token holds what it was asked for.
     let grant = Grant {
         id: GrantId::generate(cause.at, &*app.node.entropy),
@@ -45,10 +45,13 @@ pub async fn client_credentials(app: &App, config: &Config, caller: &Authenticat
         last_used_at: None,
     };
     let grant = app.node.store.machine_grant(&grant, &cause).await?.ok_or_else(revoked)?;
-    standing_grant(app, &grant, cause.at).await?;
+    standing_grant(app, &grant.id, cause.at).await?;
+    cause.actor.user = Some(grant.user.clone());
+    cause.actor.grant = Some(grant.id.clone());
     let ttl = caller.client.access_token_ttl.unwrap_or(config.oauth.machine_token_ttl);
-    let wanted = Wanted { grant: &grant, scopes, resources, ttl, refresh: None, refreshed: false, resource: Some(resource) };
-    issue(app, config, wanted, cause).await
+    let signed = sign(app, config, Wanted { grant: &grant, scopes, resources: &resources, ttl }, cause.at)?;
+    app.node.store.note_token(&grant, &signed.record, &cause).await?;
+    Ok(signed.with(None, Some(resource)))
 }
 
 /// Its authorization was revoked, and is not undone by asking again.

@@ -3,10 +3,11 @@
 use super::super::client_auth::AuthenticatedClient;
 use super::super::endpoints::unbound;
 use super::super::{App, Code, OAuthError, ask};
-use super::{Issued, Wanted, access_ttl, issue, standing_grant};
+use super::{Issued, Signed, Wanted, access_ttl, sign, standing_grant};
 use crate::config::Config;
-use crate::store::{DevicePoll, GrantType, NewRefreshToken};
-use crate::types::{PlainToken, TokenKind};
+use crate::record::Cause;
+use crate::store::{DevicePoll, DeviceRequest, GrantType, NewRefreshToken};
+use crate::types::{PlainToken, ResourceId, TokenKind};
 
 /// Answers a question. What doesn't fit is refused before the code is used up.
 pub async fn device_code(app: &App, config: &Config, caller: &AuthenticatedClient) -> Result<Issued, OAuthError> {
@@ -19,20 +20,36 @@ pub async fn device_code(app: &App, config: &Config, caller: &AuthenticatedClien
     let resources = ask::narrowed_resources(config, &request.resources, asked)?;
 
     let mut cause = caller.peer.cause(&app.node, caller.actor());
+    let signed = ready(app, config, caller, (&request, resources.as_slice()), &mut cause).await?;
+    let access = signed.as_ref().map(|s| &s.record);
     let refreshes = caller.client.grant_types.contains(&GrantType::RefreshToken);
     let refresh = refreshes.then(|| PlainToken::generate(TokenKind::RefreshToken, &*app.node.entropy));
     let expires_at = cause.at.plus(config.oauth.refresh_idle);
     let stored = refresh.as_ref().map(|r| NewRefreshToken { hash: r.hashed(), expires_at });
-    let told = app.node.store.poll_device(&code.hashed(), &caller.client.id, stored.as_ref(), &cause).await?;
-    let DevicePoll::Won(grant) = told else { return Err(refusal(app, &told)) };
-    app.node.metrics.devices.with_label_values(&["redeemed"]).inc();
+    let told = app.node.store.poll_device(&code.hashed(), &caller.client.id, access, stored.as_ref(), &cause).await?;
+    match (told, signed) {
+        (DevicePoll::Won(_), Some(signed)) => {
+            app.node.metrics.devices.with_label_values(&["redeemed"]).inc();
+            Ok(signed.with(refresh, None))
+        }
+        (told, _) => Err(refusal(app, &told)),
+    }
+}
+
+/// What the device is given if it is the one that gets it; `None` while nobody has agreed.
+async fn ready(
+    app: &App,
+    config: &Config,
+    caller: &AuthenticatedClient,
+    (request, resources): (&DeviceRequest, &[ResourceId]),
+    cause: &mut Cause,
+) -> Result<Option<Signed>, OAuthError> {
+    let Some(id) = &request.grant else { return Ok(None) };
+    let grant = standing_grant(app, id, cause.at).await?.grant;
     cause.actor.user = Some(grant.user.clone());
     cause.actor.grant = Some(grant.id.clone());
-    standing_grant(app, &grant, cause.at).await?;
-    let scopes = grant.scopes.clone();
-    let ttl = access_ttl(config, caller);
-    let wanted = Wanted { grant: &grant, scopes, resources, ttl, refresh, refreshed: false, resource: None };
-    issue(app, config, wanted, cause).await
+    let wanted = Wanted { grant: &grant, scopes: grant.scopes.clone(), resources, ttl: access_ttl(config, caller) };
+    sign(app, config, wanted, cause.at).map(Some)
 }
 
 fn dead() -> OAuthError {

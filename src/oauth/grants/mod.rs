@@ -18,10 +18,9 @@ use serde_json::{Value, json};
 use super::client_auth::AuthenticatedClient;
 use super::{App, Code, OAuthError};
 use crate::config::Config;
-use crate::record::Cause;
-use crate::store::{Grant, GrantFacts, NewRefreshToken};
+use crate::store::{Grant, GrantFacts, NewAccess, NewRefreshToken};
 use crate::token::{IssuedToken, NewAccessToken, standing};
-use crate::types::{PlainToken, ResourceId, ScopeSet, Timestamp};
+use crate::types::{GrantId, PlainToken, ResourceId, ScopeSet, Timestamp};
 
 pub use authorization_code::authorization_code;
 pub use client_credentials::client_credentials;
@@ -71,43 +70,45 @@ impl Issued {
 struct Wanted<'a> {
     grant: &'a Grant,
     scopes: ScopeSet,
-    resources: Vec<ResourceId>,
+    resources: &'a [ResourceId],
     ttl: Duration,
-    refresh: Option<PlainToken>,
-    refreshed: bool,
-    resource: Option<Value>,
 }
 
-/// Signs, records, and only then hands out.
-async fn issue(app: &App, config: &Config, wanted: Wanted<'_>, mut cause: Cause) -> Result<Issued, OAuthError> {
+/// An access token that is signed, and handed out only when it is on record.
+struct Signed {
+    token: IssuedToken,
+    record: NewAccess,
+}
+
+impl Signed {
+    /// Hands it out.
+    fn with(self, refresh: Option<PlainToken>, resource: Option<Value>) -> Issued {
+        Issued { access: self.token, scopes: self.record.scopes, refresh, resource }
+    }
+}
+
+/// Signs. It comes before anything is used up: what fails here costs the client nothing.
+fn sign(app: &App, config: &Config, wanted: Wanted<'_>, now: Timestamp) -> Result<Signed, OAuthError> {
+    let Wanted { grant, scopes, resources, ttl } = wanted;
     let mut id = [0_u8; 16];
     app.node.entropy.fill(&mut id);
-    let new = NewAccessToken {
-        grant: wanted.grant,
-        scopes: &wanted.scopes,
-        resources: &wanted.resources,
-        jti: URL_SAFE_NO_PAD.encode(id),
-        now: cause.at,
-        ttl: shortest(config, &wanted),
-    };
-    let access = app.node.keys.issue(&config.issuer, &new)?;
-    cause.actor.user = Some(wanted.grant.user.clone());
-    cause.actor.grant = Some(wanted.grant.id.clone());
-    cause.actor.token = Some(access.jti.clone());
-    app.node.store.note_token(wanted.grant, &wanted.scopes, wanted.refreshed, &cause).await?;
-    Ok(Issued { access, scopes: wanted.scopes, refresh: wanted.refresh, resource: wanted.resource })
+    let jti = URL_SAFE_NO_PAD.encode(id);
+    let ttl = shortest(config, &scopes, resources, ttl);
+    let new = NewAccessToken { grant, scopes: &scopes, resources, jti: jti.clone(), now, ttl };
+    let token = app.node.keys.issue(&config.issuer, &new)?;
+    Ok(Signed { token, record: NewAccess { jti, scopes } })
 }
 
 /// How long a token lives: as long as its client's do, unless one of its resources or scopes wants it shorter.
-fn shortest(config: &Config, wanted: &Wanted<'_>) -> Duration {
-    let limits = [config.token_ttl(&wanted.resources), config.catalogue.token_ttl(&wanted.scopes)];
-    limits.into_iter().flatten().fold(wanted.ttl, Duration::min)
+fn shortest(config: &Config, scopes: &ScopeSet, resources: &[ResourceId], ttl: Duration) -> Duration {
+    let limits = [config.token_ttl(resources), config.catalogue.token_ttl(scopes)];
+    limits.into_iter().flatten().fold(ttl, Duration::min)
 }
 
 /// The grant with everything behind it, when all of it stands. Asked before anything is used up.
-async fn standing_grant(app: &App, grant: &Grant, now: Timestamp) -> Result<GrantFacts, OAuthError> {
+async fn standing_grant(app: &App, grant: &GrantId, now: Timestamp) -> Result<GrantFacts, OAuthError> {
     let ended = |why: String| OAuthError::new(Code::InvalidGrant, why);
-    let facts = app.node.store.grant_facts(&grant.id).await?.ok_or_else(|| ended("The authorization has ended".to_owned()))?;
+    let facts = app.node.store.grant_facts(grant).await?.ok_or_else(|| ended("The authorization has ended".to_owned()))?;
     match standing(&app.node.config.load(), &facts, now) {
         Ok(()) => Ok(facts),
         Err(refusal) => Err(ended(format!("The authorization has ended: {refusal}"))),

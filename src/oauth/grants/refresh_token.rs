@@ -2,10 +2,10 @@
 
 use super::super::client_auth::AuthenticatedClient;
 use super::super::{App, Code, OAuthError, ask};
-use super::{Issued, Wanted, access_ttl, issue, refresh_record, standing_grant};
+use super::{Issued, Wanted, access_ttl, refresh_record, sign, standing_grant};
 use crate::config::Config;
 use crate::record::Cause;
-use crate::store::{Grant, RefreshState, Rotate};
+use crate::store::{Grant, NewAccess, RefreshState, Rotate};
 use crate::types::{PlainToken, TokenKind};
 
 /// How far a late refresh follows the chain of those that were faster.
@@ -28,35 +28,36 @@ pub async fn refresh_token(app: &App, config: &Config, caller: &AuthenticatedCli
     cause.actor.user = Some(grant.user.clone());
     cause.actor.grant = Some(grant.id.clone());
     // A token that can be used is kept while what stands behind it is frozen. One that was used tells of a thief all the same.
-    let fresh = matches!(state, RefreshState::Live { .. });
-    if fresh {
-        standing_grant(app, &grant, cause.at).await?;
+    if let Err(refusal) = standing_grant(app, &grant.id, cause.at).await {
+        if state == RefreshState::Dead {
+            rotate(app, config, token, (&grant, None), &cause).await?;
+        }
+        return Err(refusal);
     }
-    let (grant, successor) = rotate(app, config, token, &grant, &cause).await?;
-    if !fresh {
-        standing_grant(app, &grant, cause.at).await?;
-    }
-    let (ttl, refresh) = (access_ttl(config, caller), Some(successor));
-    issue(app, config, Wanted { grant: &grant, scopes, resources, ttl, refresh, refreshed: true, resource: None }, cause).await
+    let wanted = Wanted { grant: &grant, scopes, resources: &resources, ttl: access_ttl(config, caller) };
+    let signed = sign(app, config, wanted, cause.at)?;
+    let successor = rotate(app, config, token, (&grant, Some(&signed.record)), &cause).await?;
+    Ok(signed.with(Some(successor), None))
 }
 
 fn dead() -> OAuthError {
     OAuthError::new(Code::InvalidGrant, "The refresh token is unknown, was used, or has ended; start a new authorization")
 }
 
+/// The refresh token that the client goes on with; with nothing to hand out, only a reuse is looked for.
 async fn rotate(
     app: &App,
     config: &Config,
     mut token: PlainToken,
-    grant: &Grant,
+    (grant, access): (&Grant, Option<&NewAccess>),
     cause: &Cause,
-) -> Result<(Grant, PlainToken), OAuthError> {
+) -> Result<PlainToken, OAuthError> {
     for _ in 0..MAX_STEPS {
         let successor = app.node.keys.successor(&token);
         let record = refresh_record(config, &successor, grant, cause.at);
         let grace = config.oauth.refresh_grace;
-        match app.node.store.rotate_refresh(&token.hashed(), &grant.client, &record, grace, cause).await? {
-            Rotate::Won(grant) | Rotate::Again { grant, successor_rotated: false } => return Ok((*grant, successor)),
+        match app.node.store.rotate_refresh(&token.hashed(), &grant.client, access, &record, grace, cause).await? {
+            Rotate::Won(_) | Rotate::Again { successor_rotated: false, .. } => return Ok(successor),
             Rotate::Again { successor_rotated: true, .. } => token = successor,
             Rotate::Reused(_) => {
                 app.node.settle().await?;

@@ -9,7 +9,7 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 
-use super::super::throttle::Attempt;
+use super::super::throttle::Bound;
 use super::super::{App, ask};
 use super::after::{After, DEVICE, chosen};
 use super::consent::{Agreed, new_grant};
@@ -20,7 +20,7 @@ use crate::pages::views::{
     ConsentPage, ConsentProblem, Destination, DeviceDonePage, DeviceFacts, DevicePage, DeviceProblem, Nearness, Section,
 };
 use crate::pages::{DisplayName, When, duration_words, program};
-use crate::record::{Actor, Cause};
+use crate::record::{Actor, Cause, ControlEvent, Operation};
 use crate::store::{Approvals, Approve, Client, ClientState, DeviceRequest, GrantType, Org};
 use crate::types::{OrgId, ScopeSet, UserCode};
 use crate::web::{Params, Peer, SignedIn, Trouble, network, page, see_other};
@@ -95,15 +95,19 @@ impl Visit<'_> {
         if !genuine {
             return Ok(self.entry((&shown, chosen(&form)), Some(DeviceProblem::Expired)));
         }
-        if let Some(wait) = self.throttled() {
-            let problem = DeviceProblem::TooMany { wait: duration_words(wait.max(Duration::from_secs(1))) };
+        // Codes are counted before they are looked up, and forgiven when they are right (RFC 8628 §5.1).
+        if let Err(lock) = self.app.user_codes.attempt_under(&self.bounds(), self.app.node.now()) {
+            if let Some(reason) = lock.news {
+                self.note_lock(reason).await?;
+            }
+            let problem = DeviceProblem::TooMany { wait: duration_words(lock.left.max(Duration::from_secs(1))) };
             return Ok(self.entry(("", None), Some(problem)));
         }
         let Some(waiting) = self.waiting(typed, chosen(&form)).await? else {
             return Ok(self.entry((&shown, None), Some(DeviceProblem::Unknown)));
         };
-        for (key, _) in self.throttle_keys() {
-            self.app.user_codes.forgive(&key, self.app.node.now());
+        for bound in self.bounds() {
+            self.app.user_codes.forgive(&bound.key, self.app.node.now());
         }
         match (form.one("approve")?, form.one("deny")?) {
             (None, None) => self.ask(&waiting, None).await,
@@ -212,16 +216,20 @@ impl Visit<'_> {
         page(StatusCode::OK, &DeviceDonePage { frame, client: DisplayName::new(&client.name), allowed })
     }
 
-    /// Codes are counted before they are looked up, and forgiven when they are right (RFC 8628 §5.1).
-    fn throttled(&self) -> Option<Duration> {
-        let now = self.app.node.now();
-        let waits = self.throttle_keys().map(|(key, limit)| self.app.user_codes.attempt(&key, limit, now));
-        waits.into_iter().filter_map(|a| if let Attempt::Wait(left) = a { Some(left) } else { None }).max()
-    }
-
-    fn throttle_keys(&self) -> [(String, u32); 2] {
+    /// What counts a wrong code, the narrowest first: one account can't keep a whole network from connecting devices.
+    fn bounds(&self) -> [Bound; 2] {
         let limit = self.config.oauth.login_attempts.max(1);
         let (account, from) = (format!("by {}", self.who.user.id), format!("from {}", self.peer.network()));
-        [(account, limit), (from, limit.saturating_mul(WIDER))]
+        [
+            Bound { key: account, limit, lock: "user_codes_locked" },
+            Bound { key: from, limit: limit.saturating_mul(WIDER), lock: "network_user_codes_locked" },
+        ]
+    }
+
+    /// Puts on record that somebody guesses user codes.
+    async fn note_lock(&self, reason: &'static str) -> Result<(), Trouble> {
+        let actor = Actor { user: Some(self.who.user.id.clone()), ..Actor::default() };
+        let event = ControlEvent::refused(Operation::AuthorizeError, reason);
+        Ok(self.app.node.store.note(None, event, &self.peer.cause(&self.app.node, actor)).await?)
     }
 }

@@ -10,6 +10,8 @@ use http::{HeaderMap, StatusCode};
 
 use super::super::App;
 use super::super::passwords::SHORTEST;
+use super::super::throttle::Bound;
+use super::login::note_failure;
 use super::own_form;
 use super::password::weakness;
 use crate::config::Config;
@@ -23,6 +25,9 @@ use crate::web::{AnySession, FormToken, Params, Peer, Trouble, brand, page, see_
 
 /// Longest name for people, characters.
 const LONGEST_NAME: usize = 100;
+
+/// Answers to one link from everywhere, and from one address to all links, over those to one link from one address.
+const WIDER: u32 = 10;
 
 /// An open invitation, and who opened it.
 struct Opened {
@@ -134,7 +139,7 @@ impl Opened {
         }
         let who = match (self.guest(), &self.session) {
             (Guest::Invited, Some(session)) => Accepting::Known(session.user.id.clone()),
-            (Guest::Unknown { .. }, _) => match self.newcomer(app, &form).await? {
+            (Guest::Unknown { .. }, _) => match self.newcomer(app, config, peer, &form).await? {
                 Ok(new) => Accepting::New(new),
                 Err(problem) => {
                     let name = form.one("name")?.unwrap_or_default();
@@ -155,8 +160,31 @@ impl Opened {
         }
     }
 
+    /// Counts a password before it is hashed: a hash takes long and few are made at once, so whoever has a link could make everybody
+    /// wait who signs in.
+    async fn may_hash(&self, app: &App, config: &Config, peer: &Peer) -> Result<(), Trouble> {
+        let (network, limit, id) = (peer.network(), config.oauth.login_attempts.max(1), &self.invitation.id);
+        let wider = limit.saturating_mul(WIDER);
+        let bounds = [
+            Bound { key: format!("{network} {id}"), limit, lock: "invitation_locked" },
+            Bound { key: format!("from {network}"), limit: wider, lock: "network_invitations_locked" },
+            Bound { key: format!("at {id}"), limit: wider, lock: "invitation_locked_everywhere" },
+        ];
+        let Err(lock) = app.invitations.attempt_under(&bounds, app.node.now()) else { return Ok(()) };
+        if let Some(reason) = lock.news {
+            note_failure(app, peer, Actor::default(), reason).await?;
+        }
+        Err(Trouble::at(StatusCode::TOO_MANY_REQUESTS, texts::invitation_locked()))
+    }
+
     /// The account that a newcomer asks for.
-    async fn newcomer(&self, app: &App, form: &Params) -> Result<Result<NewUser, InvitationProblem>, Trouble> {
+    async fn newcomer(
+        &self,
+        app: &App,
+        config: &Config,
+        peer: &Peer,
+        form: &Params,
+    ) -> Result<Result<NewUser, InvitationProblem>, Trouble> {
         let name = form.one("name")?.unwrap_or_default().trim().to_owned();
         if name.is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
             return Ok(Err(InvitationProblem::Name));
@@ -167,6 +195,7 @@ impl Opened {
             let problem = if problem == PasswordProblem::Unchanged { PasswordProblem::TooShort } else { problem };
             return Ok(Err(InvitationProblem::Password(problem)));
         }
+        self.may_hash(app, config, peer).await?;
         let now = app.node.now();
         let phc = app.passwords.hash(password.into(), app.node.entropy.clone()).await?;
         let user = User {

@@ -8,7 +8,7 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use secrecy::SecretString;
 
-use super::super::throttle::Attempt;
+use super::super::throttle::Bound;
 use super::super::{App, passwords::PasswordFault};
 use super::after::{AGAIN, After};
 use super::{continuing, own_form, with_cookie};
@@ -125,8 +125,11 @@ async fn sign_in(
     if !genuine {
         return form.page(app, config, "", Some(LoginProblem::Expired)).await;
     }
-    if let Some(wait) = throttled(app, config, peer, &email) {
-        let problem = LoginProblem::TooMany { wait: duration_words(wait.max(Duration::from_secs(1))) };
+    if let Err(lock) = app.sign_ins.attempt_under(&bounds(config, peer, &email), app.node.now()) {
+        if let Some(reason) = lock.news {
+            note_failure(app, peer, Actor::default(), reason).await?;
+        }
+        let problem = LoginProblem::TooMany { wait: duration_words(lock.left.max(Duration::from_secs(1))) };
         return form.page(app, config, &email, Some(problem)).await;
     }
     let password = fields.one("password")?.unwrap_or_default().to_owned();
@@ -138,8 +141,8 @@ async fn sign_in(
     if !app.node.store.start_session(&session, Some(&proof), &cause(&user.id)).await? {
         return refused(app, config, peer, form, &email).await;
     }
-    for (key, _) in throttle_keys(config, peer, &email) {
-        app.sign_ins.forgive(&key, app.node.now());
+    for bound in bounds(config, peer, &email) {
+        app.sign_ins.forgive(&bound.key, app.node.now());
     }
     if let Some(before) = signed_in(&app.node, config, headers).await? {
         // Whoever signs in over somebody else's session signs them out, and is no stranger in their log.
@@ -151,9 +154,14 @@ async fn sign_in(
 }
 
 async fn refused(app: &App, config: &Config, peer: &Peer, form: &Form, email: &str) -> Result<Response, Trouble> {
-    let event = ControlEvent::refused(Operation::LoginFail, "credentials");
-    app.node.store.note(None, event, &peer.cause(&app.node, Actor::default())).await?;
+    note_failure(app, peer, Actor::default(), "credentials").await?;
     form.page(app, config, email, Some(LoginProblem::Refused)).await
+}
+
+/// Puts on record that somebody did not prove who they are, or may not try for now.
+pub(super) async fn note_failure(app: &App, peer: &Peer, actor: Actor, reason: &'static str) -> Result<(), Trouble> {
+    let event = ControlEvent::refused(Operation::LoginFail, reason);
+    Ok(app.node.store.note(None, event, &peer.cause(&app.node, actor)).await?)
 }
 
 /// The user whose address and password these are, if they may sign in, with the hash that was compared. Takes as long for everybody else.
@@ -169,15 +177,14 @@ async fn proved(app: &App, email: &str, password: String) -> Result<Option<(User
     Ok(user.zip(hash))
 }
 
-fn throttle_keys(config: &Config, peer: &Peer, email: &str) -> [(String, u32); 3] {
+/// What counts a failure, the narrowest first: one address alone can't lock anybody out elsewhere.
+fn bounds(config: &Config, peer: &Peer, email: &str) -> [Bound; 3] {
     let (network, limit) = (peer.network(), config.oauth.login_attempts.max(1));
     let account: String = email.chars().take(MAX_EMAIL).collect();
     let wider = limit.saturating_mul(WIDER);
-    [(format!("{network} {account}"), limit), (format!("from {network}"), wider), (format!("at {account}"), wider)]
-}
-
-fn throttled(app: &App, config: &Config, peer: &Peer, email: &str) -> Option<Duration> {
-    let now = app.node.now();
-    let waits = throttle_keys(config, peer, email).map(|(key, limit)| app.sign_ins.attempt(&key, limit, now));
-    waits.into_iter().filter_map(|a| if let Attempt::Wait(left) = a { Some(left) } else { None }).max()
+    [
+        Bound { key: format!("{network} {account}"), limit, lock: "locked" },
+        Bound { key: format!("from {network}"), limit: wider, lock: "network_locked" },
+        Bound { key: format!("at {account}"), limit: wider, lock: "account_locked" },
+    ]
 }

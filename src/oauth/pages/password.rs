@@ -8,8 +8,9 @@ use secrecy::SecretString;
 
 use super::super::App;
 use super::super::passwords::SHORTEST;
-use super::super::throttle::Attempt;
+use super::super::throttle::Bound;
 use super::after::After;
+use super::login::note_failure;
 use super::{continuing, own_form};
 use crate::config::Config;
 use crate::pages::texts::sign_in as texts;
@@ -77,23 +78,35 @@ async fn change(
     }
     let field = |name| fields.one(name).map(|v| v.unwrap_or_default().to_owned());
     let (current, new) = (field("current-password")?, field("new-password")?);
-    let key = format!("password {}", session.user.id);
-    let attempt = app.sign_ins.attempt(&key, config.oauth.login_attempts.max(1), app.node.now());
-    if matches!(attempt, Attempt::Wait(_)) {
+    let actor = Actor { user: Some(session.user.id.clone()), ..Actor::default() };
+    let (key, limit) = (format!("password {}", session.user.id), config.oauth.login_attempts.max(1));
+    let bound = Bound { key, limit, lock: "password_locked" };
+    if let Err(lock) = app.sign_ins.attempt_under(std::slice::from_ref(&bound), app.node.now()) {
+        if let Some(reason) = lock.news {
+            note_failure(app, peer, actor, reason).await?;
+        }
         return Err(Trouble::at(StatusCode::TOO_MANY_REQUESTS, texts::password_locked()));
     }
-    let record = app.node.store.password(&session.user.id).await?;
-    if !app.passwords.verify(current.clone().into(), record.map(|r| r.phc)).await? {
+    let before = app.node.store.password(&session.user.id).await?.map(|r| r.phc);
+    if !app.passwords.verify(current.clone().into(), before.clone()).await? {
+        note_failure(app, peer, actor, "current_password").await?;
         return form(app, config, after, &session, Some(PasswordProblem::CurrentWrong)).await;
     }
-    app.sign_ins.forgive(&key, app.node.now());
+    app.sign_ins.forgive(&bound.key, app.node.now());
     if let Some(problem) = weakness(&current, &new, &session.user.email) {
         return form(app, config, after, &session, Some(problem)).await;
     }
     let phc: SecretString = app.passwords.hash(new.into(), app.node.entropy.clone()).await?;
-    let cause = peer.cause(&app.node, Actor { user: Some(session.user.id.clone()), ..Actor::default() });
+    let cause = peer.cause(&app.node, actor);
     let record = PasswordRecord { phc, one_time: false };
-    app.node.store.set_password(&session.user.id, &record, Some(&session.session.hash), &cause).await?;
+    let changed = match &before {
+        Some(before) => app.node.store.change_password(&session.user.id, before, &record, &session.session.hash, &cause).await?,
+        None => false,
+    };
+    if !changed {
+        // Somebody else changed it, or ended this session, since the form was sent.
+        return form(app, config, after, &session, Some(PasswordProblem::Expired)).await;
+    }
     Ok(see_other(&after.location()))
 }
 

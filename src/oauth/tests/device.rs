@@ -241,6 +241,22 @@ async fn user_codes_are_not_to_be_guessed() {
 }
 
 #[tokio::test]
+async fn wrong_user_codes_of_one_account_lock_no_other_out() {
+    let rig = Rig::new().await;
+    let client = registered(&rig, "Terraform").await;
+    let mut bob = Browser::new(&rig);
+    bob.sign_in("bob@beta.test", PASSWORD).await;
+    let csrf = bob.get("/device").await.csrf("/device");
+    for _ in 0..20 * 3 {
+        bob.post("/device", &[("csrf", &csrf), ("user_code", "BBBB-BBBB"), ("continue", "1")]).await;
+    }
+    let (_, user) = waiting(&rig, &client).await;
+    assert_eq!(typed(&mut bob, &user).await.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(typed(&mut ada(&rig).await, &user).await.status, StatusCode::OK, "from the same network");
+    assert_eq!(rig.refusals("authorize.error").await, ["user_codes_locked"]);
+}
+
+#[tokio::test]
 async fn what_a_device_may_ask_for() {
     let rig = Rig::new().await;
     let browser_only = rig.registered().await;

@@ -114,6 +114,32 @@ async fn the_link_does_not_tell_who_has_an_account() {
 }
 
 #[tokio::test]
+async fn who_has_a_link_makes_nobody_else_wait() {
+    let rig = Rig::new().await;
+    // She has an account: the link stays open, however often it is answered.
+    let path = invited(&rig, "ada@acme.test").await;
+    let answer = async |from: &'static str| {
+        let mut browser = Browser::at(&rig, from);
+        let csrf = browser.get(&path).await.csrf(&path);
+        let fields = [("csrf", csrf.as_str()), ("name", "Grace"), ("new-password", "three plain words")];
+        browser.post(&path, &fields).await
+    };
+    let (here, there) = ("198.51.100.1:4711", "198.51.100.2:4711");
+    for _ in 0..3 {
+        assert_eq!(answer(here).await.status, StatusCode::SEE_OTHER);
+    }
+    for _ in 0..2 {
+        let locked = answer(here).await;
+        assert_eq!(locked.status, StatusCode::TOO_MANY_REQUESTS);
+        assert!(locked.body.contains("answered too often"), "{}", locked.body);
+    }
+    assert_eq!(answer(there).await.status, StatusCode::SEE_OTHER, "elsewhere it is open");
+    assert_eq!(rig.refusals("login.fail").await, ["invitation_locked"]);
+    rig.later(15 * 60);
+    assert_eq!(answer(here).await.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
 async fn an_invitation_of_somebody_else_does_nothing() {
     let rig = Rig::new().await;
     let path = invited(&rig, "grace@beta.test").await;

@@ -12,15 +12,16 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use http::{HeaderMap, Method, Request, StatusCode};
 use parking_lot::Mutex;
 use serde_json::Value;
+use sqlx::{Connection as _, SqliteConnection};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tower::ServiceExt;
 
 use crate::config::Config;
 use crate::node::Node;
-use crate::record::{Actor, Cause};
+use crate::record::{Actor, Cause, Event};
 use crate::store::{
-    Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, GrantType, Membership, NewUser, Org, OrgState,
-    PasswordRecord, User, UserKind, UserState, sql,
+    AuditFilter, AuditRow, Client, ClientAuth, ClientKind, ClientOrigin, ClientSecret, ClientState, GrantType, Membership,
+    NewUser, Org, OrgState, PasswordRecord, User, UserKind, UserState, sql,
 };
 use crate::types::{
     ClientId, Clock, Entropy, ManualClock, NodeId, OrgId, PlainToken, RedirectUri, RequestId, RoleName, ScopeSet, SeededEntropy,
@@ -86,7 +87,7 @@ pub(super) struct Rig {
     pub ada: User,
     pub bob: User,
     follow: Option<DropGuard>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// An answer, read whole.
@@ -180,12 +181,23 @@ impl Rig {
         people.member(&beta, &ada, &[]).await;
         people.member(&beta, &bob, &["reader"]).await;
         let router = crate::oauth::router(Arc::clone(&node));
-        Self { node, router, clock, acme, beta, ada, bob, follow: Some(stop.drop_guard()), _folder: folder }
+        Self { node, router, clock, acme, beta, ada, bob, follow: Some(stop.drop_guard()), folder }
     }
 
     /// From now on this node does not learn of changes: whatever waits for them fails.
     pub fn lag(&mut self) {
         self.follow = None;
+    }
+
+    /// From now on no change can be put on record; or every one can again.
+    pub async fn lose_log(&self, lost: bool) {
+        let url = format!("sqlite:{}/store.db", self.folder.path().display());
+        let mut raw = SqliteConnection::connect(&url).await.expect("a connection");
+        let (broken, mended) =
+            ("ALTER TABLE audit_records RENAME TO lost_records", "ALTER TABLE lost_records RENAME TO audit_records");
+        let statement = if lost { broken } else { mended };
+        sqlx::query(statement).execute(&mut raw).await.expect(statement);
+        raw.close().await.expect("closed");
     }
 
     pub fn cause(&self) -> Cause {
@@ -196,15 +208,19 @@ impl Rig {
         self.clock.advance(Duration::from_secs(seconds));
     }
 
-    pub async fn send(&self, mut request: Request<Body>) -> Answer {
-        let peer = Peer {
-            addr: Some("192.0.2.7:4711".parse().expect("an address")),
+    /// Somebody who comes from this address.
+    fn peer(&self, from: &str) -> Peer {
+        Peer {
+            addr: Some(from.parse().expect("an address")),
             request: RequestId::generate(self.node.now(), &*self.node.entropy),
             trace: None,
             user_agent: Some("suite/1".to_owned()),
-        };
+        }
+    }
+
+    pub async fn send(&self, mut request: Request<Body>) -> Answer {
         if request.extensions().get::<Peer>().is_none() {
-            request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(self.peer("192.0.2.7:4711"));
         }
         let response = self.router.clone().oneshot(request).await.expect("the router is infallible");
         let (parts, body) = response.into_parts();
@@ -315,6 +331,19 @@ impl Rig {
         pair_of(&self.exchange(client, &code).await)
     }
 
+    /// Why changes of one kind were refused, in the order of the alphabet.
+    pub async fn refusals(&self, operation: &str) -> Vec<String> {
+        let filter = AuditFilter { operation: Some(operation.to_owned()), ..AuditFilter::default() };
+        let page = self.node.store.search_audit(&filter, None, 1000).await.expect("a page");
+        let reason = |row: &AuditRow| match &row.record.event {
+            Event::Control(event) => event.refused.clone(),
+            Event::Call(_) => None,
+        };
+        let mut reasons: Vec<String> = page.rows.iter().filter_map(reason).collect();
+        reasons.sort();
+        reasons
+    }
+
     /// Whether the gate would take an access token now.
     pub async fn works(&self, token: &str) -> bool {
         let config = self.node.config.load_full();
@@ -383,11 +412,18 @@ pub(super) struct Browser<'a> {
     pub cookies: BTreeMap<String, String>,
     /// Headers that are added to every request.
     pub extra: Mutex<Vec<(&'static str, &'static str)>>,
+    /// Where it is.
+    from: &'static str,
 }
 
 impl<'a> Browser<'a> {
     pub fn new(rig: &'a Rig) -> Self {
-        Self { rig, cookies: BTreeMap::new(), extra: Mutex::default() }
+        Self { rig, cookies: BTreeMap::new(), extra: Mutex::default(), from: "192.0.2.7:4711" }
+    }
+
+    /// The same, at another address.
+    pub fn at(rig: &'a Rig, from: &'static str) -> Self {
+        Self { from, ..Self::new(rig) }
     }
 
     async fn visit(&mut self, method: Method, path: &str, body: Body) -> Answer {
@@ -397,7 +433,8 @@ impl<'a> Browser<'a> {
         for (name, value) in self.extra.lock().iter() {
             request = request.header(*name, *value);
         }
-        let answer = self.rig.send(request.body(body).expect("a request")).await;
+        let request = request.extension(self.rig.peer(self.from)).body(body).expect("a request");
+        let answer = self.rig.send(request).await;
         for set in answer.headers.get_all(SET_COOKIE) {
             let (pair, attributes) = set.to_str().expect("text").split_once(';').expect("attributes");
             let (name, value) = pair.split_once('=').expect("a pair");

@@ -1,10 +1,12 @@
 //! Sessions, passwords, throttling.
 
+use futures::future::join;
 use http::StatusCode;
 use http::header::SET_COOKIE;
+use secrecy::ExposeSecret;
 
 use super::rig::{Browser, PASSWORD, Rig, person};
-use crate::store::{AuditFilter, UserKind, UserState};
+use crate::store::{AuditFilter, PasswordRecord, UserKind, UserState};
 
 const SESSION: &str = "__Host-tollgate";
 
@@ -105,6 +107,75 @@ async fn too_many_attempts_wait_whether_or_not_the_account_exists() {
     }
     rig.later(15 * 60);
     Browser::new(&rig).sign_in("ada@acme.test", PASSWORD).await;
+}
+
+#[tokio::test]
+async fn one_address_locks_nobody_out_elsewhere() {
+    let rig = Rig::new().await;
+    let mut attacker = Browser::at(&rig, "198.51.100.1:4711");
+    let mut told = Vec::new();
+    for _ in 0..20 * 3 {
+        told.push(attacker.try_sign_in("/login", "ada@acme.test", "wrong").await.status);
+    }
+    let refused = told.iter().filter(|status| **status == StatusCode::UNAUTHORIZED).count();
+    assert_eq!((refused, told.last()), (3, Some(&StatusCode::TOO_MANY_REQUESTS)));
+    Browser::new(&rig).sign_in("ada@acme.test", PASSWORD).await;
+    let elsewhere = attacker.try_sign_in("/login", "bob@beta.test", PASSWORD).await;
+    assert_eq!(elsewhere.status, StatusCode::SEE_OTHER, "nor at another account");
+    assert_eq!(rig.refusals("login.fail").await, ["credentials", "credentials", "credentials", "locked"]);
+}
+
+#[tokio::test]
+async fn a_lock_of_an_account_or_a_network_is_on_record_once() {
+    let rig = Rig::new().await;
+    let many = ["198.51.100.1:1", "198.51.100.2:1", "198.51.100.3:1", "198.51.100.4:1", "198.51.100.5:1"];
+    let more = ["203.0.113.1:1", "203.0.113.2:1", "203.0.113.3:1", "203.0.113.4:1", "203.0.113.5:1"];
+    for from in many.into_iter().chain(more) {
+        for _ in 0..3 {
+            let mut attacker = Browser::at(&rig, from);
+            let answer = attacker.try_sign_in("/login", "ada@acme.test", "wrong").await;
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{from}");
+        }
+    }
+    for _ in 0..3 {
+        let owner = Browser::new(&rig).try_sign_in("/login", "ada@acme.test", PASSWORD).await;
+        assert_eq!(owner.status, StatusCode::TOO_MANY_REQUESTS);
+    }
+    let reasons = rig.refusals("login.fail").await;
+    assert_eq!((reasons.len(), reasons.first().map(String::as_str)), (31, Some("account_locked")));
+}
+
+#[tokio::test]
+async fn a_reset_is_not_undone_by_a_change_under_way() {
+    let rig = Rig::new().await;
+    let mut browser = Browser::new(&rig);
+    browser.sign_in("ada@acme.test", PASSWORD).await;
+    let csrf = browser.get("/password").await.csrf("/password");
+    let fields = [("csrf", csrf.as_str()), ("current-password", PASSWORD), ("new-password", "another long password")];
+    let (reset, cause) = (PasswordRecord { phc: "$reset".into(), one_time: true }, rig.cause());
+    // The change hashes twice; the reset is done long before that.
+    let change = browser.post("/password", &fields);
+    let (_, done) = join(change, rig.node.store.set_password(&rig.ada.id, &reset, &cause)).await;
+    done.expect("a reset");
+    let left = rig.node.store.password(&rig.ada.id).await.expect("an answer").expect("there is one");
+    assert_eq!((left.phc.expose_secret(), left.one_time), ("$reset", true));
+}
+
+#[tokio::test]
+async fn wrong_current_passwords_are_on_record() {
+    let rig = Rig::new().await;
+    let mut browser = Browser::new(&rig);
+    browser.sign_in("ada@acme.test", PASSWORD).await;
+    let csrf = browser.get("/password").await.csrf("/password");
+    let fields = [("csrf", csrf.as_str()), ("current-password", "wrong"), ("new-password", "another long password")];
+    for _ in 0..3 {
+        assert_eq!(browser.post("/password", &fields).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    }
+    for _ in 0..2 {
+        assert_eq!(browser.post("/password", &fields).await.status, StatusCode::TOO_MANY_REQUESTS);
+    }
+    let expected = ["current_password", "current_password", "current_password", "password_locked"];
+    assert_eq!(rig.refusals("login.fail").await, expected);
 }
 
 #[tokio::test]

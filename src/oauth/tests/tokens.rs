@@ -11,7 +11,7 @@ use http::StatusCode;
 use http::header::WWW_AUTHENTICATE;
 
 use super::rig::{CALLBACK, Rig, VERIFIER, pair_of};
-use crate::store::{Membership, UserState};
+use crate::store::{AuditFilter, Membership, UserState};
 
 #[tokio::test]
 async fn rfc6749_s4_1_3_code_is_single_use() {
@@ -297,6 +297,30 @@ async fn a_refresh_ends_with_what_stands_behind_it() {
 }
 
 #[tokio::test]
+async fn what_can_not_go_on_record_is_not_used_up() {
+    let rig = Rig::new().await;
+    let (client, other) = (rig.registered().await, rig.registered().await);
+    let (code, (_, refresh)) = (rig.code(&client, &[]).await, rig.pair(&other, &[]).await);
+    rig.lose_log(true).await;
+    for answer in [rig.exchange(&client, &code).await, rig.refresh(&other, &refresh, &[]).await] {
+        assert_eq!((answer.status, answer.error().as_str()), (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"));
+    }
+    rig.lose_log(false).await;
+    // Longer than a code may come twice.
+    rig.later(11);
+    let (access, _) = pair_of(&rig.exchange(&client, &code).await);
+    assert!(rig.works(&access).await);
+    // Longer than a refresh token may.
+    rig.later(61);
+    let (access, _) = pair_of(&rig.refresh(&other, &refresh, &[]).await);
+    assert!(rig.works(&access).await);
+    for operation in ["code.replay_detected", "refresh.reuse_detected", "token.refuse"] {
+        let found = AuditFilter { operation: Some(operation.into()), ..AuditFilter::default() };
+        assert!(rig.node.store.search_audit(&found, None, 9).await.expect("a page").rows.is_empty(), "{operation}");
+    }
+}
+
+#[tokio::test]
 async fn a_frozen_user_loses_nothing_by_asking() {
     let rig = Rig::new().await;
     let client = rig.registered().await;
@@ -340,6 +364,19 @@ async fn rfc7009_s2_revocation_holds_when_it_is_answered() {
     assert_eq!(rig.refresh(&client, &refresh, &[]).await.error(), "invalid_grant");
     let missing = rig.form("/oauth2/revoke", None, &[("client_id", &client)]).await;
     assert_eq!(missing.error(), "invalid_request");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_ahead_revokes_what_another_takes() {
+    let rig = Rig::new().await;
+    let client = rig.registered().await;
+    let (access, _) = rig.pair(&client, &[]).await;
+    let right = rig.node.now();
+    rig.later(600 + 30);
+    let revoked = rig.form("/oauth2/revoke", None, &[("token", &access), ("client_id", &client)]).await;
+    assert_eq!(revoked.status, StatusCode::OK);
+    rig.clock.set(right);
+    assert!(!rig.works(&access).await, "nowhere does it live on");
 }
 
 #[tokio::test]

@@ -139,6 +139,16 @@ pub const fn invitation_gone() -> Explained {
     )
 }
 
+/// An invitation was answered too often.
+#[must_use]
+pub const fn invitation_locked() -> Explained {
+    Explained::fixed(
+        "Too many attempts",
+        "This invitation was answered too often, or too many were from your network.",
+        "Wait fifteen minutes, then open the link again.",
+    )
+}
+
 /// Who invited whom.
 #[must_use]
 pub fn invited_by(email: &str, guest: &str) -> Text {

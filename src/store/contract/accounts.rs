@@ -1,13 +1,16 @@
 //! Organizations, users, memberships.
 
-use secrecy::ExposeSecret;
+use std::collections::BTreeMap;
+
+use secrecy::{ExposeSecret, SecretString};
 
 use super::world::*;
 use crate::record::{ControlEvent, Operation};
 use crate::store::{
-    Created, GrantState, Membership, NewUser, Org, OrgState, RevokeReason, SharedStore, Subject, User, UserState,
+    Created, GrantState, Membership, NewUser, Org, OrgState, OrgUpdate, PasswordRecord, RevokeReason, SharedStore, Subject, User,
+    UserState,
 };
-use crate::types::{OrgId, TokenKind, UserId};
+use crate::types::{HashedToken, OrgId, TokenKind, UserId};
 
 pub(crate) async fn organizations_have_one_slug(store: SharedStore) {
     let (acme, zeta, other) = (org("acme"), org("zeta"), org("acme"));
@@ -24,12 +27,30 @@ pub(crate) async fn organizations_change(store: SharedStore) {
     let acme = org("acme");
     store.create_org(&acme, &cause(0)).await.expect("an organization");
     let renamed = Org { name: "Acme & Söhne".into(), tenant: "7".into(), ..acme.clone() };
-    assert!(store.update_org(&renamed, &cause(1)).await.expect("an answer"));
-    assert!(!store.update_org(&org("nobody"), &cause(1)).await.expect("an answer"));
+    let change = OrgUpdate { name: Some(renamed.name.clone()), tenant: Some(renamed.tenant.clone()), tenants: None };
+    assert_eq!(store.update_org(&acme.id, &change, &cause(1)).await.expect("an answer"), Some(renamed.clone()));
+    assert_eq!(store.update_org(&org("nobody").id, &change, &cause(1)).await.expect("an answer"), None);
     assert!(store.set_org_state(&acme.id, OrgState::Disabled, &cause(2)).await.expect("an answer"));
     assert!(!store.set_org_state(&acme.id, OrgState::Disabled, &cause(3)).await.expect("an answer"));
     let stored = store.org(&acme.id).await.expect("an answer");
     assert_eq!(stored, Some(Org { state: OrgState::Disabled, ..renamed }));
+}
+
+pub(crate) async fn two_changes_of_an_organization_both_stand(store: SharedStore) {
+    let acme = org("acme");
+    store.create_org(&acme, &cause(0)).await.expect("an organization");
+    // Both saw the same, and neither saw what the other made of it.
+    let name = OrgUpdate { name: Some("Acme & Söhne".into()), ..OrgUpdate::default() };
+    let tenant = OrgUpdate { tenant: Some("7".into()), ..OrgUpdate::default() };
+    let own = BTreeMap::from([("tempo".to_owned(), "acme-traces".to_owned())]);
+    let tenants = OrgUpdate { tenants: Some(own.clone()), ..OrgUpdate::default() };
+    for change in [name, tenant, tenants] {
+        assert!(store.update_org(&acme.id, &change, &cause(1)).await.expect("an answer").is_some());
+    }
+    let all = Org { name: "Acme & Söhne".into(), tenant: "7".into(), tenants: own, ..acme.clone() };
+    assert_eq!(store.org(&acme.id).await.expect("an answer"), Some(all.clone()));
+    let nothing = store.update_org(&acme.id, &OrgUpdate::default(), &cause(2)).await.expect("an answer");
+    assert_eq!(nothing, Some(all));
 }
 
 pub(crate) async fn users_have_one_address(store: SharedStore) {
@@ -55,13 +76,41 @@ pub(crate) async fn a_new_password_ends_other_sessions(store: SharedStore) {
     let world = World::new(store).await;
     let (kept, other) = (world.sign_in(1).await, world.sign_in(1).await);
     let store = &world.store;
-    store.set_password(&world.user.id, &password("$argon2id$2"), Some(&kept), &cause(2)).await.expect("a password");
+    let (own, first) = (password("$argon2id$2"), SecretString::from("$argon2id$1"));
+    assert!(store.change_password(&world.user.id, &first, &own, &kept, &cause(2)).await.expect("an answer"));
     assert!(store.session(&kept, after(3), HOUR).await.expect("an answer").is_some());
     assert!(store.session(&other, after(3), HOUR).await.expect("an answer").is_none());
-    store.set_password(&world.user.id, &password("$argon2id$3"), None, &cause(4)).await.expect("a password");
+    store.set_password(&world.user.id, &password("$argon2id$3"), &cause(4)).await.expect("a password");
     assert!(store.session(&kept, after(5), HOUR).await.expect("an answer").is_none());
     let stored = store.password(&world.user.id).await.expect("an answer").expect("there is one");
     assert_eq!(stored.phc.expose_secret(), "$argon2id$3");
+}
+
+pub(crate) async fn a_change_under_way_undoes_no_reset(store: SharedStore) {
+    let world = World::new(store).await;
+    let (store, ada) = (&world.store, &world.user.id);
+    let (first, second) = (SecretString::from("$argon2id$1"), SecretString::from("$argon2id$2"));
+    let change = async |before: &SecretString, session: &HashedToken, seconds: u64| {
+        let own = PasswordRecord { phc: format!("$argon2id$own{seconds}").into(), one_time: false };
+        store.change_password(ada, before, &own, session, &cause(seconds)).await.expect("an answer")
+    };
+    let phc = async || store.password(ada).await.expect("an answer").expect("there is one").phc;
+    let session = world.sign_in(1).await;
+    store.set_password(ada, &password("$argon2id$2"), &cause(2)).await.expect("a password");
+    let (log, position) = (world.log().await, store.feed_position().await.expect("a position"));
+    assert!(!change(&first, &session, 3).await, "both are gone");
+    assert!(!change(&second, &session, 3).await, "its session has ended");
+    let session = world.sign_in(4).await;
+    assert!(!change(&first, &session, 5).await, "another password was proved");
+    let strange = hash(TokenKind::Session);
+    assert!(!change(&second, &strange, 5).await);
+    assert_eq!(phc().await.expose_secret(), "$argon2id$2");
+    assert_eq!((world.log().await.len(), store.feed_position().await.expect("a position")), (log.len() + 1, position));
+    assert!(!change(&second, &session, 4 + 3600).await, "it has ended by itself");
+    assert!(change(&second, &session, 6).await);
+    assert_eq!(phc().await.expose_secret(), "$argon2id$own6");
+    store.set_user_state(ada, UserState::Frozen, &cause(7)).await.expect("an answer");
+    assert!(!change(&"$argon2id$own6".into(), &session, 8).await, "who is frozen changes nothing");
 }
 
 pub(crate) async fn memberships_hold_sorted_roles(store: SharedStore) {
@@ -124,10 +173,12 @@ pub(crate) async fn deactivation_ends_sessions_and_grants(store: SharedStore) {
     assert_eq!((count("user.disable"), count("grant.revoke.user_deactivated")), (1, 2), "{log:?}");
     // Nothing comes back with the user.
     assert!(world.store.set_user_state(&world.user.id, UserState::Active, &cause(7)).await.expect("an answer"));
-    let redeemed = world.store.redeem_code(&code, &grant.client, None, MINUTE, &cause(8)).await.expect("an answer");
+    let (new, at) = (access("jti_8"), cause(8));
+    let redeemed = world.store.redeem_code(&code, &grant.client, Some(&new), None, MINUTE, &at).await.expect("an answer");
     assert!(matches!(redeemed, crate::store::Redeem::Unknown), "{redeemed:?}");
     let next = refresh_token(8);
-    let rotated = world.store.rotate_refresh(&refresh, &family.client, &next, MINUTE, &cause(8)).await.expect("an answer");
+    let rotated = world.store.rotate_refresh(&refresh, &family.client, Some(&new), &next, MINUTE, &at).await;
+    let rotated = rotated.expect("an answer");
     assert!(matches!(rotated, crate::store::Rotate::Unknown), "{rotated:?}");
     assert!(world.store.session(&session, after(9), HOUR).await.expect("an answer").is_none());
     let nobody = UserId::generate(START, &ENTROPY);

@@ -218,18 +218,19 @@ pub(crate) async fn withdrawal_beats_what_runs_at_the_same_time(store: SharedSto
         assert!(store.approve_scope(&partner.holder, &mints(), approved, None, &at).await.expect("an answer"));
         let grant = Partner::authorize(&partner.world, &partner.client, 20 + round).await;
         let code = partner.world.consent_to(&Grant { id: wanted_id(), ..grant.clone() }, 20 + round).await;
-        let token = refresh_token(20);
-        store.redeem_code(&code, &grant.client, Some(&token), MINUTE, &at).await.expect("redeemed");
+        let (token, new) = (refresh_token(20), access("jti_1"));
+        store.redeem_code(&code, &grant.client, Some(&new), Some(&token), MINUTE, &at).await.expect("redeemed");
         let mine = Partner { world: World::of(&partner.world), grant, ..partner.same() };
         let (successor, scope) = (refresh_token(21), mints());
         let withdraw = store.refuse_scope(&partner.holder, &scope, ScopeRefusal::Withdraw, None, &at);
-        let rotate = store.rotate_refresh(&token.hash, &partner.client.id, &successor, MINUTE, &at);
+        let rotate = store.rotate_refresh(&token.hash, &partner.client.id, Some(&new), &successor, MINUTE, &at);
         let (_, minted, rotated) = futures::join!(withdraw, mine.mint(20 + round), rotate);
         rotated.expect("an answer");
         if minted.2 == Minted::Done {
             assert!(matches!(partner.state(&minted.0).await, ApiKeyState::Disabled { .. }), "round {round}");
         }
-        let again = store.rotate_refresh(&successor.hash, &partner.client.id, &refresh_token(22), MINUTE, &at).await;
+        let (id, next) = (&partner.client.id, refresh_token(22));
+        let again = store.rotate_refresh(&successor.hash, id, Some(&new), &next, MINUTE, &at).await;
         assert!(matches!(again.expect("an answer"), Rotate::Unknown), "round {round}");
     }
 }

@@ -383,7 +383,7 @@ pub(crate) async fn a_user_reads_once_what_the_operator_did_to_their_account(sto
     let mut signed_out = cause(20);
     signed_out.actor.user = Some(operator.id.clone());
     assert_eq!(s.end_other_sessions(ada, None, &signed_out).await.expect("done"), 1);
-    s.set_password(ada, &password("$argon2id$2"), None, &cause(30)).await.expect("done");
+    s.set_password(ada, &password("$argon2id$2"), &cause(30)).await.expect("done");
     for org in [None, Some(&world.org.id), Some(&beta.id)] {
         let page = s.own_events(ada, org, None, 10).await.expect("a page");
         let names: Vec<_> = page.rows.iter().map(|row| operation(&row.record)).collect();

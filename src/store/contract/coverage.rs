@@ -3,12 +3,14 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use secrecy::SecretString;
+
 use super::apps::{app, definition, publication};
 use super::world::*;
 use crate::record::{ControlEvent, Operation};
 use crate::store::{
     Accepting, App, AppState, AuthRequest, ClientChange, ClientOrigin, ClientSecret, ClientState, ClientTerms, Hand, Holder,
-    KeyState, Maturity, Membership, Narrowing, NewClients, NewUser, OrgState, RevokeReason, SavedSearch, ScopeRefusal,
+    KeyState, Maturity, Membership, Narrowing, NewClients, NewUser, OrgState, OrgUpdate, RevokeReason, SavedSearch, ScopeRefusal,
     SharedStore, User, UserKind, UserState, Verdict, Via,
 };
 use crate::types::TokenKind;
@@ -62,17 +64,18 @@ pub(crate) async fn every_change_is_recorded_and_told(store: SharedStore) {
         code_expires_at: after(9000),
     };
     let (client_id, grant) = (&world.client.id, &approved.grant);
-    let (token, successor) = (refresh_token(1), refresh_token(1));
-    let session = world.sign_in(0).await;
+    let (token, successor, signed) = (refresh_token(1), refresh_token(1), access("jti_1"));
+    let new = Some(&signed);
+    let (session, first_phc) = (world.sign_in(0).await, SecretString::from("$argon2id$1"));
     let (device, declined) = (device_request(&world.client.id), device_request(&world.client.id));
     let (device_code, given) = (hash(TokenKind::DeviceCode), world.wanted(1));
     let verbs = [
         verb!(Both, "create_org", s.create_org(&beta, &cause(1))),
-        verb!(Both, "update_org", s.update_org(&beta, &cause(1))),
+        verb!(Both, "update_org", s.update_org(&beta.id, &OrgUpdate::default(), &cause(1))),
         verb!(Both, "set_org_state off", s.set_org_state(&beta.id, OrgState::Disabled, &cause(1))),
         verb!(Both, "set_org_state on", s.set_org_state(&beta.id, OrgState::Active, &cause(1))),
         verb!(Both, "create_user", s.create_user(&bob, &cause(1))),
-        verb!(Both, "set_password", s.set_password(&bob.user.id, &password("$x"), None, &cause(1))),
+        verb!(Both, "set_password", s.set_password(&bob.user.id, &password("$x"), &cause(1))),
         verb!(Both, "set_membership", s.set_membership(&guest, &cause(1))),
         verb!(Both, "remove_membership", s.remove_membership(acme, &bob.user.id, &cause(1))),
         verb!(Both, "set_user_state frozen", s.set_user_state(&bob.user.id, UserState::Frozen, &cause(1))),
@@ -110,21 +113,21 @@ pub(crate) async fn every_change_is_recorded_and_told(store: SharedStore) {
         verb!(Both, "approve_request", s.approve_request(&asked.id, &approved, &as_ever, &cause(1))),
         verb!(Record, "freeze_request again", s.freeze_request(&refused, &cause(1))),
         verb!(Record, "deny_request", s.deny_request(&refused.id, &cause(1))),
-        verb!(Nothing, "redeem_code", s.redeem_code(&approved.code, client_id, Some(&token), MINUTE, &cause(1))),
-        verb!(Record, "note_token", s.note_token(grant, &grant.scopes, false, &cause(1))),
-        verb!(Record, "redeem_code replay", s.redeem_code(&approved.code, client_id, None, MINUTE, &cause(2))),
-        verb!(Nothing, "rotate_refresh", s.rotate_refresh(&token.hash, client_id, &successor, MINUTE, &cause(2))),
-        verb!(Record, "note_token refreshed", s.note_token(grant, &grant.scopes, true, &cause(2))),
-        verb!(Nothing, "rotate_refresh again", s.rotate_refresh(&token.hash, client_id, &successor, MINUTE, &cause(3))),
+        verb!(Record, "redeem_code", s.redeem_code(&approved.code, client_id, new, Some(&token), MINUTE, &cause(1))),
+        verb!(Record, "note_token", s.note_token(grant, &signed, &cause(1))),
+        verb!(Record, "redeem_code replay", s.redeem_code(&approved.code, client_id, new, None, MINUTE, &cause(2))),
+        verb!(Record, "rotate_refresh", s.rotate_refresh(&token.hash, client_id, new, &successor, MINUTE, &cause(2))),
+        verb!(Record, "rotate_refresh again", s.rotate_refresh(&token.hash, client_id, new, &successor, MINUTE, &cause(3))),
         verb!(Both, "revoke_access_token", s.revoke_access_token("jti", &grant.id, after(9), &cause(3))),
-        verb!(Both, "rotate_refresh reuse", s.rotate_refresh(&token.hash, client_id, &successor, MINUTE, &cause(99))),
+        verb!(Both, "rotate_refresh reuse", s.rotate_refresh(&token.hash, client_id, new, &successor, MINUTE, &cause(99))),
         verb!(Record, "begin_device", s.begin_device(&device, &device_code, &cause(1))),
-        verb!(Nothing, "poll_device early", s.poll_device(&device_code, client_id, None, &cause(1))),
+        verb!(Nothing, "poll_device early", s.poll_device(&device_code, client_id, None, None, &cause(1))),
         verb!(Both, "approve_device", s.approve_device(&device.user_code, &given, &as_ever, &cause(1))),
-        verb!(Nothing, "poll_device", s.poll_device(&device_code, client_id, Some(&refresh_token(2)), &cause(2))),
+        verb!(Record, "poll_device", s.poll_device(&device_code, client_id, new, Some(&refresh_token(2)), &cause(2))),
         verb!(Record, "begin_device again", s.begin_device(&declined, &hash(TokenKind::DeviceCode), &cause(1))),
         verb!(Record, "deny_device", s.deny_device(&declined.user_code, &cause(1))),
         verb!(Both, "machine_grant", s.machine_grant(&world.wanted(2), &cause(2))),
+        verb!(Both, "change_password", s.change_password(ada, &first_phc, &password("$y"), &session, &cause(2))),
         verb!(Record, "end_session", s.end_session(&session, &cause(2))),
         verb!(Both, "add_first_key", s.add_first_key(&first, &cause(1))),
         verb!(Both, "add_next_key", s.add_next_key(&next, &cause(1))),
@@ -223,7 +226,7 @@ pub(crate) async fn a_refused_change_leaves_nothing(store: SharedStore) {
     let (app, _) = app(&world.org.id, "logs:read");
     let verbs = [
         verb!(Nothing, "create_org", s.create_org(&org("acme"), &cause(2))),
-        verb!(Nothing, "update_org", s.update_org(&org("beta"), &cause(2))),
+        verb!(Nothing, "update_org", s.update_org(&org("beta").id, &OrgUpdate::default(), &cause(2))),
         verb!(Nothing, "set_org_state", s.set_org_state(&world.org.id, OrgState::Active, &cause(2))),
         verb!(Nothing, "create_user", s.create_user(&taken, &cause(2))),
         verb!(Nothing, "set_user_state", s.set_user_state(&world.user.id, UserState::Active, &cause(2))),
@@ -250,7 +253,7 @@ pub(crate) async fn a_refused_change_leaves_nothing(store: SharedStore) {
         verb!(Nothing, "select_in_grant", s.select_in_grant(&grant.id, &world.user.id, &team, &cause(2))),
         verb!(Nothing, "take_from_grant", s.take_from_grant(&grant.id, &taken.user.id, &sooner, &cause(2))),
         verb!(Nothing, "limit_grant", s.limit_grant(&grant.id, &taken.user.id, after(9), &cause(2))),
-        verb!(Nothing, "redeem_code", s.redeem_code(&code, &stranger.id, None, MINUTE, &cause(2))),
+        verb!(Nothing, "redeem_code", s.redeem_code(&code, &stranger.id, Some(&access("jti_1")), None, MINUTE, &cause(2))),
         verb!(Nothing, "decide_client", s.decide_client(&world.org.id, &stranger.id, Verdict::Block, &cause(2))),
         verb!(Nothing, "restrict_client", s.restrict_client(&world.org.id, &world.client.id, None, &cause(2))),
         verb!(Nothing, "set_new_clients", s.set_new_clients(&world.org.id, NewClients::Open, &cause(2))),

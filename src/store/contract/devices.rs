@@ -28,7 +28,8 @@ async fn approved(world: &World) -> (Grant, HashedToken) {
 }
 
 async fn poll(world: &World, device: &HashedToken, client: &ClientId, seconds: u64) -> DevicePoll {
-    world.store.poll_device(device, client, Some(&refresh_token(seconds)), &cause(seconds)).await.expect("an answer")
+    let (new, refresh, at) = (access("jti_1"), refresh_token(seconds), cause(seconds));
+    world.store.poll_device(device, client, Some(&new), Some(&refresh), &at).await.expect("an answer")
 }
 
 pub(crate) async fn a_request_comes_back_until_it_is_decided(store: SharedStore) {
@@ -161,13 +162,27 @@ pub(crate) async fn a_device_learns_what_became_of_it(store: SharedStore) {
     assert!(matches!(poll(&world, &device, client, 3).await, DevicePoll::Unknown));
 }
 
+pub(crate) async fn a_device_with_nothing_to_be_given_waits(store: SharedStore) {
+    let world = World::new(store).await;
+    let (grant, device) = approved(&world).await;
+    let known = world.store.device_request(&device).await.expect("an answer").and_then(|r| r.grant);
+    assert_eq!(known.as_ref(), Some(&grant.id));
+    let ask =
+        async |seconds| world.store.poll_device(&device, &grant.client, None, None, &cause(seconds)).await.expect("an answer");
+    assert!(matches!(ask(2).await, DevicePoll::Pending));
+    assert!(matches!(ask(600).await, DevicePoll::Expired));
+    assert!(matches!(poll(&world, &device, &grant.client, 2).await, DevicePoll::Won(_)));
+    assert!(matches!(ask(3).await, DevicePoll::Unknown));
+}
+
 pub(crate) async fn a_refresh_token_ends_with_its_grant(store: SharedStore) {
     let world = World::new(store).await;
     let (request, device) = begun(&world).await;
     let grant = Grant { expires_at: Some(after(90)), ..world.wanted(1) };
     world.store.approve_device(&request.user_code, &grant, &as_ever, &cause(1)).await.expect("an answer");
     let token = refresh_token(2);
-    let won = world.store.poll_device(&device, &grant.client, Some(&token), &cause(2)).await.expect("an answer");
+    let (new, at) = (access("jti_1"), cause(2));
+    let won = world.store.poll_device(&device, &grant.client, Some(&new), Some(&token), &at).await.expect("an answer");
     assert!(matches!(won, DevicePoll::Won(_)), "{won:?}");
     let stored = world.store.refresh_grant(&token.hash, after(3)).await.expect("an answer");
     assert_eq!(stored, Some((grant, RefreshState::Live { expires_at: after(90) })));

@@ -4,7 +4,7 @@ use futures::future::join_all;
 
 use super::world::*;
 use crate::store::{KeyState, SealedKey, SharedStore};
-use crate::types::KeyId;
+use crate::types::{KeyId, Timestamp};
 
 pub(crate) async fn one_node_makes_the_first_key(store: SharedStore) {
     let keys: Vec<_> = (0..8).map(|_| key(KeyState::Active)).collect();
@@ -22,11 +22,32 @@ pub(crate) async fn keys_take_turns(store: SharedStore) {
     assert!(!store.activate_key(&nobody, after(9), &cause(2)).await.expect("an answer"));
     assert_eq!(store.signing_keys(START).await.expect("keys"), [first.clone(), second.clone()]);
     let both = join_all((0..4).map(|_| async { store.activate_key(&second.id, after(9), &cause(2)).await.expect("an answer") }));
-    assert_eq!(both.await.iter().filter(|won| **won).count(), 1);
+    assert_eq!(both.await, [true; 4], "it signs for all of them");
     let retired = SealedKey { state: KeyState::Retired, forget_at: Some(after(9)), ..first };
     let active = SealedKey { state: KeyState::Active, ..second };
     assert_eq!(store.signing_keys(after(8)).await.expect("keys"), [retired, active.clone()]);
     assert_eq!(store.signing_keys(after(9)).await.expect("keys"), [active]);
+}
+
+pub(crate) async fn the_shortest_overlap_holds_whoever_was_first(store: SharedStore) {
+    let next = |seconds| SealedKey { created_at: after(seconds), ..key(KeyState::Next) };
+    let (first, second, third) = (key(KeyState::Active), next(1), next(2));
+    assert!(store.add_first_key(&first, &cause(0)).await.expect("an answer"));
+    store.add_next_key(&second, &cause(1)).await.expect("a key");
+    let activate = async |key: &SealedKey, forget_at| store.activate_key(&key.id, forget_at, &cause(2)).await.expect("an answer");
+    let published = async || store.signing_keys(after(2)).await.expect("keys").into_iter().map(|key| key.id).collect::<Vec<_>>();
+    assert!(activate(&second, after(900)).await);
+    assert_eq!(published().await, [first.id.clone(), second.id.clone()]);
+    let before = store.feed_position().await.expect("a position");
+    assert!(activate(&second, after(901)).await, "it signs already, and nothing lives longer for it");
+    assert_eq!(store.feed_position().await.expect("a position"), before);
+    assert!(activate(&second, Timestamp::from_millis(0)).await);
+    assert_eq!(published().await, [second.id.clone()], "the one before is gone at once");
+    assert_eq!(store.feed_position().await.expect("a position"), before + 1, "and every node is told");
+    store.add_next_key(&third, &cause(2)).await.expect("a key");
+    assert!(activate(&third, after(900)).await);
+    assert!(!activate(&second, Timestamp::from_millis(0)).await, "its turn is over");
+    assert_eq!(published().await, [second.id, third.id]);
 }
 
 pub(crate) async fn no_key_outlives_the_overlap_of_a_later_one(store: SharedStore) {

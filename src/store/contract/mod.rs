@@ -12,6 +12,7 @@ mod grants;
 mod hooks;
 mod keys;
 mod lists;
+mod mended;
 mod nodes;
 mod operators;
 mod people;
@@ -72,8 +73,10 @@ contract! {
     accounts {
         organizations_have_one_slug
         organizations_change
+        two_changes_of_an_organization_both_stand
         users_have_one_address
         a_new_password_ends_other_sessions
+        a_change_under_way_undoes_no_reset
         memberships_hold_sorted_roles
         leaving_an_organization_ends_its_grants
         deactivation_ends_sessions_and_grants
@@ -142,7 +145,7 @@ contract! {
         a_machine_client_has_one_grant
         what_was_revoked_of_a_machine_stays_so_until_it_is_allowed
         only_the_owner_revokes_and_only_once
-        an_expired_grant_has_already_ended
+        an_expired_grant_is_revoked_all_the_same
         grants_are_listed_newest_first
         grants_are_found_page_by_page
         grants_are_found_by_who_holds_what
@@ -164,6 +167,7 @@ contract! {
         a_code_comes_back_whole
         access_tokens_are_revoked_one_by_one
         issued_tokens_are_noted
+        nothing_is_used_up_for_nothing
         what_ended_is_forgotten
     }
     refresh {
@@ -216,6 +220,7 @@ contract! {
         one_decision_counts
         approval_needs_an_active_member_and_the_right_client
         a_device_learns_what_became_of_it
+        a_device_with_nothing_to_be_given_waits
         a_refresh_token_ends_with_its_grant
     }
     repeats {
@@ -232,6 +237,7 @@ contract! {
     keys {
         one_node_makes_the_first_key
         keys_take_turns
+        the_shortest_overlap_holds_whoever_was_first
         no_key_outlives_the_overlap_of_a_later_one
     }
     lists {

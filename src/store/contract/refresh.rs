@@ -8,7 +8,8 @@ use crate::types::{ClientId, HashedToken, TokenKind};
 
 async fn rotate(world: &World, from: &HashedToken, to: &HashedToken, client: &ClientId, seconds: u64) -> Rotate {
     let successor = crate::store::NewRefreshToken { hash: *to, ..refresh_token(seconds) };
-    world.store.rotate_refresh(from, client, &successor, MINUTE, &cause(seconds)).await.expect("an answer")
+    let (new, at) = (access("jti_1"), cause(seconds));
+    world.store.rotate_refresh(from, client, Some(&new), &successor, MINUTE, &at).await.expect("an answer")
 }
 
 fn fresh() -> HashedToken {
@@ -64,7 +65,9 @@ pub(crate) async fn another_client_learns_and_does_nothing(store: SharedStore) {
     let (grant, first) = world.family(1).await;
     let before = (world.log().await, world.store.feed_position().await.expect("a position"));
     assert!(matches!(rotate(&world, &first, &fresh(), &other.id, 2).await, Rotate::Unknown));
+    assert_eq!((world.log().await, world.store.feed_position().await.expect("a position")), before);
     assert!(matches!(rotate(&world, &first, &fresh(), &grant.client, 3).await, Rotate::Won(_)));
+    let before = (world.log().await, before.1);
     assert!(matches!(rotate(&world, &first, &fresh(), &other.id, 900).await, Rotate::Unknown));
     assert_eq!((world.log().await, world.store.feed_position().await.expect("a position")), before);
     assert_eq!(world.state_of(&grant).await, GrantState::Live);
@@ -80,7 +83,7 @@ pub(crate) async fn dead_tokens_do_not_rotate(store: SharedStore) {
     let short = Grant { expires_at: Some(after(20)), ..world.wanted(5) };
     let code = world.consent_to(&short, 5).await;
     let token = refresh_token(5);
-    world.store.redeem_code(&code, client, Some(&token), MINUTE, &cause(6)).await.expect("an answer");
+    world.store.redeem_code(&code, client, Some(&access("jti_1")), Some(&token), MINUTE, &cause(6)).await.expect("an answer");
     assert!(matches!(rotate(&world, &token.hash, &fresh(), client, 20).await, Rotate::Unknown));
     assert!(matches!(rotate(&world, &token.hash, &fresh(), client, 19).await, Rotate::Won(_)));
 }
@@ -124,7 +127,8 @@ pub(crate) async fn a_rotated_token_is_known_as_long_as_it_would_have_lived(stor
     let world = World::new(store).await;
     let (grant, first) = world.family(1).await;
     let (successor, end) = (refresh_token(600), after(1).plus(30 * DAY));
-    let rotated = world.store.rotate_refresh(&first, &grant.client, &successor, MINUTE, &cause(2)).await;
+    let (new, at) = (access("jti_1"), cause(2));
+    let rotated = world.store.rotate_refresh(&first, &grant.client, Some(&new), &successor, MINUTE, &at).await;
     assert!(matches!(rotated.expect("an answer"), Rotate::Won(_)));
     assert_eq!(world.store.forget_refresh_tokens(end).await.expect("a number"), 0);
     assert_eq!(world.store.forget_refresh_tokens(end.plus(MINUTE)).await.expect("a number"), 1);

@@ -49,7 +49,7 @@ pub(crate) async fn no_session_starts_by_a_password_that_has_gone(store: SharedS
     };
     let set = async |phc: &str, seconds: u64| {
         let record = PasswordRecord { phc: phc.into(), one_time: false };
-        store.set_password(ada, &record, None, &cause(seconds)).await.expect("done");
+        store.set_password(ada, &record, &cause(seconds)).await.expect("done");
     };
     assert!(!start("first", 1).await, "there is none");
     set("first", 2).await;
@@ -82,7 +82,7 @@ pub(crate) async fn a_session_knows_what_its_user_may_see(store: SharedStore) {
     }
     assert!(s.add_operator(&ada.id, &cause(2)).await.expect("an answer"));
     let own = PasswordRecord { one_time: false, ..password("$argon2id$own") };
-    s.set_password(&ada.id, &own, Some(&hash), &cause(2)).await.expect("a password");
+    assert!(s.change_password(&ada.id, &"$argon2id$1".into(), &own, &hash, &cause(2)).await.expect("an answer"));
     let after_all = facts().await;
     assert_eq!((after_all.one_time_password, after_all.operator), (false, true));
     let home = (world.org.slug.to_string(), at_home);

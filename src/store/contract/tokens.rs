@@ -3,12 +3,14 @@
 use futures::future::join_all;
 
 use super::world::*;
-use crate::store::{AuditFilter, ClientOrigin, Grant, GrantState, Redeem, RefreshState, RevokeReason, SharedStore, Subject};
+use crate::store::{
+    AuditFilter, ClientOrigin, Grant, GrantState, Redeem, RefreshState, RevokeReason, Rotate, SharedStore, Subject,
+};
 use crate::types::{ClientId, HashedToken, TokenKind};
 
 async fn redeem(world: &World, code: &HashedToken, client: &ClientId, seconds: u64) -> Redeem {
     let token = refresh_token(seconds);
-    world.store.redeem_code(code, client, Some(&token), MINUTE, &cause(seconds)).await.expect("an answer")
+    world.store.redeem_code(code, client, Some(&access("jti_1")), Some(&token), MINUTE, &cause(seconds)).await.expect("an answer")
 }
 
 pub(crate) async fn a_code_has_one_winner(store: SharedStore) {
@@ -72,7 +74,8 @@ pub(crate) async fn a_replay_after_the_grace_revokes(store: SharedStore) {
     let world = World::new(store).await;
     let (grant, code) = world.consent(1).await;
     let token = refresh_token(2);
-    let won = world.store.redeem_code(&code, &grant.client, Some(&token), MINUTE, &cause(2)).await.expect("an answer");
+    let (new, at) = (access("jti_1"), cause(2));
+    let won = world.store.redeem_code(&code, &grant.client, Some(&new), Some(&token), MINUTE, &at).await.expect("an answer");
     assert!(matches!(won, Redeem::Won(_)));
     let before = world.store.feed_position().await.expect("a position");
     let replays = join_all((0..10).map(|_| redeem(&world, &code, &grant.client, 62))).await;
@@ -109,6 +112,10 @@ pub(crate) async fn access_tokens_are_revoked_one_by_one(store: SharedStore) {
     assert!(!world.store.access_token_revoked("jti_2").await.expect("an answer"));
     assert_eq!(world.feed_since(before).await, [Subject::Grant { id: grant.id.clone() }]);
     assert_eq!(world.state_of(&grant).await, GrantState::Live);
+    world.store.revoke_grant(&grant.id, None, RevokeReason::Client, &cause(3)).await.expect("an answer");
+    world.store.revoke_access_token("jti_3", &grant.id, after(100), &cause(4)).await.expect("done");
+    let told = ("token.revoke".to_owned(), Some(world.org.id.clone()));
+    assert_eq!(world.log().await.iter().filter(|record| **record == told).count(), 2, "in the log of its organization");
     world.store.forget_ended(after(100)).await.expect("a number");
     assert!(world.store.access_token_revoked("jti_1").await.expect("an answer"));
     world.store.forget_ended(after(101)).await.expect("a number");
@@ -117,9 +124,15 @@ pub(crate) async fn access_tokens_are_revoked_one_by_one(store: SharedStore) {
 
 pub(crate) async fn issued_tokens_are_noted(store: SharedStore) {
     let world = World::new(store).await;
-    let (grant, _) = world.consent(1).await;
-    world.store.note_token(&grant, &grant.scopes, false, &cause(2)).await.expect("a note");
-    world.store.note_token(&grant, &grant.scopes, true, &cause(3)).await.expect("a note");
+    let (grant, code) = world.consent(1).await;
+    let (first, next) = (refresh_token(2), refresh_token(3));
+    let jtis = ["jti_noted", "jti_redeemed", "jti_rotated", "jti_again"].map(access);
+    let [noted, redeemed, rotated, again] = &jtis;
+    let (s, client) = (&world.store, &grant.client);
+    s.note_token(&grant, noted, &cause(2)).await.expect("a note");
+    s.redeem_code(&code, client, Some(redeemed), Some(&first), MINUTE, &cause(3)).await.expect("an answer");
+    s.rotate_refresh(&first.hash, client, Some(rotated), &next, MINUTE, &cause(4)).await.expect("an answer");
+    s.rotate_refresh(&first.hash, client, Some(again), &next, MINUTE, &cause(5)).await.expect("an answer");
     let filter = AuditFilter {
         operation: Some("token.*".into()),
         user: Some(world.user.id.clone()),
@@ -129,8 +142,37 @@ pub(crate) async fn issued_tokens_are_noted(store: SharedStore) {
         ..AuditFilter::default()
     };
     let page = world.store.search_audit(&filter, None, 50).await.expect("a page");
-    let names: Vec<_> = page.rows.iter().map(|row| crate::record::operation(&row.record)).collect();
-    assert_eq!(names, ["token.refresh", "token.issue"]);
+    let told = |row: &crate::store::AuditRow| {
+        (crate::record::operation(&row.record).to_owned(), row.record.actor.token.clone().unwrap_or_default())
+    };
+    let expected = [
+        ("token.refresh", "jti_again"),
+        ("token.refresh", "jti_rotated"),
+        ("token.issue", "jti_redeemed"),
+        ("token.issue", "jti_noted"),
+    ];
+    let expected = expected.map(|(name, jti)| (name.to_owned(), jti.to_owned()));
+    assert_eq!(page.rows.iter().map(told).collect::<Vec<_>>(), expected);
+}
+
+pub(crate) async fn nothing_is_used_up_for_nothing(store: SharedStore) {
+    let world = World::new(store).await;
+    let (grant, code) = world.consent(1).await;
+    let (s, client, token) = (&world.store, &grant.client, refresh_token(2));
+    let before = world.log().await;
+    let none = s.redeem_code(&code, client, None, Some(&token), MINUTE, &cause(2)).await.expect("an answer");
+    assert!(matches!(none, Redeem::Unknown), "{none:?}");
+    assert!(matches!(redeem(&world, &code, client, 2).await, Redeem::Won(_)));
+    let (_, first) = world.family(3).await;
+    let next = refresh_token(4);
+    let none = s.rotate_refresh(&first, client, None, &next, MINUTE, &cause(4)).await.expect("an answer");
+    assert!(matches!(none, Rotate::Unknown), "{none:?}");
+    let live = s.refresh_grant(&first, after(5)).await.expect("an answer");
+    assert!(matches!(live, Some((_, RefreshState::Live { .. }))), "{live:?}");
+    assert!(world.log().await.len() > before.len(), "what was won is on record");
+    // Who looks with nothing to be given out finds a thief all the same.
+    let late = s.redeem_code(&code, client, None, None, MINUTE, &cause(99)).await.expect("an answer");
+    assert!(matches!(late, Redeem::Replayed { revoked: true, .. }), "{late:?}");
 }
 
 pub(crate) async fn what_ended_is_forgotten(store: SharedStore) {

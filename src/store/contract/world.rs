@@ -8,8 +8,8 @@ use secrecy::SecretString;
 use crate::record::{Actor, AuditRecord, Call, Cause, Decision, Event, McpCall, Measured, Origin, Outcome};
 use crate::store::{
     Approvals, Approve, ApprovedRequest, AuditFilter, AuthRequest, Bounds, Client, ClientAuth, ClientKind, ClientOrigin,
-    ClientState, Created, DeviceRequest, Grant, GrantState, GrantType, KeyState, Membership, NewRefreshToken, NewUser, Org,
-    OrgState, PasswordRecord, Redeem, SealedKey, Session, SharedStore, Subject, User, UserKind, UserState,
+    ClientState, Created, DeviceRequest, Grant, GrantState, GrantType, KeyState, Membership, NewAccess, NewRefreshToken, NewUser,
+    Org, OrgState, PasswordRecord, Redeem, SealedKey, Session, SharedStore, Subject, User, UserKind, UserState,
 };
 use crate::types::{
     ApiName, AuthRequestId, ClientId, GrantId, HashedToken, KeyId, NodeId, OrgId, PlainToken, RecordId, RedirectUri, RequestId,
@@ -78,6 +78,11 @@ pub(super) fn hash(kind: TokenKind) -> HashedToken {
 
 pub(super) fn refresh_token(seconds: u64) -> NewRefreshToken {
     NewRefreshToken { hash: hash(TokenKind::RefreshToken), expires_at: after(seconds).plus(30 * DAY) }
+}
+
+/// An access token that is handed out with what grants of these tests hold.
+pub(super) fn access(jti: &str) -> NewAccess {
+    NewAccess { jti: jti.to_owned(), scopes: scopes("logs:read") }
 }
 
 pub(super) fn org(slug: &str) -> Org {
@@ -160,6 +165,7 @@ pub(super) fn device_request(client: &ClientId) -> DeviceRequest {
         interval: Duration::from_secs(5),
         created_at: START,
         expires_at: after(600),
+        grant: None,
     }
 }
 
@@ -264,7 +270,8 @@ impl World {
     pub(super) async fn family(&self, seconds: u64) -> (Grant, HashedToken) {
         let (grant, code) = self.consent(seconds).await;
         let token = refresh_token(seconds);
-        let redeemed = self.store.redeem_code(&code, &grant.client, Some(&token), MINUTE, &cause(seconds)).await;
+        let (new, at) = (access("jti_family"), cause(seconds));
+        let redeemed = self.store.redeem_code(&code, &grant.client, Some(&new), Some(&token), MINUTE, &at).await;
         assert!(matches!(redeemed.expect("a redemption"), Redeem::Won(_)));
         (grant, token.hash)
     }

@@ -308,8 +308,7 @@ impl Test<'_> {
         let (node, user) = (&self.visit.app.node, &self.visit.who.user.id);
         if node.store.revoke_grant(grant, Some(user), RevokeReason::User, &self.visit.cause()).await? {
             node.metrics.grants_revoked.inc();
-            node.settle().await?;
         }
-        Ok(())
+        Ok(node.settle().await?)
     }
 }

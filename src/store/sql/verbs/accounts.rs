@@ -15,9 +15,11 @@ use super::invited;
 use super::operators;
 use super::revocation::{Ending, end};
 use super::rows::{self, Fields};
+use super::sessions::{hold_password, hold_session};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
-    AccountStore, Created, Membership, NewUser, Org, OrgState, PasswordRecord, RevokeReason, StoreError, Subject, User, UserState,
+    AccountStore, Created, Membership, NewUser, Org, OrgState, OrgUpdate, PasswordRecord, RevokeReason, StoreError, Subject,
+    User, UserState,
 };
 use crate::types::{HashedToken, OrgId, RoleName, Slug, UserId};
 
@@ -43,6 +45,25 @@ async fn write_password(tx: &mut Tx<'_>, user: &UserId, password: &PasswordRecor
     .await
     .doing("write a password")
     .map(drop)
+}
+
+/// Writes a password, and ends every session of the user but `keep`.
+async fn replace_password(
+    tx: &mut Tx<'_>,
+    id: &UserId,
+    password: &PasswordRecord,
+    keep: Option<&HashedToken>,
+) -> Result<(), StoreError> {
+    write_password(tx, id, password).await?;
+    // No session's hash is empty: without one to keep, all of them end.
+    sqlx::query("DELETE FROM sessions WHERE user_id = $1 AND hash <> $2")
+        .bind(id.as_str())
+        .bind(keep.map_or(&[][..], |hash| hash.bytes()))
+        .execute(tx.connection())
+        .await
+        .doing("end a user's other sessions")?;
+    tx.touch(Subject::User { id: id.clone() });
+    record_of_account(tx, id, ControlEvent::done(Operation::PasswordChange).on("user", id.as_str())).await
 }
 
 /// Makes a user, unless its address is taken; with its record and feed line.
@@ -258,23 +279,29 @@ impl AccountStore for Engine {
         rows.iter().map(rows::org).collect()
     }
 
-    async fn update_org(&self, org: &Org, cause: &Cause) -> Result<bool, StoreError> {
+    async fn update_org(&self, id: &OrgId, change: &OrgUpdate, cause: &Cause) -> Result<Option<Org>, StoreError> {
         let mut tx = self.begin(cause).await?;
-        let done = sqlx::query("UPDATE orgs SET name = $1, tenant = $2, tenants = $3 WHERE id = $4")
-            .bind(&org.name)
-            .bind(&org.tenant)
-            .bind(json(&org.tenants)?)
-            .bind(org.id.as_str())
-            .execute(tx.connection())
+        sqlx::query(
+            "UPDATE orgs SET name = COALESCE($1, name), tenant = COALESCE($2, tenant), tenants = COALESCE($3, tenants) \
+             WHERE id = $4",
+        )
+        .bind(change.name.as_deref())
+        .bind(change.tenant.as_deref())
+        .bind(change.tenants.as_ref().map(json).transpose()?)
+        .bind(id.as_str())
+        .execute(tx.connection())
+        .await
+        .doing("change an organization")?;
+        let row = sqlx::query(concat!("SELECT ", org_columns!(), " FROM orgs o WHERE o.id = $1"))
+            .bind(id.as_str())
+            .fetch_optional(tx.connection())
             .await
-            .doing("change an organization")?;
-        if done.rows_affected() == 0 {
-            return Ok(false);
-        }
-        tx.touch(Subject::Org { id: org.id.clone() });
-        tx.record(Some(&org.id), ControlEvent::done(Operation::OrgUpdate).on("org", org.id.as_str()));
+            .doing("read an organization")?;
+        let Some(org) = row.as_ref().map(rows::org).transpose()? else { return Ok(None) };
+        tx.touch(Subject::Org { id: id.clone() });
+        tx.record(Some(id), ControlEvent::done(Operation::OrgUpdate).on("org", id.as_str()));
         tx.commit().await?;
-        Ok(true)
+        Ok(Some(org))
     }
 
     async fn set_org_state(&self, id: &OrgId, state: OrgState, cause: &Cause) -> Result<bool, StoreError> {
@@ -382,25 +409,27 @@ impl AccountStore for Engine {
         Ok(Some(PasswordRecord { phc: SecretString::from(phc), one_time: fields.value("one_time")? }))
     }
 
-    async fn set_password(
+    async fn set_password(&self, id: &UserId, password: &PasswordRecord, cause: &Cause) -> Result<(), StoreError> {
+        let mut tx = self.begin(cause).await?;
+        replace_password(&mut tx, id, password, None).await?;
+        tx.commit().await
+    }
+
+    async fn change_password(
         &self,
         id: &UserId,
+        before: &SecretString,
         password: &PasswordRecord,
-        keep: Option<&HashedToken>,
+        session: &HashedToken,
         cause: &Cause,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let mut tx = self.begin(cause).await?;
-        write_password(&mut tx, id, password).await?;
-        // No session's hash is empty: without one to keep, all of them end.
-        sqlx::query("DELETE FROM sessions WHERE user_id = $1 AND hash <> $2")
-            .bind(id.as_str())
-            .bind(keep.map_or(&[][..], |hash| hash.bytes()))
-            .execute(tx.connection())
-            .await
-            .doing("end a user's other sessions")?;
-        tx.touch(Subject::User { id: id.clone() });
-        record_of_account(&mut tx, id, ControlEvent::done(Operation::PasswordChange).on("user", id.as_str())).await?;
-        tx.commit().await
+        if !hold_password(&mut tx, id, before).await? || !hold_session(&mut tx, id, session).await? {
+            return Ok(false);
+        }
+        replace_password(&mut tx, id, password, Some(session)).await?;
+        tx.commit().await?;
+        Ok(true)
     }
 
     async fn set_membership(&self, membership: &Membership, cause: &Cause) -> Result<(), StoreError> {

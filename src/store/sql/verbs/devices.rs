@@ -10,13 +10,14 @@ use super::engine::{Engine, Tx};
 use super::grants::{self, live};
 use super::rows::Fields;
 use super::sessions::{hold_member, owner_of};
-use super::tokens::insert_refresh;
+use super::tokens::{insert_refresh, issued};
 use super::{Row, clients};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
-    Approve, Created, DevicePoll, DeviceRequest, DeviceStore, Grant, Membership, NewRefreshToken, StillAsks, StoreError, Subject,
+    Approve, Created, DevicePoll, DeviceRequest, DeviceStore, Grant, Membership, NewAccess, NewRefreshToken, StillAsks,
+    StoreError, Subject,
 };
-use crate::types::{AuthRequestId, ClientId, HashedToken, ScopeSet, Timestamp, UserCode};
+use crate::types::{AuthRequestId, ClientId, GrantId, HashedToken, ScopeSet, Timestamp, UserCode};
 
 /// Said in the log about requests that no browser brought.
 const ON_A_DEVICE: &str = "on a device";
@@ -30,8 +31,8 @@ const SLOWEST: i64 = 60_000;
 macro_rules! select_device {
     ($rest:literal) => {
         concat!(
-            "SELECT id, user_code, client_id, scopes, resources, from_address, user_agent, interval_ms, created_at, expires_at \
-             FROM device_requests ",
+            "SELECT id, user_code, client_id, scopes, resources, from_address, user_agent, interval_ms, created_at, expires_at, \
+             grant_id FROM device_requests ",
             $rest
         )
     };
@@ -52,6 +53,7 @@ fn request(row: &Row) -> Result<DeviceRequest, StoreError> {
         interval: Duration::from_millis(f.count("interval_ms")?),
         created_at: f.time("created_at")?,
         expires_at: f.time("expires_at")?,
+        grant: f.maybe_parsed("grant_id", GrantId::parse)?,
     })
 }
 
@@ -111,8 +113,8 @@ async fn slow_down(tx: &mut Tx<'_>, device: &HashedToken, client: &ClientId) -> 
     row.map(|row| Fields::of(&row, "device_requests", "id").count("interval_ms").map(Duration::from_millis)).transpose()
 }
 
-/// A request that neither waits nor was won.
-async fn look_again(tx: &mut Tx<'_>, device: &HashedToken, client: &ClientId) -> Result<DevicePoll, StoreError> {
+/// A request that neither waits nor was won; perhaps because its device had nothing signed to be given out.
+async fn look_again(tx: &mut Tx<'_>, device: &HashedToken, client: &ClientId, without: bool) -> Result<DevicePoll, StoreError> {
     let at = tx.cause.at;
     let row =
         sqlx::query("SELECT id, expires_at, redeemed_at, decision FROM device_requests WHERE device = $1 AND client_id = $2")
@@ -127,6 +129,8 @@ async fn look_again(tx: &mut Tx<'_>, device: &HashedToken, client: &ClientId) ->
     let waits = fields.maybe_time("redeemed_at")?.is_none();
     Ok(match decision {
         Some("denied") => DevicePoll::Denied,
+        // Approved a moment ago: this device asked for nothing yet that could be handed out.
+        Some(_) if waits && without && fields.time("expires_at")? > at => DevicePoll::Pending,
         _ if waits && fields.time("expires_at")? <= at => DevicePoll::Expired,
         _ => DevicePoll::Unknown,
     })
@@ -251,17 +255,23 @@ impl DeviceStore for Engine {
         &self,
         device: &HashedToken,
         client: &ClientId,
+        access: Option<&NewAccess>,
         refresh: Option<&NewRefreshToken>,
         cause: &Cause,
     ) -> Result<DevicePoll, StoreError> {
         let mut tx = self.begin(cause).await?;
-        if let Some(grant) = win(&mut tx, device, client).await? {
+        let won = match access {
+            Some(access) => win(&mut tx, device, client).await?.map(|grant| (grant, access)),
+            None => None,
+        };
+        if let Some((grant, access)) = won {
             // A revocation that committed since the statement began undoes the redemption.
             let Some(grant) = live(&mut tx, &grant).await? else { return Ok(DevicePoll::Unknown) };
             if let Some(refresh) = refresh {
                 let expires_at = grant.expires_at.map_or(refresh.expires_at, |end| end.min(refresh.expires_at));
                 insert_refresh(&mut tx, &grant.id, &NewRefreshToken { hash: refresh.hash, expires_at }).await?;
             }
+            issued(&mut tx, &grant, access, Operation::TokenIssue);
             tx.commit().await?;
             return Ok(DevicePoll::Won(Box::new(grant)));
         }
@@ -270,7 +280,7 @@ impl DeviceStore for Engine {
         } else if let Some(interval) = slow_down(&mut tx, device, client).await? {
             DevicePoll::TooFast(interval)
         } else {
-            return look_again(&mut tx, device, client).await;
+            return look_again(&mut tx, device, client, access.is_none()).await;
         };
         tx.commit().await?;
         Ok(outcome)

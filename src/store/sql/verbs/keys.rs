@@ -26,6 +26,15 @@ async fn insert(tx: &mut Tx<'_>, key: &SealedKey, state: KeyState) -> Result<boo
     Ok(made.rows_affected() > 0)
 }
 
+async fn is_active(tx: &mut Tx<'_>, key: &KeyId) -> Result<bool, StoreError> {
+    let row = sqlx::query("SELECT id FROM signing_keys WHERE id = $1 AND state = 'active'")
+        .bind(key.as_str())
+        .fetch_optional(tx.connection())
+        .await
+        .doing("ask which key signs")?;
+    Ok(row.is_some())
+}
+
 fn changed(tx: &mut Tx<'_>, operation: Operation, key: &KeyId) {
     tx.touch(Subject::Keys);
     tx.record(None, ControlEvent::done(operation).on("key", key.as_str()));
@@ -82,8 +91,8 @@ impl KeyStore for Engine {
             .doing("lock the signing keys")?;
         let retired = sqlx::query(
             "UPDATE signing_keys SET state = 'retired', forget_at = $1 \
-             WHERE (state = 'active' OR (state = 'retired' AND forget_at > $1)) \
-             AND EXISTS (SELECT 1 FROM signing_keys n WHERE n.id = $2 AND n.state = 'next') RETURNING id",
+             WHERE id <> $2 AND (state = 'active' OR (state = 'retired' AND forget_at > $1)) \
+             AND EXISTS (SELECT 1 FROM signing_keys n WHERE n.id = $2 AND n.state IN ('next', 'active')) RETURNING id",
         )
         .bind(forget_at.millis())
         .bind(next.as_str())
@@ -95,14 +104,17 @@ impl KeyStore for Engine {
             .execute(tx.connection())
             .await
             .doing("activate a signing key")?;
-        if done.rows_affected() == 0 {
+        let activated = done.rows_affected() > 0;
+        if !activated && !is_active(&mut tx, next).await? {
             return Ok(false);
         }
         for row in &retired {
             let old = Fields::of(row, "signing_keys", "id").parsed("id", KeyId::parse)?;
             changed(&mut tx, Operation::KeyRetire, &old);
         }
-        changed(&mut tx, Operation::KeyActivate, next);
+        if activated {
+            changed(&mut tx, Operation::KeyActivate, next);
+        }
         tx.commit().await?;
         Ok(true)
     }

@@ -22,7 +22,7 @@ pub(super) const FEW: usize = 64;
 /// Which grants end.
 #[derive(Clone, Copy)]
 pub(super) enum Ending<'a> {
-    /// One, unless it has ended by itself; with an owner, only that user's.
+    /// One, also when it has ended by itself: a node whose clock is behind may serve it still. With an owner, only that user's.
     One(&'a GrantId, Option<&'a UserId>),
     /// These, as many as fit into one statement, unless they have ended by themselves.
     These(&'a [GrantId]),
@@ -109,7 +109,6 @@ async fn hold(tx: &mut Tx<'_>, which: Ending<'_>) -> Result<Vec<GrantId>, StoreE
     match which {
         Ending::One(id, owner) => {
             query.push(" AND id = ").push_bind(id.as_str());
-            query.push(" AND (expires_at IS NULL OR expires_at > ").push_bind(at).push(")");
             if let Some(owner) = owner {
                 query.push(" AND user_id = ").push_bind(owner.as_str());
             }

@@ -162,7 +162,7 @@ fn session_facts(rows: &[super::Row]) -> Result<Option<SessionFacts>, StoreError
 
 /// Whether this is the password of an active user, and stays so until this transaction commits: who changes either ends sessions after
 /// it.
-async fn hold_password(tx: &mut Tx<'_>, user: &UserId, password: &SecretString) -> Result<bool, StoreError> {
+pub(super) async fn hold_password(tx: &mut Tx<'_>, user: &UserId, password: &SecretString) -> Result<bool, StoreError> {
     let active = sqlx::query("UPDATE users SET state = state WHERE id = $1 AND state = 'active'")
         .bind(user.as_str())
         .execute(tx.connection())
@@ -175,6 +175,19 @@ async fn hold_password(tx: &mut Tx<'_>, user: &UserId, password: &SecretString) 
         .await
         .doing("lock a password")?;
     Ok(active.rows_affected() > 0 && same.rows_affected() > 0)
+}
+
+/// Whether this is a session of the user, and stays so until this transaction commits.
+pub(super) async fn hold_session(tx: &mut Tx<'_>, user: &UserId, session: &HashedToken) -> Result<bool, StoreError> {
+    let at = tx.cause.at.millis();
+    let held = sqlx::query("UPDATE sessions SET seen_at = seen_at WHERE hash = $1 AND user_id = $2 AND expires_at > $3")
+        .bind(&session.bytes()[..])
+        .bind(user.as_str())
+        .bind(at)
+        .execute(tx.connection())
+        .await
+        .doing("lock a session")?;
+    Ok(held.rows_affected() > 0)
 }
 
 #[async_trait]

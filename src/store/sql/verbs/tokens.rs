@@ -16,9 +16,10 @@ use super::revocation::{Ending, end};
 use super::rows::{self, Fields};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
-    CodeRecord, Grant, GrantState, NewRefreshToken, Redeem, RefreshState, RevokeReason, Rotate, StoreError, Subject, TokenStore,
+    CodeRecord, Grant, GrantState, NewAccess, NewRefreshToken, Redeem, RefreshState, RevokeReason, Rotate, StoreError, Subject,
+    TokenStore,
 };
-use crate::types::{ClientId, GrantId, HashedToken, RedirectUri, ScopeSet, Timestamp};
+use crate::types::{ClientId, GrantId, HashedToken, OrgId, RedirectUri, Timestamp};
 
 /// How long a place is remembered that a user no longer signs in from.
 const KEEP_PLACES: Duration = Duration::from_hours(365 * 24);
@@ -66,6 +67,54 @@ pub(super) async fn insert_refresh(tx: &mut Tx<'_>, grant: &GrantId, token: &New
         .map(drop)
 }
 
+/// Puts on record that an access token is issued. What is used up for it is used up in this same transaction: an answer that can't
+/// be given has cost its client nothing.
+pub(super) fn issued(tx: &mut Tx<'_>, grant: &Grant, access: &NewAccess, operation: Operation) {
+    let mut actor = tx.cause.actor.clone();
+    actor.user.get_or_insert_with(|| grant.user.clone());
+    actor.client.get_or_insert_with(|| grant.client.clone());
+    actor.grant.get_or_insert_with(|| grant.id.clone());
+    actor.token = Some(access.jti.clone());
+    let event = ControlEvent::done(operation).on("grant", grant.id.as_str()).with_scopes(access.scopes.clone());
+    tx.record_as(&actor, Some(&grant.org), event);
+}
+
+/// Takes a code that can be redeemed: says which grant.
+async fn take_code(tx: &mut Tx<'_>, hash: &HashedToken, client: &ClientId) -> Result<Option<String>, StoreError> {
+    sqlx::query_scalar(
+        "UPDATE codes SET redeemed_at = $1 WHERE hash = $2 AND client_id = $3 AND redeemed_at IS NULL AND expires_at > $1 \
+         AND EXISTS (SELECT 1 FROM grants g WHERE g.id = codes.grant_id AND g.revoked_at IS NULL \
+         AND (g.expires_at IS NULL OR g.expires_at > $1)) RETURNING grant_id",
+    )
+    .bind(tx.cause.at.millis())
+    .bind(&hash.bytes()[..])
+    .bind(client.as_str())
+    .fetch_optional(tx.connection())
+    .await
+    .doing("redeem a code")
+}
+
+/// Marks a refresh token that can be used as rotated: says which grant.
+async fn take_refresh(
+    tx: &mut Tx<'_>,
+    presented: &HashedToken,
+    client: &ClientId,
+    successor: &HashedToken,
+) -> Result<Option<String>, StoreError> {
+    sqlx::query_scalar(
+        "UPDATE refresh_tokens SET rotated_at = $1, successor = $2 WHERE hash = $3 AND rotated_at IS NULL \
+         AND expires_at > $1 AND EXISTS (SELECT 1 FROM grants g WHERE g.id = refresh_tokens.grant_id \
+         AND g.client_id = $4 AND g.revoked_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > $1)) RETURNING grant_id",
+    )
+    .bind(tx.cause.at.millis())
+    .bind(&successor.bytes()[..])
+    .bind(&presented.bytes()[..])
+    .bind(client.as_str())
+    .fetch_optional(tx.connection())
+    .await
+    .doing("rotate a refresh token")
+}
+
 /// A code that was not won: unknown to this client, dead, or redeemed before.
 async fn look_at_code(mut tx: Tx<'_>, hash: &HashedToken, client: &ClientId, grace: Duration) -> Result<Redeem, StoreError> {
     let row = sqlx::query("SELECT grant_id, redeemed_at FROM codes WHERE hash = $1 AND client_id = $2")
@@ -94,6 +143,7 @@ async fn look_at_refresh(
     mut tx: Tx<'_>,
     presented: &HashedToken,
     client: &ClientId,
+    access: Option<&NewAccess>,
     grace: Duration,
 ) -> Result<Rotate, StoreError> {
     let row = sqlx::query(
@@ -112,6 +162,10 @@ async fn look_at_refresh(
     let Some(grant) = live(&mut tx, fields.value("grant_id")?).await? else { return Ok(Rotate::Unknown) };
     if tx.cause.at.since(rotated_at) < grace {
         let successor_rotated = fields.maybe_time("successor_rotated_at")?.is_some();
+        if let Some(access) = access.filter(|_| !successor_rotated) {
+            issued(&mut tx, &grant, access, Operation::TokenRefresh);
+            tx.commit().await?;
+        }
         return Ok(Rotate::Again { grant: Box::new(grant), successor_rotated });
     }
     end(&mut tx, Ending::One(&grant.id, None), RevokeReason::RefreshReuse).await?;
@@ -148,28 +202,20 @@ impl TokenStore for Engine {
         &self,
         hash: &HashedToken,
         client: &ClientId,
+        access: Option<&NewAccess>,
         refresh: Option<&NewRefreshToken>,
         grace: Duration,
         cause: &Cause,
     ) -> Result<Redeem, StoreError> {
         let mut tx = self.begin(cause).await?;
-        let grant: Option<String> = sqlx::query_scalar(
-            "UPDATE codes SET redeemed_at = $1 WHERE hash = $2 AND client_id = $3 AND redeemed_at IS NULL AND expires_at > $1 \
-             AND EXISTS (SELECT 1 FROM grants g WHERE g.id = codes.grant_id AND g.revoked_at IS NULL \
-             AND (g.expires_at IS NULL OR g.expires_at > $1)) RETURNING grant_id",
-        )
-        .bind(cause.at.millis())
-        .bind(&hash.bytes()[..])
-        .bind(client.as_str())
-        .fetch_optional(tx.connection())
-        .await
-        .doing("redeem a code")?;
-        let Some(grant) = grant else { return look_at_code(tx, hash, client, grace).await };
+        let Some(access) = access else { return look_at_code(tx, hash, client, grace).await };
+        let Some(grant) = take_code(&mut tx, hash, client).await? else { return look_at_code(tx, hash, client, grace).await };
         // A revocation that committed since the statement began undoes the redemption.
         let Some(grant) = live(&mut tx, &grant).await? else { return Ok(Redeem::Unknown) };
         if let Some(refresh) = refresh {
             insert_refresh(&mut tx, &grant.id, refresh).await?;
         }
+        issued(&mut tx, &grant, access, Operation::TokenIssue);
         tx.commit().await?;
         Ok(Redeem::Won(Box::new(grant)))
     }
@@ -178,27 +224,19 @@ impl TokenStore for Engine {
         &self,
         presented: &HashedToken,
         client: &ClientId,
+        access: Option<&NewAccess>,
         successor: &NewRefreshToken,
         grace: Duration,
         cause: &Cause,
     ) -> Result<Rotate, StoreError> {
         let mut tx = self.begin(cause).await?;
-        let grant: Option<String> = sqlx::query_scalar(
-            "UPDATE refresh_tokens SET rotated_at = $1, successor = $2 WHERE hash = $3 AND rotated_at IS NULL \
-             AND expires_at > $1 AND EXISTS (SELECT 1 FROM grants g WHERE g.id = refresh_tokens.grant_id \
-             AND g.client_id = $4 AND g.revoked_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > $1)) RETURNING grant_id",
-        )
-        .bind(cause.at.millis())
-        .bind(&successor.hash.bytes()[..])
-        .bind(&presented.bytes()[..])
-        .bind(client.as_str())
-        .fetch_optional(tx.connection())
-        .await
-        .doing("rotate a refresh token")?;
-        let Some(grant) = grant else { return look_at_refresh(tx, presented, client, grace).await };
+        let Some(new) = access else { return look_at_refresh(tx, presented, client, None, grace).await };
+        let taken = take_refresh(&mut tx, presented, client, &successor.hash).await?;
+        let Some(grant) = taken else { return look_at_refresh(tx, presented, client, access, grace).await };
         // A revocation that committed since the statement began undoes the rotation.
         let Some(grant) = live(&mut tx, &grant).await? else { return Ok(Rotate::Unknown) };
         insert_refresh(&mut tx, &grant.id, successor).await?;
+        issued(&mut tx, &grant, new, Operation::TokenRefresh);
         tx.commit().await?;
         Ok(Rotate::Won(Box::new(grant)))
     }
@@ -222,15 +260,9 @@ impl TokenStore for Engine {
         Ok(Some((grant, if dead { RefreshState::Dead } else { RefreshState::Live { expires_at } })))
     }
 
-    async fn note_token(&self, grant: &Grant, scopes: &ScopeSet, refreshed: bool, cause: &Cause) -> Result<(), StoreError> {
+    async fn note_token(&self, grant: &Grant, access: &NewAccess, cause: &Cause) -> Result<(), StoreError> {
         let mut tx = self.begin(cause).await?;
-        let operation = if refreshed { Operation::TokenRefresh } else { Operation::TokenIssue };
-        let mut actor = cause.actor.clone();
-        actor.user.get_or_insert_with(|| grant.user.clone());
-        actor.client.get_or_insert_with(|| grant.client.clone());
-        actor.grant.get_or_insert_with(|| grant.id.clone());
-        let event = ControlEvent::done(operation).on("grant", grant.id.as_str()).with_scopes(scopes.clone());
-        tx.record_as(&actor, Some(&grant.org), event);
+        issued(&mut tx, grant, access, Operation::TokenIssue);
         tx.commit().await
     }
 
@@ -248,7 +280,13 @@ impl TokenStore for Engine {
         if done.rows_affected() == 0 {
             return Ok(());
         }
-        let org = live(&mut tx, grant.as_str()).await?.map(|g| g.org);
+        // Wherever its grant was: it may have ended by now.
+        let row = sqlx::query("SELECT id, org_id FROM grants WHERE id = $1")
+            .bind(grant.as_str())
+            .fetch_optional(tx.connection())
+            .await
+            .doing("read a grant")?;
+        let org = row.map(|row| Fields::of(&row, "grants", "id").parsed("org_id", OrgId::parse)).transpose()?;
         tx.touch(Subject::Grant { id: grant.clone() });
         tx.record(org.as_ref(), ControlEvent::done(Operation::TokenRevoke).on("grant", grant.as_str()));
         tx.commit().await
