@@ -7,8 +7,8 @@ use super::world::*;
 use crate::record::Event;
 use crate::store::{
     ApiKey, ApiKeySearch, ApiKeyStanding, ApiKeyState, App, AuditFilter, Client, ClientState, DisableReason, Footing, Grant,
-    GrantState, Holder, Minted, Refused, RevokeReason, Rotate, ScopeRefusal, ScopeRequestState, ScopeRequests, SharedStore,
-    Stance, Subject, Verdict, Via,
+    GrantState, Holder, Membership, Minted, NewClients, Org, Refused, RevokeReason, Rotate, ScopeRefusal, ScopeRequestState,
+    ScopeRequests, SharedStore, Stance, Subject, Verdict, Via,
 };
 use crate::types::{API_KEYS_WRITE, ApiKeyId, AppId, HashedToken, ScopeToken, Timestamp, TokenKind};
 
@@ -65,6 +65,27 @@ impl Partner {
         let (key, hash) = (self.key(), hash(TokenKind::ApiKey));
         let minted = self.world.store.mint_api_key(&key, &hash, &cause(seconds)).await.expect("an answer");
         (key, hash, minted)
+    }
+
+    /// The same app in another organization, which the world's user is a member of, and the grant there.
+    async fn authorize_abroad(&self, slug: &str) -> (Org, Grant) {
+        let (store, there) = (&self.world.store, org(slug));
+        store.create_org(&there, &cause(0)).await.expect("an organization");
+        let user = self.world.user.id.clone();
+        let membership = Membership { org: there.id.clone(), user, roles: roles(&["viewer"]) };
+        store.set_membership(&membership, &cause(0)).await.expect("a membership");
+        let grant = Grant { id: wanted_id(), org: there.id.clone(), ..self.grant.clone() };
+        self.world.consent_to(&grant, 1).await;
+        (there, grant)
+    }
+
+    /// The same with a key.
+    async fn abroad(&self, slug: &str) -> (Org, Grant, ApiKey, HashedToken) {
+        let (there, grant) = self.authorize_abroad(slug).await;
+        let key = ApiKey { org: there.id.clone(), grant: grant.id.clone(), ..self.key() };
+        let hash = hash(TokenKind::ApiKey);
+        assert_eq!(self.world.store.mint_api_key(&key, &hash, &cause(2)).await.expect("an answer"), Minted::Done);
+        (there, grant, key, hash)
     }
 
     async fn state(&self, key: &ApiKey) -> ApiKeyState {
@@ -128,6 +149,39 @@ pub(crate) async fn a_key_needs_a_live_approval_and_grant(store: SharedStore) {
     assert_eq!(refused.expect("an answer"), Some(Refused::default()));
     assert_eq!(partner.mint(6).await.2, Minted::NotApproved);
     assert_eq!(store.api_keys(None).await.expect("keys"), []);
+}
+
+pub(crate) async fn approval_spares_keys_and_installations(store: SharedStore) {
+    let partner = Partner::new(store).await;
+    let store = &partner.world.store;
+    let (there, grant, _, hash) = partner.abroad("beta").await;
+    // What `standing_of_key` asks for and an organization decides.
+    let standing = async || {
+        let facts = store.api_key_facts(&hash).await.expect("an answer").expect("the key is there");
+        (facts.key.state, facts.installed, facts.policy.stance)
+    };
+    let stands = (ApiKeyState::Live, true, Stance::Allowed);
+    assert_eq!(standing().await, stands);
+    store.revoke_grant(&grant.id, None, RevokeReason::User, &cause(3)).await.expect("an answer");
+    assert_eq!(standing().await, stands, "a key outlives its grant");
+    assert!(store.set_new_clients(&there.id, NewClients::Approval, &cause(4)).await.expect("an answer"));
+    assert_eq!(standing().await, stands, "it was in use when this was switched on");
+
+    // Installed and used by nobody any more: that goes on as well, and what was uninstalled or blocked does not.
+    let policy = async |org: &Org| store.client_policy(&org.id, &partner.client.id).await.expect("a policy").stance;
+    for (slug, installed, stance) in [("gamma", true, Stance::Allowed), ("delta", false, Stance::Pending)] {
+        let (other, grant) = partner.authorize_abroad(slug).await;
+        store.revoke_grant(&grant.id, None, RevokeReason::User, &cause(5)).await.expect("an answer");
+        if !installed {
+            store.uninstall_app(&other.id, &partner.app.id, &cause(6)).await.expect("an answer");
+        }
+        assert!(store.set_new_clients(&other.id, NewClients::Approval, &cause(8)).await.expect("an answer"));
+        assert_eq!(policy(&other).await, stance, "{slug}");
+    }
+    let (blocked, ..) = partner.abroad("epsilon").await;
+    store.decide_client(&blocked.id, &partner.client.id, Verdict::Block, &cause(9)).await.expect("an answer");
+    assert!(store.set_new_clients(&blocked.id, NewClients::Approval, &cause(10)).await.expect("an answer"));
+    assert_eq!(policy(&blocked).await, Stance::Blocked);
 }
 
 pub(crate) async fn requests_are_asked_decided_and_renewed(store: SharedStore) {

@@ -119,6 +119,7 @@ contract! {
         requests_for_published_clients_are_nobodys_to_read
     }
     api_keys {
+        approval_spares_keys_and_installations
         a_request_is_taken_back_by_who_asked
         what_the_operator_says_of_a_private_scope_is_on_record
         a_key_comes_back_with_all_that_it_rests_on
