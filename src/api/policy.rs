@@ -74,7 +74,8 @@ pub(super) async fn set_policy(caller: Caller, Body(to): Body<NewClientsChange>)
     Ok(Json(Policy { new_clients: to.new_clients }))
 }
 
-/// Clients that members authorized, that were decided about, or that wait for that; those that were made last first.
+/// Clients that members authorized, that have a working API key or are installed, that were decided about, or that wait for that; those
+/// that were made last first.
 #[utoipa::path(
     get, path = "/api/v1/policy/clients", tag = "policy", security(("token" = ["grants:read"])),
     params(PolicyQuery),

@@ -61,6 +61,8 @@ async fn unused(app: &App, here: &Here, id: &ClientId) -> Result<Option<ClientUs
         policy,
         users: 0,
         grants: 0,
+        keys: Vec::new(),
+        installed_at: None,
         scopes,
         first_granted_at,
         first_used_at,

@@ -13,10 +13,13 @@ use crate::account::visitor::Visitor;
 use crate::account::{App, not_found};
 use crate::pages::texts::{labels, org as texts};
 use crate::pages::views::{
-    ClientStanding, ListChoice, ListSearch, NewClientsChoice, OrgClientRow, OrgClientsPage, OrgTab, UsedHere, WaitingClient,
+    ClientKey, ClientStanding, ListChoice, ListSearch, NewClientsChoice, OrgClientRow, OrgClientsPage, OrgTab, UsedHere,
+    WaitingClient,
 };
 use crate::pages::{DisplayName, When};
-use crate::store::{ClientState, ClientUse, ClientUseSearch, Listed, NewClients, Stance, StoreError, UseStanding, Verdict};
+use crate::store::{
+    ApiKey, ClientState, ClientUse, ClientUseSearch, Listed, NewClients, Stance, StoreError, UseStanding, Verdict,
+};
 use crate::types::{ClientId, Timestamp};
 use crate::web::{Trouble, page, see_other};
 
@@ -105,7 +108,9 @@ async fn known(app: &App, here: &Here, place: &Place, now: Timestamp) -> Result<
     let mut known = app.node.store.clients_of_org(&here.org.id, listed, now, place.range()).await?;
     let more = place.cut(&mut known);
     let owners = Owners::of(app, known.iter().map(|one| &one.client)).await?;
-    Ok((known.iter().map(|one| row(one, &owners, now)).collect(), more))
+    let mut names = Names::default();
+    names.learn(&app.node, known.iter().flat_map(|one| &one.keys).map(|key| &key.user)).await?;
+    Ok((known.iter().map(|one| row(one, (&owners, &names), now)).collect(), more))
 }
 
 async fn waiting(app: &App, here: &Here, now: Timestamp) -> Result<Vec<WaitingClient>, StoreError> {
@@ -126,12 +131,19 @@ async fn waiting(app: &App, here: &Here, now: Timestamp) -> Result<Vec<WaitingCl
     Ok(waiting.iter().map(view).collect())
 }
 
-fn row(one: &ClientUse, owners: &Owners, now: Timestamp) -> OrgClientRow {
+fn row(one: &ClientUse, (owners, names): (&Owners, &Names), now: Timestamp) -> OrgClientRow {
+    let key = |key: &ApiKey| ClientKey {
+        user: names.of(&key.user).to_owned(),
+        made: When::new(key.created_at, now),
+        last_used: key.last_used_at.map(|at| When::new(at, now)),
+    };
     OrgClientRow {
         id: one.client.id.to_string(),
         client: owners.shown(&one.client, UsedHere::Somebody, now),
         standing: standing(one),
         users: one.users,
+        keys: one.keys.iter().map(key).collect(),
+        installed: one.installed_at.map(|at| When::new(at, now)),
         scopes: one.scopes.iter().map(ToString::to_string).collect(),
         first_granted: one.first_granted_at.map(|at| When::new(at, now)),
         last_used: one.last_used_at.map(|at| When::new(at, now)),

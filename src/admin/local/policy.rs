@@ -3,7 +3,7 @@
 use super::Local;
 use crate::admin::error::AdminError;
 use crate::admin::model::{
-    ClientPolicyChange, ClientPolicyView, NewClientsChange, OrgPolicyView, PolicyPage, RevokedGrants, VerdictName,
+    ClientPolicyChange, ClientPolicyView, NewClientsChange, OrgPolicyView, PolicyPage, RevokedGrants, VerdictName, api_key_view,
 };
 use crate::review::{self, Entry};
 use crate::store::{ClientUse, ClientUseSearch, Org, Verdict};
@@ -110,6 +110,8 @@ pub fn view(one: ClientUse) -> ClientPolicyView {
         scopes: one.policy.scopes,
         users: one.users,
         grants: one.grants,
+        keys: one.keys.iter().map(api_key_view).collect(),
+        installed_at: one.installed_at,
         granted_scopes: one.scopes,
         first_granted_at: one.first_granted_at,
         last_used_at: one.last_used_at,

@@ -202,6 +202,8 @@ fn client_rows() -> Vec<OrgClientRow> {
         client,
         standing,
         users,
+        keys: Vec::new(),
+        installed: None,
         scopes: scopes.split_whitespace().map(ToOwned::to_owned).collect(),
         first_granted: Some(ago(60 * 24 * 41)),
         last_used,
@@ -219,6 +221,11 @@ fn client_rows() -> Vec<OrgClientRow> {
         ),
         row("cl_2", claude, ClientStanding::Restricted, 3, "mcp:everything:invoke", Some(ago(700))),
         row("cl_3", hostile_client(), ClientStanding::Blocked, 1, "", None),
+        OrgClientRow {
+            keys: vec![ClientKey { user: "cleo@acme.example".to_owned(), made: ago(60 * 24 * 41), last_used: Some(ago(3)) }],
+            installed: Some(ago(60 * 24 * 41)),
+            ..row("cl_4", known_client(), ClientStanding::Allowed, 0, "metrics:write", Some(ago(3)))
+        },
     ]
 }
 

@@ -72,7 +72,7 @@ pub use org_app::{
     UninstallStep,
 };
 pub use org_client::{AskedToConfirm, ClientNotice, OrgClientPage, OrgGrantRow, RestrictedScope};
-pub use org_clients::{ClientStanding, NewClientsChoice, OrgClientRow, OrgClientsPage, WaitingClient};
+pub use org_clients::{ClientKey, ClientStanding, NewClientsChoice, OrgClientRow, OrgClientsPage, WaitingClient};
 pub use password::{PasswordPage, PasswordProblem, PasswordReason};
 pub use record::{AuditRecordPage, Explanation, FieldGroup, FieldLink, FieldValue, Neighbour, RecordField};
 pub use review::{ReviewPage, ReviewProposal, ReviewRow};

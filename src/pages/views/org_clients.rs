@@ -76,11 +76,26 @@ pub struct OrgClientRow {
     pub standing: ClientStanding,
     /// Users with a live grant.
     pub users: u64,
-    /// What those grants hold together.
+    /// Keys that work, also after the grants that made them have ended.
+    pub keys: Vec<ClientKey>,
+    /// Since when it is installed.
+    pub installed: Option<When>,
+    /// What those grants and keys hold together.
     pub scopes: Vec<String>,
     /// When somebody first authorized it.
     pub first_granted: Option<When>,
     /// When it last called.
+    pub last_used: Option<When>,
+}
+
+/// An API key of an application, as a line beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientKey {
+    /// On whose behalf it was made.
+    pub user: String,
+    /// When.
+    pub made: When,
+    /// When it was last used.
     pub last_used: Option<When>,
 }
 

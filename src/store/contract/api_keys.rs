@@ -6,9 +6,9 @@ use super::apps::app;
 use super::world::*;
 use crate::record::Event;
 use crate::store::{
-    ApiKey, ApiKeySearch, ApiKeyStanding, ApiKeyState, App, AuditFilter, Client, ClientState, DisableReason, Footing, Grant,
-    GrantState, Holder, Membership, Minted, NewClients, Org, Refused, RevokeReason, Rotate, ScopeRefusal, ScopeRequestState,
-    ScopeRequests, SharedStore, Stance, Subject, Verdict, Via,
+    ApiKey, ApiKeySearch, ApiKeyStanding, ApiKeyState, App, AuditFilter, Client, ClientState, ClientUseSearch, DisableReason,
+    Footing, Grant, GrantState, Holder, Listed, Membership, Minted, NewClients, Org, Refused, RevokeReason, Rotate, ScopeRefusal,
+    ScopeRequestState, ScopeRequests, SharedStore, Stance, Subject, Verdict, Via,
 };
 use crate::types::{API_KEYS_WRITE, ApiKeyId, AppId, HashedToken, ScopeToken, Timestamp, TokenKind};
 
@@ -182,6 +182,46 @@ pub(crate) async fn approval_spares_keys_and_installations(store: SharedStore) {
     store.decide_client(&blocked.id, &partner.client.id, Verdict::Block, &cause(9)).await.expect("an answer");
     assert!(store.set_new_clients(&blocked.id, NewClients::Approval, &cause(10)).await.expect("an answer"));
     assert_eq!(policy(&blocked).await, Stance::Blocked);
+}
+
+pub(crate) async fn a_key_keeps_its_client_in_every_list(store: SharedStore) {
+    let partner = Partner::new(store).await;
+    let store = &partner.world.store;
+    let (there, grant, key, _) = partner.abroad("beta").await;
+    let words = |text: &str| ClientUseSearch { text: text.to_owned(), ..ClientUseSearch::default() };
+    let lists = async |text: &str| {
+        let (search, all) = (words(text), (0, 9));
+        let known = store.clients_of_org(&there.id, Listed::Known, after(9), all).await.expect("clients");
+        let matching = store.clients_of_org(&there.id, Listed::Matching(&search), after(9), all).await.expect("clients");
+        let found = store.find_clients_of_org(&there.id, &search, after(9), None, 9).await.expect("clients");
+        [known.len(), matching.len(), found.len()]
+    };
+    let one = async || {
+        let one = store.client_of_org(&there.id, &partner.client.id, after(9)).await.expect("an answer");
+        one.expect("it is known")
+    };
+    assert_eq!(lists("").await, [1, 1, 1], "once, with a grant and a key");
+    store.revoke_grant(&grant.id, None, RevokeReason::User, &cause(3)).await.expect("an answer");
+    for text in ["", "ADA@", "logs:w", "acme"] {
+        assert_eq!(lists(text).await, [1, 1, 1], "{text}: its key works");
+    }
+    assert_eq!(lists("logs:r").await, [1, 0, 0], "what the grant held");
+    let shown = one().await;
+    assert_eq!((shown.users, shown.grants, &shown.scopes), (0, 0, &key.scopes));
+    assert_eq!(shown.keys, std::slice::from_ref(&key));
+    assert_eq!(shown.installed_at, Some(after(1)));
+    // What was decided about it changes neither that nor how often it is there.
+    store.restrict_client(&there.id, &partner.client.id, Some(&key.scopes), &cause(4)).await.expect("an answer");
+    assert_eq!(lists("ada@").await, [1, 1, 1]);
+    store.restrict_client(&there.id, &partner.client.id, None, &cause(5)).await.expect("an answer");
+    assert_eq!(lists("ada@").await, [1, 1, 1]);
+
+    assert!(store.disable_api_key(&key.id, None, &cause(6)).await.expect("an answer"));
+    assert_eq!(lists("").await, [1, 1, 1], "it is installed");
+    assert_eq!(lists("ada@").await, [1, 0, 0]);
+    assert!(one().await.keys.is_empty());
+    store.uninstall_app(&there.id, &partner.app.id, &cause(7)).await.expect("an answer");
+    assert_eq!(lists("").await, [0, 0, 0], "nothing is left");
 }
 
 pub(crate) async fn requests_are_asked_decided_and_renewed(store: SharedStore) {
