@@ -236,6 +236,39 @@ async fn keys_are_listed_with_what_they_are_worth_and_disabled_by_hand() {
 }
 
 #[tokio::test]
+async fn a_key_that_outlives_its_maker_is_on_every_list() {
+    let partner = Partner::new().await;
+    let world = &partner.world;
+    let grant = world.consent(&world.bob, &world.acme, &partner.client, "metrics:read").await;
+    let key = partner.key(&grant).await;
+    let (store, cause) = (&world.node.store, world.node.own_cause());
+    store.remove_membership(&world.acme.id, &world.bob.id, &cause).await.expect("gone");
+    assert!(!world.is_live(&grant).await, "and with him what he allowed");
+    let row = format!("id=\"client-{}\"", partner.client.id);
+    for list in ["/orgs/acme/applications", "/orgs/acme/applications?text=bob%40", "/orgs/acme/applications?text=metrics%3Awrite"]
+    {
+        let page = partner.get(list).await;
+        assert!(page.body.contains(&row) && page.body.contains("API key of bob@acme.test, made"), "{list}: {}", page.body);
+    }
+    let review = partner.get("/orgs/acme/review").await;
+    assert!(review.body.contains("On behalf of bob@acme.test") && review.body.contains("metrics:write"), "{}", review.body);
+    for (text, there) in [("bob%40", true), ("nobody", false)] {
+        let found = partner.get(&format!("/orgs/acme/review?text={text}")).await;
+        assert_eq!(found.body.contains("On behalf of"), there, "{text}: {}", found.body);
+    }
+    let json = partner.get("/orgs/acme/review.json").await;
+    let read: Vec<crate::review::Entry> = serde_json::from_str(&json.body).expect("JSON");
+    assert_eq!(read.iter().map(|e| (e.api_key.as_ref(), &e.user)).collect::<Vec<_>>(), [(Some(&key.id), &world.bob.id)]);
+    assert!(partner.get("/orgs/acme/review.csv").await.body.contains(key.id.as_str()));
+    store.disable_api_key(&key.id, None, &cause).await.expect("disabled");
+    let page = partner.get("/orgs/acme/applications").await;
+    assert!(page.body.contains(&row) && page.body.contains("Installed <time"), "it is installed: {}", page.body);
+    assert_eq!(partner.get("/orgs/acme/review.json").await.body, "[]\n");
+    store.uninstall_app(&world.acme.id, &partner.app.id, &cause).await.expect("uninstalled");
+    assert!(!partner.get("/orgs/acme/applications").await.body.contains(&row));
+}
+
+#[tokio::test]
 async fn whoever_may_only_look_decides_nothing() {
     let partner = Partner::new().await;
     let world = &partner.world;

@@ -124,7 +124,10 @@ fn nothing_found() -> Vec<(&'static str, String)> {
     let apps = clients(client_rows(), Vec::new());
     vec![
         ("members-search", show(&MembersPage { search: hostile(all.search.clone()), members: Vec::new(), ..all })),
-        ("review-search", show(&ReviewPage { search: hostile(found.search.clone()), rows: Vec::new(), ..found })),
+        (
+            "review-search",
+            show(&ReviewPage { search: hostile(found.search.clone()), rows: Vec::new(), keys: Vec::new(), ..found }),
+        ),
         ("org-clients-search", show(&OrgClientsPage { search: hostile(apps.search.clone()), clients: Vec::new(), ..apps })),
     ]
 }
@@ -170,6 +173,9 @@ fn review(rows: Vec<ReviewRow>) -> ReviewPage {
         search: search("review", "", texts::labels::find_access(), Some(("use", texts::labels::used_or_not()))),
         newer: None,
         older: (!rows.is_empty()).then(|| "/orgs/acme/review?from=100".to_owned()),
+        // The last of them, as if it were a key.
+        keys: rows.last().cloned().into_iter().collect(),
+        all_keys: "/orgs/acme/keys".to_owned(),
         rows,
     }
 }

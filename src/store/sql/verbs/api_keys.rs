@@ -7,10 +7,11 @@ use sqlx::QueryBuilder;
 
 use super::super::fault::Doing;
 use super::super::values::{json, word};
+use super::among::among;
 use super::engine::{Engine, Tx};
 use super::rows::{self, Fields};
 use super::sought::Sought;
-use super::{Db, HOLD, installs, scope_requests};
+use super::{Db, HOLD, Row, installs, scope_requests};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
     ApiKey, ApiKeyFacts, ApiKeySearch, ApiKeyStanding, ApiKeyStore, DisableReason, Holder, Minted, StoreError, Subject,
@@ -142,6 +143,44 @@ pub(super) async fn used(connection: &mut super::Connection, keys: &BTreeMap<&st
     Ok(())
 }
 
+/// Keys with everything that their effect depends on; a condition follows.
+macro_rules! key_facts {
+    ($which:literal) => {
+        concat!(
+            "SELECT ",
+            api_key_columns!(),
+            ", ",
+            user_columns!(),
+            ", ",
+            org_columns!(),
+            ", ",
+            client_columns!(),
+            ", ",
+            policy_columns!("k.org_id"),
+            ", ",
+            approvals_column!(),
+            ", i.app_id AS i_app_id FROM api_keys k JOIN users u ON u.id = k.user_id JOIN orgs o ON o.id = k.org_id \
+             JOIN clients c ON c.id = k.client_id \
+             LEFT JOIN client_policies p ON p.org_id = k.org_id AND p.client_id = k.client_id \
+             LEFT JOIN org_policies q ON q.org_id = k.org_id \
+             LEFT JOIN installs i ON i.org_id = k.org_id AND i.app_id = k.app_id WHERE ",
+            $which
+        )
+    };
+}
+
+fn facts(row: &Row) -> Result<ApiKeyFacts, StoreError> {
+    Ok(ApiKeyFacts {
+        key: rows::api_key(row)?,
+        user: rows::user(row)?,
+        org: rows::org(row)?,
+        client: rows::client(row)?,
+        policy: rows::policy(row)?,
+        approvals: rows::approvals(row)?,
+        installed: Fields::of(row, "installs", "k_id").value::<Option<&str>>("i_app_id")?.is_some(),
+    })
+}
+
 #[async_trait]
 impl ApiKeyStore for Engine {
     async fn mint_api_key(&self, key: &ApiKey, hash: &HashedToken, cause: &Cause) -> Result<Minted, StoreError> {
@@ -163,39 +202,20 @@ impl ApiKeyStore for Engine {
     }
 
     async fn api_key_facts(&self, hash: &HashedToken) -> Result<Option<ApiKeyFacts>, StoreError> {
-        let row = sqlx::query(concat!(
-            "SELECT ",
-            api_key_columns!(),
-            ", ",
-            user_columns!(),
-            ", ",
-            org_columns!(),
-            ", ",
-            client_columns!(),
-            ", ",
-            policy_columns!("k.org_id"),
-            ", ",
-            approvals_column!(),
-            ", i.app_id AS i_app_id FROM api_keys k JOIN users u ON u.id = k.user_id JOIN orgs o ON o.id = k.org_id \
-             JOIN clients c ON c.id = k.client_id \
-             LEFT JOIN client_policies p ON p.org_id = k.org_id AND p.client_id = k.client_id \
-             LEFT JOIN org_policies q ON q.org_id = k.org_id \
-             LEFT JOIN installs i ON i.org_id = k.org_id AND i.app_id = k.app_id WHERE k.hash = $1"
-        ))
-        .bind(&hash.bytes()[..])
-        .fetch_optional(&mut *self.reader().await?)
-        .await
-        .doing("read an API key")?;
-        let Some(row) = row else { return Ok(None) };
-        Ok(Some(ApiKeyFacts {
-            key: rows::api_key(&row)?,
-            user: rows::user(&row)?,
-            org: rows::org(&row)?,
-            client: rows::client(&row)?,
-            policy: rows::policy(&row)?,
-            approvals: rows::approvals(&row)?,
-            installed: Fields::of(&row, "installs", "k_id").value::<Option<&str>>("i_app_id")?.is_some(),
-        }))
+        let row = sqlx::query(key_facts!("k.hash = $1"))
+            .bind(&hash.bytes()[..])
+            .fetch_optional(&mut *self.reader().await?)
+            .await
+            .doing("read an API key")?;
+        row.as_ref().map(facts).transpose()
+    }
+
+    async fn facts_of_api_keys(&self, ids: &[ApiKeyId]) -> Result<Vec<ApiKeyFacts>, StoreError> {
+        let mut query = QueryBuilder::<Db>::new(key_facts!("k.id IN "));
+        among(&mut query, ids.iter().map(ApiKeyId::as_str));
+        query.push(" ORDER BY k.created_at DESC, k.id DESC");
+        let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("read API keys")?;
+        rows.iter().map(facts).collect()
     }
 
     async fn api_key_hash(&self, id: &ApiKeyId) -> Result<Option<HashedToken>, StoreError> {
