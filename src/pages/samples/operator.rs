@@ -84,7 +84,7 @@ fn shadow_rows() -> Vec<OperatorShadowRow> {
     ]
 }
 
-const STAKE: AtStake = AtStake { grants: 1204, users: 38, orgs: 2 };
+const STAKE: AtStake = AtStake { grants: 1204, users: 38, orgs: 2, keys: 3 };
 
 fn orgs(rows: Vec<OperatorOrgRow>, text: &str) -> OperatorOrgsPage {
     let refused = rows.is_empty() && !text.is_empty();
@@ -272,6 +272,7 @@ fn client(asked: bool, notice: Option<Switched>) -> OperatorClientPage {
                 name: name.into(),
                 grants: u64::from(n) * 37,
                 users: u64::from(n),
+                keys: u64::from(n % 2),
             };
             vec![one(3, "Acme Production"), one(1, HOSTILE)]
         },

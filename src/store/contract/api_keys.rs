@@ -6,9 +6,9 @@ use super::apps::app;
 use super::world::*;
 use crate::record::Event;
 use crate::store::{
-    ApiKey, ApiKeySearch, ApiKeyStanding, ApiKeyState, App, AuditFilter, Client, ClientState, ClientUseSearch, DisableReason,
-    Footing, Grant, GrantState, Holder, Listed, Membership, Minted, NewClients, Org, Refused, RevokeReason, Rotate, ScopeRefusal,
-    ScopeRequestState, ScopeRequests, SharedStore, Stance, Subject, Verdict, Via,
+    ApiKey, ApiKeySearch, ApiKeyStanding, ApiKeyState, App, AppState, AuditFilter, Client, ClientState, ClientUseSearch, Counted,
+    DisableReason, Footing, Grant, GrantState, Holder, Holding, Listed, Membership, Minted, NewClients, Org, Refused, Resting,
+    RevokeReason, Rotate, ScopeRefusal, ScopeRequestState, ScopeRequests, SharedStore, Stance, Subject, Verdict, Via,
 };
 use crate::types::{API_KEYS_WRITE, ApiKeyId, AppId, HashedToken, ScopeToken, Timestamp, TokenKind};
 
@@ -222,6 +222,37 @@ pub(crate) async fn a_key_keeps_its_client_in_every_list(store: SharedStore) {
     assert!(one().await.keys.is_empty());
     store.uninstall_app(&there.id, &partner.app.id, &cause(7)).await.expect("an answer");
     assert_eq!(lists("").await, [0, 0, 0], "nothing is left");
+}
+
+pub(crate) async fn whoever_has_a_key_is_told_and_counted(store: SharedStore) {
+    let partner = Partner::new(store).await;
+    let store = &partner.world.store;
+    let (there, grant, key, _) = partner.abroad("beta").await;
+    store.revoke_grant(&grant.id, None, RevokeReason::User, &cause(3)).await.expect("an answer");
+    let counted = async |on: Counted<'_>| store.resting(on, after(9)).await.expect("an answer");
+    let both = Resting { grants: 1, users: 1, orgs: 2, keys: 1 };
+    let (client, holder, other) = (&partner.client.id, &partner.holder, ScopeToken::parse("logs:read").expect("a scope"));
+    assert_eq!(counted(Counted::Client(client)).await, both);
+    assert_eq!(counted(Counted::User(&key.user)).await, both);
+    assert_eq!(counted(Counted::Org(&there.id)).await, Resting { grants: 0, users: 0, orgs: 1, keys: 1 });
+    assert_eq!(counted(Counted::Holding(holder, &mints())).await, both);
+    assert_eq!(counted(Counted::Holding(holder, &other)).await, Resting { orgs: 1, keys: 0, ..both }, "no key rests on it");
+    let at_home = Holding { org: partner.world.org.clone(), grants: 1, users: 1, keys: 0 };
+    let abroad = Holding { org: there.clone(), grants: 0, users: 0, keys: 1 };
+    assert_eq!(store.holders(client, after(9), 9).await.expect("an answer"), [at_home.clone(), abroad]);
+
+    store.set_client_state(client, ClientState::Frozen, &cause(4)).await.expect("an answer");
+    store.set_client_state(client, ClientState::Active, &cause(5)).await.expect("an answer");
+    store.set_app_state(&partner.app.id, AppState::Disabled, &cause(6)).await.expect("an answer");
+    let log = partner.world.log().await;
+    for name in ["client.disable", "client.enable", "app.disable"] {
+        for org in [&there.id, &partner.world.org.id] {
+            assert_eq!(log.iter().filter(|(n, o)| n == name && o.as_ref() == Some(org)).count(), 1, "{name}: {log:?}");
+        }
+    }
+    store.disable_api_key(&key.id, None, &cause(7)).await.expect("an answer");
+    assert_eq!(counted(Counted::Client(client)).await, Resting { orgs: 1, keys: 0, ..both }, "a draft concerns its maker");
+    assert_eq!(store.holders(client, after(9), 9).await.expect("an answer"), [at_home]);
 }
 
 pub(crate) async fn requests_are_asked_decided_and_renewed(store: SharedStore) {

@@ -54,11 +54,13 @@ pub struct AtStake {
     pub users: u64,
     /// Organizations in which.
     pub orgs: u64,
+    /// API keys that work.
+    pub keys: u64,
 }
 
 impl AtStake {
     fn held_by(self) -> Text {
-        texts::held_by(self.grants, self.users, self.orgs)
+        texts::held_by((self.grants, self.users), self.keys, self.orgs)
     }
 }
 

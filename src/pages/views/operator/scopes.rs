@@ -159,7 +159,7 @@ impl OperatorScopePage {
     }
 
     fn withdrawal(&self) -> Text {
-        texts::withdraw_scope(&self.holder, self.stake.grants, self.stake.users, self.stake.orgs)
+        texts::withdraw_scope(&self.holder, (self.stake.grants, self.stake.users), self.stake.keys, self.stake.orgs)
     }
 
     fn is_waiting(&self) -> bool {
