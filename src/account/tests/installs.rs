@@ -123,6 +123,21 @@ async fn an_administrator_finds_an_app_and_installs_it_ahead() {
 }
 
 #[tokio::test]
+async fn what_is_installed_and_waits_is_approved_by_installing() {
+    let partner = Partner::new().await;
+    let (world, store) = (&partner.world, &partner.world.node.store);
+    store.set_new_clients(&world.acme.id, NewClients::Approval, &world.node.own_cause()).await.expect("set");
+    let grant = world.consent(&world.bob, &world.acme, &partner.client, "metrics:read").await;
+    assert!(world.try_principal(&grant).await.is_none(), "it waits");
+    let asked = partner.get(&format!("/orgs/acme/install?app={}", partner.client.id)).await;
+    assert!(asked.body.contains("Install it once more") && asked.body.contains("id=\"install\""), "{}", asked.body);
+    world.submit(&partner.ada, "/orgs/acme/install", &format!("app={}&install=1", partner.app.id)).await;
+    assert!(world.try_principal(&grant).await.is_some(), "it is approved");
+    let again = partner.get(&format!("/orgs/acme/install?app={}", partner.client.id)).await;
+    assert!(again.body.contains("It is installed.") && !again.body.contains("id=\"install\""), "{}", again.body);
+}
+
+#[tokio::test]
 async fn a_draft_of_others_is_not_there_to_be_installed() {
     let partner = Partner::new().await;
     let (world, eve) = (&partner.world, partner.world.sign_in(&partner.world.eve).await);

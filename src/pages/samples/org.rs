@@ -389,6 +389,7 @@ fn offered() -> OfferedApp {
         ],
         obstacle: None,
         blocked: true,
+        waits: false,
     }
 }
 

@@ -394,6 +394,33 @@ pub(crate) async fn an_administrator_installs_ahead(store: SharedStore) {
     assert!(!store.install_app(&beta.id, &app.id, &cause(9)).await.expect("an answer"), "it is gone");
 }
 
+pub(crate) async fn installing_approves_what_is_installed_and_waits(store: SharedStore) {
+    let partner = Partner::new(store).await;
+    let (store, client) = (&partner.world.store, &partner.client.id);
+    let (there, user) = (org("beta"), partner.world.user.id.clone());
+    store.create_org(&there, &cause(0)).await.expect("an organization");
+    let membership = Membership { org: there.id.clone(), user: user.clone(), roles: roles(&["viewer"]) };
+    store.set_membership(&membership, &cause(0)).await.expect("a membership");
+    store.set_new_clients(&there.id, NewClients::Approval, &cause(1)).await.expect("an answer");
+    // A consent that was under way when this was switched on: it installs, and gives nothing.
+    let grant = Grant { id: wanted_id(), org: there.id.clone(), ..partner.grant.clone() };
+    partner.world.consent_to(&grant, 2).await;
+    let stance = async || store.client_policy(&there.id, client).await.expect("a policy").stance;
+    assert_eq!((stance().await, store.installs(&there.id).await.expect("installs").len()), (Stance::Pending, 1));
+    assert!(store.ask_for_client(&there.id, client, &user, &cause(3)).await.expect("an answer"));
+    let before = store.feed_position().await.expect("a position");
+    assert!(store.install_app(&there.id, &partner.app.id, &cause(4)).await.expect("an answer"));
+    assert_eq!(stance().await, Stance::Allowed);
+    assert!(partner.world.feed_since(before).await.contains(&Subject::Client { id: client.clone() }));
+    let log = partner.world.log().await;
+    let told = |name: &str| log.iter().filter(|(n, o)| n == name && o.as_ref() == Some(&there.id)).count();
+    assert_eq!((told("app.install"), told("org.policy.client_allow")), (1, 1), "{log:?}");
+    assert!(!store.install_app(&there.id, &partner.app.id, &cause(5)).await.expect("an answer"), "nothing waits");
+    store.decide_client(&there.id, client, Verdict::Block, &cause(6)).await.expect("an answer");
+    assert!(!store.install_app(&there.id, &partner.app.id, &cause(7)).await.expect("an answer"));
+    assert_eq!(stance().await, Stance::Blocked, "what was blocked stays so");
+}
+
 pub(crate) async fn uninstalling_ends_everything_at_once(store: SharedStore) {
     let partner = Partner::new(store).await;
     let (store, org) = (&partner.world.store, &partner.world.org.id);

@@ -122,6 +122,7 @@ contract! {
         approval_spares_keys_and_installations
         a_key_keeps_its_client_in_every_list
         whoever_has_a_key_is_told_and_counted
+        installing_approves_what_is_installed_and_waits
         a_request_is_taken_back_by_who_asked
         what_the_operator_says_of_a_private_scope_is_on_record
         a_key_comes_back_with_all_that_it_rests_on

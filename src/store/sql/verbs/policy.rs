@@ -21,7 +21,7 @@ use crate::store::{
 use crate::types::{ClientId, OrgId, ScopeSet, Setting, Timestamp, UserId};
 
 /// Writes the record of a decision about a client, and tells the nodes that hold tokens of it.
-fn decided(tx: &mut Tx<'_>, org: &OrgId, client: &ClientId, event: ControlEvent) {
+pub(super) fn decided(tx: &mut Tx<'_>, org: &OrgId, client: &ClientId, event: ControlEvent) {
     tx.touch(Subject::Client { id: client.clone() });
     tx.record(Some(org), event.on("client", client.as_str()));
 }
