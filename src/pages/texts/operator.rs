@@ -216,6 +216,21 @@ pub fn withdraw_scope(holder: &DisplayName, held: (u64, u64), keys: u64, orgs: u
     ))
 }
 
+/// What denying the renewal of a private scope does.
+#[must_use]
+pub fn deny_renewal(holder: &DisplayName, held: (u64, u64), keys: u64, orgs: u64) -> Text {
+    let held = held_by(held, keys, orgs);
+    Text::filled(format!(
+        "It was given before, and denying it for longer ends that now. What holds it ends for good, {held}, with everything else that was consented to beside it. To let it run until its end, give it anew for as long as that, or leave the request where it is. {holder} may ask again."
+    ))
+}
+
+/// What ended with a private scope.
+#[must_use]
+pub fn ended_with_it(grants: u64, keys: u64) -> Text {
+    Text::filled(format!("{} and {} ended with it.", counted::authorizations(grants), counted::api_keys(keys)))
+}
+
 /// What a user authorized.
 #[must_use]
 pub fn authorized_in(grants: u64, orgs: u64) -> Text {

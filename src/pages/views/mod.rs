@@ -64,7 +64,7 @@ pub use operator::{
     Approval, AskedOfUser, AtStake, ClientHolder, ClientOwner, ClientSwitched, EnteredOrg, OperatorClientPage, OperatorClientRow,
     OperatorClientsPage, OperatorMembership, OperatorOrgPage, OperatorOrgRow, OperatorOrgsPage, OperatorScopePage,
     OperatorScopeRow, OperatorScopesPage, OperatorShadowPage, OperatorShadowRow, OperatorUserPage, OperatorUserRow,
-    OperatorUsersPage, ScopeNotice, ShadowCaller, Steps, Switched, UserNotice, UserStanding,
+    OperatorUsersPage, ScopeEnding, ScopeNotice, ShadowCaller, Steps, Switched, UserNotice, UserStanding,
 };
 pub use org::{OrgTab, OrgTabs};
 pub use org_app::{

@@ -10,7 +10,7 @@ mod users;
 
 pub use clients::{ClientHolder, ClientOwner, ClientSwitched, OperatorClientPage, OperatorClientRow, OperatorClientsPage};
 pub use orgs::{EnteredOrg, OperatorOrgPage, OperatorOrgRow, OperatorOrgsPage};
-pub use scopes::{Approval, OperatorScopePage, OperatorScopeRow, OperatorScopesPage, ScopeNotice};
+pub use scopes::{Approval, OperatorScopePage, OperatorScopeRow, OperatorScopesPage, ScopeEnding, ScopeNotice};
 pub use shadow::{OperatorShadowPage, OperatorShadowRow, ShadowCaller};
 pub use users::{
     AskedOfUser, OperatorMembership, OperatorUserPage, OperatorUserRow, OperatorUsersPage, UserNotice, UserStanding,
