@@ -87,6 +87,8 @@ pub enum DisableReason {
     Withdrawal,
     /// Its app was removed.
     AppDeleted,
+    /// It was made in a test of its app, which has ended.
+    Trial,
 }
 
 /// The outcome of making a key.

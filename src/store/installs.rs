@@ -40,7 +40,8 @@ pub trait InstallStore {
     /// Ends everything that an app has in an organization, at once: its grants, its API keys, the installation. `None` when it has
     /// nothing there.
     async fn uninstall_app(&self, org: &OrgId, app: &AppId, cause: &Cause) -> Result<Option<Footing>, StoreError>;
-    /// Uninstalls what trials installed that ended by themselves; how many installations that were.
+    /// Uninstalls what trials installed that ended by themselves, and disables the API keys that were made in them; how many
+    /// installations that were.
     async fn end_trial_installs(&self, cause: &Cause) -> Result<u64, StoreError>;
     /// The apps that an organization has, the latest first.
     async fn installs(&self, org: &OrgId) -> Result<Vec<Install>, StoreError>;

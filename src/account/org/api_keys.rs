@@ -163,5 +163,6 @@ const fn because(reason: DisableReason) -> Text {
         DisableReason::Uninstall => texts::disabled_by_uninstalling(),
         DisableReason::Withdrawal => texts::disabled_by_withdrawal(),
         DisableReason::AppDeleted => texts::disabled_by_deletion(),
+        DisableReason::Trial => texts::disabled_by_trial(),
     }
 }

@@ -193,6 +193,12 @@ pub const fn disabled_by_withdrawal() -> Text {
 
 /// Why a key was disabled.
 #[must_use]
+pub const fn disabled_by_trial() -> Text {
+    Text::fixed("It was made in a test of the app, which has ended.")
+}
+
+/// Why a key was disabled.
+#[must_use]
 pub const fn disabled_by_deletion() -> Text {
     Text::fixed("Its maker deleted the app.")
 }

@@ -198,6 +198,7 @@ contract! {
         what_a_trial_installs_ends_with_it
         what_a_trial_installs_is_kept_by_a_consent_that_lasts
         who_ends_a_trial_uninstalls_nothing_of_others
+        a_key_of_a_trial_ends_with_it
     }
     operators {
         operators_are_active_people

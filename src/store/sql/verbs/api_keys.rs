@@ -27,16 +27,26 @@ pub(super) enum Disabling<'a> {
     App(&'a AppId),
     /// Those of an app in an organization.
     AppIn(&'a OrgId, &'a AppId),
+    /// Those that were made through grants of trials that have ended: of one app in one organization, or all.
+    Trials(Option<(&'a OrgId, &'a AppId)>),
 }
 
 macro_rules! disabling {
     ($which:literal) => {
         concat!(
-            "UPDATE api_keys SET disabled_at = $1, disable_reason = $2 WHERE disabled_at IS NULL AND ",
+            "UPDATE api_keys SET disabled_at = $1, disable_reason = $2, disable_detail = $3 WHERE disabled_at IS NULL AND ",
             $which,
             " RETURNING id, org_id, client_id, name, last4"
         )
     };
+}
+
+/// The words of a reason. Those that were not there from the first are a detail of what stands for them.
+fn words(reason: DisableReason) -> Result<(String, Option<String>), StoreError> {
+    match reason {
+        DisableReason::Trial => Ok((word(&DisableReason::Hand)?, Some(word(&reason)?))),
+        _ => Ok((word(&reason)?, None)),
+    }
 }
 
 /// Disables keys that work, each with a record in its own organization. Nodes forget what they know of the clients that made
@@ -49,15 +59,23 @@ pub(super) async fn disable(tx: &mut Tx<'_>, which: Disabling<'_>, reason: Disab
         query.build().fetch_all(tx.connection()).await.doing("lock the API keys of an app")?;
     }
     let statement = match which {
-        Disabling::One(..) => disabling!("id = $3 AND org_id = COALESCE($4, org_id)"),
-        Disabling::App(_) => disabling!("app_id = $3"),
-        Disabling::AppIn(..) => disabling!("app_id = $3 AND org_id = $4"),
+        Disabling::One(..) => disabling!("id = $4 AND org_id = COALESCE($5, org_id)"),
+        Disabling::App(_) => disabling!("app_id = $4"),
+        Disabling::AppIn(..) => disabling!("app_id = $4 AND org_id = $5"),
+        Disabling::Trials(_) => disabling!(
+            "app_id = COALESCE($4, app_id) AND org_id = COALESCE($5, org_id) AND grant_id IN (SELECT n.grant_id FROM trial_grants n \
+             JOIN grants g ON g.id = n.grant_id WHERE g.revoked_at IS NOT NULL OR g.expires_at <= $1)"
+        ),
     };
-    let query = sqlx::query(statement).bind(tx.cause.at.millis()).bind(word(&reason)?);
+    let (said, detail) = words(reason)?;
+    let query = sqlx::query(statement).bind(tx.cause.at.millis()).bind(said).bind(detail);
     let query = match which {
         Disabling::One(id, org) => query.bind(id.as_str()).bind(org.map(|o| o.as_str().to_owned())),
         Disabling::App(app) => query.bind(app.as_str()),
         Disabling::AppIn(org, app) => query.bind(app.as_str()).bind(org.as_str()),
+        Disabling::Trials(only) => {
+            query.bind(only.map(|(_, app)| app.as_str().to_owned())).bind(only.map(|(org, _)| org.as_str().to_owned()))
+        }
     };
     let rows = query.fetch_all(tx.connection()).await.doing("disable API keys")?;
     let why = match reason {
@@ -65,6 +83,7 @@ pub(super) async fn disable(tx: &mut Tx<'_>, which: Disabling<'_>, reason: Disab
         DisableReason::Uninstall => "; its application was uninstalled",
         DisableReason::Withdrawal => "; its application may no longer make keys",
         DisableReason::AppDeleted => "; its application was removed",
+        DisableReason::Trial => "; the test that made it has ended",
     };
     for row in &rows {
         let fields = Fields::of(row, "api_keys", "id");
@@ -192,6 +211,8 @@ impl ApiKeyStore for Engine {
         if !installs::hold(&mut tx, &key.org, &key.app).await? || !hold_grant(&mut tx, key).await? {
             return Ok(Minted::Ended);
         }
+        // What a test left is in nobody's way, whether anybody has cleaned up since or not.
+        disable(&mut tx, Disabling::Trials(Some((&key.org, &key.app))), DisableReason::Trial).await?;
         if !insert(&mut tx, key, hash).await? {
             return Ok(taken(&mut tx, key).await?.map_or(Minted::Ended, |k| Minted::Taken(Box::new(k))));
         }

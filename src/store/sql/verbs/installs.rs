@@ -216,7 +216,8 @@ impl InstallStore for Engine {
     async fn end_trial_installs(&self, cause: &Cause) -> Result<u64, StoreError> {
         let mut tx = self.begin(cause).await?;
         let ended = end_trials(&mut tx, None).await?;
-        if ended > 0 {
+        let keys = disable(&mut tx, Disabling::Trials(None), DisableReason::Trial).await?;
+        if ended > 0 || keys > 0 {
             tx.commit().await?;
         }
         Ok(ended)
