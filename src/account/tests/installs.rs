@@ -284,6 +284,31 @@ async fn a_key_that_outlives_its_maker_is_on_every_list() {
 }
 
 #[tokio::test]
+async fn whoever_revokes_is_told_of_the_key_that_goes_on() {
+    let partner = Partner::new().await;
+    let world = &partner.world;
+    let grant = world.consent(&world.bob, &world.acme, &partner.client, "metrics:read").await;
+    let bob = world.sign_in(&world.bob).await;
+    let path = format!("/settings/applications/{}", grant.id);
+    assert!(!world.get(Some(&bob), &path).await.body.contains("id=\"keys\""), "there is none");
+    let key = partner.key(&grant).await;
+    let page = world.get(Some(&bob), &path).await;
+    for shown in [format!("id=\"key-{}\"", key.id), key.last4.clone(), "goes on when you revoke access".to_owned()] {
+        assert!(page.body.contains(&shown), "{shown}: {}", page.body);
+    }
+    let hers = world.consent(&world.ada, &world.acme, &partner.client, "metrics:read").await;
+    let other = partner.get(&format!("/settings/applications/{}", hers.id)).await;
+    assert!(!other.body.contains(key.id.as_str()), "it was not made on her behalf");
+    let done = world.submit(&bob, &path, &format!("revoke-{}=1", grant.id)).await;
+    let told = world.get(Some(&bob), location(&done)).await;
+    assert!(told.body.contains(&format!("The API key that ends in {}", key.last4)), "{}", told.body);
+    assert!(!told.body.contains("can no longer do anything"), "{}", told.body);
+    world.node.store.disable_api_key(&key.id, None, &world.node.own_cause()).await.expect("disabled");
+    let told = world.get(Some(&bob), location(&done)).await;
+    assert!(told.body.contains("can no longer do anything") && !told.body.contains("The API key"), "{}", told.body);
+}
+
+#[tokio::test]
 async fn whoever_may_only_look_decides_nothing() {
     let partner = Partner::new().await;
     let world = &partner.world;

@@ -51,7 +51,7 @@ pub use device::{DeviceDonePage, DevicePage, DeviceProblem};
 pub use error::{ErrorPage, Link};
 pub use events::{EventRow, EventsPage, Happened};
 pub use frame::{Brand, Frame, OrgLink, Section, Viewer};
-pub use grant::{ActivityFilter, CalledFrom, GrantNotice, GrantPage};
+pub use grant::{ActivityFilter, CalledFrom, GrantNotice, GrantPage, OwnKey};
 pub use home::{HomePage, Presence};
 pub use invitation::{Guest, InvitationPage, InvitationProblem};
 pub use login::{LoginPage, LoginProblem, Provider};
