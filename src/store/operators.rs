@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::{Client, ClientState, Holder, Org, StoreError, User};
 use crate::record::Cause;
-use crate::types::{ClientId, OrgId, ScopeToken, Timestamp, UserId};
+use crate::types::{AppId, ClientId, OrgId, ScopeToken, Timestamp, UserId};
 
 /// An organization with how many belong to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +57,8 @@ pub enum Counted<'a> {
     User(&'a UserId),
     /// A client's.
     Client(&'a ClientId),
+    /// Those of an app's clients.
+    App(&'a AppId),
     /// Those of a holder's clients that hold a scope.
     Holding(&'a Holder, &'a ScopeToken),
 }

@@ -234,6 +234,7 @@ async function decidedByKeys(t, browser, mode, password, target) {
       await page.keyboard.press('Space');
       assert.equal(await box.isChecked(), false, 'Space unticks a box');
       await press('#restrict');
+      await press('#restrict-surely');
       await told();
       await press('#unrestrict');
       await told();

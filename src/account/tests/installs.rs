@@ -309,6 +309,34 @@ async fn whoever_revokes_is_told_of_the_key_that_goes_on() {
 }
 
 #[tokio::test]
+async fn whatever_takes_something_away_asks_with_the_keys() {
+    let partner = Partner::new().await;
+    let world = &partner.world;
+    let grant = world.consent(&world.bob, &world.acme, &partner.client, "metrics:read").await;
+    let key = partner.key(&grant).await;
+    let eve = world.sign_in(&world.eve).await;
+    let (page, made) = (partner.page(), format!("/orgs/evil/apps/{}", partner.app.id));
+    let revoke = format!("{page}?confirm=revoke-{}", grant.id);
+    for (who, path, shown, button) in [
+        (&partner.ada, format!("{page}?confirm=block"), "for 1 user and 1 API key, and nobody", "block"),
+        (&partner.ada, format!("{page}?confirm=revoke-all"), "1 API key goes on", "revoke-all"),
+        (&partner.ada, revoke, "1 API key goes on", "revoke-"),
+        (&partner.ada, format!("{page}/uninstall"), "1 API key.", "uninstall"),
+        (&eve, format!("{made}?confirm=disable"), "1 authorization of 1 user and 1 API key in 1 organization", "disable"),
+        (&eve, format!("{made}/delete"), "1 authorization of 1 user and 1 API key in 1 organization", "delete"),
+    ] {
+        let asked = world.get(Some(who), &path).await;
+        assert!(asked.body.contains(shown), "{path}: {}", asked.body);
+        assert!(asked.body.contains(&format!("name=\"{button}")), "{path}: {}", asked.body);
+    }
+    for ticked in ["", "&scope=metrics%3Aread"] {
+        let asked = world.submit(&partner.ada, &page, &format!("restrict=1{ticked}")).await;
+        assert!(asked.body.contains("at once, for 1 user and 1 API key."), "{ticked}: {}", asked.body);
+    }
+    assert!(world.is_live(&grant).await && partner.state(&key).await == ApiKeyState::Live, "questions take nothing");
+}
+
+#[tokio::test]
 async fn whoever_may_only_look_decides_nothing() {
     let partner = Partner::new().await;
     let world = &partner.world;

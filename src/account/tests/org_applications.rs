@@ -85,11 +85,22 @@ async fn blocking_stops_every_token_and_allowing_brings_them_back() {
 #[tokio::test]
 async fn a_restriction_narrows_live_tokens_and_widens_nothing() {
     let used = Used::new().await;
-    used.press("restrict=1&scope=metrics%3Aread&scope=audit%3Aread").await;
+    let asked = used.press("restrict=1&scope=metrics%3Aread&scope=audit%3Aread").await;
+    for shown in ["to less than it holds?", "It loses alerts:read at once, for 1 user.", "name=\"restrict-surely\""] {
+        assert!(asked.status == StatusCode::OK && asked.body.contains(shown), "{shown}: {}", asked.body);
+    }
+    assert!(asked.body.contains("name=\"scope\" value=\"audit:read\""), "what was ticked is sent again: {}", asked.body);
+    assert_eq!(used.holds().await, Some(scopes("alerts:read metrics:read")), "asking takes nothing");
+    let done = used.press("restrict-surely=1&scope=metrics%3Aread&scope=audit%3Aread").await;
+    assert!(used.world.get(Some(&used.ada), location(&done)).await.body.contains("holds no more than what is ticked"));
     assert_eq!(used.holds().await, Some(scopes("metrics:read")));
+    let same = used.press("restrict=1&scope=metrics%3Aread&scope=audit%3Aread").await;
+    assert_eq!(same.status, StatusCode::SEE_OTHER, "what takes nothing is not asked about: {}", same.body);
     let page = used.world.get(Some(&used.ada), &used.path()).await;
     assert!(page.body.contains("Restricted to what is ticked") && page.body.contains("nobody's authorization holds it"));
-    used.press("restrict=1").await;
+    let asked = used.press("restrict=1").await;
+    assert!(asked.body.contains("Nothing is left"), "{}", asked.body);
+    used.press("restrict-surely=1").await;
     assert_eq!(used.holds().await, Some(scopes("")));
     used.press("unrestrict=1").await;
     assert_eq!(used.holds().await, Some(scopes("alerts:read metrics:read")));

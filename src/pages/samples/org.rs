@@ -12,7 +12,8 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         ("org-clients", show(&clients(client_rows(), waiting()))),
         ("org-clients-empty", show(&clients(Vec::new(), Vec::new()))),
         ("org-client", show(&client(None, None))),
-        ("org-client-confirm", show(&client(None, Some(AskedToConfirm::Block { users: 3 })))),
+        ("org-client-confirm", show(&client(None, Some(AskedToConfirm::Block { users: 3, keys: 1 })))),
+        ("org-client-restrict", show(&client(None, Some(asked_to_restrict())))),
         ("org-client-blocked", show(&blocked())),
         ("org-client-app", show(&of_app(None))),
         ("org-client-disable-key", show(&of_app(Some(asked_to_disable())))),
@@ -360,6 +361,17 @@ fn of_app(confirm: Option<AskedToConfirm>) -> OrgClientPage {
         keys: vec![key(4, "Grafana CLI", Some(1), KeyStanding::Live), key(1, "Grafana CLI", None, by_hand)],
     };
     OrgClientPage { app: Some(app), ..client(None, confirm) }
+}
+
+fn asked_to_restrict() -> AskedToConfirm {
+    let scopes = |text: &str| text.split_whitespace().map(ToOwned::to_owned).collect();
+    AskedToConfirm::Restrict {
+        users: 3,
+        keys: 1,
+        scopes: scopes("metrics:read"),
+        loses: scopes("logs:read rules:write"),
+        all: false,
+    }
 }
 
 fn asked_to_disable() -> AskedToConfirm {

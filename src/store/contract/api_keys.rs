@@ -233,6 +233,7 @@ pub(crate) async fn whoever_has_a_key_is_told_and_counted(store: SharedStore) {
     let both = Resting { grants: 1, users: 1, orgs: 2, keys: 1 };
     let (client, holder, other) = (&partner.client.id, &partner.holder, ScopeToken::parse("logs:read").expect("a scope"));
     assert_eq!(counted(Counted::Client(client)).await, both);
+    assert_eq!(counted(Counted::App(&partner.app.id)).await, both);
     assert_eq!(counted(Counted::User(&key.user)).await, both);
     assert_eq!(counted(Counted::Org(&there.id)).await, Resting { grants: 0, users: 0, orgs: 1, keys: 1 });
     assert_eq!(counted(Counted::Holding(holder, &mints())).await, both);

@@ -224,6 +224,11 @@ impl OperatorStore for Engine {
             Counted::Org(_) => resting!("org_id = $2", "org_id = $2", ""),
             Counted::User(_) => resting!("user_id = $2", "user_id = $2", ""),
             Counted::Client(_) => resting!("client_id = $2", "client_id = $2", installed!()),
+            Counted::App(_) => resting!(
+                "client_id IN (SELECT id FROM clients WHERE app_id = $2)",
+                "app_id = $2",
+                " UNION ALL SELECT 'install', NULL, org_id FROM installs WHERE app_id = $2 AND NOT for_trial"
+            ),
             // A scope has no character that JSON escapes: it stands there as it is, in quotation marks. Keys rest on one scope.
             Counted::Holding(..) => {
                 resting!(
@@ -238,6 +243,7 @@ impl OperatorStore for Engine {
             Counted::Org(id) => query.bind(id.as_str()),
             Counted::User(id) => query.bind(id.as_str()),
             Counted::Client(id) => query.bind(id.as_str()),
+            Counted::App(id) => query.bind(id.as_str()),
             Counted::Holding(holder, scope) => {
                 query.bind(holder.as_str()).bind(format!("\"{scope}\"")).bind(scope.as_str() == API_KEYS_WRITE)
             }
