@@ -117,6 +117,9 @@ pub trait PolicyStore {
     async fn client_policy(&self, org: &OrgId, client: &ClientId) -> Result<ClientPolicy, StoreError>;
     /// What happens with new clients in `org`.
     async fn new_clients(&self, org: &OrgId) -> Result<NewClients, StoreError>;
+    /// How many clients that members of `org` authorized once would wait with new ones: nobody decided about them, and nothing of
+    /// theirs is in use.
+    async fn would_wait(&self, org: &OrgId, at: Timestamp) -> Result<u64, StoreError>;
     /// Decides that; `false` when it already was so. Clients that are in use when approval becomes necessary, by a key or installed, are allowed; those
     /// that wait when it ceases to be are undecided again.
     async fn set_new_clients(&self, org: &OrgId, to: NewClients, cause: &Cause) -> Result<bool, StoreError>;

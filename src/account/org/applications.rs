@@ -11,7 +11,7 @@ use crate::account::client::Owners;
 use crate::account::log::Names;
 use crate::account::visitor::Visitor;
 use crate::account::{App, not_found};
-use crate::pages::texts::{labels, org as texts};
+use crate::pages::texts::{Text, labels, org as texts};
 use crate::pages::views::{
     ClientKey, ClientStanding, ListChoice, ListSearch, NewClientsChoice, OrgClientRow, OrgClientsPage, OrgTab, UsedHere,
     WaitingClient,
@@ -30,10 +30,16 @@ const WAITING: u32 = 50;
 
 /// `GET /orgs/{org}/applications`.
 pub async fn show(State(app): State<App>, Path(slug): Path<String>, RawQuery(query): RawQuery, visitor: Visitor) -> Response {
-    visitor.answer(list(&app, &visitor, &slug, query.as_deref()).await)
+    visitor.answer(list(&app, &visitor, &slug, query.as_deref(), None).await)
 }
 
-async fn list(app: &App, visitor: &Visitor, slug: &str, query: Option<&str>) -> Result<Response, Trouble> {
+async fn list(
+    app: &App,
+    visitor: &Visitor,
+    slug: &str,
+    query: Option<&str>,
+    question: Option<Text>,
+) -> Result<Response, Trouble> {
     let here = Here::find(visitor, slug, GRANTS_READ)?;
     let config = &visitor.config;
     let (store, now) = (&app.node.store, app.node.now());
@@ -51,6 +57,7 @@ async fn list(app: &App, visitor: &Visitor, slug: &str, query: Option<&str>) -> 
             NewClients::Open => NewClientsChoice::Open,
             NewClients::Approval => NewClientsChoice::Approval,
         },
+        asked: question,
         saved: asked::<String>(query, "done").is_some_and(|done| done == "saved"),
         waiting,
         nothing_yet: clients.is_empty() && place.here() == place.path(),
@@ -178,12 +185,17 @@ async fn decide(app: &App, visitor: &Visitor, (slug, query): (&str, Option<&str>
     let here = Here::find(visitor, slug, GRANTS_WRITE)?;
     let (store, path) = (&app.node.store, here.path("applications"));
     let cause = visitor.cause(app);
-    if form.has("save-new-clients") {
+    if form.has("save-new-clients") || form.has("save-surely") {
         let to = match form.one("new-clients") {
             Some("open") => NewClients::Open,
             Some("approval") => NewClients::Approval,
             _ => return Err(not_found()),
         };
+        let begins = to == NewClients::Approval && store.new_clients(&here.org.id).await? == NewClients::Open;
+        if begins && !form.has("save-surely") {
+            let once = store.would_wait(&here.org.id, app.node.now()).await?;
+            return list(app, visitor, slug, query, Some(texts::let_new_wait(once))).await;
+        }
         store.set_new_clients(&here.org.id, to, &cause).await?;
         app.node.settle().await?;
         return Ok(see_other(&place(&here, query).with(&[("done", "saved")])));

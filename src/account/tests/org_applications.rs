@@ -127,7 +127,17 @@ async fn one_persons_access_ends_or_everybodys() {
 #[tokio::test]
 async fn new_applications_wait_when_the_organization_wants_it() {
     let used = Used::new().await;
-    let form = format!("csrf={}&new-clients=approval&save-new-clients=1", used.ada.csrf);
+    let gone = used.world.client("Used once").await;
+    let ended = used.world.consent(&used.world.bob, &used.world.acme, &gone, "metrics:read").await;
+    used.world.node.store.revoke_client(&used.world.acme.id, &gone.id, &used.world.node.own_cause()).await.expect("revoked");
+    assert!(!used.world.is_live(&ended).await);
+    let asked = used.world.submit(&used.ada, PATH, "new-clients=approval&save-new-clients=1").await;
+    for shown in ["Let new applications wait?", "1 application that members authorized before", "name=\"save-surely\""] {
+        assert!(asked.status == StatusCode::OK && asked.body.contains(shown), "{shown}: {}", asked.body);
+    }
+    let before = used.world.node.store.new_clients(&used.world.acme.id).await.expect("an answer");
+    assert_eq!(before, NewClients::Open, "asking changes nothing");
+    let form = format!("csrf={}&new-clients=approval&save-surely=1", used.ada.csrf);
     let done = used.world.post(&used.ada, PATH, &form, &[]).await;
     let page = used.world.get(Some(&used.ada), location(&done)).await;
     assert!(page.body.contains("an administrator approves each new application"), "{}", page.body);

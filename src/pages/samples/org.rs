@@ -245,6 +245,7 @@ fn clients(clients: Vec<OrgClientRow>, waiting: Vec<WaitingClient>) -> OrgClient
         csrf: CSRF.to_owned(),
         may_change: true,
         new_clients: if waiting.is_empty() { NewClientsChoice::Open } else { NewClientsChoice::Approval },
+        asked: waiting.is_empty().then(|| texts::org::let_new_wait(2)),
         saved: !waiting.is_empty(),
         older: (!clients.is_empty()).then(|| "/orgs/acme/applications?from=50".to_owned()),
         here: "/orgs/acme/applications?from=25".to_owned(),

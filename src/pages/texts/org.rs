@@ -369,6 +369,22 @@ pub fn not_installed(application: &DisplayName) -> Text {
     Text::filled(format!("{application} is not installed"))
 }
 
+/// What letting new applications wait does, and to how many that are not new.
+#[must_use]
+pub fn let_new_wait(once: u64) -> Text {
+    let once = match once {
+        0 => String::new(),
+        1 => " 1 application that members authorized before, and that nobody uses any more, waits with them.".to_owned(),
+        _ => format!(
+            " {} applications that members authorized before, and that nobody uses any more, wait with them.",
+            grouped(once)
+        ),
+    };
+    Text::filled(format!(
+        "Members can't authorize an application that is new here until an administrator approves it.{once} What is in use goes on: authorizations, API keys and installed applications."
+    ))
+}
+
 /// What a review found. How many could be narrowed is known when all of it is on the page.
 #[must_use]
 pub fn review(total: u64, unused: u64, wide: Option<u64>) -> Text {

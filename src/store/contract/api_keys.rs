@@ -164,6 +164,7 @@ pub(crate) async fn approval_spares_keys_and_installations(store: SharedStore) {
     assert_eq!(standing().await, stands);
     store.revoke_grant(&grant.id, None, RevokeReason::User, &cause(3)).await.expect("an answer");
     assert_eq!(standing().await, stands, "a key outlives its grant");
+    assert_eq!(store.would_wait(&there.id, after(4)).await.expect("an answer"), 0);
     assert!(store.set_new_clients(&there.id, NewClients::Approval, &cause(4)).await.expect("an answer"));
     assert_eq!(standing().await, stands, "it was in use when this was switched on");
 
@@ -175,6 +176,8 @@ pub(crate) async fn approval_spares_keys_and_installations(store: SharedStore) {
         if !installed {
             store.uninstall_app(&other.id, &partner.app.id, &cause(6)).await.expect("an answer");
         }
+        let would_wait = store.would_wait(&other.id, after(7)).await.expect("an answer");
+        assert_eq!(would_wait, u64::from(!installed), "{slug}");
         assert!(store.set_new_clients(&other.id, NewClients::Approval, &cause(8)).await.expect("an answer"));
         assert_eq!(policy(&other).await, stance, "{slug}");
     }

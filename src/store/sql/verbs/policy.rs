@@ -400,6 +400,23 @@ impl PolicyStore for Engine {
         new_clients(&mut connection, org).await
     }
 
+    async fn would_wait(&self, org: &OrgId, at: Timestamp) -> Result<u64, StoreError> {
+        let row = sqlx::query(
+            "SELECT COUNT(*) AS many FROM org_clients o JOIN clients c ON c.id = o.client_id AND c.deleted_at IS NULL \
+             AND (c.org_id IS NULL OR c.org_id <> $1) WHERE o.org_id = $1 AND NOT EXISTS (SELECT 1 FROM client_policies p \
+             WHERE p.org_id = $1 AND p.client_id = o.client_id AND p.stance IS NOT NULL) AND NOT EXISTS (SELECT 1 FROM grants g \
+             WHERE g.org_id = $1 AND g.client_id = o.client_id AND g.revoked_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > $2)) \
+             AND NOT EXISTS (SELECT 1 FROM api_keys k WHERE k.client_id = o.client_id AND k.org_id = $1 AND k.disabled_at IS NULL) \
+             AND NOT EXISTS (SELECT 1 FROM installs i WHERE i.org_id = $1 AND i.app_id = c.app_id AND NOT i.for_trial)",
+        )
+        .bind(org.as_str())
+        .bind(at.millis())
+        .fetch_one(&mut *self.reader().await?)
+        .await
+        .doing("count the clients that would wait")?;
+        Fields::of(&row, "org_clients", "many").count("many")
+    }
+
     async fn set_new_clients(&self, org: &OrgId, to: NewClients, cause: &Cause) -> Result<bool, StoreError> {
         let mut tx = self.begin(cause).await?;
         if to == NewClients::Open && new_clients(tx.connection(), org).await? == NewClients::Open {
