@@ -219,7 +219,7 @@ fn narrowing(known: &ClientUse, most: &ScopeSet) -> Option<AskedToConfirm> {
         None => known.scopes.clone(),
     };
     let loses = held.difference(most);
-    let named = |scopes: &ScopeSet| scopes.iter().map(ToString::to_string).collect();
+    let named = |scopes: &ScopeSet| scopes.iter().map(ToString::to_string).collect::<Vec<_>>();
     (!loses.is_empty()).then(|| AskedToConfirm::Restrict {
         users: known.users,
         keys: known.keys.len() as u64,

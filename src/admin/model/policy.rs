@@ -14,7 +14,8 @@ pub struct OrgPolicyView {
     /// `open`: members may authorize clients that nobody decided about; `approval`: an administrator approves each first.
     #[schema(value_type = String, example = "open")]
     pub new_clients: NewClients,
-    /// A page of the clients that wait for an administrator, hold a live grant or an API key, are installed or were decided about; those made last first.
+    /// A page of the clients that wait for an administrator, hold a live grant or an API key, are installed or were decided about; those
+    /// made last first.
     pub clients: Vec<ClientPolicyView>,
     /// Where to go on (`cursor`); `null` at the end.
     pub next: Option<String>,
