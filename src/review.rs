@@ -8,16 +8,18 @@ use utoipa::ToSchema;
 use crate::config::Config;
 use crate::node::Node;
 use crate::record::{Cause, ControlEvent, Operation, csv_row};
-use crate::store::{ClientOrigin, GrantFacts, GrantSearch, GrantStanding, Idle, Org, StoreError};
-use crate::token::{Refusal, effective, standing};
-use crate::types::{ClientId, GrantId, RoleName, ScopeSet, Timestamp, UserId, rfc3339};
+use crate::store::{
+    ApiKeyFacts, ApiKeySearch, ApiKeyStanding, ClientOrigin, GrantFacts, GrantSearch, GrantStanding, Idle, Org, StoreError,
+};
+use crate::token::{Refusal, effective, effective_of_key, standing, standing_of_key};
+use crate::types::{ApiKeyId, ClientId, GrantId, RoleName, ScopeSet, Timestamp, UserId, rfc3339};
 
 /// Access that was not used for so long is proposed for removal.
 pub const STALE: Duration = Duration::from_hours(24 * 90);
 /// Grants that are read at once.
 const BATCH: u32 = 500;
 
-/// One live grant, as it is reviewed.
+/// One live grant, or an API key that works, as it is reviewed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = ReviewEntry)]
 pub struct Entry {
@@ -65,6 +67,11 @@ pub struct Entry {
     /// The same as a reason, for pages; it is not part of a report.
     #[serde(skip)]
     pub standing: Option<Refusal>,
+    /// Of an API key: its id. It was made through `grant`, which may have ended, and on behalf of `user`, who may have left; its roles do
+    /// not matter then, and nobody notes which of its scopes calls needed.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub api_key: Option<ApiKeyId>,
     /// What a reviewer should look at: `keep`, `narrow` (scopes were never used) or `revoke` (not used for 90 days).
     pub proposal: Proposal,
 }
@@ -174,6 +181,33 @@ pub async fn newest(
     described(node, config, &facts, now).await
 }
 
+/// The API keys of `org` that work and are wanted, newest first. A key outlives the grant that made it, so no list of grants names it; an
+/// application has one at a time.
+///
+/// # Errors
+/// When the store fails.
+pub async fn keys(node: &Node, config: &Config, org: &Org, wanted: Wanted<'_>) -> Result<Vec<Entry>, StoreError> {
+    let now = node.now();
+    let search = ApiKeySearch {
+        org: Some(org.id.clone()),
+        standing: Some(ApiKeyStanding::Live),
+        text: wanted.text.to_owned(),
+        ..ApiKeySearch::default()
+    };
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let some = node.store.find_api_keys(&search, after.as_ref(), BATCH).await?;
+        let Some(last) = some.last() else { break };
+        after = Some((last.created_at, last.id.clone()));
+        let ids: Vec<_> = some.into_iter().map(|key| key.id).collect();
+        let facts = node.store.facts_of_api_keys(&ids).await?;
+        all.extend(facts.iter().map(|f| Entry::of_key(config, f, now)));
+    }
+    let idles = |entry: &Entry| now.since(entry.last_used_at.unwrap_or(entry.granted_at)) >= STALE;
+    all.retain(|entry| wanted.idle.is_none_or(|idle| idles(entry) == (idle == Idle::Since)));
+    Ok(all)
+}
+
 /// Writes into the log of `org` that its review was read.
 ///
 /// # Errors
@@ -211,6 +245,34 @@ impl Entry {
             unused_scopes: grant.scopes.difference(used),
             suspended: suspended.map(|refusal| refusal.to_string()),
             standing: suspended,
+            api_key: None,
+            proposal: Proposal::Keep,
+        };
+        entry.proposal = entry.propose(now);
+        entry
+    }
+
+    fn of_key(config: &Config, facts: &ApiKeyFacts, now: Timestamp) -> Self {
+        let key = &facts.key;
+        let suspended = standing_of_key(facts, now).err();
+        let works = effective_of_key(config, facts, now).now;
+        let mut entry = Self {
+            grant: key.grant.clone(),
+            user: key.user.clone(),
+            user_email: facts.user.email.clone(),
+            roles: String::new(),
+            client: key.client.clone(),
+            client_name: facts.client.name.clone(),
+            client_origin: facts.client.origin,
+            granted_at: key.created_at,
+            expires_at: None,
+            last_used_at: key.last_used_at,
+            scopes: key.scopes.clone(),
+            effective_scopes: if suspended.is_some() { ScopeSet::default() } else { config.catalogue.scopes(&works) },
+            unused_scopes: ScopeSet::default(),
+            suspended: suspended.map(|refusal| refusal.to_string()),
+            standing: suspended,
+            api_key: Some(key.id.clone()),
             proposal: Proposal::Keep,
         };
         entry.proposal = entry.propose(now);
@@ -266,6 +328,7 @@ pub fn csv_head() -> String {
         "unused_scopes",
         "suspended",
         "proposal",
+        "api_key",
     ];
     csv_row(&head.map(ToOwned::to_owned))
 }
@@ -298,6 +361,7 @@ pub fn csv_lines(entries: &[Entry]) -> String {
             e.unused_scopes.to_string(),
             e.suspended.clone().unwrap_or_default(),
             e.proposal.name().to_owned(),
+            e.api_key.as_ref().map(ToString::to_string).unwrap_or_default(),
         ]));
     }
     text

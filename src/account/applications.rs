@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::config::{Config, Risk};
 use crate::node::Node;
 use crate::pages::views::ScopeLabel;
-use crate::store::{GrantFacts, GrantState, GrantUse, StoreError};
+use crate::store::{ApiKey, ApiKeyState, GrantFacts, GrantState, GrantUse, StoreError};
 use crate::token::{Refusal, effective, standing};
 use crate::types::{GrantId, ScopeBits, ScopeToken, Timestamp, UserId};
 
@@ -29,6 +29,17 @@ pub struct Application {
     user: ScopeBits,
     /// Calls on each of the last [`DAYS`] days, oldest first, and every scope that was ever used.
     pub usage: GrantUse,
+}
+
+/// The API keys that work which an application made on behalf of whoever authorized it. They are the organization's: they go on when the
+/// grant ends.
+///
+/// # Errors
+/// When the store fails.
+pub async fn keys_of(node: &Node, facts: &GrantFacts) -> Result<Vec<ApiKey>, StoreError> {
+    let Some(of) = &facts.client.app else { return Ok(Vec::new()) };
+    let keys = node.store.api_keys_of_app(&facts.org.id, &of.app).await?;
+    Ok(keys.into_iter().filter(|key| key.state == ApiKeyState::Live && key.user == facts.user.id).collect())
 }
 
 /// Why an application can't use a scope now.

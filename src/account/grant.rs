@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use url::form_urlencoded::Serializer;
 
 use super::activity;
-use super::applications::{Application, application};
+use super::applications::{Application, application, keys_of};
 use super::client;
 use super::form::Form;
 use super::log::{Names, open_cursor, seal_cursor};
@@ -19,10 +19,10 @@ use super::standing;
 use super::{App, audit, not_found};
 use crate::config::Config;
 use crate::pages::texts::{Text, account as texts};
-use crate::pages::views::{ActivityFilter, CalledFrom, DecisionFilter, GrantNotice, GrantPage, Section, UsedHere};
+use crate::pages::views::{ActivityFilter, CalledFrom, DecisionFilter, GrantNotice, GrantPage, OwnKey, Section, UsedHere};
 use crate::pages::{DisplayName, When, program};
 use crate::record::Actor;
-use crate::store::{self, AuditFilter, Cursor};
+use crate::store::{self, ApiKey, AuditFilter, Cursor};
 use crate::types::{GrantId, ScopeSet, ScopeToken, Timestamp};
 use crate::web::{Params, Peer, SignedIn, Trouble, page, see_other};
 
@@ -135,6 +135,7 @@ async fn shown(
         days: (day(now), facts.grant.expires_at.map(|end| day(end.minus(DAY)))),
         suspended: grant.idle.map(standing::idle),
         scopes: scopes(config, grant, now),
+        keys: keys_of(&app.node, facts).await?.iter().map(|key| own_key(key, now)).collect(),
         calls: calls(grant),
         rows: found.rows.iter().map(|r| audit::row(&r.record, &names, now)).collect(),
         older: found.next.map(|next| sealed(&[&asked.behind[..], &[next]].concat())),
@@ -143,6 +144,16 @@ async fn shown(
         path,
     };
     Ok(page(status, &view))
+}
+
+fn own_key(key: &ApiKey, now: Timestamp) -> OwnKey {
+    OwnKey {
+        id: key.id.to_string(),
+        last4: key.last4.clone(),
+        scopes: key.scopes.iter().map(ToString::to_string).collect(),
+        made: When::new(key.created_at, now),
+        last_used: key.last_used_at.map(|at| When::new(at, now)),
+    }
 }
 
 /// From where it last called, as it is shown.

@@ -8,7 +8,7 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 
 use super::activity::activity;
-use super::applications::{Application, ScopeWords, applications};
+use super::applications::{Application, ScopeWords, applications, keys_of};
 use super::client::Owners;
 use super::form::Form;
 use super::{App, not_found, standing};
@@ -63,7 +63,8 @@ async fn notice(app: &App, query: &str, who: &SignedIn) -> Result<Option<Applica
     }
     let (application, organization) = (DisplayName::new(&ended.client.name), DisplayName::new(&ended.org.name));
     let refused = last_refusal(app, &ended).await?.map_or(Text::NONE, texts::refused_later);
-    Ok(Some(ApplicationsNotice::Revoked { application, organization, refused }))
+    let keys = keys_of(&app.node, &ended).await?.first().map_or(Text::NONE, |key| texts::key_goes_on(&key.last4));
+    Ok(Some(ApplicationsNotice::Revoked { application, organization, refused, keys }))
 }
 
 /// How long after its end a grant was last tried, when that is on record.

@@ -11,8 +11,8 @@ use super::error::ApiError;
 use super::openapi::Refusals;
 use super::own::{OwnApplication, Whence, own_application};
 use crate::account::activity::last_from;
-use crate::account::applications::with_use;
-use crate::admin::{self, Administration, EndedSessions, GrantChange, SessionView};
+use crate::account::applications::{keys_of, with_use};
+use crate::admin::{self, Administration, EndedSessions, GrantChange, SessionView, api_key_view};
 use crate::store::{GrantFacts, RevokeReason};
 use crate::types::{GrantId, ScopeToken, Timestamp};
 
@@ -83,7 +83,7 @@ pub(super) async fn list(caller: Caller, Params(page): Params<PageQuery>) -> Ans
     Ok(Json(Page::cut(views, |own: &OwnApplication| own.grant.id.to_string(), &page)?))
 }
 
-/// One of them, with from where it last called.
+/// One of them, with from where it last called, and the API keys that it made on your behalf.
 #[utoipa::path(
     get, path = "/api/v1/me/applications/{grant}", tag = "me", security(("token" = ["applications:read"])),
     params(("grant" = String, Path, description = "Id of a grant")),
@@ -99,7 +99,8 @@ pub(super) async fn show(caller: Caller, Named(grant): Named) -> Answer<OwnAppli
 async fn detailed(caller: &Caller, facts: GrantFacts) -> Answer<OwnApplication> {
     let one = with_use(&caller.node, &caller.config, vec![facts]).await?.pop().ok_or_else(missing)?;
     let last_called_from = last_from(&caller.node, &one).await?.map(Whence::from);
-    Ok(Json(OwnApplication { last_called_from, ..own_application(&caller.config, &one, caller.node.now()) }))
+    let api_keys = keys_of(&caller.node, &one.facts).await?.iter().map(api_key_view).collect();
+    Ok(Json(OwnApplication { api_keys, last_called_from, ..own_application(&caller.config, &one, caller.node.now()) }))
 }
 
 /// Takes scopes from what you authorized, or sets when it ends; the application's tokens follow before the answer.
@@ -115,7 +116,7 @@ pub(super) async fn update(caller: Caller, Named(grant): Named, Body(change): Bo
     detailed(&caller, own(&caller, &grant).await?).await
 }
 
-/// Ends what you authorized: the application's tokens stop working before the answer.
+/// Ends what you authorized: the application's tokens stop working before the answer. An API key that it made on your behalf goes on.
 #[utoipa::path(
     delete, path = "/api/v1/me/applications/{grant}", tag = "me", security(("token" = ["applications:write"])),
     params(("grant" = String, Path, description = "Id of a grant")),

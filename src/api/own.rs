@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use crate::account::activity::{self, CalledFrom};
 use crate::account::applications::{Application, ScopeWords};
 use crate::account::log::{Doer, Doers};
-use crate::admin::{GrantView, grant_view};
+use crate::admin::{ApiKeyView, GrantView, grant_view};
 use crate::config::{Config, Risk};
 use crate::record::{AuditRecord, Decision, Event, Outcome, operation, summary};
 use crate::types::{ClientId, RecordId, RequestId, Timestamp, UserId, rfc3339};
@@ -23,6 +23,10 @@ pub struct OwnApplication {
     pub permissions: Vec<OwnPermission>,
     /// Calls on each of the last 30 days (UTC), oldest first, with those that were refused.
     pub calls_per_day: Vec<u64>,
+    /// API keys that it made on your behalf and that work. They are the organization's: they go on when you revoke this. Lists leave them
+    /// out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub api_keys: Vec<ApiKeyView>,
     /// From where it last called. Lists leave it out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_called_from: Option<Whence>,
@@ -122,6 +126,7 @@ pub(super) fn own_application(config: &Config, application: &Application, now: T
         idle: application.idle.map(|why| why.code().to_owned()),
         permissions: application.scopes(config).into_iter().map(permission).collect(),
         calls_per_day: application.usage.calls_per_day.clone(),
+        api_keys: Vec::new(),
         last_called_from: None,
     }
 }

@@ -74,7 +74,8 @@ pub(super) async fn set_policy(caller: Caller, Body(to): Body<NewClientsChange>)
     Ok(Json(Policy { new_clients: to.new_clients }))
 }
 
-/// Clients that members authorized, that were decided about, or that wait for that; those that were made last first.
+/// Clients that members authorized, that have a working API key or are installed, that were decided about, or that wait for that; those
+/// that were made last first.
 #[utoipa::path(
     get, path = "/api/v1/policy/clients", tag = "policy", security(("token" = ["grants:read"])),
     params(PolicyQuery),
@@ -128,7 +129,8 @@ pub(super) async fn revoke_all(caller: Caller, Named(client): Named) -> Answer<R
     Ok(Json(caller.administration().revoke_client(&org, known.client.as_str()).await?))
 }
 
-/// Access review: every live grant with what was never used and a proposal, newest first. That it was read is on record, page by page.
+/// Access review: every live grant with what was never used and a proposal, newest first; on the last page all API keys that work follow,
+/// beyond the limit (`api_key`). That it was read is on record, page by page.
 #[utoipa::path(
     get, path = "/api/v1/review", tag = "policy", security(("token" = ["grants:read"])),
     params(ReviewQuery),
@@ -141,7 +143,11 @@ pub(super) async fn review(caller: Caller, Params(query): Params<ReviewQuery>) -
     let page = (after.as_ref(), one_more(limit));
     let entries = review::newest(&caller.node, &caller.config, caller.org(), wanted, page).await?;
     review::noted(&caller.node, caller.org(), &caller.cause()).await?;
-    Ok(Json(Page::found(entries, limit, |last| made(last.granted_at, &last.grant), |entry| entry)))
+    let mut page = Page::found(entries, limit, |last| made(last.granted_at, &last.grant), |entry| entry);
+    if page.next.is_none() {
+        page.data.extend(review::keys(&caller.node, &caller.config, caller.org(), wanted).await?);
+    }
+    Ok(Json(page))
 }
 
 /// A client that the organization has anything to do with. Of others, such as drafts elsewhere, nothing is said.

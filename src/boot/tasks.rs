@@ -80,9 +80,10 @@ async fn forget(node: &Node) {
         let error = &error as &(dyn std::error::Error + 'static);
         tracing::warn!(error, step, "housekeeping failed; it is tried again");
     };
+    // Before what has ended is forgotten: that is how what was made in tests is known.
+    done("trials", store.end_trial_installs(&node.own_cause()).await);
     done("ended", store.forget_ended(now.minus(KEEP_ENDED)).await);
     done("refresh_tokens", store.forget_refresh_tokens(now.minus(KEEP_REFRESH_TOKENS)).await);
-    done("trials", store.end_trial_installs(&node.own_cause()).await);
     done("changes", store.forget_changes(now.minus(KEEP_CHANGES)).await);
     let unused = now.minus(config.oauth.dynamic_client_ttl);
     done("clients", store.purge_unused_dynamic_clients(unused, &node.own_cause()).await);

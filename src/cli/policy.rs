@@ -114,9 +114,17 @@ fn rows(clients: &[ClientPolicyView]) -> String {
     let row = |c: &ClientPolicyView| {
         let most = c.scopes.as_ref().map_or_else(|| "not restricted".to_owned(), ToString::to_string);
         let used = or_dash(c.last_used_at);
-        [c.client.to_string(), c.client_name.clone(), name_of(&c.stance), c.users.to_string(), used, most]
+        [
+            c.client.to_string(),
+            c.client_name.clone(),
+            name_of(&c.stance),
+            c.users.to_string(),
+            c.keys.len().to_string(),
+            used,
+            most,
+        ]
     };
-    table(["CLIENT ID", "NAME", "STANCE", "USERS", "LAST USED", "AT MOST"], clients.iter().map(row))
+    table(["CLIENT ID", "NAME", "STANCE", "USERS", "KEYS", "LAST USED", "AT MOST"], clients.iter().map(row))
 }
 
 pub(super) async fn review(

@@ -21,7 +21,7 @@ use crate::mcp;
 use crate::node::Node;
 use crate::record::McpCall;
 use crate::telemetry::{Metrics, RouteMetrics};
-use crate::token::{Claims, Principal, Rejected};
+use crate::token::{Claims, Presented, Principal, Rejected};
 use crate::types::RouteId;
 
 /// What is known about a refused request.
@@ -216,7 +216,10 @@ pub async fn still_allowed(node: &Node, config: &Config, permit: &Permit) -> Res
         Some(principal) if permit.is_enforced() && !node.verifier.is_current(principal, config, node.now()) => {
             match node.verifier.again(principal, config, node.now()).await {
                 Ok(now) => permit.check_again(&now),
-                Err(Rejected::Refused { refusal, .. }) => Err(Denial::Token(refusal)),
+                Err(Rejected::Refused { refusal, .. }) => Err(match principal.presented {
+                    Presented::ApiKey(_) => Denial::Key(refusal),
+                    Presented::AccessToken => Denial::Token(refusal),
+                }),
                 Err(Rejected::Guessing { wait }) => Err(Denial::Rate { of: Counting::Guesses, wait }),
                 Err(Rejected::Fault(error)) => {
                     tracing::error!(error = &error as &dyn std::error::Error, "a token can't be resolved");

@@ -143,7 +143,7 @@ fn challenge(denial: &Denial, scene: &Scene<'_>) -> Option<String> {
     let metadata = scene.config.issuer.at(&format!("/.well-known/oauth-protected-resource{}", api.mount));
     let (error, scopes) = match denial {
         Denial::NoToken => (None, api.advertised.clone()),
-        Denial::Token(_) | Denial::Audience => (Some("invalid_token"), api.advertised.clone()),
+        Denial::Token(_) | Denial::Key(_) | Denial::Audience => (Some("invalid_token"), api.advertised.clone()),
         Denial::Scopes { needed, grantable: true, .. } => {
             // The union: clients replace what they hold by what the challenge names.
             let held = scene.principal.map(|p| p.claims.scope.clone()).unwrap_or_default();

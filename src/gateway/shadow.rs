@@ -109,7 +109,7 @@ pub fn waive(asked: &Asked<'_>, refused: Refused) -> Result<Permit, Box<Refused>
         return Err(Box::new(Refused { denial: Denial::Unclean(unclean), ..refused }));
     }
     let caller = refused.claims.as_deref().map(said).or_else(|| refused.principal.as_ref().map(|p| p.caller().to_caller()));
-    let known = refused.principal.filter(|_| !matches!(refused.denial, Denial::Token(_) | Denial::Audience));
+    let known = refused.principal.filter(|_| !matches!(refused.denial, Denial::Token(_) | Denial::Key(_) | Denial::Audience));
     let passage = if known.is_some() { passage(&refused.denial) } else { Passage::AsItCame };
     let mut waived = Waived::of(&refused.denial, passage);
     waived.matched = route.is_some();

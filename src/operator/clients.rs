@@ -129,8 +129,14 @@ async fn shown(app: &App, who: &Operating, id: &str, asked: &Asked) -> Result<Re
 }
 
 fn holder(one: &Holding) -> ClientHolder {
-    let Holding { org, grants, users } = one;
-    ClientHolder { href: format!("{FIRST}/{}", org.slug), name: DisplayName::new(&org.name), grants: *grants, users: *users }
+    let Holding { org, grants, users, keys } = one;
+    ClientHolder {
+        href: format!("{FIRST}/{}", org.slug),
+        name: DisplayName::new(&org.name),
+        grants: *grants,
+        users: *users,
+        keys: *keys,
+    }
 }
 
 const fn switched(state: ClientState) -> ClientSwitched {

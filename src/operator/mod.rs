@@ -247,5 +247,5 @@ async fn named_org(app: &App, slug: &str) -> Result<Option<Org>, StoreError> {
 
 async fn at_stake(app: &App, on: Counted<'_>) -> Result<AtStake, StoreError> {
     let resting = app.node.store.resting(on, app.node.now()).await?;
-    Ok(AtStake { grants: resting.grants, users: resting.users, orgs: resting.orgs })
+    Ok(AtStake { grants: resting.grants, users: resting.users, orgs: resting.orgs, keys: resting.keys })
 }

@@ -11,7 +11,9 @@ use super::{App, Asked, Operating, at_stake, nothing, told, why};
 use crate::admin::{Administration as _, ScopeDecision, ScopeVerdict};
 use crate::config::Risk;
 use crate::pages::texts::{Text, operator as texts};
-use crate::pages::views::{Approval, OperatorScopePage, OperatorScopeRow, OperatorScopesPage, ScopeLabel, ScopeNotice};
+use crate::pages::views::{
+    Approval, OperatorScopePage, OperatorScopeRow, OperatorScopesPage, ScopeEnding, ScopeLabel, ScopeNotice,
+};
 use crate::pages::{DisplayName, When, plain_lines};
 use crate::store::{Counted, Holder, ScopeRequest, ScopeRequestState, ScopeRequests, StoreError};
 use crate::types::{AppId, OrgId, ScopeToken, Timestamp, UserId};
@@ -93,23 +95,30 @@ pub async fn show(
 ) -> Response {
     let outcome = async {
         let one = find(&app, &holder, &scope).await?;
-        shown(&app, &who, &one, &Asked::of(query.as_deref()), None).await
+        shown(&app, &who, &one, &Asked::of(query.as_deref()), Said::Nothing).await
     };
     let outcome = outcome.await;
     who.answer(&app, outcome).await
 }
 
-async fn shown(
-    app: &App,
-    who: &Operating,
-    one: &ScopeRequest,
-    asked: &Asked,
-    problem: Option<(StatusCode, Text)>,
-) -> Result<Response, Trouble> {
+/// What the page says besides.
+enum Said {
+    Nothing,
+    /// Why nothing was decided.
+    Problem(StatusCode, Text),
+    /// What ended with what was decided: grants and keys.
+    Ended(u64, u64),
+}
+
+async fn shown(app: &App, who: &Operating, one: &ScopeRequest, asked: &Asked, said: Said) -> Result<Response, Trouble> {
     let now = app.node.now();
     let entry = who.config.catalogue.entry(&one.scope);
     let approval = approval(one, now);
-    let (status, problem) = problem.map_or((StatusCode::OK, None), |(status, text)| (status, Some(text)));
+    let (status, problem, ended) = match said {
+        Said::Nothing => (StatusCode::OK, None, None),
+        Said::Problem(status, text) => (status, Some(text), None),
+        Said::Ended(grants, keys) => (StatusCode::OK, None, Some(texts::ended_with_it(grants, keys))),
+    };
     let view = OperatorScopePage {
         frame: who.frame(),
         csrf: who.csrf(),
@@ -128,7 +137,13 @@ async fn shown(
         },
         comment: one.comment.as_deref().map(plain_lines),
         stake: at_stake(app, Counted::Holding(&one.holder, &one.scope)).await?,
-        withdrawing: asked.is("confirm", "withdraw") && matches!(approval, Approval::Given { .. }),
+        asked_to: match &approval {
+            Approval::Given { .. } | Approval::Waiting { until: Some(_) } if asked.is("confirm", "withdraw") => {
+                Some(ScopeEnding::Withdraw)
+            }
+            Approval::Waiting { until: Some(_) } if asked.is("confirm", "deny") => Some(ScopeEnding::Deny),
+            _ => None,
+        },
         notice: match (&approval, asked.text("done").as_str()) {
             (Approval::Given { .. }, "approved") => Some(ScopeNotice::Approved),
             (Approval::Denied, "denied") => Some(ScopeNotice::Denied),
@@ -137,6 +152,7 @@ async fn shown(
         },
         approval,
         problem,
+        ended,
     };
     Ok(page(status, &view))
 }
@@ -173,17 +189,23 @@ async fn decide(app: &App, who: &Operating, (holder, scope): (&str, &str), body:
         () => None,
     };
     if let Some(problem) = problem {
-        return shown(app, who, &one, &Asked::of(None), Some((StatusCode::UNPROCESSABLE_ENTITY, problem))).await;
+        // The question stays, if it was one.
+        let asked = Asked::of(unsaid.then_some("confirm=deny"));
+        return shown(app, who, &one, &asked, Said::Problem(StatusCode::UNPROCESSABLE_ENTITY, problem)).await;
     }
     let lives = lives.filter(|_| verdict == ScopeVerdict::Approve);
     let decision = ScopeDecision { scope: one.scope.to_string(), verdict, lives, comment };
     match told(who.administration(app).decide_scope(one.holder.as_str(), decision).await)? {
+        Ok(decided) if decided.revoked_grants + decided.disabled_keys > 0 => {
+            let (now, asked) = (find(app, holder, scope).await?, Asked::of(Some(&format!("done={done}"))));
+            shown(app, who, &now, &asked, Said::Ended(decided.revoked_grants, decided.disabled_keys)).await
+        }
         Ok(_) => Ok(see_other(&format!("{}?done={done}", path(&one)))),
         Err(refusal) => {
             // It may have been decided meanwhile: what is shown is what holds now.
             let now = find(app, holder, scope).await?;
-            let problem = (refusal.code.status(), why(&refusal));
-            shown(app, who, &now, &Asked::of(None), Some(problem)).await
+            let problem = Said::Problem(refusal.code.status(), why(&refusal));
+            shown(app, who, &now, &Asked::of(None), problem).await
         }
     }
 }

@@ -360,6 +360,38 @@ async fn lists_go_on_over_pages() {
 }
 
 #[tokio::test]
+async fn denying_a_renewal_asks_first_and_says_what_ended() {
+    let desk = Desk::new().await;
+    let (store, cause) = (&desk.world.node.store, desk.world.node.own_cause());
+    let browser = desk.world.sign_in(&desk.oona).await;
+    let page = "/operator/scopes/{holder}/api_keys:write";
+    let waiting = desk.get(&browser, page).await.body;
+    assert!(waiting.contains("id=\"deny\"") && !waiting.contains("ask-deny"), "nothing counts yet: {waiting}");
+    desk.post(&browser, page, "approve=1&lives=30").await;
+    assert!(store.request_scope(&desk.holder, &desk.scope, "For longer.", &cause).await.expect("asked"));
+    let renewal = desk.get(&browser, page).await.body;
+    assert!(!renewal.contains("id=\"deny\"") && renewal.contains("id=\"ask-deny\""), "{renewal}");
+    assert!(renewal.contains("id=\"ask-withdraw\""), "{renewal}");
+    for (question, head) in [("deny", "Deny api_keys:write to"), ("withdraw", "Take api_keys:write back")] {
+        let asked = desk.get(&browser, &format!("{page}?confirm={question}")).await.body;
+        assert!(asked.contains(head) && asked.contains("0 live authorizations of 0 users in 0 organizations"), "{asked}");
+        assert!(asked.contains(&format!("id=\"{question}\"")), "{asked}");
+    }
+    let unsaid = desk.post(&browser, page, "deny=1&comment=+").await;
+    assert!(unsaid.body.contains("Deny api_keys:write to") && unsaid.body.contains("Say why"), "{}", unsaid.body);
+    // Somebody holds it by now: the answer says what ended.
+    let holder = crate::types::ClientId::parse(desk.holder.as_str()).expect("a client");
+    let client = store.client(&holder).await.expect("read").expect("there");
+    let grant = desk.world.consent(&desk.world.bob, &desk.world.acme, &client, "api_keys:write").await;
+    let asked = desk.get(&browser, &format!("{page}?confirm=deny")).await.body;
+    assert!(asked.contains("1 live authorization of 1 user in 1 organization"), "{asked}");
+    let done = desk.post(&browser, page, "deny=1&comment=No+more").await;
+    assert!(done.body.contains("<strong>Denied.</strong>"), "{}", done.body);
+    assert!(done.body.contains("1 authorization and 0 API keys ended with it."), "{}", done.body);
+    assert!(!desk.world.is_live(&grant).await);
+}
+
+#[tokio::test]
 async fn a_private_scope_is_given_denied_and_taken_back() {
     let desk = Desk::new().await;
     let browser = desk.world.sign_in(&desk.oona).await;

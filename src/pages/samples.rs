@@ -379,7 +379,8 @@ pub fn applications(grants: Vec<GrantRow>, notice: Option<ApplicationsNotice>) -
 
 fn revoked() -> ApplicationsNotice {
     let refused = texts::account::refused_later(Duration::from_millis(300));
-    ApplicationsNotice::Revoked { application: "Grafana CLI".into(), organization: "Acme Production".into(), refused }
+    let keys = texts::account::key_goes_on("wxyz");
+    ApplicationsNotice::Revoked { application: "Grafana CLI".into(), organization: "Acme Production".into(), refused, keys }
 }
 
 pub fn grants() -> Vec<GrantRow> {
@@ -461,6 +462,13 @@ fn grant(rows: Vec<AuditRow>, notice: Option<GrantNotice>) -> GrantPage {
         ends: Some(ago(-60 * 24 * 49)),
         days: ("2026-11-21".to_owned(), Some("2027-01-09".to_owned())),
         scopes,
+        keys: vec![OwnKey {
+            id: "ak_1".to_owned(),
+            last4: "wxyz".to_owned(),
+            scopes: vec!["metrics:write".to_owned()],
+            made: ago(60 * 24 * 40),
+            last_used: None,
+        }],
         calls,
         filter: ActivityFilter { tool: HOSTILE.to_owned(), ..ActivityFilter::default() },
         older: (!rows.is_empty()).then(|| "/settings/applications/grant_9?cursor=x".to_owned()),

@@ -87,6 +87,8 @@ pub enum DisableReason {
     Withdrawal,
     /// Its app was removed.
     AppDeleted,
+    /// It was made in a test of its app, which has ended.
+    Trial,
 }
 
 /// The outcome of making a key.
@@ -129,6 +131,8 @@ pub trait ApiKeyStore {
     async fn mint_api_key(&self, key: &ApiKey, hash: &HashedToken, cause: &Cause) -> Result<Minted, StoreError>;
     /// A key by its value, and what it depends on, in one read.
     async fn api_key_facts(&self, hash: &HashedToken) -> Result<Option<ApiKeyFacts>, StoreError>;
+    /// The same of keys by their ids, the newest first.
+    async fn facts_of_api_keys(&self, ids: &[ApiKeyId]) -> Result<Vec<ApiKeyFacts>, StoreError>;
     /// What `api_key_facts` knows a key by.
     async fn api_key_hash(&self, id: &ApiKeyId) -> Result<Option<HashedToken>, StoreError>;
     /// One key.

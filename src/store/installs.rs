@@ -45,13 +45,14 @@ pub struct Installed {
 /// installs it until nothing of the trial lives, unless somebody consents for good, or an administrator installs it, meanwhile.
 #[async_trait]
 pub trait InstallStore {
-    /// Installs an app before anybody consents, and lets its clients through the organization's approval; `false` when it is
-    /// installed, or there is no such app.
+    /// Installs an app before anybody consents, and lets its clients through the organization's approval, those of an app that is
+    /// installed as well; `false` when it is installed and none of them needs that, or there is no such app.
     async fn install_app(&self, org: &OrgId, app: &AppId, cause: &Cause) -> Result<bool, StoreError>;
     /// Ends everything that an app has in an organization, at once: its grants, its API keys, the installation. `None` when it has
     /// nothing there.
     async fn uninstall_app(&self, org: &OrgId, app: &AppId, cause: &Cause) -> Result<Option<Footing>, StoreError>;
-    /// Uninstalls what trials installed that ended by themselves; how many installations that were.
+    /// Uninstalls what trials installed that ended by themselves, and disables the API keys that were made in them; how many
+    /// installations that were.
     async fn end_trial_installs(&self, cause: &Cause) -> Result<u64, StoreError>;
     /// The apps that an organization has, the latest first.
     async fn installs(&self, org: &OrgId) -> Result<Vec<Install>, StoreError>;

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::{Client, ClientState, Holder, Org, StoreError, User};
 use crate::record::Cause;
-use crate::types::{ClientId, OrgId, ScopeToken, Timestamp, UserId};
+use crate::types::{AppId, ClientId, OrgId, ScopeToken, Timestamp, UserId};
 
 /// An organization with how many belong to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub struct ClientSearch {
     pub state: Option<ClientState>,
 }
 
-/// What live grants are counted by.
+/// What live grants and keys are counted by.
 #[derive(Clone, Copy, Debug)]
 pub enum Counted<'a> {
     /// An organization's.
@@ -57,6 +57,8 @@ pub enum Counted<'a> {
     User(&'a UserId),
     /// A client's.
     Client(&'a ClientId),
+    /// Those of an app's clients.
+    App(&'a AppId),
     /// Those of a holder's clients that hold a scope.
     Holding(&'a Holder, &'a ScopeToken),
 }
@@ -68,8 +70,10 @@ pub struct Resting {
     pub grants: u64,
     /// Users who gave them.
     pub users: u64,
-    /// Organizations in which.
+    /// Organizations in which, with those that have its keys, or the app installed that a client is of.
     pub orgs: u64,
+    /// API keys that work: a client's, an organization's, those that were made on behalf of a user, those that a scope lets be.
+    pub keys: u64,
 }
 
 /// What a client holds in one organization.
@@ -81,6 +85,8 @@ pub struct Holding {
     pub grants: u64,
     /// Users who gave them.
     pub users: u64,
+    /// API keys that work.
+    pub keys: u64,
 }
 
 /// Verbs on operators, and searches over all organizations. A page is `(offset, limit)`.
@@ -103,7 +109,8 @@ pub trait OperatorStore {
     async fn find_clients(&self, search: &ClientSearch, page: (u32, u32)) -> Result<Vec<Client>, StoreError>;
     /// Every organization that a user is in, whatever its state, by slug.
     async fn every_org_of(&self, user: &UserId) -> Result<Vec<(Org, Vec<crate::types::RoleName>)>, StoreError>;
-    /// The organizations in which a client holds something at `at`, at most `limit`: those with the most grants first.
+    /// The organizations in which a client holds something at `at`, at most `limit`: those with the most grants first, and
+    /// those that only have a key of it or its app installed last.
     async fn holders(&self, client: &ClientId, at: Timestamp, limit: u32) -> Result<Vec<Holding>, StoreError>;
     /// What rests on something at `at`.
     async fn resting(&self, on: Counted<'_>, at: Timestamp) -> Result<Resting, StoreError>;

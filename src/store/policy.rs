@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{Client, StoreError};
+use super::{ApiKey, Client, StoreError};
 use crate::record::Cause;
 use crate::types::{ClientId, OrgId, ScopeSet, Setting, Timestamp, UserId};
 
@@ -58,7 +58,11 @@ pub struct ClientUse {
     pub users: u64,
     /// Live grants.
     pub grants: u64,
-    /// What its live grants hold together.
+    /// Its API keys that work, as far as they are concerned: they outlive the grants that made them.
+    pub keys: Vec<ApiKey>,
+    /// Since when its app is installed.
+    pub installed_at: Option<Timestamp>,
+    /// What its live grants and keys hold together.
     pub scopes: ScopeSet,
     /// When somebody first authorized it.
     pub first_granted_at: Option<Timestamp>,
@@ -73,7 +77,7 @@ pub struct ClientUse {
 /// Which clients of an organization to list.
 #[derive(Clone, Copy, Debug)]
 pub enum Listed<'a> {
-    /// Those with a live grant, and those that were decided about.
+    /// Those with a live grant or key or whose app is installed, and those that were decided about.
     Known,
     /// Those of them that match.
     Matching(&'a ClientUseSearch),
@@ -88,8 +92,8 @@ pub struct ClientUseSearch {
     pub stance: Option<Stance>,
     /// That stand so.
     pub standing: Option<UseStanding>,
-    /// Text that occurs in the client's name or id, in the name or the address of somebody who authorized it, or in a scope that it
-    /// holds, ignoring case.
+    /// Text that occurs in the client's name or id, in the name or the address of somebody who authorized it or on whose behalf a key of
+    /// it works, or in a scope that it holds, ignoring case.
     pub text: String,
 }
 
@@ -113,7 +117,10 @@ pub trait PolicyStore {
     async fn client_policy(&self, org: &OrgId, client: &ClientId) -> Result<ClientPolicy, StoreError>;
     /// What happens with new clients in `org`.
     async fn new_clients(&self, org: &OrgId) -> Result<NewClients, StoreError>;
-    /// Decides that; `false` when it already was so. Clients that are in use when approval becomes necessary are allowed; those
+    /// How many clients that members of `org` authorized once would wait with new ones: nobody decided about them, and nothing of
+    /// theirs is in use.
+    async fn would_wait(&self, org: &OrgId, at: Timestamp) -> Result<u64, StoreError>;
+    /// Decides that; `false` when it already was so. Clients that are in use when approval becomes necessary, by a key or installed, are allowed; those
     /// that wait when it ceases to be are undecided again.
     async fn set_new_clients(&self, org: &OrgId, to: NewClients, cause: &Cause) -> Result<bool, StoreError>;
     /// Allows or blocks a client; `false` when there is no such client or it already was so.
@@ -149,7 +156,7 @@ pub trait PolicyStore {
         at: Timestamp,
         (offset, limit): (u32, u32),
     ) -> Result<Vec<ClientUse>, StoreError>;
-    /// Clients of `org` with a live grant, decided about or waiting, each once and by id, the last first; at most `limit` behind
+    /// Clients of `org` with a live grant or key, installed, decided about or waiting, each once and by id, the last first; at most `limit` behind
     /// `after`.
     async fn find_clients_of_org(
         &self,

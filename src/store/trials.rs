@@ -48,6 +48,6 @@ pub trait TrialStore {
     /// Writes down what the trial with this `state` was given; once. The records are those of the grant and the token.
     async fn finish_trial(&self, trial: &Trial, grant: &GrantId, sealed: &[u8], at: Timestamp) -> Result<bool, StoreError>;
     /// Forgets the trial with this `state` and uninstalls its app from its organization, where only trials installed it and nothing of
-    /// them lives: its grant is the caller's to revoke, before this. `false` when it is not there any more.
+    /// them lives, and disables the API keys that trials of it made which have ended: its grant is the caller's to revoke, before this. `false` when it is not there any more.
     async fn end_trial(&self, trial: &Trial, cause: &Cause) -> Result<bool, StoreError>;
 }

@@ -82,6 +82,8 @@ async function newClients(window, answer) {
   await window.goto('/orgs/default/applications');
   await window.page.locator(`input[name=new-clients][value=${answer}]`).check();
   await window.page.click('#save-new-clients');
+  // Before new applications wait it asks once more.
+  if (answer === 'approval') await window.page.click('#save-surely');
   await window.page.waitForSelector('[role=status]');
 }
 
@@ -234,6 +236,7 @@ async function decidedByKeys(t, browser, mode, password, target) {
       await page.keyboard.press('Space');
       assert.equal(await box.isChecked(), false, 'Space unticks a box');
       await press('#restrict');
+      await press('#restrict-surely');
       await told();
       await press('#unrestrict');
       await told();

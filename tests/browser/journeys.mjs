@@ -225,6 +225,7 @@ async function thirdParties(window, mode) {
     assert.equal(await status(), 200, 'status after it was allowed again');
     for (const box of await page.locator('input[name=scope]').all()) await box.uncheck();
     await page.click('#restrict');
+    await page.click('#restrict-surely');
     await page.waitForSelector('[role=status]');
     assert.notEqual(await status(), 200, 'status without its scope');
     await page.click('#unrestrict');

@@ -467,6 +467,25 @@ async function uninstallsWithKeys(carol, mode, app, target) {
     await carol.window.inspect('org-key-disable');
     assert.equal(await push(key), 204, 'asking disables nothing');
   });
+  await t.check(`${mode}: whoever authorized it revokes, and the key goes on`, async () => {
+    const application = page.url().split('?')[0];
+    await carol.window.goto('/settings/applications');
+    const granted = page.locator('li.grant', { hasText: `Pushers ${mode}` }).filter({ hasText: app.name });
+    await granted.locator('button[id^=revoke-]').click();
+    await page.waitForSelector('[role=status]');
+    assert.match(await page.textContent('[role=status]'), /The API key that ends in .* goes on/);
+    assert.equal(await integration.call(tokens.access_token), 401, 'its token is refused');
+    assert.equal(await push(key), 204, 'its key is not');
+    await carol.window.goto(`/orgs/${slug}/applications`);
+    assert.match(await page.locator('tbody tr', { hasText: app.name }).textContent(), /API key of /);
+    await page.locator('input[name=new-clients][value=approval]').check();
+    await page.click('#save-new-clients');
+    await page.click('#save-surely');
+    await page.waitForSelector('[role=status]');
+    assert.equal(await push(key), 204, 'it was in use when new applications began to wait');
+    tokens = await integration.connect(carol.window, target, `Pushers ${mode}`);
+    await page.goto(application);
+  });
   await t.check(`${mode}: uninstalling disables the key and revokes what was authorized`, async () => {
     await page.goto(page.url().split('?')[0]);
     await carol.window.inspect('org-client-app');

@@ -210,6 +210,14 @@ def keys(checks: Checks, stack, acts, people, ids: tuple[str, str]):
         equal(made.status, 201, f"making a key ({made})")
         key = made.json()["key"]
         equal((push(stack, key), status(stack, key), status(stack, token)), (204, 401, 200), "push, read with the key, read with the token")
+    with checks.check(f"{say}: the authorizer leaves and the key goes on, named among what the organization uses"):
+        acts.revoke("default", acts.grant("default", client))
+        equal((push(stack, key), status(stack, token)), (204, 401), "push and call")
+        equal(acts.keys_of("default", client), [made.json()["id"]], "keys of the application")
+        acts.new_clients("default", "approval")
+        equal(push(stack, key), 204, "push, when new applications wait")
+        acts.new_clients("default", "open")
+        token = authorized(stack, people["default"], client, f"{READ} {WRITES} {MINTS}", "").tokens["access_token"]
     with checks.check(f"{say}: uninstalled, the next push and the next call are refused, and it says what it ended"):
         ended = acts.uninstall("default", app)
         equal((ended["keys"], ended["grants"] >= 1, ended["instructions"]), (1, True, "Press Uninstall."), "what was ended")

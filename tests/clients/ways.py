@@ -70,6 +70,11 @@ class Api:
     def new_clients(self, org: str, to: str):
         self.ask(org, "PUT", "/policy", {"new_clients": to})
 
+    def keys_of(self, org: str, client: str) -> list[str]:
+        """The API keys of a client that work in an organization, by its list of clients."""
+        known = self.ask(org, "GET", "/policy/clients")["data"]
+        return [key["id"] for one in known if one["client"] == client for key in one["keys"]]
+
     def waiting(self, org: str) -> list[str]:
         """The clients that wait for the organization's administrator."""
         return [one["client"] for one in self.ask(org, "GET", "/policy/clients?stance=pending")["data"]]
@@ -195,6 +200,11 @@ class Commands:
 
     def new_clients(self, org: str, to: str):
         self.run("org", "policy", "new-clients", org, to)
+
+    def keys_of(self, org: str, client: str) -> list[str]:
+        """The API keys of a client that work in an organization, by its list of clients."""
+        known = self.run("org", "policy", "show", org)["clients"]
+        return [key["id"] for one in known if one["client"] == client for key in one["keys"]]
 
     def waiting(self, org: str) -> list[str]:
         """The clients that wait for the organization's administrator."""

@@ -6,8 +6,8 @@ use serde_json::Value;
 use tollgate::admin::{Administration as _, ExplainQuery, Local};
 use tollgate::record::{Event, json};
 use tollgate::store::{
-    App, AppClient, AppState, Client, ClientAuth, ClientState, Definition, Holder, Maturity, Org, ScopeRefusal, Stage, Verdict,
-    Via,
+    App, AppClient, AppState, Client, ClientAuth, ClientState, Definition, Holder, Maturity, NewClients, Org, ScopeRefusal,
+    Stage, Verdict, Via,
 };
 use tollgate::types::{API_KEYS_WRITE, ApiKeyId, AppId, AppUuid, ClientId, PlainToken, ScopeToken, TokenKind};
 
@@ -317,6 +317,25 @@ async fn a_key_stops_with_what_it_rests_on() {
     assert_eq!(withdrawn.expect("an answer").map(|r| (r.grants, r.keys)), Some((1, 1)));
     settled().await;
     assert_eq!(partner.refused(&key).await, "key_disabled");
+    partner.gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_goes_on_when_new_applications_wait() {
+    let partner = Partner::new().await;
+    let beta = partner.gw.org("beta").await;
+    let other = member(&partner.gw, &beta, &partner.client).await;
+    let (key, _) = partner.key(&other).await;
+    let node = &partner.gw.running.node;
+    partner.gw.revoke(&other.grant).await;
+    assert_eq!(partner.push(&key).await.status, 200, "it outlives its grant");
+    assert!(node.store.set_new_clients(&beta.id, NewClients::Approval, &node.own_cause()).await.expect("an answer"));
+    node.settle().await.expect("the change is applied");
+    assert_eq!(partner.push(&key).await.status, 200, "it was in use");
+    node.store.decide_client(&beta.id, &partner.client.id, Verdict::Block, &node.own_cause()).await.expect("an answer");
+    node.settle().await.expect("the change is applied");
+    let told = partner.push(&key).await.text();
+    assert!(told.contains("this key works again once") && !told.contains("refresh"), "{told}");
     partner.gw.running.stop().await;
 }
 

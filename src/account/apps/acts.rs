@@ -14,7 +14,7 @@ use crate::apps::{AppError, Import, Imported, Manifest, NewSecret};
 use crate::pages::DisplayName;
 use crate::pages::texts::{Text, apps as texts, name};
 use crate::pages::views::{AppDeletePage, AppImportPage, Section, ShownSecret, Way};
-use crate::store::{self, AppState, Maturity, Stage};
+use crate::store::{self, AppState, Counted, Maturity, Stage};
 use crate::types::ScopeSet;
 use crate::web::{Params, Peer, SignedIn, Trouble, page, see_other};
 
@@ -106,12 +106,14 @@ pub(in crate::account) async fn delete_page(
         let visit = Visit::to_change(&app, &config, &peer, &who, &org)?;
         let found = visit.find(&id).await?;
         let path = visit.path(&found);
+        let resting = app.node.store.resting(Counted::App(&found.id), app.node.now()).await?;
         let view = AppDeletePage {
             frame: who.frame(&config, Section::Apps { slug: org.clone() }),
             action: format!("{path}/delete"),
             back: Way { href: path, text: name(&DisplayName::new(&found.draft.name)) },
             csrf: who.csrf.as_str().to_owned(),
             name: DisplayName::new(&found.draft.name),
+            ends: texts::delete((resting.grants, resting.users), resting.keys, resting.orgs),
             published: found.published_client.is_some(),
         };
         Ok(page(StatusCode::OK, &view))

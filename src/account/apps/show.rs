@@ -10,7 +10,7 @@ use crate::pages::DisplayName;
 use crate::pages::When;
 use crate::pages::texts::{Text, apps as texts};
 use crate::pages::views::{AppClientCard, AppPage, AppRow, AppsPage, AskedOfApp, Section, ShownSecret, Standing};
-use crate::store::{self, Maturity, Stage};
+use crate::store::{self, Counted, Maturity, Resting, Stage};
 use crate::web::{Params, Peer, SignedIn, Trouble, page};
 
 /// `GET /orgs/{org}/apps`.
@@ -84,9 +84,10 @@ impl Said {
 }
 
 /// What an address asks to be confirmed, if there is such a thing to do.
-fn asked(confirm: &str, standing: Standing, clients: &[AppClientCard]) -> Option<AskedOfApp> {
+fn asked(confirm: &str, standing: Standing, clients: &[AppClientCard], resting: &Resting) -> Option<AskedOfApp> {
     if confirm == "disable" {
-        return (standing != Standing::Disabled).then_some(AskedOfApp::SwitchOff);
+        let stops = texts::switch_off((resting.grants, resting.users), resting.keys, resting.orgs);
+        return (standing != Standing::Disabled).then_some(AskedOfApp::SwitchOff { stops });
     }
     let (stage, id) = confirm.strip_prefix("remove-")?.split_once('-')?;
     let client = clients.iter().find(|c| c.stage == stage && c.secrets.len() > 1)?;
@@ -117,7 +118,13 @@ pub(super) async fn one(visit: &Visit<'_>, found: &store::App, said: Said) -> Re
         may_write: visit.may_write,
         notice: said.notice,
         problem: said.problem,
-        confirm: said.confirm.and_then(|c| asked(&c, words::standing(found), &clients)),
+        confirm: match said.confirm {
+            Some(what) => {
+                let resting = node.store.resting(Counted::App(&found.id), node.now()).await?;
+                asked(&what, words::standing(found), &clients, &resting)
+            }
+            None => None,
+        },
         secret: said.secret,
         clients,
         draft: words::fields(&found.draft),

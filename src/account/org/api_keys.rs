@@ -144,7 +144,8 @@ fn standing(here: &Here, key: &ApiKey, (maker, user): (&Maker, &User), installed
     }
 }
 
-const fn suspended(refusal: Refusal) -> Text {
+/// Why a key that was not disabled does nothing.
+pub(super) const fn suspended(refusal: Refusal) -> Text {
     match refusal {
         Refusal::ClientDisabled => texts::suspended_client_disabled(),
         Refusal::ClientBlocked => texts::suspended_client_blocked(),
@@ -162,5 +163,6 @@ const fn because(reason: DisableReason) -> Text {
         DisableReason::Uninstall => texts::disabled_by_uninstalling(),
         DisableReason::Withdrawal => texts::disabled_by_withdrawal(),
         DisableReason::AppDeleted => texts::disabled_by_deletion(),
+        DisableReason::Trial => texts::disabled_by_trial(),
     }
 }

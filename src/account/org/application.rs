@@ -34,7 +34,7 @@ pub async fn show(
     RawQuery(query): RawQuery,
     visitor: Visitor,
 ) -> Response {
-    visitor.answer(one(&app, &visitor, (&slug, &client), query.as_deref()).await)
+    visitor.answer(one(&app, &visitor, (&slug, &client), query.as_deref(), None).await)
 }
 
 /// The client of this id, if the organization has anything to do with it or owns it.
@@ -61,6 +61,8 @@ async fn unused(app: &App, here: &Here, id: &ClientId) -> Result<Option<ClientUs
         policy,
         users: 0,
         grants: 0,
+        keys: Vec::new(),
+        installed_at: None,
         scopes,
         first_granted_at,
         first_used_at,
@@ -93,7 +95,13 @@ async fn led_on(app: &App, here: &Here, id: &str) -> Result<Response, Trouble> {
     }
 }
 
-async fn one(app: &App, visitor: &Visitor, (slug, id): (&str, &str), query: Option<&str>) -> Result<Response, Trouble> {
+async fn one(
+    app: &App,
+    visitor: &Visitor,
+    (slug, id): (&str, &str),
+    query: Option<&str>,
+    question: Option<AskedToConfirm>,
+) -> Result<Response, Trouble> {
     let here = Here::find(visitor, slug, GRANTS_READ)?;
     let config = &visitor.config;
     let Some(known) = lookup(app, &here, id).await? else { return led_on(app, &here, id).await };
@@ -122,9 +130,10 @@ async fn one(app: &App, visitor: &Visitor, (slug, id): (&str, &str), query: Opti
             Some(done) => notice(app, &here, &done, (&known, of_app.as_ref())).await?,
             None => None,
         },
-        confirm: match confirm {
-            Some(what) => confirmation(app, &here, &what, (&known, of_app.as_ref())).await?,
-            None => None,
+        confirm: match (question, confirm) {
+            (Some(question), _) => Some(question),
+            (None, Some(what)) => confirmation(app, &here, &what, (&known, of_app.as_ref())).await?,
+            (None, None) => None,
         },
         id: known.client.id.to_string(),
         client: shown(app, &known.client, used).await?,
@@ -186,16 +195,37 @@ async fn confirmation(
         let key = keys.find(|key| key.id == id && key.can_be_disabled());
         return Ok(key.map(|key| AskedToConfirm::DisableKey { key: key.id.clone(), last4: key.last4.clone() }));
     }
+    let keys = known.keys.len() as u64;
     Ok(match what {
-        "block" if known.policy.stance != Stance::Blocked => Some(AskedToConfirm::Block { users: known.users }),
-        "revoke-all" if known.grants > 0 => Some(AskedToConfirm::RevokeAll { users: known.users }),
+        "block" if known.policy.stance != Stance::Blocked => Some(AskedToConfirm::Block { users: known.users, keys }),
+        "revoke-all" if known.grants > 0 => Some(AskedToConfirm::RevokeAll { users: known.users, keys }),
         _ => {
             let Some(id) = what.strip_prefix("revoke-").and_then(|id| GrantId::parse(id).ok()) else { return Ok(None) };
             let now = app.node.now();
             let lives = |f: &GrantFacts| f.grant.state == GrantState::Live && f.grant.expires_at.is_none_or(|end| end > now);
             let facts = grant_here(app, here, known, &id).await?.filter(lives);
-            facts.map(|facts| AskedToConfirm::Revoke { grant: id.to_string(), user: facts.user.email })
+            facts.map(|facts| {
+                let keys = known.keys.iter().filter(|key| key.user == facts.user.id).count() as u64;
+                AskedToConfirm::Revoke { grant: id.to_string(), user: facts.user.email, keys }
+            })
         }
+    })
+}
+
+/// The question before a restriction that takes something away: from live authorizations, or from keys.
+fn narrowing(known: &ClientUse, most: &ScopeSet) -> Option<AskedToConfirm> {
+    let held = match &known.policy.scopes {
+        Some(before) => known.scopes.intersection(before),
+        None => known.scopes.clone(),
+    };
+    let loses = held.difference(most);
+    let named = |scopes: &ScopeSet| scopes.iter().map(ToString::to_string).collect::<Vec<_>>();
+    (!loses.is_empty()).then(|| AskedToConfirm::Restrict {
+        users: known.users,
+        keys: known.keys.len() as u64,
+        scopes: named(most),
+        all: loses == held,
+        loses: named(&loses),
     })
 }
 
@@ -250,12 +280,22 @@ pub async fn act(
         let form = visitor.form(body).await?;
         let here = Here::find(&visitor, &slug, GRANTS_WRITE)?;
         let known = find(&app, &here, &client).await?;
+        if form.has("restrict")
+            && let Some(question) = narrowing(&known, &ticked(&form)?)
+        {
+            return one(&app, &visitor, (&slug, &client), query.as_deref(), Some(question)).await;
+        }
         let done = decide(&app, &here, &known, &form, &visitor.cause(&app)).await?;
         app.node.settle().await?;
         let path = here.path(&format!("applications/{}", known.client.id));
         Ok(see_other(&Leaf::read(query.as_deref(), GrantId::parse).with(&path, "done", &done)))
     };
     visitor.answer(outcome.await)
+}
+
+/// The scopes whose boxes are ticked.
+fn ticked(form: &Form) -> Result<ScopeSet, Trouble> {
+    form.all("scope").map(ScopeToken::parse).collect::<Result<ScopeSet, _>>().map_err(|_| not_found())
 }
 
 /// Does what the pressed button says; the name of what was done.
@@ -269,9 +309,8 @@ async fn decide(app: &App, here: &Here, known: &ClientUse, form: &Form, cause: &
         store.decide_client(org, client, Verdict::Allow, cause).await?;
         return Ok("allowed".to_owned());
     }
-    if form.has("restrict") {
-        let most = form.all("scope").map(ScopeToken::parse).collect::<Result<ScopeSet, _>>().map_err(|_| not_found())?;
-        store.restrict_client(org, client, Some(&most), cause).await?;
+    if form.has("restrict") || form.has("restrict-surely") {
+        store.restrict_client(org, client, Some(&ticked(form)?), cause).await?;
         return Ok("restricted".to_owned());
     }
     if form.has("unrestrict") {

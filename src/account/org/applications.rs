@@ -11,12 +11,15 @@ use crate::account::client::Owners;
 use crate::account::log::Names;
 use crate::account::visitor::Visitor;
 use crate::account::{App, not_found};
-use crate::pages::texts::{labels, org as texts};
+use crate::pages::texts::{Text, labels, org as texts};
 use crate::pages::views::{
-    ClientStanding, ListChoice, ListSearch, NewClientsChoice, OrgClientRow, OrgClientsPage, OrgTab, UsedHere, WaitingClient,
+    ClientKey, ClientStanding, ListChoice, ListSearch, NewClientsChoice, OrgClientRow, OrgClientsPage, OrgTab, UsedHere,
+    WaitingClient,
 };
 use crate::pages::{DisplayName, When};
-use crate::store::{ClientState, ClientUse, ClientUseSearch, Listed, NewClients, Stance, StoreError, UseStanding, Verdict};
+use crate::store::{
+    ApiKey, ClientState, ClientUse, ClientUseSearch, Listed, NewClients, Stance, StoreError, UseStanding, Verdict,
+};
 use crate::types::{ClientId, Timestamp};
 use crate::web::{Trouble, page, see_other};
 
@@ -27,10 +30,16 @@ const WAITING: u32 = 50;
 
 /// `GET /orgs/{org}/applications`.
 pub async fn show(State(app): State<App>, Path(slug): Path<String>, RawQuery(query): RawQuery, visitor: Visitor) -> Response {
-    visitor.answer(list(&app, &visitor, &slug, query.as_deref()).await)
+    visitor.answer(list(&app, &visitor, &slug, query.as_deref(), None).await)
 }
 
-async fn list(app: &App, visitor: &Visitor, slug: &str, query: Option<&str>) -> Result<Response, Trouble> {
+async fn list(
+    app: &App,
+    visitor: &Visitor,
+    slug: &str,
+    query: Option<&str>,
+    question: Option<Text>,
+) -> Result<Response, Trouble> {
     let here = Here::find(visitor, slug, GRANTS_READ)?;
     let config = &visitor.config;
     let (store, now) = (&app.node.store, app.node.now());
@@ -48,6 +57,7 @@ async fn list(app: &App, visitor: &Visitor, slug: &str, query: Option<&str>) -> 
             NewClients::Open => NewClientsChoice::Open,
             NewClients::Approval => NewClientsChoice::Approval,
         },
+        asked: question,
         saved: asked::<String>(query, "done").is_some_and(|done| done == "saved"),
         waiting,
         nothing_yet: clients.is_empty() && place.here() == place.path(),
@@ -105,7 +115,9 @@ async fn known(app: &App, here: &Here, place: &Place, now: Timestamp) -> Result<
     let mut known = app.node.store.clients_of_org(&here.org.id, listed, now, place.range()).await?;
     let more = place.cut(&mut known);
     let owners = Owners::of(app, known.iter().map(|one| &one.client)).await?;
-    Ok((known.iter().map(|one| row(one, &owners, now)).collect(), more))
+    let mut names = Names::default();
+    names.learn(&app.node, known.iter().flat_map(|one| &one.keys).map(|key| &key.user)).await?;
+    Ok((known.iter().map(|one| row(one, (&owners, &names), now)).collect(), more))
 }
 
 async fn waiting(app: &App, here: &Here, now: Timestamp) -> Result<Vec<WaitingClient>, StoreError> {
@@ -126,12 +138,19 @@ async fn waiting(app: &App, here: &Here, now: Timestamp) -> Result<Vec<WaitingCl
     Ok(waiting.iter().map(view).collect())
 }
 
-fn row(one: &ClientUse, owners: &Owners, now: Timestamp) -> OrgClientRow {
+fn row(one: &ClientUse, (owners, names): (&Owners, &Names), now: Timestamp) -> OrgClientRow {
+    let key = |key: &ApiKey| ClientKey {
+        user: names.of(&key.user).to_owned(),
+        made: When::new(key.created_at, now),
+        last_used: key.last_used_at.map(|at| When::new(at, now)),
+    };
     OrgClientRow {
         id: one.client.id.to_string(),
         client: owners.shown(&one.client, UsedHere::Somebody, now),
         standing: standing(one),
         users: one.users,
+        keys: one.keys.iter().map(key).collect(),
+        installed: one.installed_at.map(|at| When::new(at, now)),
         scopes: one.scopes.iter().map(ToString::to_string).collect(),
         first_granted: one.first_granted_at.map(|at| When::new(at, now)),
         last_used: one.last_used_at.map(|at| When::new(at, now)),
@@ -166,12 +185,17 @@ async fn decide(app: &App, visitor: &Visitor, (slug, query): (&str, Option<&str>
     let here = Here::find(visitor, slug, GRANTS_WRITE)?;
     let (store, path) = (&app.node.store, here.path("applications"));
     let cause = visitor.cause(app);
-    if form.has("save-new-clients") {
+    if form.has("save-new-clients") || form.has("save-surely") {
         let to = match form.one("new-clients") {
             Some("open") => NewClients::Open,
             Some("approval") => NewClients::Approval,
             _ => return Err(not_found()),
         };
+        let begins = to == NewClients::Approval && store.new_clients(&here.org.id).await? == NewClients::Open;
+        if begins && !form.has("save-surely") {
+            let once = store.would_wait(&here.org.id, app.node.now()).await?;
+            return list(app, visitor, slug, query, Some(texts::let_new_wait(once))).await;
+        }
         store.set_new_clients(&here.org.id, to, &cause).await?;
         app.node.settle().await?;
         return Ok(see_other(&place(&here, query).with(&[("done", "saved")])));

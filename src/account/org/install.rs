@@ -108,6 +108,9 @@ async fn offer(app: &App, config: &Config, here: &Here, found: &store::App) -> R
     let client = store.client(face(found)).await?.ok_or_else(not_found)?;
     let seen = seen_from(store, org, found).await?;
     let installed = store.installs(org).await?.iter().any(|i| i.app == found.id);
+    let stance = store.client_policy(org, &client.id).await?.stance;
+    // Its button approves what was installed before and waits.
+    let waits = installed && stance == Stance::Pending;
     Ok(OfferedApp {
         id: found.id.to_string(),
         client: shown(app, &client, UsedHere::Nobody).await?,
@@ -115,11 +118,13 @@ async fn offer(app: &App, config: &Config, here: &Here, found: &store::App) -> R
         documentation: seen.documentation_url,
         scopes: offered_scopes(config, &seen.scopes),
         obstacle: match (installed, found.state) {
+            (true, _) if waits => None,
             (true, _) => Some(texts::installed()),
             (false, AppState::Disabled) => Some(texts::app_switched_off()),
             (false, AppState::Active) => None,
         },
-        blocked: store.client_policy(org, &client.id).await?.stance == Stance::Blocked,
+        blocked: stance == Stance::Blocked,
+        waits,
     })
 }
 

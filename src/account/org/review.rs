@@ -8,6 +8,7 @@ use futures::stream;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 
+use super::api_keys::suspended;
 use super::place::Place;
 use super::{GRANTS_READ, Here, may};
 use crate::account::visitor::Visitor;
@@ -42,8 +43,11 @@ async fn report(app: &App, visitor: &Visitor, slug: &str, query: Option<&str>) -
     let place = Place::read(here.path("review"), query, &["text", "use"], PAGE);
     let wanted =
         Wanted { text: place.value("text"), idle: USES.iter().find(|(name, _)| *name == place.value("use")).map(|u| u.1) };
-    let ((total, to_revoke), mut entries) =
-        tokio::try_join!(review::count(&app.node, &here.org), review::page(&app.node, config, &here.org, wanted, place.range()))?;
+    let ((total, to_revoke), mut entries, keys) = tokio::try_join!(
+        review::count(&app.node, &here.org),
+        review::page(&app.node, config, &here.org, wanted, place.range()),
+        review::keys(&app.node, config, &here.org, wanted),
+    )?;
     let more = place.cut(&mut entries);
     let to_narrow = entries.iter().filter(|e| e.proposal == Proposal::Narrow).count() as u64;
     let now = app.node.now();
@@ -56,6 +60,9 @@ async fn report(app: &App, visitor: &Visitor, slug: &str, query: Option<&str>) -
         to_revoke,
         to_narrow: (entries.len() as u64 == total).then_some(to_narrow),
         rows: entries.iter().map(|entry| row(entry, now)).collect(),
+        // They are few, and of no page more than of another.
+        keys: if place.range().0 == 0 { keys.iter().map(|entry| key(entry, now)).collect() } else { Vec::new() },
+        all_keys: here.path("keys"),
         search: search(&place, (entries.len(), more)),
         newer: place.before(),
         older: place.after(more),
@@ -104,6 +111,11 @@ fn row(entry: &Entry, now: Timestamp) -> ReviewRow {
             Proposal::Revoke => ReviewProposal::Revoke,
         },
     }
+}
+
+/// An API key, which says in words of its own why it does nothing.
+fn key(entry: &Entry, now: Timestamp) -> ReviewRow {
+    ReviewRow { suspended: entry.standing.map(suspended), ..row(entry, now) }
 }
 
 /// `GET /orgs/{org}/review.csv`.
@@ -182,12 +194,17 @@ impl Report {
         if !orgs.iter().any(|(org, roles)| org.id == self.org.id && may(&config, roles, GRANTS_READ)) {
             return Err(Cut::Barred);
         }
-        let (entries, place) = review::batch(node, &config, &self.org, after).await?;
+        let (mut entries, place) = review::batch(node, &config, &self.org, after).await?;
+        // Behind the last grant: what goes on without one.
+        if place.is_none() {
+            entries.extend(review::keys(node, &config, &self.org, Wanted::default()).await?);
+        }
         let first = after.is_none();
         let text = match (self.form, &place) {
             (Form::Csv, _) => (if first { review::csv_head() } else { String::new() }) + &review::csv_lines(&entries),
             (Form::Json, Some(_)) => review::json_lines(&entries, first),
-            (Form::Json, None) => (if first { "[]\n" } else { "\n]\n" }).to_owned(),
+            (Form::Json, None) if first && entries.is_empty() => "[]\n".to_owned(),
+            (Form::Json, None) => review::json_lines(&entries, first) + "\n]\n",
         };
         Ok((text, place.map_or(Next::Done, Next::Behind)))
     }

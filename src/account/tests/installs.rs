@@ -123,6 +123,21 @@ async fn an_administrator_finds_an_app_and_installs_it_ahead() {
 }
 
 #[tokio::test]
+async fn what_is_installed_and_waits_is_approved_by_installing() {
+    let partner = Partner::new().await;
+    let (world, store) = (&partner.world, &partner.world.node.store);
+    store.set_new_clients(&world.acme.id, NewClients::Approval, &world.node.own_cause()).await.expect("set");
+    let grant = world.consent(&world.bob, &world.acme, &partner.client, "metrics:read").await;
+    assert!(world.try_principal(&grant).await.is_none(), "it waits");
+    let asked = partner.get(&format!("/orgs/acme/install?app={}", partner.client.id)).await;
+    assert!(asked.body.contains("Install it once more") && asked.body.contains("id=\"install\""), "{}", asked.body);
+    world.submit(&partner.ada, "/orgs/acme/install", &format!("app={}&install=1", partner.app.id)).await;
+    assert!(world.try_principal(&grant).await.is_some(), "it is approved");
+    let again = partner.get(&format!("/orgs/acme/install?app={}", partner.client.id)).await;
+    assert!(again.body.contains("It is installed.") && !again.body.contains("id=\"install\""), "{}", again.body);
+}
+
+#[tokio::test]
 async fn a_draft_of_others_is_not_there_to_be_installed() {
     let partner = Partner::new().await;
     let (world, eve) = (&partner.world, partner.world.sign_in(&partner.world.eve).await);
@@ -233,6 +248,92 @@ async fn keys_are_listed_with_what_they_are_worth_and_disabled_by_hand() {
     let refused = store.refuse_scope(&Holder::App(partner.app.id.clone()), &mints(), ScopeRefusal::Withdraw, None, &cause).await;
     assert!(refused.expect("an answer").is_some());
     assert!(list().await.contains("took the permission to make keys back"));
+}
+
+#[tokio::test]
+async fn a_key_that_outlives_its_maker_is_on_every_list() {
+    let partner = Partner::new().await;
+    let world = &partner.world;
+    let grant = world.consent(&world.bob, &world.acme, &partner.client, "metrics:read").await;
+    let key = partner.key(&grant).await;
+    let (store, cause) = (&world.node.store, world.node.own_cause());
+    store.remove_membership(&world.acme.id, &world.bob.id, &cause).await.expect("gone");
+    assert!(!world.is_live(&grant).await, "and with him what he allowed");
+    let row = format!("id=\"client-{}\"", partner.client.id);
+    for list in ["/orgs/acme/applications", "/orgs/acme/applications?text=bob%40", "/orgs/acme/applications?text=metrics%3Awrite"]
+    {
+        let page = partner.get(list).await;
+        assert!(page.body.contains(&row) && page.body.contains("API key of bob@acme.test, made"), "{list}: {}", page.body);
+    }
+    let review = partner.get("/orgs/acme/review").await;
+    assert!(review.body.contains("On behalf of bob@acme.test") && review.body.contains("metrics:write"), "{}", review.body);
+    for (text, there) in [("bob%40", true), ("nobody", false)] {
+        let found = partner.get(&format!("/orgs/acme/review?text={text}")).await;
+        assert_eq!(found.body.contains("On behalf of"), there, "{text}: {}", found.body);
+    }
+    let json = partner.get("/orgs/acme/review.json").await;
+    let read: Vec<crate::review::Entry> = serde_json::from_str(&json.body).expect("JSON");
+    assert_eq!(read.iter().map(|e| (e.api_key.as_ref(), &e.user)).collect::<Vec<_>>(), [(Some(&key.id), &world.bob.id)]);
+    assert!(partner.get("/orgs/acme/review.csv").await.body.contains(key.id.as_str()));
+    store.disable_api_key(&key.id, None, &cause).await.expect("disabled");
+    let page = partner.get("/orgs/acme/applications").await;
+    assert!(page.body.contains(&row) && page.body.contains("Installed <time"), "it is installed: {}", page.body);
+    assert_eq!(partner.get("/orgs/acme/review.json").await.body, "[]\n");
+    store.uninstall_app(&world.acme.id, &partner.app.id, &cause).await.expect("uninstalled");
+    assert!(!partner.get("/orgs/acme/applications").await.body.contains(&row));
+}
+
+#[tokio::test]
+async fn whoever_revokes_is_told_of_the_key_that_goes_on() {
+    let partner = Partner::new().await;
+    let world = &partner.world;
+    let grant = world.consent(&world.bob, &world.acme, &partner.client, "metrics:read").await;
+    let bob = world.sign_in(&world.bob).await;
+    let path = format!("/settings/applications/{}", grant.id);
+    assert!(!world.get(Some(&bob), &path).await.body.contains("id=\"keys\""), "there is none");
+    let key = partner.key(&grant).await;
+    let page = world.get(Some(&bob), &path).await;
+    for shown in [format!("id=\"key-{}\"", key.id), key.last4.clone(), "goes on when you revoke access".to_owned()] {
+        assert!(page.body.contains(&shown), "{shown}: {}", page.body);
+    }
+    let hers = world.consent(&world.ada, &world.acme, &partner.client, "metrics:read").await;
+    let other = partner.get(&format!("/settings/applications/{}", hers.id)).await;
+    assert!(!other.body.contains(key.id.as_str()), "it was not made on her behalf");
+    let done = world.submit(&bob, &path, &format!("revoke-{}=1", grant.id)).await;
+    let told = world.get(Some(&bob), location(&done)).await;
+    assert!(told.body.contains(&format!("The API key that ends in {}", key.last4)), "{}", told.body);
+    assert!(!told.body.contains("can no longer do anything"), "{}", told.body);
+    world.node.store.disable_api_key(&key.id, None, &world.node.own_cause()).await.expect("disabled");
+    let told = world.get(Some(&bob), location(&done)).await;
+    assert!(told.body.contains("can no longer do anything") && !told.body.contains("The API key"), "{}", told.body);
+}
+
+#[tokio::test]
+async fn whatever_takes_something_away_asks_with_the_keys() {
+    let partner = Partner::new().await;
+    let world = &partner.world;
+    let grant = world.consent(&world.bob, &world.acme, &partner.client, "metrics:read").await;
+    let key = partner.key(&grant).await;
+    let eve = world.sign_in(&world.eve).await;
+    let (page, made) = (partner.page(), format!("/orgs/evil/apps/{}", partner.app.id));
+    let revoke = format!("{page}?confirm=revoke-{}", grant.id);
+    for (who, path, shown, button) in [
+        (&partner.ada, format!("{page}?confirm=block"), "for 1 user and 1 API key, and nobody", "block"),
+        (&partner.ada, format!("{page}?confirm=revoke-all"), "1 API key goes on", "revoke-all"),
+        (&partner.ada, revoke, "1 API key goes on", "revoke-"),
+        (&partner.ada, format!("{page}/uninstall"), "1 API key.", "uninstall"),
+        (&eve, format!("{made}?confirm=disable"), "1 authorization of 1 user and 1 API key in 1 organization", "disable"),
+        (&eve, format!("{made}/delete"), "1 authorization of 1 user and 1 API key in 1 organization", "delete"),
+    ] {
+        let asked = world.get(Some(who), &path).await;
+        assert!(asked.body.contains(shown), "{path}: {}", asked.body);
+        assert!(asked.body.contains(&format!("name=\"{button}")), "{path}: {}", asked.body);
+    }
+    for ticked in ["", "&scope=metrics%3Aread"] {
+        let asked = world.submit(&partner.ada, &page, &format!("restrict=1{ticked}")).await;
+        assert!(asked.body.contains("at once, for 1 user and 1 API key."), "{ticked}: {}", asked.body);
+    }
+    assert!(world.is_live(&grant).await && partner.state(&key).await == ApiKeyState::Live, "questions take nothing");
 }
 
 #[tokio::test]

@@ -85,11 +85,22 @@ async fn blocking_stops_every_token_and_allowing_brings_them_back() {
 #[tokio::test]
 async fn a_restriction_narrows_live_tokens_and_widens_nothing() {
     let used = Used::new().await;
-    used.press("restrict=1&scope=metrics%3Aread&scope=audit%3Aread").await;
+    let asked = used.press("restrict=1&scope=metrics%3Aread&scope=audit%3Aread").await;
+    for shown in ["to less than it holds?", "It loses alerts:read at once, for 1 user.", "name=\"restrict-surely\""] {
+        assert!(asked.status == StatusCode::OK && asked.body.contains(shown), "{shown}: {}", asked.body);
+    }
+    assert!(asked.body.contains("name=\"scope\" value=\"audit:read\""), "what was ticked is sent again: {}", asked.body);
+    assert_eq!(used.holds().await, Some(scopes("alerts:read metrics:read")), "asking takes nothing");
+    let done = used.press("restrict-surely=1&scope=metrics%3Aread&scope=audit%3Aread").await;
+    assert!(used.world.get(Some(&used.ada), location(&done)).await.body.contains("holds no more than what is ticked"));
     assert_eq!(used.holds().await, Some(scopes("metrics:read")));
+    let same = used.press("restrict=1&scope=metrics%3Aread&scope=audit%3Aread").await;
+    assert_eq!(same.status, StatusCode::SEE_OTHER, "what takes nothing is not asked about: {}", same.body);
     let page = used.world.get(Some(&used.ada), &used.path()).await;
     assert!(page.body.contains("Restricted to what is ticked") && page.body.contains("nobody's authorization holds it"));
-    used.press("restrict=1").await;
+    let asked = used.press("restrict=1").await;
+    assert!(asked.body.contains("Nothing is left"), "{}", asked.body);
+    used.press("restrict-surely=1").await;
     assert_eq!(used.holds().await, Some(scopes("")));
     used.press("unrestrict=1").await;
     assert_eq!(used.holds().await, Some(scopes("alerts:read metrics:read")));
@@ -116,7 +127,17 @@ async fn one_persons_access_ends_or_everybodys() {
 #[tokio::test]
 async fn new_applications_wait_when_the_organization_wants_it() {
     let used = Used::new().await;
-    let form = format!("csrf={}&new-clients=approval&save-new-clients=1", used.ada.csrf);
+    let gone = used.world.client("Used once").await;
+    let ended = used.world.consent(&used.world.bob, &used.world.acme, &gone, "metrics:read").await;
+    used.world.node.store.revoke_client(&used.world.acme.id, &gone.id, &used.world.node.own_cause()).await.expect("revoked");
+    assert!(!used.world.is_live(&ended).await);
+    let asked = used.world.submit(&used.ada, PATH, "new-clients=approval&save-new-clients=1").await;
+    for shown in ["Let new applications wait?", "1 application that members authorized before", "name=\"save-surely\""] {
+        assert!(asked.status == StatusCode::OK && asked.body.contains(shown), "{shown}: {}", asked.body);
+    }
+    let before = used.world.node.store.new_clients(&used.world.acme.id).await.expect("an answer");
+    assert_eq!(before, NewClients::Open, "asking changes nothing");
+    let form = format!("csrf={}&new-clients=approval&save-surely=1", used.ada.csrf);
     let done = used.world.post(&used.ada, PATH, &form, &[]).await;
     let page = used.world.get(Some(&used.ada), location(&done)).await;
     assert!(page.body.contains("an administrator approves each new application"), "{}", page.body);

@@ -1,10 +1,12 @@
 //! `/orgs/{org}/apps/{app}/test`: an app is tried without the app.
 
+use std::time::Duration;
+
 use http::StatusCode;
 
-use super::world::{Answer, Browser, World};
-use crate::store::{App, GrantState, Trial};
-use crate::types::{HashedToken, PlainToken, TokenKind};
+use super::world::{Answer, Browser, World, scopes};
+use crate::store::{ApiKey, ApiKeyState, App, DisableReason, GrantState, Holder, Minted, Trial};
+use crate::types::{API_KEYS_WRITE, ApiKeyId, HashedToken, PlainToken, ScopeToken, SystemEntropy, TokenKind};
 
 const DEFINITION: &str = "name=Acme+Sync&onboarding_url=https%3A%2F%2Facme.test%2Fstart%3Ffrom%3Dtile\
     &redirect_uris=https%3A%2F%2Facme.test%2Fcb&scopes=metrics%3Aread&scopes=rules%3Aread&kind=confidential&save=1";
@@ -150,6 +152,41 @@ async fn who_publishes_what_was_never_tried_is_told_before() {
     scene.given().await;
     let after = world.visit(ada, &publish).await.body;
     assert!(!after.contains("never tried") && !after.contains("id=\"untried\""), "{after}");
+}
+
+#[tokio::test]
+async fn a_key_that_was_made_in_a_test_ends_with_it() {
+    let scene = Scene::new().await;
+    let (world, store) = (&scene.world, &scene.world.node.store);
+    let (cause, until) = (world.node.own_cause(), world.node.now().plus(Duration::from_hours(1)));
+    let mints = ScopeToken::parse(API_KEYS_WRITE).expect("a scope");
+    assert!(store.approve_scope(&Holder::App(scene.app.id.clone()), &mints, until, None, &cause).await.expect("given"));
+    assert!(store.install_app(&world.acme.id, &scene.app.id, &cause).await.expect("installed"), "for good");
+    scene.given().await;
+    let trial = scene.trial().await.expect("a trial");
+    let value = PlainToken::generate(TokenKind::ApiKey, &SystemEntropy);
+    let key = ApiKey {
+        id: ApiKeyId::generate(world.node.now(), &SystemEntropy),
+        last4: value.last4().to_owned(),
+        name: "Key of app Acme Sync".to_owned(),
+        org: world.acme.id.clone(),
+        app: scene.app.id.clone(),
+        client: trial.client.clone(),
+        grant: trial.grant.clone().expect("a grant"),
+        user: world.ada.id.clone(),
+        scopes: scopes("metrics:write"),
+        resources: Vec::new(),
+        created_at: world.node.now(),
+        last_used_at: None,
+        state: ApiKeyState::Live,
+    };
+    let minted = store.mint_api_key(&key, &value.hashed(), &cause).await.expect("an answer");
+    assert_eq!(minted, Minted::Done);
+    world.submit(&scene.ada, &scene.test, "end=1").await;
+    let state = store.api_key(&key.id).await.expect("read").expect("there").state;
+    assert!(matches!(state, ApiKeyState::Disabled { reason: DisableReason::Trial, .. }), "{state:?}");
+    assert!(world.visit(&scene.ada, "/orgs/acme/keys").await.body.contains("It was made in a test of the app"));
+    assert_eq!(store.installs(&world.acme.id).await.expect("installs").len(), 1, "the app stays");
 }
 
 #[tokio::test]

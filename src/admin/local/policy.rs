@@ -5,6 +5,7 @@ use super::pages::{Wanted, made, place};
 use crate::admin::error::AdminError;
 use crate::admin::model::{
     ClientPolicyChange, ClientPolicyView, NewClientsChange, OrgPolicyView, Page, PageQuery, RevokedGrants, VerdictName,
+    api_key_view,
 };
 use crate::review::{self, Entry};
 use crate::store::{ClientUse, ClientUseSearch, Org, Verdict};
@@ -63,14 +64,19 @@ pub(super) async fn revoke(local: &Local, org: &str, client: &str) -> Result<Rev
     local.settled(RevokedGrants { revoked }).await
 }
 
-/// Live grants with a proposal. That a page was read is on record, whoever read it.
+/// Live grants with a proposal; behind the last of them all API keys that work. That a page was read is on record, whoever read it.
 pub(super) async fn review(local: &Local, org: &str, page: &PageQuery) -> Result<Page<Entry>, AdminError> {
     let wanted = Wanted::new(page.limit, page.cursor.as_deref(), place(GrantId::parse))?;
     let (org, every) = (local.find_org(org).await?, review::Wanted::default());
     let (node, which) = (&local.node, (wanted.after.as_ref(), wanted.one_more()));
-    let found = review::newest(node, &node.config.load(), &org, every, which).await?;
+    let config = node.config.load_full();
+    let found = review::newest(node, &config, &org, every, which).await?;
     review::noted(node, &org, &local.cause()).await?;
-    Ok(wanted.page(found, |last| made(last.granted_at, &last.grant), |entry| entry))
+    let mut page = wanted.page(found, |last| made(last.granted_at, &last.grant), |entry| entry);
+    if page.next.is_none() {
+        page.data.extend(review::keys(node, &config, &org, every).await?);
+    }
+    Ok(page)
 }
 
 async fn find(local: &Local, org: &str, client: &str) -> Result<(Org, ClientId), AdminError> {
@@ -102,6 +108,8 @@ pub fn view(one: ClientUse) -> ClientPolicyView {
         scopes: one.policy.scopes,
         users: one.users,
         grants: one.grants,
+        keys: one.keys.iter().map(api_key_view).collect(),
+        installed_at: one.installed_at,
         granted_scopes: one.scopes,
         first_granted_at: one.first_granted_at,
         last_used_at: one.last_used_at,

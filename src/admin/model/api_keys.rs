@@ -50,7 +50,7 @@ pub struct ApiKeyView {
     #[serde(with = "rfc3339::option")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub disabled_at: Option<Timestamp>,
-    /// Why: `hand`, `uninstall`, `withdrawal` or `app_deleted`.
+    /// Why: `hand`, `uninstall`, `withdrawal`, `app_deleted` or `trial`.
     #[schema(value_type = Option<String>)]
     pub disabled_because: Option<DisableReason>,
 }

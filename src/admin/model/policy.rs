@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::ApiKeyView;
 use crate::store::{NewClients, Stance};
 use crate::types::rfc3339;
 use crate::types::{ClientId, ScopeSet, Timestamp};
@@ -13,7 +14,8 @@ pub struct OrgPolicyView {
     /// `open`: members may authorize clients that nobody decided about; `approval`: an administrator approves each first.
     #[schema(value_type = String, example = "open")]
     pub new_clients: NewClients,
-    /// A page of the clients that wait for an administrator, hold a live grant or were decided about; those made last first.
+    /// A page of the clients that wait for an administrator, hold a live grant or an API key, are installed or were decided about; those
+    /// made last first.
     pub clients: Vec<ClientPolicyView>,
     /// Where to go on (`cursor`); `null` at the end.
     pub next: Option<String>,
@@ -37,7 +39,14 @@ pub struct ClientPolicyView {
     pub users: u64,
     /// Live grants.
     pub grants: u64,
-    /// What those grants hold together.
+    /// API keys that it made and that work, also after the grants that made them have ended.
+    #[serde(default)]
+    pub keys: Vec<ApiKeyView>,
+    /// Since when its app is installed; `null` when it is not, or has none.
+    #[serde(default, with = "rfc3339::option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub installed_at: Option<Timestamp>,
+    /// What those grants and keys hold together.
     #[schema(value_type = Vec<String>)]
     pub granted_scopes: ScopeSet,
     /// When somebody there first authorized it.

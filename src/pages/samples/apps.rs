@@ -11,7 +11,7 @@ pub fn pages() -> Vec<(&'static str, String)> {
         ("apps-empty", show(&list(Vec::new()))),
         ("app", show(&app())),
         ("app-made", show(&made())),
-        ("app-switch-off", show(&AppPage { confirm: Some(AskedOfApp::SwitchOff), ..app() })),
+        ("app-switch-off", show(&AppPage { confirm: Some(switch_off()), ..app() })),
         ("app-remove-secret", show(&AppPage { confirm: Some(remove_secret()), ..app() })),
         ("app-reader", show(&AppPage { may_write: false, standing: Standing::Disabled, ..app() })),
         ("app-form", show(&form())),
@@ -185,6 +185,10 @@ pub(super) fn private_scopes() -> Vec<PrivateScope> {
     ]
 }
 
+fn switch_off() -> AskedOfApp {
+    AskedOfApp::SwitchOff { stops: texts::apps::switch_off((1_204, 38), 1, 2) }
+}
+
 fn remove_secret() -> AskedOfApp {
     AskedOfApp::RemoveSecret { stage: "published", id: "0123456789ab".to_owned(), last4: "k_2a".to_owned() }
 }
@@ -288,6 +292,7 @@ fn delete() -> AppDeletePage {
         action: "/orgs/acme/apps/app_7/delete".to_owned(),
         csrf: CSRF.to_owned(),
         name: HOSTILE.into(),
+        ends: texts::apps::delete((1_204, 38), 1, 2),
         published: true,
     }
 }

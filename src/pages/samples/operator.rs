@@ -32,10 +32,17 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         ("operator-shadow", show(&shadow(shadow_rows(), &["prometheus", "wiki"]))),
         ("operator-shadow-clean", show(&shadow(Vec::new(), &["wiki"]))),
         ("operator-shadow-none", show(&shadow(Vec::new(), &[]))),
-        ("operator-scope", show(&scope(waiting.clone(), false, None))),
-        ("operator-scope-unsaid", show(&scope(waiting, false, Some(texts::operator::say_why())))),
-        ("operator-scope-given", show(&scope(Approval::Given { until: ago(-60 * 24 * 90) }, false, None))),
-        ("operator-scope-withdraw", show(&scope(Approval::Given { until: ago(-60 * 24 * 90) }, true, None))),
+        ("operator-scope", show(&scope(waiting.clone(), None, None))),
+        ("operator-scope-unsaid", show(&scope(waiting, None, Some(texts::operator::say_why())))),
+        ("operator-scope-given", show(&scope(Approval::Given { until: ago(-60 * 24 * 90) }, None, None))),
+        (
+            "operator-scope-withdraw",
+            show(&scope(Approval::Given { until: ago(-60 * 24 * 90) }, Some(ScopeEnding::Withdraw), None)),
+        ),
+        (
+            "operator-scope-deny",
+            show(&scope(Approval::Waiting { until: Some(ago(-60 * 24 * 90)) }, Some(ScopeEnding::Deny), None)),
+        ),
         ("login-again", show(&super::login(Some(LoginProblem::Again)))),
         ("login-once-more", show(&super::login(Some(LoginProblem::Once)))),
     ]
@@ -84,7 +91,7 @@ fn shadow_rows() -> Vec<OperatorShadowRow> {
     ]
 }
 
-const STAKE: AtStake = AtStake { grants: 1204, users: 38, orgs: 2 };
+const STAKE: AtStake = AtStake { grants: 1204, users: 38, orgs: 2, keys: 3 };
 
 fn orgs(rows: Vec<OperatorOrgRow>, text: &str) -> OperatorOrgsPage {
     let refused = rows.is_empty() && !text.is_empty();
@@ -272,6 +279,7 @@ fn client(asked: bool, notice: Option<Switched>) -> OperatorClientPage {
                 name: name.into(),
                 grants: u64::from(n) * 37,
                 users: u64::from(n),
+                keys: u64::from(n % 2),
             };
             vec![one(3, "Acme Production"), one(1, HOSTILE)]
         },
@@ -307,7 +315,7 @@ fn decided() -> Vec<OperatorScopeRow> {
     states.into_iter().map(row).collect()
 }
 
-fn scope(approval: Approval, withdrawing: bool, problem: Option<texts::Text>) -> OperatorScopePage {
+fn scope(approval: Approval, asked_to: Option<ScopeEnding>, problem: Option<texts::Text>) -> OperatorScopePage {
     OperatorScopePage {
         frame: frame(),
         csrf: CSRF.to_owned(),
@@ -323,9 +331,10 @@ fn scope(approval: Approval, withdrawing: bool, problem: Option<texts::Text>) ->
         asked: Some((Some("ada@acme.example".to_owned()), ago(60 * 5))),
         notice: matches!(approval, Approval::Given { .. }).then_some(ScopeNotice::Approved),
         approval,
-        comment: withdrawing.then(|| "Until the next review.".to_owned()),
+        comment: asked_to.is_some().then(|| "Until the next review.".to_owned()),
         stake: STAKE,
-        withdrawing,
+        asked_to,
         problem,
+        ended: None,
     }
 }

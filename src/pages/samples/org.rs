@@ -12,7 +12,8 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         ("org-clients", show(&clients(client_rows(), waiting()))),
         ("org-clients-empty", show(&clients(Vec::new(), Vec::new()))),
         ("org-client", show(&client(None, None))),
-        ("org-client-confirm", show(&client(None, Some(AskedToConfirm::Block { users: 3 })))),
+        ("org-client-confirm", show(&client(None, Some(AskedToConfirm::Block { users: 3, keys: 1 })))),
+        ("org-client-restrict", show(&client(None, Some(asked_to_restrict())))),
         ("org-client-blocked", show(&blocked())),
         ("org-client-app", show(&of_app(None))),
         ("org-client-disable-key", show(&of_app(Some(asked_to_disable())))),
@@ -124,7 +125,10 @@ fn nothing_found() -> Vec<(&'static str, String)> {
     let apps = clients(client_rows(), Vec::new());
     vec![
         ("members-search", show(&MembersPage { search: hostile(all.search.clone()), members: Vec::new(), ..all })),
-        ("review-search", show(&ReviewPage { search: hostile(found.search.clone()), rows: Vec::new(), ..found })),
+        (
+            "review-search",
+            show(&ReviewPage { search: hostile(found.search.clone()), rows: Vec::new(), keys: Vec::new(), ..found }),
+        ),
         ("org-clients-search", show(&OrgClientsPage { search: hostile(apps.search.clone()), clients: Vec::new(), ..apps })),
     ]
 }
@@ -170,6 +174,9 @@ fn review(rows: Vec<ReviewRow>) -> ReviewPage {
         search: search("review", "", texts::labels::find_access(), Some(("use", texts::labels::used_or_not()))),
         newer: None,
         older: (!rows.is_empty()).then(|| "/orgs/acme/review?from=100".to_owned()),
+        // The last of them, as if it were a key.
+        keys: rows.last().cloned().into_iter().collect(),
+        all_keys: "/orgs/acme/keys".to_owned(),
         rows,
     }
 }
@@ -202,6 +209,8 @@ fn client_rows() -> Vec<OrgClientRow> {
         client,
         standing,
         users,
+        keys: Vec::new(),
+        installed: None,
         scopes: scopes.split_whitespace().map(ToOwned::to_owned).collect(),
         first_granted: Some(ago(60 * 24 * 41)),
         last_used,
@@ -219,6 +228,11 @@ fn client_rows() -> Vec<OrgClientRow> {
         ),
         row("cl_2", claude, ClientStanding::Restricted, 3, "mcp:everything:invoke", Some(ago(700))),
         row("cl_3", hostile_client(), ClientStanding::Blocked, 1, "", None),
+        OrgClientRow {
+            keys: vec![ClientKey { user: "cleo@acme.example".to_owned(), made: ago(60 * 24 * 41), last_used: Some(ago(3)) }],
+            installed: Some(ago(60 * 24 * 41)),
+            ..row("cl_4", known_client(), ClientStanding::Allowed, 0, "metrics:write", Some(ago(3)))
+        },
     ]
 }
 
@@ -231,6 +245,7 @@ fn clients(clients: Vec<OrgClientRow>, waiting: Vec<WaitingClient>) -> OrgClient
         csrf: CSRF.to_owned(),
         may_change: true,
         new_clients: if waiting.is_empty() { NewClientsChoice::Open } else { NewClientsChoice::Approval },
+        asked: waiting.is_empty().then(|| texts::org::let_new_wait(2)),
         saved: !waiting.is_empty(),
         older: (!clients.is_empty()).then(|| "/orgs/acme/applications?from=50".to_owned()),
         here: "/orgs/acme/applications?from=25".to_owned(),
@@ -349,6 +364,17 @@ fn of_app(confirm: Option<AskedToConfirm>) -> OrgClientPage {
     OrgClientPage { app: Some(app), ..client(None, confirm) }
 }
 
+fn asked_to_restrict() -> AskedToConfirm {
+    let scopes = |text: &str| text.split_whitespace().map(ToOwned::to_owned).collect();
+    AskedToConfirm::Restrict {
+        users: 3,
+        keys: 1,
+        scopes: scopes("metrics:read"),
+        loses: scopes("logs:read rules:write"),
+        all: false,
+    }
+}
+
 fn asked_to_disable() -> AskedToConfirm {
     AskedToConfirm::DisableKey { key: "ak_4".to_owned(), last4: "x74Q".to_owned() }
 }
@@ -376,6 +402,7 @@ fn offered() -> OfferedApp {
         ],
         obstacle: None,
         blocked: true,
+        waits: false,
     }
 }
 

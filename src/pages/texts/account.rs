@@ -27,6 +27,14 @@ pub const fn nothing_left() -> Text {
     Text::fixed("Nothing was left ticked. To end its access, revoke it.")
 }
 
+/// An application that was revoked has an API key.
+#[must_use]
+pub fn key_goes_on(last4: &str) -> Text {
+    Text::filled(format!(
+        "The API key that ends in {last4}, which it made on your behalf, goes on: it is the organization's, and an administrator disables it."
+    ))
+}
+
 /// An application that was revoked tried again.
 #[must_use]
 pub fn refused_later(span: Duration) -> Text {

@@ -208,6 +208,12 @@ pub const fn switch_the_app_on() -> Text {
 
 /// Button.
 #[must_use]
+pub const fn let_them_wait() -> Text {
+    Text::fixed("Let them wait")
+}
+
+/// Button.
+#[must_use]
 pub const fn take_it_back() -> Text {
     Text::fixed("Take it back")
 }

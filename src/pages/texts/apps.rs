@@ -217,3 +217,27 @@ pub const fn scope_is_gone() -> Text {
 pub fn brings(scopes: &[String]) -> Text {
     Text::filled(format!("Brings {} with it, if that is ticked too", scopes.join(", ")))
 }
+
+/// What an app has everywhere: authorizations, of how many users, API keys, in how many organizations.
+fn in_use((grants, users): (u64, u64), keys: u64, orgs: u64) -> Text {
+    let (held, orgs) = (counted::held(grants, users, keys), counted::organizations(orgs));
+    Text::filled(format!("{held} in {orgs}"))
+}
+
+/// What switching an app off does.
+#[must_use]
+pub fn switch_off(held: (u64, u64), keys: u64, orgs: u64) -> Text {
+    let held = in_use(held, keys, orgs);
+    Text::filled(format!(
+        "No token of either client works from that moment, and no API key: {held}. What people granted stays: switched on again, it works as before. The log of each of these organizations says so."
+    ))
+}
+
+/// What deleting an app does.
+#[must_use]
+pub fn delete(held: (u64, u64), keys: u64, orgs: u64) -> Text {
+    let held = in_use(held, keys, orgs);
+    Text::filled(format!(
+        "Both clients and their secrets go. Every authorization that anybody gave them and every API key that they made end at once: {held}."
+    ))
+}

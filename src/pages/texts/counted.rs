@@ -111,6 +111,13 @@ pub fn authorizations_of(grants: u64, people: u64) -> Text {
     Text::filled(format!("{} of {}", authorizations(grants), users(people)))
 }
 
+/// Grants, of how many people, and API keys, which outlive them.
+#[must_use]
+pub fn held(grants: u64, people: u64, keys: u64) -> Text {
+    let authorized = authorizations_of(grants, people);
+    if keys == 0 { authorized } else { Text::filled(format!("{authorized} and {}", api_keys(keys))) }
+}
+
 /// Grants that work, and of how many people.
 #[must_use]
 pub fn live_authorizations_of(grants: u64, people: u64) -> Text {

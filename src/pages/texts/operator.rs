@@ -168,10 +168,15 @@ pub const fn not_done() -> Text {
 
 /// What freezing a user does.
 #[must_use]
-pub fn freeze_user(grants: u64, orgs: u64, browsers: u64) -> Text {
+pub fn freeze_user((grants, orgs): (u64, u64), browsers: u64, keys: u64) -> Text {
     let (grants, browsers) = (authorized_in(grants, orgs), counted::browsers(browsers));
+    let going_on = match keys {
+        0 => String::new(),
+        1 => " 1 API key that was made on their behalf goes on: it is its organization's.".to_owned(),
+        _ => format!(" {} that were made on their behalf go on: they are their organizations'.", counted::api_keys(keys)),
+    };
     Text::filled(format!(
-        "All of it stops at once: {grants}, and {browsers} signed in. Open streams are cut. Nothing is revoked: thaw the user and everything goes on. The log of each organization says that you did it."
+        "All of it stops at once: {grants}, and {browsers} signed in. Open streams are cut.{going_on} Nothing is revoked: thaw the user and everything goes on. The log of each organization says that you did it."
     ))
 }
 
@@ -186,8 +191,8 @@ pub fn end_sessions(browsers: u64) -> Text {
 
 /// What freezing an organization does.
 #[must_use]
-pub fn freeze_organization(members: u64, grants: u64, users: u64) -> Text {
-    let (members, grants) = (counted::members(members), counted::live_authorizations_of(grants, users));
+pub fn freeze_organization(members: u64, (grants, users): (u64, u64), keys: u64) -> Text {
+    let (members, grants) = (counted::members(members), with_keys(counted::live_authorizations_of(grants, users), keys));
     Text::filled(format!(
         "All of it stops at once: {members}, and {grants}. Open streams are cut, and its members can't open its pages. Nothing is revoked: thaw it and everything goes on. Its log says that you did it."
     ))
@@ -195,20 +200,35 @@ pub fn freeze_organization(members: u64, grants: u64, users: u64) -> Text {
 
 /// What freezing a client does.
 #[must_use]
-pub fn freeze_client(users: u64, orgs: u64) -> Text {
-    let (users, orgs) = (counted::users(users), counted::organizations(orgs));
+pub fn freeze_client(users: u64, keys: u64, orgs: u64) -> Text {
+    let (users, orgs) = (with_keys(counted::users(users), keys), counted::organizations(orgs));
     Text::filled(format!(
-        "It stops at once for {users} in {orgs}: every token is refused, open streams are cut, and nobody can authorize it. Nothing is revoked: thaw it and everything goes on. The log of each of these organizations says that you did it."
+        "It stops at once for {users} in {orgs}: every token and API key is refused, open streams are cut, and nobody can authorize it. Nothing is revoked: thaw it and everything goes on. The log of each of these organizations says that you did it."
     ))
 }
 
 /// What taking a private scope back does.
 #[must_use]
-pub fn withdraw_scope(holder: &DisplayName, grants: u64, users: u64, orgs: u64) -> Text {
-    let held = held_by(grants, users, orgs);
+pub fn withdraw_scope(holder: &DisplayName, held: (u64, u64), keys: u64, orgs: u64) -> Text {
+    let held = held_by(held, keys, orgs);
     Text::filled(format!(
-        "What holds it ends for good, {held}, with everything else that was consented to beside it, and so do API keys that rest on it. To go on, users authorize {holder} again."
+        "What holds it ends for good, {held}, with everything else that was consented to beside it. To go on, users authorize {holder} again."
     ))
+}
+
+/// What denying the renewal of a private scope does.
+#[must_use]
+pub fn deny_renewal(holder: &DisplayName, held: (u64, u64), keys: u64, orgs: u64) -> Text {
+    let held = held_by(held, keys, orgs);
+    Text::filled(format!(
+        "It was given before, and denying it for longer ends that now. What holds it ends for good, {held}, with everything else that was consented to beside it. To let it run until its end, give it anew for as long as that, or leave the request where it is. {holder} may ask again."
+    ))
+}
+
+/// What ended with a private scope.
+#[must_use]
+pub fn ended_with_it(grants: u64, keys: u64) -> Text {
+    Text::filled(format!("{} and {} ended with it.", counted::authorizations(grants), counted::api_keys(keys)))
 }
 
 /// What a user authorized.
@@ -220,7 +240,12 @@ pub fn authorized_in(grants: u64, orgs: u64) -> Text {
 
 /// What rests on a client or a scope.
 #[must_use]
-pub fn held_by(grants: u64, users: u64, orgs: u64) -> Text {
-    let (grants, orgs) = (counted::live_authorizations_of(grants, users), counted::organizations(orgs));
+pub fn held_by((grants, users): (u64, u64), keys: u64, orgs: u64) -> Text {
+    let (grants, orgs) = (with_keys(counted::live_authorizations_of(grants, users), keys), counted::organizations(orgs));
     Text::filled(format!("{grants} in {orgs}"))
+}
+
+/// The same with the API keys that stop as well, where there are any.
+fn with_keys(counted: Text, keys: u64) -> Text {
+    if keys == 0 { counted } else { Text::filled(format!("{counted} and {}", counted::api_keys(keys))) }
 }

@@ -141,10 +141,28 @@ pub const fn disable_key() -> Text {
     Text::fixed("Disable the key")
 }
 
-/// What revoking one authorization does.
+/// What revoking one authorization does, and of how many API keys that were made for the same person it is not the end.
 #[must_use]
-pub const fn revoke_consequence() -> Text {
-    Text::fixed("It stops working for them at once. They can authorize it again unless you also block it.")
+pub fn revoke_consequence(keys: u64) -> Text {
+    let going_on = keys_go_on(keys);
+    Text::filled(format!("It stops working for them at once. They can authorize it again unless you also block it.{going_on}"))
+}
+
+/// A sentence behind another, with a space before it: keys outlive authorizations.
+fn keys_go_on(keys: u64) -> String {
+    match keys {
+        0 => String::new(),
+        1 => " 1 API key goes on until you disable it, or block or uninstall the application.".to_owned(),
+        _ => format!(" {} go on until you disable them, or block or uninstall the application.", counted::api_keys(keys)),
+    }
+}
+
+/// Users who lose something, with the API keys that do.
+fn users_and_keys(users: u64, keys: u64) -> Text {
+    if keys == 0 {
+        return counted::users(users);
+    }
+    Text::filled(format!("{} and {}", counted::users(users), counted::api_keys(keys)))
 }
 
 /// What disabling a key does.
@@ -189,6 +207,12 @@ pub const fn disabled_by_uninstalling() -> Text {
 #[must_use]
 pub const fn disabled_by_withdrawal() -> Text {
     Text::fixed("The operator took the permission to make keys back.")
+}
+
+/// Why a key was disabled.
+#[must_use]
+pub const fn disabled_by_trial() -> Text {
+    Text::fixed("It was made in a test of the app, which has ended.")
 }
 
 /// Why a key was disabled.
@@ -289,18 +313,42 @@ pub fn asks_disable_key(application: &DisplayName, last4: &str) -> Text {
 
 /// What blocking does.
 #[must_use]
-pub fn block_consequence(users: u64) -> Text {
-    let users = counted::users(users);
+pub fn block_consequence(users: u64, keys: u64) -> Text {
+    let (stopped, kept) =
+        (users_and_keys(users, keys), if keys == 0 { "authorizations are" } else { "authorizations and API keys are" });
+    let and = if keys == 0 { " and" } else { ", and" };
     Text::filled(format!(
-        "It stops working at once for {users} and nobody can authorize it. Their authorizations are kept: if you allow it again, they go on."
+        "It stops working at once for {stopped}{and} nobody can authorize it. Their {kept} kept: if you allow it again, they go on."
     ))
+}
+
+/// Question.
+#[must_use]
+pub fn asks_restrict(application: &DisplayName) -> Text {
+    Text::filled(format!("Restrict {application} to less than it holds?"))
+}
+
+/// What a restriction takes away.
+#[must_use]
+pub fn restrict_consequence(users: u64, keys: u64, loses: &[String], all: bool) -> Text {
+    let (stopped, loses) = (users_and_keys(users, keys), loses.join(", "));
+    let nothing = if all { " Nothing is left: it can do nothing here any more." } else { "" };
+    Text::filled(format!(
+        "It loses {loses} at once, for {stopped}.{nothing} What they consented to is kept: if you lift the restriction, it goes on."
+    ))
+}
+
+/// Button.
+#[must_use]
+pub const fn restrict() -> Text {
+    Text::fixed("Restrict it")
 }
 
 /// What revoking everything does.
 #[must_use]
-pub fn revoke_all_consequence(users: u64) -> Text {
-    let users = counted::users(users);
-    Text::filled(format!("It stops working at once for {users}. They can authorize it again unless you also block it."))
+pub fn revoke_all_consequence(users: u64, keys: u64) -> Text {
+    let (users, going_on) = (counted::users(users), keys_go_on(keys));
+    Text::filled(format!("It stops working at once for {users}. They can authorize it again unless you also block it.{going_on}"))
 }
 
 /// Title.
@@ -319,6 +367,22 @@ pub fn uninstalled(application: &DisplayName) -> Text {
 #[must_use]
 pub fn not_installed(application: &DisplayName) -> Text {
     Text::filled(format!("{application} is not installed"))
+}
+
+/// What letting new applications wait does, and to how many that are not new.
+#[must_use]
+pub fn let_new_wait(once: u64) -> Text {
+    let once = match once {
+        0 => String::new(),
+        1 => " 1 application that members authorized before, and that nobody uses any more, waits with them.".to_owned(),
+        _ => format!(
+            " {} applications that members authorized before, and that nobody uses any more, wait with them.",
+            grouped(once)
+        ),
+    };
+    Text::filled(format!(
+        "Members can't authorize an application that is new here until an administrator approves it.{once} What is in use goes on: authorizations, API keys and installed applications."
+    ))
 }
 
 /// What a review found. How many could be narrowed is known when all of it is on the page.

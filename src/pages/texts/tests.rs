@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{counted, org, together};
+use super::{counted, operator, org, together};
 
 /// Where a person's pages are made.
 const PAGES: [&str; 8] = [
@@ -361,6 +361,17 @@ fn numbers_choose_the_form_of_their_noun() {
     assert_eq!(counted::calls_in_days(1, 1).as_str(), "1 call in 1 day");
     assert_eq!(counted::calls_in_days(1_204, 30).as_str(), "1,204 calls in 30 days");
     assert_eq!(counted::authorizations_of(2, 1).as_str(), "2 authorizations of 1 user");
+    assert_eq!(counted::held(2, 1, 0).as_str(), "2 authorizations of 1 user");
+    assert_eq!(counted::held(0, 0, 1).as_str(), "0 authorizations of 0 users and 1 API key");
+    assert!(
+        operator::freeze_client(0, 1, 1).as_str().starts_with("It stops at once for 0 users and 1 API key in 1 organization:")
+    );
+    assert!(operator::freeze_user((1, 1), 0, 1).as_str().contains(" 1 API key that was made on their behalf goes on"));
+    assert_eq!(operator::held_by((2, 1), 0, 1).as_str(), "2 live authorizations of 1 user in 1 organization");
+    assert!(org::block_consequence(1, 0).as_str().contains("for 1 user and nobody can"));
+    assert!(org::block_consequence(0, 2).as_str().contains("for 0 users and 2 API keys, and nobody can"));
+    assert!(org::revoke_all_consequence(1, 0).as_str().ends_with("unless you also block it."));
+    assert!(org::revoke_consequence(1).as_str().contains(" 1 API key goes on until you disable it"));
     assert_eq!(org::review(1, 0, None).as_str(), "1 authorization. Not used for 90 days: 0.");
     assert!(org::review(3, 1, Some(2)).as_str().ends_with("With permissions that no call ever needed: 2."));
     assert_eq!(together([counted::users(1), counted::users(2)]).as_str(), "1 user 2 users");

@@ -86,6 +86,8 @@ pub enum ApplicationsNotice {
         organization: DisplayName,
         /// How long after that it was last refused, when it tried.
         refused: Text,
+        /// Which of its keys goes on.
+        keys: Text,
     },
     /// There was no such live grant: revoked before, or never the viewer's.
     AlreadyGone,

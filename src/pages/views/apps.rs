@@ -193,7 +193,10 @@ impl PrivateState {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AskedOfApp {
     /// The app, with both its clients.
-    SwitchOff,
+    SwitchOff {
+        /// What stops, as a text.
+        stops: Text,
+    },
     /// A secret that something may still use.
     RemoveSecret {
         /// `draft` or `published`.
@@ -478,6 +481,8 @@ pub struct AppDeletePage {
     pub csrf: String,
     /// The app's name.
     pub name: DisplayName,
+    /// What ends, as a text.
+    pub ends: Text,
     /// Whether it was published: then others use it.
     pub published: bool,
 }

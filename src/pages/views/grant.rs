@@ -42,6 +42,8 @@ pub struct GrantPage {
     pub suspended: Option<Text>,
     /// What was consented to, the most dangerous first.
     pub scopes: Vec<GrantedScope>,
+    /// API keys that it made on the viewer's behalf and that work: they go on without this.
+    pub keys: Vec<OwnKey>,
     /// Calls per day, oldest first.
     pub calls: Sparkline,
     /// What its records are narrowed by.
@@ -52,6 +54,21 @@ pub struct GrantPage {
     pub newer: Option<String>,
     /// The page after.
     pub older: Option<String>,
+}
+
+/// An API key that an application made on behalf of the viewer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnKey {
+    /// Its id.
+    pub id: String,
+    /// The last four characters of its value.
+    pub last4: String,
+    /// What it may be used for.
+    pub scopes: Vec<String>,
+    /// When it was made.
+    pub made: When,
+    /// When it was last used.
+    pub last_used: Option<When>,
 }
 
 /// From where an application called.

@@ -51,7 +51,7 @@ pub use device::{DeviceDonePage, DevicePage, DeviceProblem};
 pub use error::{ErrorPage, Link};
 pub use events::{EventRow, EventsPage, Happened};
 pub use frame::{Brand, Frame, OrgLink, Section, Viewer};
-pub use grant::{ActivityFilter, CalledFrom, GrantNotice, GrantPage};
+pub use grant::{ActivityFilter, CalledFrom, GrantNotice, GrantPage, OwnKey};
 pub use home::{HomePage, Presence};
 pub use invitation::{Guest, InvitationPage, InvitationProblem};
 pub use login::{LoginPage, LoginProblem, Provider};
@@ -64,7 +64,7 @@ pub use operator::{
     Approval, AskedOfUser, AtStake, ClientHolder, ClientOwner, ClientSwitched, EnteredOrg, OperatorClientPage, OperatorClientRow,
     OperatorClientsPage, OperatorMembership, OperatorOrgPage, OperatorOrgRow, OperatorOrgsPage, OperatorScopePage,
     OperatorScopeRow, OperatorScopesPage, OperatorShadowPage, OperatorShadowRow, OperatorUserPage, OperatorUserRow,
-    OperatorUsersPage, ScopeNotice, ShadowCaller, Steps, Switched, UserNotice, UserStanding,
+    OperatorUsersPage, ScopeEnding, ScopeNotice, ShadowCaller, Steps, Switched, UserNotice, UserStanding,
 };
 pub use org::{OrgTab, OrgTabs};
 pub use org_app::{
@@ -72,7 +72,7 @@ pub use org_app::{
     UninstallStep,
 };
 pub use org_client::{AskedToConfirm, ClientNotice, OrgClientPage, OrgGrantRow, RestrictedScope};
-pub use org_clients::{ClientStanding, NewClientsChoice, OrgClientRow, OrgClientsPage, WaitingClient};
+pub use org_clients::{ClientKey, ClientStanding, NewClientsChoice, OrgClientRow, OrgClientsPage, WaitingClient};
 pub use password::{PasswordPage, PasswordProblem, PasswordReason};
 pub use record::{AuditRecordPage, Explanation, FieldGroup, FieldLink, FieldValue, Neighbour, RecordField};
 pub use review::{ReviewPage, ReviewProposal, ReviewRow};

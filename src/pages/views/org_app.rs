@@ -182,6 +182,8 @@ pub struct OfferedApp {
     pub obstacle: Option<Text>,
     /// Whether the organization blocked it, which installing does not lift.
     pub blocked: bool,
+    /// Whether it is installed already and waits for an administrator.
+    pub waits: bool,
 }
 
 /// What an app asks for.

@@ -9,7 +9,8 @@ use crate::pages::{DisplayName, When};
 
 /// `/orgs/{org}/applications/{client}`. Its forms post to `here` with one of the buttons `block`, `allow`, `restrict` (and the boxes
 /// `scope`), `unrestrict`, `revoke-all`, `revoke-{grant}`, `install`, `disable-{key}`; what breaks something for somebody is asked
-/// for again with `?confirm=…` first, and on `{path}/uninstall`.
+/// for again with `?confirm=…` first, and on `{path}/uninstall`. A restriction to less than is held is answered with the question, whose
+/// button is `restrict-surely`.
 #[derive(Clone, Debug, Template)]
 #[template(path = "org_client.html")]
 pub struct OrgClientPage {
@@ -125,15 +126,32 @@ pub enum ClientNotice {
 /// What breaks something for somebody.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AskedToConfirm {
-    /// Its tokens stop working.
+    /// Its tokens and keys stop working.
     Block {
         /// For how many users.
         users: u64,
+        /// How many keys.
+        keys: u64,
+    },
+    /// It may hold less than it does.
+    Restrict {
+        /// For how many users.
+        users: u64,
+        /// How many keys.
+        keys: u64,
+        /// What is ticked.
+        scopes: Vec<String>,
+        /// What it loses.
+        loses: Vec<String>,
+        /// Whether that is all.
+        all: bool,
     },
     /// Every grant ends.
     RevokeAll {
         /// For how many users.
         users: u64,
+        /// How many keys go on.
+        keys: u64,
     },
     /// One grant ends.
     Revoke {
@@ -141,6 +159,8 @@ pub enum AskedToConfirm {
         grant: String,
         /// Whose.
         user: String,
+        /// How many keys that were made on the user's behalf go on.
+        keys: u64,
     },
     /// An API key never works again.
     DisableKey {
@@ -162,6 +182,7 @@ impl AskedToConfirm {
     fn button(&self) -> String {
         match self {
             Self::Block { .. } => "block".to_owned(),
+            Self::Restrict { .. } => "restrict-surely".to_owned(),
             Self::RevokeAll { .. } => "revoke-all".to_owned(),
             Self::Revoke { grant, .. } => format!("revoke-{grant}"),
             Self::DisableKey { key, .. } => format!("disable-{key}"),
@@ -171,6 +192,7 @@ impl AskedToConfirm {
     fn title(&self, application: &DisplayName) -> Text {
         match self {
             Self::Block { .. } => texts::asks_block(application),
+            Self::Restrict { .. } => texts::asks_restrict(application),
             Self::RevokeAll { .. } => texts::asks_revoke_all(application),
             Self::Revoke { user, .. } => texts::asks_revoke(application, user),
             Self::DisableKey { last4, .. } => texts::asks_disable_key(application, last4),
@@ -179,16 +201,26 @@ impl AskedToConfirm {
 
     fn consequence(&self) -> Text {
         match self {
-            Self::Block { users } => texts::block_consequence(*users),
-            Self::RevokeAll { users } => texts::revoke_all_consequence(*users),
-            Self::Revoke { .. } => texts::revoke_consequence(),
+            Self::Block { users, keys } => texts::block_consequence(*users, *keys),
+            Self::Restrict { users, keys, loses, all, .. } => texts::restrict_consequence(*users, *keys, loses, *all),
+            Self::RevokeAll { users, keys } => texts::revoke_all_consequence(*users, *keys),
+            Self::Revoke { keys, .. } => texts::revoke_consequence(*keys),
             Self::DisableKey { .. } => texts::disable_key_consequence(),
+        }
+    }
+
+    /// What the question was asked about, to send again with its answer.
+    fn ticked(&self) -> &[String] {
+        match self {
+            Self::Restrict { scopes, .. } => scopes,
+            _ => &[],
         }
     }
 
     fn act(&self) -> Text {
         match self {
             Self::Block { .. } => texts::block(),
+            Self::Restrict { .. } => texts::restrict(),
             Self::RevokeAll { .. } => texts::revoke_all(),
             Self::Revoke { .. } => texts::revoke(),
             Self::DisableKey { .. } => texts::disable_key(),

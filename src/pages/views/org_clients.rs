@@ -6,7 +6,8 @@ use super::{Client, Frame, ListSearch, OrgTabs};
 use crate::pages::texts::{Text, counted, org as texts};
 use crate::pages::{DisplayName, When};
 
-/// `/orgs/{org}/applications`. Its forms post to `here`: `save-new-clients` with the radio `new-clients`, and for each client that
+/// `/orgs/{org}/applications`. Its forms post to `here`: `save-new-clients` with the radio `new-clients`, which is
+/// answered with a question before new applications wait (its button is `save-surely`), and for each client that
 /// waits the buttons `approve-{id}` and `block-{id}`.
 #[derive(Clone, Debug, Template)]
 #[template(path = "org_clients.html")]
@@ -27,6 +28,8 @@ pub struct OrgClientsPage {
     pub may_change: bool,
     /// What happens with applications that nobody decided about.
     pub new_clients: NewClientsChoice,
+    /// What comes of letting new applications wait, when that was asked for.
+    pub asked: Option<Text>,
     /// Whether that was saved a moment ago.
     pub saved: bool,
     /// Applications that wait, those that came last first.
@@ -76,11 +79,26 @@ pub struct OrgClientRow {
     pub standing: ClientStanding,
     /// Users with a live grant.
     pub users: u64,
-    /// What those grants hold together.
+    /// Keys that work, also after the grants that made them have ended.
+    pub keys: Vec<ClientKey>,
+    /// Since when it is installed.
+    pub installed: Option<When>,
+    /// What those grants and keys hold together.
     pub scopes: Vec<String>,
     /// When somebody first authorized it.
     pub first_granted: Option<When>,
     /// When it last called.
+    pub last_used: Option<When>,
+}
+
+/// An API key of an application, as a line beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientKey {
+    /// On whose behalf it was made.
+    pub user: String,
+    /// When.
+    pub made: When,
+    /// When it was last used.
     pub last_used: Option<When>,
 }
 

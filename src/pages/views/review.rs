@@ -30,13 +30,17 @@ pub struct ReviewPage {
     pub search: ListSearch,
     /// What was not used for longest comes first.
     pub rows: Vec<ReviewRow>,
+    /// API keys that work, on the first page.
+    pub keys: Vec<ReviewRow>,
+    /// `/orgs/{org}/keys`.
+    pub all_keys: String,
     /// The page before.
     pub newer: Option<String>,
     /// The page after.
     pub older: Option<String>,
 }
 
-/// One authorization.
+/// One authorization, or one API key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReviewRow {
     /// Grant id.

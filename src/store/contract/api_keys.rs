@@ -6,9 +6,9 @@ use super::apps::app;
 use super::world::*;
 use crate::record::Event;
 use crate::store::{
-    ApiKey, ApiKeySearch, ApiKeyStanding, ApiKeyState, App, AuditFilter, Client, ClientState, DisableReason, Footing, Grant,
-    GrantState, Holder, Installed, Minted, Refused, RevokeReason, Rotate, ScopeRefusal, ScopeRequestState, ScopeRequests,
-    SharedStore, Stance, Subject, Verdict, Via,
+    ApiKey, ApiKeySearch, ApiKeyStanding, ApiKeyState, App, AppState, AuditFilter, Client, ClientState, ClientUseSearch, Counted,
+    DisableReason, Footing, Grant, GrantState, Holder, Holding, Installed, Listed, Membership, Minted, NewClients, Org, Refused,
+    Resting, RevokeReason, Rotate, ScopeRefusal, ScopeRequestState, ScopeRequests, SharedStore, Stance, Subject, Verdict, Via,
 };
 use crate::types::{API_KEYS_WRITE, ApiKeyId, AppId, HashedToken, ScopeToken, Timestamp, TokenKind};
 
@@ -65,6 +65,27 @@ impl Partner {
         let (key, hash) = (self.key(), hash(TokenKind::ApiKey));
         let minted = self.world.store.mint_api_key(&key, &hash, &cause(seconds)).await.expect("an answer");
         (key, hash, minted)
+    }
+
+    /// The same app in another organization, which the world's user is a member of, and the grant there.
+    async fn authorize_abroad(&self, slug: &str) -> (Org, Grant) {
+        let (store, there) = (&self.world.store, org(slug));
+        store.create_org(&there, &cause(0)).await.expect("an organization");
+        let user = self.world.user.id.clone();
+        let membership = Membership { org: there.id.clone(), user, roles: roles(&["viewer"]) };
+        store.set_membership(&membership, &cause(0)).await.expect("a membership");
+        let grant = Grant { id: wanted_id(), org: there.id.clone(), ..self.grant.clone() };
+        self.world.consent_to(&grant, 1).await;
+        (there, grant)
+    }
+
+    /// The same with a key.
+    async fn abroad(&self, slug: &str) -> (Org, Grant, ApiKey, HashedToken) {
+        let (there, grant) = self.authorize_abroad(slug).await;
+        let key = ApiKey { org: there.id.clone(), grant: grant.id.clone(), ..self.key() };
+        let hash = hash(TokenKind::ApiKey);
+        assert_eq!(self.world.store.mint_api_key(&key, &hash, &cause(2)).await.expect("an answer"), Minted::Done);
+        (there, grant, key, hash)
     }
 
     async fn state(&self, key: &ApiKey) -> ApiKeyState {
@@ -128,6 +149,114 @@ pub(crate) async fn a_key_needs_a_live_approval_and_grant(store: SharedStore) {
     assert_eq!(refused.expect("an answer"), Some(Refused::default()));
     assert_eq!(partner.mint(6).await.2, Minted::NotApproved);
     assert_eq!(store.api_keys(None).await.expect("keys"), []);
+}
+
+pub(crate) async fn approval_spares_keys_and_installations(store: SharedStore) {
+    let partner = Partner::new(store).await;
+    let store = &partner.world.store;
+    let (there, grant, _, hash) = partner.abroad("beta").await;
+    // What `standing_of_key` asks for and an organization decides.
+    let standing = async || {
+        let facts = store.api_key_facts(&hash).await.expect("an answer").expect("the key is there");
+        (facts.key.state, facts.installed, facts.policy.stance)
+    };
+    let stands = (ApiKeyState::Live, true, Stance::Allowed);
+    assert_eq!(standing().await, stands);
+    store.revoke_grant(&grant.id, None, RevokeReason::User, &cause(3)).await.expect("an answer");
+    assert_eq!(standing().await, stands, "a key outlives its grant");
+    assert_eq!(store.would_wait(&there.id, after(4)).await.expect("an answer"), 0);
+    assert!(store.set_new_clients(&there.id, NewClients::Approval, &cause(4)).await.expect("an answer"));
+    assert_eq!(standing().await, stands, "it was in use when this was switched on");
+
+    // Installed and used by nobody any more: that goes on as well, and what was uninstalled or blocked does not.
+    let policy = async |org: &Org| store.client_policy(&org.id, &partner.client.id).await.expect("a policy").stance;
+    for (slug, installed, stance) in [("gamma", true, Stance::Allowed), ("delta", false, Stance::Pending)] {
+        let (other, grant) = partner.authorize_abroad(slug).await;
+        store.revoke_grant(&grant.id, None, RevokeReason::User, &cause(5)).await.expect("an answer");
+        if !installed {
+            store.uninstall_app(&other.id, &partner.app.id, &cause(6)).await.expect("an answer");
+        }
+        let would_wait = store.would_wait(&other.id, after(7)).await.expect("an answer");
+        assert_eq!(would_wait, u64::from(!installed), "{slug}");
+        assert!(store.set_new_clients(&other.id, NewClients::Approval, &cause(8)).await.expect("an answer"));
+        assert_eq!(policy(&other).await, stance, "{slug}");
+    }
+    let (blocked, ..) = partner.abroad("epsilon").await;
+    store.decide_client(&blocked.id, &partner.client.id, Verdict::Block, &cause(9)).await.expect("an answer");
+    assert!(store.set_new_clients(&blocked.id, NewClients::Approval, &cause(10)).await.expect("an answer"));
+    assert_eq!(policy(&blocked).await, Stance::Blocked);
+}
+
+pub(crate) async fn a_key_keeps_its_client_in_every_list(store: SharedStore) {
+    let partner = Partner::new(store).await;
+    let store = &partner.world.store;
+    let (there, grant, key, _) = partner.abroad("beta").await;
+    let words = |text: &str| ClientUseSearch { text: text.to_owned(), ..ClientUseSearch::default() };
+    let lists = async |text: &str| {
+        let (search, all) = (words(text), (0, 9));
+        let known = store.clients_of_org(&there.id, Listed::Known, after(9), all).await.expect("clients");
+        let matching = store.clients_of_org(&there.id, Listed::Matching(&search), after(9), all).await.expect("clients");
+        let found = store.find_clients_of_org(&there.id, &search, after(9), None, 9).await.expect("clients");
+        [known.len(), matching.len(), found.len()]
+    };
+    let one = async || {
+        let one = store.client_of_org(&there.id, &partner.client.id, after(9)).await.expect("an answer");
+        one.expect("it is known")
+    };
+    assert_eq!(lists("").await, [1, 1, 1], "once, with a grant and a key");
+    store.revoke_grant(&grant.id, None, RevokeReason::User, &cause(3)).await.expect("an answer");
+    for text in ["", "ADA@", "logs:w", "acme"] {
+        assert_eq!(lists(text).await, [1, 1, 1], "{text}: its key works");
+    }
+    assert_eq!(lists("logs:r").await, [1, 0, 0], "what the grant held");
+    let shown = one().await;
+    assert_eq!((shown.users, shown.grants, &shown.scopes), (0, 0, &key.scopes));
+    assert_eq!(shown.keys, std::slice::from_ref(&key));
+    assert_eq!(shown.installed_at, Some(after(1)));
+    // What was decided about it changes neither that nor how often it is there.
+    store.restrict_client(&there.id, &partner.client.id, Some(&key.scopes), &cause(4)).await.expect("an answer");
+    assert_eq!(lists("ada@").await, [1, 1, 1]);
+    store.restrict_client(&there.id, &partner.client.id, None, &cause(5)).await.expect("an answer");
+    assert_eq!(lists("ada@").await, [1, 1, 1]);
+
+    assert!(store.disable_api_key(&key.id, None, &cause(6)).await.expect("an answer"));
+    assert_eq!(lists("").await, [1, 1, 1], "it is installed");
+    assert_eq!(lists("ada@").await, [1, 0, 0]);
+    assert!(one().await.keys.is_empty());
+    store.uninstall_app(&there.id, &partner.app.id, &cause(7)).await.expect("an answer");
+    assert_eq!(lists("").await, [0, 0, 0], "nothing is left");
+}
+
+pub(crate) async fn whoever_has_a_key_is_told_and_counted(store: SharedStore) {
+    let partner = Partner::new(store).await;
+    let store = &partner.world.store;
+    let (there, grant, key, _) = partner.abroad("beta").await;
+    store.revoke_grant(&grant.id, None, RevokeReason::User, &cause(3)).await.expect("an answer");
+    let counted = async |on: Counted<'_>| store.resting(on, after(9)).await.expect("an answer");
+    let both = Resting { grants: 1, users: 1, orgs: 2, keys: 1 };
+    let (client, holder, other) = (&partner.client.id, &partner.holder, ScopeToken::parse("logs:read").expect("a scope"));
+    assert_eq!(counted(Counted::Client(client)).await, both);
+    assert_eq!(counted(Counted::App(&partner.app.id)).await, both);
+    assert_eq!(counted(Counted::User(&key.user)).await, both);
+    assert_eq!(counted(Counted::Org(&there.id)).await, Resting { grants: 0, users: 0, orgs: 1, keys: 1 });
+    assert_eq!(counted(Counted::Holding(holder, &mints())).await, both);
+    assert_eq!(counted(Counted::Holding(holder, &other)).await, Resting { orgs: 1, keys: 0, ..both }, "no key rests on it");
+    let at_home = Holding { org: partner.world.org.clone(), grants: 1, users: 1, keys: 0 };
+    let abroad = Holding { org: there.clone(), grants: 0, users: 0, keys: 1 };
+    assert_eq!(store.holders(client, after(9), 9).await.expect("an answer"), [at_home.clone(), abroad]);
+
+    store.set_client_state(client, ClientState::Frozen, &cause(4)).await.expect("an answer");
+    store.set_client_state(client, ClientState::Active, &cause(5)).await.expect("an answer");
+    store.set_app_state(&partner.app.id, AppState::Disabled, &cause(6)).await.expect("an answer");
+    let log = partner.world.log().await;
+    for name in ["client.disable", "client.enable", "app.disable"] {
+        for org in [&there.id, &partner.world.org.id] {
+            assert_eq!(log.iter().filter(|(n, o)| n == name && o.as_ref() == Some(org)).count(), 1, "{name}: {log:?}");
+        }
+    }
+    store.disable_api_key(&key.id, None, &cause(7)).await.expect("an answer");
+    assert_eq!(counted(Counted::Client(client)).await, Resting { orgs: 1, keys: 0, ..both }, "a draft concerns its maker");
+    assert_eq!(store.holders(client, after(9), 9).await.expect("an answer"), [at_home]);
 }
 
 pub(crate) async fn requests_are_asked_decided_and_renewed(store: SharedStore) {
@@ -299,6 +428,33 @@ pub(crate) async fn installations_are_listed_with_what_each_has(store: SharedSto
     }
     assert!(seen.iter().any(|one| one.footing == Footing { grants: 2, users: 1, keys: 1 }), "{seen:?}");
     assert_eq!(store.installs_behind(&beta.id, after(5), None, 9).await.expect("installations"), []);
+}
+
+pub(crate) async fn installing_approves_what_is_installed_and_waits(store: SharedStore) {
+    let partner = Partner::new(store).await;
+    let (store, client) = (&partner.world.store, &partner.client.id);
+    let (there, user) = (org("beta"), partner.world.user.id.clone());
+    store.create_org(&there, &cause(0)).await.expect("an organization");
+    let membership = Membership { org: there.id.clone(), user: user.clone(), roles: roles(&["viewer"]) };
+    store.set_membership(&membership, &cause(0)).await.expect("a membership");
+    store.set_new_clients(&there.id, NewClients::Approval, &cause(1)).await.expect("an answer");
+    // A consent that was under way when this was switched on: it installs, and gives nothing.
+    let grant = Grant { id: wanted_id(), org: there.id.clone(), ..partner.grant.clone() };
+    partner.world.consent_to(&grant, 2).await;
+    let stance = async || store.client_policy(&there.id, client).await.expect("a policy").stance;
+    assert_eq!((stance().await, store.installs(&there.id).await.expect("installs").len()), (Stance::Pending, 1));
+    assert!(store.ask_for_client(&there.id, client, &user, &cause(3)).await.expect("an answer"));
+    let before = store.feed_position().await.expect("a position");
+    assert!(store.install_app(&there.id, &partner.app.id, &cause(4)).await.expect("an answer"));
+    assert_eq!(stance().await, Stance::Allowed);
+    assert!(partner.world.feed_since(before).await.contains(&Subject::Client { id: client.clone() }));
+    let log = partner.world.log().await;
+    let told = |name: &str| log.iter().filter(|(n, o)| n == name && o.as_ref() == Some(&there.id)).count();
+    assert_eq!((told("app.install"), told("org.policy.client_allow")), (1, 1), "{log:?}");
+    assert!(!store.install_app(&there.id, &partner.app.id, &cause(5)).await.expect("an answer"), "nothing waits");
+    store.decide_client(&there.id, client, Verdict::Block, &cause(6)).await.expect("an answer");
+    assert!(!store.install_app(&there.id, &partner.app.id, &cause(7)).await.expect("an answer"));
+    assert_eq!(stance().await, Stance::Blocked, "what was blocked stays so");
 }
 
 pub(crate) async fn uninstalling_ends_everything_at_once(store: SharedStore) {

@@ -123,6 +123,10 @@ contract! {
         requests_for_published_clients_are_nobodys_to_read
     }
     api_keys {
+        approval_spares_keys_and_installations
+        a_key_keeps_its_client_in_every_list
+        whoever_has_a_key_is_told_and_counted
+        installing_approves_what_is_installed_and_waits
         a_request_is_taken_back_by_who_asked
         what_the_operator_says_of_a_private_scope_is_on_record
         a_key_comes_back_with_all_that_it_rests_on
@@ -202,6 +206,7 @@ contract! {
         what_a_trial_installs_ends_with_it
         what_a_trial_installs_is_kept_by_a_consent_that_lasts
         who_ends_a_trial_uninstalls_nothing_of_others
+        a_key_of_a_trial_ends_with_it
     }
     operators {
         operators_are_active_people

@@ -95,12 +95,12 @@ pub(crate) async fn what_rests_on_something_is_counted(store: SharedStore) {
     let holder = Holder::Client(world.client.id.clone());
     let never = ScopeToken::parse("never:held").expect("a scope");
     let count = async |on: Counted<'_>| s.resting(on, at).await.expect("an answer");
-    let all = Resting { grants: 2, users: 1, orgs: 1 };
+    let all = Resting { grants: 2, users: 1, orgs: 1, keys: 0 };
     assert_eq!(count(Counted::Org(&world.org.id)).await, all);
     assert_eq!(count(Counted::User(&world.user.id)).await, all);
     assert_eq!(count(Counted::Client(&world.client.id)).await, all);
     let holders = s.holders(&world.client.id, at, 9).await.expect("an answer");
-    assert_eq!(holders, [crate::store::Holding { org: world.org.clone(), grants: 2, users: 1 }]);
+    assert_eq!(holders, [crate::store::Holding { org: world.org.clone(), grants: 2, users: 1, keys: 0 }]);
     assert_eq!(s.holders(&world.client.id, at, 0).await.expect("an answer"), []);
     assert_eq!(count(Counted::Holding(&holder, &held)).await, all);
     assert_eq!(count(Counted::Holding(&holder, &never)).await, Resting::default());

@@ -139,6 +139,7 @@ pub(crate) async fn approval_spares_what_is_in_use(store: SharedStore) {
     world.authorize(&used, "logs:read", 1).await;
     let ended = world.authorize(&left, "logs:read", 1).await;
     store.revoke_grant(&ended.id, None, RevokeReason::User, &cause(2)).await.expect("an answer");
+    assert_eq!(store.would_wait(org, after(3)).await.expect("an answer"), 1, "what was in use once");
     assert!(store.set_new_clients(org, NewClients::Approval, &cause(3)).await.expect("an answer"));
     assert!(!store.set_new_clients(org, NewClients::Approval, &cause(3)).await.expect("an answer"));
     assert_eq!(store.new_clients(org).await.expect("an answer"), NewClients::Approval);

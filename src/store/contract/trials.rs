@@ -5,8 +5,13 @@ use std::collections::BTreeSet;
 use super::apps::app;
 use super::world::*;
 use crate::record::{Actor, Cause, operation};
-use crate::store::{App, AuditFilter, Grant, Membership, RevokeReason, SharedStore, Subject, Trial, Via};
-use crate::types::{AppId, GrantId, HashedToken, OrgId, RedirectUri, Timestamp, UserId};
+use crate::store::{
+    ApiKey, ApiKeyState, App, AuditFilter, DisableReason, Grant, Holder, Membership, Minted, RevokeReason, SharedStore, Subject,
+    Trial, Via,
+};
+use crate::types::{
+    API_KEYS_WRITE, ApiKeyId, AppId, GrantId, HashedToken, OrgId, RedirectUri, ScopeToken, Timestamp, TokenKind, UserId,
+};
 
 /// A trial of the draft, which ends ten minutes after the start.
 pub(super) fn trial(session: &HashedToken, app: &App) -> Trial {
@@ -126,7 +131,12 @@ pub(crate) async fn a_trial_ends_with_its_session_and_its_time(store: SharedStor
 
 /// A grant of the world's user to the app's draft, for a trial; it ends ten minutes after the start.
 async fn tried(world: &World, app: &App, seconds: u64) -> Grant {
-    let grant = Grant { client: app.draft_client.clone(), expires_at: Some(after(600)), ..world.wanted(seconds) };
+    tried_until(world, app, seconds, 600).await
+}
+
+/// The same with another end.
+async fn tried_until(world: &World, app: &App, seconds: u64, end: u64) -> Grant {
+    let grant = Grant { client: app.draft_client.clone(), expires_at: Some(after(end)), ..world.wanted(seconds) };
     world.consent_for(&grant, seconds, true).await;
     grant
 }
@@ -277,4 +287,64 @@ pub(crate) async fn who_ends_a_trial_uninstalls_nothing_of_others(store: SharedS
     let log = uninstalled(&world).await;
     assert_eq!((log.len(), log.iter().filter(|line| **line == of_ada).count()), (4, 1), "{log:?}");
     assert!(installed(&world).await.is_empty());
+}
+
+pub(crate) async fn a_key_of_a_trial_ends_with_it(store: SharedStore) {
+    let world = World::new(store).await;
+    let (app, session) = (made(&world).await, world.sign_in(0).await);
+    let mints = ScopeToken::parse(API_KEYS_WRITE).expect("a scope");
+    let holder = Holder::App(app.id.clone());
+    assert!(world.store.approve_scope(&holder, &mints, after(9000), None, &cause(0)).await.expect("an answer"));
+    // For good: what a trial installs ends in its own way.
+    assert!(world.store.install_app(&world.org.id, &app.id, &cause(0)).await.expect("an answer"));
+    let mint = async |grant: &Grant, seconds| {
+        let key = ApiKey {
+            id: ApiKeyId::generate(after(seconds), &ENTROPY),
+            last4: "wxyz".into(),
+            name: "Key of app Acme Sync".into(),
+            org: grant.org.clone(),
+            app: app.id.clone(),
+            client: grant.client.clone(),
+            grant: grant.id.clone(),
+            user: grant.user.clone(),
+            scopes: scopes("logs:write"),
+            resources: Vec::new(),
+            created_at: after(seconds),
+            last_used_at: None,
+            state: ApiKeyState::Live,
+        };
+        let minted = world.store.mint_api_key(&key, &hash(TokenKind::ApiKey), &cause(seconds)).await.expect("an answer");
+        (key.id, minted)
+    };
+    let state = async |id: &ApiKeyId| world.store.api_key(id).await.expect("an answer").expect("it is there").state;
+    let ended = |seconds| ApiKeyState::Disabled { at: after(seconds), reason: DisableReason::Trial };
+    // Done.
+    assert!(begin(&world, &trial(&session, &app)).await);
+    let grant = tried(&world, &app, 2).await;
+    let (first, minted) = mint(&grant, 3).await;
+    assert_eq!((minted, state(&first).await), (Minted::Done, ApiKeyState::Live));
+    revoke(&world, &grant, 4).await;
+    let before = world.store.feed_position().await.expect("a position");
+    assert!(world.store.end_trial(&trial(&session, &app), &cause(5)).await.expect("an answer"));
+    assert_eq!(state(&first).await, ended(5));
+    assert_eq!(world.feed_since(before).await, [Subject::Client { id: app.draft_client.clone() }]);
+    // By its time, which housekeeping notices, or whoever makes the app's own.
+    let (second, minted) = mint(&tried(&world, &app, 6).await, 7).await;
+    assert_eq!(minted, Minted::Done);
+    assert_eq!(world.store.end_trial_installs(&cause(599)).await.expect("an answer"), 0);
+    assert_eq!(state(&second).await, ApiKeyState::Live, "the test goes on");
+    world.store.end_trial_installs(&cause(600)).await.expect("an answer");
+    assert_eq!(state(&second).await, ended(600));
+    let late = tried_until(&world, &app, 601, 700).await;
+    let (third, minted) = mint(&late, 601).await;
+    assert_eq!(minted, Minted::Done);
+    let own = Grant { client: app.draft_client.clone(), ..world.wanted(650) };
+    world.consent_to(&own, 650).await;
+    assert!(matches!(mint(&own, 651).await.1, Minted::Taken(_)), "while the test goes on it has the key");
+    let (fourth, minted) = mint(&own, 700).await;
+    assert_eq!((minted, state(&third).await), (Minted::Done, ended(700)));
+    // What was given for good is no test's.
+    revoke(&world, &own, 701).await;
+    world.store.end_trial_installs(&cause(702)).await.expect("an answer");
+    assert_eq!(state(&fourth).await, ApiKeyState::Live);
 }

@@ -97,7 +97,8 @@ macro_rules! api_key_columns {
         "k.id AS k_id, k.last4 AS k_last4, k.name AS k_name, k.org_id AS k_org_id, k.app_id AS k_app_id, \
          k.client_id AS k_client_id, k.grant_id AS k_grant_id, k.user_id AS k_user_id, k.scopes AS k_scopes, \
          k.resources AS k_resources, k.created_at AS k_created_at, k.last_used_at AS k_last_used_at, \
-         k.disabled_at AS k_disabled_at, k.disable_reason AS k_disable_reason"
+         k.disabled_at AS k_disabled_at, k.disable_reason AS k_disable_reason, \
+         k.disable_detail AS k_disable_detail"
     };
 }
 

@@ -36,6 +36,7 @@ async fn a_search_reads_the_grants_that_match() {
         ("grants that idle", review::idle_page(&org, (&every, few), (0, 9))),
         ("live grants that idle", review::idle_page(&org, (&live, few), (0, 9))),
         ("clients of users", Sought::of("some").authorizing(&org, AT)),
+        ("clients, in order", policy::known_in_order(&org, AT)),
         ("clients, some of users", policy::known(&org, &clients, AT, Some(&Authorized::Few(vec![client])))),
         ("clients, many of users", policy::known(&org, &clients, AT, Some(&Authorized::Many))),
     ] {

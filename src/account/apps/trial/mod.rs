@@ -300,7 +300,10 @@ impl Test<'_> {
         if let Some(grant) = &trial.grant {
             self.revoke(grant).await?;
         }
-        self.visit.app.node.store.end_trial(trial, &self.visit.cause()).await?;
+        let node = &self.visit.app.node;
+        node.store.end_trial(trial, &self.visit.cause()).await?;
+        // A key that was made in it stops before the answer.
+        node.settle().await?;
         Ok(())
     }
 

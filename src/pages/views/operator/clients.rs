@@ -77,6 +77,8 @@ pub struct ClientHolder {
     pub grants: u64,
     /// Users who gave them.
     pub users: u64,
+    /// API keys that work there.
+    pub keys: u64,
 }
 
 /// The organization that owns a client.
@@ -128,6 +130,6 @@ impl OperatorClientPage {
     }
 
     fn freezing(&self) -> Text {
-        texts::freeze_client(self.stake.users, self.stake.orgs)
+        texts::freeze_client(self.stake.users, self.stake.keys, self.stake.orgs)
     }
 }

@@ -10,7 +10,7 @@ mod users;
 
 pub use clients::{ClientHolder, ClientOwner, ClientSwitched, OperatorClientPage, OperatorClientRow, OperatorClientsPage};
 pub use orgs::{EnteredOrg, OperatorOrgPage, OperatorOrgRow, OperatorOrgsPage};
-pub use scopes::{Approval, OperatorScopePage, OperatorScopeRow, OperatorScopesPage, ScopeNotice};
+pub use scopes::{Approval, OperatorScopePage, OperatorScopeRow, OperatorScopesPage, ScopeEnding, ScopeNotice};
 pub use shadow::{OperatorShadowPage, OperatorShadowRow, ShadowCaller};
 pub use users::{
     AskedOfUser, OperatorMembership, OperatorUserPage, OperatorUserRow, OperatorUsersPage, UserNotice, UserStanding,
@@ -54,11 +54,13 @@ pub struct AtStake {
     pub users: u64,
     /// Organizations in which.
     pub orgs: u64,
+    /// API keys that work.
+    pub keys: u64,
 }
 
 impl AtStake {
     fn held_by(self) -> Text {
-        texts::held_by(self.grants, self.users, self.orgs)
+        texts::held_by((self.grants, self.users), self.keys, self.orgs)
     }
 }
 

@@ -92,7 +92,7 @@ pub struct OperatorOrgPage {
 
 impl OperatorOrgPage {
     fn freezing(&self, stake: &AtStake) -> Text {
-        texts::freeze_organization(self.members, stake.grants, stake.users)
+        texts::freeze_organization(self.members, (stake.grants, stake.users), stake.keys)
     }
 
     fn members_words(&self) -> Text {

@@ -64,7 +64,8 @@ pub enum Approval {
 }
 
 /// `/operator/scopes/{holder}/{scope}`. Its forms post to `path`: `approve` with the radio `lives` (days) and `comment`, `deny` and
-/// `withdraw` with `comment`; withdrawing is asked for again with `?confirm=withdraw`.
+/// `withdraw` with `comment`; withdrawing is asked for again with `?confirm=withdraw`, and denying with `?confirm=deny` while the scope
+/// counts.
 #[derive(Clone, Debug, Template)]
 #[template(path = "operator_scope.html")]
 pub struct OperatorScopePage {
@@ -98,12 +99,23 @@ pub struct OperatorScopePage {
     pub comment: Option<String>,
     /// What would end with it.
     pub stake: AtStake,
-    /// Whether taking it back was asked for.
-    pub withdrawing: bool,
+    /// What was asked for that ends what rests on it.
+    pub asked_to: Option<ScopeEnding>,
     /// Why nothing was decided.
     pub problem: Option<Text>,
     /// What was decided a moment ago.
     pub notice: Option<ScopeNotice>,
+    /// What ended with it, as a sentence.
+    pub ended: Option<Text>,
+}
+
+/// What ends what rests on a private scope, and is asked for twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScopeEnding {
+    /// It is taken back.
+    Withdraw,
+    /// Its renewal is denied, and with that what was given before.
+    Deny,
 }
 
 /// What was decided.
@@ -159,7 +171,11 @@ impl OperatorScopePage {
     }
 
     fn withdrawal(&self) -> Text {
-        texts::withdraw_scope(&self.holder, self.stake.grants, self.stake.users, self.stake.orgs)
+        texts::withdraw_scope(&self.holder, (self.stake.grants, self.stake.users), self.stake.keys, self.stake.orgs)
+    }
+
+    fn denial(&self) -> Text {
+        texts::deny_renewal(&self.holder, (self.stake.grants, self.stake.users), self.stake.keys, self.stake.orgs)
     }
 
     fn is_waiting(&self) -> bool {
@@ -167,6 +183,6 @@ impl OperatorScopePage {
     }
 
     fn counts(&self) -> bool {
-        matches!(self.approval, Approval::Given { .. })
+        matches!(self.approval, Approval::Given { .. } | Approval::Waiting { until: Some(_) })
     }
 }

@@ -158,7 +158,7 @@ impl OperatorUserPage {
     }
 
     fn freezing(&self) -> Text {
-        texts::freeze_user(self.stake.grants, self.stake.orgs, self.browsers())
+        texts::freeze_user((self.stake.grants, self.stake.orgs), self.browsers(), self.stake.keys)
     }
 
     fn signing_out(&self) -> Text {

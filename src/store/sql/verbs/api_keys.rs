@@ -7,10 +7,11 @@ use sqlx::QueryBuilder;
 
 use super::super::fault::Doing;
 use super::super::values::{json, word};
+use super::among::among;
 use super::engine::{Engine, Tx};
 use super::rows::{self, Fields};
 use super::sought::Sought;
-use super::{Db, HOLD, installs, scope_requests};
+use super::{Db, HOLD, Row, installs, scope_requests};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
     ApiKey, ApiKeyFacts, ApiKeySearch, ApiKeyStanding, ApiKeyStore, DisableReason, Holder, Minted, StoreError, Subject,
@@ -26,16 +27,26 @@ pub(super) enum Disabling<'a> {
     App(&'a AppId),
     /// Those of an app in an organization.
     AppIn(&'a OrgId, &'a AppId),
+    /// Those that were made through grants of trials that have ended: of one app in one organization, or all.
+    Trials(Option<(&'a OrgId, &'a AppId)>),
 }
 
 macro_rules! disabling {
     ($which:literal) => {
         concat!(
-            "UPDATE api_keys SET disabled_at = $1, disable_reason = $2 WHERE disabled_at IS NULL AND ",
+            "UPDATE api_keys SET disabled_at = $1, disable_reason = $2, disable_detail = $3 WHERE disabled_at IS NULL AND ",
             $which,
             " RETURNING id, org_id, client_id, name, last4"
         )
     };
+}
+
+/// The words of a reason. Those that were not there from the first are a detail of what stands for them.
+fn words(reason: DisableReason) -> Result<(String, Option<String>), StoreError> {
+    match reason {
+        DisableReason::Trial => Ok((word(&DisableReason::Hand)?, Some(word(&reason)?))),
+        _ => Ok((word(&reason)?, None)),
+    }
 }
 
 /// Disables keys that work, each with a record in its own organization. Nodes forget what they know of the clients that made
@@ -48,15 +59,23 @@ pub(super) async fn disable(tx: &mut Tx<'_>, which: Disabling<'_>, reason: Disab
         query.build().fetch_all(tx.connection()).await.doing("lock the API keys of an app")?;
     }
     let statement = match which {
-        Disabling::One(..) => disabling!("id = $3 AND org_id = COALESCE($4, org_id)"),
-        Disabling::App(_) => disabling!("app_id = $3"),
-        Disabling::AppIn(..) => disabling!("app_id = $3 AND org_id = $4"),
+        Disabling::One(..) => disabling!("id = $4 AND org_id = COALESCE($5, org_id)"),
+        Disabling::App(_) => disabling!("app_id = $4"),
+        Disabling::AppIn(..) => disabling!("app_id = $4 AND org_id = $5"),
+        Disabling::Trials(_) => disabling!(
+            "app_id = COALESCE($4, app_id) AND org_id = COALESCE($5, org_id) AND grant_id IN (SELECT n.grant_id FROM trial_grants n \
+             JOIN grants g ON g.id = n.grant_id WHERE g.revoked_at IS NOT NULL OR g.expires_at <= $1)"
+        ),
     };
-    let query = sqlx::query(statement).bind(tx.cause.at.millis()).bind(word(&reason)?);
+    let (said, detail) = words(reason)?;
+    let query = sqlx::query(statement).bind(tx.cause.at.millis()).bind(said).bind(detail);
     let query = match which {
         Disabling::One(id, org) => query.bind(id.as_str()).bind(org.map(|o| o.as_str().to_owned())),
         Disabling::App(app) => query.bind(app.as_str()),
         Disabling::AppIn(org, app) => query.bind(app.as_str()).bind(org.as_str()),
+        Disabling::Trials(only) => {
+            query.bind(only.map(|(_, app)| app.as_str().to_owned())).bind(only.map(|(org, _)| org.as_str().to_owned()))
+        }
     };
     let rows = query.fetch_all(tx.connection()).await.doing("disable API keys")?;
     let why = match reason {
@@ -64,6 +83,7 @@ pub(super) async fn disable(tx: &mut Tx<'_>, which: Disabling<'_>, reason: Disab
         DisableReason::Uninstall => "; its application was uninstalled",
         DisableReason::Withdrawal => "; its application may no longer make keys",
         DisableReason::AppDeleted => "; its application was removed",
+        DisableReason::Trial => "; the test that made it has ended",
     };
     for row in &rows {
         let fields = Fields::of(row, "api_keys", "id");
@@ -142,28 +162,10 @@ pub(super) async fn used(connection: &mut super::Connection, keys: &BTreeMap<&st
     Ok(())
 }
 
-#[async_trait]
-impl ApiKeyStore for Engine {
-    async fn mint_api_key(&self, key: &ApiKey, hash: &HashedToken, cause: &Cause) -> Result<Minted, StoreError> {
-        let mut tx = self.begin(cause).await?;
-        // Whoever withdraws, uninstalls or revokes at the same time either comes first and is seen here, or waits and sees the key.
-        if !scope_requests::hold(&mut tx, &Holder::App(key.app.clone()), API_KEYS_WRITE).await? {
-            return Ok(Minted::NotApproved);
-        }
-        if !installs::hold(&mut tx, &key.org, &key.app).await? || !hold_grant(&mut tx, key).await? {
-            return Ok(Minted::Ended);
-        }
-        if !insert(&mut tx, key, hash).await? {
-            return Ok(taken(&mut tx, key).await?.map_or(Minted::Ended, |k| Minted::Taken(Box::new(k))));
-        }
-        let event = ControlEvent::done(Operation::ApiKeyMint).on("api_key", key.id.as_str()).with_scopes(key.scopes.clone());
-        tx.record(Some(&key.org), event.with_comment(format!("{}, ends in {}", key.name, key.last4)));
-        tx.commit().await?;
-        Ok(Minted::Done)
-    }
-
-    async fn api_key_facts(&self, hash: &HashedToken) -> Result<Option<ApiKeyFacts>, StoreError> {
-        let row = sqlx::query(concat!(
+/// Keys with everything that their effect depends on; a condition follows.
+macro_rules! key_facts {
+    ($which:literal) => {
+        concat!(
             "SELECT ",
             api_key_columns!(),
             ", ",
@@ -180,22 +182,61 @@ impl ApiKeyStore for Engine {
              JOIN clients c ON c.id = k.client_id \
              LEFT JOIN client_policies p ON p.org_id = k.org_id AND p.client_id = k.client_id \
              LEFT JOIN org_policies q ON q.org_id = k.org_id \
-             LEFT JOIN installs i ON i.org_id = k.org_id AND i.app_id = k.app_id WHERE k.hash = $1"
-        ))
-        .bind(&hash.bytes()[..])
-        .fetch_optional(&mut *self.reader().await?)
-        .await
-        .doing("read an API key")?;
-        let Some(row) = row else { return Ok(None) };
-        Ok(Some(ApiKeyFacts {
-            key: rows::api_key(&row)?,
-            user: rows::user(&row)?,
-            org: rows::org(&row)?,
-            client: rows::client(&row)?,
-            policy: rows::policy(&row)?,
-            approvals: rows::approvals(&row)?,
-            installed: Fields::of(&row, "installs", "k_id").value::<Option<&str>>("i_app_id")?.is_some(),
-        }))
+             LEFT JOIN installs i ON i.org_id = k.org_id AND i.app_id = k.app_id WHERE ",
+            $which
+        )
+    };
+}
+
+fn facts(row: &Row) -> Result<ApiKeyFacts, StoreError> {
+    Ok(ApiKeyFacts {
+        key: rows::api_key(row)?,
+        user: rows::user(row)?,
+        org: rows::org(row)?,
+        client: rows::client(row)?,
+        policy: rows::policy(row)?,
+        approvals: rows::approvals(row)?,
+        installed: Fields::of(row, "installs", "k_id").value::<Option<&str>>("i_app_id")?.is_some(),
+    })
+}
+
+#[async_trait]
+impl ApiKeyStore for Engine {
+    async fn mint_api_key(&self, key: &ApiKey, hash: &HashedToken, cause: &Cause) -> Result<Minted, StoreError> {
+        let mut tx = self.begin(cause).await?;
+        // Whoever withdraws, uninstalls or revokes at the same time either comes first and is seen here, or waits and sees the key.
+        if !scope_requests::hold(&mut tx, &Holder::App(key.app.clone()), API_KEYS_WRITE).await? {
+            return Ok(Minted::NotApproved);
+        }
+        if !installs::hold(&mut tx, &key.org, &key.app).await? || !hold_grant(&mut tx, key).await? {
+            return Ok(Minted::Ended);
+        }
+        // What a test left is in nobody's way, whether anybody has cleaned up since or not.
+        disable(&mut tx, Disabling::Trials(Some((&key.org, &key.app))), DisableReason::Trial).await?;
+        if !insert(&mut tx, key, hash).await? {
+            return Ok(taken(&mut tx, key).await?.map_or(Minted::Ended, |k| Minted::Taken(Box::new(k))));
+        }
+        let event = ControlEvent::done(Operation::ApiKeyMint).on("api_key", key.id.as_str()).with_scopes(key.scopes.clone());
+        tx.record(Some(&key.org), event.with_comment(format!("{}, ends in {}", key.name, key.last4)));
+        tx.commit().await?;
+        Ok(Minted::Done)
+    }
+
+    async fn api_key_facts(&self, hash: &HashedToken) -> Result<Option<ApiKeyFacts>, StoreError> {
+        let row = sqlx::query(key_facts!("k.hash = $1"))
+            .bind(&hash.bytes()[..])
+            .fetch_optional(&mut *self.reader().await?)
+            .await
+            .doing("read an API key")?;
+        row.as_ref().map(facts).transpose()
+    }
+
+    async fn facts_of_api_keys(&self, ids: &[ApiKeyId]) -> Result<Vec<ApiKeyFacts>, StoreError> {
+        let mut query = QueryBuilder::<Db>::new(key_facts!("k.id IN "));
+        among(&mut query, ids.iter().map(ApiKeyId::as_str));
+        query.push(" ORDER BY k.created_at DESC, k.id DESC");
+        let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("read API keys")?;
+        rows.iter().map(facts).collect()
     }
 
     async fn api_key_hash(&self, id: &ApiKeyId) -> Result<Option<HashedToken>, StoreError> {

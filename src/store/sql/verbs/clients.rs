@@ -159,13 +159,14 @@ pub(super) fn changed(tx: &mut Tx<'_>, id: &ClientId, org: Option<&OrgId>, event
     tx.record(org, event.on("client", id.as_str()));
 }
 
-/// The organizations whose administrators see what happens to a client: where somebody's authorization of it lives.
+/// The organizations whose administrators see what happens to a client: where somebody's authorization or a key of it lives, and where
+/// its app is installed. What its maker tries out in a draft is no installation's concern but their own.
 pub(super) async fn orgs_using(tx: &mut Tx<'_>, id: &ClientId) -> Result<BTreeSet<OrgId>, StoreError> {
-    let rows = sqlx::query("SELECT DISTINCT org_id FROM grants WHERE client_id = $1 AND revoked_at IS NULL")
-        .bind(id.as_str())
-        .fetch_all(tx.connection())
-        .await
-        .doing("read where a client is used")?;
+    let statement = "SELECT org_id FROM grants WHERE client_id = $1 AND revoked_at IS NULL \
+         UNION SELECT org_id FROM api_keys WHERE client_id = $1 AND disabled_at IS NULL \
+         UNION SELECT i.org_id FROM clients c JOIN installs i ON i.app_id = c.app_id WHERE c.id = $1 AND NOT i.for_trial \
+         AND (c.stage = 'published' OR c.org_id = i.org_id)";
+    let rows = sqlx::query(statement).bind(id.as_str()).fetch_all(tx.connection()).await.doing("read where a client is used")?;
     rows.iter().map(|row| Fields::of(row, "grants", "org_id").parsed("org_id", OrgId::parse)).collect()
 }
 

@@ -8,6 +8,7 @@ use sqlx::QueryBuilder;
 use super::super::fault::Doing;
 use super::api_keys::{Disabling, disable};
 use super::engine::{Engine, Tx};
+use super::policy::decided;
 use super::revocation::{Ending, end};
 use super::rows::Fields;
 use super::sought::living;
@@ -140,6 +141,22 @@ pub(super) async fn forget(tx: &mut Tx<'_>, app: &AppId) -> Result<(), StoreErro
     Ok(())
 }
 
+/// Lets the clients of an app that wait, or that nobody decided about, through the organization's approval; which those were.
+async fn let_through(tx: &mut Tx<'_>, org: &OrgId, app: &AppId) -> Result<Vec<ClientId>, StoreError> {
+    let rows = sqlx::query(
+        "INSERT INTO client_policies (org_id, client_id, stance) SELECT $1, c.id, 'allowed' FROM clients c \
+         WHERE c.app_id = $2 AND c.deleted_at IS NULL ON CONFLICT (org_id, client_id) DO UPDATE SET stance = 'allowed', \
+         asked_by = NULL, asked_at = NULL WHERE client_policies.stance IS NULL OR client_policies.stance = 'pending' \
+         RETURNING client_id",
+    )
+    .bind(org.as_str())
+    .bind(app.as_str())
+    .fetch_all(tx.connection())
+    .await
+    .doing("let the clients of an app through")?;
+    rows.iter().map(|row| Fields::of(row, "client_policies", "client_id").parsed("client_id", ClientId::parse)).collect()
+}
+
 /// The clients of an app, whose tokens and keys nodes read again.
 async fn touch(tx: &mut Tx<'_>, app: &AppId) -> Result<(), StoreError> {
     let clients: Vec<String> = sqlx::query_scalar("SELECT id FROM clients WHERE app_id = $1")
@@ -204,21 +221,22 @@ impl InstallStore for Engine {
     async fn install_app(&self, org: &OrgId, app: &AppId, cause: &Cause) -> Result<bool, StoreError> {
         let mut tx = self.begin(cause).await?;
         let by = cause.actor.user.as_ref();
-        if !insert(&mut tx, (org, app), by, false).await? && !keep(&mut tx, org, app, by).await? {
+        let new = insert(&mut tx, (org, app), by, false).await? || keep(&mut tx, org, app, by).await?;
+        if !new && !hold(&mut tx, org, app).await? {
             return Ok(false);
         }
-        sqlx::query(
-            "INSERT INTO client_policies (org_id, client_id, stance) SELECT $1, c.id, 'allowed' FROM clients c \
-             WHERE c.app_id = $2 AND c.deleted_at IS NULL ON CONFLICT (org_id, client_id) DO UPDATE SET stance = 'allowed', \
-             asked_by = NULL, asked_at = NULL WHERE client_policies.stance IS NULL OR client_policies.stance = 'pending'",
-        )
-        .bind(org.as_str())
-        .bind(app.as_str())
-        .execute(tx.connection())
-        .await
-        .doing("let the clients of an app through")?;
+        let allowed = let_through(&mut tx, org, app).await?;
+        if new {
+            tx.record(Some(org), ControlEvent::done(Operation::AppInstall).on("app", app.as_str()));
+        } else if allowed.is_empty() {
+            return Ok(false);
+        } else {
+            // What was there already is allowed, and no more than that.
+            for client in &allowed {
+                decided(&mut tx, org, client, ControlEvent::done(Operation::OrgPolicyClientAllow));
+            }
+        }
         touch(&mut tx, app).await?;
-        tx.record(Some(org), ControlEvent::done(Operation::AppInstall).on("app", app.as_str()));
         tx.commit().await?;
         Ok(true)
     }
@@ -248,7 +266,8 @@ impl InstallStore for Engine {
     async fn end_trial_installs(&self, cause: &Cause) -> Result<u64, StoreError> {
         let mut tx = self.begin(cause).await?;
         let ended = end_trials(&mut tx, None).await?;
-        if ended > 0 {
+        let keys = disable(&mut tx, Disabling::Trials(None), DisableReason::Trial).await?;
+        if ended > 0 || keys > 0 {
             tx.commit().await?;
         }
         Ok(ended)

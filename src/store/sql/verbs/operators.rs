@@ -13,7 +13,7 @@ use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
     Client, ClientSearch, Counted, Holding, OperatorStore, Org, OrgSummary, Resting, StoreError, User, UserSearch, UserSummary,
 };
-use crate::types::{ClientId, RoleName, Timestamp, UserId};
+use crate::types::{API_KEYS_WRITE, ClientId, RoleName, Timestamp, UserId};
 
 /// Adds `(… OR …)`: a text occurs in one of these columns, or is the id in `id`. An empty one is found everywhere.
 fn anywhere(query: &mut QueryBuilder<Db>, text: &str, columns: &[&'static str], id: &'static str) {
@@ -45,13 +45,40 @@ fn user_summary(row: &Row) -> Result<UserSummary, StoreError> {
     Ok(UserSummary { user: rows::user(row)?, orgs: fields.count("orgs")?, operator: fields.count("operates")? > 0 })
 }
 
-macro_rules! resting {
-    ($which:literal) => {
+/// Live grants, keys that work and installations, of which kind each and in which organization; `$1` is when.
+macro_rules! stakes {
+    ($grants:literal, $keys:literal, $installs:expr) => {
         concat!(
-            "SELECT COUNT(*) AS grants, COUNT(DISTINCT user_id) AS users, COUNT(DISTINCT org_id) AS orgs FROM grants \
-             WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1) AND ",
-            $which
+            "(SELECT 'grant' AS kind, user_id, org_id FROM grants WHERE revoked_at IS NULL \
+             AND (expires_at IS NULL OR expires_at > $1) AND ",
+            $grants,
+            " UNION ALL SELECT 'key', user_id, org_id FROM api_keys WHERE disabled_at IS NULL AND ",
+            $keys,
+            $installs,
+            ") AS stakes"
         )
+    };
+}
+
+/// The same counted.
+macro_rules! counted {
+    () => {
+        "COUNT(*) FILTER (WHERE kind = 'grant') AS grants, COUNT(DISTINCT CASE WHEN kind = 'grant' THEN user_id END) AS users, \
+         COUNT(*) FILTER (WHERE kind = 'key') AS api_keys"
+    };
+}
+
+macro_rules! resting {
+    ($grants:literal, $keys:literal, $installs:expr) => {
+        concat!("SELECT ", counted!(), ", COUNT(DISTINCT org_id) AS orgs FROM ", stakes!($grants, $keys, $installs))
+    };
+}
+
+/// Where the app of the client `$2` is installed, as stakes.
+macro_rules! installed {
+    () => {
+        " UNION ALL SELECT 'install', NULL, i.org_id FROM clients c JOIN installs i ON i.app_id = c.app_id \
+         WHERE c.id = $2 AND NOT i.for_trial AND (c.stage = 'published' OR c.org_id = i.org_id)"
     };
 }
 
@@ -172,32 +199,42 @@ impl OperatorStore for Engine {
         let rows = sqlx::query(concat!(
             "SELECT ",
             org_columns!(),
-            ", h.grants, h.users FROM (SELECT org_id, COUNT(*) AS grants, COUNT(DISTINCT user_id) AS users FROM grants \
-             WHERE client_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2) GROUP BY org_id) AS h \
-             JOIN orgs o ON o.id = h.org_id ORDER BY h.grants DESC, o.slug LIMIT $3"
+            ", h.grants, h.users, h.api_keys FROM (SELECT org_id, ",
+            counted!(),
+            " FROM ",
+            stakes!("client_id = $2", "client_id = $2", installed!()),
+            " GROUP BY org_id) AS h JOIN orgs o ON o.id = h.org_id ORDER BY h.grants DESC, h.api_keys DESC, o.slug LIMIT $3"
         ))
-        .bind(client.as_str())
         .bind(at.millis())
+        .bind(client.as_str())
         .bind(i64::from(limit))
         .fetch_all(&mut *self.reader().await?)
         .await
         .doing("list who authorized a client")?;
         let holding = |row| {
             let fields = Fields::of(row, "grants", "o_id");
-            Ok(Holding { org: rows::org(row)?, grants: fields.count("grants")?, users: fields.count("users")? })
+            let (grants, users) = (fields.count("grants")?, fields.count("users")?);
+            Ok(Holding { org: rows::org(row)?, grants, users, keys: fields.count("api_keys")? })
         };
         rows.iter().map(holding).collect()
     }
 
     async fn resting(&self, on: Counted<'_>, at: Timestamp) -> Result<Resting, StoreError> {
         let statement = match on {
-            Counted::Org(_) => resting!("org_id = $2"),
-            Counted::User(_) => resting!("user_id = $2"),
-            Counted::Client(_) => resting!("client_id = $2"),
-            // A scope has no character that JSON escapes: it stands there as it is, in quotation marks.
+            Counted::Org(_) => resting!("org_id = $2", "org_id = $2", ""),
+            Counted::User(_) => resting!("user_id = $2", "user_id = $2", ""),
+            Counted::Client(_) => resting!("client_id = $2", "client_id = $2", installed!()),
+            Counted::App(_) => resting!(
+                "client_id IN (SELECT id FROM clients WHERE app_id = $2)",
+                "app_id = $2",
+                " UNION ALL SELECT 'install', NULL, org_id FROM installs WHERE app_id = $2 AND NOT for_trial"
+            ),
+            // A scope has no character that JSON escapes: it stands there as it is, in quotation marks. Keys rest on one scope.
             Counted::Holding(..) => {
                 resting!(
-                    "client_id IN (SELECT id FROM clients WHERE app_id = $2 OR id = $2) AND REPLACE(scopes, $3, '') <> scopes"
+                    "client_id IN (SELECT id FROM clients WHERE app_id = $2 OR id = $2) AND REPLACE(scopes, $3, '') <> scopes",
+                    "app_id = $2 AND $4",
+                    ""
                 )
             }
         };
@@ -206,10 +243,14 @@ impl OperatorStore for Engine {
             Counted::Org(id) => query.bind(id.as_str()),
             Counted::User(id) => query.bind(id.as_str()),
             Counted::Client(id) => query.bind(id.as_str()),
-            Counted::Holding(holder, scope) => query.bind(holder.as_str()).bind(format!("\"{scope}\"")),
+            Counted::App(id) => query.bind(id.as_str()),
+            Counted::Holding(holder, scope) => {
+                query.bind(holder.as_str()).bind(format!("\"{scope}\"")).bind(scope.as_str() == API_KEYS_WRITE)
+            }
         };
         let row = query.fetch_one(&mut *self.reader().await?).await.doing("count what rests on something")?;
         let fields = Fields::of(&row, "grants", "grants");
-        Ok(Resting { grants: fields.count("grants")?, users: fields.count("users")?, orgs: fields.count("orgs")? })
+        let (grants, users) = (fields.count("grants")?, fields.count("users")?);
+        Ok(Resting { grants, users, orgs: fields.count("orgs")?, keys: fields.count("api_keys")? })
     }
 }

@@ -15,13 +15,13 @@ use super::sought::{Authorized, Sought, living};
 use super::{Connection, Db, Row};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
-    ClientPolicy, ClientUse, ClientUseSearch, Listed, NewClients, PolicyStore, RevokeReason, Stance, StoreError, Subject,
+    ApiKey, ClientPolicy, ClientUse, ClientUseSearch, Listed, NewClients, PolicyStore, RevokeReason, Stance, StoreError, Subject,
     UseStanding, Verdict,
 };
 use crate::types::{ClientId, OrgId, ScopeSet, Setting, Timestamp, UserId};
 
 /// Writes the record of a decision about a client, and tells the nodes that hold tokens of it.
-fn decided(tx: &mut Tx<'_>, org: &OrgId, client: &ClientId, event: ControlEvent) {
+pub(super) fn decided(tx: &mut Tx<'_>, org: &OrgId, client: &ClientId, event: ControlEvent) {
     tx.touch(Subject::Client { id: client.clone() });
     tx.record(Some(org), event.on("client", client.as_str()));
 }
@@ -84,6 +84,53 @@ async fn new_clients(connection: &mut Connection, org: &OrgId) -> Result<NewClie
     found.map_or(Ok(NewClients::Open), |word| read_word(&word).map_err(wrong))
 }
 
+/// The clients with something that lives and those that were decided about, with what they are put in order by.
+pub(super) fn known_in_order(org: &OrgId, at: Timestamp) -> QueryBuilder<Db> {
+    let org_id = || org.as_str().to_owned();
+    // What is deleted has nothing that lives; only what was decided about a client outlives it.
+    let mut query =
+        QueryBuilder::<Db>::new("SELECT o.client_id AS id, o.newest_at AS newest FROM org_clients o WHERE o.org_id = ");
+    query.push_bind(org_id()).push(" AND EXISTS (SELECT 1 FROM grants g WHERE g.client_id = o.client_id AND g.org_id = ");
+    query.push_bind(org_id());
+    living(&mut query, at);
+    query.push(
+        ") UNION ALL SELECT p.client_id, 0 FROM client_policies p JOIN clients c ON c.id = p.client_id AND c.deleted_at IS NULL ",
+    );
+    query.push("WHERE p.org_id = ").push_bind(org_id());
+    query.push(" AND (p.stance <> 'pending' OR p.scopes IS NOT NULL) AND NOT EXISTS (SELECT 1 FROM grants g ");
+    query.push("WHERE g.client_id = p.client_id AND g.org_id = ").push_bind(org_id());
+    living(&mut query, at);
+    query.push(") UNION ALL SELECT o.client_id, o.newest_at");
+    without_grants(&mut query, org, at);
+    query
+}
+
+/// Adds ` FROM org_clients o …`: the clients that nothing was decided about and no grant of which lives, where a key of theirs works,
+/// or their app is installed and none of its clients has anything else. Keys and installations lead to them, which are few; a key
+/// outlives its grant, and so does an installation.
+fn without_grants(query: &mut QueryBuilder<Db>, org: &OrgId, at: Timestamp) {
+    let org_id = || org.as_str().to_owned();
+    query.push(" FROM (SELECT a.client_id FROM api_keys a WHERE a.disabled_at IS NULL AND a.org_id = ").push_bind(org_id());
+    query.push(
+        " UNION SELECT e.id FROM installs i CROSS JOIN clients e WHERE e.app_id = i.app_id AND e.deleted_at IS NULL \
+         AND NOT i.for_trial AND i.org_id = ",
+    );
+    query.push_bind(org_id());
+    query.push(" AND NOT EXISTS (SELECT 1 FROM api_keys a WHERE a.disabled_at IS NULL AND a.app_id = i.app_id AND a.org_id = ");
+    query.push_bind(org_id());
+    query.push(") AND NOT EXISTS (SELECT 1 FROM clients n CROSS JOIN grants g WHERE n.app_id = i.app_id AND g.client_id = n.id ");
+    query.push("AND g.org_id = ").push_bind(org_id());
+    living(query, at);
+    query.push(")) AS w JOIN org_clients o ON o.client_id = w.client_id WHERE o.org_id = ").push_bind(org_id());
+    query
+        .push(" AND NOT EXISTS (SELECT 1 FROM client_policies d WHERE d.client_id = w.client_id AND d.org_id = ")
+        .push_bind(org_id());
+    query.push(" AND (d.stance IS NOT NULL OR d.scopes IS NOT NULL)) AND NOT EXISTS (SELECT 1 FROM grants g ");
+    query.push("WHERE g.client_id = w.client_id AND g.org_id = ").push_bind(org_id());
+    living(query, at);
+    query.push(")");
+}
+
 /// The clients of one page, in order.
 async fn listed(
     engine: &Engine,
@@ -95,36 +142,26 @@ async fn listed(
     if let Listed::Matching(search) = listed {
         return matching(engine, org, search, at, (offset, limit)).await;
     }
-    let (limit, offset) = (i64::from(limit), i64::from(offset));
-    let query = match listed {
-        // What is deleted has no live grant; only what was decided about a client outlives it.
-        Listed::Known | Listed::Matching(_) => sqlx::query(
-            "SELECT o.client_id AS id, o.newest_at AS newest FROM org_clients o WHERE o.org_id = $1 AND EXISTS (SELECT 1 FROM grants g \
-             WHERE g.org_id = $1 AND g.client_id = o.client_id AND g.revoked_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > $2)) \
-             UNION ALL SELECT p.client_id, 0 FROM client_policies p JOIN clients c ON c.id = p.client_id AND c.deleted_at IS NULL \
-             WHERE p.org_id = $1 AND (p.stance <> 'pending' OR p.scopes IS NOT NULL) AND NOT EXISTS (SELECT 1 FROM grants g \
-             WHERE g.org_id = $1 AND g.client_id = p.client_id AND g.revoked_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > $2)) \
-             ORDER BY newest DESC, id DESC LIMIT $3 OFFSET $4",
-        )
-        .bind(org.as_str())
-        .bind(at.millis())
-        .bind(limit)
-        .bind(offset),
-        Listed::Waiting => sqlx::query(
-            "SELECT p.client_id AS id, p.asked_at AS newest FROM client_policies p \
-             JOIN clients c ON c.id = p.client_id AND c.deleted_at IS NULL \
-             WHERE p.org_id = $1 AND p.stance = 'pending' ORDER BY newest DESC, id DESC LIMIT $2 OFFSET $3",
-        )
-        .bind(org.as_str())
-        .bind(limit)
-        .bind(offset),
+    let mut query = match listed {
+        Listed::Known | Listed::Matching(_) => known_in_order(org, at),
+        Listed::Waiting => {
+            let mut query = QueryBuilder::<Db>::new(
+                "SELECT p.client_id AS id, p.asked_at AS newest FROM client_policies p \
+                 JOIN clients c ON c.id = p.client_id AND c.deleted_at IS NULL WHERE p.stance = 'pending' AND p.org_id = ",
+            );
+            query.push_bind(org.as_str().to_owned());
+            query
+        }
     };
-    let rows = query.fetch_all(&mut *engine.reader().await?).await.doing("list an organization's clients")?;
+    query.push(" ORDER BY newest DESC, id DESC LIMIT ").push_bind(i64::from(limit));
+    query.push(" OFFSET ").push_bind(i64::from(offset));
+    let rows = query.build().fetch_all(&mut *engine.reader().await?).await.doing("list an organization's clients")?;
     rows.iter().map(|row| Fields::of(row, "clients", "id").parsed("id", ClientId::parse)).collect()
 }
 
 /// Adds the start of a statement that ends in ` AS s`: the clients that an organization knows or that wait there, with what was
-/// decided about them. A search for a text comes with the clients that its users have authorized.
+/// decided about them; those with a key or an installation are known like those with a grant. A search for a text comes with the
+/// clients that its users have authorized.
 pub(super) fn known(org: &OrgId, search: &ClientUseSearch, at: Timestamp, authorized: Option<&Authorized>) -> QueryBuilder<Db> {
     let org_id = || org.as_str().to_owned();
     let mut query = QueryBuilder::<Db>::new(concat!(
@@ -139,8 +176,10 @@ pub(super) fn known(org: &OrgId, search: &ClientUseSearch, at: Timestamp, author
     query.push(" AND (d.stance IS NOT NULL OR d.scopes IS NOT NULL) AND NOT EXISTS (SELECT 1 FROM grants g ");
     query.push("WHERE g.client_id = d.client_id AND g.org_id = ").push_bind(org_id());
     living(&mut query, at);
+    query.push(") UNION ALL SELECT o.org_id, o.client_id, o.newest_at");
+    without_grants(&mut query, org, at);
     query.push(
-        ")) AS k JOIN clients c ON c.id = k.client_id AND c.deleted_at IS NULL \
+        ") AS k JOIN clients c ON c.id = k.client_id AND c.deleted_at IS NULL \
          LEFT JOIN client_policies p ON p.org_id = k.org_id AND p.client_id = k.client_id \
          LEFT JOIN org_policies q ON q.org_id = k.org_id WHERE k.org_id = ",
     );
@@ -218,6 +257,20 @@ async fn found(
     rows.iter().map(|row| Fields::of(row, "clients", "id").parsed("id", ClientId::parse)).collect()
 }
 
+/// The keys of each client that work.
+async fn keys(engine: &Engine, org: &OrgId, ids: &[ClientId]) -> Result<Vec<ApiKey>, StoreError> {
+    let mut query = QueryBuilder::<Db>::new(concat!(
+        "SELECT ",
+        api_key_columns!(),
+        " FROM api_keys k WHERE k.disabled_at IS NULL AND k.org_id = "
+    ));
+    query.push_bind(org.as_str().to_owned()).push(" AND k.client_id IN ");
+    among(&mut query, ids.iter().map(ClientId::as_str));
+    query.push(" ORDER BY k.created_at DESC, k.id DESC");
+    let rows = query.build().fetch_all(&mut *engine.reader().await?).await.doing("read the API keys of clients")?;
+    rows.iter().map(rows::api_key).collect()
+}
+
 /// What the live grants of each client hold together.
 async fn held(engine: &Engine, org: &OrgId, ids: &[ClientId], at: Timestamp) -> Result<HashMap<ClientId, ScopeSet>, StoreError> {
     let mut query = QueryBuilder::<Db>::new("SELECT DISTINCT client_id AS id, scopes FROM grants WHERE org_id = ");
@@ -248,12 +301,13 @@ async fn describe(engine: &Engine, org: &OrgId, ids: &[ClientId], at: Timestamp)
         ", ",
         policy_columns!("k.org"),
         ", p.asked_by AS p_asked_by, p.asked_at AS p_asked_at, COALESCE(g.users, 0) AS users, COALESCE(g.grants, 0) AS grants, \
-         g.first_granted_at, x.first_day, x.last_at AS last_used_at FROM (SELECT CAST("
+         g.first_granted_at, x.first_day, x.last_at AS last_used_at, n.installed_at AS n_installed_at FROM (SELECT CAST("
     ));
     query.push_bind(org.as_str().to_owned()).push(
         " AS TEXT) AS org) AS k JOIN clients c ON c.deleted_at IS NULL \
          LEFT JOIN client_policies p ON p.org_id = k.org AND p.client_id = c.id \
          LEFT JOIN org_policies q ON q.org_id = k.org LEFT JOIN client_use x ON x.org_id = k.org AND x.client_id = c.id \
+         LEFT JOIN installs n ON n.org_id = k.org AND n.app_id = c.app_id AND NOT n.for_trial \
          LEFT JOIN (SELECT client_id, MIN(created_at) AS first_granted_at, COUNT(*) FILTER (WHERE live) AS grants, \
          COUNT(DISTINCT CASE WHEN live THEN user_id END) AS users FROM (SELECT client_id, user_id, created_at, \
          revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ",
@@ -265,11 +319,15 @@ async fn describe(engine: &Engine, org: &OrgId, ids: &[ClientId], at: Timestamp)
     among(&mut query, ids.iter().map(ClientId::as_str));
     query.push(" ORDER BY c.name");
     let rows = async { query.build().fetch_all(&mut *engine.reader().await?).await.doing("read an organization's clients") };
-    let (rows, mut held) = tokio::try_join!(rows, held(engine, org, ids, at))?;
+    let (rows, mut held, keys) = tokio::try_join!(rows, held(engine, org, ids, at), keys(engine, org, ids))?;
     let mut found: HashMap<ClientId, ClientUse> = HashMap::new();
     for row in &rows {
         let mut one = client_use(row)?;
         one.scopes = held.remove(&one.client.id).unwrap_or_default();
+        one.keys = keys.iter().filter(|key| key.client == one.client.id).cloned().collect();
+        for key in &one.keys {
+            one.scopes = one.scopes.union(&key.scopes);
+        }
         found.insert(one.client.id.clone(), one);
     }
     Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
@@ -285,6 +343,8 @@ fn client_use(row: &Row) -> Result<ClientUse, StoreError> {
         policy,
         users: fields.count("users")?,
         grants: fields.count("grants")?,
+        keys: Vec::new(),
+        installed_at: fields.maybe_time("n_installed_at")?,
         scopes: ScopeSet::default(),
         first_granted_at: fields.maybe_time("first_granted_at")?,
         first_used_at: fields.value::<Option<i64>>("first_day")?.map(start_of),
@@ -293,12 +353,17 @@ fn client_use(row: &Row) -> Result<ClientUse, StoreError> {
     })
 }
 
-/// Lets the clients that are in use go on, or forgets who waits.
+/// Lets the clients that are in use go on, or forgets who waits. A key outlives the grant that made it, and an installation has the
+/// organization's word: both are use.
 async fn carry_over(tx: &mut Tx<'_>, org: &OrgId, to: NewClients) -> Result<(), StoreError> {
     let query = match to {
         NewClients::Approval => sqlx::query(
-            "INSERT INTO client_policies (org_id, client_id, stance) SELECT DISTINCT g.org_id, g.client_id, 'allowed' FROM grants g \
-             WHERE g.org_id = $1 AND g.revoked_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > $2) \
+            "INSERT INTO client_policies (org_id, client_id, stance) SELECT u.org_id, u.client_id, 'allowed' FROM (\
+             SELECT g.org_id, g.client_id FROM grants g WHERE g.org_id = $1 AND g.revoked_at IS NULL \
+             AND (g.expires_at IS NULL OR g.expires_at > $2) \
+             UNION SELECT k.org_id, k.client_id FROM api_keys k WHERE k.org_id = $1 AND k.disabled_at IS NULL \
+             UNION SELECT i.org_id, c.id FROM installs i JOIN clients c ON c.app_id = i.app_id AND c.deleted_at IS NULL \
+             WHERE i.org_id = $1 AND NOT i.for_trial) AS u WHERE TRUE \
              ON CONFLICT (org_id, client_id) DO UPDATE SET stance = 'allowed' WHERE client_policies.stance IS NULL",
         )
         .bind(org.as_str())
@@ -333,6 +398,23 @@ impl PolicyStore for Engine {
     async fn new_clients(&self, org: &OrgId) -> Result<NewClients, StoreError> {
         let mut connection = self.reader().await?;
         new_clients(&mut connection, org).await
+    }
+
+    async fn would_wait(&self, org: &OrgId, at: Timestamp) -> Result<u64, StoreError> {
+        let row = sqlx::query(
+            "SELECT COUNT(*) AS many FROM org_clients o JOIN clients c ON c.id = o.client_id AND c.deleted_at IS NULL \
+             AND (c.org_id IS NULL OR c.org_id <> $1) WHERE o.org_id = $1 AND NOT EXISTS (SELECT 1 FROM client_policies p \
+             WHERE p.org_id = $1 AND p.client_id = o.client_id AND p.stance IS NOT NULL) AND NOT EXISTS (SELECT 1 FROM grants g \
+             WHERE g.org_id = $1 AND g.client_id = o.client_id AND g.revoked_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > $2)) \
+             AND NOT EXISTS (SELECT 1 FROM api_keys k WHERE k.client_id = o.client_id AND k.org_id = $1 AND k.disabled_at IS NULL) \
+             AND NOT EXISTS (SELECT 1 FROM installs i WHERE i.org_id = $1 AND i.app_id = c.app_id AND NOT i.for_trial)",
+        )
+        .bind(org.as_str())
+        .bind(at.millis())
+        .fetch_one(&mut *self.reader().await?)
+        .await
+        .doing("count the clients that would wait")?;
+        Fields::of(&row, "org_clients", "many").count("many")
     }
 
     async fn set_new_clients(&self, org: &OrgId, to: NewClients, cause: &Cause) -> Result<bool, StoreError> {
@@ -457,7 +539,8 @@ impl PolicyStore for Engine {
     async fn client_of_org(&self, org: &OrgId, client: &ClientId, at: Timestamp) -> Result<Option<ClientUse>, StoreError> {
         let row = sqlx::query(
             "SELECT COUNT(*) AS many FROM (SELECT 1 FROM grants WHERE org_id = $1 AND client_id = $2 \
-             UNION ALL SELECT 1 FROM client_policies WHERE org_id = $1 AND client_id = $2) AS known",
+             UNION ALL SELECT 1 FROM client_policies WHERE org_id = $1 AND client_id = $2 \
+             UNION ALL SELECT 1 FROM api_keys WHERE org_id = $1 AND client_id = $2 AND disabled_at IS NULL) AS known",
         )
         .bind(org.as_str())
         .bind(client.as_str())

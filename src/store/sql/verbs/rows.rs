@@ -228,6 +228,10 @@ pub(super) fn approvals(row: &Row) -> Result<Approvals, StoreError> {
 pub(super) fn api_key(row: &Row) -> Result<ApiKey, StoreError> {
     let f = Fields::of(row, "api_keys", "k_id");
     let state = match f.maybe_time("k_disabled_at")? {
+        // A detail says more than the reason, which is among those that were there from the first.
+        Some(at) if f.value::<Option<&str>>("k_disable_detail")?.is_some() => {
+            ApiKeyState::Disabled { at, reason: f.word("k_disable_detail")? }
+        }
         Some(at) => ApiKeyState::Disabled { at, reason: f.word("k_disable_reason")? },
         None => ApiKeyState::Live,
     };

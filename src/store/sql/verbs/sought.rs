@@ -209,11 +209,24 @@ impl Sought {
         query
     }
 
-    /// Adds ` AND (…)`: clients, known as `c`, in whose name or id it occurs, or in the user or the scopes of a live grant. Each
+    /// Adds ` OR EXISTS …`: a key of a client, known as `c`, works on behalf of a user in whom it occurs, or for a scope.
+    fn of_keys(&self, query: &mut QueryBuilder<Db>, org: &OrgId) {
+        query.push(
+            " OR EXISTS (SELECT 1 FROM api_keys a JOIN users h ON h.id = a.user_id WHERE a.client_id = c.id AND a.org_id = ",
+        );
+        query.push_bind(org.as_str().to_owned()).push(" AND a.disabled_at IS NULL AND ");
+        // Scopes are a list in JSON, whose own characters are none of theirs.
+        let of_json = self.pattern.contains(['"', '[', ']', ',', ' ']);
+        self.within(query, if of_json { &["h.email", "h.name"] } else { &["h.email", "h.name", "a.scopes"] });
+        query.push(")");
+    }
+
+    /// Adds ` AND (…)`: clients, known as `c`, in whose name or id it occurs, or in the user or the scopes of a live grant or key. Each
     /// scope of a client is one step along its key, so these are asked about before any grant is read.
     pub(super) fn of_clients(&self, query: &mut QueryBuilder<Db>, org: &OrgId, at: Timestamp, authorized: &Authorized) {
         query.push(" AND (");
         self.within(query, &["c.name", "c.id"]);
+        self.of_keys(query, org);
         query.push(" OR EXISTS (SELECT 1 FROM granted_scopes s JOIN grants g ON g.id = s.grant_id WHERE s.org_id = ");
         query.push_bind(org.as_str().to_owned()).push(" AND s.client_id = c.id");
         living(query, at);

@@ -4,11 +4,12 @@ use async_trait::async_trait;
 
 use super::super::fault::Doing;
 use super::Row;
+use super::api_keys::{Disabling, disable};
 use super::engine::Engine;
 use super::installs;
 use super::rows::Fields;
 use crate::record::{Cause, ControlEvent, Operation};
-use crate::store::{StoreError, Trial, TrialStore};
+use crate::store::{DisableReason, StoreError, Trial, TrialStore};
 use crate::types::{AppId, ClientId, GrantId, HashedToken, OrgId, RedirectUri, ScopeSet, Timestamp, UserId};
 
 fn trial(row: &Row) -> Result<Trial, StoreError> {
@@ -130,7 +131,9 @@ impl TrialStore for Engine {
         if done.rows_affected() == 0 {
             return Ok(false);
         }
-        installs::end_trials(&mut tx, Some((&trial.org, &trial.app))).await?;
+        let of = Some((&trial.org, &trial.app));
+        installs::end_trials(&mut tx, of).await?;
+        disable(&mut tx, Disabling::Trials(of), DisableReason::Trial).await?;
         tx.record(Some(&trial.org), ControlEvent::done(Operation::AppTestEnd).on("client", trial.client.as_str()));
         tx.commit().await?;
         Ok(true)
