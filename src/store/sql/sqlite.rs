@@ -77,6 +77,7 @@ use sqlx::SqlitePool;
 use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
+use super::fault::Doing;
 use super::readers::{Reader, Readers};
 use super::unusable;
 use crate::store::{SharedStore, StoreError};
@@ -151,6 +152,11 @@ async fn connect(options: &SqliteConnectOptions) -> Result<SqlitePool, sqlx::Err
         }
     }
     pool.connect_with(options.clone()).await
+}
+
+/// A connection to write what a lease or a revocation waits for: one writes to a file at a time, whoever it is.
+async fn urgent_writer(writers: &Writers) -> Result<Writer, StoreError> {
+    writers.acquire().await.doing("take a connection")
 }
 
 /// `SQLITE_BUSY`, whose extended codes have it in their low byte.

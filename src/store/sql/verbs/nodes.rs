@@ -21,7 +21,7 @@ impl NodeStore for Engine {
         )
         .bind(id.as_str())
         .bind(role == NodeRole::Serves)
-        .execute(&mut *self.writer().await?)
+        .execute(&mut *self.urgent_writer().await?)
         .await
         .doing("list this node")
         .map(drop)
@@ -54,7 +54,7 @@ impl NodeStore for Engine {
         .bind(id.as_str())
         .bind(number(point.position))
         .bind(point.mark.map(|m| m.0))
-        .execute(&mut *self.writer().await?)
+        .execute(&mut *self.urgent_writer().await?)
         .await
         .doing("confirm what was applied")
         .map(|done| done.rows_affected() > 0)
@@ -82,7 +82,7 @@ impl NodeStore for Engine {
         sqlx::query("UPDATE nodes SET fenced = TRUE WHERE id = $1 AND beats = $2 AND NOT fenced")
             .bind(seen.id.as_str())
             .bind(number(seen.beats))
-            .execute(&mut *self.writer().await?)
+            .execute(&mut *self.urgent_writer().await?)
             .await
             .doing("give up a silent node")
             .map(|done| done.rows_affected() > 0)
@@ -92,7 +92,7 @@ impl NodeStore for Engine {
         sqlx::query("DELETE FROM nodes WHERE id = $1 AND beats = $2 AND fenced")
             .bind(seen.id.as_str())
             .bind(number(seen.beats))
-            .execute(&mut *self.writer().await?)
+            .execute(&mut *self.urgent_writer().await?)
             .await
             .doing("forget a silent node")
             .map(|done| done.rows_affected() > 0)
@@ -101,7 +101,7 @@ impl NodeStore for Engine {
     async fn unlist_node(&self, id: &NodeId) -> Result<(), StoreError> {
         sqlx::query("DELETE FROM nodes WHERE id = $1")
             .bind(id.as_str())
-            .execute(&mut *self.writer().await?)
+            .execute(&mut *self.urgent_writer().await?)
             .await
             .doing("take this node off the list")
             .map(drop)
