@@ -1,4 +1,4 @@
-//! The verbs on SQLite: one writing connection, four that read.
+//! The verbs on SQLite: one writing connection, four that read, and one that reads the feed.
 
 #[path = "verbs/accounts.rs"]
 mod accounts;
