@@ -145,7 +145,8 @@ pub(super) async fn open(url: &str, node: &NodeId, entropy: Arc<dyn Entropy>) ->
     let pool = bounded(&health, CONNECTIONS, ACQUIRE).connect_with(options).await.doing("connect to PostgreSQL")?;
     let read = Readers { pool: pool.clone(), urgent: urgent.clone(), health: Arc::clone(&health) };
     let write = Writers { pool, urgent, health };
-    Ok(Arc::new(engine::Engine { write, read, entropy, forgot: AtomicI64::new(i64::MIN) }))
+    let (forgot, listed) = (AtomicI64::new(i64::MIN), AtomicI64::new(0));
+    Ok(Arc::new(engine::Engine { write, read, entropy, forgot, listed }))
 }
 
 /// A pool that lends nothing that is thought to be lost.

@@ -138,7 +138,8 @@ pub(super) async fn open(path: &str, entropy: Arc<dyn Entropy>) -> Result<Shared
         connect(&options).await.map_err(|e| unusable(format!("{file} is not a SQLite database that can be used: {e}")))?;
     migrate(&write).await.map_err(|e| unusable(format!("the schema of {file} can't be brought up to date: {e}")))?;
     let read = Readers::open(options.read_only(true).pragma("mmap_size", MAPPED), BUSY).await?;
-    Ok(Arc::new(engine::Engine { write, read, entropy, forgot: AtomicI64::new(i64::MIN) }))
+    let (forgot, listed) = (AtomicI64::new(i64::MIN), AtomicI64::new(0));
+    Ok(Arc::new(engine::Engine { write, read, entropy, forgot, listed }))
 }
 
 /// The connection that writes. Turning a new file to WAL fails at once, whatever the busy timeout, while another store does the

@@ -20,6 +20,8 @@ pub(super) struct Engine {
     pub(super) entropy: Arc<dyn Entropy>,
     /// The day up to which the use of grants was last forgotten.
     pub(super) forgot: AtomicI64,
+    /// How often this process has written the row of a node.
+    pub(super) listed: AtomicI64,
 }
 
 impl Engine {
