@@ -70,10 +70,21 @@ impl View {
         // The lease counts from before the read, and the row is there before it: whoever revokes something either finds the row
         // or knows that this read saw the change.
         let (born, peers) = (Instant::now(), Peers::new(id, role, lease));
-        peers.enlist(store).await?;
-        let head = store.feed_head(peers.id()).await?;
+        let head = match Self::first_look(&peers, store).await {
+            Ok(head) => head,
+            Err(error) => {
+                // It may have been listed, and will serve nobody: no revocation may wait for it.
+                peers.leave(store).await;
+                return Err(error);
+            }
+        };
         peers.met(head.others);
         Ok(Self::starting_at(head.point, born, lease, peers))
+    }
+
+    async fn first_look(peers: &Peers, store: &SharedStore) -> Result<FeedHead, StoreError> {
+        peers.enlist(store).await?;
+        store.feed_head(peers.id()).await
     }
 
     /// A view that has applied everything up to `point`, which was read from the store after `born`.
