@@ -172,7 +172,7 @@ impl Urgent {
     /// has it. It is bounded from the start, so that nobody waits for it where its caller has gone.
     async fn take(&self, alarm: Duration) -> Result<Taken, StoreError> {
         let (acquired, health) = (self.pool.acquire(), Arc::clone(&self.health));
-        let made = tokio::spawn(async move { acquired.await.map(|made| Taken(Bounded::new(made, alarm, &health))) });
+        let made = tokio::spawn(async move { Ok::<_, sqlx::Error>(Taken(Bounded::new(acquired.await?, alarm, &health).await)) });
         made.await.doing("take an urgent connection")?.doing("take an urgent connection")
     }
 }
@@ -186,7 +186,7 @@ struct Writers {
 
 impl Writers {
     async fn acquire(&self) -> Result<Writer, sqlx::Error> {
-        Ok(Taken(Bounded::new(self.pool.acquire().await?, STATEMENT, &self.health)))
+        Ok(Taken(Bounded::new(self.pool.acquire().await?, STATEMENT, &self.health).await))
     }
 
     async fn begin_with(&self, statement: &'static str) -> Result<Transaction, sqlx::Error> {
@@ -215,7 +215,7 @@ struct Readers {
 impl Readers {
     async fn get(&self) -> Result<Reader, StoreError> {
         let connection = self.pool.acquire().await.doing("take a connection")?;
-        Ok(Taken(Bounded::new(connection, STATEMENT, &self.health)))
+        Ok(Taken(Bounded::new(connection, STATEMENT, &self.health).await))
     }
 
     /// For what is read all the time.
