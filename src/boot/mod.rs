@@ -6,6 +6,7 @@ mod direct;
 mod drain;
 mod meters;
 mod overload;
+mod ping;
 mod ready;
 mod reload;
 mod stand_in;
@@ -269,8 +270,8 @@ async fn serve(node: &Arc<Node>, parts: Parts, tasks: &mut Tasks) -> Result<Runn
     tasks.shipping = Some(tokio::spawn(shipper.run(tasks.stop_shipping.clone())));
     let parts = (Arc::clone(node), Arc::clone(&prepared), Arc::clone(&metrics));
     let reloader = Arc::new(reload::Reloader::new(config_path, environment, parts));
-    let configuration = Arc::clone(&reloader.status);
-    let ready = Arc::new(Ready::new(Arc::clone(node), journal.clone(), Arc::clone(&metrics), configuration));
+    let (configuration, ping) = (Arc::clone(&reloader.status), Arc::new(ping::Ping::new(Arc::clone(&node.store))));
+    let ready = Arc::new(Ready::new(Arc::clone(node), Arc::clone(&ping), journal.clone(), Arc::clone(&metrics), configuration));
     let admin_state = admin::AdminState {
         node: Arc::clone(node),
         metrics: Arc::clone(&metrics),
@@ -287,7 +288,7 @@ async fn serve(node: &Arc<Node>, parts: Parts, tasks: &mut Tasks) -> Result<Runn
         tokio::spawn(tasks::keep_house(Arc::clone(node), stop.clone())),
         tokio::spawn(upstreams::tend(Arc::clone(node), Arc::clone(&prepared), stop.clone())),
         tokio::spawn(overload::hurry(Arc::clone(node), Arc::clone(&overload), stop.clone())),
-        tokio::spawn(overload::watch(Arc::clone(node), journal.clone(), overload, stop.clone())),
+        tokio::spawn(overload::watch(Arc::clone(node), ping, journal.clone(), overload, stop.clone())),
         tokio::spawn(Arc::clone(&certificates).watch(stop.clone())),
         tokio::spawn(hooks::run(Arc::clone(node), stop.clone())),
         tokio::spawn(reload::watch(Arc::clone(&reloader), stop.clone())),
