@@ -260,7 +260,7 @@ pub(super) async fn authorize_as(
         return Err(refused(Denial::Audience, None, Some(&principal)));
     }
     if matches!(principal.presented, Presented::ApiKey(_)) && !takes_keys(&lookup) {
-        return Err(refused(Denial::Key(Refusal::KeyNotAccepted), None, Some(&principal)));
+        return Err(refused(Denial::Token(Refusal::KeyNotAccepted), None, Some(&principal)));
     }
     let (route, captures) = match lookup {
         Lookup::Found { route, captures } => (route, captures),
@@ -297,17 +297,18 @@ async fn authenticate(node: &Node, asked: &Asked<'_>) -> Result<Arc<Principal>, 
         return Err(refused(Denial::Stale, None, None));
     }
     // What looks like a key and is none is a malformed token.
-    match PlainToken::presented(TokenKind::ApiKey, token) {
+    let resolved = match PlainToken::presented(TokenKind::ApiKey, token) {
         Some(key) if takes_keys(&asked.api.routes.lookup(asked.path, asked.request.method())) => {
-            node.verifier.api_key(&key.hashed(), asked.from, asked.config, asked.now).await.map_err(unresolved_key)
+            node.verifier.api_key(&key.hashed(), asked.from, asked.config, asked.now).await
         }
         // Anybody can write what looks like a key: where none is taken the store is not asked whose it is.
         Some(key) => {
             let known = node.verifier.known_key(&key.hashed(), asked.config, asked.now);
-            known.ok_or_else(|| unresolved_key(Refusal::KeyNotAccepted.into()))
+            known.ok_or_else(|| Refusal::KeyNotAccepted.into())
         }
-        None => node.verifier.principal(token, asked.config, asked.now).await.map_err(unresolved),
-    }
+        None => node.verifier.principal(token, asked.config, asked.now).await,
+    };
+    resolved.map_err(unresolved)
 }
 
 /// Who an API key with this hash would speak for, where the route takes keys.
@@ -316,28 +317,19 @@ async fn authenticate(node: &Node, asked: &Asked<'_>) -> Result<Arc<Principal>, 
 /// The refusal.
 pub(super) async fn suppose_key(node: &Node, asked: &Asked<'_>, hash: &HashedToken) -> Result<Arc<Principal>, Refused> {
     if !takes_keys(&asked.api.routes.lookup(asked.path, asked.request.method())) {
-        return Err(unresolved_key(Refusal::KeyNotAccepted.into()));
+        return Err(unresolved(Refusal::KeyNotAccepted.into()));
     }
-    node.verifier.suppose_key(hash, asked.config, asked.now).await.map_err(unresolved_key)
+    node.verifier.suppose_key(hash, asked.config, asked.now).await.map_err(unresolved)
 }
 
 fn takes_keys(lookup: &Lookup<'_, '_, Arc<Route>>) -> bool {
     matches!(lookup, Lookup::Found { route, .. } if route.keys)
 }
 
-/// Why nobody is known by a token.
+/// Why nobody is known.
 pub(super) fn unresolved(rejected: Rejected) -> Refused {
-    nobody(rejected, Denial::Token)
-}
-
-/// Why nobody is known by an API key.
-fn unresolved_key(rejected: Rejected) -> Refused {
-    nobody(rejected, Denial::Key)
-}
-
-fn nobody(rejected: Rejected, of: fn(Refusal) -> Denial) -> Refused {
     match rejected {
-        Rejected::Refused { refusal, claims } => Refused { denial: of(refusal), route: None, principal: None, claims },
+        Rejected::Refused { refusal, claims } => Refused { denial: Denial::Token(refusal), route: None, principal: None, claims },
         Rejected::Guessing { wait } => refused(Denial::Rate { of: Counting::Guesses, wait }, None, None),
         Rejected::Fault(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "a token can't be resolved");

@@ -29,8 +29,6 @@ pub enum Denial {
     NoToken,
     /// The token is worth nothing.
     Token(Refusal),
-    /// The API key is worth nothing.
-    Key(Refusal),
     /// The token is for another resource.
     Audience,
     /// The request names an organization that the token is not bound to.
@@ -284,7 +282,7 @@ impl Denial {
             Self::NoRoute => "no_route",
             Self::Method { .. } => "method_not_allowed",
             Self::NoToken => "no_token",
-            Self::Token(refusal) | Self::Key(refusal) => refusal.code(),
+            Self::Token(refusal) => refusal.code(),
             Self::Audience => "wrong_audience",
             Self::Organization(NamedBy::Path) => "other_organization_path",
             Self::Organization(NamedBy::Host) => "other_organization_host",
@@ -368,7 +366,7 @@ impl Denial {
             | Self::Silence
             | Self::Organization(NamedBy::Path | NamedBy::Host) => StatusCode::NOT_FOUND,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Self::NoToken | Self::Token(_) | Self::Key(_) | Self::Audience => StatusCode::UNAUTHORIZED,
+            Self::NoToken | Self::Token(_) | Self::Audience => StatusCode::UNAUTHORIZED,
             Self::Organization(_)
             | Self::Index { .. }
             | Self::Scopes { .. }
@@ -413,7 +411,12 @@ impl Denial {
             Self::NoToken => {
                 "Send an access token in `Authorization: Bearer …`; `WWW-Authenticate` says where to get one.".into()
             }
-            Self::Key(refusal) => of_key(*refusal),
+            Self::Token(Refusal::KeyNotAccepted) => {
+                "API keys are taken on routes that receive data only. Send an access token here.".into()
+            }
+            Self::Token(refusal @ (Refusal::KeyUnknown | Refusal::KeyDisabled | Refusal::KeyNotApproved)) => {
+                format!("{}; its application has to make a new one.", capital(&refusal.to_string()))
+            }
             Self::Token(refusal) => {
                 format!("{}; get a new token, by refresh or by authorizing again.", capital(&refusal.to_string()))
             }
@@ -517,21 +520,6 @@ impl Denial {
             Self::BodyTooLarge | Self::LengthRequired | Self::BodyBroken => true,
             _ => false,
         }
-    }
-}
-
-/// The same for whoever showed an API key, which nothing refreshes.
-fn of_key(refusal: Refusal) -> String {
-    let why = capital(&refusal.to_string());
-    match refusal {
-        Refusal::KeyNotAccepted => "API keys are taken on routes that receive data only. Send an access token here.".into(),
-        Refusal::KeyUnknown | Refusal::KeyDisabled | Refusal::KeyNotApproved => {
-            format!("{why}; its application has to make a new one.")
-        }
-        Refusal::ClientBlocked | Refusal::ClientNotApproved => {
-            format!("{why}; this key works again once an administrator of the organization allows the application.")
-        }
-        _ => format!("{why}; this key works again once that is undone, and a new one would not work either."),
     }
 }
 

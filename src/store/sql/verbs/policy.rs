@@ -293,17 +293,12 @@ fn client_use(row: &Row) -> Result<ClientUse, StoreError> {
     })
 }
 
-/// Lets the clients that are in use go on, or forgets who waits. A key outlives the grant that made it, and an installation has the
-/// organization's word: both are use.
+/// Lets the clients that are in use go on, or forgets who waits.
 async fn carry_over(tx: &mut Tx<'_>, org: &OrgId, to: NewClients) -> Result<(), StoreError> {
     let query = match to {
         NewClients::Approval => sqlx::query(
-            "INSERT INTO client_policies (org_id, client_id, stance) SELECT u.org_id, u.client_id, 'allowed' FROM (\
-             SELECT g.org_id, g.client_id FROM grants g WHERE g.org_id = $1 AND g.revoked_at IS NULL \
-             AND (g.expires_at IS NULL OR g.expires_at > $2) \
-             UNION SELECT k.org_id, k.client_id FROM api_keys k WHERE k.org_id = $1 AND k.disabled_at IS NULL \
-             UNION SELECT i.org_id, c.id FROM installs i JOIN clients c ON c.app_id = i.app_id AND c.deleted_at IS NULL \
-             WHERE i.org_id = $1 AND NOT i.for_trial) AS u WHERE TRUE \
+            "INSERT INTO client_policies (org_id, client_id, stance) SELECT DISTINCT g.org_id, g.client_id, 'allowed' FROM grants g \
+             WHERE g.org_id = $1 AND g.revoked_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > $2) \
              ON CONFLICT (org_id, client_id) DO UPDATE SET stance = 'allowed' WHERE client_policies.stance IS NULL",
         )
         .bind(org.as_str())
