@@ -67,7 +67,7 @@ pub(super) async fn changes(node: Arc<Node>, streams: Arc<OpenStreams>, stop: Ca
     let mut under_way = HashSet::new();
     loop {
         while asked.len() < ABREAST && !waiting.is_empty() {
-            let calls = next(&mut waiting, |call| call.who.presented != Presented::AccessToken);
+            let calls = next(&mut waiting, |call| is_alone(&node, call));
             under_way.extend(calls.iter().map(|call| call.token.clone()));
             asked.push(ask(&node, calls));
         }
@@ -157,6 +157,12 @@ fn doubtful(node: &Node, streams: &OpenStreams, under_way: &HashSet<String>) -> 
     calls
 }
 
+/// Whether a call is asked about by itself: an API key is read by itself, and of a token whose key is gone nobody needs to ask the
+/// store, which may not answer.
+fn is_alone(node: &Node, call: &Call) -> bool {
+    call.who.presented != Presented::AccessToken || !node.verifier.has_key_of(&call.who)
+}
+
 /// Takes those from the end that are asked about together, or one that is asked about `alone`.
 fn next<T>(waiting: &mut Vec<T>, alone: impl Fn(&T) -> bool) -> Vec<T> {
     let together = waiting.iter().rev().take(AT_ONCE).take_while(|one| !alone(one)).count();
@@ -166,12 +172,7 @@ fn next<T>(waiting: &mut Vec<T>, alone: impl Fn(&T) -> bool) -> Vec<T> {
 /// Asks who calls now. A store that doesn't answer is one that nobody can ask.
 async fn ask(node: &Node, calls: Vec<Call>) -> Vec<(Call, Found)> {
     let config = node.config.load_full();
-    let before: Vec<_> = calls.iter().map(|call| Arc::clone(&call.who)).collect();
-    let again = node.verifier.all_again(&before, &config, node.now());
-    let mut known = match tokio::time::timeout(PATIENCE, again).await {
-        Ok(Ok(known)) => known.into_iter(),
-        Ok(Err(_)) | Err(_) => Vec::new().into_iter(),
-    };
+    let mut known = tokio::time::timeout(PATIENCE, again(node, &calls, &config)).await.unwrap_or_default().into_iter();
     let is_fresh = node.view.is_fresh();
     let found = |call: Call| {
         let who = match known.next() {
@@ -182,6 +183,16 @@ async fn ask(node: &Node, calls: Vec<Call>) -> Vec<(Call, Found)> {
         (call, Found { who, config: Arc::clone(&config) })
     };
     calls.into_iter().map(found).collect()
+}
+
+/// Who calls now, in the order of the calls; nobody where the store fails.
+async fn again(node: &Node, calls: &[Call], config: &Config) -> Vec<Result<Arc<Principal>, Rejected>> {
+    let (verifier, now) = (&node.verifier, node.now());
+    if let [call] = calls {
+        return vec![verifier.again(&call.who, config, now).await];
+    }
+    let before: Vec<_> = calls.iter().map(|call| Arc::clone(&call.who)).collect();
+    verifier.all_again(&before, config, now).await.unwrap_or_default()
 }
 
 /// Ends the requests of a call that are not allowed any more, and keeps what was found with the others.

@@ -1,6 +1,6 @@
 //! From a bearer token to a principal.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -356,8 +356,7 @@ impl Verifier {
         found
     }
 
-    /// The same for the tokens of several, in their order: the store is asked twice for all of them together. Not for API keys, each
-    /// of which is read by itself.
+    /// The same for several, in their order: the store is asked twice for all their tokens together, and for each API key.
     ///
     /// # Errors
     /// When the store fails: then nobody knows of any of them.
@@ -369,23 +368,22 @@ impl Verifier {
     ) -> Result<Vec<Result<Arc<Principal>, Rejected>>, StoreError> {
         // Counters before facts, as for one.
         let watches: Vec<_> = before.iter().map(|p| self.watch(&p.claims)).collect();
-        let grants: HashSet<_> = before.iter().map(|p| p.claims.grant.clone()).collect();
-        let facts = self.store.facts_of_grants(&grants.into_iter().collect::<Vec<_>>()).await?;
-        let facts: HashMap<_, _> = facts.into_iter().map(|facts| (facts.grant.id.clone(), facts)).collect();
+        let grants: Vec<_> = before.iter().map(|p| p.claims.grant.clone()).collect();
+        let facts = self.store.facts_of_grants(&grants).await?.into_iter();
+        let facts: HashMap<_, _> = facts.map(|facts| (facts.grant.id.clone(), facts)).collect();
         let ids: Vec<_> = before.iter().map(|p| p.claims.jti.as_str()).collect();
         let revoked = self.store.access_tokens_revoked(&ids).await?;
         let mut found = Vec::with_capacity(before.len());
         for (before, watch) in before.iter().zip(watches) {
-            found.push(match (&before.presented, self.keys_with(before)) {
-                (Presented::ApiKey(_), _) => self.again(before, config, now).await,
-                (Presented::AccessToken, _) if before.is_expired(now) => Err(Refusal::Expired.into()),
-                (Presented::AccessToken, None) => Err(Refusal::Foreign.into()),
-                (Presented::AccessToken, Some(keys)) => {
+            let token = before.presented == Presented::AccessToken && !before.is_expired(now);
+            found.push(match self.keys_with(before).filter(|_| token) {
+                Some(keys) => {
                     let read = (facts.get(&before.claims.grant).cloned(), revoked.contains(&before.claims.jti));
                     let signature = Signature { keys, signed: before.signed.clone() };
                     self.counts.again.fetch_add(1, Ordering::Relaxed);
                     self.judge(before.claims.clone(), read, config, now, (watch, signature))
                 }
+                None => self.again(before, config, now).await,
             });
         }
         Ok(found)
