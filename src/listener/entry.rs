@@ -73,16 +73,13 @@ pub(super) async fn enter(front: &Front, session: &mut Session, ctx: &mut Ctx, s
     let apart = prepared.config.listen.apart(seen.client);
     let head = session.req_header();
     let (urgency, deletes) = (Urgency::of(&head.method, head.uri.path()), head.method == Method::DELETE);
-    let entered = match urgency {
-        Urgency::Urgent if !session.as_mut().is_body_empty() => {
-            // What deletes needs no body: one that has some is as any other.
-            if deletes {
-                front.overload.enter(apart, Urgency::Usual).await.map(|room| (room, None))
-            } else {
-                Box::pin(enter_with_body(&desk, session, apart)).await
-            }
-        }
-        Urgency::Urgent | Urgency::Usual => front.overload.enter(apart, urgency).await.map(|room| (room, None)),
+    let comes = urgency == Urgency::Urgent && !session.as_mut().is_body_empty();
+    let entered = if comes && !deletes {
+        Box::pin(enter_with_body(&desk, session, apart)).await
+    } else {
+        // What deletes needs no body: one that has some is as any other.
+        let urgency = if comes { Urgency::Usual } else { urgency };
+        front.overload.enter(apart, urgency).await.map(|room| (room, None))
     };
     let read = match entered {
         Ok((room, read)) => {
