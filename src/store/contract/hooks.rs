@@ -7,7 +7,7 @@ use futures::future::join;
 use super::world::*;
 use crate::record::{Event, Operation};
 use crate::store::{AuditFilter, HookDelivery, Membership, NewDelivery, SharedStore};
-use crate::types::{RecordId, TokenKind};
+use crate::types::{RecordId, Timestamp, TokenKind};
 
 /// What waits to be looked at: operations and records.
 async fn waiting(store: &SharedStore) -> Vec<(Operation, RecordId)> {
@@ -46,7 +46,7 @@ pub(crate) async fn events_wait_until_one_caller_took_them(store: SharedStore) {
     assert_eq!(operations, [Operation::AuthorizeConsent, Operation::AuthorizeConsent, Operation::GrantRevokeAdmin]);
     let ids: Vec<_> = found.into_iter().map(|(_, id)| id).collect();
     // Page by page, whoever takes none of them.
-    let mut after = None;
+    let mut after: Option<(Timestamp, RecordId)> = None;
     for id in &ids {
         let page = world.store.hook_events(after.as_ref().map(|(at, id)| (*at, id)), 1).await.expect("a page");
         assert_eq!(page.iter().map(|one| &one.id).collect::<Vec<_>>(), [id]);
