@@ -6,6 +6,7 @@ mod direct;
 mod drain;
 mod meters;
 mod overload;
+mod ping;
 mod ready;
 mod reload;
 mod stand_in;
@@ -162,12 +163,44 @@ pub struct Running {
     pub gate: Gate,
     listener: Listener,
     ready: Arc<Ready>,
-    stop: CancellationToken,
-    stop_shipping: CancellationToken,
-    tasks: Vec<JoinHandle<()>>,
-    shipping: JoinHandle<()>,
+    tasks: Tasks,
     reloader: Arc<reload::Reloader>,
     certificates: Arc<certificates::Certificates>,
+}
+
+/// What runs beside the listeners until it is told to stop.
+#[derive(Default)]
+struct Tasks {
+    stop: CancellationToken,
+    running: Vec<JoinHandle<()>>,
+    stop_shipping: CancellationToken,
+    shipping: Option<JoinHandle<()>>,
+}
+
+impl Tasks {
+    /// Ends all of it, with every record shipped, and lets go of the store: no revocation waits for this node from then on.
+    async fn end(self, node: &Node) {
+        self.stop.cancel();
+        for task in self.running {
+            let _ = task.await;
+        }
+        self.stop_shipping.cancel();
+        if let Some(shipping) = self.shipping {
+            let _ = shipping.await;
+        }
+        node.leave().await;
+    }
+}
+
+/// What makes a gateway of a node.
+struct Parts {
+    config_path: Option<PathBuf>,
+    environment: Arc<dyn Environment + Send + Sync>,
+    resolver: Arc<dyn Resolver>,
+    disk: Box<dyn Disk>,
+    public: TcpListener,
+    admin: TcpListener,
+    admin_token: PlainToken,
 }
 
 /// An empty volume is enough to start on.
@@ -182,7 +215,7 @@ fn make_data_dir(path: &Path) -> Result<(), BootError> {
 /// When a socket, the store, the keys or the journal can't be had.
 pub async fn start(options: Options) -> Result<Running, BootError> {
     let Options { config, config_path, environment, clock, entropy, resolver, disk, sockets } = options;
-    let (public, admin_socket) = match sockets {
+    let (public, admin) = match sockets {
         Some(bound) => bound,
         None => (bind(config.listen.public)?, bind(config.listen.admin)?),
     };
@@ -191,30 +224,38 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
     let store = sql::open(config.store_url.expose_secret(), &id, Arc::clone(&entropy)).await?;
     let admin_token = admin::write_secret(&config.data_dir, &*entropy)
         .map_err(|source| BootError::Data { path: admin::secret_path(&config.data_dir), source })?;
-    let (limits, data_dir) = (config.listen.limits, config.data_dir.clone());
-    let durability = if config.audit.power_safe { Durability::Power } else { Durability::Process };
-    let node = Node::start(id.clone(), config, store, Arc::clone(&clock), entropy).await?;
-    let metrics = Arc::clone(&node.metrics);
-    let opened = Journal::open_on(
-        disk,
-        &data_dir.join("journal"),
-        &id,
-        JournalOptions { durability, ..JournalOptions::default() },
-        clock,
-        Arc::new(meters::JournalMeter(Arc::clone(&metrics))),
-    );
-    if opened.is_err() {
-        // It will serve nobody: no revocation may wait for it.
-        node.leave().await;
+    let node = Node::start(id, config, store, clock, entropy).await?;
+    let parts = Parts { config_path, environment, resolver, disk, public, admin, admin_token };
+    let mut tasks = Tasks::default();
+    let started = serve(&node, parts, &mut tasks).await;
+    if started.is_err() {
+        // It will serve nobody, whatever failed.
+        tasks.end(&node).await;
     }
-    let (journal, backlog) = opened?;
-    let prepared = Arc::new(ArcSwap::from_pointee(Prepared::resolving(node.config.load_full(), resolver)));
+    started
+}
+
+/// Makes a gateway of a node that has just started. What runs beside it is in `tasks`: those of one that started are its own.
+async fn serve(node: &Arc<Node>, parts: Parts, tasks: &mut Tasks) -> Result<Running, BootError> {
+    let Parts { config_path, environment, resolver, disk, public, admin, admin_token } = parts;
+    let (config, metrics) = (node.config.load_full(), Arc::clone(&node.metrics));
+    let (limits, durability) =
+        (config.listen.limits, if config.audit.power_safe { Durability::Power } else { Durability::Process });
+    let (journal, backlog) = Journal::open_on(
+        disk,
+        &config.data_dir.join("journal"),
+        &node.id,
+        JournalOptions { durability, ..JournalOptions::default() },
+        Arc::clone(&node.clock),
+        Arc::new(meters::JournalMeter(Arc::clone(&metrics))),
+    )?;
+    let prepared = Arc::new(ArcSwap::from_pointee(Prepared::resolving(Arc::clone(&config), resolver)));
     let overload = Arc::new(Overload::new(&limits));
-    let served = node.config.load().listen.tls.as_ref().map(|tls| Served::new(Arc::clone(&tls.material)));
-    let certificates = Arc::new(certificates::Certificates::new(Arc::clone(&node), served.clone()));
-    let address = public.local_addr().unwrap_or(node.config.load().listen.public);
+    let served = config.listen.tls.as_ref().map(|tls| Served::new(Arc::clone(&tls.material)));
+    let certificates = Arc::new(certificates::Certificates::new(Arc::clone(node), served.clone()));
+    let address = public.local_addr().unwrap_or(config.listen.public);
     let gate = Gate {
-        node: Arc::clone(&node),
+        node: Arc::clone(node),
         journal: journal.clone(),
         streams: Arc::default(),
         rates: Arc::default(),
@@ -224,45 +265,44 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
         bodies: Bodies::Unseen,
     };
     let front = front(&gate, address, served.clone())?;
-    let stop = CancellationToken::new();
-    let stop_shipping = CancellationToken::new();
+    let stop = tasks.stop.clone();
     let shipper = Shipper::new(journal.clone(), backlog, Arc::clone(&node.store));
-    let shipping = tokio::spawn(shipper.run(stop_shipping.clone()));
-    let parts = (Arc::clone(&node), Arc::clone(&prepared), Arc::clone(&metrics));
+    tasks.shipping = Some(tokio::spawn(shipper.run(tasks.stop_shipping.clone())));
+    let parts = (Arc::clone(node), Arc::clone(&prepared), Arc::clone(&metrics));
     let reloader = Arc::new(reload::Reloader::new(config_path, environment, parts));
-    let configuration = Arc::clone(&reloader.status);
-    let ready = Arc::new(Ready::new(Arc::clone(&node), journal.clone(), Arc::clone(&metrics), configuration));
+    let (configuration, ping) = (Arc::clone(&reloader.status), Arc::new(ping::Ping::new(Arc::clone(&node.store))));
+    let ready = Arc::new(Ready::new(Arc::clone(node), Arc::clone(&ping), journal.clone(), Arc::clone(&metrics), configuration));
     let admin_state = admin::AdminState {
-        node: Arc::clone(&node),
+        node: Arc::clone(node),
         metrics: Arc::clone(&metrics),
         readiness: Arc::clone(&ready) as _,
-        upstreams: Arc::new(upstreams::Condition::new(Arc::clone(&node), Arc::clone(&prepared))),
+        upstreams: Arc::new(upstreams::Condition::new(Arc::clone(node), Arc::clone(&prepared))),
         token: admin_token.hashed(),
         stop: stop.clone(),
     };
-    let mut running = vec![
-        tokio::spawn(Arc::clone(&node).follow(stop.clone())),
-        tokio::spawn(sweep::lease(Arc::clone(&node), Arc::clone(&gate.streams), stop.clone())),
-        tokio::spawn(sweep::changes(Arc::clone(&node), Arc::clone(&gate.streams), stop.clone())),
-        tokio::spawn(tasks::measure(Arc::clone(&node), Arc::clone(&metrics), stop.clone())),
-        tokio::spawn(tasks::keep_house(Arc::clone(&node), stop.clone())),
-        tokio::spawn(upstreams::tend(Arc::clone(&node), Arc::clone(&prepared), stop.clone())),
-        tokio::spawn(overload::hurry(Arc::clone(&node), Arc::clone(&overload), stop.clone())),
-        tokio::spawn(overload::watch(Arc::clone(&node), journal.clone(), overload, stop.clone())),
+    tasks.running = vec![
+        tokio::spawn(Arc::clone(node).follow(stop.clone())),
+        tokio::spawn(sweep::lease(Arc::clone(node), Arc::clone(&gate.streams), stop.clone())),
+        tokio::spawn(sweep::changes(Arc::clone(node), Arc::clone(&gate.streams), stop.clone())),
+        tokio::spawn(tasks::measure(Arc::clone(node), Arc::clone(&metrics), stop.clone())),
+        tokio::spawn(tasks::keep_house(Arc::clone(node), stop.clone())),
+        tokio::spawn(upstreams::tend(Arc::clone(node), Arc::clone(&prepared), stop.clone())),
+        tokio::spawn(overload::hurry(Arc::clone(node), Arc::clone(&overload), stop.clone())),
+        tokio::spawn(overload::watch(Arc::clone(node), ping, journal.clone(), overload, stop.clone())),
         tokio::spawn(Arc::clone(&certificates).watch(stop.clone())),
-        tokio::spawn(hooks::run(Arc::clone(&node), stop.clone())),
+        tokio::spawn(hooks::run(Arc::clone(node), stop.clone())),
         tokio::spawn(reload::watch(Arc::clone(&reloader), stop.clone())),
     ];
     node.catch_up().await?;
-    let admin = serve_admin(admin_socket, admin::router(admin_state), stop.clone(), &mut running)?;
-    let authorizer = authorizer::serve(&gate, stop.clone(), &mut running)?;
+    let admin = serve_admin(admin, admin::router(admin_state), stop.clone(), &mut tasks.running)?;
+    let authorizer = authorizer::serve(&gate, stop, &mut tasks.running)?;
     let listener =
         Listener::start(public, front, limits, served.as_ref()).map_err(|source| BootError::Listen { address, source })?;
-    tracing::info!(public = %listener.address, %admin, data = %data_dir.display(), "the gateway is up");
+    tracing::info!(public = %listener.address, %admin, data = %config.data_dir.display(), "the gateway is up");
     Ok(Running {
         public: listener.address,
         admin,
-        node,
+        node: Arc::clone(node),
         journal,
         metrics,
         admin_token,
@@ -270,10 +310,7 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
         gate,
         listener,
         ready,
-        stop,
-        stop_shipping,
-        tasks: running,
-        shipping,
+        tasks: std::mem::take(tasks),
         reloader,
         certificates,
     })
@@ -313,13 +350,7 @@ impl Running {
         self.ready.drain();
         let limit = self.node.config.load().listen.limits.drain_timeout;
         self.listener.drain(limit).await;
-        self.stop.cancel();
-        for task in self.tasks {
-            let _ = task.await;
-        }
-        self.stop_shipping.cancel();
-        let _ = self.shipping.await;
-        self.node.leave().await;
+        self.tasks.end(&self.node).await;
     }
 }
 

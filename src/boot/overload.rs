@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
 
+use super::ping::Ping;
 use crate::audit::Journal;
 use crate::gateway::admission::{TICK, Waited};
 use crate::gateway::overload::{self, Overload, Shed, Strain};
@@ -18,11 +19,11 @@ use crate::node::Node;
 const LOOK: Duration = Duration::from_millis(250);
 
 /// Raises and lowers the signals that shed load, until `stop`.
-pub(super) async fn watch(node: Arc<Node>, journal: Journal, overload: Arc<Overload>, stop: CancellationToken) {
+pub(super) async fn watch(node: Arc<Node>, ping: Arc<Ping>, journal: Journal, overload: Arc<Overload>, stop: CancellationToken) {
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            () = look(&node, &journal, &overload) => {}
+            () = look(&node, &ping, &journal, &overload) => {}
         }
         tokio::select! {
             () = stop.cancelled() => return,
@@ -31,7 +32,7 @@ pub(super) async fn watch(node: Arc<Node>, journal: Journal, overload: Arc<Overl
     }
 }
 
-async fn look(node: &Node, journal: &Journal, overload: &Overload) {
+async fn look(node: &Node, ping: &Ping, journal: &Journal, overload: &Overload) {
     let limits = node.config.load().listen.limits;
     // The shipper says so only when it gets something done, which is when nobody needs to know.
     let depth = journal.backlog();
@@ -50,10 +51,8 @@ async fn look(node: &Node, journal: &Journal, overload: &Overload) {
     for (counter, times) in refused {
         counter.inc_by(times.saturating_sub(counter.get()));
     }
-    let begun = Instant::now();
-    let answered = tokio::time::timeout(limits.max_store_latency, node.store.ping()).await;
     // A store that is gone is no matter of load: requests that need it say so themselves.
-    let took = answered.ok().map(|_| begun.elapsed());
+    let took = ping.ask(limits.max_store_latency).await.map(|answer| answer.took);
     set(node, overload, Strain::StoreLatency, overload::is_slow(took, limits.max_store_latency));
     for shed in Shed::ALL {
         let counter = node.metrics.shed.with_label_values(&[shed.name()]);

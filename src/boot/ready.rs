@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::ping::Ping;
 use super::reload::Status;
 use crate::admin::Readiness;
 use crate::audit::Journal;
@@ -16,6 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Whether this node should be sent requests, and why not.
 pub struct Ready {
     node: Arc<Node>,
+    ping: Arc<Ping>,
     journal: Journal,
     metrics: Arc<Metrics>,
     draining: AtomicBool,
@@ -23,8 +25,14 @@ pub struct Ready {
 }
 
 impl Ready {
-    pub(super) fn new(node: Arc<Node>, journal: Journal, metrics: Arc<Metrics>, configuration: Arc<Status>) -> Self {
-        Self { node, journal, metrics, draining: AtomicBool::new(false), configuration }
+    pub(super) fn new(
+        node: Arc<Node>,
+        ping: Arc<Ping>,
+        journal: Journal,
+        metrics: Arc<Metrics>,
+        configuration: Arc<Status>,
+    ) -> Self {
+        Self { node, ping, journal, metrics, draining: AtomicBool::new(false), configuration }
     }
 
     pub(super) fn drain(&self) {
@@ -42,9 +50,9 @@ impl Readiness for Ready {
             }
         };
         let timer = self.metrics.store_seconds.start_timer();
-        let asked = tokio::time::timeout(PATIENCE, self.node.store.ping()).await;
+        let answer = self.ping.ask(PATIENCE).await;
         timer.observe_duration();
-        let is_there = matches!(asked, Ok(Ok(())));
+        let is_there = answer.is_some_and(|answer| answer.is_there && answer.took <= PATIENCE);
         if !is_there {
             self.metrics.store_errors.inc();
         }

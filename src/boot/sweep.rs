@@ -16,15 +16,17 @@ use crate::config::Config;
 use crate::gateway::streams::{OpenStream, OpenStreams, Picked};
 use crate::gateway::terms::Terms;
 use crate::node::Node;
-use crate::token::{Principal, Rejected};
+use crate::token::{Presented, Principal, Rejected};
 
 /// How often everything under way is looked at, whether or not anything has changed.
 const SWEEP: Duration = Duration::from_secs(1);
 /// How often it is asked whether this node still learns of revocations, and whether another configuration is in force.
 const LOOK: Duration = Duration::from_millis(100);
-/// Callers that are read again at one time: others need the store as well.
+/// Reads of callers under way at one time: others need the store as well.
 const ABREAST: usize = 4;
-/// How long reading a caller again may take: as long as anything holds that nobody vouches for.
+/// Tokens whose callers are read in one go: a change to an organization makes as many doubtful as it has streams.
+const AT_ONCE: usize = 64;
+/// How long reading callers again may take: as long as anything holds that nobody vouches for.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Ends what has ended by itself, and everything while this node can't know of changes. Waits for nobody: the store may hang.
@@ -64,23 +66,28 @@ pub(super) async fn changes(node: Arc<Node>, streams: Arc<OpenStreams>, stop: Ca
     // Tokens that are being asked about.
     let mut under_way = HashSet::new();
     loop {
-        while asked.len() < ABREAST
-            && let Some(call) = waiting.pop()
-        {
-            under_way.insert(call.token.clone());
-            asked.push(ask(&node, call));
+        while asked.len() < ABREAST && !waiting.is_empty() {
+            let calls = next(&mut waiting, |call| is_alone(&node, call));
+            under_way.extend(calls.iter().map(|call| call.token.clone()));
+            asked.push(ask(&node, calls));
         }
         tokio::select! {
             () = stop.cancelled() => return,
             changed = applied.changed() => if changed.is_err() { return },
-            Some((call, found)) = asked.next() => {
-                under_way.remove(&call.token);
-                judge(&node, &streams, &call, &found);
+            Some(answered) = asked.next() => {
+                let mut stale = HashSet::new();
+                for (call, found) in answered {
+                    under_way.remove(&call.token);
+                    judge(&node, &streams, &call, &found);
+                    if let Again::Known(who) = &found.who
+                        && !node.verifier.is_current(who, &node.config.load(), node.now())
+                    {
+                        stale.insert(call.token);
+                    }
+                }
                 // What has changed since is asked about again at once: it was left out while this was under way.
-                if let Again::Known(who) = &found.who
-                    && !node.verifier.is_current(who, &node.config.load(), node.now())
-                {
-                    waiting.extend(doubtful(&node, &streams, &under_way).into_iter().filter(|other| other.token == call.token));
+                if !stale.is_empty() {
+                    waiting.extend(doubtful(&node, &streams, &under_way).into_iter().filter(|other| stale.contains(&other.token)));
                 }
                 continue;
             }
@@ -150,16 +157,42 @@ fn doubtful(node: &Node, streams: &OpenStreams, under_way: &HashSet<String>) -> 
     calls
 }
 
+/// Whether a call is asked about by itself: an API key is read by itself, and of a token whose key is gone nobody needs to ask the
+/// store, which may not answer.
+fn is_alone(node: &Node, call: &Call) -> bool {
+    call.who.presented != Presented::AccessToken || !node.verifier.has_key_of(&call.who)
+}
+
+/// Takes those from the end that are asked about together, or one that is asked about `alone`.
+fn next<T>(waiting: &mut Vec<T>, alone: impl Fn(&T) -> bool) -> Vec<T> {
+    let together = waiting.iter().rev().take(AT_ONCE).take_while(|one| !alone(one)).count();
+    waiting.split_off(waiting.len().saturating_sub(together.max(1)))
+}
+
 /// Asks who calls now. A store that doesn't answer is one that nobody can ask.
-async fn ask(node: &Node, call: Call) -> (Call, Found) {
+async fn ask(node: &Node, calls: Vec<Call>) -> Vec<(Call, Found)> {
     let config = node.config.load_full();
-    let again = node.verifier.again(&call.who, &config, node.now());
-    let who = match tokio::time::timeout(PATIENCE, again).await {
-        Ok(Ok(who)) if node.view.is_fresh() => Again::Known(who),
-        Ok(Err(Rejected::Refused { .. })) => Again::Refused,
-        Ok(Ok(_) | Err(Rejected::Guessing { .. } | Rejected::Fault(_))) | Err(_) => Again::Unknown,
+    let mut known = tokio::time::timeout(PATIENCE, again(node, &calls, &config)).await.unwrap_or_default().into_iter();
+    let is_fresh = node.view.is_fresh();
+    let found = |call: Call| {
+        let who = match known.next() {
+            Some(Ok(who)) if is_fresh => Again::Known(who),
+            Some(Err(Rejected::Refused { .. })) => Again::Refused,
+            Some(Ok(_) | Err(Rejected::Guessing { .. } | Rejected::Fault(_))) | None => Again::Unknown,
+        };
+        (call, Found { who, config: Arc::clone(&config) })
     };
-    (call, Found { who, config })
+    calls.into_iter().map(found).collect()
+}
+
+/// Who calls now, in the order of the calls; nobody where the store fails.
+async fn again(node: &Node, calls: &[Call], config: &Config) -> Vec<Result<Arc<Principal>, Rejected>> {
+    let (verifier, now) = (&node.verifier, node.now());
+    if let [call] = calls {
+        return vec![verifier.again(&call.who, config, now).await];
+    }
+    let before: Vec<_> = calls.iter().map(|call| Arc::clone(&call.who)).collect();
+    verifier.all_again(&before, config, now).await.unwrap_or_default()
 }
 
 /// Ends the requests of a call that are not allowed any more, and keeps what was found with the others.
@@ -202,5 +235,24 @@ fn cut(node: &Node, stream: &OpenStream) {
     if !stream.cut.is_cut() {
         stream.cut.cut();
         node.metrics.streams_cut.inc();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_asked_about_together_in_their_order_and_keys_alone() {
+        let is_key = |one: &u32| *one >= 1_000;
+        let mut waiting: Vec<u32> = (0..100).collect();
+        waiting.extend([1_000, 1_001, 100, 101]);
+        let mut taken = Vec::new();
+        while !waiting.is_empty() {
+            taken.push(next(&mut waiting, is_key));
+        }
+        let few: Vec<_> = taken.iter().map(Vec::len).collect();
+        assert_eq!(few, [2, 1, 1, AT_ONCE, 100 - AT_ONCE]);
+        assert_eq!((&taken[0][..], &taken[1][..], taken[3][0]), (&[100, 101][..], &[1_001][..], 36));
     }
 }

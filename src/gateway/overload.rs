@@ -21,6 +21,8 @@ pub struct Overload {
     shares: Arc<Shares>,
     /// Places that only urgent requests take.
     kept: (Places, Arc<Shares>),
+    /// Urgent requests whose bodies are waited for before they take one of those.
+    coming: Arc<Shares>,
     /// What is begun while the node is late.
     pub admission: Admission,
     shed: [AtomicU64; Shed::ALL.len()],
@@ -37,7 +39,7 @@ pub struct Room {
     _share: Option<Share>,
 }
 
-/// Places for what ends trouble, and how many of them one address may have.
+/// Places for what ends trouble, and how many of them one address may have; of as many of its bodies it may keep others waiting.
 const KEPT: u32 = 64;
 const KEPT_PER_ADDRESS: u32 = 16;
 
@@ -154,10 +156,11 @@ impl Overload {
         };
         let none = UpstreamLimits { pending: 0, queue: Duration::ZERO, ..places };
         let kept = (Places::new(UpstreamLimits { in_flight: KEPT, ..none }), Shares::new(KEPT_PER_ADDRESS));
+        let coming = Shares::new(KEPT_PER_ADDRESS);
         let (places, shares) = (Places::new(places), Shares::new(limits.max_in_flight_per_address));
         let (admission, shed) = (Admission::default(), Shed::ALL.map(|_| AtomicU64::new(0)));
         let [backlog, store, memory, late] = [false; 4].map(AtomicBool::new);
-        Self { places, shares, kept, admission, shed, late, backlog, store, memory }
+        Self { places, shares, kept, coming, admission, shed, late, backlog, store, memory }
     }
 
     /// Takes a place for a request of `from`, or waits for one for a short while. Nothing is known of who asks yet, so nobody may
@@ -176,8 +179,39 @@ impl Overload {
         if urgent && let Some(room) = at_once(&self.places, &self.shares, from).or_else(|| at_once(kept, kept_shares, from)) {
             return Ok(room);
         }
-        let share = self.shares.take(from).map_err(|_| self.count(Shed::Address))?;
-        let place = self.places.enter().await.map_err(|_| self.count(Shed::All))?;
+        self.wait(from).await.map_err(|shed| self.count(shed))
+    }
+
+    /// The same for an urgent request whose body has yet to come. It takes a kept place only once it has what `body` gives: whoever
+    /// sends slowly keeps no place from anybody. Only so many of an address are waited for.
+    ///
+    /// # Errors
+    /// As [`Overload::enter`], and when there is no body.
+    pub async fn enter_with<B>(
+        &self,
+        from: Option<IpAddr>,
+        body: impl Future<Output = Option<B>>,
+    ) -> Result<(Room, Option<B>), Shed> {
+        let usual = match self.admission.begin(from) {
+            Ok(()) => self.wait(from).await,
+            Err(_) => Err(Shed::Strain(Strain::Late)),
+        };
+        let shed = match usual {
+            Ok(room) => return Ok((room, None)),
+            Err(shed) => shed,
+        };
+        let Ok(_share) = self.coming.take(from) else { return Err(self.count(shed)) };
+        let Some(body) = body.await else { return Err(self.count(shed)) };
+        let (kept, kept_shares) = &self.kept;
+        let room = at_once(kept, kept_shares, from);
+        let begun = room.filter(|_| shed != Shed::Strain(Strain::Late) || self.admission.press(from));
+        begun.map(|room| (room, Some(body))).ok_or_else(|| self.count(shed))
+    }
+
+    /// A place that nobody keeps, or none.
+    async fn wait(&self, from: Option<IpAddr>) -> Result<Room, Shed> {
+        let share = self.shares.take(from).map_err(|_| Shed::Address)?;
+        let place = self.places.enter().await.map_err(|_| Shed::All)?;
         Ok(Room { _place: place, _share: share })
     }
 
@@ -275,6 +309,8 @@ pub fn is_slow(took: Option<Duration>, limit: Duration) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
+
     use super::*;
     use crate::gateway::admission::Waited;
 
@@ -335,6 +371,29 @@ mod tests {
         let _fourth = overload.enter(elsewhere, Urgency::Urgent).await.expect("a kept one, all are taken");
         assert_eq!((overload.places.taken(), overload.kept.0.taken()), (2, 2));
         assert_eq!((overload.shed(Shed::Address), overload.shed(Shed::All)), (1, 0));
+    }
+
+    #[tokio::test]
+    async fn who_sends_slowly_holds_no_kept_place() {
+        let overload = small();
+        let [here, there, elsewhere] = [1_u8, 2, 3].map(|n| Some(IpAddr::from([192, 0, 2, n])));
+        let _first = overload.enter(here, Urgency::Usual).await.expect("a place");
+        let _second = overload.enter(there, Urgency::Usual).await.expect("a place");
+        let never = std::future::pending::<Option<()>>;
+        let slow = |n: u8| Box::pin(overload.enter_with(Some(IpAddr::from([198, 51, 100, n])), never()));
+        let mut waiting: Vec<_> = (0..100).map(slow).collect();
+        for one in &mut waiting {
+            assert!(one.as_mut().now_or_never().is_none(), "its body is waited for");
+        }
+        assert_eq!(overload.kept.0.taken(), 0);
+        let (_room, body) = overload.enter_with(elsewhere, std::future::ready(Some(7))).await.expect("a kept place");
+        assert_eq!((body, overload.kept.0.taken()), (Some(7), 1));
+        let broken = overload.enter_with(elsewhere, std::future::ready(None::<()>)).await;
+        assert_eq!(broken.err(), Some(Shed::All));
+        // Nor does one address keep others busy with waiting.
+        let mut many: Vec<_> = (0..=KEPT_PER_ADDRESS).map(|_| slow(200)).collect();
+        let refused = many.iter_mut().filter_map(|one| one.as_mut().now_or_never()).count();
+        assert_eq!((refused, overload.shed(Shed::All)), (1, 2));
     }
 
     #[tokio::test]

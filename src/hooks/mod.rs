@@ -11,9 +11,9 @@ mod send;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 use tokio::time::sleep;
@@ -25,6 +25,7 @@ pub use schedule::GIVE_UP;
 use crate::config::Hook;
 use crate::node::Node;
 use crate::store::{HookDelivery, StoreError, WaitingRecord};
+use crate::types::{RecordId, Timestamp};
 
 /// How often the store is asked for something to tell.
 const POLL: Duration = Duration::from_millis(250);
@@ -34,6 +35,10 @@ const RETRY: Duration = Duration::from_secs(5);
 const LOOK: u32 = 100;
 /// How long a record waits for somebody who can read it.
 const PATIENCE: Duration = Duration::from_hours(1);
+/// How often records are looked at again that could not be read, where more than a look takes come before all others.
+const AGAIN: Duration = Duration::from_mins(1);
+/// Records that could not be read and are remembered, so that each is spoken of once.
+const SPOKEN_OF: usize = 10_000;
 /// Deliveries of one hook that one node attempts at one time.
 const AT_ONCE: u32 = 8;
 /// How long a claimed delivery is nobody else's. Longer than any attempt takes.
@@ -48,7 +53,8 @@ pub async fn run(node: Arc<Node>, stop: CancellationToken) {
             return;
         }
     };
-    let mut courier = Courier { node, client, under_way: HashMap::new(), ended: Arc::new(Notify::new()) };
+    let (under_way, unread) = (HashMap::new(), Unread::default());
+    let mut courier = Courier { node, client, under_way, ended: Arc::new(Notify::new()), unread };
     loop {
         let pause = match courier.pass().await {
             Ok(()) => POLL,
@@ -71,12 +77,41 @@ struct Courier {
     /// Attempts by the name of their hook: one that hangs holds up no other.
     under_way: HashMap<String, AbortOnDropHandle<()>>,
     ended: Arc<Notify>,
+    unread: Unread,
+}
+
+/// Records that nobody here can read. A node of the next version may know how to.
+#[derive(Default)]
+struct Unread {
+    /// Those that were spoken of.
+    known: HashSet<RecordId>,
+    /// Up to where there was nothing else, and when that was last looked at.
+    past: Option<(Timestamp, RecordId)>,
+    looked: Option<Instant>,
+}
+
+impl Unread {
+    /// After which record to look. Now and then it is the first: one that is older may have come since, and time runs out for others.
+    fn start(&mut self, now: Instant) -> Option<(Timestamp, RecordId)> {
+        if self.looked.is_none_or(|at| now.duration_since(at) >= AGAIN) {
+            (self.past, self.looked) = (None, Some(now));
+        }
+        self.past.clone()
+    }
+
+    /// Whether a record was not spoken of before.
+    fn is_new(&mut self, id: &RecordId) -> bool {
+        if self.known.len() >= SPOKEN_OF {
+            self.known.clear();
+        }
+        self.known.insert(id.clone())
+    }
 }
 
 impl Courier {
     async fn pass(&mut self) -> Result<(), StoreError> {
         let (node, config) = (&self.node, self.node.config.load_full());
-        while look(node).await? == u64::from(LOOK) {}
+        look(node, &mut self.unread).await?;
         // Before anything is claimed: what is due and too old is not attempted once more.
         let given_up = node.store.give_up_hooks(node.now().minus(GIVE_UP), &node.own_cause()).await?;
         for one in given_up {
@@ -100,14 +135,28 @@ impl Courier {
     }
 }
 
-/// Turns waiting records into deliveries; says how many it took.
-async fn look(node: &Node) -> Result<u64, StoreError> {
-    let waiting = node.store.hook_events(LOOK).await?;
-    if waiting.is_empty() {
-        return Ok(0);
+/// Turns waiting records into deliveries, in their order. What can't be read is passed by, and stays.
+async fn look(node: &Node, unread: &mut Unread) -> Result<(), StoreError> {
+    let (mut after, mut is_first) = (unread.start(Instant::now()), true);
+    let full = usize::try_from(LOOK).unwrap_or(usize::MAX);
+    loop {
+        let waiting = node.store.hook_events(after.as_ref().map(|(at, id)| (*at, id)), LOOK).await?;
+        let (many, last) = (waiting.len(), waiting.last().map(|one| (one.at, one.id.clone())));
+        is_first &= take(node, waiting, unread).await? == full;
+        if many < full {
+            return Ok(());
+        }
+        after = last;
+        if is_first {
+            unread.past.clone_from(&after);
+        }
     }
+}
+
+/// Takes those of the waiting records that can be read; says how many can't.
+async fn take(node: &Node, waiting: Vec<WaitingRecord>, unread: &mut Unread) -> Result<usize, StoreError> {
     let config = node.config.load_full();
-    let (mut ids, mut deliveries) = (Vec::new(), Vec::new());
+    let (mut ids, mut deliveries, mut left) = (Vec::new(), Vec::new(), 0);
     for WaitingRecord { id, at, record } in waiting {
         let found = match &record {
             Ok(record) => event::deliveries(node, &config, record).await,
@@ -115,8 +164,15 @@ async fn look(node: &Node) -> Result<u64, StoreError> {
         };
         match (record.and(found), node.now().since(at) >= PATIENCE) {
             (Ok(found), _) => deliveries.extend(found),
-            // A node of the next version may know how to read it.
-            (Err(StoreError::Inconsistent { .. }), false) => continue,
+            (Err(error @ StoreError::Inconsistent { .. }), false) => {
+                if unread.is_new(&id) {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(error, record = %id, "a record can't be read here; hooks are told of those after it meanwhile");
+                    node.metrics.hook_records_skipped.inc();
+                }
+                left += 1;
+                continue;
+            }
             (Err(error @ StoreError::Inconsistent { .. }), true) => {
                 let error = &error as &dyn std::error::Error;
                 tracing::error!(error, record = %id, "no hook is told of a record: what it is about can't be read");
@@ -126,7 +182,10 @@ async fn look(node: &Node) -> Result<u64, StoreError> {
         }
         ids.push(id);
     }
-    if ids.is_empty() { Ok(0) } else { node.store.queue_hooks(&ids, &deliveries, node.now()).await }
+    if !ids.is_empty() {
+        node.store.queue_hooks(&ids, &deliveries, node.now()).await?;
+    }
+    Ok(left)
 }
 
 async fn attempt_all(node: Arc<Node>, client: reqwest::Client, hook: Arc<Hook>, claimed: Vec<HookDelivery>, ended: Arc<Notify>) {

@@ -26,6 +26,8 @@ use crate::types::{Buffer, Memory};
 const REPLAYED: usize = 64 * 1024;
 /// How long a message may take to arrive.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a body may take to arrive that something else waits for.
+const SOON: Duration = Duration::from_secs(3);
 
 /// Reads the message of an MCP request and widens the permit by what it needs.
 pub(super) async fn message(
@@ -138,6 +140,11 @@ async fn form(
 fn unnamed(permit: &Permit, headers: &HeaderMap, body: Option<&Bytes>) -> Result<(), Denial> {
     let Some(body) = body else { return Ok(()) };
     if forms::decides(permit, headers)? { forms::check(permit, body) } else { Ok(()) }
+}
+
+/// Reads a whole body of at most `max` bytes; `None` when it does not come soon.
+pub(super) async fn soon(session: &mut Session, max: usize, memory: &Arc<Memory>) -> Option<Bytes> {
+    tokio::time::timeout(SOON, read(session, max, memory)).await.ok()?.ok()
 }
 
 /// Reads a whole body in a way that lets pingora replay its end: only what is left once at most [`REPLAYED`] bytes are missing is

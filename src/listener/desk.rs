@@ -165,13 +165,13 @@ impl Desk<'_> {
         Ok(Entered::Answered)
     }
 
-    /// Pages and the authorization server.
-    pub(super) async fn local(&self, session: &mut Session) -> Result<Entered> {
+    /// Pages and the authorization server; `body` where it was read already.
+    pub(super) async fn local(&self, session: &mut Session, body: Option<Bytes>) -> Result<Entered> {
         let mut extensions = Extensions::new();
         extensions.insert(self.peer());
         let memory = self.memory(None);
         let handover =
-            Handover { extensions, body: None, max_body: self.prepared.config.listen.limits.max_local_body, memory, list: None };
+            Handover { extensions, body, max_body: self.prepared.config.listen.limits.max_local_body, memory, list: None };
         let serve = bridge::serve(session, &self.front.local, handover, &self.seen.request);
         let served = Snapshot::hold(Arc::clone(&self.prepared.config), serve).await?;
         if served == Served::Panicked {

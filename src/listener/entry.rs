@@ -1,11 +1,12 @@
 //! From a request head to a decision: hygiene, then a local endpoint or the gate, then an answer or a forwarding.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Version;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{Method, Version};
 use pingora::Result;
 use pingora::http::RequestHeader;
 use pingora::proxy::Session;
@@ -30,7 +31,7 @@ use crate::gateway::identity::Identity;
 use crate::gateway::index;
 use crate::gateway::message;
 use crate::gateway::narrow::Narrowed;
-use crate::gateway::overload::{Shed, Strain, Urgency};
+use crate::gateway::overload::{Room, Shed, Strain, Urgency};
 use crate::gateway::prepared::Prepared;
 use crate::gateway::rates::{Asking, Running};
 use crate::gateway::record;
@@ -71,11 +72,22 @@ pub(super) async fn enter(front: &Front, session: &mut Session, ctx: &mut Ctx, s
     let desk = Desk { front, prepared: &prepared, seen, started: ctx.started };
     let apart = prepared.config.listen.apart(seen.client);
     let head = session.req_header();
-    let urgency = Urgency::of(&head.method, head.uri.path());
-    match front.overload.enter(apart, urgency).await {
-        Ok(place) => ctx.place = Some(place),
+    let (urgency, deletes) = (Urgency::of(&head.method, head.uri.path()), head.method == Method::DELETE);
+    let comes = urgency == Urgency::Urgent && !session.as_mut().is_body_empty();
+    let entered = if comes && !deletes {
+        Box::pin(enter_with_body(&desk, session, apart)).await
+    } else {
+        // What deletes needs no body: one that has some is as any other.
+        let urgency = if comes { Urgency::Usual } else { urgency };
+        front.overload.enter(apart, urgency).await.map(|room| (room, None))
+    };
+    let read = match entered {
+        Ok((room, read)) => {
+            ctx.place = Some(room);
+            read
+        }
         Err(shed) => return Box::pin(turn_away(&desk, session, shed)).await,
-    }
+    };
     if matches!(tls::worth(session), Worth::Outdated { required: true }) {
         session.set_keepalive(None);
         return refuse(&desk, session, Refusal { denial: Denial::Certificate, about: About::default() }).await;
@@ -94,8 +106,10 @@ pub(super) async fn enter(front: &Front, session: &mut Session, ctx: &mut Ctx, s
             if request.close() {
                 session.set_keepalive(None);
             }
-            Box::pin(desk.local(session)).await
+            Box::pin(desk.local(session, read)).await
         }
+        // An API's, on a host of its own, where our pages are not: what is kept is for them, and its body must be read once.
+        Decided::Admitted(_) if read.is_some() => Box::pin(turn_away(&desk, session, Shed::All)).await,
         Decided::Admitted(admitted) => {
             if admitted.request.close() {
                 session.set_keepalive(None);
@@ -106,6 +120,16 @@ pub(super) async fn enter(front: &Front, session: &mut Session, ctx: &mut Ctx, s
             go(&desk, session, ctx, *admitted).await
         }
     }
+}
+
+/// Takes a place for an urgent request with a body, which was read where it is a place that is kept.
+async fn enter_with_body(
+    desk: &Desk<'_>,
+    session: &mut Session,
+    apart: Option<IpAddr>,
+) -> std::result::Result<(Room, Option<Bytes>), Shed> {
+    let (memory, max) = (desk.memory(None), desk.prepared.config.listen.limits.max_local_body);
+    desk.front.overload.enter_with(apart, body::soon(session, max, &memory)).await
 }
 
 /// Refuses a request. Answering here is large, and what is forwarded would carry it: every request's future is made whole and copied.

@@ -161,6 +161,8 @@ pub enum Narrowed {
 pub trait GrantStore {
     /// A grant and what it depends on, in one read.
     async fn grant_facts(&self, id: &GrantId) -> Result<Option<GrantFacts>, StoreError>;
+    /// The same of several, in one read and in no order; those that are not there are left out.
+    async fn facts_of_grants(&self, ids: &[GrantId]) -> Result<Vec<GrantFacts>, StoreError>;
     /// The live grant of a machine client, made when there is none. `scopes` replaces the grant's own. `None` when its user or an
     /// administrator revoked the last one, and nobody has enabled the client since.
     async fn machine_grant(&self, wanted: &Grant, cause: &Cause) -> Result<Option<Grant>, StoreError>;

@@ -44,8 +44,8 @@ pub struct HookDelivery {
 /// Verbs on what hooks are told. Every verb that writes a record of a security event puts it here in the same transaction.
 #[async_trait]
 pub trait HookStore {
-    /// Records that nobody has looked at yet, oldest first, at most `limit`.
-    async fn hook_events(&self, limit: u32) -> Result<Vec<WaitingRecord>, StoreError>;
+    /// Records that nobody has looked at yet, oldest first, at most `limit`; those that come `after` one, where it is given.
+    async fn hook_events(&self, after: Option<(Timestamp, &RecordId)>, limit: u32) -> Result<Vec<WaitingRecord>, StoreError>;
     /// Takes `looked_at` out of those that wait, and keeps what is to be delivered about them, due at once. Of several callers one
     /// takes each record: what the others want to deliver about it is left out. Says how many records were taken.
     async fn queue_hooks(&self, looked_at: &[RecordId], deliveries: &[NewDelivery], at: Timestamp) -> Result<u64, StoreError>;

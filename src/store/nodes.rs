@@ -46,7 +46,8 @@ pub struct NodeRow {
     pub role: NodeRole,
     /// What it has applied.
     pub position: u64,
-    /// Moves with every write of the node, so that others tell a silent one without comparing clocks.
+    /// Moves with every write of the node, so that others tell a silent one without comparing clocks. It never is again what it
+    /// was, not even where the row was forgotten in between.
     pub beats: u64,
     /// Whether others gave it up. The node notices with its next read.
     pub fenced: bool,

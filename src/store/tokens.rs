@@ -1,5 +1,6 @@
 //! Authorization codes, refresh tokens, and access tokens that were revoked one by one.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -113,6 +114,8 @@ pub trait TokenStore {
     async fn revoke_access_token(&self, jti: &str, grant: &GrantId, until: Timestamp, cause: &Cause) -> Result<(), StoreError>;
     /// Whether an access token was revoked by its `jti`.
     async fn access_token_revoked(&self, jti: &str) -> Result<bool, StoreError>;
+    /// Which of these access tokens were revoked by their `jti`.
+    async fn access_tokens_revoked(&self, jtis: &[&str]) -> Result<HashSet<String>, StoreError>;
     /// Forgets codes, sessions and requests that ended before `before`; says how many. Of very many some are left for the next time.
     async fn forget_ended(&self, before: Timestamp) -> Result<u64, StoreError>;
     /// The same for refresh tokens that expired before `before`, and those of grants that were revoked in the day before that. One that

@@ -89,6 +89,8 @@ pub struct Metrics {
     pub reloads: IntCounterVec,
     /// 1 while the configuration's files are not what is in force, because they were refused.
     pub config_stale: IntGauge,
+    /// Records that hooks were not told of when it was their turn, because they could not be read here.
+    pub hook_records_skipped: IntCounter,
     /// Records that no hook was told of, because they could not be read.
     pub hook_records_unread: IntCounter,
     /// Steps of the housekeeping that failed, by step.
@@ -264,6 +266,10 @@ impl Default for Metrics {
             ),
             reloads: b.counters("tollgate_config_reloads_total", "Configuration reloads by outcome", &["outcome"]),
             config_stale: b.gauge("tollgate_config_stale", "Whether the configuration's files were refused and are not in force"),
+            hook_records_skipped: b.counter(
+                "tollgate_hook_records_skipped_total",
+                "Records that could not be read when it was their turn, and were left to a node that can",
+            ),
             hook_records_unread: b.counter(
                 "tollgate_hook_records_unread_total",
                 "Records that no hook was told of, because they could not be read",

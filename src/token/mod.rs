@@ -13,6 +13,7 @@ mod effective;
 pub(crate) mod fuzz;
 mod guesses;
 mod keys;
+mod lease;
 mod narrowing;
 mod peers;
 mod principal;

@@ -1,7 +1,10 @@
 //! The other nodes on the same store: what this one lets them know, and when all of them know of a change.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, Notify, watch};
@@ -12,7 +15,7 @@ use crate::types::NodeId;
 
 /// How often a node in company shows that it is alive, and looks at who is not.
 const BEAT: Duration = Duration::from_secs(2);
-/// How long a row may rest before its node is given up. Until then each revocation waits for it as long as its lease may last.
+/// How long a row may rest before its node is given up, where nobody waited for it in vain before.
 const SILENT: Duration = Duration::from_secs(10);
 /// Between two confirmations, so that many changes in a row are confirmed together.
 const GAP: Duration = Duration::from_millis(10);
@@ -32,6 +35,9 @@ pub(super) struct Peers {
     company: AtomicBool,
     due: Notify,
     last: Mutex<Option<Look>>,
+    others: parking_lot::Mutex<Others>,
+    /// What somebody waited for in vain since the last look at who is behind.
+    missed: AtomicU64,
 }
 
 /// The rows as they were after `begun`.
@@ -43,7 +49,17 @@ struct Look {
 
 impl Peers {
     pub(super) fn new(id: NodeId, role: NodeRole, lease: Duration) -> Self {
-        Self { id, role, lease, company: AtomicBool::new(false), due: Notify::new(), last: Mutex::new(None) }
+        let (company, missed) = (AtomicBool::new(false), AtomicU64::new(0));
+        Self {
+            id,
+            role,
+            lease,
+            company,
+            due: Notify::new(),
+            last: Mutex::new(None),
+            others: parking_lot::Mutex::default(),
+            missed,
+        }
     }
 
     pub(super) const fn id(&self) -> &NodeId {
@@ -79,7 +95,7 @@ impl Peers {
 
     /// Confirms what is applied, and gives up nodes that are silent, until `stop`.
     pub(super) async fn keep(&self, store: &SharedStore, mut applied: watch::Receiver<Point>, stop: &CancellationToken) {
-        let (mut others, mut looked) = (Others::default(), Instant::now());
+        let mut looked = Instant::now();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -95,9 +111,12 @@ impl Peers {
             if let Err(error) = store.confirm_node(&self.id, point).await {
                 tracing::debug!(error = &error as &dyn std::error::Error, "the other nodes can't be told what was applied here");
             }
+            if let Err(error) = self.end_late(store).await {
+                tracing::debug!(error = &error as &dyn std::error::Error, "nodes that are behind can't be given up");
+            }
             if self.role == NodeRole::Serves && looked.elapsed() >= BEAT {
                 looked = Instant::now();
-                if let Err(error) = self.end_silent(store, &mut others).await {
+                if let Err(error) = self.end_silent(store).await {
                     tracing::debug!(error = &error as &dyn std::error::Error, "the other nodes can't be looked at");
                 }
             }
@@ -105,17 +124,33 @@ impl Peers {
         }
     }
 
+    /// Fences nodes that somebody waited for in vain: once the lease has run out since then too, nobody waits for them again before
+    /// they are back. That they did not confirm says nothing by itself: a node may have read the change, and be slow to write so.
+    async fn end_late(&self, store: &SharedStore) -> Result<(), StoreError> {
+        let target = self.missed.swap(0, Ordering::AcqRel);
+        if target == 0 {
+            return Ok(());
+        }
+        for row in store.nodes().await? {
+            if row.id != self.id && !row.fenced && !knows(&row, target) {
+                give_up(store, &row, "a node did not confirm a change within its lease").await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Fences nodes that were silent for long, and forgets those whose lease has run out since.
-    async fn end_silent(&self, store: &SharedStore, others: &mut Others) -> Result<(), StoreError> {
+    async fn end_silent(&self, store: &SharedStore) -> Result<(), StoreError> {
         let rows = store.nodes().await?;
-        for row in others.overdue(rows, Instant::now(), self.lease * 2) {
+        let overdue = self.others.lock().overdue(rows, Instant::now(), self.lease * 2);
+        for row in overdue {
             if row.id == self.id {
                 continue;
             }
             if row.fenced {
                 store.forget_node(&row).await?;
-            } else if store.fence_node(&row).await? {
-                tracing::warn!(node = %row.id, "a node is silent: it was given up and must list itself before it serves again");
+            } else {
+                give_up(store, &row, "a node is silent").await?;
             }
         }
         Ok(())
@@ -129,6 +164,8 @@ impl Peers {
                 position = target,
                 "a node did not confirm a change within its lease: it refuses until it has applied it"
             );
+            self.missed.fetch_max(target, Ordering::AcqRel);
+            self.due.notify_one();
         }
     }
 
@@ -146,77 +183,68 @@ impl Peers {
         if last.as_ref().is_none_or(|look| look.begun < since || look.begun.elapsed() >= LOOK) {
             let begun = Instant::now();
             match store.nodes().await {
-                Ok(rows) => *last = Some(Look { begun, rows }),
+                Ok(rows) => {
+                    self.others.lock().note(&rows, Instant::now());
+                    *last = Some(Look { begun, rows });
+                }
                 Err(error) => {
                     tracing::debug!(error = &error as &dyn std::error::Error, "the other nodes can't be looked at");
                     return false;
                 }
             }
         }
-        last.as_ref().is_some_and(|look| look.rows.iter().all(|row| row.id == self.id || knows(row, target)))
+        let (others, now) = (self.others.lock(), Instant::now());
+        let is_no_matter = |row: &NodeRow| row.id == self.id || knows(row, target) || others.is_out(row, now, self.lease);
+        last.as_ref().is_some_and(|look| look.rows.iter().all(is_no_matter))
     }
 }
 
-/// Whether nobody needs to wait for a node. One that was fenced may have read the feed just before that.
+/// Fences a node that has written nothing since that row was read.
+async fn give_up(store: &SharedStore, row: &NodeRow, why: &str) -> Result<(), StoreError> {
+    if store.fence_node(row).await? {
+        tracing::warn!(node = %row.id, why, "a node was given up: it must list itself before it serves again");
+    }
+    Ok(())
+}
+
+/// Whether nobody needs to wait for a node because of what it says. One that was fenced may have read the feed just before that.
 fn knows(row: &NodeRow, target: u64) -> bool {
     row.role == NodeRole::Commands || row.position >= target
 }
 
 /// The rows as they were when they last changed, by this process's own clock: clocks of nodes are never compared.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Others(HashMap<NodeId, (u64, bool, Instant)>);
 
 impl Others {
-    /// The rows that have rested for too long: `SILENT`, or `fenced` once they are fenced.
-    fn overdue(&mut self, rows: Vec<NodeRow>, now: Instant, fenced: Duration) -> Vec<NodeRow> {
+    /// Notes the rows that were read before `now`.
+    fn note(&mut self, rows: &[NodeRow], now: Instant) {
         self.0.retain(|id, _| rows.iter().any(|row| row.id == *id));
-        let mut overdue = Vec::new();
         for row in rows {
             let seen = self.0.entry(row.id.clone()).or_insert((row.beats, row.fenced, now));
             if (seen.0, seen.1) != (row.beats, row.fenced) {
                 *seen = (row.beats, row.fenced, now);
             }
-            let limit = if row.fenced { fenced } else { SILENT };
-            if now.duration_since(seen.2) >= limit {
-                overdue.push(row);
-            }
         }
-        overdue
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn row(id: &str, beats: u64, fenced: bool) -> NodeRow {
-        NodeRow { id: NodeId::parse(id).expect("an id"), role: NodeRole::Serves, position: 7, beats, fenced }
     }
 
-    #[test]
-    fn nobody_waits_for_a_command_or_for_who_is_there() {
-        let serves = row("node_a", 1, false);
-        assert!(knows(&serves, 7) && !knows(&serves, 8));
-        assert!(!knows(&NodeRow { fenced: true, ..serves.clone() }, 8), "it may still have some of its lease");
-        assert!(knows(&NodeRow { role: NodeRole::Commands, ..serves }, 8));
+    /// For how long it is known that a row is as it is.
+    fn rested(&self, row: &NodeRow, now: Instant) -> Duration {
+        let since = self.0.get(&row.id).filter(|seen| (seen.0, seen.1) == (row.beats, row.fenced));
+        since.map_or(Duration::ZERO, |seen| now.saturating_duration_since(seen.2))
     }
 
-    #[test]
-    fn a_row_is_overdue_when_nothing_moved_for_long() {
-        let (mut others, start, lease) = (Others::default(), Instant::now(), Duration::from_secs(2));
-        let at = |seconds| start + Duration::from_secs(seconds);
-        assert!(others.overdue(vec![row("node_a", 1, false), row("node_b", 1, false)], at(0), lease).is_empty());
-        assert!(others.overdue(vec![row("node_a", 1, false), row("node_b", 2, false)], at(9), lease).is_empty());
-        let silent = row("node_a", 1, false);
-        assert_eq!(others.overdue(vec![silent.clone(), row("node_b", 2, false)], at(10), lease), [silent]);
-        // From when it was seen fenced its lease runs, whatever came before.
-        let fenced = row("node_a", 1, true);
-        assert!(others.overdue(vec![fenced.clone()], at(12), lease).is_empty());
-        assert!(others.overdue(vec![fenced.clone()], at(13), lease).is_empty());
-        assert_eq!(others.overdue(vec![fenced.clone()], at(14), lease), [fenced]);
-        // Back again: it is as new.
-        assert!(others.overdue(vec![row("node_a", 2, false)], at(60), lease).is_empty());
-        assert!(others.overdue(Vec::new(), at(61), lease).is_empty());
-        assert!(others.0.is_empty(), "who left is forgotten");
+    /// Whether a node serves nobody before it has listed itself anew. It was seen fenced for longer than its lease: whatever it has
+    /// read since then said so, and it may not serve from what it had read before. A row that is found so was not written anew until
+    /// then: what the node reads once it is, it reads after whatever was committed before that look.
+    fn is_out(&self, row: &NodeRow, now: Instant, lease: Duration) -> bool {
+        row.fenced && self.rested(row, now) >= lease
+    }
+
+    /// The rows that have rested for too long: `SILENT`, or `fenced` once they are fenced.
+    fn overdue(&mut self, rows: Vec<NodeRow>, now: Instant, fenced: Duration) -> Vec<NodeRow> {
+        self.note(&rows, now);
+        let limit = |row: &NodeRow| if row.fenced { fenced } else { SILENT };
+        rows.into_iter().filter(|row| self.rested(row, now) >= limit(row)).collect()
     }
 }

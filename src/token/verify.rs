@@ -1,5 +1,6 @@
 //! From a bearer token to a principal.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,7 +17,7 @@ use super::guesses::{Guesses, WINDOW};
 use super::principal::Fingerprint;
 use super::{Claims, Effective, KeyRing, Narrowing, Presented, Principal, View, Watch, effective, narrowing};
 use crate::config::Config;
-use crate::store::{ApiKey, Client, Org, SharedStore, StoreError, Subject, User};
+use crate::store::{ApiKey, Client, GrantFacts, Org, SharedStore, StoreError, Subject, User};
 use crate::types::{HashedToken, Issuer, ResourceId, Timestamp};
 
 /// What every opaque secret of ours starts with.
@@ -363,6 +364,39 @@ impl Verifier {
         found
     }
 
+    /// The same for several, in their order: the store is asked twice for all their tokens together, and for each API key.
+    ///
+    /// # Errors
+    /// When the store fails: then nobody knows of any of them.
+    pub async fn all_again(
+        &self,
+        before: &[Arc<Principal>],
+        config: &Config,
+        now: Timestamp,
+    ) -> Result<Vec<Result<Arc<Principal>, Rejected>>, StoreError> {
+        // Counters before facts, as for one.
+        let watches: Vec<_> = before.iter().map(|p| self.watch(&p.claims)).collect();
+        let grants: Vec<_> = before.iter().map(|p| p.claims.grant.clone()).collect();
+        let facts = self.store.facts_of_grants(&grants).await?.into_iter();
+        let facts: HashMap<_, _> = facts.map(|facts| (facts.grant.id.clone(), facts)).collect();
+        let ids: Vec<_> = before.iter().map(|p| p.claims.jti.as_str()).collect();
+        let revoked = self.store.access_tokens_revoked(&ids).await?;
+        let mut found = Vec::with_capacity(before.len());
+        for (before, watch) in before.iter().zip(watches) {
+            let token = before.presented == Presented::AccessToken && !before.is_expired(now);
+            found.push(match self.keys_with(before).filter(|_| token) {
+                Some(keys) => {
+                    let read = (facts.get(&before.claims.grant).cloned(), revoked.contains(&before.claims.jti));
+                    let signature = Signature { keys, signed: before.signed.clone() };
+                    self.counts.again.fetch_add(1, Ordering::Relaxed);
+                    self.judge(before.claims.clone(), read, config, now, (watch, signature))
+                }
+                None => self.again(before, config, now).await,
+            });
+        }
+        Ok(found)
+    }
+
     /// Who a token with these claims would speak for, had we issued it.
     ///
     /// # Errors
@@ -399,15 +433,32 @@ impl Verifier {
         signature: Signature,
     ) -> Result<Arc<Principal>, Rejected> {
         // Counters before facts: a change that commits between the two is then seen as a change.
-        let watch = self.view.watch([
+        let watch = self.watch(&claims);
+        let facts = self.store.grant_facts(&claims.grant).await?;
+        let revoked = self.store.access_token_revoked(&claims.jti).await?;
+        self.judge(claims, (facts, revoked), config, now, (watch, signature))
+    }
+
+    /// The counters of everything that a token depends on.
+    fn watch(&self, claims: &Claims) -> Watch<5> {
+        self.view.watch([
             Subject::Grant { id: claims.grant.clone() },
             Subject::Client { id: claims.client_id.clone() },
             Subject::User { id: claims.sub.clone() },
             Subject::Org { id: claims.org.clone() },
             Subject::Membership { org: claims.org.clone(), user: claims.sub.clone() },
-        ]);
-        let facts = self.store.grant_facts(&claims.grant).await?;
-        let revoked = self.store.access_token_revoked(&claims.jti).await?;
+        ])
+    }
+
+    /// Who a token speaks for, by what the store knows of its grant and of itself.
+    fn judge(
+        &self,
+        claims: Claims,
+        (facts, revoked): (Option<GrantFacts>, bool),
+        config: &Config,
+        now: Timestamp,
+        (watch, signature): (Watch<5>, Signature),
+    ) -> Result<Arc<Principal>, Rejected> {
         let verdict = match &facts {
             None => Err(Refusal::GrantRevoked),
             Some(_) if revoked => Err(Refusal::TokenRevoked),

@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::lease::{Known, Moment};
 use super::peers::Peers;
 use super::{KeyRing, TokenFault};
 use crate::store::{Change, FeedHead, Listing, NodeRole, Point, SharedStore, StoreError, Subject};
@@ -39,8 +40,7 @@ const CLOCK_DRIFT: u32 = 100;
 pub struct View {
     counters: Mutex<HashMap<Subject, Arc<AtomicU64>>>,
     applied: watch::Sender<Point>,
-    confirmed: AtomicU64,
-    born: Instant,
+    confirmed: Known,
     lease: Duration,
     wake: Notify,
     peers: Peers,
@@ -69,20 +69,30 @@ impl View {
     pub async fn open(id: NodeId, role: NodeRole, lease: Duration, store: &SharedStore) -> Result<Self, StoreError> {
         // The lease counts from before the read, and the row is there before it: whoever revokes something either finds the row
         // or knows that this read saw the change.
-        let (born, peers) = (Instant::now(), Peers::new(id, role, lease));
-        peers.enlist(store).await?;
-        let head = store.feed_head(peers.id()).await?;
+        let (born, peers) = (Moment::now(), Peers::new(id, role, lease));
+        let head = match Self::first_look(&peers, store).await {
+            Ok(head) => head,
+            Err(error) => {
+                // It may have been listed, and will serve nobody: no revocation may wait for it.
+                peers.leave(store).await;
+                return Err(error);
+            }
+        };
         peers.met(head.others);
         Ok(Self::starting_at(head.point, born, lease, peers))
     }
 
+    async fn first_look(peers: &Peers, store: &SharedStore) -> Result<FeedHead, StoreError> {
+        peers.enlist(store).await?;
+        store.feed_head(peers.id()).await
+    }
+
     /// A view that has applied everything up to `point`, which was read from the store after `born`.
-    fn starting_at(point: Point, born: Instant, lease: Duration, peers: Peers) -> Self {
+    fn starting_at(point: Point, born: Moment, lease: Duration, peers: Peers) -> Self {
         Self {
             counters: Mutex::default(),
             applied: watch::Sender::new(point),
-            confirmed: AtomicU64::new(0),
-            born,
+            confirmed: Known::at(born),
             lease,
             wake: Notify::new(),
             peers,
@@ -107,9 +117,8 @@ impl View {
     /// revocations must not serve (G3, G9).
     #[must_use]
     pub fn is_fresh(&self) -> bool {
-        let confirmed = Duration::from_micros(self.confirmed.load(Ordering::Acquire));
         let ended = self.is_forked() || self.over.load(Ordering::Acquire);
-        !ended && self.born.elapsed().saturating_sub(confirmed) <= self.lease.saturating_sub(self.lease / CLOCK_DRIFT)
+        !ended && self.confirmed.age() <= self.lease.saturating_sub(self.lease / CLOCK_DRIFT)
     }
 
     /// Whether the store was seen to have lost changes that this node had applied. It stays so: what was revoked by them may be
@@ -194,7 +203,7 @@ impl View {
     async fn read(&self, store: &SharedStore, keys: &KeyRing, clock: &dyn Clock) -> Result<(), StoreError> {
         let mut anew = false;
         loop {
-            let asked = self.born.elapsed();
+            let asked = Moment::now();
             let head = self.in_time(store.feed_head(self.peers.id())).await?;
             self.peers.met(head.others);
             if head.listing == Listing::Gone {
@@ -241,9 +250,9 @@ impl View {
         tokio::time::timeout(self.lease * 9 / 10, read).await.map_err(late)?
     }
 
-    /// Everything that was committed by `asked`, counted from the start, is applied.
-    fn confirm(&self, asked: Duration) {
-        self.confirmed.store(u64::try_from(asked.as_micros()).unwrap_or(u64::MAX), Ordering::Release);
+    /// Everything that was committed by `asked` is applied.
+    fn confirm(&self, asked: Moment) {
+        self.confirmed.renew(asked);
     }
 
     async fn take(

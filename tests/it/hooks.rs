@@ -14,6 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
+use sqlx::{Connection as _, Executor as _};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tollgate::record::{Actor, Cause};
@@ -271,6 +272,33 @@ async fn one_that_hangs_holds_up_no_other() {
         other.next().await;
     }
     silent.next().await;
+    gw.running.stop().await;
+}
+
+/// More than are looked at in one go, older than all others, and none of them a record.
+const BROKEN: [&str; 2] = [
+    "INSERT INTO audit_records (id, time, request_id, operation, denied, search, record) \
+     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 250) \
+     SELECT printf('rec_broken%03d', i), 1795219199000, 'q', 'password.change', 0, '', '{}' FROM n",
+    "INSERT INTO hook_events (record_id, at) SELECT id, time FROM audit_records WHERE id LIKE 'rec_broken%'",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_nobody_can_read_hold_up_no_other() {
+    let mut receiver = Receiver::answering(200).await;
+    let gw = Gateway::start_with(told([receiver.hook("all", "")])).await;
+    let mut store = sqlx::SqliteConnection::connect(&gw.store_url).await.expect("the store opens");
+    for statement in BROKEN {
+        store.execute(statement).await.expect(statement);
+    }
+    for slug in ["a", "b"] {
+        gw.caller(slug, &["reader"], "metrics:read").await;
+        assert_eq!(receiver.next().await.kind(), "app_authorized");
+    }
+    let metrics = gw.running.metrics.text();
+    assert!(metrics.contains("tollgate_hook_records_skipped_total 250\n"), "each is spoken of once: {metrics}");
+    assert!(metrics.contains("tollgate_hook_records_unread_total 0\n"), "somebody may still read them");
+    store.close().await.expect("closed");
     gw.running.stop().await;
 }
 

@@ -1,16 +1,20 @@
 //! G3 on several nodes: once a revocation is acknowledged, no node serves what it took; and a store that forgot revocations is
 //! served from by nobody who knew of them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::{Connection as _, Executor as _};
+use tollgate::boot::{self, BootError, Options};
+use tollgate::config::Config;
 use tollgate::store::{NodeRole, NodeRow, RevokeReason, SharedStore, sql};
-use tollgate::types::NodeId;
+use tollgate::types::{NodeId, SystemEntropy};
 use tollgate::web::{FormToken, started_session};
 
+use crate::harness::gateway::{config_text, secret};
 use crate::harness::http1::{Request, Response, ask};
 use crate::harness::line::Line;
-use crate::harness::{Command, Gateway, Setup, within};
+use crate::harness::{Command, Gateway, Setup, Upstream, within};
 
 const QUERY: &str = "/prometheus/api/v1/query";
 
@@ -135,6 +139,36 @@ async fn nobody_waits_for_a_node_that_was_stopped() {
     there.running.stop().await;
     assert!(row(&here.running.node.store, &id).await.is_none());
     here.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_waits_for_a_gateway_that_did_not_start() {
+    let (dir, upstream) = (tempfile::tempdir().expect("a directory"), Upstream::start().await);
+    // Where proxies ask is bound late: by then the node is listed, and follows the feed.
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let asked = taken.local_addr().expect("its address");
+    let listen = format!("public = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\nauthorizer = \"{asked}\"");
+    let more =
+        "[authorizer]\ndialects = [\"nginx\"]\ntrusted_proxies = [\"127.0.0.1/32\"]\nstrips_headers = true\nuses_target = true\n";
+    let setup = Setup { more: more.to_owned(), ..Setup::default() };
+    let text = config_text(dir.path(), upstream.address, &setup, &listen);
+    let store = format!("sqlite:{}/store.db", dir.path().display());
+    let url = store.clone();
+    let environment = move |name: &str| match name {
+        "SECRET" => Some(secret()),
+        "STORE" => Some(url.clone()),
+        _ => None,
+    };
+    let (config, _) = Config::parse(&text, &environment, 1).unwrap_or_else(|e| panic!("a sound configuration: {e:?}"));
+    match boot::start(Options::new(config, None, Arc::new(environment))).await {
+        Err(BootError::Listen { address, .. }) => assert_eq!(address, asked),
+        Err(other) => panic!("{other:?}"),
+        Ok(_) => panic!("somebody else listens there"),
+    }
+    let looking = NodeId::parse("node_looking").expect("an id");
+    let store = sql::open(&store, &looking, Arc::new(SystemEntropy)).await.expect("a handle");
+    assert!(store.nodes().await.expect("rows").is_empty());
+    store.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

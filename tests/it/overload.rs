@@ -147,6 +147,29 @@ async fn nobody_waits_longer_than_the_queue_allows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_revocation_takes_a_kept_place_once_it_has_come() {
+    let limits = "max_in_flight = 1\nmax_pending = 1\nqueue = \"10ms\"";
+    let gw = Gateway::start_with(Setup { limits, ..Setup::default() }).await;
+    let mut held = Conn::open(gw.running.public).await;
+    held.send(&Request::get("/open/x").header("X-Behave", "hold").bytes()).await;
+    gw.upstream.asked(1).await;
+    let form = "token=none&client_id=nobody";
+    let revoke =
+        Request::new("POST", "/oauth2/revoke").header("Content-Type", "application/x-www-form-urlencoded").body(form).bytes();
+    let (first, rest) = revoke.split_at(revoke.len() - 5);
+    let mut slow = Conn::open(gw.running.public).await;
+    slow.send(first).await;
+    assert!(metrics(&gw).await.contains(&under_way(1)), "what has not come takes no place");
+    slow.send(rest).await;
+    let answered = slow.response().await;
+    assert!([400, 401].contains(&answered.status), "it is looked at: {answered:?}");
+    assert_eq!(ask(gw.running.public, &Request::get("/open/x")).await.status, 503, "others are shed");
+    gw.upstream.emit("");
+    assert_eq!(held.response().await.status, 200);
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn calls_are_shed_while_their_records_pile_up() {
     let limits = "max_audit_backlog = 5";
     let gw = Gateway::start_with(Setup { limits, ..Setup::default() }).await;

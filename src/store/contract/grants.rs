@@ -26,6 +26,15 @@ pub(crate) async fn facts_are_read_at_once(store: SharedStore) {
     assert_eq!(facts.roles, Some(roles(&["viewer"])));
     let nobody = GrantId::generate(START, &ENTROPY);
     assert!(world.store.grant_facts(&nobody).await.expect("an answer").is_none());
+    // Several in one read, each once.
+    let (other, _) = world.consent(2).await;
+    let asked = [wanted.id.clone(), nobody.clone(), other.id.clone(), wanted.id.clone()];
+    let mut found: Vec<_> = world.store.facts_of_grants(&asked).await.expect("facts").into_iter().map(|f| f.grant).collect();
+    found.sort_by_key(|grant| grant.created_at);
+    assert_eq!(found, [wanted, other]);
+    for none in [&[][..], &[nobody][..]] {
+        assert!(world.store.facts_of_grants(none).await.expect("facts").is_empty());
+    }
 }
 
 pub(crate) async fn a_machine_client_has_one_grant(store: SharedStore) {

@@ -7,11 +7,11 @@ use futures::future::join;
 use super::world::*;
 use crate::record::{Event, Operation};
 use crate::store::{AuditFilter, HookDelivery, Membership, NewDelivery, SharedStore};
-use crate::types::{RecordId, TokenKind};
+use crate::types::{RecordId, Timestamp, TokenKind};
 
 /// What waits to be looked at: operations and records.
 async fn waiting(store: &SharedStore) -> Vec<(Operation, RecordId)> {
-    let records = store.hook_events(100).await.expect("records");
+    let records = store.hook_events(None, 100).await.expect("records");
     let told = |r: crate::store::WaitingRecord| match r.record.expect("a record").event {
         Event::Control(event) => (event.operation, r.id),
         Event::Call(_) => panic!("a call is no event"),
@@ -45,6 +45,15 @@ pub(crate) async fn events_wait_until_one_caller_took_them(store: SharedStore) {
     let operations: Vec<_> = found.iter().map(|(o, _)| *o).collect();
     assert_eq!(operations, [Operation::AuthorizeConsent, Operation::AuthorizeConsent, Operation::GrantRevokeAdmin]);
     let ids: Vec<_> = found.into_iter().map(|(_, id)| id).collect();
+    // Page by page, whoever takes none of them.
+    let mut after: Option<(Timestamp, RecordId)> = None;
+    for id in &ids {
+        let page = world.store.hook_events(after.as_ref().map(|(at, id)| (*at, id)), 1).await.expect("a page");
+        assert_eq!(page.iter().map(|one| &one.id).collect::<Vec<_>>(), [id]);
+        after = Some((page[0].at, id.clone()));
+    }
+    let end = world.store.hook_events(after.as_ref().map(|(at, id)| (*at, id)), 1).await.expect("a page");
+    assert!(end.is_empty(), "{end:?}");
     let wanted: Vec<_> = ids.iter().flat_map(|id| [to("a", id), to("b", id)]).collect();
     let took = |who: &'static str| {
         let mine: Vec<_> = wanted.iter().map(|d| NewDelivery { body: who.to_owned(), ..d.clone() }).collect();

@@ -4,6 +4,7 @@ mod accounts;
 mod api_keys;
 mod apps;
 mod audit_log;
+mod busy;
 mod clients;
 mod coverage;
 mod devices;

@@ -84,8 +84,15 @@ pub(crate) async fn a_silent_node_is_fenced_before_it_is_forgotten(store: Shared
     assert!(!store.forget_node(&fenced).await.expect("an answer"), "it came back");
     let back = row(&store, &a).await.expect("a row");
     assert!(store.fence_node(&back).await.expect("an answer"));
-    assert!(store.forget_node(&NodeRow { fenced: true, ..back }).await.expect("an answer"));
+    let last = NodeRow { fenced: true, ..back };
+    assert!(store.forget_node(&last).await.expect("an answer"));
     assert_eq!(row(&store, &a).await, None);
+    // Whoever was forgotten comes back as another than it was.
+    store.list_node(&a, NodeRole::Serves).await.expect("listed");
+    let anew = row(&store, &a).await.expect("a row");
+    assert!(anew.beats > last.beats);
+    assert!(store.fence_node(&anew).await.expect("an answer"));
+    assert!(!store.forget_node(&last).await.expect("an answer"), "its lease may not have run out");
 }
 
 pub(crate) async fn a_change_is_told_from_another_at_its_position(store: SharedStore) {

@@ -110,6 +110,10 @@ pub(crate) async fn access_tokens_are_revoked_one_by_one(store: SharedStore) {
     }
     assert!(world.store.access_token_revoked("jti_1").await.expect("an answer"));
     assert!(!world.store.access_token_revoked("jti_2").await.expect("an answer"));
+    for (asked, revoked) in [(&["jti_2", "jti_1", "jti_1"][..], &["jti_1"][..]), (&["jti_2"][..], &[][..]), (&[][..], &[][..])] {
+        let found = world.store.access_tokens_revoked(asked).await.expect("an answer");
+        assert_eq!(found.iter().map(String::as_str).collect::<Vec<_>>(), revoked, "{asked:?}");
+    }
     assert_eq!(world.feed_since(before).await, [Subject::Grant { id: grant.id.clone() }]);
     assert_eq!(world.state_of(&grant).await, GrantState::Live);
     world.store.revoke_grant(&grant.id, None, RevokeReason::Client, &cause(3)).await.expect("an answer");

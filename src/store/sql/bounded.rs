@@ -19,7 +19,7 @@ use futures::stream::{BoxStream, Stream};
 use sqlx::pool::{PoolConnection, PoolConnectionMetadata};
 use sqlx::postgres::{PgConnection, PgQueryResult, PgRow, PgStatement, PgTypeInfo, Postgres};
 use sqlx::{Connection as _, Describe, Either, Error, Execute, Executor, SqlStr};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio::time::{sleep, timeout};
 
 /// How long any statement may take. The server ends its own before: this is for one that says nothing.
@@ -118,7 +118,8 @@ fn late() -> Error {
 
 /// A connection whose every statement has a limit.
 pub(super) struct Bounded {
-    connection: Option<PoolConnection<Postgres>>,
+    /// Locked by nobody else. A lock, since what undoes a transaction outlives this and can't take it away from here.
+    connection: OwnedMutexGuard<PoolConnection<Postgres>>,
     health: Arc<Health>,
     alarm: Duration,
     taken: Instant,
@@ -136,15 +137,16 @@ impl fmt::Debug for Bounded {
 
 impl Bounded {
     /// A connection that was just taken from its pool, and is suspect when it says nothing for as long as `alarm`.
-    pub(super) fn new(connection: PoolConnection<Postgres>, alarm: Duration, health: &Arc<Health>) -> Self {
+    pub(super) async fn new(connection: PoolConnection<Postgres>, alarm: Duration, health: &Arc<Health>) -> Self {
         let (health, taken) = (Arc::clone(health), Instant::now());
-        Self { connection: Some(connection), health, alarm, taken, busy: false, open: false }
+        let connection = Arc::new(Mutex::new(connection)).lock_owned().await;
+        Self { connection, health, alarm, taken, busy: false, open: false }
     }
 
     /// The connection, and what is waited for beside a statement on it.
     fn split(&mut self) -> (&mut PgConnection, Limit<'_>) {
         let patience = Arc::clone(&self.health).patience(self.alarm, self.taken).fuse().boxed();
-        let connection: &mut PgConnection = self.connection.as_mut().expect("a connection is there until it is dropped");
+        let connection: &mut PgConnection = &mut self.connection;
         (connection, Limit { busy: &mut self.busy, patience, health: &self.health, taken: self.taken })
     }
 }
@@ -248,23 +250,37 @@ impl<'c> Executor<'c> for &'c mut Bounded {
 /// A connection is returned to its pool by a task, which sqlx lets wait without end.
 impl Drop for Bounded {
     fn drop(&mut self) {
-        let Some(mut connection) = self.connection.take() else { return };
         if self.busy {
             // Whoever came next would read the rest of an answer that is not theirs, or wait for it. The server undoes what was
             // begun.
-            drop(connection.detach());
-            return;
+            close(&mut self.connection);
+        } else if self.open {
+            tokio::spawn(undo(Arc::clone(OwnedMutexGuard::mutex(&self.connection))));
+        } else {
+            tokio::spawn(give_back(&mut self.connection));
         }
-        let open = self.open;
-        tokio::spawn(async move {
-            if open && !matches!(timeout(RETURN, connection.execute("ROLLBACK")).await, Ok(Ok(_))) {
-                drop(connection.detach());
-                return;
-            }
-            // Given up here, it is closed, and its place in the pool is free.
-            let _ = timeout(RETURN, connection.return_to_pool()).await;
-        });
     }
+}
+
+/// Undoes what was begun on a connection, as soon as whoever began it has let go of it, and returns it to its pool.
+async fn undo(connection: Arc<Mutex<PoolConnection<Postgres>>>) {
+    let mut connection = connection.lock_owned().await;
+    let begun: &mut PgConnection = &mut connection;
+    if matches!(timeout(RETURN, begun.execute("ROLLBACK")).await, Ok(Ok(_))) {
+        give_back(&mut connection).await;
+    } else {
+        close(&mut connection);
+    }
+}
+
+/// Returns a connection to its pool. Given up meanwhile, it is closed, and its place in the pool is free.
+fn give_back(connection: &mut PoolConnection<Postgres>) -> impl Future<Output = ()> + Send + use<> {
+    timeout(RETURN, connection.return_to_pool()).map(drop)
+}
+
+/// Closes a connection without a word: its return is given up before it begins.
+fn close(connection: &mut PoolConnection<Postgres>) {
+    drop(connection.return_to_pool());
 }
 
 /// A connection that a verb has for itself.

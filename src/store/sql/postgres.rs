@@ -111,12 +111,13 @@ const TAKE: &str = " FOR UPDATE SKIP LOCKED";
 /// How long a verb waits for a free connection.
 const ACQUIRE: Duration = Duration::from_secs(5);
 
-/// How long a connection for the feed may take to be made, before another is tried.
+/// How long an urgent connection may take to be made, before another is tried.
 const ACQUIRE_URGENT: Duration = Duration::from_secs(2);
 
-/// Connections for all verbs, and those beside them that the feed is read with: it is read however busy the others are.
+/// Connections for all verbs, and those beside them that the feed is read with and confirmed: however busy the others are. One
+/// reads, one confirms, and one is for whoever waits for a revocation to be known.
 const CONNECTIONS: u32 = 8;
-const URGENT_CONNECTIONS: u32 = 2;
+const URGENT_CONNECTIONS: u32 = 3;
 
 /// Bounds what one verb can hold up when the server or a peer hangs.
 const LIMITS: [(&str, &str); 3] =
@@ -147,10 +148,13 @@ pub(super) async fn open(url: &str, node: &NodeId, entropy: Arc<dyn Entropy>) ->
         .application_name(&format!("tollgate {node}"));
     migrate(&options).await?;
     let (health, options) = (Health::sound(), options.options(LIMITS));
-    let urgent = bounded(&health, URGENT_CONNECTIONS, ACQUIRE_URGENT).connect_lazy_with(options.clone());
+    let pool = bounded(&health, URGENT_CONNECTIONS, ACQUIRE_URGENT).connect_lazy_with(options.clone());
+    let urgent = Urgent { pool, health: Arc::clone(&health) };
     let pool = bounded(&health, CONNECTIONS, ACQUIRE).connect_with(options).await.doing("connect to PostgreSQL")?;
-    let read = Readers { pool: pool.clone(), urgent, health: Arc::clone(&health) };
-    Ok(Arc::new(engine::Engine { write: Writers { pool, health }, read, entropy, forgot: AtomicI64::new(i64::MIN) }))
+    let read = Readers { pool: pool.clone(), urgent: urgent.clone(), health: Arc::clone(&health) };
+    let write = Writers { pool, urgent, health };
+    let (forgot, listed) = (AtomicI64::new(i64::MIN), AtomicI64::new(0));
+    Ok(Arc::new(engine::Engine { write, read, entropy, forgot, listed }))
 }
 
 /// A pool that lends nothing that is thought to be lost.
@@ -164,15 +168,33 @@ fn bounded(health: &Arc<Health>, connections: u32, wait: Duration) -> PgPoolOpti
     )
 }
 
+/// Connections for what must not wait behind anything.
+#[derive(Clone)]
+struct Urgent {
+    pool: PgPool,
+    health: Arc<Health>,
+}
+
+impl Urgent {
+    /// One of them, suspect when it says nothing for as long as `alarm`. One that is being made is made to its end: whoever comes next
+    /// has it. It is bounded from the start, so that nobody waits for it where its caller has gone.
+    async fn take(&self, alarm: Duration) -> Result<Taken, StoreError> {
+        let (acquired, health) = (self.pool.acquire(), Arc::clone(&self.health));
+        let made = tokio::spawn(async move { Ok::<_, sqlx::Error>(Taken(Bounded::new(acquired.await?, alarm, &health).await)) });
+        made.await.doing("take an urgent connection")?.doing("take an urgent connection")
+    }
+}
+
 /// Connections to write with.
 struct Writers {
     pool: PgPool,
+    urgent: Urgent,
     health: Arc<Health>,
 }
 
 impl Writers {
     async fn acquire(&self) -> Result<Writer, sqlx::Error> {
-        Ok(Taken(Bounded::new(self.pool.acquire().await?, STATEMENT, &self.health)))
+        Ok(Taken(Bounded::new(self.pool.acquire().await?, STATEMENT, &self.health).await))
     }
 
     async fn begin_with(&self, statement: &'static str) -> Result<Transaction, sqlx::Error> {
@@ -180,31 +202,37 @@ impl Writers {
     }
 
     async fn close(&self) {
+        self.urgent.pool.close().await;
         self.pool.close().await;
     }
 }
 
-/// Connections to read with: the same that write, and those for what must not wait behind anything.
+/// A connection to write what a lease or a revocation waits for. Writing may have to wait for a disk: silence means less there than
+/// where the feed is read.
+async fn urgent_writer(writers: &Writers) -> Result<Writer, StoreError> {
+    writers.urgent.take(STATEMENT).await
+}
+
+/// Connections to read with: the same that write.
 struct Readers {
     pool: PgPool,
-    urgent: PgPool,
+    urgent: Urgent,
     health: Arc<Health>,
 }
 
 impl Readers {
     async fn get(&self) -> Result<Reader, StoreError> {
         let connection = self.pool.acquire().await.doing("take a connection")?;
-        Ok(Taken(Bounded::new(connection, STATEMENT, &self.health)))
+        Ok(Taken(Bounded::new(connection, STATEMENT, &self.health).await))
     }
 
-    /// For what is read all the time. A connection that is being made is made to its end: whoever comes next has it.
+    /// For what is read all the time.
     async fn urgent(&self) -> Result<Reader, StoreError> {
-        let made = tokio::spawn(self.urgent.acquire()).await.doing("take a connection for the feed")?;
-        Ok(Taken(Bounded::new(made.doing("take a connection for the feed")?, URGENT, &self.health)))
+        self.urgent.take(URGENT).await
     }
 
     async fn close(&self) {
-        self.urgent.close().await;
+        self.urgent.pool.close().await;
         self.pool.close().await;
     }
 }

@@ -1,4 +1,4 @@
-//! The verbs on SQLite: one writing connection, four that read.
+//! The verbs on SQLite: one writing connection, four that read, and one that reads the feed.
 
 #[path = "verbs/accounts.rs"]
 mod accounts;
@@ -85,6 +85,7 @@ use sqlx::SqlitePool;
 use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
+use super::fault::Doing;
 use super::readers::{Reader, Readers};
 use super::unusable;
 use crate::store::{SharedStore, StoreError};
@@ -145,7 +146,8 @@ pub(super) async fn open(path: &str, entropy: Arc<dyn Entropy>) -> Result<Shared
         connect(&options).await.map_err(|e| unusable(format!("{file} is not a SQLite database that can be used: {e}")))?;
     migrate(&write).await.map_err(|e| unusable(format!("the schema of {file} can't be brought up to date: {e}")))?;
     let read = Readers::open(options.read_only(true).pragma("mmap_size", MAPPED), BUSY).await?;
-    Ok(Arc::new(engine::Engine { write, read, entropy, forgot: AtomicI64::new(i64::MIN) }))
+    let (forgot, listed) = (AtomicI64::new(i64::MIN), AtomicI64::new(0));
+    Ok(Arc::new(engine::Engine { write, read, entropy, forgot, listed }))
 }
 
 /// The connection that writes. Turning a new file to WAL fails at once, whatever the busy timeout, while another store does the
@@ -159,6 +161,11 @@ async fn connect(options: &SqliteConnectOptions) -> Result<SqlitePool, sqlx::Err
         }
     }
     pool.connect_with(options.clone()).await
+}
+
+/// A connection to write what a lease or a revocation waits for: one writes to a file at a time, whoever it is.
+async fn urgent_writer(writers: &Writers) -> Result<Writer, StoreError> {
+    writers.acquire().await.doing("take a connection")
 }
 
 /// `SQLITE_BUSY`, whose extended codes have it in their low byte.

@@ -167,7 +167,7 @@ async fn a_record_that_cant_be_read_keeps_no_other_from_hooks() {
     ] {
         sqlx::query(statement).execute(&mut vandal).await.expect(statement);
     }
-    let waiting = store.hook_events(9).await.expect("what waits");
+    let waiting = store.hook_events(None, 9).await.expect("what waits");
     let readable: Vec<_> = waiting.iter().map(|one| one.record.is_ok()).collect();
     assert_eq!(readable, [false, true]);
     assert_eq!(waiting[0].id.as_str(), "rec_broken");

@@ -19,7 +19,7 @@ fn at(position: u64) -> Point {
 
 fn view(lease: Duration) -> View {
     let peers = Peers::new(NodeId::parse("node_a").expect("an id"), NodeRole::Serves, lease);
-    View::starting_at(at(7), Instant::now(), lease, peers)
+    View::starting_at(at(7), Moment::now(), lease, peers)
 }
 
 #[test]

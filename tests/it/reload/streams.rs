@@ -82,6 +82,30 @@ async fn after_a_change_each_caller_of_open_streams_is_read_once() {
     gw.running.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_tokens_that_are_read_again_together_only_what_is_refused_is_cut() {
+    let gw = gateway().await;
+    let caller = gw.caller("acme", &["reader"], "metrics:read").await;
+    // More than are read in one go.
+    let tokens: Vec<_> = (0..70).map(|_| gw.token(&caller.grant, "metrics:read", &[])).collect();
+    let mut streams = Vec::new();
+    for token in &tokens {
+        streams.push(stream_of(&gw, Request::get(QUERY).bearer(token)).await);
+    }
+    let (before, node) = (again(&gw), &gw.running.node);
+    let said = node.verifier.verify(&tokens[40], &node.config.load().issuer, node.now()).expect("a token of ours");
+    let until = node.now().plus(std::time::Duration::from_secs(3600));
+    node.store.revoke_access_token(&said.jti, &caller.grant.id, until, &node.own_cause()).await.expect("a revocation");
+    assert_eq!(within("the end of its stream", streams.swap_remove(40).chunk()).await, None);
+    read_again(&gw, before + 70).await;
+    gw.upstream.emit("data: on\n\n");
+    for stream in &mut streams {
+        assert_eq!(within("an event", stream.chunk()).await, Some(Some(b"data: on\n\n".to_vec())));
+    }
+    assert_eq!(again(&gw), before + 70, "each was read once");
+    gw.running.stop().await;
+}
+
 const STEPS: &str = r#"
 [[apis]]
 name = "steps"

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 
 use super::super::audit_row::control;
 use super::super::fault::Doing;
-use super::{BEGIN, Connection, Reader, Readers, Transaction, Writer, Writers, audit_log, feed, hooks, strangers};
+use super::{BEGIN, Connection, Reader, Readers, Transaction, Writer, Writers, audit_log, feed, hooks, strangers, urgent_writer};
 use crate::record::{Actor, AuditRecord, Cause, ControlEvent, Written};
 use crate::store::{Store, StoreError, Subject};
 use crate::types::{Entropy, OrgId};
@@ -20,6 +20,8 @@ pub(super) struct Engine {
     pub(super) entropy: Arc<dyn Entropy>,
     /// The day up to which the use of grants was last forgotten.
     pub(super) forgot: AtomicI64,
+    /// How often this process has written the row of a node.
+    pub(super) listed: AtomicI64,
 }
 
 impl Engine {
@@ -36,6 +38,11 @@ impl Engine {
     /// A connection for one statement that changes something, until it is dropped.
     pub(super) async fn writer(&self) -> Result<Writer, StoreError> {
         self.write.acquire().await.doing("take a connection")
+    }
+
+    /// The same for what a lease or a revocation waits for, and must not wait behind anything.
+    pub(super) async fn urgent_writer(&self) -> Result<Writer, StoreError> {
+        urgent_writer(&self.write).await
     }
 
     /// Starts a change. Dropping it without [`Tx::commit`] undoes it.

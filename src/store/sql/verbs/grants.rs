@@ -380,6 +380,13 @@ impl GrantStore for Engine {
         row.as_ref().map(rows::facts).transpose()
     }
 
+    async fn facts_of_grants(&self, ids: &[GrantId]) -> Result<Vec<GrantFacts>, StoreError> {
+        let mut query = QueryBuilder::<Db>::new(select_facts!("WHERE g.id IN "));
+        among(&mut query, ids.iter().map(GrantId::as_str));
+        let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("read grants")?;
+        rows.iter().map(rows::facts).collect()
+    }
+
     async fn machine_grant(&self, wanted: &Grant, cause: &Cause) -> Result<Option<Grant>, StoreError> {
         // Nearly every token of a machine client finds its grant as it should be, and writes nothing.
         if let Some(grant) = self.machine_grant_now(wanted).await?.filter(|g| serves(g, wanted)) {

@@ -70,11 +70,13 @@ async fn insert(connection: &mut Connection, delivery: &NewDelivery, at: Timesta
 
 #[async_trait]
 impl HookStore for Engine {
-    async fn hook_events(&self, limit: u32) -> Result<Vec<WaitingRecord>, StoreError> {
+    async fn hook_events(&self, after: Option<(Timestamp, &RecordId)>, limit: u32) -> Result<Vec<WaitingRecord>, StoreError> {
         let rows = sqlx::query(
             "SELECT r.id AS id, e.at AS at, r.record AS record FROM hook_events e JOIN audit_records r ON r.id = e.record_id \
-             ORDER BY e.at, e.record_id LIMIT $1",
+             WHERE (e.at, e.record_id) > ($1, $2) ORDER BY e.at, e.record_id LIMIT $3",
         )
+        .bind(after.map_or(i64::MIN, |(at, _)| at.millis()))
+        .bind(after.map_or("", |(_, id)| id.as_str()))
         .bind(i64::from(limit))
         .fetch_all(&mut *self.reader().await?)
         .await

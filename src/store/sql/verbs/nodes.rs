@@ -1,5 +1,7 @@
 //! The processes on the store.
 
+use std::sync::atomic::Ordering;
+
 use async_trait::async_trait;
 
 use super::super::fault::Doing;
@@ -8,6 +10,9 @@ use super::rows::Fields;
 use crate::store::{FeedHead, Listing, Mark, NodeRole, NodeRow, NodeStore, Point, StoreError};
 use crate::types::NodeId;
 
+/// Beats that no row lives to see: where the count of the next row starts.
+const APART: i64 = 1 << 32;
+
 fn number(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
@@ -15,13 +20,16 @@ fn number(count: u64) -> i64 {
 #[async_trait]
 impl NodeStore for Engine {
     async fn list_node(&self, id: &NodeId, role: NodeRole) -> Result<(), StoreError> {
+        // A row that was forgotten and comes back must not be taken for the one from before.
+        let beats = self.listed.fetch_add(1, Ordering::Relaxed).saturating_mul(APART);
         sqlx::query(
-            "INSERT INTO nodes (id, serves, position, beats, fenced) VALUES ($1, $2, 0, 0, FALSE) ON CONFLICT (id) DO UPDATE \
+            "INSERT INTO nodes (id, serves, position, beats, fenced) VALUES ($1, $2, 0, $3, FALSE) ON CONFLICT (id) DO UPDATE \
              SET serves = excluded.serves, position = 0, beats = nodes.beats + 1, fenced = FALSE",
         )
         .bind(id.as_str())
         .bind(role == NodeRole::Serves)
-        .execute(&mut *self.writer().await?)
+        .bind(beats)
+        .execute(&mut *self.urgent_writer().await?)
         .await
         .doing("list this node")
         .map(drop)
@@ -54,7 +62,7 @@ impl NodeStore for Engine {
         .bind(id.as_str())
         .bind(number(point.position))
         .bind(point.mark.map(|m| m.0))
-        .execute(&mut *self.writer().await?)
+        .execute(&mut *self.urgent_writer().await?)
         .await
         .doing("confirm what was applied")
         .map(|done| done.rows_affected() > 0)
@@ -82,7 +90,7 @@ impl NodeStore for Engine {
         sqlx::query("UPDATE nodes SET fenced = TRUE WHERE id = $1 AND beats = $2 AND NOT fenced")
             .bind(seen.id.as_str())
             .bind(number(seen.beats))
-            .execute(&mut *self.writer().await?)
+            .execute(&mut *self.urgent_writer().await?)
             .await
             .doing("give up a silent node")
             .map(|done| done.rows_affected() > 0)
@@ -92,7 +100,7 @@ impl NodeStore for Engine {
         sqlx::query("DELETE FROM nodes WHERE id = $1 AND beats = $2 AND fenced")
             .bind(seen.id.as_str())
             .bind(number(seen.beats))
-            .execute(&mut *self.writer().await?)
+            .execute(&mut *self.urgent_writer().await?)
             .await
             .doing("forget a silent node")
             .map(|done| done.rows_affected() > 0)
@@ -101,7 +109,7 @@ impl NodeStore for Engine {
     async fn unlist_node(&self, id: &NodeId) -> Result<(), StoreError> {
         sqlx::query("DELETE FROM nodes WHERE id = $1")
             .bind(id.as_str())
-            .execute(&mut *self.writer().await?)
+            .execute(&mut *self.urgent_writer().await?)
             .await
             .doing("take this node off the list")
             .map(drop)

@@ -3,12 +3,16 @@
 //! One conditional statement decides who wins. Whoever it refuses looks a second time, to tell a replay from a stranger; what
 //! that look leads to is committed like a success.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sqlx::QueryBuilder;
 
 use super::super::audit_row::revoked;
 use super::super::fault::Doing;
+use super::Db;
+use super::among::among;
 use super::engine::{Engine, Tx};
 use super::forgetting::Old;
 use super::grants::live;
@@ -299,6 +303,13 @@ impl TokenStore for Engine {
             .await
             .doing("look for a revoked access token")?;
         Ok(Fields::of(&row, "revoked_access_tokens", "many").count("many")? > 0)
+    }
+
+    async fn access_tokens_revoked(&self, jtis: &[&str]) -> Result<HashSet<String>, StoreError> {
+        let mut query = QueryBuilder::<Db>::new("SELECT jti FROM revoked_access_tokens WHERE jti IN ");
+        among(&mut query, jtis.iter().copied());
+        let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("look for revoked access tokens")?;
+        rows.iter().map(|row| Fields::of(row, "revoked_access_tokens", "jti").value("jti")).collect()
     }
 
     async fn forget_ended(&self, before: Timestamp) -> Result<u64, StoreError> {
