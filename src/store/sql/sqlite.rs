@@ -73,9 +73,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
-use sqlx::SqlitePool;
 use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection as _, SqlitePool};
 
 use super::readers::{Reader, Readers};
 use super::unusable;
@@ -140,10 +140,20 @@ pub(super) async fn open(path: &str, entropy: Arc<dyn Entropy>) -> Result<Shared
     Ok(Arc::new(engine::Engine { write, read, entropy, forgot: AtomicI64::new(i64::MIN) }))
 }
 
-/// The connection that writes. Turning a new file to WAL fails at once, whatever the busy timeout, while another store does the
+/// The connection that writes. One whose transaction could not be ended is closed and replaced: SQLite undoes a transaction by itself
+/// when the disk is full, then there is nothing for ROLLBACK to undo, and the driver counts the transaction as open for ever.
+/// That it is asked here covers every begin and every statement alone. Turning a new file to WAL fails at once, whatever the busy timeout, while another store does the
 /// same: whoever loses tries again.
 async fn connect(options: &SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
-    let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(BUSY).test_before_acquire(false);
+    let pool = SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(BUSY)
+        .test_before_acquire(false)
+        // What a dropped transaction left to undo was undone, or not, when its connection came back.
+        .before_acquire(|connection, _| {
+            let ended = !connection.is_in_transaction();
+            Box::pin(async move { Ok(ended) })
+        });
     for _ in 1..TRIES {
         match pool.clone().connect_with(options.clone()).await {
             Err(e) if is_busy(&e) => tokio::time::sleep(PAUSE).await,

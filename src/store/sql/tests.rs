@@ -22,6 +22,23 @@ async fn raw(path: &Path) -> SqliteConnection {
 }
 
 async fn add_user(store: &SharedStore) -> User {
+    let user = ada();
+    assert_eq!(create_user(store, &user).await.expect("a user"), Created::Done);
+    user
+}
+
+fn ada() -> User {
+    User {
+        id: UserId::generate(AT, &SystemEntropy),
+        email: "ada@example.com".into(),
+        name: "Ada".into(),
+        kind: UserKind::Person,
+        state: UserState::Active,
+        created_at: AT,
+    }
+}
+
+async fn create_user(store: &SharedStore, user: &User) -> Result<Created, StoreError> {
     let origin = Origin {
         request: RequestId::generate(AT, &SystemEntropy),
         node: NodeId::parse("node_1").expect("a valid id"),
@@ -30,18 +47,9 @@ async fn add_user(store: &SharedStore) -> User {
         trace: None,
         certificate: None,
     };
-    let user = User {
-        id: UserId::generate(AT, &SystemEntropy),
-        email: "ada@example.com".into(),
-        name: "Ada".into(),
-        kind: UserKind::Person,
-        state: UserState::Active,
-        created_at: AT,
-    };
     let new = NewUser { user: user.clone(), password: None };
     let cause = Cause { actor: Actor::default(), origin, at: AT };
-    assert_eq!(store.create_user(&new, &cause).await.expect("a user"), Created::Done);
-    user
+    store.create_user(&new, &cause).await
 }
 
 #[tokio::test]
@@ -172,5 +180,33 @@ async fn a_record_that_cant_be_read_keeps_no_other_from_hooks() {
     assert_eq!(readable, [false, true]);
     assert_eq!(waiting[0].id.as_str(), "rec_broken");
     vandal.close().await.expect("closed");
+    store.close().await;
+}
+
+/// SQLite undoes a transaction by itself when the disk is full. So does a trigger that raises ROLLBACK: what comes after is the same.
+#[tokio::test]
+async fn a_full_disk_ends_with_itself() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("store.db");
+    let store = opened(&format!("sqlite:{}", path.display())).await.expect("the store opens");
+    store.ping().await.expect("a store that works");
+    let mut disk = raw(&path).await;
+    for statement in [
+        "CREATE TRIGGER full_log BEFORE INSERT ON audit_records BEGIN SELECT RAISE(ROLLBACK, 'database or disk is full'); END",
+        "CREATE TRIGGER full_beat BEFORE UPDATE ON heartbeat BEGIN SELECT RAISE(ROLLBACK, 'database or disk is full'); END",
+    ] {
+        sqlx::query(statement).execute(&mut disk).await.expect(statement);
+    }
+    for _ in 0..3 {
+        let outcome = create_user(&store, &ada()).await;
+        assert!(matches!(outcome, Err(StoreError::Unavailable { .. })), "{outcome:?}");
+        assert!(store.ping().await.is_err(), "readiness must see it");
+    }
+    for statement in ["DROP TRIGGER full_log", "DROP TRIGGER full_beat"] {
+        sqlx::query(statement).execute(&mut disk).await.expect(statement);
+    }
+    disk.close().await.expect("closed");
+    store.ping().await.expect("the store can be written again");
+    add_user(&store).await;
     store.close().await;
 }

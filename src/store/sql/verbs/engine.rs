@@ -96,11 +96,13 @@ impl Store for Engine {
             .fetch_one(&mut *self.reader().await?)
             .await
             .doing("read the heartbeat")?;
+        // As verbs write: a connection may do single statements and no transaction.
+        let mut tx = self.write.begin_with(BEGIN).await.doing("begin a transaction")?;
         sqlx::query("UPDATE heartbeat SET beats = beats + 1 WHERE one = 1")
-            .execute(&mut *self.writer().await?)
+            .execute(&mut *tx)
             .await
-            .doing("write the heartbeat")
-            .map(drop)
+            .doing("write the heartbeat")?;
+        tx.commit().await.doing("commit the heartbeat")
     }
 
     async fn close(&self) {
