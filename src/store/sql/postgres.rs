@@ -201,6 +201,10 @@ impl Readers {
     }
 }
 
+/// Nothing is left to do before the last connection closes: the server keeps its own files.
+#[expect(clippy::unused_async, reason = "SQLite's does wait")]
+async fn settle(_writers: &Writers) {}
+
 /// Brings the schema up to date on a connection of its own, which nothing hurries: other nodes serve meanwhile, and a step may take
 /// longer than any verb. Whatever needs a table for itself waits for it briefly, and is tried again.
 async fn migrate(options: &PgConnectOptions) -> Result<(), StoreError> {

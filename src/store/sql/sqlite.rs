@@ -163,6 +163,18 @@ async fn connect(options: &SqliteConnectOptions) -> Result<SqlitePool, sqlx::Err
     pool.connect_with(options.clone()).await
 }
 
+/// Puts what the log beside the file holds into the file, so that a stopped store is one file: a log that stays would be read into
+/// whatever file is put in this one's place. Who reads in another process may be in the way; then the log stays.
+async fn settle(writers: &Writers) {
+    let Ok(mut connection) = writers.acquire().await else { return };
+    if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut *connection).await {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "the store's file could not be completed: what is in the -wal beside it belongs to it"
+        );
+    }
+}
+
 /// `SQLITE_BUSY`, whose extended codes have it in their low byte.
 fn is_busy(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|e| e.code()?.parse::<u32>().ok());

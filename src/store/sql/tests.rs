@@ -210,3 +210,62 @@ async fn a_full_disk_ends_with_itself() {
     add_user(&store).await;
     store.close().await;
 }
+
+/// What stands beside the file of a store.
+fn beside(path: &Path) -> Vec<&'static str> {
+    let there = |end: &&'static str| path.with_file_name(format!("store.db{end}")).exists();
+    ["-wal", "-shm", "-journal"].into_iter().filter(there).collect()
+}
+
+#[tokio::test]
+async fn a_stopped_store_is_one_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("store.db");
+    let store = opened(&format!("sqlite:{}", path.display())).await.expect("the store opens");
+    let user = add_user(&store).await;
+    assert_eq!(store.user(&user.id).await.expect("an answer").as_ref(), Some(&user), "somebody has read");
+    assert!(beside(&path).contains(&"-wal"), "a store that runs has a log");
+    store.close().await;
+    assert!(beside(&path).is_empty(), "{:?}", beside(&path));
+}
+
+/// The block of shell that follows a heading of the runbook and holds `word`.
+fn command(heading: &str, word: &str) -> &'static str {
+    let (_, section) = include_str!("../../manual/runbook.md").split_once(heading).expect("the section");
+    let mut blocks = section.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+    blocks.find(|block| block.contains(word)).expect("the command")
+}
+
+fn shell(folder: &Path, script: &str) {
+    let done = std::process::Command::new("sh").args(["-ec", script]).current_dir(folder).output().expect("a shell");
+    assert!(done.status.success(), "{script}: {}", String::from_utf8_lossy(&done.stderr));
+}
+
+/// By the commands of the runbook. A store that was killed left its log: that must not get into the file that is put there.
+#[tokio::test]
+async fn a_backup_is_restored_whole() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("data/tollgate.db");
+    let url = format!("sqlite:{}", path.display());
+    let store = opened(&url).await.expect("the store opens");
+    let backed_up = add_user(&store).await;
+    shell(folder.path(), command("## Back up and restore", ".backup"));
+    let mode = std::fs::metadata(folder.path().join("backup.db")).expect("a backup").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "others must not read it");
+    let later = User { email: "grace@example.com".into(), ..ada() };
+    create_user(&store, &later).await.expect("a user");
+    let log = std::fs::read(path.with_file_name("tollgate.db-wal")).expect("the log of a store that runs");
+    store.close().await;
+    // As after a kill.
+    std::fs::write(path.with_file_name("tollgate.db-wal"), log).expect("a log that was left");
+    shell(folder.path(), command("## Back up and restore", "rm -f"));
+    let store = opened(&url).await.expect("the restored store opens");
+    assert_eq!(store.user(&backed_up.id).await.expect("an answer"), Some(backed_up), "what was backed up");
+    assert_eq!(store.user(&later.id).await.expect("an answer"), None, "what came after");
+    assert_eq!(store.user_by_email("grace@example.com").await.expect("an answer"), None);
+    let mut file = raw(&path).await;
+    let sound: String = sqlx::query_scalar("PRAGMA quick_check").fetch_one(&mut file).await.expect("an answer");
+    assert_eq!(sound, "ok");
+    file.close().await.expect("closed");
+    store.close().await;
+}

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 
 use super::super::audit_row::control;
 use super::super::fault::Doing;
-use super::{BEGIN, Connection, Reader, Readers, Transaction, Writer, Writers, audit_log, feed, hooks, strangers};
+use super::{BEGIN, Connection, Reader, Readers, Transaction, Writer, Writers, audit_log, feed, hooks, settle, strangers};
 use crate::record::{Actor, AuditRecord, Cause, ControlEvent, Written};
 use crate::store::{Store, StoreError, Subject};
 use crate::types::{Entropy, OrgId};
@@ -106,7 +106,9 @@ impl Store for Engine {
     }
 
     async fn close(&self) {
-        self.write.close().await;
+        // Whoever closes last tidies up beside a file, and that takes one who may write.
         self.read.close().await;
+        settle(&self.write).await;
+        self.write.close().await;
     }
 }
