@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::account;
 use crate::admin;
-use crate::audit::{Disk, Durability, Files, Journal, JournalError, JournalOptions, Shipper};
+use crate::audit::{Disk, Durability, Files, Hold, Journal, JournalError, JournalOptions, Shipper};
 use crate::config::{Config, ConfigErrors, Environment, ProcessEnvironment, Warning};
 use crate::gateway::overload::Overload;
 use crate::gateway::prepared::Prepared;
@@ -188,16 +188,17 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
     };
     let id = NodeId::generate(clock.now(), &*entropy);
     make_data_dir(&config.data_dir)?;
+    // Before anything is changed: the directory may be that of a gateway that runs.
+    let hold = Hold::take(&config.data_dir.join("journal"))?;
     let store = sql::open(config.store_url.expose_secret(), &id, Arc::clone(&entropy)).await?;
-    let admin_token = admin::write_secret(&config.data_dir, &*entropy)
-        .map_err(|source| BootError::Data { path: admin::secret_path(&config.data_dir), source })?;
+    let admin_token = admin::new_secret(&*entropy);
     let (limits, data_dir) = (config.listen.limits, config.data_dir.clone());
     let durability = if config.audit.power_safe { Durability::Power } else { Durability::Process };
     let node = Node::start(id.clone(), config, store, Arc::clone(&clock), entropy).await?;
     let metrics = Arc::clone(&node.metrics);
     let opened = Journal::open_on(
         disk,
-        &data_dir.join("journal"),
+        hold,
         &id,
         JournalOptions { durability, ..JournalOptions::default() },
         clock,
@@ -254,6 +255,9 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
         tokio::spawn(reload::watch(Arc::clone(&reloader), stop.clone())),
     ];
     node.catch_up().await?;
+    // Whoever finds the gateway answering finds its secret as well.
+    admin::write_secret(&data_dir, &admin_token)
+        .map_err(|source| BootError::Data { path: admin::secret_path(&data_dir), source })?;
     let admin = serve_admin(admin_socket, admin::router(admin_state), stop.clone(), &mut running)?;
     let authorizer = authorizer::serve(&gate, stop.clone(), &mut running)?;
     let listener =
