@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::admin::AdminError;
@@ -86,4 +87,9 @@ impl From<ConfigErrors> for CliError {
     fn from(errors: ConfigErrors) -> Self {
         Self { causes: errors.0.iter().map(ToString::to_string).collect(), kind: Kind::Failed }
     }
+}
+
+/// A path as errors name it: whoever stands in another folder than they think sees where was looked.
+pub(super) fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

@@ -24,6 +24,7 @@ mod read;
 mod secrets;
 mod shape;
 mod tls;
+mod whereabouts;
 mod written;
 
 #[cfg(test)]
@@ -45,4 +46,5 @@ pub use quickstart::{Quickstart, ToolRule};
 pub use raw::{Enforce, Enforcement, HookEvent, IndexBody, Per, RouteErrors, RouteUpgrade, UpstreamProtocol};
 pub use secrets::{Environment, ProcessEnvironment};
 pub use tls::{CertificateFiles, ListenMaterial, ListenTls, ServerCertificate, UpstreamTls, provider};
+pub use whereabouts::Whereabouts;
 pub use written::{ByteSize, Kind, Origin, Written};

@@ -233,8 +233,7 @@ pub(super) fn secret(raw: &RawConfig, root: &KeyPath, found: &mut Findings<'_>) 
         (None, None) => Some(&default),
         (_, file) => file.as_deref(),
     };
-    let made =
-        file.map_or_else(String::new, |f| format!("; to make one: (umask 077; openssl rand -base64 32 > {})", f.display()));
+    let made = file.map_or_else(String::new, first_secret);
     let read = secrets::either(found.env, (raw.keys.secret.as_deref(), file), (&at, "secret"), &mut found.warnings);
     let read = read.map_err(|mut e| {
         e.way_out.push_str(&made);
@@ -247,6 +246,18 @@ pub(super) fn secret(raw: &RawConfig, root: &KeyPath, found: &mut Findings<'_>) 
         found.error(at.key(key), "does not hold 32 bytes in base64 or hexadecimal", "make it with: openssl rand -base64 32");
     }
     secret.map(Arc::new)
+}
+
+/// What to do about a deployment's secret that is not there. A new one would end every token of a gateway that only was started
+/// from another folder.
+fn first_secret(file: &Path) -> String {
+    let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    let folder = file.parent().unwrap_or(&file).display();
+    let file = file.display();
+    format!(
+        "; relative paths start at the working directory; only for a deployment that never ran, make one: \
+         (umask 077; mkdir -p {folder}; openssl rand -base64 32 > {file})"
+    )
 }
 
 /// Lifetimes and limits of the authorization server.

@@ -1,0 +1,98 @@
+//! What an operator meets on a bad day: a second start, a broken file, a store that is gone.
+
+use std::path::Path;
+use std::process::Output;
+
+use tokio::process::Command;
+
+use crate::crash::Ground;
+use crate::harness::gateway::{free_port, secret};
+use crate::harness::http1::{Conn, Request};
+use crate::harness::within;
+
+/// The program, with what the gateway's environment has.
+fn program(ground: &Ground, words: &[&str], config: &Path) -> Command {
+    let mut command = bare(words, config);
+    command.env("SECRET", secret()).env("STORE", &ground.store_url);
+    command
+}
+
+/// The program without the gateway's environment.
+fn bare(words: &[&str], config: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
+    command.args(words).arg("--config").arg(config).env("TOLLGATE_LOG", "error").kill_on_drop(true);
+    command
+}
+
+async fn output(mut command: Command) -> Output {
+    within("the end of a command", command.output()).await.expect("the program runs")
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// What the token is answered with now.
+async fn status(ground: &Ground) -> u16 {
+    let request = Request::get("/prometheus/api/v1/query?query=up").bearer(&ground.token);
+    Conn::open(ground.public).await.ask(&request).await.status
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_start_takes_nothing_from_the_first() {
+    let ground = Ground::new().await;
+    let mut first = ground.spawn().await;
+    let text = std::fs::read_to_string(&ground.config).expect("a configuration");
+    let elsewhere = [ground.public, ground.admin]
+        .into_iter()
+        .fold(text, |text, address| text.replace(&address.to_string(), &format!("127.0.0.1:{}", free_port())));
+    let other = ground.dir.path().join("other.toml");
+    std::fs::write(&other, elsewhere).expect("a file");
+    let second = output(program(&ground, &["serve"], &other)).await;
+    assert!(!second.status.success() && said(&second).contains("in use by another process"), "{}", said(&second));
+    let listed = output(program(&ground, &["grant", "list"], &ground.config)).await;
+    assert!(listed.status.success(), "{}", said(&listed));
+    first.kill().await.expect("the end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_file_keeps_nobody_from_revoking() {
+    let ground = Ground::new().await;
+    let mut child = ground.spawn().await;
+    assert_eq!(status(&ground).await, 200);
+    let text = std::fs::read_to_string(&ground.config).expect("a configuration");
+    let grant = ground.grant.to_string();
+    for broken in [
+        text.replace("upstream = \"metrics\"", "upstream = \"metrix\""),
+        text.replace("[roles.reader]", "[roles.reader"),
+        text.clone(),
+    ] {
+        std::fs::write(&ground.config, broken).expect("a file");
+        let shown = output(bare(&["grant", "show", &grant], &ground.config)).await;
+        assert!(shown.status.success(), "{}", said(&shown));
+    }
+    let revoked = output(bare(&["grant", "revoke", &grant], &ground.config)).await;
+    assert!(revoked.status.success(), "{}", said(&revoked));
+    assert_eq!(status(&ground).await, 401);
+    let rotated = output(bare(&["key", "rotate"], &ground.config)).await;
+    assert!(rotated.status.success(), "{}", said(&rotated));
+    child.kill().await.expect("the end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_stands_in_another_folder_is_told_where_was_looked() {
+    let ground = Ground::new().await;
+    let mut child = ground.spawn().await;
+    let elsewhere = tempfile::tempdir().expect("another folder");
+    let text = std::fs::read_to_string(&ground.config).expect("a configuration");
+    let file = elsewhere.path().join("gateway.toml");
+    let data = format!("dir = \"{}\"", ground.dir.path().display());
+    std::fs::write(&file, text.replacen(&data, "dir = \"data\"", 1)).expect("a file");
+    let mut command = bare(&["grant", "list"], Path::new("gateway.toml"));
+    command.current_dir(elsewhere.path());
+    let failed = output(command).await;
+    let looked = elsewhere.path().canonicalize().expect("a path").join("data/admin.token");
+    assert!(!failed.status.success() && said(&failed).contains(&looked.display().to_string()), "{}", said(&failed));
+    assert!(!said(&failed).contains("openssl"), "a new secret would end every token: {}", said(&failed));
+    child.kill().await.expect("the end");
+}
