@@ -37,7 +37,7 @@ pub use list::List;
 pub use logo::Logo;
 pub use matrix::Matrix;
 pub use model::{
-    Access, Api, ApiKind, Assertion, AuditPolicy, AuthorizerPolicy, Breaker, Checks, Config, DeploymentSecret, Ejection,
+    Access, Api, ApiKind, Assertion, AuditPolicy, AuthorizerPolicy, Breaker, Checks, Closed, Config, DeploymentSecret, Ejection,
     Endpoint, Exchange, ExchangeAuth, Hook, HookTarget, InjectedHeader, Limits, Listen, OAuthPolicy, OrgName, Rate, Requirement,
     Retries, RoleSelectors, Roles, Route, RouteMeta, RouteTimeouts, Site, SubjectTokenType, Target, Tell, TemplateHeader,
     Tenancy, Traffic, Upstream, UpstreamLimits, UpstreamTimeouts,
