@@ -17,19 +17,52 @@ const LOOK: Duration = Duration::from_millis(250);
 
 /// Raises and lowers the signals that shed load, until `stop`.
 pub(super) async fn watch(node: Arc<Node>, journal: Journal, overload: Arc<Overload>, stop: CancellationToken) {
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = look(&node, &journal, &overload) => {}
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(LOOK) => {}
-        }
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = look_around(&node, &journal, &overload) => {}
+        () = keep_probing(&node, &overload) => {}
     }
 }
 
-async fn look(node: &Node, journal: &Journal, overload: &Overload) {
+async fn look_around(node: &Node, journal: &Journal, overload: &Overload) {
+    loop {
+        look(node, journal, overload);
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+async fn keep_probing(node: &Node, overload: &Overload) {
+    loop {
+        probe(node, overload).await;
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Asks the store for a sign of life. One that takes too long is a strain as long as it is waited for, and it is waited for to its end:
+/// only that tells a store that is slow from one that is gone.
+async fn probe(node: &Node, overload: &Overload) {
+    let limit = node.config.load().listen.limits.max_store_latency;
+    let begun = Instant::now();
+    let mut asked = node.store.ping();
+    let answered = match tokio::time::timeout(limit, &mut asked).await {
+        Ok(answered) => answered,
+        Err(_) => {
+            set(node, overload, Strain::StoreLatency, true);
+            asked.await
+        }
+    };
+    let fault = answered.err().filter(|error| !error.is_late());
+    if overload.store_fails(fault.is_some()) {
+        match &fault {
+            Some(error) => tracing::error!(error = error as &dyn std::error::Error, "the store can't be used"),
+            None => tracing::info!("the store can be used again"),
+        }
+    }
+    // One that is gone is a strain only where it takes long to say so: requests that need it say themselves that it is gone.
+    set(node, overload, Strain::StoreLatency, overload::is_slow(begun.elapsed(), limit));
+}
+
+fn look(node: &Node, journal: &Journal, overload: &Overload) {
     let limits = node.config.load().listen.limits;
     // The shipper says so only when it gets something done, which is when nobody needs to know.
     let depth = journal.backlog();
@@ -48,11 +81,6 @@ async fn look(node: &Node, journal: &Journal, overload: &Overload) {
     for (counter, times) in refused {
         counter.inc_by(times.saturating_sub(counter.get()));
     }
-    let begun = Instant::now();
-    let answered = tokio::time::timeout(limits.max_store_latency, node.store.ping()).await;
-    // A store that is gone is no matter of load: requests that need it say so themselves.
-    let took = answered.ok().map(|_| begun.elapsed());
-    set(node, overload, Strain::StoreLatency, overload::is_slow(took, limits.max_store_latency));
     for shed in Shed::ALL {
         let counter = node.metrics.shed.with_label_values(&[shed.name()]);
         counter.inc_by(overload.shed(shed).saturating_sub(counter.get()));

@@ -176,7 +176,7 @@ async fn settle(writers: &Writers) {
 }
 
 /// `SQLITE_BUSY`, whose extended codes have it in their low byte.
-fn is_busy(error: &sqlx::Error) -> bool {
+pub(super) fn is_busy(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|e| e.code()?.parse::<u32>().ok());
     code.is_some_and(|code| code & 0xFF == 5)
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use sqlx::{Connection, SqliteConnection};
 
+use super::fault::Doing as _;
 use super::open;
 use crate::record::{Actor, Cause, Origin};
 use crate::store::{Created, NewUser, SharedStore, StoreError, User, UserKind, UserState};
@@ -268,4 +269,20 @@ async fn a_backup_is_restored_whole() {
     assert_eq!(sound, "ok");
     file.close().await.expect("closed");
     store.close().await;
+}
+
+#[tokio::test]
+async fn a_store_that_others_keep_busy_is_late_and_not_gone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("store.db");
+    opened(&format!("sqlite:{}", path.display())).await.expect("the store opens").close().await;
+    let (mut first, mut second) = (raw(&path).await, raw(&path).await);
+    sqlx::query("PRAGMA busy_timeout = 0").execute(&mut second).await.expect("no patience");
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut first).await.expect("the lock");
+    let busy = sqlx::query("BEGIN IMMEDIATE").execute(&mut second).await.doing("begin").expect_err("somebody else has the lock");
+    assert!(busy.is_late(), "{busy:?}");
+    let broken = sqlx::query("SELECT nothing").execute(&mut second).await.doing("ask").expect_err("no such column");
+    assert!(!broken.is_late(), "{broken:?}");
+    let timed_out = Err::<(), _>(sqlx::Error::PoolTimedOut).doing("take a connection").expect_err("a fault");
+    assert!(!timed_out.is_late(), "a server that is gone shows so");
 }
