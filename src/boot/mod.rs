@@ -39,7 +39,7 @@ use crate::plugin::{Bodies, Gate};
 use crate::store::{StoreError, sql};
 use crate::telemetry::Metrics;
 use crate::token::TokenFault;
-use crate::types::{Clock, Entropy, NodeId, PlainToken, SystemClock, SystemEntropy};
+use crate::types::{Chain, Clock, Entropy, NodeId, PlainToken, SystemClock, SystemEntropy};
 use crate::{api, hooks, oauth, operator, own_mcp, web};
 
 pub use direct::{Direct, open};
@@ -382,7 +382,7 @@ fn serve_admin(
     tasks.push(tokio::spawn(async move {
         let served = axum::serve(socket, service).with_graceful_shutdown(stop.cancelled_owned()).await;
         if let Err(error) = served {
-            tracing::error!(%error, "the admin listener ended");
+            tracing::error!(error = %Chain(&error), "the admin listener ended");
         }
     }));
     Ok(address)

@@ -11,6 +11,7 @@ use crate::audit::Journal;
 use crate::gateway::admission::{TICK, Waited};
 use crate::gateway::overload::{self, Overload, Shed, Strain};
 use crate::node::Node;
+use crate::types::Chain;
 
 /// How often it is looked.
 const LOOK: Duration = Duration::from_millis(250);
@@ -54,7 +55,7 @@ async fn probe(node: &Node, overload: &Overload) {
     let fault = answered.err().filter(|error| !error.is_late());
     if overload.store_fails(fault.is_some()) {
         match &fault {
-            Some(error) => tracing::error!(error = error as &dyn std::error::Error, "the store can't be used"),
+            Some(error) => tracing::error!(error = %Chain(error), "the store can't be used"),
             None => tracing::info!("the store can be used again"),
         }
     }

@@ -8,7 +8,7 @@ use tokio::sync::{Mutex, Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::store::{NodeRole, NodeRow, Point, SharedStore, StoreError};
-use crate::types::NodeId;
+use crate::types::{Chain, NodeId};
 
 /// How often a node in company shows that it is alive, and looks at who is not.
 const BEAT: Duration = Duration::from_secs(2);
@@ -60,7 +60,7 @@ impl Peers {
     /// Takes the row away: this node serves no more. One that can't be taken away is forgotten by the others.
     pub(super) async fn leave(&self, store: &SharedStore) {
         if let Ok(Err(error)) = tokio::time::timeout(LEAVING, store.unlist_node(&self.id)).await {
-            tracing::debug!(error = &error as &dyn std::error::Error, "this node's row stays behind");
+            tracing::debug!(error = %Chain(&error), "this node's row stays behind");
         }
     }
 
@@ -93,12 +93,12 @@ impl Peers {
             let point = *applied.borrow_and_update();
             // What could not be said now is said with the next beat; whoever waits has the lease to rely on.
             if let Err(error) = store.confirm_node(&self.id, point).await {
-                tracing::debug!(error = &error as &dyn std::error::Error, "the other nodes can't be told what was applied here");
+                tracing::debug!(error = %Chain(&error), "the other nodes can't be told what was applied here");
             }
             if self.role == NodeRole::Serves && looked.elapsed() >= BEAT {
                 looked = Instant::now();
                 if let Err(error) = self.end_silent(store, &mut others).await {
-                    tracing::debug!(error = &error as &dyn std::error::Error, "the other nodes can't be looked at");
+                    tracing::debug!(error = %Chain(&error), "the other nodes can't be looked at");
                 }
             }
             tokio::time::sleep(GAP).await;
@@ -148,7 +148,7 @@ impl Peers {
             match store.nodes().await {
                 Ok(rows) => *last = Some(Look { begun, rows }),
                 Err(error) => {
-                    tracing::debug!(error = &error as &dyn std::error::Error, "the other nodes can't be looked at");
+                    tracing::debug!(error = %Chain(&error), "the other nodes can't be looked at");
                     return false;
                 }
             }

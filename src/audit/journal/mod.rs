@@ -35,7 +35,7 @@ pub use self::segment::{Disk, Files, Sink};
 use super::metrics::JournalMetrics;
 use super::recover;
 use crate::record::{AuditRecord, Opening};
-use crate::types::{Clock, NodeId};
+use crate::types::{Chain, Clock, NodeId};
 
 /// How many closing lines wait in memory for a disk that recovers; the calls behind it become unknown at the next start.
 const MAX_PARKED: usize = 65_536;
@@ -294,7 +294,7 @@ impl Shared {
         if self.failing.load(Ordering::Relaxed) != failure.is_some() {
             self.failing.store(failure.is_some(), Ordering::Relaxed);
             if let Some(error) = failure {
-                tracing::error!(%error, "the audit journal can't be written: calls are refused");
+                tracing::error!(error = %Chain(error), "the audit journal can't be written: calls are refused");
             } else {
                 tracing::info!("the audit journal can be written again");
             }
@@ -320,7 +320,7 @@ impl Shared {
         });
         match synced {
             Ok(next) => sealed.push_back(self.current.swap(Arc::new(next))),
-            Err(error) => tracing::warn!(%error, "the audit journal can't start another file"),
+            Err(error) => tracing::warn!(error = %Chain(&error), "the audit journal can't start another file"),
         }
     }
 

@@ -80,7 +80,7 @@ use super::bounded::{Bounded, Health, STATEMENT, Taken, Transaction, URGENT};
 use super::fault::Doing;
 use super::unusable;
 use crate::store::{SharedStore, StoreError};
-use crate::types::{Entropy, NodeId};
+use crate::types::{Chain, Entropy, NodeId};
 
 type Db = sqlx::Postgres;
 type Connection = Bounded;
@@ -140,9 +140,27 @@ pub(super) async fn open(url: &str, node: &NodeId, entropy: Arc<dyn Entropy>) ->
     migrate(&options).await?;
     let (health, options) = (Health::sound(), options.options(LIMITS));
     let urgent = bounded(&health, URGENT_CONNECTIONS, ACQUIRE_URGENT).connect_lazy_with(options.clone());
-    let pool = bounded(&health, CONNECTIONS, ACQUIRE).connect_with(options).await.doing("connect to PostgreSQL")?;
+    let at = place(&options);
+    let made = bounded(&health, CONNECTIONS, ACQUIRE).connect_with(options).await;
+    let pool = made.map_err(|source| Unreached { at, source }).doing("connect to PostgreSQL")?;
     let read = Readers { pool: pool.clone(), urgent, health: Arc::clone(&health) };
     Ok(Arc::new(engine::Engine { write: Writers { pool, health }, read, entropy, forgot: AtomicI64::new(i64::MIN) }))
+}
+
+/// A server that was not reached, and where it was looked for: a pool that waited in vain doesn't say.
+#[derive(Debug, thiserror::Error)]
+#[error("no connection to {at}")]
+struct Unreached {
+    at: String,
+    source: sqlx::Error,
+}
+
+/// Where a server is looked for.
+fn place(options: &PgConnectOptions) -> String {
+    match options.get_socket() {
+        Some(socket) => socket.display().to_string(),
+        None => format!("{}:{}", options.get_host(), options.get_port()),
+    }
 }
 
 /// A pool that lends nothing that is thought to be lost.
@@ -216,6 +234,7 @@ async fn migrate(options: &PgConnectOptions) -> Result<(), StoreError> {
         .acquire_timeout(ACQUIRE)
         .connect_with(options.clone().options(UNHURRIED))
         .await
+        .map_err(|source| Unreached { at: place(options), source })
         .doing("connect to PostgreSQL within 5 s (does it run, and is store.url right?)")?;
     let migrated = migrate_alone(&pool).await;
     pool.close().await;
@@ -244,7 +263,7 @@ async fn migrate_alone(pool: &PgPool) -> Result<(), StoreError> {
         match migrations.run(pool).await {
             Err(error) if tries < TRIES && is_contended(&error) => {
                 tracing::info!(
-                    error = &error as &dyn std::error::Error,
+                    error = %Chain(&error),
                     tries,
                     "a change of the schema waited too long; it is tried again"
                 );

@@ -80,7 +80,7 @@ use sqlx::{Connection as _, SqlitePool};
 use super::readers::{Reader, Readers};
 use super::unusable;
 use crate::store::{SharedStore, StoreError};
-use crate::types::Entropy;
+use crate::types::{Chain, Entropy};
 
 type Db = sqlx::Sqlite;
 type Connection = sqlx::SqliteConnection;
@@ -169,7 +169,7 @@ async fn settle(writers: &Writers) {
     let Ok(mut connection) = writers.acquire().await else { return };
     if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut *connection).await {
         tracing::warn!(
-            error = &error as &dyn std::error::Error,
+            error = %Chain(&error),
             "the store's file could not be completed: what is in the -wal beside it belongs to it"
         );
     }

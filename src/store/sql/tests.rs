@@ -10,7 +10,7 @@ use super::fault::Doing as _;
 use super::open;
 use crate::record::{Actor, Cause, Origin};
 use crate::store::{Created, NewUser, SharedStore, StoreError, User, UserKind, UserState};
-use crate::types::{NodeId, RequestId, SystemEntropy, Timestamp, UserId};
+use crate::types::{Chain, NodeId, RequestId, SystemEntropy, Timestamp, UserId};
 
 const AT: Timestamp = Timestamp::from_millis(1_795_219_200_000);
 
@@ -82,6 +82,8 @@ async fn a_server_that_does_not_answer_is_a_fault() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|s| s.local_addr()).expect("a port that nobody serves");
     let outcome = opened(&format!("postgres://nobody@{free}/none")).await.map(|_| ());
     assert!(matches!(outcome, Err(StoreError::Unavailable { .. })), "{outcome:?}");
+    let told = outcome.err().map(|error| Chain(&error).to_string()).unwrap_or_default();
+    assert!(told.contains(&free.to_string()), "{told}");
 }
 
 #[tokio::test]
