@@ -96,3 +96,40 @@ async fn whoever_stands_in_another_folder_is_told_where_was_looked() {
     assert!(!said(&failed).contains("openssl"), "a new secret would end every token: {}", said(&failed));
     child.kill().await.expect("the end");
 }
+
+/// The blocks of shell in a section of a page.
+fn blocks<'p>(page: &'p str, heading: &str) -> Vec<&'p str> {
+    let (_, section) = page.split_once(heading).expect("the section");
+    let section = section.split("\n## ").next().unwrap_or_default();
+    section.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next()).collect()
+}
+
+/// What the README and the manual say to type, typed in an empty folder.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_commands_of_the_pages_work_in_an_empty_folder() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = |name: &str| std::fs::read_to_string(root.join(name)).expect("a page");
+    let (readme, clients) = (page("README.md"), page("src/manual/clients.md"));
+    let heading = "## Put it in front of Prometheus for good";
+    let (_, section) = readme.split_once(heading).expect("the section");
+    let file = section.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a configuration");
+    let folder = tempfile::tempdir().expect("a folder");
+    let own = format!("public = \"127.0.0.1:{}\"\nadmin = \"127.0.0.1:{}\"", free_port(), free_port());
+    let file = file.replacen("public = \"127.0.0.1:8080\"", &own, 1);
+    assert!(file.contains(&own), "the ports of this machine are not the test's to take: {file}");
+    std::fs::write(folder.path().join("gateway.toml"), file).expect("a file");
+    let programs = Path::new(env!("CARGO_BIN_EXE_tollgate")).parent().expect("a folder");
+    let machine = blocks(&clients, "## A machine, with curl").into_iter().take(1);
+    for block in blocks(&readme, heading).into_iter().chain(machine) {
+        let script: Vec<&str> = block.lines().filter(|line| !line.starts_with("tollgate serve")).collect();
+        let mut shell = Command::new("sh");
+        shell.args(["-ec", &format!("PATH=\"{}:$PATH\"\n{}", programs.display(), script.join("\n"))]);
+        shell.current_dir(folder.path()).env("TOLLGATE_CONFIG", "gateway.toml").kill_on_drop(true);
+        let done = output(shell).await;
+        assert!(done.status.success(), "{block}\n{}", said(&done));
+    }
+    let mode = |name: &str| std::fs::metadata(folder.path().join(name)).expect("it was made").permissions().mode() & 0o777;
+    assert_eq!((mode("data"), mode("data/secret.key")), (0o700, 0o600));
+}
