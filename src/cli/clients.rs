@@ -1,5 +1,7 @@
 //! `client`.
 
+use std::collections::HashMap;
+
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::apps::{ScopesAction, Terms, private_scopes};
@@ -9,7 +11,7 @@ use super::failure::CliError;
 use super::output::{card, name_of, or_dash, print, show, table};
 use crate::admin::{
     Administration, ClientScopes, ClientSwitch, ClientTerms, ClientView, CreatedClient, CreatedSecret, NewClient, NewClientKind,
-    NewSecret, SecretView, Within,
+    NewSecret, OrgView, SecretView, Within,
 };
 use crate::store::ClientAuth;
 
@@ -197,7 +199,9 @@ async fn act(admin: &dyn Administration, action: Action, json: bool) -> Result<(
     let one = match action {
         Action::List { org } => {
             let clients = admin.clients(Within { org, user: None }).await?;
-            return show(json, &clients, |clients| list(clients));
+            let owned = !json && clients.iter().any(|client| client.org.is_some());
+            let orgs = if owned { admin.orgs().await? } else { Vec::new() };
+            return show(json, &clients, |clients| list(clients, &orgs));
         }
         Action::Create(args) => return show(json, &admin.create_client(args.into()).await?, made),
         Action::Delete { client } => {
@@ -232,12 +236,18 @@ async fn secret(admin: &dyn Administration, action: SecretAction, json: bool) ->
     show(json, &admin.add_secret(&client, new).await?, made_secret)
 }
 
-fn list(clients: &[ClientView]) -> String {
+fn list(clients: &[ClientView], orgs: &[OrgView]) -> String {
+    let slugs: HashMap<_, _> = orgs.iter().map(|org| (&org.id, org.slug.as_str())).collect();
     let row = |c: &ClientView| {
-        let org = or_dash(c.org.as_ref());
-        [c.id.to_string(), c.name.clone(), name_of(&c.kind), name_of(&c.origin), name_of(&c.state), org]
+        let org = or_dash(c.org.as_ref().map(|id| slugs.get(id).copied().unwrap_or(id.as_str())));
+        [c.id.to_string(), c.name.clone(), kind(c), name_of(&c.origin), name_of(&c.state), org]
     };
     table(["CLIENT ID", "NAME", "KIND", "ORIGIN", "STATE", "ORG"], clients.iter().map(row))
+}
+
+/// As `client create --kind` calls it.
+fn kind(client: &ClientView) -> String {
+    if client.subject.is_some() { "machine".to_owned() } else { name_of(&client.kind) }
 }
 
 fn details(client: &ClientView) -> String {
@@ -248,7 +258,7 @@ fn details(client: &ClientView) -> String {
     card([
         ("client_id", client.id.to_string()),
         ("name", client.name.clone()),
-        ("kind", name_of(&client.kind)),
+        ("kind", kind(client)),
         ("origin", name_of(&client.origin)),
         ("auth", name_of(&client.auth)),
         ("state", name_of(&client.state)),

@@ -32,6 +32,13 @@ fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
+/// What a command that must succeed says.
+async fn run(ground: &Ground, words: &[&str]) -> String {
+    let done = output(program(ground, words, &ground.config)).await;
+    assert!(done.status.success(), "{words:?}: {}", said(&done));
+    said(&done)
+}
+
 /// What the token is answered with now.
 async fn status(ground: &Ground) -> u16 {
     let request = Request::get("/prometheus/api/v1/query?query=up").bearer(&ground.token);
@@ -132,4 +139,36 @@ async fn the_first_commands_of_the_pages_work_in_an_empty_folder() {
     }
     let mode = |name: &str| std::fs::metadata(folder.path().join(name)).expect("it was made").permissions().mode() & 0o777;
     assert_eq!((mode("data"), mode("data/secret.key")), (0o700, 0o600));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operators_read_names() {
+    let ground = Ground::new().await;
+    let mut child = ground.spawn().await;
+    run(&ground, &["user", "create", "bot", "--service"]).await;
+    run(&ground, &["member", "set", "acme", "bot", "--role", "reader"]).await;
+    let words = ["client", "create", "Bot", "--kind", "machine", "--org", "acme", "--subject", "bot", "--scopes", "metrics:read"];
+    run(&ground, &words).await;
+    let clients = run(&ground, &["client", "list"]).await;
+    let bot = clients.lines().find(|line| line.contains("Bot")).expect("the client");
+    assert!(bot.contains("machine") && bot.contains("acme") && !bot.contains("org_"), "{clients}");
+
+    let request = Request::get("/prometheus/api/v1/query?query=up").bearer(&ground.token);
+    let answer = Conn::open(ground.public).await.ask(&request).await;
+    let found = within("the record", async {
+        loop {
+            let found = run(&ground, &["audit", "search", "--request", answer.request_id()]).await;
+            if found.contains(" for ") {
+                return found;
+            }
+        }
+    })
+    .await;
+    assert!(found.contains('@') && !found.contains("usr_"), "{found}");
+    let told = run(&ground, &["explain", answer.request_id()]).await;
+    assert!(told.contains('@') && !told.lines().next().unwrap_or_default().contains("usr_"), "{told}");
+
+    let refused = output(program(&ground, &["org", "create", "Not A Slug"], &ground.config)).await;
+    assert!(!refused.status.success() && said(&refused).matches("lug: ").count() == 1, "{}", said(&refused));
+    child.kill().await.expect("the end");
 }

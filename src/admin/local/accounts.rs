@@ -18,7 +18,7 @@ const MAX_TENANT: usize = 150;
 const MAX_EMAIL: usize = 254;
 
 pub(super) async fn create_org(local: &Local, new: NewOrg) -> Result<OrgView, AdminError> {
-    let slug = Slug::parse(&new.slug).map_err(|e| AdminError::invalid(format!("slug: {e}")).of(Rule::Slug))?;
+    let slug = Slug::parse(&new.slug).map_err(|e| AdminError::invalid(format!("slug: expected {}", e.rule())).of(Rule::Slug))?;
     let cause = local.cause();
     let org = Org {
         id: OrgId::generate(cause.at, &*local.node.entropy),
