@@ -220,8 +220,9 @@ impl Readers {
 }
 
 /// Nothing is left to do before the last connection closes: the server keeps its own files.
-#[expect(clippy::unused_async, reason = "SQLite's does wait")]
-async fn settle(_writers: &Writers) {}
+fn settle(_writers: &Writers) -> std::future::Ready<()> {
+    std::future::ready(())
+}
 
 /// Brings the schema up to date on a connection of its own, which nothing hurries: other nodes serve meanwhile, and a step may take
 /// longer than any verb. Whatever needs a table for itself waits for it briefly, and is tried again.
