@@ -108,6 +108,9 @@ const BUSY: Duration = Duration::from_secs(5);
 /// and there is one with every batch of records.
 const MAPPED: &str = "268435456";
 
+/// Writes the log into the file and empties it. It holds up who writes while it waits for who reads: not for long.
+const SETTLE: &str = "PRAGMA busy_timeout = 200; PRAGMA wal_checkpoint(TRUNCATE)";
+
 /// How often somebody who starts beside others tries again: more often than there are steps at which to lose.
 const TRIES: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(20);
@@ -164,10 +167,11 @@ async fn connect(options: &SqliteConnectOptions) -> Result<SqlitePool, sqlx::Err
 }
 
 /// Puts what the log beside the file holds into the file, so that a stopped store is one file: a log that stays would be read into
-/// whatever file is put in this one's place. Who reads in another process may be in the way; then the log stays.
+/// whatever file is put in this one's place. Who reads in another process may be in the way, and is not kept waiting; then the log is
+/// theirs to tidy up.
 async fn settle(writers: &Writers) {
     let Ok(mut connection) = writers.acquire().await else { return };
-    if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut *connection).await {
+    if let Err(error) = sqlx::raw_sql(SETTLE).execute(&mut *connection).await {
         tracing::warn!(
             error = %Chain(&error),
             "the store's file could not be completed: what is in the -wal beside it belongs to it"
