@@ -109,7 +109,7 @@ const BUSY: Duration = Duration::from_secs(5);
 const MAPPED: &str = "268435456";
 
 /// Writes the log into the file and empties it. It holds up who writes while it waits for who reads: not for long.
-const SETTLE: &str = "PRAGMA busy_timeout = 200; PRAGMA wal_checkpoint(TRUNCATE)";
+const SETTLE: [&str; 2] = ["PRAGMA busy_timeout = 200", "PRAGMA wal_checkpoint(TRUNCATE)"];
 
 /// How often somebody who starts beside others tries again: more often than there are steps at which to lose.
 const TRIES: u32 = 50;
@@ -171,11 +171,13 @@ async fn connect(options: &SqliteConnectOptions) -> Result<SqlitePool, sqlx::Err
 /// theirs to tidy up.
 async fn settle(writers: &Writers) {
     let Ok(mut connection) = writers.acquire().await else { return };
-    if let Err(error) = sqlx::raw_sql(SETTLE).execute(&mut *connection).await {
-        tracing::warn!(
-            error = %Chain(&error),
-            "the store's file could not be completed: what is in the -wal beside it belongs to it"
-        );
+    for statement in SETTLE {
+        if let Err(error) = sqlx::query(statement).execute(&mut *connection).await {
+            tracing::warn!(
+                error = %Chain(&error),
+                "the store's file could not be completed: what is in the -wal beside it belongs to it"
+            );
+        }
     }
 }
 
