@@ -89,7 +89,10 @@ async fn write_days(connection: &mut Connection, days: &BTreeMap<(&GrantId, i64)
 /// Notes on the grants themselves when they were last used; once an hour is enough for lists. A grant that somebody is changing is left
 /// out: who ends a hundred thousand of them keeps no record from arriving, and its next call notes it.
 async fn write_idling(connection: &mut Connection, days: &BTreeMap<(&GrantId, i64), Added>) -> Result<(), StoreError> {
-    for ((grant, _), added) in days.iter().filter(|(_, added)| added.last_at > 0) {
+    for ((grant, _), added) in days {
+        if added.last_at == 0 {
+            continue;
+        }
         let mut query = QueryBuilder::<Db>::new("UPDATE grants SET idle_since = ");
         query.push_bind(added.last_at).push(" WHERE id = (SELECT g.id FROM grants g WHERE g.id = ").push_bind(grant.as_str());
         query.push(" AND g.idle_since < ").push_bind(added.last_at - HOUR).push(PASS).push(")");
