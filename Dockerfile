@@ -2,7 +2,8 @@
 # The gateway alone on a small Debian: non-root, read-only but for /data, where everything that changes is kept.
 #
 #   docker build -t tollgate .
-#   docker run --read-only --cap-drop ALL --security-opt no-new-privileges -v tollgate:/data -p 8080:8080 tollgate
+#   docker run --read-only --cap-drop ALL --security-opt no-new-privileges \
+#     -v tollgate:/data -v "$PWD/container.toml:/data/gateway.toml:ro" -p 8080:8080 tollgate
 
 FROM rust:1.95-bookworm AS build
 # No cmake: the build must not need it (src/manual tells why).
@@ -19,6 +20,9 @@ FROM debian:bookworm-slim
 # For the HTTPS that the gateway speaks itself: identity providers, client documents, webhooks.
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /out/ /
+COPY LICENSE /usr/share/doc/tollgate/LICENSE
+# The file of every command, `docker exec` included; config/examples/container.toml is one.
+ENV TOLLGATE_CONFIG=/data/gateway.toml
 USER 65532:65532
 WORKDIR /data
 VOLUME /data
@@ -27,4 +31,4 @@ EXPOSE 8080 9901
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 CMD ["tollgate", "health", "http://127.0.0.1:9901/readyz"]
 ENTRYPOINT ["tollgate"]
-CMD ["serve", "--config", "/data/tollgate.toml"]
+CMD ["serve"]

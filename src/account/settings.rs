@@ -18,7 +18,7 @@ use crate::pages::views::{ApplicationsNotice, ApplicationsPage, GrantRow, Grante
 use crate::pages::{DisplayName, Sparkline, When};
 use crate::record::Actor;
 use crate::store::{AuditFilter, DecisionFilter, GrantFacts, GrantState, RevokeReason, StoreError};
-use crate::types::{GrantId, Timestamp};
+use crate::types::{Chain, GrantId, Timestamp};
 use crate::web::{Params, Peer, SignedIn, Trouble, page, see_other};
 
 pub(super) const PATH: &str = "/settings/applications";
@@ -148,6 +148,6 @@ pub(super) async fn revoke_own(app: &App, peer: &Peer, id: &GrantId, who: &Signe
 
 /// The grant has ended in the store, but this node could not see that it has learned of it.
 fn unsettled(error: &StoreError) -> Trouble {
-    tracing::error!(error = error as &dyn std::error::Error, "a revocation is stored but was not confirmed");
+    tracing::error!(error = %Chain(error), "a revocation is stored but was not confirmed");
     Trouble::at(StatusCode::SERVICE_UNAVAILABLE, texts::unsettled())
 }

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::store::StoreError;
 use crate::token::TokenFault;
-use crate::types::Slug;
+use crate::types::{Chain, Slug};
 
 /// Why something was not administered.
 #[derive(Debug, thiserror::Error)]
@@ -163,7 +163,7 @@ impl AdminError {
 impl IntoResponse for AdminError {
     fn into_response(self) -> Response {
         if !matches!(self, Self::Refused(_)) {
-            tracing::error!(error = &self as &dyn std::error::Error, "an administration request failed");
+            tracing::error!(error = %Chain(&self), "an administration request failed");
         }
         let Refusal { code, detail, .. } = self.refusal();
         let status = code.status();

@@ -54,7 +54,7 @@ pub use model::{ExplainQuery, ExplanationView, LackView, RecordedView, StepView}
 pub use model::{ShadowEntry, ShadowQuery, ShadowReport, api_key_view, scope_request_view};
 pub use openapi::document;
 pub use remote::Remote;
-pub use secret::{read_secret, secret_path, write_secret};
+pub use secret::{new_secret, read_secret, secret_path, write_secret};
 pub use upstreams::{CircuitCondition, EndpointCondition, EndpointView, UpstreamView, Upstreams};
 
 use crate::node::Node;

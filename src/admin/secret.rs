@@ -13,12 +13,17 @@ pub fn secret_path(data_dir: &Path) -> PathBuf {
     data_dir.join("admin.token")
 }
 
-/// Makes a secret, writes it to the data directory (mode 0600) and gives it.
+/// A new secret.
+#[must_use]
+pub fn new_secret(entropy: &dyn Entropy) -> PlainToken {
+    PlainToken::generate(TokenKind::Admin, entropy)
+}
+
+/// Writes a secret to the data directory (mode 0600), in the place of the one that was there: only whoever holds the directory may.
 ///
 /// # Errors
 /// When the directory or the file can't be written.
-pub fn write_secret(data_dir: &Path, entropy: &dyn Entropy) -> io::Result<PlainToken> {
-    let token = PlainToken::generate(TokenKind::Admin, entropy);
+pub fn write_secret(data_dir: &Path, token: &PlainToken) -> io::Result<()> {
     let path = secret_path(data_dir);
     // Another name first: nobody ever reads half a secret, and a file that was there with an open mode is not written to.
     let fresh = path.with_extension("token.new");
@@ -29,8 +34,7 @@ pub fn write_secret(data_dir: &Path, entropy: &dyn Entropy) -> io::Result<PlainT
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
     writeln!(file, "{}", token.expose())?;
     file.sync_all()?;
-    fs::rename(&fresh, &path)?;
-    Ok(token)
+    fs::rename(&fresh, &path)
 }
 
 /// Reads the secret of the node with this data directory.
@@ -55,9 +59,11 @@ mod tests {
     fn the_secret_is_for_its_owner_and_changes_at_each_start() {
         let dir = tempfile::tempdir().expect("a directory");
         let entropy = SeededEntropy::new(1);
-        let first = write_secret(dir.path(), &entropy).expect("written");
+        let first = new_secret(&entropy);
+        write_secret(dir.path(), &first).expect("written");
         fs::set_permissions(secret_path(dir.path()), fs::Permissions::from_mode(0o644)).expect("changed");
-        let second = write_secret(dir.path(), &entropy).expect("written");
+        let second = new_secret(&entropy);
+        write_secret(dir.path(), &second).expect("written");
         assert_ne!(first.hashed(), second.hashed());
         assert_eq!(read_secret(dir.path()).expect("read").hashed(), second.hashed());
         let mode = fs::metadata(secret_path(dir.path())).expect("it is there").permissions().mode();

@@ -12,6 +12,7 @@ use crate::apps::{AppError, Condition, Refusal};
 use crate::clients::{ClientError, Sort};
 use crate::roster::{self, RosterError};
 use crate::store::StoreError;
+use crate::types::Chain;
 
 /// `application/problem+json` (RFC 9457).
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -131,7 +132,7 @@ impl ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        tracing::error!(error = &error as &dyn std::error::Error, "a request to the API could not be served");
+        tracing::error!(error = %Chain(&error), "a request to the API could not be served");
         Self::unavailable()
     }
 }
@@ -139,7 +140,7 @@ impl From<StoreError> for ApiError {
 impl From<AdminError> for ApiError {
     fn from(error: AdminError) -> Self {
         let AdminError::Refused(refusal) = &error else {
-            tracing::error!(error = &error as &dyn std::error::Error, "a request to the API could not be served");
+            tracing::error!(error = %Chain(&error), "a request to the API could not be served");
             return Self::unavailable();
         };
         match refusal.code {

@@ -14,7 +14,7 @@ use super::caller::Caller;
 use super::error::ApiError;
 use crate::node::Node;
 use crate::store::Once;
-use crate::types::HashedToken;
+use crate::types::{Chain, HashedToken};
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -96,7 +96,7 @@ async fn answered<T: Serialize>(
             // It is done: that it can't be told again is no reason not to tell it now.
             if let Err(error) = store.finish_once(key, &sealed).await {
                 tracing::error!(
-                    error = &error as &dyn std::error::Error,
+                    error = %Chain(&error),
                     "an answer could not be kept for whoever repeats a request"
                 );
             }

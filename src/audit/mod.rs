@@ -15,7 +15,7 @@ mod tail;
 #[cfg(test)]
 mod tests;
 
-pub use journal::{Backlog, Disk, Durability, Files, Journal, JournalError, JournalOptions, OpenCall, Sink};
+pub use journal::{Backlog, Disk, Durability, Files, Hold, Journal, JournalError, JournalOptions, OpenCall, Sink};
 pub use metrics::{JournalMetrics, NoMetrics};
 pub use recover::{Recovered, recover};
 pub use ship::Shipper;

@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::account;
 use crate::admin;
-use crate::audit::{Disk, Durability, Files, Journal, JournalError, JournalOptions, Shipper};
+use crate::audit::{Disk, Durability, Files, Hold, Journal, JournalError, JournalOptions, Shipper};
 use crate::config::{Config, ConfigErrors, Environment, ProcessEnvironment, Warning};
 use crate::gateway::overload::Overload;
 use crate::gateway::prepared::Prepared;
@@ -40,7 +40,7 @@ use crate::plugin::{Bodies, Gate};
 use crate::store::{StoreError, sql};
 use crate::telemetry::Metrics;
 use crate::token::TokenFault;
-use crate::types::{Clock, Entropy, NodeId, PlainToken, SystemClock, SystemEntropy};
+use crate::types::{Chain, Clock, Entropy, NodeId, PlainToken, SystemClock, SystemEntropy};
 use crate::{api, hooks, oauth, operator, own_mcp, web};
 
 pub use direct::{Direct, open};
@@ -198,6 +198,8 @@ struct Parts {
     environment: Arc<dyn Environment + Send + Sync>,
     resolver: Arc<dyn Resolver>,
     disk: Box<dyn Disk>,
+    /// That nobody else writes to the journal.
+    hold: Hold,
     public: TcpListener,
     admin: TcpListener,
     admin_token: PlainToken,
@@ -221,11 +223,12 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
     };
     let id = NodeId::generate(clock.now(), &*entropy);
     make_data_dir(&config.data_dir)?;
+    // Before anything is changed: the directory may be that of a gateway that runs.
+    let hold = Hold::take(&config.data_dir.join("journal"))?;
     let store = sql::open(config.store_url.expose_secret(), &id, Arc::clone(&entropy)).await?;
-    let admin_token = admin::write_secret(&config.data_dir, &*entropy)
-        .map_err(|source| BootError::Data { path: admin::secret_path(&config.data_dir), source })?;
+    let admin_token = admin::new_secret(&*entropy);
     let node = Node::start(id, config, store, clock, entropy).await?;
-    let parts = Parts { config_path, environment, resolver, disk, public, admin, admin_token };
+    let parts = Parts { config_path, environment, resolver, disk, hold, public, admin, admin_token };
     let mut tasks = Tasks::default();
     let started = serve(&node, parts, &mut tasks).await;
     if started.is_err() {
@@ -237,13 +240,13 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
 
 /// Makes a gateway of a node that has just started. What runs beside it is in `tasks`: those of one that started are its own.
 async fn serve(node: &Arc<Node>, parts: Parts, tasks: &mut Tasks) -> Result<Running, BootError> {
-    let Parts { config_path, environment, resolver, disk, public, admin, admin_token } = parts;
+    let Parts { config_path, environment, resolver, disk, hold, public, admin, admin_token } = parts;
     let (config, metrics) = (node.config.load_full(), Arc::clone(&node.metrics));
     let (limits, durability) =
         (config.listen.limits, if config.audit.power_safe { Durability::Power } else { Durability::Process });
     let (journal, backlog) = Journal::open_on(
         disk,
-        &config.data_dir.join("journal"),
+        hold,
         &node.id,
         JournalOptions { durability, ..JournalOptions::default() },
         Arc::clone(&node.clock),
@@ -294,6 +297,9 @@ async fn serve(node: &Arc<Node>, parts: Parts, tasks: &mut Tasks) -> Result<Runn
         tokio::spawn(reload::watch(Arc::clone(&reloader), stop.clone())),
     ];
     node.catch_up().await?;
+    // Whoever finds the gateway answering finds its secret as well.
+    admin::write_secret(&config.data_dir, &admin_token)
+        .map_err(|source| BootError::Data { path: admin::secret_path(&config.data_dir), source })?;
     let admin = serve_admin(admin, admin::router(admin_state), stop.clone(), &mut tasks.running)?;
     let authorizer = authorizer::serve(&gate, stop, &mut tasks.running)?;
     let listener =
@@ -409,7 +415,7 @@ fn serve_admin(
     tasks.push(tokio::spawn(async move {
         let served = axum::serve(socket, service).with_graceful_shutdown(stop.cancelled_owned()).await;
         if let Err(error) = served {
-            tracing::error!(%error, "the admin listener ended");
+            tracing::error!(error = %Chain(&error), "the admin listener ended");
         }
     }));
     Ok(address)

@@ -14,25 +14,57 @@ use crate::audit::Journal;
 use crate::gateway::admission::{TICK, Waited};
 use crate::gateway::overload::{self, Overload, Shed, Strain};
 use crate::node::Node;
+use crate::types::Chain;
 
 /// How often it is looked.
 const LOOK: Duration = Duration::from_millis(250);
 
 /// Raises and lowers the signals that shed load, until `stop`.
 pub(super) async fn watch(node: Arc<Node>, ping: Arc<Ping>, journal: Journal, overload: Arc<Overload>, stop: CancellationToken) {
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = look(&node, &ping, &journal, &overload) => {}
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(LOOK) => {}
-        }
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = look_around(&node, &journal, &overload) => {}
+        () = keep_probing(&node, &ping, &overload) => {}
     }
 }
 
-async fn look(node: &Node, ping: &Ping, journal: &Journal, overload: &Overload) {
+async fn look_around(node: &Node, journal: &Journal, overload: &Overload) {
+    loop {
+        look(node, journal, overload);
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+async fn keep_probing(node: &Node, ping: &Ping, overload: &Overload) {
+    loop {
+        probe(node, ping, overload).await;
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Asks the store for a sign of life. One that takes too long is a strain as long as it is waited for, and it is waited for to its end:
+/// only that tells a store that is slow from one that is gone.
+async fn probe(node: &Node, ping: &Ping, overload: &Overload) {
+    let limit = node.config.load().listen.limits.max_store_latency;
+    let answer = match ping.ask(limit).await {
+        Some(answer) => answer,
+        None => {
+            set(node, overload, Strain::StoreLatency, true);
+            ping.hear().await
+        }
+    };
+    let fault = answer.fault.filter(|error| !error.is_late());
+    if overload.store_fails(fault.is_some()) {
+        match &fault {
+            Some(error) => tracing::error!(error = %Chain(error), "the store can't be used"),
+            None => tracing::info!("the store can be used again"),
+        }
+    }
+    // One that is gone is a strain only where it takes long to say so: requests that need it say themselves that it is gone.
+    set(node, overload, Strain::StoreLatency, overload::is_slow(answer.took, limit));
+}
+
+fn look(node: &Node, journal: &Journal, overload: &Overload) {
     let limits = node.config.load().listen.limits;
     // The shipper says so only when it gets something done, which is when nobody needs to know.
     let depth = journal.backlog();
@@ -51,9 +83,6 @@ async fn look(node: &Node, ping: &Ping, journal: &Journal, overload: &Overload) 
     for (counter, times) in refused {
         counter.inc_by(times.saturating_sub(counter.get()));
     }
-    // A store that is gone is no matter of load: requests that need it say so themselves.
-    let took = ping.ask(limits.max_store_latency).await.map(|answer| answer.took);
-    set(node, overload, Strain::StoreLatency, overload::is_slow(took, limits.max_store_latency));
     for shed in Shed::ALL {
         let counter = node.metrics.shed.with_label_values(&[shed.name()]);
         counter.inc_by(overload.shed(shed).saturating_sub(counter.get()));

@@ -3,6 +3,7 @@
 //! Several want to know, again and again, and none of them waits for long. A question that is given up costs a connection, and a
 //! store that is slow would lose one after the other to those who only ask how it is.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
@@ -10,11 +11,11 @@ use futures::future::{BoxFuture, Shared};
 use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 
-use crate::store::SharedStore;
+use crate::store::{SharedStore, StoreError};
 
 /// What asks the store.
 pub(super) struct Ping {
-    question: Box<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>,
+    question: Box<dyn Fn() -> BoxFuture<'static, Result<(), StoreError>> + Send + Sync>,
     last: Mutex<Option<Asked>>,
 }
 
@@ -25,10 +26,10 @@ struct Asked {
 }
 
 /// What came of a question.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Answer {
-    /// Whether the store could be read and written.
-    pub(super) is_there: bool,
+    /// Why the store could not be read and written, where it could not.
+    pub(super) fault: Option<Arc<StoreError>>,
     /// How long that took, whoever asked first.
     pub(super) took: Duration,
 }
@@ -38,18 +39,22 @@ impl Ping {
     pub(super) fn new(store: SharedStore) -> Self {
         Self::asking(move || {
             let store = store.clone();
-            async move { store.ping().await.is_ok() }.boxed()
+            async move { store.ping().await }.boxed()
         })
     }
 
-    fn asking(question: impl Fn() -> BoxFuture<'static, bool> + Send + Sync + 'static) -> Self {
+    fn asking(question: impl Fn() -> BoxFuture<'static, Result<(), StoreError>> + Send + Sync + 'static) -> Self {
         Self { question: Box::new(question), last: Mutex::default() }
     }
 
     /// The answer to the question that is under way, or to a new one; `None` when it does not come in time.
     pub(super) async fn ask(&self, patience: Duration) -> Option<Answer> {
-        let answer = self.answer();
-        tokio::time::timeout(patience, answer).await.ok()
+        tokio::time::timeout(patience, self.hear()).await.ok()
+    }
+
+    /// The same, whenever it comes.
+    pub(super) async fn hear(&self) -> Answer {
+        self.answer().await
     }
 
     fn answer(&self) -> Shared<BoxFuture<'static, Answer>> {
@@ -60,7 +65,11 @@ impl Ping {
         let (begun, question) = (Instant::now(), (self.question)());
         let task = tokio::spawn(question);
         let handle = task.abort_handle();
-        let answer = async move { Answer { is_there: task.await.unwrap_or(false), took: begun.elapsed() } }.boxed().shared();
+        let answer = async move {
+            let asked = task.await.unwrap_or_else(|ended| Err(StoreError::Unusable(ended.to_string())));
+            Answer { fault: asked.err().map(Arc::new), took: begun.elapsed() }
+        };
+        let answer = answer.boxed().shared();
         *last = Some(Asked { task: handle, answer: answer.clone() });
         answer
     }
@@ -68,7 +77,6 @@ impl Ping {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use tokio::sync::Notify;
@@ -87,27 +95,27 @@ mod tests {
             count.fetch_add(1, Ordering::SeqCst);
             async move {
                 go.notified().await;
-                true
+                Ok(())
             }
             .boxed()
         });
         let first = Duration::from_millis(1);
         for _ in 0..5 {
-            assert_eq!(ping.ask(first).await, None);
+            assert!(ping.ask(first).await.is_none());
         }
         answers.notify_one();
         let answer = ping.ask(LONG).await.expect("an answer");
-        assert!(answer.is_there && answer.took >= first * 5, "{answer:?} of the one question");
+        assert!(answer.fault.is_none() && answer.took >= first * 5, "{answer:?} of the one question");
         assert_eq!(asked.load(Ordering::SeqCst), 1);
         // What was answered is asked anew.
         answers.notify_one();
-        assert!(ping.ask(LONG).await.is_some_and(|answer| answer.is_there));
+        assert!(ping.ask(LONG).await.is_some_and(|answer| answer.fault.is_none()));
         assert_eq!(asked.load(Ordering::SeqCst), 2);
     }
 
     #[tokio::test]
     async fn a_store_that_fails_is_not_there() {
-        let ping = Ping::asking(|| async { false }.boxed());
-        assert!(ping.ask(LONG).await.is_some_and(|answer| !answer.is_there));
+        let ping = Ping::asking(|| async { Err(StoreError::Unusable("gone".into())) }.boxed());
+        assert!(ping.ask(LONG).await.is_some_and(|answer| answer.fault.is_some()));
     }
 }

@@ -52,7 +52,7 @@ impl Readiness for Ready {
         let timer = self.metrics.store_seconds.start_timer();
         let answer = self.ping.ask(PATIENCE).await;
         timer.observe_duration();
-        let is_there = answer.is_some_and(|answer| answer.is_there && answer.took <= PATIENCE);
+        let is_there = answer.is_some_and(|answer| answer.fault.is_none() && answer.took <= PATIENCE);
         if !is_there {
             self.metrics.store_errors.inc();
         }

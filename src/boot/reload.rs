@@ -18,6 +18,7 @@ use crate::gateway::prepared::Prepared;
 use crate::node::Node;
 use crate::record::{ControlEvent, Operation};
 use crate::telemetry::Metrics;
+use crate::types::Chain;
 use files::{Files, Recorder};
 pub use kept::in_force;
 pub(super) use status::Status;
@@ -110,7 +111,7 @@ impl Reloader {
         let node = Arc::clone(&self.node);
         tokio::spawn(async move {
             if let Err(error) = node.store.note(None, event, &node.own_cause()).await {
-                tracing::error!(error = &error as &dyn std::error::Error, "a reload could not be put on record");
+                tracing::error!(error = %Chain(&error), "a reload could not be put on record");
             }
         });
     }

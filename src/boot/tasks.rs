@@ -11,6 +11,7 @@ use crate::audit::Journal;
 use crate::node::Node;
 use crate::store::StoreError;
 use crate::telemetry::Metrics;
+use crate::types::Chain;
 
 /// How often counts are carried over.
 const MEASURE: Duration = Duration::from_secs(1);
@@ -72,7 +73,7 @@ async fn forget(node: &Node) {
     let (config, now, store) = (node.config.load_full(), node.now(), &node.store);
     // Keys whose time is over leave the set without anybody changing them.
     if let Err(error) = node.keys.reload(store, now).await {
-        tracing::error!(error = &error as &dyn std::error::Error, "the signing keys can't be read; keeping those known");
+        tracing::error!(error = %Chain(&error), "the signing keys can't be read; keeping those known");
     }
     let done = |step: &'static str, outcome: Result<u64, StoreError>| {
         let Err(error) = outcome else { return };

@@ -14,7 +14,7 @@ use crate::gateway::prepared::Prepared;
 use crate::gateway::upstream::{self, Member, Pool, check};
 use crate::node::Node;
 use crate::telemetry::Metrics;
-use crate::types::Timestamp;
+use crate::types::{Chain, Timestamp};
 
 /// How often it is looked for what is due.
 const TICK: Duration = Duration::from_millis(100);
@@ -168,8 +168,8 @@ async fn ask(connector: Arc<Connector>, pool: Arc<Pool>, index: usize, node: Arc
         match &checked {
             Ok(()) => tracing::info!(upstream = %upstream.name, endpoint = %member.endpoint, "an endpoint is well"),
             Err(error) => {
-                let error = error as &dyn std::error::Error;
-                tracing::warn!(upstream = %upstream.name, endpoint = %member.endpoint, error, "an endpoint is not well");
+                let error = Chain(error);
+                tracing::warn!(upstream = %upstream.name, endpoint = %member.endpoint, %error, "an endpoint is not well");
             }
         }
     }

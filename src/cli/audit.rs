@@ -8,7 +8,8 @@ use super::connect::administer;
 use super::failure::CliError;
 use super::output::{or_dash, plain, print, show, table, write};
 use crate::admin::{
-    AuditEntry, AuditPageView, AuditQuery, DecisionName, NewSavedSearch, SavedSearchView, ShadowEntry, ShadowQuery, ShadowReport,
+    Administration, AuditEntry, AuditPageView, AuditQuery, DecisionName, NewSavedSearch, SavedSearchView, ShadowEntry,
+    ShadowQuery, ShadowReport,
 };
 use crate::counts::{self, By, Counts, Group, Span};
 use crate::record::FileFormat;
@@ -229,7 +230,14 @@ pub(super) async fn run(args: Audit) -> Result<(), CliError> {
             let since = Some(instant(&since)?);
             let until = until.as_deref().map(instant).transpose()?;
             let query = ShadowQuery { org, api, since, until, ..ShadowQuery::default() };
-            administer(&place, |admin| async move { show(json, &admin.shadow_report(query).await?, shadowed) }).await
+            administer(&place, |admin| async move {
+                let report = admin.shadow_report(query.clone()).await?;
+                if json || !report.entries.is_empty() {
+                    return show(json, &report, shadowed);
+                }
+                print(&nobody(&query, &report.apis, calls(&*admin, &query, &report.apis).await?))
+            })
+            .await
         }
         Action::Tail { filter } => {
             let query = filter.query()?;
@@ -300,10 +308,29 @@ fn page(page: &AuditPageView) -> String {
     text
 }
 
-fn shadowed(report: &ShadowReport) -> String {
-    if report.entries.is_empty() {
-        return "Nobody would be refused.\n".to_owned();
+/// How many calls these APIs had.
+async fn calls(admin: &dyn Administration, of: &ShadowQuery, apis: &[String]) -> Result<u64, CliError> {
+    let mut calls = 0;
+    for api in apis {
+        let query = AuditQuery { org: of.org.clone(), api: Some(api.clone()), since: of.since.clone(), ..AuditQuery::default() };
+        calls += admin.count_audit(AuditQuery { until: of.until.clone(), buckets: Some(1), ..query }).await?.total;
     }
+    Ok(calls)
+}
+
+/// That there is nobody to refuse says something only of calls that came to an API in shadow mode.
+fn nobody(asked: &ShadowQuery, apis: &[String], calls: u64) -> String {
+    match (apis, &asked.api) {
+        ([], Some(api)) => format!("{api} is not in shadow mode.\n"),
+        ([], None) => "No API is in shadow mode.\n".to_owned(),
+        _ => {
+            let (since, at) = (or_dash(asked.since.as_deref()), apis.join(", "));
+            format!("Nobody would be refused, of {calls} calls since {since} at {at}.\n")
+        }
+    }
+}
+
+fn shadowed(report: &ShadowReport) -> String {
     let who = |entry: &ShadowEntry| match (&entry.email, &entry.user, &entry.address) {
         (Some(email), _, _) => email.clone(),
         (None, Some(user), _) => user.to_string(),
@@ -341,6 +368,16 @@ fn line(entry: &AuditEntry, json: bool) -> Result<String, CliError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_is_refused_of_somebody() {
+        let asked = ShadowQuery { since: Some("2026-11-22T08:00:00Z".to_owned()), ..ShadowQuery::default() };
+        let of = |api: &str| ShadowQuery { api: Some(api.to_owned()), ..asked.clone() };
+        assert_eq!(nobody(&asked, &[], 0), "No API is in shadow mode.\n");
+        assert_eq!(nobody(&of("loki"), &[], 0), "loki is not in shadow mode.\n");
+        let said = nobody(&asked, &["prometheus".to_owned()], 7);
+        assert_eq!(said, "Nobody would be refused, of 7 calls since 2026-11-22T08:00:00Z at prometheus.\n");
+    }
 
     #[test]
     fn times_are_instants_or_spans() {

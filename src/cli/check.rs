@@ -5,6 +5,7 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use secrecy::ExposeSecret as _;
 use super::failure::CliError;
 use super::output::{print, show, table};
 use crate::boot::in_force;
-use crate::config::{Config, Matrix, ProcessEnvironment};
+use crate::config::{Config, Matrix, ProcessEnvironment, Warning};
 use crate::store::{SharedStore, StoreError, sql};
 use crate::types::{Clock as _, NodeId, SystemClock, SystemEntropy};
 use impact::{Impact, Stored, impacts};
@@ -52,7 +53,14 @@ pub(super) async fn run(args: Check) -> Result<(), CliError> {
     }
     let (before, _) = Config::load(&file, &ProcessEnvironment, 0)?;
     let found = compare(&before, &after).await?;
-    show(args.json, &found, |found| told(found))
+    if args.json {
+        // Whoever reads the list reads a list: what is odd about the file stands beside it.
+        let mut stderr = std::io::stderr().lock();
+        for warning in &warnings {
+            let _ = writeln!(stderr, "warning: {warning}");
+        }
+    }
+    show(args.json, &found, |found| told(found, &warnings))
 }
 
 async fn compare(before: &Config, after: &Config) -> Result<Vec<Impact>, CliError> {
@@ -75,7 +83,18 @@ async fn stored(store: &SharedStore) -> Result<Stored, StoreError> {
     Ok(Stored { grants, clients, keys, members })
 }
 
-fn told(found: &[Impact]) -> String {
+fn told(found: &[Impact], warnings: &[Warning]) -> String {
+    let mut text = listed(found);
+    for warning in warnings {
+        text.push_str(&format!("\nwarning: {warning}"));
+    }
+    if !warnings.is_empty() {
+        text.push('\n');
+    }
+    text
+}
+
+fn listed(found: &[Impact]) -> String {
     if found.is_empty() {
         return "Nothing is widened, narrowed, changed or broken.\n".to_owned();
     }

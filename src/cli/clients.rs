@@ -1,5 +1,7 @@
 //! `client`.
 
+use std::collections::HashMap;
+
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::apps::{ScopesAction, Terms, private_scopes};
@@ -10,7 +12,7 @@ use super::output::{card, name_of, or_dash, print, show, table};
 use super::pages::{self, Paged};
 use crate::admin::{
     Administration, ClientScopes, ClientSwitch, ClientTerms, ClientView, CreatedClient, CreatedSecret, NewClient, NewClientKind,
-    NewSecret, SecretView, Within,
+    NewSecret, OrgView, SecretView, Within,
 };
 use crate::store::ClientAuth;
 
@@ -199,8 +201,10 @@ pub(super) async fn run(args: Clients) -> Result<(), CliError> {
 async fn act(admin: &dyn Administration, action: Action, json: bool) -> Result<(), CliError> {
     let one = match action {
         Action::List { org, page } => {
+            // People read slugs.
+            let orgs = if json { Vec::new() } else { pages::every(async |page| admin.orgs(page).await).await? };
             let ask = async |page| admin.clients(Within::of(org.clone(), None, page)).await;
-            return pages::list(json, page, ask, list).await;
+            return pages::list(json, page, ask, |clients| list(clients, &orgs)).await;
         }
         Action::Create(args) => return show(json, &admin.create_client(args.into()).await?, made),
         Action::Delete { client } => {
@@ -235,12 +239,18 @@ async fn secret(admin: &dyn Administration, action: SecretAction, json: bool) ->
     show(json, &admin.add_secret(&client, new).await?, made_secret)
 }
 
-fn list(clients: &[ClientView]) -> String {
+fn list(clients: &[ClientView], orgs: &[OrgView]) -> String {
+    let slugs: HashMap<_, _> = orgs.iter().map(|org| (&org.id, org.slug.as_str())).collect();
     let row = |c: &ClientView| {
-        let org = or_dash(c.org.as_ref());
-        [c.id.to_string(), c.name.clone(), name_of(&c.kind), name_of(&c.origin), name_of(&c.state), org]
+        let org = or_dash(c.org.as_ref().map(|id| slugs.get(id).copied().unwrap_or(id.as_str())));
+        [c.id.to_string(), c.name.clone(), kind(c), name_of(&c.origin), name_of(&c.state), org]
     };
     table(["CLIENT ID", "NAME", "KIND", "ORIGIN", "STATE", "ORG"], clients.iter().map(row))
+}
+
+/// As `client create --kind` calls it.
+fn kind(client: &ClientView) -> String {
+    if client.subject.is_some() { "machine".to_owned() } else { name_of(&client.kind) }
 }
 
 fn details(client: &ClientView) -> String {
@@ -251,7 +261,7 @@ fn details(client: &ClientView) -> String {
     card([
         ("client_id", client.id.to_string()),
         ("name", client.name.clone()),
-        ("kind", name_of(&client.kind)),
+        ("kind", kind(client)),
         ("origin", name_of(&client.origin)),
         ("auth", name_of(&client.auth)),
         ("state", name_of(&client.state)),

@@ -7,6 +7,7 @@ use super::connect::administer;
 use super::failure::CliError;
 use super::output::{plain, show, table};
 use crate::admin::{ExplainQuery, ExplanationView};
+use crate::types::ScopeSet;
 
 #[derive(Debug, Args)]
 pub(super) struct Explain {
@@ -66,7 +67,8 @@ fn told(view: &ExplanationView) -> String {
     let mut text = String::new();
     if let Some(then) = &view.recorded {
         let headline = format!("{}: {} asked for {}: {}", then.time, then.who, then.what, then.decision);
-        text.push_str(&format!("{}\nneeded {}; held {}\n\nAs things are now:\n", plain(&headline), then.needed, then.held));
+        let (needed, held) = (or_nothing(&then.needed), or_nothing(&then.held));
+        text.push_str(&format!("{}\nneeded {needed}; held {held}\n\nAs things are now:\n", plain(&headline)));
     }
     let mark = |passed: bool| if passed { "ok" } else { "REFUSED" }.to_owned();
     text.push_str(&table(["STEP", "", ""], view.steps.iter().map(|s| [s.stage.clone(), mark(s.passed), s.says.clone()])));
@@ -78,4 +80,19 @@ fn told(view: &ExplanationView) -> String {
         text.push_str(&format!("- {} is taken away by the {}. {}\n", lack.scope, lack.factor, plain(&lack.mend)));
     }
     text
+}
+
+fn or_nothing(scopes: &ScopeSet) -> String {
+    if scopes.is_empty() { "nothing".to_owned() } else { scopes.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_empty_is_nothing() {
+        assert_eq!(or_nothing(&ScopeSet::default()), "nothing");
+        assert_eq!(or_nothing(&ScopeSet::parse("a:b c:d").expect("scopes")), "a:b c:d");
+    }
 }

@@ -2,11 +2,16 @@
 
 use std::error::Error;
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::admin::AdminError;
 use crate::boot::BootError;
 use crate::config::ConfigErrors;
+
+/// What to do about a certificate that the system's authorities did not make.
+const OWN_AUTHORITY: &str =
+    "the certificate is of an authority that this system doesn't know; if it is your own: SSL_CERT_FILE=ca.pem tollgate …";
 
 /// Why a command failed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,6 +55,17 @@ impl CliError {
         Self { causes, kind: Kind::Failed }
     }
 
+    /// A request that got no answer: what caused it, and the way out where that is a certificate of an authority that is not the
+    /// system's.
+    #[must_use]
+    pub(super) fn unanswered(error: &dyn Error) -> Self {
+        let mut failure = Self::chain(error);
+        if failure.causes.iter().any(|cause| cause.contains("UnknownIssuer")) {
+            failure.causes.push(OWN_AUTHORITY.to_owned());
+        }
+        failure
+    }
+
     /// 1 or 2.
     #[must_use]
     pub const fn code(&self) -> u8 {
@@ -85,5 +101,22 @@ impl From<BootError> for CliError {
 impl From<ConfigErrors> for CliError {
     fn from(errors: ConfigErrors) -> Self {
         Self { causes: errors.0.iter().map(ToString::to_string).collect(), kind: Kind::Failed }
+    }
+}
+
+/// A path as errors name it: whoever stands in another folder than they think sees where was looked.
+pub(super) fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_of_an_own_authority_has_a_way_out() {
+        let failed = |text: &str| CliError::unanswered(&std::io::Error::other(text)).to_string();
+        assert!(failed("invalid peer certificate: UnknownIssuer").contains("SSL_CERT_FILE=ca.pem"));
+        assert!(!failed("connection refused").contains("SSL_CERT_FILE"));
     }
 }

@@ -11,12 +11,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::args;
-use super::failure::CliError;
+use super::failure::{CliError, absolute};
 use super::gateway::start_logging;
 use super::output::print;
 use crate::admin::{AdminError, Administration, Local, MemberRoles, NewOrg, NewUserRequest, RefusalCode};
 use crate::boot;
-use crate::config::{self, Config, ProcessEnvironment, Target, ToolRule};
+use crate::config::{self, Config, ProcessEnvironment, Target, ToolRule, Whereabouts};
 use crate::node::Node;
 use crate::store::UserKind;
 use crate::types::{Slug, SystemEntropy};
@@ -122,13 +122,21 @@ impl Answers {
 
 /// The configuration of the quick start in this data directory.
 pub(super) fn stored(data: &Path) -> Result<Config, CliError> {
+    Ok(answers(data)?.start(data)?.config(&ProcessEnvironment, &SystemEntropy, 1)?.0)
+}
+
+/// Where the gateway of the quick start in this data directory is found.
+pub(super) fn whereabouts(data: &Path) -> Result<Whereabouts, CliError> {
+    Ok(Whereabouts { admin: answers(data)?.admin, data_dir: data.to_owned() })
+}
+
+fn answers(data: &Path) -> Result<Answers, CliError> {
     let path = Answers::path(data);
     let text = fs::read_to_string(&path).map_err(|e| {
         let way_out = "name the configuration with --config, or the data directory of a quick start with --data";
-        CliError::failed(format!("{} can't be read: {e} ({way_out})", path.display()))
+        CliError::failed(format!("{} can't be read: {e} ({way_out})", absolute(&path).display()))
     })?;
-    let answers: Answers = serde_json::from_str(&text).map_err(|e| CliError::failed(format!("{}: {e}", path.display())))?;
-    Ok(answers.start(data)?.config(&ProcessEnvironment, &SystemEntropy, 1)?.0)
+    serde_json::from_str(&text).map_err(|e| CliError::failed(format!("{}: {e}", absolute(&path).display())))
 }
 
 /// Starts, sets up what is missing, says how to go on, and runs until told to stop.
@@ -137,13 +145,17 @@ pub(super) async fn run(args: args::Quickstart) -> Result<(), CliError> {
     let args::Quickstart { gates, data, listen, admin, access_token_ttl, tools, json } = args;
     let answers = Answers { listen, admin, gates, tools, access_token_ttl };
     let (config, _) = answers.start(&data)?.config(&ProcessEnvironment, &SystemEntropy, 1)?;
-    answers.write(&data).map_err(|e| CliError::failed(format!("{} can't be written: {e}", Answers::path(&data).display())))?;
     let (failed, failure) = tokio::sync::oneshot::channel();
     let options = boot::Options::new(config, None, Arc::new(ProcessEnvironment));
     let ready: boot::WhenReady = Box::new(move |running| {
         let (node, admin) = (Arc::clone(&running.node), running.admin);
         Box::pin(async move {
-            if let Err(error) = announce(&node, admin, json, &data).await {
+            // Not before: a second start in the folder of a gateway that runs must leave what says where that one is.
+            let done = match answers.write(&data) {
+                Ok(()) => announce(&node, admin, json, &data).await,
+                Err(e) => Err(CliError::failed(format!("{} can't be written: {e}", Answers::path(&data).display()))),
+            };
+            if let Err(error) = done {
                 let _ = failed.send(error);
             }
         })

@@ -265,6 +265,24 @@ fn commands_of_a_text_are_found() {
     );
 }
 
+/// The commands that the image and the unit of systemd start.
+#[test]
+fn what_is_packaged_can_be_typed() {
+    let unit = include_str!("../../config/examples/tollgate.service");
+    let started = unit.lines().filter_map(|line| line.strip_prefix("ExecStart=/usr/local/bin/")).collect::<Vec<_>>();
+    assert_eq!(started.len(), 1, "{unit}");
+    let image = include_str!("../../Dockerfile");
+    let listed = |line: &str| serde_json::from_str::<Vec<String>>(&line[line.find('[')?..]).ok();
+    let line = |start: &str| image.lines().find(|line| line.starts_with(start)).and_then(listed).expect("a list of words");
+    let entry = [line("ENTRYPOINT "), line("CMD ")].concat();
+    // What the image says in its environment.
+    let served = [entry.as_slice(), &["--config".to_owned(), "/data/gateway.toml".to_owned()]].concat();
+    let words = started.iter().map(|line| shell_words(line)).chain([served, line("HEALTHCHECK ")]);
+    for words in words {
+        assert!(Cli::try_parse_from(&words).is_ok(), "{words:?}");
+    }
+}
+
 #[test]
 fn what_makes_no_sense_is_a_usage_error() {
     for line in [

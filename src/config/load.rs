@@ -21,6 +21,8 @@ impl Config {
     pub fn load(path: &Path, env: &dyn Environment, generation: u64) -> Result<(Self, Vec<Warning>), ConfigErrors> {
         let text = fs::read_to_string(path).map_err(|e| {
             let problem = format!("can't be read: {e}");
+            // Whoever stands in another folder than they think sees where was looked.
+            let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
             ConfigErrors(vec![ConfigError::new(path.display(), problem, "name the configuration file with --config")])
         })?;
         Self::parse(&text, env, generation)

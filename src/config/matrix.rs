@@ -32,6 +32,7 @@ impl<'a> Matrix<'a> {
                     Some(scopes) if route.keys => format!("{scopes} (or an API key)"),
                     Some(scopes) => scopes.to_string(),
                 };
+                let needs = route.closed.map_or(needs, |why| format!("({why})"));
                 let path = format!("{}{}", api.mount, route.pattern);
                 rows.push([api.name.to_string(), route.id.to_string(), methods, path, needs]);
             }
@@ -104,9 +105,10 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// Routes of an API, and its tools, prompts and resources as `API:PATTERN`, that need the scope at `bits`.
+/// Routes of an API that are not closed, and its tools, prompts and resources as `API:PATTERN`, that need the scope at `bits`.
 pub(super) fn needing(api: &Api, scope: &ScopeToken, bits: &ScopeBits) -> Vec<String> {
-    let routes = api.listing.iter().filter(|r| r.scopes.as_ref().is_some_and(|s| s.contains(scope)));
+    let open = api.listing.iter().filter(|r| r.closed.is_none());
+    let routes = open.filter(|r| r.scopes.as_ref().is_some_and(|s| s.contains(scope)));
     let mut all: Vec<_> = routes.map(|r| r.id.to_string()).collect();
     let ApiKind::Mcp(policy) = &api.kind else { return all };
     for (pattern, rule) in [&policy.tools, &policy.prompts, &policy.resources].into_iter().flat_map(NamePolicy::listing) {

@@ -24,6 +24,7 @@ mod read;
 mod secrets;
 mod shape;
 mod tls;
+mod whereabouts;
 mod written;
 
 #[cfg(test)]
@@ -36,7 +37,7 @@ pub use list::List;
 pub use logo::Logo;
 pub use matrix::Matrix;
 pub use model::{
-    Access, Api, ApiKind, Assertion, AuditPolicy, AuthorizerPolicy, Breaker, Checks, Config, DeploymentSecret, Ejection,
+    Access, Api, ApiKind, Assertion, AuditPolicy, AuthorizerPolicy, Breaker, Checks, Closed, Config, DeploymentSecret, Ejection,
     Endpoint, Exchange, ExchangeAuth, Hook, HookTarget, InjectedHeader, Limits, Listen, OAuthPolicy, OrgName, Rate, Requirement,
     Retries, RoleSelectors, Roles, Route, RouteMeta, RouteTimeouts, Site, SubjectTokenType, Target, Tell, TemplateHeader,
     Tenancy, Traffic, Upstream, UpstreamLimits, UpstreamTimeouts,
@@ -45,4 +46,5 @@ pub use quickstart::{Quickstart, ToolRule};
 pub use raw::{Enforce, Enforcement, HookEvent, IndexBody, Per, RouteErrors, RouteUpgrade, UpstreamProtocol};
 pub use secrets::{Environment, ProcessEnvironment};
 pub use tls::{CertificateFiles, ListenMaterial, ListenTls, ServerCertificate, UpstreamTls, provider};
+pub use whereabouts::Whereabouts;
 pub use written::{ByteSize, Kind, Origin, Written};

@@ -15,15 +15,18 @@ use ipnet::IpNet;
 use secrecy::{SecretSlice, SecretString};
 use url::Url;
 
+use super::matrix::needing;
 use super::{Catalogue, Enforcement, HookEvent, ListenTls, Logo};
 pub use identity::{Assertion, Exchange, ExchangeAuth, SubjectTokenType, TemplateHeader};
-pub use routes::{Access, Rate, Route, RouteMeta, RouteTimeouts, Traffic};
+pub use routes::{Access, Closed, Rate, Route, RouteMeta, RouteTimeouts, Traffic};
 pub use tenancy::{OrgName, Tell, Tenancy};
 pub use upstreams::{Breaker, Checks, Ejection, Endpoint, InjectedHeader, Retries, Upstream, UpstreamLimits, UpstreamTimeouts};
 
 use crate::mcp::ServerPolicy;
 use crate::routing::{Lookup, MountTable, RouteTable};
-use crate::types::{ApiName, Dialect, Issuer, OrgNamed, OrgResource, ResourceId, RoleName, ScopeBits, ScopeSet, Selectors, Slug};
+use crate::types::{
+    ApiName, Dialect, Issuer, OrgNamed, OrgResource, ResourceId, RoleName, ScopeBits, ScopeSet, ScopeToken, Selectors, Slug,
+};
 
 /// One whole configuration. A request sees one, from its first stage to its last.
 #[derive(Debug)]
@@ -96,6 +99,19 @@ impl Config {
         let everywhere = resources.is_empty() || resources.iter().any(|r| r.as_str() == self.issuer.as_str());
         let good = self.apis.iter().filter(|api| everywhere || resources.contains(&api.resource));
         good.filter_map(|api| api.token_ttl).min()
+    }
+
+    /// What metadata names: scopes that any client may ask for, but for those that are good for nothing, as every route that needs
+    /// them is closed.
+    #[must_use]
+    pub fn advertised(&self) -> ScopeSet {
+        let closed = self.apis.iter().flat_map(|api| &api.listing).filter(|route| route.closed.is_some());
+        let closed = closed.filter_map(|route| route.scopes.as_ref()).fold(ScopeSet::default(), |all, s| all.union(s));
+        let idle = |scope: &&ScopeToken| {
+            let bits = self.catalogue.bits(&std::iter::once((*scope).clone()).collect());
+            self.apis.iter().all(|api| needing(api, scope, &bits).is_empty())
+        };
+        self.catalogue.advertised().difference(&closed.iter().filter(idle).cloned().collect())
     }
 
     /// What apps know this deployment by: its name among the sites, or its host.

@@ -16,7 +16,7 @@ use crate::record::CallerRef;
 use crate::routing::{Captures, Lookup, MethodSet};
 use crate::store::Org;
 use crate::token::{Presented, Principal, Refusal, Rejected};
-use crate::types::{ALL_TENANTS, HashedToken, PlainToken, RouteId, ScopeBits, Timestamp, TokenKind};
+use crate::types::{ALL_TENANTS, Chain, HashedToken, PlainToken, RouteId, ScopeBits, Timestamp, TokenKind};
 
 /// Proof that a request was authorized. Without one nothing can be forwarded: it is what names the upstream.
 #[derive(Debug)]
@@ -340,7 +340,7 @@ fn nobody(rejected: Rejected, of: fn(Refusal) -> Denial) -> Refused {
         Rejected::Refused { refusal, claims } => Refused { denial: of(refusal), route: None, principal: None, claims },
         Rejected::Guessing { wait } => refused(Denial::Rate { of: Counting::Guesses, wait }, None, None),
         Rejected::Fault(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "a token can't be resolved");
+            tracing::error!(error = %Chain(&error), "a token can't be resolved");
             refused(Denial::Store, None, None)
         }
     }

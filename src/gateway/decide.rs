@@ -22,7 +22,7 @@ use crate::node::Node;
 use crate::record::McpCall;
 use crate::telemetry::{Metrics, RouteMetrics};
 use crate::token::{Claims, Presented, Principal, Rejected};
-use crate::types::RouteId;
+use crate::types::{Chain, RouteId};
 
 /// What is known about a refused request.
 #[derive(Default)]
@@ -222,7 +222,7 @@ pub async fn still_allowed(node: &Node, config: &Config, permit: &Permit) -> Res
                 }),
                 Err(Rejected::Guessing { wait }) => Err(Denial::Rate { of: Counting::Guesses, wait }),
                 Err(Rejected::Fault(error)) => {
-                    tracing::error!(error = &error as &dyn std::error::Error, "a token can't be resolved");
+                    tracing::error!(error = %Chain(&error), "a token can't be resolved");
                     Err(Denial::Store)
                 }
             }

@@ -400,6 +400,9 @@ fn passed(stage: Stage, asked: &Asked<'_>, supposed: &Supposed<'_>, needed: &Sco
 fn route_says(api: &Api, id: &RouteId) -> String {
     let listed: Option<&RouteMeta> = api.listing.iter().find(|meta| meta.id == *id);
     let pattern = listed.map_or("", |meta| meta.pattern.as_str());
+    if let Some(why) = listed.and_then(|meta| meta.closed) {
+        return format!("{id} ({pattern}) is {why}.");
+    }
     match listed.map(|meta| meta.scopes.as_ref()) {
         Some(Some(scopes)) => format!("{id} ({pattern}) needs {scopes}."),
         Some(None) => format!("{id} ({pattern}) is public."),

@@ -29,6 +29,8 @@ pub struct Overload {
     late: AtomicBool,
     backlog: AtomicBool,
     store: AtomicBool,
+    /// Whether the store failed when it was last asked.
+    gone: AtomicBool,
     memory: AtomicBool,
 }
 
@@ -159,8 +161,8 @@ impl Overload {
         let coming = Shares::new(KEPT_PER_ADDRESS);
         let (places, shares) = (Places::new(places), Shares::new(limits.max_in_flight_per_address));
         let (admission, shed) = (Admission::default(), Shed::ALL.map(|_| AtomicU64::new(0)));
-        let [backlog, store, memory, late] = [false; 4].map(AtomicBool::new);
-        Self { places, shares, kept, coming, admission, shed, late, backlog, store, memory }
+        let [backlog, store, gone, memory, late] = [false; 5].map(AtomicBool::new);
+        Self { places, shares, kept, coming, admission, shed, late, backlog, store, gone, memory }
     }
 
     /// Takes a place for a request of `from`, or waits for one for a short while. Nothing is known of who asks yet, so nobody may
@@ -244,8 +246,18 @@ impl Overload {
         ];
         match adds.into_iter().find(|(strain, adds)| *adds && self.is(*strain)) {
             None => Ok(()),
-            Some((strain, _)) => Err(self.count(Shed::Strain(strain)).into()),
+            Some((strain, _)) => {
+                let shed = self.count(Shed::Strain(strain));
+                // Nobody has too much to do when the store is gone.
+                let gone = strain == Strain::StoreLatency && self.gone.load(Ordering::Acquire);
+                Err(if gone { Denial::Store } else { shed.into() })
+            }
         }
+    }
+
+    /// Notes whether the store fails, as opposed to being slow; says whether that is news.
+    pub fn store_fails(&self, fails: bool) -> bool {
+        self.gone.swap(fails, Ordering::AcqRel) != fails
     }
 
     /// Whether a signal is up.
@@ -303,8 +315,8 @@ pub const fn is_filled(held: usize, limit: usize, before: bool) -> bool {
 
 /// Whether the store is slow: it took longer than the limit.
 #[must_use]
-pub fn is_slow(took: Option<Duration>, limit: Duration) -> bool {
-    took.is_none_or(|took| took > limit)
+pub fn is_slow(took: Duration, limit: Duration) -> bool {
+    took > limit
 }
 
 #[cfg(test)]
@@ -438,10 +450,9 @@ mod tests {
     }
 
     #[test]
-    fn a_store_that_does_not_answer_is_slow() {
+    fn a_store_that_takes_longer_is_slow() {
         let limit = Duration::from_secs(1);
-        assert!(is_slow(None, limit));
-        assert!(is_slow(Some(Duration::from_secs(2)), limit));
-        assert!(!is_slow(Some(limit), limit));
+        assert!(is_slow(Duration::from_secs(2), limit));
+        assert!(!is_slow(limit, limit));
     }
 }

@@ -25,7 +25,7 @@ pub use schedule::GIVE_UP;
 use crate::config::Hook;
 use crate::node::Node;
 use crate::store::{HookDelivery, StoreError, WaitingRecord};
-use crate::types::{RecordId, Timestamp};
+use crate::types::{Chain, RecordId, Timestamp};
 
 /// How often the store is asked for something to tell.
 const POLL: Duration = Duration::from_millis(250);
@@ -49,7 +49,7 @@ pub async fn run(node: Arc<Node>, stop: CancellationToken) {
     let client = match send::client() {
         Ok(client) => client,
         Err(error) => {
-            tracing::error!(%error, "no hook is told of anything: no HTTP client can be made");
+            tracing::error!(error = %Chain(&error), "no hook is told of anything: no HTTP client can be made");
             return;
         }
     };
@@ -59,7 +59,7 @@ pub async fn run(node: Arc<Node>, stop: CancellationToken) {
         let pause = match courier.pass().await {
             Ok(()) => POLL,
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "hooks can't be served; they are later");
+                tracing::warn!(error = %Chain(&error), "hooks can't be served; they are later");
                 RETRY
             }
         };
@@ -174,8 +174,8 @@ async fn take(node: &Node, waiting: Vec<WaitingRecord>, unread: &mut Unread) -> 
                 continue;
             }
             (Err(error @ StoreError::Inconsistent { .. }), true) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::error!(error, record = %id, "no hook is told of a record: what it is about can't be read");
+                let error = Chain(&error);
+                tracing::error!(%error, record = %id, "no hook is told of a record: what it is about can't be read");
                 node.metrics.hook_records_unread.inc();
             }
             (Err(error), _) => return Err(error),
@@ -193,8 +193,8 @@ async fn attempt_all(node: Arc<Node>, client: reqwest::Client, hook: Arc<Hook>, 
     for (delivery, outcome) in claimed.iter().zip(futures::future::join_all(attempts).await) {
         if let Err(error) = outcome {
             // The lease ends, and whoever claims it then sends it again.
-            let error = &error as &dyn std::error::Error;
-            tracing::warn!(error, hook = %hook.name, record = %delivery.what.record, "the outcome of a hook can't be stored");
+            let error = Chain(&error);
+            tracing::warn!(%error, hook = %hook.name, record = %delivery.what.record, "the outcome of a hook can't be stored");
         }
     }
     ended.notify_one();

@@ -145,7 +145,7 @@ pub enum Refused {
     )]
     Unsayable,
     /// The route can't be narrowed at all.
-    #[error("This route answers for all organizations at once and is closed here")]
+    #[error("This route can't be narrowed to one organization and is closed here")]
     Route,
 }
 

@@ -31,7 +31,7 @@ use crate::gateway::seen::Seen;
 use crate::gateway::status::Form;
 use crate::node::Snapshot;
 use crate::record::{Actor, ControlEvent, McpCall, Measured, Operation};
-use crate::types::Memory;
+use crate::types::{Chain, Memory};
 use crate::web;
 
 /// A declared body up to this size is read and dropped before a refusal, so that the connection lives on and the answer is not
@@ -129,7 +129,7 @@ impl Desk<'_> {
             .journal
             .refused(&record)
             .map_err(|error| {
-                tracing::error!(error = &error as &dyn std::error::Error, "the journal refused a record");
+                tracing::error!(error = %Chain(&error), "the journal refused a record");
             })
             .is_ok()
     }
@@ -190,7 +190,7 @@ impl Desk<'_> {
         let cause = self.peer().cause(&self.front.node, Actor::default());
         let event = ControlEvent::refused(Operation::RequestPanic, "panic");
         if let Err(error) = self.front.node.store.note(None, event, &cause).await {
-            tracing::error!(error = &error as &dyn std::error::Error, "a panic could not be put on record");
+            tracing::error!(error = %Chain(&error), "a panic could not be put on record");
         }
     }
 

@@ -45,7 +45,7 @@ use crate::gateway::upstream::{Place, Tried};
 use crate::indices::Check;
 use crate::node::Node;
 use crate::record::BrokenBy;
-use crate::types::Memory;
+use crate::types::{Chain, Memory};
 
 /// What those are told that are shed, in `Retry-After`.
 const RETRY: Duration = Duration::from_secs(1);
@@ -240,7 +240,7 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
     let open = match desk.front.journal.open_call(&record::opening(&basis, &permit, &needed, would_deny.as_ref())).await {
         Ok(open) => open,
         Err(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "the journal refused a record");
+            tracing::error!(error = %Chain(&error), "the journal refused a record");
             let about = About::permitted(&api, &request, &permit, origin);
             return refuse(desk, session, Refusal { denial: Denial::Journal, about }).await;
         }

@@ -43,7 +43,7 @@ async fn listed(app: &App, who: &Operating, asked: &Asked) -> Result<Response, T
         limit: Some(most),
     };
     let report = if no_such_org { None } else { told(who.administration(app).shadow_report(query).await)?.ok() };
-    let none = ShadowReport { requests: 0, kinds: 0, truncated: false, entries: Vec::new() };
+    let none = ShadowReport { requests: 0, kinds: 0, truncated: false, entries: Vec::new(), apis: Vec::new() };
     let ShadowReport { requests, kinds: callers, mut entries, .. } = report.unwrap_or(none);
     let steps = asked.steps(&mut entries, PATH, &[("org", &slug), ("api", &api), ("span", span)]);
     let names = organizations(app, &entries).await?;

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::store::StoreError;
+use crate::types::Chain;
 
 /// An answer: data for programs, and the same in words for people and models.
 pub(super) struct Answer {
@@ -44,7 +45,7 @@ pub(super) fn result(outcome: Result<Answer, Fault>) -> CallToolResult {
         }
         Err(fault) => {
             if let Fault::Store(error) = &fault {
-                tracing::error!(error = error as &dyn std::error::Error, "a tool could not be served");
+                tracing::error!(error = %Chain(error), "a tool could not be served");
             }
             CallToolResult::error(vec![ContentBlock::text(fault.to_string())])
         }

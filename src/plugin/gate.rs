@@ -42,7 +42,7 @@ use crate::labels;
 use crate::mcp;
 use crate::node::Node;
 use crate::record::{Forwarder, McpCall, Measured};
-use crate::types::Memory;
+use crate::types::{Chain, Memory};
 
 /// Everything that a decision needs. Clones share it.
 #[derive(Clone)]
@@ -235,7 +235,7 @@ impl Gate {
         let would_deny = permit.would_deny().map(|w| w.recorded(config));
         let opening = record::opening(&basis, &permit, &needed, would_deny.as_ref());
         let call = self.journal.open_call(&opening).await.map_err(|error| {
-            tracing::error!(error = &error as &dyn std::error::Error, "the journal refused a record");
+            tracing::error!(error = %Chain(&error), "the journal refused a record");
             Denial::Journal
         })?;
         Ok(Pass {
@@ -309,7 +309,7 @@ impl Gate {
         let written = self.journal.refused(&record);
         written
             .map_err(|error| {
-                tracing::error!(error = &error as &dyn std::error::Error, "the journal refused a record");
+                tracing::error!(error = %Chain(&error), "the journal refused a record");
             })
             .is_ok()
     }

@@ -11,7 +11,7 @@ use tokio::sync::{Mutex, Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::store::{NodeRole, NodeRow, Point, SharedStore, StoreError};
-use crate::types::NodeId;
+use crate::types::{Chain, NodeId};
 
 /// How often a node in company shows that it is alive, and looks at who is not.
 const BEAT: Duration = Duration::from_secs(2);
@@ -76,7 +76,7 @@ impl Peers {
     /// Takes the row away: this node serves no more. One that can't be taken away is forgotten by the others.
     pub(super) async fn leave(&self, store: &SharedStore) {
         if let Ok(Err(error)) = tokio::time::timeout(LEAVING, store.unlist_node(&self.id)).await {
-            tracing::debug!(error = &error as &dyn std::error::Error, "this node's row stays behind");
+            tracing::debug!(error = %Chain(&error), "this node's row stays behind");
         }
     }
 
@@ -109,15 +109,15 @@ impl Peers {
             let point = *applied.borrow_and_update();
             // What could not be said now is said with the next beat; whoever waits has the lease to rely on.
             if let Err(error) = store.confirm_node(&self.id, point).await {
-                tracing::debug!(error = &error as &dyn std::error::Error, "the other nodes can't be told what was applied here");
+                tracing::debug!(error = %Chain(&error), "the other nodes can't be told what was applied here");
             }
             if let Err(error) = self.end_late(store).await {
-                tracing::debug!(error = &error as &dyn std::error::Error, "nodes that are behind can't be given up");
+                tracing::debug!(error = %Chain(&error), "nodes that are behind can't be given up");
             }
             if self.role == NodeRole::Serves && looked.elapsed() >= BEAT {
                 looked = Instant::now();
                 if let Err(error) = self.end_silent(store).await {
-                    tracing::debug!(error = &error as &dyn std::error::Error, "the other nodes can't be looked at");
+                    tracing::debug!(error = %Chain(&error), "the other nodes can't be looked at");
                 }
             }
             tokio::time::sleep(GAP).await;
@@ -188,7 +188,7 @@ impl Peers {
                     *last = Some(Look { begun, rows });
                 }
                 Err(error) => {
-                    tracing::debug!(error = &error as &dyn std::error::Error, "the other nodes can't be looked at");
+                    tracing::debug!(error = %Chain(&error), "the other nodes can't be looked at");
                     return false;
                 }
             }

@@ -19,7 +19,7 @@ use super::lease::{Known, Moment};
 use super::peers::Peers;
 use super::{KeyRing, TokenFault};
 use crate::store::{Change, FeedHead, Listing, NodeRole, Point, SharedStore, StoreError, Subject};
-use crate::types::{Clock, NodeId};
+use crate::types::{Chain, Clock, NodeId};
 
 /// How often the feed is looked at when nobody here knows of a change.
 const POLL: Duration = Duration::from_millis(20);
@@ -183,7 +183,7 @@ impl View {
                 Ok(()) => failing = false,
                 Err(error) if !failing => {
                     tracing::error!(
-                        error = &error as &dyn std::error::Error,
+                        error = %Chain(&error),
                         "the change feed can't be read; refusing requests until it can"
                     );
                     failing = true;
@@ -271,7 +271,7 @@ impl View {
                 Err(TokenFault::Store(error)) => return Err(error),
                 Err(error) => {
                     tracing::error!(
-                        error = &error as &dyn std::error::Error,
+                        error = %Chain(&error),
                         "the signing keys can't be read; keeping those known"
                     );
                 }

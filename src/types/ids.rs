@@ -18,6 +18,14 @@ pub struct IdError {
     rule: &'static str,
 }
 
+impl IdError {
+    /// What would be one, for a message that names the thing by itself.
+    #[must_use]
+    pub const fn rule(&self) -> &'static str {
+        self.rule
+    }
+}
+
 fn uuid_v7(at: Timestamp, entropy: &dyn Entropy) -> uuid::Uuid {
     let mut random = [0_u8; 10];
     entropy.fill(&mut random);

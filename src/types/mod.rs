@@ -1,5 +1,6 @@
 //! The vocabulary that every layer shares. No I/O happens here.
 
+mod chain;
 mod clock;
 mod dialect;
 mod digits;
@@ -19,6 +20,7 @@ mod template;
 mod uri;
 mod user_code;
 
+pub use chain::Chain;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use dialect::Dialect;
 pub use digits::{Digits, push_ip};

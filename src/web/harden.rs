@@ -15,6 +15,7 @@ use url::Url;
 
 use crate::node::Node;
 use crate::pages::policy::content_security_policy;
+use crate::types::Chain;
 
 /// Adds the security headers that an answer does not bring itself.
 pub async fn harden(State(node): State<Arc<Node>>, request: Request, next: Next) -> Response {
@@ -51,7 +52,7 @@ fn answer(status: StatusCode, page: &impl Template, policy: &str) -> Response {
     let html = match page.render() {
         Ok(html) => html,
         Err(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "a page could not be rendered");
+            tracing::error!(error = %Chain(&error), "a page could not be rendered");
             return StatusCode::SERVICE_UNAVAILABLE.into_response();
         }
     };

@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::Notify;
 use tollgate::record::Event;
 use tollgate::store::{AuditFilter, SharedStore, sql};
-use tollgate::types::{Clock as _, NodeId, SystemClock, SystemEntropy};
+use tollgate::types::{Clock as _, GrantId, NodeId, SystemClock, SystemEntropy};
 
 use crate::harness::gateway::{config_text, free_port, secret};
 use crate::harness::http1::{Conn, Request};
@@ -84,30 +84,34 @@ async fn recorded(store: &SharedStore) -> HashSet<String> {
 }
 
 /// A world in a directory, and everything that it takes to run the program on it.
-struct Ground {
-    upstream: Upstream,
-    store_url: String,
-    token: String,
-    public: SocketAddr,
-    config: PathBuf,
-    _dir: TempDir,
+pub struct Ground {
+    pub upstream: Upstream,
+    pub store_url: String,
+    pub token: String,
+    /// What the token belongs to.
+    pub grant: GrantId,
+    pub public: SocketAddr,
+    pub admin: SocketAddr,
+    pub config: PathBuf,
+    pub dir: TempDir,
 }
 
 impl Ground {
     /// The first gateway makes the world; the others share its store, its journal and its keys.
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let gw = Gateway::start_with(Setup { at: Some(SystemClock.now()), ..Setup::default() }).await;
-        let token = gw.caller("acme", &["reader"], "metrics:read").await.token;
+        let caller = gw.caller("acme", &["reader"], "metrics:read").await;
+        let (token, grant) = (caller.token, caller.grant.id);
         let Gateway { running, upstream, dir, store_url, .. } = gw;
         running.stop().await;
-        let public = SocketAddr::from(([127, 0, 0, 1], free_port()));
-        let listen = format!("public = \"{public}\"\nadmin = \"127.0.0.1:{}\"", free_port());
+        let [public, admin] = [(); 2].map(|()| SocketAddr::from(([127, 0, 0, 1], free_port())));
+        let listen = format!("public = \"{public}\"\nadmin = \"{admin}\"");
         let config = dir.path().join("gateway.toml");
         std::fs::write(&config, config_text(dir.path(), upstream.address, &Setup::default(), &listen)).expect("a file");
-        Self { upstream, store_url, token, public, config, _dir: dir }
+        Self { upstream, store_url, token, grant, public, admin, config, dir }
     }
 
-    async fn spawn(&self) -> Child {
+    pub async fn spawn(&self) -> Child {
         spawn(&self.config, &self.store_url, self.public).await
     }
 

@@ -32,6 +32,7 @@ mod logql;
 mod mcp;
 mod me;
 mod nodes;
+mod operations;
 mod organizations;
 mod outcomes;
 mod overload;

@@ -285,6 +285,11 @@ fn a_slow_store_closes_what_asks_it_and_nothing_else() {
     assert!(overload.set(Strain::StoreLatency, true));
     assert_eq!(refused(&overload), [true, true, false]);
     assert!(revoked(&overload), "what takes something away goes on");
+    let code = |overload: &Overload| overload.admit(None, &Method::GET, "/login").err().map(|denial| denial.code());
+    assert_eq!(code(&overload), Some("overloaded"));
+    assert!(overload.store_fails(true) && !overload.store_fails(true), "news once");
+    assert_eq!(code(&overload), Some("store_unavailable"), "that is not for want of room");
+    assert!(overload.store_fails(false));
     assert!(overload.set(Strain::StoreLatency, false) && overload.set(Strain::AuditBacklog, true));
     assert_eq!(refused(&overload), [false, true, true]);
     assert!(revoked(&overload), "what takes something away goes on");

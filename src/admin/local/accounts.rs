@@ -41,7 +41,7 @@ pub(super) async fn operators(local: &Local, page: &PageQuery) -> Result<Page<Us
 }
 
 pub(super) async fn create_org(local: &Local, new: NewOrg) -> Result<OrgView, AdminError> {
-    let slug = Slug::parse(&new.slug).map_err(|e| AdminError::invalid(format!("slug: {e}")).of(Rule::Slug))?;
+    let slug = Slug::parse(&new.slug).map_err(|e| AdminError::invalid(format!("slug: expected {}", e.rule())).of(Rule::Slug))?;
     let cause = local.cause();
     let org = Org {
         id: OrgId::generate(cause.at, &*local.node.entropy),

@@ -1,6 +1,6 @@
 //! Reading the audit log.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,7 +13,7 @@ use crate::admin::model::{AuditEntry, AuditPageView, AuditQuery, DecisionName};
 use crate::counts::{self, Asked, Counts};
 use crate::record::{AuditRecord, ControlEvent, Operation, json, summary};
 use crate::store::{AuditFilter, AuditRow, Cursor, DecisionFilter, Statuses, StoreError};
-use crate::types::{ClientId, GrantId, OrgId, RecordId, RequestId, Timestamp};
+use crate::types::{ClientId, GrantId, OrgId, RecordId, RequestId, Timestamp, UserId};
 use crate::web::{Cut, LogFile, LogReader};
 
 /// Records of a page when the query doesn't say, and the most that it may say.
@@ -41,7 +41,8 @@ pub(super) async fn search(local: &Local, query: AuditQuery) -> Result<AuditPage
     let mut told = Told::reads(local, filter.org.as_ref()).await?;
     let page = local.node.store.search_audit(&filter, after.as_ref(), limit).await?;
     told.before(orgs_of(page.rows.iter().map(|row| &row.record))).await?;
-    let records = page.rows.iter().map(|row| entry(&row.record)).collect();
+    let emails = Emails::of(local, users_of(page.rows.iter().map(|row| &row.record))).await?;
+    let records = page.rows.iter().map(|row| named(&row.record, &emails)).collect();
     Ok(AuditPageView { records, next: page.next.as_ref().map(write_cursor) })
 }
 
@@ -117,7 +118,7 @@ pub(super) async fn filter(local: &Local, query: &AuditQuery) -> Result<AuditFil
     if let Some(user) = &query.user {
         filter.user = Some(local.find_user(user).await?.id);
     }
-    let id = |what: &str, e: crate::types::IdError| AdminError::invalid(format!("{what}: {e}"));
+    let id = |what: &str, e: crate::types::IdError| AdminError::invalid(format!("{what}: expected {}", e.rule()));
     filter.client = query.client.as_deref().map(ClientId::parse).transpose().map_err(|e| id("client", e))?;
     filter.grant = query.grant.as_deref().map(GrantId::parse).transpose().map_err(|e| id("grant", e))?;
     filter.request = query.request.as_deref().map(RequestId::parse).transpose().map_err(|e| id("request", e))?;
@@ -181,6 +182,37 @@ fn read_cursor(text: &str) -> Result<Cursor, AdminError> {
         .split_once('~')
         .and_then(|(time, id)| Some(Cursor { time: Timestamp::from_millis(time.parse().ok()?), id: RecordId::parse(id).ok()? }));
     read.ok_or_else(|| AdminError::invalid("cursor: use the one of the page before"))
+}
+
+/// The addresses of users that records name by their ids.
+#[derive(Debug)]
+pub(super) struct Emails(HashMap<UserId, String>);
+
+impl Emails {
+    /// Those of all these users, in one question.
+    pub(super) async fn of(local: &Local, users: HashSet<UserId>) -> Result<Self, StoreError> {
+        let users: Vec<UserId> = users.into_iter().collect();
+        let found = if users.is_empty() { Vec::new() } else { local.node.store.emails(&users).await? };
+        Ok(Self(found.into_iter().collect()))
+    }
+
+    /// Who a row says, with the user's address in the place of the id; who is gone keeps the id.
+    pub(super) fn name(&self, who: String, record: &AuditRecord) -> String {
+        let known = record.actor.user.as_ref().and_then(|user| Some((who.strip_suffix(user.as_str())?, self.0.get(user)?)));
+        let named = known.map(|(before, email)| format!("{before}{email}"));
+        named.unwrap_or(who)
+    }
+}
+
+/// On whose behalf these records were made.
+pub(super) fn users_of<'r>(records: impl Iterator<Item = &'r AuditRecord>) -> HashSet<UserId> {
+    records.filter_map(|record| record.actor.user.clone()).collect()
+}
+
+/// A record as operators read it.
+fn named(record: &AuditRecord, emails: &Emails) -> AuditEntry {
+    let entry = entry(record);
+    AuditEntry { who: emails.name(entry.who.clone(), record), ..entry }
 }
 
 /// A record as it is shown.
@@ -247,7 +279,8 @@ impl Tail {
     async fn fresh(&mut self) -> Result<(), AdminError> {
         let fresh = self.look().await?;
         self.told.before(orgs_of(fresh.iter())).await?;
-        self.ready.extend(fresh.iter().map(entry));
+        let emails = Emails::of(&self.local, users_of(fresh.iter())).await?;
+        self.ready.extend(fresh.iter().map(|record| named(record, &emails)));
         Ok(())
     }
 

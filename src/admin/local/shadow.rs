@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Local, audit};
 use crate::admin::error::AdminError;
 use crate::admin::model::{AuditQuery, ShadowEntry, ShadowQuery, ShadowReport};
+use crate::config::Enforcement;
 use crate::record::{AuditRecord, Event, operation};
 use crate::store::{ShadowCount, ShadowFilter};
 use crate::types::UserId;
@@ -23,13 +24,21 @@ pub(super) async fn report(local: &Local, query: ShadowQuery) -> Result<ShadowRe
     }
     let search = audit::filter(local, &AuditQuery { org, since, until, ..AuditQuery::default() }).await?;
     let from = search.from.unwrap_or_else(|| local.node.now().minus(RECENT));
+    let apis = in_shadow(local, api.as_deref());
     let mut told = audit::Told::reads(local, search.org.as_ref()).await?;
     let page = local.node.store.shadow_calls(&ShadowFilter { org: search.org, api, from, to: search.to }, skip, limit).await?;
     told.before(audit::orgs_of(page.rows.iter().map(|row| &row.last))).await?;
     let mut entries: Vec<_> = page.rows.iter().filter_map(entry).collect();
     name(local, &mut entries).await?;
     let truncated = u64::from(skip) + (page.rows.len() as u64) < page.kinds;
-    Ok(ShadowReport { requests: page.calls, kinds: page.kinds, truncated, entries })
+    Ok(ShadowReport { requests: page.calls, kinds: page.kinds, truncated, entries, apis })
+}
+
+/// The APIs in shadow mode; of one that is asked about, that one or none.
+fn in_shadow(local: &Local, asked: Option<&str>) -> Vec<String> {
+    let config = local.node.config.load();
+    let shadowed = config.apis.iter().filter(|api| api.enforcement == Enforcement::Shadow);
+    shadowed.map(|api| api.name.to_string()).filter(|name| asked.is_none_or(|asked| asked == name)).collect()
 }
 
 /// The addresses of all users in one question.

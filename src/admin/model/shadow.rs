@@ -41,6 +41,9 @@ pub struct ShadowReport {
     pub truncated: bool,
     /// Each caller, route and reason once; most requests first.
     pub entries: Vec<ShadowEntry>,
+    /// The APIs that are in shadow mode now, of those that were asked about.
+    #[serde(default)]
+    pub apis: Vec<String>,
 }
 
 /// One caller at one route for one reason.

@@ -35,7 +35,7 @@ pub use self::segment::{Disk, Files, Sink};
 use super::metrics::JournalMetrics;
 use super::recover;
 use crate::record::{AuditRecord, Opening};
-use crate::types::{Clock, NodeId};
+use crate::types::{Chain, Clock, NodeId};
 
 /// How many closing lines wait in memory for a disk that recovers; the calls behind it become unknown at the next start.
 const MAX_PARKED: usize = 65_536;
@@ -99,24 +99,23 @@ impl Journal {
         clock: Arc<dyn Clock>,
         metrics: Arc<dyn JournalMetrics>,
     ) -> Result<(Self, Backlog), JournalError> {
-        Self::open_on(Box::new(Files), dir, node, options, clock, metrics)
+        Self::open_on(Box::new(Files), Hold::take(dir)?, node, options, clock, metrics)
     }
 
-    /// [`Self::open`] on another disk.
+    /// [`Self::open`] on another disk, in a directory that is held already.
     ///
     /// # Errors
-    /// As [`Self::open`].
+    /// When the directory can't be written.
     pub fn open_on(
         disk: Box<dyn Disk>,
-        dir: &Path,
+        hold: Hold,
         node: &NodeId,
         options: JournalOptions,
         clock: Arc<dyn Clock>,
         metrics: Arc<dyn JournalMetrics>,
     ) -> Result<(Self, Backlog), JournalError> {
+        let dir = hold.dir.as_path();
         let unusable = |source| JournalError::Directory { dir: dir.to_owned(), source };
-        DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(unusable)?;
-        let lock = lock(dir)?;
         let old = recover::segments(dir).map_err(unusable)?;
         let now = clock.now();
         let run = Run::new(now, node.clone());
@@ -129,8 +128,9 @@ impl Journal {
             }
         };
         let (flushes, asked) = mpsc::unbounded_channel();
+        let Hold { dir, lock } = hold;
         let shared = Shared {
-            dir: dir.to_owned(),
+            dir,
             run,
             options,
             disk,
@@ -294,7 +294,7 @@ impl Shared {
         if self.failing.load(Ordering::Relaxed) != failure.is_some() {
             self.failing.store(failure.is_some(), Ordering::Relaxed);
             if let Some(error) = failure {
-                tracing::error!(%error, "the audit journal can't be written: calls are refused");
+                tracing::error!(error = %Chain(error), "the audit journal can't be written: calls are refused");
             } else {
                 tracing::info!("the audit journal can be written again");
             }
@@ -320,7 +320,7 @@ impl Shared {
         });
         match synced {
             Ok(next) => sealed.push_back(self.current.swap(Arc::new(next))),
-            Err(error) => tracing::warn!(%error, "the audit journal can't start another file"),
+            Err(error) => tracing::warn!(error = %Chain(&error), "the audit journal can't start another file"),
         }
     }
 
@@ -350,6 +350,25 @@ impl Shared {
 impl fmt::Debug for Journal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Journal").field("dir", &self.0.dir).finish_non_exhaustive()
+    }
+}
+
+/// The directory of a journal, held: nobody else writes there before it is dropped.
+#[derive(Debug)]
+pub struct Hold {
+    dir: PathBuf,
+    lock: File,
+}
+
+impl Hold {
+    /// Takes the directory, made when missing.
+    ///
+    /// # Errors
+    /// When it can't be made or somebody else holds it.
+    pub fn take(dir: &Path) -> Result<Self, JournalError> {
+        let unusable = |source| JournalError::Directory { dir: dir.to_owned(), source };
+        DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(unusable)?;
+        Ok(Self { dir: dir.to_owned(), lock: lock(dir)? })
     }
 }
 

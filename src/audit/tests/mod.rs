@@ -202,8 +202,8 @@ impl Site {
 
     fn open_on(&self, disk: &Faults) -> (Journal, Backlog) {
         let node = NodeId::parse("node_1").unwrap();
-        Journal::open_on(Box::new(disk.clone()), self.path(), &node, self.options, self.clock.clone(), Arc::new(NoMetrics))
-            .unwrap()
+        let hold = Hold::take(self.path()).unwrap();
+        Journal::open_on(Box::new(disk.clone()), hold, &node, self.options, self.clock.clone(), Arc::new(NoMetrics)).unwrap()
     }
 
     fn segments(&self) -> Vec<PathBuf> {

@@ -103,7 +103,7 @@ async fn answer<T: DeserializeOwned>(url: &Url, request: RequestBuilder) -> Resu
 }
 
 async fn send(url: &Url, request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), CliError> {
-    let unreachable = |e: reqwest::Error| CliError::chain(&e);
+    let unreachable = |e: reqwest::Error| CliError::unanswered(&e);
     let mut response = request.send().await.map_err(unreachable)?;
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(unreachable)? {

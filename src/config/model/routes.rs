@@ -104,4 +104,24 @@ pub struct RouteMeta {
     pub scopes: Option<ScopeSet>,
     /// Whether API keys are taken there.
     pub keys: bool,
+    /// Why everything that is asked of it is refused, whatever the caller holds; `None` where it is not.
+    pub closed: Option<Closed>,
+}
+
+/// What a route that stands beside narrowed ones can't be narrowed by: it would answer for all organizations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// A label in its queries: it has no `enforce`.
+    Label,
+    /// An index in its path: it has no `index_captures`.
+    Index,
+}
+
+impl std::fmt::Display for Closed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Label => "closed: can't be narrowed by label",
+            Self::Index => "closed: can't be narrowed by index",
+        })
+    }
 }

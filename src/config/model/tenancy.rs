@@ -1,5 +1,7 @@
 //! How an API and its upstream are bound to the organization.
 
+use super::{Closed, Route};
+use crate::config::Enforce;
 use crate::types::Template;
 
 /// How requests and the upstream are bound to the organization.
@@ -11,6 +13,21 @@ pub struct Tenancy {
     pub tell: Option<Tell>,
     /// Query parameters that name a tenant to the upstream and are therefore refused.
     pub forbidden_query: Vec<String>,
+}
+
+impl Tenancy {
+    /// Why whatever is asked of a route is refused here.
+    #[must_use]
+    pub fn closes(&self, route: &Route) -> Option<Closed> {
+        if route.enforce == Some(Enforce::Nothing) {
+            return None;
+        }
+        match &self.tell {
+            Some(Tell::Label { .. }) => route.enforce.is_none().then_some(Closed::Label),
+            Some(Tell::Index { .. }) => route.index_captures.is_empty().then_some(Closed::Index),
+            _ => None,
+        }
+    }
 }
 
 /// How the upstream is told which organization it serves.

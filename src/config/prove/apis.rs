@@ -180,7 +180,9 @@ impl Prover<'_> {
         found: &mut Findings<'_>,
     ) -> (ApiKind, Rules, ScopeSet) {
         let rules = routes::http(raw, pack, tenancy, (at, self.catalogue), found);
-        let advertised = self.public(&self.catalogue.scopes(&rules.used));
+        let open = rules.listing.iter().filter(|route| route.closed.is_none()).filter_map(|route| route.scopes.as_ref());
+        let needed = open.fold(ScopeSet::default(), |all, scopes| all.union(scopes));
+        let advertised = self.public(&needed);
         (ApiKind::Http, rules, advertised)
     }
 

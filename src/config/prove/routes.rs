@@ -69,6 +69,7 @@ pub(super) fn http(
         if services::is_method(&draft.pattern, &draft.meta.methods, listed) {
             draft.route.traffic = Traffic::Calls;
         }
+        draft.meta.closed = tenancy.closes(&draft.route);
     }
     tenancy::routes(tenancy, &drafts.iter().map(|d| (d.at.clone(), &d.route)).collect::<Vec<_>>(), found);
     let rules = rules(drafts, found);
@@ -143,6 +144,7 @@ pub(super) fn mcp(name: &ApiName, invoke: &ScopeSet, (at, catalogue): (&KeyPath,
             methods: vec![Method::POST, Method::GET, Method::DELETE],
             scopes: Some(invoke.clone()),
             keys: false,
+            closed: None,
         },
         route: plain(id, Access::Scopes(catalogue.bits(invoke))),
     });
@@ -188,7 +190,14 @@ pub(super) fn own(name: &ApiName, (at, catalogue): (&KeyPath, &Catalogue), found
         let method = Method::from_bytes(rule.method.as_bytes()).ok();
         let Some(((pattern, id), method)) = pattern.zip(id).zip(method) else { continue };
         let access = scopes.as_ref().map_or(Access::Public, |scopes| Access::Scopes(catalogue.bits(scopes)));
-        let meta = RouteMeta { id: id.clone(), pattern: rule.pattern.to_owned(), methods: vec![method], scopes, keys: false };
+        let meta = RouteMeta {
+            id: id.clone(),
+            pattern: rule.pattern.to_owned(),
+            methods: vec![method],
+            scopes,
+            keys: false,
+            closed: None,
+        };
         drafts.push(Draft { at: at.clone(), pattern, meta, route: plain(id, access) });
     }
     rules(drafts, found)
@@ -251,6 +260,7 @@ fn draft(
             methods,
             scopes: (!raw.public).then_some(scopes),
             keys: raw.keys,
+            closed: None,
         },
         route: Route {
             id,

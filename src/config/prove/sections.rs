@@ -218,11 +218,24 @@ pub(super) fn store(raw: &RawConfig, root: &KeyPath, found: &mut Findings<'_>) -
         found.error(at, "is not the URL of a store", "write sqlite:PATH or postgres://HOST/DATABASE");
         return None;
     }
-    let password = url::Url::parse(text).is_ok_and(|u| u.password().is_some());
-    if inline.is_some() && password {
-        found.warn(at, "carries a password in plain text; use url_file or env:NAME");
+    if inline.is_some() && postgres && has_password(text) {
+        let way_out = "put the URL into a file of its own and say url_file = \"PATH\", or url = \"env:NAME\"";
+        found.error(at, "carries a password, and a secret must not stand in the file", way_out);
+        return None;
     }
     Some(url)
+}
+
+/// Whether the URL of a server says a password, before its host or among its parameters. What can't be read is looked at as text: a
+/// password with a character that should have been escaped is one all the same.
+fn has_password(text: &str) -> bool {
+    match url::Url::parse(text) {
+        Ok(url) => url.password().is_some() || url.query_pairs().any(|(key, _)| key == "password"),
+        Err(_) => {
+            let before_host = text.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@'));
+            before_host.is_some_and(|(who, _)| who.contains(':')) || text.contains("password=")
+        }
+    }
 }
 
 /// The deployment's secret.
@@ -233,8 +246,7 @@ pub(super) fn secret(raw: &RawConfig, root: &KeyPath, found: &mut Findings<'_>) 
         (None, None) => Some(&default),
         (_, file) => file.as_deref(),
     };
-    let made =
-        file.map_or_else(String::new, |f| format!("; to make one: (umask 077; openssl rand -base64 32 > {})", f.display()));
+    let made = file.map_or_else(String::new, first_secret);
     let read = secrets::either(found.env, (raw.keys.secret.as_deref(), file), (&at, "secret"), &mut found.warnings);
     let read = read.map_err(|mut e| {
         e.way_out.push_str(&made);
@@ -247,6 +259,18 @@ pub(super) fn secret(raw: &RawConfig, root: &KeyPath, found: &mut Findings<'_>) 
         found.error(at.key(key), "does not hold 32 bytes in base64 or hexadecimal", "make it with: openssl rand -base64 32");
     }
     secret.map(Arc::new)
+}
+
+/// What to do about a deployment's secret that is not there. A new one would end every token of a gateway that only was started
+/// from another folder.
+fn first_secret(file: &Path) -> String {
+    let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    let folder = file.parent().unwrap_or(&file).display();
+    let file = file.display();
+    format!(
+        "; relative paths start at the working directory; only for a deployment that never ran, make one: \
+         (umask 077; mkdir -p {folder}; openssl rand -base64 32 > {file})"
+    )
 }
 
 /// Lifetimes and limits of the authorization server.

@@ -109,6 +109,20 @@ fn the_example_beside_a_proxy_is_whole() {
 }
 
 #[test]
+fn the_example_in_a_container_is_reached_from_outside() {
+    let text = include_str!("../../../config/examples/container.toml").to_owned() + "\n[keys]\nsecret = \"env:KEY\"\n";
+    let (config, warnings) = Config::parse(&text, &env, 1).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(warnings, []);
+    assert!(config.listen.public.ip().is_unspecified() && config.listen.admin.ip().is_loopback());
+    assert_eq!(config.data_dir, std::path::Path::new("/data"));
+    let image = include_str!("../../../Dockerfile");
+    for port in [config.listen.public.port(), config.listen.admin.port()] {
+        assert!(image.lines().any(|line| line.starts_with("EXPOSE ") && line.contains(&port.to_string())), "{port}");
+    }
+    assert!(image.contains("VOLUME /data\n") && image.contains("TOLLGATE_CONFIG=/data/gateway.toml\n"));
+}
+
+#[test]
 fn the_development_file_is_whole() {
     let text = include_str!("../../../config/gateway.dev.toml").replace("[oauth]", "[keys]\nsecret = \"env:KEY\"\n[oauth]");
     let (config, warnings) = Config::parse(&text, &env, 1).unwrap_or_else(|e| panic!("{e}"));

@@ -359,3 +359,27 @@ fn tools_of_the_mcp_pack_need_what_their_names_say() {
         assert_eq!(policy.allows(&target, &policy.invoke), Verdict::Allowed, "what is offered to read is open: {target:?}");
     }
 }
+
+#[test]
+fn what_cant_be_narrowed_is_closed_and_its_scopes_are_not_advertised() {
+    let label = "tenant = { mode = \"label\", label = \"tenant\", value = \"{org.tenant}\" }";
+    let named = |config: &Config, all: bool| {
+        let scopes = if all { config.advertised() } else { config.apis[0].advertised.clone() };
+        ["metrics:read", "metrics:write"].map(|name| scopes.iter().any(|scope| scope.as_str() == name))
+    };
+    let (open, _) = parse(&mounted("prometheus", "")).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!((named(&open, false), named(&open, true)), ([true, true], [true, true]));
+    let (closed, warnings) = parse(&mounted("prometheus", label)).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!((named(&closed, false), named(&closed, true)), ([true, false], [true, false]));
+    let matrix = Matrix::new(&closed, &warnings).to_string();
+    let line = |start: &str| matrix.lines().find(|line| line.contains(start)).unwrap_or_else(|| panic!("{start}: {matrix}"));
+    assert!(line("x.remote_write").ends_with("(closed: can't be narrowed by label)"), "{matrix}");
+    assert!(!line("metrics:write").contains("x.remote_write"), "{matrix}");
+    // Another API where it is good for something.
+    let both = format!(
+        "{}[[apis]]\nname = \"y\"\nmount = \"/y\"\npack = \"prometheus\"\nupstream = \"u\"\n",
+        mounted("prometheus", label)
+    );
+    let (config, _) = parse(&both).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!((named(&config, false), named(&config, true)), ([true, false], [true, true]));
+}

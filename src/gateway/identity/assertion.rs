@@ -11,7 +11,7 @@ use super::{Asked, IdentityFault};
 use crate::config::Assertion;
 use crate::gateway::authorize::tenant_value;
 use crate::token::{Fingerprint, NewAssertion, Signed};
-use crate::types::Timestamp;
+use crate::types::{Chain, Timestamp};
 
 /// Bytes that the assertions of one API may take.
 const CAPACITY: u64 = 16 << 20;
@@ -63,7 +63,7 @@ pub(super) fn sign(asked: &Asked<'_>, audience: &str, lifetime: Duration) -> Res
         lifetime,
     };
     node.keys.assert(&asked.config.issuer, &new).map_err(|error| {
-        tracing::error!(error = &error as &dyn std::error::Error, api = %asked.api.name, "an assertion can't be signed");
+        tracing::error!(error = %Chain(&error), api = %asked.api.name, "an assertion can't be signed");
         IdentityFault::Unavailable
     })
 }

@@ -23,7 +23,7 @@ use crate::config::{Api, Config, Exchange, TemplateHeader};
 use crate::egress::{self, Place};
 use crate::node::Node;
 use crate::token::Principal;
-use crate::types::{ApiName, RequestId, Timestamp};
+use crate::types::{ApiName, Chain, RequestId, Timestamp};
 use assertion::Assertions;
 use exchange::Exchanger;
 
@@ -139,6 +139,6 @@ fn place(terms: &Exchange, shared: Option<&reqwest::Client>) -> Option<Place> {
 }
 
 fn made<T, E: std::error::Error + 'static>(client: Result<T, E>) -> Option<T> {
-    let said = |error: &E| tracing::error!(error = error as &dyn std::error::Error, "an authorization server can't be asked");
+    let said = |error: &E| tracing::error!(error = %Chain(error), "an authorization server can't be asked");
     client.inspect_err(said).ok()
 }

@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 
 use super::NoPeer;
 use crate::config::Endpoint;
-use crate::types::Timestamp;
+use crate::types::{Chain, Timestamp};
 
 /// How long a name that did not resolve is not asked for again by requests.
 const FAILED: Duration = Duration::from_secs(1);
@@ -119,7 +119,7 @@ impl Addresses {
         }
         let Ok(_turn) = self.turn.try_lock() else { return };
         if let Err(error) = self.ask(now).await {
-            tracing::warn!(host = %self.host, error = &error as &dyn std::error::Error, "the name of an endpoint does not resolve; its last addresses are used");
+            tracing::warn!(host = %self.host, error = %Chain(&error), "the name of an endpoint does not resolve; its last addresses are used");
         }
     }
 

@@ -23,7 +23,7 @@ pub async fn authorization_server(State(app): State<App>) -> Response {
 
 fn metadata(config: &Config) -> Value {
     let at = |path: &str| config.issuer.at(path);
-    let mut scopes: Vec<String> = config.catalogue.advertised().iter().map(ToString::to_string).collect();
+    let mut scopes: Vec<String> = config.advertised().iter().map(ToString::to_string).collect();
     scopes.push("offline_access".to_owned());
     let methods = ["none", "client_secret_basic", "client_secret_post"];
     let mut document = json!({

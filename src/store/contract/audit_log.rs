@@ -215,6 +215,29 @@ pub(crate) async fn use_of_grants_is_counted(store: SharedStore) {
     assert_eq!(facts.grant.last_used_at, Some(after(2 * day + 5)));
 }
 
+pub(crate) async fn what_is_refused_is_no_use(store: SharedStore) {
+    let world = World::new(store).await;
+    let (grant, _) = world.consent(1).await;
+    let day = DAY.as_secs();
+    let used = async |at: u64| {
+        let usage = world.store.grant_use(std::slice::from_ref(&grant.id), after(at), 1).await.expect("use");
+        let facts = world.store.grant_facts(&grant.id).await.expect("an answer").expect("the grant is there");
+        assert_eq!(usage[0].1.last_used_at, facts.grant.last_used_at, "in both places");
+        (usage[0].1.calls_per_day[0], facts.grant.last_used_at)
+    };
+    world.store.append_audit(&[call(Some(&grant), "loki", denied("insufficient_scope"), 20)]).await.expect("stored");
+    assert_eq!(used(60).await, (1, None));
+    world.store.append_audit(&[call(Some(&grant), "loki", Decision::Allowed, 30)]).await.expect("stored");
+    world.store.revoke_grant(&grant.id, None, RevokeReason::User, &cause(40)).await.expect("an answer");
+    let refused = [50, day + 7].map(|at| call(Some(&grant), "loki", denied("token_revoked"), at));
+    world.store.append_audit(&refused).await.expect("stored");
+    assert_eq!(used(60).await, (3, Some(after(30))));
+    assert_eq!(used(day + 60).await, (1, Some(after(30))));
+    // The day of the last use stays when days are forgotten, whatever was refused later.
+    world.store.expire_audit(after(500 * day)).await.expect("a number");
+    assert_eq!(used(60).await.1, Some(after(30)));
+}
+
 pub(crate) async fn old_records_expire(store: SharedStore) {
     let world = World::new(store).await;
     let (grant, _) = world.consent(1).await;

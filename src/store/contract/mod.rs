@@ -296,6 +296,7 @@ contract! {
         records_are_found_by_id_in_their_log
         histograms_count_every_record_once
         use_of_grants_is_counted
+        what_is_refused_is_no_use
         records_are_tallied
         what_shadow_mode_let_pass_is_counted_page_by_page
         a_user_reads_what_happened_to_their_account

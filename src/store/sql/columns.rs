@@ -50,7 +50,8 @@ macro_rules! grant_columns {
          g.selectors AS g_selectors, g.resources AS g_resources, g.created_at AS g_created_at, g.expires_at AS g_expires_at, \
          g.revoked_at AS g_revoked_at, g.revoke_reason AS g_revoke_reason, \
          g.revoke_detail AS g_revoke_detail, \
-         (SELECT x.last_at FROM grant_use x WHERE x.grant_id = g.id ORDER BY x.day DESC LIMIT 1) AS g_last_used_at"
+         (SELECT x.last_at FROM grant_use x WHERE x.grant_id = g.id AND x.last_at > 0 ORDER BY x.day DESC LIMIT 1) \
+         AS g_last_used_at"
     };
 }
 

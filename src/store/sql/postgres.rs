@@ -88,7 +88,7 @@ use super::bounded::{Bounded, Health, STATEMENT, Taken, Transaction, URGENT};
 use super::fault::Doing;
 use super::unusable;
 use crate::store::{SharedStore, StoreError};
-use crate::types::{Entropy, NodeId};
+use crate::types::{Chain, Entropy, NodeId};
 
 type Db = sqlx::Postgres;
 type Connection = Bounded;
@@ -150,11 +150,29 @@ pub(super) async fn open(url: &str, node: &NodeId, entropy: Arc<dyn Entropy>) ->
     let (health, options) = (Health::sound(), options.options(LIMITS));
     let pool = bounded(&health, URGENT_CONNECTIONS, ACQUIRE_URGENT).connect_lazy_with(options.clone());
     let urgent = Urgent { pool, health: Arc::clone(&health) };
-    let pool = bounded(&health, CONNECTIONS, ACQUIRE).connect_with(options).await.doing("connect to PostgreSQL")?;
+    let at = place(&options);
+    let made = bounded(&health, CONNECTIONS, ACQUIRE).connect_with(options).await;
+    let pool = made.map_err(|source| Unreached { at, source }).doing("connect to PostgreSQL")?;
     let read = Readers { pool: pool.clone(), urgent: urgent.clone(), health: Arc::clone(&health) };
     let write = Writers { pool, urgent, health };
     let (forgot, listed) = (AtomicI64::new(i64::MIN), AtomicI64::new(0));
     Ok(Arc::new(engine::Engine { write, read, entropy, forgot, listed }))
+}
+
+/// A server that was not reached, and where it was looked for: a pool that waited in vain doesn't say.
+#[derive(Debug, thiserror::Error)]
+#[error("no connection to {at}")]
+struct Unreached {
+    at: String,
+    source: sqlx::Error,
+}
+
+/// Where a server is looked for.
+fn place(options: &PgConnectOptions) -> String {
+    match options.get_socket() {
+        Some(socket) => socket.display().to_string(),
+        None => format!("{}:{}", options.get_host(), options.get_port()),
+    }
 }
 
 /// A pool that lends nothing that is thought to be lost.
@@ -237,6 +255,11 @@ impl Readers {
     }
 }
 
+/// Nothing is left to do before the last connection closes: the server keeps its own files.
+fn settle(_writers: &Writers) -> std::future::Ready<()> {
+    std::future::ready(())
+}
+
 /// Brings the schema up to date on a connection of its own, which nothing hurries: other nodes serve meanwhile, and a step may take
 /// longer than any verb. Whatever needs a table for itself waits for it briefly, and is tried again.
 async fn migrate(options: &PgConnectOptions) -> Result<(), StoreError> {
@@ -248,6 +271,7 @@ async fn migrate(options: &PgConnectOptions) -> Result<(), StoreError> {
         .acquire_timeout(ACQUIRE)
         .connect_with(options.clone().options(UNHURRIED))
         .await
+        .map_err(|source| Unreached { at: place(options), source })
         .doing("connect to PostgreSQL within 5 s (does it run, and is store.url right?)")?;
     let migrated = migrate_alone(&pool).await;
     pool.close().await;
@@ -276,7 +300,7 @@ async fn migrate_alone(pool: &PgPool) -> Result<(), StoreError> {
         match migrations.run(pool).await {
             Err(error) if tries < TRIES && is_contended(&error) => {
                 tracing::info!(
-                    error = &error as &dyn std::error::Error,
+                    error = %Chain(&error),
                     tries,
                     "a change of the schema waited too long; it is tried again"
                 );

@@ -81,15 +81,15 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
-use sqlx::SqlitePool;
 use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection as _, SqlitePool};
 
 use super::fault::Doing;
 use super::readers::{Reader, Readers};
 use super::unusable;
 use crate::store::{SharedStore, StoreError};
-use crate::types::Entropy;
+use crate::types::{Chain, Entropy};
 
 type Db = sqlx::Sqlite;
 type Connection = sqlx::SqliteConnection;
@@ -116,6 +116,9 @@ const BUSY: Duration = Duration::from_secs(5);
 /// Bytes of the file that reading connections see in place of copying them page by page: a commit makes them forget their copies,
 /// and there is one with every batch of records.
 const MAPPED: &str = "268435456";
+
+/// Writes the log into the file and empties it. It holds up who writes while it waits for who reads: not for long.
+const SETTLE: [&str; 2] = ["PRAGMA busy_timeout = 200", "PRAGMA wal_checkpoint(TRUNCATE)"];
 
 /// How often somebody who starts beside others tries again: more often than there are steps at which to lose.
 const TRIES: u32 = 50;
@@ -150,10 +153,20 @@ pub(super) async fn open(path: &str, entropy: Arc<dyn Entropy>) -> Result<Shared
     Ok(Arc::new(engine::Engine { write, read, entropy, forgot, listed }))
 }
 
-/// The connection that writes. Turning a new file to WAL fails at once, whatever the busy timeout, while another store does the
+/// The connection that writes. One whose transaction could not be ended is closed and replaced: SQLite undoes a transaction by itself
+/// when the disk is full, then there is nothing for ROLLBACK to undo, and the driver counts the transaction as open for ever.
+/// That it is asked here covers every begin and every statement alone. Turning a new file to WAL fails at once, whatever the busy timeout, while another store does the
 /// same: whoever loses tries again.
 async fn connect(options: &SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
-    let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(BUSY).test_before_acquire(false);
+    let pool = SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(BUSY)
+        .test_before_acquire(false)
+        // What a dropped transaction left to undo was undone, or not, when its connection came back.
+        .before_acquire(|connection, _| {
+            let ended = !connection.is_in_transaction();
+            Box::pin(async move { Ok(ended) })
+        });
     for _ in 1..TRIES {
         match pool.clone().connect_with(options.clone()).await {
             Err(e) if is_busy(&e) => tokio::time::sleep(PAUSE).await,
@@ -168,8 +181,23 @@ async fn urgent_writer(writers: &Writers) -> Result<Writer, StoreError> {
     writers.acquire().await.doing("take a connection")
 }
 
+/// Puts what the log beside the file holds into the file, so that a stopped store is one file: a log that stays would be read into
+/// whatever file is put in this one's place. Who reads in another process may be in the way, and is not kept waiting; then the log is
+/// theirs to tidy up.
+async fn settle(writers: &Writers) {
+    let Ok(mut connection) = writers.acquire().await else { return };
+    for statement in SETTLE {
+        if let Err(error) = sqlx::query(statement).execute(&mut *connection).await {
+            tracing::warn!(
+                error = %Chain(&error),
+                "the store's file could not be completed: what is in the -wal beside it belongs to it"
+            );
+        }
+    }
+}
+
 /// `SQLITE_BUSY`, whose extended codes have it in their low byte.
-fn is_busy(error: &sqlx::Error) -> bool {
+pub(super) fn is_busy(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|e| e.code()?.parse::<u32>().ok());
     code.is_some_and(|code| code & 0xFF == 5)
 }

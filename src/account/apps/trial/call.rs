@@ -16,7 +16,7 @@ use crate::account::{Called, Sent, StandIn};
 use crate::config::{Config, RouteMeta};
 use crate::pages::texts::{Text, trial as texts};
 use crate::pages::views::{BodyKind, CallAnswer, EnteredCall};
-use crate::types::RequestId;
+use crate::types::{Chain, RequestId};
 use crate::web::{Params, Trouble};
 
 /// How much of a body a page shows, bytes.
@@ -80,7 +80,7 @@ impl Caller<'_> {
 
     async fn raw(&self, sent: Sent) -> Result<Called, Text> {
         self.stand_in.call(sent, &self.token).await.map_err(|error| {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the first call of a test got no answer");
+            tracing::warn!(error = %Chain(&error), "the first call of a test got no answer");
             texts::no_answer()
         })
     }

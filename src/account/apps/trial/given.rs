@@ -45,7 +45,7 @@ impl<'a> Given<'a> {
         let config = &self.visit.config;
         let plain = config.apis.iter().filter(|api| matches!(api.kind, ApiKind::Http));
         let all = plain.flat_map(|api| api.listing.iter().map(move |route| (&**api, route)));
-        let usable = all.filter(|(_, route)| {
+        let usable = all.filter(|(_, route)| route.closed.is_none()).filter(|(_, route)| {
             let needed = route.scopes.as_ref().map(|scopes| config.catalogue.bits(scopes));
             needed.is_some_and(|bits| self.application.now.covers(&bits))
         });

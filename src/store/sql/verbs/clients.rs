@@ -186,7 +186,7 @@ macro_rules! select_machines {
             ", ",
             policy_columns!("c.org_id"),
             ", m.roles AS m_roles, (SELECT MAX(x.last_at) FROM grants g JOIN grant_use x ON x.grant_id = g.id \
-             WHERE g.client_id = c.id AND g.org_id = c.org_id) AS last_used_at, ",
+             WHERE g.client_id = c.id AND g.org_id = c.org_id AND x.last_at > 0) AS last_used_at, ",
             barred!("c.id", "c.subject_id", "c.org_id"),
             " AS barred FROM clients c JOIN users u ON u.id = c.subject_id \
              LEFT JOIN memberships m ON m.org_id = c.org_id AND m.user_id = c.subject_id \

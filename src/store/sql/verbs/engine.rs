@@ -8,7 +8,9 @@ use async_trait::async_trait;
 
 use super::super::audit_row::control;
 use super::super::fault::Doing;
-use super::{BEGIN, Connection, Reader, Readers, Transaction, Writer, Writers, audit_log, feed, hooks, strangers, urgent_writer};
+use super::{
+    BEGIN, Connection, Reader, Readers, Transaction, Writer, Writers, audit_log, feed, hooks, settle, strangers, urgent_writer,
+};
 use crate::record::{Actor, AuditRecord, Cause, ControlEvent, Written};
 use crate::store::{Store, StoreError, Subject};
 use crate::types::{Entropy, OrgId};
@@ -105,15 +107,19 @@ impl Store for Engine {
             .fetch_one(&mut *self.reader().await?)
             .await
             .doing("read the heartbeat")?;
+        // As verbs write: a connection may do single statements and no transaction.
+        let mut tx = self.write.begin_with(BEGIN).await.doing("begin a transaction")?;
         sqlx::query("UPDATE heartbeat SET beats = beats + 1 WHERE one = 1")
-            .execute(&mut *self.writer().await?)
+            .execute(&mut *tx)
             .await
-            .doing("write the heartbeat")
-            .map(drop)
+            .doing("write the heartbeat")?;
+        tx.commit().await.doing("commit the heartbeat")
     }
 
     async fn close(&self) {
-        self.write.close().await;
+        // Whoever closes last tidies up beside a file, and that takes one who may write.
         self.read.close().await;
+        settle(&self.write).await;
+        self.write.close().await;
     }
 }

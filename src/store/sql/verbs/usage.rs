@@ -26,6 +26,7 @@ const HOUR: i64 = 3_600_000;
 struct Added {
     calls: i64,
     denied: i64,
+    /// When the last one was allowed; 0 when none was. What was refused used nothing, were it only that the grant has ended.
     last_at: i64,
 }
 
@@ -44,21 +45,22 @@ pub(super) async fn count<'r>(
         let today = day(record.time);
         let added = days.entry((grant, today)).or_insert(Added { calls: 0, denied: 0, last_at: 0 });
         added.calls += 1;
-        added.denied += i64::from(!call.decision.is_allowed());
+        if !call.decision.is_allowed() {
+            added.denied += 1;
+            continue;
+        }
         added.last_at = added.last_at.max(record.time.millis());
         if let (Some(org), Some(client)) = (&record.org, &record.actor.client) {
             let (first, last) = clients.entry((org, client)).or_insert((today, record.time.millis()));
             (*first, *last) = (today.min(*first), record.time.millis().max(*last));
         }
-        if let Some(key) = record.actor.token.as_deref().filter(|t| call.decision.is_allowed() && ApiKeyId::is_generated(t)) {
+        if let Some(key) = record.actor.token.as_deref().filter(|t| ApiKeyId::is_generated(t)) {
             let last = keys.entry(key).or_insert(record.time);
             *last = record.time.max(*last);
         }
-        if call.decision.is_allowed() {
-            for scope in call.scopes_needed.iter() {
-                let last = scopes.entry((grant, scope)).or_insert(today);
-                *last = today.max(*last);
-            }
+        for scope in call.scopes_needed.iter() {
+            let last = scopes.entry((grant, scope)).or_insert(today);
+            *last = today.max(*last);
         }
     }
     if days.is_empty() {
@@ -88,6 +90,9 @@ async fn write_days(connection: &mut Connection, days: &BTreeMap<(&GrantId, i64)
 /// out: who ends a hundred thousand of them keeps no record from arriving, and its next call notes it.
 async fn write_idling(connection: &mut Connection, days: &BTreeMap<(&GrantId, i64), Added>) -> Result<(), StoreError> {
     for ((grant, _), added) in days {
+        if added.last_at == 0 {
+            continue;
+        }
         let mut query = QueryBuilder::<Db>::new("UPDATE grants SET idle_since = ");
         query.push_bind(added.last_at).push(" WHERE id = (SELECT g.id FROM grants g WHERE g.id = ").push_bind(grant.as_str());
         query.push(" AND g.idle_since < ").push_bind(added.last_at - HOUR).push(PASS).push(")");
@@ -150,7 +155,8 @@ pub(super) async fn of_grants(
         for row in query.build().fetch_all(&mut *connection).await.doing("read the use of grants")? {
             let fields = Fields::of(&row, "grant_use", "day");
             let Some(one) = of_row(&fields, &places, &mut found)? else { continue };
-            one.last_used_at = one.last_used_at.max(Some(fields.time("last_at")?));
+            let used = Some(fields.time("last_at")?).filter(|at| at.millis() > 0);
+            one.last_used_at = one.last_used_at.max(used);
             let place = usize::try_from(fields.value::<i64>("day")? - first).ok();
             if let Some(calls) = place.and_then(|p| one.calls_per_day.get_mut(p)) {
                 *calls = fields.count("calls")?;
@@ -185,11 +191,12 @@ fn scope(row: &Row) -> Result<(ScopeToken, Timestamp), StoreError> {
     Ok((fields.parsed("scope", ScopeToken::parse)?, start_of(fields.value("last_day")?)))
 }
 
-/// The days before `$1`, but for each grant's last one: it says when the grant was last used.
+/// The days before `$1`, but for each grant's last one on which something was allowed: it says when the grant was last used.
 const OLD_DAYS: Old = Old {
     table: "grant_use",
     key: "grant_id, day",
-    which: "t.day < $1 AND EXISTS (SELECT 1 FROM grant_use n WHERE n.grant_id = t.grant_id AND n.day > t.day)",
+    which: "t.day < $1 AND (t.last_at = 0 OR EXISTS (SELECT 1 FROM grant_use n WHERE n.grant_id = t.grant_id AND n.day > t.day \
+            AND n.last_at > 0))",
 };
 
 /// Forgets the days before `before`, once a day: the last days of grants that nobody uses stay, and are looked at each time.
