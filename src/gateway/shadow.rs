@@ -177,6 +177,7 @@ fn unmatched() -> Route {
         index_body: None,
         operation: None,
         enforce: None,
+        blind_to: Vec::new(),
         rates: Vec::new(),
         max_concurrent: None,
         max_body: None,

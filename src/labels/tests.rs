@@ -260,6 +260,26 @@ fn several_labels_hold_together() {
     assert_eq!(left, r#"{"data":{"alerts":[{"labels":{"team":"c.d","tenant":"a"}}]}}"#);
 }
 
+/// The query alone is not enough: Thanos hands it on without the label of the tenant.
+#[test]
+fn exemplars_lose_what_is_not_the_organizations() {
+    let asked = |query| enforce(Some(Enforce::PromqlExemplars), &label(), &asked(query, None));
+    let Rewritten { query, answer, .. } = asked("query=up&start=1").expect("enforceable");
+    assert_eq!(decoded(&query.expect("a query")), [r#"query=up{tenant="a"}"#, "start=1"]);
+    let mut filter = answer.expect("a filter");
+    let all = r#"{"status":"success","data":[{"seriesLabels":{"tenant":"a"},"exemplars":[{"labels":{"trace_id":"1"}}]},
+        {"seriesLabels":{"tenant":"b"},"exemplars":[{"labels":{"tenant":"a"}}]},{"seriesLabels":{}},{"labels":{"tenant":"a"}}]}"#;
+    filter.push(all.as_bytes()).expect("room");
+    let left = r#"{"data":[{"exemplars":[{"labels":{"trace_id":"1"}}],"seriesLabels":{"tenant":"a"}}],"status":"success"}"#;
+    assert_eq!(filter.finish().expect("JSON"), left);
+    for odd in [r#"{"status":"success"}"#, r#"{"data":{}}"#] {
+        let mut filter = asked("query=up").expect("enforceable").answer.expect("a filter");
+        filter.push(odd.as_bytes()).expect("room");
+        assert_eq!(filter.finish().expect_err("another form"), Unfiltered::Form, "{odd}");
+    }
+    assert_eq!(asked("start=1").map(drop).expect_err("no query"), Refused::Missing);
+}
+
 #[test]
 fn parameters_are_found_in_url_and_form() {
     let to = |how, query, body| {
@@ -368,6 +388,8 @@ fn answers_lose_what_is_not_the_organizations() {
     for odd in ["", "[]", "{}", r#"{"data":[]}"#, r#"{"data":{"groups":{}}}"#, r#"{"data":{"groups":[{}]}}"#] {
         assert_eq!(filtered(Enforce::PromqlRules, odd), Err(Unfiltered::Form), "{odd}");
     }
+    let none = filtered(Enforce::PromqlAlerts, r#"{"data":{"alerts":null}}"#);
+    assert_eq!(none.as_deref(), Ok(r#"{"data":{"alerts":[]}}"#), "so Thanos says that there is none");
     assert_eq!(filtered(Enforce::PromqlAlerts, &" ".repeat(17 << 20)), Err(Unfiltered::TooLarge));
 }
 

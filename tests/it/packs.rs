@@ -72,6 +72,16 @@ fn told(pack: &str) -> Option<&'static str> {
     }
 }
 
+/// What the upstream answers with everybody's, whatever tenant it is told, is refused or narrowed (`blind.rs`).
+fn is_blind(pack: &str, path: &str) -> bool {
+    let (api, paths): (&str, &[&str]) = match pack {
+        "thanos" => ("/api/v1/", &["rules", "alerts", "query_exemplars", "metadata", "stores", "targets"]),
+        "jaeger" => ("/api/metrics/", &["latencies", "calls", "errors", "minstep"]),
+        _ => return false,
+    };
+    path.starts_with("/jaeger.api_v2.metrics.") || path.strip_prefix(api).is_some_and(|path| paths.contains(&path))
+}
+
 /// Everything that a route of these packs may need.
 fn everything(packs: &[&str]) -> String {
     let needs = packs.iter().flat_map(|pack| rows(pack)).filter(Row::is_allowed);
@@ -141,7 +151,7 @@ async fn every_row_of_every_table_holds_at_the_running_gate() {
     gw.upstream.force(Some("cookie"));
     let mut allowed = 0;
     for pack in packs() {
-        for row in rows(pack) {
+        for row in rows(pack).into_iter().filter(|row| !is_blind(pack, &row.path)) {
             let (at, before) = (format!("{pack}: {} {}", row.method, row.path), gw.upstream.count());
             let status = send(&gw, pack, &row, &ada.token).await.status;
             let expected = match row.needs.as_str() {
@@ -185,7 +195,7 @@ async fn every_call_of_every_table_holds_at_the_root() {
     let mut conn = http2::Conn::open(gw.running.public).await;
     for pack in SERVICES.iter().map(|(pack, _)| *pack).chain(["otlp-grpc"]) {
         for row in rows(pack).into_iter().filter(Row::is_call) {
-            for (caller, passes) in [(&ada, row.is_allowed()), (&bob, false)] {
+            for (caller, passes) in [(&ada, row.is_allowed() && !is_blind(pack, &row.path)), (&bob, false)] {
                 let (at, before) = (format!("{pack}: {}", row.path), collector.count());
                 let bearer = format!("Bearer {}", caller.token);
                 let headers = [("content-type", "application/grpc"), ("te", "trailers"), ("authorization", bearer.as_str())];

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::TemplateHeader;
-use crate::config::{Enforce, IndexBody, Per, RouteErrors, RouteUpgrade};
+use crate::config::{Enforce, IndexBody, Per, RouteErrors, RouteUpgrade, TellMode};
 use crate::types::{RouteId, ScopeBits, ScopeSet};
 
 /// A rule inside an API.
@@ -31,6 +31,8 @@ pub struct Route {
     pub operation: Option<String>,
     /// Where a request names series or streams; without it, label tenancy refuses it.
     pub enforce: Option<Enforce>,
+    /// Ways of telling the organization that its upstream does not look at here.
+    pub blind_to: Vec<TellMode>,
     /// How often it may be called, besides the rates of its API.
     pub rates: Vec<Rate>,
     /// Requests that it serves at one time.

@@ -1,5 +1,6 @@
 //! How an API and its upstream are bound to the organization.
 
+use crate::config::TellMode;
 use crate::types::Template;
 
 /// How requests and the upstream are bound to the organization.
@@ -22,6 +23,8 @@ pub enum Tell {
         name: http::HeaderName,
         /// `{org.tenant}`, `{org.id}`, `{org.slug}` are replaced.
         template: Template,
+        /// The label that has the same value, for routes whose upstream does not look at the header.
+        label: Option<String>,
     },
     /// By what is put before the path.
     PathPrefix {
@@ -44,6 +47,18 @@ pub enum Tell {
         /// After it; never empty.
         after: String,
     },
+}
+
+impl Tell {
+    /// The way, where an upstream may be blind to it.
+    #[must_use]
+    pub const fn mode(&self) -> Option<TellMode> {
+        match self {
+            Self::Header { .. } => Some(TellMode::Header),
+            Self::PathPrefix { .. } => Some(TellMode::PathPrefix),
+            Self::Label { .. } | Self::Index { .. } => None,
+        }
+    }
 }
 
 /// What names an organization to an upstream.

@@ -6,7 +6,7 @@ use http::Method;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{RawHeader, RawRouteTimeouts, RouteErrors, RouteUpgrade};
+use super::{RawHeader, RawRouteTimeouts, RouteErrors, RouteUpgrade, TellMode};
 use crate::config::list::List;
 use crate::config::written::{ByteSize, Written};
 use crate::types::{RouteId, ScopeToken};
@@ -69,6 +69,10 @@ pub struct RawRoute {
     /// Where a request names series or streams, so that `tenant.mode = "label"` can narrow it. Without it the route is refused
     /// in that mode.
     pub enforce: Option<Enforce>,
+    /// Ways of `tenant.mode` that its upstream does not look at here: it answers with everybody's whatever it is told. In these
+    /// modes the route is narrowed as `enforce` says where the tenant has a `label`, and refused otherwise.
+    #[serde(default)]
+    pub blind_to: Vec<TellMode>,
     /// What its connections turn into. Offers to change protocols are taken nowhere else, and other requests are refused here.
     pub upgrade: Option<RouteUpgrade>,
     /// How its refusals are written, where not as problem details (RFC 9457).
@@ -86,6 +90,8 @@ pub enum Enforce {
     Nothing,
     /// The parameter `query` is PromQL.
     PromqlQuery,
+    /// The parameter `query` is PromQL, and the answer lists exemplars of Prometheus; those of other series are taken out.
+    PromqlExemplars,
     /// The parameters `match[]` are series selectors; without one, all series of the organization.
     PromqlMatch,
     /// The answer lists rules of Prometheus; the others are taken out.
