@@ -23,6 +23,27 @@ upstream = "plain"
 tenant = { mode = "header", name = "THANOS-TENANT", value = "{org.tenant}" }
 "#;
 
+/// A cluster of `VictoriaMetrics`, where the path tells the tenant, one that tells it by a label, and a Jaeger.
+const OTHERS: &str = r#"
+[[apis]]
+name = "cluster"
+mount = "/cluster"
+pack = "victoriametrics"
+upstream = "plain"
+tenant = { mode = "path_prefix", value = "/{operation}/{org.tenant}" }
+[[apis]]
+name = "single"
+mount = "/single"
+pack = "victoriametrics"
+upstream = "plain"
+tenant = { mode = "label", label = "tenant_id", value = "{org.tenant}" }
+[[apis]]
+name = "jaeger"
+mount = "/jaeger"
+pack = "jaeger"
+upstream = "plain"
+"#;
+
 /// What a Thanos answers that does not look at the header.
 const RULES: &str = r#"{"status":"success","data":{"groups":[{"name":"g","file":"f","rules":[{"name":"ours","labels":{"tenant_id":"tenant-acme"}},{"name":"theirs","labels":{"tenant_id":"tenant-beta"}},{"name":"nobodys","labels":{}}]}]}}"#;
 const ALERTS: &str = r#"{"status":"success","data":{"alerts":[{"labels":{"alertname":"theirs","tenant_id":"tenant-beta"}},{"labels":{"alertname":"ours","tenant_id":"tenant-acme"}}]}}"#;
@@ -90,5 +111,32 @@ async fn what_cannot_be_narrowed_by_the_label_is_closed() {
     assert_eq!(gw.upstream.count(), 0);
     let query = conn.ask(&said("GET", "/bare/api/v1/query?query=up", &caller, "{}")).await;
     assert_eq!(query.status, 200, "{query:?}");
+    gw.running.stop().await;
+}
+
+/// vmselect hands rules and alerts to its vmalert without the tenant, and the metrics store of Jaeger knows none.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_cluster_or_a_jaeger_tells_everybody_is_closed() {
+    let (gw, caller, mut conn) = start(OTHERS, "metrics:read rules:read alerts:read traces:read").await;
+    for path in [
+        "/cluster/prometheus/api/v1/rules",
+        "/cluster/prometheus/api/v1/alerts",
+        "/jaeger/api/metrics/calls?service=x",
+        "/jaeger/api/metrics/latencies?service=x&quantile=0.5",
+        "/jaeger/api/metrics/errors?service=x",
+    ] {
+        let response = conn.ask(&said("GET", path, &caller, RULES)).await;
+        assert_eq!(refused(&response), (403, Some("route_not_enforceable".into())), "{path} {response:?}");
+        assert_eq!(reason(&gw.record_of(&response).await), "route_not_enforceable", "{path}");
+    }
+    assert_eq!(gw.upstream.count(), 0);
+    let query = conn.ask(&said("GET", "/cluster/prometheus/api/v1/query?query=up", &caller, "{}")).await;
+    let target = gw.upstream.last().target();
+    assert_eq!((query.status, target.as_str()), (200, "/select/tenant-acme/prometheus/api/v1/query?query=up"));
+    // A single node is narrowed by the label, as ever.
+    let rules = conn.ask(&said("GET", "/single/prometheus/api/v1/rules", &caller, RULES)).await;
+    assert!(rules.status == 200 && rules.text().contains("ours") && !rules.text().contains("theirs"), "{rules:?}");
+    let traces = conn.ask(&said("GET", "/jaeger/api/v3/services", &caller, "{}")).await;
+    assert_eq!((traces.status, gw.upstream.last().values("x-tenant")), (200, vec!["tenant-acme".to_owned()]));
     gw.running.stop().await;
 }

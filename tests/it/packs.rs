@@ -76,6 +76,7 @@ fn told(pack: &str) -> Option<&'static str> {
 fn is_blind(pack: &str, path: &str) -> bool {
     let (api, paths): (&str, &[&str]) = match pack {
         "thanos" => ("/api/v1/", &["rules", "alerts", "query_exemplars", "metadata", "stores", "targets"]),
+        "victoriametrics" => ("/prometheus/api/v1/", &["rules", "alerts"]),
         "jaeger" => ("/api/metrics/", &["latencies", "calls", "errors", "minstep"]),
         _ => return false,
     };
