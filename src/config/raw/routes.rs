@@ -114,7 +114,8 @@ pub enum Enforce {
     AlertmanagerSilenceId,
 }
 
-/// How a body names indices, where `tenant.mode` is `"index"`. Other bodies are documents, and pass as they are.
+/// How a body names indices, where `tenant.mode` is `"index"`. Other bodies are documents, and pass as they are. Where the path names
+/// no index (no `index_captures`), every line or document of a list has to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum IndexBody {
@@ -124,6 +125,8 @@ pub enum IndexBody {
     Searches,
     /// Lines of `_bulk`: what is done with which index, and the document.
     Bulk,
+    /// One list of `_mget`, at most 1 MiB of JSON: documents by index and id.
+    Documents,
 }
 
 /// What is different from a route of a pack.
