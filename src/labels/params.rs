@@ -66,7 +66,7 @@ pub fn enforce(how: Option<Enforce>, labels: &Labels, asked: &Asked<'_>) -> Resu
         }
         Enforce::LogqlQuery => pair.query(|q| logql::query(q, labels))?.ok_or(Refused::Missing)?,
         Enforce::LogqlOptional => {
-            if pair.query(|q| logql::query(q, labels))?.is_none() {
+            if pair.query(|q| logql::streams(q, labels))?.is_none() {
                 pair.url.push("query", format!("{{{labels}}}"));
             }
         }
