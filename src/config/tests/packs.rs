@@ -1,4 +1,6 @@
-//! What the packs let through, held against the upstreams' own route lists in `packs/*.txt`.
+//! What the packs let through, request by request in `packs/*.txt`, and held against the upstreams' own route lists.
+
+mod upstreams;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
