@@ -43,7 +43,7 @@ pub use model::{
     Tenancy, Traffic, Upstream, UpstreamLimits, UpstreamTimeouts,
 };
 pub use quickstart::{Quickstart, ToolRule};
-pub use raw::{Enforce, Enforcement, HookEvent, IndexBody, Per, RouteErrors, RouteUpgrade, UpstreamProtocol};
+pub use raw::{Enforce, Enforcement, HookEvent, IndexBody, Per, RouteErrors, RouteUpgrade, TellMode, UpstreamProtocol};
 pub use secrets::{Environment, ProcessEnvironment};
 pub use tls::{CertificateFiles, ListenMaterial, ListenTls, ServerCertificate, UpstreamTls, provider};
 pub use whereabouts::Whereabouts;

@@ -351,7 +351,8 @@ impl Api {
     /// Whether bodies of its requests or answers may be read as a whole before they go on.
     #[must_use]
     pub fn holds_bodies(&self) -> bool {
-        let by_body = matches!(self.tenancy.tell, Some(Tell::Label { .. } | Tell::Index { .. }));
+        let by_body =
+            matches!(self.tenancy.tell, Some(Tell::Label { .. } | Tell::Index { .. } | Tell::Header { label: Some(_), .. }));
         by_body || matches!(self.kind, ApiKind::Mcp(_)) || !self.tenancy.forbidden_query.is_empty()
     }
 

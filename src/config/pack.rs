@@ -48,6 +48,9 @@ pub struct RawPack {
     pub scopes: BTreeMap<String, RawScope>,
     /// How its upstream is told the organization, unless the API says otherwise.
     pub tenant: Option<RawTenant>,
+    /// What its upstream has to be started with to look at the tenant: without it, it answers with everybody's. A warning says so
+    /// until the API has a `tenant` of its own.
+    pub tenant_wants: Option<String>,
     /// Query parameters that name a tenant to the upstream.
     #[serde(default)]
     pub forbidden_query: Vec<String>,

@@ -165,7 +165,7 @@ fn gate(raw: &mut RawConfig, name: ApiName, endpoint: Endpoint) {
         api.pack = Some(text.clone());
         if !pack::tells_tenant(&text) {
             let name = Written(HeaderName::from_static("x-scope-orgid"));
-            api.tenant = Some(RawTenant::Header { name, value: "{org.tenant}".to_owned() });
+            api.tenant = Some(RawTenant::Header { name, value: "{org.tenant}".to_owned(), label: None });
         }
     } else {
         generic(raw, &mut api);
@@ -233,6 +233,7 @@ fn generic(raw: &mut RawConfig, api: &mut RawApi) {
             timeouts: RawRouteTimeouts::default(),
             operation: None,
             enforce: None,
+            blind_to: Vec::new(),
             upgrade: None,
             errors: None,
             headers: List::default(),

@@ -26,7 +26,7 @@ pub use identity::{RawAssertion, RawAuthentication, RawExchange, RawHeader};
 pub use needs::{RawAllowed, RawDeny, RawNeed, RawRule, RawValue};
 pub use protocol::{RouteErrors, RouteUpgrade, UpstreamProtocol};
 pub use routes::{Enforce, IndexBody, Per, RawChange, RawOverride, RawRate, RawRemove, RawRoute};
-pub use tenancy::RawTenant;
+pub use tenancy::{RawTenant, TellMode};
 pub use tls::{RawCertificate, RawTls, RawUpstreamTls};
 pub use upstreams::{
     RawBreaker, RawChecks, RawEjection, RawEndpoint, RawInject, RawRetries, RawRouteTimeouts, RawTimeouts, RawUpstream,

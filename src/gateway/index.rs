@@ -8,7 +8,7 @@ use pingora::http::RequestHeader;
 
 use super::authorize::{Permit, tenant_value};
 use super::denial::Denial;
-use crate::config::{Api, Enforce, OrgName, Route, Tell};
+use crate::config::{Api, Enforce, IndexBody, OrgName, Route, Tell};
 use crate::indices::{self, Check, Coding, Prefix};
 use crate::labels;
 use crate::routing::Captures;
@@ -33,7 +33,9 @@ fn prefix(api: &Api, org: &Org) -> Result<Option<Prefix>, Denial> {
 pub(super) fn bind(api: &Api, route: &Route, captures: &Captures<'_, '_>, org: &Org) -> Result<(), Denial> {
     let Some(prefix) = prefix(api, org)?.filter(|_| route.enforce != Some(Enforce::Nothing)) else { return Ok(()) };
     if route.index_captures.is_empty() {
-        return Err(Denial::Selector(labels::Refused::Route));
+        // Every line of such a body names its own: what looks at it sees to that.
+        let lists = matches!(route.index_body, Some(IndexBody::Searches | IndexBody::Bulk | IndexBody::Documents));
+        return if lists { Ok(()) } else { Err(Denial::Selector(labels::Refused::Route)) };
     }
     let own = |capture: &String| captures.value(capture).is_some_and(|names| prefix.covers(names));
     if route.index_captures.iter().all(own) { Ok(()) } else { Err(foreign(&prefix)) }
@@ -44,10 +46,15 @@ pub(super) fn bind(api: &Api, route: &Route, captures: &Captures<'_, '_>, org: &
 /// # Errors
 /// When it can't be looked at.
 pub fn check(permit: &Permit, headers: &HeaderMap, has_body: bool, memory: &Arc<Memory>) -> Result<Option<Check>, Denial> {
-    let (Some(kind), Some(principal), true) = (permit.rule().index_body, permit.principal(), has_body) else { return Ok(None) };
+    let (rule, unread) = (permit.rule(), Denial::Selector(labels::Refused::NotJson));
+    let (Some(kind), Some(principal)) = (rule.index_body, permit.principal()) else { return Ok(None) };
     let Some(prefix) = prefix(permit.api(), &principal.org)? else { return Ok(None) };
-    let coding = Coding::of_json(headers).ok_or(Denial::Selector(labels::Refused::NotJson))?;
-    Ok(Some(Check::new(prefix, kind, coding, memory)))
+    let named = !rule.index_captures.is_empty() || rule.enforce == Some(Enforce::Nothing);
+    if !has_body {
+        return if named { Ok(None) } else { Err(unread) };
+    }
+    let check = Check::new(prefix, kind, Coding::of_json(headers).ok_or(unread)?, memory);
+    Ok(Some(if named { check } else { check.at_the_root() }))
 }
 
 /// What a body is refused for.

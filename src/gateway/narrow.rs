@@ -39,9 +39,17 @@ pub fn labels(permit: &Permit) -> Result<Option<Labels>, Denial> {
     Ok(Labels::of(labels))
 }
 
-/// What an upstream that holds everybody's series tells organizations apart by.
+/// What an upstream that holds everybody's series tells organizations apart by: always, or where it does not look at what else it
+/// is told.
 fn of_organization(permit: &Permit) -> Result<Option<Label>, Refused> {
-    let Some(Tell::Label { label, template }) = &permit.api().tenancy.tell else { return Ok(None) };
+    let is_blind = |tell: &Tell| tell.mode().is_some_and(|mode| permit.rule().blind_to.contains(&mode));
+    let (label, template) = match &permit.api().tenancy.tell {
+        None => return Ok(None),
+        Some(Tell::Label { label, template }) => (label, template),
+        Some(tell) if !is_blind(tell) => return Ok(None),
+        Some(Tell::Header { label: Some(label), template, .. }) => (label, template),
+        Some(_) => return Err(Refused::Route),
+    };
     match (permit.rule().enforce, permit.principal()) {
         (None, _) | (_, None) => Err(Refused::Route),
         (Some(_), Some(principal)) => Label::new(label, identity::of_org(template, permit, &principal.org)).map(Some),

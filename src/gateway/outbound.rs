@@ -134,7 +134,7 @@ fn value(text: &str) -> Result<HeaderValue> {
 const REQUEST_ID: HeaderName = super::respond::REQUEST_ID;
 
 fn tell(headers: &mut HeaderMap, permit: &Permit) -> Result<()> {
-    let Some(Tell::Header { name, template }) = &permit.api().tenancy.tell else { return Ok(()) };
+    let Some(Tell::Header { name, template, .. }) = &permit.api().tenancy.tell else { return Ok(()) };
     headers.remove(name);
     if let Some(principal) = permit.principal() {
         headers.insert(name.clone(), value(&identity::of_org(template, permit, &principal.org))?);

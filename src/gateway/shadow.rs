@@ -177,6 +177,7 @@ fn unmatched() -> Route {
         index_body: None,
         operation: None,
         enforce: None,
+        blind_to: Vec::new(),
         rates: Vec::new(),
         max_concurrent: None,
         max_body: None,
@@ -190,8 +191,29 @@ fn unmatched() -> Route {
 }
 
 /// Headers that name a tenant, not a person. Before there was a gate their senders chose them, and the upstream believed them.
-const TENANT_HEADERS: [&str; 7] =
-    ["accountid", "projectid", "securitytenant", "thanos-tenant", "x-grafana-org-id", "x-scope-orgid", "x-tenant"];
+const TENANT_HEADERS: [&str; 11] = [
+    "accountid",
+    "projectid",
+    "securitytenant",
+    "thanos-tenant",
+    "x-grafana-org-id",
+    "x-org-id",
+    "x-orgid",
+    "x-scope-org-id",
+    "x-scope-orgid",
+    "x-tenant",
+    "x-tenant-id",
+];
+
+/// Headers with a credential of the caller's own, which the upstream judges by itself.
+const CREDENTIAL_HEADERS: [&str; 6] = [
+    "es-client-authentication",
+    "es-secondary-authorization",
+    "x-api-key",
+    "x-auth-token",
+    "x-client-authentication",
+    "x-ds-authorization",
+];
 
 /// Takes out of a request that passes as it came what must not travel on: credentials of ours, and what would make the upstream
 /// take the caller for somebody because we say so, or the request for another one.
@@ -200,12 +222,15 @@ pub fn strip(headers: &mut HeaderMap, api: &Api, request: &CleanRequest, issuer:
         Some(Tell::Header { name, .. }) => Some(name),
         _ => None,
     };
-    let stays = |name: &HeaderName| TENANT_HEADERS.contains(&name.as_str()) || told == Some(name);
-    for name in request.remove().iter().chain(&api.identity_headers).filter(|name| !stays(name)) {
+    let ours = |value: &HeaderValue| value.to_str().map_or(true, |text| looks_ours(text, issuer));
+    let theirs = |name: &HeaderName| CREDENTIAL_HEADERS.contains(&name.as_str()) && !headers.get_all(name).iter().any(ours);
+    let stays = |name: &HeaderName| TENANT_HEADERS.contains(&name.as_str()) || told == Some(name) || theirs(name);
+    let gone: Vec<_> = request.remove().iter().chain(&api.identity_headers).filter(|name| !stays(name)).cloned().collect();
+    for name in &gone {
         headers.remove(name);
     }
     headers.remove(PROXY_AUTHORIZATION);
-    if headers.get(AUTHORIZATION).is_some_and(|v| v.to_str().map_or(true, |text| looks_ours(text, issuer))) {
+    if headers.get(AUTHORIZATION).is_some_and(ours) {
         headers.remove(AUTHORIZATION);
     }
     let others: Vec<_> = headers.get_all(COOKIE).iter().filter_map(without_ours).collect();

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
 
 use super::gzip::Gunzip;
 use super::{Prefix, Refused};
@@ -34,6 +35,10 @@ const WRAPPER: &str = "wrapper";
 const PIPELINE: &str = "pipeline";
 /// Where a runtime field looks its values up.
 const LOOKED_UP: &str = "target_index";
+/// What names the index that a search is for.
+const SEARCHED: [&str; 3] = ["index", "indices", "_index"];
+/// What names the index that a document is in.
+const HELD: [&str; 1] = ["_index"];
 
 /// How a body comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +85,8 @@ pub struct Check {
     memory: Arc<Memory>,
     held: Buffer,
     next: Line,
+    /// Whether the path names an index, so that what is in the body need not.
+    named: bool,
     gunzip: Option<Gunzip>,
 }
 
@@ -99,7 +106,14 @@ impl Check {
     #[must_use]
     pub fn new(prefix: Prefix, kind: IndexBody, coding: Coding, memory: &Arc<Memory>) -> Self {
         let gunzip = (coding == Coding::Gzip).then(|| Gunzip::new(memory));
-        Self { prefix, kind, memory: Arc::clone(memory), held: Buffer::new(memory), next: Line::Head, gunzip }
+        Self { prefix, kind, memory: Arc::clone(memory), held: Buffer::new(memory), next: Line::Head, named: true, gunzip }
+    }
+
+    /// The same below a path that names no index: whatever is in the body has to.
+    #[must_use]
+    pub fn at_the_root(mut self) -> Self {
+        self.named = false;
+        self
     }
 
     /// Whether what goes on is not compressed any more.
@@ -133,9 +147,9 @@ impl Check {
             None => came,
         };
         let sent = match (self.kind, end) {
-            (IndexBody::Query, false) => self.hold(&plain, QUERY).map(|()| Bytes::new())?,
-            (IndexBody::Query, true) => self.hold(&plain, QUERY).and_then(|()| self.query())?,
-            _ => self.lines(&plain, end).map(|()| plain)?,
+            (IndexBody::Query | IndexBody::Documents, false) => self.hold(&plain, QUERY).map(|()| Bytes::new())?,
+            (IndexBody::Query | IndexBody::Documents, true) => self.hold(&plain, QUERY).and_then(|()| self.whole())?,
+            (IndexBody::Searches | IndexBody::Bulk, _) => self.lines(&plain, end).map(|()| plain)?,
         };
         // At the end, no bytes would be written as a second end.
         Ok((!end || !sent.is_empty()).then_some(sent))
@@ -171,20 +185,22 @@ impl Check {
         }
     }
 
-    fn query(&mut self) -> Result<Bytes, Refused> {
-        let query = self.held.take();
-        if !query.is_empty() {
-            refers(&self.prefix, &query)?;
+    fn whole(&mut self) -> Result<Bytes, Refused> {
+        let body = self.held.take();
+        match self.kind {
+            _ if body.is_empty() => {}
+            IndexBody::Documents => documents(&self.prefix, &body, self.named)?,
+            _ => refers(&self.prefix, &body)?,
         }
-        Ok(query.freeze())
+        Ok(body.freeze())
     }
 
     fn line(&mut self) -> Result<(), Refused> {
         let line = self.held.take();
         self.next = match (self.next, self.kind) {
             (Line::Head, IndexBody::Bulk) if line.iter().all(u8::is_ascii_whitespace) => Line::Head,
-            (Line::Head, IndexBody::Bulk) => action(&self.prefix, &line)?,
-            (Line::Head, _) => search(&self.prefix, &line).map(|()| Line::Query)?,
+            (Line::Head, IndexBody::Bulk) => action(&self.prefix, &line, self.named)?,
+            (Line::Head, _) => search(&self.prefix, &line, self.named).map(|()| Line::Query)?,
             (Line::Query, _) => refers(&self.prefix, &line).map(|()| Line::Head)?,
             (Line::Document, _) => Line::Head,
         };
@@ -195,18 +211,44 @@ impl Check {
 }
 
 /// Reads the line before a document: what is done, and the index where it is another than the path's.
-fn action(prefix: &Prefix, line: &[u8]) -> Result<Line, Refused> {
+fn action(prefix: &Prefix, line: &[u8], named: bool) -> Result<Line, Refused> {
     let objects = read(prefix, line, Rule::Every)?;
-    match objects.first().map(String::as_str) {
-        Some("index" | "create" | "update") if objects.len() == 1 => Ok(Line::Document),
-        Some("delete") if objects.len() == 1 => Ok(Line::Head),
-        _ => Err(Refused::Unreadable),
+    let next = match objects.first().map(String::as_str) {
+        Some("index" | "create" | "update") if objects.len() == 1 => Line::Document,
+        Some("delete") if objects.len() == 1 => Line::Head,
+        _ => return Err(Refused::Unreadable),
+    };
+    if !named {
+        name_theirs(json(line)?.as_object().into_iter().flat_map(Map::values), &HELD)?;
     }
+    Ok(next)
 }
 
 /// Reads the line before a query. An empty one means something else at the start than later on.
-fn search(prefix: &Prefix, line: &[u8]) -> Result<(), Refused> {
-    read(prefix, line, Rule::Every).map(drop)
+fn search(prefix: &Prefix, line: &[u8], named: bool) -> Result<(), Refused> {
+    read(prefix, line, Rule::Every)?;
+    if named { Ok(()) } else { name_theirs([&json(line)?], &SEARCHED) }
+}
+
+/// Reads a list of documents. Those of `ids` are in the index of the path.
+fn documents(prefix: &Prefix, list: &[u8], named: bool) -> Result<(), Refused> {
+    let members = read(prefix, list, Rule::Every)?;
+    match (named, &json(list)?["docs"]) {
+        (true, _) => Ok(()),
+        (false, Value::Array(documents)) if members.len() == 1 => name_theirs(documents, &HELD),
+        (false, _) => Err(Refused::Foreign),
+    }
+}
+
+/// Whether each of these names its index, by one of these members. Whose it is was looked at before, and that no member is there
+/// twice.
+fn name_theirs<'v>(each: impl IntoIterator<Item = &'v Value>, by: &[&str]) -> Result<(), Refused> {
+    let names = |one: &Value| by.iter().any(|member| one.get(member).is_some());
+    if each.into_iter().all(names) { Ok(()) } else { Err(Refused::Foreign) }
+}
+
+fn json(text: &[u8]) -> Result<Value, Refused> {
+    serde_json::from_slice(text).map_err(|_| Refused::Unreadable)
 }
 
 /// Looks for documents that a query refers to: terms look-up, `more_like_this`, `percolate`, `geo_shape`.

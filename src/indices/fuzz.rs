@@ -28,9 +28,9 @@ fn passed(kind: IndexBody, coding: Coding, body: &[u8], piece: usize) -> (Result
 /// which kind it is and how it is cut.
 pub fn indices(data: &[u8]) {
     let Some((how, body)) = data.split_first() else { return };
-    let kind = [IndexBody::Query, IndexBody::Searches, IndexBody::Bulk][usize::from(how % 3)];
-    let cut = usize::from(how / 6).max(1);
-    let coding = if how / 3 % 2 == 0 { Coding::Plain } else { Coding::Gzip };
+    let kind = [IndexBody::Query, IndexBody::Searches, IndexBody::Bulk, IndexBody::Documents][usize::from(how % 4)];
+    let cut = usize::from(how / 8).max(1);
+    let coding = if how / 4 % 2 == 0 { Coding::Plain } else { Coding::Gzip };
     let (verdict, sent) = passed(kind, coding, body, usize::MAX);
     let (verdict_cut, sent_cut) = passed(kind, coding, body, cut);
     assert_eq!(verdict.is_ok(), verdict_cut.is_ok(), "{verdict:?} and {verdict_cut:?}");
@@ -44,6 +44,10 @@ pub fn indices(data: &[u8]) {
     let mut lines = sent.split(|b| *b == b'\n').map(|line| serde_json::from_slice(line).unwrap_or(Value::Null));
     match kind {
         IndexBody::Query => {}
+        IndexBody::Documents => {
+            let list: Value = serde_json::from_slice(&sent).unwrap_or(Value::Null);
+            list["docs"].as_array().into_iter().flatten().for_each(|document| assert_ours(&document["_index"]));
+        }
         IndexBody::Searches => lines.step_by(2).for_each(|head| assert_ours(&head["index"])),
         IndexBody::Bulk => {
             while let Some(head) = lines.next() {

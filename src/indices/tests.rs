@@ -115,6 +115,53 @@ fn queries_refer_to_documents_of_their_own_organization() {
     assert_eq!(query(&format!("{{\"q\":\"{}\"}}", "x".repeat(1 << 20))), Err(Refused::TooLong));
 }
 
+/// The verdict over a body below a path that names no index.
+fn at_the_root(kind: IndexBody, body: &str) -> Result<(), Refused> {
+    let bytes = Bytes::copy_from_slice(body.as_bytes());
+    Check::new(acme(), kind, Coding::Plain, &Memory::unlimited()).at_the_root().pass(Some(bytes), true).map(drop)
+}
+
+/// What leaves the index to the path is everybody's, or nobody's, where the path has none.
+#[test]
+fn at_the_root_everything_names_its_index() {
+    let (bulk, searches, documents) = (IndexBody::Bulk, IndexBody::Searches, IndexBody::Documents);
+    for (kind, fine) in [
+        (bulk, "{\"index\":{\"_index\":\"acme.a\"}}\n{}\n{\"delete\":{\"_index\":\"acme.a\",\"_id\":\"1\"}}\n"),
+        (searches, "{\"index\":\"acme.a\"}\n{}\n{\"index\":[\"acme.a\",\"acme.b\"]}\n{}\n{\"indices\":\"acme.*\"}\n{}\n"),
+        (documents, r#"{"docs":[{"_index":"acme.a","_id":"1"},{"_index":"acme.b","_id":"1","_source":["index"]}]}"#),
+        (documents, r#"{"docs":[]}"#),
+    ] {
+        assert_eq!(at_the_root(kind, fine), Ok(()), "{fine}");
+        assert_eq!(whole(kind, fine), Ok(()), "{fine}");
+    }
+    for (kind, left_out) in [
+        (bulk, "{\"index\":{}}\n{}\n"),
+        (bulk, "{\"index\":{\"_index\":\"acme.a\"}}\n{}\n{\"create\":{\"_id\":\"1\"}}\n{}\n"),
+        (bulk, "{\"delete\":{\"_id\":\"1\"}}\n"),
+        (searches, "{}\n{}\n"),
+        (searches, "{\"index\":\"acme.a\"}\n{}\n{\"preference\":\"x\"}\n{}\n"),
+        (documents, r#"{"ids":["1"]}"#),
+        (documents, r#"{"docs":[{"_index":"acme.a","_id":"1"},{"_id":"2"}]}"#),
+        (documents, r#"{"docs":[{"_index":"acme.a","_id":"1"}],"ids":["2"]}"#),
+    ] {
+        assert_eq!(at_the_root(kind, left_out), Err(Refused::Foreign), "{left_out}");
+        assert_eq!(whole(kind, left_out), Ok(()), "the path names it: {left_out}");
+    }
+    for (kind, foreign) in [
+        (bulk, "{\"index\":{\"_index\":\"beta.a\"}}\n{}\n"),
+        (bulk, "{\"index\":{\"_index\":null}}\n{}\n"),
+        (searches, "{\"index\":\"\"}\n{}\n"),
+        (searches, "{\"index\":[]}\n{}\n"),
+        (searches, "{\"index\":\"acme.a\",\"indices\":\"beta.a\"}\n{}\n"),
+        (documents, r#"{"docs":[{"_index":"beta.a","_id":"1"}]}"#),
+        (documents, r#"{"docs":[{"_index":["acme.a","*"],"_id":"1"}]}"#),
+    ] {
+        assert_eq!(at_the_root(kind, foreign), Err(Refused::Foreign), "{foreign}");
+        assert_eq!(whole(kind, foreign), Err(Refused::Foreign), "{foreign}");
+    }
+    assert_eq!(at_the_root(documents, r#"{"docs":[],"docs":[{"_id":"1"}]}"#), Err(Refused::Unreadable));
+}
+
 /// A query that holds another, as OpenSearch's Java clients send it.
 fn wrapped(inner: &str) -> String {
     format!(r#"{{"query":{{"bool":{{"must":[{{"wrapper":{{"query":"{}"}}}}]}}}}}}"#, STANDARD.encode(inner))

@@ -18,6 +18,8 @@ pub enum Listed {
     Rules,
     /// Alerts.
     Alerts,
+    /// Exemplars by series: Thanos takes the label of a Receive out of a query again, and answers with what all tenants have.
+    Exemplars,
     /// Silences.
     Silences,
     /// One silence, which is passed on or not.
@@ -83,7 +85,8 @@ impl AnswerFilter {
         let mut answer: Value = serde_json::from_slice(&held).map_err(|_| Unfiltered::Form)?;
         match self.listed {
             Listed::Rules => self.groups(data(&mut answer)?)?,
-            Listed::Alerts => self.retain(list(data(&mut answer)?, "alerts")?),
+            Listed::Alerts => self.retain(list(data(&mut answer)?, "alerts")?, "labels"),
+            Listed::Exemplars => self.retain(list(&mut answer, "data")?, "seriesLabels"),
             Listed::Silences => {
                 let silences = answer.as_array_mut().ok_or(Unfiltered::Form)?;
                 silences.retain(|silence| silence::is_confined(silence, &self.labels));
@@ -101,10 +104,10 @@ impl AnswerFilter {
         let groups = list(data, "groups")?;
         for group in groups.iter_mut() {
             let rules = list(group, "rules")?;
-            self.retain(rules);
+            self.retain(rules, "labels");
             for alerts in rules.iter_mut().filter_map(|rule| rule.get_mut("alerts")) {
                 match alerts {
-                    Value::Array(alerts) => self.retain(alerts),
+                    Value::Array(alerts) => self.retain(alerts, "labels"),
                     Value::Null => {}
                     _ => return Err(Unfiltered::Form),
                 }
@@ -114,9 +117,10 @@ impl AnswerFilter {
         Ok(())
     }
 
-    fn retain(&self, entries: &mut Vec<Value>) {
+    /// Keeps what has our labels in its member `labels`.
+    fn retain(&self, entries: &mut Vec<Value>, labels: &str) {
         entries.retain(|entry| {
-            let has = |label: &Label| entry["labels"][&label.name].as_str().is_some_and(|value| label.values.contains(value));
+            let has = |label: &Label| entry[labels][&label.name].as_str().is_some_and(|value| label.values.contains(value));
             self.labels.0.iter().all(has)
         });
     }
@@ -126,6 +130,11 @@ fn data(answer: &mut Value) -> Result<&mut Value, Unfiltered> {
     answer.get_mut("data").ok_or(Unfiltered::Form)
 }
 
+/// A list; Thanos writes `null` where there is none.
 fn list<'v>(value: &'v mut Value, key: &str) -> Result<&'v mut Vec<Value>, Unfiltered> {
-    value.get_mut(key).and_then(Value::as_array_mut).ok_or(Unfiltered::Form)
+    let list = value.get_mut(key).ok_or(Unfiltered::Form)?;
+    if list.is_null() {
+        *list = Value::Array(Vec::new());
+    }
+    list.as_array_mut().ok_or(Unfiltered::Form)
 }

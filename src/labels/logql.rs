@@ -1,19 +1,31 @@
 //! LogQL: every stream selector gets the label. Braces outside strings are stream selectors and nothing else, so that only they are
 //! read; the rest of a query is passed on, its comments left out.
 
+mod constant;
+
 use std::fmt::Write as _;
 
 use super::text::{Piece, Pieces};
 use super::{Labels, Refused};
+use constant::is_constant;
 
 /// Quotation marks of LogQL.
 const QUOTES: &[char] = &['"', '`'];
 
-/// `query` with `label` in every stream selector.
+/// `query` with `label` in every stream selector, or as it is when it reads nothing at all for certain.
+///
+/// # Errors
+/// When it can't be read, or it is not certain what it selects.
+pub(super) fn query(query: &str, labels: &Labels) -> Result<String, Refused> {
+    let (text, selectors) = narrowed(query, labels)?;
+    if selectors > 0 || is_constant(&text) { Ok(text) } else { Err(Refused::NotEnforceable) }
+}
+
+/// The same where a query has to select streams: what does not may be taken for one that selects all.
 ///
 /// # Errors
 /// When it can't be read, or selects nothing.
-pub(super) fn query(query: &str, labels: &Labels) -> Result<String, Refused> {
+pub(super) fn streams(query: &str, labels: &Labels) -> Result<String, Refused> {
     let (text, selectors) = narrowed(query, labels)?;
     if selectors == 0 { Err(Refused::NotEnforceable) } else { Ok(text) }
 }

@@ -60,9 +60,13 @@ pub fn enforce(how: Option<Enforce>, labels: &Labels, asked: &Asked<'_>) -> Resu
     match how {
         Enforce::Nothing | Enforce::AlertmanagerSilence => {}
         Enforce::PromqlQuery => pair.query(|q| promql::query(q, labels))?.ok_or(Refused::Missing)?,
+        Enforce::PromqlExemplars => {
+            pair.query(|q| promql::query(q, labels))?.ok_or(Refused::Missing)?;
+            answer = filter(Listed::Exemplars);
+        }
         Enforce::LogqlQuery => pair.query(|q| logql::query(q, labels))?.ok_or(Refused::Missing)?,
         Enforce::LogqlOptional => {
-            if pair.query(|q| logql::query(q, labels))?.is_none() {
+            if pair.query(|q| logql::streams(q, labels))?.is_none() {
                 pair.url.push("query", format!("{{{labels}}}"));
             }
         }

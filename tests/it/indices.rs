@@ -8,7 +8,7 @@ use flate2::write::GzEncoder;
 
 use crate::harness::audit::{call, reason};
 use crate::harness::http1::{Conn, Request, Response};
-use crate::harness::{Caller, Gateway, Setup, http2};
+use crate::harness::{Caller, Gateway, Setup, http2, within};
 
 const MORE: &str = r#"
 [[apis]]
@@ -39,7 +39,7 @@ overrides = { "document.create" = { max_body = "20B" } }
 
 async fn start() -> (Gateway, Caller, Conn) {
     let gw = Gateway::start_with(Setup { more: MORE.to_owned(), ..Setup::default() }).await;
-    let caller = gw.open_caller("acme", &["admin"], "logs:read logs:write").await;
+    let caller = gw.open_caller("acme", &["admin"], "logs:read logs:write server:read").await;
     let conn = Conn::open(gw.running.public).await;
     (gw, caller, conn)
 }
@@ -87,6 +87,17 @@ async fn paths_name_indices_of_the_caller_alone() {
             assert_eq!((reason(&record), record.org.as_ref()), (wanted.1, Some(&caller.org.id)), "{path}");
         }
     }
+    assert_eq!(gw.upstream.count(), before);
+    for (path, wanted) in [("/search/acme.logs", 200), ("/search/beta.logs", 403), ("/search/*", 403), ("/search/_all", 404)] {
+        let (mut conn, before) = (Conn::open(gw.running.public).await, gw.upstream.count());
+        conn.send(&Request::new("HEAD", path).bearer(&caller.token).bytes()).await;
+        assert_eq!(within("a head", conn.head()).await.expect("an answer").status, wanted, "{path}");
+        assert_eq!(gw.upstream.count() - before, usize::from(wanted == 200), "{path}");
+    }
+    for path in ["/search", "/search/", "/search/_license"] {
+        assert_eq!(conn.ask(&get(path)).await.status, 200, "{path}");
+    }
+    let before = gw.upstream.count();
     let sql =
         Request::new("POST", "/search/_plugins/_sql").bearer(&caller.token).header("Content-Type", "application/json").body("{}");
     assert_eq!(said(&conn.ask(&sql).await), (403, Some("route_not_enforceable".into())), "the text of a query names its index");
@@ -138,6 +149,49 @@ async fn bodies_name_indices_of_the_caller_alone() {
         gw.record_of(&response).await;
     }
     assert_eq!(gw.upstream.count(), before, "no such body arrived whole");
+    gw.running.stop().await;
+}
+
+/// Shippers and Grafana name the index in each line alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn at_the_root_each_line_names_an_index_of_the_caller() {
+    let (gw, caller, _) = start().await;
+    let post = |path: &str, body: &str| {
+        Request::new("POST", path).bearer(&caller.token).header("Content-Type", "application/x-ndjson").body(body)
+    };
+    let bulk = |index: &str| format!("{{\"index\":{{\"_index\":\"{index}\"}}}}\n{{\"index\":\"beta\"}}\n");
+    let search = |index: &str| format!("{{\"index\":\"{index}\"}}\n{{\"query\":{{}}}}\n");
+    let documents = |index: &str| format!(r#"{{"docs":[{{"_index":"{index}","_id":"1"}}]}}"#);
+    let made: [(&str, &dyn Fn(&str) -> String); 3] =
+        [("/search/_bulk", &bulk), ("/search/_msearch", &search), ("/search/_mget", &documents)];
+    for (path, made) in made {
+        let own = made("acme.logs");
+        let response = Conn::open(gw.running.public).await.ask(&post(path, &own)).await;
+        assert_eq!((response.status, gw.upstream.last().body), (200, own.clone().into_bytes()), "{path} {response:?}");
+        let before = gw.upstream.count();
+        for body in [made("beta.logs"), made("*"), [own.as_str(), &made("beta.logs")].concat()] {
+            let response = Conn::open(gw.running.public).await.ask(&post(path, &body)).await;
+            assert!(matches!(response.status, 400 | 403), "{path} {body} {response:?}");
+            gw.record_of(&response).await;
+        }
+        let response = Conn::open(gw.running.public).await.ask(&post(path, "")).await;
+        assert_eq!(said(&response), (400, Some("json_expected".into())), "{path} without a body {response:?}");
+        assert_eq!(gw.upstream.count(), before, "{path}");
+    }
+    let before = gw.upstream.count();
+    for (path, body) in [
+        ("/search/_bulk", "{\"index\":{}}\n{}\n"),
+        ("/search/_bulk", "{\"delete\":{\"_id\":\"1\"}}\n"),
+        ("/search/_msearch", "{}\n{}\n"),
+        ("/search/_mget", r#"{"ids":["1"]}"#),
+    ] {
+        let response = Conn::open(gw.running.public).await.ask(&post(path, body)).await;
+        assert_eq!(said(&response), (403, Some("other_organization_index".into())), "{path} {body} {response:?}");
+        gw.record_of(&response).await;
+    }
+    assert_eq!(gw.upstream.count(), before, "no such body arrived whole");
+    let below = Conn::open(gw.running.public).await.ask(&post("/search/acme.logs/_mget", r#"{"ids":["1"]}"#)).await;
+    assert_eq!(below.status, 200, "{below:?}");
     gw.running.stop().await;
 }
 

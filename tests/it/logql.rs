@@ -216,6 +216,32 @@ async fn queries_of_any_shape_are_narrowed_and_what_is_none_is_refused_with_the_
     gw.running.stop().await;
 }
 
+/// "Save & test" of Grafana's data source.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_that_reads_nothing_arrives_as_it_was_sent() {
+    let (gw, caller) = start().await;
+    let tried = "vector(1)+vector(1)";
+    for path in ["/loki/api/v1/query", "/loki/api/v1/query_range"] {
+        for as_form in [false, true] {
+            let response = ask(gw.running.public, &request(&caller, path, &[("query", tried)], as_form)).await;
+            assert_eq!(response.status, 200, "{path}: {response:?}");
+            assert_eq!(arrived(&gw.upstream.last()), [("query".to_owned(), tried.to_owned())], "{path}");
+        }
+    }
+    let before = gw.upstream.count();
+    for (path, query) in [
+        ("/loki/api/v1/query", "vector(1)+up"),
+        ("/loki/api/v1/query", "rate(vector(1)[5m])"),
+        ("/loki/api/v1/labels", tried),
+        ("/loki/api/v1/detected_fields", tried),
+    ] {
+        let response = ask(gw.running.public, &request(&caller, path, &[("query", query)], false)).await;
+        is_refused(&response, "selector_not_enforceable", &format!("{path} {query}"));
+    }
+    assert_eq!(gw.upstream.count(), before);
+    gw.running.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn rules_and_alerts_lose_what_is_not_ones_own() {
     let (gw, caller) = start().await;

@@ -72,6 +72,17 @@ fn told(pack: &str) -> Option<&'static str> {
     }
 }
 
+/// What the upstream answers with everybody's, whatever tenant it is told, is refused or narrowed (`blind.rs`).
+fn is_blind(pack: &str, path: &str) -> bool {
+    let (api, paths): (&str, &[&str]) = match pack {
+        "thanos" => ("/api/v1/", &["rules", "alerts", "query_exemplars", "metadata", "stores", "targets"]),
+        "victoriametrics" => ("/prometheus/api/v1/", &["rules", "alerts"]),
+        "jaeger" => ("/api/metrics/", &["latencies", "calls", "errors", "minstep"]),
+        _ => return false,
+    };
+    path.starts_with("/jaeger.api_v2.metrics.") || path.strip_prefix(api).is_some_and(|path| paths.contains(&path))
+}
+
 /// Everything that a route of these packs may need.
 fn everything(packs: &[&str]) -> String {
     let needs = packs.iter().flat_map(|pack| rows(pack)).filter(Row::is_allowed);
@@ -141,7 +152,7 @@ async fn every_row_of_every_table_holds_at_the_running_gate() {
     gw.upstream.force(Some("cookie"));
     let mut allowed = 0;
     for pack in packs() {
-        for row in rows(pack) {
+        for (number, row) in rows(pack).into_iter().filter(|row| !is_blind(pack, &row.path)).enumerate() {
             let (at, before) = (format!("{pack}: {} {}", row.method, row.path), gw.upstream.count());
             let status = send(&gw, pack, &row, &ada.token).await.status;
             let expected = match row.needs.as_str() {
@@ -160,10 +171,10 @@ async fn every_row_of_every_table_holds_at_the_running_gate() {
             if row.is_allowed() {
                 let before = gw.upstream.count();
                 assert_eq!(send(&gw, pack, &row, &bob.token).await.status, 403, "{at}");
-                // Nobody is refused so often in one second.
-                gw.advance(u64::from(allowed % 10 == 0));
                 assert_eq!(gw.upstream.count(), before, "{at}: nothing arrives without its scope");
             }
+            // Nobody is refused so often in one second.
+            gw.advance(u64::from(number % 10 == 9));
         }
     }
     assert!(allowed > 400, "{allowed}");
@@ -185,7 +196,7 @@ async fn every_call_of_every_table_holds_at_the_root() {
     let mut conn = http2::Conn::open(gw.running.public).await;
     for pack in SERVICES.iter().map(|(pack, _)| *pack).chain(["otlp-grpc"]) {
         for row in rows(pack).into_iter().filter(Row::is_call) {
-            for (caller, passes) in [(&ada, row.is_allowed()), (&bob, false)] {
+            for (caller, passes) in [(&ada, row.is_allowed() && !is_blind(pack, &row.path)), (&bob, false)] {
                 let (at, before) = (format!("{pack}: {}", row.path), collector.count());
                 let bearer = format!("Bearer {}", caller.token);
                 let headers = [("content-type", "application/grpc"), ("te", "trailers"), ("authorization", bearer.as_str())];

@@ -58,6 +58,9 @@ async fn somebody_unknown_passes_as_they_came_and_is_lent_nothing() {
         .header("Cookie", "sid=1; __Host-tollgate=ours")
         .header("X-Scope-OrgID", "theirs")
         .header("X-WEBAUTH-USER", "admin")
+        .header("X-User", "admin")
+        .header("X-Auth-Token", "their-own")
+        .header("X-Api-Key", "tg_ak_ours")
         .header("X-Real-IP", "10.9.9.9")
         .header("User-Agent", "old/1.0");
     let response = ask(gw.running.public, &request).await;
@@ -67,8 +70,9 @@ async fn somebody_unknown_passes_as_they_came_and_is_lent_nothing() {
     assert_eq!(seen.header("authorization"), "Basic dXNlcjpwdw==");
     assert_eq!(seen.header("cookie"), "sid=1");
     assert_eq!(seen.header("x-scope-orgid"), "theirs");
+    assert_eq!(seen.header("x-auth-token"), "their-own", "the upstream judges it by itself");
     let text = seen.text().to_ascii_lowercase();
-    for absent in ["x-webauth-user", "10.9.9.9", "ours", &UPSTREAM_SECRET.to_ascii_lowercase()] {
+    for absent in ["x-webauth-user", "x-user", "x-api-key", "10.9.9.9", "ours", &UPSTREAM_SECRET.to_ascii_lowercase()] {
         assert!(!text.contains(absent), "{absent} in {text}");
     }
     let record = gw.record_of(&response).await;

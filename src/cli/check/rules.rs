@@ -96,7 +96,8 @@ fn api(old: &Api, new: &Api) -> Vec<Impact> {
 
 fn by(tell: &Tell) -> String {
     match tell {
-        Tell::Header { name, template } => format!("by the header {name}: {template}"),
+        Tell::Header { name, template, label: None } => format!("by the header {name}: {template}"),
+        Tell::Header { name, template, label: Some(label) } => format!("by the header {name} and the label {label}: {template}"),
         Tell::PathPrefix { template } => format!("by the path prefix {template}"),
         Tell::Label { label, template } => format!("by the label {label} = {template}"),
         Tell::Index { before, name, after } => format!("by indices {before}{name:?}{after}"),
@@ -128,7 +129,9 @@ fn routes(old: &Api, new: &Api) -> Vec<Impact> {
         let org = org.map(|effect| (effect, format!("{id} names the organization elsewhere in its path (org_captures)")));
         let bound = was.index_captures != is.index_captures || was.index_body != is.index_body;
         let bound = bound.then(|| (Effect::Changes, format!("{id} names indices elsewhere")));
-        [certificate, token, narrowed, org, bound].into_iter().flatten()
+        let blind = was.blind_to != is.blind_to;
+        let blind = blind.then(|| (Effect::Changes, format!("{id} does without other ways of the tenant (blind_to)")));
+        [certificate, token, narrowed, org, bound, blind].into_iter().flatten()
     })
     .map(|(effect, what)| Impact::told(effect, "route", what))
     .collect()

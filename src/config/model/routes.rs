@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::TemplateHeader;
-use crate::config::{Enforce, IndexBody, Per, RouteErrors, RouteUpgrade};
+use crate::config::{Enforce, IndexBody, Per, RouteErrors, RouteUpgrade, TellMode};
 use crate::types::{RouteId, ScopeBits, ScopeSet};
 
 /// A rule inside an API.
@@ -31,6 +31,8 @@ pub struct Route {
     pub operation: Option<String>,
     /// Where a request names series or streams; without it, label tenancy refuses it.
     pub enforce: Option<Enforce>,
+    /// Ways of telling the organization that its upstream does not look at here.
+    pub blind_to: Vec<TellMode>,
     /// How often it may be called, besides the rates of its API.
     pub rates: Vec<Rate>,
     /// Requests that it serves at one time.
@@ -115,6 +117,8 @@ pub enum Closed {
     Label,
     /// An index in its path: it has no `index_captures`.
     Index,
+    /// What its upstream does not look at there.
+    Blind,
 }
 
 impl std::fmt::Display for Closed {
@@ -122,6 +126,7 @@ impl std::fmt::Display for Closed {
         f.write_str(match self {
             Self::Label => "closed: can't be narrowed by label",
             Self::Index => "closed: can't be narrowed by index",
+            Self::Blind => "closed: its upstream does not look at the tenant",
         })
     }
 }

@@ -1,7 +1,7 @@
 //! How an API and its upstream are bound to the organization.
 
 use super::{Closed, Route};
-use crate::config::Enforce;
+use crate::config::{Enforce, TellMode};
 use crate::types::Template;
 
 /// How requests and the upstream are bound to the organization.
@@ -19,13 +19,13 @@ impl Tenancy {
     /// Why whatever is asked of a route is refused here.
     #[must_use]
     pub fn closes(&self, route: &Route) -> Option<Closed> {
-        if route.enforce == Some(Enforce::Nothing) {
-            return None;
-        }
-        match &self.tell {
-            Some(Tell::Label { .. }) => route.enforce.is_none().then_some(Closed::Label),
-            Some(Tell::Index { .. }) => route.index_captures.is_empty().then_some(Closed::Index),
-            _ => None,
+        let nothing = route.enforce == Some(Enforce::Nothing);
+        match self.tell.as_ref()? {
+            Tell::Label { .. } => route.enforce.is_none().then_some(Closed::Label),
+            Tell::Index { .. } => (!nothing && route.index_captures.is_empty()).then_some(Closed::Index),
+            tell if !tell.mode().is_some_and(|mode| route.blind_to.contains(&mode)) => None,
+            Tell::Header { label: Some(_), .. } if route.enforce.is_some() => None,
+            Tell::Header { .. } | Tell::PathPrefix { .. } => Some(Closed::Blind),
         }
     }
 }
@@ -39,6 +39,8 @@ pub enum Tell {
         name: http::HeaderName,
         /// `{org.tenant}`, `{org.id}`, `{org.slug}` are replaced.
         template: Template,
+        /// The label that has the same value, for routes whose upstream does not look at the header.
+        label: Option<String>,
     },
     /// By what is put before the path.
     PathPrefix {
@@ -61,6 +63,18 @@ pub enum Tell {
         /// After it; never empty.
         after: String,
     },
+}
+
+impl Tell {
+    /// The way, where an upstream may be blind to it.
+    #[must_use]
+    pub const fn mode(&self) -> Option<TellMode> {
+        match self {
+            Self::Header { .. } => Some(TellMode::Header),
+            Self::PathPrefix { .. } => Some(TellMode::PathPrefix),
+            Self::Label { .. } | Self::Index { .. } => None,
+        }
+    }
 }
 
 /// What names an organization to an upstream.

@@ -106,6 +106,7 @@ impl Prover<'_> {
         let upstream = self.upstream(raw, at, found);
         let pack = raw.pack.as_ref().and_then(|name| self.packs.get(name));
         contradictions(raw, pack, at, found);
+        unheeded(raw, pack, at, found);
         let tenancy = tenancy::tenancy(raw, pack, at, found);
         let (kind, rules, advertised) = match raw.kind {
             RawKind::Http => self.http(raw, pack, &tenancy, at, found),
@@ -285,6 +286,18 @@ impl Prover<'_> {
             exchange: None,
         };
         Some(Proved { api: Arc::new(api), at, used: rules.used })
+    }
+}
+
+/// Warns of upstreams that look at the tenant when they are told to and not before: who writes `tenant` has seen to that.
+fn unheeded(raw: &RawApi, pack: Option<&RawPack>, at: &KeyPath, found: &mut Findings<'_>) {
+    let wants = pack.and_then(|p| p.tenant_wants.as_ref()).filter(|_| raw.tenant.is_none());
+    if let Some(wants) = wants {
+        let text = format!(
+            "its upstream looks at the tenant only with {wants}, and without that answers with every organization's: see to it, and \
+             write the pack's tenant here once it is so"
+        );
+        found.warn(at.key("pack"), text);
     }
 }
 

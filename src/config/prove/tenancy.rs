@@ -53,19 +53,17 @@ fn tell(raw: &RawTenant, at: &KeyPath, found: &mut Findings<'_>) -> Option<Tell>
     let at = at.key("value");
     Some(match raw {
         RawTenant::None => return None,
-        RawTenant::Header { name, value } => {
+        RawTenant::Header { name, value, label } => {
             let template = of_tenant(value, Placeholder::OF_ORG, &at, found);
             templates::sendable(value, &at, found);
-            Tell::Header { name: name.0.clone(), template: template? }
+            if let Some(label) = label {
+                named(label, tenant, found);
+            }
+            Tell::Header { name: name.0.clone(), template: template?, label: label.clone() }
         }
         RawTenant::Label { label, value } => {
             let template = of_tenant(value, Placeholder::OF_ORG, &at, found);
-            let mut letters = label.bytes();
-            let starts = letters.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
-            if !starts || !letters.all(|b| b.is_ascii_alphanumeric() || b == b'_') || label.starts_with("__") {
-                let way_out = "use letters, digits and _, for example \"tenant\"";
-                found.error(tenant.key("label"), format!("{label:?} is not the name of a label"), way_out);
-            }
+            named(label, tenant, found);
             Tell::Label { label: label.clone(), template: template? }
         }
         RawTenant::Index { value } => return index(value, &at, found),
@@ -80,6 +78,16 @@ fn tell(raw: &RawTenant, at: &KeyPath, found: &mut Findings<'_>) -> Option<Tell>
             Tell::PathPrefix { template }
         }
     })
+}
+
+/// Refuses what is not the name of a label.
+fn named(label: &str, tenant: &KeyPath, found: &mut Findings<'_>) {
+    let mut letters = label.bytes();
+    let starts = letters.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
+    if !starts || !letters.all(|b| b.is_ascii_alphanumeric() || b == b'_') || label.starts_with("__") {
+        let way_out = "use letters, digits and _, for example \"tenant\"";
+        found.error(tenant.key("label"), format!("{label:?} is not the name of a label"), way_out);
+    }
 }
 
 /// What the names of indices start with: one placeholder, and a border behind it.

@@ -6,7 +6,7 @@ use http::Method;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{RawHeader, RawRouteTimeouts, RouteErrors, RouteUpgrade};
+use super::{RawHeader, RawRouteTimeouts, RouteErrors, RouteUpgrade, TellMode};
 use crate::config::list::List;
 use crate::config::written::{ByteSize, Written};
 use crate::types::{RouteId, ScopeToken};
@@ -69,6 +69,10 @@ pub struct RawRoute {
     /// Where a request names series or streams, so that `tenant.mode = "label"` can narrow it. Without it the route is refused
     /// in that mode.
     pub enforce: Option<Enforce>,
+    /// Ways of `tenant.mode` that its upstream does not look at here: it answers with everybody's whatever it is told. In these
+    /// modes the route is narrowed as `enforce` says where the tenant has a `label`, and refused otherwise.
+    #[serde(default)]
+    pub blind_to: Vec<TellMode>,
     /// What its connections turn into. Offers to change protocols are taken nowhere else, and other requests are refused here.
     pub upgrade: Option<RouteUpgrade>,
     /// How its refusals are written, where not as problem details (RFC 9457).
@@ -86,6 +90,8 @@ pub enum Enforce {
     Nothing,
     /// The parameter `query` is PromQL.
     PromqlQuery,
+    /// The parameter `query` is PromQL, and the answer lists exemplars of Prometheus; those of other series are taken out.
+    PromqlExemplars,
     /// The parameters `match[]` are series selectors; without one, all series of the organization.
     PromqlMatch,
     /// The answer lists rules of Prometheus; the others are taken out.
@@ -108,7 +114,8 @@ pub enum Enforce {
     AlertmanagerSilenceId,
 }
 
-/// How a body names indices, where `tenant.mode` is `"index"`. Other bodies are documents, and pass as they are.
+/// How a body names indices, where `tenant.mode` is `"index"`. Other bodies are documents, and pass as they are. Where the path names
+/// no index (no `index_captures`), every line or document of a list has to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum IndexBody {
@@ -118,6 +125,8 @@ pub enum IndexBody {
     Searches,
     /// Lines of `_bulk`: what is done with which index, and the document.
     Bulk,
+    /// One list of `_mget`, at most 1 MiB of JSON: documents by index and id.
+    Documents,
 }
 
 /// What is different from a route of a pack.

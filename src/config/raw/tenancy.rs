@@ -16,6 +16,9 @@ pub enum RawTenant {
         name: Written<HeaderName>,
         /// Its value.
         value: String,
+        /// A label with the same value, by which routes are narrowed whose upstream does not look at the header (`blind_to`).
+        /// Without it they are refused.
+        label: Option<String>,
     },
     /// By what is put before the path.
     PathPrefix {
@@ -39,4 +42,14 @@ pub enum RawTenant {
     },
     /// Not at all, also where `pack` has a way: the upstream serves one organization, or everybody the same.
     None,
+}
+
+/// A way of telling the organization that an upstream may not look at everywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TellMode {
+    /// A header.
+    Header,
+    /// What is put before the path.
+    PathPrefix,
 }

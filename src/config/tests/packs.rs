@@ -1,4 +1,6 @@
-//! What the packs let through, held against the upstreams' own route lists in `packs/*.txt`.
+//! What the packs let through, request by request in `packs/*.txt`, and held against the upstreams' own route lists.
+
+mod upstreams;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -55,9 +57,25 @@ fn every_pack_is_whole() {
 
 #[test]
 fn every_pack_mounts_without_a_warning() {
-    for (name, _) in packs(RawKind::Http) {
+    for (name, pack) in packs(RawKind::Http) {
         let (_, warnings) = parse(&mounted(name, "")).unwrap_or_else(|e| panic!("{name}: {e}"));
-        assert_eq!(warnings, [], "{name}");
+        let warned: Vec<_> = warnings.iter().map(|w| w.path.as_str()).collect();
+        assert_eq!(warned, vec!["apis[0].pack"; usize::from(pack.tenant_wants.is_some())], "{name}");
+    }
+}
+
+/// An upstream that has to be told to look at the tenant is a warning until somebody says that it was.
+#[test]
+fn upstreams_that_look_at_no_tenant_by_themselves_are_a_warning() {
+    for (pack, wants) in
+        [("thanos", "--query.enforce-tenancy"), ("tempo", "multitenancy_enabled"), ("jaeger", "multi_tenancy.enabled")]
+    {
+        let (_, warnings) = parse(&mounted(pack, "")).unwrap_or_else(|e| panic!("{pack}: {e}"));
+        let texts: Vec<_> = warnings.iter().map(ToString::to_string).collect();
+        assert!(texts.len() == 1 && texts[0].contains(wants), "{pack}: {texts:?}");
+        let own = "tenant = { mode = \"header\", name = \"X-T\", value = \"{org.id}\" }";
+        let (_, warnings) = parse(&mounted(pack, own)).unwrap_or_else(|e| panic!("{pack}: {e}"));
+        assert_eq!(warnings, [], "{pack}");
     }
 }
 
@@ -299,6 +317,7 @@ fn what_contradicts_a_pack_is_named() {
         ("tenant = { mode = \"label\", label = \"a-b\", value = \"{org.id}\" }", &["apis[0].tenant.label"]),
         ("tenant = { mode = \"label\", label = \"__name__\", value = \"{org.id}\" }", &["apis[0].tenant.label"]),
         ("tenant = { mode = \"header\", name = \"X-T\", value = \"{operation}\" }", &["apis[0].tenant.value"]),
+        ("tenant = { mode = \"header\", name = \"X-T\", value = \"{org.id}\", label = \"a-b\" }", &["apis[0].tenant.label"]),
     ];
     for (keys, expected) in table {
         assert_eq!(paths(&mounted("prometheus", keys)), *expected, "{keys}");

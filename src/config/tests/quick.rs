@@ -38,7 +38,7 @@ fn gates_become_what_they_are() {
     let at = |path: &str| format!("http://127.0.0.1:8080{path}");
     assert_eq!(mounts, [at("/prometheus"), at("/mcp/everything"), at("/wiki"), at("/mcp"), at("/api/v1")]);
     assert!(
-        matches!(&config.apis[0].tenancy.tell, Some(Tell::Header { name, template }) if name == "x-scope-orgid" && template.to_string() == "{org.tenant}")
+        matches!(&config.apis[0].tenancy.tell, Some(Tell::Header { name, template, label: None }) if name == "x-scope-orgid" && template.to_string() == "{org.tenant}")
     );
     assert_eq!(config.apis[1].advertised.to_string(), "mcp:everything:invoke");
     assert_eq!(config.apis[2].advertised.to_string(), "wiki:read wiki:write");

@@ -83,17 +83,26 @@ fn known(name: &str) -> Class {
         8 if name == "mcp-name" => Class::Single(7),
         9 => of(name, [("forwarded", Class::Forwarding), ("accountid", Class::Identity), ("projectid", Class::Identity)]),
         10 => of(name, [("connection", Class::Connection), ("keep-alive", Class::HopByHop), ("mcp-method", Class::Single(6))]),
-        11 if name == "remote-user" => Class::Identity,
         12 if name == "content-type" => Class::Single(0),
-        13 => of(name, [("authorization", Class::Authorization), ("thanos-tenant", Class::Identity)]),
+        13 => known_13(name),
         14 => known_14(name),
         16 => known_16(name),
         17 if name == "transfer-encoding" => Class::TransferEncoding,
+        18 if name == "cf-connecting-ipv6" => Class::Identity,
         20 if name == "mcp-protocol-version" => Class::Single(4),
         22 if name == "es-security-runas-user" => Class::Identity,
+        24 if name == "es-client-authentication" => Class::Identity,
         _ => Class::Plain,
     };
     if class == Class::Plain { known_prefix(name) } else { class }
+}
+
+fn known_13(name: &str) -> Class {
+    match name {
+        "authorization" => Class::Authorization,
+        "thanos-tenant" | "fly-client-ip" => Class::Identity,
+        _ => Class::Plain,
+    }
 }
 
 fn known_14(name: &str) -> Class {
@@ -111,7 +120,7 @@ fn known_16(name: &str) -> Class {
     match name {
         "content-encoding" => Class::Single(9),
         "proxy-connection" => Class::HopByHop,
-        "cf-connecting-ip" => Class::Identity,
+        "cf-connecting-ip" | "fastly-client-ip" => Class::Identity,
         _ => Class::Plain,
     }
 }
@@ -120,10 +129,62 @@ fn of<const N: usize>(name: &str, classes: [(&str, Class); N]) -> Class {
     classes.into_iter().find(|(n, _)| *n == name).map_or(Class::Plain, |(_, class)| class)
 }
 
+/// What names of whole families begin with, by which proxies, and servers behind them, are told who calls.
+const FAMILIES: [&str; 10] = [
+    // Gateways from JSON to gRPC hand these on as metadata, without the prefix.
+    "grpc-metadata-",
+    // Authelia, and CGI's REMOTE_USER.
+    "remote-",
+    // nginx, and RFC 9440.
+    "ssl-client",
+    "client-cert",
+    "cf-access-",
+    "tailscale-",
+    // Kubernetes.
+    "impersonate-",
+    // Apache's modules for OpenID Connect and Shibboleth.
+    "oidc-",
+    "shib-",
+    // Elasticsearch: the second of two callers.
+    "es-secondary-",
+];
+
+/// The same behind `x-`.
+const X_FAMILIES: [&str; 26] = [
+    "original-",
+    "envoy-",
+    "webauth-",
+    "tollgate-",
+    "proxy-",
+    // oauth2-proxy and many more.
+    "auth-",
+    "authenticated-",
+    "remote-",
+    "ssl-",
+    "client-cert",
+    "client-dn",
+    "client-subject",
+    "client-verify",
+    // Kong.
+    "consumer-",
+    "credential-",
+    // Load balancers and identity-aware proxies of clouds.
+    "amzn-mtls-",
+    "amzn-oidc-",
+    "goog-authenticated-user-",
+    "goog-iap-",
+    "ms-client-principal",
+    "ms-token-",
+    "authentik-",
+    "jwt-",
+    "pomerium-",
+    "token-",
+    "vouch-",
+];
+
 fn known_prefix(name: &str) -> Class {
     let Some(rest) = name.strip_prefix("x-") else {
-        // Gateways from JSON to gRPC hand these on as metadata, without the prefix.
-        return if name.starts_with("grpc-metadata-") { Class::Identity } else { Class::Plain };
+        return if FAMILIES.iter().any(|family| name.starts_with(family)) { Class::Identity } else { Class::Plain };
     };
     if rest.starts_with("forwarded-") || rest == "real-ip" {
         return Class::Forwarding;
@@ -131,20 +192,49 @@ fn known_prefix(name: &str) -> Class {
     if matches!(rest, "http-method-override" | "http-method" | "method-override") {
         return Class::MethodOverride;
     }
-    let whole = matches!(
+    let identity = is_told(rest) || is_credential(rest) || X_FAMILIES.iter().any(|family| rest.starts_with(family));
+    if identity { Class::Identity } else { Class::Plain }
+}
+
+/// Whether `x-` and this say who calls, for which tenant, from where, or what was asked for.
+fn is_told(rest: &str) -> bool {
+    matches!(
         rest,
         "rewrite-url"
             | "scope-orgid"
-            | "grafana-org-id"
+            | "scope-org-id"
+            | "org-id"
+            | "orgid"
             | "tenant"
+            | "tenant-id"
+            | "grafana-org-id"
+            | "grafana-user"
+            | "grafana-id"
             | "client-ip"
             | "cluster-client-ip"
-            | "remote-user"
-            | "remote-group"
-            | "remote-groups"
-    );
-    let prefixes = ["original-", "envoy-", "webauth-", "tollgate-", "proxy-", "auth-request-"];
-    if whole || prefixes.iter().any(|p| rest.starts_with(p)) { Class::Identity } else { Class::Plain }
+            | "user"
+            | "user-id"
+            | "userid"
+            | "user-name"
+            | "username"
+            | "user-email"
+            | "user-groups"
+            | "user-roles"
+            | "userinfo"
+            | "email"
+            | "group"
+            | "groups"
+            | "role"
+            | "roles"
+            | "anonymous-consumer"
+            | "apigateway-api-userinfo"
+            | "endpoint-api-userinfo"
+    )
+}
+
+/// Whether `x-` and this carry a credential that some server takes beside `Authorization`, or before it.
+fn is_credential(rest: &str) -> bool {
+    matches!(rest, "access-token" | "api-key" | "client-authentication" | "ds-authorization" | "id-token" | "refresh-token")
 }
 
 #[cfg(test)]
@@ -243,6 +333,40 @@ mod tests {
             "es-security-runas-user",
         ] {
             assert_eq!(headers.classify(name), Class::Identity, "{name}");
+        }
+    }
+
+    /// Families are as wide as what they are for, and no wider.
+    #[test]
+    fn names_that_only_look_like_an_identity_stay() {
+        let headers = IdentityHeaders::default();
+        for name in [
+            "user-agent",
+            "x-user-agent",
+            "x-request-id",
+            "x-client-version",
+            "x-client-data",
+            "x-goog-api-client",
+            "x-amzn-trace-id",
+            "x-ms-client-request-id",
+            "x-grpc-web",
+            "x-opaque-id",
+            "x-query-tags",
+            "x-dashboard-uid",
+            "x-panel-id",
+            "x-grafana-device-id",
+            "x-datadog-trace-id",
+            "x-elastic-product",
+            "x-prometheus-remote-write-version",
+            "x-loki-response-encoding-flags",
+            "cf-ray",
+            "ssl-protocol",
+            "client-id",
+            "dd-api-key",
+            "authentication-info",
+            "from",
+        ] {
+            assert_eq!(headers.classify(name), Class::Plain, "{name}");
         }
     }
 }

@@ -179,8 +179,39 @@ fn narrowed_to(tenant: &str) -> Labels {
     Labels::of(vec![Label::new("tenant", tenant.to_owned()).expect("a value"), team]).expect("labels")
 }
 
+/// A query of numbers and operators alone.
+fn constants() -> impl Strategy<Value = String> {
+    let number = select(vec!["0", "17", "2.50"]);
+    let operand = prop_oneof![
+        number.clone().prop_map(str::to_owned),
+        (select(vec!["-", "+ "]), number.clone()).prop_map(|(sign, number)| format!("{sign}{number}")),
+        (number, select(vec!["", " ", "\n"])).prop_map(|(number, gap)| format!("vector{gap}({gap}{number}{gap})")),
+    ];
+    operand.prop_recursive(3, 8, 2, |inner| {
+        let operator = select(vec![" + ", "-", "*", " / ", "%", "^", "==", " != bool ", ">=bool ", " and ", "\nor ", " unless "]);
+        prop_oneof![
+            inner.clone().prop_map(|inner| format!("( {inner})")),
+            (inner.clone(), operator, inner).prop_map(|(a, operator, b)| format!("{a}{operator}{b}")),
+        ]
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    /// What reads nothing goes on as it came, and with anything else in it, wherever that is, it does not.
+    #[test]
+    fn what_reads_nothing_goes_on_and_nothing_hides_in_it(
+        made in constants(),
+        other in select(vec!["up", "rate", "x(", "[5m]", "|=", "$", "@", "_", "offset", ",", ";", "é", "e", "\\"]),
+        at in any::<prop::sample::Index>(),
+    ) {
+        prop_assume!(made.len() < 200);
+        prop_assert_eq!(query(&made, &narrowed_to("a")), Ok(made.clone()));
+        let at = at.index(made.len() + 1);
+        let mixed = format!("{}{other}{}", &made[..at], &made[at..]);
+        prop_assert_eq!(query(&mixed, &narrowed_to("a")), Err(Refused::NotEnforceable), "{}", mixed);
+    }
 
     /// What was asked is what goes on, but for our matchers at the end of each selector, which say exactly what they should.
     #[test]

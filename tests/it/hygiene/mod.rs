@@ -86,6 +86,10 @@ async fn passes(gw: &Gateway, row: &Row, target: &str) {
     {
         assert!(seen.values(name).is_empty(), "{}: {name} in {}", row.name, seen.text());
     }
+    assert!(!seen.text().contains("spoofed"), "{}: {}", row.name, seen.text());
+    for name in rows::IDENTITY {
+        assert!(seen.values(name).is_empty(), "{}: {name} in {}", row.name, seen.text());
+    }
     for name in ["x-http-method-override", "http2-settings", "dpop"] {
         assert!(seen.values(name).is_empty(), "{}: {name} in {}", row.name, seen.text());
     }

@@ -49,6 +49,84 @@ pub struct H2Row {
 
 use Expect::{Local, Pass, Refused, Unparsed};
 
+/// Names by which proxies tell servers who calls, or servers take a credential beside `Authorization`. What a client says under
+/// one of them never arrives.
+pub const IDENTITY: &[&str] = &[
+    "X-DS-Authorization",
+    "X-Grafana-User",
+    "X-Grafana-Id",
+    "X-ID-Token",
+    "X-Access-Token",
+    "X-API-Key",
+    "es-secondary-authorization",
+    "es-secondary-x-client-authentication",
+    "es-client-authentication",
+    "es-security-runas-user",
+    "X-Client-Authentication",
+    "X-SSL-Client-S-DN",
+    "X-SSL-Client-Verify",
+    "SSL-Client-Verify",
+    "SSL-Client-Subject-DN",
+    "X-Client-Cert",
+    "X-Client-Verify",
+    "Client-Cert",
+    "Client-Cert-Chain",
+    "X-Forwarded-Client-Cert",
+    "X-User",
+    "X-User-Id",
+    "X-Username",
+    "X-Email",
+    "X-Groups",
+    "X-Roles",
+    "X-WEBAUTH-USER",
+    "X-WEBAUTH-ROLE",
+    "X-Remote-User",
+    "X-Remote-Group",
+    "X-Remote-Extra-Scopes",
+    "Remote-User",
+    "Remote-Groups",
+    "Remote-Email",
+    "X-Forwarded-User",
+    "X-Forwarded-Email",
+    "X-Forwarded-Groups",
+    "X-Forwarded-Preferred-Username",
+    "X-Forwarded-Access-Token",
+    "X-Auth-Request-User",
+    "X-Auth-Username",
+    "X-Auth-Token",
+    "X-Authenticated-Userid",
+    "X-Consumer-Username",
+    "X-Credential-Identifier",
+    "X-Userinfo",
+    "X-Scope-Org-Id",
+    "X-OrgID",
+    "X-Tenant-ID",
+    "Cf-Access-Authenticated-User-Email",
+    "Cf-Access-Jwt-Assertion",
+    "CF-Connecting-IPv6",
+    "Fastly-Client-IP",
+    "X-Goog-Authenticated-User-Email",
+    "X-Goog-IAP-JWT-Assertion",
+    "X-Apigateway-Api-Userinfo",
+    "X-Amzn-Oidc-Identity",
+    "X-Amzn-Oidc-Data",
+    "X-Amzn-Mtls-Clientcert-Subject",
+    "X-MS-CLIENT-PRINCIPAL",
+    "X-MS-CLIENT-PRINCIPAL-NAME",
+    "X-MS-TOKEN-AAD-ID-TOKEN",
+    "Tailscale-User-Login",
+    "X-Pomerium-Jwt-Assertion",
+    "X-Vouch-User",
+    "X-authentik-username",
+    "X-Token-User-Email",
+    "X-JWT-Assertion",
+    "Impersonate-User",
+    "Impersonate-Group",
+    "OIDC-Claim-Sub",
+    "Shib-Identity-Provider",
+    "Grpc-Metadata-X-Tenant",
+];
+
 const fn bad(code: &'static str) -> Expect {
     Refused(400, code, false)
 }
@@ -75,6 +153,11 @@ fn method(method: &'static str, expect: Expect) -> Row {
 
 fn fields(lines: &'static str, expect: Expect) -> Row {
     raw(lines, format!("POST / HTTP/1.1\r\nHost: gw.test\r\n{lines}\r\n\r\n"), expect)
+}
+
+fn identity(name: &'static str, spelt: impl Fn(&str) -> String) -> Row {
+    let lines = IDENTITY.iter().map(|name| format!("{}: spoofed\r\n", spelt(name)));
+    raw(name, format!("GET / HTTP/1.1\r\nHost: gw.test\r\n{}\r\n", lines.collect::<Vec<_>>().concat()), Pass("/"))
 }
 
 /// Every HTTP/1 row.
@@ -190,6 +273,9 @@ fn headers() -> Vec<Row> {
         fields("X-HTTP-Method-Override: DELETE\r\nContent-Length: 0", Pass("/")),
         fields("X_Scope_OrgID: 1\r\nX.Scope.OrgID: 1\r\nx-scope-orgid: 1\r\nContent-Length: 0", Pass("/")),
         fields("X-Forwarded-For: 1.2.3.4\r\nForwarded: for=1.2.3.4\r\nX-Original-URL: /admin\r\nContent-Length: 0", Pass("/")),
+        identity("who calls, by every known name", str::to_owned),
+        identity("the same, with points", |name| name.replace('-', ".")),
+        identity("the same, with underscores", |name| name.replace('-', "_")),
         fields("Content-Type: a/b\r\nContent-Type: c/d", bad("header_repeated")),
         fields("Mcp-Method: a\r\nmcp-method: b", bad("header_repeated")),
         fields("Connection: X-Scope-OrgID, Authorization\r\nContent-Length: 0", Pass("/")),
