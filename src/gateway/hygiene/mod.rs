@@ -12,6 +12,7 @@ mod credential;
 mod fields;
 mod head;
 mod host;
+mod line;
 mod names;
 mod query;
 mod reason;
@@ -27,6 +28,7 @@ mod tests;
 
 pub use credential::Credential;
 pub use host::AcceptedHosts;
+pub use line::Line;
 pub use names::IdentityHeaders;
 pub use reason::{POSSIBLE_METHODS, Reason};
 pub use request::{CleanRequest, Signals, Unclean, Upgrade};
