@@ -482,8 +482,8 @@ pub enum Enforcement {
     /// It is refused.
     #[default]
     On,
-    /// It is let pass and put on record with the reason, so that nobody is cut off before it is known who would be. Requests that
-    /// could be read in two ways are refused all the same, and so is what can't be put on record.
+    /// It is let pass and put on record with the reason, so that nobody is cut off before it is known who would be. What
+    /// makes a request mean two things is refused all the same, and so is what can't be put on record.
     Shadow,
 }
 
