@@ -25,6 +25,7 @@ use crate::audit::Journal;
 use crate::config::ApiKind;
 use crate::gateway::denial::{Denial, UpstreamFault};
 use crate::gateway::index;
+use crate::gateway::location::{self, Way};
 use crate::gateway::mcp_session;
 use crate::gateway::mcp_task::Made;
 use crate::gateway::narrow;
@@ -213,6 +214,10 @@ impl ProxyHttp for Front {
         // Cookies of an upstream would be set for our own origin.
         let cookies = if as_it_came { shadow::admitted_cookies(&head.headers) } else { Vec::new() };
         respond::disclose(head, &forwarding.permit, forwarding.origin.as_ref())?;
+        if let Some(attempt) = &forwarding.attempt {
+            let (permit, request, endpoint) = (&*forwarding.permit, &forwarding.request, attempt.endpoint());
+            location::lead_back(head, &Way { config: &prepared.config, permit, request, endpoint })?;
+        }
         let apart = pages::is_apart(forwarding.permit.api(), forwarding.request.host(), &prepared.config);
         pages::fence(head, apart)?;
         protocol::upgraded(session, head);
