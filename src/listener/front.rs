@@ -36,7 +36,7 @@ use crate::gateway::prepared::Prepared;
 use crate::gateway::rates::Rates;
 use crate::gateway::respond::{self, Scene};
 use crate::gateway::shadow;
-use crate::gateway::status::Form;
+use crate::gateway::status::{self, Form};
 use crate::gateway::strangers::Strangers;
 use crate::gateway::streams::OpenStreams;
 use crate::gateway::upstream::Attempt;
@@ -274,6 +274,9 @@ impl ProxyHttp for Front {
     ) -> Result<Option<Bytes>> {
         let prepared = Arc::clone(&ctx.prepared);
         if let Some(forwarding) = ctx.forwarding() {
+            if let Some(code) = status::of_call(trailers) {
+                onward::called(self, forwarding, code);
+            }
             protocol::trailers(trailers, forwarding);
             if forwarding.fault == Some(UpstreamFault::Credentials) {
                 prepared.identities.refused(&forwarding.permit, self.node.now());
@@ -338,8 +341,10 @@ impl ProxyHttp for Front {
         let micros = ctx.micros();
         let Some(forwarding) = ctx.forwarding() else { return };
         if error.is_none()
-            && let Some(attempt) = &forwarding.attempt
+            && let Some(attempt) = &mut forwarding.attempt
         {
+            // A call whose end nobody told.
+            attempt.settle();
             self.metrics.upstream_up.with_label_values(&[&attempt.pool().upstream().name]).set(1);
         }
         forwarding.end(micros, error.map(broken_by));
