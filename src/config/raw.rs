@@ -29,8 +29,8 @@ pub use routes::{Enforce, IndexBody, Per, RawChange, RawOverride, RawRate, RawRe
 pub use tenancy::RawTenant;
 pub use tls::{RawCertificate, RawTls, RawUpstreamTls};
 pub use upstreams::{
-    RawBreaker, RawChecks, RawEjection, RawEndpoint, RawInject, RawRetries, RawRouteTimeouts, RawTimeouts, RawUpstream,
-    RawUpstreamLimits, RawWeighted,
+    RawBreaker, RawChecks, RawEjection, RawEndpoint, RawGrpcHealth, RawHealth, RawInject, RawRetries, RawRouteTimeouts,
+    RawTimeouts, RawUpstream, RawUpstreamLimits, RawWeighted,
 };
 
 use super::list::List;

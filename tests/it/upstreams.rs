@@ -127,6 +127,32 @@ async fn an_endpoint_whose_calls_are_unavailable_is_left_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_check_over_grpc_takes_an_endpoint_out_and_brings_it_back() {
+    let checks = "checks = { interval = \"1s\", timeout = \"1s\", healthy = 2, unhealthy = 2 }";
+    let keys = format!("health = {{ grpc = \"\" }}\nejection = {{ failures = 0 }}\n{checks}");
+    let (gw, a, b) = two_collectors(&keys).await;
+    let becomes = async |condition: &str| {
+        within(condition, async {
+            while seen(&gw).await["endpoints"][0]["condition"] != condition {
+                gw.advance(1);
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    };
+    a.fail(Some("14"));
+    becomes("unhealthy").await;
+    assert_eq!(call(&gw, 10, "").await, ["0"; 10]);
+    assert_eq!((a.count(), b.count()), (0, 10), "an endpoint that is not well gets nothing");
+    a.fail(None);
+    becomes("up").await;
+    gw.advance(60);
+    assert_eq!(call(&gw, 10, "").await, ["0"; 10]);
+    assert!(a.count() > 0);
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_caller_can_bring_about_is_not_the_endpoints_fault() {
     let (gw, a, _b) = two_collectors("ejection = { failures = 2, base = \"30s\", longest = \"5m\" }").await;
     for code in ["2", "4", "8", "13"] {

@@ -179,6 +179,12 @@ async fn answer(request: Request<RecvStream>, mut respond: SendResponse<Bytes>, 
         let _ = body.flow_control().release_capacity(data.len());
         received.extend_from_slice(&data);
     }
+    if call.path == "/grpc.health.v1.Health/Check" {
+        let status = if shared.failing.lock().is_none() { 1 } else { 2 };
+        let mut send = respond.send_response(ok.body(()).expect("a response"), false)?;
+        send.send_data(frame(&[8, status]), false)?;
+        return send.send_trailers(trailers("0", ""));
+    }
     shared.note(|log| log.calls.push(Call { body: received, ..call }));
     let failing = *shared.failing.lock();
     if let Some(code) = failing {
