@@ -162,7 +162,7 @@ impl Forwarding {
     /// Closes the journal's record and counts the request. Only the first call does anything.
     pub(super) fn end(&mut self, micros: u64, broken: Option<BrokenBy>) {
         let Some(open) = self.open.take() else { return };
-        let measured = Measured { status: self.status, bytes: self.bytes, micros };
+        let measured = Measured { status: self.status, bytes: self.bytes, micros, call: self.called };
         self.log(micros, broken);
         let outcome = match broken {
             None => Outcome::Completed(measured),

@@ -304,7 +304,7 @@ impl Gate {
             claims: about.claims.as_deref(),
         };
         let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let measured = Measured { status: denial.status().as_u16(), bytes: 0, micros };
+        let measured = Measured { status: denial.status().as_u16(), bytes: 0, micros, call: None };
         let record = record::denied(self.basis(prepared, q, path, about.call.clone()), denial, known, measured);
         let written = self.journal.refused(&record);
         written

@@ -209,7 +209,8 @@ impl Pass {
     #[doc(hidden)]
     pub fn close(mut self, status: u16, bytes: u64, broken: Option<BrokenBy>) {
         let broken = if self.cut.is_cut() { Some(BrokenBy::Revocation) } else { broken };
-        let measured = Measured { status, bytes, micros: u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX) };
+        let micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let measured = Measured { status, bytes, micros, call: None };
         self.finish(
             status,
             match broken {

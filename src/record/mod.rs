@@ -230,6 +230,9 @@ pub struct Measured {
     pub bytes: u64,
     /// From the accepted request to the end of the answer, microseconds.
     pub micros: u64,
+    /// How a gRPC call ended (`google.rpc.Code`), where its upstream said it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<u16>,
 }
 
 /// Why a control-plane change happens, and who is behind it: every verb of the store that changes something takes one and

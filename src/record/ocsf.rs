@@ -166,6 +166,9 @@ fn called(record: &AuditRecord, call: &Call) -> Map<String, Value> {
             let response = object!({ "code": measured.status, "length": measured.bytes, "latency": millis });
             all.insert("http_response".into(), response);
         }
+        if let Some(code) = measured.call {
+            unmap(&mut all, "rpc.grpc.status_code", code);
+        }
     }
     if let Some(certificate) = &record.origin.certificate {
         unmap(&mut all, "tls.client_certificate.sha256", bounded(certificate, 64));
