@@ -157,8 +157,8 @@ pub async fn decide(node: &Node, overload: &Overload, prepared: &Prepared, head:
     }
 }
 
-/// What servers may read differently is refused, and on record under the API in shadow mode that it names; such an API lets its upstream read
-/// what can only be for it.
+/// What servers may read differently is refused, and on record under the API in shadow mode that it names; such an API lets its
+/// upstream read what can only be for it.
 fn doubtful(node: &Node, overload: &Overload, prepared: &Prepared, head: &Head<'_>, unclean: Unclean) -> Decided {
     let (config, denial) = (&*prepared.config, Denial::Unclean(unclean));
     if !config.apis.iter().any(|api| api.enforcement == Enforcement::Shadow) {

@@ -1,7 +1,7 @@
 //! Where an answer of an upstream points to, as its client can follow it: through the mount, or not at all.
 //!
-//! An upstream knows itself by the address that we reach it at, and its paths without the mount. Handed on as they came, its redirects
-//! would name addresses of the inside and lead around the gate, or out of the mount to something else of ours.
+//! An upstream knows itself by the address that we reach it at, and its paths without the mount. Handed on as they came, its
+//! redirects would name addresses of the inside and lead around the gate, or out of the mount to something else of ours.
 
 use std::net::IpAddr;
 
@@ -27,8 +27,8 @@ pub struct Way<'a> {
     pub endpoint: &'a Endpoint,
 }
 
-/// Makes `Location`, `Content-Location` and `Refresh` lead back through the mount. What names an address of the inside that no mount
-/// of this API leads to is left out.
+/// Makes `Location`, `Content-Location` and `Refresh` lead back through the mount. What names an address of the inside that no
+/// mount of this API leads to is left out.
 ///
 /// # Errors
 /// When a value can't be written as a header.

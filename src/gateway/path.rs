@@ -96,8 +96,8 @@ pub fn canonicalize(path: &str) -> Result<CanonicalPath<'_>, Reason> {
     Ok(CanonicalPath { text: Cow::Borrowed(path), encoded_slash: false })
 }
 
-/// What servers may take a path for that decode `%2F`, merge slashes, and cut parameters off their segments or keep them. `None` when
-/// something else about it is odd: nobody can say then where such a server ends up.
+/// What servers may take a path for that decode `%2F`, merge slashes, and cut parameters off their segments or keep them. `None`
+/// when something else about it is odd: nobody can say then where such a server ends up.
 #[must_use]
 pub fn readings(path: &str) -> Option<[String; 2]> {
     let decoded = path.replace("%2F", "/").replace("%2f", "/");

@@ -2,9 +2,9 @@
 //!
 //! The aim is to put the gate before a live system and to learn who would be cut off before anybody is. So a request of somebody
 //! whom the gate does not know reaches the upstream as it would have without a gate, and nothing of ours is lent to it: neither the
-//! upstream's credentials nor a tenant. A path that servers read differently passes as it came where all that they may take it for is
-//! for the same API. What stays refused is whatever else makes a request mean two things, what can't be put on record, and a body that
-//! can't be read to its end; of that the report says that it is refused already.
+//! upstream's credentials nor a tenant. A path that servers read differently passes as it came where all that they may take it
+//! for is for the same API. What stays refused is whatever else makes a request mean two things, what can't be put on record, and
+//! a body that can't be read to its end; of that the report says that it is refused already.
 
 use std::sync::Arc;
 
@@ -77,7 +77,8 @@ pub const fn waives(api: &Api, denial: &Denial) -> bool {
     matches!(api.enforcement, Enforcement::Shadow) && !kept
 }
 
-/// Whether a refusal that an API in shadow mode makes all the same is of the request, so that it will be made again: the report names it.
+/// Whether a refusal that an API in shadow mode makes all the same is of the request, so that it will be made again: the report
+/// names it.
 #[must_use]
 pub const fn reports(api: &Api, denial: &Denial) -> bool {
     let of_request = matches!(
@@ -91,7 +92,8 @@ pub const fn reports(api: &Api, denial: &Denial) -> bool {
     matches!(api.enforcement, Enforcement::Shadow) && of_request
 }
 
-/// The API in shadow mode that a path is for which servers may read differently, where whatever they take it for is for that API too.
+/// The API in shadow mode that a path is for which servers may read differently, where whatever they take it for is for that API
+/// too.
 #[must_use]
 pub fn only<'c>(config: &'c Config, path: &str) -> Option<&'c Arc<Api>> {
     let (api, _) = config.api_at(path).filter(|(api, _)| api.enforcement == Enforcement::Shadow)?;
@@ -112,7 +114,8 @@ pub fn named(config: &Config, target: &str) -> Option<Arc<Api>> {
     reached(path).or_else(|| path::readings(path)?.iter().find_map(|read| reached(read)))
 }
 
-/// The permit of a request whose path servers may read differently: see [`only`]. No route was matched, and nothing is lent to it.
+/// The permit of a request whose path servers may read differently: see [`only`]. No route was matched, and nothing is lent to
+/// it.
 #[must_use]
 pub fn doubtful(api: &Arc<Api>, refused: &Refused) -> Permit {
     let mut waived = Waived::of(&refused.denial, Passage::AsItCame);

@@ -1,8 +1,9 @@
 //! The request lines of an HTTP/1 connection: what people send as it is in a query is escaped before pingora parses it.
 //!
-//! Nothing here follows bodies to find out where the next request begins. pingora makes a session before it reads a request, and only
-//! when it has read the one before to its end; it takes up no request that came with another (pipelining is off). So what is read next
-//! then is the first byte of a head, and [`Begins`] says so. Behind the request line nothing is looked at until it does again.
+//! Nothing here follows bodies to find out where the next request begins. pingora makes a session before it reads a request, and
+//! only when it has read the one before to its end; it takes up no request that came with another (pipelining is off). So what is
+//! read next then is the first byte of a head, and [`Begins`] says so. Behind the request line nothing is looked at until it does
+//! again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

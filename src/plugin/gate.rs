@@ -383,7 +383,8 @@ fn fits(q: &Question<'_>, request: &CleanRequest, permit: &mut Permit, memory: &
     shadow::tolerate(permit, taken).map(|_| looks)
 }
 
-/// Why servers may read the path of a request differently that shadow mode lets pass: which upstream a proxy then takes nobody here knows.
+/// Why servers may read the path of a request differently that shadow mode lets pass: which upstream a proxy then takes nobody
+/// here knows.
 fn doubt(request: &CleanRequest, permit: &Permit) -> Option<Reason> {
     request.doubt().or_else(|| request.admit_encoded_slash(permit.rule().encoded_slash).err().map(|unclean| unclean.reason))
 }

@@ -118,7 +118,8 @@ impl Pass {
 
     /// Makes the head that the client may see of the upstream's (`response_filter`): the request id, no cookies of the upstream's,
     /// which pages may read it, nothing that speaks for the origin, pages in a sandbox, and the MCP session that was opened in the form
-    /// that only its caller can use. `Location`, `Content-Location` and `Refresh` lead through the mount. Where the answer has lists of an MCP server, [`Self::piece`] filters them.
+    /// that only its caller can use. `Location`, `Content-Location` and `Refresh` lead through the mount. Where the answer has
+    /// lists of an MCP server, [`Self::piece`] filters them.
     ///
     /// # Errors
     /// When a value can't be written as a header, or a list is in a form that can't be filtered: the answer must not be passed on.

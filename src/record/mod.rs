@@ -117,8 +117,8 @@ pub struct Call {
     pub resource: Option<ResourceId>,
     /// What the gate decided.
     pub decision: Decision,
-    /// Why it would have been refused, when its API is in shadow mode and let it pass; with a decision that it was, why it is refused
-    /// in that mode too.
+    /// Why it would have been refused, when its API is in shadow mode and let it pass; with a decision that it was, why it is
+    /// refused in that mode too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub would_deny: Option<WouldDeny>,
     /// How it ended.

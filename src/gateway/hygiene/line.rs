@@ -31,8 +31,8 @@ impl Line {
         matches!(self.0, Part::Past)
     }
 
-    /// Goes on with a piece, wherever it was cut. Gives what stands for it, where its query has bytes that must be escaped: nothing
-    /// before the `?` and nothing behind the target is ever another byte than it was.
+    /// Goes on with a piece, wherever it was cut. Gives what stands for it, where its query has bytes that must be escaped:
+    /// nothing before the `?` and nothing behind the target is ever another byte than it was.
     pub fn escape(&mut self, piece: &[u8]) -> Option<Vec<u8>> {
         let (mut written, mut done) = (Vec::new(), 0);
         for (at, &byte) in piece.iter().enumerate() {

@@ -152,7 +152,8 @@ impl CleanRequest {
         self.close
     }
 
-    /// Why nothing may be matched against the path, which is as it came: two servers may read it differently ([`super::as_it_came`]).
+    /// Why nothing may be matched against the path, which is as it came: two servers may read it differently
+    /// ([`super::as_it_came`]).
     #[must_use]
     pub const fn doubt(&self) -> Option<Reason> {
         self.doubt

@@ -301,8 +301,9 @@ impl Attempt {
         }
     }
 
-    /// The endpoint ended a gRPC call with this code. Only `UNAVAILABLE` says how it is: whatever else is said of a call, whoever makes it can
-    /// bring about, with a deadline that nobody meets or a message that nobody reads, and could have endpoints left out by it.
+    /// The endpoint ended a gRPC call with this code. Only `UNAVAILABLE` says how it is: whatever else is said of a call, whoever
+    /// makes it can bring about, with a deadline that nobody meets or a message that nobody reads, and could have endpoints left
+    /// out by it.
     pub fn called(&mut self, code: u16, now: Timestamp) {
         if code == Code::Unavailable as u16 {
             self.failed(now);

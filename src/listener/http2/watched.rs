@@ -31,8 +31,8 @@ const CALM: [u8; 17] = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0, 0,
 /// Called once, when the connection is thrown out.
 type ThrownOut = Box<dyn FnOnce() + Send + Sync>;
 
-/// What pingora reads and writes, looked at as it passes. What is HTTP/2 isn't changed, and of anything else only the request line is
-/// looked at: see [`Lines`].
+/// What pingora reads and writes, looked at as it passes. What is HTTP/2 isn't changed, and of anything else only the request
+/// line is looked at: see [`Lines`].
 pub(in crate::listener) struct Watched {
     inner: Stream,
     speaks: Speaks,

@@ -77,8 +77,8 @@ impl<'r> AuditColumns<'r> {
 /// Longest text of [`kind`], characters: PostgreSQL's index takes no entry over 2704 bytes.
 const LONGEST_KIND: usize = 400;
 
-/// What the report on shadow mode counts a call under, if it is one for it: who called, where, and why it would have been, or was, refused.
-/// Callers whom no token names are told apart by address and agent.
+/// What the report on shadow mode counts a call under, if it is one for it: who called, where, and why it would have been, or
+/// was, refused. Callers whom no token names are told apart by address and agent.
 pub(super) fn kind(record: &AuditRecord) -> Option<String> {
     let Event::Call(call) = &record.event else { return None };
     let waived = call.would_deny.as_ref()?;
