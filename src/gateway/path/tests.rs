@@ -167,3 +167,23 @@ fn a_path_is_read_in_every_way_that_merges_and_cuts() {
         assert_eq!(readings(path), None, "{path}");
     }
 }
+
+proptest! {
+    /// What passes as it came in shadow mode climbs nowhere, by whatever a browser resolves, and each reading of it has one form.
+    #[test]
+    fn what_is_read_differently_climbs_nowhere(
+        pieces in prop::collection::vec(
+            prop::sample::select(vec!["/", "//", "%2F", "%2f", ";", ";x=1", ".", "..", "%2e", "%252e", "a", "b.c", "%61", "\\", "%5C", "%00", "%zz"]),
+            0..8,
+        ),
+    ) {
+        let path = format!("/{}", pieces.concat());
+        if let Some(all) = readings(&path) {
+            let url = url::Url::parse(&format!("http://gw.test{path}")).expect("a URL");
+            prop_assert_eq!(url.path(), path.as_str());
+            for read in all {
+                prop_assert_eq!(text(&read), Ok(read));
+            }
+        }
+    }
+}
