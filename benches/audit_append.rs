@@ -56,7 +56,7 @@ fn append(c: &mut Criterion) {
     let (journal, _backlog) = opened.expect("the journal opens");
     let caller = Caller::from(&record);
     let opening = Opening::of(&record, &caller).expect("the sample is a call");
-    let outcome = Outcome::Completed(Measured { status: 200, bytes: 8123, micros: 1234 });
+    let outcome = Outcome::Completed(Measured { status: 200, bytes: 8123, micros: 1234, call: None });
     runtime.block_on(async {
         c.bench_function("audit/open+close", |b| {
             b.iter(|| {

@@ -261,7 +261,7 @@ async fn called(node: &Node, grants: &[Grant], clients: &[Client]) -> RecordId {
                 resource: None,
                 decision,
                 would_deny: None,
-                outcome: Outcome::Completed(Measured { status: 200, bytes: 512, micros: 1500 }),
+                outcome: Outcome::Completed(Measured { status: 200, bytes: 512, micros: 1500, call: None }),
                 forwarder: None,
             })),
         };

@@ -341,6 +341,7 @@ fn shadowed(report: &ShadowReport) -> String {
         or_dash(client.or_else(|| entry.user_agent.clone()))
     };
     let why = |entry: &ShadowEntry| match entry.missing.to_string() {
+        _ if entry.refused => format!("{} (is already)", entry.reason),
         missing if missing.is_empty() => entry.reason.clone(),
         missing => format!("{} {missing}", entry.reason),
     };

@@ -38,9 +38,9 @@ pub use logo::Logo;
 pub use matrix::Matrix;
 pub use model::{
     Access, Api, ApiKind, Assertion, AuditPolicy, AuthorizerPolicy, Breaker, Checks, Closed, Config, DeploymentSecret, Ejection,
-    Endpoint, Exchange, ExchangeAuth, Hook, HookTarget, InjectedHeader, Limits, Listen, OAuthPolicy, OrgName, Rate, Requirement,
-    Retries, RoleSelectors, Roles, Route, RouteMeta, RouteTimeouts, Site, SubjectTokenType, Target, Tell, TemplateHeader,
-    Tenancy, Traffic, Upstream, UpstreamLimits, UpstreamTimeouts,
+    Endpoint, Exchange, ExchangeAuth, Health, Hook, HookTarget, InjectedHeader, Limits, Listen, OAuthPolicy, OrgName, Rate,
+    Requirement, Retries, RoleSelectors, Roles, Route, RouteMeta, RouteTimeouts, Site, SubjectTokenType, Target, Tell,
+    TemplateHeader, Tenancy, Traffic, Upstream, UpstreamLimits, UpstreamTimeouts,
 };
 pub use quickstart::{Quickstart, ToolRule};
 pub use raw::{Enforce, Enforcement, HookEvent, IndexBody, Per, RouteErrors, RouteUpgrade, TellMode, UpstreamProtocol};

@@ -20,7 +20,9 @@ use super::{Catalogue, Enforcement, HookEvent, ListenTls, Logo};
 pub use identity::{Assertion, Exchange, ExchangeAuth, SubjectTokenType, TemplateHeader};
 pub use routes::{Access, Closed, Rate, Route, RouteMeta, RouteTimeouts, Traffic};
 pub use tenancy::{OrgName, Tell, Tenancy};
-pub use upstreams::{Breaker, Checks, Ejection, Endpoint, InjectedHeader, Retries, Upstream, UpstreamLimits, UpstreamTimeouts};
+pub use upstreams::{
+    Breaker, Checks, Ejection, Endpoint, Health, InjectedHeader, Retries, Upstream, UpstreamLimits, UpstreamTimeouts,
+};
 
 use crate::mcp::ServerPolicy;
 use crate::routing::{Lookup, MountTable, RouteTable};

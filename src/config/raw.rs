@@ -29,8 +29,8 @@ pub use routes::{Enforce, IndexBody, Per, RawChange, RawOverride, RawRate, RawRe
 pub use tenancy::{RawTenant, TellMode};
 pub use tls::{RawCertificate, RawTls, RawUpstreamTls};
 pub use upstreams::{
-    RawBreaker, RawChecks, RawEjection, RawEndpoint, RawInject, RawRetries, RawRouteTimeouts, RawTimeouts, RawUpstream,
-    RawUpstreamLimits, RawWeighted,
+    RawBreaker, RawChecks, RawEjection, RawEndpoint, RawGrpcHealth, RawHealth, RawInject, RawRetries, RawRouteTimeouts,
+    RawTimeouts, RawUpstream, RawUpstreamLimits, RawWeighted,
 };
 
 use super::list::List;
@@ -482,8 +482,8 @@ pub enum Enforcement {
     /// It is refused.
     #[default]
     On,
-    /// It is let pass and put on record with the reason, so that nobody is cut off before it is known who would be. Requests that
-    /// could be read in two ways are refused all the same, and so is what can't be put on record.
+    /// It is let pass and put on record with the reason, so that nobody is cut off before it is known who would be. What
+    /// makes a request mean two things is refused all the same, and so is what can't be put on record.
     Shadow,
 }
 

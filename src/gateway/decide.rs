@@ -9,14 +9,14 @@ use http::{HeaderValue, Method};
 use super::authorize::{self, Asked, Permit, Refused};
 use super::denial::{Counting, Denial};
 use super::handshake;
-use super::hygiene::{self, CleanRequest, Head, Inspected, Protocol, Upgrade};
+use super::hygiene::{self, CleanRequest, Head, Inspected, Protocol, Unclean, Upgrade};
 use super::overload::Overload;
 use super::pages;
 use super::prepared::Prepared;
 use super::seen::Seen;
 use super::shadow;
 use super::status;
-use crate::config::{Api, ApiKind, Config};
+use crate::config::{Api, ApiKind, Config, Enforcement};
 use crate::mcp;
 use crate::node::Node;
 use crate::record::McpCall;
@@ -102,7 +102,7 @@ pub async fn decide(node: &Node, overload: &Overload, prepared: &Prepared, head:
     let (request, credential) = match hygiene::inspect(head, &prepared.hygiene) {
         Ok(Inspected::Request { request, credential }) => (request, credential),
         Ok(Inspected::OptionsAsterisk) => return Decided::Options,
-        Err(unclean) => return refused(Denial::Unclean(unclean), About::default()),
+        Err(unclean) => return doubtful(node, overload, prepared, head, unclean),
     };
     for signal in request.signals().codes() {
         node.metrics.signals.with_label_values(&[signal]).inc();
@@ -119,7 +119,10 @@ pub async fn decide(node: &Node, overload: &Overload, prepared: &Prepared, head:
             }
             Ok(()) if grpc && head.protocol == Protocol::Http2 => refused(Denial::NoRoute, About::default()),
             Ok(()) => Decided::Local(request),
-            Err(unclean) => refused(Denial::Unclean(unclean), About::default()),
+            Err(unclean) => {
+                let api = shadow::named(config, request.path());
+                refused(Denial::Unclean(unclean), About { api, ..About::default() })
+            }
         };
     };
     let from = config.listen.apart(seen.client);
@@ -152,6 +155,34 @@ pub async fn decide(node: &Node, overload: &Overload, prepared: &Prepared, head:
             refused(denial, About { route, principal, claims, ..reached(&asked, origin) })
         }
     }
+}
+
+/// What servers may read differently is refused, and on record under the API in shadow mode that it names; such an API lets its
+/// upstream read what can only be for it.
+fn doubtful(node: &Node, overload: &Overload, prepared: &Prepared, head: &Head<'_>, unclean: Unclean) -> Decided {
+    let (config, denial) = (&*prepared.config, Denial::Unclean(unclean));
+    if !config.apis.iter().any(|api| api.enforcement == Enforcement::Shadow) {
+        return refused(denial, About::default());
+    }
+    let came = hygiene::as_it_came(head, &prepared.hygiene);
+    let Some((request, api)) = came.and_then(|request| shadow::only(config, request.path()).map(|api| (request, api))) else {
+        return refused(denial, About { api: shadow::named(config, head.target), ..About::default() });
+    };
+    for signal in request.signals().codes() {
+        node.metrics.signals.with_label_values(&[signal]).inc();
+    }
+    let about = || About { path: Some(request.path().to_owned()), api: Some(Arc::clone(api)), ..About::default() };
+    if head.headers.contains_key(pages::SERVICE_WORKER) {
+        return refused(Denial::ServiceWorker, about());
+    }
+    if status::is_grpc(head.headers) && head.protocol != Protocol::Http2 {
+        return refused(Denial::Http2Required, about());
+    }
+    if let Err(shed) = overload.admit(Some(api), request.method(), request.path()) {
+        return refused(shed, about());
+    }
+    let permit = shadow::doubtful(api, &shadow::bare(denial));
+    admitted(api, permit, None, request)
 }
 
 /// Who calls, whether it may, and whether it came as its route wants it.

@@ -132,11 +132,19 @@ impl Explained {
         }
     }
 
+    /// Says of the last part that its refusal is not enforced.
+    fn let_pass(&mut self) {
+        if let Some(step) = self.steps.last_mut() {
+            step.says.push_str(" The API is in shadow mode: the request is let pass, and this is put on record.");
+        }
+    }
+
     /// The same for a refusal by an API that may be in shadow mode. Gives what was needed, where that was the reason.
     fn refused(&mut self, stage: Stage, denial: &Denial, asked: &Asked<'_>) -> Option<ScopeBits> {
         self.refuse(stage, denial);
-        if let Some(step) = self.steps.last_mut().filter(|_| shadow::waives(asked.api, denial)) {
-            step.says.push_str(" The API is in shadow mode: the request is let pass, and this is put on record.");
+        let doubtful = matches!(denial, Denial::Unclean(_)) && shadow::only(asked.config, asked.request.path()).is_some();
+        if doubtful || shadow::waives(asked.api, denial) {
+            self.let_pass();
         }
         if let Denial::Scopes { needed, .. } = denial { Some(*needed) } else { None }
     }
@@ -216,6 +224,10 @@ pub async fn explain(node: &Node, config: &Arc<Config>, supposed: &Supposed<'_>)
         }
         Err(unclean) => {
             told.refuse(Stage::Hygiene, &Denial::Unclean(unclean));
+            let came = hygiene::as_it_came(&head, &policy).filter(|came| shadow::only(config, came.path()).is_some());
+            if came.is_some() {
+                told.let_pass();
+            }
             return told;
         }
     };

@@ -16,6 +16,7 @@ pub mod holds;
 pub mod hygiene;
 pub mod identity;
 pub mod index;
+pub mod location;
 pub mod mcp_session;
 pub mod mcp_task;
 pub mod message;

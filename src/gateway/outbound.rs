@@ -56,12 +56,16 @@ pub fn target(permit: &Permit, request: &CleanRequest, endpoint: &Endpoint) -> S
 
 /// Where an endpoint has the path `below` the mount, for the organization of a permit.
 pub(super) fn located(permit: &Permit, below: &str, endpoint: &Endpoint) -> String {
-    let prefix = match (&permit.api().tenancy.tell, permit.principal()) {
+    let target = [endpoint.base_path.as_str(), prefix(permit).as_str(), below].concat();
+    if target.is_empty() { "/".to_owned() } else { target }
+}
+
+/// What tells the tenant in front of every path; empty where something else does.
+pub(super) fn prefix(permit: &Permit) -> String {
+    match (&permit.api().tenancy.tell, permit.principal()) {
         (Some(Tell::PathPrefix { template }), Some(principal)) => identity::of_org(template, permit, &principal.org),
         _ => String::new(),
-    };
-    let target = [endpoint.base_path.as_str(), prefix.as_str(), below].concat();
-    if target.is_empty() { "/".to_owned() } else { target }
+    }
 }
 
 /// Turns the client's request head into the one that the upstream receives. Names of headers leave in lower case: keeping the

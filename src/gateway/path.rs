@@ -96,6 +96,26 @@ pub fn canonicalize(path: &str) -> Result<CanonicalPath<'_>, Reason> {
     Ok(CanonicalPath { text: Cow::Borrowed(path), encoded_slash: false })
 }
 
+/// What servers may take a path for that decode `%2F`, merge slashes, and cut parameters off their segments or keep them. `None`
+/// when something else about it is odd: nobody can say then where such a server ends up.
+#[must_use]
+pub fn readings(path: &str) -> Option<[String; 2]> {
+    let decoded = path.replace("%2F", "/").replace("%2f", "/");
+    let cut: Vec<_> = decoded.split('/').map(|segment| segment.split(';').next().unwrap_or_default()).collect();
+    let read = |text: &str| canonicalize(&merged(text)).ok().map(|path| path.as_str().to_owned());
+    Some([read(&decoded.replace(';', ","))?, read(&cut.join("/"))?])
+}
+
+fn merged(path: &str) -> String {
+    let mut merged = String::with_capacity(path.len());
+    for c in path.chars() {
+        if c != '/' || !merged.ends_with('/') {
+            merged.push(c);
+        }
+    }
+    merged
+}
+
 /// Refuses segments that a server might resolve or merge. Only the last segment may be empty.
 fn check_segments<'a>(segments: impl Iterator<Item = &'a str>) -> Result<(), Reason> {
     let mut ended = false;

@@ -2,6 +2,7 @@
 
 use super::authorize::Permit;
 use super::denial::Denial;
+use super::shadow;
 use crate::config::{Api, Config};
 use crate::record::{
     Actor, AuditRecord, Call, Decision, Event, Forwarder, McpCall, Measured, Opening, Origin, Outcome, WouldDeny,
@@ -95,7 +96,13 @@ pub fn denied(basis: Basis<'_>, denial: &Denial, known: Known<'_>, measured: Mea
     // What never reached an API is on record under the gateway's own name.
     let api = known.api.map_or_else(|| ApiName::parse("gateway").expect("a valid name"), |a| a.name.clone());
     let who = who(known.principal, known.claims);
-    call(basis, api, known.route, who, scopes, decision, Outcome::Completed(measured))
+    let mut record = call(basis, api, known.route, who, scopes, decision, Outcome::Completed(measured));
+    if let Event::Call(call) = &mut record.event
+        && known.api.is_some_and(|api| shadow::reports(api, denial))
+    {
+        call.would_deny = Some(WouldDeny { reason: denial.code().to_owned(), missing: ScopeSet::default() });
+    }
+    record
 }
 
 struct Scopes {

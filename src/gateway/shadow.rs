@@ -2,8 +2,11 @@
 //!
 //! The aim is to put the gate before a live system and to learn who would be cut off before anybody is. So a request of somebody
 //! whom the gate does not know reaches the upstream as it would have without a gate, and nothing of ours is lent to it: neither the
-//! upstream's credentials nor a tenant. What stays refused is what makes a request mean two things, what can't be put on record,
-//! and a body that can't be read to its end.
+//! upstream's credentials nor a tenant. A path that servers read differently passes as it came where all that they may take it
+//! for is for the same API. What stays refused is whatever else makes a request mean two things, what can't be put on record, and
+//! a body that can't be read to its end; of that the report says that it is refused already.
+
+use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -11,8 +14,9 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::authorize::{Asked, Permit, Refused};
 use super::denial::{Counting, Denial};
 use super::hygiene::CleanRequest;
+use super::path;
 use super::unfit::Unfit;
-use crate::config::{Access, Api, Config, Enforcement, Route, RouteTimeouts, Tell, Traffic};
+use crate::config::{Access, Api, Config, Enforcement, Route, RouteTimeouts, Target, Tell, Traffic};
 use crate::record::{Actor, Caller};
 use crate::routing::Lookup;
 use crate::token::{Claims, looks_ours};
@@ -73,6 +77,57 @@ pub const fn waives(api: &Api, denial: &Denial) -> bool {
     matches!(api.enforcement, Enforcement::Shadow) && !kept
 }
 
+/// Whether a refusal that an API in shadow mode makes all the same is of the request, so that it will be made again: the report
+/// names it.
+#[must_use]
+pub const fn reports(api: &Api, denial: &Denial) -> bool {
+    let of_request = matches!(
+        denial,
+        Denial::Unclean(_)
+            | Denial::LengthRequired
+            | Denial::ServiceWorker
+            | Denial::Http2Required
+            | Denial::Unfit(Unfit::Question | Unfit::Headers | Unfit::Target)
+    );
+    matches!(api.enforcement, Enforcement::Shadow) && of_request
+}
+
+/// The API in shadow mode that a path is for which servers may read differently, where whatever they take it for is for that API
+/// too.
+#[must_use]
+pub fn only<'c>(config: &'c Config, path: &str) -> Option<&'c Arc<Api>> {
+    let (api, _) = config.api_at(path).filter(|(api, _)| api.enforcement == Enforcement::Shadow)?;
+    let same = |read: &String| config.api_at(read).is_some_and(|(other, _)| Arc::ptr_eq(other, api));
+    let alike = path::readings(path)?.iter().all(same);
+    (alike && matches!(api.target, Target::Upstream(_))).then_some(api)
+}
+
+/// The API in shadow mode that a refused target names, for the record: nothing is forwarded by it.
+#[must_use]
+pub fn named(config: &Config, target: &str) -> Option<Arc<Api>> {
+    let path = target.split(['?', '#']).next().unwrap_or_default();
+    let path = path.split_once("://").map_or(path, |(_, rest)| rest.find('/').map_or("/", |at| &rest[at..]));
+    let reached = |path: &str| {
+        let (api, _) = config.api_at(path).filter(|(api, _)| api.enforcement == Enforcement::Shadow)?;
+        Some(Arc::clone(api))
+    };
+    reached(path).or_else(|| path::readings(path)?.iter().find_map(|read| reached(read)))
+}
+
+/// The permit of a request whose path servers may read differently: see [`only`]. No route was matched, and nothing is lent to
+/// it.
+#[must_use]
+pub fn doubtful(api: &Arc<Api>, refused: &Refused) -> Permit {
+    let mut waived = Waived::of(&refused.denial, Passage::AsItCame);
+    (waived.matched, waived.caller) = (false, caller(refused));
+    Permit::waived(api, Arc::new(unmatched()), ScopeBits::NONE, None, waived)
+}
+
+/// Who the record says called.
+fn caller(refused: &Refused) -> Option<Caller> {
+    refused.claims.as_deref().map(said).or_else(|| refused.principal.as_ref().map(|p| p.caller().to_caller()))
+}
+
 /// The passage of a request that was refused for this by somebody who is known.
 const fn passage(denial: &Denial) -> Passage {
     match denial {
@@ -98,6 +153,9 @@ const fn passage(denial: &Denial) -> Passage {
 /// # Errors
 /// The refusal, when it is enforced all the same.
 pub fn waive(asked: &Asked<'_>, refused: Refused) -> Result<Permit, Box<Refused>> {
+    if matches!(refused.denial, Denial::Unclean(_)) && only(asked.config, asked.request.path()).is_some() {
+        return Ok(doubtful(asked.api, &refused));
+    }
     if !waives(asked.api, &refused.denial) {
         return Err(Box::new(refused));
     }
@@ -106,15 +164,18 @@ pub fn waive(asked: &Asked<'_>, refused: Refused) -> Result<Permit, Box<Refused>
         Lookup::MethodNotAllowed { .. } | Lookup::NotFound => None,
     };
     if let Err(unclean) = asked.request.admit_encoded_slash(route.is_some_and(|r| r.encoded_slash)) {
-        return Err(Box::new(Refused { denial: Denial::Unclean(unclean), ..refused }));
+        return match only(asked.config, asked.request.path()) {
+            Some(api) => Ok(doubtful(api, &refused)),
+            None => Err(Box::new(Refused { denial: Denial::Unclean(unclean), ..refused })),
+        };
     }
-    let caller = refused.claims.as_deref().map(said).or_else(|| refused.principal.as_ref().map(|p| p.caller().to_caller()));
+    let caller = caller(&refused);
     let known = refused.principal.filter(|_| !matches!(refused.denial, Denial::Token(_) | Denial::Key(_) | Denial::Audience));
     let passage = if known.is_some() { passage(&refused.denial) } else { Passage::AsItCame };
     let mut waived = Waived::of(&refused.denial, passage);
     waived.matched = route.is_some();
     waived.caller = caller;
-    let route = route.map_or_else(|| std::sync::Arc::new(unmatched()), std::sync::Arc::clone);
+    let route = route.map_or_else(|| Arc::new(unmatched()), Arc::clone);
     let needed = match (&refused.denial, &route.access) {
         (Denial::Scopes { needed, .. }, _) | (_, Access::Scopes(needed)) => *needed,
         (_, Access::Public) => ScopeBits::NONE,

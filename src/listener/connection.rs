@@ -11,6 +11,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::handshakes::Handshakes;
 use super::http2::floods::Floods;
+use super::lines::Begins;
 use super::rest::Rest;
 use crate::config::Limits;
 use crate::gateway::shares::{Share, Shares};
@@ -65,6 +66,7 @@ impl Connections {
             cut: CutSwitch::default(),
             hang_up: Arc::default(),
             rest: Arc::default(),
+            begins: Arc::default(),
         });
         self.open.lock().insert(peer, Arc::clone(&connection));
         OpenConnection { peer, connection }
@@ -143,6 +145,8 @@ pub(super) struct Connection {
     pub(super) hang_up: Arc<HangUp>,
     /// Until when nothing is read of it.
     pub(super) rest: Arc<Rest>,
+    /// Tells its reader where a request begins.
+    pub(super) begins: Arc<Begins>,
 }
 
 impl Connection {

@@ -129,6 +129,8 @@ pub(super) struct Forwarding {
     pub(super) decided: Duration,
     pub(super) first_byte: Option<Duration>,
     pub(super) status: u16,
+    /// How it ended, where it is a gRPC call.
+    pub(super) called: Option<u16>,
     pub(super) bytes: u64,
     pub(super) fault: Option<UpstreamFault>,
     pub(super) tries: u8,
@@ -160,7 +162,7 @@ impl Forwarding {
     /// Closes the journal's record and counts the request. Only the first call does anything.
     pub(super) fn end(&mut self, micros: u64, broken: Option<BrokenBy>) {
         let Some(open) = self.open.take() else { return };
-        let measured = Measured { status: self.status, bytes: self.bytes, micros };
+        let measured = Measured { status: self.status, bytes: self.bytes, micros, call: self.called };
         self.log(micros, broken);
         let outcome = match broken {
             None => Outcome::Completed(measured),
@@ -275,12 +277,12 @@ impl Forwarding {
 
     fn log(&self, micros: u64, broken: Option<BrokenBy>) {
         let (request, api, route) = (&self.seen.request, &self.permit.api().name, self.permit.route());
-        let status = self.status;
+        let (status, call) = (self.status, self.called);
         if let Some(by @ (BrokenBy::Upstream | BrokenBy::Fault)) = broken {
             let trace = self.seen.trace.trace_id();
-            tracing::warn!(%request, trace, %api, %route, status, micros, ?by, "a forwarded request broke");
+            tracing::warn!(%request, trace, %api, %route, status, call, micros, ?by, "a forwarded request broke");
         } else {
-            tracing::debug!(%request, trace = %self.seen.trace.traceparent(), %api, %route, status, micros, ?broken, "forwarded");
+            tracing::debug!(%request, trace = %self.seen.trace.traceparent(), %api, %route, status, call, micros, ?broken, "forwarded");
         }
     }
 }

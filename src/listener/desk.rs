@@ -124,7 +124,7 @@ impl Desk<'_> {
             claims: about.claims.as_deref(),
         };
         let micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let record = record::denied(basis, denial, known, Measured { status, bytes: 0, micros });
+        let record = record::denied(basis, denial, known, Measured { status, bytes: 0, micros, call: None });
         self.front
             .journal
             .refused(&record)

@@ -264,6 +264,7 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
         decided: ctx.started.elapsed(),
         first_byte: None,
         status: 0,
+        called: None,
         bytes: 0,
         fault: None,
         tries: 0,

@@ -25,6 +25,7 @@ use crate::audit::Journal;
 use crate::config::ApiKind;
 use crate::gateway::denial::{Denial, UpstreamFault};
 use crate::gateway::index;
+use crate::gateway::location::{self, Way};
 use crate::gateway::mcp_session;
 use crate::gateway::mcp_task::Made;
 use crate::gateway::narrow;
@@ -35,7 +36,7 @@ use crate::gateway::prepared::Prepared;
 use crate::gateway::rates::Rates;
 use crate::gateway::respond::{self, Scene};
 use crate::gateway::shadow;
-use crate::gateway::status::Form;
+use crate::gateway::status::{self, Form};
 use crate::gateway::strangers::Strangers;
 use crate::gateway::streams::OpenStreams;
 use crate::gateway::upstream::Attempt;
@@ -213,6 +214,10 @@ impl ProxyHttp for Front {
         // Cookies of an upstream would be set for our own origin.
         let cookies = if as_it_came { shadow::admitted_cookies(&head.headers) } else { Vec::new() };
         respond::disclose(head, &forwarding.permit, forwarding.origin.as_ref())?;
+        if let Some(attempt) = &forwarding.attempt {
+            let (permit, request, endpoint) = (&*forwarding.permit, &forwarding.request, attempt.endpoint());
+            location::lead_back(head, &Way { config: &prepared.config, permit, request, endpoint })?;
+        }
         let apart = pages::is_apart(forwarding.permit.api(), forwarding.request.host(), &prepared.config);
         pages::fence(head, apart)?;
         protocol::upgraded(session, head);
@@ -269,6 +274,9 @@ impl ProxyHttp for Front {
     ) -> Result<Option<Bytes>> {
         let prepared = Arc::clone(&ctx.prepared);
         if let Some(forwarding) = ctx.forwarding() {
+            if let Some(code) = status::of_call(trailers) {
+                onward::called(self, forwarding, code);
+            }
             protocol::trailers(trailers, forwarding);
             if forwarding.fault == Some(UpstreamFault::Credentials) {
                 prepared.identities.refused(&forwarding.permit, self.node.now());
@@ -333,8 +341,10 @@ impl ProxyHttp for Front {
         let micros = ctx.micros();
         let Some(forwarding) = ctx.forwarding() else { return };
         if error.is_none()
-            && let Some(attempt) = &forwarding.attempt
+            && let Some(attempt) = &mut forwarding.attempt
         {
+            // A call whose end nobody told.
+            attempt.settle();
             self.metrics.upstream_up.with_label_values(&[&attempt.pool().upstream().name]).set(1);
         }
         forwarding.end(micros, error.map(broken_by));

@@ -35,7 +35,8 @@ impl Guard {
 
     fn watched(&self, stream: Stream, from: Option<IpAddr>, connection: &Connection) -> Stream {
         let Entrance { connections, metrics, .. } = self.entrance.clone();
-        Box::new(Watched::new(stream, (Arc::clone(&connection.hang_up), Arc::clone(&connection.rest)), move || {
+        let Connection { hang_up, rest, begins, .. } = connection;
+        Box::new(Watched::new(stream, (Arc::clone(hang_up), Arc::clone(rest), Arc::clone(begins)), move || {
             metrics.connections_thrown_out.inc();
             connections.floods.note(from);
         }))
@@ -96,6 +97,12 @@ impl HttpServerApp for Dispatch {
             let peer = session.client_addr()?.as_inet()?;
             self.connections.of(peer)
         });
+        if session.as_http1().is_some()
+            && let Some(connection) = &connection
+        {
+            // Nothing of the request has been read, and nothing of another is left.
+            connection.begins.tell();
+        }
         let exchange = Arc::new(Exchange { connection, cut: Arc::default(), hang_up: Arc::default() });
         let cut = Arc::clone(&exchange.cut);
         let serve = EXCHANGE.scope(exchange, self.proxy.process_new_http(session, shutdown));

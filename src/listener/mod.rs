@@ -16,6 +16,7 @@ mod guard;
 mod handshakes;
 mod http2;
 mod length;
+mod lines;
 mod onward;
 mod protocol;
 mod rest;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Version;
+use http::{StatusCode, Version};
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 use pingora::upstreams::peer::{HttpPeer, Peer as _};
@@ -17,6 +17,7 @@ use super::protocol;
 use super::waiting::{is_http2, wait};
 use crate::config::Upstream;
 use crate::gateway::denial::UpstreamFault;
+use crate::gateway::status;
 use crate::gateway::streams::HangUp;
 use crate::gateway::upstream::{Awaited, Circuit, NoPeer, OtherProtocol, Pool, Slow, Spans, Stream, Watch, Watched};
 use crate::telemetry::Metrics;
@@ -116,8 +117,22 @@ pub(super) fn answered(front: &Front, forwarding: &mut Forwarding, head: &Respon
         }
         watch.touch();
     }
-    if let Some(attempt) = &mut forwarding.attempt {
+    let is_call = head.status == StatusCode::OK && status::is_grpc(&head.headers);
+    // How a call ends is known at its end, which may be its head.
+    if let Some(code) = status::of_call(&head.headers).filter(|_| is_call) {
+        called(front, forwarding, code);
+    } else if let Some(attempt) = forwarding.attempt.as_mut().filter(|_| !is_call) {
         attempt.answered(head.status.as_u16(), front.node.now());
+    }
+}
+
+/// A call has ended, by its trailers or by a head without a body.
+pub(super) fn called(front: &Front, forwarding: &mut Forwarding, code: u16) {
+    forwarding.called = Some(code);
+    if let Some(attempt) = &mut forwarding.attempt {
+        attempt.called(code, front.node.now());
+        let upstream = attempt.pool().upstream().name.as_str();
+        front.metrics.upstream_calls.with_label_values(&[upstream, status::code_name(code)]).inc();
     }
 }
 
@@ -206,6 +221,10 @@ pub(super) fn broke(front: &Front, session: &mut Session, ctx: &mut Ctx, error: 
     let Some(forwarding) = ctx.forwarding() else { return };
     let untouched = forwarding.first_byte.is_none() && session.response_written().is_none();
     let Some(attempt) = &mut forwarding.attempt else { return };
+    // Whoever began to answer a call was reached; what breaks then says no more about the endpoint than it does of other answers.
+    if forwarding.first_byte.is_some() {
+        attempt.settle();
+    }
     match (of_upstream, stale, stalled) {
         (true, false, None) => {
             attempt.failed(now);

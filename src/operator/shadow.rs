@@ -83,6 +83,7 @@ fn row(entry: ShadowEntry, names: &HashMap<OrgId, DisplayName>, now: Timestamp) 
         api: entry.api,
         route: entry.route,
         why: denials::in_report(&entry.reason),
+        refused: entry.refused,
         missing: entry.missing.iter().map(ToString::to_string).collect(),
         count: entry.count,
         last: When::new(entry.last, now),

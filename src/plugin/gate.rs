@@ -18,7 +18,7 @@ use crate::gateway::denial::Denial;
 use crate::gateway::forms;
 use crate::gateway::handshake;
 use crate::gateway::holds;
-use crate::gateway::hygiene::{CleanRequest, Head, Protocol, Signals};
+use crate::gateway::hygiene::{CleanRequest, Head, Protocol, Reason, Signals};
 use crate::gateway::index;
 use crate::gateway::mcp_session::{LAST_EVENT_ID, McpSession, SESSION_ID};
 use crate::gateway::message::{self, Inspected};
@@ -304,7 +304,7 @@ impl Gate {
             claims: about.claims.as_deref(),
         };
         let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let measured = Measured { status: denial.status().as_u16(), bytes: 0, micros };
+        let measured = Measured { status: denial.status().as_u16(), bytes: 0, micros, call: None };
         let record = record::denied(self.basis(prepared, q, path, about.call.clone()), denial, known, measured);
         let written = self.journal.refused(&record);
         written
@@ -356,6 +356,11 @@ fn fits(q: &Question<'_>, request: &CleanRequest, permit: &mut Permit, memory: &
     if !matches!(permit.api().target, Target::Upstream(_)) {
         return unfit(Unfit::NoApi);
     }
+    if q.forwarder.is_some()
+        && let Some(reason) = doubt(request, permit)
+    {
+        return Err(Denial::Unclean(reason.into()));
+    }
     let looks = indices(q, permit, memory)?;
     tenants(q, permit)?;
     // A proxy may hand on an offer to change protocols that the gate itself would not take.
@@ -376,6 +381,12 @@ fn fits(q: &Question<'_>, request: &CleanRequest, permit: &mut Permit, memory: &
     }
     let taken = sizes::of_route(permit, length);
     shadow::tolerate(permit, taken).map(|_| looks)
+}
+
+/// Why servers may read the path of a request differently that shadow mode lets pass: which upstream a proxy then takes nobody
+/// here knows.
+fn doubt(request: &CleanRequest, permit: &Permit) -> Option<Reason> {
+    request.doubt().or_else(|| request.admit_encoded_slash(permit.rule().encoded_slash).err().map(|unclean| unclean.reason))
 }
 
 /// Whether nothing has to be narrowed by labels, which only the gate itself can do.

@@ -17,6 +17,7 @@ use crate::gateway::authorize::Permit;
 use crate::gateway::handshake;
 use crate::gateway::hygiene::{CREDENTIAL_HEADERS, CleanRequest};
 use crate::gateway::identity::Identity;
+use crate::gateway::location::{self, Way};
 use crate::gateway::mcp_session::{self, LAST_EVENT_ID, McpSession, SESSION_ID};
 use crate::gateway::message::Inspected;
 use crate::gateway::outbound::{self, Facts};
@@ -117,7 +118,8 @@ impl Pass {
 
     /// Makes the head that the client may see of the upstream's (`response_filter`): the request id, no cookies of the upstream's,
     /// which pages may read it, nothing that speaks for the origin, pages in a sandbox, and the MCP session that was opened in the form
-    /// that only its caller can use. Where the answer has lists of an MCP server, [`Self::piece`] filters them.
+    /// that only its caller can use. `Location`, `Content-Location` and `Refresh` lead through the mount. Where the answer has
+    /// lists of an MCP server, [`Self::piece`] filters them.
     ///
     /// # Errors
     /// When a value can't be written as a header, or a list is in a form that can't be filtered: the answer must not be passed on.
@@ -125,6 +127,10 @@ impl Pass {
         head.insert_header(respond::REQUEST_ID, self.seen.request.as_str())?;
         let cookies = if self.permit.is_as_it_came() { shadow::admitted_cookies(&head.headers) } else { Vec::new() };
         respond::disclose(head, &self.permit, self.origin.as_ref())?;
+        if let Some(endpoint) = self.endpoint() {
+            let way = Way { config: &self.prepared.config, permit: &self.permit, request: &self.request, endpoint };
+            location::lead_back(head, &way)?;
+        }
         for cookie in cookies {
             head.append_header(SET_COOKIE, cookie)?;
         }
@@ -204,7 +210,8 @@ impl Pass {
     #[doc(hidden)]
     pub fn close(mut self, status: u16, bytes: u64, broken: Option<BrokenBy>) {
         let broken = if self.cut.is_cut() { Some(BrokenBy::Revocation) } else { broken };
-        let measured = Measured { status, bytes, micros: u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX) };
+        let micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let measured = Measured { status, bytes, micros, call: None };
         self.finish(
             status,
             match broken {
@@ -235,13 +242,17 @@ impl Pass {
         }
     }
 
-    fn facts<'f>(&'f self, traceparent: &'f str) -> Result<Facts<'f>> {
-        let endpoint: Option<&Endpoint> = match &self.permit.api().target {
+    /// Where the request goes, as far as is known here: the application's peers are its own.
+    fn endpoint(&self) -> Option<&Endpoint> {
+        match &self.permit.api().target {
             Target::Upstream(upstream) => upstream.endpoints.first(),
             Target::OwnMcp | Target::OwnApi => None,
-        };
+        }
+    }
+
+    fn facts<'f>(&'f self, traceparent: &'f str) -> Result<Facts<'f>> {
         Ok(Facts {
-            endpoint: endpoint.or_err(ErrorType::InternalError, "the API has no upstream")?,
+            endpoint: self.endpoint().or_err(ErrorType::InternalError, "the API has no upstream")?,
             request_id: self.seen.request.as_str(),
             traceparent,
             session: self.message.as_ref().map(|m| &m.session),

@@ -117,7 +117,8 @@ pub struct Call {
     pub resource: Option<ResourceId>,
     /// What the gate decided.
     pub decision: Decision,
-    /// Why it would have been refused, when its API is in shadow mode and let it pass.
+    /// Why it would have been refused, when its API is in shadow mode and let it pass; with a decision that it was, why it is
+    /// refused in that mode too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub would_deny: Option<WouldDeny>,
     /// How it ended.
@@ -125,6 +126,14 @@ pub struct Call {
     /// The proxy that asked for the decision and forwards by itself; `None` when the gate forwarded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forwarder: Option<Forwarder>,
+}
+
+impl Call {
+    /// Why it would have been refused, of a call that was let pass.
+    #[must_use]
+    pub fn waived(&self) -> Option<&WouldDeny> {
+        self.would_deny.as_ref().filter(|_| self.decision.is_allowed())
+    }
 }
 
 /// A proxy that asks for decisions and forwards by itself. How its requests end is not known here.
@@ -221,6 +230,9 @@ pub struct Measured {
     pub bytes: u64,
     /// From the accepted request to the end of the answer, microseconds.
     pub micros: u64,
+    /// How a gRPC call ended (`google.rpc.Code`), where its upstream said it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<u16>,
 }
 
 /// Why a control-plane change happens, and who is behind it: every verb of the store that changes something takes one and

@@ -148,7 +148,7 @@ fn source(origin: &Origin) -> Value {
 fn called(record: &AuditRecord, call: &Call) -> Map<String, Value> {
     let mut all = classified(Class::ApiActivity, &class::call_activity(call));
     let mut verdict = verdict(call);
-    if call.would_deny.is_some() {
+    if call.waived().is_some() {
         (verdict.severity, verdict.disposition) = (verdict.severity.max(2), LOGGED);
     }
     verdict.put(&mut all);
@@ -165,6 +165,9 @@ fn called(record: &AuditRecord, call: &Call) -> Map<String, Value> {
         if measured.status != 0 {
             let response = object!({ "code": measured.status, "length": measured.bytes, "latency": millis });
             all.insert("http_response".into(), response);
+        }
+        if let Some(code) = measured.call {
+            unmap(&mut all, "rpc.grpc.status_code", code);
         }
     }
     if let Some(certificate) = &record.origin.certificate {
@@ -204,7 +207,7 @@ fn oauth(all: &mut Map<String, Value>, call: &Call) {
         unmap(all, "deny.reason", bounded(reason, 64));
         unmap(all, "deny.missing_scopes", scopes(missing));
     }
-    if let Some(waived) = &call.would_deny {
+    if let Some(waived) = call.waived() {
         unmap(all, "would_deny.reason", bounded(&waived.reason, 64));
         unmap(all, "would_deny.missing_scopes", scopes(&waived.missing));
     }

@@ -55,7 +55,7 @@ pub fn summary(record: &AuditRecord) -> Summary {
 
 /// `allowed`, the reason of the refusal, or the reason of the refusal that was not enforced.
 fn decision(call: &Call) -> String {
-    call.would_deny.as_ref().map_or_else(|| call.decision.to_string(), |waived| format!("would_deny:{}", waived.reason))
+    call.waived().map_or_else(|| call.decision.to_string(), |waived| format!("would_deny:{}", waived.reason))
 }
 
 fn what(call: &Call) -> String {

@@ -123,10 +123,15 @@ fn write_call(call: &Call, out: &mut Vec<u8>) -> Result<()> {
 /// # Errors
 /// When some part of it has no form in JSON.
 pub fn write_outcome(outcome: &Outcome, out: &mut Vec<u8>) -> Result<()> {
-    let Outcome::Completed(Measured { status, bytes, micros }) = outcome else { return serde_json::to_writer(out, outcome) };
+    let Outcome::Completed(Measured { status, bytes, micros, call }) = outcome else {
+        return serde_json::to_writer(out, outcome);
+    };
     unsigned(out, r#"{"completed":{"status":"#, u64::from(*status));
     unsigned(out, r#","bytes":"#, *bytes);
     unsigned(out, r#","micros":"#, *micros);
+    if let Some(code) = call {
+        unsigned(out, r#","call":"#, u64::from(*code));
+    }
     raw(out, "}}");
     Ok(())
 }
@@ -304,9 +309,10 @@ mod tests {
                 alike(&record);
             }
         }
-        let measured = Measured { status: 65_535, bytes: u64::MAX, micros: 0 };
+        let measured = Measured { status: 65_535, bytes: u64::MAX, micros: 0, call: None };
         let broken = Outcome::Broken { by: BrokenBy::Client, measured };
-        for outcome in [Outcome::Completed(measured), broken, Outcome::Unknown] {
+        let call = Outcome::Completed(Measured { call: Some(14), ..measured });
+        for outcome in [Outcome::Completed(measured), call, broken, Outcome::Unknown] {
             assert_eq!(written(|out| write_outcome(&outcome, out)), serde_json::to_string(&outcome).expect("JSON"));
         }
     }

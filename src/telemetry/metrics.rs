@@ -71,6 +71,8 @@ pub struct Metrics {
     pub endpoint_connections: IntGaugeVec,
     /// Requests that endpoints answered or failed, by outcome.
     pub endpoint_requests: IntCounterVec,
+    /// gRPC calls that endpoints of an upstream ended, by code.
+    pub upstream_calls: IntCounterVec,
     /// How often endpoints were ejected.
     pub endpoint_ejections: IntCounterVec,
     /// Whether requests to an upstream are refused because no connection could be had: 1 while they are.
@@ -236,6 +238,11 @@ impl Default for Metrics {
             ),
             endpoint_in_flight: b.gauges("tollgate_upstream_in_flight", "Requests under way at the endpoint", endpoint),
             endpoint_connections: b.gauges("tollgate_upstream_connections", "Open connections to the endpoint", endpoint),
+            upstream_calls: b.counters(
+                "tollgate_upstream_calls_total",
+                "gRPC calls that the upstream ended, by the code of their status",
+                &["upstream", "code"],
+            ),
             endpoint_requests: b.counters(
                 "tollgate_upstream_requests_total",
                 "Requests that the endpoint answered or failed",

@@ -47,15 +47,20 @@ NOT_REMOVABLE = {
     "X-Original-URL", "X-Rewrite-URL", "X-Original-URI", "X-Original-Method", "X-Envoy-Original-Path", "X-Tollgate-User",
     "X-Tollgate-Target", "X-WEBAUTH-USER", "Remote-User", "X-HTTP-Method-Override", "X_Scope_OrgID", "X-Scope-OrgID",
 }  # fmt: skip
+# What people write on command lines as it is.
+SIGNS = ['up{job="x"}', "up>0", "up<0"]
 # What a proxy answers before it asks, by the name of the row.
 BY_ITSELF = {
     "envoy_grpc": {"an offer of a WebSocket": 403},
-    "envoy_http": {"an offer of a WebSocket": 403},
+    # Its question has the target in its own: the library that reads it refuses what is no part of a URL.
+    "envoy_http": {"an offer of a WebSocket": 403} | {f"the query ?query={query}": 400 for query in SIGNS},
     "nginx": dict.fromkeys(("the token twice", "the path /prometheus/api/v1/labels%00", "the path /prometheus/api/v1/%zz"), 400),
     # It takes up an offer of HTTP/2, which it speaks itself there, and then asks about what comes in it.
     "caddy": {"the path /prometheus/api/v1/%zz": 400, "an offer of HTTP/2": 101},
     "traefik": {"the path /prometheus/api/v1/%zz": 400},
 }
+# What is escaped on its way, unless a proxy can't replace the query.
+UNREPLACED = dict.fromkeys(("caddy", "traefik"), (403, "target_not_replaceable"))
 # What Caddy makes of a header that it shall copy and that no answer has.
 UNSET = "{http.reverse_proxy.header.X-Scope-Orgid}"
 # What a gateway in front sets; `Connection` must not take it away again, nor may another spelling stand beside it.
@@ -86,6 +91,7 @@ def table() -> list[Row]:
         Row("Connection names the tenant", headers=[("Connection", "X-Scope-OrgID")]),
         Row("a user agent of a health check", token=None, headers=[("User-Agent", "GoogleHC/1.0")]),
         Row("another host", headers=[("Host", "evil.test")]),
+        *(Row(f"the query ?query={query}", QUERY.replace("up", query), named=UNREPLACED) for query in SIGNS),
         Row("an offer of HTTP/2", headers=[("Connection", "Upgrade, HTTP2-Settings"), ("Upgrade", "h2c"), ("HTTP2-Settings", "AAMAAABk")]),
         Row("an offer of a WebSocket", headers=[
             ("Connection", "Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"),

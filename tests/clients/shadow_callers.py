@@ -97,6 +97,8 @@ class Callers:
         yield Caller("basic", refused="no_token", headers={"Authorization": "Basic dXNlcjpwdw=="})
         yield Caller("noise", refused="token_malformed", token="AAAA.BBBB")
         yield Caller("key", refused="key_not_accepted", token=api_key())
+        yield Caller("doubled slash", f"{SEARCH}//logs", "empty_segment")
+        yield Caller("path parameter", f"{SEARCH}/static;v=1/x", "path_parameter")
         yield Caller("page", TOOLS, "origin_not_allowed", method="POST", headers=JSON | {"Origin": "https://elsewhere.test"}, body=call("echo"))
 
     def _ended(self):

@@ -150,3 +150,34 @@ async fn without_a_store_nothing_passes() {
     assert_eq!((stale.status, stale.reason().as_deref()), (503, Some("node_stale")));
     crate::harness::within("a stop without a store", gw.running.stop()).await;
 }
+
+/// An upstream knows neither its mount nor that its address is nobody else's.
+#[tokio::test(flavor = "multi_thread")]
+async fn redirects_of_upstreams_lead_through_the_mount() {
+    let gw = Gateway::start().await;
+    let caller = gw.caller("acme", &["reader"], "metrics:read dash:read").await;
+    let inside = gw.upstream.address;
+    let based = format!("http://{inside}/base/graph?a=b");
+    let told = format!("http://{inside}/o/tenant-acme/api/folders/x");
+    let outside = format!("http://{inside}/admin");
+    for (path, to, wanted) in [
+        (QUERY, based.as_str(), Some("/prometheus/graph?a=b")),
+        (QUERY, "/base/", Some("/prometheus/")),
+        (QUERY, "query_range", Some("/prometheus/api/v1/query_range")),
+        (QUERY, outside.as_str(), None),
+        (QUERY, "/login", None),
+        (QUERY, "https://other.example/login", Some("https://other.example/login")),
+        ("/dash/api/folders/y", told.as_str(), Some("/dash/api/folders/x")),
+        ("/dash/api/folders/y", "/o/tenant-evil/x", None),
+        ("/open/a/b", "/open/", Some("/open/open/")),
+        ("/open/a", "/a/", Some("/open/a/")),
+    ] {
+        let request = Request::get(path).bearer(&caller.token).header("X-Behave", "redirect").header("X-To", to);
+        let response = ask(gw.running.public, &request).await;
+        assert_eq!(response.status, 307, "{path} {to}: {response:?}");
+        let refresh = wanted.map(|to| format!("0; url={to}"));
+        let led = ["location", "content-location", "refresh"].map(|name| response.header(name));
+        assert_eq!(led, [wanted, wanted, refresh.as_deref()], "{path} {to}");
+    }
+    gw.running.stop().await;
+}

@@ -33,8 +33,16 @@ async fn a_request_that_nobody_made_is_explained_as_the_same_one_is_answered() {
     let gone = gw.grant_to(&caller.org, &caller.user, &gw.client(None).await, "metrics:read").await;
     gw.revoke(&gone.grant).await;
     let query = "/prometheus/api/v1/query";
-    let cases: [(Option<&Caller>, &str, &str, &str, &str); 12] = [
+    let cases: [(Option<&Caller>, &str, &str, &str, &str); 14] = [
         (Some(&caller), "metrics:read", "GET", query, "hygiene mount authenticate audience route bind authorize"),
+        (
+            Some(&caller),
+            "metrics:read",
+            "GET",
+            "/prometheus/api/v1/query?query=up{job=\"x\"}>0",
+            "hygiene mount authenticate audience route bind authorize",
+        ),
+        (None, "", "GET", "/prometheus/api/v1/query\"", "!hygiene"),
         (Some(&caller), "dash:read", "GET", query, "hygiene mount authenticate audience route bind !authorize"),
         (Some(&caller), "metrics:read", "GET", "/prometheus/none", "hygiene mount authenticate audience !route"),
         (Some(&caller), "metrics:read", "DELETE", query, "hygiene mount authenticate audience !route"),

@@ -4,8 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use bytes::Bytes;
 use http::Request as Head;
+use tollgate::record::Outcome;
 
-use crate::harness::audit::{outcome, reason};
+use crate::harness::audit::{self, outcome, reason};
 use crate::harness::grpc::{Collector, frame, rest};
 use crate::harness::http1::{Request, Response, ask};
 use crate::harness::{Caller, Gateway, Setup, http2, within};
@@ -114,7 +115,10 @@ async fn a_call_passes_with_its_trailers() {
         }
         assert!(!seen.headers.contains_key("authorization"), "{:?}", seen.headers);
         assert_eq!(seen.header("x-request-id"), head.request_id());
-        assert_eq!(outcome(&gw.record_of(&head).await), "200");
+        let record = gw.record_of(&head).await;
+        assert_eq!(outcome(&record), "200");
+        let Outcome::Completed(measured) = &audit::call(&record).outcome else { panic!("{record:?}") };
+        assert_eq!(measured.call, Some(0));
     }
     gw.running.stop().await;
 }

@@ -37,6 +37,16 @@ match = "/tail"
 methods = ["GET"]
 scopes = ["metrics:read"]
 upgrade = "websocket"
+[[apis]]
+name = "deep"
+mount = "/dark/deep"
+upstream = "plain"
+enforce = "shadow"
+[[apis.routes]]
+id = "deep.read"
+match = "/read"
+methods = ["GET"]
+scopes = ["metrics:read"]
 "#;
 
 const QUERY: &str = "/dark/api/v1/query";
@@ -164,7 +174,16 @@ async fn every_refusal_is_noted_and_none_is_made() {
 async fn what_means_two_things_is_refused_all_the_same() {
     let gw = gateway().await;
     for (request, code) in [
-        (Request::get("/dark/a%2Fb"), "encoded_slash"),
+        (Request::get("/dark/x/../api/v1/query"), "dot_segment"),
+        (Request::get("/dark//x/..;/api/v1/query"), "path_parameter"),
+        (Request::get("/dark/a%5Cb"), "backslash"),
+        (Request::get("/dark/a%252Fb"), "double_encoding"),
+        (Request::get("//dark/api/v1/query"), "empty_segment"),
+        (Request::get("/dark;v=1/api/v1/query"), "path_parameter"),
+        (Request::get("/dark%2Fapi"), "encoded_slash"),
+        (Request::get("/dark//deep/x"), "empty_segment"),
+        (Request::get("/dark/deep;v=1/x"), "path_parameter"),
+        (Request::get("/dark/deep%2Fx"), "encoded_slash"),
         (Request::get(QUERY).header("Host", "other.test"), ""),
         (Request::new("POST", QUERY).header("Content-Length", "3").header("Transfer-Encoding", "chunked"), ""),
     ] {
@@ -173,6 +192,76 @@ async fn what_means_two_things_is_refused_all_the_same() {
         assert!(code.is_empty() || response.reason().as_deref() == Some(code), "{response:?}");
     }
     assert_eq!(gw.upstream.count(), 0);
+    gw.running.stop().await;
+}
+
+/// Whatever a server takes these for is for the one API, whose upstream got them before there was a gate.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_servers_read_differently_passes_as_it_came_where_it_is_for_one_api() {
+    let gw = gateway().await;
+    let reader = gw.caller("acme", &["reader"], "metrics:read").await;
+    for (path, arrives, wanted) in [
+        ("/dark//api/v1/query?query=up", "/base//api/v1/query?query=up", "empty_segment"),
+        ("/dark/api/v1/%6cabel/a%2fb%2F/values", "/base/api/v1/%6cabel/a%2fb%2F/values", "empty_segment"),
+        ("/dark/static;v=1/x?access_token=s3cret", "/base/static;v=1/x", "path_parameter"),
+        ("/dark//", "/base//", "empty_segment"),
+    ] {
+        let request =
+            Request::get(path).bearer(&reader.token).header("X-Scope-OrgID", "theirs").header("X-WEBAUTH-USER", "admin");
+        let response = send(&gw, &request).await;
+        assert_eq!(response.status, 200, "{path}: {response:?}");
+        let seen = gw.upstream.last();
+        assert_eq!(seen.target(), arrives, "byte for byte");
+        assert!(seen.values("authorization").is_empty() && seen.values("x-webauth-user").is_empty(), "{}", seen.text());
+        assert_eq!(seen.values("x-scope-orgid"), ["theirs"], "nothing is lent: {path}");
+        let record = gw.record_of(&response).await;
+        assert_eq!((reason(&record), would_deny(&record)), ("allowed", Some(wanted)), "{path}");
+        assert_eq!(call(&record).route, None, "{path}");
+    }
+    // Where some API takes `%2F`, it is the route that does not.
+    let before = gw.upstream.count();
+    for request in [Request::get("/dark/label/a%2Fb/values").bearer(&reader.token), Request::get("/dark/label/a%2Fb/values")] {
+        let response = send(&gw, &request).await;
+        assert_eq!((response.status, gw.upstream.last().target().as_str()), (200, "/base/label/a%2Fb/values"), "{response:?}");
+        assert!(would_deny(&gw.record_of(&response).await).is_some());
+    }
+    assert_eq!(gw.upstream.count(), before + 2);
+    assert_eq!(
+        send(&gw, &Request::get("/prometheus//api/v1/query").bearer(&reader.token)).await.status,
+        400,
+        "enforced elsewhere"
+    );
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_report_names_what_is_refused_in_any_mode() {
+    let gw = gateway().await;
+    for (path, agent) in [("/dark/x/../api/v1/query", "dots/1"), ("//dark/api/v1/query", "slashes/1"), ("/dark//x", "merged/1")] {
+        let response = send(&gw, &Request::get(path).header("User-Agent", agent)).await;
+        assert_eq!(response.status == 200, agent == "merged/1", "{response:?}");
+        gw.record_of(&response).await;
+    }
+    let refused = send(&gw, &Request::get("/prometheus/x/../y").header("User-Agent", "enforced/1")).await;
+    assert_eq!(refused.status, 400);
+    gw.record_of(&refused).await;
+    let admin = Local::new(gw.running.node.clone());
+    let report = admin.shadow_report(ShadowQuery { api: Some("dark".into()), ..ShadowQuery::default() }).await.expect("a report");
+    let mut named: Vec<_> = report
+        .entries
+        .iter()
+        .map(|e| (e.user_agent.as_deref().unwrap_or_default(), e.reason.as_str(), e.refused, e.address.as_deref()))
+        .collect();
+    named.sort_unstable();
+    let here = Some("127.0.0.1");
+    let wanted = [
+        ("dots/1", "dot_segment", true, here),
+        ("merged/1", "empty_segment", false, here),
+        ("slashes/1", "empty_segment", true, here),
+    ];
+    assert_eq!(named, wanted, "{report:?}");
+    let every = admin.shadow_report(ShadowQuery::default()).await.expect("a report");
+    assert_eq!(every.requests, 3, "what an enforcing API refuses is in no report: {every:?}");
     gw.running.stop().await;
 }
 

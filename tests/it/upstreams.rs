@@ -84,6 +84,88 @@ async fn an_endpoint_that_fails_is_left_out_and_comes_back_slowly() {
     gw.running.stop().await;
 }
 
+/// Two gRPC servers behind one upstream.
+async fn two_collectors(keys: &str) -> (Gateway, Collector, Collector) {
+    let (a, b) = (Collector::start().await, Collector::start().await);
+    let keys = format!("protocol = \"http2\"\n{keys}");
+    let gw = Gateway::start_with(pair(&[a.address.to_string(), b.address.to_string()], &keys)).await;
+    (gw, a, b)
+}
+
+/// How so many calls end.
+async fn call(gw: &Gateway, calls: usize, behave: &str) -> Vec<String> {
+    let (mut conn, mut ends) = (http2::Conn::open(gw.running.public).await, Vec::new());
+    for _ in 0..calls {
+        let headers = [("content-type", "application/grpc"), ("te", "trailers"), ("x-behave", behave)];
+        let request = http2::request("POST", "/pair/any/x", &headers);
+        let (head, mut body) = conn.start(request, Some(frame(b"x"))).await.expect("an answer");
+        let (_, trailers) = rest(&mut body).await;
+        let told = trailers.get("grpc-status").and_then(|v| v.to_str().ok()).or_else(|| head.header("grpc-status"));
+        ends.push(told.expect("a status").to_owned());
+    }
+    ends
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_whose_calls_are_unavailable_is_left_out() {
+    for behave in ["at-once", "at-the-end"] {
+        let (gw, a, b) = two_collectors("ejection = { failures = 5, base = \"30s\", longest = \"5m\" }").await;
+        a.fail(Some("14"));
+        let ends = call(&gw, 30, behave).await;
+        assert_eq!(ends.iter().filter(|code| *code == "14").count(), 5, "{behave}: {ends:?}");
+        assert_eq!((a.count(), b.count()), (5, 25), "{behave}");
+        assert_eq!(seen(&gw).await["endpoints"][0]["condition"], "ejected", "{behave}");
+        let metrics = gw.running.metrics.text();
+        for line in [
+            "tollgate_upstream_calls_total{code=\"UNAVAILABLE\",upstream=\"pair\"} 5",
+            "tollgate_upstream_calls_total{code=\"OK\",upstream=\"pair\"} 25",
+        ] {
+            assert!(metrics.contains(line), "{line} in {metrics}");
+        }
+        gw.running.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_over_grpc_takes_an_endpoint_out_and_brings_it_back() {
+    let checks = "checks = { interval = \"1s\", timeout = \"1s\", healthy = 2, unhealthy = 2 }";
+    let keys = format!("health = {{ grpc = \"\" }}\nejection = {{ failures = 0 }}\n{checks}");
+    let (gw, a, b) = two_collectors(&keys).await;
+    let becomes = async |condition: &str| {
+        within(condition, async {
+            while seen(&gw).await["endpoints"][0]["condition"] != condition {
+                gw.advance(1);
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    };
+    a.fail(Some("14"));
+    becomes("unhealthy").await;
+    assert_eq!(call(&gw, 10, "").await, ["0"; 10]);
+    assert_eq!((a.count(), b.count()), (0, 10), "an endpoint that is not well gets nothing");
+    a.fail(None);
+    becomes("up").await;
+    gw.advance(60);
+    assert_eq!(call(&gw, 10, "").await, ["0"; 10]);
+    assert!(a.count() > 0);
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_caller_can_bring_about_is_not_the_endpoints_fault() {
+    let (gw, a, _b) = two_collectors("ejection = { failures = 2, base = \"30s\", longest = \"5m\" }").await;
+    for code in ["2", "4", "8", "13"] {
+        a.fail(Some(code));
+        let ends = call(&gw, 10, "").await;
+        assert!(ends.iter().filter(|end| *end == code).count() > 2, "{ends:?}");
+        let view = seen(&gw).await;
+        let endpoint = &view["endpoints"][0];
+        assert_eq!((endpoint["condition"].as_str(), endpoint["failed"].as_u64()), (Some("up"), Some(0)), "{code}: {endpoint}");
+    }
+    gw.running.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_stops_sending_is_not_the_endpoints_fault() {
     let (gw, a, b) = two("ejection = { failures = 2, base = \"30s\", longest = \"5m\" }").await;

@@ -182,7 +182,7 @@ fn authorization(call: &Call) -> FieldGroup {
         fields.push(field(texts::reason(), "unmapped.deny.reason", code(Some(reason))));
         fields.push(field(texts::missing(), "unmapped.deny.missing_scopes", scopes(missing)));
     }
-    if let Some(waived) = &call.would_deny {
+    if let Some(waived) = call.waived() {
         fields.push(field(texts::would_be_refused(), "unmapped.would_deny.reason", code(Some(&waived.reason))));
         fields.push(field(texts::would_be_missing(), "unmapped.would_deny.missing_scopes", scopes(&waived.missing)));
     }

@@ -70,6 +70,7 @@ fn entry(counted: &ShadowCount) -> Option<ShadowEntry> {
         api: call.api.to_string(),
         route: operation(record).to_owned(),
         reason: waived.reason.clone(),
+        refused: !call.decision.is_allowed(),
         missing: waived.missing.clone(),
         count: counted.calls,
         last: record.time,

@@ -33,7 +33,7 @@ pub struct ShadowQuery {
 /// Whom APIs in shadow mode would refuse.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ShadowReport {
-    /// Requests that were let pass.
+    /// Requests that were let pass, or refused all the same.
     pub requests: u64,
     /// Callers, routes and reasons among them, whether listed here or not.
     pub kinds: u64,
@@ -72,6 +72,9 @@ pub struct ShadowEntry {
     pub route: String,
     /// The stable reason of the refusal.
     pub reason: String,
+    /// Whether they were refused already: shadow mode does not let pass what makes a request mean two things.
+    #[serde(default)]
+    pub refused: bool,
     /// The scopes that were missing, when that was the reason.
     #[schema(value_type = Vec<String>)]
     pub missing: ScopeSet,

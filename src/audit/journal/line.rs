@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn closings_are_written_as_serde_does() {
         let id = RecordId::parse("rec_1").expect("an id");
-        let measured = Measured { status: 200, bytes: 1024, micros: 77 };
+        let measured = Measured { status: 200, bytes: 1024, micros: 77, call: Some(14) };
         let refused = Decision::Denied { reason: "tool_scope".into(), missing: ScopeSet::default() };
         let waived = WouldDeny { reason: "body_index".into(), missing: ScopeSet::default() };
         for outcome in [Outcome::Completed(measured), Outcome::Broken { by: BrokenBy::Fault, measured }, Outcome::Unknown] {

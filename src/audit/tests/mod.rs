@@ -63,7 +63,7 @@ async fn begin(journal: &Journal, record: &AuditRecord) -> Result<OpenCall, Jour
 }
 
 const fn completed(status: u16) -> Outcome {
-    Outcome::Completed(Measured { status, bytes: 7, micros: 41 })
+    Outcome::Completed(Measured { status, bytes: 7, micros: 41, call: None })
 }
 
 fn outcome(record: &AuditRecord) -> &Outcome {

@@ -15,9 +15,9 @@ pub struct Upstream {
     pub endpoints: Vec<Endpoint>,
     /// What it speaks.
     pub protocol: UpstreamProtocol,
-    /// Path of its health check.
-    pub health: Option<String>,
-    /// How it is checked, where it has a path for that.
+    /// What its health check asks.
+    pub health: Option<Health>,
+    /// How it is checked, where something is asked.
     pub checks: Checks,
     /// When an endpoint is left out for a while.
     pub ejection: Ejection,
@@ -37,6 +37,15 @@ pub struct Upstream {
     pub timeouts: UpstreamTimeouts,
     /// What we add to each request: the upstream's own credentials.
     pub inject: Vec<InjectedHeader>,
+}
+
+/// What a health check asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// This path, below the endpoint's own.
+    Path(String),
+    /// `grpc.health.v1.Health/Check` of this service; empty for the server as a whole.
+    Grpc(String),
 }
 
 /// One endpoint.

@@ -13,12 +13,14 @@ use super::Findings;
 use super::apis::Proved;
 use super::sections::between;
 use crate::config::error::KeyPath;
-use crate::config::raw::{RawConfig, RawEndpoint, RawInject, RawRouteTimeouts, RawTimeouts, RawUpstream, RawUpstreamTls};
+use crate::config::raw::{
+    RawConfig, RawEndpoint, RawHealth, RawInject, RawRouteTimeouts, RawTimeouts, RawUpstream, RawUpstreamTls,
+};
 use crate::config::read::top;
 use crate::config::written::Written;
 use crate::config::{
-    Breaker, Checks, Ejection, Endpoint, InjectedHeader, Retries, RouteTimeouts, Target, Upstream, UpstreamLimits,
-    UpstreamTimeouts, UpstreamTls,
+    Breaker, Checks, Ejection, Endpoint, Health, InjectedHeader, Retries, RouteTimeouts, Target, Upstream, UpstreamLimits,
+    UpstreamProtocol, UpstreamTimeouts, UpstreamTls,
 };
 
 /// Endpoints of one upstream: as many as a request can remember to have tried.
@@ -47,9 +49,6 @@ pub(super) fn all(raw: &RawConfig, found: &mut Findings<'_>) -> Vec<Arc<Upstream
 }
 
 fn one(raw: &RawUpstream, at: &KeyPath, found: &mut Findings<'_>) -> Upstream {
-    if let Some(health) = raw.health.as_deref().filter(|h| !h.starts_with('/') || !h.bytes().all(|b| b.is_ascii_graphic())) {
-        found.error(at.key("health"), format!("{health:?} is not a path"), "start it with /");
-    }
     let mut names = BTreeSet::new();
     let mut inject = Vec::new();
     for (i, header) in raw.inject.numbered() {
@@ -63,7 +62,7 @@ fn one(raw: &RawUpstream, at: &KeyPath, found: &mut Findings<'_>) -> Upstream {
         name: raw.name.0.to_string(),
         endpoints: endpoints(raw, &at.key("endpoints"), found),
         protocol: raw.protocol,
-        health: raw.health.clone(),
+        health: health(raw, at, found),
         checks: checks(raw, &at.key("checks"), found),
         ejection: ejection(raw, &at.key("ejection"), found),
         breaker: breaker(raw, &at.key("breaker"), found),
@@ -75,6 +74,31 @@ fn one(raw: &RawUpstream, at: &KeyPath, found: &mut Findings<'_>) -> Upstream {
         timeouts: timeouts(&raw.timeouts, &at.key("timeouts"), found),
         inject,
     }
+}
+
+fn health(raw: &RawUpstream, at: &KeyPath, found: &mut Findings<'_>) -> Option<Health> {
+    let plain = |text: &str| text.bytes().all(|b| b.is_ascii_graphic());
+    Some(match raw.health.as_ref()? {
+        RawHealth::Path(path) => {
+            if !path.starts_with('/') || !plain(path) {
+                found.error(at.key("health"), format!("{path:?} is not a path"), "start it with /");
+            }
+            Health::Path(path.clone())
+        }
+        RawHealth::Grpc(asked) => {
+            if raw.protocol != UpstreamProtocol::Http2 {
+                found.error(at.key("health"), "asks over gRPC, which needs HTTP/2", "add protocol = \"http2\"");
+            }
+            if !plain(&asked.grpc) {
+                found.error(
+                    at.key("health").key("grpc"),
+                    format!("{:?} is no service", asked.grpc),
+                    "name one such as package.Service, or \"\"",
+                );
+            }
+            Health::Grpc(asked.grpc.clone())
+        }
+    })
 }
 
 fn injected(raw: &RawInject, at: &KeyPath, found: &mut Findings<'_>) -> Option<InjectedHeader> {

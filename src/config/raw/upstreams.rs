@@ -23,9 +23,9 @@ pub struct RawUpstream {
     /// What it speaks.
     #[serde(default)]
     pub protocol: UpstreamProtocol,
-    /// The path that answers 200 when an endpoint is well.
-    pub health: Option<String>,
-    /// How its endpoints are checked, where it has a `health` path.
+    /// What answers when an endpoint is well.
+    pub health: Option<RawHealth>,
+    /// How its endpoints are checked, where `health` says what is asked.
     #[serde(default)]
     pub checks: RawChecks,
     /// When an endpoint that fails requests is left out for a while; never more than half of them.
@@ -168,7 +168,25 @@ const fn one() -> u32 {
     1
 }
 
-/// How the endpoints of an upstream with a `health` path are checked.
+/// What answers when an endpoint is well.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum RawHealth {
+    /// The path that answers 200.
+    Path(String),
+    /// `grpc.health.v1.Health/Check`.
+    Grpc(RawGrpcHealth),
+}
+
+/// What `grpc.health.v1.Health/Check` is asked.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawGrpcHealth {
+    /// The service that must serve; empty for the server as a whole.
+    pub grpc: String,
+}
+
+/// How the endpoints of an upstream with `health` are checked.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawChecks {

@@ -158,6 +158,7 @@ fn each_mistake_has_its_path() {
         ("upstreams = [{ name = \"u\", endpoints = [] }]", &["upstreams[0].endpoints"]),
         ("upstreams = [{ name = \"u\", endpoints = [\"http://a:b@h\"] }]", &["upstreams[0].endpoints[0]"]),
         ("upstreams = [{ name = \"u\", endpoints = [\"http://h\"], health = \"ready\" }]", &["upstreams[0].health"]),
+        ("upstreams = [{ name = \"u\", endpoints = [\"http://h\"], health = { grpc = \"\" } }]", &["upstreams[0].health"]),
         ("upstreams = [{ name = \"u\", endpoints = [\"http://h\"], timeouts.read = \"0s\" }]", &["upstreams[0].timeouts.read"]),
         (
             "upstreams = [{ name = \"u\", endpoints = [\"http://h\"], inject = [{ header = \"A\" }, { header = \"B\", value = \"env:EMPTY\" }] }]",

@@ -6,8 +6,8 @@ use pingora_core::protocols::http::v1::server::HttpSession;
 use tokio::io::AsyncWriteExt as _;
 
 use super::{
-    AcceptedHosts, CREDENTIAL_HEADERS, CleanRequest, Head, HygienePolicy, IdentityHeaders, Inspected, Limits, Peer, Protocol,
-    SlashPolicy, inspect,
+    AcceptedHosts, CREDENTIAL_HEADERS, CleanRequest, Head, HygienePolicy, IdentityHeaders, Inspected, Limits, Line, Peer,
+    Protocol, SlashPolicy, inspect,
 };
 
 /// What this gateway asks of the requests that tests make up.
@@ -22,6 +22,8 @@ pub(crate) fn policy() -> HygienePolicy {
 
 /// Parses `raw` as the gateway's listener does, or `None` when that refuses it.
 pub(crate) async fn parse(raw: &[u8]) -> Option<HttpSession> {
+    let escaped = Line::begin().escape(raw);
+    let raw = escaped.as_deref().unwrap_or(raw);
     let (mut client, server) = tokio::io::duplex(raw.len().max(1));
     client.write_all(raw).await.ok()?;
     client.shutdown().await.ok()?;

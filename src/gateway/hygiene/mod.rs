@@ -12,6 +12,7 @@ mod credential;
 mod fields;
 mod head;
 mod host;
+mod line;
 mod names;
 mod query;
 mod reason;
@@ -27,6 +28,7 @@ mod tests;
 
 pub use credential::Credential;
 pub use host::AcceptedHosts;
+pub use line::Line;
 pub use names::IdentityHeaders;
 pub use reason::{POSSIBLE_METHODS, Reason};
 pub use request::{CleanRequest, Signals, Unclean, Upgrade};
@@ -138,10 +140,23 @@ pub enum Inspected<'h> {
 /// # Errors
 /// With the first rule that the request breaks.
 pub fn inspect<'h>(head: &Head<'h>, policy: &HygienePolicy) -> Result<Inspected<'h>, Unclean> {
-    inspect_head(head, policy).map_err(Unclean::from)
+    inspect_head(head, policy, target::Parts::canonical).map_err(Unclean::from)
 }
 
-fn inspect_head<'h>(head: &Head<'h>, policy: &HygienePolicy) -> Result<Inspected<'h>, Reason> {
+/// The same head with its path as it came, where that alone is why it does not pass, and no more is wrong with the path than that
+/// servers may decode `%2F`, merge slashes or cut parameters off. Nothing may be matched against it.
+#[must_use]
+pub fn as_it_came(head: &Head<'_>, policy: &HygienePolicy) -> Option<CleanRequest> {
+    match inspect_head(head, policy, target::Parts::as_it_came) {
+        Ok(Inspected::Request { request, .. }) => Some(request),
+        Ok(Inspected::OptionsAsterisk) | Err(_) => None,
+    }
+}
+
+/// How the target of a request is brought into its form.
+type Form<'h> = fn(&target::Parts<'h>, &HygienePolicy) -> Result<target::Target, Reason>;
+
+fn inspect_head<'h>(head: &Head<'h>, policy: &HygienePolicy, form: Form<'h>) -> Result<Inspected<'h>, Reason> {
     let target = sent_target(head, policy)?;
     check_method(head.method)?;
     let fields = fields::read(head, policy)?;
@@ -166,7 +181,7 @@ fn inspect_head<'h>(head: &Head<'h>, policy: &HygienePolicy) -> Result<Inspected
     {
         return Err(Reason::HostMismatch);
     }
-    let target = parts.canonical(policy)?;
+    let target = form(&parts, policy)?;
     let mut signals = fields.signals;
     if target.token_removed {
         signals.insert(Signals::TOKEN_IN_QUERY);
@@ -177,6 +192,7 @@ fn inspect_head<'h>(head: &Head<'h>, policy: &HygienePolicy) -> Result<Inspected
         target: target.text,
         path_len: target.path_len,
         encoded_slash: target.encoded_slash,
+        doubt: target.doubt,
         host: host.clone(),
         remove: fields.remove,
         upgrade: fields.upgrade,

@@ -73,6 +73,7 @@ pub struct CleanRequest {
     pub(super) target: String,
     pub(super) path_len: usize,
     pub(super) encoded_slash: bool,
+    pub(super) doubt: Option<Reason>,
     pub(super) host: Arc<str>,
     pub(super) remove: Vec<HeaderName>,
     pub(super) upgrade: Upgrade,
@@ -149,6 +150,13 @@ impl CleanRequest {
     #[must_use]
     pub const fn close(&self) -> bool {
         self.close
+    }
+
+    /// Why nothing may be matched against the path, which is as it came: two servers may read it differently
+    /// ([`super::as_it_came`]).
+    #[must_use]
+    pub const fn doubt(&self) -> Option<Reason> {
+        self.doubt
     }
 
     /// Checks the path against what its route takes. Must be called with the route's answer before the request is forwarded,

@@ -21,6 +21,8 @@ pub(super) struct Target {
     pub encoded_slash: bool,
     /// Whether a token was left out of the query.
     pub token_removed: bool,
+    /// Why the path is not one that everybody reads alike.
+    pub doubt: Option<Reason>,
 }
 
 /// Splits `target`; checks nothing but its form.
@@ -69,15 +71,30 @@ impl Parts<'_> {
         if path.has_encoded_slash() && policy.encoded_slash == SlashPolicy::Refuse {
             return Err(Reason::EncodedSlash);
         }
+        self.behind(path.as_str(), path.has_encoded_slash(), None)
+    }
+
+    /// The origin form with the path as it came, where nothing else is wrong with that than that servers may decode `%2F`, merge
+    /// slashes or cut parameters off.
+    pub fn as_it_came(&self, policy: &HygienePolicy) -> Result<Target, Reason> {
+        let Err(reason) = self.canonical(policy) else { return Err(Reason::TargetForm) };
+        if path::readings(self.path).is_none() {
+            return Err(reason);
+        }
+        let encoded_slash = self.path.contains("%2F") || self.path.contains("%2f");
+        self.behind(self.path, encoded_slash, Some(reason))
+    }
+
+    /// A path with the query behind it.
+    fn behind(&self, path: &str, encoded_slash: bool, doubt: Option<Reason>) -> Result<Target, Reason> {
         let query_len = self.query.map_or(0, |q| q.len() + 1);
-        let mut text = String::with_capacity(path.as_str().len() + query_len);
-        text.push_str(path.as_str());
-        let path_len = text.len();
+        let mut text = String::with_capacity(path.len() + query_len);
+        text.push_str(path);
         let mut token_removed = false;
         if let Some(q) = self.query {
             query::check(q)?;
             token_removed = query::append_without_token(&mut text, q);
         }
-        Ok(Target { text, path_len, encoded_slash: path.has_encoded_slash(), token_removed })
+        Ok(Target { text, path_len: path.len(), encoded_slash, token_removed, doubt })
     }
 }

@@ -178,8 +178,20 @@ fn target_text() -> impl Strategy<Value = String> {
     let sound = prop::sample::select(vec!["a", "b.c", "a/", "%2e", "%61", "%3a", ":", "%3B", "%c3%a9", "~", "%7e", "%25", "2"]);
     let doubtful = prop::sample::select(vec!["/", ".", "..", "%2F", "%5c", "2e", ";", "#", "%", "%00", "%ff", "\\", "*"]);
     let path = prop::collection::vec(prop_oneof![6 => sound, 1 => doubtful], 0..5);
-    let name =
-        prop::sample::select(vec!["a=1", "&", "&access_token=x", "&%61ccess_token=x", "=", "?", "/../", "%0A", "%zz", "#"]);
+    let name = prop::sample::select(vec![
+        "a=1",
+        "&",
+        "&access_token=x",
+        "&%61ccess_token=x",
+        "=",
+        "?",
+        "/../",
+        "%0A",
+        "%zz",
+        "#",
+        "\"",
+        "a<b>",
+    ]);
     let query = prop::option::of(prop::collection::vec(name, 0..4));
     (start, path, query).prop_map(|(start, path, query)| {
         let query = query.map(|q| format!("?{}", q.concat())).unwrap_or_default();

@@ -138,3 +138,52 @@ proptest! {
         prop_assert_eq!(respelt.as_ref().map(CanonicalPath::as_str), Ok(canonical.as_str()));
     }
 }
+
+#[test]
+fn a_path_is_read_in_every_way_that_merges_and_cuts() {
+    for (path, kept, cut) in [
+        ("/a/b", "/a/b", "/a/b"),
+        ("//a///b/", "/a/b/", "/a/b/"),
+        ("/a%2Fb%2f%2Fc", "/a/b/c", "/a/b/c"),
+        ("/a;x=1/b;/c", "/a,x=1/b,/c", "/a/b/c"),
+        ("/a/;x/b", "/a/,x/b", "/a/b"),
+        ("/%61//b", "/a/b", "/a/b"),
+    ] {
+        assert_eq!(readings(path), Some([kept.to_owned(), cut.to_owned()]), "{path}");
+    }
+    for path in [
+        "/a/../b",
+        "/a/..;x/b",
+        "/a/.%2Fb",
+        "/a;x=%2F..%2Fb",
+        "/a//%2e%2e/b",
+        "/a;%5cb",
+        "//a%252Fb",
+        "/a//%00",
+        "/a//é",
+        "a//b",
+        "/a//%zz",
+    ] {
+        assert_eq!(readings(path), None, "{path}");
+    }
+}
+
+proptest! {
+    /// What passes as it came in shadow mode climbs nowhere, by whatever a browser resolves, and each reading of it has one form.
+    #[test]
+    fn what_is_read_differently_climbs_nowhere(
+        pieces in prop::collection::vec(
+            prop::sample::select(vec!["/", "//", "%2F", "%2f", ";", ";x=1", ".", "..", "%2e", "%252e", "a", "b.c", "%61", "\\", "%5C", "%00", "%zz"]),
+            0..8,
+        ),
+    ) {
+        let path = format!("/{}", pieces.concat());
+        if let Some(all) = readings(&path) {
+            let url = url::Url::parse(&format!("http://gw.test{path}")).expect("a URL");
+            prop_assert_eq!(url.path(), path.as_str());
+            for read in all {
+                prop_assert_eq!(text(&read), Ok(read));
+            }
+        }
+    }
+}

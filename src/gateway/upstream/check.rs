@@ -3,14 +3,18 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use http::header::{HOST, USER_AGENT};
+use http::Uri;
+use http::header::{CONTENT_TYPE, HOST, TE, USER_AGENT};
 use pingora::http::RequestHeader;
 use pingora::upstreams::peer::{HttpPeer, Peer as _};
+use pingora::{ErrorType, OrErr as _};
 use pingora_core::connectors::http::Connector;
 
 use super::peer::{OtherProtocol, Spans};
-use super::{NoPeer, Pool};
+use super::{NoPeer, Pool, grpc_health};
+use crate::config::{Endpoint, Health};
 use crate::gateway::outbound::authority;
+use crate::gateway::status::{code_name, of_call};
 use crate::types::Timestamp;
 
 /// Why an endpoint is not well.
@@ -31,6 +35,12 @@ pub enum Unwell {
     /// It answered with this status.
     #[error("it answered {0}")]
     Status(u16),
+    /// The call ended with this code.
+    #[error("the call ended with {0}")]
+    Call(&'static str),
+    /// It says that it does not serve, or nothing that can be read.
+    #[error("it does not say that it serves")]
+    NotServing,
 }
 
 impl From<Box<pingora::Error>> for Unwell {
@@ -42,11 +52,11 @@ impl From<Box<pingora::Error>> for Unwell {
 /// Most addresses of a name that one check asks.
 const MOST: usize = 8;
 
-/// Asks the health path of an endpoint over a connection of its own: one address of its name after the other, beginning at another
+/// Asks the health of an endpoint over a connection of its own: one address of its name after the other, beginning at another
 /// one each time. One that is well is enough.
 ///
 /// # Errors
-/// When no answer is 2xx, or none comes in time.
+/// When no answer is good, or none comes in time.
 pub async fn check(connector: &Connector, pool: &Pool, index: usize, now: Timestamp) -> Result<(), Unwell> {
     let (most, addresses) = (pool.upstream().checks.timeout, pool.members()[index].addresses());
     let mut tried: Option<SocketAddr> = None;
@@ -73,18 +83,59 @@ async fn ask(connector: &Connector, pool: &Pool, index: usize, mut peer: HttpPee
     // A check must not be answered by a connection that was opened while the endpoint was still well.
     peer.options.idle_timeout = Some(Duration::ZERO);
     peer.options.tracer = None;
-    let path = format!("{}{}", endpoint.base_path, upstream.health.as_deref().unwrap_or("/"));
-    let mut head = RequestHeader::build("GET", path.as_bytes(), Some(2))?;
-    head.insert_header(HOST, authority(endpoint))?;
-    head.insert_header(USER_AGENT, concat!("tollgate/", env!("CARGO_PKG_VERSION"), " (health check)"))?;
+    let head = head(endpoint, upstream.health.as_ref())?;
     let (mut session, _) = connector.get_http_session(&peer).await?;
     OtherProtocol::refuse_session(upstream.protocol, &session)?;
     session.set_read_timeout(Some(most));
     session.write_request_header(Box::new(head)).await?;
-    session.finish_request_body().await?;
+    // The session is not put back into the pool: the connection ends here.
+    let Some(Health::Grpc(service)) = &upstream.health else {
+        session.finish_request_body().await?;
+        session.read_response_header().await?;
+        let status = session.response_header().map_or(0, |head| head.status.as_u16());
+        return if (200..300).contains(&status) { Ok(()) } else { Err(Unwell::Status(status)) };
+    };
+    session.write_request_body(grpc_health::question(service), true).await?;
     session.read_response_header().await?;
-    let status = session.response_header().map_or(0, |head| head.status.as_u16());
-    // Not put back into the pool: the connection ends here.
-    drop(session);
-    if (200..300).contains(&status) { Ok(()) } else { Err(Unwell::Status(status)) }
+    let (status, code) = session.response_header().map_or((0, None), |head| (head.status.as_u16(), of_call(&head.headers)));
+    match code {
+        _ if status != 200 => return Err(Unwell::Status(status)),
+        Some(code) if code != 0 => return Err(Unwell::Call(code_name(code))),
+        _ => {}
+    }
+    let mut answer = Vec::new();
+    while let Some(piece) = session.read_response_body().await? {
+        answer.extend_from_slice(&piece);
+        if answer.len() > grpc_health::MOST {
+            return Err(Unwell::NotServing);
+        }
+    }
+    if grpc_health::serves(&answer) { Ok(()) } else { Err(Unwell::NotServing) }
+}
+
+/// What is asked.
+fn head(endpoint: &Endpoint, health: Option<&Health>) -> pingora::Result<RequestHeader> {
+    const AGENT: &str = concat!("tollgate/", env!("CARGO_PKG_VERSION"), " (health check)");
+    let (base, host) = (&endpoint.base_path, authority(endpoint));
+    let mut head = match health {
+        Some(Health::Grpc(_)) => {
+            let mut head = RequestHeader::build("POST", b"/", Some(3))?;
+            // Of a relative target pingora says `https`, whatever the connection is.
+            let scheme = if endpoint.tls { "https" } else { "http" };
+            let uri =
+                Uri::builder().scheme(scheme).authority(host).path_and_query(format!("{base}{}", grpc_health::PATH)).build();
+            head.set_uri(uri.or_err(ErrorType::InternalError, "an endpoint is no part of a URL")?);
+            head.insert_header(CONTENT_TYPE, "application/grpc")?;
+            head.insert_header(TE, "trailers")?;
+            head
+        }
+        Some(Health::Path(_)) | None => {
+            let path = if let Some(Health::Path(path)) = health { path.as_str() } else { "/" };
+            let mut head = RequestHeader::build("GET", format!("{base}{path}").as_bytes(), Some(2))?;
+            head.insert_header(HOST, host)?;
+            head
+        }
+    };
+    head.insert_header(USER_AGENT, AGENT)?;
+    Ok(head)
 }

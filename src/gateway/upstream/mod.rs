@@ -9,6 +9,7 @@ mod ask;
 pub mod breaker;
 pub mod budget;
 pub mod check;
+mod grpc_health;
 pub mod holders;
 pub mod member;
 pub mod names;

@@ -12,6 +12,7 @@ use super::member::{Condition, Member};
 use super::names::Resolver;
 use super::places::Places;
 use crate::config::{Endpoint, Upstream};
+use crate::gateway::status::Code;
 use crate::types::Timestamp;
 
 /// The golden ratio of 2^64: multiples of it spread evenly, however few are taken.
@@ -288,8 +289,26 @@ impl Attempt {
         // 501 and 505 say what it can't do, not how it is.
         if status >= 500 && status != 501 && status != 505 {
             self.failed(now);
-        } else if !std::mem::replace(&mut self.told, true) {
+        } else {
+            self.settle();
+        }
+    }
+
+    /// Nothing bad was said of the endpoint until the end.
+    pub fn settle(&mut self) {
+        if !std::mem::replace(&mut self.told, true) {
             self.member().succeeded();
+        }
+    }
+
+    /// The endpoint ended a gRPC call with this code. Only `UNAVAILABLE` says how it is: whatever else is said of a call, whoever
+    /// makes it can bring about, with a deadline that nobody meets or a message that nobody reads, and could have endpoints left
+    /// out by it.
+    pub fn called(&mut self, code: u16, now: Timestamp) {
+        if code == Code::Unavailable as u16 {
+            self.failed(now);
+        } else {
+            self.settle();
         }
     }
 

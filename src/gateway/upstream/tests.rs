@@ -9,8 +9,8 @@ use pingora::upstreams::peer::Peer as _;
 
 use super::*;
 use crate::config::{
-    Breaker, Checks, Ejection, Endpoint, Kind as _, Retries, RouteTimeouts, UpstreamLimits, UpstreamProtocol, UpstreamTimeouts,
-    UpstreamTls,
+    Breaker, Checks, Ejection, Endpoint, Health, Kind as _, Retries, RouteTimeouts, UpstreamLimits, UpstreamProtocol,
+    UpstreamTimeouts, UpstreamTls,
 };
 
 fn at(seconds: i64) -> Timestamp {
@@ -263,7 +263,7 @@ async fn a_name_that_resolved_once_keeps_no_request_waiting() {
 /// A pool of one endpoint whose name has these addresses.
 fn named(answer: Vec<SocketAddr>) -> Arc<Pool> {
     let scripted = Scripted { answer: Mutex::new(answer), ..Scripted::default() };
-    let upstream = Upstream { health: Some("/".into()), ..upstream(vec![endpoint("http://name:80", 1)]) };
+    let upstream = Upstream { health: Some(Health::Path("/".into())), ..upstream(vec![endpoint("http://name:80", 1)]) };
     Arc::new(Pool::new(Arc::new(upstream), &(Arc::new(scripted) as Arc<dyn Resolver>), None))
 }
 

@@ -18,6 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::allowance::Allowance;
 use super::frames::{Frame, Frames, Speaks};
 use crate::gateway::streams::HangUp;
+use crate::listener::lines::{Begins, Lines};
 use crate::listener::rest::{Rest, Resting};
 
 /// Why somebody is thrown out (RFC 9113 §7).
@@ -30,7 +31,8 @@ const CALM: [u8; 17] = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0, 0,
 /// Called once, when the connection is thrown out.
 type ThrownOut = Box<dyn FnOnce() + Send + Sync>;
 
-/// What pingora reads and writes, looked at as it passes; nothing is changed, and what isn't HTTP/2 isn't looked at.
+/// What pingora reads and writes, looked at as it passes. What is HTTP/2 isn't changed, and of anything else only the request
+/// line is looked at: see [`Lines`].
 pub(in crate::listener) struct Watched {
     inner: Stream,
     speaks: Speaks,
@@ -38,6 +40,7 @@ pub(in crate::listener) struct Watched {
     hang_up: Arc<HangUp>,
     rest: Arc<Rest>,
     resting: Resting,
+    lines: Lines,
 }
 
 struct Watch {
@@ -52,7 +55,7 @@ impl Watched {
     /// speaks HTTP/2, and nothing while it rests.
     pub(in crate::listener) fn new(
         inner: Stream,
-        (hang_up, rest): (Arc<HangUp>, Arc<Rest>),
+        (hang_up, rest, begins): (Arc<HangUp>, Arc<Rest>, Arc<Begins>),
         thrown_out: impl FnOnce() + Send + Sync + 'static,
     ) -> Self {
         let watch = Watch {
@@ -61,7 +64,8 @@ impl Watched {
             allowance: Allowance::new(Instant::now()),
             thrown_out: Some(Box::new(thrown_out)),
         };
-        Self { inner, speaks: Speaks::NOTHING, watch, hang_up, rest, resting: Resting::default() }
+        let (resting, lines) = (Resting::default(), Lines::new(begins));
+        Self { inner, speaks: Speaks::NOTHING, watch, hang_up, rest, resting, lines }
     }
 
     fn received(&mut self, piece: &[u8]) -> io::Result<()> {
@@ -131,6 +135,9 @@ impl AsyncRead for Watched {
         if this.resting.poll(&this.rest, cx) {
             return Poll::Pending;
         }
+        if this.lines.hand_on(buf) {
+            return Poll::Ready(Ok(()));
+        }
         let before = buf.filled().len();
         match Pin::new(&mut this.inner).poll_read(cx, buf) {
             Poll::Ready(read) => read?,
@@ -140,14 +147,15 @@ impl AsyncRead for Watched {
             }
             Poll::Pending => return Poll::Pending,
         }
-        if this.speaks == Speaks::Other {
-            return Poll::Ready(Ok(()));
+        if this.speaks != Speaks::Other {
+            let within = this.received(&buf.filled()[before..]);
+            if within.is_err() {
+                this.part(cx);
+                return Poll::Ready(within);
+            }
         }
-        let within = this.received(&buf.filled()[before..]);
-        if within.is_err() {
-            this.part(cx);
-        }
-        Poll::Ready(within)
+        this.lines.pass(buf, before);
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -74,6 +74,7 @@ fn shadow_rows() -> Vec<OperatorShadowRow> {
         api: "prometheus".to_owned(),
         route: "prometheus.query".to_owned(),
         why: texts::denials::in_report(reason),
+        refused: reason == "dot_segment",
         missing: missing.iter().map(|scope| (*scope).to_owned()).collect(),
         count,
         last: ago(minutes),
@@ -88,6 +89,7 @@ fn shadow_rows() -> Vec<OperatorShadowRow> {
         row(unknown, "no_token", &[], 120_413, 1),
         row(grace, "insufficient_scope", &["metrics:read"], 38, 60),
         row(ShadowCaller::Client("Nightly export".into()), "grant_expired", &[], 1, 60 * 20),
+        row(ShadowCaller::Unknown { address: Some("203.0.113.8".to_owned()), agent: None }, "dot_segment", &[], 1, 60 * 21),
     ]
 }
 

@@ -52,7 +52,7 @@ pub(in crate::record) fn call() -> AuditRecord {
         resource: ResourceId::parse("https://gw.example.com/mcp/loki").ok(),
         decision: Decision::Allowed,
         would_deny: None,
-        outcome: Outcome::Completed(Measured { status: 200, bytes: 8123, micros: 41_700 }),
+        outcome: Outcome::Completed(Measured { status: 200, bytes: 8123, micros: 41_700, call: None }),
         forwarder: None,
     })))
 }
@@ -72,7 +72,7 @@ pub(in crate::record) fn denied() -> AuditRecord {
         call.path = "/loki/api/v1/push".into();
         call.scopes_needed = scopes("logs:write");
         call.decision = Decision::Denied { reason: "insufficient_scope".into(), missing: scopes("logs:write") };
-        call.outcome = Outcome::Completed(Measured { status: 403, bytes: 120, micros: 300 });
+        call.outcome = Outcome::Completed(Measured { status: 403, bytes: 120, micros: 300, call: None });
     })
 }
 

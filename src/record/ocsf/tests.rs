@@ -74,7 +74,7 @@ fn every_operation_is_a_valid_event() {
 #[test]
 fn every_outcome_has_its_verdict() {
     use crate::record::BrokenBy::{Client, Fault, Revocation, Shutdown, Upstream};
-    let measured = Measured { status: 200, bytes: 1, micros: 1 };
+    let measured = Measured { status: 200, bytes: 1, micros: 1, call: None };
     let broken = |by| Outcome::Broken { by, measured };
     let ids = |outcome| {
         let json = check(&ended(outcome));
@@ -82,6 +82,8 @@ fn every_outcome_has_its_verdict() {
     };
     assert_eq!(ids(Outcome::Completed(measured)), [1, 1, 1, 1]);
     assert_eq!(ids(Outcome::Completed(Measured { status: 500, ..measured })), [2, 1, 1, 1]);
+    let unavailable = check(&ended(Outcome::Completed(Measured { call: Some(14), ..measured })));
+    assert_eq!(unavailable["unmapped"]["rpc.grpc.status_code"], 14);
     assert_eq!(ids(broken(Client)), [2, 1, 1, 1]);
     assert_eq!(ids(broken(Upstream)), [2, 2, 1, 1]);
     assert_eq!(ids(broken(Revocation)), [2, 2, 1, 24]);

@@ -338,6 +338,18 @@ pub(crate) async fn what_shadow_mode_let_pass_is_counted_page_by_page(store: Sha
     }
     world.store.expire_audit(after(3 * day)).await.expect("a number");
     assert_eq!(counted(&everybody, 0, 10).await, (1, 1, vec![(1, later[2].clone())]));
+    // What the mode refuses all the same is told apart from what it let pass, and found among what was refused.
+    let passed = waved(Some(&grant), "loki", "encoded_slash", 3 * day + 8);
+    let mut refused = waved(Some(&grant), "loki", "encoded_slash", 3 * day + 9);
+    if let Event::Call(call) = &mut refused.event {
+        call.decision = denied("encoded_slash");
+    }
+    world.store.append_audit(&[passed.clone(), refused.clone()]).await.expect("stored");
+    let (calls, kinds, _) = counted(&everybody, 0, 10).await;
+    assert_eq!((calls, kinds), (3, 3));
+    let let_pass =
+        AuditFilter { decision: Some(DecisionFilter::WouldDeny), from: Some(after(3 * day + 8)), ..AuditFilter::default() };
+    assert_eq!(found(&world.store, &let_pass).await, [passed.id]);
 }
 
 fn reason(record: &AuditRecord) -> &str {

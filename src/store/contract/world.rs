@@ -195,7 +195,7 @@ pub(super) fn call(grant: Option<&Grant>, api: &str, decision: Decision, seconds
             resource: None,
             decision,
             would_deny: None,
-            outcome: Outcome::Completed(Measured { status: 200, bytes: 9, micros: 1500 }),
+            outcome: Outcome::Completed(Measured { status: 200, bytes: 9, micros: 1500, call: None }),
             forwarder: None,
         })),
     }

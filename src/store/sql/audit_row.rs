@@ -56,7 +56,7 @@ impl<'r> AuditColumns<'r> {
                     columns.denied = true;
                     columns.reason = Some(reason);
                 }
-                columns.would_deny = call.would_deny.as_ref().map(|waived| waived.reason.as_str());
+                columns.would_deny = call.waived().map(|waived| waived.reason.as_str());
                 columns.shadow = kind(record);
                 if let Outcome::Completed(measured) | Outcome::Broken { measured, .. } = &call.outcome {
                     columns.status = Some(i64::from(measured.status));
@@ -75,19 +75,22 @@ impl<'r> AuditColumns<'r> {
     }
 }
 
-/// What the report on shadow mode counts a call under, if it let it pass: who called, where, and why it would have been refused.
-/// Callers whom no token names are told apart by address and agent.
+/// What the report on shadow mode counts a call under, if it is one for it: who called, where, and why it would have been, or
+/// was, refused. Callers whom no token names are told apart by address and agent.
 pub(super) fn kind(record: &AuditRecord) -> Option<String> {
     let Event::Call(call) = &record.event else { return None };
     let waived = call.would_deny.as_ref()?;
     let (actor, origin) = (&record.actor, &record.origin);
     let nameless = actor.user.is_none() && actor.client.is_none();
     let address = origin.peer.filter(|_| nameless).map(|peer| peer.ip().to_canonical().to_string()).unwrap_or_default();
+    // What was refused all the same is another line.
+    let mark = if call.decision.is_allowed() { "" } else { " refused" };
+    let reason = [waived.reason.as_str(), mark].concat();
     let parts = [
         record.org.as_ref().map_or("", OrgId::as_str),
         call.api.as_str(),
         operation(record),
-        &waived.reason,
+        &reason,
         &waived.missing.to_string(),
         actor.user.as_ref().map_or("", UserId::as_str),
         actor.client.as_ref().map_or("", ClientId::as_str),

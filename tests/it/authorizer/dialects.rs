@@ -51,6 +51,9 @@ fn table(acme: &Caller, other: &Caller, poor: &str) -> Vec<Row> {
         "/prometheus/%zz",
         "/prometheus/api/v1/quer%79",
         "/%70rometheus/api/v1/query",
+        "/prometheus/api/v1/query?query=up{job=\"x\"}",
+        "/prometheus/api/v1/query?query=up>0",
+        "/prometheus/api/v1/query?query=up<0",
     ];
     rows.extend(doubtful.into_iter().chain(encoded).map(|target| row("GET", target).bearer(me)));
     rows
@@ -76,7 +79,7 @@ async fn every_dialect_decides_as_the_gate_does() {
             let mut asks = Conn::open(authorizer(&gw)).await;
             let response = asks.ask(&request).await;
             // These can't be told another path.
-            let moves = ["/dash/api/", "%79", "%70", "access_token"].iter().any(|part| row.target.contains(part));
+            let moves = ["/dash/api/", "%79", "%70", "access_token", "\"", "<", ">"].iter().any(|part| row.target.contains(part));
             let expected = if dialect != "nginx" && moves && direct == "allowed" { "target_not_replaceable" } else { &direct };
             assert_eq!(verdict(&response), expected, "{dialect}: {name}: {response:?}");
             let status = response.status;
@@ -87,7 +90,7 @@ async fn every_dialect_decides_as_the_gate_does() {
         let unheard = gw.upstream.count();
         assert_eq!(unheard, before + usize::from(direct == "allowed"), "{name}: whoever asks reaches no upstream");
     }
-    assert_eq!(allowed, 13, "the table has both kinds");
+    assert_eq!(allowed, 16, "the table has both kinds");
     gw.running.stop().await;
 }
 
@@ -142,6 +145,9 @@ async fn an_allowed_request_comes_with_what_its_upstream_must_be_told() {
     assert_eq!((record.org.as_ref(), call(&record).path.as_str()), (Some(&acme.org.id), "/prometheus/api/v1/query"));
     let moved = asks.ask(&row("GET", "/dash/api/acme/dashboards/7").bearer(&acme.token).nginx()).await;
     assert_eq!(moved.header("x-tollgate-target"), Some("/o/tenant-acme/api/acme/dashboards/7"));
+    let asked = asks.ask(&row("GET", "/prometheus/api/v1/query?query=up{job=\"x\"}>0").bearer(&acme.token).nginx()).await;
+    let escaped = "/base/api/v1/query?query=up{job=%22x%22}%3E0";
+    assert_eq!((asked.status, asked.header("x-tollgate-target")), (200, Some(escaped)), "one form, which can be forwarded");
     let open = asks.ask(&row("GET", "/open/x").nginx()).await;
     assert_eq!((open.status, open.header("x-tollgate-user")), (200, None), "nobody is nobody");
     let envoy = asks.ask(&row("GET", QUERY).bearer(&acme.token).with("X-WEBAUTH-USER", "root").envoy()).await;

@@ -53,6 +53,7 @@ async fn what_a_proxy_could_not_carry_out_is_refused() {
         (query().with("X-HTTP-Method-Override", "DELETE"), "headers_not_removable"),
         (query().with("Connection", "X-Tollgate-User"), "headers_not_removable"),
         (row("GET", "/prometheus/api/v1/quer%79").bearer(me), "target_not_replaceable"),
+        (row("GET", "/prometheus/api/v1/query?query=up{job=\"x\"}").bearer(me), "target_not_replaceable"),
         (row("GET", "/prometheus/api/v1/query?access_token=x").bearer(me), "target_not_replaceable"),
         (row("GET", "/dash/api/acme/dashboards/7").bearer(me), "target_not_replaceable"),
         (row("GET", "/shared/api/v1/query?query=up").bearer(me), "label_not_enforceable"),

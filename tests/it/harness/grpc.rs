@@ -51,6 +51,7 @@ struct Shared {
     log: Mutex<Log>,
     changed: watch::Sender<()>,
     messages: broadcast::Sender<Option<Bytes>>,
+    failing: Mutex<Option<&'static str>>,
 }
 
 impl Shared {
@@ -80,7 +81,8 @@ impl Collector {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let (messages, _) = broadcast::channel(64);
-        let shared = Arc::new(Shared { log: Mutex::default(), changed: watch::Sender::new(()), messages });
+        let shared =
+            Arc::new(Shared { log: Mutex::default(), changed: watch::Sender::new(()), messages, failing: Mutex::default() });
         let accept = Arc::clone(&shared);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -98,6 +100,11 @@ impl Collector {
             }
         });
         Self { address, shared }
+    }
+
+    /// Ends every call with this status, whatever it asks for: at its end, or in the head of the answer for `x-behave: at-once`.
+    pub fn fail(&self, code: Option<&'static str>) {
+        *self.shared.failing.lock() = code;
     }
 
     pub fn count(&self) -> usize {
@@ -172,7 +179,22 @@ async fn answer(request: Request<RecvStream>, mut respond: SendResponse<Bytes>, 
         let _ = body.flow_control().release_capacity(data.len());
         received.extend_from_slice(&data);
     }
+    if call.path == "/grpc.health.v1.Health/Check" {
+        let status = if shared.failing.lock().is_none() { 1 } else { 2 };
+        let mut send = respond.send_response(ok.body(()).expect("a response"), false)?;
+        send.send_data(frame(&[8, status]), false)?;
+        return send.send_trailers(trailers("0", ""));
+    }
     shared.note(|log| log.calls.push(Call { body: received, ..call }));
+    let failing = *shared.failing.lock();
+    if let Some(code) = failing {
+        if behave == "at-once" {
+            respond.send_response(ok.header("grpc-status", code).body(()).expect("a response"), true)?;
+            return Ok(());
+        }
+        let mut send = respond.send_response(ok.body(()).expect("a response"), false)?;
+        return send.send_trailers(trailers(code, "not now"));
+    }
     if behave == "refuse-at-once" {
         let whole = ok.header("grpc-status", "16").header("grpc-message", "who are you").body(()).expect("a response");
         respond.send_response(whole, true)?;

@@ -220,6 +220,10 @@ fn answer(behave: &str, seen: &Seen) -> String {
     match behave {
         "unauthorized" => json("WWW-Authenticate: Basic realm=\"inner\"\r\n", "401 Unauthorized", "{}"),
         "cookie" => json("Set-Cookie: a=b; Path=/\r\nX-Upstream: yes\r\nX-Request-Id: theirs\r\n", "200 OK", "{}"),
+        "redirect" => {
+            let to = seen.header("x-to");
+            json(&format!("Location: {to}\r\nContent-Location: {to}\r\nRefresh: 0; url={to}\r\n"), "307 Temporary Redirect", "{}")
+        }
         "page" => PAGE.replace("{length}", &SCRIPT.len().to_string()) + SCRIPT,
         "fail" => json("", "500 Internal Server Error", "{}"),
         "open" => json(

@@ -104,6 +104,28 @@ async fn every_row_over_http1() {
     gw.running.stop().await;
 }
 
+/// What follows the request line may look like another one; of each request on a kept connection the query alone is escaped.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_query_of_each_request_on_a_connection_is_escaped() {
+    let gw = Gateway::start().await;
+    let trap = "\r\n\r\nGET /open/x?\"<> HTTP/1.1\r\nHost: gw.test\r\n\r\n?\"";
+    let post = |query: &str| Request::new("POST", &format!("/open/q?{query}")).header("X-A", "?\"<>");
+    let long = "\"".repeat(2_600);
+    let mut conn = Conn::open(gw.running.public).await;
+    for (query, cut) in [("a=\"<>\"", 1), ("a=\"<>\"", 7), ("a=1", 10_000), (&*long, 10_000), (&*long, 997), ("a=<", 10_000)] {
+        for piece in post(query).body(trap).bytes().chunks(cut) {
+            conn.send(piece).await;
+        }
+        let response = conn.response().await;
+        assert_eq!(response.status, 200, "{query} {cut}: {response:?}");
+        let seen = gw.upstream.last();
+        let escaped = query.replace('"', "%22").replace('<', "%3C").replace('>', "%3E");
+        assert_eq!((seen.target(), seen.header("x-a").as_str()), (format!("/q?{escaped}"), "?\"<>"), "{cut}");
+        assert_eq!(String::from_utf8_lossy(&seen.body), trap, "{query} {cut}");
+    }
+    gw.running.stop().await;
+}
+
 fn h2_request(row: &H2Row, path: &str) -> Http<()> {
     let (uri, version) = match row.authority {
         Some(authority) => (Uri::builder().scheme(row.scheme).authority(authority).path_and_query(path).build(), Version::HTTP_2),

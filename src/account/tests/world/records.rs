@@ -39,7 +39,7 @@ pub(crate) fn call(grant: &Grant, client: &Client, at: Timestamp, decision: Deci
             resource: None,
             decision,
             would_deny: None,
-            outcome: Outcome::Completed(Measured { status: 200, bytes: 9, micros: 41_500 }),
+            outcome: Outcome::Completed(Measured { status: 200, bytes: 9, micros: 41_500, call: None }),
             forwarder: None,
         })),
     }

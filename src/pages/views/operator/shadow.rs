@@ -46,6 +46,8 @@ pub struct OperatorShadowRow {
     pub route: String,
     /// The reason in words.
     pub why: Text,
+    /// Whether they were refused already.
+    pub refused: bool,
     /// The scopes that were missing.
     pub missing: Vec<String>,
     /// How many requests.
