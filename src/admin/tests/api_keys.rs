@@ -56,7 +56,7 @@ async fn story(admin: &dyn Administration, slug: &str) {
 
     assert_eq!(code(admin.install_app(&format!("{slug}-two"), &app).await), RefusalCode::Conflict, "a draft of another");
     let installed = admin.install_app(slug, &app).await.expect("installed");
-    assert_eq!(admin.installs(slug, PageQuery::default()).await.expect("a list").data, [installed]);
+    assert_eq!(admin.installs(slug, crate::admin::PageQuery::default()).await.expect("a list").data, [installed]);
     let gone = admin.uninstall_app(slug, &app).await.expect("uninstalled");
     assert_eq!((gone.grants, gone.users, gone.keys), (0, 0, 0));
     assert_eq!(code(admin.uninstall_app(slug, &app).await), RefusalCode::Conflict);

@@ -46,13 +46,13 @@ pub(crate) async fn events_wait_until_one_caller_took_them(store: SharedStore) {
     assert_eq!(operations, [Operation::AuthorizeConsent, Operation::AuthorizeConsent, Operation::GrantRevokeAdmin]);
     let ids: Vec<_> = found.into_iter().map(|(_, id)| id).collect();
     // Page by page, whoever takes none of them.
-    let mut after: Option<(Timestamp, RecordId)> = None;
+    let mut seen: Option<(Timestamp, RecordId)> = None;
     for id in &ids {
-        let page = world.store.hook_events(after.as_ref().map(|(at, id)| (*at, id)), 1).await.expect("a page");
+        let page = world.store.hook_events(seen.as_ref().map(|(at, id)| (*at, id)), 1).await.expect("a page");
         assert_eq!(page.iter().map(|one| &one.id).collect::<Vec<_>>(), [id]);
-        after = Some((page[0].at, id.clone()));
+        seen = Some((page[0].at, id.clone()));
     }
-    let end = world.store.hook_events(after.as_ref().map(|(at, id)| (*at, id)), 1).await.expect("a page");
+    let end = world.store.hook_events(seen.as_ref().map(|(at, id)| (*at, id)), 1).await.expect("a page");
     assert!(end.is_empty(), "{end:?}");
     let wanted: Vec<_> = ids.iter().flat_map(|id| [to("a", id), to("b", id)]).collect();
     let took = |who: &'static str| {
