@@ -6,7 +6,7 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 
 use super::show::{Said, one};
-use super::{Visit, refused, told, words};
+use super::{Visit, held, refused, told, words};
 use crate::account::App;
 use crate::apps::{Field, Refusal};
 use crate::pages::DisplayName;
@@ -33,6 +33,7 @@ async fn answer(visit: &Visit<'_>, found: &store::App, problem: Option<Text>) ->
         conditions: bench.conditions(found).await.map_err(fault)?.iter().map(words::condition).collect(),
         changes: changes.into_iter().map(words::change).collect(),
         narrows,
+        holds: held::holds(visit, found).await?,
         problem,
     };
     Ok(page(status, &view))

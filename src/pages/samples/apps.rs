@@ -14,6 +14,7 @@ pub fn pages() -> Vec<(&'static str, String)> {
         ("app-switch-off", show(&AppPage { confirm: Some(AskedOfApp::SwitchOff), ..app() })),
         ("app-remove-secret", show(&AppPage { confirm: Some(remove_secret()), ..app() })),
         ("app-reader", show(&AppPage { may_write: false, standing: Standing::Disabled, ..app() })),
+        ("app-frozen", show(&AppPage { standing: Standing::Frozen, holds: holds(), ..app() })),
         ("app-form", show(&form())),
         (
             "app-form-new",
@@ -131,6 +132,7 @@ fn app() -> AppPage {
         may_write: true,
         notice: None,
         problem: None,
+        holds: Vec::new(),
         confirm: None,
         secret: None,
         clients: vec![
@@ -179,6 +181,13 @@ pub(super) fn private_scopes() -> Vec<PrivateScope> {
         one("rules:admin", "", PrivateState::Given(ago(-60 * 24 * 300)), Some("for a year")),
         one("rules:own", "again", PrivateState::Ended(ago(60 * 24)), None),
         one("metrics:delete", "", PrivateState::Withdrawn(Some(ago(60 * 24 * 3))), None),
+    ]
+}
+
+fn holds() -> Vec<HeldApp> {
+    vec![
+        HeldApp { sentence: texts::apps::draft_client_is_off(), since: Some(ago(60)), by: Some("ada@acme.example".to_owned()) },
+        HeldApp { sentence: texts::apps::published_client_is_frozen(), since: Some(ago(5)), by: None },
     ]
 }
 
@@ -272,6 +281,7 @@ fn publish() -> AppPublishPage {
         conditions: conditions(true),
         changes: changes(),
         narrows: true,
+        holds: holds(),
         problem: None,
     }
 }
