@@ -77,6 +77,21 @@ impl<T: ToSchema> Page<T> {
         Self { data: Vec::new(), next: None }
     }
 
+    /// A page of everything in the order of the keys, of which each is another.
+    pub(super) fn in_order<R>(
+        mut all: Vec<R>,
+        key: impl Fn(&R) -> String,
+        page: &PageQuery,
+        view: impl FnMut(R) -> T,
+    ) -> Result<Self, ApiError> {
+        let limit = limit(page.limit)?;
+        all.sort_by_cached_key(&key);
+        if let Some(cursor) = &page.cursor {
+            all.retain(|item| key(item) > *cursor);
+        }
+        Ok(Self::found(all, limit, key, view))
+    }
+
     /// Cuts a page out of everything. Ids of ours sort by time, so what is made or removed meanwhile moves no item between pages.
     pub(super) fn cut(mut all: Vec<T>, id: impl Fn(&T) -> String, page: &PageQuery) -> Result<Self, ApiError> {
         all.sort_by_key(|item| std::cmp::Reverse(id(item)));
