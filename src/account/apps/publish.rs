@@ -28,12 +28,12 @@ async fn answer(visit: &Visit<'_>, found: &store::App, problem: Option<Text>) ->
         back: Way { href: path, text: name(&DisplayName::new(&found.draft.name)) },
         csrf: visit.who.csrf.as_str().to_owned(),
         name: DisplayName::new(&found.draft.name),
+        holds: held::holds(visit, found).await?,
         revision: found.revision,
         number: found.version + 1,
         conditions: bench.conditions(found).await.map_err(fault)?.iter().map(words::condition).collect(),
         changes: changes.into_iter().map(words::change).collect(),
         narrows,
-        holds: held::holds(visit, found).await?,
         problem,
     };
     Ok(page(status, &view))

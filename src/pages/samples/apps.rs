@@ -276,12 +276,12 @@ fn publish() -> AppPublishPage {
         action: "/orgs/acme/apps/app_7/publish".to_owned(),
         csrf: CSRF.to_owned(),
         name: "Acme Sync".into(),
+        holds: holds(),
         revision: 4,
         number: 3,
         conditions: conditions(true),
         changes: changes(),
         narrows: true,
-        holds: holds(),
         problem: None,
     }
 }

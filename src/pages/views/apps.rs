@@ -456,6 +456,8 @@ pub struct AppPublishPage {
     pub csrf: String,
     /// The app's name.
     pub name: DisplayName,
+    /// What keeps the app's clients from working.
+    pub holds: Vec<HeldApp>,
     /// The revision that is looked at.
     pub revision: u64,
     /// The number that the version will have.
@@ -466,8 +468,6 @@ pub struct AppPublishPage {
     pub changes: Vec<FieldChange>,
     /// Whether live grants lose permissions.
     pub narrows: bool,
-    /// What keeps the app's clients from working.
-    pub holds: Vec<HeldApp>,
     /// Why it was not published.
     pub problem: Option<Text>,
 }
