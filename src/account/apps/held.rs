@@ -2,11 +2,13 @@
 
 use super::Visit;
 use crate::account::log::Names;
+use crate::node::Node;
 use crate::pages::When;
 use crate::pages::texts::{Text, apps as texts};
 use crate::pages::views::HeldApp;
 use crate::record::{AuditRecord, Event, Operation};
 use crate::store::{self, AppState, AuditFilter, Client, ClientState, Stage, StoreError};
+use crate::types::{OrgId, UserId};
 
 /// Records of the owner's log, newest first, among which who did it is looked for.
 const RECENT: u32 = 100;
@@ -47,16 +49,23 @@ async fn hold(visit: &Visit<'_>, sentence: Text, (done, to): (Operation, &str), 
     let filter = AuditFilter { org: Some(org.clone()), operation: Some(done.name().to_owned()), ..AuditFilter::default() };
     let found = node.store.search_audit(&filter, None, RECENT).await?;
     let record = found.rows.iter().map(|row| &row.record).find(|record| tells(record, to, frozen));
-    let by = match record.and_then(|record| record.actor.user.as_ref()) {
-        // Whoever is no member is a stranger here; that the operator did it is in the sentence where it matters.
-        Some(user) if !frozen && node.store.membership(org, user).await?.is_some() => {
-            let mut names = Names::default();
-            names.learn(node, std::iter::once(user)).await?;
-            Some(names.of(user).to_owned())
-        }
-        _ => None,
+    // That the operator froze it is in the sentence.
+    let doer = record.and_then(|record| record.actor.user.as_ref()).filter(|_| !frozen);
+    let by = match doer {
+        Some(user) => member(node, org, user).await?,
+        None => None,
     };
     Ok(HeldApp { sentence, since: record.map(|record| When::new(record.time, node.now())), by })
+}
+
+/// The address of a member. Whoever is none is a stranger to those who read it.
+async fn member(node: &Node, org: &OrgId, user: &UserId) -> Result<Option<String>, StoreError> {
+    if node.store.membership(org, user).await?.is_none() {
+        return Ok(None);
+    }
+    let mut names = Names::default();
+    names.learn(node, std::iter::once(user)).await?;
+    Ok(Some(names.of(user).to_owned()))
 }
 
 /// Whether a record is about this target. Of what switches a client off, a freeze alone has a remark.
