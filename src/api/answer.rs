@@ -26,6 +26,7 @@ pub(super) struct Page<T: ToSchema> {
 
 /// Which page.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct PageQuery {
     /// At most this many items, 1 to 1000; 100 when absent.
@@ -34,6 +35,11 @@ pub(super) struct PageQuery {
     /// `next` of the page before.
     pub(super) cursor: Option<String>,
 }
+
+/// What takes no parameters: who gives one would think that it did something.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Nothing {}
 
 /// How many items a page may have.
 pub(super) fn limit(asked: Option<usize>) -> Result<usize, ApiError> {

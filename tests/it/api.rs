@@ -279,6 +279,28 @@ async fn each_caller_gets_what_is_theirs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_read_with_a_parameter_that_it_does_not_have() {
+    let world = World::new().await;
+    let victim = world.gw.user("victim@acme.test").await;
+    world.gw.member(&world.admin.org, &victim, &["viewer"]).await;
+    let doomed = world.gw.grant(&world.admin.org, &victim, &world.admin.client, "metrics:read").await;
+    let own = world.gw.grant(&world.admin.org, &world.admin.user, &world.admin.client, "metrics:read").await;
+    let things = Things::of(&world, &victim, (&own, &doomed)).await;
+    let document = world.get("/openapi.json", &world.admin).await.json();
+    let (mut seen, mut wrong) = (0, Vec::new());
+    for (path, _) in document["paths"].as_object().expect("paths").iter().filter(|(_, item)| item.get("get").is_some()) {
+        let path = things.path(path.trim_start_matches(MOUNT));
+        let unknown = world.get(&format!("{path}?no_such_parameter=1"), &world.admin).await;
+        if (unknown.status, &unknown.json()["code"]) != (400, &json!("invalid")) {
+            wrong.push(format!("{path}: {}", unknown.status));
+        }
+        seen += 1;
+    }
+    assert!(wrong.is_empty() && seen > 25, "{seen} operations: {wrong:?}");
+    world.gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_token_does_what_was_consented_to_and_no_more() {
     let world = World::new().await;
     let narrow = world.gw.grant_to(&world.admin.org, &world.admin.user, &world.admin.client, "clients:read").await;
