@@ -317,6 +317,41 @@ async fn a_token_does_what_was_consented_to_and_no_more() {
     world.gw.running.stop().await;
 }
 
+/// Everything that is in the files below a folder.
+fn kept_below(folder: &std::path::Path) -> String {
+    let (mut text, mut folders) = (String::new(), vec![folder.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if let Ok(bytes) = std::fs::read(&path) {
+                text.push_str(&String::from_utf8_lossy(&bytes));
+            }
+        }
+    }
+    text
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_secret_nothing_is_kept_that_it_could_be_read_from() {
+    let world = World::new().await;
+    // Under a key, too: the answer of a creation that may be repeated is kept for a day.
+    let made = world.post("/clients", &world.admin, &new_client("Kept"), Some("k-1")).await.json();
+    let id = text(&made["client"]["id"]);
+    let more = world.post(&format!("/clients/{id}/secrets"), &world.admin, &json!({}), None).await.json();
+    let app = world.post("/apps", &world.admin, &json!({ "name": "Kept" }), Some("k-2")).await.json();
+    let secrets = [&made, &more, &app].map(|answer| text(&answer["client_secret"]));
+    assert!(secrets.iter().all(|secret| secret.starts_with("tg_cs_")));
+    world.gw.running.stop().await;
+    let kept = kept_below(world.gw.dir.path());
+    assert!(kept.contains(&id), "these are the files of the store");
+    for secret in secrets {
+        let body = &secret["tg_cs_".len()..];
+        assert!(!kept.contains(body), "a secret is in a file");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn creations_are_repeated_without_harm() {
     let world = World::new().await;
